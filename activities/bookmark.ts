@@ -1,0 +1,12 @@
+// Step 4: the "left" bookmark on the snapshot. Pending until the commit: an aborted attempt leaves none.
+import type { AttemptContext } from '../contracts/steps.js';
+import { renewFences } from './attempt-context.js';
+import { applianceOf, type Ports } from './ports.js';
+
+/** @throws MoverError ATTEMPT_ABORTED, NOT_SEALED, FENCE_LAPSED, CUT_VOID */
+export async function bookmark(ports: Ports, context: AttemptContext): Promise<void> {
+  const { move, n } = context.attempt;
+  const { leaseMs } = context.options;
+  await renewFences(ports, context, leaseMs);
+  await applianceOf(ports, context.from.appliance).calls.bookmark({ attempt: { move, n }, leaseMs });
+}

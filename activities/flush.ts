@@ -1,0 +1,159 @@
+// Step 2: wait until little is on its way, raise the fence, and wait until everything up to the cut is applied to the replicas.
+import { attemptName, type Cut } from '../contracts/attempt.js';
+import { MoverError } from '../contracts/errors.js';
+import type { VolumeId } from '../contracts/ids.js';
+import { HOLD_MS_MAX, type SplitterVolume } from '../contracts/splitter-api.js';
+import type { AttemptContext, Flushed } from '../contracts/steps.js';
+import { bySplitter, findAttempt, inventory, refuseAborted, renewLeases } from './attempt-context.js';
+import { applianceOf, type Ports, type StepRun } from './ports.js';
+
+/** Between looks at the lag or the drain: short at first, since a quiet volume is drained at once. */
+const POLL_MS_MIN = 5;
+const POLL_MS_MAX = 200;
+/** Leases are renewed this many times before they would run out. */
+const RENEWALS_PER_LEASE = 4;
+
+/**
+ * @throws MoverError LAG_TOO_LARGE, NOT_SYNCED, CUT_VOID, FENCE_LAPSED, ATTEMPT_ABORTED and as the control calls
+ */
+export async function flush(ports: Ports, context: AttemptContext, run: StepRun): Promise<Flushed> {
+  const before = await inventory(ports, context);
+  const resentBytes: Flushed['resentBytes'] = before.map(({ volume, resentBytes: bytes }) => ({ volume, bytes }));
+  const untouched = before.every((split) => isUntouched(context, split));
+  const earlier = untouched ? undefined : await flushedBefore(ports, context);
+  if (earlier !== undefined) return { ...earlier, resentBytes };
+  const fenced = (split: SplitterVolume): boolean => split.fence?.attempt.ticket === context.attempt.ticket;
+  if (!before.every(fenced)) await waitForSmallLag(ports, context, before, run);
+  const raised = await raiseFences(ports, context, run);
+  await drain(ports, context, raised.cuts, run);
+  return { ...raised, resentBytes };
+}
+
+/** Neither fenced by this attempt nor past its commit: no earlier run of this step came far. */
+function isUntouched({ attempt, volumes }: AttemptContext, split: SplitterVolume): boolean {
+  const bound = volumes.find(({ volume }) => volume === split.volume);
+  return split.fence?.attempt.ticket !== attempt.ticket && split.route.epoch === bound?.epoch;
+}
+
+/** If a seal exists, the flush was done by an earlier run of this step; its outcome stands in the record. */
+async function flushedBefore(
+  ports: Ports,
+  { attempt }: AttemptContext,
+): Promise<Omit<Flushed, 'resentBytes'> | undefined> {
+  const record = await findAttempt(ports, attempt);
+  if (record === undefined)
+    throw new MoverError('ATTEMPT_ABORTED', `The replica site no longer knows ${attemptName(attempt)}.`);
+  refuseAborted(record);
+  if (record.left === undefined) return undefined;
+  const cuts = record.seals.map(({ volume, session, n }) => ({ volume, session, n }));
+  return { cuts, others: [], cutAtMs: record.left.atMs };
+}
+
+/** Polls at growing intervals until `done`; renews what must be renewed on the way. */
+async function poll(
+  run: StepRun,
+  leaseMs: number,
+  renew: () => Promise<void>,
+  done: () => Promise<boolean>,
+): Promise<void> {
+  let renewedAtMs = run.nowMs();
+  for (let pauseMs = POLL_MS_MIN; !(await done()); pauseMs = Math.min(pauseMs * 2, POLL_MS_MAX)) {
+    await run.sleep(pauseMs);
+    if (run.nowMs() - renewedAtMs < leaseMs / RENEWALS_PER_LEASE) continue;
+    await renew();
+    renewedAtMs = run.nowMs();
+  }
+}
+
+async function waitForSmallLag(
+  ports: Ports,
+  context: AttemptContext,
+  first: readonly SplitterVolume[],
+  run: StepRun,
+): Promise<void> {
+  const { options, attempt } = context;
+  const startedAtMs = run.nowMs();
+  const renew = async (): Promise<void> => {
+    const { move, n } = attempt;
+    await applianceOf(ports, context.from.appliance).calls.renew({ attempt: { move, n }, leaseMs: options.leaseMs });
+  };
+  let known: readonly SplitterVolume[] | undefined = first;
+  const look = async (): Promise<readonly SplitterVolume[]> => known ?? (await inventory(ports, context));
+  await poll(run, options.leaseMs, renew, async () => {
+    const [splits, undistributed] = await Promise.all([look(), lag(ports, context)]);
+    known = undefined;
+    const bytesLeft = undistributed + splits.reduce((sum, split) => sum + split.unconfirmedBytes, 0);
+    run.heartbeat({ doing: 'waiting for small lag', bytesLeft });
+    if (bytesLeft <= options.lagBytesMax && splits.every(isSynced)) return true;
+    if (run.nowMs() - startedAtMs > options.lagWaitMs) throw lagTooLarge(options, bytesLeft, splits);
+    return false;
+  });
+}
+
+function isSynced(split: SplitterVolume): boolean {
+  return split.mode === 'SYNCED' && split.connected;
+}
+
+function lagTooLarge(
+  { lagWaitMs, lagBytesMax }: AttemptContext['options'],
+  bytesLeft: number,
+  splits: readonly SplitterVolume[],
+): MoverError {
+  const late = splits
+    .filter((split) => !isSynced(split))
+    .map((split) => `; ${split.volume} is ${split.connected ? split.mode : 'not connected to its appliance'}`);
+  const still = `${bytesLeft} bytes are still on their way (allowed: ${lagBytesMax})`;
+  return new MoverError('LAG_TOO_LARGE', `After ${lagWaitMs} ms ${still}${late.join('')}.`);
+}
+
+async function lag(ports: Ports, { from, volumes }: AttemptContext): Promise<number> {
+  const appliance = applianceOf(ports, from.appliance);
+  const lags = await Promise.all(volumes.map(async ({ volume }) => appliance.calls.lag({ volume })));
+  return lags.reduce((sum, { undistributedBytes }) => sum + undistributedBytes, 0);
+}
+
+/** One splitter needs no hold: its cut is one instant. Several must all still hold after all have answered. */
+async function raiseFences(
+  ports: Ports,
+  context: AttemptContext,
+  run: StepRun,
+): Promise<{ cuts: Cut[]; others: Cut[]; cutAtMs: number }> {
+  const { attempt, options } = context;
+  const { leaseMs } = options;
+  const hosts = bySplitter(ports, context.volumes);
+  run.heartbeat({ doing: 'fencing', bytesLeft: 0, leaseExpiresAtMs: run.nowMs() + leaseMs });
+  const holdMs = hosts.length > 1 ? HOLD_MS_MAX : 0;
+  const idsOf = (volumes: readonly { readonly volume: VolumeId }[]): VolumeId[] => volumes.map(({ volume }) => volume);
+  const answers = await Promise.all(
+    hosts.map(async ({ splitter, volumes }) =>
+      splitter.calls.fence({ attempt, volumes: idsOf(volumes), leaseMs, holdMs }),
+    ),
+  );
+  if (hosts.length > 1) {
+    const confirmed = await Promise.all(hosts.map(async ({ splitter }) => splitter.calls.confirm({ attempt })));
+    if (!confirmed.every(({ held }) => held)) {
+      const why = `Not every splitter still held when asked again: the ${hosts.length} cuts are not one instant.`;
+      throw new MoverError('CUT_VOID', why);
+    }
+  }
+  return {
+    cuts: answers.flatMap((answer) => answer.cuts),
+    others: hosts.length > 1 ? [] : answers.flatMap((answer) => answer.others),
+    cutAtMs: Math.max(...answers.map((answer) => answer.atMs)),
+  };
+}
+
+async function drain(ports: Ports, context: AttemptContext, cuts: Cut[], run: StepRun): Promise<void> {
+  const { move, n } = context.attempt;
+  const { leaseMs } = context.options;
+  const appliance = applianceOf(ports, context.from.appliance);
+  let leaseExpiresAtMs = run.nowMs() + leaseMs;
+  const renew = async (): Promise<void> => {
+    leaseExpiresAtMs = await renewLeases(ports, context, run.nowMs());
+  };
+  await poll(run, leaseMs, renew, async () => {
+    const progress = await appliance.calls.drain({ attempt: { move, n }, cuts });
+    run.heartbeat({ doing: 'draining', bytesLeft: progress.bytesLeft, leaseExpiresAtMs });
+    return progress.drained;
+  });
+}

@@ -1,0 +1,65 @@
+// Step 1: check the plan, open the attempt at the replica site, and tell the splitters that the volumes will leave.
+import type { AttemptRef } from '../contracts/attempt.js';
+import { MoverError } from '../contracts/errors.js';
+import type { MovePlan, ParsedMoveInput } from '../contracts/move.js';
+import type { AttemptContext } from '../contracts/steps.js';
+import { bySplitter, contextOf, findAttempt, refuseAborted } from './attempt-context.js';
+import { planMove, refuseUnlessOk } from './plan.js';
+import { applianceOf, type Ports } from './ports.js';
+
+/**
+ * @throws MoverError MOVE_REFUSED with every reason against the move; ATTEMPT_ABORTED; VOLUME_BUSY and others that pass by
+ * themselves; as `open` of the appliance and `notify` of the splitter.
+ */
+export async function notify(ports: Ports, input: ParsedMoveInput, attempt: AttemptRef): Promise<AttemptContext> {
+  const plan = await planMove(ports, input, attempt.move);
+  if (!plan.ok) {
+    const earlier = await resume(ports, input, attempt);
+    if (earlier !== undefined) return earlier;
+    refuseUnlessOk(plan);
+  }
+  return await tellSplitters(ports, await open(ports, plan, input, attempt));
+}
+
+/** An earlier run of this step opened the attempt, and since then the estate is no longer as the plan wants it: the record counts. */
+async function resume(ports: Ports, input: ParsedMoveInput, attempt: AttemptRef): Promise<AttemptContext | undefined> {
+  const record = await findAttempt(ports, attempt);
+  if (record === undefined) return undefined;
+  refuseAborted(record);
+  const context = await contextOf(ports, record, input.options);
+  return record.state === 'COMMITTED' ? context : await tellSplitters(ports, context);
+}
+
+async function open(
+  ports: Ports,
+  { from, to, volumes }: MovePlan,
+  { options }: ParsedMoveInput,
+  attempt: AttemptRef,
+): Promise<AttemptContext> {
+  if (from === undefined || to === undefined) {
+    throw new MoverError('INTERNAL', 'A plan without reasons against it names both groups.');
+  }
+  const record = await applianceOf(ports, from.appliance).calls.open({
+    attempt,
+    volumes: volumes.map(({ volume, splitter, epoch }) => ({ volume, splitter, epoch })),
+    from: from.group,
+    to: to.group,
+    leaseMs: options.leaseMs,
+    deadlineAfterMs: options.attemptDeadlineMs,
+  });
+  refuseAborted(record);
+  const { contents } = record;
+  if (contents === undefined) throw new MoverError('INTERNAL', 'An attempt that was opened has contents.');
+  return { attempt: { ...attempt, ticket: contents.ticket }, volumes: contents.volumes, from, to, options };
+}
+
+async function tellSplitters(ports: Ports, context: AttemptContext): Promise<AttemptContext> {
+  const { attempt, from, to } = context;
+  const resolvers = [...new Set([from.url, to.url])];
+  await Promise.all(
+    bySplitter(ports, context.volumes).map(async ({ splitter, volumes }) =>
+      splitter.calls.notify({ attempt, volumes, from, to, resolvers }),
+    ),
+  );
+  return context;
+}

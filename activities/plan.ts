@@ -1,0 +1,182 @@
+// The plan of a move: every reason against it, at once. Reads only.
+import type { Endpoint } from '../contracts/attempt.js';
+import { MoverError, type ErrorCode, type Reason } from '../contracts/errors.js';
+import type { GroupId, MoveId, VolumeId } from '../contracts/ids.js';
+import type { MovePlan, ParsedMoveInput } from '../contracts/move.js';
+import type { SiteGroup, SiteVolume } from '../contracts/replica-site-api.js';
+import type { SplitterVolume } from '../contracts/splitter-api.js';
+import { anyAppliance, type Ports } from './ports.js';
+
+/** Reasons that pass by themselves: a move waits for them instead of being refused. */
+const PASSING: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
+  'VOLUME_BUSY',
+  'PENDING_VERDICT',
+  'UNREACHABLE',
+  'LINK_DOWN',
+  'SHUTTING_DOWN',
+]);
+
+/**
+ * Checks a move against the estate as it is now.
+ * @param own the move itself: its own open attempt is not in its way.
+ * @throws MoverError UNREACHABLE when no appliance answers.
+ */
+export async function planMove(ports: Ports, input: ParsedMoveInput, own?: MoveId): Promise<MovePlan> {
+  const wanted = input.volumes ?? (input.volume === undefined ? [] : [input.volume]);
+  const reasons: Reason[] = [];
+  const against = (code: ErrorCode, subject: string, message: string): void =>
+    void reasons.push({ code, subject, message });
+
+  const found = await Promise.all(wanted.map((volume) => findVolume(ports, volume)));
+  const volumes = found.flatMap((volume) => volume ?? []);
+  wanted.forEach((volume, i) => {
+    if (found[i] === undefined) against('VOLUME_NOT_FOUND', volume, `there is no volume "${volume}"`);
+  });
+  for (const volume of volumes) {
+    if (volume.group === input.to)
+      against('ALREADY_THERE', volume.volume, `volume "${volume.volume}" is in group "${input.to}" already`);
+    else if (input.from !== undefined && volume.group !== input.from)
+      against(
+        'NOT_OWNER',
+        volume.volume,
+        `volume "${volume.volume}" is in group "${volume.group}", not "${input.from}"`,
+      );
+    if (volume.openAttempt !== undefined && volume.openAttempt.move !== own)
+      against('VOLUME_BUSY', volume.volume, `volume "${volume.volume}" is being moved by ${volume.openAttempt.move}`);
+  }
+  const sources = new Set(volumes.map((volume) => volume.group));
+  if (sources.size > 1)
+    against(
+      'INVALID_REQUEST',
+      'volumes',
+      `the volumes are in several groups (${[...sources].join(', ')}); one move takes them from one group`,
+    );
+
+  const [source] = sources;
+  const groups = await findGroups(ports);
+  const from = source === undefined ? undefined : endpoint(ports, groups, source);
+  const to = endpoint(ports, groups, input.to);
+  if (to === undefined) against('GROUP_NOT_FOUND', 'to', `there is no consistency group "${input.to}"`);
+  const target = groups.find((group) => group.group === input.to);
+  const arriving = volumes.filter((volume) => volume.group !== input.to && volume.openAttempt?.move !== own).length;
+  if (target !== undefined && target.volumes + target.reserved + arriving > target.volumesMax) {
+    against(
+      'GROUP_FULL',
+      'to',
+      `group "${input.to}" has room for ${target.volumesMax} volumes; ${target.volumes + target.reserved} are taken or reserved`,
+    );
+  }
+  const planned = await Promise.all(volumes.map((volume) => checkSplitter(ports, volume, against)));
+  for (const served of [from, to]) if (served !== undefined) await checkGroup(ports, served, against);
+  return {
+    ok: reasons.length === 0,
+    reasons,
+    volumes: planned,
+    ...(from === undefined ? {} : { from }),
+    ...(to === undefined ? {} : { to }),
+  };
+}
+
+/** @throws MoverError MOVE_REFUSED with every reason, or the first passing one when the others pass too. */
+export function refuseUnlessOk(plan: MovePlan): void {
+  if (plan.ok) return;
+  const listed = plan.reasons.map((reason) => reason.message).join('; ');
+  const lasting = plan.reasons.filter((reason) => !PASSING.has(reason.code));
+  const [first] = plan.reasons;
+  const code = lasting.length > 0 || first === undefined ? 'MOVE_REFUSED' : first.code;
+  throw new MoverError(code, `The move cannot be made${lasting.length > 0 ? '' : ' yet'}: ${listed}.`, {
+    reasons: plan.reasons,
+  });
+}
+
+async function findVolume(ports: Ports, volume: VolumeId): Promise<SiteVolume | undefined> {
+  try {
+    const { volumes } = await anyAppliance(ports, (appliance) => appliance.calls.siteVolumes({ volume }));
+    return volumes[0];
+  } catch (error) {
+    if (error instanceof MoverError && error.code === 'VOLUME_NOT_FOUND') return undefined;
+    throw error;
+  }
+}
+
+/** All groups of the site, page by page. */
+export async function findGroups(ports: Ports): Promise<SiteGroup[]> {
+  const groups: SiteGroup[] = [];
+  let cursor: string | undefined;
+  do {
+    const page = await anyAppliance(ports, (appliance) =>
+      appliance.calls.siteGroups(cursor === undefined ? {} : { cursor }),
+    );
+    groups.push(...page.groups);
+    cursor = page.next;
+  } while (cursor !== undefined);
+  return groups;
+}
+
+export function endpoint(ports: Ports, groups: readonly SiteGroup[], id: GroupId): Endpoint | undefined {
+  const group = groups.find((candidate) => candidate.group === id);
+  const appliance = group === undefined ? undefined : ports.appliances.get(group.appliance);
+  return appliance === undefined ? undefined : { group: id, appliance: appliance.id, url: appliance.url };
+}
+
+type Against = (code: ErrorCode, subject: string, message: string) => void;
+
+async function checkGroup(ports: Ports, served: Endpoint, against: Against): Promise<void> {
+  const appliance = ports.appliances.get(served.appliance);
+  try {
+    const described = await appliance?.calls.site({});
+    if (described?.pausedGroups.includes(served.group) === true)
+      against('GROUP_PAUSED', served.group, `replication of group "${served.group}" is paused`);
+  } catch (error) {
+    if (!(error instanceof MoverError)) throw error;
+    against(
+      error.code,
+      served.appliance,
+      `appliance "${served.appliance}" of group "${served.group}" does not answer: ${error.message}`,
+    );
+  }
+}
+
+async function checkSplitter(ports: Ports, volume: SiteVolume, against: Against): Promise<MovePlan['volumes'][number]> {
+  const known = {
+    volume: volume.volume,
+    sizeBytes: volume.sizeBytes,
+    splitter: volume.splitter,
+    epoch: volume.epoch,
+    undistributedBytes: volume.undistributedBytes,
+  };
+  const split = await askSplitter(ports, volume, against);
+  if (split === undefined) return { ...known, unconfirmedBytes: 0 };
+  if (split.route.epoch !== volume.epoch || split.route.group !== volume.group) {
+    against(
+      'PENDING_VERDICT',
+      volume.volume,
+      `splitter "${volume.splitter}" has not learned yet that volume "${volume.volume}" belongs to group "${volume.group}"`,
+    );
+  }
+  return { ...known, unconfirmedBytes: split.unconfirmedBytes };
+}
+
+async function askSplitter(ports: Ports, volume: SiteVolume, against: Against): Promise<SplitterVolume | undefined> {
+  const splitter = ports.splitters.get(volume.splitter);
+  if (splitter === undefined) {
+    against(
+      'VOLUME_NOT_FOUND',
+      volume.volume,
+      `the estate has no splitter "${volume.splitter}", which protects volume "${volume.volume}"`,
+    );
+    return undefined;
+  }
+  try {
+    const { volumes } = await splitter.calls.inventory({ volume: volume.volume });
+    return volumes[0];
+  } catch (error) {
+    if (!(error instanceof MoverError)) throw error;
+    against(
+      error.code,
+      volume.splitter,
+      `splitter "${volume.splitter}" does not answer for volume "${volume.volume}": ${error.message}`,
+    );
+    return undefined;
+  }
+}

@@ -1,0 +1,105 @@
+// Step 5: adopt (the commit), teach the splitters, and wait for the first point of the new group with every moved volume.
+import type { AttemptRecord } from '../contracts/attempt.js';
+import { MoverError } from '../contracts/errors.js';
+import type { VolumeId } from '../contracts/ids.js';
+import type { MovedVolume } from '../contracts/move.js';
+import type { Hole } from '../contracts/point.js';
+import type { Learned } from '../contracts/splitter-api.js';
+import type { AttemptContext, Flushed, Reconfigured } from '../contracts/steps.js';
+import { bySplitter, inventory, renewFences } from './attempt-context.js';
+import { anyAppliance, applianceOf, type Ports, type StepRun } from './ports.js';
+
+/** Between tries to close a point with every moved volume in it. */
+const JOIN_PAUSE_MS_MIN = 20;
+const JOIN_PAUSE_MS_MAX = 1_000;
+
+/** @throws MoverError ATTEMPT_ABORTED, NOT_SEALED, FENCE_LAPSED (before the commit), STALE_ATTEMPT (moved again before it joined) */
+export async function reconfigure(
+  ports: Ports,
+  context: AttemptContext,
+  flushed: Flushed,
+  run: StepRun,
+): Promise<Reconfigured> {
+  const { decidedAtMs, left, seals } = await adopt(ports, context);
+  run.heartbeat({ doing: 'teaching splitters', bytesLeft: 0 });
+  const learned = await teach(ports, context);
+  const joined = await waitForJoin(ports, context, run);
+  if (left === undefined || decidedAtMs === undefined) {
+    throw new MoverError('INTERNAL', 'A committed attempt has a snapshot and a time.');
+  }
+  return {
+    committedAtMs: decidedAtMs,
+    learnedAtMs: Math.max(...learned.map((entry) => entry.atMs)),
+    left: { point: left.point, name: left.name },
+    joined,
+    volumes: await movedVolumes(ports, context, flushed, seals, learned),
+  };
+}
+
+/** Renewing first tells a lapsed fence from a slow worker; once committed, leases are over. */
+async function adopt(ports: Ports, context: AttemptContext): Promise<AttemptRecord> {
+  const { move, n } = context.attempt;
+  const { leaseMs } = context.options;
+  await renewFences(ports, context, leaseMs);
+  return await applianceOf(ports, context.to.appliance).calls.adopt({ attempt: { move, n }, leaseMs });
+}
+
+async function teach(ports: Ports, { attempt, volumes, to }: AttemptContext): Promise<Learned[]> {
+  const answers = await Promise.all(
+    bySplitter(ports, volumes).map(async ({ splitter, volumes: bound }) =>
+      splitter.calls.learn({ attempt, verdict: 'COMMITTED', volumes: bound, to }),
+    ),
+  );
+  return answers.flatMap((answer) => answer.learned);
+}
+
+async function waitForJoin(ports: Ports, context: AttemptContext, run: StepRun): Promise<Reconfigured['joined']> {
+  const { move, n } = context.attempt;
+  const appliance = applianceOf(ports, context.to.appliance);
+  for (let pauseMs = JOIN_PAUSE_MS_MIN; ; pauseMs = Math.min(pauseMs * 2, JOIN_PAUSE_MS_MAX)) {
+    const { joined } = await appliance.calls.join({ attempt: { move, n } });
+    if (joined !== undefined) return joined;
+    const splits = await inventory(ports, context);
+    run.heartbeat({
+      doing: 'waiting for join',
+      bytesLeft: splits.reduce((sum, split) => sum + split.unconfirmedBytes, 0),
+    });
+    await run.sleep(pauseMs);
+  }
+}
+
+async function movedVolumes(
+  ports: Ports,
+  context: AttemptContext,
+  flushed: Flushed,
+  seals: AttemptRecord['seals'],
+  learned: readonly Learned[],
+): Promise<MovedVolume[]> {
+  const splits = await inventory(ports, context);
+  return await Promise.all(
+    context.volumes.map(async ({ volume, splitter, epoch }): Promise<MovedVolume> => {
+      const cut = seals.find((seal) => seal.volume === volume);
+      const split = splits.find((candidate) => candidate.volume === volume);
+      if (cut === undefined || split === undefined) {
+        throw new MoverError('INTERNAL', `A committed attempt has a seal of volume "${volume}".`);
+      }
+      const resentBefore = flushed.resentBytes.find((entry) => entry.volume === volume)?.bytes ?? 0;
+      return {
+        volume,
+        splitter,
+        epochBefore: epoch,
+        epochAfter: epoch + 1,
+        cut,
+        backlogBytes: learned.find((entry) => entry.volume === volume)?.backlogBytes ?? 0,
+        // A splitter that was restarted meanwhile counts from zero.
+        resentBytes: Math.max(0, split.resentBytes - resentBefore),
+        holes: await holesSince(ports, volume, cut.position),
+      };
+    }),
+  );
+}
+
+async function holesSince(ports: Ports, volume: VolumeId, position: number): Promise<Hole[]> {
+  const { holes } = await anyAppliance(ports, async (appliance) => appliance.calls.listPoints({ volume, limit: 1 }));
+  return holes.filter((hole) => (hole.toPosition ?? Number.MAX_SAFE_INTEGER) > position);
+}

@@ -1,0 +1,250 @@
+// The one registry of error codes: what went wrong, whether trying again can help, and what the user can do.
+import { z } from 'zod';
+
+interface ErrorKind {
+  /** Whether the same call may succeed later without anyone changing anything. */
+  readonly retryable: boolean;
+  /** HTTP status of the problem+json answer. */
+  readonly status: number;
+  readonly title: string;
+  readonly action: string;
+}
+
+const kind = (retryable: boolean, status: number, title: string, action: string): ErrorKind => ({
+  retryable,
+  status,
+  title,
+  action,
+});
+
+export const ERRORS = {
+  INVALID_REQUEST: kind(
+    false,
+    400,
+    'The request is not of the accepted form',
+    'Correct the fields named in the details.',
+  ),
+  UNAUTHORIZED: kind(
+    false,
+    401,
+    'The bearer token is missing or wrong',
+    'Set VOLUME_MOVER_TOKEN to the token the server was started with.',
+  ),
+  TOO_LARGE: kind(false, 413, 'The request is larger than the limit', 'Send fewer items in one request.'),
+  ROUTE_NOT_FOUND: kind(false, 404, 'There is no such operation', 'See /openapi.json for the operations.'),
+  UNKNOWN_WORKFLOW: kind(false, 404, 'There is no such workflow type', 'Use workflow type moveVolume.'),
+  VOLUME_NOT_FOUND: kind(false, 404, 'There is no such volume', 'List the volumes with: volume-mover volumes'),
+  GROUP_NOT_FOUND: kind(false, 404, 'There is no such consistency group', 'List the groups with: volume-mover groups'),
+  POINT_NOT_FOUND: kind(
+    false,
+    404,
+    'There is no such recovery point',
+    'List the points with: volume-mover points <group|volume>',
+  ),
+  ATTEMPT_NOT_FOUND: kind(
+    false,
+    404,
+    'The replica site has no such attempt',
+    'Check the move id with: volume-mover status <move-id>',
+  ),
+  IMAGE_NOT_FOUND: kind(false, 404, 'There is no such open image', 'Open the recovery point again.'),
+  MOVE_NOT_FOUND: kind(false, 404, 'There is no such move', 'Check the move id; it is printed when a move is started.'),
+  MOVE_REFUSED: kind(false, 409, 'The move cannot be made', 'Mend every reason listed, then start the move again.'),
+  ALREADY_THERE: kind(false, 409, 'The volume is in that group already', 'Nothing: there is nothing to move.'),
+  LAG_TOO_LARGE: kind(
+    false,
+    409,
+    'The lag did not become small in time',
+    'Look at the link and the appliance, or give the move a longer options.lagWaitMs.',
+  ),
+  VOLUME_BUSY: kind(true, 409, 'Another move of the volume is open', 'Wait for the other move to end, or cancel it.'),
+  STALE_ATTEMPT: kind(
+    false,
+    409,
+    'A newer attempt is known; this one is over',
+    'Nothing: late duplicates are refused on purpose.',
+  ),
+  ATTEMPT_ABORTED: kind(false, 409, 'The attempt was aborted', 'Start the move again.'),
+  ATTEMPT_COMMITTED: kind(
+    false,
+    409,
+    'The attempt is committed already',
+    'Nothing: the move is done; the way back is a new move.',
+  ),
+  ATTEMPT_MISMATCH: kind(
+    false,
+    409,
+    'The attempt is known with other contents',
+    'Start a new move: a move id stands for one move only.',
+  ),
+  EPOCH_MISMATCH: kind(
+    false,
+    409,
+    'The ownership of the volume changed meanwhile',
+    'Look at the volume with volume-mover volumes, then start the move again.',
+  ),
+  STALE_SESSION: kind(
+    false,
+    409,
+    'The writes are of an earlier life of the splitter',
+    'Nothing: late duplicates are refused on purpose.',
+  ),
+  WRITE_GAP: kind(true, 409, 'A write is missing before this one', 'Nothing: the splitter sends from the gap on.'),
+  NOT_OWNER: kind(false, 409, 'The group is not served here', 'Send the call to the appliance that serves the group.'),
+  NOT_SYNCED: kind(
+    true,
+    409,
+    'The volume has writes that are known by marks only',
+    'Wait until its short initialization has ended.',
+  ),
+  NOT_NOTIFIED: kind(
+    false,
+    409,
+    'The splitter has no notice of this attempt',
+    'Nothing: a new attempt gives a new notice.',
+  ),
+  NOT_FENCED: kind(
+    false,
+    409,
+    'The splitter has no fence of this attempt',
+    'Nothing: a new attempt raises a new fence.',
+  ),
+  FENCE_LAPSED: kind(false, 409, 'The lease of the fence ran out', 'Nothing: a new attempt is made.'),
+  CUT_VOID: kind(false, 409, 'The cut is not valid', 'Nothing: a new attempt is made.'),
+  PENDING_VERDICT: kind(
+    true,
+    409,
+    'The splitter still awaits the verdict of an older attempt',
+    'Nothing: it asks for the verdict by itself.',
+  ),
+  NOT_DRAINED: kind(true, 409, 'The writes up to the cut are not all applied yet', 'Nothing: the call is repeated.'),
+  NOT_SEALED: kind(false, 409, 'The volume has no sealed snapshot of this attempt', 'Nothing: a new attempt is made.'),
+  NOT_COMMITTED: kind(false, 409, 'The attempt is not committed', 'Nothing: the join follows the commit.'),
+  GROUP_FULL: kind(
+    false,
+    409,
+    'The group has no room for more volumes',
+    'Move a volume out of it, or raise its limit in the estate file.',
+  ),
+  GROUP_PAUSED: kind(true, 409, 'Replication of the group is paused', 'Resume the group.'),
+  POINT_TRIMMED: kind(
+    false,
+    410,
+    'The journal no longer reaches back to that position',
+    'Choose a later recovery point.',
+  ),
+  POINT_UNAVAILABLE: kind(
+    true,
+    409,
+    'The recovery point is not durable at the replica site yet',
+    'Try again shortly, or choose an earlier point.',
+  ),
+  IMAGE_LIMIT: kind(true, 429, 'Too many images are open', 'Close an image first.'),
+  UNREACHABLE: kind(
+    true,
+    503,
+    'The other side cannot be reached',
+    'Check that the process runs and that its address is right.',
+  ),
+  LINK_DOWN: kind(true, 503, 'The link to the replica site is down', 'Restore the link.'),
+  CORRUPT: kind(false, 500, 'Stored data failed its checksum', 'Do not use this copy; see the details for the place.'),
+  SHUTTING_DOWN: kind(true, 503, 'The process is shutting down', 'Nothing: the call is repeated.'),
+  INTERNAL: kind(true, 500, 'Something unforeseen went wrong', 'See the log of the process that answered.'),
+} as const satisfies Record<string, ErrorKind>;
+
+export type ErrorCode = keyof typeof ERRORS;
+
+const ERROR_CODES = Object.keys(ERRORS).filter((code): code is ErrorCode => code in ERRORS);
+export const errorCodeSchema = z.enum(ERROR_CODES);
+
+/** One reason against a request: a field or thing, and what is wrong with it. */
+export const reasonSchema = z.strictObject({
+  code: errorCodeSchema,
+  /** The field or thing at fault, e.g. `volume`, `to`, `vm-1-disk-0`. */
+  subject: z.string(),
+  message: z.string(),
+});
+export type Reason = z.infer<typeof reasonSchema>;
+
+/** problem+json (RFC 9457) with the registry's code; what every control API answers on failure. */
+export const problemSchema = z.strictObject({
+  type: z.string(),
+  title: z.string(),
+  status: z.number().int(),
+  detail: z.string(),
+  code: errorCodeSchema,
+  retryable: z.boolean(),
+  action: z.string(),
+  reasons: z.array(reasonSchema).optional(),
+});
+export type Problem = z.infer<typeof problemSchema>;
+
+/** The project's one error class. `message` is a whole sentence about this case; title and action come from the registry. */
+export class MoverError extends Error {
+  readonly code: ErrorCode;
+  readonly reasons: readonly Reason[];
+
+  constructor(
+    code: ErrorCode,
+    message: string,
+    options: { readonly reasons?: readonly Reason[]; readonly cause?: unknown } = {},
+  ) {
+    super(message, options.cause === undefined ? undefined : { cause: options.cause });
+    this.name = 'MoverError';
+    this.code = code;
+    this.reasons = options.reasons ?? [];
+  }
+
+  get retryable(): boolean {
+    return ERRORS[this.code].retryable;
+  }
+
+  get action(): string {
+    return ERRORS[this.code].action;
+  }
+}
+
+export function toProblem(error: MoverError): Problem {
+  const { status, title, retryable, action } = ERRORS[error.code];
+  const problem: Problem = {
+    type: `urn:volume-mover:${error.code}`,
+    title,
+    status,
+    detail: error.message,
+    code: error.code,
+    retryable,
+    action,
+  };
+  return error.reasons.length === 0 ? problem : { ...problem, reasons: [...error.reasons] };
+}
+
+export function fromProblem(problem: Problem): MoverError {
+  return new MoverError(problem.code, problem.detail, { reasons: problem.reasons ?? [] });
+}
+
+/**
+ * What zod says of a value, one reason an issue, each naming the field and what is accepted.
+ * `root` names the value itself when the fault is not in a field of it.
+ */
+export function reasonsOf(error: z.ZodError, root = 'input'): Reason[] {
+  return error.issues.flatMap((issue): Reason[] => {
+    const path = issue.path.map(String).join('.');
+    if (issue.code === 'unrecognized_keys') {
+      return issue.keys.map((key) => ({
+        code: 'INVALID_REQUEST',
+        subject: path === '' ? key : `${path}.${key}`,
+        message: `unknown field "${key}"`,
+      }));
+    }
+    return [{ code: 'INVALID_REQUEST', subject: path === '' ? root : path, message: issue.message }];
+  });
+}
+
+/** @throws MoverError INVALID_REQUEST naming every field at fault and what is accepted. */
+export function parseOrRefuse<S extends z.ZodType>(schema: S, value: unknown, what: string): z.output<S> {
+  const result = schema.safeParse(value);
+  if (result.success) return result.data;
+  const reasons = reasonsOf(result.error, what);
+  const listed = reasons.map((reason) => `${reason.subject}: ${reason.message}`).join('; ');
+  throw new MoverError('INVALID_REQUEST', `${what} is not accepted: ${listed}`, { reasons });
+}

@@ -1,0 +1,90 @@
+// The estate file: which processes there are, where they listen, and where each volume starts out. Copied and edited by users.
+import { z } from 'zod';
+import { applianceIdSchema, groupIdSchema, splitterIdSchema, volumeIdSchema } from './ids.js';
+import { countSchema, durationMsSchema } from './numbers.js';
+import { GROUP_MEMBERS_MAX } from './replica-site-api.js';
+
+const port = z.number().int().min(0).max(65_535);
+/** Where a server listens; port 0 takes a free one. `url` is what others use when it differs (containers). */
+const listenSchema = z.strictObject({ host: z.string().default('127.0.0.1'), port, url: z.url().optional() });
+const nbdListenSchema = z.strictObject({ host: z.string().default('127.0.0.1'), port });
+
+/** Smallest and largest virtual volume: one region of marks; 64 TiB keeps offsets and regions well inside safe integers. */
+const VOLUME_MIB_MIN = 1;
+const VOLUME_MIB_MAX = 64 * 1024 * 1024;
+
+export const estateGroupSchema = z.strictObject({
+  id: groupIdSchema,
+  appliance: applianceIdSchema,
+  pointEveryMs: durationMsSchema.min(100).max(3_600_000).default(5_000),
+  volumesMax: countSchema.min(1).max(GROUP_MEMBERS_MAX).default(128),
+});
+export type EstateGroup = z.infer<typeof estateGroupSchema>;
+
+export const estateVolumeSchema = z.strictObject({
+  id: volumeIdSchema,
+  sizeMiB: z.number().int().min(VOLUME_MIB_MIN).max(VOLUME_MIB_MAX),
+  /** Where it starts out; after a move the replica site and the splitter know better. */
+  group: groupIdSchema,
+});
+export type EstateVolume = z.infer<typeof estateVolumeSchema>;
+
+export const estateSchema = z
+  .strictObject({
+    temporal: z
+      .strictObject({ host: z.string().default('127.0.0.1'), port, uiPort: port })
+      .default({ host: '127.0.0.1', port: 7233, uiPort: 8233 }),
+    replicaSite: z.strictObject({ control: listenSchema }),
+    appliances: z
+      .array(z.strictObject({ id: applianceIdSchema, control: listenSchema, nbd: nbdListenSchema }))
+      .min(1)
+      .max(1_000),
+    splitters: z
+      .array(
+        z.strictObject({
+          id: splitterIdSchema,
+          control: listenSchema,
+          nbd: nbdListenSchema,
+          volumes: z.array(estateVolumeSchema).max(100_000),
+        }),
+      )
+      .min(1)
+      .max(10_000),
+    groups: z.array(estateGroupSchema).min(1).max(100_000),
+    worker: z.strictObject({ health: nbdListenSchema }),
+  })
+  .superRefine((estate, context) => {
+    const refuse = (path: (string | number)[], message: string): void =>
+      context.addIssue({ code: 'custom', path, message });
+    const seen = new Map<string, Set<string>>();
+    const once = (what: string, id: string, path: (string | number)[]): void => {
+      const ids = seen.get(what) ?? new Set<string>();
+      if (ids.has(id)) refuse(path, `${what} "${id}" is there twice`);
+      seen.set(what, ids.add(id));
+    };
+    estate.appliances.forEach((appliance, i) => once('appliance', appliance.id, ['appliances', i, 'id']));
+    estate.groups.forEach((group, i) => {
+      once('group', group.id, ['groups', i, 'id']);
+      if (!estate.appliances.some((appliance) => appliance.id === group.appliance))
+        refuse(['groups', i, 'appliance'], `there is no appliance "${group.appliance}"`);
+    });
+    estate.splitters.forEach((splitter, i) => {
+      once('splitter', splitter.id, ['splitters', i, 'id']);
+      splitter.volumes.forEach((volume, j) => {
+        once('volume', volume.id, ['splitters', i, 'volumes', j, 'id']);
+        if (!seen.get('group')?.has(volume.group))
+          refuse(['splitters', i, 'volumes', j, 'group'], `there is no group "${volume.group}"`);
+      });
+    });
+  });
+export type Estate = z.output<typeof estateSchema>;
+export type EstateInput = z.input<typeof estateSchema>;
+
+/** The control URL others use for a server of the estate. */
+export function controlUrl(listen: {
+  readonly host: string;
+  readonly port: number;
+  readonly url?: string | undefined;
+}): string {
+  return listen.url ?? `http://${listen.host}:${listen.port}`;
+}

@@ -1,0 +1,259 @@
+// The control API of the replica site, called by the appliances only. It holds the truth: owners, epochs, attempts, points.
+import { z } from 'zod';
+import {
+  attemptRecordSchema,
+  attemptRefSchema,
+  attemptVolumeSchema,
+  cutSchema,
+  VOLUMES_PER_MOVE_MAX,
+} from './attempt.js';
+import {
+  applianceIdSchema,
+  groupIdSchema,
+  moveIdSchema,
+  pointIdSchema,
+  splitterIdSchema,
+  volumeIdSchema,
+} from './ids.js';
+import { healthOperation } from './health.js';
+import {
+  bytesSchema,
+  countSchema,
+  durationMsSchema,
+  epochSchema,
+  positionSchema,
+  sessionSchema,
+  timeMsSchema,
+  writeNumberSchema,
+} from './numbers.js';
+import { BOOKMARK_NAME_LENGTH_MAX, holeSchema, leftOutSchema, recoveryPointSchema } from './point.js';
+import { operation } from './route.js';
+
+/** Rows in one page of a listing. */
+export const PAGE_ROWS_MAX = 1_000;
+/** Members of a group: one cut round asks for all of them at once. */
+export const GROUP_MEMBERS_MAX = 1_024;
+
+const cutsSchema = z.array(cutSchema).min(1).max(VOLUMES_PER_MOVE_MAX);
+const pageInput = z.strictObject({
+  cursor: z.string().optional(),
+  limit: z.coerce.number().int().min(1).max(PAGE_ROWS_MAX).default(PAGE_ROWS_MAX),
+});
+const attemptInput = z.strictObject({ attempt: attemptRefSchema });
+/** A step of an open attempt may renew its lease on the way. */
+const stepInput = attemptInput.extend({ leaseMs: durationMsSchema.optional() });
+
+/** A volume as the replica site knows it. */
+export const siteVolumeSchema = z.strictObject({
+  volume: volumeIdSchema,
+  /** The host whose splitter protects it. */
+  splitter: splitterIdSchema,
+  sizeBytes: bytesSchema,
+  group: groupIdSchema,
+  appliance: applianceIdSchema,
+  epoch: epochSchema,
+  durable: z.strictObject({
+    position: positionSchema,
+    session: sessionSchema,
+    n: writeNumberSchema,
+    timeMs: timeMsSchema,
+  }),
+  appliedPosition: positionSchema,
+  /** Durable bytes that are not applied to the replica volume yet. */
+  undistributedBytes: bytesSchema,
+  /** Whether a short initialization is under way: no point may contain the volume. */
+  initializing: z.boolean(),
+  /** The attempt that is open on it, if any. */
+  openAttempt: attemptRefSchema.optional(),
+});
+export type SiteVolume = z.infer<typeof siteVolumeSchema>;
+
+export const siteGroupSchema = z.strictObject({
+  group: groupIdSchema,
+  appliance: applianceIdSchema,
+  volumesMax: countSchema,
+  /** How often the appliance closes a recovery point. */
+  pointEveryMs: durationMsSchema,
+  volumes: countSchema,
+  /** Rooms kept for volumes that an open attempt brings. */
+  reserved: countSchema,
+});
+export type SiteGroup = z.infer<typeof siteGroupSchema>;
+
+export const drainProgressSchema = z.strictObject({
+  /** Whether everything up to every cut is applied to the replica volumes. */
+  drained: z.boolean(),
+  /** Durable bytes up to the cuts that are not applied yet. */
+  bytesLeft: bytesSchema,
+  /** Records up to the cuts that have not reached the replica site yet. */
+  recordsMissing: countSchema,
+});
+export type DrainProgress = z.infer<typeof drainProgressSchema>;
+
+export const attemptsApi = {
+  open: operation({
+    method: 'POST',
+    path: '/v1/attempts/open',
+    summary:
+      'Open an attempt on all its volumes, or repeat the stored answer. Aborts expired attempts that are in its way.',
+    input: z.strictObject({
+      attempt: attemptRefSchema,
+      volumes: z.array(attemptVolumeSchema).min(1).max(VOLUMES_PER_MOVE_MAX),
+      from: groupIdSchema,
+      to: groupIdSchema,
+      leaseMs: durationMsSchema,
+      /** No renewal goes beyond this many milliseconds after the opening, so that a zombie can't renew for ever. */
+      deadlineAfterMs: durationMsSchema,
+    }),
+    output: attemptRecordSchema,
+  }),
+  renew: operation({
+    method: 'POST',
+    path: '/v1/attempts/renew',
+    summary: 'Renew the lease of an open attempt, up to its deadline.',
+    input: attemptInput.extend({ leaseMs: durationMsSchema }),
+    output: attemptRecordSchema,
+  }),
+  drain: operation({
+    method: 'POST',
+    path: '/v1/attempts/drain',
+    summary: 'How far the replica volumes are from the cuts. Changes nothing.',
+    input: attemptInput.extend({ cuts: cutsSchema }),
+    output: drainProgressSchema,
+  }),
+  seal: operation({
+    method: 'POST',
+    path: '/v1/attempts/seal',
+    summary:
+      'Snapshot: pin a recovery point of the old group exactly at the cuts. Refused (NOT_DRAINED) unless applied = cut for every volume.',
+    input: stepInput.extend({
+      cuts: cutsSchema,
+      atMs: timeMsSchema,
+      others: z.array(cutSchema).max(GROUP_MEMBERS_MAX).default([]),
+    }),
+    output: attemptRecordSchema,
+  }),
+  bookmark: operation({
+    method: 'POST',
+    path: '/v1/attempts/bookmark',
+    summary: 'Put the pending "left" bookmark on the snapshot.',
+    input: stepInput.extend({ name: z.string().min(1).max(BOOKMARK_NAME_LENGTH_MAX).optional() }),
+    output: attemptRecordSchema,
+  }),
+  adopt: operation({
+    method: 'POST',
+    path: '/v1/attempts/adopt',
+    summary:
+      'The commit: in one transaction the new group owns every volume, at epoch + 1, and the "left" bookmark is in force.',
+    input: stepInput,
+    output: attemptRecordSchema,
+  }),
+  resolve: operation({
+    method: 'POST',
+    path: '/v1/attempts/resolve',
+    summary: 'The verdict, for ever: an open or unknown attempt becomes ABORTED; a decided one is returned as it is.',
+    input: attemptInput.extend({ reason: z.string().max(1_000).default('resolved') }),
+    output: attemptRecordSchema,
+  }),
+  get: operation({
+    method: 'GET',
+    path: '/v1/attempts',
+    summary: 'The record of an attempt.',
+    input: z.strictObject({ move: moveIdSchema, n: z.coerce.number().int().min(1) }),
+    output: attemptRecordSchema,
+  }),
+} as const;
+
+export const pointsApi = {
+  listPoints: operation({
+    method: 'GET',
+    path: '/v1/points',
+    summary:
+      'Recovery points, oldest first: of a group, or every point of any group that contains a volume; with the holes of the volume.',
+    input: pageInput.extend({ group: groupIdSchema.optional(), volume: volumeIdSchema.optional() }),
+    output: z.strictObject({
+      points: z.array(recoveryPointSchema),
+      holes: z.array(holeSchema),
+      next: z.string().optional(),
+    }),
+  }),
+  findPoint: operation({
+    method: 'GET',
+    path: '/v1/points/find',
+    summary: 'The newest point of the group or volume that is not later than the time, by the points’ own clock.',
+    input: z.strictObject({
+      group: groupIdSchema.optional(),
+      volume: volumeIdSchema.optional(),
+      atMs: z.coerce.number().int().min(0).optional(),
+      point: pointIdSchema.optional(),
+    }),
+    output: recoveryPointSchema,
+  }),
+} as const;
+
+export const replicaSiteApi = {
+  health: healthOperation,
+  ...attemptsApi,
+  ...pointsApi,
+  groups: operation({
+    method: 'GET',
+    path: '/v1/groups',
+    summary: 'The groups of the site.',
+    input: pageInput.extend({ appliance: applianceIdSchema.optional() }),
+    output: z.strictObject({ groups: z.array(siteGroupSchema), next: z.string().optional() }),
+  }),
+  volumes: operation({
+    method: 'GET',
+    path: '/v1/volumes',
+    summary: 'The volumes of the site: owner, epoch, positions.',
+    input: pageInput.extend({ group: groupIdSchema.optional(), volume: volumeIdSchema.optional() }),
+    output: z.strictObject({ volumes: z.array(siteVolumeSchema), next: z.string().optional() }),
+  }),
+  closePoint: operation({
+    method: 'POST',
+    path: '/v1/points/close',
+    summary:
+      'Close a recovery point of a group from a cut. A member that is not durable up to its cut within the wait is left out.',
+    input: z.strictObject({
+      group: groupIdSchema,
+      kind: z.enum(['periodic', 'demand']),
+      atMs: timeMsSchema,
+      cuts: z.array(cutSchema.extend({ fencedBy: attemptRefSchema.optional() })).max(GROUP_MEMBERS_MAX),
+      leftOut: z.array(leftOutSchema).max(GROUP_MEMBERS_MAX),
+      waitMs: durationMsSchema.max(30_000),
+      bookmark: z.string().min(1).max(BOOKMARK_NAME_LENGTH_MAX).optional(),
+    }),
+    output: recoveryPointSchema,
+  }),
+  join: operation({
+    method: 'POST',
+    path: '/v1/attempts/join',
+    summary:
+      'Put the "joined" bookmark on this point of the new group, once: it is kept by the first point that contains every moved volume.',
+    input: attemptInput.extend({ point: pointIdSchema }),
+    output: attemptRecordSchema,
+  }),
+  openImage: operation({
+    method: 'POST',
+    path: '/v1/images/open',
+    summary: 'Open a volume at a point (or at the newest applied position) for reading.',
+    input: z.strictObject({ volume: volumeIdSchema, point: pointIdSchema.optional(), client: z.string().max(200) }),
+    output: z.strictObject({ image: z.string(), sizeBytes: bytesSchema, position: positionSchema }),
+  }),
+  closeImage: operation({
+    method: 'POST',
+    path: '/v1/images/close',
+    summary: 'Close an image. Closing it again is no error.',
+    input: z.strictObject({ image: z.string() }),
+    output: z.strictObject({}),
+  }),
+} as const;
+
+/** Raw read of an open image: GET with `image`, `offset`, `length`; answers application/octet-stream. Not in the table: it isn't JSON. */
+export const IMAGE_READ_PATH = '/v1/images/read';
+/** Largest length of one raw read. */
+export const IMAGE_READ_BYTES_MAX = 4 * 1024 * 1024;
+/** Where a stream is asked for, by HTTP upgrade, at an appliance and at the replica site. */
+export const STREAM_PATH = '/v1/stream';
+/** The protocol name in the Upgrade header. */
+export const STREAM_PROTOCOL = 'volume-mover-stream/1';

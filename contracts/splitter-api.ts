@@ -1,0 +1,169 @@
+// The control API of a splitter: what the orchestrator and the appliances may ask of a hypervisor host.
+import { z } from 'zod';
+import {
+  attemptRefSchema,
+  attemptVolumeSchema,
+  cutSchema,
+  endpointSchema,
+  ticketedAttemptSchema,
+  verdictSchema,
+  VOLUMES_PER_MOVE_MAX,
+  writeMarkSchema,
+} from './attempt.js';
+import { groupIdSchema, splitterIdSchema, volumeIdSchema } from './ids.js';
+import { healthOperation } from './health.js';
+import { bytesSchema, countSchema, durationMsSchema, epochSchema, timeMsSchema } from './numbers.js';
+import { leftOutSchema } from './point.js';
+import { GROUP_MEMBERS_MAX } from './replica-site-api.js';
+import { operation } from './route.js';
+
+/** Longest hold of a cut over several splitters: the only time a guest may wait for a move. */
+export const HOLD_MS_MAX = 250;
+
+/**
+ * How a volume's writes get to the replica site. SYNCED: each is numbered and sent in order. MARKS_ONLY: only marks are kept
+ * (overflow, outage, pause). INITIALIZING: what is marked is being sent again.
+ */
+export const replicationModeSchema = z.enum(['SYNCED', 'MARKS_ONLY', 'INITIALIZING']);
+export type ReplicationMode = z.infer<typeof replicationModeSchema>;
+
+export const fenceSchema = z.strictObject({
+  attempt: ticketedAttemptSchema,
+  cut: writeMarkSchema,
+  leaseExpiresAtMs: timeMsSchema,
+  /** Whether the lease ran out and the verdict is being asked for. */
+  lapsed: z.boolean(),
+});
+
+export const splitterVolumeSchema = z.strictObject({
+  volume: volumeIdSchema,
+  splitter: splitterIdSchema,
+  sizeBytes: bytesSchema,
+  route: endpointSchema.extend({ epoch: epochSchema }),
+  mode: replicationModeSchema,
+  /** Whether the stream to the route's appliance is up for this volume. */
+  connected: z.boolean(),
+  /** The newest numbered write. */
+  last: writeMarkSchema,
+  /** Bytes numbered but not yet known to be durable at the replica site. */
+  unconfirmedBytes: bytesSchema,
+  /** Of these, held back behind a fence. */
+  backlogBytes: bytesSchema,
+  /** Regions whose mark is set. */
+  markedRegions: countSchema,
+  /** Bytes sent by short initialization since the start of the process. */
+  resentBytes: bytesSchema,
+  notice: z.strictObject({ attempt: ticketedAttemptSchema, to: endpointSchema }).optional(),
+  fence: fenceSchema.optional(),
+  /** Sentences about what an administrator should know, e.g. a bitmap that was lost. */
+  notes: z.array(z.string()),
+});
+export type SplitterVolume = z.infer<typeof splitterVolumeSchema>;
+
+export const learnedSchema = z.strictObject({
+  volume: volumeIdSchema,
+  verdict: verdictSchema,
+  atMs: timeMsSchema,
+  /** What the fence held back then. */
+  backlogBytes: bytesSchema,
+});
+export type Learned = z.infer<typeof learnedSchema>;
+
+const volumesSchema = z.array(volumeIdSchema).min(1).max(VOLUMES_PER_MOVE_MAX);
+
+export const splitterApi = {
+  health: healthOperation,
+  inventory: operation({
+    method: 'GET',
+    path: '/v1/volumes',
+    summary: 'The virtual volumes of this host.',
+    input: z.strictObject({ volume: volumeIdSchema.optional() }),
+    output: z.strictObject({ splitter: splitterIdSchema, volumes: z.array(splitterVolumeSchema) }),
+  }),
+  notify: operation({
+    method: 'POST',
+    path: '/v1/attempts/notify',
+    summary:
+      'The volumes leave one group and are to join another. Writes still go to the old one. The new appliance is reached before the answer.',
+    input: z.strictObject({
+      attempt: ticketedAttemptSchema,
+      volumes: z.array(attemptVolumeSchema).min(1).max(VOLUMES_PER_MOVE_MAX),
+      from: endpointSchema,
+      to: endpointSchema,
+      /** Where the verdict can be asked for, besides the two appliances. */
+      resolvers: z.array(z.url()).min(1).max(16),
+    }),
+    output: z.strictObject({ volumes: z.array(splitterVolumeSchema) }),
+  }),
+  fence: operation({
+    method: 'POST',
+    path: '/v1/attempts/fence',
+    summary:
+      'End the old group’s ownership here: the cut. Later writes go to the backlog. With a hold, their acknowledgement waits for confirm.',
+    input: z.strictObject({
+      attempt: ticketedAttemptSchema,
+      volumes: volumesSchema,
+      leaseMs: durationMsSchema,
+      holdMs: durationMsSchema.max(HOLD_MS_MAX).default(0),
+    }),
+    output: z.strictObject({
+      cuts: z.array(cutSchema),
+      /** Other members of the old group on this host, at the same instant. */
+      others: z.array(cutSchema),
+      atMs: timeMsSchema,
+    }),
+  }),
+  confirm: operation({
+    method: 'POST',
+    path: '/v1/attempts/confirm',
+    summary: 'Whether acknowledgements were withheld without a gap since the fence; releases them.',
+    input: z.strictObject({ attempt: ticketedAttemptSchema }),
+    output: z.strictObject({ held: z.boolean() }),
+  }),
+  renew: operation({
+    method: 'POST',
+    path: '/v1/attempts/renew',
+    summary: 'Renew the lease of the fence. Refused (FENCE_LAPSED) once it ran out.',
+    input: z.strictObject({ attempt: ticketedAttemptSchema, leaseMs: durationMsSchema }),
+    output: z.strictObject({ leaseExpiresAtMs: timeMsSchema }),
+  }),
+  learn: operation({
+    method: 'POST',
+    path: '/v1/attempts/learn',
+    summary:
+      'The verdict. COMMITTED: route to the new group at epoch + 1; ABORTED: as before. Then the backlog in order, then live writes.',
+    input: z.strictObject({
+      attempt: ticketedAttemptSchema,
+      verdict: verdictSchema,
+      volumes: z.array(attemptVolumeSchema).min(1).max(VOLUMES_PER_MOVE_MAX),
+      to: endpointSchema,
+    }),
+    output: z.strictObject({
+      volumes: z.array(splitterVolumeSchema),
+      /** What was learned, and when, as first answered: the same at every repetition. */
+      learned: z.array(learnedSchema),
+    }),
+  }),
+  cut: operation({
+    method: 'POST',
+    path: '/v1/cuts',
+    summary: 'For an ordinary recovery point: where every member of the group on this host stands, at one instant.',
+    input: z.strictObject({
+      round: z.string().max(100),
+      group: groupIdSchema,
+      holdMs: durationMsSchema.max(HOLD_MS_MAX).default(0),
+    }),
+    output: z.strictObject({
+      cuts: z.array(cutSchema.extend({ fencedBy: attemptRefSchema.optional() })).max(GROUP_MEMBERS_MAX),
+      leftOut: z.array(leftOutSchema).max(GROUP_MEMBERS_MAX),
+      atMs: timeMsSchema,
+    }),
+  }),
+  confirmCut: operation({
+    method: 'POST',
+    path: '/v1/cuts/confirm',
+    summary: 'Whether acknowledgements were withheld without a gap since the cut; releases them.',
+    input: z.strictObject({ round: z.string().max(100) }),
+    output: z.strictObject({ held: z.boolean() }),
+  }),
+} as const;

@@ -1,0 +1,95 @@
+// One request and its answer over HTTP: every way it can fail becomes one of the registry's errors.
+import { Agent, request } from 'undici';
+import { fromProblem, MoverError, problemSchema } from '../contracts/errors.js';
+import type { Operation } from '../contracts/route.js';
+import { causeOf } from './cause.js';
+import { queryString } from './query.js';
+import { timeLimit } from './time-limit.js';
+
+/** How much of an answer that is no problem+json goes into an error's message, in characters. */
+const EXCERPT_LENGTH_MAX = 200;
+
+/** How long an idle connection is kept, in milliseconds: shorter than the servers keep theirs, so that no request meets a closing one. */
+const IDLE_CONNECTION_MS = 4_000;
+
+/** The process's connections, kept alive between calls; idle ones don't keep the process alive. */
+const CONNECTIONS = new Agent({ keepAliveTimeout: IDLE_CONNECTION_MS, keepAliveMaxTimeout: IDLE_CONNECTION_MS });
+
+export interface Exchange {
+  /** Without a slash at its end. */
+  readonly baseUrl: string;
+  /** The operation's name in the API's table. */
+  readonly name: string;
+  readonly operation: Operation;
+  readonly input: Readonly<Record<string, unknown>>;
+  readonly token: string | undefined;
+  readonly timeoutMs: number;
+  readonly signal: AbortSignal | undefined;
+}
+
+/** What was asked of whom, as the start of a sentence. */
+export function subjectOf({ baseUrl, name, operation }: Exchange): string {
+  return `${baseUrl}: ${name} (${operation.method} ${operation.path})`;
+}
+
+/**
+ * The JSON of a successful answer, not yet held against the operation's schema.
+ * @throws MoverError the server's own; UNREACHABLE without an answer of this API; INTERNAL for a success that is no JSON.
+ * @throws the reason of `signal` when it aborts.
+ */
+export async function runExchange(exchange: Exchange): Promise<unknown> {
+  const limit = timeLimit(exchange.timeoutMs, exchange.signal);
+  try {
+    const { statusCode, body } = await request(...requestOf(exchange, limit.signal));
+    return contentOf(exchange, statusCode, await body.text());
+  } catch (error) {
+    if (error instanceof MoverError) throw error;
+    if (limit.expired()) {
+      throw unreachable(exchange, `no answer within ${exchange.timeoutMs} ms`, error);
+    }
+    exchange.signal?.throwIfAborted();
+    throw unreachable(exchange, causeOf(error), error);
+  } finally {
+    limit.release();
+  }
+}
+
+/** Redirects are not followed: one would carry the token to another place, and turn a POST into a GET. */
+function requestOf(exchange: Exchange, signal: AbortSignal): Parameters<typeof request> {
+  const { baseUrl, operation, input, token } = exchange;
+  const url = `${baseUrl}${operation.path}`;
+  const headers: Record<string, string> = { accept: 'application/json' };
+  if (token !== undefined) headers['authorization'] = `Bearer ${token}`;
+  const options = { method: operation.method, headers, signal, dispatcher: CONNECTIONS } as const;
+  if (operation.method === 'GET') return [`${url}${queryString(input)}`, options];
+  headers['content-type'] = 'application/json';
+  return [url, { ...options, body: JSON.stringify(input) }];
+}
+
+function contentOf(exchange: Exchange, status: number, text: string): unknown {
+  const content = jsonOf(text);
+  if (status >= 200 && status < 300) {
+    if (content === undefined)
+      throw new MoverError('INTERNAL', `${subjectOf(exchange)} answered with what is not JSON: ${excerpt(text)}`);
+    return content;
+  }
+  const problem = problemSchema.safeParse(content);
+  if (problem.success) throw fromProblem(problem.data);
+  throw unreachable(exchange, `answered ${status} without a problem of this API: ${excerpt(text)}`);
+}
+
+function jsonOf(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}
+
+function unreachable(exchange: Exchange, why: string, cause?: unknown): MoverError {
+  return new MoverError('UNREACHABLE', `${subjectOf(exchange)} cannot be reached: ${why}`, { cause });
+}
+
+function excerpt(text: string): string {
+  return JSON.stringify(text.length > EXCERPT_LENGTH_MAX ? `${text.slice(0, EXCERPT_LENGTH_MAX)}…` : text);
+}

@@ -1,0 +1,357 @@
+// The life of an attempt at the replica site: open, renew, seal, bookmark, adopt (the commit) or resolve. One verdict, once, for all volumes.
+import type { AttemptRecord, AttemptRef, AttemptVolume, Cut, Seal } from '../../../contracts/attempt.js';
+import { attemptName } from '../../../contracts/attempt.js';
+import { MoverError } from '../../../contracts/errors.js';
+import type { GroupId, PointId, VolumeId } from '../../../contracts/ids.js';
+import type { RecoveryPoint } from '../../../contracts/point.js';
+import type { DrainProgress } from '../../../contracts/replica-site-api.js';
+import { addPoint, settleProvisional } from './points.js';
+import type { VolumeRow } from './rows.js';
+import type { SiteState } from './state.js';
+
+type Contents = NonNullable<AttemptRecord['contents']>;
+
+export interface OpenInput {
+  readonly attempt: AttemptRef;
+  readonly volumes: readonly AttemptVolume[];
+  readonly from: GroupId;
+  readonly to: GroupId;
+  readonly leaseMs: number;
+  readonly deadlineAfterMs: number;
+}
+
+/**
+ * Opens an attempt, or repeats the stored answer whatever it is by now.
+ * @throws MoverError STALE_ATTEMPT, ATTEMPT_MISMATCH, VOLUME_NOT_FOUND, GROUP_NOT_FOUND, NOT_OWNER, EPOCH_MISMATCH, VOLUME_BUSY, GROUP_FULL
+ */
+export function openAttempt(state: SiteState, input: OpenInput, nowMs: number): AttemptRecord {
+  const known = state.attempt(input.attempt);
+  if (known !== undefined) {
+    if (known.contents !== undefined && !sameContents(known.contents, input)) {
+      throw new MoverError(
+        'ATTEMPT_MISMATCH',
+        `Attempt ${attemptName(input.attempt)} was opened with other volumes or groups.`,
+      );
+    }
+    return known;
+  }
+  const highestN = state.moves.get(input.attempt.move)?.highestN ?? 0;
+  if (highestN > input.attempt.n)
+    throw new MoverError(
+      'STALE_ATTEMPT',
+      `Attempt ${highestN} of move ${input.attempt.move} is known; ${input.attempt.n} is over.`,
+    );
+  state.group(input.from);
+  if (new Set(input.volumes.map((bound) => bound.volume)).size < input.volumes.length)
+    throw new MoverError('INVALID_REQUEST', 'A volume is named twice.');
+  if (input.from === input.to)
+    throw new MoverError('INVALID_REQUEST', `The volumes are in group "${input.to}" already.`);
+  for (const bound of input.volumes) checkOwnership(state.volume(bound.volume), bound, input.from);
+  for (const bound of input.volumes) clearTheWay(state, bound.volume, input.attempt, nowMs);
+  const target = state.group(input.to);
+  const taken = state.memberCount(input.to) + reservedIn(state, input.to);
+  if (taken + input.volumes.length > target.volumesMax) {
+    throw new MoverError(
+      'GROUP_FULL',
+      `Group "${input.to}" has room for ${target.volumesMax} volumes and ${taken} are taken or reserved.`,
+    );
+  }
+  const deadlineMs = nowMs + input.deadlineAfterMs;
+  for (const { volume } of input.volumes)
+    state.volumes.put(volume, { ...state.volume(volume), openAttempt: input.attempt });
+  state.moves.put(input.attempt.move, { highestN: input.attempt.n });
+  return state.putAttempt({
+    attempt: input.attempt,
+    state: 'OPEN',
+    contents: {
+      ticket: state.take('tickets'),
+      volumes: [...input.volumes],
+      from: input.from,
+      to: input.to,
+      openedAtMs: nowMs,
+      leaseExpiresAtMs: Math.min(nowMs + input.leaseMs, deadlineMs),
+      deadlineMs,
+    },
+    seals: [],
+  });
+}
+
+function sameContents(known: Contents, input: OpenInput): boolean {
+  const list = (volumes: readonly AttemptVolume[]): string =>
+    volumes.map((bound) => `${bound.volume}@${bound.splitter}:${bound.epoch}`).join();
+  return known.from === input.from && known.to === input.to && list(known.volumes) === list(input.volumes);
+}
+
+function checkOwnership(row: VolumeRow, bound: AttemptVolume, from: GroupId): void {
+  if (row.epoch !== bound.epoch)
+    throw new MoverError(
+      'EPOCH_MISMATCH',
+      `Volume "${bound.volume}" is at epoch ${row.epoch}, not ${bound.epoch}: it was moved meanwhile.`,
+    );
+  if (row.group !== from)
+    throw new MoverError('NOT_OWNER', `Volume "${bound.volume}" is in group "${row.group}", not "${from}".`);
+}
+
+/** An older attempt of the same move, or one whose lease ran out, is aborted; a live one of another move is in the way. */
+function clearTheWay(state: SiteState, volume: VolumeId, attempt: AttemptRef, nowMs: number): void {
+  const other = state.volume(volume).openAttempt;
+  if (other === undefined) return;
+  const record = state.attempt(other);
+  const expiresAtMs = record?.contents?.leaseExpiresAtMs ?? 0;
+  if (other.move === attempt.move) resolveAttempt(state, other, `superseded by attempt ${attempt.n}`, nowMs);
+  else if (expiresAtMs <= nowMs)
+    resolveAttempt(state, other, 'its lease ran out and another move needed the volume', nowMs);
+  else throw new MoverError('VOLUME_BUSY', `Volume "${volume}" is being moved by ${other.move}.`);
+}
+
+/** Volumes that open attempts are to bring into the group. */
+export function reservedIn(state: SiteState, group: GroupId): number {
+  let reserved = 0;
+  for (const { name, volumes } of state.openAttempts()) {
+    if (state.attempts.get(name)?.record.contents?.to === group) reserved += volumes;
+  }
+  return reserved;
+}
+
+/** @throws MoverError ATTEMPT_NOT_FOUND */
+export function getAttempt(state: SiteState, attempt: AttemptRef): AttemptRecord {
+  const record = state.attempt(attempt);
+  if (record === undefined) throw new MoverError('ATTEMPT_NOT_FOUND', `There is no attempt ${attemptName(attempt)}.`);
+  return record;
+}
+
+/** @throws MoverError ATTEMPT_NOT_FOUND, ATTEMPT_ABORTED, ATTEMPT_COMMITTED */
+function openContents(
+  state: SiteState,
+  attempt: AttemptRef,
+): { readonly record: AttemptRecord; readonly contents: Contents } {
+  const record = getAttempt(state, attempt);
+  if (record.state === 'ABORTED' || record.contents === undefined) {
+    throw new MoverError(
+      'ATTEMPT_ABORTED',
+      `Attempt ${attemptName(attempt)} was aborted: ${record.reason ?? 'no reason kept'}.`,
+    );
+  }
+  if (record.state === 'COMMITTED')
+    throw new MoverError('ATTEMPT_COMMITTED', `Attempt ${attemptName(attempt)} is committed.`);
+  return { record, contents: record.contents };
+}
+
+/** Renewals end at the deadline: then the answer's lease stays where it is. @throws MoverError as openContents */
+export function renewAttempt(state: SiteState, attempt: AttemptRef, leaseMs: number, nowMs: number): AttemptRecord {
+  const { record, contents } = openContents(state, attempt);
+  const leaseExpiresAtMs = Math.max(contents.leaseExpiresAtMs, Math.min(nowMs + leaseMs, contents.deadlineMs));
+  return state.putAttempt({ ...record, contents: { ...contents, leaseExpiresAtMs } });
+}
+
+/** A step renews the lease on its way, if the attempt is still open: whether it is anything else, the step itself finds out. */
+export function renewIfOpen(state: SiteState, attempt: AttemptRef, leaseMs: number | undefined, nowMs: number): void {
+  if (leaseMs !== undefined && state.attempt(attempt)?.state === 'OPEN') renewAttempt(state, attempt, leaseMs, nowMs);
+}
+
+/** Reads only. @throws MoverError ATTEMPT_NOT_FOUND, VOLUME_NOT_FOUND, CUT_VOID (the cut's writes will never arrive: a later session has attached) */
+export function drainProgress(state: SiteState, attempt: AttemptRef, cuts: readonly Cut[]): DrainProgress {
+  getAttempt(state, attempt);
+  let bytesLeft = 0;
+  let recordsMissing = 0;
+  let drained = true;
+  for (const cut of cuts) {
+    const row = state.volume(cut.volume);
+    refuseLostCut(state, row, cut);
+    const position = state.positionOf(row, cut);
+    const durable = state.lineages.durable(cut.volume).position;
+    recordsMissing += position === undefined ? cut.n : Math.max(0, position - durable);
+    bytesLeft += state.lineages.undistributedBytes(cut.volume);
+    if (position === undefined || state.lineages.appliedPosition(cut.volume) < position) drained = false;
+  }
+  return { drained, bytesLeft, recordsMissing };
+}
+
+/** What of an earlier session is not durable when a later one attaches never will be. */
+function refuseLostCut(state: SiteState, row: VolumeRow, cut: Cut): void {
+  if (cut.session >= row.session) return;
+  const durable = state.lineages.durable(row.volume);
+  if (durable.session === cut.session && durable.n >= cut.n) return;
+  throw new MoverError(
+    'CUT_VOID',
+    `Volume "${row.volume}" will never have its cut (session ${cut.session}, write ${cut.n}): session ${row.session} has attached.`,
+  );
+}
+
+/**
+ * The snapshot: applied = cut for every volume, and nothing accepted beyond it. Pins a point of the old group exactly there.
+ * @throws MoverError as openContents, ATTEMPT_MISMATCH, EPOCH_MISMATCH, NOT_OWNER, NOT_SYNCED, NOT_DRAINED, CUT_VOID
+ */
+export function sealAttempt(
+  state: SiteState,
+  attempt: AttemptRef,
+  cuts: readonly Cut[],
+  others: readonly Cut[],
+  atMs: number,
+): AttemptRecord {
+  const known = getAttempt(state, attempt);
+  if (known.state === 'COMMITTED' && sealedAt(known, cuts)) return known;
+  const { record, contents } = openContents(state, attempt);
+  if (record.left !== undefined) {
+    if (sealedAt(record, cuts)) return record;
+    throw new MoverError('ATTEMPT_MISMATCH', `Attempt ${attemptName(attempt)} is sealed at another cut.`);
+  }
+  const seals = contents.volumes.map((bound) => sealOf(state, bound, contents.from, cuts));
+  for (const seal of seals) state.volumes.put(seal.volume, { ...state.volume(seal.volume), sealed: true });
+  const point = addPoint(state, {
+    group: contents.from,
+    kind: 'left',
+    atMs,
+    cuts: [...seals, ...others.filter((other) => !seals.some((seal) => seal.volume === other.volume))],
+    leftOut: [],
+    pinnedBy: attempt,
+  });
+  return state.putAttempt({
+    ...record,
+    seals,
+    left: { point: point.id, atMs: point.atMs, name: bookmarkName('left', contents), bookmarked: false },
+  });
+}
+
+function sealedAt({ seals }: AttemptRecord, cuts: readonly Cut[]): boolean {
+  const sealed = (cut: Cut): boolean =>
+    seals.some((seal) => seal.volume === cut.volume && seal.session === cut.session && seal.n === cut.n);
+  return cuts.length === seals.length && cuts.every(sealed);
+}
+
+function sealOf(state: SiteState, bound: AttemptVolume, from: GroupId, cuts: readonly Cut[]): Seal {
+  const cut = cuts.find((candidate) => candidate.volume === bound.volume);
+  if (cut === undefined)
+    throw new MoverError(
+      'ATTEMPT_MISMATCH',
+      `The cut of volume "${bound.volume}" is missing: all volumes of a move are sealed together.`,
+    );
+  const row = state.volume(bound.volume);
+  checkOwnership(row, bound, from);
+  refuseLostCut(state, row, cut);
+  if (row.openHole !== undefined)
+    throw new MoverError('NOT_SYNCED', `Volume "${bound.volume}" is in short initialization.`);
+  const position = state.positionOf(row, cut);
+  const durable = state.lineages.durable(bound.volume);
+  if (position === undefined || state.lineages.appliedPosition(bound.volume) < position) {
+    throw new MoverError(
+      'NOT_DRAINED',
+      `Volume "${bound.volume}" is not applied up to its cut (session ${cut.session}, write ${cut.n}) yet.`,
+    );
+  }
+  if (durable.position !== position || (cut.session === row.session && state.acceptedN(row) !== cut.n)) {
+    throw new MoverError(
+      'CUT_VOID',
+      `Volume "${bound.volume}" has writes beyond the cut (session ${cut.session}, write ${cut.n}).`,
+    );
+  }
+  return { volume: bound.volume, session: cut.session, n: cut.n, position };
+}
+
+/** @throws MoverError as openContents, NOT_SEALED */
+export function bookmarkAttempt(state: SiteState, attempt: AttemptRef, name: string | undefined): AttemptRecord {
+  const known = getAttempt(state, attempt);
+  if (known.left?.bookmarked === true && known.state === 'COMMITTED') return known;
+  const { record } = openContents(state, attempt);
+  if (record.left === undefined)
+    throw new MoverError('NOT_SEALED', `Attempt ${attemptName(attempt)} has no snapshot yet.`);
+  if (record.left.bookmarked) return record;
+  const row = state.point(record.left.point);
+  const bookmark = { name: name ?? record.left.name, pending: true, attempt };
+  state.points.put(row.point.id, { ...row, point: { ...row.point, bookmark } });
+  return state.putAttempt({ ...record, left: { ...record.left, name: bookmark.name, bookmarked: true } });
+}
+
+function bookmarkName(kind: 'left' | 'joined', contents: Contents): string {
+  const [first] = contents.volumes;
+  const more = contents.volumes.length - 1;
+  const what = `${first?.volume ?? ''}${more > 0 ? ` and ${more} more` : ''}`;
+  return kind === 'left' ? `${what} left for ${contents.to}` : `${what} joined from ${contents.from}`;
+}
+
+/**
+ * The commit, in one transaction: the new group owns every volume at epoch + 1; the "left" bookmark is in force.
+ * @throws MoverError ATTEMPT_NOT_FOUND, ATTEMPT_ABORTED, NOT_SEALED, EPOCH_MISMATCH, NOT_OWNER
+ */
+export function adoptAttempt(state: SiteState, attempt: AttemptRef, nowMs: number): AttemptRecord {
+  const known = getAttempt(state, attempt);
+  if (known.state === 'COMMITTED') return known;
+  const { record, contents } = openContents(state, attempt);
+  if (record.left?.bookmarked !== true)
+    throw new MoverError('NOT_SEALED', `Attempt ${attemptName(attempt)} has no bookmarked snapshot.`);
+  for (const bound of contents.volumes) {
+    const row = state.volume(bound.volume);
+    checkOwnership(row, bound, contents.from);
+    if (!row.sealed) throw new MoverError('NOT_SEALED', `Volume "${bound.volume}" is not sealed.`);
+  }
+  for (const bound of contents.volumes) {
+    const { openAttempt: _open, ...row } = state.volume(bound.volume);
+    state.volumes.put(bound.volume, { ...row, group: contents.to, epoch: bound.epoch + 1, sealed: false });
+  }
+  const left = state.point(record.left.point);
+  const { pinnedBy: _pin, ...unpinned } = left;
+  const { bookmark } = left.point;
+  state.points.put(left.point.id, {
+    ...unpinned,
+    point: bookmark === undefined ? left.point : { ...left.point, bookmark: { ...bookmark, pending: false } },
+  });
+  settleProvisional(state, attempt, contents.from, 'COMMITTED');
+  return state.putAttempt({ ...record, state: 'COMMITTED', decidedAtMs: nowMs });
+}
+
+/** The verdict, for ever. An unknown attempt leaves a tombstone, so that a late opening of it is refused. */
+export function resolveAttempt(state: SiteState, attempt: AttemptRef, reason: string, nowMs: number): AttemptRecord {
+  const record = state.attempt(attempt);
+  if (record === undefined) {
+    const highestN = Math.max(attempt.n, state.moves.get(attempt.move)?.highestN ?? 0);
+    state.moves.put(attempt.move, { highestN });
+    return state.putAttempt({ attempt, state: 'ABORTED', seals: [], decidedAtMs: nowMs, reason });
+  }
+  if (record.state !== 'OPEN') return record;
+  for (const { volume } of record.contents?.volumes ?? []) {
+    const { openAttempt: _open, ...row } = state.volume(volume);
+    state.volumes.put(volume, { ...row, sealed: false });
+  }
+  if (record.left !== undefined) state.points.delete(record.left.point);
+  if (record.contents !== undefined) settleProvisional(state, attempt, record.contents.from, 'ABORTED');
+  const { left: _void, ...rest } = record;
+  return state.putAttempt({ ...rest, state: 'ABORTED', seals: [], decidedAtMs: nowMs, reason });
+}
+
+/**
+ * Puts the "joined" bookmark on the first point of the new group that contains every moved volume, once. A point that
+ * does not contain them all changes nothing; the answer then has no `joined`.
+ * @throws MoverError ATTEMPT_NOT_FOUND, NOT_COMMITTED, STALE_ATTEMPT, POINT_NOT_FOUND
+ */
+export function joinAttempt(state: SiteState, attempt: AttemptRef, pointId: PointId): AttemptRecord {
+  const record = getAttempt(state, attempt);
+  const { contents } = record;
+  if (record.state !== 'COMMITTED' || contents === undefined)
+    throw new MoverError('NOT_COMMITTED', `Attempt ${attemptName(attempt)} is ${record.state}.`);
+  if (record.joined !== undefined) return record;
+  for (const bound of contents.volumes) {
+    const { epoch } = state.volume(bound.volume);
+    if (epoch !== bound.epoch + 1)
+      throw new MoverError(
+        'STALE_ATTEMPT',
+        `Volume "${bound.volume}" was moved again before it joined "${contents.to}".`,
+      );
+  }
+  const row = state.point(pointId);
+  if (!containsAll(row.point, contents)) return record;
+  const name = bookmarkName('joined', contents);
+  state.points.put(pointId, {
+    ...row,
+    point: { ...row.point, kind: 'joined', bookmark: { name, pending: false, attempt } },
+  });
+  return state.putAttempt({ ...record, joined: { point: pointId, name } });
+}
+
+function containsAll(point: RecoveryPoint, contents: Contents): boolean {
+  return (
+    point.group === contents.to &&
+    contents.volumes.every((bound) =>
+      point.members.some((member) => member.volume === bound.volume && member.epoch === bound.epoch + 1),
+    )
+  );
+}

@@ -1,0 +1,41 @@
+// Rows of a table by something they have in common: an estate has thousands of volumes and tens of thousands of points.
+
+const NONE: ReadonlyMap<string, never> = new Map<string, never>();
+
+export class Index<Row extends object> {
+  readonly #groupsOf: (row: Row) => Iterable<string>;
+  readonly #groups = new Map<string, Map<string, Row>>();
+
+  constructor(groupsOf: (row: Row) => Iterable<string>) {
+    this.#groupsOf = groupsOf;
+  }
+
+  add(key: string, row: Row): void {
+    for (const name of this.#groupsOf(row)) {
+      const group = this.#groups.get(name);
+      if (group === undefined) this.#groups.set(name, new Map([[key, row]]));
+      else group.set(key, row);
+    }
+  }
+
+  replace(key: string, before: Row | undefined, after: Row | undefined): void {
+    const names = after === undefined ? new Set<string>() : new Set(this.#groupsOf(after));
+    for (const name of before === undefined ? [] : this.#groupsOf(before)) {
+      if (names.has(name)) continue;
+      const group = this.#groups.get(name);
+      group?.delete(key);
+      if (group?.size === 0) this.#groups.delete(name);
+    }
+    if (after !== undefined) this.add(key, after);
+  }
+
+  /** Groups that have rows. */
+  names(): IterableIterator<string> {
+    return this.#groups.keys();
+  }
+
+  /** The rows of one group by key, in the order in which they came into it. Not to be kept: it changes with the table. */
+  of(name: string): ReadonlyMap<string, Row> {
+    return this.#groups.get(name) ?? NONE;
+  }
+}

@@ -1,0 +1,109 @@
+// Rows as the control API shows them, a page at a time.
+import type { Hole, RecoveryPoint } from '../../../contracts/point.js';
+import type { GroupId, VolumeId } from '../../../contracts/ids.js';
+import type { SiteGroup, SiteVolume } from '../../../contracts/replica-site-api.js';
+import { reservedIn } from './attempts.js';
+import { pointsOf } from './points.js';
+import type { GroupRow, VolumeRow } from './rows.js';
+import type { SiteState } from './state.js';
+
+export interface Page<Item> {
+  readonly items: Item[];
+  /** The cursor of the next page, if there is one. */
+  readonly next?: string;
+}
+
+interface PageInput {
+  readonly cursor?: string | undefined;
+  readonly limit: number;
+}
+
+/** The first `limit` of the items whose key comes after the cursor. `items` are in the order of their keys. */
+function pageOf<Item>(items: readonly Item[], keyOf: (item: Item) => string, { cursor, limit }: PageInput): Page<Item> {
+  const start = cursor === undefined ? 0 : items.findIndex((item) => keyOf(item) > cursor);
+  if (start < 0) return { items: [] };
+  const page = items.slice(start, start + limit);
+  const last = page.at(-1);
+  return last === undefined || start + limit >= items.length ? { items: page } : { items: page, next: keyOf(last) };
+}
+
+function byKey<Item>(keyOf: (item: Item) => string): (a: Item, b: Item) => number {
+  return (a, b) => (keyOf(a) < keyOf(b) ? -1 : 1);
+}
+
+export function pageOfGroups(
+  state: SiteState,
+  { appliance, ...page }: PageInput & { readonly appliance?: string | undefined },
+): Page<SiteGroup> {
+  const keyOf = (row: GroupRow): string => row.group;
+  const rows = [...state.groups.values()].filter((row) => appliance === undefined || row.appliance === appliance);
+  const { items, ...rest } = pageOf(rows.toSorted(byKey(keyOf)), keyOf, page);
+  return { items: items.map((row) => siteGroup(state, row)), ...rest };
+}
+
+function siteGroup(state: SiteState, { group, appliance, volumesMax, pointEveryMs }: GroupRow): SiteGroup {
+  return {
+    group,
+    appliance,
+    volumesMax,
+    pointEveryMs,
+    volumes: state.memberCount(group),
+    reserved: reservedIn(state, group),
+  };
+}
+
+/**
+ * Only which volumes: what is durable of each has to be made known before it can be shown.
+ * @throws MoverError VOLUME_NOT_FOUND
+ */
+export function pageOfVolumes(
+  state: SiteState,
+  {
+    group,
+    volume,
+    ...page
+  }: PageInput & { readonly group?: GroupId | undefined; readonly volume?: VolumeId | undefined },
+): Page<VolumeRow> {
+  if (volume !== undefined) {
+    const row = state.volume(volume);
+    return { items: group === undefined || row.group === group ? [row] : [] };
+  }
+  const keyOf = (row: VolumeRow): string => row.volume;
+  const rows = group === undefined ? [...state.volumes.values()] : state.membersOf(group);
+  return pageOf(rows.toSorted(byKey(keyOf)), keyOf, page);
+}
+
+/** @throws MoverError GROUP_NOT_FOUND */
+export function siteVolume(state: SiteState, row: VolumeRow): SiteVolume {
+  const { volume, splitter, sizeBytes, group, epoch, openAttempt } = row;
+  const { position, session, n, timeMs } = state.lineages.durable(volume);
+  return {
+    volume,
+    splitter,
+    sizeBytes,
+    group,
+    appliance: state.group(group).appliance,
+    epoch,
+    durable: { position, session, n, timeMs },
+    appliedPosition: state.lineages.appliedPosition(volume),
+    undistributedBytes: state.lineages.undistributedBytes(volume),
+    initializing: row.openHole !== undefined,
+    ...(openAttempt === undefined ? {} : { openAttempt }),
+  };
+}
+
+/** Digits of a time in a cursor, so that cursors compare as times do. */
+const TIME_DIGITS = 15;
+
+export function pageOfPoints(
+  state: SiteState,
+  {
+    group,
+    volume,
+    ...page
+  }: PageInput & { readonly group?: GroupId | undefined; readonly volume?: VolumeId | undefined },
+): Page<RecoveryPoint> & { readonly holes: Hole[] } {
+  const keyOf = (point: RecoveryPoint): string => `${String(point.atMs).padStart(TIME_DIGITS, '0')}:${point.id}`;
+  const holes = volume === undefined ? [] : state.holesOf(volume);
+  return { ...pageOf(pointsOf(state, { group, volume }), keyOf, page), holes };
+}

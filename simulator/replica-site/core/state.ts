@@ -1,0 +1,166 @@
+// The tables of the replica site and the look-ups every rule needs. Rules are functions over it; the shell makes each call one transaction.
+import type { AttemptRecord, AttemptRef } from '../../../contracts/attempt.js';
+import { attemptName } from '../../../contracts/attempt.js';
+import { MoverError } from '../../../contracts/errors.js';
+import type { GroupId, PointId, VolumeId } from '../../../contracts/ids.js';
+import type { Hole } from '../../../contracts/point.js';
+import type { AttemptRow, CounterRow, GroupRow, HoleRow, Lineages, MoveRow, PointRow, VolumeRow } from './rows.js';
+import type { Index } from './index-of-table.js';
+import { Table, type RowChange } from './table.js';
+
+export const TABLE_NAMES = ['groups', 'volumes', 'attempts', 'moves', 'points', 'holes', 'counters'] as const;
+
+export interface SiteRows {
+  readonly groups: Iterable<readonly [string, GroupRow]>;
+  readonly volumes: Iterable<readonly [string, VolumeRow]>;
+  readonly attempts: Iterable<readonly [string, AttemptRow]>;
+  readonly moves: Iterable<readonly [string, MoveRow]>;
+  readonly points: Iterable<readonly [string, PointRow]>;
+  readonly holes: Iterable<readonly [string, HoleRow]>;
+  readonly counters: Iterable<readonly [string, CounterRow]>;
+}
+
+export const EMPTY_SITE: SiteRows = {
+  groups: [],
+  volumes: [],
+  attempts: [],
+  moves: [],
+  points: [],
+  holes: [],
+  counters: [],
+};
+
+export class SiteState {
+  readonly lineages: Lineages;
+  readonly groups: Table<GroupRow>;
+  readonly volumes: Table<VolumeRow>;
+  readonly attempts: Table<AttemptRow>;
+  readonly moves: Table<MoveRow>;
+  readonly points: Table<PointRow>;
+  readonly holes: Table<HoleRow>;
+  readonly counters: Table<CounterRow>;
+  readonly #volumesByGroup: Index<VolumeRow>;
+  readonly #volumesByOpenAttempt: Index<VolumeRow>;
+  readonly #pointsByGroup: Index<PointRow>;
+  readonly #pointsByMarkedVolume: Index<PointRow>;
+  readonly #holesByVolume: Index<HoleRow>;
+  /** The newest record accepted of each volume's present session, durable or still being written. */
+  readonly accepted = new Map<VolumeId, number>();
+
+  constructor(rows: SiteRows, lineages: Lineages) {
+    this.lineages = lineages;
+    this.groups = new Table('groups', rows.groups);
+    this.volumes = new Table('volumes', rows.volumes);
+    this.attempts = new Table('attempts', rows.attempts);
+    this.moves = new Table('moves', rows.moves);
+    this.points = new Table('points', rows.points);
+    this.holes = new Table('holes', rows.holes);
+    this.counters = new Table('counters', rows.counters);
+    this.#volumesByGroup = this.volumes.indexBy((row) => [row.group]);
+    this.#volumesByOpenAttempt = this.volumes.indexBy((row) =>
+      row.openAttempt === undefined ? [] : [attemptName(row.openAttempt)],
+    );
+    this.#pointsByGroup = this.points.indexBy((row) => [row.point.group]);
+    this.#pointsByMarkedVolume = this.points.indexBy((row) => Object.keys(row.provisionalMarks));
+    this.#holesByVolume = this.holes.indexBy((row) => [row.hole.volume]);
+  }
+
+  takeChanges(): RowChange[] {
+    return [this.groups, this.volumes, this.attempts, this.moves, this.points, this.holes, this.counters].flatMap(
+      (table) => table.takeChanges(),
+    );
+  }
+
+  /** @throws MoverError VOLUME_NOT_FOUND */
+  volume(id: VolumeId): VolumeRow {
+    const row = this.volumes.get(id);
+    if (row === undefined) throw new MoverError('VOLUME_NOT_FOUND', `There is no volume "${id}" at the replica site.`);
+    return row;
+  }
+
+  /** @throws MoverError GROUP_NOT_FOUND */
+  group(id: GroupId): GroupRow {
+    const row = this.groups.get(id);
+    if (row === undefined)
+      throw new MoverError('GROUP_NOT_FOUND', `There is no consistency group "${id}" at the replica site.`);
+    return row;
+  }
+
+  /** @throws MoverError POINT_NOT_FOUND */
+  point(id: PointId): PointRow {
+    const row = this.points.get(id);
+    if (row === undefined) throw new MoverError('POINT_NOT_FOUND', `There is no recovery point "${id}".`);
+    return row;
+  }
+
+  attempt(ref: AttemptRef): AttemptRecord | undefined {
+    return this.attempts.get(attemptName(ref))?.record;
+  }
+
+  putAttempt(record: AttemptRecord): AttemptRecord {
+    this.attempts.put(attemptName(record.attempt), { record });
+    return record;
+  }
+
+  /** The next number of a counter, starting at 1. */
+  take(counter: 'tickets' | 'points'): number {
+    const next = this.counters.get(counter)?.next ?? 1;
+    this.counters.put(counter, { next: next + 1 });
+    return next;
+  }
+
+  membersOf(group: GroupId): VolumeRow[] {
+    return [...this.#volumesByGroup.of(group).values()];
+  }
+
+  memberCount(group: GroupId): number {
+    return this.#volumesByGroup.of(group).size;
+  }
+
+  /** Open attempts by name, with how many volumes each has. */
+  openAttempts(): { readonly name: string; readonly volumes: number }[] {
+    return [...this.#volumesByOpenAttempt.names()].map((name) => ({
+      name,
+      volumes: this.#volumesByOpenAttempt.of(name).size,
+    }));
+  }
+
+  pointsOfGroup(group: GroupId): PointRow[] {
+    return [...this.#pointsByGroup.of(group).values()];
+  }
+
+  /** Points in which the volume is a provisional member whose mark is not settled. */
+  pointsMarking(volume: VolumeId): PointRow[] {
+    return [...this.#pointsByMarkedVolume.of(volume).values()];
+  }
+
+  holesOf(volume: VolumeId): Hole[] {
+    return [...this.#holesByVolume.of(volume).values()].map((row) => row.hole);
+  }
+
+  /** The newest accepted number of the volume's present session. */
+  acceptedN(row: VolumeRow): number {
+    const accepted = this.accepted.get(row.volume);
+    if (accepted !== undefined) return accepted;
+    const durable = this.lineages.durable(row.volume);
+    return durable.session === row.session ? durable.n : 0;
+  }
+
+  /**
+   * Place in the lineage of a write in the splitter's numbering; undefined when its session never attached here.
+   * A session that attached but sent nothing yet starts where the lineage ends.
+   */
+  positionOf(row: VolumeRow, mark: { readonly session: number; readonly n: number }): number | undefined {
+    const base = this.lineages.sessionBase(row.volume, mark.session);
+    if (base !== undefined) return base + mark.n;
+    return mark.session === row.session ? this.lineages.durable(row.volume).position + mark.n : undefined;
+  }
+
+  /** Whether a position lies in a span of which only the end state can be recovered. */
+  inHole(volume: VolumeId, position: number): boolean {
+    for (const { hole } of this.#holesByVolume.of(volume).values()) {
+      if (position >= hole.fromPosition && (hole.toPosition === undefined || position < hole.toPosition)) return true;
+    }
+    return false;
+  }
+}

@@ -1,0 +1,70 @@
+// A keyed table that remembers what changed, so that the shell can make one transaction of one control call.
+import { Index } from './index-of-table.js';
+
+export interface RowChange {
+  readonly table: string;
+  readonly key: string;
+  /** Absent: the row was deleted. */
+  readonly value?: unknown;
+}
+
+export class Table<Row extends object> {
+  readonly name: string;
+  readonly #rows = new Map<string, Row>();
+  readonly #changed = new Set<string>();
+  readonly #indexes: Index<Row>[] = [];
+
+  /** `rows` are taken as they are, unchanged: what an earlier life stored. */
+  constructor(name: string, rows: Iterable<readonly [string, Row]>) {
+    this.name = name;
+    for (const [key, row] of rows) this.#rows.set(key, row);
+  }
+
+  /** Groups the rows by what `groupsOf` says of each, from now on: a look-up then needs no walk over the table. */
+  indexBy(groupsOf: (row: Row) => Iterable<string>): Index<Row> {
+    const index = new Index(groupsOf);
+    for (const [key, row] of this.#rows) index.add(key, row);
+    this.#indexes.push(index);
+    return index;
+  }
+
+  get(key: string): Row | undefined {
+    return this.#rows.get(key);
+  }
+
+  /** Rows are values: a changed row is put again, never altered in place. */
+  put(key: string, row: Row): Row {
+    const before = this.#rows.get(key);
+    this.#rows.set(key, row);
+    for (const index of this.#indexes) index.replace(key, before, row);
+    this.#changed.add(key);
+    return row;
+  }
+
+  delete(key: string): void {
+    const before = this.#rows.get(key);
+    if (before === undefined) return;
+    this.#rows.delete(key);
+    for (const index of this.#indexes) index.replace(key, before, undefined);
+    this.#changed.add(key);
+  }
+
+  values(): IterableIterator<Row> {
+    return this.#rows.values();
+  }
+
+  get size(): number {
+    return this.#rows.size;
+  }
+
+  /** Every key changed since the last call, with its value now. */
+  takeChanges(): RowChange[] {
+    if (this.#changed.size === 0) return [];
+    const changes = [...this.#changed].map((key): RowChange => {
+      const value = this.#rows.get(key);
+      return value === undefined ? { table: this.name, key } : { table: this.name, key, value };
+    });
+    this.#changed.clear();
+    return changes;
+  }
+}

@@ -1,0 +1,56 @@
+// The holds of a host: for the instant of a cut over several splitters, acknowledgements of some volumes are withheld. Bounded; released by itself.
+import type { VolumeId } from '../../../contracts/ids.js';
+
+/** Answers that are remembered, so that a repeated confirm gets the same one. */
+const ANSWERS_MAX = 1_024;
+
+interface Hold {
+  readonly volumes: ReadonlySet<VolumeId>;
+  readonly expiresAtMs: number;
+}
+
+export class Holds {
+  readonly #active = new Map<string, Hold>();
+  readonly #answers = new Map<string, boolean>();
+
+  /** Raises a hold; a key is used once: raising it again changes nothing. */
+  raise(key: string, volumes: Iterable<VolumeId>, expiresAtMs: number): void {
+    if (this.#active.has(key) || this.#answers.has(key)) return;
+    this.#active.set(key, { volumes: new Set(volumes), expiresAtMs });
+  }
+
+  /** Whether the volumes were held without a gap until now; releases them. Repeated, it gives the same answer. */
+  confirm(key: string, nowMs: number): boolean {
+    const answered = this.#answers.get(key);
+    if (answered !== undefined) return answered;
+    const hold = this.#active.get(key);
+    const held = hold !== undefined && nowMs < hold.expiresAtMs;
+    this.#release(key, held);
+    return held;
+  }
+
+  /** Releases what ran out. */
+  expire(nowMs: number): void {
+    for (const [key, hold] of this.#active) if (hold.expiresAtMs <= nowMs) this.#release(key, false);
+  }
+
+  isHeld(volume: VolumeId): boolean {
+    for (const hold of this.#active.values()) if (hold.volumes.has(volume)) return true;
+    return false;
+  }
+
+  /** When the next hold runs out; undefined without any: then nothing is withheld. */
+  get nextExpiryMs(): number | undefined {
+    let next: number | undefined;
+    for (const hold of this.#active.values())
+      next = next === undefined ? hold.expiresAtMs : Math.min(next, hold.expiresAtMs);
+    return next;
+  }
+
+  #release(key: string, held: boolean): void {
+    this.#active.delete(key);
+    this.#answers.set(key, held);
+    const oldest = this.#answers.size > ANSWERS_MAX ? this.#answers.keys().next().value : undefined;
+    if (oldest !== undefined) this.#answers.delete(oldest);
+  }
+}

@@ -1,0 +1,129 @@
+// Which regions of a volume have writes that aren't known to be durable at the replica site. The bit is set before the source is written.
+
+/** One bit of the bitmap stands for this many bytes: a short initialization sends whole regions. */
+export const REGION_BYTES = 64 * 1024;
+
+export class Marks {
+  readonly regions: number;
+  readonly #bits: Uint8Array;
+  /** Writes under way or unconfirmed, by region; a region without any has no entry. */
+  readonly #outstanding = new Map<number, number>();
+  /** Regions with writes that were never numbered: they must be sent again from the source. */
+  readonly #dirty: Set<number>;
+  /** Regions whose bit may be cleared. */
+  readonly #settled = new Set<number>();
+  #marked = 0;
+
+  /** @param bits the stored bitmap; every region marked in it counts as dirty: what was in memory is gone. */
+  constructor(sizeBytes: number, bits?: Uint8Array) {
+    this.regions = Math.ceil(sizeBytes / REGION_BYTES);
+    this.#bits = bits?.slice() ?? new Uint8Array(Math.ceil(this.regions / 8));
+    this.#dirty = new Set();
+    for (let byte = 0; byte < this.#bits.length; byte += 1) {
+      if (this.#bits[byte] === 0) continue;
+      for (let region = byte * 8; region < Math.min(byte * 8 + 8, this.regions); region += 1) {
+        if (!this.isMarked(region)) continue;
+        this.#dirty.add(region);
+        this.#marked += 1;
+      }
+    }
+  }
+
+  isMarked(region: number): boolean {
+    return ((this.#bits[region >> 3] ?? 0) & (1 << (region & 7))) !== 0;
+  }
+
+  get marked(): number {
+    return this.#marked;
+  }
+
+  get dirty(): number {
+    return this.#dirty.size;
+  }
+
+  /** The bitmap's bytes [from, to), for the shell to store. */
+  bytes(from: number, to: number): Uint8Array {
+    return this.#bits.subarray(from, to);
+  }
+
+  get byteLength(): number {
+    return this.#bits.length;
+  }
+
+  /** A write begins: its regions are marked. @returns the regions whose bit was not set yet: store them before the source is written. */
+  begin(offset: number, length: number): number[] {
+    const fresh: number[] = [];
+    const last = lastRegion(offset, length);
+    for (let region = firstRegion(offset); region <= last; region += 1) {
+      this.#outstanding.set(region, (this.#outstanding.get(region) ?? 0) + 1);
+      this.#settled.delete(region);
+      if (this.isMarked(region)) continue;
+      this.#set(region);
+      fresh.push(region);
+    }
+    return fresh;
+  }
+
+  /** A write is durable at the replica site: a region without any other outstanding one may be cleared. */
+  confirm(offset: number, length: number): void {
+    const last = lastRegion(offset, length);
+    for (let region = firstRegion(offset); region <= last; region += 1) {
+      const left = (this.#outstanding.get(region) ?? 0) - 1;
+      if (left > 0) {
+        this.#outstanding.set(region, left);
+        continue;
+      }
+      this.#outstanding.delete(region);
+      if (!this.#dirty.has(region)) this.#settled.add(region);
+    }
+  }
+
+  /** A write won't be sent, or failed half-way: its regions must be sent again from the source. */
+  abandon(offset: number, length: number): void {
+    const last = lastRegion(offset, length);
+    for (let region = firstRegion(offset); region <= last; region += 1) this.#dirty.add(region);
+    this.confirm(offset, length);
+  }
+
+  /** The next region to be sent again, if any. */
+  nextDirty(): number | undefined {
+    return this.#dirty.values().next().value;
+  }
+
+  /** A region was read from the source and is queued: outstanding like any write, no longer dirty. */
+  resend(region: number): void {
+    this.#dirty.delete(region);
+    this.#outstanding.set(region, (this.#outstanding.get(region) ?? 0) + 1);
+    this.#settled.delete(region);
+  }
+
+  /** Clears the bits of the regions that are settled. @returns them, for the shell to store. */
+  clearSettled(): number[] {
+    const cleared = [...this.#settled];
+    this.#settled.clear();
+    for (const region of cleared) this.#clear(region);
+    return cleared;
+  }
+
+  get settled(): number {
+    return this.#settled.size;
+  }
+
+  #set(region: number): void {
+    this.#bits[region >> 3] = (this.#bits[region >> 3] ?? 0) | (1 << (region & 7));
+    this.#marked += 1;
+  }
+
+  #clear(region: number): void {
+    this.#bits[region >> 3] = (this.#bits[region >> 3] ?? 0) & ~(1 << (region & 7));
+    this.#marked -= 1;
+  }
+}
+
+export function firstRegion(offset: number): number {
+  return Math.floor(offset / REGION_BYTES);
+}
+
+export function lastRegion(offset: number, length: number): number {
+  return Math.floor((offset + Math.max(length, 1) - 1) / REGION_BYTES);
+}

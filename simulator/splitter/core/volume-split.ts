@@ -1,0 +1,518 @@
+// The splitter's state machine for one virtual volume: marks, numbering, the queue, and what a move may do to the route.
+// No I/O and no clock: the shell stores rows and marks, writes the source, and sends the copies.
+import type {
+  AttemptRef,
+  AttemptVolume,
+  Cut,
+  Endpoint,
+  TicketedAttempt,
+  Verdict,
+  WriteMark,
+} from '../../../contracts/attempt.js';
+import { attemptName } from '../../../contracts/attempt.js';
+import { MoverError } from '../../../contracts/errors.js';
+import type { SplitterId, VolumeId } from '../../../contracts/ids.js';
+import type { LeftOut } from '../../../contracts/point.js';
+import type { Learned, ReplicationMode, SplitterVolume } from '../../../contracts/splitter-api.js';
+import { CopyQueue, type Copy, type MemoryBudget, type SpillFile } from './copies.js';
+import { type Marks, REGION_BYTES } from './marks.js';
+
+interface Fence {
+  readonly attempt: TicketedAttempt;
+  readonly cut: WriteMark;
+  /** When the cut was taken: a repeated call gets the same time. */
+  readonly atMs: number;
+  readonly leaseExpiresAtMs: number;
+  /** The lease ran out, or a newer attempt came by: the verdict is being asked for, and no renewal is taken. */
+  readonly lapsed: boolean;
+}
+
+interface Notice {
+  readonly attempt: TicketedAttempt;
+  readonly from: Endpoint;
+  readonly to: Endpoint;
+  readonly resolvers: readonly string[];
+}
+
+/** What a splitter must remember of a volume for ever. Stored before a control call is answered. */
+export interface VolumeSplitRow {
+  readonly volume: VolumeId;
+  readonly sizeBytes: number;
+  readonly route: Endpoint & { readonly epoch: number };
+  readonly notice?: Notice;
+  readonly fence?: Fence;
+  /** The newest attempt whose verdict was learned: it and everything older is over. */
+  readonly decided?: {
+    readonly attempt: TicketedAttempt;
+    readonly verdict: Verdict;
+    readonly atMs: number;
+    readonly backlogBytes: number;
+  };
+}
+
+export interface VolumeSplitOptions {
+  readonly row: VolumeSplitRow;
+  readonly splitter: SplitterId;
+  /** This life's number: greater than that of every earlier one. */
+  readonly session: number;
+  readonly marks: Marks;
+  readonly budget: MemoryBudget;
+  readonly spill: SpillFile;
+  readonly queueMaxBytes: number;
+  readonly nowMs: number;
+  /** Why everything marked has to be sent again, when it has. */
+  readonly startReason: string;
+}
+
+/** Where a write landed: sent in order, or kept by its mark only. */
+export type Completion = { readonly kind: 'numbered'; readonly n: number } | { readonly kind: 'marked' };
+const MARKED: Completion = { kind: 'marked' };
+
+export class VolumeSplit {
+  readonly session: number;
+  readonly marks: Marks;
+  readonly #splitter: SplitterId;
+  readonly #queue: CopyQueue;
+  #row: VolumeSplitRow;
+  #rowChanged = false;
+  #lastN = 0;
+  #mode: ReplicationMode;
+  #marksOnlySince: { readonly sinceMs: number; readonly reason: string };
+  #connected = false;
+  #paused = false;
+  #resentBytes = 0;
+  /** A fence outlived the splitter that raised it while writes were unconfirmed: its cut may never be drained. */
+  #fenceVoid: boolean;
+  /** What an administrator should know, by topic: a newer sentence takes the place of an older one. */
+  readonly #notes = new Map<string, string>();
+
+  constructor(options: VolumeSplitOptions) {
+    this.session = options.session;
+    this.marks = options.marks;
+    this.#splitter = options.splitter;
+    this.#row = options.row;
+    this.#queue = new CopyQueue(options.budget, options.spill, options.queueMaxBytes);
+    this.#mode = options.marks.dirty > 0 ? 'MARKS_ONLY' : 'SYNCED';
+    this.#marksOnlySince = { sinceMs: options.nowMs, reason: options.startReason };
+    this.#fenceVoid = options.row.fence !== undefined && options.marks.dirty > 0;
+  }
+
+  get row(): VolumeSplitRow {
+    return this.#row;
+  }
+
+  get volume(): VolumeId {
+    return this.#row.volume;
+  }
+
+  get mode(): ReplicationMode {
+    return this.#mode;
+  }
+
+  get notes(): string[] {
+    return [...this.#notes.values()];
+  }
+
+  /** Says something about a topic; undefined takes it back. */
+  note(topic: string, sentence: string | undefined): void {
+    if (sentence === undefined) this.#notes.delete(topic);
+    else this.#notes.set(topic, sentence);
+  }
+
+  /** Number of the newest numbered record. */
+  get lastN(): number {
+    return this.#lastN;
+  }
+
+  get unconfirmedBytes(): number {
+    return this.#queue.dataBytes;
+  }
+
+  /** Whether everything that was numbered is known to be durable at the replica site. */
+  get allConfirmed(): boolean {
+    return this.#queue.isEmpty;
+  }
+
+  get connected(): boolean {
+    return this.#connected;
+  }
+
+  /** The row if it changed since the last call: to be stored before the answer leaves. */
+  takeRow(): VolumeSplitRow | undefined {
+    if (!this.#rowChanged) return undefined;
+    this.#rowChanged = false;
+    return this.#row;
+  }
+
+  #put(row: VolumeSplitRow): void {
+    this.#row = row;
+    this.#rowChanged = true;
+  }
+
+  // ---- the guest's writes ----
+
+  /** A write begins. @returns the regions whose mark must be stored before the source is written. */
+  begin(offset: number, length: number): number[] {
+    return this.marks.begin(offset, length);
+  }
+
+  /**
+   * The source has the write: number it and queue its copy. Called under the range lock that `begin` was called under, so that
+   * overlapping writes are numbered in the order in which they reached the source.
+   */
+  complete(
+    write:
+      | { readonly kind: 'write'; readonly offset: number; readonly length: number; readonly data: Buffer }
+      | { readonly kind: 'zeroes'; readonly offset: number; readonly length: number },
+    nowMs: number,
+  ): Completion {
+    const admits = this.#mode !== 'MARKS_ONLY' && !this.#paused;
+    const n = this.#lastN + 1;
+    if (admits && this.#queue.push({ ...write, n, timeMs: nowMs }, this.#row.fence !== undefined)) {
+      this.#lastN = n;
+      return { kind: 'numbered', n };
+    }
+    if (this.#mode === 'SYNCED') this.#fallBack(this.#paused ? 'group paused' : 'backlog full', nowMs);
+    this.marks.abandon(write.offset, write.length);
+    return MARKED;
+  }
+
+  /** The source refused the write: nobody knows what it holds now, so the regions are sent again. */
+  fail(offset: number, length: number, nowMs: number): void {
+    if (this.#mode === 'SYNCED') this.#fallBack('source write failed', nowMs);
+    this.marks.abandon(offset, length);
+  }
+
+  #fallBack(reason: string, nowMs: number): void {
+    this.#mode = 'MARKS_ONLY';
+    this.#marksOnlySince = { sinceMs: nowMs, reason };
+  }
+
+  // ---- sending ----
+
+  /** The stream to the route's appliance is up for this volume; everything up to `n` of this session is durable there. */
+  attached(n: number): void {
+    this.#connected = true;
+    this.receipt(n);
+    this.#queue.rewind();
+  }
+
+  detached(): void {
+    this.#connected = false;
+    this.#queue.rewind();
+  }
+
+  /** The next copy to be sent. Behind a fence nothing beyond the cut is. */
+  peek(): Copy | undefined {
+    if (!this.#connected || this.#paused) return undefined;
+    return this.#queue.peek(this.#sendableUpTo());
+  }
+
+  #sendableUpTo(): number {
+    const { fence } = this.#row;
+    if (fence === undefined) return Number.MAX_SAFE_INTEGER;
+    return fence.cut.session === this.session ? fence.cut.n : 0;
+  }
+
+  advance(): void {
+    this.#queue.advance();
+  }
+
+  dataOf(copy: Copy & { readonly kind: 'write' }): Buffer {
+    return this.#queue.dataOf(copy);
+  }
+
+  /** Everything up to `n` of this session is durable at the replica site. */
+  receipt(n: number): void {
+    this.#queue.confirm(n, (copy) => {
+      if (copy.kind === 'write' || copy.kind === 'zeroes') this.marks.confirm(copy.offset, copy.length);
+    });
+  }
+
+  /** The group was paused at its appliance: from now on only marks are kept. */
+  pause(nowMs: number): void {
+    this.#paused = true;
+    if (this.#mode === 'SYNCED') this.#fallBack('group paused', nowMs);
+  }
+
+  resume(): void {
+    this.#paused = false;
+  }
+
+  // ---- short initialization ----
+
+  /** Starts one when it is due and possible: connected, not fenced, what was numbered is confirmed. @returns whether one is under way. */
+  initialize(nowMs: number): boolean {
+    if (this.#mode === 'SYNCED' || !this.#connected || this.#paused || this.#row.fence !== undefined) return false;
+    if (this.#mode === 'MARKS_ONLY') {
+      if (!this.#queue.isEmpty) return false;
+      this.#lastN += 1;
+      this.#queue.pushMarker({ kind: 'initBegin', n: this.#lastN, timeMs: nowMs, ...this.#marksOnlySince });
+      this.#mode = 'INITIALIZING';
+    }
+    return true;
+  }
+
+  /** The next range to read from the source, under the range lock, and pass to `resent`; undefined when there is no room or none is left. */
+  nextResend(): { readonly region: number; readonly offset: number; readonly length: number } | undefined {
+    if (this.#mode !== 'INITIALIZING' || this.#row.fence !== undefined || this.#paused || !this.#queue.hasRoomForResend)
+      return undefined;
+    const region = this.marks.nextDirty();
+    if (region === undefined) return undefined;
+    const offset = region * REGION_BYTES;
+    return { region, offset, length: Math.min(REGION_BYTES, this.#row.sizeBytes - offset) };
+  }
+
+  /** A region as it is at the source now. @returns false if there is no room after all: it stays dirty. */
+  resent(
+    region: number,
+    copy: { readonly kind: 'write'; readonly data: Buffer } | { readonly kind: 'zeroes' },
+    nowMs: number,
+  ): boolean {
+    const offset = region * REGION_BYTES;
+    const length = Math.min(REGION_BYTES, this.#row.sizeBytes - offset);
+    const n = this.#lastN + 1;
+    if (!this.#queue.push({ ...copy, n, timeMs: nowMs, offset, length }, false)) return false;
+    this.#lastN = n;
+    this.marks.resend(region);
+    this.#resentBytes += length;
+    return true;
+  }
+
+  /** Ends the short initialization once nothing is dirty. @returns whether it ended now. */
+  finishInitialization(nowMs: number): boolean {
+    if (this.#mode !== 'INITIALIZING' || this.marks.dirty > 0) return false;
+    this.#lastN += 1;
+    this.#queue.pushMarker({ kind: 'initEnd', n: this.#lastN, timeMs: nowMs });
+    this.#mode = 'SYNCED';
+    return true;
+  }
+
+  // ---- cuts ----
+
+  /** Where the volume stands now, for a point of its group, or why it can't be in one. */
+  standing(): (Cut & { readonly fencedBy?: AttemptRef }) | LeftOut {
+    if (this.#mode === 'MARKS_ONLY') return { volume: this.volume, reason: 'marks-only' };
+    if (this.#mode === 'INITIALIZING') return { volume: this.volume, reason: 'initializing' };
+    const cut: Cut = { volume: this.volume, session: this.session, n: this.#lastN };
+    const { fence } = this.#row;
+    return fence === undefined ? cut : { ...cut, fencedBy: { move: fence.attempt.move, n: fence.attempt.n } };
+  }
+
+  // ---- the control calls of a move: each may be repeated, delayed or reordered ----
+
+  /** @throws MoverError when the attempt is over here, or older than one that is known. */
+  #refuseOver(attempt: TicketedAttempt): void {
+    const { decided, notice, fence } = this.#row;
+    if (decided !== undefined && decided.attempt.ticket === attempt.ticket) {
+      const code = decided.verdict === 'ABORTED' ? 'ATTEMPT_ABORTED' : 'ATTEMPT_COMMITTED';
+      throw new MoverError(
+        code,
+        `Splitter ${this.#splitter} knows the verdict of attempt ${attemptName(attempt)} on volume "${this.volume}": ${decided.verdict}.`,
+      );
+    }
+    const newest = Math.max(decided?.attempt.ticket ?? 0, notice?.attempt.ticket ?? 0, fence?.attempt.ticket ?? 0);
+    if (newest > attempt.ticket)
+      throw new MoverError(
+        'STALE_ATTEMPT',
+        `Splitter ${this.#splitter} has seen a newer attempt on volume "${this.volume}" than ${attemptName(attempt)}.`,
+      );
+  }
+
+  /** @throws MoverError ATTEMPT_ABORTED, ATTEMPT_COMMITTED, STALE_ATTEMPT, PENDING_VERDICT, EPOCH_MISMATCH */
+  checkNotify(attempt: TicketedAttempt, bound: AttemptVolume, from: Endpoint): void {
+    this.#refuseOver(attempt);
+    const { fence, route } = this.#row;
+    if (fence !== undefined && fence.attempt.ticket !== attempt.ticket) {
+      this.#put({ ...this.#row, fence: { ...fence, lapsed: true } });
+      throw new MoverError(
+        'PENDING_VERDICT',
+        `Splitter ${this.#splitter} still awaits the verdict of attempt ${attemptName(fence.attempt)} on volume "${this.volume}".`,
+      );
+    }
+    if (route.epoch !== bound.epoch || route.group !== from.group) {
+      throw new MoverError(
+        'EPOCH_MISMATCH',
+        `Splitter ${this.#splitter} sends volume "${this.volume}" to group "${route.group}" at epoch ${route.epoch}, not "${from.group}" at epoch ${bound.epoch}.`,
+      );
+    }
+  }
+
+  notify(notice: Notice): void {
+    if (this.#row.notice?.attempt.ticket !== notice.attempt.ticket) this.#put({ ...this.#row, notice });
+  }
+
+  /** @throws MoverError ATTEMPT_ABORTED, ATTEMPT_COMMITTED, STALE_ATTEMPT, PENDING_VERDICT, FENCE_LAPSED, CUT_VOID, NOT_NOTIFIED, NOT_SYNCED */
+  checkFence(attempt: TicketedAttempt): void {
+    this.#refuseOver(attempt);
+    const { fence, notice } = this.#row;
+    if (fence !== undefined) {
+      if (fence.attempt.ticket !== attempt.ticket)
+        throw new MoverError(
+          'PENDING_VERDICT',
+          `Volume "${this.volume}" is fenced by attempt ${attemptName(fence.attempt)}.`,
+        );
+      if (fence.lapsed)
+        throw new MoverError('FENCE_LAPSED', `The lease of the fence of volume "${this.volume}" ran out.`);
+      if (this.#fenceVoid)
+        throw new MoverError(
+          'CUT_VOID',
+          `Splitter ${this.#splitter} was restarted behind the fence of volume "${this.volume}".`,
+        );
+      return;
+    }
+    if (notice?.attempt.ticket !== attempt.ticket)
+      throw new MoverError(
+        'NOT_NOTIFIED',
+        `Splitter ${this.#splitter} has no notice of attempt ${attemptName(attempt)} for volume "${this.volume}".`,
+      );
+    if (this.#mode !== 'SYNCED' || this.#paused)
+      throw new MoverError(
+        'NOT_SYNCED',
+        `Volume "${this.volume}" has writes that are known by marks only (${this.#mode}).`,
+      );
+  }
+
+  /** Raises the fence, or finds it up: the cut is the same. `checkFence` passed for every volume of the call. */
+  fence(
+    attempt: TicketedAttempt,
+    leaseMs: number,
+    nowMs: number,
+  ): Cut & { readonly atMs: number; readonly repeated: boolean } {
+    const { fence } = this.#row;
+    const atMs = fence?.atMs ?? nowMs;
+    const cut = fence?.cut ?? { session: this.session, n: this.#lastN };
+    this.#put({
+      ...this.#row,
+      fence: {
+        attempt,
+        cut,
+        atMs,
+        leaseExpiresAtMs: Math.max(nowMs + leaseMs, fence?.leaseExpiresAtMs ?? 0),
+        lapsed: false,
+      },
+    });
+    return { volume: this.volume, ...cut, atMs, repeated: fence !== undefined };
+  }
+
+  /** @throws MoverError ATTEMPT_ABORTED, ATTEMPT_COMMITTED, STALE_ATTEMPT, NOT_FENCED, FENCE_LAPSED, CUT_VOID */
+  renew(attempt: TicketedAttempt, leaseExpiresAtMs: number): void {
+    this.#refuseOver(attempt);
+    const { fence } = this.#row;
+    if (fence?.attempt.ticket !== attempt.ticket)
+      throw new MoverError('NOT_FENCED', `Volume "${this.volume}" has no fence of attempt ${attemptName(attempt)}.`);
+    if (fence.lapsed)
+      throw new MoverError('FENCE_LAPSED', `The lease of the fence of volume "${this.volume}" ran out.`);
+    if (this.#fenceVoid)
+      throw new MoverError(
+        'CUT_VOID',
+        `Splitter ${this.#splitter} was restarted behind the fence of volume "${this.volume}".`,
+      );
+    this.#put({
+      ...this.#row,
+      fence: { ...fence, leaseExpiresAtMs: Math.max(leaseExpiresAtMs, fence.leaseExpiresAtMs) },
+    });
+  }
+
+  /** @returns whether the lease has just run out or had before: the verdict must be asked for. */
+  lapse(nowMs: number): boolean {
+    const { fence } = this.#row;
+    if (fence === undefined) return false;
+    if (!fence.lapsed && fence.leaseExpiresAtMs <= nowMs)
+      this.#put({ ...this.#row, fence: { ...fence, lapsed: true } });
+    return this.#row.fence?.lapsed === true;
+  }
+
+  /** @throws MoverError STALE_ATTEMPT, NOT_FENCED, ATTEMPT_MISMATCH */
+  checkLearn(attempt: TicketedAttempt, verdict: Verdict, bound: AttemptVolume): void {
+    const { decided, fence, route } = this.#row;
+    if (decided !== undefined && decided.attempt.ticket === attempt.ticket) {
+      if (decided.verdict !== verdict)
+        throw new MoverError(
+          'ATTEMPT_MISMATCH',
+          `The verdict of attempt ${attemptName(attempt)} is ${decided.verdict}, not ${verdict}.`,
+        );
+      return;
+    }
+    this.#refuseOver(attempt);
+    if (verdict === 'ABORTED') return;
+    if (fence?.attempt.ticket !== attempt.ticket)
+      throw new MoverError(
+        'NOT_FENCED',
+        `Volume "${this.volume}" has no fence of attempt ${attemptName(attempt)}: it can't have been committed.`,
+      );
+    if (route.epoch !== bound.epoch)
+      throw new MoverError(
+        'STALE_ATTEMPT',
+        `Volume "${this.volume}" is at epoch ${route.epoch}; attempt ${attemptName(attempt)} was bound to ${bound.epoch}.`,
+      );
+  }
+
+  /** The verdict, once. An attempt never seen is remembered as over. @returns whether the route changed: the stream must be attached anew. */
+  learn(attempt: TicketedAttempt, verdict: Verdict, bound: AttemptVolume, to: Endpoint, nowMs: number): boolean {
+    const { notice, fence, ...row } = this.#row;
+    if (row.decided?.attempt.ticket === attempt.ticket) return false;
+    const decided = { attempt, verdict, atMs: nowMs, backlogBytes: this.#backlogBytes() };
+    const others = {
+      ...(notice !== undefined && notice.attempt.ticket !== attempt.ticket ? { notice } : {}),
+      ...(fence !== undefined && fence.attempt.ticket !== attempt.ticket ? { fence } : {}),
+    };
+    this.#fenceVoid = false;
+    if (verdict === 'ABORTED') {
+      this.#put({ ...row, ...others, decided });
+      return false;
+    }
+    if (fence !== undefined && fence.cut.session === this.session) this.receipt(fence.cut.n);
+    this.#put({ ...row, ...others, decided, route: { ...to, epoch: bound.epoch + 1 } });
+    this.detached();
+    return true;
+  }
+
+  // ---- what others see ----
+
+  get fenceVoid(): boolean {
+    return this.#fenceVoid;
+  }
+
+  #backlogBytes(): number {
+    const { fence } = this.#row;
+    return fence === undefined ? 0 : this.#queue.dataBytesBeyond(fence.cut.session === this.session ? fence.cut.n : 0);
+  }
+
+  /** What was learned of the newest decided attempt, if it is this one. */
+  learned(attempt: TicketedAttempt): Learned | undefined {
+    const { decided } = this.#row;
+    if (decided?.attempt.ticket !== attempt.ticket) return undefined;
+    return { volume: this.volume, verdict: decided.verdict, atMs: decided.atMs, backlogBytes: decided.backlogBytes };
+  }
+
+  describe(): SplitterVolume {
+    const { row } = this;
+    const { fence, notice } = row;
+    return {
+      volume: row.volume,
+      splitter: this.#splitter,
+      sizeBytes: row.sizeBytes,
+      route: row.route,
+      mode: this.#mode,
+      connected: this.#connected,
+      last: { session: this.session, n: this.#lastN },
+      unconfirmedBytes: this.#queue.dataBytes,
+      backlogBytes: this.#backlogBytes(),
+      markedRegions: this.marks.marked,
+      resentBytes: this.#resentBytes,
+      ...(notice === undefined ? {} : { notice: { attempt: notice.attempt, to: notice.to } }),
+      ...(fence === undefined
+        ? {}
+        : {
+            fence: {
+              attempt: fence.attempt,
+              cut: fence.cut,
+              leaseExpiresAtMs: fence.leaseExpiresAtMs,
+              lapsed: fence.lapsed,
+            },
+          }),
+      notes: this.notes,
+    };
+  }
+}

@@ -1,0 +1,151 @@
+// The replica site of the simulation: the real core over lineages kept in memory. A crash loses what was not stored.
+import { MoverError } from '../../contracts/errors.js';
+import type { VolumeId } from '../../contracts/ids.js';
+import type { VolumeRow, GroupRow, Lineages } from '../../simulator/replica-site/core/rows.js';
+import { mendHoles, beginHole, endHole, admit, attach } from '../../simulator/replica-site/core/records.js';
+import { EMPTY_SITE, SiteState, TABLE_NAMES, type SiteRows } from '../../simulator/replica-site/core/state.js';
+import type { Copy } from '../../simulator/splitter/core/copies.js';
+
+export type Frame = Copy & { readonly session: number; readonly epoch: number; readonly tokens?: Uint32Array };
+
+interface StoredRecord {
+  readonly session: number;
+  readonly frame: Frame;
+}
+
+/** Bytes of one token: a block of the simulated disks holds the number of the write that last reached it. */
+export const BLOCK_BYTES = 4_096;
+
+class Lineage {
+  readonly records: StoredRecord[] = [];
+  readonly bases = new Map<number, number>();
+  applied = 0;
+}
+
+export class SiteHost implements Lineages {
+  readonly #stored = new Map<string, Map<string, unknown>>(TABLE_NAMES.map((name) => [name, new Map()]));
+  readonly #lineages = new Map<VolumeId, Lineage>();
+  readonly #contents = new Map<VolumeId, { readonly position: number; readonly content: Uint32Array }>();
+  state: SiteState;
+  up = true;
+
+  constructor(groups: readonly GroupRow[], volumes: readonly VolumeRow[]) {
+    for (const group of groups) this.#stored.get('groups')?.set(group.group, group);
+    for (const volume of volumes) this.#stored.get('volumes')?.set(volume.volume, volume);
+    this.state = this.#load();
+  }
+
+  #load(): SiteState {
+    const rows = { ...EMPTY_SITE };
+    for (const name of TABLE_NAMES) Object.assign(rows, { [name]: [...(this.#stored.get(name) ?? [])] });
+    const state = new SiteState(rows satisfies SiteRows, this);
+    mendHoles(state);
+    return state;
+  }
+
+  crash(): void {
+    this.up = false;
+  }
+
+  restart(): void {
+    this.up = true;
+    this.state = this.#load();
+    this.#commit();
+  }
+
+  #commit(): void {
+    for (const change of this.state.takeChanges()) {
+      const table = this.#stored.get(change.table);
+      if (change.value === undefined) table?.delete(change.key);
+      else table?.set(change.key, change.value);
+    }
+  }
+
+  /** One control call: one core function, one transaction. */
+  call<T>(run: (state: SiteState) => T): T {
+    if (!this.up) throw new MoverError('UNREACHABLE', 'the replica site is down');
+    try {
+      return run(this.state);
+    } finally {
+      this.#commit();
+    }
+  }
+
+  attach(volume: VolumeId, claim: { session: number; epoch: number; sizeBytes: number }): ReturnType<typeof attach> {
+    return this.call((state) => attach(state, volume, claim));
+  }
+
+  /** @returns what to answer on the stream. */
+  receive(
+    volume: VolumeId,
+    frame: Frame,
+  ): { kind: 'receipt'; session: number; n: number } | { kind: 'refused'; code: string } {
+    return this.call((state) => {
+      const admission = admit(state, volume, frame);
+      if (admission.kind === 'refuse') return { kind: 'refused', code: admission.code };
+      if (admission.kind === 'append') {
+        const lineage = this.lineage(volume);
+        const position = lineage.records.length + 1;
+        if (!lineage.bases.has(frame.session)) lineage.bases.set(frame.session, lineage.records.length);
+        if (frame.kind === 'initBegin')
+          beginHole(state, volume, { fromPosition: position, sinceMs: frame.sinceMs, reason: frame.reason });
+        if (frame.kind === 'initEnd') endHole(state, volume, position, frame.timeMs);
+        this.#commit();
+        lineage.records.push({ session: frame.session, frame });
+      }
+      const durable = this.durable(volume);
+      return { kind: 'receipt', session: durable.session, n: durable.n };
+    });
+  }
+
+  lineage(volume: VolumeId): Lineage {
+    const known = this.#lineages.get(volume);
+    if (known !== undefined) return known;
+    const fresh = new Lineage();
+    this.#lineages.set(volume, fresh);
+    return fresh;
+  }
+
+  durable(volume: VolumeId): { position: number; session: number; n: number; timeMs: number } {
+    const { records } = this.lineage(volume);
+    const last = records.at(-1)?.frame;
+    return { position: records.length, session: last?.session ?? 0, n: last?.n ?? 0, timeMs: last?.timeMs ?? 0 };
+  }
+
+  appliedPosition(volume: VolumeId): number {
+    return this.lineage(volume).applied;
+  }
+
+  undistributedBytes(volume: VolumeId): number {
+    const { records, applied } = this.lineage(volume);
+    return (records.length - applied) * BLOCK_BYTES;
+  }
+
+  sessionBase(volume: VolumeId, session: number): number | undefined {
+    return this.lineage(volume).bases.get(session);
+  }
+
+  /** Distribution advances a little. */
+  distribute(steps: number): void {
+    if (!this.up) return;
+    for (const lineage of this.#lineages.values())
+      lineage.applied = Math.min(lineage.records.length, lineage.applied + steps);
+  }
+
+  /** The content of a volume at a position: every record up to it, in order. Goes on from the last answer where it can. */
+  contentAt(volume: VolumeId, position: number, blocks: number): Uint32Array {
+    const { records } = this.lineage(volume);
+    const cached = this.#contents.get(volume);
+    const known =
+      cached !== undefined && cached.position <= position ? cached : { position: 0, content: new Uint32Array(blocks) };
+    for (let i = known.position; i < position; i += 1) {
+      const frame = records[i]?.frame;
+      if (frame?.kind === 'write' && frame.tokens !== undefined)
+        known.content.set(frame.tokens, frame.offset / BLOCK_BYTES);
+      else if (frame?.kind === 'zeroes')
+        known.content.fill(0, frame.offset / BLOCK_BYTES, (frame.offset + frame.length) / BLOCK_BYTES);
+    }
+    this.#contents.set(volume, { position, content: known.content });
+    return known.content.slice();
+  }
+}

@@ -1,0 +1,166 @@
+// A hypervisor host of the simulation: the real splitter core over disks, marks and rows kept in memory. A crash loses what was not stored.
+import { MoverError } from '../../contracts/errors.js';
+import type { SplitterId, VolumeId } from '../../contracts/ids.js';
+import { MemoryBudget, type SpillFile } from '../../simulator/splitter/core/copies.js';
+import { Marks, REGION_BYTES } from '../../simulator/splitter/core/marks.js';
+import { SplitterCore } from '../../simulator/splitter/core/splitter-core.js';
+import { VolumeSplit, type VolumeSplitRow } from '../../simulator/splitter/core/volume-split.js';
+import { BLOCK_BYTES } from './site-host.js';
+import type { VirtualTime } from './virtual-time.js';
+
+/** Room for copies: small, so that overflow to the spill and to marks happens in every other run. */
+const QUEUE_BYTES = 4 * REGION_BYTES;
+const SPILL_BYTES = 8 * BLOCK_BYTES;
+
+class SpillMemory implements SpillFile {
+  #chunks: Buffer[] = [];
+  #used = 0;
+  get freeBytes(): number {
+    return SPILL_BYTES - this.#used;
+  }
+  append(data: Buffer): number {
+    this.#used += data.length * (BLOCK_BYTES / 4);
+    return this.#chunks.push(data) - 1;
+  }
+  read(at: number, _length: number): Buffer {
+    const chunk = this.#chunks[at];
+    if (chunk === undefined) throw new Error('nothing was spilled there');
+    return chunk;
+  }
+  reset(): void {
+    this.#chunks = [];
+    this.#used = 0;
+  }
+}
+
+export class SplitterHost {
+  readonly id: SplitterId;
+  readonly #time: VirtualTime;
+  readonly #rows: Map<VolumeId, VolumeSplitRow>;
+  readonly #storedMarks = new Map<VolumeId, Uint8Array>();
+  readonly disks = new Map<VolumeId, Uint32Array>();
+  #session = 0;
+  core: SplitterCore | undefined;
+  /** Volumes with a write under way: the range lock, as coarse as it gets. */
+  #writing = new Set<VolumeId>();
+  #withheld: { volume: VolumeId; acknowledge: () => void }[] = [];
+
+  constructor(id: SplitterId, time: VirtualTime, rows: readonly VolumeSplitRow[]) {
+    this.id = id;
+    this.#time = time;
+    this.#rows = new Map(rows.map((row) => [row.volume, row]));
+    for (const row of rows) this.disks.set(row.volume, new Uint32Array(row.sizeBytes / BLOCK_BYTES));
+    this.start();
+  }
+
+  start(): void {
+    this.#session += 1;
+    const budget = new MemoryBudget(QUEUE_BYTES * 3);
+    this.core = new SplitterCore(
+      this.id,
+      [...this.#rows.values()].map(
+        (row) =>
+          new VolumeSplit({
+            row,
+            splitter: this.id,
+            session: this.#session,
+            marks: new Marks(row.sizeBytes, this.#storedMarks.get(row.volume)),
+            budget,
+            spill: new SpillMemory(),
+            queueMaxBytes: QUEUE_BYTES,
+            nowMs: this.#time.nowMs,
+            startReason: 'splitter restarted',
+          }),
+      ),
+    );
+  }
+
+  crash(): void {
+    this.core = undefined;
+    this.#writing.clear();
+    this.#withheld = [];
+  }
+
+  /** @throws MoverError UNREACHABLE while it is down */
+  call<T>(run: (core: SplitterCore) => T): T {
+    if (this.core === undefined) throw new MoverError('UNREACHABLE', `splitter ${this.id} is down`);
+    try {
+      return run(this.core);
+    } finally {
+      for (const row of this.core.takeRows()) this.#rows.set(row.volume, row);
+      this.#release();
+    }
+  }
+
+  isMarked(volume: VolumeId, block: number): boolean {
+    const region = Math.floor((block * BLOCK_BYTES) / REGION_BYTES);
+    return ((this.#storedMarks.get(volume)?.[region >> 3] ?? 0) & (1 << (region & 7))) !== 0;
+  }
+
+  #storeMarks(volume: VolumeId, marks: Marks): void {
+    this.#storedMarks.set(volume, marks.bytes(0, marks.byteLength).slice());
+  }
+
+  storeMarks(volume: VolumeId): void {
+    const marks = this.core?.volume(volume).marks;
+    if (marks !== undefined) this.#storeMarks(volume, marks);
+  }
+
+  /**
+   * A guest write, in the three instants in which a real one can be interrupted: marked, written, numbered.
+   * Resolves when acknowledged; never, if the host crashes before.
+   */
+  async write(volume: VolumeId, block: number, tokens: Uint32Array, pause: () => Promise<void>): Promise<boolean> {
+    const { core } = this;
+    if (core === undefined) return false;
+    const split = core.volume(volume);
+    const offset = block * BLOCK_BYTES;
+    const length = tokens.length * BLOCK_BYTES;
+    this.#writing.add(volume);
+    split.begin(offset, length);
+    this.#storeMarks(volume, split.marks);
+    await pause();
+    if (this.core !== core) return false;
+    this.disks.get(volume)?.set(tokens, block);
+    await pause();
+    if (this.core !== core) return false;
+    split.complete({ kind: 'write', offset, length, data: Buffer.from(tokens.buffer.slice(0)) }, this.#time.nowMs);
+    this.#writing.delete(volume);
+    await pause();
+    if (this.core !== core) return false;
+    if (!core.holds.isHeld(volume)) return true;
+    return await new Promise<boolean>((resolve) =>
+      this.#withheld.push({ volume, acknowledge: () => resolve(this.core === core) }),
+    );
+  }
+
+  #release(): void {
+    const { core } = this;
+    if (core === undefined) return;
+    const still = this.#withheld.filter((entry) => core.holds.isHeld(entry.volume));
+    const free = this.#withheld.filter((entry) => !still.includes(entry));
+    this.#withheld = still;
+    for (const entry of free) entry.acknowledge();
+  }
+
+  /** One region of a short initialization: read from the disk and queued, at one instant. */
+  resendOne(volume: VolumeId): void {
+    const split = this.core?.volume(volume);
+    if (split === undefined || this.#writing.has(volume) || !split.initialize(this.#time.nowMs)) return;
+    const next = split.nextResend();
+    if (next !== undefined) {
+      const disk = this.disks.get(volume);
+      const from = next.offset / BLOCK_BYTES;
+      const tokens = disk?.slice(from, from + next.length / BLOCK_BYTES) ?? new Uint32Array();
+      split.resent(next.region, { kind: 'write', data: Buffer.from(tokens.buffer) }, this.#time.nowMs);
+    }
+    split.finishInitialization(this.#time.nowMs);
+  }
+}
+
+/** The tokens in a copy's data: in the simulation a block's content is the 4-byte number of the write. */
+export function tokensOf(data: Buffer): Uint32Array {
+  const tokens = new Uint32Array(data.length / 4);
+  for (let i = 0; i < tokens.length; i += 1) tokens[i] = data.readUInt32LE(i * 4);
+  return tokens;
+}

@@ -1,0 +1,104 @@
+// Virtual time and seeded chance: the whole system in one process, where a seed decides every delay and every fault.
+
+/** A small seeded generator (mulberry32): the same seed gives the same run on every machine. */
+export class Chance {
+  #state: number;
+
+  constructor(seed: number) {
+    this.#state = seed >>> 0;
+  }
+
+  /** In [0, 1). */
+  next(): number {
+    this.#state = (this.#state + 0x6d2b79f5) >>> 0;
+    let t = this.#state;
+    t = Math.imul(t ^ (t >>> 15), t | 1);
+    t ^= t + Math.imul(t ^ (t >>> 7), t | 61);
+    return ((t ^ (t >>> 14)) >>> 0) / 4_294_967_296;
+  }
+
+  below(n: number): number {
+    return Math.floor(this.next() * n);
+  }
+
+  between(from: number, to: number): number {
+    return from + this.next() * (to - from);
+  }
+
+  hit(probability: number): boolean {
+    return this.next() < probability;
+  }
+
+  pick<T>(items: readonly T[]): T {
+    const item = items[this.below(items.length)];
+    if (item === undefined) throw new Error('nothing to pick from');
+    return item;
+  }
+}
+
+interface Timer {
+  readonly atMs: number;
+  readonly order: number;
+  readonly run: () => void;
+}
+
+export class VirtualTime {
+  #nowMs = 1_000_000;
+  #order = 0;
+  #timers: Timer[] = [];
+
+  get nowMs(): number {
+    return Math.floor(this.#nowMs);
+  }
+
+  after(ms: number, run: () => void): void {
+    const timer = { atMs: this.#nowMs + Math.max(0, ms), order: this.#order, run };
+    this.#order += 1;
+    let low = 0;
+    let high = this.#timers.length;
+    while (low < high) {
+      const middle = (low + high) >>> 1;
+      const other = this.#timers[middle];
+      if (other !== undefined && (other.atMs < timer.atMs || (other.atMs === timer.atMs && other.order < timer.order)))
+        low = middle + 1;
+      else high = middle;
+    }
+    this.#timers.splice(low, 0, timer);
+  }
+
+  sleep(ms: number): Promise<void> {
+    return new Promise((resolve) => this.after(ms, resolve));
+  }
+
+  /** As runUntil, for a condition that is dear to ask: it is asked now and then only. */
+  async runUntilAsked(done: () => boolean, everyMs: number, limitMs: number): Promise<boolean> {
+    for (let leftMs = limitMs; leftMs > 0; leftMs -= everyMs) {
+      if (done()) return true;
+      await this.runUntil(() => false, everyMs);
+    }
+    return done();
+  }
+
+  /** Runs timers, and the promises they settle, until `done` or until `limitMs` of virtual time have passed. */
+  async runUntil(done: () => boolean, limitMs: number): Promise<boolean> {
+    const endMs = this.#nowMs + limitMs;
+    while (!done()) {
+      await settled();
+      if (done()) return true;
+      const timer = this.#timers[0];
+      if (timer === undefined || timer.atMs > endMs) {
+        this.#nowMs = endMs;
+        return done();
+      }
+      this.#timers.shift();
+      this.#nowMs = timer.atMs;
+      timer.run();
+    }
+    return true;
+  }
+}
+
+/** Lets every promise that can settle do so: a macrotask comes after all microtasks. */
+function settled(): Promise<void> {
+  return new Promise((resolve) => setImmediate(resolve));
+}

@@ -1,0 +1,565 @@
+// An estate of the simulation: hosts, appliances, the replica site, and a network that delays, drops, duplicates and reorders.
+import { MoverError } from '../../contracts/errors.js';
+import { applianceApi } from '../../contracts/appliance-api.js';
+import type { ApplianceId, GroupId, PointId, SplitterId, VolumeId } from '../../contracts/ids.js';
+import type { LeftOut, RecoveryPoint } from '../../contracts/point.js';
+import type { Calls, InputOf, OutputOf } from '../../contracts/route.js';
+import { splitterApi } from '../../contracts/splitter-api.js';
+import type { AppliancePort, Ports, SplitterPort } from '../../activities/ports.js';
+import * as attempts from '../../simulator/replica-site/core/attempts.js';
+import { addPoint, cutsReached, pointsOf, type NewPoint } from '../../simulator/replica-site/core/points.js';
+import { pointIdOf } from '../../simulator/replica-site/core/rows.js';
+import { BLOCK_BYTES, SiteHost, type Frame } from './site-host.js';
+import { SplitterHost, tokensOf } from './splitter-host.js';
+import { Chance, VirtualTime } from './virtual-time.js';
+
+const REGIONS = 6;
+export const BLOCKS = REGIONS * 16;
+const SIZE_BYTES = BLOCKS * BLOCK_BYTES;
+
+export interface Faults {
+  /** Chance that a control call's request or answer is lost, and that a request arrives a second time later. */
+  readonly loss: number;
+  readonly duplicate: number;
+  readonly delayMsMax: number;
+  /** Chance per look (every ~50 ms) that a stream breaks, or that a process crashes. */
+  readonly breakStream: number;
+  readonly crash: number;
+  /** Whether cuts over several splitters are confirmed; off, the checker must find a violation. */
+  readonly confirmCuts: boolean;
+}
+
+export const NO_FAULTS: Faults = { loss: 0, duplicate: 0, delayMsMax: 3, breakStream: 0, crash: 0, confirmCuts: true };
+
+type ApplianceCalls = Calls<typeof applianceApi>;
+type SplitterCalls = Calls<typeof splitterApi>;
+
+interface Stream {
+  readonly appliance: ApplianceId;
+  live: boolean;
+  readonly attached: Set<VolumeId>;
+  /** When the last frame sent arrives: frames of one stream keep their order. */
+  lastArrivalMs: number;
+}
+
+export class World {
+  readonly time = new VirtualTime();
+  readonly chance: Chance;
+  faults: Faults;
+  readonly site: SiteHost;
+  readonly splitters = new Map<SplitterId, SplitterHost>();
+  readonly appliances: ReadonlyMap<ApplianceId, { up: boolean }>;
+  readonly groups: readonly { readonly group: GroupId; readonly appliance: ApplianceId }[];
+  readonly volumes: readonly VolumeId[];
+  /** The guest's writes in the order in which they were issued; a write's token is its place here, from 1. */
+  readonly history: { readonly volume: VolumeId; readonly block: number; readonly count: number }[] = [];
+  acknowledged = 0;
+  worstLatencyMs = 0;
+  guestRuns = true;
+  pointsSkipped = 0;
+  stopped = false;
+  readonly #streams = new Map<string, Stream>();
+
+  constructor(
+    seed: number,
+    faults: Faults,
+    shape: { readonly splitters: number; readonly volumesPerSplitter: number },
+  ) {
+    this.chance = new Chance(seed);
+    this.faults = faults;
+    const a1 = 'a1' as ApplianceId;
+    const a2 = 'a2' as ApplianceId;
+    this.appliances = new Map([a1, a2].map((id) => [id, { up: true }]));
+    this.groups = [
+      { group: 'g1' as GroupId, appliance: a1 },
+      { group: 'g2' as GroupId, appliance: a2 },
+      { group: 'g3' as GroupId, appliance: a1 },
+    ];
+    const placed = Array.from({ length: shape.splitters }, (_, s) =>
+      Array.from({ length: shape.volumesPerSplitter }, (_v, v) => ({
+        splitter: `s${s}` as SplitterId,
+        volume: `s${s}v${v}` as VolumeId,
+      })),
+    ).flat();
+    this.volumes = placed.map(({ volume }) => volume);
+    const g1 = 'g1' as GroupId;
+    this.site = new SiteHost(
+      this.groups.map(({ group, appliance }) => ({
+        group,
+        appliance,
+        volumesMax: 64,
+        pointEveryMs: 200,
+        lastPointAtMs: 0,
+      })),
+      placed.map(({ splitter, volume }) => ({
+        volume,
+        splitter,
+        sizeBytes: SIZE_BYTES,
+        group: g1,
+        epoch: 1,
+        session: 0,
+        sealed: false,
+      })),
+    );
+    for (let s = 0; s < shape.splitters; s += 1) {
+      const id = `s${s}` as SplitterId;
+      const rows = placed
+        .filter(({ splitter }) => splitter === id)
+        .map(({ volume }) => ({
+          volume,
+          sizeBytes: SIZE_BYTES,
+          route: { group: g1, appliance: a1, url: urlOf(a1), epoch: 1 },
+        }));
+      this.splitters.set(id, new SplitterHost(id, this.time, rows));
+    }
+  }
+
+  hostOf(volume: VolumeId): SplitterHost {
+    for (const host of this.splitters.values()) if (host.disks.has(volume)) return host;
+    throw new Error(`no host has ${volume}`);
+  }
+
+  /** Starts everything that goes on by itself. */
+  start(): void {
+    const every = (ms: number, run: () => void): void => {
+      const again = (): void => {
+        if (this.stopped) return;
+        run();
+        this.time.after(this.chance.between(ms / 2, ms * 1.5), again);
+      };
+      this.time.after(this.chance.between(0, ms), again);
+    };
+    for (const host of this.splitters.values()) {
+      every(4, () => this.#pump(host));
+      every(30, () => this.#tick(host));
+      every(40, () => {
+        for (const volume of host.disks.keys()) {
+          host.core?.volume(volume).marks.clearSettled();
+          host.storeMarks(volume);
+        }
+      });
+    }
+    every(5, () => this.site.distribute(1 + this.chance.below(8)));
+    for (const { group } of this.groups) every(150, () => void this.#point(group).catch(() => undefined));
+    every(50, () => this.#mischief());
+    void this.#guest();
+  }
+
+  // ---- the guest: each write is issued only after the one before was acknowledged, so every point must be a prefix of its writes ----
+
+  async #guest(): Promise<void> {
+    while (!this.stopped) {
+      await this.time.sleep(this.chance.between(0, 6));
+      if (!this.guestRuns) continue;
+      const volume = this.chance.pick(this.volumes);
+      const count = 1 + this.chance.below(3);
+      const block = this.chance.below(BLOCKS - count);
+      this.history.push({ volume, block, count });
+      const tokens = new Uint32Array(count).fill(this.history.length);
+      const issuedAtMs = this.time.nowMs;
+      const pause = (): Promise<void> => this.time.sleep(this.chance.between(0, 2));
+      let interrupted = false;
+      for (;;) {
+        const host = this.hostOf(volume);
+        const crashed = this.time.sleep(5_000).then(() => false);
+        const done = await Promise.race([host.write(volume, block, tokens, pause), crashed]);
+        if (done) break;
+        interrupted = true;
+        await this.time.sleep(5);
+      }
+      this.acknowledged = this.history.length;
+      if (!interrupted) this.worstLatencyMs = Math.max(this.worstLatencyMs, this.time.nowMs - issuedAtMs);
+    }
+  }
+
+  /** What the members of a point must hold if the newest write in it is the one with this token. */
+  stateAfter(token: number, volume: VolumeId): Uint32Array {
+    const content = new Uint32Array(BLOCKS);
+    for (let i = 0; i < token; i += 1) {
+      const write = this.history[i];
+      if (write !== undefined && write.volume === volume) content.fill(i + 1, write.block, write.block + write.count);
+    }
+    return content;
+  }
+
+  // ---- streams: splitter → appliance → replica site ----
+
+  #streamOf(host: SplitterHost, appliance: ApplianceId): Stream {
+    const key = `${host.id}>${appliance}`;
+    const known = this.#streams.get(key);
+    if (known?.live === true) return known;
+    const fresh: Stream = { appliance, live: true, attached: new Set(), lastArrivalMs: 0 };
+    this.#streams.set(key, fresh);
+    return fresh;
+  }
+
+  #pathUp(appliance: ApplianceId): boolean {
+    return this.site.up && this.appliances.get(appliance)?.up === true;
+  }
+
+  #pump(host: SplitterHost): void {
+    const { core } = host;
+    if (core === undefined) return;
+    for (const split of core.volumes) {
+      const { route } = split.row;
+      if (!this.#pathUp(route.appliance)) {
+        if (split.connected) split.detached();
+        continue;
+      }
+      const stream = this.#streamOf(host, route.appliance);
+      if (!split.connected || !stream.attached.has(split.volume)) {
+        split.detached();
+        const answer = this.site.attach(split.volume, {
+          session: split.session,
+          epoch: route.epoch,
+          sizeBytes: split.row.sizeBytes,
+        });
+        if (answer.kind === 'refuse') continue;
+        stream.attached.add(split.volume);
+        split.attached(answer.n);
+      }
+      host.resendOne(split.volume);
+      for (let i = 0; i < 4; i += 1) {
+        const copy = split.peek();
+        if (copy === undefined) break;
+        split.advance();
+        const tokens = copy.kind === 'write' ? { tokens: tokensOf(split.dataOf(copy)) } : {};
+        this.#send(host, stream, split.volume, { ...copy, session: split.session, epoch: route.epoch, ...tokens });
+      }
+    }
+  }
+
+  /** A frame arrives in its stream's order, also after the stream broke: buffers on the way still deliver what they hold. */
+  #send(host: SplitterHost, stream: Stream, volume: VolumeId, frame: Frame): void {
+    const { core } = host;
+    stream.lastArrivalMs = Math.max(
+      stream.lastArrivalMs + 0.001,
+      this.time.nowMs + this.chance.between(0, this.faults.delayMsMax),
+    );
+    this.time.after(stream.lastArrivalMs - this.time.nowMs, () => {
+      if (!this.#pathUp(stream.appliance)) {
+        stream.live = false;
+        return;
+      }
+      const answer = this.site.receive(volume, frame);
+      this.time.after(this.chance.between(0, this.faults.delayMsMax), () => {
+        if (host.core !== core || core === undefined) return;
+        const split = core.volume(volume);
+        if (answer.kind === 'refused') {
+          if (stream.live) stream.attached.delete(volume);
+        } else if (answer.session === split.session && stream.live) {
+          split.receipt(answer.n);
+        }
+      });
+    });
+  }
+
+  #tick(host: SplitterHost): void {
+    if (host.core === undefined) return;
+    const pending = host.call((core) => core.tick(this.time.nowMs));
+    for (const verdict of pending) {
+      const { core } = host;
+      const appliance = this.chance.pick([...this.appliances.keys()]);
+      void this.#over(appliance, 'resolve', () =>
+        this.site.call((state) =>
+          attempts.resolveAttempt(
+            state,
+            { move: verdict.attempt.move, n: verdict.attempt.n },
+            'lease ran out',
+            this.time.nowMs,
+          ),
+        ),
+      )
+        .then((record) => {
+          if (host.core !== core || record.state === 'OPEN') return undefined;
+          const { state } = record;
+          return host.call((now) => now.learnPending(verdict, state, this.time.nowMs));
+        })
+        .catch(() => undefined);
+    }
+  }
+
+  // ---- mischief ----
+
+  #mischief(): void {
+    for (const stream of this.#streams.values()) {
+      if (!this.chance.hit(this.faults.breakStream)) continue;
+      stream.live = false;
+      for (const host of this.splitters.values())
+        for (const split of host.core?.volumes ?? [])
+          if (split.row.route.appliance === stream.appliance) split.detached();
+    }
+    if (this.chance.hit(this.faults.crash)) this.crashSomething();
+  }
+
+  crashSomething(): void {
+    const downMs = this.chance.between(5, 600);
+    const which = this.chance.below(3);
+    if (which === 0) {
+      const host = this.chance.pick([...this.splitters.values()]);
+      if (host.core === undefined) return;
+      for (const [key, stream] of this.#streams) if (key.startsWith(`${host.id}>`)) stream.live = false;
+      host.crash();
+      this.time.after(downMs, () => host.start());
+    } else if (which === 1) {
+      const appliance = this.chance.pick([...this.appliances.values()]);
+      if (!appliance.up) return;
+      appliance.up = false;
+      for (const stream of this.#streams.values()) stream.live = false;
+      for (const host of this.splitters.values()) for (const split of host.core?.volumes ?? []) split.detached();
+      this.time.after(downMs, () => {
+        appliance.up = true;
+      });
+    } else if (this.site.up) {
+      this.site.crash();
+      for (const stream of this.#streams.values()) stream.live = false;
+      for (const host of this.splitters.values()) for (const split of host.core?.volumes ?? []) split.detached();
+      this.time.after(downMs, () => this.site.restart());
+    }
+  }
+
+  // ---- control calls over the network ----
+
+  /** A request may be lost, its answer too, and a copy of it may arrive much later. */
+  async #network<T>(what: string, run: () => T): Promise<T> {
+    const lost = (): MoverError => new MoverError('UNREACHABLE', `${what}: no answer`);
+    await this.time.sleep(this.chance.between(0, this.faults.delayMsMax));
+    if (this.chance.hit(this.faults.loss)) throw lost();
+    if (this.chance.hit(this.faults.duplicate)) {
+      this.time.after(this.chance.between(0, 4_000), () => {
+        try {
+          run();
+        } catch {
+          // A late duplicate's answer goes nowhere.
+        }
+      });
+    }
+    const answer = run();
+    await this.time.sleep(this.chance.between(0, this.faults.delayMsMax));
+    if (this.chance.hit(this.faults.loss)) throw lost();
+    return answer;
+  }
+
+  #over<T>(appliance: ApplianceId, what: string, run: () => T): Promise<T> {
+    return this.#network(what, () => {
+      if (this.appliances.get(appliance)?.up !== true)
+        throw new MoverError('UNREACHABLE', `appliance ${appliance} is down`);
+      if (!this.site.up) throw new MoverError('LINK_DOWN', 'the replica site is down');
+      return run();
+    });
+  }
+
+  /** One cut round of a group over every splitter that has members. */
+  async #cutRound(group: GroupId): Promise<{ cuts: NewPoint['cuts']; leftOut: LeftOut[]; atMs: number } | undefined> {
+    const hosts = [...this.splitters.values()].filter((host) =>
+      [...host.disks.keys()].some((volume) => this.site.state.volumes.get(volume)?.group === group),
+    );
+    const round = `r${this.chance.below(1_000_000_000)}`;
+    const holdMs = hosts.length > 1 ? 250 : 0;
+    const answers = await Promise.all(
+      hosts.map((host) =>
+        this.#network('cut', () => host.call((core) => core.cut({ round, group, holdMs }, this.time.nowMs))),
+      ),
+    );
+    if (hosts.length > 1) {
+      const confirmed = await Promise.all(
+        hosts.map((host) =>
+          this.#network('confirm', () => host.call((core) => core.confirmCut({ round }, this.time.nowMs))),
+        ),
+      );
+      if (this.faults.confirmCuts && !confirmed.every(({ held }) => held)) {
+        this.pointsSkipped += 1;
+        return undefined;
+      }
+    }
+    return {
+      cuts: answers.flatMap((answer) => answer.cuts),
+      leftOut: answers.flatMap((answer) => answer.leftOut),
+      atMs: this.time.nowMs,
+    };
+  }
+
+  async #point(group: GroupId): Promise<RecoveryPoint | undefined> {
+    const round = await this.#cutRound(group);
+    if (round === undefined) return undefined;
+    for (
+      let tries = 0;
+      tries < 30 && this.site.up && !this.site.call((state) => cutsReached(state, round.cuts));
+      tries += 1
+    )
+      await this.time.sleep(10);
+    return this.site.call((state) => addPoint(state, { group, kind: 'periodic', ...round }));
+  }
+
+  // ---- the ports the real steps work over ----
+
+  ports(): Ports {
+    return {
+      appliances: new Map(
+        [...this.appliances.keys()].map((id): [ApplianceId, AppliancePort] => [
+          id,
+          { id, url: urlOf(id), calls: this.#applianceCalls(id) },
+        ]),
+      ),
+      splitters: new Map(
+        [...this.splitters.values()].map((host): [SplitterId, SplitterPort] => [
+          host.id,
+          { id: host.id, calls: this.#splitterCalls(host) },
+        ]),
+      ),
+    };
+  }
+
+  #splitterCalls(host: SplitterHost): SplitterCalls {
+    const over = <T>(what: string, run: (nowMs: number) => T): Promise<T> =>
+      this.#network(what, () => run(this.time.nowMs));
+    const parse = <K extends keyof typeof splitterApi>(key: K, input: InputOf<(typeof splitterApi)[K]>) =>
+      splitterApi[key].input.parse(input) as ReturnType<(typeof splitterApi)[K]['input']['parse']>;
+    const unused = (): Promise<never> => Promise.reject(new Error('the steps do not call this'));
+    return {
+      health: unused,
+      cut: unused,
+      confirmCut: unused,
+      inventory: (input) => over('inventory', () => host.call((core) => core.inventory(parse('inventory', input)))),
+      notify: (input) => over('notify', () => host.call((core) => core.notify(parse('notify', input)))),
+      fence: (input) => over('fence', (nowMs) => host.call((core) => core.fence(parse('fence', input), nowMs))),
+      confirm: (input) => over('confirm', (nowMs) => host.call((core) => core.confirm(parse('confirm', input), nowMs))),
+      renew: (input) => over('renew', (nowMs) => host.call((core) => core.renew(parse('renew', input), nowMs))),
+      learn: (input) =>
+        over('learn', (nowMs) => {
+          const { rerouted: _rerouted, ...answer } = host.call((core) => core.learn(parse('learn', input), nowMs));
+          return answer;
+        }),
+    };
+  }
+
+  #applianceCalls(id: ApplianceId): ApplianceCalls {
+    const { site } = this;
+    const over = <T>(what: string, run: (nowMs: number) => T): Promise<T> =>
+      this.#over(id, what, () => run(this.time.nowMs));
+    const parse = <K extends keyof typeof applianceApi>(key: K, input: InputOf<(typeof applianceApi)[K]>) =>
+      applianceApi[key].input.parse(input) as ReturnType<(typeof applianceApi)[K]['input']['parse']>;
+    const unused = (): Promise<never> => Promise.reject(new Error('the steps do not call this'));
+    const groupRow = (group: GroupId) => {
+      const row = site.state.group(group);
+      return {
+        group,
+        appliance: row.appliance,
+        volumesMax: row.volumesMax,
+        pointEveryMs: row.pointEveryMs,
+        volumes: site.state.membersOf(group).length,
+        reserved: attempts.reservedIn(site.state, group),
+      };
+    };
+    const find = (point: PointId | undefined): RecoveryPoint =>
+      site.call((state) => state.point(point ?? pointIdOf(0)).point);
+    const calls: ApplianceCalls = {
+      health: unused,
+      site: () =>
+        over('site', () => ({
+          appliance: id,
+          link: { cut: false },
+          pausedGroups: [],
+          nbd: { host: '127.0.0.1', port: 0 },
+        })),
+      groups: unused,
+      closePoint: unused,
+      pauseGroup: unused,
+      resumeGroup: unused,
+      setLink: unused,
+      siteGroups: () => over('siteGroups', () => ({ groups: this.groups.map(({ group }) => groupRow(group)) })),
+      siteVolumes: (input) =>
+        over('siteVolumes', () => {
+          const { volume } = parse('siteVolumes', input);
+          return { volumes: volume === undefined ? [] : [this.#describe(volume)] };
+        }),
+      lag: (input) =>
+        over('lag', () => ({
+          volume: parse('lag', input).volume,
+          bufferedBytes: 0,
+          undistributedBytes: site.undistributedBytes(parse('lag', input).volume),
+        })),
+      open: (input) =>
+        over('open', (nowMs) => site.call((state) => attempts.openAttempt(state, parse('open', input), nowMs))),
+      renew: (input) =>
+        over('renew', (nowMs) =>
+          site.call((state) => attempts.renewAttempt(state, parse('renew', input).attempt, input.leaseMs, nowMs)),
+        ),
+      drain: (input) =>
+        over('drain', () =>
+          site.call((state) =>
+            attempts.drainProgress(state, parse('drain', input).attempt, parse('drain', input).cuts),
+          ),
+        ),
+      seal: (input) =>
+        over('seal', (nowMs) => {
+          const { attempt, cuts, others, atMs } = parse('seal', input);
+          return site.call((state) => {
+            attempts.renewIfOpen(state, attempt, input.leaseMs, nowMs);
+            return attempts.sealAttempt(state, attempt, cuts, others, atMs);
+          });
+        }),
+      bookmark: (input) =>
+        over('bookmark', () =>
+          site.call((state) => attempts.bookmarkAttempt(state, parse('bookmark', input).attempt, input.name)),
+        ),
+      adopt: (input) =>
+        over('adopt', (nowMs) => {
+          const { attempt, leaseMs } = parse('adopt', input);
+          return site.call((state) => {
+            attempts.renewIfOpen(state, attempt, leaseMs, nowMs);
+            return attempts.adoptAttempt(state, attempt, nowMs);
+          });
+        }),
+      resolve: (input) =>
+        over('resolve', (nowMs) =>
+          site.call((state) =>
+            attempts.resolveAttempt(state, parse('resolve', input).attempt, input.reason ?? 'resolved', nowMs),
+          ),
+        ),
+      get: (input) => over('get', () => site.call((state) => attempts.getAttempt(state, parse('get', input)))),
+      join: async (input) => {
+        const { attempt } = parse('join', input);
+        const record = await over('join', () => site.call((state) => attempts.getAttempt(state, attempt)));
+        if (record.joined !== undefined || record.contents === undefined) return record;
+        const point = await this.#point(record.contents.to);
+        return await over('join', () =>
+          site.call((state) =>
+            point === undefined ? attempts.getAttempt(state, attempt) : attempts.joinAttempt(state, attempt, point.id),
+          ),
+        );
+      },
+      findPoint: (input) => over('findPoint', () => find(parse('findPoint', input).point)),
+      listPoints: (input) =>
+        over('listPoints', () => {
+          const { volume, group } = parse('listPoints', input);
+          return {
+            points: pointsOf(site.state, { volume, group }),
+            holes: [...site.state.holes.values()].map((row) => row.hole).filter((hole) => hole.volume === volume),
+          };
+        }),
+    };
+    return calls;
+  }
+
+  #describe(volume: VolumeId): OutputOf<typeof applianceApi.siteVolumes>['volumes'][number] {
+    const row = this.site.state.volume(volume);
+    return {
+      volume,
+      splitter: row.splitter,
+      sizeBytes: row.sizeBytes,
+      group: row.group,
+      appliance: this.site.state.group(row.group).appliance,
+      epoch: row.epoch,
+      durable: this.site.durable(volume),
+      appliedPosition: this.site.appliedPosition(volume),
+      undistributedBytes: this.site.undistributedBytes(volume),
+      initializing: row.openHole !== undefined,
+      ...(row.openAttempt === undefined ? {} : { openAttempt: row.openAttempt }),
+    };
+  }
+}
+
+function urlOf(appliance: ApplianceId): string {
+  return `http://${appliance}.test`;
+}

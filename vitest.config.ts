@@ -1,0 +1,58 @@
+// One project a test group, so that a group's set-up runs only when its tests do: unit tests start in a second, and
+// only the groups that need a server, a bundle or built processes wait for them.
+import { defineConfig } from 'vitest/config';
+
+import type { TestProjectInlineConfiguration } from 'vitest/config';
+
+const SECOND_MS = 1_000;
+
+/** Builds dist/, for groups that start the product's processes. */
+const DIST = 'test/setup/dist.ts';
+/** Starts one Temporal dev server for the group and makes its workflow bundle. */
+const TEMPORAL = 'test/setup/temporal.ts';
+
+interface Group {
+  readonly name: string;
+  readonly setup: readonly string[];
+  /** Longest time for one test or hook, ms. */
+  readonly timeoutMs: number;
+}
+
+const groups: readonly Group[] = [
+  { name: 'unit', setup: [], timeoutMs: 10 * SECOND_MS },
+  { name: 'property', setup: [], timeoutMs: 60 * SECOND_MS },
+  { name: 'simulation', setup: [], timeoutMs: 120 * SECOND_MS },
+  { name: 'integration', setup: [DIST, TEMPORAL], timeoutMs: 60 * SECOND_MS },
+  { name: 'replay', setup: [TEMPORAL], timeoutMs: 60 * SECOND_MS },
+  // Real NBD and disk clients against built processes.
+  { name: 'outside', setup: [DIST], timeoutMs: 120 * SECOND_MS },
+  { name: 'ui', setup: [DIST, TEMPORAL], timeoutMs: 120 * SECOND_MS },
+  { name: 'chaos', setup: [DIST, TEMPORAL], timeoutMs: 300 * SECOND_MS },
+];
+
+function project({ name, setup, timeoutMs }: Group): TestProjectInlineConfiguration {
+  return {
+    test: {
+      name,
+      include: [`test/${name}/**/*.test.ts`],
+      globalSetup: [...setup],
+      testTimeout: timeoutMs,
+      hookTimeout: timeoutMs,
+      // Each file is a process of its own: native code (Temporal's core, lmdb) and killed children stay apart.
+      pool: 'forks',
+    },
+  };
+}
+
+export default defineConfig({
+  test: {
+    projects: groups.map(project),
+    // The smallest machine that must run this has 2 cores.
+    maxWorkers: 2,
+    coverage: {
+      provider: 'v8',
+      include: ['{contracts,control,nbd,workflows,activities,workers,client,simulator,estate}/**/*.ts'],
+      reportsDirectory: 'coverage',
+    },
+  },
+});
