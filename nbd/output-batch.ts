@@ -1,0 +1,69 @@
+// Gathers what goes out on a socket, so that a burst of headers and payloads costs one system call.
+import type { Socket } from 'node:net';
+
+/** Memory that headers are written into; one serves 512 replies. A multiple of four, so that no word straddles two. */
+const ARENA_BYTES = 8 * 1024;
+const WORD_BYTES = 4;
+
+export class OutputBatch {
+  readonly #socket: Socket;
+  #arena = Buffer.allocUnsafeSlow(ARENA_BYTES);
+  #runStart = 0;
+  #runEnd = 0;
+  #pieces: Buffer[] = [];
+  #bytes = 0;
+
+  constructor(socket: Socket) {
+    this.#socket = socket;
+  }
+
+  /** Bytes gathered here or waiting in the socket for the peer to read. */
+  get unsentBytes(): number {
+    return this.#bytes + this.#socket.writableLength;
+  }
+
+  /** Appends an unsigned 32-bit number, most significant byte first. */
+  word(value: number): void {
+    if (this.#runEnd === ARENA_BYTES) {
+      this.#endRun();
+      // The old one may still be on its way out: never written to again.
+      this.#arena = Buffer.allocUnsafeSlow(ARENA_BYTES);
+      this.#runStart = 0;
+      this.#runEnd = 0;
+    }
+    this.#arena.writeUInt32BE(value, this.#runEnd);
+    this.#runEnd += WORD_BYTES;
+    this.#bytes += WORD_BYTES;
+  }
+
+  /** Appends data without copying it; it must not change until it has been sent. */
+  data(data: Buffer): void {
+    this.#endRun();
+    this.#pieces.push(data);
+    this.#bytes += data.length;
+  }
+
+  /** Hands everything gathered to the socket, as one write. */
+  send(): void {
+    this.#endRun();
+    const pieces = this.#pieces;
+    const first = pieces[0];
+    if (first === undefined) return;
+    this.#pieces = [];
+    this.#bytes = 0;
+    if (!this.#socket.writable) return;
+    if (pieces.length === 1) {
+      this.#socket.write(first);
+      return;
+    }
+    this.#socket.cork();
+    for (const piece of pieces) this.#socket.write(piece);
+    this.#socket.uncork();
+  }
+
+  #endRun(): void {
+    if (this.#runEnd === this.#runStart) return;
+    this.#pieces.push(this.#arena.subarray(this.#runStart, this.#runEnd));
+    this.#runStart = this.#runEnd;
+  }
+}

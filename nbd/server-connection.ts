@@ -1,0 +1,116 @@
+// One client's connection to the server, from the greeting to the closed device.
+import type { Socket } from 'node:net';
+import type { ExportDirectory, NbdPeer } from './block-device.js';
+import { NbdDisconnected } from './errors.js';
+import type { NbdLimits } from './limits.js';
+import { ServerHandshake } from './server-handshake.js';
+import type { OpenedExport } from './server-handshake.js';
+import { Transmission } from './transmission.js';
+
+/** The part of a logger (pino's shape) that the server needs. */
+export interface NbdLog {
+  debug(fields: object, message: string): void;
+  warn(fields: object, message: string): void;
+}
+
+export interface ServerConnectionOptions {
+  readonly socket: Socket;
+  readonly exports: ExportDirectory;
+  readonly peer: NbdPeer;
+  readonly limits: NbdLimits;
+  readonly log: NbdLog;
+}
+
+export class ServerConnection {
+  /** Settles, never rejecting, once the socket and the device are closed. */
+  readonly closed: Promise<void>;
+  readonly #options: ServerConnectionOptions;
+  #transmission: Transmission | undefined;
+  #ending = false;
+  #deviceFailureLogged = false;
+
+  constructor(options: ServerConnectionOptions) {
+    this.#options = options;
+    // Listened to for its side effect: an error event without a listener ends the process. `close` follows it.
+    options.socket.on('error', (error) => this.#debug(error, 'connection lost'));
+    this.closed = this.#serve().catch((error: unknown) => this.#warn(error, 'connection failed'));
+  }
+
+  /** Ends the connection: at once during the handshake, else as soon as requests under way are answered. */
+  end(): void {
+    this.#ending = true;
+    if (this.#transmission === undefined) this.#options.socket.destroy();
+    else this.#transmission.end();
+    this.#cutAfterLingering();
+  }
+
+  async #serve(): Promise<void> {
+    const { socket } = this.#options;
+    try {
+      const opened = await this.#negotiate();
+      if (opened !== undefined) await this.#transmit(opened);
+    } catch (error) {
+      if (error instanceof NbdDisconnected) this.#debug(error, 'client left');
+      else throw error;
+    } finally {
+      await this.#closeSocket(socket);
+    }
+  }
+
+  async #negotiate(): Promise<OpenedExport | undefined> {
+    const { socket, exports, peer, limits } = this.#options;
+    const deadline = setTimeout(() => socket.destroy(), limits.handshakeMsMax);
+    try {
+      return await new ServerHandshake(socket, exports, peer, limits).negotiate();
+    } finally {
+      clearTimeout(deadline);
+    }
+  }
+
+  async #transmit({ device, early }: OpenedExport): Promise<void> {
+    const { socket, limits } = this.#options;
+    const transmission = new Transmission(socket, device, limits, {
+      deviceFailed: (error) => this.#deviceFailed(error),
+      violated: (error) => this.#warn(error, 'client broke the protocol'),
+    });
+    this.#transmission = transmission;
+    if (this.#ending) transmission.end();
+    else transmission.begin(early);
+    await transmission.finished;
+    await device.close();
+  }
+
+  /** Lets the client read what was answered, for a while. */
+  #closeSocket(socket: Socket): Promise<void> {
+    if (socket.closed) return Promise.resolve();
+    return new Promise((resolve) => {
+      socket.once('close', () => resolve());
+      this.#cutAfterLingering();
+      // Whatever else it sends is read, since a close with unread bytes would take the answers with it.
+      socket.resume();
+      socket.destroySoon();
+    });
+  }
+
+  #cutAfterLingering(): void {
+    const { socket, limits } = this.#options;
+    if (socket.closed) return;
+    const cut = setTimeout(() => socket.destroy(), limits.lingerMsMax);
+    socket.once('close', () => clearTimeout(cut));
+  }
+
+  /** Once a connection: a device that fails every request must not flood the log as well. */
+  #deviceFailed(error: unknown): void {
+    if (this.#deviceFailureLogged) return;
+    this.#deviceFailureLogged = true;
+    this.#warn(error, "device failed; further failures on this connection aren't logged");
+  }
+
+  #debug(error: unknown, message: string): void {
+    this.#options.log.debug({ err: error, peer: this.#options.peer }, message);
+  }
+
+  #warn(error: unknown, message: string): void {
+    this.#options.log.warn({ err: error, peer: this.#options.peer }, message);
+  }
+}
