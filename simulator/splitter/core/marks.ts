@@ -3,9 +3,14 @@
 /** One bit of the bitmap stands for this many bytes: a short initialization sends whole regions. */
 export const REGION_BYTES = 64 * 1024;
 
+const NO_BITS = new Uint8Array(0);
+
 export class Marks {
   readonly regions: number;
-  readonly #bits: Uint8Array;
+  /** Bytes of the bitmap. */
+  readonly byteLength: number;
+  /** Made with the first mark: ten thousand volumes that nobody writes need no memory for theirs. */
+  #bits: Uint8Array = NO_BITS;
   /** Writes under way or unconfirmed, by region; a region without any has no entry. */
   readonly #outstanding = new Map<number, number>();
   /** Regions with writes that were never numbered: they must be sent again from the source. */
@@ -17,7 +22,8 @@ export class Marks {
   /** @param bits the stored bitmap; every region marked in it counts as dirty: what was in memory is gone. */
   constructor(sizeBytes: number, bits?: Uint8Array) {
     this.regions = Math.ceil(sizeBytes / REGION_BYTES);
-    this.#bits = bits?.slice() ?? new Uint8Array(Math.ceil(this.regions / 8));
+    this.byteLength = bitmapBytes(sizeBytes);
+    if (bits?.some((byte) => byte !== 0) === true) this.#bits = bits.slice();
     this.#dirty = new Set();
     for (let byte = 0; byte < this.#bits.length; byte += 1) {
       if (this.#bits[byte] === 0) continue;
@@ -43,11 +49,8 @@ export class Marks {
 
   /** The bitmap's bytes [from, to), for the shell to store. */
   bytes(from: number, to: number): Uint8Array {
+    if (this.#bits === NO_BITS) this.#bits = new Uint8Array(this.byteLength);
     return this.#bits.subarray(from, to);
-  }
-
-  get byteLength(): number {
-    return this.#bits.length;
   }
 
   /** A write begins: its regions are marked. @returns the regions whose bit was not set yet: store them before the source is written. */
@@ -110,6 +113,7 @@ export class Marks {
   }
 
   #set(region: number): void {
+    if (this.#bits === NO_BITS) this.#bits = new Uint8Array(this.byteLength);
     this.#bits[region >> 3] = (this.#bits[region >> 3] ?? 0) | (1 << (region & 7));
     this.#marked += 1;
   }
@@ -118,6 +122,11 @@ export class Marks {
     this.#bits[region >> 3] = (this.#bits[region >> 3] ?? 0) & ~(1 << (region & 7));
     this.#marked -= 1;
   }
+}
+
+/** Bytes of the bitmap of a volume. */
+export function bitmapBytes(volumeBytes: number): number {
+  return Math.ceil(Math.ceil(volumeBytes / REGION_BYTES) / 8);
 }
 
 export function firstRegion(offset: number): number {

@@ -124,10 +124,6 @@ export class VolumeSplit {
     return this.#lastN;
   }
 
-  get unconfirmedBytes(): number {
-    return this.#queue.dataBytes;
-  }
-
   /** Whether everything that was numbered is known to be durable at the replica site. */
   get allConfirmed(): boolean {
     return this.#queue.isEmpty;

@@ -1,0 +1,126 @@
+// A data protection appliance as one process: relays, recovery points, image access and the control API put together.
+import { join } from 'node:path';
+import type { Logger } from 'pino';
+import { applianceApi } from '../../contracts/appliance-api.js';
+import { MoverError } from '../../contracts/errors.js';
+import { controlUrl } from '../../contracts/estate.js';
+import type { VolumeId } from '../../contracts/ids.js';
+import { APPLIANCE_DESCRIPTION } from '../control/descriptions.js';
+import { createControlServer } from '../control/server.js';
+import { createNbdServer } from '../../nbd/server.js';
+import type { ProcessConfig } from '../process/config.js';
+import type { RunningProcess } from '../process/run-process.js';
+import { openRowStore } from '../store/row-store.js';
+import { streamUpgrade } from '../stream/accept.js';
+import { applianceCalls } from './calls.js';
+import { ImageDirectory } from './images/image-directory.js';
+import { ImageReader } from './images/image-reader.js';
+import { Join } from './join.js';
+import { Link } from './link.js';
+import { Members } from './members.js';
+import { Ownership } from './ownership.js';
+import { PAUSED_TABLE, PausedGroups } from './paused-groups.js';
+import { PointTimer } from './point-timer.js';
+import { Relays } from './relays.js';
+import { Rounds } from './rounds.js';
+import { ServedGroups } from './served-groups.js';
+import { SiteClient } from './site-client.js';
+
+export type ApplianceConfig = Pick<ProcessConfig, 'id' | 'estate' | 'dataFolder' | 'token' | 'sync' | 'faults'>;
+
+/** Serves until stopped. @throws when an address can't be listened on, or the estate does not have this appliance. */
+export async function startAppliance(config: ApplianceConfig, log: Logger): Promise<RunningProcess> {
+  const { id, estate, dataFolder, token, sync, faults } = config;
+  const appliance = estate.appliances.find((candidate) => candidate.id === id);
+  if (appliance === undefined)
+    throw new MoverError('INVALID_REQUEST', `There is no appliance "${id}" in the estate file.`);
+  const siteUrl = controlUrl(estate.replicaSite.control);
+
+  const store = openRowStore({ directory: join(dataFolder, 'rows'), tables: [PAUSED_TABLE], sync });
+  const paused = new PausedGroups(store);
+  const link = new Link();
+  const site = new SiteClient({ url: siteUrl, token, link });
+  const members: Members = new Members({ site, log, onLearned: (volume) => tellIfPaused(volume) });
+  const relays: Relays = new Relays({
+    siteUrl,
+    token,
+    link,
+    onAttached: (attached) => members.attached(attached),
+    onDetached: (volume) => members.detached(volume),
+    log,
+  });
+  /** A splitter that attaches a volume of a paused group does not know yet that it is. */
+  const tellIfPaused = (volume: VolumeId): void => {
+    const owner = members.known.ownerOf(volume);
+    if (owner !== undefined && paused.has(owner.group)) relays.tell('pause', new Set([volume]));
+  };
+  const rounds = new Rounds({ name: `${appliance.id}.${Date.now().toString(36)}`, site, relays, members, token });
+  const served = new ServedGroups({ appliance: appliance.id, estate, site, members, relays, rounds, paused });
+  const ownership = new Ownership(site, served);
+  const points = new PointTimer({ groups: served.all, rounds, isAlive: (group) => served.isAlive(group), log });
+
+  const nbd = createNbdServer({
+    exports: new ImageDirectory({
+      appliance: appliance.id,
+      site,
+      reader: new ImageReader({ siteUrl, token, link }),
+      listed: () => served.all.flatMap((group) => [...members.known.membersOf(group.id)]),
+      log,
+    }),
+    listen: [appliance.nbd],
+    log,
+  });
+  let nbdPort = appliance.nbd.port;
+  const server = createControlServer({
+    ...APPLIANCE_DESCRIPTION,
+    api: applianceApi,
+    handlers: applianceCalls({
+      appliance: appliance.id,
+      site,
+      link,
+      members,
+      relays,
+      rounds,
+      served,
+      ownership,
+      join: new Join(site, rounds, ownership),
+      paused,
+      nbd: () => ({ host: appliance.nbd.host, port: nbdPort }),
+      faults,
+    }),
+    role: 'appliance',
+    id,
+    listen: appliance.control,
+    token,
+    health: () => ({ notes: notesOf(link, relays) }),
+    log,
+    onUpgrade: streamUpgrade({ token, onStream: (connection) => void relays.accept(connection) }),
+  });
+
+  const stop = async (): Promise<void> => {
+    await points.stop();
+    await nbd.stop();
+    relays.stop();
+    await server.stop();
+    members.stop();
+    link.stop();
+    await store.close();
+  };
+  try {
+    for (const address of await nbd.start()) if ('port' in address) nbdPort = address.port;
+    const { url } = await server.start();
+    members.start();
+    points.start();
+    return { url, nbd: { host: appliance.nbd.host, port: nbdPort }, stop };
+  } catch (error) {
+    await stop();
+    throw error;
+  }
+}
+
+function notesOf(link: Link, relays: Relays): string[] {
+  const notes: string[] = [];
+  if (link.state.cut) notes.push('The link to the replica site is cut on purpose.');
+  if (relays.siteGone) notes.push('The replica site could not be reached when a splitter last connected.');
+  return notes;
+}

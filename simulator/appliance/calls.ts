@@ -1,0 +1,108 @@
+// The control API of an appliance: what it decides itself, and what it passes on to the replica site.
+import type { applianceApi } from '../../contracts/appliance-api.js';
+import { MoverError } from '../../contracts/errors.js';
+import type { ApplianceId, GroupId } from '../../contracts/ids.js';
+import type { RecoveryPoint } from '../../contracts/point.js';
+import type { Handlers } from '../control/handlers.js';
+import type { Join } from './join.js';
+import type { Link } from './link.js';
+import type { Members } from './members.js';
+import type { Ownership } from './ownership.js';
+import type { PausedGroups } from './paused-groups.js';
+import type { Relays } from './relays.js';
+import type { Rounds } from './rounds.js';
+import type { ServedGroups } from './served-groups.js';
+import type { SiteClient } from './site-client.js';
+
+/** How long a point on demand waits for members that are behind: its caller must not give up before the answer. */
+const DEMAND_WAIT_MS = 4_000;
+
+export interface CallsOptions {
+  readonly appliance: ApplianceId;
+  readonly site: SiteClient;
+  readonly link: Link;
+  readonly members: Members;
+  readonly relays: Relays;
+  readonly rounds: Rounds;
+  readonly served: ServedGroups;
+  readonly ownership: Ownership;
+  readonly join: Join;
+  readonly paused: PausedGroups;
+  readonly nbd: () => { readonly host: string; readonly port: number };
+  /** Whether faults may be injected. */
+  readonly faults: boolean;
+}
+
+export function applianceCalls(options: CallsOptions): Handlers<typeof applianceApi> {
+  const { appliance, site, link, members, relays, rounds, served, ownership, join, paused, nbd, faults } = options;
+  const describe = async (group: GroupId, signal: AbortSignal) => {
+    const [described] = await served.describe(group, signal);
+    if (described === undefined) throw new MoverError('GROUP_NOT_FOUND', `There is no consistency group "${group}".`);
+    return described;
+  };
+  return {
+    open: async (input, { signal }) => ownership.seen(await site.call('open', input, signal)),
+    renew: async (input, { signal }) => site.call('renew', input, signal),
+    resolve: async (input, { signal }) => site.call('resolve', input, signal),
+    get: async (input, { signal }) => ownership.seen(await site.call('get', input, signal)),
+    drain: async (input, { signal }) => {
+      await ownership.require('from', input.attempt, signal);
+      return site.call('drain', input, signal);
+    },
+    seal: async (input, { signal }) => {
+      await ownership.require('from', input.attempt, signal);
+      return site.call('seal', input, signal);
+    },
+    bookmark: async (input, { signal }) => {
+      await ownership.require('from', input.attempt, signal);
+      return site.call('bookmark', input, signal);
+    },
+    adopt: async (input, { signal }) => {
+      await ownership.require('to', input.attempt, signal);
+      const record = await site.call('adopt', input, signal);
+      for (const { volume, epoch } of record.contents?.volumes ?? []) {
+        if (record.contents !== undefined) members.known.learn({ volume, group: record.contents.to, epoch: epoch + 1 });
+      }
+      return record;
+    },
+    join: async ({ attempt }, { signal }) => join.join(attempt, signal),
+    listPoints: async (input, { signal }) => site.call('listPoints', input, signal),
+    findPoint: async (input, { signal }) => site.call('findPoint', input, signal),
+    siteGroups: async (input, { signal }) => site.call('groups', input, signal),
+    siteVolumes: async (input, { signal }) => site.call('volumes', input, signal),
+    site: () => ({ appliance, link: link.state, pausedGroups: paused.all, nbd: nbd() }),
+    groups: async (_, { signal }) => ({ groups: await served.describe(undefined, signal) }),
+    closePoint: async ({ group, bookmark }, { signal }): Promise<RecoveryPoint> => {
+      served.require(group);
+      if (paused.has(group)) throw new MoverError('GROUP_PAUSED', `Replication of group "${group}" is paused.`);
+      const point = await rounds.close({ group, kind: 'demand', waitMs: DEMAND_WAIT_MS, bookmark, signal });
+      if (point === undefined) throw new MoverError('INTERNAL', `No point of group "${group}" was closed.`);
+      return point;
+    },
+    pauseGroup: async ({ group }, { signal }) => {
+      served.require(group);
+      paused.pause(group, Date.now());
+      relays.tell('pause', members.known.membersOf(group));
+      return describe(group, signal);
+    },
+    resumeGroup: async ({ group }, { signal }) => {
+      served.require(group);
+      paused.resume(group);
+      relays.tell('resume', members.known.membersOf(group));
+      return describe(group, signal);
+    },
+    lag: async ({ volume }, { signal }) => {
+      const [row] = await site.volumes({ volume }, signal);
+      return { volume, bufferedBytes: relays.bytesOnTheWay(volume), undistributedBytes: row?.undistributedBytes ?? 0 };
+    },
+    setLink: (state) => {
+      if (!faults)
+        throw new MoverError(
+          'ROUTE_NOT_FOUND',
+          'Faults can only be injected into a process that was started with VOLUME_MOVER_FAULTS=1.',
+        );
+      link.set(state);
+      return link.state;
+    },
+  };
+}

@@ -1,0 +1,61 @@
+// Which volumes belong to which group, as far as this appliance has heard: decides whom a recovery point has to be asked of.
+import type { GroupId, VolumeId } from '../../../contracts/ids.js';
+import type { RecoveryPoint } from '../../../contracts/point.js';
+
+export interface Ownership {
+  readonly volume: VolumeId;
+  readonly group: GroupId;
+  readonly epoch: number;
+}
+
+const NOBODY: ReadonlySet<VolumeId> = new Set();
+
+export class Membership {
+  readonly #owners = new Map<VolumeId, Ownership>();
+  readonly #members = new Map<GroupId, Set<VolumeId>>();
+
+  /** The group that owns the volume at the newest epoch heard of. */
+  ownerOf(volume: VolumeId): Ownership | undefined {
+    return this.#owners.get(volume);
+  }
+
+  membersOf(group: GroupId): ReadonlySet<VolumeId> {
+    return this.#members.get(group) ?? NOBODY;
+  }
+
+  /** What the replica site said of one volume. Older news than what is known is dropped: an epoch has one owner for ever. */
+  learn(ownership: Ownership): void {
+    const known = this.#owners.get(ownership.volume);
+    if (known !== undefined && known.epoch >= ownership.epoch) return;
+    this.#forget(ownership.volume);
+    this.#owners.set(ownership.volume, ownership);
+    const members = this.#members.get(ownership.group) ?? new Set();
+    this.#members.set(ownership.group, members.add(ownership.volume));
+  }
+
+  /** All members of a group, as the replica site said. */
+  learnGroup(group: GroupId, members: readonly Ownership[]): void {
+    const named = new Set(members.map((member) => member.volume));
+    for (const volume of this.membersOf(group)) if (!named.has(volume)) this.#forget(volume);
+    for (const member of members) this.learn(member);
+  }
+
+  /** A point says of every volume of its group that it is one: contained or left out. @returns volumes of which nothing was known. */
+  learnPoint(point: RecoveryPoint): VolumeId[] {
+    const named = new Set<VolumeId>();
+    for (const { volume, epoch } of point.members) {
+      named.add(volume);
+      this.learn({ volume, group: point.group, epoch });
+    }
+    for (const { volume, reason } of point.leftOut) if (reason !== 'moved') named.add(volume);
+    for (const volume of this.membersOf(point.group)) if (!named.has(volume)) this.#forget(volume);
+    return [...named].filter((volume) => this.#owners.get(volume)?.group !== point.group);
+  }
+
+  #forget(volume: VolumeId): void {
+    const known = this.#owners.get(volume);
+    if (known === undefined) return;
+    this.#owners.delete(volume);
+    this.#members.get(known.group)?.delete(volume);
+  }
+}

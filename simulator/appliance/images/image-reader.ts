@@ -1,0 +1,74 @@
+// Raw reads of an open image at the replica site.
+import { fromProblem, MoverError, problemSchema } from '../../../contracts/errors.js';
+import { IMAGE_READ_BYTES_MAX, IMAGE_READ_PATH } from '../../../contracts/replica-site-api.js';
+import type { Link } from '../link.js';
+
+/** Longest wait for one read: a disk that is that slow is as good as gone. */
+const READ_MS_MAX = 30_000;
+
+export interface ImageReaderOptions {
+  readonly siteUrl: string;
+  readonly token: string | undefined;
+  readonly link: Link;
+}
+
+export class ImageReader {
+  readonly #options: ImageReaderOptions;
+
+  constructor(options: ImageReaderOptions) {
+    this.#options = options;
+  }
+
+  /**
+   * Exactly `length` bytes; longer ranges are read in parts, one after another.
+   * @throws MoverError the site's own, UNREACHABLE, LINK_DOWN; the signal's reason
+   */
+  async read(image: string, offset: number, length: number, signal: AbortSignal): Promise<Buffer> {
+    const parts: Buffer[] = [];
+    for (let at = 0; at < length; at += IMAGE_READ_BYTES_MAX) {
+      parts.push(await this.#readPart(image, offset + at, Math.min(IMAGE_READ_BYTES_MAX, length - at), signal));
+    }
+    const [only] = parts;
+    return parts.length === 1 && only !== undefined ? only : Buffer.concat(parts);
+  }
+
+  async #readPart(image: string, offset: number, length: number, signal: AbortSignal): Promise<Buffer> {
+    const { siteUrl, token, link } = this.#options;
+    const query = new URLSearchParams({ image, offset: String(offset), length: String(length) });
+    const url = `${siteUrl.replace(/\/+$/, '')}${IMAGE_READ_PATH}?${query.toString()}`;
+    const headers = token === undefined ? {} : { authorization: `Bearer ${token}` };
+    return link.call(async (linked) => {
+      const bytes = await fetchBytes(url, headers, linked);
+      if (bytes.length === length) return bytes;
+      throw new MoverError('INTERNAL', `The replica site answered ${bytes.length} bytes instead of ${length}.`);
+    }, signal);
+  }
+}
+
+/** @throws MoverError the server's own, UNREACHABLE; the signal's reason */
+async function fetchBytes(url: string, headers: Record<string, string>, signal: AbortSignal): Promise<Buffer> {
+  let status: number;
+  let body: Buffer;
+  try {
+    const response = await fetch(url, {
+      headers,
+      redirect: 'error',
+      signal: AbortSignal.any([signal, AbortSignal.timeout(READ_MS_MAX)]),
+    });
+    status = response.status;
+    body = Buffer.from(await response.arrayBuffer());
+  } catch (cause) {
+    signal.throwIfAborted();
+    throw new MoverError('UNREACHABLE', 'The replica site did not answer a read.', { cause });
+  }
+  if (status === 200) return body;
+  throw problemOf(body) ?? new MoverError('UNREACHABLE', `The replica site answered a read with status ${status}.`);
+}
+
+function problemOf(body: Buffer): MoverError | undefined {
+  try {
+    return fromProblem(problemSchema.parse(JSON.parse(body.toString('utf8'))));
+  } catch {
+    return undefined;
+  }
+}

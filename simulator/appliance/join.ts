@@ -1,0 +1,51 @@
+// The end of a move at the new group: the first recovery point that contains every moved volume gets the "joined" bookmark.
+import type { AttemptRecord, AttemptRef } from '../../contracts/attempt.js';
+import { attemptName } from '../../contracts/attempt.js';
+import { MoverError } from '../../contracts/errors.js';
+import type { Ownership } from './ownership.js';
+import type { Rounds } from './rounds.js';
+import type { SiteClient } from './site-client.js';
+
+/** How long such a point waits for members that are behind: a call is repeated, and its caller must not give up before the answer. */
+const WAIT_MS = 4_000;
+/** Shortest time between two points that did not contain every moved volume: each pushes an older point out of the group's history. */
+const FRUITLESS_EVERY_MS = 2_000;
+/** Attempts whose last fruitless point is remembered. */
+const FRUITLESS_KEPT_MAX = 1_000;
+
+export class Join {
+  readonly #site: SiteClient;
+  readonly #rounds: Rounds;
+  readonly #ownership: Ownership;
+  readonly #fruitlessAtMs = new Map<string, number>();
+
+  constructor(site: SiteClient, rounds: Rounds, ownership: Ownership) {
+    this.#site = site;
+    this.#rounds = rounds;
+    this.#ownership = ownership;
+  }
+
+  /** @returns the record, with `joined` once the bookmark is there. @throws MoverError NOT_OWNER, NOT_COMMITTED, STALE_ATTEMPT, UNREACHABLE, LINK_DOWN */
+  async join(attempt: AttemptRef, signal: AbortSignal): Promise<AttemptRecord> {
+    const group = await this.#ownership.require('to', attempt, signal);
+    const record = await this.#site.call('get', { move: attempt.move, n: attempt.n }, signal);
+    if (record.joined !== undefined) return record;
+    if (record.state !== 'COMMITTED' || group === undefined)
+      throw new MoverError('NOT_COMMITTED', `Attempt ${attemptName(attempt)} is ${record.state}.`);
+    const nowMs = performance.now();
+    if (nowMs - (this.#fruitlessAtMs.get(attemptName(attempt)) ?? Number.NEGATIVE_INFINITY) < FRUITLESS_EVERY_MS)
+      return record;
+    const mustHave = record.contents?.volumes.map((bound) => bound.volume);
+    const point = await this.#rounds.close({ group, kind: 'demand', waitMs: WAIT_MS, mustHave, signal });
+    if (point === undefined) return record;
+    const joined = await this.#site.call('join', { attempt, point: point.id }, signal);
+    if (joined.joined === undefined) this.#noteFruitless(attemptName(attempt), nowMs);
+    else this.#fruitlessAtMs.delete(attemptName(attempt));
+    return joined;
+  }
+
+  #noteFruitless(name: string, nowMs: number): void {
+    if (this.#fruitlessAtMs.size >= FRUITLESS_KEPT_MAX) this.#fruitlessAtMs.clear();
+    this.#fruitlessAtMs.set(name, nowMs);
+  }
+}

@@ -1,0 +1,111 @@
+// The link to the replica site, as far as it can be made worse on purpose: cut, or slowed down for everything that goes over it.
+import type { Link as LinkState } from '../../contracts/appliance-api.js';
+import { MoverError } from '../../contracts/errors.js';
+import { TokenBucket } from './core/token-bucket.js';
+
+/** One who sends over the link and waits when it is busy. */
+export interface LinkUser {
+  /** The link has room again. */
+  readonly onRoom: () => void;
+  /** The link was cut. */
+  readonly onCut: () => void;
+}
+
+/** Timers are not finer than this. */
+const TIMER_MS_MIN = 1;
+
+export class Link {
+  #state: LinkState = { cut: false };
+  #bucket: TokenBucket | undefined;
+  readonly #users = new Set<LinkUser>();
+  /** In the order in which they came: each sends one frame, then it is the next one's turn. */
+  readonly #waiting = new Set<LinkUser>();
+  readonly #calls = new Set<AbortController>();
+  #timer: NodeJS.Timeout | undefined;
+
+  get state(): LinkState {
+    return this.#state;
+  }
+
+  set(state: LinkState): void {
+    this.#state = state;
+    this.#bucket =
+      state.bytesPerSecond === undefined ? undefined : new TokenBucket(state.bytesPerSecond, performance.now());
+    if (state.cut) {
+      const reason = linkDown();
+      for (const call of this.#calls) call.abort(reason);
+      for (const user of this.#users) user.onCut();
+    }
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
+    this.#letPass();
+  }
+
+  add(user: LinkUser): void {
+    this.#users.add(user);
+  }
+
+  remove(user: LinkUser): void {
+    this.#users.delete(user);
+    this.#waiting.delete(user);
+  }
+
+  /** Counts what was sent. @returns whether more may follow now; if not, the user is told when. */
+  sent(user: LinkUser, bytes: number): boolean {
+    if (this.#bucket === undefined) return true;
+    const nowMs = performance.now();
+    this.#bucket.spend(bytes, nowMs);
+    if (this.#bucket.waitMs(nowMs) === 0) return true;
+    this.#waiting.add(user);
+    this.#letPass();
+    return false;
+  }
+
+  /**
+   * A call over the link. @throws MoverError LINK_DOWN while the link is cut, and when it is cut during the call (whether the call took
+   * effect is then unknown); what the call throws; the caller's reason.
+   */
+  async call<Result>(run: (signal: AbortSignal) => Promise<Result>, caller?: AbortSignal): Promise<Result> {
+    if (this.#state.cut) throw linkDown();
+    const controller = new AbortController();
+    const abort = (): void => controller.abort(caller?.reason);
+    if (caller?.aborted === true) abort();
+    caller?.addEventListener('abort', abort, { once: true });
+    this.#calls.add(controller);
+    try {
+      return await run(controller.signal);
+    } finally {
+      this.#calls.delete(controller);
+      caller?.removeEventListener('abort', abort);
+    }
+  }
+
+  stop(): void {
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
+    this.#waiting.clear();
+  }
+
+  #letPass(): void {
+    for (const user of this.#waiting) {
+      if (this.#timer !== undefined) return;
+      const waitMs = this.#bucket?.waitMs(performance.now()) ?? 0;
+      if (waitMs > 0) {
+        this.#timer = setTimeout(
+          () => {
+            this.#timer = undefined;
+            this.#letPass();
+          },
+          Math.max(waitMs, TIMER_MS_MIN),
+        );
+        return;
+      }
+      this.#waiting.delete(user);
+      user.onRoom();
+    }
+  }
+}
+
+function linkDown(): MoverError {
+  return new MoverError('LINK_DOWN', 'The link to the replica site was cut on purpose.');
+}

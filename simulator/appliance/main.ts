@@ -1,0 +1,5 @@
+// A data protection appliance's process.
+import { runProcess } from '../process/run-process.js';
+import { startAppliance } from './appliance.js';
+
+await runProcess('appliance', startAppliance);

@@ -1,0 +1,49 @@
+// Whether an attempt's steps may be taken here: the old group's at its appliance, the new group's at the other.
+import { attemptName, type AttemptRecord, type AttemptRef } from '../../contracts/attempt.js';
+import type { GroupId } from '../../contracts/ids.js';
+import type { ServedGroups } from './served-groups.js';
+import type { SiteClient } from './site-client.js';
+
+/** Attempts whose groups are remembered: they never change, and each step of a move asks. */
+const ATTEMPTS_KEPT_MAX = 1_000;
+
+type Groups = { readonly from: GroupId; readonly to: GroupId };
+
+export class Ownership {
+  readonly #site: SiteClient;
+  readonly #served: ServedGroups;
+  readonly #groups = new Map<string, Groups>();
+
+  constructor(site: SiteClient, served: ServedGroups) {
+    this.#site = site;
+    this.#served = served;
+  }
+
+  /**
+   * The group of the attempt that is served here; undefined for a tombstone, which has none.
+   * @throws MoverError NOT_OWNER, ATTEMPT_NOT_FOUND, UNREACHABLE, LINK_DOWN
+   */
+  async require(side: keyof Groups, attempt: AttemptRef, signal: AbortSignal): Promise<GroupId | undefined> {
+    const groups = this.#groups.get(attemptName(attempt)) ?? (await this.#ask(attempt, signal));
+    if (groups !== undefined) this.#served.require(groups[side]);
+    return groups?.[side];
+  }
+
+  /** An answer of the site passed by here. */
+  seen(record: AttemptRecord): AttemptRecord {
+    if (record.contents === undefined) return record;
+    const { from, to } = record.contents;
+    this.#groups.set(attemptName(record.attempt), { from, to });
+    if (this.#groups.size > ATTEMPTS_KEPT_MAX) {
+      for (const oldest of this.#groups.keys()) {
+        this.#groups.delete(oldest);
+        break;
+      }
+    }
+    return record;
+  }
+
+  async #ask({ move, n }: AttemptRef, signal: AbortSignal): Promise<Groups | undefined> {
+    return this.seen(await this.#site.call('get', { move, n }, signal)).contents;
+  }
+}

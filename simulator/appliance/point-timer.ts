@@ -1,0 +1,104 @@
+// Closes a recovery point of each group as often as the estate says, whatever the other groups are doing.
+import { setMaxListeners } from 'node:events';
+import type { Logger } from 'pino';
+import { MoverError } from '../../contracts/errors.js';
+import type { EstateGroup } from '../../contracts/estate.js';
+import type { GroupId } from '../../contracts/ids.js';
+import { PointSchedule } from './core/point-schedule.js';
+import type { Rounds } from './rounds.js';
+
+/** Shortest time between two looks at the schedule: groups that come due meanwhile start together. */
+const TICK_MS_MIN = 5;
+/** How long a point waits for a member that is behind, in intervals of the group: a slow link gets points, though fewer. */
+const WAIT_INTERVALS = 2;
+const WAIT_MS_MIN = 5_000;
+/** The longest that the replica site waits. */
+const WAIT_MS_MAX = 30_000;
+
+export interface PointTimerOptions {
+  readonly groups: readonly EstateGroup[];
+  readonly rounds: Rounds;
+  /** Whether there is anything of the group that a point could be made of. */
+  readonly isAlive: (group: GroupId) => boolean;
+  readonly log: Logger;
+}
+
+export class PointTimer {
+  readonly #options: PointTimerOptions;
+  readonly #schedule: PointSchedule;
+  readonly #waitMs: ReadonlyMap<GroupId, number>;
+  /** Groups whose last round failed, with what the log says of it: said again only when it changes. */
+  readonly #failing = new Map<GroupId, string>();
+  readonly #running = new Set<Promise<void>>();
+  readonly #stopping = new AbortController();
+  #timer: NodeJS.Timeout | undefined;
+
+  constructor(options: PointTimerOptions) {
+    this.#options = options;
+    // As many as there are groups whose points are being closed.
+    setMaxListeners(0, this.#stopping.signal);
+    this.#schedule = new PointSchedule(
+      options.groups.map(({ id, pointEveryMs }) => ({ group: id, everyMs: pointEveryMs })),
+      Date.now(),
+    );
+    this.#waitMs = new Map(
+      options.groups.map(({ id, pointEveryMs }) => [
+        id,
+        Math.min(WAIT_MS_MAX, Math.max(WAIT_MS_MIN, WAIT_INTERVALS * pointEveryMs)),
+      ]),
+    );
+  }
+
+  start(): void {
+    this.#plan();
+  }
+
+  async stop(): Promise<void> {
+    this.#stopping.abort(new MoverError('SHUTTING_DOWN', 'The appliance is shutting down.'));
+    clearTimeout(this.#timer);
+    await Promise.all(this.#running);
+  }
+
+  #plan(): void {
+    clearTimeout(this.#timer);
+    const dueMs = this.#schedule.nextDueMs();
+    if (dueMs === undefined || this.#stopping.signal.aborted) return;
+    this.#timer = setTimeout(() => this.#tick(), Math.max(TICK_MS_MIN, dueMs - Date.now()));
+  }
+
+  #tick(): void {
+    for (const group of this.#schedule.take(Date.now())) {
+      const round = this.#round(group).finally(() => {
+        this.#running.delete(round);
+        this.#schedule.done(group, Date.now());
+        this.#plan();
+      });
+      this.#running.add(round);
+    }
+    this.#plan();
+  }
+
+  /** Never rejects. */
+  async #round(group: GroupId): Promise<void> {
+    const { rounds, isAlive, log } = this.#options;
+    if (!isAlive(group)) return;
+    try {
+      await rounds.close({
+        group,
+        kind: 'periodic',
+        waitMs: this.#waitMs.get(group) ?? WAIT_MS_MIN,
+        signal: this.#stopping.signal,
+      });
+      if (this.#failing.delete(group)) log.info({ group }, 'recovery points are being closed again');
+    } catch (error) {
+      if (this.#stopping.signal.aborted) return;
+      const what = error instanceof MoverError ? error.code : 'INTERNAL';
+      if (this.#failing.get(group) === what) return;
+      this.#failing.set(group, what);
+      log.warn(
+        error instanceof MoverError ? { group, code: what, reason: error.message } : { group, err: error },
+        'no recovery point could be closed',
+      );
+    }
+  }
+}

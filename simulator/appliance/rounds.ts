@@ -1,0 +1,174 @@
+// Closes a recovery point of a group: a cut at each splitter that has members, confirmed if there are several, then the replica site's word.
+import { MoverError } from '../../contracts/errors.js';
+import type { GroupId, VolumeId } from '../../contracts/ids.js';
+import type { RecoveryPoint } from '../../contracts/point.js';
+import type { Calls } from '../../contracts/route.js';
+import { splitterApi } from '../../contracts/splitter-api.js';
+import { createApiClient } from '../../control/client.js';
+import { groupCut, holdMsFor, type GroupCut, type SplitterCut } from './core/point-round.js';
+import type { Members } from './members.js';
+import type { SplitterAddress } from './relay.js';
+import type { Relays } from './relays.js';
+import type { SiteClient } from './site-client.js';
+
+/** Longest answer of a splitter to a cut: it stops nothing for it, so more means that it is stuck. */
+const SPLITTER_CALL_MS_MAX = 2_000;
+/** Clients of splitters that are kept: one a host, and some that have moved to another address. */
+const CLIENTS_MAX = 10_000;
+
+export interface RoundRequest {
+  readonly group: GroupId;
+  readonly kind: 'periodic' | 'demand';
+  /** How long the site may wait for the cuts to become durable there. */
+  readonly waitMs: number;
+  readonly bookmark?: string | undefined;
+  /** No point is closed unless the cut has all these volumes. */
+  readonly mustHave?: readonly VolumeId[] | undefined;
+  readonly signal?: AbortSignal | undefined;
+}
+
+export interface RoundsOptions {
+  /** Unique among the appliances and their lives: rounds of different ones must not be mixed up. */
+  readonly name: string;
+  readonly site: SiteClient;
+  readonly relays: Relays;
+  readonly members: Members;
+  readonly token: string | undefined;
+}
+
+type SplitterCalls = Calls<typeof splitterApi>;
+
+export class Rounds {
+  readonly #options: RoundsOptions;
+  readonly #clients = new Map<string, SplitterCalls>();
+  /** The end of each group's newest round: the next one of the group begins after it. */
+  readonly #last = new Map<GroupId, Promise<unknown>>();
+  readonly #skipped = new Map<GroupId, number>();
+  readonly #lastPoint = new Map<GroupId, { readonly id: string; readonly atMs: number }>();
+  /** Periodic rounds under way: somebody who asks for a point need not wait until a slow one has waited. */
+  readonly #yielding = new Map<GroupId, AbortController>();
+  #count = 0;
+
+  constructor(options: RoundsOptions) {
+    this.#options = options;
+  }
+
+  skippedOf(group: GroupId): number {
+    return this.#skipped.get(group) ?? 0;
+  }
+
+  lastPointOf(group: GroupId): { readonly id: string; readonly atMs: number } | undefined {
+    return this.#lastPoint.get(group);
+  }
+
+  /**
+   * Closes a point, after the rounds of the group that are under way. Undefined if the cut lacked a volume that it must have, and
+   * for a periodic point that gave way to one on demand.
+   * @throws MoverError UNREACHABLE (a splitter did not answer), CUT_VOID (one no longer held), LINK_DOWN, GROUP_NOT_FOUND
+   */
+  async close(request: RoundRequest): Promise<RecoveryPoint | undefined> {
+    const { group, kind } = request;
+    if (kind === 'demand') this.#yielding.get(group)?.abort();
+    const before = this.#last.get(group) ?? Promise.resolve();
+    const round = before.then(async () => (kind === 'demand' ? this.#close(request) : this.#closeUnlessAsked(request)));
+    const ended = round.then(
+      () => undefined,
+      () => undefined,
+    );
+    this.#last.set(group, ended);
+    return round;
+  }
+
+  async #closeUnlessAsked(request: RoundRequest): Promise<RecoveryPoint | undefined> {
+    const asked = new AbortController();
+    const stop = (): void => asked.abort();
+    request.signal?.addEventListener('abort', stop, { once: true });
+    this.#yielding.set(request.group, asked);
+    try {
+      return await this.#close({ ...request, signal: asked.signal });
+    } catch (error) {
+      if (asked.signal.aborted) return undefined;
+      throw error;
+    } finally {
+      this.#yielding.delete(request.group);
+      request.signal?.removeEventListener('abort', stop);
+    }
+  }
+
+  async #close({
+    group,
+    kind,
+    waitMs,
+    bookmark,
+    mustHave = [],
+    signal,
+  }: RoundRequest): Promise<RecoveryPoint | undefined> {
+    const { site, members } = this.#options;
+    signal?.throwIfAborted();
+    if (kind === 'demand') await members.refreshGroup(group, signal);
+    const cut = await this.#cut(group);
+    if (!mustHave.every((volume) => cut.cuts.some((entry) => entry.volume === volume))) return undefined;
+    const name = bookmark === undefined ? {} : { bookmark };
+    const point = await site.call('closePoint', { group, kind, waitMs, ...cut, ...name }, signal);
+    this.#lastPoint.set(group, { id: point.id, atMs: point.atMs });
+    members.learnPoint(point);
+    return point;
+  }
+
+  async #cut(group: GroupId): Promise<GroupCut> {
+    const { name, relays, members } = this.#options;
+    const volumes = members.known.membersOf(group);
+    const splitters = relays.splittersOf(volumes);
+    if (splitters.length === 0 && volumes.size > 0)
+      throw new MoverError('UNREACHABLE', `No splitter that has volumes of group "${group}" is connected.`);
+    this.#count += 1;
+    const round = `${name}:${this.#count}`;
+    try {
+      const answers = await this.#answers(splitters, { round, group, holdMs: holdMsFor(splitters.length) });
+      return groupCut(answers, volumes, (volume) => relays.isAttached(volume), Date.now());
+    } catch (error) {
+      this.#skipped.set(group, this.skippedOf(group) + 1);
+      throw error;
+    }
+  }
+
+  /** @throws MoverError UNREACHABLE, CUT_VOID */
+  async #answers(
+    splitters: readonly SplitterAddress[],
+    request: { readonly round: string; readonly group: GroupId; readonly holdMs: number },
+  ): Promise<SplitterCut[]> {
+    const taken = await Promise.allSettled(splitters.map(async (splitter) => this.#client(splitter).cut(request)));
+    if (splitters.length <= 1) return taken.map(valueOf);
+    // Also when one failed: the others' guests need not wait until the hold ends by itself.
+    const confirmed = Promise.allSettled(
+      splitters.map(async (splitter) => this.#client(splitter).confirmCut({ round: request.round })),
+    );
+    const answers = taken.map(valueOf);
+    for (const [i, { held }] of (await confirmed).map(valueOf).entries()) {
+      if (!held)
+        throw new MoverError(
+          'CUT_VOID',
+          `Splitter "${splitters[i]?.splitter}" did not hold until all cuts of group "${request.group}" were taken.`,
+        );
+    }
+    return answers;
+  }
+
+  #client({ controlUrl }: SplitterAddress): SplitterCalls {
+    const known = this.#clients.get(controlUrl);
+    if (known !== undefined) return known;
+    if (this.#clients.size >= CLIENTS_MAX) this.#clients.clear();
+    const client = createApiClient(splitterApi, {
+      baseUrl: controlUrl,
+      token: this.#options.token,
+      timeoutMs: SPLITTER_CALL_MS_MAX,
+    });
+    this.#clients.set(controlUrl, client);
+    return client;
+  }
+}
+
+function valueOf<Value>(settled: PromiseSettledResult<Value>): Value {
+  if (settled.status === 'rejected') throw settled.reason;
+  return settled.value;
+}

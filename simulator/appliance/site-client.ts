@@ -1,0 +1,63 @@
+// The replica site's control API over the link, which may be cut.
+import { replicaSiteApi } from '../../contracts/replica-site-api.js';
+import type { SiteGroup, SiteVolume } from '../../contracts/replica-site-api.js';
+import type { Calls, InputOf, OutputOf } from '../../contracts/route.js';
+import { createApiClient } from '../../control/client.js';
+import type { Link } from './link.js';
+
+type SiteApi = typeof replicaSiteApi;
+type WithoutPage<Name extends 'groups' | 'volumes'> = Omit<InputOf<SiteApi[Name]>, 'cursor' | 'limit'>;
+
+/** Longest wait of the site for a point's cuts (30 s), and the time of an answer. */
+const CALL_MS_MAX = 35_000;
+
+export class SiteClient {
+  readonly #calls: Calls<SiteApi>;
+  readonly #link: Link;
+
+  constructor({ url, token, link }: { readonly url: string; readonly token: string | undefined; readonly link: Link }) {
+    this.#calls = createApiClient(replicaSiteApi, { baseUrl: url, token, timeoutMs: CALL_MS_MAX });
+    this.#link = link;
+  }
+
+  /** @throws MoverError the site's own, UNREACHABLE, LINK_DOWN; the signal's reason */
+  async call<Name extends keyof SiteApi>(
+    name: Name,
+    input: InputOf<SiteApi[Name]>,
+    signal?: AbortSignal,
+  ): Promise<OutputOf<SiteApi[Name]>> {
+    const call = this.#calls[name];
+    return this.#link.call(async (linked) => call(input, { signal: linked }), signal);
+  }
+
+  /** Every volume of a listing. */
+  async volumes(input: WithoutPage<'volumes'>, signal?: AbortSignal): Promise<SiteVolume[]> {
+    return everyPage(async (page) => {
+      const { volumes: items, next } = await this.call('volumes', { ...input, ...page }, signal);
+      return { items, next };
+    });
+  }
+
+  /** Every group of a listing. */
+  async groups(input: WithoutPage<'groups'>, signal?: AbortSignal): Promise<SiteGroup[]> {
+    return everyPage(async (page) => {
+      const { groups: items, next } = await this.call('groups', { ...input, ...page }, signal);
+      return { items, next };
+    });
+  }
+}
+
+async function everyPage<Item>(
+  pageAt: (page: {
+    readonly cursor?: string;
+  }) => Promise<{ readonly items: readonly Item[]; readonly next: string | undefined }>,
+): Promise<Item[]> {
+  const all: Item[] = [];
+  let cursor: string | undefined;
+  do {
+    const { items, next } = await pageAt(cursor === undefined ? {} : { cursor });
+    all.push(...items);
+    cursor = next;
+  } while (cursor !== undefined);
+  return all;
+}

@@ -1,0 +1,25 @@
+// A GET that answers bytes instead of JSON, beside an API's table and under the same token, limits and errors.
+import type { z } from 'zod';
+import { parseOrRefuse } from '../../contracts/errors.js';
+import type { CallContext } from './handlers.js';
+
+export interface BinaryRoute {
+  readonly name: string;
+  readonly path: string;
+  readonly summary: string;
+  readonly input: z.ZodObject;
+  /** @throws MoverError INVALID_REQUEST naming every field at fault. */
+  readonly read: (input: unknown, context: CallContext) => Promise<Buffer>;
+}
+
+interface BinaryRouteOptions<Input extends z.ZodObject> extends Pick<BinaryRoute, 'name' | 'path' | 'summary'> {
+  readonly input: Input;
+  readonly read: (input: z.output<Input>, context: CallContext) => Promise<Buffer>;
+}
+
+export function binaryRoute<Input extends z.ZodObject>(options: BinaryRouteOptions<Input>): BinaryRoute {
+  return {
+    ...options,
+    read: async (input, context) => options.read(parseOrRefuse(options.input, input, 'input'), context),
+  };
+}

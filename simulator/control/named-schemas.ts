@@ -1,0 +1,55 @@
+// The contract's schemas that get a name in the OpenAPI documents: a vendor's generated code then has a type for each, used everywhere.
+import { z } from 'zod';
+import { applianceGroupSchema, linkSchema } from '../../contracts/appliance-api.js';
+import {
+  attemptRecordSchema,
+  attemptRefSchema,
+  attemptVolumeSchema,
+  cutSchema,
+  endpointSchema,
+  sealSchema,
+  ticketedAttemptSchema,
+  writeMarkSchema,
+} from '../../contracts/attempt.js';
+import { problemSchema, reasonSchema } from '../../contracts/errors.js';
+import { healthSchema } from '../../contracts/health.js';
+import {
+  bookmarkSchema,
+  holeSchema,
+  leftOutSchema,
+  pointMemberSchema,
+  recoveryPointSchema,
+} from '../../contracts/point.js';
+import { drainProgressSchema, siteGroupSchema, siteVolumeSchema } from '../../contracts/replica-site-api.js';
+import { fenceSchema, splitterVolumeSchema } from '../../contracts/splitter-api.js';
+
+/** No name may be another's with "Input" behind it: that is how the variant for requests is called. */
+export const namedSchemas = z.registry<{ id: string }>();
+
+for (const [id, schema] of Object.entries({
+  Health: healthSchema,
+  Problem: problemSchema,
+  Reason: reasonSchema,
+  AttemptRef: attemptRefSchema,
+  TicketedAttempt: ticketedAttemptSchema,
+  AttemptVolume: attemptVolumeSchema,
+  AttemptRecord: attemptRecordSchema,
+  WriteMark: writeMarkSchema,
+  Cut: cutSchema,
+  Seal: sealSchema,
+  Fence: fenceSchema,
+  Endpoint: endpointSchema,
+  RecoveryPoint: recoveryPointSchema,
+  PointMember: pointMemberSchema,
+  LeftOut: leftOutSchema,
+  Bookmark: bookmarkSchema,
+  Hole: holeSchema,
+  SplitterVolume: splitterVolumeSchema,
+  SiteVolume: siteVolumeSchema,
+  SiteGroup: siteGroupSchema,
+  ApplianceGroup: applianceGroupSchema,
+  DrainProgress: drainProgressSchema,
+  Link: linkSchema,
+})) {
+  namedSchemas.add(schema, { id });
+}

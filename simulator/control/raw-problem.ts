@@ -1,0 +1,20 @@
+// A problem+json answer on a bare socket, for what is refused before or beside ordinary HTTP handling.
+import { STATUS_CODES } from 'node:http';
+import type { Duplex } from 'node:stream';
+import { type MoverError, toProblem } from '../../contracts/errors.js';
+
+/** Answers and closes the connection. */
+export function refuseOnSocket(socket: Duplex, error: MoverError): void {
+  const problem = toProblem(error);
+  const body = Buffer.from(JSON.stringify(problem));
+  const head = [
+    `HTTP/1.1 ${problem.status} ${STATUS_CODES[problem.status] ?? ''}`,
+    'Connection: close',
+    'Content-Type: application/problem+json',
+    `Content-Length: ${body.length}`,
+    ...(error.code === 'UNAUTHORIZED' ? ['WWW-Authenticate: Bearer'] : []),
+  ];
+  // Whoever was refused may hang up before it has read why.
+  socket.on('error', () => socket.destroy());
+  socket.end(Buffer.concat([Buffer.from(`${head.join('\r\n')}\r\n\r\n`), body]), () => socket.destroy());
+}

@@ -1,0 +1,93 @@
+// What a simulator process is told by its environment, checked before anything is touched.
+import { readFileSync } from 'node:fs';
+import { z } from 'zod';
+import { MoverError, parseOrRefuse } from '../../contracts/errors.js';
+import { type Estate, estateSchema } from '../../contracts/estate.js';
+import { ID_LENGTH_MAX } from '../../contracts/ids.js';
+
+export type ProcessRole = 'splitter' | 'appliance' | 'replica-site';
+
+export interface ProcessConfig {
+  readonly role: ProcessRole;
+  /** Which splitter or appliance of the estate this is; of the replica site a name only. */
+  readonly id: string;
+  readonly estate: Estate;
+  /** The process's own folder; nobody else may use it meanwhile. */
+  readonly dataFolder: string;
+  readonly token?: string | undefined;
+  readonly logLevel: string;
+  /** Whether what is stored must also survive a power loss. */
+  readonly sync: boolean;
+  /** Whether faults may be injected. */
+  readonly faults: boolean;
+  /** Whether numbered writes are written to trace files. */
+  readonly trace: boolean;
+}
+
+type Environment = Readonly<Record<string, string | undefined>>;
+
+const flag = z
+  .enum(['0', '1'], { error: '"1" for yes, "0" or nothing for no' })
+  .default('0')
+  .transform((text) => text === '1');
+const text = z.string({ error: 'must be set' }).min(1, 'must not be empty');
+
+const environmentSchema = z.object({
+  VOLUME_MOVER_ESTATE: text,
+  VOLUME_MOVER_ID: text.max(ID_LENGTH_MAX).optional(),
+  VOLUME_MOVER_DATA: text,
+  VOLUME_MOVER_TOKEN: text.optional(),
+  VOLUME_MOVER_LOG_LEVEL: z.enum(['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent']).default('info'),
+  VOLUME_MOVER_SYNC: flag,
+  VOLUME_MOVER_FAULTS: flag,
+  VOLUME_MOVER_TRACE: flag,
+});
+
+/** @throws MoverError INVALID_REQUEST naming every variable, or every field of the estate file, that is at fault. */
+export function readProcessConfig(role: ProcessRole, environment: Environment = process.env): ProcessConfig {
+  const read = parseOrRefuse(environmentSchema, withoutEmpty(environment), 'environment');
+  const estate = readEstate(read.VOLUME_MOVER_ESTATE);
+  return {
+    role,
+    id: idOf(role, read.VOLUME_MOVER_ID, estate),
+    estate,
+    dataFolder: read.VOLUME_MOVER_DATA,
+    token: read.VOLUME_MOVER_TOKEN,
+    logLevel: read.VOLUME_MOVER_LOG_LEVEL,
+    sync: read.VOLUME_MOVER_SYNC,
+    faults: read.VOLUME_MOVER_FAULTS,
+    trace: read.VOLUME_MOVER_TRACE,
+  };
+}
+
+/** Compose files set variables to nothing when they mean to leave them out. */
+function withoutEmpty(environment: Environment): Environment {
+  return Object.fromEntries(Object.entries(environment).filter(([, value]) => value !== ''));
+}
+
+function readEstate(path: string): Estate {
+  let content: unknown;
+  try {
+    content = JSON.parse(readFileSync(path, 'utf8'));
+  } catch (cause) {
+    const message = `cannot be read as JSON: ${cause instanceof Error ? cause.message : String(cause)}`;
+    throw new MoverError('INVALID_REQUEST', `The estate file ${path} ${message}`, {
+      reasons: [{ code: 'INVALID_REQUEST', subject: 'VOLUME_MOVER_ESTATE', message }],
+      cause,
+    });
+  }
+  return parseOrRefuse(estateSchema, content, `estate file ${path}`);
+}
+
+function idOf(role: ProcessRole, given: string | undefined, estate: Estate): string {
+  if (role === 'replica-site') return given ?? 'replica-site';
+  const known: readonly string[] = (role === 'splitter' ? estate.splitters : estate.appliances).map(({ id }) => id);
+  if (given !== undefined && known.includes(given)) return given;
+  const message =
+    given === undefined
+      ? `must be set to one of: ${known.join(', ')}`
+      : `there is no ${role} "${given}" in the estate file; it has: ${known.join(', ')}`;
+  throw new MoverError('INVALID_REQUEST', `VOLUME_MOVER_ID ${message}`, {
+    reasons: [{ code: 'INVALID_REQUEST', subject: 'VOLUME_MOVER_ID', message }],
+  });
+}

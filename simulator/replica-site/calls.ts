@@ -1,0 +1,85 @@
+// The control API of the replica site: each call applies one rule and stores what it changed before it is answered.
+import type { replicaSiteApi } from '../../contracts/replica-site-api.js';
+import type { Handlers } from '../control/handlers.js';
+import { closePoint } from './close-point.js';
+import * as attempts from './core/attempts.js';
+import { pageOfGroups, pageOfPoints, pageOfVolumes, siteVolume } from './core/listings.js';
+import { findPoint } from './core/points.js';
+import type { Durability } from './durability.js';
+import type { Images } from './images.js';
+import type { Journals } from './journals.js';
+import type { Site } from './site.js';
+
+export interface CallsOptions {
+  readonly site: Site;
+  readonly journals: Journals;
+  readonly durability: Durability;
+  readonly images: Images;
+}
+
+export function replicaSiteCalls({
+  site,
+  journals,
+  durability,
+  images,
+}: CallsOptions): Handlers<typeof replicaSiteApi> {
+  const { state } = site;
+  return {
+    open: (input) => site.change((state, nowMs) => attempts.openAttempt(state, input, nowMs)),
+    renew: ({ attempt, leaseMs }) =>
+      site.change((state, nowMs) => attempts.renewAttempt(state, attempt, leaseMs, nowMs)),
+    drain: async ({ attempt, cuts }) => {
+      await journals.require(cuts.map((cut) => cut.volume));
+      return attempts.drainProgress(state, attempt, cuts);
+    },
+    seal: async ({ attempt, cuts, atMs, others, leaseMs }) => {
+      await journals.require(cuts.map((cut) => cut.volume));
+      await journals.lookAt(others.map((cut) => cut.volume));
+      const known = others.filter((cut) => !journals.unusable.has(cut.volume));
+      return site.change((state, nowMs) => {
+        attempts.renewIfOpen(state, attempt, leaseMs, nowMs);
+        return attempts.sealAttempt(state, attempt, cuts, known, atMs);
+      });
+    },
+    bookmark: ({ attempt, name, leaseMs }) =>
+      site.change((state, nowMs) => {
+        attempts.renewIfOpen(state, attempt, leaseMs, nowMs);
+        return attempts.bookmarkAttempt(state, attempt, name);
+      }),
+    adopt: ({ attempt, leaseMs }) =>
+      site.change((state, nowMs) => {
+        attempts.renewIfOpen(state, attempt, leaseMs, nowMs);
+        return attempts.adoptAttempt(state, attempt, nowMs);
+      }),
+    resolve: ({ attempt, reason }) =>
+      site.change((state, nowMs) => attempts.resolveAttempt(state, attempt, reason, nowMs)),
+    get: (attempt) => attempts.getAttempt(state, attempt),
+    join: ({ attempt, point }) => site.change((state) => attempts.joinAttempt(state, attempt, point)),
+    listPoints: ({ group, volume, ...page }) => {
+      if (group !== undefined) state.group(group);
+      if (volume !== undefined) state.volume(volume);
+      const { items: points, ...rest } = pageOfPoints(state, { group, volume, ...page });
+      return { points, ...rest };
+    },
+    findPoint: (query) => {
+      if (query.group !== undefined) state.group(query.group);
+      if (query.volume !== undefined) state.volume(query.volume);
+      return findPoint(state, query);
+    },
+    groups: (input) => {
+      const { items: groups, ...rest } = pageOfGroups(state, input);
+      return { groups, ...rest };
+    },
+    volumes: async (input) => {
+      const { items, ...rest } = pageOfVolumes(state, input);
+      await journals.lookAt(items.map((row) => row.volume));
+      return { volumes: items.map((row) => siteVolume(state, state.volume(row.volume))), ...rest };
+    },
+    closePoint: async (input, { signal }) => closePoint({ site, journals, durability }, input, signal),
+    openImage: async (input, { signal }) => images.open(input, signal),
+    closeImage: ({ image }) => {
+      images.close(image);
+      return {};
+    },
+  };
+}

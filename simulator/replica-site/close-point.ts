@@ -1,0 +1,68 @@
+// Closes a recovery point: waits until its cuts are durable here, and leaves out what is not in time.
+import type { LeftOut, RecoveryPoint } from '../../contracts/point.js';
+import type { replicaSiteApi } from '../../contracts/replica-site-api.js';
+import type { ParsedInputOf } from '../../contracts/route.js';
+import { addPoint, cutsReached, type NewPoint } from './core/points.js';
+import type { Durability } from './durability.js';
+import type { Journals } from './journals.js';
+import type { Site } from './site.js';
+
+type ClosePointInput = ParsedInputOf<(typeof replicaSiteApi)['closePoint']>;
+type PointCut = NewPoint['cuts'][number];
+
+export interface PointCloser {
+  readonly site: Site;
+  readonly journals: Journals;
+  readonly durability: Durability;
+}
+
+/** @throws MoverError GROUP_NOT_FOUND; the signal's reason */
+export async function closePoint(
+  closer: PointCloser,
+  input: ClosePointInput,
+  signal: AbortSignal,
+): Promise<RecoveryPoint> {
+  const { site, journals } = closer;
+  const { waitMs, ...point } = input;
+  site.state.group(input.group);
+  await journals.lookAt(input.cuts.map((cut) => cut.volume));
+  await whenReached(closer, input.cuts, waitMs, signal);
+  signal.throwIfAborted();
+  // Of a volume that can't be read nothing is known, so nothing can be promised.
+  const usable = point.cuts.filter((cut) => !journals.unusable.has(cut.volume));
+  const unusable = point.cuts
+    .filter((cut) => journals.unusable.has(cut.volume))
+    .map((cut): LeftOut => ({ volume: cut.volume, reason: 'inconsistent' }));
+  return site.change((state) => addPoint(state, { ...point, cuts: usable, leftOut: [...point.leftOut, ...unusable] }));
+}
+
+/** Resolves when every cut is durable here, or the time is up. */
+async function whenReached(
+  { site, durability }: PointCloser,
+  cuts: readonly PointCut[],
+  waitMs: number,
+  signal: AbortSignal,
+): Promise<void> {
+  const isBehind = (cut: PointCut): boolean => !cutsReached(site.state, [cut]);
+  const behind = new Set(cuts.filter(isBehind));
+  if (behind.size === 0 || waitMs === 0 || signal.aborted) return;
+  await new Promise<void>((resolve) => {
+    const stop: (() => void)[] = [];
+    const finish = (): void => {
+      clearTimeout(timer);
+      signal.removeEventListener('abort', finish);
+      for (const stopListening of stop) stopListening();
+      resolve();
+    };
+    const timer = setTimeout(finish, waitMs);
+    signal.addEventListener('abort', finish, { once: true });
+    for (const cut of behind) {
+      stop.push(
+        durability.listen(cut.volume, () => {
+          if (isBehind(cut) || !behind.delete(cut)) return;
+          if (behind.size === 0) finish();
+        }),
+      );
+    }
+  });
+}

@@ -1,0 +1,23 @@
+// Tells those who wait when something of a volume became durable: a point waits for its cuts, without asking again and again.
+import type { VolumeId } from '../../contracts/ids.js';
+
+type Listener = (volume: VolumeId) => void;
+
+export class Durability {
+  readonly #listeners = new Map<VolumeId, Set<Listener>>();
+
+  /** @returns how to stop listening. */
+  listen(volume: VolumeId, listener: Listener): () => void {
+    const listeners = this.#listeners.get(volume) ?? new Set();
+    this.#listeners.set(volume, listeners.add(listener));
+    return () => {
+      listeners.delete(listener);
+      if (listeners.size === 0 && this.#listeners.get(volume) === listeners) this.#listeners.delete(volume);
+    };
+  }
+
+  durable(volume: VolumeId): void {
+    const listeners = this.#listeners.get(volume);
+    if (listeners !== undefined) for (const listener of listeners) listener(volume);
+  }
+}

@@ -1,0 +1,167 @@
+// One stream of a splitter (relayed by an appliance): its handles, what comes in under each, and the receipts that go back.
+import type { Logger } from 'pino';
+import { MoverError, type ErrorCode } from '../../../contracts/errors.js';
+import type { CloseReason, FrameConnection, StreamFrame } from '../../stream/connection.js';
+import type { AttachFrame, RefusedFrame } from '../../stream/frame.js';
+import type { Intakes } from './intakes.js';
+import type { Attached, VolumeIntake } from './volume-intake.js';
+
+export interface IntakeStreamOptions {
+  readonly connection: FrameConnection;
+  readonly intakes: Intakes;
+  readonly log: Logger;
+}
+
+type Handle =
+  | { readonly kind: 'attaching' }
+  | { readonly kind: 'attached'; readonly attachment: Attachment; readonly intake: VolumeIntake };
+
+interface Attachment extends Attached {
+  readonly handle: number;
+}
+
+const ATTACHING = 'attaching';
+
+export class IntakeStream {
+  readonly #connection: FrameConnection;
+  readonly #intakes: Intakes;
+  #log: Logger;
+  /** Frames under a handle that is not here are dropped: it was refused, and what was on its way still comes. */
+  readonly #handles = new Map<number, Handle>();
+  /** Handles whose receipt is sent once all that could be read by now was read: one each, however many records it is for. */
+  readonly #owing = new Map<Attachment, VolumeIntake>();
+  /** Volumes that have no room now; while there are any, nothing is read. */
+  #full = 0;
+  #open = true;
+
+  constructor({ connection, intakes, log }: IntakeStreamOptions) {
+    this.#connection = connection;
+    this.#intakes = intakes;
+    this.#log = log;
+  }
+
+  start(): void {
+    this.#connection.start({
+      onFrame: (frame) => this.#take(frame),
+      onClose: (reason) => this.#closed(reason),
+    });
+  }
+
+  #take(frame: StreamFrame): void {
+    switch (frame.type) {
+      case 'write':
+      case 'zeroes':
+      case 'initBegin':
+      case 'initEnd': {
+        const handle = this.#handles.get(frame.handle);
+        if (handle?.kind === 'attached') handle.intake.take(handle.attachment, frame);
+        return;
+      }
+      case 'attach':
+        void this.#attach(frame);
+        return;
+      case 'detach':
+        this.#release(frame.handle);
+        return;
+      case 'hello':
+        this.#log = this.#log.child({ splitter: frame.splitter });
+        this.#log.info('stream opened');
+        return;
+      case 'attached':
+      case 'refused':
+      case 'receipt':
+      case 'pause':
+      case 'resume':
+        throw new MoverError('INVALID_REQUEST', `A frame "${frame.type}" is not for the replica site.`);
+    }
+  }
+
+  /** Never rejects. */
+  async #attach(frame: AttachFrame): Promise<void> {
+    this.#release(frame.handle);
+    const attaching: Handle = { kind: ATTACHING };
+    this.#handles.set(frame.handle, attaching);
+    const answer = await this.#claim(frame);
+    if (!this.#open || this.#handles.get(frame.handle) !== attaching) return;
+    this.#handles.delete(frame.handle);
+    if ('refused' in answer) {
+      this.#connection.send(answer.refused);
+      return;
+    }
+    const { intake, n } = answer;
+    const attachment = this.#attachmentOf(frame, intake);
+    this.#handles.set(frame.handle, { kind: 'attached', attachment, intake });
+    this.#connection.send({ type: 'attached', handle: frame.handle, session: frame.session, n });
+    intake.add(attachment);
+  }
+
+  async #claim(
+    frame: AttachFrame,
+  ): Promise<{ readonly intake: VolumeIntake; readonly n: number } | { readonly refused: RefusedFrame }> {
+    const refused = (code: ErrorCode, message: string) => ({
+      refused: { type: 'refused', handle: frame.handle, code, message } as const,
+    });
+    try {
+      const intake = await this.#intakes.intake(frame.volume);
+      const attachment = await intake.claim(frame);
+      return attachment.kind === 'attached'
+        ? { intake, n: attachment.n }
+        : refused(attachment.code, attachment.message);
+    } catch (error) {
+      if (error instanceof MoverError) return refused(error.code, error.message);
+      this.#log.error({ err: error, volume: frame.volume }, 'attach failed');
+      return refused('INTERNAL', `Volume "${frame.volume}" could not be attached.`);
+    }
+  }
+
+  #attachmentOf({ handle, volume, session, epoch }: AttachFrame, intake: VolumeIntake): Attachment {
+    const attachment: Attachment = {
+      handle,
+      session,
+      epoch,
+      onDurable: () => this.#owe(attachment, intake),
+      onRefused: (code, message) => {
+        this.#handles.delete(handle);
+        this.#owing.delete(attachment);
+        this.#log.info({ volume, code }, 'refused');
+        this.#connection.send({ type: 'refused', handle, code, message });
+      },
+      onFull: () => {
+        this.#full += 1;
+        this.#connection.pause();
+      },
+      onRoom: () => {
+        this.#full -= 1;
+        if (this.#full === 0) this.#connection.resume();
+      },
+    };
+    return attachment;
+  }
+
+  #owe(attachment: Attachment, intake: VolumeIntake): void {
+    if (this.#owing.size === 0) setImmediate(() => this.#sendReceipts());
+    this.#owing.set(attachment, intake);
+  }
+
+  #sendReceipts(): void {
+    for (const [{ handle, session, epoch }, intake] of this.#owing) {
+      const n = intake.durableOf(session);
+      if (n > 0) this.#connection.send({ type: 'receipt', handle, session, n, epoch });
+    }
+    this.#owing.clear();
+  }
+
+  #release(handle: number): void {
+    const held = this.#handles.get(handle);
+    this.#handles.delete(handle);
+    if (held?.kind !== 'attached') return;
+    this.#owing.delete(held.attachment);
+    held.intake.remove(held.attachment);
+  }
+
+  #closed(reason: CloseReason): void {
+    this.#open = false;
+    for (const handle of this.#handles.keys()) this.#release(handle);
+    this.#log.info({ reason: reason.by, err: reason.by === 'fault' ? reason.error : undefined }, 'stream closed');
+  }
+}

@@ -1,0 +1,22 @@
+// What a journal's failures mean to those who call the replica site.
+import type { ErrorCode } from '../../contracts/errors.js';
+import { MoverError } from '../../contracts/errors.js';
+import type { VolumeId } from '../../contracts/ids.js';
+import { JournalError, type JournalErrorCode } from './journal/errors.js';
+
+const CODES: Readonly<Record<JournalErrorCode, ErrorCode>> = {
+  CORRUPT: 'CORRUPT',
+  TRIMMED: 'POINT_TRIMMED',
+  BEYOND_DURABLE: 'POINT_UNAVAILABLE',
+  OUT_OF_RANGE: 'INVALID_REQUEST',
+  OUT_OF_ORDER: 'INTERNAL',
+  SIZE_MISMATCH: 'CORRUPT',
+  FAILED: 'INTERNAL',
+  CLOSED: 'SHUTTING_DOWN',
+};
+
+/** The registry's error for it; what is no journal's error is returned as it is. */
+export function failureOfJournal(volume: VolumeId, error: unknown): unknown {
+  if (!(error instanceof JournalError)) return error;
+  return new MoverError(CODES[error.code], `Journal of volume "${volume}": ${error.message}.`, { cause: error });
+}

@@ -1,0 +1,175 @@
+// Distribution: reads the old data, appends it to UNDO, and only then overwrites the replica image.
+import { giveBackBatchBuffers, takeBatchBuffers } from './batch-buffers.js';
+import { cursorAtStart, readBatch } from './batch.js';
+import type { Batch, Cursor } from './batch.js';
+import { applyChanges, readChanges } from './changes.js';
+import { corrupt } from './errors.js';
+import type { Files } from './files.js';
+import type { OpenImages } from './open-images.js';
+import type { Replica } from './replica.js';
+import type { SegmentLog } from './segment-log.js';
+import type { Turns } from './turns.js';
+import type { Durable } from './types.js';
+import type { UndoLog } from './undo-log.js';
+
+/**
+ * A wholly applied DO segment is deleted once it has this many bytes, though it isn't full: keeps what is read
+ * again at the next opening small, and mostly never reaches the disk.
+ */
+const DO_KEPT_BYTES_MAX = 1024 * 1024;
+
+export interface DistributorParts {
+  readonly files: Files;
+  readonly directory: string;
+  readonly sync: boolean;
+  readonly doLog: SegmentLog;
+  readonly undo: UndoLog;
+  readonly replica: Replica;
+  readonly images: OpenImages;
+  readonly turns: Turns;
+}
+
+export interface DistributorStart {
+  readonly applied: Durable;
+  readonly cursor: Cursor;
+  /** Bytes of DO after the cursor. */
+  readonly backlogBytes: number;
+}
+
+export interface DistributorEvents {
+  onApplied(applied: Durable): void;
+  onFailed(error: unknown): void;
+}
+
+export class Distributor {
+  readonly #parts: DistributorParts;
+  readonly #events: DistributorEvents;
+  readonly #task = (): void => this.#startBatch();
+  #applied: Durable;
+  #cursor: Cursor;
+  #backlogBytes: number;
+  #durablePosition: number;
+  #count = 0;
+  #paused = true;
+  #running: Promise<void> | undefined;
+
+  constructor(parts: DistributorParts, start: DistributorStart, durablePosition: number, events: DistributorEvents) {
+    this.#parts = parts;
+    this.#events = events;
+    this.#applied = start.applied;
+    this.#cursor = start.cursor;
+    this.#backlogBytes = start.backlogBytes;
+    this.#durablePosition = durablePosition;
+  }
+
+  get applied(): Durable {
+    return this.#applied;
+  }
+
+  get backlogBytes(): number {
+    return this.#backlogBytes;
+  }
+
+  /** Records applied since opening. */
+  get count(): number {
+    return this.#count;
+  }
+
+  /** Records up to `position` may be applied. */
+  extend(position: number, doBytes: number): void {
+    this.#durablePosition = position;
+    this.#backlogBytes += doBytes;
+    this.#goOn();
+  }
+
+  async pause(): Promise<void> {
+    this.#paused = true;
+    this.#parts.turns.remove(this.#task);
+    await this.#running;
+  }
+
+  resume(): void {
+    this.#paused = false;
+    this.#goOn();
+  }
+
+  /** Deletes DO segments that are wholly applied; the growing one too, if it has at least `growingBytes`. */
+  async deleteApplied(growingBytes: number): Promise<void> {
+    const { files, directory, doLog, replica, sync } = this.#parts;
+    const applied = this.#applied.position;
+    const growing = doLog.growing;
+    let count = doLog.segments.findIndex((segment) => segment.lastPosition > applied || segment === growing);
+    if (count === -1) count = doLog.segments.length;
+    const growingToo = growing !== undefined && growing.lastPosition <= applied && growing.bytes >= growingBytes;
+    if (growingToo) count = doLog.segments.length;
+    if (count === 0) return;
+    // Taken out of the row before the disk is waited for: what is appended meanwhile begins a new segment.
+    const gone = doLog.shift(count);
+    const { segment } = this.#cursor;
+    if (segment !== undefined && gone.includes(segment)) this.#cursor = cursorAtStart;
+    if (sync) await replica.commit();
+    for (const segment of gone) files.remove(segment.path);
+    if (sync) await files.syncDirectory(directory);
+  }
+
+  #goOn(): void {
+    if (this.#paused || this.#running !== undefined || this.#applied.position >= this.#durablePosition) return;
+    this.#parts.turns.enqueue(this.#task);
+  }
+
+  #startBatch(): void {
+    this.#running = this.#runBatch();
+  }
+
+  async #runBatch(): Promise<void> {
+    try {
+      await this.#distribute();
+    } catch (error) {
+      this.#paused = true;
+      this.#events.onFailed(error);
+    }
+    this.#running = undefined;
+    this.#goOn();
+  }
+
+  async #distribute(): Promise<void> {
+    const { files, doLog, replica, undo, images, sync } = this.#parts;
+    const buffers = takeBatchBuffers();
+    try {
+      const { window, old } = buffers;
+      const limits = { upTo: this.#durablePosition, replicaEnd: replica.end };
+      const batch = readBatch({ files, log: doLog, window, ...limits }, this.#cursor);
+      if (batch.pieces.length === 0) throw this.#missingRecords();
+      const changes = readChanges(replica, batch.pieces, old);
+      const covered = undo.append(changes);
+      if (sync) await undo.commit();
+      if (images.count > 0) images.publish(covered());
+      applyChanges(replica, changes);
+      this.#advance(batch);
+    } finally {
+      giveBackBatchBuffers(buffers);
+    }
+    await this.deleteApplied(DO_KEPT_BYTES_MAX);
+  }
+
+  #missingRecords(): Error {
+    const segment = this.#cursor.segment ?? this.#parts.doLog.first;
+    const file = segment?.path ?? this.#parts.directory;
+    return corrupt('missing DO records', {
+      file,
+      offset: this.#cursor.fileOffset,
+      position: this.#applied.position + 1,
+    });
+  }
+
+  #advance(batch: Batch): void {
+    this.#cursor = batch.next;
+    this.#backlogBytes -= batch.doBytes;
+    const whole = batch.pieces.filter((piece) => piece.last);
+    const last = whole.at(-1)?.header;
+    if (last === undefined) return;
+    this.#count += whole.length;
+    this.#applied = { position: last.position, session: last.session, n: last.n, timeMs: last.timeMs };
+    this.#events.onApplied(this.#applied);
+  }
+}

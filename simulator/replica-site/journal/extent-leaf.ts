@@ -1,0 +1,80 @@
+// A sorted run of extents in flat arrays: the leaf of an extent map, which may hold millions of them.
+
+/** Extents of a leaf at most: small enough to shift at each insertion, large enough to have few leaves. */
+export const LEAF_EXTENTS_MAX = 256;
+
+/** Which UNDO record holds the bytes of an extent. */
+export interface ExtentSource {
+  readonly sequence: number;
+  /** Byte of the record's header in its segment. */
+  readonly fileOffset: number;
+  /** Range of the volume that the whole record covers. */
+  readonly recordOffset: number;
+  readonly recordLength: number;
+}
+
+export class ExtentLeaf {
+  count = 0;
+  readonly #starts = new Float64Array(LEAF_EXTENTS_MAX);
+  readonly #ends = new Float64Array(LEAF_EXTENTS_MAX);
+  readonly #recordOffsets = new Float64Array(LEAF_EXTENTS_MAX);
+  readonly #recordLengths = new Float64Array(LEAF_EXTENTS_MAX);
+  readonly #sequences = new Float64Array(LEAF_EXTENTS_MAX);
+  readonly #fileOffsets = new Uint32Array(LEAF_EXTENTS_MAX);
+
+  start(index: number): number {
+    return this.#starts[index] ?? 0;
+  }
+
+  end(index: number): number {
+    return this.#ends[index] ?? 0;
+  }
+
+  source(index: number): ExtentSource {
+    return {
+      sequence: this.#sequences[index] ?? 0,
+      fileOffset: this.#fileOffsets[index] ?? 0,
+      recordOffset: this.#recordOffsets[index] ?? 0,
+      recordLength: this.#recordLengths[index] ?? 0,
+    };
+  }
+
+  /** Index of the first extent that ends after `offset`; `count` if none does. */
+  firstEndingAfter(offset: number): number {
+    let low = 0;
+    let high = this.count;
+    while (low < high) {
+      const middle = (low + high) >>> 1;
+      if (this.end(middle) <= offset) low = middle + 1;
+      else high = middle;
+    }
+    return low;
+  }
+
+  /** The leaf must have room. */
+  insert(index: number, start: number, end: number, source: ExtentSource): void {
+    for (const numbers of this.#all()) numbers.copyWithin(index + 1, index, this.count);
+    this.#starts[index] = start;
+    this.#ends[index] = end;
+    this.#recordOffsets[index] = source.recordOffset;
+    this.#recordLengths[index] = source.recordLength;
+    this.#sequences[index] = source.sequence;
+    this.#fileOffsets[index] = source.fileOffset;
+    this.count += 1;
+  }
+
+  /** Moves the upper half to a new leaf. */
+  split(): ExtentLeaf {
+    const upper = new ExtentLeaf();
+    const half = this.count >>> 1;
+    const theirs = upper.#all();
+    this.#all().forEach((numbers, index) => theirs[index]?.set(numbers.subarray(half, this.count)));
+    upper.count = this.count - half;
+    this.count = half;
+    return upper;
+  }
+
+  #all(): readonly (Float64Array | Uint32Array)[] {
+    return [this.#starts, this.#ends, this.#recordOffsets, this.#recordLengths, this.#sequences, this.#fileOffsets];
+  }
+}

@@ -1,0 +1,117 @@
+// One open image: the live replica image, with what changed since its position put back from UNDO.
+import { join } from 'node:path';
+import { setImmediate as nextTurn } from 'node:timers/promises';
+import { crc32 } from 'node:zlib';
+import { JournalError, corrupt } from './errors.js';
+import type { Extent } from './extent-map.js';
+import type { Files } from './files.js';
+import { Overlay, isZeroRun } from './overlay.js';
+import { RECORD_HEADER_BYTES, decodeRecordHeader } from './record-format.js';
+import type { Replica } from './replica.js';
+import { segmentName } from './segment-format.js';
+import type { Image } from './types.js';
+import { IMAGE_READ_BYTES_MAX } from './types.js';
+import type { UndoIndex } from './undo-index.js';
+import type { UndoLog } from './undo-log.js';
+
+/** Records added to the overlay in one slice of the event loop: a few milliseconds. */
+const RECORDS_PER_TURN = 8192;
+
+export interface ImageSource {
+  readonly files: Files;
+  readonly directory: string;
+  readonly sizeBytes: number;
+  readonly replica: Replica;
+  readonly undo: UndoLog;
+}
+
+export class OpenImage implements Image {
+  readonly position: number;
+  readonly #source: ImageSource;
+  readonly #onClose: (image: OpenImage) => void;
+  readonly #overlay: Overlay;
+  /** UNDO published while older UNDO is still being added; undefined once that is done. */
+  #waiting: UndoIndex[] | undefined = [];
+  #closed = false;
+
+  constructor(position: number, source: ImageSource, onClose: (image: OpenImage) => void) {
+    this.position = position;
+    this.#source = source;
+    this.#onClose = onClose;
+    this.#overlay = new Overlay(position);
+  }
+
+  get changedRanges(): { readonly count: number; readonly bytes: number } {
+    return { count: this.#overlay.count, bytes: this.#overlay.bytes };
+  }
+
+  /** Adds all UNDO after the position that is written when this is called; `publish` brings the rest. */
+  async load(): Promise<void> {
+    for (const extract of this.#source.undo.extractsAfter(this.position)) {
+      await this.#addSlowly(await this.#source.undo.index(extract));
+    }
+    const waiting = this.#waiting ?? [];
+    this.#waiting = undefined;
+    for (const index of waiting) this.publish(index);
+  }
+
+  /** New UNDO is written and the replica image is about to be overwritten. */
+  publish(index: UndoIndex): void {
+    if (this.#waiting === undefined) this.#overlay.add(index, this.#overlay.firstOf(index), index.count);
+    else this.#waiting.push(index);
+  }
+
+  async read(offset: number, length: number): Promise<Buffer> {
+    this.#assertOpen();
+    const inside = Number.isSafeInteger(offset) && Number.isSafeInteger(length) && offset >= 0 && length >= 0;
+    if (!inside || length > IMAGE_READ_BYTES_MAX || offset + length > this.#source.sizeBytes) {
+      throw new JournalError('OUT_OF_RANGE', `cannot read ${length} bytes at ${offset} of the volume`);
+    }
+    const bytes = Buffer.allocUnsafe(length);
+    // The replica first: whatever is overwritten from now on has its UNDO in the overlay by the time that is asked.
+    await this.#source.replica.readLater(bytes, offset);
+    const extents = this.#overlay.within(offset, offset + length);
+    await Promise.all(
+      extents.map((extent) => this.#putBack(extent, bytes.subarray(extent.start - offset, extent.end - offset))),
+    );
+    this.#assertOpen();
+    return bytes;
+  }
+
+  close(): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    this.#onClose(this);
+  }
+
+  async #addSlowly(index: UndoIndex): Promise<void> {
+    for (let from = this.#overlay.firstOf(index); from < index.count; from += RECORDS_PER_TURN) {
+      this.#assertOpen();
+      this.#overlay.add(index, from, Math.min(index.count, from + RECORDS_PER_TURN));
+      await nextTurn();
+    }
+  }
+
+  async #putBack(extent: Extent, into: Buffer): Promise<void> {
+    if (isZeroRun(extent)) {
+      into.fill(0);
+      return;
+    }
+    const { files, directory } = this.#source;
+    const { sequence, fileOffset, recordOffset, recordLength } = extent.source;
+    const path = join(directory, segmentName('undo', sequence));
+    const record = Buffer.allocUnsafe(RECORD_HEADER_BYTES + recordLength);
+    const count = await files.readLater(path, record, fileOffset);
+    const header = decodeRecordHeader(record, 0);
+    const payload = record.subarray(RECORD_HEADER_BYTES);
+    if (count < record.length || header === undefined || header.payloadCrc !== crc32(payload)) {
+      const position = header?.position ?? this.position + 1;
+      throw corrupt('damaged UNDO record', { file: path, offset: fileOffset, position });
+    }
+    payload.copy(into, 0, extent.start - recordOffset, extent.end - recordOffset);
+  }
+
+  #assertOpen(): void {
+    if (this.#closed) throw new JournalError('CLOSED', `image at position ${this.position} is closed`);
+  }
+}

@@ -1,0 +1,107 @@
+// The small facts about a volume's lineage that no segment holds any more once it is dropped; one file, replaced whole.
+import { dirname, join } from 'node:path';
+import { crc32 } from 'node:zlib';
+import { z } from 'zod';
+import { JournalError, corrupt } from './errors.js';
+import type { Files } from './files.js';
+import { Sessions } from './sessions.js';
+
+export const MANIFEST_NAME = 'manifest';
+const NEW_MANIFEST_NAME = 'manifest.new';
+
+const safe = z.int().nonnegative();
+const manifestSchema = z.strictObject({
+  format: z.literal(1),
+  sizeBytes: safe,
+  trimPosition: safe,
+  floor: z.strictObject({ position: safe, timeMs: safe }),
+  sessions: z.array(z.tuple([safe, safe])),
+});
+
+/** A position known to be applied though no UNDO says so any more. */
+export interface Floor {
+  readonly position: number;
+  readonly timeMs: number;
+}
+
+export class Manifest {
+  readonly sizeBytes: number;
+  readonly sessions: Sessions;
+  trimPosition = 0;
+  floor: Floor = { position: 0, timeMs: 0 };
+  readonly #files: Files;
+  readonly #directory: string;
+  readonly #sync: boolean;
+  /** Saves run one after another: each writes the newest facts under the same temporary name. */
+  #saving: Promise<void> = Promise.resolve();
+
+  constructor(files: Files, directory: string, sizeBytes: number, sync: boolean, sessions = new Sessions()) {
+    this.#files = files;
+    this.#directory = directory;
+    this.#sync = sync;
+    this.sizeBytes = sizeBytes;
+    this.sessions = sessions;
+  }
+
+  /** The folder's manifest, or undefined if it has none. @throws JournalError CORRUPT, SIZE_MISMATCH */
+  static load(files: Files, directory: string, sizeBytes: number, sync: boolean): Manifest | undefined {
+    const path = join(directory, MANIFEST_NAME);
+    const fileBytes = files.size(path);
+    if (fileBytes === undefined) return undefined;
+    const bytes = Buffer.alloc(fileBytes);
+    files.read(path, bytes, 0);
+    const stored = parse(bytes);
+    if (stored === undefined) throw corrupt('damaged manifest', { file: path, offset: 0, position: 0 });
+    if (stored.sizeBytes !== sizeBytes) {
+      throw new JournalError(
+        'SIZE_MISMATCH',
+        `${directory} holds a volume of ${stored.sizeBytes} bytes, not of ${sizeBytes}`,
+      );
+    }
+    const sessions = new Sessions(stored.sessions.map(([session, base]) => ({ session, base })));
+    const manifest = new Manifest(files, directory, sizeBytes, sync, sessions);
+    manifest.trimPosition = stored.trimPosition;
+    manifest.floor = stored.floor;
+    return manifest;
+  }
+
+  /** Resolves once the facts as they are now are stored. */
+  save(): Promise<void> {
+    this.#saving = this.#saving.then(() => this.#store());
+    return this.#saving;
+  }
+
+  async #store(): Promise<void> {
+    const path = join(this.#directory, MANIFEST_NAME);
+    const newPath = join(this.#directory, NEW_MANIFEST_NAME);
+    const bytes = this.#encode();
+    const first = this.#files.size(path) === undefined;
+    if (first) this.#files.makeDirectory(this.#directory);
+    if (this.#files.size(newPath) !== undefined) this.#files.remove(newPath);
+    this.#files.write(newPath, [bytes], 0);
+    if (this.#sync) await this.#files.datasync(newPath);
+    this.#files.rename(newPath, path);
+    if (!this.#sync) return;
+    await this.#files.syncDirectory(this.#directory);
+    if (first) await this.#files.syncDirectory(dirname(this.#directory));
+  }
+
+  #encode(): Buffer {
+    const stored: z.infer<typeof manifestSchema> = {
+      format: 1,
+      sizeBytes: this.sizeBytes,
+      trimPosition: this.trimPosition,
+      floor: this.floor,
+      sessions: this.sessions.entries.map(({ session, base }) => [session, base]),
+    };
+    const text = JSON.stringify(stored);
+    return Buffer.from(`${text}\n${crc32(text)}\n`);
+  }
+}
+
+function parse(bytes: Buffer): z.infer<typeof manifestSchema> | undefined {
+  const [text, check] = bytes.toString().split('\n');
+  if (text === undefined || check !== String(crc32(text))) return undefined;
+  const json: unknown = JSON.parse(text);
+  return manifestSchema.safeParse(json).data;
+}

@@ -1,0 +1,148 @@
+// A journal on disk: a row of segment files, of which only the last grows; whole ones are dropped from the front.
+import { join } from 'node:path';
+import type { Files } from './files.js';
+import { SEGMENT_HEADER_BYTES, encodeSegmentHeader, segmentName } from './segment-format.js';
+import type { SegmentHeader, SegmentKind } from './segment-format.js';
+
+/** One file of the row. It never changes once another follows it. */
+export interface Segment extends SegmentHeader {
+  readonly path: string;
+  /** Highest position that has a record in it. */
+  readonly lastPosition: number;
+  /** Bytes of the file. */
+  readonly bytes: number;
+}
+
+/** Records written by one call. */
+export interface Group {
+  readonly firstPosition: number;
+  readonly lastPosition: number;
+  /** Its first record goes on with a position whose earlier records are already written. */
+  readonly continued: boolean;
+  readonly parts: readonly Uint8Array[];
+  readonly bytes: number;
+}
+
+interface GrowingSegment extends Segment {
+  lastPosition: number;
+  bytes: number;
+}
+
+export interface SegmentLogOptions {
+  readonly files: Files;
+  readonly directory: string;
+  readonly kind: SegmentKind;
+  readonly segmentBytes: number;
+  readonly sync: boolean;
+}
+
+export class SegmentLog {
+  readonly #options: SegmentLogOptions;
+  #segments: GrowingSegment[];
+  #nextSequence: number;
+  /** The next group begins a new segment. */
+  #sealed: boolean;
+  #bytes: number;
+  #namesUnsynced = false;
+
+  constructor(options: SegmentLogOptions, recovered: readonly Segment[]) {
+    this.#options = options;
+    this.#segments = recovered.map((segment) => ({ ...segment }));
+    const last = this.#segments.at(-1);
+    this.#nextSequence = (last?.sequence ?? 0) + 1;
+    this.#sealed = last === undefined || last.synced !== options.sync;
+    this.#bytes = recovered.reduce((sum, segment) => sum + segment.bytes, 0);
+  }
+
+  get segments(): readonly Segment[] {
+    return this.#segments;
+  }
+
+  get first(): Segment | undefined {
+    return this.#segments[0];
+  }
+
+  /** The segment that grows, if the next group doesn't begin a new one. */
+  get growing(): Segment | undefined {
+    return this.#sealed ? undefined : this.#segments.at(-1);
+  }
+
+  /** Bytes of all files of the row. */
+  get bytes(): number {
+    return this.#bytes;
+  }
+
+  /** Bytes that still fit the growing segment, or a new one if it is full. */
+  room(atLeast: number): number {
+    const growing = this.growing;
+    const left = growing === undefined ? 0 : this.#options.segmentBytes - growing.bytes;
+    return left >= atLeast ? left : this.#options.segmentBytes - SEGMENT_HEADER_BYTES;
+  }
+
+  after(segment: Segment): Segment | undefined {
+    return this.#segments.find((other) => other.sequence === segment.sequence + 1);
+  }
+
+  /** Writes a group at the end; begins a new segment if it doesn't fit. Returns where its first byte went. */
+  append(group: Group): { readonly segment: Segment; readonly fileOffset: number } {
+    let segment = this.#sealed ? undefined : this.#segments.at(-1);
+    const parts = [...group.parts];
+    if (segment === undefined || segment.bytes + group.bytes > this.#options.segmentBytes) {
+      segment = this.#begin(group);
+      parts.unshift(encodeSegmentHeader(segment));
+      this.#options.files.write(segment.path, parts, 0);
+      segment.bytes = SEGMENT_HEADER_BYTES;
+      this.#segments.push(segment);
+      this.#bytes += SEGMENT_HEADER_BYTES;
+    } else {
+      this.#options.files.write(segment.path, parts, segment.bytes);
+    }
+    const fileOffset = segment.bytes;
+    segment.bytes += group.bytes;
+    segment.lastPosition = group.lastPosition;
+    this.#bytes += group.bytes;
+    return { segment, fileOffset };
+  }
+
+  /** With sync, makes what was appended survive a power cut. Called after each group, so only the last segment needs it. */
+  async commit(): Promise<void> {
+    const { files, directory, sync } = this.#options;
+    const last = this.#segments.at(-1);
+    if (!sync || last === undefined) return;
+    await files.datasync(last.path);
+    if (!this.#namesUnsynced) return;
+    this.#namesUnsynced = false;
+    await files.syncDirectory(directory);
+  }
+
+  /** The next group begins a new segment. */
+  seal(): void {
+    this.#sealed = true;
+  }
+
+  /** Takes the first `count` segments out of the row and returns them; their files stay. */
+  shift(count: number): readonly Segment[] {
+    const gone = this.#segments.splice(0, count);
+    if (this.#segments.length === 0) this.#sealed = true;
+    for (const segment of gone) this.#bytes -= segment.bytes;
+    return gone;
+  }
+
+  #begin(group: Group): GrowingSegment {
+    const { directory, kind, sync } = this.#options;
+    const sequence = this.#nextSequence;
+    this.#nextSequence += 1;
+    this.#sealed = false;
+    this.#namesUnsynced = true;
+    return {
+      kind,
+      sequence,
+      synced: sync,
+      continued: group.continued,
+      firstPosition: group.firstPosition,
+      lastPosition: group.firstPosition,
+      path: join(directory, segmentName(kind, sequence)),
+      bytes: 0,
+    };
+  }
+}

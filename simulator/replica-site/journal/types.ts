@@ -1,0 +1,141 @@
+// What the journal of one replica volume offers: everything outside this folder uses these types only.
+import type { Files } from './files.js';
+import type { JournalError } from './errors.js';
+
+/** Bytes of one write at most: NBD's customary limit of a request. */
+export const WRITE_BYTES_MAX = 32 * 1024 * 1024;
+/** Bytes of one image read at most, for the same reason. */
+export const IMAGE_READ_BYTES_MAX = 32 * 1024 * 1024;
+/** Characters of the reason of a short initialization at most: a line for people. */
+export const REASON_LENGTH_MAX = 200;
+
+/** Who sent a record and when. */
+export interface RecordStamp {
+  /** The splitter's session, uint32; a volume never sees the same one begin twice. */
+  readonly session: number;
+  /** Number within the session: 1, 2, 3 ... without gaps. */
+  readonly n: number;
+  /** Ownership number of the volume, uint32; only stored here. */
+  readonly epoch: number;
+  /** The splitter's clock, milliseconds since 1970. */
+  readonly timeMs: number;
+}
+
+/** `data` must not change until the record is durable. Offsets and lengths are bytes of the volume. */
+export type NewRecord = RecordStamp &
+  (
+    | { readonly kind: 'write'; readonly offset: number; readonly data: Uint8Array }
+    | { readonly kind: 'zeroes'; readonly offset: number; readonly length: number }
+    | { readonly kind: 'initBegin'; readonly sinceMs: number; readonly reason: string }
+    | { readonly kind: 'initEnd' }
+  );
+
+/** A place in the volume's lineage; position 0, session 0, n 0 before its first record. */
+export interface Applied {
+  readonly position: number;
+  readonly session: number;
+  readonly n: number;
+}
+
+export interface Durable extends Applied {
+  /** Splitter's clock of the record, milliseconds since 1970. */
+  readonly timeMs: number;
+}
+
+/** The part of a pino logger that the journal uses. */
+export interface JournalLog {
+  info(fields: object, message: string): void;
+  warn(fields: object, message: string): void;
+}
+
+export interface JournalOptions {
+  /** Folder of this volume alone; made at the first record. */
+  readonly directory: string;
+  /** Size of the volume, bytes. */
+  readonly sizeBytes: number;
+  /** Survive power loss (fdatasync), not only a killed process. Default false. */
+  readonly sync?: boolean;
+  /** A segment file is closed near this size, bytes. Default 16 MiB. */
+  readonly segmentBytes?: number;
+  /** Called once per group of records that became durable. Must not throw. */
+  readonly onDurable?: (durable: Durable) => void;
+  /** Called once per batch applied to the replica. Must not throw. */
+  readonly onApplied?: (applied: Applied) => void;
+  /** Called once, when the files failed; the journal then takes nothing more until opened anew. Must not throw. */
+  readonly onFailed?: (error: JournalError) => void;
+  readonly log?: JournalLog;
+  /** Default: the real file system, with one bounded set of open files for the whole process. */
+  readonly files?: Files;
+}
+
+export interface JournalStats {
+  /** Bytes of DO and UNDO segment files. */
+  readonly doBytes: number;
+  readonly undoBytes: number;
+  /** Records since the journal was opened. */
+  readonly appendedRecords: number;
+  readonly appliedRecords: number;
+  readonly openImages: number;
+}
+
+/** The volume as it was at one position; distribution goes on beneath it. */
+export interface Image {
+  readonly position: number;
+  /** Ranges (not merged) and bytes that differ in origin from the live replica: what UNDO covers. */
+  readonly changedRanges: { readonly count: number; readonly bytes: number };
+  /**
+   * The bytes of the volume at the image's position; at most {@link IMAGE_READ_BYTES_MAX}.
+   * @throws JournalError OUT_OF_RANGE, CLOSED, CORRUPT
+   */
+  read(offset: number, length: number): Promise<Buffer>;
+  /** Lets trimmed UNDO be deleted. May be called again. */
+  close(): void;
+}
+
+/** Replica image, DO journal and UNDO journal of one volume. */
+export interface VolumeJournal {
+  readonly sizeBytes: number;
+  /** Last durable record: what may be acknowledged. */
+  readonly durable: Durable;
+  /** Last record that is wholly in the replica image. */
+  readonly applied: Applied;
+  /** Images can be opened from this position on. */
+  readonly trimPosition: number;
+  /** Bytes of DO not yet applied, headers included. */
+  readonly undistributedBytes: number;
+  /** Why the journal stopped, if it did. */
+  readonly failure: JournalError | undefined;
+
+  /** The position before the session's first record (position = base + n), also for old sessions. */
+  sessionBase(session: number): number | undefined;
+  /** Where a position came from; undefined for 0 and for positions not appended yet. */
+  locate(position: number): Applied | undefined;
+  /**
+   * Gives each record the next position and returns the last one. Records appended in one turn of the event
+   * loop are written together at its end; `onDurable` tells when.
+   * @throws JournalError OUT_OF_ORDER, OUT_OF_RANGE (then none is taken), FAILED, CLOSED
+   */
+  append(records: readonly NewRecord[]): number;
+
+  /** Stops after the batch under way; resolves once it is done. */
+  pauseDistribution(): Promise<void>;
+  resumeDistribution(): void;
+  /** Resolves once `position`, which may lie in the future, is applied. Rejects with CORRUPT, FAILED, CLOSED or the signal's reason. */
+  whenApplied(position: number, signal?: AbortSignal): Promise<void>;
+
+  /**
+   * Opens the volume as of `position`, waiting until it is applied. Costs time in proportion to the UNDO after it.
+   * @throws JournalError TRIMMED, BEYOND_DURABLE, OUT_OF_RANGE, CORRUPT, FAILED, CLOSED
+   */
+  openImage(position: number, signal?: AbortSignal): Promise<Image>;
+  /**
+   * Drops UNDO segments wholly at or before `position`, which is lowered to the applied position if beyond it,
+   * and refuses images before it from now on. Returns the trim point in force. Open images keep what they need.
+   * @throws JournalError OUT_OF_RANGE, FAILED, CLOSED
+   */
+  trimUndo(position: number): Promise<number>;
+
+  stats(): JournalStats;
+  /** Finishes what was appended and the batch under way. Undistributed records go on at the next opening. May be called again. */
+  close(): Promise<void>;
+}

@@ -1,0 +1,71 @@
+// What a stretch of UNDO covers, without the old data: the headers' numbers in flat arrays.
+
+const INITIAL_CAPACITY = 64;
+/** Stands for the file offset of a zero run, which has no bytes in the file: a segment's header is there. */
+export const ZERO_RUN = 0;
+
+/** Records of one segment in order of position. */
+export class UndoIndex {
+  /** Sequence number of the segment. */
+  readonly sequence: number;
+  #count = 0;
+  #positions = new Float64Array(INITIAL_CAPACITY);
+  #offsets = new Float64Array(INITIAL_CAPACITY);
+  #lengths = new Float64Array(INITIAL_CAPACITY);
+  #fileOffsets = new Uint32Array(INITIAL_CAPACITY);
+
+  constructor(sequence: number) {
+    this.sequence = sequence;
+  }
+
+  get count(): number {
+    return this.#count;
+  }
+
+  /** `fileOffset` of the record's header, or {@link ZERO_RUN}. */
+  add(position: number, offset: number, length: number, fileOffset: number): void {
+    if (this.#count === this.#positions.length) this.#grow();
+    this.#positions[this.#count] = position;
+    this.#offsets[this.#count] = offset;
+    this.#lengths[this.#count] = length;
+    this.#fileOffsets[this.#count] = fileOffset;
+    this.#count += 1;
+  }
+
+  offset(index: number): number {
+    return this.#offsets[index] ?? 0;
+  }
+
+  length(index: number): number {
+    return this.#lengths[index] ?? 0;
+  }
+
+  fileOffset(index: number): number {
+    return this.#fileOffsets[index] ?? 0;
+  }
+
+  /** Index of the first record after a position. */
+  firstAfter(position: number): number {
+    let low = 0;
+    let high = this.#count;
+    while (low < high) {
+      const middle = (low + high) >>> 1;
+      if ((this.#positions[middle] ?? 0) <= position) low = middle + 1;
+      else high = middle;
+    }
+    return low;
+  }
+
+  #grow(): void {
+    const capacity = this.#positions.length * 2;
+    this.#positions = enlarged(this.#positions, new Float64Array(capacity));
+    this.#offsets = enlarged(this.#offsets, new Float64Array(capacity));
+    this.#lengths = enlarged(this.#lengths, new Float64Array(capacity));
+    this.#fileOffsets = enlarged(this.#fileOffsets, new Uint32Array(capacity));
+  }
+}
+
+function enlarged<Numbers extends Float64Array | Uint32Array>(old: Numbers, larger: Numbers): Numbers {
+  larger.set(old);
+  return larger;
+}

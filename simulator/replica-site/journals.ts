@@ -1,0 +1,161 @@
+// The journals of all volumes, opened when first needed: thousands of idle volumes must cost nearly nothing.
+import { readdirSync } from 'node:fs';
+import { join } from 'node:path';
+import type { VolumeId } from '../../contracts/ids.js';
+import type { Lineages } from './core/rows.js';
+import { failureOfJournal } from './journal-failure.js';
+import type { Durable, JournalLog, VolumeJournal } from './journal/types.js';
+import { openVolumeJournal } from './journal/volume-journal.js';
+
+export interface JournalEvents {
+  /** A journal was opened, for the first time or after a failure: what was appended but not durable is gone. */
+  readonly onOpened: (volume: VolumeId) => void;
+  readonly onDurable: (volume: VolumeId, durable: Durable) => void;
+  readonly onApplied: (volume: VolumeId) => void;
+  /** The journal takes nothing more until it is opened again. */
+  readonly onFailed: (volume: VolumeId, error: unknown) => void;
+}
+
+export interface JournalsOptions {
+  /** One folder a volume in it, made at the volume's first record. */
+  readonly directory: string;
+  readonly sync: boolean;
+  /** @throws MoverError VOLUME_NOT_FOUND */
+  readonly sizeOf: (volume: VolumeId) => number;
+  readonly events: JournalEvents;
+  readonly log: JournalLog;
+}
+
+const NOTHING: Durable = { position: 0, session: 0, n: 0, timeMs: 0 };
+
+export class Journals implements Lineages {
+  readonly #options: JournalsOptions;
+  /** Volumes that had records when the process started; the others had none, and need no look at the disk. */
+  readonly #withFolder: ReadonlySet<string>;
+  readonly #journals = new Map<VolumeId, VolumeJournal>();
+  readonly #opening = new Map<VolumeId, Promise<VolumeJournal>>();
+  readonly #unusable = new Map<VolumeId, unknown>();
+  #closed = false;
+
+  constructor(options: JournalsOptions) {
+    this.#options = options;
+    this.#withFolder = new Set(namesIn(options.directory));
+  }
+
+  /** Volumes whose journal can't be used, with why. */
+  get unusable(): ReadonlyMap<VolumeId, unknown> {
+    return this.#unusable;
+  }
+
+  /** Those that are open, for work that has no need of the others. */
+  get open(): ReadonlyMap<VolumeId, VolumeJournal> {
+    return this.#journals;
+  }
+
+  hasRecords(volume: VolumeId): boolean {
+    return this.#journals.has(volume) || this.#withFolder.has(volume);
+  }
+
+  /**
+   * The journal, opened if need be; one that failed is opened again.
+   * @throws MoverError VOLUME_NOT_FOUND, CORRUPT, INTERNAL
+   */
+  async journal(volume: VolumeId): Promise<VolumeJournal> {
+    const known = this.#journals.get(volume);
+    if (known !== undefined && known.failure === undefined) return known;
+    const opening = this.#opening.get(volume) ?? this.#open(volume, known);
+    this.#opening.set(volume, opening);
+    try {
+      return await opening;
+    } catch (error) {
+      throw failureOfJournal(volume, error);
+    }
+  }
+
+  /**
+   * Makes known what is durable of the volumes, so that the rules can ask for it. A volume whose journal can't be opened counts
+   * as one without records; it is named in `unusable`.
+   */
+  async lookAt(volumes: Iterable<VolumeId>): Promise<void> {
+    const unknown = [...volumes].filter(
+      (volume) => !this.#journals.has(volume) && this.#withFolder.has(volume) && !this.#unusable.has(volume),
+    );
+    for (const volume of unknown) await this.journal(volume).catch(() => undefined);
+  }
+
+  /** The same, but no volume may be unusable. @throws MoverError as `journal` */
+  async require(volumes: Iterable<VolumeId>): Promise<void> {
+    for (const volume of volumes) {
+      if (this.hasRecords(volume)) await this.journal(volume);
+    }
+  }
+
+  durable(volume: VolumeId): Durable {
+    return this.#known(volume)?.durable ?? NOTHING;
+  }
+
+  appliedPosition(volume: VolumeId): number {
+    return this.#known(volume)?.applied.position ?? 0;
+  }
+
+  undistributedBytes(volume: VolumeId): number {
+    return this.#known(volume)?.undistributedBytes ?? 0;
+  }
+
+  sessionBase(volume: VolumeId, session: number): number | undefined {
+    return this.#known(volume)?.sessionBase(session);
+  }
+
+  /** Finishes what was appended. May be called again. */
+  async close(): Promise<void> {
+    this.#closed = true;
+    await Promise.allSettled(this.#opening.values());
+    await Promise.all([...this.#journals.values()].map((journal) => journal.close()));
+  }
+
+  async #open(volume: VolumeId, failed: VolumeJournal | undefined): Promise<VolumeJournal> {
+    const { directory, sync, sizeOf, events, log } = this.#options;
+    try {
+      await failed?.close();
+      const journal = await openVolumeJournal({
+        directory: join(directory, volume),
+        sizeBytes: sizeOf(volume),
+        sync,
+        onDurable: (durable) => events.onDurable(volume, durable),
+        onApplied: () => events.onApplied(volume),
+        onFailed: (error) => {
+          this.#unusable.set(volume, error);
+          events.onFailed(volume, error);
+        },
+        log,
+      });
+      this.#journals.set(volume, journal);
+      this.#unusable.delete(volume);
+      events.onOpened(volume);
+      if (this.#closed) await journal.close();
+      return journal;
+    } catch (error) {
+      if (this.#withFolder.has(volume)) this.#unusable.set(volume, error);
+      throw error;
+    } finally {
+      this.#opening.delete(volume);
+    }
+  }
+
+  #known(volume: VolumeId): VolumeJournal | undefined {
+    const journal = this.#journals.get(volume);
+    if (journal === undefined && this.#withFolder.has(volume) && !this.#unusable.has(volume)) {
+      throw new Error(`The journal of volume "${volume}" has not been looked at.`);
+    }
+    return journal;
+  }
+}
+
+function namesIn(directory: string): readonly string[] {
+  try {
+    return readdirSync(directory);
+  } catch (error) {
+    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return [];
+    throw error;
+  }
+}

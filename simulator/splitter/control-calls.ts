@@ -1,0 +1,58 @@
+// The splitter's control API: one core function a call, what changed stored in one transaction, and only then the answer.
+import type { Logger } from 'pino';
+import { createApiClient } from '../../control/client.js';
+import { applianceApi } from '../../contracts/appliance-api.js';
+import { MoverError } from '../../contracts/errors.js';
+import type { splitterApi } from '../../contracts/splitter-api.js';
+import type { Handlers } from '../control/handlers.js';
+import { nowMs } from './clock.js';
+import type { SplitterCore } from './core/splitter-core.js';
+import type { HeldAcknowledgements } from './held-acknowledgements.js';
+
+/** Longest wait for the new appliance's sign of life, in milliseconds. */
+const REACH_MS_MAX = 3_000;
+
+export interface ControlCallsOptions {
+  readonly core: SplitterCore;
+  readonly held: HeldAcknowledgements;
+  readonly token: string | undefined;
+  readonly log: Logger;
+  /** Stores what a core call changed, also one that threw, and lets the rest of the shell follow. */
+  readonly settle: <T>(call: () => T) => T;
+}
+
+export function controlCalls({ core, held, token, log, settle }: ControlCallsOptions): Handlers<typeof splitterApi> {
+  const released = <T>(answer: T): T => {
+    held.release();
+    return answer;
+  };
+  return {
+    inventory: (input) => core.inventory(input),
+    notify: async (input, { signal }) => {
+      const answer = settle(() => core.notify(input));
+      log.info({ attempt: input.attempt, to: input.to.group }, 'notified of a move');
+      await reach(input.to.url, token, signal);
+      return answer;
+    },
+    fence: (input) => settle(() => core.fence(input, nowMs())),
+    confirm: (input) => released(core.confirm(input, nowMs())),
+    renew: (input) => settle(() => core.renew(input, nowMs())),
+    learn: (input) => {
+      const { volumes, learned } = settle(() => core.learn(input, nowMs()));
+      log.info({ attempt: input.attempt, verdict: input.verdict }, 'verdict learned');
+      return { volumes, learned };
+    },
+    cut: (input) => core.cut(input, nowMs()),
+    confirmCut: (input) => released(core.confirmCut(input, nowMs())),
+  };
+}
+
+/** @throws MoverError UNREACHABLE */
+async function reach(baseUrl: string, token: string | undefined, signal: AbortSignal): Promise<void> {
+  try {
+    await createApiClient(applianceApi, { baseUrl, token, timeoutMs: REACH_MS_MAX }).health({}, { signal });
+  } catch (cause) {
+    signal.throwIfAborted();
+    throw new MoverError('UNREACHABLE', `The new appliance at ${baseUrl} can't be reached from here.`, { cause });
+  }
+}

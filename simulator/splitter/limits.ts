@@ -1,0 +1,48 @@
+// What a splitter may cost its host.
+import { z } from 'zod';
+import { parseOrRefuse } from '../../contracts/errors.js';
+
+const MIB = 1024 * 1024;
+
+export interface SplitterLimits {
+  /** Copies of one volume's writes that wait for their receipts, in memory, in bytes. */
+  readonly queueMaxBytes: number;
+  /** The same of all volumes together. */
+  readonly memoryMaxBytes: number;
+  /** Size of the file that one volume's backlog may spill to. */
+  readonly spillMaxBytes: number;
+}
+
+/** A queue holds about a second of a fast disk's writes; four such volumes fill the memory of a splitter. */
+export const DEFAULT_SPLITTER_LIMITS: SplitterLimits = {
+  queueMaxBytes: 64 * MIB,
+  memoryMaxBytes: 256 * MIB,
+  spillMaxBytes: 256 * MIB,
+};
+
+const MIB_MAX = 1024 * 1024;
+const mib = (defaultBytes: number): z.ZodType<number> =>
+  z.coerce
+    .number({ error: 'a number of MiB' })
+    .min(0)
+    .max(MIB_MAX)
+    .default(defaultBytes / MIB)
+    .transform((size) => size * MIB);
+
+const environmentSchema = z.object({
+  VOLUME_MOVER_QUEUE_MIB: mib(DEFAULT_SPLITTER_LIMITS.queueMaxBytes),
+  VOLUME_MOVER_MEMORY_MIB: mib(DEFAULT_SPLITTER_LIMITS.memoryMaxBytes),
+  VOLUME_MOVER_SPILL_MIB: mib(DEFAULT_SPLITTER_LIMITS.spillMaxBytes),
+});
+
+/** Limits set in the environment, the defaults otherwise. @throws MoverError INVALID_REQUEST naming the variable at fault. */
+export function readSplitterLimits(
+  environment: Readonly<Record<string, string | undefined>> = process.env,
+): SplitterLimits {
+  const read = parseOrRefuse(environmentSchema, environment, 'environment');
+  return {
+    queueMaxBytes: read.VOLUME_MOVER_QUEUE_MIB,
+    memoryMaxBytes: read.VOLUME_MOVER_MEMORY_MIB,
+    spillMaxBytes: read.VOLUME_MOVER_SPILL_MIB,
+  };
+}

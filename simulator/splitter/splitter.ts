@@ -1,0 +1,107 @@
+// Wires a splitter together: store, volumes, streams, control API and NBD, in the order in which they may be relied on.
+import { join } from 'node:path';
+import type { Logger } from 'pino';
+import { MoverError } from '../../contracts/errors.js';
+import { splitterIdSchema } from '../../contracts/ids.js';
+import { sessionSchema } from '../../contracts/numbers.js';
+import { splitterApi } from '../../contracts/splitter-api.js';
+import { SPLITTER_DESCRIPTION } from '../control/descriptions.js';
+import { createControlServer } from '../control/server.js';
+import { createNbdServer } from '../../nbd/server.js';
+import type { ProcessConfig } from '../process/config.js';
+import type { ReadyLine } from '../process/ready-line.js';
+import { openRowStore, type RowStore } from '../store/row-store.js';
+import { exportsOf } from './exports.js';
+import type { SplitterLimits } from './limits.js';
+import { describeNbd, nbdAddresses } from './nbd-listen.js';
+import { startProtection } from './protection.js';
+import { openUnprotected } from './unprotected-device.js';
+import { volumeFilesIn } from './volume-files.js';
+import { volumeRows } from './volume-rows.js';
+
+export interface SplitterConfig extends Omit<ProcessConfig, 'role' | 'logLevel' | 'faults'> {
+  readonly limits: SplitterLimits;
+  /** Serves the volumes without marks, queue and streams, for measuring what those cost. */
+  readonly unprotected: boolean;
+  readonly log: Logger;
+}
+
+export interface RunningSplitter {
+  readonly url: string;
+  readonly nbd: NonNullable<ReadyLine['nbd']>;
+  /** Waits a moment for what is unconfirmed, so that an orderly stop leaves no marks. Safe to call twice. */
+  readonly stop: () => Promise<void>;
+}
+
+/** @throws MoverError INVALID_REQUEST for what the estate file has wrong or an address in use, CORRUPT for a store that can't be read. */
+export async function startSplitter(config: SplitterConfig): Promise<RunningSplitter> {
+  const { estate, log, token } = config;
+  const id = splitterIdSchema.parse(config.id);
+  const entry = estate.splitters.find((splitter) => splitter.id === id);
+  if (entry === undefined) throw new MoverError('INVALID_REQUEST', `There is no splitter "${id}" in the estate file.`);
+
+  const store = openRowStore({
+    directory: join(config.dataFolder, 'store'),
+    tables: ['volumes', 'meta'],
+    sync: config.sync,
+  });
+  const undo: (() => Promise<void> | void)[] = [async () => store.close()];
+  try {
+    const session = beginSession(store);
+    const rows = volumeRows(estate, id, new Map(store.rows('volumes')));
+    store.commit(rows.map((row) => ({ table: 'volumes', key: row.volume, value: row })));
+    const files = volumeFilesIn(config.dataFolder);
+
+    const protection = startProtection({ ...config, id, session, store, files, rows: config.unprotected ? [] : rows });
+    undo.push(() => protection.stop());
+    const control = createControlServer({
+      api: splitterApi,
+      handlers: protection.handlers,
+      role: 'splitter',
+      id,
+      ...SPLITTER_DESCRIPTION,
+      listen: entry.control,
+      token,
+      health: () => ({
+        notes: config.unprotected ? ['The volumes are served without protection.'] : protection.notes(),
+      }),
+      log,
+    });
+    undo.push(() => control.stop());
+    const { url } = await control.start();
+    protection.connect(entry.control.url ?? url);
+
+    const sizes = new Map(rows.map((row) => [row.volume, row.sizeBytes]));
+    const nbd = createNbdServer({
+      exports: exportsOf(sizes.keys(), (volume) => {
+        const { source, marks } = files(volume);
+        return config.unprotected ? openUnprotected(source, marks, sizes.get(volume) ?? 0) : protection.open(volume);
+      }),
+      listen: nbdAddresses(entry.nbd, config.dataFolder, log),
+      log,
+    });
+    undo.push(() => nbd.stop());
+    const addresses = await nbd.start();
+    return { url, nbd: describeNbd(addresses), stop: once(async () => runBackwards(undo)) };
+  } catch (error) {
+    await runBackwards(undo);
+    throw error;
+  }
+}
+
+/** Stored before anything is served: no two lives share a number. */
+function beginSession(store: RowStore): number {
+  const stored = new Map(store.rows('meta')).get('session');
+  const session = (stored === undefined ? 0 : sessionSchema.parse(stored)) + 1;
+  store.commit([{ table: 'meta', key: 'session', value: session }]);
+  return session;
+}
+
+async function runBackwards(undo: readonly (() => Promise<void> | void)[]): Promise<void> {
+  for (const step of [...undo].reverse()) await step();
+}
+
+function once(action: () => Promise<void>): () => Promise<void> {
+  let done: Promise<void> | undefined;
+  return async () => (done ??= action());
+}

@@ -1,0 +1,35 @@
+// A record of every numbered write, made at the instant of numbering: what tests hold the replica's history against.
+import { createHash } from 'node:crypto';
+import { closeSync, openSync, writeSync } from 'node:fs';
+
+export interface TracedRecord {
+  readonly session: number;
+  readonly n: number;
+  readonly timeMs: number;
+  readonly kind: 'write' | 'zeroes' | 'initBegin' | 'initEnd';
+  readonly offset: number;
+  readonly length: number;
+  readonly data?: Buffer;
+}
+
+/** Appends lines "session n timeMs kind offset length sha256"; the last is "-" for records without data. */
+export class WriteTrace {
+  readonly #path: string;
+  #fd: number | undefined;
+
+  constructor(path: string) {
+    this.#path = path;
+  }
+
+  add({ session, n, timeMs, kind, offset, length, data }: TracedRecord): void {
+    const digest = data === undefined ? '-' : createHash('sha256').update(data).digest('hex');
+    this.#fd ??= openSync(this.#path, 'a');
+    writeSync(this.#fd, `${session} ${n} ${timeMs} ${kind} ${offset} ${length} ${digest}\n`);
+  }
+
+  close(): void {
+    if (this.#fd === undefined) return;
+    closeSync(this.#fd);
+    this.#fd = undefined;
+  }
+}

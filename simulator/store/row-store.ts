@@ -1,0 +1,85 @@
+// What a simulator process must remember: rows in tables, changed in one transaction, kept across kill -9 at any moment.
+import { mkdirSync } from 'node:fs';
+import { type Database, open } from 'lmdb';
+
+export interface RowStoreOptions {
+  /** Made if missing. One process at a time may have it open. */
+  readonly directory: string;
+  readonly tables: readonly string[];
+  /** Also on stable storage when `commit` returns (power loss); otherwise only safe against the death of the process. */
+  readonly sync?: boolean;
+}
+
+export interface RowChange {
+  readonly table: string;
+  readonly key: string;
+  /** JSON; absent: the row is deleted. */
+  readonly value?: unknown;
+}
+
+export interface RowStore {
+  /** All rows of a table in the order of their keys, as they are when the iteration starts. */
+  rows(table: string): Iterable<readonly [key: string, value: unknown]>;
+  /**
+   * All changes or none, durable when it returns. A failure ends the process: what is in memory is ahead of what is stored,
+   * so nothing that this process says can be trusted any more.
+   */
+  commit(changes: readonly RowChange[]): void;
+  close(): Promise<void>;
+}
+
+/** A database of lmdb beside the tables, with room for a few more than any process has. */
+const DATABASES_MAX = 32;
+/** lmdb's longest key, in bytes, with the default page size. */
+const KEY_BYTES_MAX = 1_978;
+
+/** @throws Error when the folder or its files can't be used, or hold something else. */
+export function openRowStore({ directory, tables, sync = false }: RowStoreOptions): RowStore {
+  mkdirSync(directory, { recursive: true });
+  // `overlappingSync` lets a commit return before its data is synced: never wanted here.
+  const root = open({
+    path: directory,
+    maxDbs: DATABASES_MAX,
+    noSync: !sync,
+    overlappingSync: false,
+    encoding: 'json',
+  });
+  const databases = new Map<string, Database<unknown, string>>(
+    tables.map((name) => [name, root.openDB<unknown, string>({ name, encoding: 'json' })]),
+  );
+  const table = (name: string): Database<unknown, string> => {
+    const database = databases.get(name);
+    if (database === undefined) throw new Error(`The store has no table "${name}".`);
+    return database;
+  };
+  let broken: Error | undefined;
+
+  return {
+    *rows(name) {
+      for (const { key, value } of table(name).getRange()) yield [key, value];
+    },
+    commit: (changes) => {
+      if (broken !== undefined) throw broken;
+      if (changes.length === 0) return;
+      try {
+        root.transactionSync(() => {
+          for (const { table: name, key, value } of changes) {
+            if (Buffer.byteLength(key) > KEY_BYTES_MAX)
+              throw new Error(`The key "${key.slice(0, 100)}…" is too long for the store.`);
+            if (value === undefined) table(name).removeSync(key);
+            else table(name).putSync(key, value);
+          }
+        });
+      } catch (cause) {
+        const failure = new Error('The store could not commit.', { cause });
+        broken = failure;
+        // Also as an uncaught exception, so that no handler up the stack can make an answer of it and go on.
+        process.nextTick(() => {
+          throw failure;
+        });
+        throw failure;
+      }
+    },
+    close: async () => root.close(),
+  };
+}

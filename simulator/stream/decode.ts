@@ -1,0 +1,55 @@
+// One whole frame's bytes, checked already, to a frame.
+import { MoverError } from '../../contracts/errors.js';
+import type { Frame, RawFrame } from './frame.js';
+import { decodeHeader, TYPE_CODES, typeCodeOf } from './header.js';
+import { attachPayload, decodeJson, helloPayload, initBeginPayload, refusedPayload } from './payload.js';
+
+/** @throws MoverError INVALID_REQUEST for an unknown type, a payload not of its type's form, or a number out of range. */
+export function decodeFrame({ header, payload }: RawFrame): Frame {
+  const { handle, session, n, epoch, timeMs, offset, length } = decodeHeader(header);
+  const code = typeCodeOf(header);
+  switch (code) {
+    case TYPE_CODES.write:
+      return { type: 'write', handle, session, n, epoch, timeMs, offset, data: payload };
+    case TYPE_CODES.hello:
+      return { type: 'hello', ...decodeJson(helloPayload, payload, 'hello') };
+    case TYPE_CODES.attach:
+      return { type: 'attach', handle, epoch, session, ...decodeJson(attachPayload, payload, 'attach') };
+    case TYPE_CODES.refused:
+      return { type: 'refused', handle, ...decodeJson(refusedPayload, payload, 'refused') };
+    case TYPE_CODES.initBegin:
+      return {
+        type: 'initBegin',
+        handle,
+        session,
+        n,
+        epoch,
+        timeMs,
+        ...decodeJson(initBeginPayload, payload, 'initBegin'),
+      };
+  }
+  if (payload.length > 0)
+    throw new MoverError('INVALID_REQUEST', `A frame of type ${code} came with a payload, which it has not.`);
+  switch (code) {
+    case TYPE_CODES.receipt:
+      return { type: 'receipt', handle, session, n, epoch };
+    case TYPE_CODES.zeroes:
+      return { type: 'zeroes', handle, session, n, epoch, timeMs, offset, length };
+    case TYPE_CODES.initEnd:
+      return { type: 'initEnd', handle, session, n, epoch, timeMs };
+    case TYPE_CODES.attached:
+      return { type: 'attached', handle, session, n };
+    case TYPE_CODES.detach:
+      return { type: 'detach', handle };
+    case TYPE_CODES.pause:
+      return { type: 'pause', handle };
+    case TYPE_CODES.resume:
+      return { type: 'resume', handle };
+    case TYPE_CODES.ping:
+      return { type: 'ping' };
+    case TYPE_CODES.pong:
+      return { type: 'pong' };
+    default:
+      throw new MoverError('INVALID_REQUEST', `There is no frame of type ${code} in this version of the stream.`);
+  }
+}

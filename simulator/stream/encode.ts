@@ -1,0 +1,45 @@
+// Frames to bytes.
+import type { Frame } from './frame.js';
+import { encodeHeader } from './header.js';
+import { PAYLOAD_BYTES_MAX } from './limits.js';
+import { encodeJson } from './payload.js';
+
+const NOTHING = Buffer.alloc(0);
+
+/**
+ * Header and, if the frame has one, payload: a write's data itself, not a copy, so it must not change until it is sent.
+ * @throws RangeError for a number that does not fit its field, or data beyond PAYLOAD_BYTES_MAX.
+ */
+export function encodeFrame(frame: Frame): Buffer[] {
+  const payload = payloadOf(frame);
+  if (payload.length > PAYLOAD_BYTES_MAX) {
+    throw new RangeError(`a payload of ${payload.length} bytes is beyond the limit of ${PAYLOAD_BYTES_MAX}`);
+  }
+  const header = encodeHeader(frame, payload);
+  return payload.length === 0 ? [header] : [header, payload];
+}
+
+function payloadOf(frame: Frame): Buffer {
+  switch (frame.type) {
+    case 'write':
+      return frame.data;
+    case 'hello':
+      return encodeJson({ splitter: frame.splitter, controlUrl: frame.controlUrl });
+    case 'attach':
+      return encodeJson({ volume: frame.volume, sizeBytes: frame.sizeBytes });
+    case 'refused':
+      return encodeJson({ code: frame.code, message: frame.message });
+    case 'initBegin':
+      return encodeJson({ sinceMs: frame.sinceMs, reason: frame.reason });
+    case 'attached':
+    case 'detach':
+    case 'zeroes':
+    case 'initEnd':
+    case 'receipt':
+    case 'pause':
+    case 'resume':
+    case 'ping':
+    case 'pong':
+      return NOTHING;
+  }
+}

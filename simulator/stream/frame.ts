@@ -1,0 +1,127 @@
+// The frames of the stream from splitter to appliance to replica site: what each says. How they look on the wire: header.ts.
+import type { SplitterId, VolumeId } from '../../contracts/ids.js';
+import type { ErrorCode } from '../../contracts/errors.js';
+
+/** Of a volume on this connection: its handle is a short name, chosen by the side that attaches it, free again after detach. */
+interface OfVolume {
+  readonly handle: number;
+}
+
+/** A place in the volume's write order. */
+interface AtPlace extends OfVolume {
+  readonly session: number;
+  readonly n: number;
+}
+
+/** What takes a number in the volume's write order, and so a position in its lineage. */
+interface Numbered extends AtPlace {
+  readonly epoch: number;
+  /** When the guest wrote it, by the splitter's clock. */
+  readonly timeMs: number;
+}
+
+/** First frame of a connection: who speaks, and where its control API is. */
+export interface HelloFrame {
+  readonly type: 'hello';
+  readonly splitter: SplitterId;
+  readonly controlUrl: string;
+}
+
+/** The volume's writes of this session and epoch are about to come under this handle. */
+export interface AttachFrame extends OfVolume {
+  readonly type: 'attach';
+  readonly volume: VolumeId;
+  readonly sizeBytes: number;
+  readonly epoch: number;
+  readonly session: number;
+}
+
+/** The answer: what is durable at the replica site already. The splitter goes on after it. */
+export interface AttachedFrame extends AtPlace {
+  readonly type: 'attached';
+}
+
+export interface DetachFrame extends OfVolume {
+  readonly type: 'detach';
+}
+
+/** The volume is not taken, or not any longer; its handle is free again. */
+export interface RefusedFrame extends OfVolume {
+  readonly type: 'refused';
+  readonly code: ErrorCode;
+  readonly message: string;
+}
+
+export interface WriteFrame extends Numbered {
+  readonly type: 'write';
+  /** In bytes from the start of the volume. */
+  readonly offset: number;
+  readonly data: Buffer;
+}
+
+export interface ZeroesFrame extends Numbered {
+  readonly type: 'zeroes';
+  readonly offset: number;
+  /** In bytes. */
+  readonly length: number;
+}
+
+/** Short initialization begins: until its end the volume is not consistent. */
+export interface InitBeginFrame extends Numbered {
+  readonly type: 'initBegin';
+  /** When the first write was left out of the stream, by the splitter's clock. */
+  readonly sinceMs: number;
+  readonly reason: string;
+}
+
+export interface InitEndFrame extends Numbered {
+  readonly type: 'initEnd';
+}
+
+/** Everything up to `n` of the session is durable at the replica site under this epoch. */
+export interface ReceiptFrame extends AtPlace {
+  readonly type: 'receipt';
+  readonly epoch: number;
+}
+
+/** The volume's group is paused at the appliance: the splitter keeps marks only. */
+export interface PauseFrame extends OfVolume {
+  readonly type: 'pause';
+}
+
+export interface ResumeFrame extends OfVolume {
+  readonly type: 'resume';
+}
+
+/** Says "still here"; answered by pong. Neither reaches the users of a connection. */
+export interface PingFrame {
+  readonly type: 'ping';
+}
+
+export interface PongFrame {
+  readonly type: 'pong';
+}
+
+export type Frame =
+  | HelloFrame
+  | AttachFrame
+  | AttachedFrame
+  | DetachFrame
+  | RefusedFrame
+  | WriteFrame
+  | ZeroesFrame
+  | InitBeginFrame
+  | InitEndFrame
+  | ReceiptFrame
+  | PauseFrame
+  | ResumeFrame
+  | PingFrame
+  | PongFrame;
+
+export type FrameType = Frame['type'];
+
+/** A frame as it came in: views on the received bytes, which stay in memory as long as a view is held. */
+export interface RawFrame {
+  readonly header: Buffer;
+  readonly payload: Buffer;
+}

@@ -1,0 +1,237 @@
+// Starts splitters against fake appliances: in this process, or as processes of their own that can be killed.
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { setTimeout as pause } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
+import { pino } from 'pino';
+import type { Endpoint, TicketedAttempt } from '../../contracts/attempt.js';
+import { type EstateInput, estateSchema } from '../../contracts/estate.js';
+import {
+  applianceIdSchema,
+  groupIdSchema,
+  moveIdSchema,
+  splitterIdSchema,
+  type VolumeId,
+  volumeIdSchema,
+} from '../../contracts/ids.js';
+import type { Calls } from '../../contracts/route.js';
+import { type SplitterVolume, splitterApi } from '../../contracts/splitter-api.js';
+import { createApiClient } from '../../control/client.js';
+import { connectNbd } from '../../nbd/client.js';
+import type { NbdClient } from '../../nbd/nbd-client.js';
+import { readyLineSchema } from '../../simulator/process/ready-line.js';
+import { DEFAULT_SPLITTER_LIMITS, type SplitterLimits } from '../../simulator/splitter/limits.js';
+import { startSplitter } from '../../simulator/splitter/splitter.js';
+import { FakeAppliance, FakeSite } from './splitter-fake-site.js';
+
+export const MIB = 1024 * 1024;
+export const SIZE_MIB = 4;
+export const SIZE_BYTES = SIZE_MIB * MIB;
+export const V1 = volumeIdSchema.parse('v1');
+export const V2 = volumeIdSchema.parse('v2');
+export const SPLITTER = splitterIdSchema.parse('s1');
+const MAIN = fileURLToPath(new URL('../../dist/simulator/splitter/main.js', import.meta.url));
+
+export interface Running {
+  readonly control: Calls<typeof splitterApi>;
+  readonly open: (volume: VolumeId) => Promise<NbdClient>;
+  readonly stop: () => Promise<void>;
+  /** Only of a process of its own: kill -9. */
+  readonly kill: () => Promise<void>;
+}
+
+export interface StartOptions {
+  readonly limits?: Partial<SplitterLimits>;
+  readonly sync?: boolean;
+  readonly sizeMiB?: number;
+  readonly environment?: Record<string, string>;
+}
+
+/** One test's world: a folder, two appliances over one site, and splitters started on the folder one after the other. */
+export class SplitterWorld {
+  readonly folder = mkdtempSync(join(tmpdir(), 'splitter-'));
+  readonly site = new FakeSite();
+  readonly first = new FakeAppliance('a1', this.site);
+  readonly second = new FakeAppliance('a2', this.site);
+  readonly #cleanUps: (() => Promise<unknown>)[] = [];
+
+  async start(): Promise<this> {
+    await this.first.start();
+    await this.second.start();
+    return this;
+  }
+
+  async stop(): Promise<void> {
+    for (const cleanUp of this.#cleanUps.reverse()) await cleanUp();
+    await this.first.stop();
+    await this.second.stop();
+    rmSync(this.folder, { recursive: true, force: true });
+  }
+
+  get dataFolder(): string {
+    return join(this.folder, 'data');
+  }
+
+  path(volume: VolumeId, kind: 'img' | 'marks' | 'spill' | 'trace'): string {
+    return join(this.dataFolder, 'volumes', `${volume}.${kind}`);
+  }
+
+  source(volume: VolumeId): Buffer {
+    return readFileSync(this.path(volume, 'img'));
+  }
+
+  endpoint(group: 'g1' | 'g2'): Endpoint {
+    const appliance = group === 'g1' ? this.first : this.second;
+    return {
+      group: groupIdSchema.parse(group),
+      appliance: applianceIdSchema.parse(appliance.name),
+      url: appliance.url,
+    };
+  }
+
+  #estate(sizeMiB: number): EstateInput {
+    return {
+      replicaSite: { control: { port: 0 } },
+      appliances: [this.first, this.second].map(({ name, port }) => ({
+        id: name,
+        control: { port },
+        nbd: { port: 0 },
+      })),
+      splitters: [
+        {
+          id: SPLITTER,
+          control: { port: 0 },
+          nbd: { port: 0 },
+          volumes: [V1, V2].map((id) => ({ id, sizeMiB, group: 'g1' })),
+        },
+      ],
+      groups: [
+        { id: 'g1', appliance: 'a1' },
+        { id: 'g2', appliance: 'a2' },
+      ],
+      worker: { health: { port: 0 } },
+    };
+  }
+
+  /** A splitter in this process. */
+  async splitter({ limits, sync = false, sizeMiB = SIZE_MIB }: StartOptions = {}): Promise<Running> {
+    const running = await startSplitter({
+      id: SPLITTER,
+      estate: estateSchema.parse(this.#estate(sizeMiB)),
+      dataFolder: this.dataFolder,
+      sync,
+      trace: true,
+      limits: { ...DEFAULT_SPLITTER_LIMITS, ...limits },
+      unprotected: false,
+      log: pino({ level: 'silent' }),
+    });
+    this.#cleanUps.push(running.stop);
+    return {
+      ...this.#reach(running.url, running.nbd),
+      stop: running.stop,
+      kill: async () => Promise.reject(new Error('it is this process')),
+    };
+  }
+
+  /** A splitter as a process of its own. */
+  async splitterProcess({ sizeMiB = SIZE_MIB, environment = {} }: StartOptions = {}): Promise<
+    Running & { readonly child: ChildProcess }
+  > {
+    const estatePath = join(this.folder, 'estate.json');
+    writeFileSync(estatePath, JSON.stringify(this.#estate(sizeMiB)));
+    const child = spawn(process.execPath, [MAIN], {
+      env: {
+        ...process.env,
+        VOLUME_MOVER_ESTATE: estatePath,
+        VOLUME_MOVER_ID: SPLITTER,
+        VOLUME_MOVER_DATA: this.dataFolder,
+        VOLUME_MOVER_TRACE: '1',
+        VOLUME_MOVER_LOG_LEVEL: 'warn',
+        VOLUME_MOVER_EXIT_WITH_PARENT: '1',
+        ...environment,
+      },
+      stdio: ['pipe', 'pipe', 'inherit'],
+    });
+    const exited = once(child, 'exit');
+    const end = async (signal: NodeJS.Signals): Promise<void> => {
+      child.kill(signal);
+      await exited;
+    };
+    this.#cleanUps.push(async () => end('SIGKILL'));
+    const ready = readyLineSchema.parse(JSON.parse(await firstLine(child)));
+    if (ready.nbd === undefined) throw new Error('a splitter without NBD');
+    return {
+      child,
+      ...this.#reach(ready.url, ready.nbd),
+      stop: async () => end('SIGTERM'),
+      kill: async () => end('SIGKILL'),
+    };
+  }
+
+  #reach(
+    url: string,
+    nbd: { host: string; port: number; socket?: string | undefined },
+  ): Pick<Running, 'control' | 'open'> {
+    return {
+      control: createApiClient(splitterApi, { baseUrl: url }),
+      open: async (volume) => {
+        const client = await connectNbd(nbd.socket === undefined ? nbd : { path: nbd.socket }, volume);
+        this.#cleanUps.push(async () => client.disconnect());
+        return client;
+      },
+    };
+  }
+}
+
+async function firstLine(child: ChildProcess): Promise<string> {
+  if (child.stdout === null) throw new Error('no stdout');
+  const lines = createInterface({ input: child.stdout });
+  const ended = once(lines, 'close').then(() => Promise.reject(new Error('the process ended before it was ready')));
+  const [line] = (await Promise.race([once(lines, 'line'), ended])) as [string];
+  ended.catch(() => undefined);
+  return line;
+}
+
+/** @throws Error after 10 s in which the condition never held. */
+export async function until(condition: () => boolean | Promise<boolean>, what: string): Promise<void> {
+  for (const endMs = Date.now() + 10_000; Date.now() < endMs;) {
+    if (await condition()) return;
+    await pause(5);
+  }
+  throw new Error(`it never came to this: ${what}`);
+}
+
+export async function describe(running: Running, volume: VolumeId): Promise<SplitterVolume> {
+  const { volumes } = await running.control.inventory({ volume });
+  const [found] = volumes;
+  if (found === undefined) throw new Error(`no volume ${volume}`);
+  return found;
+}
+
+/** Waits until everything is durable at the site and no mark is left. */
+export async function quiet(running: Running, volume: VolumeId): Promise<void> {
+  await until(async () => {
+    const { mode, unconfirmedBytes, markedRegions } = await describe(running, volume);
+    return mode === 'SYNCED' && unconfirmedBytes === 0 && markedRegions === 0;
+  }, `volume ${volume} is quiet`);
+}
+
+export function attempt(n: number, ticket = n): TicketedAttempt {
+  return { move: moveIdSchema.parse('move-v1@run'), n, ticket };
+}
+
+/** Random numbers from a seed (mulberry32), so that a failing run can be run again. */
+export function seeded(seed: number): () => number {
+  let state = seed >>> 0;
+  return () => {
+    state = (state + 0x6d2b79f5) >>> 0;
+    let t = state;
+    t = Math.imul(t ^ (t >>> 15), t | 1);
+    t ^= t + Math.imul(t ^ (t >>> 7), t | 61);
+    return ((t ^ (t >>> 14)) >>> 0) / 2 ** 32;
+  };
+}

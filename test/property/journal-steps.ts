@@ -1,0 +1,100 @@
+// What happens to a volume in one random run, as data: fast-check makes it, shrinks it and prints it.
+import fc from 'fast-check';
+
+export type RecordSketch =
+  | {
+      readonly kind: 'write';
+      readonly at: number;
+      readonly length: number;
+      readonly seed: number;
+      readonly zeroFrom: number;
+    }
+  | { readonly kind: 'zeroes'; readonly at: number; readonly length: number }
+  | { readonly kind: 'initBegin' }
+  | { readonly kind: 'initEnd' };
+
+/** `share` chooses a position between two bounds: 0 the lower, 1 the upper. */
+export type Step =
+  | { readonly step: 'append'; readonly records: readonly RecordSketch[] }
+  | { readonly step: 'newSession' }
+  | { readonly step: 'turns'; readonly count: number }
+  | { readonly step: 'pause' }
+  | { readonly step: 'resume' }
+  | { readonly step: 'openImage'; readonly share: number }
+  | { readonly step: 'readImages'; readonly at: number; readonly length: number }
+  | { readonly step: 'closeImage' }
+  | { readonly step: 'trim'; readonly share: number }
+  | { readonly step: 'closeAndReopen' }
+  | { readonly step: 'dieAfter'; readonly calls: number; readonly tornShare: number }
+  /** Opening anew dies too, after so many changes, before it is tried again. */
+  | { readonly step: 'crash'; readonly openingCalls: number | undefined };
+
+export interface StepLimits {
+  readonly sizeBytes: number;
+  readonly writeBytesMax: number;
+  readonly zeroesBytesMax: number;
+  readonly stepsMax: number;
+}
+
+const share = fc.double({ min: 0, max: 1, noNaN: true });
+
+function records(limits: StepLimits): fc.Arbitrary<RecordSketch> {
+  const at = fc.nat(limits.sizeBytes - 1);
+  return fc.oneof(
+    {
+      weight: 8,
+      arbitrary: fc.record({
+        kind: fc.constant('write' as const),
+        at,
+        length: fc.integer({ min: 1, max: limits.writeBytesMax }),
+        seed: fc.nat(255),
+        zeroFrom: fc.nat(limits.writeBytesMax * 2),
+      }),
+    },
+    {
+      weight: 3,
+      arbitrary: fc.record({
+        kind: fc.constant('zeroes' as const),
+        at,
+        length: fc.integer({ min: 1, max: limits.zeroesBytesMax }),
+      }),
+    },
+    { weight: 1, arbitrary: fc.constant({ kind: 'initBegin' as const }) },
+    { weight: 1, arbitrary: fc.constant({ kind: 'initEnd' as const }) },
+  );
+}
+
+export function steps(limits: StepLimits): fc.Arbitrary<Step[]> {
+  const at = fc.nat(limits.sizeBytes - 1);
+  const length = fc.integer({ min: 1, max: limits.sizeBytes });
+  const step: fc.Arbitrary<Step> = fc.oneof(
+    {
+      weight: 10,
+      arbitrary: fc.record({
+        step: fc.constant('append' as const),
+        records: fc.array(records(limits), { minLength: 1, maxLength: 6 }),
+      }),
+    },
+    { weight: 1, arbitrary: fc.constant({ step: 'newSession' as const }) },
+    { weight: 6, arbitrary: fc.record({ step: fc.constant('turns' as const), count: fc.integer({ min: 1, max: 6 }) }) },
+    { weight: 1, arbitrary: fc.constant({ step: 'pause' as const }) },
+    { weight: 1, arbitrary: fc.constant({ step: 'resume' as const }) },
+    { weight: 3, arbitrary: fc.record({ step: fc.constant('openImage' as const), share }) },
+    { weight: 4, arbitrary: fc.record({ step: fc.constant('readImages' as const), at, length }) },
+    { weight: 1, arbitrary: fc.constant({ step: 'closeImage' as const }) },
+    { weight: 2, arbitrary: fc.record({ step: fc.constant('trim' as const), share }) },
+    { weight: 1, arbitrary: fc.constant({ step: 'closeAndReopen' as const }) },
+    {
+      weight: 2,
+      arbitrary: fc.record({ step: fc.constant('dieAfter' as const), calls: fc.nat(20), tornShare: share }),
+    },
+    {
+      weight: 2,
+      arbitrary: fc.record({
+        step: fc.constant('crash' as const),
+        openingCalls: fc.option(fc.nat(6), { nil: undefined }),
+      }),
+    },
+  );
+  return fc.array(step, { minLength: 1, maxLength: limits.stepsMax, size: 'max' });
+}

@@ -1,0 +1,52 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, expect, test } from 'vitest';
+import { openRowStore } from '../../simulator/store/row-store.js';
+
+let directory = '';
+beforeEach(() => {
+  directory = mkdtempSync(join(tmpdir(), 'row-store-'));
+});
+afterEach(() => rmSync(directory, { recursive: true }));
+
+test('rows are there in the order of their keys after the store is opened again', async () => {
+  const store = openRowStore({ directory, tables: ['volumes', 'meta'] });
+  store.commit([
+    { table: 'volumes', key: 'b', value: { size: 2 } },
+    { table: 'volumes', key: 'a', value: { size: 1, name: 'ü' } },
+    { table: 'meta', key: 'session', value: 7 },
+  ]);
+  store.commit([
+    { table: 'volumes', key: 'b' },
+    { table: 'volumes', key: 'c', value: [1, null] },
+  ]);
+  await store.close();
+
+  const again = openRowStore({ directory, tables: ['volumes', 'meta'] });
+  expect([...again.rows('volumes')]).toEqual([
+    ['a', { size: 1, name: 'ü' }],
+    ['c', [1, null]],
+  ]);
+  expect([...again.rows('meta')]).toEqual([['session', 7]]);
+  await again.close();
+});
+
+test('a commit that fails changes nothing, breaks the store and is raised where nobody can swallow it', async () => {
+  const store = openRowStore({ directory, tables: ['volumes'] });
+  store.commit([{ table: 'volumes', key: 'a', value: 1 }]);
+  const handlers = process.rawListeners('uncaughtException');
+  process.removeAllListeners('uncaughtException');
+  const uncaught = new Promise((resolve) => process.once('uncaughtException', resolve));
+  expect(() =>
+    store.commit([
+      { table: 'volumes', key: 'a', value: 2 },
+      { table: 'nowhere', key: 'b', value: 3 },
+    ]),
+  ).toThrow(/could not commit/);
+  expect(await uncaught).toBeInstanceOf(Error);
+  for (const handler of handlers) process.on('uncaughtException', handler as (error: Error) => void);
+  expect([...store.rows('volumes')]).toEqual([['a', 1]]);
+  expect(() => store.commit([{ table: 'volumes', key: 'a', value: 4 }])).toThrow(/could not commit/);
+  await store.close();
+});

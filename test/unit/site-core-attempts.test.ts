@@ -1,0 +1,179 @@
+// Which steps of an attempt the replica site takes, and what it answers to those that come late, twice or out of order.
+import { describe, expect, test } from 'vitest';
+import * as attempts from '../../simulator/replica-site/core/attempts.js';
+import { codeOf, cut, DEADLINE_MS, G1, G2, LEASE_MS, ref, SiteUnderTest, V1, V2 } from './site-core-fixture.js';
+
+describe('opening', () => {
+  test('the same opening gets the same answer, whatever became of the attempt', () => {
+    const site = new SiteUnderTest();
+    const opened = site.open(1);
+    expect(site.open(1, { nowMs: 500 })).toBe(opened);
+    const aborted = attempts.resolveAttempt(site.state, ref(1), 'test', 600);
+    expect(site.open(1, { nowMs: 700 })).toBe(aborted);
+  });
+
+  test('an attempt older than one that is known is refused, also after a verdict on the unknown one', () => {
+    const site = new SiteUnderTest();
+    attempts.resolveAttempt(site.state, ref(3), 'test', 0);
+    expect(codeOf(() => site.open(2))).toBe('STALE_ATTEMPT');
+    expect(site.open(3).state).toBe('ABORTED');
+    expect(site.open(4).state).toBe('OPEN');
+  });
+
+  test('a newer attempt of the same move supersedes the open one, and every opening gets a greater ticket', () => {
+    const site = new SiteUnderTest();
+    const first = site.open(1);
+    const second = site.open(2);
+    expect(attempts.getAttempt(site.state, ref(1)).state).toBe('ABORTED');
+    expect(second.contents?.ticket).toBeGreaterThan(first.contents?.ticket ?? 0);
+  });
+
+  test('an attempt of another move is in the way until its lease ran out', () => {
+    const site = new SiteUnderTest();
+    site.open(1);
+    expect(codeOf(() => site.open(1, { move: 'm2', nowMs: LEASE_MS - 1 }))).toBe('VOLUME_BUSY');
+    site.open(1, { move: 'm2', nowMs: LEASE_MS });
+    expect(attempts.getAttempt(site.state, ref(1)).state).toBe('ABORTED');
+  });
+
+  test('a wrong epoch, group or volume is refused, and so is a volume named twice', () => {
+    const site = new SiteUnderTest();
+    expect(codeOf(() => site.open(1, { epoch: 2 }))).toBe('EPOCH_MISMATCH');
+    expect(codeOf(() => site.open(1, { from: G2, to: G1 }))).toBe('NOT_OWNER');
+    expect(codeOf(() => site.open(1, { to: G1 }))).toBe('INVALID_REQUEST');
+    expect(codeOf(() => site.open(1, { volumes: [V1, V1] }))).toBe('INVALID_REQUEST');
+    expect(site.state.volume(V1).openAttempt).toBeUndefined();
+  });
+
+  test('rooms are reserved at the opening and given back by an abort', () => {
+    const site = new SiteUnderTest();
+    site.open(1, { volumes: [V1, V2] });
+    expect(attempts.reservedIn(site.state, G2)).toBe(2);
+    attempts.resolveAttempt(site.state, ref(1), 'test', 0);
+    expect(attempts.reservedIn(site.state, G2)).toBe(0);
+    site.state.groups.put(G2, { ...site.state.group(G2), volumesMax: 1 });
+    expect(codeOf(() => site.open(2, { volumes: [V1, V2] }))).toBe('GROUP_FULL');
+  });
+});
+
+test('a lease is renewed, never shortened, and never beyond the deadline', () => {
+  const site = new SiteUnderTest();
+  site.open(1);
+  const lease = (leaseMs: number, nowMs: number) =>
+    attempts.renewAttempt(site.state, ref(1), leaseMs, nowMs).contents?.leaseExpiresAtMs;
+  expect(lease(LEASE_MS, 500)).toBe(1_500);
+  expect(lease(1, 500)).toBe(1_500);
+  expect(lease(LEASE_MS, DEADLINE_MS - 10)).toBe(DEADLINE_MS);
+  attempts.resolveAttempt(site.state, ref(1), 'test', 0);
+  expect(codeOf(() => lease(LEASE_MS, 600))).toBe('ATTEMPT_ABORTED');
+});
+
+describe('sealing', () => {
+  test('nothing is sealed before it is applied, and nothing that was written beyond the cut', () => {
+    const site = new SiteUnderTest();
+    site.attach();
+    site.writes(1, 5);
+    site.open(1);
+    site.lineages.applied.set(V1, 4);
+    expect(codeOf(() => attempts.sealAttempt(site.state, ref(1), [cut(5)], [], 0))).toBe('NOT_DRAINED');
+    site.lineages.applied.delete(V1);
+    expect(codeOf(() => attempts.sealAttempt(site.state, ref(1), [cut(4)], [], 0))).toBe('CUT_VOID');
+    expect(codeOf(() => attempts.sealAttempt(site.state, ref(1), [cut(6)], [], 0))).toBe('NOT_DRAINED');
+    expect(attempts.sealAttempt(site.state, ref(1), [cut(5)], [], 0).seals).toEqual([{ ...cut(5), position: 5 }]);
+    expect(site.write(6)).toBe('PENDING_VERDICT');
+  });
+
+  test('a record that is accepted but not durable yet makes an earlier cut void', () => {
+    const site = new SiteUnderTest();
+    site.attach();
+    site.writes(1, 5);
+    site.open(1);
+    site.state.accepted.set(V1, 6);
+    expect(codeOf(() => attempts.sealAttempt(site.state, ref(1), [cut(5)], [], 0))).toBe('CUT_VOID');
+  });
+
+  test('a cut of an earlier session holds if all of it arrived and nothing came since', () => {
+    const site = new SiteUnderTest();
+    site.attach();
+    site.writes(1, 5);
+    site.open(1);
+    site.attach(V1, 2);
+    expect(attempts.drainProgress(site.state, ref(1), [cut(5)])).toMatchObject({ drained: true });
+    expect(attempts.sealAttempt(site.state, ref(1), [cut(5)], [], 0).left).toBeDefined();
+  });
+
+  test('a cut whose writes were lost is void, even when later writes fill its place in the lineage', () => {
+    const site = new SiteUnderTest();
+    site.attach();
+    site.writes(1, 5);
+    site.open(1);
+    site.attach(V1, 2);
+    expect(codeOf(() => attempts.drainProgress(site.state, ref(1), [cut(7)]))).toBe('CUT_VOID');
+    site.writes(1, 2, V1, 2);
+    expect(codeOf(() => attempts.sealAttempt(site.state, ref(1), [cut(7)], [], 0))).toBe('CUT_VOID');
+  });
+
+  test('sealing again at the same cut repeats the answer, at another one is refused', () => {
+    const site = new SiteUnderTest();
+    site.attach();
+    site.writes(1, 2);
+    site.open(1);
+    const sealed = attempts.sealAttempt(site.state, ref(1), [cut(2)], [], 0);
+    expect(attempts.sealAttempt(site.state, ref(1), [cut(2)], [], 9)).toBe(sealed);
+    expect(codeOf(() => attempts.sealAttempt(site.state, ref(1), [cut(1)], [], 0))).toBe('ATTEMPT_MISMATCH');
+  });
+});
+
+describe('the verdict', () => {
+  test('adopting needs the seal and its bookmark, and changes owner and epoch of every volume at once', () => {
+    const site = new SiteUnderTest();
+    site.attach();
+    site.writes(1, 2);
+    site.open(1, { volumes: [V1, V2] });
+    expect(codeOf(() => attempts.adoptAttempt(site.state, ref(1), 0))).toBe('NOT_SEALED');
+    attempts.sealAttempt(site.state, ref(1), [cut(2), cut(0, V2, 0)], [], 0);
+    expect(codeOf(() => attempts.adoptAttempt(site.state, ref(1), 0))).toBe('NOT_SEALED');
+    attempts.bookmarkAttempt(site.state, ref(1), 'before the move');
+    const adopted = attempts.adoptAttempt(site.state, ref(1), 7);
+    expect([V1, V2].map((volume) => site.state.volume(volume))).toMatchObject([
+      { group: G2, epoch: 2, sealed: false },
+      { group: G2, epoch: 2, sealed: false },
+    ]);
+    expect(attempts.adoptAttempt(site.state, ref(1), 8)).toBe(adopted);
+    expect(attempts.resolveAttempt(site.state, ref(1), 'too late', 9)).toBe(adopted);
+  });
+
+  test('an abort voids seal, point and bookmark, and is for ever', () => {
+    const site = new SiteUnderTest();
+    site.attach();
+    site.writes(1, 2);
+    site.open(1);
+    const { left } = attempts.sealAttempt(site.state, ref(1), [cut(2)], [], 0);
+    attempts.bookmarkAttempt(site.state, ref(1), undefined);
+    const aborted = attempts.resolveAttempt(site.state, ref(1), 'test', 0);
+    expect(attempts.resolveAttempt(site.state, ref(1), 'again', 0)).toBe(aborted);
+    expect(site.state.points.get(left?.point ?? '')).toBeUndefined();
+    expect(codeOf(() => attempts.adoptAttempt(site.state, ref(1), 0))).toBe('ATTEMPT_ABORTED');
+    expect(site.write(3)).toBe('append');
+  });
+
+  test('there and back again: late duplicates of the first move change nothing', () => {
+    const site = new SiteUnderTest();
+    site.attach();
+    site.writes(1, 3);
+    const opened = site.open(1);
+    const first = site.commit(ref(1));
+    site.writes(4, 6);
+    site.open(1, { move: 'm2', from: G2, to: G1 });
+    const second = site.commit(ref(1, 'm2'));
+    expect(site.state.volume(V1)).toMatchObject({ group: G1, epoch: 3 });
+    expect(attempts.adoptAttempt(site.state, ref(1), 0)).toBe(first);
+    expect(attempts.resolveAttempt(site.state, ref(1), 'late', 0)).toBe(first);
+    expect(site.open(1, { epoch: opened.contents?.volumes[0]?.epoch ?? 0 })).toBe(first);
+    expect(
+      codeOf(() => attempts.joinAttempt(site.state, ref(1), second.left?.point ?? (first.left?.point as never))),
+    ).toBe('STALE_ATTEMPT');
+    expect(site.state.volume(V1)).toMatchObject({ group: G1, epoch: 3 });
+    expect(site.write(7, V1, 1, 2)).toBe('EPOCH_MISMATCH');
+  });
+});

@@ -1,0 +1,142 @@
+// The replica site's rules over lineages in memory, where a test says what is durable and what is applied.
+import { type AttemptRef, attemptName } from '../../contracts/attempt.js';
+import { estateSchema } from '../../contracts/estate.js';
+import { groupIdSchema, moveIdSchema, splitterIdSchema, type VolumeId, volumeIdSchema } from '../../contracts/ids.js';
+import { MoverError } from '../../contracts/errors.js';
+import * as attempts from '../../simulator/replica-site/core/attempts.js';
+import { followEstate } from '../../simulator/replica-site/core/from-estate.js';
+import { admit, attach } from '../../simulator/replica-site/core/records.js';
+import type { Lineages } from '../../simulator/replica-site/core/rows.js';
+import { EMPTY_SITE, SiteState } from '../../simulator/replica-site/core/state.js';
+
+export const V1 = volumeIdSchema.parse('v1');
+export const V2 = volumeIdSchema.parse('v2');
+export const G1 = groupIdSchema.parse('g1');
+export const G2 = groupIdSchema.parse('g2');
+export const S1 = splitterIdSchema.parse('s1');
+export const SIZE_BYTES = 1024 * 1024;
+export const LEASE_MS = 1_000;
+export const DEADLINE_MS = 10_000;
+
+/** Each record of a volume by (session, n); applied up to a position. */
+export class MemoryLineages implements Lineages {
+  readonly records = new Map<VolumeId, { readonly session: number; readonly n: number }[]>();
+  readonly applied = new Map<VolumeId, number>();
+
+  #of(volume: VolumeId) {
+    return this.records.get(volume) ?? [];
+  }
+
+  durable(volume: VolumeId) {
+    const records = this.#of(volume);
+    const { session, n } = records.at(-1) ?? { session: 0, n: 0 };
+    return { position: records.length, session, n, timeMs: records.length };
+  }
+
+  appliedPosition(volume: VolumeId): number {
+    return this.applied.get(volume) ?? this.#of(volume).length;
+  }
+
+  undistributedBytes(volume: VolumeId): number {
+    return (this.#of(volume).length - this.appliedPosition(volume)) * 512;
+  }
+
+  sessionBase(volume: VolumeId, session: number): number | undefined {
+    const first = this.#of(volume).findIndex((record) => record.session === session);
+    return first < 0 ? undefined : first;
+  }
+}
+
+/** v1 and v2 in g1; g2 has room for two. */
+export class SiteUnderTest {
+  readonly lineages = new MemoryLineages();
+  readonly state = new SiteState(EMPTY_SITE, this.lineages);
+
+  constructor() {
+    const estate = estateSchema.parse({
+      replicaSite: { control: { port: 1 } },
+      appliances: [{ id: 'a1', control: { port: 1 }, nbd: { port: 1 } }],
+      splitters: [
+        {
+          id: 's1',
+          control: { port: 1 },
+          nbd: { port: 1 },
+          volumes: [V1, V2].map((id) => ({ id, sizeMiB: 1, group: G1 })),
+        },
+      ],
+      groups: [
+        { id: G1, appliance: 'a1' },
+        { id: G2, appliance: 'a1', volumesMax: 2 },
+      ],
+      worker: { health: { port: 1 } },
+    });
+    followEstate(this.state, estate);
+  }
+
+  attach(volume = V1, session = 1, epoch = this.state.volume(volume).epoch): string {
+    const answer = attach(this.state, volume, { session, epoch, sizeBytes: SIZE_BYTES });
+    return answer.kind === 'attached' ? `after ${answer.n}` : answer.code;
+  }
+
+  /** A record comes in and, if it is accepted, is durable at once. */
+  write(n: number, volume = V1, session = 1, epoch = this.state.volume(volume).epoch): string {
+    const answer = admit(this.state, volume, { session, n, epoch });
+    if (answer.kind === 'refuse') return answer.code;
+    if (answer.kind === 'append')
+      this.lineages.records.set(volume, [...(this.lineages.records.get(volume) ?? []), { session, n }]);
+    return answer.kind;
+  }
+
+  writes(from: number, to: number, volume = V1, session = 1): void {
+    for (let n = from; n <= to; n += 1) this.write(n, volume, session);
+  }
+
+  open(
+    n: number,
+    { move = 'm1', volumes = [V1], from = G1, to = G2, nowMs = 0, epoch = undefined as number | undefined } = {},
+  ) {
+    return attempts.openAttempt(
+      this.state,
+      {
+        attempt: ref(n, move),
+        volumes: volumes.map((volume) => ({ volume, splitter: S1, epoch: epoch ?? this.state.volume(volume).epoch })),
+        from,
+        to,
+        leaseMs: LEASE_MS,
+        deadlineAfterMs: DEADLINE_MS,
+      },
+      nowMs,
+    );
+  }
+
+  /** Everything from the seal to the commit, at what is durable now. */
+  commit(attempt: AttemptRef, nowMs = 0) {
+    const { contents } = attempts.getAttempt(this.state, attempt);
+    if (contents === undefined) throw new Error(`${attemptName(attempt)} has no contents`);
+    const cuts = contents.volumes.map(({ volume }) => {
+      const { session, n } = this.lineages.durable(volume);
+      return { volume, session, n };
+    });
+    attempts.sealAttempt(this.state, attempt, cuts, [], nowMs);
+    attempts.bookmarkAttempt(this.state, attempt, undefined);
+    return attempts.adoptAttempt(this.state, attempt, nowMs);
+  }
+}
+
+export function ref(n: number, move = 'm1'): AttemptRef {
+  return { move: moveIdSchema.parse(move), n };
+}
+
+export function cut(n: number, volume = V1, session = 1) {
+  return { volume, session, n };
+}
+
+export function codeOf(run: () => unknown): string {
+  try {
+    run();
+    return 'not refused';
+  } catch (error) {
+    if (error instanceof MoverError) return error.code;
+    throw error;
+  }
+}
