@@ -24,8 +24,8 @@ const groups: readonly Group[] = [
   { name: 'simulation', setup: [], timeoutMs: 120 * SECOND_MS },
   { name: 'integration', setup: [DIST, TEMPORAL], timeoutMs: 60 * SECOND_MS },
   { name: 'replay', setup: [TEMPORAL], timeoutMs: 60 * SECOND_MS },
-  // Real NBD and disk clients against built processes.
-  { name: 'outside', setup: [DIST], timeoutMs: 120 * SECOND_MS },
+  // Real NBD and disk clients against built processes, during moves.
+  { name: 'outside', setup: [DIST, TEMPORAL], timeoutMs: 120 * SECOND_MS },
   { name: 'ui', setup: [DIST, TEMPORAL], timeoutMs: 120 * SECOND_MS },
   { name: 'chaos', setup: [DIST, TEMPORAL], timeoutMs: 300 * SECOND_MS },
 ];

@@ -72,15 +72,14 @@ export async function inventory(ports: Ports, { volumes }: AttemptContext): Prom
  */
 export async function renewFences(ports: Ports, context: AttemptContext, leaseMs: number): Promise<void> {
   const { attempt, volumes } = context;
-  await Promise.all(
-    bySplitter(ports, volumes).map(async ({ splitter }) => {
-      try {
-        await splitter.calls.renew({ attempt, leaseMs });
-      } catch (error) {
-        if (!(error instanceof MoverError) || error.code !== 'ATTEMPT_COMMITTED') throw error;
-      }
-    }),
-  );
+  try {
+    await Promise.all(
+      bySplitter(ports, volumes).map(async ({ splitter }) => splitter.calls.renew({ attempt, leaseMs })),
+    );
+  } catch (error) {
+    // A splitter that has learned of the commit, and perhaps knows a newer attempt by now, has no fence of this one.
+    if ((await findAttempt(ports, attempt))?.state !== 'COMMITTED') throw error;
+  }
 }
 
 /**

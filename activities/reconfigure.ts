@@ -29,7 +29,7 @@ export async function reconfigure(
   }
   return {
     committedAtMs: decidedAtMs,
-    learnedAtMs: Math.max(...learned.map((entry) => entry.atMs)),
+    learnedAtMs: learned.length === 0 ? decidedAtMs : Math.max(...learned.map((entry) => entry.atMs)),
     left: { point: left.point, name: left.name },
     joined,
     volumes: await movedVolumes(ports, context, flushed, seals, learned),
@@ -44,13 +44,19 @@ async function adopt(ports: Ports, context: AttemptContext): Promise<AttemptReco
   return await applianceOf(ports, context.to.appliance).calls.adopt({ attempt: { move, n }, leaseMs });
 }
 
+/** A splitter that knows newer attempts has learned this one's commit before: it answers no more about it. */
 async function teach(ports: Ports, { attempt, volumes, to }: AttemptContext): Promise<Learned[]> {
   const answers = await Promise.all(
-    bySplitter(ports, volumes).map(async ({ splitter, volumes: bound }) =>
-      splitter.calls.learn({ attempt, verdict: 'COMMITTED', volumes: bound, to }),
-    ),
+    bySplitter(ports, volumes).map(async ({ splitter, volumes: bound }) => {
+      try {
+        return (await splitter.calls.learn({ attempt, verdict: 'COMMITTED', volumes: bound, to })).learned;
+      } catch (error) {
+        if (!(error instanceof MoverError) || error.code !== 'STALE_ATTEMPT') throw error;
+        return [];
+      }
+    }),
   );
-  return answers.flatMap((answer) => answer.learned);
+  return answers.flat();
 }
 
 async function waitForJoin(ports: Ports, context: AttemptContext, run: StepRun): Promise<Reconfigured['joined']> {

@@ -1,0 +1,206 @@
+// What a move does on the real Temporal server when a step fails: tries again, rolls back, or goes forward, and says so.
+import { ApplicationFailure, WorkflowFailedError } from '@temporalio/client';
+import { afterEach, describe, expect, test } from 'vitest';
+import { ERRORS, MoverError, problemSchema, type ErrorCode } from '../../contracts/errors.js';
+import { moveProgressSchema } from '../../contracts/move.js';
+import type { AppliancePort, SplitterPort } from '../../activities/ports.js';
+import { activitiesOf, failedTasksOf, Moves, runsOf, summariesOf, type MoveHandle } from './support/moves.js';
+
+let moves: Moves;
+afterEach(async () => moves.stop());
+
+const FIVE = ['notify', 'flush', 'snapshot', 'bookmark', 'reconfigure'];
+const UNREACHABLE = new MoverError('UNREACHABLE', 'The line is dead.');
+
+async function failureOf(handle: MoveHandle): Promise<ApplicationFailure> {
+  const error: unknown = await handle.result().then(
+    () => new Error('the move did not fail'),
+    (failure: unknown) => failure,
+  );
+  if (error instanceof WorkflowFailedError && error.cause instanceof ApplicationFailure) return error.cause;
+  throw error;
+}
+
+interface Failing {
+  readonly step: string;
+  readonly operation: keyof AppliancePort['calls'] | keyof SplitterPort['calls'];
+  readonly code: ErrorCode;
+  readonly scheduled: readonly string[];
+}
+
+describe('a step that fails for good is compensated, and the failure says in a sentence how things stand', () => {
+  const table: readonly Failing[] = [
+    { step: '1/5 (notify)', operation: 'open', code: 'GROUP_FULL', scheduled: ['notify', 'resolveAttempt'] },
+    {
+      step: '1/5 (notify)',
+      operation: 'notify',
+      code: 'EPOCH_MISMATCH',
+      scheduled: ['notify', 'resolveAttempt', 'learnVerdict'],
+    },
+    {
+      step: '2/5 (flush)',
+      operation: 'fence',
+      code: 'EPOCH_MISMATCH',
+      scheduled: ['notify', 'flush', 'resolveAttempt', 'learnVerdict'],
+    },
+    {
+      step: '3/5 (snapshot)',
+      operation: 'seal',
+      code: 'CORRUPT',
+      scheduled: [...FIVE.slice(0, 3), 'resolveAttempt', 'learnVerdict'],
+    },
+    {
+      step: '4/5 (bookmark)',
+      operation: 'bookmark',
+      code: 'CORRUPT',
+      scheduled: [...FIVE.slice(0, 4), 'resolveAttempt', 'learnVerdict'],
+    },
+    {
+      step: '5/5 (reconfigure)',
+      operation: 'adopt',
+      code: 'EPOCH_MISMATCH',
+      scheduled: [...FIVE, 'resolveAttempt', 'learnVerdict'],
+    },
+  ];
+  test.each(table)('$operation refused with $code', async ({ step, operation, code, scheduled }) => {
+    moves = await Moves.start();
+    moves.live.faults.fail(operation, new MoverError(code, 'It was refused for this test.'), 1);
+    const handle = await moves.move({ volume: 's0v0', to: 'g2' });
+    const failure = await failureOf(handle);
+    expect(failure.type).toBe(code);
+    expect(failure.message).toMatch(
+      new RegExp(
+        `^The move of s0v0 to group "g2" failed at step ${step.replaceAll(/[()]/g, '\\$&')}: It was refused for this test\\. Everything is as it was before: .*\\. ${ERRORS[code].action}$`,
+      ),
+    );
+    const [{ progress, problem }] = failure.details as [{ progress: unknown; problem: unknown }];
+    expect(moveProgressSchema.parse(progress)).toMatchObject({ stage: 'failed', verdict: 'ABORTED' });
+    expect(problemSchema.parse(problem)).toMatchObject({ code, retryable: false, detail: failure.message });
+    expect(await activitiesOf(handle)).toEqual(scheduled);
+    expect((await summariesOf(handle)).filter((summary) => summary.startsWith('undo:'))).toHaveLength(
+      scheduled.length - scheduled.indexOf('resolveAttempt'),
+    );
+    expect(moves.live.groupOf('s0v0')).toBe('g1');
+    expect(moves.live.epochOf('s0v0')).toBe(1);
+    await moves.live.checkPromises();
+  });
+});
+
+test('a move that the plan refuses fails at once with every reason', async () => {
+  moves = await Moves.start();
+  const failure = await failureOf(await moves.move({ volumes: ['s0v0', 'no-such-volume'], to: 'no-such-group' }));
+  expect(failure.type).toBe('MOVE_REFUSED');
+  expect(failure.message).toContain(
+    'there is no volume "no-such-volume"; there is no consistency group "no-such-group"',
+  );
+  const [{ problem }] = failure.details as [{ problem: unknown }];
+  expect(problemSchema.parse(problem).reasons?.map(({ code }) => code)).toEqual([
+    'VOLUME_NOT_FOUND',
+    'GROUP_NOT_FOUND',
+  ]);
+});
+
+describe('a failure that passes is tried again inside its step: still five activities', () => {
+  test.each([
+    { operation: 'open', at: 0 },
+    { operation: 'notify', at: 0 },
+    { operation: 'fence', at: 1 },
+    { operation: 'seal', at: 2 },
+    { operation: 'bookmark', at: 3 },
+    { operation: 'adopt', at: 4 },
+    { operation: 'learn', at: 4 },
+    { operation: 'join', at: 4 },
+  ] as const)('$operation unreachable twice', async ({ operation, at }) => {
+    moves = await Moves.start();
+    moves.live.faults.fail(operation, UNREACHABLE, 2);
+    const handle = await moves.move({ volume: 's0v0', to: 'g2' });
+    expect(await handle.result()).toMatchObject({ completedForward: false, abortedAttempts: [] });
+    expect(await activitiesOf(handle)).toEqual(FIVE);
+    expect((await runsOf(handle)).map(({ attempt }) => attempt)).toEqual(FIVE.map((_, i) => (i === at ? 3 : 1)));
+    await moves.live.checkPromises();
+  });
+});
+
+test('an error that nobody foresaw is tried again as INTERNAL', async () => {
+  moves = await Moves.start();
+  moves.live.faults.next('seal', 1, async () => Promise.reject(new TypeError('x is not a function')));
+  const handle = await moves.move({ volume: 's0v0', to: 'g2' });
+  await handle.result();
+  expect((await runsOf(handle)).map(({ attempt }) => attempt)).toEqual([1, 1, 2, 1, 1]);
+});
+
+test('a lost answer of the commit changes nothing: the step finds it committed', async () => {
+  moves = await Moves.start();
+  moves.live.faults.next('adopt', 1, async (call) => {
+    await call();
+    throw UNREACHABLE;
+  });
+  const handle = await moves.move({ volume: 's0v0', to: 'g2' });
+  expect(await handle.result()).toMatchObject({ completedForward: false });
+  expect(moves.live.epochOf('s0v0')).toBe(2);
+  await moves.live.checkPromises();
+});
+
+test('a failure for good after the commit is completed forward', async () => {
+  moves = await Moves.start();
+  moves.live.faults.fail('learn', new MoverError('CORRUPT', 'It was refused for this test.'), 1);
+  const handle = await moves.move({ volume: 's0v0', to: 'g2' });
+  expect(await handle.result()).toMatchObject({ completedForward: true, attempt: { n: 1 } });
+  expect(await activitiesOf(handle)).toEqual([...FIVE, 'resolveAttempt', 'reconfigure']);
+  expect((await summariesOf(handle)).at(-1)).toBe('finish: 5/5 reconfigure s0v0');
+  await moves.live.checkPromises();
+});
+
+test('a void cut is rolled back and tried again as the next attempt, which the timeline shows', async () => {
+  moves = await Moves.start();
+  moves.live.faults.fail('seal', new MoverError('CUT_VOID', 'The cut is void for this test.'), 1);
+  const handle = await moves.move({ volume: 's0v0', to: 'g2' });
+  expect(await handle.result()).toMatchObject({
+    attempt: { n: 2 },
+    abortedAttempts: [{ n: 1, reason: 'The cut is void for this test.' }],
+  });
+  expect(await activitiesOf(handle)).toEqual([...FIVE.slice(0, 3), 'resolveAttempt', 'learnVerdict', ...FIVE]);
+  expect((await summariesOf(handle)).at(-1)).toBe('5/5 reconfigure s0v0 (attempt 2)');
+  await moves.live.checkPromises();
+});
+
+test('a fence that lapses during the drain is rolled back and tried again', async () => {
+  moves = await Moves.start();
+  const drain = moves.live.faults.hold('drain', 'before');
+  const handle = await moves.move({ volume: 's0v0', to: 'g2', options: { leaseMs: 1_000 } });
+  await drain.reached;
+  // The splitter asks for the verdict by itself; once it has it, it holds no fence any more.
+  await expect
+    .poll(() => moves.live.world.hostOf('s0v0' as never).core?.volume('s0v0' as never).row.fence, { timeout: 10_000 })
+    .toBeUndefined();
+  drain.release();
+  expect(await handle.result()).toMatchObject({ attempt: { n: 2 }, abortedAttempts: [{ n: 1 }] });
+  await moves.live.checkPromises();
+});
+
+test('attempts end with the last one allowed', async () => {
+  moves = await Moves.start();
+  moves.live.faults.fail('seal', new MoverError('CUT_VOID', 'The cut is void for this test.'), 5);
+  const handle = await moves.move({ volume: 's0v0', to: 'g2', options: { attemptsMax: 2 } });
+  const failure = await failureOf(handle);
+  expect(failure.type).toBe('CUT_VOID');
+  expect(failure.message).toContain('failed at step 3/5 (snapshot), attempt 2');
+  await moves.live.checkPromises();
+});
+
+test('a move waits for another move of the same volume to end', async () => {
+  moves = await Moves.start();
+  const drain = moves.live.faults.hold('drain', 'before');
+  const first = await moves.move({ volume: 's0v0', to: 'g2' });
+  await drain.reached;
+  const second = await moves.move({ volume: 's0v0', to: 'g3' });
+  await expect
+    .poll(async () => (await second.describe()).raw.pendingActivities?.[0]?.attempt ?? 0, { timeout: 10_000 })
+    .toBeGreaterThan(1);
+  drain.release();
+  await first.result();
+  await second.result();
+  expect(moves.live.groupOf('s0v0')).toBe('g3');
+  expect(await failedTasksOf(second)).toBe(0);
+  await moves.live.checkPromises();
+});

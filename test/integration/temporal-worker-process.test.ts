@@ -1,0 +1,145 @@
+// The worker as a process: it says when it is ready, works, answers for its health, and ends when asked to.
+import { Client, Connection, WorkflowFailedError } from '@temporalio/client';
+import { type ChildProcessWithoutNullStreams, spawn } from 'node:child_process';
+import { randomUUID } from 'node:crypto';
+import { once } from 'node:events';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { fileURLToPath } from 'node:url';
+import { afterEach, beforeEach, expect, inject, test } from 'vitest';
+import { z } from 'zod';
+import { healthSchema } from '../../contracts/health.js';
+import { TASK_QUEUE } from '../../contracts/move.js';
+
+const BUILT_WORKER = fileURLToPath(new URL('../../dist/workers/main.js', import.meta.url));
+const readySchema = z.strictObject({ ready: z.literal(true), role: z.literal('worker'), id: z.string(), url: z.url() });
+
+let folder: string;
+let children: ChildProcessWithoutNullStreams[];
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), 'volume-mover-test-'));
+  children = [];
+});
+afterEach(() => {
+  for (const child of children) child.kill('SIGKILL');
+  rmSync(folder, { recursive: true, force: true });
+});
+
+interface StartedProcess {
+  readonly child: ChildProcessWithoutNullStreams;
+  readonly ready: Promise<z.infer<typeof readySchema>>;
+  /** What it has logged so far. */
+  readonly log: () => string;
+  readonly exitCode: Promise<number>;
+}
+
+/** An estate whose only appliance is a port where nobody listens: the worker must start all the same. */
+function start(environment: Record<string, string> = {}, changes: Record<string, unknown> = {}): StartedProcess {
+  const estate = join(folder, 'estate.json');
+  writeFileSync(
+    estate,
+    JSON.stringify({
+      replicaSite: { control: { port: 1 } },
+      appliances: [{ id: 'a1', control: { port: 1 }, nbd: { port: 1 } }],
+      splitters: [{ id: 's1', control: { port: 1 }, nbd: { port: 1 }, volumes: [] }],
+      groups: [{ id: 'g1', appliance: 'a1' }],
+      worker: { health: { port: 0 } },
+      ...changes,
+    }),
+  );
+  const child = spawn(process.execPath, [BUILT_WORKER], {
+    env: {
+      PATH: process.env['PATH'],
+      HOME: folder,
+      VOLUME_MOVER_ESTATE: estate,
+      VOLUME_MOVER_ID: 'w1',
+      TEMPORAL_ADDRESS: inject('temporalAddress'),
+      ...environment,
+    },
+  });
+  children.push(child);
+  let log = '';
+  child.stderr.setEncoding('utf8').on('data', (text: string) => {
+    log += text;
+  });
+  const ready = once(createInterface({ input: child.stdout }), 'line').then(([line]) =>
+    readySchema.parse(JSON.parse(String(line))),
+  );
+  ready.catch(() => undefined);
+  return { child, ready, log: () => log, exitCode: once(child, 'exit').then(([code]) => Number(code)) };
+}
+
+test('says in one line that it is ready, is healthy, takes workflows, and ends cleanly on SIGTERM', async () => {
+  const worker = start();
+  const { id, url } = await worker.ready;
+  expect(id).toBe('w1');
+  expect(healthSchema.parse(await (await fetch(`${url}/healthz`)).json())).toMatchObject({
+    status: 'ok',
+    role: 'worker',
+    id: 'w1',
+    notes: [],
+  });
+
+  const connection = await Connection.connect({ address: inject('temporalAddress') });
+  try {
+    const client = new Client({ connection, namespace: inject('temporalNamespace') });
+    const refused = client.workflow.execute('moveVolume', {
+      taskQueue: TASK_QUEUE,
+      workflowId: randomUUID(),
+      args: [{}],
+    });
+    await expect(refused).rejects.toBeInstanceOf(WorkflowFailedError);
+  } finally {
+    await connection.close();
+  }
+
+  worker.child.kill('SIGTERM');
+  expect(await worker.exitCode).toBe(0);
+  expect(worker.log()).toContain('"msg":"stopped"');
+});
+
+test('ends when its parent is gone, if told so', async () => {
+  const worker = start({ VOLUME_MOVER_EXIT_WITH_PARENT: '1' });
+  await worker.ready;
+  worker.child.stdin.end();
+  expect(await worker.exitCode).toBe(0);
+});
+
+test('waits for a Temporal server that is not there yet, says so, and can be stopped meanwhile', async () => {
+  const port = await unusedPort();
+  const worker = start({ TEMPORAL_ADDRESS: `127.0.0.1:${port}` });
+  await expect
+    .poll(() => worker.log(), { timeout: 20_000 })
+    .toContain(`Temporal at 127.0.0.1:${port} does not answer yet`);
+  worker.child.kill('SIGTERM');
+  expect(await worker.exitCode).toBe(0);
+});
+
+test('ends at once with a sentence when its estate file is wrong', async () => {
+  const worker = start({}, { groups: [{ id: 'g1', appliance: 'a2' }] });
+  expect(await worker.exitCode).toBe(1);
+  expect(worker.log()).toContain('there is no appliance \\"a2\\"');
+});
+
+test('ends with a sentence when its health port is taken', async () => {
+  const other = createServer().listen({ host: '127.0.0.1', port: 0 });
+  await once(other, 'listening');
+  const address = other.address();
+  const port = typeof address === 'object' && address !== null ? address.port : 0;
+  const worker = start({}, { worker: { health: { port } } });
+  expect(await worker.exitCode).toBe(1);
+  expect(worker.log()).toContain('EADDRINUSE');
+  other.close();
+});
+
+async function unusedPort(): Promise<number> {
+  const server = createServer().listen({ host: '127.0.0.1', port: 0 });
+  await once(server, 'listening');
+  const address = server.address();
+  server.close();
+  await once(server, 'close');
+  return typeof address === 'object' && address !== null ? address.port : 0;
+}

@@ -1,0 +1,88 @@
+// A move goes on when workers come and go, and when an operator resets it.
+import { randomUUID } from 'node:crypto';
+import { afterEach, describe, expect, test } from 'vitest';
+import { activitiesOf, eventsOf, Moves, runsOf, type MoveHandle } from './support/moves.js';
+
+let moves: Moves;
+afterEach(async () => moves.stop());
+
+const FIVE = ['notify', 'flush', 'snapshot', 'bookmark', 'reconfigure'];
+
+test('a worker that is shut down in the middle of the drain hands its step to another worker', async () => {
+  moves = await Moves.start({ workers: 0 });
+  const first = await moves.startWorker('first');
+  let drains = 0;
+  const notDrained = async (): Promise<unknown> => {
+    drains += 1;
+    return { drained: false, bytesLeft: 4_096, recordsMissing: 1 };
+  };
+  // The first worker never sees it drained: it polls until it is stopped.
+  moves.live.faults.next('drain', 100_000, async (call) =>
+    first.worker.getState() === 'STOPPED' ? call() : notDrained(),
+  );
+  const handle = await moves.move({ volume: 's0v0', to: 'g2' });
+  await expect.poll(() => drains, { timeout: 10_000 }).toBeGreaterThan(2);
+  await moves.startWorker('second');
+  await first.stop();
+  expect(await handle.result()).toMatchObject({ attempt: { n: 1 }, abortedAttempts: [] });
+  const runs = await runsOf(handle);
+  expect(runs.at(1)).toEqual({ identity: 'second', attempt: 2 });
+  expect(await activitiesOf(handle)).toEqual(FIVE);
+  await moves.live.checkPromises();
+});
+
+test('a cancelled step hears of it with its heartbeats, within seconds', async () => {
+  moves = await Moves.start();
+  let lastDrainAtMs = 0;
+  moves.live.faults.next('drain', 100_000, async () => {
+    lastDrainAtMs = performance.now();
+    return { drained: false, bytesLeft: 4_096, recordsMissing: 1 };
+  });
+  const handle = await moves.move({ volume: 's0v0', to: 'g2' });
+  await expect.poll(() => lastDrainAtMs, { timeout: 10_000 }).toBeGreaterThan(0);
+  await handle.cancel();
+  await handle.result().catch(() => undefined);
+  // The step polls several times a second for as long as it runs.
+  await expect.poll(() => performance.now() - lastDrainAtMs, { timeout: 8_000 }).toBeGreaterThan(1_000);
+});
+
+describe('a finished move that is reset to one of its steps repeats nothing and reports the same', () => {
+  test.each(FIVE.map((step, at) => ({ step, at })))('reset to $step', async ({ at }) => {
+    moves = await Moves.start();
+    const handle = await moves.move({ volume: 's0v0', to: 'g2' });
+    const report = await handle.result();
+    const again = await reset(handle, at);
+    // How long it took, and the cut's time: a flush that runs again knows that only by the group's own clock.
+    const { volumes, committedAtMs, bookmarks, move, attempt, from, to } = report;
+    expect(await again.result()).toMatchObject({ volumes, committedAtMs, bookmarks, move, attempt, from, to });
+    expect(await activitiesOf(again)).toEqual(FIVE);
+    expect(moves.live.epochOf('s0v0')).toBe(2);
+    await moves.live.checkPromises();
+  });
+});
+
+test('a move that is reset while it drains goes on as the same attempt', async () => {
+  moves = await Moves.start();
+  const drain = moves.live.faults.hold('drain', 'before');
+  const handle = await moves.move({ volume: 's0v0', to: 'g2' });
+  await drain.reached;
+  const again = await reset(handle, 0);
+  expect(await again.result()).toMatchObject({
+    attempt: { move: `${handle.workflowId}@${handle.firstExecutionRunId}`, n: 1 },
+  });
+  drain.release();
+  await moves.live.checkPromises();
+});
+
+/** Resets to the workflow task that scheduled the activity at this place. */
+async function reset(handle: MoveHandle, at: number): Promise<MoveHandle> {
+  const scheduled = (await eventsOf(handle)).flatMap((event) => event.activityTaskScheduledEventAttributes ?? []);
+  const { runId } = await moves.client.workflowService.resetWorkflowExecution({
+    namespace: moves.client.options.namespace,
+    workflowExecution: { workflowId: handle.workflowId, runId: handle.firstExecutionRunId },
+    reason: 'for this test',
+    requestId: randomUUID(),
+    workflowTaskFinishEventId: scheduled[at]?.workflowTaskCompletedEventId ?? null,
+  });
+  return moves.client.workflow.getHandle(handle.workflowId, runId) as MoveHandle;
+}

@@ -1,0 +1,105 @@
+// What people read of a move: summaries, details, and the last word of one that failed.
+import { ActivityFailure, ApplicationFailure, TimeoutFailure } from '@temporalio/common';
+import { describe, expect, test } from 'vitest';
+import { ID_LENGTH_MAX } from '../../contracts/ids.js';
+import { moveProgressSchema, type MoveProgress } from '../../contracts/move.js';
+import { VOLUMES_PER_MOVE_MAX } from '../../contracts/attempt.js';
+import { detailsOf } from '../../workflows/move-details.js';
+import { moveFailure } from '../../workflows/move-failure.js';
+import { codeOf, messageOf } from '../../workflows/step-failure.js';
+import { forwardSummary, patientSummary } from '../../workflows/step-summaries.js';
+
+/** What the server takes, in bytes. */
+const SUMMARY_BYTES_MAX = 200;
+const DETAILS_BYTES_MAX = 20_000;
+
+const progress = (changes: Partial<Record<keyof MoveProgress, unknown>> = {}): MoveProgress =>
+  moveProgressSchema.parse({
+    move: 'm@r',
+    volumes: ['vm-1-disk-0'],
+    from: 'cg-gold',
+    to: 'cg-silver',
+    stage: 'failed',
+    attempt: 1,
+    verdict: 'ABORTED',
+    steps: [],
+    ...changes,
+  });
+
+const {
+  volumes: [longest],
+} = progress({ volumes: ['v'.repeat(ID_LENGTH_MAX)] });
+
+test('the longest summaries are within the server’s limit', () => {
+  const volumes = Array.from({ length: VOLUMES_PER_MOVE_MAX }, () => longest).flatMap((volume) => volume ?? []);
+  const attempt = { move: progress().move, n: 1_000 };
+  for (const step of ['notify', 'flush', 'snapshot', 'bookmark', 'reconfigure', 'resolve', 'learn'] as const) {
+    for (const summary of [forwardSummary(step, volumes, attempt), patientSummary(step, volumes, attempt)]) {
+      expect(Buffer.byteLength(summary)).toBeLessThanOrEqual(SUMMARY_BYTES_MAX);
+    }
+  }
+});
+
+test('details of a move with very many failed steps are within the server’s limit', () => {
+  const steps = Array.from({ length: 140 }, (_, i) => ({
+    step: 'flush',
+    attempt: i,
+    startedAtMs: 0,
+    endedAtMs: 5,
+    error: { code: 'CUT_VOID', message: 'a | b\n'.repeat(200) },
+  }));
+  const details = detailsOf(progress({ steps }));
+  expect(Buffer.byteLength(details)).toBeLessThan(DETAILS_BYTES_MAX);
+  expect(details.split('\n')).toHaveLength(6 + 40);
+  expect(details).toContain('| flush | 139 | 5 ms | CUT_VOID: a \\| b');
+});
+
+describe('the last word of a failed move', () => {
+  const refused = new ActivityFailure(
+    'Activity task failed',
+    'flush',
+    '1',
+    'NON_RETRYABLE_FAILURE',
+    'w',
+    ApplicationFailure.create({ message: 'The lag is large', type: 'LAG_TOO_LARGE', nonRetryable: true }),
+  );
+  const steps = [{ step: 'flush', attempt: 1, startedAtMs: 0, endedAtMs: 1, error: { message: 'x' } }];
+
+  test('says what happened, that all is as before, and what to do', () => {
+    const failure = moveFailure(refused, progress({ steps }));
+    expect(failure.type).toBe('LAG_TOO_LARGE');
+    expect(failure.message).toBe(
+      'The move of vm-1-disk-0 to group "cg-silver" failed at step 2/5 (flush): The lag is large. Everything is as it was before: the volumes stay in group "cg-gold", with all their recovery points. Look at the link and the appliance, or give the move a longer options.lagWaitMs.',
+    );
+  });
+
+  test.each([
+    {
+      state: { verdict: 'COMMITTED', stage: 'completing-forward' },
+      says: 'The move is committed and group "cg-silver" owns the volumes',
+    },
+    { state: { verdict: undefined, stage: 'rolling-back' }, says: 'The verdict could not be asked for' },
+    { state: { verdict: 'ABORTED', stage: 'rolling-back' }, says: 'not every splitter could be told' },
+  ])('does not claim more than is known: $says', ({ state, says }) => {
+    const { message } = moveFailure(refused, progress({ steps, ...state }));
+    expect(message).toContain(says);
+    expect(message).not.toContain('Everything is as it was');
+  });
+
+  test('of a worker that died again and again names the step', () => {
+    const died = new ActivityFailure(
+      'Activity task timed out',
+      'flush',
+      '1',
+      'MAXIMUM_ATTEMPTS_REACHED',
+      'w',
+      new TimeoutFailure('heartbeat', undefined, 'HEARTBEAT'),
+    );
+    expect(codeOf(died)).toBe('UNREACHABLE');
+    expect(messageOf(died)).toBe('The worker that ran flush gave no sign of life.');
+  });
+
+  test('of something nobody foresaw is INTERNAL', () => {
+    expect(moveFailure(new Error('x is not a function'), progress()).type).toBe('INTERNAL');
+  });
+});

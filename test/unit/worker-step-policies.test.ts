@@ -1,0 +1,56 @@
+// How long steps are tried: what the time-outs and tries add up to.
+import { describe, expect, test } from 'vitest';
+import { moveOptionsSchema, MOVE_STEPS } from '../../contracts/move.js';
+import { forwardPolicy, patientPolicy, type StepName } from '../../workflows/step-policies.js';
+
+/** Pauses between all tries of a step, in milliseconds. */
+function patienceMs(step: StepName, leaseMs: number): number {
+  const { retry } = forwardPolicy(step, moveOptionsSchema.parse({ leaseMs }));
+  let pauseMs = Number(retry?.initialInterval);
+  let sumMs = 0;
+  for (let tries = 1; tries < (retry?.maximumAttempts ?? 0); tries += 1) {
+    sumMs += pauseMs;
+    pauseMs = Math.min(pauseMs * (retry?.backoffCoefficient ?? 0), Number(retry?.maximumInterval));
+  }
+  return sumMs;
+}
+
+describe('tries add up to', () => {
+  test.each([
+    { step: 'notify', leaseMs: 60_000, fromMs: 180_000, toMs: 191_000 },
+    { step: 'notify', leaseMs: 600_000, fromMs: 1_200_000, toMs: 1_211_000 },
+    { step: 'flush', leaseMs: 60_000, fromMs: 120_000, toMs: 126_000 },
+    { step: 'snapshot', leaseMs: 60_000, fromMs: 60_000, toMs: 66_000 },
+    { step: 'bookmark', leaseMs: 1_000, fromMs: 1_000, toMs: 2_000 },
+    { step: 'reconfigure', leaseMs: 60_000, fromMs: 60_000, toMs: 66_000 },
+  ] as const)('$fromMs ms for $step with a lease of $leaseMs ms', ({ step, leaseMs, fromMs, toMs }) => {
+    const ms = patienceMs(step, leaseMs);
+    expect(ms).toBeGreaterThanOrEqual(fromMs);
+    expect(ms).toBeLessThan(toMs);
+  });
+});
+
+test('every step notices a dead worker within ten seconds, its retry included', () => {
+  const options = moveOptionsSchema.parse({});
+  for (const step of MOVE_STEPS) {
+    for (const { heartbeatTimeout, retry } of [forwardPolicy(step, options), patientPolicy(step, options)]) {
+      expect(Number(heartbeatTimeout) + Number(retry?.initialInterval)).toBeLessThan(10_000);
+    }
+  }
+});
+
+test('compensation and completion are tried without end', () => {
+  const options = moveOptionsSchema.parse({});
+  for (const step of [...MOVE_STEPS, 'resolve', 'learn'] as const) {
+    const { retry, scheduleToCloseTimeout } = patientPolicy(step, options);
+    expect(retry?.maximumAttempts).toBeUndefined();
+    expect(scheduleToCloseTimeout).toBeUndefined();
+  }
+});
+
+test('one run of flush may wait for small lag as long as the move allows', () => {
+  const options = moveOptionsSchema.parse({ lagWaitMs: 3_600_000 });
+  expect(Number(forwardPolicy('flush', options).startToCloseTimeout)).toBeGreaterThan(
+    options.lagWaitMs + options.attemptDeadlineMs,
+  );
+});

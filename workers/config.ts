@@ -1,0 +1,90 @@
+// What a worker is told by its environment, checked before anything is started.
+import { readFileSync } from 'node:fs';
+import { hostname } from 'node:os';
+import { z } from 'zod';
+import { MoverError, parseOrRefuse } from '../contracts/errors.js';
+import { estateSchema, type Estate } from '../contracts/estate.js';
+import { ID_LENGTH_MAX } from '../contracts/ids.js';
+import type { Deployment } from './create-worker.js';
+import { temporalTarget, type TemporalTarget } from './temporal-target.js';
+
+export type LogLevel = z.infer<typeof logLevelSchema>;
+
+export interface WorkerConfig {
+  /** Names the worker in histories, logs and at /healthz. */
+  readonly id: string;
+  readonly estate: Estate;
+  readonly temporal: TemporalTarget;
+  /** Bearer token of the control APIs. */
+  readonly token?: string | undefined;
+  readonly logLevel: LogLevel;
+  /** `host:port` for Prometheus metrics of the worker; none when absent. */
+  readonly metricsAddress?: string | undefined;
+  readonly deployment?: Deployment | undefined;
+  /** Whether the worker ends when its stdin does, so that it never outlives who started it. */
+  readonly exitWithParent: boolean;
+}
+
+type Environment = Readonly<Record<string, string | undefined>>;
+
+const logLevelSchema = z.enum(['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent']);
+const environmentSchema = z
+  .object({
+    VOLUME_MOVER_ESTATE: z.string({ error: 'must be set to the path of the estate file' }),
+    VOLUME_MOVER_ID: z.string().max(ID_LENGTH_MAX).optional(),
+    VOLUME_MOVER_TOKEN: z.string().optional(),
+    VOLUME_MOVER_LOG_LEVEL: logLevelSchema.default('info'),
+    VOLUME_MOVER_METRICS: z
+      .string()
+      .regex(/^.+:\d+$/, 'host:port, for example 127.0.0.1:9464')
+      .optional(),
+    VOLUME_MOVER_DEPLOYMENT: z.string().optional(),
+    VOLUME_MOVER_BUILD_ID: z.string().optional(),
+    VOLUME_MOVER_EXIT_WITH_PARENT: z.enum(['0', '1'], { error: '"1" for yes, "0" or nothing for no' }).default('0'),
+  })
+  .refine((read) => (read.VOLUME_MOVER_DEPLOYMENT === undefined) === (read.VOLUME_MOVER_BUILD_ID === undefined), {
+    path: ['VOLUME_MOVER_BUILD_ID'],
+    error: 'set together with VOLUME_MOVER_DEPLOYMENT, or neither',
+  });
+
+/** @throws MoverError INVALID_REQUEST naming every variable, or every field of the estate file, that is at fault. */
+export function readWorkerConfig(environment: Environment = process.env): WorkerConfig {
+  const given = withoutEmpty(environment);
+  const read = parseOrRefuse(environmentSchema, given, 'environment');
+  const estate = readEstate(read.VOLUME_MOVER_ESTATE);
+  return {
+    id: read.VOLUME_MOVER_ID ?? `worker-${hostname()}-${process.pid}`,
+    estate,
+    temporal: temporalTarget(given, estate),
+    token: read.VOLUME_MOVER_TOKEN,
+    logLevel: read.VOLUME_MOVER_LOG_LEVEL,
+    metricsAddress: read.VOLUME_MOVER_METRICS,
+    deployment: deploymentOf(read.VOLUME_MOVER_DEPLOYMENT, read.VOLUME_MOVER_BUILD_ID),
+    exitWithParent: read.VOLUME_MOVER_EXIT_WITH_PARENT === '1',
+  };
+}
+
+function deploymentOf(name: string | undefined, buildId: string | undefined): Deployment | undefined {
+  return name === undefined || buildId === undefined ? undefined : { name, buildId };
+}
+
+/** Compose files set variables to nothing when they mean to leave them out. */
+function withoutEmpty(environment: Environment): Record<string, string> {
+  return Object.fromEntries(
+    Object.entries(environment).filter((entry): entry is [string, string] => entry[1] !== undefined && entry[1] !== ''),
+  );
+}
+
+function readEstate(path: string): Estate {
+  let content: unknown;
+  try {
+    content = JSON.parse(readFileSync(path, 'utf8'));
+  } catch (cause) {
+    const message = `cannot be read as JSON: ${cause instanceof Error ? cause.message : String(cause)}`;
+    throw new MoverError('INVALID_REQUEST', `The estate file ${path} ${message}`, {
+      reasons: [{ code: 'INVALID_REQUEST', subject: 'VOLUME_MOVER_ESTATE', message }],
+      cause,
+    });
+  }
+  return parseOrRefuse(estateSchema, content, `estate file ${path}`);
+}

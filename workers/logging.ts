@@ -1,0 +1,61 @@
+// One log for everything a worker says: the SDK's own lines, workflows' and activities' included, as pino's lines of JSON.
+import {
+  DefaultLogger,
+  makeTelemetryFilterString,
+  type LogEntry,
+  type LogLevel as SdkLogLevel,
+  type Logger as SdkLogger,
+  type RuntimeOptions,
+} from '@temporalio/worker';
+import { destination, pino, type Logger } from 'pino';
+import type { LogLevel } from './config.js';
+
+const STDERR = 2;
+
+/** The worker's own log, on stderr: stdout is for the one line that says it is ready. */
+export function createLog(id: string, level: LogLevel): Logger {
+  return pino({ name: 'worker', level, base: { id } }, destination({ fd: STDERR, sync: true }));
+}
+
+const SDK_LEVELS: Readonly<Record<LogLevel, SdkLogLevel>> = {
+  trace: 'TRACE',
+  debug: 'DEBUG',
+  info: 'INFO',
+  warn: 'WARN',
+  error: 'ERROR',
+  fatal: 'ERROR',
+  silent: 'ERROR',
+};
+
+export function sdkLogger(log: Logger, level: LogLevel): SdkLogger {
+  return new DefaultLogger(SDK_LEVELS[level], (entry) => forward(log, entry));
+}
+
+/** For `Runtime.install`: logs through pino, and metrics for Prometheus when an address is given. */
+export function runtimeOptions(log: Logger, level: LogLevel, metricsAddress: string | undefined): RuntimeOptions {
+  return {
+    logger: sdkLogger(log, level),
+    telemetryOptions: {
+      logging: { forward: {}, filter: makeTelemetryFilterString({ core: 'WARN', other: 'WARN' }) },
+      ...(metricsAddress === undefined ? {} : { metrics: { prometheus: { bindAddress: metricsAddress } } }),
+    },
+  };
+}
+
+const PINO_LEVELS = {
+  TRACE: 'trace',
+  DEBUG: 'debug',
+  INFO: 'info',
+  WARN: 'warn',
+  ERROR: 'error',
+} as const satisfies Record<SdkLogLevel, LogLevel>;
+
+function forward(log: Logger, { level, message, meta }: LogEntry): void {
+  const { error, ...fields }: Readonly<Record<string, unknown>> = { ...meta };
+  log[PINO_LEVELS[level]](withoutBigints(error === undefined ? fields : { ...fields, err: error }), message);
+}
+
+/** A bigint is no JSON; the one there is, the SDK's time stamp, pino has better. */
+function withoutBigints(fields: Readonly<Record<string, unknown>>): Record<string, unknown> {
+  return Object.fromEntries(Object.entries(fields).filter(([, value]) => typeof value !== 'bigint'));
+}

@@ -1,0 +1,55 @@
+// The worker's connection to Temporal. Both start at the same time with an estate, so the first tries may come too early.
+import { NativeConnection } from '@temporalio/worker';
+import { setTimeout as delay } from 'node:timers/promises';
+import type { Logger } from 'pino';
+import type { TemporalTarget } from './temporal-target.js';
+
+/** How long a worker waits for Temporal at its start before it gives up, ms: a database's first start takes a minute. */
+const CONNECT_WAIT_MS = 5 * 60_000;
+const PAUSE_MS_MIN = 250;
+const PAUSE_MS_MAX = 5_000;
+/** Longest wait for one answer when asked whether Temporal is there, ms. */
+const CHECK_TIMEOUT_MS = 1_000;
+
+/**
+ * Tries until Temporal answers.
+ * @throws Error that names the address and the last failure; the signal's reason when it aborts.
+ */
+export async function connectToTemporal(
+  { connection }: TemporalTarget,
+  log: Logger,
+  signal: AbortSignal,
+): Promise<NativeConnection> {
+  const { address } = connection;
+  const giveUpAtMs = Date.now() + CONNECT_WAIT_MS;
+  for (let pauseMs = PAUSE_MS_MIN; ; pauseMs = Math.min(pauseMs * 2, PAUSE_MS_MAX)) {
+    try {
+      return await NativeConnection.connect(connection);
+    } catch (error) {
+      const cause = error instanceof Error ? error.message : String(error);
+      if (Date.now() > giveUpAtMs) {
+        throw new Error(
+          `Temporal at ${address} did not answer for ${CONNECT_WAIT_MS / 1_000} s; set TEMPORAL_ADDRESS, or start it. The last failure: ${cause}`,
+          { cause: error },
+        );
+      }
+      log.warn({ address, cause, nextTryInMs: pauseMs }, `Temporal at ${address} does not answer yet`);
+      await delay(pauseMs, undefined, { signal });
+    }
+  }
+}
+
+/** Why Temporal can't be used now, as a sentence; undefined when it can. */
+export async function temporalTrouble(
+  connection: NativeConnection,
+  { connection: { address }, namespace }: TemporalTarget,
+): Promise<string | undefined> {
+  try {
+    await connection.withDeadline(Date.now() + CHECK_TIMEOUT_MS, async () =>
+      connection.workflowService.describeNamespace({ namespace }),
+    );
+    return undefined;
+  } catch (error) {
+    return `Temporal at ${address} does not answer for namespace "${namespace}": ${error instanceof Error ? error.message : String(error)}`;
+  }
+}

@@ -1,0 +1,3 @@
+// What the worker's bundle offers: the workflow types by name, and one that answers to every other name.
+export { moveVolume } from './move-volume.js';
+export { unknownWorkflow as default } from './unknown-workflow.js';
