@@ -95,23 +95,24 @@ async function run(seed: number, mix: Mix, moves: number): Promise<Outcome> {
   void story.finally(() => {
     storyDone = true;
   });
-  const watched: { error?: Error } = {};
+  /** The first broken promise ends the run. */
+  const watched: Error[] = [];
   const watch = (): void => {
     if (world.stopped) return;
     try {
       checkMarks(world);
       checkAttempts(world);
     } catch (error) {
-      watched.error ??= error instanceof Error ? error : new Error('the check failed', { cause: error });
+      watched.push(error instanceof Error ? error : new Error('the check failed', { cause: error }));
     }
     world.time.after(world.chance.between(5, 60), watch);
   };
   watch();
   expect(
-    await world.time.runUntil(() => storyDone || watched.error !== undefined, 40 * 60_000),
+    await world.time.runUntil(() => storyDone || watched.length > 0, 40 * 60_000),
     `seed ${seed}: the moves end`,
   ).toBe(true);
-  if (watched.error !== undefined) throw new Error(`seed ${seed}: ${watched.error.message}`);
+  for (const error of watched) throw new Error(`seed ${seed}: ${error.message}`, { cause: error });
   world.faults = { ...NO_FAULTS, confirmCuts: world.faults.confirmCuts };
   world.guestRuns = false;
   const quiet = await world.time.runUntilAsked(
@@ -121,7 +122,7 @@ async function run(seed: number, mix: Mix, moves: number): Promise<Outcome> {
   );
   if (!quiet) checkQuiet(world);
   expect(quiet, `seed ${seed}: the guest is served`).toBe(true);
-  if (watched.error !== undefined) throw new Error(`seed ${seed}: ${watched.error.message}`);
+  for (const error of watched) throw new Error(`seed ${seed}: ${error.message}`, { cause: error });
   let points;
   try {
     checkAttempts(world);

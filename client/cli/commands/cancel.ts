@@ -1,0 +1,43 @@
+// volume-mover cancel: asks a move to end, and says how it did.
+import { Command } from 'commander';
+import type { Move } from '../../moves.js';
+import { EXIT } from '../exit-code.js';
+import { followMove } from '../follow.js';
+import { moveJson } from '../move-json.js';
+import { type CommandContext, type GlobalOptions, runCommand } from '../session.js';
+
+interface Words extends GlobalOptions {
+  readonly wait: boolean;
+}
+
+export function cancelCommand(context: CommandContext): Command {
+  return new Command('cancel')
+    .description(
+      'cancel a move: before its commit all goes back as it was, after it the move is completed (exit code 1)',
+    )
+    .argument('<move-id>', 'as printed when the move was started')
+    .option('--no-wait', 'return as soon as Temporal has the request')
+    .action(async (moveId: string, words: Words) =>
+      runCommand(context, words, async ({ client, output, signal }) => {
+        await client.cancelMove(moveId);
+        const asked = await client.getMove(moveId);
+        const move = words.wait ? await followMove(client, asked, output, signal) : asked;
+        output.answer(moveJson(move), () => describe(move));
+        return move.state === 'moved' ? EXIT.failed : EXIT.ok;
+      }),
+    );
+}
+
+function describe({ moveId, state }: Move): string {
+  switch (state) {
+    case 'running':
+      return `Move ${moveId} was asked to end.`;
+    case 'moved':
+      return `Move ${moveId} was past its commit and is done; the way back is a new move.`;
+    case 'cancelled':
+      return `Move ${moveId} is cancelled; everything is as before.`;
+    case 'failed':
+    case 'terminated':
+      return `Move ${moveId} had ended already: ${state}.`;
+  }
+}

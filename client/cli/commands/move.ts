@@ -1,0 +1,61 @@
+// volume-mover move: plans, starts and follows a move.
+import { Command } from 'commander';
+import { refuseUnlessOk } from '../../../activities/plan.js';
+import { MoverError } from '../../../contracts/errors.js';
+import type { ParsedMoveInput } from '../../../contracts/move.js';
+import type { Move } from '../../moves.js';
+import type { MoverClient } from '../../sdk.js';
+import { EXIT, type ExitCode } from '../exit-code.js';
+import { followMove } from '../follow.js';
+import { moveJson } from '../move-json.js';
+import { moveInputOf, type MoveWords, withMoveWords } from '../move-options.js';
+import { reportLines } from '../move-view.js';
+import type { Output } from '../output.js';
+import { type CommandContext, runCommand } from '../session.js';
+
+interface Words extends MoveWords {
+  readonly wait: boolean;
+}
+
+export function moveCommand(context: CommandContext): Command {
+  return withMoveWords(new Command('move'))
+    .description('move volumes to another group and wait for the end; Ctrl-C ends the waiting, not the move')
+    .option('--operator <name>', 'who asks; kept in the report', context.environment['USER'])
+    .option('--reason <text>', 'why; kept in the report')
+    .option('--no-wait', 'return as soon as the move is started')
+    .action(async (volumes: string[], words: Words) =>
+      runCommand(context, words, async ({ client, output, signal }) => {
+        const input = moveInputOf(volumes, words);
+        await refuseHopeless(client, input);
+        const started = await client.startMove(input);
+        if (!words.wait) {
+          output.answer(
+            { ...started },
+            () => `Started ${started.moveId}${started.url === undefined ? '' : `\n  ${started.url}`}`,
+          );
+          return EXIT.ok;
+        }
+        output.progress(`Move ${started.moveId}`);
+        if (started.url !== undefined) output.progress(`  ${started.url}`);
+        return answerWith(await followMove(client, started, output, signal), output);
+      }),
+    );
+}
+
+/** A move that can't be made is refused before it is one; what passes by itself the move waits for. */
+async function refuseHopeless(client: MoverClient, input: ParsedMoveInput): Promise<void> {
+  try {
+    refuseUnlessOk(await client.planMove(input));
+  } catch (error) {
+    if (error instanceof MoverError && error.retryable) return;
+    throw error;
+  }
+}
+
+function answerWith(move: Move, output: Output): ExitCode {
+  const { report, error } = move;
+  if (report === undefined)
+    throw error ?? new MoverError('INTERNAL', `The move ended as ${move.state}, without a report.`);
+  output.answer(moveJson(move), () => reportLines(report).join('\n'));
+  return EXIT.ok;
+}

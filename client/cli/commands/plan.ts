@@ -1,0 +1,42 @@
+// volume-mover plan: every reason against a move, at once, without changing anything.
+import { Command } from 'commander';
+import type { MovePlan } from '../../../contracts/move.js';
+import { EXIT } from '../exit-code.js';
+import { bytes, table } from '../format.js';
+import { moveInputOf, type MoveWords, withMoveWords } from '../move-options.js';
+import { type CommandContext, runCommand } from '../session.js';
+
+const TITLES = ['VOLUME', 'SIZE', 'SPLITTER', 'EPOCH', 'UNCONFIRMED', 'UNDISTRIBUTED'];
+
+export function planCommand(context: CommandContext): Command {
+  return withMoveWords(new Command('plan'))
+    .description('say what stands against a move (exit code 3), or that nothing does')
+    .action(async (volumes: string[], words: MoveWords) =>
+      runCommand(context, words, async ({ client, output }) => {
+        const plan = await client.planMove(moveInputOf(volumes, words));
+        output.answer({ plan }, () => describe(plan));
+        return plan.ok ? EXIT.ok : EXIT.refused;
+      }),
+    );
+}
+
+function describe({ ok, reasons, volumes, from, to }: MovePlan): string {
+  const row = (volume: MovePlan['volumes'][number]): string[] => [
+    volume.volume,
+    bytes(volume.sizeBytes),
+    volume.splitter,
+    String(volume.epoch),
+    bytes(volume.unconfirmedBytes),
+    bytes(volume.undistributedBytes),
+  ];
+  const listed = volumes.length === 0 ? [] : [table(TITLES, volumes.map(row)), ''];
+  const way = [from === undefined ? '' : ` from ${nameOf(from)}`, to === undefined ? '' : ` to ${nameOf(to)}`].join('');
+  if (ok) return [...listed, `Nothing stands against the move${way}.`].join('\n');
+  const against = reasons.map(({ code, message }) => `  - ${message} (${code})`);
+  return [...listed, `The move${way} cannot be made:`, ...against].join('\n');
+}
+
+/** @example "cg-gold (appliance-1)" */
+function nameOf({ group, appliance }: NonNullable<MovePlan['from']>): string {
+  return `${group} (${appliance})`;
+}

@@ -1,0 +1,65 @@
+// volume-mover recover: copies a recovery point of a volume or a group to files.
+import { Command, InvalidArgumentError, Option } from 'commander';
+import { parseOrRefuse } from '../../../contracts/errors.js';
+import { pointIdSchema } from '../../../contracts/ids.js';
+import type { Recovered } from '../../recover.js';
+import { EXIT } from '../exit-code.js';
+import { bytes, table, time } from '../format.js';
+import { type CommandContext, type GlobalOptions, runCommand } from '../session.js';
+
+interface Words extends GlobalOptions {
+  readonly point?: string;
+  readonly at?: number;
+  readonly to: string;
+  readonly overwrite?: boolean;
+}
+
+const TITLES = ['VOLUME', 'FILE', 'SIZE', 'DATA', 'POSITION'];
+
+export function recoverCommand(context: CommandContext): Command {
+  return new Command('recover')
+    .description('copy a recovery point to sparse image files; they appear only when whole')
+    .argument('<volume|group>', 'a volume, or a group: one file for each of its volumes')
+    .requiredOption('--to <path>', 'the image file of a volume; a folder for a group')
+    .addOption(new Option('--point <id>', 'which recovery point; without this and --at, the newest').conflicts('at'))
+    .addOption(
+      new Option('--at <time>', 'the newest point not later than this, e.g. 2026-11-23T10:00:00Z').argParser(parseTime),
+    )
+    .option('--overwrite', 'replace existing files')
+    .action(async (name: string, words: Words) =>
+      runCommand(context, words, async ({ client, output, signal }) => {
+        const owner = await client.ownerNamed(name);
+        const point = words.point === undefined ? undefined : parseOrRefuse(pointIdSchema, words.point, '--point');
+        const { at: atMs, to, overwrite } = words;
+        const onProgress = (done: number, total: number): void => output.status(`  ${bytes(done)} of ${bytes(total)}`);
+        const recovered = await client.recover({ ...owner, point, atMs, to, overwrite }, { signal, onProgress });
+        output.status('');
+        output.answer({ ...recovered }, () => describe(recovered));
+        return EXIT.ok;
+      }),
+    );
+}
+
+/** ISO 8601, or milliseconds since 1970-01-01 UTC. */
+export function parseTime(text: string): number {
+  const ms = /^\d+$/.test(text) ? Number(text) : Date.parse(text);
+  if (!Number.isSafeInteger(ms)) {
+    throw new InvalidArgumentError('Give ISO 8601, e.g. 2026-11-23T10:00:00Z, or milliseconds since 1970-01-01 UTC.');
+  }
+  return ms;
+}
+
+function describe({ point, files, leftOut }: Recovered): string {
+  const rows = files.map(({ volume, path, sizeBytes, dataBytes, position }) => [
+    volume,
+    path,
+    bytes(sizeBytes),
+    bytes(dataBytes),
+    String(position),
+  ]);
+  return [
+    `Recovered point ${point.id} of ${point.group}, ${time(point.atMs)}.`,
+    table(TITLES, rows),
+    ...leftOut.map(({ volume, reason }) => `Not in the point: ${volume} (${reason}).`),
+  ].join('\n');
+}

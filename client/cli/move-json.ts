@@ -1,0 +1,8 @@
+// A move as `--json` shows it: errors as the registry's problems.
+import { toProblem } from '../../contracts/errors.js';
+import type { Move } from '../moves.js';
+
+export function moveJson(move: Move): Record<string, unknown> {
+  const { error, ...rest } = move;
+  return error === undefined ? rest : { ...rest, error: toProblem(error) };
+}

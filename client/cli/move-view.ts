@@ -1,0 +1,78 @@
+// A move as people see it: its progress line by line while it runs, and the report at its end.
+import {
+  MOVE_STEPS,
+  type MoveProgress,
+  type MoveReport,
+  type MoveStage,
+  type StepReport,
+} from '../../contracts/move.js';
+import type { Move } from '../moves.js';
+import { bytes, duration, time } from './format.js';
+
+const STEP_MEANING: Readonly<Record<StepReport['step'], string>> = {
+  notify: 'attempt opened, splitters notified',
+  flush: 'fence raised, everything up to the cut applied',
+  snapshot: 'snapshot at the cut sealed',
+  bookmark: '"left" bookmark set',
+  reconfigure: 'committed, splitters re-routed, joined',
+  resolve: 'verdict asked for',
+  learn: 'splitters told: as before',
+};
+
+/** @example "  ✓ flush        38 ms  fence raised, everything up to the cut applied" */
+export function stepLine({ step, attempt, startedAtMs, endedAtMs, error }: StepReport): string {
+  const mark = error === undefined ? '✓' : '✗';
+  const took = duration(endedAtMs - startedAtMs).padStart(8);
+  const tries = attempt > 1 ? ` (attempt ${attempt})` : '';
+  return `  ${mark} ${step.padEnd(11)} ${took}  ${error === undefined ? STEP_MEANING[step] : error.message}${tries}`;
+}
+
+/** The line of what goes on now; empty when nothing does. */
+export function stageLine(stage: MoveStage, sinceMs: number): string {
+  const running = duration(sinceMs);
+  const index = MOVE_STEPS.findIndex((step) => step === stage);
+  if (index >= 0) return `  … ${stage} (step ${index + 1} of ${MOVE_STEPS.length}, ${running})`;
+  if (stage === 'done' || stage === 'failed') return '';
+  return `  … ${stage} (${running})`;
+}
+
+/** Which steps of a progress were not there in the one seen before. */
+export function newSteps(progress: MoveProgress, seen: number): readonly StepReport[] {
+  return progress.steps.slice(seen);
+}
+
+export function reportLines(report: MoveReport): string[] {
+  const { from, to, volumes, bookmarks, abortedAttempts } = report;
+  const resent = volumes.reduce((sum, volume) => sum + volume.resentBytes, 0);
+  const backlog = volumes.reduce((sum, volume) => sum + volume.backlogBytes, 0);
+  const holes = volumes.flatMap((volume) => volume.holes);
+  return [
+    `Moved ${volumes.map(({ volume }) => volume).join(', ')} from ${from.group} to ${to.group} in ${duration(report.endedAtMs - report.startedAtMs)}.`,
+    `  fenced      ${duration(report.fencedMs)}, backlog ${bytes(backlog)}, sent again ${bytes(resent)}`,
+    `  bookmarks   ${from.group}: ${bookmarks.left.point} "${bookmarks.left.name}"`,
+    `              ${to.group}: ${bookmarks.joined.point} "${bookmarks.joined.name}"`,
+    ...volumes.map(
+      ({ volume, epochBefore, epochAfter, cut }) =>
+        `  ${volume}  epoch ${epochBefore} → ${epochAfter}, cut at position ${cut.position}`,
+    ),
+    ...abortedAttempts.map(({ n, reason }) => `  attempt ${n} was rolled back: ${reason}`),
+    ...holes.map(({ volume, reason }) => `  hole: ${volume}, only the end state can be recovered (${reason})`),
+    ...(report.completedForward ? ['  Completed after a failure or a cancellation that came past the commit.'] : []),
+  ];
+}
+
+/** A move at one moment, for `status`. */
+export function moveLines(move: Move): string[] {
+  const { progress, report, error, url } = move;
+  const ended = move.endedAtMs === undefined ? '' : `, ended ${time(move.endedAtMs)}`;
+  return [
+    `Move ${move.moveId}: ${move.state}${progress === undefined || move.state !== 'running' ? '' : ` (${progress.stage})`}`,
+    `  started ${time(move.startedAtMs)}${ended}`,
+    ...(progress === undefined
+      ? ['  No worker answers for its progress.']
+      : [`  ${progress.volumes.join(', ')} → ${progress.to}`, ...progress.steps.map(stepLine)]),
+    ...(url === undefined ? [] : [`  ${url}`]),
+    ...(report === undefined ? [] : reportLines(report)),
+    ...(error === undefined ? [] : [`  ${error.message} (${error.code})`]),
+  ];
+}

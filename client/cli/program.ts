@@ -1,0 +1,68 @@
+// The command line as a whole: global options, one file a command, usage errors as exit code 2.
+import { Command, CommanderError, Option } from 'commander';
+import { cancelCommand } from './commands/cancel.js';
+import { groupsCommand } from './commands/groups.js';
+import { moveCommand } from './commands/move.js';
+import { planCommand } from './commands/plan.js';
+import { pointsCommand } from './commands/points.js';
+import { recoverCommand } from './commands/recover.js';
+import { statusCommand } from './commands/status.js';
+import { volumesCommand } from './commands/volumes.js';
+import { EXIT, EXIT_CODE_HELP, type ExitCode } from './exit-code.js';
+import type { Streams } from './output.js';
+import type { CommandContext } from './session.js';
+
+const DESCRIPTION = `Moves replication of protected virtual volumes between consistency groups while their guests keep writing.
+
+The estate is found by --estate FILE, else VOLUME_MOVER_ESTATE, else .estate/estate.json of a running \`npm start\`.
+VOLUME_MOVER_TOKEN is the bearer token of the control APIs, if they have one. TEMPORAL_ADDRESS, TEMPORAL_PROFILE and their
+like name another Temporal server than the estate's.`;
+
+/** Parses and runs one command line. @returns the exit code; never rejects for what the user did */
+export async function runCli(
+  words: readonly string[],
+  streams: Streams = process,
+  environment: NodeJS.ProcessEnv = process.env,
+): Promise<ExitCode> {
+  let exitCode: ExitCode = EXIT.ok;
+  const context: CommandContext = { streams, environment, setExitCode: (code) => (exitCode = code) };
+  const program = createProgram(context);
+  try {
+    await program.parseAsync(words, { from: 'user' });
+    return exitCode;
+  } catch (error) {
+    if (!(error instanceof CommanderError)) throw error;
+    return error.exitCode === 0 ? EXIT.ok : EXIT.usage;
+  }
+}
+
+function createProgram(context: CommandContext): Command {
+  const { streams } = context;
+  const program = new Command('volume-mover').description(DESCRIPTION).addHelpText('after', EXIT_CODE_HELP);
+  const commands = [
+    volumesCommand,
+    groupsCommand,
+    pointsCommand,
+    planCommand,
+    moveCommand,
+    statusCommand,
+    cancelCommand,
+    recoverCommand,
+  ];
+  for (const make of commands) {
+    const command = make(context);
+    command.addOption(new Option('--estate <file>', 'the estate file'));
+    command.addOption(new Option('--json', 'one JSON object on standard output, also for a failure ({"error": …})'));
+    program.addCommand(command);
+  }
+  for (const command of [program, ...program.commands]) {
+    command
+      .exitOverride()
+      .showHelpAfterError('(add --help for what is accepted)')
+      .configureOutput({
+        writeOut: (text) => void streams.stdout.write(text),
+        writeErr: (text) => void streams.stderr.write(text),
+      });
+  }
+  return program;
+}

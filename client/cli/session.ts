@@ -1,0 +1,53 @@
+// What every command works with: a client of the estate the user means, an output, and Ctrl-C as a signal.
+import { findEstateFile, readEstateFile } from '../estate-file.js';
+import { createMoverClient, type MoverClient } from '../sdk.js';
+import { EXIT, exitCodeOf, type ExitCode } from './exit-code.js';
+import { Output, type Streams } from './output.js';
+
+export interface GlobalOptions {
+  readonly estate?: string;
+  readonly json?: boolean;
+}
+
+export interface Session {
+  readonly client: MoverClient;
+  readonly output: Output;
+  /** Aborted by Ctrl-C. */
+  readonly signal: AbortSignal;
+}
+
+/** How a command runs; it returns its exit code, or throws what `exitCodeOf` knows. */
+export type Run = (session: Session) => Promise<ExitCode>;
+
+export interface CommandContext {
+  readonly streams: Streams;
+  readonly environment: NodeJS.ProcessEnv;
+  readonly setExitCode: (code: ExitCode) => void;
+}
+
+/** Runs a command to its end, whatever happens: the answer or the failure is written, and the exit code set. */
+export async function runCommand(context: CommandContext, options: GlobalOptions, run: Run): Promise<void> {
+  const output = new Output(context.streams, options.json === true);
+  const interrupt = new AbortController();
+  const onInterrupt = (): void => interrupt.abort(new Error('interrupted'));
+  process.once('SIGINT', onInterrupt);
+  let client: MoverClient | undefined;
+  try {
+    client = await openClient(context.environment, options.estate);
+    context.setExitCode(await run({ client, output, signal: interrupt.signal }));
+  } catch (error) {
+    const { aborted } = interrupt.signal;
+    context.setExitCode(aborted ? EXIT.interrupted : exitCodeOf(error));
+    output.failure(
+      aborted ? new Error('interrupted; a move that was started goes on (see: volume-mover status)') : error,
+    );
+  } finally {
+    process.off('SIGINT', onInterrupt);
+    await client?.close();
+  }
+}
+
+async function openClient(environment: NodeJS.ProcessEnv, path: string | undefined): Promise<MoverClient> {
+  const estate = await readEstateFile(findEstateFile({ path, environment }));
+  return createMoverClient({ estate, token: environment['VOLUME_MOVER_TOKEN'], environment });
+}

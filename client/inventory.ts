@@ -1,0 +1,113 @@
+// What there is: volumes, groups and recovery points, put together from the replica site's and the splitters' views.
+import { findGroups } from '../activities/plan.js';
+import { anyAppliance, type Ports } from '../activities/ports.js';
+import type { GroupState } from '../contracts/appliance-api.js';
+import { MoverError } from '../contracts/errors.js';
+import type { GroupId, VolumeId } from '../contracts/ids.js';
+import type { Hole, RecoveryPoint } from '../contracts/point.js';
+import type { SiteGroup, SiteVolume } from '../contracts/replica-site-api.js';
+import type { SplitterVolume } from '../contracts/splitter-api.js';
+
+/** A volume as the replica site knows it, with what its splitter says. */
+export interface ListedVolume extends SiteVolume {
+  /** Undefined when the splitter does not answer. */
+  readonly splitterView: SplitterVolume | undefined;
+}
+
+export interface ListedGroup extends SiteGroup {
+  /** UNREACHABLE when the group's appliance does not answer. */
+  readonly state: GroupState | 'UNREACHABLE';
+  readonly lastPoint?: { readonly id: string; readonly atMs: number } | undefined;
+}
+
+/** Points of a group, or of any group that contains a volume. */
+export type PointOwner = { readonly group: GroupId } | { readonly volume: VolumeId };
+
+export interface ListedPoints {
+  /** Oldest first. */
+  readonly points: RecoveryPoint[];
+  /** Spans of the volume of which only the end state can be recovered. */
+  readonly holes: Hole[];
+}
+
+/** @throws MoverError UNREACHABLE when no appliance answers for the replica site. */
+export async function listVolumes(ports: Ports): Promise<ListedVolume[]> {
+  const [site, views] = await Promise.all([siteVolumes(ports), splitterViews(ports)]);
+  return site.map((volume) => ({ ...volume, splitterView: views.get(volume.volume) }));
+}
+
+/** @throws MoverError UNREACHABLE when no appliance answers for the replica site. */
+export async function listGroups(ports: Ports): Promise<ListedGroup[]> {
+  const [site, views] = await Promise.all([findGroups(ports), groupViews(ports)]);
+  return site.map((group) => {
+    const view = views.get(group.group);
+    return { ...group, state: view?.state ?? 'UNREACHABLE', lastPoint: view?.lastPoint };
+  });
+}
+
+/** @throws MoverError GROUP_NOT_FOUND, VOLUME_NOT_FOUND, UNREACHABLE */
+export async function listPoints(ports: Ports, owner: PointOwner): Promise<ListedPoints> {
+  const points: RecoveryPoint[] = [];
+  const holes: Hole[] = [];
+  let cursor: string | undefined;
+  do {
+    const page = { ...owner, ...(cursor === undefined ? {} : { cursor }) };
+    const answer = await anyAppliance(ports, ({ calls }) => calls.listPoints(page));
+    points.push(...answer.points);
+    // Each page repeats the volume's holes.
+    if (cursor === undefined) holes.push(...answer.holes);
+    cursor = answer.next;
+  } while (cursor !== undefined);
+  return { points, holes };
+}
+
+/**
+ * Whether a name that may be either is a group or a volume; a group if both exist.
+ * @throws MoverError VOLUME_NOT_FOUND when it is neither; UNREACHABLE
+ */
+export async function ownerNamed(ports: Ports, name: string): Promise<PointOwner> {
+  const group = (await findGroups(ports)).find((candidate) => candidate.group === name);
+  if (group !== undefined) return { group: group.group };
+  const volume = (await siteVolumes(ports)).find((candidate) => candidate.volume === name);
+  if (volume !== undefined) return { volume: volume.volume };
+  throw new MoverError('VOLUME_NOT_FOUND', `There is neither a group nor a volume "${name}".`);
+}
+
+async function siteVolumes(ports: Ports): Promise<SiteVolume[]> {
+  const volumes: SiteVolume[] = [];
+  let cursor: string | undefined;
+  do {
+    const page = cursor === undefined ? {} : { cursor };
+    const answer = await anyAppliance(ports, ({ calls }) => calls.siteVolumes(page));
+    volumes.push(...answer.volumes);
+    cursor = answer.next;
+  } while (cursor !== undefined);
+  return volumes;
+}
+
+async function splitterViews(ports: Ports): Promise<Map<VolumeId, SplitterVolume>> {
+  const asked = [...ports.splitters.values()].map(async ({ calls }) => (await calls.inventory({})).volumes);
+  const answers = await Promise.all(asked.map((volumes) => orNothing(volumes)));
+  return new Map(answers.flat().map((view) => [view.volume, view]));
+}
+
+async function groupViews(
+  ports: Ports,
+): Promise<Map<GroupId, { state: GroupState; lastPoint: ListedGroup['lastPoint'] }>> {
+  const asked = [...ports.appliances.values()].map(async ({ id, calls }) => {
+    const { groups } = await calls.groups({});
+    return groups.filter(({ appliance }) => appliance === id);
+  });
+  const groups = (await Promise.all(asked.map((served) => orNothing(served)))).flat();
+  return new Map(groups.map(({ group, state, lastPoint }) => [group, { state, lastPoint }]));
+}
+
+/** A process that does not answer leaves a gap in the listing, not no listing. */
+async function orNothing<T>(asked: Promise<T[]>): Promise<T[]> {
+  try {
+    return await asked;
+  } catch (error) {
+    if (error instanceof MoverError && error.code === 'UNREACHABLE') return [];
+    throw error;
+  }
+}

@@ -1,0 +1,63 @@
+// The demo's proof: the replica is the source, both are what the guest wrote, and both bookmarks are states the guest went through.
+import type { MoveReport } from '../../contracts/move.js';
+import { readAhead } from '../../nbd/read-ahead.js';
+import { compareExports, type Comparison, type Export, withExport } from '../compare.js';
+import type { Guest } from '../guest/guest.js';
+import { type Verification, verifyCut, verifyFinal } from '../guest/verify.js';
+import type { RunningEstate } from '../launch.js';
+import { nbdAddressOf } from '../nbd-address.js';
+import type { Say } from './stages.js';
+
+export interface Proof {
+  /** Source against replica, once quiet. */
+  readonly replica: Comparison;
+  /** The source against the guest's memory of its acknowledged writes. */
+  readonly source: Verification;
+  /** The point at which the volume left its old group, and the first one of the new group with it. */
+  readonly left: Verification;
+  readonly joined: Verification;
+  /** Sentences about what is wrong; empty when everything is as promised. */
+  readonly problems: readonly string[];
+}
+
+export async function proveMove(estate: RunningEstate, report: MoveReport, guest: Guest, say: Say): Promise<Proof> {
+  const [moved] = report.volumes;
+  if (moved === undefined) throw new Error('The report of the move names no volume.');
+  const { volume, splitter } = moved;
+  const appliance = await nbdAddressOf(estate.process(report.to.appliance));
+  const source: Export = { address: await nbdAddressOf(estate.process(splitter)), name: volume };
+  const image = (point: string): Export => ({ address: appliance, name: `${volume}@${point}` });
+  const { left: leftBookmark, joined: joinedBookmark } = report.bookmarks;
+
+  say('source and replica, byte for byte');
+  const replica = await compareExports(source, image('latest'));
+  say('source and the guest’s memory');
+  const written = await verify(source, guest, verifyFinal);
+  say('the "left" bookmark');
+  const left = await verify(image(leftBookmark.point), guest, verifyCut);
+  say('the "joined" bookmark');
+  const joined = await verify(image(joinedBookmark.point), guest, verifyCut);
+  return { replica, source: written, left, joined, problems: problemsOf({ replica, source: written, left, joined }) };
+}
+
+async function verify(from: Export, guest: Guest, check: typeof verifyFinal): Promise<Verification> {
+  return await withExport(from, async (client) => check(readAhead(client), guest.seed, guest.log));
+}
+
+function problemsOf({ replica, source, left, joined }: Omit<Proof, 'problems'>): string[] {
+  const differs = `replica and source differ in ${replica.differentBytes} bytes, first at offset ${replica.firstDifference}`;
+  return [
+    ...(replica.differentBytes === 0 ? [] : [differs]),
+    ...faultsOf('source', source),
+    ...faultsOf('"left" bookmark', left),
+    ...faultsOf('"joined" bookmark', joined),
+    // An empty image would be consistent with anything.
+    ...(left.written === 0 ? ['the "left" bookmark holds none of the guest’s writes'] : []),
+    ...(joined.written < left.written ? ['the "joined" bookmark holds fewer blocks than the "left" one'] : []),
+  ];
+}
+
+function faultsOf(what: string, { faults, described }: Verification): string[] {
+  const rest = faults - described.length;
+  return [...described.map((sentence) => `${what}: ${sentence}`), ...(rest > 0 ? [`${what}: and ${rest} more`] : [])];
+}

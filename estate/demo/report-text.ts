@@ -1,0 +1,38 @@
+// The demo's report as people read it.
+import { bytes, duration, table } from '../../client/cli/format.js';
+import { reportLines, stepLine } from '../../client/cli/move-view.js';
+import type { DemoReport } from './run-demo.js';
+
+/** The phases of the guest's writes, in their order. */
+const PHASES = ['before', 'during', 'after'] as const;
+
+/** @param kept whether the estate is left running, so that a link to it is of use */
+export function reportText({ move, guest, proof, url }: DemoReport, kept: boolean): string {
+  const rows = PHASES.map((phase) => {
+    const { count = 0, medianMs = 0, p99Ms = 0, worstMs = 0 } = guest.latencies[phase] ?? {};
+    return [`  ${phase} the move`, `${count}`, duration(medianMs), duration(p99Ms), duration(worstMs)];
+  });
+  const { replica, source, left, joined, problems } = proof;
+  return [
+    '',
+    ...reportLines(move),
+    '',
+    'Steps',
+    ...move.steps.map(stepLine),
+    '',
+    table(['Guest writes', 'COUNT', 'MEDIAN', 'P99', 'WORST'], rows),
+    '',
+    `Proof (seed ${guest.seed})`,
+    `  replica = source     ${bytes(replica.sizeBytes)} compared, ${replica.differentBytes} bytes differ`,
+    `  source = guest       ${guest.acknowledged} acknowledged writes to ${source.written} blocks, ${source.faults} faults`,
+    `  "left" bookmark      ${left.written} blocks, one consistent state of the guest, ${left.faults} faults`,
+    `  "joined" bookmark    ${joined.written} blocks, one consistent state of the guest, ${joined.faults} faults`,
+    '',
+    ...(url === undefined
+      ? []
+      : [`In the Temporal UI${kept ? '' : ' (there while it runs: npm run demo -- --keep)'}: ${url}`]),
+    ...(problems.length === 0
+      ? ['Nothing was lost: every acknowledged write is there, in order, before and after the move.']
+      : ['NOT as promised:', ...problems.map((problem) => `  - ${problem}`)]),
+  ].join('\n');
+}

@@ -1,0 +1,180 @@
+// The demo: a whole estate, a guest that never stops writing, one move, and proof that nothing was lost.
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import { duration } from '../../client/cli/format.js';
+import type { Move } from '../../client/moves.js';
+import { createMoverClient, type MoverClient } from '../../client/sdk.js';
+import { connectTemporal } from '../../client/temporal.js';
+import type { GroupId, VolumeId } from '../../contracts/ids.js';
+import { groupIdSchema, volumeIdSchema } from '../../contracts/ids.js';
+import type { MoveReport } from '../../contracts/move.js';
+import { type Guest, startGuest } from '../guest/guest.js';
+import type { LatencySummary } from '../guest/latency.js';
+import { launchEstate, type RunningEstate } from '../launch.js';
+import { nbdAddressOf } from '../nbd-address.js';
+import { waitUntilQuiet } from '../quiet.js';
+import { openTemporal, type OpenTemporal } from '../temporal/open.js';
+import { demoEstate } from './demo-estate.js';
+import type { Say, Stage } from './stages.js';
+import { type Proof, proveMove } from './prove.js';
+
+const VOLUME: VolumeId = volumeIdSchema.parse('vm-1-disk-0');
+const TARGET: GroupId = groupIdSchema.parse('cg-silver');
+/** A busy database's; what 2 cores shared with the whole estate serve without queueing. */
+const WRITES_PER_SECOND = 500;
+/** How long the guest writes before the move and after it, ms: two recovery points each. */
+const BEFORE_MS = 3_000;
+const AFTER_MS = 2_000;
+/** Longest time for everything after the set-up, ms. */
+const DEMO_MS_MAX = 60_000;
+const QUIET_MS_MAX = 20_000;
+/** How often a stage says how the guest does, ms. */
+const SAY_INTERVAL_MS = 200;
+
+export interface DemoReport {
+  readonly move: MoveReport;
+  /** The move in the Temporal UI, while the estate runs. */
+  readonly url: string | undefined;
+  readonly guest: {
+    readonly seed: number;
+    readonly acknowledged: number;
+    readonly reconnections: number;
+    /** `before`, `during` and `after` the move. */
+    readonly latencies: Readonly<Record<string, LatencySummary>>;
+  };
+  readonly proof: Proof;
+}
+
+export interface Demo {
+  readonly report: DemoReport;
+  readonly estate: RunningEstate;
+  /** Stops everything and removes its folder. */
+  readonly stop: () => Promise<void>;
+}
+
+/** What was started so far, to be stopped in reverse order. */
+type Cleanup = (() => Promise<void>)[];
+
+/** @throws Error that says what is wrong; everything is stopped then */
+export async function runDemo(stage: Stage, signal: AbortSignal): Promise<Demo> {
+  const cleanup: Cleanup = [];
+  const stop = async (): Promise<void> => {
+    for (let next = cleanup.pop(); next !== undefined; next = cleanup.pop()) await next();
+  };
+  try {
+    const folder = await mkdtemp(join(tmpdir(), 'volume-mover-demo-'));
+    cleanup.push(async () => rm(folder, { recursive: true, force: true }));
+    const { estate, temporal } = await setUp(stage, folder, cleanup);
+    const interrupted = rejectionOf(AbortSignal.any([signal, AbortSignal.timeout(DEMO_MS_MAX)]));
+    const report = await Promise.race([present(stage, estate, temporal, cleanup), estate.failed, interrupted]);
+    return { report, estate, stop };
+  } catch (error) {
+    await stop();
+    throw error;
+  }
+}
+
+interface Stand {
+  readonly estate: RunningEstate;
+  readonly temporal: OpenTemporal;
+}
+
+async function setUp(stage: Stage, folder: string, cleanup: Cleanup): Promise<Stand> {
+  const temporal = await stage('Start Temporal', async (say) => openTemporal({ log: say }));
+  cleanup.push(temporal.stop);
+  const estate = await stage('Start the estate: replica site, 2 appliances, splitter, worker', async (say) =>
+    launchEstate({ estate: await demoEstate(), dataDirectory: folder, temporal, log: say }),
+  );
+  cleanup.push(async () => estate.stop());
+  return { estate, temporal };
+}
+
+async function present(
+  stage: Stage,
+  estate: RunningEstate,
+  temporal: OpenTemporal,
+  cleanup: Cleanup,
+): Promise<DemoReport> {
+  const client = await openClient(estate, temporal, cleanup);
+  const address = await nbdAddressOf(estate.process('host-1'));
+  const seed = Math.floor(Math.random() * 2 ** 32);
+  const guest = await startGuest({ address, volume: VOLUME, seed, writesPerSecond: WRITES_PER_SECOND });
+  cleanup.push(async () => guest.abandon());
+  const writing = async <T>(work: Promise<T>): Promise<T> => Promise.race([work, guest.failed]);
+
+  guest.phase('before');
+  await stage(`A guest writes to ${VOLUME}`, async (say) => writing(watchGuest(guest, BEFORE_MS, say)));
+  guest.phase('during');
+  const move = await stage(`Move ${VOLUME} from cg-gold to ${TARGET}, the guest writing on`, async (say) =>
+    writing(moveVolume(client, say)),
+  );
+  guest.phase('after');
+  await stage('The guest writes on, now protected in the new group', async (say) =>
+    writing(watchGuest(guest, AFTER_MS, say)),
+  );
+  await stage('The guest stops; wait until nothing is on its way', async (say) => {
+    await guest.stop();
+    await waitUntilQuiet(client, { volume: VOLUME, timeoutMs: QUIET_MS_MAX, say });
+    return guest.log.acknowledged;
+  });
+  const proof = await stage('Compare source, replica and bookmarks with what the guest wrote', async (say) =>
+    proveMove(estate, move.report, guest, say),
+  );
+  return {
+    move: move.report,
+    url: move.url,
+    guest: {
+      seed,
+      acknowledged: guest.log.acknowledged,
+      reconnections: guest.reconnections,
+      latencies: guest.latencies(),
+    },
+    proof,
+  };
+}
+
+async function openClient(estate: RunningEstate, temporal: OpenTemporal, cleanup: Cleanup): Promise<MoverClient> {
+  // An existing server needs the user's own settings (TLS, API key), which the environment has.
+  const environment = temporal.uiUrl === undefined ? process.env : {};
+  const access = await connectTemporal(estate.estate, environment);
+  cleanup.push(access.close);
+  const token = process.env['VOLUME_MOVER_TOKEN'];
+  return createMoverClient({
+    estate: estate.estate,
+    token,
+    temporal: { client: access.client, uiUrl: temporal.uiUrl },
+  });
+}
+
+async function watchGuest(guest: Guest, forMs: number, say: Say): Promise<number> {
+  const endAtMs = Date.now() + forMs;
+  while (Date.now() < endAtMs) {
+    say(`${guest.log.acknowledged} writes acknowledged`);
+    await delay(Math.min(SAY_INTERVAL_MS, forMs));
+  }
+  return guest.log.acknowledged;
+}
+
+async function moveVolume(client: MoverClient, say: Say): Promise<{ report: MoveReport; url: Move['url'] }> {
+  const started = await client.startMove({ volume: VOLUME, to: TARGET, operator: 'demo', reason: 'npm run demo' });
+  for await (const { stage, steps } of client.watchMove(started.moveId)) {
+    const done = steps.map(({ step, startedAtMs, endedAtMs }) => `${step} ${duration(endedAtMs - startedAtMs)}`);
+    say([...done, stage].join(' → '));
+  }
+  const { report, error, state, url } = await client.getMove(started.moveId);
+  if (report === undefined) throw error ?? new Error(`The move ended as ${state}.`);
+  return { report, url };
+}
+
+async function rejectionOf(signal: AbortSignal): Promise<never> {
+  return await new Promise<never>((_resolve, reject) => {
+    const fail = (): void => {
+      const timedOut = signal.reason instanceof DOMException && signal.reason.name === 'TimeoutError';
+      reject(timedOut ? new Error(`The demo did not finish within ${DEMO_MS_MAX} ms.`) : new Error('Interrupted.'));
+    };
+    if (signal.aborted) fail();
+    else signal.addEventListener('abort', fail, { once: true });
+  });
+}

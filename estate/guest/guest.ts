@@ -1,0 +1,219 @@
+// The built-in guest: writes blocks that describe themselves to a virtual volume, at a bounded rate, and remembers every one.
+import { setTimeout as delay } from 'node:timers/promises';
+import type { NbdAddress } from '../../nbd/address.js';
+import { GUEST_BLOCK_BYTES, writeBlock } from './block.js';
+import { LatencyHistogram, type LatencySummary } from './latency.js';
+import { PatientDisk } from './patient-disk.js';
+import { WriteLog } from './write-log.js';
+
+/** A small database's: enough to keep something under way at every moment of a move. */
+const DEPTH_DEFAULT = 4;
+/** A guest that was held up does not make up for more than this much of its rate, seconds. */
+const CATCH_UP_S_MAX = 0.1;
+const SECOND_MS = 1_000;
+
+export interface GuestOptions {
+  /** The splitter's NBD server. */
+  readonly address: NbdAddress;
+  readonly volume: string;
+  /** 32 bits: what the guest writes, and where, follows from it. */
+  readonly seed: number;
+  /** Writes under way at a time; default 4. */
+  readonly depth?: number;
+  /** Default: as fast as they are acknowledged. */
+  readonly writesPerSecond?: number;
+  /** Only the first blocks of the disk are written; default: all. */
+  readonly blocks?: number;
+}
+
+export interface Guest {
+  readonly seed: number;
+  readonly log: WriteLog;
+  /** Latencies are counted under this name from now on. */
+  phase(name: string): void;
+  /** By phase. A write counts in the phase in which it was issued. */
+  latencies(): Readonly<Record<string, LatencySummary>>;
+  /** How often the disk had to be connected to again. */
+  readonly reconnections: number;
+  /** Rejects when the disk refuses a write, or is gone for 60 s. */
+  readonly failed: Promise<never>;
+  /** Holds back further writes; resolves when every write issued is acknowledged. @throws what `failed` rejects with */
+  pause(): Promise<void>;
+  /** Writes on after a pause. */
+  resume(): void;
+  /** Resolves when every write issued is acknowledged. Safe to call twice. @throws what `failed` rejects with */
+  stop(): Promise<void>;
+  /** Stops without repeating what is not acknowledged: for clearing up when the disk may be gone. Never rejects. */
+  abandon(): Promise<void>;
+}
+
+/** Connects and starts writing. @throws Error when the disk can't be opened within 60 s */
+export async function startGuest(options: GuestOptions): Promise<Guest> {
+  const disk = new PatientDisk(options.address, options.volume);
+  const diskBlocks = Math.floor((await disk.sizeBytes()) / GUEST_BLOCK_BYTES);
+  return new WritingGuest(disk, options, Math.min(options.blocks ?? diskBlocks, diskBlocks));
+}
+
+class WritingGuest implements Guest {
+  readonly seed: number;
+  readonly log = new WriteLog();
+  readonly failed: Promise<never>;
+  readonly #disk: PatientDisk;
+  readonly #blocks: number;
+  readonly #pace: Pace;
+  readonly #phases = new Map<string, LatencyHistogram>();
+  readonly #lanes: Promise<void>;
+  /** Blocks with a write under way: a guest that cares for its data orders writes to one place itself. */
+  readonly #busy = new Set<number>();
+  #latency: LatencyHistogram;
+  #random: number;
+  #pause: Pause | undefined;
+  #stopping = false;
+  #stopped: Promise<void> | undefined;
+
+  constructor(disk: PatientDisk, { seed, depth = DEPTH_DEFAULT, writesPerSecond }: GuestOptions, blocks: number) {
+    if (blocks <= depth)
+      throw new Error(`A guest that keeps ${depth} writes under way needs more than ${blocks} blocks.`);
+    this.seed = seed >>> 0;
+    this.#random = this.seed || 1;
+    this.#disk = disk;
+    this.#blocks = blocks;
+    this.#pace = new Pace(writesPerSecond);
+    this.#latency = this.#histogram('start');
+    this.#lanes = this.#runLanes(depth);
+    this.failed = this.#failure();
+    this.failed.catch(() => undefined);
+  }
+
+  get reconnections(): number {
+    return this.#disk.reconnections;
+  }
+
+  phase(name: string): void {
+    this.#latency = this.#histogram(name);
+  }
+
+  latencies(): Record<string, LatencySummary> {
+    const used = [...this.#phases].map(([name, histogram]) => [name, histogram.summary()] as const);
+    return Object.fromEntries(used.filter(([, { count }]) => count > 0));
+  }
+
+  async pause(): Promise<void> {
+    this.#pause ??= new Pause();
+    if (this.#busy.size === 0) this.#pause.reached.settle();
+    await Promise.race([this.#pause.reached.settled, this.failed]);
+  }
+
+  resume(): void {
+    this.#pause?.over.settle();
+    this.#pause = undefined;
+  }
+
+  stop(): Promise<void> {
+    this.#stopped ??= this.#stop();
+    return this.#stopped;
+  }
+
+  async abandon(): Promise<void> {
+    this.#stopping = true;
+    await this.#disk.close();
+    await this.#lanes.catch(() => undefined);
+  }
+
+  async #stop(): Promise<void> {
+    this.#stopping = true;
+    this.resume();
+    try {
+      await this.#lanes;
+    } finally {
+      await this.#disk.close();
+    }
+  }
+
+  #histogram(phase: string): LatencyHistogram {
+    const known = this.#phases.get(phase) ?? new LatencyHistogram();
+    this.#phases.set(phase, known);
+    return known;
+  }
+
+  async #runLanes(depth: number): Promise<void> {
+    try {
+      await Promise.all(Array.from({ length: depth }, async () => this.#lane()));
+    } finally {
+      this.#stopping = true;
+    }
+  }
+
+  async #failure(): Promise<never> {
+    await this.#lanes;
+    // Lanes that ended in order have no failure to tell.
+    return await new Promise<never>(() => undefined);
+  }
+
+  /** One write after the other, with a buffer of its own. */
+  async #lane(): Promise<void> {
+    const data = Buffer.alloc(GUEST_BLOCK_BYTES);
+    while (!this.#stopping) {
+      await this.#pace.turn();
+      while (this.#pause !== undefined) await this.#pause.over.settled;
+      if (this.#stopping) return;
+      await this.#write(data);
+    }
+  }
+
+  async #write(data: Buffer): Promise<void> {
+    const block = this.#pickBlock();
+    const latency = this.#latency;
+    this.#busy.add(block);
+    const sequence = this.log.issue(block);
+    writeBlock(data, { seed: this.seed, sequence, block });
+    const startedAtMs = performance.now();
+    await this.#disk.write(block * GUEST_BLOCK_BYTES, data);
+    latency.record(performance.now() - startedAtMs);
+    this.log.acknowledge(sequence);
+    this.#busy.delete(block);
+    if (this.#busy.size === 0) this.#pause?.reached.settle();
+  }
+
+  #pickBlock(): number {
+    for (;;) {
+      this.#random ^= this.#random << 13;
+      this.#random ^= this.#random >>> 17;
+      this.#random ^= this.#random << 5;
+      const block = (this.#random >>> 0) % this.#blocks;
+      if (!this.#busy.has(block)) return block;
+    }
+  }
+}
+
+class Pause {
+  /** No write is under way any more. */
+  readonly reached = new Signal();
+  readonly over = new Signal();
+}
+
+/** A promise that is settled from outside. */
+class Signal {
+  settle: () => void = () => undefined;
+  readonly settled = new Promise<void>((resolve) => {
+    this.settle = resolve;
+  });
+}
+
+/** Lets turns through at a rate, evenly; after a pause it does not make up for all that was missed. */
+class Pace {
+  readonly #intervalMs: number;
+  #nextAtMs = performance.now();
+
+  constructor(perSecond: number | undefined) {
+    this.#intervalMs = perSecond === undefined ? 0 : SECOND_MS / perSecond;
+  }
+
+  async turn(): Promise<void> {
+    if (this.#intervalMs === 0) return;
+    const nowMs = performance.now();
+    const atMs = Math.max(this.#nextAtMs, nowMs - CATCH_UP_S_MAX * SECOND_MS);
+    this.#nextAtMs = atMs + this.#intervalMs;
+    if (atMs > nowMs) await delay(atMs - nowMs);
+  }
+}

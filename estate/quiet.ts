@@ -1,0 +1,42 @@
+// Quiet: nothing of a volume is on its way any more, so that source and replica can be compared.
+import { setTimeout as delay } from 'node:timers/promises';
+import type { ListedVolume } from '../client/inventory.js';
+import type { MoverClient } from '../client/sdk.js';
+
+const POLL_MS = 50;
+
+export interface QuietOptions {
+  readonly volume: string;
+  /** Longest wait, ms. */
+  readonly timeoutMs: number;
+  /** Gets what is still on its way, at each look. */
+  readonly say?: (line: string) => void;
+}
+
+/** The guest must have stopped. @throws Error that says what is still on its way when the time is over */
+export async function waitUntilQuiet(client: MoverClient, { volume, timeoutMs, say }: QuietOptions): Promise<void> {
+  const giveUpAtMs = Date.now() + timeoutMs;
+  for (;;) {
+    const found = (await client.listVolumes()).find((candidate) => candidate.volume === volume);
+    const left = found === undefined ? 'it is not listed' : restOf(found);
+    if (left === '') return;
+    say?.(left);
+    if (Date.now() > giveUpAtMs) throw new Error(`Volume ${volume} is not quiet after ${timeoutMs} ms: ${left}.`);
+    await delay(POLL_MS);
+  }
+}
+
+/** Empty when the volume is quiet. */
+function restOf({ splitterView: view, undistributedBytes, openAttempt, initializing }: ListedVolume): string {
+  if (view === undefined) return 'its splitter does not answer';
+  const rest = [
+    ...(view.mode === 'SYNCED' ? [] : [view.mode]),
+    ...(view.fence === undefined ? [] : ['fenced']),
+    ...(openAttempt === undefined ? [] : [`being moved by ${openAttempt.move}`]),
+    ...(initializing ? ['initializing'] : []),
+    ...(view.unconfirmedBytes === 0 ? [] : [`${view.unconfirmedBytes} bytes unconfirmed`]),
+    ...(view.markedRegions === 0 ? [] : [`${view.markedRegions} regions marked`]),
+    ...(undistributedBytes === 0 ? [] : [`${undistributedBytes} bytes undistributed`]),
+  ];
+  return rest.join(', ');
+}

@@ -1,0 +1,65 @@
+// A child process that doesn't outlive this one, as far as the system allows.
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+
+import { findOnPath } from './executable-file.js';
+
+import type { ChildProcessByStdio } from 'node:child_process';
+import type { Readable } from 'node:stream';
+
+/** How long a child may take to end after SIGTERM, ms: a dev server with a database takes under 1 s. */
+const STOP_GRACE_MS = 10_000;
+
+type Child = ChildProcessByStdio<null, null, Readable>;
+
+/** A started child process. */
+export interface BoundChild {
+  readonly process: Child;
+  readonly processId: number;
+  readonly hasEnded: () => boolean;
+  /** SIGTERM, then SIGKILL after 10 s; resolves when the process is gone. Safe to call more than once. */
+  readonly stop: () => Promise<void>;
+}
+
+/**
+ * Starts `command` with standard error as its only stream: read it, or the child blocks. On Linux the kernel ends it when
+ * this process dies, even by SIGKILL (`setpriv --pdeathsig`, part of util-linux); elsewhere it ends only when this process
+ * ends by itself. Call it on the main thread: the kernel watches the thread that starts the child.
+ *
+ * @throws Error when the command can't be started.
+ */
+export async function startBoundChild(command: string, args: readonly string[]): Promise<BoundChild> {
+  const setpriv = process.platform === 'linux' ? await findOnPath('setpriv', process.env) : undefined;
+  const [executable, ...allArgs] =
+    setpriv === undefined ? [command, ...args] : [setpriv, '--pdeathsig', 'TERM', command, ...args];
+  // Ctrl-C is for this process alone: whoever uses the child is stopped before it.
+  const child = spawn(executable, allArgs, { stdio: ['ignore', 'ignore', 'pipe'], detached: true });
+  await once(child, 'spawn');
+  if (child.pid === undefined) throw new Error(`${command} started without a process id.`);
+  const kill = (): void => void child.kill('SIGKILL');
+  process.once('exit', kill);
+  child.once('exit', () => process.off('exit', kill));
+  let stopping: Promise<void> | undefined;
+  return {
+    process: child,
+    processId: child.pid,
+    hasEnded: () => hasEnded(child),
+    stop: () => (stopping ??= stopChild(child)),
+  };
+}
+
+function hasEnded(child: Child): boolean {
+  return child.exitCode !== null || child.signalCode !== null;
+}
+
+async function stopChild(child: Child): Promise<void> {
+  if (hasEnded(child)) return;
+  const ended = once(child, 'exit');
+  child.kill('SIGTERM');
+  const killTimer = setTimeout(() => child.kill('SIGKILL'), STOP_GRACE_MS);
+  try {
+    await ended;
+  } finally {
+    clearTimeout(killTimer);
+  }
+}

@@ -1,0 +1,67 @@
+// Finds a Temporal server for this estate, and as the last resort builds one.
+import { resolve } from 'node:path';
+
+import { buildCli } from './build-cli.js';
+import { cachedCli } from './cli.js';
+import { findOnPath, isExecutableFile } from './executable-file.js';
+import { existingServer } from './existing-server.js';
+import { sdkDownload } from './sdk-download.js';
+
+import type { ExistingServer } from './existing-server.js';
+
+/** A server that runs already, or the executable to start one with. */
+export type TemporalServer =
+  | { readonly kind: 'existing'; readonly server: ExistingServer }
+  | { readonly kind: 'executable'; readonly path: string; readonly origin: ExecutableOrigin };
+
+export type ExecutableOrigin = 'TEMPORAL_CLI_PATH' | 'PATH' | 'SDK download' | 'cache' | 'built';
+
+export interface LocateOptions {
+  /** Gets each line about what is used or built. */
+  readonly log: (line: string) => void;
+  /** Default: this process's environment. */
+  readonly env?: NodeJS.ProcessEnv;
+  /** Gives up a build under way. */
+  readonly signal?: AbortSignal;
+}
+
+/**
+ * Finds the Temporal server in this order: an existing one (`TEMPORAL_ADDRESS` or `TEMPORAL_PROFILE`), the executable at
+ * `TEMPORAL_CLI_PATH`, `temporal` on PATH, the SDK's own download, the one in this project's cache; else builds that
+ * with Go (about 3 minutes on 2 cores, once a user).
+ *
+ * @throws Error saying what to install or set, when TEMPORAL_CLI_PATH can't be run or the build fails.
+ */
+export async function locateTemporal({ log, env = process.env, signal }: LocateOptions): Promise<TemporalServer> {
+  const server = existingServer(env);
+  if (server !== undefined) {
+    log(`Temporal: the existing server at ${server.address}, namespace ${server.namespace}.`);
+    return { kind: 'existing', server };
+  }
+  const found = await findExecutable(env);
+  if (found !== undefined) {
+    log(`Temporal: ${found.path} (${found.origin}).`);
+    return { kind: 'executable', ...found };
+  }
+  const path = await buildCli({ log, env, ...(signal === undefined ? {} : { signal }) });
+  log(`Temporal: ${path} (built).`);
+  return { kind: 'executable', path, origin: 'built' };
+}
+
+async function findExecutable(
+  env: NodeJS.ProcessEnv,
+): Promise<{ readonly path: string; readonly origin: ExecutableOrigin } | undefined> {
+  const configured = env['TEMPORAL_CLI_PATH'];
+  if (configured) {
+    const path = resolve(configured);
+    if (await isExecutableFile(path)) return { path, origin: 'TEMPORAL_CLI_PATH' };
+    throw new Error(`TEMPORAL_CLI_PATH names ${path}, which is not an executable file.`);
+  }
+  const onPath = await findOnPath('temporal', env);
+  if (onPath !== undefined) return { path: onPath, origin: 'PATH' };
+  const downloaded = await sdkDownload();
+  if (await isExecutableFile(downloaded)) return { path: downloaded, origin: 'SDK download' };
+  const cached = cachedCli(env);
+  if (await isExecutableFile(cached)) return { path: cached, origin: 'cache' };
+  return undefined;
+}

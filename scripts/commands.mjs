@@ -1,0 +1,41 @@
+// The table of every command that `npm run` knows: what it needs first, and what it runs.
+
+/**
+ * @typedef {object} Command
+ * @property {boolean} [build] needs an up-to-date dist/
+ * @property {boolean} [temporal] needs a Temporal server; implies an up-to-date dist/
+ * @property {string} [entry] a module below dist/, run inside this process with the user's arguments
+ * @property {readonly (readonly string[])[]} [tools] tools run one after the other; the last gets the user's arguments
+ */
+
+/** The test groups that need no program from outside npm but the Temporal server. */
+const INSIDE_GROUPS = ['unit', 'property', 'simulation', 'integration', 'replay'];
+
+const vitest = (...groups) => [['vitest', 'run', ...groups.map((group) => `--project=${group}`)]];
+
+const FORMAT_CHECK = ['oxfmt', '--check'];
+const LINT = ['oxlint'];
+const TYPECHECK = ['tsc', '-p', 'tsconfig.json', '--noEmit'];
+const KNIP = ['knip'];
+
+/** @type {Readonly<Record<string, Command>>} */
+export const commands = {
+  setup: { build: true, temporal: true },
+  build: { build: true },
+  demo: { temporal: true, entry: 'estate/demo.js' },
+  start: { temporal: true, entry: 'estate/start.js' },
+  bench: { temporal: true, entry: 'bench/main.js' },
+  'volume-mover': { build: true, entry: 'client/cli/main.js' },
+  openapi: { build: true, entry: 'simulator/openapi.js' },
+  // The tests' own set-up builds dist/ and finds the server, and only for the groups that need them.
+  test: { tools: vitest(...INSIDE_GROUPS) },
+  'test:outside': { tools: vitest('outside') },
+  'test:ui': { tools: vitest('ui') },
+  'test:chaos': { tools: vitest('chaos') },
+  format: { tools: [['oxfmt']] },
+  'format:check': { tools: [FORMAT_CHECK] },
+  lint: { tools: [LINT] },
+  typecheck: { tools: [TYPECHECK] },
+  knip: { tools: [KNIP] },
+  check: { tools: [FORMAT_CHECK, LINT, TYPECHECK, KNIP] },
+};

@@ -1,0 +1,181 @@
+// The command line on an estate of real processes and a real Temporal server, a guest writing all the while.
+import { open, readdir, readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { z } from 'zod';
+import { EXIT } from '../../client/cli/exit-code.js';
+import { runCli } from '../../client/cli/program.js';
+import { createMoverClient, type MoverClient } from '../../client/sdk.js';
+import { applianceApi } from '../../contracts/appliance-api.js';
+import { controlUrl } from '../../contracts/estate.js';
+import { groupIdSchema, volumeIdSchema } from '../../contracts/ids.js';
+import { createApiClient } from '../../control/client.js';
+import { type Guest, startGuest } from '../../estate/guest/guest.js';
+import { verifyCut } from '../../estate/guest/verify.js';
+import { nbdAddressOf } from '../../estate/nbd-address.js';
+import type { Chunk } from '../../nbd/read-ahead.js';
+import { type EstateFixture, startEstate } from './estate-fixture.js';
+
+let fixture: EstateFixture;
+let client: MoverClient;
+let guest: Guest;
+
+beforeAll(async () => {
+  fixture = await startEstate({ withWorker: true });
+  client = createMoverClient({ estate: fixture.running.estate, environment: {} });
+  const seed = Math.floor(Math.random() * 2 ** 32);
+  console.log(`seed ${seed}`);
+  const address = await nbdAddressOf(fixture.running.process('host-1'));
+  guest = await startGuest({ address, volume: 'vm-1-disk-0', seed, writesPerSecond: 200 });
+});
+
+afterAll(async () => {
+  await guest.stop();
+  await client.close();
+  await fixture.stop();
+});
+
+interface Ran {
+  readonly exitCode: number;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+async function cli(...words: string[]): Promise<Ran> {
+  let stdout = '';
+  let stderr = '';
+  const streams = {
+    stdout: { write: (text: string) => (stdout += text) },
+    stderr: { write: (text: string) => (stderr += text) },
+  };
+  const exitCode = await runCli(words, streams, { VOLUME_MOVER_ESTATE: fixture.running.estateFile });
+  return { exitCode, stdout, stderr };
+}
+
+async function json<S extends z.ZodType>(
+  schema: S,
+  ...words: string[]
+): Promise<{ exitCode: number; answer: z.output<S> }> {
+  const { exitCode, stdout } = await cli(...words, '--json');
+  return { exitCode, answer: schema.parse(JSON.parse(stdout)) };
+}
+
+const startedSchema = z.object({ moveId: z.string(), workflowId: z.string() });
+const movedSchema = z.object({
+  moveId: z.string(),
+  state: z.string(),
+  report: z.object({
+    bookmarks: z.object({ left: z.object({ point: z.string() }), joined: z.object({ point: z.string() }) }),
+  }),
+});
+let left = '';
+let moveId = '';
+
+test('volumes and groups are listed with where they belong', async () => {
+  const volumes = await cli('volumes');
+  expect(volumes.exitCode).toBe(EXIT.ok);
+  expect(volumes.stdout).toMatch(/^vm-1-disk-0 +8 MiB +cg-gold +1 +host-1 +SYNCED/m);
+  const groups = await cli('groups');
+  expect(groups.stdout).toMatch(/^cg-silver +appliance-2 +ACTIVE +1 of 128/m);
+});
+
+test('a plan without reasons against it ends with 0, one with reasons lists them all and ends with 3', async () => {
+  expect((await cli('plan', 'vm-1-disk-0', '--to', 'cg-silver')).exitCode).toBe(EXIT.ok);
+  const refused = await cli('plan', 'vm-9', 'vm-1-disk-0', '--to', 'cg-gold', '--from', 'cg-silver');
+  expect(refused.exitCode).toBe(EXIT.refused);
+  expect(refused.stdout).toMatch(/VOLUME_NOT_FOUND[\s\S]*ALREADY_THERE/);
+});
+
+test('a move is followed to its report, and its status says the same afterwards', async () => {
+  const { exitCode, answer } = await json(movedSchema, 'move', 'vm-1-disk-0', '--to', 'cg-silver', '--reason', 'test');
+  expect(exitCode).toBe(EXIT.ok);
+  expect(answer.state).toBe('moved');
+  ({ moveId } = answer);
+  left = answer.report.bookmarks.left.point;
+  const status = await cli('status', moveId);
+  expect(status.exitCode).toBe(EXIT.ok);
+  expect(status.stdout).toMatch(/: moved$/m);
+  expect(status.stdout).toMatch(/✓ reconfigure/);
+});
+
+test('a move to where the volume is already is refused before it is started', async () => {
+  const { exitCode, stderr } = await cli('move', 'vm-1-disk-0', '--to', 'cg-silver');
+  expect(exitCode).toBe(EXIT.refused);
+  expect(stderr).toContain('in group "cg-silver" already');
+});
+
+test('the points of a volume are those of both groups, with the bookmarks of the move', async () => {
+  const { stdout } = await cli('points', 'vm-1-disk-0');
+  expect(stdout).toMatch(/cg-gold +left .* vm-1-disk-0 left for cg-silver$/m);
+  expect(stdout).toMatch(/cg-silver +joined .* vm-1-disk-0 joined from cg-gold$/m);
+});
+
+test('a recovered bookmark is one consistent state of the guest', async () => {
+  const path = join(fixture.folder, 'left.img');
+  const { exitCode } = await cli('recover', 'vm-1-disk-0', '--point', left, '--to', path);
+  expect(exitCode).toBe(EXIT.ok);
+  const found = await verifyCut(chunksOf(path), guest.seed, guest.log);
+  expect(found.described).toEqual([]);
+  expect(found.written).toBeGreaterThan(0);
+  expect((await cli('recover', 'vm-1-disk-0', '--point', left, '--to', path)).exitCode).toBe(EXIT.usage);
+});
+
+test('a group is recovered into one file a volume, as of a time', async () => {
+  const to = join(fixture.folder, 'group');
+  const { exitCode } = await cli('recover', 'cg-silver', '--at', new Date().toISOString(), '--to', to);
+  expect(exitCode).toBe(EXIT.ok);
+  expect((await readdir(to)).sort()).toEqual(['vm-1-disk-0.img', 'vm-2-disk-0.img']);
+  expect((await readFile(join(to, 'vm-2-disk-0.img'))).length).toBe(8 * 1024 * 1024);
+});
+
+test('a move that cannot go on is cancelled, and everything is as before', async () => {
+  const [appliance] = fixture.running.estate.appliances;
+  if (appliance === undefined) throw new Error('The estate has an appliance.');
+  const { setLink } = createApiClient(applianceApi, { baseUrl: controlUrl(appliance.control) });
+  await setLink({ cut: true });
+  const { answer } = await json(startedSchema, 'move', 'vm-1-disk-1', '--to', 'cg-silver', '--no-wait');
+  const cancelled = await cli('cancel', answer.moveId);
+  await setLink({ cut: false });
+  expect(cancelled.exitCode).toBe(EXIT.ok);
+  expect(cancelled.stdout).toContain('is cancelled');
+  expect((await cli('status', answer.moveId)).exitCode).toBe(EXIT.failed);
+  expect((await cli('volumes')).stdout).toMatch(/^vm-1-disk-1 .* cg-gold +1 /m);
+});
+
+test('what does not exist ends with 5, and what cannot be reached with 4', async () => {
+  expect((await cli('status', 'no-such-move')).exitCode).toBe(EXIT.notFound);
+  expect((await cli('points', 'no-such-thing')).exitCode).toBe(EXIT.notFound);
+  expect((await cli('recover', 'vm-1-disk-0', '--point', 'p-none', '--to', join(fixture.folder, 'x'))).exitCode).toBe(
+    EXIT.notFound,
+  );
+  const appliances = ['appliance-1', 'appliance-2'].map((id) => fixture.running.process(id));
+  await Promise.all(appliances.map(async (appliance) => appliance.kill()));
+  expect((await cli('groups')).exitCode).toBe(EXIT.unreachable);
+  await Promise.all(appliances.map(async (appliance) => appliance.start()));
+});
+
+test('a start that is repeated with its workflow id is the same move; another move under the id is refused', async () => {
+  const input = { volume: volumeIdSchema.parse('vm-2-disk-0'), to: groupIdSchema.parse('cg-gold') };
+  const first = await client.startMove(input, { workflowId: 'the-same' });
+  expect(await client.startMove(input, { workflowId: 'the-same' })).toEqual(first);
+  const other = { ...input, volume: volumeIdSchema.parse('vm-1-disk-0') };
+  await expect(client.startMove(other, { workflowId: 'the-same' })).rejects.toMatchObject({ code: 'ATTEMPT_MISMATCH' });
+  const stages: string[] = [];
+  for await (const { stage } of client.watchMove(first.moveId)) stages.push(stage);
+  expect(stages.at(-1)).toBe('done');
+  expect(await client.getMove('the-same')).toMatchObject({ state: 'moved', moveId: first.moveId });
+});
+
+async function* chunksOf(path: string): AsyncGenerator<Chunk> {
+  const chunkBytes = 1024 * 1024;
+  const file = await open(path);
+  try {
+    const { size } = await file.stat();
+    for (let offset = 0; offset < size; offset += chunkBytes) {
+      const { buffer } = await file.read(Buffer.alloc(chunkBytes), 0, chunkBytes, offset);
+      yield { offset, data: buffer };
+    }
+  } finally {
+    await file.close();
+  }
+}
