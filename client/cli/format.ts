@@ -41,8 +41,3 @@ export function table(titles: readonly string[], rows: readonly (readonly string
       .trimEnd();
   return [line(titles), ...rows.map(line)].join('\n');
 }
-
-/** @example count(1, 'volume') "1 volume", count(3, 'volume') "3 volumes" */
-export function count(n: number, noun: string): string {
-  return `${n} ${noun}${n === 1 ? '' : 's'}`;
-}

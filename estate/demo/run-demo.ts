@@ -100,11 +100,16 @@ async function present(
   const client = await openClient(estate, temporal, cleanup);
   const address = await nbdAddressOf(estate.process('host-1'));
   const seed = Math.floor(Math.random() * 2 ** 32);
-  const guest = await startGuest({ address, volume: VOLUME, seed, writesPerSecond: WRITES_PER_SECOND });
+  const guest = await startGuest({
+    address,
+    volume: VOLUME,
+    seed,
+    writesPerSecond: WRITES_PER_SECOND,
+    phase: 'before',
+  });
   cleanup.push(async () => guest.abandon());
   const writing = async <T>(work: Promise<T>): Promise<T> => Promise.race([work, guest.failed]);
 
-  guest.phase('before');
   await stage(`A guest writes to ${VOLUME}`, async (say) => writing(watchGuest(guest, BEFORE_MS, say)));
   guest.phase('during');
   const move = await stage(`Move ${VOLUME} from cg-gold to ${TARGET}, the guest writing on`, async (say) =>

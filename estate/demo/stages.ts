@@ -1,5 +1,5 @@
 // How the demo shows what it is doing: one line a stage, with what goes on inside it on a terminal; nothing with --json.
-import { Listr } from 'listr2';
+import { Listr, PRESET_TIMER } from 'listr2';
 
 /** Gets a line about what goes on now. */
 export type Say = (line: string) => void;
@@ -27,7 +27,7 @@ export const visibleStage: Stage = async (title, work) => {
     ],
     {
       fallbackRenderer: 'simple',
-      rendererOptions: { timer: { condition: true, field: (ms: number) => `${(ms / 1_000).toFixed(1)} s` } },
+      rendererOptions: { timer: PRESET_TIMER },
     },
   );
   await list.run();

@@ -8,6 +8,7 @@ const MAGIC = 0x42476d76;
 /** Words: magic, seed, sequence, block; pseudo-random ones from there on. */
 const HEADER_WORDS = 4;
 const WORD_MAX = 0xffff_ffff;
+const ZEROES = Buffer.alloc(GUEST_BLOCK_BYTES);
 
 export interface BlockIdentity {
   /** Of the guest, 32 bits. */
@@ -39,7 +40,7 @@ export function writeBlock(target: Buffer, { seed, sequence, block }: BlockIdent
 /** What a block's bytes say, checked to the last byte. `source` is exactly one block. */
 export function readBlock(source: Buffer): BlockContent {
   if (source.readUInt32LE(0) !== MAGIC) {
-    return isZero(source) ? { kind: 'empty' } : { kind: 'foreign', why: 'not written by a guest' };
+    return source.equals(ZEROES) ? { kind: 'empty' } : { kind: 'foreign', why: 'not written by a guest' };
   }
   const identity = { seed: source.readUInt32LE(4), sequence: source.readUInt32LE(8), block: source.readUInt32LE(12) };
   let state = firstState(identity);
@@ -65,8 +66,4 @@ function nextState(state: number): number {
   next ^= next >>> 17;
   next ^= next << 5;
   return next >>> 0;
-}
-
-function isZero(source: Buffer): boolean {
-  return source.every((byte) => byte === 0);
 }

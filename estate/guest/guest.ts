@@ -24,6 +24,8 @@ export interface GuestOptions {
   readonly writesPerSecond?: number;
   /** Only the first blocks of the disk are written; default: all. */
   readonly blocks?: number;
+  /** Name of the first phase; default `start`. */
+  readonly phase?: string;
 }
 
 export interface Guest {
@@ -71,7 +73,11 @@ class WritingGuest implements Guest {
   #stopping = false;
   #stopped: Promise<void> | undefined;
 
-  constructor(disk: PatientDisk, { seed, depth = DEPTH_DEFAULT, writesPerSecond }: GuestOptions, blocks: number) {
+  constructor(
+    disk: PatientDisk,
+    { seed, depth = DEPTH_DEFAULT, writesPerSecond, phase = 'start' }: GuestOptions,
+    blocks: number,
+  ) {
     if (blocks <= depth)
       throw new Error(`A guest that keeps ${depth} writes under way needs more than ${blocks} blocks.`);
     this.seed = seed >>> 0;
@@ -79,7 +85,7 @@ class WritingGuest implements Guest {
     this.#disk = disk;
     this.#blocks = blocks;
     this.#pace = new Pace(writesPerSecond);
-    this.#latency = this.#histogram('start');
+    this.#latency = this.#histogram(phase);
     this.#lanes = this.#runLanes(depth);
     this.failed = this.#failure();
     this.failed.catch(() => undefined);
