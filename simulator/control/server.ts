@@ -1,4 +1,5 @@
 // Serves a control API from its table of operations: parsing, token, limits, errors and the OpenAPI document are the same everywhere.
+import { setMaxListeners } from 'node:events';
 import type { IncomingMessage } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import type { Duplex } from 'node:stream';
@@ -56,6 +57,8 @@ export function createControlServer<A extends Api>(options: ControlServerOptions
   const startedAtMs = Date.now();
   const stopping = new AbortController();
   const cutOff = new AbortController();
+  // Every call under way listens to it.
+  setMaxListeners(0, cutOff.signal);
   let document: Promise<OpenApiDocument> | undefined;
 
   const app = createApp({

@@ -19,7 +19,7 @@ interface Mix {
   readonly trouble: (world: World) => Trouble;
 }
 
-const hostile = { loss: 0.03, duplicate: 0.08, delayMsMax: 12, breakStream: 0.03, crash: 0.01 };
+const hostile = { loss: 0.03, duplicate: 0.08, delayMsMax: 12, stall: 0.004, breakStream: 0.03, crash: 0.01 };
 const sometimes = (world: World): Trouble => {
   const workerDies = world.chance.hit(0.5) ? 0.15 : 0;
   const fate = world.chance.below(5);
@@ -59,7 +59,7 @@ const MIXES: readonly Mix[] = [
   },
   {
     name: 'crashes only',
-    faults: { ...NO_FAULTS, crash: 0.05 },
+    faults: { ...NO_FAULTS, stall: 0.01, crash: 0.05 },
     splitters: 1,
     volumesPerSplitter: 2,
     trouble: () => ({ workerDies: 0 }),

@@ -14,6 +14,7 @@ import { SplitterHost, tokensOf } from './splitter-host.js';
 import { Chance, VirtualTime } from './virtual-time.js';
 
 const REGIONS = 6;
+const STALL_MS_MAX = 1_000;
 export const BLOCKS = REGIONS * 16;
 const SIZE_BYTES = BLOCKS * BLOCK_BYTES;
 
@@ -22,6 +23,8 @@ export interface Faults {
   readonly loss: number;
   readonly duplicate: number;
   readonly delayMsMax: number;
+  /** Chance that a frame, and all behind it on its stream, is late by up to a second: its splitter may live anew by then. */
+  readonly stall: number;
   /** Chance per look (every ~50 ms) that a stream breaks, or that a process crashes. */
   readonly breakStream: number;
   readonly crash: number;
@@ -29,7 +32,15 @@ export interface Faults {
   readonly confirmCuts: boolean;
 }
 
-export const NO_FAULTS: Faults = { loss: 0, duplicate: 0, delayMsMax: 3, breakStream: 0, crash: 0, confirmCuts: true };
+export const NO_FAULTS: Faults = {
+  loss: 0,
+  duplicate: 0,
+  delayMsMax: 3,
+  stall: 0,
+  breakStream: 0,
+  crash: 0,
+  confirmCuts: true,
+};
 
 type ApplianceCalls = Calls<typeof applianceApi>;
 type SplitterCalls = Calls<typeof splitterApi>;
@@ -232,6 +243,8 @@ export class World {
   /** A frame arrives in its stream's order, also after the stream broke: buffers on the way still deliver what they hold. */
   #send(host: SplitterHost, stream: Stream, volume: VolumeId, frame: Frame): void {
     const { core } = host;
+    if (this.chance.hit(this.faults.stall))
+      stream.lastArrivalMs = this.time.nowMs + this.chance.between(0, STALL_MS_MAX);
     stream.lastArrivalMs = Math.max(
       stream.lastArrivalMs + 0.001,
       this.time.nowMs + this.chance.between(0, this.faults.delayMsMax),
