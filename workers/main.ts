@@ -2,62 +2,74 @@
 import { Runtime, type NativeConnection, type Worker } from '@temporalio/worker';
 import type { Logger } from 'pino';
 import { createHttpPorts } from '../activities/http-ports.js';
-import { MoverError } from '../contracts/errors.js';
 import type { Health } from '../contracts/health.js';
 import { readWorkerConfig, type WorkerConfig } from './config.js';
 import { createWorker } from './create-worker.js';
-import { startHealthServer } from './health-server.js';
+import { startHealthServer, type HealthServer } from './health-server.js';
 import { createLog, runtimeOptions, sdkLogger } from './logging.js';
 import { listenForStop, type StopRequest } from './stop-request.js';
 import { connectToTemporal, temporalTrouble } from './temporal-connection.js';
 import { workflowBundle } from './workflow-bundle.js';
 
+/** What there is of a worker so far. */
+interface Parts {
+  readonly startedAtMs: number;
+  connection?: NativeConnection;
+  worker?: Worker;
+}
+
 async function main(): Promise<void> {
   const config = readWorkerConfig();
   log = createLog(config.id, config.logLevel);
+  // Signals are this process's own business: it closes more than the worker.
   Runtime.install({ ...runtimeOptions(log, config.logLevel, config.metricsAddress), shutdownSignals: [] });
   const stop = listenForStop(config.exitWithParent);
-  let connection: NativeConnection | undefined;
+  const parts: Parts = { startedAtMs: Date.now() };
+  const server = await startHealthServer({
+    ...config.estate.worker.health,
+    health: async () => healthOf(config, parts),
+  });
   try {
-    connection = await connectToTemporal(config.temporal, log, stop.signal);
-    await work(config, connection, stop, log);
+    await work(config, parts, server, stop, log);
   } catch (error) {
     // A stop while Temporal is still being waited for is no failure.
-    if (!stop.signal.aborted || connection !== undefined) throw error;
+    if (!stop.signal.aborted || parts.connection !== undefined) throw error;
   } finally {
-    await connection?.close();
+    await server.stop();
+    await parts.connection
+      ?.close()
+      .catch((error: unknown) => log.warn({ err: error }, 'the connection was not closed'));
   }
   log.info('stopped');
 }
 
-async function work(config: WorkerConfig, connection: NativeConnection, stop: StopRequest, log: Logger): Promise<void> {
+async function work(
+  config: WorkerConfig,
+  parts: Parts,
+  server: HealthServer,
+  stop: StopRequest,
+  log: Logger,
+): Promise<void> {
   const { estate, id, token, temporal, deployment } = config;
+  const [connection, bundle] = await Promise.all([
+    connectToTemporal(temporal, log, stop.signal),
+    workflowBundle(sdkLogger(log, 'warn')),
+  ]);
+  parts.connection = connection;
   const worker = await createWorker({
     connection,
     namespace: temporal.namespace,
-    workflowBundle: await workflowBundle(sdkLogger(log, 'warn')),
+    workflowBundle: bundle,
     ports: createHttpPorts(estate, { token }),
     identity: id,
     deployment,
   });
-  const startedAtMs = Date.now();
-  const health = async (): Promise<Health> => {
-    const notes = [workerTrouble(worker), await temporalTrouble(connection, temporal)].filter(
-      (note) => note !== undefined,
-    );
-    return { status: notes.length === 0 ? 'ok' : 'degraded', role: 'worker', id, startedAtMs, notes };
-  };
-  const server = await startHealthServer({ ...estate.worker.health, health });
+  parts.worker = worker;
   const running = worker.run();
   process.stdout.write(`${JSON.stringify({ ready: true, role: 'worker', id, url: server.url })}\n`);
   log.info({ url: server.url, temporal: temporal.connection.address, namespace: temporal.namespace }, 'ready');
-  const stopped = stopWhenAsked(worker, stop, log);
-  try {
-    await Promise.race([running, stopped]);
-    await running;
-  } finally {
-    await server.stop();
-  }
+  await Promise.race([running, stopWhenAsked(worker, stop, log)]);
+  await running;
 }
 
 async function stopWhenAsked(worker: Worker, { asked }: StopRequest, log: Logger): Promise<void> {
@@ -65,9 +77,18 @@ async function stopWhenAsked(worker: Worker, { asked }: StopRequest, log: Logger
   if (worker.getState() === 'RUNNING') worker.shutdown();
 }
 
-function workerTrouble(worker: Worker): string | undefined {
-  const state = worker.getState();
-  return state === 'RUNNING' ? undefined : `The worker takes no new work: it is ${state.toLowerCase()}.`;
+async function healthOf({ id, temporal }: WorkerConfig, { startedAtMs, connection, worker }: Parts): Promise<Health> {
+  const trouble =
+    connection === undefined
+      ? `Temporal at ${temporal.connection.address} has not answered yet.`
+      : await temporalTrouble(connection, temporal);
+  const notes = [trouble, workerTrouble(worker)].filter((note) => note !== undefined);
+  return { status: notes.length === 0 ? 'ok' : 'degraded', role: 'worker', id, startedAtMs, notes };
+}
+
+function workerTrouble(worker: Worker | undefined): string | undefined {
+  const state = worker?.getState() ?? 'STARTING';
+  return state === 'RUNNING' ? undefined : `The worker takes no work: it is ${state.toLowerCase()}.`;
 }
 
 let log = createLog('worker', 'info');
@@ -75,6 +96,6 @@ try {
   await main();
   process.exit(0);
 } catch (error) {
-  log.fatal({ err: error }, error instanceof MoverError || error instanceof Error ? error.message : 'failed');
+  log.fatal({ err: error }, error instanceof Error ? error.message : 'failed');
   process.exit(1);
 }

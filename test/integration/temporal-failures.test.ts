@@ -204,3 +204,24 @@ test('a move waits for another move of the same volume to end', async () => {
   expect(await failedTasksOf(second)).toBe(0);
   await moves.live.checkPromises();
 });
+
+test('a move that is tried again after its commit is not disturbed by the next move of the volume', async () => {
+  moves = await Moves.start();
+  const { faults } = moves.live;
+  const join = faults.hold('join', 'before');
+  const first = await moves.move({ volume: 's0v0', to: 'g2' });
+  await join.reached;
+  const drain = faults.hold('drain', 'before');
+  const second = await moves.move({ volume: 's0v0', to: 'g3' });
+  await drain.reached;
+  // The first move's last step begins again: its splitter knows the second move's attempt by now.
+  faults.fail('inventory', UNREACHABLE, 1);
+  faults.next('join', 1, async () => Promise.reject(UNREACHABLE));
+  join.release();
+  expect(await first.result()).toMatchObject({ attempt: { n: 1 }, to: { group: 'g2' } });
+  expect((await runsOf(first)).at(-1)?.attempt).toBeGreaterThan(1);
+  drain.release();
+  await second.result();
+  expect(moves.live.groupOf('s0v0')).toBe('g3');
+  await moves.live.checkPromises();
+});

@@ -9,13 +9,22 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
-import { afterEach, beforeEach, expect, inject, test } from 'vitest';
+import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
 import { z } from 'zod';
 import { healthSchema } from '../../contracts/health.js';
 import { TASK_QUEUE } from '../../contracts/move.js';
+import { openTemporal, type OpenTemporal } from '../../estate/temporal/open.js';
 
 const BUILT_WORKER = fileURLToPath(new URL('../../dist/workers/main.js', import.meta.url));
 const readySchema = z.strictObject({ ready: z.literal(true), role: z.literal('worker'), id: z.string(), url: z.url() });
+
+/** A server of its own: these workers take what is on the project's task queue, other tests' moves too. */
+let temporal: OpenTemporal;
+beforeAll(async () => {
+  const { TEMPORAL_ADDRESS: _address, TEMPORAL_PROFILE: _profile, ...env } = process.env;
+  temporal = await openTemporal({ env, log: () => {} });
+});
+afterAll(async () => temporal.stop());
 
 let folder: string;
 let children: ChildProcessWithoutNullStreams[];
@@ -56,7 +65,7 @@ function start(environment: Record<string, string> = {}, changes: Record<string,
       HOME: folder,
       VOLUME_MOVER_ESTATE: estate,
       VOLUME_MOVER_ID: 'w1',
-      TEMPORAL_ADDRESS: inject('temporalAddress'),
+      TEMPORAL_ADDRESS: temporal.address,
       ...environment,
     },
   });
@@ -83,9 +92,9 @@ test('says in one line that it is ready, is healthy, takes workflows, and ends c
     notes: [],
   });
 
-  const connection = await Connection.connect({ address: inject('temporalAddress') });
+  const connection = await Connection.connect({ address: temporal.address });
   try {
-    const client = new Client({ connection, namespace: inject('temporalNamespace') });
+    const client = new Client({ connection, namespace: temporal.namespace });
     const refused = client.workflow.execute('moveVolume', {
       taskQueue: TASK_QUEUE,
       workflowId: randomUUID(),
@@ -116,6 +125,19 @@ test('waits for a Temporal server that is not there yet, says so, and can be sto
     .toContain(`Temporal at 127.0.0.1:${port} does not answer yet`);
   worker.child.kill('SIGTERM');
   expect(await worker.exitCode).toBe(0);
+});
+
+test('answers for its health while it waits for Temporal', async () => {
+  const port = await unusedPort();
+  const health = await unusedPort();
+  start({ TEMPORAL_ADDRESS: `127.0.0.1:${port}` }, { worker: { health: { port: health } } });
+  const ask = async (): Promise<unknown> => (await fetch(`http://127.0.0.1:${health}/healthz`)).json();
+  await expect
+    .poll(async () => ask().catch(() => undefined), { timeout: 20_000 })
+    .toMatchObject({
+      status: 'degraded',
+      notes: [`Temporal at 127.0.0.1:${port} has not answered yet.`, 'The worker takes no work: it is starting.'],
+    });
 });
 
 test('ends at once with a sentence when its estate file is wrong', async () => {

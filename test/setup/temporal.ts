@@ -1,16 +1,13 @@
 // One Temporal server and one workflow bundle for a whole test group; tests get them by `inject`.
-import { bundleWorkflowCode, DefaultLogger } from '@temporalio/worker';
-import { existsSync } from 'node:fs';
+import { DefaultLogger } from '@temporalio/worker';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 
 import { openTemporal } from '../../estate/temporal/open.js';
+import { bundleWorkflows } from '../../workers/workflow-bundle.js';
 
 import type { TestProject } from 'vitest/node';
-
-const WORKFLOWS = fileURLToPath(new URL('../../workflows/index.ts', import.meta.url));
 
 export default async function setUp(project: TestProject): Promise<() => Promise<void>> {
   const folder = await mkdtemp(join(tmpdir(), 'volume-mover-test-'));
@@ -25,10 +22,8 @@ export default async function setUp(project: TestProject): Promise<() => Promise
 }
 
 async function provideBundle(project: TestProject, folder: string): Promise<void> {
-  if (!existsSync(WORKFLOWS)) return;
-  const { code } = await bundleWorkflowCode({ workflowsPath: WORKFLOWS, logger: new DefaultLogger('WARN') });
   const bundle = join(folder, 'workflow-bundle.js');
-  await writeFile(bundle, code);
+  await writeFile(bundle, await bundleWorkflows(new DefaultLogger('WARN')));
   project.provide('workflowBundlePath', bundle);
 }
 

@@ -53,5 +53,5 @@ test('a port that is taken is an error at the start', async () => {
 test('stopping twice is no error', async () => {
   server = await start(async () => HEALTH);
   await server.stop();
-  await server.stop();
+  await expect(server.stop()).resolves.toBeUndefined();
 });

@@ -16,8 +16,14 @@ test('spaces, control characters and other scripts are percent-encoded', () => {
   expect(moveIdOf('déjà vu\t100%', RUN)).toBe(`d%C3%A9j%C3%A0%20vu%09100%25@${RUN}`);
 });
 
+/** Any code point but half a surrogate pair, which no protocol buffer carries. */
+const ANY_LETTER = fc
+  .integer({ min: 0x20, max: 0x1_0fff })
+  .filter((code) => code < 0xd800 || code > 0xdfff)
+  .map((code) => String.fromCodePoint(code));
+
 test('every workflow id that is short enough is a move id, and two never become one', () => {
-  const workflowId = fc.string({ unit: 'binary', minLength: 1, maxLength: 20 });
+  const workflowId = fc.string({ unit: ANY_LETTER, minLength: 1, maxLength: 20 });
   fc.assert(
     fc.property(workflowId, workflowId, (one, other) => {
       const id = moveIdOf(one, RUN);

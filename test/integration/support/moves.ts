@@ -1,6 +1,7 @@
 // A live estate with a worker of its own on the real Temporal server, and what tests ask of its histories.
-import { Client, type WorkflowHandleWithFirstExecutionRunId } from '@temporalio/client';
+import type { Client, WorkflowHandleWithFirstExecutionRunId } from '@temporalio/client';
 import { defaultPayloadConverter } from '@temporalio/common';
+import { TestWorkflowEnvironment } from '@temporalio/testing';
 import { DefaultLogger, NativeConnection, Runtime, type Worker } from '@temporalio/worker';
 import { randomUUID } from 'node:crypto';
 import { inject } from 'vitest';
@@ -26,19 +27,23 @@ export class Moves {
   readonly live: LiveWorld;
   readonly client: Client;
   readonly taskQueue: string;
-  readonly #connections: NativeConnection[];
+  readonly #environment: TestWorkflowEnvironment;
+  readonly #connections: NativeConnection[] = [];
   readonly #workers: StartedWorker[] = [];
 
-  private constructor(connection: NativeConnection, live: LiveWorld) {
-    this.#connections = [connection];
+  private constructor(environment: TestWorkflowEnvironment, live: LiveWorld) {
+    this.#environment = environment;
     this.live = live;
     this.taskQueue = `test-${randomUUID()}`;
-    this.client = new Client({ connection, namespace: inject('temporalNamespace'), identity: 'tester' });
+    this.client = environment.client;
   }
 
   static async start({ workers = 1, splitters = 1, volumesPerSplitter = 3 } = {}): Promise<Moves> {
-    const connection = await connect();
-    const moves = new Moves(connection, new LiveWorld({ splitters, volumesPerSplitter }));
+    const environment = await TestWorkflowEnvironment.createFromExistingServer({
+      address: inject('temporalAddress'),
+      namespace: inject('temporalNamespace'),
+    });
+    const moves = new Moves(environment, new LiveWorld({ splitters, volumesPerSplitter }));
     moves.live.start();
     for (let i = 0; i < workers; i += 1) await moves.startWorker(`worker-${i + 1}`);
     return moves;
@@ -85,6 +90,7 @@ export class Moves {
     await Promise.all(this.#workers.map(async ({ stop }) => stop()));
     await this.live.stop();
     await Promise.all(this.#connections.map(async (connection) => connection.close()));
+    await this.#environment.teardown();
   }
 }
 
