@@ -44,9 +44,12 @@ function project({ name, setup, timeoutMs }: Group): TestProjectInlineConfigurat
   };
 }
 
+/** Makes what the replay tests hold the workflows against: only when asked for. */
+const RECORDING: Group = { name: 'record', setup: [TEMPORAL], timeoutMs: 60 * SECOND_MS };
+
 export default defineConfig({
   test: {
-    projects: groups.map(project),
+    projects: [...groups, ...(process.env['VOLUME_MOVER_RECORD'] === '1' ? [RECORDING] : [])].map(project),
     // The smallest machine that must run this has 2 cores.
     maxWorkers: 2,
     coverage: {

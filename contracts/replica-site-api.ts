@@ -63,7 +63,7 @@ export const siteVolumeSchema = z.strictObject({
   undistributedBytes: bytesSchema,
   /** Whether a short initialization is under way: no point may contain the volume. */
   initializing: z.boolean(),
-  /** The attempt that is open on it, if any. */
+  /** The attempt that is open on it, if any; not one whose lease ran out, which anyone may abort who needs the volume. */
   openAttempt: attemptRefSchema.optional(),
 });
 export type SiteVolume = z.infer<typeof siteVolumeSchema>;
@@ -75,7 +75,7 @@ export const siteGroupSchema = z.strictObject({
   /** How often the appliance closes a recovery point. */
   pointEveryMs: durationMsSchema,
   volumes: countSchema,
-  /** Rooms kept for volumes that an open attempt brings. */
+  /** Rooms kept for volumes that an open attempt brings, until its lease runs out. */
   reserved: countSchema,
 });
 export type SiteGroup = z.infer<typeof siteGroupSchema>;

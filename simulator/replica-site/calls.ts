@@ -67,13 +67,14 @@ export function replicaSiteCalls({
       return findPoint(state, query);
     },
     groups: (input) => {
-      const { items: groups, ...rest } = pageOfGroups(state, input);
+      const { items: groups, ...rest } = pageOfGroups(state, input, Date.now());
       return { groups, ...rest };
     },
     volumes: async (input) => {
       const { items, ...rest } = pageOfVolumes(state, input);
       await journals.lookAt(items.map((row) => row.volume));
-      return { volumes: items.map((row) => siteVolume(state, state.volume(row.volume))), ...rest };
+      const nowMs = Date.now();
+      return { volumes: items.map((row) => siteVolume(state, state.volume(row.volume), nowMs)), ...rest };
     },
     closePoint: async (input, { signal }) => closePoint({ site, journals, durability }, input, signal),
     openImage: async (input, { signal }) => images.open(input, signal),

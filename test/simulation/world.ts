@@ -461,7 +461,7 @@ export class World {
         volumesMax: row.volumesMax,
         pointEveryMs: row.pointEveryMs,
         volumes: site.state.membersOf(group).length,
-        reserved: attempts.reservedIn(site.state, group),
+        reserved: attempts.reservedIn(site.state, group, this.time.nowMs),
       };
     };
     const find = (point: PointId | undefined): RecoveryPoint =>
@@ -557,6 +557,7 @@ export class World {
 
   #describe(volume: VolumeId): OutputOf<typeof applianceApi.siteVolumes>['volumes'][number] {
     const row = this.site.state.volume(volume);
+    const openAttempt = attempts.attemptInTheWay(this.site.state, row, this.time.nowMs);
     return {
       volume,
       splitter: row.splitter,
@@ -568,7 +569,7 @@ export class World {
       appliedPosition: this.site.appliedPosition(volume),
       undistributedBytes: this.site.undistributedBytes(volume),
       initializing: row.openHole !== undefined,
-      ...(row.openAttempt === undefined ? {} : { openAttempt: row.openAttempt }),
+      ...(openAttempt === undefined ? {} : { openAttempt }),
     };
   }
 }

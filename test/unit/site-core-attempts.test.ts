@@ -48,11 +48,23 @@ describe('opening', () => {
   test('rooms are reserved at the opening and given back by an abort', () => {
     const site = new SiteUnderTest();
     site.open(1, { volumes: [V1, V2] });
-    expect(attempts.reservedIn(site.state, G2)).toBe(2);
+    expect(attempts.reservedIn(site.state, G2, 0)).toBe(2);
     attempts.resolveAttempt(site.state, ref(1), 'test', 0);
-    expect(attempts.reservedIn(site.state, G2)).toBe(0);
+    expect(attempts.reservedIn(site.state, G2, 0)).toBe(0);
     site.state.groups.put(G2, { ...site.state.group(G2), volumesMax: 1 });
     expect(codeOf(() => site.open(2, { volumes: [V1, V2] }))).toBe('GROUP_FULL');
+  });
+
+  test('an attempt whose lease ran out neither shows as being in the way nor keeps its room', () => {
+    const site = new SiteUnderTest();
+    site.state.groups.put(G2, { ...site.state.group(G2), volumesMax: 1 });
+    site.open(1, { volumes: [V1] });
+    expect(attempts.attemptInTheWay(site.state, site.state.volume(V1), LEASE_MS - 1)).toEqual(ref(1));
+    expect(codeOf(() => site.open(1, { move: 'm2', volumes: [V2], nowMs: LEASE_MS - 1 }))).toBe('GROUP_FULL');
+    expect(attempts.attemptInTheWay(site.state, site.state.volume(V1), LEASE_MS)).toBeUndefined();
+    expect(attempts.reservedIn(site.state, G2, LEASE_MS)).toBe(0);
+    site.open(1, { move: 'm2', volumes: [V2], nowMs: LEASE_MS });
+    expect(attempts.getAttempt(site.state, ref(1)).state).toBe('ABORTED');
   });
 });
 

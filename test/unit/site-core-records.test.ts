@@ -60,7 +60,7 @@ test('members are found by their present group', () => {
   site.state.volumes.put(V1, { ...site.state.volume(V1), group: G2 });
   expect(site.state.membersOf(G1).map((row) => row.volume)).toEqual([V2]);
   const page = pageOfVolumes(site.state, { group: G2, limit: 10 });
-  expect(page.items.map((row) => siteVolume(site.state, row))).toMatchObject([
+  expect(page.items.map((row) => siteVolume(site.state, row, 0))).toMatchObject([
     { volume: V1, group: G2, appliance: 'a1' },
   ]);
 });

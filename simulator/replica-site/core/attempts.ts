@@ -49,7 +49,8 @@ export function openAttempt(state: SiteState, input: OpenInput, nowMs: number): 
   for (const bound of input.volumes) checkOwnership(state.volume(bound.volume), bound, input.from);
   for (const bound of input.volumes) clearTheWay(state, bound.volume, input.attempt, nowMs);
   const target = state.group(input.to);
-  const taken = state.memberCount(input.to) + reservedIn(state, input.to);
+  freeExpiredRooms(state, input.to, nowMs);
+  const taken = state.memberCount(input.to) + reservedIn(state, input.to, nowMs);
   if (taken + input.volumes.length > target.volumesMax) {
     throw new MoverError(
       'GROUP_FULL',
@@ -96,21 +97,45 @@ function checkOwnership(row: VolumeRow, bound: AttemptVolume, from: GroupId): vo
 function clearTheWay(state: SiteState, volume: VolumeId, attempt: AttemptRef, nowMs: number): void {
   const other = state.volume(volume).openAttempt;
   if (other === undefined) return;
-  const record = state.attempt(other);
-  const expiresAtMs = record?.contents?.leaseExpiresAtMs ?? 0;
   if (other.move === attempt.move) resolveAttempt(state, other, `superseded by attempt ${attempt.n}`, nowMs);
-  else if (expiresAtMs <= nowMs)
+  else if (hasExpired(state.attempt(other), nowMs))
     resolveAttempt(state, other, 'its lease ran out and another move needed the volume', nowMs);
   else throw new MoverError('VOLUME_BUSY', `Volume "${volume}" is being moved by ${other.move}.`);
 }
 
-/** Volumes that open attempts are to bring into the group. */
-export function reservedIn(state: SiteState, group: GroupId): number {
+/** Whether whoever needs its volumes or its room may abort an open attempt. */
+function hasExpired(record: AttemptRecord | undefined, nowMs: number): boolean {
+  return (record?.contents?.leaseExpiresAtMs ?? 0) <= nowMs;
+}
+
+/** Volumes that open attempts are to bring into the group. An attempt whose lease ran out keeps no room. */
+export function reservedIn(state: SiteState, group: GroupId, nowMs: number): number {
   let reserved = 0;
-  for (const { name, volumes } of state.openAttempts()) {
-    if (state.attempts.get(name)?.record.contents?.to === group) reserved += volumes;
-  }
+  for (const { record, volumes } of openAttemptsTo(state, group)) if (!hasExpired(record, nowMs)) reserved += volumes;
   return reserved;
+}
+
+function freeExpiredRooms(state: SiteState, group: GroupId, nowMs: number): void {
+  for (const { record } of openAttemptsTo(state, group)) {
+    if (hasExpired(record, nowMs))
+      resolveAttempt(state, record.attempt, 'its lease ran out and another move needed the room', nowMs);
+  }
+}
+
+function openAttemptsTo(
+  state: SiteState,
+  group: GroupId,
+): { readonly record: AttemptRecord; readonly volumes: number }[] {
+  return state.openAttempts().flatMap(({ name, volumes }) => {
+    const record = state.attempts.get(name)?.record;
+    return record?.contents?.to === group ? [{ record, volumes }] : [];
+  });
+}
+
+/** The attempt that keeps others from the volume: an open one whose lease has not run out. */
+export function attemptInTheWay(state: SiteState, { openAttempt }: VolumeRow, nowMs: number): AttemptRef | undefined {
+  if (openAttempt === undefined || hasExpired(state.attempt(openAttempt), nowMs)) return undefined;
+  return openAttempt;
 }
 
 /** @throws MoverError ATTEMPT_NOT_FOUND */

@@ -2,7 +2,7 @@
 import type { Hole, RecoveryPoint } from '../../../contracts/point.js';
 import type { GroupId, VolumeId } from '../../../contracts/ids.js';
 import type { SiteGroup, SiteVolume } from '../../../contracts/replica-site-api.js';
-import { reservedIn } from './attempts.js';
+import { attemptInTheWay, reservedIn } from './attempts.js';
 import { pointsOf } from './points.js';
 import type { GroupRow, VolumeRow } from './rows.js';
 import type { SiteState } from './state.js';
@@ -34,21 +34,26 @@ function byKey<Item>(keyOf: (item: Item) => string): (a: Item, b: Item) => numbe
 export function pageOfGroups(
   state: SiteState,
   { appliance, ...page }: PageInput & { readonly appliance?: string | undefined },
+  nowMs: number,
 ): Page<SiteGroup> {
   const keyOf = (row: GroupRow): string => row.group;
   const rows = [...state.groups.values()].filter((row) => appliance === undefined || row.appliance === appliance);
   const { items, ...rest } = pageOf(rows.toSorted(byKey(keyOf)), keyOf, page);
-  return { items: items.map((row) => siteGroup(state, row)), ...rest };
+  return { items: items.map((row) => siteGroup(state, row, nowMs)), ...rest };
 }
 
-function siteGroup(state: SiteState, { group, appliance, volumesMax, pointEveryMs }: GroupRow): SiteGroup {
+function siteGroup(
+  state: SiteState,
+  { group, appliance, volumesMax, pointEveryMs }: GroupRow,
+  nowMs: number,
+): SiteGroup {
   return {
     group,
     appliance,
     volumesMax,
     pointEveryMs,
     volumes: state.memberCount(group),
-    reserved: reservedIn(state, group),
+    reserved: reservedIn(state, group, nowMs),
   };
 }
 
@@ -74,8 +79,9 @@ export function pageOfVolumes(
 }
 
 /** @throws MoverError GROUP_NOT_FOUND */
-export function siteVolume(state: SiteState, row: VolumeRow): SiteVolume {
-  const { volume, splitter, sizeBytes, group, epoch, openAttempt } = row;
+export function siteVolume(state: SiteState, row: VolumeRow, nowMs: number): SiteVolume {
+  const { volume, splitter, sizeBytes, group, epoch } = row;
+  const openAttempt = attemptInTheWay(state, row, nowMs);
   const { position, session, n, timeMs } = state.lineages.durable(volume);
   return {
     volume,

@@ -1,4 +1,4 @@
-// Records the histories anew, on purpose only: VOLUME_MOVER_RECORD=1 npx vitest run --project replay test/replay/record.test.ts
+// Records the histories of the replay tests anew, on purpose only: VOLUME_MOVER_RECORD=1 npx vitest run --project record
 // A change that needs this breaks moves that are under way, unless it is behind a patch: keep the old histories beside the new.
 import { historyToJSON } from '@temporalio/common/lib/proto-utils.js';
 import { writeFileSync } from 'node:fs';
@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { afterEach, describe, expect, test } from 'vitest';
 import { MoverError } from '../../contracts/errors.js';
 import { Moves, type MoveHandle } from '../integration/support/moves.js';
-import { HISTORIES } from './histories.js';
+import { HISTORIES } from '../replay/histories.js';
 
 const MOVE = { volume: 's0v0', to: 'g2' };
 
@@ -54,7 +54,7 @@ async function cancelDuring(moves: Moves, operation: 'drain' | 'learn'): Promise
   return handle;
 }
 
-describe.runIf(process.env['VOLUME_MOVER_RECORD'] === '1')('recording', () => {
+describe('recording', () => {
   let moves: Moves;
   afterEach(async () => moves.stop());
 
