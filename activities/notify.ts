@@ -18,7 +18,18 @@ export async function notify(ports: Ports, input: ParsedMoveInput, attempt: Atte
     if (earlier !== undefined) return earlier;
     refuseUnlessOk(plan);
   }
-  return await tellSplitters(ports, await open(ports, plan, input, attempt));
+  try {
+    return await tellSplitters(ports, await open(ports, plan, input, attempt));
+  } catch (error) {
+    // The volumes were moved on since, and back to where this move found them, at later epochs.
+    const earlier = isMismatch(error) ? await resume(ports, input, attempt) : undefined;
+    if (earlier === undefined) throw error;
+    return earlier;
+  }
+}
+
+function isMismatch(error: unknown): boolean {
+  return error instanceof MoverError && error.code === 'ATTEMPT_MISMATCH';
 }
 
 /** An earlier run of this step opened the attempt, and since then the estate is no longer as the plan wants it: the record counts. */

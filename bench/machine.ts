@@ -1,0 +1,55 @@
+// The facts of the machine without which a number means nothing, and how busy others kept it meanwhile.
+import { readFileSync } from 'node:fs';
+import { arch, availableParallelism, cpus, loadavg, platform, release, totalmem } from 'node:os';
+
+/** Linux counts CPU time in ticks of 10 ms, whatever the kernel's own clock. */
+const TICK_MS = 10;
+const GIB = 1024 ** 3;
+/** Fields of the first line of /proc/stat after its name. */
+const IDLE = 3;
+const IO_WAIT = 4;
+/** Fields of /proc/<pid>/stat after the command in parentheses. */
+const USER_TICKS = 11;
+const SYSTEM_TICKS = 12;
+
+export interface Machine {
+  readonly cores: number;
+  readonly processor: string;
+  readonly memoryGiB: number;
+  readonly system: string;
+  readonly node: string;
+  /** Mean number of runnable processes over the last minute, at the start of the run. */
+  readonly loadAtStart: number;
+}
+
+export function machineFacts(): Machine {
+  return {
+    cores: availableParallelism(),
+    processor: cpus()[0]?.model.trim() ?? 'unknown',
+    memoryGiB: Math.round(totalmem() / GIB),
+    system: `${platform()} ${release()} ${arch()}`,
+    node: process.version,
+    loadAtStart: loadavg()[0] ?? 0,
+  };
+}
+
+/** CPU time that a living process has used, ms; 0 where there is no /proc, or no such process. */
+export function cpuMsOf(processId: number): number {
+  const fields = readOrNothing(`/proc/${processId}/stat`).split(') ').at(-1)?.split(' ') ?? [];
+  return (Number(fields[USER_TICKS] ?? 0) + Number(fields[SYSTEM_TICKS] ?? 0)) * TICK_MS;
+}
+
+/** CPU time that the whole machine has used, all cores together, ms; 0 where there is no /proc. */
+export function busyMs(): number {
+  const [line = ''] = readOrNothing('/proc/stat').split('\n', 1);
+  const ticks = line.trim().split(/\s+/).slice(1, 9).map(Number);
+  return ticks.reduce((sum, count, field) => (field === IDLE || field === IO_WAIT ? sum : sum + count), 0) * TICK_MS;
+}
+
+function readOrNothing(path: string): string {
+  try {
+    return readFileSync(path, 'utf8');
+  } catch {
+    return '';
+  }
+}

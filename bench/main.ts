@@ -1,0 +1,76 @@
+// `npm run bench -- <name> [--json]`: runs one benchmark; without a name it lists them. Exit code 0 when every goal is met.
+import { Command, InvalidArgumentError } from 'commander';
+import type { Bench } from './bench.js';
+import { guestIo } from './guest-io/guest-io.js';
+import { moves } from './moves/moves.js';
+import { type BenchReport, reportText } from './report-text.js';
+import { runBench } from './run-bench.js';
+
+const BENCHES: readonly Bench[] = [guestIo, moves];
+/** A run that repeats more often than this takes hours. */
+const REPETITIONS_MAX = 100;
+
+interface Options {
+  readonly json?: boolean;
+  readonly repetitions?: number;
+  readonly profile?: string;
+}
+
+const program = new Command('npm run bench --')
+  .description('Measures the product beside its peers, in turn, on this machine.')
+  .argument('[name]', 'which benchmark; without one they are listed')
+  .option('--json', 'print nothing but one JSON object on standard output')
+  .option('--repetitions <count>', 'how often product and peers are measured in turn', repetitionsOf)
+  .option(
+    '--profile <folder>',
+    'CPU profiles and counts of control calls of the product’s processes, for reading, not for goals',
+  )
+  .parse();
+
+process.exitCode = await main(program.args[0], program.opts<Options>());
+// What a stopped connection may leave behind must not keep the process.
+process.exit();
+
+async function main(name: string | undefined, { json = false, repetitions, profile }: Options): Promise<number> {
+  if (name === undefined) {
+    list(json);
+    return 0;
+  }
+  const bench = BENCHES.find((candidate) => candidate.name === name);
+  if (bench === undefined) {
+    console.error(`There is no benchmark "${name}". There is: ${BENCHES.map((known) => known.name).join(', ')}.`);
+    return 2;
+  }
+  try {
+    const report = await runBench(bench, {
+      repetitions: repetitions ?? bench.repetitions,
+      profileFolder: profile,
+      // Standard output is for the report alone.
+      say: (line) => console.error(line),
+    });
+    print(report, json);
+    return report.goals.every(({ met }) => met) ? 0 : 1;
+  } catch (error) {
+    console.error(`The benchmark failed: ${error instanceof Error ? error.message : String(error)}`);
+    return 2;
+  }
+}
+
+function print(report: BenchReport, json: boolean): void {
+  console.log(json ? JSON.stringify(report) : reportText(report));
+}
+
+function list(json: boolean): void {
+  if (json) {
+    console.log(JSON.stringify({ benches: BENCHES.map(({ name, summary }) => ({ name, summary })), goals: [] }));
+    return;
+  }
+  console.log('Benchmarks, each to be run with `npm run bench -- <name>`:');
+  for (const { name, summary } of BENCHES) console.log(`  ${name}: ${summary}`);
+}
+
+function repetitionsOf(text: string): number {
+  const count = Number(text);
+  if (Number.isInteger(count) && count >= 1 && count <= REPETITIONS_MAX) return count;
+  throw new InvalidArgumentError(`A whole number from 1 to ${REPETITIONS_MAX} is accepted.`);
+}

@@ -1,0 +1,126 @@
+// What moves are measured on: a Temporal server, an estate with its worker, and the peer's worker beside it.
+import { Client, Connection } from '@temporalio/client';
+import { randomUUID } from 'node:crypto';
+import { join } from 'node:path';
+import { createMoverClient } from '../../client/sdk.js';
+import { groupIdSchema, volumeIdSchema } from '../../contracts/ids.js';
+import { EstateProcess } from '../../estate/estate-process.js';
+import { launchEstate, type RunningEstate } from '../../estate/launch.js';
+import { entryPoint } from '../../estate/project.js';
+import { locateTemporal } from '../../estate/temporal/locate.js';
+import { DEV_NAMESPACE, startTemporal, type TemporalDevServer } from '../../estate/temporal/server.js';
+import type { BenchRun } from '../bench.js';
+import { profiling } from '../profile.js';
+import type { Work } from './batch.js';
+import { benchEstate, firstGroup, type GroupName, GROUPS, volumeName, VOLUMES } from './bench-estate.js';
+import { NOOP_QUEUE, NOOP_WORKFLOW } from './noop-names.js';
+
+const PEER_ID = 'peer-worker';
+
+export interface Stand {
+  /** One move of a volume that nobody else moves. */
+  readonly move: Work;
+  /** One workflow of five no-op activities. */
+  readonly noop: Work;
+  /** By the name of the process: its id. */
+  readonly processes: ReadonlyMap<string, number>;
+  /** The server's own words about its version. */
+  readonly server: string;
+  readonly stop: () => Promise<void>;
+}
+
+/** @throws Error when anything does not start; what was started is stopped again */
+export async function openStand({ folder, profileFolder, say }: BenchRun): Promise<Stand> {
+  const cleanup: (() => Promise<void>)[] = [];
+  const stop = async (): Promise<void> => {
+    for (let next = cleanup.pop(); next !== undefined; next = cleanup.pop()) await next();
+  };
+  try {
+    const temporal = await startServer(say);
+    cleanup.push(temporal.stop);
+    const { address } = temporal;
+    const environment = { VOLUME_MOVER_LOG_LEVEL: 'warn', ...profiling(profileFolder, 'moves') };
+    const estate = await launchEstate({
+      estate: benchEstate(),
+      dataDirectory: join(folder, 'estate'),
+      temporal: { address, namespace: DEV_NAMESPACE, uiUrl: temporal.uiUrl },
+      environment,
+      log: () => undefined,
+    });
+    cleanup.push(async () => estate.stop());
+    const peer = peerWorker(folder, { ...process.env, ...environment, TEMPORAL_ADDRESS: address });
+    cleanup.push(async () => peer.stop());
+    await peer.start();
+    const connection = await Connection.connect({ address });
+    cleanup.push(async () => connection.close());
+    const client = new Client({ connection, namespace: DEV_NAMESPACE });
+    const { serverVersion } = await connection.workflowService.getSystemInfo({});
+    return {
+      move: moveWork(estate, client),
+      noop: noopWork(client),
+      processes: processesOf(estate, peer, temporal),
+      server: serverVersion ?? 'unknown',
+      stop,
+    };
+  } catch (error) {
+    await stop();
+    throw error;
+  }
+}
+
+/** Of our own: measuring on a server that others use would measure them. */
+async function startServer(log: (line: string) => void): Promise<TemporalDevServer> {
+  const located = await locateTemporal({ log, env: { ...process.env, TEMPORAL_ADDRESS: '', TEMPORAL_PROFILE: '' } });
+  if (located.kind === 'existing') throw new Error('This benchmark starts a Temporal server of its own.');
+  // What it complains of under load is tried again, and shows in the rates.
+  return await startTemporal({ executable: located.path, log: () => undefined });
+}
+
+function peerWorker(folder: string, environment: NodeJS.ProcessEnv): EstateProcess {
+  return new EstateProcess(
+    {
+      id: PEER_ID,
+      role: 'peer worker',
+      entry: entryPoint('bench/moves/peer-worker'),
+      dataFolder: join(folder, PEER_ID),
+      logFile: join(folder, `${PEER_ID}.log`),
+      environment,
+    },
+    ({ message }) => console.error(message),
+  );
+}
+
+function processesOf(estate: RunningEstate, peer: EstateProcess, temporal: TemporalDevServer): Map<string, number> {
+  const started = [...estate.processes, peer].flatMap(({ id, pid }) => (pid === undefined ? [] : [[id, pid] as const]));
+  return new Map([['temporal', temporal.processId], ...started, ['driver', process.pid]]);
+}
+
+interface IdleVolume {
+  readonly name: string;
+  readonly group: GroupName;
+}
+
+/** Volumes wait in line, so that each rests as long as possible between two moves. */
+function moveWork(estate: RunningEstate, client: Client): Work {
+  const mover = createMoverClient({ estate: estate.estate, temporal: { client, uiUrl: undefined } });
+  const idle = Array.from({ length: VOLUMES }, (_, i): IdleVolume => ({ name: volumeName(i), group: firstGroup(i) }));
+  return async () => {
+    const volume = idle.shift();
+    if (volume === undefined) throw new Error(`More than ${VOLUMES} moves at once.`);
+    const target = volume.group === GROUPS[0] ? GROUPS[1] : GROUPS[0];
+    const { workflowId } = await mover.startMove({
+      volume: volumeIdSchema.parse(volume.name),
+      to: groupIdSchema.parse(target),
+    });
+    await client.workflow.getHandle(workflowId).result();
+    idle.push({ name: volume.name, group: target });
+  };
+}
+
+function noopWork(client: Client): Work {
+  return async () => {
+    const workflowId = `noop-${randomUUID()}`;
+    await client.workflow.start(NOOP_WORKFLOW, { taskQueue: NOOP_QUEUE, workflowId, args: [] });
+    await client.workflow.getHandle(workflowId).result();
+  };
+}

@@ -1,0 +1,49 @@
+// A benchmark's report as people read it.
+import { duration, table } from '../client/cli/format.js';
+import type { BenchResult, Goal } from './bench.js';
+import type { Machine } from './machine.js';
+
+export interface BenchReport extends BenchResult {
+  readonly bench: string;
+  /** ISO 8601, UTC. */
+  readonly startedAt: string;
+  readonly tookMs: number;
+  readonly repetitions: number;
+  readonly machine: Machine;
+  /** Cores that were busy on average over the whole run, by anyone. */
+  readonly busyCores: number;
+}
+
+export function reportText(report: BenchReport): string {
+  const { machine, goals, stretch, conditions, notMeasured, versions } = report;
+  const { cores, processor, memoryGiB, system, node, loadAtStart } = machine;
+  return [
+    `${report.bench}: medians of ${report.repetitions} repetitions, product and peers in turn`,
+    '',
+    table(report.table.titles, report.table.rows),
+    '',
+    table(['GOAL', 'VALUE', 'AT LEAST', ''], [...goals.map(goalRow), ...stretch.map(stretchRow)]),
+    '',
+    'Conditions',
+    ...conditions.map(item),
+    item(`${cores} cores (${processor}), ${memoryGiB} GiB, ${system}, Node ${node}`),
+    item(`load ${loadAtStart.toFixed(1)} at the start, ${report.busyCores.toFixed(1)} cores busy on average`),
+    item(`started ${report.startedAt}, took ${duration(report.tookMs)}`),
+    ...Object.entries(versions).map(([program, version]) => item(`${program}: ${version}`)),
+    '',
+    'Not measured',
+    ...notMeasured.map(item),
+  ].join('\n');
+}
+
+function goalRow({ name, value, goal, met }: Goal): string[] {
+  return [name, value.toFixed(3), `${goal}`, met ? 'met' : 'NOT met'];
+}
+
+function stretchRow({ name, value, goal, met }: Goal): string[] {
+  return [`${name} (stretch)`, value.toFixed(3), `${goal}`, met ? 'reached' : 'not yet'];
+}
+
+function item(sentence: string): string {
+  return `  - ${sentence}`;
+}

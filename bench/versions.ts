@@ -1,0 +1,22 @@
+// Which version of a program was measured, in its own words.
+import { execFile } from 'node:child_process';
+import { promisify } from 'node:util';
+
+const run = promisify(execFile);
+/** Debian's packages by program, for whoever lacks one. */
+const PACKAGES: Readonly<Record<string, string>> = {
+  fio: 'fio',
+  'qemu-nbd': 'qemu-utils',
+  'qemu-storage-daemon': 'qemu-system-common',
+};
+
+/** The first line of `--version`. @throws Error that names the package when the program is not installed */
+export async function versionOf(program: string): Promise<string> {
+  try {
+    const { stdout } = await run(program, ['--version']);
+    return stdout.split('\n', 1).join().trim();
+  } catch (cause) {
+    const hint = PACKAGES[program] === undefined ? '' : ` Debian has it in the package "${PACKAGES[program]}".`;
+    throw new Error(`This benchmark needs ${program}, which cannot be run here.${hint}`, { cause });
+  }
+}

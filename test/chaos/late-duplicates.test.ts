@@ -1,0 +1,123 @@
+// There and back again, while every call of the first move arrives a second time, late: each is refused or answered as before.
+import { request } from 'undici';
+import { afterAll, beforeAll, expect, inject, test } from 'vitest';
+import { z } from 'zod';
+import { problemSchema } from '../../contracts/errors.js';
+import { MOVE_STEPS } from '../../contracts/move.js';
+import type { ControlCall } from '../support/control-detour.js';
+import { type HeldMove, Stand, VOLUME_AT } from './stand.js';
+
+/** What a call of a move that is over may be told. */
+const REFUSALS = [
+  'STALE_ATTEMPT',
+  'ATTEMPT_COMMITTED',
+  'ATTEMPT_ABORTED',
+  'ATTEMPT_MISMATCH',
+  'NOT_FENCED',
+  'NOT_NOTIFIED',
+  'FENCE_LAPSED',
+  'EPOCH_MISMATCH',
+  'NOT_OWNER',
+  'CUT_VOID',
+];
+const VOLUME = VOLUME_AT.flush;
+
+let stand: Stand;
+beforeAll(async () => {
+  stand = await Stand.start(inject('temporalAddress'));
+});
+afterAll(async () => stand.stop());
+
+interface SentCall {
+  readonly url: string;
+  readonly call: ControlCall;
+}
+
+/** The changes that a move asked for so far, with whom. */
+function callsOf({ workflowId }: HeldMove): SentCall[] {
+  return [...stand.detours.values()].flatMap((detour) => {
+    const own = detour.calls.filter(
+      ({ path, body }) => path.startsWith('/v1/attempts/') && body.includes(`"${workflowId}@`),
+    );
+    return own.map((call) => ({ url: detour.url, call }));
+  });
+}
+
+/** All that a move decides: owners and attempts at the replica site, routes, notices and fences at the splitter. */
+async function decided(): Promise<unknown> {
+  const volumes = await stand.estate.client.listVolumes();
+  return volumes.map(({ volume, group, epoch, openAttempt, splitterView }) => {
+    const { route, notice, fence, mode } = splitterView ?? {};
+    return {
+      volume,
+      group,
+      epoch,
+      openAttempt,
+      route,
+      notice,
+      mode,
+      fence: fence && { attempt: fence.attempt, cut: fence.cut, lapsed: fence.lapsed },
+    };
+  });
+}
+
+async function bookmarks(): Promise<unknown> {
+  const { points } = await stand.estate.client.listPoints({ volume: VOLUME });
+  return points
+    .filter(({ bookmark }) => bookmark)
+    .map(({ id, kind, bookmark, members }) => ({ id, kind, bookmark, members }));
+}
+
+/** In their order, then the other way round. */
+async function sendAgain(calls: readonly SentCall[]): Promise<void> {
+  const before = await decided();
+  const marksBefore = await bookmarks();
+  for (const { url, call } of [...calls, ...calls.toReversed()]) {
+    const { statusCode, body } = await request(`${url}${call.path}`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: call.body,
+    });
+    const answer: unknown = await body.json();
+    const told = `${call.path} ${call.body} → ${JSON.stringify(answer)}`;
+    if (statusCode >= 400) expect(REFUSALS, told).toContain(problemSchema.parse(answer).code);
+    // Of a move that is done every record says so, whichever call asks for it.
+    else if (z.object({ state: z.string() }).safeParse(answer).success)
+      expect(answer, told).toMatchObject({ state: 'COMMITTED' });
+    else if (call.path.endsWith('/learn'))
+      expect(answer, told).toMatchObject({ learned: z.object({ learned: z.unknown() }).parse(call.answer).learned });
+    else expect(call.path, told).toBe('/v1/attempts/drain');
+  }
+  expect(await decided()).toEqual(before);
+  expect(await bookmarks()).toEqual(marksBefore);
+}
+
+test('late duplicates of a move change nothing, whatever step the move back is at', async () => {
+  const there = await stand.startHeld('/v1/attempts/none', VOLUME);
+  await stand.expectMoved(there, await stand.estate.reportOf(there));
+  const calls = callsOf(there);
+  const paths = calls.map(({ call }) => call.path);
+  for (const operation of ['open', 'notify', 'fence', 'drain', 'seal', 'bookmark', 'adopt', 'learn', 'join'])
+    expect(paths).toContain(`/v1/attempts/${operation}`);
+  await sendAgain(calls);
+
+  for (const step of MOVE_STEPS) {
+    const { path } = {
+      path: { notify: '/notify', flush: '/drain', snapshot: '/seal', bookmark: '/bookmark', reconfigure: '/adopt' }[
+        step
+      ],
+    };
+    const move = await stand.startHeld(`/v1/attempts${path}`, VOLUME);
+    await move.hold.reached();
+    await sendAgain(calls);
+    move.hold.release();
+    await stand.expectMoved(move, await stand.estate.reportOf(move));
+    await sendAgain(calls);
+  }
+  const last = await stand.startHeld('/v1/attempts/learn', VOLUME);
+  await last.hold.reached();
+  await sendAgain(calls);
+  last.hold.release();
+  await stand.expectMoved(last, await stand.estate.reportOf(last));
+  await stand.expectNothingLost();
+});

@@ -1,0 +1,39 @@
+// Waiting for a condition: the only way that tests let time pass.
+import { setTimeout as delay } from 'node:timers/promises';
+
+/** Between looks, ms: short beside everything that is waited for. */
+const LOOK_EVERY_MS = 25;
+
+/**
+ * Looks until `found` answers with something, and returns that.
+ * @param what ends the sentence "… did not come about", e.g. "the fence of vm-1"
+ * @throws Error after `timeoutMs`; whatever `found` throws
+ */
+export async function until<T>(what: string, timeoutMs: number, found: () => Promise<T | undefined>): Promise<T> {
+  const giveUpAtMs = Date.now() + timeoutMs;
+  for (;;) {
+    const result = await found();
+    if (result !== undefined) return result;
+    if (Date.now() > giveUpAtMs) throw new Error(`${what} did not come about within ${timeoutMs} ms.`);
+    await delay(LOOK_EVERY_MS);
+  }
+}
+
+/** As `until`, for a condition that is true or not. */
+export async function untilTrue(what: string, timeoutMs: number, isTrue: () => Promise<boolean>): Promise<void> {
+  await until(what, timeoutMs, async () => ((await isTrue()) ? true : undefined));
+}
+
+/** Waits for something that is to happen by itself. @throws Error after `timeoutMs` */
+export async function within<T>(what: string, timeoutMs: number, happening: Promise<T>): Promise<T> {
+  const over = new AbortController();
+  const late = delay(timeoutMs, undefined, { signal: over.signal }).then(() => {
+    throw new Error(`${what} did not happen within ${timeoutMs} ms.`);
+  });
+  try {
+    return await Promise.race([happening, late]);
+  } finally {
+    late.catch(() => undefined);
+    over.abort();
+  }
+}
