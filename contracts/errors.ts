@@ -222,6 +222,12 @@ export function fromProblem(problem: Problem): MoverError {
   return new MoverError(problem.code, problem.detail, { reasons: problem.reasons ?? [] });
 }
 
+/** zod tells a missing field as one that is undefined: true, but not how people say it. */
+function wordsOf(issue: z.core.$ZodIssue): string {
+  const isMissing = issue.code === 'invalid_type' && issue.message.endsWith('received undefined');
+  return isMissing ? `is missing; a ${issue.expected} is expected` : issue.message;
+}
+
 /**
  * What zod says of a value, one reason an issue, each naming the field and what is accepted.
  * `root` names the value itself when the fault is not in a field of it.
@@ -236,7 +242,7 @@ export function reasonsOf(error: z.ZodError, root = 'input'): Reason[] {
         message: `unknown field "${key}"`,
       }));
     }
-    return [{ code: 'INVALID_REQUEST', subject: path === '' ? root : path, message: issue.message }];
+    return [{ code: 'INVALID_REQUEST', subject: path === '' ? root : path, message: wordsOf(issue) }];
   });
 }
 

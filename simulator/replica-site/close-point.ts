@@ -2,7 +2,8 @@
 import type { LeftOut, RecoveryPoint } from '../../contracts/point.js';
 import type { replicaSiteApi } from '../../contracts/replica-site-api.js';
 import type { ParsedInputOf } from '../../contracts/route.js';
-import { addPoint, cutsReached, type NewPoint } from './core/points.js';
+import { closeGroupPoint } from './core/attempts.js';
+import { cutsReached, type NewPoint } from './core/points.js';
 import type { Durability } from './durability.js';
 import type { Journals } from './journals.js';
 import type { Site } from './site.js';
@@ -33,7 +34,9 @@ export async function closePoint(
   const unusable = point.cuts
     .filter((cut) => journals.unusable.has(cut.volume))
     .map((cut): LeftOut => ({ volume: cut.volume, reason: 'inconsistent' }));
-  return site.change((state) => addPoint(state, { ...point, cuts: usable, leftOut: [...point.leftOut, ...unusable] }));
+  return site.change((state, nowMs) =>
+    closeGroupPoint(state, { ...point, cuts: usable, leftOut: [...point.leftOut, ...unusable] }, nowMs),
+  );
 }
 
 /** Resolves when every cut is durable here, or the time is up. */

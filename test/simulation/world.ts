@@ -7,7 +7,7 @@ import type { Calls, InputOf, OutputOf } from '../../contracts/route.js';
 import { splitterApi } from '../../contracts/splitter-api.js';
 import type { AppliancePort, Ports, SplitterPort } from '../../activities/ports.js';
 import * as attempts from '../../simulator/replica-site/core/attempts.js';
-import { addPoint, cutsReached, pointsOf, type NewPoint } from '../../simulator/replica-site/core/points.js';
+import { cutsReached, pointsOf, type NewPoint } from '../../simulator/replica-site/core/points.js';
 import { pointIdOf } from '../../simulator/replica-site/core/rows.js';
 import { BLOCK_BYTES, SiteHost, type Frame } from './site-host.js';
 import { SplitterHost, tokensOf } from './splitter-host.js';
@@ -401,7 +401,9 @@ export class World {
       tries += 1
     )
       await this.time.sleep(10);
-    return this.site.call((state) => addPoint(state, { group, kind: 'periodic', ...round }));
+    return this.site.call((state) =>
+      attempts.closeGroupPoint(state, { group, kind: 'periodic', ...round }, this.time.nowMs),
+    );
   }
 
   // ---- the ports the real steps work over ----

@@ -169,6 +169,44 @@ describe('the verdict', () => {
     expect(site.write(3)).toBe('append');
   });
 
+  test('a committed move whose mover never asks has its "joined" bookmark all the same, once', () => {
+    const site = new SiteUnderTest();
+    site.attach();
+    site.writes(1, 2);
+    site.open(1);
+    site.commit(ref(1), 1_000);
+    const close = (nowMs: number) =>
+      attempts.closeGroupPoint(
+        site.state,
+        { group: G2, kind: 'periodic', atMs: nowMs, cuts: [cut(2)], leftOut: [] },
+        nowMs,
+      );
+    expect(close(30_999).bookmark, 'its own mover may still ask').toBeUndefined();
+    const joined = close(31_000);
+    expect(joined).toMatchObject({ kind: 'joined', bookmark: { attempt: ref(1), pending: false } });
+    expect(attempts.getAttempt(site.state, ref(1)).joined?.point).toBe(joined.id);
+    expect(close(32_000).bookmark).toBeUndefined();
+  });
+
+  test('a point that has a bookmark keeps it: a joining move takes the next point', () => {
+    const site = new SiteUnderTest();
+    site.attach();
+    site.writes(1, 2);
+    site.open(1);
+    site.commit(ref(1));
+    const close = (bookmark?: string) =>
+      attempts.closeGroupPoint(
+        site.state,
+        { group: G2, kind: 'demand', atMs: 1, cuts: [cut(2)], leftOut: [], bookmark },
+        1,
+      );
+    const named = close('before the upgrade');
+    expect(attempts.joinAttempt(site.state, ref(1), named.id).joined).toBeUndefined();
+    expect(site.state.point(named.id).point.bookmark?.name).toBe('before the upgrade');
+    const free = close();
+    expect(attempts.joinAttempt(site.state, ref(1), free.id).joined?.point).toBe(free.id);
+  });
+
   test('there and back again: late duplicates of the first move change nothing', () => {
     const site = new SiteUnderTest();
     site.attach();

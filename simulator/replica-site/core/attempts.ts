@@ -5,9 +5,12 @@ import { MoverError } from '../../../contracts/errors.js';
 import type { GroupId, PointId, VolumeId } from '../../../contracts/ids.js';
 import type { RecoveryPoint } from '../../../contracts/point.js';
 import type { DrainProgress } from '../../../contracts/replica-site-api.js';
-import { addPoint, settleProvisional } from './points.js';
+import { addPoint, type NewPoint, settleProvisional } from './points.js';
 import type { VolumeRow } from './rows.js';
 import type { SiteState } from './state.js';
+
+/** How long a committed move's own mover is waited for to ask for the "joined" bookmark: a worker's death, a retry, and some more. */
+const MOVER_JOINS_WITHIN_MS = 30_000;
 
 type Contents = NonNullable<AttemptRecord['contents']>;
 
@@ -363,13 +366,33 @@ export function joinAttempt(state: SiteState, attempt: AttemptRef, pointId: Poin
       );
   }
   const row = state.point(pointId);
-  if (!containsAll(row.point, contents)) return record;
+  // A point has one bookmark: whoever has it keeps it.
+  if (row.point.bookmark !== undefined || !containsAll(row.point, contents)) return record;
   const name = bookmarkName('joined', contents);
   state.points.put(pointId, {
     ...row,
     point: { ...row.point, kind: 'joined', bookmark: { name, pending: false, attempt } },
   });
   return state.putAttempt({ ...record, joined: { point: pointId, name } });
+}
+
+/**
+ * Closes a point of a group. A committed move whose mover is gone has its "joined" bookmark all the same: once the mover had time
+ * enough to ask, the first point with every moved volume gets it.
+ * @throws MoverError GROUP_NOT_FOUND
+ */
+export function closeGroupPoint(state: SiteState, input: NewPoint, nowMs: number): RecoveryPoint {
+  const { id } = addPoint(state, input);
+  for (const { attempt, contents, decidedAtMs = nowMs } of state.unjoinedAttempts(input.group)) {
+    if (contents === undefined || nowMs - decidedAtMs < MOVER_JOINS_WITHIN_MS || !isInForce(state, contents)) continue;
+    if (joinAttempt(state, attempt, id).joined !== undefined) break;
+  }
+  return state.point(id).point;
+}
+
+/** Whether the volumes are still where the attempt took them. */
+function isInForce(state: SiteState, { volumes }: Contents): boolean {
+  return volumes.every(({ volume, epoch }) => state.volumes.get(volume)?.epoch === epoch + 1);
 }
 
 function containsAll(point: RecoveryPoint, contents: Contents): boolean {

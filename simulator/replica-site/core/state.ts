@@ -41,6 +41,7 @@ export class SiteState {
   readonly counters: Table<CounterRow>;
   readonly #volumesByGroup: Index<VolumeRow>;
   readonly #volumesByOpenAttempt: Index<VolumeRow>;
+  readonly #unjoinedByGroup: Index<AttemptRow>;
   readonly #pointsByGroup: Index<PointRow>;
   readonly #pointsByMarkedVolume: Index<PointRow>;
   readonly #holesByVolume: Index<HoleRow>;
@@ -59,6 +60,11 @@ export class SiteState {
     this.#volumesByGroup = this.volumes.indexBy((row) => [row.group]);
     this.#volumesByOpenAttempt = this.volumes.indexBy((row) =>
       row.openAttempt === undefined ? [] : [attemptName(row.openAttempt)],
+    );
+    this.#unjoinedByGroup = this.attempts.indexBy(({ record }) =>
+      record.state === 'COMMITTED' && record.joined === undefined && record.contents !== undefined
+        ? [record.contents.to]
+        : [],
     );
     this.#pointsByGroup = this.points.indexBy((row) => [row.point.group]);
     this.#pointsByMarkedVolume = this.points.indexBy((row) => Object.keys(row.provisionalMarks));
@@ -123,6 +129,11 @@ export class SiteState {
       name,
       volumes: this.#volumesByOpenAttempt.of(name).size,
     }));
+  }
+
+  /** Attempts that are committed to the group and have no "joined" bookmark yet. */
+  unjoinedAttempts(group: GroupId): AttemptRecord[] {
+    return [...this.#unjoinedByGroup.of(group).values()].map(({ record }) => record);
   }
 
   pointsOfGroup(group: GroupId): PointRow[] {
