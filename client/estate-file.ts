@@ -1,8 +1,7 @@
 // Finds and reads the estate file: the one place that says where splitters, appliances and Temporal listen.
-import { readFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
-import { MoverError, parseOrRefuse } from '../contracts/errors.js';
-import { type Estate, estateSchema } from '../contracts/estate.js';
+import type { Estate } from '../contracts/estate.js';
+import { readEstateFile as readFrom } from '../control/estate-file.js';
 
 /** Where `npm start` keeps everything, below the project's folder. */
 export const ESTATE_FOLDER = '.estate';
@@ -25,24 +24,8 @@ export function findEstateFile({ path, environment = process.env, folder = '.' }
 }
 
 /** @throws MoverError INVALID_REQUEST when the file is missing, is no JSON, or names every field at fault. */
-export async function readEstateFile(path: string): Promise<Estate> {
-  return parseOrRefuse(estateSchema, await readJson(path), `estate file ${path}`);
-}
-
-async function readJson(path: string): Promise<unknown> {
-  try {
-    return JSON.parse(await readFile(path, 'utf8'));
-  } catch (cause) {
-    const message = isMissing(cause)
-      ? 'is missing: start an estate with `npm start`, or name its file with --estate or VOLUME_MOVER_ESTATE'
-      : `cannot be read as JSON: ${cause instanceof Error ? cause.message : String(cause)}`;
-    throw new MoverError('INVALID_REQUEST', `The estate file ${path} ${message}.`, {
-      reasons: [{ code: 'INVALID_REQUEST', subject: 'estate', message }],
-      cause,
-    });
-  }
-}
-
-function isMissing(error: unknown): boolean {
-  return error instanceof Error && 'code' in error && error.code === 'ENOENT';
+export function readEstateFile(path: string): Estate {
+  const whenMissing =
+    'is missing: start an estate with `npm start`, or name its file with --estate or VOLUME_MOVER_ESTATE';
+  return readFrom(path, { subject: 'estate', whenMissing });
 }

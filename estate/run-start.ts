@@ -27,7 +27,7 @@ export async function runStart({ estate: estatePath, data }: StartOptions): Prom
   const trouble = new Trouble();
   const keepAlive = new KeepAlive(say, trouble.tell);
   try {
-    const estate = await readEstateFile(resolve(estatePath));
+    const estate = readEstateFile(resolve(estatePath));
     await refuseTakenPorts([...wantedPorts(estate), ...temporalPorts(estate)]);
     temporal = await startTemporal(estate, data);
     running = await launchEstate({

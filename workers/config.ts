@@ -1,9 +1,9 @@
 // What a worker is told by its environment, checked before anything is started.
-import { readFileSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { z } from 'zod';
-import { MoverError, parseOrRefuse } from '../contracts/errors.js';
-import { estateSchema, type Estate } from '../contracts/estate.js';
+import { parseOrRefuse } from '../contracts/errors.js';
+import type { Estate } from '../contracts/estate.js';
+import { readEstateFile, withoutEmpty } from '../control/estate-file.js';
 import { ID_LENGTH_MAX } from '../contracts/ids.js';
 import type { Deployment } from './create-worker.js';
 import { temporalTarget, type TemporalTarget } from './temporal-target.js';
@@ -51,7 +51,7 @@ const environmentSchema = z
 export function readWorkerConfig(environment: Environment = process.env): WorkerConfig {
   const given = withoutEmpty(environment);
   const read = parseOrRefuse(environmentSchema, given, 'environment');
-  const estate = readEstate(read.VOLUME_MOVER_ESTATE);
+  const estate = readEstateFile(read.VOLUME_MOVER_ESTATE);
   return {
     id: read.VOLUME_MOVER_ID ?? `worker-${hostname()}-${process.pid}`,
     estate,
@@ -66,25 +66,4 @@ export function readWorkerConfig(environment: Environment = process.env): Worker
 
 function deploymentOf(name: string | undefined, buildId: string | undefined): Deployment | undefined {
   return name === undefined || buildId === undefined ? undefined : { name, buildId };
-}
-
-/** Compose files set variables to nothing when they mean to leave them out. */
-function withoutEmpty(environment: Environment): Record<string, string> {
-  return Object.fromEntries(
-    Object.entries(environment).filter((entry): entry is [string, string] => entry[1] !== undefined && entry[1] !== ''),
-  );
-}
-
-function readEstate(path: string): Estate {
-  let content: unknown;
-  try {
-    content = JSON.parse(readFileSync(path, 'utf8'));
-  } catch (cause) {
-    const message = `cannot be read as JSON: ${cause instanceof Error ? cause.message : String(cause)}`;
-    throw new MoverError('INVALID_REQUEST', `The estate file ${path} ${message}`, {
-      reasons: [{ code: 'INVALID_REQUEST', subject: 'VOLUME_MOVER_ESTATE', message }],
-      cause,
-    });
-  }
-  return parseOrRefuse(estateSchema, content, `estate file ${path}`);
 }

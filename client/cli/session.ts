@@ -48,6 +48,6 @@ export async function runCommand(context: CommandContext, options: GlobalOptions
 }
 
 async function openClient(environment: NodeJS.ProcessEnv, path: string | undefined): Promise<MoverClient> {
-  const estate = await readEstateFile(findEstateFile({ path, environment }));
+  const estate = readEstateFile(findEstateFile({ path, environment }));
   return createMoverClient({ estate, token: environment['VOLUME_MOVER_TOKEN'], environment });
 }

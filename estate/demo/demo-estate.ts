@@ -7,6 +7,6 @@ import { onFreePorts } from '../ports.js';
 const POINT_EVERY_MS = 1_000;
 
 export async function demoEstate(): Promise<Estate> {
-  const estate = onFreePorts(await readEstateFile(DEFAULT_ESTATE_FILE));
+  const estate = onFreePorts(readEstateFile(DEFAULT_ESTATE_FILE));
   return { ...estate, groups: estate.groups.map((group) => ({ ...group, pointEveryMs: POINT_EVERY_MS })) };
 }

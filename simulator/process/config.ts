@@ -1,8 +1,8 @@
 // What a simulator process is told by its environment, checked before anything is touched.
-import { readFileSync } from 'node:fs';
 import { z } from 'zod';
 import { MoverError, parseOrRefuse } from '../../contracts/errors.js';
-import { type Estate, estateSchema } from '../../contracts/estate.js';
+import type { Estate } from '../../contracts/estate.js';
+import { readEstateFile, withoutEmpty } from '../../control/estate-file.js';
 import { ID_LENGTH_MAX } from '../../contracts/ids.js';
 
 export type ProcessRole = 'splitter' | 'appliance' | 'replica-site';
@@ -46,7 +46,7 @@ const environmentSchema = z.object({
 /** @throws MoverError INVALID_REQUEST naming every variable, or every field of the estate file, that is at fault. */
 export function readProcessConfig(role: ProcessRole, environment: Environment = process.env): ProcessConfig {
   const read = parseOrRefuse(environmentSchema, withoutEmpty(environment), 'environment');
-  const estate = readEstate(read.VOLUME_MOVER_ESTATE);
+  const estate = readEstateFile(read.VOLUME_MOVER_ESTATE);
   return {
     role,
     id: idOf(role, read.VOLUME_MOVER_ID, estate),
@@ -58,25 +58,6 @@ export function readProcessConfig(role: ProcessRole, environment: Environment = 
     faults: read.VOLUME_MOVER_FAULTS,
     trace: read.VOLUME_MOVER_TRACE,
   };
-}
-
-/** Compose files set variables to nothing when they mean to leave them out. */
-function withoutEmpty(environment: Environment): Environment {
-  return Object.fromEntries(Object.entries(environment).filter(([, value]) => value !== ''));
-}
-
-function readEstate(path: string): Estate {
-  let content: unknown;
-  try {
-    content = JSON.parse(readFileSync(path, 'utf8'));
-  } catch (cause) {
-    const message = `cannot be read as JSON: ${cause instanceof Error ? cause.message : String(cause)}`;
-    throw new MoverError('INVALID_REQUEST', `The estate file ${path} ${message}`, {
-      reasons: [{ code: 'INVALID_REQUEST', subject: 'VOLUME_MOVER_ESTATE', message }],
-      cause,
-    });
-  }
-  return parseOrRefuse(estateSchema, content, `estate file ${path}`);
 }
 
 function idOf(role: ProcessRole, given: string | undefined, estate: Estate): string {

@@ -25,7 +25,7 @@ const volume = 'vm-1-disk-0';
 
 test('the estate file in the data folder has the ports in use', async () => {
   const { running } = fixture;
-  expect(await readEstateFile(running.estateFile)).toEqual(running.estate);
+  expect(readEstateFile(running.estateFile)).toEqual(running.estate);
   const ready = await running.process('host-1').waitReady();
   expect(ready.url).toBe(`http://127.0.0.1:${running.estate.splitters[0]?.control.port}`);
   expect(ready.nbd?.port).toBe(running.estate.splitters[0]?.nbd.port);

@@ -106,7 +106,7 @@ describe('what is not accepted is refused by the name of its variable', () => {
 
   test('an estate file that is missing or is no JSON', () => {
     expect(refusalOf({ VOLUME_MOVER_ESTATE: join(folder, 'missing.json') })).toContain(
-      'cannot be read as JSON: ENOENT',
+      'missing.json is missing: set VOLUME_MOVER_ESTATE',
     );
     expect(refusalOf({ VOLUME_MOVER_ESTATE: join(folder, 'broken.json') })).toContain('cannot be read as JSON');
   });

@@ -1,0 +1,46 @@
+// Reads the estate file, and the environment that names it: the same refusals for every process and for the client.
+import { readFileSync } from 'node:fs';
+import { parseOrRefuse, MoverError } from '../contracts/errors.js';
+import { type Estate, estateSchema } from '../contracts/estate.js';
+
+interface Naming {
+  readonly subject: string;
+  readonly whenMissing: string;
+}
+
+const BY_ENVIRONMENT: Naming = {
+  subject: 'VOLUME_MOVER_ESTATE',
+  whenMissing: 'is missing: set VOLUME_MOVER_ESTATE to the path of an estate file',
+};
+
+/**
+ * @param named what names the file (the subject of a refusal), and what to say of one that is not there, as the end of a sentence.
+ * @throws MoverError INVALID_REQUEST naming the file, and the field at fault if it could be read.
+ */
+export function readEstateFile(path: string, named: Naming = BY_ENVIRONMENT): Estate {
+  return parseOrRefuse(estateSchema, readJson(path, named), `estate file ${path}`);
+}
+
+function readJson(path: string, { subject, whenMissing }: Naming): unknown {
+  try {
+    return JSON.parse(readFileSync(path, 'utf8'));
+  } catch (cause) {
+    const unreadable = `cannot be read as JSON: ${cause instanceof Error ? cause.message : String(cause)}`;
+    const message = isMissing(cause) ? whenMissing : unreadable;
+    throw new MoverError('INVALID_REQUEST', `The estate file ${path} ${message}.`, {
+      reasons: [{ code: 'INVALID_REQUEST', subject, message }],
+      cause,
+    });
+  }
+}
+
+function isMissing(error: unknown): boolean {
+  return error instanceof Error && 'code' in error && error.code === 'ENOENT';
+}
+
+/** Compose files set variables to nothing when they mean to leave them out. */
+export function withoutEmpty(environment: Readonly<Record<string, string | undefined>>): Record<string, string> {
+  return Object.fromEntries(
+    Object.entries(environment).filter((entry): entry is [string, string] => entry[1] !== undefined && entry[1] !== ''),
+  );
+}
