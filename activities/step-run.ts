@@ -10,7 +10,8 @@ const HEARTBEATS_PER_TIMEOUT = 4;
 const HEARTBEAT_EVERY_MS_DEFAULT = 2_000;
 
 /**
- * Runs a step and keeps saying that it lives, with its newest progress, however long one of its calls takes.
+ * Runs a step and keeps saying that it lives, with its newest progress, however long one of its calls takes. A step that is done before
+ * the first sign is due needs none: each is a call that the server stores, and five a move are a good part of what a move costs it.
  * @throws ApplicationFailure as `toFailure` makes it; CancelledFailure when the activity was cancelled or the worker shuts down.
  */
 export async function runStep<T>(work: (run: StepRun) => Promise<T>): Promise<T> {
@@ -21,12 +22,10 @@ export async function runStep<T>(work: (run: StepRun) => Promise<T>): Promise<T>
     sleep: async (ms) => context.sleep(ms),
     heartbeat: (details) => {
       newest = details;
-      context.heartbeat(details);
     },
     signal: context.cancellationSignal,
   };
   const timer = setInterval(() => context.heartbeat(newest), heartbeatEveryMs(context.info.heartbeatTimeoutMs));
-  context.heartbeat();
   try {
     return await work(run);
   } catch (error) {
