@@ -2,7 +2,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { busyMs, cpuMsOf } from '../machine.js';
 import { write, type Written } from './fio.js';
-import type { RunningSubject } from './subject.js';
+import type { RunningSubject, SecondCopy } from './subject.js';
 
 export const GUEST_BLOCK_BYTES = 4096;
 const PREFILL_BLOCK_BYTES = 1024 * 1024;
@@ -32,7 +32,9 @@ export interface Run extends Omit<Written, 'cpuMs'> {
   readonly behindBytesMax: number;
   /** From the last acknowledgement until nothing was behind. */
   readonly catchUpMs: number;
-  /** Writes a second, the time to catch up counted: what a run that only filled a buffer would not have. */
+  /** Whether the order of writes was given up for marks: the guest was faster than what follows it. */
+  readonly fellBack: boolean;
+  /** Writes a second, the time to catch up counted: what a run that only filled a buffer would not have. 0 when it fell back. */
   readonly sustainedIops: number;
   /** CPU time by process, fio included, until nothing was behind. */
   readonly cpuMs: Readonly<Record<string, number>>;
@@ -61,6 +63,7 @@ export async function measure(subject: RunningSubject, options: RunOptions): Pro
   const cpuAtStart = cpuByProcess(subject);
   const ownAtStart = process.cpuUsage();
 
+  const before = await subject.secondCopy();
   const looking = new AbortController();
   const looks = look(subject, looking.signal);
   let written: Written;
@@ -72,9 +75,10 @@ export async function measure(subject: RunningSubject, options: RunOptions): Pro
   }
   const endedAtMs = performance.now();
   const behindBytesMax = await looks;
-  const behindBytes = await subject.behindBytes();
-  await catchUp(subject);
+  const { behindBytes } = await subject.secondCopy();
+  const after = await catchUp(subject);
   const catchUpMs = behindBytes === 0 ? 0 : performance.now() - endedAtMs;
+  const fellBack = after.resentBytes > before.resentBytes;
 
   const cpuMs = { fio: written.cpuMs, ...difference(cpuByProcess(subject), cpuAtStart) };
   const own = process.cpuUsage(ownAtStart);
@@ -86,16 +90,20 @@ export async function measure(subject: RunningSubject, options: RunOptions): Pro
     behindBytes,
     behindBytesMax: Math.max(behindBytesMax, behindBytes),
     catchUpMs,
-    sustainedIops: (written.writes * 1_000) / (written.ms + catchUpMs),
+    fellBack,
+    sustainedIops: fellBack ? 0 : (written.writes * 1_000) / (written.ms + catchUpMs),
     cpuMs,
     othersCores: othersMs / (performance.now() - startedAtMs),
   };
 }
 
-async function catchUp(subject: RunningSubject): Promise<void> {
+/** Until nothing is behind, and what was given up for marks was sent again. */
+async function catchUp(subject: RunningSubject): Promise<SecondCopy> {
   const giveUpAtMs = Date.now() + CATCH_UP_MS_MAX;
-  for (let left = await subject.behindBytes(); left > 0; left = await subject.behindBytes()) {
-    if (Date.now() > giveUpAtMs) throw new Error(`Still ${left} bytes behind after ${CATCH_UP_MS_MAX} ms.`);
+  for (;;) {
+    const copy = await subject.secondCopy();
+    if (copy.behindBytes === 0 && copy.inOrder) return copy;
+    if (Date.now() > giveUpAtMs) throw new Error(`Still ${copy.behindBytes} bytes behind after ${CATCH_UP_MS_MAX} ms.`);
     await delay(POLL_MS);
   }
 }
@@ -104,7 +112,7 @@ async function catchUp(subject: RunningSubject): Promise<void> {
 async function look(subject: RunningSubject, signal: AbortSignal): Promise<number> {
   let most = 0;
   while (!signal.aborted) {
-    most = Math.max(most, await subject.behindBytes());
+    most = Math.max(most, (await subject.secondCopy()).behindBytes);
     await delay(LOOK_EVERY_MS, undefined, { signal }).catch(() => undefined);
   }
   return most;

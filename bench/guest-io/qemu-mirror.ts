@@ -7,7 +7,7 @@ import { type Program, runProgram, startProgram } from '../child.js';
 import { createImage } from './image.js';
 import { Qmp } from './qmp.js';
 import { connectWhenListening, nbdUri } from './socket.js';
-import type { Subject } from './subject.js';
+import { NOTHING_BEHIND, type Subject } from './subject.js';
 
 const EXPORT = 'disk';
 const JOB = 'mirror';
@@ -31,10 +31,10 @@ export const qemuMirror: Subject = {
     return {
       uri: nbdUri(nbd, EXPORT),
       processes: new Map([['qemu-storage-daemon', daemon.processId]]),
-      behindBytes: async () => {
+      secondCopy: async () => {
         const status = await statusOf(qmp);
         if (status !== 'ready') throw new Error(`The mirror job is ${status ?? 'gone'} and not ready.`);
-        return 0;
+        return NOTHING_BEHIND;
       },
       prove: async () => {
         // A ready job that is cancelled leaves the target as a whole copy.

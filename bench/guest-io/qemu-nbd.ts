@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { startProgram } from '../child.js';
 import { createImage } from './image.js';
 import { connectWhenListening, nbdUri } from './socket.js';
-import type { Subject } from './subject.js';
+import { NOTHING_BEHIND, type Subject } from './subject.js';
 
 const EXPORT = 'disk';
 
@@ -27,7 +27,7 @@ export const qemuNbd: Subject = {
     return {
       uri: nbdUri(socket, EXPORT),
       processes: new Map([['qemu-nbd', server.processId]]),
-      behindBytes: async () => 0,
+      secondCopy: async () => NOTHING_BEHIND,
       prove: async () => undefined,
       stop: server.stop,
     };
