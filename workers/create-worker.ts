@@ -22,6 +22,15 @@ const FORCE_MS = 20_000;
  */
 const HEARTBEAT_THROTTLE_MS_MAX = 3_000;
 
+/** How every worker of the product runs, whatever its queue: a benchmark's peer must run no otherwise. */
+export const WORKER_OPTIONS = {
+  dataConverter: { payloadCodecs: [readablePayloads] },
+  maxConcurrentActivityTaskExecutions: ACTIVITIES_MAX,
+  maxHeartbeatThrottleInterval: HEARTBEAT_THROTTLE_MS_MAX,
+  shutdownGraceTime: GRACE_MS,
+  shutdownForceTime: FORCE_MS,
+};
+
 /** A worker's place among the versions of a deployment. Without it the worker takes any task of its queue. */
 export interface Deployment {
   readonly name: string;
@@ -52,16 +61,12 @@ export async function createWorker({
   deployment,
 }: CreateWorkerOptions): Promise<Worker> {
   return Worker.create({
+    ...WORKER_OPTIONS,
     connection,
     namespace,
     taskQueue,
     workflowBundle,
     activities: createActivities(ports),
-    dataConverter: { payloadCodecs: [readablePayloads] },
-    maxConcurrentActivityTaskExecutions: ACTIVITIES_MAX,
-    maxHeartbeatThrottleInterval: HEARTBEAT_THROTTLE_MS_MAX,
-    shutdownGraceTime: GRACE_MS,
-    shutdownForceTime: FORCE_MS,
     ...(identity === undefined ? {} : { identity }),
     ...(deployment === undefined ? {} : { workerDeploymentOptions: versioned(deployment) }),
   });

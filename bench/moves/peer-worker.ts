@@ -1,21 +1,13 @@
 // The peer's worker process: the product's worker options, another workflow.
 import { bundleWorkflowCode, NativeConnection, Runtime, Worker } from '@temporalio/worker';
 import { fileURLToPath } from 'node:url';
+import { WORKER_OPTIONS } from '../../workers/create-worker.js';
 import { createLog, runtimeOptions, sdkLogger } from '../../workers/logging.js';
-import { readablePayloads } from '../../workers/readable-payloads.js';
 import { listenForStop } from '../../workers/stop-request.js';
 import { noopActivities } from './noop-activities.js';
 import { NOOP_QUEUE } from './noop-names.js';
 
 const LOG_LEVEL = 'warn';
-/** Those of workers/create-worker.ts, which keeps them to itself: to be changed together. */
-const WORKER_OPTIONS = {
-  dataConverter: { payloadCodecs: [readablePayloads] },
-  maxConcurrentActivityTaskExecutions: 500,
-  maxHeartbeatThrottleInterval: 3_000,
-  shutdownGraceTime: 5_000,
-  shutdownForceTime: 20_000,
-};
 const id = process.env['VOLUME_MOVER_ID'] ?? 'peer-worker';
 const address = process.env['TEMPORAL_ADDRESS'];
 if (address === undefined) throw new Error('TEMPORAL_ADDRESS must be set.');
