@@ -1,6 +1,7 @@
 // Runs steps on a journal and on the model side by side, and compares them wherever both can be asked.
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { expect } from 'vitest';
+import { JournalError } from '../../simulator/replica-site/journal/errors.js';
 import type { Image, NewRecord, VolumeJournal } from '../../simulator/replica-site/journal/types.js';
 import { openVolumeJournal } from '../../simulator/replica-site/journal/volume-journal.js';
 import { MemoryDisk } from './journal-memory-disk.js';
@@ -35,6 +36,8 @@ class JournalRun {
   #reported = 0;
   #trimPosition = 0;
   #trimAttempted = 0;
+  /** Positions let go of, or about to be when the process ended: they may be refused. */
+  #letGo = new Set<number>();
   #session = 1;
   #n = 0;
   #seed = 1;
@@ -66,12 +69,80 @@ class JournalRun {
     expect(journal.durable.position).toBe(this.#model.position);
     expect(journal.undistributedBytes).toBe(0);
     await this.#compareImages();
-    const stride = Math.max(1, Math.ceil((journal.durable.position - this.#trimPosition) / FINAL_IMAGES_MAX));
-    for (let position = journal.trimPosition; position <= journal.durable.position; position += stride) {
-      await this.#compareWhole(await journal.openImage(position));
-    }
+    await this.#compareAll();
     this.#compareSessions();
+    await this.#compareUndoBytes();
     await journal.close();
+  }
+
+  /** Every retained position is served, and of the others none wrongly. */
+  async #compareAll(): Promise<void> {
+    const { durable, trimPosition } = this.#open;
+    const stride = Math.max(1, Math.ceil((durable.position - trimPosition) / FINAL_IMAGES_MAX));
+    for (let position = 0; position <= durable.position; position += 1) {
+      const isEdge = this.#letGo.has(position - 1) || this.#letGo.has(position + 1);
+      if (!isEdge && position % stride > 0 && position < durable.position) continue;
+      const image = await this.#tryOpen(position);
+      if (image !== undefined) await this.#compareWhole(image);
+    }
+  }
+
+  /** Undefined if the position was let go of. */
+  async #tryOpen(position: number): Promise<Image | undefined> {
+    try {
+      return await this.#open.openImage(position);
+    } catch (error) {
+      const trimmed = error instanceof JournalError && error.code === 'TRIMMED';
+      if (trimmed && this.#letGo.has(position)) return undefined;
+      throw error;
+    }
+  }
+
+  async #retain(shares: readonly number[], everyFromShare: number): Promise<void> {
+    const journal = this.#open;
+    // Mostly with all of UNDO there, so that there is something to consolidate; else in the midst of distribution.
+    if (shares.length > 0) {
+      journal.resumeDistribution();
+      await journal.whenApplied(journal.durable.position);
+    }
+    const everyFrom = this.#choose(everyFromShare, journal.applied.position);
+    const openable: number[] = [];
+    for (let position = this.#trimPosition; position <= everyFrom; position += 1) {
+      if (!this.#letGo.has(position)) openable.push(position);
+    }
+    // Now and then one that was let go of before: asking for it doesn't bring it back.
+    const chosen = shares.map((share, index) =>
+      index === 5
+        ? this.#choose(share, everyFrom)
+        : (openable[Math.min(openable.length - 1, Math.floor(share * openable.length))] ?? everyFrom),
+    );
+    const positions = [...new Set(chosen)].sort((one, other) => one - other);
+    for (let position = 0; position < everyFrom; position += 1) {
+      if (!positions.includes(position)) this.#letGo.add(position);
+    }
+    this.#trimAttempted = 0;
+    while (this.#letGo.has(this.#trimAttempted)) this.#trimAttempted += 1;
+    const { trimPosition, done } = await journal.retain({ positions, everyFrom });
+    expect(done).toBe(true);
+    this.#assertTrimmed(trimPosition);
+  }
+
+  /** What was let go of when the process ended may have been stored or not, and so may still be asked for. */
+  #assertTrimmed(trimPosition: number): void {
+    expect(trimPosition).toBeGreaterThanOrEqual(this.#trimPosition);
+    expect(trimPosition).toBeLessThanOrEqual(Math.max(this.#trimPosition, this.#trimAttempted));
+    this.#trimPosition = trimPosition;
+  }
+
+  /** However the positions are chosen, each record is counted once. */
+  async #compareUndoBytes(): Promise<void> {
+    const { trimPosition, durable } = this.#open;
+    const all = Array.from({ length: durable.position - trimPosition + 1 }, (_, index) => trimPosition + index);
+    const some = all.filter((position) => (position - trimPosition) % 3 === 0);
+    const [whole, byEach, bySome] = await Promise.all(
+      [[trimPosition], all, some].map(async (positions) => (await this.#open.undoBytesAfter(positions)).reduce(sum)),
+    );
+    expect([byEach, bySome]).toEqual([whole, whole]);
   }
 
   async reopen(): Promise<void> {
@@ -83,10 +154,10 @@ class JournalRun {
     expect(position).toBeGreaterThanOrEqual(this.#reported);
     expect(position).toBeLessThanOrEqual(this.#model.position);
     expect(journal.applied.position).toBeLessThanOrEqual(position);
-    expect([this.#trimPosition, this.#trimAttempted]).toContain(journal.trimPosition);
-    this.#trimPosition = journal.trimPosition;
+    this.#assertTrimmed(journal.trimPosition);
     this.#reported = position;
     this.#model.cut(position);
+    for (const lost of this.#letGo) if (lost > position) this.#letGo.delete(lost);
     if (position > 0) expect(this.#model.record(position)).toMatchObject({ session, n });
     this.#session = position === 0 ? this.#session + 1 : session;
     this.#n = n;
@@ -113,7 +184,10 @@ class JournalRun {
         return;
       case 'openImage':
         journal.resumeDistribution();
-        this.#images.push(await journal.openImage(this.#choose(step.share, journal.durable.position)));
+        {
+          const image = await this.#tryOpen(this.#choose(step.share, journal.durable.position));
+          if (image !== undefined) this.#images.push(image);
+        }
         return;
       case 'readImages':
         await this.#compareImages(step.at, step.length);
@@ -121,9 +195,8 @@ class JournalRun {
       case 'closeImage':
         this.#images.shift()?.close();
         return;
-      case 'trim':
-        this.#trimAttempted = this.#choose(step.share, journal.applied.position);
-        this.#trimPosition = await journal.trimUndo(this.#trimAttempted);
+      case 'retain':
+        await this.#retain(step.shares, step.everyFrom);
         return;
       case 'closeAndReopen':
         await nextTurn();
@@ -230,4 +303,8 @@ class JournalRun {
     if (this.#journal === undefined) throw new Error('the journal was never opened');
     return this.#journal;
   }
+}
+
+function sum(one: number, other: number): number {
+  return one + other;
 }

@@ -23,7 +23,8 @@ export type Step =
   | { readonly step: 'openImage'; readonly share: number }
   | { readonly step: 'readImages'; readonly at: number; readonly length: number }
   | { readonly step: 'closeImage' }
-  | { readonly step: 'trim'; readonly share: number }
+  /** `shares` choose the single positions. */
+  | { readonly step: 'retain'; readonly shares: readonly number[]; readonly everyFrom: number }
   | { readonly step: 'closeAndReopen' }
   | { readonly step: 'dieAfter'; readonly calls: number; readonly tornShare: number }
   /** Opening anew dies too, after so many changes, before it is tried again. */
@@ -33,10 +34,12 @@ export interface StepLimits {
   readonly sizeBytes: number;
   readonly writeBytesMax: number;
   readonly zeroesBytesMax: number;
+  readonly stepsMin: number;
   readonly stepsMax: number;
 }
 
-const share = fc.double({ min: 0, max: 1, noNaN: true });
+/** Not `fc.double`: that one is even over floating-point numbers, most of which are next to nothing. */
+const share = fc.integer({ min: 0, max: 1000 }).map((one) => one / 1000);
 
 function records(limits: StepLimits): fc.Arbitrary<RecordSketch> {
   const at = fc.nat(limits.sizeBytes - 1);
@@ -82,7 +85,15 @@ export function steps(limits: StepLimits): fc.Arbitrary<Step[]> {
     { weight: 3, arbitrary: fc.record({ step: fc.constant('openImage' as const), share }) },
     { weight: 4, arbitrary: fc.record({ step: fc.constant('readImages' as const), at, length }) },
     { weight: 1, arbitrary: fc.constant({ step: 'closeImage' as const }) },
-    { weight: 2, arbitrary: fc.record({ step: fc.constant('trim' as const), share }) },
+    {
+      weight: 3,
+      arbitrary: fc.record({
+        step: fc.constant('retain' as const),
+        shares: fc.array(fc.oneof(fc.constant(0), share), { maxLength: 6 }),
+        // Mostly all that is applied, so that much lies between the single positions.
+        everyFrom: fc.oneof({ weight: 3, arbitrary: fc.constant(1) }, { weight: 1, arbitrary: share }),
+      }),
+    },
     { weight: 1, arbitrary: fc.constant({ step: 'closeAndReopen' as const }) },
     {
       weight: 2,
@@ -96,5 +107,5 @@ export function steps(limits: StepLimits): fc.Arbitrary<Step[]> {
       }),
     },
   );
-  return fc.array(step, { minLength: 1, maxLength: limits.stepsMax, size: 'max' });
+  return fc.array(step, { minLength: limits.stepsMin, maxLength: limits.stepsMax, size: 'max' });
 }

@@ -76,8 +76,14 @@ describe('images', () => {
     for (let n = 1; n <= 6; n += 1) journal.append([write(n, 0, n)]);
     await expect(journal.openImage(7)).rejects.toMatchObject({ code: 'BEYOND_DURABLE' });
     await journal.whenApplied(6);
-    await expect(journal.trimUndo(3)).resolves.toBe(3);
-    await expect(journal.trimUndo(2)).resolves.toBe(3);
+    await expect(journal.retain({ positions: [], everyFrom: 3 })).resolves.toMatchObject({
+      trimPosition: 3,
+      done: true,
+    });
+    await expect(journal.retain({ positions: [], everyFrom: 2 })).resolves.toMatchObject({
+      trimPosition: 3,
+      done: true,
+    });
     await expect(journal.openImage(2)).rejects.toMatchObject({ code: 'TRIMMED' });
     const image = await journal.openImage(3);
     await expect(image.read(SIZE_BYTES - 1, 2)).rejects.toMatchObject({ code: 'OUT_OF_RANGE' });
@@ -96,7 +102,7 @@ describe('images', () => {
     await journal.whenApplied(20);
     const image = await journal.openImage(2);
     const before = journal.stats().undoBytes;
-    await journal.trimUndo(20);
+    await journal.retain({ positions: [], everyFrom: 20 });
     expect((await image.read(0, 1))[0]).toBe(2);
     expect(journal.stats().undoBytes).toBeGreaterThan(before / 2);
     image.close();

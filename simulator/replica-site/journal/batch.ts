@@ -1,5 +1,6 @@
 // Takes the next records to apply from the DO journal, as many as one slice of the event loop should carry.
 import { crc32 } from 'node:zlib';
+import { blockCeiling } from './blocks.js';
 import { corrupt } from './errors.js';
 import type { Files } from './files.js';
 import { RECORD_HEADER_BYTES, coveredBytes, decodeRecordHeader, payloadBytes } from './record-format.js';
@@ -8,7 +9,7 @@ import { SEGMENT_HEADER_BYTES } from './segment-format.js';
 import type { Segment, SegmentLog } from './segment-log.js';
 
 /** Records of one batch at most: keeps the search for overlaps, each with each, under 10 microseconds. */
-const BATCH_RECORDS_MAX = 128;
+export const BATCH_RECORDS_MAX = 128;
 /** Bytes of old data read for one batch at most: about a millisecond of copying. */
 export const BATCH_OLD_BYTES_MAX = 1024 * 1024;
 /** Bytes of DO read for one batch: 63 writes of 4 KiB, about half a millisecond of work in all. */
@@ -24,7 +25,7 @@ export interface Piece {
   readonly data: Buffer | undefined;
   /** The record's last piece. */
   readonly last: boolean;
-  /** The range was never written: no need to read it. */
+  /** The range, and the blocks it lies in, were never written: no need to read it. */
   readonly oldIsZero: boolean;
 }
 
@@ -61,7 +62,7 @@ export interface BatchSource {
   readonly window: Buffer;
   /** Records after this position are left for later. */
   readonly upTo: number;
-  /** End of what was ever written in the replica image. */
+  /** End of the blocks that were ever written in the replica image. */
   readonly replicaEnd: number;
 }
 
@@ -146,7 +147,7 @@ class BatchBuilder {
     if (last && crc !== undefined && crc !== header.payloadCrc) throw this.#corrupt('damaged payload', header);
     const data = header.kind === 'write' ? payload : undefined;
     this.#pieces.push({ header, offset, length, data, last, oldIsZero });
-    if (data !== undefined) this.#writtenEnd = Math.max(this.#writtenEnd, offset + length);
+    if (data !== undefined) this.#writtenEnd = Math.max(this.#writtenEnd, blockCeiling(offset + length));
     if (last) {
       const recordBytes = RECORD_HEADER_BYTES + payloadBytes(header);
       this.#fileOffset += recordBytes;

@@ -2,14 +2,16 @@
 import { giveBackBatchBuffers, takeBatchBuffers } from './batch-buffers.js';
 import { cursorAtStart, readBatch } from './batch.js';
 import type { Batch, Cursor } from './batch.js';
+import { BLOCK_BYTES } from './blocks.js';
 import { applyChanges, readChanges } from './changes.js';
+import type { Change } from './changes.js';
 import { corrupt } from './errors.js';
 import type { Files } from './files.js';
 import type { OpenImages } from './open-images.js';
 import type { Replica } from './replica.js';
 import type { SegmentLog } from './segment-log.js';
 import type { Turns } from './turns.js';
-import type { Durable } from './types.js';
+import type { Durable, JournalLog } from './types.js';
 import type { UndoLog } from './undo-log.js';
 
 /**
@@ -27,6 +29,7 @@ export interface DistributorParts {
   readonly replica: Replica;
   readonly images: OpenImages;
   readonly turns: Turns;
+  readonly log: JournalLog | undefined;
 }
 
 export interface DistributorStart {
@@ -50,6 +53,7 @@ export class Distributor {
   #backlogBytes: number;
   #durablePosition: number;
   #count = 0;
+  #damagedBlocks = 0;
   #paused = true;
   #running: Promise<void> | undefined;
 
@@ -73,6 +77,11 @@ export class Distributor {
   /** Records applied since opening. */
   get count(): number {
     return this.#count;
+  }
+
+  /** Blocks of the replica image that failed their check, each as often as it was overwritten then, since opening. */
+  get damagedBlocks(): number {
+    return this.#damagedBlocks;
   }
 
   /** Records up to `position` may be applied. */
@@ -141,6 +150,7 @@ export class Distributor {
       const batch = readBatch({ files, log: doLog, window, ...limits }, this.#cursor);
       if (batch.pieces.length === 0) throw this.#missingRecords();
       const changes = readChanges(replica, batch.pieces, old);
+      this.#noteDamage(changes);
       const covered = undo.append(changes);
       if (sync) await undo.commit();
       if (images.count > 0) images.publish(covered());
@@ -150,6 +160,20 @@ export class Distributor {
       giveBackBatchBuffers(buffers);
     }
     await this.deleteApplied(DO_KEPT_BYTES_MAX);
+  }
+
+  #noteDamage(changes: readonly Change[]): void {
+    const damaged = changes.filter((change) => change.damaged.length > 0);
+    const [first] = damaged;
+    const [block] = first?.damaged ?? [];
+    if (first === undefined || block === undefined) return;
+    const blocks = damaged.reduce((sum, change) => sum + change.damaged.length, 0);
+    this.#damagedBlocks += blocks;
+    const { replica, log } = this.#parts;
+    log?.warn(
+      { file: replica.path, offset: block.block * BLOCK_BYTES, position: first.piece.header.position, blocks },
+      'overwriting damaged blocks of the replica image: older images can no longer read them',
+    );
   }
 
   #missingRecords(): Error {

@@ -5,7 +5,8 @@ export const LEAF_EXTENTS_MAX = 256;
 
 /** Which UNDO record holds the bytes of an extent. */
 export interface ExtentSource {
-  readonly sequence: number;
+  /** Number of its file, as the map's owner counts them. */
+  readonly file: number;
   /** Byte of the record's header in its segment. */
   readonly fileOffset: number;
   /** Range of the volume that the whole record covers. */
@@ -19,7 +20,7 @@ export class ExtentLeaf {
   readonly #ends = new Float64Array(LEAF_EXTENTS_MAX);
   readonly #recordOffsets = new Float64Array(LEAF_EXTENTS_MAX);
   readonly #recordLengths = new Float64Array(LEAF_EXTENTS_MAX);
-  readonly #sequences = new Float64Array(LEAF_EXTENTS_MAX);
+  readonly #files = new Uint32Array(LEAF_EXTENTS_MAX);
   readonly #fileOffsets = new Uint32Array(LEAF_EXTENTS_MAX);
 
   start(index: number): number {
@@ -32,7 +33,7 @@ export class ExtentLeaf {
 
   source(index: number): ExtentSource {
     return {
-      sequence: this.#sequences[index] ?? 0,
+      file: this.#files[index] ?? 0,
       fileOffset: this.#fileOffsets[index] ?? 0,
       recordOffset: this.#recordOffsets[index] ?? 0,
       recordLength: this.#recordLengths[index] ?? 0,
@@ -58,7 +59,7 @@ export class ExtentLeaf {
     this.#ends[index] = end;
     this.#recordOffsets[index] = source.recordOffset;
     this.#recordLengths[index] = source.recordLength;
-    this.#sequences[index] = source.sequence;
+    this.#files[index] = source.file;
     this.#fileOffsets[index] = source.fileOffset;
     this.count += 1;
   }
@@ -75,6 +76,6 @@ export class ExtentLeaf {
   }
 
   #all(): readonly (Float64Array | Uint32Array)[] {
-    return [this.#starts, this.#ends, this.#recordOffsets, this.#recordLengths, this.#sequences, this.#fileOffsets];
+    return [this.#starts, this.#ends, this.#recordOffsets, this.#recordLengths, this.#files, this.#fileOffsets];
   }
 }

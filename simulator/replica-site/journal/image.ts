@@ -1,14 +1,13 @@
 // One open image: the live replica image, with what changed since its position put back from UNDO.
-import { join } from 'node:path';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { crc32 } from 'node:zlib';
 import { JournalError, corrupt } from './errors.js';
 import type { Extent } from './extent-map.js';
 import type { Files } from './files.js';
-import { Overlay, isZeroRun } from './overlay.js';
+import { Overlay, isDamagedRun, isZeroRun } from './overlay.js';
 import { RECORD_HEADER_BYTES, decodeRecordHeader } from './record-format.js';
-import type { Replica } from './replica.js';
-import { segmentName } from './segment-format.js';
+import { BLOCK_BYTES } from './blocks.js';
+import type { DamagedBlock, Replica } from './replica.js';
 import type { Image } from './types.js';
 import { IMAGE_READ_BYTES_MAX } from './types.js';
 import type { UndoIndex } from './undo-index.js';
@@ -19,7 +18,6 @@ const RECORDS_PER_TURN = 8192;
 
 export interface ImageSource {
   readonly files: Files;
-  readonly directory: string;
   readonly sizeBytes: number;
   readonly replica: Replica;
   readonly undo: UndoLog;
@@ -27,6 +25,8 @@ export interface ImageSource {
 
 export class OpenImage implements Image {
   readonly position: number;
+  /** UNDO retired later is still needed. */
+  readonly openedAt: number;
   readonly #source: ImageSource;
   readonly #onClose: (image: OpenImage) => void;
   readonly #overlay: Overlay;
@@ -36,6 +36,7 @@ export class OpenImage implements Image {
 
   constructor(position: number, source: ImageSource, onClose: (image: OpenImage) => void) {
     this.position = position;
+    this.openedAt = source.undo.retirements;
     this.#source = source;
     this.#onClose = onClose;
     this.#overlay = new Overlay(position);
@@ -67,10 +68,15 @@ export class OpenImage implements Image {
     if (!inside || length > IMAGE_READ_BYTES_MAX || offset + length > this.#source.sizeBytes) {
       throw new JournalError('OUT_OF_RANGE', `cannot read ${length} bytes at ${offset} of the volume`);
     }
-    const bytes = Buffer.allocUnsafe(length);
+    if (length === 0) return Buffer.alloc(0);
+    const { replica } = this.#source;
+    const wide = replica.widened(offset, offset + length);
+    const wideBytes = Buffer.allocUnsafe(wide.to - wide.from);
     // The replica first: whatever is overwritten from now on has its UNDO in the overlay by the time that is asked.
-    await this.#source.replica.readLater(bytes, offset);
+    const damaged = await replica.readLater(wideBytes, wide.from);
+    const bytes = wideBytes.subarray(offset - wide.from, offset - wide.from + length);
     const extents = this.#overlay.within(offset, offset + length);
+    for (const block of damaged) this.#assertUnneeded(block, offset, offset + length);
     await Promise.all(
       extents.map((extent) => this.#putBack(extent, bytes.subarray(extent.start - offset, extent.end - offset))),
     );
@@ -92,14 +98,29 @@ export class OpenImage implements Image {
     }
   }
 
+  /** A damaged block of the live replica does no harm where UNDO has all that is asked for. */
+  #assertUnneeded({ block }: DamagedBlock, start: number, end: number): void {
+    const from = Math.max(start, block * BLOCK_BYTES);
+    const to = Math.min(end, (block + 1) * BLOCK_BYTES);
+    const covered = this.#overlay.within(from, to).reduce((sum, extent) => sum + extent.end - extent.start, 0);
+    if (covered < to - from) throw this.#corruptReplica('damaged block', block * BLOCK_BYTES);
+  }
+
+  #corruptReplica(what: string, offset: number): JournalError {
+    return corrupt(what, { file: this.#source.replica.path, offset, position: this.position });
+  }
+
   async #putBack(extent: Extent, into: Buffer): Promise<void> {
     if (isZeroRun(extent)) {
       into.fill(0);
       return;
     }
-    const { files, directory } = this.#source;
-    const { sequence, fileOffset, recordOffset, recordLength } = extent.source;
-    const path = join(directory, segmentName('undo', sequence));
+    if (isDamagedRun(extent)) {
+      throw this.#corruptReplica('bytes that were damaged before they were overwritten', extent.start);
+    }
+    const { files } = this.#source;
+    const { fileOffset, recordOffset, recordLength } = extent.source;
+    const path = this.#overlay.path(extent);
     const record = Buffer.allocUnsafe(RECORD_HEADER_BYTES + recordLength);
     const count = await files.readLater(path, record, fileOffset);
     const header = decodeRecordHeader(record, 0);

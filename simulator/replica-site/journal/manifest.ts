@@ -5,20 +5,33 @@ import { z } from 'zod';
 import { JournalError, corrupt } from './errors.js';
 import type { Files } from './files.js';
 import { Sessions } from './sessions.js';
+import type { Retained } from './types.js';
 
 export const MANIFEST_NAME = 'manifest';
 const NEW_MANIFEST_NAME = 'manifest.new';
 
 const safe = z.int().nonnegative();
-const manifestSchema = z.strictObject({
-  format: z.literal(1),
+const facts = {
   sizeBytes: safe,
   trimPosition: safe,
   floor: z.strictObject({ position: safe, timeMs: safe }),
   sessions: z.array(z.tuple([safe, safe])),
-});
+};
+const retained = z.strictObject({ positions: z.array(safe), everyFrom: safe });
+/** Format 1 had no checksums of the replica image, and retained every position from the trim position on. */
+const manifestSchema = z.discriminatedUnion('format', [
+  z.strictObject({ format: z.literal(1), ...facts }),
+  z.strictObject({ format: z.literal(2), ...facts, retained }),
+]);
+type Stored = z.infer<typeof manifestSchema>;
 
-/** A position known to be applied though no UNDO says so any more. */
+/** What is written now. */
+export const MANIFEST_FORMAT = 2;
+
+/**
+ * A position known to be applied though no UNDO may say so any more, and known to be in the replica image and its sums
+ * (with sync: on the disk): nothing up to it is ever redone.
+ */
 export interface Floor {
   readonly position: number;
   readonly timeMs: number;
@@ -27,7 +40,12 @@ export interface Floor {
 export class Manifest {
   readonly sizeBytes: number;
   readonly sessions: Sessions;
+  /** Of what was loaded, until it is brought to {@link MANIFEST_FORMAT}. */
+  format: Stored['format'] = MANIFEST_FORMAT;
+  /** The oldest openable position. */
   trimPosition = 0;
+  /** What of the positions after it stays openable. */
+  retained: Retained = { positions: [], everyFrom: 0 };
   floor: Floor = { position: 0, timeMs: 0 };
   readonly #files: Files;
   readonly #directory: string;
@@ -62,6 +80,8 @@ export class Manifest {
     const manifest = new Manifest(files, directory, sizeBytes, sync, sessions);
     manifest.trimPosition = stored.trimPosition;
     manifest.floor = stored.floor;
+    manifest.format = stored.format;
+    manifest.retained = stored.format === 1 ? { positions: [], everyFrom: stored.trimPosition } : stored.retained;
     return manifest;
   }
 
@@ -87,19 +107,23 @@ export class Manifest {
   }
 
   #encode(): Buffer {
-    const stored: z.infer<typeof manifestSchema> = {
-      format: 1,
+    const facts = {
       sizeBytes: this.sizeBytes,
       trimPosition: this.trimPosition,
       floor: this.floor,
-      sessions: this.sessions.entries.map(({ session, base }) => [session, base]),
+      sessions: this.sessions.entries.map(({ session, base }): [number, number] => [session, base]),
     };
+    const { positions, everyFrom } = this.retained;
+    const stored: Stored =
+      this.format === 1
+        ? { format: 1, ...facts }
+        : { format: 2, ...facts, retained: { positions: [...positions], everyFrom } };
     const text = JSON.stringify(stored);
     return Buffer.from(`${text}\n${crc32(text)}\n`);
   }
 }
 
-function parse(bytes: Buffer): z.infer<typeof manifestSchema> | undefined {
+function parse(bytes: Buffer): Stored | undefined {
   const [text, check] = bytes.toString().split('\n');
   if (text === undefined || check !== String(crc32(text))) return undefined;
   const json: unknown = JSON.parse(text);

@@ -162,7 +162,10 @@ function readOnce(fd: number, into: Uint8Array, start: number, at: number): Prom
 
 function writeAll(fd: number, parts: readonly Uint8Array[], at: number): number {
   const total = parts.reduce((sum, part) => sum + part.length, 0);
-  let done = fs.writevSync(fd, parts, at);
+  const [only] = parts;
+  // A plain write costs less than a vectored one, and most are of one part.
+  const plain = parts.length === 1 && only !== undefined;
+  let done = plain ? fs.writeSync(fd, only, 0, total, at) : fs.writevSync(fd, parts, at);
   if (done === total) return total;
   const rest = Buffer.concat(parts);
   while (done < total) done += fs.writeSync(fd, rest, done, total - done, at + done);

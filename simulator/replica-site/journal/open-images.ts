@@ -1,4 +1,4 @@
-// The open images of a volume: each learns of new UNDO before the replica is overwritten, and keeps trimmed UNDO alive.
+// The open images of a volume: each learns of new UNDO before the replica is overwritten, and keeps the UNDO alive that it found.
 import { OpenImage } from './image.js';
 import type { ImageSource } from './image.js';
 import type { UndoIndex } from './undo-index.js';
@@ -32,11 +32,9 @@ export class OpenImages {
     for (const image of this.#images) image.publish(index);
   }
 
-  /** Deletes trimmed UNDO that no open image needs. */
+  /** Deletes UNDO, trimmed or written anew, that no open image needs. */
   deleteUnneeded(): void {
-    let oldest = Infinity;
-    for (const image of this.#images) oldest = Math.min(oldest, image.position);
-    this.#source.undo.deleteRetired(oldest);
+    this.#source.undo.deleteRetired(this.#images);
   }
 
   closeAll(): void {

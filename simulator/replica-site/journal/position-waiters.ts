@@ -1,4 +1,5 @@
 // Those who wait until a position is applied.
+import { abortReason } from './abort-reason.js';
 
 interface Waiter {
   readonly position: number;
@@ -38,9 +39,4 @@ export class PositionWaiters {
   rejectAll(reason: Error): void {
     for (const waiter of this.#waiters) waiter.reject(reason);
   }
-}
-
-function abortReason(signal: AbortSignal | undefined): Error {
-  const reason: unknown = signal?.reason;
-  return reason instanceof Error ? reason : new Error('aborted', { cause: reason });
 }

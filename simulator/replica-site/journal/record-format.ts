@@ -5,7 +5,9 @@ export const RECORD_HEADER_BYTES = 64;
 
 /**
  * DO: write, zeroes, initBegin, initEnd. UNDO: oldData (what a record overwrote), oldZeroes (the same, all zero, so
- * without payload), untouched (the record overwrote nothing). Every position has at least one UNDO record.
+ * without payload), oldDamaged (the same, but it failed its check: nobody may read it any more), untouched (the record
+ * overwrote nothing), edgeSums (sums of blocks of the replica image overwritten in part, as they are afterwards). Every
+ * position has at least one UNDO record, and one that isn't edgeSums, until UNDO is consolidated.
  */
 const kindNumbers = {
   write: 1,
@@ -15,6 +17,8 @@ const kindNumbers = {
   oldData: 16,
   oldZeroes: 17,
   untouched: 18,
+  oldDamaged: 19,
+  edgeSums: 20,
 } as const;
 
 export type RecordKind = keyof typeof kindNumbers;
@@ -27,6 +31,8 @@ const kindOfNumber = new Map<number, RecordKind>([
   [kindNumbers.oldData, 'oldData'],
   [kindNumbers.oldZeroes, 'oldZeroes'],
   [kindNumbers.untouched, 'untouched'],
+  [kindNumbers.oldDamaged, 'oldDamaged'],
+  [kindNumbers.edgeSums, 'edgeSums'],
 ]);
 
 export interface RecordHeader {
@@ -42,7 +48,7 @@ export interface RecordHeader {
   readonly timeMs: number;
   /** Byte of the volume; for initBegin the start of the gap, milliseconds since 1970. */
   readonly offset: number;
-  /** Bytes of the volume; for initBegin the bytes of the reason. */
+  /** Bytes of the volume; for initBegin and edgeSums the bytes of the payload. */
   readonly length: number;
   readonly payloadCrc: number;
 }
@@ -53,10 +59,12 @@ export function payloadBytes(header: RecordHeader): number {
     case 'write':
     case 'initBegin':
     case 'oldData':
+    case 'edgeSums':
       return header.length;
     case 'zeroes':
     case 'initEnd':
     case 'oldZeroes':
+    case 'oldDamaged':
     case 'untouched':
       return 0;
   }
@@ -69,10 +77,12 @@ export function coveredBytes(header: RecordHeader): number {
     case 'zeroes':
     case 'oldData':
     case 'oldZeroes':
+    case 'oldDamaged':
       return header.length;
     case 'initBegin':
     case 'initEnd':
     case 'untouched':
+    case 'edgeSums':
       return 0;
   }
 }

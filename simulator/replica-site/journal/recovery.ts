@@ -3,10 +3,11 @@ import { join } from 'node:path';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { giveBackBatchBuffers, takeBatchBuffers } from './batch-buffers.js';
 import { cursorAtStart, readBatch } from './batch.js';
-import type { BatchSource, Cursor } from './batch.js';
+import type { BatchSource, Cursor, Piece } from './batch.js';
 import { corrupt } from './errors.js';
 import type { Files } from './files.js';
-import { MANIFEST_NAME, Manifest } from './manifest.js';
+import { LoggedSums } from './logged-sums.js';
+import { MANIFEST_FORMAT, MANIFEST_NAME, Manifest } from './manifest.js';
 import { RECORD_HEADER_BYTES, coveredBytes, payloadBytes } from './record-format.js';
 import type { RecordHeader } from './record-format.js';
 import { recoverDo, recoverUndo } from './recovered-segments.js';
@@ -63,6 +64,7 @@ class Recovery {
   readonly #manifest: Manifest;
   readonly #folder: RecoveryFolder;
   readonly #replica: Replica;
+  readonly #loggedSums: LoggedSums;
   /** The last whole position that UNDO or DO tells the time of. */
   #appliedTimeMs: number;
   #lastUndo: RecordHeader | undefined;
@@ -75,7 +77,8 @@ class Recovery {
     this.#options = options;
     this.#manifest = manifest;
     this.#folder = folder;
-    this.#replica = new Replica(options.files, options.directory);
+    this.#replica = new Replica(options.files, options.directory, options.sizeBytes);
+    this.#loggedSums = new LoggedSums(options.files);
     this.#appliedTimeMs = manifest.floor.timeMs;
   }
 
@@ -96,17 +99,24 @@ class Recovery {
       if (header.position > undoPosition) backlogBytes += RECORD_HEADER_BYTES + payloadBytes(header);
     });
     this.#assertJoined(undoPosition);
+    this.#assertWholeUndo(undoSegments, undoPosition);
 
     const reach = this.#reach(undoPosition);
     if (reach.done !== undefined && this.#reached !== undefined) {
       backlogBytes += RECORD_HEADER_BYTES + payloadBytes(this.#reached);
     }
     const doLog = this.#segmentLog('do', doSegments);
+    if (this.#firstDo !== undefined) {
+      await this.#loggedSums.collect(undoSegments, Math.max(this.#firstDo, floor.position + 1));
+    }
     const cursor = await this.#redo(doLog, reach);
     const undoLog = this.#segmentLog('undo', undoSegments);
-    await this.#commit(doLog, undoLog);
-
     const appliedPosition = reach.done === undefined ? reach.position : reach.position - 1;
+    const isOld = this.#manifest.format < MANIFEST_FORMAT;
+    if (isOld) await this.#replica.buildSums();
+    await this.#commit(doLog, undoLog);
+    if (isOld) await this.#upgrade(appliedPosition);
+
     const durable = this.#lastDo ?? { position: appliedPosition, timeMs: this.#appliedTimeMs };
     // At once: an older session that goes on would otherwise reach the base of a forgotten one.
     if (sessions.forgetEmpty(durable.position)) await this.#manifest.save();
@@ -122,17 +132,22 @@ class Recovery {
     };
   }
 
-  /** Deletes what a trim meant to delete; the manifest was saved before. */
-  async #recoverUndo(): Promise<readonly Segment[]> {
-    const segments = await recoverUndo(this.#folder, (header) => {
+  #recoverUndo(): Promise<readonly Segment[]> {
+    const { trimPosition, floor } = this.#manifest;
+    return recoverUndo(this.#folder, trimPosition, (header) => {
       this.#lastUndo = header;
-      if (header.last && header.position > this.#manifest.floor.position) this.#appliedTimeMs = header.timeMs;
+      if (header.last && header.position > floor.position) this.#appliedTimeMs = header.timeMs;
     });
-    const { trimPosition } = this.#manifest;
-    for (const segment of segments) {
-      if (segment.lastPosition <= trimPosition) this.#options.files.remove(segment.path);
+  }
+
+  /** The folder's sums are built now, and all that is applied is in the replica image: none of it is redone any more. */
+  async #upgrade(appliedPosition: number): Promise<void> {
+    this.#manifest.format = MANIFEST_FORMAT;
+    if (appliedPosition > this.#manifest.floor.position) {
+      this.#manifest.floor = { position: appliedPosition, timeMs: this.#appliedTimeMs };
     }
-    return segments.filter((segment) => segment.lastPosition > trimPosition);
+    await this.#manifest.save();
+    this.#options.log?.info({ directory: this.#options.directory }, 'built the checksums of the replica image');
   }
 
   #reach(undoPosition: number): UndoReach {
@@ -156,6 +171,16 @@ class Recovery {
     }
   }
 
+  /** UNDO must begin right after the trim position, or there is none because nothing is applied after it. */
+  #assertWholeUndo(segments: readonly Segment[], undoPosition: number): void {
+    const { trimPosition } = this.#manifest;
+    const [first] = segments;
+    const missing = first === undefined ? undoPosition > trimPosition : first.firstPosition > trimPosition + 1;
+    if (!missing) return;
+    const file = first?.path ?? join(this.#options.directory, 'undo');
+    throw corrupt('missing UNDO before this', { file, offset: 0, position: trimPosition + 1 });
+  }
+
   /** Applies again, without new UNDO, all DO whose UNDO is written. Returns where distribution goes on. */
   async #redo(doLog: SegmentLog, reach: UndoReach): Promise<Cursor> {
     const { files } = this.#options;
@@ -167,7 +192,7 @@ class Recovery {
       let cursor = cursorAtStart;
       const whole = reach.done === undefined ? reach.position : reach.position - 1;
       for (let batch = readBatch(source(whole), cursor); batch.pieces.length > 0;) {
-        for (const piece of batch.pieces) this.#apply(piece.offset, piece.length, piece.data);
+        for (const piece of batch.pieces) this.#apply(piece, piece.length, piece.data);
         cursor = batch.next;
         await nextTurn();
         batch = readBatch(source(whole), cursor);
@@ -191,7 +216,7 @@ class Recovery {
       if (piece === undefined) throw new RangeError(`position ${position} isn't in the DO journal`);
       const from = piece.offset - piece.header.offset;
       const length = Math.min(piece.length, done - from);
-      this.#apply(piece.offset, length, piece.data?.subarray(0, length));
+      this.#apply(piece, length, piece.data?.subarray(0, length));
       // The whole payload was checked when the segment was scanned, so no running checksum is needed.
       if (from + length === done) {
         const { segment, fileOffset } = next;
@@ -204,10 +229,11 @@ class Recovery {
     }
   }
 
-  #apply(offset: number, length: number, data: Buffer | undefined): void {
-    if (length === 0) return;
-    if (data === undefined) this.#replica.clear(offset, length);
-    else this.#replica.restore(data, offset);
+  /** The floor is known to be in the replica image; UNDO that would tell sums of what is before it may be gone. */
+  #apply({ header, offset }: Piece, length: number, data: Buffer | undefined): void {
+    const known = this.#manifest.format >= MANIFEST_FORMAT && header.position <= this.#manifest.floor.position;
+    if (length === 0 || known) return;
+    this.#replica.redo(offset, length, data, (block) => this.#loggedSums.at(header.position, block));
   }
 
   /** What was read back may still be in the page cache only, and is about to be called durable. */

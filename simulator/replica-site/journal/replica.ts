@@ -1,84 +1,212 @@
-// The replica image: a sparse file, made at the first byte that isn't zero and zero beyond its end.
+// The replica image: a sparse file, made at the first byte that isn't zero and zero beyond its end, and its checksums.
+//
+// Why no end of the process leaves a block and its sum apart: before a piece is brought in, its UNDO is written, and with
+// it the sums that blocks have afterwards which it overwrites in part. DO is kept until image and sums are written (with
+// sync: synced). So whatever part of both a crash leaves, redo writes every byte of the pieces again, computes the sums
+// of blocks they cover wholly from DO's own checked data, and takes the sums of the others from UNDO: none is computed
+// from bytes of the image, so that damage there, however old, stays visible.
 import { join } from 'node:path';
+import { setImmediate as nextTurn } from 'node:timers/promises';
+import { BLOCK_BYTES, blockCeiling, blockOf, blockStart } from './blocks.js';
+import type { EdgeSum } from './edge-sums.js';
 import type { Files } from './files.js';
-import { ZERO_BLOCK_BYTES, isZero, zeroBytes, zeroRuns } from './zeroes.js';
+import { ReplicaSums, sumOf } from './replica-sums.js';
+import type { SumList } from './replica-sums.js';
+import { isZero, zeroBytes, zeroRuns } from './zeroes.js';
 
 const REPLICA_NAME = 'replica.img';
+/** Bytes of the image read at once to build its sums. */
+const BUILD_BYTES = 1024 * 1024;
+
+/** A block whose bytes and sum don't belong together. */
+export interface DamagedBlock {
+  readonly block: number;
+  /** XOR of the sum of its bytes and the stored one: kept by every sum stored later, until the block is written whole. */
+  readonly difference: number;
+}
+
+const undamaged: readonly DamagedBlock[] = [];
 
 export class Replica {
+  readonly path: string;
+  readonly sizeBytes: number;
   readonly #files: Files;
   readonly #directory: string;
-  readonly #path: string;
-  /** Bytes of the file. */
-  #end: number;
-  #nameUnsynced: boolean;
+  readonly #sums: ReplicaSums;
+  /** Bytes of the image file. */
+  #bytes: number;
+  /** Files, of image and sums, whose names survive a power cut. */
+  #namesSynced = 0;
 
-  constructor(files: Files, directory: string) {
+  constructor(files: Files, directory: string, sizeBytes: number) {
     this.#files = files;
     this.#directory = directory;
-    this.#path = join(directory, REPLICA_NAME);
-    const size = files.size(this.#path);
-    this.#end = size ?? 0;
-    this.#nameUnsynced = true;
+    this.sizeBytes = sizeBytes;
+    this.path = join(directory, REPLICA_NAME);
+    this.#bytes = files.size(this.path) ?? 0;
+    this.#sums = new ReplicaSums(files, directory);
   }
 
-  /** From this byte on the volume was never written: it reads as zeroes. */
+  /** From this byte on, a block's first, neither image nor sums were ever written. */
   get end(): number {
-    return this.#end;
+    return Math.max(blockCeiling(this.#bytes), this.#sums.blocks * BLOCK_BYTES);
   }
 
-  read(into: Buffer, offset: number): void {
+  /** The volume's bytes [from, to) widened to whole blocks. */
+  widened(from: number, to: number): { readonly from: number; readonly to: number } {
+    return { from: blockStart(from), to: Math.min(blockCeiling(to), this.sizeBytes) };
+  }
+
+  /** Reads whole blocks, and answers which of them are damaged: definitive, for both files are written synchronously. */
+  read(into: Buffer, offset: number): readonly DamagedBlock[] {
+    this.#readImage(into, offset);
+    return damagedBlocks(into, offset, this.#sums.read(blockOf(offset), blockCount(into)));
+  }
+
+  /** As `read`, off the main thread. Bytes written meanwhile may appear or not, but each block is of one instant. */
+  async readLater(into: Buffer, offset: number): Promise<readonly DamagedBlock[]> {
     const stored = this.#stored(into, offset);
-    const count = stored.length === 0 ? 0 : this.#files.read(this.#path, stored, offset);
+    const [count, sums] = await Promise.all([
+      stored.length === 0 ? 0 : this.#files.readLater(this.path, stored, offset),
+      this.#sums.readLater(blockOf(offset), blockCount(into)),
+    ]);
     into.fill(0, count);
-  }
-
-  /** As `read`, off the main thread. Bytes written meanwhile may appear or not. */
-  async readLater(into: Buffer, offset: number): Promise<void> {
-    const stored = this.#stored(into, offset);
-    const count = stored.length === 0 ? 0 : await this.#files.readLater(this.#path, stored, offset);
-    into.fill(0, count);
-  }
-
-  write(data: Buffer, offset: number): void {
-    this.#files.write(this.#path, [data], offset);
-    this.#end = Math.max(this.#end, offset + data.length);
-  }
-
-  /** Overwrites bytes known not to be all zero. */
-  writeZeroes(offset: number, length: number): void {
-    for (let done = 0; done < length; done += zeroBytes.length) {
-      this.write(zeroBytes.subarray(0, Math.min(zeroBytes.length, length - done)), offset + done);
-    }
-  }
-
-  /** Makes a range zero, leaving holes alone. */
-  clear(offset: number, length: number): void {
-    const end = Math.min(offset + length, this.#end);
-    if (end <= offset) return;
-    const old = Buffer.allocUnsafe(end - offset);
-    this.read(old, offset);
-    zeroRuns(old, offset, (from, to, zero) => {
-      if (!zero) this.writeZeroes(offset + from, to - from);
+    // Distribution may have come between block and sum: looked at again where it can't.
+    return damagedBlocks(into, offset, sums).flatMap(({ block }) => {
+      const start = block * BLOCK_BYTES - offset;
+      return this.read(into.subarray(start, start + BLOCK_BYTES), block * BLOCK_BYTES);
     });
   }
 
-  /** Writes data, or leaves holes alone if it is all zero. */
-  restore(data: Buffer, offset: number): void {
-    if (data.length >= ZERO_BLOCK_BYTES && isZero(data)) this.clear(offset, data.length);
-    else this.write(data, offset);
+  /** `known` has the sums of the blocks that are written in part, and of others if they are known. */
+  write(data: Buffer, offset: number, known: readonly EdgeSum[]): void {
+    this.#writeImage(data, offset);
+    const first = blockOf(offset);
+    this.#sums.write(first, blockOf(offset + data.length - 1) - first + 1, (block) => {
+      for (const one of known) if (one.block === block) return one.sum;
+      const start = block * BLOCK_BYTES - offset;
+      return sumOf(data.subarray(start, start + BLOCK_BYTES));
+    });
+  }
+
+  /** Overwrites bytes known not to be all zero; blocks overwritten in part get their sums from `writeSums`. */
+  writeZeroes(offset: number, length: number): void {
+    this.#zeroImage(offset, length);
+    const first = blockOf(blockCeiling(offset));
+    const last = this.#wholeBlocksEnd(offset + length);
+    if (last > first) this.#sums.write(first, last - first, () => 0);
+  }
+
+  writeSums(edges: readonly EdgeSum[]): void {
+    for (const { block, sum } of edges) this.#sums.write(block, 1, () => sum);
+  }
+
+  /**
+   * Brings a piece in again, whatever is there of it. `loggedSum` tells what UNDO notes of a block; a block of which it
+   * notes nothing is one that another piece of the same record completes.
+   */
+  redo(
+    offset: number,
+    length: number,
+    data: Buffer | undefined,
+    loggedSum: (block: number) => number | undefined,
+  ): void {
+    const end = data === undefined ? Math.min(offset + length, this.end) : offset + length;
+    if (end <= offset) return;
+    if (data === undefined) this.#clear(offset, end - offset);
+    else if (data.length >= BLOCK_BYTES && isZero(data)) this.#clear(offset, data.length);
+    else this.#writeImage(data, offset);
+    const first = blockOf(offset);
+    this.#sums.write(first, blockOf(end - 1) - first + 1, (block) => {
+      const start = block * BLOCK_BYTES;
+      const whole = start >= offset && Math.min(start + BLOCK_BYTES, this.sizeBytes) <= end;
+      if (!whole) return loggedSum(block) ?? this.#computedSum(block);
+      return data === undefined ? 0 : sumOf(data.subarray(start - offset, start - offset + BLOCK_BYTES));
+    });
+  }
+
+  /** Computes all sums from the image: for a folder that had none. */
+  async buildSums(): Promise<void> {
+    this.#sums.removeAll();
+    const window = Buffer.allocUnsafe(BUILD_BYTES);
+    const end = this.widened(0, this.#bytes).to;
+    for (let offset = 0; offset < end; offset += window.length) {
+      const bytes = window.subarray(0, Math.min(window.length, end - offset));
+      this.#readImage(bytes, offset);
+      this.#sums.write(blockOf(offset), blockCount(bytes), (block) => {
+        const start = block * BLOCK_BYTES - offset;
+        return sumOf(bytes.subarray(start, start + BLOCK_BYTES));
+      });
+      await nextTurn();
+    }
   }
 
   /** What was written survives a power cut once this resolves. */
   async commit(): Promise<void> {
-    if (this.#files.size(this.#path) === undefined) return;
-    await this.#files.datasync(this.#path);
-    if (!this.#nameUnsynced) return;
-    this.#nameUnsynced = false;
+    const files = (this.#bytes > 0 ? 1 : 0) + (this.#sums.blocks > 0 ? 1 : 0);
+    if (this.#bytes > 0) await this.#files.datasync(this.path);
+    if (this.#sums.blocks > 0) await this.#files.datasync(this.#sums.path);
+    if (files === this.#namesSynced) return;
     await this.#files.syncDirectory(this.#directory);
+    this.#namesSynced = files;
+  }
+
+  /** The first block, seen from the front, that bytes ending at `end` don't fill. */
+  #wholeBlocksEnd(end: number): number {
+    return end >= this.sizeBytes ? blockOf(blockCeiling(end)) : blockOf(end);
+  }
+
+  #computedSum(block: number): number {
+    const start = block * BLOCK_BYTES;
+    const bytes = Buffer.allocUnsafe(Math.min(BLOCK_BYTES, this.sizeBytes - start));
+    this.#readImage(bytes, start);
+    return sumOf(bytes);
+  }
+
+  #readImage(into: Buffer, offset: number): void {
+    const stored = this.#stored(into, offset);
+    const count = stored.length === 0 ? 0 : this.#files.read(this.path, stored, offset);
+    into.fill(0, count);
+  }
+
+  #writeImage(data: Buffer, offset: number): void {
+    this.#files.write(this.path, [data], offset);
+    this.#bytes = Math.max(this.#bytes, offset + data.length);
+  }
+
+  #zeroImage(offset: number, length: number): void {
+    for (let done = 0; done < length; done += zeroBytes.length) {
+      this.#writeImage(zeroBytes.subarray(0, Math.min(zeroBytes.length, length - done)), offset + done);
+    }
+  }
+
+  /** Makes a range zero, leaving holes alone. */
+  #clear(offset: number, length: number): void {
+    const old = Buffer.allocUnsafe(Math.max(0, Math.min(length, this.#bytes - offset)));
+    this.#readImage(old, offset);
+    zeroRuns(old, offset, (from, to, zero) => {
+      if (!zero) this.#zeroImage(offset + from, to - from);
+    });
   }
 
   #stored(into: Buffer, offset: number): Buffer {
-    return into.subarray(0, Math.max(0, Math.min(into.length, this.#end - offset)));
+    return into.subarray(0, Math.max(0, Math.min(into.length, this.#bytes - offset)));
   }
+}
+
+function blockCount(bytes: Buffer): number {
+  return Math.ceil(bytes.length / BLOCK_BYTES);
+}
+
+function damagedBlocks(bytes: Buffer, offset: number, sums: SumList): readonly DamagedBlock[] {
+  let damaged: DamagedBlock[] | undefined;
+  const count = blockCount(bytes);
+  for (let index = 0; index < count; index += 1) {
+    const block = count === 1 ? bytes : bytes.subarray(index * BLOCK_BYTES, (index + 1) * BLOCK_BYTES);
+    const difference = (sumOf(block) ^ sums.at(index)) >>> 0;
+    if (difference === 0) continue;
+    damaged ??= [];
+    damaged.push({ block: blockOf(offset) + index, difference });
+  }
+  return damaged ?? undamaged;
 }

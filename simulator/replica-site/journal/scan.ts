@@ -13,6 +13,8 @@ export interface ScanRange {
   readonly to: number;
   /** Check payloads too, not only headers. */
   readonly payloads: boolean;
+  /** Bytes read at once; default {@link WINDOW_BYTES}. Less if `visit` takes long. */
+  readonly windowBytes?: number;
 }
 
 /**
@@ -31,7 +33,7 @@ export async function scanRecords(
   range: ScanRange,
   visit: (header: RecordHeader, fileOffset: number) => void,
 ): Promise<ScanEnd> {
-  const window = new ScanWindow(files, path, range.to);
+  const window = new ScanWindow(files, path, range);
   let at = range.from;
   while (at < range.to) {
     if (range.to - at < RECORD_HEADER_BYTES) return { at, fault: 'short' };
@@ -62,13 +64,15 @@ class ScanWindow {
   readonly #files: Files;
   readonly #path: string;
   readonly #end: number;
+  readonly #windowBytes: number;
   #buffer = Buffer.alloc(0);
   #start = 0;
 
-  constructor(files: Files, path: string, end: number) {
+  constructor(files: Files, path: string, { to, windowBytes = WINDOW_BYTES }: ScanRange) {
     this.#files = files;
     this.#path = path;
-    this.#end = end;
+    this.#end = to;
+    this.#windowBytes = windowBytes;
   }
 
   holds(at: number, length: number): boolean {
@@ -77,7 +81,7 @@ class ScanWindow {
 
   /** False if the file is shorter than it should be. */
   load(at: number, length: number): boolean {
-    const buffer = Buffer.allocUnsafe(Math.max(length, Math.min(WINDOW_BYTES, this.#end - at)));
+    const buffer = Buffer.allocUnsafe(Math.max(length, Math.min(this.#windowBytes, this.#end - at)));
     const count = this.#files.read(this.#path, buffer, at);
     this.#buffer = buffer.subarray(0, count);
     this.#start = at;

@@ -4,9 +4,10 @@ import type { Files } from './files.js';
 import { SEGMENT_HEADER_BYTES, encodeSegmentHeader, segmentName } from './segment-format.js';
 import type { SegmentHeader, SegmentKind } from './segment-format.js';
 
-/** One file of the row. It never changes once another follows it. */
+/** One file of the row. It never changes once another follows it; another may take its place. */
 export interface Segment extends SegmentHeader {
   readonly path: string;
+  readonly generation: number;
   /** Highest position that has a record in it. */
   readonly lastPosition: number;
   /** Bytes of the file. */
@@ -49,8 +50,8 @@ export class SegmentLog {
     this.#options = options;
     this.#segments = recovered.map((segment) => ({ ...segment }));
     const last = this.#segments.at(-1);
-    this.#nextSequence = (last?.sequence ?? 0) + 1;
-    this.#sealed = last === undefined || last.synced !== options.sync;
+    this.#nextSequence = last === undefined ? 1 : sequenceAfter(last);
+    this.#sealed = last === undefined || last.synced !== options.sync || last.consolidated !== undefined;
     this.#bytes = recovered.reduce((sum, segment) => sum + segment.bytes, 0);
   }
 
@@ -128,6 +129,15 @@ export class SegmentLog {
     return gone;
   }
 
+  /** Puts one segment in the place of neighbouring ones, none of which may grow; their files stay. */
+  replace(sources: readonly Segment[], segment: Segment): void {
+    const start = this.#segments.findIndex((one) => one === sources[0]);
+    if (start === -1) throw new RangeError(`segment ${segment.path} replaces none of the row`);
+    for (const source of sources) this.#bytes -= source.bytes;
+    this.#segments.splice(start, sources.length, { ...segment });
+    this.#bytes += segment.bytes;
+  }
+
   #begin(group: Group): GrowingSegment {
     const { directory, kind, sync } = this.#options;
     const sequence = this.#nextSequence;
@@ -139,10 +149,17 @@ export class SegmentLog {
       sequence,
       synced: sync,
       continued: group.continued,
+      consolidated: undefined,
+      generation: 0,
       firstPosition: group.firstPosition,
       lastPosition: group.firstPosition,
       path: join(directory, segmentName(kind, sequence)),
       bytes: 0,
     };
   }
+}
+
+/** The sequence number that follows a segment. */
+export function sequenceAfter({ sequence, consolidated }: SegmentHeader): number {
+  return sequence + (consolidated?.spans ?? 1);
 }

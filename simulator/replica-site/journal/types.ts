@@ -69,13 +69,15 @@ export interface JournalOptions {
 }
 
 export interface JournalStats {
-  /** Bytes of DO and UNDO segment files. */
+  /** Bytes of DO and UNDO segment files, with those that only open images still need. */
   readonly doBytes: number;
   readonly undoBytes: number;
   /** Records since the journal was opened. */
   readonly appendedRecords: number;
   readonly appliedRecords: number;
   readonly openImages: number;
+  /** Blocks of the replica image that distribution found damaged when overwriting them, since the journal was opened. */
+  readonly damagedBlocks: number;
 }
 
 /** The volume as it was at one position; distribution goes on beneath it. */
@@ -92,6 +94,23 @@ export interface Image {
   close(): void;
 }
 
+/** Which positions {@link VolumeJournal.retain} keeps openable. */
+export interface Retained {
+  /** Positions that must stay openable, ascending, each once. */
+  readonly positions: readonly number[];
+  /** Every position from this one on stays openable too; lowered to the applied position if beyond it. */
+  readonly everyFrom: number;
+}
+
+export interface RetainResult {
+  /** The oldest openable position. */
+  readonly trimPosition: number;
+  /** Bytes of files freed; those that open images read go once these are closed. */
+  readonly freedBytes: number;
+  /** Nothing was left to do; false when the call's budget of work was used up: call again. */
+  readonly done: boolean;
+}
+
 /** Replica image, DO journal and UNDO journal of one volume. */
 export interface VolumeJournal {
   readonly sizeBytes: number;
@@ -99,7 +118,7 @@ export interface VolumeJournal {
   readonly durable: Durable;
   /** Last record that is wholly in the replica image. */
   readonly applied: Applied;
-  /** Images can be opened from this position on. */
+  /** The oldest position that an image can be opened of. */
   readonly trimPosition: number;
   /** Bytes of DO not yet applied, headers included. */
   readonly undistributedBytes: number;
@@ -129,11 +148,19 @@ export interface VolumeJournal {
    */
   openImage(position: number, signal?: AbortSignal): Promise<Image>;
   /**
-   * Drops UNDO segments wholly at or before `position`, which is lowered to the applied position if beyond it,
-   * and refuses images before it from now on. Returns the trim point in force. Open images keep what they need.
-   * @throws JournalError OUT_OF_RANGE, FAILED, CLOSED
+   * Lets go of the UNDO of all positions but the retained ones, and refuses images of others from now on: a position
+   * once let go never comes back. Between neighbouring retained positions UNDO is consolidated to the first old content
+   * of each byte, nearly: what would free little is left. Does bounded work in small slices; call again until `done`.
+   * Open images keep what they need. Aborting leaves the positions let go of, and some work undone.
+   * @throws JournalError OUT_OF_RANGE (no positions, or not ascending), FAILED, CLOSED; or the signal's reason
    */
-  trimUndo(position: number): Promise<number>;
+  retain(retained: Retained, signal?: AbortSignal): Promise<RetainResult>;
+  /**
+   * UNDO bytes (records with their headers) kept for each position's sake: of records after it up to the next given
+   * position, the last one's up to the applied position. Takes ascending positions, answers as many numbers.
+   * @throws JournalError OUT_OF_RANGE, CORRUPT, FAILED, CLOSED
+   */
+  undoBytesAfter(positions: readonly number[]): Promise<readonly number[]>;
 
   stats(): JournalStats;
   /** Finishes what was appended and the batch under way. Undistributed records go on at the next opening. May be called again. */

@@ -1,29 +1,52 @@
 // What a stretch of UNDO covers, without the old data: the headers' numbers in flat arrays.
 
+import type { RecordHeader } from './record-format.js';
+
 const INITIAL_CAPACITY = 64;
 /** Stands for the file offset of a zero run, which has no bytes in the file: a segment's header is there. */
 export const ZERO_RUN = 0;
+/** The same for bytes that failed their check when they were overwritten. */
+export const DAMAGED_RUN = 1;
 
 /** Records of one segment in order of position. */
 export class UndoIndex {
-  /** Sequence number of the segment. */
-  readonly sequence: number;
+  readonly path: string;
   #count = 0;
   #positions = new Float64Array(INITIAL_CAPACITY);
   #offsets = new Float64Array(INITIAL_CAPACITY);
   #lengths = new Float64Array(INITIAL_CAPACITY);
   #fileOffsets = new Uint32Array(INITIAL_CAPACITY);
 
-  constructor(sequence: number) {
-    this.sequence = sequence;
+  constructor(path: string) {
+    this.path = path;
   }
 
   get count(): number {
     return this.#count;
   }
 
-  /** `fileOffset` of the record's header, or {@link ZERO_RUN}. */
-  add(position: number, offset: number, length: number, fileOffset: number): void {
+  /** Adds what a record covers, if anything; its header is at `fileOffset`. */
+  addRecord({ kind, position, offset, length }: RecordHeader, fileOffset: number): void {
+    switch (kind) {
+      case 'oldData':
+        this.#add(position, offset, length, fileOffset);
+        return;
+      case 'oldZeroes':
+        this.#add(position, offset, length, ZERO_RUN);
+        return;
+      case 'oldDamaged':
+        this.#add(position, offset, length, DAMAGED_RUN);
+        return;
+      case 'untouched':
+      case 'edgeSums':
+      case 'write':
+      case 'zeroes':
+      case 'initBegin':
+      case 'initEnd':
+    }
+  }
+
+  #add(position: number, offset: number, length: number, fileOffset: number): void {
     if (this.#count === this.#positions.length) this.#grow();
     this.#positions[this.#count] = position;
     this.#offsets[this.#count] = offset;
@@ -40,6 +63,7 @@ export class UndoIndex {
     return this.#lengths[index] ?? 0;
   }
 
+  /** Of the record's header; {@link ZERO_RUN} or {@link DAMAGED_RUN} if it has no bytes. */
   fileOffset(index: number): number {
     return this.#fileOffsets[index] ?? 0;
   }

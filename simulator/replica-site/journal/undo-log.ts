@@ -1,14 +1,15 @@
 // The UNDO journal: written before the replica image is overwritten, read by images, dropped from the front by trims.
 import { crc32 } from 'node:zlib';
 import type { Change } from './changes.js';
+import { encodeEdgeSums } from './edge-sums.js';
 import { corrupt } from './errors.js';
 import type { Files } from './files.js';
-import { RECORD_HEADER_BYTES, coveredBytes, encodeRecordHeader } from './record-format.js';
+import { RECORD_HEADER_BYTES, encodeRecordHeader } from './record-format.js';
 import type { RecordHeader } from './record-format.js';
 import { scanRecords } from './scan.js';
 import { SEGMENT_HEADER_BYTES } from './segment-format.js';
 import type { Segment, SegmentLog } from './segment-log.js';
-import { UndoIndex, ZERO_RUN } from './undo-index.js';
+import { UndoIndex } from './undo-index.js';
 
 /** A segment as it stood at some instant: what is appended later isn't part of it. */
 export interface SegmentExtract {
@@ -18,13 +19,27 @@ export interface SegmentExtract {
   readonly complete: boolean;
 }
 
+/** Out of the row, but still needed by open images. */
+interface RetiredSegment {
+  readonly segment: Segment;
+  /** Images opened since then don't know it. */
+  readonly retirement: number;
+}
+
+/** What an image needs: old data after its position, of segments that weren't retired when it was opened. */
+export interface UndoReader {
+  readonly position: number;
+  /** What {@link UndoLog.retirements} was when it was opened. */
+  readonly openedAt: number;
+}
+
 export class UndoLog {
   readonly #files: Files;
   readonly #log: SegmentLog;
-  /** Trimmed, but still needed by an open image. */
-  #retired: Segment[] = [];
+  #retired: RetiredSegment[] = [];
+  #retirements = 0;
   /** Indexes of complete segments, kept while images are open. */
-  readonly #indexes = new Map<number, UndoIndex>();
+  readonly #indexes = new Map<Segment, UndoIndex>();
 
   constructor(files: Files, log: SegmentLog) {
     this.#files = files;
@@ -32,14 +47,29 @@ export class UndoLog {
   }
 
   get bytes(): number {
-    return this.#log.bytes + this.#retired.reduce((sum, segment) => sum + segment.bytes, 0);
+    return this.#log.bytes + this.#retired.reduce((sum, { segment }) => sum + segment.bytes, 0);
+  }
+
+  /** The row, oldest first. */
+  get segments(): readonly Segment[] {
+    return this.#log.segments;
+  }
+
+  /** The last of the row, if it still grows. */
+  get growing(): Segment | undefined {
+    return this.#log.growing;
+  }
+
+  /** How often segments were retired. */
+  get retirements(): number {
+    return this.#retirements;
   }
 
   /** Writes the UNDO of a batch; the answer tells, to images that ask, what it covers. */
   append(changes: readonly Change[]): () => UndoIndex {
     const group = new UndoGroup(changes);
     const { segment, fileOffset } = this.#log.append(group);
-    return () => group.index(segment.sequence, fileOffset);
+    return () => group.index(segment.path, fileOffset);
   }
 
   /** With sync, makes what was appended survive a power cut. */
@@ -47,46 +77,61 @@ export class UndoLog {
     return this.#log.commit();
   }
 
+  /** The growing segment grows no more. */
+  seal(): void {
+    this.#log.seal();
+  }
+
   /** All UNDO after a position that is written by now, oldest first. */
   extractsAfter(position: number): readonly SegmentExtract[] {
-    const last = this.#log.segments.at(-1);
+    const { growing } = this.#log;
     return this.#log.segments
       .filter((segment) => segment.lastPosition > position)
-      .map((segment) => ({ segment, bytes: segment.bytes, complete: segment !== last }));
+      .map((segment) => ({ segment, bytes: segment.bytes, complete: segment !== growing }));
   }
 
   /** What an extract covers, from its records' headers. @throws JournalError CORRUPT */
   async index(extract: SegmentExtract): Promise<UndoIndex> {
     const { segment, bytes, complete } = extract;
-    const known = this.#indexes.get(segment.sequence);
+    const known = this.#indexes.get(segment);
     if (known !== undefined) return known;
-    const index = new UndoIndex(segment.sequence);
+    const index = new UndoIndex(segment.path);
     let last = segment.firstPosition - 1;
     const range = { from: SEGMENT_HEADER_BYTES, to: bytes, payloads: false };
     const { at, fault } = await scanRecords(this.#files, segment.path, range, (header, fileOffset) => {
       last = header.position;
-      if (coveredBytes(header) === 0) return;
-      const source = header.kind === 'oldZeroes' ? ZERO_RUN : fileOffset;
-      index.add(header.position, header.offset, header.length, source);
+      index.addRecord(header, fileOffset);
     });
-    if (fault !== undefined || (complete && last !== segment.lastPosition)) {
+    // The last record of a consolidated segment may be gone; its header tells its length instead.
+    const short = complete && segment.consolidated === undefined && last !== segment.lastPosition;
+    if (fault !== undefined || short) {
       throw corrupt('damaged UNDO record', { file: segment.path, offset: at, position: last + 1 });
     }
-    if (complete) this.#indexes.set(segment.sequence, index);
+    if (complete) this.#indexes.set(segment, index);
     return index;
   }
 
-  /** Takes whole segments at or before a position out of the journal; `deleteRetired` deletes them. */
-  retire(position: number): void {
+  /** Takes whole segments at or before a position out of the journal; `deleteRetired` deletes them. Returns their bytes. */
+  retire(position: number): number {
     const keep = this.#log.segments.findIndex((segment) => segment.lastPosition > position);
-    this.#retired.push(...this.#log.shift(keep === -1 ? this.#log.segments.length : keep));
+    return this.#retireAll(this.#log.shift(keep === -1 ? this.#log.segments.length : keep));
   }
 
-  /** Deletes retired segments that no image at or after `oldestImage` needs. */
-  deleteRetired(oldestImage: number): void {
-    const kept: Segment[] = [];
-    for (const segment of this.#retired) {
-      if (segment.lastPosition > oldestImage) kept.push(segment);
+  /** Puts a segment in the place of neighbouring ones, which are retired. */
+  replace(sources: readonly Segment[], segment: Segment): void {
+    this.#log.replace(sources, segment);
+    this.#retireAll(sources);
+  }
+
+  /** Deletes retired segments that no image needs. */
+  deleteRetired(readers: Iterable<UndoReader>): void {
+    if (this.#retired.length === 0) return;
+    const all = [...readers];
+    const kept: RetiredSegment[] = [];
+    for (const retired of this.#retired) {
+      const { segment, retirement } = retired;
+      const needed = all.some(({ position, openedAt }) => openedAt < retirement && position < segment.lastPosition);
+      if (needed) kept.push(retired);
       else this.#files.remove(segment.path);
     }
     this.#retired = kept;
@@ -95,6 +140,14 @@ export class UndoLog {
   /** No image is open: indexes are built anew when needed. */
   forgetIndexes(): void {
     this.#indexes.clear();
+  }
+
+  #retireAll(segments: readonly Segment[]): number {
+    this.#retirements += 1;
+    const retirement = this.#retirements;
+    this.#retired.push(...segments.map((segment) => ({ segment, retirement })));
+    for (const segment of segments) this.#indexes.delete(segment);
+    return segments.reduce((sum, segment) => sum + segment.bytes, 0);
   }
 }
 
@@ -116,21 +169,23 @@ class UndoGroup {
   }
 
   /** What the records cover, once it is known where they were written. */
-  index(sequence: number, fileOffset: number): UndoIndex {
-    const index = new UndoIndex(sequence);
-    for (const header of this.#headers) {
-      if (header.kind === 'untouched') continue;
-      const source = header.kind === 'oldZeroes' ? ZERO_RUN : fileOffset + header.groupDistance;
-      index.add(header.position, header.offset, header.length, source);
-    }
+  index(path: string, fileOffset: number): UndoIndex {
+    const index = new UndoIndex(path);
+    for (const header of this.#headers) index.addRecord(header, fileOffset + header.groupDistance);
     return index;
   }
 
-  #add({ piece, old }: Change): void {
+  #add({ piece, old, edges }: Change): void {
     if (old.length === 0) this.#push(piece.header, 'untouched', 0, 0, piece.last, undefined);
-    old.forEach(({ offset, length, data }, index) => {
+    // First, so that no redo of a part of the piece goes without them.
+    if (edges.length > 0) {
+      const payload = encodeEdgeSums(edges);
+      this.#push(piece.header, 'edgeSums', piece.offset, payload.length, false, payload);
+    }
+    old.forEach((range, index) => {
       const last = piece.last && index === old.length - 1;
-      this.#push(piece.header, data === undefined ? 'oldZeroes' : 'oldData', offset, length, last, data);
+      const data = range.kind === 'oldData' ? range.data : undefined;
+      this.#push(piece.header, range.kind, range.offset, range.length, last, data);
     });
   }
 

@@ -1,4 +1,5 @@
 // One replica volume's storage engine: DO, UNDO, replica image and distribution put together.
+import { abortReason } from './abort-reason.js';
 import { Appender } from './appender.js';
 import { Distributor } from './distributor.js';
 import { JournalError } from './errors.js';
@@ -7,12 +8,25 @@ import { OpenImages } from './open-images.js';
 import { PositionWaiters } from './position-waiters.js';
 import { recover } from './recovery.js';
 import type { Recovered } from './recovery.js';
+import { assertAscending, isOpenable } from './retained-positions.js';
+import { Retention } from './retention.js';
 import { SEGMENT_HEADER_BYTES } from './segment-format.js';
 import { processTurns } from './turns.js';
-import type { Applied, Durable, Image, JournalOptions, JournalStats, NewRecord, VolumeJournal } from './types.js';
+import type {
+  Applied,
+  Durable,
+  Image,
+  JournalOptions,
+  JournalStats,
+  NewRecord,
+  RetainResult,
+  Retained,
+  VolumeJournal,
+} from './types.js';
+import { UndoBytes } from './undo-bytes.js';
 import { UndoLog } from './undo-log.js';
 
-/** Default size of a segment file, bytes: what a trim can free at once. */
+/** Default size of a segment file, bytes: what a trim can free at once, and consolidation looks at at once. */
 const SEGMENT_BYTES = 16 * 1024 * 1024;
 /** Largest size of a segment file, bytes: places in it are 32-bit numbers, and a group may exceed the size. */
 const SEGMENT_BYTES_MAX = 1024 * 1024 * 1024;
@@ -44,18 +58,20 @@ class OpenJournal implements VolumeJournal {
   readonly #images: OpenImages;
   readonly #appender: Appender;
   readonly #distributor: Distributor;
+  readonly #retention: Retention;
+  readonly #undoBytes: UndoBytes;
   readonly #waiters = new PositionWaiters();
   #failure: JournalError | undefined;
   #closing: Promise<void> | undefined;
 
   constructor(options: ResolvedOptions, recovered: Recovered) {
-    const { files, directory, sizeBytes, sync } = options;
+    const { files, directory, sizeBytes, segmentBytes, sync, log } = options;
     const { manifest, doLog, undoLog, replica, durable } = recovered;
     this.sizeBytes = sizeBytes;
     this.#options = options;
     this.#recovered = recovered;
     const undo = new UndoLog(files, undoLog);
-    const images = new OpenImages({ files, directory, sizeBytes, replica, undo });
+    const images = new OpenImages({ files, sizeBytes, replica, undo });
     this.#undo = undo;
     this.#images = images;
     const onFailed = (error: unknown): void => {
@@ -68,7 +84,7 @@ class OpenJournal implements VolumeJournal {
       },
       onFailed,
     });
-    const parts = { files, directory, sync, doLog, undo, replica, images, turns: processTurns };
+    const parts = { files, directory, sync, doLog, undo, replica, images, turns: processTurns, log };
     this.#distributor = new Distributor(parts, recovered, durable.position, {
       onApplied: (applied) => {
         this.#waiters.reached(applied.position);
@@ -76,6 +92,9 @@ class OpenJournal implements VolumeJournal {
       },
       onFailed,
     });
+    this.#undoBytes = new UndoBytes(files, undo);
+    const applied = (): Durable => this.#distributor.applied;
+    this.#retention = new Retention({ files, manifest, replica, undo, images, segmentBytes, sync, log, applied });
     this.#distributor.resume();
   }
 
@@ -143,26 +162,35 @@ class OpenJournal implements VolumeJournal {
     if (position < this.trimPosition) {
       throw new JournalError('TRIMMED', `position ${position} is before ${this.trimPosition}, where history begins`);
     }
+    if (!isOpenable(this.#recovered.manifest.retained, position)) {
+      throw new JournalError('TRIMMED', `position ${position} was let go of, between others that are retained`);
+    }
     return this.#images.open(position);
   }
 
-  async trimUndo(position: number): Promise<number> {
+  async retain(retained: Retained, signal?: AbortSignal): Promise<RetainResult> {
     this.#assertUsable();
-    assertPosition(position);
-    const { manifest } = this.#recovered;
-    const { position: applied, timeMs } = this.#distributor.applied;
-    const trimPosition = Math.min(position, applied);
-    if (trimPosition <= manifest.trimPosition) return manifest.trimPosition;
-    manifest.trimPosition = trimPosition;
-    manifest.floor = { position: applied, timeMs };
+    assertAscending(retained.positions);
+    assertPosition(retained.everyFrom);
+    let gaveUp: Error | undefined;
+    const assertGoingOn = (): void => {
+      this.#assertUsable();
+      if (signal?.aborted !== true) return;
+      gaveUp = abortReason(signal);
+      throw gaveUp;
+    };
     try {
-      await manifest.save();
-      this.#undo.retire(trimPosition);
-      this.#images.deleteUnneeded();
+      return await this.#retention.retain(retained, assertGoingOn);
     } catch (error) {
-      throw this.#fail(error);
+      const closed = error instanceof JournalError && error.code === 'CLOSED';
+      throw closed || error === gaveUp ? error : this.#fail(error);
     }
-    return trimPosition;
+  }
+
+  async undoBytesAfter(positions: readonly number[]): Promise<readonly number[]> {
+    this.#assertUsable();
+    assertAscending(positions);
+    return this.#undoBytes.after(positions);
   }
 
   stats(): JournalStats {
@@ -172,6 +200,7 @@ class OpenJournal implements VolumeJournal {
       appendedRecords: this.#appender.count,
       appliedRecords: this.#distributor.count,
       openImages: this.#images.count,
+      damagedBlocks: this.#distributor.damagedBlocks,
     };
   }
 
@@ -184,6 +213,7 @@ class OpenJournal implements VolumeJournal {
     this.#waiters.rejectAll(closed());
     await this.#appender.idle();
     await this.#distributor.pause();
+    await this.#retention.idle();
     this.#images.closeAll();
     try {
       // Nothing is left to apply: the next opening has nothing to read again.

@@ -1,7 +1,5 @@
 // Finds zeroes: stored without payload in UNDO, and never written over a hole of the replica image.
-
-/** Zeroes are looked for in blocks of the volume of this size: the file system's block, what a hole is made of. */
-export const ZERO_BLOCK_BYTES = 4096;
+import { BLOCK_BYTES } from './blocks.js';
 
 const COMPARED_BYTES = 64 * 1024;
 /** Read only. */
@@ -29,7 +27,7 @@ export function zeroRuns(
   let runZero: boolean | undefined;
   let start = 0;
   while (start < bytes.length) {
-    const end = Math.min(bytes.length, start + ZERO_BLOCK_BYTES - ((offset + start) % ZERO_BLOCK_BYTES));
+    const end = Math.min(bytes.length, start + BLOCK_BYTES - ((offset + start) % BLOCK_BYTES));
     const zero = isZero(bytes, start, end);
     if (runZero !== undefined && zero !== runZero) {
       visit(runStart, start, runZero);
