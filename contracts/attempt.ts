@@ -71,6 +71,8 @@ export const attemptRecordSchema = z.strictObject({
       from: groupIdSchema,
       to: groupIdSchema,
       openedAtMs: timeMsSchema,
+      /** The old group's newest point then, by the clock of points: its snapshot is later than that, and no later than its cut. */
+      clockMs: timeMsSchema.default(0),
       /** When anyone may abort it; renewed by the running move, never beyond the deadline. */
       leaseExpiresAtMs: timeMsSchema,
       deadlineMs: timeMsSchema,

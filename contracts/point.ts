@@ -1,8 +1,9 @@
 // Recovery points: consistent cuts of a group, each a vector of positions in its members' lineages.
 import { z } from 'zod';
 import { attemptRefSchema } from './attempt.js';
-import { groupIdSchema, pointIdSchema, volumeIdSchema } from './ids.js';
+import { groupIdSchema, moveIdSchema, pointIdSchema, volumeIdSchema } from './ids.js';
 import { epochSchema, positionSchema, timeMsSchema } from './numbers.js';
+import { keepSchema } from './retention.js';
 
 export const BOOKMARK_NAME_LENGTH_MAX = 200;
 
@@ -35,8 +36,10 @@ export const bookmarkSchema = z.strictObject({
   name: z.string().min(1).max(BOOKMARK_NAME_LENGTH_MAX),
   /** Pending until the attempt's verdict; an aborted attempt leaves none. */
   pending: z.boolean(),
+  keep: keepSchema.default('policy'),
   attempt: attemptRefSchema.optional(),
 });
+export type Bookmark = z.infer<typeof bookmarkSchema>;
 
 export const recoveryPointSchema = z.strictObject({
   id: pointIdSchema,
@@ -63,3 +66,19 @@ export const holeSchema = z.strictObject({
   reason: z.string(),
 });
 export type Hole = z.infer<typeof holeSchema>;
+
+/** A span of a volume's life in one group: positions after `fromPosition`, up to and with `toPosition`. */
+export const ownershipSchema = z.strictObject({
+  volume: volumeIdSchema,
+  group: groupIdSchema,
+  epoch: epochSchema,
+  fromPosition: positionSchema,
+  /** When the cut was taken that made it the group's, by the clock of points; of its first group: when it was first known. */
+  fromMs: timeMsSchema,
+  /** Absent while it is still in the group. */
+  toPosition: positionSchema.optional(),
+  toMs: timeMsSchema.optional(),
+  /** The move that brought it here; absent for its first group. */
+  move: moveIdSchema.optional(),
+});
+export type Ownership = z.infer<typeof ownershipSchema>;

@@ -1,39 +1,47 @@
-// Lets go of UNDO that no recovery point needs any more: now and then, and only of volumes that have some.
+// Keeps history within bounds, now and then.
 import type { Logger } from 'pino';
-import { setImmediate as nextTurn } from 'node:timers/promises';
-import type { VolumeId } from '../../contracts/ids.js';
-import { RetentionWalk } from './core/retained.js';
+import type { PointId } from '../../contracts/ids.js';
 import type { Journals } from './journals.js';
+import { RetentionRounds } from './retention-rounds.js';
 import type { Site } from './site.js';
 
-/**
- * How often. Longer than a point may wait for its cuts (30 s): a volume that no point names is trimmed up to where it stood one round
- * ago, and a point that was being closed then is there by now.
- */
+/** How often. */
 export const RETENTION_EVERY_MS = 60_000;
+/** Longer than a point may wait for its cuts (30 s). */
+export const SETTLED_AFTER_MS = 45_000;
+/** Rounds in a row, when points were dropped for lack of room. */
+const ROUNDS_MAX = 4;
 
 export interface RetentionOptions {
   readonly site: Site;
   readonly journals: Journals;
+  /** Points of which images are open. */
+  readonly inUse: () => ReadonlySet<PointId>;
   readonly everyMs: number;
+  readonly settledAfterMs: number;
   readonly log: Logger;
 }
 
 export class Retention {
-  readonly #options: RetentionOptions;
+  readonly #log: Logger;
+  readonly #rounds: RetentionRounds;
   readonly #stopping = new AbortController();
   readonly #timer: NodeJS.Timeout;
-  /** Volumes whose UNDO may not be trimmed as far as it could, with what was applied of each one round ago. */
-  #candidates = new Map<VolumeId, number>();
   #running: Promise<void> | undefined;
 
-  constructor(options: RetentionOptions) {
-    this.#options = options;
+  constructor({ everyMs, journals, ...options }: RetentionOptions) {
+    this.#log = options.log;
+    this.#rounds = new RetentionRounds({
+      ...options,
+      journals: journals.open,
+      steadyMs: () => performance.now(),
+      signal: this.#stopping.signal,
+    });
     this.#timer = setInterval(() => {
-      this.#running ??= this.#trim().finally(() => {
+      this.#running ??= this.#run().finally(() => {
         this.#running = undefined;
       });
-    }, options.everyMs);
+    }, everyMs);
     this.#timer.unref();
   }
 
@@ -44,28 +52,11 @@ export class Retention {
   }
 
   /** Never rejects. */
-  async #trim(): Promise<void> {
-    const { site, journals, log } = this.#options;
-    const ceilings = this.#candidates;
-    this.#candidates = new Map();
-    for (const [volume, { applied, trimPosition, failure }] of journals.open) {
-      if (failure === undefined && trimPosition < applied.position) this.#candidates.set(volume, applied.position);
-    }
-    const walk = new RetentionWalk(site.state, ceilings);
-    while (!walk.step()) {
-      await nextTurn();
-      if (this.#stopping.signal.aborted) return;
-    }
-    for (const [volume, position] of walk.oldest) {
-      const journal = journals.open.get(volume);
-      if (journal === undefined || journal.failure !== undefined || position <= journal.trimPosition) continue;
-      try {
-        const trimPosition = await journal.trimUndo(position);
-        log.debug({ volume, trimPosition }, 'UNDO trimmed');
-      } catch (error) {
-        log.warn({ err: error, volume }, 'UNDO could not be trimmed');
-      }
-      if (this.#stopping.signal.aborted) return;
+  async #run(): Promise<void> {
+    try {
+      for (let round = 0; round < ROUNDS_MAX && (await this.#rounds.run()) > 0; round += 1);
+    } catch (error) {
+      if (!this.#stopping.signal.aborted) this.#log.error({ err: error }, 'retention failed; it is tried again');
     }
   }
 }

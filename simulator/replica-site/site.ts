@@ -11,10 +11,15 @@ export class Site {
     this.#store = store;
   }
 
+  /** The clock of rules, milliseconds since 1970. */
+  get nowMs(): number {
+    return Date.now();
+  }
+
   /** Applies one rule. A rule that refuses may have changed something before (an expired attempt is aborted): that is stored too. */
   change<Result>(rule: (state: SiteState, nowMs: number) => Result): Result {
     try {
-      return rule(this.state, Date.now());
+      return rule(this.state, this.nowMs);
     } finally {
       this.#store.commit(this.state.takeChanges());
     }

@@ -2,6 +2,7 @@
 import { z } from 'zod';
 import { attemptRecordSchema, attemptRefSchema, writeMarkSchema } from '../../contracts/attempt.js';
 import { applianceIdSchema, groupIdSchema, splitterIdSchema, volumeIdSchema } from '../../contracts/ids.js';
+import { labelsSchema, vmSchema } from '../../contracts/inventory.js';
 import {
   bytesSchema,
   countSchema,
@@ -10,9 +11,10 @@ import {
   sessionSchema,
   timeMsSchema,
 } from '../../contracts/numbers.js';
-import { holeSchema, recoveryPointSchema } from '../../contracts/point.js';
+import { holeSchema, ownershipSchema, recoveryPointSchema } from '../../contracts/point.js';
+import { groupJournalSchema, retentionPolicySchema } from '../../contracts/retention.js';
 import type { RowStore } from '../store/row-store.js';
-import type { AttemptRow, CounterRow, GroupRow, HoleRow, MoveRow, PointRow, VolumeRow } from './core/rows.js';
+import type { AttemptRow, CounterRow, GroupRow, HoleRow, MoveRow, OwnerRow, PointRow, VolumeRow } from './core/rows.js';
 import type { SiteRows } from './core/state.js';
 
 const groupRow: z.ZodType<GroupRow> = z.strictObject({
@@ -21,6 +23,9 @@ const groupRow: z.ZodType<GroupRow> = z.strictObject({
   volumesMax: countSchema,
   pointEveryMs: durationMsSchema,
   lastPointAtMs: timeMsSchema,
+  // Stores of before there were policies have neither; the estate file says the policy at each start.
+  retention: retentionPolicySchema.prefault({}),
+  journal: groupJournalSchema.prefault({ bytes: 0, pointsDropped: 0 }),
 });
 
 const volumeRow: z.ZodType<VolumeRow> = z.strictObject({
@@ -33,11 +38,14 @@ const volumeRow: z.ZodType<VolumeRow> = z.strictObject({
   openAttempt: z.exactOptional(attemptRefSchema),
   sealed: z.boolean(),
   openHole: z.exactOptional(z.string()),
+  vm: z.exactOptional(vmSchema),
+  labels: z.exactOptional(labelsSchema),
 });
 
 const attemptRow: z.ZodType<AttemptRow> = z.strictObject({ record: attemptRecordSchema });
 const moveRow: z.ZodType<MoveRow> = z.strictObject({ highestN: countSchema });
 const holeRow: z.ZodType<HoleRow> = z.strictObject({ hole: holeSchema });
+const ownerRow: z.ZodType<OwnerRow> = z.strictObject({ owner: ownershipSchema });
 const counterRow: z.ZodType<CounterRow> = z.strictObject({ next: countSchema });
 
 const pointRow: z.ZodType<PointRow> = z.strictObject({
@@ -55,6 +63,7 @@ export function storedRows(store: RowStore): SiteRows {
     moves: rowsOf(store, 'moves', moveRow),
     points: rowsOf(store, 'points', pointRow),
     holes: rowsOf(store, 'holes', holeRow),
+    owners: rowsOf(store, 'owners', ownerRow),
     counters: rowsOf(store, 'counters', counterRow),
   };
 }

@@ -1,5 +1,6 @@
 // The promises, checked against everything the simulation knows.
 import type { VolumeId } from '../../contracts/ids.js';
+import { HOLD_MS_MAX } from '../../contracts/splitter-api.js';
 import { positionIn } from '../../simulator/replica-site/core/points.js';
 import { BLOCKS, type World } from './world.js';
 
@@ -47,6 +48,78 @@ export function checkPoints(world: World): { readonly checked: number; readonly 
     }
   }
   return { checked, full };
+}
+
+/**
+ * A volume alone: at every position of its lineage outside its holes it is a state that the guest's disk really had, whoever owned it;
+ * a hole's end is one again. @returns how many positions were compared.
+ */
+export function checkLineages(world: World): number {
+  let checked = 0;
+  for (const volume of world.volumes) {
+    const { position: end } = world.site.durable(volume);
+    let newest = 0;
+    let expected = world.stateAfter(0, volume);
+    for (let position = 0; position <= end; position += 1) {
+      if (world.site.state.inHole(volume, position)) continue;
+      const content = world.site.contentAt(volume, position, BLOCKS);
+      const token = content.reduce((highest, held) => Math.max(highest, held), newest);
+      if (token !== newest) expected = world.stateAfter(token, volume);
+      newest = token;
+      checked += 1;
+      const wrong = content.findIndex((held, block) => held !== expected[block]);
+      if (wrong >= 0)
+        throw new Error(
+          `position ${position} of ${volume}: block ${wrong} holds ${content[wrong]} instead of ${expected[wrong]} though it contains write ${newest}`,
+        );
+    }
+  }
+  return checked;
+}
+
+/**
+ * A hole says from when to when: no point that contains the volume was cut inside it. A point's time is that of the last of its cuts, so
+ * a member's own may be earlier by a hold. @returns how many holes there were.
+ */
+export function checkHoles(world: World): number {
+  let holes = 0;
+  const { state } = world.site;
+  for (const volume of world.volumes) {
+    for (const hole of state.holesOf(volume)) {
+      holes += 1;
+      const { fromPosition, toPosition, sinceMs, untilMs } = hole;
+      if (toPosition === undefined || untilMs === undefined) throw new Error(`${volume} has a hole that never ended`);
+      for (const { point } of state.points.values()) {
+        const member = point.members.find((candidate) => candidate.volume === volume);
+        if (member === undefined || member.provisional !== undefined) continue;
+        const isBefore = member.position < fromPosition && point.atMs <= sinceMs + HOLD_MS_MAX;
+        const isAfter = member.position >= toPosition && point.atMs >= untilMs;
+        if (!isBefore && !isAfter)
+          throw new Error(
+            `point ${point.id} (${point.kind}) at ${point.atMs} has ${volume} at position ${member.position}, inside its hole ${fromPosition} (${sinceMs}) to ${toPosition} (${untilMs})`,
+          );
+      }
+    }
+  }
+  return holes;
+}
+
+/** Ownership spans follow each other without gap or overlap, and name the groups that the commits say. */
+export function checkOwners(world: World): void {
+  const { state } = world.site;
+  for (const volume of world.volumes) {
+    const owners = state.ownersOf(volume);
+    const row = state.volume(volume);
+    const last = owners.at(-1);
+    if (last?.group !== row.group || last.epoch !== row.epoch || last.toPosition !== undefined)
+      throw new Error(`${volume} is owned by ${row.group} at ${row.epoch}, and its timeline says otherwise`);
+    for (const [i, owner] of owners.entries()) {
+      const next = owners[i + 1];
+      if (next === undefined) continue;
+      if (owner.epoch + 1 !== next.epoch || owner.toPosition !== next.fromPosition || owner.toMs !== next.fromMs)
+        throw new Error(`${volume}: the span of epoch ${owner.epoch} does not end where that of ${next.epoch} begins`);
+    }
+  }
 }
 
 /** All volumes of an attempt are in one group; bookmarks stand only for committed attempts, one of each kind at most. */

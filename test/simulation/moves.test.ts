@@ -1,7 +1,16 @@
 // The protocol under seeded simulation: real cores, real steps, real saga; virtual time and a hostile world. A failing seed is a bug report.
 import { describe, expect, it } from 'vitest';
 import type { GroupId } from '../../contracts/ids.js';
-import { checkAttempts, checkMarks, checkPoints, checkQuiet, isQuiet } from './checker.js';
+import {
+  checkAttempts,
+  checkHoles,
+  checkLineages,
+  checkMarks,
+  checkOwners,
+  checkPoints,
+  checkQuiet,
+  isQuiet,
+} from './checker.js';
 import { LEASE_MS, runMove, type MoveEnd, type Trouble } from './orchestrator.js';
 import { NO_FAULTS, World, type Faults } from './world.js';
 
@@ -127,6 +136,9 @@ async function run(seed: number, mix: Mix, moves: number): Promise<Outcome> {
   try {
     checkAttempts(world);
     points = checkPoints(world);
+    checkLineages(world);
+    checkOwners(world);
+    checkHoles(world);
   } catch (error) {
     throw new Error(`seed ${seed}: ${String(error)}`, { cause: error });
   }

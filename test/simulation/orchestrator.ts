@@ -95,7 +95,7 @@ export async function runMove(
   };
 
   const stepsWith = (limit: { readonly notify: number; readonly other: number }): MoveSteps => ({
-    notify: (parsed, attempt) => alive(activity(limit.notify, () => notify(ports, parsed, attempt))),
+    notify: (parsed, attempt) => alive(activity(limit.notify, (run) => notify(ports, parsed, attempt, run))),
     flush: (context) => alive(activity(limit.other, (run) => flush(ports, context, run))),
     snapshot: (context, flushed) => alive(activity(limit.other, () => snapshot(ports, context, flushed))),
     bookmark: (context) => alive(activity(limit.other, () => bookmark(ports, context))),

@@ -1,6 +1,7 @@
 // The replica site of the simulation: the real core over lineages kept in memory. A crash loses what was not stored.
 import { MoverError } from '../../contracts/errors.js';
 import type { VolumeId } from '../../contracts/ids.js';
+import { beginOwnership } from '../../simulator/replica-site/core/owners.js';
 import type { VolumeRow, GroupRow, Lineages } from '../../simulator/replica-site/core/rows.js';
 import { mendHoles, beginHole, endHole, admit, attach } from '../../simulator/replica-site/core/records.js';
 import { EMPTY_SITE, SiteState, TABLE_NAMES, type SiteRows } from '../../simulator/replica-site/core/state.js';
@@ -33,6 +34,9 @@ export class SiteHost implements Lineages {
     for (const group of groups) this.#stored.get('groups')?.set(group.group, group);
     for (const volume of volumes) this.#stored.get('volumes')?.set(volume.volume, volume);
     this.state = this.#load();
+    this.call((state) => {
+      for (const volume of volumes) beginOwnership(state, volume, { position: 0, atMs: 0 });
+    });
   }
 
   #load(): SiteState {

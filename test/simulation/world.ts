@@ -3,12 +3,17 @@ import { MoverError } from '../../contracts/errors.js';
 import { applianceApi } from '../../contracts/appliance-api.js';
 import type { ApplianceId, GroupId, PointId, SplitterId, VolumeId } from '../../contracts/ids.js';
 import type { LeftOut, RecoveryPoint } from '../../contracts/point.js';
+import { retentionPolicySchema } from '../../contracts/retention.js';
 import type { Calls, InputOf, OutputOf } from '../../contracts/route.js';
 import { splitterApi } from '../../contracts/splitter-api.js';
 import type { AppliancePort, Ports, SplitterPort } from '../../activities/ports.js';
 import * as attempts from '../../simulator/replica-site/core/attempts.js';
 import { cutsReached, pointsOf, type NewPoint } from '../../simulator/replica-site/core/points.js';
-import { pointIdOf } from '../../simulator/replica-site/core/rows.js';
+import { pointIdOf, type VolumeRow } from '../../simulator/replica-site/core/rows.js';
+import { inventoryVolume, pageOfVolumes } from '../../simulator/replica-site/core/volume-listing.js';
+import { BatchPlans } from '../../simulator/replica-site/reports/batch-plans.js';
+import { MoveReports } from '../../simulator/replica-site/reports/move-reports.js';
+import { memoryTexts } from './memory-texts.js';
 import { BLOCK_BYTES, SiteHost, type Frame } from './site-host.js';
 import { SplitterHost, tokensOf } from './splitter-host.js';
 import { Chance, VirtualTime } from './virtual-time.js';
@@ -53,15 +58,25 @@ interface Stream {
   lastArrivalMs: number;
 }
 
+export interface WorldShape {
+  readonly splitters: number;
+  readonly volumesPerSplitter: number;
+  /** What volumes are besides their ids. */
+  readonly described?: (volume: VolumeId) => Pick<VolumeRow, 'vm' | 'labels'>;
+}
+
 export class World {
   readonly time = new VirtualTime();
   readonly chance: Chance;
   faults: Faults;
   readonly site: SiteHost;
+  readonly reports = new MoveReports(memoryTexts());
+  readonly batches = new BatchPlans(memoryTexts());
   readonly splitters = new Map<SplitterId, SplitterHost>();
   readonly appliances: ReadonlyMap<ApplianceId, { up: boolean }>;
   readonly groups: readonly { readonly group: GroupId; readonly appliance: ApplianceId }[];
   readonly volumes: readonly VolumeId[];
+  readonly #lastRounds = new Map<GroupId, Promise<undefined>>();
   /** The guest's writes in the order in which they were issued; a write's token is its place here, from 1. */
   readonly history: { readonly volume: VolumeId; readonly block: number; readonly count: number }[] = [];
   acknowledged = 0;
@@ -71,11 +86,7 @@ export class World {
   stopped = false;
   readonly #streams = new Map<string, Stream>();
 
-  constructor(
-    seed: number,
-    faults: Faults,
-    shape: { readonly splitters: number; readonly volumesPerSplitter: number },
-  ) {
+  constructor(seed: number, faults: Faults, shape: WorldShape) {
     this.chance = new Chance(seed);
     this.faults = faults;
     const a1 = 'a1' as ApplianceId;
@@ -101,6 +112,8 @@ export class World {
         volumesMax: 64,
         pointEveryMs: 200,
         lastPointAtMs: 0,
+        retention: retentionPolicySchema.parse({}),
+        journal: { bytes: 0, pointsDropped: 0 },
       })),
       placed.map(({ splitter, volume }) => ({
         volume,
@@ -110,6 +123,7 @@ export class World {
         epoch: 1,
         session: 0,
         sealed: false,
+        ...shape.described?.(volume),
       })),
     );
     for (let s = 0; s < shape.splitters; s += 1) {
@@ -392,7 +406,20 @@ export class World {
     };
   }
 
+  /** As the appliance does it: one round of a group after the other. */
   async #point(group: GroupId): Promise<RecoveryPoint | undefined> {
+    const point = (this.#lastRounds.get(group) ?? Promise.resolve()).then(async () => this.#closeRound(group));
+    this.#lastRounds.set(
+      group,
+      point.then(
+        () => undefined,
+        () => undefined,
+      ),
+    );
+    return point;
+  }
+
+  async #closeRound(group: GroupId): Promise<RecoveryPoint | undefined> {
     const round = await this.#cutRound(group);
     if (round === undefined) return undefined;
     for (
@@ -435,6 +462,9 @@ export class World {
       health: unused,
       cut: unused,
       confirmCut: unused,
+      openScan: unused,
+      readScan: unused,
+      closeScan: unused,
       inventory: (input) => over('inventory', () => host.call((core) => core.inventory(parse('inventory', input)))),
       notify: (input) => over('notify', () => host.call((core) => core.notify(parse('notify', input)))),
       fence: (input) => over('fence', (nowMs) => host.call((core) => core.fence(parse('fence', input), nowMs))),
@@ -462,6 +492,8 @@ export class World {
         appliance: row.appliance,
         volumesMax: row.volumesMax,
         pointEveryMs: row.pointEveryMs,
+        retention: row.retention,
+        journal: row.journal,
         volumes: site.state.membersOf(group).length,
         reserved: attempts.reservedIn(site.state, group, this.time.nowMs),
       };
@@ -479,9 +511,42 @@ export class World {
         })),
       groups: unused,
       closePoint: unused,
+      markPoint: unused,
       pauseGroup: unused,
       resumeGroup: unused,
       setLink: unused,
+      openMarkImage: unused,
+      digestImage: unused,
+      closeMarkImage: unused,
+      setRounds: unused,
+      openAccess: unused,
+      listAccesses: unused,
+      closeAccess: unused,
+      inventory: (input) =>
+        over('inventory', () => {
+          const { items, ...rest } = pageOfVolumes(site.state, parse('inventory', input));
+          return { volumes: items.map((row) => inventoryVolume(site.state, row)), ...rest };
+        }),
+      storeReport: (input) =>
+        over('storeReport', () => {
+          this.reports.put(parse('storeReport', input));
+          return {};
+        }),
+      report: (input) => over('report', () => this.reports.get(parse('report', input).move)),
+      reports: (input) => over('reports', () => this.reports.page(parse('reports', input))),
+      storeBatchPlan: (input) =>
+        over('storeBatchPlan', () => {
+          this.batches.storePage(parse('storeBatchPlan', input));
+          return {};
+        }),
+      finishBatchPlan: (input) => over('finishBatchPlan', () => this.batches.finish(parse('finishBatchPlan', input))),
+      batchPlan: (input) => over('batchPlan', () => this.batches.page(parse('batchPlan', input))),
+      storeBatchReport: (input) =>
+        over('storeBatchReport', () => {
+          this.batches.storeReport(parse('storeBatchReport', input));
+          return {};
+        }),
+      batchReport: (input) => over('batchReport', () => this.batches.report(parse('batchReport', input).batch)),
       siteGroups: () => over('siteGroups', () => ({ groups: this.groups.map(({ group }) => groupRow(group)) })),
       siteVolumes: (input) =>
         over('siteVolumes', () => {
@@ -516,7 +581,9 @@ export class World {
         }),
       bookmark: (input) =>
         over('bookmark', () =>
-          site.call((state) => attempts.bookmarkAttempt(state, parse('bookmark', input).attempt, input.name)),
+          site.call((state) =>
+            attempts.bookmarkAttempt(state, parse('bookmark', input).attempt, parse('bookmark', input)),
+          ),
         ),
       adopt: (input) =>
         over('adopt', (nowMs) => {
@@ -551,6 +618,7 @@ export class World {
           return {
             points: pointsOf(site.state, { volume, group }),
             holes: [...site.state.holes.values()].map((row) => row.hole).filter((hole) => hole.volume === volume),
+            owners: volume === undefined ? [] : site.state.ownersOf(volume),
           };
         }),
     };

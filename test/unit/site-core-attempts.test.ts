@@ -145,7 +145,7 @@ describe('the verdict', () => {
     expect(codeOf(() => attempts.adoptAttempt(site.state, ref(1), 0))).toBe('NOT_SEALED');
     attempts.sealAttempt(site.state, ref(1), [cut(2), cut(0, V2, 0)], [], 0);
     expect(codeOf(() => attempts.adoptAttempt(site.state, ref(1), 0))).toBe('NOT_SEALED');
-    attempts.bookmarkAttempt(site.state, ref(1), 'before the move');
+    attempts.bookmarkAttempt(site.state, ref(1), { name: 'before the move' });
     const adopted = attempts.adoptAttempt(site.state, ref(1), 7);
     expect([V1, V2].map((volume) => site.state.volume(volume))).toMatchObject([
       { group: G2, epoch: 2, sealed: false },
@@ -161,7 +161,7 @@ describe('the verdict', () => {
     site.writes(1, 2);
     site.open(1);
     const { left } = attempts.sealAttempt(site.state, ref(1), [cut(2)], [], 0);
-    attempts.bookmarkAttempt(site.state, ref(1), undefined);
+    attempts.bookmarkAttempt(site.state, ref(1));
     const aborted = attempts.resolveAttempt(site.state, ref(1), 'test', 0);
     expect(attempts.resolveAttempt(site.state, ref(1), 'again', 0)).toBe(aborted);
     expect(site.state.points.get(left?.point ?? '')).toBeUndefined();

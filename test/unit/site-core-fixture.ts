@@ -70,7 +70,7 @@ export class SiteUnderTest {
       ],
       worker: { health: { port: 1 } },
     });
-    followEstate(this.state, estate);
+    followEstate(this.state, estate, 0);
   }
 
   attach(volume = V1, session = 1, epoch = this.state.volume(volume).epoch): string {
@@ -118,7 +118,7 @@ export class SiteUnderTest {
       return { volume, session, n };
     });
     attempts.sealAttempt(this.state, attempt, cuts, [], nowMs);
-    attempts.bookmarkAttempt(this.state, attempt, undefined);
+    attempts.bookmarkAttempt(this.state, attempt);
     return attempts.adoptAttempt(this.state, attempt, nowMs);
   }
 }

@@ -163,23 +163,38 @@ test('a group keeps a bounded number of unnamed points, and every named or pinne
   expect(ids.has(first.id)).toBe(false);
 });
 
-test('UNDO is kept from the oldest position that any point of any group names', () => {
+test('a snapshot has the time of its cut, though other points were closed between the cut and the seal', () => {
+  const site = new SiteUnderTest();
+  site.attach();
+  site.writes(1, 1);
+  const before = close(site, [cut(1)], { atMs: 100 });
+  site.open(1);
+  const meanwhile = close(site, [], { atMs: 300 });
+  const { left } = attempts.sealAttempt(site.state, ref(1), [cut(1)], [], 200);
+  expect(left?.atMs).toBe(200);
+  const after = close(site, [], { atMs: 250 });
+  expect(pointsOf(site.state, { group: G1 }).map(({ id }) => id)).toEqual([
+    before.id,
+    left?.point,
+    meanwhile.id,
+    after.id,
+  ]);
+  expect(after.atMs).toBe(301);
+});
+
+test('of each volume the positions that any point of any group still names are found, each for its oldest point', () => {
   const site = new SiteUnderTest();
   site.attach();
   site.writes(1, 3);
+  const first = close(site, [cut(2)]);
   close(site, [cut(2)]);
   site.writes(4, 9);
-  close(site, [cut(7)]);
-  const walk = new RetentionWalk(
-    site.state,
-    new Map([
-      [V1, 9],
-      [V2, 0],
-    ]),
-  );
+  const last = close(site, [cut(7)]);
+  const walk = new RetentionWalk(site.state, [V1, V2]);
   while (!walk.step());
-  expect([...walk.oldest]).toEqual([
-    [V1, 2],
-    [V2, 0],
+  expect([...(walk.named.get(V1) ?? [])]).toEqual([
+    [2, first.id],
+    [7, last.id],
   ]);
+  expect(walk.named.get(V2)?.size).toBe(0);
 });

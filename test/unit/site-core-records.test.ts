@@ -1,8 +1,9 @@
 // Whether a record counts: once, in order, of the present session and epoch only.
 import { expect, test } from 'vitest';
 import { followEstate } from '../../simulator/replica-site/core/from-estate.js';
-import { pageOfVolumes, siteVolume } from '../../simulator/replica-site/core/listings.js';
-import { SiteState } from '../../simulator/replica-site/core/state.js';
+import { siteVolume } from '../../simulator/replica-site/core/listings.js';
+import { pageOfVolumes } from '../../simulator/replica-site/core/volume-listing.js';
+import { EMPTY_SITE, SiteState } from '../../simulator/replica-site/core/state.js';
 import { G1, G2, SiteUnderTest, V1, V2 } from './site-core-fixture.js';
 
 test('a duplicate is confirmed again, a gap and another epoch are refused', () => {
@@ -36,20 +37,21 @@ test('after a restart the rules go on from what is durable', () => {
   site.writes(1, 4);
   const rows = site.state.takeChanges();
   const of = (table: string) => rows.filter((row) => row.table === table).map((row) => [row.key, row.value] as never);
-  const again = new SiteState(
-    { groups: of('groups'), volumes: of('volumes'), attempts: [], moves: [], points: [], holes: [], counters: [] },
-    site.lineages,
-  );
+  const again = new SiteState({ ...EMPTY_SITE, groups: of('groups'), volumes: of('volumes') }, site.lineages);
   expect(again.acceptedN(again.volume(V1))).toBe(4);
 });
 
 test('stored ownership wins over the estate file, a group’s settings follow it', () => {
   const site = new SiteUnderTest();
   site.state.volumes.put(V1, { ...site.state.volume(V1), group: G2, epoch: 5 });
-  const contradictions = followEstate(site.state, {
-    splitters: [{ id: 's1', volumes: [{ id: V1, sizeMiB: 2, group: G1 }] }],
-    groups: [{ id: G1, appliance: 'a1', volumesMax: 7, pointEveryMs: 123 }],
-  } as never);
+  const contradictions = followEstate(
+    site.state,
+    {
+      splitters: [{ id: 's1', volumes: [{ id: V1, sizeMiB: 2, group: G1 }] }],
+      groups: [{ id: G1, appliance: 'a1', volumesMax: 7, pointEveryMs: 123 }],
+    } as never,
+    0,
+  );
   expect(site.state.volume(V1)).toMatchObject({ group: G2, epoch: 5, sizeBytes: 1024 * 1024 });
   expect(site.state.group(G1)).toMatchObject({ volumesMax: 7, pointEveryMs: 123 });
   expect(contradictions).toHaveLength(1);

@@ -5,7 +5,9 @@ import { MoverError } from '../../../contracts/errors.js';
 import type { GroupId, PointId, VolumeId } from '../../../contracts/ids.js';
 import type { RecoveryPoint } from '../../../contracts/point.js';
 import type { DrainProgress } from '../../../contracts/replica-site-api.js';
-import { addPoint, type NewPoint, settleProvisional } from './points.js';
+import type { KeepRequest } from '../../../contracts/retention.js';
+import { beginOwnership } from './owners.js';
+import { addPoint, keepFrom, type NewPoint, settleProvisional } from './points.js';
 import type { VolumeRow } from './rows.js';
 import type { SiteState } from './state.js';
 
@@ -73,6 +75,7 @@ export function openAttempt(state: SiteState, input: OpenInput, nowMs: number): 
       from: input.from,
       to: input.to,
       openedAtMs: nowMs,
+      clockMs: state.group(input.from).lastPointAtMs,
       leaseExpiresAtMs: Math.min(nowMs + input.leaseMs, deadlineMs),
       deadlineMs,
     },
@@ -232,6 +235,7 @@ export function sealAttempt(
     atMs,
     cuts: [...seals, ...others.filter((other) => !seals.some((seal) => seal.volume === other.volume))],
     leftOut: [],
+    afterMs: contents.clockMs,
     pinnedBy: attempt,
   });
   return state.putAttempt({
@@ -276,8 +280,18 @@ function sealOf(state: SiteState, bound: AttemptVolume, from: GroupId, cuts: rea
   return { volume: bound.volume, session: cut.session, n: cut.n, position };
 }
 
+/** How the "left" bookmark is called and kept. */
+interface LeftBookmark {
+  readonly name?: string | undefined;
+  readonly keep?: KeepRequest | undefined;
+}
+
 /** @throws MoverError as openContents, NOT_SEALED */
-export function bookmarkAttempt(state: SiteState, attempt: AttemptRef, name: string | undefined): AttemptRecord {
+export function bookmarkAttempt(
+  state: SiteState,
+  attempt: AttemptRef,
+  { name, keep }: LeftBookmark = {},
+): AttemptRecord {
   const known = getAttempt(state, attempt);
   if (known.left?.bookmarked === true && known.state === 'COMMITTED') return known;
   const { record } = openContents(state, attempt);
@@ -285,7 +299,7 @@ export function bookmarkAttempt(state: SiteState, attempt: AttemptRef, name: str
     throw new MoverError('NOT_SEALED', `Attempt ${attemptName(attempt)} has no snapshot yet.`);
   if (record.left.bookmarked) return record;
   const row = state.point(record.left.point);
-  const bookmark = { name: name ?? record.left.name, pending: true, attempt };
+  const bookmark = { name: name ?? record.left.name, pending: true, keep: keepFrom(keep, record.left.atMs), attempt };
   state.points.put(row.point.id, { ...row, point: { ...row.point, bookmark } });
   return state.putAttempt({ ...record, left: { ...record.left, name: bookmark.name, bookmarked: true } });
 }
@@ -314,7 +328,10 @@ export function adoptAttempt(state: SiteState, attempt: AttemptRef, nowMs: numbe
   }
   for (const bound of contents.volumes) {
     const { openAttempt: _open, ...row } = state.volume(bound.volume);
-    state.volumes.put(bound.volume, { ...row, group: contents.to, epoch: bound.epoch + 1, sealed: false });
+    const moved: VolumeRow = { ...row, group: contents.to, epoch: bound.epoch + 1, sealed: false };
+    state.volumes.put(bound.volume, moved);
+    const position = record.seals.find((seal) => seal.volume === bound.volume)?.position ?? 0;
+    beginOwnership(state, moved, { position, atMs: record.left.atMs, move: attempt.move });
   }
   const left = state.point(record.left.point);
   const { pinnedBy: _pin, ...unpinned } = left;
@@ -371,7 +388,7 @@ export function joinAttempt(state: SiteState, attempt: AttemptRef, pointId: Poin
   const name = bookmarkName('joined', contents);
   state.points.put(pointId, {
     ...row,
-    point: { ...row.point, kind: 'joined', bookmark: { name, pending: false, attempt } },
+    point: { ...row.point, kind: 'joined', bookmark: { name, pending: false, keep: 'policy', attempt } },
   });
   return state.putAttempt({ ...record, joined: { point: pointId, name } });
 }

@@ -1,16 +1,22 @@
 // What the estate file says that the replica site has not heard of yet. Where a volume is now, the site itself knows better.
+import { isDeepStrictEqual } from 'node:util';
 import type { Estate } from '../../../contracts/estate.js';
+import { beginOwnership } from './owners.js';
 import type { SiteState } from './state.js';
 
 const MIB = 1024 * 1024;
 const FIRST_EPOCH = 1;
+const NOTHING_KEPT = { bytes: 0, pointsDropped: 0 };
 
-/** Adds new groups and volumes; of known ones only a group's settings and a volume's host follow the file. @returns sentences about what contradicts it. */
-export function followEstate(state: SiteState, estate: Estate): string[] {
-  for (const { id, appliance, volumesMax, pointEveryMs } of estate.groups) {
+/** Adds new groups and volumes; of known ones only a group's settings and a volume's host, VM and labels follow the file. @returns sentences about what contradicts it. */
+export function followEstate(state: SiteState, estate: Estate, nowMs: number): string[] {
+  for (const { id, appliance, volumesMax, pointEveryMs, retention } of estate.groups) {
     const known = state.groups.get(id);
     const same =
-      known?.appliance === appliance && known.volumesMax === volumesMax && known.pointEveryMs === pointEveryMs;
+      known?.appliance === appliance &&
+      known.volumesMax === volumesMax &&
+      known.pointEveryMs === pointEveryMs &&
+      isDeepStrictEqual(known.retention, retention);
     if (!same)
       state.groups.put(id, {
         group: id,
@@ -18,11 +24,14 @@ export function followEstate(state: SiteState, estate: Estate): string[] {
         volumesMax,
         pointEveryMs,
         lastPointAtMs: known?.lastPointAtMs ?? 0,
+        retention,
+        journal: known?.journal ?? NOTHING_KEPT,
       });
   }
   const contradictions: string[] = [];
   for (const splitter of estate.splitters) {
-    for (const { id, sizeMiB, group } of splitter.volumes) {
+    for (const { id, sizeMiB, group, vm, labels } of splitter.volumes) {
+      const named = { ...(vm === undefined ? {} : { vm }), ...(labels === undefined ? {} : { labels }) };
       const known = state.volumes.get(id);
       const sizeBytes = sizeMiB * MIB;
       if (known === undefined) {
@@ -34,10 +43,13 @@ export function followEstate(state: SiteState, estate: Estate): string[] {
           epoch: FIRST_EPOCH,
           session: 0,
           sealed: false,
+          ...named,
         });
         continue;
       }
-      if (known.splitter !== splitter.id) state.volumes.put(id, { ...known, splitter: splitter.id });
+      const { vm: knownVm, labels: knownLabels, ...rest } = known;
+      const same = known.splitter === splitter.id && knownVm === vm && isDeepStrictEqual(knownLabels, labels);
+      if (!same) state.volumes.put(id, { ...rest, splitter: splitter.id, ...named });
       if (known.sizeBytes !== sizeBytes) {
         contradictions.push(
           `Volume "${id}" has ${known.sizeBytes} bytes here, not the ${sizeBytes} of the estate file: sizes can't be changed.`,
@@ -45,5 +57,7 @@ export function followEstate(state: SiteState, estate: Estate): string[] {
       }
     }
   }
+  for (const row of state.volumes.values())
+    if (state.ownersOf(row.volume).length === 0) beginOwnership(state, row, { position: 0, atMs: nowMs });
   return contradictions;
 }

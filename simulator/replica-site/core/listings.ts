@@ -1,5 +1,5 @@
 // Rows as the control API shows them, a page at a time.
-import type { Hole, RecoveryPoint } from '../../../contracts/point.js';
+import type { Hole, Ownership, RecoveryPoint } from '../../../contracts/point.js';
 import type { GroupId, VolumeId } from '../../../contracts/ids.js';
 import type { SiteGroup, SiteVolume } from '../../../contracts/replica-site-api.js';
 import { attemptInTheWay, reservedIn } from './attempts.js';
@@ -13,7 +13,7 @@ export interface Page<Item> {
   readonly next?: string;
 }
 
-interface PageInput {
+export interface PageInput {
   readonly cursor?: string | undefined;
   readonly limit: number;
 }
@@ -27,24 +27,24 @@ function pageOf<Item>(items: readonly Item[], keyOf: (item: Item) => string, { c
   return last === undefined || start + limit >= items.length ? { items: page } : { items: page, next: keyOf(last) };
 }
 
-function byKey<Item>(keyOf: (item: Item) => string): (a: Item, b: Item) => number {
-  return (a, b) => (keyOf(a) < keyOf(b) ? -1 : 1);
-}
-
 export function pageOfGroups(
   state: SiteState,
-  { appliance, ...page }: PageInput & { readonly appliance?: string | undefined },
+  { appliance, cursor, limit }: PageInput & { readonly appliance?: string | undefined },
   nowMs: number,
 ): Page<SiteGroup> {
-  const keyOf = (row: GroupRow): string => row.group;
-  const rows = [...state.groups.values()].filter((row) => appliance === undefined || row.appliance === appliance);
-  const { items, ...rest } = pageOf(rows.toSorted(byKey(keyOf)), keyOf, page);
-  return { items: items.map((row) => siteGroup(state, row, nowMs)), ...rest };
+  const items: SiteGroup[] = [];
+  for (const row of state.groupsAfter(cursor)) {
+    if (appliance !== undefined && row.appliance !== appliance) continue;
+    const last = items.at(-1);
+    if (items.length === limit && last !== undefined) return { items, next: last.group };
+    items.push(siteGroup(state, row, nowMs));
+  }
+  return { items };
 }
 
 function siteGroup(
   state: SiteState,
-  { group, appliance, volumesMax, pointEveryMs }: GroupRow,
+  { group, appliance, volumesMax, pointEveryMs, retention, journal }: GroupRow,
   nowMs: number,
 ): SiteGroup {
   return {
@@ -54,33 +54,14 @@ function siteGroup(
     pointEveryMs,
     volumes: state.memberCount(group),
     reserved: reservedIn(state, group, nowMs),
+    retention,
+    journal,
   };
-}
-
-/**
- * Only which volumes: what is durable of each has to be made known before it can be shown.
- * @throws MoverError VOLUME_NOT_FOUND
- */
-export function pageOfVolumes(
-  state: SiteState,
-  {
-    group,
-    volume,
-    ...page
-  }: PageInput & { readonly group?: GroupId | undefined; readonly volume?: VolumeId | undefined },
-): Page<VolumeRow> {
-  if (volume !== undefined) {
-    const row = state.volume(volume);
-    return { items: group === undefined || row.group === group ? [row] : [] };
-  }
-  const keyOf = (row: VolumeRow): string => row.volume;
-  const rows = group === undefined ? [...state.volumes.values()] : state.membersOf(group);
-  return pageOf(rows.toSorted(byKey(keyOf)), keyOf, page);
 }
 
 /** @throws MoverError GROUP_NOT_FOUND */
 export function siteVolume(state: SiteState, row: VolumeRow, nowMs: number): SiteVolume {
-  const { volume, splitter, sizeBytes, group, epoch } = row;
+  const { volume, splitter, sizeBytes, group, epoch, vm, labels } = row;
   const openAttempt = attemptInTheWay(state, row, nowMs);
   const { position, session, n, timeMs } = state.lineages.durable(volume);
   return {
@@ -95,6 +76,8 @@ export function siteVolume(state: SiteState, row: VolumeRow, nowMs: number): Sit
     undistributedBytes: state.lineages.undistributedBytes(volume),
     initializing: row.openHole !== undefined,
     ...(openAttempt === undefined ? {} : { openAttempt }),
+    ...(vm === undefined ? {} : { vm }),
+    ...(labels === undefined ? {} : { labels: { ...labels } }),
   };
 }
 
@@ -108,8 +91,9 @@ export function pageOfPoints(
     volume,
     ...page
   }: PageInput & { readonly group?: GroupId | undefined; readonly volume?: VolumeId | undefined },
-): Page<RecoveryPoint> & { readonly holes: Hole[] } {
+): Page<RecoveryPoint> & { readonly holes: Hole[]; readonly owners: Ownership[] } {
   const keyOf = (point: RecoveryPoint): string => `${String(point.atMs).padStart(TIME_DIGITS, '0')}:${point.id}`;
   const holes = volume === undefined ? [] : state.holesOf(volume);
-  return { ...pageOf(pointsOf(state, { group, volume }), keyOf, page), holes };
+  const owners = volume !== undefined ? state.ownersOf(volume) : group !== undefined ? state.ownedBy(group) : [];
+  return { ...pageOf(pointsOf(state, { group, volume }), keyOf, page), holes, owners };
 }

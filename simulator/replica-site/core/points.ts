@@ -4,11 +4,12 @@ import { attemptName } from '../../../contracts/attempt.js';
 import { MoverError } from '../../../contracts/errors.js';
 import type { GroupId, PointId, VolumeId } from '../../../contracts/ids.js';
 import type { LeftOut, PointKind, PointMember, RecoveryPoint } from '../../../contracts/point.js';
+import type { Keep, KeepRequest } from '../../../contracts/retention.js';
 import { pointIdOf, type PointRow, type VolumeRow } from './rows.js';
 import type { SiteState } from './state.js';
 
-/** Points without a bookmark that a group keeps; older ones are dropped. An hour at one point in five seconds. */
-export const UNNAMED_POINTS_PER_GROUP_MAX = 720;
+/** Points without a bookmark that a group keeps, whatever its policy says: each names every member, and all are in memory. */
+export const UNNAMED_POINTS_PER_GROUP_MAX = 45_000;
 
 export interface NewPoint {
   readonly group: GroupId;
@@ -17,7 +18,14 @@ export interface NewPoint {
   readonly cuts: readonly (Cut & { readonly fencedBy?: AttemptRef | undefined })[];
   readonly leftOut: readonly LeftOut[];
   readonly bookmark?: string | undefined;
+  /** How long the bookmark is kept; counted from the point's own time. */
+  readonly keep?: KeepRequest | undefined;
   readonly pinnedBy?: AttemptRef;
+  /**
+   * The point is later than this by the group's clock; default: than every other point. A snapshot is closed long after its cut was
+   * taken, and points that were closed meanwhile are later than it.
+   */
+  readonly afterMs?: number | undefined;
 }
 
 type Judged = { readonly member: PointMember; readonly mark?: Cut } | { readonly leftOut: LeftOut };
@@ -39,7 +47,7 @@ export function addPoint(state: SiteState, input: NewPoint): RecoveryPoint {
   const spokenFor = new Set<VolumeId>([...members, ...leftOut].map((entry) => entry.volume));
   for (const row of state.membersOf(input.group))
     if (!spokenFor.has(row.volume)) leftOut.push({ volume: row.volume, reason: 'not-in-cut' });
-  const atMs = Math.max(input.atMs, group.lastPointAtMs + 1);
+  const atMs = Math.max(input.atMs, (input.afterMs ?? group.lastPointAtMs) + 1);
   const base: RecoveryPoint = {
     id: pointIdOf(state.take('points')),
     group: input.group,
@@ -49,13 +57,43 @@ export function addPoint(state: SiteState, input: NewPoint): RecoveryPoint {
     leftOut,
   };
   const point: RecoveryPoint =
-    input.bookmark === undefined ? base : { ...base, bookmark: { name: input.bookmark, pending: false } };
+    input.bookmark === undefined
+      ? base
+      : { ...base, bookmark: { name: input.bookmark, pending: false, keep: keepFrom(input.keep, atMs) } };
   state.points.put(
     point.id,
     input.pinnedBy === undefined ? { point, provisionalMarks } : { point, provisionalMarks, pinnedBy: input.pinnedBy },
   );
-  state.groups.put(group.group, { ...group, lastPointAtMs: atMs });
+  state.groups.put(group.group, { ...group, lastPointAtMs: Math.max(atMs, group.lastPointAtMs) });
   dropOldest(state, input.group);
+  return point;
+}
+
+/** What is stored of how long a bookmark is to be kept, counted from a time. */
+export function keepFrom(asked: KeepRequest | undefined, fromMs: number): Keep {
+  if (asked === undefined) return 'policy';
+  return typeof asked === 'string' ? asked : { untilMs: fromMs + asked.forMs };
+}
+
+/**
+ * Names a point, or says anew how long its bookmark is kept.
+ * @throws MoverError POINT_NOT_FOUND; INVALID_REQUEST (no name and no bookmark, or another name for one that a move made)
+ */
+export function markPoint(
+  state: SiteState,
+  input: { readonly point: PointId; readonly name?: string | undefined; readonly keep: KeepRequest },
+  nowMs: number,
+): RecoveryPoint {
+  const row = state.point(input.point);
+  const { bookmark } = row.point;
+  const name = input.name ?? bookmark?.name;
+  if (name === undefined)
+    throw new MoverError('INVALID_REQUEST', `Point ${input.point} has no bookmark yet: give it a name.`);
+  if (bookmark?.attempt !== undefined && name !== bookmark.name)
+    throw new MoverError('INVALID_REQUEST', `The bookmark "${bookmark.name}" was made by a move and keeps its name.`);
+  const kept = { ...bookmark, name, pending: bookmark?.pending ?? false, keep: keepFrom(input.keep, nowMs) };
+  const point: RecoveryPoint = { ...row.point, bookmark: kept };
+  state.points.put(point.id, { ...row, point });
   return point;
 }
 
@@ -221,6 +259,7 @@ function byTime(a: RecoveryPoint, b: RecoveryPoint): number {
 }
 
 function dropOldest(state: SiteState, group: GroupId): void {
+  if (state.pointCount(group) <= UNNAMED_POINTS_PER_GROUP_MAX) return;
   const unnamed = state
     .pointsOfGroup(group)
     .filter((row) => row.point.bookmark === undefined && row.pinnedBy === undefined);

@@ -1,28 +1,27 @@
-// How far back each volume's UNDO is needed: found in steps, because all points of all groups have to be looked at.
-import type { VolumeId } from '../../../contracts/ids.js';
+// Which positions of each volume's lineage any point of any group still names: found in steps, because all points have to be looked at.
+import type { PointId, VolumeId } from '../../../contracts/ids.js';
 import type { PointRow } from './rows.js';
 import type { SiteState } from './state.js';
 
 /** Points looked at in one step: with the most members a group may have, about a millisecond. */
 const POINTS_PER_STEP = 16;
 
-/**
- * Looks for the oldest position that any point still names, of each of some volumes. Points that are added meanwhile are
- * seen as well; a position only counts if it lies before the ceiling given for its volume.
- */
+/** Positions of one volume, each with the point that it is kept for: the oldest of those that name it. */
+export type NamedPositions = ReadonlyMap<number, PointId>;
+
 export class RetentionWalk {
   readonly #points: Iterator<PointRow>;
-  readonly #oldest: Map<VolumeId, number>;
+  readonly #named: Map<VolumeId, Map<number, PointId>>;
 
-  /** `ceilings`: of each volume in question, a position before which no point that is still to come can lie. */
-  constructor(state: SiteState, ceilings: ReadonlyMap<VolumeId, number>) {
+  /** @param volumes those in question. Points that are added while the walk goes on are seen as well. */
+  constructor(state: SiteState, volumes: Iterable<VolumeId>) {
     this.#points = state.points.values();
-    this.#oldest = new Map(ceilings);
+    this.#named = new Map([...volumes].map((volume) => [volume, new Map<number, PointId>()]));
   }
 
-  /** The positions before which UNDO may go; final once `step` has returned true. */
-  get oldest(): ReadonlyMap<VolumeId, number> {
-    return this.#oldest;
+  /** Final once `step` has returned true. */
+  get named(): ReadonlyMap<VolumeId, NamedPositions> {
+    return this.#named;
   }
 
   /** @returns whether every point has been looked at. */
@@ -30,9 +29,11 @@ export class RetentionWalk {
     for (let count = 0; count < POINTS_PER_STEP; count += 1) {
       const next = this.#points.next();
       if (next.done === true) return true;
-      for (const { volume, position } of next.value.point.members) {
-        const oldest = this.#oldest.get(volume);
-        if (oldest !== undefined && position < oldest) this.#oldest.set(volume, position);
+      const { id, members } = next.value.point;
+      for (const { volume, position } of members) {
+        const named = this.#named.get(volume);
+        const before = named?.get(position);
+        if (before === undefined || id < before) named?.set(position, id);
       }
     }
     return false;

@@ -8,7 +8,9 @@ import {
   type SplitterId,
   type VolumeId,
 } from '../../../contracts/ids.js';
-import type { Hole, RecoveryPoint } from '../../../contracts/point.js';
+import type { Labels } from '../../../contracts/inventory.js';
+import type { Hole, Ownership, RecoveryPoint } from '../../../contracts/point.js';
+import type { GroupJournal, RetentionPolicy } from '../../../contracts/retention.js';
 
 export interface GroupRow {
   readonly group: GroupId;
@@ -17,6 +19,8 @@ export interface GroupRow {
   readonly pointEveryMs: number;
   /** The newest point's time: the group's own clock never goes back. */
   readonly lastPointAtMs: number;
+  readonly retention: RetentionPolicy;
+  readonly journal: GroupJournal;
 }
 
 export interface VolumeRow {
@@ -32,6 +36,9 @@ export interface VolumeRow {
   readonly sealed: boolean;
   /** The hole that is still open, by its key. */
   readonly openHole?: string;
+  /** As the estate file says. */
+  readonly vm?: string;
+  readonly labels?: Labels;
 }
 
 export interface AttemptRow {
@@ -44,6 +51,10 @@ export interface PointRow {
   readonly pinnedBy?: AttemptRef;
   /** For provisional members: where they stand in the splitter's own numbering. */
   readonly provisionalMarks: Readonly<Record<string, WriteMark>>;
+}
+
+export interface OwnerRow {
+  readonly owner: Ownership;
 }
 
 export interface HoleRow {

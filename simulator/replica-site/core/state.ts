@@ -3,12 +3,22 @@ import type { AttemptRecord, AttemptRef } from '../../../contracts/attempt.js';
 import { attemptName } from '../../../contracts/attempt.js';
 import { MoverError } from '../../../contracts/errors.js';
 import type { GroupId, PointId, VolumeId } from '../../../contracts/ids.js';
-import type { Hole } from '../../../contracts/point.js';
-import type { AttemptRow, CounterRow, GroupRow, HoleRow, Lineages, MoveRow, PointRow, VolumeRow } from './rows.js';
+import type { Hole, Ownership } from '../../../contracts/point.js';
+import type {
+  AttemptRow,
+  CounterRow,
+  GroupRow,
+  HoleRow,
+  Lineages,
+  MoveRow,
+  OwnerRow,
+  PointRow,
+  VolumeRow,
+} from './rows.js';
 import type { Index } from './index-of-table.js';
 import { Table, type RowChange } from './table.js';
 
-export const TABLE_NAMES = ['groups', 'volumes', 'attempts', 'moves', 'points', 'holes', 'counters'] as const;
+export const TABLE_NAMES = ['groups', 'volumes', 'attempts', 'moves', 'points', 'holes', 'owners', 'counters'] as const;
 
 export interface SiteRows {
   readonly groups: Iterable<readonly [string, GroupRow]>;
@@ -17,6 +27,7 @@ export interface SiteRows {
   readonly moves: Iterable<readonly [string, MoveRow]>;
   readonly points: Iterable<readonly [string, PointRow]>;
   readonly holes: Iterable<readonly [string, HoleRow]>;
+  readonly owners: Iterable<readonly [string, OwnerRow]>;
   readonly counters: Iterable<readonly [string, CounterRow]>;
 }
 
@@ -27,6 +38,7 @@ export const EMPTY_SITE: SiteRows = {
   moves: [],
   points: [],
   holes: [],
+  owners: [],
   counters: [],
 };
 
@@ -38,13 +50,17 @@ export class SiteState {
   readonly moves: Table<MoveRow>;
   readonly points: Table<PointRow>;
   readonly holes: Table<HoleRow>;
+  readonly owners: Table<OwnerRow>;
   readonly counters: Table<CounterRow>;
   readonly #volumesByGroup: Index<VolumeRow>;
+  readonly #volumesByVm: Index<VolumeRow>;
   readonly #volumesByOpenAttempt: Index<VolumeRow>;
   readonly #unjoinedByGroup: Index<AttemptRow>;
   readonly #pointsByGroup: Index<PointRow>;
   readonly #pointsByMarkedVolume: Index<PointRow>;
   readonly #holesByVolume: Index<HoleRow>;
+  readonly #ownersByVolume: Index<OwnerRow>;
+  readonly #ownersByGroup: Index<OwnerRow>;
   /** The newest record accepted of each volume's present session, durable or still being written. */
   readonly accepted = new Map<VolumeId, number>();
 
@@ -56,8 +72,12 @@ export class SiteState {
     this.moves = new Table('moves', rows.moves);
     this.points = new Table('points', rows.points);
     this.holes = new Table('holes', rows.holes);
+    this.owners = new Table('owners', rows.owners);
     this.counters = new Table('counters', rows.counters);
+    this.volumes.keepOrder();
+    this.groups.keepOrder();
     this.#volumesByGroup = this.volumes.indexBy((row) => [row.group]);
+    this.#volumesByVm = this.volumes.indexBy((row) => (row.vm === undefined ? [] : [row.vm]));
     this.#volumesByOpenAttempt = this.volumes.indexBy((row) =>
       row.openAttempt === undefined ? [] : [attemptName(row.openAttempt)],
     );
@@ -69,12 +89,13 @@ export class SiteState {
     this.#pointsByGroup = this.points.indexBy((row) => [row.point.group]);
     this.#pointsByMarkedVolume = this.points.indexBy((row) => Object.keys(row.provisionalMarks));
     this.#holesByVolume = this.holes.indexBy((row) => [row.hole.volume]);
+    this.#ownersByVolume = this.owners.indexBy((row) => [row.owner.volume]);
+    this.#ownersByGroup = this.owners.indexBy((row) => [row.owner.group]);
   }
 
   takeChanges(): RowChange[] {
-    return [this.groups, this.volumes, this.attempts, this.moves, this.points, this.holes, this.counters].flatMap(
-      (table) => table.takeChanges(),
-    );
+    const { groups, volumes, attempts, moves, points, holes, owners, counters } = this;
+    return [groups, volumes, attempts, moves, points, holes, owners, counters].flatMap((table) => table.takeChanges());
   }
 
   /** @throws MoverError VOLUME_NOT_FOUND */
@@ -119,6 +140,21 @@ export class SiteState {
     return [...this.#volumesByGroup.of(group).values()];
   }
 
+  /** The volumes of a virtual machine. */
+  disksOf(vm: string): VolumeRow[] {
+    return [...this.#volumesByVm.of(vm).values()];
+  }
+
+  /** In the order of their ids, from the first one after this. */
+  volumesAfter(volume?: string): Iterable<VolumeRow> {
+    return this.volumes.after(volume);
+  }
+
+  /** In the order of their ids, from the first one after this. */
+  groupsAfter(group?: string): Iterable<GroupRow> {
+    return this.groups.after(group);
+  }
+
   memberCount(group: GroupId): number {
     return this.#volumesByGroup.of(group).size;
   }
@@ -140,6 +176,10 @@ export class SiteState {
     return [...this.#pointsByGroup.of(group).values()];
   }
 
+  pointCount(group: GroupId): number {
+    return this.#pointsByGroup.of(group).size;
+  }
+
   /** Points in which the volume is a provisional member whose mark is not settled. */
   pointsMarking(volume: VolumeId): PointRow[] {
     return [...this.#pointsByMarkedVolume.of(volume).values()];
@@ -147,6 +187,16 @@ export class SiteState {
 
   holesOf(volume: VolumeId): Hole[] {
     return [...this.#holesByVolume.of(volume).values()].map((row) => row.hole);
+  }
+
+  /** Who owned the volume when, oldest first. */
+  ownersOf(volume: VolumeId): Ownership[] {
+    return inOrder(this.#ownersByVolume.of(volume).values());
+  }
+
+  /** Which volumes the group owned when, oldest first. */
+  ownedBy(group: GroupId): Ownership[] {
+    return inOrder(this.#ownersByGroup.of(group).values());
   }
 
   /** The newest accepted number of the volume's present session. */
@@ -174,4 +224,8 @@ export class SiteState {
     }
     return false;
   }
+}
+
+function inOrder(rows: Iterable<OwnerRow>): Ownership[] {
+  return [...rows].map((row) => row.owner).toSorted((a, b) => a.fromMs - b.fromMs || a.epoch - b.epoch);
 }

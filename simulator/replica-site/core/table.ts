@@ -1,5 +1,6 @@
 // A keyed table that remembers what changed, so that the shell can make one transaction of one control call.
 import { Index } from './index-of-table.js';
+import { KeyOrder } from './key-order.js';
 
 export interface RowChange {
   readonly table: string;
@@ -13,6 +14,7 @@ export class Table<Row extends object> {
   readonly #rows = new Map<string, Row>();
   readonly #changed = new Set<string>();
   readonly #indexes: Index<Row>[] = [];
+  #order: KeyOrder | undefined;
 
   /** `rows` are taken as they are, unchanged: what an earlier life stored. */
   constructor(name: string, rows: Iterable<readonly [string, Row]>) {
@@ -28,6 +30,20 @@ export class Table<Row extends object> {
     return index;
   }
 
+  /** Keeps the keys' order from now on, for `after`. */
+  keepOrder(): void {
+    this.#order ??= new KeyOrder(this.#rows.keys());
+  }
+
+  /** The rows whose key comes after this one, in the order of their keys. @throws Error unless the table keeps it */
+  *after(key?: string): Generator<Row, void> {
+    if (this.#order === undefined) throw new Error(`Table "${this.name}" does not keep the order of its keys.`);
+    for (const next of this.#order.after(key)) {
+      const row = this.#rows.get(next);
+      if (row !== undefined) yield row;
+    }
+  }
+
   get(key: string): Row | undefined {
     return this.#rows.get(key);
   }
@@ -36,6 +52,7 @@ export class Table<Row extends object> {
   put(key: string, row: Row): Row {
     const before = this.#rows.get(key);
     this.#rows.set(key, row);
+    if (before === undefined) this.#order?.add(key);
     for (const index of this.#indexes) index.replace(key, before, row);
     this.#changed.add(key);
     return row;
@@ -45,6 +62,7 @@ export class Table<Row extends object> {
     const before = this.#rows.get(key);
     if (before === undefined) return;
     this.#rows.delete(key);
+    this.#order?.remove(key);
     for (const index of this.#indexes) index.replace(key, before, undefined);
     this.#changed.add(key);
   }

@@ -1,0 +1,96 @@
+// What each group's recovery points cost in UNDO, and what goes when that is too much: the group's own oldest points, said aloud.
+import type { GroupId, PointId } from '../../../contracts/ids.js';
+import type { GroupJournal } from '../../../contracts/retention.js';
+import { isPinned, isPromised, oldestFirst } from './policy.js';
+import type { GroupRow, PointRow } from './rows.js';
+import type { SiteState } from './state.js';
+
+/** An alert is over once the journal is this far below its limit: else it would come and go with every point. */
+const CALM_SHARE = 0.8;
+const MIB = 1024 * 1024;
+
+/** UNDO kept for each point, in bytes. Points that cost nothing may be absent. */
+export type PointCosts = ReadonlyMap<PointId, number>;
+
+/**
+ * Accounts for what a group's points cost and, if that is over the group's limit, drops its oldest ones until it is not. Never its newest
+ * point, one that is needed now, or one whose bookmark is promised for ever or for a time that isn't over.
+ * @returns how many points went. Others may cost more now: what lay between two neighbours is charged to the earlier one.
+ */
+export function makeSpace(
+  state: SiteState,
+  group: GroupId,
+  costs: PointCosts,
+  nowMs: number,
+  inUse: ReadonlySet<PointId>,
+): number {
+  const row = state.group(group);
+  const { journalBytesMax } = row.retention;
+  const rows = oldestFirst(state.pointsOfGroup(group));
+  let bytes = rows.reduce((sum, { point }) => sum + (costs.get(point.id) ?? 0), 0);
+  const wasFull = bytes > journalBytesMax;
+  let dropped = 0;
+  for (const candidate of rows.slice(0, -1)) {
+    if (bytes <= journalBytesMax) break;
+    const { id, bookmark } = candidate.point;
+    if (isPinned(candidate, inUse) || isPromised(bookmark?.keep, nowMs)) continue;
+    state.points.delete(id);
+    bytes -= costs.get(id) ?? 0;
+    dropped += 1;
+  }
+  putJournal(state, row, {
+    bytes,
+    pointsDropped: row.journal.pointsDropped + dropped,
+    ...alertOf({ state, row, bytes, dropped, wasFull, nowMs }),
+  });
+  return dropped;
+}
+
+interface Finding {
+  readonly state: SiteState;
+  readonly row: GroupRow;
+  readonly bytes: number;
+  readonly dropped: number;
+  readonly wasFull: boolean;
+  readonly nowMs: number;
+}
+
+function alertOf({ state, row, bytes, dropped, wasFull, nowMs }: Finding): Pick<GroupJournal, 'alert'> {
+  const { group, journal, retention } = row;
+  const sinceMs = journal.alert?.sinceMs ?? nowMs;
+  const limit = `its limit of ${inMib(retention.journalBytesMax)}`;
+  if (bytes > retention.journalBytesMax) {
+    return {
+      alert: {
+        sinceMs,
+        message: `The journal of group "${group}" needs ${inMib(bytes)}, over ${limit}, for points that may not go: bookmarks that are promised, the newest point, and points in use. Let go of bookmarks, or raise retention.journalBytesMax.`,
+      },
+    };
+  }
+  if (wasFull) {
+    const oldest = oldestOf(state.pointsOfGroup(group));
+    return {
+      alert: {
+        sinceMs,
+        message: `The journal of group "${group}" reached ${limit}: ${dropped} of its oldest recovery points were dropped, and its history now begins at ${oldest}. Raise retention.journalBytesMax or shorten the policy.`,
+      },
+    };
+  }
+  return journal.alert !== undefined && bytes > retention.journalBytesMax * CALM_SHARE ? { alert: journal.alert } : {};
+}
+
+function putJournal(state: SiteState, row: GroupRow, journal: GroupJournal): void {
+  const { bytes, pointsDropped, alert } = row.journal;
+  const same =
+    bytes === journal.bytes && pointsDropped === journal.pointsDropped && alert?.message === journal.alert?.message;
+  if (!same) state.groups.put(row.group, { ...row, journal });
+}
+
+function oldestOf(rows: readonly PointRow[]): string {
+  const [oldest] = oldestFirst(rows);
+  return oldest === undefined ? 'its next point' : new Date(oldest.point.atMs).toISOString();
+}
+
+function inMib(bytes: number): string {
+  return `${(bytes / MIB).toFixed(1)} MiB`;
+}

@@ -1,0 +1,25 @@
+// Who owned a volume when: written by the commit of a move, read by timelines. History itself belongs to the volume.
+import type { MoveId } from '../../../contracts/ids.js';
+import type { VolumeRow } from './rows.js';
+import type { SiteState } from './state.js';
+
+/** Where a span begins, and the one before it ends. */
+export interface OwnershipCut {
+  readonly position: number;
+  readonly atMs: number;
+  readonly move?: MoveId;
+}
+
+/** The row's group owns the volume from the cut on; whoever did before, does no more. */
+export function beginOwnership(state: SiteState, row: VolumeRow, { position, atMs, move }: OwnershipCut): void {
+  const { volume, group, epoch } = row;
+  const before = state.ownersOf(volume).at(-1);
+  if (before !== undefined)
+    state.owners.put(ownerKey(before), { owner: { ...before, toPosition: position, toMs: atMs } });
+  const owner = { volume, group, epoch, fromPosition: position, fromMs: atMs };
+  state.owners.put(ownerKey(owner), { owner: move === undefined ? owner : { ...owner, move } });
+}
+
+function ownerKey({ volume, epoch }: Pick<VolumeRow, 'volume' | 'epoch'>): string {
+  return `${volume}:${epoch}`;
+}

@@ -1,0 +1,90 @@
+// Which recovery points of a group its retention policy no longer keeps: a pure function of its points, the policy and the time.
+import type { GroupId, PointId } from '../../../contracts/ids.js';
+import type { Keep, RetentionPolicy } from '../../../contracts/retention.js';
+import type { PointRow } from './rows.js';
+import type { SiteState } from './state.js';
+
+const HOUR_MS = 3_600_000;
+const DAY_MS = 24 * HOUR_MS;
+const WEEK_MS = 7 * DAY_MS;
+/** 1970-01-01 was a Thursday; weeks begin on Monday. */
+const FIRST_MONDAY_MS = 4 * DAY_MS;
+
+type Grain = 'hour' | 'day' | 'week';
+
+/** Points of the group that may go, oldest first. Never its newest one, nor what a running move or an open image needs. */
+export function beyondPolicy(
+  rows: readonly PointRow[],
+  policy: RetentionPolicy,
+  nowMs: number,
+  inUse: ReadonlySet<PointId>,
+): PointId[] {
+  const ordered = oldestFirst(rows);
+  const kept = new Buckets();
+  const gone: PointId[] = [];
+  for (const [i, row] of ordered.entries()) {
+    if (i === ordered.length - 1 || isPinned(row, inUse) || !isBeyond(row, policy, nowMs, kept)) kept.add(row);
+    else gone.push(row.point.id);
+  }
+  return gone;
+}
+
+export function oldestFirst(rows: readonly PointRow[]): PointRow[] {
+  return rows.toSorted((a, b) => a.point.atMs - b.point.atMs || (a.point.id < b.point.id ? -1 : 1));
+}
+
+/** Needed now, whatever the policy says. */
+export function isPinned({ point, pinnedBy }: PointRow, inUse: ReadonlySet<PointId>): boolean {
+  return pinnedBy !== undefined || point.bookmark?.pending === true || inUse.has(point.id);
+}
+
+/** Whether a bookmark's own keep holds the point, also when the journal is full. */
+export function isPromised(keep: Keep | undefined, nowMs: number): boolean {
+  return keep === 'forever' || (typeof keep === 'object' && nowMs < keep.untilMs);
+}
+
+function isBeyond({ point }: PointRow, policy: RetentionPolicy, nowMs: number, kept: Buckets): boolean {
+  const ageMs = nowMs - point.atMs;
+  const { keepAllMs, hourlyMs, dailyMs, weeklyMs } = policy;
+  const keep = point.bookmark?.keep;
+  if (keep === 'policy') return ageMs > Math.max(keepAllMs, hourlyMs, dailyMs, weeklyMs);
+  if (keep !== undefined) return !isPromised(keep, nowMs);
+  if (ageMs <= keepAllMs) return false;
+  if (ageMs <= hourlyMs) return kept.has('hour', point.atMs);
+  if (ageMs <= dailyMs) return kept.has('day', point.atMs);
+  if (ageMs <= weeklyMs) return kept.has('week', point.atMs);
+  return true;
+}
+
+/** The hours, days and weeks (UTC) that have a kept point: the first one stays as the others go, so that thinning is stable. */
+class Buckets {
+  readonly #last: Record<Grain, number> = { hour: -1, day: -1, week: -1 };
+
+  /** Points come oldest first. Bookmarks don't count: they go by rules of their own. */
+  add({ point: { atMs, bookmark } }: PointRow): void {
+    if (bookmark !== undefined) return;
+    for (const grain of ['hour', 'day', 'week'] as const) this.#last[grain] = bucketOf(grain, atMs);
+  }
+
+  has(grain: Grain, atMs: number): boolean {
+    return this.#last[grain] === bucketOf(grain, atMs);
+  }
+}
+
+function bucketOf(grain: Grain, atMs: number): number {
+  switch (grain) {
+    case 'hour':
+      return Math.floor(atMs / HOUR_MS);
+    case 'day':
+      return Math.floor(atMs / DAY_MS);
+    case 'week':
+      return Math.floor((atMs - FIRST_MONDAY_MS) / WEEK_MS);
+  }
+}
+
+/** Drops what the group's policy no longer keeps. @returns how many points went. */
+export function applyPolicy(state: SiteState, group: GroupId, nowMs: number, inUse: ReadonlySet<PointId>): number {
+  const gone = beyondPolicy(state.pointsOfGroup(group), state.group(group).retention, nowMs, inUse);
+  for (const id of gone) state.points.delete(id);
+  return gone.length;
+}

@@ -1,0 +1,127 @@
+// One round of retention: drops the points that no policy keeps, lets go of the UNDO that no point needs, and tells each group what its
+// points cost. All of it in slices: distribution and the guests' writes go on.
+import type { Logger } from 'pino';
+import { setImmediate as nextTurn } from 'node:timers/promises';
+import type { GroupId, PointId, VolumeId } from '../../contracts/ids.js';
+import { makeSpace } from './core/journal-space.js';
+import { applyPolicy } from './core/policy.js';
+import { RetentionWalk, type NamedPositions } from './core/retained.js';
+import type { VolumeJournal } from './journal/types.js';
+import type { Site } from './site.js';
+
+export interface RetentionRoundsOptions {
+  readonly site: Pick<Site, 'state' | 'change' | 'nowMs'>;
+  /** Those that are open: the others have nothing to let go of. */
+  readonly journals: ReadonlyMap<VolumeId, VolumeJournal>;
+  /** Points of which images are open. */
+  readonly inUse: () => ReadonlySet<PointId>;
+  /**
+   * Every position that was applied less long ago stays openable: a point that is being closed may still name it. Milliseconds, longer
+   * than a point may wait for its cuts.
+   */
+  readonly settledAfterMs: number;
+  /** Milliseconds since any moment, of a clock that is never set. */
+  readonly steadyMs: () => number;
+  readonly log: Pick<Logger, 'debug' | 'info' | 'warn'>;
+  readonly signal: AbortSignal;
+}
+
+/** What was applied of a volume when. */
+interface Applied {
+  readonly position: number;
+  readonly atMs: number;
+}
+
+export class RetentionRounds {
+  readonly #options: RetentionRoundsOptions;
+  /** Of each volume: the newest look that is long enough ago, and those since. */
+  readonly #looks = new Map<VolumeId, readonly Applied[]>();
+
+  constructor(options: RetentionRoundsOptions) {
+    this.#options = options;
+  }
+
+  /** @returns how many points were dropped for lack of room: what they cost is charged to their neighbours in the next round. @throws the signal's reason */
+  async run(): Promise<number> {
+    const { site, journals, inUse } = this.#options;
+    const groups = [...site.state.groups.values()].map((row) => row.group);
+    for (const group of groups) {
+      site.change((state, nowMs) => applyPolicy(state, group, nowMs, inUse()));
+      await this.#pause();
+    }
+    const walk = new RetentionWalk(site.state, journals.keys());
+    while (!walk.step()) await this.#pause();
+    const costs = new Map<PointId, number>();
+    for (const [volume, named] of walk.named) await this.#keep(volume, named, costs);
+    let dropped = 0;
+    for (const group of groups) {
+      dropped += this.#makeSpace(group, costs);
+      await this.#pause();
+    }
+    return dropped;
+  }
+
+  async #keep(volume: VolumeId, named: NamedPositions, costs: Map<PointId, number>): Promise<void> {
+    const { journals, log, signal } = this.#options;
+    const journal = journals.get(volume);
+    if (journal === undefined || journal.failure !== undefined) return;
+    try {
+      const applied = journal.applied.position;
+      const positions = [...named.keys()].filter((position) => position <= applied).toSorted((a, b) => a - b);
+      const everyFrom = this.#settled(volume, journal);
+      if (everyFrom !== undefined && !this.#isMoving(volume)) {
+        let freed = 0;
+        for (let done = false; !done;) {
+          const result = await journal.retain({ positions, everyFrom }, signal);
+          freed += result.freedBytes;
+          ({ done } = result);
+          await this.#pause();
+        }
+        if (freed > 0) log.debug({ volume, freed, trimPosition: journal.trimPosition }, 'UNDO was let go of');
+      }
+      const bytes = await journal.undoBytesAfter(positions);
+      for (const [i, position] of positions.entries()) {
+        const point = named.get(position);
+        if (point !== undefined) costs.set(point, (costs.get(point) ?? 0) + (bytes[i] ?? 0));
+      }
+    } catch (error) {
+      signal.throwIfAborted();
+      log.warn({ err: error, volume }, 'UNDO could not be looked after');
+    }
+  }
+
+  /** A position that was applied long enough ago; undefined while nothing is known from so long ago. */
+  #settled(volume: VolumeId, journal: VolumeJournal): number | undefined {
+    const atMs = this.#options.steadyMs();
+    const looks = [...(this.#looks.get(volume) ?? []), { position: journal.applied.position, atMs }];
+    const settled = looks.findLastIndex((look) => atMs - look.atMs >= this.#options.settledAfterMs);
+    const kept = settled < 0 ? looks : looks.slice(settled);
+    this.#looks.set(volume, kept);
+    return settled < 0 ? undefined : kept[0]?.position;
+  }
+
+  /** While a move out of its group runs, the cut of the other members was taken at the fence, and is sealed who knows when. */
+  #isMoving(volume: VolumeId): boolean {
+    const { state, nowMs } = this.#options.site;
+    const group = state.volumes.get(volume)?.group;
+    return state.openAttempts().some(({ name }) => {
+      const contents = state.attempts.get(name)?.record.contents;
+      return contents !== undefined && contents.from === group && contents.deadlineMs > nowMs;
+    });
+  }
+
+  #makeSpace(group: GroupId, costs: ReadonlyMap<PointId, number>): number {
+    const { site, inUse, log } = this.#options;
+    const before = site.state.group(group).journal.alert?.message;
+    const dropped = site.change((state, nowMs) => makeSpace(state, group, costs, nowMs, inUse()));
+    const { alert } = site.state.group(group).journal;
+    if (alert !== undefined && alert.message !== before) log.warn({ group, dropped }, alert.message);
+    if (alert === undefined && before !== undefined) log.info({ group }, 'the journal is well below its limit again');
+    return dropped;
+  }
+
+  async #pause(): Promise<void> {
+    await nextTurn();
+    this.#options.signal.throwIfAborted();
+  }
+}
