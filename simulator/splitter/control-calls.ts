@@ -8,6 +8,7 @@ import type { Handlers } from '../control/handlers.js';
 import { nowMs } from './clock.js';
 import type { SplitterCore } from './core/splitter-core.js';
 import type { HeldAcknowledgements } from './held-acknowledgements.js';
+import type { Scans } from './scans.js';
 
 /** Longest wait for the new appliance's sign of life, in milliseconds. */
 const REACH_MS_MAX = 3_000;
@@ -15,13 +16,21 @@ const REACH_MS_MAX = 3_000;
 export interface ControlCallsOptions {
   readonly core: SplitterCore;
   readonly held: HeldAcknowledgements;
+  readonly scans: Scans;
   readonly token: string | undefined;
   readonly log: Logger;
   /** Stores what a core call changed, also one that threw, and lets the rest of the shell follow. */
   readonly settle: <T>(call: () => T) => T;
 }
 
-export function controlCalls({ core, held, token, log, settle }: ControlCallsOptions): Handlers<typeof splitterApi> {
+export function controlCalls({
+  core,
+  held,
+  scans,
+  token,
+  log,
+  settle,
+}: ControlCallsOptions): Handlers<typeof splitterApi> {
   const released = <T>(answer: T): T => {
     held.release();
     return answer;
@@ -44,6 +53,12 @@ export function controlCalls({ core, held, token, log, settle }: ControlCallsOpt
     },
     cut: (input) => core.cut(input, nowMs()),
     confirmCut: (input) => released(core.confirmCut(input, nowMs())),
+    openScan: async (input) => scans.open(input),
+    readScan: async (input) => scans.read(input),
+    closeScan: ({ scan }) => {
+      scans.close(scan);
+      return {};
+    },
   };
 }
 

@@ -1,4 +1,5 @@
 // One virtual volume in its shell: the guest's reads and writes on the source file, under marks and locks, numbered for the stream.
+import { MoverError } from '../../contracts/errors.js';
 import type { VolumeId } from '../../contracts/ids.js';
 import type { NbdError } from '../../nbd/errors.js';
 import { nowMs } from './clock.js';
@@ -8,11 +9,15 @@ import type { HeldAcknowledgements } from './held-acknowledgements.js';
 import type { MarksFile } from './marks-file.js';
 import { RangeLock } from './range-lock.js';
 import type { SourceFile } from './source-file.js';
+import { VolumeScan } from './volume-scan.js';
+import { WriteGate } from './write-gate.js';
 import type { WriteTrace } from './write-trace.js';
 import { isZero } from './zero.js';
 
 /** Up to this many bytes the page cache answers sooner (about 5 µs) than the thread pool would (about 25 µs). */
 const AT_ONCE_BYTES_MAX = 64 * 1024;
+/** Longest time for which a scan's opening may hold up writes that take longer than a tick: as long as a cut's hold. */
+const SCAN_HOLD_MS_MAX = 250;
 
 export type SourceChange =
   | { readonly kind: 'write'; readonly offset: number; readonly length: number; readonly data: Buffer }
@@ -47,6 +52,8 @@ export class ProtectedVolume {
   readonly #sync: boolean;
   readonly #events: VolumeEvents;
   readonly #lock = new RangeLock();
+  readonly #gate = new WriteGate();
+  #scan: VolumeScan | undefined;
   #guests = 0;
 
   constructor({ split, source, marksFile, trace, held, sync, events }: ProtectedVolumeOptions) {
@@ -92,6 +99,7 @@ export class ProtectedVolume {
     const { offset, length } = change;
     if (this.#sync || length > AT_ONCE_BYTES_MAX || !this.#lock.isFree(offset, length))
       return this.#changeLater(change, durable);
+    this.#scan?.beforeNow(offset, length);
     try {
       this.#mark(offset, length);
       if (change.kind === 'write') this.#source.writeNow(offset, change.data);
@@ -104,12 +112,17 @@ export class ProtectedVolume {
   }
 
   async #changeLater(change: SourceChange, durable: boolean): Promise<void> {
+    const entering = this.#gate.enter();
+    if (entering !== undefined) await entering;
     const release = await this.#lock.acquire(change.offset, change.length);
     try {
+      // No other scan can be opened while this write is half-way.
+      await this.#scan?.beforeLater(change.offset, change.length);
       await this.#writeSourceLater(change);
       this.#complete(change);
     } finally {
       release();
+      this.#gate.leave();
     }
     return this.#sync || durable ? this.#syncThenAcknowledge() : this.#held.pass(this.id);
   }
@@ -210,6 +223,31 @@ export class ProtectedVolume {
   #numberedMarker(kind: 'initBegin' | 'initEnd', timeMs: number): void {
     this.#trace?.add({ session: this.split.session, n: this.split.lastN, timeMs, kind, offset: 0, length: 0 });
     this.#events.onNumbered(this);
+  }
+
+  // ---- scans ----
+
+  /**
+   * The volume's content as of now, for comparing: at an instant at which every write is either numbered or not begun.
+   * @throws MoverError NOT_SYNCED, SCAN_BUSY
+   */
+  async openScan(): Promise<VolumeScan> {
+    if (this.#scan !== undefined) throw new MoverError('SCAN_BUSY', `Volume "${this.id}" is being scanned already.`);
+    return this.#gate.atRest(SCAN_HOLD_MS_MAX, () => {
+      const standing = this.split.standing();
+      if ('reason' in standing)
+        throw new MoverError('NOT_SYNCED', `Volume "${this.id}" has writes that are known by marks only.`);
+      const { session, n } = standing;
+      const { id: volume, sizeBytes } = this;
+      this.#scan = new VolumeScan({ volume, sizeBytes, mark: { session, n }, atMs: nowMs(), source: this.#source });
+      return this.#scan;
+    });
+  }
+
+  closeScan(scan: VolumeScan, why: string): void {
+    scan.end(why);
+    if (this.#scan === scan) this.#scan = undefined;
+    this.closeIfIdle();
   }
 
   // ---- marks and files ----

@@ -18,6 +18,7 @@ import { loadMarks, MarksFile } from './marks-file.js';
 import { MarksSweep } from './marks-sweep.js';
 import { ProtectedVolume, type ProtectedVolumeOptions } from './protected-volume.js';
 import { ShortInitialization } from './short-initialization.js';
+import { Scans } from './scans.js';
 import { SourceFile } from './source-file.js';
 import { BacklogFile } from './spill-file.js';
 import { Streams } from './streams.js';
@@ -74,6 +75,7 @@ export function startProtection(options: ProtectionOptions): Protection {
   const volumes = new Map(
     splits.map((loaded) => [loaded.split.volume, new ProtectedVolume({ ...loaded, held, sync: options.sync, events })]),
   );
+  const scans = new Scans({ volumes, log });
   const progressed = (volume: ProtectedVolume): void => {
     sweep.add(volume);
     initialization.poke(volume);
@@ -112,7 +114,7 @@ export function startProtection(options: ProtectionOptions): Protection {
   });
 
   return {
-    handlers: controlCalls({ core, held, token, log, settle }),
+    handlers: controlCalls({ core, held, scans, token, log, settle }),
     connect: (controlUrl) => {
       streams = new Streams({ splitter: id, controlUrl, token, log, onProgress: progressed });
       for (const volume of volumes.values()) {
@@ -129,6 +131,7 @@ export function startProtection(options: ProtectionOptions): Protection {
     stop: async () => {
       verdicts.stop();
       initialization.stop();
+      scans.stop();
       await drained(volumes.values());
       streams?.close();
       sweep.now();

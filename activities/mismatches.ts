@@ -1,0 +1,47 @@
+// What a verification found: ranges that differ, merged, and the sentence that names them and the side at fault.
+import { type Mismatch, MISMATCHES_LISTED_MAX, type VerifyReport } from '../contracts/verify.js';
+
+/** Ranges named in the sentence; the report lists more. */
+const RANGES_NAMED_MAX = 3;
+
+/** Adds a range at the end, joined to the last one where they touch and are alike. Beyond the limit it is only counted, by the caller. */
+export function withMismatch(listed: readonly Mismatch[], found: Mismatch): Mismatch[] {
+  const last = listed.at(-1);
+  if (last !== undefined && last.fault === found.fault && last.offset + last.length === found.offset)
+    return [...listed.slice(0, -1), { ...last, length: last.length + found.length }];
+  return listed.length >= MISMATCHES_LISTED_MAX ? [...listed] : [...listed, found];
+}
+
+/** @example 'Volume "v" and its replica differ in 1 of 128 regions: bytes 65536 to 131071. The replica’s own checksums …' */
+export function describeMismatch({ volume, regions, mismatchedRegions, mismatches }: VerifyReport): string {
+  const named = mismatches
+    .slice(0, RANGES_NAMED_MAX)
+    .map(({ offset, length }) => `${offset} to ${offset + length - 1}`);
+  const more = mismatches.length > named.length ? ' and more' : '';
+  const faults = new Set(mismatches.map(({ fault }) => fault));
+  const sides = [
+    ...(faults.has('replica-checksum')
+      ? [`What the replica site stored fails its own checksum${placesOf(mismatches, 'replica-checksum', faults)}.`]
+      : []),
+    ...(faults.has('differs')
+      ? [
+          `The replica’s own checksums hold${placesOf(mismatches, 'differs', faults)}, so it is as it was written: the source, or the way from it, is at fault.`,
+        ]
+      : []),
+  ];
+  return [
+    `Volume "${volume}" and its replica differ in ${mismatchedRegions} of ${regions} regions: bytes ${named.join(', ')}${more}.`,
+    ...sides,
+  ].join(' ');
+}
+
+/** Which side is where matters only when both are at fault. */
+function placesOf(
+  mismatches: readonly Mismatch[],
+  fault: Mismatch['fault'],
+  faults: ReadonlySet<Mismatch['fault']>,
+): string {
+  if (faults.size === 1) return ' there';
+  const first = mismatches.find((mismatch) => mismatch.fault === fault);
+  return first === undefined ? '' : ` in the range that begins at byte ${first.offset}`;
+}

@@ -1,0 +1,236 @@
+// Compares a volume at its source with its replica, region by region, at a common point, while the guest goes on writing.
+// Only digests travel. A common point that is lost (a restart, history let go) is replaced by a new one for the regions that are left:
+// each region is compared at exactly one instant, and the report says at which.
+import { ApplicationFailure, CancelledFailure } from '@temporalio/common';
+import { MoverError, toProblem, type ErrorCode } from '../contracts/errors.js';
+import {
+  DIGESTS_PER_CALL_MAX,
+  type Mismatch,
+  type ParsedVerifyInput,
+  VERIFY_POINTS_MAX,
+  VERIFY_REGION_BYTES,
+  type VerifyHeartbeat,
+  verifyHeartbeatSchema,
+  type VerifyReport,
+} from '../contracts/verify.js';
+import { describeMismatch, withMismatch } from './mismatches.js';
+import { anyAppliance, type Ports, type Run } from './ports.js';
+import { closePoint, openPoint, type Source, sourceOf } from './verify-point.js';
+
+/** One run of the activity. */
+export interface VerifyRun extends Run<VerifyHeartbeat> {
+  /** The same for every retry, and for no other verification: names the scans. */
+  readonly id: string;
+  /** The last heartbeat of an earlier run, if there was one. */
+  readonly earlier: unknown;
+}
+
+export type VerifyWork = Pick<ParsedVerifyInput, 'volume' | 'bytesPerSecond'>;
+type Open = NonNullable<VerifyHeartbeat['open']>;
+
+/** What a new common point mends; everything else is told to Temporal, which tries again where that may help. */
+const MENDED_BY_NEW_POINT: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
+  'SCAN_NOT_FOUND',
+  'IMAGE_NOT_FOUND',
+  'IMAGE_EVICTED',
+  'POINT_TRIMMED',
+  'POINT_UNAVAILABLE',
+]);
+/** New common points in a row without a region compared; then the retry policy has its say. */
+const POINTS_IN_VAIN_MAX = 3;
+/** Before a new common point, ms. */
+const NEW_POINT_PAUSE_MS = 200;
+/** Calls of one size a second, so that a slow rate is kept evenly and a quick one costs few calls. */
+const BATCHES_PER_SECOND = 4;
+/** What a region that is zero on both sides counts for: reading a hole costs the processor a little, and the disk nothing. */
+const ZERO_REGION_BYTES = VERIFY_REGION_BYTES / 16;
+
+/**
+ * @throws ApplicationFailure VERIFY_MISMATCH (non-retryable) whose second detail is the report; MoverError VOLUME_NOT_FOUND,
+ * NOT_SYNCED, SCAN_BUSY, IMAGE_LIMIT, UNREACHABLE, LINK_DOWN, CORRUPT and as the control calls; CancelledFailure
+ */
+export async function verify(ports: Ports, work: VerifyWork, run: VerifyRun): Promise<VerifyReport> {
+  const source = await sourceOf(ports, work.volume);
+  const verification = new Verification(ports, source, work, run);
+  try {
+    await verification.run();
+  } catch (error) {
+    if (!isToBeContinued(error)) await verification.close();
+    throw error;
+  }
+  await verification.close();
+  const report = verification.report();
+  if (report.mismatchedRegions === 0) return report;
+  const error = new MoverError('VERIFY_MISMATCH', describeMismatch(report));
+  throw ApplicationFailure.nonRetryable(error.message, error.code, toProblem(error), report);
+}
+
+/** Another run goes on with the same scan and image: this one failed for a reason that may pass, or its worker is being stopped. */
+function isToBeContinued(error: unknown): boolean {
+  if (error instanceof CancelledFailure) return error.message === 'WORKER_SHUTDOWN';
+  return error instanceof MoverError ? error.retryable : !(error instanceof ApplicationFailure);
+}
+
+class Verification {
+  readonly #ports: Ports;
+  readonly #source: Source;
+  readonly #work: VerifyWork;
+  readonly #run: VerifyRun;
+  #state: VerifyHeartbeat;
+
+  constructor(ports: Ports, source: Source, work: VerifyWork, run: VerifyRun) {
+    this.#ports = ports;
+    this.#source = source;
+    this.#work = work;
+    this.#run = run;
+    const { sizeBytes } = source;
+    const earlier = verifyHeartbeatSchema.safeParse(run.earlier);
+    this.#state =
+      earlier.success && earlier.data.sizeBytes === sizeBytes
+        ? earlier.data
+        : {
+            startedAtMs: run.nowMs(),
+            sizeBytes,
+            regions: Math.ceil(sizeBytes / VERIFY_REGION_BYTES),
+            nextRegion: 0,
+            mismatchedRegions: 0,
+            mismatches: [],
+            points: [],
+            openings: 0,
+          };
+    run.heartbeat(this.#state);
+  }
+
+  async run(): Promise<void> {
+    let inVain = 0;
+    while (this.#state.nextRegion < this.#state.regions) {
+      const before = this.#state.nextRegion;
+      try {
+        const open = this.#state.open ?? (await this.#openPoint());
+        await this.#compareFrom(open);
+      } catch (error) {
+        inVain = this.#state.nextRegion > before ? 1 : inVain + 1;
+        const isMended = error instanceof MoverError && MENDED_BY_NEW_POINT.has(error.code);
+        if (!isMended) throw error;
+        await this.close();
+        this.#refuseAnother(error, inVain);
+        await this.#run.sleep(NEW_POINT_PAUSE_MS);
+      }
+    }
+  }
+
+  async #openPoint(): Promise<Open> {
+    const { openings, nextRegion } = this.#state;
+    this.#update({ openings: openings + 1 });
+    const scan = `${this.#run.id}.${openings + 1}`;
+    const { atMs, open } = await openPoint(this.#ports, this.#source, this.#run, {
+      volume: this.#work.volume,
+      scan,
+      nextRegion,
+    });
+    // A point at which nothing was compared says nothing.
+    const points = this.#state.points.filter(({ fromRegion, toRegion }) => toRegion > fromRegion);
+    this.#update({ open, points: [...points, { atMs, ...open.mark, fromRegion: nextRegion, toRegion: nextRegion }] });
+    return open;
+  }
+
+  async #compareFrom({ scan, image }: Open): Promise<void> {
+    const { bytesPerSecond } = this.#work;
+    const batch = Math.min(
+      DIGESTS_PER_CALL_MAX,
+      Math.max(1, Math.floor(bytesPerSecond / BATCHES_PER_SECOND / VERIFY_REGION_BYTES)),
+    );
+    const { signal } = this.#run;
+    const options = signal === undefined ? {} : { signal };
+    while (this.#state.nextRegion < this.#state.regions) {
+      const startedAtMs = this.#run.nowMs();
+      const from = this.#state.nextRegion;
+      const count = Math.min(batch, this.#state.regions - from);
+      const [source, replica] = await Promise.all([
+        this.#source.calls.readScan({ scan, from, count }, options),
+        anyAppliance(this.#ports, ({ calls }) => calls.digestImage({ image, from, count }, options)),
+      ]);
+      if (source.digests.length !== count || replica.digests.length !== count)
+        throw new MoverError('INTERNAL', `${count} digests were asked for; not as many were answered.`);
+      this.#compare(from, source.digests, replica.digests);
+      const dueAtMs = startedAtMs + (costOf(source.digests, replica.digests) / bytesPerSecond) * 1_000;
+      const earlyMs = dueAtMs - this.#run.nowMs();
+      if (earlyMs >= 1) await this.#run.sleep(earlyMs);
+      else signal?.throwIfAborted();
+    }
+  }
+
+  #compare(from: number, source: readonly string[], replica: readonly (string | null)[]): void {
+    let { mismatches, mismatchedRegions } = this.#state;
+    source.forEach((digest, i) => {
+      const other = replica[i];
+      if (digest === other) return;
+      const offset = (from + i) * VERIFY_REGION_BYTES;
+      const length = Math.min(VERIFY_REGION_BYTES, this.#state.sizeBytes - offset);
+      const fault: Mismatch['fault'] = other === null ? 'replica-checksum' : 'differs';
+      mismatches = withMismatch(mismatches, { offset, length, fault });
+      mismatchedRegions += 1;
+    });
+    const nextRegion = from + source.length;
+    const points = this.#state.points.map((point, i, all) =>
+      i === all.length - 1 ? { ...point, toRegion: nextRegion } : point,
+    );
+    this.#update({ mismatches, mismatchedRegions, nextRegion, points });
+  }
+
+  /** @throws MoverError POINT_UNAVAILABLE (retryable) when no point has lasted lately; SCAN_NOT_FOUND when there have been too many */
+  #refuseAnother(cause: MoverError, inVain: number): void {
+    const { volume } = this.#work;
+    if (this.#state.points.length >= VERIFY_POINTS_MAX)
+      throw new MoverError(
+        'SCAN_NOT_FOUND',
+        `Volume "${volume}" lost ${VERIFY_POINTS_MAX} common points, the last one because: ${cause.message}`,
+        { cause },
+      );
+    if (inVain > POINTS_IN_VAIN_MAX)
+      throw new MoverError(
+        'POINT_UNAVAILABLE',
+        `No common point of volume "${volume}" and its replica lasted: ${cause.message}`,
+        { cause },
+      );
+  }
+
+  #update(changes: Partial<VerifyHeartbeat>): void {
+    this.#state = { ...this.#state, ...changes };
+    this.#run.heartbeat(this.#state);
+  }
+
+  /** Lets go of both sides; what can't be reached lets go by itself. */
+  async close(): Promise<void> {
+    const { open, ...rest } = this.#state;
+    if (open === undefined) return;
+    this.#state = rest;
+    this.#run.heartbeat(this.#state);
+    await closePoint(this.#ports, this.#source, open);
+  }
+
+  report(): VerifyReport {
+    const { sizeBytes, regions, mismatches, mismatchedRegions, points, startedAtMs } = this.#state;
+    const { volume, bytesPerSecond } = this.#work;
+    const endedAtMs = this.#run.nowMs();
+    return {
+      volume,
+      sizeBytes,
+      regions,
+      mismatches,
+      mismatchedRegions,
+      points,
+      startedAtMs,
+      endedAtMs,
+      bytesPerSecond,
+    };
+  }
+}
+
+/** What a batch counts for against the rate, in bytes. */
+function costOf(source: readonly string[], replica: readonly (string | null)[]): number {
+  return source.reduce(
+    (sum, digest, i) => sum + (digest === '' && replica[i] === '' ? ZERO_REGION_BYTES : VERIFY_REGION_BYTES),
+    0,
+  );
+}

@@ -1,0 +1,44 @@
+// A verification as people see it: how far it is, its verdict, and the table of what differs.
+import type { VerifyHeartbeat, VerifyReport } from '../../contracts/verify.js';
+import type { Verification } from '../verifications.js';
+import { bytes, duration, table, time } from './format.js';
+
+const TITLES = ['OFFSET', 'LENGTH', 'FAULT'];
+const FAULTS = {
+  differs: 'differs; the replica is as it was written',
+  'replica-checksum': 'the replica fails its own checksum',
+} as const;
+
+/** @example "  … verifying 42 % (1.2 GiB of 2.8 GiB, 6.4 s), 1 region differs" */
+export function verifyStatusLine(progress: VerifyHeartbeat | undefined, sinceMs: number): string {
+  const running = duration(sinceMs);
+  if (progress === undefined) return `  … verifying (${running})`;
+  const { nextRegion, regions, sizeBytes, mismatchedRegions } = progress;
+  const share = regions === 0 ? 1 : nextRegion / regions;
+  const differ = mismatchedRegions === 0 ? '' : `, ${mismatchedRegions} regions differ`;
+  return `  … verifying ${Math.floor(share * 100)} % (${bytes(Math.floor(sizeBytes * share))} of ${bytes(sizeBytes)}, ${running})${differ}`;
+}
+
+/** The verdict in a sentence, and what stands behind it. */
+export function verifyReportLines(report: VerifyReport): string[] {
+  const { volume, sizeBytes, regions, mismatchedRegions, mismatches, points, startedAtMs, endedAtMs } = report;
+  const took = duration(endedAtMs - startedAtMs);
+  const verdict =
+    mismatchedRegions === 0
+      ? `Volume ${volume} and its replica are the same: all ${regions} regions (${bytes(sizeBytes)}), compared in ${took}.`
+      : `Volume ${volume} and its replica differ in ${mismatchedRegions} of ${regions} regions (compared in ${took}):`;
+  const rows = mismatches.map(({ offset, length, fault }) => [String(offset), bytes(length), FAULTS[fault]]);
+  return [
+    verdict,
+    ...(rows.length === 0 ? [] : [table(TITLES, rows)]),
+    ...points.map(
+      ({ atMs, session, n, fromRegion, toRegion }) =>
+        `  regions ${fromRegion} to ${Math.max(fromRegion, toRegion - 1)} as of ${time(atMs)} (write ${session}/${n})`,
+    ),
+  ];
+}
+
+/** For one that ended without a verdict. */
+export function verifyEndLine({ state, workflowId }: Verification): string {
+  return `Verification ${workflowId} was ${state}; it says nothing about the replica, and changed nothing.`;
+}

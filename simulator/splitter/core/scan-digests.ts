@@ -1,0 +1,92 @@
+// The digests of a volume's regions as of one mark: each is kept once taken, in bounded memory.
+// Pure: who reads the source, and when, is the shell's business.
+import { DIGEST_BYTES, digestText } from '../../digest/region-digest.js';
+
+/** Regions whose digests are kept together: 2 KiB, so that scattered writes don't cost much more than they must. */
+const CHUNK_REGIONS = 64;
+/** Digests kept behind the farthest region that was asked for, in regions: a caller that starts again some seconds back still finds them. */
+export const KEPT_BEHIND_REGIONS = 64 * 1024;
+/** Chunks of one scan: 34 MiB, for writes to 64 GiB of the volume that the scan has not reached. */
+export const SCAN_CHUNKS_MAX = 16 * 1024;
+
+type Known = 0 | 1 | 2;
+const UNKNOWN: Known = 0;
+const ZERO: Known = 1;
+const DIGEST: Known = 2;
+
+interface Chunk {
+  readonly known: Uint8Array;
+  /** Made with the first digest that is not of zeroes. */
+  digests: Buffer | undefined;
+}
+
+export class ScanDigests {
+  readonly regions: number;
+  readonly #chunksMax: number;
+  readonly #chunks = new Map<number, Chunk>();
+  #floor = 0;
+
+  constructor(regions: number, chunksMax = SCAN_CHUNKS_MAX) {
+    this.regions = regions;
+    this.#chunksMax = chunksMax;
+  }
+
+  /** Regions below it have been let go. */
+  get floor(): number {
+    return this.#floor;
+  }
+
+  /** Whether there is no room for the digest of another region. */
+  get isFull(): boolean {
+    return this.#chunks.size > this.#chunksMax;
+  }
+
+  /** Whether a region's digest is still to be taken: before the region is changed, or when it is asked for. */
+  needs(region: number): boolean {
+    if (region < this.#floor) return false;
+    return (this.#chunks.get(chunkOf(region))?.known[region % CHUNK_REGIONS] ?? UNKNOWN) === UNKNOWN;
+  }
+
+  /** @param digest undefined for zeroes. The first one counts: it was taken before anything changed. */
+  put(region: number, digest: Buffer | undefined): void {
+    if (!this.needs(region)) return;
+    const chunk = this.#chunk(chunkOf(region));
+    const place = region % CHUNK_REGIONS;
+    chunk.known[place] = digest === undefined ? ZERO : DIGEST;
+    if (digest === undefined) return;
+    chunk.digests ??= Buffer.alloc(CHUNK_REGIONS * DIGEST_BYTES);
+    digest.copy(chunk.digests, place * DIGEST_BYTES);
+  }
+
+  /** The digest as text; undefined when it was not taken, or let go. */
+  get(region: number): string | undefined {
+    const chunk = this.#chunks.get(chunkOf(region));
+    const place = region % CHUNK_REGIONS;
+    switch (chunk?.known[place]) {
+      case ZERO:
+        return digestText(undefined);
+      case DIGEST:
+        return chunk.digests?.toString('base64url', place * DIGEST_BYTES, (place + 1) * DIGEST_BYTES);
+      default:
+        return undefined;
+    }
+  }
+
+  /** Everything before `region` was asked for: what lies far behind is let go. */
+  reached(region: number): void {
+    const floor = Math.floor((region - KEPT_BEHIND_REGIONS) / CHUNK_REGIONS) * CHUNK_REGIONS;
+    for (; this.#floor < floor; this.#floor += CHUNK_REGIONS) this.#chunks.delete(chunkOf(this.#floor));
+  }
+
+  #chunk(index: number): Chunk {
+    const known = this.#chunks.get(index);
+    if (known !== undefined) return known;
+    const chunk: Chunk = { known: new Uint8Array(CHUNK_REGIONS), digests: undefined };
+    this.#chunks.set(index, chunk);
+    return chunk;
+  }
+}
+
+function chunkOf(region: number): number {
+  return Math.floor(region / CHUNK_REGIONS);
+}

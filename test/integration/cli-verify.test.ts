@@ -1,0 +1,149 @@
+// Verifying from the command line, on an estate of real processes and a real Temporal server, a guest writing all the while.
+import { randomBytes } from 'node:crypto';
+import { open } from 'node:fs/promises';
+import { join } from 'node:path';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { z } from 'zod';
+import { EXIT } from '../../client/cli/exit-code.js';
+import { createMoverClient, type MoverClient } from '../../client/sdk.js';
+import { groupIdSchema, volumeIdSchema } from '../../contracts/ids.js';
+import { VERIFY_REGION_BYTES, verifyReportSchema } from '../../contracts/verify.js';
+import { withExport } from '../../estate/compare.js';
+import { type Guest, startGuest } from '../../estate/guest/guest.js';
+import { REPLICA_SITE_ID, WORKER_ID } from '../../estate/launch.js';
+import { nbdAddressOf } from '../../estate/nbd-address.js';
+import { waitUntilQuiet } from '../../estate/quiet.js';
+import { type Ran, runCommand } from '../support/cli.js';
+import { untilTrue } from '../support/until.js';
+import { type EstateFixture, startEstate } from './estate-fixture.js';
+
+const SIZE_BYTES = 8 * 1024 * 1024;
+const REGIONS = SIZE_BYTES / VERIFY_REGION_BYTES;
+/** Its guest writes. */
+const BUSY = volumeIdSchema.parse('vm-1-disk-0');
+const QUIET = volumeIdSchema.parse('vm-1-disk-1');
+const WAIT_MS = 30_000;
+
+let fixture: EstateFixture;
+let client: MoverClient;
+let guest: Guest;
+
+beforeAll(async () => {
+  fixture = await startEstate({ withWorker: true });
+  client = createMoverClient({ estate: fixture.running.estate, environment: {} });
+  const address = await nbdAddressOf(fixture.running.process('host-1'));
+  for (const name of [BUSY, QUIET])
+    await withExport({ address, name }, async (disk) => disk.write(0, randomBytes(SIZE_BYTES)));
+  guest = await startGuest({ address, volume: BUSY, seed: 7, writesPerSecond: 200 });
+});
+
+afterAll(async () => {
+  await guest.stop();
+  await client.close();
+  await fixture.stop();
+});
+
+async function cli(...words: string[]): Promise<Ran> {
+  return runCommand({ VOLUME_MOVER_ESTATE: fixture.running.estateFile }, words);
+}
+
+async function flipBit(path: string, at: number): Promise<void> {
+  const file = await open(join(fixture.folder, path), 'r+');
+  try {
+    const byte = Buffer.alloc(1);
+    await file.read(byte, 0, 1, at);
+    byte.writeUInt8(byte.readUInt8() ^ 1);
+    await file.write(byte, 0, 1, at);
+  } finally {
+    await file.close();
+  }
+}
+
+const answerSchema = z.object({
+  state: z.string(),
+  report: verifyReportSchema,
+  error: z.object({ code: z.string(), detail: z.string() }).optional(),
+});
+
+test('a volume under its guest’s writes is found to be the same, and the verdict is a sentence', async () => {
+  const { exitCode, stdout } = await cli('verify', BUSY);
+  expect(exitCode).toBe(EXIT.ok);
+  expect(stdout).toMatch(/^Volume vm-1-disk-0 and its replica are the same: all 128 regions \(8 MiB\), compared in /m);
+  expect(stdout).toMatch(/^ {2}regions 0 to 127 as of \d{4}-/m);
+});
+
+test('a verification is not disturbed by a move of its volume, nor by its worker being killed, and goes on at the same point', async () => {
+  // Eight megabytes at one a second: both come in between.
+  const started = await client.startVerify({ volume: BUSY, bytesPerSecond: 1024 * 1024 });
+  const compared = async (): Promise<number> => (await client.getVerify(started.workflowId)).progress?.nextRegion ?? 0;
+  await untilTrue('something is compared', WAIT_MS, async () => (await compared()) > 0);
+  const moved = await client.startMove({ volume: BUSY, to: groupIdSchema.parse('cg-silver') });
+  for await (const { stage } of client.watchMove(moved.moveId)) if (stage === 'done') break;
+  const before = await compared();
+  await fixture.running.process(WORKER_ID).kill();
+  await fixture.running.process(WORKER_ID).start();
+  for await (const progress of client.watchVerify(started.workflowId)) {
+    expect(progress.nextRegion).toBeGreaterThanOrEqual(before);
+  }
+  const ended = await client.getVerify(started.workflowId);
+  expect(ended).toMatchObject({ state: 'same', report: { volume: BUSY, regions: REGIONS, mismatchedRegions: 0 } });
+  expect(ended.report?.points).toMatchObject([{ fromRegion: 0, toRegion: REGIONS }]);
+});
+
+test('a move that verifies its volume says so in its report and its steps', async () => {
+  const { exitCode, stdout } = await cli('move', BUSY, '--to', 'cg-gold', '--verify');
+  expect(exitCode).toBe(EXIT.ok);
+  expect(stdout).toMatch(/✓ verify .* volume and replica are the same/);
+  expect(stdout).toMatch(/vm-1-disk-0 {2}verified: all 128 regions/);
+});
+
+test('a bit that flipped at the source: the range is named, the replica is as it was written, exit code 1', async () => {
+  await waitUntilQuiet(client, { volume: QUIET, timeoutMs: WAIT_MS });
+  const at = 9 * VERIFY_REGION_BYTES;
+  await flipBit(`host-1/volumes/${QUIET}.img`, at + 100);
+  const { exitCode, stdout } = await cli('verify', QUIET, '--json');
+  expect(exitCode).toBe(EXIT.failed);
+  const answer = answerSchema.parse(JSON.parse(stdout));
+  expect(answer).toMatchObject({ state: 'different', error: { code: 'VERIFY_MISMATCH' } });
+  expect(answer.report.mismatches).toEqual([{ offset: at, length: VERIFY_REGION_BYTES, fault: 'differs' }]);
+  expect(answer.error?.detail).toContain('the source, or the way from it, is at fault');
+});
+
+test('a bit that flipped in the replica too: both ranges, each with the side at fault', async () => {
+  await flipBit(`${REPLICA_SITE_ID}/volumes/${QUIET}/replica.img`, 20 * VERIFY_REGION_BYTES);
+  const { exitCode, stdout } = await cli('verify', QUIET, '--rate', '50');
+  expect(exitCode).toBe(EXIT.failed);
+  expect(stdout).toMatch(/differ in 2 of 128 regions/);
+  expect(stdout).toMatch(/^589824 +64 KiB +differs; the replica is as it was written$/m);
+  expect(stdout).toMatch(/^1310720 +64 KiB +the replica fails its own checksum$/m);
+});
+
+test('a move whose verification finds a mismatch fails loudly, and says that the move itself is done', async () => {
+  const { exitCode, stderr } = await cli('move', QUIET, '--to', 'cg-silver', '--verify');
+  expect(exitCode).toBe(EXIT.failed);
+  expect(stderr).toContain('VERIFY_MISMATCH');
+  expect(stderr).toContain('The move itself is done and committed: group "cg-silver" owns "vm-1-disk-1".');
+  expect(stderr).toContain('bytes 589824 to 655359, 1310720 to 1376255');
+  expect((await cli('volumes')).stdout).toMatch(/^vm-1-disk-1 .* cg-silver +2 /m);
+});
+
+test('what is not there, and what is not accepted, is refused', async () => {
+  const missing = await cli('verify', 'vm-9');
+  expect(missing.exitCode).toBe(EXIT.notFound);
+  expect(missing.stderr).toContain('says nothing about its replica');
+  expect((await cli('verify', BUSY, '--rate', 'fast')).exitCode).toBe(EXIT.usage);
+  await expect(client.getVerify('no-such-verification')).rejects.toMatchObject({ code: 'MOVE_NOT_FOUND' });
+});
+
+test('a cancelled verification ends without a verdict, and the volume can be verified again at once', async () => {
+  const { workflowId } = await client.startVerify({ volume: BUSY, bytesPerSecond: VERIFY_REGION_BYTES });
+  await untilTrue(
+    'it is under way',
+    WAIT_MS,
+    async () => (await client.getVerify(workflowId)).progress?.open !== undefined,
+  );
+  await client.cancelVerify(workflowId);
+  for await (const _progress of client.watchVerify(workflowId));
+  expect(await client.getVerify(workflowId)).toMatchObject({ state: 'cancelled' });
+  expect((await cli('verify', BUSY)).exitCode).toBe(EXIT.ok);
+});

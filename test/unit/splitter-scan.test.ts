@@ -1,0 +1,114 @@
+// A scan's bounds: what it keeps, what it lets go, and what it never does to the guest.
+import { setTimeout as delay } from 'node:timers/promises';
+import { expect, test } from 'vitest';
+import { volumeIdSchema } from '../../contracts/ids.js';
+import { VERIFY_REGION_BYTES } from '../../contracts/verify.js';
+import { KEPT_BEHIND_REGIONS, ScanDigests } from '../../simulator/splitter/core/scan-digests.js';
+import { VolumeScan } from '../../simulator/splitter/volume-scan.js';
+import { WriteGate } from '../../simulator/splitter/write-gate.js';
+
+const V1 = volumeIdSchema.parse('v1');
+const MARK = { session: 1, n: 7 };
+
+/** A source in memory that counts its readings. */
+class Source {
+  readonly bytes: Buffer;
+  readonly isWritten = true;
+  readings = 0;
+  broken = false;
+
+  constructor(regions: number) {
+    this.bytes = Buffer.alloc(regions * VERIFY_REGION_BYTES);
+  }
+  readNow(offset: number, length: number): Buffer {
+    this.readings += 1;
+    if (this.broken) throw new Error('the disk is gone');
+    return Buffer.from(this.bytes.subarray(offset, offset + length));
+  }
+  async readLater(offset: number, length: number): Promise<Buffer> {
+    return this.readNow(offset, length);
+  }
+}
+
+function scanOf(source: Source, digests?: ScanDigests): VolumeScan {
+  const options = { volume: V1, sizeBytes: source.bytes.length, mark: MARK, atMs: 0, source };
+  return new VolumeScan(digests === undefined ? options : { ...options, digests });
+}
+
+test('zero regions have the empty digest, others that of their bytes, and equal bytes equal ones', async () => {
+  const source = new Source(3);
+  source.bytes.fill(5, VERIFY_REGION_BYTES);
+  const [first, second, third] = await scanOf(source).read(0, 3);
+  expect(first).toBe('');
+  expect(second).toMatch(/^[\w-]{43}$/);
+  expect(third).toBe(second);
+});
+
+test('only the first write to a region costs a digest, and none once the region was read', async () => {
+  const source = new Source(4);
+  const scan = scanOf(source);
+  await scan.read(0, 1);
+  const { readings } = source;
+  scan.beforeNow(10, 20);
+  expect(source.readings).toBe(readings);
+  scan.beforeNow(VERIFY_REGION_BYTES, 1);
+  scan.beforeNow(VERIFY_REGION_BYTES + 5, 1);
+  expect(source.readings).toBe(readings + 1);
+});
+
+test('a source that can’t be read ends the scan, not the write', async () => {
+  const source = new Source(2);
+  const scan = scanOf(source);
+  source.broken = true;
+  expect(() => scan.beforeNow(0, 1)).not.toThrow();
+  await expect(scan.read(1, 1)).rejects.toMatchObject({ code: 'SCAN_NOT_FOUND' });
+  const other = scanOf(source);
+  await other.beforeLater(0, 100_000);
+  expect(other.ended).toContain('the disk is gone');
+});
+
+test('a guest that changes more than digests are kept of ends the scan', async () => {
+  const source = new Source(65);
+  const scan = scanOf(source, new ScanDigests(65, 1));
+  scan.beforeNow(0, 1);
+  expect(scan.ended).toBeUndefined();
+  scan.beforeNow(64 * VERIFY_REGION_BYTES, 1);
+  await expect(scan.read(0, 1)).rejects.toMatchObject({ code: 'SCAN_NOT_FOUND' });
+});
+
+test('digests far behind what was asked for are let go, and are not taken again', () => {
+  const digests = new ScanDigests(KEPT_BEHIND_REGIONS * 2);
+  digests.put(3, undefined);
+  digests.put(100, undefined);
+  digests.reached(KEPT_BEHIND_REGIONS + 64);
+  expect(digests.floor).toBe(64);
+  expect(digests.get(3)).toBeUndefined();
+  expect(digests.needs(3)).toBe(false);
+  expect(digests.get(100)).toBe('');
+});
+
+test('regions that are not the volume’s are refused', async () => {
+  await expect(scanOf(new Source(2)).read(1, 2)).rejects.toMatchObject({ code: 'INVALID_REQUEST' });
+});
+
+test('an instant at rest comes when the writes inside are done, and those that came meanwhile wait no longer', async () => {
+  const gate = new WriteGate();
+  const seen: string[] = [];
+  expect(gate.enter()).toBeUndefined();
+  const rest = gate.atRest(10_000, () => seen.push('rest'));
+  const late = Promise.resolve(gate.enter()).then(() => seen.push('late'));
+  await delay(5);
+  expect(seen).toEqual([]);
+  gate.leave();
+  await Promise.all([rest, late]);
+  expect(seen).toEqual(['rest', 'late']);
+});
+
+test('a write that takes too long is not waited for: the others go on, and there is no instant', async () => {
+  const gate = new WriteGate();
+  void gate.enter();
+  const rest = gate.atRest(20, () => 'rest');
+  const late = gate.enter();
+  await expect(rest).rejects.toMatchObject({ code: 'SCAN_BUSY' });
+  await expect(late).resolves.toBeUndefined();
+});
