@@ -1,15 +1,15 @@
 // Recovery to files: opens a recovery point over NBD and copies it, one sparse image a volume.
 import { mkdir, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { anyAppliance, type AppliancePort, type Ports } from '../activities/ports.js';
+import { anyAppliance, type Ports } from '../activities/ports.js';
 import { MoverError } from '../contracts/errors.js';
 import type { GroupId, PointId, VolumeId } from '../contracts/ids.js';
 import type { LeftOut, RecoveryPoint } from '../contracts/point.js';
 import { causeOf } from '../control/cause.js';
-import type { NbdAddress } from '../nbd/address.js';
 import { connectNbd } from '../nbd/client.js';
 import type { NbdClient } from '../nbd/nbd-client.js';
 import { readAhead } from '../nbd/read-ahead.js';
+import { imageAddressOf } from './image-address.js';
 import { SparseFile, taken } from './sparse-file.js';
 
 export type RecoverInput = ({ readonly volume: VolumeId } | { readonly group: GroupId }) & {
@@ -142,7 +142,7 @@ async function openMember(
 /** Every appliance serves the images of the whole replica site; the first that does is taken. */
 async function openImage(ports: Ports, exportName: string): Promise<NbdClient> {
   return await anyAppliance(ports, async (appliance) => {
-    const address = await nbdAddressOf(appliance);
+    const address = await imageAddressOf(appliance);
     try {
       return await connectNbd(address, exportName);
     } catch (cause) {
@@ -150,13 +150,6 @@ async function openImage(ports: Ports, exportName: string): Promise<NbdClient> {
       throw new MoverError('UNREACHABLE', message, { cause });
     }
   });
-}
-
-/** In a container an appliance listens on every interface; the host of its control URL is the one to use then. */
-async function nbdAddressOf({ url, calls }: AppliancePort): Promise<NbdAddress> {
-  const { nbd } = await calls.site({});
-  const everywhere = nbd.host === '0.0.0.0' || nbd.host === '::';
-  return { host: everywhere ? new URL(url).hostname : nbd.host, port: nbd.port };
 }
 
 async function copyAll(opened: readonly Opened[], { signal, onProgress }: RecoverOptions): Promise<void> {

@@ -37,6 +37,8 @@ export interface BlockDevice {
   readonly description?: string;
   /** A flush on one connection covers writes answered on any other; false when absent. */
   readonly canMultiConn?: boolean;
+  /** Aborted when the device goes away by itself: its connection ends as soon as requests under way are answered. */
+  readonly gone?: AbortSignal;
 
   /** Exactly `length` bytes. The buffer passes to the server and must not change afterwards. */
   read(offset: number, length: number): Buffer | Promise<Buffer>;

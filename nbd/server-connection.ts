@@ -74,9 +74,12 @@ export class ServerConnection {
       violated: (error) => this.#warn(error, 'client broke the protocol'),
     });
     this.#transmission = transmission;
-    if (this.#ending) transmission.end();
+    const end = (): void => this.end();
+    device.gone?.addEventListener('abort', end, { once: true });
+    if (this.#ending || device.gone?.aborted === true) transmission.end();
     else transmission.begin(early);
     await transmission.finished;
+    device.gone?.removeEventListener('abort', end);
     await device.close();
   }
 

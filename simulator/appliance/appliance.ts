@@ -13,8 +13,11 @@ import type { RunningProcess } from '../process/run-process.js';
 import { openRowStore } from '../store/row-store.js';
 import { streamUpgrade } from '../stream/accept.js';
 import { applianceCalls } from './calls.js';
+import { ACCESSES_TABLE } from './images/access-log.js';
+import { Accesses, type AccessLimits } from './images/accesses.js';
 import { ImageDirectory } from './images/image-directory.js';
 import { ImageReader } from './images/image-reader.js';
+import { ScratchFolder } from './images/scratch-folder.js';
 import { Join } from './join.js';
 import { Link } from './link.js';
 import { Members } from './members.js';
@@ -28,15 +31,24 @@ import { SiteClient } from './site-client.js';
 
 export type ApplianceConfig = Pick<ProcessConfig, 'id' | 'estate' | 'dataFolder' | 'token' | 'sync' | 'faults'>;
 
+export interface ApplianceLimits extends AccessLimits {
+  /** How long a read of an image waits for a replica site that is away. */
+  readonly siteAwayMsMax?: number | undefined;
+}
+
 /** Serves until stopped. @throws when an address can't be listened on, or the estate does not have this appliance. */
-export async function startAppliance(config: ApplianceConfig, log: Logger): Promise<RunningProcess> {
+export async function startAppliance(
+  config: ApplianceConfig,
+  log: Logger,
+  limits: ApplianceLimits = {},
+): Promise<RunningProcess> {
   const { id, estate, dataFolder, token, sync, faults } = config;
   const appliance = estate.appliances.find((candidate) => candidate.id === id);
   if (appliance === undefined)
     throw new MoverError('INVALID_REQUEST', `There is no appliance "${id}" in the estate file.`);
   const siteUrl = controlUrl(estate.replicaSite.control);
 
-  const store = openRowStore({ directory: join(dataFolder, 'rows'), tables: [PAUSED_TABLE], sync });
+  const store = openRowStore({ directory: join(dataFolder, 'rows'), tables: [PAUSED_TABLE, ACCESSES_TABLE], sync });
   const paused = new PausedGroups(store);
   const link = new Link();
   const site = new SiteClient({ url: siteUrl, token, link });
@@ -59,11 +71,17 @@ export async function startAppliance(config: ApplianceConfig, log: Logger): Prom
   const ownership = new Ownership(site, served);
   const points = new PointTimer({ groups: served.all, rounds, isAlive: (group) => served.isAlive(group), log });
 
+  const scratch = new ScratchFolder(join(dataFolder, 'scratch'), limits, log);
+  const reader = new ImageReader({ siteUrl, token, link });
+  const stopping = new AbortController();
+  const parts = { site, reader, log, siteAwayMsMax: limits.siteAwayMsMax, stopping: stopping.signal };
+  const accesses = new Accesses({ appliance: appliance.id, parts, scratch, store, log, ...limits });
   const nbd = createNbdServer({
     exports: new ImageDirectory({
       appliance: appliance.id,
-      site,
-      reader: new ImageReader({ siteUrl, token, link }),
+      parts,
+      accesses,
+      scratch,
       listed: () => served.all.flatMap((group) => [...members.known.membersOf(group.id)]),
       log,
     }),
@@ -85,6 +103,7 @@ export async function startAppliance(config: ApplianceConfig, log: Logger): Prom
       ownership,
       join: new Join(site, rounds, ownership),
       paused,
+      accesses,
       nbd: () => ({ host: appliance.nbd.host, port: nbdPort }),
       faults,
     }),
@@ -92,14 +111,16 @@ export async function startAppliance(config: ApplianceConfig, log: Logger): Prom
     id,
     listen: appliance.control,
     token,
-    health: () => ({ notes: notesOf(link, relays) }),
+    health: () => ({ notes: [...notesOf(link, relays), ...accesses.notes] }),
     log,
     onUpgrade: streamUpgrade({ token, onStream: (connection) => void relays.accept(connection) }),
   });
 
   const stop = async (): Promise<void> => {
+    stopping.abort();
     await points.stop();
     await nbd.stop();
+    await accesses.stop();
     relays.stop();
     await server.stop();
     members.stop();
@@ -107,6 +128,8 @@ export async function startAppliance(config: ApplianceConfig, log: Logger): Prom
     await store.close();
   };
   try {
+    // Before anybody can connect: exports of an earlier life are there again.
+    accesses.start();
     for (const address of await nbd.start()) if ('port' in address) nbdPort = address.port;
     const { url } = await server.start();
     members.start();

@@ -4,6 +4,7 @@ import { MoverError } from '../../contracts/errors.js';
 import type { ApplianceId, GroupId } from '../../contracts/ids.js';
 import type { RecoveryPoint } from '../../contracts/point.js';
 import type { Handlers } from '../control/handlers.js';
+import type { Accesses } from './images/accesses.js';
 import type { Join } from './join.js';
 import type { Link } from './link.js';
 import type { Members } from './members.js';
@@ -28,13 +29,15 @@ export interface CallsOptions {
   readonly ownership: Ownership;
   readonly join: Join;
   readonly paused: PausedGroups;
+  readonly accesses: Accesses;
   readonly nbd: () => { readonly host: string; readonly port: number };
   /** Whether faults may be injected. */
   readonly faults: boolean;
 }
 
 export function applianceCalls(options: CallsOptions): Handlers<typeof applianceApi> {
-  const { appliance, site, link, members, relays, rounds, served, ownership, join, paused, nbd, faults } = options;
+  const { appliance, site, link, members, relays, rounds, served, ownership, join, paused, accesses, nbd, faults } =
+    options;
   const describe = async (group: GroupId, signal: AbortSignal) => {
     const [described] = await served.describe(group, signal);
     if (described === undefined) throw new MoverError('GROUP_NOT_FOUND', `There is no consistency group "${group}".`);
@@ -67,15 +70,28 @@ export function applianceCalls(options: CallsOptions): Handlers<typeof appliance
     },
     join: async ({ attempt }, { signal }) => join.join(attempt, signal),
     listPoints: async (input, { signal }) => site.call('listPoints', input, signal),
+    markPoint: async (input, { signal }) => site.call('markPoint', input, signal),
     findPoint: async (input, { signal }) => site.call('findPoint', input, signal),
+    openMarkImage: async (input, { signal }) => site.call('openMarkImage', input, signal),
+    digestImage: async (input, { signal }) => site.call('digestImage', input, signal),
+    closeMarkImage: async (input, { signal }) => site.call('closeMarkImage', input, signal),
     siteGroups: async (input, { signal }) => site.call('groups', input, signal),
     siteVolumes: async (input, { signal }) => site.call('volumes', input, signal),
+    inventory: async (input, { signal }) => site.call('inventory', input, signal),
+    storeReport: async (input, { signal }) => site.call('storeReport', input, signal),
+    report: async (input, { signal }) => site.call('report', input, signal),
+    reports: async (input, { signal }) => site.call('reports', input, signal),
+    storeBatchPlan: async (input, { signal }) => site.call('storeBatchPlan', input, signal),
+    finishBatchPlan: async (input, { signal }) => site.call('finishBatchPlan', input, signal),
+    batchPlan: async (input, { signal }) => site.call('batchPlan', input, signal),
+    storeBatchReport: async (input, { signal }) => site.call('storeBatchReport', input, signal),
+    batchReport: async (input, { signal }) => site.call('batchReport', input, signal),
     site: () => ({ appliance, link: link.state, pausedGroups: paused.all, nbd: nbd() }),
     groups: async (_, { signal }) => ({ groups: await served.describe(undefined, signal) }),
-    closePoint: async ({ group, bookmark }, { signal }): Promise<RecoveryPoint> => {
+    closePoint: async ({ group, bookmark, keep }, { signal }): Promise<RecoveryPoint> => {
       served.require(group);
       if (paused.has(group)) throw new MoverError('GROUP_PAUSED', `Replication of group "${group}" is paused.`);
-      const point = await rounds.close({ group, kind: 'demand', waitMs: DEMAND_WAIT_MS, bookmark, signal });
+      const point = await rounds.close({ group, kind: 'demand', waitMs: DEMAND_WAIT_MS, bookmark, keep, signal });
       if (point === undefined) throw new MoverError('INTERNAL', `No point of group "${group}" was closed.`);
       return point;
     },
@@ -95,14 +111,27 @@ export function applianceCalls(options: CallsOptions): Handlers<typeof appliance
       const [row] = await site.volumes({ volume }, signal);
       return { volume, bufferedBytes: relays.bytesOnTheWay(volume), undistributedBytes: row?.undistributedBytes ?? 0 };
     },
+    openAccess: async (input, { signal }) => accesses.open(input, signal),
+    listAccesses: () => ({ accesses: accesses.list() }),
+    closeAccess: async ({ access, client }) => accesses.close(access, client),
     setLink: (state) => {
-      if (!faults)
-        throw new MoverError(
-          'ROUTE_NOT_FOUND',
-          'Faults can only be injected into a process that was started with VOLUME_MOVER_FAULTS=1.',
-        );
+      requireFaults(faults);
       link.set(state);
       return link.state;
     },
+    setRounds: (state) => {
+      requireFaults(faults);
+      rounds.setFaults(state);
+      return rounds.faults;
+    },
   };
+}
+
+/** @throws MoverError ROUTE_NOT_FOUND */
+function requireFaults(allowed: boolean): void {
+  if (allowed) return;
+  throw new MoverError(
+    'ROUTE_NOT_FOUND',
+    'Faults can only be injected into a process that was started with VOLUME_MOVER_FAULTS=1.',
+  );
 }

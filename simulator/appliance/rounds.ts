@@ -1,7 +1,9 @@
 // Closes a recovery point of a group: a cut at each splitter that has members, confirmed if there are several, then the replica site's word.
 import { MoverError } from '../../contracts/errors.js';
 import type { GroupId, VolumeId } from '../../contracts/ids.js';
+import type { RoundFaults } from '../../contracts/appliance-api.js';
 import type { RecoveryPoint } from '../../contracts/point.js';
+import type { KeepRequest } from '../../contracts/retention.js';
 import type { Calls } from '../../contracts/route.js';
 import { splitterApi } from '../../contracts/splitter-api.js';
 import { createApiClient } from '../../control/client.js';
@@ -22,6 +24,7 @@ export interface RoundRequest {
   /** How long the site may wait for the cuts to become durable there. */
   readonly waitMs: number;
   readonly bookmark?: string | undefined;
+  readonly keep?: KeepRequest | undefined;
   /** No point is closed unless the cut has all these volumes. */
   readonly mustHave?: readonly VolumeId[] | undefined;
   readonly signal?: AbortSignal | undefined;
@@ -36,6 +39,12 @@ export interface RoundsOptions {
   readonly token: string | undefined;
 }
 
+interface CutRequest {
+  readonly round: string;
+  readonly group: GroupId;
+  readonly holdMs: number;
+}
+
 type SplitterCalls = Calls<typeof splitterApi>;
 
 export class Rounds {
@@ -48,9 +57,18 @@ export class Rounds {
   /** Periodic rounds under way: somebody who asks for a point need not wait until a slow one has waited. */
   readonly #yielding = new Map<GroupId, AbortController>();
   #count = 0;
+  #faults: RoundFaults = { unconfirmed: false };
 
   constructor(options: RoundsOptions) {
     this.#options = options;
+  }
+
+  get faults(): RoundFaults {
+    return this.#faults;
+  }
+
+  setFaults(faults: RoundFaults): void {
+    this.#faults = faults;
   }
 
   skippedOf(group: GroupId): number {
@@ -100,6 +118,7 @@ export class Rounds {
     kind,
     waitMs,
     bookmark,
+    keep,
     mustHave = [],
     signal,
   }: RoundRequest): Promise<RecoveryPoint | undefined> {
@@ -108,8 +127,8 @@ export class Rounds {
     if (kind === 'demand') await members.refreshGroup(group, signal);
     const cut = await this.#cut(group);
     if (!mustHave.every((volume) => cut.cuts.some((entry) => entry.volume === volume))) return undefined;
-    const name = bookmark === undefined ? {} : { bookmark };
-    const point = await site.call('closePoint', { group, kind, waitMs, ...cut, ...name }, signal);
+    const named = { ...(bookmark === undefined ? {} : { bookmark }), ...(keep === undefined ? {} : { keep }) };
+    const point = await site.call('closePoint', { group, kind, waitMs, ...cut, ...named }, signal);
     this.#lastPoint.set(group, { id: point.id, atMs: point.atMs });
     members.learnPoint(point);
     return point;
@@ -124,7 +143,11 @@ export class Rounds {
     this.#count += 1;
     const round = `${name}:${this.#count}`;
     try {
-      const answers = await this.#answers(splitters, { round, group, holdMs: holdMsFor(splitters.length) });
+      const holdMs = this.#faults.unconfirmed ? 0 : holdMsFor(splitters.length);
+      const request = { round, group, holdMs };
+      const answers = await (holdMs > 0
+        ? this.#confirmedAnswers(splitters, request)
+        : this.#answers(splitters, request));
       return groupCut(answers, volumes, (volume) => relays.isAttached(volume), Date.now());
     } catch (error) {
       this.#skipped.set(group, this.skippedOf(group) + 1);
@@ -132,13 +155,14 @@ export class Rounds {
     }
   }
 
+  /** @throws MoverError UNREACHABLE */
+  async #answers(splitters: readonly SplitterAddress[], request: CutRequest): Promise<SplitterCut[]> {
+    return Promise.all(splitters.map(async (splitter) => this.#client(splitter).cut(request)));
+  }
+
   /** @throws MoverError UNREACHABLE, CUT_VOID */
-  async #answers(
-    splitters: readonly SplitterAddress[],
-    request: { readonly round: string; readonly group: GroupId; readonly holdMs: number },
-  ): Promise<SplitterCut[]> {
+  async #confirmedAnswers(splitters: readonly SplitterAddress[], request: CutRequest): Promise<SplitterCut[]> {
     const taken = await Promise.allSettled(splitters.map(async (splitter) => this.#client(splitter).cut(request)));
-    if (splitters.length <= 1) return taken.map(valueOf);
     // Also when one failed: the others' guests need not wait until the hold ends by itself.
     const confirmed = Promise.allSettled(
       splitters.map(async (splitter) => this.#client(splitter).confirmCut({ round: request.round })),

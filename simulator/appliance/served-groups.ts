@@ -75,7 +75,10 @@ export class ServedGroups {
     return groups.map((group) => this.#describeOne(group, view));
   }
 
-  #describeOne({ id, appliance, volumesMax, pointEveryMs }: EstateGroup, view: SiteView | undefined): ApplianceGroup {
+  #describeOne(
+    { id, appliance, volumesMax, pointEveryMs, retention }: EstateGroup,
+    view: SiteView | undefined,
+  ): ApplianceGroup {
     const { members, relays, rounds, paused } = this.#options;
     const volumes = members.known.membersOf(id);
     const lastPoint = rounds.lastPointOf(id);
@@ -93,6 +96,8 @@ export class ServedGroups {
       pointEveryMs,
       volumes: volumes.size,
       reserved: 0,
+      retention,
+      journal: { bytes: 0, pointsDropped: 0 },
     };
     return {
       ...row,

@@ -4,21 +4,26 @@ import type { Logger } from 'pino';
 import { MoverError } from '../../contracts/errors.js';
 import type { PointId, VolumeId } from '../../contracts/ids.js';
 import { newestPosition, positionIn } from './core/points.js';
+import { aloneBytes, type BurdenLimits, burdenOf } from './image-burden.js';
 import { failureOfJournal } from './journal-failure.js';
 import type { Journals } from './journals.js';
 import type { Image } from './journal/types.js';
 import type { Site } from './site.js';
 
-/** Images open at once: each keeps UNDO from being trimmed, and some memory for what it overlays. */
-export const OPEN_IMAGES_MAX = 64;
+/** Images open at once: an access to a group of the default most members, twice. What they cost is limited by itself. */
+export const OPEN_IMAGES_MAX = 256;
 /** An image that nobody reads for so long is taken for forgotten: its reader died without closing it. */
 export const IMAGE_IDLE_MS_MAX = 10 * 60_000;
 /** How often forgotten images are looked for. */
 const IDLE_CHECK_EVERY_MS = 30_000;
+/** Images closed for what they cost that are remembered, so that their readers are told why. */
+const EVICTED_KEPT_MAX = 1_000;
 
-export interface ImageLimits {
+export interface ImageLimits extends BurdenLimits {
   readonly openImagesMax?: number | undefined;
   readonly imageIdleMsMax?: number | undefined;
+  /** How often idle images, and what the images cost, are looked at. */
+  readonly imageCheckEveryMs?: number | undefined;
 }
 
 export interface ImagesOptions extends ImageLimits {
@@ -29,8 +34,10 @@ export interface ImagesOptions extends ImageLimits {
 
 interface OpenImage {
   readonly volume: VolumeId;
+  readonly point: PointId | undefined;
   readonly image: Image;
   readonly client: string;
+  readonly openedAtMs: number;
   readAtMs: number;
 }
 
@@ -40,26 +47,42 @@ export class Images {
   readonly #idleMsMax: number;
   readonly #images = new Map<string, OpenImage>();
   readonly #idleCheck: NodeJS.Timeout;
+  readonly #evicted = new Set<string>();
   #opening = 0;
+  #warnings: readonly string[] = [];
+  #checking = false;
 
   constructor(options: ImagesOptions) {
     this.#options = options;
     this.#openImagesMax = options.openImagesMax ?? OPEN_IMAGES_MAX;
     this.#idleMsMax = options.imageIdleMsMax ?? IMAGE_IDLE_MS_MAX;
-    this.#idleCheck = setInterval(() => this.#closeIdle(), Math.min(IDLE_CHECK_EVERY_MS, this.#idleMsMax));
+    const everyMs = options.imageCheckEveryMs ?? Math.min(IDLE_CHECK_EVERY_MS, this.#idleMsMax);
+    this.#idleCheck = setInterval(() => void this.#check(), everyMs);
     this.#idleCheck.unref();
   }
 
+  /** Points that somebody has open: they are kept meanwhile. */
+  get points(): ReadonlySet<PointId> {
+    return new Set([...this.#images.values()].flatMap(({ point }) => point ?? []));
+  }
+
   /**
-   * Opens a volume at a point, or at the newest position that is applied.
-   * @throws MoverError VOLUME_NOT_FOUND, POINT_NOT_FOUND, POINT_UNAVAILABLE, POINT_TRIMMED, IMAGE_LIMIT, CORRUPT, INTERNAL
+   * Opens a volume at a point, at a position, or at the newest position that is applied.
+   * @throws MoverError VOLUME_NOT_FOUND, POINT_NOT_FOUND, POINT_UNAVAILABLE, POINT_TRIMMED, IMAGE_LIMIT, INVALID_REQUEST (both),
+   * CORRUPT, INTERNAL
    */
   async open(
     {
       volume,
       point,
+      position: given,
       client,
-    }: { readonly volume: VolumeId; readonly point?: PointId | undefined; readonly client: string },
+    }: {
+      readonly volume: VolumeId;
+      readonly point?: PointId | undefined;
+      readonly position?: number | undefined;
+      readonly client: string;
+    },
     signal: AbortSignal,
   ): Promise<{ readonly image: string; readonly sizeBytes: number; readonly position: number }> {
     const { site, journals, log } = this.#options;
@@ -69,13 +92,13 @@ export class Images {
     try {
       site.state.volume(volume);
       const journal = await journals.journal(volume);
-      const position =
-        point === undefined
-          ? newestPosition(site.state, volume)
-          : positionIn(site.state, site.state.point(point), volume);
+      const position = this.#positionOf(volume, given, point);
       const image = await journal.openImage(position, signal);
+      // Who has gone can't close it.
+      if (signal.aborted) image.close();
+      signal.throwIfAborted();
       const id = randomUUID();
-      this.#images.set(id, { volume, image, client, readAtMs: Date.now() });
+      this.#images.set(id, { volume, point, image, client, openedAtMs: Date.now(), readAtMs: Date.now() });
       log.info({ image: id, volume, point, position, client }, 'image opened');
       return { image: id, sizeBytes: journal.sizeBytes, position };
     } catch (error) {
@@ -85,16 +108,23 @@ export class Images {
     }
   }
 
-  /** @throws MoverError IMAGE_NOT_FOUND, INVALID_REQUEST (not within the volume), CORRUPT */
+  /** @throws MoverError IMAGE_NOT_FOUND, IMAGE_EVICTED, INVALID_REQUEST (not within the volume), CORRUPT */
   async read(id: string, offset: number, length: number): Promise<Buffer> {
     const open = this.#images.get(id);
-    if (open === undefined) throw new MoverError('IMAGE_NOT_FOUND', `There is no open image ${id}.`);
+    if (open === undefined) throw this.#notOpen(id);
     open.readAtMs = Date.now();
     try {
       return await open.image.read(offset, length);
     } catch (error) {
       throw failureOfJournal(open.volume, error);
     }
+  }
+
+  /** Bytes of the image's volume. @throws MoverError IMAGE_NOT_FOUND, IMAGE_EVICTED */
+  sizeOf(id: string): number {
+    const open = this.#images.get(id);
+    if (open === undefined) throw this.#notOpen(id);
+    return this.#options.site.state.volume(open.volume).sizeBytes;
   }
 
   /** No error if it is closed already. */
@@ -106,9 +136,77 @@ export class Images {
     this.#options.log.info({ image: id, volume: open.volume, client: open.client }, 'image closed');
   }
 
+  /** Whoever asks still wants them: they count as read now. @returns those that are not open any more. */
+  keep(ids: readonly string[]): { readonly missing: string[]; readonly evicted: string[] } {
+    const nowMs = Date.now();
+    for (const id of ids) {
+      const open = this.#images.get(id);
+      if (open !== undefined) open.readAtMs = nowMs;
+    }
+    const gone = ids.filter((id) => !this.#images.has(id));
+    const evicted = gone.filter((id) => this.#evicted.has(id));
+    return { missing: gone.filter((id) => !this.#evicted.has(id)), evicted };
+  }
+
+  /** Sentences about what the open images cost, when that is near its limit. */
+  get warnings(): readonly string[] {
+    return this.#warnings;
+  }
+
   stop(): void {
     clearInterval(this.#idleCheck);
     for (const id of this.#images.keys()) this.close(id);
+  }
+
+  #positionOf(volume: VolumeId, position: number | undefined, point: PointId | undefined): number {
+    const { state } = this.#options.site;
+    if (position === undefined)
+      return point === undefined ? newestPosition(state, volume) : positionIn(state, state.point(point), volume);
+    if (point !== undefined)
+      throw new MoverError('INVALID_REQUEST', 'position: give either "point" or "position", not both.');
+    if (state.inHole(volume, position))
+      throw new MoverError('POINT_UNAVAILABLE', `Volume "${volume}" is in short initialization at ${position}.`);
+    return position;
+  }
+
+  #notOpen(id: string): MoverError {
+    return this.#evicted.has(id)
+      ? new MoverError('IMAGE_EVICTED', `Image ${id} was closed because open images took too much.`)
+      : new MoverError('IMAGE_NOT_FOUND', `There is no open image ${id}.`);
+  }
+
+  /** Never rejects. */
+  async #check(): Promise<void> {
+    this.#closeIdle();
+    if (this.#checking) return;
+    this.#checking = true;
+    try {
+      await this.#closeBurdening();
+    } catch (error) {
+      this.#options.log.warn({ err: error }, 'what open images cost could not be looked at');
+    } finally {
+      this.#checking = false;
+    }
+  }
+
+  async #closeBurdening(): Promise<void> {
+    const { site, journals, log } = this.#options;
+    const open = [...this.#images].map(([id, image]) => ({ id, ...image }));
+    const alone = await aloneBytes(open, site.state, journals, (volume, error) =>
+      log.warn({ err: error, volume }, 'what the open images of a volume keep is not known'),
+    );
+    const { evict, warnings } = burdenOf(open, alone, this.#options);
+    for (const warning of warnings) if (!this.#warnings.includes(warning)) log.warn({ images: open.length }, warning);
+    this.#warnings = warnings;
+    for (const { id, why } of evict) {
+      const image = this.#images.get(id);
+      if (image === undefined) continue;
+      log.warn({ image: id, volume: image.volume, client: image.client, why }, 'closing the oldest image');
+      this.close(id);
+      this.#evicted.add(id);
+      const [first] = this.#evicted;
+      if (first !== undefined && this.#evicted.size > EVICTED_KEPT_MAX) this.#evicted.delete(first);
+    }
   }
 
   #closeIdle(): void {

@@ -1,13 +1,20 @@
-// The names under which an appliance serves images over NBD: "<volume>@<point>", "<volume>@latest", "<volume>@<time>".
+// The names under which an appliance serves images over NBD: "<volume>@<point>", "<volume>@latest", "<volume>@<time>", each with "+rw"
+// at its end for a scratch to write to; and "access-<id>/<volume>" of an image access.
+import { accessIdSchema, type AccessId } from '../../../contracts/images.js';
 import { pointIdSchema, volumeIdSchema, type PointId, type VolumeId } from '../../../contracts/ids.js';
 
-export type ExportName = { readonly volume: VolumeId } & (
+/** One volume's image, opened for one connection. */
+export type ImageName = { readonly volume: VolumeId; readonly writable: boolean } & (
   | { readonly kind: 'latest' }
   | { readonly kind: 'point'; readonly point: PointId }
   | { readonly kind: 'time'; readonly atMs: number }
 );
+export type ExportName = ImageName | { readonly kind: 'access'; readonly access: AccessId; readonly volume: VolumeId };
 
 const LATEST = 'latest';
+/** A "+" is in no id, so it can't be part of a point's. */
+const WRITABLE = '+rw';
+const ACCESS = /^access-([^/]+)\/([^/]+)$/;
 /** A date, or a date and a time: "2026-11-23", "2026-11-23T10:15:00Z". */
 const ISO_TIME = /^\d{4}-\d{2}-\d{2}(T\d{2}:\d{2}(:\d{2}(\.\d{1,9})?)?(Z|[+-]\d{2}:?\d{2})?)?$/;
 
@@ -15,16 +22,33 @@ export function latestExportName(volume: VolumeId): string {
   return `${volume}@${LATEST}`;
 }
 
+export function accessExportName(access: AccessId, volume: VolumeId): string {
+  return `access-${access}/${volume}`;
+}
+
 /** Undefined if it is no such name. A time without a zone is taken as UTC. */
 export function parseExportName(name: string): ExportName | undefined {
-  const [volumePart, place, ...rest] = name.split('@');
+  return parseAccessName(name) ?? parseImageName(name);
+}
+
+function parseAccessName(name: string): ExportName | undefined {
+  const [, accessPart, volumePart] = ACCESS.exec(name) ?? [];
+  const access = accessIdSchema.safeParse(accessPart);
   const volume = volumeIdSchema.safeParse(volumePart);
-  if (!volume.success || place === undefined || rest.length > 0) return undefined;
-  if (place === LATEST) return { volume: volume.data, kind: 'latest' };
+  return access.success && volume.success ? { kind: 'access', access: access.data, volume: volume.data } : undefined;
+}
+
+function parseImageName(name: string): ImageName | undefined {
+  const writable = name.endsWith(WRITABLE);
+  const [volumePart, place, ...rest] = (writable ? name.slice(0, -WRITABLE.length) : name).split('@');
+  const parsed = volumeIdSchema.safeParse(volumePart);
+  if (!parsed.success || place === undefined || rest.length > 0) return undefined;
+  const volume = parsed.data;
+  if (place === LATEST) return { volume, writable, kind: 'latest' };
   if (ISO_TIME.test(place)) {
     const atMs = Date.parse(/T.*(Z|[+-]\d{2}:?\d{2})$/.test(place) || !place.includes('T') ? place : `${place}Z`);
-    return Number.isNaN(atMs) ? undefined : { volume: volume.data, kind: 'time', atMs };
+    return Number.isNaN(atMs) ? undefined : { volume, writable, kind: 'time', atMs };
   }
   const point = pointIdSchema.safeParse(place);
-  return point.success ? { volume: volume.data, kind: 'point', point: point.data } : undefined;
+  return point.success ? { volume, writable, kind: 'point', point: point.data } : undefined;
 }

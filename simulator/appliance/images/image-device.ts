@@ -1,59 +1,103 @@
-// A recovery point of one volume as a read-only disk.
+// A recovery point of one volume as one connection's disk: read-only, or with a scratch that takes its writes.
 import { MoverError } from '../../../contracts/errors.js';
-import type { BlockDevice, BlockSizes } from '../../../nbd/block-device.js';
+import type { BlockDevice, BlockSizes, ZeroesOptions } from '../../../nbd/block-device.js';
 import { NbdError } from '../../../nbd/errors.js';
-import type { ReadAhead } from './read-ahead.js';
+import { ReadAhead } from './read-ahead.js';
+import type { ScratchDisk } from './scratch-disk.js';
+import type { SiteImage } from './site-image.js';
 
 const BLOCK_SIZES: BlockSizes = { minimum: 1, preferred: 4096, maximum: 32 * 1024 * 1024 };
 
+/** What one connection read and wrote. */
+export interface Traffic {
+  readonly readBytes: number;
+  readonly writtenBytes: number;
+}
+
+export interface ImageDeviceOptions {
+  readonly image: SiteImage;
+  readonly description: string;
+  readonly scratch?: ScratchDisk | undefined;
+  /** Whether other connections have the same scratch. */
+  readonly shared: boolean;
+  /** Ends the connection. */
+  readonly gone?: AbortSignal | undefined;
+  readonly onClose: (traffic: Traffic) => Promise<void> | void;
+}
+
 export class ImageDevice implements BlockDevice {
   readonly sizeBytes: number;
-  readonly readOnly = true;
+  readonly readOnly: boolean;
   readonly blockSizes = BLOCK_SIZES;
-  /** What is read never changes, so there is nothing that one connection could miss of another. */
-  readonly canMultiConn = true;
+  /** What is read-only never changes; a scratch of one's own is another disk at each connection. */
+  readonly canMultiConn: boolean;
   readonly description: string;
+  readonly gone?: AbortSignal;
+  readonly #image: SiteImage;
+  readonly #scratch: ScratchDisk | undefined;
   readonly #reads: ReadAhead;
-  readonly #onClose: () => Promise<void>;
+  readonly #onClose: ImageDeviceOptions['onClose'];
+  #readBytes = 0;
+  #writtenBytes = 0;
 
-  constructor(options: {
-    readonly sizeBytes: number;
-    readonly description: string;
-    readonly reads: ReadAhead;
-    readonly onClose: () => Promise<void>;
-  }) {
-    this.sizeBytes = options.sizeBytes;
-    this.description = options.description;
-    this.#reads = options.reads;
-    this.#onClose = options.onClose;
+  constructor({ image, description, scratch, shared, gone, onClose }: ImageDeviceOptions) {
+    this.sizeBytes = image.held.sizeBytes;
+    this.readOnly = scratch === undefined;
+    this.canMultiConn = scratch === undefined || shared;
+    this.description = description;
+    if (gone !== undefined) this.gone = gone;
+    this.#image = image;
+    this.#scratch = scratch;
+    this.#reads = new ReadAhead(this.sizeBytes, async (offset, length) => image.read(offset, length));
+    this.#onClose = onClose;
+  }
+
+  get traffic(): Traffic {
+    return { readBytes: this.#readBytes, writtenBytes: this.#writtenBytes };
   }
 
   async read(offset: number, length: number): Promise<Buffer> {
-    try {
-      return await this.#reads.read(offset, length);
-    } catch (error) {
-      if (error instanceof MoverError) throw new NbdError('EIO', error.message, { cause: error });
-      throw error;
-    }
+    this.#readBytes += length;
+    return this.#answering(async () => {
+      const below = async (at: number, bytes: number): Promise<Buffer> => this.#reads.read(at, bytes);
+      return this.#scratch === undefined ? below(offset, length) : this.#scratch.read(offset, length, below);
+    });
   }
 
-  write(): void {
-    throw readOnly();
+  async write(offset: number, data: Buffer, fua: boolean): Promise<void> {
+    const scratch = this.#writable();
+    this.#writtenBytes += data.length;
+    return this.#answering(async () =>
+      scratch.write(offset, data, fua, async (at, bytes) => this.#image.read(at, bytes)),
+    );
   }
 
-  zeroes(): void {
-    throw readOnly();
+  async zeroes(offset: number, length: number, options: ZeroesOptions): Promise<void> {
+    const scratch = this.#writable();
+    return this.#answering(async () =>
+      scratch.zeroes(offset, length, options, async (at, bytes) => this.#image.read(at, bytes)),
+    );
   }
 
-  flush(): void {
-    // Nothing was written.
+  async flush(): Promise<void> {
+    return this.#scratch?.flush();
   }
 
   async close(): Promise<void> {
-    await this.#onClose();
+    await this.#onClose(this.traffic);
   }
-}
 
-function readOnly(): NbdError {
-  return new NbdError('EPERM', 'an image is read-only');
+  #writable(): ScratchDisk {
+    if (this.#scratch === undefined) throw new NbdError('EPERM', 'an image is read-only');
+    return this.#scratch;
+  }
+
+  async #answering<Result>(request: () => Promise<Result>): Promise<Result> {
+    try {
+      return await request();
+    } catch (error) {
+      if (!(error instanceof MoverError)) throw error;
+      throw new NbdError(error.code === 'SHUTTING_DOWN' ? 'ESHUTDOWN' : 'EIO', error.message, { cause: error });
+    }
+  }
 }

@@ -1,19 +1,21 @@
-// The images that an appliance serves over NBD: opened at the replica site when a client connects, closed when it leaves.
+// What an appliance serves over NBD: the exports of image accesses, and single images that are opened at the replica site when a
+// client connects and closed when it leaves, on demand with a scratch of that connection's own.
 import type { Logger } from 'pino';
 import { MoverError } from '../../../contracts/errors.js';
 import type { PointId, VolumeId } from '../../../contracts/ids.js';
 import type { BlockDevice, ExportDirectory, NbdPeer } from '../../../nbd/block-device.js';
 import { NbdError } from '../../../nbd/errors.js';
-import { latestExportName, parseExportName, type ExportName } from '../core/export-name.js';
-import type { SiteClient } from '../site-client.js';
+import { latestExportName, parseExportName, type ImageName } from '../core/export-name.js';
+import type { Accesses } from './accesses.js';
 import { ImageDevice } from './image-device.js';
-import type { ImageReader } from './image-reader.js';
-import { ReadAhead } from './read-ahead.js';
+import type { ScratchFolder } from './scratch-folder.js';
+import { SiteImage, type SiteImageParts } from './site-image.js';
 
 export interface ImageDirectoryOptions {
   readonly appliance: string;
-  readonly site: SiteClient;
-  readonly reader: ImageReader;
+  readonly parts: SiteImageParts;
+  readonly accesses: Pick<Accesses, 'connect' | 'exportNames'>;
+  readonly scratch: ScratchFolder;
   /** Volumes whose newest image is shown to clients that ask for a list. */
   readonly listed: () => Iterable<VolumeId>;
   readonly log: Logger;
@@ -27,14 +29,16 @@ export class ImageDirectory implements ExportDirectory {
   }
 
   list(): readonly string[] {
-    return [...this.#options.listed()].map(latestExportName).toSorted();
+    const { accesses, listed } = this.#options;
+    return [...accesses.exportNames, ...[...listed()].map(latestExportName)].toSorted();
   }
 
   /** @throws NbdError EPERM when the replica site refuses; undefined for a name that is none. */
   async open(name: string, peer: NbdPeer): Promise<BlockDevice | undefined> {
-    const { log } = this.#options;
+    const { accesses, log } = this.#options;
     const parsed = parseExportName(name);
     if (parsed === undefined) return undefined;
+    if (parsed.kind === 'access') return accesses.connect(parsed.access, parsed.volume, peer);
     try {
       const device = await this.#open(parsed, name, peer);
       log.info({ export: name, peer: peer.address }, 'image access');
@@ -47,41 +51,38 @@ export class ImageDirectory implements ExportDirectory {
     }
   }
 
-  async #open(parsed: ExportName, name: string, peer: NbdPeer): Promise<BlockDevice> {
-    const { appliance, site, reader, log } = this.#options;
-    const { volume } = parsed;
+  async #open(parsed: ImageName, name: string, peer: NbdPeer): Promise<BlockDevice> {
+    const { appliance, parts, scratch, log } = this.#options;
+    const { volume, writable } = parsed;
     const point = await this.#pointOf(parsed);
-    const client = `${appliance} for ${peer.address}`;
-    const { image, sizeBytes, position } = await site.call('openImage', {
-      volume,
-      client,
-      ...(point === undefined ? {} : { point }),
-    });
-    const closing = new AbortController();
+    const image = await SiteImage.open(parts, { volume, point, client: `${appliance} for ${peer.address}` });
+    const { sizeBytes, position } = image.held;
+    const openedAtMs = Date.now();
+    const about = { export: name, peer: peer.address, volume };
+    const disk = writable ? scratch.make({ sizeBytes, budget: scratch.budget(), owner: about }) : undefined;
+    const how = writable ? 'writes are thrown away in the end' : 'read-only';
     return new ImageDevice({
-      sizeBytes,
-      description: `volume ${volume} at ${point ?? 'its newest state'} (position ${position}), read-only`,
-      reads: new ReadAhead(sizeBytes, async (offset, length) => reader.read(image, offset, length, closing.signal)),
-      onClose: async () => {
-        closing.abort(new MoverError('SHUTTING_DOWN', 'The image is being closed.'));
-        log.info({ export: name, peer: peer.address }, 'image access ended');
-        // The site closes by itself what nobody reads.
-        await site
-          .call('closeImage', { image })
-          .catch((error: unknown) => log.debug({ err: error, image }, 'image not closed'));
+      image,
+      scratch: disk,
+      shared: false,
+      description: `volume ${volume} at ${point ?? 'its newest state'} (position ${position}), ${how}`,
+      onClose: async (traffic) => {
+        log.info({ ...about, ...traffic, openForMs: Date.now() - openedAtMs }, 'image access ended');
+        disk?.discard();
+        await image.close();
       },
     });
   }
 
   /** Undefined for the newest state. */
-  async #pointOf(parsed: ExportName): Promise<PointId | undefined> {
+  async #pointOf(parsed: ImageName): Promise<PointId | undefined> {
     switch (parsed.kind) {
       case 'latest':
         return undefined;
       case 'point':
         return parsed.point;
       case 'time':
-        return (await this.#options.site.call('findPoint', { volume: parsed.volume, atMs: parsed.atMs })).id;
+        return (await this.#options.parts.site.call('findPoint', { volume: parsed.volume, atMs: parsed.atMs })).id;
     }
   }
 }

@@ -1,0 +1,28 @@
+// volume-mover close: closes an image access.
+import { Command } from 'commander';
+import { parseOrRefuse } from '../../../contracts/errors.js';
+import { accessIdSchema } from '../../../contracts/images.js';
+import type { ListedAccess } from '../../accesses.js';
+import { EXIT } from '../exit-code.js';
+import { time } from '../format.js';
+import { type CommandContext, type GlobalOptions, runCommand } from '../session.js';
+
+export function closeCommand(context: CommandContext): Command {
+  return new Command('close')
+    .description(
+      'close an image access: its clients are disconnected, its writes thrown away; closed again it is no error',
+    )
+    .argument('<access>', 'as printed when it was opened')
+    .action(async (id: string, options: GlobalOptions) =>
+      runCommand(context, options, async ({ client, output }) => {
+        const access = await client.closeAccess(parseOrRefuse(accessIdSchema, id, 'access'));
+        output.answer({ access }, () => describe(access));
+        return EXIT.ok;
+      }),
+    );
+}
+
+function describe({ id, ended, writable }: ListedAccess): string {
+  const when = ended === undefined ? '' : ` at ${time(ended.atMs)} (${ended.why})`;
+  return `Access ${id} ended${when}${writable ? '; what was written is gone' : ''}.`;
+}

@@ -1,0 +1,51 @@
+// volume-mover images: the image accesses that are open, and the last that ended, with why.
+import { Command } from 'commander';
+import type { ListedAccess, ListedAccesses } from '../../accesses.js';
+import { EXIT } from '../exit-code.js';
+import { bytes, table, time } from '../format.js';
+import { type CommandContext, type GlobalOptions, runCommand } from '../session.js';
+
+const TITLES = ['ACCESS', 'WHAT', 'POINT', 'MODE', 'STATE', 'CLIENTS', 'READ', 'WRITTEN', 'OPENED', 'FOR'];
+
+export function imagesCommand(context: CommandContext): Command {
+  return new Command('images')
+    .description('list image accesses: the open ones, then the last that ended')
+    .action(async (options: GlobalOptions) =>
+      runCommand(context, options, async ({ client, output }) => {
+        const listed = await client.listAccesses();
+        output.answer({ ...listed }, () => describe(listed));
+        return EXIT.ok;
+      }),
+    );
+}
+
+function describe({ accesses, unreachable }: ListedAccesses): string {
+  return [
+    table(TITLES, accesses.map(row)),
+    ...accesses.flatMap(({ warnings }) => warnings),
+    ...unreachable.map((appliance) => `Appliance ${appliance} does not answer; its accesses are missing here.`),
+  ].join('\n');
+}
+
+function row(access: ListedAccess): string[] {
+  const { id, group, exports, point, writable, client, operator, openedAtMs } = access;
+  const sum = (of: (each: (typeof exports)[number]) => number): number =>
+    exports.reduce((total, each) => total + of(each), 0);
+  return [
+    id,
+    group ?? exports[0]?.volume ?? '-',
+    point,
+    writable ? 'writable' : 'read-only',
+    stateOf(access),
+    String(sum(({ connections }) => connections)),
+    bytes(sum(({ readBytes }) => readBytes)),
+    writable ? bytes(sum(({ writtenBytes }) => writtenBytes)) : '-',
+    time(openedAtMs),
+    operator ?? client,
+  ];
+}
+
+function stateOf({ ended, limit }: ListedAccess): string {
+  if (ended !== undefined) return `${ended.why} at ${time(ended.atMs)}`;
+  return limit === undefined ? 'open' : `open until ${time(limit.atMs)}`;
+}

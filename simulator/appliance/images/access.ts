@@ -1,0 +1,247 @@
+// One image access from its opening to its end: the images it holds, its scratch, who is connected, and how near its limits are.
+import { setMaxListeners } from 'node:events';
+import type { Logger } from 'pino';
+import type { VolumeId } from '../../../contracts/ids.js';
+import type { Access, AccessEnd, AccessExport } from '../../../contracts/images.js';
+import type { BlockDevice, NbdPeer } from '../../../nbd/block-device.js';
+import type { StoredAccess } from './access-log.js';
+import { ImageDevice, type Traffic } from './image-device.js';
+import type { ScratchBudget } from './scratch-budget.js';
+import type { ScratchDisk } from './scratch-disk.js';
+import type { SiteImage } from './site-image.js';
+
+/** Before a limit by which there is a warning: time to connect again, or to open another one. A fifth of a limit that is shorter. */
+const WARN_BEFORE_MS = 5 * 60_000;
+const WARN_SHARE = 0.2;
+/** From this share of its scratch on there is a warning. */
+const SCRATCH_WARN_SHARE = 0.8;
+
+/** What doesn't change from the opening to the end. */
+export type AccessFacts = Omit<Access, 'exports' | 'scratch' | 'limit' | 'warnings' | 'ended'>;
+
+/** One member: an export. */
+export interface AccessMember {
+  readonly name: string;
+  readonly image: SiteImage;
+  /** Of a writable one. */
+  readonly scratch?: ScratchDisk | undefined;
+  /** By clients of an earlier process. */
+  readonly traffic?: Traffic | undefined;
+}
+
+export interface OpenAccessOptions {
+  readonly facts: AccessFacts;
+  readonly expiresAtMs: number;
+  readonly idleMsMax: number;
+  readonly members: readonly AccessMember[];
+  readonly budget?: ScratchBudget | undefined;
+  /** Stores it as it is now. */
+  readonly onChange: (access: OpenAccess) => void;
+  readonly log: Logger;
+}
+
+interface Ending {
+  readonly atMs: number;
+  readonly why: AccessEnd;
+  readonly by?: string | undefined;
+  readonly detail?: string | undefined;
+}
+
+interface Limit {
+  readonly atMs: number;
+  readonly why: 'idle' | 'age';
+  readonly lengthMs: number;
+}
+
+class Member {
+  readonly name: string;
+  readonly image: SiteImage;
+  readonly scratch: ScratchDisk | undefined;
+  readonly devices = new Set<ImageDevice>();
+  #left: Traffic;
+
+  constructor({ name, image, scratch, traffic }: AccessMember) {
+    this.name = name;
+    this.image = image;
+    this.scratch = scratch;
+    this.#left = traffic ?? { readBytes: 0, writtenBytes: 0 };
+  }
+
+  leave(device: ImageDevice): void {
+    this.devices.delete(device);
+    this.#left = sumOf([this.#left, device.traffic]);
+  }
+
+  get view(): AccessExport {
+    const { volume, sizeBytes } = this.image.held;
+    const traffic = sumOf([this.#left, ...[...this.devices].map((device) => device.traffic)]);
+    return { volume, name: this.name, sizeBytes, connections: this.devices.size, ...traffic };
+  }
+}
+
+export class OpenAccess {
+  readonly #options: OpenAccessOptions;
+  readonly #members: ReadonlyMap<VolumeId, Member>;
+  readonly #gone = new AbortController();
+  #idleSinceMs = Date.now();
+  #ended: Ending | undefined;
+  #ending: Promise<void> | undefined;
+  #warned = new Set<string>();
+  #onEmpty: (() => void) | undefined;
+
+  constructor(options: OpenAccessOptions) {
+    this.#options = options;
+    this.#members = new Map(options.members.map((member) => [member.image.held.volume, new Member(member)]));
+    // Every connection listens to it.
+    setMaxListeners(0, this.#gone.signal);
+  }
+
+  get facts(): AccessFacts {
+    return this.#options.facts;
+  }
+
+  get images(): readonly SiteImage[] {
+    return [...this.#members.values()].map(({ image }) => image);
+  }
+
+  get exportNames(): readonly string[] {
+    return [...this.#members.values()].map(({ name }) => name);
+  }
+
+  get isEnded(): boolean {
+    return this.#ended !== undefined;
+  }
+
+  /** The export of a volume for one connection; undefined if there is none, or no more. */
+  connect(volume: VolumeId, peer: NbdPeer): BlockDevice | undefined {
+    const member = this.#members.get(volume);
+    if (member === undefined || this.isEnded) return undefined;
+    const { facts, log } = this.#options;
+    const about = { ...this.#about, export: member.name, volume, peer: peer.address };
+    const connectedAtMs = Date.now();
+    const device: ImageDevice = new ImageDevice({
+      image: member.image,
+      description: `volume ${volume} at ${facts.point}, ${facts.writable ? 'with a scratch for writes' : 'read-only'}, access ${facts.id}`,
+      scratch: member.scratch,
+      shared: true,
+      gone: this.#gone.signal,
+      onClose: (traffic) => {
+        member.leave(device);
+        log.info({ ...about, ...traffic, connectedForMs: Date.now() - connectedAtMs }, 'image access: client left');
+        this.#left();
+      },
+    });
+    member.devices.add(device);
+    log.info(about, 'image access: client connected');
+    return device;
+  }
+
+  /** Says what is near. @returns why it has to be closed now; undefined if it hasn't. */
+  check(nowMs: number): 'idle' | 'age' | undefined {
+    const limit = this.#limit();
+    if (nowMs >= limit.atMs) return limit.why;
+    const near = this.#nearby(nowMs);
+    for (const [kind, warning] of near) {
+      if (!this.#warned.has(kind)) this.#options.log.warn({ ...this.#about, warning }, 'image access: near a limit');
+    }
+    this.#warned = new Set(near.keys());
+    return undefined;
+  }
+
+  view(nowMs = Date.now()): Access {
+    const { facts, budget } = this.#options;
+    const exports = [...this.#members.values()].map((member) => member.view);
+    const scratch = budget === undefined ? {} : { scratch: { bytes: budget.bytes, bytesMax: budget.bytesMax } };
+    if (this.#ended !== undefined) {
+      const { atMs, why, by, detail } = this.#ended;
+      const said = { ...(by === undefined ? {} : { by }), ...(detail === undefined ? {} : { detail }) };
+      return { ...facts, exports, ...scratch, warnings: [], ended: { atMs, why, ...said } };
+    }
+    const { atMs, why } = this.#limit();
+    return { ...facts, exports, ...scratch, limit: { atMs, why }, warnings: [...this.#nearby(nowMs).values()] };
+  }
+
+  get stored(): StoredAccess {
+    const { point } = this.facts;
+    return {
+      access: this.view(),
+      expiresAtMs: this.#options.expiresAtMs,
+      images: this.isEnded ? [] : this.images.map((image) => ({ ...image.held, point })),
+    };
+  }
+
+  /** Ends every connection, lets go of the images and throws the scratch away. Never rejects; called again it waits for the same end. */
+  async end(why: AccessEnd, { by, detail }: Pick<Ending, 'by' | 'detail'> = {}): Promise<void> {
+    this.#ended ??= { atMs: Date.now(), why, by, detail };
+    this.#ending ??= this.#end(this.#ended);
+    await this.#ending;
+  }
+
+  async #end(ending: Ending): Promise<void> {
+    const { onChange, log, facts } = this.#options;
+    // Known before anything is taken away: a process that dies in between must not come back with it.
+    onChange(this);
+    this.#gone.abort();
+    // Closed first: reads that wait for a replica site that is away would keep their connections otherwise.
+    await Promise.all(this.images.map((image) => image.close()));
+    if (this.#connections > 0) await new Promise<void>((resolve) => (this.#onEmpty = resolve));
+    for (const { scratch } of this.#members.values()) scratch?.discard();
+    onChange(this);
+    const traffic = sumOf([...this.#members.values()].map((member) => member.view));
+    const { why, by, detail, atMs } = ending;
+    const fields = { ...this.#about, why, by, detail, openForMs: atMs - facts.openedAtMs, ...traffic };
+    if (why === 'closed') log.info(fields, 'image access ended');
+    else log.warn(fields, 'image access ended');
+  }
+
+  get #connections(): number {
+    return [...this.#members.values()].reduce((sum, { devices }) => sum + devices.size, 0);
+  }
+
+  #left(): void {
+    if (this.#connections === 0) {
+      this.#idleSinceMs = Date.now();
+      this.#onEmpty?.();
+    }
+    if (!this.isEnded) this.#options.onChange(this);
+  }
+
+  #limit(): Limit {
+    const { expiresAtMs, idleMsMax, facts } = this.#options;
+    const age: Limit = { atMs: expiresAtMs, why: 'age', lengthMs: expiresAtMs - facts.openedAtMs };
+    const idle: Limit = { atMs: this.#idleSinceMs + idleMsMax, why: 'idle', lengthMs: idleMsMax };
+    return this.#connections === 0 && idle.atMs < age.atMs ? idle : age;
+  }
+
+  /** Sentences by what they are about. */
+  #nearby(nowMs: number): ReadonlyMap<string, string> {
+    const { facts, budget } = this.#options;
+    const near = new Map<string, string>();
+    const { atMs, why, lengthMs } = this.#limit();
+    if (atMs - nowMs <= Math.min(WARN_BEFORE_MS, lengthMs * WARN_SHARE)) {
+      const because = why === 'age' ? 'its time is up then' : 'nobody is connected';
+      near.set(
+        why,
+        `Image access ${facts.id} of ${facts.client} is closed at ${new Date(atMs).toISOString()}: ${because}.`,
+      );
+    }
+    if (budget !== undefined && budget.bytes >= budget.bytesMax * SCRATCH_WARN_SHARE)
+      near.set('scratch', `The scratch of image access ${facts.id} has ${budget.bytes} of ${budget.bytesMax} bytes.`);
+    return near;
+  }
+
+  get #about(): Readonly<Record<string, unknown>> {
+    const { id, group, point, client, operator, reason, writable } = this.facts;
+    return { access: id, group, point, client, operator, reason, writable };
+  }
+}
+
+function sumOf(all: readonly Traffic[]): Traffic {
+  return all.reduce<Traffic>(
+    (sum, { readBytes, writtenBytes }) => ({
+      readBytes: sum.readBytes + readBytes,
+      writtenBytes: sum.writtenBytes + writtenBytes,
+    }),
+    { readBytes: 0, writtenBytes: 0 },
+  );
+}

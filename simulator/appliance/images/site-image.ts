@@ -1,0 +1,212 @@
+// One image at the replica site, held at its position: opened again there when the site has lost it, and waited for while it is away.
+import { setTimeout as pause } from 'node:timers/promises';
+import type { Logger } from 'pino';
+import { MoverError, type ErrorCode } from '../../../contracts/errors.js';
+import type { PointId, VolumeId } from '../../../contracts/ids.js';
+import type { SiteClient } from '../site-client.js';
+import type { ImageReader } from './image-reader.js';
+
+/** How long a read waits for a replica site that is restarted, or a link that is down: less than a guest's own patience (30 s). */
+export const SITE_AWAY_MS_MAX = 20_000;
+const RETRY_EVERY_MS = 250;
+/** Longest opening: it takes time in proportion to what has changed since the position. */
+const OPEN_MS_MAX = 60_000;
+
+/** What can't be got over by trying again: the image is gone for good. */
+const FOR_GOOD: ReadonlySet<ErrorCode> = new Set([
+  'IMAGE_EVICTED',
+  'POINT_TRIMMED',
+  'POINT_NOT_FOUND',
+  'VOLUME_NOT_FOUND',
+  'CORRUPT',
+]);
+
+export interface SiteImageParts {
+  readonly site: Pick<SiteClient, 'call'>;
+  readonly reader: Pick<ImageReader, 'read'>;
+  readonly log: Logger;
+  readonly siteAwayMsMax?: number | undefined;
+  /** Once aborted nobody waits for the replica site any more. */
+  readonly stopping: AbortSignal;
+}
+
+export interface ImageWanted {
+  readonly volume: VolumeId;
+  /** The newest state when absent. */
+  readonly point?: PointId | undefined;
+  /** Who has it open, in the replica site's log. */
+  readonly client: string;
+}
+
+/** An image as it can be stored, to be held again by the next process. */
+export interface HeldImage extends ImageWanted {
+  readonly image: string;
+  readonly sizeBytes: number;
+  readonly position: number;
+}
+
+export class SiteImage {
+  readonly #parts: SiteImageParts;
+  readonly #held: Omit<HeldImage, 'image'>;
+  readonly #closing = new AbortController();
+  #image: string;
+  #reopening: Promise<void> | undefined;
+  #lost: MoverError | undefined;
+  #onLost: ((error: MoverError) => void) | undefined;
+
+  /** @throws MoverError the site's own, UNREACHABLE, LINK_DOWN; the signal's reason */
+  static async open(parts: SiteImageParts, wanted: ImageWanted, signal?: AbortSignal): Promise<SiteImage> {
+    const deadline = AbortSignal.timeout(OPEN_MS_MAX);
+    const either = signal === undefined ? deadline : AbortSignal.any([signal, deadline]);
+    const opened = await parts.site.call('openImage', inputOf(wanted), either);
+    return new SiteImage(parts, { ...wanted, ...opened });
+  }
+
+  /** Goes on with an image of an earlier process, which the site may have closed since. */
+  constructor(parts: SiteImageParts, { image, ...held }: HeldImage) {
+    this.#parts = parts;
+    this.#held = held;
+    this.#image = image;
+  }
+
+  get held(): HeldImage {
+    return { ...this.#held, image: this.#image };
+  }
+
+  get image(): string {
+    return this.#image;
+  }
+
+  /** Called once, when the image can't be had any more. */
+  onLost(listener: (error: MoverError) => void): void {
+    this.#onLost = listener;
+    if (this.#lost !== undefined) listener(this.#lost);
+  }
+
+  /**
+   * Waits for a replica site that is away, but not for ever.
+   * @throws MoverError the site's own; UNREACHABLE, LINK_DOWN after `SITE_AWAY_MS_MAX`; SHUTTING_DOWN once it is closed
+   */
+  async read(offset: number, length: number): Promise<Buffer> {
+    return this.#patiently(async () => {
+      const image = this.#image;
+      try {
+        return await this.#parts.reader.read(image, offset, length, this.#closing.signal);
+      } catch (error) {
+        if (!(error instanceof MoverError)) throw error;
+        if (error.code === 'IMAGE_EVICTED') this.#lose(error);
+        if (error.code !== 'IMAGE_NOT_FOUND') throw error;
+        await this.#reopen(image);
+        return this.#parts.reader.read(this.#image, offset, length, this.#closing.signal);
+      }
+    });
+  }
+
+  /** The replica site was found not to have it any more. Waits for the site as `read` does; never rejects. */
+  async reopen(image: string): Promise<void> {
+    await this.#patiently(async () => this.#reopen(image)).catch((error: unknown) => {
+      this.#parts.log.warn({ err: error, ...this.#held }, 'an image could not be opened again');
+    });
+  }
+
+  /** The replica site closed it because it took too much. */
+  evicted(): void {
+    this.#lose(new MoverError('IMAGE_EVICTED', 'The image was closed because open images took too much.'));
+  }
+
+  /** Never rejects: the site closes by itself what nobody reads. May be called again. */
+  async close(): Promise<void> {
+    if (this.#closing.signal.aborted) return;
+    this.#closing.abort(new MoverError('SHUTTING_DOWN', 'The image is being closed.'));
+    await this.#reopening?.catch(() => undefined);
+    if (this.#lost === undefined) await this.#closeAtSite(this.#image);
+  }
+
+  /** Lets go of it without closing it: the next process goes on with it. */
+  release(): void {
+    this.#closing.abort(new MoverError('SHUTTING_DOWN', 'The appliance is shutting down.'));
+  }
+
+  async #patiently<Result>(attempt: () => Promise<Result>): Promise<Result> {
+    const giveUpAtMs = performance.now() + (this.#parts.siteAwayMsMax ?? SITE_AWAY_MS_MAX);
+    for (;;) {
+      this.#closing.signal.throwIfAborted();
+      if (this.#lost !== undefined) throw this.#lost;
+      try {
+        return await attempt();
+      } catch (error) {
+        const over = performance.now() > giveUpAtMs || this.#parts.stopping.aborted || this.#closing.signal.aborted;
+        if (over || !(error instanceof MoverError && mayPass(error))) throw error;
+      }
+      await pause(RETRY_EVERY_MS, undefined, { signal: this.#closing.signal }).catch(() => undefined);
+    }
+  }
+
+  /** Whoever comes meanwhile shares it; who comes later finds another image than the one that was missing. */
+  async #reopen(missing: string): Promise<void> {
+    if (missing !== this.#image) return;
+    this.#reopening ??= this.#openAgain().finally(() => {
+      this.#reopening = undefined;
+    });
+    await this.#reopening;
+  }
+
+  async #openAgain(): Promise<void> {
+    const { log } = this.#parts;
+    const { volume, position, point } = this.#held;
+    try {
+      const opened = await this.#openSame();
+      if (opened.position !== position) {
+        await this.#closeAtSite(opened.image);
+        const message = `Point ${point} is at position ${opened.position} of volume "${volume}" now, not at ${position}.`;
+        throw new MoverError('POINT_NOT_FOUND', message);
+      }
+      if (this.#closing.signal.aborted) await this.#closeAtSite(opened.image);
+      this.#image = opened.image;
+      log.info({ volume, position, point, image: opened.image }, 'image opened again at the same position');
+    } catch (error) {
+      if (error instanceof MoverError && FOR_GOOD.has(error.code)) this.#lose(error);
+      throw error;
+    }
+  }
+
+  /** By its point, which the site then keeps for it; by its position if the point has been dropped or never was. */
+  async #openSame(): Promise<{ readonly image: string; readonly position: number }> {
+    const { site } = this.#parts;
+    const { volume, position, point, client } = this.#held;
+    const signal = AbortSignal.timeout(OPEN_MS_MAX);
+    if (point !== undefined) {
+      try {
+        return await site.call('openImage', { volume, point, client }, signal);
+      } catch (error) {
+        if (!(error instanceof MoverError) || error.code !== 'POINT_NOT_FOUND') throw error;
+      }
+    }
+    return site.call('openImage', { volume, position, client }, signal);
+  }
+
+  #lose(error: MoverError): void {
+    if (this.#lost !== undefined) return;
+    this.#lost = error;
+    this.#parts.log.warn({ ...this.#held, code: error.code, reason: error.message }, 'an image is lost');
+    this.#onLost?.(error);
+  }
+
+  async #closeAtSite(image: string): Promise<void> {
+    const { site, log } = this.#parts;
+    await site.call('closeImage', { image }).catch((error: unknown) => log.debug({ err: error, image }, 'not closed'));
+  }
+}
+
+/** IMAGE_NOT_FOUND: it was closed again between its opening and the read. */
+function mayPass(error: MoverError): boolean {
+  return error.retryable || error.code === 'IMAGE_NOT_FOUND';
+}
+
+function inputOf({ volume, point, client }: ImageWanted): {
+  readonly volume: VolumeId;
+  readonly point?: PointId;
+  readonly client: string;
+} {
+  return { volume, client, ...(point === undefined ? {} : { point }) };
+}
