@@ -1,20 +1,35 @@
-// volume-mover groups: every consistency group, who serves it and how full it is.
+// volume-mover groups: every consistency group, who serves it, how full it is, and what its history may cost.
 import { Command } from 'commander';
+import type { RetentionPolicy } from '../../../contracts/retention.js';
 import type { ListedGroup } from '../../inventory.js';
+import { printable } from '../../timeline/terminal/printable.js';
 import { EXIT } from '../exit-code.js';
-import { duration, table, time } from '../format.js';
+import { bytes, duration, table, time } from '../format.js';
+import { period } from '../period.js';
 import { type CommandContext, type GlobalOptions, runCommand } from '../session.js';
 
-const TITLES = ['GROUP', 'APPLIANCE', 'STATE', 'VOLUMES', 'POINT EVERY', 'LAST POINT'];
+const TITLES = [
+  'GROUP',
+  'APPLIANCE',
+  'STATE',
+  'VOLUMES',
+  'POINT EVERY',
+  'LAST POINT',
+  'KEEPS POINTS',
+  'JOURNAL',
+  'DROPPED',
+];
 
 export function groupsCommand(context: CommandContext): Command {
-  return new Command('groups').description('list the consistency groups').action(async (options: GlobalOptions) =>
-    runCommand(context, options, async ({ client, output }) => {
-      const groups = await client.listGroups();
-      output.answer({ groups }, () => table(TITLES, groups.map(row)));
-      return EXIT.ok;
-    }),
-  );
+  return new Command('groups')
+    .description('list the consistency groups; DROPPED counts points that the journal had no room for')
+    .action(async (options: GlobalOptions) =>
+      runCommand(context, options, async ({ client, output }) => {
+        const groups = await client.listGroups();
+        output.answer({ groups }, () => [table(TITLES, groups.map(row)), ...groups.flatMap(alertLines)].join('\n'));
+        return EXIT.ok;
+      }),
+    );
 }
 
 function row({
@@ -26,8 +41,36 @@ function row({
   volumesMax,
   pointEveryMs,
   lastPoint,
+  retention,
+  journal,
 }: ListedGroup): string[] {
   const taken = reserved === 0 ? `${volumes}` : `${volumes} + ${reserved} reserved`;
   const last = lastPoint === undefined ? '-' : `${lastPoint.id} at ${time(lastPoint.atMs)}`;
-  return [group, appliance, state, `${taken} of ${volumesMax}`, duration(pointEveryMs), last];
+  return [
+    group,
+    appliance,
+    state,
+    `${taken} of ${volumesMax}`,
+    duration(pointEveryMs),
+    last,
+    policyWords(retention),
+    `${bytes(journal.bytes)} of ${bytes(retention.journalBytesMax)}`,
+    String(journal.pointsDropped),
+  ];
+}
+
+/** @example "all 1h, hourly 1d, daily 7d, weekly 28d" */
+function policyWords({ keepAllMs, hourlyMs, dailyMs, weeklyMs }: RetentionPolicy): string {
+  const periods: readonly (readonly [string, number])[] = [
+    ['all', keepAllMs],
+    ['hourly', hourlyMs],
+    ['daily', dailyMs],
+    ['weekly', weeklyMs],
+  ];
+  const kept = periods.filter(([, ms]) => ms > 0).map(([name, ms]) => `${name} ${period(ms)}`);
+  return kept.length === 0 ? 'the newest' : kept.join(', ');
+}
+
+function alertLines({ group, journal: { alert } }: ListedGroup): string[] {
+  return alert === undefined ? [] : [`Alert: ${group} since ${time(alert.sinceMs)}: ${printable(alert.message)}`];
 }

@@ -1,35 +1,120 @@
-// volume-mover points: the recovery points of a group, or of a volume across every group it has been in.
-import { Command } from 'commander';
-import type { ListedPoints } from '../../inventory.js';
+// volume-mover points: the recovery points of a group, or of a volume across every group it has been in, as a picture or a table.
+import { Command, InvalidArgumentError, Option } from 'commander';
 import type { RecoveryPoint } from '../../../contracts/point.js';
+import type { ListedPoints, PointOwner } from '../../inventory.js';
+import { writeTimelinePage } from '../../timeline/html/write.js';
+import { overlaps } from '../../timeline/range.js';
+import { drawTimeline, type DrawOptions } from '../../timeline/terminal/draw.js';
+import { printable } from '../../timeline/terminal/printable.js';
+import { createTimeline, type Timeline } from '../../timeline/timeline.js';
+import { bookmarkWords, counted, holeWords, keepWords } from '../../timeline/words.js';
 import { EXIT } from '../exit-code.js';
 import { table, time } from '../format.js';
+import { periodIn, PERIOD_HELP } from '../period.js';
 import { type CommandContext, type GlobalOptions, runCommand } from '../session.js';
+import { parseTime } from './recover.js';
 
-const TITLES = ['POINT', 'TIME', 'GROUP', 'KIND', 'VOLUMES', 'LEFT OUT', 'BOOKMARK'];
+interface Words extends GlobalOptions {
+  readonly list?: boolean;
+  readonly ascii?: boolean;
+  readonly since?: number;
+  readonly until?: number;
+  readonly html?: string;
+  readonly overwrite?: boolean;
+}
+
+const TITLES = ['POINT', 'TIME', 'GROUP', 'KIND', 'VOLUMES', 'LEFT OUT', 'KEEP', 'BOOKMARK'];
+/** Points listed under the picture: their ids are what one recovers by, and the newest are most often wanted. */
+const NEWEST_LISTED = 5;
+const COLUMNS_UNKNOWN = 80;
 
 export function pointsCommand(context: CommandContext): Command {
+  const nowMs = Date.now();
+  const moment = (text: string): number => parseMoment(text, nowMs);
   return new Command('points')
-    .description('list recovery points, oldest first')
+    .description('show recovery points as a timeline with the newest listed below it, or all of them as a list')
     .argument('<group|volume>', 'a group, or a volume: then of every group that contained it')
-    .action(async (name: string, options: GlobalOptions) =>
-      runCommand(context, options, async ({ client, output }) => {
-        const listed = await client.listPoints(await client.ownerNamed(name));
-        output.answer({ ...listed }, () => [table(TITLES, listed.points.map(row)), ...holeLines(listed)].join('\n'));
+    .option('--list', 'a table of every point, oldest first, instead of the timeline')
+    .option('--ascii', 'a timeline for terminals without Unicode')
+    .addOption(
+      new Option('--since <time>', `only from this time on: ISO 8601, or how long ago: ${PERIOD_HELP}`).argParser(
+        moment,
+      ),
+    )
+    .addOption(new Option('--until <time>', 'only up to this time; as --since').argParser(moment))
+    .addOption(new Option('--html <file>', 'write the timeline as a page that needs nothing else').conflicts('list'))
+    .option('--overwrite', 'replace the file if it exists')
+    .action(async (name: string, words: Words) =>
+      runCommand(context, words, async ({ client, output }) => {
+        const owner = await client.ownerNamed(name);
+        const listed = await client.listHistory(owner);
+        const timeline = createTimeline({ owner, listed, nowMs, sinceMs: words.since, untilMs: words.until });
+        if (words.html !== undefined) {
+          await writeTimelinePage(
+            words.html,
+            { owner, listed, nowMs, range: timeline.range },
+            words.overwrite === true,
+          );
+          output.answer({ file: words.html }, () => `Wrote the timeline of ${name} to ${words.html}.`);
+          return EXIT.ok;
+        }
+        output.answer(jsonOf(listed, timeline), () =>
+          (words.list === true ? listLines(timeline) : pictureLines(timeline, owner, drawOptions(context, words))).join(
+            '\n',
+          ),
+        );
         return EXIT.ok;
       }),
     );
 }
 
-function row({ id, atMs, group, kind, members, leftOut, bookmark }: RecoveryPoint): string[] {
-  const out = leftOut.map(({ volume, reason }) => `${volume} (${reason})`).join(', ');
-  const name = bookmark === undefined ? '-' : `${bookmark.name}${bookmark.pending ? ' (pending)' : ''}`;
-  return [id, time(atMs), group, kind, String(members.length), out === '' ? '-' : out, name];
+/** ISO 8601, milliseconds since 1970-01-01 UTC, or a period back from now. */
+export function parseMoment(text: string, nowMs: number): number {
+  const ago = periodIn(text);
+  if (ago !== undefined) return Math.max(0, nowMs - ago);
+  try {
+    return parseTime(text);
+  } catch {
+    throw new InvalidArgumentError(`Give ISO 8601, e.g. 2026-11-23T10:00:00Z, or how long ago: ${PERIOD_HELP}.`);
+  }
 }
 
-function holeLines({ holes }: ListedPoints): string[] {
-  return holes.map(({ volume, sinceMs, untilMs, reason }) => {
-    const until = untilMs === undefined ? 'now' : time(untilMs);
-    return `Hole: ${volume} from ${time(sinceMs)} to ${until}, only the end state can be recovered (${reason})`;
-  });
+function drawOptions({ streams: { stdout }, environment }: CommandContext, { ascii = false }: Words): DrawOptions {
+  // Set and not empty, as https://no-color.org says.
+  const noColor = environment['NO_COLOR'] ?? '';
+  return { columns: stdout.columns ?? COLUMNS_UNKNOWN, ascii, colours: stdout.isTTY === true && noColor === '' };
+}
+
+function jsonOf({ owners }: ListedPoints, { points, holes, range }: Timeline): Record<string, unknown> {
+  return { points, holes, owners: owners.filter((owner) => overlaps(range, owner)) };
+}
+
+function listLines({ points, holes }: Timeline): string[] {
+  return [table(TITLES, points.map(row)), ...holes.map((hole) => printable(holeWords(hole)))];
+}
+
+function pictureLines(timeline: Timeline, owner: PointOwner, options: DrawOptions): string[] {
+  const { points } = timeline;
+  const newest = points.slice(-NEWEST_LISTED);
+  const older = points.length - newest.length;
+  const name = 'volume' in owner ? owner.volume : owner.group;
+  return [
+    ...drawTimeline(timeline, options),
+    ...(newest.length === 0 ? [] : ['', table(TITLES, newest.map(row))]),
+    ...(older === 0 ? [] : [`${counted(older, 'older point')}: volume-mover points ${name} --list`]),
+  ];
+}
+
+function row({ id, atMs, group, kind, members, leftOut, bookmark }: RecoveryPoint): string[] {
+  const out = leftOut.map(({ volume, reason }) => `${volume} (${reason})`).join(', ');
+  return [
+    id,
+    time(atMs),
+    group,
+    kind,
+    String(members.length),
+    out === '' ? '-' : out,
+    keepWords(bookmark?.keep ?? 'policy'),
+    bookmark === undefined ? '-' : printable(bookmarkWords(bookmark)),
+  ];
 }

@@ -1,0 +1,97 @@
+// volume-mover bookmark: closes a recovery point now under a name, or names an earlier one and says how long it is kept.
+import { Command, InvalidArgumentError, Option } from 'commander';
+import { MoverError, parseOrRefuse } from '../../../contracts/errors.js';
+import { groupIdSchema, pointIdSchema } from '../../../contracts/ids.js';
+import type { RecoveryPoint } from '../../../contracts/point.js';
+import type { KeepRequest } from '../../../contracts/retention.js';
+import type { MoverClient } from '../../sdk.js';
+import { printable } from '../../timeline/terminal/printable.js';
+import { bookmarkWords, keepWords } from '../../timeline/words.js';
+import { EXIT } from '../exit-code.js';
+import { time } from '../format.js';
+import { periodIn, PERIOD_HELP } from '../period.js';
+import { type CommandContext, type GlobalOptions, runCommand } from '../session.js';
+
+interface Words extends GlobalOptions {
+  readonly point?: string;
+  readonly keep?: KeepRequest;
+}
+
+export function bookmarkCommand(context: CommandContext): Command {
+  return new Command('bookmark')
+    .description('close a recovery point of a group now under a name, or name an earlier one (--point)')
+    .usage('<group> <name> [--keep <how-long>] | --point <id> [name] --keep <how-long>')
+    .argument('[group]', 'whose recovery point is closed; not with --point')
+    .argument(
+      '[name]',
+      'the name of the bookmark; with --point it may be left out: then only how long it is kept changes',
+    )
+    .option('--point <id>', 'an earlier recovery point, as volume-mover points shows it')
+    .addOption(
+      new Option(
+        '--keep <how-long>',
+        `policy (as the group's points are kept), forever, or ${PERIOD_HELP}, from now on`,
+      ).argParser(parseKeep),
+    )
+    .action(async (first: string | undefined, second: string | undefined, words: Words) =>
+      runCommand(context, words, async ({ client, output }) => {
+        const point =
+          words.point === undefined
+            ? await closeUnderName(client, first, second, words.keep)
+            : await markEarlier(client, words.point, [first, second], words.keep);
+        output.answer({ ...point }, () => describe(point));
+        return EXIT.ok;
+      }),
+    );
+}
+
+async function closeUnderName(
+  client: MoverClient,
+  group: string | undefined,
+  bookmark: string | undefined,
+  keep: KeepRequest | undefined,
+): Promise<RecoveryPoint> {
+  if (group === undefined) throw missing('group', 'name the group whose recovery point is closed, or give --point');
+  if (bookmark === undefined) throw missing('name', 'give the bookmark a name');
+  return await client.closePoint({
+    group: parseOrRefuse(groupIdSchema, group, 'group'),
+    bookmark,
+    ...(keep === undefined ? {} : { keep }),
+  });
+}
+
+async function markEarlier(
+  client: MoverClient,
+  id: string,
+  [name, more]: readonly [string | undefined, string | undefined],
+  keep: KeepRequest | undefined,
+): Promise<RecoveryPoint> {
+  const point = parseOrRefuse(pointIdSchema, id, '--point');
+  if (more !== undefined) throw missing('group', 'is not named with --point: the point says which group it is of');
+  // A default would quietly end what someone else wanted to keep for ever.
+  if (keep === undefined)
+    throw missing('--keep', `say how long the bookmark is kept: policy, forever, or ${PERIOD_HELP}`);
+  return await client.markPoint({ point, keep, ...(name === undefined ? {} : { name }) });
+}
+
+function missing(subject: string, message: string): MoverError {
+  return new MoverError('INVALID_REQUEST', `${subject}: ${message}.`, {
+    reasons: [{ code: 'INVALID_REQUEST', subject, message }],
+  });
+}
+
+function parseKeep(text: string): KeepRequest {
+  if (text === 'policy' || text === 'forever') return text;
+  const forMs = periodIn(text);
+  if (forMs === undefined) throw new InvalidArgumentError(`Give policy, forever, or ${PERIOD_HELP}.`);
+  return { forMs };
+}
+
+function describe({ id, group, atMs, bookmark, members, leftOut }: RecoveryPoint): string {
+  const name = bookmark === undefined ? '' : ` "${printable(bookmarkWords(bookmark))}"`;
+  const kept = bookmark === undefined ? '' : `, kept: ${keepWords(bookmark.keep)}`;
+  return [
+    `Bookmark${name}: point ${id} of ${group}, ${time(atMs)}, ${members.length} volumes${kept}.`,
+    ...leftOut.map(({ volume, reason }) => `Not in the point: ${volume} (${reason}).`),
+  ].join('\n');
+}

@@ -1,0 +1,54 @@
+// What the page's script shows of points: only those that something in the picture names, each once.
+import type { RecoveryPoint } from '../../../contracts/point.js';
+import { bookmarkWords, isoTime, keepWords } from '../words.js';
+
+/** Points described for one place of the picture; the rest is counted. */
+export const POINTS_DESCRIBED_MAX = 3;
+/** Members named of one point: a group may have a thousand. */
+const MEMBERS_NAMED_MAX = 24;
+
+interface PointDetails {
+  readonly id: string;
+  readonly time: string;
+  readonly group: string;
+  readonly kind: string;
+  readonly members: readonly string[];
+  readonly membersMore: number;
+  readonly leftOut: readonly string[];
+  readonly bookmark?: { readonly name: string; readonly keep: string };
+}
+
+export class DetailsTable {
+  readonly #indexes = new Map<string, number>();
+  readonly #points: PointDetails[] = [];
+
+  get points(): readonly PointDetails[] {
+    return this.#points;
+  }
+
+  /** Where the first few of the points are in the table; they are put there if they aren't yet. */
+  indexesOf(points: readonly RecoveryPoint[]): number[] {
+    return points.slice(0, POINTS_DESCRIBED_MAX).map((point) => {
+      const index = this.#indexes.get(point.id) ?? this.#points.push(detailsOf(point)) - 1;
+      this.#indexes.set(point.id, index);
+      return index;
+    });
+  }
+}
+
+function detailsOf({ id, atMs, group, kind, members, leftOut, bookmark }: RecoveryPoint): PointDetails {
+  const named = members.slice(0, MEMBERS_NAMED_MAX);
+  return {
+    id,
+    time: isoTime(atMs),
+    group,
+    kind,
+    members: named.map(({ volume, position, provisional }) => {
+      const until = provisional === undefined ? '' : ', provisional until its move is decided';
+      return `${volume} (position ${position}${until})`;
+    }),
+    membersMore: members.length - named.length,
+    leftOut: leftOut.map(({ volume, reason }) => `${volume} (${reason})`),
+    ...(bookmark === undefined ? {} : { bookmark: { name: bookmarkWords(bookmark), keep: keepWords(bookmark.keep) } }),
+  };
+}

@@ -1,0 +1,20 @@
+// Puts a timeline's page into a file, which appears under its name only when it is whole.
+import { mkdir } from 'node:fs/promises';
+import { dirname } from 'node:path';
+import { SparseFile } from '../../sparse-file.js';
+import { timelinePage } from './page.js';
+import type { TimelinePageInput } from './views.js';
+
+/** @throws MoverError INVALID_REQUEST when the file exists and may not be replaced; the system's error */
+export async function writeTimelinePage(path: string, input: TimelinePageInput, overwrite: boolean): Promise<void> {
+  const page = Buffer.from(timelinePage(input));
+  await mkdir(dirname(path), { recursive: true });
+  const file = await SparseFile.create(path, page.length);
+  try {
+    await file.write(0, page);
+    await file.publish(overwrite);
+  } catch (error) {
+    await file.discard();
+    throw error;
+  }
+}

@@ -1,0 +1,45 @@
+// The bookmarks of a timeline by their letters: a line each where there is room, else two.
+import type { MarkedPoint } from '../timeline.js';
+import { bookmarkWords, counted, isoTime, keepWords } from '../words.js';
+import { columnsOf, padded, printable, wrapped } from './printable.js';
+import { painted } from './row.js';
+
+/** Bookmarks that are explained, the newest: more would push the picture off the screen. */
+const BOOKMARKS_EXPLAINED_MAX = 40;
+
+interface Place {
+  readonly columns: number;
+  readonly ascii: boolean;
+  readonly colours: boolean;
+}
+
+export function bookmarkLines(marked: readonly MarkedPoint[], { columns, ascii, colours }: Place): string[] {
+  if (marked.length === 0) return [];
+  const explained = marked.slice(-BOOKMARKS_EXPLAINED_MAX);
+  const hidden = marked.length - explained.length;
+  const rows = explained.map(({ mark, point, bookmark }) => ({
+    mark,
+    name: printable(bookmarkWords(bookmark), ascii),
+    details: `${isoTime(point.atMs)}  ${point.id}  ${point.group}  kept: ${keepWords(bookmark.keep)}`,
+  }));
+  const markColumns = Math.max(...rows.map(({ mark }) => mark.length)) + 4;
+  const nameColumns = Math.max(...rows.map(({ name }) => columnsOf(name))) + 2;
+  const isOneLine = rows.every(({ details }) => markColumns + nameColumns + columnsOf(details) <= columns);
+  const indented = (text: string): string[] =>
+    wrapped(text, columns - markColumns, 2).map((line) => `${' '.repeat(markColumns)}${line}`);
+  const lines = rows.flatMap(({ mark, name, details }) => {
+    const head = padded(`  ${mark}`, markColumns);
+    if (isOneLine) return [{ head, rest: [`${padded(name, nameColumns)}${details}`] }];
+    const [first = '', ...more] = indented(name);
+    return [{ head, rest: [first.trimStart(), ...more, ...indented(details)] }];
+  });
+  return [
+    '',
+    'Bookmarks',
+    ...(hidden === 0 ? [] : wrapped(`  ${counted(hidden, 'older bookmark')}: see them with --list`, columns, 2)),
+    ...lines.flatMap(({ head, rest: [first = '', ...more] }) => [
+      `${painted(head, 'bookmark', colours)}${first}`,
+      ...more,
+    ]),
+  ];
+}

@@ -1,0 +1,48 @@
+// The characters of a timeline on a terminal, with Unicode or without.
+
+export interface Glyphs {
+  /** How many points are in a column, from one to the most. */
+  readonly levels: readonly string[];
+  readonly leftOut: string;
+  readonly owned: string;
+  readonly begins: string;
+  readonly ends: string;
+  /** Goes on at the right end. */
+  readonly goesOn: string;
+  readonly hole: string;
+  readonly axis: string;
+  readonly tick: string;
+  readonly separator: string;
+  readonly upTo: string;
+  readonly ellipsis: string;
+}
+
+export const UNICODE: Glyphs = {
+  levels: ['▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'],
+  leftOut: '○',
+  owned: '━',
+  begins: '┣',
+  ends: '┫',
+  goesOn: '▶',
+  hole: '╳',
+  axis: '─',
+  tick: '┬',
+  separator: ' · ',
+  upTo: ' … ',
+  ellipsis: '…',
+};
+
+export const ASCII: Glyphs = {
+  levels: ['.', ':', '|', '#'],
+  leftOut: 'o',
+  owned: '=',
+  begins: '[',
+  ends: ']',
+  goesOn: '>',
+  hole: 'X',
+  axis: '-',
+  tick: '+',
+  separator: ', ',
+  upTo: ' to ',
+  ellipsis: '~',
+};

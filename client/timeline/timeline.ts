@@ -1,0 +1,185 @@
+// The picture of a history, before anyone draws it: who owned what when, which points there are, and what can't be recovered.
+import { MoverError } from '../../contracts/errors.js';
+import type { Bookmark, Hole, LeftOut, Ownership, RecoveryPoint } from '../../contracts/point.js';
+import type { ListedPoints, PointOwner } from '../inventory.js';
+import { overlaps, type Span, type TimeRange } from './range.js';
+
+/** Narrowest range that is drawn, ms: an axis needs some width even if all there is happened at once. */
+export const RANGE_MS_MIN = 1_000;
+/** How much of the range may be spent, at its beginning, on showing that the first owner had no point yet. */
+const LEAD_SHARE_MAX = 0.1;
+
+export interface TimelineInput {
+  /** A volume's lanes are the groups that owned it; a group's are the volumes that were ever in it. */
+  readonly owner: PointOwner;
+  /** Of a group: with the holes of its volumes, as `listHistory` gives them. */
+  readonly listed: ListedPoints;
+  readonly nowMs: number;
+  /** Where the picture begins; default: the oldest point. */
+  readonly sinceMs?: number | undefined;
+  /** Where it ends; default: now, or the newest point if clocks disagree. */
+  readonly untilMs?: number | undefined;
+}
+
+/** Points and spans that touch the range; spans are not cut to it. */
+export interface Timeline {
+  readonly owner: PointOwner;
+  readonly range: TimeRange;
+  /** In the order of first ownership; one that has nothing in the range is left out. */
+  readonly lanes: readonly Lane[];
+  /** Oldest first. */
+  readonly points: readonly RecoveryPoint[];
+  /** Oldest first. */
+  readonly bookmarks: readonly MarkedPoint[];
+  readonly holes: readonly Hole[];
+  /** Points that the range leaves out. */
+  readonly pointsBefore: number;
+  readonly pointsAfter: number;
+}
+
+export interface Lane {
+  /** The group's id, or the volume's. */
+  readonly name: string;
+  readonly spans: readonly Ownership[];
+  /** Points that contain the lane's volume, oldest first. */
+  readonly points: readonly RecoveryPoint[];
+  /** Points of the group that do not contain it. */
+  readonly leftOut: readonly LeftOutPoint[];
+  readonly holes: readonly LaneHole[];
+}
+
+export interface LeftOutPoint {
+  readonly point: RecoveryPoint;
+  readonly reason: LeftOut['reason'];
+}
+
+/** The part of a hole that lies in a span of the lane. */
+export interface LaneHole extends Span {
+  readonly hole: Hole;
+}
+
+export interface MarkedPoint {
+  /** What it is called in the picture: A to Z, then AA, AB … */
+  readonly mark: string;
+  readonly point: RecoveryPoint;
+  readonly bookmark: Bookmark;
+}
+
+/** @throws MoverError INVALID_REQUEST when the range ends before it begins */
+export function createTimeline(input: TimelineInput): Timeline {
+  const { owner, listed } = input;
+  const all = listed.points.toSorted((a, b) => a.atMs - b.atMs);
+  const range = rangeOf(input, all);
+  const points = all.filter(({ atMs }) => atMs >= range.fromMs && atMs <= range.toMs);
+  const holes = listed.holes.filter((hole) => overlaps(range, spanOfHole(hole)));
+  return {
+    owner,
+    range,
+    lanes: lanesOf(owner, listed, points, holes).filter((lane) => isSeen(lane, range)),
+    points,
+    bookmarks: bookmarksOf(points),
+    holes,
+    pointsBefore: all.filter(({ atMs }) => atMs < range.fromMs).length,
+    pointsAfter: all.filter(({ atMs }) => atMs > range.toMs).length,
+  };
+}
+
+function rangeOf({ listed, nowMs, sinceMs, untilMs }: TimelineInput, points: readonly RecoveryPoint[]): TimeRange {
+  if (sinceMs !== undefined && untilMs !== undefined && sinceMs > untilMs) throw endsBeforeItBegins(sinceMs, untilMs);
+  const toMs = untilMs ?? Math.max(nowMs, points.at(-1)?.atMs ?? 0, sinceMs ?? 0);
+  const fromMs = sinceMs ?? Math.min(toMs, beginning(points[0]?.atMs, listed.owners, toMs));
+  return { fromMs: Math.min(fromMs, toMs - RANGE_MS_MIN), toMs };
+}
+
+/** The oldest point; a little earlier if that shows the first owner's beginning too. */
+function beginning(oldestMs: number | undefined, owners: readonly Ownership[], toMs: number): number {
+  const ownedMs = owners.length === 0 ? undefined : Math.min(...owners.map(({ fromMs }) => fromMs));
+  if (oldestMs === undefined) return ownedMs ?? toMs;
+  if (ownedMs === undefined || ownedMs > oldestMs) return oldestMs;
+  return oldestMs - ownedMs <= (toMs - ownedMs) * LEAD_SHARE_MAX ? ownedMs : oldestMs;
+}
+
+function endsBeforeItBegins(sinceMs: number, untilMs: number): MoverError {
+  const message = `the timeline would begin at ${new Date(sinceMs).toISOString()} and end before that, at ${new Date(untilMs).toISOString()}`;
+  return new MoverError('INVALID_REQUEST', `since: ${message}.`, {
+    reasons: [{ code: 'INVALID_REQUEST', subject: 'since', message }],
+  });
+}
+
+interface LaneDraft {
+  readonly name: string;
+  readonly spans: Ownership[];
+  readonly points: RecoveryPoint[];
+  readonly leftOut: LeftOutPoint[];
+}
+
+function lanesOf(
+  owner: PointOwner,
+  { owners }: ListedPoints,
+  points: readonly RecoveryPoint[],
+  holes: readonly Hole[],
+): Lane[] {
+  const ofVolume = 'volume' in owner;
+  const drafts = new Map<string, LaneDraft>();
+  const lane = (name: string): LaneDraft => {
+    const known = drafts.get(name) ?? { name, spans: [], points: [], leftOut: [] };
+    drafts.set(name, known);
+    return known;
+  };
+  for (const span of owners.toSorted((a, b) => a.fromMs - b.fromMs || a.epoch - b.epoch))
+    lane(ofVolume ? span.group : span.volume).spans.push(span);
+  for (const point of points) {
+    if (ofVolume) lane(point.group).points.push(point);
+    else {
+      for (const { volume } of point.members) lane(volume).points.push(point);
+      for (const { volume, reason } of point.leftOut) lane(volume).leftOut.push({ point, reason });
+    }
+  }
+  return [...drafts.values()].map((draft) => {
+    const own = holes.filter(({ volume }) => ofVolume || volume === draft.name);
+    return { ...draft, holes: own.flatMap((hole) => partsOf(hole, draft.spans)) };
+  });
+}
+
+function spanOfHole({ sinceMs, untilMs }: Hole): Span {
+  return { fromMs: sinceMs, toMs: untilMs };
+}
+
+/** Where a lane shows a hole: inside the lane's spans; all of it if nothing is known of who owned the volume when. */
+function partsOf(hole: Hole, spans: readonly Ownership[]): LaneHole[] {
+  if (spans.length === 0) return [{ hole, ...spanOfHole(hole) }];
+  const { sinceMs, untilMs } = hole;
+  return spans.flatMap((span) => {
+    const fromMs = Math.max(sinceMs, span.fromMs);
+    const toMs = earlier(untilMs, span.toMs);
+    // A hole that ends with a span is not one of the next span, though their times touch.
+    const touches = toMs === undefined || fromMs < toMs || (fromMs === toMs && sinceMs === untilMs);
+    return touches ? [{ hole, fromMs, toMs }] : [];
+  });
+}
+
+function earlier(a: number | undefined, b: number | undefined): number | undefined {
+  return a === undefined ? b : b === undefined ? a : Math.min(a, b);
+}
+
+function isSeen({ spans, points, leftOut, holes }: Lane, range: TimeRange): boolean {
+  const somethingElse = points.length + leftOut.length > 0;
+  return somethingElse || [...spans, ...holes].some((span) => overlaps(range, span));
+}
+
+const LETTERS = 26;
+const LETTER_A = 65;
+
+function markOf(index: number): string {
+  const letter = String.fromCodePoint(LETTER_A + (index % LETTERS));
+  return index < LETTERS ? letter : `${markOf(Math.floor(index / LETTERS) - 1)}${letter}`;
+}
+
+function bookmarksOf(points: readonly RecoveryPoint[]): MarkedPoint[] {
+  const marked: MarkedPoint[] = [];
+  for (const point of points) {
+    const { bookmark } = point;
+    if (bookmark !== undefined) marked.push({ mark: markOf(marked.length), point, bookmark });
+  }
+  return marked;
+}

@@ -1,0 +1,41 @@
+// What drawings and tables say of points, bookmarks and holes, in the same words everywhere.
+import type { Bookmark, Hole } from '../../contracts/point.js';
+import type { Keep } from '../../contracts/retention.js';
+import type { PointOwner } from '../inventory.js';
+
+export function isoTime(ms: number): string {
+  return new Date(ms).toISOString();
+}
+
+/** @example "policy", "for ever", "until 2026-12-01T00:00:00.000Z" */
+export function keepWords(keep: Keep): string {
+  if (typeof keep === 'object') return `until ${isoTime(keep.untilMs)}`;
+  return keep === 'forever' ? 'for ever' : keep;
+}
+
+export function bookmarkWords({ name, pending }: Bookmark): string {
+  return pending ? `${name} (pending)` : name;
+}
+
+export function holeWords({ volume, sinceMs, untilMs, reason }: Hole): string {
+  const until = untilMs === undefined ? 'now, still open' : isoTime(untilMs);
+  return `Hole: ${volume} from ${isoTime(sinceMs)} to ${until}, only the end state can be recovered (${reason})`;
+}
+
+/** @example "volume vm-1-disk-0" */
+export function ownerWords(owner: PointOwner): string {
+  return 'volume' in owner ? `volume ${owner.volume}` : `group ${owner.group}`;
+}
+
+/** @example "1 point", "25,000 points" */
+export function counted(count: number, one: string): string {
+  return `${count.toLocaleString('en-US')} ${one}${count === 1 ? '' : 's'}`;
+}
+
+/** @example "behind 10, initializing 2"; the most frequent first */
+export function reasonCounts(reasons: Iterable<string>): string {
+  const counts = new Map<string, number>();
+  for (const reason of reasons) counts.set(reason, (counts.get(reason) ?? 0) + 1);
+  const sorted = [...counts].toSorted(([a, x], [b, y]) => y - x || (a < b ? -1 : 1));
+  return sorted.map(([reason, count]) => `${reason} ${count}`).join(', ');
+}
