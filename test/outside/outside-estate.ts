@@ -11,15 +11,27 @@ export const MIB = 1024 * 1024;
 export const SIZE_MIB = 32;
 export const GOLD = groupIdSchema.parse('cg-gold');
 export const SILVER = groupIdSchema.parse('cg-silver');
+/** Only in an estate that is asked for with three groups. */
+export const BRONZE = groupIdSchema.parse('cg-bronze');
 /** In `cg-gold`, for the test of the file to write and to move. */
 export const DISK = volumeIdSchema.parse('disk');
 /** Members of the old and of the new group that stay where they are. */
 export const GOLD_NEIGHBOUR = volumeIdSchema.parse('gold-neighbour');
 export const SILVER_NEIGHBOUR = volumeIdSchema.parse('silver-neighbour');
+const BRONZE_NEIGHBOUR = volumeIdSchema.parse('bronze-neighbour');
 const WRITES_PER_SECOND = 50;
 
 /** Longest time for something that takes a second, ms. */
 export const PATIENCE_MS = 30_000;
+
+interface OutsideOptions {
+  /** Two, or three, each on an appliance of its own; default 2. */
+  readonly groups?: 2 | 3;
+  /** Of each volume; default `SIZE_MIB`. */
+  readonly sizeMiB?: number;
+  /** How often each group closes a point; default: as every test estate. */
+  readonly pointEveryMs?: number;
+}
 
 export class OutsideEstate {
   readonly estate: TestEstate;
@@ -31,18 +43,22 @@ export class OutsideEstate {
   }
 
   /** @param address of the Temporal server */
-  static async start(address: string): Promise<OutsideEstate> {
+  static async start(
+    address: string,
+    { groups = 2, sizeMiB = SIZE_MIB, pointEveryMs }: OutsideOptions = {},
+  ): Promise<OutsideEstate> {
     const namespace = await createNamespace(address);
-    const groups = {
+    const placed = {
       [GOLD]: { appliance: 'appliance-1', volumes: [DISK, GOLD_NEIGHBOUR] },
       [SILVER]: { appliance: 'appliance-2', volumes: [SILVER_NEIGHBOUR] },
+      ...(groups === 2 ? {} : { [BRONZE]: { appliance: 'appliance-3', volumes: [BRONZE_NEIGHBOUR] } }),
     };
-    const estate = await TestEstate.start({
-      estate: estateOf({ groups, sizeMiB: SIZE_MIB }),
-      temporal: { address, namespace },
-    });
+    const planned = estateOf({ groups: placed, sizeMiB });
+    for (const group of planned.groups) group.pointEveryMs = pointEveryMs ?? group.pointEveryMs;
+    const estate = await TestEstate.start({ estate: planned, temporal: { address, namespace } });
     const neighbours: Guest[] = [];
-    for (const [i, volume] of [GOLD_NEIGHBOUR, SILVER_NEIGHBOUR].entries()) {
+    const neighbourIds = [GOLD_NEIGHBOUR, SILVER_NEIGHBOUR, BRONZE_NEIGHBOUR].slice(0, groups);
+    for (const [i, volume] of neighbourIds.entries()) {
       const { address: at } = await estate.source(volume);
       neighbours.push(await startGuest({ address: at, volume, seed: i + 1, writesPerSecond: WRITES_PER_SECOND }));
     }

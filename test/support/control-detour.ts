@@ -4,6 +4,7 @@ import { createServer, type IncomingMessage, request, type Server, type ServerRe
 import { connect, type Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { z } from 'zod';
+import { MoverError, toProblem } from '../../contracts/errors.js';
 import { within } from './until.js';
 
 /** Longest wait for a call that is to be held up, ms. */
@@ -24,8 +25,19 @@ export interface ControlCall {
 
 const attemptedSchema = z.object({ attempt: z.object({ move: z.string() }) });
 
+/** Stands in the way of calls. */
+export interface Gate {
+  /**
+   * Resolves when the call may go on to where it is sent.
+   * @throws MoverError with which the call is answered instead; any other Error for a connection that ends
+   */
+  pass(path: string, body: string): Promise<void>;
+  /** Lets everything through from now on. */
+  release(): void;
+}
+
 /** Holds up every call of an operation for one workflow's moves, before it arrives. */
-export class Hold {
+export class Hold implements Gate {
   readonly #path: string;
   readonly #workflowId: string;
   readonly #reached = signal();
@@ -60,7 +72,7 @@ export class ControlDetour {
   readonly #target: Address;
   readonly #server: Server;
   readonly #sockets = new Set<Socket>();
-  #holds: readonly Hold[] = [];
+  #gates: readonly Gate[] = [];
   #url = '';
 
   constructor(target: Address) {
@@ -81,12 +93,12 @@ export class ControlDetour {
     this.#url = `http://127.0.0.1:${address.port}`;
   }
 
-  hold(hold: Hold): void {
-    this.#holds = [...this.#holds, hold];
+  hold(gate: Gate): void {
+    this.#gates = [...this.#gates, gate];
   }
 
   async stop(): Promise<void> {
-    for (const hold of this.#holds) hold.release();
+    for (const gate of this.#gates) gate.release();
     for (const socket of this.#sockets) socket.destroy();
     await new Promise((resolve) => this.#server.close(resolve));
   }
@@ -95,13 +107,14 @@ export class ControlDetour {
     try {
       const body = await textOf(incoming);
       const path = incoming.url ?? '';
-      for (const hold of this.#holds) await hold.pass(path, body);
+      for (const gate of this.#gates) await gate.pass(path, body);
       const { status, text } = await this.#forward(incoming, body);
       if (incoming.method === 'POST') this.calls.push({ path, body, status, answer: JSON.parse(text) });
       outgoing.writeHead(status, { 'content-type': 'application/json' }).end(text);
-    } catch {
+    } catch (error) {
+      if (error instanceof MoverError) refuse(outgoing, error);
       // Whoever called sees the connection end, as with a process that is gone.
-      outgoing.destroy();
+      else outgoing.destroy();
     }
   }
 
@@ -130,6 +143,11 @@ export class ControlDetour {
     ] as const)
       socket.on('error', () => other.destroy()).on('close', () => other.destroy());
   }
+}
+
+function refuse(outgoing: ServerResponse, error: MoverError): void {
+  const problem = toProblem(error);
+  outgoing.writeHead(problem.status, { 'content-type': 'application/problem+json' }).end(JSON.stringify(problem));
 }
 
 function isOf(workflowId: string, body: string): boolean {
