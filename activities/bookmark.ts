@@ -6,7 +6,11 @@ import { applianceOf, type Ports } from './ports.js';
 /** @throws MoverError ATTEMPT_ABORTED, NOT_SEALED, FENCE_LAPSED, CUT_VOID */
 export async function bookmark(ports: Ports, context: AttemptContext): Promise<void> {
   const { move, n } = context.attempt;
-  const { leaseMs } = context.options;
+  const { leaseMs, keepLeft } = context.options;
   await renewFences(ports, context, leaseMs);
-  await applianceOf(ports, context.from.appliance).calls.bookmark({ attempt: { move, n }, leaseMs });
+  await applianceOf(ports, context.from.appliance).calls.bookmark({
+    attempt: { move, n },
+    leaseMs,
+    ...(keepLeft === undefined ? {} : { keep: keepLeft }),
+  });
 }

@@ -1,24 +1,32 @@
-// The Temporal activities: the five steps of a move and the two of its compensation, over ports.
+// The Temporal activities: the five steps of a move and the two of its compensation, the verification, and those of batches, over ports.
 import type { AttemptRecord, AttemptRef, Verdict } from '../contracts/attempt.js';
 import type { ParsedMoveInput } from '../contracts/move.js';
 import type { AttemptContext, Flushed, Reconfigured, Snapshot } from '../contracts/steps.js';
+import type { StoredMoveReport } from '../contracts/report.js';
+import type { VerifyReport } from '../contracts/verify.js';
+import { BATCH_RUN_EVENTS_MAX } from '../contracts/batch-run.js';
+import { type BatchSettings, createBatchActivities } from './batch/create-batch-activities.js';
 import { bookmark } from './bookmark.js';
 import { learn, resolve } from './compensation.js';
+import { toFailure } from './failure.js';
 import { flush } from './flush.js';
 import { notify } from './notify.js';
 import type { Ports } from './ports.js';
 import { reconfigure } from './reconfigure.js';
 import { snapshot } from './snapshot.js';
-import { runStep } from './step-run.js';
+import { storeReport } from './store-report.js';
+import { runStep, runVerify } from './step-run.js';
+import { verify, type VerifyWork } from './verify.js';
 
 /**
  * Every activity may run again with the same arguments, at any time. A failure's type is a code of the registry, its first
  * detail the problem.
  */
-export function createActivities(ports: Ports) {
+export function createActivities(ports: Ports, batches: BatchSettings = { runEventsMax: BATCH_RUN_EVENTS_MAX }) {
   return {
+    ...createBatchActivities(ports, batches),
     notify: async (input: ParsedMoveInput, attempt: AttemptRef): Promise<AttemptContext> =>
-      runStep(async () => notify(ports, input, attempt)),
+      runStep(async (run) => notify(ports, input, attempt, run)),
     flush: async (context: AttemptContext): Promise<Flushed> => runStep(async (run) => flush(ports, context, run)),
     snapshot: async (context: AttemptContext, flushed: Flushed): Promise<Snapshot> =>
       runStep(async () => snapshot(ports, context, flushed)),
@@ -29,6 +37,15 @@ export function createActivities(ports: Ports) {
       runStep(async () => resolve(ports, attempt, reason)),
     learnVerdict: async (record: AttemptRecord, verdict: Verdict): Promise<void> =>
       runStep(async () => learn(ports, record, verdict)),
+    /** Also as a local activity: it gives no signs of life. */
+    storeReport: async (report: StoredMoveReport): Promise<void> => {
+      try {
+        await storeReport(ports, report);
+      } catch (error) {
+        throw toFailure(error);
+      }
+    },
+    verify: async (work: VerifyWork): Promise<VerifyReport> => runVerify(async (run) => verify(ports, work, run)),
   };
 }
 

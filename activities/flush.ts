@@ -5,6 +5,7 @@ import type { VolumeId } from '../contracts/ids.js';
 import { HOLD_MS_MAX, type SplitterVolume } from '../contracts/splitter-api.js';
 import type { AttemptContext, Flushed } from '../contracts/steps.js';
 import { bySplitter, findAttempt, inventory, refuseAborted, renewLeases } from './attempt-context.js';
+import { isTooLateToFence, windowClosed } from './fence-by.js';
 import { applianceOf, type Ports, type StepRun } from './ports.js';
 
 /** Between looks at the lag or the drain: short at first, since a quiet volume is drained at once. */
@@ -14,7 +15,7 @@ const POLL_MS_MAX = 200;
 const RENEWALS_PER_LEASE = 4;
 
 /**
- * @throws MoverError LAG_TOO_LARGE, NOT_SYNCED, CUT_VOID, FENCE_LAPSED, ATTEMPT_ABORTED and as the control calls
+ * @throws MoverError LAG_TOO_LARGE, WINDOW_CLOSED, NOT_SYNCED, CUT_VOID, FENCE_LAPSED, ATTEMPT_ABORTED and as the control calls
  */
 export async function flush(ports: Ports, context: AttemptContext, run: StepRun): Promise<Flushed> {
   const before = await inventory(ports, context);
@@ -23,10 +24,18 @@ export async function flush(ports: Ports, context: AttemptContext, run: StepRun)
   const earlier = untouched ? undefined : await flushedBefore(ports, context);
   if (earlier !== undefined) return { ...earlier, resentBytes };
   const fenced = (split: SplitterVolume): boolean => split.fence?.attempt.ticket === context.attempt.ticket;
-  if (!before.every(fenced)) await waitForSmallLag(ports, context, before, run);
+  if (!before.every(fenced)) {
+    await waitForSmallLag(ports, context, before, run);
+    refuseTooLate(context, run);
+  }
   const raised = await raiseFences(ports, context, run);
   await drain(ports, context, raised.cuts, run);
   return { ...raised, resentBytes };
+}
+
+/** @throws MoverError WINDOW_CLOSED */
+function refuseTooLate({ options }: AttemptContext, run: StepRun): void {
+  if (isTooLateToFence(options, run)) throw windowClosed(options);
 }
 
 /** Neither fenced by this attempt nor past its commit: no earlier run of this step came far. */
@@ -80,6 +89,7 @@ async function waitForSmallLag(
   let known: readonly SplitterVolume[] | undefined = first;
   const look = async (): Promise<readonly SplitterVolume[]> => known ?? (await inventory(ports, context));
   await poll(run, options.leaseMs, renew, async () => {
+    refuseTooLate(context, run);
     const [splits, undistributed] = await Promise.all([look(), lag(ports, context)]);
     known = undefined;
     const bytesLeft = undistributed + splits.reduce((sum, split) => sum + split.unconfirmedBytes, 0);

@@ -4,14 +4,21 @@ import { MoverError } from '../contracts/errors.js';
 import type { MovePlan, ParsedMoveInput } from '../contracts/move.js';
 import type { AttemptContext } from '../contracts/steps.js';
 import { bySplitter, contextOf, findAttempt, refuseAborted } from './attempt-context.js';
+import { isTooLateToFence, windowClosed, type FenceClock } from './fence-by.js';
 import { planMove, refuseUnlessOk } from './plan.js';
 import { applianceOf, type Ports } from './ports.js';
 
 /**
- * @throws MoverError MOVE_REFUSED with every reason against the move; ATTEMPT_ABORTED; VOLUME_BUSY and others that pass by
+ * @throws MoverError MOVE_REFUSED with every reason against the move; ATTEMPT_ABORTED; WINDOW_CLOSED; VOLUME_BUSY and others that pass by
  * themselves; as `open` of the appliance and `notify` of the splitter.
  */
-export async function notify(ports: Ports, input: ParsedMoveInput, attempt: AttemptRef): Promise<AttemptContext> {
+export async function notify(
+  ports: Ports,
+  input: ParsedMoveInput,
+  attempt: AttemptRef,
+  clock: FenceClock,
+): Promise<AttemptContext> {
+  if (isTooLateToFence(input.options, clock)) return await committed(ports, input, attempt);
   const plan = await planMove(ports, input, attempt.move);
   if (!plan.ok) {
     const earlier = await resume(ports, input, attempt);
@@ -26,6 +33,13 @@ export async function notify(ports: Ports, input: ParsedMoveInput, attempt: Atte
     if (earlier === undefined) throw error;
     return earlier;
   }
+}
+
+/** After the time for fences only what is committed already goes on. @throws MoverError WINDOW_CLOSED */
+async function committed(ports: Ports, input: ParsedMoveInput, attempt: AttemptRef): Promise<AttemptContext> {
+  const record = await findAttempt(ports, attempt);
+  if (record?.state !== 'COMMITTED') throw windowClosed(input.options);
+  return await contextOf(ports, record, input.options);
 }
 
 function isMismatch(error: unknown): boolean {

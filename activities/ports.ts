@@ -23,13 +23,16 @@ export interface Ports {
   readonly splitters: ReadonlyMap<SplitterId, SplitterPort>;
 }
 
-/** One run of a step. `sleep` rejects when the step is cancelled. */
-export interface StepRun {
+/** One run of an activity. `sleep` rejects when it is cancelled. */
+export interface Run<Details> {
   nowMs(): number;
   sleep(ms: number): Promise<void>;
-  heartbeat(details: Heartbeat): void;
+  heartbeat(details: Details): void;
   readonly signal?: AbortSignal;
 }
+
+/** One run of a step. */
+export type StepRun = Run<Heartbeat>;
 
 /** @throws MoverError UNREACHABLE when the estate names no such appliance. */
 export function applianceOf(ports: Ports, id: ApplianceId): AppliancePort {

@@ -1,8 +1,9 @@
 // One run of a step inside a Temporal activity: its clock, its sleep, its signs of life.
 import { Context } from '@temporalio/activity';
 import type { Heartbeat } from '../contracts/move.js';
-import type { StepRun } from './ports.js';
+import type { Run, StepRun } from './ports.js';
 import { toFailure } from './failure.js';
+import type { VerifyRun } from './verify.js';
 
 /** Signs of life in one heartbeat time-out: several may be late or lost before Temporal takes the worker for dead. */
 const HEARTBEATS_PER_TIMEOUT = 4;
@@ -15,9 +16,38 @@ const HEARTBEAT_EVERY_MS_DEFAULT = 2_000;
  * @throws ApplicationFailure as `toFailure` makes it; CancelledFailure when the activity was cancelled or the worker shuts down.
  */
 export async function runStep<T>(work: (run: StepRun) => Promise<T>): Promise<T> {
+  return runBeating<T, Heartbeat>(work);
+}
+
+/** As `runStep`, for a verification: what it told last is told again when it fails, so that the next run goes on from there. */
+export async function runVerify<T>(work: (run: VerifyRun) => Promise<T>): Promise<T> {
+  const { info } = Context.current();
+  const id = `${info.workflowExecution?.runId ?? ''}.${info.activityId}`;
+  const earlier: unknown = info.heartbeatDetails;
+  return runBeating<T, Parameters<VerifyRun['heartbeat']>[0]>(async (run) => {
+    let newest: typeof earlier;
+    try {
+      return await work({
+        ...run,
+        id,
+        earlier,
+        heartbeat: (details) => {
+          newest = details;
+          run.heartbeat(details);
+        },
+      });
+    } catch (error) {
+      Context.current().heartbeat(newest);
+      throw error;
+    }
+  });
+}
+
+/** As `runStep`, for any activity: its newest progress is told again and again. */
+export async function runBeating<T, Details>(work: (run: Run<Details>) => Promise<T>): Promise<T> {
   const context = Context.current();
-  let newest: Heartbeat | undefined;
-  const run: StepRun = {
+  let newest: Details | undefined;
+  const run: Run<Details> = {
     nowMs: () => Date.now(),
     sleep: async (ms) => context.sleep(ms),
     heartbeat: (details) => {

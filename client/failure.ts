@@ -3,6 +3,7 @@ import {
   ApplicationFailure,
   CancelledFailure,
   isGrpcServiceError,
+  ScheduleNotFoundError,
   TerminatedFailure,
   TimeoutFailure,
   WorkflowFailedError,
@@ -40,10 +41,12 @@ export function moveFailureOf(error: unknown): MoveFailure | undefined {
   return { outcome: 'failed', error: new MoverError('INTERNAL', `${what}: ${causeOf(error)}.`, { cause: error }) };
 }
 
-/** @returns MOVE_NOT_FOUND or UNREACHABLE where Temporal says so; anything else is thrown on as it is. */
-export function fromTemporal(error: unknown, workflowId: string): MoverError {
+const NOT_FOUND = { move: 'MOVE_NOT_FOUND', batch: 'BATCH_NOT_FOUND' } as const;
+
+/** @returns MOVE_NOT_FOUND (of a batch BATCH_NOT_FOUND) or UNREACHABLE where Temporal says so; anything else is thrown on as it is. */
+export function fromTemporal(error: unknown, workflowId: string, what: keyof typeof NOT_FOUND = 'move'): MoverError {
   if (error instanceof WorkflowNotFoundError) {
-    return new MoverError('MOVE_NOT_FOUND', `Temporal has no move "${workflowId}".`, { cause: error });
+    return new MoverError(NOT_FOUND[what], `Temporal has no ${what} "${workflowId}".`, { cause: error });
   }
   if (isGrpcServiceError(error) || (error instanceof Error && isGrpcServiceError(error.cause))) {
     return new MoverError('UNREACHABLE', `Temporal did not do what was asked: ${causeOf(error)}.`, { cause: error });
@@ -51,15 +54,43 @@ export function fromTemporal(error: unknown, workflowId: string): MoverError {
   throw error;
 }
 
+/**
+ * @returns SCHEDULE_NOT_FOUND, INVALID_REQUEST (in the server's words) or UNREACHABLE where Temporal says so; a MoverError as it is.
+ * Anything else is thrown on.
+ */
+export function fromSchedule(error: unknown, schedule: string): MoverError {
+  if (error instanceof MoverError) return error;
+  if (error instanceof ScheduleNotFoundError)
+    return new MoverError('SCHEDULE_NOT_FOUND', `Temporal has no schedule "${schedule}".`, { cause: error });
+  // What the client makes of a refused spec.
+  if (error instanceof TypeError) return refusedByTemporal(error, error.message);
+  const service = isGrpcServiceError(error) ? error : error instanceof Error ? error.cause : undefined;
+  if (!isGrpcServiceError(service)) throw error;
+  const code: number = service.code;
+  if (code === INVALID_ARGUMENT) return refusedByTemporal(error, service.details);
+  return new MoverError('UNREACHABLE', `Temporal did not do what was asked: ${causeOf(error)}.`, { cause: error });
+}
+
+/** gRPC's number for an argument that is not accepted. */
+const INVALID_ARGUMENT = 3;
+
+function refusedByTemporal(cause: unknown, message: string): MoverError {
+  return new MoverError('INVALID_REQUEST', `Temporal does not accept the schedule: ${message}.`, {
+    cause,
+    reasons: [{ code: 'INVALID_REQUEST', subject: 'schedule', message }],
+  });
+}
+
 /** Activity failures wrap the step's own. */
-function findApplicationFailure(error: unknown): ApplicationFailure | undefined {
+export function findApplicationFailure(error: unknown): ApplicationFailure | undefined {
   for (let cause = error; cause instanceof Error; cause = cause.cause) {
     if (cause instanceof ApplicationFailure) return cause;
   }
   return undefined;
 }
 
-function fromApplicationFailure(failure: ApplicationFailure): MoverError {
+/** With the code and the reasons that the failure carries. */
+export function fromApplicationFailure(failure: ApplicationFailure): MoverError {
   const code = errorCodeSchema.safeParse(failure.type);
   const detail = detailSchema.safeParse(failure.details?.[0]);
   return new MoverError(code.success ? code.data : 'INTERNAL', failure.message, {

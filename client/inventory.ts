@@ -4,7 +4,8 @@ import { anyAppliance, type Ports } from '../activities/ports.js';
 import type { GroupState } from '../contracts/appliance-api.js';
 import { MoverError } from '../contracts/errors.js';
 import type { GroupId, VolumeId } from '../contracts/ids.js';
-import type { Hole, RecoveryPoint } from '../contracts/point.js';
+import { type Labels, labelsQuery } from '../contracts/inventory.js';
+import type { Hole, Ownership, RecoveryPoint } from '../contracts/point.js';
 import type { SiteGroup, SiteVolume } from '../contracts/replica-site-api.js';
 import type { SplitterVolume } from '../contracts/splitter-api.js';
 
@@ -20,6 +21,15 @@ export interface ListedGroup extends SiteGroup {
   readonly lastPoint?: { readonly id: string; readonly atMs: number } | undefined;
 }
 
+/** Which volumes a listing is of: all that is given must be true of one. */
+export interface VolumeFilter {
+  readonly group?: GroupId | undefined;
+  readonly vm?: string | undefined;
+  /** Of the volume's id: `*` stands for any characters, `?` for one. */
+  readonly namePattern?: string | undefined;
+  readonly labels?: Labels | undefined;
+}
+
 /** Points of a group, or of any group that contains a volume. */
 export type PointOwner = { readonly group: GroupId } | { readonly volume: VolumeId };
 
@@ -28,11 +38,13 @@ export interface ListedPoints {
   readonly points: RecoveryPoint[];
   /** Spans of the volume of which only the end state can be recovered. */
   readonly holes: Hole[];
+  /** When which group owned the volume; of a group: which volumes it owned when. Oldest first. */
+  readonly owners: Ownership[];
 }
 
-/** @throws MoverError UNREACHABLE when no appliance answers for the replica site. */
-export async function listVolumes(ports: Ports): Promise<ListedVolume[]> {
-  const [site, views] = await Promise.all([siteVolumes(ports), splitterViews(ports)]);
+/** @throws MoverError UNREACHABLE when no appliance answers for the replica site; INVALID_REQUEST. */
+export async function listVolumes(ports: Ports, filter: VolumeFilter = {}): Promise<ListedVolume[]> {
+  const [site, views] = await Promise.all([siteVolumes(ports, filter), splitterViews(ports)]);
   return site.map((volume) => ({ ...volume, splitterView: views.get(volume.volume) }));
 }
 
@@ -49,16 +61,20 @@ export async function listGroups(ports: Ports): Promise<ListedGroup[]> {
 export async function listPoints(ports: Ports, owner: PointOwner): Promise<ListedPoints> {
   const points: RecoveryPoint[] = [];
   const holes: Hole[] = [];
+  const owners: Ownership[] = [];
   let cursor: string | undefined;
   do {
     const page = { ...owner, ...(cursor === undefined ? {} : { cursor }) };
     const answer = await anyAppliance(ports, ({ calls }) => calls.listPoints(page));
     points.push(...answer.points);
-    // Each page repeats the volume's holes.
-    if (cursor === undefined) holes.push(...answer.holes);
+    // Each page repeats the holes and the owners.
+    if (cursor === undefined) {
+      holes.push(...answer.holes);
+      owners.push(...answer.owners);
+    }
     cursor = answer.next;
   } while (cursor !== undefined);
-  return { points, holes };
+  return { points, holes, owners };
 }
 
 /**
@@ -73,11 +89,12 @@ export async function ownerNamed(ports: Ports, name: string): Promise<PointOwner
   throw new MoverError('VOLUME_NOT_FOUND', `There is neither a group nor a volume "${name}".`);
 }
 
-async function siteVolumes(ports: Ports): Promise<SiteVolume[]> {
+async function siteVolumes(ports: Ports, { labels, ...filter }: VolumeFilter = {}): Promise<SiteVolume[]> {
+  const named = labels === undefined || Object.keys(labels).length === 0 ? {} : { labels: labelsQuery(labels) };
   const volumes: SiteVolume[] = [];
   let cursor: string | undefined;
   do {
-    const page = cursor === undefined ? {} : { cursor };
+    const page = { ...filter, ...named, ...(cursor === undefined ? {} : { cursor }) };
     const answer = await anyAppliance(ports, ({ calls }) => calls.siteVolumes(page));
     volumes.push(...answer.volumes);
     cursor = answer.next;

@@ -1,5 +1,6 @@
 // Moves as Temporal workflows: start, look at, watch, cancel.
 import { WorkflowExecutionAlreadyStartedError, type WorkflowExecutionDescription } from '@temporalio/client';
+import { TypedSearchAttributes } from '@temporalio/common';
 import { randomUUID } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
 import { isDeepStrictEqual } from 'node:util';
@@ -17,8 +18,10 @@ import {
 } from '../contracts/move.js';
 import { fromTemporal, moveFailureOf, type MoveFailure } from './failure.js';
 import { moveIdOf } from '../workflows/move-id.js';
+import { attributesAtStart } from '../workflows/search-attributes.js';
 import { defaultWorkflowId, parseMoveId } from './move-id.js';
-import type { TemporalAccess } from './temporal.js';
+import { startSearchable } from './start-searchable.js';
+import { type TemporalAccess, workflowUrl } from './temporal.js';
 
 const WORKFLOW_TYPE = 'moveVolume';
 const PROGRESS_QUERY = 'progress';
@@ -74,7 +77,7 @@ export class Moves {
     // An id that a move can't have is refused before there is a workflow.
     moveIdOf(workflowId, randomUUID());
     try {
-      const handle = await access.client.workflow.start(WORKFLOW_TYPE, {
+      const handle = await startSearchable(access.client, WORKFLOW_TYPE, {
         taskQueue: TASK_QUEUE,
         workflowId,
         args: [given],
@@ -83,6 +86,7 @@ export class Moves {
         workflowIdReusePolicy: 'ALLOW_DUPLICATE',
         memo: { input },
         staticSummary: summaryOf(input),
+        typedSearchAttributes: new TypedSearchAttributes(attributesAtStart(input)),
       });
       return started(access, workflowId, handle.firstExecutionRunId, handle.firstExecutionRunId);
     } catch (error) {
@@ -206,16 +210,8 @@ async function describeRun(client: TemporalAccess['client'], workflowId: string,
   return { workflowId, description, firstRunId: firstRunId || description.runId };
 }
 
-function started(
-  { client, uiUrl }: TemporalAccess,
-  workflowId: string,
-  firstRunId: string,
-  runId: string,
-): StartedMove {
-  const { namespace } = client.options;
-  const path = ['namespaces', namespace, 'workflows', workflowId, runId].map(encodeURIComponent).join('/');
-  const url = uiUrl === undefined ? undefined : `${uiUrl}/${path}`;
-  return { moveId: moveIdOf(workflowId, firstRunId), workflowId, runId, url };
+function started(access: TemporalAccess, workflowId: string, firstRunId: string, runId: string): StartedMove {
+  return { moveId: moveIdOf(workflowId, firstRunId), workflowId, runId, url: workflowUrl(access, workflowId, runId) };
 }
 
 /** One line for the Temporal UI: 200 bytes at most there. */

@@ -3,8 +3,14 @@ import { createHttpPorts } from '../activities/http-ports.js';
 import { planMove } from '../activities/plan.js';
 import type { Ports } from '../activities/ports.js';
 import { parseOrRefuse } from '../contracts/errors.js';
+import type { RecoveryPoint } from '../contracts/point.js';
 import type { Estate } from '../contracts/estate.js';
+import type { AccessId } from '../contracts/images.js';
 import { type MoveInput, moveInputSchema, type MovePlan, type MoveProgress } from '../contracts/move.js';
+import type { StoredMoveReport } from '../contracts/report.js';
+import type { VerifyHeartbeat, VerifyInput } from '../contracts/verify.js';
+import { type BatchClient, Batches } from './batches.js';
+import { closePoint, type ClosePointInput, markPoint, type MarkPointInput } from './bookmarks.js';
 import {
   listGroups,
   type ListedGroup,
@@ -14,10 +20,24 @@ import {
   listVolumes,
   ownerNamed,
   type PointOwner,
+  type VolumeFilter,
 } from './inventory.js';
 import { type Move, Moves, type StartedMove, type StartMoveOptions, type WatchOptions } from './moves.js';
+import {
+  closeAccess,
+  type ListedAccess,
+  type ListedAccesses,
+  listAccesses,
+  openAccess,
+  OPENING_MS_MAX,
+  type OpenAccessWords,
+} from './accesses.js';
+import { getMove, getReport } from './reports.js';
 import { recover, type Recovered, type RecoverInput, type RecoverOptions } from './recover.js';
+import { listHistory } from './timeline/load.js';
+import { type ScheduleClient, Schedules } from './schedules.js';
 import { connectTemporal, type TemporalAccess } from './temporal.js';
+import { type StartedVerify, type StartVerifyOptions, type Verification, Verifications } from './verifications.js';
 
 export interface MoverClientOptions {
   /** Where everything listens; `readEstateFile` reads it from a file. */
@@ -44,8 +64,13 @@ export interface MoverClient {
    * @throws INVALID_REQUEST; ATTEMPT_MISMATCH when another move runs under the workflow id
    */
   startMove(input: MoveInput, options?: StartMoveOptions): Promise<StartedMove>;
-  /** By move id, or by workflow id (its newest move). @throws MOVE_NOT_FOUND */
+  /** By move id, or by workflow id (its newest move); by its stored report when Temporal has forgotten it. @throws MOVE_NOT_FOUND */
   getMove(moveId: string): Promise<Move>;
+  /**
+   * The final report of a move that ended, however it did, as the replica site keeps it: also when Temporal's history is gone. By
+   * move id, or by workflow id (its newest move). @throws REPORT_NOT_FOUND
+   */
+  getReport(moveId: string): Promise<StoredMoveReport>;
   /** Yields the progress at each change until the move has ended. @throws MOVE_NOT_FOUND; the signal's reason */
   watchMove(moveId: string, options?: WatchOptions): AsyncGenerator<MoveProgress, void>;
   /**
@@ -53,14 +78,49 @@ export interface MoverClient {
    * ended stays as it is. @throws MOVE_NOT_FOUND
    */
   cancelMove(moveId: string): Promise<void>;
-  listVolumes(): Promise<ListedVolume[]>;
+  /**
+   * Starts comparing a volume with its replica, online, and returns at once. Repeating it with the same workflow id while that one
+   * runs returns the running one. @throws INVALID_REQUEST; ATTEMPT_MISMATCH when something else runs under the workflow id
+   */
+  startVerify(input: VerifyInput, options?: StartVerifyOptions): Promise<StartedVerify>;
+  /** The newest verification under a workflow id, with its verdict once there is one. @throws MOVE_NOT_FOUND */
+  getVerify(workflowId: string): Promise<Verification>;
+  /** Yields how far it is, at each sign of life, until it has ended. @throws MOVE_NOT_FOUND; the signal's reason */
+  watchVerify(workflowId: string, options?: WatchOptions): AsyncGenerator<VerifyHeartbeat, void>;
+  /** Asks a verification to end; it never changes anything. @throws MOVE_NOT_FOUND */
+  cancelVerify(workflowId: string): Promise<void>;
+  /** Of all volumes, or of those for which everything given is true. @throws INVALID_REQUEST for a label that no volume can have */
+  listVolumes(filter?: VolumeFilter): Promise<ListedVolume[]>;
   listGroups(): Promise<ListedGroup[]>;
   /** Oldest first. @throws GROUP_NOT_FOUND, VOLUME_NOT_FOUND */
   listPoints(owner: PointOwner): Promise<ListedPoints>;
+  /** As `listPoints`; of a group with the holes of its volumes too: what a timeline is made of. @throws GROUP_NOT_FOUND, VOLUME_NOT_FOUND */
+  listHistory(owner: PointOwner): Promise<ListedPoints>;
+  /** Closes a recovery point of a group now, as a bookmark if a name is given. @throws INVALID_REQUEST, GROUP_NOT_FOUND, GROUP_PAUSED */
+  closePoint(input: ClosePointInput): Promise<RecoveryPoint>;
+  /**
+   * Names a recovery point, or says anew how long its bookmark is kept.
+   * @throws POINT_NOT_FOUND; INVALID_REQUEST when it has no name yet and none is given, or a move's bookmark would be renamed
+   */
+  markPoint(input: MarkPointInput): Promise<RecoveryPoint>;
   /** Whether a name is a group's or a volume's. @throws VOLUME_NOT_FOUND when neither */
   ownerNamed(name: string): Promise<PointOwner>;
   /** Copies a recovery point to sparse files. @throws POINT_NOT_FOUND, POINT_TRIMMED, INVALID_REQUEST (a file exists) */
   recover(input: RecoverInput, options?: RecoverOptions): Promise<Recovered>;
+  /**
+   * Opens a recovery point of a group (all its volumes, or none) or of a volume as NBD disks, read-only or with a scratch for writes. It
+   * stays open until it is closed, nobody was connected for two hours, or its time is up (`forMs`, 12 hours by default, 7 days at most).
+   * @throws POINT_NOT_FOUND, POINT_UNAVAILABLE, POINT_TRIMMED, IMAGE_LIMIT, INVALID_REQUEST, ACCESS_MISMATCH; the signal's reason
+   */
+  openAccess(input: OpenAccessWords, options?: { readonly signal?: AbortSignal }): Promise<ListedAccess>;
+  /** Of every appliance, newest first: those that are open, and the last that ended. */
+  listAccesses(): Promise<ListedAccesses>;
+  /** Its clients are disconnected and its writes thrown away. Closed again it is no error. @throws ACCESS_NOT_FOUND */
+  closeAccess(access: AccessId): Promise<ListedAccess>;
+  /** Batches: many moves under limits, in a window, with one report. */
+  readonly batches: BatchClient;
+  /** Schedules of batches. */
+  readonly schedules: ScheduleClient;
   /** Closes the connection to Temporal if one was opened here. Safe to call more than once. */
   close(): Promise<void>;
 }
@@ -68,19 +128,34 @@ export interface MoverClient {
 /** @throws MoverError INVALID_REQUEST when a URL of the estate can't be used. Connects to nothing yet. */
 export function createMoverClient(options: MoverClientOptions): MoverClient {
   const ports: Ports = createHttpPorts(options.estate, options);
+  const patient: Ports = createHttpPorts(options.estate, { ...options, timeoutMs: OPENING_MS_MAX });
   const temporal = new LazyTemporal(options);
   const moves = new Moves(() => temporal.access());
+  const verifications = new Verifications(() => temporal.access());
   return {
     planMove: async (input) => planMove(ports, parseOrRefuse(moveInputSchema, input, 'move')),
     startMove: (input, startOptions) => moves.start(input, startOptions),
-    getMove: (moveId) => moves.get(moveId),
+    getMove: (moveId) => getMove(moves, ports, moveId),
+    getReport: (moveId) => getReport(ports, moveId),
     watchMove: (moveId, watchOptions) => moves.watch(moveId, watchOptions),
     cancelMove: (moveId) => moves.cancel(moveId),
-    listVolumes: () => listVolumes(ports),
+    startVerify: (input, startOptions) => verifications.start(input, startOptions),
+    getVerify: (workflowId) => verifications.get(workflowId),
+    watchVerify: (workflowId, watchOptions) => verifications.watch(workflowId, watchOptions),
+    cancelVerify: (workflowId) => verifications.cancel(workflowId),
+    listVolumes: (filter) => listVolumes(ports, filter),
     listGroups: () => listGroups(ports),
     listPoints: (owner) => listPoints(ports, owner),
+    listHistory: (owner) => listHistory(ports, owner),
+    closePoint: (input) => closePoint(ports, input),
+    markPoint: (input) => markPoint(ports, input),
     ownerNamed: (name) => ownerNamed(ports, name),
     recover: (input, recoverOptions) => recover(ports, input, recoverOptions),
+    openAccess: (input, { signal } = {}) => openAccess(patient, input, signal),
+    listAccesses: () => listAccesses(ports),
+    closeAccess: (access) => closeAccess(ports, access),
+    batches: new Batches(() => temporal.access(), ports),
+    schedules: new Schedules(() => temporal.access(), ports),
     close: () => temporal.close(),
   };
 }

@@ -19,6 +19,17 @@ export interface TemporalAccess {
   readonly close: () => Promise<void>;
 }
 
+/** A run in the Web UI; undefined when nobody said where the UI is. */
+export function workflowUrl(
+  { client, uiUrl }: Pick<TemporalAccess, 'client' | 'uiUrl'>,
+  workflowId: string,
+  runId: string,
+): string | undefined {
+  const { namespace } = client.options;
+  const path = ['namespaces', namespace, 'workflows', workflowId, runId].map(encodeURIComponent).join('/');
+  return uiUrl === undefined ? undefined : `${uiUrl}/${path}`;
+}
+
 /**
  * Connects to the server that `TEMPORAL_ADDRESS` or `TEMPORAL_PROFILE` names (with the other `TEMPORAL_*` variables: TLS, API
  * key, namespace; Temporal Cloud included), else to the estate's own.

@@ -3,10 +3,14 @@ import { z } from 'zod';
 import { attemptRecordSchema, attemptRefSchema } from './attempt.js';
 import { applianceIdSchema, groupIdSchema, volumeIdSchema } from './ids.js';
 import { healthOperation } from './health.js';
+import { accessIdSchema, accessSchema, ACCESS_TEXT_LENGTH_MAX, openAccessInputSchema } from './images.js';
 import { bytesSchema, countSchema, timeMsSchema } from './numbers.js';
 import { BOOKMARK_NAME_LENGTH_MAX, recoveryPointSchema } from './point.js';
 import { attemptsApi, pointsApi, replicaSiteApi, siteGroupSchema } from './replica-site-api.js';
+import { reportsApi } from './report.js';
+import { keepRequestSchema } from './retention.js';
 import { operation } from './route.js';
+import { verifyReplicaApi } from './verify.js';
 
 export const groupStateSchema = z.enum(['ACTIVE', 'PAUSED', 'INITIALIZING', 'DISCONNECTED']);
 export type GroupState = z.infer<typeof groupStateSchema>;
@@ -29,10 +33,19 @@ export const linkSchema = z.strictObject({
 });
 export type Link = z.infer<typeof linkSchema>;
 
+/** Faults of the rounds that close recovery points over several splitters. */
+export const roundFaultsSchema = z.strictObject({
+  /** Take the cuts one after another without holding acknowledgements and without asking again: such points may be torn. */
+  unconfirmed: z.boolean(),
+});
+export type RoundFaults = z.infer<typeof roundFaultsSchema>;
+
 export const applianceApi = {
   health: healthOperation,
   ...attemptsApi,
   ...pointsApi,
+  ...verifyReplicaApi,
+  ...reportsApi,
   site: operation({
     method: 'GET',
     path: '/v1/appliance',
@@ -62,6 +75,11 @@ export const applianceApi = {
     path: '/v1/site/volumes',
     summary: 'All volumes of the replica site: owner, epoch, positions.',
   }),
+  inventory: operation({
+    ...replicaSiteApi.inventory,
+    path: '/v1/site/inventory',
+    summary: 'All volumes of the replica site: names, sizes, groups, VMs and labels only.',
+  }),
   join: operation({
     method: 'POST',
     path: '/v1/attempts/join',
@@ -77,6 +95,7 @@ export const applianceApi = {
     input: z.strictObject({
       group: groupIdSchema,
       bookmark: z.string().min(1).max(BOOKMARK_NAME_LENGTH_MAX).optional(),
+      keep: keepRequestSchema.optional(),
     }),
     output: recoveryPointSchema,
   }),
@@ -101,11 +120,45 @@ export const applianceApi = {
     input: z.strictObject({ volume: volumeIdSchema }),
     output: z.strictObject({ volume: volumeIdSchema, bufferedBytes: bytesSchema, undistributedBytes: bytesSchema }),
   }),
+  openAccess: operation({
+    method: 'POST',
+    path: '/v1/accesses/open',
+    summary:
+      'Open a volume, or every volume of a group, at one recovery point as NBD exports: all or none, read-only or with a scratch for writes.',
+    input: openAccessInputSchema,
+    output: accessSchema,
+  }),
+  listAccesses: operation({
+    method: 'GET',
+    path: '/v1/accesses',
+    summary: 'The image accesses of this appliance, newest first: the open ones and the last that ended, with why.',
+    input: z.strictObject({}),
+    output: z.strictObject({ accesses: z.array(accessSchema) }),
+  }),
+  closeAccess: operation({
+    method: 'POST',
+    path: '/v1/accesses/close',
+    summary: 'Close an image access: its connections end and its scratch is thrown away. Closing it again is no error.',
+    input: z.strictObject({
+      access: accessIdSchema,
+      /** Who closes it. */
+      client: z.string().min(1).max(ACCESS_TEXT_LENGTH_MAX).optional(),
+    }),
+    output: accessSchema,
+  }),
   setLink: operation({
     method: 'POST',
     path: '/v1/faults/link',
     summary: 'Slow the link to the replica site, cut it, or restore it (no limit, not cut).',
     input: linkSchema,
     output: linkSchema,
+  }),
+  setRounds: operation({
+    method: 'POST',
+    path: '/v1/faults/rounds',
+    summary:
+      'Close points over several splitters without hold and confirmation, to see what these are for; or as it should be.',
+    input: roundFaultsSchema,
+    output: roundFaultsSchema,
   }),
 } as const;

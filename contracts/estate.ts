@@ -1,8 +1,10 @@
 // The estate file: which processes there are, where they listen, and where each volume starts out. Copied and edited by users.
 import { z } from 'zod';
 import { applianceIdSchema, groupIdSchema, splitterIdSchema, volumeIdSchema } from './ids.js';
+import { labelsSchema, vmSchema } from './inventory.js';
 import { countSchema, durationMsSchema } from './numbers.js';
 import { GROUP_MEMBERS_MAX } from './replica-site-api.js';
+import { retentionPolicySchema } from './retention.js';
 
 const port = z.number().int().min(0).max(65_535);
 /** Where a server listens; port 0 takes a free one. `url` is what others use when it differs (containers). */
@@ -12,12 +14,15 @@ const nbdListenSchema = z.strictObject({ host: z.string().default('127.0.0.1'), 
 /** Smallest and largest virtual volume: one region of marks; 64 TiB keeps offsets and regions well inside safe integers. */
 const VOLUME_MIB_MIN = 1;
 const VOLUME_MIB_MAX = 64 * 1024 * 1024;
+/** Points that the first period of a group's policy may hold: each names every member, and all are kept in memory. */
+const POINTS_KEPT_MAX = 40_000;
 
 export const estateGroupSchema = z.strictObject({
   id: groupIdSchema,
   appliance: applianceIdSchema,
   pointEveryMs: durationMsSchema.min(100).max(3_600_000).default(5_000),
   volumesMax: countSchema.min(1).max(GROUP_MEMBERS_MAX).default(128),
+  retention: retentionPolicySchema.prefault({}),
 });
 export type EstateGroup = z.infer<typeof estateGroupSchema>;
 
@@ -26,6 +31,10 @@ export const estateVolumeSchema = z.strictObject({
   sizeMiB: z.number().int().min(VOLUME_MIB_MIN).max(VOLUME_MIB_MAX),
   /** Where it starts out; after a move the replica site and the splitter know better. */
   group: groupIdSchema,
+  /** The virtual machine that it is a disk of: a batch moves a VM's disks together. */
+  vm: vmSchema.optional(),
+  /** What people choose volumes by. */
+  labels: labelsSchema.optional(),
 });
 export type EstateVolume = z.infer<typeof estateVolumeSchema>;
 
@@ -65,6 +74,11 @@ export const estateSchema = z
     estate.appliances.forEach((appliance, i) => once('appliance', appliance.id, ['appliances', i, 'id']));
     estate.groups.forEach((group, i) => {
       once('group', group.id, ['groups', i, 'id']);
+      if (group.retention.keepAllMs / group.pointEveryMs > POINTS_KEPT_MAX)
+        refuse(
+          ['groups', i, 'retention', 'keepAllMs'],
+          `keeps ${Math.floor(group.retention.keepAllMs / group.pointEveryMs)} points at one every ${group.pointEveryMs} ms; at most ${POINTS_KEPT_MAX} are accepted: shorten keepAllMs or lengthen pointEveryMs`,
+        );
       if (!estate.appliances.some((appliance) => appliance.id === group.appliance))
         refuse(['groups', i, 'appliance'], `there is no appliance "${group.appliance}"`);
     });

@@ -5,6 +5,8 @@ import { groupIdSchema, moveIdSchema, pointIdSchema, splitterIdSchema, volumeIdS
 import { bytesSchema, durationMsSchema, epochSchema, timeMsSchema } from './numbers.js';
 import { reasonSchema, errorCodeSchema } from './errors.js';
 import { holeSchema } from './point.js';
+import { keepRequestSchema } from './retention.js';
+import { verifiedVolumeSchema } from './verify.js';
 
 export const TASK_QUEUE = 'volume-mover';
 
@@ -32,6 +34,10 @@ export const moveOptionsSchema = z.strictObject({
     .min(LEASE_MS_MIN)
     .max(24 * 3_600_000)
     .default(2 * 3_600_000),
+  /** How long the "left" bookmark is kept; default: as the old group's policy keeps its last points. */
+  keepLeft: keepRequestSchema.optional(),
+  /** No fence is raised after this time, milliseconds since 1970: the move then ends (WINDOW_CLOSED), with everything as before. */
+  fenceByMs: timeMsSchema.optional(),
 });
 export type MoveOptions = z.infer<typeof moveOptionsSchema>;
 
@@ -49,6 +55,10 @@ export const moveInputSchema = z
     /** Who asked, and why: kept in the report. The Temporal UI sends no identity. */
     operator: z.string().max(200).optional(),
     reason: z.string().max(1_000).optional(),
+    /** Whether each volume is compared with its replica, online, once it has joined; a difference fails the workflow, not the move. */
+    verify: z.boolean().optional(),
+    /** Set by a batch for its moves. */
+    batch: z.strictObject({ batch: moveIdSchema, seq: z.number().int().min(0) }).optional(),
     options: moveOptionsSchema.prefault({}),
   })
   .refine((input) => (input.volume === undefined) !== (input.volumes === undefined), {
@@ -82,7 +92,7 @@ export const movePlanSchema = z.strictObject({
 export type MovePlan = z.infer<typeof movePlanSchema>;
 
 export const stepReportSchema = z.strictObject({
-  step: z.enum([...MOVE_STEPS, 'resolve', 'learn']),
+  step: z.enum([...MOVE_STEPS, 'resolve', 'learn', 'verify']),
   attempt: z.number().int(),
   startedAtMs: timeMsSchema,
   endedAtMs: timeMsSchema,
@@ -97,6 +107,7 @@ export const moveStageSchema = z.enum([
   'rolling-back',
   'completing-forward',
   'waiting-to-retry',
+  'verify',
   'done',
   'failed',
 ]);
@@ -163,5 +174,7 @@ export const moveReportSchema = z.strictObject({
   steps: z.array(stepReportSchema),
   /** Tries that were rolled back before this one, each with its reason. */
   abortedAttempts: z.array(z.strictObject({ n: z.number().int(), reason: z.string() })),
+  /** The volumes whose replica was found to be the same after the move; absent when that was not asked for. */
+  verified: z.array(verifiedVolumeSchema).optional(),
 });
 export type MoveReport = z.infer<typeof moveReportSchema>;

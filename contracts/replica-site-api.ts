@@ -16,6 +16,7 @@ import {
   volumeIdSchema,
 } from './ids.js';
 import { healthOperation } from './health.js';
+import { inventoryVolumeSchema, labelsSchema, vmSchema, volumeFilterFields } from './inventory.js';
 import {
   bytesSchema,
   countSchema,
@@ -26,11 +27,16 @@ import {
   timeMsSchema,
   writeNumberSchema,
 } from './numbers.js';
-import { BOOKMARK_NAME_LENGTH_MAX, holeSchema, leftOutSchema, recoveryPointSchema } from './point.js';
+import { BOOKMARK_NAME_LENGTH_MAX, holeSchema, leftOutSchema, ownershipSchema, recoveryPointSchema } from './point.js';
+import { reportsApi } from './report.js';
+import { groupJournalSchema, keepRequestSchema, retentionPolicySchema } from './retention.js';
 import { operation } from './route.js';
+import { verifyReplicaApi } from './verify.js';
 
 /** Rows in one page of a listing. */
 export const PAGE_ROWS_MAX = 1_000;
+/** Images named in one call that keeps them: those of a group of the most members. */
+export const IMAGES_KEPT_PER_CALL_MAX = 1_024;
 /** Members of a group: one cut round asks for all of them at once. */
 export const GROUP_MEMBERS_MAX = 1_024;
 
@@ -65,6 +71,9 @@ export const siteVolumeSchema = z.strictObject({
   initializing: z.boolean(),
   /** The attempt that is open on it, if any; not one whose lease ran out, which anyone may abort who needs the volume. */
   openAttempt: attemptRefSchema.optional(),
+  /** As the estate file says. */
+  vm: vmSchema.optional(),
+  labels: labelsSchema.optional(),
 });
 export type SiteVolume = z.infer<typeof siteVolumeSchema>;
 
@@ -77,6 +86,8 @@ export const siteGroupSchema = z.strictObject({
   volumes: countSchema,
   /** Rooms kept for volumes that an open attempt brings, until its lease runs out. */
   reserved: countSchema,
+  retention: retentionPolicySchema,
+  journal: groupJournalSchema,
 });
 export type SiteGroup = z.infer<typeof siteGroupSchema>;
 
@@ -137,7 +148,10 @@ export const attemptsApi = {
     method: 'POST',
     path: '/v1/attempts/bookmark',
     summary: 'Put the pending "left" bookmark on the snapshot.',
-    input: stepInput.extend({ name: z.string().min(1).max(BOOKMARK_NAME_LENGTH_MAX).optional() }),
+    input: stepInput.extend({
+      name: z.string().min(1).max(BOOKMARK_NAME_LENGTH_MAX).optional(),
+      keep: keepRequestSchema.optional(),
+    }),
     output: attemptRecordSchema,
   }),
   adopt: operation({
@@ -169,13 +183,27 @@ export const pointsApi = {
     method: 'GET',
     path: '/v1/points',
     summary:
-      'Recovery points, oldest first: of a group, or every point of any group that contains a volume; with the holes of the volume.',
+      'Recovery points, oldest first: of a group, or every point of any group that contains a volume; with the holes of the volume, and when which group owned it (of a group: which volumes it owned).',
     input: pageInput.extend({ group: groupIdSchema.optional(), volume: volumeIdSchema.optional() }),
     output: z.strictObject({
       points: z.array(recoveryPointSchema),
       holes: z.array(holeSchema),
+      owners: z.array(ownershipSchema),
       next: z.string().optional(),
     }),
+  }),
+  markPoint: operation({
+    method: 'POST',
+    path: '/v1/points/mark',
+    summary:
+      'Name a recovery point, or change how long its bookmark is kept. The names of "left" and "joined" bookmarks stay.',
+    input: z.strictObject({
+      point: pointIdSchema,
+      /** Absent: the bookmark keeps its name. */
+      name: z.string().min(1).max(BOOKMARK_NAME_LENGTH_MAX).optional(),
+      keep: keepRequestSchema,
+    }),
+    output: recoveryPointSchema,
   }),
   findPoint: operation({
     method: 'GET',
@@ -195,6 +223,8 @@ export const replicaSiteApi = {
   health: healthOperation,
   ...attemptsApi,
   ...pointsApi,
+  ...verifyReplicaApi,
+  ...reportsApi,
   groups: operation({
     method: 'GET',
     path: '/v1/groups',
@@ -206,8 +236,15 @@ export const replicaSiteApi = {
     method: 'GET',
     path: '/v1/volumes',
     summary: 'The volumes of the site: owner, epoch, positions.',
-    input: pageInput.extend({ group: groupIdSchema.optional(), volume: volumeIdSchema.optional() }),
+    input: pageInput.extend(volumeFilterFields),
     output: z.strictObject({ volumes: z.array(siteVolumeSchema), next: z.string().optional() }),
+  }),
+  inventory: operation({
+    method: 'GET',
+    path: '/v1/inventory',
+    summary: 'The volumes of the site by what is known of them without their journals: quick for estates of any size.',
+    input: pageInput.extend(volumeFilterFields),
+    output: z.strictObject({ volumes: z.array(inventoryVolumeSchema), next: z.string().optional() }),
   }),
   closePoint: operation({
     method: 'POST',
@@ -222,6 +259,8 @@ export const replicaSiteApi = {
       leftOut: z.array(leftOutSchema).max(GROUP_MEMBERS_MAX),
       waitMs: durationMsSchema.max(30_000),
       bookmark: z.string().min(1).max(BOOKMARK_NAME_LENGTH_MAX).optional(),
+      /** How long the bookmark is kept; default as the group's policy. */
+      keep: keepRequestSchema.optional(),
     }),
     output: recoveryPointSchema,
   }),
@@ -236,9 +275,27 @@ export const replicaSiteApi = {
   openImage: operation({
     method: 'POST',
     path: '/v1/images/open',
-    summary: 'Open a volume at a point (or at the newest applied position) for reading.',
-    input: z.strictObject({ volume: volumeIdSchema, point: pointIdSchema.optional(), client: z.string().max(200) }),
+    summary: 'Open a volume at a point, at a position (or at the newest applied position) for reading.',
+    input: z.strictObject({
+      volume: volumeIdSchema,
+      point: pointIdSchema.optional(),
+      /** For one who had this image open and lost it; not together with a point. */
+      position: positionSchema.optional(),
+      client: z.string().max(200),
+    }),
     output: z.strictObject({ image: z.string(), sizeBytes: bytesSchema, position: positionSchema }),
+  }),
+  keepImages: operation({
+    method: 'POST',
+    path: '/v1/images/keep',
+    summary: 'Say that images are still wanted, though nobody reads them; tells which of them are not open any more.',
+    input: z.strictObject({ images: z.array(z.string()).max(IMAGES_KEPT_PER_CALL_MAX) }),
+    output: z.strictObject({
+      /** Not known: the replica site was restarted. */
+      missing: z.array(z.string()),
+      /** Closed by the replica site because they took too much. */
+      evicted: z.array(z.string()),
+    }),
   }),
   closeImage: operation({
     method: 'POST',

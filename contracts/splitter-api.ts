@@ -16,6 +16,7 @@ import { bytesSchema, countSchema, durationMsSchema, epochSchema, timeMsSchema }
 import { leftOutSchema } from './point.js';
 import { GROUP_MEMBERS_MAX } from './replica-site-api.js';
 import { operation } from './route.js';
+import { verifySourceApi } from './verify.js';
 
 /** Longest hold of a cut over several splitters: the only time a guest may wait for a move. */
 export const HOLD_MS_MAX = 250;
@@ -73,6 +74,7 @@ const volumesSchema = z.array(volumeIdSchema).min(1).max(VOLUMES_PER_MOVE_MAX);
 
 export const splitterApi = {
   health: healthOperation,
+  ...verifySourceApi,
   inventory: operation({
     method: 'GET',
     path: '/v1/volumes',

@@ -5,6 +5,7 @@ import {
   type WorkerDeploymentOptions,
   type WorkflowBundleOption,
 } from '@temporalio/worker';
+import type { BatchSettings } from '../activities/batch/create-batch-activities.js';
 import { createActivities } from '../activities/create-activities.js';
 import type { Ports } from '../activities/ports.js';
 import { TASK_QUEUE } from '../contracts/move.js';
@@ -48,6 +49,8 @@ export interface CreateWorkerOptions {
   /** Names the worker in histories; default: process id and host. */
   readonly identity?: string;
   readonly deployment?: Deployment | undefined;
+  /** Default: the product's own. */
+  readonly batches?: BatchSettings | undefined;
 }
 
 /** Ready to `run()`; it does not close the connection. */
@@ -59,6 +62,7 @@ export async function createWorker({
   ports,
   identity,
   deployment,
+  batches,
 }: CreateWorkerOptions): Promise<Worker> {
   return Worker.create({
     ...WORKER_OPTIONS,
@@ -66,7 +70,7 @@ export async function createWorker({
     namespace,
     taskQueue,
     workflowBundle,
-    activities: createActivities(ports),
+    activities: createActivities(ports, batches),
     ...(identity === undefined ? {} : { identity }),
     ...(deployment === undefined ? {} : { workerDeploymentOptions: versioned(deployment) }),
   });

@@ -7,6 +7,7 @@ import { readWorkerConfig, type WorkerConfig } from './config.js';
 import { createWorker } from './create-worker.js';
 import { startHealthServer, type HealthServer } from './health-server.js';
 import { createLog, runtimeOptions, sdkLogger } from './logging.js';
+import { ensureSearchAttributes } from './search-attributes.js';
 import { listenForStop, type StopRequest } from './stop-request.js';
 import { connectToTemporal, temporalTrouble } from './temporal-connection.js';
 import { workflowBundle } from './workflow-bundle.js';
@@ -56,6 +57,7 @@ async function work(
     workflowBundle(sdkLogger(log, 'warn')),
   ]);
   parts.connection = connection;
+  await ensureSearchAttributes({ connection, target: temporal, log, signal: stop.signal });
   const worker = await createWorker({
     connection,
     namespace: temporal.namespace,

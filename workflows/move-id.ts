@@ -11,7 +11,7 @@ const ENCODED = /[^\x21-\x24\x26-\x7e]/gu;
  * @throws MoverError INVALID_REQUEST when the workflow id is too long for a move id.
  */
 export function moveIdOf(workflowId: string, firstRunId: string): MoveId {
-  const id = moveIdSchema.safeParse(`${workflowId.replaceAll(ENCODED, encodeURIComponent)}@${firstRunId}`);
+  const id = moveIdSchema.safeParse(`${encodedWorkflowId(workflowId)}@${firstRunId}`);
   if (id.success) return id.data;
   const lengthMax = MOVE_ID_LENGTH_MAX - firstRunId.length - 1;
   throw new MoverError(
@@ -21,4 +21,9 @@ export function moveIdOf(workflowId: string, firstRunId: string): MoveId {
       reasons: [{ code: 'INVALID_REQUEST', subject: 'workflowId', message: `at most ${lengthMax} characters` }],
     },
   );
+}
+
+/** A workflow id as it stands in a move id. */
+export function encodedWorkflowId(workflowId: string): string {
+  return workflowId.replaceAll(ENCODED, encodeURIComponent);
 }

@@ -1,2 +1,2 @@
 // The names under which workflows can be started.
-export const WORKFLOW_TYPES = ['moveVolume'] as const;
+export const WORKFLOW_TYPES = ['moveBatch', 'moveVolume', 'verifyVolume'] as const;

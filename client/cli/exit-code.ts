@@ -11,9 +11,9 @@ export const EXIT = {
   refused: 3,
   /** A process or Temporal cannot be reached. */
   unreachable: 4,
-  /** There is no such volume, group, point or move. */
+  /** There is no such volume, group, point, image access, move or batch. */
   notFound: 5,
-  /** Ctrl-C: 128 + SIGINT. A move that was being watched goes on. */
+  /** Ctrl-C: 128 + SIGINT. A move or batch that was being watched goes on. */
   interrupted: 130,
 } as const;
 export type ExitCode = (typeof EXIT)[keyof typeof EXIT];
@@ -29,6 +29,9 @@ const BY_CODE: Readonly<Partial<Record<ErrorCode, ExitCode>>> = {
   GROUP_FULL: EXIT.refused,
   GROUP_PAUSED: EXIT.refused,
   NOT_OWNER: EXIT.refused,
+  IMAGE_LIMIT: EXIT.refused,
+  BATCH_REQUEST_REFUSED: EXIT.refused,
+  ACCESS_MISMATCH: EXIT.refused,
   UNREACHABLE: EXIT.unreachable,
   LINK_DOWN: EXIT.unreachable,
   SHUTTING_DOWN: EXIT.unreachable,
@@ -37,6 +40,10 @@ const BY_CODE: Readonly<Partial<Record<ErrorCode, ExitCode>>> = {
   POINT_NOT_FOUND: EXIT.notFound,
   POINT_TRIMMED: EXIT.notFound,
   MOVE_NOT_FOUND: EXIT.notFound,
+  REPORT_NOT_FOUND: EXIT.notFound,
+  BATCH_NOT_FOUND: EXIT.notFound,
+  SCHEDULE_NOT_FOUND: EXIT.notFound,
+  ACCESS_NOT_FOUND: EXIT.notFound,
   ATTEMPT_NOT_FOUND: EXIT.notFound,
 };
 
@@ -51,5 +58,5 @@ Exit codes:
   2    usage: the command line, an input or the estate file is wrong
   3    refused: the estate stands against it, nothing was changed
   4    unreachable: a process of the estate, or Temporal
-  5    not found: no such volume, group, recovery point or move
-  130  interrupted; a move that was being watched goes on`;
+  5    not found: no such volume, group, recovery point, image access, move, batch or schedule
+  130  interrupted; a move or batch that was being watched goes on`;

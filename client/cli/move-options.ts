@@ -9,6 +9,7 @@ export interface MoveWords extends GlobalOptions {
   readonly from?: string;
   readonly operator?: string;
   readonly reason?: string;
+  readonly verify?: boolean;
 }
 
 export function withMoveWords(command: Command): Command {
@@ -20,9 +21,9 @@ export function withMoveWords(command: Command): Command {
 
 /** @throws MoverError INVALID_REQUEST */
 export function moveInputOf(volumes: readonly string[], words: MoveWords): ParsedMoveInput {
-  const { to, from, operator, reason } = words;
+  const { to, from, operator, reason, verify } = words;
   const what = volumes.length === 1 ? { volume: volumes[0] } : { volumes };
-  const input = { ...what, to, from, operator, reason };
+  const input = { ...what, to, from, operator, reason, verify };
   const given = Object.fromEntries(Object.entries(input).filter(([, value]) => value !== undefined));
   return parseOrRefuse(moveInputSchema, given, 'move');
 }

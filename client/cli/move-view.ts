@@ -17,6 +17,7 @@ const STEP_MEANING: Readonly<Record<StepReport['step'], string>> = {
   reconfigure: 'committed, splitters re-routed, joined',
   resolve: 'verdict asked for',
   learn: 'splitters told: as before',
+  verify: 'volume and replica are the same',
 };
 
 /** @example "  ✓ flush        38 ms  fence raised, everything up to the cut applied" */
@@ -57,6 +58,10 @@ export function reportLines(report: MoveReport): string[] {
     ),
     ...abortedAttempts.map(({ n, reason }) => `  attempt ${n} was rolled back: ${reason}`),
     ...holes.map(({ volume, reason }) => `  hole: ${volume}, only the end state can be recovered (${reason})`),
+    ...(report.verified ?? []).map(
+      ({ volume, regions, startedAtMs, endedAtMs }) =>
+        `  ${volume}  verified: all ${regions} regions are the same as at the replica (${duration(endedAtMs - startedAtMs)})`,
+    ),
     ...(report.completedForward ? ['  Completed after a failure or a cancellation that came past the commit.'] : []),
   ];
 }

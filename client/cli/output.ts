@@ -1,10 +1,11 @@
 // Where a command's answer goes: text for people, or with --json exactly one JSON object on standard output, also on failure.
 import { ERRORS, MoverError, toProblem } from '../../contracts/errors.js';
+import { LivePicture } from './live-picture.js';
 
 /** The terminal, or what a test puts in its place. */
 export interface Streams {
-  readonly stdout: { write(text: string): unknown; readonly isTTY?: boolean };
-  readonly stderr: { write(text: string): unknown; readonly isTTY?: boolean };
+  readonly stdout: { write(text: string): unknown; readonly isTTY?: boolean; readonly columns?: number };
+  readonly stderr: { write(text: string): unknown; readonly isTTY?: boolean; readonly columns?: number };
 }
 
 export class Output {
@@ -29,6 +30,18 @@ export class Output {
   /** A line that replaces itself, on a terminal only. An empty one takes it away. */
   status(line: string): void {
     if (!this.json && this.#streams.stderr.isTTY === true) this.#streams.stderr.write(`\r\u001B[2K${line}`);
+  }
+
+  /** Lines that replace themselves; undefined where nobody would see them do so. */
+  picture(): LivePicture | undefined {
+    const { stdout, stderr } = this.#streams;
+    const isSeen = !this.json && stdout.isTTY === true && stderr.isTTY === true;
+    return isSeen ? new LivePicture(stderr) : undefined;
+  }
+
+  /** A part of an answer that is too large to be put together first. */
+  part(text: string): void {
+    this.#streams.stdout.write(text);
   }
 
   failure(error: unknown): void {

@@ -1,12 +1,20 @@
 // The command line as a whole: global options, one file a command, usage errors as exit code 2.
 import { Command, CommanderError, Option } from 'commander';
+import { batchCommand } from './commands/batch.js';
+import { bookmarkCommand } from './commands/bookmark.js';
 import { cancelCommand } from './commands/cancel.js';
+import { closeCommand } from './commands/close.js';
 import { groupsCommand } from './commands/groups.js';
+import { imagesCommand } from './commands/images.js';
 import { moveCommand } from './commands/move.js';
+import { openCommand } from './commands/open.js';
 import { planCommand } from './commands/plan.js';
 import { pointsCommand } from './commands/points.js';
 import { recoverCommand } from './commands/recover.js';
+import { reportCommand } from './commands/report.js';
+import { scheduleCommand } from './commands/schedule.js';
 import { statusCommand } from './commands/status.js';
+import { verifyCommand } from './commands/verify.js';
 import { volumesCommand } from './commands/volumes.js';
 import { EXIT, EXIT_CODE_HELP, type ExitCode } from './exit-code.js';
 import type { Streams } from './output.js';
@@ -43,19 +51,29 @@ function createProgram(context: CommandContext): Command {
     volumesCommand,
     groupsCommand,
     pointsCommand,
+    bookmarkCommand,
     planCommand,
     moveCommand,
+    batchCommand,
+    scheduleCommand,
     statusCommand,
+    reportCommand,
     cancelCommand,
     recoverCommand,
+    verifyCommand,
+    openCommand,
+    imagesCommand,
+    closeCommand,
   ];
   for (const make of commands) {
     const command = make(context);
-    command.addOption(new Option('--estate <file>', 'the estate file'));
-    command.addOption(new Option('--json', 'one JSON object on standard output, also for a failure ({"error": …})'));
+    for (const leaf of treeOf(command).filter(({ commands }) => commands.length === 0)) {
+      leaf.addOption(new Option('--estate <file>', 'the estate file'));
+      leaf.addOption(new Option('--json', 'one JSON object on standard output, also for a failure ({"error": …})'));
+    }
     program.addCommand(command);
   }
-  for (const command of [program, ...program.commands]) {
+  for (const command of treeOf(program)) {
     command
       .exitOverride()
       .showHelpAfterError('(add --help for what is accepted)')
@@ -65,4 +83,9 @@ function createProgram(context: CommandContext): Command {
       });
   }
   return program;
+}
+
+/** A command and all below it. */
+function treeOf(command: Command): Command[] {
+  return [command, ...command.commands.flatMap(treeOf)];
 }

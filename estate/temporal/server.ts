@@ -4,6 +4,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 
 import { startBoundChild } from './bound-child.js';
 import { freePort, isListening, isPortFree } from './free-port.js';
+import { SEARCH_ATTRIBUTES } from '../../contracts/search-attributes.js';
 import { setRetention } from './retention.js';
 
 import type { BoundChild } from './bound-child.js';
@@ -45,7 +46,7 @@ export interface StartTemporalOptions {
   readonly uiPort?: number;
   /** SQLite file that keeps the state; default: in memory. */
   readonly databaseFile?: string;
-  /** Custom search attributes, name to type, e.g. `{ MoveVolume: 'KeywordList' }`. */
+  /** Custom search attributes, name to type, e.g. `{ Volumes: 'KeywordList' }`; default: those of moves and batches. */
   readonly searchAttributes?: Readonly<Record<string, string>>;
   /** Gets each line that the server writes (errors only). */
   readonly log: (line: string) => void;
@@ -96,7 +97,7 @@ async function startOnce(options: StartTemporalOptions, port: number, uiPort: nu
 }
 
 function serverArgs(options: StartTemporalOptions, port: number, uiPort: number): string[] {
-  const { databaseFile, searchAttributes = {} } = options;
+  const { databaseFile, searchAttributes = SEARCH_ATTRIBUTES } = options;
   return [
     'server',
     'start-dev',

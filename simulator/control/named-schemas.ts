@@ -13,6 +13,7 @@ import {
 } from '../../contracts/attempt.js';
 import { problemSchema, reasonSchema } from '../../contracts/errors.js';
 import { healthSchema } from '../../contracts/health.js';
+import { accessExportSchema, accessSchema } from '../../contracts/images.js';
 import {
   bookmarkSchema,
   holeSchema,
@@ -50,6 +51,8 @@ for (const [id, schema] of Object.entries({
   ApplianceGroup: applianceGroupSchema,
   DrainProgress: drainProgressSchema,
   Link: linkSchema,
+  Access: accessSchema,
+  AccessExport: accessExportSchema,
 })) {
   namedSchemas.add(schema, { id });
 }

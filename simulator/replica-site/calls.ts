@@ -3,11 +3,14 @@ import type { replicaSiteApi } from '../../contracts/replica-site-api.js';
 import type { Handlers } from '../control/handlers.js';
 import { closePoint } from './close-point.js';
 import * as attempts from './core/attempts.js';
-import { pageOfGroups, pageOfPoints, pageOfVolumes, siteVolume } from './core/listings.js';
-import { findPoint } from './core/points.js';
+import { pageOfGroups, pageOfPoints, siteVolume } from './core/listings.js';
+import { findPoint, markPoint } from './core/points.js';
+import { inventoryVolume, pageOfVolumes } from './core/volume-listing.js';
 import type { Durability } from './durability.js';
 import type { Images } from './images.js';
 import type { Journals } from './journals.js';
+import { digestImage, openMarkImage } from './mark-images.js';
+import type { Reports } from './reports/reports.js';
 import type { Site } from './site.js';
 
 export interface CallsOptions {
@@ -15,6 +18,7 @@ export interface CallsOptions {
   readonly journals: Journals;
   readonly durability: Durability;
   readonly images: Images;
+  readonly reports: Reports;
 }
 
 export function replicaSiteCalls({
@@ -22,6 +26,7 @@ export function replicaSiteCalls({
   journals,
   durability,
   images,
+  reports,
 }: CallsOptions): Handlers<typeof replicaSiteApi> {
   const { state } = site;
   return {
@@ -41,10 +46,10 @@ export function replicaSiteCalls({
         return attempts.sealAttempt(state, attempt, cuts, known, atMs);
       });
     },
-    bookmark: ({ attempt, name, leaseMs }) =>
+    bookmark: ({ attempt, leaseMs, ...left }) =>
       site.change((state, nowMs) => {
         attempts.renewIfOpen(state, attempt, leaseMs, nowMs);
-        return attempts.bookmarkAttempt(state, attempt, name);
+        return attempts.bookmarkAttempt(state, attempt, left);
       }),
     adopt: ({ attempt, leaseMs }) =>
       site.change((state, nowMs) => {
@@ -61,6 +66,7 @@ export function replicaSiteCalls({
       const { items: points, ...rest } = pageOfPoints(state, { group, volume, ...page });
       return { points, ...rest };
     },
+    markPoint: (input) => site.change((state, nowMs) => markPoint(state, input, nowMs)),
     findPoint: (query) => {
       if (query.group !== undefined) state.group(query.group);
       if (query.volume !== undefined) state.volume(query.volume);
@@ -76,8 +82,36 @@ export function replicaSiteCalls({
       const nowMs = Date.now();
       return { volumes: items.map((row) => siteVolume(state, state.volume(row.volume), nowMs)), ...rest };
     },
+    inventory: (input) => {
+      const { items, ...rest } = pageOfVolumes(state, input);
+      return { volumes: items.map((row) => inventoryVolume(state, row)), ...rest };
+    },
+    storeReport: (report) => {
+      reports.moves.put(report);
+      return {};
+    },
+    report: ({ move }) => reports.moves.get(move),
+    reports: (input) => reports.moves.page(input),
+    storeBatchPlan: (input) => {
+      reports.batches.storePage(input);
+      return {};
+    },
+    finishBatchPlan: (input) => reports.batches.finish(input),
+    batchPlan: (input) => reports.batches.page(input),
+    storeBatchReport: (report) => {
+      reports.batches.storeReport(report);
+      return {};
+    },
+    batchReport: ({ batch }) => reports.batches.report(batch),
     closePoint: async (input, { signal }) => closePoint({ site, journals, durability }, input, signal),
+    openMarkImage: async (input, { signal }) => openMarkImage({ site, journals, durability, images }, input, signal),
+    digestImage: async (input, { signal }) => digestImage(images, input, signal),
+    closeMarkImage: ({ image }) => {
+      images.close(image);
+      return {};
+    },
     openImage: async (input, { signal }) => images.open(input, signal),
+    keepImages: ({ images: ids }) => images.keep(ids),
     closeImage: ({ image }) => {
       images.close(image);
       return {};

@@ -40,7 +40,7 @@ export async function closePoint(
 }
 
 /** Resolves when every cut is durable here, or the time is up. */
-async function whenReached(
+export async function whenReached(
   { site, durability }: PointCloser,
   cuts: readonly PointCut[],
   waitMs: number,

@@ -10,6 +10,7 @@ import type { RunningProcess } from '../process/run-process.js';
 import { openRowStore } from '../store/row-store.js';
 import { streamUpgrade } from '../stream/accept.js';
 import { replicaSiteCalls } from './calls.js';
+import { openReports } from './reports/reports.js';
 import { followEstate } from './core/from-estate.js';
 import { mendHolesOf } from './core/records.js';
 import { SiteState, TABLE_NAMES } from './core/state.js';
@@ -19,7 +20,7 @@ import { Intakes } from './intake/intakes.js';
 import { IntakeStream } from './intake/intake-stream.js';
 import { UNAPPLIED_BYTES_MAX } from './intake/limits.js';
 import { Journals } from './journals.js';
-import { Retention, RETENTION_EVERY_MS } from './retention.js';
+import { Retention, RETENTION_EVERY_MS, SETTLED_AFTER_MS } from './retention.js';
 import { Site } from './site.js';
 import { storedRows } from './stored-rows.js';
 import { warmUp } from './warm-up.js';
@@ -29,6 +30,7 @@ export type ReplicaSiteConfig = Pick<ProcessConfig, 'id' | 'estate' | 'dataFolde
 export interface ReplicaSiteLimits extends ImageLimits {
   readonly unappliedBytesMax?: number | undefined;
   readonly retentionEveryMs?: number | undefined;
+  readonly settledAfterMs?: number | undefined;
 }
 
 /** Serves until stopped. @throws when the address can't be listened on or what is stored can't be read. */
@@ -39,6 +41,7 @@ export async function startReplicaSite(
 ): Promise<RunningProcess> {
   const { id, estate, dataFolder, token, sync } = config;
   const store = openRowStore({ directory: join(dataFolder, 'rows'), tables: TABLE_NAMES, sync });
+  const reports = openReports({ directory: join(dataFolder, 'reports'), sync });
   const durability = new Durability();
   // The rules ask the journals, and the journals tell the rules when they are opened: neither can be made first.
   const journals: Journals = new Journals({
@@ -68,21 +71,26 @@ export async function startReplicaSite(
     journals,
     unappliedBytesMax: limits.unappliedBytesMax ?? UNAPPLIED_BYTES_MAX,
   });
-  for (const contradiction of site.change((state) => followEstate(state, estate))) log.warn(contradiction);
+  for (const contradiction of site.change((state, nowMs) => followEstate(state, estate, nowMs)))
+    log.warn(contradiction);
 
   const images = new Images({ site, journals, log, ...limits });
   const server = createControlServer({
     ...REPLICA_SITE_DESCRIPTION,
     api: replicaSiteApi,
-    handlers: replicaSiteCalls({ site, journals, durability, images }),
+    handlers: replicaSiteCalls({ site, journals, durability, images, reports }),
     role: 'replica-site',
     id,
     listen: estate.replicaSite.control,
     token,
     health: () => ({
-      notes: [...journals.unusable.keys()].map(
-        (volume) => `The journal of volume "${volume}" can't be used; see the log.`,
-      ),
+      notes: [
+        ...[...journals.unusable.keys()].map(
+          (volume) => `The journal of volume "${volume}" can't be used; see the log.`,
+        ),
+        ...images.warnings,
+        ...[...site.state.groups.values()].flatMap(({ journal }) => journal.alert?.message ?? []),
+      ],
     }),
     log,
     binaryRoutes: [imageReadRoute(async ({ image, offset, length }) => images.read(image, offset, length))],
@@ -91,7 +99,14 @@ export async function startReplicaSite(
       onStream: (connection) => new IntakeStream({ connection, intakes, log }).start(),
     }),
   });
-  const retention = new Retention({ site, journals, everyMs: limits.retentionEveryMs ?? RETENTION_EVERY_MS, log });
+  const retention = new Retention({
+    site,
+    journals,
+    inUse: () => images.points,
+    everyMs: limits.retentionEveryMs ?? RETENTION_EVERY_MS,
+    settledAfterMs: limits.settledAfterMs ?? SETTLED_AFTER_MS,
+    log,
+  });
   const stopping = new AbortController();
   let warming: Promise<void> | undefined;
   const stop = async (): Promise<void> => {
@@ -100,7 +115,7 @@ export async function startReplicaSite(
     images.stop();
     await Promise.all([retention.stop(), warming]);
     await journals.close();
-    await store.close();
+    await Promise.all([store.close(), reports.close()]);
   };
   try {
     const { url } = await server.start();

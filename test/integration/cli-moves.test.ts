@@ -1,10 +1,10 @@
 // The command line on an estate of real processes and a real Temporal server, a guest writing all the while.
+import { Client, Connection, WorkflowNotFoundError } from '@temporalio/client';
 import { open, readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { z } from 'zod';
 import { EXIT } from '../../client/cli/exit-code.js';
-import { runCli } from '../../client/cli/program.js';
 import { createMoverClient, type MoverClient } from '../../client/sdk.js';
 import { applianceApi } from '../../contracts/appliance-api.js';
 import { controlUrl } from '../../contracts/estate.js';
@@ -14,6 +14,8 @@ import { type Guest, startGuest } from '../../estate/guest/guest.js';
 import { verifyCut } from '../../estate/guest/verify.js';
 import { nbdAddressOf } from '../../estate/nbd-address.js';
 import type { Chunk } from '../../nbd/read-ahead.js';
+import { type Ran, runCommand } from '../support/cli.js';
+import { untilTrue } from '../support/until.js';
 import { type EstateFixture, startEstate } from './estate-fixture.js';
 
 let fixture: EstateFixture;
@@ -35,21 +37,8 @@ afterAll(async () => {
   await fixture.stop();
 });
 
-interface Ran {
-  readonly exitCode: number;
-  readonly stdout: string;
-  readonly stderr: string;
-}
-
 async function cli(...words: string[]): Promise<Ran> {
-  let stdout = '';
-  let stderr = '';
-  const streams = {
-    stdout: { write: (text: string) => (stdout += text) },
-    stderr: { write: (text: string) => (stderr += text) },
-  };
-  const exitCode = await runCli(words, streams, { VOLUME_MOVER_ESTATE: fixture.running.estateFile });
-  return { exitCode, stdout, stderr };
+  return runCommand({ VOLUME_MOVER_ESTATE: fixture.running.estateFile }, words);
 }
 
 async function json<S extends z.ZodType>(
@@ -70,13 +59,39 @@ const movedSchema = z.object({
 });
 let left = '';
 let moveId = '';
+let cancelledId = '';
 
 test('volumes and groups are listed with where they belong', async () => {
   const volumes = await cli('volumes');
   expect(volumes.exitCode).toBe(EXIT.ok);
-  expect(volumes.stdout).toMatch(/^vm-1-disk-0 +8 MiB +cg-gold +1 +host-1 +SYNCED/m);
+  expect(volumes.stdout).toMatch(/^vm-1-disk-0 +vm-1 +8 MiB +cg-gold +1 +host-1 +SYNCED/m);
   const groups = await cli('groups');
   expect(groups.stdout).toMatch(/^cg-silver +appliance-2 +ACTIVE +1 of 128/m);
+});
+
+test.each([
+  [
+    ['--vm', 'vm-1'],
+    ['vm-1-disk-0', 'vm-1-disk-1'],
+  ],
+  [
+    ['--name', '*-disk-0'],
+    ['vm-1-disk-0', 'vm-2-disk-0'],
+  ],
+  [['--name', '*-disk-0', '--group', 'cg-gold'], ['vm-1-disk-0']],
+  [['--label', 'app=shop'], ['vm-1-disk-0']],
+  [['--label', 'app=mail'], []],
+])('volumes %j lists just those', async (words, expected) => {
+  const listed = z.object({ volumes: z.array(z.object({ volume: z.string() })) });
+  const { exitCode, answer } = await json(listed, 'volumes', ...words);
+  expect(exitCode).toBe(EXIT.ok);
+  expect(answer.volumes.map(({ volume }) => volume)).toEqual(expected);
+});
+
+test('a label that can not be read is refused in words', async () => {
+  const { exitCode, stderr } = await cli('volumes', '--label', 'shop');
+  expect(exitCode).toBe(EXIT.usage);
+  expect(stderr).toContain('"shop" is no label: give name=value');
 });
 
 test('a plan without reasons against it ends with 0, one with reasons lists them all and ends with 3', async () => {
@@ -105,7 +120,7 @@ test('a move to where the volume is already is refused before it is started', as
 });
 
 test('the points of a volume are those of both groups, with the bookmarks of the move', async () => {
-  const { stdout } = await cli('points', 'vm-1-disk-0');
+  const { stdout } = await cli('points', 'vm-1-disk-0', '--list');
   expect(stdout).toMatch(/cg-gold +left .* vm-1-disk-0 left for cg-silver$/m);
   expect(stdout).toMatch(/cg-silver +joined .* vm-1-disk-0 joined from cg-gold$/m);
 });
@@ -134,6 +149,7 @@ test('a move that cannot go on is cancelled, and everything is as before', async
   const { setLink } = createApiClient(applianceApi, { baseUrl: controlUrl(appliance.control) });
   await setLink({ cut: true });
   const { answer } = await json(startedSchema, 'move', 'vm-1-disk-1', '--to', 'cg-silver', '--no-wait');
+  cancelledId = answer.moveId;
   const cancelled = await cli('cancel', answer.moveId);
   await setLink({ cut: false });
   expect(cancelled.exitCode).toBe(EXIT.ok);
@@ -142,8 +158,47 @@ test('a move that cannot go on is cancelled, and everything is as before', async
   expect((await cli('volumes')).stdout).toMatch(/^vm-1-disk-1 .* cg-gold +1 /m);
 });
 
+test('the report of a move that was cancelled says so', async () => {
+  const { exitCode, stdout } = await cli('report', cancelledId);
+  expect(exitCode).toBe(EXIT.ok);
+  expect(stdout).toContain(`Move ${cancelledId}: cancelled`);
+  expect(stdout).toContain('vm-1-disk-1: ');
+});
+
+test('a move that Temporal has forgotten is known by its report', async () => {
+  const before = await client.getReport(moveId);
+  const [workflowId = '', runId = ''] = moveId.split('@');
+  const connection = await Connection.connect({ address: fixture.temporalAddress });
+  try {
+    await connection.workflowService.deleteWorkflowExecution({
+      namespace: 'default',
+      workflowExecution: { workflowId, runId },
+    });
+    const temporal = new Client({ connection });
+    await untilTrue('the end of the history', 30_000, async () => {
+      const described = temporal.workflow.getHandle(workflowId, runId).describe();
+      return described.then(
+        () => false,
+        (error: unknown) => error instanceof WorkflowNotFoundError,
+      );
+    });
+  } finally {
+    await connection.close();
+  }
+  const reported = z.object({ move: z.string(), outcome: z.string(), reason: z.string(), report: z.unknown() });
+  const { exitCode, answer } = await json(reported, 'report', moveId);
+  expect(exitCode).toBe(EXIT.ok);
+  expect(answer).toMatchObject({ move: moveId, outcome: 'moved', reason: 'test' });
+  expect(await client.getReport(workflowId)).toEqual(before);
+  expect((await cli('report', moveId)).stdout).toMatch(/Moved vm-1-disk-0 from cg-gold to cg-silver/);
+  const status = await cli('status', moveId);
+  expect(status.exitCode).toBe(EXIT.ok);
+  expect(status.stdout).toMatch(/: moved$/m);
+});
+
 test('what does not exist ends with 5, and what cannot be reached with 4', async () => {
   expect((await cli('status', 'no-such-move')).exitCode).toBe(EXIT.notFound);
+  expect((await cli('report', 'no-such-move')).exitCode).toBe(EXIT.notFound);
   expect((await cli('points', 'no-such-thing')).exitCode).toBe(EXIT.notFound);
   expect((await cli('recover', 'vm-1-disk-0', '--point', 'p-none', '--to', join(fixture.folder, 'x'))).exitCode).toBe(
     EXIT.notFound,

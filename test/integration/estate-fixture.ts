@@ -21,8 +21,8 @@ const SMALL_ESTATE: EstateInput = {
       control: PORT,
       nbd: PORT,
       volumes: [
-        { id: 'vm-1-disk-0', sizeMiB: SIZE_MIB, group: 'cg-gold' },
-        { id: 'vm-1-disk-1', sizeMiB: SIZE_MIB, group: 'cg-gold' },
+        { id: 'vm-1-disk-0', sizeMiB: SIZE_MIB, group: 'cg-gold', vm: 'vm-1', labels: { app: 'shop' } },
+        { id: 'vm-1-disk-1', sizeMiB: SIZE_MIB, group: 'cg-gold', vm: 'vm-1' },
         { id: 'vm-2-disk-0', sizeMiB: SIZE_MIB, group: 'cg-silver' },
       ],
     },
@@ -37,6 +37,8 @@ const SMALL_ESTATE: EstateInput = {
 export interface EstateFixture {
   readonly running: RunningEstate;
   readonly folder: string;
+  /** Empty without a worker. */
+  readonly temporalAddress: string;
   /** Stops everything that runs and removes the folder. */
   readonly stop: () => Promise<void>;
 }
@@ -66,7 +68,7 @@ export async function startEstate({ withWorker }: { readonly withWorker: boolean
       await running.stop();
       await cleanUp();
     };
-    return { running, folder, stop };
+    return { running, folder, temporalAddress: temporal?.address ?? '', stop };
   } catch (error) {
     await cleanUp();
     throw error;

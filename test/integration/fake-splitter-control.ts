@@ -33,6 +33,9 @@ export class FakeSplitterControl {
         confirm: unused,
         renew: unused,
         learn: unused,
+        openScan: unused,
+        readScan: unused,
+        closeScan: unused,
         cut: ({ round, group, holdMs }) => {
           this.asked.push({ round, group, holdMs });
           if (!this.answers) throw new MoverError('SHUTTING_DOWN', 'the test says so');

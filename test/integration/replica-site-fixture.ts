@@ -15,7 +15,7 @@ import { groupIdSchema, moveIdSchema, splitterIdSchema, type VolumeId, volumeIdS
 import { replicaSiteApi } from '../../contracts/replica-site-api.js';
 import type { Calls } from '../../contracts/route.js';
 import { createApiClient } from '../../control/client.js';
-import { startAppliance } from '../../simulator/appliance/appliance.js';
+import { type ApplianceLimits, startAppliance } from '../../simulator/appliance/appliance.js';
 import { readyLineSchema } from '../../simulator/process/ready-line.js';
 import { startReplicaSite, type ReplicaSiteLimits } from '../../simulator/replica-site/replica-site.js';
 
@@ -116,7 +116,7 @@ export class SiteWorld {
     return { ...process, control: createApiClient(replicaSiteApi, { baseUrl: process.url }) };
   }
 
-  async appliance(id: 'a1' | 'a2'): Promise<RunningAppliance> {
+  async appliance(id: 'a1' | 'a2', limits: ApplianceLimits = {}): Promise<RunningAppliance> {
     const config = {
       id,
       estate: this.estate,
@@ -125,7 +125,7 @@ export class SiteWorld {
       sync: false,
       faults: true,
     };
-    const running = await startAppliance(config, log);
+    const running = await startAppliance(config, log, limits);
     const stop = once1(running.stop);
     this.onStop(stop);
     if (running.nbd === undefined) throw new Error('an appliance without NBD');

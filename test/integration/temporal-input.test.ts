@@ -53,6 +53,7 @@ describe('bad input is INVALID_REQUEST, naming the field and giving an example',
       args: [{ volumes: Array.from({ length: 65 }, (_, i) => `v${i}`), to: 'g2' }],
       says: 'volumes: ',
     },
+    { what: 'a verify that is no yes or no', args: [{ ...good, verify: 'yes' }], says: 'verify: ' },
     { what: 'a lease that is too short', args: [{ ...good, options: { leaseMs: 10 } }], says: 'options.leaseMs: ' },
   ])('$what', async ({ args, says }) => {
     const handle = await moves.startAny('moveVolume', args);
@@ -61,6 +62,23 @@ describe('bad input is INVALID_REQUEST, naming the field and giving an example',
     expect(failure.message).toContain(says);
     expect(failure.message).toContain(EXAMPLE);
     expect(failure.details).toMatchObject([{ problem: { code: 'INVALID_REQUEST' } }]);
+    expect(await activitiesOf(handle)).toEqual([]);
+    expect(await failedTasksOf(handle)).toBe(0);
+  });
+});
+
+describe('of a verification too', () => {
+  test.each([
+    { what: 'no input', args: [], says: 'input: nothing was given' },
+    { what: 'no volume', args: [{}], says: 'volume: is missing' },
+    { what: 'a rate of nothing', args: [{ volume: 's0v0', bytesPerSecond: 0 }], says: 'bytesPerSecond: ' },
+    { what: 'an unknown field', args: [{ volume: 's0v0', to: 'g2' }], says: 'unknown field "to"' },
+  ])('$what', async ({ args, says }) => {
+    const handle = await moves.startAny('verifyVolume', args);
+    const failure = await failureOf(handle);
+    expect(failure).toMatchObject({ type: 'INVALID_REQUEST', nonRetryable: true });
+    expect(failure.message).toContain(says);
+    expect(failure.message).toContain('{"volume":"vm-17-disk-0"}');
     expect(await activitiesOf(handle)).toEqual([]);
     expect(await failedTasksOf(handle)).toBe(0);
   });

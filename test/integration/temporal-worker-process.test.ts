@@ -14,6 +14,7 @@ import { z } from 'zod';
 import { healthSchema } from '../../contracts/health.js';
 import { TASK_QUEUE } from '../../contracts/move.js';
 import { openTemporal, type OpenTemporal } from '../../estate/temporal/open.js';
+import { createNamespace } from '../support/namespace.js';
 
 const BUILT_WORKER = fileURLToPath(new URL('../../dist/workers/main.js', import.meta.url));
 const readySchema = z.strictObject({ ready: z.literal(true), role: z.literal('worker'), id: z.string(), url: z.url() });
@@ -110,6 +111,51 @@ test('says in one line that it is ready, is healthy, takes workflows, and ends c
   expect(worker.log()).toContain('"msg":"stopped"');
 });
 
+test('registers the search attributes in a namespace that does not have them', async () => {
+  const namespace = await createNamespace(temporal.address);
+  await start({ TEMPORAL_NAMESPACE: namespace }).ready;
+  expect(await attributesOf(namespace)).toMatchObject({
+    Volumes: 7,
+    FromGroup: 2,
+    ToGroup: 2,
+    Stage: 2,
+    Outcome: 2,
+    BatchId: 2,
+  });
+  const again = start({ TEMPORAL_NAMESPACE: namespace });
+  await again.ready;
+  expect(again.log()).not.toContain('search attributes registered');
+});
+
+test('ends with the command that registers them when the server does not let it', async () => {
+  const namespace = await createNamespace(temporal.address);
+  // A dev server has ten places for keywords in a namespace; three are left for the five that are missing.
+  const taken = ['Stage', ...Array.from({ length: 6 }, (_, i) => `Other${i}`)];
+  await withOperator(async ({ operatorService }) =>
+    operatorService.addSearchAttributes({
+      namespace,
+      searchAttributes: Object.fromEntries(taken.map((name) => [name, KEYWORD])),
+    }),
+  );
+  const worker = start({ TEMPORAL_NAMESPACE: namespace });
+  expect(await worker.exitCode).toBe(1);
+  expect(worker.log()).toContain(
+    `temporal operator search-attribute create --address ${temporal.address} --namespace ${namespace} ` +
+      '--name Volumes --type KeywordList --name FromGroup --type Keyword --name ToGroup --type Keyword ' +
+      '--name Outcome --type Keyword --name BatchId --type Keyword',
+  );
+});
+
+test('ends with a sentence when a search attribute has another type', async () => {
+  const namespace = await createNamespace(temporal.address);
+  await withOperator(async ({ operatorService }) =>
+    operatorService.addSearchAttributes({ namespace, searchAttributes: { Volumes: KEYWORD } }),
+  );
+  const worker = start({ TEMPORAL_NAMESPACE: namespace });
+  expect(await worker.exitCode).toBe(1);
+  expect(worker.log()).toContain('has the search attributes Volumes with another type than volume-mover needs');
+});
+
 test('ends when its parent is gone, if told so', async () => {
   const worker = start({ VOLUME_MOVER_EXIT_WITH_PARENT: '1' });
   await worker.ready;
@@ -156,6 +202,25 @@ test('ends with a sentence when its health port is taken', async () => {
   expect(worker.log()).toContain('EADDRINUSE');
   other.close();
 });
+
+/** As the server's API numbers it. */
+const KEYWORD = 2;
+
+async function withOperator<T>(work: (connection: Connection) => Promise<T>): Promise<T> {
+  const connection = await Connection.connect({ address: temporal.address });
+  try {
+    return await work(connection);
+  } finally {
+    await connection.close();
+  }
+}
+
+async function attributesOf(namespace: string): Promise<Record<string, unknown>> {
+  return withOperator(async ({ operatorService }) => {
+    const { customAttributes } = await operatorService.listSearchAttributes({ namespace });
+    return customAttributes;
+  });
+}
 
 async function unusedPort(): Promise<number> {
   const server = createServer().listen({ host: '127.0.0.1', port: 0 });

@@ -1,11 +1,15 @@
 // Records the histories of the replay tests anew, on purpose only: VOLUME_MOVER_RECORD=1 npx vitest run --project record
 // A change that needs this breaks moves that are under way, unless it is behind a patch: keep the old histories beside the new.
+import { TypedSearchAttributes } from '@temporalio/common';
 import { historyToJSON } from '@temporalio/common/lib/proto-utils.js';
+import { randomUUID } from 'node:crypto';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, describe, expect, test } from 'vitest';
 import { MoverError } from '../../contracts/errors.js';
 import { Moves, type MoveHandle } from '../integration/support/moves.js';
+import { attributesAtStart } from '../../workflows/search-attributes.js';
+import type { moveVolume } from '../../workflows/index.js';
 import { HISTORIES } from '../replay/histories.js';
 
 const MOVE = { volume: 's0v0', to: 'g2' };
@@ -17,6 +21,24 @@ interface Recording {
 
 const recordings: readonly Recording[] = [
   { name: 'happy', run: async (moves) => moves.move(MOVE) },
+  {
+    name: 'started-searchable',
+    run: async (moves) =>
+      moves.client.workflow.start<typeof moveVolume>('moveVolume', {
+        taskQueue: moves.taskQueue,
+        workflowId: `move-${randomUUID()}`,
+        args: [MOVE],
+        typedSearchAttributes: new TypedSearchAttributes(attributesAtStart(MOVE)),
+      }),
+  },
+  {
+    name: 'report-stored-later',
+    run: async (moves) => {
+      // As many as the tries that are made at once, each at every appliance.
+      moves.live.faults.fail('storeReport', new MoverError('UNREACHABLE', 'The line is dead.'), 10);
+      return moves.move(MOVE);
+    },
+  },
   {
     name: 'retried',
     run: async (moves) => {

@@ -22,7 +22,9 @@ test('there is a history of each way a move can end', () => {
       'happy',
       'invalid-input',
       'next-attempt',
+      'report-stored-later',
       'retried',
+      'started-searchable',
       'unknown-workflow',
     ]),
   );

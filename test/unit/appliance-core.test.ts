@@ -1,7 +1,8 @@
 // What an appliance decides: states, rounds, when points are due, what the link lets pass, whom a group consists of.
 import { describe, expect, test } from 'vitest';
 import { groupIdSchema, pointIdSchema, volumeIdSchema } from '../../contracts/ids.js';
-import { parseExportName } from '../../simulator/appliance/core/export-name.js';
+import { accessIdSchema } from '../../contracts/images.js';
+import { accessExportName, parseExportName } from '../../simulator/appliance/core/export-name.js';
 import { groupState } from '../../simulator/appliance/core/group-state.js';
 import { Membership } from '../../simulator/appliance/core/membership.js';
 import { OnTheWay } from '../../simulator/appliance/core/on-the-way.js';
@@ -129,15 +130,22 @@ describe('membership', () => {
 });
 
 test('export names are a volume with a point, a time or the newest', () => {
-  expect(parseExportName('v1@latest')).toEqual({ volume: V1, kind: 'latest' });
-  expect(parseExportName('v1@p000000012')).toEqual({ volume: V1, kind: 'point', point: 'p000000012' });
+  expect(parseExportName('v1@latest')).toEqual({ volume: V1, writable: false, kind: 'latest' });
+  expect(parseExportName('v1@p000000012')).toEqual({
+    volume: V1,
+    writable: false,
+    kind: 'point',
+    point: 'p000000012',
+  });
   expect(parseExportName('v1@2026-11-23T10:00:00Z')).toEqual({
     volume: V1,
+    writable: false,
     kind: 'time',
     atMs: Date.UTC(2026, 10, 23, 10),
   });
   expect(parseExportName('v1@2026-11-23T10:00:00')).toEqual({
     volume: V1,
+    writable: false,
     kind: 'time',
     atMs: Date.UTC(2026, 10, 23, 10),
   });
@@ -145,4 +153,25 @@ test('export names are a volume with a point, a time or the newest', () => {
   expect(parseExportName('v1@2026-11-23')).toMatchObject({ atMs: Date.UTC(2026, 10, 23) });
   for (const name of ['', 'v1', 'v1@', '@latest', 'v1@a@b', 'v 1@latest', '../v1@latest'])
     expect(parseExportName(name)).toBeUndefined();
+});
+
+test('export names with "+rw" are writable, also after a time with a zone', () => {
+  expect(parseExportName('v1@p000000012+rw')).toMatchObject({ kind: 'point', point: 'p000000012', writable: true });
+  expect(parseExportName('v1@latest+rw')).toMatchObject({ kind: 'latest', writable: true });
+  expect(parseExportName('v1@2026-11-23T12:00:00+02:00+rw')).toMatchObject({
+    atMs: Date.UTC(2026, 10, 23, 10),
+    writable: true,
+  });
+  for (const name of ['v1+rw', 'v1@+rw', 'v1@latest+rw+rw', 'v1@latest+ro']) {
+    expect(parseExportName(name)).toBeUndefined();
+  }
+});
+
+test('the exports of an image access are named after it and the volume', () => {
+  const access = accessIdSchema.parse('drill-7');
+  const name = accessExportName(access, V1);
+  expect(name).toBe('access-drill-7/v1');
+  expect(parseExportName(name)).toEqual({ kind: 'access', access, volume: V1 });
+  for (const wrong of ['access-/v1', 'access-a/', 'access-a/b/c', 'access-a', 'access-../v1', 'access-a/v1+rw'])
+    expect(parseExportName(wrong)).toBeUndefined();
 });

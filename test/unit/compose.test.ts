@@ -9,6 +9,8 @@ import { parse } from 'yaml';
 import { z } from 'zod';
 
 import { estateSchema } from '../../contracts/estate.js';
+import { SEARCH_ATTRIBUTES } from '../../contracts/search-attributes.js';
+import { RETENTION_DAYS } from '../../estate/temporal/retention.js';
 
 const PROJECT = fileURLToPath(new URL('../../', import.meta.url));
 const OUR_IMAGE = 'volume-mover';
@@ -86,6 +88,15 @@ describe('docker-compose.yml', () => {
     const members = [...estate.appliances, ...estate.splitters].map(({ id }) => String(id));
     expect(new Set(ids)).toEqual(new Set(['replica-site', 'worker-1', ...members]));
     expect(ids.length).toBe(members.length + 2);
+  });
+
+  test('keeps finished workflows for 30 days and registers every search attribute before the worker starts', () => {
+    const setUp = z.array(z.string()).parse(compose.services['temporal-namespace']?.command).join('\n');
+    for (const step of ['create', 'update'])
+      expect(setUp).toContain(`namespace ${step} -n default --retention ${RETENTION_DAYS * 24}h`);
+    for (const [name, type] of Object.entries(SEARCH_ATTRIBUTES))
+      expect(setUp).toContain(`--name ${name} --type ${type}`);
+    expect(compose.services['worker']?.depends_on).toHaveProperty('temporal-namespace');
   });
 
   test('lets the processes find each other by service name and port', () => {

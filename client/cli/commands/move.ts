@@ -22,6 +22,7 @@ export function moveCommand(context: CommandContext): Command {
     .description('move volumes to another group and wait for the end; Ctrl-C ends the waiting, not the move')
     .option('--operator <name>', 'who asks; kept in the report', context.environment['USER'])
     .option('--reason <text>', 'why; kept in the report')
+    .option('--verify', 'compare each volume with its replica after the move, online; a difference is exit code 1')
     .option('--no-wait', 'return as soon as the move is started')
     .action(async (volumes: string[], words: Words) =>
       runCommand(context, words, async ({ client, output, signal }) => {

@@ -1,26 +1,59 @@
 // volume-mover volumes: every protected volume, where it belongs and how its replication stands.
 import { Command } from 'commander';
-import type { ListedVolume } from '../../inventory.js';
+import { parseOrRefuse } from '../../../contracts/errors.js';
+import { groupIdSchema } from '../../../contracts/ids.js';
+import { labelsOfQuery } from '../../../contracts/inventory.js';
+import type { ListedVolume, VolumeFilter } from '../../inventory.js';
 import { EXIT } from '../exit-code.js';
 import { bytes, table } from '../format.js';
 import { type CommandContext, type GlobalOptions, runCommand } from '../session.js';
 
-const TITLES = ['VOLUME', 'SIZE', 'GROUP', 'EPOCH', 'SPLITTER', 'MODE', 'UNCONFIRMED', 'UNDISTRIBUTED', 'MOVE'];
+const TITLES = ['VOLUME', 'VM', 'SIZE', 'GROUP', 'EPOCH', 'SPLITTER', 'MODE', 'UNCONFIRMED', 'UNDISTRIBUTED', 'MOVE'];
+
+interface VolumesOptions extends GlobalOptions {
+  readonly group?: string;
+  readonly vm?: string;
+  readonly name?: string;
+  readonly label: readonly string[];
+}
 
 export function volumesCommand(context: CommandContext): Command {
-  return new Command('volumes').description('list the protected volumes').action(async (options: GlobalOptions) =>
-    runCommand(context, options, async ({ client, output }) => {
-      const volumes = await client.listVolumes();
-      output.answer({ volumes }, () => table(TITLES, volumes.map(row)));
-      return EXIT.ok;
-    }),
-  );
+  return new Command('volumes')
+    .description('list the protected volumes, or those for which all that is given is true')
+    .option('--group <group>', 'in this consistency group now')
+    .option('--vm <name>', 'disks of this virtual machine')
+    .option('--name <pattern>', 'with such an id: * stands for any characters, ? for one')
+    .option('--label <name=value>', 'with this label; several times: with all of them', gathered, [])
+    .action(async (options: VolumesOptions) =>
+      runCommand(context, options, async ({ client, output }) => {
+        const volumes = await client.listVolumes(filterOf(options));
+        output.answer({ volumes }, () => table(TITLES, volumes.map(row)));
+        return EXIT.ok;
+      }),
+    );
+}
+
+function gathered(word: string, before: readonly string[]): readonly string[] {
+  return [...before, word];
+}
+
+/** @throws MoverError INVALID_REQUEST */
+function filterOf({ group, vm, name, label }: VolumesOptions): VolumeFilter {
+  return {
+    ...(group === undefined ? {} : { group: parseOrRefuse(groupIdSchema, group, '--group') }),
+    ...(vm === undefined ? {} : { vm }),
+    ...(name === undefined ? {} : { namePattern: name }),
+    ...(label.length === 0
+      ? {}
+      : { labels: Object.fromEntries(label.flatMap((word) => Object.entries(labelsOfQuery(word)))) }),
+  };
 }
 
 function row(volume: ListedVolume): string[] {
   const view = volume.splitterView;
   return [
     volume.volume,
+    volume.vm ?? '-',
     bytes(volume.sizeBytes),
     volume.group,
     String(volume.epoch),

@@ -2,7 +2,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { GroupId, VolumeId } from '../../../contracts/ids.js';
 import { checkAttempts, checkQuiet, isQuiet } from '../../simulation/checker.js';
-import { NO_FAULTS, World } from '../../simulation/world.js';
+import { NO_FAULTS, World, type WorldShape } from '../../simulation/world.js';
 import { PortFaults } from './port-faults.js';
 
 /** Between steps of the clock, ms: below the simulation's own delays. */
@@ -16,7 +16,7 @@ export class LiveWorld {
   readonly seed: number;
   #running: Promise<void> | undefined;
 
-  constructor(shape: { readonly splitters: number; readonly volumesPerSplitter: number }) {
+  constructor(shape: WorldShape) {
     this.seed = Math.floor(Math.random() * 1_000_000);
     this.world = new World(this.seed, NO_FAULTS, shape);
   }

@@ -8,6 +8,7 @@ import { inject } from 'vitest';
 import type { MoveInput } from '../../../contracts/move.js';
 import { createWorker } from '../../../workers/create-worker.js';
 import type { moveVolume } from '../../../workflows/index.js';
+import type { WorldShape } from '../../simulation/world.js';
 import { LiveWorld } from './live-world.js';
 
 Runtime.install({ logger: new DefaultLogger(process.env['VOLUME_MOVER_LOG'] === '1' ? 'WARN' : 'ERROR') });
@@ -23,6 +24,12 @@ export interface StartedWorker {
   readonly stop: () => Promise<void>;
 }
 
+export interface MovesOptions extends Partial<WorldShape> {
+  readonly workers?: number;
+  /** Events of one run of a batch, instead of the product's own. */
+  readonly runEventsMax?: number;
+}
+
 export class Moves {
   readonly live: LiveWorld;
   readonly client: Client;
@@ -30,20 +37,32 @@ export class Moves {
   readonly #environment: TestWorkflowEnvironment;
   readonly #connections: NativeConnection[] = [];
   readonly #workers: StartedWorker[] = [];
+  readonly #runEventsMax: number | undefined;
 
-  private constructor(environment: TestWorkflowEnvironment, live: LiveWorld) {
+  private constructor(environment: TestWorkflowEnvironment, live: LiveWorld, runEventsMax: number | undefined) {
+    this.#runEventsMax = runEventsMax;
     this.#environment = environment;
     this.live = live;
     this.taskQueue = `test-${randomUUID()}`;
     this.client = environment.client;
   }
 
-  static async start({ workers = 1, splitters = 1, volumesPerSplitter = 3 } = {}): Promise<Moves> {
+  static async start({
+    workers = 1,
+    splitters = 1,
+    volumesPerSplitter = 3,
+    described,
+    runEventsMax,
+  }: MovesOptions = {}): Promise<Moves> {
     const environment = await TestWorkflowEnvironment.createFromExistingServer({
       address: inject('temporalAddress'),
       namespace: inject('temporalNamespace'),
     });
-    const moves = new Moves(environment, new LiveWorld({ splitters, volumesPerSplitter }));
+    const moves = new Moves(
+      environment,
+      new LiveWorld({ splitters, volumesPerSplitter, ...(described === undefined ? {} : { described }) }),
+      runEventsMax,
+    );
     moves.live.start();
     for (let i = 0; i < workers; i += 1) await moves.startWorker(`worker-${i + 1}`);
     return moves;
@@ -60,6 +79,7 @@ export class Moves {
       workflowBundle: { codePath: inject('workflowBundlePath') },
       ports: this.live.faults.wrap(this.live.world.ports()),
       identity,
+      ...(this.#runEventsMax === undefined ? {} : { batches: { runEventsMax: this.#runEventsMax } }),
     });
     const running = worker.run();
     const started = {

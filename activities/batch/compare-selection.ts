@@ -1,0 +1,44 @@
+// What came and went while a batch ran: its selector's volumes now, beside those that were planned.
+import { BATCH_FAILURES_SHOWN_MAX, type BatchId, type ParsedBatchInput } from '../../contracts/batch.js';
+import type { VolumeId } from '../../contracts/ids.js';
+import { anyAppliance, type Ports } from '../ports.js';
+import { targetOf } from './plan-batch.js';
+import { planPages } from './read-plan.js';
+import { selectVolumes } from './selection.js';
+
+export interface CompareWork {
+  readonly batch: BatchId;
+  readonly input: Pick<ParsedBatchInput, 'select' | 'to' | 'map'>;
+}
+
+export interface Compared {
+  readonly addedMeanwhile: VolumeId[];
+  readonly removedMeanwhile: VolumeId[];
+}
+
+/** The first hundred of each, by id. A volume that is where the batch would move it was not missed, and one that the plan refused was not added. */
+export async function compareSelection(ports: Ports, { batch, input }: CompareWork): Promise<Compared> {
+  const { select } = input;
+  if (select === undefined) return { addedMeanwhile: [], removedMeanwhile: [] };
+  // Moved volumes are no longer in the groups that they were selected from.
+  const { from: _from, ...anywhere } = select;
+  const [now, there] = [await selectVolumes(ports, select), await selectVolumes(ports, anywhere)];
+  const planned = new Set<VolumeId>();
+  for await (const items of planPages(ports, batch))
+    for (const { volumes } of items) for (const volume of volumes) planned.add(volume);
+  const { leftOut } = await anyAppliance(ports, ({ calls }) => calls.batchPlan({ batch, limit: 1 }));
+  const refused = new Set(leftOut.flatMap(({ volumes }) => volumes));
+  const stillThere = new Set(there.map(({ volume }) => volume));
+  const added = now.filter((volume) => {
+    const to = targetOf(input, volume);
+    const isWished = to !== undefined && to !== volume.group;
+    return isWished && !planned.has(volume.volume) && !refused.has(volume.volume);
+  });
+  return {
+    addedMeanwhile: added.map(({ volume }) => volume).slice(0, BATCH_FAILURES_SHOWN_MAX),
+    removedMeanwhile: [...planned]
+      .filter((volume) => !stillThere.has(volume))
+      .toSorted()
+      .slice(0, BATCH_FAILURES_SHOWN_MAX),
+  };
+}

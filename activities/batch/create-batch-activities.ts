@@ -1,0 +1,78 @@
+// The activities of a batch, over ports and over the worker's own Temporal client.
+import { Context } from '@temporalio/activity';
+import type { BatchId, BatchItem, BatchReport, MaintenanceWindow } from '../../contracts/batch.js';
+import type { AwaitedMove, OpenWindow, PlannedBatch } from '../../contracts/batch-run.js';
+import { MoverError } from '../../contracts/errors.js';
+import type { VolumeId } from '../../contracts/ids.js';
+import type { StoredMoveReport } from '../../contracts/report.js';
+import { anyAppliance, type Ports } from '../ports.js';
+import { runBeating } from '../step-run.js';
+import { awaitMoves, type AwaitHeartbeat, type AwaitWork, cancelMoves } from './await-moves.js';
+import { compareSelection, type Compared, type CompareWork } from './compare-selection.js';
+import { type DryRun, dryRun, type DryRunWork } from './dry-run.js';
+import { planBatch, type PlanHeartbeat, type PlanWork } from './plan-batch.js';
+import { findInPlan, readPlan } from './read-plan.js';
+import { windowOf } from './window.js';
+
+export interface BatchSettings {
+  /** Events of one run of a batch's workflow, after which a new one goes on. */
+  readonly runEventsMax: number;
+}
+
+type Looked = { readonly looked: number };
+
+/** Each may run again with the same arguments, at any time. */
+export function createBatchActivities(ports: Ports, { runEventsMax }: BatchSettings) {
+  return {
+    planBatch: async (work: PlanWork): Promise<PlannedBatch> =>
+      runBeating<PlannedBatch, PlanHeartbeat>(async (run) => ({
+        ...(await planBatch(ports, work, thisRun(), run)),
+        runEventsMax,
+      })),
+    readPlan: async (work: { readonly batch: BatchId; readonly seqs: readonly number[] }): Promise<BatchItem[]> =>
+      runBeating<BatchItem[], Looked>(async () => readPlan(ports, work)),
+    findInPlan: async (work: { readonly batch: BatchId; readonly volume: VolumeId }): Promise<BatchItem> =>
+      runBeating<BatchItem, Looked>(async (run) => findInPlan(ports, work, run)),
+    windowOf: async (window: MaintenanceWindow, atMs: number): Promise<OpenWindow> =>
+      runBeating<OpenWindow, Looked>(async () => windowOf(window, atMs)),
+    awaitMoves: async (work: AwaitWork): Promise<AwaitedMove[]> =>
+      runBeating<AwaitedMove[], AwaitHeartbeat>(async (run) =>
+        awaitMoves(Context.current().client.workflow, work, run),
+      ),
+    cancelMoves: async (workflowIds: readonly string[]): Promise<void> =>
+      runBeating<void, Looked>(async () => cancelMoves(Context.current().client.workflow, workflowIds)),
+    /** Cancels the batch's own workflow: one whose earlier run was cancelled ends as cancelled. */
+    cancelOwnWorkflow: async (): Promise<void> =>
+      runBeating<void, Looked>(async () => {
+        const { client, info } = Context.current();
+        const { workflowId, runId } = info.workflowExecution ?? {};
+        if (workflowId !== undefined) await client.workflow.getHandle(workflowId, runId).cancel();
+      }),
+    dryRun: async (work: DryRunWork): Promise<DryRun> =>
+      runBeating<DryRun, DryRun>(async (run) => dryRun(ports, work, Context.current().info.heartbeatDetails, run)),
+    compareSelection: async (work: CompareWork): Promise<Compared> =>
+      runBeating<Compared, Looked>(async () => compareSelection(ports, work)),
+    /** For a move that could not do so itself; a report of its own stands. */
+    storeLostMove: async (report: StoredMoveReport): Promise<void> =>
+      runBeating<void, Looked>(async () => storeLostMove(ports, report)),
+    storeBatchReport: async (report: BatchReport): Promise<void> =>
+      runBeating<void, Looked>(async () => {
+        await anyAppliance(ports, ({ calls }) => calls.storeBatchReport(report));
+      }),
+  };
+}
+
+async function storeLostMove(ports: Ports, report: StoredMoveReport): Promise<void> {
+  try {
+    await anyAppliance(ports, ({ calls }) => calls.report({ move: report.move }));
+  } catch (error) {
+    if (!(error instanceof MoverError) || error.code !== 'REPORT_NOT_FOUND') throw error;
+    await anyAppliance(ports, ({ calls }) => calls.storeReport(report));
+  }
+}
+
+/** Names one try of an activity, unlike every other. */
+function thisRun(): string {
+  const { workflowExecution, activityId, attempt } = Context.current().info;
+  return `${workflowExecution?.runId ?? ''}.${activityId}.${attempt}`;
+}

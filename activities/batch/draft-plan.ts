@@ -1,0 +1,173 @@
+// A batch's wishes against the inventory as it is: which moves it makes in which order, and what it leaves out and why. Decides only.
+import type { BatchItem, BatchLeftOut, BatchMove, BatchOptions } from '../../contracts/batch.js';
+import { BATCH_FAILURES_SHOWN_MAX } from '../../contracts/batch.js';
+import { VOLUMES_PER_MOVE_MAX } from '../../contracts/attempt.js';
+import type { ErrorCode } from '../../contracts/errors.js';
+import type { GroupId, VolumeId } from '../../contracts/ids.js';
+import type { InventoryVolume } from '../../contracts/inventory.js';
+import type { SiteGroup } from '../../contracts/replica-site-api.js';
+import { compare } from './selection.js';
+
+/** A move as wished for, before anything was looked at. */
+export interface Wish {
+  readonly volumes: readonly VolumeId[];
+  readonly to: GroupId;
+  readonly from?: GroupId | undefined;
+}
+
+export interface DraftPlan {
+  readonly items: readonly BatchItem[];
+  readonly alreadyThere: number;
+  readonly refused: number;
+  /** The first ones. */
+  readonly leftOut: readonly BatchLeftOut[];
+}
+
+export interface Estate {
+  readonly volumes: ReadonlyMap<VolumeId, InventoryVolume>;
+  readonly groups: ReadonlyMap<GroupId, Pick<SiteGroup, 'appliance' | 'volumesMax' | 'volumes' | 'reserved'>>;
+}
+
+export function wishOf({ volume, volumes, to, from }: BatchMove): Wish {
+  return { volumes: volumes ?? (volume === undefined ? [] : [volume]), to, from };
+}
+
+/**
+ * One wish for each VM's disks in one group (at most 64 together), in the order of their first disk; volumes of no VM go alone.
+ * @param targetOf undefined for a volume whose group has no target
+ */
+export function wishesOf(
+  selected: readonly InventoryVolume[],
+  targetOf: (volume: InventoryVolume) => GroupId | undefined,
+): { readonly wishes: Wish[]; readonly withoutTarget: InventoryVolume[] } {
+  const together = new Map<string, { volumes: VolumeId[]; to: GroupId; from: GroupId }[]>();
+  const wishes: Wish[] = [];
+  const withoutTarget: InventoryVolume[] = [];
+  for (const volume of selected) {
+    const to = targetOf(volume);
+    if (to === undefined) {
+      withoutTarget.push(volume);
+      continue;
+    }
+    const key = volume.vm === undefined ? undefined : JSON.stringify([volume.vm, volume.group]);
+    const known = key === undefined ? undefined : together.get(key);
+    const last = known?.at(-1);
+    if (last !== undefined && last.volumes.length < VOLUMES_PER_MOVE_MAX) {
+      last.volumes.push(volume.volume);
+      continue;
+    }
+    const wish = { volumes: [volume.volume], to, from: volume.group };
+    wishes.push(wish);
+    if (key !== undefined) together.set(key, [...(known ?? []), wish]);
+  }
+  return { wishes, withoutTarget };
+}
+
+/** @param withoutTarget selected volumes in groups that the batch's mapping says nothing of */
+export function draftPlan(
+  wishes: readonly Wish[],
+  withoutTarget: readonly InventoryVolume[],
+  estate: Estate,
+  order: BatchOptions['order'],
+): DraftPlan {
+  const leftOut: BatchLeftOut[] = [];
+  let refused = 0;
+  let alreadyThere = 0;
+  const refuse = (volumes: readonly VolumeId[], to: GroupId | undefined, code: ErrorCode, message: string): void => {
+    refused += 1;
+    if (leftOut.length < BATCH_FAILURES_SHOWN_MAX)
+      leftOut.push({ volumes: [...volumes], ...(to === undefined ? {} : { to }), code, message });
+  };
+  for (const { volume, group } of withoutTarget)
+    refuse(
+      [volume],
+      undefined,
+      'GROUP_NOT_FOUND',
+      `volume "${volume}" is in group "${group}", for which "map" names no target`,
+    );
+  const drafts: Draft[] = [];
+  const taken = new Set<VolumeId>();
+  for (const wish of wishes) {
+    const looked = lookAt(wish, estate, taken);
+    for (const volume of wish.volumes) taken.add(volume);
+    if (looked === 'there') alreadyThere += 1;
+    else if ('code' in looked) refuse(wish.volumes, wish.to, looked.code, looked.message);
+    else drafts.push(looked);
+  }
+  const rooms = new Map(
+    [...estate.groups].map(([id, { volumesMax, volumes, reserved }]) => [id, volumesMax - volumes - reserved]),
+  );
+  const items: BatchItem[] = [];
+  for (const draft of ordered(drafts, order)) {
+    const { volumes, from, to } = draft.item;
+    const room = rooms.get(to) ?? 0;
+    if (room < volumes.length) {
+      refuse(
+        volumes,
+        to,
+        'GROUP_FULL',
+        `group "${to}" has room for ${Math.max(0, room)} more when the turn of these comes`,
+      );
+      continue;
+    }
+    rooms.set(to, room - volumes.length);
+    rooms.set(from, (rooms.get(from) ?? 0) + volumes.length);
+    items.push({ ...draft.item, seq: items.length });
+  }
+  return { items, alreadyThere, refused, leftOut };
+}
+
+interface Draft {
+  readonly item: Omit<BatchItem, 'seq'>;
+  readonly labels: InventoryVolume['labels'];
+}
+
+type Refusal = { readonly code: ErrorCode; readonly message: string };
+
+function lookAt({ volumes, to, from }: Wish, estate: Estate, taken: ReadonlySet<VolumeId>): Draft | Refusal | 'there' {
+  const twice = volumes.find((volume, i) => taken.has(volume) || volumes.indexOf(volume) !== i);
+  if (twice !== undefined) return { code: 'INVALID_REQUEST', message: `volume "${twice}" is named more than once` };
+  const target = estate.groups.get(to);
+  if (target === undefined) return { code: 'GROUP_NOT_FOUND', message: `there is no consistency group "${to}"` };
+  const missing = volumes.find((volume) => !estate.volumes.has(volume));
+  if (missing !== undefined) return { code: 'VOLUME_NOT_FOUND', message: `there is no volume "${missing}"` };
+  const known = volumes.flatMap((volume) => estate.volumes.get(volume) ?? []);
+  const moving = known.filter(({ group }) => group !== to);
+  const [first, ...others] = moving;
+  if (first === undefined) return 'there';
+  const elsewhere = others.find(({ group }) => group !== first.group);
+  if (elsewhere !== undefined)
+    return {
+      code: 'INVALID_REQUEST',
+      message: `the volumes are in several groups ("${first.group}", "${elsewhere.group}"); one move takes them from one group`,
+    };
+  if (from !== undefined && first.group !== from)
+    return { code: 'NOT_OWNER', message: `volume "${first.volume}" is in group "${first.group}", not "${from}"` };
+  return {
+    item: {
+      volumes: moving.map(({ volume }) => volume),
+      from: first.group,
+      to,
+      sizeBytes: moving.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0),
+      appliances: [...new Set([first.appliance, target.appliance])],
+    },
+    labels: first.labels,
+  };
+}
+
+/** Those alike keep the order in which they were wished for. */
+function ordered(drafts: readonly Draft[], order: BatchOptions['order']): readonly Draft[] {
+  if (order === 'listed') return drafts;
+  if (order === 'smallest-first') return drafts.toSorted((a, b) => a.item.sizeBytes - b.item.sizeBytes);
+  const { byLabel } = order;
+  return drafts.toSorted((a, b) => compareLabels(a.labels?.[byLabel], b.labels?.[byLabel]));
+}
+
+/** Numbers by their size, before texts by their code points; without the label last. */
+function compareLabels(a: string | undefined, b: string | undefined): number {
+  if (a === undefined || b === undefined) return Number(a === undefined) - Number(b === undefined);
+  const isNumber = (text: string): boolean => /^-?\d+(\.\d+)?$/.test(text);
+  if (isNumber(a) && isNumber(b)) return Number(a) - Number(b);
+  if (isNumber(a) !== isNumber(b)) return isNumber(a) ? -1 : 1;
+  return compare(a, b);
+}

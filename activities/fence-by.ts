@@ -1,0 +1,15 @@
+// Until when a move may raise its fence: a move of a batch gives up at the end of the maintenance window, with everything as before.
+import { MoverError } from '../contracts/errors.js';
+import type { MoveOptions } from '../contracts/move.js';
+import type { StepRun } from './ports.js';
+
+export type FenceClock = Pick<StepRun, 'nowMs'>;
+
+export function isTooLateToFence({ fenceByMs }: Pick<MoveOptions, 'fenceByMs'>, clock: FenceClock): boolean {
+  return fenceByMs !== undefined && clock.nowMs() > fenceByMs;
+}
+
+export function windowClosed({ fenceByMs }: Pick<MoveOptions, 'fenceByMs'>): MoverError {
+  const until = fenceByMs === undefined ? '' : ` until ${new Date(fenceByMs).toISOString()}`;
+  return new MoverError('WINDOW_CLOSED', `The move was allowed to raise its fence${until}, and did not come so far.`);
+}

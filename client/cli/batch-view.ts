@@ -1,0 +1,155 @@
+// A batch as people see it: its progress while it runs, and its report at its end.
+import type { BatchCounts, BatchFailure, BatchProgress, BatchReport, Concurrency } from '../../contracts/batch.js';
+import { ERRORS } from '../../contracts/errors.js';
+import type { Batch } from '../batches.js';
+import { printable } from '../timeline/terminal/printable.js';
+import { counted } from '../timeline/words.js';
+import { duration, time } from './format.js';
+
+const BAR_WIDTH = 32;
+/** Of the many that a progress may have. */
+const FAILURES_SHOWN = 5;
+const NAMES_SHOWN = 3;
+
+/** Every move that has had its end. */
+function endedOf({ moved, failed, cancelled, skipped, planned, waiting, running }: BatchCounts): number {
+  // Those that were there when their turn came are told together with those that the plan left out.
+  return Math.max(moved + failed + cancelled + skipped, planned - waiting - running);
+}
+
+/** The live picture. @param nowMs for what lasts until now */
+export function batchPicture(progress: BatchProgress, nowMs: number): string[] {
+  const { batch, stage, counts, longest, window, lastRequest } = progress;
+  return [
+    `Batch ${batch}: ${stage.replaceAll('-', ' ')}`,
+    `  ${bar(counts)}`,
+    `  ${rateWords(progress, nowMs)}`,
+    `  ${countWords(counts)}`,
+    `  limits   ${limitWords(progress.concurrency)}`,
+    ...(window === undefined ? [] : [`  window   ${windowWords(window, nowMs)}`]),
+    ...longest.map(
+      ({ volumes, to, sinceMs }, i) =>
+        `  ${i === 0 ? 'longest ' : '        '} ${namesOf(volumes)} → ${to}, for ${duration(Math.max(0, nowMs - sinceMs))}`,
+    ),
+    ...lastFailures(progress).map((line, i) => `  ${i === 0 ? 'failed  ' : '        '} ${line}`),
+    ...(lastRequest === undefined ? [] : [`  asked    ${lastRequest}`]),
+  ].map((line) => printable(line));
+}
+
+/** One line of a progress, for logs. @example "running: 12 of 40 ended, 11 moved, 1 failed, 8 running, 20 waiting; 9.5 a minute" */
+export function batchLine(progress: BatchProgress): string {
+  const { stage, counts, perMinute, expectedEndMs } = progress;
+  const until = expectedEndMs === undefined ? '' : `, done at about ${time(expectedEndMs)}`;
+  return `${stage}: ${endedOf(counts)} of ${counts.planned} ended, ${countWords(counts)}; ${perMinute} a minute${until}`;
+}
+
+export function failureLine({ volumes, to, message, code, tries }: BatchFailure): string {
+  const more = tries > 1 ? `, ${tries} tries` : '';
+  return printable(`${namesOf(volumes)} → ${to}: ${message}${code === undefined ? '' : ` (${code})`}${more}`);
+}
+
+function lastFailures({ failures, counts }: BatchProgress): string[] {
+  const shown = failures.slice(-FAILURES_SHOWN);
+  const more = counts.failed - shown.length;
+  return [...shown.map(failureLine), ...(more > 0 ? [`… and ${counted(more, 'more failed move')}`] : [])];
+}
+
+function bar(counts: BatchCounts): string {
+  const { planned } = counts;
+  const ended = endedOf(counts);
+  const share = planned === 0 ? 0 : ended / planned;
+  const full = Math.round(share * BAR_WIDTH);
+  const bar = '█'.repeat(full) + '░'.repeat(BAR_WIDTH - full);
+  return `${bar} ${ended} of ${planned} (${Math.floor(share * 100)} %)`;
+}
+
+function rateWords({ perMinute, expectedEndMs, startedAtMs }: BatchProgress, nowMs: number): string {
+  const left =
+    expectedEndMs === undefined
+      ? ''
+      : `, done at about ${time(expectedEndMs)} (in ${duration(Math.max(0, expectedEndMs - nowMs))})`;
+  return `${perMinute} moves a minute${left}, running for ${duration(Math.max(0, nowMs - startedAtMs))}`;
+}
+
+/** Those that are not zero; moved always. */
+export function countWords(counts: BatchCounts): string {
+  const { moved, failed, running, waiting, cancelled, skipped, alreadyThere, refused } = counts;
+  const named: readonly (readonly [number, string])[] = [
+    [failed, 'failed'],
+    [running, 'running'],
+    [waiting, 'waiting'],
+    [cancelled, 'cancelled'],
+    [skipped, 'skipped'],
+    [alreadyThere, 'already there'],
+    [refused, 'refused'],
+  ];
+  const others = named.filter(([count]) => count > 0).map(([count, name]) => `, ${count} ${name}`);
+  return `${moved} moved${others.join('')}`;
+}
+
+export function limitWords({ all, perSourceGroup, perTargetGroup, perAppliance }: Concurrency): string {
+  return [
+    `${all} at once`,
+    ...(perSourceGroup === undefined ? [] : [`${perSourceGroup} out of a group`]),
+    ...(perTargetGroup === undefined ? [] : [`${perTargetGroup} into a group`]),
+    ...(perAppliance === undefined ? [] : [`${perAppliance} at an appliance`]),
+  ].join(', ');
+}
+
+function windowWords({ opensAtMs, closesAtMs }: NonNullable<BatchProgress['window']>, nowMs: number): string {
+  if (nowMs < opensAtMs) return `opens ${time(opensAtMs)} (in ${duration(opensAtMs - nowMs)})`;
+  if (nowMs < closesAtMs) return `open until ${time(closesAtMs)} (for ${duration(closesAtMs - nowMs)})`;
+  return `closed since ${time(closesAtMs)}`;
+}
+
+/** @example "vm-1-disk-0, vm-1-disk-1", "a, b, c and 4 more" */
+export function namesOf(volumes: readonly string[]): string {
+  const shown = volumes.slice(0, NAMES_SHOWN).join(', ');
+  return volumes.length <= NAMES_SHOWN ? shown : `${shown} and ${volumes.length - NAMES_SHOWN} more`;
+}
+
+/** A batch at one moment, for `status`; at its end its report. */
+export function batchLines(batch: Batch, nowMs: number): string[] {
+  const { batchId, state, progress, report, error, url, startedAtMs, endedAtMs } = batch;
+  const ended =
+    endedAtMs === undefined ? '' : `, ended ${time(endedAtMs)} (after ${duration(endedAtMs - startedAtMs)})`;
+  const head = [
+    `Batch ${batchId}: ${state}`,
+    `  started ${time(startedAtMs)}${ended}`,
+    ...(url === undefined ? [] : [`  ${url}`]),
+  ];
+  if (report !== undefined) return [...head, ...batchReportLines(report)];
+  if (state === 'running' && progress !== undefined) return [...head, ...batchPicture(progress, nowMs).slice(1)];
+  return [
+    ...head,
+    ...(state === 'running' ? ['  No worker answers for its progress.'] : []),
+    ...(progress === undefined ? [] : [`  ${countWords(progress.counts)}`]),
+    ...(error === undefined ? [] : [`  ${printable(error.message)} (${error.code})`]),
+  ];
+}
+
+function batchReportLines(report: BatchReport): string[] {
+  const { summary, operator, reason, counts, failures, leftOut, addedMeanwhile, removedMeanwhile } = report;
+  const shown = failures.slice(0, FAILURES_SHOWN);
+  const lines = [
+    ...(operator === undefined ? [] : [`asked for by ${operator}`]),
+    ...(reason === undefined ? [] : [`because ${reason}`]),
+    summary,
+    ...shown.flatMap((failure) => [`failed: ${failureLine(failure)}`, ...adviceOf(failure)]),
+    ...(counts.failed > shown.length ? [`… and ${counted(counts.failed - shown.length, 'more failed move')}`] : []),
+    ...leftOut
+      .slice(0, FAILURES_SHOWN)
+      .map(({ volumes, code, message }) => `left out: ${namesOf(volumes)}: ${message} (${code})`),
+    ...(counts.refused > Math.min(leftOut.length, FAILURES_SHOWN)
+      ? [`… and ${counts.refused - Math.min(leftOut.length, FAILURES_SHOWN)} more left out`]
+      : []),
+    ...(addedMeanwhile.length === 0 ? [] : [`match the selector since it was planned: ${namesOf(addedMeanwhile)}`]),
+    ...(removedMeanwhile.length === 0 ? [] : [`no longer match the selector: ${namesOf(removedMeanwhile)}`]),
+  ];
+  return lines.map((line) => `  ${printable(line)}`);
+}
+
+function adviceOf({ action, code }: BatchFailure): string[] {
+  const advice = action ?? (code === undefined ? undefined : ERRORS[code].action);
+  return advice === undefined ? [] : [`  what to do: ${advice}`];
+}

@@ -1,0 +1,27 @@
+// The batch that a command is about, and who asks what of it.
+import type { Command } from 'commander';
+import type { BatchRequest } from '../../../batches.js';
+import { operatorOf } from '../../operator.js';
+import type { GlobalOptions } from '../../session.js';
+
+/** A request has a reason in the batch's history, if only that there was none. */
+const NO_REASON = 'no reason given';
+
+export interface RequestWords extends GlobalOptions {
+  readonly operator?: string;
+  readonly reason?: string;
+}
+
+export function withBatch(command: Command): Command {
+  return command.argument('<batch-id>', 'as printed when the batch was started; a workflow id means its newest batch');
+}
+
+export function withRequest(command: Command): Command {
+  return command
+    .option('--operator <name>', 'who asks; kept in the history (default: your login name)')
+    .option('--reason <text>', 'why; kept in the history');
+}
+
+export function requestOf({ operator, reason }: RequestWords, environment: NodeJS.ProcessEnv): BatchRequest {
+  return { operator: operator ?? operatorOf(environment), reason: reason ?? NO_REASON };
+}

@@ -1,0 +1,47 @@
+// volume-mover batch report: what moved when, by group, how long it took, and what failed and why, of a batch of any size.
+import { Command, Option } from 'commander';
+import { MoverError } from '../../../../contracts/errors.js';
+import { batchReportFormat, REPORT_FORMATS, type ReportFormatName } from '../../../batch/report/formats.js';
+import { writeTextFile } from '../../../batch/report/text-file.js';
+import type { Batch } from '../../../batches.js';
+import type { MoverClient } from '../../../sdk.js';
+import { EXIT } from '../../exit-code.js';
+import { type CommandContext, type GlobalOptions, runCommand } from '../../session.js';
+import { withBatch } from './batch-argument.js';
+
+interface Words extends GlobalOptions {
+  readonly format?: ReportFormatName;
+  readonly to?: string;
+  readonly overwrite?: boolean;
+}
+
+export function batchReportCommand(context: CommandContext): Command {
+  return withBatch(new Command('report'))
+    .description('what a batch moved when, by group, how long it took, and what failed, why, and what to do')
+    .addOption(new Option('--format <format>', 'the form of the report (default table)').choices(REPORT_FORMATS))
+    .option('--to <file>', 'write it there instead of to standard output')
+    .option('--overwrite', 'replace the file if it exists')
+    .action(async (id: string, words: Words) =>
+      runCommand(context, words, async ({ client, output }) => {
+        const { format = words.json === true ? 'json' : 'table', to, overwrite } = words;
+        const batch = await client.batches.get(id);
+        // --json says how an answer looks on standard output; with --to the answer is where the file is.
+        if (words.json === true && to === undefined && format !== 'json')
+          throw new MoverError('INVALID_REQUEST', '--format: with --json and without --to it can only be json.');
+        const parts = reportParts(client, batch, format);
+        if (to === undefined) for await (const part of parts) output.part(part);
+        else {
+          await writeTextFile(to, parts, overwrite === true);
+          output.answer({ file: to }, () => `Wrote the report of batch ${batch.batchId} to ${to}.`);
+        }
+        return EXIT.ok;
+      }),
+    );
+}
+
+async function* reportParts(client: MoverClient, batch: Batch, name: ReportFormatName): AsyncGenerator<string, void> {
+  const format = batchReportFormat(name, batch, Date.now());
+  yield format.begin();
+  for await (const move of client.batches.moves(batch.batchId)) yield format.move(move);
+  yield format.end();
+}

@@ -1,0 +1,74 @@
+// volume-mover batch pause, resume, abort, skip, approve: what is asked of a running batch, answered with a sentence.
+import { Command } from 'commander';
+import { parseOrRefuse } from '../../../../contracts/errors.js';
+import { volumeIdSchema } from '../../../../contracts/ids.js';
+import type { BatchClient, BatchRequest } from '../../../batches.js';
+import { EXIT } from '../../exit-code.js';
+import { type CommandContext, runCommand } from '../../session.js';
+import { requestOf, type RequestWords, withBatch, withRequest } from './batch-argument.js';
+
+interface AbortWords extends RequestWords {
+  readonly rollBack?: boolean;
+}
+
+export function pauseCommand(context: CommandContext): Command {
+  return simple(context, 'pause', 'start no further moves until resume; running ones go on', (batches, id, request) =>
+    batches.pause(id, request),
+  );
+}
+
+export function resumeCommand(context: CommandContext): Command {
+  return simple(context, 'resume', 'go on after a pause', (batches, id, request) => batches.resume(id, request));
+}
+
+export function approveCommand(context: CommandContext): Command {
+  return simple(context, 'approve', 'go on after the first moves (--canary)', (batches, id, request) =>
+    batches.approve(id, request),
+  );
+}
+
+export function abortCommand(context: CommandContext): Command {
+  return withRequest(withBatch(new Command('abort')))
+    .description('end a batch: nothing starts any more, and running moves finish')
+    .option('--roll-back', 'running moves that are before their commit are put back instead')
+    .action(async (id: string, words: AbortWords) =>
+      ask(context, words, async (batches, request) =>
+        batches.abort(id, { ...request, running: words.rollBack === true ? 'roll-back' : 'finish' }),
+      ),
+    );
+}
+
+export function skipCommand(context: CommandContext): Command {
+  return withRequest(withBatch(new Command('skip')).argument('<volume>', 'the volume'))
+    .description('leave out the move of a volume, and of its VM’s other disks, when its turn comes')
+    .action(async (id: string, volume: string, words: RequestWords) =>
+      ask(context, words, async (batches, request) =>
+        batches.skip(id, { ...request, volume: parseOrRefuse(volumeIdSchema, volume, 'volume') }),
+      ),
+    );
+}
+
+function simple(
+  context: CommandContext,
+  name: string,
+  description: string,
+  send: (batches: BatchClient, id: string, request: BatchRequest) => Promise<string>,
+): Command {
+  return withRequest(withBatch(new Command(name)))
+    .description(description)
+    .action(async (id: string, words: RequestWords) =>
+      ask(context, words, async (batches, request) => send(batches, id, request)),
+    );
+}
+
+async function ask(
+  context: CommandContext,
+  words: RequestWords,
+  send: (batches: BatchClient, request: BatchRequest) => Promise<string>,
+): Promise<void> {
+  await runCommand(context, words, async ({ client, output }) => {
+    const message = await send(client.batches, requestOf(words, context.environment));
+    output.answer({ message }, () => message);
+    return EXIT.ok;
+  });
+}

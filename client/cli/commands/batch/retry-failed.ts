@@ -1,0 +1,38 @@
+// volume-mover batch retry-failed: another turn for the failed moves, in the running batch or in a new one.
+import { Command } from 'commander';
+import { type BatchOptionWords, optionsOf, withBatchOptions } from '../../batch-words.js';
+import { EXIT } from '../../exit-code.js';
+import { followBatch } from '../../follow-batch.js';
+import { type CommandContext, runCommand } from '../../session.js';
+import { requestOf, type RequestWords, withBatch, withRequest } from './batch-argument.js';
+
+interface Words extends BatchOptionWords, RequestWords {
+  readonly id?: string;
+  readonly wait?: boolean;
+}
+
+export function retryFailedCommand(context: CommandContext): Command {
+  return withBatchOptions(withRequest(withBatch(new Command('retry-failed'))))
+    .description(
+      'give the failed moves another turn; of a batch that has ended, in a new one with its options, unless others are given here',
+    )
+    .option('--id <id>', 'the workflow id of the new batch')
+    .option('--wait', 'follow the new batch to its end')
+    .action(async (id: string, words: Words) =>
+      runCommand(context, words, async ({ client, output, signal }) => {
+        const request = requestOf(words, context.environment);
+        const { message, started } = await client.batches.retryFailed(id, request, {
+          workflowId: words.id,
+          options: optionsOf(words),
+        });
+        if (started !== undefined && words.wait === true) {
+          output.progress(message);
+          return await followBatch(client, started.batchId, output, signal);
+        }
+        output.answer({ message, ...started }, () =>
+          [message, ...(started?.url === undefined ? [] : [`  ${started.url}`])].join('\n'),
+        );
+        return EXIT.ok;
+      }),
+    );
+}

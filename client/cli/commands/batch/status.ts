@@ -1,0 +1,17 @@
+// volume-mover batch status: where a batch stands, or how it ended.
+import { Command } from 'commander';
+import { answerWithBatch } from '../../batch-answer.js';
+import { type CommandContext, type GlobalOptions, runCommand } from '../../session.js';
+import { withBatch } from './batch-argument.js';
+
+export function batchStatusCommand(context: CommandContext): Command {
+  return withBatch(new Command('status'))
+    .description(
+      'show a batch; exit code 1 when it ended without having moved all. One that Temporal has forgotten is known by its stored report, if its whole id is given',
+    )
+    .action(async (batchId: string, words: GlobalOptions) =>
+      runCommand(context, words, async ({ client, output }) =>
+        answerWithBatch(await client.batches.get(batchId), output),
+      ),
+    );
+}

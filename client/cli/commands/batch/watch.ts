@@ -1,0 +1,20 @@
+// volume-mover batch watch: follows a batch to its end.
+import { Command } from 'commander';
+import { answerWithBatch } from '../../batch-answer.js';
+import { followBatch } from '../../follow-batch.js';
+import { type CommandContext, type GlobalOptions, runCommand } from '../../session.js';
+import { withBatch } from './batch-argument.js';
+
+export function batchWatchCommand(context: CommandContext): Command {
+  return withBatch(new Command('watch'))
+    .description(
+      'follow a batch to its end: a live picture on a terminal, lines elsewhere; Ctrl-C ends the watching, not the batch; exit code 1 unless all went well',
+    )
+    .action(async (id: string, words: GlobalOptions) =>
+      runCommand(context, words, async ({ client, output, signal }) => {
+        const batch = await client.batches.get(id);
+        if (batch.state !== 'running') return answerWithBatch(batch, output);
+        return await followBatch(client, batch.batchId, output, signal);
+      }),
+    );
+}

@@ -1,0 +1,40 @@
+// volume-mover schedule adopt: mends what the Temporal UI's form could not set.
+import { Command } from 'commander';
+import { EXIT } from '../../exit-code.js';
+import { type CommandContext, type GlobalOptions, runCommand } from '../../session.js';
+import { catchUpOption, jitterOption, namingFlags, overlapIn, overlapOption, timeZoneOption } from './options.js';
+import { scheduleLines, warningWords } from './view.js';
+
+interface Words extends GlobalOptions {
+  readonly overlap?: string;
+  readonly catchUp?: number;
+  readonly jitter?: number;
+  readonly pauseOnFailure: boolean;
+  readonly timeZone?: string;
+}
+
+export function adoptCommand(context: CommandContext): Command {
+  return new Command('adopt')
+    .description('mend a schedule made by hand in the UI: its times, input, note, and whether it is paused stay')
+    .argument('<schedule>')
+    .addOption(overlapOption('skip'))
+    .addOption(catchUpOption("10m, where it is the server's 365 days"))
+    .addOption(jitterOption())
+    .option('--no-pause-on-failure', 'go on when a batch failed or was stopped by its failure policy')
+    .addOption(timeZoneOption())
+    .action(async (name: string, words: Words) =>
+      runCommand(context, words, async ({ client, output }) => {
+        const { catchUp: catchUpMs, jitter: jitterMs, pauseOnFailure, timeZone } = words;
+        const options = { ...overlapIn(words), catchUpMs, jitterMs, pauseOnFailure, timeZone };
+        const { schedule, mended } = await namingFlags(async () => client.schedules.adopt(name, options));
+        output.answer({ mended, ...schedule }, () =>
+          [
+            mended.length === 0 ? `There was nothing to mend in ${name}.` : `Adopted ${name}. Mended:`,
+            ...mended.map((warning) => `  - ${warningWords(warning)}`),
+            ...scheduleLines(schedule),
+          ].join('\n'),
+        );
+        return EXIT.ok;
+      }),
+    );
+}

@@ -1,0 +1,100 @@
+// volume-mover schedule create: makes a schedule, or changes the one of that name.
+import { Command, InvalidArgumentError, Option } from 'commander';
+import type { BatchInput } from '../../../../contracts/batch.js';
+import { assertScheduleInput, type ScheduleInput } from '../../../schedule/schedule-input.js';
+import { withoutDefaults } from '../../../schedule/without-defaults.js';
+import { gatheredList } from '../../batch-parsers.js';
+import { batchInputOf, type BatchWords, INPUT_HELP, withBatchWords } from '../../batch-words.js';
+import { EXIT } from '../../exit-code.js';
+import { type CommandContext, type GlobalOptions, runCommand } from '../../session.js';
+import { catchUpOption, jitterOption, namingFlags, overlapIn, overlapOption, timeZoneOption } from './options.js';
+import { uiFormLines } from './form-view.js';
+import { scheduleLines } from './view.js';
+
+interface Words extends BatchWords, GlobalOptions {
+  readonly cron?: string[];
+  readonly at?: readonly string[];
+  readonly days?: readonly string[];
+  readonly calendar?: unknown[];
+  readonly timeZone?: string;
+  readonly overlap?: string;
+  readonly catchUp?: number;
+  readonly jitter?: number;
+  readonly pauseOnFailure: boolean;
+  readonly note?: string;
+  readonly paused?: true;
+  readonly ui?: true;
+}
+
+const collected = (text: string, before: readonly string[] = []): string[] => [...before, text];
+
+export function createCommand(context: CommandContext): Command {
+  const command = new Command('create')
+    .description('make a schedule of batches; if there is one by that name, it is changed, and stays paused if it is')
+    .argument('<schedule>', 'its name: letters, digits, ".", "_" and "-"')
+    .addHelpText('after', `\n${INPUT_HELP}`);
+  return withBatchWords(command)
+    .addOption(new Option('--cron <text>', "e.g. '0 1 * * *'; may be repeated").argParser(collected))
+    .addOption(new Option('--at <times>', 'times of day, e.g. 01:00 or 01:00,13:30').argParser(gatheredList))
+    .addOption(new Option('--days <days>', 'with --at: e.g. mon,tue (default: every day)').argParser(gatheredList))
+    .addOption(
+      new Option('--calendar <json>', 'Temporal\'s CalendarSpec, e.g. {"hour":1}; may be repeated').argParser(
+        parseCalendar,
+      ),
+    )
+    .addOption(timeZoneOption())
+    .addOption(overlapOption('skip'))
+    .addOption(catchUpOption('10m'))
+    .addOption(jitterOption())
+    .option('--no-pause-on-failure', 'go on when a batch failed or was stopped by its failure policy')
+    .option('--note <text>', 'shown with the schedule until it is paused or resumed')
+    .option('--paused', 'make it paused')
+    .option('--ui', 'make nothing; print what to type into the schedule form of the Temporal UI')
+    .action(async (name: string, words: Words) =>
+      runCommand(context, words, async ({ client: { schedules }, output }) => {
+        const read = { environment: context.environment, operator: `schedule ${name}` };
+        const batch = withoutDefaults(await batchInputOf(words, read));
+        if (words.ui === true) {
+          const form = await namingFlags(async () => schedules.uiFormFor(inputOf(name, words, batch)));
+          output.answer({ ...form }, () => uiFormLines(form).join('\n'));
+          return EXIT.ok;
+        }
+        const { schedule, created } = await namingFlags(async () => schedules.create(inputOf(name, words, batch)));
+        output.answer({ created, ...schedule }, () =>
+          [`${created ? 'Created' : 'Changed'} schedule ${name}.`, ...scheduleLines(schedule)].join('\n'),
+        );
+        return EXIT.ok;
+      }),
+    );
+}
+
+/** Times as they were typed: the schema says what is wrong with it. @throws MoverError INVALID_REQUEST */
+function inputOf(name: string, words: Words, batch: BatchInput): ScheduleInput {
+  const { cron, at, days, calendar, timeZone, catchUp, jitter, pauseOnFailure, note, paused } = words;
+  const given: Record<string, unknown> = {
+    name,
+    cron,
+    at,
+    days,
+    calendars: calendar,
+    timeZone,
+    batch,
+    ...overlapIn(words),
+    catchUpMs: catchUp,
+    jitterMs: jitter,
+    pauseOnFailure,
+    note,
+    paused,
+  };
+  const input: unknown = Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined));
+  assertScheduleInput(input);
+  return input;
+}
+
+function parseCalendar(text: string, before: readonly unknown[] = []): unknown[] {
+  try {
+    return [...before, JSON.parse(text)];
+  } catch {
+    throw new InvalidArgumentError('Give a JSON object, e.g. {"hour":1,"dayOfWeek":["MONDAY"]}.');
+  }
+}

@@ -1,0 +1,11 @@
+// The values for the schedule form of the Temporal UI, one a line, so that each can be copied whole.
+import type { UiForm } from '../../../schedule/ui-form.js';
+
+export function uiFormLines({ url, fields, cannot }: UiForm): string[] {
+  return [
+    `In the Temporal UI, ${url ?? 'under Schedules, Create Schedule'}:`,
+    ...fields.map(({ field, value }) => `  ${field}: ${value}`),
+    'What the form can not set:',
+    ...cannot.map((line) => `  - ${line}`),
+  ];
+}

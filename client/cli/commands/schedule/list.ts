@@ -1,0 +1,43 @@
+// volume-mover schedule list: every schedule of batches, when it runs, how it went, and what can't be right about it.
+import { Command } from 'commander';
+import type { ListedSchedules, Schedule } from '../../../schedules.js';
+import { printable } from '../../../timeline/terminal/printable.js';
+import { EXIT } from '../../exit-code.js';
+import { table, time } from '../../format.js';
+import { type CommandContext, type GlobalOptions, runCommand } from '../../session.js';
+import { stateWords, warningLines } from './view.js';
+
+export function listCommand(context: CommandContext): Command {
+  return new Command('list')
+    .description('list the schedules, with warnings of what can not be right about those made by hand')
+    .action(async (words: GlobalOptions) =>
+      runCommand(context, words, async ({ client, output }) => {
+        const listed = await client.schedules.list();
+        output.answer({ ...listed }, () => listLines(listed).join('\n'));
+        return EXIT.ok;
+      }),
+    );
+}
+
+function listLines({ schedules, unreadable, foreign }: ListedSchedules): string[] {
+  const warned = schedules.filter(({ warnings }) => warnings.length > 0);
+  return [
+    schedules.length === 0 ? 'No schedules.' : table(['NAME', 'RUNS', 'NEXT', 'LAST', 'STATE'], schedules.map(row)),
+    ...warned.flatMap((schedule) => ['', `${schedule.name}:`, ...warningLines(schedule)]),
+    ...unreadable.map(({ name, message }) => `\n${printable(name)} can not be read: ${printable(message)}`),
+    ...(foreign === 0 ? [] : [`\n${foreign} other schedules of the namespace have nothing to do with volume-mover.`]),
+  ];
+}
+
+function row(schedule: Schedule): string[] {
+  const { name, when, nextRunsMs, lastRuns } = schedule;
+  const [next] = nextRunsMs;
+  const [last] = lastRuns;
+  return [
+    printable(name),
+    when,
+    next === undefined ? '-' : time(next),
+    last === undefined ? '-' : `${time(last.startedAtMs)} ${last.outcome}`,
+    stateWords(schedule),
+  ];
+}

@@ -1,0 +1,79 @@
+// Options that several schedule commands share, and refusals in the words of the command line.
+import { Option } from 'commander';
+import { MoverError } from '../../../../contracts/errors.js';
+import { type Overlap, OVERLAPS } from '../../../schedule/schedule-input.js';
+import { operatorOf } from '../../operator.js';
+import { parseDuration } from '../../parse-duration.js';
+import type { CommandContext } from '../../session.js';
+
+const OVERLAP_NAMES: ReadonlyMap<string, Overlap> = new Map(
+  OVERLAPS.map((overlap) => [overlap.toLowerCase().replace('_', '-'), overlap]),
+);
+
+/** @param otherwise what holds when it is not given */
+export function overlapOption(otherwise: string): Option {
+  return new Option('--overlap <policy>', `when the batch before still runs (default: ${otherwise})`).choices([
+    ...OVERLAP_NAMES.keys(),
+  ]);
+}
+
+export function overlapIn(words: { readonly overlap?: string }): { overlap?: Overlap } {
+  const overlap = OVERLAP_NAMES.get(words.overlap ?? '');
+  return overlap === undefined ? {} : { overlap };
+}
+
+export function catchUpOption(otherwise: string): Option {
+  return new Option(
+    '--catch-up <duration>',
+    `how long after its time a run that an outage prevented still begins (default: ${otherwise})`,
+  ).argParser(parseDuration);
+}
+
+export function jitterOption(): Option {
+  return new Option('--jitter <duration>', 'each run begins up to so much later than its time').argParser(
+    parseDuration,
+  );
+}
+
+export function timeZoneOption(): Option {
+  return new Option('--time-zone <zone>', 'whose clocks the times are of: Europe/Paris, UTC …');
+}
+
+export const operatorOption = (context: CommandContext): Option =>
+  new Option('--operator <name>', 'who asks; kept in the note').default(operatorOf(context.environment));
+export const reasonOption = (): Option => new Option('--reason <text>', 'why; kept as the note of the schedule');
+
+const FLAGS: ReadonlyMap<string, string> = new Map([
+  ['name', '<schedule>'],
+  ['cron', '--cron'],
+  ['at', '--at'],
+  ['days', '--days'],
+  ['calendars', '--calendar'],
+  ['timeZone', '--time-zone'],
+  ['overlap', '--overlap'],
+  ['catchUpMs', '--catch-up'],
+  ['jitterMs', '--jitter'],
+  ['note', '--note'],
+  ['from', '--from'],
+  ['batch', '--input'],
+]);
+
+/** Refusals name fields; people typed flags. */
+export async function namingFlags<T>(work: () => Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (error) {
+    if (!(error instanceof MoverError) || error.code !== 'INVALID_REQUEST' || error.reasons.length === 0) throw error;
+    const reasons = error.reasons.map((reason) => ({ ...reason, subject: flagOf(reason.subject) }));
+    const listed = reasons.map(({ subject, message }) => `${subject}: ${message}`).join('; ');
+    throw new MoverError('INVALID_REQUEST', `The schedule is not accepted: ${listed}`, { reasons, cause: error });
+  }
+}
+
+/** @example "batch.options.window.start" → "--input: options.window.start" */
+function flagOf(subject: string): string {
+  const [field = '', ...path] = subject.split('.');
+  const flag = FLAGS.get(field);
+  if (flag === undefined) return subject;
+  return path.length === 0 ? flag : `${flag}: ${path.join('.')}`;
+}

@@ -1,0 +1,53 @@
+// volume-mover schedule pause, resume and delete: whether a schedule begins anything by itself. What runs goes on.
+import { Command } from 'commander';
+import { EXIT } from '../../exit-code.js';
+import { type CommandContext, type GlobalOptions, runCommand } from '../../session.js';
+import { operatorOption, reasonOption } from './options.js';
+import { scheduleLines } from './view.js';
+
+interface Words extends GlobalOptions {
+  readonly operator?: string;
+  readonly reason?: string;
+}
+
+export function pauseCommand(context: CommandContext): Command {
+  return new Command('pause')
+    .description(
+      'pause a schedule: nothing begins by itself; a batch that runs goes on (see: volume-mover batch pause)',
+    )
+    .argument('<schedule>')
+    .addOption(operatorOption(context))
+    .addOption(reasonOption())
+    .action(async (name: string, words: Words) => change(context, name, words, 'pause'));
+}
+
+export function resumeCommand(context: CommandContext): Command {
+  return new Command('resume')
+    .description('resume a paused schedule; what it missed is not made up for (see: volume-mover schedule backfill)')
+    .argument('<schedule>')
+    .addOption(operatorOption(context))
+    .addOption(reasonOption())
+    .action(async (name: string, words: Words) => change(context, name, words, 'resume'));
+}
+
+async function change(context: CommandContext, name: string, words: Words, call: 'pause' | 'resume'): Promise<void> {
+  await runCommand(context, words, async ({ client, output }) => {
+    const { operator, reason } = words;
+    const schedule = await client.schedules[call](name, { operator, reason });
+    output.answer({ ...schedule }, () => scheduleLines(schedule).join('\n'));
+    return EXIT.ok;
+  });
+}
+
+export function deleteCommand(context: CommandContext): Command {
+  return new Command('delete')
+    .description('delete a schedule; a batch that runs goes on')
+    .argument('<schedule>')
+    .action(async (name: string, words: GlobalOptions) =>
+      runCommand(context, words, async ({ client, output }) => {
+        await client.schedules.delete(name);
+        output.answer({ name, deleted: true }, () => `Deleted schedule ${name}.`);
+        return EXIT.ok;
+      }),
+    );
+}

@@ -1,0 +1,69 @@
+// volume-mover schedule trigger and backfill: runs out of turn.
+import { Command, Option } from 'commander';
+import type { Triggered } from '../../../schedules.js';
+import { EXIT, type ExitCode } from '../../exit-code.js';
+import { time } from '../../format.js';
+import { type CommandContext, type GlobalOptions, runCommand } from '../../session.js';
+import { parseTime } from '../recover.js';
+import { namingFlags, overlapIn, overlapOption } from './options.js';
+import { runWords } from './view.js';
+
+interface Words extends GlobalOptions {
+  readonly overlap?: string;
+}
+
+export function triggerCommand(context: CommandContext): Command {
+  return new Command('trigger')
+    .description('run a schedule once now, paused or not; skipped because one still runs is exit code 3')
+    .argument('<schedule>')
+    .addOption(overlapOption("the schedule's own"))
+    .action(async (name: string, words: Words) =>
+      runCommand(context, words, async ({ client, output }) => {
+        const triggered = await client.schedules.trigger(name, overlapIn(words));
+        output.answer({ ...triggered }, () => describe(name, triggered));
+        return EXIT_OF[triggered.result];
+      }),
+    );
+}
+
+const EXIT_OF: Readonly<Record<Triggered['result'], ExitCode>> = {
+  started: EXIT.ok,
+  waiting: EXIT.ok,
+  skipped: EXIT.refused,
+};
+
+function describe(name: string, { result, run }: Triggered): string {
+  switch (result) {
+    case 'started':
+      return run === undefined ? `Started a batch of ${name}.` : `Started ${runWords(run)}`;
+    case 'waiting':
+      return `A batch of ${name} begins when what runs now has ended.`;
+    case 'skipped':
+      return `Skipped: a batch of ${name} still runs. Wait for its end, or choose another --overlap.`;
+  }
+}
+
+interface BackfillWords extends Words {
+  readonly from: number;
+  readonly to: number;
+}
+
+export function backfillCommand(context: CommandContext): Command {
+  return new Command('backfill')
+    .description('run a schedule for its times in a past period, as if they were now; under skip one batch at a time')
+    .argument('<schedule>')
+    .addOption(new Option('--from <time>', 'e.g. 2026-11-23T01:00:00Z').argParser(parseTime).makeOptionMandatory())
+    .addOption(new Option('--to <time>', 'at most 31 days later').argParser(parseTime).makeOptionMandatory())
+    .addOption(overlapOption("the schedule's own"))
+    .action(async (name: string, words: BackfillWords) =>
+      runCommand(context, words, async ({ client, output }) => {
+        const { from: fromMs, to: toMs } = words;
+        await namingFlags(async () => client.schedules.backfill(name, { fromMs, toMs, ...overlapIn(words) }));
+        output.answer(
+          { name, fromMs, toMs },
+          () => `Asked ${name} to run for its times from ${time(fromMs)} to ${time(toMs)}.`,
+        );
+        return EXIT.ok;
+      }),
+    );
+}

@@ -1,0 +1,47 @@
+// A schedule as people read it.
+import type { Schedule, ScheduleRun } from '../../../schedules.js';
+import type { ScheduleWarning } from '../../../schedule/schedule-warnings.js';
+import { length } from '../../../schedule/spec-words.js';
+import { printable } from '../../../timeline/terminal/printable.js';
+import { time } from '../../format.js';
+
+/** Next runs that are shown. */
+const NEXT_SHOWN = 3;
+
+export function scheduleLines(schedule: Schedule): string[] {
+  const { name, when, nextRunsMs, lastRuns, overlap, catchUpMs, pauseOnFailure, jitterMs, action, runs, url } =
+    schedule;
+  return [
+    `${name}: ${stateWords(schedule)}`,
+    ...(url === undefined ? [] : [`  ${url}`]),
+    `  runs ${when}`,
+    `  next: ${nextRunsMs.slice(0, NEXT_SHOWN).map(time).join(', ') || 'none'}`,
+    `  starts ${printable(action.workflowType)} as ${printable(action.workflowId)}-<time> on task queue ${printable(action.taskQueue)}`,
+    `  with ${printable(JSON.stringify(action.input) ?? 'nothing')}`,
+    `  overlap ${overlap}, catch-up ${length(catchUpMs)}, jitter ${jitterMs === 0 ? 'none' : length(jitterMs)}, ${pauseOnFailure ? 'pauses on failure' : 'goes on after failures'}`,
+    `  ${runs.started} started, ${runs.skippedForOverlap} skipped because the one before still ran, ${runs.missedCatchUp} missed`,
+    ...lastRuns.map((run) => `  ${runWords(run)}`),
+    ...warningLines(schedule),
+  ];
+}
+
+export function stateWords({ paused, note }: Pick<Schedule, 'paused' | 'note'>): string {
+  const state = paused ? 'paused' : 'active';
+  return note === undefined ? state : `${state} (${printable(note)})`;
+}
+
+export function runWords({ batch, workflowId, startedAtMs, outcome }: ScheduleRun): string {
+  return `${time(startedAtMs)} ${outcome}: ${printable(batch ?? workflowId)}`;
+}
+
+export function warningLines({ name, warnings }: Pick<Schedule, 'name' | 'warnings'>): string[] {
+  const mends = warnings.some(({ adoptable }) => adoptable);
+  return [
+    ...warnings.map((warning) => `  warning: ${warningWords(warning)}`),
+    ...(mends ? [`  mend what can be with: volume-mover schedule adopt ${name}`] : []),
+  ];
+}
+
+export function warningWords({ about, message }: ScheduleWarning): string {
+  return `${about}: ${printable(message)}`;
+}

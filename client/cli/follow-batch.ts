@@ -1,0 +1,79 @@
+// Follows a running batch until it has ended: a picture on a terminal, lines in a log.
+import type { BatchProgress } from '../../contracts/batch.js';
+import type { MoverClient } from '../sdk.js';
+import { answerWithBatch } from './batch-answer.js';
+import { batchLine, batchPicture, failureLine } from './batch-view.js';
+import { EXIT, type ExitCode } from './exit-code.js';
+import type { Output } from './output.js';
+
+/** How often the picture is drawn again, ms: times in it go on without news. */
+const PICTURE_INTERVAL_MS = 500;
+/** Between lines of counts, ms: a night's log stays readable. */
+const LINE_INTERVAL_MS = 10_000;
+
+/** Ctrl-C leaves the batch running, and says so. @throws what watching it throws */
+export async function followBatch(
+  client: MoverClient,
+  batchId: string,
+  output: Output,
+  signal: AbortSignal,
+): Promise<ExitCode> {
+  try {
+    await show(client, batchId, output, signal);
+  } catch (error) {
+    if (!signal.aborted) throw error;
+    output.answer(
+      { batchId, state: 'running', interrupted: true },
+      () => `Interrupted: batch ${batchId} goes on. Watch it again with: volume-mover batch watch ${batchId}`,
+    );
+    return EXIT.interrupted;
+  }
+  return answerWithBatch(await client.batches.get(batchId), output);
+}
+
+async function show(client: MoverClient, batchId: string, output: Output, signal: AbortSignal): Promise<void> {
+  const picture = output.picture();
+  const log = new Log(output);
+  let progress: BatchProgress | undefined;
+  const draw = (): void => {
+    if (progress !== undefined) picture?.draw(batchPicture(progress, Date.now()));
+  };
+  const ticker = picture === undefined ? undefined : setInterval(draw, PICTURE_INTERVAL_MS);
+  try {
+    for await (progress of client.batches.watch(batchId, { signal })) {
+      if (picture === undefined) log.add(progress, Date.now());
+      else draw();
+    }
+  } finally {
+    clearInterval(ticker);
+    picture?.clear();
+  }
+}
+
+/** What is new, a line each: the stage, failures, and now and then the counts. */
+class Log {
+  readonly #output: Output;
+  #stage: BatchProgress['stage'] | undefined;
+  #failures = 0;
+  #saidAtMs = 0;
+  #said = '';
+
+  constructor(output: Output) {
+    this.#output = output;
+  }
+
+  add(progress: BatchProgress, nowMs: number): void {
+    const { stage, failures } = progress;
+    // A failed move that is tried again leaves the list.
+    this.#failures = Math.min(this.#failures, failures.length);
+    for (const failure of failures.slice(this.#failures)) this.#output.progress(`failed: ${failureLine(failure)}`);
+    this.#failures = failures.length;
+    const line = batchLine(progress);
+    const isDue = nowMs - this.#saidAtMs >= LINE_INTERVAL_MS && line !== this.#said;
+    if (stage === this.#stage && !isDue) return;
+    this.#output.progress(line);
+    this.#stage = stage;
+    this.#saidAtMs = nowMs;
+    this.#said = line;
+  }
+}

@@ -1,0 +1,39 @@
+// Lines on a terminal that are drawn again in place, as a batch goes on.
+import { printable, shortened } from '../timeline/terminal/printable.js';
+
+const COLUMNS_UNKNOWN = 80;
+/** A line that fills the last column wraps on some terminals. */
+const MARGIN = 1;
+
+interface Terminal {
+  write(text: string): unknown;
+  readonly columns?: number;
+}
+
+export class LivePicture {
+  readonly #terminal: Terminal;
+  #drawn = 0;
+
+  constructor(terminal: Terminal) {
+    this.#terminal = terminal;
+  }
+
+  /** In place of what was drawn before. */
+  draw(lines: readonly string[]): void {
+    const columns = (this.#terminal.columns ?? COLUMNS_UNKNOWN) - MARGIN;
+    const fitting = lines.map((line) => `${shortened(printable(line), columns, '…')}\n`);
+    // All at once: a terminal that shows it half taken away flickers.
+    this.#terminal.write(`${this.#back()}${fitting.join('')}`);
+    this.#drawn = lines.length;
+  }
+
+  /** Takes it away. */
+  clear(): void {
+    if (this.#drawn > 0) this.#terminal.write(this.#back());
+    this.#drawn = 0;
+  }
+
+  #back(): string {
+    return this.#drawn === 0 ? '' : `\u001B[${this.#drawn}A\u001B[0J`;
+  }
+}

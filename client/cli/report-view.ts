@@ -1,0 +1,22 @@
+// A stored report as people read it: who asked for what, how it ended, and why if it did not succeed.
+import type { StoredMoveReport } from '../../contracts/report.js';
+import { printable } from '../timeline/terminal/printable.js';
+import { time } from './format.js';
+import { reportLines, stepLine } from './move-view.js';
+
+export function storedReportLines(stored: StoredMoveReport): string[] {
+  const { move, outcome, volumes, from, to, startedAtMs, endedAtMs, operator, reason, batch, seq } = stored;
+  const { report, progress, problem } = stored;
+  return [
+    `Move ${move}: ${outcome}`,
+    `  started ${time(startedAtMs)}, ended ${time(endedAtMs)}`,
+    `  ${volumes.join(', ')}: ${from ?? '?'} → ${to}`,
+    ...(operator === undefined ? [] : [`  asked for by ${printable(operator)}`]),
+    ...(reason === undefined ? [] : [`  because ${printable(reason)}`]),
+    ...(batch === undefined ? [] : [`  move ${seq ?? '?'} of batch ${batch}`]),
+    ...(report === undefined ? [] : reportLines(report)),
+    ...(progress?.steps ?? []).map(stepLine),
+    ...(problem === undefined ? [] : [`  ${problem.detail} (${problem.code})`]),
+    ...(problem?.reasons ?? []).map((listed) => `  - ${listed.message} (${listed.code})`),
+  ];
+}

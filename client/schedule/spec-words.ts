@@ -1,0 +1,104 @@
+// When a schedule runs, in words: people check these against what they meant.
+import type { ScheduleSpecDescription } from '@temporalio/client';
+import { WEEKDAY_NAMES, MONTH_NAMES, type Calendar, fromTemporal, isAll, valuesOf } from './calendar.js';
+
+/** Times of day that are listed one by one. */
+const TIMES_LISTED_MAX = 6;
+const MINUTES_AN_HOUR = 60;
+
+/** @example "at 01:00 on Mon and Tue, Europe/Paris" */
+export function specWords(spec: ScheduleSpecDescription): string {
+  const { calendars = [], intervals = [], skip = [], startAt, endAt, jitter = 0, timezone } = spec;
+  const times = [
+    ...calendars.map((calendar) => calendarWords(fromTemporal(calendar))),
+    ...intervals.map(({ every, offset }) => `every ${length(every)}${offset > 0 ? `, ${length(offset)} later` : ''}`),
+  ];
+  const parts = [
+    times.length === 0 ? 'never' : times.join('; and '),
+    ...skip.map((calendar) => `but not ${calendarWords(fromTemporal(calendar))}`),
+    ...(startAt === undefined ? [] : [`from ${startAt.toISOString()} on`]),
+    ...(endAt === undefined ? [] : [`until ${endAt.toISOString()}`]),
+    timezone === undefined || timezone === '' ? 'UTC (no time zone is set)' : timezone,
+    ...(jitter > 0 ? [`up to ${length(jitter)} later`] : []),
+  ];
+  return parts.join(', ');
+}
+
+export function calendarWords(calendar: Calendar): string {
+  return [timesWords(calendar), ...daysWords(calendar)].join(' ');
+}
+
+function timesWords({ second, minute, hour }: Calendar): string {
+  const [seconds, minutes, hours] = [valuesOf(second), valuesOf(minute), valuesOf(hour)];
+  const onTheMinute = seconds.join() === '0';
+  const count = seconds.length * minutes.length * hours.length;
+  if (count <= TIMES_LISTED_MAX) {
+    const times = hours.flatMap((h) =>
+      minutes.flatMap((m) => seconds.map((s) => [h, m, ...(onTheMinute ? [] : [s])].map(twoDigits).join(':'))),
+    );
+    return `at ${listed(times)}`;
+  }
+  const at = `at ${minuteWords(minutes)}${onTheMinute ? '' : ` and ${seconds.length} seconds of it`}`;
+  return isAll('hour', hour) ? `${at} of every hour` : `${at} of the hours ${listed(runs(hours, String))}`;
+}
+
+function minuteWords(minutes: readonly number[]): string {
+  if (minutes.length === MINUTES_AN_HOUR) return 'every minute';
+  return `minute${minutes.length === 1 ? '' : 's'} ${listed(runs(minutes, String))}`;
+}
+
+function daysWords({ dayOfMonth, month, dayOfWeek, year }: Calendar): string[] {
+  const [anyDay, anyMonth, anyWeekday] = [
+    isAll('dayOfMonth', dayOfMonth),
+    isAll('month', month),
+    isAll('dayOfWeek', dayOfWeek),
+  ];
+  const weekdays = listed(runs(valuesOf(dayOfWeek), (day) => WEEKDAY_NAMES[day] ?? `${day}`));
+  const days = `on day ${listed(runs(valuesOf(dayOfMonth), String))} of the month`;
+  return [
+    ...(anyDay && anyWeekday ? ['every day'] : []),
+    ...(anyDay ? [] : [days]),
+    // Other crons take either; Temporal takes days for which both are true.
+    ...(anyWeekday ? [] : [anyDay ? `on ${weekdays}` : `if it is ${weekdays}`]),
+    ...(anyMonth ? [] : [`in ${listed(runs(valuesOf(month), (number) => MONTH_NAMES[number - 1] ?? `${number}`))}`]),
+    ...(isAll('year', year) ? [] : [`in ${listed(runs(valuesOf(year), String))}`]),
+  ];
+}
+
+/** Three or more in a row are told as first to last. */
+function runs(values: readonly number[], word: (value: number) => string): string[] {
+  const words: string[] = [];
+  for (let i = 0; i < values.length; i += 1) {
+    let last = i;
+    while (values[last + 1] === (values[last] ?? 0) + 1) last += 1;
+    const [from, to] = [values[i], values[last]];
+    if (from === undefined || to === undefined) break;
+    if (last - i < 2) words.push(word(from));
+    else {
+      words.push(`${word(from)} to ${word(to)}`);
+      i = last;
+    }
+  }
+  return words;
+}
+
+function listed(words: readonly string[]): string {
+  return words.length < 2 ? words.join('') : `${words.slice(0, -1).join(', ')} and ${words.at(-1) ?? ''}`;
+}
+
+function twoDigits(value: number): string {
+  return `${value}`.padStart(2, '0');
+}
+
+const LENGTHS: readonly (readonly [ms: number, name: string])[] = [
+  [86_400_000, 'd'],
+  [3_600_000, 'h'],
+  [60_000, 'm'],
+  [1_000, 's'],
+];
+
+/** In the largest unit of which it is a whole number. */
+export function length(ms: number): string {
+  const [unitMs, name] = LENGTHS.find(([unitMs]) => ms >= unitMs && ms % unitMs === 0) ?? [1, 'ms'];
+  return `${ms / unitMs}${name}`;
+}

@@ -1,0 +1,70 @@
+// What to type into the schedule form of the Temporal UI for a schedule, and what that form can't say.
+import { type Calendar, valuesOf } from './calendar.js';
+import { cronOf } from './cron.js';
+
+export interface UiFormField {
+  /** As the form labels it; "Cron String" is in the tab String of its times. */
+  readonly field: string;
+  readonly value: string;
+}
+
+export interface UiForm {
+  /** Of the form; undefined when nobody said where the UI is. */
+  readonly url: string | undefined;
+  readonly fields: readonly UiFormField[];
+  /** What the form can't set, and what becomes of it; and what of this schedule can't be said there at all. */
+  readonly cannot: readonly string[];
+}
+
+export interface UiFormOf {
+  readonly name: string;
+  readonly action: {
+    readonly workflowType: string;
+    readonly workflowId: string;
+    readonly taskQueue: string;
+    readonly input: unknown;
+  };
+  readonly times: readonly Calendar[];
+  readonly timeZone: string;
+  /** Intervals, left-out days, a first or last day: not to be said in a cron text. */
+  readonly hasMoreTimes: boolean;
+  readonly formUrl: string | undefined;
+}
+
+export function uiFormOf({ name, action, times, timeZone, hasMoreTimes, formUrl }: UiFormOf): UiForm {
+  const [first, ...others] = merged(times).map(cronOf);
+  const cannot = [
+    'overlap policy: SKIP, which is right',
+    'catch-up window: becomes 365 days',
+    'pause on failure: off',
+    'jitter: none',
+    'search attributes: none, unless each is added there by hand',
+    `mend all of them with: volume-mover schedule adopt ${name}`,
+    ...others.map((cron) => `its times need another schedule as well: CRON_TZ=${timeZone} ${cron}`),
+    ...(hasMoreTimes ? ['its intervals, left-out days, first or last day can not be said in a cron text'] : []),
+  ];
+  return {
+    url: formUrl,
+    fields: [
+      { field: 'Name', value: name },
+      { field: 'Workflow Type', value: action.workflowType },
+      { field: 'Workflow Id', value: action.workflowId },
+      { field: 'Task Queue', value: action.taskQueue },
+      { field: 'Data', value: JSON.stringify(action.input) },
+      ...(first === undefined ? [] : [{ field: 'Cron String', value: `CRON_TZ=${timeZone} ${first}` }]),
+    ],
+    cannot,
+  };
+}
+
+/** The form takes one line: times that differ in their hours only go into one. */
+function merged(times: readonly Calendar[]): Calendar[] {
+  const byRest = new Map<string, Calendar>();
+  for (const calendar of times) {
+    const { hour, ...rest } = calendar;
+    const key = JSON.stringify(Object.values(rest).map(valuesOf));
+    const before = byRest.get(key);
+    byRest.set(key, before === undefined ? calendar : { ...before, hour: [...before.hour, ...hour] });
+  }
+  return [...byRest.values()];
+}

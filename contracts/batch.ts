@@ -1,0 +1,301 @@
+// A batch: many moves under limits, in a window, with one report. What goes in, what it says while it runs, and what it leaves behind.
+import { z } from 'zod';
+import { VOLUMES_PER_MOVE_MAX } from './attempt.js';
+import { errorCodeSchema } from './errors.js';
+import { groupIdSchema, moveIdSchema, volumeIdSchema } from './ids.js';
+import { moveOptionsSchema } from './move.js';
+import { bytesSchema, countSchema, durationMsSchema, timeMsSchema } from './numbers.js';
+
+/** Moves listed one by one; more are named by a selector. */
+export const BATCH_MOVES_MAX = 2_000;
+/** The whole input, as JSON: it is kept in the workflow's history. */
+export const BATCH_INPUT_BYTES_MAX = 200_000;
+/** Failures that a batch shows itself; all of them are in the stored reports. */
+export const BATCH_FAILURES_SHOWN_MAX = 100;
+/** Moves at once: each parent run awaits its children, far below the server's 2,000. */
+export const BATCH_CONCURRENCY_MAX = 500;
+
+/** A batch: its workflow id and first run's id, as of a move. */
+export const batchIdSchema = moveIdSchema;
+export type BatchId = z.infer<typeof batchIdSchema>;
+
+export const batchMoveSchema = z
+  .strictObject({
+    volume: volumeIdSchema.optional(),
+    volumes: z.array(volumeIdSchema).min(1).max(VOLUMES_PER_MOVE_MAX).optional(),
+    to: groupIdSchema,
+    from: groupIdSchema.optional(),
+  })
+  .refine((move) => (move.volume === undefined) !== (move.volumes === undefined), {
+    message: 'give either "volume" or "volumes", not both',
+    path: ['volume'],
+  });
+export type BatchMove = z.infer<typeof batchMoveSchema>;
+
+const PATTERN_LENGTH_MAX = 200;
+
+/** Volumes for which all of it is true, paged from the inventory. A VM's disks go together. */
+export const selectorSchema = z
+  .strictObject({
+    from: z.union([groupIdSchema, z.array(groupIdSchema).min(1).max(1_000)]).optional(),
+    /** `*` stands for any characters, `?` for one. */
+    name: z.string().min(1).max(PATTERN_LENGTH_MAX).optional(),
+    vm: z.string().min(1).max(PATTERN_LENGTH_MAX).optional(),
+    labels: z.record(z.string(), z.string()).optional(),
+  })
+  .refine((select) => Object.values(select).some((value) => value !== undefined), {
+    message: 'name at least one of "from", "name", "vm" and "labels"',
+  });
+export type Selector = z.infer<typeof selectorSchema>;
+
+const clockTime = z.string().regex(/^([01]\d|2[0-3]):[0-5]\d$/, 'a time of day as HH:MM, 00:00 to 23:59');
+export const WEEKDAYS = ['mon', 'tue', 'wed', 'thu', 'fri', 'sat', 'sun'] as const;
+
+/** When moves may run. An end before the start is on the next day; days name the day of the start. */
+export const windowSchema = z.strictObject({
+  /** An IANA time zone. Only its form is checked here: which zones there are differs between machines, so an activity says. */
+  timeZone: z
+    .string()
+    .max(100)
+    .regex(/^[A-Za-z][A-Za-z0-9_+/-]*$/, 'an IANA time zone, for example Europe/Paris'),
+  start: clockTime,
+  end: clockTime,
+  days: z.array(z.enum(WEEKDAYS)).min(1).optional(),
+});
+export type MaintenanceWindow = z.infer<typeof windowSchema>;
+
+const concurrencyCount = z.number().int().min(1).max(BATCH_CONCURRENCY_MAX);
+export const concurrencySchema = z.strictObject({
+  all: concurrencyCount.default(20),
+  perSourceGroup: concurrencyCount.optional(),
+  perTargetGroup: concurrencyCount.optional(),
+  perAppliance: concurrencyCount.optional(),
+});
+export type Concurrency = z.output<typeof concurrencySchema>;
+
+/** What becomes of moves that run when a batch ends early. */
+export const runningSchema = z.enum(['finish', 'roll-back']);
+
+export const batchOptionsSchema = z.strictObject({
+  concurrency: concurrencySchema.prefault({}),
+  /** Moves started in a second, at most. */
+  startsPerSecond: z.number().positive().max(1_000).optional(),
+  order: z
+    .union([z.enum(['listed', 'smallest-first']), z.strictObject({ byLabel: z.string().min(1).max(100) })])
+    .default('listed'),
+  failures: z
+    .discriminatedUnion('policy', [
+      z.strictObject({ policy: z.literal('continue') }),
+      /** Stops after so many failures, or so many percent of all moves, whichever comes first; running moves finish. */
+      z.strictObject({
+        policy: z.literal('stop-after'),
+        count: z.number().int().min(1).optional(),
+        percent: z.number().positive().max(100).optional(),
+      }),
+      /** Stops at the first failure; running moves roll back. */
+      z.strictObject({ policy: z.literal('stop-now') }),
+    ])
+    .prefault({ policy: 'continue' }),
+  retries: z
+    .strictObject({
+      /** Further tries of a move that failed, each a move of its own. */
+      max: z.number().int().min(0).max(20).default(0),
+      backoffMs: durationMsSchema
+        .min(100)
+        .max(24 * 3_600_000)
+        .default(60_000),
+    })
+    .prefault({}),
+  window: windowSchema.optional(),
+  /** At the end of the window the batch ends as incomplete, or waits for the next one. */
+  atWindowEnd: z.enum(['finish', 'wait']).default('finish'),
+  /** How long a move is taken to last, until this batch knows better: none starts that isn't expected to end inside the window. */
+  expectedMoveMs: durationMsSchema
+    .min(1)
+    .max(24 * 3_600_000)
+    .default(60_000),
+  /** Started later than this after its scheduled time, the batch is skipped. */
+  startWithinMs: durationMsSchema.min(1_000).optional(),
+  /** So many moves first; the others wait until these succeeded and, unless `approval` is false, somebody approved. */
+  canary: z.strictObject({ count: z.number().int().min(1).max(1_000), approval: z.boolean().default(true) }).optional(),
+  move: moveOptionsSchema.prefault({}),
+  /** Verify every volume after its move. */
+  verify: z.boolean().default(false),
+});
+export type BatchOptions = z.output<typeof batchOptionsSchema>;
+
+export const batchInputSchema = z
+  .strictObject({
+    moves: z
+      .array(batchMoveSchema)
+      .min(1)
+      .max(BATCH_MOVES_MAX, `at most ${BATCH_MOVES_MAX} moves; name more by "select"`)
+      .optional(),
+    select: selectorSchema.optional(),
+    /** The failed moves of an earlier batch, by its id. */
+    failedOf: batchIdSchema.optional(),
+    /** Where selected volumes go: one group, or … */
+    to: groupIdSchema.optional(),
+    /** … one for each group they are in. A selected volume in a group without an entry is refused. */
+    map: z.record(groupIdSchema, groupIdSchema).optional(),
+    /** Plan every move, change nothing, and report. */
+    dryRun: z.boolean().default(false),
+    operator: z.string().max(200).optional(),
+    reason: z.string().max(1_000).optional(),
+    options: batchOptionsSchema.prefault({}),
+  })
+  .superRefine((input, context) => {
+    const refuse = (path: string, message: string): void => context.addIssue({ code: 'custom', path: [path], message });
+    const sources = [input.moves, input.select, input.failedOf].filter((source) => source !== undefined).length;
+    if (sources !== 1) refuse('moves', 'give exactly one of "moves", "select" and "failedOf"');
+    const targets = [input.to, input.map].filter((target) => target !== undefined).length;
+    if (input.select !== undefined && targets !== 1) refuse('to', 'with "select" give exactly one of "to" and "map"');
+    if (input.select === undefined && targets > 0)
+      refuse('to', 'only with "select": listed moves name their own groups');
+    const { failures } = input.options;
+    if (failures.policy === 'stop-after' && failures.count === undefined && failures.percent === undefined)
+      refuse('options', 'failures.policy "stop-after" needs "count" or "percent"');
+  });
+export type BatchInput = z.input<typeof batchInputSchema>;
+export type ParsedBatchInput = z.output<typeof batchInputSchema>;
+
+/** One move of a batch as planned. Stored at the replica site, so that a batch of any size goes on from a number. */
+export const batchItemSchema = z.strictObject({
+  seq: countSchema,
+  volumes: z.array(volumeIdSchema).min(1).max(VOLUMES_PER_MOVE_MAX),
+  from: groupIdSchema,
+  to: groupIdSchema,
+  sizeBytes: bytesSchema,
+  /** Of the source and the target group. */
+  appliances: z.array(z.string()).min(1).max(2),
+});
+export type BatchItem = z.infer<typeof batchItemSchema>;
+
+/** A volume or move that the plan leaves out, with the reason. */
+export const batchLeftOutSchema = z.strictObject({
+  volumes: z.array(volumeIdSchema).min(1).max(VOLUMES_PER_MOVE_MAX),
+  to: groupIdSchema.optional(),
+  code: errorCodeSchema,
+  message: z.string(),
+});
+export type BatchLeftOut = z.infer<typeof batchLeftOutSchema>;
+
+export const batchCountsSchema = z.strictObject({
+  /** Moves of the plan, those already there not counted. */
+  planned: countSchema,
+  /** Not started yet, retries included. */
+  waiting: countSchema,
+  running: countSchema,
+  moved: countSchema,
+  failed: countSchema,
+  /** Ended by a person, or by the batch itself when it stopped, with everything as before. */
+  cancelled: countSchema,
+  /** There already when planned, or when their turn came. */
+  alreadyThere: countSchema,
+  /** Skipped by an update. */
+  skipped: countSchema,
+  /** Refused by the plan: no such volume, no group for it, no room. */
+  refused: countSchema,
+});
+export type BatchCounts = z.infer<typeof batchCountsSchema>;
+
+export const batchFailureSchema = z.strictObject({
+  seq: countSchema,
+  volumes: z.array(volumeIdSchema),
+  to: groupIdSchema,
+  /** Its last try. */
+  move: moveIdSchema.optional(),
+  tries: countSchema,
+  code: errorCodeSchema.optional(),
+  message: z.string(),
+  action: z.string().optional(),
+});
+export type BatchFailure = z.infer<typeof batchFailureSchema>;
+
+export const batchStageSchema = z.enum([
+  'planning',
+  'waiting-for-window',
+  'canary',
+  'waiting-for-approval',
+  'running',
+  'paused',
+  'stopping',
+  'done',
+  'failed',
+]);
+export type BatchStage = z.infer<typeof batchStageSchema>;
+
+/** What the query `progress` answers. */
+export const batchProgressSchema = z.strictObject({
+  batch: batchIdSchema,
+  stage: batchStageSchema,
+  counts: batchCountsSchema,
+  concurrency: concurrencySchema,
+  startedAtMs: timeMsSchema,
+  /** Moves ended in a minute, over the last few minutes. */
+  perMinute: z.number().min(0),
+  /** When the last move is expected to end; absent while nothing is known. */
+  expectedEndMs: timeMsSchema.optional(),
+  /** Moves that have been running longest. */
+  longest: z.array(z.strictObject({ volumes: z.array(volumeIdSchema), to: groupIdSchema, sinceMs: timeMsSchema })),
+  /** The first ones. */
+  failures: z.array(batchFailureSchema).max(BATCH_FAILURES_SHOWN_MAX),
+  /** The last thing that somebody asked, and who: pause, resume, … */
+  lastRequest: z.string().optional(),
+  window: z.strictObject({ opensAtMs: timeMsSchema, closesAtMs: timeMsSchema }).optional(),
+});
+export type BatchProgress = z.infer<typeof batchProgressSchema>;
+
+export const batchOutcomeSchema = z.enum([
+  /** Every move of the plan was tried (and failures, if any, are listed). */
+  'complete',
+  /** The window or an abort ended it before: the next run goes on. */
+  'incomplete',
+  /** Its failure policy ended it. */
+  'stopped',
+  /** It began too late after its scheduled time. */
+  'skipped-late',
+  'dry-run',
+  'failed',
+]);
+
+export const batchReportSchema = z.strictObject({
+  batch: batchIdSchema,
+  outcome: batchOutcomeSchema,
+  /** A sentence: why it ended so. */
+  summary: z.string(),
+  counts: batchCountsSchema,
+  failures: z.array(batchFailureSchema).max(BATCH_FAILURES_SHOWN_MAX),
+  /** Refused by the plan, the first ones. */
+  leftOut: z.array(batchLeftOutSchema).max(BATCH_FAILURES_SHOWN_MAX),
+  /** Volumes that match the selector now and did not when the batch was planned, and the other way round. */
+  addedMeanwhile: z.array(volumeIdSchema).max(BATCH_FAILURES_SHOWN_MAX),
+  removedMeanwhile: z.array(volumeIdSchema).max(BATCH_FAILURES_SHOWN_MAX),
+  operator: z.string().optional(),
+  reason: z.string().optional(),
+  startedAtMs: timeMsSchema,
+  endedAtMs: timeMsSchema,
+  /** Parent runs, by continue-as-new. */
+  runs: countSchema,
+});
+export type BatchReport = z.infer<typeof batchReportSchema>;
+
+/** Every update takes one object that says who asks, and why. */
+export const requestSchema = z.strictObject({
+  operator: z.string().min(1).max(200),
+  reason: z.string().min(1).max(1_000),
+});
+export const abortRequestSchema = requestSchema.extend({ running: runningSchema.default('finish') });
+export const concurrencyRequestSchema = requestSchema.extend({ concurrency: concurrencySchema });
+export const skipRequestSchema = requestSchema.extend({ volume: volumeIdSchema });
+
+/** Names of the updates of a batch. */
+export const BATCH_UPDATES = {
+  pause: 'pause',
+  resume: 'resume',
+  abort: 'abort',
+  setConcurrency: 'setConcurrency',
+  skipVolume: 'skipVolume',
+  retryFailed: 'retryFailed',
+  approveCanary: 'approveCanary',
+} as const;

@@ -1,0 +1,85 @@
+// What a volume is to people besides its id: the VM it is a disk of, and labels; and how a listing is asked for them.
+import { z } from 'zod';
+import { MoverError } from './errors.js';
+import { applianceIdSchema, groupIdSchema, splitterIdSchema, volumeIdSchema } from './ids.js';
+import { bytesSchema } from './numbers.js';
+
+/** Names in use at hypervisors are below 100 characters. */
+const VM_LENGTH_MAX = 200;
+/** Kept in memory for every volume, and repeated in each listing. */
+const LABELS_PER_VOLUME_MAX = 16;
+const LABEL_KEY_LENGTH_MAX = 63;
+const LABEL_VALUE_LENGTH_MAX = 63;
+const NAME_PATTERN_LENGTH_MAX = 200;
+/** Every label of a volume asked for at once, as `labelsQuery` writes them. */
+const LABELS_QUERY_LENGTH_MAX = LABELS_PER_VOLUME_MAX * (LABEL_KEY_LENGTH_MAX + LABEL_VALUE_LENGTH_MAX + 2);
+
+export const vmSchema = z
+  .string()
+  .min(1, 'at least one character')
+  .max(VM_LENGTH_MAX, `at most ${VM_LENGTH_MAX} characters`)
+  .regex(/^[^\p{Cc}]*$/u, 'no control characters');
+
+const LABEL_KEY = /^[A-Za-z0-9][A-Za-z0-9._/-]*$/;
+const LABEL_VALUE = /^[^\p{Cc},]*$/u;
+const LABEL_KEY_FORM = `a label's name is 1 to ${LABEL_KEY_LENGTH_MAX} letters, digits, ".", "_", "/" and "-", starting with a letter or digit`;
+const LABEL_VALUE_FORM = `a label's value has at most ${LABEL_VALUE_LENGTH_MAX} characters, no comma and no control character`;
+
+export const labelsSchema = z
+  .record(
+    z.string().max(LABEL_KEY_LENGTH_MAX, LABEL_KEY_FORM).regex(LABEL_KEY, LABEL_KEY_FORM),
+    z.string().max(LABEL_VALUE_LENGTH_MAX, LABEL_VALUE_FORM).regex(LABEL_VALUE, LABEL_VALUE_FORM),
+  )
+  .refine((labels) => Object.keys(labels).length <= LABELS_PER_VOLUME_MAX, `at most ${LABELS_PER_VOLUME_MAX} labels`);
+export type Labels = Readonly<Record<string, string>>;
+
+/** Which volumes a listing is asked for; all that is given must be true of one. */
+export const volumeFilterFields = {
+  group: groupIdSchema.optional(),
+  volume: volumeIdSchema.optional(),
+  vm: vmSchema.optional(),
+  /** Of the volume's id: `*` stands for any characters, `?` for one. */
+  namePattern: z.string().min(1).max(NAME_PATTERN_LENGTH_MAX).optional(),
+  /** `tier=gold,app=db`: every label named has that value. `labelsQuery` writes it. */
+  labels: z.string().min(1).max(LABELS_QUERY_LENGTH_MAX).optional(),
+};
+
+/** A volume without anything that its journal would have to be opened for. */
+export const inventoryVolumeSchema = z.strictObject({
+  volume: volumeIdSchema,
+  splitter: splitterIdSchema,
+  sizeBytes: bytesSchema,
+  group: groupIdSchema,
+  /** Of its group. */
+  appliance: applianceIdSchema,
+  vm: vmSchema.optional(),
+  labels: labelsSchema.optional(),
+});
+export type InventoryVolume = z.infer<typeof inventoryVolumeSchema>;
+
+/** Labels as a listing is asked for them. @throws MoverError INVALID_REQUEST for a name or value that no volume can have */
+export function labelsQuery(labels: Labels): string {
+  const checked = labelsSchema.safeParse(labels);
+  if (!checked.success) throw refused(checked.error.issues.map(({ message }) => message).join('; '));
+  return Object.entries(checked.data)
+    .map(([key, value]) => `${key}=${value}`)
+    .join(',');
+}
+
+/** The labels of a listing's input. @throws MoverError INVALID_REQUEST */
+export function labelsOfQuery(query: string): Labels {
+  const pairs = query.split(',').map((pair) => {
+    const at = pair.indexOf('=');
+    if (at < 1) throw refused(`"${pair}" is no label: give name=value, several with commas between`);
+    return [pair.slice(0, at), pair.slice(at + 1)] as const;
+  });
+  const checked = labelsSchema.safeParse(Object.fromEntries(pairs));
+  if (!checked.success) throw refused(checked.error.issues.map(({ message }) => message).join('; '));
+  return checked.data;
+}
+
+function refused(message: string): MoverError {
+  return new MoverError('INVALID_REQUEST', `labels: ${message}`, {
+    reasons: [{ code: 'INVALID_REQUEST', subject: 'labels', message }],
+  });
+}

@@ -1,0 +1,136 @@
+// Reports that last: kept at the replica site when Temporal's history of a move or batch is gone.
+import { z } from 'zod';
+import { batchIdSchema, batchItemSchema, batchLeftOutSchema, batchReportSchema } from './batch.js';
+import { problemSchema } from './errors.js';
+import { groupIdSchema, moveIdSchema, volumeIdSchema } from './ids.js';
+import { moveProgressSchema, moveReportSchema } from './move.js';
+import { countSchema, timeMsSchema } from './numbers.js';
+import { operation } from './route.js';
+
+/** Reports in one page of a listing. */
+export const REPORTS_PER_PAGE_MAX = 500;
+/** Planned moves stored and read at once. */
+export const BATCH_PLAN_PAGE_MAX = 200;
+
+/** How a move ended, whatever way. */
+export const moveOutcomeSchema = z.enum(['moved', 'failed', 'cancelled']);
+
+export const storedMoveReportSchema = z.strictObject({
+  move: moveIdSchema,
+  outcome: moveOutcomeSchema,
+  volumes: z.array(volumeIdSchema),
+  from: groupIdSchema.optional(),
+  to: groupIdSchema,
+  startedAtMs: timeMsSchema,
+  endedAtMs: timeMsSchema,
+  operator: z.string().optional(),
+  reason: z.string().optional(),
+  batch: batchIdSchema.optional(),
+  seq: countSchema.optional(),
+  /** Of a move that is done, also when its verification failed after it. */
+  report: moveReportSchema.optional(),
+  /** Of one that is not: how far it came, … */
+  progress: moveProgressSchema.optional(),
+  /** … and why. */
+  problem: problemSchema.optional(),
+});
+export type StoredMoveReport = z.infer<typeof storedMoveReportSchema>;
+
+/** One making of a plan. Two of them may run at once (a repeated activity): their pages don't mix, the first one finished counts. */
+const planDraftSchema = z
+  .string()
+  .min(1)
+  .max(100)
+  .regex(/^[\x21-\x7e]+$/, 'printable ASCII without spaces')
+  .default('plan');
+
+const pageInput = {
+  cursor: z.string().optional(),
+  limit: z.coerce.number().int().min(1).max(REPORTS_PER_PAGE_MAX).default(REPORTS_PER_PAGE_MAX),
+};
+
+export const reportsApi = {
+  storeReport: operation({
+    method: 'POST',
+    path: '/v1/reports/store',
+    summary: 'Store the final report of a move, for ever. A later one of the same move (after Reset) takes its place.',
+    input: storedMoveReportSchema,
+    output: z.strictObject({}),
+  }),
+  report: operation({
+    method: 'GET',
+    path: '/v1/reports/move',
+    summary: 'The stored report of a move; of the newest move of a workflow id, when only that is given.',
+    input: z.strictObject({ move: moveIdSchema }),
+    output: storedMoveReportSchema,
+  }),
+  reports: operation({
+    method: 'GET',
+    path: '/v1/reports',
+    summary:
+      'Stored reports of the moves of a batch, in its order (tries of the same move one after another), or of all moves by end, newest first.',
+    input: z.strictObject({ ...pageInput, batch: batchIdSchema.optional(), outcome: moveOutcomeSchema.optional() }),
+    output: z.strictObject({ reports: z.array(storedMoveReportSchema), next: z.string().optional() }),
+  }),
+  storeBatchPlan: operation({
+    method: 'POST',
+    path: '/v1/batches/plan/store',
+    summary:
+      'Store a page of a batch’s plan: its moves from seq `from` on. Storing a page again is no error; once the plan is finished it changes nothing.',
+    input: z.strictObject({
+      batch: batchIdSchema,
+      draft: planDraftSchema,
+      from: countSchema,
+      items: z.array(batchItemSchema).max(BATCH_PLAN_PAGE_MAX),
+    }),
+    output: z.strictObject({}),
+  }),
+  finishBatchPlan: operation({
+    method: 'POST',
+    path: '/v1/batches/plan/finish',
+    summary:
+      'The plan is whole: so many moves, and what it leaves out. The first answer stands. Refused (INVALID_REQUEST) when moves of the draft are missing.',
+    input: z.strictObject({
+      batch: batchIdSchema,
+      draft: planDraftSchema,
+      planned: countSchema,
+      alreadyThere: countSchema,
+      refused: countSchema,
+      leftOut: z.array(batchLeftOutSchema).max(100),
+      plannedAtMs: timeMsSchema,
+    }),
+    output: z.strictObject({ planned: countSchema }),
+  }),
+  batchPlan: operation({
+    method: 'GET',
+    path: '/v1/batches/plan',
+    summary: 'Moves of a batch’s plan from a seq on, and how many there are.',
+    input: z.strictObject({
+      batch: batchIdSchema,
+      from: z.coerce.number().int().min(0).default(0),
+      limit: z.coerce.number().int().min(1).max(BATCH_PLAN_PAGE_MAX).default(BATCH_PLAN_PAGE_MAX),
+    }),
+    output: z.strictObject({
+      items: z.array(batchItemSchema),
+      /** Absent until the plan is whole. */
+      planned: countSchema.optional(),
+      alreadyThere: countSchema.optional(),
+      refused: countSchema.optional(),
+      leftOut: z.array(batchLeftOutSchema),
+    }),
+  }),
+  storeBatchReport: operation({
+    method: 'POST',
+    path: '/v1/batches/report/store',
+    summary: 'Store the final report of a batch.',
+    input: batchReportSchema,
+    output: z.strictObject({}),
+  }),
+  batchReport: operation({
+    method: 'GET',
+    path: '/v1/batches/report',
+    summary: 'The stored report of a batch.',
+    input: z.strictObject({ batch: batchIdSchema }),
+    output: batchReportSchema,
+  }),
+} as const;

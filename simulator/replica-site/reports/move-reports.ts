@@ -1,0 +1,98 @@
+// The final reports of moves: by move, by batch in its order, and by end. Ids have no spaces, so spaces part the keys.
+import { MoverError } from '../../../contracts/errors.js';
+import type { MoveId } from '../../../contracts/ids.js';
+import type { reportsApi, StoredMoveReport } from '../../../contracts/report.js';
+import { storedMoveReportSchema } from '../../../contracts/report.js';
+import type { OutputOf, ParsedInputOf } from '../../../contracts/route.js';
+import type { TextChange, TextStore } from '../../store/text-store.js';
+import { ordered, readStored } from './stored-text.js';
+
+const MOVES = 'moves';
+const BY_END = 'byEnd';
+const BY_BATCH = 'byBatch';
+export const MOVE_REPORT_TABLES = [MOVES, BY_END, BY_BATCH] as const;
+
+/** One answer has no more than this, and at least one report: reports of moves of many volumes are large. */
+const PAGE_BYTES_MAX = 4 * 1024 * 1024;
+/** Any outcome, where the indexes have the outcome first. */
+const ANY = 'any';
+/** The id of a run, behind the "@" of a move id. */
+const RUN_ID = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
+
+type Reports = OutputOf<typeof reportsApi.reports>;
+
+export class MoveReports {
+  readonly #store: TextStore;
+
+  constructor(store: TextStore) {
+    this.#store = store;
+  }
+
+  /** In place of an earlier one of the same move. */
+  put(report: StoredMoveReport): void {
+    const { move } = report;
+    const before = this.#find(move);
+    const stale = before === undefined ? [] : indexKeys(before);
+    const changes: TextChange[] = [
+      ...stale,
+      { table: MOVES, key: move, text: JSON.stringify(report) },
+      ...indexKeys(report).map(({ table, key }) => ({ table, key, text: move })),
+    ];
+    this.#store.commit(changes);
+  }
+
+  /** Of the move; of the newest move of a workflow id when no run is named. @throws MoverError REPORT_NOT_FOUND, CORRUPT */
+  get(move: MoveId): StoredMoveReport {
+    const found = this.#find(move) ?? this.#newestOf(move);
+    if (found === undefined)
+      throw new MoverError('REPORT_NOT_FOUND', `The replica site has no report of move "${move}".`);
+    return found;
+  }
+
+  /** @throws MoverError CORRUPT */
+  page({ batch, outcome, cursor, limit }: ParsedInputOf<typeof reportsApi.reports>): Reports {
+    const kind = outcome ?? ANY;
+    const prefix = batch === undefined ? `${kind} ` : `${batch} ${kind} `;
+    const after = cursor === undefined ? undefined : `${prefix}${cursor}`;
+    const reverse = batch === undefined;
+    const table = reverse ? BY_END : BY_BATCH;
+    const reports: StoredMoveReport[] = [];
+    let bytes = 0;
+    let last = '';
+    for (const [key, move] of this.#store.range(table, { prefix, after, reverse })) {
+      const text = this.#store.get(MOVES, move);
+      if (text === undefined) throw new MoverError('CORRUPT', `The report of move "${move}" is listed but not there.`);
+      bytes += text.length;
+      if (reports.length === limit || (bytes > PAGE_BYTES_MAX && reports.length > 0))
+        return { reports, next: last.slice(prefix.length) };
+      reports.push(readStored(storedMoveReportSchema, text, `report of move "${move}"`));
+      last = key;
+    }
+    return { reports };
+  }
+
+  #find(move: string): StoredMoveReport | undefined {
+    const text = this.#store.get(MOVES, move);
+    return text === undefined ? undefined : readStored(storedMoveReportSchema, text, `report of move "${move}"`);
+  }
+
+  #newestOf(workflow: string): StoredMoveReport | undefined {
+    const prefix = `${workflow}@`;
+    let newest: StoredMoveReport | undefined;
+    for (const [move, text] of this.#store.range(MOVES, { prefix })) {
+      // A workflow id may have an "@" of its own.
+      if (!RUN_ID.test(move.slice(prefix.length))) continue;
+      const report = readStored(storedMoveReportSchema, text, `report of move "${move}"`);
+      if (newest === undefined || report.startedAtMs > newest.startedAtMs) newest = report;
+    }
+    return newest;
+  }
+}
+
+function indexKeys({ move, outcome, batch, seq, endedAtMs }: StoredMoveReport): { table: string; key: string }[] {
+  const byEnd = `${ordered(endedAtMs)} ${move}`;
+  const keys = [ANY, outcome].map((kind) => ({ table: BY_END, key: `${kind} ${byEnd}` }));
+  if (batch === undefined) return keys;
+  const inBatch = `${ordered(seq ?? 0)} ${byEnd}`;
+  return [...keys, ...[ANY, outcome].map((kind) => ({ table: BY_BATCH, key: `${batch} ${kind} ${inBatch}` }))];
+}

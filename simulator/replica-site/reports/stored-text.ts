@@ -1,0 +1,28 @@
+// Values as the store keeps them: JSON, and checked when they come back, because an older version may have written them.
+import type { z } from 'zod';
+import { MoverError } from '../../../contracts/errors.js';
+
+/** @throws MoverError CORRUPT naming what is not of the form that this version knows */
+export function readStored<S extends z.ZodType>(schema: S, text: string, what: string): z.output<S> {
+  const result = schema.safeParse(jsonOf(text));
+  if (result.success) return result.data;
+  throw new MoverError(
+    'CORRUPT',
+    `The stored ${what} is not of the form that this version knows: ${result.error.message}`,
+  );
+}
+
+function jsonOf(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}
+
+/** Digits of a number in a key, so that keys are in the order of the numbers: enough for a time and for a count. */
+const DIGITS = 16;
+
+export function ordered(number: number): string {
+  return String(number).padStart(DIGITS, '0');
+}

@@ -1,0 +1,56 @@
+// The markdown that the Temporal UI shows for a batch.
+import type { BatchProgress } from '../../contracts/batch.js';
+import { namesOf } from '../step-summaries.js';
+
+/** Failures listed: a hundred long ones would outgrow the server's 20 KB. */
+const FAILURES_MAX = 40;
+/** Longest message shown, in characters. */
+const MESSAGE_LENGTH_MAX = 200;
+const MINUTE_MS = 60_000;
+
+export function batchDetailsOf(progress: BatchProgress, nowMs: number): string {
+  const { stage, counts, perMinute, expectedEndMs, longest, failures, lastRequest, window } = progress;
+  const lines = [
+    `Stage **${stage}**`,
+    '',
+    '| planned | waiting | running | moved | failed | cancelled | already there | skipped | refused |',
+    '| --- | --- | --- | --- | --- | --- | --- | --- | --- |',
+    `| ${counts.planned} | ${counts.waiting} | ${counts.running} | ${counts.moved} | ${counts.failed} | ${counts.cancelled} | ${counts.alreadyThere} | ${counts.skipped} | ${counts.refused} |`,
+    '',
+    `${perMinute} moves a minute${expectedEndMs === undefined ? '' : `, done at about ${timeOf(expectedEndMs)}`}`,
+  ];
+  if (window !== undefined) lines.push('', `Window: ${timeOf(window.opensAtMs)} to ${timeOf(window.closesAtMs)}`);
+  if (lastRequest !== undefined) lines.push('', `Last request: ${inCell(lastRequest)}`);
+  if (longest.length > 0)
+    lines.push(
+      '',
+      '| running longest | to | for |',
+      '| --- | --- | --- |',
+      ...longest.map(({ volumes, to, sinceMs }) => `| ${namesOf(volumes)} | ${to} | ${lastingOf(nowMs - sinceMs)} |`),
+    );
+  if (failures.length > 0)
+    lines.push(
+      '',
+      '| failed | to | tries | why |',
+      '| --- | --- | --- | --- |',
+      ...failures
+        .slice(0, FAILURES_MAX)
+        .map(
+          ({ volumes, to, tries, code, message }) =>
+            `| ${namesOf(volumes)} | ${to} | ${tries} | ${inCell(code === undefined ? message : `${code}: ${message}`)} |`,
+        ),
+    );
+  return lines.join('\n');
+}
+
+function timeOf(atMs: number): string {
+  return new Date(atMs).toISOString().slice(0, 19).replace('T', ' ').concat(' UTC');
+}
+
+function lastingOf(ms: number): string {
+  return ms < MINUTE_MS ? `${Math.round(ms / 1_000)} s` : `${Math.round(ms / MINUTE_MS)} min`;
+}
+
+function inCell(text: string): string {
+  return text.slice(0, MESSAGE_LENGTH_MAX).replaceAll(/\s+/g, ' ').replaceAll('|', '\\|');
+}

@@ -1,0 +1,269 @@
+// Temporal around a batch: does what the batch decides, and tells it what happened. Moves are children that outlive any run of this
+// workflow; those that an earlier run began are awaited by an activity, since Temporal tells their end to that run only.
+import {
+  allHandlersFinished,
+  CancellationScope,
+  ChildWorkflowFailure,
+  condition,
+  log,
+  setCurrentDetails,
+  sleep,
+  startChild,
+  upsertSearchAttributes,
+  workflowInfo,
+} from '@temporalio/workflow';
+import {
+  ApplicationFailure,
+  CancelledFailure,
+  TerminatedFailure,
+  TimeoutFailure,
+  WorkflowExecutionAlreadyStartedError,
+} from '@temporalio/common';
+import type { BatchStage } from '../../contracts/batch.js';
+import { type AwaitedMove, type BatchSettings, BATCH_RUN_EVENTS_MAX, type MoveEnd } from '../../contracts/batch-run.js';
+import { MoverError, toProblem } from '../../contracts/errors.js';
+import type { MoveId } from '../../contracts/ids.js';
+import { endOfFailure } from '../../contracts/move-end.js';
+import type { MoveInput } from '../../contracts/move.js';
+import { moveIdOf } from '../move-id.js';
+import type { moveVolume } from '../move-volume.js';
+import { attributesAtStart, fromGroupAttribute, SEARCH_KEYS } from '../search-attributes.js';
+import { namesOf } from '../step-summaries.js';
+import type { Batch, Decision, Start } from './batch.js';
+import { calls, records, waits } from './batch-activities.js';
+import { batchDetailsOf } from './batch-details.js';
+
+/** Behind every move that a person waits for (1 is the most urgent of 5, 3 the default); the fenced steps of its own moves excepted. */
+const PRIORITY_KEY = 5;
+/** Longest summary that the server takes, in characters of ASCII. */
+const SUMMARY_LENGTH_MAX = 200;
+/** A run that has done nothing yet is not continued, whatever the server suggests: it would never get anywhere. */
+const RUN_EVENTS_MIN = 30;
+
+export class BatchRunner {
+  readonly #batch: Batch;
+  readonly #settings: BatchSettings;
+  #changed = false;
+  /** The one timer: a wait for a later time than its own begins when it has rung. */
+  #alarm: { readonly atMs: number; readonly scope: CancellationScope } | undefined;
+  /** Reports under way for moves that could leave none. */
+  #storing = 0;
+  #stage: BatchStage | undefined;
+
+  constructor(batch: Batch, settings: BatchSettings) {
+    this.#batch = batch;
+    this.#settings = settings;
+  }
+
+  /** Something that decisions depend on has changed. */
+  wake(): void {
+    this.#changed = true;
+  }
+
+  /** Runs the batch until it is over, or until this run's history is long enough. */
+  async run(): Promise<'over' | 'continue'> {
+    const inherited = this.#batch.running;
+    let isReconciling = false;
+    for (;;) {
+      this.#changed = false;
+      // Before deciding: what is decided counts as done from then on.
+      if (isLongEnough(this.#batch)) return 'continue';
+      const decision = this.#batch.decide(Date.now());
+      this.show();
+      if (decision.kind === 'end') return 'over';
+      if (decision.kind !== 'cancel' && decision.kind !== 'read' && !isReconciling) {
+        isReconciling = true;
+        this.#reconcile(inherited);
+      }
+      await this.#do(decision);
+    }
+  }
+
+  /** Nothing is under way that only this run knows of: it may end. */
+  async settled(): Promise<void> {
+    await condition(() => allHandlersFinished() && this.#storing === 0);
+  }
+
+  /** In the UI's current details, and as the search attribute. */
+  show(stage?: BatchStage): void {
+    const nowMs = Date.now();
+    const progress = this.#batch.progress(nowMs, stage);
+    setCurrentDetails(batchDetailsOf(progress, nowMs));
+    if (this.#stage === progress.stage) return;
+    this.#stage = progress.stage;
+    upsertSearchAttributes([{ key: SEARCH_KEYS.Stage, value: progress.stage }]);
+    log.info(`batch: ${progress.stage}`, { batch: progress.batch });
+  }
+
+  async #do(decision: Exclude<Decision, { kind: 'end' }>): Promise<void> {
+    const { id } = this.#batch;
+    switch (decision.kind) {
+      case 'read':
+        this.#batch.provide(await calls.readPlan({ batch: id, seqs: decision.seqs }));
+        return;
+      case 'window': {
+        const { window } = this.#settings.options;
+        if (window !== undefined) this.#batch.opened(await calls.windowOf(window, decision.atMs));
+        return;
+      }
+      case 'cancel':
+        await calls.cancelMoves(decision.workflowIds);
+        return;
+      case 'start':
+        await Promise.all(decision.starts.map(async (start) => this.#start(start)));
+        return;
+      case 'wait':
+        if (decision.untilMs !== undefined) this.#ringAt(decision.untilMs);
+        await condition(() => this.#changed);
+    }
+  }
+
+  #ringAt(atMs: number): void {
+    if (this.#alarm !== undefined && this.#alarm.atMs <= atMs) return;
+    this.#alarm?.scope.cancel();
+    const scope = new CancellationScope({ cancellable: true });
+    const alarm = { atMs, scope };
+    this.#alarm = alarm;
+    scope
+      .run(async () => {
+        await sleep(Math.max(1, atMs - Date.now()));
+        if (this.#alarm === alarm) this.#alarm = undefined;
+        this.wake();
+      })
+      .catch(() => undefined);
+  }
+
+  /** Returns when the server has taken the start; the end is told to the batch when it comes. */
+  async #start({ item, workflowId }: Start): Promise<void> {
+    const { seq } = item;
+    const input = this.#inputOf(item);
+    const { firstExecutionRunId } = workflowInfo();
+    try {
+      const child = await startChild<typeof moveVolume>('moveVolume', {
+        workflowId,
+        args: [input],
+        parentClosePolicy: 'ABANDON',
+        memo: { batch: this.#batch.id, seq },
+        staticSummary: `Move ${namesOf(item.volumes)} to ${item.to} (${seq} of its batch)`.slice(0, SUMMARY_LENGTH_MAX),
+        typedSearchAttributes: [...attributesAtStart(input), fromGroupAttribute(item.from)],
+        // The run's id tells batches apart and is short enough for a fairness key.
+        priority: { priorityKey: PRIORITY_KEY, fairnessKey: firstExecutionRunId },
+      });
+      this.#batch.began(seq, moveIdOf(workflowId, child.firstExecutionRunId));
+      this.#awaitChild(seq, child.result());
+    } catch (error) {
+      if (error instanceof WorkflowExecutionAlreadyStartedError) this.#reconcile([workflowId]);
+      else
+        this.#settle(seq, {
+          kind: 'failed',
+          message: `The move could not be begun: ${messageOf(error)}`,
+          stands: false,
+        });
+    }
+  }
+
+  #inputOf({ seq, volumes, from, to }: Start['item']): MoveInput {
+    const { options, operator, reason } = this.#settings;
+    const closesAtMs = this.#batch.window?.closesAtMs;
+    const fenceByMs = Math.min(options.move.fenceByMs ?? Infinity, closesAtMs ?? Infinity);
+    return {
+      volumes: [...volumes],
+      from,
+      to,
+      ...(operator === undefined ? {} : { operator }),
+      ...(reason === undefined ? {} : { reason }),
+      ...(options.verify ? { verify: true } : {}),
+      batch: { batch: this.#batch.id, seq },
+      options: { ...options.move, ...(Number.isFinite(fenceByMs) ? { fenceByMs } : {}) },
+    };
+  }
+
+  #awaitChild(seq: number, result: Promise<unknown>): void {
+    const startedAtMs = Date.now();
+    result.then(
+      () => this.#settle(seq, { kind: 'moved', tookMs: Date.now() - startedAtMs }),
+      (error: unknown) => {
+        const cause = error instanceof ChildWorkflowFailure ? error.cause : error;
+        const isLost = cause instanceof TerminatedFailure || cause instanceof TimeoutFailure;
+        this.#settle(seq, endOf(cause), isLost ? this.#batch.moveOf(seq) : undefined);
+      },
+    );
+  }
+
+  #reconcile(workflowIds: readonly string[]): void {
+    if (workflowIds.length > 0) void this.#awaitEnds(workflowIds);
+  }
+
+  async #awaitEnds(workflowIds: readonly string[]): Promise<void> {
+    const left = new Set(workflowIds);
+    while (left.size > 0) {
+      const ended = await waits.awaitMoves({ batch: this.#batch.id, workflowIds: [...left] });
+      for (const move of ended) {
+        left.delete(move.workflowId);
+        const seq = this.#batch.seqOf(move.workflowId);
+        if (seq !== undefined) this.#settle(seq, move.end, lostMoveOf(move));
+      }
+    }
+  }
+
+  #settle(seq: number, end: MoveEnd | undefined, lost?: MoveId): void {
+    if (end?.kind === 'failed' && lost !== undefined) this.#storeLost(seq, lost, end.message);
+    this.#batch.ended(seq, end, Date.now(), lost);
+    this.wake();
+  }
+
+  /** A move that was terminated has left no report: its batch does so for it. */
+  #storeLost(seq: number, move: MoveId, message: string): void {
+    const item = this.#batch.itemOf(seq);
+    if (item === undefined) return;
+    const { operator, reason } = this.#settings;
+    const nowMs = Date.now();
+    this.#storing += 1;
+    records
+      .storeLostMove({
+        move,
+        outcome: 'failed',
+        volumes: item.volumes,
+        from: item.from,
+        to: item.to,
+        startedAtMs: this.#batch.startedAtMsOf(seq) ?? nowMs,
+        endedAtMs: nowMs,
+        ...(operator === undefined ? {} : { operator }),
+        ...(reason === undefined ? {} : { reason }),
+        batch: this.#batch.id,
+        seq,
+        problem: toProblem(new MoverError('INTERNAL', message)),
+      })
+      .catch((error: unknown) => log.warn('the report of a lost move was not stored', { move, error }))
+      .finally(() => {
+        this.#storing -= 1;
+      });
+  }
+}
+
+/** Whether a new run should go on: the history is long, or a newer version of the code awaits. */
+function isLongEnough(batch: Batch): boolean {
+  const { historyLength, continueAsNewSuggested, targetWorkerDeploymentVersionChanged } = workflowInfo();
+  const eventsMax = batch.plan?.runEventsMax ?? BATCH_RUN_EVENTS_MAX;
+  if (historyLength >= eventsMax) return true;
+  return historyLength >= RUN_EVENTS_MIN && (continueAsNewSuggested || targetWorkerDeploymentVersionChanged);
+}
+
+function lostMoveOf({ workflowId, firstRunId, isLost }: AwaitedMove): MoveId | undefined {
+  return isLost && firstRunId !== undefined ? moveIdOf(workflowId, firstRunId) : undefined;
+}
+
+/** @param cause of the child's failure */
+function endOf(cause: unknown): MoveEnd {
+  if (cause instanceof CancelledFailure) return { kind: 'cancelled' };
+  if (cause instanceof ApplicationFailure) return endOfFailure(cause.type, cause.message, cause.details?.[0]);
+  if (cause instanceof TerminatedFailure)
+    return { kind: 'failed', message: 'The workflow of the move was terminated.', stands: false };
+  if (cause instanceof TimeoutFailure)
+    return { kind: 'failed', message: 'The workflow of the move timed out.', stands: false };
+  return { kind: 'failed', message: messageOf(cause), stands: false };
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}
