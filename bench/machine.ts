@@ -4,6 +4,7 @@ import { arch, availableParallelism, cpus, loadavg, platform, release, totalmem 
 
 /** Linux counts CPU time in ticks of 10 ms, whatever the kernel's own clock. */
 const TICK_MS = 10;
+const KIB = 1024;
 const GIB = 1024 ** 3;
 /** Fields of the first line of /proc/stat after its name. */
 const IDLE = 3;
@@ -37,6 +38,12 @@ export function machineFacts(): Machine {
 export function cpuMsOf(processId: number): number {
   const fields = readOrNothing(`/proc/${processId}/stat`).split(') ').at(-1)?.split(' ') ?? [];
   return (Number(fields[USER_TICKS] ?? 0) + Number(fields[SYSTEM_TICKS] ?? 0)) * TICK_MS;
+}
+
+/** Memory of a living process that is in RAM, bytes; 0 where there is no /proc, or no such process. */
+export function residentBytesOf(processId: number): number {
+  const [, kibibytes = '0'] = /^VmRSS:\s+(\d+) kB$/m.exec(readOrNothing(`/proc/${processId}/status`)) ?? [];
+  return Number(kibibytes) * KIB;
 }
 
 /** CPU time that the whole machine has used, all cores together, ms; 0 where there is no /proc. */

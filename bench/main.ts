@@ -1,19 +1,25 @@
 // `npm run bench -- <name> [--json]`: runs one benchmark; without a name it lists them. Exit code 0 when every goal is met.
 import { Command, InvalidArgumentError } from 'commander';
+import { batch } from './batch/batch.js';
+import { idle } from './batch/idle.js';
 import type { Bench } from './bench.js';
 import { guestIo } from './guest-io/guest-io.js';
+import { history } from './history/history.js';
 import { moves } from './moves/moves.js';
 import { type BenchReport, reportText } from './report-text.js';
 import { runBench } from './run-bench.js';
 
-const BENCHES: readonly Bench[] = [guestIo, moves];
+const BENCHES: readonly Bench[] = [guestIo, moves, history, batch, idle];
 /** A run that repeats more often than this takes hours. */
 const REPETITIONS_MAX = 100;
+/** One splitter of an estate has no more. */
+const VOLUMES_MAX = 100_000;
 
 interface Options {
   readonly json?: boolean;
   readonly repetitions?: number;
   readonly profile?: string;
+  readonly volumes?: readonly number[];
 }
 
 const program = new Command('npm run bench --')
@@ -25,13 +31,17 @@ const program = new Command('npm run bench --')
     '--profile <folder>',
     'CPU profiles and counts of control calls of the product’s processes, for reading, not for goals',
   )
+  .option('--volumes <sizes>', 'of batch and idle: the numbers of volumes, ascending, e.g. 1000,10000', volumesOf)
   .parse();
 
 process.exitCode = await main(program.args[0], program.opts<Options>());
 // What a stopped connection may leave behind must not keep the process.
 process.exit();
 
-async function main(name: string | undefined, { json = false, repetitions, profile }: Options): Promise<number> {
+async function main(
+  name: string | undefined,
+  { json = false, repetitions, profile, volumes }: Options,
+): Promise<number> {
   if (name === undefined) {
     list(json);
     return 0;
@@ -45,6 +55,7 @@ async function main(name: string | undefined, { json = false, repetitions, profi
     const report = await runBench(bench, {
       repetitions: repetitions ?? bench.repetitions,
       profileFolder: profile,
+      volumes,
       // Standard output is for the report alone.
       say: (line) => console.error(line),
     });
@@ -73,4 +84,13 @@ function repetitionsOf(text: string): number {
   const count = Number(text);
   if (Number.isInteger(count) && count >= 1 && count <= REPETITIONS_MAX) return count;
   throw new InvalidArgumentError(`A whole number from 1 to ${REPETITIONS_MAX} is accepted.`);
+}
+
+function volumesOf(text: string): number[] {
+  const sizes = text.split(',').map(Number);
+  const isAscending = sizes.every((size, i) => size > (sizes[i - 1] ?? 0));
+  if (isAscending && sizes.every((size) => Number.isInteger(size) && size <= VOLUMES_MAX)) return sizes;
+  throw new InvalidArgumentError(
+    `Whole numbers from 1 to ${VOLUMES_MAX}, ascending, with commas between are accepted.`,
+  );
 }

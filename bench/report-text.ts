@@ -20,9 +20,8 @@ export function reportText(report: BenchReport): string {
   return [
     `${report.bench}: medians of ${report.repetitions} repetitions, product and peers in turn`,
     '',
-    table(report.table.titles, report.table.rows),
-    '',
-    table(['GOAL', 'VALUE', 'AT LEAST', ''], [...goals.map(goalRow), ...stretch.map(stretchRow)]),
+    ...[report.table, ...(report.furtherTables ?? [])].flatMap(({ titles, rows }) => [table(titles, rows), '']),
+    table(['GOAL', 'VALUE', 'WANTED', ''], [...goals.map(goalRow), ...stretch.map(stretchRow)]),
     '',
     'Conditions',
     ...conditions.map(item),
@@ -36,12 +35,12 @@ export function reportText(report: BenchReport): string {
   ].join('\n');
 }
 
-function goalRow({ name, value, goal, met }: Goal): string[] {
-  return [name, value.toFixed(3), `${goal}`, met ? 'met' : 'NOT met'];
+function goalRow({ name, value, goal, bound, met }: Goal): string[] {
+  return [name, value.toFixed(3), `${bound} ${goal}`, met ? 'met' : 'NOT met'];
 }
 
-function stretchRow({ name, value, goal, met }: Goal): string[] {
-  return [`${name} (stretch)`, value.toFixed(3), `${goal}`, met ? 'reached' : 'not yet'];
+function stretchRow({ name, value, goal, bound, met }: Goal): string[] {
+  return [`${name} (stretch)`, value.toFixed(3), `${bound} ${goal}`, met ? 'reached' : 'not yet'];
 }
 
 function item(sentence: string): string {

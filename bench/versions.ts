@@ -6,6 +6,7 @@ const run = promisify(execFile);
 /** Debian's packages by program, for whoever lacks one. */
 const PACKAGES: Readonly<Record<string, string>> = {
   fio: 'fio',
+  'qemu-img': 'qemu-utils',
   'qemu-nbd': 'qemu-utils',
   'qemu-storage-daemon': 'qemu-system-common',
 };

@@ -42,6 +42,8 @@ export type KeepRequest = z.infer<typeof keepRequestSchema>;
 
 export const journalAlertSchema = z.strictObject({
   sinceMs: timeMsSchema,
+  /** When the journal was last full. */
+  lastMs: timeMsSchema,
   /** A sentence: what is full, and what was done. */
   message: z.string(),
 });
@@ -52,7 +54,7 @@ export const groupJournalSchema = z.strictObject({
   bytes: bytesSchema,
   /** Points dropped because the journal was full, in the group's whole life. */
   pointsDropped: countSchema,
-  /** Set while the journal is full, or was and has not been well below its limit since. */
+  /** Set while the journal is full, and for an hour after it last was; longer while it is not well below its limit. */
   alert: journalAlertSchema.optional(),
 });
 export type GroupJournal = z.infer<typeof groupJournalSchema>;

@@ -26,7 +26,7 @@ export type Work = () => Promise<void>;
 
 /** @throws Error what a workflow fails with; those under way are not waited for then */
 export async function measureBatch(
-  { processes }: Stand,
+  { processes }: Pick<Stand, 'processes'>,
   work: Work,
   { concurrency, count }: BatchOptions,
 ): Promise<Batch> {

@@ -1,21 +1,17 @@
 // What moves are measured on: a Temporal server, an estate with its worker, and the peer's worker beside it.
 import { Client, Connection } from '@temporalio/client';
-import { randomUUID } from 'node:crypto';
 import { join } from 'node:path';
 import { createMoverClient } from '../../client/sdk.js';
 import { groupIdSchema, volumeIdSchema } from '../../contracts/ids.js';
-import { EstateProcess } from '../../estate/estate-process.js';
+import type { EstateProcess } from '../../estate/estate-process.js';
 import { launchEstate, type RunningEstate } from '../../estate/launch.js';
-import { entryPoint } from '../../estate/project.js';
-import { locateTemporal } from '../../estate/temporal/locate.js';
-import { DEV_NAMESPACE, startTemporal, type TemporalDevServer } from '../../estate/temporal/server.js';
+import { DEV_NAMESPACE, type TemporalDevServer } from '../../estate/temporal/server.js';
 import type { BenchRun } from '../bench.js';
+import { startOwnTemporal } from '../own-temporal.js';
 import { profiling } from '../profile.js';
 import type { Work } from './batch.js';
 import { benchEstate, firstGroup, type GroupName, GROUPS, volumeName, VOLUMES } from './bench-estate.js';
-import { NOOP_QUEUE, NOOP_WORKFLOW } from './noop-names.js';
-
-const PEER_ID = 'peer-worker';
+import { noopWork, peerWorker } from './peer.js';
 
 export interface Stand {
   /** One move of a volume that nobody else moves. */
@@ -36,7 +32,7 @@ export async function openStand({ folder, profileFolder, say }: BenchRun): Promi
     for (let next = cleanup.pop(); next !== undefined; next = cleanup.pop()) await next();
   };
   try {
-    const temporal = await startServer(say);
+    const temporal = await startOwnTemporal(say);
     cleanup.push(temporal.stop);
     const { address } = temporal;
     const environment = { VOLUME_MOVER_LOG_LEVEL: 'warn', ...profiling(profileFolder, 'moves') };
@@ -68,28 +64,6 @@ export async function openStand({ folder, profileFolder, say }: BenchRun): Promi
   }
 }
 
-/** Of our own: measuring on a server that others use would measure them. */
-async function startServer(log: (line: string) => void): Promise<TemporalDevServer> {
-  const located = await locateTemporal({ log, env: { ...process.env, TEMPORAL_ADDRESS: '', TEMPORAL_PROFILE: '' } });
-  if (located.kind === 'existing') throw new Error('This benchmark starts a Temporal server of its own.');
-  // What it complains of under load is tried again, and shows in the rates.
-  return await startTemporal({ executable: located.path, log: () => undefined });
-}
-
-function peerWorker(folder: string, environment: NodeJS.ProcessEnv): EstateProcess {
-  return new EstateProcess(
-    {
-      id: PEER_ID,
-      role: 'peer worker',
-      entry: entryPoint('bench/moves/peer-worker'),
-      dataFolder: join(folder, PEER_ID),
-      logFile: join(folder, `${PEER_ID}.log`),
-      environment,
-    },
-    ({ message }) => console.error(message),
-  );
-}
-
 function processesOf(estate: RunningEstate, peer: EstateProcess, temporal: TemporalDevServer): Map<string, number> {
   const started = [...estate.processes, peer].flatMap(({ id, pid }) => (pid === undefined ? [] : [[id, pid] as const]));
   return new Map([['temporal', temporal.processId], ...started, ['driver', process.pid]]);
@@ -114,13 +88,5 @@ function moveWork(estate: RunningEstate, client: Client): Work {
     });
     await client.workflow.getHandle(workflowId).result();
     idle.push({ name: volume.name, group: target });
-  };
-}
-
-function noopWork(client: Client): Work {
-  return async () => {
-    const workflowId = `noop-${randomUUID()}`;
-    await client.workflow.start(NOOP_WORKFLOW, { taskQueue: NOOP_QUEUE, workflowId, args: [] });
-    await client.workflow.getHandle(workflowId).result();
   };
 }

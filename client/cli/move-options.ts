@@ -2,6 +2,7 @@
 import type { Command } from 'commander';
 import { parseOrRefuse } from '../../contracts/errors.js';
 import { moveInputSchema, type ParsedMoveInput } from '../../contracts/move.js';
+import type { KeepRequest } from '../../contracts/retention.js';
 import type { GlobalOptions } from './session.js';
 
 export interface MoveWords extends GlobalOptions {
@@ -10,6 +11,7 @@ export interface MoveWords extends GlobalOptions {
   readonly operator?: string;
   readonly reason?: string;
   readonly verify?: boolean;
+  readonly keepLeft?: KeepRequest;
 }
 
 export function withMoveWords(command: Command): Command {
@@ -21,9 +23,10 @@ export function withMoveWords(command: Command): Command {
 
 /** @throws MoverError INVALID_REQUEST */
 export function moveInputOf(volumes: readonly string[], words: MoveWords): ParsedMoveInput {
-  const { to, from, operator, reason, verify } = words;
+  const { to, from, operator, reason, verify, keepLeft } = words;
+  const options = keepLeft === undefined ? undefined : { keepLeft };
   const what = volumes.length === 1 ? { volume: volumes[0] } : { volumes };
-  const input = { ...what, to, from, operator, reason, verify };
+  const input = { ...what, to, from, operator, reason, verify, options };
   const given = Object.fromEntries(Object.entries(input).filter(([, value]) => value !== undefined));
   return parseOrRefuse(moveInputSchema, given, 'move');
 }

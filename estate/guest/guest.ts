@@ -122,6 +122,8 @@ class WritingGuest implements Guest {
 
   async abandon(): Promise<void> {
     this.#stopping = true;
+    // Lanes that are held back have to see that it is over.
+    this.resume();
     await this.#disk.close();
     await this.#lanes.catch(() => undefined);
   }

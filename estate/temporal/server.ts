@@ -29,7 +29,7 @@ const DYNAMIC_CONFIG: readonly string[] = [
   'system.enableActivityEagerExecution=true',
   // A 50 ms timer fires after 0.2 s instead of 1.1.
   'history.timerProcessorMaxTimeShift="10ms"',
-  // Priority and fairness: an operator's move overtakes a batch's backlog.
+  // Priority and fairness of tasks that wait in the queue; those that are executed eagerly never do.
   'matching.useNewMatcher=true',
   'matching.enableFairness=true',
 ];

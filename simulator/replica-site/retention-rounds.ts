@@ -3,7 +3,7 @@
 import type { Logger } from 'pino';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { GroupId, PointId, VolumeId } from '../../contracts/ids.js';
-import { makeSpace } from './core/journal-space.js';
+import { accountFor, makeSpace } from './core/journal-space.js';
 import { applyPolicy } from './core/policy.js';
 import { RetentionWalk, type NamedPositions } from './core/retained.js';
 import type { VolumeJournal } from './journal/types.js';
@@ -36,13 +36,18 @@ export class RetentionRounds {
   readonly #options: RetentionRoundsOptions;
   /** Of each volume: the newest look that is long enough ago, and those since. */
   readonly #looks = new Map<VolumeId, readonly Applied[]>();
+  /**
+   * When a group last dropped points for lack of room, by the steady clock. What their UNDO still costs then is charged to their
+   * neighbours until it has come to rest and is consolidated: judged before, a group would drop far more than it has to.
+   */
+  readonly #droppedAtMs = new Map<GroupId, number>();
 
   constructor(options: RetentionRoundsOptions) {
     this.#options = options;
   }
 
-  /** @returns how many points were dropped for lack of room: what they cost is charged to their neighbours in the next round. @throws the signal's reason */
-  async run(): Promise<number> {
+  /** @throws the signal's reason */
+  async run(): Promise<void> {
     const { site, journals, inUse } = this.#options;
     const groups = [...site.state.groups.values()].map((row) => row.group);
     for (const group of groups) {
@@ -52,24 +57,33 @@ export class RetentionRounds {
     const walk = new RetentionWalk(site.state, journals.keys());
     while (!walk.step()) await this.#pause();
     const costs = new Map<PointId, number>();
-    for (const [volume, named] of walk.named) await this.#keep(volume, named, costs);
-    let dropped = 0;
+    /** Groups some of whose costs are about to shrink. */
+    const unsettled = new Set<GroupId>();
+    for (const [volume, named] of walk.named) {
+      if (await this.#keep(volume, named, costs)) continue;
+      for (const point of named.values()) {
+        const group = site.state.points.get(point)?.point.group;
+        if (group !== undefined) unsettled.add(group);
+      }
+    }
     for (const group of groups) {
-      dropped += this.#makeSpace(group, costs);
+      if (unsettled.has(group) || this.#isSettling(group)) site.change((state) => accountFor(state, group, costs));
+      else this.#makeSpace(group, costs);
       await this.#pause();
     }
-    return dropped;
   }
 
-  async #keep(volume: VolumeId, named: NamedPositions, costs: Map<PointId, number>): Promise<void> {
+  /** @returns whether all that need not be kept is gone: what is left is what the points cost. */
+  async #keep(volume: VolumeId, named: NamedPositions, costs: Map<PointId, number>): Promise<boolean> {
     const { journals, log, signal } = this.#options;
     const journal = journals.get(volume);
-    if (journal === undefined || journal.failure !== undefined) return;
+    if (journal === undefined || journal.failure !== undefined) return true;
     try {
       const applied = journal.applied.position;
       const positions = [...named.keys()].filter((position) => position <= applied).toSorted((a, b) => a - b);
       const everyFrom = this.#settled(volume, journal);
-      if (everyFrom !== undefined && !this.#isMoving(volume)) {
+      const isSettled = everyFrom !== undefined && !this.#isMoving(volume);
+      if (isSettled) {
         let freed = 0;
         for (let done = false; !done;) {
           const result = await journal.retain({ positions, everyFrom }, signal);
@@ -84,9 +98,11 @@ export class RetentionRounds {
         const point = named.get(position);
         if (point !== undefined) costs.set(point, (costs.get(point) ?? 0) + (bytes[i] ?? 0));
       }
+      return isSettled;
     } catch (error) {
       signal.throwIfAborted();
       log.warn({ err: error, volume }, 'UNDO could not be looked after');
+      return false;
     }
   }
 
@@ -110,14 +126,20 @@ export class RetentionRounds {
     });
   }
 
-  #makeSpace(group: GroupId, costs: ReadonlyMap<PointId, number>): number {
+  #isSettling(group: GroupId): boolean {
+    const { steadyMs, settledAfterMs } = this.#options;
+    const droppedAtMs = this.#droppedAtMs.get(group);
+    return droppedAtMs !== undefined && steadyMs() - droppedAtMs <= settledAfterMs;
+  }
+
+  #makeSpace(group: GroupId, costs: ReadonlyMap<PointId, number>): void {
     const { site, inUse, log } = this.#options;
     const before = site.state.group(group).journal.alert?.message;
     const dropped = site.change((state, nowMs) => makeSpace(state, group, costs, nowMs, inUse()));
+    if (dropped > 0) this.#droppedAtMs.set(group, this.#options.steadyMs());
     const { alert } = site.state.group(group).journal;
     if (alert !== undefined && alert.message !== before) log.warn({ group, dropped }, alert.message);
     if (alert === undefined && before !== undefined) log.info({ group }, 'the journal is well below its limit again');
-    return dropped;
   }
 
   async #pause(): Promise<void> {

@@ -9,8 +9,6 @@ import type { Site } from './site.js';
 export const RETENTION_EVERY_MS = 60_000;
 /** Longer than a point may wait for its cuts (30 s). */
 export const SETTLED_AFTER_MS = 45_000;
-/** Rounds in a row, when points were dropped for lack of room. */
-const ROUNDS_MAX = 4;
 
 export interface RetentionOptions {
   readonly site: Site;
@@ -54,7 +52,7 @@ export class Retention {
   /** Never rejects. */
   async #run(): Promise<void> {
     try {
-      for (let round = 0; round < ROUNDS_MAX && (await this.#rounds.run()) > 0; round += 1);
+      await this.#rounds.run();
     } catch (error) {
       if (!this.#stopping.signal.aborted) this.#log.error({ err: error }, 'retention failed; it is tried again');
     }

@@ -105,7 +105,6 @@ export class FateGate implements Gate {
     }
   }
 
-  release(): void {
-    this.#lost.clear();
-  }
+  /** Nothing is held up here. */
+  release(): void {}
 }

@@ -13,6 +13,7 @@ import { applianceApi } from '../../contracts/appliance-api.js';
 import { type Estate, type EstateInput, estateSchema } from '../../contracts/estate.js';
 import { groupIdSchema, moveIdSchema, splitterIdSchema, type VolumeId, volumeIdSchema } from '../../contracts/ids.js';
 import { replicaSiteApi } from '../../contracts/replica-site-api.js';
+import type { RetentionPolicy } from '../../contracts/retention.js';
 import type { Calls } from '../../contracts/route.js';
 import { createApiClient } from '../../control/client.js';
 import { type ApplianceLimits, startAppliance } from '../../simulator/appliance/appliance.js';
@@ -52,11 +53,13 @@ export class SiteWorld {
   readonly folder = mkdtempSync(join(tmpdir(), 'replica-site-'));
   readonly #cleanUps: (() => Promise<unknown>)[] = [];
   readonly #pointEveryMs: number;
+  readonly #retention: Partial<RetentionPolicy>;
   #sitePort = 0;
 
-  /** Without an interval, points are closed on demand only. */
-  constructor(pointEveryMs = HOUR_MS) {
+  /** Without an interval, points are closed on demand only. @param retention of both groups */
+  constructor(pointEveryMs = HOUR_MS, retention: Partial<RetentionPolicy> = {}) {
     this.#pointEveryMs = pointEveryMs;
+    this.#retention = retention;
   }
 
   async stop(): Promise<void> {
@@ -75,6 +78,7 @@ export class SiteWorld {
   #estateInput(): EstateInput {
     const volume = (id: VolumeId) => ({ id, sizeMiB: SIZE_BYTES / MIB, group: 'g1' });
     const pointEveryMs = this.#pointEveryMs;
+    const retention = this.#retention;
     return {
       replicaSite: { control: { port: this.#sitePort } },
       appliances: ['a1', 'a2'].map((id) => ({ id, control: { port: 0 }, nbd: { port: 0 } })),
@@ -83,8 +87,8 @@ export class SiteWorld {
         { id: 's2', control: { port: 0 }, nbd: { port: 0 }, volumes: [volume(V3)] },
       ],
       groups: [
-        { id: 'g1', appliance: 'a1', pointEveryMs },
-        { id: 'g2', appliance: 'a2', pointEveryMs, volumesMax: 2 },
+        { id: 'g1', appliance: 'a1', pointEveryMs, retention },
+        { id: 'g2', appliance: 'a2', pointEveryMs, retention, volumesMax: 2 },
       ],
       worker: { health: { port: 0 } },
     };

@@ -285,39 +285,6 @@ test('open images are bounded, and one that nobody reads is closed', async () =>
   expect([await statusOf(image), await statusOf(other.image)]).toContain(404);
 });
 
-test('UNDO before the oldest point of any group is let go, and points keep what they need', async () => {
-  const site = await world.site({ retentionEveryMs: 100 });
-  const splitter = await TestSplitter.connect(site.url, S1);
-  const model = new VolumeModel();
-  await splitter.attach(1, V1);
-  const write = async (count: number) => {
-    for (let i = 0; i < count; i += 1) {
-      model.records.push({ offset: 0, data: block(model.records.length + 1) });
-      splitter.write(1, model.records.length, 0, block(model.records.length));
-    }
-    await splitter.confirmed(1, model.records.length);
-  };
-  await write(10);
-  const point = await site.control.closePoint({
-    group: G1,
-    kind: 'demand',
-    atMs: Date.now(),
-    cuts: [{ volume: V1, session: 1, n: 10 }],
-    leftOut: [],
-    waitMs: 1_000,
-  });
-  await write(10);
-  await until(async () => (await volumeOf(site)).appliedPosition === 20, 'all is applied');
-  // Two rounds at least have passed when a third image can be opened after them; the point must still be there.
-  for (let i = 0; i < 5; i += 1) {
-    const { image, position } = await site.control.openImage({ volume: V1, point: point.id, client: 'test' });
-    expect(position).toBe(10);
-    expect((await readImage(site, image)).equals(model.at(10))).toBe(true);
-    await site.control.closeImage({ image });
-    await new Promise((resolve) => setTimeout(resolve, 60));
-  }
-});
-
 test('an attempt that was never opened has a verdict after it was resolved, and can not be opened any more', async () => {
   const site = await world.site();
   expect(await refusal(site.control.get(attemptRef(1)))).toBe('ATTEMPT_NOT_FOUND');

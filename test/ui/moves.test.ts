@@ -93,7 +93,7 @@ const REFUSALS: readonly {
   {
     name: 'unknown-field',
     input: `{ "volume": "${VOLUME}", "to": "cg-gold", "target": "x" }`,
-    told: ['unknown field "target"', 'volumes, to, from, operator, reason, options'],
+    told: ['unknown field "target"', 'volumes, to, from, operator, reason'],
   },
   {
     name: 'missing-to',

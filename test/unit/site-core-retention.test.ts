@@ -129,6 +129,10 @@ describe('a full journal', () => {
     makeSpace(site.state, G1, costing(site, 30), NOON_MS + 1, NOBODY);
     expect(site.state.group(G1).journal.alert).toEqual(journal.alert);
     makeSpace(site.state, G1, costing(site, 20), NOON_MS + 2, NOBODY);
+    expect(site.state.group(G1).journal.alert).toEqual(journal.alert);
+    makeSpace(site.state, G1, costing(site, 30), NOON_MS + 2 * HOUR_MS, NOBODY);
+    expect(site.state.group(G1).journal.alert).toEqual(journal.alert);
+    makeSpace(site.state, G1, costing(site, 20), NOON_MS + 2 * HOUR_MS, NOBODY);
     expect(site.state.group(G1).journal).toEqual({ bytes: 60, pointsDropped: 2 });
   });
 
@@ -139,6 +143,8 @@ describe('a full journal', () => {
     );
     expect(makeSpace(site.state, G1, costing(site, 90), NOON_MS, NOBODY)).toBe(1);
     expect(timesOf(site)).toEqual([1, 3]);
+    expect(site.state.group(G1).journal.alert?.message).toContain('1 of its oldest recovery points were dropped');
+    expect(makeSpace(site.state, G1, costing(site, 90), NOON_MS + 1, NOBODY)).toBe(0);
     expect(site.state.group(G1).journal.alert?.message).toContain('points that may not go');
   });
 });

@@ -1,15 +1,16 @@
 // volume-mover bookmark: closes a recovery point now under a name, or names an earlier one and says how long it is kept.
-import { Command, InvalidArgumentError, Option } from 'commander';
+import { Command, Option } from 'commander';
 import { MoverError, parseOrRefuse } from '../../../contracts/errors.js';
 import { groupIdSchema, pointIdSchema } from '../../../contracts/ids.js';
 import type { RecoveryPoint } from '../../../contracts/point.js';
 import type { KeepRequest } from '../../../contracts/retention.js';
 import type { MoverClient } from '../../sdk.js';
 import { printable } from '../../timeline/terminal/printable.js';
+import { parseKeep } from '../parse-keep.js';
 import { bookmarkWords, keepWords } from '../../timeline/words.js';
 import { EXIT } from '../exit-code.js';
 import { time } from '../format.js';
-import { periodIn, PERIOD_HELP } from '../period.js';
+import { PERIOD_HELP } from '../period.js';
 import { type CommandContext, type GlobalOptions, runCommand } from '../session.js';
 
 interface Words extends GlobalOptions {
@@ -78,13 +79,6 @@ function missing(subject: string, message: string): MoverError {
   return new MoverError('INVALID_REQUEST', `${subject}: ${message}.`, {
     reasons: [{ code: 'INVALID_REQUEST', subject, message }],
   });
-}
-
-function parseKeep(text: string): KeepRequest {
-  if (text === 'policy' || text === 'forever') return text;
-  const forMs = periodIn(text);
-  if (forMs === undefined) throw new InvalidArgumentError(`Give policy, forever, or ${PERIOD_HELP}.`);
-  return { forMs };
 }
 
 function describe({ id, group, atMs, bookmark, members, leftOut }: RecoveryPoint): string {

@@ -1,5 +1,5 @@
 // volume-mover move: plans, starts and follows a move.
-import { Command } from 'commander';
+import { Command, Option } from 'commander';
 import { refuseUnlessOk } from '../../../activities/plan.js';
 import { MoverError } from '../../../contracts/errors.js';
 import type { ParsedMoveInput } from '../../../contracts/move.js';
@@ -11,6 +11,7 @@ import { moveJson } from '../move-json.js';
 import { moveInputOf, type MoveWords, withMoveWords } from '../move-options.js';
 import { reportLines } from '../move-view.js';
 import type { Output } from '../output.js';
+import { parseKeep } from '../parse-keep.js';
 import { type CommandContext, runCommand } from '../session.js';
 
 interface Words extends MoveWords {
@@ -23,6 +24,12 @@ export function moveCommand(context: CommandContext): Command {
     .option('--operator <name>', 'who asks; kept in the report', context.environment['USER'])
     .option('--reason <text>', 'why; kept in the report')
     .option('--verify', 'compare each volume with its replica after the move, online; a difference is exit code 1')
+    .addOption(
+      new Option(
+        '--keep-left <how-long>',
+        'how long the "left" bookmark is kept: policy (of the old group; the default), forever, or a period like 30d',
+      ).argParser(parseKeep),
+    )
     .option('--no-wait', 'return as soon as the move is started')
     .action(async (volumes: string[], words: Words) =>
       runCommand(context, words, async ({ client, output, signal }) => {

@@ -7,10 +7,18 @@ import type { SiteState } from './state.js';
 
 /** An alert is over once the journal is this far below its limit: else it would come and go with every point. */
 const CALM_SHARE = 0.8;
+/** An alert stays this long after the journal was last full, so that somebody sees it though the next round found room again. */
+const ALERT_KEPT_MS = 3_600_000;
 const MIB = 1024 * 1024;
 
 /** UNDO kept for each point, in bytes. Points that cost nothing may be absent. */
 export type PointCosts = ReadonlyMap<PointId, number>;
+
+/** Only accounts for what a group's points cost: while some of it is about to be consolidated, nobody can say whether it is too much. */
+export function accountFor(state: SiteState, group: GroupId, costs: PointCosts): void {
+  const row = state.group(group);
+  putJournal(state, row, { ...row.journal, bytes: bytesOf(state.pointsOfGroup(group), costs) });
+}
 
 /**
  * Accounts for what a group's points cost and, if that is over the group's limit, drops its oldest ones until it is not. Never its newest
@@ -27,7 +35,7 @@ export function makeSpace(
   const row = state.group(group);
   const { journalBytesMax } = row.retention;
   const rows = oldestFirst(state.pointsOfGroup(group));
-  let bytes = rows.reduce((sum, { point }) => sum + (costs.get(point.id) ?? 0), 0);
+  let bytes = bytesOf(rows, costs);
   const wasFull = bytes > journalBytesMax;
   let dropped = 0;
   for (const candidate of rows.slice(0, -1)) {
@@ -46,6 +54,10 @@ export function makeSpace(
   return dropped;
 }
 
+function bytesOf(rows: readonly PointRow[], costs: PointCosts): number {
+  return rows.reduce((sum, { point }) => sum + (costs.get(point.id) ?? 0), 0);
+}
+
 interface Finding {
   readonly state: SiteState;
   readonly row: GroupRow;
@@ -59,10 +71,11 @@ function alertOf({ state, row, bytes, dropped, wasFull, nowMs }: Finding): Pick<
   const { group, journal, retention } = row;
   const sinceMs = journal.alert?.sinceMs ?? nowMs;
   const limit = `its limit of ${inMib(retention.journalBytesMax)}`;
-  if (bytes > retention.journalBytesMax) {
+  if (bytes > retention.journalBytesMax && dropped === 0) {
     return {
       alert: {
         sinceMs,
+        lastMs: nowMs,
         message: `The journal of group "${group}" needs ${inMib(bytes)}, over ${limit}, for points that may not go: bookmarks that are promised, the newest point, and points in use. Let go of bookmarks, or raise retention.journalBytesMax.`,
       },
     };
@@ -72,17 +85,23 @@ function alertOf({ state, row, bytes, dropped, wasFull, nowMs }: Finding): Pick<
     return {
       alert: {
         sinceMs,
+        lastMs: nowMs,
         message: `The journal of group "${group}" reached ${limit}: ${dropped} of its oldest recovery points were dropped, and its history now begins at ${oldest}. Raise retention.journalBytesMax or shorten the policy.`,
       },
     };
   }
-  return journal.alert !== undefined && bytes > retention.journalBytesMax * CALM_SHARE ? { alert: journal.alert } : {};
+  if (journal.alert === undefined) return {};
+  const isCalm = bytes <= retention.journalBytesMax * CALM_SHARE && nowMs - journal.alert.lastMs > ALERT_KEPT_MS;
+  return isCalm ? {} : { alert: journal.alert };
 }
 
 function putJournal(state: SiteState, row: GroupRow, journal: GroupJournal): void {
   const { bytes, pointsDropped, alert } = row.journal;
   const same =
-    bytes === journal.bytes && pointsDropped === journal.pointsDropped && alert?.message === journal.alert?.message;
+    bytes === journal.bytes &&
+    pointsDropped === journal.pointsDropped &&
+    alert?.message === journal.alert?.message &&
+    alert?.lastMs === journal.alert?.lastMs;
   if (!same) state.groups.put(row.group, { ...row, journal });
 }
 

@@ -9,6 +9,8 @@ import type { Durable, RetainResult, Retained } from './types.js';
 
 /** UNDO read and written by one call at most, bytes, and a segment more: about a tenth of a second of work. */
 const WORK_BYTES_MAX = 64 * 1024 * 1024;
+/** Bytes at which the growing segment is closed, so that what a busy volume wrote before one call has come to rest some calls later. */
+const REST_BYTES_MIN = 256 * 1024;
 
 export interface RetentionOptions extends Omit<ConsolidationOptions, 'examined'> {
   readonly manifest: Manifest;
@@ -44,6 +46,7 @@ export class Retention {
   async #retain(asked: Retained, assertGoingOn: () => void): Promise<RetainResult> {
     assertGoingOn();
     const { manifest, undo, images } = this.#options;
+    if ((undo.growing?.bytes ?? 0) >= REST_BYTES_MIN) undo.seal();
     await this.#letGo(asked);
     let freedBytes = undo.retire(manifest.trimPosition);
     images.deleteUnneeded();

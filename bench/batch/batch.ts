@@ -1,0 +1,137 @@
+// `batch`: whether a batch of many volumes goes as fast as one of few, with memory and history that stay small.
+import { WORKER_ID } from '../../estate/launch.js';
+import { atLeast, atMost, type Bench, type BenchResult, type BenchRun, type Goal } from '../bench.js';
+import { medianOf } from '../statistics.js';
+import type { IdleEstate } from './idle-estate.js';
+import { idleTable } from './idle-table.js';
+import { type Direction, type Measured, type MeasuredBatch, measureMoves, measureNoops, warmUp } from './measure.js';
+import { growthOf } from './memory.js';
+import { conditions, memoryTable, NOT_MEASURED, parentTable, rateTable } from './report.js';
+import { openStand, type Stand } from './stand.js';
+
+const VOLUMES: readonly number[] = [1_000, 10_000];
+/** One takes the better part of an hour. */
+const REPETITIONS = 1;
+const SCALING_GOAL = 0.95;
+/** What a garbage collector leaves lying about differs by some percent from moment to moment. */
+const GROWTH_GOAL = 1.1;
+/** The server suggests a new run at 4,096. */
+const EVENTS_GOAL = 4_095;
+
+/** One repetition at one size. */
+export interface Pair {
+  readonly volumes: number;
+  readonly repetition: number;
+  readonly batch: MeasuredBatch;
+  readonly noops: Measured;
+}
+
+/** All of one size. */
+export interface Size {
+  readonly volumes: number;
+  readonly idle: Omit<IdleEstate, 'running'>;
+  readonly pairs: readonly Pair[];
+}
+
+export const batch: Bench = {
+  name: 'batch',
+  summary:
+    'a batch over 1,000 and 10,000 volumes beside as many workflows of five no-op activities: rate, memory, history',
+  repetitions: REPETITIONS,
+  run,
+};
+
+async function run(options: BenchRun): Promise<BenchResult> {
+  const volumes = options.volumes ?? VOLUMES;
+  const sizes: Size[] = [];
+  let server = 'unknown';
+  for (const count of volumes) {
+    options.say(`Starting an estate of ${count} volumes.`);
+    const stand = await openStand(count, options);
+    try {
+      ({ server } = stand);
+      sizes.push(await measureSize(stand, count, options));
+    } finally {
+      await stand.stop();
+    }
+  }
+  return {
+    goals: goalsOf(sizes),
+    stretch: [],
+    table: rateTable(sizes),
+    furtherTables: [parentTable(sizes), memoryTable(sizes), idleTable(sizes)],
+    raw: { sizes },
+    conditions: conditions(volumes),
+    notMeasured: NOT_MEASURED,
+    versions: { 'Temporal server': server },
+  };
+}
+
+async function measureSize(stand: Stand, volumes: number, { repetitions, say }: BenchRun): Promise<Size> {
+  say(`Warming up with ${stand.warmUpVolumes} moves and no-op workflows.`);
+  await warmUp(stand);
+  const pairs: Pair[] = [];
+  for (let repetition = 1; repetition <= repetitions; repetition += 1) {
+    const both = await measureBoth(stand, volumes, repetition % 2 === 1 ? 'there' : 'back');
+    pairs.push({ volumes, repetition, ...both });
+    const line = (name: string, { perSecond, othersCores }: Measured): void =>
+      say(`${repetition}. ${name} of ${volumes}: ${perSecond.toFixed(1)}/s; others ${othersCores.toFixed(2)} cores`);
+    line('batch', both.batch);
+    line('no-op workflows', both.noops);
+  }
+  return { volumes, idle: stand.idle, pairs };
+}
+
+/** Whoever goes first changes from repetition to repetition. */
+async function measureBoth(
+  stand: Stand,
+  volumes: number,
+  direction: Direction,
+): Promise<Pick<Pair, 'batch' | 'noops'>> {
+  if (direction === 'there') {
+    const ours = await measureMoves(stand, volumes, direction);
+    return { batch: ours, noops: await measureNoops(stand, volumes) };
+  }
+  const noops = await measureNoops(stand, volumes);
+  return { batch: await measureMoves(stand, volumes, direction), noops };
+}
+
+function goalsOf(sizes: readonly Size[]): Goal[] {
+  const all = sizes.flatMap(({ pairs }) => pairs);
+  const growth = sizes.at(-1)?.pairs.flatMap(({ batch: ours }) => growthOf(ours.memory[WORKER_ID] ?? []) ?? []) ?? [];
+  const largest = sizes.at(-1)?.volumes;
+  return [
+    ...scalingGoals(sizes),
+    // A run that is too short to have quarters says nothing about memory: its goal is missed.
+    atMost(
+      `worker’s memory, last quarter ÷ second quarter, ${largest} volumes`,
+      growth.length === 0 ? Number.POSITIVE_INFINITY : medianOf(growth),
+      GROWTH_GOAL,
+    ),
+    atMost(
+      'events of the longest parent run',
+      Math.max(...all.flatMap(({ batch: ours }) => ours.parentRuns.map(({ events }) => events))),
+      EVENTS_GOAL,
+    ),
+    atMost(
+      'moves that did not succeed',
+      all.reduce((sum, { volumes, batch: ours }) => sum + volumes - ours.counts.moved, 0),
+      0,
+    ),
+  ];
+}
+
+/** Between the smallest size and each larger one. */
+function scalingGoals([smallest, ...larger]: readonly Size[]): Goal[] {
+  if (smallest === undefined) return [];
+  return larger.map((size) => {
+    const ours = rateOf(size, 'batch') / rateOf(smallest, 'batch');
+    const peers = rateOf(size, 'noops') / rateOf(smallest, 'noops');
+    const ratio = `${size.volumes} ÷ ${smallest.volumes}`;
+    return atLeast(`rate at ${ratio} volumes: batch ÷ no-op workflows`, ours / peers, SCALING_GOAL);
+  });
+}
+
+function rateOf({ pairs }: Size, subject: 'batch' | 'noops'): number {
+  return medianOf(pairs.map((pair) => pair[subject].perSecond));
+}

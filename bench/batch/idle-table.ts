@@ -1,0 +1,25 @@
+// What an estate costs while nothing is done with it, for people.
+import { bytes, duration } from '../../client/cli/format.js';
+import type { Table } from '../bench.js';
+import type { IdleEstate } from './idle-estate.js';
+
+interface IdleSize {
+  readonly volumes: number;
+  readonly idle: Omit<IdleEstate, 'running'>;
+}
+
+export function idleTable(sizes: readonly IdleSize[]): Table {
+  return {
+    titles: ['VOLUMES, IDLE', 'PROCESS', 'STARTS IN', 'MEMORY', 'CPU A SECOND', 'ALL PROTECTED AFTER'],
+    rows: sizes.flatMap(({ volumes, idle }) =>
+      idle.processes.map(({ id, startMs, residentBytes, cpuMsPerSecond }) => [
+        `${volumes}`,
+        id,
+        duration(startMs),
+        bytes(residentBytes),
+        duration(cpuMsPerSecond),
+        duration(idle.protectedMs),
+      ]),
+    ),
+  };
+}

@@ -1,0 +1,90 @@
+// What people read of a run: rates, the parent's runs, memory, how it was measured, and what was not.
+import { bytes, duration } from '../../client/cli/format.js';
+import type { Table } from '../bench.js';
+import { medianOf, spreadOf } from '../statistics.js';
+import type { Pair, Size } from './batch.js';
+import { GROUP_VOLUMES, POINT_EVERY_MS, VOLUME_MIB, warmUpVolumesOf } from './batch-estate.js';
+import { CONCURRENCY, type Measured } from './measure.js';
+import { growthOf } from './memory.js';
+
+const SUBJECTS = [
+  { name: 'batch', of: ({ batch }: Pair): Measured => batch },
+  { name: 'no-op workflows', of: ({ noops }: Pair): Measured => noops },
+] as const;
+
+export function rateTable(sizes: readonly Size[]): Table {
+  return {
+    titles: ['VOLUMES', 'SUBJECT', 'PER SECOND', 'MIN–MAX', 'TOOK', 'CPU EACH', 'OF IT', 'OTHERS'],
+    rows: sizes.flatMap(({ volumes, pairs }) => SUBJECTS.map(({ name, of }) => rateRow(volumes, name, pairs.map(of)))),
+  };
+}
+
+function rateRow(volumes: number, name: string, all: readonly Measured[]): string[] {
+  const rate = spreadOf(all.map(({ perSecond }) => perSecond));
+  const cpu = Object.keys(all[0]?.cpuMs ?? {}).map((process) => ({
+    process,
+    ms: medianOf(all.map(({ cpuMs }) => (cpuMs[process] ?? 0) / volumes)),
+  }));
+  const shown = cpu.filter(({ ms }) => ms >= 0.5).map(({ process, ms }) => `${process} ${ms.toFixed(1)}`);
+  return [
+    `${volumes}`,
+    name,
+    rate.median.toFixed(1),
+    `${rate.min.toFixed(1)}–${rate.max.toFixed(1)}`,
+    duration(medianOf(all.map(({ ms }) => ms))),
+    `${cpu.reduce((sum, { ms }) => sum + ms, 0).toFixed(1)} ms`,
+    shown.join(', '),
+    `${medianOf(all.map(({ othersCores }) => othersCores)).toFixed(2)} cores`,
+  ];
+}
+
+export function parentTable(sizes: readonly Size[]): Table {
+  return {
+    titles: ['VOLUMES', 'PARENT RUNS', 'EVENTS OF THE LONGEST', 'LARGEST HISTORY', 'MOVED', 'FAILED'],
+    rows: sizes.flatMap(({ volumes, pairs }) =>
+      pairs.map(({ batch: { parentRuns, counts } }) => [
+        `${volumes}`,
+        `${parentRuns.length}`,
+        `${Math.max(...parentRuns.map(({ events }) => events))}`,
+        bytes(Math.max(...parentRuns.map(({ historyBytes }) => historyBytes))),
+        `${counts.moved}`,
+        `${counts.failed}`,
+      ]),
+    ),
+  };
+}
+
+/** Of the first repetition: later ones begin with what the one before left. */
+export function memoryTable(sizes: readonly Size[]): Table {
+  return {
+    titles: ['VOLUMES', 'PROCESS, BATCH RUNNING', 'MEMORY AT START', 'MOST', 'AT END', 'LAST ÷ SECOND QUARTER'],
+    rows: sizes.flatMap(({ volumes, pairs: [pair] }) =>
+      Object.entries(pair?.batch.memory ?? {}).map(([process, looks]) => [
+        `${volumes}`,
+        process,
+        bytes(looks[0] ?? 0),
+        bytes(Math.max(...looks)),
+        bytes(looks.at(-1) ?? 0),
+        growthOf(looks)?.toFixed(3) ?? '–',
+      ]),
+    ),
+  };
+}
+
+export function conditions(volumes: readonly number[]): string[] {
+  return [
+    `sizes: ${volumes.join(' and ')} sparse volumes of ${bytes(VOLUME_MIB * 1024 * 1024)} on one splitter, ${GROUP_VOLUMES} to a group; each group has a twin on the other of two appliances; nobody writes; a point of each group every ${POINT_EVERY_MS / 1_000} s`,
+    'for each size a Temporal server, an estate with its worker and the peer’s worker are started anew, as the processes they are',
+    `first, unmeasured, ${volumes.map(warmUpVolumesOf).join(' and ')} moves of further volumes, and as many no-op workflows`,
+    `then one batch takes every volume to its group’s twin, chosen by selector, ${CONCURRENCY} moves at once; from the call that starts it to its report, planning included`,
+    `in turn with it as many workflows of five no-op activities on the same server, ${CONCURRENCY} at once, started by the driver as one ends, awaited by their results; by a worker process of its own with the same worker options`,
+    'the dev server keeps its state in memory, with eager activities, as `npm run demo` starts it',
+    'CPU each: CPU time of all processes, by process in ms, the driver included; memory: what is in RAM, twice a second',
+  ];
+}
+
+export const NOT_MEASURED = [
+  'batches under guest load, with windows, limits by group or appliance, failures and retries, or several volumes a move',
+  'a server with a database, several workers, several hosts (docs/scale.md has them on paper)',
+  'volumes of real sizes; groups of more members, of which each move’s point names every one',
+];

@@ -1,0 +1,78 @@
+// What batches are measured on: a Temporal server, an estate of so many volumes with its worker, and the peer's worker beside it.
+import { Client, Connection } from '@temporalio/client';
+import { join } from 'node:path';
+import { createMoverClient, type MoverClient } from '../../client/sdk.js';
+import type { EstateProcess } from '../../estate/estate-process.js';
+import { DEV_NAMESPACE, type TemporalDevServer } from '../../estate/temporal/server.js';
+import type { BenchRun } from '../bench.js';
+import type { Work } from '../moves/batch.js';
+import { noopWork, peerWorker } from '../moves/peer.js';
+import { startOwnTemporal } from '../own-temporal.js';
+import { profiling } from '../profile.js';
+import { type BatchEstate, batchEstate, warmUpVolumesOf } from './batch-estate.js';
+import { type IdleEstate, launchIdleEstate } from './idle-estate.js';
+
+export interface Stand extends Omit<BatchEstate, 'estate'> {
+  readonly warmUpVolumes: number;
+  readonly mover: MoverClient;
+  readonly temporal: Client;
+  /** One workflow of five no-op activities. */
+  readonly noop: Work;
+  /** The estate before anything was done with it. */
+  readonly idle: Omit<IdleEstate, 'running'>;
+  /** By the name of the process: its id. */
+  readonly processes: ReadonlyMap<string, number>;
+  /** The server's own words about its version. */
+  readonly server: string;
+  readonly stop: () => Promise<void>;
+}
+
+/** @throws Error when anything does not start; what was started is stopped again */
+export async function openStand(volumes: number, { folder, profileFolder, say }: BenchRun): Promise<Stand> {
+  const cleanup: (() => Promise<void>)[] = [];
+  const stop = async (): Promise<void> => {
+    for (let next = cleanup.pop(); next !== undefined; next = cleanup.pop()) await next();
+  };
+  const part = `batch-${volumes}`;
+  try {
+    const temporal = await startOwnTemporal(say);
+    cleanup.push(temporal.stop);
+    const { address, uiUrl } = temporal;
+    const environment = { VOLUME_MOVER_LOG_LEVEL: 'warn', ...profiling(profileFolder, part) };
+    const warmUpVolumes = warmUpVolumesOf(volumes);
+    const { estate, ...groups } = batchEstate(volumes, warmUpVolumes);
+    const { running, ...idle } = await launchIdleEstate({
+      estate,
+      dataDirectory: join(folder, part),
+      temporal: { address, namespace: DEV_NAMESPACE, uiUrl },
+      environment,
+    });
+    cleanup.push(async () => running.stop());
+    const peer = peerWorker(join(folder, part), { ...process.env, ...environment, TEMPORAL_ADDRESS: address });
+    cleanup.push(async () => peer.stop());
+    await peer.start();
+    const connection = await Connection.connect({ address });
+    cleanup.push(async () => connection.close());
+    const client = new Client({ connection, namespace: DEV_NAMESPACE });
+    const { serverVersion } = await connection.workflowService.getSystemInfo({});
+    return {
+      ...groups,
+      warmUpVolumes,
+      mover: createMoverClient({ estate: running.estate, temporal: { client, uiUrl } }),
+      temporal: client,
+      noop: noopWork(client),
+      idle,
+      processes: processesOf([...running.processes, peer], temporal),
+      server: serverVersion ?? 'unknown',
+      stop,
+    };
+  } catch (error) {
+    await stop();
+    throw error;
+  }
+}
+
+function processesOf(started: readonly EstateProcess[], temporal: TemporalDevServer): Map<string, number> {
+  const known = started.flatMap(({ id, pid }) => (pid === undefined ? [] : [[id, pid] as const]));
+  return new Map([['temporal', temporal.processId], ...known, ['driver', process.pid]]);
+}

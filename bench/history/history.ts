@@ -1,0 +1,103 @@
+// `history`: whether moves keep a volume's recovery points and send nothing twice, and what its history costs when it is used.
+import { bytes } from '../../client/cli/format.js';
+import { atLeast, atMost, type Bench, type BenchResult, type BenchRun, type Goal } from '../bench.js';
+import { medianOf, spreadOf } from '../statistics.js';
+import { versionOf } from '../versions.js';
+import { BY_SIZE } from './history-estate.js';
+import { measureOpening, type Opening, openingsOf, prepareOpening } from './opening.js';
+import { measurePoints, type PointsOutcome } from './points.js';
+import { CONDITIONS, moveTable, NOT_MEASURED, openingTable, verificationTable } from './report.js';
+import { openStand } from './stand.js';
+import {
+  COMPARED,
+  type Compared,
+  comparedOf,
+  measureVerification,
+  OURS,
+  PEER,
+  prepareVerification,
+} from './verification.js';
+
+const MIB = 1024 * 1024;
+const REPETITIONS = 3;
+const RESENT_GOAL = 0.05;
+const FLAT_GOAL = 1.5;
+const VERIFY_STRETCH = 0.5;
+const PROGRAM = 'qemu-img';
+
+export const history: Bench = {
+  name: 'history',
+  summary:
+    'recovery points and bytes sent again over three moves under load; opening old points; verification beside qemu-img compare',
+  repetitions: REPETITIONS,
+  run,
+};
+
+async function run(options: BenchRun): Promise<BenchResult> {
+  const { repetitions, say } = options;
+  const version = await versionOf(PROGRAM);
+  const stand = await openStand(options);
+  try {
+    const points = await measurePoints(stand, say);
+    say('Writing what is opened and compared.');
+    const oldPoint = await prepareOpening(stand);
+    const openings = await measureOpening(stand, oldPoint, repetitions);
+    await prepareVerification(stand);
+    const compared = await measureVerification(stand, repetitions, say);
+    return {
+      goals: [...pointGoals(points), flatGoal(openings)],
+      stretch: verificationGoals(compared),
+      table: moveTable(points),
+      furtherTables: [openingTable(openings), verificationTable(compared)],
+      raw: { points, openings, compared },
+      conditions: CONDITIONS,
+      notMeasured: NOT_MEASURED,
+      versions: { 'Temporal server': stand.server, [PROGRAM]: version },
+    };
+  } finally {
+    await stand.stop();
+  }
+}
+
+function pointGoals(outcome: PointsOutcome): Goal[] {
+  const { moves, resentBytes, sizeBytes, holes, impossible, differentBytes, sourceFaults } = outcome;
+  const sum = (value: (move: PointsOutcome['moves'][number]) => number): number =>
+    moves.reduce((total, move) => total + value(move), 0);
+  return [
+    ...moves.map(({ from, to, lost }) => atMost(`recovery points lost by the move ${from} → ${to}`, lost.length, 0)),
+    atMost('recovery points that hold no state the guest went through', impossible.length, 0),
+    atMost(
+      'bytes sent again ÷ bytes written between fence and verdict, three moves',
+      sum((move) => move.resentBytes) / sum((move) => move.backlogBytes),
+      RESENT_GOAL,
+    ),
+    atMost(
+      'bytes sent again in the whole run ÷ size of the volume (1: a whole-volume sweep)',
+      resentBytes / sizeBytes,
+      0,
+    ),
+    atMost('holes in the volume’s timeline', holes, 0),
+    atMost('bytes in which replica and source differ at the end', differentBytes, 0),
+    atMost('blocks of the source that differ from what the guest wrote', sourceFaults, 0),
+  ];
+}
+
+function flatGoal(openings: readonly Opening[]): Goal {
+  const medians = BY_SIZE.map((volume) => medianOf(openingsOf(openings, volume).map(({ ms }) => ms)));
+  const { min, max } = spreadOf(medians);
+  const sizes = BY_SIZE.map(({ sizeMiB }) => bytes(sizeMiB * MIB)).join(', ');
+  return atMost(`time to open an old point, slowest ÷ fastest of ${sizes}`, max / min, FLAT_GOAL);
+}
+
+/** By pairs of comparisons that followed each other. */
+function verificationGoals(compared: readonly Compared[]): Goal[] {
+  return COMPARED.map((volume) => {
+    const peers = comparedOf(compared, volume, PEER);
+    const ratios = comparedOf(compared, volume, OURS).map(({ repetition, bytesPerSecond }) => {
+      const pair = peers.find((run) => run.repetition === repetition);
+      return bytesPerSecond / (pair?.bytesPerSecond ?? Number.POSITIVE_INFINITY);
+    });
+    const name = `${OURS} ÷ ${PEER}, ${bytes(volume.sizeMiB * MIB)} ${volume.content}`;
+    return atLeast(name, medianOf(ratios), VERIFY_STRETCH);
+  });
+}

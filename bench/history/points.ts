@@ -1,0 +1,221 @@
+// What moves leave of a volume's history: the recovery points before and after each, the bytes sent again, the holes.
+import { createHash } from 'node:crypto';
+import { setTimeout as delay } from 'node:timers/promises';
+import type { GroupId, PointId } from '../../contracts/ids.js';
+import type { RecoveryPoint } from '../../contracts/point.js';
+import { compareExports, type Export, withExport } from '../../estate/compare.js';
+import { type Guest, startGuest } from '../../estate/guest/guest.js';
+import { type Verification, verifyCut, verifyFinal } from '../../estate/guest/verify.js';
+import { waitUntilQuiet } from '../../estate/quiet.js';
+import { readAhead } from '../../nbd/read-ahead.js';
+import { MOVED_POINT_EVERY_MS, MOVED_VOLUME, WAY } from './history-estate.js';
+import type { Stand } from './stand.js';
+
+/** 4 MiB/s: about a hundred writes between fence and verdict, and far from what would overflow a queue on two cores. */
+export const WRITES_PER_SECOND = 1_000;
+export const GUEST_DEPTH = 8;
+const SEED = 20_639_383;
+/** Points of its own that a group has before the volume leaves it again. */
+export const POINTS_IN_GROUP = 3;
+/** Longest wait for them, ms, and for the end of everything that is on its way. */
+const WAIT_MS_MAX = 60_000;
+
+interface MoveOutcome {
+  readonly from: GroupId;
+  readonly to: GroupId;
+  /** Points that contained the volume just before the move. */
+  readonly before: number;
+  /** Of these, the ones that were opened and read before it; the others were closed while these were read. */
+  readonly read: number;
+  /** Of these, the ones that after the move are gone, can't be opened, or hold other bytes, each with the reason. */
+  readonly lost: readonly string[];
+  /** All points that contain the volume after the move. */
+  readonly after: number;
+  readonly fencedMs: number;
+  /** Bytes that the guest wrote between fence and verdict. */
+  readonly backlogBytes: number;
+  readonly resentBytes: number;
+  readonly holes: number;
+  readonly abortedAttempts: number;
+}
+
+export interface PointsOutcome {
+  readonly moves: readonly MoveOutcome[];
+  readonly writes: number;
+  /** Bytes that were sent again in the whole life of the splitter, moves or not. */
+  readonly resentBytes: number;
+  readonly sizeBytes: number;
+  /** Holes of the volume's timeline at the end. */
+  readonly holes: number;
+  /** All points at the end that contain the volume. */
+  readonly points: number;
+  /** Of them, those that hold no state that the guest could have left by a crash, each with the reason. */
+  readonly impossible: readonly string[];
+  /** Source against replica, and source against the guest's memory, once quiet. */
+  readonly differentBytes: number;
+  readonly sourceFaults: number;
+}
+
+/** Moves the volume all the way round while a guest writes. @throws Error when a move, the guest or the estate fails */
+export async function measurePoints(stand: Stand, say: (line: string) => void): Promise<PointsOutcome> {
+  const { address, name } = stand.source(MOVED_VOLUME);
+  const guest = await startGuest({
+    address,
+    volume: name,
+    seed: SEED,
+    depth: GUEST_DEPTH,
+    writesPerSecond: WRITES_PER_SECOND,
+  });
+  try {
+    const working = measure(stand, guest, say);
+    return await Promise.race([working, guest.failed, stand.estate.failed]);
+  } finally {
+    await guest.abandon();
+  }
+}
+
+async function measure(stand: Stand, guest: Guest, say: (line: string) => void): Promise<PointsOutcome> {
+  const history = new History(stand);
+  const moves: MoveOutcome[] = [];
+  for (const [i, from] of WAY.entries()) {
+    const to = WAY[(i + 1) % WAY.length] ?? WAY[0];
+    const outcome = await measureMove(stand, history, { from, to });
+    say(
+      `${from} → ${to}: ${outcome.before} points before, ${outcome.before - outcome.lost.length} of them after, ${outcome.after} in all`,
+    );
+    moves.push(outcome);
+  }
+  await guest.stop();
+  await waitUntilQuiet(stand.client, { volume: MOVED_VOLUME, timeoutMs: WAIT_MS_MAX });
+  return { moves, ...(await judgeWhole(stand, history, guest)) };
+}
+
+async function measureMove(
+  stand: Stand,
+  history: History,
+  { from, to }: { readonly from: GroupId; readonly to: GroupId },
+): Promise<MoveOutcome> {
+  await history.waitForPoints(from);
+  const before = await history.readAll();
+  const read = before.filter((id) => history.hasRead(id)).length;
+  const report = await stand.move(MOVED_VOLUME, to);
+  const { lost, after } = await history.lostOf(before);
+  const [moved] = report.volumes;
+  if (moved === undefined) throw new Error('The report of the move names no volume.');
+  const { backlogBytes, resentBytes, holes } = moved;
+  if (backlogBytes === 0) throw new Error('Nothing was written between fence and verdict: the guest is too slow.');
+  return {
+    from,
+    to,
+    before: before.length,
+    read,
+    lost,
+    after,
+    fencedMs: report.fencedMs,
+    backlogBytes,
+    resentBytes,
+    holes: holes.length,
+    abortedAttempts: report.abortedAttempts.length,
+  };
+}
+
+/** Everything that takes a guest that has stopped. */
+async function judgeWhole(stand: Stand, history: History, guest: Guest): Promise<Omit<PointsOutcome, 'moves'>> {
+  const [volume] = (await stand.client.listVolumes()).filter((candidate) => candidate.volume === MOVED_VOLUME);
+  const view = volume?.splitterView;
+  if (view === undefined) throw new Error('The splitter does not answer.');
+  const verify = async (disk: Export, check: typeof verifyCut): Promise<Verification> =>
+    withExport(disk, async (open) => check(readAhead(open), guest.seed, guest.log));
+
+  const points = await history.list();
+  const impossible: string[] = [];
+  for (const { id, members } of points) {
+    const { faults, described, written } = await verify(stand.image(MOVED_VOLUME, id), verifyCut);
+    if (faults > 0) impossible.push(`${id}: ${described[0] ?? `${faults} faults`}`);
+    // An empty image would be consistent with anything; only a point from before the first write is one.
+    const position = members.find((member) => member.volume === MOVED_VOLUME)?.position ?? 0;
+    if (written === 0 && position > 0) impossible.push(`${id}: it holds none of the guest’s writes`);
+  }
+  const { holes } = await stand.client.listPoints({ volume: MOVED_VOLUME });
+  const source = stand.source(MOVED_VOLUME);
+  const { differentBytes } = await compareExports(source, stand.image(MOVED_VOLUME, 'latest'));
+  return {
+    writes: guest.log.acknowledged,
+    resentBytes: view.resentBytes,
+    sizeBytes: view.sizeBytes,
+    holes: holes.length,
+    points: points.length,
+    impossible,
+    differentBytes,
+    sourceFaults: (await verify(source, verifyFinal)).faults,
+  };
+}
+
+/** The volume's recovery points, with what each held when it was read first. */
+class History {
+  readonly #stand: Stand;
+  readonly #digests = new Map<PointId, string>();
+
+  constructor(stand: Stand) {
+    this.#stand = stand;
+  }
+
+  /** Points that contain the volume for good: the position of a fenced member is struck if its move commits. */
+  async list(): Promise<RecoveryPoint[]> {
+    const { points } = await this.#stand.client.listPoints({ volume: MOVED_VOLUME });
+    return points.filter(({ members }) =>
+      members.some(({ volume, provisional }) => volume === MOVED_VOLUME && provisional === undefined),
+    );
+  }
+
+  /** Until the volume's group has closed so many points with it. */
+  async waitForPoints(group: GroupId): Promise<void> {
+    const giveUpAtMs = Date.now() + WAIT_MS_MAX;
+    for (;;) {
+      const own = (await this.list()).filter((point) => point.group === group && point.kind === 'periodic');
+      if (own.length >= POINTS_IN_GROUP) return;
+      if (Date.now() > giveUpAtMs) throw new Error(`${group} closed ${own.length} points in ${WAIT_MS_MAX} ms.`);
+      await delay(MOVED_POINT_EVERY_MS / 4);
+    }
+  }
+
+  hasRead(point: PointId): boolean {
+    return this.#digests.has(point);
+  }
+
+  /** Reads the points that were not read yet. @returns all there are then: those closed meanwhile are not read */
+  async readAll(): Promise<PointId[]> {
+    for (const { id } of await this.list()) {
+      if (!this.#digests.has(id)) this.#digests.set(id, await this.#read(id));
+    }
+    return (await this.list()).map(({ id }) => id);
+  }
+
+  /** Reads the points again, and holds them against what they held when they were read first. */
+  async lostOf(before: readonly PointId[]): Promise<{ readonly lost: string[]; readonly after: number }> {
+    const listed = new Set((await this.list()).map(({ id }) => id));
+    const lost: string[] = [];
+    for (const id of before) {
+      if (!listed.has(id)) {
+        lost.push(`${id}: it is gone`);
+        continue;
+      }
+      try {
+        const digest = await this.#read(id);
+        if (digest !== (this.#digests.get(id) ?? digest)) lost.push(`${id}: it holds other bytes than before`);
+        this.#digests.set(id, digest);
+      } catch (error) {
+        lost.push(`${id}: ${error instanceof Error ? error.message : String(error)}`);
+      }
+    }
+    return { lost, after: listed.size };
+  }
+
+  async #read(point: PointId): Promise<string> {
+    return await withExport(this.#stand.image(MOVED_VOLUME, point), async (image) => {
+      const digest = createHash('sha256');
+      for await (const { data } of readAhead(image)) digest.update(data);
+      return digest.digest('base64');
+    });
+  }
+}

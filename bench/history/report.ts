@@ -1,0 +1,91 @@
+// What people read of a run: a table for each part, how it was measured, and what was not.
+import { bytes, duration } from '../../client/cli/format.js';
+import type { Table } from '../bench.js';
+import { medianOf, spreadOf } from '../statistics.js';
+import { DENSE_MIB, MOVED_MIB, MOVED_POINT_EVERY_MS, OPENED } from './history-estate.js';
+import { type Opening, OPENINGS, openingsOf } from './opening.js';
+import { GUEST_DEPTH, POINTS_IN_GROUP, type PointsOutcome, WRITES_PER_SECOND } from './points.js';
+import { COMPARED, type Compared, comparedOf, OURS, PEER } from './verification.js';
+
+const MIB = 1024 * 1024;
+
+export function moveTable({ moves }: PointsOutcome): Table {
+  return {
+    titles: [
+      'MOVE',
+      'POINTS BEFORE',
+      'OF THEM AFTER',
+      'ALL AFTER',
+      'FENCED',
+      'WRITTEN MEANWHILE',
+      'SENT AGAIN',
+      'HOLES',
+    ],
+    rows: moves.map(({ from, to, before, lost, after, fencedMs, backlogBytes, resentBytes, holes }) => [
+      `${from} → ${to}`,
+      `${before}`,
+      `${before - lost.length}`,
+      `${after}`,
+      duration(fencedMs),
+      bytes(backlogBytes),
+      bytes(resentBytes),
+      `${holes}`,
+    ]),
+  };
+}
+
+export function openingTable(openings: readonly Opening[]): Table {
+  const ordered = OPENED.toSorted((a, b) => a.sizeMiB - b.sizeMiB || a.changedMiB - b.changedMiB);
+  return {
+    titles: ['VOLUME', 'CHANGED', 'POINT OPENED IN', 'MIN–MAX', 'OF IT CONNECTING'],
+    rows: ordered.map((volume) => {
+      const own = openingsOf(openings, volume);
+      const { median, min, max } = spreadOf(own.map(({ ms }) => ms));
+      return [
+        bytes(volume.sizeMiB * MIB),
+        bytes(volume.changedMiB * MIB),
+        duration(median),
+        `${duration(min)}–${duration(max)}`,
+        duration(medianOf(own.map(({ connectMs }) => connectMs))),
+      ];
+    }),
+  };
+}
+
+export function verificationTable(compared: readonly Compared[]): Table {
+  return {
+    titles: ['VOLUME', 'COMPARED BY', 'TOOK', 'MIN–MAX', 'A SECOND'],
+    rows: COMPARED.flatMap((volume) =>
+      ([OURS, PEER] as const).map((subject) => {
+        const own = comparedOf(compared, volume, subject);
+        const { median, min, max } = spreadOf(own.map(({ ms }) => ms));
+        return [
+          `${bytes(volume.sizeMiB * MIB)}, ${volume.content}`,
+          subject,
+          duration(median),
+          `${duration(min)}–${duration(max)}`,
+          bytes(medianOf(own.map(({ bytesPerSecond }) => bytesPerSecond))),
+        ];
+      }),
+    ),
+  };
+}
+
+export const CONDITIONS = [
+  'replica site, two appliances, one splitter, worker and Temporal’s dev server as the processes they are; all volumes in one estate',
+  `moves: a volume of ${bytes(MOVED_MIB * MIB)}; a guest writes ${WRITES_PER_SECOND} random blocks of 4 KiB a second (${GUEST_DEPTH} at a time) from before the first move until after the last; a point every ${duration(MOVED_POINT_EVERY_MS)}, at least ${POINTS_IN_GROUP} of the first group before the first move; the default retention policy, which keeps every point of the last hour`,
+  'points before: all that contain the volume, of any group, listed just before the move; all but those closed while the others were read were opened over NBD and read whole; after the move each is opened and read whole again, and is lost when it is not listed, can’t be opened, or holds other bytes',
+  'at the end every point is held against the guest’s memory of its writes, and source and replica are compared byte for byte',
+  'written meanwhile: the backlog behind the fence when the splitter learned the verdict; sent again: by short initialization, from the fence to the join',
+  'opening: each place of a volume, evenly over all of it, is written once with 4 KiB before the point and once after it, so half of the changed bytes are UNDO after the point; each opening is a new NBD connection to an appliance until the first 4 KiB, which need UNDO, are there and checked',
+  `opening: ${OPENINGS} openings of each volume a repetition, interleaved, one at a time, after a warm-up; everything is in the page cache, and no image of a volume is open when it is opened anew`,
+  `verification: ${bytes(DENSE_MIB * MIB)} of random bytes, and the opened volume of that size; ours as its Temporal workflow, from its start to its result, without throttle; the peer on the splitter’s and the replica site’s files; both once unmeasured, then in turn; nobody writes; everything is in the page cache`,
+  'stretch goals of verification are judged by the median of the ratios of comparisons that followed each other',
+];
+
+export const NOT_MEASURED = [
+  'moves with faults or overflows, where marks have to be used (the simulation and the chaos tests have them)',
+  'points that retention drops or consolidates; journals of hours or days',
+  'opening with a cold page cache, while the volume is written, by several clients at once, or over a network; reading more than the first block',
+  'verification while a guest writes (which qemu-img can’t do at all), with its default throttle, from a disk, or over a network',
+];

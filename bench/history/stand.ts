@@ -1,0 +1,91 @@
+// What history is measured on: a Temporal server, and an estate with its worker as the processes they are.
+import { Client, Connection } from '@temporalio/client';
+import { join } from 'node:path';
+import { createHttpPorts } from '../../activities/http-ports.js';
+import { type AppliancePort, applianceOf } from '../../activities/ports.js';
+import { createMoverClient, type MoverClient } from '../../client/sdk.js';
+import type { GroupId, PointId, VolumeId } from '../../contracts/ids.js';
+import { type MoveReport, moveReportSchema } from '../../contracts/move.js';
+import type { Export } from '../../estate/compare.js';
+import { launchEstate, type RunningEstate } from '../../estate/launch.js';
+import { nbdAddressOf } from '../../estate/nbd-address.js';
+import { DEV_NAMESPACE } from '../../estate/temporal/server.js';
+import type { BenchRun } from '../bench.js';
+import { startOwnTemporal } from '../own-temporal.js';
+import { profiling } from '../profile.js';
+import { FIRST_APPLIANCE, historyEstate, RESTING_GROUP, SPLITTER } from './history-estate.js';
+
+export interface Stand {
+  readonly client: MoverClient;
+  readonly temporal: Client;
+  readonly estate: RunningEstate;
+  /** Every process's data is below it, in a folder of its id. */
+  readonly folder: string;
+  /** The server's own words about its version. */
+  readonly server: string;
+  /** A volume as its guest has it. */
+  readonly source: (volume: VolumeId) => Export;
+  /** A volume at a recovery point, or at its newest state. */
+  readonly image: (volume: VolumeId, point: PointId | 'latest') => Export;
+  /** Moves a volume. @throws Error when the move fails */
+  readonly move: (volume: VolumeId, to: GroupId) => Promise<MoveReport>;
+  /** Closes a recovery point of the group whose volumes rest. @throws Error when it leaves a volume out */
+  readonly closePoint: () => Promise<PointId>;
+  readonly stop: () => Promise<void>;
+}
+
+/** @throws Error when anything does not start; what was started is stopped again */
+export async function openStand({ folder, profileFolder, say }: BenchRun): Promise<Stand> {
+  const cleanup: (() => Promise<void>)[] = [];
+  const stop = async (): Promise<void> => {
+    for (let next = cleanup.pop(); next !== undefined; next = cleanup.pop()) await next();
+  };
+  try {
+    const server = await startOwnTemporal(say);
+    cleanup.push(server.stop);
+    const { address, uiUrl } = server;
+    const dataDirectory = join(folder, 'estate');
+    const estate = await launchEstate({
+      estate: historyEstate(),
+      dataDirectory,
+      temporal: { address, namespace: DEV_NAMESPACE, uiUrl },
+      environment: { VOLUME_MOVER_LOG_LEVEL: 'warn', ...profiling(profileFolder, 'history') },
+      log: () => undefined,
+    });
+    cleanup.push(async () => estate.stop());
+    const connection = await Connection.connect({ address });
+    cleanup.push(async () => connection.close());
+    const temporal = new Client({ connection, namespace: DEV_NAMESPACE });
+    const { serverVersion } = await connection.workflowService.getSystemInfo({});
+    const [source, images] = await Promise.all(
+      [SPLITTER, FIRST_APPLIANCE].map(async (id) => nbdAddressOf(estate.process(id))),
+    );
+    if (source === undefined || images === undefined) throw new Error('The estate serves no volumes, or no images.');
+    const client = createMoverClient({ estate: estate.estate, temporal: { client: temporal, uiUrl } });
+    const restingAppliance = applianceOf(createHttpPorts(estate.estate), FIRST_APPLIANCE);
+    return {
+      client,
+      temporal,
+      estate,
+      folder: dataDirectory,
+      server: serverVersion ?? 'unknown',
+      source: (volume) => ({ address: source, name: volume }),
+      image: (volume, point) => ({ address: images, name: `${volume}@${point}` }),
+      move: async (volume, to) => {
+        const { workflowId } = await client.startMove({ volume, to });
+        return moveReportSchema.parse(await temporal.workflow.getHandle(workflowId).result());
+      },
+      closePoint: async () => closePoint(restingAppliance),
+      stop,
+    };
+  } catch (error) {
+    await stop();
+    throw error;
+  }
+}
+
+async function closePoint({ calls }: AppliancePort): Promise<PointId> {
+  const { id, leftOut } = await calls.closePoint({ group: RESTING_GROUP });
+  if (leftOut.length === 0) return id;
+  throw new Error(`Point ${id} leaves out ${leftOut.map(({ volume, reason }) => `${volume} (${reason})`).join(', ')}.`);
+}
