@@ -25,9 +25,9 @@ import { untilTrue } from '../support/until.js';
 import { type Fate, FateGate, NARROW, PAUSED, REFUSAL, SOURCES, TARGETS, type Wish, wishesOf } from './batch-fates.js';
 import { DurableTemporal } from './durable-temporal.js';
 
-/** What a smaller machine gets through in some two minutes. */
-const VOLUMES_DEFAULT = 120;
-/** More for a long look: with 500 the batch goes on in new runs as well. */
+/** Enough for the batch to go on in new runs: three minutes on two cores. */
+const VOLUMES_DEFAULT = 500;
+/** Fewer for a quick look while developing. */
 const VOLUMES = Number(process.env['VOLUME_MOVER_CHAOS_VOLUMES'] ?? VOLUMES_DEFAULT);
 /** Everything follows from it but the moment at which a process hears of its end. */
 const SEED = Number(process.env['VOLUME_MOVER_CHAOS_SEED'] ?? randomInt(2 ** 31));
