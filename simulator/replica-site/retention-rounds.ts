@@ -54,13 +54,21 @@ export class RetentionRounds {
       site.change((state, nowMs) => applyPolicy(state, group, nowMs, inUse()));
       await this.#pause();
     }
-    const walk = new RetentionWalk(site.state, journals.keys());
+    // Before the walk: a point that is closed while it goes on, or while a long round does, names nothing older than this.
+    // Likewise a snapshot that is sealed meanwhile: what is being moved now is left alone to the end of the round.
+    const settled = new Map(
+      [...journals].map(([volume, journal]) => {
+        const position = this.#settled(volume, journal);
+        return [volume, this.#isMoving(volume) ? undefined : position];
+      }),
+    );
+    const walk = new RetentionWalk(site.state, settled.keys());
     while (!walk.step()) await this.#pause();
     const costs = new Map<PointId, number>();
     /** Groups some of whose costs are about to shrink. */
     const unsettled = new Set<GroupId>();
     for (const [volume, named] of walk.named) {
-      if (await this.#keep(volume, named, costs)) continue;
+      if (await this.#keep(volume, named, settled.get(volume), costs)) continue;
       for (const point of named.values()) {
         const group = site.state.points.get(point)?.point.group;
         if (group !== undefined) unsettled.add(group);
@@ -74,14 +82,18 @@ export class RetentionRounds {
   }
 
   /** @returns whether all that need not be kept is gone: what is left is what the points cost. */
-  async #keep(volume: VolumeId, named: NamedPositions, costs: Map<PointId, number>): Promise<boolean> {
+  async #keep(
+    volume: VolumeId,
+    named: NamedPositions,
+    everyFrom: number | undefined,
+    costs: Map<PointId, number>,
+  ): Promise<boolean> {
     const { journals, log, signal } = this.#options;
     const journal = journals.get(volume);
     if (journal === undefined || journal.failure !== undefined) return true;
     try {
       const applied = journal.applied.position;
       const positions = [...named.keys()].filter((position) => position <= applied).toSorted((a, b) => a - b);
-      const everyFrom = this.#settled(volume, journal);
       const isSettled = everyFrom !== undefined && !this.#isMoving(volume);
       if (isSettled) {
         let freed = 0;
