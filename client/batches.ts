@@ -47,11 +47,9 @@ import { parseMoveId } from './move-id.js';
 import type { StartMoveOptions, WatchOptions } from './moves.js';
 import { startSearchable } from './start-searchable.js';
 import { type TemporalAccess, workflowUrl } from './temporal.js';
+import { describeRun, type DescribedRun, progressOf } from './workflow-run.js';
 
 const WORKFLOW_TYPE = 'moveBatch';
-const PROGRESS_QUERY = 'progress';
-/** Longest wait for a query's answer, ms: without a worker none comes, and the description has to do. */
-const QUERY_TIMEOUT_MS = 2_000;
 /** Longest wait for an update's answer, ms: one that looks through the plan may take 30 s. */
 const UPDATE_TIMEOUT_MS = 40_000;
 /** Between looks at a running batch, ms: each costs its worker a task. */
@@ -151,11 +149,8 @@ export interface BatchClient {
   retryFailed(id: string, request: BatchRequest, options?: RetryOptions): Promise<Retried>;
 }
 
-interface Found {
-  readonly workflowId: string;
-  readonly firstRunId: string;
+interface Found extends DescribedRun {
   readonly batchId: BatchId;
-  readonly description: WorkflowExecutionDescription;
 }
 
 const answerSchema = z.object({ message: z.string() });
@@ -334,7 +329,7 @@ export class Batches implements BatchClient {
           'BATCH_NOT_FOUND',
           `"${workflowId}" is no batch but a workflow of type ${found.description.type}.`,
         );
-      return found;
+      return { ...found, batchId: moveIdOf(workflowId, found.firstRunId) };
     } catch (error) {
       if (error instanceof MoverError) throw error;
       throw fromTemporal(error, workflowId, 'batch');
@@ -373,15 +368,7 @@ export class Batches implements BatchClient {
 
   async #progress(workflowId: string, runId?: string): Promise<BatchProgress | undefined> {
     const { client } = await this.#temporal();
-    try {
-      const answer = await client.withDeadline(Date.now() + QUERY_TIMEOUT_MS, () =>
-        client.workflow.getHandle(workflowId, runId).query<unknown>(PROGRESS_QUERY),
-      );
-      return batchProgressSchema.parse(answer);
-    } catch {
-      // No worker, a workflow that failed before its handlers stood, a history that is gone: there is no progress to tell.
-      return undefined;
-    }
+    return progressOf(client, batchProgressSchema, workflowId, runId);
   }
 
   async #listed(access: TemporalAccess, info: WorkflowExecutionInfo): Promise<ListedBatch> {
@@ -452,12 +439,6 @@ function isNotFound(error: unknown): error is MoverError {
 
 function isRunning({ status }: WorkflowExecutionDescription): boolean {
   return status.name === 'RUNNING';
-}
-
-async function describeRun(client: Client, workflowId: string, run?: string): Promise<Found> {
-  const description = await client.workflow.getHandle(workflowId, run).describe();
-  const firstRunId = description.raw.workflowExecutionInfo?.firstRunId || description.runId;
-  return { workflowId, firstRunId, batchId: moveIdOf(workflowId, firstRunId), description };
 }
 
 /** Of a batch whose workflow id has been used again since. @throws MoverError BATCH_NOT_FOUND */

@@ -1,5 +1,5 @@
 // Moves as Temporal workflows: start, look at, watch, cancel.
-import { WorkflowExecutionAlreadyStartedError, type WorkflowExecutionDescription } from '@temporalio/client';
+import { WorkflowExecutionAlreadyStartedError } from '@temporalio/client';
 import { TypedSearchAttributes } from '@temporalio/common';
 import { randomUUID } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -22,11 +22,9 @@ import { attributesAtStart } from '../workflows/search-attributes.js';
 import { defaultWorkflowId, parseMoveId } from './move-id.js';
 import { startSearchable } from './start-searchable.js';
 import { type TemporalAccess, workflowUrl } from './temporal.js';
+import { describeRun, type DescribedRun, progressOf } from './workflow-run.js';
 
 const WORKFLOW_TYPE = 'moveVolume';
-const PROGRESS_QUERY = 'progress';
-/** Longest wait for a query's answer, ms: without a worker none comes, and the description has to do. */
-const QUERY_TIMEOUT_MS = 2_000;
 /** Between looks at a running move, ms: a step takes from 20 ms up; people see no difference below this. */
 const WATCH_INTERVAL_MS = 150;
 
@@ -150,7 +148,7 @@ export class Moves {
   }
 
   /** The newest run of the move: after a reset it is not the one that the move id names. */
-  async #describe(id: string): Promise<Described> {
+  async #describe(id: string): Promise<DescribedRun> {
     const { client } = await this.#temporal();
     const { workflowId, firstRunId } = parseMoveId(id);
     try {
@@ -173,15 +171,7 @@ export class Moves {
 
   async #progress(workflowId: string, runId: string): Promise<MoveProgress | undefined> {
     const { client } = await this.#temporal();
-    try {
-      const answer = await client.withDeadline(Date.now() + QUERY_TIMEOUT_MS, () =>
-        client.workflow.getHandle(workflowId, runId).query<unknown>(PROGRESS_QUERY),
-      );
-      return moveProgressSchema.parse(answer);
-    } catch {
-      // No worker, a workflow that failed before its handlers stood, a history that is gone: there is no progress to tell.
-      return undefined;
-    }
+    return progressOf(client, moveProgressSchema, workflowId, runId);
   }
 
   async #end(workflowId: string, runId: string): Promise<Pick<Move, 'state' | 'report' | 'error'>> {
@@ -196,18 +186,6 @@ export class Moves {
       throw fromTemporal(error, workflowId);
     }
   }
-}
-
-interface Described {
-  readonly workflowId: string;
-  readonly firstRunId: string;
-  readonly description: WorkflowExecutionDescription;
-}
-
-async function describeRun(client: TemporalAccess['client'], workflowId: string, run?: string): Promise<Described> {
-  const description = await client.workflow.getHandle(workflowId, run).describe();
-  const firstRunId = description.raw.workflowExecutionInfo?.firstRunId;
-  return { workflowId, description, firstRunId: firstRunId || description.runId };
 }
 
 function started(access: TemporalAccess, workflowId: string, firstRunId: string, runId: string): StartedMove {

@@ -36,7 +36,6 @@ export function makeSpace(
   const { journalBytesMax } = row.retention;
   const rows = oldestFirst(state.pointsOfGroup(group));
   let bytes = bytesOf(rows, costs);
-  const wasFull = bytes > journalBytesMax;
   let dropped = 0;
   for (const candidate of rows.slice(0, -1)) {
     if (bytes <= journalBytesMax) break;
@@ -49,7 +48,7 @@ export function makeSpace(
   putJournal(state, row, {
     bytes,
     pointsDropped: row.journal.pointsDropped + dropped,
-    ...alertOf({ state, row, bytes, dropped, wasFull, nowMs }),
+    ...alertOf({ state, row, bytes, dropped, nowMs }),
   });
   return dropped;
 }
@@ -63,11 +62,10 @@ interface Finding {
   readonly row: GroupRow;
   readonly bytes: number;
   readonly dropped: number;
-  readonly wasFull: boolean;
   readonly nowMs: number;
 }
 
-function alertOf({ state, row, bytes, dropped, wasFull, nowMs }: Finding): Pick<GroupJournal, 'alert'> {
+function alertOf({ state, row, bytes, dropped, nowMs }: Finding): Pick<GroupJournal, 'alert'> {
   const { group, journal, retention } = row;
   const sinceMs = journal.alert?.sinceMs ?? nowMs;
   const limit = `its limit of ${inMib(retention.journalBytesMax)}`;
@@ -80,7 +78,7 @@ function alertOf({ state, row, bytes, dropped, wasFull, nowMs }: Finding): Pick<
       },
     };
   }
-  if (wasFull) {
+  if (dropped > 0) {
     const oldest = oldestOf(state.pointsOfGroup(group));
     return {
       alert: {
