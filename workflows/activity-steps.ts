@@ -1,11 +1,11 @@
 // The saga's steps as Temporal activities.
-import { proxyActivities, type ActivityOptions } from '@temporalio/workflow';
+import { proxyActivities, workflowInfo, type ActivityOptions } from '@temporalio/workflow';
 import type { MoveActivities } from '../activities/create-activities.js';
 import type { AttemptRef } from '../contracts/attempt.js';
 import type { ParsedMoveInput } from '../contracts/move.js';
 import { volumesOf } from './saga/recorder.js';
 import type { MoveSteps } from '../contracts/steps.js';
-import { forwardPolicy, patientPolicy, type StepName } from './step-policies.js';
+import { DEFAULT_PRIORITY_KEY, forwardPolicy, patientPolicy, type StepName, type StepTerms } from './step-policies.js';
 import { forwardSummary, patientSummary } from './step-summaries.js';
 
 type OptionsOf = (step: StepName, attempt: AttemptRef) => ActivityOptions;
@@ -13,8 +13,9 @@ type OptionsOf = (step: StepName, attempt: AttemptRef) => ActivityOptions;
 /** The way forward. */
 export function forwardSteps(input: ParsedMoveInput): MoveSteps {
   const volumes = volumesOf(input);
+  const terms = termsOf(input);
   return stepsWith((step, attempt) => ({
-    ...forwardPolicy(step, input.options),
+    ...forwardPolicy(step, terms),
     summary: forwardSummary(step, volumes, attempt),
   }));
 }
@@ -22,10 +23,17 @@ export function forwardSteps(input: ParsedMoveInput): MoveSteps {
 /** Compensation, and what is left after a commit: tried without end. */
 export function patientSteps(input: ParsedMoveInput): MoveSteps {
   const volumes = volumesOf(input);
+  const terms = termsOf(input);
   return stepsWith((step, attempt) => ({
-    ...patientPolicy(step, input.options),
+    ...patientPolicy(step, terms),
     summary: patientSummary(step, volumes, attempt),
   }));
+}
+
+function termsOf({ options }: ParsedMoveInput): StepTerms {
+  const given = workflowInfo().priority?.priorityKey ?? 0;
+  // The server says 0 when the starter gave none.
+  return { options, priorityKey: given === 0 ? DEFAULT_PRIORITY_KEY : given };
 }
 
 function stepsWith(optionsOf: OptionsOf): MoveSteps {

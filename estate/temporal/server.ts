@@ -29,9 +29,13 @@ const DYNAMIC_CONFIG: readonly string[] = [
   'system.enableActivityEagerExecution=true',
   // A 50 ms timer fires after 0.2 s instead of 1.1.
   'history.timerProcessorMaxTimeShift="10ms"',
-  // Priority and fairness of tasks that wait in the queue; those that are executed eagerly never do.
+  // Priority and fairness of tasks that wait in the queue.
   'matching.useNewMatcher=true',
   'matching.enableFairness=true',
+  // Each partition keeps an order of its own, and a poll takes from the one it comes to: with four, as by default, a batch's tasks in one
+  // overtake an operator's in another.
+  'matching.numTaskqueueReadPartitions=1',
+  'matching.numTaskqueueWritePartitions=1',
 ];
 
 /** State that survives the server: commits go to the write-ahead log, synced at its checkpoints. */

@@ -1,11 +1,22 @@
 // How long steps are tried: what the time-outs and tries add up to.
 import { describe, expect, test } from 'vitest';
+import type { z } from 'zod';
 import { moveOptionsSchema, MOVE_STEPS } from '../../contracts/move.js';
-import { forwardPolicy, patientPolicy, type StepName } from '../../workflows/step-policies.js';
+import {
+  DEFAULT_PRIORITY_KEY,
+  forwardPolicy,
+  patientPolicy,
+  type StepName,
+  type StepTerms,
+} from '../../workflows/step-policies.js';
+
+function termsWith(options: z.input<typeof moveOptionsSchema>, priorityKey = DEFAULT_PRIORITY_KEY): StepTerms {
+  return { options: moveOptionsSchema.parse(options), priorityKey };
+}
 
 /** Pauses between all tries of a step, in milliseconds. */
 function patienceMs(step: StepName, leaseMs: number): number {
-  const { retry } = forwardPolicy(step, moveOptionsSchema.parse({ leaseMs }));
+  const { retry } = forwardPolicy(step, termsWith({ leaseMs }));
   let pauseMs = Number(retry?.initialInterval);
   let sumMs = 0;
   for (let tries = 1; tries < (retry?.maximumAttempts ?? 0); tries += 1) {
@@ -31,26 +42,46 @@ describe('tries add up to', () => {
 });
 
 test('every step notices a dead worker within ten seconds, its retry included', () => {
-  const options = moveOptionsSchema.parse({});
+  const terms = termsWith({});
   for (const step of MOVE_STEPS) {
-    for (const { heartbeatTimeout, retry } of [forwardPolicy(step, options), patientPolicy(step, options)]) {
+    for (const { heartbeatTimeout, retry } of [forwardPolicy(step, terms), patientPolicy(step, terms)]) {
       expect(Number(heartbeatTimeout) + Number(retry?.initialInterval)).toBeLessThan(10_000);
     }
   }
 });
 
 test('compensation and completion are tried without end', () => {
-  const options = moveOptionsSchema.parse({});
+  const terms = termsWith({});
   for (const step of [...MOVE_STEPS, 'resolve', 'learn'] as const) {
-    const { retry, scheduleToCloseTimeout } = patientPolicy(step, options);
+    const { retry, scheduleToCloseTimeout } = patientPolicy(step, terms);
     expect(retry?.maximumAttempts).toBeUndefined();
     expect(scheduleToCloseTimeout).toBeUndefined();
   }
 });
 
 test('one run of flush may wait for small lag as long as the move allows', () => {
-  const options = moveOptionsSchema.parse({ lagWaitMs: 3_600_000 });
-  expect(Number(forwardPolicy('flush', options).startToCloseTimeout)).toBeGreaterThan(
+  const terms = termsWith({ lagWaitMs: 3_600_000 });
+  const { options } = terms;
+  expect(Number(forwardPolicy('flush', terms).startToCloseTimeout)).toBeGreaterThan(
     options.lagWaitMs + options.attemptDeadlineMs,
   );
+});
+
+describe('when workers are behind', () => {
+  /** Of each step on the way forward; without a word of its own, a step has its move's. */
+  const urgency = (priorityKey: number): (number | undefined)[] =>
+    MOVE_STEPS.map((step) => forwardPolicy(step, termsWith({}, priorityKey)).priority?.priorityKey);
+
+  test('a move that is fenced goes before those that are not yet', () => {
+    expect(urgency(DEFAULT_PRIORITY_KEY)).toEqual([undefined, undefined, 1, 1, 1]);
+    expect(patientPolicy('resolve', termsWith({})).priority?.priorityKey).toBe(1);
+  });
+
+  test('the fenced moves of a batch don’t go before an operator’s own', () => {
+    expect(urgency(5)).toEqual([undefined, undefined, 3, 3, 3]);
+  });
+
+  test('nothing is more urgent than the most urgent', () => {
+    expect(urgency(1)).toEqual([undefined, undefined, 1, 1, 1]);
+  });
 });
