@@ -1,14 +1,12 @@
 // Batches as Temporal workflows: start, look at, watch, list, and ask things of them while they run.
 import {
   type Client,
-  WorkflowExecutionAlreadyStartedError,
   type WorkflowExecutionDescription,
   type WorkflowExecutionInfo,
   WorkflowNotFoundError,
   WorkflowUpdateFailedError,
   WorkflowUpdateRPCTimeoutOrCancelledError,
 } from '@temporalio/client';
-import { TypedSearchAttributes } from '@temporalio/common';
 import { randomUUID } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
 import { isDeepStrictEqual } from 'node:util';
@@ -32,7 +30,6 @@ import {
   skipRequestSchema,
 } from '../contracts/batch.js';
 import { MoverError, parseOrRefuse } from '../contracts/errors.js';
-import { TASK_QUEUE } from '../contracts/move.js';
 import { keywordOf } from '../contracts/search-attributes.js';
 import { moveIdOf } from '../workflows/move-id.js';
 import { SEARCH_KEYS } from '../workflows/search-attributes.js';
@@ -45,7 +42,7 @@ import { storedBatchReport } from './batch/stored-batch.js';
 import { findApplicationFailure, fromApplicationFailure, fromTemporal } from './failure.js';
 import { parseMoveId } from './move-id.js';
 import type { StartMoveOptions, WatchOptions } from './moves.js';
-import { startSearchable } from './start-searchable.js';
+import { startOnce, type StartedRun } from './start-once.js';
 import { type TemporalAccess, workflowUrl } from './temporal.js';
 import { describeRun, type DescribedRun, progressOf } from './workflow-run.js';
 
@@ -172,26 +169,19 @@ export class Batches implements BatchClient {
     // An id that nothing can have is refused before there is a workflow.
     moveIdOf(workflowId, randomUUID());
     const access = await this.#temporal();
-    const digest = digestOf(input);
     const { operator, reason } = input;
-    try {
-      const handle = await startSearchable(access.client, WORKFLOW_TYPE, {
-        taskQueue: TASK_QUEUE,
-        workflowId,
-        args: [given],
-        // Two batches under one id never run at once; an id whose batch has ended stands for a new one.
-        workflowIdConflictPolicy: 'FAIL',
-        workflowIdReusePolicy: 'ALLOW_DUPLICATE',
-        // The list itself may be as large as a history allows, and memos come with every listing.
-        memo: { digest, ...(operator === undefined ? {} : { operator }), ...(reason === undefined ? {} : { reason }) },
-        staticSummary: summaryOf(input),
-        typedSearchAttributes: new TypedSearchAttributes([{ key: SEARCH_KEYS.Stage, value: 'planning' }]),
-      });
-      return startedOf(access, workflowId, handle.firstExecutionRunId, handle.firstExecutionRunId);
-    } catch (error) {
-      if (error instanceof WorkflowExecutionAlreadyStartedError) return await this.#startedBefore(workflowId, digest);
-      throw fromTemporal(error, workflowId, 'batch');
-    }
+    const run = await startOnce(access.client, {
+      type: WORKFLOW_TYPE,
+      noun: 'batch',
+      workflowId,
+      input: given,
+      // The list itself may be as large as a history allows, and memos come with every listing.
+      same: { key: 'digest', value: digestOf(input) },
+      memo: { ...(operator === undefined ? {} : { operator }), ...(reason === undefined ? {} : { reason }) },
+      summary: summaryOf(input),
+      searchAttributes: [{ key: SEARCH_KEYS.Stage, value: 'planning' }],
+    });
+    return startedOf(access, run);
   }
 
   async get(id: string): Promise<Batch> {
@@ -306,14 +296,6 @@ export class Batches implements BatchClient {
     return { failedOf: batchId, operator, reason, options: { ...kept, move: moveOptions, ...options } };
   }
 
-  /** Starting is repeated after a lost answer: the same batch is the answer, another one under its id is refused. */
-  async #startedBefore(workflowId: string, digest: string): Promise<StartedBatch> {
-    const { firstRunId, description } = await this.#find(workflowId);
-    if (description.memo?.['digest'] !== digest)
-      throw new MoverError('ATTEMPT_MISMATCH', `Another batch is running under the workflow id "${workflowId}".`);
-    return startedOf(await this.#temporal(), workflowId, firstRunId, description.runId);
-  }
-
   /** The newest run of the batch. @throws MoverError BATCH_NOT_FOUND, UNREACHABLE */
   async #find(id: string): Promise<Found> {
     const { client } = await this.#temporal();
@@ -344,7 +326,7 @@ export class Batches implements BatchClient {
     const progress = answer?.batch === batchId ? answer : undefined;
     const end = running ? undefined : await this.#end(workflowId, runId, batchId);
     return {
-      ...startedOf(access, workflowId, firstRunId, runId),
+      ...startedOf(access, { workflowId, firstRunId, runId }),
       startedAtMs: end?.report?.startedAtMs ?? progress?.startedAtMs ?? startTime.getTime(),
       ...(closeTime === undefined ? {} : { endedAtMs: closeTime.getTime() }),
       ...(progress === undefined ? {} : { progress }),
@@ -374,7 +356,7 @@ export class Batches implements BatchClient {
   async #listed(access: TemporalAccess, info: WorkflowExecutionInfo): Promise<ListedBatch> {
     const { workflowId, runId, closeTime, startTime, typedSearchAttributes, memo } = info;
     const named = parseMoveId(typedSearchAttributes.get(SEARCH_KEYS.BatchId) ?? '').firstRunId;
-    const started = startedOf(access, workflowId, named ?? (info.raw.firstRunId || runId), runId);
+    const started = startedOf(access, { workflowId, firstRunId: named ?? (info.raw.firstRunId || runId), runId });
     const running = info.status.name === 'RUNNING';
     const seen = running
       ? await this.#progress(workflowId)
@@ -478,12 +460,9 @@ function stateOf({ status, typedSearchAttributes }: WorkflowExecutionInfo): Batc
   }
 }
 
-function startedOf(access: TemporalAccess, workflowId: string, firstRunId: string, runId: string): StartedBatch {
+function startedOf(access: TemporalAccess, { workflowId, firstRunId, runId }: StartedRun): StartedBatch {
   return { batchId: moveIdOf(workflowId, firstRunId), workflowId, runId, url: workflowUrl(access, workflowId, runId) };
 }
-
-/** One line for the Temporal UI: 200 bytes at most there. */
-const SUMMARY_LENGTH_MAX = 200;
 
 /** @example "Move volumes of cg-gold named vm-1* to cg-silver" */
 function summaryOf({ moves, select, failedOf, to, map, dryRun }: ParsedBatchInput): string {
@@ -495,9 +474,7 @@ function summaryOf({ moves, select, failedOf, to, map, dryRun }: ParsedBatchInpu
       : failedOf !== undefined
         ? `failed moves of ${failedOf}`
         : `volumes${ofWords(select)} ${where}`;
-  // What is not ASCII takes more than one byte.
-  const line = `${dryRun ? 'Dry run: move' : 'Move'} ${what}`.replaceAll(/[^\x20-\x7e]/g, '?');
-  return line.slice(0, SUMMARY_LENGTH_MAX);
+  return `${dryRun ? 'Dry run: move' : 'Move'} ${what}`;
 }
 
 function ofWords(select: ParsedBatchInput['select']): string {

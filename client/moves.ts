@@ -1,6 +1,4 @@
 // Moves as Temporal workflows: start, look at, watch, cancel.
-import { WorkflowExecutionAlreadyStartedError } from '@temporalio/client';
-import { TypedSearchAttributes } from '@temporalio/common';
 import { randomUUID } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
 import { isDeepStrictEqual } from 'node:util';
@@ -14,13 +12,12 @@ import {
   type MoveReport,
   moveReportSchema,
   type ParsedMoveInput,
-  TASK_QUEUE,
 } from '../contracts/move.js';
 import { fromTemporal, moveFailureOf, type MoveFailure } from './failure.js';
 import { moveIdOf } from '../workflows/move-id.js';
 import { attributesAtStart } from '../workflows/search-attributes.js';
 import { defaultWorkflowId, parseMoveId } from './move-id.js';
-import { startSearchable } from './start-searchable.js';
+import { startOnce, type StartedRun } from './start-once.js';
 import { type TemporalAccess, workflowUrl } from './temporal.js';
 import { describeRun, type DescribedRun, progressOf } from './workflow-run.js';
 
@@ -74,23 +71,16 @@ export class Moves {
     const workflowId = options.workflowId ?? defaultWorkflowId(input);
     // An id that a move can't have is refused before there is a workflow.
     moveIdOf(workflowId, randomUUID());
-    try {
-      const handle = await startSearchable(access.client, WORKFLOW_TYPE, {
-        taskQueue: TASK_QUEUE,
-        workflowId,
-        args: [given],
-        // Two moves under one id never run at once; an id whose move has ended stands for a new move.
-        workflowIdConflictPolicy: 'FAIL',
-        workflowIdReusePolicy: 'ALLOW_DUPLICATE',
-        memo: { input },
-        staticSummary: summaryOf(input),
-        typedSearchAttributes: new TypedSearchAttributes(attributesAtStart(input)),
-      });
-      return started(access, workflowId, handle.firstExecutionRunId, handle.firstExecutionRunId);
-    } catch (error) {
-      if (error instanceof WorkflowExecutionAlreadyStartedError) return await this.#startedBefore(workflowId, input);
-      throw fromTemporal(error, workflowId);
-    }
+    const run = await startOnce(access.client, {
+      type: WORKFLOW_TYPE,
+      noun: 'move',
+      workflowId,
+      input: given,
+      same: { key: 'input', value: input },
+      summary: summaryOf(input),
+      searchAttributes: attributesAtStart(input),
+    });
+    return started(access, run);
   }
 
   /** @throws MoverError MOVE_NOT_FOUND, UNREACHABLE */
@@ -100,7 +90,7 @@ export class Moves {
     const { runId, status } = description;
     const progress = await this.#progress(workflowId, runId);
     const base = {
-      ...started(access, workflowId, firstRunId, runId),
+      ...started(access, { workflowId, firstRunId, runId }),
       startedAtMs: description.startTime.getTime(),
       ...(description.closeTime === undefined ? {} : { endedAtMs: description.closeTime.getTime() }),
       ...(progress === undefined ? {} : { progress }),
@@ -135,16 +125,6 @@ export class Moves {
     } catch (error) {
       throw fromTemporal(error, workflowId);
     }
-  }
-
-  /** Starting is repeated after a lost answer: the same move is the answer, another one under its id is refused. */
-  async #startedBefore(workflowId: string, input: ParsedMoveInput): Promise<StartedMove> {
-    const { firstRunId, description } = await this.#describe(workflowId);
-    // What went through JSON has no fields that are undefined.
-    if (!isDeepStrictEqual(description.memo?.['input'], JSON.parse(JSON.stringify(input)))) {
-      throw new MoverError('ATTEMPT_MISMATCH', `Another move is running under the workflow id "${workflowId}".`);
-    }
-    return started(await this.#temporal(), workflowId, firstRunId, description.runId);
   }
 
   /** The newest run of the move: after a reset it is not the one that the move id names. */
@@ -188,14 +168,11 @@ export class Moves {
   }
 }
 
-function started(access: TemporalAccess, workflowId: string, firstRunId: string, runId: string): StartedMove {
+function started(access: TemporalAccess, { workflowId, firstRunId, runId }: StartedRun): StartedMove {
   return { moveId: moveIdOf(workflowId, firstRunId), workflowId, runId, url: workflowUrl(access, workflowId, runId) };
 }
 
-/** One line for the Temporal UI: 200 bytes at most there. */
-const SUMMARY_LENGTH_MAX = 200;
-
 function summaryOf({ volume, volumes, to }: ParsedMoveInput): string {
   const what = volumes === undefined ? volume : volumes.join(', ');
-  return `Move ${what} to ${to}`.slice(0, SUMMARY_LENGTH_MAX);
+  return `Move ${what} to ${to}`;
 }

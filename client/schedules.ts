@@ -16,7 +16,7 @@ import { SEARCH_KEYS } from '../workflows/search-attributes.js';
 import { checkBatchInput } from './batch/check-input.js';
 import { storedBatchReport } from './batch/stored-batch.js';
 import { fromSchedule } from './failure.js';
-import { refusesAttributes } from './start-searchable.js';
+import { refusesAttributes } from './start-once.js';
 import { adoptedFrom, type AdoptOptions } from './schedule/adopt.js';
 import { fromTemporal as calendarFromTemporal } from './schedule/calendar.js';
 import {

@@ -3,10 +3,8 @@ import {
   type ApplicationFailure,
   CancelledFailure,
   TerminatedFailure,
-  WorkflowExecutionAlreadyStartedError,
   type WorkflowExecutionDescription,
   WorkflowFailedError,
-  WorkflowNotFoundError,
 } from '@temporalio/client';
 import { defaultPayloadConverter } from '@temporalio/common';
 import { randomBytes } from 'node:crypto';
@@ -14,9 +12,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { isDeepStrictEqual } from 'node:util';
 import { z } from 'zod';
 import { MoverError, parseOrRefuse } from '../contracts/errors.js';
-import { TASK_QUEUE } from '../contracts/move.js';
 import {
-  type ParsedVerifyInput,
   type VerifyHeartbeat,
   verifyHeartbeatSchema,
   type VerifyInput,
@@ -27,6 +23,7 @@ import {
 } from '../contracts/verify.js';
 import { causeOf } from '../control/cause.js';
 import { findApplicationFailure, fromApplicationFailure, fromTemporal } from './failure.js';
+import { startOnce, type StartedRun } from './start-once.js';
 import { workflowUrl, type TemporalAccess } from './temporal.js';
 
 const WORKFLOW_TYPE = 'verifyVolume';
@@ -77,21 +74,15 @@ export class Verifications {
     const input = parseOrRefuse(verifyInputSchema, given, 'verify');
     const access = await this.#temporal();
     const workflowId = options.workflowId ?? `verify-${input.volume}-${randomBytes(UNIQUE_BYTES).toString('hex')}`;
-    try {
-      const handle = await access.client.workflow.start(WORKFLOW_TYPE, {
-        taskQueue: TASK_QUEUE,
-        workflowId,
-        args: [given],
-        workflowIdConflictPolicy: 'FAIL',
-        workflowIdReusePolicy: 'ALLOW_DUPLICATE',
-        memo: { input },
-        staticSummary: `Verify ${input.volume}`,
-      });
-      return started(access, workflowId, handle.firstExecutionRunId);
-    } catch (error) {
-      if (error instanceof WorkflowExecutionAlreadyStartedError) return await this.#startedBefore(workflowId, input);
-      throw fromTemporal(error, workflowId);
-    }
+    const run = await startOnce(access.client, {
+      type: WORKFLOW_TYPE,
+      noun: 'verification',
+      workflowId,
+      input: given,
+      same: { key: 'input', value: input },
+      summary: `Verify ${input.volume}`,
+    });
+    return started(access, run);
   }
 
   /** @throws MoverError MOVE_NOT_FOUND, UNREACHABLE */
@@ -100,7 +91,7 @@ export class Verifications {
     const description = await this.#describe(workflowId);
     const { runId, status, startTime, closeTime } = description;
     const base = {
-      ...started(access, workflowId, runId),
+      ...started(access, { workflowId, runId }),
       startedAtMs: startTime.getTime(),
       ...(closeTime === undefined ? {} : { endedAtMs: closeTime.getTime() }),
     };
@@ -134,17 +125,8 @@ export class Verifications {
     try {
       await client.workflow.getHandle(workflowId, runId).cancel();
     } catch (error) {
-      throw failureOf(error, workflowId);
+      throw fromTemporal(error, workflowId, 'verification');
     }
-  }
-
-  /** Starting is repeated after a lost answer: the same verification is the answer, something else under its id is refused. */
-  async #startedBefore(workflowId: string, input: ParsedVerifyInput): Promise<StartedVerify> {
-    const { memo, runId } = await this.#describe(workflowId);
-    // What went through JSON has no fields that are undefined.
-    if (!isDeepStrictEqual(memo?.['input'], JSON.parse(JSON.stringify(input))))
-      throw new MoverError('ATTEMPT_MISMATCH', `Something else is running under the workflow id "${workflowId}".`);
-    return started(await this.#temporal(), workflowId, runId);
   }
 
   async #describe(workflowId: string): Promise<WorkflowExecutionDescription> {
@@ -153,9 +135,9 @@ export class Verifications {
       const description = await client.workflow.getHandle(workflowId).describe();
       if (description.type === WORKFLOW_TYPE) return description;
     } catch (error) {
-      throw failureOf(error, workflowId);
+      throw fromTemporal(error, workflowId, 'verification');
     }
-    throw notFound(workflowId);
+    throw new MoverError('MOVE_NOT_FOUND', `Temporal has no verification "${workflowId}".`);
   }
 
   async #end(workflowId: string, runId: string): Promise<Pick<Verification, 'state' | 'report' | 'error'>> {
@@ -166,7 +148,7 @@ export class Verifications {
     } catch (error) {
       if (error instanceof WorkflowFailedError) return endOf(error);
       if (error instanceof MoverError) throw error;
-      throw failureOf(error, workflowId);
+      throw fromTemporal(error, workflowId, 'verification');
     }
   }
 }
@@ -198,14 +180,9 @@ function heartbeatOf({ raw }: WorkflowExecutionDescription): VerifyHeartbeat | u
   }
 }
 
-function started(access: TemporalAccess, workflowId: string, runId: string): StartedVerify {
+function started(
+  access: TemporalAccess,
+  { workflowId, runId }: Pick<StartedRun, 'workflowId' | 'runId'>,
+): StartedVerify {
   return { workflowId, runId, url: workflowUrl(access, workflowId, runId) };
-}
-
-function failureOf(error: unknown, workflowId: string): MoverError {
-  return error instanceof WorkflowNotFoundError ? notFound(workflowId, error) : fromTemporal(error, workflowId);
-}
-
-function notFound(workflowId: string, cause?: unknown): MoverError {
-  return new MoverError('MOVE_NOT_FOUND', `Temporal has no verification "${workflowId}".`, { cause });
 }

@@ -4,7 +4,10 @@ import { parseInput } from './parse-input.js';
 
 const EXAMPLE: MoveInput = { volume: 'vm-17-disk-0', to: 'cg-silver' };
 
+/** Given by a batch to its moves, not by people. */
+const INTERNAL: readonly (keyof MoveInput)[] = ['batch'];
+
 /** @throws ApplicationFailure as `parseInput` */
 export function parseMoveInput(args: readonly unknown[]): ParsedMoveInput {
-  return parseInput(moveInputSchema, EXAMPLE, args);
+  return parseInput(moveInputSchema, EXAMPLE, args, INTERNAL);
 }

@@ -15,25 +15,31 @@ interface InputSchema<Parsed> {
 
 /**
  * The input of a workflow's only argument, with defaults filled in.
+ * @param internal fields that people don't give: a refusal does not offer them
  * @throws ApplicationFailure INVALID_REQUEST (non-retryable): a ZodError would fail the workflow task, which is tried for ever.
  */
-export function parseInput<Parsed>(schema: InputSchema<Parsed>, example: object, args: readonly unknown[]): Parsed {
+export function parseInput<Parsed>(
+  schema: InputSchema<Parsed>,
+  example: object,
+  args: readonly unknown[],
+  internal: readonly string[] = [],
+): Parsed {
+  const fields = Object.keys(schema.shape).filter((field) => !internal.includes(field));
   const [input] = args;
   if (args.length !== 1) {
     const given = args.length === 0 ? 'nothing was given' : `${args.length} arguments were given`;
-    throw refusal(schema, example, [{ code: 'INVALID_REQUEST', subject: 'input', message: given }]);
+    throw refusal(fields, example, [{ code: 'INVALID_REQUEST', subject: 'input', message: given }]);
   }
   const result = schema.safeParse(input);
   if (result.success) return result.data;
-  throw refusal(schema, example, reasonsOf(result.error));
+  throw refusal(fields, example, reasonsOf(result.error));
 }
 
-function refusal({ shape }: InputSchema<unknown>, example: object, reasons: readonly Reason[]): ApplicationFailure {
+function refusal(fields: readonly string[], example: object, reasons: readonly Reason[]): ApplicationFailure {
   const listed = reasons.map(({ subject, message }) => `${subject}: ${message}`).join('; ');
-  const fields = Object.keys(shape).join(', ');
   const error = new MoverError(
     'INVALID_REQUEST',
-    `The input is not accepted: ${listed}. Give one JSON object, for example ${JSON.stringify(example)}; its fields are ${fields}.`,
+    `The input is not accepted: ${listed}. Give one JSON object, for example ${JSON.stringify(example)}; its fields are ${fields.join(', ')}.`,
     { reasons },
   );
   return ApplicationFailure.nonRetryable(error.message, error.code, { problem: toProblem(error) });

@@ -1,14 +1,9 @@
 // Splitter, appliance and replica site together: what a guest wrote is in the images, through pauses and cut links.
-import { join } from 'node:path';
-import { pino } from 'pino';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { connectNbd } from '../../nbd/client.js';
 import type { NbdClient } from '../../nbd/nbd-client.js';
-import { splitterApi } from '../../contracts/splitter-api.js';
-import { createApiClient } from '../../control/client.js';
-import { DEFAULT_SPLITTER_LIMITS } from '../../simulator/splitter/limits.js';
-import { startSplitter } from '../../simulator/splitter/splitter.js';
-import { G1, type RunningAppliance, S1, SiteWorld, SIZE_BYTES, until, V1 } from './replica-site-fixture.js';
+import { G1, type RunningAppliance, SiteWorld, SIZE_BYTES, until, V1 } from './replica-site-fixture.js';
+import { splitterOn } from './splitter-on.js';
 import { block } from './test-splitter.js';
 
 let world: SiteWorld;
@@ -18,25 +13,9 @@ beforeEach(() => {
 });
 afterEach(async () => world.stop());
 
-async function splitterOn(appliance: RunningAppliance) {
-  const { estate } = world;
-  const appliances = estate.appliances.map((entry) =>
-    entry.id === 'a1' ? { ...entry, control: { ...entry.control, url: appliance.url } } : entry,
-  );
-  const running = await startSplitter({
-    id: S1,
-    estate: { ...estate, appliances },
-    dataFolder: join(world.folder, S1),
-    sync: false,
-    trace: false,
-    limits: DEFAULT_SPLITTER_LIMITS,
-    unprotected: false,
-    log: pino({ level: 'silent' }),
-  });
-  world.onStop(running.stop);
-  const control = createApiClient(splitterApi, { baseUrl: running.url });
-  const guest = await connectNbd(running.nbd.socket === undefined ? running.nbd : { path: running.nbd.socket }, V1);
-  world.onStop(async () => guest.disconnect());
+async function guestOn(appliance: RunningAppliance) {
+  const { control, guest: connect } = await splitterOn(world, appliance);
+  const guest = await connect();
   const modeOf = async () => (await control.inventory({ volume: V1 })).volumes[0];
   const quiet = async () =>
     until(async () => {
@@ -60,7 +39,7 @@ async function sameAs(guest: NbdClient, appliance: RunningAppliance): Promise<bo
 test('a paused group keeps marks only; resumed, it is initialized again, the gap is recorded and the replica is the source', async () => {
   const site = await world.site();
   const appliance = await world.appliance('a1');
-  const { guest, modeOf, quiet } = await splitterOn(appliance);
+  const { guest, modeOf, quiet } = await guestOn(appliance);
   for (let n = 1; n <= 50; n += 1) await guest.write((n % 200) * 4096, block(n));
   await quiet();
   expect((await appliance.control.closePoint({ group: G1 })).members.map((member) => member.volume)).toContain(V1);
@@ -82,7 +61,7 @@ test('a paused group keeps marks only; resumed, it is initialized again, the gap
 test('after a cut link everything that was written meanwhile arrives', async () => {
   await world.site();
   const appliance = await world.appliance('a1');
-  const { guest, quiet } = await splitterOn(appliance);
+  const { guest, quiet } = await guestOn(appliance);
   await guest.write(0, block(1));
   await quiet();
   await appliance.control.setLink({ cut: true });

@@ -1,6 +1,5 @@
 // Verifying from the command line, on an estate of real processes and a real Temporal server, a guest writing all the while.
 import { randomBytes } from 'node:crypto';
-import { open } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { z } from 'zod';
@@ -14,6 +13,7 @@ import { REPLICA_SITE_ID, WORKER_ID } from '../../estate/launch.js';
 import { nbdAddressOf } from '../../estate/nbd-address.js';
 import { waitUntilQuiet } from '../../estate/quiet.js';
 import { type Ran, runCommand } from '../support/cli.js';
+import { flipBit } from '../support/flip-bit.js';
 import { untilTrue } from '../support/until.js';
 import { type EstateFixture, startEstate } from './estate-fixture.js';
 
@@ -45,18 +45,6 @@ afterAll(async () => {
 
 async function cli(...words: string[]): Promise<Ran> {
   return runCommand({ VOLUME_MOVER_ESTATE: fixture.running.estateFile }, words);
-}
-
-async function flipBit(path: string, at: number): Promise<void> {
-  const file = await open(join(fixture.folder, path), 'r+');
-  try {
-    const byte = Buffer.alloc(1);
-    await file.read(byte, 0, 1, at);
-    byte.writeUInt8(byte.readUInt8() ^ 1);
-    await file.write(byte, 0, 1, at);
-  } finally {
-    await file.close();
-  }
 }
 
 const answerSchema = z.object({
@@ -100,7 +88,7 @@ test('a move that verifies its volume says so in its report and its steps', asyn
 test('a bit that flipped at the source: the range is named, the replica is as it was written, exit code 1', async () => {
   await waitUntilQuiet(client, { volume: QUIET, timeoutMs: WAIT_MS });
   const at = 9 * VERIFY_REGION_BYTES;
-  await flipBit(`host-1/volumes/${QUIET}.img`, at + 100);
+  await flipBit(join(fixture.folder, `host-1/volumes/${QUIET}.img`), at + 100);
   const { exitCode, stdout } = await cli('verify', QUIET, '--json');
   expect(exitCode).toBe(EXIT.failed);
   const answer = answerSchema.parse(JSON.parse(stdout));
@@ -110,7 +98,7 @@ test('a bit that flipped at the source: the range is named, the replica is as it
 });
 
 test('a bit that flipped in the replica too: both ranges, each with the side at fault', async () => {
-  await flipBit(`${REPLICA_SITE_ID}/volumes/${QUIET}/replica.img`, 20 * VERIFY_REGION_BYTES);
+  await flipBit(join(fixture.folder, `${REPLICA_SITE_ID}/volumes/${QUIET}/replica.img`), 20 * VERIFY_REGION_BYTES);
   const { exitCode, stdout } = await cli('verify', QUIET, '--rate', '50');
   expect(exitCode).toBe(EXIT.failed);
   expect(stdout).toMatch(/differ in 2 of 128 regions/);

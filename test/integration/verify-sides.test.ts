@@ -1,20 +1,13 @@
 // Verifying over real splitters, appliances and a replica site: what is the same, what differs and where, and what is lost on the way.
 import { CancelledFailure } from '@temporalio/common';
 import { randomBytes } from 'node:crypto';
-import { open } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import { pino } from 'pino';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import type { AppliancePort, Ports, SplitterPort } from '../../activities/ports.js';
 import { verify, type VerifyRun } from '../../activities/verify.js';
-import { splitterApi } from '../../contracts/splitter-api.js';
 import { VERIFY_REGION_BYTES, type VerifyHeartbeat } from '../../contracts/verify.js';
-import { createApiClient } from '../../control/client.js';
-import { connectNbd } from '../../nbd/client.js';
 import type { NbdClient } from '../../nbd/nbd-client.js';
-import { DEFAULT_SPLITTER_LIMITS } from '../../simulator/splitter/limits.js';
-import { startSplitter } from '../../simulator/splitter/splitter.js';
 import {
   G1,
   refusal,
@@ -26,6 +19,8 @@ import {
   until,
   V1,
 } from './replica-site-fixture.js';
+import { type RunningSplitter, splitterOn } from './splitter-on.js';
+import { flipBit } from '../support/flip-bit.js';
 
 const REGIONS = SIZE_BYTES / VERIFY_REGION_BYTES;
 const QUICK = 1024 * 1024 * 1024;
@@ -35,51 +30,23 @@ const SLOW = 1024 * 1024;
 let world: SiteWorld;
 let site: RunningSite;
 let appliance: RunningAppliance;
-let splitter: Awaited<ReturnType<typeof splitterOn>>;
+let splitter: RunningSplitter;
 let guest: NbdClient;
 
 beforeEach(async () => {
   world = new SiteWorld();
   site = await world.site();
   appliance = await world.appliance('a1');
-  splitter = await splitterOn();
+  splitter = await splitterOn(world, appliance);
   guest = await splitter.guest();
   await guest.write(0, randomBytes(SIZE_BYTES));
   await quiet();
 });
 afterEach(async () => world.stop());
 
-async function splitterOn() {
-  const { estate } = world;
-  const appliances = estate.appliances.map((entry) =>
-    entry.id === 'a1' ? { ...entry, control: { ...entry.control, url: appliance.url } } : entry,
-  );
-  const running = await startSplitter({
-    id: S1,
-    estate: { ...estate, appliances },
-    dataFolder: join(world.folder, S1),
-    sync: false,
-    trace: false,
-    limits: DEFAULT_SPLITTER_LIMITS,
-    unprotected: false,
-    log: pino({ level: 'silent' }),
-  });
-  world.onStop(running.stop);
-  return {
-    stop: running.stop,
-    calls: createApiClient(splitterApi, { baseUrl: running.url }),
-    guest: async () => {
-      const address = running.nbd.socket === undefined ? running.nbd : { path: running.nbd.socket };
-      const client = await connectNbd(address, V1);
-      world.onStop(async () => client.disconnect());
-      return client;
-    },
-  };
-}
-
 async function quiet(): Promise<void> {
   await until(async () => {
-    const [split] = (await splitter.calls.inventory({ volume: V1 })).volumes;
+    const [split] = (await splitter.control.inventory({ volume: V1 })).volumes;
     const [stored] = (await site.control.volumes({ volume: V1 })).volumes;
     return split?.mode === 'SYNCED' && split.markedRegions === 0 && stored?.undistributedBytes === 0;
   }, 'the volume is quiet');
@@ -89,7 +56,7 @@ function ports(): Ports {
   const [entry] = world.estate.appliances;
   if (entry === undefined) throw new Error('the estate has an appliance');
   const port: AppliancePort = { id: entry.id, url: appliance.url, calls: appliance.control };
-  const split: SplitterPort = { id: S1, calls: splitter.calls };
+  const split: SplitterPort = { id: S1, calls: splitter.control };
   return { appliances: new Map([[entry.id, port]]), splitters: new Map([[S1, split]]) };
 }
 
@@ -123,18 +90,6 @@ async function underWay(options: Parameters<typeof runOf>[0] = {}) {
   return { run, ended };
 }
 
-async function flipBit(path: string, at: number): Promise<void> {
-  const file = await open(path, 'r+');
-  try {
-    const byte = Buffer.alloc(1);
-    await file.read(byte, 0, 1, at);
-    byte.writeUInt8(byte.readUInt8() ^ 1);
-    await file.write(byte, 0, 1, at);
-  } finally {
-    await file.close();
-  }
-}
-
 const sourcePath = (): string => join(world.folder, S1, 'volumes', `${V1}.img`);
 const replicaPath = (): string => join(world.folder, 'site', 'volumes', V1, 'replica.img');
 
@@ -156,7 +111,7 @@ test('a volume that its guest writes all the while is the same as its replica, a
 });
 
 test('a volume that was never written is the same as its replica', async () => {
-  const [other] = (await splitter.calls.inventory({})).volumes.filter(({ volume }) => volume !== V1);
+  const [other] = (await splitter.control.inventory({})).volumes.filter(({ volume }) => volume !== V1);
   if (other === undefined) throw new Error('the splitter has another volume');
   const report = await verify(ports(), { volume: other.volume, bytesPerSecond: QUICK }, runOf());
   expect(report).toMatchObject({ mismatchedRegions: 0, points: [{ n: 0 }] });
@@ -189,7 +144,7 @@ test('a bit that flipped in the replica is a mismatch of its region, and fails t
 });
 
 test('the guest’s writes during a scan are not in it, and its digests stay when they are asked for again', async () => {
-  const { calls } = splitter;
+  const { control: calls } = splitter;
   const opened = await calls.openScan({ volume: V1, scan: 's', leaseMs: 10_000 });
   expect(await calls.openScan({ volume: V1, scan: 's', leaseMs: 10_000 })).toEqual(opened);
   const first = await calls.readScan({ scan: 's', from: 0, count: 4 });
@@ -208,7 +163,7 @@ test('the guest’s writes during a scan are not in it, and its digests stay whe
 });
 
 test('a scan is one a volume, and is closed by itself when nobody reads it', async () => {
-  const { calls } = splitter;
+  const { control: calls } = splitter;
   await calls.openScan({ volume: V1, scan: 'first', leaseMs: 100 });
   expect(await refusal(calls.openScan({ volume: V1, scan: 'second', leaseMs: 100 }))).toBe('SCAN_BUSY');
   const second = { volume: V1, scan: 'second', leaseMs: 10_000 };
@@ -248,7 +203,7 @@ test('a splitter that is started again in the middle has no scan any more: the r
   const { run, ended } = await underWay();
   await splitter.stop();
   await ended.catch(() => undefined);
-  splitter = await splitterOn();
+  splitter = await splitterOn(world, appliance);
   guest = await splitter.guest();
   await quiet();
   const report = await verify(ports(), { volume: V1, bytesPerSecond: QUICK }, runOf({ earlier: run.beats.at(-1) }));
@@ -276,7 +231,7 @@ test('cancelled, it ends at once and lets go of both sides', async () => {
   over.abort(new CancelledFailure('CANCELLED'));
   await expect(ended).rejects.toThrow('CANCELLED');
   const one = { from: 0, count: 1 };
-  expect(await refusal(splitter.calls.readScan({ scan: held?.scan ?? '', ...one }))).toBe('SCAN_NOT_FOUND');
+  expect(await refusal(splitter.control.readScan({ scan: held?.scan ?? '', ...one }))).toBe('SCAN_NOT_FOUND');
   expect(await refusal(appliance.control.digestImage({ image: held?.image ?? '', ...one }))).toBe('IMAGE_NOT_FOUND');
 });
 

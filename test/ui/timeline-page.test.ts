@@ -1,17 +1,12 @@
 // The page of a timeline in real Chromium: read by pointing and by keyboard, in light and dark, with nothing fetched.
-import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { fileURLToPath, pathToFileURL } from 'node:url';
 import type { Page } from 'playwright-core';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { ListedPoints, PointOwner } from '../../client/inventory.js';
 import { timelinePage } from '../../client/timeline/html/page.js';
 import { createTimeline } from '../../client/timeline/timeline.js';
-import { type Browser, startBrowser } from '../support/browser.js';
 import { GROUP, historyOf, NOON_MS, VOLUME } from '../support/history.js';
+import { PageStand } from './page-stand.js';
 
-const SCREENSHOTS = fileURLToPath(new URL('../../test-output/ui/', import.meta.url));
 const HOUR_MS = 3_600_000;
 const ago = (hours: number): number => NOON_MS - hours * HOUR_MS;
 const NASTY_NAME = '</script><img src=x onerror="document.title=1"> & "quoted"';
@@ -42,31 +37,17 @@ const LEFT_OUT = historyOf({
   ],
 });
 
-let folder: string;
-let browser: Browser;
-const fetched: string[] = [];
-const errors: string[] = [];
+let stand: PageStand;
 
 beforeAll(async () => {
-  folder = await mkdtemp(join(tmpdir(), 'vm-timeline-'));
-  await mkdir(SCREENSHOTS, { recursive: true });
-  browser = await startBrowser();
-  browser.page.on('request', (request) => fetched.push(request.url()));
-  browser.page.on('pageerror', (error) => errors.push(error.message));
-  browser.page.on('console', (message) => errors.push(message.text()));
+  stand = await PageStand.start();
 });
 
-afterAll(async () => {
-  await browser.stop();
-  await rm(folder, { recursive: true, force: true });
-});
+afterAll(async () => stand.stop());
 
 async function openPage(name: string, owner: PointOwner, listed: ListedPoints): Promise<Page> {
   const { range } = createTimeline({ owner, listed, nowMs: NOON_MS });
-  const path = join(folder, `${name}.html`);
-  await writeFile(path, timelinePage({ owner, listed, nowMs: NOON_MS, range }));
-  await browser.page.goto(pathToFileURL(path).href);
-  return browser.page;
+  return await stand.open(name, timelinePage({ owner, listed, nowMs: NOON_MS, range }));
 }
 
 async function detail(page: Page, term: string): Promise<string> {
@@ -74,33 +55,10 @@ async function detail(page: Page, term: string): Promise<string> {
   return (await found.textContent()) ?? '';
 }
 
-/** Relative luminance and contrast as WCAG 2.2 defines them. */
-async function contrastOf(page: Page, selector: string, ground: string): Promise<number> {
-  const read = async (query: string, property: string): Promise<number[]> => {
-    const script = `getComputedStyle(document.querySelector('${query}')).getPropertyValue('${property}')`;
-    return (
-      String(await page.evaluate<unknown>(script))
-        .match(/\d+/g)
-        ?.map(Number) ?? []
-    );
-  };
-  const luminance = ([r = 0, g = 0, b = 0]: readonly number[]): number => {
-    const [x = 0, y = 0, z = 0] = [r, g, b].map((c) =>
-      c / 255 <= 0.03928 ? c / 255 / 12.92 : ((c / 255 + 0.055) / 1.055) ** 2.4,
-    );
-    return 0.2126 * x + 0.7152 * y + 0.0722 * z;
-  };
-  const [a = 0, b = 0] = [
-    luminance(await read(selector, 'fill')),
-    luminance(await read(ground, 'background-color')),
-  ].toSorted((x, y) => y - x);
-  return (a + 0.05) / (b + 0.05);
-}
-
 test.each(['light', 'dark'] as const)(
   'twenty-five thousand points open at once and can be read on hover, in %s',
   async (colorScheme) => {
-    await browser.page.emulateMedia({ colorScheme });
+    await stand.page.emulateMedia({ colorScheme });
     const page = await openPage('moved', VOLUME, MOVED);
     const columns = page.locator('section:visible .lane .at');
     expect(await columns.count()).toBeLessThan(1_000);
@@ -113,8 +71,8 @@ test.each(['light', 'dark'] as const)(
       /and \d+ more here.*volume-mover points vm-1 --list/,
     );
     for (const text of ['svg.chart .name', 'svg.chart .quiet', 'svg .hole-label'])
-      expect(await contrastOf(page, text, '.card'), text).toBeGreaterThanOrEqual(4.5);
-    await page.screenshot({ path: join(SCREENSHOTS, `timeline-${colorScheme}.png`), fullPage: true });
+      expect(await stand.contrastOf(text, 'fill'), text).toBeGreaterThanOrEqual(4.5);
+    await stand.screenshot(`timeline-${colorScheme}`, { fullPage: true });
   },
 );
 
@@ -165,7 +123,7 @@ test('a shorter span can be chosen', async () => {
 });
 
 test('nothing was fetched but the pages themselves, and nothing went wrong in them', () => {
-  expect(fetched.filter((url) => !url.startsWith('file:'))).toEqual([]);
-  expect(fetched.every((url) => url.endsWith('.html'))).toBe(true);
-  expect(errors).toEqual([]);
+  expect(stand.fetchedElsewhere).toEqual([]);
+  expect(stand.fetched.every((url) => url.endsWith('.html'))).toBe(true);
+  expect(stand.errors).toEqual([]);
 });
