@@ -100,7 +100,7 @@ function take(model: BatchModel, step: Step): void {
       if (batch.canary === 'waiting') batch.approve();
       return;
     case 'skip':
-      batch.skip(volumeIdSchema.parse(`v${step.seq}`));
+      batch.skips.add(volumeIdSchema.parse(`v${step.seq}`));
       return;
     case 'limit':
       // Those that run already are more than the new limit, perhaps; no further one starts.

@@ -3,7 +3,8 @@ import { expect } from 'vitest';
 import { type BatchItem, batchItemSchema, type BatchOptions, batchOptionsSchema } from '../../contracts/batch.js';
 import { carriedBatchSchema, type MoveEnd } from '../../contracts/batch-run.js';
 import { moveIdSchema } from '../../contracts/ids.js';
-import { Batch, type Start } from '../../workflows/batch/batch.js';
+import { Batch } from '../../workflows/batch/batch.js';
+import type { Start } from '../../workflows/batch/decision.js';
 
 export const BATCH_ID = moveIdSchema.parse('b@run-1');
 /** A window of the model: open for a while of each period. */
@@ -66,7 +67,7 @@ export class BatchModel {
           this.batch.opened(this.windowAt(decision.atMs));
           break;
         case 'cancel':
-          for (const workflowId of decision.workflowIds) this.cancelAsked.add(this.batch.seqOf(workflowId) ?? -1);
+          for (const workflowId of decision.workflowIds) this.#cancel(workflowId);
           break;
         case 'start':
           for (const start of decision.starts) this.#begin(start);
@@ -87,6 +88,13 @@ export class BatchModel {
     const start = atMs - (atMs % PERIOD_MS);
     const opensAtMs = atMs < start + this.openMs ? start : start + PERIOD_MS;
     return { opensAtMs, closesAtMs: opensAtMs + this.openMs };
+  }
+
+  #cancel(workflowId: string): void {
+    const seq = this.batch.inFlight.seqOf(workflowId);
+    if (seq === undefined) throw new Error(`${workflowId} is to be cancelled, but does not run`);
+    expect(this.cancelAsked.has(seq), `move ${seq} is asked to stop twice`).toBe(false);
+    this.cancelAsked.add(seq);
   }
 
   #begin(start: Start): void {
@@ -131,8 +139,18 @@ export class BatchModel {
   /** A new run of the workflow, or a worker that was killed: everything goes through JSON. */
   renew(): void {
     const carried: unknown = JSON.parse(JSON.stringify(this.batch.carried()));
+    const before = this.#seen();
     this.batch = new Batch(this.options, 'b', carriedBatchSchema.parse(carried));
+    expect(this.#seen(), 'a new run knows something else').toEqual(before);
     this.checkCounts();
+  }
+
+  /** What can be seen of the batch in any of its runs. */
+  #seen(): unknown {
+    // Those that run longest are known when the plan has been read.
+    const { longest: _longest, ...progress } = this.batch.progress(this.nowMs);
+    const { canary, stop } = this.batch;
+    return { progress, canary, stop, over: this.#items.map(({ seq }) => this.batch.isOver(seq)) };
   }
 
   #item(seq: number): BatchItem {

@@ -67,14 +67,15 @@ export function handleRequests(handled: Handled): void {
   handle(handled, 'skipVolume', async (request) => {
     const { volume } = skipRequestSchema.parse(request);
     if (batch.plan === undefined) {
-      batch.skip(volume);
+      batch.skips.add(volume);
       return `The move of volume "${volume}" will be left out, if the batch has one.`;
     }
     const { seq, volumes } = await planned(batch, volume);
     // While the plan was looked through, its turn may have come.
-    if (batch.isMoving(volume)) throw refusal(`Volume "${volume}" is being moved now: cancel its move instead.`);
+    if (batch.inFlight.isMoving(volume))
+      throw refusal(`Volume "${volume}" is being moved now: cancel its move instead.`);
     if (batch.isOver(seq)) throw refusal(`The move of volume "${volume}" is over; there is nothing to skip.`);
-    batch.skip(volume);
+    batch.skips.add(volume);
     return `The move of ${namesOf(volumes)} will be left out.`;
   });
   handle(handled, 'retryFailed', () => `${batch.retryFailed()} failed moves get another turn.`);

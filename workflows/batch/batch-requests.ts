@@ -54,9 +54,9 @@ export function objection(batch: Batch, isOver: boolean, name: UpdateName, volum
       return stop === undefined ? undefined : stopping(batch);
     case 'skipVolume':
       if (stop !== undefined) return stopping(batch);
-      if (volume !== undefined && batch.isMoving(volume))
+      if (volume !== undefined && batch.inFlight.isMoving(volume))
         return `Volume "${volume}" is being moved now: cancel its move instead.`;
-      return batch.hasRoomForSkips()
+      return batch.skips.hasRoom()
         ? undefined
         : 'So many volumes are to be skipped already that no more can be kept in mind.';
     case 'retryFailed':

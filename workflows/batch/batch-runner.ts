@@ -22,18 +22,18 @@ import {
 import type { BatchStage } from '../../contracts/batch.js';
 import { type AwaitedMove, type BatchSettings, BATCH_RUN_EVENTS_MAX, type MoveEnd } from '../../contracts/batch-run.js';
 import { MoverError, toProblem } from '../../contracts/errors.js';
-import type { MoveId } from '../../contracts/ids.js';
 import { endOfFailure } from '../../contracts/move-end.js';
 import type { MoveInput } from '../../contracts/move.js';
 import { moveIdOf } from '../move-id.js';
 import type { moveVolume } from '../move-volume.js';
 import { attributesAtStart, fromGroupAttribute, SEARCH_KEYS } from '../search-attributes.js';
 import { namesOf } from '../step-summaries.js';
-import type { Batch, Decision, Start } from './batch.js';
+import type { Batch } from './batch.js';
 import { calls, records, waits } from './batch-activities.js';
 import { batchDetailsOf } from './batch-details.js';
+import type { Decision, Start } from './decision.js';
 
-/** Behind every move that a person waits for (1 is the most urgent of 5, 3 the default); the fenced steps of its own moves excepted. */
+/** Behind every move that a person waits for (1 is the most urgent of 5, 3 the default); see `FENCED_AHEAD` of the steps' policies. */
 const PRIORITY_KEY = 5;
 /** Longest summary that the server takes, in characters of ASCII. */
 const SUMMARY_LENGTH_MAX = 200;
@@ -62,7 +62,7 @@ export class BatchRunner {
 
   /** Runs the batch until it is over, or until this run's history is long enough. */
   async run(): Promise<'over' | 'continue'> {
-    const inherited = this.#batch.running;
+    const inherited = this.#batch.inFlight.workflowIds;
     let isReconciling = false;
     for (;;) {
       this.#changed = false;
@@ -149,16 +149,14 @@ export class BatchRunner {
         // The run's id tells batches apart and is short enough for a fairness key.
         priority: { priorityKey: PRIORITY_KEY, fairnessKey: firstExecutionRunId },
       });
-      this.#batch.began(seq, moveIdOf(workflowId, child.firstExecutionRunId));
+      this.#batch.named(seq, moveIdOf(workflowId, child.firstExecutionRunId));
       this.#awaitChild(seq, child.result());
     } catch (error) {
       if (error instanceof WorkflowExecutionAlreadyStartedError) this.#reconcile([workflowId]);
-      else
-        this.#settle(seq, {
-          kind: 'failed',
-          message: `The move could not be begun: ${messageOf(error)}`,
-          stands: false,
-        });
+      else {
+        const message = `The move could not be begun: ${messageOf(error)}`;
+        this.#settle(seq, { end: { kind: 'failed', message, stands: false }, isLost: false });
+      }
     }
   }
 
@@ -181,11 +179,11 @@ export class BatchRunner {
   #awaitChild(seq: number, result: Promise<unknown>): void {
     const startedAtMs = Date.now();
     result.then(
-      () => this.#settle(seq, { kind: 'moved', tookMs: Date.now() - startedAtMs }),
+      () => this.#settle(seq, { end: { kind: 'moved', tookMs: Date.now() - startedAtMs }, isLost: false }),
       (error: unknown) => {
         const cause = error instanceof ChildWorkflowFailure ? error.cause : error;
         const isLost = cause instanceof TerminatedFailure || cause instanceof TimeoutFailure;
-        this.#settle(seq, endOf(cause), isLost ? this.#batch.moveOf(seq) : undefined);
+        this.#settle(seq, { end: endOf(cause), isLost });
       },
     );
   }
@@ -200,24 +198,25 @@ export class BatchRunner {
       const ended = await waits.awaitMoves({ batch: this.#batch.id, workflowIds: [...left] });
       for (const move of ended) {
         left.delete(move.workflowId);
-        const seq = this.#batch.seqOf(move.workflowId);
-        if (seq !== undefined) this.#settle(seq, move.end, lostMoveOf(move));
+        const seq = this.#batch.inFlight.seqOf(move.workflowId);
+        if (seq === undefined) continue;
+        if (move.firstRunId !== undefined) this.#batch.named(seq, moveIdOf(move.workflowId, move.firstRunId));
+        this.#settle(seq, move);
       }
     }
   }
 
-  #settle(seq: number, end: MoveEnd | undefined, lost?: MoveId): void {
-    if (end?.kind === 'failed' && lost !== undefined) this.#storeLost(seq, lost, end.message);
-    this.#batch.ended(seq, end, Date.now(), lost);
+  #settle(seq: number, { end, isLost }: Pick<AwaitedMove, 'end' | 'isLost'>): void {
+    if (end?.kind === 'failed' && isLost) this.#storeLost(seq, end.message);
+    this.#batch.ended(seq, end, Date.now());
     this.wake();
   }
 
   /** A move that was terminated has left no report: its batch does so for it. */
-  #storeLost(seq: number, move: MoveId, message: string): void {
-    const item = this.#batch.itemOf(seq);
-    if (item === undefined) return;
+  #storeLost(seq: number, message: string): void {
+    const { item, startedAtMs, move } = this.#batch.inFlight.get(seq) ?? {};
+    if (item === undefined || startedAtMs === undefined || move === undefined) return;
     const { operator, reason } = this.#settings;
-    const nowMs = Date.now();
     this.#storing += 1;
     records
       .storeLostMove({
@@ -226,8 +225,8 @@ export class BatchRunner {
         volumes: item.volumes,
         from: item.from,
         to: item.to,
-        startedAtMs: this.#batch.startedAtMsOf(seq) ?? nowMs,
-        endedAtMs: nowMs,
+        startedAtMs,
+        endedAtMs: Date.now(),
         ...(operator === undefined ? {} : { operator }),
         ...(reason === undefined ? {} : { reason }),
         batch: this.#batch.id,
@@ -247,10 +246,6 @@ function isLongEnough(batch: Batch): boolean {
   const eventsMax = batch.plan?.runEventsMax ?? BATCH_RUN_EVENTS_MAX;
   if (historyLength >= eventsMax) return true;
   return historyLength >= RUN_EVENTS_MIN && (continueAsNewSuggested || targetWorkerDeploymentVersionChanged);
-}
-
-function lostMoveOf({ workflowId, firstRunId, isLost }: AwaitedMove): MoveId | undefined {
-  return isLost && firstRunId !== undefined ? moveIdOf(workflowId, firstRunId) : undefined;
 }
 
 /** @param cause of the child's failure */

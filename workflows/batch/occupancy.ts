@@ -1,19 +1,16 @@
-// How many moves run now, in all and by group and appliance: whether one more may start.
+// How many moves run now by group and appliance: whether one more may start.
 import type { BatchItem, Concurrency } from '../../contracts/batch.js';
 
 type Place = Pick<BatchItem, 'from' | 'to' | 'appliances'>;
 
 export class Occupancy {
   readonly #counts = new Map<string, number>();
-  #all = 0;
 
   enter(place: Place): void {
-    this.#all += 1;
     this.#change(place, 1);
   }
 
   leave(place: Place): void {
-    this.#all -= 1;
     this.#change(place, -1);
   }
 
@@ -24,10 +21,6 @@ export class Occupancy {
       this.#count(`to ${place.to}`) < (perTargetGroup ?? Infinity) &&
       place.appliances.every((appliance) => this.#count(`at ${appliance}`) < (perAppliance ?? Infinity))
     );
-  }
-
-  get all(): number {
-    return this.#all;
   }
 
   #count(key: string): number {
