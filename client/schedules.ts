@@ -16,6 +16,7 @@ import { SEARCH_KEYS } from '../workflows/search-attributes.js';
 import { checkBatchInput } from './batch/check-input.js';
 import { storedBatchReport } from './batch/stored-batch.js';
 import { fromSchedule } from './failure.js';
+import { refuseUnknownGroups } from './schedule/known-groups.js';
 import { refusesAttributes } from './start-once.js';
 import { adoptedFrom, type AdoptOptions } from './schedule/adopt.js';
 import { fromTemporal as calendarFromTemporal } from './schedule/calendar.js';
@@ -99,6 +100,8 @@ export interface CreatedSchedule {
   readonly schedule: Schedule;
   /** False when there was one by that name, which is changed now. */
   readonly created: boolean;
+  /** False when no appliance answered: whether there are the groups that it names is not known. */
+  readonly groupsKnown: boolean;
 }
 
 export interface ScheduleRequest {
@@ -151,13 +154,15 @@ export class Schedules {
   }
 
   /**
-   * Makes a schedule of batches, or changes the one of that name to be so; whether that one is paused stays. Everything is checked first.
+   * Makes a schedule of batches, or changes the one of that name to be so; whether that one is paused stays. Everything is checked first,
+   * the groups only where the estate answers.
    * @throws MoverError INVALID_REQUEST
    */
   async create(given: ScheduleInput): Promise<CreatedSchedule> {
     const input = checkSchedule(given);
     const { client } = await this.#temporal();
     const { name, spec, note, paused } = input;
+    const groupsKnown = await refuseUnknownGroups(this.#ports, input.batch);
     let created = true;
     await this.#call(name, async () =>
       searchableIfKnown(async (isKnown) => {
@@ -179,7 +184,7 @@ export class Schedules {
         }
       }),
     );
-    return { schedule: await this.get(name), created };
+    return { schedule: await this.get(name), created, groupsKnown };
   }
 
   /** What to type into the Temporal UI to make such a schedule there; makes nothing. @throws MoverError INVALID_REQUEST */

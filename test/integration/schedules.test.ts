@@ -4,6 +4,9 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { z } from 'zod';
 import { EXIT } from '../../client/cli/exit-code.js';
+import { createMoverClient } from '../../client/sdk.js';
+import { estateSchema } from '../../contracts/estate.js';
+import { freePort } from '../../estate/temporal/free-port.js';
 import { type Calendar, fromTemporal, valuesOf } from '../../client/schedule/calendar.js';
 import { parseCron } from '../../client/schedule/cron.js';
 import type { ScheduleInput } from '../../client/schedule/schedule-input.js';
@@ -167,6 +170,34 @@ test('everything is refused before anything is made, by the flags that were type
   expect(batch.exitCode).toBe(EXIT.usage);
   expect(batch.stderr).toMatch(/--window.*Europe\/Atlantis/);
   expect((await cli('schedule', 'show', 'wrong')).exitCode).toBe(EXIT.notFound);
+});
+
+test('a group that the estate does not have is told when the schedule is made, not in its first night', async () => {
+  const words = ['--at', '01:00', '--time-zone', 'UTC', '--from', 'cg-gold', '--to', 'cg-silvr'];
+  const { exitCode, stderr } = await cli('schedule', 'create', 'mistyped', ...words);
+  expect(exitCode).toBe(EXIT.usage);
+  expect(stderr).toContain('to: there is no consistency group "cg-silvr"');
+  const mapped = await create('mistyped', {
+    select: { from: ['cg-gold', 'cg-gone'] },
+    map: { 'cg-gold': 'cg-nowhere' },
+  });
+  expect(mapped.stderr).toContain('select.from: there is no consistency group "cg-gone"');
+  expect(mapped.stderr).toContain('map.cg-gold: there is no consistency group "cg-nowhere"');
+  expect((await cli('schedule', 'show', 'mistyped')).exitCode).toBe(EXIT.notFound);
+});
+
+test('a schedule may be made before its estate is started; it then says that the groups were not checked', async () => {
+  const { appliances, ...rest } = estate.running.estate;
+  const url = `http://127.0.0.1:${await freePort()}`;
+  const absent = { ...rest, appliances: appliances.map((appliance) => ({ ...appliance, control: { port: 0, url } })) };
+  const client = createMoverClient({
+    estate: estateSchema.parse(absent),
+    temporal: { client: estate.temporal, uiUrl: undefined },
+  });
+  const batch = { select: { from: groupIdSchema.parse('cg-gold') }, to: groupIdSchema.parse('cg-to-come') };
+  const made = await client.schedules.create({ name: 'early', cron: NEW_YEAR, timeZone: 'UTC', paused: true, batch });
+  expect(made).toMatchObject({ created: true, groupsKnown: false });
+  await client.close();
 });
 
 test.each(['pause', 'resume', 'trigger', 'adopt', 'delete'])(

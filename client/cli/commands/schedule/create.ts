@@ -59,9 +59,14 @@ export function createCommand(context: CommandContext): Command {
           output.answer({ ...form }, () => uiFormLines(form).join('\n'));
           return EXIT.ok;
         }
-        const { schedule, created } = await namingFlags(async () => schedules.create(inputOf(name, words, batch)));
-        output.answer({ created, ...schedule }, () =>
-          [`${created ? 'Created' : 'Changed'} schedule ${name}.`, ...scheduleLines(schedule)].join('\n'),
+        const made = await namingFlags(async () => schedules.create(inputOf(name, words, batch)));
+        const { schedule, created, groupsKnown } = made;
+        output.answer({ created, groupsKnown, ...schedule }, () =>
+          [
+            `${created ? 'Created' : 'Changed'} schedule ${name}.`,
+            ...(groupsKnown ? [] : ['No appliance answered, so the names of its groups were not checked.']),
+            ...scheduleLines(schedule),
+          ].join('\n'),
         );
         return EXIT.ok;
       }),
