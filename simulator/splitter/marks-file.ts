@@ -2,7 +2,7 @@
 import { existsSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { crc32 } from 'node:zlib';
 import { bitmapBytes, Marks } from './core/marks.js';
-import { OpenFile } from './open-file.js';
+import { OpenFile } from '../disk/open-file.js';
 
 /** A disk's sector, which is written whole or not at all. */
 const PAGE_BYTES = 512;

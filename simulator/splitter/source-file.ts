@@ -1,6 +1,6 @@
 // The virtual volume itself: a sparse file. A volume that was never written has none, and reads as zeroes.
 import { existsSync } from 'node:fs';
-import { OpenFile } from './open-file.js';
+import { OpenFile } from '../disk/open-file.js';
 import { isZero } from './zero.js';
 
 /** Zeroing reads, and writes where it must, in steps of this many bytes. */

@@ -1,6 +1,6 @@
 // A virtual volume without protection, for measuring what protection costs: no marks, no queue, no stream.
 import type { BlockDevice } from '../../nbd/block-device.js';
-import { nbdErrorOf } from './errno.js';
+import { nbdErrorOf } from '../disk/errno.js';
 import { discardMarks } from './marks-file.js';
 import { SourceFile } from './source-file.js';
 import { BLOCK_SIZES } from './volume-device.js';

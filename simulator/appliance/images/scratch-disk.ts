@@ -3,9 +3,9 @@
 import { rmSync } from 'node:fs';
 import type { ZeroesOptions } from '../../../nbd/block-device.js';
 import { NbdError } from '../../../nbd/errors.js';
-import { nbdErrorOf } from '../../splitter/errno.js';
-import { OpenFile } from '../../splitter/open-file.js';
-import { RangeLock } from '../../splitter/range-lock.js';
+import { nbdErrorOf } from '../../disk/errno.js';
+import { OpenFile } from '../../disk/open-file.js';
+import { RangeLock } from '../../disk/range-lock.js';
 import { BlockSet } from './block-set.js';
 import type { ScratchBudget } from './scratch-budget.js';
 

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { RangeLock } from '../../simulator/splitter/range-lock.js';
+import { RangeLock } from '../../simulator/disk/range-lock.js';
 
 const settle = async (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 
