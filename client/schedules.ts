@@ -392,8 +392,10 @@ export class Schedules {
       const { firstRunId: newest } = described.raw.workflowExecutionInfo ?? {};
       if (newest && newest !== firstRunId)
         described = await client.workflow.getHandle(workflowId, firstRunId).describe();
+      // One that was cancelled or terminated may have said before how it ended.
       const told = described.typedSearchAttributes.get(SEARCH_KEYS.Outcome);
-      return described.status.name === 'RUNNING' ? 'running' : (told ?? ENDS.get(described.status.name) ?? 'ended');
+      const { name: status } = described.status;
+      return ENDED_BY_OTHERS.get(status) ?? told ?? ENDED_UNTOLD.get(status) ?? 'ended';
     } catch (error) {
       if (error instanceof WorkflowNotFoundError) return await this.#storedOutcomeOf(workflowId, firstRunId);
       throw fromSchedule(error, workflowId);
@@ -452,10 +454,15 @@ const WORKFLOW_QUEUE = 1;
 
 type RecentAction = ScheduleDescription['info']['recentActions'][number];
 
-const ENDS: ReadonlyMap<string, string> = new Map([
-  ['FAILED', 'failed'],
+/** Whatever the run said of itself before. */
+const ENDED_BY_OTHERS: ReadonlyMap<string, string> = new Map([
+  ['RUNNING', 'running'],
   ['CANCELLED', 'cancelled'],
   ['TERMINATED', 'terminated'],
+]);
+/** When the run could not say. */
+const ENDED_UNTOLD: ReadonlyMap<string, string> = new Map([
+  ['FAILED', 'failed'],
   ['TIMED_OUT', 'timed-out'],
 ]);
 

@@ -1,11 +1,10 @@
 // A batch outlives its own runs, its workers, its moves' ends of every kind, and ends when it is told to.
 import { CancelledFailure } from '@temporalio/client';
-import { Worker } from '@temporalio/worker';
 import { randomUUID } from 'node:crypto';
-import { afterEach, expect, inject, test } from 'vitest';
+import { afterEach, expect, test } from 'vitest';
 import { MoverError } from '../../contracts/errors.js';
+import { replayed, runsOf } from './support/batch-history.js';
 import {
-  type BatchHandle,
   failureOf,
   moveReportsOf,
   progressOf,
@@ -15,8 +14,6 @@ import {
   untilCounts,
 } from './support/batches.js';
 import { Moves, type MovesOptions } from './support/moves.js';
-
-type History = Awaited<ReturnType<BatchHandle['fetchHistory']>>;
 
 let moves: Moves;
 afterEach(async () => moves.stop());
@@ -29,29 +26,6 @@ async function start(options: MovesOptions = {}): Promise<void> {
   moves = await Moves.start({ volumesPerSplitter: 4, ...options });
 }
 
-/** The histories of every run of the batch, the first one first. */
-async function runsOf(handle: BatchHandle): Promise<History[]> {
-  const runs: History[] = [];
-  let runId: string | undefined = handle.firstExecutionRunId;
-  while (runId !== undefined) {
-    const history = await moves.client.workflow.getHandle(handle.workflowId, runId).fetchHistory();
-    runs.push(history);
-    runId = history.events?.at(-1)?.workflowExecutionContinuedAsNewEventAttributes?.newExecutionRunId ?? undefined;
-  }
-  return runs;
-}
-
-/** What goes wrong when each history runs through the code once more. */
-async function replayed(workflowId: string, histories: readonly History[]): Promise<unknown[]> {
-  const errors: unknown[] = [];
-  const results = Worker.runReplayHistories(
-    { workflowBundle: { codePath: inject('workflowBundlePath') } },
-    histories.map((history) => ({ workflowId, history })),
-  );
-  for await (const { error } of results) errors.push(error);
-  return errors;
-}
-
 test('a batch goes on in new runs of bounded length, and makes every move once', async () => {
   await start({ volumesPerSplitter: 12, runEventsMax: RUN_EVENTS_MAX });
   const handle = await startBatch(moves, { select: ALL, to: 'g2', options: { concurrency: { all: 3 } } });
@@ -62,7 +36,7 @@ test('a batch goes on in new runs of bounded length, and makes every move once',
     BatchId: [report.batch],
     Outcome: ['complete'],
   });
-  const runs = await runsOf(handle);
+  const runs = await runsOf(moves, handle);
   expect(runs).toHaveLength(report.runs);
   for (const { events } of runs) expect(events?.length).toBeLessThan(2 * RUN_EVENTS_MAX);
   expect(await replayed(handle.workflowId, runs)).toEqual(runs.map(() => undefined));
@@ -83,7 +57,7 @@ test('a move that lasts holds up none of the others, and is found by later runs'
   await hold.reached;
   const { counts } = await untilCounts(handle, ({ moved }) => moved === 8);
   expect(counts.running).toBe(1);
-  expect((await runsOf(handle)).length).toBeGreaterThan(1);
+  expect((await runsOf(moves, handle)).length).toBeGreaterThan(1);
   hold.release();
   expect((await handle.result()).counts).toMatchObject({ moved: 9 });
 });

@@ -1,21 +1,18 @@
 // The end of a maintenance window while moves run: in a file of its own, since it waits for the clock to come to a whole minute.
 import { afterEach, expect, test } from 'vitest';
 import { untilTrue } from '../support/until.js';
+import { HOUR_MS, MINUTE_MS, windowOf } from './support/batch-stand.js';
 import { moveReportsOf, startBatch, untilCounts } from './support/batches.js';
 import { Moves } from './support/moves.js';
 
 let moves: Moves;
 afterEach(async () => moves.stop());
 
-/** The smallest unit of a window's end is a minute. */
-const MINUTE_MS = 60_000;
-
 test(
   'at the end of its window running moves give up before their fence, and are not failures',
   async () => {
     moves = await Moves.start({ volumesPerSplitter: 4 });
     // So little time is left that the lag, which never becomes small, outlasts it.
-    const clock = (atMs: number): string => new Date(atMs).toISOString().slice(11, 16);
     const closesAtMs = Math.ceil((Date.now() + 6_000) / MINUTE_MS) * MINUTE_MS;
     const neverSmall = async (): Promise<unknown> => ({ volume: 's0v0', bufferedBytes: 0, undistributedBytes: 1e12 });
     moves.live.faults.next('lag', 1_000_000, neverSmall);
@@ -25,7 +22,7 @@ test(
       options: {
         concurrency: { all: 2 },
         expectedMoveMs: 1_000,
-        window: { timeZone: 'UTC', start: clock(closesAtMs - 60 * MINUTE_MS), end: clock(closesAtMs) },
+        window: windowOf(closesAtMs - HOUR_MS, closesAtMs),
       },
     });
     await untilCounts(handle, ({ running }) => running === 2);

@@ -7,6 +7,8 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, describe, expect, test } from 'vitest';
 import { MoverError } from '../../contracts/errors.js';
+import { runsOf } from '../integration/support/batch-history.js';
+import { ask, startBatch, untilCounts } from '../integration/support/batches.js';
 import { Moves, type MoveHandle } from '../integration/support/moves.js';
 import { attributesAtStart } from '../../workflows/search-attributes.js';
 import type { moveVolume } from '../../workflows/index.js';
@@ -76,6 +78,14 @@ async function cancelDuring(moves: Moves, operation: 'drain' | 'learn'): Promise
   return handle;
 }
 
+function textOf(history: Parameters<typeof historyToJSON>[0]): string {
+  return `${JSON.stringify(withoutPlaces(JSON.parse(historyToJSON(history))), null, 1)}\n`;
+}
+
+function write(name: string, text: string): void {
+  writeFileSync(join(HISTORIES, `${name}.json`), text);
+}
+
 describe('recording', () => {
   let moves: Moves;
   afterEach(async () => moves.stop());
@@ -84,19 +94,43 @@ describe('recording', () => {
     moves = await Moves.start();
     const handle = await run(moves);
     await handle.result().catch(() => undefined);
-    const text = JSON.stringify(withoutPlaces(JSON.parse(historyToJSON(await handle.fetchHistory()))), null, 1);
+    const text = textOf(await handle.fetchHistory());
     expect(text).not.toContain(process.cwd());
-    writeFileSync(join(HISTORIES, `${name}.json`), `${text}\n`);
+    write(name, text);
+  });
+
+  test('batch-1 and batch-2: a move fails, one lasts longer than a run, and somebody asks for two at once and another turn', async () => {
+    moves = await Moves.start({ volumesPerSplitter: 5, runEventsMax: 70 });
+    moves.live.faults.fail('seal', new MoverError('CORRUPT', 'A checksum is wrong.'), 1);
+    const options = { concurrency: { all: 1 } };
+    const handle = await startBatch(moves, { select: { from: 'g1' }, to: 'g2', options });
+    await untilCounts(handle, ({ failed }) => failed === 1);
+    const hold = moves.live.faults.hold('open', 'before');
+    await hold.reached;
+    await ask(handle, 'setConcurrency', { concurrency: { all: 2 } });
+    await untilCounts(handle, ({ waiting, running }) => waiting === 0 && running === 1);
+    await ask(handle, 'retryFailed');
+    hold.release();
+    expect((await handle.result()).counts).toMatchObject({ moved: 5, failed: 0 });
+    const texts = (await runsOf(moves, handle)).map(textOf);
+    expect(texts).toHaveLength(2);
+    for (const text of texts) expect(text).not.toContain(process.cwd());
+    for (const [i, text] of texts.entries()) write(`batch-${i + 1}`, text);
   });
 });
 
-/** Stack traces name the recording machine's folders, and no replay needs them. */
+/** Stack traces name the recording machine's folders, and a client's identity the machine; no replay needs them. */
 function withoutPlaces(value: unknown): unknown {
   if (Array.isArray(value)) return value.map(withoutPlaces);
   if (typeof value !== 'object' || value === null) return value;
   return Object.fromEntries(
     Object.entries(value)
       .filter(([key]) => key !== 'stackTrace')
-      .map(([key, inner]) => [key, withoutPlaces(inner)]),
+      .map(([key, inner]) => [key, key === 'identity' && isPlace(inner) ? 'client' : withoutPlaces(inner)]),
   );
+}
+
+/** `<process id>@<host>`, as the SDK names whoever has no name. */
+function isPlace(identity: unknown): boolean {
+  return typeof identity === 'string' && identity.includes('@');
 }

@@ -48,29 +48,30 @@ export class MemoryLineages implements Lineages {
 }
 
 /** v1 and v2 in g1; g2 has room for two. */
+export const ESTATE = estateSchema.parse({
+  replicaSite: { control: { port: 1 } },
+  appliances: [{ id: 'a1', control: { port: 1 }, nbd: { port: 1 } }],
+  splitters: [
+    {
+      id: 's1',
+      control: { port: 1 },
+      nbd: { port: 1 },
+      volumes: [V1, V2].map((id) => ({ id, sizeMiB: 1, group: G1 })),
+    },
+  ],
+  groups: [
+    { id: G1, appliance: 'a1' },
+    { id: G2, appliance: 'a1', volumesMax: 2 },
+  ],
+  worker: { health: { port: 1 } },
+});
+
 export class SiteUnderTest {
   readonly lineages = new MemoryLineages();
   readonly state = new SiteState(EMPTY_SITE, this.lineages);
 
   constructor() {
-    const estate = estateSchema.parse({
-      replicaSite: { control: { port: 1 } },
-      appliances: [{ id: 'a1', control: { port: 1 }, nbd: { port: 1 } }],
-      splitters: [
-        {
-          id: 's1',
-          control: { port: 1 },
-          nbd: { port: 1 },
-          volumes: [V1, V2].map((id) => ({ id, sizeMiB: 1, group: G1 })),
-        },
-      ],
-      groups: [
-        { id: G1, appliance: 'a1' },
-        { id: G2, appliance: 'a1', volumesMax: 2 },
-      ],
-      worker: { health: { port: 1 } },
-    });
-    followEstate(this.state, estate, 0);
+    followEstate(this.state, ESTATE, 0);
   }
 
   attach(volume = V1, session = 1, epoch = this.state.volume(volume).epoch): string {

@@ -118,7 +118,7 @@ async function connect(): Promise<NativeConnection> {
   return NativeConnection.connect({ address: inject('temporalAddress') });
 }
 
-export async function eventsOf(handle: MoveHandle): Promise<HistoryEvent[]> {
+export async function eventsOf(handle: Pick<MoveHandle, 'fetchHistory'>): Promise<HistoryEvent[]> {
   return (await handle.fetchHistory()).events ?? [];
 }
 

@@ -3,7 +3,8 @@ import type { AppliancePort, Ports, SplitterPort } from '../../../activities/por
 import type { MoverError } from '../../../contracts/errors.js';
 
 type Call = () => Promise<unknown>;
-type Fault = (call: Call) => Promise<unknown>;
+/** @param input what the call is made with */
+type Fault = (call: Call, input: unknown) => Promise<unknown>;
 type Operation = keyof AppliancePort['calls'] | keyof SplitterPort['calls'];
 
 export interface Hold {
@@ -64,7 +65,7 @@ export class PortFaults {
           this.called.push(String(name));
           const call: Call = async () => operation(...args);
           const fault = this.#faults.get(String(name))?.shift();
-          return fault === undefined ? call() : fault(call);
+          return fault === undefined ? call() : fault(call, args[0]);
         };
       },
     });

@@ -1,0 +1,76 @@
+// How many moves of a batch run at once, how quickly they start, and in which order, on the real Temporal server.
+import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
+import type { BatchInput } from '../../contracts/batch.js';
+import { startsIn } from './support/batch-history.js';
+import { BatchStand, inOrderOfStart, mostAtOnce, THREE } from './support/batch-stand.js';
+import { moveReportsOf, startBatch, untilCounts } from './support/batches.js';
+import { eventsOf } from './support/moves.js';
+
+let stand: BatchStand;
+beforeAll(async () => {
+  stand = await BatchStand.start({
+    described: (volume) => {
+      const place = Number(volume.at(-1));
+      // The last one has no turn.
+      return place === 5 ? {} : { labels: { turn: String(9 - place) } };
+    },
+  });
+});
+afterEach(async () => stand.checkPromises());
+afterAll(async () => stand.stop());
+
+describe('moves at once', () => {
+  test.each([
+    { limits: { all: 3 }, most: 3 },
+    { limits: { all: 1 }, most: 1 },
+    { limits: { all: 3, perSourceGroup: 1 }, most: 1 },
+    { limits: { all: 3, perTargetGroup: 1 }, most: 1 },
+    { limits: { all: 3, perAppliance: 1 }, most: 1 },
+  ])('$limits: $most', async ({ limits, most }) => {
+    // A move that is held up until all that may run do run.
+    const hold = stand.moves.live.faults.hold('notify', 'before');
+    const handle = await startBatch(stand.moves, { moves: stand.listed(THREE), options: { concurrency: limits } });
+    await hold.reached;
+    const { counts } = await untilCounts(handle, ({ running }) => running === most);
+    hold.release();
+    await handle.result();
+    expect(counts.running).toBe(most);
+    expect(mostAtOnce(await moveReportsOf(stand.moves, handle))).toBeLessThanOrEqual(most);
+  });
+});
+
+test('no more moves start in a second than asked for', async () => {
+  const { handle } = await stand.run({ moves: stand.listed(THREE), options: { startsPerSecond: 2 } });
+  const [first, , third, ...more] = startsIn(await eventsOf(handle)).map(({ atMs }) => atMs);
+  expect(more).toEqual([]);
+  // The server stamps them when it has them.
+  expect((third ?? 0) - (first ?? 0)).toBeGreaterThan(900);
+});
+
+describe('moves go', () => {
+  const one = { concurrency: { all: 1 } };
+
+  async function orderOf(input: BatchInput): Promise<(string | undefined)[]> {
+    const { handle } = await stand.run(input);
+    return inOrderOfStart(await moveReportsOf(stand.moves, handle));
+  }
+
+  test('as they are listed', async () => {
+    const mixed = ['s0v2', 's0v0', 's0v5', 's0v1'];
+    expect(await orderOf({ moves: stand.listed(mixed), options: one })).toEqual(mixed);
+  });
+
+  test('in the order of a label, those without it last', async () => {
+    const moves = stand.listed(['s0v5', ...THREE]);
+    expect(await orderOf({ moves, options: { ...one, order: { byLabel: 'turn' } } })).toEqual([
+      ...THREE.toReversed(),
+      's0v5',
+    ]);
+  });
+
+  test('smallest first, by the size of all disks of a move', async () => {
+    await stand.run({ moves: stand.listed(stand.moves.live.world.volumes, 'g3') });
+    const moves = [['s0v0', 's0v1', 's0v2'], ['s0v3'], ['s0v4', 's0v5']].map((volumes) => ({ volumes, to: 'g2' }));
+    expect(await orderOf({ moves, options: { ...one, order: 'smallest-first' } })).toEqual(['s0v3', 's0v4', 's0v0']);
+  });
+});

@@ -1,0 +1,181 @@
+// What people can ask of a running batch, on the real Temporal server.
+import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
+import { BatchStand, corrupt, THREE } from './support/batch-stand.js';
+import {
+  ask,
+  failureOf,
+  moveReportsOf,
+  progressOf,
+  refusalOf,
+  reportIn,
+  startBatch,
+  untilBatch,
+  untilCounts,
+} from './support/batches.js';
+
+let stand: BatchStand;
+beforeAll(async () => {
+  stand = await BatchStand.start();
+});
+afterEach(async () => stand.checkPromises());
+afterAll(async () => stand.stop());
+
+describe('a canary', () => {
+  const options = { canary: { count: 1 }, concurrency: { all: 3 } };
+
+  test('goes first, and the others wait until somebody approves', async () => {
+    const hold = stand.moves.live.faults.hold('open', 'before');
+    const handle = await startBatch(stand.moves, { moves: stand.listed(THREE), options });
+    await hold.reached;
+    expect(await refusalOf(ask(handle, 'approveCanary'))).toContain('The first moves still run');
+    hold.release();
+    expect(await untilBatch(handle, 'the wait', ({ stage }) => stage === 'waiting-for-approval')).toMatchObject({
+      counts: { moved: 1, running: 0, waiting: 2 },
+    });
+    const others = stand.moves.live.faults.hold('open', 'before');
+    expect(await ask(handle, 'approveCanary')).toBe('Approved: 2 moves wait for their turn.');
+    await others.reached;
+    expect(await refusalOf(ask(handle, 'approveCanary'))).toBe('The first moves were approved already.');
+    others.release();
+    expect((await handle.result()).counts).toMatchObject({ moved: 3 });
+  });
+
+  test('that fails stops a batch that nobody is to approve', async () => {
+    stand.moves.live.faults.fail('seal', corrupt, 1);
+    const handle = await startBatch(stand.moves, {
+      moves: stand.listed(THREE),
+      options: { ...options, canary: { count: 1, approval: false } },
+    });
+    const report = reportIn(await failureOf(handle));
+    expect(report).toMatchObject({ outcome: 'stopped', counts: { failed: 1, waiting: 2 } });
+    expect(report.summary).toContain('1 of the first 1 moves failed.');
+  });
+
+  test('that fails is looked at, tried again on request, and looked at once more', async () => {
+    stand.moves.live.faults.fail('seal', corrupt, 1);
+    const handle = await startBatch(stand.moves, { moves: stand.listed(THREE), options });
+    await untilBatch(
+      handle,
+      'the wait',
+      ({ stage, counts }) => stage === 'waiting-for-approval' && counts.failed === 1,
+    );
+    expect(await ask(handle, 'retryFailed')).toBe('1 failed moves get another turn.');
+    await untilBatch(handle, 'the wait', ({ stage, counts }) => stage === 'waiting-for-approval' && counts.moved === 1);
+    expect((await progressOf(handle)).counts).toMatchObject({ failed: 0, running: 0, waiting: 2 });
+    await ask(handle, 'approveCanary');
+    expect((await handle.result()).counts).toMatchObject({ moved: 3, failed: 0 });
+  });
+
+  test('that succeeds lets a batch go on by itself when nobody is to approve', async () => {
+    const { report } = await stand.run({
+      moves: stand.listed(THREE),
+      options: { ...options, canary: { count: 1, approval: false } },
+    });
+    expect(report.counts).toMatchObject({ moved: 3 });
+  });
+});
+
+describe('updates', () => {
+  test('steer a batch, and what can not be done is refused in a sentence', async () => {
+    const hold = stand.moves.live.faults.hold('open', 'before');
+    const handle = await startBatch(stand.moves, {
+      moves: stand.listed(['s0v0', 's0v1', 's0v2', 's0v3']),
+      options: { concurrency: { all: 1 } },
+    });
+    await hold.reached;
+    expect(await refusalOf(ask(handle, 'resume'))).toBe('The batch is not paused; there is nothing to resume.');
+    expect(await refusalOf(ask(handle, 'retryFailed'))).toContain('No move of the batch has failed');
+    expect(await refusalOf(ask(handle, 'approveCanary'))).toContain('The batch has no canary');
+    expect(await refusalOf(ask(handle, 'skipVolume', { volume: 's0v0' }))).toContain('is being moved now');
+    expect(await refusalOf(ask(handle, 'skipVolume', { volume: 's0v5' }))).toContain('has no move of volume "s0v5"');
+    expect(await refusalOf(ask(handle, 'pause', { operator: '' }))).toContain('operator');
+    expect(await refusalOf(ask(handle, 'setConcurrency', { concurrency: { all: 0 } }))).toContain('concurrency.all');
+    expect(await ask(handle, 'pause')).toBe('Paused: 1 moves run and finish, 3 wait.');
+    expect(await refusalOf(ask(handle, 'pause'))).toBe('The batch is paused already.');
+    expect(await ask(handle, 'skipVolume', { volume: 's0v2' })).toContain('will be left out');
+    hold.release();
+    await untilCounts(handle, ({ moved, running }) => moved === 1 && running === 0);
+    expect(await progressOf(handle)).toMatchObject({ stage: 'paused', lastRequest: 'skipVolume by ann: a test' });
+    expect(await refusalOf(ask(handle, 'skipVolume', { volume: 's0v0' }))).toContain('is over');
+    const second = stand.moves.live.faults.hold('open', 'before');
+    await ask(handle, 'setConcurrency', { concurrency: { all: 2 } });
+    await ask(handle, 'resume');
+    await second.reached;
+    await untilCounts(handle, ({ running }) => running === 2);
+    second.release();
+    expect((await handle.result()).counts).toMatchObject({ moved: 3, skipped: 1 });
+  });
+
+  test('failed moves get another turn, and an abort rolls running ones back', async () => {
+    stand.moves.live.faults.fail('seal', corrupt, 1);
+    const hold = stand.moves.live.faults.hold('bookmark', 'before');
+    const handle = await startBatch(stand.moves, {
+      moves: stand.listed(['s0v0', 's0v1', 's0v2']),
+      options: { concurrency: { all: 1 } },
+    });
+    await hold.reached;
+    expect((await progressOf(handle)).failures).toMatchObject([{ volumes: ['s0v0'], code: 'CORRUPT' }]);
+    expect(await ask(handle, 'retryFailed')).toBe('1 failed moves get another turn.');
+    expect((await progressOf(handle)).counts).toMatchObject({ failed: 0, waiting: 2, running: 1 });
+    hold.release();
+    const last = stand.moves.live.faults.hold('bookmark', 'before');
+    await last.reached;
+    const { longest } = await progressOf(handle);
+    expect(longest).toMatchObject([{ volumes: ['s0v0'] }]);
+    expect(await ask(handle, 'abort', { running: 'roll-back' })).toBe(
+      'Aborting: 1 running moves roll back unless they are committed.',
+    );
+    expect(await handle.result()).toMatchObject({
+      outcome: 'incomplete',
+      counts: { moved: 1, cancelled: 1, waiting: 1 },
+    });
+    last.release();
+  });
+
+  test('a failed move that gets another turn is made in the same batch, as a move of its own', async () => {
+    stand.moves.live.faults.fail('seal', corrupt, 1);
+    const hold = stand.moves.live.faults.hold('bookmark', 'before');
+    const handle = await startBatch(stand.moves, {
+      moves: stand.listed(THREE),
+      options: { concurrency: { all: 1 } },
+    });
+    await hold.reached;
+    expect((await progressOf(handle)).counts).toMatchObject({ failed: 1, running: 1 });
+    await ask(handle, 'retryFailed');
+    expect(await refusalOf(ask(handle, 'retryFailed'))).toContain('No move of the batch has failed');
+    hold.release();
+    const report = await handle.result();
+    expect(report).toMatchObject({ outcome: 'complete', failures: [], counts: { moved: 3, failed: 0 } });
+    const reports = await moveReportsOf(stand.moves, handle);
+    expect(reports.map(({ move, outcome }) => [move.split('@')[0], outcome])).toEqual([
+      [`${handle.workflowId}/0-s0v0`, 'failed'],
+      [`${handle.workflowId}/0-s0v0-again-1`, 'moved'],
+      [`${handle.workflowId}/1-s0v1`, 'moved'],
+      [`${handle.workflowId}/2-s0v2`, 'moved'],
+    ]);
+  });
+
+  test('an abort lets running moves finish, unless a later one is stricter', async () => {
+    const before = stand.groupsOf(THREE);
+    const hold = stand.moves.live.faults.hold('open', 'before');
+    const moves = stand.listed(THREE);
+    const handle = await startBatch(stand.moves, { moves, options: { concurrency: { all: 1 } } });
+    await hold.reached;
+    expect(await ask(handle, 'abort')).toBe('Aborting: 1 running moves finish.');
+    expect(await progressOf(handle)).toMatchObject({ stage: 'stopping', counts: { running: 1, waiting: 2 } });
+    hold.release();
+    const report = await handle.result();
+    expect(report).toMatchObject({ outcome: 'incomplete', counts: { moved: 1, waiting: 2 } });
+    expect(report.summary).toContain('ann aborted the batch: a test.');
+    expect(stand.groupsOf(THREE)).toEqual([moves[0]?.to, ...before.slice(1)]);
+
+    const again = stand.moves.live.faults.hold('open', 'before');
+    const second = await startBatch(stand.moves, { moves: stand.listed(THREE), options: { concurrency: { all: 1 } } });
+    await again.reached;
+    await ask(second, 'abort');
+    expect(await ask(second, 'abort', { running: 'roll-back' })).toContain('1 running moves roll back');
+    expect(await refusalOf(ask(second, 'abort'))).toContain('its running moves roll back');
+    again.release();
+    expect(await second.result()).toMatchObject({ outcome: 'incomplete', counts: { cancelled: 1, waiting: 2 } });
+  });
+});

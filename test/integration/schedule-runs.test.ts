@@ -1,0 +1,61 @@
+// What schedules do with batches of the past and with batches that fail, by the command line on the real Temporal server.
+import { randomUUID } from 'node:crypto';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { EXIT } from '../../client/cli/exit-code.js';
+import { batchIdSchema, type BatchInput } from '../../contracts/batch.js';
+import { groupIdSchema } from '../../contracts/ids.js';
+import { CommandEstate } from '../support/command-estate.js';
+import { untilTrue } from '../support/until.js';
+import { createSchedule, RUN_MS_MAX, showSchedule, untilOutcomes } from './support/schedules.js';
+
+const TEST_MS_MAX = 120_000;
+
+let stand: CommandEstate;
+
+beforeAll(async () => {
+  stand = await CommandEstate.start();
+}, 120_000);
+
+afterAll(async () => stand.stop());
+
+const DRY_RUN: BatchInput = {
+  select: { from: groupIdSchema.parse('cg-gold') },
+  to: groupIdSchema.parse('cg-silver'),
+  dryRun: true,
+};
+
+test(
+  'a backfill runs a batch for each time of its period, one after another if so asked',
+  async () => {
+    await createSchedule(stand, 'past', DRY_RUN, '--cron', '0 1 * * *', '--paused');
+    const period = ['--from', '2026-01-05T00:00:00Z', '--to', '2026-01-07T23:00:00Z'];
+    const backfilled = await stand.cli('schedule', 'backfill', 'past', ...period, '--overlap', 'buffer-all');
+    expect(backfilled).toMatchObject({ exitCode: EXIT.ok, stderr: '' });
+    const { lastRuns, paused } = await untilOutcomes(stand, 'past', 'dry-run', 'dry-run', 'dry-run');
+    expect(lastRuns.map(({ workflowId }) => workflowId)).toEqual(
+      ['07', '06', '05'].map((day) => `past-batch-2026-01-${day}T01:00:00Z`),
+    );
+    expect(paused).toBe(true);
+  },
+  TEST_MS_MAX,
+);
+
+test(
+  'a batch that fails pauses its schedule, unless it is to go on',
+  async () => {
+    // There is no such batch.
+    const hopeless: BatchInput = { failedOf: batchIdSchema.parse(`gone@${randomUUID()}`) };
+    await createSchedule(stand, 'careful', hopeless);
+    await createSchedule(stand, 'careless', hopeless, '--no-pause-on-failure');
+    for (const name of ['careless', 'careful']) {
+      expect((await stand.cli('schedule', 'trigger', name)).exitCode).toBe(EXIT.ok);
+      await untilOutcomes(stand, name, 'failed');
+    }
+    await untilTrue('the pause', RUN_MS_MAX, async () => (await showSchedule(stand, 'careful')).paused);
+    expect((await showSchedule(stand, 'careful')).note).toContain('paused due to workflow failure');
+    // The server has dealt with its end too: what it no longer counts as running.
+    await untilTrue('the end', RUN_MS_MAX, async () => (await showSchedule(stand, 'careless')).runningNow === 0);
+    expect((await showSchedule(stand, 'careless')).paused).toBe(false);
+  },
+  TEST_MS_MAX,
+);

@@ -1,0 +1,49 @@
+// The histories of a batch: one for each of its runs.
+import { Worker } from '@temporalio/worker';
+import { inject } from 'vitest';
+import type { BatchHandle } from './batches.js';
+import type { HistoryEvent, Moves } from './moves.js';
+
+type History = Awaited<ReturnType<BatchHandle['fetchHistory']>>;
+
+/** The histories of every run of the batch, the first one first. */
+export async function runsOf({ client }: Moves, handle: BatchHandle): Promise<History[]> {
+  const runs: History[] = [];
+  let runId: string | undefined = handle.firstExecutionRunId;
+  while (runId !== undefined) {
+    const history = await client.workflow.getHandle(handle.workflowId, runId).fetchHistory();
+    runs.push(history);
+    runId = history.events?.at(-1)?.workflowExecutionContinuedAsNewEventAttributes?.newExecutionRunId ?? undefined;
+  }
+  return runs;
+}
+
+/** What goes wrong when each history runs through the code once more. */
+export async function replayed(workflowId: string, histories: readonly History[]): Promise<unknown[]> {
+  const errors: unknown[] = [];
+  const results = Worker.runReplayHistories(
+    { workflowBundle: { codePath: inject('workflowBundlePath') } },
+    histories.map((history) => ({ workflowId, history })),
+  );
+  for await (const { error } of results) errors.push(error);
+  return errors;
+}
+
+type ChildStart = NonNullable<HistoryEvent['startChildWorkflowExecutionInitiatedEventAttributes']>;
+
+/** The moves that a run has begun, as it asked for them, and when the server had that. */
+export function startsIn(
+  events: readonly HistoryEvent[],
+): { readonly atMs: number; readonly start: ChildStart; readonly input: unknown }[] {
+  return events.flatMap(({ eventTime, startChildWorkflowExecutionInitiatedEventAttributes: start }) =>
+    start
+      ? [
+          {
+            atMs: Number(eventTime?.seconds ?? 0) * 1_000 + (eventTime?.nanos ?? 0) / 1e6,
+            start,
+            input: JSON.parse(Buffer.from(start.input?.payloads?.[0]?.data ?? []).toString()) as unknown,
+          },
+        ]
+      : [],
+  );
+}

@@ -1,0 +1,60 @@
+// Schedules by the command line on an estate of real processes: made, shown, and waited for.
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { expect } from 'vitest';
+import { z } from 'zod';
+import { EXIT } from '../../../client/cli/exit-code.js';
+import type { BatchInput } from '../../../contracts/batch.js';
+import type { CommandEstate } from '../../support/command-estate.js';
+import { until } from '../../support/until.js';
+
+/** How long a run may take to begin or to end, on a loaded machine. */
+export const RUN_MS_MAX = 60_000;
+
+const shownSchema = z.object({
+  paused: z.boolean(),
+  note: z.string().optional(),
+  overlap: z.string(),
+  runningNow: z.number(),
+  runs: z.object({ started: z.number(), skippedForOverlap: z.number() }),
+  /** The newest one first. */
+  lastRuns: z.array(z.object({ outcome: z.string(), workflowId: z.string() })),
+});
+type Shown = z.infer<typeof shownSchema>;
+
+export async function showSchedule(stand: CommandEstate, name: string): Promise<Shown> {
+  const { stdout } = await stand.cli('schedule', 'show', name, '--json');
+  return shownSchema.parse(JSON.parse(stdout));
+}
+
+/** Its time does not come during a test unless the words say so: what runs, was asked to. */
+export async function createSchedule(
+  stand: CommandEstate,
+  name: string,
+  batch: BatchInput,
+  ...words: readonly string[]
+): Promise<void> {
+  const path = join(stand.folder, `${name}.json`);
+  await writeFile(path, JSON.stringify(batch));
+  const times = words.includes('--cron') ? [] : ['--cron', '0 1 1 1 *'];
+  const created = await stand.cli(
+    'schedule',
+    'create',
+    name,
+    ...times,
+    '--time-zone',
+    'UTC',
+    '--input',
+    path,
+    ...words,
+  );
+  expect(created).toMatchObject({ exitCode: EXIT.ok, stderr: '' });
+}
+
+/** @param outcomes of all its runs, the newest first */
+export async function untilOutcomes(stand: CommandEstate, name: string, ...outcomes: string[]): Promise<Shown> {
+  return until(`runs of ${name}: ${outcomes.join(', ')}`, RUN_MS_MAX, async () => {
+    const shown = await showSchedule(stand, name);
+    return shown.lastRuns.map(({ outcome }) => outcome).join() === outcomes.join() ? shown : undefined;
+  });
+}
