@@ -213,10 +213,18 @@ interface PointFilter {
 
 /** Points of a group, or of any group that contain the volume; oldest first. */
 export function pointsOf(state: SiteState, of: PointFilter): RecoveryPoint[] {
-  const rows = of.group === undefined ? state.points.values() : state.pointsOfGroup(of.group);
   const points: RecoveryPoint[] = [];
-  for (const { point } of rows) if (of.volume === undefined || contains(point, of.volume)) points.push(point);
+  for (const { point } of candidates(state, of))
+    if (of.volume === undefined || contains(point, of.volume)) points.push(point);
   return points.toSorted(byTime);
+}
+
+/** A volume is in points of groups that have owned it only: with many groups, a few of all points. */
+function candidates(state: SiteState, { group, volume }: PointFilter): Iterable<PointRow> {
+  if (group !== undefined) return state.pointsOfGroup(group);
+  if (volume === undefined) return state.points.values();
+  const groups = new Set(state.ownersOf(volume).map((owner) => owner.group));
+  return [...groups].flatMap((owner) => state.pointsOfGroup(owner));
 }
 
 /**

@@ -6,6 +6,7 @@ import type { SplitterId, VolumeId } from '../../../contracts/ids.js';
 import type { OutputOf, ParsedInputOf } from '../../../contracts/route.js';
 import type { splitterApi } from '../../../contracts/splitter-api.js';
 import { Holds } from './holds.js';
+import { SplitIndex } from './split-index.js';
 import type { VolumeSplit, VolumeSplitRow } from './volume-split.js';
 
 type Api = typeof splitterApi;
@@ -22,6 +23,7 @@ export class SplitterCore {
   readonly holds = new Holds();
   readonly #splitter: SplitterId;
   readonly #volumes: ReadonlyMap<VolumeId, VolumeSplit>;
+  readonly #index: SplitIndex;
   /**
    * Where the other members stood when a fence was raised, by ticket: a repeated call must not give a later instant.
    * Lost with the process; then none are given.
@@ -31,6 +33,7 @@ export class SplitterCore {
   constructor(splitter: SplitterId, volumes: Iterable<VolumeSplit>) {
     this.#splitter = splitter;
     this.#volumes = new Map([...volumes].map((split) => [split.volume, split]));
+    this.#index = new SplitIndex(this.#volumes.values());
   }
 
   get volumes(): IterableIterator<VolumeSplit> {
@@ -51,7 +54,7 @@ export class SplitterCore {
 
   /** The rows that changed since the last call, to be stored in one transaction, also when the call was refused. */
   takeRows(): VolumeSplitRow[] {
-    return [...this.#volumes.values()].flatMap((split) => split.takeRow() ?? []);
+    return this.#index.takeRows();
   }
 
   inventory(input: ParsedInputOf<Api['inventory']>): OutputOf<Api['inventory']> {
@@ -85,8 +88,9 @@ export class SplitterCore {
   /** The other members, of the same groups, at this instant. */
   #standingOthers(splits: readonly VolumeSplit[]): Cut[] {
     const groups = new Set(splits.map((split) => split.row.route.group));
-    return [...this.#volumes.values()]
-      .filter((split) => groups.has(split.row.route.group) && !splits.includes(split))
+    return [...groups]
+      .flatMap((group) => this.#index.membersOf(group))
+      .filter((split) => !splits.includes(split))
       .flatMap((split) => {
         const standing = split.standing();
         return 'reason' in standing ? [] : [{ volume: standing.volume, session: standing.session, n: standing.n }];
@@ -100,9 +104,7 @@ export class SplitterCore {
   /** @throws MoverError NOT_FENCED when no volume here is fenced by the attempt; as VolumeSplit.renew otherwise */
   renew(input: ParsedInputOf<Api['renew']>, nowMs: number): OutputOf<Api['renew']> {
     const leaseExpiresAtMs = nowMs + input.leaseMs;
-    const fenced = [...this.#volumes.values()].filter(
-      (split) => split.row.fence?.attempt.ticket === input.attempt.ticket,
-    );
+    const fenced = this.#index.fenced().filter((split) => split.row.fence?.attempt.ticket === input.attempt.ticket);
     if (fenced.length === 0)
       throw new MoverError(
         'NOT_FENCED',
@@ -128,7 +130,7 @@ export class SplitterCore {
   }
 
   cut(input: ParsedInputOf<Api['cut']>, nowMs: number): OutputOf<Api['cut']> {
-    const members = [...this.#volumes.values()].filter((split) => split.row.route.group === input.group);
+    const members = this.#index.membersOf(input.group);
     if (input.holdMs > 0)
       this.holds.raise(
         input.round,
@@ -153,7 +155,7 @@ export class SplitterCore {
   tick(nowMs: number): PendingVerdict[] {
     this.holds.expire(nowMs);
     const pending = new Map<number, PendingVerdict>();
-    for (const split of this.#volumes.values()) {
+    for (const split of this.#index.fenced()) {
       if (!split.lapse(nowMs)) continue;
       const { fence, notice } = split.row;
       if (fence === undefined || notice === undefined) continue;

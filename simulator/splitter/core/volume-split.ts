@@ -73,8 +73,9 @@ export class VolumeSplit {
   readonly marks: Marks;
   readonly #splitter: SplitterId;
   readonly #queue: CopyQueue;
+  /** Told of each change of the row, which is to be stored before the answer leaves. */
+  onRow: (before: VolumeSplitRow) => void = () => undefined;
   #row: VolumeSplitRow;
-  #rowChanged = false;
   #lastN = 0;
   #mode: ReplicationMode;
   #marksOnlySince: { readonly sinceMs: number; readonly reason: string };
@@ -133,16 +134,10 @@ export class VolumeSplit {
     return this.#connected;
   }
 
-  /** The row if it changed since the last call: to be stored before the answer leaves. */
-  takeRow(): VolumeSplitRow | undefined {
-    if (!this.#rowChanged) return undefined;
-    this.#rowChanged = false;
-    return this.#row;
-  }
-
   #put(row: VolumeSplitRow): void {
+    const before = this.#row;
     this.#row = row;
-    this.#rowChanged = true;
+    this.onRow(before);
   }
 
   // ---- the guest's writes ----
