@@ -1,11 +1,31 @@
-// A Temporal server of the benchmark's own: measuring on one that others use would measure them.
+// A Temporal server of the benchmark's own, with a client to it: measuring on one that others use would measure them.
+import { Client, Connection } from '@temporalio/client';
 import { locateTemporal } from '../estate/temporal/locate.js';
-import { startTemporal, type TemporalDevServer } from '../estate/temporal/server.js';
+import { DEV_NAMESPACE, startTemporal, type TemporalDevServer } from '../estate/temporal/server.js';
+
+export interface OwnTemporal extends TemporalDevServer {
+  readonly client: Client;
+  /** The server's own words about its version. */
+  readonly version: string;
+}
 
 /** @throws Error when none is found, or it does not start */
-export async function startOwnTemporal(log: (line: string) => void): Promise<TemporalDevServer> {
+export async function startOwnTemporal(log: (line: string) => void): Promise<OwnTemporal> {
   const located = await locateTemporal({ log, env: { ...process.env, TEMPORAL_ADDRESS: '', TEMPORAL_PROFILE: '' } });
   if (located.kind === 'existing') throw new Error('This benchmark starts a Temporal server of its own.');
   // What it complains of under load is tried again, and shows in what is measured.
-  return await startTemporal({ executable: located.path, log: () => undefined });
+  const server = await startTemporal({ executable: located.path, log: () => undefined });
+  try {
+    const connection = await Connection.connect({ address: server.address });
+    const stop = async (): Promise<void> => {
+      await connection.close();
+      await server.stop();
+    };
+    const { serverVersion } = await connection.workflowService.getSystemInfo({});
+    const client = new Client({ connection, namespace: DEV_NAMESPACE });
+    return { ...server, client, version: serverVersion ?? 'unknown', stop };
+  } catch (error) {
+    await server.stop();
+    throw error;
+  }
 }

@@ -1,5 +1,5 @@
 // What batches are measured on: a Temporal server, an estate of so many volumes with its worker, and the peer's worker beside it.
-import { Client, Connection } from '@temporalio/client';
+import type { Client } from '@temporalio/client';
 import { join } from 'node:path';
 import { createMoverClient, type MoverClient } from '../../client/sdk.js';
 import type { EstateProcess } from '../../estate/estate-process.js';
@@ -51,10 +51,7 @@ export async function openStand(volumes: number, { folder, profileFolder, say }:
     const peer = peerWorker(join(folder, part), { ...process.env, ...environment, TEMPORAL_ADDRESS: address });
     cleanup.push(async () => peer.stop());
     await peer.start();
-    const connection = await Connection.connect({ address });
-    cleanup.push(async () => connection.close());
-    const client = new Client({ connection, namespace: DEV_NAMESPACE });
-    const { serverVersion } = await connection.workflowService.getSystemInfo({});
+    const { client } = temporal;
     return {
       ...groups,
       warmUpVolumes,
@@ -63,7 +60,7 @@ export async function openStand(volumes: number, { folder, profileFolder, say }:
       noop: noopWork(client),
       idle,
       processes: processesOf([...running.processes, peer], temporal),
-      server: serverVersion ?? 'unknown',
+      server: temporal.version,
       stop,
     };
   } catch (error) {

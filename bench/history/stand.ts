@@ -1,5 +1,5 @@
 // What history is measured on: a Temporal server, and an estate with its worker as the processes they are.
-import { Client, Connection } from '@temporalio/client';
+import type { Client } from '@temporalio/client';
 import { join } from 'node:path';
 import { createHttpPorts } from '../../activities/http-ports.js';
 import { type AppliancePort, applianceOf } from '../../activities/ports.js';
@@ -43,7 +43,7 @@ export async function openStand({ folder, profileFolder, say }: BenchRun): Promi
   try {
     const server = await startOwnTemporal(say);
     cleanup.push(server.stop);
-    const { address, uiUrl } = server;
+    const { address, uiUrl, client: temporal } = server;
     const dataDirectory = join(folder, 'estate');
     const estate = await launchEstate({
       estate: historyEstate(),
@@ -53,10 +53,6 @@ export async function openStand({ folder, profileFolder, say }: BenchRun): Promi
       log: () => undefined,
     });
     cleanup.push(async () => estate.stop());
-    const connection = await Connection.connect({ address });
-    cleanup.push(async () => connection.close());
-    const temporal = new Client({ connection, namespace: DEV_NAMESPACE });
-    const { serverVersion } = await connection.workflowService.getSystemInfo({});
     const [source, images] = await Promise.all(
       [SPLITTER, FIRST_APPLIANCE].map(async (id) => nbdAddressOf(estate.process(id))),
     );
@@ -68,7 +64,7 @@ export async function openStand({ folder, profileFolder, say }: BenchRun): Promi
       temporal,
       estate,
       folder: dataDirectory,
-      server: serverVersion ?? 'unknown',
+      server: server.version,
       source: (volume) => ({ address: source, name: volume }),
       image: (volume, point) => ({ address: images, name: `${volume}@${point}` }),
       move: async (volume, to) => {

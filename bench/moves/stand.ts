@@ -1,5 +1,5 @@
 // What moves are measured on: a Temporal server, an estate with its worker, and the peer's worker beside it.
-import { Client, Connection } from '@temporalio/client';
+import type { Client } from '@temporalio/client';
 import { join } from 'node:path';
 import { createMoverClient } from '../../client/sdk.js';
 import { groupIdSchema, volumeIdSchema } from '../../contracts/ids.js';
@@ -47,15 +47,12 @@ export async function openStand({ folder, profileFolder, say }: BenchRun): Promi
     const peer = peerWorker(folder, { ...process.env, ...environment, TEMPORAL_ADDRESS: address });
     cleanup.push(async () => peer.stop());
     await peer.start();
-    const connection = await Connection.connect({ address });
-    cleanup.push(async () => connection.close());
-    const client = new Client({ connection, namespace: DEV_NAMESPACE });
-    const { serverVersion } = await connection.workflowService.getSystemInfo({});
+    const { client } = temporal;
     return {
       move: moveWork(estate, client),
       noop: noopWork(client),
       processes: processesOf(estate, peer, temporal),
-      server: serverVersion ?? 'unknown',
+      server: temporal.version,
       stop,
     };
   } catch (error) {
