@@ -1,6 +1,12 @@
-// Adds up vitest's JSON reports in a folder and prints the closing line "N passed, N failed"; fails if a test did not run.
+// Adds up vitest's JSON reports in a folder: names each test that failed, with what it said, and prints the closing line
+// "N passed, N failed". Fails if a test did not run. What failed is told here once more, because the end of a long output
+// is what is read, and often all that is kept of it.
 import { readdir, readFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { join, relative } from 'node:path';
+import { stripVTControlCharacters } from 'node:util';
+
+/** Lines of a failure's message: what was expected and what came, and where in the test. */
+const MESSAGE_LINES_MAX = 25;
 
 const [folder = '.'] = process.argv.slice(2);
 
@@ -10,11 +16,11 @@ for (const name of await readdir(folder)) {
   if (!Array.isArray(report.testResults)) continue;
   counts.passed += report.numPassedTests;
   counts.notRun += report.numPendingTests + report.numTodoTests;
-  // A file that fails before its tests are known, say by an import, counts as one failure.
-  const brokenFiles = report.testResults.filter(
-    (file) => file.status === 'failed' && file.assertionResults.length === 0,
-  );
-  counts.failed += report.numFailedTests + brokenFiles.length;
+  for (const file of report.testResults) {
+    const failures = failuresOf(file);
+    counts.failed += failures.length;
+    for (const failure of failures) tell(file, failure);
+  }
 }
 
 if (counts.notRun > 0) {
@@ -23,3 +29,21 @@ if (counts.notRun > 0) {
 }
 if (counts.passed === 0) process.exitCode = 1;
 console.log(`${counts.passed} passed, ${counts.failed} failed`);
+
+/** A file that fails before its tests are known, say by an import, counts as one failure. */
+function failuresOf({ status, message, assertionResults }) {
+  const broken = status === 'failed' && assertionResults.length === 0;
+  return broken
+    ? [{ fullName: 'the file itself', failureMessages: [message] }]
+    : assertionResults.filter((result) => result.status === 'failed');
+}
+
+function tell(file, { fullName, failureMessages }) {
+  console.log(`FAILED ${relative(process.cwd(), file.name)}: ${fullName}`);
+  const lines = failureMessages
+    .flatMap((message) => stripVTControlCharacters(message).split('\n'))
+    .filter((line) => !line.includes('/node_modules/'));
+  for (const line of lines.slice(0, MESSAGE_LINES_MAX)) console.log(`  ${line}`);
+  if (lines.length > MESSAGE_LINES_MAX) console.log(`  (${lines.length - MESSAGE_LINES_MAX} lines more above)`);
+  console.log('');
+}
