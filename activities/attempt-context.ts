@@ -6,7 +6,7 @@ import type { SplitterId } from '../contracts/ids.js';
 import type { ParsedMoveInput } from '../contracts/move.js';
 import type { SplitterVolume } from '../contracts/splitter-api.js';
 import type { AttemptContext } from '../contracts/steps.js';
-import { endpoint, findGroups } from './plan.js';
+import { endpointOf, findGroup } from './site-lookup.js';
 import { anyAppliance, applianceOf, splitterOf, type Ports, type SplitterPort } from './ports.js';
 
 /** The record, or undefined when the attempt was never heard of. */
@@ -36,9 +36,12 @@ export async function contextOf(
   if (contents === undefined) {
     throw new MoverError('ATTEMPT_ABORTED', `Attempt ${attemptName(attempt)} was aborted before it was opened.`);
   }
-  const groups = await findGroups(ports);
-  const from = endpoint(ports, groups, contents.from);
-  const to = endpoint(ports, groups, contents.to);
+  const [from, to] = await Promise.all(
+    [contents.from, contents.to].map(async (id) => {
+      const group = await findGroup(ports, id);
+      return group === undefined ? undefined : endpointOf(ports, group);
+    }),
+  );
   if (from === undefined || to === undefined) {
     const missing = from === undefined ? contents.from : contents.to;
     throw new MoverError('GROUP_NOT_FOUND', `The estate no longer has group "${missing}".`);

@@ -1,11 +1,12 @@
 // The plan of a move: every reason against it, at once. Reads only.
 import type { Endpoint } from '../contracts/attempt.js';
 import { MoverError, type ErrorCode, type Reason } from '../contracts/errors.js';
-import type { GroupId, MoveId, VolumeId } from '../contracts/ids.js';
+import type { MoveId } from '../contracts/ids.js';
 import type { MovePlan, ParsedMoveInput } from '../contracts/move.js';
-import type { SiteGroup, SiteVolume } from '../contracts/replica-site-api.js';
+import type { SiteVolume } from '../contracts/replica-site-api.js';
 import type { SplitterVolume } from '../contracts/splitter-api.js';
-import { anyAppliance, type Ports } from './ports.js';
+import type { Ports } from './ports.js';
+import { endpointOf, findGroup, findVolume } from './site-lookup.js';
 
 /** Reasons that pass by themselves: a move waits for them instead of being refused. */
 const PASSING: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
@@ -53,11 +54,13 @@ export async function planMove(ports: Ports, input: ParsedMoveInput, own?: MoveI
     );
 
   const [source] = sources;
-  const groups = await findGroups(ports);
-  const from = source === undefined ? undefined : endpoint(ports, groups, source);
-  const to = endpoint(ports, groups, input.to);
+  const [origin, target] = await Promise.all([
+    source === undefined ? undefined : findGroup(ports, source),
+    findGroup(ports, input.to),
+  ]);
+  const from = origin === undefined ? undefined : endpointOf(ports, origin);
+  const to = target === undefined ? undefined : endpointOf(ports, target);
   if (to === undefined) against('GROUP_NOT_FOUND', 'to', `there is no consistency group "${input.to}"`);
-  const target = groups.find((group) => group.group === input.to);
   const arriving = volumes.filter((volume) => volume.group !== input.to && volume.openAttempt?.move !== own).length;
   if (target !== undefined && target.volumes + target.reserved + arriving > target.volumesMax) {
     against(
@@ -87,36 +90,6 @@ export function refuseUnlessOk(plan: MovePlan): void {
   throw new MoverError(code, `The move cannot be made${lasting.length > 0 ? '' : ' yet'}: ${listed}.`, {
     reasons: plan.reasons,
   });
-}
-
-async function findVolume(ports: Ports, volume: VolumeId): Promise<SiteVolume | undefined> {
-  try {
-    const { volumes } = await anyAppliance(ports, (appliance) => appliance.calls.siteVolumes({ volume }));
-    return volumes[0];
-  } catch (error) {
-    if (error instanceof MoverError && error.code === 'VOLUME_NOT_FOUND') return undefined;
-    throw error;
-  }
-}
-
-/** All groups of the site, page by page. */
-export async function findGroups(ports: Ports): Promise<SiteGroup[]> {
-  const groups: SiteGroup[] = [];
-  let cursor: string | undefined;
-  do {
-    const page = await anyAppliance(ports, (appliance) =>
-      appliance.calls.siteGroups(cursor === undefined ? {} : { cursor }),
-    );
-    groups.push(...page.groups);
-    cursor = page.next;
-  } while (cursor !== undefined);
-  return groups;
-}
-
-export function endpoint(ports: Ports, groups: readonly SiteGroup[], id: GroupId): Endpoint | undefined {
-  const group = groups.find((candidate) => candidate.group === id);
-  const appliance = group === undefined ? undefined : ports.appliances.get(group.appliance);
-  return appliance === undefined ? undefined : { group: id, appliance: appliance.id, url: appliance.url };
 }
 
 type Against = (code: ErrorCode, subject: string, message: string) => void;

@@ -1,9 +1,9 @@
 // Image access: recovery points opened as NBD disks at an appliance, which holds them open until they are closed or their time is up.
 import { hostname } from 'node:os';
-import { findGroups } from '../activities/plan.js';
+import { requireGroup } from '../activities/site-lookup.js';
 import { anyAppliance, type AppliancePort, type Ports } from '../activities/ports.js';
 import { MoverError, parseOrRefuse } from '../contracts/errors.js';
-import type { ApplianceId, GroupId } from '../contracts/ids.js';
+import type { ApplianceId } from '../contracts/ids.js';
 import {
   type Access,
   type AccessExport,
@@ -46,7 +46,7 @@ export async function openAccess(ports: Ports, words: OpenAccessWords, signal?: 
   const { client = `volume-mover@${hostname()}`, ...rest } = words;
   const given = Object.fromEntries(Object.entries({ ...rest, client }).filter(([, value]) => value !== undefined));
   const input = parseOrRefuse(openAccessInputSchema, given, 'access');
-  const preferred = input.group === undefined ? undefined : await applianceOfGroup(ports, input.group);
+  const preferred = input.group === undefined ? undefined : (await requireGroup(ports, input.group)).appliance;
   return anyAppliance(withFirst(ports, preferred), async (appliance) => {
     const access = await appliance.calls.openAccess(input, signal === undefined ? {} : { signal });
     return listed(appliance, access);
@@ -103,13 +103,6 @@ async function listed(appliance: AppliancePort, access: Access): Promise<ListedA
   const address = await imageAddressOf(appliance);
   const exports = access.exports.map((each) => ({ ...each, uri: imageUri(address, each.name) }));
   return { ...access, appliance: appliance.id, exports };
-}
-
-/** @throws MoverError GROUP_NOT_FOUND */
-async function applianceOfGroup(ports: Ports, group: GroupId): Promise<ApplianceId> {
-  const found = (await findGroups(ports)).find((each) => each.group === group);
-  if (found === undefined) throw new MoverError('GROUP_NOT_FOUND', `There is no consistency group "${group}".`);
-  return found.appliance;
 }
 
 function withFirst(ports: Ports, preferred: ApplianceId | undefined): Ports {

@@ -1,8 +1,8 @@
 // Named recovery points: closed now under a name, or an earlier point named, or kept longer.
-import { findGroups } from '../activities/plan.js';
+import { requireGroup } from '../activities/site-lookup.js';
 import { anyAppliance, applianceOf, type Ports } from '../activities/ports.js';
 import { applianceApi } from '../contracts/appliance-api.js';
-import { MoverError, parseOrRefuse } from '../contracts/errors.js';
+import { parseOrRefuse } from '../contracts/errors.js';
 import type { RecoveryPoint } from '../contracts/point.js';
 import type { InputOf } from '../contracts/route.js';
 
@@ -17,9 +17,8 @@ export type MarkPointInput = InputOf<typeof applianceApi.markPoint>;
  */
 export async function closePoint(ports: Ports, input: ClosePointInput): Promise<RecoveryPoint> {
   const asked = parseOrRefuse(applianceApi.closePoint.input, input, 'bookmark');
-  const group = (await findGroups(ports)).find((candidate) => candidate.group === asked.group);
-  if (group === undefined) throw new MoverError('GROUP_NOT_FOUND', `There is no consistency group "${asked.group}".`);
-  return await applianceOf(ports, group.appliance).calls.closePoint(asked);
+  const { appliance } = await requireGroup(ports, asked.group);
+  return await applianceOf(ports, appliance).calls.closePoint(asked);
 }
 
 /** @throws MoverError INVALID_REQUEST (no name yet, or a move's bookmark would be renamed), POINT_NOT_FOUND, UNREACHABLE */

@@ -1,9 +1,10 @@
 // What there is: volumes, groups and recovery points, put together from the replica site's and the splitters' views.
-import { findGroups } from '../activities/plan.js';
+
 import { anyAppliance, type Ports } from '../activities/ports.js';
+import { findGroup, findGroups, findVolume } from '../activities/site-lookup.js';
 import type { GroupState } from '../contracts/appliance-api.js';
 import { MoverError } from '../contracts/errors.js';
-import type { GroupId, VolumeId } from '../contracts/ids.js';
+import { type GroupId, groupIdSchema, type VolumeId, volumeIdSchema } from '../contracts/ids.js';
 import { type Labels, labelsQuery } from '../contracts/inventory.js';
 import type { Hole, Ownership, RecoveryPoint } from '../contracts/point.js';
 import type { SiteGroup, SiteVolume } from '../contracts/replica-site-api.js';
@@ -82,10 +83,10 @@ export async function listPoints(ports: Ports, owner: PointOwner): Promise<Liste
  * @throws MoverError VOLUME_NOT_FOUND when it is neither; UNREACHABLE
  */
 export async function ownerNamed(ports: Ports, name: string): Promise<PointOwner> {
-  const group = (await findGroups(ports)).find((candidate) => candidate.group === name);
-  if (group !== undefined) return { group: group.group };
-  const volume = (await siteVolumes(ports)).find((candidate) => candidate.volume === name);
-  if (volume !== undefined) return { volume: volume.volume };
+  const { data: group } = groupIdSchema.safeParse(name);
+  if (group !== undefined && (await findGroup(ports, group)) !== undefined) return { group };
+  const { data: volume } = volumeIdSchema.safeParse(name);
+  if (volume !== undefined && (await findVolume(ports, volume)) !== undefined) return { volume };
   throw new MoverError('VOLUME_NOT_FOUND', `There is neither a group nor a volume "${name}".`);
 }
 

@@ -68,7 +68,7 @@ export const applianceApi = {
   siteGroups: operation({
     ...replicaSiteApi.groups,
     path: '/v1/site/groups',
-    summary: 'All groups of the replica site, of every appliance.',
+    summary: 'The groups of the replica site, of every appliance: all, or one (GROUP_NOT_FOUND if there is none).',
   }),
   siteVolumes: operation({
     ...replicaSiteApi.volumes,

@@ -228,8 +228,9 @@ export const replicaSiteApi = {
   groups: operation({
     method: 'GET',
     path: '/v1/groups',
-    summary: 'The groups of the site.',
-    input: pageInput.extend({ appliance: applianceIdSchema.optional() }),
+    summary:
+      'The groups of the site: all, or those that an appliance serves, or one (GROUP_NOT_FOUND if there is none).',
+    input: pageInput.extend({ group: groupIdSchema.optional(), appliance: applianceIdSchema.optional() }),
     output: z.strictObject({ groups: z.array(siteGroupSchema), next: z.string().optional() }),
   }),
   volumes: operation({

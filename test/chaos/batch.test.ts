@@ -4,7 +4,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { findGroups } from '../../activities/plan.js';
+import { findGroups } from '../../activities/site-lookup.js';
 import { anyAppliance } from '../../activities/ports.js';
 import type { StartedBatch } from '../../client/batches.js';
 import type { ListedVolume } from '../../client/inventory.js';

@@ -547,7 +547,13 @@ export class World {
           return {};
         }),
       batchReport: (input) => over('batchReport', () => this.batches.report(parse('batchReport', input).batch)),
-      siteGroups: () => over('siteGroups', () => ({ groups: this.groups.map(({ group }) => groupRow(group)) })),
+      siteGroups: (input) =>
+        over('siteGroups', () => {
+          const { group: only } = parse('siteGroups', input);
+          const found = this.groups.filter(({ group }) => only === undefined || group === only);
+          if (found.length === 0) throw new MoverError('GROUP_NOT_FOUND', `There is no consistency group "${only}".`);
+          return { groups: found.map(({ group }) => groupRow(group)) };
+        }),
       siteVolumes: (input) =>
         over('siteVolumes', () => {
           const { volume } = parse('siteVolumes', input);

@@ -1,7 +1,7 @@
 // Which volumes a listing of the replica site shows, in which order, and that estates of any size are paged quickly.
 import { describe, expect, test, vi } from 'vitest';
 import { type EstateInput, estateSchema } from '../../contracts/estate.js';
-import { groupIdSchema, volumeIdSchema } from '../../contracts/ids.js';
+import { applianceIdSchema, groupIdSchema, volumeIdSchema } from '../../contracts/ids.js';
 import { labelsOfQuery, labelsQuery } from '../../contracts/inventory.js';
 import { followEstate } from '../../simulator/replica-site/core/from-estate.js';
 import { pageOfGroups } from '../../simulator/replica-site/core/listings.js';
@@ -116,6 +116,39 @@ describe('a listing of volumes', () => {
       sort.mockRestore();
     }
     expect(sorted).toBe(0);
+  });
+});
+
+describe('a listing of groups', () => {
+  const idsOf = (filter: Partial<Parameters<typeof pageOfGroups>[1]>): string[] =>
+    pageOfGroups(site, { limit: 10, ...filter }, 0).items.map(({ group }) => group);
+
+  test('is of all of them, of one, or of those that an appliance serves', () => {
+    expect(idsOf({})).toEqual(['g1', 'g2']);
+    expect(idsOf({ group: G1 })).toEqual(['g1']);
+    expect(idsOf({ appliance: applianceIdSchema.parse('a1') })).toEqual(['g1', 'g2']);
+    expect(idsOf({ group: G1, appliance: applianceIdSchema.parse('a2') })).toEqual([]);
+  });
+
+  test('of one group has it on one page', () => {
+    expect(pageOfGroups(site, { group: G1, limit: 1 }, 0).next).toBeUndefined();
+    expect(idsOf({ group: G1, cursor: 'g1' })).toEqual([]);
+  });
+
+  test('of a group that does not exist is refused', () => {
+    expect(() => idsOf({ group: groupIdSchema.parse('g3') })).toThrow(
+      expect.objectContaining({ code: 'GROUP_NOT_FOUND' }),
+    );
+  });
+
+  test('of one group of 20,000 looks at no other', () => {
+    const many = siteOf(
+      [],
+      Array.from({ length: 20_000 }, (_, i) => `g${i}`),
+    );
+    const others = vi.spyOn(many, 'groupsAfter');
+    expect(pageOfGroups(many, { group: G1, limit: 10 }, 0).items.map(({ group }) => group)).toEqual(['g1']);
+    expect(others).not.toHaveBeenCalled();
   });
 });
 

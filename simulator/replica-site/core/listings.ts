@@ -1,6 +1,6 @@
 // Rows as the control API shows them, a page at a time.
 import type { Hole, Ownership, RecoveryPoint } from '../../../contracts/point.js';
-import type { GroupId, VolumeId } from '../../../contracts/ids.js';
+import type { ApplianceId, GroupId, VolumeId } from '../../../contracts/ids.js';
 import type { SiteGroup, SiteVolume } from '../../../contracts/replica-site-api.js';
 import { attemptInTheWay, reservedIn } from './attempts.js';
 import { pointsOf } from './points.js';
@@ -27,14 +27,22 @@ function pageOf<Item>(items: readonly Item[], keyOf: (item: Item) => string, { c
   return last === undefined || start + limit >= items.length ? { items: page } : { items: page, next: keyOf(last) };
 }
 
+/** Which groups a listing is of: all that is given must be true of one. */
+interface GroupFilter {
+  readonly group?: GroupId | undefined;
+  readonly appliance?: ApplianceId | undefined;
+}
+
+/** @throws MoverError GROUP_NOT_FOUND when the filter names a group that does not exist. */
 export function pageOfGroups(
   state: SiteState,
-  { appliance, cursor, limit }: PageInput & { readonly appliance?: string | undefined },
+  { group, appliance, cursor, limit }: PageInput & GroupFilter,
   nowMs: number,
 ): Page<SiteGroup> {
   const items: SiteGroup[] = [];
-  for (const row of state.groupsAfter(cursor)) {
+  for (const row of group === undefined ? state.groupsAfter(cursor) : [state.group(group)]) {
     if (appliance !== undefined && row.appliance !== appliance) continue;
+    if (group !== undefined && cursor !== undefined && row.group <= cursor) continue;
     const last = items.at(-1);
     if (items.length === limit && last !== undefined) return { items, next: last.group };
     items.push(siteGroup(state, row, nowMs));

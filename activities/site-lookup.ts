@@ -1,0 +1,65 @@
+// Volumes and groups as the replica site knows them, asked of any appliance: one of them by its id, or all groups.
+import type { Endpoint } from '../contracts/attempt.js';
+import { MoverError } from '../contracts/errors.js';
+import type { GroupId, VolumeId } from '../contracts/ids.js';
+import type { SiteGroup, SiteVolume } from '../contracts/replica-site-api.js';
+import { anyAppliance, type Ports } from './ports.js';
+
+/**
+ * All groups of the site, page by page: for listings. What a step asks of one group it asks with `findGroup`, whose cost
+ * does not grow with the estate.
+ * @throws MoverError UNREACHABLE when no appliance answers.
+ */
+export async function findGroups(ports: Ports): Promise<SiteGroup[]> {
+  const groups: SiteGroup[] = [];
+  let cursor: string | undefined;
+  do {
+    const page = await anyAppliance(ports, (appliance) =>
+      appliance.calls.siteGroups(cursor === undefined ? {} : { cursor }),
+    );
+    groups.push(...page.groups);
+    cursor = page.next;
+  } while (cursor !== undefined);
+  return groups;
+}
+
+/**
+ * One group; undefined when there is none of that id.
+ * @throws MoverError UNREACHABLE when no appliance answers.
+ */
+export async function findGroup(ports: Ports, group: GroupId): Promise<SiteGroup | undefined> {
+  try {
+    const { groups } = await anyAppliance(ports, (appliance) => appliance.calls.siteGroups({ group }));
+    return groups[0];
+  } catch (error) {
+    if (error instanceof MoverError && error.code === 'GROUP_NOT_FOUND') return undefined;
+    throw error;
+  }
+}
+
+/** @throws MoverError GROUP_NOT_FOUND, UNREACHABLE */
+export async function requireGroup(ports: Ports, id: GroupId): Promise<SiteGroup> {
+  const group = await findGroup(ports, id);
+  if (group === undefined) throw new MoverError('GROUP_NOT_FOUND', `There is no consistency group "${id}".`);
+  return group;
+}
+
+/** Where a group is served; undefined when the estate does not know its appliance. */
+export function endpointOf(ports: Ports, { group, appliance: id }: SiteGroup): Endpoint | undefined {
+  const appliance = ports.appliances.get(id);
+  return appliance === undefined ? undefined : { group, appliance: id, url: appliance.url };
+}
+
+/**
+ * One volume; undefined when there is none of that id.
+ * @throws MoverError UNREACHABLE when no appliance answers.
+ */
+export async function findVolume(ports: Ports, volume: VolumeId): Promise<SiteVolume | undefined> {
+  try {
+    const { volumes } = await anyAppliance(ports, (appliance) => appliance.calls.siteVolumes({ volume }));
+    return volumes[0];
+  } catch (error) {
+    if (error instanceof MoverError && error.code === 'VOLUME_NOT_FOUND') return undefined;
+    throw error;
+  }
+}
