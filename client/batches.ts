@@ -25,7 +25,6 @@ import {
   type BatchStage,
   batchStageSchema,
   concurrencyRequestSchema,
-  type ParsedBatchInput,
   requestSchema,
   skipRequestSchema,
 } from '../contracts/batch.js';
@@ -36,6 +35,7 @@ import { SEARCH_KEYS } from '../workflows/search-attributes.js';
 import { type BatchEnd, batchEndOf, batchEndOfReport, type BatchState } from './batch/batch-end.js';
 import { defaultBatchWorkflowId, digestOf, refuseLongBatchId, wholeBatchId } from './batch/batch-id.js';
 import { batchMoves, type BatchMoveReport } from './batch/batch-moves.js';
+import { batchWords } from './batch/batch-words.js';
 import { checkBatchInput } from './batch/check-input.js';
 import { firstInput } from './batch/first-input.js';
 import { storedBatchReport } from './batch/stored-batch.js';
@@ -178,7 +178,7 @@ export class Batches implements BatchClient {
       // The list itself may be as large as a history allows, and memos come with every listing.
       same: { key: 'digest', value: digestOf(input) },
       memo: { ...(operator === undefined ? {} : { operator }), ...(reason === undefined ? {} : { reason }) },
-      summary: summaryOf(input),
+      summary: `${input.dryRun ? 'Dry run: move' : 'Move'} ${batchWords(input)}`,
       searchAttributes: [{ key: SEARCH_KEYS.Stage, value: 'planning' }],
     });
     return startedOf(access, run);
@@ -462,28 +462,4 @@ function stateOf({ status, typedSearchAttributes }: WorkflowExecutionInfo): Batc
 
 function startedOf(access: TemporalAccess, { workflowId, firstRunId, runId }: StartedRun): StartedBatch {
   return { batchId: moveIdOf(workflowId, firstRunId), workflowId, runId, url: workflowUrl(access, workflowId, runId) };
-}
-
-/** @example "Move volumes of cg-gold named vm-1* to cg-silver" */
-function summaryOf({ moves, select, failedOf, to, map, dryRun }: ParsedBatchInput): string {
-  const mapped = Object.entries(map ?? {}).map(([source, target]) => `${source} to ${target}`);
-  const where = to === undefined ? mapped.join(', ') : `to ${to}`;
-  const what =
-    moves !== undefined
-      ? `${moves.length} moves`
-      : failedOf !== undefined
-        ? `failed moves of ${failedOf}`
-        : `volumes${ofWords(select)} ${where}`;
-  return `${dryRun ? 'Dry run: move' : 'Move'} ${what}`;
-}
-
-function ofWords(select: ParsedBatchInput['select']): string {
-  const { from, name, vm, labels } = select ?? {};
-  const groups = from === undefined ? [] : [from].flat();
-  return [
-    groups.length === 0 ? '' : ` of ${groups.join(', ')}`,
-    name === undefined ? '' : ` named ${name}`,
-    vm === undefined ? '' : ` of VM ${vm}`,
-    ...Object.entries(labels ?? {}).map(([key, value]) => ` with ${key}=${value}`),
-  ].join('');
 }

@@ -10,11 +10,9 @@ import { type SearchAttributePair, TypedSearchAttributes } from '@temporalio/com
 import { isDeepStrictEqual } from 'node:util';
 import { MoverError } from '../contracts/errors.js';
 import { TASK_QUEUE } from '../contracts/move.js';
+import { summaryLine } from '../contracts/summary-line.js';
 import { fromTemporal, type WorkflowNoun } from './failure.js';
 import { describeRun } from './workflow-run.js';
-
-/** What Temporal takes as a summary, in bytes. */
-const SUMMARY_BYTES_MAX = 200;
 
 export interface StartOnce {
   readonly type: string;
@@ -52,7 +50,7 @@ export async function startOnce(client: Client, start: StartOnce): Promise<Start
       workflowIdConflictPolicy: 'FAIL',
       workflowIdReusePolicy: 'ALLOW_DUPLICATE',
       memo: { [same.key]: same.value, ...memo },
-      staticSummary: lineThatFits(summary),
+      staticSummary: summaryLine(summary),
       ...(searchAttributes === undefined
         ? {}
         : { typedSearchAttributes: new TypedSearchAttributes([...searchAttributes]) }),
@@ -76,11 +74,6 @@ async function startedBefore(client: Client, { type, noun, workflowId, same }: S
       `Another ${description.type === type ? noun : 'workflow'} is running under the workflow id "${workflowId}".`,
     );
   return { workflowId, firstRunId, runId: description.runId };
-}
-
-function lineThatFits(line: string): string {
-  // What is not ASCII takes more than one byte.
-  return line.replaceAll(/[^\x20-\x7e]/g, '?').slice(0, SUMMARY_BYTES_MAX);
 }
 
 /** A namespace that no worker has prepared yet does not know the attributes: the workflow sets them itself, once there is one. */

@@ -4,7 +4,9 @@ import { type SearchAttributePair, TypedSearchAttributes, type Workflow } from '
 import type { BatchInput } from '../../contracts/batch.js';
 import { TASK_QUEUE } from '../../contracts/move.js';
 import { keywordOf } from '../../contracts/search-attributes.js';
+import { summaryLine } from '../../contracts/summary-line.js';
 import { SEARCH_KEYS } from '../../workflows/search-attributes.js';
+import { batchWords } from '../batch/batch-words.js';
 import type { CheckedSchedule } from './schedule-input.js';
 
 export const BATCH_WORKFLOW = 'moveBatch';
@@ -23,7 +25,7 @@ export function actionOf({ name, batch }: Pick<CheckedSchedule, 'name' | 'batch'
     workflowId: workflowIdOf(name),
     taskQueue: TASK_QUEUE,
     args: [batch],
-    staticSummary: summaryOf(name, batch),
+    staticSummary: summaryLine(`Schedule ${name}: ${batchWords(batch)}`),
     typedSearchAttributes: attributesOf(batch),
   };
 }
@@ -49,20 +51,6 @@ export function attributesOf({ to, select, moves }: BatchInput): TypedSearchAttr
 
 function single(key: typeof SEARCH_KEYS.ToGroup, groups: ReadonlySet<string>): SearchAttributePair[] {
   return groups.size === 1 ? [...groups].map((group) => ({ key, value: keywordOf(group) })) : [];
-}
-
-/** One line for the Temporal UI: 200 bytes at most there. */
-const SUMMARY_BYTES_MAX = 200;
-
-export function summaryOf(name: string, { moves, select, failedOf, to, map }: BatchInput): string {
-  const what =
-    moves === undefined
-      ? failedOf === undefined
-        ? `volumes of ${[select?.from ?? []].flat().join(', ') || 'the selection'}`
-        : `failed moves of ${failedOf}`
-      : `${moves.length} moves`;
-  const where = to ?? (map === undefined ? undefined : [...new Set(Object.values(map))].join(', '));
-  return `Schedule ${name}: ${what}${where === undefined ? '' : ` to ${where}`}`.slice(0, SUMMARY_BYTES_MAX);
 }
 
 /** For a namespace that does not know the search attributes. */

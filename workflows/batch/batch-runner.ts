@@ -24,6 +24,7 @@ import { type AwaitedMove, type BatchSettings, BATCH_RUN_EVENTS_MAX, type MoveEn
 import { MoverError, toProblem } from '../../contracts/errors.js';
 import { endOfFailure } from '../../contracts/move-end.js';
 import type { MoveInput } from '../../contracts/move.js';
+import { summaryLine } from '../../contracts/summary-line.js';
 import { moveIdOf } from '../move-id.js';
 import type { moveVolume } from '../move-volume.js';
 import { attributesAtStart, fromGroupAttribute, SEARCH_KEYS } from '../search-attributes.js';
@@ -35,8 +36,6 @@ import type { Decision, Start } from './decision.js';
 
 /** Behind every move that a person waits for (1 is the most urgent of 5, 3 the default); see `FENCED_AHEAD` of the steps' policies. */
 const PRIORITY_KEY = 5;
-/** Longest summary that the server takes, in characters of ASCII. */
-const SUMMARY_LENGTH_MAX = 200;
 /** A run that has done nothing yet is not continued, whatever the server suggests: it would never get anywhere. */
 const RUN_EVENTS_MIN = 30;
 
@@ -144,7 +143,7 @@ export class BatchRunner {
         args: [input],
         parentClosePolicy: 'ABANDON',
         memo: { batch: this.#batch.id, seq },
-        staticSummary: `Move ${namesOf(item.volumes)} to ${item.to} (${seq} of its batch)`.slice(0, SUMMARY_LENGTH_MAX),
+        staticSummary: summaryLine(`Move ${namesOf(item.volumes)} to ${item.to} (${seq} of its batch)`),
         typedSearchAttributes: [...attributesAtStart(input), fromGroupAttribute(item.from)],
         // The run's id tells batches apart and is short enough for a fairness key.
         priority: { priorityKey: PRIORITY_KEY, fairnessKey: firstExecutionRunId },
