@@ -1,5 +1,5 @@
 // What a recovery point contains: never a torn member, and a fenced one only until its attempt is decided.
-import { describe, expect, test } from 'vitest';
+import { describe, expect, test, vi } from 'vitest';
 import * as attempts from '../../simulator/replica-site/core/attempts.js';
 import {
   addPoint,
@@ -100,6 +100,21 @@ describe('a provisional member', () => {
     site.writes(1, 1, V1, 2);
     expect(positionIn(site.state, stored(site, id), V1)).toBe(8);
   });
+
+  test.each(['COMMITTED', 'ABORTED'] as const)(
+    'is settled (%s) without a look at the points of others, of which a group has tens of thousands',
+    (verdict) => {
+      const { site, id } = fenced();
+      const earlier = close(site, [cut(3)]);
+      const others = vi.spyOn(site.state, 'pointsOfGroup');
+      const puts = vi.spyOn(site.state.points, 'put');
+      if (verdict === 'ABORTED') attempts.resolveAttempt(site.state, ref(1), 'test', 0);
+      else site.commit(ref(1));
+      expect(others).not.toHaveBeenCalled();
+      expect(puts.mock.calls.map(([key]) => key)).toContain(id);
+      expect(stored(site, earlier.id).point).toBe(earlier);
+    },
+  );
 
   test('of an attempt that is not the open one is left out', () => {
     const { site } = fenced();

@@ -340,7 +340,7 @@ export function adoptAttempt(state: SiteState, attempt: AttemptRef, nowMs: numbe
     ...unpinned,
     point: bookmark === undefined ? left.point : { ...left.point, bookmark: { ...bookmark, pending: false } },
   });
-  settleProvisional(state, attempt, contents.from, 'COMMITTED');
+  settleProvisional(state, attempt, 'COMMITTED');
   return state.putAttempt({ ...record, state: 'COMMITTED', decidedAtMs: nowMs });
 }
 
@@ -358,7 +358,7 @@ export function resolveAttempt(state: SiteState, attempt: AttemptRef, reason: st
     state.volumes.put(volume, { ...row, sealed: false });
   }
   if (record.left !== undefined) state.points.delete(record.left.point);
-  if (record.contents !== undefined) settleProvisional(state, attempt, record.contents.from, 'ABORTED');
+  settleProvisional(state, attempt, 'ABORTED');
   const { left: _void, ...rest } = record;
   return state.putAttempt({ ...rest, state: 'ABORTED', seals: [], decidedAtMs: nowMs, reason });
 }

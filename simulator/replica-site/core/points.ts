@@ -133,13 +133,12 @@ export function cutsReached(state: SiteState, cuts: NewPoint['cuts']): boolean {
 }
 
 /** On commit the moved volume is struck from the old group's points since the fence; on abort it stays. */
-export function settleProvisional(state: SiteState, attempt: AttemptRef, from: GroupId, verdict: Verdict): void {
+export function settleProvisional(state: SiteState, attempt: AttemptRef, verdict: Verdict): void {
   const name = attemptName(attempt);
-  for (const row of state.pointsOfGroup(from)) {
+  for (const row of state.pointsAwaiting(attempt)) {
     const struck = row.point.members.filter(
       (member) => member.provisional !== undefined && attemptName(member.provisional) === name,
     );
-    if (struck.length === 0) continue;
     state.points.put(row.point.id, verdict === 'COMMITTED' ? strike(row, struck) : keep(row, name));
   }
 }

@@ -58,6 +58,7 @@ export class SiteState {
   readonly #unjoinedByGroup: Index<AttemptRow>;
   readonly #pointsByGroup: Index<PointRow>;
   readonly #pointsByMarkedVolume: Index<PointRow>;
+  readonly #pointsByAttempt: Index<PointRow>;
   readonly #holesByVolume: Index<HoleRow>;
   readonly #ownersByVolume: Index<OwnerRow>;
   readonly #ownersByGroup: Index<OwnerRow>;
@@ -88,6 +89,9 @@ export class SiteState {
     );
     this.#pointsByGroup = this.points.indexBy((row) => [row.point.group]);
     this.#pointsByMarkedVolume = this.points.indexBy((row) => Object.keys(row.provisionalMarks));
+    this.#pointsByAttempt = this.points.indexBy(({ point }) =>
+      point.members.flatMap(({ provisional }) => (provisional === undefined ? [] : [attemptName(provisional)])),
+    );
     this.#holesByVolume = this.holes.indexBy((row) => [row.hole.volume]);
     this.#ownersByVolume = this.owners.indexBy((row) => [row.owner.volume]);
     this.#ownersByGroup = this.owners.indexBy((row) => [row.owner.group]);
@@ -183,6 +187,11 @@ export class SiteState {
   /** Points in which the volume is a provisional member whose mark is not settled. */
   pointsMarking(volume: VolumeId): PointRow[] {
     return [...this.#pointsByMarkedVolume.of(volume).values()];
+  }
+
+  /** Points in which a volume is a member provisionally, until the verdict on the attempt. */
+  pointsAwaiting(attempt: AttemptRef): PointRow[] {
+    return [...this.#pointsByAttempt.of(attemptName(attempt)).values()];
   }
 
   holesOf(volume: VolumeId): Hole[] {

@@ -27,7 +27,8 @@ export function sumOfCrc(crc: number): number {
 export class ReplicaSums {
   readonly path: string;
   readonly #files: Files;
-  readonly #scratch = Buffer.alloc(SCRATCH_SUMS * SUM_BYTES);
+  /** Made when first needed: a site holds thousands of volumes that nobody writes to. */
+  #scratch: Buffer | undefined;
   /** Bytes of the file. */
   #bytes: number;
 
@@ -79,7 +80,9 @@ export class ReplicaSums {
   }
 
   #room(count: number): Buffer {
-    return count <= SCRATCH_SUMS ? this.#scratch.subarray(0, count * SUM_BYTES) : Buffer.allocUnsafe(count * SUM_BYTES);
+    if (count > SCRATCH_SUMS) return Buffer.allocUnsafe(count * SUM_BYTES);
+    this.#scratch ??= Buffer.alloc(SCRATCH_SUMS * SUM_BYTES);
+    return this.#scratch.subarray(0, count * SUM_BYTES);
   }
 
   #stored(sums: Buffer, first: number): Buffer {
