@@ -1,14 +1,13 @@
 // Batches by the command line, on an estate of real processes and a real Temporal server.
-import { WorkflowNotFoundError } from '@temporalio/client';
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { z } from 'zod';
 import { EXIT } from '../../client/cli/exit-code.js';
-import type { BatchProgress } from '../../contracts/batch.js';
 import { groupIdSchema, volumeIdSchema } from '../../contracts/ids.js';
 import type { Ran } from '../support/cli.js';
 import { CommandEstate } from '../support/command-estate.js';
+import { FORGETTING_TEST_MS, forgetWorkflow } from '../support/forget-workflow.js';
 import type { TestEstate } from '../support/test-estate.js';
 import { until, untilTrue } from '../support/until.js';
 
@@ -39,13 +38,6 @@ async function json<S extends z.ZodType>(schema: S, words: string): Promise<z.ou
 }
 
 const startedSchema = z.object({ batchId: z.string(), workflowId: z.string() });
-
-async function untilStage(id: string, stage: BatchProgress['stage']): Promise<void> {
-  await untilTrue(`batch ${id} ${stage}`, BATCH_MS_MAX, async () => {
-    const { progress } = await estate.client.batches.get(id);
-    return progress?.stage === stage;
-  });
-}
 
 let firstId = '';
 
@@ -103,7 +95,7 @@ test(
     const other = await batch(`start --input ${path} --id steered`);
     expect(other.exitCode).toBe(EXIT.refused);
     expect(other.stderr).toContain('Another batch is running under the workflow id "steered"');
-    await untilStage('steered', 'waiting-for-approval');
+    await stand.untilStage('steered', 'waiting-for-approval');
     const listed = z.object({
       batches: z.array(z.object({ batchId: z.string(), stage: z.string(), operator: z.string() })),
     });
@@ -154,7 +146,7 @@ test(
     );
     await moveByHand('a', 'cg-gold');
     await batch(`start --input ${path} --canary 2 --id failing --on-failure continue`);
-    await untilStage('failing', 'waiting-for-approval');
+    await stand.untilStage('failing', 'waiting-for-approval');
     await moveByHand('a', 'cg-small');
     expect((await batch('approve failing')).exitCode).toBe(EXIT.ok);
     const watched = await batch('watch failing');
@@ -179,32 +171,25 @@ test(
 
 test('an aborted batch ends as incomplete, with exit code 1', async () => {
   await json(startedSchema, 'start --volumes a,f --to cg-silver --canary 1 --id aborted');
-  await untilStage('aborted', 'waiting-for-approval');
+  await stand.untilStage('aborted', 'waiting-for-approval');
   expect((await batch('abort aborted --roll-back --reason no')).stdout).toContain('Aborting: ');
   const watched = await batch('watch aborted');
   expect(watched.exitCode).toBe(EXIT.failed);
   expect(watched.stdout).toContain('ann aborted the batch: no.');
 });
 
-test('a batch that Temporal has forgotten is known by its stored report', async () => {
-  const before = await batch(`report ${firstId} --format csv`);
-  const [workflowId = '', runId = ''] = firstId.split('@');
-  const handle = estate.temporal.workflow.getHandle(workflowId, runId);
-  await estate.temporal.connection.workflowService.deleteWorkflowExecution({
-    namespace: stand.namespace,
-    workflowExecution: { workflowId, runId },
-  });
-  await untilTrue('the end of the history', 30_000, async () =>
-    handle.describe().then(
-      () => false,
-      (error: unknown) => error instanceof WorkflowNotFoundError,
-    ),
-  );
-  const status = await batch(`status ${firstId}`);
-  expect(status.exitCode).toBe(EXIT.ok);
-  expect(status.stdout).toContain('Every move was tried: 2 of 2 moved.');
-  expect(await batch(`report ${firstId} --format csv`)).toEqual(before);
-});
+test(
+  'a batch that Temporal has forgotten is known by its stored report',
+  async () => {
+    const before = await batch(`report ${firstId} --format csv`);
+    await forgetWorkflow(estate.temporal, firstId);
+    const status = await batch(`status ${firstId}`);
+    expect(status.exitCode).toBe(EXIT.ok);
+    expect(status.stdout).toContain('Every move was tried: 2 of 2 moved.');
+    expect(await batch(`report ${firstId} --format csv`)).toEqual(before);
+  },
+  FORGETTING_TEST_MS,
+);
 
 test('what is no batch is not found, and a batch that cannot be planned has its reason’s exit code', async () => {
   for (const words of [

@@ -149,7 +149,7 @@ test('volumes of one move are adopted together or not at all', async () => {
 
 test('a volume with an open attempt is busy for another move until the lease runs out', async () => {
   const site = await world.site();
-  await site.control.open(opening(1, { leaseMs: 300 }));
+  await site.control.open(opening(1, { leaseMs: 1_000 }));
   expect(await refusal(site.control.open(opening(1, { move: 'move-2' })))).toBe('VOLUME_BUSY');
   await until(
     async () => (await refusal(site.control.open(opening(1, { move: 'move-2' })))) === 'not refused',

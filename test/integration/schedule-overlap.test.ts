@@ -5,7 +5,7 @@ import type { Ran } from '../support/cli.js';
 import { CommandEstate } from '../support/command-estate.js';
 import { untilTrue } from '../support/until.js';
 import { HOUR_MS, windowOf } from './support/batch-stand.js';
-import { createSchedule, RUN_MS_MAX, showSchedule, untilOutcomes } from './support/schedules.js';
+import { createSchedule, showSchedule, untilOutcomes } from './support/schedules.js';
 
 const TEST_MS_MAX = 120_000;
 
@@ -45,10 +45,7 @@ const waits = { exitCode: EXIT.ok, stdout: expect.stringContaining('begins when 
 /** Ends the newest run, without a failure. */
 async function endNewest(): Promise<void> {
   const workflowId = (await showSchedule(stand, name)).lastRuns[0]?.workflowId ?? '';
-  await untilTrue('the wait for the window', RUN_MS_MAX, async () => {
-    const { progress } = await stand.estate.client.batches.get(workflowId);
-    return progress?.stage === 'waiting-for-window';
-  });
+  await stand.untilStage(workflowId, 'waiting-for-window');
   expect(await cli('batch', 'abort', workflowId, '--reason', 'enough')).toMatchObject({ exitCode: EXIT.ok });
 }
 

@@ -1,8 +1,5 @@
 // Schedules of batches by the command line, on an estate of real processes and a real Temporal server.
-import { writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { z } from 'zod';
 import { EXIT } from '../../client/cli/exit-code.js';
 import { createMoverClient } from '../../client/sdk.js';
 import { estateSchema } from '../../contracts/estate.js';
@@ -16,9 +13,8 @@ import type { Ran } from '../support/cli.js';
 import { CommandEstate } from '../support/command-estate.js';
 import type { TestEstate } from '../support/test-estate.js';
 import { until } from '../support/until.js';
+import { NEW_YEAR, showSchedule, tryToCreateSchedule } from './support/schedules.js';
 
-/** A time that does not come during a test: what runs, was asked to. */
-const NEW_YEAR = '0 1 1 1 *';
 /** A few moves, on a loaded machine. */
 const BATCH_MS_MAX = 60_000;
 const MINUTE_MS = 60_000;
@@ -35,42 +31,10 @@ afterAll(async () => stand.stop());
 
 const cli = async (...words: string[]): Promise<Ran> => stand.cli(...words);
 
-const scheduleSchema = z.object({
-  name: z.string(),
-  when: z.string(),
-  paused: z.boolean(),
-  note: z.string().optional(),
-  timeZone: z.string().optional(),
-  overlap: z.string(),
-  catchUpMs: z.number(),
-  jitterMs: z.number(),
-  pauseOnFailure: z.boolean(),
-  action: z.object({ input: z.unknown(), workflowType: z.string(), workflowId: z.string() }),
-  runs: z.object({ skippedForOverlap: z.number() }),
-  lastRuns: z.array(z.object({ outcome: z.string(), batch: z.string(), workflowId: z.string() })),
-  warnings: z.array(z.object({ about: z.string() })),
-});
-type Shown = z.infer<typeof scheduleSchema>;
+const show = async (name: string): ReturnType<typeof showSchedule> => showSchedule(stand, name);
 
-async function show(name: string): Promise<Shown> {
-  const { stdout } = await cli('schedule', 'show', name, '--json');
-  return scheduleSchema.parse(JSON.parse(stdout));
-}
-
-async function inputFile(input: unknown): Promise<string> {
-  const path = join(stand.folder, `${Math.random().toString(36).slice(2)}.json`);
-  await writeFile(path, JSON.stringify(input));
-  return path;
-}
-
-async function create(
-  name: string,
-  batch: unknown,
-  ...more: string[]
-): Promise<{ exitCode: number; stdout: string; stderr: string }> {
-  const when = more.includes('--at') ? [] : ['--cron', NEW_YEAR];
-  return cli('schedule', 'create', name, ...when, '--time-zone', 'UTC', '--input', await inputFile(batch), ...more);
-}
+const create = async (name: string, batch: unknown, ...more: string[]): Promise<Ran> =>
+  tryToCreateSchedule(stand, name, batch, ...more);
 
 /** Waits until a run has ended; says how the newest of those did. */
 async function outcomeOf(name: string): Promise<string> {
@@ -85,7 +49,8 @@ async function groupOf(volume: string): Promise<string | undefined> {
   return volumes.find((listed) => listed.volume === volume)?.group;
 }
 
-const slowly = { startsPerSecond: 0.2 };
+/** Long enough for what people do meanwhile. */
+const slowly = { startsPerSecond: 0.1 };
 
 test('a schedule made by the command line, triggered, runs a batch; a second trigger meanwhile is skipped', async () => {
   const moves = [
@@ -151,17 +116,8 @@ test('made again under its name it is changed, and stays paused', async () => {
 });
 
 test('everything is refused before anything is made, by the flags that were typed', async () => {
-  const { exitCode, stderr } = await cli(
-    'schedule',
-    'create',
-    'wrong',
-    '--cron',
-    '0 25 * * *',
-    '--time-zone',
-    'Europe/Atlantis',
-    '--input',
-    await inputFile({ select: { from: 'cg-gold' }, to: 'cg-silver' }),
-  );
+  const input = { select: { from: 'cg-gold' }, to: 'cg-silver' };
+  const { exitCode, stderr } = await create('wrong', input, '--cron', '0 25 * * *', '--time-zone', 'Europe/Atlantis');
   expect(exitCode).toBe(EXIT.usage);
   for (const told of ['--cron: "25" is no hour', '--time-zone: "Europe/Atlantis"']) expect(stderr).toContain(told);
   const window = '01:00-05:00 Europe/Atlantis';
@@ -214,10 +170,14 @@ test('a batch that its failure policy stops pauses its schedule, which says why'
     { volume: 'c', to: 'cg-silver' },
     { volume: 'd', to: 'cg-small' },
   ];
-  await create('stopping', { moves, options: { ...slowly, failures: { policy: 'stop-now' } } });
+  const options: BatchInput['options'] = { canary: { count: 1, approval: true }, failures: { policy: 'stop-now' } };
+  await create('stopping', { moves, options });
   expect((await cli('schedule', 'trigger', 'stopping')).exitCode).toBe(EXIT.ok);
+  const workflowId = (await show('stopping')).lastRuns[0]?.workflowId ?? '';
+  await stand.untilStage(workflowId, 'waiting-for-approval');
   // The last place in the group is taken after the plan, before the turn of the second move.
   await estate.move({ volume: volumeIdSchema.parse('e'), to: groupIdSchema.parse('cg-small') });
+  expect((await cli('batch', 'approve', workflowId)).exitCode).toBe(EXIT.ok);
   expect(await outcomeOf('stopping')).toBe('stopped');
   const shown = await until('the pause', BATCH_MS_MAX, async () => {
     const schedule = await show('stopping');

@@ -167,7 +167,7 @@ test('a void cut is rolled back and tried again as the next attempt, which the t
 test('a fence that lapses during the drain is rolled back and tried again', async () => {
   moves = await Moves.start();
   const drain = moves.live.faults.hold('drain', 'before');
-  const handle = await moves.move({ volume: 's0v0', to: 'g2', options: { leaseMs: 1_000 } });
+  const handle = await moves.move({ volume: 's0v0', to: 'g2', options: { leaseMs: 3_000 } });
   await drain.reached;
   // The splitter asks for the verdict by itself; once it has it, it holds no fence any more.
   await expect

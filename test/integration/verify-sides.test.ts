@@ -164,8 +164,8 @@ test('the guest’s writes during a scan are not in it, and its digests stay whe
 
 test('a scan is one a volume, and is closed by itself when nobody reads it', async () => {
   const { control: calls } = splitter;
-  await calls.openScan({ volume: V1, scan: 'first', leaseMs: 100 });
-  expect(await refusal(calls.openScan({ volume: V1, scan: 'second', leaseMs: 100 }))).toBe('SCAN_BUSY');
+  await calls.openScan({ volume: V1, scan: 'first', leaseMs: 1_000 });
+  expect(await refusal(calls.openScan({ volume: V1, scan: 'second', leaseMs: 1_000 }))).toBe('SCAN_BUSY');
   const second = { volume: V1, scan: 'second', leaseMs: 10_000 };
   await until(async () => (await refusal(calls.openScan(second))) === 'not refused', 'the lease of the first runs out');
   expect(await refusal(calls.readScan({ scan: 'first', from: 0, count: 1 }))).toBe('SCAN_NOT_FOUND');

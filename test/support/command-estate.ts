@@ -3,9 +3,11 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { inject } from 'vitest';
+import type { BatchStage } from '../../contracts/batch.js';
 import { type Ran, runCommand } from './cli.js';
 import { createNamespace } from './namespace.js';
 import { estateOf, TestEstate } from './test-estate.js';
+import { untilTrue } from './until.js';
 
 /** Three groups on two appliances; the last has room for one volume more. */
 const GROUPS = {
@@ -14,6 +16,8 @@ const GROUPS = {
   'cg-small': { appliance: 'appliance-2', volumes: ['f'], volumesMax: 2 },
 };
 const SIZE_MIB = 4;
+/** A few moves, on a loaded machine. */
+const STAGE_MS_MAX = 60_000;
 
 export class CommandEstate {
   readonly estate: TestEstate;
@@ -46,6 +50,14 @@ export class CommandEstate {
       USER: 'ann',
     };
     return runCommand(environment, words);
+  }
+
+  /** @param batch its workflow id or its whole id */
+  async untilStage(batch: string, stage: BatchStage): Promise<void> {
+    await untilTrue(`batch ${batch} ${stage}`, STAGE_MS_MAX, async () => {
+      const { progress } = await this.estate.client.batches.get(batch);
+      return progress?.stage === stage;
+    });
   }
 
   async stop(): Promise<void> {

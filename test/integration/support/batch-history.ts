@@ -31,19 +31,24 @@ export async function replayed(workflowId: string, histories: readonly History[]
 
 type ChildStart = NonNullable<HistoryEvent['startChildWorkflowExecutionInitiatedEventAttributes']>;
 
-/** The moves that a run has begun, as it asked for them, and when the server had that. */
+/**
+ * The moves that a run has begun, as it asked for them, and what its own clock said then: the time at which the server began
+ * its task, whenever that was answered.
+ */
 export function startsIn(
   events: readonly HistoryEvent[],
-): { readonly atMs: number; readonly start: ChildStart; readonly input: unknown }[] {
-  return events.flatMap(({ eventTime, startChildWorkflowExecutionInitiatedEventAttributes: start }) =>
-    start
-      ? [
-          {
-            atMs: Number(eventTime?.seconds ?? 0) * 1_000 + (eventTime?.nanos ?? 0) / 1e6,
-            start,
-            input: JSON.parse(Buffer.from(start.input?.payloads?.[0]?.data ?? []).toString()) as unknown,
-          },
-        ]
-      : [],
-  );
+): { readonly decidedAtMs: number; readonly start: ChildStart; readonly input: unknown }[] {
+  let decidedAtMs = 0;
+  return events.flatMap((event) => {
+    if (event.workflowTaskStartedEventAttributes) decidedAtMs = msOf(event);
+    const start = event.startChildWorkflowExecutionInitiatedEventAttributes;
+    if (!start) return [];
+    const input = JSON.parse(Buffer.from(start.input?.payloads?.[0]?.data ?? []).toString()) as unknown;
+    return [{ decidedAtMs, start, input }];
+  });
+}
+
+/** In whole milliseconds, as a workflow's clock has them. */
+function msOf({ eventTime }: HistoryEvent): number {
+  return Number(eventTime?.seconds ?? 0) * 1_000 + Math.floor((eventTime?.nanos ?? 0) / 1e6);
 }

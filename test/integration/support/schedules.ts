@@ -5,20 +5,31 @@ import { expect } from 'vitest';
 import { z } from 'zod';
 import { EXIT } from '../../../client/cli/exit-code.js';
 import type { BatchInput } from '../../../contracts/batch.js';
+import type { Ran } from '../../support/cli.js';
 import type { CommandEstate } from '../../support/command-estate.js';
 import { until } from '../../support/until.js';
 
+/** A time that does not come during a test. */
+export const NEW_YEAR = '0 1 1 1 *';
 /** How long a run may take to begin or to end, on a loaded machine. */
 export const RUN_MS_MAX = 60_000;
 
 const shownSchema = z.object({
+  name: z.string(),
+  when: z.string(),
   paused: z.boolean(),
   note: z.string().optional(),
+  timeZone: z.string().optional(),
   overlap: z.string(),
+  catchUpMs: z.number(),
+  jitterMs: z.number(),
+  pauseOnFailure: z.boolean(),
+  action: z.object({ input: z.unknown(), workflowType: z.string(), workflowId: z.string() }),
   runningNow: z.number(),
   runs: z.object({ started: z.number(), skippedForOverlap: z.number() }),
   /** The newest one first. */
-  lastRuns: z.array(z.object({ outcome: z.string(), workflowId: z.string() })),
+  lastRuns: z.array(z.object({ outcome: z.string(), batch: z.string(), workflowId: z.string() })),
+  warnings: z.array(z.object({ about: z.string() })),
 });
 type Shown = z.infer<typeof shownSchema>;
 
@@ -27,28 +38,30 @@ export async function showSchedule(stand: CommandEstate, name: string): Promise<
   return shownSchema.parse(JSON.parse(stdout));
 }
 
-/** Its time does not come during a test unless the words say so: what runs, was asked to. */
+/**
+ * Its time does not come during a test unless the words say so: what runs, was asked to.
+ * @param batch anything: what is refused is the answer
+ */
+export async function tryToCreateSchedule(
+  stand: CommandEstate,
+  name: string,
+  batch: unknown,
+  ...words: readonly string[]
+): Promise<Ran> {
+  const path = join(stand.folder, `${name}.json`);
+  await writeFile(path, JSON.stringify(batch));
+  const times = words.includes('--cron') || words.includes('--at') ? [] : ['--cron', NEW_YEAR];
+  const zone = words.includes('--time-zone') ? [] : ['--time-zone', 'UTC'];
+  return stand.cli('schedule', 'create', name, ...times, ...zone, '--input', path, ...words);
+}
+
 export async function createSchedule(
   stand: CommandEstate,
   name: string,
   batch: BatchInput,
   ...words: readonly string[]
 ): Promise<void> {
-  const path = join(stand.folder, `${name}.json`);
-  await writeFile(path, JSON.stringify(batch));
-  const times = words.includes('--cron') ? [] : ['--cron', '0 1 1 1 *'];
-  const created = await stand.cli(
-    'schedule',
-    'create',
-    name,
-    ...times,
-    '--time-zone',
-    'UTC',
-    '--input',
-    path,
-    ...words,
-  );
-  expect(created).toMatchObject({ exitCode: EXIT.ok, stderr: '' });
+  expect(await tryToCreateSchedule(stand, name, batch, ...words)).toMatchObject({ exitCode: EXIT.ok, stderr: '' });
 }
 
 /** @param outcomes of all its runs, the newest first */
