@@ -4,7 +4,15 @@ import { atLeast, atMost, type Bench, type BenchResult, type BenchRun, type Goal
 import { medianOf } from '../statistics.js';
 import type { IdleEstate } from './idle-estate.js';
 import { idleTable } from './idle-table.js';
-import { type Direction, type Measured, type MeasuredBatch, measureMoves, measureNoops, warmUp } from './measure.js';
+import {
+  type Direction,
+  type Measured,
+  type MeasuredBatch,
+  measureMoves,
+  measureNoops,
+  OFTENER_MAX,
+  warmUp,
+} from './measure.js';
 import { growthOf } from './memory.js';
 import { conditions, memoryTable, NOT_MEASURED, parentTable, rateTable } from './report.js';
 import { openStand, type Stand } from './stand.js';
@@ -50,7 +58,8 @@ async function run(options: BenchRun): Promise<BenchResult> {
     const stand = await openStand(count, options);
     try {
       ({ server } = stand);
-      sizes.push(await measureSize(stand, count, options));
+      const repetitions = options.repetitions * oftener(count, Math.max(...volumes));
+      sizes.push(await measureSize(stand, count, { ...options, repetitions }));
     } finally {
       await stand.stop();
     }
@@ -65,6 +74,10 @@ async function run(options: BenchRun): Promise<BenchResult> {
     notMeasured: NOT_MEASURED,
     versions: { 'Temporal server': server },
   };
+}
+
+function oftener(volumes: number, largest: number): number {
+  return Math.min(OFTENER_MAX, Math.max(1, Math.floor(largest / volumes)));
 }
 
 async function measureSize(stand: Stand, volumes: number, { repetitions, say }: BenchRun): Promise<Size> {

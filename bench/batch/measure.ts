@@ -11,6 +11,8 @@ import type { Stand } from './stand.js';
 
 /** Moves, or no-op workflows, at once. */
 export const CONCURRENCY = 50;
+/** How many times as often as the largest size a smaller one is measured at most: its run is short, and chance weighs more in it. */
+export const OFTENER_MAX = 3;
 const WARM_UP_CONCURRENCY = 20;
 
 export interface Measured {
