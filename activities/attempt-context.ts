@@ -6,17 +6,15 @@ import type { SplitterId } from '../contracts/ids.js';
 import type { ParsedMoveInput } from '../contracts/move.js';
 import type { SplitterVolume } from '../contracts/splitter-api.js';
 import type { AttemptContext } from '../contracts/steps.js';
-import { endpointOf, findGroup } from './site-lookup.js';
+import { endpointOf, findGroup, orUndefined } from './site-lookup.js';
 import { anyAppliance, applianceOf, splitterOf, type Ports, type SplitterPort } from './ports.js';
 
 /** The record, or undefined when the attempt was never heard of. */
 export async function findAttempt(ports: Ports, { move, n }: AttemptRef): Promise<AttemptRecord | undefined> {
-  try {
-    return await anyAppliance(ports, async (appliance) => appliance.calls.get({ move, n }));
-  } catch (error) {
-    if (error instanceof MoverError && error.code === 'ATTEMPT_NOT_FOUND') return undefined;
-    throw error;
-  }
+  return await orUndefined(
+    'ATTEMPT_NOT_FOUND',
+    anyAppliance(ports, ({ calls }) => calls.get({ move, n })),
+  );
 }
 
 /** @throws MoverError ATTEMPT_ABORTED */

@@ -1,6 +1,6 @@
 // Volumes and groups as the replica site knows them, asked of any appliance: one of them by its id, or all groups.
 import type { Endpoint } from '../contracts/attempt.js';
-import { MoverError } from '../contracts/errors.js';
+import { type ErrorCode, MoverError } from '../contracts/errors.js';
 import type { GroupId, VolumeId } from '../contracts/ids.js';
 import type { SiteGroup, SiteVolume } from '../contracts/replica-site-api.js';
 import { anyAppliance, type Ports } from './ports.js';
@@ -28,13 +28,11 @@ export async function findGroups(ports: Ports): Promise<SiteGroup[]> {
  * @throws MoverError UNREACHABLE when no appliance answers.
  */
 export async function findGroup(ports: Ports, group: GroupId): Promise<SiteGroup | undefined> {
-  try {
-    const { groups } = await anyAppliance(ports, (appliance) => appliance.calls.siteGroups({ group }));
-    return groups[0];
-  } catch (error) {
-    if (error instanceof MoverError && error.code === 'GROUP_NOT_FOUND') return undefined;
-    throw error;
-  }
+  const found = await orUndefined(
+    'GROUP_NOT_FOUND',
+    anyAppliance(ports, ({ calls }) => calls.siteGroups({ group })),
+  );
+  return found?.groups[0];
 }
 
 /** @throws MoverError GROUP_NOT_FOUND, UNREACHABLE */
@@ -55,11 +53,19 @@ export function endpointOf(ports: Ports, { group, appliance: id }: SiteGroup): E
  * @throws MoverError UNREACHABLE when no appliance answers.
  */
 export async function findVolume(ports: Ports, volume: VolumeId): Promise<SiteVolume | undefined> {
+  const found = await orUndefined(
+    'VOLUME_NOT_FOUND',
+    anyAppliance(ports, ({ calls }) => calls.siteVolumes({ volume })),
+  );
+  return found?.volumes[0];
+}
+
+/** The answer, or undefined when the call is refused with this code: there is no such thing. */
+export async function orUndefined<T>(code: ErrorCode, answer: Promise<T>): Promise<T | undefined> {
   try {
-    const { volumes } = await anyAppliance(ports, (appliance) => appliance.calls.siteVolumes({ volume }));
-    return volumes[0];
+    return await answer;
   } catch (error) {
-    if (error instanceof MoverError && error.code === 'VOLUME_NOT_FOUND') return undefined;
+    if (error instanceof MoverError && error.code === code) return undefined;
     throw error;
   }
 }
