@@ -35,10 +35,7 @@ export async function contextOf(
     throw new MoverError('ATTEMPT_ABORTED', `Attempt ${attemptName(attempt)} was aborted before it was opened.`);
   }
   const [from, to] = await Promise.all(
-    [contents.from, contents.to].map(async (id) => {
-      const group = await findGroup(ports, id);
-      return group === undefined ? undefined : endpointOf(ports, group);
-    }),
+    [contents.from, contents.to].map(async (id) => endpointOf(ports, await findGroup(ports, id))),
   );
   if (from === undefined || to === undefined) {
     const missing = from === undefined ? contents.from : contents.to;

@@ -58,8 +58,8 @@ export async function planMove(ports: Ports, input: ParsedMoveInput, own?: MoveI
     source === undefined ? undefined : findGroup(ports, source),
     findGroup(ports, input.to),
   ]);
-  const from = origin === undefined ? undefined : endpointOf(ports, origin);
-  const to = target === undefined ? undefined : endpointOf(ports, target);
+  const from = endpointOf(ports, origin);
+  const to = endpointOf(ports, target);
   if (to === undefined) against('GROUP_NOT_FOUND', 'to', `there is no consistency group "${input.to}"`);
   const arriving = volumes.filter((volume) => volume.group !== input.to && volume.openAttempt?.move !== own).length;
   if (target !== undefined && target.volumes + target.reserved + arriving > target.volumesMax) {

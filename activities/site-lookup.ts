@@ -42,10 +42,12 @@ export async function requireGroup(ports: Ports, id: GroupId): Promise<SiteGroup
   return group;
 }
 
-/** Where a group is served; undefined when the estate does not know its appliance. */
-export function endpointOf(ports: Ports, { group, appliance: id }: SiteGroup): Endpoint | undefined {
-  const appliance = ports.appliances.get(id);
-  return appliance === undefined ? undefined : { group, appliance: id, url: appliance.url };
+/** Where a group is served; undefined when there is none, or the estate does not know its appliance. */
+export function endpointOf(ports: Ports, group: SiteGroup | undefined): Endpoint | undefined {
+  const appliance = group === undefined ? undefined : ports.appliances.get(group.appliance);
+  return group === undefined || appliance === undefined
+    ? undefined
+    : { group: group.group, appliance: appliance.id, url: appliance.url };
 }
 
 /**

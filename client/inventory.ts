@@ -1,5 +1,4 @@
 // What there is: volumes, groups and recovery points, put together from the replica site's and the splitters' views.
-
 import { anyAppliance, type Ports } from '../activities/ports.js';
 import { findGroup, findGroups, findVolume } from '../activities/site-lookup.js';
 import type { GroupState } from '../contracts/appliance-api.js';

@@ -77,7 +77,7 @@ async function run(options: BenchRun): Promise<BenchResult> {
 }
 
 function oftener(volumes: number, largest: number): number {
-  return Math.min(OFTENER_MAX, Math.max(1, Math.floor(largest / volumes)));
+  return Math.min(OFTENER_MAX, Math.floor(largest / volumes));
 }
 
 async function measureSize(stand: Stand, volumes: number, { repetitions, say }: BenchRun): Promise<Size> {

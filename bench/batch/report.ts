@@ -77,8 +77,8 @@ export function conditions(volumes: readonly number[]): string[] {
     'for each size a Temporal server, an estate with its worker and the peer’s worker are started anew, as the processes they are',
     `first, unmeasured, ${volumes.map(warmUpVolumesOf).join(' and ')} moves of further volumes, and as many no-op workflows`,
     `then one batch takes every volume to its group’s twin, chosen by selector, ${CONCURRENCY} moves at once; from the call that starts it to its report, planning included`,
-    `a smaller size is measured up to ${OFTENER_MAX} times as often as the largest, there and back, and the median counts`,
     `in turn with it as many workflows of five no-op activities on the same server, ${CONCURRENCY} at once, started by the driver as one ends, awaited by their results; by a worker process of its own with the same worker options`,
+    `a smaller size is measured up to ${OFTENER_MAX} times as often as the largest, there and back, and the median counts`,
     'the dev server keeps its state in memory, with eager activities, as `npm run demo` starts it',
     'CPU each: CPU time of all processes, by process in ms, the driver included; memory: what is in RAM, twice a second',
   ];

@@ -1,4 +1,5 @@
 // The histories of a batch: one for each of its runs.
+import { tsToMs } from '@temporalio/common/lib/time.js';
 import { Worker } from '@temporalio/worker';
 import { inject } from 'vitest';
 import type { BatchHandle } from './batches.js';
@@ -40,15 +41,10 @@ export function startsIn(
 ): { readonly decidedAtMs: number; readonly start: ChildStart; readonly input: unknown }[] {
   let decidedAtMs = 0;
   return events.flatMap((event) => {
-    if (event.workflowTaskStartedEventAttributes) decidedAtMs = msOf(event);
+    if (event.workflowTaskStartedEventAttributes) decidedAtMs = tsToMs(event.eventTime);
     const start = event.startChildWorkflowExecutionInitiatedEventAttributes;
     if (!start) return [];
     const input = JSON.parse(Buffer.from(start.input?.payloads?.[0]?.data ?? []).toString()) as unknown;
     return [{ decidedAtMs, start, input }];
   });
-}
-
-/** In whole milliseconds, as a workflow's clock has them. */
-function msOf({ eventTime }: HistoryEvent): number {
-  return Number(eventTime?.seconds ?? 0) * 1_000 + Math.floor((eventTime?.nanos ?? 0) / 1e6);
 }
