@@ -15,13 +15,14 @@ export interface QuietOptions {
 
 /** The guest must have stopped. @throws Error that says what is still on its way when the time is over */
 export async function waitUntilQuiet(client: MoverClient, { volume, timeoutMs, say }: QuietOptions): Promise<void> {
-  const giveUpAtMs = Date.now() + timeoutMs;
+  const giveUpAtMs = performance.now() + timeoutMs;
   for (;;) {
     const found = (await client.listVolumes()).find((candidate) => candidate.volume === volume);
     const left = found === undefined ? 'it is not listed' : restOf(found);
     if (left === '') return;
     say?.(left);
-    if (Date.now() > giveUpAtMs) throw new Error(`Volume ${volume} is not quiet after ${timeoutMs} ms: ${left}.`);
+    if (performance.now() > giveUpAtMs)
+      throw new Error(`Volume ${volume} is not quiet after ${timeoutMs} ms: ${left}.`);
     await delay(POLL_MS);
   }
 }

@@ -154,8 +154,8 @@ async function openClient(estate: RunningEstate, temporal: OpenTemporal, cleanup
 }
 
 async function watchGuest(guest: Guest, forMs: number, say: Say): Promise<number> {
-  const endAtMs = Date.now() + forMs;
-  while (Date.now() < endAtMs) {
+  const endAtMs = performance.now() + forMs;
+  while (performance.now() < endAtMs) {
     say(`${guest.log.acknowledged} writes acknowledged`);
     await delay(Math.min(SAY_INTERVAL_MS, forMs));
   }
