@@ -1,4 +1,4 @@
-// Closes a recovery point of each group as often as the estate says, whatever the other groups are doing.
+// Closes a recovery point of each group as often as the estate says, whatever the other groups, or anybody's wall clock, are doing.
 import { setMaxListeners } from 'node:events';
 import type { Logger } from 'pino';
 import { MoverError } from '../../contracts/errors.js';
@@ -39,7 +39,7 @@ export class PointTimer {
     setMaxListeners(0, this.#stopping.signal);
     this.#schedule = new PointSchedule(
       options.groups.map(({ id, pointEveryMs }) => ({ group: id, everyMs: pointEveryMs })),
-      Date.now(),
+      performance.now(),
     );
     this.#waitMs = new Map(
       options.groups.map(({ id, pointEveryMs }) => [
@@ -63,14 +63,14 @@ export class PointTimer {
     clearTimeout(this.#timer);
     const dueMs = this.#schedule.nextDueMs();
     if (dueMs === undefined || this.#stopping.signal.aborted) return;
-    this.#timer = setTimeout(() => this.#tick(), Math.max(TICK_MS_MIN, dueMs - Date.now()));
+    this.#timer = setTimeout(() => this.#tick(), Math.max(TICK_MS_MIN, dueMs - performance.now()));
   }
 
   #tick(): void {
-    for (const group of this.#schedule.take(Date.now())) {
+    for (const group of this.#schedule.take(performance.now())) {
       const round = this.#round(group).finally(() => {
         this.#running.delete(round);
-        this.#schedule.done(group, Date.now());
+        this.#schedule.done(group, performance.now());
         this.#plan();
       });
       this.#running.add(round);
