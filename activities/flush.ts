@@ -65,12 +65,12 @@ async function poll(
   renew: () => Promise<void>,
   done: () => Promise<boolean>,
 ): Promise<void> {
-  let renewedAtMs = run.nowMs();
+  let renewedAtMs = run.monotonicMs();
   for (let pauseMs = POLL_MS_MIN; !(await done()); pauseMs = Math.min(pauseMs * 2, POLL_MS_MAX)) {
     await run.sleep(pauseMs);
-    if (run.nowMs() - renewedAtMs < leaseMs / RENEWALS_PER_LEASE) continue;
+    if (run.monotonicMs() - renewedAtMs < leaseMs / RENEWALS_PER_LEASE) continue;
     await renew();
-    renewedAtMs = run.nowMs();
+    renewedAtMs = run.monotonicMs();
   }
 }
 
@@ -81,7 +81,7 @@ async function waitForSmallLag(
   run: StepRun,
 ): Promise<void> {
   const { options, attempt } = context;
-  const startedAtMs = run.nowMs();
+  const startedAtMs = run.monotonicMs();
   const renew = async (): Promise<void> => {
     const { move, n } = attempt;
     await applianceOf(ports, context.from.appliance).calls.renew({ attempt: { move, n }, leaseMs: options.leaseMs });
@@ -95,7 +95,7 @@ async function waitForSmallLag(
     const bytesLeft = undistributed + splits.reduce((sum, split) => sum + split.unconfirmedBytes, 0);
     run.heartbeat({ doing: 'waiting for small lag', bytesLeft });
     if (bytesLeft <= options.lagBytesMax && splits.every(isSynced)) return true;
-    if (run.nowMs() - startedAtMs > options.lagWaitMs) throw lagTooLarge(options, bytesLeft, splits);
+    if (run.monotonicMs() - startedAtMs > options.lagWaitMs) throw lagTooLarge(options, bytesLeft, splits);
     return false;
   });
 }
@@ -127,7 +127,7 @@ async function raiseFences(
   ports: Ports,
   context: AttemptContext,
   run: StepRun,
-): Promise<{ cuts: Cut[]; others: Cut[]; cutAtMs: number }> {
+): Promise<Pick<Flushed, 'cutAtMs' | 'clockDoubt'> & { cuts: Cut[]; others: Cut[] }> {
   const { attempt, options } = context;
   const { leaseMs } = options;
   const hosts = bySplitter(ports, context.volumes);
@@ -146,10 +146,12 @@ async function raiseFences(
       throw new MoverError('CUT_VOID', why);
     }
   }
+  const doubt = answers.find((answer) => answer.doubt !== undefined)?.doubt;
   return {
     cuts: answers.flatMap((answer) => answer.cuts),
     others: hosts.length > 1 ? [] : answers.flatMap((answer) => answer.others),
     cutAtMs: Math.max(...answers.map((answer) => answer.atMs)),
+    ...(doubt === undefined ? {} : { clockDoubt: doubt }),
   };
 }
 
@@ -159,7 +161,7 @@ async function drain(ports: Ports, context: AttemptContext, cuts: Cut[], run: St
   const appliance = applianceOf(ports, context.from.appliance);
   let leaseExpiresAtMs = run.nowMs() + leaseMs;
   const renew = async (): Promise<void> => {
-    leaseExpiresAtMs = await renewLeases(ports, context, run.nowMs());
+    leaseExpiresAtMs = run.nowMs() + (await renewLeases(ports, context));
   };
   await poll(run, leaseMs, renew, async () => {
     const progress = await appliance.calls.drain({ attempt: { move, n }, cuts });

@@ -143,7 +143,7 @@ class Verification {
     const { signal } = this.#run;
     const options = signal === undefined ? {} : { signal };
     while (this.#state.nextRegion < this.#state.regions) {
-      const startedAtMs = this.#run.nowMs();
+      const startedAtMs = this.#run.monotonicMs();
       const from = this.#state.nextRegion;
       const count = Math.min(batch, this.#state.regions - from);
       const [source, replica] = await Promise.all([
@@ -154,7 +154,7 @@ class Verification {
         throw new MoverError('INTERNAL', `${count} digests were asked for; not as many were answered.`);
       this.#compare(from, source.digests, replica.digests);
       const dueAtMs = startedAtMs + (costOf(source.digests, replica.digests) / bytesPerSecond) * 1_000;
-      const earlyMs = dueAtMs - this.#run.nowMs();
+      const earlyMs = dueAtMs - this.#run.monotonicMs();
       if (earlyMs >= 1) await this.#run.sleep(earlyMs);
       else signal?.throwIfAborted();
     }
@@ -212,7 +212,7 @@ class Verification {
   report(): VerifyReport {
     const { sizeBytes, regions, mismatches, mismatchedRegions, points, startedAtMs } = this.#state;
     const { volume, bytesPerSecond } = this.#work;
-    const endedAtMs = this.#run.nowMs();
+    const endedAtMs = Math.max(startedAtMs, this.#run.nowMs());
     return {
       volume,
       sizeBytes,

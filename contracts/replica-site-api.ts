@@ -15,6 +15,7 @@ import {
   splitterIdSchema,
   volumeIdSchema,
 } from './ids.js';
+import { clockDoubtSchema } from './clock.js';
 import { healthOperation } from './health.js';
 import { inventoryVolumeSchema, labelsSchema, vmSchema, volumeFilterFields } from './inventory.js';
 import {
@@ -27,7 +28,14 @@ import {
   timeMsSchema,
   writeNumberSchema,
 } from './numbers.js';
-import { BOOKMARK_NAME_LENGTH_MAX, holeSchema, leftOutSchema, ownershipSchema, recoveryPointSchema } from './point.js';
+import {
+  BOOKMARK_NAME_LENGTH_MAX,
+  foundPointSchema,
+  holeSchema,
+  leftOutSchema,
+  ownershipSchema,
+  recoveryPointSchema,
+} from './point.js';
 import { reportsApi } from './report.js';
 import { groupJournalSchema, keepRequestSchema, retentionPolicySchema } from './retention.js';
 import { operation } from './route.js';
@@ -139,7 +147,9 @@ export const attemptsApi = {
       'Snapshot: pin a recovery point of the old group exactly at the cuts. Refused (NOT_DRAINED) unless applied = cut for every volume.',
     input: stepInput.extend({
       cuts: cutsSchema,
+      /** Wall time of the cuts, and why it may be wrong. */
       atMs: timeMsSchema,
+      doubt: clockDoubtSchema.optional(),
       others: z.array(cutSchema).max(GROUP_MEMBERS_MAX).default([]),
     }),
     output: attemptRecordSchema,
@@ -208,14 +218,15 @@ export const pointsApi = {
   findPoint: operation({
     method: 'GET',
     path: '/v1/points/find',
-    summary: 'The newest point of the group or volume that is not later than the time, by the points’ own clock.',
+    summary:
+      'The last point of the group or volume, in the order of the timeline, whose own time is not later than the time given; with a sentence if a clock was in doubt thereabouts.',
     input: z.strictObject({
       group: groupIdSchema.optional(),
       volume: volumeIdSchema.optional(),
       atMs: z.coerce.number().int().min(0).optional(),
       point: pointIdSchema.optional(),
     }),
-    output: recoveryPointSchema,
+    output: foundPointSchema,
   }),
 } as const;
 
@@ -255,7 +266,9 @@ export const replicaSiteApi = {
     input: z.strictObject({
       group: groupIdSchema,
       kind: z.enum(['periodic', 'demand']),
+      /** Wall time of the cuts, and why it may be wrong. */
       atMs: timeMsSchema,
+      doubt: clockDoubtSchema.optional(),
       cuts: z.array(cutSchema.extend({ fencedBy: attemptRefSchema.optional() })).max(GROUP_MEMBERS_MAX),
       leftOut: z.array(leftOutSchema).max(GROUP_MEMBERS_MAX),
       waitMs: durationMsSchema.max(30_000),

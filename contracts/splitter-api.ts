@@ -10,6 +10,7 @@ import {
   VOLUMES_PER_MOVE_MAX,
   writeMarkSchema,
 } from './attempt.js';
+import { clockDoubtSchema, clockViewSchema } from './clock.js';
 import { groupIdSchema, splitterIdSchema, volumeIdSchema } from './ids.js';
 import { healthOperation } from './health.js';
 import { bytesSchema, countSchema, durationMsSchema, epochSchema, timeMsSchema } from './numbers.js';
@@ -31,7 +32,8 @@ export type ReplicationMode = z.infer<typeof replicationModeSchema>;
 export const fenceSchema = z.strictObject({
   attempt: ticketedAttemptSchema,
   cut: writeMarkSchema,
-  leaseExpiresAtMs: timeMsSchema,
+  /** The lease as last granted. It runs by the splitter's monotonic clock; after a restart anew, in full. */
+  leaseMs: durationMsSchema,
   /** Whether the lease ran out and the verdict is being asked for. */
   lapsed: z.boolean(),
 });
@@ -80,7 +82,12 @@ export const splitterApi = {
     path: '/v1/volumes',
     summary: 'The virtual volumes of this host.',
     input: z.strictObject({ volume: volumeIdSchema.optional() }),
-    output: z.strictObject({ splitter: splitterIdSchema, volumes: z.array(splitterVolumeSchema) }),
+    output: z.strictObject({
+      splitter: splitterIdSchema,
+      volumes: z.array(splitterVolumeSchema),
+      /** The host's wall clock now, and why it may be wrong. */
+      clock: clockViewSchema.optional(),
+    }),
   }),
   notify: operation({
     method: 'POST',
@@ -112,7 +119,9 @@ export const splitterApi = {
       cuts: z.array(cutSchema),
       /** Other members of the old group on this host, at the same instant. */
       others: z.array(cutSchema),
+      /** Wall time of the cut, and why it may be wrong. */
       atMs: timeMsSchema,
+      doubt: clockDoubtSchema.optional(),
     }),
   }),
   confirm: operation({
@@ -127,7 +136,7 @@ export const splitterApi = {
     path: '/v1/attempts/renew',
     summary: 'Renew the lease of the fence. Refused (FENCE_LAPSED) once it ran out.',
     input: z.strictObject({ attempt: ticketedAttemptSchema, leaseMs: durationMsSchema }),
-    output: z.strictObject({ leaseExpiresAtMs: timeMsSchema }),
+    output: z.strictObject({ leaseMs: durationMsSchema }),
   }),
   learn: operation({
     method: 'POST',
@@ -158,7 +167,9 @@ export const splitterApi = {
     output: z.strictObject({
       cuts: z.array(cutSchema.extend({ fencedBy: attemptRefSchema.optional() })).max(GROUP_MEMBERS_MAX),
       leftOut: z.array(leftOutSchema).max(GROUP_MEMBERS_MAX),
+      /** Wall time of the cut, and why it may be wrong. */
       atMs: timeMsSchema,
+      doubt: clockDoubtSchema.optional(),
     }),
   }),
   confirmCut: operation({

@@ -1,10 +1,12 @@
 // A data protection appliance as one process: relays, recovery points, image access and the control API put together.
+import { randomBytes } from 'node:crypto';
 import { join } from 'node:path';
 import type { Logger } from 'pino';
 import { applianceApi } from '../../contracts/appliance-api.js';
 import { MoverError } from '../../contracts/errors.js';
 import { controlUrl } from '../../contracts/estate.js';
 import type { VolumeId } from '../../contracts/ids.js';
+import { ProcessClock } from '../../control/clock/process-clock.js';
 import { APPLIANCE_DESCRIPTION } from '../control/descriptions.js';
 import { createControlServer } from '../control/server.js';
 import { createNbdServer } from '../../nbd/server.js';
@@ -18,6 +20,7 @@ import { Accesses, type AccessLimits } from './images/accesses.js';
 import { ImageDirectory } from './images/image-directory.js';
 import { ImageReader } from './images/image-reader.js';
 import { ScratchFolder } from './images/scratch-folder.js';
+import { ClockSkews } from './clock-skews.js';
 import { Join } from './join.js';
 import { Link } from './link.js';
 import { Members } from './members.js';
@@ -29,7 +32,13 @@ import { Rounds } from './rounds.js';
 import { ServedGroups } from './served-groups.js';
 import { SiteClient } from './site-client.js';
 
-export type ApplianceConfig = Pick<ProcessConfig, 'id' | 'estate' | 'dataFolder' | 'token' | 'sync' | 'faults'>;
+/** Random bytes of the name of a life: no two lives of an appliance share one. */
+const LIFE_BYTES = 8;
+
+export type ApplianceConfig = Pick<
+  ProcessConfig,
+  'id' | 'estate' | 'dataFolder' | 'token' | 'sync' | 'faults' | 'clockAgreesAfterMs'
+>;
 
 export interface ApplianceLimits extends AccessLimits {
   /** How long a read of an image waits for a replica site that is away. */
@@ -42,11 +51,13 @@ export async function startAppliance(
   log: Logger,
   limits: ApplianceLimits = {},
 ): Promise<RunningProcess> {
-  const { id, estate, dataFolder, token, sync, faults } = config;
+  const { id, estate, dataFolder, token, sync, faults, clockAgreesAfterMs } = config;
   const appliance = estate.appliances.find((candidate) => candidate.id === id);
   if (appliance === undefined)
     throw new MoverError('INVALID_REQUEST', `There is no appliance "${id}" in the estate file.`);
   const siteUrl = controlUrl(estate.replicaSite.control);
+  const clock = new ProcessClock({ process: `appliance ${id}`, agreesAfterMs: clockAgreesAfterMs, log });
+  const skews = new ClockSkews(`appliance ${id}`, clock);
 
   const store = openRowStore({ directory: join(dataFolder, 'rows'), tables: [PAUSED_TABLE, ACCESSES_TABLE], sync });
   const paused = new PausedGroups(store);
@@ -66,7 +77,9 @@ export async function startAppliance(
     const owner = members.known.ownerOf(volume);
     if (owner !== undefined && paused.has(owner.group)) relays.tell('pause', new Set([volume]));
   };
-  const rounds = new Rounds({ name: `${appliance.id}.${Date.now().toString(36)}`, site, relays, members, token });
+  // Random, not the time: after a clock was set back, a round must not have the name of one of an earlier life.
+  const name = `${appliance.id}.${randomBytes(LIFE_BYTES).toString('hex')}`;
+  const rounds = new Rounds({ name, site, relays, members, token, clock, skews });
   const served = new ServedGroups({ appliance: appliance.id, estate, site, members, relays, rounds, paused });
   const ownership = new Ownership(site, served);
   const points = new PointTimer({ groups: served.all, rounds, isAlive: (group) => served.isAlive(group), log });
@@ -104,6 +117,8 @@ export async function startAppliance(
       join: new Join(site, rounds, ownership),
       paused,
       accesses,
+      clock,
+      skews,
       nbd: () => ({ host: appliance.nbd.host, port: nbdPort }),
       faults,
     }),
@@ -111,13 +126,15 @@ export async function startAppliance(
     id,
     listen: appliance.control,
     token,
-    health: () => ({ notes: [...notesOf(link, relays), ...accesses.notes] }),
+    clock,
+    health: () => ({ notes: [...clock.notes, ...skews.notes, ...notesOf(link, relays), ...accesses.notes] }),
     log,
     onUpgrade: streamUpgrade({ token, onStream: (connection) => void relays.accept(connection) }),
   });
 
   const stop = async (): Promise<void> => {
     stopping.abort();
+    clock.stop();
     await points.stop();
     await nbd.stop();
     await accesses.stop();

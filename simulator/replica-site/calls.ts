@@ -5,6 +5,7 @@ import { closePoint } from './close-point.js';
 import * as attempts from './core/attempts.js';
 import { pageOfGroups, pageOfPoints, siteVolume } from './core/listings.js';
 import { findPoint, markPoint } from './core/points.js';
+import { doubtAbout } from './core/point-doubt.js';
 import { inventoryVolume, pageOfVolumes } from './core/volume-listing.js';
 import type { Durability } from './durability.js';
 import type { Images } from './images.js';
@@ -30,34 +31,34 @@ export function replicaSiteCalls({
 }: CallsOptions): Handlers<typeof replicaSiteApi> {
   const { state } = site;
   return {
-    open: (input) => site.change((state, nowMs) => attempts.openAttempt(state, input, nowMs)),
+    open: (input) => site.change((state, now) => attempts.openAttempt(state, input, now)),
     renew: ({ attempt, leaseMs }) =>
-      site.change((state, nowMs) => attempts.renewAttempt(state, attempt, leaseMs, nowMs)),
+      site.change((state, now) => attempts.renewAttempt(state, attempt, leaseMs, now.monotonicMs)),
     drain: async ({ attempt, cuts }) => {
       await journals.require(cuts.map((cut) => cut.volume));
       return attempts.drainProgress(state, attempt, cuts);
     },
-    seal: async ({ attempt, cuts, atMs, others, leaseMs }) => {
+    seal: async ({ attempt, cuts, atMs, doubt, others, leaseMs }) => {
       await journals.require(cuts.map((cut) => cut.volume));
       await journals.lookAt(others.map((cut) => cut.volume));
       const known = others.filter((cut) => !journals.unusable.has(cut.volume));
-      return site.change((state, nowMs) => {
-        attempts.renewIfOpen(state, attempt, leaseMs, nowMs);
-        return attempts.sealAttempt(state, attempt, cuts, known, atMs);
+      return site.change((state, now) => {
+        attempts.renewIfOpen(state, attempt, leaseMs, now.monotonicMs);
+        return attempts.sealAttempt(state, attempt, cuts, known, atMs, { now, doubt });
       });
     },
     bookmark: ({ attempt, leaseMs, ...left }) =>
-      site.change((state, nowMs) => {
-        attempts.renewIfOpen(state, attempt, leaseMs, nowMs);
+      site.change((state, now) => {
+        attempts.renewIfOpen(state, attempt, leaseMs, now.monotonicMs);
         return attempts.bookmarkAttempt(state, attempt, left);
       }),
     adopt: ({ attempt, leaseMs }) =>
-      site.change((state, nowMs) => {
-        attempts.renewIfOpen(state, attempt, leaseMs, nowMs);
-        return attempts.adoptAttempt(state, attempt, nowMs);
+      site.change((state, now) => {
+        attempts.renewIfOpen(state, attempt, leaseMs, now.monotonicMs);
+        return attempts.adoptAttempt(state, attempt, now);
       }),
     resolve: ({ attempt, reason }) =>
-      site.change((state, nowMs) => attempts.resolveAttempt(state, attempt, reason, nowMs)),
+      site.change((state, now) => attempts.resolveAttempt(state, attempt, reason, now.wallMs)),
     get: (attempt) => attempts.getAttempt(state, attempt),
     join: ({ attempt, point }) => site.change((state) => attempts.joinAttempt(state, attempt, point)),
     listPoints: ({ group, volume, ...page }) => {
@@ -66,21 +67,23 @@ export function replicaSiteCalls({
       const { items: points, ...rest } = pageOfPoints(state, { group, volume, ...page });
       return { points, ...rest };
     },
-    markPoint: (input) => site.change((state, nowMs) => markPoint(state, input, nowMs)),
+    markPoint: (input) => site.change((state, now) => markPoint(state, input, now.ageMs)),
     findPoint: (query) => {
       if (query.group !== undefined) state.group(query.group);
       if (query.volume !== undefined) state.volume(query.volume);
-      return findPoint(state, query);
+      const point = findPoint(state, query);
+      const doubt = query.atMs === undefined ? undefined : doubtAbout(state, query, point, query.atMs);
+      return doubt === undefined ? point : { ...point, doubt };
     },
     groups: (input) => {
-      const { items: groups, ...rest } = pageOfGroups(state, input, Date.now());
+      const { items: groups, ...rest } = pageOfGroups(state, input, site.now.monotonicMs);
       return { groups, ...rest };
     },
     volumes: async (input) => {
       const { items, ...rest } = pageOfVolumes(state, input);
       await journals.lookAt(items.map((row) => row.volume));
-      const nowMs = Date.now();
-      return { volumes: items.map((row) => siteVolume(state, state.volume(row.volume), nowMs)), ...rest };
+      const { monotonicMs } = site.now;
+      return { volumes: items.map((row) => siteVolume(state, state.volume(row.volume), monotonicMs)), ...rest };
     },
     inventory: (input) => {
       const { items, ...rest } = pageOfVolumes(state, input);

@@ -34,8 +34,8 @@ export async function closePoint(
   const unusable = point.cuts
     .filter((cut) => journals.unusable.has(cut.volume))
     .map((cut): LeftOut => ({ volume: cut.volume, reason: 'inconsistent' }));
-  return site.change((state, nowMs) =>
-    closeGroupPoint(state, { ...point, cuts: usable, leftOut: [...point.leftOut, ...unusable] }, nowMs),
+  return site.change((state, now) =>
+    closeGroupPoint(state, { ...point, cuts: usable, leftOut: [...point.leftOut, ...unusable] }, now),
   );
 }
 

@@ -37,6 +37,7 @@ interface OpenImage {
   readonly point: PointId | undefined;
   readonly image: Image;
   readonly client: string;
+  /** Both by the monotonic clock. */
   readonly openedAtMs: number;
   readAtMs: number;
 }
@@ -98,7 +99,14 @@ export class Images {
       if (signal.aborted) image.close();
       signal.throwIfAborted();
       const id = randomUUID();
-      this.#images.set(id, { volume, point, image, client, openedAtMs: Date.now(), readAtMs: Date.now() });
+      this.#images.set(id, {
+        volume,
+        point,
+        image,
+        client,
+        openedAtMs: performance.now(),
+        readAtMs: performance.now(),
+      });
       log.info({ image: id, volume, point, position, client }, 'image opened');
       return { image: id, sizeBytes: journal.sizeBytes, position };
     } catch (error) {
@@ -112,7 +120,7 @@ export class Images {
   async read(id: string, offset: number, length: number): Promise<Buffer> {
     const open = this.#images.get(id);
     if (open === undefined) throw this.#notOpen(id);
-    open.readAtMs = Date.now();
+    open.readAtMs = performance.now();
     try {
       return await open.image.read(offset, length);
     } catch (error) {
@@ -138,7 +146,7 @@ export class Images {
 
   /** Whoever asks still wants them: they count as read now. @returns those that are not open any more. */
   keep(ids: readonly string[]): { readonly missing: string[]; readonly evicted: string[] } {
-    const nowMs = Date.now();
+    const nowMs = performance.now();
     for (const id of ids) {
       const open = this.#images.get(id);
       if (open !== undefined) open.readAtMs = nowMs;
@@ -192,7 +200,7 @@ export class Images {
   async #closeBurdening(): Promise<void> {
     const { site, journals, log } = this.#options;
     const open = [...this.#images].map(([id, image]) => ({ id, ...image }));
-    const alone = await aloneBytes(open, site.state, journals, (volume, error) =>
+    const alone = await aloneBytes(open, site.state, site.now.ageMs, journals, (volume, error) =>
       log.warn({ err: error, volume }, 'what the open images of a volume keep is not known'),
     );
     const { evict, warnings } = burdenOf(open, alone, this.#options);
@@ -210,7 +218,7 @@ export class Images {
   }
 
   #closeIdle(): void {
-    const beforeMs = Date.now() - this.#idleMsMax;
+    const beforeMs = performance.now() - this.#idleMsMax;
     for (const [id, { volume, client, readAtMs }] of this.#images) {
       if (readAtMs > beforeMs) continue;
       this.#options.log.warn(

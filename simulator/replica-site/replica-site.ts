@@ -5,6 +5,7 @@ import { replicaSiteApi } from '../../contracts/replica-site-api.js';
 import { REPLICA_SITE_DESCRIPTION } from '../control/descriptions.js';
 import { imageReadRoute } from '../control/image-read.js';
 import { createControlServer } from '../control/server.js';
+import { ProcessClock } from '../../control/clock/process-clock.js';
 import type { ProcessConfig } from '../process/config.js';
 import type { RunningProcess } from '../process/run-process.js';
 import { openRowStore } from '../store/row-store.js';
@@ -25,7 +26,10 @@ import { Site } from './site.js';
 import { storedRows } from './stored-rows.js';
 import { warmUp } from './warm-up.js';
 
-export type ReplicaSiteConfig = Pick<ProcessConfig, 'id' | 'estate' | 'dataFolder' | 'token' | 'sync'>;
+export type ReplicaSiteConfig = Pick<
+  ProcessConfig,
+  'id' | 'estate' | 'dataFolder' | 'token' | 'sync' | 'clockAgreesAfterMs'
+>;
 
 export interface ReplicaSiteLimits extends ImageLimits {
   readonly unappliedBytesMax?: number | undefined;
@@ -39,7 +43,8 @@ export async function startReplicaSite(
   log: Logger,
   limits: ReplicaSiteLimits = {},
 ): Promise<RunningProcess> {
-  const { id, estate, dataFolder, token, sync } = config;
+  const { id, estate, dataFolder, token, sync, clockAgreesAfterMs } = config;
+  const clock = new ProcessClock({ process: `replica site ${id}`, agreesAfterMs: clockAgreesAfterMs, log });
   const store = openRowStore({ directory: join(dataFolder, 'rows'), tables: TABLE_NAMES, sync });
   const reports = openReports({ directory: join(dataFolder, 'reports'), sync });
   const durability = new Durability();
@@ -65,13 +70,13 @@ export async function startReplicaSite(
     },
     log,
   });
-  const site: Site = new Site(new SiteState(storedRows(store), journals), store);
+  const site: Site = new Site(new SiteState(storedRows(store), journals), store, clock);
   const intakes: Intakes = new Intakes({
     site,
     journals,
     unappliedBytesMax: limits.unappliedBytesMax ?? UNAPPLIED_BYTES_MAX,
   });
-  for (const contradiction of site.change((state, nowMs) => followEstate(state, estate, nowMs)))
+  for (const contradiction of site.change((state, now) => followEstate(state, estate, now.wallMs)))
     log.warn(contradiction);
 
   const images = new Images({ site, journals, log, ...limits });
@@ -83,8 +88,10 @@ export async function startReplicaSite(
     id,
     listen: estate.replicaSite.control,
     token,
+    clock,
     health: () => ({
       notes: [
+        ...clock.notes,
         ...[...journals.unusable.keys()].map(
           (volume) => `The journal of volume "${volume}" can't be used; see the log.`,
         ),
@@ -111,6 +118,7 @@ export async function startReplicaSite(
   let warming: Promise<void> | undefined;
   const stop = async (): Promise<void> => {
     stopping.abort();
+    clock.stop();
     await server.stop();
     images.stop();
     await Promise.all([retention.stop(), warming]);

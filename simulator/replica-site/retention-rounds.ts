@@ -4,13 +4,14 @@ import type { Logger } from 'pino';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { GroupId, PointId, VolumeId } from '../../contracts/ids.js';
 import { accountFor, makeSpace } from './core/journal-space.js';
+import { mayRenew } from './core/attempts.js';
 import { applyPolicy } from './core/policy.js';
 import { RetentionWalk, type NamedPositions } from './core/retained.js';
 import type { VolumeJournal } from './journal/types.js';
 import type { Site } from './site.js';
 
 export interface RetentionRoundsOptions {
-  readonly site: Pick<Site, 'state' | 'change' | 'nowMs'>;
+  readonly site: Pick<Site, 'state' | 'change' | 'now'>;
   /** Those that are open: the others have nothing to let go of. */
   readonly journals: ReadonlyMap<VolumeId, VolumeJournal>;
   /** Points of which images are open. */
@@ -51,7 +52,7 @@ export class RetentionRounds {
     const { site, journals, inUse } = this.#options;
     const groups = [...site.state.groups.values()].map((row) => row.group);
     for (const group of groups) {
-      site.change((state, nowMs) => applyPolicy(state, group, nowMs, inUse()));
+      site.change((state, now) => applyPolicy(state, group, now.ageMs, inUse()));
       await this.#pause();
     }
     // Before the walk: a point that is closed while it goes on, or while a long round does, names nothing older than this.
@@ -130,11 +131,11 @@ export class RetentionRounds {
 
   /** While a move out of its group runs, the cut of the other members was taken at the fence, and is sealed who knows when. */
   #isMoving(volume: VolumeId): boolean {
-    const { state, nowMs } = this.#options.site;
+    const { state, now } = this.#options.site;
     const group = state.volumes.get(volume)?.group;
     return state.openAttempts().some(({ name }) => {
       const contents = state.attempts.get(name)?.record.contents;
-      return contents !== undefined && contents.from === group && contents.deadlineMs > nowMs;
+      return contents !== undefined && contents.from === group && mayRenew(state, contents, now.monotonicMs);
     });
   }
 
@@ -147,7 +148,7 @@ export class RetentionRounds {
   #makeSpace(group: GroupId, costs: ReadonlyMap<PointId, number>): void {
     const { site, inUse, log } = this.#options;
     const before = site.state.group(group).journal.alert?.message;
-    const dropped = site.change((state, nowMs) => makeSpace(state, group, costs, nowMs, inUse()));
+    const dropped = site.change((state, now) => makeSpace(state, group, costs, now.ageMs, inUse()));
     if (dropped > 0) this.#droppedAtMs.set(group, this.#options.steadyMs());
     const { alert } = site.state.group(group).journal;
     if (alert !== undefined && alert.message !== before) log.warn({ group, dropped }, alert.message);

@@ -21,6 +21,7 @@ export interface RetentionOptions {
 }
 
 export class Retention {
+  readonly #site: Site;
   readonly #log: Logger;
   readonly #rounds: RetentionRounds;
   readonly #stopping = new AbortController();
@@ -28,6 +29,7 @@ export class Retention {
   #running: Promise<void> | undefined;
 
   constructor({ everyMs, journals, ...options }: RetentionOptions) {
+    this.#site = options.site;
     this.#log = options.log;
     this.#rounds = new RetentionRounds({
       ...options,
@@ -52,6 +54,7 @@ export class Retention {
   /** Never rejects. */
   async #run(): Promise<void> {
     try {
+      this.#site.keepAge();
       await this.#rounds.run();
     } catch (error) {
       if (!this.#stopping.signal.aborted) this.#log.error({ err: error }, 'retention failed; it is tried again');

@@ -23,6 +23,8 @@ const groupRow: z.ZodType<GroupRow> = z.strictObject({
   volumesMax: countSchema,
   pointEveryMs: durationMsSchema,
   lastPointAtMs: timeMsSchema,
+  lastOrder: z.exactOptional(countSchema),
+  snapshots: z.exactOptional(z.array(countSchema)),
   // Stores of before there were policies have neither; the estate file says the policy at each start.
   retention: retentionPolicySchema.prefault({}),
   journal: groupJournalSchema.prefault({ bytes: 0, pointsDropped: 0 }),

@@ -7,7 +7,8 @@ import type { splitterApi } from '../../contracts/splitter-api.js';
 import type { Handlers } from '../control/handlers.js';
 import type { BlockDevice } from '../../nbd/block-device.js';
 import type { RowStore } from '../store/row-store.js';
-import { nowMs } from './clock.js';
+import type { ProcessClock } from '../../control/clock/process-clock.js';
+import { monotonicMs, nowMs } from './clock.js';
 import { controlCalls } from './control-calls.js';
 import { MemoryBudget } from './core/copies.js';
 import { SplitterCore } from './core/splitter-core.js';
@@ -41,6 +42,7 @@ export interface ProtectionOptions {
   readonly token?: string | undefined;
   readonly sync: boolean;
   readonly trace: boolean;
+  readonly clock: ProcessClock;
   readonly log: Logger;
 }
 
@@ -56,7 +58,7 @@ export interface Protection {
 }
 
 export function startProtection(options: ProtectionOptions): Protection {
-  const { id, store, token, log } = options;
+  const { id, store, token, clock, log } = options;
   const budget = new MemoryBudget(options.limits.memoryMaxBytes);
   const splits = options.rows.map((row) => loadSplit(row, budget, options));
   const core = new SplitterCore(
@@ -91,7 +93,7 @@ export function startProtection(options: ProtectionOptions): Protection {
     }
   };
   const follow = (row: VolumeSplitRow): void => {
-    verdicts.follow(row);
+    verdicts.follow(row, core.volume(row.volume).leaseEndsAtMs);
     const volume = volumes.get(row.volume);
     if (volume === undefined) return;
     streams?.follow(volume);
@@ -102,7 +104,7 @@ export function startProtection(options: ProtectionOptions): Protection {
     splitter: id,
     token,
     log,
-    tick: () => settle(() => core.tick(nowMs())),
+    tick: () => settle(() => core.tick(monotonicMs())),
     learn: (pending, verdict) => {
       try {
         settle(() => core.learnPending(pending, verdict, nowMs()));
@@ -114,12 +116,12 @@ export function startProtection(options: ProtectionOptions): Protection {
   });
 
   return {
-    handlers: controlCalls({ core, held, scans, token, log, settle }),
+    handlers: controlCalls({ core, held, scans, token, clock, log, settle }),
     connect: (controlUrl) => {
       streams = new Streams({ splitter: id, controlUrl, token, log, onProgress: progressed });
       for (const volume of volumes.values()) {
         streams.follow(volume);
-        verdicts.follow(volume.split.row);
+        verdicts.follow(volume.split.row, volume.split.leaseEndsAtMs);
       }
     },
     open: (volume) => {
@@ -159,6 +161,7 @@ function loadSplit(
     spill: new BacklogFile(paths.spill, limits.spillMaxBytes, log),
     queueMaxBytes: limits.queueMaxBytes,
     nowMs: nowMs(),
+    beganAtMs: monotonicMs(),
     startReason: lost === undefined ? 'splitter restarted' : 'bitmap lost',
   });
   if (lost !== undefined) {
@@ -176,7 +179,7 @@ function loadSplit(
 /** Resolves when everything that can be confirmed is, or the time is over. Behind a fence, and without a stream, nothing can. */
 async function drained(volumes: Iterable<ProtectedVolume>): Promise<void> {
   const waiting = new Set(volumes);
-  for (const endMs = nowMs() + DRAIN_MS_MAX; nowMs() < endMs;) {
+  for (const endMs = monotonicMs() + DRAIN_MS_MAX; monotonicMs() < endMs;) {
     for (const volume of waiting) {
       const { split } = volume;
       if (split.allConfirmed || !split.connected || split.row.fence !== undefined) waiting.delete(volume);

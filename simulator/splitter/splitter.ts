@@ -7,6 +7,7 @@ import { sessionSchema } from '../../contracts/numbers.js';
 import { splitterApi } from '../../contracts/splitter-api.js';
 import { SPLITTER_DESCRIPTION } from '../control/descriptions.js';
 import { createControlServer } from '../control/server.js';
+import { ProcessClock } from '../../control/clock/process-clock.js';
 import { createNbdServer } from '../../nbd/server.js';
 import type { ProcessConfig } from '../process/config.js';
 import type { ReadyLine } from '../process/ready-line.js';
@@ -45,14 +46,23 @@ export async function startSplitter(config: SplitterConfig): Promise<RunningSpli
     tables: ['volumes', 'meta'],
     sync: config.sync,
   });
-  const undo: (() => Promise<void> | void)[] = [async () => store.close()];
+  const clock = new ProcessClock({ process: `splitter ${id}`, agreesAfterMs: config.clockAgreesAfterMs, log });
+  const undo: (() => Promise<void> | void)[] = [async () => store.close(), () => clock.stop()];
   try {
     const session = beginSession(store);
     const rows = volumeRows(estate, id, new Map(store.rows('volumes')));
     store.commit(rows.map((row) => ({ table: 'volumes', key: row.volume, value: row })));
     const files = volumeFilesIn(config.dataFolder);
 
-    const protection = startProtection({ ...config, id, session, store, files, rows: config.unprotected ? [] : rows });
+    const protection = startProtection({
+      ...config,
+      id,
+      session,
+      store,
+      files,
+      clock,
+      rows: config.unprotected ? [] : rows,
+    });
     undo.push(() => protection.stop());
     const control = createControlServer({
       api: splitterApi,
@@ -62,8 +72,12 @@ export async function startSplitter(config: SplitterConfig): Promise<RunningSpli
       ...SPLITTER_DESCRIPTION,
       listen: entry.control,
       token,
+      clock,
       health: () => ({
-        notes: config.unprotected ? ['The volumes are served without protection.'] : protection.notes(),
+        notes: [
+          ...clock.notes,
+          ...(config.unprotected ? ['The volumes are served without protection.'] : protection.notes()),
+        ],
       }),
       log,
     });

@@ -6,7 +6,7 @@ import { applianceApi } from '../../contracts/appliance-api.js';
 import { attemptName, type Verdict } from '../../contracts/attempt.js';
 import type { SplitterId, VolumeId } from '../../contracts/ids.js';
 import { Backoff } from './backoff.js';
-import { nowMs } from './clock.js';
+import { monotonicMs } from './clock.js';
 import type { PendingVerdict } from './core/splitter-core.js';
 import type { VolumeSplitRow } from './core/volume-split.js';
 
@@ -18,7 +18,7 @@ const TIMER_MS_MAX = 2 ** 31 - 1;
 interface Lease {
   /** Of the attempt that raised the fence. */
   readonly ticket: number;
-  /** When to look at it; Infinity while its verdict is being asked for. */
+  /** When to look at it, by the monotonic clock; Infinity while its verdict is being asked for. */
   readonly atMs: number;
 }
 
@@ -44,12 +44,11 @@ export class Verdicts {
     this.#options = options;
   }
 
-  /** Takes note of the fence in a changed row, or of its absence. */
-  follow(row: VolumeSplitRow): void {
+  /** Takes note of the fence in a changed row, or of its absence. @param leaseEndsAtMs by the monotonic clock */
+  follow(row: VolumeSplitRow, leaseEndsAtMs: number | undefined): void {
     const { fence } = row;
     if (fence === undefined) this.#leases.delete(row.volume);
-    else
-      this.#leases.set(row.volume, { ticket: fence.attempt.ticket, atMs: fence.lapsed ? 0 : fence.leaseExpiresAtMs });
+    else this.#leases.set(row.volume, { ticket: fence.attempt.ticket, atMs: fence.lapsed ? 0 : (leaseEndsAtMs ?? 0) });
     this.#arm();
   }
 
@@ -65,7 +64,7 @@ export class Verdicts {
     let nextMs = Infinity;
     for (const { atMs } of this.#leases.values()) nextMs = Math.min(nextMs, atMs);
     if (nextMs === Infinity) return;
-    this.#timer = setTimeout(() => this.#check(), Math.min(TIMER_MS_MAX, Math.max(0, nextMs - nowMs())));
+    this.#timer = setTimeout(() => this.#check(), Math.min(TIMER_MS_MAX, Math.max(0, nextMs - monotonicMs())));
   }
 
   #check(): void {

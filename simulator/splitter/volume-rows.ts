@@ -7,10 +7,12 @@ import {
   writeMarkSchema,
   type Endpoint,
 } from '../../contracts/attempt.js';
+import { clockDoubtSchema } from '../../contracts/clock.js';
 import { MoverError, parseOrRefuse } from '../../contracts/errors.js';
 import { controlUrl, type Estate, type EstateVolume } from '../../contracts/estate.js';
 import { type ApplianceId, type SplitterId, volumeIdSchema } from '../../contracts/ids.js';
-import { bytesSchema, epochSchema, timeMsSchema } from '../../contracts/numbers.js';
+import { LEASE_MS_DEFAULT } from '../../contracts/move.js';
+import { bytesSchema, durationMsSchema, epochSchema, sessionSchema, timeMsSchema } from '../../contracts/numbers.js';
 import type { VolumeSplitRow } from './core/volume-split.js';
 
 const MIB = 1024 * 1024;
@@ -32,9 +34,15 @@ const rowSchema = z.strictObject({
       attempt: ticketedAttemptSchema,
       cut: writeMarkSchema,
       atMs: timeMsSchema,
-      leaseExpiresAtMs: timeMsSchema,
+      doubt: clockDoubtSchema.exactOptional(),
+      /** Of earlier versions: an instant of a clock that says nothing any more. */
+      leaseExpiresAtMs: timeMsSchema.exactOptional(),
+      lease: z
+        .strictObject({ session: sessionSchema, untilMs: timeMsSchema, ms: durationMsSchema })
+        .default({ session: 0, untilMs: 0, ms: LEASE_MS_DEFAULT }),
       lapsed: z.boolean(),
     })
+    .transform(({ leaseExpiresAtMs: _old, ...fence }) => fence)
     .exactOptional(),
   decided: z
     .strictObject({

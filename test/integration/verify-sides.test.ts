@@ -71,6 +71,7 @@ function runOf(options: { readonly signal?: AbortSignal; readonly earlier?: unkn
     id: 'run.1',
     earlier: undefined,
     nowMs: () => Date.now(),
+    monotonicMs: () => performance.now(),
     sleep: async (ms) => {
       await delay(ms, undefined, options.signal === undefined ? {} : { signal: options.signal }).catch(() => {
         throw options.signal?.reason;

@@ -94,8 +94,8 @@ class HistoryRun {
       groups: GROUPS.map((name, i) => ({ id: name, appliance: `a${(i % 2) + 1}`, retention: POLICY })),
       worker: { health: { port: 1 } },
     });
-    this.#site.change((state, nowMs) => {
-      followEstate(state, estate, nowMs);
+    this.#site.change((state, { wallMs }) => {
+      followEstate(state, estate, wallMs);
       for (const volume of this.#volumes) state.volumes.put(volume, { ...state.volume(volume), sizeBytes: SIZE_BYTES });
       const small = state.group(this.#group('g3'));
       state.groups.put(small.group, { ...small, retention: { ...POLICY, journalBytesMax: SMALL_JOURNAL_BYTES } });
@@ -272,8 +272,8 @@ class HistoryRun {
 
   #close(group: GroupId, point: Pick<NewPoint, 'kind' | 'bookmark' | 'keep'>): RecoveryPoint {
     const cuts = this.#site.state.membersOf(group).map(({ volume }) => ({ volume, ...this.#mark(volume) }));
-    const closed = this.#site.change((state, nowMs) =>
-      attempts.closeGroupPoint(state, { group, atMs: nowMs, cuts, leftOut: [], ...point }, nowMs),
+    const closed = this.#site.change((state, now) =>
+      attempts.closeGroupPoint(state, { group, atMs: now.wallMs, cuts, leftOut: [], ...point }, now),
     );
     this.#closed.set(closed.id, closed);
     return closed;
@@ -292,11 +292,11 @@ class HistoryRun {
       epoch: this.#site.state.volume(volume).epoch,
     }));
     try {
-      this.#site.change((state, nowMs) =>
+      this.#site.change((state, now) =>
         attempts.openAttempt(
           state,
           { attempt, volumes: bound, from, to, leaseMs: LEASE_MS, deadlineAfterMs: DEADLINE_MS },
-          nowMs,
+          now,
         ),
       );
       this.#moves.push({ attempt, volumes, from, to, stage: 'opened' });
@@ -313,12 +313,14 @@ class HistoryRun {
     }
     if (move.stage === 'opened') for (const volume of move.volumes) await this.#settle(volume);
     try {
-      this.#site.change((state, nowMs) => {
+      this.#site.change((state, now) => {
         switch (move.stage) {
           case 'opened': {
             const cut = (volume: VolumeId) => ({ volume, ...this.#mark(volume) });
             const others = state.membersOf(move.from).map(({ volume }) => cut(volume));
-            const { left } = attempts.sealAttempt(state, move.attempt, move.volumes.map(cut), others, nowMs);
+            const { left } = attempts.sealAttempt(state, move.attempt, move.volumes.map(cut), others, now.wallMs, {
+              now,
+            });
             if (left !== undefined) this.#closed.set(left.point, state.point(left.point).point);
             move.stage = 'sealed';
             return;
@@ -328,7 +330,7 @@ class HistoryRun {
             move.stage = 'bookmarked';
             return;
           case 'bookmarked':
-            attempts.adoptAttempt(state, move.attempt, nowMs);
+            attempts.adoptAttempt(state, move.attempt, now);
             move.stage = 'committed';
             this.#moved += 1;
             return;
@@ -344,9 +346,9 @@ class HistoryRun {
   }
 
   #resolve(move: Moving): void {
-    const { state, left } = this.#site.change((rules, nowMs) => {
+    const { state, left } = this.#site.change((rules, { wallMs }) => {
       const before = attempts.getAttempt(rules, move.attempt);
-      return { ...attempts.resolveAttempt(rules, move.attempt, 'test', nowMs), left: before.left };
+      return { ...attempts.resolveAttempt(rules, move.attempt, 'test', wallMs), left: before.left };
     });
     if (state === 'ABORTED' && left !== undefined) this.#closed.delete(left.point);
     this.#moves = this.#moves.filter((other) => other !== move);

@@ -6,6 +6,8 @@ import { EMPTY_SITE, SiteState, TABLE_NAMES } from '../../simulator/replica-site
 import type { RowChange } from '../../simulator/replica-site/core/table.js';
 import type { Durable, VolumeJournal } from '../../simulator/replica-site/journal/types.js';
 import { openVolumeJournal } from '../../simulator/replica-site/journal/volume-journal.js';
+import type { SiteMoment } from '../../simulator/replica-site/core/terms.js';
+import { momentAt } from '../support/moment.js';
 import { MemoryDisk } from './journal-memory-disk.js';
 
 const NOTHING: Durable = { position: 0, session: 0, n: 0, timeMs: 0 };
@@ -47,9 +49,13 @@ export class HistorySite implements Lineages {
     this.state = this.#rows.load(this);
   }
 
-  change<Result>(rule: (state: SiteState, nowMs: number) => Result): Result {
+  get now(): SiteMoment {
+    return momentAt(this.nowMs);
+  }
+
+  change<Result>(rule: (state: SiteState, now: SiteMoment) => Result): Result {
     try {
-      return rule(this.state, this.nowMs);
+      return rule(this.state, this.now);
     } finally {
       this.#rows.commit(this.state.takeChanges());
     }

@@ -89,6 +89,7 @@ async function run(steps: readonly Step[], sync: boolean): Promise<void> {
     spill: new BacklogFile(join(folder, 'spill'), 0, log),
     queueMaxBytes: BUDGET_BYTES,
     nowMs: 0,
+    beganAtMs: 0,
     startReason: '',
   });
   split.attached(0);

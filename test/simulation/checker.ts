@@ -1,7 +1,7 @@
 // The promises, checked against everything the simulation knows.
 import type { VolumeId } from '../../contracts/ids.js';
 import { HOLD_MS_MAX } from '../../contracts/splitter-api.js';
-import { positionIn } from '../../simulator/replica-site/core/points.js';
+import { pointsOf, positionIn } from '../../simulator/replica-site/core/points.js';
 import { BLOCKS, type World } from './world.js';
 
 /** At any instant: what differs between the source and what is durable at the replica site is marked at the splitter. */
@@ -102,6 +102,31 @@ export function checkHoles(world: World): number {
     }
   }
   return holes;
+}
+
+/**
+ * The order of the timeline is that of the states: of two points of a group that contain a volume in one epoch, the later one has no
+ * older state of it, whatever the clocks said. @returns how many pairs were compared.
+ */
+export function checkTimeline(world: World): number {
+  let compared = 0;
+  for (const { group } of world.groups) {
+    const newest = new Map<string, { readonly position: number; readonly point: string }>();
+    for (const { id, members } of pointsOf(world.site.state, { group })) {
+      for (const { volume, epoch, position, provisional } of members) {
+        if (provisional !== undefined) continue;
+        const key = `${volume}:${epoch}`;
+        const before = newest.get(key);
+        if (before !== undefined && position < before.position)
+          throw new Error(
+            `point ${id} of ${group} comes after ${before.point} and has ${volume} at ${position}, before ${before.position}`,
+          );
+        newest.set(key, { position, point: id });
+        compared += before === undefined ? 0 : 1;
+      }
+    }
+  }
+  return compared;
 }
 
 /** Ownership spans follow each other without gap or overlap, and name the groups that the commits say. */

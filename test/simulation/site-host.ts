@@ -27,6 +27,7 @@ export class SiteHost implements Lineages {
   readonly #stored = new Map<string, Map<string, unknown>>(TABLE_NAMES.map((name) => [name, new Map()]));
   readonly #lineages = new Map<VolumeId, Lineage>();
   readonly #contents = new Map<VolumeId, { readonly position: number; readonly content: Uint32Array }>();
+  #lives = 0;
   state: SiteState;
   up = true;
 
@@ -51,9 +52,12 @@ export class SiteHost implements Lineages {
     this.up = false;
   }
 
-  restart(): void {
+  /** @param nowMs by the monotonic clock */
+  restart(nowMs: number): void {
     this.up = true;
     this.state = this.#load();
+    this.#lives += 1;
+    this.state.beginLife({ number: this.#lives, beganAtMs: nowMs });
     this.#commit();
   }
 

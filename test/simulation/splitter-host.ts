@@ -68,7 +68,8 @@ export class SplitterHost {
             budget,
             spill: new SpillMemory(),
             queueMaxBytes: QUEUE_BYTES,
-            nowMs: this.#time.nowMs,
+            nowMs: this.#time.wallMsOf(this.id),
+            beganAtMs: this.#time.nowMs,
             startReason: 'splitter restarted',
           }),
       ),
@@ -124,7 +125,10 @@ export class SplitterHost {
     this.disks.get(volume)?.set(tokens, block);
     await pause();
     if (this.core !== core) return false;
-    split.complete({ kind: 'write', offset, length, data: Buffer.from(tokens.buffer.slice(0)) }, this.#time.nowMs);
+    split.complete(
+      { kind: 'write', offset, length, data: Buffer.from(tokens.buffer.slice(0)) },
+      this.#time.wallMsOf(this.id),
+    );
     this.#writing.delete(volume);
     await pause();
     if (this.core !== core) return false;
@@ -146,15 +150,15 @@ export class SplitterHost {
   /** One region of a short initialization: read from the disk and queued, at one instant. */
   resendOne(volume: VolumeId): void {
     const split = this.core?.volume(volume);
-    if (split === undefined || this.#writing.has(volume) || !split.initialize(this.#time.nowMs)) return;
+    if (split === undefined || this.#writing.has(volume) || !split.initialize(this.#time.wallMsOf(this.id))) return;
     const next = split.nextResend();
     if (next !== undefined) {
       const disk = this.disks.get(volume);
       const from = next.offset / BLOCK_BYTES;
       const tokens = disk?.slice(from, from + next.length / BLOCK_BYTES) ?? new Uint32Array();
-      split.resent(next.region, { kind: 'write', data: Buffer.from(tokens.buffer) }, this.#time.nowMs);
+      split.resent(next.region, { kind: 'write', data: Buffer.from(tokens.buffer) }, this.#time.wallMsOf(this.id));
     }
-    split.finishInitialization(this.#time.nowMs);
+    split.finishInitialization(this.#time.wallMsOf(this.id));
   }
 }
 

@@ -20,6 +20,10 @@ import { Chance, VirtualTime } from './virtual-time.js';
 
 const REGIONS = 6;
 const STALL_MS_MAX = 1_000;
+/** The replica site's process, for its clock. */
+const SITE = 'replica-site';
+/** A step of a time service, a wrong time zone, a wrong month. */
+const CLOCK_JUMPS_MS_MAX = [500, 10_000, 2 * 3_600_000, 31 * 86_400_000] as const;
 export const BLOCKS = REGIONS * 16;
 const SIZE_BYTES = BLOCKS * BLOCK_BYTES;
 
@@ -33,6 +37,8 @@ export interface Faults {
   /** Chance per look (every ~50 ms) that a stream breaks, or that a process crashes. */
   readonly breakStream: number;
   readonly crash: number;
+  /** Chance per look that the wall clock of a process is set, by up to a month either way; its monotonic clock goes on as it was. */
+  readonly clockJump: number;
   /** Whether cuts over several splitters are confirmed; off, the checker must find a violation. */
   readonly confirmCuts: boolean;
 }
@@ -44,6 +50,7 @@ export const NO_FAULTS: Faults = {
   stall: 0,
   breakStream: 0,
   crash: 0,
+  clockJump: 0,
   confirmCuts: true,
 };
 
@@ -317,6 +324,13 @@ export class World {
           if (split.row.route.appliance === stream.appliance) split.detached();
     }
     if (this.chance.hit(this.faults.crash)) this.crashSomething();
+    if (this.faults.clockJump > 0 && this.chance.hit(this.faults.clockJump)) this.#setSomeClock();
+  }
+
+  #setSomeClock(): void {
+    const process = this.chance.pick([...this.splitters.keys(), SITE]);
+    const rangeMs = this.chance.pick(CLOCK_JUMPS_MS_MAX);
+    this.time.wallShiftsMs.set(process, Math.floor(this.chance.between(-Math.min(rangeMs, this.time.nowMs), rangeMs)));
   }
 
   crashSomething(): void {
@@ -341,7 +355,7 @@ export class World {
       this.site.crash();
       for (const stream of this.#streams.values()) stream.live = false;
       for (const host of this.splitters.values()) for (const split of host.core?.volumes ?? []) split.detached();
-      this.time.after(downMs, () => this.site.restart());
+      this.time.after(downMs, () => this.site.restart(this.time.nowMs));
     }
   }
 
@@ -385,7 +399,9 @@ export class World {
     const holdMs = hosts.length > 1 ? 250 : 0;
     const answers = await Promise.all(
       hosts.map((host) =>
-        this.#network('cut', () => host.call((core) => core.cut({ round, group, holdMs }, this.time.nowMs))),
+        this.#network('cut', () =>
+          host.call((core) => core.cut({ round, group, holdMs }, this.time.momentOf(host.id))),
+        ),
       ),
     );
     if (hosts.length > 1) {
@@ -402,7 +418,7 @@ export class World {
     return {
       cuts: answers.flatMap((answer) => answer.cuts),
       leftOut: answers.flatMap((answer) => answer.leftOut),
-      atMs: this.time.nowMs,
+      atMs: Math.max(...answers.map((answer) => answer.atMs)),
     };
   }
 
@@ -429,7 +445,7 @@ export class World {
     )
       await this.time.sleep(10);
     return this.site.call((state) =>
-      attempts.closeGroupPoint(state, { group, kind: 'periodic', ...round }, this.time.nowMs),
+      attempts.closeGroupPoint(state, { group, kind: 'periodic', ...round }, this.time.momentOf(SITE)),
     );
   }
 
@@ -467,7 +483,8 @@ export class World {
       closeScan: unused,
       inventory: (input) => over('inventory', () => host.call((core) => core.inventory(parse('inventory', input)))),
       notify: (input) => over('notify', () => host.call((core) => core.notify(parse('notify', input)))),
-      fence: (input) => over('fence', (nowMs) => host.call((core) => core.fence(parse('fence', input), nowMs))),
+      fence: (input) =>
+        over('fence', () => host.call((core) => core.fence(parse('fence', input), this.time.momentOf(host.id)))),
       confirm: (input) => over('confirm', (nowMs) => host.call((core) => core.confirm(parse('confirm', input), nowMs))),
       renew: (input) => over('renew', (nowMs) => host.call((core) => core.renew(parse('renew', input), nowMs))),
       learn: (input) =>
@@ -566,7 +583,9 @@ export class World {
           undistributedBytes: site.undistributedBytes(parse('lag', input).volume),
         })),
       open: (input) =>
-        over('open', (nowMs) => site.call((state) => attempts.openAttempt(state, parse('open', input), nowMs))),
+        over('open', () =>
+          site.call((state) => attempts.openAttempt(state, parse('open', input), this.time.momentOf(SITE))),
+        ),
       renew: (input) =>
         over('renew', (nowMs) =>
           site.call((state) => attempts.renewAttempt(state, parse('renew', input).attempt, input.leaseMs, nowMs)),
@@ -582,7 +601,7 @@ export class World {
           const { attempt, cuts, others, atMs } = parse('seal', input);
           return site.call((state) => {
             attempts.renewIfOpen(state, attempt, input.leaseMs, nowMs);
-            return attempts.sealAttempt(state, attempt, cuts, others, atMs);
+            return attempts.sealAttempt(state, attempt, cuts, others, atMs, { now: this.time.momentOf(SITE) });
           });
         }),
       bookmark: (input) =>
@@ -596,7 +615,7 @@ export class World {
           const { attempt, leaseMs } = parse('adopt', input);
           return site.call((state) => {
             attempts.renewIfOpen(state, attempt, leaseMs, nowMs);
-            return attempts.adoptAttempt(state, attempt, nowMs);
+            return attempts.adoptAttempt(state, attempt, this.time.momentOf(SITE));
           });
         }),
       resolve: (input) =>

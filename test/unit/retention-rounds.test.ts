@@ -18,7 +18,7 @@ const WAITED_MS = 30_000;
 async function newSite(): Promise<HistorySite> {
   const site = new HistorySite([V1, V2], SIZE_BYTES, START_MS);
   await site.start();
-  site.change((state, nowMs) => followEstate(state, ESTATE, nowMs));
+  site.change((state, { wallMs }) => followEstate(state, ESTATE, wallMs));
   for (const volume of [V1, V2])
     site.change((state) => attach(state, volume, { session: 1, epoch: 1, sizeBytes: SIZE_BYTES }));
   return site;
@@ -77,7 +77,7 @@ test('a point that is closed while a round is under way, from a cut that waited,
     if (closed > 0) return;
     const cuts = [V1, V2].map((volume) => ({ volume, session: 1, n: 2 }));
     const point = { group: G1, kind: 'periodic', atMs: START_MS, cuts, leftOut: [] } as const;
-    closed = site.change((state, nowMs) => closeGroupPoint(state, point, nowMs)).members.length;
+    closed = site.change((state, now) => closeGroupPoint(state, point, now)).members.length;
     site.nowMs += WAITED_MS;
   };
   await rounds.run();

@@ -8,6 +8,7 @@ import { followEstate } from '../../simulator/replica-site/core/from-estate.js';
 import { admit, attach } from '../../simulator/replica-site/core/records.js';
 import type { Lineages } from '../../simulator/replica-site/core/rows.js';
 import { EMPTY_SITE, SiteState } from '../../simulator/replica-site/core/state.js';
+import { momentAt } from '../support/moment.js';
 
 export const V1 = volumeIdSchema.parse('v1');
 export const V2 = volumeIdSchema.parse('v2');
@@ -106,7 +107,7 @@ export class SiteUnderTest {
         leaseMs: LEASE_MS,
         deadlineAfterMs: DEADLINE_MS,
       },
-      nowMs,
+      momentAt(nowMs),
     );
   }
 
@@ -120,7 +121,7 @@ export class SiteUnderTest {
     });
     attempts.sealAttempt(this.state, attempt, cuts, [], nowMs);
     attempts.bookmarkAttempt(this.state, attempt);
-    return attempts.adoptAttempt(this.state, attempt, nowMs);
+    return attempts.adoptAttempt(this.state, attempt, momentAt(nowMs));
   }
 }
 

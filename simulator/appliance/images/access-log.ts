@@ -3,7 +3,7 @@ import type { Logger } from 'pino';
 import { z } from 'zod';
 import { accessSchema, type AccessId } from '../../../contracts/images.js';
 import { pointIdSchema, volumeIdSchema } from '../../../contracts/ids.js';
-import { bytesSchema, positionSchema, timeMsSchema } from '../../../contracts/numbers.js';
+import { bytesSchema, durationMsSchema, positionSchema, timeMsSchema } from '../../../contracts/numbers.js';
 import type { RowStore } from '../../store/row-store.js';
 
 export const ACCESSES_TABLE = 'accesses';
@@ -12,8 +12,10 @@ export const ENDED_ACCESSES_MAX = 200;
 
 const storedAccessSchema = z.strictObject({
   access: accessSchema,
-  /** When its time is up. */
+  /** When its time is up, a label. */
   expiresAtMs: timeMsSchema,
+  /** How long it might still stay open when this was stored: what it has after a restart. Absent in rows of earlier versions. */
+  leftMs: durationMsSchema.optional(),
   /** Empty once it has ended. */
   images: z.array(
     z.strictObject({

@@ -9,7 +9,7 @@ const FIRST_EPOCH = 1;
 const NOTHING_KEPT = { bytes: 0, pointsDropped: 0 };
 
 /** Adds new groups and volumes; of known ones only a group's settings and a volume's host, VM and labels follow the file. @returns sentences about what contradicts it. */
-export function followEstate(state: SiteState, estate: Estate, nowMs: number): string[] {
+export function followEstate(state: SiteState, estate: Estate, wallMs: number): string[] {
   for (const { id, appliance, volumesMax, pointEveryMs, retention } of estate.groups) {
     const known = state.groups.get(id);
     const same =
@@ -24,6 +24,8 @@ export function followEstate(state: SiteState, estate: Estate, nowMs: number): s
         volumesMax,
         pointEveryMs,
         lastPointAtMs: known?.lastPointAtMs ?? 0,
+        ...(known?.lastOrder === undefined ? {} : { lastOrder: known.lastOrder }),
+        ...(known?.snapshots === undefined ? {} : { snapshots: known.snapshots }),
         retention,
         journal: known?.journal ?? NOTHING_KEPT,
       });
@@ -58,6 +60,6 @@ export function followEstate(state: SiteState, estate: Estate, nowMs: number): s
     }
   }
   for (const row of state.volumes.values())
-    if (state.ownersOf(row.volume).length === 0) beginOwnership(state, row, { position: 0, atMs: nowMs });
+    if (state.ownersOf(row.volume).length === 0) beginOwnership(state, row, { position: 0, atMs: wallMs });
   return contradictions;
 }

@@ -108,12 +108,16 @@ export function beginHole(
   state.volumes.put(volume, { ...row, openHole: key });
 }
 
-/** The short initialization ended with the record at this position: the volume is consistent again from it on. */
+/**
+ * The short initialization ended with the record at this position: the volume is consistent again from it on. Its times are labels: an
+ * end that a clock set back puts before the beginning is shown as the beginning.
+ */
 export function endHole(state: SiteState, volume: VolumeId, toPosition: number, untilMs: number): void {
   const { openHole, ...row } = state.volume(volume);
   if (openHole === undefined) return;
   const open = state.holes.get(openHole);
-  if (open !== undefined) state.holes.put(openHole, { hole: { ...open.hole, toPosition, untilMs } });
+  if (open !== undefined)
+    state.holes.put(openHole, { hole: { ...open.hole, toPosition, untilMs: Math.max(untilMs, open.hole.sinceMs) } });
   state.volumes.put(volume, row);
 }
 

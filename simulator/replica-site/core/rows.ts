@@ -17,8 +17,12 @@ export interface GroupRow {
   readonly appliance: ApplianceId;
   readonly volumesMax: number;
   readonly pointEveryMs: number;
-  /** The newest point's time: the group's own clock never goes back. */
+  /** The time of the newest point that is no snapshot: a label, which may be wrong. */
   readonly lastPointAtMs: number;
+  /** Its place in the timeline; absent before the first one. */
+  readonly lastOrder?: number;
+  /** Numbers of the snapshots that follow it. */
+  readonly snapshots?: readonly number[];
   readonly retention: RetentionPolicy;
   readonly journal: GroupJournal;
 }

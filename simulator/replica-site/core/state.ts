@@ -17,6 +17,7 @@ import type {
 } from './rows.js';
 import type { Index } from './index-of-table.js';
 import { Table, type RowChange } from './table.js';
+import type { Life } from './terms.js';
 
 export const TABLE_NAMES = ['groups', 'volumes', 'attempts', 'moves', 'points', 'holes', 'owners', 'counters'] as const;
 
@@ -42,6 +43,9 @@ export const EMPTY_SITE: SiteRows = {
   counters: [],
 };
 
+/** The row of the counters' table that keeps the clock of ages. */
+const AGE_COUNTER = 'age';
+
 export class SiteState {
   readonly lineages: Lineages;
   readonly groups: Table<GroupRow>;
@@ -64,6 +68,7 @@ export class SiteState {
   readonly #ownersByGroup: Index<OwnerRow>;
   /** The newest record accepted of each volume's present session, durable or still being written. */
   readonly accepted = new Map<VolumeId, number>();
+  #life: Life = { number: 0, beganAtMs: 0 };
 
   constructor(rows: SiteRows, lineages: Lineages) {
     this.lineages = lineages;
@@ -133,6 +138,25 @@ export class SiteState {
     return record;
   }
 
+  /** The present life of the process: what leases and the like are measured by. */
+  get life(): Life {
+    return this.#life;
+  }
+
+  /** To be called once, before any rule that measures. */
+  beginLife(life: Life): void {
+    this.#life = life;
+  }
+
+  /** What the clock that ages are counted by said when it was last stored; undefined if it never was. */
+  get storedAgeMs(): number | undefined {
+    return this.counters.get(AGE_COUNTER)?.next;
+  }
+
+  storeAge(ageMs: number): void {
+    this.counters.put(AGE_COUNTER, { next: ageMs });
+  }
+
   /** The next number of a counter, starting at 1. */
   take(counter: 'tickets' | 'points'): number {
     const next = this.counters.get(counter)?.next ?? 1;
@@ -200,12 +224,15 @@ export class SiteState {
 
   /** Who owned the volume when, oldest first. */
   ownersOf(volume: VolumeId): Ownership[] {
-    return inOrder(this.#ownersByVolume.of(volume).values());
+    // By epoch, not by time: a commit after a clock was set back is the newest all the same.
+    return [...this.#ownersByVolume.of(volume).values()].map((row) => row.owner).toSorted((a, b) => a.epoch - b.epoch);
   }
 
   /** Which volumes the group owned when, oldest first. */
   ownedBy(group: GroupId): Ownership[] {
-    return inOrder(this.#ownersByGroup.of(group).values());
+    return [...this.#ownersByGroup.of(group).values()]
+      .map((row) => row.owner)
+      .toSorted((a, b) => a.fromMs - b.fromMs || a.epoch - b.epoch);
   }
 
   /** The newest accepted number of the volume's present session. */
@@ -233,8 +260,4 @@ export class SiteState {
     }
     return false;
   }
-}
-
-function inOrder(rows: Iterable<OwnerRow>): Ownership[] {
-  return [...rows].map((row) => row.owner).toSorted((a, b) => a.fromMs - b.fromMs || a.epoch - b.epoch);
 }

@@ -1,10 +1,12 @@
 // One hypervisor host: its volumes, and the control calls that concern several of them at one instant. All or none of a call's volumes change.
 import type { Cut, Endpoint, TicketedAttempt, Verdict } from '../../../contracts/attempt.js';
 import { attemptName } from '../../../contracts/attempt.js';
+import type { ClockDoubt } from '../../../contracts/clock.js';
 import { MoverError } from '../../../contracts/errors.js';
 import type { SplitterId, VolumeId } from '../../../contracts/ids.js';
 import type { OutputOf, ParsedInputOf } from '../../../contracts/route.js';
 import type { splitterApi } from '../../../contracts/splitter-api.js';
+import type { Moment } from '../../../control/clock/clock.js';
 import { Holds } from './holds.js';
 import { SplitIndex } from './split-index.js';
 import type { VolumeSplit, VolumeSplitRow } from './volume-split.js';
@@ -72,16 +74,17 @@ export class SplitterCore {
   }
 
   /** @throws MoverError as VolumeSplit.checkFence */
-  fence(input: ParsedInputOf<Api['fence']>, nowMs: number): OutputOf<Api['fence']> {
+  fence(input: ParsedInputOf<Api['fence']>, now: Moment): OutputOf<Api['fence']> {
     const splits = input.volumes.map((id) => this.volume(id));
     for (const split of splits) split.checkFence(input.attempt);
-    if (input.holdMs > 0) this.holds.raise(attemptName(input.attempt), input.volumes, nowMs + input.holdMs);
-    const fenced = splits.map((split) => split.fence(input.attempt, input.leaseMs, nowMs));
+    if (input.holdMs > 0) this.holds.raise(attemptName(input.attempt), input.volumes, now.monotonicMs + input.holdMs);
+    const fenced = splits.map((split) => split.fence(input.attempt, input.leaseMs, now));
     if (!fenced.some(({ repeated }) => repeated)) this.#others.set(input.attempt.ticket, this.#standingOthers(splits));
     return {
       cuts: fenced.map(({ volume, session, n }) => ({ volume, session, n })),
       others: [...(this.#others.get(input.attempt.ticket) ?? [])],
       atMs: Math.max(...fenced.map(({ atMs }) => atMs)),
+      ...doubtOf(fenced.find(({ doubt }) => doubt !== undefined)?.doubt),
     };
   }
 
@@ -97,45 +100,44 @@ export class SplitterCore {
       });
   }
 
-  confirm(input: ParsedInputOf<Api['confirm']>, nowMs: number): OutputOf<Api['confirm']> {
-    return { held: this.holds.confirm(attemptName(input.attempt), nowMs) };
+  confirm(input: ParsedInputOf<Api['confirm']>, monotonicMs: number): OutputOf<Api['confirm']> {
+    return { held: this.holds.confirm(attemptName(input.attempt), monotonicMs) };
   }
 
   /** @throws MoverError NOT_FENCED when no volume here is fenced by the attempt; as VolumeSplit.renew otherwise */
-  renew(input: ParsedInputOf<Api['renew']>, nowMs: number): OutputOf<Api['renew']> {
-    const leaseExpiresAtMs = nowMs + input.leaseMs;
+  renew(input: ParsedInputOf<Api['renew']>, monotonicMs: number): OutputOf<Api['renew']> {
     const fenced = this.#index.fenced().filter((split) => split.row.fence?.attempt.ticket === input.attempt.ticket);
     if (fenced.length === 0)
       throw new MoverError(
         'NOT_FENCED',
         `Splitter ${this.#splitter} has no fence of attempt ${attemptName(input.attempt)}.`,
       );
-    for (const split of fenced) split.renew(input.attempt, leaseExpiresAtMs);
-    return { leaseExpiresAtMs };
+    const granted = fenced.map((split) => split.renew(input.attempt, input.leaseMs, monotonicMs));
+    return { leaseMs: Math.min(...granted) };
   }
 
   /** @throws MoverError as VolumeSplit.checkLearn */
   learn(
     input: ParsedInputOf<Api['learn']>,
-    nowMs: number,
+    wallMs: number,
   ): OutputOf<Api['learn']> & { readonly rerouted: readonly VolumeSplit[] } {
     const splits = input.volumes.map((bound) => ({ bound, split: this.volume(bound.volume) }));
     for (const { bound, split } of splits) split.checkLearn(input.attempt, input.verdict, bound);
     const rerouted = splits
-      .filter(({ bound, split }) => split.learn(input.attempt, input.verdict, bound, input.to, nowMs))
+      .filter(({ bound, split }) => split.learn(input.attempt, input.verdict, bound, input.to, wallMs))
       .map(({ split }) => split);
     this.#others.delete(input.attempt.ticket);
     const learned = splits.flatMap(({ split }) => split.learned(input.attempt) ?? []);
     return { volumes: splits.map(({ split }) => split.describe()), learned, rerouted };
   }
 
-  cut(input: ParsedInputOf<Api['cut']>, nowMs: number): OutputOf<Api['cut']> {
+  cut(input: ParsedInputOf<Api['cut']>, now: Moment): OutputOf<Api['cut']> {
     const members = this.#index.membersOf(input.group);
     if (input.holdMs > 0)
       this.holds.raise(
         input.round,
         members.map((split) => split.volume),
-        nowMs + input.holdMs,
+        now.monotonicMs + input.holdMs,
       );
     const cuts: OutputOf<Api['cut']>['cuts'] = [];
     const leftOut: OutputOf<Api['cut']>['leftOut'] = [];
@@ -144,19 +146,19 @@ export class SplitterCore {
       if ('reason' in standing) leftOut.push(standing);
       else cuts.push(standing);
     }
-    return { cuts, leftOut, atMs: nowMs };
+    return { cuts, leftOut, atMs: now.wallMs, ...doubtOf(now.doubt) };
   }
 
-  confirmCut(input: ParsedInputOf<Api['confirmCut']>, nowMs: number): OutputOf<Api['confirmCut']> {
-    return { held: this.holds.confirm(input.round, nowMs) };
+  confirmCut(input: ParsedInputOf<Api['confirmCut']>, monotonicMs: number): OutputOf<Api['confirmCut']> {
+    return { held: this.holds.confirm(input.round, monotonicMs) };
   }
 
   /** Lets holds run out and finds the fences whose verdict must be asked for, one entry an attempt. */
-  tick(nowMs: number): PendingVerdict[] {
-    this.holds.expire(nowMs);
+  tick(monotonicMs: number): PendingVerdict[] {
+    this.holds.expire(monotonicMs);
     const pending = new Map<number, PendingVerdict>();
     for (const split of this.#index.fenced()) {
-      if (!split.lapse(nowMs)) continue;
+      if (!split.lapse(monotonicMs)) continue;
       const { fence, notice } = split.row;
       if (fence === undefined || notice === undefined) continue;
       const known = pending.get(fence.attempt.ticket);
@@ -171,12 +173,16 @@ export class SplitterCore {
   }
 
   /** The verdict that this splitter asked for by itself. */
-  learnPending(pending: PendingVerdict, verdict: Verdict, nowMs: number): readonly VolumeSplit[] {
+  learnPending(pending: PendingVerdict, verdict: Verdict, wallMs: number): readonly VolumeSplit[] {
     const volumes = pending.volumes.map((volume) => ({
       volume,
       splitter: this.#splitter,
       epoch: this.volume(volume).row.route.epoch,
     }));
-    return this.learn({ attempt: pending.attempt, verdict, volumes, to: pending.to }, nowMs).rerouted;
+    return this.learn({ attempt: pending.attempt, verdict, volumes, to: pending.to }, wallMs).rerouted;
   }
+}
+
+function doubtOf(doubt: ClockDoubt | undefined): { readonly doubt?: ClockDoubt } {
+  return doubt === undefined ? {} : { doubt };
 }

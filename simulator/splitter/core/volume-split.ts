@@ -10,19 +10,35 @@ import type {
   WriteMark,
 } from '../../../contracts/attempt.js';
 import { attemptName } from '../../../contracts/attempt.js';
+import type { ClockDoubt } from '../../../contracts/clock.js';
 import { MoverError } from '../../../contracts/errors.js';
 import type { SplitterId, VolumeId } from '../../../contracts/ids.js';
 import type { LeftOut } from '../../../contracts/point.js';
 import type { Learned, ReplicationMode, SplitterVolume } from '../../../contracts/splitter-api.js';
+import type { Moment } from '../../../control/clock/clock.js';
 import { CopyQueue, type Copy, type MemoryBudget, type SpillFile } from './copies.js';
 import { type Marks, REGION_BYTES } from './marks.js';
+
+/**
+ * A lease in stored form: no monotonic instant means anything in another life of the process, so it names the life it was granted in.
+ * In a later one it runs anew, in full, from the start: a lease never decides, so a longer one is safe.
+ */
+interface Lease {
+  readonly session: number;
+  /** Its end by that life's monotonic clock. */
+  readonly untilMs: number;
+  /** As last granted. */
+  readonly ms: number;
+}
 
 interface Fence {
   readonly attempt: TicketedAttempt;
   readonly cut: WriteMark;
-  /** When the cut was taken: a repeated call gets the same time. */
+  /** Wall time of the cut, a label: a repeated call gets the same. */
   readonly atMs: number;
-  readonly leaseExpiresAtMs: number;
+  /** Why that label may be wrong. */
+  readonly doubt?: ClockDoubt | undefined;
+  readonly lease: Lease;
   /** The lease ran out, or a newer attempt came by: the verdict is being asked for, and no renewal is taken. */
   readonly lapsed: boolean;
 }
@@ -59,7 +75,10 @@ export interface VolumeSplitOptions {
   readonly budget: MemoryBudget;
   readonly spill: SpillFile;
   readonly queueMaxBytes: number;
+  /** Wall time, a label. */
   readonly nowMs: number;
+  /** When this life began, by its monotonic clock. */
+  readonly beganAtMs: number;
   /** Why everything marked has to be sent again, when it has. */
   readonly startReason: string;
 }
@@ -68,10 +87,15 @@ export interface VolumeSplitOptions {
 export type Completion = { readonly kind: 'numbered'; readonly n: number } | { readonly kind: 'marked' };
 const MARKED: Completion = { kind: 'marked' };
 
+function labelOf(atMs: number, doubt: ClockDoubt | undefined): Pick<Fence, 'atMs' | 'doubt'> {
+  return doubt === undefined ? { atMs } : { atMs, doubt };
+}
+
 export class VolumeSplit {
   readonly session: number;
   readonly marks: Marks;
   readonly #splitter: SplitterId;
+  readonly #beganAtMs: number;
   readonly #queue: CopyQueue;
   /** Told of each change of the row, which is to be stored before the answer leaves. */
   onRow: (before: VolumeSplitRow) => void = () => undefined;
@@ -91,6 +115,7 @@ export class VolumeSplit {
     this.session = options.session;
     this.marks = options.marks;
     this.#splitter = options.splitter;
+    this.#beganAtMs = options.beganAtMs;
     this.#row = options.row;
     this.#queue = new CopyQueue(options.budget, options.spill, options.queueMaxBytes);
     this.#mode = options.marks.dirty > 0 ? 'MARKS_ONLY' : 'SYNCED';
@@ -368,26 +393,42 @@ export class VolumeSplit {
   fence(
     attempt: TicketedAttempt,
     leaseMs: number,
-    nowMs: number,
-  ): Cut & { readonly atMs: number; readonly repeated: boolean } {
+    { monotonicMs, wallMs, doubt }: Moment,
+  ): Pick<Fence, 'atMs' | 'doubt'> & Cut & { readonly repeated: boolean } {
     const { fence } = this.#row;
-    const atMs = fence?.atMs ?? nowMs;
+    const label = fence === undefined ? labelOf(wallMs, doubt) : labelOf(fence.atMs, fence.doubt);
     const cut = fence?.cut ?? { session: this.session, n: this.#lastN };
     this.#put({
       ...this.#row,
       fence: {
         attempt,
         cut,
-        atMs,
-        leaseExpiresAtMs: Math.max(nowMs + leaseMs, fence?.leaseExpiresAtMs ?? 0),
+        ...label,
+        lease: this.#leaseUntil(monotonicMs + leaseMs, monotonicMs),
         lapsed: false,
       },
     });
-    return { volume: this.volume, ...cut, atMs, repeated: fence !== undefined };
+    return { volume: this.volume, ...cut, ...label, repeated: fence !== undefined };
   }
 
-  /** @throws MoverError ATTEMPT_ABORTED, ATTEMPT_COMMITTED, STALE_ATTEMPT, NOT_FENCED, FENCE_LAPSED, CUT_VOID */
-  renew(attempt: TicketedAttempt, leaseExpiresAtMs: number): void {
+  /** When the fence's lease runs out, by this life's monotonic clock; undefined without a fence. */
+  get leaseEndsAtMs(): number | undefined {
+    const lease = this.#row.fence?.lease;
+    if (lease === undefined) return undefined;
+    return lease.session === this.session ? lease.untilMs : this.#beganAtMs + lease.ms;
+  }
+
+  /** A renewal never shortens. */
+  #leaseUntil(askedMs: number, monotonicMs: number): Lease {
+    const untilMs = Math.max(askedMs, this.leaseEndsAtMs ?? 0);
+    return { session: this.session, untilMs, ms: Math.max(0, untilMs - monotonicMs) };
+  }
+
+  /**
+   * @returns how long the lease lasts now.
+   * @throws MoverError ATTEMPT_ABORTED, ATTEMPT_COMMITTED, STALE_ATTEMPT, NOT_FENCED, FENCE_LAPSED, CUT_VOID
+   */
+  renew(attempt: TicketedAttempt, leaseMs: number, monotonicMs: number): number {
     this.#refuseOver(attempt);
     const { fence } = this.#row;
     if (fence?.attempt.ticket !== attempt.ticket)
@@ -399,17 +440,16 @@ export class VolumeSplit {
         'CUT_VOID',
         `Splitter ${this.#splitter} was restarted behind the fence of volume "${this.volume}".`,
       );
-    this.#put({
-      ...this.#row,
-      fence: { ...fence, leaseExpiresAtMs: Math.max(leaseExpiresAtMs, fence.leaseExpiresAtMs) },
-    });
+    const lease = this.#leaseUntil(monotonicMs + leaseMs, monotonicMs);
+    this.#put({ ...this.#row, fence: { ...fence, lease } });
+    return lease.ms;
   }
 
   /** @returns whether the lease has just run out or had before: the verdict must be asked for. */
-  lapse(nowMs: number): boolean {
+  lapse(monotonicMs: number): boolean {
     const { fence } = this.#row;
     if (fence === undefined) return false;
-    if (!fence.lapsed && fence.leaseExpiresAtMs <= nowMs)
+    if (!fence.lapsed && (this.leaseEndsAtMs ?? 0) <= monotonicMs)
       this.#put({ ...this.#row, fence: { ...fence, lapsed: true } });
     return this.#row.fence?.lapsed === true;
   }
@@ -499,7 +539,7 @@ export class VolumeSplit {
             fence: {
               attempt: fence.attempt,
               cut: fence.cut,
-              leaseExpiresAtMs: fence.leaseExpiresAtMs,
+              leaseMs: fence.lease.ms,
               lapsed: fence.lapsed,
             },
           }),
