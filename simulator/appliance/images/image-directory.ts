@@ -36,7 +36,7 @@ export class ImageDirectory implements ExportDirectory {
   /** @throws NbdError EPERM when the replica site refuses; undefined for a name that is none. */
   async open(name: string, peer: NbdPeer): Promise<BlockDevice | undefined> {
     const { accesses, log } = this.#options;
-    const parsed = parseExportName(name);
+    const parsed = parseExportName(name, Date.now());
     if (parsed === undefined) return undefined;
     if (parsed.kind === 'access') return accesses.connect(parsed.access, parsed.volume, peer);
     try {
@@ -57,7 +57,7 @@ export class ImageDirectory implements ExportDirectory {
     const point = await this.#pointOf(parsed);
     const image = await SiteImage.open(parts, { volume, point, client: `${appliance} for ${peer.address}` });
     const { sizeBytes, position } = image.held;
-    const openedAtMs = Date.now();
+    const openedAtMs = performance.now();
     const about = { export: name, peer: peer.address, volume };
     const disk = writable ? scratch.make({ sizeBytes, budget: scratch.budget(), owner: about }) : undefined;
     const how = writable ? 'writes are thrown away in the end' : 'read-only';
@@ -67,7 +67,7 @@ export class ImageDirectory implements ExportDirectory {
       shared: false,
       description: `volume ${volume} at ${point ?? 'its newest state'} (position ${position}), ${how}`,
       onClose: async (traffic) => {
-        log.info({ ...about, ...traffic, openForMs: Date.now() - openedAtMs }, 'image access ended');
+        log.info({ ...about, ...traffic, openForMs: Math.round(performance.now() - openedAtMs) }, 'image access ended');
         disk?.discard();
         await image.close();
       },
