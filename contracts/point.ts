@@ -2,7 +2,7 @@
 import { z } from 'zod';
 import { attemptRefSchema } from './attempt.js';
 import { clockDoubtSchema } from './clock.js';
-import { groupIdSchema, moveIdSchema, pointIdSchema, volumeIdSchema } from './ids.js';
+import { groupIdSchema, moveIdSchema, pointIdSchema, volumeIdSchema, type VolumeId } from './ids.js';
 import { countSchema, durationMsSchema, epochSchema, positionSchema, timeMsSchema } from './numbers.js';
 import { keepSchema } from './retention.js';
 
@@ -121,3 +121,26 @@ export const ownershipSchema = z.strictObject({
   move: moveIdSchema.optional(),
 });
 export type Ownership = z.infer<typeof ownershipSchema>;
+
+/** The position of a volume in a point that contains it. */
+export function heldOf({ members }: Pick<RecoveryPoint, 'members'>, volume: VolumeId): number {
+  return members.find((member) => member.volume === volume)?.position ?? 0;
+}
+
+/**
+ * Sorts points of any group that contain a volume, in the order of the volume's lineage: a snapshot of the group that it left may have
+ * been placed after points of the group that it joined.
+ */
+export function inLineageOrder(volume: VolumeId): (a: RecoveryPoint, b: RecoveryPoint) => number {
+  const known = new Map<RecoveryPoint, number>();
+  // A group may have a thousand members: each point is looked through once.
+  const held = (point: RecoveryPoint): number => {
+    const position = known.get(point) ?? heldOf(point, volume);
+    known.set(point, position);
+    return position;
+  };
+  return (a, b) => {
+    const isOld = a.order === undefined || b.order === undefined;
+    return (isOld ? 0 : held(a) - held(b)) || inTimelineOrder(a, b);
+  };
+}

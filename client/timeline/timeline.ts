@@ -1,6 +1,7 @@
 // The picture of a history, before anyone draws it: who owned what when, which points there are, and what can't be recovered.
 import { MoverError } from '../../contracts/errors.js';
 import {
+  inLineageOrder,
   inTimelineOrder,
   type Bookmark,
   type Hole,
@@ -75,7 +76,7 @@ export interface MarkedPoint {
 /** @throws MoverError INVALID_REQUEST when the range ends before it begins */
 export function createTimeline(input: TimelineInput): Timeline {
   const { owner, listed } = input;
-  const all = listed.points.toSorted(inTimelineOrder);
+  const all = listed.points.toSorted('volume' in owner ? inLineageOrder(owner.volume) : inTimelineOrder);
   const range = rangeOf(input, all);
   const points = all.filter(({ atMs }) => atMs >= range.fromMs && atMs <= range.toMs);
   const holes = listed.holes.filter((hole) => overlaps(range, spanOfHole(hole)));

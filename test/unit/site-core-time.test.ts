@@ -229,6 +229,31 @@ describe('points', () => {
     expect([first, second, third]).toEqual([older.id, left?.point, newer.id]);
   });
 
+  test('of a volume are in the order of its lineage, wherever the snapshot of the group that it left was placed', () => {
+    const site = new SiteUnderTest();
+    site.attach();
+    site.writes(1, 2);
+    site.attach(V2);
+    site.writes(1, 9, V2);
+    const close = (group: typeof G1, cuts: ReturnType<typeof cut>[], atMs: number): PointId =>
+      attempts.closeGroupPoint(site.state, { group, kind: 'periodic', atMs, cuts, leftOut: [] }, momentAt(NOON_MS)).id;
+    site.open(1);
+    attempts.sealAttempt(site.state, ref(1), [cut(2)], [cut(5, V2)], NOON_MS, { now: momentAt(NOON_MS) });
+    attempts.bookmarkAttempt(site.state, ref(1));
+    const { left } = attempts.adoptAttempt(site.state, ref(1), momentAt(NOON_MS));
+    site.write(3, V1, 1, 2);
+    const joined = close(G2, [cut(3)], NOON_MS + 1_000);
+    // Its writes were late: it is older than the snapshot, which follows it from now on.
+    const late = close(G1, [cut(4, V2)], NOON_MS - 1_000);
+    expect(pointsOf(site.state, { group: G1 }).map(({ id }) => id)).toEqual([late, left?.point]);
+    expect(pointsOf(site.state, { volume: V1 }).map(({ id }) => id)).toEqual([left?.point, joined]);
+    expect(findPoint(site.state, { volume: V1 }).id).toBe(joined);
+    const { next } = pageOfPoints(site.state, { volume: V1, limit: 1 });
+    expect(pageOfPoints(site.state, { volume: V1, limit: 1, cursor: next }).items.map(({ id }) => id)).toEqual([
+      joined,
+    ]);
+  });
+
   test('of earlier versions come first, in the order of their times', () => {
     const site = new SiteUnderTest();
     const [kept] = closed(site, [NOON_MS]);

@@ -1,5 +1,5 @@
 // Rows as the control API shows them, a page at a time.
-import type { Hole, Ownership, RecoveryPoint } from '../../../contracts/point.js';
+import { heldOf, type Hole, type Ownership, type RecoveryPoint } from '../../../contracts/point.js';
 import type { ApplianceId, GroupId, VolumeId } from '../../../contracts/ids.js';
 import type { SiteGroup, SiteVolume } from '../../../contracts/replica-site-api.js';
 import { attemptInTheWay, reservedIn } from './attempts.js';
@@ -102,9 +102,13 @@ export function pageOfPoints(
 ): Page<RecoveryPoint> & { readonly holes: Hole[]; readonly owners: Ownership[] } {
   const placed = (kind: number, place: number, id: string): string =>
     `${kind}:${String(place).padStart(PLACE_DIGITS, '0')}:${id}`;
-  // As `inTimelineOrder` has it.
-  const keyOf = ({ id, order, atMs, kind }: RecoveryPoint): string =>
+  const inTimeline = ({ id, order, atMs, kind }: RecoveryPoint): string =>
     order === undefined ? placed(0, atMs, id) : placed(1, order, `${kind === 'left' ? 1 : 0}:${id}`);
+  // As `pointsOf` sorts.
+  const keyOf = (point: RecoveryPoint): string =>
+    volume === undefined || point.order === undefined
+      ? inTimeline(point)
+      : placed(1, heldOf(point, volume), inTimeline(point));
   const holes = volume === undefined ? [] : state.holesOf(volume);
   const owners = volume !== undefined ? state.ownersOf(volume) : group !== undefined ? state.ownedBy(group) : [];
   return { ...pageOf(pointsOf(state, { group, volume }), keyOf, page), holes, owners };

@@ -5,6 +5,7 @@ import { type ClockDoubt, CLOCK_SKEW_MS_MAX } from '../../../contracts/clock.js'
 import { MoverError } from '../../../contracts/errors.js';
 import type { GroupId, PointId, VolumeId } from '../../../contracts/ids.js';
 import {
+  inLineageOrder,
   inTimelineOrder,
   type LeftOut,
   type PointKind,
@@ -338,12 +339,12 @@ interface PointFilter {
   readonly volume?: VolumeId | undefined;
 }
 
-/** Points of a group, or of any group that contain the volume; in the order of the timeline. */
+/** Points of a group in the order of its timeline; or those of any group that contain the volume, in the order of its lineage. */
 export function pointsOf(state: SiteState, of: PointFilter): RecoveryPoint[] {
   const points: RecoveryPoint[] = [];
   for (const { point } of candidates(state, of))
     if (of.volume === undefined || contains(point, of.volume)) points.push(point);
-  return points.toSorted(inTimelineOrder);
+  return points.toSorted(of.volume === undefined ? inTimelineOrder : inLineageOrder(of.volume));
 }
 
 /** A volume is in points of groups that have owned it only: with many groups, a few of all points. */
