@@ -215,6 +215,18 @@ export const ERRORS = {
   ),
   LINK_DOWN: kind(true, 503, 'The link to the replica site is down', 'Restore the link.'),
   CORRUPT: kind(false, 500, 'Stored data failed its checksum', 'Do not use this copy; see the details for the place.'),
+  STORAGE_FULL: kind(
+    true,
+    507,
+    'The disk that the process stores its data on is full',
+    'Make room on the disk of the folder that is named; nothing was changed, and the process goes on by itself.',
+  ),
+  STORAGE_FAILED: kind(
+    true,
+    503,
+    'The process could not store a change',
+    'Look at the disk of the folder that is named; nothing was changed, and the call can be repeated.',
+  ),
   SHUTTING_DOWN: kind(true, 503, 'The process is shutting down', 'Nothing: the call is repeated.'),
   INTERNAL: kind(true, 500, 'Something unforeseen went wrong', 'See the log of the process that answered.'),
 } as const satisfies Record<string, ErrorKind>;

@@ -50,7 +50,7 @@ export async function startReplicaSite(
     sizeOf: (volume) => site.state.volume(volume).sizeBytes,
     events: {
       onOpened: (volume) => {
-        site.state.accepted.delete(volume);
+        site.state.forgetAccepted(volume);
         site.change((state) => mendHolesOf(state, volume));
       },
       onDurable: (volume, durable) => {

@@ -1,4 +1,5 @@
-// The rules with their store: what a rule changed is stored, in one transaction, before anything of it can be answered.
+// The rules with their store: what a rule changed is stored, in one transaction, before anybody can see or be told of it.
+import { MoverError } from '../../contracts/errors.js';
 import type { RowStore } from '../store/row-store.js';
 import type { SiteState } from './core/state.js';
 
@@ -16,12 +17,31 @@ export class Site {
     return Date.now();
   }
 
-  /** Applies one rule. A rule that refuses may have changed something before (an expired attempt is aborted): that is stored too. */
+  /**
+   * Applies one rule. A rule that refuses may have changed something before (an expired attempt is aborted): that is stored too.
+   * When the store can't take the change, or the rule is broken, everything is as it was before.
+   * @throws MoverError STORAGE_FULL, STORAGE_FAILED; what the rule throws
+   */
   change<Result>(rule: (state: SiteState, nowMs: number) => Result): Result {
+    let result: Result;
     try {
-      return rule(this.state, this.nowMs);
-    } finally {
-      this.#store.commit(this.state.takeChanges());
+      result = rule(this.state, this.nowMs);
+    } catch (error) {
+      if (error instanceof MoverError) this.#publish();
+      else this.state.undo();
+      throw error;
     }
+    this.#publish();
+    return result;
+  }
+
+  #publish(): void {
+    try {
+      this.#store.commit(this.state.changes());
+    } catch (error) {
+      this.state.undo();
+      throw error;
+    }
+    this.state.settle();
   }
 }

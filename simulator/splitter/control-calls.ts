@@ -1,4 +1,4 @@
-// The splitter's control API: one core function a call, what changed stored in one transaction, and only then the answer.
+// The splitter's control API: one core function a call, which stores what it changed before it answers.
 import type { Logger } from 'pino';
 import { createApiClient } from '../../control/client.js';
 import { applianceApi } from '../../contracts/appliance-api.js';
@@ -19,18 +19,9 @@ export interface ControlCallsOptions {
   readonly scans: Scans;
   readonly token: string | undefined;
   readonly log: Logger;
-  /** Stores what a core call changed, also one that threw, and lets the rest of the shell follow. */
-  readonly settle: <T>(call: () => T) => T;
 }
 
-export function controlCalls({
-  core,
-  held,
-  scans,
-  token,
-  log,
-  settle,
-}: ControlCallsOptions): Handlers<typeof splitterApi> {
+export function controlCalls({ core, held, scans, token, log }: ControlCallsOptions): Handlers<typeof splitterApi> {
   const released = <T>(answer: T): T => {
     held.release();
     return answer;
@@ -38,16 +29,16 @@ export function controlCalls({
   return {
     inventory: (input) => core.inventory(input),
     notify: async (input, { signal }) => {
-      const answer = settle(() => core.notify(input));
+      const answer = core.notify(input);
       log.info({ attempt: input.attempt, to: input.to.group }, 'notified of a move');
       await reach(input.to.url, token, signal);
       return answer;
     },
-    fence: (input) => settle(() => core.fence(input, nowMs())),
+    fence: (input) => core.fence(input, nowMs()),
     confirm: (input) => released(core.confirm(input, nowMs())),
-    renew: (input) => settle(() => core.renew(input, nowMs())),
+    renew: (input) => core.renew(input, nowMs()),
     learn: (input) => {
-      const { volumes, learned } = settle(() => core.learn(input, nowMs()));
+      const { volumes, learned } = core.learn(input, nowMs());
       log.info({ attempt: input.attempt, verdict: input.verdict }, 'verdict learned');
       return { volumes, learned };
     },

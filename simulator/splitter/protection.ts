@@ -59,10 +59,12 @@ export function startProtection(options: ProtectionOptions): Protection {
   const { id, store, token, log } = options;
   const budget = new MemoryBudget(options.limits.memoryMaxBytes);
   const splits = options.rows.map((row) => loadSplit(row, budget, options));
-  const core = new SplitterCore(
-    id,
-    splits.map(({ split }) => split),
-  );
+  const core = new SplitterCore({
+    splitter: id,
+    volumes: splits.map(({ split }) => split),
+    store: (rows) => store.commit(rows.map((row) => ({ table: 'volumes', key: row.volume, value: row }))),
+    onStored: (rows) => rows.forEach(follow),
+  });
   const held = new HeldAcknowledgements(core.holds);
   const initialization = new ShortInitialization(log);
   const sweep = new MarksSweep(log);
@@ -81,15 +83,6 @@ export function startProtection(options: ProtectionOptions): Protection {
     initialization.poke(volume);
   };
 
-  const settle = <T>(call: () => T): T => {
-    try {
-      return call();
-    } finally {
-      const rows = core.takeRows();
-      store.commit(rows.map((row) => ({ table: 'volumes', key: row.volume, value: row })));
-      for (const row of rows) follow(row);
-    }
-  };
   const follow = (row: VolumeSplitRow): void => {
     verdicts.follow(row);
     const volume = volumes.get(row.volume);
@@ -102,10 +95,10 @@ export function startProtection(options: ProtectionOptions): Protection {
     splitter: id,
     token,
     log,
-    tick: () => settle(() => core.tick(nowMs())),
+    tick: () => core.tick(nowMs()),
     learn: (pending, verdict) => {
       try {
-        settle(() => core.learnPending(pending, verdict, nowMs()));
+        core.learnPending(pending, verdict, nowMs());
       } catch (error) {
         if (!(error instanceof MoverError)) throw error;
         log.warn({ err: error }, 'the verdict that was asked for is not needed any more');
@@ -114,7 +107,7 @@ export function startProtection(options: ProtectionOptions): Protection {
   });
 
   return {
-    handlers: controlCalls({ core, held, scans, token, log, settle }),
+    handlers: controlCalls({ core, held, scans, token, log }),
     connect: (controlUrl) => {
       streams = new Streams({ splitter: id, controlUrl, token, log, onProgress: progressed });
       for (const volume of volumes.values()) {

@@ -51,7 +51,8 @@ export class HistorySite implements Lineages {
     try {
       return rule(this.state, this.nowMs);
     } finally {
-      this.#rows.commit(this.state.takeChanges());
+      this.#rows.commit(this.state.changes());
+      this.state.settle();
     }
   }
 

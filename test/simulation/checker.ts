@@ -1,4 +1,5 @@
 // The promises, checked against everything the simulation knows.
+import { attemptName } from '../../contracts/attempt.js';
 import type { VolumeId } from '../../contracts/ids.js';
 import { HOLD_MS_MAX } from '../../contracts/splitter-api.js';
 import { positionIn } from '../../simulator/replica-site/core/points.js';
@@ -146,7 +147,7 @@ export function checkAttempts(world: World): void {
   }
 }
 
-/** Once quiet: replica = source, nothing marked, nothing fenced, routes and owners agree. */
+/** Once quiet: replica = source, nothing marked, fenced or announced, routes and owners agree. */
 export function checkQuiet(world: World): void {
   for (const volume of world.volumes) {
     const host = world.hostOf(volume);
@@ -167,6 +168,10 @@ export function checkQuiet(world: World): void {
     if (split.marks.marked > 0)
       throw new Error(`${volume} still has ${split.marks.marked} marked regions (${split.mode})`);
     if (split.row.fence !== undefined) throw new Error(`${volume} is still fenced`);
+    const { notice } = split.row;
+    // A terminated mover compensates nothing: its notice stays until the next move of the volume.
+    if (notice !== undefined && !world.terminated.has(notice.attempt.move))
+      throw new Error(`${volume} still has the notice of ${attemptName(notice.attempt)}`);
     if (split.row.route.group !== row.group || split.row.route.epoch !== row.epoch)
       throw new Error(
         `${volume}: the splitter sends to ${split.row.route.group} at ${split.row.route.epoch}, the owner is ${row.group} at ${row.epoch}`,

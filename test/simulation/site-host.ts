@@ -58,11 +58,12 @@ export class SiteHost implements Lineages {
   }
 
   #commit(): void {
-    for (const change of this.state.takeChanges()) {
+    for (const change of this.state.changes()) {
       const table = this.#stored.get(change.table);
       if (change.value === undefined) table?.delete(change.key);
       else table?.set(change.key, change.value);
     }
+    this.state.settle();
   }
 
   /** One control call: one core function, one transaction. */

@@ -56,9 +56,10 @@ export class SplitterHost {
   start(): void {
     this.#session += 1;
     const budget = new MemoryBudget(QUEUE_BYTES * 3);
-    this.core = new SplitterCore(
-      this.id,
-      [...this.#rows.values()].map(
+    this.core = new SplitterCore({
+      splitter: this.id,
+      store: (rows) => rows.forEach((row) => this.#rows.set(row.volume, row)),
+      volumes: [...this.#rows.values()].map(
         (row) =>
           new VolumeSplit({
             row,
@@ -72,7 +73,7 @@ export class SplitterHost {
             startReason: 'splitter restarted',
           }),
       ),
-    );
+    });
   }
 
   crash(): void {
@@ -87,7 +88,6 @@ export class SplitterHost {
     try {
       return run(this.core);
     } finally {
-      for (const row of this.core.takeRows()) this.#rows.set(row.volume, row);
       this.#release();
     }
   }

@@ -1,7 +1,7 @@
 // An estate of the simulation: hosts, appliances, the replica site, and a network that delays, drops, duplicates and reorders.
 import { MoverError } from '../../contracts/errors.js';
 import { applianceApi } from '../../contracts/appliance-api.js';
-import type { ApplianceId, GroupId, PointId, SplitterId, VolumeId } from '../../contracts/ids.js';
+import type { ApplianceId, GroupId, MoveId, PointId, SplitterId, VolumeId } from '../../contracts/ids.js';
 import type { LeftOut, RecoveryPoint } from '../../contracts/point.js';
 import { retentionPolicySchema } from '../../contracts/retention.js';
 import type { Calls, InputOf, OutputOf } from '../../contracts/route.js';
@@ -83,6 +83,8 @@ export class World {
   worstLatencyMs = 0;
   guestRuns = true;
   pointsSkipped = 0;
+  /** Moves whose mover was ended without compensation. */
+  readonly terminated = new Set<MoveId>();
   stopped = false;
   readonly #streams = new Map<string, Stream>();
 
@@ -300,7 +302,8 @@ export class World {
         .then((record) => {
           if (host.core !== core || record.state === 'OPEN') return undefined;
           const { state } = record;
-          return host.call((now) => now.learnPending(verdict, state, this.time.nowMs));
+          host.call((now) => now.learnPending(verdict, state, this.time.nowMs));
+          return undefined;
         })
         .catch(() => undefined);
     }
@@ -472,8 +475,7 @@ export class World {
       renew: (input) => over('renew', (nowMs) => host.call((core) => core.renew(parse('renew', input), nowMs))),
       learn: (input) =>
         over('learn', (nowMs) => {
-          const { rerouted: _rerouted, ...answer } = host.call((core) => core.learn(parse('learn', input), nowMs));
-          return answer;
+          return host.call((core) => core.learn(parse('learn', input), nowMs));
         }),
     };
   }

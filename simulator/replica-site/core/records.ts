@@ -49,7 +49,6 @@ export function attach(state: SiteState, volume: VolumeId, claim: SessionClaim):
   if (stale !== undefined) return stale;
   if (claim.session > row.session) {
     state.volumes.put(volume, { ...row, session: claim.session });
-    state.accepted.set(volume, 0);
     settleMarks(state, row);
   }
   const durable = state.lineages.durable(volume);
@@ -70,7 +69,7 @@ export function admit(state: SiteState, volume: VolumeId, head: RecordHead): Adm
     return refuse('WRITE_GAP', `Write ${head.n} of volume "${volume}" came after ${accepted}.`);
   if (row.sealed)
     return refuse('PENDING_VERDICT', `Volume "${volume}" is sealed: nothing is accepted before the verdict.`);
-  state.accepted.set(volume, head.n);
+  state.accept(volume, head.session, head.n);
   return APPEND;
 }
 

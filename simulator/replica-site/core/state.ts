@@ -62,8 +62,8 @@ export class SiteState {
   readonly #holesByVolume: Index<HoleRow>;
   readonly #ownersByVolume: Index<OwnerRow>;
   readonly #ownersByGroup: Index<OwnerRow>;
-  /** The newest record accepted of each volume's present session, durable or still being written. */
-  readonly accepted = new Map<VolumeId, number>();
+  /** The newest record accepted of each volume, durable or still being written; it counts while its session is the present one. */
+  readonly #accepted = new Map<VolumeId, { session: number; n: number }>();
 
   constructor(rows: SiteRows, lineages: Lineages) {
     this.lineages = lineages;
@@ -97,9 +97,24 @@ export class SiteState {
     this.#ownersByGroup = this.owners.indexBy((row) => [row.owner.group]);
   }
 
-  takeChanges(): RowChange[] {
+  /** What rules changed since the last `settle` or `undo`: to be stored in one transaction. */
+  changes(): RowChange[] {
+    return this.#tables.flatMap((table) => table.changes());
+  }
+
+  /** The changes are stored: from now on others may see them. */
+  settle(): void {
+    for (const table of this.#tables) table.settle();
+  }
+
+  /** The changes could not be stored: everything is as it was before. */
+  undo(): void {
+    for (const table of this.#tables) table.undo();
+  }
+
+  get #tables(): readonly Pick<Table<object>, 'changes' | 'settle' | 'undo'>[] {
     const { groups, volumes, attempts, moves, points, holes, owners, counters } = this;
-    return [groups, volumes, attempts, moves, points, holes, owners, counters].flatMap((table) => table.takeChanges());
+    return [groups, volumes, attempts, moves, points, holes, owners, counters];
   }
 
   /** @throws MoverError VOLUME_NOT_FOUND */
@@ -208,10 +223,22 @@ export class SiteState {
     return inOrder(this.#ownersByGroup.of(group).values());
   }
 
+  /** A record of the volume's present session is accepted: the next one must follow it. */
+  accept(volume: VolumeId, session: number, n: number): void {
+    const accepted = this.#accepted.get(volume);
+    if (accepted === undefined) this.#accepted.set(volume, { session, n });
+    else Object.assign(accepted, { session, n });
+  }
+
+  /** What was accepted and is not durable is gone: the volume goes on after its last durable record. */
+  forgetAccepted(volume: VolumeId): void {
+    this.#accepted.delete(volume);
+  }
+
   /** The newest accepted number of the volume's present session. */
   acceptedN(row: VolumeRow): number {
-    const accepted = this.accepted.get(row.volume);
-    if (accepted !== undefined) return accepted;
+    const accepted = this.#accepted.get(row.volume);
+    if (accepted?.session === row.session) return accepted.n;
     const durable = this.lineages.durable(row.volume);
     return durable.session === row.session ? durable.n : 0;
   }

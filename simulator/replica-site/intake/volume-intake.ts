@@ -1,5 +1,5 @@
 // Takes in one volume's records, whichever stream brings them: decides on each, appends it, and tells what became durable.
-import type { ErrorCode, MoverError } from '../../../contracts/errors.js';
+import { MoverError, type ErrorCode } from '../../../contracts/errors.js';
 import type { VolumeId } from '../../../contracts/ids.js';
 import type { InitBeginFrame, InitEndFrame, WriteFrame, ZeroesFrame } from '../../stream/frame.js';
 import {
@@ -100,7 +100,7 @@ export class VolumeIntake {
       return;
     }
     const admission = admit(this.#site.state, this.volume, frame);
-    if (admission.kind === 'append') this.#append(frame);
+    if (admission.kind === 'append') this.#append(from, frame);
     else if (admission.kind === 'duplicate') from.onDurable();
     else this.#refuse(from, admission.code, admission.message);
   }
@@ -132,8 +132,8 @@ export class VolumeIntake {
     attached.onRefused(code, message);
   }
 
-  #append(frame: RecordFrame): void {
-    if (frame.type === 'initBegin' || frame.type === 'initEnd') this.#storeHole(frame);
+  #append(from: Attached, frame: RecordFrame): void {
+    if ((frame.type === 'initBegin' || frame.type === 'initEnd') && !this.#storedHole(from, frame)) return;
     this.#appendedPosition = this.#journal.append([recordOf(frame)]);
     this.#unwrittenBytes += frame.type === 'write' ? frame.data.length : 0;
     if (this.#full || this.#unappliedBytes() <= this.#unappliedBytesMax) return;
@@ -141,7 +141,20 @@ export class VolumeIntake {
     for (const attached of this.#attached) attached.onFull();
   }
 
-  /** Before the record: a point must never contain what lies in a hole, even if this process dies between the two. */
+  /** Before the record: a record whose hole can't be stored is not taken, and the splitter sends it again. */
+  #storedHole(from: Attached, frame: InitBeginFrame | InitEndFrame): boolean {
+    try {
+      this.#storeHole(frame);
+      return true;
+    } catch (error) {
+      if (!(error instanceof MoverError)) throw error;
+      this.#site.state.accept(this.volume, frame.session, frame.n - 1);
+      this.#refuse(from, error.code, error.message);
+      return false;
+    }
+  }
+
+  /** A point must never contain what lies in a hole, even if this process dies between this and the record. */
   #storeHole(frame: InitBeginFrame | InitEndFrame): void {
     const position = this.#appendedPosition + 1;
     this.#site.change((state) => {

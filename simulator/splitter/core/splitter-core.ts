@@ -1,4 +1,5 @@
-// One hypervisor host: its volumes, and the control calls that concern several of them at one instant. All or none of a call's volumes change.
+// One hypervisor host: its volumes, and the control calls that concern several of them at one instant. What a call changes is
+// stored before anybody can see it. All or none of a call's volumes change, but a verdict is learned by each volume for itself.
 import type { Cut, Endpoint, TicketedAttempt, Verdict } from '../../../contracts/attempt.js';
 import { attemptName } from '../../../contracts/attempt.js';
 import { MoverError } from '../../../contracts/errors.js';
@@ -19,19 +20,32 @@ export interface PendingVerdict {
   readonly to: Endpoint;
 }
 
+export interface SplitterCoreOptions {
+  readonly splitter: SplitterId;
+  readonly volumes: Iterable<VolumeSplit>;
+  /** Stores changed rows, all or none. @throws MoverError STORAGE_FULL, STORAGE_FAILED: then nothing has changed */
+  readonly store: (rows: readonly VolumeSplitRow[]) => void;
+  /** Called with rows that are stored and in force. */
+  readonly onStored?: (rows: readonly VolumeSplitRow[]) => void;
+}
+
 export class SplitterCore {
   readonly holds = new Holds();
   readonly #splitter: SplitterId;
   readonly #volumes: ReadonlyMap<VolumeId, VolumeSplit>;
   readonly #index: SplitIndex;
+  readonly #store: SplitterCoreOptions['store'];
+  readonly #onStored: SplitterCoreOptions['onStored'];
   /**
    * Where the other members stood when a fence was raised, by ticket: a repeated call must not give a later instant.
    * Lost with the process; then none are given.
    */
   readonly #others = new Map<number, readonly Cut[]>();
 
-  constructor(splitter: SplitterId, volumes: Iterable<VolumeSplit>) {
+  constructor({ splitter, volumes, store, onStored }: SplitterCoreOptions) {
     this.#splitter = splitter;
+    this.#store = store;
+    this.#onStored = onStored;
     this.#volumes = new Map([...volumes].map((split) => [split.volume, split]));
     this.#index = new SplitIndex(this.#volumes.values());
   }
@@ -52,9 +66,31 @@ export class SplitterCore {
     return this.#volumes.has(id);
   }
 
-  /** The rows that changed since the last call, to be stored in one transaction, also when the call was refused. */
-  takeRows(): VolumeSplitRow[] {
-    return this.#index.takeRows();
+  /** Runs what changes rows. A call that is refused may have changed some before (a fence lapses): that is stored too. */
+  #change<T>(call: () => T): T {
+    let result: T;
+    try {
+      result = call();
+    } catch (error) {
+      if (error instanceof MoverError) this.#publish();
+      else this.#index.undo();
+      throw error;
+    }
+    this.#publish();
+    return result;
+  }
+
+  #publish(): void {
+    const rows = this.#index.changedRows();
+    if (rows.length === 0) return;
+    try {
+      this.#store(rows);
+    } catch (error) {
+      this.#index.undo();
+      throw error;
+    }
+    this.#index.settle();
+    this.#onStored?.(rows);
   }
 
   inventory(input: ParsedInputOf<Api['inventory']>): OutputOf<Api['inventory']> {
@@ -65,9 +101,11 @@ export class SplitterCore {
   /** @throws MoverError VOLUME_NOT_FOUND, ATTEMPT_ABORTED, ATTEMPT_COMMITTED, STALE_ATTEMPT, PENDING_VERDICT, EPOCH_MISMATCH */
   notify(input: ParsedInputOf<Api['notify']>): OutputOf<Api['notify']> {
     const splits = input.volumes.map((bound) => ({ bound, split: this.volume(bound.volume) }));
-    for (const { bound, split } of splits) split.checkNotify(input.attempt, bound, input.from);
     const { attempt, from, to, resolvers } = input;
-    for (const { split } of splits) split.notify({ attempt, from, to, resolvers });
+    this.#change(() => {
+      for (const { bound, split } of splits) split.checkNotify(attempt, bound, from);
+      for (const { split } of splits) split.notify({ attempt, from, to, resolvers });
+    });
     return { volumes: splits.map(({ split }) => split.describe()) };
   }
 
@@ -75,8 +113,8 @@ export class SplitterCore {
   fence(input: ParsedInputOf<Api['fence']>, nowMs: number): OutputOf<Api['fence']> {
     const splits = input.volumes.map((id) => this.volume(id));
     for (const split of splits) split.checkFence(input.attempt);
+    const fenced = this.#change(() => splits.map((split) => split.fence(input.attempt, input.leaseMs, nowMs)));
     if (input.holdMs > 0) this.holds.raise(attemptName(input.attempt), input.volumes, nowMs + input.holdMs);
-    const fenced = splits.map((split) => split.fence(input.attempt, input.leaseMs, nowMs));
     if (!fenced.some(({ repeated }) => repeated)) this.#others.set(input.attempt.ticket, this.#standingOthers(splits));
     return {
       cuts: fenced.map(({ volume, session, n }) => ({ volume, session, n })),
@@ -110,23 +148,38 @@ export class SplitterCore {
         'NOT_FENCED',
         `Splitter ${this.#splitter} has no fence of attempt ${attemptName(input.attempt)}.`,
       );
-    for (const split of fenced) split.renew(input.attempt, leaseExpiresAtMs);
+    this.#change(() => {
+      for (const split of fenced) split.renew(input.attempt, leaseExpiresAtMs);
+    });
     return { leaseExpiresAtMs };
   }
 
-  /** @throws MoverError as VolumeSplit.checkLearn */
-  learn(
-    input: ParsedInputOf<Api['learn']>,
-    nowMs: number,
-  ): OutputOf<Api['learn']> & { readonly rerouted: readonly VolumeSplit[] } {
-    const splits = input.volumes.map((bound) => ({ bound, split: this.volume(bound.volume) }));
-    for (const { bound, split } of splits) split.checkLearn(input.attempt, input.verdict, bound);
-    const rerouted = splits
-      .filter(({ bound, split }) => split.learn(input.attempt, input.verdict, bound, input.to, nowMs))
-      .map(({ split }) => split);
-    this.#others.delete(input.attempt.ticket);
-    const learned = splits.flatMap(({ split }) => split.learned(input.attempt) ?? []);
-    return { volumes: splits.map(({ split }) => split.describe()), learned, rerouted };
+  /**
+   * Each volume learns the verdict by itself: one that knows a newer attempt, or that is not here, keeps no other from it.
+   * @throws MoverError as VolumeSplit.checkLearn, VOLUME_NOT_FOUND: the first refusal, after all others have learned
+   */
+  learn(input: ParsedInputOf<Api['learn']>, nowMs: number): OutputOf<Api['learn']> {
+    const { attempt, verdict, to } = input;
+    const splits: VolumeSplit[] = [];
+    const refusals: MoverError[] = [];
+    this.#change(() => {
+      for (const bound of input.volumes) {
+        try {
+          const split = this.volume(bound.volume);
+          split.checkLearn(attempt, verdict, bound);
+          split.learn(attempt, verdict, bound, to, nowMs);
+          splits.push(split);
+        } catch (error) {
+          if (!(error instanceof MoverError)) throw error;
+          refusals.push(error);
+        }
+      }
+    });
+    const [refusal] = refusals;
+    if (refusal !== undefined) throw refusal;
+    this.#others.delete(attempt.ticket);
+    const learned = splits.flatMap((split) => split.learned(attempt) ?? []);
+    return { volumes: splits.map((split) => split.describe()), learned };
   }
 
   cut(input: ParsedInputOf<Api['cut']>, nowMs: number): OutputOf<Api['cut']> {
@@ -155,8 +208,9 @@ export class SplitterCore {
   tick(nowMs: number): PendingVerdict[] {
     this.holds.expire(nowMs);
     const pending = new Map<number, PendingVerdict>();
-    for (const split of this.#index.fenced()) {
-      if (!split.lapse(nowMs)) continue;
+    const fenced = this.#index.fenced();
+    const lapsed = this.#change(() => fenced.filter((split) => split.lapse(nowMs)));
+    for (const split of lapsed) {
       const { fence, notice } = split.row;
       if (fence === undefined || notice === undefined) continue;
       const known = pending.get(fence.attempt.ticket);
@@ -171,12 +225,12 @@ export class SplitterCore {
   }
 
   /** The verdict that this splitter asked for by itself. */
-  learnPending(pending: PendingVerdict, verdict: Verdict, nowMs: number): readonly VolumeSplit[] {
+  learnPending(pending: PendingVerdict, verdict: Verdict, nowMs: number): void {
     const volumes = pending.volumes.map((volume) => ({
       volume,
       splitter: this.#splitter,
       epoch: this.volume(volume).row.route.epoch,
     }));
-    return this.learn({ attempt: pending.attempt, verdict, volumes, to: pending.to }, nowMs).rerouted;
+    this.learn({ attempt: pending.attempt, verdict, volumes, to: pending.to }, nowMs);
   }
 }

@@ -140,6 +140,21 @@ export class VolumeSplit {
     this.onRow(before);
   }
 
+  /** A change of the row could not be stored: it was none. */
+  restore(row: VolumeSplitRow): void {
+    this.#put(row);
+  }
+
+  /** A change of the row is stored. What follows from it for the queue and the stream happens only now. */
+  settled(before: VolumeSplitRow): void {
+    const { fence, route } = this.#row;
+    if (before.fence !== undefined && before.fence.attempt.ticket !== fence?.attempt.ticket) this.#fenceVoid = false;
+    if (before.route.epoch === route.epoch) return;
+    const cut = before.fence?.cut;
+    if (cut?.session === this.session) this.receipt(cut.n);
+    this.detached();
+  }
+
   // ---- the guest's writes ----
 
   /** A write begins. @returns the regions whose mark must be stored before the source is written. */
@@ -439,24 +454,17 @@ export class VolumeSplit {
       );
   }
 
-  /** The verdict, once. An attempt never seen is remembered as over. @returns whether the route changed: the stream must be attached anew. */
-  learn(attempt: TicketedAttempt, verdict: Verdict, bound: AttemptVolume, to: Endpoint, nowMs: number): boolean {
+  /** The verdict, once. An attempt never seen is remembered as over. */
+  learn(attempt: TicketedAttempt, verdict: Verdict, bound: AttemptVolume, to: Endpoint, nowMs: number): void {
     const { notice, fence, ...row } = this.#row;
-    if (row.decided?.attempt.ticket === attempt.ticket) return false;
+    if (row.decided?.attempt.ticket === attempt.ticket) return;
     const decided = { attempt, verdict, atMs: nowMs, backlogBytes: this.#backlogBytes() };
     const others = {
       ...(notice !== undefined && notice.attempt.ticket !== attempt.ticket ? { notice } : {}),
       ...(fence !== undefined && fence.attempt.ticket !== attempt.ticket ? { fence } : {}),
     };
-    this.#fenceVoid = false;
-    if (verdict === 'ABORTED') {
-      this.#put({ ...row, ...others, decided });
-      return false;
-    }
-    if (fence !== undefined && fence.cut.session === this.session) this.receipt(fence.cut.n);
-    this.#put({ ...row, ...others, decided, route: { ...to, epoch: bound.epoch + 1 } });
-    this.detached();
-    return true;
+    const route = verdict === 'ABORTED' ? row.route : { ...to, epoch: bound.epoch + 1 };
+    this.#put({ ...row, ...others, decided, route });
   }
 
   // ---- what others see ----
