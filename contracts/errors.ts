@@ -138,6 +138,24 @@ export const ERRORS = {
     'The writes are of an earlier life of the splitter',
     'Nothing: late duplicates are refused on purpose.',
   ),
+  LINEAGE_FORKED: kind(
+    true,
+    409,
+    'The replica site does not have the history that the splitter confirmed',
+    'Nothing: the splitter compares the volume and sends again what differs; the span is shown as a hole.',
+  ),
+  FOREIGN_SOURCE: kind(
+    false,
+    409,
+    'The source is not the disk that the replica was made from',
+    'Put the right disk back and start the splitter again, or decide: volume-mover source recover <volume> (from the replica), or volume-mover source accept <volume> (as it is).',
+  ),
+  SOURCE_MISSING: kind(
+    false,
+    409,
+    'The source of the volume is gone',
+    'Put the file back and start the splitter again, or decide: volume-mover source recover <volume> (from the replica), or volume-mover source accept <volume> (an empty disk).',
+  ),
   WRITE_GAP: kind(true, 409, 'A write is missing before this one', 'Nothing: the splitter sends from the gap on.'),
   NOT_OWNER: kind(false, 409, 'The group is not served here', 'Send the call to the appliance that serves the group.'),
   NOT_SYNCED: kind(

@@ -166,7 +166,11 @@ export const attemptsApi = {
     method: 'POST',
     path: '/v1/attempts/resolve',
     summary: 'The verdict, for ever: an open or unknown attempt becomes ABORTED; a decided one is returned as it is.',
-    input: attemptInput.extend({ reason: z.string().max(1_000).default('resolved') }),
+    input: attemptInput.extend({
+      reason: z.string().max(1_000).default('resolved'),
+      /** An attempt whose lease still runs is left open: for one who only wonders whether anybody still works at it. */
+      onlyIfExpired: z.boolean().default(false),
+    }),
     output: attemptRecordSchema,
   }),
   get: operation({

@@ -11,6 +11,7 @@ import {
   writeMarkSchema,
 } from './attempt.js';
 import { groupIdSchema, splitterIdSchema, volumeIdSchema } from './ids.js';
+import { confirmedSchema, sourceIdSchema } from './lineage.js';
 import { healthOperation } from './health.js';
 import { bytesSchema, countSchema, durationMsSchema, epochSchema, timeMsSchema } from './numbers.js';
 import { leftOutSchema } from './point.js';
@@ -22,11 +23,19 @@ import { verifySourceApi } from './verify.js';
 export const HOLD_MS_MAX = 250;
 
 /**
- * How a volume's writes get to the replica site. SYNCED: each is numbered and sent in order. MARKS_ONLY: only marks are kept
- * (overflow, outage, pause). INITIALIZING: what is marked is being sent again.
+ * How a volume's writes get to the replica site. SYNCED: each is numbered and sent in order. UNCONFIRMED: each is numbered and kept in
+ * order, but no appliance takes them now. MARKS_ONLY: only marks are kept (overflow, outage, pause, doubt). INITIALIZING: what is
+ * marked is being compared and sent again.
  */
-export const replicationModeSchema = z.enum(['SYNCED', 'MARKS_ONLY', 'INITIALIZING']);
+export const replicationModeSchema = z.enum(['SYNCED', 'UNCONFIRMED', 'MARKS_ONLY', 'INITIALIZING']);
 export type ReplicationMode = z.infer<typeof replicationModeSchema>;
+
+/**
+ * `missing`: the disk's file is gone, though the volume was replicated. `foreign`: it is not the disk that the replica was made from.
+ * Both are refused to guests until a person decides. `recovering`: it is being made from the replica.
+ */
+export const sourceStateSchema = z.enum(['present', 'missing', 'foreign', 'recovering']);
+export type SourceState = z.infer<typeof sourceStateSchema>;
 
 export const fenceSchema = z.strictObject({
   attempt: ticketedAttemptSchema,
@@ -54,6 +63,12 @@ export const splitterVolumeSchema = z.strictObject({
   markedRegions: countSchema,
   /** Bytes sent by short initialization since the start of the process. */
   resentBytes: bytesSchema,
+  /** The disk that guests write, and whether it may be used. */
+  source: z.strictObject({ id: sourceIdSchema, state: sourceStateSchema }),
+  /** How far the replica's history is known to be durable. */
+  confirmed: confirmedSchema.optional(),
+  /** Why and since when writes are kept by marks, and how many regions are to be compared before they are sent. */
+  initialization: z.strictObject({ sinceMs: timeMsSchema, reason: z.string(), doubtedRegions: countSchema }).optional(),
   notice: z.strictObject({ attempt: ticketedAttemptSchema, to: endpointSchema }).optional(),
   fence: fenceSchema.optional(),
   /** Sentences about what an administrator should know, e.g. a bitmap that was lost. */

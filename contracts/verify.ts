@@ -93,6 +93,8 @@ export const verifyReplicaApi = {
       mark: writeMarkSchema,
       waitMs: durationMsSchema.max(MARK_WAIT_MS_MAX),
       client: z.string().max(200),
+      /** Also when the mark is inside a short initialization: the image is the replica as it stood, no state of the guest's disk. */
+      evenInHole: z.boolean().default(false),
     }),
     output: z.strictObject({ image: z.string(), sizeBytes: bytesSchema, position: positionSchema }),
   }),

@@ -56,8 +56,12 @@ export function replicaSiteCalls({
         attempts.renewIfOpen(state, attempt, leaseMs, nowMs);
         return attempts.adoptAttempt(state, attempt, nowMs);
       }),
-    resolve: ({ attempt, reason }) =>
-      site.change((state, nowMs) => attempts.resolveAttempt(state, attempt, reason, nowMs)),
+    resolve: ({ attempt, reason, onlyIfExpired }) =>
+      site.change((state, nowMs) =>
+        onlyIfExpired
+          ? attempts.resolveExpired(state, attempt, reason, nowMs)
+          : attempts.resolveAttempt(state, attempt, reason, nowMs),
+      ),
     get: (attempt) => attempts.getAttempt(state, attempt),
     join: ({ attempt, point }) => site.change((state) => attempts.joinAttempt(state, attempt, point)),
     listPoints: ({ group, volume, ...page }) => {

@@ -2,6 +2,7 @@
 import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import type { VolumeId } from '../../contracts/ids.js';
+import { lineageIdSchema, type LineageId } from '../../contracts/lineage.js';
 import type { Lineages } from './core/rows.js';
 import { failureOfJournal } from './journal-failure.js';
 import type { Durable, JournalLog, VolumeJournal } from './journal/types.js';
@@ -92,6 +93,12 @@ export class Journals implements Lineages {
 
   durable(volume: VolumeId): Durable {
     return this.#known(volume)?.durable ?? NOTHING;
+  }
+
+  lineage(volume: VolumeId): LineageId {
+    const journal = this.#known(volume);
+    if (journal === undefined) throw new Error(`The journal of volume "${volume}" has not been opened.`);
+    return lineageIdSchema.parse(journal.lineage.id);
   }
 
   appliedPosition(volume: VolumeId): number {

@@ -3,6 +3,7 @@ import { z } from 'zod';
 import { attemptRecordSchema, attemptRefSchema, writeMarkSchema } from '../../contracts/attempt.js';
 import { applianceIdSchema, groupIdSchema, splitterIdSchema, volumeIdSchema } from '../../contracts/ids.js';
 import { labelsSchema, vmSchema } from '../../contracts/inventory.js';
+import { lifeIdSchema, lineageIdSchema, sourceIdSchema } from '../../contracts/lineage.js';
 import {
   bytesSchema,
   countSchema,
@@ -40,6 +41,9 @@ const volumeRow: z.ZodType<VolumeRow> = z.strictObject({
   openHole: z.exactOptional(z.string()),
   vm: z.exactOptional(vmSchema),
   labels: z.exactOptional(labelsSchema),
+  source: z.exactOptional(sourceIdSchema),
+  life: z.exactOptional(lifeIdSchema),
+  lineage: z.exactOptional(lineageIdSchema),
 });
 
 const attemptRow: z.ZodType<AttemptRow> = z.strictObject({ record: attemptRecordSchema });

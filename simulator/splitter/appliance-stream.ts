@@ -1,13 +1,16 @@
 // The stream to one appliance: which volumes are attached on it, and whose turn it is to send.
 import type { Logger } from 'pino';
 import type { SplitterId } from '../../contracts/ids.js';
+import type { LifeId } from '../../contracts/lineage.js';
 import type { FrameConnection, StreamFrame } from '../stream/connection.js';
+import type { AttachedFrame, RefusedFrame } from '../stream/frame.js';
 import { Backoff } from './backoff.js';
 import { nowMs } from './clock.js';
 import type { Copy } from './core/copies.js';
 import type { VolumeSplit } from './core/volume-split.js';
 import { KeptConnection } from './kept-connection.js';
 import type { ProtectedVolume } from './protected-volume.js';
+import type { Reunion } from './reunion.js';
 
 /** What a volume may send in its turn, in bytes: small beside the connection's high-water mark, so that all get turns. */
 const TURN_BYTES = 128 * 1024;
@@ -31,6 +34,8 @@ interface Member {
 export interface ApplianceStreamOptions {
   readonly url: string;
   readonly splitter: SplitterId;
+  readonly life: LifeId;
+  readonly reunion: Reunion;
   /** The splitter's own control URL, for the appliance's calls. */
   readonly controlUrl: string;
   readonly token: string | undefined;
@@ -144,8 +149,9 @@ export class ApplianceStream {
       handle: member.handle,
       volume: split.volume,
       sizeBytes: split.row.sizeBytes,
+      life: this.#options.life,
+      ...split.claim(),
       epoch: member.epoch,
-      session: split.session,
     });
   }
 
@@ -166,18 +172,14 @@ export class ApplianceStream {
     switch (frame.type) {
       case 'attached':
         if (frame.session !== split.session) return;
-        member.isAttached = true;
-        member.backoff.reset();
-        split.attached(frame.n);
-        split.note('stream', undefined);
-        this.wake(volume);
+        this.#attached(member, frame);
         break;
       case 'receipt':
         if (frame.session !== split.session || frame.epoch !== epoch) return;
         split.receipt(frame.n);
         break;
       case 'refused':
-        this.#refused(member, frame.code, frame.message);
+        this.#refused(member, frame);
         return;
       case 'pause':
         split.pause(nowMs());
@@ -192,11 +194,43 @@ export class ApplianceStream {
     this.#options.onProgress(volume);
   }
 
-  #refused(member: Member, code: string, message: string): void {
-    const { log, url } = this.#options;
-    log.warn({ volume: member.volume.id, appliance: url, code }, message);
-    member.volume.split.note('stream', `${url} refuses volume "${member.volume.id}" (${code}): ${message}`);
+  #attached(member: Member, frame: AttachedFrame): void {
+    const { volume } = member;
+    try {
+      this.#options.reunion.attached(volume, frame);
+    } catch (error) {
+      this.#putOff(member, `what was answered for volume "${volume.id}" could not be stored: ${messageOf(error)}`);
+      return;
+    }
+    member.isAttached = true;
+    member.backoff.reset();
+    volume.split.note('stream', undefined);
+    this.wake(volume);
+  }
+
+  #refused(member: Member, frame: RefusedFrame): void {
+    const { log, url, reunion } = this.#options;
+    const { volume } = member;
+    const { code, message } = frame;
+    log.warn({ volume: volume.id, appliance: url, code }, message);
     this.#unattach(member);
+    let isWorthIt = false;
+    try {
+      isWorthIt = reunion.refused(volume, frame);
+    } catch (error) {
+      log.warn({ err: error, volume: volume.id }, 'the advice could not be followed');
+    }
+    // A volume that is owned elsewhere has left this stream by now.
+    if (this.#members.get(volume) !== member) return;
+    if (isWorthIt) this.#attach(member);
+    else this.#putOff(member, `${url} refuses volume "${volume.id}" (${code}): ${message}`);
+  }
+
+  /** Tries again later, and says why meanwhile. */
+  #putOff(member: Member, why: string): void {
+    this.#unattach(member);
+    member.volume.split.note('stream', why);
+    clearTimeout(member.retry);
     member.retry = setTimeout(() => this.#attach(member), member.backoff.next());
   }
 
@@ -247,4 +281,8 @@ function frameOf(split: VolumeSplit, copy: Copy, handle: number, epoch: number):
     case 'initEnd':
       return { type: 'initEnd', handle, session, n, epoch, timeMs };
   }
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
 }

@@ -1,8 +1,12 @@
 // One virtual volume in its shell: the guest's reads and writes on the source file, under marks and locks, numbered for the stream.
 import { MoverError } from '../../contracts/errors.js';
 import type { VolumeId } from '../../contracts/ids.js';
-import type { NbdError } from '../../nbd/errors.js';
+import type { WriteMark } from '../../contracts/attempt.js';
+import type { SourceState } from '../../contracts/splitter-api.js';
+import { NbdError } from '../../nbd/errors.js';
+import { digestOf, digestText } from '../digest/region-digest.js';
 import { nowMs } from './clock.js';
+import { REGION_BYTES } from './core/marks.js';
 import type { VolumeSplit } from './core/volume-split.js';
 import { nbdErrorOf } from '../disk/errno.js';
 import type { HeldAcknowledgements } from './held-acknowledgements.js';
@@ -29,6 +33,8 @@ export interface VolumeEvents {
   readonly onNumbered: (volume: ProtectedVolume) => void;
   /** A write is kept by its mark only: a short initialization is due. */
   readonly onMarked: (volume: ProtectedVolume) => void;
+  /** Marks may be cleared. */
+  readonly onSettled: (volume: ProtectedVolume) => void;
 }
 
 export interface ProtectedVolumeOptions {
@@ -55,6 +61,7 @@ export class ProtectedVolume {
   readonly #gate = new WriteGate();
   #scan: VolumeScan | undefined;
   #guests = 0;
+  #barred: string | undefined;
 
   constructor({ split, source, marksFile, trace, held, sync, events }: ProtectedVolumeOptions) {
     this.id = split.volume;
@@ -71,6 +78,29 @@ export class ProtectedVolume {
     return this.split.row.sizeBytes;
   }
 
+  /** Why guests may not use the disk; undefined when they may. */
+  get barred(): string | undefined {
+    return this.#barred;
+  }
+
+  /** From now on guests get I/O errors, and nothing is sent: the disk is not the one that is replicated. */
+  bar(state: Exclude<SourceState, 'present'>, why: string): void {
+    this.#barred = why;
+    this.split.sourceState = state;
+    this.split.note('source', why);
+  }
+
+  /** A person decided what the disk is. */
+  unbar(): void {
+    this.#barred = undefined;
+    this.split.sourceState = 'present';
+    this.split.note('source', undefined);
+  }
+
+  #refuseBarred(): void {
+    if (this.#barred !== undefined) throw new NbdError('EIO', this.#barred);
+  }
+
   guestCame(): void {
     this.#guests += 1;
   }
@@ -82,6 +112,7 @@ export class ProtectedVolume {
 
   /** @throws NbdError */
   read(offset: number, length: number): Buffer | Promise<Buffer> {
+    this.#refuseBarred();
     if (length > AT_ONCE_BYTES_MAX) return this.#source.readLater(offset, length).catch(raiseNbdError);
     try {
       return this.#source.readNow(offset, length);
@@ -96,6 +127,7 @@ export class ProtectedVolume {
    * @throws NbdError when the source, or the mark, could not be written.
    */
   change(change: SourceChange, durable: boolean): void | Promise<void> {
+    this.#refuseBarred();
     const { offset, length } = change;
     if (this.#sync || length > AT_ONCE_BYTES_MAX || !this.#lock.isFree(offset, length))
       return this.#changeLater(change, durable);
@@ -212,6 +244,26 @@ export class ProtectedVolume {
     }
   }
 
+  /**
+   * Compares a doubted region with the digest of the replica's; what differs is sent again.
+   * @param mark of the short initialization that the digest belongs to: when it is over, so is the comparison. @throws the system's error
+   */
+  async compare(region: number, digest: string | null, mark: WriteMark): Promise<void> {
+    const { marks, row } = this.split;
+    const offset = region * REGION_BYTES;
+    const length = Math.min(REGION_BYTES, row.sizeBytes - offset);
+    const release = await this.#lock.acquire(offset, length);
+    try {
+      const data = await this.#source.readLater(offset, length);
+      const now = this.split.initializationMark;
+      if (now?.session !== mark.session || now.n !== mark.n) return;
+      marks.compared(region, digestText(digestOf(data)) === digest);
+    } finally {
+      release();
+    }
+    if (marks.settled > 0) this.#events.onSettled(this);
+  }
+
   /** Ends the short initialization if nothing is left to be sent again. @returns whether it ended now. */
   finishInitialization(): boolean {
     const timeMs = nowMs();
@@ -251,6 +303,11 @@ export class ProtectedVolume {
   }
 
   // ---- marks and files ----
+
+  /** Stores marks that were set without a write. @throws the system's error; the pages stay due, and no write goes on before them */
+  store(regions: readonly number[]): void {
+    if (regions.length > 0 || this.#marksFile.isBehind) this.#marksFile.store(regions);
+  }
 
   /** Clears the marks of what is durable at the replica site. @throws the system's error; the file then has marks too many, which is safe. */
   clearMarks(): void {

@@ -2,23 +2,31 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import type { Logger } from 'pino';
 import { MoverError } from '../../contracts/errors.js';
+import type { Verdict } from '../../contracts/attempt.js';
 import type { SplitterId, VolumeId } from '../../contracts/ids.js';
+import type { Estate } from '../../contracts/estate.js';
 import type { splitterApi } from '../../contracts/splitter-api.js';
 import type { Handlers } from '../control/handlers.js';
 import type { BlockDevice } from '../../nbd/block-device.js';
 import type { RowStore } from '../store/row-store.js';
 import { nowMs } from './clock.js';
+import { Comparisons } from './comparisons.js';
+import { Confirmations } from './confirmations.js';
 import { controlCalls } from './control-calls.js';
 import { MemoryBudget } from './core/copies.js';
-import { SplitterCore } from './core/splitter-core.js';
+import { SplitterCore, type PendingVerdict } from './core/splitter-core.js';
 import { VolumeSplit, type VolumeSplitRow } from './core/volume-split.js';
 import { HeldAcknowledgements } from './held-acknowledgements.js';
 import type { SplitterLimits } from './limits.js';
+import type { Lives } from './lives.js';
 import { loadMarks, MarksFile } from './marks-file.js';
 import { MarksSweep } from './marks-sweep.js';
 import { ProtectedVolume, type ProtectedVolumeOptions } from './protected-volume.js';
+import { Notices } from './notices.js';
+import { Reunion } from './reunion.js';
 import { ShortInitialization } from './short-initialization.js';
 import { Scans } from './scans.js';
+import { SourceChecks, type SourceFinding } from './source-checks.js';
 import { SourceFile } from './source-file.js';
 import { BacklogFile } from './spill-file.js';
 import { Streams } from './streams.js';
@@ -33,7 +41,8 @@ const DRAIN_LOOK_EVERY_MS = 10;
 
 export interface ProtectionOptions {
   readonly id: SplitterId;
-  readonly session: number;
+  readonly lives: Lives;
+  readonly estate: Estate;
   readonly rows: readonly VolumeSplitRow[];
   readonly store: RowStore;
   readonly files: (volume: VolumeId) => VolumeFiles;
@@ -56,9 +65,11 @@ export interface Protection {
 }
 
 export function startProtection(options: ProtectionOptions): Protection {
-  const { id, store, token, log } = options;
+  const { id, store, token, log, lives } = options;
+  const confirmations = new Confirmations(store);
+  const checks = new SourceChecks(store);
   const budget = new MemoryBudget(options.limits.memoryMaxBytes);
-  const splits = options.rows.map((row) => loadSplit(row, budget, options));
+  const splits = options.rows.map((row) => loadSplit(row, { budget, confirmations, checks }, options));
   const core = new SplitterCore({
     splitter: id,
     volumes: splits.map(({ split }) => split),
@@ -66,17 +77,34 @@ export function startProtection(options: ProtectionOptions): Protection {
     onStored: (rows) => rows.forEach(follow),
   });
   const held = new HeldAcknowledgements(core.holds);
-  const initialization = new ShortInitialization(log);
-  const sweep = new MarksSweep(log);
+  const initialization = new ShortInitialization(new Comparisons(id, token), log);
+  const sweep = new MarksSweep(confirmations, log);
   let streams: Streams | undefined;
 
   const events = {
     onNumbered: (volume: ProtectedVolume): void => streams?.wake(volume),
     onMarked: (volume: ProtectedVolume): void => initialization.poke(volume),
+    onSettled: (volume: ProtectedVolume): void => sweep.add(volume),
   };
   const volumes = new Map(
     splits.map((loaded) => [loaded.split.volume, new ProtectedVolume({ ...loaded, held, sync: options.sync, events })]),
   );
+  for (const { split, finding } of splits) {
+    if (finding.kind === 'missing') volumes.get(split.volume)?.bar('missing', missingSource(split.volume));
+  }
+  const sources = (): (readonly [VolumeId, string])[] =>
+    [...volumes.values()]
+      .filter(({ barred }) => barred === undefined)
+      .map(({ id: volume }) => [volume, options.files(volume).source]);
+  checks.note(sources(), false);
+  const reunion = new Reunion({
+    core,
+    lives,
+    confirmations,
+    estate: options.estate,
+    onDoubt: (volume) => initialization.poke(volume),
+    log,
+  });
   const scans = new Scans({ volumes, log });
   const progressed = (volume: ProtectedVolume): void => {
     sweep.add(volume);
@@ -91,25 +119,40 @@ export function startProtection(options: ProtectionOptions): Protection {
     streams?.wake(volume);
     progressed(volume);
   };
+  const learn = (pending: PendingVerdict, verdict: Verdict): void => {
+    try {
+      core.learnPending(pending, verdict, nowMs());
+    } catch (error) {
+      if (!(error instanceof MoverError)) throw error;
+      log.warn({ err: error }, 'the verdict that was asked for is not needed any more');
+    }
+  };
   const verdicts = new Verdicts({
     splitter: id,
     token,
     log,
     tick: () => core.tick(nowMs()),
-    learn: (pending, verdict) => {
-      try {
-        core.learnPending(pending, verdict, nowMs());
-      } catch (error) {
-        if (!(error instanceof MoverError)) throw error;
-        log.warn({ err: error }, 'the verdict that was asked for is not needed any more');
-      }
-    },
+    learn,
+  });
+  const notices = new Notices({
+    announced: () => core.announced(),
+    ask: async (pending) => verdicts.askOnce(pending, true),
+    learn,
+    log,
   });
 
   return {
     handlers: controlCalls({ core, held, scans, token, log }),
     connect: (controlUrl) => {
-      streams = new Streams({ splitter: id, controlUrl, token, log, onProgress: progressed });
+      streams = new Streams({
+        splitter: id,
+        life: lives.life,
+        reunion,
+        controlUrl,
+        token,
+        log,
+        onProgress: progressed,
+      });
       for (const volume of volumes.values()) {
         streams.follow(volume);
         verdicts.follow(volume.split.row);
@@ -123,30 +166,44 @@ export function startProtection(options: ProtectionOptions): Protection {
     notes: () => [...(streams?.notes ?? []), ...splits.flatMap(({ split }) => split.notes)],
     stop: async () => {
       verdicts.stop();
+      notices.stop();
       initialization.stop();
       scans.stop();
       await drained(volumes.values());
       streams?.close();
-      sweep.now();
+      sweep.stop();
       for (const volume of volumes.values()) volume.closeIfIdle();
+      noteRest(checks, sources(), log);
     },
   };
 }
 
-type LoadedSplit = Pick<ProtectedVolumeOptions, 'split' | 'source' | 'marksFile' | 'trace'>;
+interface LoadedSplit extends Pick<ProtectedVolumeOptions, 'split' | 'source' | 'marksFile' | 'trace'> {
+  readonly finding: SourceFinding;
+}
+
+interface Known {
+  readonly budget: MemoryBudget;
+  readonly confirmations: Confirmations;
+  readonly checks: SourceChecks;
+}
 
 function loadSplit(
   row: VolumeSplitRow,
-  budget: MemoryBudget,
-  { id, session, files, limits, trace, log }: ProtectionOptions,
+  { budget, confirmations, checks }: Known,
+  { id, lives, files, limits, trace, log }: ProtectionOptions,
 ): LoadedSplit {
   const paths = files(row.volume);
   const source = new SourceFile(paths.source, row.sizeBytes);
   const { marks, lost } = loadMarks(paths.marks, row.sizeBytes, source.isWritten);
+  const confirmed = confirmations.of(row.volume);
+  const finding = checks.find(row.volume, paths.source, marks.marked > 0 || (confirmed?.position ?? 0) > 0);
+  const marksFile = new MarksFile(paths.marks, marks);
   const split = new VolumeSplit({
     row,
     splitter: id,
-    session,
+    session: lives.session,
+    confirmed,
     marks,
     budget,
     spill: new BacklogFile(paths.spill, limits.spillMaxBytes, log),
@@ -158,12 +215,34 @@ function loadSplit(
     log.error({ volume: row.volume }, lost);
     split.note('marks', `Volume "${row.volume}": ${lost}`);
   }
+  if (finding.kind === 'changed') {
+    log.warn({ volume: row.volume }, finding.reason);
+    marksFile.store(split.doubt(finding.reason, nowMs()));
+    split.note(
+      'doubt',
+      `Volume "${row.volume}": ${finding.reason}. It is compared with its replica, and what differs is sent again.`,
+    );
+  }
   return {
     split,
     source,
-    marksFile: new MarksFile(paths.marks, marks),
+    marksFile,
+    finding,
     trace: trace ? new WriteTrace(paths.trace) : undefined,
   };
+}
+
+function missingSource(volume: VolumeId): string {
+  return `The source of volume "${volume}" is gone. Guests get I/O errors, and its replica is kept as it is. Put the file back and start the splitter again, or type: volume-mover source recover ${volume} (from the replica), or: volume-mover source accept-blank ${volume} (an empty disk).`;
+}
+
+/** An orderly stop: whoever changes a source from now on is found out at the next start. */
+function noteRest(checks: SourceChecks, sources: Iterable<readonly [VolumeId, string]>, log: Logger): void {
+  try {
+    checks.note(sources, true);
+  } catch (error) {
+    log.warn({ err: error }, 'the state of the sources could not be stored');
+  }
 }
 
 /** Resolves when everything that can be confirmed is, or the time is over. Behind a fence, and without a stream, nothing can. */

@@ -1,5 +1,7 @@
 // Sends marked regions again, volume by volume, a region at a time, whenever a volume's situation lets it.
 import type { Logger } from 'pino';
+import { MoverError } from '../../contracts/errors.js';
+import type { Comparisons } from './comparisons.js';
 import type { ProtectedVolume } from './protected-volume.js';
 
 /** Volumes that read their source at the same time: guests' requests share the disk and the thread pool. */
@@ -8,19 +10,21 @@ const VOLUMES_AT_ONCE = 4;
 const AFTER_ERROR_MS = 1_000;
 
 export class ShortInitialization {
+  readonly #comparisons: Comparisons;
   readonly #log: Logger;
   readonly #waiting = new Set<ProtectedVolume>();
   readonly #running = new Set<ProtectedVolume>();
   readonly #retries = new Set<NodeJS.Timeout>();
   #isStopped = false;
 
-  constructor(log: Logger) {
+  constructor(comparisons: Comparisons, log: Logger) {
+    this.#comparisons = comparisons;
     this.#log = log;
   }
 
   /** To be called whenever a volume may go on: attached, resumed, unfenced, something confirmed, something only marked. */
   poke(volume: ProtectedVolume): void {
-    if (volume.split.mode === 'SYNCED' || this.#isStopped) return;
+    if (volume.split.isSynced || this.#isStopped) return;
     this.#waiting.add(volume);
     this.#startWaiting();
   }
@@ -45,21 +49,43 @@ export class ShortInitialization {
 
   async #run(volume: ProtectedVolume): Promise<void> {
     try {
-      while (!this.#isStopped && volume.initialize() && (await volume.resendNext()));
-      if (volume.finishInitialization())
+      while (!this.#isStopped && volume.initialize() && (await this.#step(volume)));
+      if (volume.finishInitialization()) {
+        await this.#comparisons.end(volume);
+        volume.split.note('doubt', undefined);
         this.#log.info(
           { volume: volume.id, resentBytes: volume.split.describe().resentBytes },
           'short initialization ended',
         );
+      }
       volume.split.note('initialization', undefined);
     } catch (error) {
-      this.#log.error({ err: error, volume: volume.id }, 'the source could not be read for short initialization');
-      volume.split.note('initialization', `The source of volume "${volume.id}" could not be read to be sent again.`);
-      this.#pokeLater(volume);
+      this.#failed(volume, error);
     }
     this.#running.delete(volume);
     volume.closeIfIdle();
     this.#startWaiting();
+  }
+
+  /** Known to be missing goes first; then what may be. @returns whether there is more to do now. */
+  async #step(volume: ProtectedVolume): Promise<boolean> {
+    const { marks } = volume.split;
+    if (marks.dirty > 0) return volume.resendNext();
+    if (marks.doubted === 0) return false;
+    await this.#comparisons.step(volume);
+    return true;
+  }
+
+  #failed(volume: ProtectedVolume, error: unknown): void {
+    const { id, split } = volume;
+    if (error instanceof MoverError) {
+      this.#log.warn({ err: error, volume: id }, 'the replica could not be compared');
+      split.note('initialization', `The replica of volume "${id}" could not be compared: ${error.message}`);
+    } else {
+      this.#log.error({ err: error, volume: id }, 'the source could not be read for short initialization');
+      split.note('initialization', `The source of volume "${id}" could not be read to be sent again.`);
+    }
+    this.#pokeLater(volume);
   }
 
   #pokeLater(volume: ProtectedVolume): void {

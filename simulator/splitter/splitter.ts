@@ -3,18 +3,20 @@ import { join } from 'node:path';
 import type { Logger } from 'pino';
 import { MoverError } from '../../contracts/errors.js';
 import { splitterIdSchema } from '../../contracts/ids.js';
-import { sessionSchema } from '../../contracts/numbers.js';
 import { splitterApi } from '../../contracts/splitter-api.js';
 import { SPLITTER_DESCRIPTION } from '../control/descriptions.js';
 import { createControlServer } from '../control/server.js';
 import { createNbdServer } from '../../nbd/server.js';
 import type { ProcessConfig } from '../process/config.js';
 import type { ReadyLine } from '../process/ready-line.js';
-import { openRowStore, type RowStore } from '../store/row-store.js';
+import { openRowStore } from '../store/row-store.js';
+import { CONFIRMED_TABLE } from './confirmations.js';
 import { exportsOf } from './exports.js';
 import type { SplitterLimits } from './limits.js';
+import { beginLife, META_TABLE } from './lives.js';
 import { describeNbd, nbdAddresses } from './nbd-listen.js';
 import { startProtection } from './protection.js';
+import { SOURCES_TABLE } from './source-checks.js';
 import { openUnprotected } from './unprotected-device.js';
 import { volumeFilesIn } from './volume-files.js';
 import { volumeRows } from './volume-rows.js';
@@ -42,17 +44,17 @@ export async function startSplitter(config: SplitterConfig): Promise<RunningSpli
 
   const store = openRowStore({
     directory: join(config.dataFolder, 'store'),
-    tables: ['volumes', 'meta'],
+    tables: ['volumes', META_TABLE, CONFIRMED_TABLE, SOURCES_TABLE],
     sync: config.sync,
   });
   const undo: (() => Promise<void> | void)[] = [async () => store.close()];
   try {
-    const session = beginSession(store);
+    const lives = beginLife(store);
     const rows = volumeRows(estate, id, new Map(store.rows('volumes')));
     store.commit(rows.map((row) => ({ table: 'volumes', key: row.volume, value: row })));
     const files = volumeFilesIn(config.dataFolder);
 
-    const protection = startProtection({ ...config, id, session, store, files, rows: config.unprotected ? [] : rows });
+    const protection = startProtection({ ...config, id, lives, store, files, rows: config.unprotected ? [] : rows });
     undo.push(() => protection.stop());
     const control = createControlServer({
       api: splitterApi,
@@ -87,14 +89,6 @@ export async function startSplitter(config: SplitterConfig): Promise<RunningSpli
     await runBackwards(undo);
     throw error;
   }
-}
-
-/** Stored before anything is served: no two lives share a number. */
-function beginSession(store: RowStore): number {
-  const stored = new Map(store.rows('meta')).get('session');
-  const session = (stored === undefined ? 0 : sessionSchema.parse(stored)) + 1;
-  store.commit([{ table: 'meta', key: 'session', value: session }]);
-  return session;
 }
 
 async function runBackwards(undo: readonly (() => Promise<void> | void)[]): Promise<void> {

@@ -86,7 +86,7 @@ export class Verdicts {
     const attempt = attemptName(pending.attempt);
     log.warn({ attempt, volumes: pending.volumes }, 'the lease of the fence ran out; asking for the verdict');
     while (!this.#stopping.signal.aborted && this.#isAwaited(pending)) {
-      const verdict = await this.#askOnce(pending);
+      const verdict = await this.askOnce(pending, false);
       if (verdict !== undefined) {
         log.info({ attempt, verdict }, 'verdict received');
         this.#options.learn(pending, verdict);
@@ -101,14 +101,20 @@ export class Verdicts {
     return pending.volumes.some((volume) => this.#leases.get(volume)?.ticket === pending.attempt.ticket);
   }
 
-  async #askOnce(pending: PendingVerdict): Promise<Verdict | undefined> {
+  /** @param onlyIfExpired an attempt whose lease runs stays open: then, and when nobody answers, undefined. Never rejects. */
+  async askOnce(pending: PendingVerdict, onlyIfExpired: boolean): Promise<Verdict | undefined> {
     const { splitter, token, log } = this.#options;
     const { move, n } = pending.attempt;
     for (const baseUrl of new Set([...pending.resolvers, pending.to.url])) {
       try {
         const appliance = createApiClient(applianceApi, { baseUrl, token, timeoutMs: RESOLVE_MS_MAX });
-        const reason = `the fence's lease ran out at splitter ${splitter}`;
-        const { state } = await appliance.resolve({ attempt: { move, n }, reason }, { signal: this.#stopping.signal });
+        const reason = onlyIfExpired
+          ? `its lease ran out, and splitter ${splitter} still has its notice`
+          : `the fence's lease ran out at splitter ${splitter}`;
+        const { state } = await appliance.resolve(
+          { attempt: { move, n }, reason, onlyIfExpired },
+          { signal: this.#stopping.signal },
+        );
         if (state !== 'OPEN') return state;
       } catch (error) {
         log.debug({ err: error, resolver: baseUrl }, 'no verdict');

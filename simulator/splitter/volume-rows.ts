@@ -10,8 +10,10 @@ import {
 import { MoverError, parseOrRefuse } from '../../contracts/errors.js';
 import { controlUrl, type Estate, type EstateVolume } from '../../contracts/estate.js';
 import { type ApplianceId, type SplitterId, volumeIdSchema } from '../../contracts/ids.js';
+import { sourceIdSchema } from '../../contracts/lineage.js';
 import { bytesSchema, epochSchema, timeMsSchema } from '../../contracts/numbers.js';
 import type { VolumeSplitRow } from './core/volume-split.js';
+import { newSourceId } from './identities.js';
 
 const MIB = 1024 * 1024;
 
@@ -44,6 +46,9 @@ const rowSchema = z.strictObject({
       backlogBytes: bytesSchema,
     })
     .exactOptional(),
+  // Rows of before disks had identities get one.
+  source: sourceIdSchema.prefault(newSourceId),
+  replaces: z.literal(true).exactOptional(),
 });
 
 /**
@@ -71,10 +76,10 @@ export function volumeRows(
   });
 }
 
-type Addresses = ReadonlyMap<ApplianceId, string>;
+export type Addresses = ReadonlyMap<ApplianceId, string>;
 
 /** Appliances whose port is chosen when they start, and that give no URL, have no address here. */
-function addressesOf(estate: Estate): Addresses {
+export function addressesOf(estate: Estate): Addresses {
   const known = estate.appliances.filter(({ control }) => control.url !== undefined || control.port !== 0);
   return new Map(known.map(({ id, control }) => [id, controlUrl(control)]));
 }
@@ -92,6 +97,7 @@ function firstRow(estate: Estate, volume: EstateVolume, addresses: Addresses): V
     volume: volume.id,
     sizeBytes: volume.sizeMiB * MIB,
     route: { group: volume.group, appliance, url, epoch: 1 },
+    source: newSourceId(),
   };
 }
 

@@ -71,9 +71,17 @@ test('an unknown volume, a wrong size, an old epoch or session is refused at att
   const splitter = await TestSplitter.connect(site.url, S1);
   expect(await splitter.attach(1, 'v9' as typeof V1)).toMatchObject({ code: 'VOLUME_NOT_FOUND' });
   expect(await splitter.attach(2, V1, { sizeBytes: 512 })).toMatchObject({ code: 'INVALID_REQUEST' });
-  expect(await splitter.attach(3, V1, { epoch: 2 })).toMatchObject({ code: 'EPOCH_MISMATCH' });
   expect(await splitter.attach(4, V1, { session: 5 })).toMatchObject({ type: 'attached' });
-  expect(await splitter.attach(5, V1, { session: 4 })).toMatchObject({ code: 'STALE_SESSION' });
+  expect(await splitter.attach(5, V1, { session: 4 })).toMatchObject({
+    code: 'STALE_SESSION',
+    advice: { sessionMin: 6 },
+  });
+  // A splitter that knows a later epoch learned it from this site, which has lost it.
+  expect(await splitter.attach(6, V1, { session: 6, epoch: 3, group: G2 })).toMatchObject({ type: 'attached' });
+  expect(await splitter.attach(7, V1, { session: 6, epoch: 2 })).toMatchObject({
+    code: 'EPOCH_MISMATCH',
+    advice: { owner: { group: G2, epoch: 3 } },
+  });
 });
 
 test('a write outside the volume is refused and does not count', async () => {

@@ -110,6 +110,7 @@ test('an orderly stop waits for receipts, so that the next life needs no initial
   await splitter.stop();
   expect(splitter.child.exitCode).toBe(0);
   const again = await world.splitterProcess();
+  await until(async () => (await describe(again, V1)).connected, 'the volume is attached');
   expect(await describe(again, V1)).toMatchObject({ mode: 'SYNCED', markedRegions: 0, last: { session: 2, n: 0 } });
 });
 

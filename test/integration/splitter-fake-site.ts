@@ -4,8 +4,12 @@ import type { AddressInfo } from 'node:net';
 import type { AttemptRecord, Verdict } from '../../contracts/attempt.js';
 import { type ErrorCode, MoverError, toProblem } from '../../contracts/errors.js';
 import type { VolumeId } from '../../contracts/ids.js';
+import type { LifeId } from '../../contracts/lineage.js';
+import { regionRuns } from '../../simulator/replica-site/intake/region-runs.js';
 import { acceptStreams } from '../../simulator/stream/accept.js';
 import type { FrameConnection, StreamFrame } from '../../simulator/stream/connection.js';
+import type { AttachedFrame, AttachFrame } from '../../simulator/stream/frame.js';
+import { LINEAGE } from '../support/identities.js';
 
 type Numbered = Extract<StreamFrame, { n: number; timeMs: number }>;
 export type Accepted = Numbered & { readonly appliance: string };
@@ -20,6 +24,7 @@ export class FakeSite {
   /** Whether records are kept for `imageOf` and the trace; benchmarks don't. */
   keeps = true;
   readonly #durable = new Map<VolumeId, { session: number; n: number }>();
+  readonly #lives = new Map<VolumeId, LifeId>();
 
   durable(volume: VolumeId, session: number): number {
     const known = this.#durable.get(volume);
@@ -39,6 +44,21 @@ export class FakeSite {
     if (!this.keeps) return;
     const copy = frame.type === 'write' ? { ...frame, data: Buffer.from(frame.data) } : frame;
     this.records(volume).push({ ...copy, appliance });
+  }
+
+  /** What the site says of the history when a splitter attaches. */
+  meet({
+    volume,
+    session,
+    life,
+    confirmed,
+  }: AttachFrame): Pick<AttachedFrame, 'lineage' | 'base' | 'former' | 'touched'> {
+    const former = this.#lives.get(volume);
+    this.#lives.set(volume, life);
+    const records = this.records(volume);
+    const first = records.findIndex((record) => record.session === session);
+    const touched = regionRuns(records.slice(confirmed?.position ?? 0).flatMap(extentsOf));
+    return { lineage: LINEAGE, base: first < 0 ? records.length : first, former, touched };
   }
 
   records(volume: VolumeId): Accepted[] {
@@ -163,7 +183,13 @@ export class FakeAppliance {
     const attached = { connection, handle, volume, session, epoch };
     handles.set(handle, attached);
     this.attached.set(volume, attached);
-    connection.send({ type: 'attached', handle, session, n: this.site.durable(volume, session) });
+    connection.send({
+      type: 'attached',
+      handle,
+      session,
+      n: this.site.durable(volume, session),
+      ...this.site.meet(frame),
+    });
   }
 
   #detach(handles: Map<number, Attached>, handle: number): void {
@@ -214,4 +240,9 @@ export class FakeAppliance {
       } else reply(200, { attempt: input.attempt, state: this.verdict, seals: [] });
     } else reply(404, toProblem(new MoverError('ROUTE_NOT_FOUND', 'not in this test')));
   }
+}
+
+function extentsOf(record: Accepted): { readonly offset: number; readonly length: number }[] {
+  if (record.type === 'write') return [{ offset: record.offset, length: record.data.length }];
+  return record.type === 'zeroes' ? [{ offset: record.offset, length: record.length }] : [];
 }

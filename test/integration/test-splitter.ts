@@ -3,6 +3,9 @@ import { connectStream } from '../../simulator/stream/connect.js';
 import type { FrameConnection, StreamFrame } from '../../simulator/stream/connection.js';
 import type { AttachedFrame, RefusedFrame } from '../../simulator/stream/frame.js';
 import type { SplitterId, VolumeId } from '../../contracts/ids.js';
+import type { Confirmed } from '../../contracts/lineage.js';
+import type { Claim } from '../../simulator/replica-site/core/attach.js';
+import { claimOf } from '../support/identities.js';
 import { SIZE_BYTES, until } from './replica-site-fixture.js';
 
 type Record = { readonly offset: number; readonly data: Buffer };
@@ -23,6 +26,7 @@ export class TestSplitter {
   readonly #answers = new Map<number, AttachedFrame | RefusedFrame>();
   readonly #receipts = new Map<number, number>();
   readonly #refused = new Map<number, RefusedFrame>();
+  readonly #known = new Map<VolumeId, Confirmed>();
   readonly told: StreamFrame[] = [];
   closed = false;
 
@@ -63,15 +67,21 @@ export class TestSplitter {
   async attach(
     handle: number,
     volume: VolumeId,
-    options: { session?: number; epoch?: number; sizeBytes?: number } = {},
+    options: { session?: number; epoch?: number; sizeBytes?: number } & Partial<Claim> = {},
   ): Promise<AttachedFrame | RefusedFrame> {
-    const { session = 1, epoch = 1, sizeBytes = SIZE_BYTES } = options;
+    const { session = 1, epoch = 1, sizeBytes = SIZE_BYTES, ...claim } = options;
     this.#answers.delete(handle);
     this.#receipts.delete(handle);
-    this.#connection.send({ type: 'attach', handle, volume, session, epoch, sizeBytes });
+    const confirmed = 'confirmed' in claim ? claim.confirmed : this.#known.get(volume);
+    const whole = claimOf({ session, epoch, sizeBytes, ...claim, confirmed }, claim.group);
+    this.#connection.send({ type: 'attach', handle, volume, ...whole });
     await until(() => this.#answers.has(handle) || this.closed, `an answer to attach ${handle}`);
     const answer = this.#answers.get(handle);
     if (answer === undefined) throw new Error('the stream was closed');
+    // A stream that knows nothing of what others sent takes the history as it is.
+    if (answer.type === 'refused' && answer.code === 'LINEAGE_FORKED' && !('confirmed' in claim))
+      return this.attach(handle, volume, { ...options, confirmed: answer.advice?.lineage });
+    if (answer.type === 'attached') this.#known.set(volume, { lineage: answer.lineage, position: 0 });
     return answer;
   }
 

@@ -1,5 +1,6 @@
 // The replica site of the history properties: the real rules over real journals, whose files a test can stop at any call.
 import type { VolumeId } from '../../contracts/ids.js';
+import { lineageIdSchema, type LineageId } from '../../contracts/lineage.js';
 import { mendHolesOf } from '../../simulator/replica-site/core/records.js';
 import type { Lineages } from '../../simulator/replica-site/core/rows.js';
 import { EMPTY_SITE, SiteState, TABLE_NAMES } from '../../simulator/replica-site/core/state.js';
@@ -90,6 +91,10 @@ export class HistorySite implements Lineages {
 
   durable(volume: VolumeId): Durable {
     return this.journals.get(volume)?.durable ?? NOTHING;
+  }
+
+  lineage(volume: VolumeId): LineageId {
+    return lineageIdSchema.parse(this.journal(volume).lineage.id);
   }
 
   appliedPosition(volume: VolumeId): number {

@@ -138,7 +138,6 @@ export async function runMove(
   if (trouble.terminateAfterMs === undefined) return await saga;
   const termination = time.sleep(trouble.terminateAfterMs).then((): MoveEnd => {
     terminated = true;
-    world.terminated.add(moveId);
     return { kind: 'terminated' };
   });
   return await Promise.race([saga, termination]);

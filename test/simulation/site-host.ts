@@ -1,10 +1,20 @@
 // The replica site of the simulation: the real core over lineages kept in memory. A crash loses what was not stored.
 import { MoverError } from '../../contracts/errors.js';
 import type { VolumeId } from '../../contracts/ids.js';
+import { lineageIdSchema, type LineageId } from '../../contracts/lineage.js';
 import { beginOwnership } from '../../simulator/replica-site/core/owners.js';
 import type { VolumeRow, GroupRow, Lineages } from '../../simulator/replica-site/core/rows.js';
-import { mendHoles, beginHole, endHole, admit, attach } from '../../simulator/replica-site/core/records.js';
+import {
+  attach,
+  forkLineage,
+  hear,
+  type Attachment,
+  type Claim,
+  type Refusal,
+} from '../../simulator/replica-site/core/attach.js';
+import { mendHoles, beginHole, endHole, admit } from '../../simulator/replica-site/core/records.js';
 import { EMPTY_SITE, SiteState, TABLE_NAMES, type SiteRows } from '../../simulator/replica-site/core/state.js';
+import { regionRuns, type RegionRun } from '../../simulator/replica-site/intake/region-runs.js';
 import type { Copy } from '../../simulator/splitter/core/copies.js';
 
 export type Frame = Copy & { readonly session: number; readonly epoch: number; readonly tokens?: Uint32Array };
@@ -17,10 +27,33 @@ interface StoredRecord {
 /** Bytes of one token: a block of the simulated disks holds the number of the write that last reached it. */
 export const BLOCK_BYTES = 4_096;
 
+/** Identities in the order in which they were made: no two are the same, whatever is put back. */
+let lineagesMade = 0;
+function newLineageId(): LineageId {
+  lineagesMade += 1;
+  return lineageIdSchema.parse(lineagesMade.toString(16).padStart(32, '0'));
+}
+
 class Lineage {
+  id = newLineageId();
   readonly records: StoredRecord[] = [];
   readonly bases = new Map<number, number>();
   applied = 0;
+
+  copy(): Lineage {
+    const copy = new Lineage();
+    copy.id = this.id;
+    copy.records.push(...this.records);
+    for (const [session, base] of this.bases) copy.bases.set(session, base);
+    copy.applied = this.applied;
+    return copy;
+  }
+}
+
+/** A folder's whole content. */
+export interface SiteFolder {
+  readonly rows: ReadonlyMap<string, ReadonlyMap<string, unknown>>;
+  readonly lineages: ReadonlyMap<VolumeId, Lineage>;
 }
 
 export class SiteHost implements Lineages {
@@ -29,6 +62,8 @@ export class SiteHost implements Lineages {
   readonly #contents = new Map<VolumeId, { readonly position: number; readonly content: Uint32Array }>();
   state: SiteState;
   up = true;
+  /** How often the two ends did not agree on what is there. */
+  forks = 0;
 
   constructor(groups: readonly GroupRow[], volumes: readonly VolumeRow[]) {
     for (const group of groups) this.#stored.get('groups')?.set(group.group, group);
@@ -57,6 +92,22 @@ export class SiteHost implements Lineages {
     this.#commit();
   }
 
+  /** Everything that the site's folder holds, at this instant. */
+  snapshot(): SiteFolder {
+    return {
+      rows: new Map([...this.#stored].map(([table, rows]) => [table, new Map(rows)])),
+      lineages: new Map([...this.#lineages].map(([volume, lineage]) => [volume, lineage.copy()])),
+    };
+  }
+
+  /** While it is down: an older copy of the folder takes the place of the present one. */
+  putBack({ rows, lineages }: SiteFolder): void {
+    for (const [table, content] of rows) this.#stored.set(table, new Map(content));
+    this.#lineages.clear();
+    for (const [volume, lineage] of lineages) this.#lineages.set(volume, lineage.copy());
+    this.#contents.clear();
+  }
+
   #commit(): void {
     for (const change of this.state.changes()) {
       const table = this.#stored.get(change.table);
@@ -76,8 +127,27 @@ export class SiteHost implements Lineages {
     }
   }
 
-  attach(volume: VolumeId, claim: { session: number; epoch: number; sizeBytes: number }): ReturnType<typeof attach> {
-    return this.call((state) => attach(state, volume, claim));
+  /** As the shell does it: what is heard decides. */
+  attach(
+    volume: VolumeId,
+    claim: Claim,
+    nowMs: number,
+    compares: boolean,
+  ): (Attachment & { readonly touched: RegionRun[] }) | Refusal {
+    return this.call((state) => {
+      if (!compares) return { ...attach(state, volume, claim), touched: [] };
+      const heard = hear(state, volume, claim, nowMs);
+      if (heard.kind === 'refuse') return heard;
+      if (heard.kind === 'fork') {
+        this.#of(volume).id = newLineageId();
+        this.forks += 1;
+        return forkLineage(state, volume, heard.reason, nowMs);
+      }
+      const changed = this.#of(volume)
+        .records.slice(claim.confirmed?.position ?? 0)
+        .flatMap(({ frame }) => (frame.kind === 'write' || frame.kind === 'zeroes' ? [frame] : []));
+      return { ...attach(state, volume, claim), touched: heard.kind === 'newSession' ? regionRuns(changed) : [] };
+    });
   }
 
   /** @returns what to answer on the stream. */
@@ -89,7 +159,7 @@ export class SiteHost implements Lineages {
       const admission = admit(state, volume, frame);
       if (admission.kind === 'refuse') return { kind: 'refused', code: admission.code };
       if (admission.kind === 'append') {
-        const lineage = this.lineage(volume);
+        const lineage = this.#of(volume);
         const position = lineage.records.length + 1;
         if (!lineage.bases.has(frame.session)) lineage.bases.set(frame.session, lineage.records.length);
         if (frame.kind === 'initBegin')
@@ -103,7 +173,11 @@ export class SiteHost implements Lineages {
     });
   }
 
-  lineage(volume: VolumeId): Lineage {
+  lineage(volume: VolumeId): LineageId {
+    return this.#of(volume).id;
+  }
+
+  #of(volume: VolumeId): Lineage {
     const known = this.#lineages.get(volume);
     if (known !== undefined) return known;
     const fresh = new Lineage();
@@ -112,22 +186,22 @@ export class SiteHost implements Lineages {
   }
 
   durable(volume: VolumeId): { position: number; session: number; n: number; timeMs: number } {
-    const { records } = this.lineage(volume);
+    const { records } = this.#of(volume);
     const last = records.at(-1)?.frame;
     return { position: records.length, session: last?.session ?? 0, n: last?.n ?? 0, timeMs: last?.timeMs ?? 0 };
   }
 
   appliedPosition(volume: VolumeId): number {
-    return this.lineage(volume).applied;
+    return this.#of(volume).applied;
   }
 
   undistributedBytes(volume: VolumeId): number {
-    const { records, applied } = this.lineage(volume);
+    const { records, applied } = this.#of(volume);
     return (records.length - applied) * BLOCK_BYTES;
   }
 
   sessionBase(volume: VolumeId, session: number): number | undefined {
-    return this.lineage(volume).bases.get(session);
+    return this.#of(volume).bases.get(session);
   }
 
   /** Distribution advances a little. */
@@ -139,7 +213,7 @@ export class SiteHost implements Lineages {
 
   /** The content of a volume at a position: every record up to it, in order. Goes on from the last answer where it can. */
   contentAt(volume: VolumeId, position: number, blocks: number): Uint32Array {
-    const { records } = this.lineage(volume);
+    const { records } = this.#of(volume);
     const cached = this.#contents.get(volume);
     const known =
       cached !== undefined && cached.position <= position ? cached : { position: 0, content: new Uint32Array(blocks) };

@@ -1,7 +1,8 @@
 // An estate of the simulation: hosts, appliances, the replica site, and a network that delays, drops, duplicates and reorders.
+import type { WriteMark } from '../../contracts/attempt.js';
 import { MoverError } from '../../contracts/errors.js';
 import { applianceApi } from '../../contracts/appliance-api.js';
-import type { ApplianceId, GroupId, MoveId, PointId, SplitterId, VolumeId } from '../../contracts/ids.js';
+import type { ApplianceId, GroupId, PointId, SplitterId, VolumeId } from '../../contracts/ids.js';
 import type { LeftOut, RecoveryPoint } from '../../contracts/point.js';
 import { retentionPolicySchema } from '../../contracts/retention.js';
 import type { Calls, InputOf, OutputOf } from '../../contracts/route.js';
@@ -13,13 +14,18 @@ import { pointIdOf, type VolumeRow } from '../../simulator/replica-site/core/row
 import { inventoryVolume, pageOfVolumes } from '../../simulator/replica-site/core/volume-listing.js';
 import { BatchPlans } from '../../simulator/replica-site/reports/batch-plans.js';
 import { MoveReports } from '../../simulator/replica-site/reports/move-reports.js';
+import { SOURCE } from '../support/identities.js';
 import { memoryTexts } from './memory-texts.js';
-import { BLOCK_BYTES, SiteHost, type Frame } from './site-host.js';
-import { SplitterHost, tokensOf } from './splitter-host.js';
+import { BLOCK_BYTES, SiteHost, type Frame, type SiteFolder } from './site-host.js';
+import { SplitterHost, tokensOf, type SplitterFolder } from './splitter-host.js';
 import { Chance, VirtualTime } from './virtual-time.js';
 
 const REGIONS = 6;
 const STALL_MS_MAX = 1_000;
+/** About as often as a lease runs out: so that some notices are asked about while their move still works. */
+const NOTICE_LOOK_EVERY_MS = 1_000;
+/** Crashes that put a folder back, for each copy taken: copies are taken at every look, crashes are rare. */
+const PUT_BACK_PER_COPY = 10;
 export const BLOCKS = REGIONS * 16;
 const SIZE_BYTES = BLOCKS * BLOCK_BYTES;
 
@@ -33,6 +39,11 @@ export interface Faults {
   /** Chance per look (every ~50 ms) that a stream breaks, or that a process crashes. */
   readonly breakStream: number;
   readonly crash: number;
+  /** Chance that a process that crashes comes up with an older copy of its folder, or with an empty one. */
+  readonly sitePutBack: number;
+  readonly splitterPutBack: number;
+  /** Whether splitter and replica site compare what they have when they meet; off, the checker must find a violation. */
+  readonly compareEnds: boolean;
   /** Whether cuts over several splitters are confirmed; off, the checker must find a violation. */
   readonly confirmCuts: boolean;
 }
@@ -44,6 +55,9 @@ export const NO_FAULTS: Faults = {
   stall: 0,
   breakStream: 0,
   crash: 0,
+  sitePutBack: 0,
+  splitterPutBack: 0,
+  compareEnds: true,
   confirmCuts: true,
 };
 
@@ -83,10 +97,14 @@ export class World {
   worstLatencyMs = 0;
   guestRuns = true;
   pointsSkipped = 0;
-  /** Moves whose mover was ended without compensation. */
-  readonly terminated = new Set<MoveId>();
   stopped = false;
   readonly #streams = new Map<string, Stream>();
+  /** Copies of the folders: as they were at first, and as they were at some instant since. */
+  readonly #siteCopies: SiteFolder[] = [];
+  readonly #splitterCopies = new Map<SplitterId, SplitterFolder[]>();
+  /** How often a folder was put back. A splitter's takes the guest's disks back with it. */
+  sitesPutBack = 0;
+  splittersPutBack = 0;
 
   constructor(seed: number, faults: Faults, shape: WorldShape) {
     this.chance = new Chance(seed);
@@ -136,9 +154,22 @@ export class World {
           volume,
           sizeBytes: SIZE_BYTES,
           route: { group: g1, appliance: a1, url: urlOf(a1), epoch: 1 },
+          source: SOURCE,
         }));
-      this.splitters.set(id, new SplitterHost(id, this.time, rows));
+      const host = new SplitterHost(id, this.time, rows);
+      host.replicaAt = (volume, mark) => this.#replicaAt(volume, mark);
+      this.splitters.set(id, host);
+      this.#splitterCopies.set(id, [host.snapshot()]);
     }
+    this.#siteCopies.push(this.site.snapshot());
+  }
+
+  #replicaAt(volume: VolumeId, mark: WriteMark): Uint32Array | undefined {
+    const { site } = this;
+    const position = site.up ? site.state.positionOf(site.state.volume(volume), mark) : undefined;
+    return position === undefined || position > site.durable(volume).position
+      ? undefined
+      : site.contentAt(volume, position, BLOCKS);
   }
 
   hostOf(volume: VolumeId): SplitterHost {
@@ -159,11 +190,9 @@ export class World {
     for (const host of this.splitters.values()) {
       every(4, () => this.#pump(host));
       every(30, () => this.#tick(host));
+      every(NOTICE_LOOK_EVERY_MS, () => this.#askAboutNotices(host));
       every(40, () => {
-        for (const volume of host.disks.keys()) {
-          host.core?.volume(volume).marks.clearSettled();
-          host.storeMarks(volume);
-        }
+        for (const volume of host.disks.keys()) host.sweep(volume);
       });
     }
     every(5, () => this.site.distribute(1 + this.chance.below(8)));
@@ -236,14 +265,14 @@ export class World {
       const stream = this.#streamOf(host, route.appliance);
       if (!split.connected || !stream.attached.has(split.volume)) {
         split.detached();
-        const answer = this.site.attach(split.volume, {
-          session: split.session,
-          epoch: route.epoch,
-          sizeBytes: split.row.sizeBytes,
-        });
-        if (answer.kind === 'refuse') continue;
+        const claim = { ...split.claim(), life: host.life, sizeBytes: split.row.sizeBytes };
+        const answer = this.site.attach(split.volume, claim, this.time.nowMs, this.faults.compareEnds);
+        if (answer.kind === 'refuse') {
+          host.refused(split.volume, answer.advice, (owner) => ({ ...owner, url: urlOf(owner.appliance) }));
+          continue;
+        }
         stream.attached.add(split.volume);
-        split.attached(answer.n);
+        host.attached(split.volume, answer, this.faults.compareEnds);
       }
       host.resendOne(split.volume);
       for (let i = 0; i < 4; i += 1) {
@@ -309,9 +338,32 @@ export class World {
     }
   }
 
+  #askAboutNotices(host: SplitterHost): void {
+    const { core } = host;
+    for (const pending of core?.announced() ?? []) {
+      const appliance = this.chance.pick([...this.appliances.keys()]);
+      const attempt = { move: pending.attempt.move, n: pending.attempt.n };
+      void this.#over(appliance, 'resolve', () =>
+        this.site.call((state) => attempts.resolveExpired(state, attempt, 'announced and gone', this.time.nowMs)),
+      )
+        .then((record) => {
+          if (host.core !== core || record.state === 'OPEN') return undefined;
+          const { state } = record;
+          host.call((now) => now.learnPending(pending, state, this.time.nowMs));
+          return undefined;
+        })
+        .catch(() => undefined);
+    }
+  }
+
   // ---- mischief ----
 
   #mischief(): void {
+    if (this.chance.hit(this.faults.sitePutBack)) this.#siteCopies.push(this.site.snapshot());
+    if (this.chance.hit(this.faults.splitterPutBack)) {
+      const host = this.chance.pick([...this.splitters.values()]);
+      this.#splitterCopies.get(host.id)?.push(host.snapshot());
+    }
     for (const stream of this.#streams.values()) {
       if (!this.chance.hit(this.faults.breakStream)) continue;
       stream.live = false;
@@ -330,7 +382,13 @@ export class World {
       if (host.core === undefined) return;
       for (const [key, stream] of this.#streams) if (key.startsWith(`${host.id}>`)) stream.live = false;
       host.crash();
-      this.time.after(downMs, () => host.start());
+      this.time.after(downMs, () => {
+        if (this.chance.hit(this.faults.splitterPutBack * PUT_BACK_PER_COPY)) {
+          host.putBack(this.chance.pick(this.#splitterCopies.get(host.id) ?? []));
+          this.splittersPutBack += 1;
+        }
+        host.start();
+      });
     } else if (which === 1) {
       const appliance = this.chance.pick([...this.appliances.values()]);
       if (!appliance.up) return;
@@ -344,7 +402,13 @@ export class World {
       this.site.crash();
       for (const stream of this.#streams.values()) stream.live = false;
       for (const host of this.splitters.values()) for (const split of host.core?.volumes ?? []) split.detached();
-      this.time.after(downMs, () => this.site.restart());
+      this.time.after(downMs, () => {
+        if (this.chance.hit(this.faults.sitePutBack * PUT_BACK_PER_COPY)) {
+          this.site.putBack(this.chance.pick(this.#siteCopies));
+          this.sitesPutBack += 1;
+        }
+        this.site.restart();
+      });
     }
   }
 
@@ -611,7 +675,9 @@ export class World {
       join: async (input) => {
         const { attempt } = parse('join', input);
         const record = await over('join', () => site.call((state) => attempts.getAttempt(state, attempt)));
-        if (record.joined !== undefined || record.contents === undefined) return record;
+        if (record.joined !== undefined) return record;
+        if (record.contents === undefined)
+          return await over('join', () => site.call((state) => attempts.joinAttempt(state, attempt, pointIdOf(0))));
         const point = await this.#point(record.contents.to);
         return await over('join', () =>
           site.call((state) =>

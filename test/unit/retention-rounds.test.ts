@@ -4,10 +4,12 @@ import { pino } from 'pino';
 import { expect, test } from 'vitest';
 import { closeGroupPoint } from '../../simulator/replica-site/core/attempts.js';
 import { followEstate } from '../../simulator/replica-site/core/from-estate.js';
-import { admit, attach } from '../../simulator/replica-site/core/records.js';
+import { attach } from '../../simulator/replica-site/core/attach.js';
+import { admit } from '../../simulator/replica-site/core/records.js';
 import type { VolumeJournal } from '../../simulator/replica-site/journal/types.js';
 import { RetentionRounds } from '../../simulator/replica-site/retention-rounds.js';
 import { HistorySite } from '../property/history-site.js';
+import { claimOf } from '../support/identities.js';
 import { ESTATE, G1, SIZE_BYTES, V1, V2 } from './site-core-fixture.js';
 
 const SETTLED_AFTER_MS = 45_000;
@@ -20,7 +22,7 @@ async function newSite(): Promise<HistorySite> {
   await site.start();
   site.change((state, nowMs) => followEstate(state, ESTATE, nowMs));
   for (const volume of [V1, V2])
-    site.change((state) => attach(state, volume, { session: 1, epoch: 1, sizeBytes: SIZE_BYTES }));
+    site.change((state) => attach(state, volume, claimOf({ session: 1, epoch: 1, sizeBytes: SIZE_BYTES })));
   return site;
 }
 

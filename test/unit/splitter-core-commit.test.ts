@@ -12,6 +12,7 @@ import {
 import { MemoryBudget } from '../../simulator/splitter/core/copies.js';
 import { Marks } from '../../simulator/splitter/core/marks.js';
 import { SplitterCore } from '../../simulator/splitter/core/splitter-core.js';
+import { LINEAGE, SOURCE } from '../support/identities.js';
 import { VolumeSplit, type VolumeSplitRow } from '../../simulator/splitter/core/volume-split.js';
 
 const SPLITTER = splitterIdSchema.parse('s1');
@@ -48,7 +49,7 @@ beforeEach(() => {
     volumes: [V1, V2].map(
       (volume) =>
         new VolumeSplit({
-          row: { volume, sizeBytes: SIZE_BYTES, route: { ...GOLD, epoch: 1 } },
+          row: { volume, sizeBytes: SIZE_BYTES, route: { ...GOLD, epoch: 1 }, source: SOURCE },
           splitter: SPLITTER,
           session: 1,
           marks: new Marks(SIZE_BYTES),
@@ -64,7 +65,7 @@ beforeEach(() => {
       stored.push(...rows);
     },
   });
-  for (const split of core.volumes) split.attached(0);
+  for (const split of core.volumes) split.attached({ n: 0, lineage: LINEAGE, base: 0 });
 });
 
 const notify = (ticket: number, volumes = [V1, V2], to = SILVER) =>

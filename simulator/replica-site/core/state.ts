@@ -62,6 +62,10 @@ export class SiteState {
   readonly #holesByVolume: Index<HoleRow>;
   readonly #ownersByVolume: Index<OwnerRow>;
   readonly #ownersByGroup: Index<OwnerRow>;
+  /** Volumes that a splitter has attached in this life of the site: what it knew better was taken over. */
+  readonly acquainted = new Set<VolumeId>();
+  /** The highest position that a point of an earlier life names, by volume. */
+  readonly #named = new Map<VolumeId, number>();
   /** The newest record accepted of each volume, durable or still being written; it counts while its session is the present one. */
   readonly #accepted = new Map<VolumeId, { session: number; n: number }>();
 
@@ -95,6 +99,9 @@ export class SiteState {
     this.#holesByVolume = this.holes.indexBy((row) => [row.hole.volume]);
     this.#ownersByVolume = this.owners.indexBy((row) => [row.owner.volume]);
     this.#ownersByGroup = this.owners.indexBy((row) => [row.owner.group]);
+    for (const { point } of this.points.values())
+      for (const { volume, position, provisional } of point.members)
+        if (provisional === undefined) this.#named.set(volume, Math.max(position, this.#named.get(volume) ?? 0));
   }
 
   /** What rules changed since the last `settle` or `undo`: to be stored in one transaction. */
@@ -228,6 +235,16 @@ export class SiteState {
     const accepted = this.#accepted.get(volume);
     if (accepted === undefined) this.#accepted.set(volume, { session, n });
     else Object.assign(accepted, { session, n });
+  }
+
+  /** The highest position that points of earlier lives name: the volume's history went at least so far. */
+  namedPosition(volume: VolumeId): number {
+    return this.#named.get(volume) ?? 0;
+  }
+
+  /** No point names a later position any more. */
+  limitNamed(volume: VolumeId, position: number): void {
+    if (this.namedPosition(volume) > position) this.#named.set(volume, position);
   }
 
   /** What was accepted and is not durable is gone: the volume goes on after its last durable record. */

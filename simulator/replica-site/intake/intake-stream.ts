@@ -1,10 +1,11 @@
 // One stream of a splitter (relayed by an appliance): its handles, what comes in under each, and the receipts that go back.
 import type { Logger } from 'pino';
 import { MoverError, type ErrorCode } from '../../../contracts/errors.js';
+import type { Advice } from '../../../contracts/lineage.js';
 import type { CloseReason, FrameConnection, StreamFrame } from '../../stream/connection.js';
 import type { AttachFrame, RefusedFrame } from '../../stream/frame.js';
 import type { Intakes } from './intakes.js';
-import type { Attached, VolumeIntake } from './volume-intake.js';
+import type { Attached, Claimed, VolumeIntake } from './volume-intake.js';
 
 export interface IntakeStreamOptions {
   readonly connection: FrameConnection;
@@ -88,25 +89,24 @@ export class IntakeStream {
       this.#connection.send(answer.refused);
       return;
     }
-    const { intake, n } = answer;
+    const { intake, claimed } = answer;
     const attachment = this.#attachmentOf(frame, intake);
     this.#handles.set(frame.handle, { kind: 'attached', attachment, intake });
-    this.#connection.send({ type: 'attached', handle: frame.handle, session: frame.session, n });
+    const { session, n, lineage, base, former, touched } = claimed;
+    this.#connection.send({ type: 'attached', handle: frame.handle, session, n, lineage, base, former, touched });
     intake.add(attachment);
   }
 
   async #claim(
     frame: AttachFrame,
-  ): Promise<{ readonly intake: VolumeIntake; readonly n: number } | { readonly refused: RefusedFrame }> {
-    const refused = (code: ErrorCode, message: string) => ({
-      refused: { type: 'refused', handle: frame.handle, code, message } as const,
+  ): Promise<{ readonly intake: VolumeIntake; readonly claimed: Claimed } | { readonly refused: RefusedFrame }> {
+    const refused = (code: ErrorCode, message: string, advice?: Advice) => ({
+      refused: { type: 'refused', handle: frame.handle, code, message, advice } as const,
     });
     try {
       const intake = await this.#intakes.intake(frame.volume);
-      const attachment = await intake.claim(frame);
-      return attachment.kind === 'attached'
-        ? { intake, n: attachment.n }
-        : refused(attachment.code, attachment.message);
+      const claimed = await intake.claim(frame);
+      return claimed.kind === 'attached' ? { intake, claimed } : refused(claimed.code, claimed.message, claimed.advice);
     } catch (error) {
       if (error instanceof MoverError) return refused(error.code, error.message);
       this.#log.error({ err: error, volume: frame.volume }, 'attach failed');

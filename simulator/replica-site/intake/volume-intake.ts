@@ -2,18 +2,13 @@
 import { MoverError, type ErrorCode } from '../../../contracts/errors.js';
 import type { VolumeId } from '../../../contracts/ids.js';
 import type { InitBeginFrame, InitEndFrame, WriteFrame, ZeroesFrame } from '../../stream/frame.js';
-import {
-  admit,
-  attach,
-  beginHole,
-  beginsSession,
-  endHole,
-  type Attachment,
-  type SessionClaim,
-} from '../core/records.js';
+import { attach, forkLineage, hear, type Attachment, type Claim, type Refusal } from '../core/attach.js';
+import { admit, beginHole, endHole } from '../core/records.js';
 import { REASON_LENGTH_MAX, type Durable, type NewRecord, type VolumeJournal } from '../journal/types.js';
 import type { Site } from '../site.js';
+import { TOUCHED_RUNS_MAX } from '../../stream/payload.js';
 import { UNAPPLIED_RESUME_PART } from './limits.js';
+import { regionRuns, type RegionRun } from './region-runs.js';
 
 export type RecordFrame = WriteFrame | ZeroesFrame | InitBeginFrame | InitEndFrame;
 
@@ -28,6 +23,11 @@ export interface Attached {
   /** The volume has too much that is not applied: to be read no further until `onRoom`. */
   readonly onFull: () => void;
   readonly onRoom: () => void;
+}
+
+/** An attachment, and what the splitter must have marked. */
+export interface Claimed extends Attachment {
+  readonly touched: readonly RegionRun[] | undefined;
 }
 
 export interface VolumeIntakeOptions {
@@ -67,16 +67,40 @@ export class VolumeIntake {
   }
 
   /**
-   * Registers what the splitter says of itself. The records of earlier sessions are durable, and no more of them are taken, before a
-   * newer one counts: its place in the lineage is where they end.
-   * @throws MoverError when the journal failed meanwhile
+   * Hears what the splitter says of itself and registers it. The records of earlier sessions are durable, and no more of them are
+   * taken, before a newer one counts: its place in the lineage is where they end.
+   * @throws MoverError STORAGE_FULL, STORAGE_FAILED; when the journal failed meanwhile
    */
-  async claim(claim: SessionClaim): Promise<Attachment> {
-    if (beginsSession(this.#site.state, this.volume, claim)) {
+  async claim(claim: Claim): Promise<Claimed | Refusal> {
+    const first = this.#hear(claim);
+    if (first.kind === 'refuse') return first;
+    if (first.kind !== 'sameSession') {
       this.#sessionMin = Math.max(this.#sessionMin, claim.session);
       await this.#settled();
     }
-    return this.#site.change((state) => attach(state, this.volume, claim));
+    const heard = this.#hear(claim);
+    if (heard.kind === 'refuse') return heard;
+    if (heard.kind === 'fork') {
+      await this.#journal.fork(heard.reason);
+      return this.#site.change((state, nowMs) => forkLineage(state, this.volume, heard.reason, nowMs));
+    }
+    const touched = heard.kind === 'newSession' ? await this.#touchedAfter(claim.confirmed) : [];
+    const attachment = this.#site.change((state) => attach(state, this.volume, claim));
+    return { ...attachment, touched };
+  }
+
+  #hear(claim: Claim): ReturnType<typeof hear> {
+    return this.#site.change((state, nowMs) => hear(state, this.volume, claim, nowMs));
+  }
+
+  /** What records that the splitter does not know to be durable changed; undefined when that is not known any more. */
+  async #touchedAfter(confirmed: Claim['confirmed']): Promise<readonly RegionRun[] | undefined> {
+    const from = confirmed?.position ?? 0;
+    if (from >= this.#journal.durable.position) return [];
+    const ranges = await this.#journal.changedAfter(from);
+    if (ranges === undefined) return undefined;
+    const runs = regionRuns(ranges);
+    return runs.length > TOUCHED_RUNS_MAX ? undefined : runs;
   }
 
   add(attached: Attached): void {

@@ -112,6 +112,12 @@ export interface RetainResult {
   readonly done: boolean;
 }
 
+/** Bytes of the volume. */
+export interface ChangedRange {
+  readonly offset: number;
+  readonly length: number;
+}
+
 /** Replica image, DO journal and UNDO journal of one volume. */
 export interface VolumeJournal {
   readonly sizeBytes: number;
@@ -144,6 +150,13 @@ export interface VolumeJournal {
    * @throws JournalError FAILED, CLOSED
    */
   fork(reason: string): Promise<Lineage>;
+
+  /**
+   * Ranges that records after `position` changed, and perhaps some more (where positions between were let go of, as of the last
+   * one before it that is openable); undefined when history does not reach back so far. Waits until everything durable is applied.
+   * @throws JournalError CORRUPT, FAILED, CLOSED
+   */
+  changedAfter(position: number): Promise<readonly ChangedRange[] | undefined>;
 
   /** Stops after the batch under way; resolves once it is done. */
   pauseDistribution(): Promise<void>;

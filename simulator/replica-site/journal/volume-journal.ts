@@ -10,12 +10,13 @@ import { OpenImages } from './open-images.js';
 import { PositionWaiters } from './position-waiters.js';
 import { recover } from './recovery.js';
 import type { Recovered } from './recovery.js';
-import { assertAscending, isOpenable } from './retained-positions.js';
+import { assertAscending, intervalStart, isOpenable } from './retained-positions.js';
 import { Retention } from './retention.js';
 import { SEGMENT_HEADER_BYTES } from './segment-format.js';
 import { processTurns } from './turns.js';
 import type {
   Applied,
+  ChangedRange,
   Durable,
   Image,
   JournalOptions,
@@ -156,6 +157,23 @@ class OpenJournal implements VolumeJournal {
     this.#lineage = forked;
     this.#options.log?.info({ directory: this.#options.directory, ...forked.parent, fork: forked.id }, 'forked');
     return forked;
+  }
+
+  async changedAfter(position: number): Promise<readonly ChangedRange[] | undefined> {
+    this.#assertUsable();
+    assertPosition(position);
+    await this.whenApplied(this.durable.position);
+    const { retained } = this.#recovered.manifest;
+    const from = position >= retained.everyFrom ? position : intervalStart(retained, position + 1);
+    if (from < this.trimPosition) return undefined;
+    const ranges: ChangedRange[] = [];
+    for (const extract of this.#undo.extractsAfter(from)) {
+      const index = await this.#undo.index(extract);
+      for (let record = index.firstAfter(from); record < index.count; record += 1)
+        ranges.push({ offset: index.offset(record), length: index.length(record) });
+    }
+    if (this.#images.count === 0) this.#undo.forgetIndexes();
+    return ranges;
   }
 
   pauseDistribution(): Promise<void> {

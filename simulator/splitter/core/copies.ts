@@ -190,6 +190,11 @@ export class CopyQueue {
     this.#compact();
   }
 
+  /** Nothing of it will be sent: what was numbered has no place in the replica's history any more. */
+  drop(dropped: (copy: Copy) => void): void {
+    this.confirm(Number.MAX_SAFE_INTEGER, dropped);
+  }
+
   /** Data of the copies beyond `n`. */
   dataBytesBeyond(n: number): number {
     let bytes = 0;

@@ -17,6 +17,9 @@ export class Marks {
   readonly #dirty: Set<number>;
   /** Regions whose bit may be cleared. */
   readonly #settled = new Set<number>();
+  /** Regions of which nobody knows whether the replica has them as they are: to be compared before they are sent. */
+  #doubted: Uint8Array = NO_BITS;
+  #doubtedCount = 0;
   #marked = 0;
 
   /** @param bits the stored bitmap; every region marked in it counts as dirty: what was in memory is gone. */
@@ -77,15 +80,94 @@ export class Marks {
         continue;
       }
       this.#outstanding.delete(region);
-      if (!this.#dirty.has(region)) this.#settled.add(region);
+      if (!this.#dirty.has(region) && !this.isDoubted(region)) this.#settled.add(region);
     }
   }
 
   /** A write won't be sent, or failed half-way: its regions must be sent again from the source. */
   abandon(offset: number, length: number): void {
     const last = lastRegion(offset, length);
-    for (let region = firstRegion(offset); region <= last; region += 1) this.#dirty.add(region);
+    for (let region = firstRegion(offset); region <= last; region += 1) this.#soil(region);
     this.confirm(offset, length);
+  }
+
+  // ---- doubt ----
+
+  /** Regions that may differ from the replica, for all that is known here. */
+  get doubted(): number {
+    return this.#doubtedCount;
+  }
+
+  isDoubted(region: number): boolean {
+    return ((this.#doubted[region >> 3] ?? 0) & (1 << (region & 7))) !== 0;
+  }
+
+  /** Nobody can say what of the replica is as it is here: every region is marked. @returns those that were not, to be stored. */
+  doubtAll(): number[] {
+    const fresh: number[] = [];
+    if (this.#doubted === NO_BITS) this.#doubted = new Uint8Array(this.byteLength);
+    this.#settled.clear();
+    for (let region = 0; region < this.regions; region += 1) {
+      if (!this.isMarked(region)) {
+        this.#set(region);
+        fresh.push(region);
+      }
+      if (this.#dirty.has(region) || this.isDoubted(region)) continue;
+      this.#doubted[region >> 3] = (this.#doubted[region >> 3] ?? 0) | (1 << (region & 7));
+      this.#doubtedCount += 1;
+    }
+    return fresh;
+  }
+
+  /** The first doubted region from this one on, if any. */
+  nextDoubted(from: number): number | undefined {
+    if (this.#doubtedCount === 0) return undefined;
+    for (let region = from; region < this.regions; region += 1) {
+      if (this.#doubted[region >> 3] === 0) region |= 7;
+      else if (this.isDoubted(region)) return region;
+    }
+    return undefined;
+  }
+
+  /** A doubted region was compared: the same needs no sending, another one does. One that became dirty meanwhile stays so. */
+  compared(region: number, same: boolean): void {
+    if (!this.isDoubted(region)) return;
+    if (!same) this.#soil(region);
+    else {
+      this.#believe(region);
+      if (!this.#outstanding.has(region)) this.#settled.add(region);
+    }
+  }
+
+  /** Regions, or all that are doubted, are sent without being compared. @returns those whose bit was not set yet, to be stored. */
+  distrust(regions?: Iterable<number>): number[] {
+    const fresh: number[] = [];
+    for (const region of regions ?? this.#doubtedRegions()) {
+      if (!this.isMarked(region)) {
+        this.#set(region);
+        fresh.push(region);
+      }
+      this.#soil(region);
+    }
+    return fresh;
+  }
+
+  #doubtedRegions(): number[] {
+    const regions: number[] = [];
+    for (let at = this.nextDoubted(0); at !== undefined; at = this.nextDoubted(at + 1)) regions.push(at);
+    return regions;
+  }
+
+  #soil(region: number): void {
+    this.#settled.delete(region);
+    this.#dirty.add(region);
+    this.#believe(region);
+  }
+
+  #believe(region: number): void {
+    if (!this.isDoubted(region)) return;
+    this.#doubted[region >> 3] = (this.#doubted[region >> 3] ?? 0) & ~(1 << (region & 7));
+    this.#doubtedCount -= 1;
   }
 
   /** The next region to be sent again, if any. */

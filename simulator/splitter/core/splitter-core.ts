@@ -4,6 +4,7 @@ import type { Cut, Endpoint, TicketedAttempt, Verdict } from '../../../contracts
 import { attemptName } from '../../../contracts/attempt.js';
 import { MoverError } from '../../../contracts/errors.js';
 import type { SplitterId, VolumeId } from '../../../contracts/ids.js';
+import type { SourceId } from '../../../contracts/lineage.js';
 import type { OutputOf, ParsedInputOf } from '../../../contracts/route.js';
 import type { splitterApi } from '../../../contracts/splitter-api.js';
 import { Holds } from './holds.js';
@@ -182,6 +183,21 @@ export class SplitterCore {
     return { volumes: splits.map((split) => split.describe()), learned };
   }
 
+  /** Who owns the volume by the replica site's word. @throws MoverError VOLUME_NOT_FOUND, STORAGE_FULL, STORAGE_FAILED */
+  reroute(volume: VolumeId, route: Endpoint & { readonly epoch: number }): void {
+    this.#change(() => this.volume(volume).reroute(route));
+  }
+
+  /** @throws MoverError VOLUME_NOT_FOUND, STORAGE_FULL, STORAGE_FAILED */
+  replaceSource(volume: VolumeId, source: SourceId): void {
+    this.#change(() => this.volume(volume).replaceSource(source));
+  }
+
+  /** @throws MoverError STORAGE_FULL, STORAGE_FAILED: it is said again at the next attachment */
+  sourceKnown(volume: VolumeId): void {
+    this.#change(() => this.volume(volume).sourceKnown());
+  }
+
   cut(input: ParsedInputOf<Api['cut']>, nowMs: number): OutputOf<Api['cut']> {
     const members = this.#index.membersOf(input.group);
     if (input.holdMs > 0)
@@ -222,6 +238,19 @@ export class SplitterCore {
       });
     }
     return [...pending.values()];
+  }
+
+  /** Announced moves that have raised no fence here, one entry an attempt: whoever announced them may be gone. */
+  announced(): PendingVerdict[] {
+    const announced = new Map<number, PendingVerdict>();
+    for (const split of this.#volumes.values()) {
+      const { fence, notice } = split.row;
+      if (fence !== undefined || notice === undefined) continue;
+      const { attempt, resolvers, to } = notice;
+      const known = announced.get(attempt.ticket);
+      announced.set(attempt.ticket, { attempt, volumes: [...(known?.volumes ?? []), split.volume], resolvers, to });
+    }
+    return [...announced.values()];
   }
 
   /** The verdict that this splitter asked for by itself. */

@@ -11,9 +11,10 @@ import type {
 } from '../../../contracts/attempt.js';
 import { attemptName } from '../../../contracts/attempt.js';
 import { MoverError } from '../../../contracts/errors.js';
-import type { SplitterId, VolumeId } from '../../../contracts/ids.js';
+import type { GroupId, SplitterId, VolumeId } from '../../../contracts/ids.js';
+import type { Confirmed, LineageId, SourceId } from '../../../contracts/lineage.js';
 import type { LeftOut } from '../../../contracts/point.js';
-import type { Learned, ReplicationMode, SplitterVolume } from '../../../contracts/splitter-api.js';
+import type { Learned, ReplicationMode, SourceState, SplitterVolume } from '../../../contracts/splitter-api.js';
 import { CopyQueue, type Copy, type MemoryBudget, type SpillFile } from './copies.js';
 import { type Marks, REGION_BYTES } from './marks.js';
 
@@ -48,6 +49,22 @@ export interface VolumeSplitRow {
     readonly atMs: number;
     readonly backlogBytes: number;
   };
+  /** The disk that guests write. */
+  readonly source: SourceId;
+  /** A person said that it takes the place of the one before; until the replica site knows. */
+  readonly replaces?: true;
+}
+
+/** What the splitter says of a volume when it attaches it, besides its session. */
+export interface AttachClaim {
+  readonly session: number;
+  readonly epoch: number;
+  readonly group: GroupId;
+  readonly source: SourceId;
+  readonly replaces: boolean;
+  readonly confirmed?: Confirmed;
+  readonly ticket: number;
+  readonly decided?: { readonly attempt: TicketedAttempt; readonly verdict: Verdict };
 }
 
 export interface VolumeSplitOptions {
@@ -62,22 +79,35 @@ export interface VolumeSplitOptions {
   readonly nowMs: number;
   /** Why everything marked has to be sent again, when it has. */
   readonly startReason: string;
+  /** How far the replica's history was known to be durable, as stored by an earlier life. */
+  readonly confirmed?: Confirmed | undefined;
 }
+
+/** What the volume's writes are, whether or not somebody takes them now. */
+type InnerMode = Exclude<ReplicationMode, 'UNCONFIRMED'>;
 
 /** Where a write landed: sent in order, or kept by its mark only. */
 export type Completion = { readonly kind: 'numbered'; readonly n: number } | { readonly kind: 'marked' };
 const MARKED: Completion = { kind: 'marked' };
 
 export class VolumeSplit {
-  readonly session: number;
   readonly marks: Marks;
+  #session: number;
   readonly #splitter: SplitterId;
   readonly #queue: CopyQueue;
   /** Told of each change of the row, which is to be stored before the answer leaves. */
   onRow: (before: VolumeSplitRow) => void = () => undefined;
   #row: VolumeSplitRow;
   #lastN = 0;
-  #mode: ReplicationMode;
+  /** The history that the replica's records belong to, and the position before this session's first one; known once attached. */
+  #lineage: { readonly id: LineageId; readonly base: number } | undefined;
+  #confirmed: Confirmed | undefined;
+  #confirmedN = 0;
+  #mode: InnerMode;
+  /** Number of the record that began the newest short initialization. */
+  #initN = 0;
+  /** Whether guests may use the disk, and so whether points may contain it. */
+  sourceState: SourceState = 'present';
   #marksOnlySince: { readonly sinceMs: number; readonly reason: string };
   #connected = false;
   #paused = false;
@@ -88,14 +118,15 @@ export class VolumeSplit {
   readonly #notes = new Map<string, string>();
 
   constructor(options: VolumeSplitOptions) {
-    this.session = options.session;
+    this.#session = options.session;
+    this.#confirmed = options.confirmed;
     this.marks = options.marks;
     this.#splitter = options.splitter;
     this.#row = options.row;
     this.#queue = new CopyQueue(options.budget, options.spill, options.queueMaxBytes);
-    this.#mode = options.marks.dirty > 0 ? 'MARKS_ONLY' : 'SYNCED';
+    this.#mode = options.marks.dirty + options.marks.doubted > 0 ? 'MARKS_ONLY' : 'SYNCED';
     this.#marksOnlySince = { sinceMs: options.nowMs, reason: options.startReason };
-    this.#fenceVoid = options.row.fence !== undefined && options.marks.dirty > 0;
+    this.#fenceVoid = options.row.fence !== undefined && this.#mode !== 'SYNCED';
   }
 
   get row(): VolumeSplitRow {
@@ -106,8 +137,24 @@ export class VolumeSplit {
     return this.#row.volume;
   }
 
+  /** This life's number for the volume, or a later one if the replica's history was forked since. */
+  get session(): number {
+    return this.#session;
+  }
+
+  get isSynced(): boolean {
+    return this.#mode === 'SYNCED';
+  }
+
+  /** As others see it: what is queued for an appliance that does not take it is not replicated now. */
   get mode(): ReplicationMode {
-    return this.#mode;
+    if (this.sourceState !== 'present') return 'MARKS_ONLY';
+    return this.#mode === 'SYNCED' && !this.#connected ? 'UNCONFIRMED' : this.#mode;
+  }
+
+  /** How far the replica's history is known to be durable: to be stored before marks that rest on it are cleared. */
+  get confirmed(): Confirmed | undefined {
+    return this.#confirmed;
   }
 
   get notes(): string[] {
@@ -151,7 +198,7 @@ export class VolumeSplit {
     if (before.fence !== undefined && before.fence.attempt.ticket !== fence?.attempt.ticket) this.#fenceVoid = false;
     if (before.route.epoch === route.epoch) return;
     const cut = before.fence?.cut;
-    if (cut?.session === this.session) this.receipt(cut.n);
+    if (cut?.session === this.#session) this.receipt(cut.n);
     this.detached();
   }
 
@@ -178,29 +225,98 @@ export class VolumeSplit {
       this.#lastN = n;
       return { kind: 'numbered', n };
     }
-    if (this.#mode === 'SYNCED') this.#fallBack(this.#paused ? 'group paused' : 'backlog full', nowMs);
+    this.#fallBack(this.#paused ? 'group paused' : 'backlog full', nowMs);
     this.marks.abandon(write.offset, write.length);
     return MARKED;
   }
 
   /** The source refused the write: nobody knows what it holds now, so the regions are sent again. */
   fail(offset: number, length: number, nowMs: number): void {
-    if (this.#mode === 'SYNCED') this.#fallBack('source write failed', nowMs);
+    this.#fallBack('source write failed', nowMs);
     this.marks.abandon(offset, length);
   }
 
+  /** From now on only marks are kept. What is in that state already, or being sent again, stays as it is. */
   #fallBack(reason: string, nowMs: number): void {
+    if (this.#mode !== 'SYNCED') return;
     this.#mode = 'MARKS_ONLY';
     this.#marksOnlySince = { sinceMs: nowMs, reason };
   }
 
   // ---- sending ----
 
-  /** The stream to the route's appliance is up for this volume; everything up to `n` of this session is durable there. */
-  attached(n: number): void {
+  /** What the volume is attached with. */
+  claim(): AttachClaim {
+    const { route, source, replaces, notice, fence, decided } = this.#row;
+    const tickets = [notice, fence, decided].map((known) => known?.attempt.ticket ?? 0);
+    return {
+      session: this.#session,
+      epoch: route.epoch,
+      group: route.group,
+      source,
+      replaces: replaces === true,
+      ticket: Math.max(...tickets),
+      ...(this.#confirmed === undefined ? {} : { confirmed: this.#confirmed }),
+      ...(decided === undefined ? {} : { decided: { attempt: decided.attempt, verdict: decided.verdict } }),
+    };
+  }
+
+  /**
+   * The stream to the route's appliance is up for this volume; everything up to `n` of this session is durable there, which began
+   * after position `base` of the lineage.
+   */
+  attached({ n, lineage, base }: { readonly n: number; readonly lineage: LineageId; readonly base: number }): void {
     this.#connected = true;
+    this.#lineage = { id: lineage, base };
     this.receipt(n);
     this.#queue.rewind();
+  }
+
+  /**
+   * The replica's history is not the one that was confirmed here: what was numbered has no place in it, and what of the replica is as
+   * it is here nobody knows. The volume goes on as a session of its own, and everything is compared. @returns regions to be marked in store.
+   */
+  startOver(session: number, lineage: Confirmed, reason: string, nowMs: number): number[] {
+    this.detached();
+    this.#queue.drop((copy) => {
+      if (copy.kind === 'write' || copy.kind === 'zeroes') this.marks.abandon(copy.offset, copy.length);
+    });
+    this.#beginSession(session);
+    this.#confirmed = lineage;
+    if (this.#mode === 'INITIALIZING') this.#mode = 'MARKS_ONLY';
+    return this.doubt(reason, nowMs);
+  }
+
+  /** Whether the replica site has taken nothing of the present session yet. */
+  get isNewSession(): boolean {
+    return this.#lineage === undefined;
+  }
+
+  /** Another life used this session's number, or a later one. Only before the session was attached: what is queued begins at 1 then. */
+  renumber(session: number): void {
+    this.detached();
+    this.#beginSession(session, this.#lastN);
+  }
+
+  #beginSession(session: number, lastN = 0): void {
+    this.#session = session;
+    this.#lastN = lastN;
+    this.#confirmedN = 0;
+    this.#lineage = undefined;
+    this.#fenceVoid = this.#row.fence !== undefined;
+  }
+
+  /** Nobody knows what of the replica is as it is here: everything is compared. @returns regions to be marked in store. */
+  doubt(reason: string, nowMs: number): number[] {
+    this.#fallBack(reason, nowMs);
+    this.#marksOnlySince = { ...this.#marksOnlySince, reason };
+    return this.marks.doubtAll();
+  }
+
+  /** A person wants regions sent again, whatever the replica has. @returns regions to be marked in store. */
+  sendAgain(regions: Iterable<number>, reason: string, nowMs: number): number[] {
+    this.#fallBack(reason, nowMs);
+    return this.marks.distrust(regions);
   }
 
   detached(): void {
@@ -210,14 +326,14 @@ export class VolumeSplit {
 
   /** The next copy to be sent. Behind a fence nothing beyond the cut is. */
   peek(): Copy | undefined {
-    if (!this.#connected || this.#paused) return undefined;
+    if (!this.#connected || this.#paused || this.sourceState !== 'present') return undefined;
     return this.#queue.peek(this.#sendableUpTo());
   }
 
   #sendableUpTo(): number {
     const { fence } = this.#row;
     if (fence === undefined) return Number.MAX_SAFE_INTEGER;
-    return fence.cut.session === this.session ? fence.cut.n : 0;
+    return fence.cut.session === this.#session ? fence.cut.n : 0;
   }
 
   advance(): void {
@@ -233,12 +349,15 @@ export class VolumeSplit {
     this.#queue.confirm(n, (copy) => {
       if (copy.kind === 'write' || copy.kind === 'zeroes') this.marks.confirm(copy.offset, copy.length);
     });
+    if (this.#lineage === undefined) return;
+    this.#confirmedN = Math.max(this.#confirmedN, Math.min(n, this.#lastN));
+    this.#confirmed = { lineage: this.#lineage.id, position: this.#lineage.base + this.#confirmedN };
   }
 
   /** The group was paused at its appliance: from now on only marks are kept. */
   pause(nowMs: number): void {
     this.#paused = true;
-    if (this.#mode === 'SYNCED') this.#fallBack('group paused', nowMs);
+    this.#fallBack('group paused', nowMs);
   }
 
   resume(): void {
@@ -249,10 +368,12 @@ export class VolumeSplit {
 
   /** Starts one when it is due and possible: connected, not fenced, what was numbered is confirmed. @returns whether one is under way. */
   initialize(nowMs: number): boolean {
+    if (this.sourceState !== 'present') return false;
     if (this.#mode === 'SYNCED' || !this.#connected || this.#paused || this.#row.fence !== undefined) return false;
     if (this.#mode === 'MARKS_ONLY') {
       if (!this.#queue.isEmpty) return false;
       this.#lastN += 1;
+      this.#initN = this.#lastN;
       this.#queue.pushMarker({ kind: 'initBegin', n: this.#lastN, timeMs: nowMs, ...this.#marksOnlySince });
       this.#mode = 'INITIALIZING';
     }
@@ -287,20 +408,26 @@ export class VolumeSplit {
 
   /** Ends the short initialization once nothing is dirty. @returns whether it ended now. */
   finishInitialization(nowMs: number): boolean {
-    if (this.#mode !== 'INITIALIZING' || this.marks.dirty > 0) return false;
+    if (this.#mode !== 'INITIALIZING' || this.marks.dirty + this.marks.doubted > 0) return false;
     this.#lastN += 1;
     this.#queue.pushMarker({ kind: 'initEnd', n: this.#lastN, timeMs: nowMs });
     this.#mode = 'SYNCED';
     return true;
   }
 
+  /** Where the short initialization under way began; undefined without one. */
+  get initializationMark(): WriteMark | undefined {
+    return this.#mode === 'INITIALIZING' ? { session: this.#session, n: this.#initN } : undefined;
+  }
+
   // ---- cuts ----
 
   /** Where the volume stands now, for a point of its group, or why it can't be in one. */
   standing(): (Cut & { readonly fencedBy?: AttemptRef }) | LeftOut {
+    if (this.sourceState !== 'present') return { volume: this.volume, reason: 'inconsistent' };
     if (this.#mode === 'MARKS_ONLY') return { volume: this.volume, reason: 'marks-only' };
     if (this.#mode === 'INITIALIZING') return { volume: this.volume, reason: 'initializing' };
-    const cut: Cut = { volume: this.volume, session: this.session, n: this.#lastN };
+    const cut: Cut = { volume: this.volume, session: this.#session, n: this.#lastN };
     const { fence } = this.#row;
     return fence === undefined ? cut : { ...cut, fencedBy: { move: fence.attempt.move, n: fence.attempt.n } };
   }
@@ -344,6 +471,23 @@ export class VolumeSplit {
     }
   }
 
+  /** The replica site says who owns the volume: a later epoch than the one known here, without a fence that awaits its verdict. */
+  reroute(route: Endpoint & { readonly epoch: number }): void {
+    const { notice: _over, ...row } = this.#row;
+    if (row.fence === undefined && route.epoch > row.route.epoch) this.#put({ ...row, route });
+  }
+
+  /** A person decided what the volume's disk is. */
+  replaceSource(source: SourceId): void {
+    this.#put({ ...this.#row, source, replaces: true });
+  }
+
+  /** The replica site knows the disk. */
+  sourceKnown(): void {
+    const { replaces, ...row } = this.#row;
+    if (replaces !== undefined) this.#put(row);
+  }
+
   notify(notice: Notice): void {
     if (this.#row.notice?.attempt.ticket !== notice.attempt.ticket) this.#put({ ...this.#row, notice });
   }
@@ -372,7 +516,7 @@ export class VolumeSplit {
         'NOT_NOTIFIED',
         `Splitter ${this.#splitter} has no notice of attempt ${attemptName(attempt)} for volume "${this.volume}".`,
       );
-    if (this.#mode !== 'SYNCED' || this.#paused)
+    if (this.#mode !== 'SYNCED' || this.#paused || this.sourceState !== 'present')
       throw new MoverError(
         'NOT_SYNCED',
         `Volume "${this.volume}" has writes that are known by marks only (${this.#mode}).`,
@@ -387,7 +531,7 @@ export class VolumeSplit {
   ): Cut & { readonly atMs: number; readonly repeated: boolean } {
     const { fence } = this.#row;
     const atMs = fence?.atMs ?? nowMs;
-    const cut = fence?.cut ?? { session: this.session, n: this.#lastN };
+    const cut = fence?.cut ?? { session: this.#session, n: this.#lastN };
     this.#put({
       ...this.#row,
       fence: {
@@ -475,7 +619,7 @@ export class VolumeSplit {
 
   #backlogBytes(): number {
     const { fence } = this.#row;
-    return fence === undefined ? 0 : this.#queue.dataBytesBeyond(fence.cut.session === this.session ? fence.cut.n : 0);
+    return fence === undefined ? 0 : this.#queue.dataBytesBeyond(fence.cut.session === this.#session ? fence.cut.n : 0);
   }
 
   /** What was learned of the newest decided attempt, if it is this one. */
@@ -493,13 +637,18 @@ export class VolumeSplit {
       splitter: this.#splitter,
       sizeBytes: row.sizeBytes,
       route: row.route,
-      mode: this.#mode,
+      mode: this.mode,
       connected: this.#connected,
-      last: { session: this.session, n: this.#lastN },
+      last: { session: this.#session, n: this.#lastN },
       unconfirmedBytes: this.#queue.dataBytes,
       backlogBytes: this.#backlogBytes(),
       markedRegions: this.marks.marked,
       resentBytes: this.#resentBytes,
+      source: { id: row.source, state: this.sourceState },
+      ...(this.#confirmed === undefined ? {} : { confirmed: this.#confirmed }),
+      ...(this.#mode === 'SYNCED'
+        ? {}
+        : { initialization: { ...this.#marksOnlySince, doubtedRegions: this.marks.doubted } }),
       ...(notice === undefined ? {} : { notice: { attempt: notice.attempt, to: notice.to } }),
       ...(fence === undefined
         ? {}

@@ -1,0 +1,246 @@
+// How a splitter's life is taken in for a volume: whether both ends speak of the same disk and the same history, and who owns it.
+// The highest that any end has durably learned counts: epochs, owners and tickets that the splitter knows and the site lost are taken over.
+import type { TicketedAttempt, Verdict } from '../../../contracts/attempt.js';
+import type { ErrorCode } from '../../../contracts/errors.js';
+import type { GroupId, VolumeId } from '../../../contracts/ids.js';
+import type { Advice, Confirmed, LifeId, LineageId, SourceId } from '../../../contracts/lineage.js';
+import type { RecoveryPoint } from '../../../contracts/point.js';
+import { recommitAttempt, resolveAttempt } from './attempts.js';
+import { beginOwnership, cutOwnership } from './owners.js';
+import { mendHolesOf } from './records.js';
+import type { VolumeRow } from './rows.js';
+import type { SiteState } from './state.js';
+
+/** What a splitter says of itself and of a volume when it attaches. */
+export interface Claim {
+  readonly session: number;
+  readonly life: LifeId;
+  readonly epoch: number;
+  readonly group: GroupId;
+  readonly sizeBytes: number;
+  readonly source: SourceId;
+  /** Whether a person said that this source takes the place of the one before. */
+  readonly replaces: boolean;
+  readonly confirmed?: Confirmed | undefined;
+  readonly ticket: number;
+  readonly decided?: { readonly attempt: TicketedAttempt; readonly verdict: Verdict } | undefined;
+}
+
+export interface Refusal {
+  readonly kind: 'refuse';
+  readonly code: ErrorCode;
+  readonly message: string;
+  readonly advice?: Advice;
+}
+
+export interface Attachment {
+  readonly kind: 'attached';
+  readonly session: number;
+  /** What is durable of the session. */
+  readonly n: number;
+  readonly lineage: LineageId;
+  readonly base: number;
+  readonly former?: LifeId;
+}
+
+/** What is to be done about a claim. `fork`: the journal must begin a new lineage before `forkLineage`. */
+export type Hearing =
+  | Refusal
+  | { readonly kind: 'fork'; readonly reason: string }
+  | { readonly kind: 'newSession' }
+  | { readonly kind: 'sameSession' };
+
+const refuse = (code: ErrorCode, message: string, advice?: Advice): Refusal =>
+  advice === undefined ? { kind: 'refuse', code, message } : { kind: 'refuse', code, message, advice };
+
+/** Takes over what the splitter knows better, and judges the rest. Changes nothing that a repeated call would not find changed. */
+export function hear(state: SiteState, volume: VolumeId, claim: Claim, nowMs: number): Hearing {
+  const known = state.volumes.get(volume);
+  if (known === undefined) return refuse('VOLUME_NOT_FOUND', `There is no volume "${volume}" at the replica site.`);
+  if (known.sizeBytes !== claim.sizeBytes)
+    return refuse(
+      'INVALID_REQUEST',
+      `Volume "${volume}" has ${known.sizeBytes} bytes at the replica site, not ${claim.sizeBytes}.`,
+    );
+  if (known.source !== undefined && known.source !== claim.source && !claim.replaces)
+    return refuse(
+      'FOREIGN_SOURCE',
+      `The disk that the splitter offers for volume "${volume}" is not the one that its replica was made from. The replica is kept as it is, and nothing is taken from this disk.`,
+    );
+  takeOverTickets(state, claim);
+  takeOverVerdict(state, known, claim, nowMs);
+  const disowned = takeOverOwner(state, volume, claim, nowMs);
+  if (disowned !== undefined) return disowned;
+  const row = state.volume(volume);
+  const stale = staleSession(row, claim);
+  if (stale !== undefined) return stale;
+  const reason = forkReason(state, row, claim);
+  if (reason !== undefined) return { kind: 'fork', reason };
+  return { kind: claim.session > row.session ? 'newSession' : 'sameSession' };
+}
+
+/**
+ * Registers what was heard; from then on earlier sessions are refused, so a late write of one can't slip in between. Everything
+ * that earlier sessions sent must be durable.
+ */
+export function attach(state: SiteState, volume: VolumeId, claim: Claim): Attachment {
+  const row = state.volume(volume);
+  const lineage = state.lineages.lineage(volume);
+  if (claim.session > row.session) settleMarks(state, row);
+  if (
+    claim.session !== row.session ||
+    claim.life !== row.life ||
+    claim.source !== row.source ||
+    lineage !== row.lineage
+  ) {
+    const { session, life, source } = claim;
+    state.volumes.put(volume, { ...row, session, life, source, lineage });
+  }
+  state.acquainted.add(volume);
+  const durable = state.lineages.durable(volume);
+  const { session } = claim;
+  return {
+    kind: 'attached',
+    session,
+    n: durable.session === session ? durable.n : 0,
+    lineage,
+    base: state.lineages.sessionBase(volume, session) ?? durable.position,
+    ...(row.life === undefined ? {} : { former: row.life }),
+  };
+}
+
+/**
+ * The journal has begun a new lineage at its durable position: what names later positions names records that are lost.
+ * @returns what the splitter is told: it sends again what may differ, as a new session.
+ */
+export function forkLineage(state: SiteState, volume: VolumeId, reason: string, nowMs: number): Refusal {
+  const lineage = state.lineages.lineage(volume);
+  const { position } = state.lineages.durable(volume);
+  const { openAttempt } = state.volume(volume);
+  if (openAttempt !== undefined)
+    resolveAttempt(state, openAttempt, `the history of volume "${volume}" was forked: ${reason}`, nowMs);
+  strikeBeyond(state, volume, position);
+  state.limitNamed(volume, position);
+  cutOwnership(state, volume, position);
+  mendHolesOf(state, volume);
+  state.volumes.put(volume, { ...state.volume(volume), lineage });
+  return refuse('LINEAGE_FORKED', reason, { lineage: { lineage, position } });
+}
+
+/** Attempts opened from now on are newer than any that the splitter has seen. */
+function takeOverTickets(state: SiteState, { ticket }: Claim): void {
+  const next = state.counters.get('tickets')?.next ?? 1;
+  if (ticket >= next) state.counters.put('tickets', { next: ticket + 1 });
+}
+
+/** A verdict that the splitter learned was given by this site: if the record says less, an older copy was put back. */
+function takeOverVerdict(state: SiteState, row: VolumeRow, { decided, ticket, epoch }: Claim, nowMs: number): void {
+  if (decided !== undefined && state.attempt(decided.attempt)?.state !== decided.verdict) {
+    const attempt = { move: decided.attempt.move, n: decided.attempt.n };
+    const why = `its verdict was learned by the splitter of volume "${row.volume}"`;
+    if (decided.verdict === 'COMMITTED') recommitAttempt(state, attempt, why, nowMs);
+    else if (state.attempt(attempt)?.state === 'OPEN') resolveAttempt(state, attempt, why, nowMs);
+  }
+  const { openAttempt } = state.volume(row.volume);
+  if (openAttempt === undefined) return;
+  const openTicket = state.attempt(openAttempt)?.contents?.ticket ?? 0;
+  if (ticket > openTicket || epoch > row.epoch)
+    resolveAttempt(state, openAttempt, `the splitter of volume "${row.volume}" knows a newer attempt`, nowMs);
+}
+
+/** The higher epoch counts. At the same one, the group of a splitter counts that attaches to a site without memory of any. */
+function takeOverOwner(state: SiteState, volume: VolumeId, claim: Claim, nowMs: number): Refusal | undefined {
+  const row = state.volume(volume);
+  if (claim.epoch < row.epoch) {
+    const { appliance } = state.group(row.group);
+    return refuse(
+      'EPOCH_MISMATCH',
+      `Volume "${volume}" is at epoch ${row.epoch} in group "${row.group}"; epoch ${claim.epoch} is refused.`,
+      { owner: { group: row.group, appliance, epoch: row.epoch } },
+    );
+  }
+  const same = claim.epoch === row.epoch && claim.group === row.group;
+  if (same) return undefined;
+  if (claim.epoch === row.epoch && row.session > 0)
+    return refuse(
+      'NOT_OWNER',
+      `At epoch ${row.epoch} volume "${volume}" is in group "${row.group}" here, and in group "${claim.group}" at its splitter.`,
+    );
+  if (state.groups.get(claim.group) === undefined)
+    return refuse(
+      'GROUP_NOT_FOUND',
+      `The splitter knows volume "${volume}" in group "${claim.group}", which the replica site does not have.`,
+    );
+  const owned: VolumeRow = { ...row, group: claim.group, epoch: claim.epoch, sealed: false };
+  state.volumes.put(volume, owned);
+  beginOwnership(state, owned, { position: state.lineages.durable(volume).position, atMs: nowMs });
+  return undefined;
+}
+
+function staleSession(row: VolumeRow, claim: Claim): Refusal | undefined {
+  const sameLife = row.life === undefined || row.life === claim.life;
+  if (claim.session > row.session || (claim.session === row.session && sameLife)) return undefined;
+  return refuse(
+    'STALE_SESSION',
+    `Volume "${row.volume}" is at session ${row.session} of another life; session ${claim.session} is refused.`,
+    { sessionMin: row.session + 1 },
+  );
+}
+
+/** Why records can't just follow what is there; undefined when the history is the one that the splitter confirmed. */
+function forkReason(state: SiteState, row: VolumeRow, { confirmed }: Claim): string | undefined {
+  const { volume } = row;
+  const { position } = state.lineages.durable(volume);
+  const lineage = state.lineages.lineage(volume);
+  const named = state.namedPosition(volume);
+  const isNew = position === 0 && named === 0;
+  if (isNew && (confirmed === undefined || confirmed.position === 0)) return undefined;
+  if (confirmed === undefined)
+    return `the splitter of volume "${volume}" does not know the history of its replica, which is at position ${position}`;
+  if (confirmed.lineage !== lineage)
+    return `the replica site has another history of volume "${volume}" (at position ${position}) than the splitter confirmed (up to ${confirmed.position})`;
+  if (confirmed.position > position)
+    return `the replica site has volume "${volume}" up to position ${position} only, and had confirmed ${confirmed.position}`;
+  if (named > position)
+    return `the replica site has volume "${volume}" up to position ${position} only, and knows of position ${named}`;
+  return undefined;
+}
+
+/** Members at positions that are lost leave their points: nobody may take later records for them. */
+function strikeBeyond(state: SiteState, volume: VolumeId, position: number): void {
+  for (const row of state.points.values()) {
+    const member = row.point.members.find((candidate) => candidate.volume === volume);
+    if (member === undefined || (member.position <= position && row.provisionalMarks[volume] === undefined)) continue;
+    const { [volume]: _lost, ...provisionalMarks } = row.provisionalMarks;
+    state.points.put(row.point.id, { ...row, provisionalMarks, point: withoutMember(row.point, volume, 'lost') });
+  }
+}
+
+/**
+ * Settles the marks of provisional members when a new session attaches: a mark that was reached is one no more; one that was
+ * not never will be (those writes come again as marks), so its member is struck.
+ */
+function settleMarks(state: SiteState, row: VolumeRow): void {
+  const durable = state.lineages.durable(row.volume);
+  for (const pointRow of state.pointsMarking(row.volume)) {
+    const mark = pointRow.provisionalMarks[row.volume];
+    if (mark === undefined) continue;
+    const { [row.volume]: _settled, ...provisionalMarks } = pointRow.provisionalMarks;
+    const reached = mark.n === 0 || (mark.session === durable.session && mark.n <= durable.n);
+    const { point } = pointRow;
+    state.points.put(
+      point.id,
+      reached
+        ? { ...pointRow, provisionalMarks }
+        : { ...pointRow, provisionalMarks, point: withoutMember(point, row.volume, 'marks-only') },
+    );
+  }
+}
+
+function withoutMember(point: RecoveryPoint, volume: VolumeId, reason: 'lost' | 'marks-only'): RecoveryPoint {
+  return {
+    ...point,
+    members: point.members.filter((member) => member.volume !== volume),
+    leftOut: [...point.leftOut, { volume, reason }],
+  };
+}
