@@ -9,8 +9,11 @@ const LINE_LENGTH_MAX = 200;
 /** Of a reason: some name every field of an estate file. */
 const REASON_LENGTH_MAX = 1_000;
 
+/** What of a process is told. */
+type Told = Pick<Supervised, 'name' | 'meaning' | 'dataFolder' | 'logFile'>;
+
 /** @param restart says itself how much is to be told */
-export function deathText(process: Supervised, end: ProcessEnd, restart: Restart): string {
+export function deathText(process: Told, end: ProcessEnd, restart: Restart): string {
   const { deaths, pauseMs, telling } = restart;
   const when = pauseMs === 0 ? 'now' : `in ${seconds(pauseMs)}`;
   if (telling !== 'whole') {
@@ -35,7 +38,7 @@ function reasonOf({ how, reason, lastLines }: ProcessEnd): string[] {
   return [`${guess} Its last lines:`, ...lastLines.slice(-LAST_LINES).map((line) => cut(line, LINE_LENGTH_MAX))];
 }
 
-function adviceOn({ dataFolder }: Supervised, { reason = '', lastLines }: ProcessEnd, deaths: number): string {
+function adviceOn({ dataFolder }: Told, { reason = '', lastLines }: ProcessEnd, deaths: number): string {
   const text = [reason, ...lastLines].join('\n');
   if (/ENOSPC|no space left|database or disk is full/i.test(text))
     return `Make room on the disk of ${dataFolder}; it then starts by itself.`;

@@ -32,7 +32,11 @@ export function recordRun(
  * Waits until nothing of an earlier run in this folder is left. What hangs is ended.
  * @throws Error when a launcher still runs there, or a process can't be ended
  */
-export async function endLastRun(dataDirectory: string, say: (line: string) => void): Promise<void> {
+export async function endLastRun(
+  dataDirectory: string,
+  say: (line: string) => void,
+  leaveMsMax = LEAVE_MS_MAX,
+): Promise<void> {
   const path = join(dataDirectory, RECORD_FILE);
   const { launcher, processes } = read(path) ?? { launcher: undefined, processes: [] };
   if (launcher !== undefined && launcher.pid !== process.pid && isSameProcess(launcher.pid, launcher.start))
@@ -43,7 +47,7 @@ export async function endLastRun(dataDirectory: string, say: (line: string) => v
   write(path, processes);
   if (stillThere(processes).length === 0) return;
   say(`The last run was killed. Waiting for its processes to leave: ${named(stillThere(processes))} ...`);
-  if (await areGoneWithin(LEAVE_MS_MAX, processes)) return;
+  if (await areGoneWithin(leaveMsMax, processes)) return;
   say(`They hang, so they are ended with SIGKILL: ${named(stillThere(processes))}. What they stored is kept.`);
   for (const { pid } of stillThere(processes)) end(pid);
   if (await areGoneWithin(GONE_MS_MAX, processes)) return;
