@@ -81,12 +81,13 @@ test(
       await run.untilSaid('The Temporal server runs again');
       process.kill(appliance, 'SIGCONT');
       // The very same client: it finds its way back by itself.
-      const result = await until('the end of the move', STEP_MS_MAX, async () =>
-        handle.result().catch((error: unknown) => {
+      const result = await until('the end of the move', STEP_MS_MAX, async () => {
+        const ended: Promise<unknown> = handle.result();
+        return await ended.catch((error: unknown) => {
           if (error instanceof Error && error.name === 'ServiceError') return undefined;
           throw error;
-        }),
-      );
+        });
+      });
       expect(result).toMatchObject({ volumes: [{ volume: 'vm-1-disk-0' }] });
       await untilTrue('the move among those found by their volume', STEP_MS_MAX, async () => {
         const query = 'Volumes = "vm-1-disk-0"';

@@ -169,8 +169,8 @@ test.runIf(process.platform === 'linux')(
       },
     });
     if (child.stdout === null) throw new Error('It has no standard output.');
-    const [line] = await once(createInterface({ input: child.stdout }), 'line');
-    expect(JSON.parse(String(line))).toMatchObject({ ready: true });
+    const lines: unknown[] = await once(createInterface({ input: child.stdout }), 'line');
+    expect(JSON.parse(String(lines[0]))).toMatchObject({ ready: true });
     child.kill('SIGTERM');
     expect(await once(child, 'exit')).toEqual([0, null]);
   },

@@ -5,9 +5,11 @@ import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
+import { z } from 'zod';
 import { endLastRun, recordRun } from '../../estate/last-run.js';
 
 const LEAVE_MS = 200;
+const recordSchema = z.object({ processes: z.array(z.unknown()) });
 
 let folder: string;
 let children: ChildProcess[];
@@ -67,7 +69,7 @@ test.runIf(process.platform === 'linux')('a launcher that lives keeps its folder
   recordRun(folder, [{ id: 'launcher', pid }]);
   // The sleeper stands for the other launcher.
   await changeRecord((record) => {
-    const { processes } = JSON.parse(record);
+    const { processes } = recordSchema.parse(JSON.parse(record));
     return JSON.stringify({ launcher: processes[0], processes: [] });
   });
   await expect(endLastRun(folder, say, LEAVE_MS)).rejects.toThrow(
