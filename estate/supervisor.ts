@@ -12,6 +12,8 @@ export interface SupervisorLimits extends RestartLimits {
   readonly lookEveryMs: number;
   /** Looks in a row without an answer after which a process hangs: looks, not time, so that a launcher that slept blames nobody. */
   readonly looksMax: number;
+  /** The same for one that is not ready yet; it grows with each time that it was too few. */
+  readonly startLooksMax: number;
 }
 
 const LIMITS: SupervisorLimits = {
@@ -20,6 +22,7 @@ const LIMITS: SupervisorLimits = {
   lookEveryMs: 5_000,
   // A minute: a process that reads a large journal, or a machine that swaps, has as long.
   looksMax: 12,
+  startLooksMax: 12,
 };
 /** The patience with a process that is not ready doubles with each time that it was too short, up to 16-fold. */
 const PATIENCE_FACTOR_MAX = 16;
@@ -167,7 +170,7 @@ class Keeper {
 
   /** Ends a life that does not answer. Resolves to why when it did, at the end of the life otherwise. */
   async #watch(isServing: () => boolean, signal: AbortSignal): Promise<string | undefined> {
-    const { lookEveryMs, looksMax } = this.#options.limits;
+    const { lookEveryMs, looksMax, startLooksMax } = this.#options.limits;
     let silentLooks = 0;
     for (;;) {
       await delay(lookEveryMs, undefined, { signal, ref: false }).catch(() => undefined);
@@ -175,7 +178,7 @@ class Keeper {
       silentLooks = (await this.#process.answers()) ? 0 : silentLooks + 1;
       if (signal.aborted) return undefined;
       const started = isServing();
-      if (silentLooks < (started ? looksMax : looksMax * this.#patienceFactor)) continue;
+      if (silentLooks < (started ? looksMax : startLooksMax * this.#patienceFactor)) continue;
       if (!started) this.#patienceFactor = Math.min(PATIENCE_FACTOR_MAX, this.#patienceFactor * 2);
       const seconds = Math.round((silentLooks * lookEveryMs) / 1_000);
       await this.#process.kill();

@@ -11,6 +11,7 @@ const LIMITS = {
   stageMsMax: 10_000,
   lookEveryMs: 10,
   looksMax: 3,
+  startLooksMax: 3,
 };
 /** Longest wait for what takes some hundredths of a second, ms. */
 const WAIT = { timeout: 5_000, interval: 5 };
@@ -18,7 +19,15 @@ const REFUSAL = JSON.stringify({ level: 60, err: { message: 'no such group', cod
 
 interface Scripted {
   /** Of each life from the first on; the last goes on for all others. */
-  readonly lives: readonly ('serves' | 'dies' | 'refuses' | 'can not begin' | 'is silent' | 'answers only')[];
+  readonly lives: readonly (
+    | 'serves'
+    | 'dies'
+    | 'refuses'
+    | 'can not begin'
+    | 'is silent'
+    | 'answers only'
+    | 'serves, then is silent'
+  )[];
   readonly beginsAfter?: Promise<void>;
 }
 
@@ -56,7 +65,7 @@ class FakeProcess implements Supervised {
     this.#ended = new Promise((resolve) => {
       this.#end = resolve;
     });
-    this.#served = act === 'serves' ? Promise.resolve(`${this.id} serves`) : new Promise(() => undefined);
+    this.#served = act.startsWith('serves') ? Promise.resolve(`${this.id} serves`) : new Promise(() => undefined);
     if (act === 'dies') this.die('ended with exit code 1', []);
     if (act === 'refuses') this.die('ended with exit code 1', [REFUSAL]);
   }
@@ -75,7 +84,7 @@ class FakeProcess implements Supervised {
   }
 
   async answers(): Promise<boolean> {
-    return this.#act !== 'is silent';
+    return !this.#act.endsWith('is silent');
   }
 
   async kill(): Promise<void> {
@@ -153,6 +162,13 @@ test('a life that neither serves nor answers is ended, and started again', async
   await supervisor.start([hung]);
   await vi.waitFor(() => expect(hung.lives).toBe(2), WAIT);
   expect(all()).toContain('The fake hung was ended: it was not ready after');
+});
+
+test('a life that served and answers no more is ended, and started again', async () => {
+  const hung = fake('hung', { lives: ['serves, then is silent', 'serves'] });
+  await supervisor.start([hung]);
+  await vi.waitFor(() => expect(hung.lives).toBe(2), WAIT);
+  expect(all()).toContain('The fake hung was ended: it did not answer for');
 });
 
 test('a life that answers but waits for something is let be', async () => {
