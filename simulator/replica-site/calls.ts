@@ -1,5 +1,6 @@
 // The control API of the replica site: each call applies one rule and stores what it changed before it is answered.
 import type { replicaSiteApi } from '../../contracts/replica-site-api.js';
+import { requireFaults } from '../control/faults.js';
 import type { Handlers } from '../control/handlers.js';
 import { closePoint } from './close-point.js';
 import * as attempts from './core/attempts.js';
@@ -19,6 +20,8 @@ export interface CallsOptions {
   readonly durability: Durability;
   readonly images: Images;
   readonly reports: Reports;
+  /** Whether faults may be injected. */
+  readonly faults: boolean;
 }
 
 export function replicaSiteCalls({
@@ -27,6 +30,7 @@ export function replicaSiteCalls({
   durability,
   images,
   reports,
+  faults,
 }: CallsOptions): Handlers<typeof replicaSiteApi> {
   const { state } = site;
   return {
@@ -115,6 +119,13 @@ export function replicaSiteCalls({
     closeImage: ({ image }) => {
       images.close(image);
       return {};
+    },
+    setDistribution: async (state) => {
+      requireFaults(faults);
+      const journal = await journals.journal(state.volume);
+      if (state.paused) await journal.pauseDistribution();
+      else journal.resumeDistribution();
+      return state;
     },
   };
 }
