@@ -57,7 +57,7 @@ export interface Protection {
 
 export function startProtection(options: ProtectionOptions): Protection {
   const { id, store, token, log } = options;
-  const budget = new MemoryBudget(options.limits.memoryMaxBytes);
+  const budget = new MemoryBudget(options.limits.memoryMaxBytes, options.rows.length);
   const splits = options.rows.map((row) => loadSplit(row, budget, options));
   const core = new SplitterCore(
     id,
