@@ -311,7 +311,8 @@ export const replicaSiteApi = {
   setDistribution: operation({
     method: 'POST',
     path: '/v1/faults/distribution',
-    summary: 'Stop applying what is durable of a volume to its replica volume, or go on: a volume that stalls, on purpose.',
+    summary:
+      'Stop applying what is durable of a volume to its replica volume, or go on: a volume that stalls, on purpose.',
     input: distributionSchema,
     output: distributionSchema,
   }),

@@ -54,6 +54,14 @@ export const splitterVolumeSchema = z.strictObject({
   markedRegions: countSchema,
   /** Bytes sent by short initialization since the start of the process. */
   resentBytes: bytesSchema,
+  /** While the replica site takes nothing more of the volume, though there is something to send. */
+  stalled: z
+    .strictObject({
+      sinceMs: timeMsSchema,
+      /** What waited there to be applied when it last said. */
+      unappliedBytes: bytesSchema.exactOptional(),
+    })
+    .optional(),
   notice: z.strictObject({ attempt: ticketedAttemptSchema, to: endpointSchema }).optional(),
   fence: fenceSchema.optional(),
   /** Sentences about what an administrator should know, e.g. a bitmap that was lost. */

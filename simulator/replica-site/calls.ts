@@ -1,4 +1,5 @@
 // The control API of the replica site: each call applies one rule and stores what it changed before it is answered.
+import type { VolumeId } from '../../contracts/ids.js';
 import type { replicaSiteApi } from '../../contracts/replica-site-api.js';
 import { requireFaults } from '../control/faults.js';
 import type { Handlers } from '../control/handlers.js';
@@ -20,6 +21,8 @@ export interface CallsOptions {
   readonly durability: Durability;
   readonly images: Images;
   readonly reports: Reports;
+  /** Whether nothing more of the volume is taken in now. */
+  readonly isStalled: (volume: VolumeId) => boolean;
   /** Whether faults may be injected. */
   readonly faults: boolean;
 }
@@ -30,6 +33,7 @@ export function replicaSiteCalls({
   durability,
   images,
   reports,
+  isStalled,
   faults,
 }: CallsOptions): Handlers<typeof replicaSiteApi> {
   const { state } = site;
@@ -107,7 +111,7 @@ export function replicaSiteCalls({
       return {};
     },
     batchReport: ({ batch }) => reports.batches.report(batch),
-    closePoint: async (input, { signal }) => closePoint({ site, journals, durability }, input, signal),
+    closePoint: async (input, { signal }) => closePoint({ site, journals, durability }, isStalled, input, signal),
     openMarkImage: async (input, { signal }) => openMarkImage({ site, journals, durability, images }, input, signal),
     digestImage: async (input, { signal }) => digestImage(images, input, signal),
     closeMarkImage: ({ image }) => {

@@ -79,7 +79,15 @@ export async function startReplicaSite(
   const server = createControlServer({
     ...REPLICA_SITE_DESCRIPTION,
     api: replicaSiteApi,
-    handlers: replicaSiteCalls({ site, journals, durability, images, reports, faults }),
+    handlers: replicaSiteCalls({
+      site,
+      journals,
+      durability,
+      images,
+      reports,
+      isStalled: (volume) => intakes.isStalled(volume),
+      faults,
+    }),
     role: 'replica-site',
     id,
     listen: estate.replicaSite.control,
@@ -89,6 +97,7 @@ export async function startReplicaSite(
         ...[...journals.unusable.keys()].map(
           (volume) => `The journal of volume "${volume}" can't be used; see the log.`,
         ),
+        ...intakes.notes,
         ...images.warnings,
         ...[...site.state.groups.values()].flatMap(({ journal }) => journal.alert?.message ?? []),
       ],

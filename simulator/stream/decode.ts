@@ -2,7 +2,7 @@
 import { MoverError } from '../../contracts/errors.js';
 import type { Frame, RawFrame } from './frame.js';
 import { decodeHeader, TYPE_CODES, typeCodeOf } from './header.js';
-import { attachPayload, decodeJson, helloPayload, initBeginPayload, refusedPayload } from './payload.js';
+import { attachPayload, creditPayload, decodeJson, helloPayload, initBeginPayload, refusedPayload } from './payload.js';
 
 /** @throws MoverError INVALID_REQUEST for an unknown type, a payload not of its type's form, or a number out of range. */
 export function decodeFrame({ header, payload }: RawFrame): Frame {
@@ -17,6 +17,8 @@ export function decodeFrame({ header, payload }: RawFrame): Frame {
       return { type: 'attach', handle, epoch, session, ...decodeJson(attachPayload, payload, 'attach') };
     case TYPE_CODES.refused:
       return { type: 'refused', handle, ...decodeJson(refusedPayload, payload, 'refused') };
+    case TYPE_CODES.credit:
+      return { type: 'credit', handle, ...decodeJson(creditPayload, payload, 'credit') };
     case TYPE_CODES.initBegin:
       return {
         type: 'initBegin',

@@ -29,6 +29,8 @@ function payloadOf(frame: Frame): Buffer {
       return encodeJson({ volume: frame.volume, sizeBytes: frame.sizeBytes });
     case 'refused':
       return encodeJson({ code: frame.code, message: frame.message });
+    case 'credit':
+      return encodeJson({ grantedBytes: frame.grantedBytes, unappliedBytes: frame.unappliedBytes });
     case 'initBegin':
       return encodeJson({ sinceMs: frame.sinceMs, reason: frame.reason });
     case 'attached':

@@ -1,4 +1,4 @@
-// The payloads that are JSON: what is said once per connection or volume, where names matter more than speed.
+// The payloads that are JSON: what is said once per connection, volume or window, where names matter more than speed.
 import { z } from 'zod';
 import { errorCodeSchema, MoverError, parseOrRefuse } from '../../contracts/errors.js';
 import { splitterIdSchema, volumeIdSchema } from '../../contracts/ids.js';
@@ -11,6 +11,7 @@ const sentence = z.string().max(SENTENCE_LENGTH_MAX);
 export const helloPayload = z.strictObject({ splitter: splitterIdSchema, controlUrl: z.url() });
 export const attachPayload = z.strictObject({ volume: volumeIdSchema, sizeBytes: bytesSchema });
 export const refusedPayload = z.strictObject({ code: errorCodeSchema, message: sentence });
+export const creditPayload = z.strictObject({ grantedBytes: bytesSchema, unappliedBytes: bytesSchema });
 export const initBeginPayload = z.strictObject({ sinceMs: timeMsSchema, reason: sentence });
 
 export function encodeJson(value: unknown): Buffer {

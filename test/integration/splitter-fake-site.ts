@@ -17,6 +17,8 @@ export class FakeSite {
   readonly violations: string[] = [];
   readonly epochs = new Map<VolumeId, number>();
   duplicates = 0;
+  /** Of which volume each accepted record was, in the order in which they came. */
+  readonly order: { readonly volume: VolumeId; readonly bytes: number }[] = [];
   /** Whether records are kept for `imageOf` and the trace; benchmarks don't. */
   keeps = true;
   readonly #durable = new Map<VolumeId, { session: number; n: number }>();
@@ -39,6 +41,7 @@ export class FakeSite {
     if (!this.keeps) return;
     const copy = frame.type === 'write' ? { ...frame, data: Buffer.from(frame.data) } : frame;
     this.records(volume).push({ ...copy, appliance });
+    this.order.push({ volume, bytes: frame.type === 'write' ? frame.data.length : 0 });
   }
 
   records(volume: VolumeId): Accepted[] {
@@ -74,6 +77,8 @@ export class FakeAppliance {
   /** Whether it accepts records at all; otherwise they are read and forgotten. */
   accepts = true;
   refusal: ErrorCode | undefined;
+  /** Credit that each attachment gets at once; without end where nothing is said. */
+  readonly grants = new Map<VolumeId, number>();
   /** The answer to resolve; none: UNREACHABLE. */
   verdict: Verdict | undefined;
   resolveCalls = 0;
@@ -126,6 +131,12 @@ export class FakeAppliance {
     for (const attached of this.attached.values()) this.#confirm(attached);
   }
 
+  /** @param grantedBytes in all, since the volume attached. */
+  grant(volume: VolumeId, grantedBytes: number, unappliedBytes = 0): void {
+    const attached = this.attached.get(volume);
+    attached?.connection.send({ type: 'credit', handle: attached.handle, grantedBytes, unappliedBytes });
+  }
+
   say(volume: VolumeId, type: 'pause' | 'resume'): void {
     const attached = this.attached.get(volume);
     attached?.connection.send({ type, handle: attached.handle });
@@ -164,6 +175,8 @@ export class FakeAppliance {
     handles.set(handle, attached);
     this.attached.set(volume, attached);
     connection.send({ type: 'attached', handle, session, n: this.site.durable(volume, session) });
+    const grantedBytes = this.grants.get(volume) ?? Number.MAX_SAFE_INTEGER;
+    if (grantedBytes > 0) connection.send({ type: 'credit', handle, grantedBytes, unappliedBytes: 0 });
   }
 
   #detach(handles: Map<number, Attached>, handle: number): void {

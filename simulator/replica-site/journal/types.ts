@@ -122,6 +122,8 @@ export interface VolumeJournal {
   readonly trimPosition: number;
   /** Bytes of DO not yet applied, headers included. */
   readonly undistributedBytes: number;
+  /** Bytes that were appended and are not durable yet, headers included: they are in memory. */
+  readonly unwrittenBytes: number;
   /** Why the journal stopped, if it did. */
   readonly failure: JournalError | undefined;
 

@@ -114,6 +114,10 @@ class OpenJournal implements VolumeJournal {
     return this.#distributor.backlogBytes;
   }
 
+  get unwrittenBytes(): number {
+    return this.#appender.unwrittenBytes;
+  }
+
   get failure(): JournalError | undefined {
     return this.#failure;
   }

@@ -82,6 +82,7 @@ export class VolumeSplit {
   #connected = false;
   #paused = false;
   #resentBytes = 0;
+  #stalled: SplitterVolume['stalled'];
   /** A fence outlived the splitter that raised it while writes were unconfirmed: its cut may never be drained. */
   #fenceVoid: boolean;
   /** What an administrator should know, by topic: a newer sentence takes the place of an older one. */
@@ -218,6 +219,11 @@ export class VolumeSplit {
     this.#queue.confirm(n, (copy) => {
       if (copy.kind === 'write' || copy.kind === 'zeroes') this.marks.confirm(copy.offset, copy.length);
     });
+  }
+
+  /** The replica site has been taking nothing more of the volume for a while; undefined when it does again. */
+  stalled(stalled: SplitterVolume['stalled']): void {
+    this.#stalled = stalled;
   }
 
   /** The group was paused at its appliance: from now on only marks are kept. */
@@ -492,6 +498,7 @@ export class VolumeSplit {
       backlogBytes: this.#backlogBytes(),
       markedRegions: this.marks.marked,
       resentBytes: this.#resentBytes,
+      ...(this.#stalled === undefined ? {} : { stalled: this.#stalled }),
       ...(notice === undefined ? {} : { notice: { attempt: notice.attempt, to: notice.to } }),
       ...(fence === undefined
         ? {}
