@@ -52,11 +52,15 @@ test('a move goes through while another volume on the same stream stalls, which 
   expect(stdout).toMatch(new RegExp(`${STALLED} .*, stalled`));
   expect((await site.health({})).notes).toContainEqual(expect.stringContaining(`of volume "${STALLED}" is taken in`));
 
-  const { moveId } = await client.startMove({ volume: MOVED, to: 'cg-silver' });
-  const { report } = await until('the end of the move', PATIENCE_MS, async () => {
-    const move = await client.getMove(moveId);
-    return move.report === undefined ? undefined : { report: move.report };
+  const late = await client.startMove({ volume: STALLED, to: 'cg-silver', options: { lagWaitMs: 100 } });
+  const refused = await until('the refusal', PATIENCE_MS, async () => (await client.getMove(late.moveId)).error);
+  expect(refused).toMatchObject({
+    code: 'LAG_TOO_LARGE',
+    message: expect.stringContaining(`${STALLED} is stalled: the replica site takes nothing more of it`) as string,
   });
+
+  const { moveId } = await client.startMove({ volume: MOVED, to: 'cg-silver' });
+  const report = await until('the end of the move', PATIENCE_MS, async () => (await client.getMove(moveId)).report);
   expect(report).toMatchObject({ outcome: 'moved', abortedAttempts: [] });
   expect((await viewOf(STALLED))?.stalled).toBeDefined();
 
