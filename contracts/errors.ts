@@ -157,6 +157,12 @@ export const ERRORS = {
     'Put the file back and start the splitter again, or decide: volume-mover source recover <volume> (from the replica), or volume-mover source accept <volume> (an empty disk).',
   ),
   WRITE_GAP: kind(true, 409, 'A write is missing before this one', 'Nothing: the splitter sends from the gap on.'),
+  CREDIT_EXCEEDED: kind(
+    true,
+    409,
+    'More of the volume was sent than the replica site had granted',
+    'Nothing: the splitter attaches the volume anew. If it comes again and again, update the splitter.',
+  ),
   NOT_OWNER: kind(false, 409, 'The group is not served here', 'Send the call to the appliance that serves the group.'),
   NOT_SYNCED: kind(
     true,

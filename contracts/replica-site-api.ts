@@ -91,6 +91,9 @@ export const siteGroupSchema = z.strictObject({
 });
 export type SiteGroup = z.infer<typeof siteGroupSchema>;
 
+/** A fault: whether distribution of a volume stands still until it is told to go on, or the process ends. */
+const distributionSchema = z.strictObject({ volume: volumeIdSchema, paused: z.boolean() });
+
 export const drainProgressSchema = z.strictObject({
   /** Whether everything up to every cut is applied to the replica volumes. */
   drained: z.boolean(),
@@ -308,6 +311,14 @@ export const replicaSiteApi = {
     summary: 'Close an image. Closing it again is no error.',
     input: z.strictObject({ image: z.string() }),
     output: z.strictObject({}),
+  }),
+  setDistribution: operation({
+    method: 'POST',
+    path: '/v1/faults/distribution',
+    summary:
+      'Stop applying what is durable of a volume to its replica volume, or go on: a volume that stalls, on purpose.',
+    input: distributionSchema,
+    output: distributionSchema,
   }),
 } as const;
 

@@ -69,6 +69,14 @@ export const splitterVolumeSchema = z.strictObject({
   confirmed: confirmedSchema.optional(),
   /** Why and since when writes are kept by marks, and how many regions are to be compared before they are sent. */
   initialization: z.strictObject({ sinceMs: timeMsSchema, reason: z.string(), doubtedRegions: countSchema }).optional(),
+  /** While the replica site takes nothing more of the volume, though there is something to send. */
+  stalled: z
+    .strictObject({
+      sinceMs: timeMsSchema,
+      /** What waited there to be applied when it last said. */
+      unappliedBytes: bytesSchema.exactOptional(),
+    })
+    .optional(),
   notice: z.strictObject({ attempt: ticketedAttemptSchema, to: endpointSchema }).optional(),
   fence: fenceSchema.optional(),
   /** Sentences about what an administrator should know, e.g. a bitmap that was lost. */

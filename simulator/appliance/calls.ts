@@ -3,6 +3,7 @@ import type { applianceApi } from '../../contracts/appliance-api.js';
 import { MoverError } from '../../contracts/errors.js';
 import type { ApplianceId, GroupId } from '../../contracts/ids.js';
 import type { RecoveryPoint } from '../../contracts/point.js';
+import { requireFaults } from '../control/faults.js';
 import type { Handlers } from '../control/handlers.js';
 import type { Accesses } from './images/accesses.js';
 import type { Join } from './join.js';
@@ -125,13 +126,4 @@ export function applianceCalls(options: CallsOptions): Handlers<typeof appliance
       return rounds.faults;
     },
   };
-}
-
-/** @throws MoverError ROUTE_NOT_FOUND */
-function requireFaults(allowed: boolean): void {
-  if (allowed) return;
-  throw new MoverError(
-    'ROUTE_NOT_FOUND',
-    'Faults can only be injected into a process that was started with VOLUME_MOVER_FAULTS=1.',
-  );
 }

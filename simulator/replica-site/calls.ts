@@ -1,5 +1,7 @@
 // The control API of the replica site: each call applies one rule and stores what it changed before it is answered.
+import type { VolumeId } from '../../contracts/ids.js';
 import type { replicaSiteApi } from '../../contracts/replica-site-api.js';
+import { requireFaults } from '../control/faults.js';
 import type { Handlers } from '../control/handlers.js';
 import { closePoint } from './close-point.js';
 import * as attempts from './core/attempts.js';
@@ -19,6 +21,10 @@ export interface CallsOptions {
   readonly durability: Durability;
   readonly images: Images;
   readonly reports: Reports;
+  /** Whether nothing more of the volume is taken in now. */
+  readonly isStalled: (volume: VolumeId) => boolean;
+  /** Whether faults may be injected. */
+  readonly faults: boolean;
 }
 
 export function replicaSiteCalls({
@@ -27,6 +33,8 @@ export function replicaSiteCalls({
   durability,
   images,
   reports,
+  isStalled,
+  faults,
 }: CallsOptions): Handlers<typeof replicaSiteApi> {
   const { state } = site;
   return {
@@ -107,7 +115,7 @@ export function replicaSiteCalls({
       return {};
     },
     batchReport: ({ batch }) => reports.batches.report(batch),
-    closePoint: async (input, { signal }) => closePoint({ site, journals, durability }, input, signal),
+    closePoint: async (input, { signal }) => closePoint({ site, journals, durability }, isStalled, input, signal),
     openMarkImage: async (input, { signal }) => openMarkImage({ site, journals, durability, images }, input, signal),
     digestImage: async (input, { signal }) => digestImage(images, input, signal),
     closeMarkImage: ({ image }) => {
@@ -119,6 +127,13 @@ export function replicaSiteCalls({
     closeImage: ({ image }) => {
       images.close(image);
       return {};
+    },
+    setDistribution: async (state) => {
+      requireFaults(faults);
+      const journal = await journals.journal(state.volume);
+      if (state.paused) await journal.pauseDistribution();
+      else journal.resumeDistribution();
+      return state;
     },
   };
 }

@@ -25,7 +25,8 @@ import { Site } from './site.js';
 import { storedRows } from './stored-rows.js';
 import { warmUp } from './warm-up.js';
 
-export type ReplicaSiteConfig = Pick<ProcessConfig, 'id' | 'estate' | 'dataFolder' | 'token' | 'sync'>;
+export type ReplicaSiteConfig = Pick<ProcessConfig, 'id' | 'estate' | 'dataFolder' | 'token' | 'sync'> &
+  Partial<Pick<ProcessConfig, 'faults'>>;
 
 export interface ReplicaSiteLimits extends ImageLimits {
   readonly unappliedBytesMax?: number | undefined;
@@ -39,7 +40,7 @@ export async function startReplicaSite(
   log: Logger,
   limits: ReplicaSiteLimits = {},
 ): Promise<RunningProcess> {
-  const { id, estate, dataFolder, token, sync } = config;
+  const { id, estate, dataFolder, token, sync, faults = false } = config;
   const store = openRowStore({ directory: join(dataFolder, 'rows'), tables: TABLE_NAMES, sync });
   const reports = openReports({ directory: join(dataFolder, 'reports'), sync });
   const durability = new Durability();
@@ -78,7 +79,15 @@ export async function startReplicaSite(
   const server = createControlServer({
     ...REPLICA_SITE_DESCRIPTION,
     api: replicaSiteApi,
-    handlers: replicaSiteCalls({ site, journals, durability, images, reports }),
+    handlers: replicaSiteCalls({
+      site,
+      journals,
+      durability,
+      images,
+      reports,
+      isStalled: (volume) => intakes.isStalled(volume),
+      faults,
+    }),
     role: 'replica-site',
     id,
     listen: estate.replicaSite.control,
@@ -88,6 +97,7 @@ export async function startReplicaSite(
         ...[...journals.unusable.keys()].map(
           (volume) => `The journal of volume "${volume}" can't be used; see the log.`,
         ),
+        ...intakes.notes,
         ...images.warnings,
         ...[...site.state.groups.values()].flatMap(({ journal }) => journal.alert?.message ?? []),
       ],

@@ -3,7 +3,9 @@ import type { Logger } from 'pino';
 import type { SplitterId } from '../../contracts/ids.js';
 import type { LifeId } from '../../contracts/lineage.js';
 import type { FrameConnection, StreamFrame } from '../stream/connection.js';
-import type { AttachedFrame, RefusedFrame } from '../stream/frame.js';
+import { costOf, CreditAccount } from '../stream/credit.js';
+import type { AttachedFrame, CreditFrame, RecordFrame, RefusedFrame } from '../stream/frame.js';
+import { STALL_TOLD_AFTER_MS } from '../stream/limits.js';
 import { Backoff } from './backoff.js';
 import { nowMs } from './clock.js';
 import type { Copy } from './core/copies.js';
@@ -18,8 +20,7 @@ const TURN_BYTES = 128 * 1024;
 const GATHER_MS = 1;
 /** So many waiting frames leave at once, with whatever this turn of the loop adds. */
 const GATHERED_FRAMES_MAX = 16;
-/** Cost of a frame beside its data, so that a turn of tiny writes ends too. */
-const FRAME_BYTES = 64;
+const MIB = 1024 * 1024;
 
 interface Member {
   readonly volume: ProtectedVolume;
@@ -29,6 +30,20 @@ interface Member {
   handle: number | undefined;
   isAttached: boolean;
   retry: NodeJS.Timeout | undefined;
+  /** How much the replica site takes of it under the present attachment. */
+  credit: CreditAccount;
+  /** What waited there to be applied when it last said that it grants no more; undefined when it did not say so. */
+  unappliedBytes: number | undefined;
+  /** While it has something to send and no credit. */
+  stall: Stall | undefined;
+  /** What is left of its turn, in bytes; below zero after a frame larger than that, which its next turns pay for. */
+  turnBytes: number;
+}
+
+interface Stall {
+  readonly sinceMs: number;
+  readonly timer: NodeJS.Timeout;
+  isTold: boolean;
 }
 
 export interface ApplianceStreamOptions {
@@ -83,6 +98,10 @@ export class ApplianceStream {
       handle: undefined,
       isAttached: false,
       retry: undefined,
+      credit: new CreditAccount(),
+      unappliedBytes: undefined,
+      stall: undefined,
+      turnBytes: 0,
     };
     this.#members.set(volume, member);
     this.#attach(member);
@@ -114,7 +133,10 @@ export class ApplianceStream {
 
   close(): void {
     clearTimeout(this.#gathering);
-    for (const member of this.#members.values()) clearTimeout(member.retry);
+    for (const member of this.#members.values()) {
+      clearTimeout(member.retry);
+      endStall(member);
+    }
     this.#kept.close();
   }
 
@@ -158,6 +180,7 @@ export class ApplianceStream {
   #unattach(member: Member): void {
     if (member.handle !== undefined) this.#byHandle.delete(member.handle);
     this.#ready.delete(member);
+    endStall(member);
     member.handle = undefined;
     if (member.isAttached) member.volume.split.detached();
     member.isAttached = false;
@@ -178,6 +201,10 @@ export class ApplianceStream {
         if (frame.session !== split.session || frame.epoch !== epoch) return;
         split.receipt(frame.n);
         break;
+      case 'credit':
+        // One that comes before `attached` was for whoever had the handle before.
+        if (member.isAttached) this.#credited(member, frame);
+        return;
       case 'refused':
         this.#refused(member, frame);
         return;
@@ -203,9 +230,36 @@ export class ApplianceStream {
       return;
     }
     member.isAttached = true;
+    member.credit = new CreditAccount();
+    member.unappliedBytes = undefined;
     member.backoff.reset();
     volume.split.note('stream', undefined);
     this.wake(volume);
+  }
+
+  #credited(member: Member, { grantedBytes, unappliedBytes }: CreditFrame): void {
+    const { credit, volume } = member;
+    credit.grant(grantedBytes);
+    member.unappliedBytes = credit.isOpen ? undefined : unappliedBytes;
+    if (credit.isOpen) {
+      endStall(member);
+      this.wake(volume);
+    } else if (member.stall?.isTold === true) tellStall(member, member.stall);
+  }
+
+  /** Waits a moment before it is said. A credit that never comes, whatever the reason, is told of too. */
+  #stalls(member: Member): void {
+    if (member.stall !== undefined) return;
+    const stall: Stall = {
+      sinceMs: nowMs(),
+      timer: setTimeout(() => {
+        stall.isTold = true;
+        this.#options.log.warn({ volume: member.volume.id, unappliedBytes: member.unappliedBytes }, 'volume stalled');
+        tellStall(member, stall);
+      }, STALL_TOLD_AFTER_MS),
+      isTold: false,
+    };
+    member.stall = stall;
   }
 
   #refused(member: Member, frame: RefusedFrame): void {
@@ -254,21 +308,53 @@ export class ApplianceStream {
     }
   }
 
-  /** @returns whether there is more to send. */
-  #takeTurn(connection: FrameConnection, { volume: { split }, handle, epoch }: Member): boolean {
+  /** @returns whether there is more to send now. */
+  #takeTurn(connection: FrameConnection, member: Member): boolean {
+    const { handle, epoch, credit } = member;
+    const { split } = member.volume;
     if (handle === undefined) return false;
-    for (let bytes = 0; bytes < TURN_BYTES && !this.#isFull;) {
+    member.turnBytes = Math.min(TURN_BYTES, member.turnBytes + TURN_BYTES);
+    while (member.turnBytes > 0 && !this.#isFull) {
       const copy = split.peek();
       if (copy === undefined) return false;
+      if (!credit.isOpen) {
+        this.#stalls(member);
+        return false;
+      }
       split.advance();
-      this.#isFull = !connection.send(frameOf(split, copy, handle, epoch));
-      bytes += FRAME_BYTES + (copy.kind === 'write' ? copy.length : 0);
+      const frame = frameOf(split, copy, handle, epoch);
+      const cost = costOf(frame);
+      credit.spend(cost);
+      member.turnBytes -= cost;
+      this.#isFull = !connection.send(frame);
     }
     return true;
   }
 }
 
-function frameOf(split: VolumeSplit, copy: Copy, handle: number, epoch: number): StreamFrame {
+function tellStall({ volume: { id, split }, unappliedBytes }: Member, { sinceMs }: Stall): void {
+  split.stalled({ sinceMs, ...(unappliedBytes === undefined ? {} : { unappliedBytes }) });
+  const why =
+    unappliedBytes === undefined
+      ? 'it did not say why'
+      : `${Math.ceil(unappliedBytes / MIB)} MiB waited there to be applied when it last said`;
+  split.note(
+    'credit',
+    `The replica site takes nothing more of volume "${id}" since ${new Date(sinceMs).toISOString()}: ${why}. Newer writes ` +
+      'wait here, and then only marks are kept; other volumes go on. It goes on by itself once some are applied; ' +
+      'if it does not, look at the health of the replica site (/healthz).',
+  );
+}
+
+function endStall(member: Member): void {
+  if (member.stall === undefined) return;
+  clearTimeout(member.stall.timer);
+  member.stall = undefined;
+  member.volume.split.stalled(undefined);
+  member.volume.split.note('credit', undefined);
+}
+
+function frameOf(split: VolumeSplit, copy: Copy, handle: number, epoch: number): RecordFrame {
   const { session } = split;
   const { n, timeMs } = copy;
   switch (copy.kind) {

@@ -68,7 +68,7 @@ export function startProtection(options: ProtectionOptions): Protection {
   const { id, store, token, log, lives } = options;
   const confirmations = new Confirmations(store);
   const checks = new SourceChecks(store);
-  const budget = new MemoryBudget(options.limits.memoryMaxBytes);
+  const budget = new MemoryBudget(options.limits.memoryMaxBytes, options.rows.length);
   const splits = options.rows.map((row) => loadSplit(row, { budget, confirmations, checks }, options));
   const core = new SplitterCore({
     splitter: id,

@@ -5,6 +5,7 @@ import { decodeHeader, TYPE_CODES, typeCodeOf } from './header.js';
 import {
   attachedPayload,
   attachPayload,
+  creditPayload,
   decodeJson,
   helloPayload,
   initBeginPayload,
@@ -26,6 +27,8 @@ export function decodeFrame({ header, payload }: RawFrame): Frame {
       return { type: 'attached', handle, session, n, ...decodeJson(attachedPayload, payload, 'attached') };
     case TYPE_CODES.refused:
       return { type: 'refused', handle, ...decodeJson(refusedPayload, payload, 'refused') };
+    case TYPE_CODES.credit:
+      return { type: 'credit', handle, ...decodeJson(creditPayload, payload, 'credit') };
     case TYPE_CODES.initBegin:
       return {
         type: 'initBegin',

@@ -29,6 +29,8 @@ function payloadOf(frame: Frame): Buffer {
       return encodeJson(attachBody(frame));
     case 'refused':
       return encodeJson({ code: frame.code, message: frame.message, advice: frame.advice });
+    case 'credit':
+      return encodeJson({ grantedBytes: frame.grantedBytes, unappliedBytes: frame.unappliedBytes });
     case 'initBegin':
       return encodeJson({ sinceMs: frame.sinceMs, reason: frame.reason });
     case 'attached':

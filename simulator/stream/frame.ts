@@ -103,10 +103,24 @@ export interface InitEndFrame extends Numbered {
   readonly type: 'initEnd';
 }
 
+/** What takes a place in the volume's lineage, and costs credit. */
+export type RecordFrame = WriteFrame | ZeroesFrame | InitBeginFrame | InitEndFrame;
+
 /** Everything up to `n` of the session is durable at the replica site under this epoch. */
 export interface ReceiptFrame extends AtPlace {
   readonly type: 'receipt';
   readonly epoch: number;
+}
+
+/**
+ * How much may be sent under this attachment, in all since `attached`: the records' costs (credit.ts). It only grows. The
+ * first one follows `attached`; one that grants nothing new says why no more is granted.
+ */
+export interface CreditFrame extends OfVolume {
+  readonly type: 'credit';
+  readonly grantedBytes: number;
+  /** What the replica site has taken in of the volume and not applied to the replica yet. */
+  readonly unappliedBytes: number;
 }
 
 /** The volume's group is paused at the appliance: the splitter keeps marks only. */
@@ -138,6 +152,7 @@ export type Frame =
   | InitBeginFrame
   | InitEndFrame
   | ReceiptFrame
+  | CreditFrame
   | PauseFrame
   | ResumeFrame
   | PingFrame

@@ -1,4 +1,4 @@
-// The payloads that are JSON: what is said once per connection or volume, where names matter more than speed.
+// The payloads that are JSON: what is said once per connection, volume or window, where names matter more than speed.
 import { z } from 'zod';
 import { errorCodeSchema, MoverError, parseOrRefuse } from '../../contracts/errors.js';
 import { ticketedAttemptSchema, verdictSchema } from '../../contracts/attempt.js';
@@ -44,6 +44,7 @@ export const refusedPayload = z.strictObject({
   message: sentence,
   advice: adviceSchema.optional(),
 });
+export const creditPayload = z.strictObject({ grantedBytes: bytesSchema, unappliedBytes: bytesSchema });
 export const initBeginPayload = z.strictObject({ sinceMs: timeMsSchema, reason: sentence });
 
 export function encodeJson(value: unknown): Buffer {

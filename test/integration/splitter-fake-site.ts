@@ -21,6 +21,8 @@ export class FakeSite {
   readonly violations: string[] = [];
   readonly epochs = new Map<VolumeId, number>();
   duplicates = 0;
+  /** Of which volume each accepted record was, in the order in which they came. */
+  readonly order: { readonly volume: VolumeId; readonly bytes: number }[] = [];
   /** Whether records are kept for `imageOf` and the trace; benchmarks don't. */
   keeps = true;
   readonly #durable = new Map<VolumeId, { session: number; n: number }>();
@@ -44,6 +46,7 @@ export class FakeSite {
     if (!this.keeps) return;
     const copy = frame.type === 'write' ? { ...frame, data: Buffer.from(frame.data) } : frame;
     this.records(volume).push({ ...copy, appliance });
+    this.order.push({ volume, bytes: frame.type === 'write' ? frame.data.length : 0 });
   }
 
   /** What the site says of the history when a splitter attaches. */
@@ -94,6 +97,8 @@ export class FakeAppliance {
   /** Whether it accepts records at all; otherwise they are read and forgotten. */
   accepts = true;
   refusal: ErrorCode | undefined;
+  /** Credit that each attachment gets at once; without end where nothing is said. */
+  readonly grants = new Map<VolumeId, number>();
   /** The answer to resolve; none: UNREACHABLE. */
   verdict: Verdict | undefined;
   resolveCalls = 0;
@@ -146,6 +151,12 @@ export class FakeAppliance {
     for (const attached of this.attached.values()) this.#confirm(attached);
   }
 
+  /** @param grantedBytes in all, since the volume attached. */
+  grant(volume: VolumeId, grantedBytes: number, unappliedBytes = 0): void {
+    const attached = this.attached.get(volume);
+    attached?.connection.send({ type: 'credit', handle: attached.handle, grantedBytes, unappliedBytes });
+  }
+
   say(volume: VolumeId, type: 'pause' | 'resume'): void {
     const attached = this.attached.get(volume);
     attached?.connection.send({ type, handle: attached.handle });
@@ -190,6 +201,8 @@ export class FakeAppliance {
       n: this.site.durable(volume, session),
       ...this.site.meet(frame),
     });
+    const grantedBytes = this.grants.get(volume) ?? Number.MAX_SAFE_INTEGER;
+    if (grantedBytes > 0) connection.send({ type: 'credit', handle, grantedBytes, unappliedBytes: 0 });
   }
 
   #detach(handles: Map<number, Attached>, handle: number): void {

@@ -71,6 +71,7 @@ export const streamFrames: fc.Arbitrary<StreamFrame> = fc.oneof(
   fc.record({ type: type('initBegin'), ...numbered, sinceMs: safe, reason: fc.string({ unit: 'grapheme' }) }),
   fc.record({ type: type('initEnd'), ...numbered }),
   fc.record({ type: type('receipt'), ...place, epoch: u32 }),
+  fc.record({ type: type('credit'), handle: u32, grantedBytes: safe, unappliedBytes: safe }),
   fc.record({ type: type('pause'), handle: u32 }),
   fc.record({ type: type('resume'), handle: u32 }),
 );

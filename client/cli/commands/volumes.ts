@@ -65,6 +65,7 @@ function row(volume: ListedVolume): string[] {
   ];
 }
 
-function modeOf({ mode, connected }: NonNullable<ListedVolume['splitterView']>): string {
-  return connected ? mode : `${mode}, not connected`;
+function modeOf({ mode, connected, stalled }: NonNullable<ListedVolume['splitterView']>): string {
+  if (!connected) return `${mode}, not connected`;
+  return stalled === undefined ? mode : `${mode}, stalled`;
 }

@@ -31,8 +31,6 @@ export class IntakeStream {
   readonly #handles = new Map<number, Handle>();
   /** Handles whose receipt is sent once all that could be read by now was read: one each, however many records it is for. */
   readonly #owing = new Map<Attachment, VolumeIntake>();
-  /** Volumes that have no room now; while there are any, nothing is read. */
-  #full = 0;
   #open = true;
 
   constructor({ connection, intakes, log }: IntakeStreamOptions) {
@@ -71,6 +69,7 @@ export class IntakeStream {
       case 'attached':
       case 'refused':
       case 'receipt':
+      case 'credit':
       case 'pause':
       case 'resume':
         throw new MoverError('INVALID_REQUEST', `A frame "${frame.type}" is not for the replica site.`);
@@ -126,13 +125,8 @@ export class IntakeStream {
         this.#log.info({ volume, code }, 'refused');
         this.#connection.send({ type: 'refused', handle, code, message });
       },
-      onFull: () => {
-        this.#full += 1;
-        this.#connection.pause();
-      },
-      onRoom: () => {
-        this.#full -= 1;
-        if (this.#full === 0) this.#connection.resume();
+      onCredit: (grantedBytes, unappliedBytes) => {
+        this.#connection.send({ type: 'credit', handle, grantedBytes, unappliedBytes });
       },
     };
     return attachment;

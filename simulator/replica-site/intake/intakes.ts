@@ -33,6 +33,16 @@ export class Intakes {
     return intake;
   }
 
+  /** What is wrong, in sentences. */
+  get notes(): string[] {
+    return [...this.#intakes.values()].flatMap((intake) => intake.note ?? []);
+  }
+
+  /** Whether nothing more of the volume has been taken in for a while, because too much of it is not applied. */
+  isStalled(volume: VolumeId): boolean {
+    return this.#intakes.get(volume)?.isStalled === true;
+  }
+
   durable(volume: VolumeId, durable: Durable): void {
     this.#intakes.get(volume)?.durable(durable);
   }

@@ -30,6 +30,7 @@ export class Appender {
   #pending: Pending[] = [];
   #flushing: Promise<void> | undefined;
   #count = 0;
+  #unwrittenBytes = 0;
 
   constructor(manifest: Manifest, log: SegmentLog, durable: Durable, events: AppenderEvents) {
     this.#manifest = manifest;
@@ -48,6 +49,11 @@ export class Appender {
     return this.#appended;
   }
 
+  /** Bytes of DO of the records that were taken and are not durable yet: so much is in memory. */
+  get unwrittenBytes(): number {
+    return this.#unwrittenBytes;
+  }
+
   /** Records durable since opening. */
   get count(): number {
     return this.#count;
@@ -61,7 +67,9 @@ export class Appender {
       const position = before.position + 1;
       const beginsSession = record.n === 1;
       if (beginsSession) this.#manifest.sessions.begin(record.session, before.position);
-      this.#pending.push({ record, position, payload: payloadOf(record), beginsSession });
+      const pending = { record, position, payload: payloadOf(record), beginsSession };
+      this.#pending.push(pending);
+      this.#unwrittenBytes += recordBytes(pending);
       this.#appended = { position, session: record.session, n: record.n };
     }
     // A microtask ends the turn of whoever appends: all that one read of a socket brought becomes one group.
@@ -116,6 +124,7 @@ export class Appender {
     const { session, n, timeMs } = last.record;
     this.#durable = { position: last.position, session, n, timeMs };
     this.#count += group.length;
+    this.#unwrittenBytes -= bytes;
     this.#events.onDurable(this.#durable, bytes);
   }
 

@@ -131,6 +131,8 @@ export interface VolumeJournal {
   readonly trimPosition: number;
   /** Bytes of DO not yet applied, headers included. */
   readonly undistributedBytes: number;
+  /** Bytes that were appended and are not durable yet, headers included: they are in memory. */
+  readonly unwrittenBytes: number;
   /** Why the journal stopped, if it did. */
   readonly failure: JournalError | undefined;
 
@@ -154,9 +156,9 @@ export interface VolumeJournal {
   /**
    * Ranges that records after `position` changed, and perhaps some more (where positions between were let go of, as of the last
    * one before it that is openable); undefined when history does not reach back so far. Waits until everything durable is applied.
-   * @throws JournalError CORRUPT, FAILED, CLOSED
+   * @throws JournalError CORRUPT, FAILED, CLOSED; the signal's reason
    */
-  changedAfter(position: number): Promise<readonly ChangedRange[] | undefined>;
+  changedAfter(position: number, signal?: AbortSignal): Promise<readonly ChangedRange[] | undefined>;
 
   /** Stops after the batch under way; resolves once it is done. */
   pauseDistribution(): Promise<void>;

@@ -123,6 +123,10 @@ class OpenJournal implements VolumeJournal {
     return this.#distributor.backlogBytes;
   }
 
+  get unwrittenBytes(): number {
+    return this.#appender.unwrittenBytes;
+  }
+
   get failure(): JournalError | undefined {
     return this.#failure;
   }
@@ -159,10 +163,10 @@ class OpenJournal implements VolumeJournal {
     return forked;
   }
 
-  async changedAfter(position: number): Promise<readonly ChangedRange[] | undefined> {
+  async changedAfter(position: number, signal?: AbortSignal): Promise<readonly ChangedRange[] | undefined> {
     this.#assertUsable();
     assertPosition(position);
-    await this.whenApplied(this.durable.position);
+    await this.whenApplied(this.durable.position, signal);
     const { retained } = this.#recovered.manifest;
     const from = position >= retained.everyFrom ? position : intervalStart(retained, position + 1);
     if (from < this.trimPosition) return undefined;

@@ -112,6 +112,7 @@ export class VolumeSplit {
   #connected = false;
   #paused = false;
   #resentBytes = 0;
+  #stalled: SplitterVolume['stalled'];
   /** A fence outlived the splitter that raised it while writes were unconfirmed: its cut may never be drained. */
   #fenceVoid: boolean;
   /** What an administrator should know, by topic: a newer sentence takes the place of an older one. */
@@ -352,6 +353,11 @@ export class VolumeSplit {
     if (this.#lineage === undefined) return;
     this.#confirmedN = Math.max(this.#confirmedN, Math.min(n, this.#lastN));
     this.#confirmed = { lineage: this.#lineage.id, position: this.#lineage.base + this.#confirmedN };
+  }
+
+  /** The replica site has been taking nothing more of the volume for a while; undefined when it does again. */
+  stalled(stalled: SplitterVolume['stalled']): void {
+    this.#stalled = stalled;
   }
 
   /** The group was paused at its appliance: from now on only marks are kept. */
@@ -649,6 +655,7 @@ export class VolumeSplit {
       ...(this.#mode === 'SYNCED'
         ? {}
         : { initialization: { ...this.#marksOnlySince, doubtedRegions: this.marks.doubted } }),
+      ...(this.#stalled === undefined ? {} : { stalled: this.#stalled }),
       ...(notice === undefined ? {} : { notice: { attempt: notice.attempt, to: notice.to } }),
       ...(fence === undefined
         ? {}
