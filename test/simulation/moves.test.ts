@@ -77,6 +77,24 @@ const MIXES: readonly Mix[] = [
   },
 ];
 
+/** Disks that take nothing for a while: calls are refused and repeated, nothing is half-done. */
+const FULL_MIXES: readonly Mix[] = [
+  {
+    name: 'disks are full now and then',
+    faults: { ...hostile, full: 0.05 },
+    splitters: 2,
+    volumesPerSplitter: 2,
+    trouble: sometimes,
+  },
+  {
+    name: 'disks are full, and the replica site comes back older',
+    faults: { ...hostile, crash: 0.02, full: 0.05, sitePutBack: 0.05 },
+    splitters: 1,
+    volumesPerSplitter: 3,
+    trouble: sometimes,
+  },
+];
+
 /** Folders that come back older, or empty: the two ends find out, and mend what differs. */
 const PUT_BACK_MIXES: readonly Mix[] = [
   {
@@ -206,7 +224,7 @@ describe('moves under seeded simulation', () => {
     expect(world.worstLatencyMs).toBeLessThan(20);
   });
 
-  for (const mix of [...MIXES, ...PUT_BACK_MIXES]) {
+  for (const mix of [...MIXES, ...PUT_BACK_MIXES, ...FULL_MIXES]) {
     it(
       `keeps every promise: ${mix.name} (seeds ${FIRST_SEED} to ${FIRST_SEED + SEEDS - 1})`,
       { timeout: 600_000 },

@@ -62,6 +62,8 @@ export class SiteHost implements Lineages {
   readonly #contents = new Map<VolumeId, { readonly position: number; readonly content: Uint32Array }>();
   state: SiteState;
   up = true;
+  /** Whether its disk takes no change of a row, and no record. */
+  full = false;
   /** How often the two ends did not agree on what is there. */
   forks = 0;
 
@@ -89,7 +91,9 @@ export class SiteHost implements Lineages {
   restart(): void {
     this.up = true;
     this.state = this.#load();
-    this.#commit();
+    // What was found at the start is found again at the next one: it need not be stored now.
+    if (this.full) this.state.settle();
+    else this.#commit();
   }
 
   /** Everything that the site's folder holds, at this instant. */
@@ -108,8 +112,14 @@ export class SiteHost implements Lineages {
     this.#contents.clear();
   }
 
+  /** One transaction, or none: what a full disk can't take was never changed. @throws MoverError STORAGE_FULL */
   #commit(): void {
-    for (const change of this.state.changes()) {
+    const changes = this.state.changes();
+    if (this.full && changes.length > 0) {
+      this.state.undo();
+      throw new MoverError('STORAGE_FULL', 'the disk of the replica site is full');
+    }
+    for (const change of changes) {
       const table = this.#stored.get(change.table);
       if (change.value === undefined) table?.delete(change.key);
       else table?.set(change.key, change.value);
@@ -120,11 +130,15 @@ export class SiteHost implements Lineages {
   /** One control call: one core function, one transaction. */
   call<T>(run: (state: SiteState) => T): T {
     if (!this.up) throw new MoverError('UNREACHABLE', 'the replica site is down');
+    let answer: T;
     try {
-      return run(this.state);
-    } finally {
+      answer = run(this.state);
+    } catch (error) {
       this.#commit();
+      throw error;
     }
+    this.#commit();
+    return answer;
   }
 
   /** As the shell does it: what is heard decides. */
@@ -155,6 +169,7 @@ export class SiteHost implements Lineages {
     volume: VolumeId,
     frame: Frame,
   ): { kind: 'receipt'; session: number; n: number } | { kind: 'refused'; code: string } {
+    if (this.full) return { kind: 'refused', code: 'STORAGE_FULL' };
     return this.call((state) => {
       const admission = admit(state, volume, frame);
       if (admission.kind === 'refuse') return { kind: 'refused', code: admission.code };

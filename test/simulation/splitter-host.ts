@@ -47,6 +47,8 @@ export class SplitterHost {
   #session = 0;
   #lives: LifeId[] = [];
   core: SplitterCore | undefined;
+  /** Whether its disk takes no change of a row; marks and guests' disks have their room. */
+  full = false;
   /** The replica as of a mark; undefined when it can't be had now. */
   replicaAt: (volume: VolumeId, mark: WriteMark) => Uint32Array | undefined = () => undefined;
   /** Volumes with a write under way: the range lock, as coarse as it gets. */
@@ -72,7 +74,10 @@ export class SplitterHost {
     const budget = new MemoryBudget(QUEUE_BYTES * 3);
     this.core = new SplitterCore({
       splitter: this.id,
-      store: (rows) => rows.forEach((row) => this.#rows.set(row.volume, row)),
+      store: (rows) => {
+        if (this.full) throw new MoverError('STORAGE_FULL', `the disk of splitter ${this.id} is full`);
+        for (const row of rows) this.#rows.set(row.volume, row);
+      },
       volumes: [...this.#rows.values()].map(
         (row) =>
           new VolumeSplit({
@@ -163,7 +168,7 @@ export class SplitterHost {
   /** How far the replica is confirmed is stored before the marks that rest on it are cleared. */
   sweep(volume: VolumeId): void {
     const split = this.core?.volume(volume);
-    if (split === undefined) return;
+    if (split === undefined || this.full) return;
     if (split.confirmed !== undefined) this.#confirmed.set(volume, split.confirmed);
     split.marks.clearSettled();
     this.storeMarks(volume);

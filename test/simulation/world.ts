@@ -8,10 +8,12 @@ import { retentionPolicySchema } from '../../contracts/retention.js';
 import type { Calls, InputOf, OutputOf } from '../../contracts/route.js';
 import { splitterApi } from '../../contracts/splitter-api.js';
 import type { AppliancePort, Ports, SplitterPort } from '../../activities/ports.js';
+import type { Claim } from '../../simulator/replica-site/core/attach.js';
 import * as attempts from '../../simulator/replica-site/core/attempts.js';
 import { cutsReached, pointsOf, type NewPoint } from '../../simulator/replica-site/core/points.js';
 import { pointIdOf, type VolumeRow } from '../../simulator/replica-site/core/rows.js';
 import { inventoryVolume, pageOfVolumes } from '../../simulator/replica-site/core/volume-listing.js';
+import type { PendingVerdict } from '../../simulator/splitter/core/splitter-core.js';
 import { BatchPlans } from '../../simulator/replica-site/reports/batch-plans.js';
 import { MoveReports } from '../../simulator/replica-site/reports/move-reports.js';
 import { SOURCE } from '../support/identities.js';
@@ -22,6 +24,7 @@ import { Chance, VirtualTime } from './virtual-time.js';
 
 const REGIONS = 6;
 const STALL_MS_MAX = 1_000;
+const FULL_MS_MAX = 1_500;
 /** About as often as a lease runs out: so that some notices are asked about while their move still works. */
 const NOTICE_LOOK_EVERY_MS = 1_000;
 /** Crashes that put a folder back, for each copy taken: copies are taken at every look, crashes are rare. */
@@ -42,6 +45,8 @@ export interface Faults {
   /** Chance that a process that crashes comes up with an older copy of its folder, or with an empty one. */
   readonly sitePutBack: number;
   readonly splitterPutBack: number;
+  /** Chance per look that a process's disk is full for a while. */
+  readonly full: number;
   /** Whether splitter and replica site compare what they have when they meet; off, the checker must find a violation. */
   readonly compareEnds: boolean;
   /** Whether cuts over several splitters are confirmed; off, the checker must find a violation. */
@@ -57,6 +62,7 @@ export const NO_FAULTS: Faults = {
   crash: 0,
   sitePutBack: 0,
   splitterPutBack: 0,
+  full: 0,
   compareEnds: true,
   confirmCuts: true,
 };
@@ -266,13 +272,8 @@ export class World {
       if (!split.connected || !stream.attached.has(split.volume)) {
         split.detached();
         const claim = { ...split.claim(), life: host.life, sizeBytes: split.row.sizeBytes };
-        const answer = this.site.attach(split.volume, claim, this.time.nowMs, this.faults.compareEnds);
-        if (answer.kind === 'refuse') {
-          host.refused(split.volume, answer.advice, (owner) => ({ ...owner, url: urlOf(owner.appliance) }));
-          continue;
-        }
+        if (!this.#attach(host, split.volume, claim)) continue;
         stream.attached.add(split.volume);
-        host.attached(split.volume, answer, this.faults.compareEnds);
       }
       host.resendOne(split.volume);
       for (let i = 0; i < 4; i += 1) {
@@ -282,6 +283,19 @@ export class World {
         const tokens = copy.kind === 'write' ? { tokens: tokensOf(split.dataOf(copy)) } : {};
         this.#send(host, stream, split.volume, { ...copy, session: split.session, epoch: route.epoch, ...tokens });
       }
+    }
+  }
+
+  /** @returns whether the volume is attached; a disk that is full at either end puts it off. */
+  #attach(host: SplitterHost, volume: VolumeId, claim: Claim): boolean {
+    try {
+      const answer = this.site.attach(volume, claim, this.time.nowMs, this.faults.compareEnds);
+      if (answer.kind === 'attached') host.attached(volume, answer, this.faults.compareEnds);
+      else host.refused(volume, answer.advice, (owner) => ({ ...owner, url: urlOf(owner.appliance) }));
+      return answer.kind === 'attached';
+    } catch (error) {
+      if (error instanceof MoverError && error.code === 'STORAGE_FULL') return false;
+      throw error;
     }
   }
 
@@ -314,7 +328,7 @@ export class World {
 
   #tick(host: SplitterHost): void {
     if (host.core === undefined) return;
-    const pending = host.call((core) => core.tick(this.time.nowMs));
+    const pending = this.#tickOf(host);
     for (const verdict of pending) {
       const { core } = host;
       const appliance = this.chance.pick([...this.appliances.keys()]);
@@ -335,6 +349,16 @@ export class World {
           return undefined;
         })
         .catch(() => undefined);
+    }
+  }
+
+  /** A store that has no room is asked again at the next tick. */
+  #tickOf(host: SplitterHost): PendingVerdict[] {
+    try {
+      return host.call((core) => core.tick(this.time.nowMs));
+    } catch (error) {
+      if (error instanceof MoverError && error.code === 'STORAGE_FULL') return [];
+      throw error;
     }
   }
 
@@ -370,6 +394,13 @@ export class World {
       for (const host of this.splitters.values())
         for (const split of host.core?.volumes ?? [])
           if (split.row.route.appliance === stream.appliance) split.detached();
+    }
+    if (this.chance.hit(this.faults.full)) {
+      const disk = this.chance.pick([this.site, ...this.splitters.values()]);
+      disk.full = true;
+      this.time.after(this.chance.between(5, FULL_MS_MAX), () => {
+        disk.full = false;
+      });
     }
     if (this.chance.hit(this.faults.crash)) this.crashSomething();
   }
