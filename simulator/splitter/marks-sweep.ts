@@ -18,19 +18,25 @@ export class MarksSweep {
   add(volume: ProtectedVolume): void {
     if (volume.split.marks.settled === 0) return;
     this.#due.add(volume);
-    this.#timer ??= setTimeout(() => this.now(), SWEEP_AFTER_MS);
+    this.#timer ??= setTimeout(() => void this.now(), SWEEP_AFTER_MS);
   }
 
-  now(): void {
+  /** Never rejects. */
+  async now(): Promise<void> {
     clearTimeout(this.#timer);
     this.#timer = undefined;
-    for (const volume of this.#due) {
-      this.#due.delete(volume);
-      try {
-        volume.clearMarks();
-      } catch (error) {
-        this.#log.warn({ err: error, volume: volume.id }, 'cleared marks could not be stored');
-      }
+    const due = [...this.#due];
+    this.#due.clear();
+    await Promise.all(due.map(async (volume) => this.#clear(volume)));
+  }
+
+  async #clear(volume: ProtectedVolume): Promise<void> {
+    try {
+      await volume.clearMarks();
+      // Where the disk was waited for, more may have been settled meanwhile.
+      this.add(volume);
+    } catch (error) {
+      this.#log.warn({ err: error, volume: volume.id }, 'cleared marks could not be stored');
     }
   }
 }

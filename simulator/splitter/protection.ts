@@ -134,13 +134,13 @@ export function startProtection(options: ProtectionOptions): Protection {
       scans.stop();
       await drained(volumes.values());
       streams?.close();
-      sweep.now();
+      await sweep.now();
       for (const volume of volumes.values()) volume.closeIfIdle();
     },
   };
 }
 
-type LoadedSplit = Pick<ProtectedVolumeOptions, 'split' | 'source' | 'marksFile' | 'trace'>;
+type LoadedSplit = Pick<ProtectedVolumeOptions, 'split' | 'source' | 'marksFile' | 'marksLost' | 'trace'>;
 
 function loadSplit(
   row: VolumeSplitRow,
@@ -169,6 +169,7 @@ function loadSplit(
     split,
     source,
     marksFile: new MarksFile(paths.marks, marks),
+    marksLost: lost !== undefined,
     trace: trace ? new WriteTrace(paths.trace) : undefined,
   };
 }
