@@ -2,6 +2,9 @@
 import { closeSync, fsyncSync, openSync, readdirSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 
+/** What the process may not even list, it did not make; a read-only file system has nothing to sync. */
+const NOT_OURS: ReadonlySet<unknown> = new Set(['EACCES', 'EPERM', 'EROFS', 'EINVAL']);
+
 /**
  * Syncs a data folder, the folders in it, and those above it, any of which an earlier life may have made. For processes that
  * promise to survive a power cut; to be called once their stores are open. @throws the system's error
@@ -16,7 +19,8 @@ export function syncFolderNames(dataFolder: string): void {
   }
 }
 
-function syncFolder(folder: string): void {
+/** Names made, renamed and removed in the folder survive a power cut when it returns. @throws the system's error */
+export function syncFolder(folder: string): void {
   const fd = openSync(folder, 'r');
   try {
     fsyncSync(fd);
@@ -25,7 +29,6 @@ function syncFolder(folder: string): void {
   }
 }
 
-/** What the process may not even list, it did not make; a read-only file system has nothing to sync. */
 function syncIfAllowed(folder: string): boolean {
   try {
     syncFolder(folder);
@@ -35,5 +38,3 @@ function syncIfAllowed(folder: string): boolean {
     throw error;
   }
 }
-
-const NOT_OURS: ReadonlySet<unknown> = new Set(['EACCES', 'EPERM', 'EROFS', 'EINVAL']);

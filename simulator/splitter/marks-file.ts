@@ -1,7 +1,9 @@
 // The stored bitmap of marks: pages of 512 bytes, each with its checksum, each written whole, before the source is.
+import { dirname } from 'node:path';
 import { crc32 } from 'node:zlib';
 import { bitmapBytes, firstRegion, lastRegion, Marks } from './core/marks.js';
 import { systemCalls, type DiskCalls } from '../disk/disk-calls.js';
+import { syncFolder } from '../disk/folder-names.js';
 import { OpenFile } from '../disk/open-file.js';
 
 /** A disk's sector, which is written whole or not at all. */
@@ -135,9 +137,11 @@ export class MarksFile {
   }
 }
 
-/** For a volume that is about to be written without marks: later, all of it must count as marked. */
+/** For a volume that is about to be written without marks: later, all of it must count as marked, after a power cut too. */
 export function discardMarks(path: string): void {
+  if (!systemCalls.exists(path)) return;
   systemCalls.remove(path);
+  syncFolder(dirname(path));
 }
 
 /**
