@@ -138,7 +138,7 @@ export class ProtectedVolume {
     try {
       this.#mark(offset, length);
       // Another write may have set the mark, and be waiting for the same sync.
-      if (this.#sync) await this.#marksFile.whenSynced(offset, length);
+      if (this.#sync) await this.#noting(this.#marksFile.whenSynced(offset, length));
       if (change.kind === 'write') await this.#source.writeLater(offset, change.data);
       else await this.#source.zeroLater(offset, length, this.#sync && this.split.marks.isDirty(offset, length));
     } catch (error) {
@@ -149,13 +149,23 @@ export class ProtectedVolume {
   /** Everything written before is on stable storage when it resolves, with its marks. @throws NbdError */
   async flush(): Promise<void> {
     try {
-      await Promise.all([this.#source.sync(), this.#marksFile.sync()]);
+      await this.#noting(Promise.all([this.#source.sync(), this.#marksFile.sync()]));
     } catch (error) {
+      throw nbdErrorOf(error);
+    }
+  }
+
+  /** @throws what the sync throws, once an administrator is told. */
+  async #noting(sync: Promise<unknown> | undefined): Promise<void> {
+    try {
+      await sync;
+    } catch (error) {
+      const fails = this.#sync ? 'writes' : 'flushes';
       this.split.note(
         'sync',
-        `Volume "${this.id}" could not be brought to stable storage: flushes fail until the splitter is started again.`,
+        `Volume "${this.id}" could not be brought to stable storage: ${fails} fail until the splitter is started again.`,
       );
-      throw nbdErrorOf(error);
+      throw error;
     }
   }
 
@@ -271,7 +281,7 @@ export class ProtectedVolume {
     } else if (!this.#isClearing && marks.beginClearing() > 0) {
       this.#isClearing = true;
       try {
-        await this.#source.sync();
+        await this.#noting(this.#source.sync());
         this.#storeCleared(marks.finishClearing());
       } finally {
         this.#isClearing = false;
