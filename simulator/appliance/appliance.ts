@@ -10,6 +10,7 @@ import { createControlServer } from '../control/server.js';
 import { createNbdServer } from '../../nbd/server.js';
 import type { ProcessConfig } from '../process/config.js';
 import type { RunningProcess } from '../process/run-process.js';
+import { syncFolderNames } from '../disk/folder-names.js';
 import { openRowStore } from '../store/row-store.js';
 import { streamUpgrade } from '../stream/accept.js';
 import { applianceCalls } from './calls.js';
@@ -49,6 +50,7 @@ export async function startAppliance(
   const siteUrl = controlUrl(estate.replicaSite.control);
 
   const store = openRowStore({ directory: join(dataFolder, 'rows'), tables: [PAUSED_TABLE, ACCESSES_TABLE], sync });
+  if (sync) syncFolderNames(dataFolder);
   const paused = new PausedGroups(store);
   const link = new Link();
   const site = new SiteClient({ url: siteUrl, token, link });

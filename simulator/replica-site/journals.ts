@@ -1,10 +1,11 @@
 // The journals of all volumes, opened when first needed: thousands of idle volumes must cost nearly nothing.
-import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import type { VolumeId } from '../../contracts/ids.js';
 import { lineageIdSchema, type LineageId } from '../../contracts/lineage.js';
 import type { Lineages } from './core/rows.js';
 import { failureOfJournal } from './journal-failure.js';
+import type { Files } from './journal/files.js';
+import { processFiles } from './journal/node-files.js';
 import type { Durable, JournalLog, VolumeJournal } from './journal/types.js';
 import { openVolumeJournal } from './journal/volume-journal.js';
 
@@ -25,6 +26,10 @@ export interface JournalsOptions {
   readonly sizeOf: (volume: VolumeId) => number;
   readonly events: JournalEvents;
   readonly log: JournalLog;
+  /** Default: the real file system. */
+  readonly files?: Files;
+  /** Default: the journal's own. */
+  readonly segmentBytes?: number;
 }
 
 const NOTHING: Durable = { position: 0, session: 0, n: 0, timeMs: 0 };
@@ -40,7 +45,9 @@ export class Journals implements Lineages {
 
   constructor(options: JournalsOptions) {
     this.#options = options;
-    this.#withFolder = new Set(namesIn(options.directory));
+    const { files = processFiles, directory } = options;
+    files.makeDirectory(directory);
+    this.#withFolder = new Set(files.list(directory));
   }
 
   /** Volumes whose journal can't be used, with why. */
@@ -121,13 +128,15 @@ export class Journals implements Lineages {
   }
 
   async #open(volume: VolumeId, failed: VolumeJournal | undefined): Promise<VolumeJournal> {
-    const { directory, sync, sizeOf, events, log } = this.#options;
+    const { directory, sync, sizeOf, events, log, files = processFiles, segmentBytes } = this.#options;
     try {
       await failed?.close();
       const journal = await openVolumeJournal({
         directory: join(directory, volume),
         sizeBytes: sizeOf(volume),
         sync,
+        files,
+        ...(segmentBytes === undefined ? {} : { segmentBytes }),
         onDurable: (durable) => events.onDurable(volume, durable),
         onApplied: () => events.onApplied(volume),
         onFailed: (error) => {
@@ -155,14 +164,5 @@ export class Journals implements Lineages {
       throw new Error(`The journal of volume "${volume}" has not been looked at.`);
     }
     return journal;
-  }
-}
-
-function namesIn(directory: string): readonly string[] {
-  try {
-    return readdirSync(directory);
-  } catch (error) {
-    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return [];
-    throw error;
   }
 }

@@ -7,6 +7,7 @@ import { imageReadRoute } from '../control/image-read.js';
 import { createControlServer } from '../control/server.js';
 import type { ProcessConfig } from '../process/config.js';
 import type { RunningProcess } from '../process/run-process.js';
+import { syncFolderNames } from '../disk/folder-names.js';
 import { openRowStore } from '../store/row-store.js';
 import { streamUpgrade } from '../stream/accept.js';
 import { replicaSiteCalls } from './calls.js';
@@ -66,6 +67,7 @@ export async function startReplicaSite(
     },
     log,
   });
+  if (sync) syncFolderNames(dataFolder);
   const site: Site = new Site(new SiteState(storedRows(store), journals), store);
   const intakes: Intakes = new Intakes({
     site,

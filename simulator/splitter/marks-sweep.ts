@@ -13,6 +13,7 @@ export class MarksSweep {
   readonly #log: Logger;
   readonly #confirmations: Confirmations;
   readonly #due = new Set<ProtectedVolume>();
+  #isStopped = false;
   #timer: NodeJS.Timeout | undefined;
 
   constructor(confirmations: Confirmations, log: Logger) {
@@ -24,29 +25,35 @@ export class MarksSweep {
   add(volume: ProtectedVolume): void {
     if (volume.split.marks.settled === 0) return;
     this.#due.add(volume);
-    this.#timer ??= setTimeout(() => this.now(), SWEEP_AFTER_MS);
+    this.#timer ??= setTimeout(() => void this.now(), SWEEP_AFTER_MS);
   }
 
-  /** The last time: what can't be stored now stays marked. */
-  stop(): void {
-    this.now();
-    clearTimeout(this.#timer);
+  /** The last time: what can't be stored now stays marked. Never rejects. */
+  async stop(): Promise<void> {
+    this.#isStopped = true;
+    await this.now();
   }
 
-  now(): void {
+  /** Never rejects. */
+  async now(): Promise<void> {
     clearTimeout(this.#timer);
     this.#timer = undefined;
     if (!this.#confirmed()) {
-      this.#timer = setTimeout(() => this.now(), AFTER_FAILURE_MS);
+      if (!this.#isStopped) this.#timer = setTimeout(() => void this.now(), AFTER_FAILURE_MS);
       return;
     }
-    for (const volume of this.#due) {
-      this.#due.delete(volume);
-      try {
-        volume.clearMarks();
-      } catch (error) {
-        this.#log.warn({ err: error, volume: volume.id }, 'cleared marks could not be stored');
-      }
+    const due = [...this.#due];
+    this.#due.clear();
+    await Promise.all(due.map(async (volume) => this.#clear(volume)));
+  }
+
+  async #clear(volume: ProtectedVolume): Promise<void> {
+    try {
+      await volume.clearMarks();
+      // Where the disk was waited for, more may have been settled meanwhile.
+      this.add(volume);
+    } catch (error) {
+      this.#log.warn({ err: error, volume: volume.id }, 'cleared marks could not be stored');
     }
   }
 

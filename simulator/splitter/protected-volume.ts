@@ -45,6 +45,8 @@ export interface ProtectedVolumeOptions {
   readonly held: HeldAcknowledgements;
   /** Whether each write is acknowledged only when it, and before it its mark, is on stable storage. */
   readonly sync: boolean;
+  /** The bitmap was lost, and all is marked: regions of zeroes are not written anew, so that holes stay holes. */
+  readonly marksLost?: boolean;
   readonly events: VolumeEvents;
 }
 
@@ -56,14 +58,17 @@ export class ProtectedVolume {
   readonly #trace: WriteTrace | undefined;
   readonly #held: HeldAcknowledgements;
   readonly #sync: boolean;
+  readonly #marksLost: boolean;
   readonly #events: VolumeEvents;
   readonly #lock = new RangeLock();
   readonly #gate = new WriteGate();
   #scan: VolumeScan | undefined;
   #guests = 0;
   #barred: string | undefined;
+  #isClearing = false;
 
-  constructor({ split, source, marksFile, trace, held, sync, events }: ProtectedVolumeOptions) {
+  constructor(options: ProtectedVolumeOptions) {
+    const { split, source, marksFile, trace, held, sync, marksLost = false, events } = options;
     this.id = split.volume;
     this.split = split;
     this.#source = source;
@@ -71,6 +76,7 @@ export class ProtectedVolume {
     this.#trace = trace;
     this.#held = held;
     this.#sync = sync;
+    this.#marksLost = marksLost;
     this.#events = events;
   }
 
@@ -162,10 +168,11 @@ export class ProtectedVolume {
   async #writeSourceLater(change: SourceChange): Promise<void> {
     const { offset, length } = change;
     try {
-      const isFresh = this.#mark(offset, length);
-      if (this.#sync && isFresh) await this.#marksFile.sync();
+      this.#mark(offset, length);
+      // Another write may have set the mark, and be waiting for the same sync.
+      if (this.#sync) await this.#noting(this.#marksFile.whenSynced(offset, length));
       if (change.kind === 'write') await this.#source.writeLater(offset, change.data);
-      else await this.#source.zeroLater(offset, length);
+      else await this.#source.zeroLater(offset, length, this.#sync && this.split.marks.isDirty(offset, length));
     } catch (error) {
       throw this.#failed(change, error);
     }
@@ -174,13 +181,23 @@ export class ProtectedVolume {
   /** Everything written before is on stable storage when it resolves, with its marks. @throws NbdError */
   async flush(): Promise<void> {
     try {
-      await Promise.all([this.#source.sync(), this.#marksFile.sync()]);
+      await this.#noting(Promise.all([this.#source.sync(), this.#marksFile.sync()]));
     } catch (error) {
+      throw nbdErrorOf(error);
+    }
+  }
+
+  /** @throws what the sync throws, once an administrator is told. */
+  async #noting(sync: Promise<unknown> | undefined): Promise<void> {
+    try {
+      await sync;
+    } catch (error) {
+      const fails = this.#sync ? 'writes' : 'flushes';
       this.split.note(
         'sync',
-        `Volume "${this.id}" could not be brought to stable storage: flushes fail until the splitter is started again.`,
+        `Volume "${this.id}" could not be brought to stable storage: ${fails} fail until the splitter is started again.`,
       );
-      throw nbdErrorOf(error);
+      throw error;
     }
   }
 
@@ -189,12 +206,9 @@ export class ProtectedVolume {
     return this.#held.pass(this.id);
   }
 
-  /** @returns whether a mark was stored that was not there before. */
-  #mark(offset: number, length: number): boolean {
+  #mark(offset: number, length: number): void {
     const fresh = this.split.begin(offset, length);
-    if (fresh.length === 0 && !this.#marksFile.isBehind) return false;
-    this.#marksFile.store(fresh);
-    return true;
+    if (fresh.length > 0 || this.#marksFile.isBehind) this.#marksFile.store(fresh);
   }
 
   #complete(change: SourceChange): void {
@@ -233,7 +247,10 @@ export class ProtectedVolume {
     const release = await this.#lock.acquire(offset, length);
     try {
       const data = await this.#source.readLater(offset, length);
-      const copy = isZero(data) ? ({ kind: 'zeroes' } as const) : ({ kind: 'write', data } as const);
+      const zero = isZero(data);
+      // What an earlier life failed to sync reads back all the same. Its mark goes only after a sync, which needs a write.
+      if (this.#sync && !(zero && this.#marksLost)) await this.#source.rewrite(offset, data);
+      const copy = zero ? ({ kind: 'zeroes' } as const) : ({ kind: 'write', data } as const);
       const timeMs = nowMs();
       if (!this.split.resent(region, copy, timeMs)) return false;
       this.#trace?.add({ ...copy, session: this.split.session, n: this.split.lastN, timeMs, offset, length });
@@ -309,11 +326,29 @@ export class ProtectedVolume {
     if (regions.length > 0 || this.#marksFile.isBehind) this.#marksFile.store(regions);
   }
 
-  /** Clears the marks of what is durable at the replica site. @throws the system's error; the file then has marks too many, which is safe. */
-  clearMarks(): void {
-    const cleared = this.split.marks.clearSettled();
-    if (cleared.length > 0) this.#marksFile.store(cleared);
+  /**
+   * Clears the marks of what is durable at the replica site; with sync, of what is on stable storage here too: a power cut
+   * could otherwise take from the source what the replica has, with no mark to tell.
+   * @throws the system's error; the file then has marks too many, which is safe.
+   */
+  async clearMarks(): Promise<void> {
+    const { marks } = this.split;
+    if (!this.#sync) {
+      this.#storeCleared(marks.clearSettled());
+    } else if (!this.#isClearing && marks.beginClearing() > 0) {
+      this.#isClearing = true;
+      try {
+        await this.#noting(this.#source.sync());
+        this.#storeCleared(marks.finishClearing());
+      } finally {
+        this.#isClearing = false;
+      }
+    }
     this.closeIfIdle();
+  }
+
+  #storeCleared(regions: readonly number[]): void {
+    if (regions.length > 0) this.#marksFile.storeCleared(regions);
   }
 
   /** Gives the file descriptors back while no guest has the volume open. */

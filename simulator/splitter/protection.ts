@@ -171,14 +171,14 @@ export function startProtection(options: ProtectionOptions): Protection {
       scans.stop();
       await drained(volumes.values());
       streams?.close();
-      sweep.stop();
+      await sweep.stop();
       for (const volume of volumes.values()) volume.closeIfIdle();
       noteRest(checks, sources(), log);
     },
   };
 }
 
-interface LoadedSplit extends Pick<ProtectedVolumeOptions, 'split' | 'source' | 'marksFile' | 'trace'> {
+interface LoadedSplit extends Pick<ProtectedVolumeOptions, 'split' | 'source' | 'marksFile' | 'marksLost' | 'trace'> {
   readonly finding: SourceFinding;
 }
 
@@ -227,6 +227,7 @@ function loadSplit(
     split,
     source,
     marksFile,
+    marksLost: lost !== undefined,
     finding,
     trace: trace ? new WriteTrace(paths.trace) : undefined,
   };

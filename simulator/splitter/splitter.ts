@@ -6,6 +6,7 @@ import { splitterIdSchema } from '../../contracts/ids.js';
 import { splitterApi } from '../../contracts/splitter-api.js';
 import { SPLITTER_DESCRIPTION } from '../control/descriptions.js';
 import { createControlServer } from '../control/server.js';
+import { syncFolderNames } from '../disk/folder-names.js';
 import { createNbdServer } from '../../nbd/server.js';
 import type { ProcessConfig } from '../process/config.js';
 import type { ReadyLine } from '../process/ready-line.js';
@@ -53,6 +54,7 @@ export async function startSplitter(config: SplitterConfig): Promise<RunningSpli
     const rows = volumeRows(estate, id, new Map(store.rows('volumes')));
     store.commit(rows.map((row) => ({ table: 'volumes', key: row.volume, value: row })));
     const files = volumeFilesIn(config.dataFolder);
+    if (config.sync) syncFolderNames(config.dataFolder);
 
     const protection = startProtection({ ...config, id, lives, store, files, rows: config.unprotected ? [] : rows });
     undo.push(() => protection.stop());

@@ -193,14 +193,12 @@ function forkReason(state: SiteState, row: VolumeRow, { confirmed }: Claim): str
   const { position } = state.lineages.durable(volume);
   const lineage = state.lineages.lineage(volume);
   const named = state.namedPosition(volume);
-  const isNew = position === 0 && named === 0;
-  if (isNew && (confirmed === undefined || confirmed.position === 0)) return undefined;
-  if (confirmed === undefined)
-    return `the splitter of volume "${volume}" does not know the history of its replica, which is at position ${position}`;
-  if (confirmed.lineage !== lineage)
-    return `the replica site has another history of volume "${volume}" (at position ${position}) than the splitter confirmed (up to ${confirmed.position})`;
-  if (confirmed.position > position)
-    return `the replica site has volume "${volume}" up to position ${position} only, and had confirmed ${confirmed.position}`;
+  // Who has nothing confirmed has every write that it ever took marked: what it does not know of, it finds by what was touched.
+  const known = confirmed?.position === 0 ? undefined : confirmed;
+  if (known !== undefined && known.lineage !== lineage)
+    return `the replica site has another history of volume "${volume}" (at position ${position}) than the splitter confirmed (up to ${known.position})`;
+  if (known !== undefined && known.position > position)
+    return `the replica site has volume "${volume}" up to position ${position} only, and had confirmed ${known.position}`;
   if (named > position)
     return `the replica site has volume "${volume}" up to position ${position} only, and knows of position ${named}`;
   return undefined;

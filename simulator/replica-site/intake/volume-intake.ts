@@ -55,6 +55,8 @@ export class VolumeIntake {
   #spentSince: { readonly atMs: number; readonly monotonicMs: number } | undefined;
   /** Sessions below are refused: a newer one waits until what they sent is durable. */
   #sessionMin = 0;
+  /** Why nothing more is taken here. */
+  #failure: MoverError | undefined;
   /** Those who wait until everything appended is durable. */
   #settling: { readonly resolve: () => void; readonly reject: (error: MoverError) => void }[] = [];
 
@@ -92,6 +94,8 @@ export class VolumeIntake {
       return this.#site.change((state, nowMs) => forkLineage(state, this.volume, heard.reason, nowMs));
     }
     const touched = heard.kind === 'newSession' ? await this.#touchedAfter(claim.confirmed) : [];
+    // The journal may have failed while it was waited for: then another one takes the records.
+    if (this.#failure !== undefined) throw this.#failure;
     const attachment = this.#site.change((state) => attach(state, this.volume, claim));
     return { ...attachment, touched };
   }
@@ -134,6 +138,10 @@ export class VolumeIntake {
   }
 
   add(attached: Attached): void {
+    if (this.#failure !== undefined) {
+      attached.onRefused(this.#failure.code, this.#failure.message);
+      return;
+    }
     this.#credit.add(attached);
     this.#grant();
   }
@@ -179,6 +187,7 @@ export class VolumeIntake {
 
   /** The journal failed: whoever is attached has to attach anew, and then the journal is opened anew. */
   failed(error: MoverError): void {
+    this.#failure = error;
     for (const waiting of this.#settling.splice(0)) waiting.reject(error);
     for (const attached of this.#credit.attachments) this.#refuse(attached, error.code, error.message);
   }

@@ -117,8 +117,11 @@ export class Distributor {
     const { segment } = this.#cursor;
     if (segment !== undefined && gone.includes(segment)) this.#cursor = cursorAtStart;
     if (sync) await replica.commit();
-    for (const segment of gone) files.remove(segment.path);
-    if (sync) await files.syncDirectory(directory);
+    for (const segment of gone) {
+      files.remove(segment.path);
+      // One after another: of several names a power cut may bring back any, and a row with a gap is refused.
+      if (sync) await files.syncDirectory(directory);
+    }
   }
 
   #goOn(): void {

@@ -64,6 +64,8 @@ export class Manifest {
   readonly #files: Files;
   readonly #directory: string;
   readonly #sync: boolean;
+  /** The folder's own name survives a power cut. From the start it is not known: a life that was killed may have made it. */
+  #folderSynced = false;
   /** Saves run one after another: each writes the newest facts under the same temporary name. */
   #saving: Promise<void> = Promise.resolve();
 
@@ -110,15 +112,16 @@ export class Manifest {
     const path = join(this.#directory, MANIFEST_NAME);
     const newPath = join(this.#directory, NEW_MANIFEST_NAME);
     const bytes = this.#encode();
-    const first = this.#files.size(path) === undefined;
-    if (first) this.#files.makeDirectory(this.#directory);
+    if (this.#files.size(path) === undefined) this.#files.makeDirectory(this.#directory);
     if (this.#files.size(newPath) !== undefined) this.#files.remove(newPath);
     this.#files.write(newPath, [bytes], 0);
     if (this.#sync) await this.#files.datasync(newPath);
     this.#files.rename(newPath, path);
     if (!this.#sync) return;
     await this.#files.syncDirectory(this.#directory);
-    if (first) await this.#files.syncDirectory(dirname(this.#directory));
+    if (this.#folderSynced) return;
+    await this.#files.syncDirectory(dirname(this.#directory));
+    this.#folderSynced = true;
   }
 
   #encode(): Buffer {

@@ -2,6 +2,7 @@
 import * as fs from 'node:fs';
 import { open } from 'node:fs/promises';
 import { dirname } from 'node:path';
+import { SharedSync } from '../../disk/shared-sync.js';
 import type { Files } from './files.js';
 
 /** Open files at most, of all volumes together: well under the usual limit of 4096 of a process. */
@@ -23,6 +24,8 @@ export class NodeFiles implements Files {
   readonly #openFilesMax: number;
   /** In order of last use, the oldest first. */
   readonly #open = new Map<string, OpenFile>();
+  /** By folder: kept, because one that failed must not be heard to succeed later. */
+  readonly #directorySyncs = new Map<string, SharedSync>();
 
   constructor(openFilesMax = OPEN_FILES_MAX) {
     this.#openFilesMax = openFilesMax;
@@ -97,13 +100,13 @@ export class NodeFiles implements Files {
     );
   }
 
-  async syncDirectory(directory: string): Promise<void> {
-    const handle = await open(directory, 'r');
-    try {
-      await handle.sync();
-    } finally {
-      await handle.close();
+  syncDirectory(directory: string): Promise<void> {
+    let sync = this.#directorySyncs.get(directory);
+    if (sync === undefined) {
+      sync = new SharedSync(() => syncOnce(directory));
+      this.#directorySyncs.set(directory, sync);
     }
+    return sync.request();
   }
 
   release(directory: string): void {
@@ -150,6 +153,15 @@ export class NodeFiles implements Files {
 
 /** The file system that all volumes of this process share, so that the bound on open files holds for all together. */
 export const processFiles: Files = new NodeFiles();
+
+async function syncOnce(directory: string): Promise<void> {
+  const handle = await open(directory, 'r');
+  try {
+    await handle.sync();
+  } finally {
+    await handle.close();
+  }
+}
 
 function readOnce(fd: number, into: Uint8Array, start: number, at: number): Promise<number> {
   return new Promise((resolve, reject) => {

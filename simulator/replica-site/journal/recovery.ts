@@ -12,6 +12,7 @@ import { RECORD_HEADER_BYTES, coveredBytes, payloadBytes } from './record-format
 import type { RecordHeader } from './record-format.js';
 import { recoverDo, recoverUndo } from './recovered-segments.js';
 import type { RecoveryFolder } from './recovered-segments.js';
+import { rewriteLastGroup } from './rewritten-group.js';
 import { Replica } from './replica.js';
 import { parseSegmentName } from './segment-format.js';
 import { SegmentLog } from './segment-log.js';
@@ -43,6 +44,8 @@ export interface Recovered {
 export async function recover(options: RecoveryOptions): Promise<Recovered> {
   const { files, directory, sizeBytes, sync, log } = options;
   const names = files.list(directory) ?? [];
+  // Before anything is removed for what another file stands for: a power cut could bring back neither.
+  if (sync && names.length > 0) await files.syncDirectory(directory);
   const stored = names.length === 0 ? undefined : Manifest.load(files, directory, sizeBytes, sync);
   const orphan = names.find((name) => parseSegmentName(name) !== undefined);
   if (stored === undefined && orphan !== undefined) {
@@ -72,6 +75,8 @@ class Recovery {
   #lastDo: RecordHeader | undefined;
   /** The record that UNDO reaches into. */
   #reached: RecordHeader | undefined;
+  /** By file, where the last group begins of those that were read. */
+  readonly #groupStarts = new Map<string, number>();
 
   constructor(options: RecoveryOptions, manifest: Manifest, folder: RecoveryFolder) {
     this.#options = options;
@@ -90,6 +95,7 @@ class Recovery {
     const doSegments = await recoverDo(this.#folder, (header, segment, fileOffset) => {
       this.#firstDo ??= header.position;
       this.#lastDo = header;
+      this.#groupStarts.set(segment.path, fileOffset - header.groupDistance);
       const base = sessions.base(header.session);
       if (base === undefined || base + header.n !== header.position) {
         const place = { file: segment.path, offset: fileOffset, position: header.position };
@@ -106,19 +112,22 @@ class Recovery {
       backlogBytes += RECORD_HEADER_BYTES + payloadBytes(this.#reached);
     }
     const doLog = this.#segmentLog('do', doSegments);
+    const undoLog = this.#segmentLog('undo', undoSegments);
+    await this.#commitLogs([doLog, undoLog]);
     if (this.#firstDo !== undefined) {
       await this.#loggedSums.collect(undoSegments, Math.max(this.#firstDo, floor.position + 1));
     }
     const cursor = await this.#redo(doLog, reach);
-    const undoLog = this.#segmentLog('undo', undoSegments);
     const appliedPosition = reach.done === undefined ? reach.position : reach.position - 1;
     if (this.#manifest.format < SUMS_FORMAT) await this.#replica.buildSums();
-    await this.#commit(doLog, undoLog);
+    if (this.#options.sync) await this.#replica.commit();
     if (this.#manifest.format < MANIFEST_FORMAT) await this.#upgrade(appliedPosition);
 
     const durable = this.#lastDo ?? { position: appliedPosition, timeMs: this.#appliedTimeMs };
-    // At once: an older session that goes on would otherwise reach the base of a forgotten one.
-    if (sessions.forgetEmpty(durable.position)) await this.#manifest.save();
+    // At once: an older session that goes on would otherwise reach the base of a forgotten one. With sync in any case: what
+    // was read may have been written without, or its folder's name not be synced.
+    const forgot = sessions.forgetEmpty(durable.position);
+    if (forgot || (this.#options.sync && this.#folder.names.length > 0)) await this.#manifest.save();
     return {
       manifest: this.#manifest,
       replica: this.#replica,
@@ -133,8 +142,9 @@ class Recovery {
 
   #recoverUndo(): Promise<readonly Segment[]> {
     const { trimPosition, floor } = this.#manifest;
-    return recoverUndo(this.#folder, trimPosition, (header) => {
+    return recoverUndo(this.#folder, trimPosition, (header, segment, fileOffset) => {
       this.#lastUndo = header;
+      this.#groupStarts.set(segment.path, fileOffset - header.groupDistance);
       if (header.last && header.position > floor.position) this.#appliedTimeMs = header.timeMs;
     });
   }
@@ -234,19 +244,26 @@ class Recovery {
   #apply({ header, offset }: Piece, length: number, data: Buffer | undefined): void {
     const known = this.#manifest.format >= SUMS_FORMAT && header.position <= this.#manifest.floor.position;
     if (length === 0 || known) return;
-    this.#replica.redo(offset, length, data, (block) => this.#loggedSums.at(header.position, block));
+    const { position } = header;
+    const overwritten = this.#loggedSums.overwrittenAt(position);
+    this.#replica.redo(offset, length, data, (block) => this.#loggedSums.at(position, block), overwritten);
   }
 
-  /** What was read back may still be in the page cache only, and is about to be called durable. */
-  async #commit(doLog: SegmentLog, undoLog: SegmentLog): Promise<void> {
-    const { files, directory, sync } = this.#options;
-    if (!sync || this.#manifest.sessions.entries.length === 0) return;
-    for (const segment of [...doLog.segments, ...undoLog.segments]) {
-      const last = segment === doLog.segments.at(-1) || segment === undoLog.segments.at(-1);
-      if (last || !segment.synced) await files.datasync(segment.path);
+  /**
+   * What was read back may be in the page cache only, and is about to be called durable, or be relied on when redo
+   * overwrites the replica image. After a failed sync, in this life or an earlier one, the system reads it back, syncs it
+   * with success and has never written it. So what no sync is known to have reached is written again: the last group of
+   * each row, since a later group is proof of the sync before it. (Redo writes the replica image again, `run` the manifest.)
+   */
+  async #commitLogs(logs: readonly SegmentLog[]): Promise<void> {
+    const { files, sync } = this.#options;
+    if (!sync) return;
+    for (const { segments } of logs) {
+      for (const segment of segments) if (!segment.synced) await files.datasync(segment.path);
+      const last = segments.at(-1);
+      const start = last === undefined ? undefined : this.#groupStarts.get(last.path);
+      if (last !== undefined && start !== undefined) await rewriteLastGroup(files, last, start);
     }
-    await this.#replica.commit();
-    await files.syncDirectory(directory);
   }
 
   #segmentLog(kind: 'do' | 'undo', segments: readonly Segment[]): SegmentLog {

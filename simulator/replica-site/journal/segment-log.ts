@@ -112,8 +112,8 @@ export class SegmentLog {
     if (!sync || last === undefined) return;
     await files.datasync(last.path);
     if (!this.#namesUnsynced) return;
-    this.#namesUnsynced = false;
     await files.syncDirectory(directory);
+    this.#namesUnsynced = false;
   }
 
   /** The next group begins a new segment. */

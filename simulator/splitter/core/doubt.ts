@@ -19,12 +19,10 @@ export interface Meeting {
  * @param isKnown whether a life is of this folder, as far as it is remembered
  */
 export function doubtOf(split: VolumeSplit, meeting: Meeting, isKnown: (life: LifeId) => boolean): string | undefined {
-  const { lineage, base, former, touched } = meeting;
+  const { base, former, touched } = meeting;
   if (base === 0) return undefined;
   if (former !== undefined && !isKnown(former))
     return 'the replica has writes of another life of this splitter: its folder is older, or the volume ran elsewhere';
-  if (split.confirmed?.lineage !== lineage)
-    return 'the replica site has a history of the volume that is not known here';
   if (touched === undefined)
     return 'it is not known any more what the replica received after the last write that was confirmed here';
   const unmarked = touched.some(([first, count]) => {

@@ -20,6 +20,8 @@ export class Marks {
   /** Regions of which nobody knows whether the replica has them as they are: to be compared before they are sent. */
   #doubted: Uint8Array = NO_BITS;
   #doubtedCount = 0;
+  /** Those that were settled when the source's last sync for their sake began. */
+  readonly #clearing = new Set<number>();
   #marked = 0;
 
   /** @param bits the stored bitmap; every region marked in it counts as dirty: what was in memory is gone. */
@@ -62,7 +64,7 @@ export class Marks {
     const last = lastRegion(offset, length);
     for (let region = firstRegion(offset); region <= last; region += 1) {
       this.#outstanding.set(region, (this.#outstanding.get(region) ?? 0) + 1);
-      this.#settled.delete(region);
+      this.#unsettle(region);
       if (this.isMarked(region)) continue;
       this.#set(region);
       fresh.push(region);
@@ -107,6 +109,7 @@ export class Marks {
     const fresh: number[] = [];
     if (this.#doubted === NO_BITS) this.#doubted = new Uint8Array(this.byteLength);
     this.#settled.clear();
+    this.#clearing.clear();
     for (let region = 0; region < this.regions; region += 1) {
       if (!this.isMarked(region)) {
         this.#set(region);
@@ -159,7 +162,7 @@ export class Marks {
   }
 
   #soil(region: number): void {
-    this.#settled.delete(region);
+    this.#unsettle(region);
     this.#dirty.add(region);
     this.#believe(region);
   }
@@ -179,19 +182,48 @@ export class Marks {
   resend(region: number): void {
     this.#dirty.delete(region);
     this.#outstanding.set(region, (this.#outstanding.get(region) ?? 0) + 1);
-    this.#settled.delete(region);
+    this.#unsettle(region);
   }
 
   /** Clears the bits of the regions that are settled. @returns them, for the shell to store. */
   clearSettled(): number[] {
-    const cleared = [...this.#settled];
+    return this.#clearAll(this.#settled);
+  }
+
+  /** The same in two steps, for a shell that syncs the source in between. @returns how many regions are settled now. */
+  beginClearing(): number {
+    for (const region of this.#settled) this.#clearing.add(region);
     this.#settled.clear();
-    for (const region of cleared) this.#clear(region);
-    return cleared;
+    return this.#clearing.size;
+  }
+
+  /** Clears the bits of the regions that were settled at `beginClearing` and not touched since. @returns them. */
+  finishClearing(): number[] {
+    return this.#clearAll(this.#clearing);
   }
 
   get settled(): number {
     return this.#settled.size;
+  }
+
+  /** Whether a region of these bytes is to be sent again. */
+  isDirty(offset: number, length: number): boolean {
+    if (this.#dirty.size === 0) return false;
+    const last = lastRegion(offset, length);
+    for (let region = firstRegion(offset); region <= last; region += 1) if (this.#dirty.has(region)) return true;
+    return false;
+  }
+
+  #unsettle(region: number): void {
+    this.#settled.delete(region);
+    this.#clearing.delete(region);
+  }
+
+  #clearAll(regions: Set<number>): number[] {
+    const cleared = [...regions];
+    regions.clear();
+    for (const region of cleared) this.#clear(region);
+    return cleared;
   }
 
   #set(region: number): void {
