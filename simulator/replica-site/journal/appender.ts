@@ -97,10 +97,17 @@ export class Appender {
     try {
       while (this.#pending.length > 0) await this.#writeGroup();
     } catch (error) {
-      this.#pending = [];
+      this.#forgetPending();
       this.#events.onFailed(error);
     }
     this.#flushing = undefined;
+  }
+
+  /** What was taken and isn't durable never was: the next record follows the last durable one. */
+  #forgetPending(): void {
+    this.#pending = [];
+    this.#appended = this.#durable;
+    if (this.#manifest.sessions.forgetEmpty(this.#durable.position)) this.#manifest.isBehind = true;
   }
 
   async #writeGroup(): Promise<void> {
@@ -108,7 +115,7 @@ export class Appender {
     const [first] = group;
     const last = group.at(-1);
     if (first === undefined || last === undefined) return;
-    if (first.beginsSession) await this.#manifest.save();
+    if (first.beginsSession || this.#manifest.isBehind) await this.#manifest.save();
     const { parts, bytes } = encode(group);
     const positions = { firstPosition: first.position, lastPosition: last.position };
     this.#log.append({ ...positions, continued: false, parts, bytes });

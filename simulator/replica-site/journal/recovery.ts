@@ -117,8 +117,8 @@ class Recovery {
     if (this.#manifest.format < MANIFEST_FORMAT) await this.#upgrade(appliedPosition);
 
     const durable = this.#lastDo ?? { position: appliedPosition, timeMs: this.#appliedTimeMs };
-    // At once: an older session that goes on would otherwise reach the base of a forgotten one.
-    if (sessions.forgetEmpty(durable.position)) await this.#manifest.save();
+    // Before the next record: an older session that goes on would otherwise reach the base of a forgotten one.
+    if (sessions.forgetEmpty(durable.position)) this.#manifest.isBehind = true;
     return {
       manifest: this.#manifest,
       replica: this.#replica,

@@ -97,6 +97,16 @@ export class Replica {
     if (last > first) this.#sums.write(first, last - first, () => 0);
   }
 
+  /** Bytes as they were before a `write` that failed: their sums are still these bytes'. */
+  putBack(data: Buffer, offset: number): void {
+    this.#writeImage(data, offset);
+  }
+
+  putBackZeroes(offset: number, length: number): void {
+    const end = Math.min(offset + length, this.#files.size(this.path) ?? 0);
+    if (end > offset) this.#zeroImage(offset, end - offset);
+  }
+
   writeSums(edges: readonly EdgeSum[]): void {
     for (const { block, sum } of edges) this.#sums.write(block, 1, () => sum);
   }

@@ -5,6 +5,7 @@ import { Distributor } from './distributor.js';
 import { JournalError } from './errors.js';
 import { newLineage } from './lineage.js';
 import type { Lineage } from './lineage.js';
+import { isRefusal, stalledBy } from './file-refusal.js';
 import { processFiles } from './node-files.js';
 import { OpenImages } from './open-images.js';
 import { PositionWaiters } from './position-waiters.js';
@@ -24,6 +25,8 @@ import type {
   NewRecord,
   RetainResult,
   Retained,
+  Stall,
+  StalledPart,
   VolumeJournal,
 } from './types.js';
 import { UndoBytes } from './undo-bytes.js';
@@ -65,6 +68,7 @@ class OpenJournal implements VolumeJournal {
   readonly #undoBytes: UndoBytes;
   readonly #waiters = new PositionWaiters();
   #lineage: Lineage;
+  readonly #stalls = new Map<StalledPart, Stall>();
   #failure: JournalError | undefined;
   #closing: Promise<void> | undefined;
 
@@ -82,12 +86,19 @@ class OpenJournal implements VolumeJournal {
     const onFailed = (error: unknown): void => {
       this.#fail(error);
     };
+    const onStalled = (error: Error): void => {
+      this.#stall('distribution', error);
+    };
     this.#appender = new Appender(manifest, doLog, durable, {
       onDurable: (group, doBytes) => {
+        this.#stalls.delete('intake');
         this.#distributor.extend(group.position, doBytes);
         this.#options.onDurable?.(group);
       },
-      onFailed,
+      onFailed: (error) => {
+        if (isRefusal(error)) this.#stall('intake', error);
+        else this.#fail(error);
+      },
     });
     const parts = { files, directory, sync, doLog, undo, replica, images, turns: processTurns, log };
     this.#distributor = new Distributor(parts, recovered, durable.position, {
@@ -95,6 +106,8 @@ class OpenJournal implements VolumeJournal {
         this.#waiters.reached(applied.position);
         this.#options.onApplied?.(applied);
       },
+      onStalled,
+      onWentOn: () => this.#stalls.delete('distribution'),
       onFailed,
     });
     this.#undoBytes = new UndoBytes(files, undo);
@@ -125,6 +138,10 @@ class OpenJournal implements VolumeJournal {
 
   get failure(): JournalError | undefined {
     return this.#failure;
+  }
+
+  get stalls(): ReadonlyMap<StalledPart, Stall> {
+    return this.#stalls;
   }
 
   sessionBase(session: number): number | undefined {
@@ -223,8 +240,11 @@ class OpenJournal implements VolumeJournal {
       throw gaveUp;
     };
     try {
-      return await this.#retention.retain(retained, assertGoingOn);
+      const result = await this.#retention.retain(retained, assertGoingOn);
+      this.#stalls.delete('retention');
+      return result;
     } catch (error) {
+      if (isRefusal(error) && error !== gaveUp) throw this.#stall('retention', error);
       const closed = error instanceof JournalError && error.code === 'CLOSED';
       throw closed || error === gaveUp ? error : this.#fail(error);
     }
@@ -261,6 +281,8 @@ class OpenJournal implements VolumeJournal {
     try {
       // Nothing is left to apply: the next opening has nothing to read again.
       if (this.#failure === undefined) await this.#distributor.deleteApplied(0);
+    } catch (error) {
+      if (!isRefusal(error)) throw error;
     } finally {
       this.#options.files.release(this.#options.directory);
     }
@@ -269,6 +291,13 @@ class OpenJournal implements VolumeJournal {
   #assertUsable(): void {
     if (this.#failure !== undefined) throw this.#failure;
     if (this.#closing !== undefined) throw closed();
+  }
+
+  #stall(part: StalledPart, cause: Error): JournalError {
+    const error = stalledBy(cause);
+    this.#stalls.set(part, { error, sinceMs: this.#stalls.get(part)?.sinceMs ?? Date.now() });
+    this.#options.onStalled?.(part, error);
+    return error;
   }
 
   #fail(error: unknown): JournalError {
