@@ -5,7 +5,8 @@ import type { VolumeId } from '../../contracts/ids.js';
 import { lineageIdSchema, type LineageId } from '../../contracts/lineage.js';
 import type { Lineages } from './core/rows.js';
 import { failureOfJournal } from './journal-failure.js';
-import type { Durable, JournalLog, VolumeJournal } from './journal/types.js';
+import type { JournalError } from './journal/errors.js';
+import type { Durable, JournalLog, StalledPart, VolumeJournal } from './journal/types.js';
 import { openVolumeJournal } from './journal/volume-journal.js';
 
 export interface JournalEvents {
@@ -13,6 +14,8 @@ export interface JournalEvents {
   readonly onOpened: (volume: VolumeId) => void;
   readonly onDurable: (volume: VolumeId, durable: Durable) => void;
   readonly onApplied: (volume: VolumeId) => void;
+  /** A file was refused. Of `intake`: what was appended and isn't durable is gone. */
+  readonly onStalled: (volume: VolumeId, part: StalledPart, error: JournalError) => void;
   /** The journal takes nothing more until it is opened again. */
   readonly onFailed: (volume: VolumeId, error: unknown) => void;
 }
@@ -130,6 +133,7 @@ export class Journals implements Lineages {
         sync,
         onDurable: (durable) => events.onDurable(volume, durable),
         onApplied: () => events.onApplied(volume),
+        onStalled: (part, error) => events.onStalled(volume, part, error),
         onFailed: (error) => {
           this.#unusable.set(volume, error);
           events.onFailed(volume, error);

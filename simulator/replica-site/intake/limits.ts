@@ -7,3 +7,5 @@
 export const UNAPPLIED_BYTES_MAX = 256 * 1024 * 1024;
 /** Below this part of the limit reading goes on: apart enough that it does not stop again at once. */
 export const UNAPPLIED_RESUME_PART = 0.5;
+/** Free bytes from which on a volume that found its disk full is tried again: a few groups of records with their UNDO. */
+export const ROOM_BYTES_MIN = 4 * 1024 * 1024;

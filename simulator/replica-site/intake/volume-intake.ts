@@ -3,7 +3,7 @@ import { MoverError, type ErrorCode } from '../../../contracts/errors.js';
 import type { VolumeId } from '../../../contracts/ids.js';
 import type { InitBeginFrame, InitEndFrame, WriteFrame, ZeroesFrame } from '../../stream/frame.js';
 import { attach, forkLineage, hear, type Attachment, type Claim, type Refusal } from '../core/attach.js';
-import { admit, beginHole, endHole } from '../core/records.js';
+import { admit, beginHole, endHole, mendHolesOf } from '../core/records.js';
 import { REASON_LENGTH_MAX, type Durable, type NewRecord, type VolumeJournal } from '../journal/types.js';
 import type { Site } from '../site.js';
 import { TOUCHED_RUNS_MAX } from '../../stream/payload.js';
@@ -47,6 +47,8 @@ export class VolumeIntake {
   /** Bytes appended since everything appended was durable: at least what is on its way into DO now. */
   #unwrittenBytes = 0;
   #full = false;
+  /** Rows of holes may speak of records that are not durable: to be mended before the next record. */
+  #mayNeedMending = true;
   /** Sessions below are refused: a newer one waits until what they sent is durable. */
   #sessionMin = 0;
   /** Those who wait until everything appended is durable. */
@@ -72,6 +74,8 @@ export class VolumeIntake {
    * @throws MoverError STORAGE_FULL, STORAGE_FAILED; when the journal failed meanwhile
    */
   async claim(claim: Claim): Promise<Claimed | Refusal> {
+    if (this.#mayNeedMending) this.#site.change((state) => mendHolesOf(state, this.volume));
+    this.#mayNeedMending = false;
     const first = this.#hear(claim);
     if (first.kind === 'refuse') return first;
     if (first.kind !== 'sameSession') {
@@ -143,6 +147,15 @@ export class VolumeIntake {
     if (!this.#full || this.#unappliedBytes() > this.#unappliedBytesMax * UNAPPLIED_RESUME_PART) return;
     this.#full = false;
     for (const attached of this.#attached) attached.onRoom();
+  }
+
+  /** The journal forgot what was appended and isn't durable: whoever is attached has to attach anew, and sends it again. */
+  stalled(error: MoverError): void {
+    this.failed(error);
+    this.#appendedPosition = this.#journal.durable.position;
+    this.#unwrittenBytes = 0;
+    this.#full = false;
+    this.#mayNeedMending = true;
   }
 
   /** The journal failed: whoever is attached has to attach anew, and then the journal is opened anew. */

@@ -91,7 +91,7 @@ class OpenJournal implements VolumeJournal {
     };
     this.#appender = new Appender(manifest, doLog, durable, {
       onDurable: (group, doBytes) => {
-        this.#stalls.delete('intake');
+        this.#wentOn('intake');
         this.#distributor.extend(group.position, doBytes);
         this.#options.onDurable?.(group);
       },
@@ -107,7 +107,7 @@ class OpenJournal implements VolumeJournal {
         this.#options.onApplied?.(applied);
       },
       onStalled,
-      onWentOn: () => this.#stalls.delete('distribution'),
+      onWentOn: () => this.#wentOn('distribution'),
       onFailed,
     });
     this.#undoBytes = new UndoBytes(files, undo);
@@ -241,7 +241,7 @@ class OpenJournal implements VolumeJournal {
     };
     try {
       const result = await this.#retention.retain(retained, assertGoingOn);
-      this.#stalls.delete('retention');
+      this.#wentOn('retention');
       return result;
     } catch (error) {
       if (isRefusal(error) && error !== gaveUp) throw this.#stall('retention', error);
@@ -295,9 +295,18 @@ class OpenJournal implements VolumeJournal {
 
   #stall(part: StalledPart, cause: Error): JournalError {
     const error = stalledBy(cause);
-    this.#stalls.set(part, { error, sinceMs: this.#stalls.get(part)?.sinceMs ?? Date.now() });
+    const known = this.#stalls.get(part);
+    // Said once: it is tried again and again.
+    const { directory, log } = this.#options;
+    if (known === undefined) log?.warn({ directory, part, err: cause }, 'the journal is held up by its disk');
+    this.#stalls.set(part, { error, sinceMs: known?.sinceMs ?? Date.now() });
     this.#options.onStalled?.(part, error);
     return error;
+  }
+
+  #wentOn(part: StalledPart): void {
+    const { directory, log } = this.#options;
+    if (this.#stalls.delete(part)) log?.info({ directory, part }, 'the journal goes on');
   }
 
   #fail(error: unknown): JournalError {
