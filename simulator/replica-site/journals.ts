@@ -4,9 +4,12 @@ import { join } from 'node:path';
 import type { VolumeId } from '../../contracts/ids.js';
 import { lineageIdSchema, type LineageId } from '../../contracts/lineage.js';
 import type { Lineages } from './core/rows.js';
+import type { RoomReserve } from '../disk/room-reserve.js';
 import { failureOfJournal } from './journal-failure.js';
 import type { JournalError } from './journal/errors.js';
 import type { Durable, JournalLog, StalledPart, VolumeJournal } from './journal/types.js';
+import { processFiles } from './journal/node-files.js';
+import { spareFiles } from './journal/spare-files.js';
 import { openVolumeJournal } from './journal/volume-journal.js';
 
 export interface JournalEvents {
@@ -24,6 +27,8 @@ export interface JournalsOptions {
   /** One folder a volume in it, made at the volume's first record. */
   readonly directory: string;
   readonly sync: boolean;
+  /** Room for opening journals and for letting go of history on a full disk. */
+  readonly reserve: Pick<RoomReserve, 'give'>;
   /** @throws MoverError VOLUME_NOT_FOUND */
   readonly sizeOf: (volume: VolumeId) => number;
   readonly events: JournalEvents;
@@ -124,13 +129,14 @@ export class Journals implements Lineages {
   }
 
   async #open(volume: VolumeId, failed: VolumeJournal | undefined): Promise<VolumeJournal> {
-    const { directory, sync, sizeOf, events, log } = this.#options;
+    const { directory, sync, reserve, sizeOf, events, log } = this.#options;
     try {
       await failed?.close();
       const journal = await openVolumeJournal({
         directory: join(directory, volume),
         sizeBytes: sizeOf(volume),
         sync,
+        spareFiles: spareFiles(processFiles, reserve),
         onDurable: (durable) => events.onDurable(volume, durable),
         onApplied: () => events.onApplied(volume),
         onStalled: (part, error) => events.onStalled(volume, part, error),

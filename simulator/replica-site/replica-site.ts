@@ -15,6 +15,7 @@ import { mendHolesOf } from './core/records.js';
 import { SiteState, TABLE_NAMES } from './core/state.js';
 import { MoverError } from '../../contracts/errors.js';
 import { freeBytes } from '../disk/free-room.js';
+import { RoomReserve } from '../disk/room-reserve.js';
 import { Durability } from './durability.js';
 import { EstateFollower } from './estate-follower.js';
 import { Images, type ImageLimits } from './images.js';
@@ -47,11 +48,13 @@ export async function startReplicaSite(
   const volumesFolder = join(dataFolder, 'volumes');
   const store = openRowStore({ directory: rowsFolder, tables: TABLE_NAMES, sync });
   const reports = openReports({ directory: join(dataFolder, 'reports'), sync });
+  const reserve = new RoomReserve(join(dataFolder, 'reserve'), dataFolder);
   const durability = new Durability();
   // The rules ask the journals, and the journals tell the rules when they are opened: neither can be made first.
   const journals: Journals = new Journals({
     directory: volumesFolder,
     sync,
+    reserve,
     sizeOf: (volume) => site.state.volume(volume).sizeBytes,
     events: {
       onOpened: (volume) => {
@@ -117,6 +120,7 @@ export async function startReplicaSite(
     site,
     journals,
     inUse: () => images.points,
+    reserve,
     everyMs: limits.retentionEveryMs ?? RETENTION_EVERY_MS,
     settledAfterMs: limits.settledAfterMs ?? SETTLED_AFTER_MS,
     log,

@@ -20,6 +20,8 @@ import type { Durable, JournalLog } from './types.js';
 
 export interface RecoveryOptions {
   readonly files: Files;
+  /** For what has to be written although the disk may be full. */
+  readonly spareFiles: Files;
   readonly directory: string;
   readonly sizeBytes: number;
   readonly segmentBytes: number;
@@ -41,14 +43,14 @@ export interface Recovered {
 
 /** @throws JournalError CORRUPT, SIZE_MISMATCH */
 export async function recover(options: RecoveryOptions): Promise<Recovered> {
-  const { files, directory, sizeBytes, sync, log } = options;
+  const { files, spareFiles, directory, sizeBytes, sync, log } = options;
   const names = files.list(directory) ?? [];
-  const stored = names.length === 0 ? undefined : Manifest.load(files, directory, sizeBytes, sync);
+  const stored = names.length === 0 ? undefined : Manifest.load(spareFiles, directory, sizeBytes, sync);
   const orphan = names.find((name) => parseSegmentName(name) !== undefined);
   if (stored === undefined && orphan !== undefined) {
     throw corrupt('missing manifest', { file: join(directory, MANIFEST_NAME), offset: 0, position: 0 });
   }
-  const manifest = stored ?? new Manifest(files, directory, sizeBytes, sync);
+  const manifest = stored ?? new Manifest(spareFiles, directory, sizeBytes, sync);
   const recovery = new Recovery(options, manifest, { files, directory, names, log });
   return recovery.run();
 }
@@ -77,7 +79,7 @@ class Recovery {
     this.#options = options;
     this.#manifest = manifest;
     this.#folder = folder;
-    this.#replica = new Replica(options.files, options.directory, options.sizeBytes);
+    this.#replica = new Replica(options.spareFiles, options.directory, options.sizeBytes);
     this.#loggedSums = new LoggedSums(options.files);
     this.#appliedTimeMs = manifest.floor.timeMs;
   }
@@ -110,6 +112,7 @@ class Recovery {
       await this.#loggedSums.collect(undoSegments, Math.max(this.#firstDo, floor.position + 1));
     }
     const cursor = await this.#redo(doLog, reach);
+    this.#replica.use(this.#options.files);
     const undoLog = this.#segmentLog('undo', undoSegments);
     const appliedPosition = reach.done === undefined ? reach.position : reach.position - 1;
     if (this.#manifest.format < SUMS_FORMAT) await this.#replica.buildSums();

@@ -30,7 +30,7 @@ const undamaged: readonly DamagedBlock[] = [];
 export class Replica {
   readonly path: string;
   readonly sizeBytes: number;
-  readonly #files: Files;
+  #files: Files;
   readonly #directory: string;
   readonly #sums: ReplicaSums;
   /** Bytes of the image file. */
@@ -45,6 +45,12 @@ export class Replica {
     this.path = join(directory, REPLICA_NAME);
     this.#bytes = files.size(this.path) ?? 0;
     this.#sums = new ReplicaSums(files, directory);
+  }
+
+  /** From now on by way of these. */
+  use(files: Files): void {
+    this.#files = files;
+    this.#sums.use(files);
   }
 
   /** From this byte on, a block's first, neither image nor sums were ever written. */

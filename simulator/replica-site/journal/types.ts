@@ -72,6 +72,8 @@ export interface JournalOptions {
   readonly log?: JournalLog;
   /** Default: the real file system, with one bounded set of open files for the whole process. */
   readonly files?: Files;
+  /** The same files for what must go on when the disk is full: opening, and letting go of history. Default: `files`. */
+  readonly spareFiles?: Files;
 }
 
 /** What of a journal a full or failing disk can hold up while the rest goes on. */

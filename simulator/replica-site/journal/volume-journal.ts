@@ -37,7 +37,8 @@ const SEGMENT_BYTES = 16 * 1024 * 1024;
 /** Largest size of a segment file, bytes: places in it are 32-bit numbers, and a group may exceed the size. */
 const SEGMENT_BYTES_MAX = 1024 * 1024 * 1024;
 
-type ResolvedOptions = JournalOptions & Required<Pick<JournalOptions, 'files' | 'segmentBytes' | 'sync'>>;
+type ResolvedOptions = JournalOptions &
+  Required<Pick<JournalOptions, 'files' | 'spareFiles' | 'segmentBytes' | 'sync'>>;
 
 /**
  * Opens the journal in a folder, recovering what an earlier process left there. A volume without records gets no folder.
@@ -51,7 +52,7 @@ export async function openVolumeJournal(options: JournalOptions): Promise<Volume
   if (!Number.isSafeInteger(segmentBytes) || segmentBytes <= SEGMENT_HEADER_BYTES || segmentBytes > SEGMENT_BYTES_MAX) {
     throw new JournalError('OUT_OF_RANGE', `a segment cannot have ${segmentBytes} bytes`);
   }
-  const resolved = { ...options, files, segmentBytes, sync };
+  const resolved = { ...options, files, spareFiles: options.spareFiles ?? files, segmentBytes, sync };
   const recovered = await recover({ ...resolved, log });
   return new OpenJournal(resolved, recovered);
 }
@@ -73,7 +74,7 @@ class OpenJournal implements VolumeJournal {
   #closing: Promise<void> | undefined;
 
   constructor(options: ResolvedOptions, recovered: Recovered) {
-    const { files, directory, sizeBytes, segmentBytes, sync, log } = options;
+    const { files, spareFiles, directory, sizeBytes, segmentBytes, sync, log } = options;
     const { manifest, doLog, undoLog, replica, durable } = recovered;
     this.sizeBytes = sizeBytes;
     this.#options = options;
@@ -112,7 +113,17 @@ class OpenJournal implements VolumeJournal {
     });
     this.#undoBytes = new UndoBytes(files, undo);
     const applied = (): Durable => this.#distributor.applied;
-    this.#retention = new Retention({ files, manifest, replica, undo, images, segmentBytes, sync, log, applied });
+    this.#retention = new Retention({
+      files: spareFiles,
+      manifest,
+      replica,
+      undo,
+      images,
+      segmentBytes,
+      sync,
+      log,
+      applied,
+    });
     this.#distributor.resume();
   }
 
