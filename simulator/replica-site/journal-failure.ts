@@ -1,5 +1,5 @@
 // What a journal's failures mean to those who call the replica site.
-import { storageFailure } from '../store/storage-failure.js';
+import { isOutOfRoom, storageFailure } from '../store/storage-failure.js';
 import { isRefusal } from './journal/file-refusal.js';
 import type { ErrorCode } from '../../contracts/errors.js';
 import { MoverError } from '../../contracts/errors.js';
@@ -21,7 +21,11 @@ const CODES: Readonly<Record<JournalErrorCode, ErrorCode>> = {
 /** The registry's error for it; what is no journal's error, and no file's, is returned as it is. */
 export function failureOfJournal(volume: VolumeId, error: unknown): unknown {
   const refusal = error instanceof JournalError && error.code === 'STALLED' ? error.cause : error;
-  if (isRefusal(refusal)) return storageFailure(refusal.path ?? `the journal of volume "${volume}"`, refusal);
+  if (isRefusal(refusal)) {
+    return isOutOfRoom(refusal)
+      ? storageFailure(refusal.path ?? `the journal of volume "${volume}"`, refusal)
+      : new MoverError('STORAGE_FAILED', `Journal of volume "${volume}": ${refusal.message}.`, { cause: refusal });
+  }
   if (!(error instanceof JournalError)) return error;
   return new MoverError(CODES[error.code], `Journal of volume "${volume}": ${error.message}.`, { cause: error });
 }

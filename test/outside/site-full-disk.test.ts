@@ -132,6 +132,11 @@ test('filled by somebody else: intake stops cleanly, all that is there can be re
     /Of \d volumes? \((one|two|three).*no new writes are taken in: they are kept as marks at the splitter, nothing is lost/,
   );
   expect(note).toMatch(/Make room on that disk: it goes on by itself\.$/);
+  expect((await site.volumes({})).volumes.flatMap(({ stalls }) => stalls ?? [])).toContainEqual({
+    part: 'intake',
+    sinceMs: expect.any(Number),
+    message: expect.stringMatching(/ENOSPC.*\.seg/),
+  });
   await expectGuestsGoOn();
   expect((await splitter.health({})).notes.join('\n')).toMatch(/STORAGE_FULL/);
 
