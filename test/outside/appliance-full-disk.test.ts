@@ -116,7 +116,7 @@ test('a full disk is ENOSPC for the client of a scratch alone; decisions are ref
   expect(await appliance.pauseGroup({ group: GOLD }).then(() => 'paused', codeOf)).toBe('STORAGE_FULL');
   expect((await appliance.site({})).pausedGroups).toEqual([]);
   await untilPoints('points while the disk is full');
-  await appliance.closeAccess({ access: writable.access as never });
+  await appliance.closeAccess({ access: writable.access });
 
   disk.fill();
 

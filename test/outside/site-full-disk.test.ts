@@ -103,9 +103,8 @@ async function expectHealed(): Promise<void> {
   for (const guest of guests) await guest.stop();
   await estate.quiet(...VOLUMES);
   for (const volume of VOLUMES) {
-    const [{ mode, markedRegions } = { mode: '', markedRegions: -1 }] = (
-      await splitter.inventory({ volume: volume as never })
-    ).volumes;
+    const [{ mode, markedRegions } = { mode: '', markedRegions: -1 }] = (await splitter.inventory({ volume: volume }))
+      .volumes;
     expect({ volume, mode, markedRegions }).toEqual({ volume, mode: 'SYNCED', markedRegions: 0 });
     expect(await compareExports(await estate.source(volume), await estate.image(volume))).toMatchObject({
       differentBytes: 0,
@@ -132,11 +131,9 @@ test('filled by somebody else: intake stops cleanly, all that is there can be re
     /Of \d volumes? \((one|two|three).*no new writes are taken in: they are kept as marks at the splitter, nothing is lost/,
   );
   expect(note).toMatch(/Make room on that disk: it goes on by itself\.$/);
-  expect((await site.volumes({})).volumes.flatMap(({ stalls }) => stalls ?? [])).toContainEqual({
-    part: 'intake',
-    sinceMs: expect.any(Number),
-    message: expect.stringMatching(/ENOSPC.*\.seg/),
-  });
+  expect((await site.volumes({})).volumes.flatMap(({ stalls }) => stalls ?? [])).toContainEqual(
+    expect.objectContaining({ part: 'intake', message: expect.stringMatching(/ENOSPC.*\.seg/) as unknown }),
+  );
   await expectGuestsGoOn();
   expect((await splitter.health({})).notes.join('\n')).toMatch(/STORAGE_FULL/);
 

@@ -33,7 +33,7 @@ class FullStore implements RowStore {
 test('a group whose pause or resumption can not be stored stays as it was', () => {
   const store = new FullStore();
   const paused = new PausedGroups(store);
-  const full = expect.objectContaining({ code: 'STORAGE_FULL' });
+  const full: unknown = expect.objectContaining({ code: 'STORAGE_FULL' });
   store.isFull = true;
   expect(() => paused.pause(GROUP, 1)).toThrow(full);
   expect(paused.has(GROUP)).toBe(false);

@@ -20,7 +20,11 @@ export interface ScratchOf {
   readonly sizeBytes: number;
   readonly budget: ScratchBudget;
   /** For the log: whose scratch it is. */
-  readonly owner: Readonly<Record<string, unknown>>;
+  readonly owner: Readonly<Record<string, string>> & {
+    readonly volume: string;
+    readonly access?: string;
+    readonly export?: string;
+  };
 }
 
 export class ScratchFolder {
@@ -102,6 +106,6 @@ export class ScratchFolder {
   #noteRefusal(error: Error, owner: ScratchOf['owner']): void {
     if (this.#refused === undefined) this.#log.warn({ ...owner, err: error }, 'a scratch can not be written');
     const sinceMs = this.#refused?.sinceMs ?? Date.now();
-    this.#refused = { error, sinceMs, owner: String(owner['access'] ?? owner['export'] ?? '') };
+    this.#refused = { error, sinceMs, owner: owner.access ?? owner.export ?? owner.volume };
   }
 }
