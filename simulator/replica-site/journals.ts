@@ -8,6 +8,7 @@ import type { RoomReserve } from '../disk/room-reserve.js';
 import { failureOfJournal } from './journal-failure.js';
 import type { JournalError } from './journal/errors.js';
 import type { Durable, JournalLog, StalledPart, VolumeJournal } from './journal/types.js';
+import { isRefusal } from './journal/file-refusal.js';
 import { processFiles } from './journal/node-files.js';
 import { spareFiles } from './journal/spare-files.js';
 import { openVolumeJournal } from './journal/volume-journal.js';
@@ -96,6 +97,14 @@ export class Journals implements Lineages {
   async require(volumes: Iterable<VolumeId>): Promise<void> {
     for (const volume of volumes) {
       if (this.hasRecords(volume)) await this.journal(volume);
+    }
+  }
+
+  /** Tries those again whose disk refused to let them be opened: nobody may ask for them. Never rejects. */
+  async openRefused(): Promise<void> {
+    for (const [volume, error] of [...this.#unusable]) {
+      if (this.#closed) return;
+      if (isRefusal(error)) await this.journal(volume).catch(() => undefined);
     }
   }
 

@@ -26,6 +26,7 @@ export interface RetentionOptions {
 export class Retention {
   readonly #log: Logger;
   readonly #reserve: Pick<RoomReserve, 'take'>;
+  readonly #journals: Journals;
   readonly #rounds: RetentionRounds;
   readonly #stopping = new AbortController();
   readonly #timer: NodeJS.Timeout;
@@ -34,6 +35,7 @@ export class Retention {
   constructor({ everyMs, journals, reserve, ...options }: RetentionOptions) {
     this.#log = options.log;
     this.#reserve = reserve;
+    this.#journals = journals;
     this.#rounds = new RetentionRounds({
       ...options,
       journals: journals.open,
@@ -57,6 +59,7 @@ export class Retention {
   /** Never rejects. */
   async #run(): Promise<void> {
     try {
+      await this.#journals.openRefused();
       await this.#rounds.run();
     } catch (error) {
       if (!this.#stopping.signal.aborted) this.#log.error({ err: error }, 'retention failed; it is tried again');

@@ -239,6 +239,28 @@ test.each(FAULTS)(
   },
 );
 
+test('an UNDO segment that can not be deleted stays until it can, and holds up nobody', async () => {
+  const memory = new MemoryDisk();
+  const disk = new FaultyFiles(memory);
+  const journal = await open(new MemoryDisk(), { files: disk, segmentBytes: SEGMENT_BYTES });
+  const last = 40;
+  appendUpTo(journal, last);
+  await journal.whenApplied(last);
+  const image = await journal.openImage(2);
+  disk.fault = { calls: ['remove'], path: UNDO, code: 'EIO' };
+  await journal.retain({ positions: [], everyFrom: last - 1 });
+  image.close();
+  expect(disk.refusals).toBeGreaterThan(0);
+  expect(journal.failure).toBeUndefined();
+  const stayed = (memory.list('/volume') ?? []).filter((name) => name.startsWith('undo'));
+  disk.fault = undefined;
+  await journal.retain({ positions: [], everyFrom: last });
+  expect((memory.list('/volume') ?? []).filter((name) => name.startsWith('undo')).length).toBeLessThan(
+    stayed.length - 2,
+  );
+  await journal.close();
+});
+
 test('a refused first record of a session leaves no trace of it: an older session goes on, also after a restart', async () => {
   const disk = new FaultyFiles(new MemoryDisk());
   const options = { files: disk, segmentBytes: SEGMENT_BYTES };
