@@ -111,7 +111,7 @@ export async function startAppliance(
     id,
     listen: appliance.control,
     token,
-    health: () => ({ notes: [...notesOf(link, relays, scratch), ...accesses.notes] }),
+    health: () => ({ notes: [...notesOf(link, relays, scratch), ...points.notes, ...accesses.notes] }),
     log,
     onUpgrade: streamUpgrade({ token, onStream: (connection) => void relays.accept(connection) }),
   });
