@@ -15,6 +15,9 @@ import { openTextStore } from '../../simulator/store/text-store.js';
 import { SmallDisk } from '../support/small-disk.js';
 
 const KIB = 1024;
+const DISK_KIB = 32 * KIB;
+/** Rows of a page each: more than a store keeps room for. */
+const ROWS = 1_000;
 const FULL: unknown = expect.objectContaining({ code: 'STORAGE_FULL', retryable: true });
 const tables = ['t'];
 
@@ -23,7 +26,7 @@ let disk: SmallDisk;
 
 beforeEach(() => {
   folder = mkdtempSync(join(tmpdir(), 'vm-small-disk-'));
-  disk = SmallDisk.mount(folder, 4 * KIB);
+  disk = SmallDisk.mount(folder, DISK_KIB);
 });
 afterEach(() => {
   disk.unmount();
@@ -44,10 +47,10 @@ test('a store is opened on a full disk, read, and changed again when there is ro
   const rowStore = openRowStore({ directory: rows, tables });
   const textStore = openTextStore({ directory: texts, tables });
   const fillRows = (): void => {
-    for (let key = 0; key < 100; key += 1) rowStore.commit([{ table: 't', key: `r${key}`, value: long }]);
+    for (let key = 0; key < ROWS; key += 1) rowStore.commit([{ table: 't', key: `r${key}`, value: long }]);
   };
   const fillTexts = (): void => {
-    for (let key = 0; key < 100; key += 1) textStore.commit([{ table: 't', key: `r${key}`, text: long }]);
+    for (let key = 0; key < ROWS; key += 1) textStore.commit([{ table: 't', key: `r${key}`, text: long }]);
   };
   expect(fillRows).toThrow(FULL);
   expect(fillTexts).toThrow(FULL);
