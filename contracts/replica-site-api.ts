@@ -49,6 +49,15 @@ const attemptInput = z.strictObject({ attempt: attemptRefSchema });
 /** A step of an open attempt may renew its lease on the way. */
 const stepInput = attemptInput.extend({ leaseMs: durationMsSchema.optional() });
 
+/** What a full or failing disk holds up of a volume: nothing durable is lost, and all else goes on. */
+const volumeStallSchema = z.strictObject({
+  /** What is not done: taking in new writes, applying what is durable, or letting go of history. */
+  part: z.enum(['intake', 'distribution', 'retention']),
+  sinceMs: timeMsSchema,
+  /** What the system says, with the path. */
+  message: z.string(),
+});
+
 /** A volume as the replica site knows it. */
 export const siteVolumeSchema = z.strictObject({
   volume: volumeIdSchema,
@@ -69,6 +78,8 @@ export const siteVolumeSchema = z.strictObject({
   undistributedBytes: bytesSchema,
   /** Whether a short initialization is under way: no point may contain the volume. */
   initializing: z.boolean(),
+  /** Absent while nothing is held up by a disk. */
+  stalls: z.array(volumeStallSchema).optional(),
   /** The attempt that is open on it, if any; not one whose lease ran out, which anyone may abort who needs the volume. */
   openAttempt: attemptRefSchema.optional(),
   /** As the estate file says. */

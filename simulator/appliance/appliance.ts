@@ -113,7 +113,7 @@ export async function startAppliance(
     id,
     listen: appliance.control,
     token,
-    health: () => ({ notes: [...notesOf(link, relays), ...accesses.notes] }),
+    health: () => ({ notes: [...notesOf(link, relays, scratch), ...points.notes, ...accesses.notes] }),
     log,
     onUpgrade: streamUpgrade({ token, onStream: (connection) => void relays.accept(connection) }),
   });
@@ -143,9 +143,10 @@ export async function startAppliance(
   }
 }
 
-function notesOf(link: Link, relays: Relays): string[] {
+function notesOf(link: Link, relays: Relays, scratch: ScratchFolder): string[] {
   const notes: string[] = [];
   if (link.state.cut) notes.push('The link to the replica site is cut on purpose.');
   if (relays.siteGone) notes.push('The replica site could not be reached when a splitter last connected.');
+  if (scratch.note !== undefined) notes.push(scratch.note);
   return notes;
 }

@@ -1,6 +1,6 @@
 // The control API of the replica site: each call applies one rule and stores what it changed before it is answered.
 import type { VolumeId } from '../../contracts/ids.js';
-import type { replicaSiteApi } from '../../contracts/replica-site-api.js';
+import type { replicaSiteApi, SiteVolume } from '../../contracts/replica-site-api.js';
 import { requireFaults } from '../control/faults.js';
 import type { Handlers } from '../control/handlers.js';
 import { closePoint } from './close-point.js';
@@ -92,7 +92,11 @@ export function replicaSiteCalls({
       const { items, ...rest } = pageOfVolumes(state, input);
       await journals.lookAt(items.map((row) => row.volume));
       const nowMs = Date.now();
-      return { volumes: items.map((row) => siteVolume(state, state.volume(row.volume), nowMs)), ...rest };
+      const volumes = items.map((row) => ({
+        ...siteVolume(state, state.volume(row.volume), nowMs),
+        ...stallsOf(journals, row.volume),
+      }));
+      return { volumes, ...rest };
     },
     inventory: (input) => {
       const { items, ...rest } = pageOfVolumes(state, input);
@@ -135,5 +139,13 @@ export function replicaSiteCalls({
       else journal.resumeDistribution();
       return state;
     },
+  };
+}
+
+function stallsOf(journals: Journals, volume: VolumeId): Pick<SiteVolume, 'stalls'> {
+  const stalls = journals.open.get(volume)?.stalls;
+  if (stalls === undefined || stalls.size === 0) return {};
+  return {
+    stalls: [...stalls].map(([part, { error, sinceMs }]) => ({ part, sinceMs, message: error.message })),
   };
 }

@@ -3,10 +3,14 @@ import { join } from 'node:path';
 import type { VolumeId } from '../../contracts/ids.js';
 import { lineageIdSchema, type LineageId } from '../../contracts/lineage.js';
 import type { Lineages } from './core/rows.js';
+import type { RoomReserve } from '../disk/room-reserve.js';
 import { failureOfJournal } from './journal-failure.js';
+import type { JournalError } from './journal/errors.js';
+import { isRefusal } from './journal/file-refusal.js';
 import type { Files } from './journal/files.js';
 import { processFiles } from './journal/node-files.js';
-import type { Durable, JournalLog, VolumeJournal } from './journal/types.js';
+import { spareFiles } from './journal/spare-files.js';
+import type { Durable, JournalLog, StalledPart, VolumeJournal } from './journal/types.js';
 import { openVolumeJournal } from './journal/volume-journal.js';
 
 export interface JournalEvents {
@@ -14,6 +18,8 @@ export interface JournalEvents {
   readonly onOpened: (volume: VolumeId) => void;
   readonly onDurable: (volume: VolumeId, durable: Durable) => void;
   readonly onApplied: (volume: VolumeId) => void;
+  /** A file was refused. Of `intake`: what was appended and isn't durable is gone. */
+  readonly onStalled: (volume: VolumeId, part: StalledPart, error: JournalError) => void;
   /** The journal takes nothing more until it is opened again. */
   readonly onFailed: (volume: VolumeId, error: unknown) => void;
 }
@@ -22,6 +28,8 @@ export interface JournalsOptions {
   /** One folder a volume in it, made at the volume's first record. */
   readonly directory: string;
   readonly sync: boolean;
+  /** Room for opening journals and for letting go of history on a full disk. */
+  readonly reserve: Pick<RoomReserve, 'give'>;
   /** @throws MoverError VOLUME_NOT_FOUND */
   readonly sizeOf: (volume: VolumeId) => number;
   readonly events: JournalEvents;
@@ -98,6 +106,14 @@ export class Journals implements Lineages {
     }
   }
 
+  /** Tries those again whose disk refused to let them be opened: nobody may ask for them. Never rejects. */
+  async openRefused(): Promise<void> {
+    for (const [volume, error] of this.#unusable) {
+      if (this.#closed) return;
+      if (isRefusal(error)) await this.journal(volume).catch(() => undefined);
+    }
+  }
+
   durable(volume: VolumeId): Durable {
     return this.#known(volume)?.durable ?? NOTHING;
   }
@@ -128,7 +144,7 @@ export class Journals implements Lineages {
   }
 
   async #open(volume: VolumeId, failed: VolumeJournal | undefined): Promise<VolumeJournal> {
-    const { directory, sync, sizeOf, events, log, files = processFiles, segmentBytes } = this.#options;
+    const { directory, sync, reserve, sizeOf, events, log, files = processFiles, segmentBytes } = this.#options;
     try {
       await failed?.close();
       const journal = await openVolumeJournal({
@@ -136,9 +152,11 @@ export class Journals implements Lineages {
         sizeBytes: sizeOf(volume),
         sync,
         files,
+        spareFiles: spareFiles(files, reserve),
         ...(segmentBytes === undefined ? {} : { segmentBytes }),
         onDurable: (durable) => events.onDurable(volume, durable),
         onApplied: () => events.onApplied(volume),
+        onStalled: (part, error) => events.onStalled(volume, part, error),
         onFailed: (error) => {
           this.#unusable.set(volume, error);
           events.onFailed(volume, error);

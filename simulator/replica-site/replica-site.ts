@@ -12,10 +12,13 @@ import { openRowStore } from '../store/row-store.js';
 import { streamUpgrade } from '../stream/accept.js';
 import { replicaSiteCalls } from './calls.js';
 import { openReports } from './reports/reports.js';
-import { followEstate } from './core/from-estate.js';
 import { mendHolesOf } from './core/records.js';
 import { SiteState, TABLE_NAMES } from './core/state.js';
+import { MoverError } from '../../contracts/errors.js';
+import { freeBytes } from '../disk/free-room.js';
+import { RoomReserve } from '../disk/room-reserve.js';
 import { Durability } from './durability.js';
+import { EstateFollower } from './estate-follower.js';
 import { Images, type ImageLimits } from './images.js';
 import { Intakes } from './intake/intakes.js';
 import { IntakeStream } from './intake/intake-stream.js';
@@ -23,6 +26,7 @@ import { UNAPPLIED_BYTES_MAX } from './intake/limits.js';
 import { Journals } from './journals.js';
 import { Retention, RETENTION_EVERY_MS, SETTLED_AFTER_MS } from './retention.js';
 import { Site } from './site.js';
+import { storageNotes } from './storage-notes.js';
 import { storedRows } from './stored-rows.js';
 import { warmUp } from './warm-up.js';
 
@@ -42,24 +46,37 @@ export async function startReplicaSite(
   limits: ReplicaSiteLimits = {},
 ): Promise<RunningProcess> {
   const { id, estate, dataFolder, token, sync, faults = false } = config;
-  const store = openRowStore({ directory: join(dataFolder, 'rows'), tables: TABLE_NAMES, sync });
+  const rowsFolder = join(dataFolder, 'rows');
+  const volumesFolder = join(dataFolder, 'volumes');
+  const store = openRowStore({ directory: rowsFolder, tables: TABLE_NAMES, sync });
   const reports = openReports({ directory: join(dataFolder, 'reports'), sync });
+  const reserve = new RoomReserve(join(dataFolder, 'reserve'), dataFolder);
   const durability = new Durability();
   // The rules ask the journals, and the journals tell the rules when they are opened: neither can be made first.
   const journals: Journals = new Journals({
-    directory: join(dataFolder, 'volumes'),
+    directory: volumesFolder,
     sync,
+    reserve,
     sizeOf: (volume) => site.state.volume(volume).sizeBytes,
     events: {
       onOpened: (volume) => {
         site.state.forgetAccepted(volume);
-        site.change((state) => mendHolesOf(state, volume));
+        try {
+          site.change((state) => mendHolesOf(state, volume));
+        } catch (error) {
+          // It must be before a record is taken, and is tried again then.
+          if (!(error instanceof MoverError)) throw error;
+          log.warn({ volume, code: error.code, reason: error.message }, 'holes could not be mended yet');
+        }
       },
       onDurable: (volume, durable) => {
         intakes.durable(volume, durable);
         durability.durable(volume);
       },
       onApplied: (volume) => intakes.applied(volume),
+      onStalled: (volume, part, error) => {
+        if (part === 'intake') intakes.stalled(volume, error);
+      },
       onFailed: (volume, error) => {
         log.error({ err: error, volume }, 'a journal failed');
         intakes.failed(volume, error);
@@ -73,9 +90,10 @@ export async function startReplicaSite(
     site,
     journals,
     unappliedBytesMax: limits.unappliedBytesMax ?? UNAPPLIED_BYTES_MAX,
+    freeBytes: () => freeBytes(dataFolder),
   });
-  for (const contradiction of site.change((state, nowMs) => followEstate(state, estate, nowMs)))
-    log.warn(contradiction);
+  const follower = new EstateFollower(site, estate, log);
+  follower.follow();
 
   const images = new Images({ site, journals, log, ...limits });
   const server = createControlServer({
@@ -96,9 +114,8 @@ export async function startReplicaSite(
     token,
     health: () => ({
       notes: [
-        ...[...journals.unusable.keys()].map(
-          (volume) => `The journal of volume "${volume}" can't be used; see the log.`,
-        ),
+        ...storageNotes({ site, rowsFolder, volumesFolder, journals, freeBytes }),
+        ...(follower.note === undefined ? [] : [follower.note]),
         ...intakes.notes,
         ...images.warnings,
         ...[...site.state.groups.values()].flatMap(({ journal }) => journal.alert?.message ?? []),
@@ -115,6 +132,7 @@ export async function startReplicaSite(
     site,
     journals,
     inUse: () => images.points,
+    reserve,
     everyMs: limits.retentionEveryMs ?? RETENTION_EVERY_MS,
     settledAfterMs: limits.settledAfterMs ?? SETTLED_AFTER_MS,
     log,
@@ -123,6 +141,7 @@ export async function startReplicaSite(
   let warming: Promise<void> | undefined;
   const stop = async (): Promise<void> => {
     stopping.abort();
+    follower.stop();
     await server.stop();
     images.stop();
     await Promise.all([retention.stop(), warming]);

@@ -1,11 +1,13 @@
 // One round of retention: drops the points that no policy keeps, lets go of the UNDO that no point needs, and tells each group what its
 // points cost. All of it in slices: distribution and the guests' writes go on.
 import type { Logger } from 'pino';
+import { MoverError } from '../../contracts/errors.js';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { GroupId, PointId, VolumeId } from '../../contracts/ids.js';
 import { accountFor, makeSpace } from './core/journal-space.js';
 import { applyPolicy } from './core/policy.js';
 import { RetentionWalk, type NamedPositions } from './core/retained.js';
+import type { SiteState } from './core/state.js';
 import type { VolumeJournal } from './journal/types.js';
 import type { Site } from './site.js';
 
@@ -51,7 +53,7 @@ export class RetentionRounds {
     const { site, journals, inUse } = this.#options;
     const groups = [...site.state.groups.values()].map((row) => row.group);
     for (const group of groups) {
-      site.change((state, nowMs) => applyPolicy(state, group, nowMs, inUse()));
+      this.#change(group, (state, nowMs) => applyPolicy(state, group, nowMs, inUse()));
       await this.#pause();
     }
     // Before the walk: a point that is closed while it goes on, or while a long round does, names nothing older than this.
@@ -75,7 +77,8 @@ export class RetentionRounds {
       }
     }
     for (const group of groups) {
-      if (unsettled.has(group) || this.#isSettling(group)) site.change((state) => accountFor(state, group, costs));
+      if (unsettled.has(group) || this.#isSettling(group))
+        this.#change(group, (state) => accountFor(state, group, costs));
       else this.#makeSpace(group, costs);
       await this.#pause();
     }
@@ -138,6 +141,17 @@ export class RetentionRounds {
     });
   }
 
+  /** What can't be stored is for the next round: UNDO that nothing stored needs is let go of all the same, and makes room. */
+  #change<Result>(group: GroupId, rule: (state: SiteState, nowMs: number) => Result): Result | undefined {
+    try {
+      return this.#options.site.change(rule);
+    } catch (error) {
+      if (!(error instanceof MoverError)) throw error;
+      this.#options.log.warn({ group, code: error.code, reason: error.message }, 'retention could not be stored');
+      return undefined;
+    }
+  }
+
   #isSettling(group: GroupId): boolean {
     const { steadyMs, settledAfterMs } = this.#options;
     const droppedAtMs = this.#droppedAtMs.get(group);
@@ -147,7 +161,7 @@ export class RetentionRounds {
   #makeSpace(group: GroupId, costs: ReadonlyMap<PointId, number>): void {
     const { site, inUse, log } = this.#options;
     const before = site.state.group(group).journal.alert?.message;
-    const dropped = site.change((state, nowMs) => makeSpace(state, group, costs, nowMs, inUse()));
+    const dropped = this.#change(group, (state, nowMs) => makeSpace(state, group, costs, nowMs, inUse())) ?? 0;
     if (dropped > 0) this.#droppedAtMs.set(group, this.#options.steadyMs());
     const { alert } = site.state.group(group).journal;
     if (alert !== undefined && alert.message !== before) log.warn({ group, dropped }, alert.message);

@@ -1,6 +1,7 @@
 // Keeps history within bounds, now and then.
 import type { Logger } from 'pino';
 import type { PointId } from '../../contracts/ids.js';
+import type { RoomReserve } from '../disk/room-reserve.js';
 import type { Journals } from './journals.js';
 import { RetentionRounds } from './retention-rounds.js';
 import type { Site } from './site.js';
@@ -17,18 +18,24 @@ export interface RetentionOptions {
   readonly inUse: () => ReadonlySet<PointId>;
   readonly everyMs: number;
   readonly settledAfterMs: number;
+  /** Taken anew when a round has made room. */
+  readonly reserve: Pick<RoomReserve, 'take'>;
   readonly log: Logger;
 }
 
 export class Retention {
   readonly #log: Logger;
+  readonly #reserve: Pick<RoomReserve, 'take'>;
+  readonly #journals: Journals;
   readonly #rounds: RetentionRounds;
   readonly #stopping = new AbortController();
   readonly #timer: NodeJS.Timeout;
   #running: Promise<void> | undefined;
 
-  constructor({ everyMs, journals, ...options }: RetentionOptions) {
+  constructor({ everyMs, journals, reserve, ...options }: RetentionOptions) {
     this.#log = options.log;
+    this.#reserve = reserve;
+    this.#journals = journals;
     this.#rounds = new RetentionRounds({
       ...options,
       journals: journals.open,
@@ -52,9 +59,11 @@ export class Retention {
   /** Never rejects. */
   async #run(): Promise<void> {
     try {
+      await this.#journals.openRefused();
       await this.#rounds.run();
     } catch (error) {
       if (!this.#stopping.signal.aborted) this.#log.error({ err: error }, 'retention failed; it is tried again');
     }
+    if (!this.#stopping.signal.aborted) await this.#reserve.take();
   }
 }

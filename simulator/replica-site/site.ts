@@ -3,13 +3,25 @@ import { MoverError } from '../../contracts/errors.js';
 import type { RowStore } from '../store/row-store.js';
 import type { SiteState } from './core/state.js';
 
+export interface StoreFailure {
+  readonly error: MoverError;
+  /** Milliseconds since 1970. */
+  readonly sinceMs: number;
+}
+
 export class Site {
   readonly state: SiteState;
   readonly #store: RowStore;
+  #failure: StoreFailure | undefined;
 
   constructor(state: SiteState, store: RowStore) {
     this.state = state;
     this.#store = store;
+  }
+
+  /** Why nothing could be stored when it was last tried. */
+  get failure(): StoreFailure | undefined {
+    return this.#failure;
   }
 
   /** The clock of rules, milliseconds since 1970. */
@@ -36,9 +48,12 @@ export class Site {
   }
 
   #publish(): void {
+    const changes = this.state.changes();
     try {
-      this.#store.commit(this.state.changes());
+      this.#store.commit(changes);
+      if (changes.length > 0) this.#failure = undefined;
     } catch (error) {
+      if (error instanceof MoverError) this.#failure = { error, sinceMs: this.#failure?.sinceMs ?? this.nowMs };
       this.state.undo();
       throw error;
     }

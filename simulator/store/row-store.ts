@@ -1,6 +1,7 @@
 // What a simulator process must remember: rows in tables, changed in one transaction, kept across kill -9 at any moment.
 import { mkdirSync } from 'node:fs';
 import { type Database, open } from 'lmdb';
+import { prepareLockFile } from './lock-file.js';
 import { storageFailure } from './storage-failure.js';
 
 export interface RowStoreOptions {
@@ -38,6 +39,7 @@ const KEY_BYTES_MAX = 1_978;
 /** @throws Error when the folder or its files can't be used, or hold something else. */
 export function openRowStore({ directory, tables, sync = false }: RowStoreOptions): RowStore {
   mkdirSync(directory, { recursive: true });
+  prepareLockFile(directory);
   // `overlappingSync` lets a commit return before its data is synced: never wanted here.
   const root = open({
     path: directory,

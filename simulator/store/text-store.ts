@@ -1,6 +1,8 @@
 // What is kept for ever and read on demand: texts by key, in several tables, of which nothing is held in memory.
 import { mkdirSync } from 'node:fs';
 import { type Database, open } from 'lmdb';
+import { prepareLockFile } from './lock-file.js';
+import { storageFailure } from './storage-failure.js';
 
 export interface TextStoreOptions {
   /** Made if missing. One process at a time may have it open. */
@@ -32,7 +34,7 @@ export interface TextStore {
   range(table: string, range: TextRange): Iterable<readonly [key: string, text: string]>;
   /** How many keys begin so, by a walk over all of them. */
   count(table: string, prefix: string): number;
-  /** All changes or none; safe against the death of the process when it returns. @throws Error when nothing was changed */
+  /** All changes or none; safe against the death of the process when it returns. @throws MoverError STORAGE_FULL, STORAGE_FAILED */
   commit(changes: Iterable<TextChange>): void;
   close(): Promise<void>;
 }
@@ -44,6 +46,7 @@ const BEHIND = '\u{7F}';
 /** Keys are printable ASCII and spaces, at most 1,900 characters. @throws Error when the folder or its files can't be used */
 export function openTextStore({ directory, tables, sync = false }: TextStoreOptions): TextStore {
   mkdirSync(directory, { recursive: true });
+  prepareLockFile(directory);
   // `overlappingSync` lets a commit return before its data is synced: never wanted here.
   const root = open({ path: directory, maxDbs: DATABASES_MAX, noSync: !sync, overlappingSync: false });
   const databases = new Map<string, Database<string, string>>(
@@ -69,12 +72,16 @@ export function openTextStore({ directory, tables, sync = false }: TextStoreOpti
     },
     count: (name, prefix) => table(name).getKeysCount({ start: prefix, end: `${prefix}${BEHIND}` }),
     commit: (changes) => {
-      root.transactionSync(() => {
-        for (const { table: name, key, text } of changes) {
-          if (text === undefined) table(name).removeSync(key);
-          else table(name).putSync(key, text);
-        }
-      });
+      try {
+        root.transactionSync(() => {
+          for (const { table: name, key, text } of changes) {
+            if (text === undefined) table(name).removeSync(key);
+            else table(name).putSync(key, text);
+          }
+        });
+      } catch (cause) {
+        throw storageFailure(directory, cause);
+      }
     },
     close: async () => root.close(),
   };

@@ -103,7 +103,6 @@ class HistoryRun {
       state.groups.put(small.group, { ...small, retention: { ...POLICY, journalBytesMax: SMALL_JOURNAL_BYTES } });
     });
     await this.#live();
-    for (const volume of this.#volumes) this.#attach(volume);
   }
 
   async step(step: HistoryStep): Promise<void> {
@@ -207,6 +206,7 @@ class HistoryRun {
       this.#marks.set(volume, { session: mark.session, n: session === mark.session ? n : 0 });
       if (this.#site.state.volume(volume).openHole === undefined) this.#inHole.delete(volume);
       else this.#inHole.add(volume);
+      this.#attach(volume);
     }
   }
 

@@ -239,6 +239,7 @@ export class PowerWorld {
     const journals: Journals = new Journals({
       directory: '/site/volumes',
       sync: true,
+      reserve: { give: () => false },
       sizeOf: () => SIZE_BYTES,
       events: {
         onOpened: (volume) => {
@@ -248,6 +249,9 @@ export class PowerWorld {
         },
         onDurable: (volume, durable) => intakes.durable(volume, durable),
         onApplied: (volume) => intakes.applied(volume),
+        onStalled: (volume, part, error) => {
+          if (part === 'intake') intakes.stalled(volume, error);
+        },
         onFailed: (volume, error) => intakes.failed(volume, error),
       },
       log,
@@ -257,7 +261,12 @@ export class PowerWorld {
     const rows = { ...EMPTY_SITE };
     for (const name of TABLE_NAMES) Object.assign(rows, { [name]: this.#rows.rows(name) });
     const site: Site = new Site(new SiteState(rows, journals), this.#rows);
-    const intakes: Intakes = new Intakes({ site, journals, unappliedBytesMax: QUEUE_BYTES });
+    const intakes: Intakes = new Intakes({
+      site,
+      journals,
+      unappliedBytesMax: QUEUE_BYTES,
+      freeBytes: () => undefined,
+    });
     const life: SiteLife = { process, site, journals, intakes, dead: false };
     this.#site = life;
   }

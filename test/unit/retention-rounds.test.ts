@@ -2,6 +2,7 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { pino } from 'pino';
 import { expect, test } from 'vitest';
+import { MoverError } from '../../contracts/errors.js';
 import { closeGroupPoint } from '../../simulator/replica-site/core/attempts.js';
 import { followEstate } from '../../simulator/replica-site/core/from-estate.js';
 import { attach } from '../../simulator/replica-site/core/attach.js';
@@ -89,5 +90,35 @@ test('a point that is closed while a round is under way, from a cut that waited,
   const image = await site.journal(V2).openImage(2);
   expect([...(await image.read(0, 1))]).toEqual([2]);
   image.close();
+  await site.stop();
+});
+
+test('a round whose changes can not be stored lets go of UNDO all the same: that makes room', async () => {
+  const site = await newSite();
+  const full = {
+    get state() {
+      return site.state;
+    },
+    get nowMs() {
+      return site.nowMs;
+    },
+    change: (): never => {
+      throw new MoverError('STORAGE_FULL', 'no room');
+    },
+  };
+  const rounds = new RetentionRounds({
+    site: full,
+    journals: new Map([[V1, site.journal(V1)]]),
+    inUse: () => new Set(),
+    settledAfterMs: SETTLED_AFTER_MS,
+    steadyMs: () => site.nowMs,
+    log: pino({ level: 'silent' }),
+    signal: new AbortController().signal,
+  });
+  for (const n of [1, 2, 3]) await write(site, n);
+  await rounds.run();
+  site.nowMs += SETTLED_AFTER_MS;
+  await rounds.run();
+  expect(site.journal(V1).trimPosition).toBe(3);
   await site.stop();
 });

@@ -58,14 +58,19 @@ function row(volume: ListedVolume): string[] {
     volume.group,
     String(volume.epoch),
     volume.splitter,
-    view === undefined ? 'UNREACHABLE' : modeOf(view),
+    view === undefined ? 'UNREACHABLE' : modeOf(view, volume.stalls),
     view === undefined ? '-' : bytes(view.unconfirmedBytes),
     bytes(volume.undistributedBytes),
     volume.openAttempt === undefined ? '-' : volume.openAttempt.move,
   ];
 }
 
-function modeOf({ mode, connected, stalled }: NonNullable<ListedVolume['splitterView']>): string {
+function modeOf(
+  { mode, connected, stalled }: NonNullable<ListedVolume['splitterView']>,
+  stalls: ListedVolume['stalls'] = [],
+): string {
+  // Nothing is confirmed then, whatever the splitter could send.
+  if (stalls.some(({ part }) => part === 'intake')) return "STOPPED, the replica site's disk";
   if (!connected) return `${mode}, not connected`;
   return stalled === undefined ? mode : `${mode}, stalled`;
 }

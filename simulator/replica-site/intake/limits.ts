@@ -10,3 +10,5 @@ export const UNAPPLIED_BYTES_MAX = 256 * 1024 * 1024;
  * which a busy process answers. One record may exceed it.
  */
 export const WINDOW_BYTES_MAX = 32 * 1024 * 1024;
+/** Free bytes from which on a volume that found its disk full is tried again: a few groups of records with their UNDO. */
+export const ROOM_BYTES_MIN = 4 * 1024 * 1024;

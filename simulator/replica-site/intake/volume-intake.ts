@@ -6,7 +6,7 @@ import type { InitBeginFrame, InitEndFrame, RecordFrame } from '../../stream/fra
 import { STALL_TOLD_AFTER_MS } from '../../stream/limits.js';
 import { TOUCHED_RUNS_MAX } from '../../stream/payload.js';
 import { attach, forkLineage, hear, type Attachment, type Claim, type Refusal } from '../core/attach.js';
-import { admit, beginHole, endHole } from '../core/records.js';
+import { admit, beginHole, endHole, mendHolesOf } from '../core/records.js';
 import { VolumeCredit } from '../core/volume-credit.js';
 import { JournalError } from '../journal/errors.js';
 import { RECORD_HEADER_BYTES } from '../journal/record-format.js';
@@ -53,6 +53,8 @@ export class VolumeIntake {
   #appendedPosition: number;
   /** Since when the newest attachment has had no credit: by the wall clock for people, by the other for its length. */
   #spentSince: { readonly atMs: number; readonly monotonicMs: number } | undefined;
+  /** Rows of holes may speak of records that are not durable: to be mended before the next record. */
+  #mayNeedMending = true;
   /** Sessions below are refused: a newer one waits until what they sent is durable. */
   #sessionMin = 0;
   /** Why nothing more is taken here. */
@@ -81,6 +83,8 @@ export class VolumeIntake {
    * @throws MoverError STORAGE_FULL, STORAGE_FAILED; when the journal failed meanwhile
    */
   async claim(claim: Claim): Promise<Claimed | Refusal> {
+    if (this.#mayNeedMending) this.#site.change((state) => mendHolesOf(state, this.volume));
+    this.#mayNeedMending = false;
     const first = this.#hear(claim);
     if (first.kind === 'refuse') return first;
     if (first.kind !== 'sameSession') {
@@ -185,9 +189,20 @@ export class VolumeIntake {
     this.#grant();
   }
 
+  /** The journal forgot what was appended and isn't durable: whoever is attached has to attach anew, and sends it again. */
+  stalled(error: MoverError): void {
+    this.#sendAway(error);
+    this.#appendedPosition = this.#journal.durable.position;
+    this.#mayNeedMending = true;
+  }
+
   /** The journal failed: whoever is attached has to attach anew, and then the journal is opened anew. */
   failed(error: MoverError): void {
     this.#failure = error;
+    this.#sendAway(error);
+  }
+
+  #sendAway(error: MoverError): void {
     for (const waiting of this.#settling.splice(0)) waiting.reject(error);
     for (const attached of this.#credit.attachments) this.#refuse(attached, error.code, error.message);
   }

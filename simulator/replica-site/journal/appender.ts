@@ -88,7 +88,8 @@ export class Appender {
     for (const record of records) {
       assertRecord(record, this.#manifest.sizeBytes);
       const goesOn = position > 0 && record.session === session && record.n === n + 1;
-      const known = begun.has(record.session) || this.#manifest.sessions.base(record.session) !== undefined;
+      const base = this.#manifest.sessions.base(record.session);
+      const known = begun.has(record.session) || (base !== undefined && base !== position);
       if (!goesOn && (record.n !== 1 || known)) {
         throw new JournalError(
           'OUT_OF_ORDER',
@@ -105,10 +106,21 @@ export class Appender {
     try {
       while (this.#pending.length > 0) await this.#writeGroup();
     } catch (error) {
-      this.#pending = [];
+      this.#forgetPending();
       this.#events.onFailed(error);
     }
     this.#flushing = undefined;
+  }
+
+  /**
+   * What was taken and isn't durable never was: the next record follows the last durable one. A session that it began stays noted:
+   * the disk may hold records of it all the same, and those must not be of a session that nobody knows.
+   */
+  #forgetPending(): void {
+    this.#pending = [];
+    this.#unwrittenBytes = 0;
+    this.#appended = this.#durable;
+    if (this.#manifest.sessions.forgetBeyond(this.#durable.position)) this.#manifest.isBehind = true;
   }
 
   async #writeGroup(): Promise<void> {
@@ -116,7 +128,7 @@ export class Appender {
     const [first] = group;
     const last = group.at(-1);
     if (first === undefined || last === undefined) return;
-    if (first.beginsSession) await this.#manifest.save();
+    if (first.beginsSession || this.#manifest.isBehind) await this.#manifest.save();
     const { parts, bytes } = encode(group);
     const positions = { firstPosition: first.position, lastPosition: last.position };
     this.#log.append({ ...positions, continued: false, parts, bytes });

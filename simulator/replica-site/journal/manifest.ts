@@ -61,6 +61,8 @@ export class Manifest {
   floor: Floor = { position: 0, timeMs: 0 };
   /** Made with the manifest; an older format gets one when it is loaded. Stored before any record of it is. */
   lineage: Lineage = newLineage();
+  /** What is stored isn't what these facts are: to be saved before the next record. */
+  isBehind = false;
   readonly #files: Files;
   readonly #directory: string;
   readonly #sync: boolean;
@@ -102,13 +104,35 @@ export class Manifest {
     return manifest;
   }
 
-  /** Resolves once the facts as they are now are stored. */
+  /** Resolves once the facts as they are now are stored. After a failure the stored ones are as before, or these. */
   save(): Promise<void> {
-    this.#saving = this.#saving.then(() => this.#store());
-    return this.#saving;
+    const saving = this.#saving.then(() => this.#store());
+    this.#saving = saving.catch(() => undefined);
+    return saving;
   }
 
   async #store(): Promise<void> {
+    this.isBehind = false;
+    try {
+      await this.#replace();
+    } catch (error) {
+      this.isBehind = true;
+      this.#giveUpNew();
+      throw error;
+    }
+  }
+
+  /** What it takes up of a full disk is given back; a file that stays is removed before the next try. */
+  #giveUpNew(): void {
+    const newPath = join(this.#directory, NEW_MANIFEST_NAME);
+    try {
+      if (this.#files.size(newPath) !== undefined) this.#files.remove(newPath);
+    } catch {
+      // The failure that led here is the one to tell.
+    }
+  }
+
+  async #replace(): Promise<void> {
     const path = join(this.#directory, MANIFEST_NAME);
     const newPath = join(this.#directory, NEW_MANIFEST_NAME);
     const bytes = this.#encode();

@@ -46,12 +46,14 @@ export class NodeFiles implements Files {
   read(path: string, into: Uint8Array, at: number): number {
     const { fd } = this.#use(path);
     let done = 0;
-    while (done < into.length) {
-      const count = fs.readSync(fd, into, done, into.length - done, at + done);
-      if (count === 0) break;
-      done += count;
-    }
-    return done;
+    return naming(path, () => {
+      while (done < into.length) {
+        const count = fs.readSync(fd, into, done, into.length - done, at + done);
+        if (count === 0) break;
+        done += count;
+      }
+      return done;
+    });
   }
 
   readLater(path: string, into: Uint8Array, at: number): Promise<number> {
@@ -69,14 +71,17 @@ export class NodeFiles implements Files {
   write(path: string, parts: readonly Uint8Array[], at: number): void {
     const { fd } = this.#use(path, fs.constants.O_CREAT);
     let position = at;
-    for (let first = 0; first < parts.length; first += WRITE_PARTS_MAX) {
-      const some = parts.length <= WRITE_PARTS_MAX ? parts : parts.slice(first, first + WRITE_PARTS_MAX);
-      position += writeAll(fd, some, position);
-    }
+    naming(path, () => {
+      for (let first = 0; first < parts.length; first += WRITE_PARTS_MAX) {
+        const some = parts.length <= WRITE_PARTS_MAX ? parts : parts.slice(first, first + WRITE_PARTS_MAX);
+        position += writeAll(fd, some, position);
+      }
+    });
   }
 
   truncate(path: string, length: number): void {
-    fs.ftruncateSync(this.#use(path).fd, length);
+    const { fd } = this.#use(path);
+    naming(path, () => fs.ftruncateSync(fd, length));
   }
 
   rename(from: string, to: string): void {
@@ -144,6 +149,8 @@ export class NodeFiles implements Files {
     file.users += 1;
     try {
       return await work(file.fd);
+    } catch (error) {
+      throw named(path, error);
     } finally {
       file.users -= 1;
       if (file.dropped && file.users === 0) fs.closeSync(file.fd);
@@ -161,6 +168,21 @@ async function syncOnce(directory: string): Promise<void> {
   } finally {
     await handle.close();
   }
+}
+
+/** The system's errors about a descriptor don't say which file it is. */
+function naming<Result>(path: string, work: () => Result): Result {
+  try {
+    return work();
+  } catch (error) {
+    throw named(path, error);
+  }
+}
+
+function named(path: string, error: unknown): unknown {
+  if (!(error instanceof Error) || 'path' in error) return error;
+  error.message += ` '${path}'`;
+  return Object.assign(error, { path });
 }
 
 function readOnce(fd: number, into: Uint8Array, start: number, at: number): Promise<number> {

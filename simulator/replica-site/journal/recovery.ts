@@ -21,6 +21,8 @@ import type { Durable, JournalLog } from './types.js';
 
 export interface RecoveryOptions {
   readonly files: Files;
+  /** For what has to be written although the disk may be full. */
+  readonly spareFiles: Files;
   readonly directory: string;
   readonly sizeBytes: number;
   readonly segmentBytes: number;
@@ -42,16 +44,16 @@ export interface Recovered {
 
 /** @throws JournalError CORRUPT, SIZE_MISMATCH */
 export async function recover(options: RecoveryOptions): Promise<Recovered> {
-  const { files, directory, sizeBytes, sync, log } = options;
+  const { files, spareFiles, directory, sizeBytes, sync, log } = options;
   const names = files.list(directory) ?? [];
   // Before anything is removed for what another file stands for: a power cut could bring back neither.
   if (sync && names.length > 0) await files.syncDirectory(directory);
-  const stored = names.length === 0 ? undefined : Manifest.load(files, directory, sizeBytes, sync);
+  const stored = names.length === 0 ? undefined : Manifest.load(spareFiles, directory, sizeBytes, sync);
   const orphan = names.find((name) => parseSegmentName(name) !== undefined);
   if (stored === undefined && orphan !== undefined) {
     throw corrupt('missing manifest', { file: join(directory, MANIFEST_NAME), offset: 0, position: 0 });
   }
-  const manifest = stored ?? new Manifest(files, directory, sizeBytes, sync);
+  const manifest = stored ?? new Manifest(spareFiles, directory, sizeBytes, sync);
   const recovery = new Recovery(options, manifest, { files, directory, names, log });
   return recovery.run();
 }
@@ -82,7 +84,7 @@ class Recovery {
     this.#options = options;
     this.#manifest = manifest;
     this.#folder = folder;
-    this.#replica = new Replica(options.files, options.directory, options.sizeBytes);
+    this.#replica = new Replica(options.spareFiles, options.directory, options.sizeBytes);
     this.#loggedSums = new LoggedSums(options.files);
     this.#appliedTimeMs = manifest.floor.timeMs;
   }
@@ -118,16 +120,17 @@ class Recovery {
       await this.#loggedSums.collect(undoSegments, Math.max(this.#firstDo, floor.position + 1));
     }
     const cursor = await this.#redo(doLog, reach);
+    this.#replica.use(this.#options.files);
     const appliedPosition = reach.done === undefined ? reach.position : reach.position - 1;
     if (this.#manifest.format < SUMS_FORMAT) await this.#replica.buildSums();
     if (this.#options.sync) await this.#replica.commit();
     if (this.#manifest.format < MANIFEST_FORMAT) await this.#upgrade(appliedPosition);
 
     const durable = this.#lastDo ?? { position: appliedPosition, timeMs: this.#appliedTimeMs };
-    // At once: an older session that goes on would otherwise reach the base of a forgotten one. With sync in any case: what
-    // was read may have been written without, or its folder's name not be synced.
-    const forgot = sessions.forgetEmpty(durable.position);
-    if (forgot || (this.#options.sync && this.#folder.names.length > 0)) await this.#manifest.save();
+    // Before the next record: an older session that goes on would otherwise reach the base of a forgotten one.
+    if (sessions.forgetEmpty(durable.position)) this.#manifest.isBehind = true;
+    // With sync in any case: what was read may have been written without, or its folder's name not be synced.
+    if (this.#options.sync && this.#folder.names.length > 0) await this.#manifest.save();
     return {
       manifest: this.#manifest,
       replica: this.#replica,

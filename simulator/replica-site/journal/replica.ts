@@ -32,7 +32,7 @@ const undamaged: readonly DamagedBlock[] = [];
 export class Replica {
   readonly path: string;
   readonly sizeBytes: number;
-  readonly #files: Files;
+  #files: Files;
   readonly #directory: string;
   readonly #sums: ReplicaSums;
   /** Bytes of the image file. */
@@ -49,6 +49,12 @@ export class Replica {
     this.path = join(directory, REPLICA_NAME);
     this.#bytes = files.size(this.path) ?? 0;
     this.#sums = new ReplicaSums(files, directory);
+  }
+
+  /** From now on by way of these. */
+  use(files: Files): void {
+    this.#files = files;
+    this.#sums.use(files);
   }
 
   /** From this byte on, a block's first, neither image nor sums were ever written. */
@@ -99,6 +105,16 @@ export class Replica {
     const first = blockOf(blockCeiling(offset));
     const last = this.#wholeBlocksEnd(offset + length);
     if (last > first) this.#sums.write(first, last - first, () => 0);
+  }
+
+  /** Bytes as they were before a `write` that failed: their sums are still these bytes'. */
+  putBack(data: Buffer, offset: number): void {
+    this.#writeImage(data, offset);
+  }
+
+  putBackZeroes(offset: number, length: number): void {
+    const end = Math.min(offset + length, this.#files.size(this.path) ?? 0);
+    if (end > offset) this.#zeroImage(offset, end - offset);
   }
 
   writeSums(edges: readonly EdgeSum[]): void {

@@ -64,9 +64,26 @@ export interface JournalOptions {
   readonly onApplied?: (applied: Applied) => void;
   /** Called once, when the files failed; the journal then takes nothing more until opened anew. Must not throw. */
   readonly onFailed?: (error: JournalError) => void;
+  /**
+   * Called at each try that a file refused. `intake`: what was appended and isn't durable is gone, and has to be appended
+   * again; the others are tried again by themselves, or at the next `retain`. Must not throw.
+   */
+  readonly onStalled?: (part: StalledPart, error: JournalError) => void;
   readonly log?: JournalLog;
   /** Default: the real file system, with one bounded set of open files for the whole process. */
   readonly files?: Files;
+  /** The same files for what must go on when the disk is full: opening, and letting go of history. Default: `files`. */
+  readonly spareFiles?: Files;
+}
+
+/** What of a journal a full or failing disk can hold up while the rest goes on. */
+export type StalledPart = 'intake' | 'distribution' | 'retention';
+
+export interface Stall {
+  /** STALLED: the last refusal. */
+  readonly error: JournalError;
+  /** Milliseconds since 1970. */
+  readonly sinceMs: number;
 }
 
 export interface JournalStats {
@@ -135,6 +152,8 @@ export interface VolumeJournal {
   readonly unwrittenBytes: number;
   /** Why the journal stopped, if it did. */
   readonly failure: JournalError | undefined;
+  /** What a full or failing disk holds up now; nothing durable is lost, and all else goes on. */
+  readonly stalls: ReadonlyMap<StalledPart, Stall>;
 
   /** The position before the session's first record (position = base + n), also for old sessions. */
   sessionBase(session: number): number | undefined;
@@ -176,7 +195,7 @@ export interface VolumeJournal {
    * once let go never comes back. Between neighbouring retained positions UNDO is consolidated to the first old content
    * of each byte, nearly: what would free little is left. Does bounded work in small slices; call again until `done`.
    * Open images keep what they need. Aborting leaves the positions let go of, and some work undone.
-   * @throws JournalError OUT_OF_RANGE (no positions, or not ascending), FAILED, CLOSED; or the signal's reason
+   * @throws JournalError OUT_OF_RANGE (no positions, or not ascending), STALLED, FAILED, CLOSED; or the signal's reason
    */
   retain(retained: Retained, signal?: AbortSignal): Promise<RetainResult>;
   /**
