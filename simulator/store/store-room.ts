@@ -4,6 +4,7 @@
 import { closeSync, openSync, statSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Database, RootDatabase } from 'lmdb';
+import { z } from 'zod';
 
 /** What is kept ready, in bytes: some hundred changes of a few rows that all make the store grow. Most take pages that are free again. */
 export const RESERVE_BYTES = 1024 * 1024;
@@ -22,18 +23,18 @@ const ENTRY_OVERHEAD_BYTES = 64;
 /** A page's number in the list of free pages. */
 const PAGE_NUMBER_BYTES = 8;
 
-/** What lmdb says of itself, as far as it is used here. */
-interface Stats {
-  readonly pageSize: number;
-  readonly treeBranchPageCount: number;
-  readonly treeLeafPageCount: number;
-  readonly overflowPages: number;
-}
-interface RootStats extends Stats {
-  readonly lastPageNumber: number;
-  readonly root: Stats;
-  readonly free: Stats;
-}
+/** What lmdb says of itself, as far as it is used here: its types leave it open. */
+const treeSchema = z.object({
+  treeBranchPageCount: z.number(),
+  treeLeafPageCount: z.number(),
+  overflowPages: z.number(),
+});
+const rootSchema = z.object({
+  pageSize: z.number(),
+  lastPageNumber: z.number(),
+  root: treeSchema,
+  free: treeSchema,
+});
 
 export class StoreRoom {
   readonly #root: RootDatabase;
@@ -117,10 +118,9 @@ export class StoreRoom {
 
   /** lmdb does not count its free pages: they are what no tree has. */
   #stats(): { readonly pageSize: number; readonly lastPageNumber: number; readonly free: number } {
-    // Its types leave open what is in it.
-    const stats = this.#root.getStats() as RootStats;
+    const stats = rootSchema.parse(this.#root.getStats());
     let used = META_PAGES + pagesOf(stats.root) + pagesOf(stats.free);
-    for (const database of this.#databases) used += pagesOf(database.getStats() as Stats);
+    for (const database of this.#databases) used += pagesOf(treeSchema.parse(database.getStats()));
     const { pageSize, lastPageNumber } = stats;
     return { pageSize, lastPageNumber, free: Math.max(0, lastPageNumber + 1 - used) };
   }
@@ -128,6 +128,6 @@ export class StoreRoom {
 
 const META_PAGES = 2;
 
-function pagesOf({ treeBranchPageCount, treeLeafPageCount, overflowPages }: Stats): number {
+function pagesOf({ treeBranchPageCount, treeLeafPageCount, overflowPages }: z.infer<typeof treeSchema>): number {
   return treeBranchPageCount + treeLeafPageCount + overflowPages;
 }
