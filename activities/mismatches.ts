@@ -20,6 +20,11 @@ export function describeMismatch({ volume, regions, mismatchedRegions, mismatche
   const more = mismatches.length > named.length ? ' and more' : '';
   const faults = new Set(mismatches.map(({ fault }) => fault));
   const sides = [
+    ...(faults.has('source-unreadable')
+      ? [
+          `The source can't be read${placesOf(mismatches, 'source-unreadable', faults)}, so nothing was compared: mend its disk, or let the guest write those bytes anew.`,
+        ]
+      : []),
     ...(faults.has('replica-checksum')
       ? [`What the replica site stored fails its own checksum${placesOf(mismatches, 'replica-checksum', faults)}.`]
       : []),

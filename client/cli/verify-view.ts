@@ -7,6 +7,7 @@ const TITLES = ['OFFSET', 'LENGTH', 'FAULT'];
 const FAULTS = {
   differs: 'differs; the replica is as it was written',
   'replica-checksum': 'the replica fails its own checksum',
+  'source-unreadable': "the source can't be read; not compared",
 } as const;
 
 /** @example "  … verifying 42 % (1.2 GiB of 2.8 GiB, 6.4 s), 1 region differs" */
