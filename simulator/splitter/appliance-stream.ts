@@ -37,6 +37,8 @@ export interface ApplianceStreamOptions {
   readonly log: Logger;
   /** The volume's situation changed: attached, resumed, or something was confirmed. */
   readonly onProgress: (volume: ProtectedVolume) => void;
+  /** What the volume has to send can't be read back: it is to be taken off the stream. */
+  readonly onUnsendable: (volume: ProtectedVolume, error: unknown) => void;
 }
 
 export class ApplianceStream {
@@ -221,13 +223,21 @@ export class ApplianceStream {
   }
 
   /** @returns whether there is more to send. */
-  #takeTurn(connection: FrameConnection, { volume: { split }, handle, epoch }: Member): boolean {
+  #takeTurn(connection: FrameConnection, { volume, handle, epoch }: Member): boolean {
     if (handle === undefined) return false;
+    const { split } = volume;
     for (let bytes = 0; bytes < TURN_BYTES && !this.#isFull;) {
       const copy = split.peek();
       if (copy === undefined) return false;
+      let frame: StreamFrame;
+      try {
+        frame = frameOf(split, copy, handle, epoch);
+      } catch (error) {
+        this.#options.onUnsendable(volume, error);
+        return false;
+      }
       split.advance();
-      this.#isFull = !connection.send(frameOf(split, copy, handle, epoch));
+      this.#isFull = !connection.send(frame);
       bytes += FRAME_BYTES + (copy.kind === 'write' ? copy.length : 0);
     }
     return true;

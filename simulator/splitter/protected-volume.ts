@@ -23,6 +23,9 @@ export type SourceChange =
   | { readonly kind: 'write'; readonly offset: number; readonly length: number; readonly data: Buffer }
   | { readonly kind: 'zeroes'; readonly offset: number; readonly length: number };
 
+/** What came of sending a region again: 'none' when none is left, or there is no room now. */
+export type Resent = 'sent' | 'unreadable' | 'none';
+
 /** What the volume tells its splitter; each is called often and must be quick. */
 export interface VolumeEvents {
   /** There is something new to send. */
@@ -55,6 +58,8 @@ export class ProtectedVolume {
   readonly #gate = new WriteGate();
   #scan: VolumeScan | undefined;
   #guests = 0;
+  /** The last write failed. */
+  #isFailing = false;
 
   constructor({ split, source, marksFile, trace, held, sync, events }: ProtectedVolumeOptions) {
     this.id = split.volume;
@@ -100,8 +105,8 @@ export class ProtectedVolume {
     if (this.#sync || length > AT_ONCE_BYTES_MAX || !this.#lock.isFree(offset, length))
       return this.#changeLater(change, durable);
     this.#scan?.beforeNow(offset, length);
+    this.#mark(offset, length);
     try {
-      this.#mark(offset, length);
       if (change.kind === 'write') this.#source.writeNow(offset, change.data);
       else this.#source.zeroNow(offset, length);
     } catch (error) {
@@ -129,8 +134,8 @@ export class ProtectedVolume {
 
   async #writeSourceLater(change: SourceChange): Promise<void> {
     const { offset, length } = change;
+    const isFresh = this.#mark(offset, length);
     try {
-      const isFresh = this.#mark(offset, length);
       if (this.#sync && isFresh) await this.#marksFile.sync();
       if (change.kind === 'write') await this.#source.writeLater(offset, change.data);
       else await this.#source.zeroLater(offset, length);
@@ -157,15 +162,22 @@ export class ProtectedVolume {
     return this.#held.pass(this.id);
   }
 
-  /** @returns whether a mark was stored that was not there before. */
+  /** @returns whether a mark was stored that was not there before. @throws NbdError: nothing of the write was done */
   #mark(offset: number, length: number): boolean {
     const fresh = this.split.begin(offset, length);
-    if (fresh.length === 0 && !this.#marksFile.isBehind) return false;
-    this.#marksFile.store(fresh);
+    if (fresh.length === 0 && !this.#marksFile.isBehindAt(offset, length)) return false;
+    try {
+      this.#marksFile.store(fresh, offset, length);
+    } catch (error) {
+      this.split.withdraw(offset, length);
+      this.#noteFailure('A mark could not be stored', error);
+      throw nbdErrorOf(error);
+    }
     return true;
   }
 
   #complete(change: SourceChange): void {
+    if (this.#isFailing) this.#noteSuccess();
     const timeMs = nowMs();
     const completion = this.split.complete(change, timeMs);
     if (completion.kind === 'marked') {
@@ -178,8 +190,24 @@ export class ProtectedVolume {
 
   #failed({ offset, length }: SourceChange, error: unknown): NbdError {
     this.split.fail(offset, length, nowMs());
+    this.#noteFailure('A write failed, and what it touched is sent again', error);
     this.#events.onMarked(this);
     return nbdErrorOf(error);
+  }
+
+  /** The guest was told; so is the administrator, until a write succeeds. */
+  #noteFailure(what: string, error: unknown): void {
+    this.#isFailing = true;
+    const why = error instanceof Error ? error.message : String(error);
+    this.split.note(
+      'write',
+      `Volume "${this.id}": ${what} (${why}); the guest was told so. Look at the disk of ${this.#source.path}.`,
+    );
+  }
+
+  #noteSuccess(): void {
+    this.#isFailing = false;
+    this.split.note('write', undefined);
   }
 
   // ---- short initialization ----
@@ -193,20 +221,23 @@ export class ProtectedVolume {
     return isUnderWay;
   }
 
-  /** Queues the next marked region as it is at the source now. @returns false when none is left or there is no room now. @throws the system's error */
-  async resendNext(): Promise<boolean> {
+  /** Queues the next marked region as it is at the source now. */
+  async resendNext(): Promise<Resent> {
     const range = this.split.nextResend();
-    if (range === undefined) return false;
+    if (range === undefined) return 'none';
     const { region, offset, length } = range;
     const release = await this.#lock.acquire(offset, length);
     try {
-      const data = await this.#source.readLater(offset, length);
+      const data = await this.#source.readLater(offset, length).catch((error: unknown) => {
+        this.split.passOver(region, `${error instanceof Error ? error.message : String(error)}, ${this.#source.path}`);
+      });
+      if (data === undefined) return 'unreadable';
       const copy = isZero(data) ? ({ kind: 'zeroes' } as const) : ({ kind: 'write', data } as const);
       const timeMs = nowMs();
-      if (!this.split.resent(region, copy, timeMs)) return false;
+      if (!this.split.resent(region, copy, timeMs)) return 'none';
       this.#trace?.add({ ...copy, session: this.split.session, n: this.split.lastN, timeMs, offset, length });
       this.#events.onNumbered(this);
-      return true;
+      return 'sent';
     } finally {
       release();
     }
@@ -229,11 +260,12 @@ export class ProtectedVolume {
 
   /**
    * The volume's content as of now, for comparing: at an instant at which every write is either numbered or not begun.
-   * @throws MoverError NOT_SYNCED, SCAN_BUSY
+   * @throws MoverError SOURCE_UNREADABLE, NOT_SYNCED, SCAN_BUSY
    */
   async openScan(): Promise<VolumeScan> {
     if (this.#scan !== undefined) throw new MoverError('SCAN_BUSY', `Volume "${this.id}" is being scanned already.`);
     return this.#gate.atRest(SCAN_HOLD_MS_MAX, () => {
+      this.split.refuseUnreadable();
       const standing = this.split.standing();
       if ('reason' in standing)
         throw new MoverError('NOT_SYNCED', `Volume "${this.id}" has writes that are known by marks only.`);
@@ -255,7 +287,7 @@ export class ProtectedVolume {
   /** Clears the marks of what is durable at the replica site. @throws the system's error; the file then has marks too many, which is safe. */
   clearMarks(): void {
     const cleared = this.split.marks.clearSettled();
-    if (cleared.length > 0) this.#marksFile.store(cleared);
+    if (cleared.length > 0) this.#marksFile.storeCleared(cleared);
     this.closeIfIdle();
   }
 

@@ -269,11 +269,3 @@ test('a source that can not be written fails the write, and its region is sent a
   expect(world.site.imageOf(V1, SIZE_BYTES).equals(world.source(V1))).toBe(true);
   expect(world.site.records(V1)[0]).toMatchObject({ type: 'initBegin', reason: 'source write failed' });
 });
-
-test('a size that changed in the estate file is refused, naming the volume', async () => {
-  const splitter = await world.splitter();
-  await splitter.stop();
-  await expect(world.splitter({ sizeMiB: 8 })).rejects.toThrow(
-    /volume "v1" has 4 MiB here, and 8 MiB in the estate file/,
-  );
-});

@@ -16,6 +16,7 @@ import type { LeftOut } from '../../../contracts/point.js';
 import type { Learned, ReplicationMode, SplitterVolume } from '../../../contracts/splitter-api.js';
 import { CopyQueue, type Copy, type MemoryBudget, type SpillFile } from './copies.js';
 import { type Marks, REGION_BYTES } from './marks.js';
+import { unreadableOf, unreadableSentence } from './unreadable.js';
 
 interface Fence {
   readonly attempt: TicketedAttempt;
@@ -53,7 +54,7 @@ export interface VolumeSplitRow {
 export interface VolumeSplitOptions {
   readonly row: VolumeSplitRow;
   readonly splitter: SplitterId;
-  /** This life's number: greater than that of every earlier one. */
+  /** This life's number: greater than that of every earlier one. 0 while none is stored: then nothing is numbered. */
   readonly session: number;
   readonly marks: Marks;
   readonly budget: MemoryBudget;
@@ -68,9 +69,12 @@ export interface VolumeSplitOptions {
 export type Completion = { readonly kind: 'numbered'; readonly n: number } | { readonly kind: 'marked' };
 const MARKED: Completion = { kind: 'marked' };
 
+/** The session of a volume that has none yet: lives are numbered from 1. */
+export const NO_SESSION = 0;
+
 export class VolumeSplit {
-  readonly session: number;
   readonly marks: Marks;
+  #session: number;
   readonly #splitter: SplitterId;
   readonly #queue: CopyQueue;
   /** Told of each change of the row, which is to be stored before the answer leaves. */
@@ -84,18 +88,44 @@ export class VolumeSplit {
   #resentBytes = 0;
   /** A fence outlived the splitter that raised it while writes were unconfirmed: its cut may never be drained. */
   #fenceVoid: boolean;
+  /** What the system said when the source could not be read last. */
+  #whyUnreadable = '';
   /** What an administrator should know, by topic: a newer sentence takes the place of an older one. */
   readonly #notes = new Map<string, string>();
 
   constructor(options: VolumeSplitOptions) {
-    this.session = options.session;
+    this.#session = options.session;
     this.marks = options.marks;
     this.#splitter = options.splitter;
     this.#row = options.row;
     this.#queue = new CopyQueue(options.budget, options.spill, options.queueMaxBytes);
-    this.#mode = options.marks.dirty > 0 ? 'MARKS_ONLY' : 'SYNCED';
+    this.#mode = options.marks.dirty > 0 || options.session === NO_SESSION ? 'MARKS_ONLY' : 'SYNCED';
     this.#marksOnlySince = { sinceMs: options.nowMs, reason: options.startReason };
     this.#fenceVoid = options.row.fence !== undefined && options.marks.dirty > 0;
+  }
+
+  get session(): number {
+    return this.#session;
+  }
+
+  /** A number that no earlier life had is stored: from now on writes can be numbered. Those of before are kept by marks. */
+  startSession(session: number): void {
+    this.#session = session;
+    this.#lastN = 0;
+    if (this.marks.dirty === 0) this.#mode = 'SYNCED';
+  }
+
+  /**
+   * What is queued can't be sent: its copies are lost. Marks stand for it, and as numbers have no gaps, the volume needs a new
+   * session before anything is numbered again. To be called detached.
+   */
+  loseQueue(reason: string, nowMs: number): void {
+    this.#session = NO_SESSION;
+    this.#fallBack(reason, nowMs);
+    this.#queue.confirm(Infinity, (copy) => {
+      if (copy.kind === 'write' || copy.kind === 'zeroes') this.marks.abandon(copy.offset, copy.length);
+    });
+    if (this.#row.fence !== undefined) this.#fenceVoid = true;
   }
 
   get row(): VolumeSplitRow {
@@ -111,7 +141,8 @@ export class VolumeSplit {
   }
 
   get notes(): string[] {
-    return [...this.#notes.values()];
+    const unreadable = unreadableSentence(this.volume, this.#row.sizeBytes, this.marks.unreadable, this.#whyUnreadable);
+    return [...this.#notes.values(), ...(unreadable === undefined ? [] : [unreadable])];
   }
 
   /** Says something about a topic; undefined takes it back. */
@@ -176,8 +207,10 @@ export class VolumeSplit {
     const n = this.#lastN + 1;
     if (admits && this.#queue.push({ ...write, n, timeMs: nowMs }, this.#row.fence !== undefined)) {
       this.#lastN = n;
+      this.marks.overwritten(write.offset, write.length);
       return { kind: 'numbered', n };
     }
+    this.marks.worthATry(write.offset, write.length);
     if (this.#mode === 'SYNCED') this.#fallBack(this.#paused ? 'group paused' : 'backlog full', nowMs);
     this.marks.abandon(write.offset, write.length);
     return MARKED;
@@ -187,6 +220,11 @@ export class VolumeSplit {
   fail(offset: number, length: number, nowMs: number): void {
     if (this.#mode === 'SYNCED') this.#fallBack('source write failed', nowMs);
     this.marks.abandon(offset, length);
+  }
+
+  /** A write that had begun is refused before anything of it reached the source. */
+  withdraw(offset: number, length: number): void {
+    this.marks.confirm(offset, length);
   }
 
   #fallBack(reason: string, nowMs: number): void {
@@ -285,6 +323,12 @@ export class VolumeSplit {
     return true;
   }
 
+  /** The source can't be read there: the region stays marked, is named, and is passed over until `retryUnreadable`. */
+  passOver(region: number, why: string): void {
+    this.#whyUnreadable = why;
+    this.marks.passOver(region);
+  }
+
   /** Ends the short initialization once nothing is dirty. @returns whether it ended now. */
   finishInitialization(nowMs: number): boolean {
     if (this.#mode !== 'INITIALIZING' || this.marks.dirty > 0) return false;
@@ -348,7 +392,10 @@ export class VolumeSplit {
     if (this.#row.notice?.attempt.ticket !== notice.attempt.ticket) this.#put({ ...this.#row, notice });
   }
 
-  /** @throws MoverError ATTEMPT_ABORTED, ATTEMPT_COMMITTED, STALE_ATTEMPT, PENDING_VERDICT, FENCE_LAPSED, CUT_VOID, NOT_NOTIFIED, NOT_SYNCED */
+  /**
+   * @throws MoverError ATTEMPT_ABORTED, ATTEMPT_COMMITTED, STALE_ATTEMPT, PENDING_VERDICT, FENCE_LAPSED, CUT_VOID, NOT_NOTIFIED,
+   * SOURCE_UNREADABLE, NOT_SYNCED
+   */
   checkFence(attempt: TicketedAttempt): void {
     this.#refuseOver(attempt);
     const { fence, notice } = this.#row;
@@ -372,11 +419,18 @@ export class VolumeSplit {
         'NOT_NOTIFIED',
         `Splitter ${this.#splitter} has no notice of attempt ${attemptName(attempt)} for volume "${this.volume}".`,
       );
+    this.refuseUnreadable();
     if (this.#mode !== 'SYNCED' || this.#paused)
       throw new MoverError(
         'NOT_SYNCED',
         `Volume "${this.volume}" has writes that are known by marks only (${this.#mode}).`,
       );
+  }
+
+  /** @throws MoverError SOURCE_UNREADABLE while a part of the source can't be read that has to be sent again */
+  refuseUnreadable(): void {
+    const sentence = unreadableSentence(this.volume, this.#row.sizeBytes, this.marks.unreadable, this.#whyUnreadable);
+    if (sentence !== undefined) throw new MoverError('SOURCE_UNREADABLE', sentence);
   }
 
   /** Raises the fence, or finds it up: the cut is the same. `checkFence` passed for every volume of the call. */
@@ -488,6 +542,7 @@ export class VolumeSplit {
   describe(): SplitterVolume {
     const { row } = this;
     const { fence, notice } = row;
+    const unreadable = unreadableOf(row.sizeBytes, this.marks.unreadable);
     return {
       volume: row.volume,
       splitter: this.#splitter,
@@ -511,6 +566,7 @@ export class VolumeSplit {
               lapsed: fence.lapsed,
             },
           }),
+      ...(unreadable === undefined ? {} : { unreadable }),
       notes: this.notes,
     };
   }
