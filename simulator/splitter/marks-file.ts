@@ -144,9 +144,17 @@ function writeWhole(path: string, marks: Marks): void {
     writeFileSync(draft, content);
     renameSync(draft, path);
   } catch (error) {
-    // It may take what little room there is.
-    rmSync(draft, { force: true });
+    discardDraft(draft);
     throw error;
+  }
+}
+
+/** It may take what little room there is. */
+function discardDraft(path: string): void {
+  try {
+    rmSync(path, { force: true });
+  } catch {
+    // Why it could not be written says more.
   }
 }
 
