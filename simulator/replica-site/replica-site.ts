@@ -65,7 +65,8 @@ export async function startReplicaSite(
     },
     log,
   });
-  const site: Site = new Site(new SiteState(storedRows(store), journals), store);
+  const site: Site = new Site(new SiteState(storedRows(store, estate.groups), journals), store);
+  for (const sentence of site.state.unreadable) log.error(sentence);
   const intakes: Intakes = new Intakes({
     site,
     journals,
@@ -85,6 +86,7 @@ export async function startReplicaSite(
     token,
     health: () => ({
       notes: [
+        ...site.state.unreadable,
         ...[...journals.unusable.keys()].map(
           (volume) => `The journal of volume "${volume}" can't be used; see the log.`,
         ),

@@ -56,10 +56,12 @@ export class RetentionRounds {
     }
     // Before the walk: a point that is closed while it goes on, or while a long round does, names nothing older than this.
     // Likewise a snapshot that is sealed meanwhile: what is being moved now is left alone to the end of the round.
+    // What a point names that can't be read is not known.
+    const mayBeNeeded = site.state.points.unreadable.size > 0;
     const settled = new Map(
       [...journals].map(([volume, journal]) => {
         const position = this.#settled(volume, journal);
-        return [volume, this.#isMoving(volume) ? undefined : position];
+        return [volume, this.#isMoving(volume) || mayBeNeeded ? undefined : position];
       }),
     );
     const walk = new RetentionWalk(site.state, settled.keys());
@@ -75,7 +77,8 @@ export class RetentionRounds {
       }
     }
     for (const group of groups) {
-      if (unsettled.has(group) || this.#isSettling(group)) site.change((state) => accountFor(state, group, costs));
+      if (unsettled.has(group) || this.#isSettling(group) || mayBeNeeded)
+        site.change((state) => accountFor(state, group, costs));
       else this.#makeSpace(group, costs);
       await this.#pause();
     }
@@ -133,6 +136,7 @@ export class RetentionRounds {
     const { state, nowMs } = this.#options.site;
     const group = state.volumes.get(volume)?.group;
     return state.openAttempts().some(({ name }) => {
+      if (state.attempts.unreadable.has(name)) return true;
       const contents = state.attempts.get(name)?.record.contents;
       return contents !== undefined && contents.from === group && contents.deadlineMs > nowMs;
     });
