@@ -1,6 +1,7 @@
 // What is kept for ever and read on demand: texts by key, in several tables, of which nothing is held in memory.
 import { mkdirSync } from 'node:fs';
 import { type Database, open } from 'lmdb';
+import { StoreRoom } from './store-room.js';
 
 export interface TextStoreOptions {
   /** Made if missing. One process at a time may have it open. */
@@ -49,6 +50,7 @@ export function openTextStore({ directory, tables, sync = false }: TextStoreOpti
   const databases = new Map<string, Database<string, string>>(
     tables.map((name) => [name, root.openDB<string, string>({ name, encoding: 'string' })]),
   );
+  const room = new StoreRoom(directory, root, [...databases.values()]);
   const table = (name: string): Database<string, string> => {
     const database = databases.get(name);
     if (database === undefined) throw new Error(`The store has no table "${name}".`);
@@ -69,12 +71,15 @@ export function openTextStore({ directory, tables, sync = false }: TextStoreOpti
     },
     count: (name, prefix) => table(name).getKeysCount({ start: prefix, end: `${prefix}${BEHIND}` }),
     commit: (changes) => {
+      const all = [...changes];
+      room.ensure(all.map(({ key, text = '' }) => key.length + Buffer.byteLength(text)));
       root.transactionSync(() => {
-        for (const { table: name, key, text } of changes) {
+        for (const { table: name, key, text } of all) {
           if (text === undefined) table(name).removeSync(key);
           else table(name).putSync(key, text);
         }
       });
+      room.replenish();
     },
     close: async () => root.close(),
   };

@@ -1,6 +1,6 @@
 // A small disk of its own for a folder, that a test can fill and empty. Needs root, as CI has.
 import { execFileSync } from 'node:child_process';
-import { closeSync, mkdirSync, openSync, rmSync, writeSync } from 'node:fs';
+import { closeSync, mkdirSync, openSync, rmSync, statSync, truncateSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 
 const KIB = 1024;
@@ -30,7 +30,7 @@ export class SmallDisk {
     } finally {
       closeSync(fd);
     }
-    if (leftKiB > 0) execFileSync('truncate', ['-s', `-${leftKiB}K`, this.#filler]);
+    if (leftKiB > 0) truncateSync(this.#filler, statSync(this.#filler).size - leftKiB * KIB);
   }
 
   /** The foreign file goes. */
