@@ -34,8 +34,9 @@ export function describeMismatch({ volume, regions, mismatchedRegions, mismatche
         ]
       : []),
   ];
+  const what = faults.size === 1 && faults.has('source-unreadable') ? 'could not be compared' : 'differ';
   return [
-    `Volume "${volume}" and its replica differ in ${mismatchedRegions} of ${regions} regions: bytes ${named.join(', ')}${more}.`,
+    `Volume "${volume}" and its replica ${what} in ${mismatchedRegions} of ${regions} regions: bytes ${named.join(', ')}${more}.`,
     ...sides,
   ].join(' ');
 }

@@ -27,7 +27,7 @@ export function verifyReportLines(report: VerifyReport): string[] {
   const verdict =
     mismatchedRegions === 0
       ? `Volume ${volume} and its replica are the same: all ${regions} regions (${bytes(sizeBytes)}), compared in ${took}.`
-      : `Volume ${volume} and its replica differ in ${mismatchedRegions} of ${regions} regions (compared in ${took}):`;
+      : `Volume ${volume} and its replica ${mismatches.every(({ fault }) => fault === 'source-unreadable') ? 'could not be compared' : 'differ'} in ${mismatchedRegions} of ${regions} regions (compared in ${took}):`;
   const rows = mismatches.map(({ offset, length, fault }) => [String(offset), bytes(length), FAULTS[fault]]);
   return [
     verdict,

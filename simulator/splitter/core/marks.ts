@@ -128,6 +128,7 @@ export class Marks {
 
   /** A write is on its way, and nothing of the regions that it covers whole has to be sent besides. */
   overwritten(offset: number, length: number): void {
+    if (this.#dirty.size === 0) return;
     for (const region of this.#coveredWhole(offset, length)) this.#clean(region);
   }
 
@@ -144,7 +145,6 @@ export class Marks {
   }
 
   *#coveredWhole(offset: number, length: number): Generator<number> {
-    if (this.#dirty.size === 0) return;
     const end = offset + length;
     for (let region = Math.ceil(offset / REGION_BYTES); region < this.regions; region += 1) {
       if (Math.min((region + 1) * REGION_BYTES, this.#sizeBytes) > end) return;
