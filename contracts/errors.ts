@@ -39,6 +39,12 @@ export const ERRORS = {
     'Use workflow type moveVolume, moveBatch or verifyVolume.',
   ),
   VOLUME_NOT_FOUND: kind(false, 404, 'There is no such volume', 'List the volumes with: volume-mover volumes'),
+  VOLUME_UNUSABLE: kind(
+    false,
+    409,
+    'The volume is known here, but its row or files cannot be used',
+    'Mend what the message names at the process that answered, then start that process again; other volumes are not affected.',
+  ),
   GROUP_NOT_FOUND: kind(false, 404, 'There is no such consistency group', 'List the groups with: volume-mover groups'),
   POINT_NOT_FOUND: kind(
     false,
@@ -169,6 +175,12 @@ export const ERRORS = {
     409,
     'The volume has writes that are known by marks only',
     'Wait until its short initialization has ended.',
+  ),
+  SOURCE_UNREADABLE: kind(
+    false,
+    409,
+    'Parts of the volume’s source cannot be read',
+    'Mend the disk of the file that is named, or let the guest write the named bytes anew; then start it again.',
   ),
   NOT_NOTIFIED: kind(
     false,

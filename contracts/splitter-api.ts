@@ -45,6 +45,11 @@ export const fenceSchema = z.strictObject({
   lapsed: z.boolean(),
 });
 
+/** Ranges that a listing names; there may be more, which are counted. */
+export const UNREADABLE_RANGES_MAX = 32;
+export const byteRangeSchema = z.strictObject({ offset: bytesSchema, length: bytesSchema });
+export type ByteRange = z.infer<typeof byteRangeSchema>;
+
 export const splitterVolumeSchema = z.strictObject({
   volume: volumeIdSchema,
   splitter: splitterIdSchema,
@@ -79,10 +84,22 @@ export const splitterVolumeSchema = z.strictObject({
     .optional(),
   notice: z.strictObject({ attempt: ticketedAttemptSchema, to: endpointSchema }).optional(),
   fence: fenceSchema.optional(),
+  /** What of the source can't be read and so not be sent again; until it can, the volume is in no recovery point. */
+  unreadable: z
+    .strictObject({ regions: countSchema, ranges: z.array(byteRangeSchema).max(UNREADABLE_RANGES_MAX) })
+    .optional(),
   /** Sentences about what an administrator should know, e.g. a bitmap that was lost. */
   notes: z.array(z.string()),
 });
 export type SplitterVolume = z.infer<typeof splitterVolumeSchema>;
+
+/** A volume of the estate file that is not served, because its row or files can't be used. */
+export const unusableVolumeSchema = z.strictObject({
+  volume: volumeIdSchema,
+  /** What is wrong, with the file or row, what it means, and what to do. */
+  reason: z.string(),
+});
+export type UnusableVolume = z.infer<typeof unusableVolumeSchema>;
 
 export const learnedSchema = z.strictObject({
   volume: volumeIdSchema,
@@ -103,7 +120,12 @@ export const splitterApi = {
     path: '/v1/volumes',
     summary: 'The virtual volumes of this host.',
     input: z.strictObject({ volume: volumeIdSchema.optional() }),
-    output: z.strictObject({ splitter: splitterIdSchema, volumes: z.array(splitterVolumeSchema) }),
+    output: z.strictObject({
+      splitter: splitterIdSchema,
+      volumes: z.array(splitterVolumeSchema),
+      /** Those that are not served. Asked for by name, one is refused (VOLUME_UNUSABLE). */
+      unusable: z.array(unusableVolumeSchema).optional(),
+    }),
   }),
   notify: operation({
     method: 'POST',

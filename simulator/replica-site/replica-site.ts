@@ -85,7 +85,8 @@ export async function startReplicaSite(
     log,
   });
   if (sync) syncFolderNames(dataFolder);
-  const site: Site = new Site(new SiteState(storedRows(store), journals), store);
+  const site: Site = new Site(new SiteState(storedRows(store, estate.groups), journals), store);
+  for (const sentence of site.state.unreadable) log.error(sentence);
   const intakes: Intakes = new Intakes({
     site,
     journals,
@@ -114,6 +115,7 @@ export async function startReplicaSite(
     token,
     health: () => ({
       notes: [
+        ...site.state.unreadable,
         ...storageNotes({ site, rowsFolder, volumesFolder, journals, freeBytes }),
         ...(follower.note === undefined ? [] : [follower.note]),
         ...intakes.notes,

@@ -58,10 +58,12 @@ export class RetentionRounds {
     }
     // Before the walk: a point that is closed while it goes on, or while a long round does, names nothing older than this.
     // Likewise a snapshot that is sealed meanwhile: what is being moved now is left alone to the end of the round.
+    // What a point names that can't be read is not known.
+    const mayBeNeeded = site.state.points.unreadable.size > 0;
     const settled = new Map(
       [...journals].map(([volume, journal]) => {
         const position = this.#settled(volume, journal);
-        return [volume, this.#isMoving(volume) ? undefined : position];
+        return [volume, this.#isMoving(volume) || mayBeNeeded ? undefined : position];
       }),
     );
     const walk = new RetentionWalk(site.state, settled.keys());
@@ -77,7 +79,7 @@ export class RetentionRounds {
       }
     }
     for (const group of groups) {
-      if (unsettled.has(group) || this.#isSettling(group))
+      if (unsettled.has(group) || this.#isSettling(group) || mayBeNeeded)
         this.#change(group, (state) => accountFor(state, group, costs));
       else this.#makeSpace(group, costs);
       await this.#pause();
@@ -136,6 +138,7 @@ export class RetentionRounds {
     const { state, nowMs } = this.#options.site;
     const group = state.volumes.get(volume)?.group;
     return state.openAttempts().some(({ name }) => {
+      if (state.attempts.unreadable.has(name)) return true;
       const contents = state.attempts.get(name)?.record.contents;
       return contents !== undefined && contents.from === group && contents.deadlineMs > nowMs;
     });

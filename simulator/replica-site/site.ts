@@ -31,7 +31,8 @@ export class Site {
 
   /**
    * Applies one rule. A rule that refuses may have changed something before (an expired attempt is aborted): that is stored too.
-   * When the store can't take the change, or the rule is broken, everything is as it was before.
+   * When the store can't take the change, the rule is broken, or it met a row that can't be read (CORRUPT, VOLUME_UNUSABLE),
+   * everything is as it was before.
    * @throws MoverError STORAGE_FULL, STORAGE_FAILED; what the rule throws
    */
   change<Result>(rule: (state: SiteState, nowMs: number) => Result): Result {
@@ -39,7 +40,7 @@ export class Site {
     try {
       result = rule(this.state, this.nowMs);
     } catch (error) {
-      if (error instanceof MoverError) this.#publish();
+      if (error instanceof MoverError && error.code !== 'CORRUPT' && error.code !== 'VOLUME_UNUSABLE') this.#publish();
       else this.state.undo();
       throw error;
     }

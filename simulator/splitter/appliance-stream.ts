@@ -57,6 +57,8 @@ export interface ApplianceStreamOptions {
   readonly log: Logger;
   /** The volume's situation changed: attached, resumed, or something was confirmed. */
   readonly onProgress: (volume: ProtectedVolume) => void;
+  /** What the volume has to send can't be read back: it is to be taken off the stream. */
+  readonly onUnsendable: (volume: ProtectedVolume, error: unknown) => void;
 }
 
 export class ApplianceStream {
@@ -321,8 +323,14 @@ export class ApplianceStream {
         this.#stalls(member);
         return false;
       }
+      let frame: RecordFrame;
+      try {
+        frame = frameOf(split, copy, handle, epoch);
+      } catch (error) {
+        this.#options.onUnsendable(member.volume, error);
+        return false;
+      }
       split.advance();
-      const frame = frameOf(split, copy, handle, epoch);
       const cost = costOf(frame);
       credit.spend(cost);
       member.turnBytes -= cost;

@@ -26,7 +26,7 @@ export function loadMarks(
   calls: DiskCalls = systemCalls,
 ): LoadedMarks {
   const byteLength = bitmapBytes(sizeBytes);
-  const allMarked = (why: string): LoadedMarks => markAll(calls, path, sizeBytes, why);
+  const allMarked = (why: string): LoadedMarks => markAll(sizeBytes, why);
   if (!calls.exists(path)) return isSourceWritten ? allMarked('there is none') : { marks: new Marks(sizeBytes) };
   const stored = readWhole(calls, path);
   const pages = Math.ceil(byteLength / PAGE_BITS_BYTES);
@@ -43,11 +43,8 @@ export function loadMarks(
   return { marks: new Marks(sizeBytes, bits) };
 }
 
-function markAll(calls: DiskCalls, path: string, sizeBytes: number, why: string): LoadedMarks {
-  const all = Buffer.alloc(bitmapBytes(sizeBytes), 0xff);
-  const marks = new Marks(sizeBytes, all);
-  // At once: a page written alone later would give the others a trust that they have lost.
-  writeWhole(calls, path, marks);
+function markAll(sizeBytes: number, why: string): LoadedMarks {
+  const marks = new Marks(sizeBytes, Buffer.alloc(bitmapBytes(sizeBytes), 0xff));
   return { marks, lost: `The bitmap of marks can't be relied on (${why}): the whole volume is sent again.` };
 }
 
@@ -62,36 +59,65 @@ export class MarksFile {
   #storings = 0;
   readonly #page = Buffer.alloc(PAGE_BYTES);
   #exists: boolean;
+  /**
+   * What lies on the disk is found damaged, or missing beside a written source, at the next start too: that says of every region
+   * that it is marked. So nothing has to be stored until the whole file is.
+   */
+  #isLost: boolean;
 
-  constructor(path: string, marks: Marks, calls: DiskCalls = systemCalls) {
+  /** @param isLost as `loadMarks` found it: a page written alone would give the others a trust that they have lost. */
+  constructor(path: string, marks: Marks, isLost = false, calls: DiskCalls = systemCalls) {
     this.#file = new OpenFile(path, pagesOf(marks) * PAGE_BYTES, calls);
     this.#marks = marks;
     this.#calls = calls;
-    this.#exists = calls.exists(path);
+    this.#exists = !isLost && calls.exists(path);
+    this.#isLost = isLost;
+    if (isLost) this.#replaceLost();
     // A life that was killed, or that failed to sync, may have left these marks in the page cache only: where they are
     // needed they are written again.
-    if (marks.marked === 0) return;
+    if (marks.marked === 0 || isLost) return;
     for (let page = 0; page < pagesOf(marks); page += 1) if (hasMarks(marks, page)) this.#unstored.set(page, true);
   }
 
-  /** Whether pages are ahead of the file: no write may go on before they are stored. */
-  get isBehind(): boolean {
-    return this.#unstored.size > 0;
+  /** Whether marks of these bytes may be missing in the file: no write to them may go on before `store` succeeds. */
+  isBehindAt(offset: number, length: number): boolean {
+    if (this.#unstored.size === 0) return false;
+    const last = pageOf(lastRegion(offset, length));
+    for (let page = pageOf(firstRegion(offset)); page <= last; page += 1)
+      if (this.#unstored.get(page) === true) return true;
+    return false;
   }
 
-  /** Stores marks that were set, and what could not be stored before. @throws the system's error; the pages stay due. */
-  store(regions: readonly number[]): void {
+  /**
+   * Stores marks that were set for a write to these bytes, and what of their pages could not be stored before.
+   * @throws the system's error: the pages stay due, and only who writes to them waits for that.
+   */
+  store(regions: readonly number[], offset: number, length: number): void {
     for (const region of regions) this.#unstored.set(pageOf(region), true);
-    this.#storeDue();
+    this.#storings += 1;
+    const last = pageOf(lastRegion(offset, length));
+    for (let page = pageOf(firstRegion(offset)); page <= last; page += 1)
+      if (this.#unstored.has(page)) this.#write(page);
   }
 
-  /** The same for marks that were cleared: a power cut may bring those back, so nobody waits for them. */
+  /** Stores marks that were set without a write, anywhere. @throws the system's error: the pages stay due */
+  storeAll(regions: readonly number[]): void {
+    for (const region of regions) this.#unstored.set(pageOf(region), true);
+    this.#storings += 1;
+    for (const page of this.#unstored.keys()) this.#write(page);
+  }
+
+  /**
+   * The same for marks that were cleared: a power cut may bring those back, so nobody waits for them.
+   * @throws the system's error; the file has marks too many then, which is safe.
+   */
   storeCleared(regions: readonly number[]): void {
     for (const region of regions) {
       const page = pageOf(region);
       if (!this.#unstored.has(page)) this.#unstored.set(page, false);
     }
-    this.#storeDue();
+    this.#storings += 1;
+    for (const page of this.#unstored.keys()) this.#write(page);
   }
 
   /** Resolves when the marks of these bytes, stored before, are on stable storage; undefined if they are known to be. */
@@ -115,16 +141,31 @@ export class MarksFile {
     this.#file.close();
   }
 
-  #storeDue(): void {
-    this.#storings += 1;
-    if (this.#exists) {
-      for (const page of this.#unstored.keys()) {
-        fillPage(this.#page, this.#marks, page);
-        this.#file.writeNow(page * PAGE_BYTES, this.#page);
-        this.#stored(page);
-      }
+  /** @throws the system's error; the page stays due */
+  #write(page: number): void {
+    if (this.#isLost) {
+      this.#replaceLost();
+    } else if (this.#exists) {
+      fillPage(this.#page, this.#marks, page);
+      this.#file.writeNow(page * PAGE_BYTES, this.#page);
+    } else {
+      this.#writeWhole();
       return;
     }
+    this.#stored(page);
+  }
+
+  /** Never throws: while there is no room for the whole file, the lost one stands for it. */
+  #replaceLost(): void {
+    try {
+      this.#writeWhole();
+      this.#isLost = false;
+    } catch {
+      // Tried again with the next mark.
+    }
+  }
+
+  #writeWhole(): void {
     writeWhole(this.#calls, this.#file.path, this.#marks);
     this.#file.renewed();
     this.#exists = true;
@@ -154,13 +195,27 @@ function writeWhole(calls: DiskCalls, path: string, marks: Marks): void {
     fillPage(content.subarray(page * PAGE_BYTES, (page + 1) * PAGE_BYTES), marks, page);
   const draft = `${path}.new`;
   calls.remove(draft);
-  const fd = calls.make(draft);
   try {
-    for (let done = 0; done < content.length;) done += calls.writeNow(fd, content, done, done);
-  } finally {
-    calls.close(fd);
+    const fd = calls.make(draft);
+    try {
+      for (let done = 0; done < content.length;) done += calls.writeNow(fd, content, done, done);
+    } finally {
+      calls.close(fd);
+    }
+    calls.rename(draft, path);
+  } catch (error) {
+    discardDraft(calls, draft);
+    throw error;
   }
-  calls.rename(draft, path);
+}
+
+/** It may take what little room there is. */
+function discardDraft(calls: DiskCalls, path: string): void {
+  try {
+    calls.remove(path);
+  } catch {
+    // Why it could not be written says more.
+  }
 }
 
 function readWhole(calls: DiskCalls, path: string): Buffer {

@@ -27,6 +27,9 @@ export type SourceChange =
   | { readonly kind: 'write'; readonly offset: number; readonly length: number; readonly data: Buffer }
   | { readonly kind: 'zeroes'; readonly offset: number; readonly length: number };
 
+/** What came of sending a region again: 'none' when none is left, or there is no room now. */
+export type Resent = 'sent' | 'unreadable' | 'none';
+
 /** What the volume tells its splitter; each is called often and must be quick. */
 export interface VolumeEvents {
   /** There is something new to send. */
@@ -66,6 +69,8 @@ export class ProtectedVolume {
   #guests = 0;
   #barred: string | undefined;
   #isClearing = false;
+  /** The last write failed. */
+  #isFailing = false;
 
   constructor(options: ProtectedVolumeOptions) {
     const { split, source, marksFile, trace, held, sync, marksLost = false, events } = options;
@@ -138,8 +143,8 @@ export class ProtectedVolume {
     if (this.#sync || length > AT_ONCE_BYTES_MAX || !this.#lock.isFree(offset, length))
       return this.#changeLater(change, durable);
     this.#scan?.beforeNow(offset, length);
+    this.#mark(offset, length);
     try {
-      this.#mark(offset, length);
       if (change.kind === 'write') this.#source.writeNow(offset, change.data);
       else this.#source.zeroNow(offset, length);
     } catch (error) {
@@ -167,8 +172,8 @@ export class ProtectedVolume {
 
   async #writeSourceLater(change: SourceChange): Promise<void> {
     const { offset, length } = change;
+    this.#mark(offset, length);
     try {
-      this.#mark(offset, length);
       // Another write may have set the mark, and be waiting for the same sync.
       if (this.#sync) await this.#noting(this.#marksFile.whenSynced(offset, length));
       if (change.kind === 'write') await this.#source.writeLater(offset, change.data);
@@ -206,12 +211,21 @@ export class ProtectedVolume {
     return this.#held.pass(this.id);
   }
 
+  /** @throws NbdError when the mark could not be stored: nothing of the write was done */
   #mark(offset: number, length: number): void {
     const fresh = this.split.begin(offset, length);
-    if (fresh.length > 0 || this.#marksFile.isBehind) this.#marksFile.store(fresh);
+    if (fresh.length === 0 && !this.#marksFile.isBehindAt(offset, length)) return;
+    try {
+      this.#marksFile.store(fresh, offset, length);
+    } catch (error) {
+      this.split.withdraw(offset, length);
+      this.#noteFailure('A mark could not be stored', error);
+      throw nbdErrorOf(error);
+    }
   }
 
   #complete(change: SourceChange): void {
+    if (this.#isFailing) this.#noteSuccess();
     const timeMs = nowMs();
     const completion = this.split.complete(change, timeMs);
     if (completion.kind === 'marked') {
@@ -224,8 +238,24 @@ export class ProtectedVolume {
 
   #failed({ offset, length }: SourceChange, error: unknown): NbdError {
     this.split.fail(offset, length, nowMs());
+    this.#noteFailure('A write failed, and what it touched is sent again', error);
     this.#events.onMarked(this);
     return nbdErrorOf(error);
+  }
+
+  /** The guest was told; so is the administrator, until a write succeeds. */
+  #noteFailure(what: string, error: unknown): void {
+    this.#isFailing = true;
+    const why = error instanceof Error ? error.message : String(error);
+    this.split.note(
+      'write',
+      `Volume "${this.id}": ${what} (${why}); the guest was told so. Look at the disk of ${this.#source.path}.`,
+    );
+  }
+
+  #noteSuccess(): void {
+    this.#isFailing = false;
+    this.split.note('write', undefined);
   }
 
   // ---- short initialization ----
@@ -239,23 +269,26 @@ export class ProtectedVolume {
     return isUnderWay;
   }
 
-  /** Queues the next marked region as it is at the source now. @returns false when none is left or there is no room now. @throws the system's error */
-  async resendNext(): Promise<boolean> {
+  /** Queues the next marked region as it is at the source now. */
+  async resendNext(): Promise<Resent> {
     const range = this.split.nextResend();
-    if (range === undefined) return false;
+    if (range === undefined) return 'none';
     const { region, offset, length } = range;
     const release = await this.#lock.acquire(offset, length);
     try {
-      const data = await this.#source.readLater(offset, length);
+      const data = await this.#source.readLater(offset, length).catch((error: unknown) => {
+        this.split.passOver(region, `${error instanceof Error ? error.message : String(error)}, ${this.#source.path}`);
+      });
+      if (data === undefined) return 'unreadable';
       const zero = isZero(data);
       // What an earlier life failed to sync reads back all the same. Its mark goes only after a sync, which needs a write.
       if (this.#sync && !(zero && this.#marksLost)) await this.#source.rewrite(offset, data);
       const copy = zero ? ({ kind: 'zeroes' } as const) : ({ kind: 'write', data } as const);
       const timeMs = nowMs();
-      if (!this.split.resent(region, copy, timeMs)) return false;
+      if (!this.split.resent(region, copy, timeMs)) return 'none';
       this.#trace?.add({ ...copy, session: this.split.session, n: this.split.lastN, timeMs, offset, length });
       this.#events.onNumbered(this);
-      return true;
+      return 'sent';
     } finally {
       release();
     }
@@ -263,7 +296,7 @@ export class ProtectedVolume {
 
   /**
    * Compares a doubted region with the digest of the replica's; what differs is sent again.
-   * @param mark of the short initialization that the digest belongs to: when it is over, so is the comparison. @throws the system's error
+   * @param mark of the short initialization that the digest belongs to: when it is over, so is the comparison.
    */
   async compare(region: number, digest: string | null, mark: WriteMark): Promise<void> {
     const { marks, row } = this.split;
@@ -271,10 +304,11 @@ export class ProtectedVolume {
     const length = Math.min(REGION_BYTES, row.sizeBytes - offset);
     const release = await this.#lock.acquire(offset, length);
     try {
-      const data = await this.#source.readLater(offset, length);
+      // One that can't be read is sent again when it can.
+      const data = await this.#source.readLater(offset, length).catch(() => undefined);
       const now = this.split.initializationMark;
       if (now?.session !== mark.session || now.n !== mark.n) return;
-      marks.compared(region, digestText(digestOf(data)) === digest);
+      marks.compared(region, data !== undefined && digestText(digestOf(data)) === digest);
     } finally {
       release();
     }
@@ -298,11 +332,12 @@ export class ProtectedVolume {
 
   /**
    * The volume's content as of now, for comparing: at an instant at which every write is either numbered or not begun.
-   * @throws MoverError NOT_SYNCED, SCAN_BUSY
+   * @throws MoverError SOURCE_UNREADABLE, NOT_SYNCED, SCAN_BUSY
    */
   async openScan(): Promise<VolumeScan> {
     if (this.#scan !== undefined) throw new MoverError('SCAN_BUSY', `Volume "${this.id}" is being scanned already.`);
     return this.#gate.atRest(SCAN_HOLD_MS_MAX, () => {
+      this.split.refuseUnreadable();
       const standing = this.split.standing();
       if ('reason' in standing)
         throw new MoverError('NOT_SYNCED', `Volume "${this.id}" has writes that are known by marks only.`);
@@ -323,7 +358,7 @@ export class ProtectedVolume {
 
   /** Stores marks that were set without a write. @throws the system's error; the pages stay due, and no write goes on before them */
   store(regions: readonly number[]): void {
-    if (regions.length > 0 || this.#marksFile.isBehind) this.#marksFile.store(regions);
+    this.#marksFile.storeAll(regions);
   }
 
   /**

@@ -1,11 +1,12 @@
 // What turns served volumes into protected ones: the core, and everything that acts on what the core says.
+import { statSync } from 'node:fs';
 import { setTimeout as pause } from 'node:timers/promises';
 import type { Logger } from 'pino';
 import { MoverError } from '../../contracts/errors.js';
 import type { Verdict } from '../../contracts/attempt.js';
 import type { SplitterId, VolumeId } from '../../contracts/ids.js';
 import type { Estate } from '../../contracts/estate.js';
-import type { splitterApi } from '../../contracts/splitter-api.js';
+import type { splitterApi, UnusableVolume } from '../../contracts/splitter-api.js';
 import type { Handlers } from '../control/handlers.js';
 import type { BlockDevice } from '../../nbd/block-device.js';
 import type { RowStore } from '../store/row-store.js';
@@ -15,15 +16,15 @@ import { Confirmations } from './confirmations.js';
 import { controlCalls } from './control-calls.js';
 import { MemoryBudget } from './core/copies.js';
 import { SplitterCore, type PendingVerdict } from './core/splitter-core.js';
-import { VolumeSplit, type VolumeSplitRow } from './core/volume-split.js';
+import { NO_SESSION, VolumeSplit, type VolumeSplitRow } from './core/volume-split.js';
 import { HeldAcknowledgements } from './held-acknowledgements.js';
 import type { SplitterLimits } from './limits.js';
-import type { Lives } from './lives.js';
-import { loadMarks, MarksFile } from './marks-file.js';
+import { type LoadedMarks, loadMarks, MarksFile } from './marks-file.js';
 import { MarksSweep } from './marks-sweep.js';
 import { ProtectedVolume, type ProtectedVolumeOptions } from './protected-volume.js';
 import { Notices } from './notices.js';
 import { Reunion } from './reunion.js';
+import type { Sessions } from './sessions.js';
 import { ShortInitialization } from './short-initialization.js';
 import { Scans } from './scans.js';
 import { SourceChecks, type SourceFinding } from './source-checks.js';
@@ -33,6 +34,7 @@ import { Streams } from './streams.js';
 import { Verdicts } from './verdicts.js';
 import { VolumeDevice } from './volume-device.js';
 import type { VolumeFiles } from './volume-files.js';
+import { unusable as unusableVolume } from './volume-rows.js';
 import { WriteTrace } from './write-trace.js';
 
 /** How long an orderly stop waits for what is unconfirmed, in milliseconds, and how often it looks. */
@@ -41,9 +43,11 @@ const DRAIN_LOOK_EVERY_MS = 10;
 
 export interface ProtectionOptions {
   readonly id: SplitterId;
-  readonly lives: Lives;
+  readonly sessions: Sessions;
   readonly estate: Estate;
   readonly rows: readonly VolumeSplitRow[];
+  /** Volumes that are left out because of their rows; more may turn out to be because of their files. */
+  readonly unusable: readonly UnusableVolume[];
   readonly store: RowStore;
   readonly files: (volume: VolumeId) => VolumeFiles;
   readonly limits: SplitterLimits;
@@ -57,7 +61,7 @@ export interface Protection {
   readonly handlers: Handlers<typeof splitterApi>;
   /** Connects to the appliances, and asks for verdicts that are due. @param controlUrl where they reach this splitter. */
   readonly connect: (controlUrl: string) => void;
-  /** Opens a volume for one guest connection. @throws MoverError VOLUME_NOT_FOUND */
+  /** Opens a volume for one guest connection. @throws MoverError VOLUME_NOT_FOUND, VOLUME_UNUSABLE */
   readonly open: (volume: VolumeId) => BlockDevice;
   /** What is degraded, in sentences. */
   readonly notes: () => string[];
@@ -65,14 +69,23 @@ export interface Protection {
 }
 
 export function startProtection(options: ProtectionOptions): Protection {
-  const { id, store, token, log, lives } = options;
+  const { id, store, sessions, token, log } = options;
   const confirmations = new Confirmations(store);
   const checks = new SourceChecks(store);
   const budget = new MemoryBudget(options.limits.memoryMaxBytes, options.rows.length);
-  const splits = options.rows.map((row) => loadSplit(row, { budget, confirmations, checks }, options));
+  const session = sessions.first();
+  const unusable = new Map(options.unusable.map((volume) => [volume.volume, volume]));
+  const splits = options.rows.flatMap((row) => {
+    const loaded = tryLoad(row, () => loadSplit(row, session, { budget, confirmations, checks }, options));
+    if (!('reason' in loaded)) return [loaded];
+    unusable.set(row.volume, loaded);
+    return [];
+  });
+  for (const { volume, reason } of unusable.values()) log.error({ volume }, reason);
   const core = new SplitterCore({
     splitter: id,
     volumes: splits.map(({ split }) => split),
+    unusable,
     store: (rows) => store.commit(rows.map((row) => ({ table: 'volumes', key: row.volume, value: row }))),
     onStored: (rows) => rows.forEach(follow),
   });
@@ -96,16 +109,22 @@ export function startProtection(options: ProtectionOptions): Protection {
     [...volumes.values()]
       .filter(({ barred }) => barred === undefined)
       .map(({ id: volume }) => [volume, options.files(volume).source]);
-  checks.note(sources(), false);
+  noteSources(checks, sources(), false, log);
   const reunion = new Reunion({
     core,
-    lives,
+    sessions,
     confirmations,
     estate: options.estate,
     onDoubt: (volume) => initialization.poke(volume),
     log,
   });
-  const scans = new Scans({ volumes, log });
+  /** @throws MoverError VOLUME_NOT_FOUND, VOLUME_UNUSABLE */
+  const find = (volume: VolumeId): ProtectedVolume => {
+    const found = volumes.get(volume);
+    if (found === undefined) throw core.missing(volume);
+    return found;
+  };
+  const scans = new Scans({ find, log });
   const progressed = (volume: ProtectedVolume): void => {
     sweep.add(volume);
     initialization.poke(volume);
@@ -119,11 +138,13 @@ export function startProtection(options: ProtectionOptions): Protection {
     streams?.wake(volume);
     progressed(volume);
   };
+  /** @throws MoverError STORAGE_FULL, STORAGE_FAILED: to be learned again */
   const learn = (pending: PendingVerdict, verdict: Verdict): void => {
     try {
       core.learnPending(pending, verdict, nowMs());
     } catch (error) {
-      if (!(error instanceof MoverError)) throw error;
+      if (!(error instanceof MoverError) || error.code === 'STORAGE_FULL' || error.code === 'STORAGE_FAILED')
+        throw error;
       log.warn({ err: error }, 'the verdict that was asked for is not needed any more');
     }
   };
@@ -137,34 +158,60 @@ export function startProtection(options: ProtectionOptions): Protection {
   const notices = new Notices({
     announced: () => core.announced(),
     ask: async (pending) => verdicts.askOnce(pending, true),
-    learn,
+    learn: (pending, verdict) => {
+      try {
+        learn(pending, verdict);
+      } catch (error) {
+        log.warn({ err: error }, 'a verdict could not be stored: it is asked for again');
+      }
+    },
     log,
   });
+  const startSession = (volume: ProtectedVolume): void =>
+    sessions.want(volume.id, (number) => {
+      volume.split.startSession(number);
+      streams?.follow(volume);
+      initialization.poke(volume);
+    });
+  const loseQueue = (volume: ProtectedVolume, error: unknown): void => {
+    log.error(
+      { err: error, volume: volume.id },
+      'the backlog can’t be read back; marks stand for it, and are sent again',
+    );
+    volume.split.loseQueue('backlog lost', nowMs());
+    streams?.follow(volume);
+    startSession(volume);
+  };
+  if (session === NO_SESSION) for (const volume of volumes.values()) startSession(volume);
 
   return {
     handlers: controlCalls({ core, held, scans, token, log }),
     connect: (controlUrl) => {
       streams = new Streams({
         splitter: id,
-        life: lives.life,
+        life: sessions.life,
         reunion,
         controlUrl,
         token,
         log,
         onProgress: progressed,
+        onUnsendable: loseQueue,
       });
       for (const volume of volumes.values()) {
         streams.follow(volume);
         verdicts.follow(volume.split.row);
       }
     },
-    open: (volume) => {
-      const found = volumes.get(volume);
-      if (found === undefined) throw new MoverError('VOLUME_NOT_FOUND', `Splitter ${id} has no volume "${volume}".`);
-      return new VolumeDevice(found);
-    },
-    notes: () => [...(streams?.notes ?? []), ...splits.flatMap(({ split }) => split.notes)],
+    open: (volume) => new VolumeDevice(find(volume)),
+    notes: () => [
+      ...sessions.notes,
+      ...(store.note === undefined ? [] : [store.note]),
+      ...[...unusable.values()].map(({ reason }) => reason),
+      ...(streams?.notes ?? []),
+      ...splits.flatMap(({ split }) => split.notes),
+    ],
     stop: async () => {
+      sessions.stop();
       verdicts.stop();
       notices.stop();
       initialization.stop();
@@ -173,7 +220,7 @@ export function startProtection(options: ProtectionOptions): Protection {
       streams?.close();
       await sweep.stop();
       for (const volume of volumes.values()) volume.closeIfIdle();
-      noteRest(checks, sources(), log);
+      noteSources(checks, sources(), true, log);
     },
   };
 }
@@ -188,21 +235,37 @@ interface Known {
   readonly checks: SourceChecks;
 }
 
+/** A volume whose files can't be used is left out, whatever is wrong with them. */
+function tryLoad(row: VolumeSplitRow, load: () => LoadedSplit | UnusableVolume): LoadedSplit | UnusableVolume {
+  try {
+    return load();
+  } catch (error) {
+    const why = error instanceof Error ? error.message : String(error);
+    return unusableVolume(row.volume, `its files can't be used (${why})`, 'Mend what is named');
+  }
+}
+
 function loadSplit(
   row: VolumeSplitRow,
+  session: number,
   { budget, confirmations, checks }: Known,
-  { id, lives, files, limits, trace, log }: ProtectionOptions,
-): LoadedSplit {
+  { id, files, limits, trace, log }: ProtectionOptions,
+): LoadedSplit | UnusableVolume {
   const paths = files(row.volume);
+  const fault = sourceFault(paths.source, row.sizeBytes);
+  if (fault !== undefined) return unusableVolume(row.volume, fault, 'Put the right file in its place');
   const source = new SourceFile(paths.source, row.sizeBytes);
-  const { marks, lost } = loadMarks(paths.marks, row.sizeBytes, source.isWritten);
+  const loaded = tryMarks(paths.marks, row.sizeBytes, source.isWritten);
+  if (typeof loaded === 'string')
+    return unusableVolume(row.volume, loaded, 'Mend its disk, or remove it: the whole volume is sent again then');
+  const { marks, lost } = loaded;
   const confirmed = confirmations.of(row.volume);
   const finding = checks.find(row.volume, paths.source, marks.marked > 0 || (confirmed?.position ?? 0) > 0);
-  const marksFile = new MarksFile(paths.marks, marks);
+  const marksFile = new MarksFile(paths.marks, marks, lost !== undefined);
   const split = new VolumeSplit({
     row,
     splitter: id,
-    session: lives.session,
+    session,
     confirmed,
     marks,
     budget,
@@ -217,7 +280,7 @@ function loadSplit(
   }
   if (finding.kind === 'changed') {
     log.warn({ volume: row.volume }, finding.reason);
-    marksFile.store(split.doubt(finding.reason, nowMs()));
+    marksFile.storeAll(split.doubt(finding.reason, nowMs()));
     split.note(
       'doubt',
       `Volume "${row.volume}": ${finding.reason}. It is compared with its replica, and what differs is sent again.`,
@@ -229,7 +292,7 @@ function loadSplit(
     marksFile,
     marksLost: lost !== undefined,
     finding,
-    trace: trace ? new WriteTrace(paths.trace) : undefined,
+    trace: trace ? new WriteTrace(paths.trace, log) : undefined,
   };
 }
 
@@ -237,12 +300,37 @@ function missingSource(volume: VolumeId): string {
   return `The source of volume "${volume}" is gone. Guests get I/O errors, and its replica is kept as it is. Put the file back and start the splitter again, or type: volume-mover source recover ${volume} (from the replica), or: volume-mover source accept-blank ${volume} (an empty disk).`;
 }
 
-/** An orderly stop: whoever changes a source from now on is found out at the next start. */
-function noteRest(checks: SourceChecks, sources: Iterable<readonly [VolumeId, string]>, log: Logger): void {
+/** At an orderly stop they are at rest: whoever changes one from then on is found out at the next start. */
+function noteSources(
+  checks: SourceChecks,
+  sources: Iterable<readonly [VolumeId, string]>,
+  atRest: boolean,
+  log: Logger,
+): void {
   try {
-    checks.note(sources, true);
+    checks.note(sources, atRest);
   } catch (error) {
     log.warn({ err: error }, 'the state of the sources could not be stored');
+  }
+}
+
+/** Why the source file can't be a volume's; undefined when it can, or there is none yet. */
+function sourceFault(path: string, sizeBytes: number): string | undefined {
+  const found = statSync(path, { throwIfNoEntry: false });
+  if (found === undefined) return undefined;
+  if (!found.isFile()) return `${path} is not a file`;
+  // An empty one was made by a life that ended before it could set the size.
+  return found.size === 0 || found.size === sizeBytes
+    ? undefined
+    : `its source ${path} has ${found.size} bytes instead of ${sizeBytes}`;
+}
+
+/** @returns a sentence when the file is there and can't be read: what it says might count again later, so none of it may be guessed. */
+function tryMarks(path: string, sizeBytes: number, isSourceWritten: boolean): LoadedMarks | string {
+  try {
+    return loadMarks(path, sizeBytes, isSourceWritten);
+  } catch (error) {
+    return `its bitmap of marks ${path} can't be read (${error instanceof Error ? error.message : String(error)})`;
   }
 }
 

@@ -8,12 +8,12 @@ import { nowMs } from './clock.js';
 import type { Confirmations } from './confirmations.js';
 import { doubtOf, remedyFor } from './core/doubt.js';
 import type { SplitterCore } from './core/splitter-core.js';
-import type { Lives } from './lives.js';
 import type { ProtectedVolume } from './protected-volume.js';
+import type { Sessions } from './sessions.js';
 
 export interface ReunionOptions {
   readonly core: SplitterCore;
-  readonly lives: Lives;
+  readonly sessions: Sessions;
   readonly confirmations: Confirmations;
   readonly estate: Estate;
   /** The volume's situation changed: there may be something to compare or to send again. */
@@ -32,10 +32,10 @@ export class Reunion {
 
   /** The replica site took the volume. @throws MoverError STORAGE_FULL, STORAGE_FAILED, the system's error: to be attached again later */
   attached(volume: ProtectedVolume, frame: AttachedFrame): void {
-    const { core, lives } = this.#options;
+    const { core, sessions } = this.#options;
     const { split } = volume;
     if (split.isNewSession) {
-      const reason = doubtOf(split, frame, lives.isKnown);
+      const reason = doubtOf(split, frame, sessions.isKnown);
       if (reason !== undefined) this.#doubt(volume, reason);
       if (split.row.replaces === true) core.sourceKnown(split.volume);
     }
@@ -56,7 +56,7 @@ export class Reunion {
   }
 
   #follow(volume: ProtectedVolume, message: string, advice: Advice): boolean {
-    const { core, lives, confirmations } = this.#options;
+    const { core, sessions, confirmations } = this.#options;
     const { split } = volume;
     const remedy = remedyFor(split, advice);
     switch (remedy?.kind) {
@@ -68,10 +68,10 @@ export class Reunion {
         return false;
       }
       case 'renumber':
-        split.renumber(lives.nextSession(remedy.sessionMin));
+        split.renumber(sessions.next(remedy.sessionMin));
         return true;
       case 'startOver':
-        volume.store(split.startOver(lives.nextSession(remedy.sessionMin), remedy.lineage, message, nowMs()));
+        volume.store(split.startOver(sessions.next(remedy.sessionMin), remedy.lineage, message, nowMs()));
         confirmations.put([[split.volume, remedy.lineage]]);
         this.#announce(volume, message);
         return true;

@@ -16,6 +16,10 @@ export class SourceFile {
     this.#written = calls.exists(path);
   }
 
+  get path(): string {
+    return this.#file.path;
+  }
+
   /** Whether it was ever written. */
   get isWritten(): boolean {
     return this.#written;

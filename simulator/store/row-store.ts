@@ -3,6 +3,7 @@ import { mkdirSync } from 'node:fs';
 import { type Database, open } from 'lmdb';
 import { prepareLockFile } from './lock-file.js';
 import { storageFailure } from './storage-failure.js';
+import { StoreRoom } from './store-room.js';
 
 export interface RowStoreOptions {
   /** Made if missing. One process at a time may have it open. */
@@ -28,6 +29,8 @@ export interface RowStore {
    * @throws MoverError STORAGE_FULL, STORAGE_FAILED; Error for a change that no store could take
    */
   commit(changes: readonly RowChange[]): void;
+  /** What it lacks, in a sentence: the space that is kept for changes on a full disk. */
+  readonly note?: string | undefined;
   close(): Promise<void>;
 }
 
@@ -51,6 +54,7 @@ export function openRowStore({ directory, tables, sync = false }: RowStoreOption
   const databases = new Map<string, Database<unknown, string>>(
     tables.map((name) => [name, root.openDB<unknown, string>({ name, encoding: 'json' })]),
   );
+  const room = new StoreRoom(directory, root, [...databases.values()]);
   const table = (name: string): Database<unknown, string> => {
     const database = databases.get(name);
     if (database === undefined) throw new Error(`The store has no table "${name}".`);
@@ -68,6 +72,7 @@ export function openRowStore({ directory, tables, sync = false }: RowStoreOption
           throw new Error(`The key "${key.slice(0, 100)}…" is too long for the store.`);
       }
       try {
+        room.ensure(changes.map(({ key, value }) => Buffer.byteLength(key) + bytesOf(value)));
         root.transactionSync(() => {
           for (const { table: name, key, value } of changes) {
             if (value === undefined) table(name).removeSync(key);
@@ -77,7 +82,17 @@ export function openRowStore({ directory, tables, sync = false }: RowStoreOption
       } catch (cause) {
         throw storageFailure(directory, cause);
       }
+      room.replenish();
+    },
+    get note() {
+      return room.isShort
+        ? `There is no room for the reserve of the store in ${directory}: once it is full, changes are refused. Make room on its disk.`
+        : undefined;
     },
     close: async () => root.close(),
   };
+}
+
+function bytesOf(value: unknown): number {
+  return value === undefined ? 0 : Buffer.byteLength(JSON.stringify(value));
 }

@@ -3,6 +3,7 @@ import { mkdirSync } from 'node:fs';
 import { type Database, open } from 'lmdb';
 import { prepareLockFile } from './lock-file.js';
 import { storageFailure } from './storage-failure.js';
+import { StoreRoom } from './store-room.js';
 
 export interface TextStoreOptions {
   /** Made if missing. One process at a time may have it open. */
@@ -52,6 +53,7 @@ export function openTextStore({ directory, tables, sync = false }: TextStoreOpti
   const databases = new Map<string, Database<string, string>>(
     tables.map((name) => [name, root.openDB<string, string>({ name, encoding: 'string' })]),
   );
+  const room = new StoreRoom(directory, root, [...databases.values()]);
   const table = (name: string): Database<string, string> => {
     const database = databases.get(name);
     if (database === undefined) throw new Error(`The store has no table "${name}".`);
@@ -72,9 +74,11 @@ export function openTextStore({ directory, tables, sync = false }: TextStoreOpti
     },
     count: (name, prefix) => table(name).getKeysCount({ start: prefix, end: `${prefix}${BEHIND}` }),
     commit: (changes) => {
+      const all = [...changes];
       try {
+        room.ensure(all.map(({ key, text = '' }) => key.length + Buffer.byteLength(text)));
         root.transactionSync(() => {
-          for (const { table: name, key, text } of changes) {
+          for (const { table: name, key, text } of all) {
             if (text === undefined) table(name).removeSync(key);
             else table(name).putSync(key, text);
           }
@@ -82,6 +86,7 @@ export function openTextStore({ directory, tables, sync = false }: TextStoreOpti
       } catch (cause) {
         throw storageFailure(directory, cause);
       }
+      room.replenish();
     },
     close: async () => root.close(),
   };

@@ -74,6 +74,11 @@ export class SplitterWorld {
     rmSync(this.folder, { recursive: true, force: true });
   }
 
+  /** Done when every splitter has ended, before the folder goes. */
+  onStop(cleanUp: () => Promise<unknown> | void): void {
+    this.#cleanUps.unshift(async () => cleanUp());
+  }
+
   get dataFolder(): string {
     return join(this.folder, 'data');
   }

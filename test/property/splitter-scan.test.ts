@@ -118,7 +118,7 @@ async function run(steps: readonly Step[], sync: boolean): Promise<void> {
   try {
     const writes: Promise<void>[] = [];
     let opening: Promise<VolumeScan> | undefined;
-    const early: { readonly region: number; readonly digest: Promise<string[]> }[] = [];
+    const early: { readonly region: number; readonly digest: Promise<(string | null)[]> }[] = [];
     for (const each of steps) {
       if (each.kind === 'turn') await nextTurn();
       else if (each.kind === 'settle') await Promise.all(writes);

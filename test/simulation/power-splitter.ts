@@ -65,7 +65,7 @@ export function startVolume(
     nowMs: 0,
     startReason: 'restarted',
   });
-  const marksFile = new (waitsForMarks ? MarksFile : HastyMarksFile)(FILES.marks, marks, calls);
+  const marksFile = new (waitsForMarks ? MarksFile : HastyMarksFile)(FILES.marks, marks, lost !== undefined, calls);
   const volume = new ProtectedVolume({
     split,
     source,

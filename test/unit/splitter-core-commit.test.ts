@@ -119,3 +119,14 @@ test('a volume that is not here keeps no other from learning', () => {
   expect(() => learn(1, 'ABORTED', [gone, V1])).toThrow(expect.objectContaining({ code: 'VOLUME_NOT_FOUND' }));
   expect(core.volume(V1).row.notice).toBeUndefined();
 });
+
+test('a fence is lifted by its own verdict, also when that of a newer attempt was learned first', () => {
+  notify(1);
+  fence(1);
+  learn(2, 'ABORTED');
+  expect(core.volume(V1).row).toMatchObject({ fence: { attempt: { ticket: 1 } }, decided: { attempt: { ticket: 2 } } });
+  learn(1, 'COMMITTED');
+  expect(core.volume(V1).row.fence).toBeUndefined();
+  expect(core.volume(V1).row).toMatchObject({ route: { ...SILVER, epoch: 2 }, decided: { attempt: { ticket: 2 } } });
+  expect(() => notify(1)).toThrow(expect.objectContaining({ code: 'STALE_ATTEMPT' }));
+});

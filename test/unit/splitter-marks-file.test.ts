@@ -16,13 +16,14 @@ function machine(): PowerDisk {
 /** The marks of the next life, as a start finds them. */
 function nextLife(disk: PowerDisk): { readonly marks: Marks; readonly file: MarksFile } {
   const calls = disk.start(() => undefined);
-  const { marks } = loadMarks(PATH, SIZE_BYTES, calls.exists(PATH), calls);
-  return { marks, file: new MarksFile(PATH, marks, calls) };
+  const { marks, lost } = loadMarks(PATH, SIZE_BYTES, calls.exists(PATH), calls);
+  return { marks, file: new MarksFile(PATH, marks, lost !== undefined, calls) };
 }
 
 function mark({ marks, file }: ReturnType<typeof nextLife>, region: number): void {
-  const fresh = marks.begin(region * REGION_BYTES, 512);
-  if (fresh.length > 0 || file.isBehind) file.store(fresh);
+  const place = [region * REGION_BYTES, 512] as const;
+  const fresh = marks.begin(...place);
+  if (fresh.length > 0 || file.isBehindAt(...place)) file.store(fresh, ...place);
 }
 
 const waits = ({ file }: ReturnType<typeof nextLife>, region: number): Promise<void> | undefined =>

@@ -1,13 +1,13 @@
 // How a splitter's life is taken in for a volume: whether both ends speak of the same disk and the same history, and who owns it.
 // The highest that any end has durably learned counts: epochs, owners and tickets that the splitter knows and the site lost are taken over.
-import type { TicketedAttempt, Verdict } from '../../../contracts/attempt.js';
+import { attemptName, type AttemptRef, type TicketedAttempt, type Verdict } from '../../../contracts/attempt.js';
 import type { ErrorCode } from '../../../contracts/errors.js';
 import type { GroupId, VolumeId } from '../../../contracts/ids.js';
 import type { Advice, Confirmed, LifeId, LineageId, SourceId } from '../../../contracts/lineage.js';
 import type { RecoveryPoint } from '../../../contracts/point.js';
 import { recommitAttempt, resolveAttempt } from './attempts.js';
 import { beginOwnership, cutOwnership } from './owners.js';
-import { mendHolesOf } from './records.js';
+import { mendHolesOf, missing } from './records.js';
 import type { VolumeRow } from './rows.js';
 import type { SiteState } from './state.js';
 
@@ -56,7 +56,7 @@ const refuse = (code: ErrorCode, message: string, advice?: Advice): Refusal =>
 /** Takes over what the splitter knows better, and judges the rest. Changes nothing that a repeated call would not find changed. */
 export function hear(state: SiteState, volume: VolumeId, claim: Claim, nowMs: number): Hearing {
   const known = state.volumes.get(volume);
-  if (known === undefined) return refuse('VOLUME_NOT_FOUND', `There is no volume "${volume}" at the replica site.`);
+  if (known === undefined) return missing(state, volume);
   if (known.sizeBytes !== claim.sizeBytes)
     return refuse(
       'INVALID_REQUEST',
@@ -117,7 +117,7 @@ export function forkLineage(state: SiteState, volume: VolumeId, reason: string, 
   const lineage = state.lineages.lineage(volume);
   const { position } = state.lineages.durable(volume);
   const { openAttempt } = state.volume(volume);
-  if (openAttempt !== undefined)
+  if (openAttempt !== undefined && !state.attempts.unreadable.has(attemptName(openAttempt)))
     resolveAttempt(state, openAttempt, `the history of volume "${volume}" was forked: ${reason}`, nowMs);
   strikeBeyond(state, volume, position);
   state.limitNamed(volume, position);
@@ -129,20 +129,27 @@ export function forkLineage(state: SiteState, volume: VolumeId, reason: string, 
 
 /** Attempts opened from now on are newer than any that the splitter has seen. */
 function takeOverTickets(state: SiteState, { ticket }: Claim): void {
+  if (state.counters.unreadable.has('tickets')) return;
   const next = state.counters.get('tickets')?.next ?? 1;
   if (ticket >= next) state.counters.put('tickets', { next: ticket + 1 });
 }
 
 /** A verdict that the splitter learned was given by this site: if the record says less, an older copy was put back. */
 function takeOverVerdict(state: SiteState, row: VolumeRow, { decided, ticket, epoch }: Claim, nowMs: number): void {
-  if (decided !== undefined && state.attempt(decided.attempt)?.state !== decided.verdict) {
+  // What became of an attempt whose row can't be read nobody knows: it stays as it is.
+  const isReadable = (attempt: AttemptRef): boolean => !state.attempts.unreadable.has(attemptName(attempt));
+  if (
+    decided !== undefined &&
+    isReadable(decided.attempt) &&
+    state.attempt(decided.attempt)?.state !== decided.verdict
+  ) {
     const attempt = { move: decided.attempt.move, n: decided.attempt.n };
     const why = `its verdict was learned by the splitter of volume "${row.volume}"`;
     if (decided.verdict === 'COMMITTED') recommitAttempt(state, attempt, why, nowMs);
     else if (state.attempt(attempt)?.state === 'OPEN') resolveAttempt(state, attempt, why, nowMs);
   }
   const { openAttempt } = state.volume(row.volume);
-  if (openAttempt === undefined) return;
+  if (openAttempt === undefined || !isReadable(openAttempt)) return;
   const openTicket = state.attempt(openAttempt)?.contents?.ticket ?? 0;
   if (ticket > openTicket || epoch > row.epoch)
     resolveAttempt(state, openAttempt, `the splitter of volume "${row.volume}" knows a newer attempt`, nowMs);

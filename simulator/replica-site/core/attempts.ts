@@ -129,6 +129,8 @@ function hasExpired(record: AttemptRecord | undefined, nowMs: number): boolean {
 export function reservedIn(state: SiteState, group: GroupId, nowMs: number): number {
   let reserved = 0;
   for (const { record, volumes } of openAttemptsTo(state, group)) if (!hasExpired(record, nowMs)) reserved += volumes;
+  // Where one whose record can't be read goes is not known: its room is kept everywhere.
+  for (const { name, volumes } of state.openAttempts()) if (state.attempts.unreadable.has(name)) reserved += volumes;
   return reserved;
 }
 
@@ -151,8 +153,9 @@ function openAttemptsTo(
 
 /** The attempt that keeps others from the volume: an open one whose lease has not run out. */
 export function attemptInTheWay(state: SiteState, { openAttempt }: VolumeRow, nowMs: number): AttemptRef | undefined {
-  if (openAttempt === undefined || hasExpired(state.attempt(openAttempt), nowMs)) return undefined;
-  return openAttempt;
+  if (openAttempt === undefined) return undefined;
+  const isUnreadable = state.attempts.unreadable.has(attemptName(openAttempt));
+  return isUnreadable || !hasExpired(state.attempt(openAttempt), nowMs) ? openAttempt : undefined;
 }
 
 /** @throws MoverError ATTEMPT_NOT_FOUND */

@@ -23,7 +23,7 @@ const refuse = (code: ErrorCode, message: string): Admission => ({ kind: 'refuse
 /** Decides on one record; `append` counts it as accepted: the caller must then append it. */
 export function admit(state: SiteState, volume: VolumeId, head: RecordHead): Admission {
   const row = state.volumes.get(volume);
-  if (row === undefined) return refuse('VOLUME_NOT_FOUND', `There is no volume "${volume}" at the replica site.`);
+  if (row === undefined) return missing(state, volume);
   const stale = refuseHead(row, head);
   if (stale !== undefined) return stale;
   const accepted = state.acceptedN(row);
@@ -36,6 +36,13 @@ export function admit(state: SiteState, volume: VolumeId, head: RecordHead): Adm
     return refuse('PENDING_VERDICT', `Volume "${volume}" is sealed: nothing is accepted before the verdict.`);
   state.accept(volume, head.session, head.n);
   return APPEND;
+}
+
+export function missing(state: SiteState, volume: VolumeId): { kind: 'refuse'; code: ErrorCode; message: string } {
+  const unreadable = state.volumes.unreadable.get(volume);
+  return unreadable === undefined
+    ? { kind: 'refuse', code: 'VOLUME_NOT_FOUND', message: `There is no volume "${volume}" at the replica site.` }
+    : { kind: 'refuse', code: 'VOLUME_UNUSABLE', message: unreadable };
 }
 
 function refuseHead(

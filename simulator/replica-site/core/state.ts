@@ -20,6 +20,8 @@ import { Table, type RowChange } from './table.js';
 
 export const TABLE_NAMES = ['groups', 'volumes', 'attempts', 'moves', 'points', 'holes', 'owners', 'counters'] as const;
 
+export type TableName = (typeof TABLE_NAMES)[number];
+
 export interface SiteRows {
   readonly groups: Iterable<readonly [string, GroupRow]>;
   readonly volumes: Iterable<readonly [string, VolumeRow]>;
@@ -29,6 +31,8 @@ export interface SiteRows {
   readonly holes: Iterable<readonly [string, HoleRow]>;
   readonly owners: Iterable<readonly [string, OwnerRow]>;
   readonly counters: Iterable<readonly [string, CounterRow]>;
+  /** Keys of stored rows that can't be read, by table, each with the sentence that says what is left out because of it. */
+  readonly unreadable?: ReadonlyMap<TableName, ReadonlyMap<string, string>>;
 }
 
 export const EMPTY_SITE: SiteRows = {
@@ -71,14 +75,14 @@ export class SiteState {
 
   constructor(rows: SiteRows, lineages: Lineages) {
     this.lineages = lineages;
-    this.groups = new Table('groups', rows.groups);
-    this.volumes = new Table('volumes', rows.volumes);
-    this.attempts = new Table('attempts', rows.attempts);
-    this.moves = new Table('moves', rows.moves);
-    this.points = new Table('points', rows.points);
-    this.holes = new Table('holes', rows.holes);
-    this.owners = new Table('owners', rows.owners);
-    this.counters = new Table('counters', rows.counters);
+    this.groups = new Table('groups', rows.groups, rows.unreadable?.get('groups'));
+    this.volumes = new Table('volumes', rows.volumes, rows.unreadable?.get('volumes'));
+    this.attempts = new Table('attempts', rows.attempts, rows.unreadable?.get('attempts'));
+    this.moves = new Table('moves', rows.moves, rows.unreadable?.get('moves'));
+    this.points = new Table('points', rows.points, rows.unreadable?.get('points'));
+    this.holes = new Table('holes', rows.holes, rows.unreadable?.get('holes'));
+    this.owners = new Table('owners', rows.owners, rows.unreadable?.get('owners'));
+    this.counters = new Table('counters', rows.counters, rows.unreadable?.get('counters'));
     this.volumes.keepOrder();
     this.groups.keepOrder();
     this.#volumesByGroup = this.volumes.indexBy((row) => [row.group]);
@@ -119,34 +123,45 @@ export class SiteState {
     for (const table of this.#tables) table.undo();
   }
 
-  get #tables(): readonly Pick<Table<object>, 'changes' | 'settle' | 'undo'>[] {
+  /** What is left out because of rows that can't be read, in sentences. */
+  get unreadable(): string[] {
+    return this.#tables.flatMap((table) => [...table.unreadable.values()]);
+  }
+
+  get #tables(): readonly Pick<Table<object>, 'changes' | 'settle' | 'undo' | 'unreadable'>[] {
     const { groups, volumes, attempts, moves, points, holes, owners, counters } = this;
     return [groups, volumes, attempts, moves, points, holes, owners, counters];
   }
 
-  /** @throws MoverError VOLUME_NOT_FOUND */
+  /** @throws MoverError VOLUME_NOT_FOUND, VOLUME_UNUSABLE */
   volume(id: VolumeId): VolumeRow {
     const row = this.volumes.get(id);
+    const unreadable = this.volumes.unreadable.get(id);
+    if (unreadable !== undefined) throw new MoverError('VOLUME_UNUSABLE', unreadable);
     if (row === undefined) throw new MoverError('VOLUME_NOT_FOUND', `There is no volume "${id}" at the replica site.`);
     return row;
   }
 
-  /** @throws MoverError GROUP_NOT_FOUND */
+  /** @throws MoverError GROUP_NOT_FOUND, CORRUPT */
   group(id: GroupId): GroupRow {
+    this.groups.refuseUnreadable(id);
     const row = this.groups.get(id);
     if (row === undefined)
       throw new MoverError('GROUP_NOT_FOUND', `There is no consistency group "${id}" at the replica site.`);
     return row;
   }
 
-  /** @throws MoverError POINT_NOT_FOUND */
+  /** @throws MoverError POINT_NOT_FOUND, CORRUPT */
   point(id: PointId): PointRow {
+    this.points.refuseUnreadable(id);
     const row = this.points.get(id);
     if (row === undefined) throw new MoverError('POINT_NOT_FOUND', `There is no recovery point "${id}".`);
     return row;
   }
 
+  /** @throws MoverError CORRUPT: one whose record can't be read is never taken for one that nobody opened */
   attempt(ref: AttemptRef): AttemptRecord | undefined {
+    this.attempts.refuseUnreadable(attemptName(ref));
     return this.attempts.get(attemptName(ref))?.record;
   }
 
@@ -155,8 +170,9 @@ export class SiteState {
     return record;
   }
 
-  /** The next number of a counter, starting at 1. */
+  /** The next number of a counter, starting at 1. @throws MoverError CORRUPT */
   take(counter: 'tickets' | 'points'): number {
+    this.counters.refuseUnreadable(counter);
     const next = this.counters.get(counter)?.next ?? 1;
     this.counters.put(counter, { next: next + 1 });
     return next;
@@ -272,6 +288,9 @@ export class SiteState {
 
   /** Whether a position lies in a span of which only the end state can be recovered. */
   inHole(volume: VolumeId, position: number): boolean {
+    // Its key says where a hole begins; where it ends only its row does.
+    for (const key of this.holes.unreadable.keys())
+      if (key.startsWith(`${volume}:`) && position >= Number(key.slice(volume.length + 1))) return true;
     for (const { hole } of this.#holesByVolume.of(volume).values()) {
       if (position >= hole.fromPosition && (hole.toPosition === undefined || position < hole.toPosition)) return true;
     }

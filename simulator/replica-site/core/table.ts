@@ -1,4 +1,5 @@
 // A keyed table that remembers what changed, so that the shell can make one transaction of one control call, or take it back.
+import { MoverError } from '../../../contracts/errors.js';
 import { Index } from './index-of-table.js';
 import { KeyOrder } from './key-order.js';
 
@@ -17,9 +18,17 @@ export class Table<Row extends object> {
   readonly #indexes: Index<Row>[] = [];
   #order: KeyOrder | undefined;
 
+  /** Keys of stored rows that can't be read, with a sentence each: they are neither there nor missing, and nothing is put over them. */
+  readonly unreadable: ReadonlyMap<string, string>;
+
   /** `rows` are taken as they are, unchanged: what an earlier life stored. */
-  constructor(name: string, rows: Iterable<readonly [string, Row]>) {
+  constructor(
+    name: string,
+    rows: Iterable<readonly [string, Row]>,
+    unreadable: ReadonlyMap<string, string> = new Map(),
+  ) {
     this.name = name;
+    this.unreadable = unreadable;
     for (const [key, row] of rows) this.#rows.set(key, row);
   }
 
@@ -49,8 +58,15 @@ export class Table<Row extends object> {
     return this.#rows.get(key);
   }
 
-  /** Rows are values: a changed row is put again, never altered in place. */
+  /** @throws MoverError CORRUPT when there is a row of that key that can't be read */
+  refuseUnreadable(key: string): void {
+    const sentence = this.unreadable.get(key);
+    if (sentence !== undefined) throw new MoverError('CORRUPT', sentence);
+  }
+
+  /** Rows are values: a changed row is put again, never altered in place. @throws MoverError CORRUPT */
   put(key: string, row: Row): Row {
+    this.refuseUnreadable(key);
     const before = this.#rows.get(key);
     this.#rows.set(key, row);
     if (before === undefined) this.#order?.add(key);

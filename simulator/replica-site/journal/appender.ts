@@ -67,6 +67,8 @@ export class Appender {
       const position = before.position + 1;
       const beginsSession = record.n === 1;
       if (beginsSession) this.#manifest.sessions.begin(record.session, before.position);
+      // An older session goes on: one that began meanwhile and has no record never was.
+      else if (this.#manifest.sessions.forgetEmpty(before.position)) this.#manifest.isBehind = true;
       const pending = { record, position, payload: payloadOf(record), beginsSession };
       this.#pending.push(pending);
       this.#unwrittenBytes += recordBytes(pending);
@@ -113,14 +115,16 @@ export class Appender {
   }
 
   /**
-   * What was taken and isn't durable never was: the next record follows the last durable one. A session that it began stays noted:
-   * the disk may hold records of it all the same, and those must not be of a session that nobody knows.
+   * What was taken and isn't durable never was: the next record follows the last durable one. With sync a session that it began
+   * stays noted: after a power cut the disk may hold records of it all the same, which must not be of a session that nobody knows.
    */
   #forgetPending(): void {
     this.#pending = [];
     this.#unwrittenBytes = 0;
     this.#appended = this.#durable;
-    if (this.#manifest.sessions.forgetBeyond(this.#durable.position)) this.#manifest.isBehind = true;
+    const { sessions, sync } = this.#manifest;
+    const { position } = this.#durable;
+    if (sync ? sessions.forgetBeyond(position) : sessions.forgetEmpty(position)) this.#manifest.isBehind = true;
   }
 
   async #writeGroup(): Promise<void> {

@@ -65,7 +65,7 @@ export class Manifest {
   isBehind = false;
   readonly #files: Files;
   readonly #directory: string;
-  readonly #sync: boolean;
+  readonly sync: boolean;
   /** The folder's own name survives a power cut. From the start it is not known: a life that was killed may have made it. */
   #folderSynced = false;
   /** Saves run one after another: each writes the newest facts under the same temporary name. */
@@ -74,7 +74,7 @@ export class Manifest {
   constructor(files: Files, directory: string, sizeBytes: number, sync: boolean, sessions = new Sessions()) {
     this.#files = files;
     this.#directory = directory;
-    this.#sync = sync;
+    this.sync = sync;
     this.sizeBytes = sizeBytes;
     this.sessions = sessions;
   }
@@ -139,9 +139,9 @@ export class Manifest {
     if (this.#files.size(path) === undefined) this.#files.makeDirectory(this.#directory);
     if (this.#files.size(newPath) !== undefined) this.#files.remove(newPath);
     this.#files.write(newPath, [bytes], 0);
-    if (this.#sync) await this.#files.datasync(newPath);
+    if (this.sync) await this.#files.datasync(newPath);
     this.#files.rename(newPath, path);
-    if (!this.#sync) return;
+    if (!this.sync) return;
     await this.#files.syncDirectory(this.#directory);
     if (this.#folderSynced) return;
     await this.#files.syncDirectory(dirname(this.#directory));

@@ -1,5 +1,6 @@
 // What the two ends' words about a volume mean, when it is attached: what to compare, and what to change before trying again.
 import type { Advice, Confirmed, LifeId, LineageId } from '../../../contracts/lineage.js';
+import { REGION_BYTES } from './marks.js';
 import type { VolumeSplit } from './volume-split.js';
 
 /** What the replica site says of the history that it has. */
@@ -25,11 +26,14 @@ export function doubtOf(split: VolumeSplit, meeting: Meeting, isKnown: (life: Li
     return 'the replica has writes of another life of this splitter: its folder is older, or the volume ran elsewhere';
   if (touched === undefined)
     return 'it is not known any more what the replica received after the last write that was confirmed here';
-  const unmarked = touched.some(([first, count]) => {
-    for (let region = first; region < first + count; region += 1) if (!split.marks.isMarked(region)) return true;
+  // A mark alone says nothing: a write of this life may have set it, whose receipt clears it. What is to be sent whole is safe.
+  const { marks } = split;
+  const unknown = touched.some(([first, count]) => {
+    for (let region = first; region < first + count; region += 1)
+      if (!marks.isDirty(region * REGION_BYTES, 1) && !marks.isDoubted(region)) return true;
     return false;
   });
-  return unmarked ? 'the replica has writes that this splitter does not know: its folder is older' : undefined;
+  return unknown ? 'the replica has writes that this splitter does not know: its folder is older' : undefined;
 }
 
 export type Remedy =

@@ -3,18 +3,26 @@
 /** One bit of the bitmap stands for this many bytes: a short initialization sends whole regions. */
 export const REGION_BYTES = 64 * 1024;
 
+/** Regions that are known to be unreadable; a disk that fails everywhere has more, which are tried again and again. */
+export const UNREADABLE_REGIONS_MAX = 4_096;
+
 const NO_BITS = new Uint8Array(0);
 
 export class Marks {
   readonly regions: number;
   /** Bytes of the bitmap. */
   readonly byteLength: number;
+  readonly #sizeBytes: number;
   /** Made with the first mark: ten thousand volumes that nobody writes need no memory for theirs. */
   #bits: Uint8Array = NO_BITS;
   /** Writes under way or unconfirmed, by region; a region without any has no entry. */
   readonly #outstanding = new Map<number, number>();
   /** Regions with writes that were never numbered: they must be sent again from the source. */
   readonly #dirty: Set<number>;
+  /** Those of them that the source could not be read at when it was tried last. */
+  readonly #unreadable = new Set<number>();
+  /** Those of the unreadable ones whose time to be tried again has not come. */
+  readonly #passedOver = new Set<number>();
   /** Regions whose bit may be cleared. */
   readonly #settled = new Set<number>();
   /** Regions of which nobody knows whether the replica has them as they are: to be compared before they are sent. */
@@ -28,6 +36,7 @@ export class Marks {
   constructor(sizeBytes: number, bits?: Uint8Array) {
     this.regions = Math.ceil(sizeBytes / REGION_BYTES);
     this.byteLength = bitmapBytes(sizeBytes);
+    this.#sizeBytes = sizeBytes;
     if (bits?.some((byte) => byte !== 0) === true) this.#bits = bits.slice();
     this.#dirty = new Set();
     for (let byte = 0; byte < this.#bits.length; byte += 1) {
@@ -173,14 +182,69 @@ export class Marks {
     this.#doubtedCount -= 1;
   }
 
-  /** The next region to be sent again, if any. */
+  /** The next region to be sent again, if any. Those that are passed over go to the end, so that they are not met each time. */
   nextDirty(): number | undefined {
-    return this.#dirty.values().next().value;
+    if (this.#passedOver.size === this.#dirty.size) return undefined;
+    for (const region of this.#dirty) {
+      if (!this.#passedOver.has(region)) return region;
+      this.#toTheEnd(region);
+    }
+    return undefined;
+  }
+
+  /** The source can't be read there. The region stays dirty, and the others go on. */
+  passOver(region: number): void {
+    if (!this.#dirty.has(region)) return;
+    this.#toTheEnd(region);
+    if (this.#unreadable.size >= UNREADABLE_REGIONS_MAX && !this.#unreadable.has(region)) return;
+    this.#unreadable.add(region);
+    this.#passedOver.add(region);
+  }
+
+  /** Lets regions that were passed over be tried again, the longest known first. @param count at most so many */
+  retryUnreadable(count: number): void {
+    for (const region of [...this.#passedOver].slice(0, count)) this.#passedOver.delete(region);
+  }
+
+  /** In the order in which they were found. */
+  get unreadable(): ReadonlySet<number> {
+    return this.#unreadable;
+  }
+
+  /** A write is on its way, and nothing of the regions that it covers whole has to be sent besides. */
+  overwritten(offset: number, length: number): void {
+    if (this.#dirty.size === 0) return;
+    for (const region of this.#coveredWhole(offset, length)) this.#clean(region);
+  }
+
+  /** A write that is not on its way covers regions whole that could not be read: they are worth a try at once. */
+  worthATry(offset: number, length: number): void {
+    if (this.#passedOver.size === 0) return;
+    for (const region of this.#coveredWhole(offset, length)) this.#passedOver.delete(region);
+  }
+
+  #clean(region: number): void {
+    this.#dirty.delete(region);
+    this.#unreadable.delete(region);
+    this.#passedOver.delete(region);
+  }
+
+  *#coveredWhole(offset: number, length: number): Generator<number> {
+    const end = offset + length;
+    for (let region = Math.ceil(offset / REGION_BYTES); region < this.regions; region += 1) {
+      if (Math.min((region + 1) * REGION_BYTES, this.#sizeBytes) > end) return;
+      yield region;
+    }
+  }
+
+  #toTheEnd(region: number): void {
+    this.#dirty.delete(region);
+    this.#dirty.add(region);
   }
 
   /** A region was read from the source and is queued: outstanding like any write, no longer dirty. */
   resend(region: number): void {
-    this.#dirty.delete(region);
+    this.#clean(region);
     this.#outstanding.set(region, (this.#outstanding.get(region) ?? 0) + 1);
     this.#unsettle(region);
   }

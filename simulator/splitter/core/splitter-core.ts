@@ -6,7 +6,7 @@ import { MoverError } from '../../../contracts/errors.js';
 import type { SplitterId, VolumeId } from '../../../contracts/ids.js';
 import type { SourceId } from '../../../contracts/lineage.js';
 import type { OutputOf, ParsedInputOf } from '../../../contracts/route.js';
-import type { splitterApi } from '../../../contracts/splitter-api.js';
+import type { splitterApi, UnusableVolume } from '../../../contracts/splitter-api.js';
 import { Holds } from './holds.js';
 import { SplitIndex } from './split-index.js';
 import type { VolumeSplit, VolumeSplitRow } from './volume-split.js';
@@ -24,6 +24,8 @@ export interface PendingVerdict {
 export interface SplitterCoreOptions {
   readonly splitter: SplitterId;
   readonly volumes: Iterable<VolumeSplit>;
+  /** Volumes that are left out, each with why; may change while the splitter runs. */
+  readonly unusable?: ReadonlyMap<VolumeId, UnusableVolume>;
   /** Stores changed rows, all or none. @throws MoverError STORAGE_FULL, STORAGE_FAILED: then nothing has changed */
   readonly store: (rows: readonly VolumeSplitRow[]) => void;
   /** Called with rows that are stored and in force. */
@@ -34,6 +36,7 @@ export class SplitterCore {
   readonly holds = new Holds();
   readonly #splitter: SplitterId;
   readonly #volumes: ReadonlyMap<VolumeId, VolumeSplit>;
+  readonly #unusable: ReadonlyMap<VolumeId, UnusableVolume>;
   readonly #index: SplitIndex;
   readonly #store: SplitterCoreOptions['store'];
   readonly #onStored: SplitterCoreOptions['onStored'];
@@ -43,8 +46,9 @@ export class SplitterCore {
    */
   readonly #others = new Map<number, readonly Cut[]>();
 
-  constructor({ splitter, volumes, store, onStored }: SplitterCoreOptions) {
+  constructor({ splitter, volumes, unusable = new Map(), store, onStored }: SplitterCoreOptions) {
     this.#splitter = splitter;
+    this.#unusable = unusable;
     this.#store = store;
     this.#onStored = onStored;
     this.#volumes = new Map([...volumes].map((split) => [split.volume, split]));
@@ -55,12 +59,19 @@ export class SplitterCore {
     return this.#volumes.values();
   }
 
-  /** @throws MoverError VOLUME_NOT_FOUND */
+  /** @throws MoverError VOLUME_NOT_FOUND, VOLUME_UNUSABLE */
   volume(id: VolumeId): VolumeSplit {
     const split = this.#volumes.get(id);
-    if (split === undefined)
-      throw new MoverError('VOLUME_NOT_FOUND', `Splitter ${this.#splitter} has no volume "${id}".`);
+    if (split === undefined) throw this.missing(id);
     return split;
+  }
+
+  /** Why there is no such volume here: VOLUME_UNUSABLE when it is left out, else VOLUME_NOT_FOUND. */
+  missing(id: VolumeId): MoverError {
+    const unusable = this.#unusable.get(id);
+    return unusable === undefined
+      ? new MoverError('VOLUME_NOT_FOUND', `Splitter ${this.#splitter} has no volume "${id}".`)
+      : new MoverError('VOLUME_UNUSABLE', unusable.reason);
   }
 
   has(id: VolumeId): boolean {
@@ -96,7 +107,12 @@ export class SplitterCore {
 
   inventory(input: ParsedInputOf<Api['inventory']>): OutputOf<Api['inventory']> {
     const chosen = input.volume === undefined ? [...this.#volumes.values()] : [this.volume(input.volume)];
-    return { splitter: this.#splitter, volumes: chosen.map((split) => split.describe()) };
+    const unusable = input.volume === undefined ? [...this.#unusable.values()] : [];
+    return {
+      splitter: this.#splitter,
+      volumes: chosen.map((split) => split.describe()),
+      ...(unusable.length === 0 ? {} : { unusable }),
+    };
   }
 
   /** @throws MoverError VOLUME_NOT_FOUND, ATTEMPT_ABORTED, ATTEMPT_COMMITTED, STALE_ATTEMPT, PENDING_VERDICT, EPOCH_MISMATCH */

@@ -17,6 +17,7 @@ import type { LeftOut } from '../../../contracts/point.js';
 import type { Learned, ReplicationMode, SourceState, SplitterVolume } from '../../../contracts/splitter-api.js';
 import { CopyQueue, type Copy, type MemoryBudget, type SpillFile } from './copies.js';
 import { type Marks, REGION_BYTES } from './marks.js';
+import { unreadableOf, unreadableSentence } from './unreadable.js';
 
 interface Fence {
   readonly attempt: TicketedAttempt;
@@ -70,7 +71,7 @@ export interface AttachClaim {
 export interface VolumeSplitOptions {
   readonly row: VolumeSplitRow;
   readonly splitter: SplitterId;
-  /** This life's number: greater than that of every earlier one. */
+  /** This life's number: greater than that of every earlier one. 0 while none is stored: then nothing is numbered. */
   readonly session: number;
   readonly marks: Marks;
   readonly budget: MemoryBudget;
@@ -89,6 +90,9 @@ type InnerMode = Exclude<ReplicationMode, 'UNCONFIRMED'>;
 /** Where a write landed: sent in order, or kept by its mark only. */
 export type Completion = { readonly kind: 'numbered'; readonly n: number } | { readonly kind: 'marked' };
 const MARKED: Completion = { kind: 'marked' };
+
+/** The session of a volume that has none yet: lives are numbered from 1. */
+export const NO_SESSION = 0;
 
 export class VolumeSplit {
   readonly marks: Marks;
@@ -115,6 +119,8 @@ export class VolumeSplit {
   #stalled: SplitterVolume['stalled'];
   /** A fence outlived the splitter that raised it while writes were unconfirmed: its cut may never be drained. */
   #fenceVoid: boolean;
+  /** What the system said when the source could not be read last. */
+  #whyUnreadable = '';
   /** What an administrator should know, by topic: a newer sentence takes the place of an older one. */
   readonly #notes = new Map<string, string>();
 
@@ -125,9 +131,33 @@ export class VolumeSplit {
     this.#splitter = options.splitter;
     this.#row = options.row;
     this.#queue = new CopyQueue(options.budget, options.spill, options.queueMaxBytes);
-    this.#mode = options.marks.dirty + options.marks.doubted > 0 ? 'MARKS_ONLY' : 'SYNCED';
+    const isSynced = options.marks.dirty + options.marks.doubted === 0 && options.session !== NO_SESSION;
+    this.#mode = isSynced ? 'SYNCED' : 'MARKS_ONLY';
     this.#marksOnlySince = { sinceMs: options.nowMs, reason: options.startReason };
     this.#fenceVoid = options.row.fence !== undefined && this.#mode !== 'SYNCED';
+  }
+
+  /** A number that no earlier life had is stored: from now on writes can be numbered. Those of before are kept by marks. */
+  startSession(session: number): void {
+    this.#beginSession(session);
+    if (this.marks.dirty + this.marks.doubted === 0) this.#mode = 'SYNCED';
+  }
+
+  /**
+   * What is queued can't be sent: its copies are lost. Marks stand for it, and as numbers have no gaps, the volume needs a new
+   * session before anything is numbered again. To be called detached.
+   */
+  loseQueue(reason: string, nowMs: number): void {
+    this.#session = NO_SESSION;
+    this.#fallBack(reason, nowMs);
+    this.#dropQueue();
+    if (this.#row.fence !== undefined) this.#fenceVoid = true;
+  }
+
+  #dropQueue(): void {
+    this.#queue.drop((copy) => {
+      if (copy.kind === 'write' || copy.kind === 'zeroes') this.marks.abandon(copy.offset, copy.length);
+    });
   }
 
   get row(): VolumeSplitRow {
@@ -159,7 +189,8 @@ export class VolumeSplit {
   }
 
   get notes(): string[] {
-    return [...this.#notes.values()];
+    const unreadable = unreadableSentence(this.volume, this.#row.sizeBytes, this.marks.unreadable, this.#whyUnreadable);
+    return [...this.#notes.values(), ...(unreadable === undefined ? [] : [unreadable])];
   }
 
   /** Says something about a topic; undefined takes it back. */
@@ -224,8 +255,10 @@ export class VolumeSplit {
     const n = this.#lastN + 1;
     if (admits && this.#queue.push({ ...write, n, timeMs: nowMs }, this.#row.fence !== undefined)) {
       this.#lastN = n;
+      this.marks.overwritten(write.offset, write.length);
       return { kind: 'numbered', n };
     }
+    this.marks.worthATry(write.offset, write.length);
     this.#fallBack(this.#paused ? 'group paused' : 'backlog full', nowMs);
     this.marks.abandon(write.offset, write.length);
     return MARKED;
@@ -235,6 +268,11 @@ export class VolumeSplit {
   fail(offset: number, length: number, nowMs: number): void {
     this.#fallBack('source write failed', nowMs);
     this.marks.abandon(offset, length);
+  }
+
+  /** A write that had begun is refused before anything of it reached the source. */
+  withdraw(offset: number, length: number): void {
+    this.marks.confirm(offset, length);
   }
 
   /** From now on only marks are kept. What is in that state already, or being sent again, stays as it is. */
@@ -279,9 +317,7 @@ export class VolumeSplit {
    */
   startOver(session: number, lineage: Confirmed, reason: string, nowMs: number): number[] {
     this.detached();
-    this.#queue.drop((copy) => {
-      if (copy.kind === 'write' || copy.kind === 'zeroes') this.marks.abandon(copy.offset, copy.length);
-    });
+    this.#dropQueue();
     this.#beginSession(session);
     this.#confirmed = lineage;
     if (this.#mode === 'INITIALIZING') this.#mode = 'MARKS_ONLY';
@@ -396,6 +432,11 @@ export class VolumeSplit {
     return { region, offset, length: Math.min(REGION_BYTES, this.#row.sizeBytes - offset) };
   }
 
+  /** Whether a region that is to be sent again finds room now. */
+  get hasRoomForResend(): boolean {
+    return this.#queue.hasRoomForResend;
+  }
+
   /** A region as it is at the source now. @returns false if there is no room after all: it stays dirty. */
   resent(
     region: number,
@@ -410,6 +451,12 @@ export class VolumeSplit {
     this.marks.resend(region);
     this.#resentBytes += length;
     return true;
+  }
+
+  /** The source can't be read there: the region stays marked, is named, and is passed over until `retryUnreadable`. */
+  passOver(region: number, why: string): void {
+    this.#whyUnreadable = why;
+    this.marks.passOver(region);
   }
 
   /** Ends the short initialization once nothing is dirty. @returns whether it ended now. */
@@ -498,7 +545,10 @@ export class VolumeSplit {
     if (this.#row.notice?.attempt.ticket !== notice.attempt.ticket) this.#put({ ...this.#row, notice });
   }
 
-  /** @throws MoverError ATTEMPT_ABORTED, ATTEMPT_COMMITTED, STALE_ATTEMPT, PENDING_VERDICT, FENCE_LAPSED, CUT_VOID, NOT_NOTIFIED, NOT_SYNCED */
+  /**
+   * @throws MoverError ATTEMPT_ABORTED, ATTEMPT_COMMITTED, STALE_ATTEMPT, PENDING_VERDICT, FENCE_LAPSED, CUT_VOID, NOT_NOTIFIED,
+   * SOURCE_UNREADABLE, NOT_SYNCED
+   */
   checkFence(attempt: TicketedAttempt): void {
     this.#refuseOver(attempt);
     const { fence, notice } = this.#row;
@@ -522,11 +572,18 @@ export class VolumeSplit {
         'NOT_NOTIFIED',
         `Splitter ${this.#splitter} has no notice of attempt ${attemptName(attempt)} for volume "${this.volume}".`,
       );
+    this.refuseUnreadable();
     if (this.#mode !== 'SYNCED' || this.#paused || this.sourceState !== 'present')
       throw new MoverError(
         'NOT_SYNCED',
         `Volume "${this.volume}" has writes that are known by marks only (${this.#mode}).`,
       );
+  }
+
+  /** @throws MoverError SOURCE_UNREADABLE while a part of the source can't be read that has to be sent again */
+  refuseUnreadable(): void {
+    const sentence = unreadableSentence(this.volume, this.#row.sizeBytes, this.marks.unreadable, this.#whyUnreadable);
+    if (sentence !== undefined) throw new MoverError('SOURCE_UNREADABLE', sentence);
   }
 
   /** Raises the fence, or finds it up: the cut is the same. `checkFence` passed for every volume of the call. */
@@ -590,7 +647,8 @@ export class VolumeSplit {
         );
       return;
     }
-    this.#refuseOver(attempt);
+    // A fence is lifted by its own verdict only, also when that of a newer attempt came first.
+    if (fence?.attempt.ticket !== attempt.ticket) this.#refuseOver(attempt);
     if (verdict === 'ABORTED') return;
     if (fence?.attempt.ticket !== attempt.ticket)
       throw new MoverError(
@@ -608,9 +666,18 @@ export class VolumeSplit {
   learn(attempt: TicketedAttempt, verdict: Verdict, bound: AttemptVolume, to: Endpoint, nowMs: number): void {
     const { notice, fence, ...row } = this.#row;
     if (row.decided?.attempt.ticket === attempt.ticket) return;
-    const decided = { attempt, verdict, atMs: nowMs, backlogBytes: this.#backlogBytes() };
+    const isNewest = (row.decided?.attempt.ticket ?? 0) < attempt.ticket;
+    const decided =
+      row.decided === undefined || isNewest
+        ? { attempt, verdict, atMs: nowMs, backlogBytes: this.#backlogBytes() }
+        : row.decided;
     const others = {
-      ...(notice !== undefined && notice.attempt.ticket !== attempt.ticket ? { notice } : {}),
+      // An older notice is over, unless its fence is up: it says where the verdict can be asked for.
+      ...(notice !== undefined &&
+      notice.attempt.ticket !== attempt.ticket &&
+      (notice.attempt.ticket > attempt.ticket || fence !== undefined)
+        ? { notice }
+        : {}),
       ...(fence !== undefined && fence.attempt.ticket !== attempt.ticket ? { fence } : {}),
     };
     const route = verdict === 'ABORTED' ? row.route : { ...to, epoch: bound.epoch + 1 };
@@ -638,6 +705,7 @@ export class VolumeSplit {
   describe(): SplitterVolume {
     const { row } = this;
     const { fence, notice } = row;
+    const unreadable = unreadableOf(row.sizeBytes, this.marks.unreadable);
     return {
       volume: row.volume,
       splitter: this.#splitter,
@@ -667,6 +735,7 @@ export class VolumeSplit {
               lapsed: fence.lapsed,
             },
           }),
+      ...(unreadable === undefined ? {} : { unreadable }),
       notes: this.notes,
     };
   }
