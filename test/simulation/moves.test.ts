@@ -182,7 +182,13 @@ async function run(seed: number, mix: Mix, moves: number): Promise<Outcome> {
     100,
     QUIET_LIMIT_MS,
   );
-  if (!quiet) checkQuiet(world);
+  if (!quiet) {
+    try {
+      checkQuiet(world);
+    } catch (error) {
+      throw new Error(`seed ${seed}: ${String(error)}`, { cause: error });
+    }
+  }
   expect(quiet, `seed ${seed}: the guest is served`).toBe(true);
   for (const error of watched) throw new Error(`seed ${seed}: ${error.message}`, { cause: error });
   let points;

@@ -5,7 +5,7 @@ import type { ErrorCode } from '../../../contracts/errors.js';
 import type { GroupId, VolumeId } from '../../../contracts/ids.js';
 import type { Advice, Confirmed, LifeId, LineageId, SourceId } from '../../../contracts/lineage.js';
 import type { RecoveryPoint } from '../../../contracts/point.js';
-import { recommitAttempt, resolveAttempt } from './attempts.js';
+import { hasExpired, recommitAttempt, resolveAttempt } from './attempts.js';
 import { beginOwnership, cutOwnership } from './owners.js';
 import { mendHolesOf, missing } from './records.js';
 import type { VolumeRow } from './rows.js';
@@ -150,9 +150,12 @@ function takeOverVerdict(state: SiteState, row: VolumeRow, { decided, ticket, ep
   }
   const { openAttempt } = state.volume(row.volume);
   if (openAttempt === undefined || !isReadable(openAttempt)) return;
-  const openTicket = state.attempt(openAttempt)?.contents?.ticket ?? 0;
-  if (ticket > openTicket || epoch > row.epoch)
+  const open = state.attempt(openAttempt);
+  if (ticket > (open?.contents?.ticket ?? 0) || epoch > row.epoch)
     resolveAttempt(state, openAttempt, `the splitter of volume "${row.volume}" knows a newer attempt`, nowMs);
+  // It may have sealed the volume, and a splitter that was put back knows nothing of it and asks nobody.
+  else if (hasExpired(open, nowMs))
+    resolveAttempt(state, openAttempt, `its lease ran out, and volume "${row.volume}" was attached anew`, nowMs);
 }
 
 /** The higher epoch counts. At the same one, the group of a splitter counts that attaches to a site without memory of any. */

@@ -121,7 +121,7 @@ function clearTheWay(state: SiteState, volume: VolumeId, attempt: AttemptRef, no
 }
 
 /** Whether whoever needs its volumes or its room may abort an open attempt. */
-function hasExpired(record: AttemptRecord | undefined, nowMs: number): boolean {
+export function hasExpired(record: AttemptRecord | undefined, nowMs: number): boolean {
   return (record?.contents?.leaseExpiresAtMs ?? 0) <= nowMs;
 }
 
