@@ -9,7 +9,7 @@ import { followEstate } from '../../simulator/replica-site/core/from-estate.js';
 import { attach, forkLineage, hear, type Claim } from '../../simulator/replica-site/core/attach.js';
 import { admit } from '../../simulator/replica-site/core/records.js';
 import type { Lineages } from '../../simulator/replica-site/core/rows.js';
-import { EMPTY_SITE, SiteState } from '../../simulator/replica-site/core/state.js';
+import { EMPTY_SITE, SiteState, TABLE_NAMES } from '../../simulator/replica-site/core/state.js';
 
 import { claimOf, LINEAGE } from '../support/identities.js';
 
@@ -83,10 +83,21 @@ export const ESTATE = estateSchema.parse({
 
 export class SiteUnderTest {
   readonly lineages = new MemoryLineages();
-  readonly state = new SiteState(EMPTY_SITE, this.lineages);
+  state = new SiteState(EMPTY_SITE, this.lineages);
 
   constructor() {
     followEstate(this.state, ESTATE, 0);
+  }
+
+  /** Another life of the site, once: from all that its first one stored. */
+  restart(): void {
+    const stored = this.state.changes();
+    const rows = { ...EMPTY_SITE };
+    for (const name of TABLE_NAMES) {
+      const entries = stored.filter(({ table, value }) => table === name && value !== undefined);
+      Object.assign(rows, { [name]: entries.map(({ key, value }) => [key, value]) });
+    }
+    this.state = new SiteState(rows, this.lineages);
   }
 
   attach(volume = V1, session = 1, epoch = this.state.volume(volume).epoch): string {
