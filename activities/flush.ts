@@ -101,7 +101,12 @@ async function waitForSmallLag(
 }
 
 function isSynced(split: SplitterVolume): boolean {
-  return split.mode === 'SYNCED' && split.connected;
+  return split.mode === 'SYNCED' && split.connected && split.stalled === undefined;
+}
+
+function lateness({ connected, stalled, mode }: SplitterVolume): string {
+  if (!connected) return 'not connected to its appliance';
+  return stalled === undefined ? mode : 'stalled: the replica site takes nothing more of it';
 }
 
 function lagTooLarge(
@@ -109,9 +114,7 @@ function lagTooLarge(
   bytesLeft: number,
   splits: readonly SplitterVolume[],
 ): MoverError {
-  const late = splits
-    .filter((split) => !isSynced(split))
-    .map((split) => `; ${split.volume} is ${split.connected ? split.mode : 'not connected to its appliance'}`);
+  const late = splits.filter((split) => !isSynced(split)).map((split) => `; ${split.volume} is ${lateness(split)}`);
   const still = `${bytesLeft} bytes are still on their way (allowed: ${lagBytesMax})`;
   return new MoverError('LAG_TOO_LARGE', `After ${lagWaitMs} ms ${still}${late.join('')}.`);
 }

@@ -139,6 +139,12 @@ async function checkSplitter(
       `splitter "${volume.splitter}" has not learned yet that volume "${volume.volume}" belongs to group "${volume.group}"`,
     );
   }
+  if (split.unreadable !== undefined)
+    against(
+      'SOURCE_UNREADABLE',
+      volume.volume,
+      split.notes.join(' ') || `parts of volume "${volume.volume}" can't be read`,
+    );
   return { ...known, unconfirmedBytes: split.unconfirmedBytes };
 }
 

@@ -29,6 +29,7 @@ export const leftOutReasonSchema = z.enum([
   'not-in-cut',
   'moved',
   'inconsistent',
+  'lost',
 ]);
 export const leftOutSchema = z.strictObject({ volume: volumeIdSchema, reason: leftOutReasonSchema });
 export type LeftOut = z.infer<typeof leftOutSchema>;

@@ -57,6 +57,15 @@ const attemptInput = z.strictObject({ attempt: attemptRefSchema });
 /** A step of an open attempt may renew its lease on the way. */
 const stepInput = attemptInput.extend({ leaseMs: durationMsSchema.optional() });
 
+/** What a full or failing disk holds up of a volume: nothing durable is lost, and all else goes on. */
+const volumeStallSchema = z.strictObject({
+  /** What is not done: taking in new writes, applying what is durable, or letting go of history. */
+  part: z.enum(['intake', 'distribution', 'retention']),
+  sinceMs: timeMsSchema,
+  /** What the system says, with the path. */
+  message: z.string(),
+});
+
 /** A volume as the replica site knows it. */
 export const siteVolumeSchema = z.strictObject({
   volume: volumeIdSchema,
@@ -77,6 +86,8 @@ export const siteVolumeSchema = z.strictObject({
   undistributedBytes: bytesSchema,
   /** Whether a short initialization is under way: no point may contain the volume. */
   initializing: z.boolean(),
+  /** Absent while nothing is held up by a disk. */
+  stalls: z.array(volumeStallSchema).optional(),
   /** The attempt that is open on it, if any; not one whose lease ran out, which anyone may abort who needs the volume. */
   openAttempt: attemptRefSchema.optional(),
   /** As the estate file says. */
@@ -98,6 +109,9 @@ export const siteGroupSchema = z.strictObject({
   journal: groupJournalSchema,
 });
 export type SiteGroup = z.infer<typeof siteGroupSchema>;
+
+/** A fault: whether distribution of a volume stands still until it is told to go on, or the process ends. */
+const distributionSchema = z.strictObject({ volume: volumeIdSchema, paused: z.boolean() });
 
 export const drainProgressSchema = z.strictObject({
   /** Whether everything up to every cut is applied to the replica volumes. */
@@ -176,7 +190,11 @@ export const attemptsApi = {
     method: 'POST',
     path: '/v1/attempts/resolve',
     summary: 'The verdict, for ever: an open or unknown attempt becomes ABORTED; a decided one is returned as it is.',
-    input: attemptInput.extend({ reason: z.string().max(1_000).default('resolved') }),
+    input: attemptInput.extend({
+      reason: z.string().max(1_000).default('resolved'),
+      /** An attempt whose lease still runs is left open: for one who only wonders whether anybody still works at it. */
+      onlyIfExpired: z.boolean().default(false),
+    }),
     output: attemptRecordSchema,
   }),
   get: operation({
@@ -317,6 +335,14 @@ export const replicaSiteApi = {
     summary: 'Close an image. Closing it again is no error.',
     input: z.strictObject({ image: z.string() }),
     output: z.strictObject({}),
+  }),
+  setDistribution: operation({
+    method: 'POST',
+    path: '/v1/faults/distribution',
+    summary:
+      'Stop applying what is durable of a volume to its replica volume, or go on: a volume that stalls, on purpose.',
+    input: distributionSchema,
+    output: distributionSchema,
   }),
 } as const;
 

@@ -28,8 +28,8 @@ export async function waitUntilQuiet(client: MoverClient, { volume, timeoutMs, s
 }
 
 /** Empty when the volume is quiet. */
-function restOf({ splitterView: view, undistributedBytes, openAttempt, initializing }: ListedVolume): string {
-  if (view === undefined) return 'its splitter does not answer';
+function restOf({ splitterView: view, unusable, undistributedBytes, openAttempt, initializing }: ListedVolume): string {
+  if (view === undefined) return unusable ?? 'its splitter does not answer';
   const rest = [
     ...(view.mode === 'SYNCED' ? [] : [view.mode]),
     ...(view.fence === undefined ? [] : ['fenced']),

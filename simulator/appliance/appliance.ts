@@ -12,6 +12,7 @@ import { createControlServer } from '../control/server.js';
 import { createNbdServer } from '../../nbd/server.js';
 import type { ProcessConfig } from '../process/config.js';
 import type { RunningProcess } from '../process/run-process.js';
+import { syncFolderNames } from '../disk/folder-names.js';
 import { openRowStore } from '../store/row-store.js';
 import { streamUpgrade } from '../stream/accept.js';
 import { applianceCalls } from './calls.js';
@@ -60,6 +61,7 @@ export async function startAppliance(
   const skews = new ClockSkews(`appliance ${id}`, clock);
 
   const store = openRowStore({ directory: join(dataFolder, 'rows'), tables: [PAUSED_TABLE, ACCESSES_TABLE], sync });
+  if (sync) syncFolderNames(dataFolder);
   const paused = new PausedGroups(store);
   const link = new Link();
   const site = new SiteClient({ url: siteUrl, token, link });
@@ -127,7 +129,9 @@ export async function startAppliance(
     listen: appliance.control,
     token,
     clock,
-    health: () => ({ notes: [...clock.notes, ...skews.notes, ...notesOf(link, relays), ...accesses.notes] }),
+    health: () => ({
+      notes: [...clock.notes, ...skews.notes, ...notesOf(link, relays, scratch), ...points.notes, ...accesses.notes],
+    }),
     log,
     onUpgrade: streamUpgrade({ token, onStream: (connection) => void relays.accept(connection) }),
   });
@@ -158,9 +162,10 @@ export async function startAppliance(
   }
 }
 
-function notesOf(link: Link, relays: Relays): string[] {
+function notesOf(link: Link, relays: Relays, scratch: ScratchFolder): string[] {
   const notes: string[] = [];
   if (link.state.cut) notes.push('The link to the replica site is cut on purpose.');
   if (relays.siteGone) notes.push('The replica site could not be reached when a splitter last connected.');
+  if (scratch.note !== undefined) notes.push(scratch.note);
   return notes;
 }

@@ -4,6 +4,7 @@ import { MoverError } from '../../contracts/errors.js';
 import type { ApplianceId, GroupId } from '../../contracts/ids.js';
 import type { RecoveryPoint } from '../../contracts/point.js';
 import type { ProcessClock } from '../../control/clock/process-clock.js';
+import { requireFaults } from '../control/faults.js';
 import type { Handlers } from '../control/handlers.js';
 import type { Accesses } from './images/accesses.js';
 import type { ClockSkews } from './clock-skews.js';
@@ -137,13 +138,4 @@ export function applianceCalls(options: CallsOptions): Handlers<typeof appliance
       return rounds.faults;
     },
   };
-}
-
-/** @throws MoverError ROUTE_NOT_FOUND */
-function requireFaults(allowed: boolean): void {
-  if (allowed) return;
-  throw new MoverError(
-    'ROUTE_NOT_FOUND',
-    'Faults can only be injected into a process that was started with VOLUME_MOVER_FAULTS=1.',
-  );
 }

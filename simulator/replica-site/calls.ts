@@ -1,5 +1,7 @@
 // The control API of the replica site: each call applies one rule and stores what it changed before it is answered.
-import type { replicaSiteApi } from '../../contracts/replica-site-api.js';
+import type { VolumeId } from '../../contracts/ids.js';
+import type { replicaSiteApi, SiteVolume } from '../../contracts/replica-site-api.js';
+import { requireFaults } from '../control/faults.js';
 import type { Handlers } from '../control/handlers.js';
 import { closePoint } from './close-point.js';
 import * as attempts from './core/attempts.js';
@@ -20,6 +22,10 @@ export interface CallsOptions {
   readonly durability: Durability;
   readonly images: Images;
   readonly reports: Reports;
+  /** Whether nothing more of the volume is taken in now. */
+  readonly isStalled: (volume: VolumeId) => boolean;
+  /** Whether faults may be injected. */
+  readonly faults: boolean;
 }
 
 export function replicaSiteCalls({
@@ -28,6 +34,8 @@ export function replicaSiteCalls({
   durability,
   images,
   reports,
+  isStalled,
+  faults,
 }: CallsOptions): Handlers<typeof replicaSiteApi> {
   const { state } = site;
   return {
@@ -57,8 +65,12 @@ export function replicaSiteCalls({
         attempts.renewIfOpen(state, attempt, leaseMs, now.monotonicMs);
         return attempts.adoptAttempt(state, attempt, now);
       }),
-    resolve: ({ attempt, reason }) =>
-      site.change((state, now) => attempts.resolveAttempt(state, attempt, reason, now.wallMs)),
+    resolve: ({ attempt, reason, onlyIfExpired }) =>
+      site.change((state, now) =>
+        onlyIfExpired
+          ? attempts.resolveExpired(state, attempt, reason, now)
+          : attempts.resolveAttempt(state, attempt, reason, now.wallMs),
+      ),
     get: (attempt) => attempts.getAttempt(state, attempt),
     join: ({ attempt, point }) => site.change((state) => attempts.joinAttempt(state, attempt, point)),
     listPoints: ({ group, volume, ...page }) => {
@@ -83,7 +95,11 @@ export function replicaSiteCalls({
       const { items, ...rest } = pageOfVolumes(state, input);
       await journals.lookAt(items.map((row) => row.volume));
       const { monotonicMs } = site.now;
-      return { volumes: items.map((row) => siteVolume(state, state.volume(row.volume), monotonicMs)), ...rest };
+      const volumes = items.map((row) => ({
+        ...siteVolume(state, state.volume(row.volume), monotonicMs),
+        ...stallsOf(journals, row.volume),
+      }));
+      return { volumes, ...rest };
     },
     inventory: (input) => {
       const { items, ...rest } = pageOfVolumes(state, input);
@@ -106,7 +122,7 @@ export function replicaSiteCalls({
       return {};
     },
     batchReport: ({ batch }) => reports.batches.report(batch),
-    closePoint: async (input, { signal }) => closePoint({ site, journals, durability }, input, signal),
+    closePoint: async (input, { signal }) => closePoint({ site, journals, durability }, isStalled, input, signal),
     openMarkImage: async (input, { signal }) => openMarkImage({ site, journals, durability, images }, input, signal),
     digestImage: async (input, { signal }) => digestImage(images, input, signal),
     closeMarkImage: ({ image }) => {
@@ -119,5 +135,20 @@ export function replicaSiteCalls({
       images.close(image);
       return {};
     },
+    setDistribution: async (state) => {
+      requireFaults(faults);
+      const journal = await journals.journal(state.volume);
+      if (state.paused) await journal.pauseDistribution();
+      else journal.resumeDistribution();
+      return state;
+    },
+  };
+}
+
+function stallsOf(journals: Journals, volume: VolumeId): Pick<SiteVolume, 'stalls'> {
+  const stalls = journals.open.get(volume)?.stalls;
+  if (stalls === undefined || stalls.size === 0) return {};
+  return {
+    stalls: [...stalls].map(([part, { error, sinceMs }]) => ({ part, sinceMs, message: error.message })),
   };
 }

@@ -1,4 +1,5 @@
 // Closes a recovery point: waits until its cuts are durable here, and leaves out what is not in time.
+import type { VolumeId } from '../../contracts/ids.js';
 import type { LeftOut, RecoveryPoint } from '../../contracts/point.js';
 import type { replicaSiteApi } from '../../contracts/replica-site-api.js';
 import type { ParsedInputOf } from '../../contracts/route.js';
@@ -17,9 +18,13 @@ export interface PointCloser {
   readonly durability: Durability;
 }
 
-/** @throws MoverError GROUP_NOT_FOUND; the signal's reason */
+/**
+ * @param isStalled whether nothing more of a volume is taken in: the point does not wait for it, so that the group's points go on.
+ * @throws MoverError GROUP_NOT_FOUND; the signal's reason
+ */
 export async function closePoint(
   closer: PointCloser,
+  isStalled: (volume: VolumeId) => boolean,
   input: ClosePointInput,
   signal: AbortSignal,
 ): Promise<RecoveryPoint> {
@@ -27,7 +32,8 @@ export async function closePoint(
   const { waitMs, ...point } = input;
   site.state.group(input.group);
   await journals.lookAt(input.cuts.map((cut) => cut.volume));
-  await whenReached(closer, input.cuts, waitMs, signal);
+  const awaited = input.cuts.filter((cut) => !isStalled(cut.volume));
+  await whenReached(closer, awaited, waitMs, signal);
   signal.throwIfAborted();
   // Of a volume that can't be read nothing is known, so nothing can be promised.
   const usable = point.cuts.filter((cut) => !journals.unusable.has(cut.volume));

@@ -8,14 +8,18 @@ import { createControlServer } from '../control/server.js';
 import { ProcessClock } from '../../control/clock/process-clock.js';
 import type { ProcessConfig } from '../process/config.js';
 import type { RunningProcess } from '../process/run-process.js';
+import { syncFolderNames } from '../disk/folder-names.js';
 import { openRowStore } from '../store/row-store.js';
 import { streamUpgrade } from '../stream/accept.js';
 import { replicaSiteCalls } from './calls.js';
 import { openReports } from './reports/reports.js';
-import { followEstate } from './core/from-estate.js';
 import { mendHolesOf } from './core/records.js';
 import { SiteState, TABLE_NAMES } from './core/state.js';
+import { MoverError } from '../../contracts/errors.js';
+import { freeBytes } from '../disk/free-room.js';
+import { RoomReserve } from '../disk/room-reserve.js';
 import { Durability } from './durability.js';
+import { EstateFollower } from './estate-follower.js';
 import { Images, type ImageLimits } from './images.js';
 import { Intakes } from './intake/intakes.js';
 import { IntakeStream } from './intake/intake-stream.js';
@@ -23,13 +27,15 @@ import { UNAPPLIED_BYTES_MAX } from './intake/limits.js';
 import { Journals } from './journals.js';
 import { Retention, RETENTION_EVERY_MS, SETTLED_AFTER_MS } from './retention.js';
 import { Site } from './site.js';
+import { storageNotes } from './storage-notes.js';
 import { storedRows } from './stored-rows.js';
 import { warmUp } from './warm-up.js';
 
 export type ReplicaSiteConfig = Pick<
   ProcessConfig,
   'id' | 'estate' | 'dataFolder' | 'token' | 'sync' | 'clockAgreesAfterMs'
->;
+> &
+  Partial<Pick<ProcessConfig, 'faults'>>;
 
 export interface ReplicaSiteLimits extends ImageLimits {
   readonly unappliedBytesMax?: number | undefined;
@@ -43,26 +49,39 @@ export async function startReplicaSite(
   log: Logger,
   limits: ReplicaSiteLimits = {},
 ): Promise<RunningProcess> {
-  const { id, estate, dataFolder, token, sync, clockAgreesAfterMs } = config;
+  const { id, estate, dataFolder, token, sync, clockAgreesAfterMs, faults = false } = config;
   const clock = new ProcessClock({ process: `replica site ${id}`, agreesAfterMs: clockAgreesAfterMs, log });
-  const store = openRowStore({ directory: join(dataFolder, 'rows'), tables: TABLE_NAMES, sync });
+  const rowsFolder = join(dataFolder, 'rows');
+  const volumesFolder = join(dataFolder, 'volumes');
+  const store = openRowStore({ directory: rowsFolder, tables: TABLE_NAMES, sync });
   const reports = openReports({ directory: join(dataFolder, 'reports'), sync });
+  const reserve = new RoomReserve(join(dataFolder, 'reserve'), dataFolder);
   const durability = new Durability();
   // The rules ask the journals, and the journals tell the rules when they are opened: neither can be made first.
   const journals: Journals = new Journals({
-    directory: join(dataFolder, 'volumes'),
+    directory: volumesFolder,
     sync,
+    reserve,
     sizeOf: (volume) => site.state.volume(volume).sizeBytes,
     events: {
       onOpened: (volume) => {
-        site.state.accepted.delete(volume);
-        site.change((state) => mendHolesOf(state, volume));
+        site.state.forgetAccepted(volume);
+        try {
+          site.change((state) => mendHolesOf(state, volume));
+        } catch (error) {
+          // It must be before a record is taken, and is tried again then.
+          if (!(error instanceof MoverError)) throw error;
+          log.warn({ volume, code: error.code, reason: error.message }, 'holes could not be mended yet');
+        }
       },
       onDurable: (volume, durable) => {
         intakes.durable(volume, durable);
         durability.durable(volume);
       },
       onApplied: (volume) => intakes.applied(volume),
+      onStalled: (volume, part, error) => {
+        if (part === 'intake') intakes.stalled(volume, error);
+      },
       onFailed: (volume, error) => {
         log.error({ err: error, volume }, 'a journal failed');
         intakes.failed(volume, error);
@@ -70,20 +89,31 @@ export async function startReplicaSite(
     },
     log,
   });
-  const site: Site = new Site(new SiteState(storedRows(store), journals), store, clock);
+  if (sync) syncFolderNames(dataFolder);
+  const site: Site = new Site(new SiteState(storedRows(store, estate.groups), journals), store, clock);
+  for (const sentence of site.state.unreadable) log.error(sentence);
   const intakes: Intakes = new Intakes({
     site,
     journals,
     unappliedBytesMax: limits.unappliedBytesMax ?? UNAPPLIED_BYTES_MAX,
+    freeBytes: () => freeBytes(dataFolder),
   });
-  for (const contradiction of site.change((state, now) => followEstate(state, estate, now.wallMs)))
-    log.warn(contradiction);
+  const follower = new EstateFollower(site, estate, log);
+  follower.follow();
 
   const images = new Images({ site, journals, log, ...limits });
   const server = createControlServer({
     ...REPLICA_SITE_DESCRIPTION,
     api: replicaSiteApi,
-    handlers: replicaSiteCalls({ site, journals, durability, images, reports }),
+    handlers: replicaSiteCalls({
+      site,
+      journals,
+      durability,
+      images,
+      reports,
+      isStalled: (volume) => intakes.isStalled(volume),
+      faults,
+    }),
     role: 'replica-site',
     id,
     listen: estate.replicaSite.control,
@@ -92,9 +122,10 @@ export async function startReplicaSite(
     health: () => ({
       notes: [
         ...clock.notes,
-        ...[...journals.unusable.keys()].map(
-          (volume) => `The journal of volume "${volume}" can't be used; see the log.`,
-        ),
+        ...site.state.unreadable,
+        ...storageNotes({ site, rowsFolder, volumesFolder, journals, freeBytes }),
+        ...(follower.note === undefined ? [] : [follower.note]),
+        ...intakes.notes,
         ...images.warnings,
         ...[...site.state.groups.values()].flatMap(({ journal }) => journal.alert?.message ?? []),
       ],
@@ -110,6 +141,7 @@ export async function startReplicaSite(
     site,
     journals,
     inUse: () => images.points,
+    reserve,
     everyMs: limits.retentionEveryMs ?? RETENTION_EVERY_MS,
     settledAfterMs: limits.settledAfterMs ?? SETTLED_AFTER_MS,
     log,
@@ -119,6 +151,7 @@ export async function startReplicaSite(
   const stop = async (): Promise<void> => {
     stopping.abort();
     clock.stop();
+    follower.stop();
     await server.stop();
     images.stop();
     await Promise.all([retention.stop(), warming]);

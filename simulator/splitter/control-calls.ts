@@ -1,4 +1,4 @@
-// The splitter's control API: one core function a call, what changed stored in one transaction, and only then the answer.
+// The splitter's control API: one core function a call, which stores what it changed before it answers.
 import type { Logger } from 'pino';
 import { createApiClient } from '../../control/client.js';
 import { applianceApi } from '../../contracts/appliance-api.js';
@@ -20,8 +20,6 @@ export interface ControlCallsOptions {
   readonly token: string | undefined;
   readonly clock: ProcessClock;
   readonly log: Logger;
-  /** Stores what a core call changed, also one that threw, and lets the rest of the shell follow. */
-  readonly settle: <T>(call: () => T) => T;
 }
 
 export function controlCalls({
@@ -31,7 +29,6 @@ export function controlCalls({
   token,
   clock,
   log,
-  settle,
 }: ControlCallsOptions): Handlers<typeof splitterApi> {
   const released = <T>(answer: T): T => {
     held.release();
@@ -40,16 +37,16 @@ export function controlCalls({
   return {
     inventory: (input) => ({ ...core.inventory(input), clock: clock.view }),
     notify: async (input, { signal }) => {
-      const answer = settle(() => core.notify(input));
+      const answer = core.notify(input);
       log.info({ attempt: input.attempt, to: input.to.group }, 'notified of a move');
       await reach(input.to.url, token, signal);
       return answer;
     },
-    fence: (input) => settle(() => core.fence(input, clock.now())),
+    fence: (input) => core.fence(input, clock.now()),
     confirm: (input) => released(core.confirm(input, clock.monotonicMs)),
-    renew: (input) => settle(() => core.renew(input, clock.monotonicMs)),
+    renew: (input) => core.renew(input, clock.monotonicMs),
     learn: (input) => {
-      const { volumes, learned } = settle(() => core.learn(input, clock.wallMs));
+      const { volumes, learned } = core.learn(input, clock.wallMs);
       log.info({ attempt: input.attempt, verdict: input.verdict }, 'verdict learned');
       return { volumes, learned };
     },

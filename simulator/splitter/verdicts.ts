@@ -4,6 +4,7 @@ import type { Logger } from 'pino';
 import { createApiClient } from '../../control/client.js';
 import { applianceApi } from '../../contracts/appliance-api.js';
 import { attemptName, type Verdict } from '../../contracts/attempt.js';
+import { MoverError } from '../../contracts/errors.js';
 import type { SplitterId, VolumeId } from '../../contracts/ids.js';
 import { Backoff } from './backoff.js';
 import { monotonicMs } from './clock.js';
@@ -26,9 +27,9 @@ export interface VerdictsOptions {
   readonly splitter: SplitterId;
   readonly token: string | undefined;
   readonly log: Logger;
-  /** Lets leases run out and returns what must be asked for; stores what changed. */
+  /** Lets leases run out and returns what must be asked for; stores what changed. @throws MoverError when that can't be stored */
   readonly tick: () => readonly PendingVerdict[];
-  /** Learns and stores the verdict. Does nothing if the fence is gone meanwhile. */
+  /** Learns and stores the verdict. Does nothing if the fence is gone meanwhile. @throws MoverError when it can't be stored: nothing is learned then */
   readonly learn: (pending: PendingVerdict, verdict: Verdict) => void;
 }
 
@@ -38,6 +39,7 @@ export class Verdicts {
   readonly #leases = new Map<VolumeId, Lease>();
   /** Tickets of the attempts being asked for. */
   readonly #asking = new Set<number>();
+  readonly #tickBackoff = new Backoff();
   #timer: NodeJS.Timeout | undefined;
 
   constructor(options: VerdictsOptions) {
@@ -68,7 +70,17 @@ export class Verdicts {
   }
 
   #check(): void {
-    for (const pending of this.#options.tick()) {
+    let due: readonly PendingVerdict[];
+    try {
+      due = this.#options.tick();
+    } catch (error) {
+      if (!(error instanceof MoverError)) throw error;
+      this.#options.log.warn({ err: error }, 'a lease that ran out could not be stored; it is tried again');
+      this.#timer = setTimeout(() => this.#check(), this.#tickBackoff.next());
+      return;
+    }
+    this.#tickBackoff.reset();
+    for (const pending of due) {
       const { ticket } = pending.attempt;
       for (const volume of pending.volumes) this.#leases.set(volume, { ticket, atMs: Infinity });
       if (this.#asking.has(ticket)) continue;
@@ -84,11 +96,11 @@ export class Verdicts {
     const backoff = new Backoff();
     const attempt = attemptName(pending.attempt);
     log.warn({ attempt, volumes: pending.volumes }, 'the lease of the fence ran out; asking for the verdict');
+    let verdict: Verdict | undefined;
     while (!this.#stopping.signal.aborted && this.#isAwaited(pending)) {
-      const verdict = await this.#askOnce(pending);
-      if (verdict !== undefined) {
+      verdict ??= await this.askOnce(pending, false);
+      if (verdict !== undefined && this.#isLearned(pending, verdict)) {
         log.info({ attempt, verdict }, 'verdict received');
-        this.#options.learn(pending, verdict);
         break;
       }
       await pause(backoff.next(), undefined, { signal: this.#stopping.signal }).catch(() => undefined);
@@ -96,18 +108,37 @@ export class Verdicts {
     this.#asking.delete(pending.attempt.ticket);
   }
 
+  /** A verdict is for ever: one that can't be stored now is not asked for again. */
+  #isLearned(pending: PendingVerdict, verdict: Verdict): boolean {
+    try {
+      this.#options.learn(pending, verdict);
+      return true;
+    } catch (error) {
+      if (!(error instanceof MoverError)) throw error;
+      const attempt = attemptName(pending.attempt);
+      this.#options.log.warn({ err: error, attempt, verdict }, 'the verdict could not be stored; it is tried again');
+      return false;
+    }
+  }
+
   #isAwaited(pending: PendingVerdict): boolean {
     return pending.volumes.some((volume) => this.#leases.get(volume)?.ticket === pending.attempt.ticket);
   }
 
-  async #askOnce(pending: PendingVerdict): Promise<Verdict | undefined> {
+  /** @param onlyIfExpired an attempt whose lease runs stays open: then, and when nobody answers, undefined. Never rejects. */
+  async askOnce(pending: PendingVerdict, onlyIfExpired: boolean): Promise<Verdict | undefined> {
     const { splitter, token, log } = this.#options;
     const { move, n } = pending.attempt;
     for (const baseUrl of new Set([...pending.resolvers, pending.to.url])) {
       try {
         const appliance = createApiClient(applianceApi, { baseUrl, token, timeoutMs: RESOLVE_MS_MAX });
-        const reason = `the fence's lease ran out at splitter ${splitter}`;
-        const { state } = await appliance.resolve({ attempt: { move, n }, reason }, { signal: this.#stopping.signal });
+        const reason = onlyIfExpired
+          ? `its lease ran out, and splitter ${splitter} still has its notice`
+          : `the fence's lease ran out at splitter ${splitter}`;
+        const { state } = await appliance.resolve(
+          { attempt: { move, n }, reason, onlyIfExpired },
+          { signal: this.#stopping.signal },
+        );
         if (state !== 'OPEN') return state;
       } catch (error) {
         log.debug({ err: error, resolver: baseUrl }, 'no verdict');

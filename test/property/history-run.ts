@@ -19,9 +19,11 @@ import { retentionPolicySchema } from '../../contracts/retention.js';
 import * as attempts from '../../simulator/replica-site/core/attempts.js';
 import { followEstate } from '../../simulator/replica-site/core/from-estate.js';
 import { positionIn, type NewPoint } from '../../simulator/replica-site/core/points.js';
-import { admit, attach, beginHole, endHole } from '../../simulator/replica-site/core/records.js';
+import { attach, hear } from '../../simulator/replica-site/core/attach.js';
+import { admit, beginHole, endHole } from '../../simulator/replica-site/core/records.js';
 import type { Image, NewRecord } from '../../simulator/replica-site/journal/types.js';
 import { RetentionRounds } from '../../simulator/replica-site/retention-rounds.js';
+import { claimOf } from '../support/identities.js';
 import { HistorySite } from './history-site.js';
 import { GROUPS, SIZE_BYTES, VOLUMES, type HistoryStep, type Write } from './history-steps.js';
 import { VolumeModel } from './journal-model.js';
@@ -101,7 +103,6 @@ class HistoryRun {
       state.groups.put(small.group, { ...small, retention: { ...POLICY, journalBytesMax: SMALL_JOURNAL_BYTES } });
     });
     await this.#live();
-    for (const volume of this.#volumes) this.#attach(volume);
   }
 
   async step(step: HistoryStep): Promise<void> {
@@ -205,6 +206,7 @@ class HistoryRun {
       this.#marks.set(volume, { session: mark.session, n: session === mark.session ? n : 0 });
       if (this.#site.state.volume(volume).openHole === undefined) this.#inHole.delete(volume);
       else this.#inHole.add(volume);
+      this.#attach(volume);
     }
   }
 
@@ -229,8 +231,12 @@ class HistoryRun {
 
   #attach(volume: VolumeId): void {
     const { session } = this.#mark(volume);
-    const { epoch, sizeBytes } = this.#site.state.volume(volume);
-    const answer = this.#site.change((state) => attach(state, volume, { session, epoch, sizeBytes }));
+    const { epoch, sizeBytes, group } = this.#site.state.volume(volume);
+    const confirmed = { lineage: this.#site.lineage(volume), position: this.#site.durable(volume).position };
+    const claim = claimOf({ session, epoch, sizeBytes, confirmed }, group);
+    const heard = this.#site.change((state, nowMs) => hear(state, volume, claim, nowMs));
+    expect(heard.kind).toMatch(/Session$/);
+    const answer = this.#site.change((state) => attach(state, volume, claim));
     expect(answer.kind).toBe('attached');
   }
 

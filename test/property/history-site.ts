@@ -1,5 +1,6 @@
 // The replica site of the history properties: the real rules over real journals, whose files a test can stop at any call.
 import type { VolumeId } from '../../contracts/ids.js';
+import { lineageIdSchema, type LineageId } from '../../contracts/lineage.js';
 import { mendHolesOf } from '../../simulator/replica-site/core/records.js';
 import type { Lineages } from '../../simulator/replica-site/core/rows.js';
 import { EMPTY_SITE, SiteState, TABLE_NAMES } from '../../simulator/replica-site/core/state.js';
@@ -57,7 +58,8 @@ export class HistorySite implements Lineages {
     try {
       return rule(this.state, this.now);
     } finally {
-      this.#rows.commit(this.state.takeChanges());
+      this.#rows.commit(this.state.changes());
+      this.state.settle();
     }
   }
 
@@ -95,6 +97,10 @@ export class HistorySite implements Lineages {
 
   durable(volume: VolumeId): Durable {
     return this.journals.get(volume)?.durable ?? NOTHING;
+  }
+
+  lineage(volume: VolumeId): LineageId {
+    return lineageIdSchema.parse(this.journal(volume).lineage.id);
   }
 
   appliedPosition(volume: VolumeId): number {

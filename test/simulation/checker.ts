@@ -1,4 +1,5 @@
 // The promises, checked against everything the simulation knows.
+import { attemptName } from '../../contracts/attempt.js';
 import type { VolumeId } from '../../contracts/ids.js';
 import { HOLD_MS_MAX } from '../../contracts/splitter-api.js';
 import { pointsOf, positionIn } from '../../simulator/replica-site/core/points.js';
@@ -8,6 +9,8 @@ import { BLOCKS, type World } from './world.js';
 export function checkMarks(world: World): void {
   for (const volume of world.volumes) {
     const host = world.hostOf(volume);
+    // Until the two ends have met again nobody can know what a folder that was put back lacks.
+    if (world.sitesPutBack + world.splittersPutBack > 0 && host.core?.volume(volume).connected !== true) continue;
     const source = host.disks.get(volume);
     const durable = world.site.contentAt(volume, world.site.durable(volume).position, BLOCKS);
     for (let block = 0; block < BLOCKS; block += 1) {
@@ -141,7 +144,9 @@ export function checkOwners(world: World): void {
     for (const [i, owner] of owners.entries()) {
       const next = owners[i + 1];
       if (next === undefined) continue;
-      if (owner.epoch + 1 !== next.epoch || owner.toPosition !== next.fromPosition || owner.toMs !== next.fromMs)
+      // Moves that a site forgot, because an older copy was put back, have no span of their own.
+      const follows = world.sitesPutBack > 0 ? owner.epoch < next.epoch : owner.epoch + 1 === next.epoch;
+      if (!follows || owner.toPosition !== next.fromPosition || owner.toMs !== next.fromMs)
         throw new Error(`${volume}: the span of epoch ${owner.epoch} does not end where that of ${next.epoch} begins`);
     }
   }
@@ -161,7 +166,13 @@ export function checkAttempts(world: World): void {
     const name = `${record.attempt.move}#${record.attempt.n}`;
     if (record.state === 'ABORTED' && bookmarks.length > 0) throw new Error(`${name} was aborted and left a bookmark`);
     if (record.state === 'OPEN' && inForce.length > 0) throw new Error(`${name} is open and has a bookmark in force`);
-    if (record.state === 'COMMITTED' && (left !== 1 || joined !== (record.joined === undefined ? 0 : 1)))
+    // A commit that only a splitter remembered has no bookmarks any more.
+    const isRemembered = record.state === 'COMMITTED' && record.reason !== undefined;
+    if (
+      record.state === 'COMMITTED' &&
+      !isRemembered &&
+      (left !== 1 || joined !== (record.joined === undefined ? 0 : 1))
+    )
       throw new Error(`${name} is committed with ${left} "left" and ${joined} "joined" bookmarks`);
     if (record.state !== 'COMMITTED') continue;
     for (const { volume, epoch } of record.contents?.volumes ?? []) {
@@ -171,7 +182,7 @@ export function checkAttempts(world: World): void {
   }
 }
 
-/** Once quiet: replica = source, nothing marked, nothing fenced, routes and owners agree. */
+/** Once quiet: replica = source, nothing marked, fenced or announced, routes and owners agree. */
 export function checkQuiet(world: World): void {
   for (const volume of world.volumes) {
     const host = world.hostOf(volume);
@@ -179,6 +190,7 @@ export function checkQuiet(world: World): void {
     const replica = world.site.contentAt(volume, world.site.appliedPosition(volume), BLOCKS);
     const expected = world.stateAfter(world.history.length, volume);
     for (let block = 0; block < BLOCKS; block += 1) {
+      if (world.splittersPutBack > 0) expected[block] = source[block] ?? 0;
       if (source[block] !== expected[block])
         throw new Error(`block ${block} of ${volume}: the source holds ${source[block]} instead of ${expected[block]}`);
       if (replica[block] !== expected[block])
@@ -192,6 +204,8 @@ export function checkQuiet(world: World): void {
     if (split.marks.marked > 0)
       throw new Error(`${volume} still has ${split.marks.marked} marked regions (${split.mode})`);
     if (split.row.fence !== undefined) throw new Error(`${volume} is still fenced`);
+    const { notice } = split.row;
+    if (notice !== undefined) throw new Error(`${volume} still has the notice of ${attemptName(notice.attempt)}`);
     if (split.row.route.group !== row.group || split.row.route.epoch !== row.epoch)
       throw new Error(
         `${volume}: the splitter sends to ${split.row.route.group} at ${split.row.route.epoch}, the owner is ${row.group} at ${row.epoch}`,

@@ -1,5 +1,6 @@
 // A clock of which a test lets time pass, and whose wall time it sets, as a time service or an administrator would.
 import type { Clock } from '../../control/clock/clock.js';
+import { ProcessClock } from '../../control/clock/process-clock.js';
 
 export class SettableClock implements Clock {
   #monotonicMs = 0;
@@ -33,4 +34,13 @@ export class SettableClock implements Clock {
     this.#monotonicMs = 0;
     this.#wallMs += downMs;
   }
+}
+
+/** A process's clock for tests in which time is not the matter: it stands still. */
+export function standingClock(): ProcessClock {
+  return new ProcessClock({
+    process: 'a test',
+    log: { warn: () => undefined, info: () => undefined },
+    clock: new SettableClock(0),
+  });
 }

@@ -101,7 +101,7 @@ describe('sealing', () => {
     site.attach();
     site.writes(1, 5);
     site.open(1);
-    site.state.accepted.set(V1, 6);
+    site.state.accept(V1, 1, 6);
     expect(codeOf(() => attempts.sealAttempt(site.state, ref(1), [cut(5)], [], 0))).toBe('CUT_VOID');
   });
 

@@ -98,7 +98,7 @@ describe('a lease', () => {
     const first = rows.live(1_000_000);
     opened(first, 1_000_100);
     attempts.renewAttempt(first, ref(1), LEASE_MS, 1_000_100 + DEADLINE_MS - 3 * LEASE_MS);
-    rows.take(first.takeChanges());
+    rows.take(first.changes());
     // The monotonic clock of this life begins far below that of the first.
     const second = rows.live(50);
     expect(attempts.attemptInTheWay(second, second.volume(V1), 50 + LEASE_MS - 1)).toEqual(ref(1));
@@ -115,7 +115,7 @@ describe('a lease', () => {
     const record = attempts.getAttempt(first, ref(1));
     const { lease: _lease, deadline: _deadline, pointOrder: _order, ...contents } = record.contents ?? ({} as never);
     first.putAttempt({ ...record, contents: { ...contents, leaseExpiresAtMs: 5, deadlineMs: 5 } });
-    rows.take(first.takeChanges());
+    rows.take(first.changes());
     const second = rows.live(7);
     expect(attempts.attemptInTheWay(second, second.volume(V1), 7 + MINUTE_MS - 1)).toEqual(ref(1));
     expect(attempts.attemptInTheWay(second, second.volume(V1), 7 + MINUTE_MS)).toBeUndefined();
@@ -333,7 +333,7 @@ test('a committed move whose mover is gone is waited for by the monotonic clock,
   attempts.sealAttempt(first, ref(1), [cut(0, V1, 0)], [], NOON_MS);
   attempts.bookmarkAttempt(first, ref(1));
   attempts.adoptAttempt(first, ref(1), { ...momentAt(5_000), wallMs: NOON_MS });
-  rows.take(first.takeChanges());
+  rows.take(first.changes());
   const second = rows.live(100);
   const close = (monotonicMs: number, wallMs: number): RecoveryPoint =>
     attempts.closeGroupPoint(

@@ -14,6 +14,7 @@ import { Marks } from '../../simulator/splitter/core/marks.js';
 import { SplitterCore } from '../../simulator/splitter/core/splitter-core.js';
 import { VolumeSplit, type VolumeSplitRow } from '../../simulator/splitter/core/volume-split.js';
 import { volumeRows } from '../../simulator/splitter/volume-rows.js';
+import { LINEAGE, SOURCE } from '../support/identities.js';
 import { ESTATE, S1, V1 } from './site-core-fixture.js';
 
 const SIZE_BYTES = 1024 * 1024;
@@ -41,12 +42,16 @@ function live(row: VolumeSplitRow, session: number, beganAtMs: number): Splitter
     beganAtMs,
     startReason: 'test',
   });
-  split.attached(0);
-  return new SplitterCore(splitterIdSchema.parse('s1'), [split]);
+  split.attached({ n: 0, lineage: LINEAGE, base: 0 });
+  return new SplitterCore({ splitter: splitterIdSchema.parse('s1'), volumes: [split], store: () => undefined });
 }
 
 function fenced(now: Moment): SplitterCore {
-  const core = live({ volume: V1, sizeBytes: SIZE_BYTES, route: { ...endpoint('g1'), epoch: 1 } }, 1, 0);
+  const core = live(
+    { volume: V1, sizeBytes: SIZE_BYTES, route: { ...endpoint('g1'), epoch: 1 }, source: SOURCE },
+    1,
+    0,
+  );
   const bound = { volume: V1, splitter: S1, epoch: 1 };
   core.notify({
     attempt,
@@ -84,9 +89,7 @@ test('a cut has the wall time of its instant, with the doubt about it, also when
 
 test('in another life the lease runs anew, in full, from its start: the instant of the earlier one means nothing', () => {
   const before = fenced({ monotonicMs: 9_000_000, wallMs: WALL_MS });
-  const [row] = before.takeRows();
-  if (row === undefined) throw new Error('the fence was not stored');
-  const after = live(row, 2, 40);
+  const after = live(before.volume(V1).row, 2, 40);
   expect(after.tick(40 + LEASE_MS - 1)).toEqual([]);
   expect(after.tick(40 + LEASE_MS)).toHaveLength(1);
 });
@@ -99,10 +102,17 @@ test('a fence of an earlier version, whose lease was an instant of a wall clock,
   };
   const stored: unknown = JSON.parse(JSON.stringify(row));
   const estate: Estate = ESTATE;
-  const rows = volumeRows(estate, S1, new Map([[volumeIdSchema.parse('v1'), stored]]));
+  const { rows } = volumeRows(estate, S1, new Map([[volumeIdSchema.parse('v1'), stored]]));
   const [read] = rows;
   if (read === undefined) throw new Error('no row');
   const core = live(read, 2, 10);
   expect(core.tick(10 + 59_999)).toEqual([]);
   expect(core.tick(10 + 60_000)).toHaveLength(1);
+});
+
+test('a new session in the same life, with the fence still up, does not move the end of its lease', () => {
+  const core = fenced({ monotonicMs: 9_000_000, wallMs: WALL_MS });
+  core.volume(V1).renumber(2);
+  expect(core.tick(9_000_000 + LEASE_MS - 1)).toEqual([]);
+  expect(core.tick(9_000_000 + LEASE_MS)).toHaveLength(1);
 });

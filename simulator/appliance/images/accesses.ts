@@ -92,7 +92,7 @@ export class Accesses {
   /**
    * Opens every image or none. Repeated with the same id it returns what is open.
    * @throws MoverError POINT_NOT_FOUND, POINT_UNAVAILABLE, POINT_TRIMMED, IMAGE_LIMIT, GROUP_NOT_FOUND, VOLUME_NOT_FOUND, ACCESS_MISMATCH,
-   * UNREACHABLE, LINK_DOWN, SHUTTING_DOWN
+   * UNREACHABLE, LINK_DOWN, STORAGE_FULL, STORAGE_FAILED, SHUTTING_DOWN
    */
   async open(input: ParsedOpenAccessInput, signal: AbortSignal): Promise<Access> {
     const id = input.access ?? this.#newId();
@@ -141,7 +141,8 @@ export class Accesses {
 
   /** Sentences about accesses that are near a limit. */
   get notes(): readonly string[] {
-    return [...this.#open.values()].flatMap((access) => access.view().warnings);
+    const near = [...this.#open.values()].flatMap((access) => access.view().warnings);
+    return [...near, ...(this.#log.note === undefined ? [] : [this.#log.note])];
   }
 
   /** Connections must have ended. Read-only accesses stay open for the next process. */
@@ -213,7 +214,7 @@ export class Accesses {
       leftOut: group === undefined ? [] : point.leftOut,
       ...(point.doubt === undefined ? {} : { clockDoubt: point.doubt }),
     };
-    const access = this.#hold(facts, images, forMs);
+    const access = await this.#begin(facts, images, forMs);
     if (this.#stopped) {
       await this.#end(access, 'restart', STOPPED);
       throw new MoverError('SHUTTING_DOWN', 'The appliance is shutting down.');
@@ -222,7 +223,19 @@ export class Accesses {
     return access;
   }
 
-  #hold(
+  /** One that can't be stored is not opened: a process that dies would leave its images open and nobody would know. */
+  async #begin(facts: AccessFacts, images: readonly SiteImage[], leftMs: number): Promise<OpenAccess> {
+    try {
+      const access = this.#make(facts, images, leftMs);
+      this.#log.begin(access.stored);
+      return this.#hold(access);
+    } catch (error) {
+      await Promise.all(images.map((image) => image.close()));
+      throw error;
+    }
+  }
+
+  #make(
     facts: AccessFacts,
     images: readonly SiteImage[],
     leftMs: number,
@@ -230,7 +243,7 @@ export class Accesses {
   ): OpenAccess {
     const { scratch, log, accessIdleMsMax = ACCESS_IDLE_MS_MAX } = this.#options;
     const budget = facts.writable ? scratch.budget() : undefined;
-    const access = new OpenAccess({
+    return new OpenAccess({
       facts,
       leftMs,
       idleMsMax: accessIdleMsMax,
@@ -248,9 +261,12 @@ export class Accesses {
       onChange: (changed) => this.#changed(changed),
       log,
     });
-    this.#open.set(facts.id, access);
-    this.#log.put(access.stored);
-    for (const image of images) image.onLost((error) => void this.#end(access, 'history', { detail: error.message }));
+  }
+
+  #hold(access: OpenAccess): OpenAccess {
+    this.#open.set(access.facts.id, access);
+    for (const image of access.images)
+      image.onLost((error) => void this.#end(access, 'history', { detail: error.message }));
     return access;
   }
 
@@ -270,7 +286,8 @@ export class Accesses {
     const { parts, log } = this.#options;
     const { exports, scratch: _none, limit: _limit, warnings: _warnings, ended: _ended, ...facts } = stored.access;
     const images = stored.images.map((held) => new SiteImage(parts, held));
-    this.#hold(facts, images, stored.leftMs ?? Math.max(0, stored.expiresAtMs - facts.openedAtMs), exports);
+    const leftMs = stored.leftMs ?? Math.max(0, stored.expiresAtMs - facts.openedAtMs);
+    this.#log.put(this.#hold(this.#make(facts, images, leftMs, exports)).stored);
     log.info({ access: facts.id, client: facts.client, point: facts.point }, 'image access goes on after a restart');
   }
 
@@ -289,6 +306,7 @@ export class Accesses {
   }
 
   #check(): void {
+    this.#log.storeAgain();
     const store = performance.now() - this.#storedAtMs >= STORE_EVERY_MS;
     if (store) this.#storedAtMs = performance.now();
     for (const access of this.#open.values()) {

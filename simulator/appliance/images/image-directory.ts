@@ -8,6 +8,7 @@ import { NbdError } from '../../../nbd/errors.js';
 import { latestExportName, parseExportName, type ImageName } from '../core/export-name.js';
 import type { Accesses } from './accesses.js';
 import { ImageDevice } from './image-device.js';
+import type { ScratchDisk } from './scratch-disk.js';
 import type { ScratchFolder } from './scratch-folder.js';
 import { SiteImage, type SiteImageParts } from './site-image.js';
 
@@ -59,7 +60,9 @@ export class ImageDirectory implements ExportDirectory {
     const { sizeBytes, position } = image.held;
     const openedAtMs = performance.now();
     const about = { export: name, peer: peer.address, volume };
-    const disk = writable ? scratch.make({ sizeBytes, budget: scratch.budget(), owner: about }) : undefined;
+    const disk = writable
+      ? await scratchFor(image, () => scratch.make({ sizeBytes, budget: scratch.budget(), owner: about }))
+      : undefined;
     const how = writable ? 'writes are thrown away in the end' : 'read-only';
     return new ImageDevice({
       image,
@@ -84,5 +87,15 @@ export class ImageDirectory implements ExportDirectory {
       case 'time':
         return (await this.#options.parts.site.call('findPoint', { volume: parsed.volume, atMs: parsed.atMs })).id;
     }
+  }
+}
+
+/** @throws MoverError STORAGE_FULL, STORAGE_FAILED; then the image is closed */
+async function scratchFor(image: SiteImage, make: () => ScratchDisk): Promise<ScratchDisk> {
+  try {
+    return make();
+  } catch (error) {
+    await image.close();
+    throw error;
   }
 }

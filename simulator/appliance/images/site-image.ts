@@ -18,6 +18,7 @@ const FOR_GOOD: ReadonlySet<ErrorCode> = new Set([
   'POINT_TRIMMED',
   'POINT_NOT_FOUND',
   'VOLUME_NOT_FOUND',
+  'VOLUME_UNUSABLE',
   'CORRUPT',
 ]);
 

@@ -35,7 +35,8 @@ export interface OpenInput {
 
 /**
  * Opens an attempt, or repeats the stored answer whatever it is by now.
- * @throws MoverError STALE_ATTEMPT, ATTEMPT_MISMATCH, VOLUME_NOT_FOUND, GROUP_NOT_FOUND, NOT_OWNER, EPOCH_MISMATCH, VOLUME_BUSY, GROUP_FULL
+ * @throws MoverError STALE_ATTEMPT, ATTEMPT_MISMATCH, VOLUME_NOT_FOUND, GROUP_NOT_FOUND, NOT_SYNCED, NOT_OWNER, EPOCH_MISMATCH,
+ * VOLUME_BUSY, GROUP_FULL
  */
 export function openAttempt(state: SiteState, input: OpenInput, now: SiteMoment): AttemptRecord {
   const known = state.attempt(input.attempt);
@@ -59,6 +60,7 @@ export function openAttempt(state: SiteState, input: OpenInput, now: SiteMoment)
     throw new MoverError('INVALID_REQUEST', 'A volume is named twice.');
   if (input.from === input.to)
     throw new MoverError('INVALID_REQUEST', `The volumes are in group "${input.to}" already.`);
+  for (const bound of input.volumes) checkAcquainted(state, bound);
   for (const bound of input.volumes) checkOwnership(state.volume(bound.volume), bound, input.from);
   for (const bound of input.volumes) clearTheWay(state, bound.volume, input.attempt, now);
   const target = state.group(input.to);
@@ -98,6 +100,15 @@ function sameContents(known: Contents, input: OpenInput): boolean {
   return known.from === input.from && known.to === input.to && list(known.volumes) === list(input.volumes);
 }
 
+/** A site that was put back may know less than the splitters: they are heard before anything is promised on their volumes. */
+function checkAcquainted(state: SiteState, { volume, splitter }: AttemptVolume): void {
+  if (state.volume(volume).session === 0 || state.acquainted.has(volume)) return;
+  throw new MoverError(
+    'NOT_SYNCED',
+    `Splitter ${splitter} has not attached volume "${volume}" since the replica site was started.`,
+  );
+}
+
 function checkOwnership(row: VolumeRow, bound: AttemptVolume, from: GroupId): void {
   if (row.epoch !== bound.epoch)
     throw new MoverError(
@@ -119,7 +130,7 @@ function clearTheWay(state: SiteState, volume: VolumeId, attempt: AttemptRef, no
 }
 
 /** Whether whoever needs its volumes or its room may abort an open attempt. */
-function hasExpired(state: SiteState, record: AttemptRecord | undefined, monotonicMs: number): boolean {
+export function hasExpired(state: SiteState, record: AttemptRecord | undefined, monotonicMs: number): boolean {
   const contents = record?.contents;
   return contents === undefined || endOf(state.life, contents.lease ?? TERM_OF_EARLIER_VERSION) <= monotonicMs;
 }
@@ -134,6 +145,8 @@ export function reservedIn(state: SiteState, group: GroupId, monotonicMs: number
   let reserved = 0;
   for (const { record, volumes } of openAttemptsTo(state, group))
     if (!hasExpired(state, record, monotonicMs)) reserved += volumes;
+  // Where one whose record can't be read goes is not known: its room is kept everywhere.
+  for (const { name, volumes } of state.openAttempts()) if (state.attempts.unreadable.has(name)) reserved += volumes;
   return reserved;
 }
 
@@ -160,8 +173,9 @@ export function attemptInTheWay(
   { openAttempt }: VolumeRow,
   monotonicMs: number,
 ): AttemptRef | undefined {
-  if (openAttempt === undefined || hasExpired(state, state.attempt(openAttempt), monotonicMs)) return undefined;
-  return openAttempt;
+  if (openAttempt === undefined) return undefined;
+  const isUnreadable = state.attempts.unreadable.has(attemptName(openAttempt));
+  return isUnreadable || !hasExpired(state, state.attempt(openAttempt), monotonicMs) ? openAttempt : undefined;
 }
 
 /** @throws MoverError ATTEMPT_NOT_FOUND */
@@ -177,14 +191,14 @@ function openContents(
   attempt: AttemptRef,
 ): { readonly record: AttemptRecord; readonly contents: Contents } {
   const record = getAttempt(state, attempt);
+  if (record.state === 'COMMITTED')
+    throw new MoverError('ATTEMPT_COMMITTED', `Attempt ${attemptName(attempt)} is committed.`);
   if (record.state === 'ABORTED' || record.contents === undefined) {
     throw new MoverError(
       'ATTEMPT_ABORTED',
       `Attempt ${attemptName(attempt)} was aborted: ${record.reason ?? 'no reason kept'}.`,
     );
   }
-  if (record.state === 'COMMITTED')
-    throw new MoverError('ATTEMPT_COMMITTED', `Attempt ${attemptName(attempt)} is committed.`);
   return { record, contents: record.contents };
 }
 
@@ -394,6 +408,28 @@ export function adoptAttempt(state: SiteState, attempt: AttemptRef, now: SiteMom
   return state.putAttempt({ ...record, state: 'COMMITTED', decidedAtMs: now.wallMs, decided });
 }
 
+/**
+ * A commit that a splitter learned of before this site lost it (an older copy was put back). Sealed as it was then, it is made again;
+ * else only the verdict is kept, and each volume's new owner is known by its splitter. A verdict that is known stands.
+ */
+export function recommitAttempt(state: SiteState, attempt: AttemptRef, reason: string, now: SiteMoment): void {
+  const record = state.attempt(attempt);
+  if (record !== undefined && record.state !== 'OPEN') return;
+  const contents = record?.contents;
+  const isWhole =
+    record?.left?.bookmarked === true &&
+    contents?.volumes.every(({ volume, epoch }) => {
+      const row = state.volumes.get(volume);
+      return row?.sealed === true && row.epoch === epoch && row.group === contents.from;
+    }) === true;
+  if (isWhole) {
+    adoptAttempt(state, attempt, now);
+    return;
+  }
+  resolveAttempt(state, attempt, reason, now.wallMs);
+  state.putAttempt({ attempt, state: 'COMMITTED', seals: [], decidedAtMs: now.wallMs, reason });
+}
+
 /** The verdict, for ever. An unknown attempt leaves a tombstone, so that a late opening of it is refused. */
 export function resolveAttempt(state: SiteState, attempt: AttemptRef, reason: string, wallMs: number): AttemptRecord {
   const record = state.attempt(attempt);
@@ -413,6 +449,18 @@ export function resolveAttempt(state: SiteState, attempt: AttemptRef, reason: st
   return state.putAttempt({ ...rest, state: 'ABORTED', seals: [], decidedAtMs: wallMs, reason });
 }
 
+/** The verdict, unless the attempt's lease still runs: then its record as it is. */
+export function resolveExpired(
+  state: SiteState,
+  attempt: AttemptRef,
+  reason: string,
+  { monotonicMs, wallMs }: SiteMoment,
+): AttemptRecord {
+  const record = state.attempt(attempt);
+  if (record?.state === 'OPEN' && !hasExpired(state, record, monotonicMs)) return record;
+  return resolveAttempt(state, attempt, reason, wallMs);
+}
+
 /**
  * Puts the "joined" bookmark on the first point of the new group that contains every moved volume, once. A point that
  * does not contain them all changes nothing; the answer then has no `joined`.
@@ -421,8 +469,13 @@ export function resolveAttempt(state: SiteState, attempt: AttemptRef, reason: st
 export function joinAttempt(state: SiteState, attempt: AttemptRef, pointId: PointId): AttemptRecord {
   const record = getAttempt(state, attempt);
   const { contents } = record;
-  if (record.state !== 'COMMITTED' || contents === undefined)
+  if (record.state !== 'COMMITTED')
     throw new MoverError('NOT_COMMITTED', `Attempt ${attemptName(attempt)} is ${record.state}.`);
+  if (contents === undefined)
+    throw new MoverError(
+      'STALE_ATTEMPT',
+      `The replica site has lost what attempt ${attemptName(attempt)} was about; only its verdict is known: ${record.reason ?? 'COMMITTED'}.`,
+    );
   if (record.joined !== undefined) return record;
   for (const bound of contents.volumes) {
     const { epoch } = state.volume(bound.volume);

@@ -34,6 +34,8 @@ export function followEstate(state: SiteState, estate: Estate, wallMs: number): 
   for (const splitter of estate.splitters) {
     for (const { id, sizeMiB, group, vm, labels } of splitter.volumes) {
       const named = { ...(vm === undefined ? {} : { vm }), ...(labels === undefined ? {} : { labels }) };
+      // It was known: as a new volume it would begin anew at epoch 1.
+      if (state.volumes.unreadable.has(id)) continue;
       const known = state.volumes.get(id);
       const sizeBytes = sizeMiB * MIB;
       if (known === undefined) {
@@ -59,7 +61,9 @@ export function followEstate(state: SiteState, estate: Estate, wallMs: number): 
       }
     }
   }
+  const knownOwners = new Set([...state.owners.unreadable.keys()].map((key) => key.slice(0, key.lastIndexOf(':'))));
   for (const row of state.volumes.values())
-    if (state.ownersOf(row.volume).length === 0) beginOwnership(state, row, { position: 0, atMs: wallMs });
+    if (!knownOwners.has(row.volume) && state.ownersOf(row.volume).length === 0)
+      beginOwnership(state, row, { position: 0, atMs: wallMs });
   return contradictions;
 }

@@ -1,5 +1,5 @@
 // Who owned a volume when: written by the commit of a move, read by timelines. History itself belongs to the volume.
-import type { MoveId } from '../../../contracts/ids.js';
+import type { MoveId, VolumeId } from '../../../contracts/ids.js';
 import type { VolumeRow } from './rows.js';
 import type { SiteState } from './state.js';
 
@@ -18,6 +18,17 @@ export function beginOwnership(state: SiteState, row: VolumeRow, { position, atM
     state.owners.put(ownerKey(before), { owner: { ...before, toPosition: position, toMs: atMs } });
   const owner = { volume, group, epoch, fromPosition: position, fromMs: atMs };
   state.owners.put(ownerKey(owner), { owner: move === undefined ? owner : { ...owner, move } });
+}
+
+/** Spans end where the volume's history does: what lay beyond the position is lost. */
+export function cutOwnership(state: SiteState, volume: VolumeId, position: number): void {
+  for (const owner of state.ownersOf(volume)) {
+    const fromPosition = Math.min(owner.fromPosition, position);
+    const toPosition = owner.toPosition === undefined ? undefined : Math.min(owner.toPosition, position);
+    if (fromPosition === owner.fromPosition && toPosition === owner.toPosition) continue;
+    const cut = { ...owner, fromPosition };
+    state.owners.put(ownerKey(owner), { owner: toPosition === undefined ? cut : { ...cut, toPosition } });
+  }
 }
 
 function ownerKey({ volume, epoch }: Pick<VolumeRow, 'volume' | 'epoch'>): string {

@@ -8,6 +8,7 @@ import {
   type SplitterId,
   type VolumeId,
 } from '../../../contracts/ids.js';
+import type { LifeId, LineageId, SourceId } from '../../../contracts/lineage.js';
 import type { Labels } from '../../../contracts/inventory.js';
 import type { Hole, Ownership, RecoveryPoint } from '../../../contracts/point.js';
 import type { GroupJournal, RetentionPolicy } from '../../../contracts/retention.js';
@@ -43,6 +44,12 @@ export interface VolumeRow {
   /** As the estate file says. */
   readonly vm?: string;
   readonly labels?: Labels;
+  /** The disk that the replica is made from; absent before the first attachment, as the next two. */
+  readonly source?: SourceId;
+  /** The life of the splitter that attached as the session. */
+  readonly life?: LifeId;
+  /** The lineage whose positions the rows speak of. */
+  readonly lineage?: LineageId;
 }
 
 export interface AttemptRow {
@@ -83,6 +90,8 @@ export interface Lineages {
     readonly n: number;
     readonly timeMs: number;
   };
+  /** The identity of the volume's history as its journal has it. */
+  lineage(volume: VolumeId): LineageId;
   /** The position up to which the replica volume has everything. */
   appliedPosition(volume: VolumeId): number;
   undistributedBytes(volume: VolumeId): number;

@@ -30,6 +30,7 @@ export class Appender {
   #pending: Pending[] = [];
   #flushing: Promise<void> | undefined;
   #count = 0;
+  #unwrittenBytes = 0;
 
   constructor(manifest: Manifest, log: SegmentLog, durable: Durable, events: AppenderEvents) {
     this.#manifest = manifest;
@@ -48,6 +49,11 @@ export class Appender {
     return this.#appended;
   }
 
+  /** Bytes of DO of the records that were taken and are not durable yet: so much is in memory. */
+  get unwrittenBytes(): number {
+    return this.#unwrittenBytes;
+  }
+
   /** Records durable since opening. */
   get count(): number {
     return this.#count;
@@ -61,7 +67,11 @@ export class Appender {
       const position = before.position + 1;
       const beginsSession = record.n === 1;
       if (beginsSession) this.#manifest.sessions.begin(record.session, before.position);
-      this.#pending.push({ record, position, payload: payloadOf(record), beginsSession });
+      // An older session goes on: one that began meanwhile and has no record never was.
+      else if (this.#manifest.sessions.forgetEmpty(before.position)) this.#manifest.isBehind = true;
+      const pending = { record, position, payload: payloadOf(record), beginsSession };
+      this.#pending.push(pending);
+      this.#unwrittenBytes += recordBytes(pending);
       this.#appended = { position, session: record.session, n: record.n };
     }
     // A microtask ends the turn of whoever appends: all that one read of a socket brought becomes one group.
@@ -80,7 +90,8 @@ export class Appender {
     for (const record of records) {
       assertRecord(record, this.#manifest.sizeBytes);
       const goesOn = position > 0 && record.session === session && record.n === n + 1;
-      const known = begun.has(record.session) || this.#manifest.sessions.base(record.session) !== undefined;
+      const base = this.#manifest.sessions.base(record.session);
+      const known = begun.has(record.session) || (base !== undefined && base !== position);
       if (!goesOn && (record.n !== 1 || known)) {
         throw new JournalError(
           'OUT_OF_ORDER',
@@ -97,10 +108,23 @@ export class Appender {
     try {
       while (this.#pending.length > 0) await this.#writeGroup();
     } catch (error) {
-      this.#pending = [];
+      this.#forgetPending();
       this.#events.onFailed(error);
     }
     this.#flushing = undefined;
+  }
+
+  /**
+   * What was taken and isn't durable never was: the next record follows the last durable one. With sync a session that it began
+   * stays noted: after a power cut the disk may hold records of it all the same, which must not be of a session that nobody knows.
+   */
+  #forgetPending(): void {
+    this.#pending = [];
+    this.#unwrittenBytes = 0;
+    this.#appended = this.#durable;
+    const { sessions, sync } = this.#manifest;
+    const { position } = this.#durable;
+    if (sync ? sessions.forgetBeyond(position) : sessions.forgetEmpty(position)) this.#manifest.isBehind = true;
   }
 
   async #writeGroup(): Promise<void> {
@@ -108,7 +132,7 @@ export class Appender {
     const [first] = group;
     const last = group.at(-1);
     if (first === undefined || last === undefined) return;
-    if (first.beginsSession) await this.#manifest.save();
+    if (first.beginsSession || this.#manifest.isBehind) await this.#manifest.save();
     const { parts, bytes } = encode(group);
     const positions = { firstPosition: first.position, lastPosition: last.position };
     this.#log.append({ ...positions, continued: false, parts, bytes });
@@ -116,6 +140,7 @@ export class Appender {
     const { session, n, timeMs } = last.record;
     this.#durable = { position: last.position, session, n, timeMs };
     this.#count += group.length;
+    this.#unwrittenBytes -= bytes;
     this.#events.onDurable(this.#durable, bytes);
   }
 

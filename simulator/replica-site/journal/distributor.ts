@@ -3,13 +3,15 @@ import { giveBackBatchBuffers, takeBatchBuffers } from './batch-buffers.js';
 import { cursorAtStart, readBatch } from './batch.js';
 import type { Batch, Cursor } from './batch.js';
 import { BLOCK_BYTES } from './blocks.js';
-import { applyChanges, readChanges } from './changes.js';
+import { applyChanges, kept, readChanges } from './changes.js';
 import type { Change } from './changes.js';
+import { RetryPauses } from '../../disk/retry-pauses.js';
 import { corrupt } from './errors.js';
+import { isRefusal } from './file-refusal.js';
 import type { Files } from './files.js';
 import type { OpenImages } from './open-images.js';
 import type { Replica } from './replica.js';
-import type { SegmentLog } from './segment-log.js';
+import type { Segment, SegmentLog } from './segment-log.js';
 import type { Turns } from './turns.js';
 import type { Durable, JournalLog } from './types.js';
 import type { UndoLog } from './undo-log.js';
@@ -41,7 +43,17 @@ export interface DistributorStart {
 
 export interface DistributorEvents {
   onApplied(applied: Durable): void;
+  /** A file can't be used now: it is tried again, and told again. */
+  onStalled(error: Error): void;
+  /** It has gone on after that. */
+  onWentOn(): void;
   onFailed(error: unknown): void;
+}
+
+/** A batch that must be brought in before anything else: its UNDO is written, and the replica image may have a part of it. */
+interface Unfinished {
+  readonly batch: Batch;
+  readonly changes: readonly Change[];
 }
 
 export class Distributor {
@@ -56,6 +68,13 @@ export class Distributor {
   #damagedBlocks = 0;
   #paused = true;
   #running: Promise<void> | undefined;
+  #unfinished: Unfinished | undefined;
+  /** DO segments out of the row whose files are still to be removed, in this order: a gap would be taken for damage. */
+  readonly #leaving: Segment[] = [];
+  readonly #pauses = new RetryPauses();
+  /** While set, a refused try waits. */
+  #retry: NodeJS.Timeout | undefined;
+  #isStalled = false;
 
   constructor(parts: DistributorParts, start: DistributorStart, durablePosition: number, events: DistributorEvents) {
     this.#parts = parts;
@@ -94,6 +113,8 @@ export class Distributor {
   async pause(): Promise<void> {
     this.#paused = true;
     this.#parts.turns.remove(this.#task);
+    clearTimeout(this.#retry);
+    this.#retry = undefined;
     await this.#running;
   }
 
@@ -111,18 +132,24 @@ export class Distributor {
     if (count === -1) count = doLog.segments.length;
     const growingToo = growing !== undefined && growing.lastPosition <= applied && growing.bytes >= growingBytes;
     if (growingToo) count = doLog.segments.length;
-    if (count === 0) return;
+    if (count === 0 && this.#leaving.length === 0) return;
     // Taken out of the row before the disk is waited for: what is appended meanwhile begins a new segment.
     const gone = doLog.shift(count);
     const { segment } = this.#cursor;
     if (segment !== undefined && gone.includes(segment)) this.#cursor = cursorAtStart;
+    this.#leaving.push(...gone);
     if (sync) await replica.commit();
-    for (const segment of gone) files.remove(segment.path);
-    if (sync) await files.syncDirectory(directory);
+    for (let next = this.#leaving[0]; next !== undefined; next = this.#leaving[0]) {
+      files.remove(next.path);
+      this.#leaving.shift();
+      // One after another: of several names a power cut may bring back any, and a row with a gap is refused.
+      if (sync) await files.syncDirectory(directory);
+    }
   }
 
   #goOn(): void {
-    if (this.#paused || this.#running !== undefined || this.#applied.position >= this.#durablePosition) return;
+    if (this.#paused || this.#running !== undefined || this.#retry !== undefined) return;
+    if (this.#applied.position >= this.#durablePosition && !this.#isStalled) return;
     this.#parts.turns.enqueue(this.#task);
   }
 
@@ -132,13 +159,38 @@ export class Distributor {
 
   async #runBatch(): Promise<void> {
     try {
-      await this.#distribute();
+      if (this.#unfinished !== undefined) this.#bringIn(this.#unfinished);
+      else if (this.#applied.position < this.#durablePosition) await this.#distribute();
+      await this.deleteApplied(DO_KEPT_BYTES_MAX);
+      this.#wentOn();
     } catch (error) {
-      this.#paused = true;
-      this.#events.onFailed(error);
+      this.#stalledOrFailed(error);
     }
     this.#running = undefined;
     this.#goOn();
+  }
+
+  #stalledOrFailed(error: unknown): void {
+    if (!isRefusal(error)) {
+      this.#paused = true;
+      this.#events.onFailed(error);
+      return;
+    }
+    this.#isStalled = true;
+    this.#events.onStalled(error);
+    if (this.#paused) return;
+    this.#retry = setTimeout(() => {
+      this.#retry = undefined;
+      this.#goOn();
+    }, this.#pauses.next());
+    this.#retry.unref();
+  }
+
+  #wentOn(): void {
+    if (!this.#isStalled) return;
+    this.#isStalled = false;
+    this.#pauses.reset();
+    this.#events.onWentOn();
   }
 
   async #distribute(): Promise<void> {
@@ -154,12 +206,21 @@ export class Distributor {
       const covered = undo.append(changes);
       if (sync) await undo.commit();
       if (images.count > 0) images.publish(covered());
-      applyChanges(replica, changes);
-      this.#advance(batch);
+      try {
+        this.#bringIn({ batch, changes });
+      } catch (error) {
+        if (isRefusal(error)) this.#unfinished = { batch, changes: changes.map(kept) };
+        throw error;
+      }
     } finally {
       giveBackBatchBuffers(buffers);
     }
-    await this.deleteApplied(DO_KEPT_BYTES_MAX);
+  }
+
+  #bringIn({ batch, changes }: Unfinished): void {
+    applyChanges(this.#parts.replica, changes);
+    this.#unfinished = undefined;
+    this.#advance(batch);
   }
 
   #noteDamage(changes: readonly Change[]): void {

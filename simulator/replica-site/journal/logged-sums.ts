@@ -1,4 +1,4 @@
-// The sums that UNDO notes of blocks overwritten in part: what redo gives back to the replica image's blocks.
+// What UNDO tells redo: the sums of blocks overwritten in part, and which bytes were not zero before they were overwritten.
 import { crc32 } from 'node:zlib';
 import { decodeEdgeSums } from './edge-sums.js';
 import type { EdgeSum } from './edge-sums.js';
@@ -10,9 +10,18 @@ import { scanRecords } from './scan.js';
 import { SEGMENT_HEADER_BYTES } from './segment-format.js';
 import type { Segment } from './segment-log.js';
 
+/** Bytes of the volume. */
+export interface OverwrittenRange {
+  readonly offset: number;
+  readonly length: number;
+}
+
+const nothing: readonly OverwrittenRange[] = [];
+
 export class LoggedSums {
   readonly #files: Files;
   readonly #edges = new Map<number, readonly EdgeSum[]>();
+  readonly #overwritten = new Map<number, OverwrittenRange[]>();
 
   constructor(files: Files) {
     this.#files = files;
@@ -27,7 +36,9 @@ export class LoggedSums {
       const range = { from: SEGMENT_HEADER_BYTES, to: bytes, payloads: false };
       const { at, fault } = await scanRecords(this.#files, path, range, (header, fileOffset) => {
         position = header.position;
-        if (header.kind === 'edgeSums' && position >= from) this.#add(path, header, fileOffset);
+        if (position < from) return;
+        if (header.kind === 'edgeSums') this.#add(path, header, fileOffset);
+        else if (header.kind === 'oldData' || header.kind === 'oldDamaged') this.#addOverwritten(header);
       });
       if (fault !== undefined) throw corrupt('damaged UNDO record', { file: path, offset: at, position });
     }
@@ -36,6 +47,17 @@ export class LoggedSums {
   /** The sum that a block has once the record of a position is in the replica image. */
   at(position: number, block: number): number | undefined {
     return this.#edges.get(position)?.findLast((edge) => edge.block === block)?.sum;
+  }
+
+  /** Bytes that were not zero when the record of a position was brought into the replica image. */
+  overwrittenAt(position: number): readonly OverwrittenRange[] {
+    return this.#overwritten.get(position) ?? nothing;
+  }
+
+  #addOverwritten({ position, offset, length }: RecordHeader): void {
+    const known = this.#overwritten.get(position);
+    if (known === undefined) this.#overwritten.set(position, [{ offset, length }]);
+    else known.push({ offset, length });
   }
 
   #add(path: string, { position, length, payloadCrc }: RecordHeader, fileOffset: number): void {

@@ -7,11 +7,12 @@ import type { BatchSource, Cursor, Piece } from './batch.js';
 import { corrupt } from './errors.js';
 import type { Files } from './files.js';
 import { LoggedSums } from './logged-sums.js';
-import { MANIFEST_FORMAT, MANIFEST_NAME, Manifest } from './manifest.js';
+import { MANIFEST_FORMAT, MANIFEST_NAME, Manifest, SUMS_FORMAT } from './manifest.js';
 import { RECORD_HEADER_BYTES, coveredBytes, payloadBytes } from './record-format.js';
 import type { RecordHeader } from './record-format.js';
 import { recoverDo, recoverUndo } from './recovered-segments.js';
 import type { RecoveryFolder } from './recovered-segments.js';
+import { rewriteLastGroup } from './rewritten-group.js';
 import { Replica } from './replica.js';
 import { parseSegmentName } from './segment-format.js';
 import { SegmentLog } from './segment-log.js';
@@ -20,6 +21,8 @@ import type { Durable, JournalLog } from './types.js';
 
 export interface RecoveryOptions {
   readonly files: Files;
+  /** For what has to be written although the disk may be full. */
+  readonly spareFiles: Files;
   readonly directory: string;
   readonly sizeBytes: number;
   readonly segmentBytes: number;
@@ -41,14 +44,16 @@ export interface Recovered {
 
 /** @throws JournalError CORRUPT, SIZE_MISMATCH */
 export async function recover(options: RecoveryOptions): Promise<Recovered> {
-  const { files, directory, sizeBytes, sync, log } = options;
+  const { files, spareFiles, directory, sizeBytes, sync, log } = options;
   const names = files.list(directory) ?? [];
-  const stored = names.length === 0 ? undefined : Manifest.load(files, directory, sizeBytes, sync);
+  // Before anything is removed for what another file stands for: a power cut could bring back neither.
+  if (sync && names.length > 0) await files.syncDirectory(directory);
+  const stored = names.length === 0 ? undefined : Manifest.load(spareFiles, directory, sizeBytes, sync);
   const orphan = names.find((name) => parseSegmentName(name) !== undefined);
   if (stored === undefined && orphan !== undefined) {
     throw corrupt('missing manifest', { file: join(directory, MANIFEST_NAME), offset: 0, position: 0 });
   }
-  const manifest = stored ?? new Manifest(files, directory, sizeBytes, sync);
+  const manifest = stored ?? new Manifest(spareFiles, directory, sizeBytes, sync);
   const recovery = new Recovery(options, manifest, { files, directory, names, log });
   return recovery.run();
 }
@@ -72,12 +77,14 @@ class Recovery {
   #lastDo: RecordHeader | undefined;
   /** The record that UNDO reaches into. */
   #reached: RecordHeader | undefined;
+  /** By file, where the last group begins of those that were read. */
+  readonly #groupStarts = new Map<string, number>();
 
   constructor(options: RecoveryOptions, manifest: Manifest, folder: RecoveryFolder) {
     this.#options = options;
     this.#manifest = manifest;
     this.#folder = folder;
-    this.#replica = new Replica(options.files, options.directory, options.sizeBytes);
+    this.#replica = new Replica(options.spareFiles, options.directory, options.sizeBytes);
     this.#loggedSums = new LoggedSums(options.files);
     this.#appliedTimeMs = manifest.floor.timeMs;
   }
@@ -90,6 +97,7 @@ class Recovery {
     const doSegments = await recoverDo(this.#folder, (header, segment, fileOffset) => {
       this.#firstDo ??= header.position;
       this.#lastDo = header;
+      this.#groupStarts.set(segment.path, fileOffset - header.groupDistance);
       const base = sessions.base(header.session);
       if (base === undefined || base + header.n !== header.position) {
         const place = { file: segment.path, offset: fileOffset, position: header.position };
@@ -106,20 +114,23 @@ class Recovery {
       backlogBytes += RECORD_HEADER_BYTES + payloadBytes(this.#reached);
     }
     const doLog = this.#segmentLog('do', doSegments);
+    const undoLog = this.#segmentLog('undo', undoSegments);
+    await this.#commitLogs([doLog, undoLog]);
     if (this.#firstDo !== undefined) {
       await this.#loggedSums.collect(undoSegments, Math.max(this.#firstDo, floor.position + 1));
     }
     const cursor = await this.#redo(doLog, reach);
-    const undoLog = this.#segmentLog('undo', undoSegments);
+    this.#replica.use(this.#options.files);
     const appliedPosition = reach.done === undefined ? reach.position : reach.position - 1;
-    const isOld = this.#manifest.format < MANIFEST_FORMAT;
-    if (isOld) await this.#replica.buildSums();
-    await this.#commit(doLog, undoLog);
-    if (isOld) await this.#upgrade(appliedPosition);
+    if (this.#manifest.format < SUMS_FORMAT) await this.#replica.buildSums();
+    if (this.#options.sync) await this.#replica.commit();
+    if (this.#manifest.format < MANIFEST_FORMAT) await this.#upgrade(appliedPosition);
 
     const durable = this.#lastDo ?? { position: appliedPosition, timeMs: this.#appliedTimeMs };
-    // At once: an older session that goes on would otherwise reach the base of a forgotten one.
-    if (sessions.forgetEmpty(durable.position)) await this.#manifest.save();
+    // Before the next record: an older session that goes on would otherwise reach the base of a forgotten one.
+    if (sessions.forgetEmpty(durable.position)) this.#manifest.isBehind = true;
+    // With sync in any case: what was read may have been written without, or its folder's name not be synced.
+    if (this.#options.sync && this.#folder.names.length > 0) await this.#manifest.save();
     return {
       manifest: this.#manifest,
       replica: this.#replica,
@@ -134,20 +145,23 @@ class Recovery {
 
   #recoverUndo(): Promise<readonly Segment[]> {
     const { trimPosition, floor } = this.#manifest;
-    return recoverUndo(this.#folder, trimPosition, (header) => {
+    return recoverUndo(this.#folder, trimPosition, (header, segment, fileOffset) => {
       this.#lastUndo = header;
+      this.#groupStarts.set(segment.path, fileOffset - header.groupDistance);
       if (header.last && header.position > floor.position) this.#appliedTimeMs = header.timeMs;
     });
   }
 
-  /** The folder's sums are built now, and all that is applied is in the replica image: none of it is redone any more. */
+  /** All that is applied is in the replica image, and its sums are there: none of it is redone any more. */
   async #upgrade(appliedPosition: number): Promise<void> {
+    const from = this.#manifest.format;
     this.#manifest.format = MANIFEST_FORMAT;
     if (appliedPosition > this.#manifest.floor.position) {
       this.#manifest.floor = { position: appliedPosition, timeMs: this.#appliedTimeMs };
     }
     await this.#manifest.save();
-    this.#options.log?.info({ directory: this.#options.directory }, 'built the checksums of the replica image');
+    const { directory, log } = this.#options;
+    log?.info({ directory, from, to: MANIFEST_FORMAT }, 'brought the journal to the present format');
   }
 
   #reach(undoPosition: number): UndoReach {
@@ -231,21 +245,28 @@ class Recovery {
 
   /** The floor is known to be in the replica image; UNDO that would tell sums of what is before it may be gone. */
   #apply({ header, offset }: Piece, length: number, data: Buffer | undefined): void {
-    const known = this.#manifest.format >= MANIFEST_FORMAT && header.position <= this.#manifest.floor.position;
+    const known = this.#manifest.format >= SUMS_FORMAT && header.position <= this.#manifest.floor.position;
     if (length === 0 || known) return;
-    this.#replica.redo(offset, length, data, (block) => this.#loggedSums.at(header.position, block));
+    const { position } = header;
+    const overwritten = this.#loggedSums.overwrittenAt(position);
+    this.#replica.redo(offset, length, data, (block) => this.#loggedSums.at(position, block), overwritten);
   }
 
-  /** What was read back may still be in the page cache only, and is about to be called durable. */
-  async #commit(doLog: SegmentLog, undoLog: SegmentLog): Promise<void> {
-    const { files, directory, sync } = this.#options;
-    if (!sync || this.#manifest.sessions.entries.length === 0) return;
-    for (const segment of [...doLog.segments, ...undoLog.segments]) {
-      const last = segment === doLog.segments.at(-1) || segment === undoLog.segments.at(-1);
-      if (last || !segment.synced) await files.datasync(segment.path);
+  /**
+   * What was read back may be in the page cache only, and is about to be called durable, or be relied on when redo
+   * overwrites the replica image. After a failed sync, in this life or an earlier one, the system reads it back, syncs it
+   * with success and has never written it. So what no sync is known to have reached is written again: the last group of
+   * each row, since a later group is proof of the sync before it. (Redo writes the replica image again, `run` the manifest.)
+   */
+  async #commitLogs(logs: readonly SegmentLog[]): Promise<void> {
+    const { files, sync } = this.#options;
+    if (!sync) return;
+    for (const { segments } of logs) {
+      for (const segment of segments) if (!segment.synced) await files.datasync(segment.path);
+      const last = segments.at(-1);
+      const start = last === undefined ? undefined : this.#groupStarts.get(last.path);
+      if (last !== undefined && start !== undefined) await rewriteLastGroup(files, last, start);
     }
-    await this.#replica.commit();
-    await files.syncDirectory(directory);
   }
 
   #segmentLog(kind: 'do' | 'undo', segments: readonly Segment[]): SegmentLog {

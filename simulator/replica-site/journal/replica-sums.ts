@@ -26,7 +26,7 @@ export function sumOfCrc(crc: number): number {
 
 export class ReplicaSums {
   readonly path: string;
-  readonly #files: Files;
+  #files: Files;
   /** Made when first needed: a site holds thousands of volumes that nobody writes to. */
   #scratch: Buffer | undefined;
   /** Bytes of the file. */
@@ -36,6 +36,11 @@ export class ReplicaSums {
     this.#files = files;
     this.path = join(directory, SUMS_NAME);
     this.#bytes = files.size(this.path) ?? 0;
+  }
+
+  /** From now on by way of these. */
+  use(files: Files): void {
+    this.#files = files;
   }
 
   /** Blocks that the file has a sum of; those after it have sum zero. */

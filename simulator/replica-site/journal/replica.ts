@@ -7,9 +7,11 @@
 // from bytes of the image, so that damage there, however old, stays visible.
 import { join } from 'node:path';
 import { setImmediate as nextTurn } from 'node:timers/promises';
+import { SharedSync } from '../../disk/shared-sync.js';
 import { BLOCK_BYTES, blockCeiling, blockOf, blockStart } from './blocks.js';
 import type { EdgeSum } from './edge-sums.js';
 import type { Files } from './files.js';
+import type { OverwrittenRange } from './logged-sums.js';
 import { ReplicaSums, sumOf } from './replica-sums.js';
 import type { SumList } from './replica-sums.js';
 import { isZero, zeroBytes, zeroRuns } from './zeroes.js';
@@ -30,13 +32,15 @@ const undamaged: readonly DamagedBlock[] = [];
 export class Replica {
   readonly path: string;
   readonly sizeBytes: number;
-  readonly #files: Files;
+  #files: Files;
   readonly #directory: string;
   readonly #sums: ReplicaSums;
   /** Bytes of the image file. */
   #bytes: number;
   /** Files, of image and sums, whose names survive a power cut. */
   #namesSynced = 0;
+  /** Distribution and retention both ask. The system tells of a failure once: neither may hear of success in its stead. */
+  readonly #sync = new SharedSync(() => this.#commit());
 
   constructor(files: Files, directory: string, sizeBytes: number) {
     this.#files = files;
@@ -45,6 +49,12 @@ export class Replica {
     this.path = join(directory, REPLICA_NAME);
     this.#bytes = files.size(this.path) ?? 0;
     this.#sums = new ReplicaSums(files, directory);
+  }
+
+  /** From now on by way of these. */
+  use(files: Files): void {
+    this.#files = files;
+    this.#sums.use(files);
   }
 
   /** From this byte on, a block's first, neither image nor sums were ever written. */
@@ -97,24 +107,36 @@ export class Replica {
     if (last > first) this.#sums.write(first, last - first, () => 0);
   }
 
+  /** Bytes as they were before a `write` that failed: their sums are still these bytes'. */
+  putBack(data: Buffer, offset: number): void {
+    this.#writeImage(data, offset);
+  }
+
+  putBackZeroes(offset: number, length: number): void {
+    const end = Math.min(offset + length, this.#files.size(this.path) ?? 0);
+    if (end > offset) this.#zeroImage(offset, end - offset);
+  }
+
   writeSums(edges: readonly EdgeSum[]): void {
     for (const { block, sum } of edges) this.#sums.write(block, 1, () => sum);
   }
 
   /**
    * Brings a piece in again, whatever is there of it. `loggedSum` tells what UNDO notes of a block; a block of which it
-   * notes nothing is one that another piece of the same record completes.
+   * notes nothing is one that another piece of the same record completes. Zeroes are written wherever UNDO says that the
+   * bytes were not (`overwritten`), though they read as zeroes: a sync may have failed, and then only writing helps.
    */
   redo(
     offset: number,
     length: number,
     data: Buffer | undefined,
     loggedSum: (block: number) => number | undefined,
+    overwritten: readonly OverwrittenRange[],
   ): void {
     const end = data === undefined ? Math.min(offset + length, this.end) : offset + length;
     if (end <= offset) return;
-    if (data === undefined) this.#clear(offset, end - offset);
-    else if (data.length >= BLOCK_BYTES && isZero(data)) this.#clear(offset, data.length);
+    if (data === undefined) this.#clear(offset, end - offset, overwritten);
+    else if (data.length >= BLOCK_BYTES && isZero(data)) this.#clear(offset, data.length, overwritten);
     else this.#writeImage(data, offset);
     const first = blockOf(offset);
     this.#sums.write(first, blockOf(end - 1) - first + 1, (block) => {
@@ -141,8 +163,12 @@ export class Replica {
     }
   }
 
-  /** What was written survives a power cut once this resolves. */
-  async commit(): Promise<void> {
+  /** What was written survives a power cut once this resolves. Fails for ever once it failed; recovery writes anew what DO has. */
+  commit(): Promise<void> {
+    return this.#sync.request();
+  }
+
+  async #commit(): Promise<void> {
     const files = (this.#bytes > 0 ? 1 : 0) + (this.#sums.blocks > 0 ? 1 : 0);
     if (this.#bytes > 0) await this.#files.datasync(this.path);
     if (this.#sums.blocks > 0) await this.#files.datasync(this.#sums.path);
@@ -181,7 +207,12 @@ export class Replica {
   }
 
   /** Makes a range zero, leaving holes alone. */
-  #clear(offset: number, length: number): void {
+  #clear(offset: number, length: number, overwritten: readonly OverwrittenRange[]): void {
+    for (const range of overwritten) {
+      const from = Math.max(offset, range.offset);
+      const to = Math.min(offset + length, range.offset + range.length);
+      if (to > from) this.#zeroImage(from, to - from);
+    }
     const old = Buffer.allocUnsafe(Math.max(0, Math.min(length, this.#bytes - offset)));
     this.#readImage(old, offset);
     zeroRuns(old, offset, (from, to, zero) => {

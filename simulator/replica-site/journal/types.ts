@@ -1,6 +1,7 @@
 // What the journal of one replica volume offers: everything outside this folder uses these types only.
 import type { Files } from './files.js';
 import type { JournalError } from './errors.js';
+import type { Lineage } from './lineage.js';
 
 /** Bytes of one write at most: NBD's customary limit of a request. */
 export const WRITE_BYTES_MAX = 32 * 1024 * 1024;
@@ -63,9 +64,26 @@ export interface JournalOptions {
   readonly onApplied?: (applied: Applied) => void;
   /** Called once, when the files failed; the journal then takes nothing more until opened anew. Must not throw. */
   readonly onFailed?: (error: JournalError) => void;
+  /**
+   * Called at each try that a file refused. `intake`: what was appended and isn't durable is gone, and has to be appended
+   * again; the others are tried again by themselves, or at the next `retain`. Must not throw.
+   */
+  readonly onStalled?: (part: StalledPart, error: JournalError) => void;
   readonly log?: JournalLog;
   /** Default: the real file system, with one bounded set of open files for the whole process. */
   readonly files?: Files;
+  /** The same files for what must go on when the disk is full: opening, and letting go of history. Default: `files`. */
+  readonly spareFiles?: Files;
+}
+
+/** What of a journal a full or failing disk can hold up while the rest goes on. */
+export type StalledPart = 'intake' | 'distribution' | 'retention';
+
+export interface Stall {
+  /** STALLED: the last refusal. */
+  readonly error: JournalError;
+  /** Milliseconds since 1970. */
+  readonly sinceMs: number;
 }
 
 export interface JournalStats {
@@ -111,9 +129,17 @@ export interface RetainResult {
   readonly done: boolean;
 }
 
+/** Bytes of the volume. */
+export interface ChangedRange {
+  readonly offset: number;
+  readonly length: number;
+}
+
 /** Replica image, DO journal and UNDO journal of one volume. */
 export interface VolumeJournal {
   readonly sizeBytes: number;
+  /** Of a volume without records it is another one at each opening: nothing of it is stored yet. */
+  readonly lineage: Lineage;
   /** Last durable record: what may be acknowledged. */
   readonly durable: Durable;
   /** Last record that is wholly in the replica image. */
@@ -122,8 +148,12 @@ export interface VolumeJournal {
   readonly trimPosition: number;
   /** Bytes of DO not yet applied, headers included. */
   readonly undistributedBytes: number;
+  /** Bytes that were appended and are not durable yet, headers included: they are in memory. */
+  readonly unwrittenBytes: number;
   /** Why the journal stopped, if it did. */
   readonly failure: JournalError | undefined;
+  /** What a full or failing disk holds up now; nothing durable is lost, and all else goes on. */
+  readonly stalls: ReadonlyMap<StalledPart, Stall>;
 
   /** The position before the session's first record (position = base + n), also for old sessions. */
   sessionBase(session: number): number | undefined;
@@ -135,6 +165,19 @@ export interface VolumeJournal {
    * @throws JournalError OUT_OF_ORDER, OUT_OF_RANGE (then none is taken), FAILED, CLOSED
    */
   append(records: readonly NewRecord[]): number;
+
+  /**
+   * Begins a new lineage identity that goes on from the durable position; resolves once it is stored. Positions grow on.
+   * @throws JournalError FAILED, CLOSED
+   */
+  fork(reason: string): Promise<Lineage>;
+
+  /**
+   * Ranges that records after `position` changed, and perhaps some more (where positions between were let go of, as of the last
+   * one before it that is openable); undefined when history does not reach back so far. Waits until everything durable is applied.
+   * @throws JournalError CORRUPT, FAILED, CLOSED; the signal's reason
+   */
+  changedAfter(position: number, signal?: AbortSignal): Promise<readonly ChangedRange[] | undefined>;
 
   /** Stops after the batch under way; resolves once it is done. */
   pauseDistribution(): Promise<void>;
@@ -152,7 +195,7 @@ export interface VolumeJournal {
    * once let go never comes back. Between neighbouring retained positions UNDO is consolidated to the first old content
    * of each byte, nearly: what would free little is left. Does bounded work in small slices; call again until `done`.
    * Open images keep what they need. Aborting leaves the positions let go of, and some work undone.
-   * @throws JournalError OUT_OF_RANGE (no positions, or not ascending), FAILED, CLOSED; or the signal's reason
+   * @throws JournalError OUT_OF_RANGE (no positions, or not ascending), STALLED, FAILED, CLOSED; or the signal's reason
    */
   retain(retained: Retained, signal?: AbortSignal): Promise<RetainResult>;
   /**

@@ -3,6 +3,7 @@ import { crc32 } from 'node:zlib';
 import type { Change } from './changes.js';
 import { encodeEdgeSums } from './edge-sums.js';
 import { corrupt } from './errors.js';
+import { isRefusal } from './file-refusal.js';
 import type { Files } from './files.js';
 import { RECORD_HEADER_BYTES, encodeRecordHeader } from './record-format.js';
 import type { RecordHeader } from './record-format.js';
@@ -123,7 +124,7 @@ export class UndoLog {
     this.#retireAll(sources);
   }
 
-  /** Deletes retired segments that no image needs. */
+  /** Deletes retired segments that no image needs; one that the disk refuses to delete is tried again with the next ones. */
   deleteRetired(readers: Iterable<UndoReader>): void {
     if (this.#retired.length === 0) return;
     const all = [...readers];
@@ -131,8 +132,7 @@ export class UndoLog {
     for (const retired of this.#retired) {
       const { segment, retirement } = retired;
       const needed = all.some(({ position, openedAt }) => openedAt < retirement && position < segment.lastPosition);
-      if (needed) kept.push(retired);
-      else this.#files.remove(segment.path);
+      if (needed || !this.#isRemoved(segment)) kept.push(retired);
     }
     this.#retired = kept;
   }
@@ -140,6 +140,16 @@ export class UndoLog {
   /** No image is open: indexes are built anew when needed. */
   forgetIndexes(): void {
     this.#indexes.clear();
+  }
+
+  #isRemoved({ path }: Segment): boolean {
+    try {
+      this.#files.remove(path);
+      return true;
+    } catch (error) {
+      if (!isRefusal(error)) throw error;
+      return false;
+    }
   }
 
   #retireAll(segments: readonly Segment[]): number {

@@ -3,17 +3,21 @@ import { abortReason } from './abort-reason.js';
 import { Appender } from './appender.js';
 import { Distributor } from './distributor.js';
 import { JournalError } from './errors.js';
+import { newLineage } from './lineage.js';
+import type { Lineage } from './lineage.js';
+import { isRefusal, stalledBy } from './file-refusal.js';
 import { processFiles } from './node-files.js';
 import { OpenImages } from './open-images.js';
 import { PositionWaiters } from './position-waiters.js';
 import { recover } from './recovery.js';
 import type { Recovered } from './recovery.js';
-import { assertAscending, isOpenable } from './retained-positions.js';
+import { assertAscending, intervalStart, isOpenable } from './retained-positions.js';
 import { Retention } from './retention.js';
 import { SEGMENT_HEADER_BYTES } from './segment-format.js';
 import { processTurns } from './turns.js';
 import type {
   Applied,
+  ChangedRange,
   Durable,
   Image,
   JournalOptions,
@@ -21,6 +25,8 @@ import type {
   NewRecord,
   RetainResult,
   Retained,
+  Stall,
+  StalledPart,
   VolumeJournal,
 } from './types.js';
 import { UndoBytes } from './undo-bytes.js';
@@ -31,7 +37,8 @@ const SEGMENT_BYTES = 16 * 1024 * 1024;
 /** Largest size of a segment file, bytes: places in it are 32-bit numbers, and a group may exceed the size. */
 const SEGMENT_BYTES_MAX = 1024 * 1024 * 1024;
 
-type ResolvedOptions = JournalOptions & Required<Pick<JournalOptions, 'files' | 'segmentBytes' | 'sync'>>;
+type ResolvedOptions = JournalOptions &
+  Required<Pick<JournalOptions, 'files' | 'spareFiles' | 'segmentBytes' | 'sync'>>;
 
 /**
  * Opens the journal in a folder, recovering what an earlier process left there. A volume without records gets no folder.
@@ -45,7 +52,7 @@ export async function openVolumeJournal(options: JournalOptions): Promise<Volume
   if (!Number.isSafeInteger(segmentBytes) || segmentBytes <= SEGMENT_HEADER_BYTES || segmentBytes > SEGMENT_BYTES_MAX) {
     throw new JournalError('OUT_OF_RANGE', `a segment cannot have ${segmentBytes} bytes`);
   }
-  const resolved = { ...options, files, segmentBytes, sync };
+  const resolved = { ...options, files, spareFiles: options.spareFiles ?? files, segmentBytes, sync };
   const recovered = await recover({ ...resolved, log });
   return new OpenJournal(resolved, recovered);
 }
@@ -61,15 +68,18 @@ class OpenJournal implements VolumeJournal {
   readonly #retention: Retention;
   readonly #undoBytes: UndoBytes;
   readonly #waiters = new PositionWaiters();
+  #lineage: Lineage;
+  readonly #stalls = new Map<StalledPart, Stall>();
   #failure: JournalError | undefined;
   #closing: Promise<void> | undefined;
 
   constructor(options: ResolvedOptions, recovered: Recovered) {
-    const { files, directory, sizeBytes, segmentBytes, sync, log } = options;
+    const { files, spareFiles, directory, sizeBytes, segmentBytes, sync, log } = options;
     const { manifest, doLog, undoLog, replica, durable } = recovered;
     this.sizeBytes = sizeBytes;
     this.#options = options;
     this.#recovered = recovered;
+    this.#lineage = manifest.lineage;
     const undo = new UndoLog(files, undoLog);
     const images = new OpenImages({ files, sizeBytes, replica, undo });
     this.#undo = undo;
@@ -77,12 +87,19 @@ class OpenJournal implements VolumeJournal {
     const onFailed = (error: unknown): void => {
       this.#fail(error);
     };
+    const onStalled = (error: Error): void => {
+      this.#stall('distribution', error);
+    };
     this.#appender = new Appender(manifest, doLog, durable, {
       onDurable: (group, doBytes) => {
+        this.#wentOn('intake');
         this.#distributor.extend(group.position, doBytes);
         this.#options.onDurable?.(group);
       },
-      onFailed,
+      onFailed: (error) => {
+        if (isRefusal(error)) this.#stall('intake', error);
+        else this.#fail(error);
+      },
     });
     const parts = { files, directory, sync, doLog, undo, replica, images, turns: processTurns, log };
     this.#distributor = new Distributor(parts, recovered, durable.position, {
@@ -90,12 +107,28 @@ class OpenJournal implements VolumeJournal {
         this.#waiters.reached(applied.position);
         this.#options.onApplied?.(applied);
       },
+      onStalled,
+      onWentOn: () => this.#wentOn('distribution'),
       onFailed,
     });
     this.#undoBytes = new UndoBytes(files, undo);
     const applied = (): Durable => this.#distributor.applied;
-    this.#retention = new Retention({ files, manifest, replica, undo, images, segmentBytes, sync, log, applied });
+    this.#retention = new Retention({
+      files: spareFiles,
+      manifest,
+      replica,
+      undo,
+      images,
+      segmentBytes,
+      sync,
+      log,
+      applied,
+    });
     this.#distributor.resume();
+  }
+
+  get lineage(): Lineage {
+    return this.#lineage;
   }
 
   get durable(): Durable {
@@ -114,8 +147,16 @@ class OpenJournal implements VolumeJournal {
     return this.#distributor.backlogBytes;
   }
 
+  get unwrittenBytes(): number {
+    return this.#appender.unwrittenBytes;
+  }
+
   get failure(): JournalError | undefined {
     return this.#failure;
+  }
+
+  get stalls(): ReadonlyMap<StalledPart, Stall> {
+    return this.#stalls;
   }
 
   sessionBase(session: number): number | undefined {
@@ -131,6 +172,40 @@ class OpenJournal implements VolumeJournal {
   append(records: readonly NewRecord[]): number {
     this.#assertUsable();
     return this.#appender.append(records);
+  }
+
+  async fork(reason: string): Promise<Lineage> {
+    this.#assertUsable();
+    await this.#appender.idle();
+    this.#assertUsable();
+    const { manifest } = this.#recovered;
+    const forked = newLineage({ id: this.#lineage.id, position: this.durable.position, reason });
+    manifest.lineage = forked;
+    try {
+      await manifest.save();
+    } catch (error) {
+      throw this.#fail(error);
+    }
+    this.#lineage = forked;
+    this.#options.log?.info({ directory: this.#options.directory, ...forked.parent, fork: forked.id }, 'forked');
+    return forked;
+  }
+
+  async changedAfter(position: number, signal?: AbortSignal): Promise<readonly ChangedRange[] | undefined> {
+    this.#assertUsable();
+    assertPosition(position);
+    await this.whenApplied(this.durable.position, signal);
+    const { retained } = this.#recovered.manifest;
+    const from = position >= retained.everyFrom ? position : intervalStart(retained, position + 1);
+    if (from < this.trimPosition) return undefined;
+    const ranges: ChangedRange[] = [];
+    for (const extract of this.#undo.extractsAfter(from)) {
+      const index = await this.#undo.index(extract);
+      for (let record = index.firstAfter(from); record < index.count; record += 1)
+        ranges.push({ offset: index.offset(record), length: index.length(record) });
+    }
+    if (this.#images.count === 0) this.#undo.forgetIndexes();
+    return ranges;
   }
 
   pauseDistribution(): Promise<void> {
@@ -180,8 +255,11 @@ class OpenJournal implements VolumeJournal {
       throw gaveUp;
     };
     try {
-      return await this.#retention.retain(retained, assertGoingOn);
+      const result = await this.#retention.retain(retained, assertGoingOn);
+      this.#wentOn('retention');
+      return result;
     } catch (error) {
+      if (isRefusal(error) && error !== gaveUp) throw this.#stall('retention', error);
       const closed = error instanceof JournalError && error.code === 'CLOSED';
       throw closed || error === gaveUp ? error : this.#fail(error);
     }
@@ -218,6 +296,8 @@ class OpenJournal implements VolumeJournal {
     try {
       // Nothing is left to apply: the next opening has nothing to read again.
       if (this.#failure === undefined) await this.#distributor.deleteApplied(0);
+    } catch (error) {
+      if (!isRefusal(error)) throw error;
     } finally {
       this.#options.files.release(this.#options.directory);
     }
@@ -226,6 +306,22 @@ class OpenJournal implements VolumeJournal {
   #assertUsable(): void {
     if (this.#failure !== undefined) throw this.#failure;
     if (this.#closing !== undefined) throw closed();
+  }
+
+  #stall(part: StalledPart, cause: Error): JournalError {
+    const error = stalledBy(cause);
+    const known = this.#stalls.get(part);
+    // Said once: it is tried again and again.
+    const { directory, log } = this.#options;
+    if (known === undefined) log?.warn({ directory, part, err: cause }, 'the journal is held up by its disk');
+    this.#stalls.set(part, { error, sinceMs: known?.sinceMs ?? Date.now() });
+    this.#options.onStalled?.(part, error);
+    return error;
+  }
+
+  #wentOn(part: StalledPart): void {
+    const { directory, log } = this.#options;
+    if (this.#stalls.delete(part)) log?.info({ directory, part }, 'the journal goes on');
   }
 
   #fail(error: unknown): JournalError {
