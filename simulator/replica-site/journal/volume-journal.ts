@@ -184,7 +184,9 @@ class OpenJournal implements VolumeJournal {
     try {
       await manifest.save();
     } catch (error) {
-      throw this.#fail(error);
+      if (!isRefusal(error)) throw this.#fail(error);
+      manifest.lineage = this.#lineage;
+      throw this.#stall('intake', error);
     }
     this.#lineage = forked;
     this.#options.log?.info({ directory: this.#options.directory, ...forked.parent, fork: forked.id }, 'forked');
