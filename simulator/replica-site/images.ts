@@ -78,11 +78,14 @@ export class Images {
       point,
       position: given,
       client,
+      evenInHole = false,
     }: {
       readonly volume: VolumeId;
       readonly point?: PointId | undefined;
       readonly position?: number | undefined;
       readonly client: string;
+      /** A position inside a short initialization is no state that the guest's disk ever had. */
+      readonly evenInHole?: boolean;
     },
     signal: AbortSignal,
   ): Promise<{ readonly image: string; readonly sizeBytes: number; readonly position: number }> {
@@ -93,7 +96,7 @@ export class Images {
     try {
       site.state.volume(volume);
       const journal = await journals.journal(volume);
-      const position = this.#positionOf(volume, given, point);
+      const position = this.#positionOf(volume, given, point, evenInHole);
       const image = await journal.openImage(position, signal);
       // Who has gone can't close it.
       if (signal.aborted) image.close();
@@ -166,13 +169,13 @@ export class Images {
     for (const id of this.#images.keys()) this.close(id);
   }
 
-  #positionOf(volume: VolumeId, position: number | undefined, point: PointId | undefined): number {
+  #positionOf(volume: VolumeId, position: number | undefined, point: PointId | undefined, evenInHole: boolean): number {
     const { state } = this.#options.site;
     if (position === undefined)
       return point === undefined ? newestPosition(state, volume) : positionIn(state, state.point(point), volume);
     if (point !== undefined)
       throw new MoverError('INVALID_REQUEST', 'position: give either "point" or "position", not both.');
-    if (state.inHole(volume, position))
+    if (!evenInHole && state.inHole(volume, position))
       throw new MoverError('POINT_UNAVAILABLE', `Volume "${volume}" is in short initialization at ${position}.`);
     return position;
   }
