@@ -5,6 +5,7 @@ import type { Ports } from '../activities/ports.js';
 import { parseOrRefuse } from '../contracts/errors.js';
 import type { RecoveryPoint } from '../contracts/point.js';
 import type { Estate } from '../contracts/estate.js';
+import type { VolumeId } from '../contracts/ids.js';
 import type { AccessId } from '../contracts/images.js';
 import {
   type MoveInput,
@@ -13,7 +14,9 @@ import {
   type MoveProgress,
   type ParsedMoveInput,
 } from '../contracts/move.js';
+import type { Rebuilt } from '../contracts/repair.js';
 import type { StoredMoveReport } from '../contracts/report.js';
+import type { SplitterVolume } from '../contracts/splitter-api.js';
 import type { VerifyHeartbeat, VerifyInput } from '../contracts/verify.js';
 import { type BatchClient, Batches } from './batches.js';
 import { closePoint, type ClosePointInput, markPoint, type MarkPointInput } from './bookmarks.js';
@@ -40,6 +43,16 @@ import {
 } from './accesses.js';
 import { workerClockWarnings } from './worker-clock.js';
 import { getMove, getReport } from './reports.js';
+import {
+  decideSource,
+  rebuild,
+  type RebuildOrder,
+  type RepairsOptions,
+  resync,
+  type ResyncOrder,
+  type SourceOrder,
+  splitterView,
+} from './repairs.js';
 import { recover, type Recovered, type RecoverInput, type RecoverOptions } from './recover.js';
 import { listHistory } from './timeline/load.js';
 import { type ScheduleClient, Schedules } from './schedules.js';
@@ -124,6 +137,23 @@ export interface MoverClient {
   listAccesses(): Promise<ListedAccesses>;
   /** Its clients are disconnected and its writes thrown away. Closed again it is no error. @throws ACCESS_NOT_FOUND */
   closeAccess(access: AccessId): Promise<ListedAccess>;
+  /**
+   * Has a volume compared with its replica and what differs sent again, or given ranges sent whatever the replica has. Repeated, it
+   * does no harm. @throws INVALID_REQUEST, VOLUME_NOT_FOUND, VOLUME_BUSY, SOURCE_MISSING, FOREIGN_SOURCE
+   */
+  resync(order: ResyncOrder): Promise<SplitterVolume>;
+  /**
+   * Has a volume's history at the replica site made usable again; the splitter then compares the volume by itself.
+   * @throws INVALID_REQUEST, VOLUME_NOT_FOUND, CORRUPT
+   */
+  rebuild(order: RebuildOrder): Promise<Rebuilt>;
+  /**
+   * Decides for a volume whose disk is missing or foreign. A recovery is answered once it has begun.
+   * @throws INVALID_REQUEST, VOLUME_NOT_FOUND, SOURCE_PRESENT, SOURCE_DECISION_REFUSED, VOLUME_BUSY, POINT_NOT_FOUND, POINT_UNAVAILABLE
+   */
+  decideSource(order: SourceOrder): Promise<SplitterVolume>;
+  /** What the splitter says of a volume, whatever the replica site knows. @throws VOLUME_NOT_FOUND */
+  splitterView(volume: VolumeId): Promise<SplitterVolume>;
   /** Batches: many moves under limits, in a window, with one report. */
   readonly batches: BatchClient;
   /** Schedules of batches. */
@@ -136,6 +166,7 @@ export interface MoverClient {
 export function createMoverClient(options: MoverClientOptions): MoverClient {
   const ports: Ports = createHttpPorts(options.estate, options);
   const patient: Ports = createHttpPorts(options.estate, { ...options, timeoutMs: OPENING_MS_MAX });
+  const repairs: RepairsOptions = { ports: patient, estate: options.estate };
   const temporal = new LazyTemporal(options);
   const moves = new Moves(() => temporal.access());
   const verifications = new Verifications(() => temporal.access());
@@ -161,6 +192,10 @@ export function createMoverClient(options: MoverClientOptions): MoverClient {
     openAccess: (input, { signal } = {}) => openAccess(patient, input, signal),
     listAccesses: () => listAccesses(ports),
     closeAccess: (access) => closeAccess(ports, access),
+    resync: (order) => resync(repairs, order),
+    rebuild: (order) => rebuild(repairs, order),
+    decideSource: (order) => decideSource(repairs, order),
+    splitterView: (volume) => splitterView(repairs, volume),
     batches: new Batches(() => temporal.access(), ports),
     schedules: new Schedules(() => temporal.access(), ports),
     close: () => temporal.close(),

@@ -8,6 +8,7 @@ import { accessIdSchema, accessSchema, ACCESS_TEXT_LENGTH_MAX, openAccessInputSc
 import { bytesSchema, countSchema, timeMsSchema } from './numbers.js';
 import { BOOKMARK_NAME_LENGTH_MAX, recoveryPointSchema } from './point.js';
 import { attemptsApi, pointsApi, replicaSiteApi, siteGroupSchema } from './replica-site-api.js';
+import { repairReplicaApi } from './repair.js';
 import { reportsApi } from './report.js';
 import { keepRequestSchema } from './retention.js';
 import { operation } from './route.js';
@@ -47,6 +48,7 @@ export const applianceApi = {
   ...pointsApi,
   ...verifyReplicaApi,
   ...reportsApi,
+  ...repairReplicaApi,
   site: operation({
     method: 'GET',
     path: '/v1/appliance',

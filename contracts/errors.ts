@@ -154,13 +154,25 @@ export const ERRORS = {
     false,
     409,
     'The source is not the disk that the replica was made from',
-    'Put the right disk back and start the splitter again, or decide: volume-mover source recover <volume> (from the replica), or volume-mover source accept <volume> (as it is).',
+    'Put the right disk back and start the splitter again, or decide: volume-mover source recover <volume> (from the replica), or volume-mover source accept <volume> (this disk as it is).',
   ),
   SOURCE_MISSING: kind(
     false,
     409,
     'The source of the volume is gone',
-    'Put the file back and start the splitter again, or decide: volume-mover source recover <volume> (from the replica), or volume-mover source accept <volume> (an empty disk).',
+    'Put the file back and start the splitter again, or decide: volume-mover source recover <volume> (from the replica), or volume-mover source accept-blank <volume> (an empty disk).',
+  ),
+  SOURCE_PRESENT: kind(
+    false,
+    409,
+    'The source of the volume is there and in use',
+    'Nothing: there is nothing to decide. To have the volume compared with its replica: volume-mover resync <volume>',
+  ),
+  SOURCE_DECISION_REFUSED: kind(
+    false,
+    409,
+    'That decision does not fit the disk that is there',
+    'Look at the disk, then decide anew: volume-mover source accept-blank|accept|recover <volume>',
   ),
   WRITE_GAP: kind(true, 409, 'A write is missing before this one', 'Nothing: the splitter sends from the gap on.'),
   CREDIT_EXCEEDED: kind(
@@ -240,7 +252,7 @@ export const ERRORS = {
     false,
     409,
     'The replica is not the same as its source',
-    'Do not rely on these ranges of the replica; find the side that is at fault, then have them sent again and verify again.',
+    'Do not rely on these ranges of the replica. If the source is right, have it sent again: volume-mover resync <volume>; then verify again.',
   ),
   IMAGE_LIMIT: kind(true, 429, 'Too many images are open', 'Close an image first.'),
   UNREACHABLE: kind(

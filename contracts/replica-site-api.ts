@@ -36,6 +36,7 @@ import {
   ownershipSchema,
   recoveryPointSchema,
 } from './point.js';
+import { repairReplicaApi } from './repair.js';
 import { reportsApi } from './report.js';
 import { groupJournalSchema, keepRequestSchema, retentionPolicySchema } from './retention.js';
 import { operation } from './route.js';
@@ -254,6 +255,7 @@ export const replicaSiteApi = {
   ...pointsApi,
   ...verifyReplicaApi,
   ...reportsApi,
+  ...repairReplicaApi,
   groups: operation({
     method: 'GET',
     path: '/v1/groups',

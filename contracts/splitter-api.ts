@@ -11,12 +11,13 @@ import {
   writeMarkSchema,
 } from './attempt.js';
 import { clockDoubtSchema, clockViewSchema } from './clock.js';
-import { groupIdSchema, splitterIdSchema, volumeIdSchema } from './ids.js';
+import { groupIdSchema, pointIdSchema, splitterIdSchema, volumeIdSchema } from './ids.js';
 import { confirmedSchema, sourceIdSchema } from './lineage.js';
 import { healthOperation } from './health.js';
 import { bytesSchema, countSchema, durationMsSchema, epochSchema, timeMsSchema } from './numbers.js';
 import { leftOutSchema } from './point.js';
 import { GROUP_MEMBERS_MAX } from './replica-site-api.js';
+import { decideSourceInputSchema, resyncInputSchema } from './repair.js';
 import { operation } from './route.js';
 import { verifySourceApi } from './verify.js';
 
@@ -71,7 +72,12 @@ export const splitterVolumeSchema = z.strictObject({
   /** Bytes sent by short initialization since the start of the process. */
   resentBytes: bytesSchema,
   /** The disk that guests write, and whether it may be used. */
-  source: z.strictObject({ id: sourceIdSchema, state: sourceStateSchema }),
+  source: z.strictObject({
+    id: sourceIdSchema,
+    state: sourceStateSchema,
+    /** How far the disk is made from the replica, of which point. */
+    recovery: z.strictObject({ point: pointIdSchema, doneBytes: bytesSchema, totalBytes: bytesSchema }).optional(),
+  }),
   /** How far the replica's history is known to be durable. */
   confirmed: confirmedSchema.optional(),
   /** Why and since when writes are kept by marks, and how many regions are to be compared before they are sent. */
@@ -220,5 +226,21 @@ export const splitterApi = {
     summary: 'Whether acknowledgements were withheld without a gap since the cut; releases them.',
     input: z.strictObject({ round: z.string().max(100) }),
     output: z.strictObject({ held: z.boolean() }),
+  }),
+  resync: operation({
+    method: 'POST',
+    path: '/v1/volumes/resync',
+    summary:
+      'Make the replica like the source again: without ranges the whole volume is compared by digests and what differs is sent; ranges are sent whatever the replica has. Marked in store before the answer. Refused (VOLUME_BUSY) behind a fence, (SOURCE_MISSING, FOREIGN_SOURCE) while the disk may not be used. May be repeated.',
+    input: resyncInputSchema,
+    output: splitterVolumeSchema,
+  }),
+  decideSource: operation({
+    method: 'POST',
+    path: '/v1/volumes/source',
+    summary:
+      'What a person decides for a volume whose source is missing or foreign: an empty disk takes its place, the disk as it is counts, or the disk is made anew from the replica (answered at once; inventory says how far it is). Then the volume is compared. Refused (SOURCE_PRESENT) when nothing is to be decided.',
+    input: decideSourceInputSchema,
+    output: splitterVolumeSchema,
   }),
 } as const;

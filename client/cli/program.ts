@@ -10,9 +10,12 @@ import { moveCommand } from './commands/move.js';
 import { openCommand } from './commands/open.js';
 import { planCommand } from './commands/plan.js';
 import { pointsCommand } from './commands/points.js';
+import { rebuildCommand } from './commands/rebuild.js';
 import { recoverCommand } from './commands/recover.js';
 import { reportCommand } from './commands/report.js';
+import { resyncCommand } from './commands/resync.js';
 import { scheduleCommand } from './commands/schedule.js';
+import { sourceCommand } from './commands/source.js';
 import { statusCommand } from './commands/status.js';
 import { verifyCommand } from './commands/verify.js';
 import { volumesCommand } from './commands/volumes.js';
@@ -61,6 +64,9 @@ function createProgram(context: CommandContext): Command {
     cancelCommand,
     recoverCommand,
     verifyCommand,
+    resyncCommand,
+    sourceCommand,
+    rebuildCommand,
     openCommand,
     imagesCommand,
     closeCommand,

@@ -81,6 +81,7 @@ export function applianceCalls(options: CallsOptions): Handlers<typeof appliance
     openMarkImage: async (input, { signal }) => site.call('openMarkImage', input, signal),
     digestImage: async (input, { signal }) => site.call('digestImage', input, signal),
     closeMarkImage: async (input, { signal }) => site.call('closeMarkImage', input, signal),
+    rebuild: async (input, { signal }) => site.call('rebuild', input, signal),
     siteGroups: async (input, { signal }) => site.call('groups', input, signal),
     siteVolumes: async (input, { signal }) => site.call('volumes', input, signal),
     inventory: async (input, { signal }) => site.call('inventory', input, signal),

@@ -10,6 +10,8 @@ export class OpenFile {
   readonly #sync = new SharedSync(async () => this.#datasync());
   #fd: number | undefined;
   #pending = 0;
+  /** Descriptors of files that others took the place of, while they are used. */
+  readonly #retired: number[] = [];
   /**
    * Its name is to be brought to stable storage with it. From the start: a life that was killed may have made the file
    * and not synced its folder.
@@ -98,12 +100,15 @@ export class OpenFile {
       await action();
     } finally {
       this.#pending -= 1;
+      if (this.#pending === 0) for (const fd of this.#retired.splice(0)) this.#calls.close(fd);
     }
   }
 
-  /** Somebody put a new file in its place. */
+  /** Somebody put a new file in its place: the next use opens that one, whatever is still under way. */
   renewed(): void {
-    this.close();
+    if (this.#fd !== undefined && this.#pending > 0) this.#retired.push(this.#fd);
+    else if (this.#fd !== undefined) this.#calls.close(this.#fd);
+    this.#fd = undefined;
     this.#nameUnsynced = true;
   }
 

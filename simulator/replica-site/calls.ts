@@ -1,5 +1,6 @@
 // The control API of the replica site: each call applies one rule and stores what it changed before it is answered.
 import type { VolumeId } from '../../contracts/ids.js';
+import type { Rebuilt, RebuildInput } from '../../contracts/repair.js';
 import type { replicaSiteApi, SiteVolume } from '../../contracts/replica-site-api.js';
 import { requireFaults } from '../control/faults.js';
 import type { Handlers } from '../control/handlers.js';
@@ -22,6 +23,7 @@ export interface CallsOptions {
   readonly durability: Durability;
   readonly images: Images;
   readonly reports: Reports;
+  readonly rebuild: (input: RebuildInput) => Promise<Rebuilt>;
   /** Whether nothing more of the volume is taken in now. */
   readonly isStalled: (volume: VolumeId) => boolean;
   /** Whether faults may be injected. */
@@ -34,6 +36,7 @@ export function replicaSiteCalls({
   durability,
   images,
   reports,
+  rebuild,
   isStalled,
   faults,
 }: CallsOptions): Handlers<typeof replicaSiteApi> {
@@ -122,6 +125,7 @@ export function replicaSiteCalls({
       return {};
     },
     batchReport: ({ batch }) => reports.batches.report(batch),
+    rebuild: async (input) => rebuild(input),
     closePoint: async (input, { signal }) => closePoint({ site, journals, durability }, isStalled, input, signal),
     openMarkImage: async (input, { signal }) => openMarkImage({ site, journals, durability, images }, input, signal),
     digestImage: async (input, { signal }) => digestImage(images, input, signal),

@@ -25,6 +25,7 @@ import { Intakes } from './intake/intakes.js';
 import { IntakeStream } from './intake/intake-stream.js';
 import { UNAPPLIED_BYTES_MAX } from './intake/limits.js';
 import { Journals } from './journals.js';
+import { rebuild } from './rebuild.js';
 import { Retention, RETENTION_EVERY_MS, SETTLED_AFTER_MS } from './retention.js';
 import { Site } from './site.js';
 import { storageNotes } from './storage-notes.js';
@@ -111,6 +112,7 @@ export async function startReplicaSite(
       durability,
       images,
       reports,
+      rebuild: async (input) => rebuild({ site, journals, intakes, log }, input),
       isStalled: (volume) => intakes.isStalled(volume),
       faults,
     }),

@@ -3,12 +3,17 @@ import type { Logger } from 'pino';
 import { createApiClient } from '../../control/client.js';
 import { applianceApi } from '../../contracts/appliance-api.js';
 import { MoverError } from '../../contracts/errors.js';
+import type { VolumeId } from '../../contracts/ids.js';
 import type { splitterApi } from '../../contracts/splitter-api.js';
 import type { Handlers } from '../control/handlers.js';
 import type { ProcessClock } from '../../control/clock/process-clock.js';
 import type { SplitterCore } from './core/splitter-core.js';
 import type { HeldAcknowledgements } from './held-acknowledgements.js';
+import type { ProtectedVolume } from './protected-volume.js';
+import { resync } from './resync.js';
 import type { Scans } from './scans.js';
+import type { SourceDecisions } from './source-decisions.js';
+import type { VolumeFiles } from './volume-files.js';
 
 /** Longest wait for the new appliance's sign of life, in milliseconds. */
 const REACH_MS_MAX = 3_000;
@@ -17,19 +22,19 @@ export interface ControlCallsOptions {
   readonly core: SplitterCore;
   readonly held: HeldAcknowledgements;
   readonly scans: Scans;
+  readonly decisions: SourceDecisions;
+  /** @throws MoverError VOLUME_NOT_FOUND, VOLUME_UNUSABLE */
+  readonly find: (volume: VolumeId) => ProtectedVolume;
+  readonly files: (volume: VolumeId) => VolumeFiles;
+  /** There is something to compare or to send again. */
+  readonly onDoubt: (volume: ProtectedVolume) => void;
   readonly token: string | undefined;
   readonly clock: ProcessClock;
   readonly log: Logger;
 }
 
-export function controlCalls({
-  core,
-  held,
-  scans,
-  token,
-  clock,
-  log,
-}: ControlCallsOptions): Handlers<typeof splitterApi> {
+export function controlCalls(options: ControlCallsOptions): Handlers<typeof splitterApi> {
+  const { core, held, scans, decisions, find, files, onDoubt, token, clock, log } = options;
   const released = <T>(answer: T): T => {
     held.release();
     return answer;
@@ -57,6 +62,19 @@ export function controlCalls({
     closeScan: ({ scan }) => {
       scans.close(scan);
       return {};
+    },
+    resync: async (input) => {
+      const volume = find(input.volume);
+      log.warn({ volume: volume.id, ranges: input.ranges?.length, operator: input.operator }, 'a resync is ordered');
+      await resync(volume, input, files(volume.id).marks);
+      onDoubt(volume);
+      return volume.split.describe();
+    },
+    decideSource: async (input) => {
+      const volume = find(input.volume);
+      log.warn({ volume: volume.id, decision: input.decision, operator: input.operator }, 'a source is decided on');
+      await decisions.decide(volume, input);
+      return volume.split.describe();
     },
   };
 }

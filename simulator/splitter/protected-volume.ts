@@ -108,6 +108,13 @@ export class ProtectedVolume {
     this.split.note('source', undefined);
   }
 
+  /** Another file lies in the disk's place; the volume is barred. Waits for writes that began before. */
+  async sourceRenewed(): Promise<void> {
+    const release = await this.#lock.acquire(0, this.sizeBytes);
+    this.#source.renewed();
+    release();
+  }
+
   #refuseBarred(): void {
     if (this.#barred !== undefined) throw new NbdError('EIO', this.#barred);
   }

@@ -28,6 +28,7 @@ import { Reunion } from './reunion.js';
 import type { Sessions } from './sessions.js';
 import { ShortInitialization } from './short-initialization.js';
 import { Scans } from './scans.js';
+import { SourceDecisions } from './source-decisions.js';
 import { SourceChecks, type SourceFinding } from './source-checks.js';
 import { SourceFile } from './source-file.js';
 import { BacklogFile } from './spill-file.js';
@@ -127,6 +128,18 @@ export function startProtection(options: ProtectionOptions): Protection {
     return found;
   };
   const scans = new Scans({ find, log });
+  const decisions = new SourceDecisions({
+    core,
+    checks,
+    files: options.files,
+    estate: options.estate,
+    token,
+    onDecided: (volume) => {
+      streams?.reattach(volume);
+      initialization.poke(volume);
+    },
+    log,
+  });
   const progressed = (volume: ProtectedVolume): void => {
     sweep.add(volume);
     initialization.poke(volume);
@@ -187,7 +200,18 @@ export function startProtection(options: ProtectionOptions): Protection {
   if (session === NO_SESSION) for (const volume of volumes.values()) startSession(volume);
 
   return {
-    handlers: controlCalls({ core, held, scans, token, clock, log }),
+    handlers: controlCalls({
+      core,
+      held,
+      scans,
+      decisions,
+      find,
+      files: options.files,
+      onDoubt: (volume) => initialization.poke(volume),
+      token,
+      clock,
+      log,
+    }),
     connect: (controlUrl) => {
       streams = new Streams({
         splitter: id,
@@ -214,6 +238,7 @@ export function startProtection(options: ProtectionOptions): Protection {
     ],
     stop: async () => {
       sessions.stop();
+      await decisions.stop();
       verdicts.stop();
       notices.stop();
       initialization.stop();

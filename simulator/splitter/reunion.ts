@@ -1,7 +1,7 @@
 // What happens when a volume meets its replica again: the two ends say what they have, and what they can't agree on is compared.
 import type { Logger } from 'pino';
 import { controlUrl, type Estate } from '../../contracts/estate.js';
-import type { ApplianceId } from '../../contracts/ids.js';
+import type { ApplianceId, VolumeId } from '../../contracts/ids.js';
 import type { Advice } from '../../contracts/lineage.js';
 import type { AttachedFrame, RefusedFrame } from '../stream/frame.js';
 import { nowMs } from './clock.js';
@@ -37,8 +37,8 @@ export class Reunion {
     if (split.isNewSession) {
       const reason = doubtOf(split, frame, sessions.isKnown);
       if (reason !== undefined) this.#doubt(volume, reason);
-      if (split.row.replaces === true) core.sourceKnown(split.volume);
     }
+    if (split.row.replaces === true) core.sourceKnown(split.volume);
     split.attached(frame);
   }
 
@@ -48,8 +48,10 @@ export class Reunion {
    * @throws MoverError STORAGE_FULL, STORAGE_FAILED, the system's error: it is refused and heard again
    */
   refused(volume: ProtectedVolume, { code, message, advice }: RefusedFrame): boolean {
+    const { split } = volume;
     if (code === 'FOREIGN_SOURCE') {
-      volume.bar('foreign', message);
+      // A disk that is being recovered, or was found missing, is that still.
+      if (volume.barred === undefined) volume.bar('foreign', foreignSource(split.volume));
       return false;
     }
     return advice !== undefined && this.#follow(volume, message, advice);
@@ -92,4 +94,8 @@ export class Reunion {
     );
     onDoubt(volume);
   }
+}
+
+function foreignSource(volume: VolumeId): string {
+  return `The disk of volume "${volume}" is not the one that its replica was made from. Guests get I/O errors, nothing of it is sent, and the replica is kept as it is. Put the right disk (or this splitter's folder) back and start the splitter again, or type: volume-mover source recover ${volume} (from the replica), or: volume-mover source accept ${volume} (this disk as it is).`;
 }

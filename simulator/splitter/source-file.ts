@@ -9,10 +9,12 @@ const ZEROES = Buffer.alloc(ZERO_STEP_BYTES);
 
 export class SourceFile {
   readonly #file: OpenFile;
+  readonly #calls: DiskCalls;
   #written: boolean;
 
   constructor(path: string, sizeBytes: number, calls: DiskCalls = systemCalls) {
     this.#file = new OpenFile(path, sizeBytes, calls);
+    this.#calls = calls;
     this.#written = calls.exists(path);
   }
 
@@ -71,6 +73,12 @@ export class SourceFile {
 
   async sync(): Promise<void> {
     if (this.#written) await this.#file.sync();
+  }
+
+  /** Another file lies in its place. */
+  renewed(): void {
+    this.#file.renewed();
+    this.#written = this.#calls.exists(this.path);
   }
 
   close(): void {

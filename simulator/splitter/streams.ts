@@ -47,6 +47,14 @@ export class Streams {
     if (url !== undefined) this.#streams.get(url)?.stream.wake(volume);
   }
 
+  /** What the volume says of itself has changed. */
+  reattach(volume: ProtectedVolume): void {
+    const url = this.#followed.get(volume)?.url;
+    const stream = url === undefined ? undefined : this.#streams.get(url)?.stream;
+    stream?.remove(volume);
+    stream?.add(volume);
+  }
+
   /** What is wrong, in sentences. */
   get notes(): string[] {
     return [...this.#streams.values()].flatMap(({ stream }) => stream.note ?? []);

@@ -36,6 +36,8 @@ export class FakeSplitterControl {
         openScan: unused,
         readScan: unused,
         closeScan: unused,
+        resync: unused,
+        decideSource: unused,
         cut: ({ round, group, holdMs }) => {
           this.asked.push({ round, group, holdMs });
           if (!this.answers) throw new MoverError('SHUTTING_DOWN', 'the test says so');

@@ -581,6 +581,8 @@ export class World {
       openScan: unused,
       readScan: unused,
       closeScan: unused,
+      resync: unused,
+      decideSource: unused,
       inventory: (input) => over('inventory', () => host.call((core) => core.inventory(parse('inventory', input)))),
       notify: (input) => over('notify', () => host.call((core) => core.notify(parse('notify', input)))),
       fence: (input) =>
@@ -634,6 +636,7 @@ export class World {
       openMarkImage: unused,
       digestImage: unused,
       closeMarkImage: unused,
+      rebuild: unused,
       setRounds: unused,
       openAccess: unused,
       listAccesses: unused,

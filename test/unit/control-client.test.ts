@@ -167,6 +167,8 @@ test('the splitter’s API goes through whole: brands, defaults, nested records 
       openScan: refuse,
       readScan: refuse,
       closeScan: refuse,
+      resync: refuse,
+      decideSource: refuse,
     },
     role: 'splitter',
     id: splitter,

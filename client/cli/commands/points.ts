@@ -56,10 +56,12 @@ export function pointsCommand(context: CommandContext): Command {
         }
         const shown = words.since === undefined && words.until === undefined ? listed.points : timeline.points;
         output.answer(jsonOf(listed, shown, timeline), () =>
-          (words.list === true
-            ? listLines(shown, timeline)
-            : pictureLines(timeline, owner, drawOptions(context, words))
-          ).join('\n'),
+          [
+            ...(words.list === true
+              ? listLines(shown, timeline)
+              : pictureLines(timeline, owner, drawOptions(context, words))),
+            ...(words.since === undefined ? holeBefore(listed, timeline) : []),
+          ].join('\n'),
         );
         return EXIT.ok;
       }),
@@ -83,6 +85,13 @@ function jsonOf(
 /** Without a range every point, also one whose time is in the future because a clock was wrong. */
 function listLines(points: readonly RecoveryPoint[], { holes }: Timeline): string[] {
   return [table(TITLES, points.map(row)), ...doubtLines(points), ...holes.map((hole) => printable(holeWords(hole)))];
+}
+
+/** Why there are no points before the oldest one, where a hole says so. */
+function holeBefore({ holes }: ListedPoints, { range }: Timeline): string[] {
+  const before = holes.filter(({ untilMs }) => untilMs !== undefined && untilMs < range.fromMs);
+  const newest = before.toSorted((a, b) => a.sinceMs - b.sinceMs).at(-1);
+  return newest === undefined ? [] : [`Before all of these: ${printable(holeWords(newest))}`];
 }
 
 /** One line for each clock that was in doubt, for the question marks in the list. */

@@ -93,9 +93,17 @@ function answerWith(verification: Verification, output: Output): ExitCode {
   if (report === undefined && error !== undefined) throw error;
   const json = { ...rest, state, ...(report === undefined ? {} : { report }) };
   output.answer(error === undefined ? json : { ...json, error: toProblem(error) }, () =>
-    report === undefined ? verifyEndLine(verification) : [...verifyReportLines(report), ...adviceOf(error)].join('\n'),
+    report === undefined
+      ? verifyEndLine(verification)
+      : [...verifyReportLines(report), ...adviceOf(error), ...resyncLine(verification)].join('\n'),
   );
   return state === 'same' ? EXIT.ok : EXIT.failed;
+}
+
+/** Ready to be pasted. */
+function resyncLine({ state, report, workflowId }: Verification): string[] {
+  if (state !== 'different' || report === undefined) return [];
+  return [`  Only what was found: volume-mover resync ${report.volume} --verified ${workflowId}`];
 }
 
 function adviceOf(error: MoverError | undefined): string[] {

@@ -73,11 +73,14 @@ function missingView({ unusable }: ListedVolume): string {
 }
 
 function modeOf(
-  { mode, connected, stalled }: NonNullable<ListedVolume['splitterView']>,
+  { mode, connected, stalled, source, initialization }: NonNullable<ListedVolume['splitterView']>,
   stalls: ListedVolume['stalls'] = [],
 ): string {
+  if (source.state !== 'present') return `SOURCE ${source.state.toUpperCase()}`;
   // Nothing is confirmed then, whatever the splitter could send.
   if (stalls.some(({ part }) => part === 'intake')) return "STOPPED, the replica site's disk";
   if (!connected) return `${mode}, not connected`;
+  if (initialization !== undefined && initialization.doubtedRegions > 0)
+    return `${mode}, ${initialization.doubtedRegions} to compare`;
   return stalled === undefined ? mode : `${mode}, stalled`;
 }

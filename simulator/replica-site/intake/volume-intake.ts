@@ -104,6 +104,20 @@ export class VolumeIntake {
     return { ...attachment, touched };
   }
 
+  /** Begins a new lineage. Whoever is attached has to attach anew, and hears of it then. @throws MoverError when the journal fails meanwhile */
+  async startOver(reason: string): Promise<void> {
+    this.#refuseAll(reason);
+    await this.#settled();
+    await this.#journal.fork(reason.slice(0, REASON_LENGTH_MAX));
+    // Who attached meanwhile did so to the former lineage.
+    this.#refuseAll(reason);
+    this.#site.change((state, nowMs) => forkLineage(state, this.volume, reason, nowMs));
+  }
+
+  #refuseAll(reason: string): void {
+    for (const attached of this.#credit.attachments) this.#refuse(attached, 'LINEAGE_FORKED', reason);
+  }
+
   #hear(claim: Claim): ReturnType<typeof hear> {
     return this.#site.change((state, now) => hear(state, this.volume, claim, now));
   }

@@ -21,6 +21,9 @@ import { CopyQueue, type Copy, type MemoryBudget, type SpillFile } from './copie
 import { type Marks, REGION_BYTES } from './marks.js';
 import { unreadableOf, unreadableSentence } from './unreadable.js';
 
+/** Longest reason of a short initialization, in characters: several may come together. */
+const REASON_LENGTH_MAX = 1_000;
+
 /**
  * A lease in stored form: no monotonic instant means anything in another life of the process, so it names the life it was granted in.
  * In a later one it runs anew, in full, from the start: a lease never decides, so a longer one is safe.
@@ -138,6 +141,8 @@ export class VolumeSplit {
   #initN = 0;
   /** Whether guests may use the disk, and so whether points may contain it. */
   sourceState: SourceState = 'present';
+  /** How far the disk is made from the replica. */
+  recovery: SplitterVolume['source']['recovery'];
   #marksOnlySince: { readonly sinceMs: number; readonly reason: string };
   #connected = false;
   #paused = false;
@@ -375,7 +380,11 @@ export class VolumeSplit {
   /** Nobody knows what of the replica is as it is here: everything is compared. @returns regions to be marked in store. */
   doubt(reason: string, nowMs: number): number[] {
     this.#fallBack(reason, nowMs);
-    this.#marksOnlySince = { ...this.#marksOnlySince, reason };
+    const { reason: before } = this.#marksOnlySince;
+    // What a person ordered is still why, though the other end has a reason of its own.
+    const isDoubted = this.marks.doubted > 0 && !before.includes(reason);
+    const why = isDoubted ? `${before}; ${reason}`.slice(0, REASON_LENGTH_MAX) : reason;
+    this.#marksOnlySince = { ...this.#marksOnlySince, reason: why };
     return this.marks.doubtAll();
   }
 
@@ -762,7 +771,11 @@ export class VolumeSplit {
       backlogBytes: this.#backlogBytes(),
       markedRegions: this.marks.marked,
       resentBytes: this.#resentBytes,
-      source: { id: row.source, state: this.sourceState },
+      source: {
+        id: row.source,
+        state: this.sourceState,
+        ...(this.recovery === undefined ? {} : { recovery: this.recovery }),
+      },
       ...(this.#confirmed === undefined ? {} : { confirmed: this.#confirmed }),
       ...(this.#mode === 'SYNCED'
         ? {}

@@ -1,0 +1,39 @@
+// volume-mover rebuild: has a volume's history at the replica site made usable again; the volume is then compared by itself.
+import { Command } from 'commander';
+import { parseOrRefuse } from '../../../contracts/errors.js';
+import { volumeIdSchema } from '../../../contracts/ids.js';
+import { EXIT } from '../exit-code.js';
+import { operatorOf } from '../operator.js';
+import { type CommandContext, type GlobalOptions, runCommand } from '../session.js';
+
+interface Words extends GlobalOptions {
+  readonly operator?: string;
+  readonly reason?: string;
+}
+
+export function rebuildCommand(context: CommandContext): Command {
+  return new Command('rebuild')
+    .description(
+      "make a volume's history at the replica site usable again: what is sound is kept, a new lineage begins, and the splitter compares the volume by itself",
+    )
+    .argument('<volume>', 'the volume')
+    .option('--operator <name>', 'who asks; kept with the lineage', operatorOf(context.environment))
+    .option('--reason <text>', 'why; kept with the lineage')
+    .action(async (name: string, words: Words) =>
+      runCommand(context, words, async ({ client, output }) => {
+        const { operator, reason } = words;
+        const rebuilt = await client.rebuild({
+          volume: parseOrRefuse(volumeIdSchema, name, 'volume'),
+          ...(operator === undefined ? {} : { operator }),
+          ...(reason === undefined ? {} : { reason }),
+        });
+        output.answer({ rebuilt }, () =>
+          [
+            `The history of ${name} goes on as lineage ${rebuilt.lineage}, from position ${rebuilt.position}.`,
+            `Its splitter compares the volume with its replica now, and sends what differs: volume-mover volumes. What can be recovered: volume-mover points ${name}`,
+          ].join('\n'),
+        );
+        return EXIT.ok;
+      }),
+    );
+}

@@ -1,0 +1,94 @@
+// volume-mover resync: has a volume compared with its replica and sent again where it differs, or ranges of it sent as they are.
+import { Command, InvalidArgumentError, Option } from 'commander';
+import { MoverError, parseOrRefuse } from '../../../contracts/errors.js';
+import { volumeIdSchema, type VolumeId } from '../../../contracts/ids.js';
+import type { Range } from '../../../contracts/repair.js';
+import type { SplitterVolume } from '../../../contracts/splitter-api.js';
+import { rangesOf } from '../../repairs.js';
+import type { MoverClient } from '../../sdk.js';
+import { EXIT } from '../exit-code.js';
+import { bytes } from '../format.js';
+import { operatorOf } from '../operator.js';
+import { type CommandContext, type GlobalOptions, runCommand } from '../session.js';
+import { untilReplicated } from '../until-replicated.js';
+
+interface Words extends GlobalOptions {
+  readonly ranges?: readonly Range[];
+  readonly verified?: string;
+  readonly operator?: string;
+  readonly reason?: string;
+  readonly wait?: boolean;
+}
+
+const RANGE = /^(\d+):(\d+)$/;
+
+export function resyncCommand(context: CommandContext): Command {
+  return new Command('resync')
+    .description(
+      'make a replica like its source again, online: the whole volume is compared by digests and only what differs is sent; or the given ranges are sent, whatever the replica has',
+    )
+    .argument('<volume>', 'the volume')
+    .addOption(
+      new Option('--ranges <offset:length,…>', 'send these bytes, for example 0:65536,1048576:4096')
+        .argParser(parseRanges)
+        .conflicts('verified'),
+    )
+    .option('--verified <verification-id>', 'send what this verification found to differ')
+    .option('--operator <name>', 'who asks; shown with the hole', operatorOf(context.environment))
+    .option('--reason <text>', 'why; shown with the hole')
+    .option('--wait', 'until the replica has everything')
+    .action(async (name: string, words: Words) =>
+      runCommand(context, words, async ({ client, output, signal }) => {
+        const volume = parseOrRefuse(volumeIdSchema, name, 'volume');
+        const ranges = words.ranges ?? (await verifiedRanges(client, volume, words.verified));
+        const { operator, reason } = words;
+        const view = await client.resync({
+          volume,
+          ...(ranges === undefined ? {} : { ranges: [...ranges] }),
+          ...(operator === undefined ? {} : { operator }),
+          ...(reason === undefined ? {} : { reason }),
+        });
+        output.progress(begun(view, ranges));
+        const end = words.wait === true ? await untilReplicated(client, volume, { output, signal }) : view;
+        output.answer({ volume: end }, () =>
+          words.wait === true
+            ? `The replica of ${volume} is confirmed up to what its source has.`
+            : `How far it is: volume-mover volumes`,
+        );
+        return EXIT.ok;
+      }),
+    );
+}
+
+function begun({ volume }: SplitterVolume, ranges: readonly Range[] | undefined): string {
+  const what =
+    ranges === undefined
+      ? `Volume ${volume} is compared with its replica; what differs is sent again.`
+      : `${bytes(ranges.reduce((sum, { length }) => sum + length, 0))} of volume ${volume} are sent again, in whole regions of 64 KiB.`;
+  return `${what} Its guest goes on. No new recovery point contains the volume until it is done; those that are there stay.`;
+}
+
+/** @throws MoverError MOVE_NOT_FOUND, INVALID_REQUEST when it is no verdict on this volume */
+async function verifiedRanges(
+  client: MoverClient,
+  volume: VolumeId,
+  verification: string | undefined,
+): Promise<readonly Range[] | undefined> {
+  if (verification === undefined) return undefined;
+  const { report, state } = await client.getVerify(verification);
+  if (report === undefined || report.volume !== volume || report.mismatches.length === 0)
+    throw new MoverError(
+      'INVALID_REQUEST',
+      `Verification ${verification} (${state}) found nothing of volume "${volume}" to be sent again. To have all of it compared: volume-mover resync ${volume}`,
+    );
+  return rangesOf(report);
+}
+
+function parseRanges(text: string): readonly Range[] {
+  return text.split(',').map((word) => {
+    const [, offset, length] = RANGE.exec(word.trim()) ?? [];
+    if (offset === undefined || length === undefined)
+      throw new InvalidArgumentError('Give offset:length in bytes, for example 0:65536,1048576:4096.');
+    return { offset: Number(offset), length: Number(length) };
+  });
+}

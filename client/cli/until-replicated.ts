@@ -1,0 +1,44 @@
+// Follows a volume until its replica has everything: what a command with --wait does.
+import { setTimeout as delay } from 'node:timers/promises';
+import { MoverError } from '../../contracts/errors.js';
+import type { VolumeId } from '../../contracts/ids.js';
+import type { SplitterVolume } from '../../contracts/splitter-api.js';
+import type { MoverClient } from '../sdk.js';
+import { bytes } from './format.js';
+import type { Output } from './output.js';
+
+/** Between looks, ms. */
+const LOOK_EVERY_MS = 200;
+
+/**
+ * @throws MoverError FOREIGN_SOURCE, SOURCE_MISSING when the disk may not be used after all, UNREACHABLE; the signal's reason
+ */
+export async function untilReplicated(
+  client: MoverClient,
+  volume: VolumeId,
+  { output, signal }: { readonly output: Output; readonly signal: AbortSignal },
+): Promise<SplitterVolume> {
+  try {
+    for (;;) {
+      const view = await client.splitterView(volume);
+      const { state } = view.source;
+      if (state === 'missing' || state === 'foreign')
+        throw new MoverError(state === 'foreign' ? 'FOREIGN_SOURCE' : 'SOURCE_MISSING', view.notes.join(' '));
+      if (state === 'present' && view.mode === 'SYNCED' && view.unconfirmedBytes === 0) return view;
+      output.status(`  … ${statusOf(view)}`);
+      await delay(LOOK_EVERY_MS, undefined, { signal });
+    }
+  } finally {
+    output.status('');
+  }
+}
+
+/** @example "INITIALIZING: 12 regions to compare, 3 to send" */
+export function statusOf({ mode, source, initialization, markedRegions }: SplitterVolume): string {
+  const { recovery } = source;
+  if (recovery !== undefined)
+    return `recovering the source from ${recovery.point}: ${bytes(recovery.doneBytes)} of ${bytes(recovery.totalBytes)}`;
+  if (initialization === undefined) return mode;
+  const { doubtedRegions } = initialization;
+  return `${mode}: ${doubtedRegions} regions to compare, ${markedRegions - doubtedRegions} marked besides`;
+}
