@@ -316,7 +316,7 @@ function model(count: number): VolumeModel {
 function toFormat1(disk: MemoryDisk): void {
   const path = `${DIRECTORY}/manifest`;
   const [text = ''] = disk.contents(path).toString().split('\n');
-  const { retained: _, ...facts } = JSON.parse(text) as Record<string, unknown>;
+  const { retained: _retained, lineage: _lineage, ...facts } = JSON.parse(text) as Record<string, unknown>;
   const old = JSON.stringify({ ...facts, format: 1 });
   disk.remove(path);
   disk.write(path, [Buffer.from(`${old}\n${crc32(old)}\n`)], 0);

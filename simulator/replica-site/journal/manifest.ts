@@ -4,6 +4,8 @@ import { crc32 } from 'node:zlib';
 import { z } from 'zod';
 import { JournalError, corrupt } from './errors.js';
 import type { Files } from './files.js';
+import { newLineage } from './lineage.js';
+import type { Lineage } from './lineage.js';
 import { Sessions } from './sessions.js';
 import type { Retained } from './types.js';
 
@@ -17,16 +19,26 @@ const facts = {
   floor: z.strictObject({ position: safe, timeMs: safe }),
   sessions: z.array(z.tuple([safe, safe])),
 };
-const retained = z.strictObject({ positions: z.array(safe), everyFrom: safe });
-/** Format 1 had no checksums of the replica image, and retained every position from the trim position on. */
+const retainedSchema = z.strictObject({ positions: z.array(safe), everyFrom: safe });
+const lineageSchema = z.strictObject({
+  id: z.string(),
+  parent: z.exactOptional(z.strictObject({ id: z.string(), position: safe, reason: z.string() })),
+});
+/**
+ * Format 1 had no checksums of the replica image, and retained every position from the trim position on. Format 2 had no
+ * identity of the lineage.
+ */
 const manifestSchema = z.discriminatedUnion('format', [
   z.strictObject({ format: z.literal(1), ...facts }),
-  z.strictObject({ format: z.literal(2), ...facts, retained }),
+  z.strictObject({ format: z.literal(2), ...facts, retained: retainedSchema }),
+  z.strictObject({ format: z.literal(3), ...facts, retained: retainedSchema, lineage: lineageSchema }),
 ]);
 type Stored = z.infer<typeof manifestSchema>;
 
 /** What is written now. */
-export const MANIFEST_FORMAT = 2;
+export const MANIFEST_FORMAT = 3;
+/** From this one on the replica image has checksums. */
+export const SUMS_FORMAT = 2;
 
 /**
  * A position known to be applied though no UNDO may say so any more, and known to be in the replica image and its sums
@@ -47,6 +59,8 @@ export class Manifest {
   /** What of the positions after it stays openable. */
   retained: Retained = { positions: [], everyFrom: 0 };
   floor: Floor = { position: 0, timeMs: 0 };
+  /** Made with the manifest; an older format gets one when it is loaded. Stored before any record of it is. */
+  lineage: Lineage = newLineage();
   readonly #files: Files;
   readonly #directory: string;
   readonly #sync: boolean;
@@ -81,6 +95,7 @@ export class Manifest {
     manifest.trimPosition = stored.trimPosition;
     manifest.floor = stored.floor;
     manifest.format = stored.format;
+    if (stored.format === 3) manifest.lineage = stored.lineage;
     manifest.retained = stored.format === 1 ? { positions: [], everyFrom: stored.trimPosition } : stored.retained;
     return manifest;
   }
@@ -114,12 +129,20 @@ export class Manifest {
       sessions: this.sessions.entries.map(({ session, base }): [number, number] => [session, base]),
     };
     const { positions, everyFrom } = this.retained;
-    const stored: Stored =
-      this.format === 1
-        ? { format: 1, ...facts }
-        : { format: 2, ...facts, retained: { positions: [...positions], everyFrom } };
-    const text = JSON.stringify(stored);
+    const retained = { positions: [...positions], everyFrom };
+    const text = JSON.stringify(this.#inFormat(facts, retained));
     return Buffer.from(`${text}\n${crc32(text)}\n`);
+  }
+
+  #inFormat(facts: Omit<Extract<Stored, { format: 1 }>, 'format'>, retained: z.infer<typeof retainedSchema>): Stored {
+    switch (this.format) {
+      case 1:
+        return { format: 1, ...facts };
+      case 2:
+        return { format: 2, ...facts, retained };
+      case 3:
+        return { format: 3, ...facts, retained, lineage: this.lineage };
+    }
   }
 }
 

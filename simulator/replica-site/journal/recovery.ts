@@ -7,7 +7,7 @@ import type { BatchSource, Cursor, Piece } from './batch.js';
 import { corrupt } from './errors.js';
 import type { Files } from './files.js';
 import { LoggedSums } from './logged-sums.js';
-import { MANIFEST_FORMAT, MANIFEST_NAME, Manifest } from './manifest.js';
+import { MANIFEST_FORMAT, MANIFEST_NAME, Manifest, SUMS_FORMAT } from './manifest.js';
 import { RECORD_HEADER_BYTES, coveredBytes, payloadBytes } from './record-format.js';
 import type { RecordHeader } from './record-format.js';
 import { recoverDo, recoverUndo } from './recovered-segments.js';
@@ -112,10 +112,9 @@ class Recovery {
     const cursor = await this.#redo(doLog, reach);
     const undoLog = this.#segmentLog('undo', undoSegments);
     const appliedPosition = reach.done === undefined ? reach.position : reach.position - 1;
-    const isOld = this.#manifest.format < MANIFEST_FORMAT;
-    if (isOld) await this.#replica.buildSums();
+    if (this.#manifest.format < SUMS_FORMAT) await this.#replica.buildSums();
     await this.#commit(doLog, undoLog);
-    if (isOld) await this.#upgrade(appliedPosition);
+    if (this.#manifest.format < MANIFEST_FORMAT) await this.#upgrade(appliedPosition);
 
     const durable = this.#lastDo ?? { position: appliedPosition, timeMs: this.#appliedTimeMs };
     // At once: an older session that goes on would otherwise reach the base of a forgotten one.
@@ -140,14 +139,16 @@ class Recovery {
     });
   }
 
-  /** The folder's sums are built now, and all that is applied is in the replica image: none of it is redone any more. */
+  /** All that is applied is in the replica image, and its sums are there: none of it is redone any more. */
   async #upgrade(appliedPosition: number): Promise<void> {
+    const from = this.#manifest.format;
     this.#manifest.format = MANIFEST_FORMAT;
     if (appliedPosition > this.#manifest.floor.position) {
       this.#manifest.floor = { position: appliedPosition, timeMs: this.#appliedTimeMs };
     }
     await this.#manifest.save();
-    this.#options.log?.info({ directory: this.#options.directory }, 'built the checksums of the replica image');
+    const { directory, log } = this.#options;
+    log?.info({ directory, from, to: MANIFEST_FORMAT }, 'brought the journal to the present format');
   }
 
   #reach(undoPosition: number): UndoReach {
@@ -231,7 +232,7 @@ class Recovery {
 
   /** The floor is known to be in the replica image; UNDO that would tell sums of what is before it may be gone. */
   #apply({ header, offset }: Piece, length: number, data: Buffer | undefined): void {
-    const known = this.#manifest.format >= MANIFEST_FORMAT && header.position <= this.#manifest.floor.position;
+    const known = this.#manifest.format >= SUMS_FORMAT && header.position <= this.#manifest.floor.position;
     if (length === 0 || known) return;
     this.#replica.redo(offset, length, data, (block) => this.#loggedSums.at(header.position, block));
   }

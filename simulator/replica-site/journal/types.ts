@@ -1,6 +1,7 @@
 // What the journal of one replica volume offers: everything outside this folder uses these types only.
 import type { Files } from './files.js';
 import type { JournalError } from './errors.js';
+import type { Lineage } from './lineage.js';
 
 /** Bytes of one write at most: NBD's customary limit of a request. */
 export const WRITE_BYTES_MAX = 32 * 1024 * 1024;
@@ -114,6 +115,8 @@ export interface RetainResult {
 /** Replica image, DO journal and UNDO journal of one volume. */
 export interface VolumeJournal {
   readonly sizeBytes: number;
+  /** Of a volume without records it is another one at each opening: nothing of it is stored yet. */
+  readonly lineage: Lineage;
   /** Last durable record: what may be acknowledged. */
   readonly durable: Durable;
   /** Last record that is wholly in the replica image. */
@@ -135,6 +138,12 @@ export interface VolumeJournal {
    * @throws JournalError OUT_OF_ORDER, OUT_OF_RANGE (then none is taken), FAILED, CLOSED
    */
   append(records: readonly NewRecord[]): number;
+
+  /**
+   * Begins a new lineage identity that goes on from the durable position; resolves once it is stored. Positions grow on.
+   * @throws JournalError FAILED, CLOSED
+   */
+  fork(reason: string): Promise<Lineage>;
 
   /** Stops after the batch under way; resolves once it is done. */
   pauseDistribution(): Promise<void>;

@@ -3,6 +3,8 @@ import { abortReason } from './abort-reason.js';
 import { Appender } from './appender.js';
 import { Distributor } from './distributor.js';
 import { JournalError } from './errors.js';
+import { newLineage } from './lineage.js';
+import type { Lineage } from './lineage.js';
 import { processFiles } from './node-files.js';
 import { OpenImages } from './open-images.js';
 import { PositionWaiters } from './position-waiters.js';
@@ -61,6 +63,7 @@ class OpenJournal implements VolumeJournal {
   readonly #retention: Retention;
   readonly #undoBytes: UndoBytes;
   readonly #waiters = new PositionWaiters();
+  #lineage: Lineage;
   #failure: JournalError | undefined;
   #closing: Promise<void> | undefined;
 
@@ -70,6 +73,7 @@ class OpenJournal implements VolumeJournal {
     this.sizeBytes = sizeBytes;
     this.#options = options;
     this.#recovered = recovered;
+    this.#lineage = manifest.lineage;
     const undo = new UndoLog(files, undoLog);
     const images = new OpenImages({ files, sizeBytes, replica, undo });
     this.#undo = undo;
@@ -96,6 +100,10 @@ class OpenJournal implements VolumeJournal {
     const applied = (): Durable => this.#distributor.applied;
     this.#retention = new Retention({ files, manifest, replica, undo, images, segmentBytes, sync, log, applied });
     this.#distributor.resume();
+  }
+
+  get lineage(): Lineage {
+    return this.#lineage;
   }
 
   get durable(): Durable {
@@ -131,6 +139,23 @@ class OpenJournal implements VolumeJournal {
   append(records: readonly NewRecord[]): number {
     this.#assertUsable();
     return this.#appender.append(records);
+  }
+
+  async fork(reason: string): Promise<Lineage> {
+    this.#assertUsable();
+    await this.#appender.idle();
+    this.#assertUsable();
+    const { manifest } = this.#recovered;
+    const forked = newLineage({ id: this.#lineage.id, position: this.durable.position, reason });
+    manifest.lineage = forked;
+    try {
+      await manifest.save();
+    } catch (error) {
+      throw this.#fail(error);
+    }
+    this.#lineage = forked;
+    this.#options.log?.info({ directory: this.#options.directory, ...forked.parent, fork: forked.id }, 'forked');
+    return forked;
   }
 
   pauseDistribution(): Promise<void> {
