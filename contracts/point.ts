@@ -53,6 +53,15 @@ export const recoveryPointSchema = z.strictObject({
 });
 export type RecoveryPoint = z.infer<typeof recoveryPointSchema>;
 
+/** A member of a point that can't be opened any more, or not wholly. */
+export const damagedMemberSchema = z.strictObject({
+  point: pointIdSchema,
+  volume: volumeIdSchema,
+  /** A sentence: what is damaged, and what that means for the point. */
+  message: z.string(),
+});
+export type DamagedMember = z.infer<typeof damagedMemberSchema>;
+
 /** A span of a volume's lineage of which only the end state can be recovered, because marks had to be used. */
 export const holeSchema = z.strictObject({
   volume: volumeIdSchema,

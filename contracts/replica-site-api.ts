@@ -27,7 +27,14 @@ import {
   timeMsSchema,
   writeNumberSchema,
 } from './numbers.js';
-import { BOOKMARK_NAME_LENGTH_MAX, holeSchema, leftOutSchema, ownershipSchema, recoveryPointSchema } from './point.js';
+import {
+  BOOKMARK_NAME_LENGTH_MAX,
+  damagedMemberSchema,
+  holeSchema,
+  leftOutSchema,
+  ownershipSchema,
+  recoveryPointSchema,
+} from './point.js';
 import { reportsApi } from './report.js';
 import { groupJournalSchema, keepRequestSchema, retentionPolicySchema } from './retention.js';
 import { operation } from './route.js';
@@ -69,6 +76,8 @@ export const siteVolumeSchema = z.strictObject({
   undistributedBytes: bytesSchema,
   /** Whether a short initialization is under way: no point may contain the volume. */
   initializing: z.boolean(),
+  /** Sentences: what of it is damaged here, what that means, and what to type. Absent if nothing is known to be. */
+  damage: z.array(z.string()).optional(),
   /** The attempt that is open on it, if any; not one whose lease ran out, which anyone may abort who needs the volume. */
   openAttempt: attemptRefSchema.optional(),
   /** As the estate file says. */
@@ -189,6 +198,8 @@ export const pointsApi = {
       points: z.array(recoveryPointSchema),
       holes: z.array(holeSchema),
       owners: z.array(ownershipSchema),
+      /** Members of the points of this page that need damaged data, as far as it is known; the others open. */
+      damaged: z.array(damagedMemberSchema).optional(),
       next: z.string().optional(),
     }),
   }),

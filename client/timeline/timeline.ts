@@ -1,6 +1,6 @@
 // The picture of a history, before anyone draws it: who owned what when, which points there are, and what can't be recovered.
 import { MoverError } from '../../contracts/errors.js';
-import type { Bookmark, Hole, LeftOut, Ownership, RecoveryPoint } from '../../contracts/point.js';
+import type { Bookmark, DamagedMember, Hole, LeftOut, Ownership, RecoveryPoint } from '../../contracts/point.js';
 import type { ListedPoints, PointOwner } from '../inventory.js';
 import { overlaps, type Span, type TimeRange } from './range.js';
 
@@ -32,6 +32,8 @@ export interface Timeline {
   /** Oldest first. */
   readonly bookmarks: readonly MarkedPoint[];
   readonly holes: readonly Hole[];
+  /** Of the points: members that can't be opened, or not wholly. */
+  readonly damaged: readonly DamagedMember[];
   /** Points that the range leaves out. */
   readonly pointsBefore: number;
   readonly pointsAfter: number;
@@ -79,9 +81,16 @@ export function createTimeline(input: TimelineInput): Timeline {
     points,
     bookmarks: bookmarksOf(points),
     holes,
+    damaged: damagedAmong(listed, points),
     pointsBefore: all.filter(({ atMs }) => atMs < range.fromMs).length,
     pointsAfter: all.filter(({ atMs }) => atMs > range.toMs).length,
   };
+}
+
+function damagedAmong({ damaged = [] }: ListedPoints, points: readonly RecoveryPoint[]): readonly DamagedMember[] {
+  if (damaged.length === 0) return damaged;
+  const shown = new Set(points.map(({ id }) => id));
+  return damaged.filter(({ point }) => shown.has(point));
 }
 
 function rangeOf({ listed, nowMs, sinceMs, untilMs }: TimelineInput, points: readonly RecoveryPoint[]): TimeRange {

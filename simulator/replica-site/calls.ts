@@ -6,6 +6,7 @@ import * as attempts from './core/attempts.js';
 import { pageOfGroups, pageOfPoints, siteVolume } from './core/listings.js';
 import { findPoint, markPoint } from './core/points.js';
 import { inventoryVolume, pageOfVolumes } from './core/volume-listing.js';
+import { damagedMembers, damageNotes } from './damage-words.js';
 import type { Durability } from './durability.js';
 import type { Images } from './images.js';
 import type { Journals } from './journals.js';
@@ -60,11 +61,13 @@ export function replicaSiteCalls({
       site.change((state, nowMs) => attempts.resolveAttempt(state, attempt, reason, nowMs)),
     get: (attempt) => attempts.getAttempt(state, attempt),
     join: ({ attempt, point }) => site.change((state) => attempts.joinAttempt(state, attempt, point)),
-    listPoints: ({ group, volume, ...page }) => {
+    listPoints: async ({ group, volume, ...page }) => {
       if (group !== undefined) state.group(group);
       if (volume !== undefined) state.volume(volume);
+      if (volume !== undefined) await journals.lookAt([volume]);
       const { items: points, ...rest } = pageOfPoints(state, { group, volume, ...page });
-      return { points, ...rest };
+      const damaged = damagedMembers(points, (member) => journals.open.get(member));
+      return damaged.length === 0 ? { points, ...rest } : { points, damaged, ...rest };
     },
     markPoint: (input) => site.change((state, nowMs) => markPoint(state, input, nowMs)),
     findPoint: (query) => {
@@ -80,7 +83,13 @@ export function replicaSiteCalls({
       const { items, ...rest } = pageOfVolumes(state, input);
       await journals.lookAt(items.map((row) => row.volume));
       const nowMs = Date.now();
-      return { volumes: items.map((row) => siteVolume(state, state.volume(row.volume), nowMs)), ...rest };
+      const volumes = items.map(({ volume }) => {
+        const journal = journals.open.get(volume);
+        const damage = journal === undefined ? [] : [...damageNotes(volume, journal)];
+        const shown = siteVolume(state, state.volume(volume), nowMs);
+        return damage.length === 0 ? shown : { ...shown, damage };
+      });
+      return { volumes, ...rest };
     },
     inventory: (input) => {
       const { items, ...rest } = pageOfVolumes(state, input);

@@ -1,4 +1,5 @@
 // Closes a recovery point: waits until its cuts are durable here, and leaves out what is not in time.
+import type { VolumeId } from '../../contracts/ids.js';
 import type { LeftOut, RecoveryPoint } from '../../contracts/point.js';
 import type { replicaSiteApi } from '../../contracts/replica-site-api.js';
 import type { ParsedInputOf } from '../../contracts/route.js';
@@ -29,14 +30,20 @@ export async function closePoint(
   await journals.lookAt(input.cuts.map((cut) => cut.volume));
   await whenReached(closer, input.cuts, waitMs, signal);
   signal.throwIfAborted();
-  // Of a volume that can't be read nothing is known, so nothing can be promised.
-  const usable = point.cuts.filter((cut) => !journals.unusable.has(cut.volume));
+  // Of a volume that can't be read nothing is known, so nothing can be promised; nor of one that has lost writes.
+  const usable = point.cuts.filter((cut) => !isInDoubt(journals, cut.volume));
   const unusable = point.cuts
-    .filter((cut) => journals.unusable.has(cut.volume))
+    .filter((cut) => isInDoubt(journals, cut.volume))
     .map((cut): LeftOut => ({ volume: cut.volume, reason: 'inconsistent' }));
   return site.change((state, nowMs) =>
     closeGroupPoint(state, { ...point, cuts: usable, leftOut: [...point.leftOut, ...unusable] }, nowMs),
   );
+}
+
+function isInDoubt(journals: Journals, volume: VolumeId): boolean {
+  if (journals.unusable.has(volume)) return true;
+  const journal = journals.open.get(volume);
+  return journal?.damageAt(journal.durable.position) !== undefined;
 }
 
 /** Resolves when every cut is durable here, or the time is up. */

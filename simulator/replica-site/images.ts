@@ -5,6 +5,7 @@ import { MoverError } from '../../contracts/errors.js';
 import type { PointId, VolumeId } from '../../contracts/ids.js';
 import { newestPosition, positionIn } from './core/points.js';
 import { aloneBytes, type BurdenLimits, burdenOf } from './image-burden.js';
+import { assertUndamaged } from './damage-words.js';
 import { failureOfJournal } from './journal-failure.js';
 import type { Journals } from './journals.js';
 import type { Image } from './journal/types.js';
@@ -93,6 +94,7 @@ export class Images {
       site.state.volume(volume);
       const journal = await journals.journal(volume);
       const position = this.#positionOf(volume, given, point);
+      assertUndamaged(volume, position, journal);
       const image = await journal.openImage(position, signal);
       // Who has gone can't close it.
       if (signal.aborted) image.close();

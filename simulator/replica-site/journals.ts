@@ -4,7 +4,8 @@ import { join } from 'node:path';
 import type { VolumeId } from '../../contracts/ids.js';
 import type { Lineages } from './core/rows.js';
 import { failureOfJournal } from './journal-failure.js';
-import type { Durable, JournalLog, VolumeJournal } from './journal/types.js';
+import { rebuildVolumeJournal } from './journal/rebuild.js';
+import type { Durable, JournalLog, JournalOptions, VolumeJournal } from './journal/types.js';
 import { openVolumeJournal } from './journal/volume-journal.js';
 
 export interface JournalEvents {
@@ -22,6 +23,8 @@ export interface JournalsOptions {
   readonly sync: boolean;
   /** @throws MoverError VOLUME_NOT_FOUND */
   readonly sizeOf: (volume: VolumeId) => number;
+  /** Positions that a volume had up to this one when the process started, as the rows say; 0 if they say nothing. */
+  readonly knownPosition: (volume: VolumeId) => number;
   readonly events: JournalEvents;
   readonly log: JournalLog;
 }
@@ -53,7 +56,7 @@ export class Journals implements Lineages {
   }
 
   hasRecords(volume: VolumeId): boolean {
-    return this.#journals.has(volume) || this.#withFolder.has(volume);
+    return this.#journals.has(volume) || this.#withFolder.has(volume) || this.#options.knownPosition(volume) > 0;
   }
 
   /**
@@ -63,7 +66,27 @@ export class Journals implements Lineages {
   async journal(volume: VolumeId): Promise<VolumeJournal> {
     const known = this.#journals.get(volume);
     if (known !== undefined && known.failure === undefined) return known;
-    const opening = this.#opening.get(volume) ?? this.#open(volume, known);
+    return this.#opened(volume, this.#opening.get(volume) ?? this.#open(volume, known, openVolumeJournal));
+  }
+
+  /**
+   * Makes the journal usable again, whatever lies in its folder, and begins a new lineage. Whoever is attached has to attach
+   * anew. May be repeated. What has to be sent again is `toResend` of the answer.
+   * @throws MoverError VOLUME_NOT_FOUND, INTERNAL
+   */
+  async rebuild(volume: VolumeId): Promise<VolumeJournal> {
+    this.#options.sizeOf(volume);
+    await this.#opening.get(volume)?.catch(() => undefined);
+    const known = this.#journals.get(volume);
+    if (known !== undefined) {
+      this.#journals.delete(volume);
+      this.#unusable.set(volume, new Error('its journal is being rebuilt'));
+      this.#options.events.onFailed(volume, this.#unusable.get(volume));
+    }
+    return this.#opened(volume, this.#open(volume, known, rebuildVolumeJournal));
+  }
+
+  async #opened(volume: VolumeId, opening: Promise<VolumeJournal>): Promise<VolumeJournal> {
     this.#opening.set(volume, opening);
     try {
       return await opening;
@@ -78,7 +101,7 @@ export class Journals implements Lineages {
    */
   async lookAt(volumes: Iterable<VolumeId>): Promise<void> {
     const unknown = [...volumes].filter(
-      (volume) => !this.#journals.has(volume) && this.#withFolder.has(volume) && !this.#unusable.has(volume),
+      (volume) => !this.#journals.has(volume) && this.hasRecords(volume) && !this.#unusable.has(volume),
     );
     for (const volume of unknown) await this.journal(volume).catch(() => undefined);
   }
@@ -113,14 +136,20 @@ export class Journals implements Lineages {
     await Promise.all([...this.#journals.values()].map((journal) => journal.close()));
   }
 
-  async #open(volume: VolumeId, failed: VolumeJournal | undefined): Promise<VolumeJournal> {
-    const { directory, sync, sizeOf, events, log } = this.#options;
+  async #open(
+    volume: VolumeId,
+    earlier: VolumeJournal | undefined,
+    openJournal: (options: JournalOptions) => Promise<VolumeJournal>,
+  ): Promise<VolumeJournal> {
+    const { directory, sync, sizeOf, knownPosition, events, log } = this.#options;
     try {
-      await failed?.close();
-      const journal = await openVolumeJournal({
+      await earlier?.close();
+      const journal = await openJournal({
         directory: join(directory, volume),
         sizeBytes: sizeOf(volume),
         sync,
+        // What this process called durable itself, it remembers.
+        knownPosition: Math.max(knownPosition(volume), earlier?.durable.position ?? 0),
         onDurable: (durable) => events.onDurable(volume, durable),
         onApplied: () => events.onApplied(volume),
         onFailed: (error) => {
@@ -135,7 +164,7 @@ export class Journals implements Lineages {
       if (this.#closed) await journal.close();
       return journal;
     } catch (error) {
-      if (this.#withFolder.has(volume)) this.#unusable.set(volume, error);
+      if (this.hasRecords(volume)) this.#unusable.set(volume, error);
       throw error;
     } finally {
       this.#opening.delete(volume);
@@ -144,7 +173,7 @@ export class Journals implements Lineages {
 
   #known(volume: VolumeId): VolumeJournal | undefined {
     const journal = this.#journals.get(volume);
-    if (journal === undefined && this.#withFolder.has(volume) && !this.#unusable.has(volume)) {
+    if (journal === undefined && this.hasRecords(volume) && !this.#unusable.has(volume)) {
       throw new Error(`The journal of volume "${volume}" has not been looked at.`);
     }
     return journal;

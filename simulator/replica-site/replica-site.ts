@@ -12,8 +12,10 @@ import { streamUpgrade } from '../stream/accept.js';
 import { replicaSiteCalls } from './calls.js';
 import { openReports } from './reports/reports.js';
 import { followEstate } from './core/from-estate.js';
+import { knownPositions } from './core/known-positions.js';
 import { mendHolesOf } from './core/records.js';
 import { SiteState, TABLE_NAMES } from './core/state.js';
+import { damageNotes, unusableNote } from './damage-words.js';
 import { Durability } from './durability.js';
 import { Images, type ImageLimits } from './images.js';
 import { Intakes } from './intake/intakes.js';
@@ -48,6 +50,7 @@ export async function startReplicaSite(
     directory: join(dataFolder, 'volumes'),
     sync,
     sizeOf: (volume) => site.state.volume(volume).sizeBytes,
+    knownPosition: (volume) => known.get(volume) ?? 0,
     events: {
       onOpened: (volume) => {
         site.state.accepted.delete(volume);
@@ -66,6 +69,7 @@ export async function startReplicaSite(
     log,
   });
   const site: Site = new Site(new SiteState(storedRows(store), journals), store);
+  const known = knownPositions(site.state);
   const intakes: Intakes = new Intakes({
     site,
     journals,
@@ -85,9 +89,8 @@ export async function startReplicaSite(
     token,
     health: () => ({
       notes: [
-        ...[...journals.unusable.keys()].map(
-          (volume) => `The journal of volume "${volume}" can't be used; see the log.`,
-        ),
+        ...[...journals.unusable].map(([volume, cause]) => unusableNote(volume, cause)),
+        ...[...journals.open].flatMap(([volume, journal]) => damageNotes(volume, journal)),
         ...images.warnings,
         ...[...site.state.groups.values()].flatMap(({ journal }) => journal.alert?.message ?? []),
       ],

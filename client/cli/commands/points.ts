@@ -7,7 +7,7 @@ import { overlaps } from '../../timeline/range.js';
 import { drawTimeline, type DrawOptions } from '../../timeline/terminal/draw.js';
 import { printable } from '../../timeline/terminal/printable.js';
 import { createTimeline, type Timeline } from '../../timeline/timeline.js';
-import { bookmarkWords, counted, holeWords, keepWords } from '../../timeline/words.js';
+import { bookmarkWords, counted, damagedWords, holeWords, keepWords } from '../../timeline/words.js';
 import { EXIT } from '../exit-code.js';
 import { table, time } from '../format.js';
 import { periodIn, PERIOD_HELP } from '../period.js';
@@ -85,12 +85,17 @@ function drawOptions({ streams: { stdout }, environment }: CommandContext, { asc
   return { columns: stdout.columns ?? COLUMNS_UNKNOWN, ascii, colours: stdout.isTTY === true && noColor === '' };
 }
 
-function jsonOf({ owners }: ListedPoints, { points, holes, range }: Timeline): Record<string, unknown> {
-  return { points, holes, owners: owners.filter((owner) => overlaps(range, owner)) };
+function jsonOf({ owners }: ListedPoints, { points, holes, damaged, range }: Timeline): Record<string, unknown> {
+  const shown = { points, holes, owners: owners.filter((owner) => overlaps(range, owner)) };
+  return damaged.length === 0 ? shown : { ...shown, damaged };
 }
 
-function listLines({ points, holes }: Timeline): string[] {
-  return [table(TITLES, points.map(row)), ...holes.map((hole) => printable(holeWords(hole)))];
+function listLines({ points, holes, damaged }: Timeline): string[] {
+  return [
+    table(TITLES, points.map(row)),
+    ...holes.map((hole) => printable(holeWords(hole))),
+    ...damaged.map((member) => printable(damagedWords(member))),
+  ];
 }
 
 function pictureLines(timeline: Timeline, owner: PointOwner, options: DrawOptions): string[] {

@@ -76,7 +76,17 @@ export class VolumeIntake {
       this.#sessionMin = Math.max(this.#sessionMin, claim.session);
       await this.#settled();
     }
-    return this.#site.change((state) => attach(state, this.volume, claim));
+    const lost = this.#lost(claim);
+    return lost ?? this.#site.change((state) => attach(state, this.volume, claim));
+  }
+
+  /** Writes of the session were durable and are lost: what follows them would leave a gap that nobody sees. */
+  #lost({ session }: SessionClaim): Attachment | undefined {
+    const { durable } = this.#journal;
+    if (durable.position === 0 || durable.session > 0 || this.#journal.sessionBase(session) === undefined)
+      return undefined;
+    const message = `Writes of session ${session} of volume "${this.volume}" are lost at the replica site: a new session has to send all of it again. By hand: volume-mover resync ${this.volume}`;
+    return { kind: 'refuse', code: 'STALE_SESSION', message };
   }
 
   add(attached: Attached): void {

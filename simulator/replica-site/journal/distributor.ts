@@ -1,4 +1,5 @@
 // Distribution: reads the old data, appends it to UNDO, and only then overwrites the replica image.
+import { AppliedMark } from './applied-mark.js';
 import { giveBackBatchBuffers, takeBatchBuffers } from './batch-buffers.js';
 import { cursorAtStart, readBatch } from './batch.js';
 import type { Batch, Cursor } from './batch.js';
@@ -7,6 +8,8 @@ import { applyChanges, readChanges } from './changes.js';
 import type { Change } from './changes.js';
 import { corrupt } from './errors.js';
 import type { Files } from './files.js';
+import type { HistoryLoss } from './history-loss.js';
+import type { Manifest } from './manifest.js';
 import type { OpenImages } from './open-images.js';
 import type { Replica } from './replica.js';
 import type { SegmentLog } from './segment-log.js';
@@ -24,6 +27,8 @@ export interface DistributorParts {
   readonly files: Files;
   readonly directory: string;
   readonly sync: boolean;
+  readonly manifest: Manifest;
+  readonly history: HistoryLoss;
   readonly doLog: SegmentLog;
   readonly undo: UndoLog;
   readonly replica: Replica;
@@ -47,6 +52,7 @@ export interface DistributorEvents {
 export class Distributor {
   readonly #parts: DistributorParts;
   readonly #events: DistributorEvents;
+  readonly #mark: AppliedMark;
   readonly #task = (): void => this.#startBatch();
   #applied: Durable;
   #cursor: Cursor;
@@ -59,6 +65,7 @@ export class Distributor {
 
   constructor(parts: DistributorParts, start: DistributorStart, durablePosition: number, events: DistributorEvents) {
     this.#parts = parts;
+    this.#mark = new AppliedMark(parts.files, parts.directory);
     this.#events = events;
     this.#applied = start.applied;
     this.#cursor = start.cursor;
@@ -89,6 +96,14 @@ export class Distributor {
     this.#durablePosition = position;
     this.#backlogBytes += doBytes;
     this.#goOn();
+  }
+
+  /** Goes on from another position; everything before must be applied and deleted, and distribution paused. */
+  continueFrom(applied: Durable): void {
+    this.#applied = applied;
+    this.#durablePosition = applied.position;
+    this.#cursor = cursorAtStart;
+    this.#backlogBytes = 0;
   }
 
   async pause(): Promise<void> {
@@ -150,11 +165,12 @@ export class Distributor {
       const batch = readBatch({ files, log: doLog, window, ...limits }, this.#cursor);
       if (batch.pieces.length === 0) throw this.#missingRecords();
       const changes = readChanges(replica, batch.pieces, old);
-      this.#noteDamage(changes);
+      await this.#reach(changes);
       const covered = undo.append(changes);
       if (sync) await undo.commit();
       if (images.count > 0) images.publish(covered());
       applyChanges(replica, changes);
+      await this.#noteDamage(changes);
       this.#advance(batch);
     } finally {
       giveBackBatchBuffers(buffers);
@@ -162,7 +178,20 @@ export class Distributor {
     await this.deleteApplied(DO_KEPT_BYTES_MAX);
   }
 
-  #noteDamage(changes: readonly Change[]): void {
+  /** How far the image reaches is stored before it gets there. */
+  async #reach(changes: readonly Change[]): Promise<void> {
+    const { manifest, replica, sync } = this.#parts;
+    const end = changes.reduce((reach, { piece }) => {
+      return piece.data === undefined ? reach : Math.max(reach, piece.offset + piece.length);
+    }, 0);
+    if (end <= manifest.replicaEnd) return;
+    const reach = replica.reachFor(end, manifest.replicaEnd);
+    if (sync) await replica.commit();
+    manifest.replicaEnd = reach;
+    await manifest.save();
+  }
+
+  async #noteDamage(changes: readonly Change[]): Promise<void> {
     const damaged = changes.filter((change) => change.damaged.length > 0);
     const [first] = damaged;
     const [block] = first?.damaged ?? [];
@@ -174,6 +203,13 @@ export class Distributor {
       { file: replica.path, offset: block.block * BLOCK_BYTES, position: first.piece.header.position, blocks },
       'overwriting damaged blocks of the replica image: older images can no longer read them',
     );
+    for (const { piece, old } of damaged) {
+      const { position } = piece.header;
+      for (const { kind, offset, length } of old) {
+        if (kind !== 'oldDamaged') continue;
+        await this.#parts.history.note({ position, offset, length }, { file: replica.path, offset });
+      }
+    }
   }
 
   #missingRecords(): Error {
@@ -191,6 +227,8 @@ export class Distributor {
     this.#backlogBytes -= batch.doBytes;
     const whole = batch.pieces.filter((piece) => piece.last);
     const last = whole.at(-1)?.header;
+    const done = batch.next.partial?.done ?? 0;
+    this.#mark.write({ position: last?.position ?? this.#applied.position, done });
     if (last === undefined) return;
     this.#count += whole.length;
     this.#applied = { position: last.position, session: last.session, n: last.n, timeMs: last.timeMs };
