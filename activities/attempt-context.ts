@@ -82,14 +82,14 @@ export async function renewFences(ports: Ports, context: AttemptContext, leaseMs
 
 /**
  * Renews the lease of the attempt, then that of every fence, which is never longer than the attempt's own: at the deadline both end.
- * @returns when they run out.
+ * @returns how long they last from now on, milliseconds: a length, since the clocks of this process and the replica site may differ.
  * @throws MoverError FENCE_LAPSED, CUT_VOID, NOT_FENCED, ATTEMPT_ABORTED, ATTEMPT_COMMITTED
  */
-export async function renewLeases(ports: Ports, context: AttemptContext, nowMs: number): Promise<number> {
+export async function renewLeases(ports: Ports, context: AttemptContext): Promise<number> {
   const { move, n } = context.attempt;
   const { leaseMs } = context.options;
   const { contents } = await applianceOf(ports, context.from.appliance).calls.renew({ attempt: { move, n }, leaseMs });
-  const expiresAtMs = contents?.leaseExpiresAtMs ?? 0;
-  await renewFences(ports, context, Math.max(0, Math.min(leaseMs, expiresAtMs - nowMs)));
-  return expiresAtMs;
+  const grantedMs = Math.min(leaseMs, contents?.lease?.ms ?? leaseMs);
+  await renewFences(ports, context, grantedMs);
+  return grantedMs;
 }

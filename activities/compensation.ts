@@ -1,6 +1,6 @@
 // Compensation: ask for the verdict, for ever; and make every splitter obey it.
 import type { AttemptRecord, AttemptRef, Verdict } from '../contracts/attempt.js';
-import { MoverError } from '../contracts/errors.js';
+import { type ErrorCode, MoverError } from '../contracts/errors.js';
 import { bySplitter, contextOf } from './attempt-context.js';
 import { anyAppliance, type Ports } from './ports.js';
 import { moveOptionsSchema } from '../contracts/move.js';
@@ -15,7 +15,10 @@ export async function resolve(ports: Ports, attempt: AttemptRef, reason: string)
   );
 }
 
-/** Every splitter of the record learns the verdict: fences are lifted, notices withdrawn. A splitter that knows newer attempts is past it. */
+/** A splitter that knows newer attempts is past this one. A volume that is left out there asks by itself, behind a fence, once it is mended. */
+const NOT_NEEDED: ReadonlySet<ErrorCode> = new Set<ErrorCode>(['STALE_ATTEMPT', 'VOLUME_UNUSABLE']);
+
+/** Every splitter of the record learns the verdict: fences are lifted, notices withdrawn. */
 export async function learn(ports: Ports, record: AttemptRecord, verdict: Verdict): Promise<void> {
   const context = await contextOf(ports, record, moveOptionsSchema.parse({}));
   await Promise.all(
@@ -23,7 +26,7 @@ export async function learn(ports: Ports, record: AttemptRecord, verdict: Verdic
       try {
         await splitter.calls.learn({ attempt: context.attempt, verdict, volumes, to: context.to });
       } catch (error) {
-        if (!(error instanceof MoverError) || error.code !== 'STALE_ATTEMPT') throw error;
+        if (!(error instanceof MoverError) || !NOT_NEEDED.has(error.code)) throw error;
       }
     }),
   );

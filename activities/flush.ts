@@ -65,12 +65,12 @@ async function poll(
   renew: () => Promise<void>,
   done: () => Promise<boolean>,
 ): Promise<void> {
-  let renewedAtMs = run.nowMs();
+  let renewedAtMs = run.monotonicMs();
   for (let pauseMs = POLL_MS_MIN; !(await done()); pauseMs = Math.min(pauseMs * 2, POLL_MS_MAX)) {
     await run.sleep(pauseMs);
-    if (run.nowMs() - renewedAtMs < leaseMs / RENEWALS_PER_LEASE) continue;
+    if (run.monotonicMs() - renewedAtMs < leaseMs / RENEWALS_PER_LEASE) continue;
     await renew();
-    renewedAtMs = run.nowMs();
+    renewedAtMs = run.monotonicMs();
   }
 }
 
@@ -81,7 +81,7 @@ async function waitForSmallLag(
   run: StepRun,
 ): Promise<void> {
   const { options, attempt } = context;
-  const startedAtMs = run.nowMs();
+  const startedAtMs = run.monotonicMs();
   const renew = async (): Promise<void> => {
     const { move, n } = attempt;
     await applianceOf(ports, context.from.appliance).calls.renew({ attempt: { move, n }, leaseMs: options.leaseMs });
@@ -95,13 +95,18 @@ async function waitForSmallLag(
     const bytesLeft = undistributed + splits.reduce((sum, split) => sum + split.unconfirmedBytes, 0);
     run.heartbeat({ doing: 'waiting for small lag', bytesLeft });
     if (bytesLeft <= options.lagBytesMax && splits.every(isSynced)) return true;
-    if (run.nowMs() - startedAtMs > options.lagWaitMs) throw lagTooLarge(options, bytesLeft, splits);
+    if (run.monotonicMs() - startedAtMs > options.lagWaitMs) throw lagTooLarge(options, bytesLeft, splits);
     return false;
   });
 }
 
 function isSynced(split: SplitterVolume): boolean {
-  return split.mode === 'SYNCED' && split.connected;
+  return split.mode === 'SYNCED' && split.connected && split.stalled === undefined;
+}
+
+function lateness({ connected, stalled, mode }: SplitterVolume): string {
+  if (!connected) return 'not connected to its appliance';
+  return stalled === undefined ? mode : 'stalled: the replica site takes nothing more of it';
 }
 
 function lagTooLarge(
@@ -109,9 +114,7 @@ function lagTooLarge(
   bytesLeft: number,
   splits: readonly SplitterVolume[],
 ): MoverError {
-  const late = splits
-    .filter((split) => !isSynced(split))
-    .map((split) => `; ${split.volume} is ${split.connected ? split.mode : 'not connected to its appliance'}`);
+  const late = splits.filter((split) => !isSynced(split)).map((split) => `; ${split.volume} is ${lateness(split)}`);
   const still = `${bytesLeft} bytes are still on their way (allowed: ${lagBytesMax})`;
   return new MoverError('LAG_TOO_LARGE', `After ${lagWaitMs} ms ${still}${late.join('')}.`);
 }
@@ -127,7 +130,7 @@ async function raiseFences(
   ports: Ports,
   context: AttemptContext,
   run: StepRun,
-): Promise<{ cuts: Cut[]; others: Cut[]; cutAtMs: number }> {
+): Promise<Pick<Flushed, 'cutAtMs' | 'clockDoubt'> & { cuts: Cut[]; others: Cut[] }> {
   const { attempt, options } = context;
   const { leaseMs } = options;
   const hosts = bySplitter(ports, context.volumes);
@@ -146,10 +149,12 @@ async function raiseFences(
       throw new MoverError('CUT_VOID', why);
     }
   }
+  const doubt = answers.find((answer) => answer.doubt !== undefined)?.doubt;
   return {
     cuts: answers.flatMap((answer) => answer.cuts),
     others: hosts.length > 1 ? [] : answers.flatMap((answer) => answer.others),
     cutAtMs: Math.max(...answers.map((answer) => answer.atMs)),
+    ...(doubt === undefined ? {} : { clockDoubt: doubt }),
   };
 }
 
@@ -159,7 +164,7 @@ async function drain(ports: Ports, context: AttemptContext, cuts: Cut[], run: St
   const appliance = applianceOf(ports, context.from.appliance);
   let leaseExpiresAtMs = run.nowMs() + leaseMs;
   const renew = async (): Promise<void> => {
-    leaseExpiresAtMs = await renewLeases(ports, context, run.nowMs());
+    leaseExpiresAtMs = run.nowMs() + (await renewLeases(ports, context));
   };
   await poll(run, leaseMs, renew, async () => {
     const progress = await appliance.calls.drain({ attempt: { move, n }, cuts });

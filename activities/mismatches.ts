@@ -20,6 +20,11 @@ export function describeMismatch({ volume, regions, mismatchedRegions, mismatche
   const more = mismatches.length > named.length ? ' and more' : '';
   const faults = new Set(mismatches.map(({ fault }) => fault));
   const sides = [
+    ...(faults.has('source-unreadable')
+      ? [
+          `The source can't be read${placesOf(mismatches, 'source-unreadable', faults)}, so nothing was compared: mend its disk, or let the guest write those bytes anew.`,
+        ]
+      : []),
     ...(faults.has('replica-checksum')
       ? [`What the replica site stored fails its own checksum${placesOf(mismatches, 'replica-checksum', faults)}.`]
       : []),
@@ -29,8 +34,9 @@ export function describeMismatch({ volume, regions, mismatchedRegions, mismatche
         ]
       : []),
   ];
+  const what = faults.size === 1 && faults.has('source-unreadable') ? 'could not be compared' : 'differ';
   return [
-    `Volume "${volume}" and its replica differ in ${mismatchedRegions} of ${regions} regions: bytes ${named.join(', ')}${more}.`,
+    `Volume "${volume}" and its replica ${what} in ${mismatchedRegions} of ${regions} regions: bytes ${named.join(', ')}${more}.`,
     ...sides,
   ].join(' ');
 }

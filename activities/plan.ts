@@ -6,6 +6,7 @@ import type { MovePlan, ParsedMoveInput } from '../contracts/move.js';
 import type { SiteVolume } from '../contracts/replica-site-api.js';
 import type { SplitterVolume } from '../contracts/splitter-api.js';
 import type { Ports } from './ports.js';
+import { ClockComparison } from './compare-clocks.js';
 import { endpointOf, findGroup, findVolume } from './site-lookup.js';
 
 /** Reasons that pass by themselves: a move waits for them instead of being refused. */
@@ -18,7 +19,7 @@ const PASSING: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
 ]);
 
 /**
- * Checks a move against the estate as it is now.
+ * Checks a move against the estate as it is now, and compares the clocks of those it asks.
  * @param own the move itself: its own open attempt is not in its way.
  * @throws MoverError UNREACHABLE when no appliance answers.
  */
@@ -69,11 +70,14 @@ export async function planMove(ports: Ports, input: ParsedMoveInput, own?: MoveI
       `group "${input.to}" has room for ${target.volumesMax} volumes; ${target.volumes + target.reserved} are taken or reserved`,
     );
   }
-  const planned = await Promise.all(volumes.map((volume) => checkSplitter(ports, volume, against)));
-  for (const served of [from, to]) if (served !== undefined) await checkGroup(ports, served, against);
+  const clocks = new ClockComparison();
+  const planned = await Promise.all(volumes.map((volume) => checkSplitter(ports, volume, against, clocks)));
+  for (const served of [from, to]) if (served !== undefined) await checkGroup(ports, served, against, clocks);
+  const { warnings } = clocks;
   return {
     ok: reasons.length === 0,
     reasons,
+    ...(warnings.length === 0 ? {} : { warnings }),
     volumes: planned,
     ...(from === undefined ? {} : { from }),
     ...(to === undefined ? {} : { to }),
@@ -94,10 +98,13 @@ export function refuseUnlessOk(plan: MovePlan): void {
 
 type Against = (code: ErrorCode, subject: string, message: string) => void;
 
-async function checkGroup(ports: Ports, served: Endpoint, against: Against): Promise<void> {
+async function checkGroup(ports: Ports, served: Endpoint, against: Against, clocks: ClockComparison): Promise<void> {
   const appliance = ports.appliances.get(served.appliance);
   try {
+    const asked = clocks.ask();
     const described = await appliance?.calls.site({});
+    clocks.answered(`appliance ${served.appliance}`, asked, described?.clock);
+    clocks.seenBy(`appliance ${served.appliance}`, described?.skews ?? []);
     if (described?.pausedGroups.includes(served.group) === true)
       against('GROUP_PAUSED', served.group, `replication of group "${served.group}" is paused`);
   } catch (error) {
@@ -110,7 +117,12 @@ async function checkGroup(ports: Ports, served: Endpoint, against: Against): Pro
   }
 }
 
-async function checkSplitter(ports: Ports, volume: SiteVolume, against: Against): Promise<MovePlan['volumes'][number]> {
+async function checkSplitter(
+  ports: Ports,
+  volume: SiteVolume,
+  against: Against,
+  clocks: ClockComparison,
+): Promise<MovePlan['volumes'][number]> {
   const known = {
     volume: volume.volume,
     sizeBytes: volume.sizeBytes,
@@ -118,7 +130,7 @@ async function checkSplitter(ports: Ports, volume: SiteVolume, against: Against)
     epoch: volume.epoch,
     undistributedBytes: volume.undistributedBytes,
   };
-  const split = await askSplitter(ports, volume, against);
+  const split = await askSplitter(ports, volume, against, clocks);
   if (split === undefined) return { ...known, unconfirmedBytes: 0 };
   if (split.route.epoch !== volume.epoch || split.route.group !== volume.group) {
     against(
@@ -127,10 +139,21 @@ async function checkSplitter(ports: Ports, volume: SiteVolume, against: Against)
       `splitter "${volume.splitter}" has not learned yet that volume "${volume.volume}" belongs to group "${volume.group}"`,
     );
   }
+  if (split.unreadable !== undefined)
+    against(
+      'SOURCE_UNREADABLE',
+      volume.volume,
+      split.notes.join(' ') || `parts of volume "${volume.volume}" can't be read`,
+    );
   return { ...known, unconfirmedBytes: split.unconfirmedBytes };
 }
 
-async function askSplitter(ports: Ports, volume: SiteVolume, against: Against): Promise<SplitterVolume | undefined> {
+async function askSplitter(
+  ports: Ports,
+  volume: SiteVolume,
+  against: Against,
+  clocks: ClockComparison,
+): Promise<SplitterVolume | undefined> {
   const splitter = ports.splitters.get(volume.splitter);
   if (splitter === undefined) {
     against(
@@ -141,7 +164,9 @@ async function askSplitter(ports: Ports, volume: SiteVolume, against: Against): 
     return undefined;
   }
   try {
-    const { volumes } = await splitter.calls.inventory({ volume: volume.volume });
+    const asked = clocks.ask();
+    const { volumes, clock } = await splitter.calls.inventory({ volume: volume.volume });
+    clocks.answered(`splitter ${volume.splitter}`, asked, clock);
     return volumes[0];
   } catch (error) {
     if (!(error instanceof MoverError)) throw error;

@@ -25,7 +25,10 @@ export interface Ports {
 
 /** One run of an activity. `sleep` rejects when it is cancelled. */
 export interface Run<Details> {
+  /** Wall time: for labels, and for what is wall time by nature, as a maintenance window is. */
   nowMs(): number;
+  /** For durations: milliseconds since any moment, by a clock that is never set. */
+  monotonicMs(): number;
   sleep(ms: number): Promise<void>;
   heartbeat(details: Details): void;
   readonly signal?: AbortSignal;

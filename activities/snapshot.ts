@@ -14,6 +14,7 @@ export async function snapshot(ports: Ports, context: AttemptContext, flushed: F
     cuts: [...flushed.cuts],
     others: [...flushed.others],
     atMs: flushed.cutAtMs,
+    ...(flushed.clockDoubt === undefined ? {} : { doubt: flushed.clockDoubt }),
     leaseMs,
   });
   if (record.left === undefined)

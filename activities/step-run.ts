@@ -49,6 +49,7 @@ export async function runBeating<T, Details>(work: (run: Run<Details>) => Promis
   let newest: Details | undefined;
   const run: Run<Details> = {
     nowMs: () => Date.now(),
+    monotonicMs: () => performance.now(),
     sleep: async (ms) => context.sleep(ms),
     heartbeat: (details) => {
       newest = details;

@@ -47,7 +47,7 @@ const ZERO_REGION_BYTES = VERIFY_REGION_BYTES / 16;
 
 /**
  * @throws ApplicationFailure VERIFY_MISMATCH (non-retryable) whose second detail is the report; MoverError VOLUME_NOT_FOUND,
- * NOT_SYNCED, SCAN_BUSY, IMAGE_LIMIT, UNREACHABLE, LINK_DOWN, CORRUPT and as the control calls; CancelledFailure
+ * NOT_SYNCED, SOURCE_UNREADABLE, SCAN_BUSY, IMAGE_LIMIT, UNREACHABLE, LINK_DOWN, CORRUPT and as the control calls; CancelledFailure
  */
 export async function verify(ports: Ports, work: VerifyWork, run: VerifyRun): Promise<VerifyReport> {
   const source = await sourceOf(ports, work.volume);
@@ -143,7 +143,7 @@ class Verification {
     const { signal } = this.#run;
     const options = signal === undefined ? {} : { signal };
     while (this.#state.nextRegion < this.#state.regions) {
-      const startedAtMs = this.#run.nowMs();
+      const startedAtMs = this.#run.monotonicMs();
       const from = this.#state.nextRegion;
       const count = Math.min(batch, this.#state.regions - from);
       const [source, replica] = await Promise.all([
@@ -154,20 +154,20 @@ class Verification {
         throw new MoverError('INTERNAL', `${count} digests were asked for; not as many were answered.`);
       this.#compare(from, source.digests, replica.digests);
       const dueAtMs = startedAtMs + (costOf(source.digests, replica.digests) / bytesPerSecond) * 1_000;
-      const earlyMs = dueAtMs - this.#run.nowMs();
+      const earlyMs = dueAtMs - this.#run.monotonicMs();
       if (earlyMs >= 1) await this.#run.sleep(earlyMs);
       else signal?.throwIfAborted();
     }
   }
 
-  #compare(from: number, source: readonly string[], replica: readonly (string | null)[]): void {
+  #compare(from: number, source: readonly (string | null)[], replica: readonly (string | null)[]): void {
     let { mismatches, mismatchedRegions } = this.#state;
     source.forEach((digest, i) => {
       const other = replica[i];
-      if (digest === other) return;
+      if (digest !== null && digest === other) return;
       const offset = (from + i) * VERIFY_REGION_BYTES;
       const length = Math.min(VERIFY_REGION_BYTES, this.#state.sizeBytes - offset);
-      const fault: Mismatch['fault'] = other === null ? 'replica-checksum' : 'differs';
+      const fault = faultOf(digest, other);
       mismatches = withMismatch(mismatches, { offset, length, fault });
       mismatchedRegions += 1;
     });
@@ -212,7 +212,7 @@ class Verification {
   report(): VerifyReport {
     const { sizeBytes, regions, mismatches, mismatchedRegions, points, startedAtMs } = this.#state;
     const { volume, bytesPerSecond } = this.#work;
-    const endedAtMs = this.#run.nowMs();
+    const endedAtMs = Math.max(startedAtMs, this.#run.nowMs());
     return {
       volume,
       sizeBytes,
@@ -227,8 +227,14 @@ class Verification {
   }
 }
 
+/** The source's side first: without it there is nothing to hold the replica against. */
+function faultOf(source: string | null, replica: string | null | undefined): Mismatch['fault'] {
+  if (source === null) return 'source-unreadable';
+  return replica === null ? 'replica-checksum' : 'differs';
+}
+
 /** What a batch counts for against the rate, in bytes. */
-function costOf(source: readonly string[], replica: readonly (string | null)[]): number {
+function costOf(source: readonly (string | null)[], replica: readonly (string | null)[]): number {
   return source.reduce(
     (sum, digest, i) => sum + (digest === '' && replica[i] === '' ? ZERO_REGION_BYTES : VERIFY_REGION_BYTES),
     0,

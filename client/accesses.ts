@@ -11,12 +11,15 @@ import {
   openAccessInputSchema,
   type OpenAccessInput,
 } from '../contracts/images.js';
+import { momentMs } from '../contracts/moment.js';
 import { imageAddressOf, imageUri } from './image-address.js';
 
 /** Longest wait for an opening, ms: it takes time in proportion to what has changed since the point. */
 export const OPENING_MS_MAX = 90_000;
 
-export type OpenAccessWords = Omit<OpenAccessInput, 'client'> & {
+export type OpenAccessWords = Omit<OpenAccessInput, 'client' | 'atMs'> & {
+  /** A number of milliseconds since 1970-01-01 UTC, or text as people write it ("2026-11-23T10:00:00Z", "-2h"). */
+  readonly atMs?: number | string | undefined;
   /** Who asks; default: this program on this host. */
   readonly client?: string | undefined;
 };
@@ -44,7 +47,10 @@ export interface ListedAccesses {
  */
 export async function openAccess(ports: Ports, words: OpenAccessWords, signal?: AbortSignal): Promise<ListedAccess> {
   const { client = `volume-mover@${hostname()}`, ...rest } = words;
-  const given = Object.fromEntries(Object.entries({ ...rest, client }).filter(([, value]) => value !== undefined));
+  const atMs = words.atMs === undefined ? undefined : momentMs(words.atMs, 'atMs', Date.now());
+  const given = Object.fromEntries(
+    Object.entries({ ...rest, atMs, client }).filter(([, value]) => value !== undefined),
+  );
   const input = parseOrRefuse(openAccessInputSchema, given, 'access');
   const preferred = input.group === undefined ? undefined : (await requireGroup(ports, input.group)).appliance;
   return anyAppliance(withFirst(ports, preferred), async (appliance) => {

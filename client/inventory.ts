@@ -11,8 +11,10 @@ import type { SplitterVolume } from '../contracts/splitter-api.js';
 
 /** A volume as the replica site knows it, with what its splitter says. */
 export interface ListedVolume extends SiteVolume {
-  /** Undefined when the splitter does not answer. */
+  /** Undefined when the splitter does not answer, or has left the volume out. */
   readonly splitterView: SplitterVolume | undefined;
+  /** Why the splitter has left the volume out: it is not served, and not protected. */
+  readonly unusable?: string | undefined;
 }
 
 export interface ListedGroup extends SiteGroup {
@@ -47,7 +49,11 @@ export interface ListedPoints {
 /** @throws MoverError UNREACHABLE when no appliance answers for the replica site; INVALID_REQUEST. */
 export async function listVolumes(ports: Ports, filter: VolumeFilter = {}): Promise<ListedVolume[]> {
   const [site, views] = await Promise.all([siteVolumes(ports, filter), splitterViews(ports)]);
-  return site.map((volume) => ({ ...volume, splitterView: views.get(volume.volume) }));
+  return site.map((volume) => {
+    const unusable = views.unusable.get(volume.volume);
+    const splitterView = views.served.get(volume.volume);
+    return unusable === undefined ? { ...volume, splitterView } : { ...volume, splitterView, unusable };
+  });
 }
 
 /** @throws MoverError UNREACHABLE when no appliance answers for the replica site. */
@@ -106,10 +112,20 @@ async function siteVolumes(ports: Ports, { labels, ...filter }: VolumeFilter = {
   return volumes;
 }
 
-async function splitterViews(ports: Ports): Promise<Map<VolumeId, SplitterVolume>> {
-  const asked = [...ports.splitters.values()].map(async ({ calls }) => (await calls.inventory({})).volumes);
-  const answers = await Promise.all(asked.map((volumes) => orNothing(volumes)));
-  return new Map(answers.flat().map((view) => [view.volume, view]));
+interface SplitterViews {
+  readonly served: ReadonlyMap<VolumeId, SplitterVolume>;
+  readonly unusable: ReadonlyMap<VolumeId, string>;
+}
+
+async function splitterViews(ports: Ports): Promise<SplitterViews> {
+  const asked = [...ports.splitters.values()].map(async ({ calls }) => [await calls.inventory({})]);
+  const answers = (await Promise.all(asked.map((answer) => orNothing(answer)))).flat();
+  return {
+    served: new Map(answers.flatMap(({ volumes }) => volumes.map((view) => [view.volume, view] as const))),
+    unusable: new Map(
+      answers.flatMap(({ unusable = [] }) => unusable.map(({ volume, reason }) => [volume, reason] as const)),
+    ),
+  };
 }
 
 async function groupViews(

@@ -4,7 +4,8 @@ import { dirname, join } from 'node:path';
 import { anyAppliance, type Ports } from '../activities/ports.js';
 import { MoverError } from '../contracts/errors.js';
 import type { GroupId, PointId, VolumeId } from '../contracts/ids.js';
-import type { LeftOut, RecoveryPoint } from '../contracts/point.js';
+import { momentMs } from '../contracts/moment.js';
+import type { FoundPoint, LeftOut, RecoveryPoint } from '../contracts/point.js';
 import { causeOf } from '../control/cause.js';
 import { connectNbd } from '../nbd/client.js';
 import type { NbdClient } from '../nbd/nbd-client.js';
@@ -15,8 +16,11 @@ import { SparseFile, taken } from './sparse-file.js';
 export type RecoverInput = ({ readonly volume: VolumeId } | { readonly group: GroupId }) & {
   /** Which point; with neither this nor a time the newest. */
   readonly point?: PointId | undefined;
-  /** The newest point not later than this, milliseconds since 1970-01-01 UTC. */
-  readonly atMs?: number | undefined;
+  /**
+   * The last point, in the order of the timeline, whose time is not later than this: milliseconds since 1970-01-01 UTC, or text as
+   * people write it ("2026-11-23T10:00:00Z", "-2h").
+   */
+  readonly atMs?: number | string | undefined;
   /** A volume's image file; a folder (made if it is missing) for a group, or to have the file named after the volume. */
   readonly to: string;
   /** Whether existing files may be replaced; default false. */
@@ -43,6 +47,8 @@ export interface Recovered {
   readonly files: RecoveredVolume[];
   /** Members of the group that the point does not contain, with the reason. */
   readonly leftOut: LeftOut[];
+  /** A sentence, if the point was looked for by a time and a clock was in doubt thereabouts. */
+  readonly doubt?: string | undefined;
 }
 
 /**
@@ -50,7 +56,7 @@ export interface Recovered {
  * @throws MoverError POINT_NOT_FOUND, POINT_TRIMMED, UNREACHABLE, INVALID_REQUEST (a file exists); the signal's reason
  */
 export async function recover(ports: Ports, input: RecoverInput, options: RecoverOptions = {}): Promise<Recovered> {
-  const point = await findPoint(ports, input);
+  const { doubt, ...point } = await findPoint(ports, input);
   const members = point.members.filter(({ volume }) => !('volume' in input) || volume === input.volume);
   if (members.length === 0) throw withoutMembers(point, input);
   const paths = await pathsFor(
@@ -75,6 +81,7 @@ export async function recover(ports: Ports, input: RecoverInput, options: Recove
   return {
     point,
     leftOut: point.leftOut,
+    ...(doubt === undefined ? {} : { doubt }),
     files: opened.map(({ volume, position, image, file }) => ({
       volume,
       path: file.path,
@@ -92,8 +99,10 @@ interface Opened {
   readonly file: SparseFile;
 }
 
-async function findPoint(ports: Ports, input: RecoverInput): Promise<RecoveryPoint> {
-  const { point, atMs } = input;
+/** @throws MoverError INVALID_REQUEST, POINT_NOT_FOUND */
+async function findPoint(ports: Ports, input: RecoverInput): Promise<FoundPoint> {
+  const { point } = input;
+  const atMs = input.atMs === undefined ? undefined : momentMs(input.atMs, 'atMs', Date.now());
   return await anyAppliance(ports, ({ calls }) =>
     calls.findPoint({
       ...('volume' in input ? { volume: input.volume } : { group: input.group }),

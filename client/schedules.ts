@@ -265,13 +265,13 @@ export class Schedules {
     const handle = await this.#handle(name);
     await this.#call(name, async () => handle.trigger(policy));
     const known = new Set(before.info.recentActions.map(({ action }) => action.workflow.firstExecutionRunId));
-    const giveUpAtMs = Date.now() + TRIGGER_KNOWN_MS_MAX;
+    const giveUpAtMs = performance.now() + TRIGGER_KNOWN_MS_MAX;
     for (;;) {
       const { info } = await this.#describe(name);
       const started = info.recentActions.find(({ action }) => !known.has(action.workflow.firstExecutionRunId));
       if (started !== undefined) return { result: 'started', run: await this.#runOf(started) };
       if (info.numActionsSkippedOverlap > before.info.numActionsSkippedOverlap) return { result: 'skipped' };
-      if (Date.now() > giveUpAtMs || (policy.startsWith('BUFFER') && info.runningActions.length > 0))
+      if (performance.now() > giveUpAtMs || (policy.startsWith('BUFFER') && info.runningActions.length > 0))
         return { result: 'waiting' };
       await delay(LOOK_EVERY_MS);
     }

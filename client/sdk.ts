@@ -6,7 +6,13 @@ import { parseOrRefuse } from '../contracts/errors.js';
 import type { RecoveryPoint } from '../contracts/point.js';
 import type { Estate } from '../contracts/estate.js';
 import type { AccessId } from '../contracts/images.js';
-import { type MoveInput, moveInputSchema, type MovePlan, type MoveProgress } from '../contracts/move.js';
+import {
+  type MoveInput,
+  moveInputSchema,
+  type MovePlan,
+  type MoveProgress,
+  type ParsedMoveInput,
+} from '../contracts/move.js';
 import type { StoredMoveReport } from '../contracts/report.js';
 import type { VerifyHeartbeat, VerifyInput } from '../contracts/verify.js';
 import { type BatchClient, Batches } from './batches.js';
@@ -32,6 +38,7 @@ import {
   OPENING_MS_MAX,
   type OpenAccessWords,
 } from './accesses.js';
+import { workerClockWarnings } from './worker-clock.js';
 import { getMove, getReport } from './reports.js';
 import { recover, type Recovered, type RecoverInput, type RecoverOptions } from './recover.js';
 import { listHistory } from './timeline/load.js';
@@ -133,7 +140,7 @@ export function createMoverClient(options: MoverClientOptions): MoverClient {
   const moves = new Moves(() => temporal.access());
   const verifications = new Verifications(() => temporal.access());
   return {
-    planMove: async (input) => planMove(ports, parseOrRefuse(moveInputSchema, input, 'move')),
+    planMove: async (input) => planWithClocks(ports, options.estate, parseOrRefuse(moveInputSchema, input, 'move')),
     startMove: (input, startOptions) => moves.start(input, startOptions),
     getMove: (moveId) => getMove(moves, ports, moveId),
     getReport: (moveId) => getReport(ports, moveId),
@@ -158,6 +165,13 @@ export function createMoverClient(options: MoverClientOptions): MoverClient {
     schedules: new Schedules(() => temporal.access(), ports),
     close: () => temporal.close(),
   };
+}
+
+/** The plan, with what this program finds of the worker's clock: the plan's own checks know the others'. */
+async function planWithClocks(ports: Ports, estate: Estate, input: ParsedMoveInput): Promise<MovePlan> {
+  const [plan, worker] = await Promise.all([planMove(ports, input), workerClockWarnings(estate)]);
+  const warnings = [...(plan.warnings ?? []), ...worker];
+  return warnings.length === 0 ? plan : { ...plan, warnings };
 }
 
 /** Most calls need no Temporal: it is connected to at the first that does. A failure to connect may be tried again. */

@@ -2,6 +2,7 @@
 import { z } from 'zod';
 import { attemptRecordSchema, attemptRefSchema } from './attempt.js';
 import { applianceIdSchema, groupIdSchema, volumeIdSchema } from './ids.js';
+import { clockSkewSchema, clockViewSchema } from './clock.js';
 import { healthOperation } from './health.js';
 import { accessIdSchema, accessSchema, ACCESS_TEXT_LENGTH_MAX, openAccessInputSchema } from './images.js';
 import { bytesSchema, countSchema, timeMsSchema } from './numbers.js';
@@ -49,13 +50,17 @@ export const applianceApi = {
   site: operation({
     method: 'GET',
     path: '/v1/appliance',
-    summary: 'The appliance itself: id, link, groups whose replication is paused, and where it serves images over NBD.',
+    summary:
+      'The appliance itself: id, link, groups whose replication is paused, where it serves images over NBD, and what it knows of clocks.',
     input: z.strictObject({}),
     output: z.strictObject({
       appliance: applianceIdSchema,
       link: linkSchema,
       pausedGroups: z.array(groupIdSchema),
       nbd: z.strictObject({ host: z.string(), port: z.number().int() }),
+      /** The appliance's wall clock now, and those of the replica site and the splitters beside it, as of its last calls. */
+      clock: clockViewSchema.optional(),
+      skews: z.array(clockSkewSchema).optional(),
     }),
   }),
   groups: operation({

@@ -9,6 +9,8 @@ import {
   volumeIdSchema,
 } from './ids.js';
 import {
+  countSchema,
+  durationMsSchema,
   epochSchema,
   positionSchema,
   sessionSchema,
@@ -58,6 +60,21 @@ export type AttemptVolume = z.infer<typeof attemptVolumeSchema>;
 export const sealSchema = cutSchema.extend({ position: positionSchema });
 export type Seal = z.infer<typeof sealSchema>;
 
+/** An instant by the monotonic clock of one life of the replica site; means nothing in another one. */
+export const instantSchema = z.strictObject({ life: countSchema, atMs: durationMsSchema });
+export type Instant = z.infer<typeof instantSchema>;
+
+/** A length of time that runs by the replica site's monotonic clock; anew, in full, from the start of a later life. */
+export const termSchema = z.strictObject({
+  /** The life of the replica site it was granted in. */
+  life: countSchema,
+  /** Its end by that life's monotonic clock. */
+  untilMs: durationMsSchema,
+  /** As last granted. */
+  ms: durationMsSchema,
+});
+export type Term = z.infer<typeof termSchema>;
+
 export const attemptStateSchema = z.enum(['OPEN', 'COMMITTED', 'ABORTED']);
 
 /** The record of an attempt at the replica site. A tombstone (resolved before it was opened) has no contents. */
@@ -73,9 +90,14 @@ export const attemptRecordSchema = z.strictObject({
       openedAtMs: timeMsSchema,
       /** The old group's newest point then, by the clock of points: its snapshot is later than that, and no later than its cut. */
       clockMs: timeMsSchema.default(0),
-      /** When anyone may abort it; renewed by the running move, never beyond the deadline. */
-      leaseExpiresAtMs: timeMsSchema,
-      deadlineMs: timeMsSchema,
+      /** The old group's newest point then, by its place in the timeline; absent in records of earlier versions. */
+      pointOrder: countSchema.optional(),
+      /** When it has run out anyone may abort the attempt; renewed by the running move, never beyond the deadline. */
+      lease: termSchema.optional(),
+      deadline: termSchema.optional(),
+      /** Of earlier versions, by a wall clock: not looked at any more. */
+      leaseExpiresAtMs: timeMsSchema.optional(),
+      deadlineMs: timeMsSchema.optional(),
     })
     .optional(),
   /** Empty until sealed. */
@@ -87,6 +109,8 @@ export const attemptRecordSchema = z.strictObject({
   /** The first point of the new group that contains every moved volume. */
   joined: z.strictObject({ point: pointIdSchema, name: z.string() }).optional(),
   decidedAtMs: timeMsSchema.optional(),
+  /** The same instant, for durations. */
+  decided: instantSchema.optional(),
   /** Why it was aborted, in words. */
   reason: z.string().optional(),
 });

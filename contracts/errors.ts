@@ -39,6 +39,12 @@ export const ERRORS = {
     'Use workflow type moveVolume, moveBatch or verifyVolume.',
   ),
   VOLUME_NOT_FOUND: kind(false, 404, 'There is no such volume', 'List the volumes with: volume-mover volumes'),
+  VOLUME_UNUSABLE: kind(
+    false,
+    409,
+    'The volume is known here, but its row or files cannot be used',
+    'Mend what the message names at the process that answered, then start that process again; other volumes are not affected.',
+  ),
   GROUP_NOT_FOUND: kind(false, 404, 'There is no such consistency group', 'List the groups with: volume-mover groups'),
   POINT_NOT_FOUND: kind(
     false,
@@ -138,13 +144,43 @@ export const ERRORS = {
     'The writes are of an earlier life of the splitter',
     'Nothing: late duplicates are refused on purpose.',
   ),
+  LINEAGE_FORKED: kind(
+    true,
+    409,
+    'The replica site does not have the history that the splitter confirmed',
+    'Nothing: the splitter compares the volume and sends again what differs; the span is shown as a hole.',
+  ),
+  FOREIGN_SOURCE: kind(
+    false,
+    409,
+    'The source is not the disk that the replica was made from',
+    'Put the right disk back and start the splitter again, or decide: volume-mover source recover <volume> (from the replica), or volume-mover source accept <volume> (as it is).',
+  ),
+  SOURCE_MISSING: kind(
+    false,
+    409,
+    'The source of the volume is gone',
+    'Put the file back and start the splitter again, or decide: volume-mover source recover <volume> (from the replica), or volume-mover source accept <volume> (an empty disk).',
+  ),
   WRITE_GAP: kind(true, 409, 'A write is missing before this one', 'Nothing: the splitter sends from the gap on.'),
+  CREDIT_EXCEEDED: kind(
+    true,
+    409,
+    'More of the volume was sent than the replica site had granted',
+    'Nothing: the splitter attaches the volume anew. If it comes again and again, update the splitter.',
+  ),
   NOT_OWNER: kind(false, 409, 'The group is not served here', 'Send the call to the appliance that serves the group.'),
   NOT_SYNCED: kind(
     true,
     409,
     'The volume has writes that are known by marks only',
     'Wait until its short initialization has ended.',
+  ),
+  SOURCE_UNREADABLE: kind(
+    false,
+    409,
+    'Parts of the volume’s source cannot be read',
+    'Mend the disk of the file that is named, or let the guest write the named bytes anew; then start it again.',
   ),
   NOT_NOTIFIED: kind(
     false,
@@ -221,6 +257,18 @@ export const ERRORS = {
   ),
   LINK_DOWN: kind(true, 503, 'The link to the replica site is down', 'Restore the link.'),
   CORRUPT: kind(false, 500, 'Stored data failed its checksum', 'Do not use this copy; see the details for the place.'),
+  STORAGE_FULL: kind(
+    true,
+    507,
+    'The disk that the process stores its data on is full',
+    'Make room on the disk of the folder that is named; nothing was changed, and the process goes on by itself.',
+  ),
+  STORAGE_FAILED: kind(
+    true,
+    503,
+    'The process could not store a change',
+    'Look at the disk of the folder that is named; nothing was changed, and the call can be repeated.',
+  ),
   SHUTTING_DOWN: kind(true, 503, 'The process is shutting down', 'Nothing: the call is repeated.'),
   INTERNAL: kind(true, 500, 'Something unforeseen went wrong', 'See the log of the process that answered.'),
 } as const satisfies Record<string, ErrorKind>;

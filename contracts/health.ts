@@ -1,5 +1,6 @@
 // What every process says of itself at /healthz.
 import { z } from 'zod';
+import { clockViewSchema } from './clock.js';
 import { operation } from './route.js';
 import { timeMsSchema } from './numbers.js';
 
@@ -8,6 +9,8 @@ export const healthSchema = z.strictObject({
   role: z.enum(['splitter', 'appliance', 'replica-site', 'worker']),
   id: z.string(),
   startedAtMs: timeMsSchema,
+  /** The process's wall clock now, and why it may be wrong. */
+  clock: clockViewSchema.optional(),
   /** Sentences about what is degraded; empty when ok. */
   notes: z.array(z.string()),
 });

@@ -33,7 +33,7 @@ export const openAccessInputSchema = z
     volume: volumeIdSchema.optional(),
     /** Which point; with neither this nor `atMs` the newest. */
     point: pointIdSchema.optional(),
-    /** The newest point not later than this, by the points' own clock. */
+    /** The last point, in the order of the timeline, whose time is not later than this. */
     atMs: timeMsSchema.optional(),
     /** Writes go to a scratch that is thrown away when the access ends; the replica is never touched. */
     writable: z.boolean().default(false),
@@ -80,8 +80,10 @@ export const accessSchema = z.strictObject({
   /** The group whose volumes it has; absent for that of one volume. */
   group: groupIdSchema.optional(),
   point: pointIdSchema,
-  /** The point's time, by the points' own clock. */
+  /** The point's time, by the splitters' wall clocks. */
   atMs: timeMsSchema,
+  /** A sentence, if the point was looked for by a time and a clock was in doubt thereabouts. */
+  clockDoubt: z.string().optional(),
   writable: z.boolean(),
   client: z.string(),
   operator: z.string().optional(),

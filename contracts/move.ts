@@ -76,6 +76,8 @@ export type ParsedMoveInput = z.output<typeof moveInputSchema>;
 export const movePlanSchema = z.strictObject({
   ok: z.boolean(),
   reasons: z.array(reasonSchema),
+  /** Sentences about what is not as it should be and stands against no move: clocks that differ. Absent when there is none. */
+  warnings: z.array(z.string()).optional(),
   volumes: z.array(
     z.strictObject({
       volume: volumeIdSchema,

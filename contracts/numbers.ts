@@ -11,7 +11,10 @@ export const countSchema = wholeNumber;
 
 /** Ownership number of a volume; grows by one with each committed move. Carried in 32 bits on the stream. */
 export const epochSchema = z.number().int().min(1).max(0xffff_ffff);
-/** A splitter's life: persisted and grown by one at each start. Carried in 32 bits on the stream. */
+/**
+ * A splitter's life, or the rest of one for a volume that lost its queue: persisted, and grown by one each time. 0 while none is
+ * stored. Carried in 32 bits on the stream.
+ */
 export const sessionSchema = z.number().int().min(0).max(0xffff_ffff);
 /** Number of a write within its session: 1, 2, 3 … without gaps; 0 means none yet. */
 export const writeNumberSchema = wholeNumber;

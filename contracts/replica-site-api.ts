@@ -15,6 +15,7 @@ import {
   splitterIdSchema,
   volumeIdSchema,
 } from './ids.js';
+import { clockDoubtSchema } from './clock.js';
 import { healthOperation } from './health.js';
 import { inventoryVolumeSchema, labelsSchema, vmSchema, volumeFilterFields } from './inventory.js';
 import {
@@ -30,6 +31,7 @@ import {
 import {
   BOOKMARK_NAME_LENGTH_MAX,
   damagedMemberSchema,
+  foundPointSchema,
   holeSchema,
   leftOutSchema,
   ownershipSchema,
@@ -56,6 +58,15 @@ const attemptInput = z.strictObject({ attempt: attemptRefSchema });
 /** A step of an open attempt may renew its lease on the way. */
 const stepInput = attemptInput.extend({ leaseMs: durationMsSchema.optional() });
 
+/** What a full or failing disk holds up of a volume: nothing durable is lost, and all else goes on. */
+const volumeStallSchema = z.strictObject({
+  /** What is not done: taking in new writes, applying what is durable, or letting go of history. */
+  part: z.enum(['intake', 'distribution', 'retention']),
+  sinceMs: timeMsSchema,
+  /** What the system says, with the path. */
+  message: z.string(),
+});
+
 /** A volume as the replica site knows it. */
 export const siteVolumeSchema = z.strictObject({
   volume: volumeIdSchema,
@@ -78,6 +89,8 @@ export const siteVolumeSchema = z.strictObject({
   initializing: z.boolean(),
   /** Sentences: what of it is damaged here, what that means, and what to type. Absent if nothing is known to be. */
   damage: z.array(z.string()).optional(),
+  /** Absent while nothing is held up by a disk. */
+  stalls: z.array(volumeStallSchema).optional(),
   /** The attempt that is open on it, if any; not one whose lease ran out, which anyone may abort who needs the volume. */
   openAttempt: attemptRefSchema.optional(),
   /** As the estate file says. */
@@ -99,6 +112,9 @@ export const siteGroupSchema = z.strictObject({
   journal: groupJournalSchema,
 });
 export type SiteGroup = z.infer<typeof siteGroupSchema>;
+
+/** A fault: whether distribution of a volume stands still until it is told to go on, or the process ends. */
+const distributionSchema = z.strictObject({ volume: volumeIdSchema, paused: z.boolean() });
 
 export const drainProgressSchema = z.strictObject({
   /** Whether everything up to every cut is applied to the replica volumes. */
@@ -148,7 +164,9 @@ export const attemptsApi = {
       'Snapshot: pin a recovery point of the old group exactly at the cuts. Refused (NOT_DRAINED) unless applied = cut for every volume.',
     input: stepInput.extend({
       cuts: cutsSchema,
+      /** Wall time of the cuts, and why it may be wrong. */
       atMs: timeMsSchema,
+      doubt: clockDoubtSchema.optional(),
       others: z.array(cutSchema).max(GROUP_MEMBERS_MAX).default([]),
     }),
     output: attemptRecordSchema,
@@ -175,7 +193,11 @@ export const attemptsApi = {
     method: 'POST',
     path: '/v1/attempts/resolve',
     summary: 'The verdict, for ever: an open or unknown attempt becomes ABORTED; a decided one is returned as it is.',
-    input: attemptInput.extend({ reason: z.string().max(1_000).default('resolved') }),
+    input: attemptInput.extend({
+      reason: z.string().max(1_000).default('resolved'),
+      /** An attempt whose lease still runs is left open: for one who only wonders whether anybody still works at it. */
+      onlyIfExpired: z.boolean().default(false),
+    }),
     output: attemptRecordSchema,
   }),
   get: operation({
@@ -219,14 +241,15 @@ export const pointsApi = {
   findPoint: operation({
     method: 'GET',
     path: '/v1/points/find',
-    summary: 'The newest point of the group or volume that is not later than the time, by the points’ own clock.',
+    summary:
+      'The last point of the group or volume, in the order of the timeline, whose own time is not later than the time given; with a sentence if a clock was in doubt thereabouts.',
     input: z.strictObject({
       group: groupIdSchema.optional(),
       volume: volumeIdSchema.optional(),
       atMs: z.coerce.number().int().min(0).optional(),
       point: pointIdSchema.optional(),
     }),
-    output: recoveryPointSchema,
+    output: foundPointSchema,
   }),
 } as const;
 
@@ -266,7 +289,9 @@ export const replicaSiteApi = {
     input: z.strictObject({
       group: groupIdSchema,
       kind: z.enum(['periodic', 'demand']),
+      /** Wall time of the cuts, and why it may be wrong. */
       atMs: timeMsSchema,
+      doubt: clockDoubtSchema.optional(),
       cuts: z.array(cutSchema.extend({ fencedBy: attemptRefSchema.optional() })).max(GROUP_MEMBERS_MAX),
       leftOut: z.array(leftOutSchema).max(GROUP_MEMBERS_MAX),
       waitMs: durationMsSchema.max(30_000),
@@ -315,6 +340,14 @@ export const replicaSiteApi = {
     summary: 'Close an image. Closing it again is no error.',
     input: z.strictObject({ image: z.string() }),
     output: z.strictObject({}),
+  }),
+  setDistribution: operation({
+    method: 'POST',
+    path: '/v1/faults/distribution',
+    summary:
+      'Stop applying what is durable of a volume to its replica volume, or go on: a volume that stalls, on purpose.',
+    input: distributionSchema,
+    output: distributionSchema,
   }),
 } as const;
 

@@ -10,7 +10,9 @@ import {
   VOLUMES_PER_MOVE_MAX,
   writeMarkSchema,
 } from './attempt.js';
+import { clockDoubtSchema, clockViewSchema } from './clock.js';
 import { groupIdSchema, splitterIdSchema, volumeIdSchema } from './ids.js';
+import { confirmedSchema, sourceIdSchema } from './lineage.js';
 import { healthOperation } from './health.js';
 import { bytesSchema, countSchema, durationMsSchema, epochSchema, timeMsSchema } from './numbers.js';
 import { leftOutSchema } from './point.js';
@@ -22,19 +24,33 @@ import { verifySourceApi } from './verify.js';
 export const HOLD_MS_MAX = 250;
 
 /**
- * How a volume's writes get to the replica site. SYNCED: each is numbered and sent in order. MARKS_ONLY: only marks are kept
- * (overflow, outage, pause). INITIALIZING: what is marked is being sent again.
+ * How a volume's writes get to the replica site. SYNCED: each is numbered and sent in order. UNCONFIRMED: each is numbered and kept in
+ * order, but no appliance takes them now. MARKS_ONLY: only marks are kept (overflow, outage, pause, doubt). INITIALIZING: what is
+ * marked is being compared and sent again.
  */
-export const replicationModeSchema = z.enum(['SYNCED', 'MARKS_ONLY', 'INITIALIZING']);
+export const replicationModeSchema = z.enum(['SYNCED', 'UNCONFIRMED', 'MARKS_ONLY', 'INITIALIZING']);
 export type ReplicationMode = z.infer<typeof replicationModeSchema>;
+
+/**
+ * `missing`: the disk's file is gone, though the volume was replicated. `foreign`: it is not the disk that the replica was made from.
+ * Both are refused to guests until a person decides. `recovering`: it is being made from the replica.
+ */
+export const sourceStateSchema = z.enum(['present', 'missing', 'foreign', 'recovering']);
+export type SourceState = z.infer<typeof sourceStateSchema>;
 
 export const fenceSchema = z.strictObject({
   attempt: ticketedAttemptSchema,
   cut: writeMarkSchema,
-  leaseExpiresAtMs: timeMsSchema,
+  /** The lease as last granted. It runs by the splitter's monotonic clock; after a restart anew, in full. */
+  leaseMs: durationMsSchema,
   /** Whether the lease ran out and the verdict is being asked for. */
   lapsed: z.boolean(),
 });
+
+/** Ranges that a listing names; there may be more, which are counted. */
+export const UNREADABLE_RANGES_MAX = 32;
+export const byteRangeSchema = z.strictObject({ offset: bytesSchema, length: bytesSchema });
+export type ByteRange = z.infer<typeof byteRangeSchema>;
 
 export const splitterVolumeSchema = z.strictObject({
   volume: volumeIdSchema,
@@ -54,12 +70,38 @@ export const splitterVolumeSchema = z.strictObject({
   markedRegions: countSchema,
   /** Bytes sent by short initialization since the start of the process. */
   resentBytes: bytesSchema,
+  /** The disk that guests write, and whether it may be used. */
+  source: z.strictObject({ id: sourceIdSchema, state: sourceStateSchema }),
+  /** How far the replica's history is known to be durable. */
+  confirmed: confirmedSchema.optional(),
+  /** Why and since when writes are kept by marks, and how many regions are to be compared before they are sent. */
+  initialization: z.strictObject({ sinceMs: timeMsSchema, reason: z.string(), doubtedRegions: countSchema }).optional(),
+  /** While the replica site takes nothing more of the volume, though there is something to send. */
+  stalled: z
+    .strictObject({
+      sinceMs: timeMsSchema,
+      /** What waited there to be applied when it last said. */
+      unappliedBytes: bytesSchema.exactOptional(),
+    })
+    .optional(),
   notice: z.strictObject({ attempt: ticketedAttemptSchema, to: endpointSchema }).optional(),
   fence: fenceSchema.optional(),
+  /** What of the source can't be read and so not be sent again; until it can, the volume is in no recovery point. */
+  unreadable: z
+    .strictObject({ regions: countSchema, ranges: z.array(byteRangeSchema).max(UNREADABLE_RANGES_MAX) })
+    .optional(),
   /** Sentences about what an administrator should know, e.g. a bitmap that was lost. */
   notes: z.array(z.string()),
 });
 export type SplitterVolume = z.infer<typeof splitterVolumeSchema>;
+
+/** A volume of the estate file that is not served, because its row or files can't be used. */
+export const unusableVolumeSchema = z.strictObject({
+  volume: volumeIdSchema,
+  /** What is wrong, with the file or row, what it means, and what to do. */
+  reason: z.string(),
+});
+export type UnusableVolume = z.infer<typeof unusableVolumeSchema>;
 
 export const learnedSchema = z.strictObject({
   volume: volumeIdSchema,
@@ -80,7 +122,14 @@ export const splitterApi = {
     path: '/v1/volumes',
     summary: 'The virtual volumes of this host.',
     input: z.strictObject({ volume: volumeIdSchema.optional() }),
-    output: z.strictObject({ splitter: splitterIdSchema, volumes: z.array(splitterVolumeSchema) }),
+    output: z.strictObject({
+      splitter: splitterIdSchema,
+      volumes: z.array(splitterVolumeSchema),
+      /** Those that are not served. Asked for by name, one is refused (VOLUME_UNUSABLE). */
+      unusable: z.array(unusableVolumeSchema).optional(),
+      /** The host's wall clock now, and why it may be wrong. */
+      clock: clockViewSchema.optional(),
+    }),
   }),
   notify: operation({
     method: 'POST',
@@ -112,7 +161,9 @@ export const splitterApi = {
       cuts: z.array(cutSchema),
       /** Other members of the old group on this host, at the same instant. */
       others: z.array(cutSchema),
+      /** Wall time of the cut, and why it may be wrong. */
       atMs: timeMsSchema,
+      doubt: clockDoubtSchema.optional(),
     }),
   }),
   confirm: operation({
@@ -127,7 +178,7 @@ export const splitterApi = {
     path: '/v1/attempts/renew',
     summary: 'Renew the lease of the fence. Refused (FENCE_LAPSED) once it ran out.',
     input: z.strictObject({ attempt: ticketedAttemptSchema, leaseMs: durationMsSchema }),
-    output: z.strictObject({ leaseExpiresAtMs: timeMsSchema }),
+    output: z.strictObject({ leaseMs: durationMsSchema }),
   }),
   learn: operation({
     method: 'POST',
@@ -158,7 +209,9 @@ export const splitterApi = {
     output: z.strictObject({
       cuts: z.array(cutSchema.extend({ fencedBy: attemptRefSchema.optional() })).max(GROUP_MEMBERS_MAX),
       leftOut: z.array(leftOutSchema).max(GROUP_MEMBERS_MAX),
+      /** Wall time of the cut, and why it may be wrong. */
       atMs: timeMsSchema,
+      doubt: clockDoubtSchema.optional(),
     }),
   }),
   confirmCut: operation({

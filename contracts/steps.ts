@@ -1,6 +1,7 @@
 // The steps of a move as the saga sees them. In production each is a Temporal activity; in the simulation a plain function.
 // Arguments and results cross Temporal's history: plain JSON, small.
 import type { AttemptRecord, AttemptRef, AttemptVolume, Cut, Endpoint, TicketedAttempt, Verdict } from './attempt.js';
+import type { ClockDoubt } from './clock.js';
 import type { MovedVolume, ParsedMoveInput } from './move.js';
 import type { PointId, VolumeId } from './ids.js';
 
@@ -19,6 +20,8 @@ export interface Flushed {
   /** Other members of the old group at the same instant; empty with several splitters. */
   readonly others: readonly Cut[];
   readonly cutAtMs: number;
+  /** Why that time may be wrong: a splitter's clock had jumped. */
+  readonly clockDoubt?: ClockDoubt;
   /** Bytes sent by short initialization so far, by volume: the report tells the difference. */
   readonly resentBytes: readonly { readonly volume: VolumeId; readonly bytes: number }[];
 }

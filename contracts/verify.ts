@@ -48,7 +48,7 @@ export const verifySourceApi = {
     method: 'POST',
     path: '/v1/scans/open',
     summary:
-      'Fix the volume’s content as of now, for comparing: the mark is the newest numbered write. Nothing is copied; a write that is about to change a region has its digest taken first. Called again with the same id, the answer is the same. Refused (NOT_SYNCED) while writes are known by marks only, (SCAN_BUSY) while another scan of the volume is open.',
+      'Fix the volume’s content as of now, for comparing: the mark is the newest numbered write. Nothing is copied; a write that is about to change a region has its digest taken first. Called again with the same id, the answer is the same. Refused (NOT_SYNCED) while writes are known by marks only, (SOURCE_UNREADABLE) while some can’t be sent again because the source can’t be read there, (SCAN_BUSY) while another scan of the volume is open.',
     input: z.strictObject({
       volume: volumeIdSchema,
       scan: scanIdSchema,
@@ -68,9 +68,9 @@ export const verifySourceApi = {
     method: 'POST',
     path: '/v1/scans/read',
     summary:
-      'Digests of regions as of the scan’s mark; renews the lease. Repeated, the answer is the same. Digests far behind what was read last are let go (SCAN_NOT_FOUND).',
+      'Digests of regions as of the scan’s mark; renews the lease. Repeated, the answer is the same. Digests far behind what was read last are let go (SCAN_NOT_FOUND). Null for a region that can’t be read.',
     input: z.strictObject({ scan: scanIdSchema, ...regionsInput }),
-    output: z.strictObject({ digests: z.array(digestSchema).max(DIGESTS_PER_CALL_MAX) }),
+    output: z.strictObject({ digests: z.array(digestSchema.nullable()).max(DIGESTS_PER_CALL_MAX) }),
   }),
   closeScan: operation({
     method: 'POST',
@@ -93,6 +93,8 @@ export const verifyReplicaApi = {
       mark: writeMarkSchema,
       waitMs: durationMsSchema.max(MARK_WAIT_MS_MAX),
       client: z.string().max(200),
+      /** Also when the mark is inside a short initialization: the image is the replica as it stood, no state of the guest's disk. */
+      evenInHole: z.boolean().default(false),
     }),
     output: z.strictObject({ image: z.string(), sizeBytes: bytesSchema, position: positionSchema }),
   }),
@@ -133,11 +135,12 @@ export type ParsedVerifyInput = z.output<typeof verifyInputSchema>;
 /**
  * `differs`: the replica's own checksums hold, it is as it was written, so the source or the way there is at fault.
  * `replica-checksum`: what the replica site stored fails its own checksum.
+ * `source-unreadable`: the source's disk failed there, so that nothing was compared.
  */
 export const mismatchSchema = z.strictObject({
   offset: bytesSchema,
   length: bytesSchema,
-  fault: z.enum(['differs', 'replica-checksum']),
+  fault: z.enum(['differs', 'replica-checksum', 'source-unreadable']),
 });
 export type Mismatch = z.infer<typeof mismatchSchema>;
 

@@ -26,10 +26,18 @@ async function main(): Promise<number> {
   process.once('SIGINT', () => interrupt.abort());
   process.once('SIGTERM', () => interrupt.abort());
   try {
-    const { report, estate, stop } = await runDemo(json ? silentStage : visibleStage, interrupt.signal);
+    const {
+      report,
+      estate,
+      keep: keepAlive,
+      stop,
+    } = await runDemo(json ? silentStage : visibleStage, interrupt.signal);
     try {
       console.log(json ? JSON.stringify({ ok: isSound(report), ...report }) : reportText(report, keep));
-      if (keep) await keepUntil(interrupt.signal, estate.estateFile);
+      if (keep) {
+        keepAlive(json ? () => undefined : console.log);
+        await keepUntil(interrupt.signal, estate.estateFile);
+      }
     } finally {
       await stop();
     }

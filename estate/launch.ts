@@ -1,12 +1,13 @@
 // Starts a whole estate as processes of the compiled product, in the order in which they need each other, and stops it again.
-import { mkdir, rename, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, rename, writeFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { ESTATE_FILE } from '../client/estate-file.js';
 import type { Estate } from '../contracts/estate.js';
-import { type Death, EstateProcess, type ProcessSpec } from './estate-process.js';
+import { EstateProcess } from './estate-process.js';
 import { entryPoint } from './project.js';
 import { refuseTakenPorts, wantedPorts, withPorts } from './ports.js';
-import type { Ready } from './ready-line.js';
+import type { Supervised } from './supervised.js';
+import { type EstateRole, SupervisedProcess } from './supervised-process.js';
 
 export const REPLICA_SITE_ID = 'replica-site';
 export const WORKER_ID = 'worker';
@@ -22,8 +23,6 @@ export interface LaunchOptions {
   readonly environment?: Readonly<Record<string, string>>;
   /** Gets a line for every process that starts. */
   readonly log: (line: string) => void;
-  /** Called when a process ends that nobody ended, with the end of its log. Default: `failed` rejects, nothing else happens. */
-  readonly onDeath?: ((death: Death) => void) | undefined;
 }
 
 export interface LaunchTemporal {
@@ -33,18 +32,24 @@ export interface LaunchTemporal {
   readonly uiUrl?: string | undefined;
 }
 
-export interface RunningEstate {
+export interface RunningEstate extends PreparedEstate {
+  /** Rejects when a process ends that nobody ended, with the end of its log. */
+  readonly failed: Promise<never>;
+}
+
+/** An estate whose processes are known, started or not. */
+export interface PreparedEstate {
   /** With the ports in use. */
   readonly estate: Estate;
   /** Path of the estate file that every process reads, with the ports in use. */
   readonly estateFile: string;
   /** In the order of their start: replica site, appliances, splitters, worker. */
   readonly processes: readonly EstateProcess[];
+  /** The same, by what starts together: each stage copes without the one before, but is ready sooner after it. */
+  readonly stages: readonly (readonly Supervised[])[];
   /** By the id in the estate file, or `replica-site`, or `worker`. @throws Error when there is none */
   process(id: string): EstateProcess;
-  /** Rejects when a process ends that nobody ended, with the end of its log. */
-  readonly failed: Promise<never>;
-  /** Stops every process in reverse order and makes sure that each is gone. Safe to call twice. */
+  /** Stops every process in reverse order and makes sure that each is gone. Safe to call twice. @throws Error naming those that stay */
   stop(): Promise<void>;
 }
 
@@ -53,32 +58,7 @@ export interface RunningEstate {
  * @throws Error naming the ports that are taken; Error with the end of the log of the process that did not start
  */
 export async function launchEstate(options: LaunchOptions): Promise<RunningEstate> {
-  await refuseTakenPorts(wantedPorts(options.estate));
-  const dataDirectory = resolve(options.dataDirectory);
-  const estate = await withPorts(withTemporal(options.estate, options.temporal));
-  const logs = join(dataDirectory, 'logs');
-  await mkdir(logs, { recursive: true });
-  const estateFile = join(dataDirectory, ESTATE_FILE);
-  await writeEstateFile(estateFile, estate);
-
-  const failure = new Failure();
-  const onDeath = (death: Death): void => {
-    failure.fail(new Error(death.message));
-    options.onDeath?.(death);
-  };
-  const environment = environmentOf(options, estateFile);
-  const specOf = (id: string, role: string, entry: string): ProcessSpec => ({
-    id,
-    role,
-    entry: entryPoint(entry),
-    dataFolder: join(dataDirectory, id),
-    logFile: join(logs, `${id}.log`),
-    environment,
-  });
-  const stages = stagesOf(estate, options.temporal !== undefined).map((stage) =>
-    stage.map(({ id, role, entry }) => new EstateProcess(specOf(id, role, entry), onDeath)),
-  );
-  const running = new Running(estate, estateFile, stages, failure.failed);
+  const running = await prepare(options);
   try {
     await running.start(options.log);
   } catch (error) {
@@ -88,34 +68,62 @@ export async function launchEstate(options: LaunchOptions): Promise<RunningEstat
   return running;
 }
 
+/**
+ * Checks the estate and writes its file, and starts no process yet.
+ * @throws Error naming the ports that are taken, or the id that two processes have
+ */
+export async function prepareEstate(options: LaunchOptions): Promise<PreparedEstate> {
+  return await prepare(options);
+}
+
+async function prepare(options: LaunchOptions): Promise<Running> {
+  await refuseTakenPorts(wantedPorts(options.estate));
+  const dataDirectory = resolve(options.dataDirectory);
+  const estate = await withPorts(withTemporal(options.estate, options.temporal));
+  const logs = join(dataDirectory, 'logs');
+  await mkdir(logs, { recursive: true });
+  const estateFile = join(dataDirectory, ESTATE_FILE);
+  const failure = new Failure();
+  const environment = environmentOf(options, estateFile);
+  const processOf = ({ id, role, entry, listen }: Member): SupervisedProcess => {
+    const dataFolder = join(dataDirectory, id);
+    const spec = { id, role, entry: entryPoint(entry), dataFolder, logFile: join(logs, `${id}.log`), environment };
+    return new SupervisedProcess(new EstateProcess(spec, failure.fail), role, urlOf(listen));
+  };
+  const stages = stagesOf(estate, options.temporal !== undefined).map((stage) => stage.map(processOf));
+  const running = new Running(estate, estateFile, stages, failure.failed);
+  await writeEstateFile(estateFile, estate);
+  return running;
+}
+
 class Running implements RunningEstate {
   readonly estate: Estate;
   readonly estateFile: string;
   readonly processes: readonly EstateProcess[];
   readonly failed: Promise<never>;
-  readonly #stages: readonly (readonly EstateProcess[])[];
+  readonly stages: readonly (readonly SupervisedProcess[])[];
   #stopping: Promise<void> | undefined;
 
   constructor(
     estate: Estate,
     estateFile: string,
-    stages: readonly (readonly EstateProcess[])[],
+    stages: readonly (readonly SupervisedProcess[])[],
     failed: Promise<never>,
   ) {
     this.estate = estate;
     this.estateFile = estateFile;
-    this.processes = stages.flat();
+    this.processes = stages.flat().map(({ process }) => process);
     this.failed = failed;
-    this.#stages = stages;
+    this.stages = stages;
     const ids = this.processes.map(({ id }) => id);
     const twice = ids.find((id, i) => ids.indexOf(id) !== i);
     if (twice !== undefined) throw new Error(`Two processes of the estate have the id "${twice}"; each needs its own.`);
   }
 
   async start(log: LaunchOptions['log']): Promise<void> {
-    for (const stage of this.#stages) {
-      const readies = await Promise.all(stage.map(async (process) => process.start()));
-      for (const ready of readies) log(describeReady(ready));
+    for (const stage of this.stages) {
+      await Promise.all(stage.map(async ({ process }) => process.start()));
+      for (const process of stage) log(await process.serving());
     }
   }
 
@@ -131,9 +139,15 @@ class Running implements RunningEstate {
   }
 
   async #stop(): Promise<void> {
-    for (const stage of [...this.#stages].reverse()) await Promise.all(stage.map(async (process) => process.stop()));
-    const left = this.processes.filter(({ isAlive }) => isAlive).map(({ id }) => id);
-    if (left.length > 0) throw new Error(`Still running after the stop: ${left.join(', ')}.`);
+    for (const stage of [...this.stages].reverse()) {
+      // One that can't be stopped keeps none of the others.
+      await Promise.allSettled(stage.map(async (process) => process.stop()));
+    }
+    const left = this.processes.filter(({ isAlive }) => isAlive).map(({ id, pid }) => `${id} (process id ${pid})`);
+    if (left.length > 0)
+      throw new Error(
+        `Still there after SIGKILL: ${left.join(', ')}. A process that waits for a dead disk goes when that answers.`,
+      );
   }
 }
 
@@ -149,27 +163,48 @@ class Failure {
     this.failed.catch(() => undefined);
   }
 
-  fail(error: Error): void {
-    this.#reject(error);
-  }
+  readonly fail = (error: Error): void => this.#reject(error);
+}
+
+interface Listen {
+  readonly host: string;
+  readonly port: number;
 }
 
 interface Member {
   readonly id: string;
-  readonly role: string;
+  readonly role: EstateRole;
   readonly entry: string;
+  /** Where it answers for its health. */
+  readonly listen: Listen;
 }
 
 /** Processes of one stage start together, once the stage before is ready. */
 function stagesOf(estate: Estate, withWorker: boolean): Member[][] {
-  const replicaSite = { id: REPLICA_SITE_ID, role: 'replica site', entry: 'simulator/replica-site/main' };
-  const worker = { id: WORKER_ID, role: 'worker', entry: 'workers/main' };
+  const { replicaSite, appliances, splitters, worker } = estate;
+  const ofSite: Member = {
+    id: REPLICA_SITE_ID,
+    role: 'replica site',
+    entry: 'simulator/replica-site/main',
+    listen: replicaSite.control,
+  };
+  const ofWorker: Member = { id: WORKER_ID, role: 'worker', entry: 'workers/main', listen: worker.health };
   return [
-    [replicaSite],
-    estate.appliances.map(({ id }) => ({ id, role: 'appliance', entry: 'simulator/appliance/main' })),
-    estate.splitters.map(({ id }) => ({ id, role: 'splitter', entry: 'simulator/splitter/main' })),
-    withWorker ? [worker] : [],
+    [ofSite],
+    appliances.map(({ id, control }) => ({
+      id,
+      role: 'appliance',
+      entry: 'simulator/appliance/main',
+      listen: control,
+    })),
+    splitters.map(({ id, control }) => ({ id, role: 'splitter', entry: 'simulator/splitter/main', listen: control })),
+    withWorker ? [ofWorker] : [],
   ];
+}
+
+/** As this machine reaches it, which `url` of the estate file need not be. */
+function urlOf({ host, port }: Listen): string {
+  return `http://${host.includes(':') ? `[${host}]` : host}:${port}`;
 }
 
 /** The file says where Temporal is, so that the command line finds it by the same file. */
@@ -191,13 +226,15 @@ function environmentOf({ environment, temporal }: LaunchOptions, estateFile: str
   };
 }
 
-/** By rename: whoever reads it meanwhile reads the old one or the new one. */
+/**
+ * By rename: whoever reads it meanwhile reads the old one or the new one. One that says the same already is left alone: an estate
+ * starts on a full disk, too.
+ */
 async function writeEstateFile(path: string, estate: Estate): Promise<void> {
+  const text = `${JSON.stringify(estate, undefined, 2)}\n`;
+  const found = await readFile(path, 'utf8').catch(() => undefined);
+  if (found === text) return;
   const draft = `${path}.part`;
-  await writeFile(draft, `${JSON.stringify(estate, undefined, 2)}\n`);
+  await writeFile(draft, text);
   await rename(draft, path);
-}
-
-function describeReady({ role, id, url, nbd }: Ready): string {
-  return `${role} ${id}: ${url}${nbd === undefined ? '' : `, nbd://${nbd.host}:${nbd.port}`}`;
 }

@@ -54,7 +54,7 @@ export async function refuseTakenPorts(wanted: readonly WantedPort[]): Promise<v
 export async function withPorts(estate: Estate): Promise<Estate> {
   const chosen = new Set(wantedPorts(estate).map(({ port }) => port));
   const chosenOr = async <Listen extends { readonly port: number }>(listen: Listen): Promise<Listen> =>
-    listen.port === 0 ? { ...listen, port: await freePort(chosen) } : listen;
+    listen.port === 0 ? { ...listen, port: await chooseFreePort(chosen) } : listen;
   const resolved: Estate = {
     ...estate,
     replicaSite: { control: await chosenOr(estate.replicaSite.control) },
@@ -73,7 +73,8 @@ export async function withPorts(estate: Estate): Promise<Estate> {
   return resolved;
 }
 
-async function freePort(chosen: Set<number>): Promise<number> {
+/** @param chosen taken by others of the estate; the port is added. @throws Error when none is free */
+export async function chooseFreePort(chosen: Set<number>): Promise<number> {
   for (let tries = 0; tries < FREE_PORT_TRIES; tries += 1) {
     const port = FREE_PORT_MIN + Math.floor(Math.random() * (FREE_PORT_MAX - FREE_PORT_MIN));
     if (chosen.has(port) || !(await isPortFree(port))) continue;

@@ -15,20 +15,21 @@ export interface QuietOptions {
 
 /** The guest must have stopped. @throws Error that says what is still on its way when the time is over */
 export async function waitUntilQuiet(client: MoverClient, { volume, timeoutMs, say }: QuietOptions): Promise<void> {
-  const giveUpAtMs = Date.now() + timeoutMs;
+  const giveUpAtMs = performance.now() + timeoutMs;
   for (;;) {
     const found = (await client.listVolumes()).find((candidate) => candidate.volume === volume);
     const left = found === undefined ? 'it is not listed' : restOf(found);
     if (left === '') return;
     say?.(left);
-    if (Date.now() > giveUpAtMs) throw new Error(`Volume ${volume} is not quiet after ${timeoutMs} ms: ${left}.`);
+    if (performance.now() > giveUpAtMs)
+      throw new Error(`Volume ${volume} is not quiet after ${timeoutMs} ms: ${left}.`);
     await delay(POLL_MS);
   }
 }
 
 /** Empty when the volume is quiet. */
-function restOf({ splitterView: view, undistributedBytes, openAttempt, initializing }: ListedVolume): string {
-  if (view === undefined) return 'its splitter does not answer';
+function restOf({ splitterView: view, unusable, undistributedBytes, openAttempt, initializing }: ListedVolume): string {
+  if (view === undefined) return unusable ?? 'its splitter does not answer';
   const rest = [
     ...(view.mode === 'SYNCED' ? [] : [view.mode]),
     ...(view.fence === undefined ? [] : ['fenced']),

@@ -1,13 +1,15 @@
-// Runs a whole estate in the foreground: starts it, keeps its processes alive, stops it when asked to.
+// Runs a whole estate in the foreground: starts it, keeps each of its processes alive by itself, stops it when asked to.
 import { mkdir } from 'node:fs/promises';
 import { join, relative, resolve } from 'node:path';
 import { ESTATE_FILE, readEstateFile } from '../client/estate-file.js';
 import type { Estate } from '../contracts/estate.js';
-import { KeepAlive } from './keep-alive.js';
-import { launchEstate, type RunningEstate } from './launch.js';
+import { type EstateTemporal, planTemporal } from './estate-temporal.js';
+import { endLastRun, recordRun } from './last-run.js';
+import { type PreparedEstate, prepareEstate } from './launch.js';
 import { refuseTakenPorts, wantedPorts } from './ports.js';
+import { Supervisor } from './supervisor.js';
 import { existingServer } from './temporal/existing-server.js';
-import { openTemporal, type OpenTemporal } from './temporal/open.js';
+import { watchExistingServer } from './temporal/existing-watch.js';
 import { welcome } from './welcome.js';
 
 export interface StartOptions {
@@ -19,38 +21,78 @@ export interface StartOptions {
 
 const DATABASE_FILE = 'temporal.db';
 
+/** What there is of the run so far. */
+interface Run {
+  temporal?: EstateTemporal;
+  estate?: PreparedEstate;
+}
+
 /** @returns the exit code, when everything is stopped again */
-export async function runStart({ estate: estatePath, data }: StartOptions): Promise<number> {
+export async function runStart(options: StartOptions): Promise<number> {
   const interrupted = whenAskedToStop();
-  let temporal: OpenTemporal | undefined;
-  let running: RunningEstate | undefined;
-  const trouble = new Trouble();
-  const keepAlive = new KeepAlive(say, trouble.tell);
+  const over = new AbortController();
+  const run: Run = {};
+  const supervisor = new Supervisor({ say, onLife: () => record(options.data, run) });
   try {
-    const estate = readEstateFile(resolve(estatePath));
-    await refuseTakenPorts([...wantedPorts(estate), ...temporalPorts(estate)]);
-    temporal = await startTemporal(estate, data);
-    running = await launchEstate({
-      estate,
-      dataDirectory: data,
-      temporal,
-      log: say,
-      onDeath: (death) => void keepAlive.revive(death),
-    });
-    const estateFile = relative(process.cwd(), join(data, ESTATE_FILE));
-    say(welcome({ estate: running.estate, estateFile, logs: join(data, 'logs'), temporalUiUrl: temporal.uiUrl }));
-    await Promise.race([interrupted, trouble.told]);
-    return 0;
+    await Promise.race([start(options, run, supervisor, over.signal), interrupted, supervisor.refused]);
+    await Promise.race([interrupted, supervisor.refused]);
+    return await stop(run, supervisor, over);
   } catch (error) {
-    console.error(`volume-mover: ${error instanceof Error ? error.message : String(error)}`);
+    console.error(`volume-mover: ${messageOf(error)}`);
+    await stop(run, supervisor, over);
     return 1;
-  } finally {
-    keepAlive.end();
-    if (running !== undefined) say('Stopping ...');
-    await running?.stop();
-    await temporal?.stop();
-    if (running !== undefined) say('Stopped. The next start finds everything as it is now.');
   }
+}
+
+/** Refuses what only the user can mend before anything is started; what goes wrong later concerns one process alone. */
+async function start(options: StartOptions, run: Run, supervisor: Supervisor, signal: AbortSignal): Promise<void> {
+  const data = resolve(options.data);
+  const planned = readEstateFile(resolve(options.estate));
+  await mkdir(join(data, 'logs'), { recursive: true });
+  await endLastRun(data, say);
+  await refuseTakenPorts([...wantedPorts(planned), ...temporalPorts(planned)]);
+  const temporal = await planTemporal({
+    port: planned.temporal.port,
+    uiPort: planned.temporal.uiPort,
+    databaseFile: join(data, DATABASE_FILE),
+    logFile: join(data, 'logs', 'temporal.log'),
+    say,
+  });
+  run.temporal = temporal;
+  run.estate = await prepareEstate({ estate: planned, dataDirectory: data, temporal: temporal.access, log: say });
+  const { estate, stages } = run.estate;
+  if (temporal.kind === 'existing') void watchExistingServer(temporal.server, { say, signal });
+  const [first = [], ...others] = stages;
+  await supervisor.start(temporal.kind === 'own' ? [temporal.server, ...first] : first);
+  for (const stage of others) await supervisor.start(stage);
+  if (signal.aborted) return;
+  const estateFile = relative(process.cwd(), join(data, ESTATE_FILE));
+  say(welcome({ estate, estateFile, logs: join(options.data, 'logs'), temporalUiUrl: temporal.access.uiUrl }));
+}
+
+/** Stops whatever there is, whatever can't be stopped. @returns the exit code */
+async function stop({ temporal, estate }: Run, supervisor: Supervisor, over: AbortController): Promise<number> {
+  over.abort();
+  supervisor.end();
+  if (estate === undefined) return 0;
+  say('Stopping ... (Ctrl-C again: without waiting)');
+  const troubles: string[] = [];
+  const attempt = async (work: Promise<void> | undefined): Promise<void> =>
+    work?.catch((error: unknown) => void troubles.push(messageOf(error)));
+  await attempt(estate.stop());
+  if (temporal?.kind === 'own') await attempt(temporal.server.stop());
+  if (troubles.length > 0) {
+    console.error(`volume-mover: ${troubles.join('\n')}`);
+    return 1;
+  }
+  await supervisor.settled();
+  say('Stopped. The next start finds everything as it is now.');
+  return 0;
+}
+
+function record(data: string, { temporal, estate }: Run): void {
+  const ours = temporal?.kind === 'own' ? [temporal.server] : [];
+  recordRun(resolve(data), [...ours, ...(estate?.processes ?? [])]);
 }
 
 /** None for an existing server: its ports are its own business. */
@@ -62,35 +104,16 @@ function temporalPorts({ temporal: { port, uiPort } }: Estate): { port: number; 
   ];
 }
 
-async function startTemporal({ temporal: { port, uiPort } }: Estate, data: string): Promise<OpenTemporal> {
-  await mkdir(data, { recursive: true });
-  return await openTemporal({
-    ...(port === 0 ? {} : { port }),
-    ...(uiPort === 0 ? {} : { uiPort }),
-    databaseFile: join(data, DATABASE_FILE),
-    log: say,
-  });
-}
-
 function say(line: string): void {
   console.log(line);
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
 }
 
 async function whenAskedToStop(): Promise<void> {
   await new Promise<void>((resolve) => {
     for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.once(signal, () => resolve());
   });
-}
-
-/** What ends the estate besides the user. */
-class Trouble {
-  readonly told: Promise<never>;
-  tell: (reason: Error) => void = () => undefined;
-
-  constructor() {
-    this.told = new Promise((_resolve, reject) => {
-      this.tell = reject;
-    });
-    this.told.catch(() => undefined);
-  }
 }

@@ -12,6 +12,13 @@ const options = new Command('npm start --')
   .parse()
   .opts<StartOptions>();
 
+// Every process of the estate goes with this one: a fault in here is told, and takes none of them down.
+for (const event of ['uncaughtException', 'unhandledRejection'] as const) {
+  process.on(event, (error: unknown) =>
+    console.error('volume-mover: a fault of the launcher itself; the estate goes on:', error),
+  );
+}
+
 process.exitCode = await runStart(options);
 // What a stopped connection may leave behind must not keep the process.
 process.exit();

@@ -27,7 +27,7 @@ async function setUp() {
     }
     await installPackages();
     if (command.build === true || command.temporal === true) await buildIfStale();
-    if (command.temporal === true) await ensureTemporal();
+    if (command.temporal === true) await ensureTemporal(command.entry === undefined);
     return true;
   } catch (error) {
     say(`volume-mover: ${error instanceof Error ? error.message : String(error)}`);

@@ -3,6 +3,7 @@ import { hostname } from 'node:os';
 import { z } from 'zod';
 import { parseOrRefuse } from '../contracts/errors.js';
 import type { Estate } from '../contracts/estate.js';
+import { clockAgreesSchema } from '../control/clock/agrees-after.js';
 import { readEstateFile, withoutEmpty } from '../control/estate-file.js';
 import { ID_LENGTH_MAX } from '../contracts/ids.js';
 import type { Deployment } from './create-worker.js';
@@ -23,6 +24,8 @@ export interface WorkerConfig {
   readonly deployment?: Deployment | undefined;
   /** Whether the worker ends when its stdin does, so that it never outlives who started it. */
   readonly exitWithParent: boolean;
+  /** How long the wall clock must agree with monotonic time to be believed; absent: 5 min. */
+  readonly clockAgreesAfterMs?: number | undefined;
 }
 
 type Environment = Readonly<Record<string, string | undefined>>;
@@ -40,6 +43,7 @@ const environmentSchema = z
       .optional(),
     VOLUME_MOVER_DEPLOYMENT: z.string().optional(),
     VOLUME_MOVER_BUILD_ID: z.string().optional(),
+    VOLUME_MOVER_CLOCK_AGREES_S: clockAgreesSchema.optional(),
     VOLUME_MOVER_EXIT_WITH_PARENT: z.enum(['0', '1'], { error: '"1" for yes, "0" or nothing for no' }).default('0'),
   })
   .refine((read) => (read.VOLUME_MOVER_DEPLOYMENT === undefined) === (read.VOLUME_MOVER_BUILD_ID === undefined), {
@@ -61,6 +65,7 @@ export function readWorkerConfig(environment: Environment = process.env): Worker
     metricsAddress: read.VOLUME_MOVER_METRICS,
     deployment: deploymentOf(read.VOLUME_MOVER_DEPLOYMENT, read.VOLUME_MOVER_BUILD_ID),
     exitWithParent: read.VOLUME_MOVER_EXIT_WITH_PARENT === '1',
+    clockAgreesAfterMs: read.VOLUME_MOVER_CLOCK_AGREES_S,
   };
 }
 

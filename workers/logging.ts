@@ -7,14 +7,13 @@ import {
   type Logger as SdkLogger,
   type RuntimeOptions,
 } from '@temporalio/worker';
-import { destination, pino, type Logger } from 'pino';
+import { pino, type Logger } from 'pino';
+import { logDestination } from '../control/log-destination.js';
 import type { LogLevel } from './config.js';
-
-const STDERR = 2;
 
 /** The worker's own log, on stderr: stdout is for the one line that says it is ready. */
 export function createLog(id: string, level: LogLevel): Logger {
-  return pino({ name: 'worker', level, base: { id } }, destination({ fd: STDERR, sync: true }));
+  return pino({ name: 'worker', level, base: { id } }, logDestination);
 }
 
 const SDK_LEVELS: Readonly<Record<LogLevel, SdkLogLevel>> = {

@@ -3,6 +3,7 @@ import { Runtime, type NativeConnection, type Worker } from '@temporalio/worker'
 import type { Logger } from 'pino';
 import { createHttpPorts } from '../activities/http-ports.js';
 import type { Health } from '../contracts/health.js';
+import { ProcessClock } from '../control/clock/process-clock.js';
 import { readWorkerConfig, type WorkerConfig } from './config.js';
 import { createWorker } from './create-worker.js';
 import { startHealthServer, type HealthServer } from './health-server.js';
@@ -15,6 +16,7 @@ import { workflowBundle } from './workflow-bundle.js';
 /** What there is of a worker so far. */
 interface Parts {
   readonly startedAtMs: number;
+  readonly clock: ProcessClock;
   connection?: NativeConnection;
   worker?: Worker;
 }
@@ -25,7 +27,9 @@ async function main(): Promise<void> {
   // Signals are this process's own business: it closes more than the worker.
   Runtime.install({ ...runtimeOptions(log, config.logLevel, config.metricsAddress), shutdownSignals: [] });
   const stop = listenForStop(config.exitWithParent);
-  const parts: Parts = { startedAtMs: Date.now() };
+  const { id, clockAgreesAfterMs: agreesAfterMs } = config;
+  const clock = new ProcessClock({ process: `worker ${id}`, agreesAfterMs, log });
+  const parts: Parts = { startedAtMs: clock.wallMs, clock };
   const server = await startHealthServer({
     ...config.estate.worker.health,
     health: async () => healthOf(config, parts),
@@ -79,13 +83,17 @@ async function stopWhenAsked(worker: Worker, { asked }: StopRequest, log: Logger
   if (worker.getState() === 'RUNNING') worker.shutdown();
 }
 
-async function healthOf({ id, temporal }: WorkerConfig, { startedAtMs, connection, worker }: Parts): Promise<Health> {
+async function healthOf(
+  { id, temporal }: WorkerConfig,
+  { startedAtMs, clock, connection, worker }: Parts,
+): Promise<Health> {
   const trouble =
     connection === undefined
       ? `Temporal at ${temporal.connection.address} has not answered yet.`
       : await temporalTrouble(connection, temporal);
-  const notes = [trouble, workerTrouble(worker)].filter((note) => note !== undefined);
-  return { status: notes.length === 0 ? 'ok' : 'degraded', role: 'worker', id, startedAtMs, notes };
+  const notes = [trouble, workerTrouble(worker), ...clock.notes].filter((note) => note !== undefined);
+  const status = notes.length === 0 ? 'ok' : 'degraded';
+  return { status, role: 'worker', id, startedAtMs, clock: clock.view, notes };
 }
 
 function workerTrouble(worker: Worker | undefined): string | undefined {

@@ -101,13 +101,13 @@ function refusal({ target }: EnsureSearchAttributes, missing: readonly SearchAtt
 async function untilKnown({ connection, target, log, signal }: EnsureSearchAttributes): Promise<void> {
   const { namespace } = target;
   const query = NAMES.map(searchBy).join(' OR ');
-  const giveUpAtMs = Date.now() + KNOWN_MS_MAX;
+  const giveUpAtMs = performance.now() + KNOWN_MS_MAX;
   for (;;) {
     try {
       await connection.workflowService.countWorkflowExecutions({ namespace, query });
       return;
     } catch (error) {
-      if (Date.now() > giveUpAtMs) {
+      if (performance.now() > giveUpAtMs) {
         log.warn({ err: error, namespace }, 'the search attributes can not be searched by yet; going on all the same');
         return;
       }

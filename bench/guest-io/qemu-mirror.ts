@@ -91,9 +91,10 @@ async function statusOf(qmp: Qmp): Promise<string | undefined> {
 
 /** Undefined: until there is no such job any more. */
 async function waitForJob(qmp: Qmp, wanted: string | undefined): Promise<void> {
-  const giveUpAtMs = Date.now() + JOB_MS_MAX;
+  const giveUpAtMs = performance.now() + JOB_MS_MAX;
   for (let status = await statusOf(qmp); status !== wanted; status = await statusOf(qmp)) {
-    if (Date.now() > giveUpAtMs) throw new Error(`The mirror job is still ${status ?? 'gone'} after ${JOB_MS_MAX} ms.`);
+    if (performance.now() > giveUpAtMs)
+      throw new Error(`The mirror job is still ${status ?? 'gone'} after ${JOB_MS_MAX} ms.`);
     await delay(POLL_MS);
   }
 }

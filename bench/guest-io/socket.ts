@@ -15,7 +15,7 @@ export function nbdUri(socket: string, name: string): string {
 
 /** Connects as soon as it can. @throws Error when the program ends first, or does not listen within 10 s */
 export async function connectWhenListening(path: string, program: Program): Promise<Socket> {
-  const giveUpAtMs = Date.now() + LISTEN_MS_MAX;
+  const giveUpAtMs = performance.now() + LISTEN_MS_MAX;
   let hasEnded = false;
   void program.ended.then(() => (hasEnded = true));
   for (;;) {
@@ -26,7 +26,8 @@ export async function connectWhenListening(path: string, program: Program): Prom
     } catch (cause) {
       socket.destroy();
       if (hasEnded) throw new Error(`The server of ${path} ended: ${program.said()}`, { cause });
-      if (Date.now() > giveUpAtMs) throw new Error(`Nothing listens on ${path} after ${LISTEN_MS_MAX} ms.`, { cause });
+      if (performance.now() > giveUpAtMs)
+        throw new Error(`Nothing listens on ${path} after ${LISTEN_MS_MAX} ms.`, { cause });
       await delay(POLL_MS);
     }
   }

@@ -170,11 +170,11 @@ class History {
 
   /** Until the volume's group has closed so many points with it. */
   async waitForPoints(group: GroupId): Promise<void> {
-    const giveUpAtMs = Date.now() + WAIT_MS_MAX;
+    const giveUpAtMs = performance.now() + WAIT_MS_MAX;
     for (;;) {
       const own = (await this.list()).filter((point) => point.group === group && point.kind === 'periodic');
       if (own.length >= POINTS_IN_GROUP) return;
-      if (Date.now() > giveUpAtMs) throw new Error(`${group} closed ${own.length} points in ${WAIT_MS_MAX} ms.`);
+      if (performance.now() > giveUpAtMs) throw new Error(`${group} closed ${own.length} points in ${WAIT_MS_MAX} ms.`);
       await delay(MOVED_POINT_EVERY_MS / 4);
     }
   }

@@ -29,6 +29,8 @@ const BY_CODE: Readonly<Partial<Record<ErrorCode, ExitCode>>> = {
   GROUP_FULL: EXIT.refused,
   GROUP_PAUSED: EXIT.refused,
   NOT_OWNER: EXIT.refused,
+  VOLUME_UNUSABLE: EXIT.refused,
+  SOURCE_UNREADABLE: EXIT.refused,
   IMAGE_LIMIT: EXIT.refused,
   BATCH_REQUEST_REFUSED: EXIT.refused,
   ACCESS_MISMATCH: EXIT.refused,

@@ -16,12 +16,12 @@ export async function followMove(
 ): Promise<Move> {
   let seen = 0;
   let stage: Parameters<typeof stageLine>[0] = 'planning';
-  let stageSinceMs = Date.now();
-  const drawStatus = (): void => output.status(stageLine(stage, Date.now() - stageSinceMs));
+  let stageSinceMs = performance.now();
+  const drawStatus = (): void => output.status(stageLine(stage, performance.now() - stageSinceMs));
   const ticker = setInterval(drawStatus, STATUS_INTERVAL_MS);
   try {
     for await (const progress of client.watchMove(moveId, { signal })) {
-      if (progress.stage !== stage) stageSinceMs = Date.now();
+      if (progress.stage !== stage) stageSinceMs = performance.now();
       stage = progress.stage;
       output.status('');
       for (const step of newSteps(progress, seen)) output.progress(stepLine(step));

@@ -7,6 +7,7 @@ const TITLES = ['OFFSET', 'LENGTH', 'FAULT'];
 const FAULTS = {
   differs: 'differs; the replica is as it was written',
   'replica-checksum': 'the replica fails its own checksum',
+  'source-unreadable': "the source can't be read; not compared",
 } as const;
 
 /** @example "  … verifying 42 % (1.2 GiB of 2.8 GiB, 6.4 s), 1 region differs" */
@@ -26,7 +27,7 @@ export function verifyReportLines(report: VerifyReport): string[] {
   const verdict =
     mismatchedRegions === 0
       ? `Volume ${volume} and its replica are the same: all ${regions} regions (${bytes(sizeBytes)}), compared in ${took}.`
-      : `Volume ${volume} and its replica differ in ${mismatchedRegions} of ${regions} regions (compared in ${took}):`;
+      : `Volume ${volume} and its replica ${mismatches.every(({ fault }) => fault === 'source-unreadable') ? 'could not be compared' : 'differ'} in ${mismatchedRegions} of ${regions} regions (compared in ${took}):`;
   const rows = mismatches.map(({ offset, length, fault }) => [String(offset), bytes(length), FAULTS[fault]]);
   return [
     verdict,

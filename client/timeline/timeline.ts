@@ -1,6 +1,15 @@
 // The picture of a history, before anyone draws it: who owned what when, which points there are, and what can't be recovered.
 import { MoverError } from '../../contracts/errors.js';
-import type { Bookmark, DamagedMember, Hole, LeftOut, Ownership, RecoveryPoint } from '../../contracts/point.js';
+import {
+  inLineageOrder,
+  inTimelineOrder,
+  type Bookmark,
+  type DamagedMember,
+  type Hole,
+  type LeftOut,
+  type Ownership,
+  type RecoveryPoint,
+} from '../../contracts/point.js';
 import type { ListedPoints, PointOwner } from '../inventory.js';
 import { overlaps, type Span, type TimeRange } from './range.js';
 
@@ -17,7 +26,7 @@ export interface TimelineInput {
   readonly nowMs: number;
   /** Where the picture begins; default: the oldest point. */
   readonly sinceMs?: number | undefined;
-  /** Where it ends; default: now, or the newest point if clocks disagree. */
+  /** Where it ends; default: now, or the latest point if clocks disagree, but for times that are in doubt. */
   readonly untilMs?: number | undefined;
 }
 
@@ -27,9 +36,9 @@ export interface Timeline {
   readonly range: TimeRange;
   /** In the order of first ownership; one that has nothing in the range is left out. */
   readonly lanes: readonly Lane[];
-  /** Oldest first. */
+  /** In the order in which they were closed, whatever their times say. */
   readonly points: readonly RecoveryPoint[];
-  /** Oldest first. */
+  /** Likewise. */
   readonly bookmarks: readonly MarkedPoint[];
   readonly holes: readonly Hole[];
   /** Of the points: members that can't be opened, or not wholly. */
@@ -70,7 +79,7 @@ export interface MarkedPoint {
 /** @throws MoverError INVALID_REQUEST when the range ends before it begins */
 export function createTimeline(input: TimelineInput): Timeline {
   const { owner, listed } = input;
-  const all = listed.points.toSorted((a, b) => a.atMs - b.atMs);
+  const all = listed.points.toSorted('volume' in owner ? inLineageOrder(owner.volume) : inTimelineOrder);
   const range = rangeOf(input, all);
   const points = all.filter(({ atMs }) => atMs >= range.fromMs && atMs <= range.toMs);
   const holes = listed.holes.filter((hole) => overlaps(range, spanOfHole(hole)));
@@ -95,8 +104,10 @@ function damagedAmong({ damaged = [] }: ListedPoints, points: readonly RecoveryP
 
 function rangeOf({ listed, nowMs, sinceMs, untilMs }: TimelineInput, points: readonly RecoveryPoint[]): TimeRange {
   if (sinceMs !== undefined && untilMs !== undefined && sinceMs > untilMs) throw endsBeforeItBegins(sinceMs, untilMs);
-  const toMs = untilMs ?? Math.max(nowMs, points.at(-1)?.atMs ?? 0, sinceMs ?? 0);
-  const fromMs = sinceMs ?? Math.min(toMs, beginning(points[0]?.atMs, listed.owners, toMs));
+  const certain = points.filter(({ clock }) => clock?.doubt === undefined).map(({ atMs }) => atMs);
+  const toMs = untilMs ?? certain.reduce((latestMs, atMs) => Math.max(latestMs, atMs), Math.max(nowMs, sinceMs ?? 0));
+  const oldestMs = points.reduce<number | undefined>((oldest, { atMs }) => Math.min(oldest ?? atMs, atMs), undefined);
+  const fromMs = sinceMs ?? Math.min(toMs, beginning(oldestMs, listed.owners, toMs));
   return { fromMs: Math.min(fromMs, toMs - RANGE_MS_MIN), toMs };
 }
 

@@ -12,10 +12,12 @@ import { groupIdSchema, volumeIdSchema } from '../../contracts/ids.js';
 import type { MoveReport } from '../../contracts/move.js';
 import { type Guest, startGuest } from '../guest/guest.js';
 import type { LatencySummary } from '../guest/latency.js';
+import { type EstateTemporal, planTemporal } from '../estate-temporal.js';
 import { launchEstate, type RunningEstate } from '../launch.js';
 import { nbdAddressOf } from '../nbd-address.js';
 import { waitUntilQuiet } from '../quiet.js';
-import { openTemporal, type OpenTemporal } from '../temporal/open.js';
+import { Supervisor } from '../supervisor.js';
+import { temporalTrouble } from '../temporal/reach.js';
 import { demoEstate } from './demo-estate.js';
 import type { Say, Stage } from './stages.js';
 import { type Proof, proveMove } from './prove.js';
@@ -30,6 +32,8 @@ const AFTER_MS = 2_000;
 /** Longest time for everything after the set-up, ms. */
 const DEMO_MS_MAX = 60_000;
 const QUIET_MS_MAX = 20_000;
+/** Longest start of Temporal, ms: 0.4 to 2 s measured; a busy machine more. */
+const TEMPORAL_MS_MAX = 60_000;
 /** How often a stage says how the guest does, ms. */
 const SAY_INTERVAL_MS = 200;
 
@@ -50,7 +54,9 @@ export interface DemoReport {
 export interface Demo {
   readonly report: DemoReport;
   readonly estate: RunningEstate;
-  /** Stops everything and removes its folder. */
+  /** Starts again from now on what ends: the proof is made. */
+  readonly keep: (say: Say) => void;
+  /** Stops everything and removes its folder. @throws Error when something could not be stopped; the rest is */
   readonly stop: () => Promise<void>;
 }
 
@@ -61,40 +67,83 @@ type Cleanup = (() => Promise<void>)[];
 export async function runDemo(stage: Stage, signal: AbortSignal): Promise<Demo> {
   const cleanup: Cleanup = [];
   const stop = async (): Promise<void> => {
-    for (let next = cleanup.pop(); next !== undefined; next = cleanup.pop()) await next();
+    const troubles: unknown[] = [];
+    // What can't be stopped keeps none of the rest.
+    for (let next = cleanup.pop(); next !== undefined; next = cleanup.pop())
+      await next().catch((error: unknown) => troubles.push(error));
+    if (troubles.length > 0) throw troubles[0];
   };
   try {
     const folder = await mkdtemp(join(tmpdir(), 'volume-mover-demo-'));
     cleanup.push(async () => rm(folder, { recursive: true, force: true }));
     const { estate, temporal } = await setUp(stage, folder, cleanup);
     const interrupted = rejectionOf(AbortSignal.any([signal, AbortSignal.timeout(DEMO_MS_MAX)]));
-    const report = await Promise.race([present(stage, estate, temporal, cleanup), estate.failed, interrupted]);
-    return { report, estate, stop };
+    // A proof that something died in is none: it ends with the reason.
+    const died = [estate.failed, failureOf(temporal)];
+    const report = await Promise.race([present(stage, estate, temporal, cleanup), interrupted, ...died]);
+    return { report, estate, keep: (say) => keep(estate, temporal, cleanup, say), stop };
   } catch (error) {
-    await stop();
+    // Why the demo failed says more than what could not be stopped.
+    await stop().catch(() => undefined);
     throw error;
   }
 }
 
 interface Stand {
   readonly estate: RunningEstate;
-  readonly temporal: OpenTemporal;
+  readonly temporal: EstateTemporal;
 }
 
 async function setUp(stage: Stage, folder: string, cleanup: Cleanup): Promise<Stand> {
-  const temporal = await stage('Start Temporal', async (say) => openTemporal({ log: say }));
-  cleanup.push(temporal.stop);
+  const temporal = await stage('Start Temporal', async (say) => openTemporal(folder, cleanup, say));
   const estate = await stage('Start the estate: replica site, 2 appliances, splitter, worker', async (say) =>
-    launchEstate({ estate: await demoEstate(), dataDirectory: folder, temporal, log: say }),
+    launchEstate({ estate: await demoEstate(), dataDirectory: folder, temporal: temporal.access, log: say }),
   );
   cleanup.push(async () => estate.stop());
   return { estate, temporal };
 }
 
+/** @throws Error when an existing one can't be reached, or one of our own does not start */
+async function openTemporal(folder: string, cleanup: Cleanup, say: Say): Promise<EstateTemporal> {
+  const files = { databaseFile: join(folder, 'temporal.db'), logFile: join(folder, 'temporal.log') };
+  const temporal = await planTemporal({ port: 0, uiPort: 0, ...files, say });
+  if (temporal.kind === 'existing') {
+    const trouble = await temporalTrouble(temporal.server.connection);
+    if (trouble !== undefined)
+      throw new Error(
+        `Temporal at ${temporal.server.address} cannot be reached: ${trouble}. Start it, or unset TEMPORAL_ADDRESS and TEMPORAL_PROFILE.`,
+      );
+    return temporal;
+  }
+  const { server } = temporal;
+  cleanup.push(async () => server.stop());
+  await server.begin();
+  const over = new AbortController();
+  const late = delay(TEMPORAL_MS_MAX, undefined, { signal: over.signal }).then(() => {
+    throw new Error(`The Temporal server does not serve after ${TEMPORAL_MS_MAX} ms.`);
+  });
+  late.catch(() => undefined);
+  await Promise.race([server.serving(), late]).finally(() => over.abort());
+  return temporal;
+}
+
+/** Rejects when a Temporal server of our own ends; never for one that others run. */
+async function failureOf(temporal: EstateTemporal): Promise<never> {
+  if (temporal.kind === 'existing') return await new Promise<never>(() => undefined);
+  const { how, lastLines } = await temporal.server.ended();
+  throw new Error([`The Temporal server ${how}.`, ...lastLines].join('\n  '));
+}
+
+function keep(estate: RunningEstate, temporal: EstateTemporal, cleanup: Cleanup, say: Say): void {
+  const supervisor = new Supervisor({ say });
+  void supervisor.start([...(temporal.kind === 'own' ? [temporal.server] : []), ...estate.stages.flat()]);
+  cleanup.push(async () => supervisor.end());
+}
+
 async function present(
   stage: Stage,
   estate: RunningEstate,
-  temporal: OpenTemporal,
+  temporal: EstateTemporal,
   cleanup: Cleanup,
 ): Promise<DemoReport> {
   const client = await openClient(estate, temporal, cleanup);
@@ -140,22 +189,22 @@ async function present(
   };
 }
 
-async function openClient(estate: RunningEstate, temporal: OpenTemporal, cleanup: Cleanup): Promise<MoverClient> {
+async function openClient(estate: RunningEstate, temporal: EstateTemporal, cleanup: Cleanup): Promise<MoverClient> {
   // An existing server needs the user's own settings (TLS, API key), which the environment has.
-  const environment = temporal.uiUrl === undefined ? process.env : {};
+  const environment = temporal.kind === 'existing' ? process.env : {};
   const access = await connectTemporal(estate.estate, environment);
   cleanup.push(access.close);
   const token = process.env['VOLUME_MOVER_TOKEN'];
   return createMoverClient({
     estate: estate.estate,
     token,
-    temporal: { client: access.client, uiUrl: temporal.uiUrl },
+    temporal: { client: access.client, uiUrl: temporal.access.uiUrl },
   });
 }
 
 async function watchGuest(guest: Guest, forMs: number, say: Say): Promise<number> {
-  const endAtMs = Date.now() + forMs;
-  while (Date.now() < endAtMs) {
+  const endAtMs = performance.now() + forMs;
+  while (performance.now() < endAtMs) {
     say(`${guest.log.acknowledged} writes acknowledged`);
     await delay(Math.min(SAY_INTERVAL_MS, forMs));
   }

@@ -33,7 +33,7 @@ export class PatientDisk {
 
   /** Repeats the very same write until it is acknowledged. @throws NbdError of a disk that refuses; Error after 60 s */
   async write(offset: number, data: Buffer): Promise<void> {
-    const giveUpAtMs = Date.now() + PATIENCE_MS;
+    const giveUpAtMs = performance.now() + PATIENCE_MS;
     for (;;) {
       const connected = this.#connected();
       try {
@@ -41,7 +41,8 @@ export class PatientDisk {
         return;
       } catch (error) {
         if (this.#closing || !isOutage(error)) throw error;
-        if (Date.now() > giveUpAtMs) throw new Error(`The disk is gone for ${PATIENCE_MS} ms.`, { cause: error });
+        if (performance.now() > giveUpAtMs)
+          throw new Error(`The disk is gone for ${PATIENCE_MS} ms.`, { cause: error });
         // Another write may have connected again already.
         if (this.#client === connected) this.#client = undefined;
       }
@@ -61,7 +62,7 @@ export class PatientDisk {
   }
 
   async #connect(): Promise<NbdClient> {
-    const giveUpAtMs = Date.now() + PATIENCE_MS;
+    const giveUpAtMs = performance.now() + PATIENCE_MS;
     for (;;) {
       try {
         const client = await connectNbd(this.#address, this.#exportName);
@@ -70,7 +71,7 @@ export class PatientDisk {
       } catch (error) {
         // A disk that was never there is a mistake, not an outage.
         const mistaken = error instanceof NbdRefused && this.#connections === 0;
-        if (this.#closing || mistaken || !isOutage(error) || Date.now() > giveUpAtMs) throw error;
+        if (this.#closing || mistaken || !isOutage(error) || performance.now() > giveUpAtMs) throw error;
         await delay(RECONNECT_PAUSE_MS);
       }
     }

@@ -2,6 +2,7 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 
+import { isGoneWithin } from '../gone-within.js';
 import { findOnPath } from './executable-file.js';
 
 import type { ChildProcessByStdio } from 'node:child_process';
@@ -9,6 +10,8 @@ import type { Readable } from 'node:stream';
 
 /** How long a child may take to end after SIGTERM, ms: a dev server with a database takes under 1 s. */
 const STOP_GRACE_MS = 10_000;
+/** Longest wait for the system to remove it after SIGKILL, ms. */
+const GONE_MS_MAX = 5_000;
 
 type Child = ChildProcessByStdio<null, null, Readable>;
 
@@ -17,8 +20,12 @@ export interface BoundChild {
   readonly process: Child;
   readonly processId: number;
   readonly hasEnded: () => boolean;
+  /** Resolves when the process is gone. */
+  readonly ended: Promise<void>;
   /** SIGTERM, then SIGKILL after 10 s; resolves when the process is gone. Safe to call more than once. */
   readonly stop: () => Promise<void>;
+  /** SIGKILL; resolves when the process is gone. Safe to call more than once. */
+  readonly kill: () => Promise<void>;
 }
 
 /**
@@ -36,15 +43,23 @@ export async function startBoundChild(command: string, args: readonly string[]):
   const child = spawn(executable, allArgs, { stdio: ['ignore', 'ignore', 'pipe'], detached: true });
   await once(child, 'spawn');
   if (child.pid === undefined) throw new Error(`${command} started without a process id.`);
+  child.on('error', () => undefined);
   const kill = (): void => void child.kill('SIGKILL');
   process.once('exit', kill);
-  child.once('exit', () => process.off('exit', kill));
+  const ended = new Promise<void>((resolve) => {
+    child.once('exit', () => {
+      process.off('exit', kill);
+      resolve();
+    });
+  });
   let stopping: Promise<void> | undefined;
   return {
     process: child,
     processId: child.pid,
     hasEnded: () => hasEnded(child),
-    stop: () => (stopping ??= stopChild(child)),
+    ended,
+    stop: () => (stopping ??= stopChild(child, ended)),
+    kill: async () => killChild(child, ended),
   };
 }
 
@@ -52,14 +67,15 @@ function hasEnded(child: Child): boolean {
   return child.exitCode !== null || child.signalCode !== null;
 }
 
-async function stopChild(child: Child): Promise<void> {
+async function stopChild(child: Child, ended: Promise<void>): Promise<void> {
   if (hasEnded(child)) return;
-  const ended = once(child, 'exit');
   child.kill('SIGTERM');
-  const killTimer = setTimeout(() => child.kill('SIGKILL'), STOP_GRACE_MS);
-  try {
-    await ended;
-  } finally {
-    clearTimeout(killTimer);
-  }
+  if (!(await isGoneWithin(STOP_GRACE_MS, ended))) await killChild(child, ended);
+}
+
+/** @throws Error when the system doesn't remove it */
+async function killChild(child: Child, ended: Promise<void>): Promise<void> {
+  if (hasEnded(child)) return;
+  child.kill('SIGKILL');
+  if (!(await isGoneWithin(GONE_MS_MAX, ended))) throw new Error(`Process ${child.pid} is still there after SIGKILL.`);
 }

@@ -59,9 +59,9 @@ interface GoInstallOptions extends BuildCliOptions {
 async function goInstall({ go, workFolder, logFile, log, env, signal }: GoInstallOptions): Promise<string> {
   const binFolder = join(workFolder, 'bin');
   await mkdir(binFolder, { recursive: true });
-  const startedMs = Date.now();
+  const startedMs = performance.now();
   const progress = setInterval(() => {
-    log(`Temporal: still building (${Math.round((Date.now() - startedMs) / 1000)} s) ...`);
+    log(`Temporal: still building (${Math.round((performance.now() - startedMs) / 1000)} s) ...`);
   }, PROGRESS_INTERVAL_MS);
   const output = createWriteStream(logFile);
   try {

@@ -19,6 +19,8 @@ export type ExecutableOrigin = 'TEMPORAL_CLI_PATH' | 'PATH' | 'SDK download' | '
 export interface LocateOptions {
   /** Gets each line about what is used or built. */
   readonly log: (line: string) => void;
+  /** Gets the line about what is used instead of `log`: for those whose caller says it itself. */
+  readonly logUsed?: (line: string) => void;
   /** Default: this process's environment. */
   readonly env?: NodeJS.ProcessEnv;
   /** Gives up a build under way. */
@@ -32,19 +34,24 @@ export interface LocateOptions {
  *
  * @throws Error saying what to install or set, when TEMPORAL_CLI_PATH can't be run or the build fails.
  */
-export async function locateTemporal({ log, env = process.env, signal }: LocateOptions): Promise<TemporalServer> {
+export async function locateTemporal({
+  log,
+  logUsed = log,
+  env = process.env,
+  signal,
+}: LocateOptions): Promise<TemporalServer> {
   const server = existingServer(env);
   if (server !== undefined) {
-    log(`Temporal: the existing server at ${server.address}, namespace ${server.namespace}.`);
+    logUsed(`Temporal: the existing server at ${server.address}, namespace ${server.namespace}.`);
     return { kind: 'existing', server };
   }
   const found = await findExecutable(env);
   if (found !== undefined) {
-    log(`Temporal: ${found.path} (${found.origin}).`);
+    logUsed(`Temporal: ${found.path} (${found.origin}).`);
     return { kind: 'executable', ...found };
   }
   const path = await buildCli({ log, env, ...(signal === undefined ? {} : { signal }) });
-  log(`Temporal: ${path} (built).`);
+  logUsed(`Temporal: ${path} (built).`);
   return { kind: 'executable', path, origin: 'built' };
 }
 

@@ -1,8 +1,9 @@
 // Starts and stops a Temporal dev server as a child process: the real server, on loopback.
-import { Connection } from '@temporalio/client';
 import { setTimeout as delay } from 'node:timers/promises';
 
+import { describeExit, type ProcessEnd, processEnd } from '../process-end.js';
 import { startBoundChild } from './bound-child.js';
+import { withTemporalAt } from './reach.js';
 import { freePort, isListening, isPortFree } from './free-port.js';
 import { SEARCH_ATTRIBUTES } from '../../contracts/search-attributes.js';
 import { setRetention } from './retention.js';
@@ -56,6 +57,17 @@ export interface StartTemporalOptions {
   readonly log: (line: string) => void;
 }
 
+/** A dev server's life from its start on, serving or not yet. */
+export interface TemporalLife {
+  readonly processId: number;
+  /** Resolves when it can be used; rejects when it ends first, with its last lines. */
+  readonly serving: Promise<void>;
+  readonly ended: Promise<ProcessEnd>;
+  readonly hasEnded: () => boolean;
+  readonly stop: () => Promise<void>;
+  readonly kill: () => Promise<void>;
+}
+
 /** A dev server that serves. */
 export interface TemporalDevServer {
   /** `host:port` of the gRPC service. */
@@ -88,16 +100,39 @@ export async function startTemporal(options: StartTemporalOptions): Promise<Temp
 }
 
 async function startOnce(options: StartTemporalOptions, port: number, uiPort: number): Promise<TemporalDevServer> {
-  const address = `${LOOPBACK}:${port}`;
-  const child = await startBoundChild(options.executable, serverArgs(options, port, uiPort));
-  const lastLines = collectLines(child, options.log);
+  const life = await beginTemporal({ ...options, port, uiPort });
+  const over = new AbortController();
+  const late = delay(READY_TIMEOUT_MS, undefined, { signal: over.signal }).then(() => {
+    throw new Error(`The Temporal server does not serve after ${READY_TIMEOUT_MS} ms.`);
+  });
   try {
-    await waitUntilServing(child, port, lastLines);
+    await Promise.race([life.serving, late]);
   } catch (error) {
-    await child.stop();
+    await life.stop();
     throw error;
+  } finally {
+    late.catch(() => undefined);
+    over.abort();
   }
-  return { address, uiUrl: `http://${LOOPBACK}:${uiPort}`, processId: child.processId, stop: child.stop };
+  const { processId, stop } = life;
+  return { address: `${LOOPBACK}:${port}`, uiUrl: `http://${LOOPBACK}:${uiPort}`, processId, stop };
+}
+
+/** Starts a dev server and does not wait until it serves. @throws Error when the command can't be started */
+export async function beginTemporal(
+  options: StartTemporalOptions & { readonly port: number; readonly uiPort: number },
+): Promise<TemporalLife> {
+  const { port, uiPort, log, executable } = options;
+  const child = await startBoundChild(executable, serverArgs(options, port, uiPort));
+  const lastLines = collectLines(child, log);
+  const ended = child.ended.then(() => {
+    const { exitCode, signalCode } = child.process;
+    return processEnd(describeExit(exitCode, signalCode), lastLines);
+  });
+  const serving = waitUntilServing(child, port, lastLines);
+  serving.catch(() => undefined);
+  const { processId, hasEnded, stop, kill } = child;
+  return { processId, serving, ended, hasEnded, stop, kill };
 }
 
 function serverArgs(options: StartTemporalOptions, port: number, uiPort: number): string[] {
@@ -134,15 +169,9 @@ function collectLines(child: BoundChild, log: (line: string) => void): readonly 
 }
 
 async function waitUntilServing(child: BoundChild, port: number, lastLines: readonly string[]): Promise<void> {
-  const deadlineMs = Date.now() + READY_TIMEOUT_MS;
-  for (;;) {
-    const failure = await tryToUse(port);
-    if (failure === undefined) return;
+  while (!(await canBeUsed(port))) {
     if (child.hasEnded()) {
       throw new Error(['The Temporal server ended at its start:', ...lastLines].join('\n  '));
-    }
-    if (Date.now() > deadlineMs) {
-      throw new Error(`The Temporal server does not serve after ${READY_TIMEOUT_MS} ms.`, { cause: failure });
     }
     await delay(READY_POLL_INTERVAL_MS);
   }
@@ -152,20 +181,14 @@ async function waitUntilServing(child: BoundChild, port: number, lastLines: read
  * Serving means that the namespace can be read and changed, not only that the port is open. But the port is looked at
  * first: a gRPC client that finds nobody there waits a second before it tries again.
  */
-async function tryToUse(port: number): Promise<unknown> {
-  if (!(await isListening(port))) return new Error(`Nothing listens on port ${port}.`);
+async function canBeUsed(port: number): Promise<boolean> {
+  if (!(await isListening(port))) return false;
   try {
-    const connection = await Connection.connect({
-      address: `${LOOPBACK}:${port}`,
-      connectTimeout: CONNECT_TIMEOUT_MS,
-    });
-    try {
-      await setRetention(connection, DEV_NAMESPACE);
-      return undefined;
-    } finally {
-      await connection.close();
-    }
-  } catch (error) {
-    return error;
+    await withTemporalAt({ address: `${LOOPBACK}:${port}` }, CONNECT_TIMEOUT_MS, async (connection) =>
+      setRetention(connection, DEV_NAMESPACE),
+    );
+    return true;
+  } catch {
+    return false;
   }
 }

@@ -1,15 +1,18 @@
 // A data protection appliance as one process: relays, recovery points, image access and the control API put together.
+import { randomBytes } from 'node:crypto';
 import { join } from 'node:path';
 import type { Logger } from 'pino';
 import { applianceApi } from '../../contracts/appliance-api.js';
 import { MoverError } from '../../contracts/errors.js';
 import { controlUrl } from '../../contracts/estate.js';
 import type { VolumeId } from '../../contracts/ids.js';
+import { ProcessClock } from '../../control/clock/process-clock.js';
 import { APPLIANCE_DESCRIPTION } from '../control/descriptions.js';
 import { createControlServer } from '../control/server.js';
 import { createNbdServer } from '../../nbd/server.js';
 import type { ProcessConfig } from '../process/config.js';
 import type { RunningProcess } from '../process/run-process.js';
+import { syncFolderNames } from '../disk/folder-names.js';
 import { openRowStore } from '../store/row-store.js';
 import { streamUpgrade } from '../stream/accept.js';
 import { applianceCalls } from './calls.js';
@@ -18,6 +21,7 @@ import { Accesses, type AccessLimits } from './images/accesses.js';
 import { ImageDirectory } from './images/image-directory.js';
 import { ImageReader } from './images/image-reader.js';
 import { ScratchFolder } from './images/scratch-folder.js';
+import { ClockSkews } from './clock-skews.js';
 import { Join } from './join.js';
 import { Link } from './link.js';
 import { Members } from './members.js';
@@ -29,7 +33,13 @@ import { Rounds } from './rounds.js';
 import { ServedGroups } from './served-groups.js';
 import { SiteClient } from './site-client.js';
 
-export type ApplianceConfig = Pick<ProcessConfig, 'id' | 'estate' | 'dataFolder' | 'token' | 'sync' | 'faults'>;
+/** Random bytes of the name of a life: no two lives of an appliance share one. */
+const LIFE_BYTES = 8;
+
+export type ApplianceConfig = Pick<
+  ProcessConfig,
+  'id' | 'estate' | 'dataFolder' | 'token' | 'sync' | 'faults' | 'clockAgreesAfterMs'
+>;
 
 export interface ApplianceLimits extends AccessLimits {
   /** How long a read of an image waits for a replica site that is away. */
@@ -42,13 +52,16 @@ export async function startAppliance(
   log: Logger,
   limits: ApplianceLimits = {},
 ): Promise<RunningProcess> {
-  const { id, estate, dataFolder, token, sync, faults } = config;
+  const { id, estate, dataFolder, token, sync, faults, clockAgreesAfterMs } = config;
   const appliance = estate.appliances.find((candidate) => candidate.id === id);
   if (appliance === undefined)
     throw new MoverError('INVALID_REQUEST', `There is no appliance "${id}" in the estate file.`);
   const siteUrl = controlUrl(estate.replicaSite.control);
+  const clock = new ProcessClock({ process: `appliance ${id}`, agreesAfterMs: clockAgreesAfterMs, log });
+  const skews = new ClockSkews(`appliance ${id}`, clock);
 
   const store = openRowStore({ directory: join(dataFolder, 'rows'), tables: [PAUSED_TABLE, ACCESSES_TABLE], sync });
+  if (sync) syncFolderNames(dataFolder);
   const paused = new PausedGroups(store);
   const link = new Link();
   const site = new SiteClient({ url: siteUrl, token, link });
@@ -66,7 +79,9 @@ export async function startAppliance(
     const owner = members.known.ownerOf(volume);
     if (owner !== undefined && paused.has(owner.group)) relays.tell('pause', new Set([volume]));
   };
-  const rounds = new Rounds({ name: `${appliance.id}.${Date.now().toString(36)}`, site, relays, members, token });
+  // Random, not the time: after a clock was set back, a round must not have the name of one of an earlier life.
+  const name = `${appliance.id}.${randomBytes(LIFE_BYTES).toString('hex')}`;
+  const rounds = new Rounds({ name, site, relays, members, token, clock, skews });
   const served = new ServedGroups({ appliance: appliance.id, estate, site, members, relays, rounds, paused });
   const ownership = new Ownership(site, served);
   const points = new PointTimer({ groups: served.all, rounds, isAlive: (group) => served.isAlive(group), log });
@@ -104,6 +119,8 @@ export async function startAppliance(
       join: new Join(site, rounds, ownership),
       paused,
       accesses,
+      clock,
+      skews,
       nbd: () => ({ host: appliance.nbd.host, port: nbdPort }),
       faults,
     }),
@@ -111,13 +128,17 @@ export async function startAppliance(
     id,
     listen: appliance.control,
     token,
-    health: () => ({ notes: [...notesOf(link, relays), ...accesses.notes] }),
+    clock,
+    health: () => ({
+      notes: [...clock.notes, ...skews.notes, ...notesOf(link, relays, scratch), ...points.notes, ...accesses.notes],
+    }),
     log,
     onUpgrade: streamUpgrade({ token, onStream: (connection) => void relays.accept(connection) }),
   });
 
   const stop = async (): Promise<void> => {
     stopping.abort();
+    clock.stop();
     await points.stop();
     await nbd.stop();
     await accesses.stop();
@@ -141,9 +162,10 @@ export async function startAppliance(
   }
 }
 
-function notesOf(link: Link, relays: Relays): string[] {
+function notesOf(link: Link, relays: Relays, scratch: ScratchFolder): string[] {
   const notes: string[] = [];
   if (link.state.cut) notes.push('The link to the replica site is cut on purpose.');
   if (relays.siteGone) notes.push('The replica site could not be reached when a splitter last connected.');
+  if (scratch.note !== undefined) notes.push(scratch.note);
   return notes;
 }

@@ -3,8 +3,11 @@ import type { applianceApi } from '../../contracts/appliance-api.js';
 import { MoverError } from '../../contracts/errors.js';
 import type { ApplianceId, GroupId } from '../../contracts/ids.js';
 import type { RecoveryPoint } from '../../contracts/point.js';
+import type { ProcessClock } from '../../control/clock/process-clock.js';
+import { requireFaults } from '../control/faults.js';
 import type { Handlers } from '../control/handlers.js';
 import type { Accesses } from './images/accesses.js';
+import type { ClockSkews } from './clock-skews.js';
 import type { Join } from './join.js';
 import type { Link } from './link.js';
 import type { Members } from './members.js';
@@ -30,6 +33,8 @@ export interface CallsOptions {
   readonly join: Join;
   readonly paused: PausedGroups;
   readonly accesses: Accesses;
+  readonly clock: ProcessClock;
+  readonly skews: ClockSkews;
   readonly nbd: () => { readonly host: string; readonly port: number };
   /** Whether faults may be injected. */
   readonly faults: boolean;
@@ -38,6 +43,7 @@ export interface CallsOptions {
 export function applianceCalls(options: CallsOptions): Handlers<typeof applianceApi> {
   const { appliance, site, link, members, relays, rounds, served, ownership, join, paused, accesses, nbd, faults } =
     options;
+  const { clock, skews } = options;
   const describe = async (group: GroupId, signal: AbortSignal) => {
     const [described] = await served.describe(group, signal);
     if (described === undefined) throw new MoverError('GROUP_NOT_FOUND', `There is no consistency group "${group}".`);
@@ -86,7 +92,14 @@ export function applianceCalls(options: CallsOptions): Handlers<typeof appliance
     batchPlan: async (input, { signal }) => site.call('batchPlan', input, signal),
     storeBatchReport: async (input, { signal }) => site.call('storeBatchReport', input, signal),
     batchReport: async (input, { signal }) => site.call('batchReport', input, signal),
-    site: () => ({ appliance, link: link.state, pausedGroups: paused.all, nbd: nbd() }),
+    site: () => ({
+      appliance,
+      link: link.state,
+      pausedGroups: paused.all,
+      nbd: nbd(),
+      clock: clock.view,
+      skews: skews.all,
+    }),
     groups: async (_, { signal }) => ({ groups: await served.describe(undefined, signal) }),
     closePoint: async ({ group, bookmark, keep }, { signal }): Promise<RecoveryPoint> => {
       served.require(group);
@@ -97,7 +110,7 @@ export function applianceCalls(options: CallsOptions): Handlers<typeof appliance
     },
     pauseGroup: async ({ group }, { signal }) => {
       served.require(group);
-      paused.pause(group, Date.now());
+      paused.pause(group, clock.wallMs);
       relays.tell('pause', members.known.membersOf(group));
       return describe(group, signal);
     },
@@ -125,13 +138,4 @@ export function applianceCalls(options: CallsOptions): Handlers<typeof appliance
       return rounds.faults;
     },
   };
-}
-
-/** @throws MoverError ROUTE_NOT_FOUND */
-function requireFaults(allowed: boolean): void {
-  if (allowed) return;
-  throw new MoverError(
-    'ROUTE_NOT_FOUND',
-    'Faults can only be injected into a process that was started with VOLUME_MOVER_FAULTS=1.',
-  );
 }

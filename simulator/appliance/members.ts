@@ -104,12 +104,13 @@ export class Members {
     if (everything) this.#everything = false;
   }
 
-  /** None for a volume that the replica site does not have: asking again would not help. */
+  /** None for a volume that the replica site does not have, or has left out: asking again would not help. */
   async #rowsOf(volume: VolumeId): Promise<Ownership[]> {
     try {
       return await this.#options.site.volumes({ volume }, this.#stopping.signal);
     } catch (error) {
-      if (error instanceof MoverError && error.code === 'VOLUME_NOT_FOUND') return [];
+      if (error instanceof MoverError && (error.code === 'VOLUME_NOT_FOUND' || error.code === 'VOLUME_UNUSABLE'))
+        return [];
       throw error;
     }
   }

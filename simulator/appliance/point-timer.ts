@@ -1,4 +1,4 @@
-// Closes a recovery point of each group as often as the estate says, whatever the other groups are doing.
+// Closes a recovery point of each group as often as the estate says, whatever the other groups, or anybody's wall clock, are doing.
 import { setMaxListeners } from 'node:events';
 import type { Logger } from 'pino';
 import { MoverError } from '../../contracts/errors.js';
@@ -12,15 +12,24 @@ const TICK_MS_MIN = 5;
 /** How long a point waits for a member that is behind, in intervals of the group: a slow link gets points, though fewer. */
 const WAIT_INTERVALS = 2;
 const WAIT_MS_MIN = 5_000;
+/** How long no point of a group could be closed before health says so, ms: a restart of the replica site takes less. */
+const FAILING_TOLD_AFTER_MS = 15_000;
 /** The longest that the replica site waits. */
 const WAIT_MS_MAX = 30_000;
 
 export interface PointTimerOptions {
   readonly groups: readonly EstateGroup[];
-  readonly rounds: Rounds;
+  readonly rounds: Pick<Rounds, 'close'>;
   /** Whether there is anything of the group that a point could be made of. */
   readonly isAlive: (group: GroupId) => boolean;
   readonly log: Logger;
+}
+
+interface Failing {
+  readonly code: string;
+  readonly reason: string;
+  /** When a round failed first, by the wall clock for people and by the other for its length. */
+  readonly since: { readonly atMs: number; readonly steadyMs: number };
 }
 
 export class PointTimer {
@@ -28,7 +37,7 @@ export class PointTimer {
   readonly #schedule: PointSchedule;
   readonly #waitMs: ReadonlyMap<GroupId, number>;
   /** Groups whose last round failed, with what the log says of it: said again only when it changes. */
-  readonly #failing = new Map<GroupId, string>();
+  readonly #failing = new Map<GroupId, Failing>();
   readonly #running = new Set<Promise<void>>();
   readonly #stopping = new AbortController();
   #timer: NodeJS.Timeout | undefined;
@@ -39,7 +48,7 @@ export class PointTimer {
     setMaxListeners(0, this.#stopping.signal);
     this.#schedule = new PointSchedule(
       options.groups.map(({ id, pointEveryMs }) => ({ group: id, everyMs: pointEveryMs })),
-      Date.now(),
+      performance.now(),
     );
     this.#waitMs = new Map(
       options.groups.map(({ id, pointEveryMs }) => [
@@ -53,6 +62,17 @@ export class PointTimer {
     this.#plan();
   }
 
+  /** Groups of which no point has been closed for a while though there is something to close, in sentences. */
+  get notes(): string[] {
+    const nowMs = performance.now();
+    return [...this.#failing]
+      .filter(([, { since }]) => nowMs - since.steadyMs >= FAILING_TOLD_AFTER_MS)
+      .map(
+        ([group, { code, reason, since }]) =>
+          `No recovery point of group "${group}" could be closed since ${new Date(since.atMs).toISOString()} (${code}): ${reason} Those closed before stay. It is tried again by itself.`,
+      );
+  }
+
   async stop(): Promise<void> {
     this.#stopping.abort(new MoverError('SHUTTING_DOWN', 'The appliance is shutting down.'));
     clearTimeout(this.#timer);
@@ -63,14 +83,14 @@ export class PointTimer {
     clearTimeout(this.#timer);
     const dueMs = this.#schedule.nextDueMs();
     if (dueMs === undefined || this.#stopping.signal.aborted) return;
-    this.#timer = setTimeout(() => this.#tick(), Math.max(TICK_MS_MIN, dueMs - Date.now()));
+    this.#timer = setTimeout(() => this.#tick(), Math.max(TICK_MS_MIN, dueMs - performance.now()));
   }
 
   #tick(): void {
-    for (const group of this.#schedule.take(Date.now())) {
+    for (const group of this.#schedule.take(performance.now())) {
       const round = this.#round(group).finally(() => {
         this.#running.delete(round);
-        this.#schedule.done(group, Date.now());
+        this.#schedule.done(group, performance.now());
         this.#plan();
       });
       this.#running.add(round);
@@ -81,7 +101,11 @@ export class PointTimer {
   /** Never rejects. */
   async #round(group: GroupId): Promise<void> {
     const { rounds, isAlive, log } = this.#options;
-    if (!isAlive(group)) return;
+    if (!isAlive(group)) {
+      // Paused or disconnected: the group's state says so.
+      this.#failing.delete(group);
+      return;
+    }
     try {
       await rounds.close({
         group,
@@ -92,11 +116,14 @@ export class PointTimer {
       if (this.#failing.delete(group)) log.info({ group }, 'recovery points are being closed again');
     } catch (error) {
       if (this.#stopping.signal.aborted) return;
-      const what = error instanceof MoverError ? error.code : 'INTERNAL';
-      if (this.#failing.get(group) === what) return;
-      this.#failing.set(group, what);
+      const code = error instanceof MoverError ? error.code : 'INTERNAL';
+      const reason = error instanceof MoverError ? error.message : 'See the log.';
+      const known = this.#failing.get(group);
+      const since = known?.since ?? { atMs: Date.now(), steadyMs: performance.now() };
+      this.#failing.set(group, { code, reason, since });
+      if (known?.code === code) return;
       log.warn(
-        error instanceof MoverError ? { group, code: what, reason: error.message } : { group, err: error },
+        error instanceof MoverError ? { group, code, reason } : { group, err: error },
         'no recovery point could be closed',
       );
     }

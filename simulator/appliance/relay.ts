@@ -136,6 +136,7 @@ export class Relay implements LinkUser {
       case 'attached':
       case 'refused':
       case 'receipt':
+      case 'credit':
       case 'pause':
       case 'resume':
         throw new MoverError('INVALID_REQUEST', `A frame "${frame.type}" is not for an appliance.`);
@@ -163,6 +164,7 @@ export class Relay implements LinkUser {
         this.#release(frame.handle);
         this.#downstream.forward(raw);
         return;
+      case 'credit':
       case 'pause':
       case 'resume':
         this.#downstream.forward(raw);

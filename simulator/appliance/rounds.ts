@@ -7,6 +7,8 @@ import type { KeepRequest } from '../../contracts/retention.js';
 import type { Calls } from '../../contracts/route.js';
 import { splitterApi } from '../../contracts/splitter-api.js';
 import { createApiClient } from '../../control/client.js';
+import type { ProcessClock } from '../../control/clock/process-clock.js';
+import type { ClockSkews } from './clock-skews.js';
 import { groupCut, holdMsFor, type GroupCut, type SplitterCut } from './core/point-round.js';
 import type { Members } from './members.js';
 import type { SplitterAddress } from './relay.js';
@@ -37,6 +39,8 @@ export interface RoundsOptions {
   readonly relays: Relays;
   readonly members: Members;
   readonly token: string | undefined;
+  readonly clock: Pick<ProcessClock, 'wallMs'>;
+  readonly skews: ClockSkews;
 }
 
 interface CutRequest {
@@ -122,13 +126,15 @@ export class Rounds {
     mustHave = [],
     signal,
   }: RoundRequest): Promise<RecoveryPoint | undefined> {
-    const { site, members } = this.#options;
+    const { site, members, skews } = this.#options;
     signal?.throwIfAborted();
     if (kind === 'demand') await members.refreshGroup(group, signal);
     const cut = await this.#cut(group);
     if (!mustHave.every((volume) => cut.cuts.some((entry) => entry.volume === volume))) return undefined;
     const named = { ...(bookmark === undefined ? {} : { bookmark }), ...(keep === undefined ? {} : { keep }) };
     const point = await site.call('closePoint', { group, kind, waitMs, ...cut, ...named }, signal);
+    // The site waits for the cuts first, and notes its time at the very end.
+    if (point.clock !== undefined) skews.answered('the replica site', skews.ask(), point.clock.wallMs);
     this.#lastPoint.set(group, { id: point.id, atMs: point.atMs });
     members.learnPoint(point);
     return point;
@@ -148,7 +154,7 @@ export class Rounds {
       const answers = await (holdMs > 0
         ? this.#confirmedAnswers(splitters, request)
         : this.#answers(splitters, request));
-      return groupCut(answers, volumes, (volume) => relays.isAttached(volume), Date.now());
+      return groupCut(answers, volumes, (volume) => relays.isAttached(volume), this.#options.clock.wallMs);
     } catch (error) {
       this.#skipped.set(group, this.skippedOf(group) + 1);
       throw error;
@@ -157,12 +163,20 @@ export class Rounds {
 
   /** @throws MoverError UNREACHABLE */
   async #answers(splitters: readonly SplitterAddress[], request: CutRequest): Promise<SplitterCut[]> {
-    return Promise.all(splitters.map(async (splitter) => this.#client(splitter).cut(request)));
+    return Promise.all(splitters.map(async (splitter) => this.#takeCut(splitter, request)));
+  }
+
+  async #takeCut(splitter: SplitterAddress, request: CutRequest): Promise<SplitterCut> {
+    const { skews } = this.#options;
+    const asked = skews.ask();
+    const answer = await this.#client(splitter).cut(request);
+    skews.answered(`splitter ${splitter.splitter}`, asked, answer.atMs);
+    return answer;
   }
 
   /** @throws MoverError UNREACHABLE, CUT_VOID */
   async #confirmedAnswers(splitters: readonly SplitterAddress[], request: CutRequest): Promise<SplitterCut[]> {
-    const taken = await Promise.allSettled(splitters.map(async (splitter) => this.#client(splitter).cut(request)));
+    const taken = await Promise.allSettled(splitters.map(async (splitter) => this.#takeCut(splitter, request)));
     // Also when one failed: the others' guests need not wait until the hold ends by itself.
     const confirmed = Promise.allSettled(
       splitters.map(async (splitter) => this.#client(splitter).confirmCut({ round: request.round })),

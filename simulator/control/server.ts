@@ -6,6 +6,7 @@ import type { Duplex } from 'node:stream';
 import type { FastifyInstance } from 'fastify';
 import type { Logger } from 'pino';
 import { MoverError } from '../../contracts/errors.js';
+import type { ClockView } from '../../contracts/clock.js';
 import type { Health } from '../../contracts/health.js';
 import type { Api } from '../../contracts/route.js';
 import { createApp } from './app.js';
@@ -28,6 +29,8 @@ export interface ControlServerOptions<A extends Api> extends Description {
   readonly token?: string | undefined;
   /** Sentences about what is degraded; none when all is well. */
   readonly health: () => { readonly notes: readonly string[] };
+  /** The process's wall clock, told with its health. */
+  readonly clock?: { readonly view: ClockView } | undefined;
   readonly log: Logger;
   readonly limits?: ControlLimits | undefined;
   readonly binaryRoutes?: readonly BinaryRoute[] | undefined;
@@ -66,7 +69,8 @@ export function createControlServer<A extends Api>(options: ControlServerOptions
     binaryRoutes,
     health: () => {
       const notes = [...options.health().notes];
-      return { status: notes.length === 0 ? 'ok' : 'degraded', role, id, startedAtMs, notes };
+      const clock = options.clock === undefined ? {} : { clock: options.clock.view };
+      return { status: notes.length === 0 ? 'ok' : 'degraded', role, id, startedAtMs, ...clock, notes };
     },
     document: async () => (document ??= openApiDocument(api, options, binaryRoutes)),
     token,

@@ -1,40 +1,26 @@
 // A file by its descriptor, opened when it is first needed: ten thousand idle volumes hold no descriptors.
-import {
-  closeSync,
-  fdatasync,
-  fstatSync,
-  fsync,
-  ftruncateSync,
-  open,
-  openSync,
-  read,
-  readSync,
-  write,
-  writeSync,
-} from 'node:fs';
 import { dirname } from 'node:path';
-import { promisify } from 'node:util';
+import { systemCalls, type DiskCalls } from './disk-calls.js';
 import { SharedSync } from './shared-sync.js';
-
-const fdatasyncLater = promisify(fdatasync);
-const fsyncLater = promisify(fsync);
-const openLater = promisify(open);
-const readLater = promisify(read);
-const writeLater = promisify(write);
 
 export class OpenFile {
   readonly path: string;
   readonly #sizeBytes: number;
-  readonly #sync = new SharedSync(async () => this.#fdatasync());
+  readonly #calls: DiskCalls;
+  readonly #sync = new SharedSync(async () => this.#datasync());
   #fd: number | undefined;
   #pending = 0;
-  /** Set when the file was made or put in its place in this life: its name must be on stable storage too. */
-  #nameUnsynced = false;
+  /**
+   * Its name is to be brought to stable storage with it. From the start: a life that was killed may have made the file
+   * and not synced its folder.
+   */
+  #nameUnsynced = true;
 
   /** @param sizeBytes what the file is made as, as a hole. */
-  constructor(path: string, sizeBytes: number) {
+  constructor(path: string, sizeBytes: number, calls: DiskCalls = systemCalls) {
     this.path = path;
     this.#sizeBytes = sizeBytes;
+    this.#calls = calls;
   }
 
   /** Opens the file, and makes it if it is missing. @throws Error when it has another size. */
@@ -43,56 +29,53 @@ export class OpenFile {
   }
 
   #open(): number {
-    const fd = openOrMake(this.path);
+    const calls = this.#calls;
+    const fd = openOrMake(calls, this.path);
     try {
-      const { size } = fstatSync(fd);
-      if (size === 0) {
-        ftruncateSync(fd, this.#sizeBytes);
+      const { bytes } = calls.size(fd);
+      if (bytes === 0) {
+        calls.truncate(fd, this.#sizeBytes);
         this.#nameUnsynced = true;
-      } else if (size !== this.#sizeBytes) {
-        throw new Error(`${this.path} has ${size} bytes; ${this.#sizeBytes} were expected.`);
+      } else if (bytes !== this.#sizeBytes) {
+        throw new Error(`${this.path} has ${bytes} bytes; ${this.#sizeBytes} were expected.`);
       }
       return fd;
     } catch (error) {
-      closeSync(fd);
+      calls.close(fd);
       throw error;
     }
   }
 
   /** Whether nothing was ever written to it: all of it is a hole. */
   get isHole(): boolean {
-    return fstatSync(this.fd).blocks === 0;
+    return this.#calls.size(this.fd).isHole;
   }
 
   readNow(offset: number, length: number): Buffer {
     const data = Buffer.allocUnsafe(length);
     for (let done = 0; done < length;)
-      done += someBytes(readSync(this.fd, data, done, length - done, offset + done), this.path);
+      done += someBytes(this.#calls.readNow(this.fd, data, done, offset + done), this.path);
     return data;
   }
 
   writeNow(offset: number, data: Uint8Array): void {
     for (let done = 0; done < data.length;)
-      done += someBytes(writeSync(this.fd, data, done, data.length - done, offset + done), this.path);
+      done += someBytes(this.#calls.writeNow(this.fd, data, done, offset + done), this.path);
   }
 
   async readLater(offset: number, length: number): Promise<Buffer> {
     const data = Buffer.allocUnsafe(length);
     await this.#later(async () => {
-      for (let done = 0; done < length;) {
-        const { bytesRead } = await readLater(this.fd, data, done, length - done, offset + done);
-        done += someBytes(bytesRead, this.path);
-      }
+      for (let done = 0; done < length;)
+        done += someBytes(await this.#calls.readLater(this.fd, data, done, offset + done), this.path);
     });
     return data;
   }
 
   async writeLater(offset: number, data: Uint8Array): Promise<void> {
     await this.#later(async () => {
-      for (let done = 0; done < data.length;) {
-        const { bytesWritten } = await writeLater(this.fd, data, done, data.length - done, offset + done);
-        done += someBytes(bytesWritten, this.path);
-      }
+      for (let done = 0; done < data.length;)
+        done += someBytes(await this.#calls.writeLater(this.fd, data, done, offset + done), this.path);
     });
   }
 
@@ -101,16 +84,12 @@ export class OpenFile {
     return this.#sync.request();
   }
 
-  async #fdatasync(): Promise<void> {
-    await this.#later(async () => fdatasyncLater(this.fd));
+  async #datasync(): Promise<void> {
+    await this.#later(async () => this.#calls.datasync(this.fd));
     if (!this.#nameUnsynced) return;
-    const folder = await openLater(dirname(this.path), 'r');
-    try {
-      await fsyncLater(folder);
-      this.#nameUnsynced = false;
-    } finally {
-      closeSync(folder);
-    }
+    // Before the wait: a file that is put in its place meanwhile has its own name to be synced.
+    this.#nameUnsynced = false;
+    await this.#calls.syncFolder(dirname(this.path));
   }
 
   async #later(action: () => Promise<void>): Promise<void> {
@@ -131,17 +110,17 @@ export class OpenFile {
   /** Gives the descriptor back unless it is being used; the next use opens the file again. */
   close(): void {
     if (this.#fd === undefined || this.#pending > 0) return;
-    closeSync(this.#fd);
+    this.#calls.close(this.#fd);
     this.#fd = undefined;
   }
 }
 
-function openOrMake(path: string): number {
+function openOrMake(calls: DiskCalls, path: string): number {
   try {
-    return openSync(path, 'r+');
+    return calls.open(path);
   } catch (error) {
     if (!(error instanceof Error && 'code' in error && error.code === 'ENOENT')) throw error;
-    return openSync(path, 'wx+');
+    return calls.make(path);
   }
 }
 

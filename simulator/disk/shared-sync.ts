@@ -15,9 +15,11 @@ export class SharedSync {
    * forgets what it could not write, so a later success would prove nothing.
    */
   async request(): Promise<void> {
+    // One that has not begun yet comes late enough. Two at a time must never be: the system tells only one of a failure.
+    if (this.#next !== undefined) return this.#next;
     if (this.#running === undefined) return this.#run();
     // What is under way may have begun before the last write.
-    this.#next ??= this.#afterThis(this.#running);
+    this.#next = this.#afterThis(this.#running);
     return this.#next;
   }
 

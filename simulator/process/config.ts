@@ -2,6 +2,7 @@
 import { z } from 'zod';
 import { MoverError, parseOrRefuse } from '../../contracts/errors.js';
 import type { Estate } from '../../contracts/estate.js';
+import { clockAgreesSchema } from '../../control/clock/agrees-after.js';
 import { readEstateFile, withoutEmpty } from '../../control/estate-file.js';
 import { ID_LENGTH_MAX } from '../../contracts/ids.js';
 
@@ -22,6 +23,8 @@ export interface ProcessConfig {
   readonly faults: boolean;
   /** Whether numbered writes are written to trace files. */
   readonly trace: boolean;
+  /** How long the wall clock must agree with monotonic time to be believed; absent: 5 min. */
+  readonly clockAgreesAfterMs?: number | undefined;
 }
 
 type Environment = Readonly<Record<string, string | undefined>>;
@@ -41,6 +44,7 @@ const environmentSchema = z.object({
   VOLUME_MOVER_SYNC: flag,
   VOLUME_MOVER_FAULTS: flag,
   VOLUME_MOVER_TRACE: flag,
+  VOLUME_MOVER_CLOCK_AGREES_S: clockAgreesSchema.optional(),
 });
 
 /** @throws MoverError INVALID_REQUEST naming every variable, or every field of the estate file, that is at fault. */
@@ -57,6 +61,7 @@ export function readProcessConfig(role: ProcessRole, environment: Environment = 
     sync: read.VOLUME_MOVER_SYNC,
     faults: read.VOLUME_MOVER_FAULTS,
     trace: read.VOLUME_MOVER_TRACE,
+    clockAgreesAfterMs: read.VOLUME_MOVER_CLOCK_AGREES_S,
   };
 }
 

@@ -1,5 +1,5 @@
 // One process at a time owns a data folder. The lock outlives a killed owner as a file, and is then seen to be nobody's.
-import { linkSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, readlinkSync, renameSync, rmSync, symlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { MoverError } from '../../contracts/errors.js';
 
@@ -28,18 +28,17 @@ export function lockDataFolder(folder: string): FolderLock {
   throw new MoverError('INVALID_REQUEST', `The data folder ${folder} is being taken by another process.`);
 }
 
-/** The content is there when the name is: a lock that is half written can't be seen. */
+/**
+ * The owner stands in a symbolic link's target: it is there when the name is, so that a lock that is half written can't be seen,
+ * and it takes no block of the disk, so that a full one is no reason not to start.
+ */
 function tryCreate(path: string, owner: string): boolean {
-  const draft = `${path}.${process.pid}`;
-  writeFileSync(draft, owner);
   try {
-    linkSync(draft, path);
+    symlinkSync(owner, path);
     return true;
   } catch (error) {
     if (codeOf(error) === 'EEXIST') return false;
     throw error;
-  } finally {
-    rmSync(draft, { force: true });
   }
 }
 
@@ -62,9 +61,11 @@ function releaseIfOwn(path: string, owner: string): void {
 
 function readIfThere(path: string): string | undefined {
   try {
-    return readFileSync(path, 'utf8');
+    return readlinkSync(path);
   } catch (error) {
     if (codeOf(error) === 'ENOENT') return undefined;
+    // A file: how earlier versions wrote it.
+    if (codeOf(error) === 'EINVAL') return readFileSync(path, 'utf8');
     throw error;
   }
 }

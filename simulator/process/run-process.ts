@@ -1,6 +1,7 @@
 // The life of a simulator process: configuration, log, one ready line, one orderly stop; anything unforeseen ends it at once.
-import { type Logger, destination, pino } from 'pino';
+import { type Logger, pino } from 'pino';
 import { MoverError } from '../../contracts/errors.js';
+import { logDestination } from '../../control/log-destination.js';
 import { type ProcessConfig, type ProcessRole, readProcessConfig } from './config.js';
 import { type FolderLock, lockDataFolder } from './data-folder.js';
 import type { ReadyLine } from './ready-line.js';
@@ -15,11 +16,10 @@ export type StartProcess = (config: ProcessConfig, log: Logger) => Promise<Runni
 
 /** Longest orderly stop, in milliseconds. State is kept across kill -9, so a cut-off stop loses nothing. */
 const STOP_GRACE_MS = 10_000;
-const STDERR = 2;
 
 /** Runs until SIGINT or SIGTERM (exit code 0), or until something fails (1). To be called once, by a process's entry. */
 export async function runProcess(role: ProcessRole, start: StartProcess): Promise<void> {
-  let log = pino({ name: role }, destination({ fd: STDERR, sync: true }));
+  let log = pino({ name: role }, logDestination);
   let lock: FolderLock | undefined;
   const fail = (error: unknown, message: string): void => {
     log.fatal({ err: error }, message);

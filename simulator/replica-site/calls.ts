@@ -1,10 +1,13 @@
 // The control API of the replica site: each call applies one rule and stores what it changed before it is answered.
-import type { replicaSiteApi } from '../../contracts/replica-site-api.js';
+import type { VolumeId } from '../../contracts/ids.js';
+import type { replicaSiteApi, SiteVolume } from '../../contracts/replica-site-api.js';
+import { requireFaults } from '../control/faults.js';
 import type { Handlers } from '../control/handlers.js';
 import { closePoint } from './close-point.js';
 import * as attempts from './core/attempts.js';
 import { pageOfGroups, pageOfPoints, siteVolume } from './core/listings.js';
 import { findPoint, markPoint } from './core/points.js';
+import { doubtAbout } from './core/point-doubt.js';
 import { inventoryVolume, pageOfVolumes } from './core/volume-listing.js';
 import { damagedMembers, damageNotes } from './damage-words.js';
 import type { Durability } from './durability.js';
@@ -20,6 +23,10 @@ export interface CallsOptions {
   readonly durability: Durability;
   readonly images: Images;
   readonly reports: Reports;
+  /** Whether nothing more of the volume is taken in now. */
+  readonly isStalled: (volume: VolumeId) => boolean;
+  /** Whether faults may be injected. */
+  readonly faults: boolean;
 }
 
 export function replicaSiteCalls({
@@ -28,37 +35,43 @@ export function replicaSiteCalls({
   durability,
   images,
   reports,
+  isStalled,
+  faults,
 }: CallsOptions): Handlers<typeof replicaSiteApi> {
   const { state } = site;
   return {
-    open: (input) => site.change((state, nowMs) => attempts.openAttempt(state, input, nowMs)),
+    open: (input) => site.change((state, now) => attempts.openAttempt(state, input, now)),
     renew: ({ attempt, leaseMs }) =>
-      site.change((state, nowMs) => attempts.renewAttempt(state, attempt, leaseMs, nowMs)),
+      site.change((state, now) => attempts.renewAttempt(state, attempt, leaseMs, now.monotonicMs)),
     drain: async ({ attempt, cuts }) => {
       await journals.require(cuts.map((cut) => cut.volume));
       return attempts.drainProgress(state, attempt, cuts);
     },
-    seal: async ({ attempt, cuts, atMs, others, leaseMs }) => {
+    seal: async ({ attempt, cuts, atMs, doubt, others, leaseMs }) => {
       await journals.require(cuts.map((cut) => cut.volume));
       await journals.lookAt(others.map((cut) => cut.volume));
       const known = others.filter((cut) => !journals.unusable.has(cut.volume));
-      return site.change((state, nowMs) => {
-        attempts.renewIfOpen(state, attempt, leaseMs, nowMs);
-        return attempts.sealAttempt(state, attempt, cuts, known, atMs);
+      return site.change((state, now) => {
+        attempts.renewIfOpen(state, attempt, leaseMs, now.monotonicMs);
+        return attempts.sealAttempt(state, attempt, cuts, known, atMs, { now, doubt });
       });
     },
     bookmark: ({ attempt, leaseMs, ...left }) =>
-      site.change((state, nowMs) => {
-        attempts.renewIfOpen(state, attempt, leaseMs, nowMs);
+      site.change((state, now) => {
+        attempts.renewIfOpen(state, attempt, leaseMs, now.monotonicMs);
         return attempts.bookmarkAttempt(state, attempt, left);
       }),
     adopt: ({ attempt, leaseMs }) =>
-      site.change((state, nowMs) => {
-        attempts.renewIfOpen(state, attempt, leaseMs, nowMs);
-        return attempts.adoptAttempt(state, attempt, nowMs);
+      site.change((state, now) => {
+        attempts.renewIfOpen(state, attempt, leaseMs, now.monotonicMs);
+        return attempts.adoptAttempt(state, attempt, now);
       }),
-    resolve: ({ attempt, reason }) =>
-      site.change((state, nowMs) => attempts.resolveAttempt(state, attempt, reason, nowMs)),
+    resolve: ({ attempt, reason, onlyIfExpired }) =>
+      site.change((state, now) =>
+        onlyIfExpired
+          ? attempts.resolveExpired(state, attempt, reason, now)
+          : attempts.resolveAttempt(state, attempt, reason, now.wallMs),
+      ),
     get: (attempt) => attempts.getAttempt(state, attempt),
     join: ({ attempt, point }) => site.change((state) => attempts.joinAttempt(state, attempt, point)),
     listPoints: async ({ group, volume, ...page }) => {
@@ -69,24 +82,26 @@ export function replicaSiteCalls({
       const damaged = damagedMembers(points, (member) => journals.open.get(member));
       return damaged.length === 0 ? { points, ...rest } : { points, damaged, ...rest };
     },
-    markPoint: (input) => site.change((state, nowMs) => markPoint(state, input, nowMs)),
+    markPoint: (input) => site.change((state, now) => markPoint(state, input, now.ageMs)),
     findPoint: (query) => {
       if (query.group !== undefined) state.group(query.group);
       if (query.volume !== undefined) state.volume(query.volume);
-      return findPoint(state, query);
+      const point = findPoint(state, query);
+      const doubt = query.atMs === undefined ? undefined : doubtAbout(state, query, point, query.atMs);
+      return doubt === undefined ? point : { ...point, doubt };
     },
     groups: (input) => {
-      const { items: groups, ...rest } = pageOfGroups(state, input, Date.now());
+      const { items: groups, ...rest } = pageOfGroups(state, input, site.now.monotonicMs);
       return { groups, ...rest };
     },
     volumes: async (input) => {
       const { items, ...rest } = pageOfVolumes(state, input);
       await journals.lookAt(items.map((row) => row.volume));
-      const nowMs = Date.now();
+      const { monotonicMs } = site.now;
       const volumes = items.map(({ volume }) => {
         const journal = journals.open.get(volume);
         const damage = journal === undefined ? [] : [...damageNotes(volume, journal)];
-        const shown = siteVolume(state, state.volume(volume), nowMs);
+        const shown = { ...siteVolume(state, state.volume(volume), monotonicMs), ...stallsOf(journals, volume) };
         return damage.length === 0 ? shown : { ...shown, damage };
       });
       return { volumes, ...rest };
@@ -112,7 +127,7 @@ export function replicaSiteCalls({
       return {};
     },
     batchReport: ({ batch }) => reports.batches.report(batch),
-    closePoint: async (input, { signal }) => closePoint({ site, journals, durability }, input, signal),
+    closePoint: async (input, { signal }) => closePoint({ site, journals, durability }, isStalled, input, signal),
     openMarkImage: async (input, { signal }) => openMarkImage({ site, journals, durability, images }, input, signal),
     digestImage: async (input, { signal }) => digestImage(images, input, signal),
     closeMarkImage: ({ image }) => {
@@ -125,5 +140,20 @@ export function replicaSiteCalls({
       images.close(image);
       return {};
     },
+    setDistribution: async (state) => {
+      requireFaults(faults);
+      const journal = await journals.journal(state.volume);
+      if (state.paused) await journal.pauseDistribution();
+      else journal.resumeDistribution();
+      return state;
+    },
+  };
+}
+
+function stallsOf(journals: Journals, volume: VolumeId): Pick<SiteVolume, 'stalls'> {
+  const stalls = journals.open.get(volume)?.stalls;
+  if (stalls === undefined || stalls.size === 0) return {};
+  return {
+    stalls: [...stalls].map(([part, { error, sinceMs }]) => ({ part, sinceMs, message: error.message })),
   };
 }

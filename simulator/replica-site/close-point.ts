@@ -18,9 +18,13 @@ export interface PointCloser {
   readonly durability: Durability;
 }
 
-/** @throws MoverError GROUP_NOT_FOUND; the signal's reason */
+/**
+ * @param isStalled whether nothing more of a volume is taken in: the point does not wait for it, so that the group's points go on.
+ * @throws MoverError GROUP_NOT_FOUND; the signal's reason
+ */
 export async function closePoint(
   closer: PointCloser,
+  isStalled: (volume: VolumeId) => boolean,
   input: ClosePointInput,
   signal: AbortSignal,
 ): Promise<RecoveryPoint> {
@@ -28,15 +32,16 @@ export async function closePoint(
   const { waitMs, ...point } = input;
   site.state.group(input.group);
   await journals.lookAt(input.cuts.map((cut) => cut.volume));
-  await whenReached(closer, input.cuts, waitMs, signal);
+  const awaited = input.cuts.filter((cut) => !isStalled(cut.volume));
+  await whenReached(closer, awaited, waitMs, signal);
   signal.throwIfAborted();
   // Of a volume that can't be read nothing is known, so nothing can be promised; nor of one that has lost writes.
   const usable = point.cuts.filter((cut) => !isInDoubt(journals, cut.volume));
   const unusable = point.cuts
     .filter((cut) => isInDoubt(journals, cut.volume))
     .map((cut): LeftOut => ({ volume: cut.volume, reason: 'inconsistent' }));
-  return site.change((state, nowMs) =>
-    closeGroupPoint(state, { ...point, cuts: usable, leftOut: [...point.leftOut, ...unusable] }, nowMs),
+  return site.change((state, now) =>
+    closeGroupPoint(state, { ...point, cuts: usable, leftOut: [...point.leftOut, ...unusable] }, now),
   );
 }
 

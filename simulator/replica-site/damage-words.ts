@@ -19,12 +19,6 @@ export function damageNotes(volume: VolumeId, { damage, lineage }: Damaged): rea
   ];
 }
 
-/** What a journal that can't be used means. */
-export function unusableNote(volume: VolumeId, cause: unknown): string {
-  const why = cause instanceof Error ? cause.message : String(cause);
-  return `The journal of volume "${volume}" can't be used (${why}): nothing new of it is taken in, and no point of it opens. If its disk is sound again: volume-mover rebuild ${volume}`;
-}
-
 /** Members of points that can't be opened, or not wholly. */
 export function damagedMembers(
   points: readonly RecoveryPoint[],

@@ -25,6 +25,7 @@ export interface Burdening {
   readonly volume: VolumeId;
   readonly point: PointId | undefined;
   readonly image: Pick<Image, 'position' | 'changedRanges'>;
+  /** By the monotonic clock. */
   readonly openedAtMs: number;
 }
 
@@ -92,17 +93,18 @@ function aloneBytesOf(open: readonly Burdening[], alone: AloneBytes): number {
 
 /**
  * What the images keep that would be gone without them: what is charged to their positions, unless a point names the same one that
- * would be kept anyway. Looks at every point, in slices. A volume whose journal fails is left out, so that it hides no other.
+ * would be kept anyway; `ageMs` is the clock that ages are counted by. Looks at every point, in slices. A volume whose journal fails is left out, so that it hides no other.
  */
 export async function aloneBytes(
   open: readonly Burdening[],
   state: SiteState,
+  ageMs: number,
   journals: { readonly open: ReadonlyMap<VolumeId, UndoCosts> },
   onFailed: (volume: VolumeId, error: unknown) => void,
 ): Promise<AloneBytes> {
   if (open.length === 0) return new Map();
   const needed = new Map<VolumeId, Set<number>>(open.map(({ volume }) => [volume, new Set()]));
-  const dispensable = pointsKeptForImages(open, state);
+  const dispensable = pointsKeptForImages(open, state, ageMs);
   let looked = 0;
   for (const { point } of state.points.values()) {
     looked += 1;
@@ -134,14 +136,14 @@ async function costsOf(journal: UndoCosts, positions: readonly number[]): Promis
 }
 
 /** Points that only an open image holds: the group's policy, or its journal's limit, would drop them. */
-function pointsKeptForImages(open: readonly Burdening[], state: SiteState): ReadonlySet<PointId> {
+function pointsKeptForImages(open: readonly Burdening[], state: SiteState, ageMs: number): ReadonlySet<PointId> {
   const inUse = new Set(open.flatMap(({ point }) => point ?? []));
   const groups = new Set([...inUse].flatMap((id) => state.points.get(id)?.point.group ?? []));
   const kept = new Set<PointId>();
   for (const id of groups) {
     const { retention, journal } = state.group(id);
     const isFull = journal.bytes > retention.journalBytesMax;
-    const gone = isFull ? inUse : beyondPolicy(state.pointsOfGroup(id), retention, Date.now(), new Set());
+    const gone = isFull ? inUse : beyondPolicy(state.pointsOfGroup(id), retention, ageMs, new Set());
     for (const point of gone) if (inUse.has(point)) kept.add(point);
   }
   return kept;

@@ -38,6 +38,7 @@ interface OpenImage {
   readonly point: PointId | undefined;
   readonly image: Image;
   readonly client: string;
+  /** Both by the monotonic clock. */
   readonly openedAtMs: number;
   readAtMs: number;
 }
@@ -77,11 +78,14 @@ export class Images {
       volume,
       point,
       position: given,
+      asItIs = false,
       client,
     }: {
       readonly volume: VolumeId;
       readonly point?: PointId | undefined;
       readonly position?: number | undefined;
+      /** Damaged or not, to be compared with its source: what fails its check is refused when it is read. */
+      readonly asItIs?: boolean;
       readonly client: string;
     },
     signal: AbortSignal,
@@ -94,13 +98,20 @@ export class Images {
       site.state.volume(volume);
       const journal = await journals.journal(volume);
       const position = this.#positionOf(volume, given, point);
-      assertUndamaged(volume, position, journal);
-      const image = await journal.openImage(position, signal);
+      if (!asItIs) assertUndamaged(volume, position, journal);
+      const image = await journal.openImage(position, signal, asItIs);
       // Who has gone can't close it.
       if (signal.aborted) image.close();
       signal.throwIfAborted();
       const id = randomUUID();
-      this.#images.set(id, { volume, point, image, client, openedAtMs: Date.now(), readAtMs: Date.now() });
+      this.#images.set(id, {
+        volume,
+        point,
+        image,
+        client,
+        openedAtMs: performance.now(),
+        readAtMs: performance.now(),
+      });
       log.info({ image: id, volume, point, position, client }, 'image opened');
       return { image: id, sizeBytes: journal.sizeBytes, position };
     } catch (error) {
@@ -114,7 +125,7 @@ export class Images {
   async read(id: string, offset: number, length: number): Promise<Buffer> {
     const open = this.#images.get(id);
     if (open === undefined) throw this.#notOpen(id);
-    open.readAtMs = Date.now();
+    open.readAtMs = performance.now();
     try {
       return await open.image.read(offset, length);
     } catch (error) {
@@ -140,7 +151,7 @@ export class Images {
 
   /** Whoever asks still wants them: they count as read now. @returns those that are not open any more. */
   keep(ids: readonly string[]): { readonly missing: string[]; readonly evicted: string[] } {
-    const nowMs = Date.now();
+    const nowMs = performance.now();
     for (const id of ids) {
       const open = this.#images.get(id);
       if (open !== undefined) open.readAtMs = nowMs;
@@ -194,7 +205,7 @@ export class Images {
   async #closeBurdening(): Promise<void> {
     const { site, journals, log } = this.#options;
     const open = [...this.#images].map(([id, image]) => ({ id, ...image }));
-    const alone = await aloneBytes(open, site.state, journals, (volume, error) =>
+    const alone = await aloneBytes(open, site.state, site.now.ageMs, journals, (volume, error) =>
       log.warn({ err: error, volume }, 'what the open images of a volume keep is not known'),
     );
     const { evict, warnings } = burdenOf(open, alone, this.#options);
@@ -212,7 +223,7 @@ export class Images {
   }
 
   #closeIdle(): void {
-    const beforeMs = Date.now() - this.#idleMsMax;
+    const beforeMs = performance.now() - this.#idleMsMax;
     for (const [id, { volume, client, readAtMs }] of this.#images) {
       if (readAtMs > beforeMs) continue;
       this.#options.log.warn(

@@ -1,4 +1,6 @@
 // What a journal's failures mean to those who call the replica site.
+import { isOutOfRoom, storageFailure } from '../store/storage-failure.js';
+import { isRefusal } from './journal/file-refusal.js';
 import type { ErrorCode } from '../../contracts/errors.js';
 import { MoverError } from '../../contracts/errors.js';
 import type { VolumeId } from '../../contracts/ids.js';
@@ -13,11 +15,18 @@ const CODES: Readonly<Record<JournalErrorCode, ErrorCode>> = {
   OUT_OF_ORDER: 'INTERNAL',
   SIZE_MISMATCH: 'CORRUPT',
   FAILED: 'INTERNAL',
+  STALLED: 'STORAGE_FAILED',
   CLOSED: 'SHUTTING_DOWN',
 };
 
-/** The registry's error for it; what is no journal's error is returned as it is. */
+/** The registry's error for it; what is no journal's error, and no file's, is returned as it is. */
 export function failureOfJournal(volume: VolumeId, error: unknown): unknown {
+  const refusal = error instanceof JournalError && error.code === 'STALLED' ? error.cause : error;
+  if (isRefusal(refusal)) {
+    return isOutOfRoom(refusal)
+      ? storageFailure(refusal.path ?? `the journal of volume "${volume}"`, refusal)
+      : new MoverError('STORAGE_FAILED', `Journal of volume "${volume}": ${refusal.message}.`, { cause: refusal });
+  }
   if (!(error instanceof JournalError)) return error;
   return new MoverError(CODES[error.code], `Journal of volume "${volume}": ${error.message}.`, { cause: error });
 }

@@ -1,11 +1,17 @@
 // The journals of all volumes, opened when first needed: thousands of idle volumes must cost nearly nothing.
-import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import type { VolumeId } from '../../contracts/ids.js';
+import { lineageIdSchema, type LineageId } from '../../contracts/lineage.js';
 import type { Lineages } from './core/rows.js';
+import type { RoomReserve } from '../disk/room-reserve.js';
 import { failureOfJournal } from './journal-failure.js';
+import type { JournalError } from './journal/errors.js';
+import { isRefusal } from './journal/file-refusal.js';
+import type { Files } from './journal/files.js';
+import { processFiles } from './journal/node-files.js';
+import { spareFiles } from './journal/spare-files.js';
 import { rebuildVolumeJournal } from './journal/rebuild.js';
-import type { Durable, JournalLog, JournalOptions, VolumeJournal } from './journal/types.js';
+import type { Durable, JournalLog, JournalOptions, StalledPart, VolumeJournal } from './journal/types.js';
 import { openVolumeJournal } from './journal/volume-journal.js';
 
 export interface JournalEvents {
@@ -13,6 +19,8 @@ export interface JournalEvents {
   readonly onOpened: (volume: VolumeId) => void;
   readonly onDurable: (volume: VolumeId, durable: Durable) => void;
   readonly onApplied: (volume: VolumeId) => void;
+  /** A file was refused. Of `intake`: what was appended and isn't durable is gone. */
+  readonly onStalled: (volume: VolumeId, part: StalledPart, error: JournalError) => void;
   /** The journal takes nothing more until it is opened again. */
   readonly onFailed: (volume: VolumeId, error: unknown) => void;
 }
@@ -21,12 +29,18 @@ export interface JournalsOptions {
   /** One folder a volume in it, made at the volume's first record. */
   readonly directory: string;
   readonly sync: boolean;
+  /** Room for opening journals and for letting go of history on a full disk. */
+  readonly reserve: Pick<RoomReserve, 'give'>;
   /** @throws MoverError VOLUME_NOT_FOUND */
   readonly sizeOf: (volume: VolumeId) => number;
   /** Positions that a volume had up to this one when the process started, as the rows say; 0 if they say nothing. */
   readonly knownPosition: (volume: VolumeId) => number;
   readonly events: JournalEvents;
   readonly log: JournalLog;
+  /** Default: the real file system. */
+  readonly files?: Files;
+  /** Default: the journal's own. */
+  readonly segmentBytes?: number;
 }
 
 const NOTHING: Durable = { position: 0, session: 0, n: 0, timeMs: 0 };
@@ -42,7 +56,9 @@ export class Journals implements Lineages {
 
   constructor(options: JournalsOptions) {
     this.#options = options;
-    this.#withFolder = new Set(namesIn(options.directory));
+    const { files = processFiles, directory } = options;
+    files.makeDirectory(directory);
+    this.#withFolder = new Set(files.list(directory));
   }
 
   /** Volumes whose journal can't be used, with why. */
@@ -113,8 +129,26 @@ export class Journals implements Lineages {
     }
   }
 
+  /** Tries those again whose disk refused to let them be opened: nobody may ask for them. Never rejects. */
+  async openRefused(): Promise<void> {
+    for (const [volume, error] of this.#unusable) {
+      if (this.#closed) return;
+      if (isRefusal(error)) await this.journal(volume).catch(() => undefined);
+    }
+  }
+
   durable(volume: VolumeId): Durable {
     return this.#known(volume)?.durable ?? NOTHING;
+  }
+
+  soundPosition(volume: VolumeId, position: number): number {
+    return this.#known(volume)?.soundPosition(position) ?? 0;
+  }
+
+  lineage(volume: VolumeId): LineageId {
+    const journal = this.#known(volume);
+    if (journal === undefined) throw new Error(`The journal of volume "${volume}" has not been opened.`);
+    return lineageIdSchema.parse(journal.lineage.id);
   }
 
   appliedPosition(volume: VolumeId): number {
@@ -141,7 +175,17 @@ export class Journals implements Lineages {
     earlier: VolumeJournal | undefined,
     openJournal: (options: JournalOptions) => Promise<VolumeJournal>,
   ): Promise<VolumeJournal> {
-    const { directory, sync, sizeOf, knownPosition, events, log } = this.#options;
+    const {
+      directory,
+      sync,
+      reserve,
+      sizeOf,
+      knownPosition,
+      events,
+      log,
+      files = processFiles,
+      segmentBytes,
+    } = this.#options;
     try {
       await earlier?.close();
       const journal = await openJournal({
@@ -150,8 +194,12 @@ export class Journals implements Lineages {
         sync,
         // What this process called durable itself, it remembers.
         knownPosition: Math.max(knownPosition(volume), earlier?.durable.position ?? 0),
+        files,
+        spareFiles: spareFiles(files, reserve),
+        ...(segmentBytes === undefined ? {} : { segmentBytes }),
         onDurable: (durable) => events.onDurable(volume, durable),
         onApplied: () => events.onApplied(volume),
+        onStalled: (part, error) => events.onStalled(volume, part, error),
         onFailed: (error) => {
           this.#unusable.set(volume, error);
           events.onFailed(volume, error);
@@ -177,14 +225,5 @@ export class Journals implements Lineages {
       throw new Error(`The journal of volume "${volume}" has not been looked at.`);
     }
     return journal;
-  }
-}
-
-function namesIn(directory: string): readonly string[] {
-  try {
-    return readdirSync(directory);
-  } catch (error) {
-    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return [];
-    throw error;
   }
 }

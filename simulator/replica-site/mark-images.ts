@@ -22,7 +22,7 @@ export interface MarkImages extends PointCloser {
 /** @throws MoverError VOLUME_NOT_FOUND, POINT_UNAVAILABLE, NOT_SYNCED, POINT_TRIMMED, IMAGE_LIMIT, CORRUPT, INTERNAL; the signal's reason */
 export async function openMarkImage(
   closer: MarkImages,
-  { volume, mark, waitMs, client }: ParsedInputOf<Api['openMarkImage']>,
+  { volume, mark, waitMs, client, evenInHole }: ParsedInputOf<Api['openMarkImage']>,
   signal: AbortSignal,
 ): Promise<OutputOf<Api['openMarkImage']>> {
   const { site, journals, images } = closer;
@@ -36,9 +36,9 @@ export async function openMarkImage(
     signal.throwIfAborted();
     const position = state.positionOf(state.volume(volume), mark);
     if (position === undefined || !cutsReached(state, [cut])) throw unavailable(closer, cut);
-    if (state.inHole(volume, position))
+    if (!evenInHole && state.inHole(volume, position))
       throw new MoverError('NOT_SYNCED', `Volume "${volume}" is in short initialization at write ${mark.n}.`);
-    return await images.open({ volume, position, client }, limit.signal);
+    return await images.open({ volume, position, asItIs: evenInHole, client }, limit.signal);
   } catch (error) {
     // Durable in time, but not applied.
     if (limit.expired() && !(error instanceof MoverError)) throw unavailable(closer, cut);

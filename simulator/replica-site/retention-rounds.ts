@@ -1,16 +1,20 @@
 // One round of retention: drops the points that no policy keeps, lets go of the UNDO that no point needs, and tells each group what its
 // points cost. All of it in slices: distribution and the guests' writes go on.
 import type { Logger } from 'pino';
+import { MoverError } from '../../contracts/errors.js';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { GroupId, PointId, VolumeId } from '../../contracts/ids.js';
 import { accountFor, makeSpace } from './core/journal-space.js';
+import { mayRenew } from './core/attempts.js';
 import { applyPolicy } from './core/policy.js';
 import { RetentionWalk, type NamedPositions } from './core/retained.js';
+import type { SiteState } from './core/state.js';
+import type { SiteMoment } from './core/terms.js';
 import type { VolumeJournal } from './journal/types.js';
 import type { Site } from './site.js';
 
 export interface RetentionRoundsOptions {
-  readonly site: Pick<Site, 'state' | 'change' | 'nowMs'>;
+  readonly site: Pick<Site, 'state' | 'change' | 'now'>;
   /** Those that are open: the others have nothing to let go of. */
   readonly journals: ReadonlyMap<VolumeId, VolumeJournal>;
   /** Points of which images are open. */
@@ -51,15 +55,17 @@ export class RetentionRounds {
     const { site, journals, inUse } = this.#options;
     const groups = [...site.state.groups.values()].map((row) => row.group);
     for (const group of groups) {
-      site.change((state, nowMs) => applyPolicy(state, group, nowMs, inUse()));
+      this.#change(group, (state, now) => applyPolicy(state, group, now.ageMs, inUse()));
       await this.#pause();
     }
     // Before the walk: a point that is closed while it goes on, or while a long round does, names nothing older than this.
     // Likewise a snapshot that is sealed meanwhile: what is being moved now is left alone to the end of the round.
+    // What a point names that can't be read is not known.
+    const mayBeNeeded = site.state.points.unreadable.size > 0;
     const settled = new Map(
       [...journals].map(([volume, journal]) => {
         const position = this.#settled(volume, journal);
-        return [volume, this.#isMoving(volume) ? undefined : position];
+        return [volume, this.#isMoving(volume) || mayBeNeeded ? undefined : position];
       }),
     );
     const walk = new RetentionWalk(site.state, settled.keys());
@@ -75,7 +81,8 @@ export class RetentionRounds {
       }
     }
     for (const group of groups) {
-      if (unsettled.has(group) || this.#isSettling(group)) site.change((state) => accountFor(state, group, costs));
+      if (unsettled.has(group) || this.#isSettling(group) || mayBeNeeded)
+        this.#change(group, (state) => accountFor(state, group, costs));
       else this.#makeSpace(group, costs);
       await this.#pause();
     }
@@ -130,12 +137,24 @@ export class RetentionRounds {
 
   /** While a move out of its group runs, the cut of the other members was taken at the fence, and is sealed who knows when. */
   #isMoving(volume: VolumeId): boolean {
-    const { state, nowMs } = this.#options.site;
+    const { state, now } = this.#options.site;
     const group = state.volumes.get(volume)?.group;
     return state.openAttempts().some(({ name }) => {
+      if (state.attempts.unreadable.has(name)) return true;
       const contents = state.attempts.get(name)?.record.contents;
-      return contents !== undefined && contents.from === group && contents.deadlineMs > nowMs;
+      return contents !== undefined && contents.from === group && mayRenew(state, contents, now.monotonicMs);
     });
+  }
+
+  /** What can't be stored is for the next round: UNDO that nothing stored needs is let go of all the same, and makes room. */
+  #change<Result>(group: GroupId, rule: (state: SiteState, now: SiteMoment) => Result): Result | undefined {
+    try {
+      return this.#options.site.change(rule);
+    } catch (error) {
+      if (!(error instanceof MoverError)) throw error;
+      this.#options.log.warn({ group, code: error.code, reason: error.message }, 'retention could not be stored');
+      return undefined;
+    }
   }
 
   #isSettling(group: GroupId): boolean {
@@ -147,7 +166,7 @@ export class RetentionRounds {
   #makeSpace(group: GroupId, costs: ReadonlyMap<PointId, number>): void {
     const { site, inUse, log } = this.#options;
     const before = site.state.group(group).journal.alert?.message;
-    const dropped = site.change((state, nowMs) => makeSpace(state, group, costs, nowMs, inUse()));
+    const dropped = this.#change(group, (state, now) => makeSpace(state, group, costs, now.ageMs, inUse())) ?? 0;
     if (dropped > 0) this.#droppedAtMs.set(group, this.#options.steadyMs());
     const { alert } = site.state.group(group).journal;
     if (alert !== undefined && alert.message !== before) log.warn({ group, dropped }, alert.message);

@@ -1,6 +1,8 @@
 // Keeps history within bounds, now and then.
 import type { Logger } from 'pino';
+import { MoverError } from '../../contracts/errors.js';
 import type { PointId } from '../../contracts/ids.js';
+import type { RoomReserve } from '../disk/room-reserve.js';
 import type { Journals } from './journals.js';
 import { RetentionRounds } from './retention-rounds.js';
 import type { Site } from './site.js';
@@ -17,18 +19,26 @@ export interface RetentionOptions {
   readonly inUse: () => ReadonlySet<PointId>;
   readonly everyMs: number;
   readonly settledAfterMs: number;
+  /** Taken anew when a round has made room. */
+  readonly reserve: Pick<RoomReserve, 'take'>;
   readonly log: Logger;
 }
 
 export class Retention {
+  readonly #site: Site;
   readonly #log: Logger;
+  readonly #reserve: Pick<RoomReserve, 'take'>;
+  readonly #journals: Journals;
   readonly #rounds: RetentionRounds;
   readonly #stopping = new AbortController();
   readonly #timer: NodeJS.Timeout;
   #running: Promise<void> | undefined;
 
-  constructor({ everyMs, journals, ...options }: RetentionOptions) {
+  constructor({ everyMs, journals, reserve, ...options }: RetentionOptions) {
+    this.#site = options.site;
     this.#log = options.log;
+    this.#reserve = reserve;
+    this.#journals = journals;
     this.#rounds = new RetentionRounds({
       ...options,
       journals: journals.open,
@@ -49,12 +59,25 @@ export class Retention {
     await this.#running;
   }
 
+  /** On a full disk it is for a later round: what is let go of makes room. */
+  #keepAge(): void {
+    try {
+      this.#site.keepAge();
+    } catch (error) {
+      if (!(error instanceof MoverError)) throw error;
+      this.#log.warn({ code: error.code, reason: error.message }, 'the clock of ages could not be stored');
+    }
+  }
+
   /** Never rejects. */
   async #run(): Promise<void> {
     try {
+      this.#keepAge();
+      await this.#journals.openRefused();
       await this.#rounds.run();
     } catch (error) {
       if (!this.#stopping.signal.aborted) this.#log.error({ err: error }, 'retention failed; it is tried again');
     }
+    if (!this.#stopping.signal.aborted) await this.#reserve.take();
   }
 }

@@ -1,27 +1,92 @@
-// The rules with their store: what a rule changed is stored, in one transaction, before anything of it can be answered.
+// The rules with their store: what a rule changed is stored, in one transaction, before anybody can see or be told of it.
+// And the rules' clocks: rules get numbers passed in, and never ask the time themselves.
+import { randomInt } from 'node:crypto';
+import { AgeClock } from '../../control/clock/age-clock.js';
+import type { ProcessClock } from '../../control/clock/process-clock.js';
+import { CLOCK_SKEW_MS_MAX } from '../../contracts/clock.js';
+import { MoverError } from '../../contracts/errors.js';
 import type { RowStore } from '../store/row-store.js';
+import { newestAgeMs } from './core/policy.js';
 import type { SiteState } from './core/state.js';
+import type { SiteMoment } from './core/terms.js';
+
+/** A life's number is random, so that it needs no store: on a full disk the site starts all the same. */
+const LIFE_NUMBER_MAX = 2 ** 47;
+
+export interface StoreFailure {
+  readonly error: MoverError;
+  /** Milliseconds since 1970. */
+  readonly sinceMs: number;
+}
 
 export class Site {
   readonly state: SiteState;
   readonly #store: RowStore;
+  readonly #clock: ProcessClock;
+  readonly #age: AgeClock;
+  #failure: StoreFailure | undefined;
 
-  constructor(state: SiteState, store: RowStore) {
+  constructor(state: SiteState, store: RowStore, clock: ProcessClock) {
     this.state = state;
     this.#store = store;
+    this.#clock = clock;
+    const now = clock.now();
+    const earlierMs = newestAgeMs(state, now.wallMs);
+    this.#age = new AgeClock(earlierMs, now);
+    if (earlierMs !== undefined && now.wallMs < earlierMs - CLOCK_SKEW_MS_MAX)
+      clock.watch.suspect(now.wallMs - earlierMs, earlierMs);
+    state.beginLife({ number: randomInt(LIFE_NUMBER_MAX), beganAtMs: now.monotonicMs });
   }
 
-  /** The clock of rules, milliseconds since 1970. */
-  get nowMs(): number {
-    return Date.now();
+  /** Why nothing could be stored when it was last tried. */
+  get failure(): StoreFailure | undefined {
+    return this.#failure;
   }
 
-  /** Applies one rule. A rule that refuses may have changed something before (an expired attempt is aborted): that is stored too. */
-  change<Result>(rule: (state: SiteState, nowMs: number) => Result): Result {
+  /** The clocks of rules. */
+  get now(): SiteMoment {
+    const now = this.#clock.now();
+    return { ...now, ageMs: this.#age.advance(now, this.#clock.watch.isAgreed) };
+  }
+
+  /**
+   * Stores the clock that ages are counted by, for when no point is closed that would be stamped with it.
+   * @throws MoverError STORAGE_FULL, STORAGE_FAILED
+   */
+  keepAge(): void {
+    this.change((state, { ageMs }) => state.storeAge(ageMs));
+  }
+
+  /**
+   * Applies one rule. A rule that refuses may have changed something before (an expired attempt is aborted): that is stored too.
+   * When the store can't take the change, the rule is broken, or it met a row that can't be read (CORRUPT, VOLUME_UNUSABLE),
+   * everything is as it was before.
+   * @throws MoverError STORAGE_FULL, STORAGE_FAILED; what the rule throws
+   */
+  change<Result>(rule: (state: SiteState, now: SiteMoment) => Result): Result {
+    const { now } = this;
+    let result: Result;
     try {
-      return rule(this.state, this.nowMs);
-    } finally {
-      this.#store.commit(this.state.takeChanges());
+      result = rule(this.state, now);
+    } catch (error) {
+      if (error instanceof MoverError && error.code !== 'CORRUPT' && error.code !== 'VOLUME_UNUSABLE') this.#publish();
+      else this.state.undo();
+      throw error;
     }
+    this.#publish();
+    return result;
+  }
+
+  #publish(): void {
+    const changes = this.state.changes();
+    try {
+      this.#store.commit(changes);
+      if (changes.length > 0) this.#failure = undefined;
+    } catch (error) {
+      if (error instanceof MoverError) this.#failure = { error, sinceMs: this.#failure?.sinceMs ?? this.#clock.wallMs };
+      this.state.undo();
+      throw error;
+    }
+    this.state.settle();
   }
 }

@@ -3,6 +3,7 @@ import { z } from 'zod';
 import { attemptRecordSchema, attemptRefSchema, writeMarkSchema } from '../../contracts/attempt.js';
 import { applianceIdSchema, groupIdSchema, splitterIdSchema, volumeIdSchema } from '../../contracts/ids.js';
 import { labelsSchema, vmSchema } from '../../contracts/inventory.js';
+import { lifeIdSchema, lineageIdSchema, sourceIdSchema } from '../../contracts/lineage.js';
 import {
   bytesSchema,
   countSchema,
@@ -11,11 +12,12 @@ import {
   sessionSchema,
   timeMsSchema,
 } from '../../contracts/numbers.js';
+import type { Estate } from '../../contracts/estate.js';
 import { holeSchema, ownershipSchema, recoveryPointSchema } from '../../contracts/point.js';
 import { groupJournalSchema, retentionPolicySchema } from '../../contracts/retention.js';
 import type { RowStore } from '../store/row-store.js';
 import type { AttemptRow, CounterRow, GroupRow, HoleRow, MoveRow, OwnerRow, PointRow, VolumeRow } from './core/rows.js';
-import type { SiteRows } from './core/state.js';
+import { type SiteRows, TABLE_NAMES, type TableName } from './core/state.js';
 
 const groupRow: z.ZodType<GroupRow> = z.strictObject({
   group: groupIdSchema,
@@ -23,6 +25,8 @@ const groupRow: z.ZodType<GroupRow> = z.strictObject({
   volumesMax: countSchema,
   pointEveryMs: durationMsSchema,
   lastPointAtMs: timeMsSchema,
+  lastOrder: z.exactOptional(countSchema),
+  snapshots: z.exactOptional(z.array(countSchema)),
   // Stores of before there were policies have neither; the estate file says the policy at each start.
   retention: retentionPolicySchema.prefault({}),
   journal: groupJournalSchema.prefault({ bytes: 0, pointsDropped: 0 }),
@@ -40,6 +44,9 @@ const volumeRow: z.ZodType<VolumeRow> = z.strictObject({
   openHole: z.exactOptional(z.string()),
   vm: z.exactOptional(vmSchema),
   labels: z.exactOptional(labelsSchema),
+  source: z.exactOptional(sourceIdSchema),
+  life: z.exactOptional(lifeIdSchema),
+  lineage: z.exactOptional(lineageIdSchema),
 });
 
 const attemptRow: z.ZodType<AttemptRow> = z.strictObject({ record: attemptRecordSchema });
@@ -54,25 +61,74 @@ const pointRow: z.ZodType<PointRow> = z.strictObject({
   provisionalMarks: z.record(z.string(), writeMarkSchema.extend({ volume: volumeIdSchema })),
 });
 
-/** @throws Error naming the row that is not of its table's form. */
-export function storedRows(store: RowStore): SiteRows {
+/**
+ * The rows of all tables. One that is not of its table's form leaves out what it describes, and stands in `unreadable`: the rules
+ * neither take it for missing nor write over it. Two kinds reach further. A bad group is made anew where the estate file has it,
+ * which says all of it but the time of its newest point; where it has not, the group's volumes are left out as well.
+ */
+export function storedRows(store: RowStore, groups: Estate['groups']): SiteRows {
+  const unreadable = new Map<TableName, Map<string, string>>(TABLE_NAMES.map((name) => [name, new Map()]));
+  const rowsOf = <Row>(table: TableName, schema: z.ZodType<Row>): (readonly [string, Row])[] => {
+    const rows: (readonly [string, Row])[] = [];
+    for (const [key, value] of store.rows(table)) {
+      const row = schema.safeParse(value);
+      if (row.success) rows.push([key, row.data]);
+      else unreadable.get(table)?.set(key, sentenceOf(table, key, row.error));
+    }
+    return rows;
+  };
+  const points = rowsOf('points', pointRow);
+  const groupRows = [...rowsOf('groups', groupRow), ...groupsAnew(unreadable.get('groups'), groups, points)];
+  const readable = new Set(groupRows.map(([key]) => key));
+  const volumes = rowsOf('volumes', volumeRow).filter(([key, { group }]) => {
+    if (readable.has(group) || unreadable.get('groups')?.has(group) !== true) return true;
+    unreadable
+      .get('volumes')
+      ?.set(key, `Volume "${key}" is left out with its group "${group}", whose row can't be read.`);
+    return false;
+  });
   return {
-    groups: rowsOf(store, 'groups', groupRow),
-    volumes: rowsOf(store, 'volumes', volumeRow),
-    attempts: rowsOf(store, 'attempts', attemptRow),
-    moves: rowsOf(store, 'moves', moveRow),
-    points: rowsOf(store, 'points', pointRow),
-    holes: rowsOf(store, 'holes', holeRow),
-    owners: rowsOf(store, 'owners', ownerRow),
-    counters: rowsOf(store, 'counters', counterRow),
+    groups: groupRows,
+    volumes,
+    attempts: rowsOf('attempts', attemptRow),
+    moves: rowsOf('moves', moveRow),
+    points,
+    holes: rowsOf('holes', holeRow),
+    owners: rowsOf('owners', ownerRow),
+    counters: rowsOf('counters', counterRow),
+    unreadable,
   };
 }
 
-function* rowsOf<Row>(store: RowStore, table: string, schema: z.ZodType<Row>): Generator<readonly [string, Row]> {
-  for (const [key, value] of store.rows(table)) {
-    const row = schema.safeParse(value);
-    if (!row.success)
-      throw new Error(`Row "${key}" of table "${table}" is not of the form this version knows: ${row.error.message}`);
-    yield [key, row.data];
-  }
+/** What is left out with a bad row of each table. */
+const LEFT_OUT: Readonly<Record<TableName, string>> = {
+  groups: 'the group is made anew from the estate file if it is there; otherwise it is left out, with its volumes',
+  volumes: 'nothing of the volume is taken in or served, and its records are refused',
+  attempts: 'its verdict is not known, so its volumes are not moved; they go on replicating',
+  moves: 'nothing of that move is accepted any more',
+  points: 'the point is not served, and until it can be read no history is let go of, so that what it needs stays',
+  holes: 'from its beginning on the volume is in no recovery point',
+  owners: 'the timeline of the volume lacks a span',
+  counters: 'nothing that needs a new number is accepted: no attempt (tickets), or no point (points)',
+};
+
+function sentenceOf(table: TableName, key: string, error: z.ZodError): string {
+  const [issue] = error.issues;
+  const why = issue === undefined ? '' : ` (${issue.path.join('.')}: ${issue.message})`;
+  return `Row "${key}" of table "${table}" is not of the form this version knows${why}: ${LEFT_OUT[table]}. Put the replica site's folder back from a copy, or run the version that wrote it.`;
+}
+
+/** Those that the estate file has: it says their settings at each start. They are readable then. */
+function groupsAnew(
+  unreadable: Map<string, string> | undefined,
+  groups: Estate['groups'],
+  points: readonly (readonly [string, PointRow])[],
+): (readonly [string, GroupRow])[] {
+  return groups.flatMap(({ id, appliance, volumesMax, pointEveryMs, retention }) => {
+    if (unreadable?.delete(id) !== true) return [];
+    const times = points.flatMap(([, { point }]) => (point.group === id ? [point.atMs] : []));
+    const lastPointAtMs = times.reduce((latest, atMs) => Math.max(latest, atMs), 0);
+    const journal = { bytes: 0, pointsDropped: 0 };
+    return [[id, { group: id, appliance, volumesMax, pointEveryMs, lastPointAtMs, retention, journal }] as const];
+  });
 }

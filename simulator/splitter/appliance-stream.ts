@@ -1,13 +1,18 @@
 // The stream to one appliance: which volumes are attached on it, and whose turn it is to send.
 import type { Logger } from 'pino';
 import type { SplitterId } from '../../contracts/ids.js';
+import type { LifeId } from '../../contracts/lineage.js';
 import type { FrameConnection, StreamFrame } from '../stream/connection.js';
+import { costOf, CreditAccount } from '../stream/credit.js';
+import type { AttachedFrame, CreditFrame, RecordFrame, RefusedFrame } from '../stream/frame.js';
+import { STALL_TOLD_AFTER_MS } from '../stream/limits.js';
 import { Backoff } from './backoff.js';
 import { nowMs } from './clock.js';
 import type { Copy } from './core/copies.js';
 import type { VolumeSplit } from './core/volume-split.js';
 import { KeptConnection } from './kept-connection.js';
 import type { ProtectedVolume } from './protected-volume.js';
+import type { Reunion } from './reunion.js';
 
 /** What a volume may send in its turn, in bytes: small beside the connection's high-water mark, so that all get turns. */
 const TURN_BYTES = 128 * 1024;
@@ -15,8 +20,7 @@ const TURN_BYTES = 128 * 1024;
 const GATHER_MS = 1;
 /** So many waiting frames leave at once, with whatever this turn of the loop adds. */
 const GATHERED_FRAMES_MAX = 16;
-/** Cost of a frame beside its data, so that a turn of tiny writes ends too. */
-const FRAME_BYTES = 64;
+const MIB = 1024 * 1024;
 
 interface Member {
   readonly volume: ProtectedVolume;
@@ -26,17 +30,35 @@ interface Member {
   handle: number | undefined;
   isAttached: boolean;
   retry: NodeJS.Timeout | undefined;
+  /** How much the replica site takes of it under the present attachment. */
+  credit: CreditAccount;
+  /** What waited there to be applied when it last said that it grants no more; undefined when it did not say so. */
+  unappliedBytes: number | undefined;
+  /** While it has something to send and no credit. */
+  stall: Stall | undefined;
+  /** What is left of its turn, in bytes; below zero after a frame larger than that, which its next turns pay for. */
+  turnBytes: number;
+}
+
+interface Stall {
+  readonly sinceMs: number;
+  readonly timer: NodeJS.Timeout;
+  isTold: boolean;
 }
 
 export interface ApplianceStreamOptions {
   readonly url: string;
   readonly splitter: SplitterId;
+  readonly life: LifeId;
+  readonly reunion: Reunion;
   /** The splitter's own control URL, for the appliance's calls. */
   readonly controlUrl: string;
   readonly token: string | undefined;
   readonly log: Logger;
   /** The volume's situation changed: attached, resumed, or something was confirmed. */
   readonly onProgress: (volume: ProtectedVolume) => void;
+  /** What the volume has to send can't be read back: it is to be taken off the stream. */
+  readonly onUnsendable: (volume: ProtectedVolume, error: unknown) => void;
 }
 
 export class ApplianceStream {
@@ -78,6 +100,10 @@ export class ApplianceStream {
       handle: undefined,
       isAttached: false,
       retry: undefined,
+      credit: new CreditAccount(),
+      unappliedBytes: undefined,
+      stall: undefined,
+      turnBytes: 0,
     };
     this.#members.set(volume, member);
     this.#attach(member);
@@ -109,7 +135,10 @@ export class ApplianceStream {
 
   close(): void {
     clearTimeout(this.#gathering);
-    for (const member of this.#members.values()) clearTimeout(member.retry);
+    for (const member of this.#members.values()) {
+      clearTimeout(member.retry);
+      endStall(member);
+    }
     this.#kept.close();
   }
 
@@ -144,14 +173,16 @@ export class ApplianceStream {
       handle: member.handle,
       volume: split.volume,
       sizeBytes: split.row.sizeBytes,
+      life: this.#options.life,
+      ...split.claim(),
       epoch: member.epoch,
-      session: split.session,
     });
   }
 
   #unattach(member: Member): void {
     if (member.handle !== undefined) this.#byHandle.delete(member.handle);
     this.#ready.delete(member);
+    endStall(member);
     member.handle = undefined;
     if (member.isAttached) member.volume.split.detached();
     member.isAttached = false;
@@ -166,18 +197,18 @@ export class ApplianceStream {
     switch (frame.type) {
       case 'attached':
         if (frame.session !== split.session) return;
-        member.isAttached = true;
-        member.backoff.reset();
-        split.attached(frame.n);
-        split.note('stream', undefined);
-        this.wake(volume);
+        this.#attached(member, frame);
         break;
       case 'receipt':
         if (frame.session !== split.session || frame.epoch !== epoch) return;
         split.receipt(frame.n);
         break;
+      case 'credit':
+        // One that comes before `attached` was for whoever had the handle before.
+        if (member.isAttached) this.#credited(member, frame);
+        return;
       case 'refused':
-        this.#refused(member, frame.code, frame.message);
+        this.#refused(member, frame);
         return;
       case 'pause':
         split.pause(nowMs());
@@ -192,11 +223,70 @@ export class ApplianceStream {
     this.#options.onProgress(volume);
   }
 
-  #refused(member: Member, code: string, message: string): void {
-    const { log, url } = this.#options;
-    log.warn({ volume: member.volume.id, appliance: url, code }, message);
-    member.volume.split.note('stream', `${url} refuses volume "${member.volume.id}" (${code}): ${message}`);
+  #attached(member: Member, frame: AttachedFrame): void {
+    const { volume } = member;
+    try {
+      this.#options.reunion.attached(volume, frame);
+    } catch (error) {
+      this.#putOff(member, `what was answered for volume "${volume.id}" could not be stored: ${messageOf(error)}`);
+      return;
+    }
+    member.isAttached = true;
+    member.credit = new CreditAccount();
+    member.unappliedBytes = undefined;
+    member.backoff.reset();
+    volume.split.note('stream', undefined);
+    this.wake(volume);
+  }
+
+  #credited(member: Member, { grantedBytes, unappliedBytes }: CreditFrame): void {
+    const { credit, volume } = member;
+    credit.grant(grantedBytes);
+    member.unappliedBytes = credit.isOpen ? undefined : unappliedBytes;
+    if (credit.isOpen) {
+      endStall(member);
+      this.wake(volume);
+    } else if (member.stall?.isTold === true) tellStall(member, member.stall);
+  }
+
+  /** Waits a moment before it is said. A credit that never comes, whatever the reason, is told of too. */
+  #stalls(member: Member): void {
+    if (member.stall !== undefined) return;
+    const stall: Stall = {
+      sinceMs: nowMs(),
+      timer: setTimeout(() => {
+        stall.isTold = true;
+        this.#options.log.warn({ volume: member.volume.id, unappliedBytes: member.unappliedBytes }, 'volume stalled');
+        tellStall(member, stall);
+      }, STALL_TOLD_AFTER_MS),
+      isTold: false,
+    };
+    member.stall = stall;
+  }
+
+  #refused(member: Member, frame: RefusedFrame): void {
+    const { log, url, reunion } = this.#options;
+    const { volume } = member;
+    const { code, message } = frame;
+    log.warn({ volume: volume.id, appliance: url, code }, message);
     this.#unattach(member);
+    let isWorthIt = false;
+    try {
+      isWorthIt = reunion.refused(volume, frame);
+    } catch (error) {
+      log.warn({ err: error, volume: volume.id }, 'the advice could not be followed');
+    }
+    // A volume that is owned elsewhere has left this stream by now.
+    if (this.#members.get(volume) !== member) return;
+    if (isWorthIt) this.#attach(member);
+    else this.#putOff(member, `${url} refuses volume "${volume.id}" (${code}): ${message}`);
+  }
+
+  /** Tries again later, and says why meanwhile. */
+  #putOff(member: Member, why: string): void {
+    this.#unattach(member);
+    member.volume.split.note('stream', why);
+    clearTimeout(member.retry);
     member.retry = setTimeout(() => this.#attach(member), member.backoff.next());
   }
 
@@ -220,21 +310,59 @@ export class ApplianceStream {
     }
   }
 
-  /** @returns whether there is more to send. */
-  #takeTurn(connection: FrameConnection, { volume: { split }, handle, epoch }: Member): boolean {
+  /** @returns whether there is more to send now. */
+  #takeTurn(connection: FrameConnection, member: Member): boolean {
+    const { handle, epoch, credit } = member;
+    const { split } = member.volume;
     if (handle === undefined) return false;
-    for (let bytes = 0; bytes < TURN_BYTES && !this.#isFull;) {
+    member.turnBytes = Math.min(TURN_BYTES, member.turnBytes + TURN_BYTES);
+    while (member.turnBytes > 0 && !this.#isFull) {
       const copy = split.peek();
       if (copy === undefined) return false;
+      if (!credit.isOpen) {
+        this.#stalls(member);
+        return false;
+      }
+      let frame: RecordFrame;
+      try {
+        frame = frameOf(split, copy, handle, epoch);
+      } catch (error) {
+        this.#options.onUnsendable(member.volume, error);
+        return false;
+      }
       split.advance();
-      this.#isFull = !connection.send(frameOf(split, copy, handle, epoch));
-      bytes += FRAME_BYTES + (copy.kind === 'write' ? copy.length : 0);
+      const cost = costOf(frame);
+      credit.spend(cost);
+      member.turnBytes -= cost;
+      this.#isFull = !connection.send(frame);
     }
     return true;
   }
 }
 
-function frameOf(split: VolumeSplit, copy: Copy, handle: number, epoch: number): StreamFrame {
+function tellStall({ volume: { id, split }, unappliedBytes }: Member, { sinceMs }: Stall): void {
+  split.stalled({ sinceMs, ...(unappliedBytes === undefined ? {} : { unappliedBytes }) });
+  const why =
+    unappliedBytes === undefined
+      ? 'it did not say why'
+      : `${Math.ceil(unappliedBytes / MIB)} MiB waited there to be applied when it last said`;
+  split.note(
+    'credit',
+    `The replica site takes nothing more of volume "${id}" since ${new Date(sinceMs).toISOString()}: ${why}. Newer writes ` +
+      'wait here, and then only marks are kept; other volumes go on. It goes on by itself once some are applied; ' +
+      'if it does not, look at the health of the replica site (/healthz).',
+  );
+}
+
+function endStall(member: Member): void {
+  if (member.stall === undefined) return;
+  clearTimeout(member.stall.timer);
+  member.stall = undefined;
+  member.volume.split.stalled(undefined);
+  member.volume.split.note('credit', undefined);
+}
+
+function frameOf(split: VolumeSplit, copy: Copy, handle: number, epoch: number): RecordFrame {
   const { session } = split;
   const { n, timeMs } = copy;
   switch (copy.kind) {
@@ -247,4 +375,8 @@ function frameOf(split: VolumeSplit, copy: Copy, handle: number, epoch: number):
     case 'initEnd':
       return { type: 'initEnd', handle, session, n, epoch, timeMs };
   }
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
 }

@@ -1,6 +1,12 @@
-// The splitter's clock: wall-clock milliseconds that never jump, so that a step of the system's clock can't stretch a hold or a lease.
+// The splitter's two clocks: wall time labels writes, cuts and holes; whatever lasts (leases, holds, waits) is measured monotonically.
+import { systemClock } from '../../control/clock/clock.js';
 
-/** Milliseconds since 1970-01-01 UTC, whole, never decreasing within a process's life. */
+/** Wall time, for labels only: taken anew each time, and as wrong as the host's clock is now. */
 export function nowMs(): number {
-  return Math.floor(performance.timeOrigin + performance.now());
+  return systemClock.wallMs();
+}
+
+/** For durations: milliseconds since any moment, never set, never back within a process's life. */
+export function monotonicMs(): number {
+  return systemClock.monotonicMs();
 }

@@ -1,11 +1,11 @@
-// The splitter's control API: one core function a call, what changed stored in one transaction, and only then the answer.
+// The splitter's control API: one core function a call, which stores what it changed before it answers.
 import type { Logger } from 'pino';
 import { createApiClient } from '../../control/client.js';
 import { applianceApi } from '../../contracts/appliance-api.js';
 import { MoverError } from '../../contracts/errors.js';
 import type { splitterApi } from '../../contracts/splitter-api.js';
 import type { Handlers } from '../control/handlers.js';
-import { nowMs } from './clock.js';
+import type { ProcessClock } from '../../control/clock/process-clock.js';
 import type { SplitterCore } from './core/splitter-core.js';
 import type { HeldAcknowledgements } from './held-acknowledgements.js';
 import type { Scans } from './scans.js';
@@ -18,9 +18,8 @@ export interface ControlCallsOptions {
   readonly held: HeldAcknowledgements;
   readonly scans: Scans;
   readonly token: string | undefined;
+  readonly clock: ProcessClock;
   readonly log: Logger;
-  /** Stores what a core call changed, also one that threw, and lets the rest of the shell follow. */
-  readonly settle: <T>(call: () => T) => T;
 }
 
 export function controlCalls({
@@ -28,31 +27,31 @@ export function controlCalls({
   held,
   scans,
   token,
+  clock,
   log,
-  settle,
 }: ControlCallsOptions): Handlers<typeof splitterApi> {
   const released = <T>(answer: T): T => {
     held.release();
     return answer;
   };
   return {
-    inventory: (input) => core.inventory(input),
+    inventory: (input) => ({ ...core.inventory(input), clock: clock.view }),
     notify: async (input, { signal }) => {
-      const answer = settle(() => core.notify(input));
+      const answer = core.notify(input);
       log.info({ attempt: input.attempt, to: input.to.group }, 'notified of a move');
       await reach(input.to.url, token, signal);
       return answer;
     },
-    fence: (input) => settle(() => core.fence(input, nowMs())),
-    confirm: (input) => released(core.confirm(input, nowMs())),
-    renew: (input) => settle(() => core.renew(input, nowMs())),
+    fence: (input) => core.fence(input, clock.now()),
+    confirm: (input) => released(core.confirm(input, clock.monotonicMs)),
+    renew: (input) => core.renew(input, clock.monotonicMs),
     learn: (input) => {
-      const { volumes, learned } = settle(() => core.learn(input, nowMs()));
+      const { volumes, learned } = core.learn(input, clock.wallMs);
       log.info({ attempt: input.attempt, verdict: input.verdict }, 'verdict learned');
       return { volumes, learned };
     },
-    cut: (input) => core.cut(input, nowMs()),
-    confirmCut: (input) => released(core.confirmCut(input, nowMs())),
+    cut: (input) => core.cut(input, clock.now()),
+    confirmCut: (input) => released(core.confirmCut(input, clock.monotonicMs)),
     openScan: async (input) => scans.open(input),
     readScan: async (input) => scans.read(input),
     closeScan: ({ scan }) => {

@@ -1,6 +1,6 @@
 // The guests' acknowledgements that a cut over several splitters withholds, until it is confirmed or its time is over.
 import type { VolumeId } from '../../contracts/ids.js';
-import { nowMs } from './clock.js';
+import { monotonicMs } from './clock.js';
 import type { Holds } from './core/holds.js';
 
 export class HeldAcknowledgements {
@@ -15,7 +15,7 @@ export class HeldAcknowledgements {
   /** Nothing when the acknowledgement may leave at once; else a promise for when it may. */
   pass(volume: VolumeId): void | Promise<void> {
     if (!this.#holds.isHeld(volume)) return undefined;
-    this.#holds.expire(nowMs());
+    this.#holds.expire(monotonicMs());
     if (!this.#holds.isHeld(volume)) return undefined;
     return new Promise((resolve) => {
       const waiting = this.#waiting.get(volume);
@@ -42,10 +42,10 @@ export class HeldAcknowledgements {
     if (expiryMs === undefined || this.#waiting.size === 0) return;
     this.#timer = setTimeout(
       () => {
-        this.#holds.expire(nowMs());
+        this.#holds.expire(monotonicMs());
         this.release();
       },
-      Math.max(0, expiryMs - nowMs()),
+      Math.max(0, expiryMs - monotonicMs()),
     );
   }
 }

@@ -1,8 +1,12 @@
 // One virtual volume in its shell: the guest's reads and writes on the source file, under marks and locks, numbered for the stream.
 import { MoverError } from '../../contracts/errors.js';
 import type { VolumeId } from '../../contracts/ids.js';
-import type { NbdError } from '../../nbd/errors.js';
+import type { WriteMark } from '../../contracts/attempt.js';
+import type { SourceState } from '../../contracts/splitter-api.js';
+import { NbdError } from '../../nbd/errors.js';
+import { digestOf, digestText } from '../digest/region-digest.js';
 import { nowMs } from './clock.js';
+import { REGION_BYTES } from './core/marks.js';
 import type { VolumeSplit } from './core/volume-split.js';
 import { nbdErrorOf } from '../disk/errno.js';
 import type { HeldAcknowledgements } from './held-acknowledgements.js';
@@ -23,12 +27,17 @@ export type SourceChange =
   | { readonly kind: 'write'; readonly offset: number; readonly length: number; readonly data: Buffer }
   | { readonly kind: 'zeroes'; readonly offset: number; readonly length: number };
 
+/** What came of sending a region again: 'none' when none is left, or there is no room now. */
+export type Resent = 'sent' | 'unreadable' | 'none';
+
 /** What the volume tells its splitter; each is called often and must be quick. */
 export interface VolumeEvents {
   /** There is something new to send. */
   readonly onNumbered: (volume: ProtectedVolume) => void;
   /** A write is kept by its mark only: a short initialization is due. */
   readonly onMarked: (volume: ProtectedVolume) => void;
+  /** Marks may be cleared. */
+  readonly onSettled: (volume: ProtectedVolume) => void;
 }
 
 export interface ProtectedVolumeOptions {
@@ -39,6 +48,8 @@ export interface ProtectedVolumeOptions {
   readonly held: HeldAcknowledgements;
   /** Whether each write is acknowledged only when it, and before it its mark, is on stable storage. */
   readonly sync: boolean;
+  /** The bitmap was lost, and all is marked: regions of zeroes are not written anew, so that holes stay holes. */
+  readonly marksLost?: boolean;
   readonly events: VolumeEvents;
 }
 
@@ -50,13 +61,19 @@ export class ProtectedVolume {
   readonly #trace: WriteTrace | undefined;
   readonly #held: HeldAcknowledgements;
   readonly #sync: boolean;
+  readonly #marksLost: boolean;
   readonly #events: VolumeEvents;
   readonly #lock = new RangeLock();
   readonly #gate = new WriteGate();
   #scan: VolumeScan | undefined;
   #guests = 0;
+  #barred: string | undefined;
+  #isClearing = false;
+  /** The last write failed. */
+  #isFailing = false;
 
-  constructor({ split, source, marksFile, trace, held, sync, events }: ProtectedVolumeOptions) {
+  constructor(options: ProtectedVolumeOptions) {
+    const { split, source, marksFile, trace, held, sync, marksLost = false, events } = options;
     this.id = split.volume;
     this.split = split;
     this.#source = source;
@@ -64,11 +81,35 @@ export class ProtectedVolume {
     this.#trace = trace;
     this.#held = held;
     this.#sync = sync;
+    this.#marksLost = marksLost;
     this.#events = events;
   }
 
   get sizeBytes(): number {
     return this.split.row.sizeBytes;
+  }
+
+  /** Why guests may not use the disk; undefined when they may. */
+  get barred(): string | undefined {
+    return this.#barred;
+  }
+
+  /** From now on guests get I/O errors, and nothing is sent: the disk is not the one that is replicated. */
+  bar(state: Exclude<SourceState, 'present'>, why: string): void {
+    this.#barred = why;
+    this.split.sourceState = state;
+    this.split.note('source', why);
+  }
+
+  /** A person decided what the disk is. */
+  unbar(): void {
+    this.#barred = undefined;
+    this.split.sourceState = 'present';
+    this.split.note('source', undefined);
+  }
+
+  #refuseBarred(): void {
+    if (this.#barred !== undefined) throw new NbdError('EIO', this.#barred);
   }
 
   guestCame(): void {
@@ -82,6 +123,7 @@ export class ProtectedVolume {
 
   /** @throws NbdError */
   read(offset: number, length: number): Buffer | Promise<Buffer> {
+    this.#refuseBarred();
     if (length > AT_ONCE_BYTES_MAX) return this.#source.readLater(offset, length).catch(raiseNbdError);
     try {
       return this.#source.readNow(offset, length);
@@ -96,12 +138,13 @@ export class ProtectedVolume {
    * @throws NbdError when the source, or the mark, could not be written.
    */
   change(change: SourceChange, durable: boolean): void | Promise<void> {
+    this.#refuseBarred();
     const { offset, length } = change;
     if (this.#sync || length > AT_ONCE_BYTES_MAX || !this.#lock.isFree(offset, length))
       return this.#changeLater(change, durable);
     this.#scan?.beforeNow(offset, length);
+    this.#mark(offset, length);
     try {
-      this.#mark(offset, length);
       if (change.kind === 'write') this.#source.writeNow(offset, change.data);
       else this.#source.zeroNow(offset, length);
     } catch (error) {
@@ -129,11 +172,12 @@ export class ProtectedVolume {
 
   async #writeSourceLater(change: SourceChange): Promise<void> {
     const { offset, length } = change;
+    this.#mark(offset, length);
     try {
-      const isFresh = this.#mark(offset, length);
-      if (this.#sync && isFresh) await this.#marksFile.sync();
+      // Another write may have set the mark, and be waiting for the same sync.
+      if (this.#sync) await this.#noting(this.#marksFile.whenSynced(offset, length));
       if (change.kind === 'write') await this.#source.writeLater(offset, change.data);
-      else await this.#source.zeroLater(offset, length);
+      else await this.#source.zeroLater(offset, length, this.#sync && this.split.marks.isDirty(offset, length));
     } catch (error) {
       throw this.#failed(change, error);
     }
@@ -142,13 +186,23 @@ export class ProtectedVolume {
   /** Everything written before is on stable storage when it resolves, with its marks. @throws NbdError */
   async flush(): Promise<void> {
     try {
-      await Promise.all([this.#source.sync(), this.#marksFile.sync()]);
+      await this.#noting(Promise.all([this.#source.sync(), this.#marksFile.sync()]));
     } catch (error) {
+      throw nbdErrorOf(error);
+    }
+  }
+
+  /** @throws what the sync throws, once an administrator is told. */
+  async #noting(sync: Promise<unknown> | undefined): Promise<void> {
+    try {
+      await sync;
+    } catch (error) {
+      const fails = this.#sync ? 'writes' : 'flushes';
       this.split.note(
         'sync',
-        `Volume "${this.id}" could not be brought to stable storage: flushes fail until the splitter is started again.`,
+        `Volume "${this.id}" could not be brought to stable storage: ${fails} fail until the splitter is started again.`,
       );
-      throw nbdErrorOf(error);
+      throw error;
     }
   }
 
@@ -157,15 +211,21 @@ export class ProtectedVolume {
     return this.#held.pass(this.id);
   }
 
-  /** @returns whether a mark was stored that was not there before. */
-  #mark(offset: number, length: number): boolean {
+  /** @throws NbdError when the mark could not be stored: nothing of the write was done */
+  #mark(offset: number, length: number): void {
     const fresh = this.split.begin(offset, length);
-    if (fresh.length === 0 && !this.#marksFile.isBehind) return false;
-    this.#marksFile.store(fresh);
-    return true;
+    if (fresh.length === 0 && !this.#marksFile.isBehindAt(offset, length)) return;
+    try {
+      this.#marksFile.store(fresh, offset, length);
+    } catch (error) {
+      this.split.withdraw(offset, length);
+      this.#noteFailure('A mark could not be stored', error);
+      throw nbdErrorOf(error);
+    }
   }
 
   #complete(change: SourceChange): void {
+    if (this.#isFailing) this.#noteSuccess();
     const timeMs = nowMs();
     const completion = this.split.complete(change, timeMs);
     if (completion.kind === 'marked') {
@@ -178,8 +238,24 @@ export class ProtectedVolume {
 
   #failed({ offset, length }: SourceChange, error: unknown): NbdError {
     this.split.fail(offset, length, nowMs());
+    this.#noteFailure('A write failed, and what it touched is sent again', error);
     this.#events.onMarked(this);
     return nbdErrorOf(error);
+  }
+
+  /** The guest was told; so is the administrator, until a write succeeds. */
+  #noteFailure(what: string, error: unknown): void {
+    this.#isFailing = true;
+    const why = error instanceof Error ? error.message : String(error);
+    this.split.note(
+      'write',
+      `Volume "${this.id}": ${what} (${why}); the guest was told so. Look at the disk of ${this.#source.path}.`,
+    );
+  }
+
+  #noteSuccess(): void {
+    this.#isFailing = false;
+    this.split.note('write', undefined);
   }
 
   // ---- short initialization ----
@@ -193,23 +269,50 @@ export class ProtectedVolume {
     return isUnderWay;
   }
 
-  /** Queues the next marked region as it is at the source now. @returns false when none is left or there is no room now. @throws the system's error */
-  async resendNext(): Promise<boolean> {
+  /** Queues the next marked region as it is at the source now. */
+  async resendNext(): Promise<Resent> {
     const range = this.split.nextResend();
-    if (range === undefined) return false;
+    if (range === undefined) return 'none';
     const { region, offset, length } = range;
     const release = await this.#lock.acquire(offset, length);
     try {
-      const data = await this.#source.readLater(offset, length);
-      const copy = isZero(data) ? ({ kind: 'zeroes' } as const) : ({ kind: 'write', data } as const);
+      const data = await this.#source.readLater(offset, length).catch((error: unknown) => {
+        this.split.passOver(region, `${error instanceof Error ? error.message : String(error)}, ${this.#source.path}`);
+      });
+      if (data === undefined) return 'unreadable';
+      const zero = isZero(data);
+      // What an earlier life failed to sync reads back all the same. Its mark goes only after a sync, which needs a write.
+      if (this.#sync && !(zero && this.#marksLost)) await this.#source.rewrite(offset, data);
+      const copy = zero ? ({ kind: 'zeroes' } as const) : ({ kind: 'write', data } as const);
       const timeMs = nowMs();
-      if (!this.split.resent(region, copy, timeMs)) return false;
+      if (!this.split.resent(region, copy, timeMs)) return 'none';
       this.#trace?.add({ ...copy, session: this.split.session, n: this.split.lastN, timeMs, offset, length });
       this.#events.onNumbered(this);
-      return true;
+      return 'sent';
     } finally {
       release();
     }
+  }
+
+  /**
+   * Compares a doubted region with the digest of the replica's; what differs is sent again.
+   * @param mark of the short initialization that the digest belongs to: when it is over, so is the comparison.
+   */
+  async compare(region: number, digest: string | null, mark: WriteMark): Promise<void> {
+    const { marks, row } = this.split;
+    const offset = region * REGION_BYTES;
+    const length = Math.min(REGION_BYTES, row.sizeBytes - offset);
+    const release = await this.#lock.acquire(offset, length);
+    try {
+      // One that can't be read is sent again when it can.
+      const data = await this.#source.readLater(offset, length).catch(() => undefined);
+      const now = this.split.initializationMark;
+      if (now?.session !== mark.session || now.n !== mark.n) return;
+      marks.compared(region, data !== undefined && digestText(digestOf(data)) === digest);
+    } finally {
+      release();
+    }
+    if (marks.settled > 0) this.#events.onSettled(this);
   }
 
   /** Ends the short initialization if nothing is left to be sent again. @returns whether it ended now. */
@@ -229,11 +332,12 @@ export class ProtectedVolume {
 
   /**
    * The volume's content as of now, for comparing: at an instant at which every write is either numbered or not begun.
-   * @throws MoverError NOT_SYNCED, SCAN_BUSY
+   * @throws MoverError SOURCE_UNREADABLE, NOT_SYNCED, SCAN_BUSY
    */
   async openScan(): Promise<VolumeScan> {
     if (this.#scan !== undefined) throw new MoverError('SCAN_BUSY', `Volume "${this.id}" is being scanned already.`);
     return this.#gate.atRest(SCAN_HOLD_MS_MAX, () => {
+      this.split.refuseUnreadable();
       const standing = this.split.standing();
       if ('reason' in standing)
         throw new MoverError('NOT_SYNCED', `Volume "${this.id}" has writes that are known by marks only.`);
@@ -252,11 +356,34 @@ export class ProtectedVolume {
 
   // ---- marks and files ----
 
-  /** Clears the marks of what is durable at the replica site. @throws the system's error; the file then has marks too many, which is safe. */
-  clearMarks(): void {
-    const cleared = this.split.marks.clearSettled();
-    if (cleared.length > 0) this.#marksFile.store(cleared);
+  /** Stores marks that were set without a write. @throws the system's error; the pages stay due, and no write goes on before them */
+  store(regions: readonly number[]): void {
+    this.#marksFile.storeAll(regions);
+  }
+
+  /**
+   * Clears the marks of what is durable at the replica site; with sync, of what is on stable storage here too: a power cut
+   * could otherwise take from the source what the replica has, with no mark to tell.
+   * @throws the system's error; the file then has marks too many, which is safe.
+   */
+  async clearMarks(): Promise<void> {
+    const { marks } = this.split;
+    if (!this.#sync) {
+      this.#storeCleared(marks.clearSettled());
+    } else if (!this.#isClearing && marks.beginClearing() > 0) {
+      this.#isClearing = true;
+      try {
+        await this.#noting(this.#source.sync());
+        this.#storeCleared(marks.finishClearing());
+      } finally {
+        this.#isClearing = false;
+      }
+    }
     this.closeIfIdle();
+  }
+
+  #storeCleared(regions: readonly number[]): void {
+    if (regions.length > 0) this.#marksFile.storeCleared(regions);
   }
 
   /** Gives the file descriptors back while no guest has the volume open. */

@@ -20,7 +20,8 @@ interface OpenScan {
 }
 
 export interface ScansOptions {
-  readonly volumes: ReadonlyMap<VolumeId, ProtectedVolume>;
+  /** @throws MoverError VOLUME_NOT_FOUND, VOLUME_UNUSABLE */
+  readonly find: (volume: VolumeId) => ProtectedVolume;
   readonly log: Logger;
 }
 
@@ -34,7 +35,7 @@ export class Scans {
     this.#options = options;
   }
 
-  /** @throws MoverError VOLUME_NOT_FOUND, NOT_SYNCED, SCAN_BUSY, INVALID_REQUEST (the id stands for a scan of another volume) */
+  /** @throws MoverError VOLUME_NOT_FOUND, VOLUME_UNUSABLE, SOURCE_UNREADABLE, NOT_SYNCED, SCAN_BUSY, INVALID_REQUEST (the id stands for a scan of another volume) */
   async open(input: ParsedInputOf<Api['openScan']>): Promise<OutputOf<Api['openScan']>> {
     const { volume, scan: id } = input;
     const known = this.#scans.get(id);
@@ -52,9 +53,7 @@ export class Scans {
   }
 
   async #open({ volume: volumeId, scan: id, leaseMs }: ParsedInputOf<Api['openScan']>): Promise<OpenScan> {
-    const volume = this.#options.volumes.get(volumeId);
-    if (volume === undefined)
-      throw new MoverError('VOLUME_NOT_FOUND', `There is no volume "${volumeId}" at this splitter.`);
+    const volume = this.#options.find(volumeId);
     for (const [other, { scan }] of this.#scans) if (scan.ended !== undefined) this.close(other);
     const busy = [...this.#scans].find(([, open]) => open.volume === volume)?.[0];
     if (busy !== undefined)

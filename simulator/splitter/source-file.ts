@@ -1,5 +1,5 @@
 // The virtual volume itself: a sparse file. A volume that was never written has none, and reads as zeroes.
-import { existsSync } from 'node:fs';
+import { systemCalls, type DiskCalls } from '../disk/disk-calls.js';
 import { OpenFile } from '../disk/open-file.js';
 import { isZero } from './zero.js';
 
@@ -11,9 +11,13 @@ export class SourceFile {
   readonly #file: OpenFile;
   #written: boolean;
 
-  constructor(path: string, sizeBytes: number) {
-    this.#file = new OpenFile(path, sizeBytes);
-    this.#written = existsSync(path);
+  constructor(path: string, sizeBytes: number, calls: DiskCalls = systemCalls) {
+    this.#file = new OpenFile(path, sizeBytes, calls);
+    this.#written = calls.exists(path);
+  }
+
+  get path(): string {
+    return this.#file.path;
   }
 
   /** Whether it was ever written. */
@@ -45,14 +49,20 @@ export class SourceFile {
     if (!isZero(this.#file.readNow(offset, length))) this.#file.writeNow(offset, ZEROES.subarray(0, length));
   }
 
-  /** The same for any range. */
-  async zeroLater(offset: number, length: number): Promise<void> {
+  /** The same for any range. @param doubted whether zeroes that are read may be in the page cache only: they are written then. */
+  async zeroLater(offset: number, length: number, doubted = false): Promise<void> {
     if (this.#isAllHole()) return;
     const end = offset + length;
     for (let at = offset; at < end; at += ZERO_STEP_BYTES) {
       const step = Math.min(ZERO_STEP_BYTES, end - at);
-      if (!isZero(await this.#file.readLater(at, step))) await this.#file.writeLater(at, ZEROES.subarray(0, step));
+      if (doubted || !isZero(await this.#file.readLater(at, step)))
+        await this.#file.writeLater(at, ZEROES.subarray(0, step));
     }
+  }
+
+  /** Writes what was just read: an earlier life may have failed to sync it, and then only writing it again brings it to the disk. */
+  async rewrite(offset: number, data: Buffer): Promise<void> {
+    if (!this.#isAllHole()) await this.#file.writeLater(offset, data);
   }
 
   #isAllHole(): boolean {

@@ -15,7 +15,7 @@ export class BacklogFile implements SpillFile {
     this.#path = path;
     this.#maxBytes = maxBytes;
     this.#log = log;
-    rmSync(path, { force: true });
+    this.#remove();
   }
 
   get freeBytes(): number {
@@ -35,7 +35,7 @@ export class BacklogFile implements SpillFile {
     return at;
   }
 
-  /** @throws Error when the data can't be read back. Only ending the process helps then: its marks stand for all that is unconfirmed. */
+  /** @throws Error when the data can't be read back: what is queued is lost then, and marks stand for it. */
   read(at: number, length: number): Buffer {
     if (this.#fd === undefined) throw new Error(`${this.#path} holds nothing.`);
     const data = Buffer.allocUnsafe(length);
@@ -50,8 +50,25 @@ export class BacklogFile implements SpillFile {
   reset(): void {
     this.#usedBytes = 0;
     if (this.#fd === undefined) return;
-    closeSync(this.#fd);
+    const fd = this.#fd;
     this.#fd = undefined;
-    rmSync(this.#path, { force: true });
+    try {
+      closeSync(fd);
+    } catch (error) {
+      this.#log.warn(
+        { err: error, path: this.#path },
+        'the spill file was closed with an error; nothing in it is needed',
+      );
+    }
+    this.#remove();
+  }
+
+  /** One that stays can't be spilled to: marks are kept instead. */
+  #remove(): void {
+    try {
+      rmSync(this.#path, { force: true });
+    } catch (error) {
+      this.#log.warn({ err: error, path: this.#path }, 'the spill file could not be removed');
+    }
   }
 }

@@ -2,19 +2,26 @@
 import { join } from 'node:path';
 import type { Logger } from 'pino';
 import { MoverError } from '../../contracts/errors.js';
-import { splitterIdSchema } from '../../contracts/ids.js';
-import { sessionSchema } from '../../contracts/numbers.js';
+import { splitterIdSchema, type VolumeId } from '../../contracts/ids.js';
 import { splitterApi } from '../../contracts/splitter-api.js';
 import { SPLITTER_DESCRIPTION } from '../control/descriptions.js';
 import { createControlServer } from '../control/server.js';
+import { ProcessClock } from '../../control/clock/process-clock.js';
+import { syncFolderNames } from '../disk/folder-names.js';
+import type { NbdAddress } from '../../nbd/address.js';
+import type { BlockDevice } from '../../nbd/block-device.js';
 import { createNbdServer } from '../../nbd/server.js';
 import type { ProcessConfig } from '../process/config.js';
 import type { ReadyLine } from '../process/ready-line.js';
-import { openRowStore, type RowStore } from '../store/row-store.js';
+import { openRowStore } from '../store/row-store.js';
+import { isOutOfRoom } from '../store/storage-failure.js';
+import { CONFIRMED_TABLE } from './confirmations.js';
 import { exportsOf } from './exports.js';
 import type { SplitterLimits } from './limits.js';
 import { describeNbd, nbdAddresses } from './nbd-listen.js';
-import { startProtection } from './protection.js';
+import { type Protection, startProtection } from './protection.js';
+import { META_TABLE, Sessions } from './sessions.js';
+import { SOURCES_TABLE } from './source-checks.js';
 import { openUnprotected } from './unprotected-device.js';
 import { volumeFilesIn } from './volume-files.js';
 import { volumeRows } from './volume-rows.js';
@@ -42,17 +49,27 @@ export async function startSplitter(config: SplitterConfig): Promise<RunningSpli
 
   const store = openRowStore({
     directory: join(config.dataFolder, 'store'),
-    tables: ['volumes', 'meta'],
+    tables: ['volumes', META_TABLE, CONFIRMED_TABLE, SOURCES_TABLE],
     sync: config.sync,
   });
-  const undo: (() => Promise<void> | void)[] = [async () => store.close()];
+  const clock = new ProcessClock({ process: `splitter ${id}`, agreesAfterMs: config.clockAgreesAfterMs, log });
+  const undo: (() => Promise<void> | void)[] = [async () => store.close(), () => clock.stop()];
   try {
-    const session = beginSession(store);
-    const rows = volumeRows(estate, id, new Map(store.rows('volumes')));
-    store.commit(rows.map((row) => ({ table: 'volumes', key: row.volume, value: row })));
+    const { rows, unstored, unusable } = volumeRows(estate, id, new Map(store.rows('volumes')));
+    const sessions = new Sessions({ store, rows: unstored, log });
     const files = volumeFilesIn(config.dataFolder);
+    if (config.sync) syncFolderNames(config.dataFolder);
 
-    const protection = startProtection({ ...config, id, session, store, files, rows: config.unprotected ? [] : rows });
+    const protection = startProtection({
+      ...config,
+      id,
+      sessions,
+      store,
+      files,
+      unusable,
+      clock,
+      rows: config.unprotected ? [] : rows,
+    });
     undo.push(() => protection.stop());
     const control = createControlServer({
       api: splitterApi,
@@ -62,8 +79,12 @@ export async function startSplitter(config: SplitterConfig): Promise<RunningSpli
       ...SPLITTER_DESCRIPTION,
       listen: entry.control,
       token,
+      clock,
       health: () => ({
-        notes: config.unprotected ? ['The volumes are served without protection.'] : protection.notes(),
+        notes: [
+          ...clock.notes,
+          ...(config.unprotected ? ['The volumes are served without protection.'] : protection.notes()),
+        ],
       }),
       log,
     });
@@ -72,16 +93,22 @@ export async function startSplitter(config: SplitterConfig): Promise<RunningSpli
     protection.connect(entry.control.url ?? url);
 
     const sizes = new Map(rows.map((row) => [row.volume, row.sizeBytes]));
-    const nbd = createNbdServer({
-      exports: exportsOf(sizes.keys(), (volume) => {
-        const { source, marks } = files(volume);
-        return config.unprotected ? openUnprotected(source, marks, sizes.get(volume) ?? 0) : protection.open(volume);
-      }),
-      listen: nbdAddresses(entry.nbd, config.dataFolder, log),
-      log,
+    const exported = exportsOf([...sizes.keys(), ...unusable.map(({ volume }) => volume)], (volume) => {
+      const sizeBytes = config.unprotected ? sizes.get(volume) : undefined;
+      if (sizeBytes === undefined) return openLogged(protection, volume, log);
+      const { source, marks } = files(volume);
+      return openUnprotected(source, marks, sizeBytes);
     });
-    undo.push(() => nbd.stop());
-    const addresses = await nbd.start();
+    const listen = async (addresses: readonly NbdAddress[]): Promise<readonly NbdAddress[]> => {
+      const nbd = createNbdServer({ exports: exported, listen: addresses, log });
+      undo.push(() => nbd.stop());
+      return nbd.start();
+    };
+    const addresses = await listen(nbdAddresses(entry.nbd, config.dataFolder, log)).catch(async (error: unknown) => {
+      if (!isOutOfRoom(error)) throw error;
+      log.error({ err: error }, 'no unix socket for NBD: there is no room to make it; guests are served over TCP');
+      return listen([entry.nbd]);
+    });
     return { url, nbd: describeNbd(addresses), stop: once(async () => runBackwards(undo)) };
   } catch (error) {
     await runBackwards(undo);
@@ -89,12 +116,14 @@ export async function startSplitter(config: SplitterConfig): Promise<RunningSpli
   }
 }
 
-/** Stored before anything is served: no two lives share a number. */
-function beginSession(store: RowStore): number {
-  const stored = new Map(store.rows('meta')).get('session');
-  const session = (stored === undefined ? 0 : sessionSchema.parse(stored)) + 1;
-  store.commit([{ table: 'meta', key: 'session', value: session }]);
-  return session;
+/** A guest that is refused is told why; so is the log. */
+function openLogged(protection: Protection, volume: VolumeId, log: Logger): BlockDevice {
+  try {
+    return protection.open(volume);
+  } catch (error) {
+    log.warn({ err: error, volume }, 'a guest was refused');
+    throw error;
+  }
 }
 
 async function runBackwards(undo: readonly (() => Promise<void> | void)[]): Promise<void> {

@@ -1,11 +1,13 @@
 // All streams of a splitter: one to each appliance that a volume is routed to, or is announced to move to; none longer than needed.
 import { ApplianceStream, type ApplianceStreamOptions } from './appliance-stream.js';
+import { NO_SESSION } from './core/volume-split.js';
 import type { ProtectedVolume } from './protected-volume.js';
 
 /** Where a volume is attached, and which appliances must be connected because of it. */
 interface Followed {
   readonly url: string;
   readonly epoch: number;
+  readonly session: number;
   readonly neededUrls: readonly string[];
 }
 
@@ -24,16 +26,17 @@ export class Streams {
     this.#options = options;
   }
 
-  /** Brings the streams in line with the volume's row: to be called when it is new or changed. */
+  /** Brings the streams in line with the volume's row and session: to be called when either is new or changed. */
   follow(volume: ProtectedVolume): void {
-    const { route, notice } = volume.split.row;
+    const { session, row } = volume.split;
+    const { route, notice } = row;
     const before = this.#followed.get(volume);
     const neededUrls = [...new Set([route.url, ...(notice === undefined ? [] : [notice.to.url])])];
-    this.#followed.set(volume, { url: route.url, epoch: route.epoch, neededUrls });
+    this.#followed.set(volume, { url: route.url, epoch: route.epoch, session, neededUrls });
     for (const url of neededUrls) this.#need(url);
-    if (before?.url !== route.url || before.epoch !== route.epoch) {
+    if (before?.url !== route.url || before.epoch !== route.epoch || before.session !== session) {
       if (before !== undefined) this.#streams.get(before.url)?.stream.remove(volume);
-      this.#streams.get(route.url)?.stream.add(volume);
+      if (session !== NO_SESSION) this.#streams.get(route.url)?.stream.add(volume);
     }
     for (const url of before?.neededUrls ?? []) this.#release(url);
   }

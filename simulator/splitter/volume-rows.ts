@@ -1,4 +1,5 @@
 // What the splitter knows of its volumes at a start: its own rows where it has them, the estate file for volumes it never saw.
+import { isDeepStrictEqual } from 'node:util';
 import { z } from 'zod';
 import {
   endpointSchema,
@@ -7,11 +8,16 @@ import {
   writeMarkSchema,
   type Endpoint,
 } from '../../contracts/attempt.js';
-import { MoverError, parseOrRefuse } from '../../contracts/errors.js';
+import { clockDoubtSchema } from '../../contracts/clock.js';
+import { parseOrRefuse } from '../../contracts/errors.js';
 import { controlUrl, type Estate, type EstateVolume } from '../../contracts/estate.js';
-import { type ApplianceId, type SplitterId, volumeIdSchema } from '../../contracts/ids.js';
-import { bytesSchema, epochSchema, timeMsSchema } from '../../contracts/numbers.js';
+import { type ApplianceId, type SplitterId, type VolumeId, volumeIdSchema } from '../../contracts/ids.js';
+import { sourceIdSchema } from '../../contracts/lineage.js';
+import { LEASE_MS_DEFAULT } from '../../contracts/move.js';
+import { bytesSchema, durationMsSchema, epochSchema, sessionSchema, timeMsSchema } from '../../contracts/numbers.js';
+import type { UnusableVolume } from '../../contracts/splitter-api.js';
 import type { VolumeSplitRow } from './core/volume-split.js';
+import { newSourceId } from './identities.js';
 
 const MIB = 1024 * 1024;
 
@@ -32,9 +38,15 @@ const rowSchema = z.strictObject({
       attempt: ticketedAttemptSchema,
       cut: writeMarkSchema,
       atMs: timeMsSchema,
-      leaseExpiresAtMs: timeMsSchema,
+      doubt: clockDoubtSchema.exactOptional(),
+      /** Of earlier versions: an instant of a clock that says nothing any more. */
+      leaseExpiresAtMs: timeMsSchema.exactOptional(),
+      lease: z
+        .strictObject({ session: sessionSchema, untilMs: timeMsSchema, ms: durationMsSchema })
+        .default({ session: 0, untilMs: 0, ms: LEASE_MS_DEFAULT }),
       lapsed: z.boolean(),
     })
+    .transform(({ leaseExpiresAtMs: _old, ...fence }) => fence)
     .exactOptional(),
   decided: z
     .strictObject({
@@ -44,63 +56,88 @@ const rowSchema = z.strictObject({
       backlogBytes: bytesSchema,
     })
     .exactOptional(),
+  // Rows of before disks had identities get one.
+  source: sourceIdSchema.prefault(newSourceId),
+  replaces: z.literal(true).exactOptional(),
 });
 
-/**
- * The rows of the splitter's volumes in the estate file. A stored row wins, but for its appliances' addresses: the estate file knows better.
- * @throws MoverError INVALID_REQUEST when a volume has another size than before, CORRUPT when a stored row is not of the agreed form.
- */
-export function volumeRows(
-  estate: Estate,
-  splitter: SplitterId,
-  stored: ReadonlyMap<string, unknown>,
-): VolumeSplitRow[] {
-  const volumes = estate.splitters.find(({ id }) => id === splitter)?.volumes ?? [];
-  const addresses = addressesOf(estate);
-  return volumes.map((volume) => {
-    const content = stored.get(volume.id);
-    if (content === undefined) return firstRow(estate, volume, addresses);
-    const row = parseRow(volume, content);
-    if (row.sizeBytes !== volume.sizeMiB * MIB) {
-      const message = `volume "${volume.id}" has ${row.sizeBytes / MIB} MiB here, and ${volume.sizeMiB} MiB in the estate file: a volume can't change its size`;
-      throw new MoverError('INVALID_REQUEST', message, {
-        reasons: [{ code: 'INVALID_REQUEST', subject: `splitters.${splitter}.volumes.${volume.id}.sizeMiB`, message }],
-      });
-    }
-    return withAddresses(row, addresses);
-  });
+export interface VolumeRows {
+  readonly rows: readonly VolumeSplitRow[];
+  /** Those of them that the store does not have so. */
+  readonly unstored: readonly VolumeSplitRow[];
+  /** Volumes that are left out: what is wrong with one is no reason against the others. Their stored rows are not touched. */
+  readonly unusable: readonly UnusableVolume[];
 }
 
-type Addresses = ReadonlyMap<ApplianceId, string>;
+/** The rows of the splitter's volumes in the estate file. A stored row wins, but for its appliances' addresses: the estate file knows better. */
+export function volumeRows(estate: Estate, splitter: SplitterId, stored: ReadonlyMap<string, unknown>): VolumeRows {
+  const volumes = estate.splitters.find(({ id }) => id === splitter)?.volumes ?? [];
+  const addresses = addressesOf(estate);
+  const rows: VolumeSplitRow[] = [];
+  const unstored: VolumeSplitRow[] = [];
+  const unusable: UnusableVolume[] = [];
+  for (const volume of volumes) {
+    const content = stored.get(volume.id);
+    const found = content === undefined ? firstRow(estate, volume, addresses) : laterRow(volume, content, addresses);
+    if ('reason' in found) {
+      unusable.push(found);
+      continue;
+    }
+    rows.push(found);
+    if (!isDeepStrictEqual(found, content)) unstored.push(found);
+  }
+  return { rows, unstored, unusable };
+}
+
+/** Why a volume is left out. */
+export function unusable(volume: VolumeId, what: string, whatToDo: string): UnusableVolume {
+  return { volume, reason: `Volume "${volume}" is not served: ${what}. ${whatToDo}; then start the splitter again.` };
+}
+
+export type Addresses = ReadonlyMap<ApplianceId, string>;
 
 /** Appliances whose port is chosen when they start, and that give no URL, have no address here. */
-function addressesOf(estate: Estate): Addresses {
+export function addressesOf(estate: Estate): Addresses {
   const known = estate.appliances.filter(({ control }) => control.url !== undefined || control.port !== 0);
   return new Map(known.map(({ id, control }) => [id, controlUrl(control)]));
 }
 
-function firstRow(estate: Estate, volume: EstateVolume, addresses: Addresses): VolumeSplitRow {
+function firstRow(estate: Estate, volume: EstateVolume, addresses: Addresses): VolumeSplitRow | UnusableVolume {
   const appliance = estate.groups.find(({ id }) => id === volume.group)?.appliance;
   const url = appliance === undefined ? undefined : addresses.get(appliance);
-  if (appliance === undefined || url === undefined) {
-    const message = `the appliance of group "${volume.group}" has no known address: give it a port, or a url`;
-    throw new MoverError('INVALID_REQUEST', `Volume "${volume.id}": ${message}`, {
-      reasons: [{ code: 'INVALID_REQUEST', subject: 'appliances.control', message }],
-    });
-  }
+  if (appliance === undefined || url === undefined)
+    return unusable(
+      volume.id,
+      `the appliance of its group "${volume.group}" has no known address`,
+      'Give the appliance a control port, or a url, in the estate file',
+    );
   return {
     volume: volume.id,
     sizeBytes: volume.sizeMiB * MIB,
     route: { group: volume.group, appliance, url, epoch: 1 },
+    source: newSourceId(),
   };
 }
 
-function parseRow(volume: EstateVolume, content: unknown): VolumeSplitRow {
+function laterRow(volume: EstateVolume, content: unknown, addresses: Addresses): VolumeSplitRow | UnusableVolume {
+  let row: VolumeSplitRow;
   try {
-    return parseOrRefuse(rowSchema, content, `stored row of volume "${volume.id}"`);
-  } catch (cause) {
-    throw new MoverError('CORRUPT', `The stored row of volume "${volume.id}" is not of the agreed form.`, { cause });
+    row = parseOrRefuse(rowSchema.extend({ volume: z.literal(volume.id) }), content, 'it');
+  } catch (error) {
+    const why = error instanceof Error ? error.message : String(error);
+    return unusable(
+      volume.id,
+      `its stored row is not of the agreed form (${why})`,
+      "Put the splitter's data folder back from a copy, or run the version that wrote it",
+    );
   }
+  if (row.sizeBytes !== volume.sizeMiB * MIB)
+    return unusable(
+      volume.id,
+      `it has ${row.sizeBytes / MIB} MiB here, and ${volume.sizeMiB} MiB in the estate file, but a volume can't change its size`,
+      'Correct sizeMiB in the estate file',
+    );
+  return withAddresses(row, addresses);
 }
 
 function withAddresses(row: VolumeSplitRow, addresses: Addresses): VolumeSplitRow {

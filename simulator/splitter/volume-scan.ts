@@ -57,30 +57,29 @@ export class VolumeScan {
   /** A write that is made within this tick is about to change the source. Never throws: the guest's write comes first. */
   beforeNow(offset: number, length: number): void {
     if (this.#ended !== undefined) return;
-    try {
-      const last = lastRegion(offset, length);
-      for (let region = firstRegion(offset); region <= last; region += 1) {
-        if (!this.#digests.needs(region)) continue;
-        const { at, bytes } = this.#placeOf(region, region + 1);
+    const last = lastRegion(offset, length);
+    for (let region = firstRegion(offset); region <= last; region += 1) {
+      if (!this.#digests.needs(region)) continue;
+      const { at, bytes } = this.#placeOf(region, region + 1);
+      try {
         this.#digests.put(region, digestOf(this.#source.readNow(at, bytes)));
+      } catch {
+        this.#digests.putUnreadable(region);
       }
-      this.#endIfFull();
-    } catch (error) {
-      this.#endUnreadable(error);
     }
+    this.#endIfFull();
   }
 
   /** The same for a write of any length, which holds its range lock: the disk is read, and the digests taken, in small steps. */
   async beforeLater(offset: number, length: number): Promise<void> {
-    try {
-      await this.#take(firstRegion(offset), lastRegion(offset, length) + 1);
-    } catch (error) {
-      this.#endUnreadable(error);
-    }
+    await this.#take(firstRegion(offset), lastRegion(offset, length) + 1);
   }
 
-  /** @throws MoverError SCAN_NOT_FOUND (it has ended, or these were let go), INVALID_REQUEST (no such regions), INTERNAL (the source can't be read) */
-  async read(from: number, count: number): Promise<string[]> {
+  /**
+   * @returns null for a region that can't be read
+   * @throws MoverError SCAN_NOT_FOUND (it has ended, or these were let go), INVALID_REQUEST (no such regions)
+   */
+  async read(from: number, count: number): Promise<(string | null)[]> {
     const to = from + count;
     if (to > this.regions)
       throw new MoverError(
@@ -93,25 +92,21 @@ export class VolumeScan {
         'SCAN_NOT_FOUND',
         `The digests of volume "${this.volume}" before region ${this.#digests.floor} were let go.`,
       );
-    try {
-      await this.#take(from, to);
-    } catch (cause) {
-      throw new MoverError('INTERNAL', `The source of volume "${this.volume}" could not be read.`, { cause });
-    }
+    await this.#take(from, to);
     this.#refuseEnded();
-    const digests: string[] = [];
+    const digests: (string | null)[] = [];
     for (let region = from; region < to; region += 1) digests.push(this.#known(region));
     this.#digests.reached(to);
     return digests;
   }
 
-  #known(region: number): string {
+  #known(region: number): string | null {
     const digest = this.#digests.get(region);
     if (digest !== undefined) return digest;
     throw new MoverError('SCAN_NOT_FOUND', `The digest of region ${region} of volume "${this.volume}" was let go.`);
   }
 
-  /** Takes the digests of [from, to) that are missing. @throws the system's error */
+  /** Takes the digests of [from, to) that are missing. Never rejects: a region that can't be read is one without a digest. */
   async #take(from: number, to: number): Promise<void> {
     for (let region = from; region < to && this.#ended === undefined;) {
       const end = this.#endOfMissing(region, to);
@@ -119,18 +114,30 @@ export class VolumeScan {
         region += 1;
         continue;
       }
-      const { at, bytes } = this.#placeOf(region, end);
-      // A volume that was never written needs no reading, and no turns.
-      const data = this.#source.isWritten ? await this.#source.readLater(at, bytes) : undefined;
-      for (; region < end; region += 1) {
-        const start = (region - Math.floor(at / VERIFY_REGION_BYTES)) * VERIFY_REGION_BYTES;
-        if (this.#digests.needs(region))
-          this.#digests.put(
-            region,
-            data === undefined ? undefined : digestOf(data.subarray(start, start + VERIFY_REGION_BYTES)),
-          );
-      }
+      await this.#takeAtOnce(region, end);
+      region = end;
       this.#endIfFull();
+    }
+  }
+
+  async #takeAtOnce(from: number, to: number): Promise<void> {
+    const { at, bytes } = this.#placeOf(from, to);
+    let data: Buffer | undefined;
+    try {
+      // A volume that was never written needs no reading, and no turns.
+      data = this.#source.isWritten ? await this.#source.readLater(at, bytes) : undefined;
+    } catch {
+      if (to - from === 1) this.#digests.putUnreadable(from);
+      else for (let region = from; region < to; region += 1) await this.#takeAtOnce(region, region + 1);
+      return;
+    }
+    for (let region = from; region < to; region += 1) {
+      const start = (region - from) * VERIFY_REGION_BYTES;
+      if (this.#digests.needs(region))
+        this.#digests.put(
+          region,
+          data === undefined ? undefined : digestOf(data.subarray(start, start + VERIFY_REGION_BYTES)),
+        );
     }
   }
 
@@ -150,10 +157,6 @@ export class VolumeScan {
   #endIfFull(): void {
     if (this.#digests.isFull)
       this.end('the guest changed more of the volume than digests are kept of; scan the rest anew');
-  }
-
-  #endUnreadable(error: unknown): void {
-    this.end(`the source could not be read: ${error instanceof Error ? error.message : String(error)}`);
   }
 
   #refuseEnded(): void {

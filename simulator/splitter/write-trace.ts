@@ -1,6 +1,7 @@
 // A record of every numbered write, made at the instant of numbering: what tests hold the replica's history against.
 import { createHash } from 'node:crypto';
 import { closeSync, openSync, writeSync } from 'node:fs';
+import type { Logger } from 'pino';
 
 export interface TracedRecord {
   readonly session: number;
@@ -12,16 +13,35 @@ export interface TracedRecord {
   readonly data?: Buffer;
 }
 
-/** Appends lines "session n timeMs kind offset length sha256"; the last is "-" for records without data. */
+/**
+ * Appends lines "session n timeMs kind offset length sha256"; the last is "-" for records without data. Never throws: a trace that
+ * can't be written ends there, and the guest goes on.
+ */
 export class WriteTrace {
   readonly #path: string;
+  readonly #log: Logger;
   #fd: number | undefined;
+  #hasFailed = false;
 
-  constructor(path: string) {
+  constructor(path: string, log: Logger) {
     this.#path = path;
+    this.#log = log;
   }
 
-  add({ session, n, timeMs, kind, offset, length, data }: TracedRecord): void {
+  add(record: TracedRecord): void {
+    if (this.#hasFailed) return;
+    try {
+      this.#append(record);
+    } catch (error) {
+      this.#hasFailed = true;
+      this.#log.error(
+        { err: error, path: this.#path },
+        'the trace of numbered writes ends here: it could not be written',
+      );
+    }
+  }
+
+  #append({ session, n, timeMs, kind, offset, length, data }: TracedRecord): void {
     const digest = data === undefined ? '-' : createHash('sha256').update(data).digest('hex');
     this.#fd ??= openSync(this.#path, 'a');
     writeSync(this.#fd, `${session} ${n} ${timeMs} ${kind} ${offset} ${length} ${digest}\n`);

@@ -1,6 +1,9 @@
 // What a simulator process must remember: rows in tables, changed in one transaction, kept across kill -9 at any moment.
 import { mkdirSync } from 'node:fs';
 import { type Database, open } from 'lmdb';
+import { prepareLockFile } from './lock-file.js';
+import { storageFailure } from './storage-failure.js';
+import { StoreRoom } from './store-room.js';
 
 export interface RowStoreOptions {
   /** Made if missing. One process at a time may have it open. */
@@ -21,10 +24,13 @@ export interface RowStore {
   /** All rows of a table in the order of their keys, as they are when the iteration starts. */
   rows(table: string): Iterable<readonly [key: string, value: unknown]>;
   /**
-   * All changes or none, durable when it returns. A failure ends the process: what is in memory is ahead of what is stored,
-   * so nothing that this process says can be trusted any more.
+   * All changes or none, durable when it returns. After a failure the store is as it was before, and goes on: the caller
+   * publishes a change to its memory only after this has returned.
+   * @throws MoverError STORAGE_FULL, STORAGE_FAILED; Error for a change that no store could take
    */
   commit(changes: readonly RowChange[]): void;
+  /** What it lacks, in a sentence: the space that is kept for changes on a full disk. */
+  readonly note?: string | undefined;
   close(): Promise<void>;
 }
 
@@ -36,6 +42,7 @@ const KEY_BYTES_MAX = 1_978;
 /** @throws Error when the folder or its files can't be used, or hold something else. */
 export function openRowStore({ directory, tables, sync = false }: RowStoreOptions): RowStore {
   mkdirSync(directory, { recursive: true });
+  prepareLockFile(directory);
   // `overlappingSync` lets a commit return before its data is synced: never wanted here.
   const root = open({
     path: directory,
@@ -47,39 +54,45 @@ export function openRowStore({ directory, tables, sync = false }: RowStoreOption
   const databases = new Map<string, Database<unknown, string>>(
     tables.map((name) => [name, root.openDB<unknown, string>({ name, encoding: 'json' })]),
   );
+  const room = new StoreRoom(directory, root, [...databases.values()]);
   const table = (name: string): Database<unknown, string> => {
     const database = databases.get(name);
     if (database === undefined) throw new Error(`The store has no table "${name}".`);
     return database;
   };
-  let broken: Error | undefined;
-
   return {
     *rows(name) {
       for (const { key, value } of table(name).getRange()) yield [key, value];
     },
     commit: (changes) => {
-      if (broken !== undefined) throw broken;
       if (changes.length === 0) return;
+      for (const { table: name, key } of changes) {
+        table(name);
+        if (Buffer.byteLength(key) > KEY_BYTES_MAX)
+          throw new Error(`The key "${key.slice(0, 100)}…" is too long for the store.`);
+      }
       try {
+        room.ensure(changes.map(({ key, value }) => Buffer.byteLength(key) + bytesOf(value)));
         root.transactionSync(() => {
           for (const { table: name, key, value } of changes) {
-            if (Buffer.byteLength(key) > KEY_BYTES_MAX)
-              throw new Error(`The key "${key.slice(0, 100)}…" is too long for the store.`);
             if (value === undefined) table(name).removeSync(key);
             else table(name).putSync(key, value);
           }
         });
       } catch (cause) {
-        const failure = new Error('The store could not commit.', { cause });
-        broken = failure;
-        // Also as an uncaught exception, so that no handler up the stack can make an answer of it and go on.
-        process.nextTick(() => {
-          throw failure;
-        });
-        throw failure;
+        throw storageFailure(directory, cause);
       }
+      room.replenish();
+    },
+    get note() {
+      return room.isShort
+        ? `There is no room for the reserve of the store in ${directory}: once it is full, changes are refused. Make room on its disk.`
+        : undefined;
     },
     close: async () => root.close(),
   };
+}
+
+function bytesOf(value: unknown): number {
+  return value === undefined ? 0 : Buffer.byteLength(JSON.stringify(value));
 }

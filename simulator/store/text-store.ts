@@ -1,6 +1,9 @@
 // What is kept for ever and read on demand: texts by key, in several tables, of which nothing is held in memory.
 import { mkdirSync } from 'node:fs';
 import { type Database, open } from 'lmdb';
+import { prepareLockFile } from './lock-file.js';
+import { storageFailure } from './storage-failure.js';
+import { StoreRoom } from './store-room.js';
 
 export interface TextStoreOptions {
   /** Made if missing. One process at a time may have it open. */
@@ -32,7 +35,7 @@ export interface TextStore {
   range(table: string, range: TextRange): Iterable<readonly [key: string, text: string]>;
   /** How many keys begin so, by a walk over all of them. */
   count(table: string, prefix: string): number;
-  /** All changes or none; safe against the death of the process when it returns. @throws Error when nothing was changed */
+  /** All changes or none; safe against the death of the process when it returns. @throws MoverError STORAGE_FULL, STORAGE_FAILED */
   commit(changes: Iterable<TextChange>): void;
   close(): Promise<void>;
 }
@@ -44,11 +47,13 @@ const BEHIND = '\u{7F}';
 /** Keys are printable ASCII and spaces, at most 1,900 characters. @throws Error when the folder or its files can't be used */
 export function openTextStore({ directory, tables, sync = false }: TextStoreOptions): TextStore {
   mkdirSync(directory, { recursive: true });
+  prepareLockFile(directory);
   // `overlappingSync` lets a commit return before its data is synced: never wanted here.
   const root = open({ path: directory, maxDbs: DATABASES_MAX, noSync: !sync, overlappingSync: false });
   const databases = new Map<string, Database<string, string>>(
     tables.map((name) => [name, root.openDB<string, string>({ name, encoding: 'string' })]),
   );
+  const room = new StoreRoom(directory, root, [...databases.values()]);
   const table = (name: string): Database<string, string> => {
     const database = databases.get(name);
     if (database === undefined) throw new Error(`The store has no table "${name}".`);
@@ -69,12 +74,19 @@ export function openTextStore({ directory, tables, sync = false }: TextStoreOpti
     },
     count: (name, prefix) => table(name).getKeysCount({ start: prefix, end: `${prefix}${BEHIND}` }),
     commit: (changes) => {
-      root.transactionSync(() => {
-        for (const { table: name, key, text } of changes) {
-          if (text === undefined) table(name).removeSync(key);
-          else table(name).putSync(key, text);
-        }
-      });
+      const all = [...changes];
+      try {
+        room.ensure(all.map(({ key, text = '' }) => key.length + Buffer.byteLength(text)));
+        root.transactionSync(() => {
+          for (const { table: name, key, text } of all) {
+            if (text === undefined) table(name).removeSync(key);
+            else table(name).putSync(key, text);
+          }
+        });
+      } catch (cause) {
+        throw storageFailure(directory, cause);
+      }
+      room.replenish();
     },
     close: async () => root.close(),
   };

@@ -2,7 +2,15 @@
 import { MoverError } from '../../contracts/errors.js';
 import type { Frame, RawFrame } from './frame.js';
 import { decodeHeader, TYPE_CODES, typeCodeOf } from './header.js';
-import { attachPayload, decodeJson, helloPayload, initBeginPayload, refusedPayload } from './payload.js';
+import {
+  attachedPayload,
+  attachPayload,
+  creditPayload,
+  decodeJson,
+  helloPayload,
+  initBeginPayload,
+  refusedPayload,
+} from './payload.js';
 
 /** @throws MoverError INVALID_REQUEST for an unknown type, a payload not of its type's form, or a number out of range. */
 export function decodeFrame({ header, payload }: RawFrame): Frame {
@@ -15,8 +23,12 @@ export function decodeFrame({ header, payload }: RawFrame): Frame {
       return { type: 'hello', ...decodeJson(helloPayload, payload, 'hello') };
     case TYPE_CODES.attach:
       return { type: 'attach', handle, epoch, session, ...decodeJson(attachPayload, payload, 'attach') };
+    case TYPE_CODES.attached:
+      return { type: 'attached', handle, session, n, ...decodeJson(attachedPayload, payload, 'attached') };
     case TYPE_CODES.refused:
       return { type: 'refused', handle, ...decodeJson(refusedPayload, payload, 'refused') };
+    case TYPE_CODES.credit:
+      return { type: 'credit', handle, ...decodeJson(creditPayload, payload, 'credit') };
     case TYPE_CODES.initBegin:
       return {
         type: 'initBegin',
@@ -37,8 +49,6 @@ export function decodeFrame({ header, payload }: RawFrame): Frame {
       return { type: 'zeroes', handle, session, n, epoch, timeMs, offset, length };
     case TYPE_CODES.initEnd:
       return { type: 'initEnd', handle, session, n, epoch, timeMs };
-    case TYPE_CODES.attached:
-      return { type: 'attached', handle, session, n };
     case TYPE_CODES.detach:
       return { type: 'detach', handle };
     case TYPE_CODES.pause:

@@ -1,5 +1,5 @@
 // Frames to bytes.
-import type { Frame } from './frame.js';
+import type { AttachFrame, Frame } from './frame.js';
 import { encodeHeader } from './header.js';
 import { PAYLOAD_BYTES_MAX } from './limits.js';
 import { encodeJson } from './payload.js';
@@ -26,12 +26,20 @@ function payloadOf(frame: Frame): Buffer {
     case 'hello':
       return encodeJson({ splitter: frame.splitter, controlUrl: frame.controlUrl });
     case 'attach':
-      return encodeJson({ volume: frame.volume, sizeBytes: frame.sizeBytes });
+      return encodeJson(attachBody(frame));
     case 'refused':
-      return encodeJson({ code: frame.code, message: frame.message });
+      return encodeJson({ code: frame.code, message: frame.message, advice: frame.advice });
+    case 'credit':
+      return encodeJson({ grantedBytes: frame.grantedBytes, unappliedBytes: frame.unappliedBytes });
     case 'initBegin':
       return encodeJson({ sinceMs: frame.sinceMs, reason: frame.reason });
     case 'attached':
+      return encodeJson({
+        lineage: frame.lineage,
+        base: frame.base,
+        former: frame.former,
+        touched: frame.touched,
+      });
     case 'detach':
     case 'zeroes':
     case 'initEnd':
@@ -42,4 +50,9 @@ function payloadOf(frame: Frame): Buffer {
     case 'pong':
       return NOTHING;
   }
+}
+
+/** Of the fields of an attach frame those that have no place in the header. */
+function attachBody({ type: _type, handle: _handle, session: _session, epoch: _epoch, ...body }: AttachFrame): object {
+  return body;
 }

@@ -42,6 +42,7 @@ export const TYPE_CODES = {
   resume: 12,
   ping: 13,
   pong: 14,
+  credit: 15,
 } as const satisfies Record<FrameType, number>;
 
 /** What a header carries besides type and checksums; what a type of frame does not use is 0. */

@@ -16,3 +16,5 @@ export const CLOSE_GRACE_MS = 1_000;
 export const CONNECT_MS_MAX_DEFAULT = 5_000;
 /** Longest refusal of an upgrade that is read, in bytes: one problem+json. */
 export const REFUSAL_BYTES_MAX = 64 * 1024;
+/** How long a volume may be without credit before either end says so, in milliseconds: for less, any busy volume may wait. */
+export const STALL_TOLD_AFTER_MS = 1_000;

@@ -1,16 +1,50 @@
-// The payloads that are JSON: what is said once per connection or volume, where names matter more than speed.
+// The payloads that are JSON: what is said once per connection, volume or window, where names matter more than speed.
 import { z } from 'zod';
 import { errorCodeSchema, MoverError, parseOrRefuse } from '../../contracts/errors.js';
-import { splitterIdSchema, volumeIdSchema } from '../../contracts/ids.js';
-import { bytesSchema, timeMsSchema } from '../../contracts/numbers.js';
+import { ticketedAttemptSchema, verdictSchema } from '../../contracts/attempt.js';
+import { groupIdSchema, splitterIdSchema, volumeIdSchema } from '../../contracts/ids.js';
+import {
+  adviceSchema,
+  confirmedSchema,
+  lifeIdSchema,
+  lineageIdSchema,
+  sourceIdSchema,
+} from '../../contracts/lineage.js';
+import { bytesSchema, countSchema, positionSchema, timeMsSchema } from '../../contracts/numbers.js';
 
 /** Longest sentence in a payload, in characters. */
 const SENTENCE_LENGTH_MAX = 4_000;
+/** Runs of regions in one answer; more are told as "not known". A splitter's memory for copies holds fewer writes. */
+export const TOUCHED_RUNS_MAX = 65_536;
 const sentence = z.string().max(SENTENCE_LENGTH_MAX);
 
 export const helloPayload = z.strictObject({ splitter: splitterIdSchema, controlUrl: z.url() });
-export const attachPayload = z.strictObject({ volume: volumeIdSchema, sizeBytes: bytesSchema });
-export const refusedPayload = z.strictObject({ code: errorCodeSchema, message: sentence });
+export const attachPayload = z.strictObject({
+  volume: volumeIdSchema,
+  sizeBytes: bytesSchema,
+  life: lifeIdSchema,
+  group: groupIdSchema,
+  source: sourceIdSchema,
+  replaces: z.boolean(),
+  confirmed: confirmedSchema.optional(),
+  ticket: countSchema,
+  decided: z.strictObject({ attempt: ticketedAttemptSchema, verdict: verdictSchema }).optional(),
+});
+export const attachedPayload = z.strictObject({
+  lineage: lineageIdSchema,
+  base: positionSchema,
+  former: lifeIdSchema.optional(),
+  touched: z
+    .array(z.tuple([countSchema, countSchema]))
+    .max(TOUCHED_RUNS_MAX)
+    .optional(),
+});
+export const refusedPayload = z.strictObject({
+  code: errorCodeSchema,
+  message: sentence,
+  advice: adviceSchema.optional(),
+});
+export const creditPayload = z.strictObject({ grantedBytes: bytesSchema, unappliedBytes: bytesSchema });
 export const initBeginPayload = z.strictObject({ sinceMs: timeMsSchema, reason: sentence });
 
 export function encodeJson(value: unknown): Buffer {

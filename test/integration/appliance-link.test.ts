@@ -18,7 +18,7 @@ test('frames reach the replica site and receipts come back through the appliance
   const appliance = await world.appliance('a1');
   const splitter = await TestSplitter.connect(appliance.url, S1);
   expect(await splitter.attach(1, V1)).toMatchObject({ type: 'attached', n: 0 });
-  expect(await splitter.attach(2, V2, { epoch: 7 })).toMatchObject({ code: 'EPOCH_MISMATCH' });
+  expect(await splitter.attach(2, V2, { sizeBytes: 512 })).toMatchObject({ code: 'INVALID_REQUEST' });
   for (let n = 1; n <= 100; n += 1) splitter.write(1, n, 0, block(n));
   await splitter.confirmed(1, 100);
   expect((await site.control.volumes({ volume: V1 })).volumes[0]?.durable.n).toBe(100);

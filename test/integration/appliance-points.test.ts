@@ -160,7 +160,7 @@ test('steps of a move are taken at the appliance that serves the group, and the 
   stream.detach(1);
   control.members.set(V1, { group: G2, n: 1 });
   const moved = await TestSplitter.connect(a2.url, S1, control.url);
-  await moved.attach(1, V1, { epoch: 2 });
+  await moved.attach(1, V1, { epoch: 2, group: G2 });
   control.leftOut = [{ volume: V1, reason: 'marks-only' }];
   control.members.delete(V1);
   expect((await a2.control.join({ attempt })).joined).toBeUndefined();

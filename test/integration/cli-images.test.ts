@@ -99,7 +99,9 @@ test('people are told where each disk is, and how to close it', async () => {
   const { exitCode, stdout } = await cli('open', 'vm-1-disk-1', '--at', new Date().toISOString());
   expect(exitCode).toBe(EXIT.ok);
   const [, id] =
-    /^Access (\S+): volume vm-1-disk-1 at point p\S+, \S+, read-only, until \S+ at the latest\.$/m.exec(stdout) ?? [];
+    /^Access (\S+): volume vm-1-disk-1 at point p\S+, \S+, the last not later than \S+, read-only, until \S+ at the latest\.$/m.exec(
+      stdout,
+    ) ?? [];
   expect(stdout).toMatch(new RegExp(`^vm-1-disk-1 +8 MiB +nbd://127\\.0\\.0\\.1:\\d+/access-${id}/vm-1-disk-1$`, 'm'));
   expect(stdout).toContain(`volume-mover close ${id}`);
   expect((await cli('close', id ?? '')).exitCode).toBe(EXIT.ok);

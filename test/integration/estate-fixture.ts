@@ -48,7 +48,14 @@ export function smallEstate(): Estate {
 }
 
 /** With a worker and Temporal, or the data path alone. */
-export async function startEstate({ withWorker }: { readonly withWorker: boolean }): Promise<EstateFixture> {
+export async function startEstate({
+  withWorker,
+  environment = {},
+}: {
+  readonly withWorker: boolean;
+  /** Of every process, on top of its own. */
+  readonly environment?: Readonly<Record<string, string>>;
+}): Promise<EstateFixture> {
   const folder = await mkdtemp(join(tmpdir(), 'estate-'));
   const { TEMPORAL_ADDRESS: _address, TEMPORAL_PROFILE: _profile, ...env } = process.env;
   const temporal = withWorker ? await openTemporal({ env, log: () => undefined }) : undefined;
@@ -61,7 +68,7 @@ export async function startEstate({ withWorker }: { readonly withWorker: boolean
       estate: smallEstate(),
       dataDirectory: folder,
       temporal,
-      environment: { VOLUME_MOVER_FAULTS: '1' },
+      environment: { VOLUME_MOVER_FAULTS: '1', ...environment },
       log: () => undefined,
     });
     const stop = async (): Promise<void> => {

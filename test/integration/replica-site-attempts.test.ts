@@ -90,7 +90,7 @@ test('a move from open to join changes the owner once, and each step answers the
   });
 
   expect(await splitter.attach(1, V1)).toMatchObject({ code: 'EPOCH_MISMATCH' });
-  expect(await splitter.attach(2, V1, { epoch: 2 })).toMatchObject({ type: 'attached', n: 12 });
+  expect(await splitter.attach(2, V1, { epoch: 2, group: G2 })).toMatchObject({ type: 'attached', n: 12 });
   splitter.write(2, 13, 0, block(13), { epoch: 2 });
   await splitter.confirmed(2, 13);
   const point = await site.control.closePoint({

@@ -107,6 +107,7 @@ export class SiteWorld {
       dataFolder: join(this.folder, 'site'),
       token: undefined,
       sync: false,
+      faults: true,
     };
     const running = await startReplicaSite(config, log, limits);
     const stop = once1(running.stop);

@@ -13,9 +13,13 @@ import {
   until,
   V1,
   V2,
+  V3,
 } from './replica-site-fixture.js';
 import { block, TestSplitter, VolumeModel } from './test-splitter.js';
 
+const KIB = 1024;
+/** Small beside what a test writes, so that it is reached. */
+const UNAPPLIED_BYTES_MAX = 512 * KIB;
 let world: SiteWorld;
 
 beforeEach(() => {
@@ -71,9 +75,17 @@ test('an unknown volume, a wrong size, an old epoch or session is refused at att
   const splitter = await TestSplitter.connect(site.url, S1);
   expect(await splitter.attach(1, 'v9' as typeof V1)).toMatchObject({ code: 'VOLUME_NOT_FOUND' });
   expect(await splitter.attach(2, V1, { sizeBytes: 512 })).toMatchObject({ code: 'INVALID_REQUEST' });
-  expect(await splitter.attach(3, V1, { epoch: 2 })).toMatchObject({ code: 'EPOCH_MISMATCH' });
   expect(await splitter.attach(4, V1, { session: 5 })).toMatchObject({ type: 'attached' });
-  expect(await splitter.attach(5, V1, { session: 4 })).toMatchObject({ code: 'STALE_SESSION' });
+  expect(await splitter.attach(5, V1, { session: 4 })).toMatchObject({
+    code: 'STALE_SESSION',
+    advice: { sessionMin: 6 },
+  });
+  // A splitter that knows a later epoch learned it from this site, which has lost it.
+  expect(await splitter.attach(6, V1, { session: 6, epoch: 3, group: G2 })).toMatchObject({ type: 'attached' });
+  expect(await splitter.attach(7, V1, { session: 6, epoch: 2 })).toMatchObject({
+    code: 'EPOCH_MISMATCH',
+    advice: { owner: { group: G2, epoch: 3 } },
+  });
 });
 
 test('a write outside the volume is refused and does not count', async () => {
@@ -263,13 +275,87 @@ test('a volume is in no point between the begin and the end of a short initializ
   expect(holes).toMatchObject([{ volume: V1, fromPosition: 2, toPosition: 4, sinceMs: 1_000, reason: 'test' }]);
 });
 
-test('a stream is not read while the volume has too much that is not applied, and is read again after', async () => {
-  const site = await world.site({ unappliedBytesMax: 256 * 1024 });
+/** Sends `count` records, each as soon as it is granted, and waits for their receipts. */
+async function writeWhenGranted(splitter: TestSplitter, handle: number, count: number): Promise<void> {
+  let n = 0;
+  await until(() => {
+    for (; n < count && splitter.mayWrite(handle); n += 1) splitter.write(handle, n + 1, 0, block(n, 64 * KIB));
+    return n === count;
+  }, `credit for ${count} records under handle ${handle}`);
+  await splitter.confirmed(handle, count);
+}
+
+test('a volume whose distribution stands still is granted no more than its limit, is named, and holds up no other', async () => {
+  const site = await world.site({ unappliedBytesMax: UNAPPLIED_BYTES_MAX });
+  const splitter = await TestSplitter.connect(site.url, S1);
+  for (const [index, volume] of [V1, V2, V3].entries()) await splitter.attach(index + 1, volume);
+  await site.control.setDistribution({ volume: V1, paused: true });
+  let n = 0;
+  await until(async () => {
+    for (; splitter.mayWrite(1); n += 1) splitter.write(1, n + 1, 0, block(n, 64 * KIB));
+    const { notes } = await site.control.health({});
+    return notes.some((note) => note.includes(`volume "${V1}" is taken in since`));
+  }, 'health names the volume');
+  await splitter.confirmed(1, n);
+  expect((await volumeOf(site)).undistributedBytes).toBeLessThanOrEqual(UNAPPLIED_BYTES_MAX + 65 * KIB);
+  await Promise.all([writeWhenGranted(splitter, 2, 64), writeWhenGranted(splitter, 3, 64)]);
+
+  // A point does not wait for what can't come.
+  const startedMs = performance.now();
+  const { members, leftOut } = await site.control.closePoint({
+    group: G1,
+    kind: 'periodic',
+    atMs: Date.now(),
+    cuts: [
+      { volume: V1, session: 1, n: n + 1 },
+      { volume: V2, session: 1, n: 64 },
+    ],
+    leftOut: [],
+    waitMs: 30_000,
+  });
+  expect(members.map(({ volume }) => volume)).toEqual([V2]);
+  expect(leftOut).toContainEqual({ volume: V1, reason: 'behind' });
+  expect(performance.now() - startedMs).toBeLessThan(20_000);
+
+  await site.control.setDistribution({ volume: V1, paused: false });
+  await until(() => splitter.mayWrite(1), 'the volume goes on');
+  expect((await site.control.health({})).notes).toEqual([]);
+});
+
+test('a sender that ignores its credit is refused, that volume alone, and what the site holds stays within its limit', async () => {
+  const site = await world.site({ unappliedBytesMax: UNAPPLIED_BYTES_MAX });
   const splitter = await TestSplitter.connect(site.url, S1);
   await splitter.attach(1, V1);
-  for (let n = 1; n <= 64; n += 1) splitter.write(1, n, 0, block(n, 64 * 1024));
-  await splitter.confirmed(1, 64);
-  expect((await volumeOf(site)).durable.position).toBe(64);
+  await splitter.attach(2, V2);
+  await site.control.setDistribution({ volume: V1, paused: true });
+  for (let n = 1; n <= 64; n += 1) splitter.write(1, n, 0, block(n, 64 * KIB));
+  splitter.write(2, 1, 0, block(1));
+  expect(await splitter.refusedWith(1)).toBe('CREDIT_EXCEEDED');
+  await splitter.confirmed(2, 1);
+  const { durable } = await volumeOf(site);
+  expect(durable.n).toBeLessThan(64);
+  // Attaching again and again gives no more room than there is.
+  for (let handle = 3; handle < 20; handle += 1) {
+    const answer = await splitter.attach(handle, V1);
+    if (answer.type !== 'attached') throw new Error(answer.code);
+    for (let n = answer.n + 1; n <= answer.n + 16; n += 1) splitter.write(handle, n, 0, block(n, 64 * KIB));
+    await splitter.refusedWith(handle);
+  }
+  expect((await volumeOf(site)).undistributedBytes).toBeLessThanOrEqual(UNAPPLIED_BYTES_MAX + 65 * KIB);
+  await site.control.setDistribution({ volume: V1, paused: false });
+  expect(await splitter.attach(1, V1)).toMatchObject({ type: 'attached' });
+});
+
+test('a write larger than the window passes when nothing else is on its way', async () => {
+  const site = await world.site({ unappliedBytesMax: 256 * KIB });
+  const splitter = await TestSplitter.connect(site.url, S1);
+  await splitter.attach(1, V1);
+  for (let n = 1; n <= 3; n += 1) {
+    await until(() => splitter.mayWrite(1), `credit for write ${n}`);
+    splitter.write(1, n, 0, block(n, SIZE_BYTES));
+    await splitter.confirmed(1, n);
+  }
+  expect((await volumeOf(site)).durable.n).toBe(3);
 });
 
 test('open images are bounded, and one that nobody reads is closed', async () => {

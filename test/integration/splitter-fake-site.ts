@@ -4,8 +4,12 @@ import type { AddressInfo } from 'node:net';
 import type { AttemptRecord, Verdict } from '../../contracts/attempt.js';
 import { type ErrorCode, MoverError, toProblem } from '../../contracts/errors.js';
 import type { VolumeId } from '../../contracts/ids.js';
+import type { LifeId } from '../../contracts/lineage.js';
+import { regionRuns } from '../../simulator/replica-site/intake/region-runs.js';
 import { acceptStreams } from '../../simulator/stream/accept.js';
 import type { FrameConnection, StreamFrame } from '../../simulator/stream/connection.js';
+import type { AttachedFrame, AttachFrame } from '../../simulator/stream/frame.js';
+import { LINEAGE } from '../support/identities.js';
 
 type Numbered = Extract<StreamFrame, { n: number; timeMs: number }>;
 export type Accepted = Numbered & { readonly appliance: string };
@@ -17,9 +21,12 @@ export class FakeSite {
   readonly violations: string[] = [];
   readonly epochs = new Map<VolumeId, number>();
   duplicates = 0;
+  /** Of which volume each accepted record was, in the order in which they came. */
+  readonly order: { readonly volume: VolumeId; readonly bytes: number }[] = [];
   /** Whether records are kept for `imageOf` and the trace; benchmarks don't. */
   keeps = true;
   readonly #durable = new Map<VolumeId, { session: number; n: number }>();
+  readonly #lives = new Map<VolumeId, LifeId>();
 
   durable(volume: VolumeId, session: number): number {
     const known = this.#durable.get(volume);
@@ -39,6 +46,22 @@ export class FakeSite {
     if (!this.keeps) return;
     const copy = frame.type === 'write' ? { ...frame, data: Buffer.from(frame.data) } : frame;
     this.records(volume).push({ ...copy, appliance });
+    this.order.push({ volume, bytes: frame.type === 'write' ? frame.data.length : 0 });
+  }
+
+  /** What the site says of the history when a splitter attaches. */
+  meet({
+    volume,
+    session,
+    life,
+    confirmed,
+  }: AttachFrame): Pick<AttachedFrame, 'lineage' | 'base' | 'former' | 'touched'> {
+    const former = this.#lives.get(volume);
+    this.#lives.set(volume, life);
+    const records = this.records(volume);
+    const first = records.findIndex((record) => record.session === session);
+    const touched = regionRuns(records.slice(confirmed?.position ?? 0).flatMap(extentsOf));
+    return { lineage: LINEAGE, base: first < 0 ? records.length : first, former, touched };
   }
 
   records(volume: VolumeId): Accepted[] {
@@ -74,6 +97,8 @@ export class FakeAppliance {
   /** Whether it accepts records at all; otherwise they are read and forgotten. */
   accepts = true;
   refusal: ErrorCode | undefined;
+  /** Credit that each attachment gets at once; without end where nothing is said. */
+  readonly grants = new Map<VolumeId, number>();
   /** The answer to resolve; none: UNREACHABLE. */
   verdict: Verdict | undefined;
   resolveCalls = 0;
@@ -126,6 +151,12 @@ export class FakeAppliance {
     for (const attached of this.attached.values()) this.#confirm(attached);
   }
 
+  /** @param grantedBytes in all, since the volume attached. */
+  grant(volume: VolumeId, grantedBytes: number, unappliedBytes = 0): void {
+    const attached = this.attached.get(volume);
+    attached?.connection.send({ type: 'credit', handle: attached.handle, grantedBytes, unappliedBytes });
+  }
+
   say(volume: VolumeId, type: 'pause' | 'resume'): void {
     const attached = this.attached.get(volume);
     attached?.connection.send({ type, handle: attached.handle });
@@ -163,7 +194,15 @@ export class FakeAppliance {
     const attached = { connection, handle, volume, session, epoch };
     handles.set(handle, attached);
     this.attached.set(volume, attached);
-    connection.send({ type: 'attached', handle, session, n: this.site.durable(volume, session) });
+    connection.send({
+      type: 'attached',
+      handle,
+      session,
+      n: this.site.durable(volume, session),
+      ...this.site.meet(frame),
+    });
+    const grantedBytes = this.grants.get(volume) ?? Number.MAX_SAFE_INTEGER;
+    if (grantedBytes > 0) connection.send({ type: 'credit', handle, grantedBytes, unappliedBytes: 0 });
   }
 
   #detach(handles: Map<number, Attached>, handle: number): void {
@@ -214,4 +253,9 @@ export class FakeAppliance {
       } else reply(200, { attempt: input.attempt, state: this.verdict, seals: [] });
     } else reply(404, toProblem(new MoverError('ROUTE_NOT_FOUND', 'not in this test')));
   }
+}
+
+function extentsOf(record: Accepted): { readonly offset: number; readonly length: number }[] {
+  if (record.type === 'write') return [{ offset: record.offset, length: record.data.length }];
+  return record.type === 'zeroes' ? [{ offset: record.offset, length: record.length }] : [];
 }

@@ -48,6 +48,8 @@ export interface StartOptions {
   readonly limits?: Partial<SplitterLimits>;
   readonly sync?: boolean;
   readonly sizeMiB?: number;
+  /** Default: v1 and v2. */
+  readonly volumes?: readonly VolumeId[];
   readonly environment?: Record<string, string>;
 }
 
@@ -72,6 +74,11 @@ export class SplitterWorld {
     rmSync(this.folder, { recursive: true, force: true });
   }
 
+  /** Done when every splitter has ended, before the folder goes. */
+  onStop(cleanUp: () => Promise<unknown> | void): void {
+    this.#cleanUps.unshift(async () => cleanUp());
+  }
+
   get dataFolder(): string {
     return join(this.folder, 'data');
   }
@@ -93,7 +100,7 @@ export class SplitterWorld {
     };
   }
 
-  #estate(sizeMiB: number): EstateInput {
+  #estate(sizeMiB: number, volumes: readonly VolumeId[] = [V1, V2]): EstateInput {
     return {
       replicaSite: { control: { port: 0 } },
       appliances: [this.first, this.second].map(({ name, port }) => ({
@@ -106,7 +113,7 @@ export class SplitterWorld {
           id: SPLITTER,
           control: { port: 0 },
           nbd: { port: 0 },
-          volumes: [V1, V2].map((id) => ({ id, sizeMiB, group: 'g1' })),
+          volumes: volumes.map((id) => ({ id, sizeMiB, group: 'g1' })),
         },
       ],
       groups: [
@@ -118,10 +125,10 @@ export class SplitterWorld {
   }
 
   /** A splitter in this process. */
-  async splitter({ limits, sync = false, sizeMiB = SIZE_MIB }: StartOptions = {}): Promise<Running> {
+  async splitter({ limits, sync = false, sizeMiB = SIZE_MIB, volumes }: StartOptions = {}): Promise<Running> {
     const running = await startSplitter({
       id: SPLITTER,
-      estate: estateSchema.parse(this.#estate(sizeMiB)),
+      estate: estateSchema.parse(this.#estate(sizeMiB, volumes)),
       dataFolder: this.dataFolder,
       sync,
       trace: true,

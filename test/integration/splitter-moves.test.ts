@@ -1,5 +1,5 @@
 // What a move does to a splitter: the fence and its backlog, the verdict either way, leases, holds, and all of it across restarts.
-import { existsSync } from 'node:fs';
+import { existsSync, truncateSync } from 'node:fs';
 import { setTimeout as pause } from 'node:timers/promises';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import type { AttemptVolume, TicketedAttempt, Verdict } from '../../contracts/attempt.js';
@@ -170,6 +170,22 @@ test('a backlog beyond memory and file falls to marks; after the verdict a short
   expect(world.site.records(V1).some((record) => record.type === 'initBegin' && record.reason === 'backlog full')).toBe(
     true,
   );
+});
+
+test('a spill file that can’t be read back costs its volume a new session, and nobody the process', async () => {
+  const splitter = await world.splitter({ limits: { queueMaxBytes: 64 * KIB, spillMaxBytes: 4 * MIB } });
+  await notify(splitter, attempt(1));
+  await splitter.control.fence({ attempt: attempt(1), volumes: [V1], leaseMs: LEASE_MS });
+  await write(splitter, [...Array(40).keys()], 1);
+  truncateSync(world.path(V1, 'spill'), 0);
+  await learn(splitter, attempt(1), 'COMMITTED');
+  await expectReplicaIsSource(splitter);
+  expect(await describe(splitter, V1)).toMatchObject({ last: { session: 2 }, route: { epoch: 2 } });
+  expect(world.site.records(V1).find(({ type }) => type === 'initBegin')).toMatchObject({ reason: 'backlog lost' });
+  expect(await describe(splitter, V2)).toMatchObject({ last: { session: 1 }, mode: 'SYNCED' });
+  // The number is used up.
+  await splitter.stop();
+  expect(await describe(await world.splitter(), V2)).toMatchObject({ last: { session: 3 } });
 });
 
 test('when the lease runs out the splitter asks for the verdict, again and again, and delivers the backlog on it', async () => {

@@ -1,6 +1,7 @@
 // A splitter of a world whose other parts run: it protects the world's volumes through the first appliance.
 import { join } from 'node:path';
 import { pino } from 'pino';
+import type { VolumeId } from '../../contracts/ids.js';
 import type { Calls } from '../../contracts/route.js';
 import { splitterApi } from '../../contracts/splitter-api.js';
 import { createApiClient } from '../../control/client.js';
@@ -13,8 +14,8 @@ import { type RunningAppliance, S1, type SiteWorld, V1 } from './replica-site-fi
 export interface RunningSplitter {
   readonly control: Calls<typeof splitterApi>;
   readonly stop: () => Promise<void>;
-  /** A new connection of a guest to V1. */
-  readonly guest: () => Promise<NbdClient>;
+  /** A new connection of a guest, to V1 unless another volume is given. */
+  readonly guest: (volume?: VolumeId) => Promise<NbdClient>;
 }
 
 export async function splitterOn(world: SiteWorld, appliance: RunningAppliance): Promise<RunningSplitter> {
@@ -36,8 +37,8 @@ export async function splitterOn(world: SiteWorld, appliance: RunningAppliance):
   return {
     control: createApiClient(splitterApi, { baseUrl: url }),
     stop,
-    guest: async () => {
-      const client = await connectNbd(nbd.socket === undefined ? nbd : { path: nbd.socket }, V1);
+    guest: async (volume = V1) => {
+      const client = await connectNbd(nbd.socket === undefined ? nbd : { path: nbd.socket }, volume);
       world.onStop(async () => client.disconnect());
       return client;
     },

@@ -1,8 +1,12 @@
 // A splitter's stream in the hands of a test: every frame is sent when the test says so, and what was sent is modelled.
 import { connectStream } from '../../simulator/stream/connect.js';
+import { costOf, CreditAccount } from '../../simulator/stream/credit.js';
 import type { FrameConnection, StreamFrame } from '../../simulator/stream/connection.js';
-import type { AttachedFrame, RefusedFrame } from '../../simulator/stream/frame.js';
+import type { AttachedFrame, CreditFrame, RefusedFrame } from '../../simulator/stream/frame.js';
 import type { SplitterId, VolumeId } from '../../contracts/ids.js';
+import type { Confirmed } from '../../contracts/lineage.js';
+import type { Claim } from '../../simulator/replica-site/core/attach.js';
+import { claimOf } from '../support/identities.js';
 import { SIZE_BYTES, until } from './replica-site-fixture.js';
 
 type Record = { readonly offset: number; readonly data: Buffer };
@@ -23,6 +27,9 @@ export class TestSplitter {
   readonly #answers = new Map<number, AttachedFrame | RefusedFrame>();
   readonly #receipts = new Map<number, number>();
   readonly #refused = new Map<number, RefusedFrame>();
+  readonly #known = new Map<VolumeId, Confirmed>();
+  readonly #credits = new Map<number, CreditFrame>();
+  readonly #accounts = new Map<number, CreditAccount>();
   readonly told: StreamFrame[] = [];
   closed = false;
 
@@ -45,8 +52,13 @@ export class TestSplitter {
 
   #received(frame: StreamFrame): void {
     if (frame.type === 'receipt') this.#receipts.set(frame.handle, Math.max(frame.n, this.receipt(frame.handle)));
-    else if (frame.type === 'attached') this.#answers.set(frame.handle, frame);
-    else if (frame.type === 'refused') {
+    else if (frame.type === 'credit') {
+      this.#credits.set(frame.handle, frame);
+      this.#accounts.get(frame.handle)?.grant(frame.grantedBytes);
+    } else if (frame.type === 'attached') {
+      this.#answers.set(frame.handle, frame);
+      this.#accounts.set(frame.handle, new CreditAccount());
+    } else if (frame.type === 'refused') {
       this.#answers.set(frame.handle, frame);
       this.#refused.set(frame.handle, frame);
     } else this.told.push(frame);
@@ -56,6 +68,11 @@ export class TestSplitter {
     return this.#receipts.get(handle) ?? 0;
   }
 
+  /** The newest credit frame under the handle. */
+  credit(handle: number): CreditFrame | undefined {
+    return this.#credits.get(handle);
+  }
+
   refusalOf(handle: number): string | undefined {
     return this.#refused.get(handle)?.code;
   }
@@ -63,18 +80,30 @@ export class TestSplitter {
   async attach(
     handle: number,
     volume: VolumeId,
-    options: { session?: number; epoch?: number; sizeBytes?: number } = {},
+    options: { session?: number; epoch?: number; sizeBytes?: number } & Partial<Claim> = {},
   ): Promise<AttachedFrame | RefusedFrame> {
-    const { session = 1, epoch = 1, sizeBytes = SIZE_BYTES } = options;
+    const { session = 1, epoch = 1, sizeBytes = SIZE_BYTES, ...claim } = options;
     this.#answers.delete(handle);
     this.#receipts.delete(handle);
-    this.#connection.send({ type: 'attach', handle, volume, session, epoch, sizeBytes });
+    const confirmed = 'confirmed' in claim ? claim.confirmed : this.#known.get(volume);
+    const whole = claimOf({ session, epoch, sizeBytes, ...claim, confirmed }, claim.group);
+    this.#connection.send({ type: 'attach', handle, volume, ...whole });
     await until(() => this.#answers.has(handle) || this.closed, `an answer to attach ${handle}`);
     const answer = this.#answers.get(handle);
     if (answer === undefined) throw new Error('the stream was closed');
+    // A stream that knows nothing of what others sent takes the history as it is.
+    if (answer.type === 'refused' && answer.code === 'LINEAGE_FORKED' && !('confirmed' in claim))
+      return this.attach(handle, volume, { ...options, confirmed: answer.advice?.lineage });
+    if (answer.type === 'attached') this.#known.set(volume, { lineage: answer.lineage, position: 0 });
     return answer;
   }
 
+  /** Whether a record may be sent under the handle. */
+  mayWrite(handle: number): boolean {
+    return this.#accounts.get(handle)?.isOpen === true;
+  }
+
+  /** Sends it, granted or not. */
   write(
     handle: number,
     n: number,
@@ -82,7 +111,9 @@ export class TestSplitter {
     data: Buffer,
     { session = 1, epoch = 1, timeMs = Date.now() } = {},
   ): void {
-    this.#connection.send({ type: 'write', handle, session, epoch, n, timeMs, offset, data });
+    const frame = { type: 'write', handle, session, epoch, n, timeMs, offset, data } as const;
+    this.#accounts.get(handle)?.spend(costOf(frame));
+    this.#connection.send(frame);
   }
 
   initBegin(handle: number, n: number, { session = 1, epoch = 1, sinceMs = Date.now() } = {}): void {

@@ -1,6 +1,7 @@
 // Verifying over real splitters, appliances and a replica site: what is the same, what differs and where, and what is lost on the way.
 import { CancelledFailure } from '@temporalio/common';
 import { randomBytes } from 'node:crypto';
+import { truncateSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { afterEach, beforeEach, expect, test } from 'vitest';
@@ -71,6 +72,7 @@ function runOf(options: { readonly signal?: AbortSignal; readonly earlier?: unkn
     id: 'run.1',
     earlier: undefined,
     nowMs: () => Date.now(),
+    monotonicMs: () => performance.now(),
     sleep: async (ms) => {
       await delay(ms, undefined, options.signal === undefined ? {} : { signal: options.signal }).catch(() => {
         throw options.signal?.reason;
@@ -141,6 +143,20 @@ test('a bit that flipped in the replica is a mismatch of its region, and fails t
   expect(failure).toHaveProperty('details.1.mismatches', [
     { offset: 3 * VERIFY_REGION_BYTES, length: VERIFY_REGION_BYTES, fault: 'replica-checksum' },
   ]);
+});
+
+test('a region that can’t be read at the source is named, and the others are compared, once', async () => {
+  // The guest keeps the file open: what was cut off can't be read.
+  truncateSync(sourcePath(), SIZE_BYTES - VERIFY_REGION_BYTES);
+  const failure: unknown = await verify(ports(), { volume: V1, bytesPerSecond: QUICK }, runOf()).catch(
+    (error: unknown) => error,
+  );
+  expect(failure).toMatchObject({ type: 'VERIFY_MISMATCH', nonRetryable: true });
+  expect(String(failure)).toContain('could not be compared in 1 of 16 regions');
+  expect(failure).toHaveProperty('details.1.mismatches', [
+    { offset: SIZE_BYTES - VERIFY_REGION_BYTES, length: VERIFY_REGION_BYTES, fault: 'source-unreadable' },
+  ]);
+  expect(failure).toHaveProperty('details.1.points', [expect.objectContaining({ fromRegion: 0, toRegion: REGIONS })]);
 });
 
 test('the guest’s writes during a scan are not in it, and its digests stay when they are asked for again', async () => {

@@ -19,9 +19,11 @@ import { retentionPolicySchema } from '../../contracts/retention.js';
 import * as attempts from '../../simulator/replica-site/core/attempts.js';
 import { followEstate } from '../../simulator/replica-site/core/from-estate.js';
 import { positionIn, type NewPoint } from '../../simulator/replica-site/core/points.js';
-import { admit, attach, beginHole, endHole } from '../../simulator/replica-site/core/records.js';
+import { attach, hear } from '../../simulator/replica-site/core/attach.js';
+import { admit, beginHole, endHole } from '../../simulator/replica-site/core/records.js';
 import type { Image, NewRecord } from '../../simulator/replica-site/journal/types.js';
 import { RetentionRounds } from '../../simulator/replica-site/retention-rounds.js';
+import { claimOf } from '../support/identities.js';
 import { HistorySite } from './history-site.js';
 import { GROUPS, SIZE_BYTES, VOLUMES, type HistoryStep, type Write } from './history-steps.js';
 import { VolumeModel } from './journal-model.js';
@@ -94,14 +96,13 @@ class HistoryRun {
       groups: GROUPS.map((name, i) => ({ id: name, appliance: `a${(i % 2) + 1}`, retention: POLICY })),
       worker: { health: { port: 1 } },
     });
-    this.#site.change((state, nowMs) => {
-      followEstate(state, estate, nowMs);
+    this.#site.change((state, { wallMs }) => {
+      followEstate(state, estate, wallMs);
       for (const volume of this.#volumes) state.volumes.put(volume, { ...state.volume(volume), sizeBytes: SIZE_BYTES });
       const small = state.group(this.#group('g3'));
       state.groups.put(small.group, { ...small, retention: { ...POLICY, journalBytesMax: SMALL_JOURNAL_BYTES } });
     });
     await this.#live();
-    for (const volume of this.#volumes) this.#attach(volume);
   }
 
   async step(step: HistoryStep): Promise<void> {
@@ -205,6 +206,7 @@ class HistoryRun {
       this.#marks.set(volume, { session: mark.session, n: session === mark.session ? n : 0 });
       if (this.#site.state.volume(volume).openHole === undefined) this.#inHole.delete(volume);
       else this.#inHole.add(volume);
+      this.#attach(volume);
     }
   }
 
@@ -229,8 +231,12 @@ class HistoryRun {
 
   #attach(volume: VolumeId): void {
     const { session } = this.#mark(volume);
-    const { epoch, sizeBytes } = this.#site.state.volume(volume);
-    const answer = this.#site.change((state) => attach(state, volume, { session, epoch, sizeBytes }));
+    const { epoch, sizeBytes, group } = this.#site.state.volume(volume);
+    const confirmed = { lineage: this.#site.lineage(volume), position: this.#site.durable(volume).position };
+    const claim = claimOf({ session, epoch, sizeBytes, confirmed }, group);
+    const heard = this.#site.change((state, nowMs) => hear(state, volume, claim, nowMs));
+    expect(heard.kind).toMatch(/Session$/);
+    const answer = this.#site.change((state) => attach(state, volume, claim));
     expect(answer.kind).toBe('attached');
   }
 
@@ -272,8 +278,8 @@ class HistoryRun {
 
   #close(group: GroupId, point: Pick<NewPoint, 'kind' | 'bookmark' | 'keep'>): RecoveryPoint {
     const cuts = this.#site.state.membersOf(group).map(({ volume }) => ({ volume, ...this.#mark(volume) }));
-    const closed = this.#site.change((state, nowMs) =>
-      attempts.closeGroupPoint(state, { group, atMs: nowMs, cuts, leftOut: [], ...point }, nowMs),
+    const closed = this.#site.change((state, now) =>
+      attempts.closeGroupPoint(state, { group, atMs: now.wallMs, cuts, leftOut: [], ...point }, now),
     );
     this.#closed.set(closed.id, closed);
     return closed;
@@ -292,11 +298,11 @@ class HistoryRun {
       epoch: this.#site.state.volume(volume).epoch,
     }));
     try {
-      this.#site.change((state, nowMs) =>
+      this.#site.change((state, now) =>
         attempts.openAttempt(
           state,
           { attempt, volumes: bound, from, to, leaseMs: LEASE_MS, deadlineAfterMs: DEADLINE_MS },
-          nowMs,
+          now,
         ),
       );
       this.#moves.push({ attempt, volumes, from, to, stage: 'opened' });
@@ -313,12 +319,14 @@ class HistoryRun {
     }
     if (move.stage === 'opened') for (const volume of move.volumes) await this.#settle(volume);
     try {
-      this.#site.change((state, nowMs) => {
+      this.#site.change((state, now) => {
         switch (move.stage) {
           case 'opened': {
             const cut = (volume: VolumeId) => ({ volume, ...this.#mark(volume) });
             const others = state.membersOf(move.from).map(({ volume }) => cut(volume));
-            const { left } = attempts.sealAttempt(state, move.attempt, move.volumes.map(cut), others, nowMs);
+            const { left } = attempts.sealAttempt(state, move.attempt, move.volumes.map(cut), others, now.wallMs, {
+              now,
+            });
             if (left !== undefined) this.#closed.set(left.point, state.point(left.point).point);
             move.stage = 'sealed';
             return;
@@ -328,7 +336,7 @@ class HistoryRun {
             move.stage = 'bookmarked';
             return;
           case 'bookmarked':
-            attempts.adoptAttempt(state, move.attempt, nowMs);
+            attempts.adoptAttempt(state, move.attempt, now);
             move.stage = 'committed';
             this.#moved += 1;
             return;
@@ -344,9 +352,9 @@ class HistoryRun {
   }
 
   #resolve(move: Moving): void {
-    const { state, left } = this.#site.change((rules, nowMs) => {
+    const { state, left } = this.#site.change((rules, { wallMs }) => {
       const before = attempts.getAttempt(rules, move.attempt);
-      return { ...attempts.resolveAttempt(rules, move.attempt, 'test', nowMs), left: before.left };
+      return { ...attempts.resolveAttempt(rules, move.attempt, 'test', wallMs), left: before.left };
     });
     if (state === 'ABORTED' && left !== undefined) this.#closed.delete(left.point);
     this.#moves = this.#moves.filter((other) => other !== move);

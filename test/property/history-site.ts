@@ -1,11 +1,14 @@
 // The replica site of the history properties: the real rules over real journals, whose files a test can stop at any call.
 import type { VolumeId } from '../../contracts/ids.js';
+import { lineageIdSchema, type LineageId } from '../../contracts/lineage.js';
 import { mendHolesOf } from '../../simulator/replica-site/core/records.js';
 import type { Lineages } from '../../simulator/replica-site/core/rows.js';
 import { EMPTY_SITE, SiteState, TABLE_NAMES } from '../../simulator/replica-site/core/state.js';
 import type { RowChange } from '../../simulator/replica-site/core/table.js';
 import type { Durable, VolumeJournal } from '../../simulator/replica-site/journal/types.js';
 import { openVolumeJournal } from '../../simulator/replica-site/journal/volume-journal.js';
+import type { SiteMoment } from '../../simulator/replica-site/core/terms.js';
+import { momentAt } from '../support/moment.js';
 import { MemoryDisk } from './journal-memory-disk.js';
 
 const NOTHING: Durable = { position: 0, session: 0, n: 0, timeMs: 0 };
@@ -47,11 +50,16 @@ export class HistorySite implements Lineages {
     this.state = this.#rows.load(this);
   }
 
-  change<Result>(rule: (state: SiteState, nowMs: number) => Result): Result {
+  get now(): SiteMoment {
+    return momentAt(this.nowMs);
+  }
+
+  change<Result>(rule: (state: SiteState, now: SiteMoment) => Result): Result {
     try {
-      return rule(this.state, this.nowMs);
+      return rule(this.state, this.now);
     } finally {
-      this.#rows.commit(this.state.takeChanges());
+      this.#rows.commit(this.state.changes());
+      this.state.settle();
     }
   }
 
@@ -89,6 +97,14 @@ export class HistorySite implements Lineages {
 
   durable(volume: VolumeId): Durable {
     return this.journals.get(volume)?.durable ?? NOTHING;
+  }
+
+  soundPosition(volume: VolumeId, position: number): number {
+    return this.journals.get(volume)?.soundPosition(position) ?? 0;
+  }
+
+  lineage(volume: VolumeId): LineageId {
+    return lineageIdSchema.parse(this.journal(volume).lineage.id);
   }
 
   appliedPosition(volume: VolumeId): number {

@@ -27,7 +27,9 @@ async function below(offset: number, length: number): Promise<Buffer> {
 }
 
 function disk(budget: ScratchBudget, name = 'disk'): ScratchDisk {
-  return new ScratchDisk({ path: join(folder, name), sizeBytes: SIZE_BYTES, budget, onFull: () => undefined });
+  const nothing = (): void => undefined;
+  const told = { onFull: nothing, onRefused: nothing, onTaken: nothing };
+  return new ScratchDisk({ path: join(folder, name), sizeBytes: SIZE_BYTES, budget, ...told });
 }
 
 interface Request {

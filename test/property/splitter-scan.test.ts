@@ -18,6 +18,7 @@ import { MarksFile } from '../../simulator/splitter/marks-file.js';
 import { ProtectedVolume } from '../../simulator/splitter/protected-volume.js';
 import { SourceFile } from '../../simulator/splitter/source-file.js';
 import { BacklogFile } from '../../simulator/splitter/spill-file.js';
+import { LINEAGE, SOURCE } from '../support/identities.js';
 import type { VolumeScan } from '../../simulator/splitter/volume-scan.js';
 
 const TIMEOUT_MS = 120_000;
@@ -81,6 +82,7 @@ async function run(steps: readonly Step[], sync: boolean): Promise<void> {
         url: 'http://127.0.0.1:1',
         epoch: 1,
       },
+      source: SOURCE,
     },
     splitter: splitterIdSchema.parse('s1'),
     session: 1,
@@ -89,9 +91,10 @@ async function run(steps: readonly Step[], sync: boolean): Promise<void> {
     spill: new BacklogFile(join(folder, 'spill'), 0, log),
     queueMaxBytes: BUDGET_BYTES,
     nowMs: 0,
+    beganAtMs: 0,
     startReason: '',
   });
-  split.attached(0);
+  split.attached({ n: 0, lineage: LINEAGE, base: 0 });
   const copies: Copy[] = [];
   const volume = new ProtectedVolume({
     split,
@@ -106,6 +109,7 @@ async function run(steps: readonly Step[], sync: boolean): Promise<void> {
           split.advance();
         }
       },
+      onSettled: () => undefined,
       onMarked: () => {
         throw new Error('there is room for every copy');
       },
@@ -115,7 +119,7 @@ async function run(steps: readonly Step[], sync: boolean): Promise<void> {
   try {
     const writes: Promise<void>[] = [];
     let opening: Promise<VolumeScan> | undefined;
-    const early: { readonly region: number; readonly digest: Promise<string[]> }[] = [];
+    const early: { readonly region: number; readonly digest: Promise<(string | null)[]> }[] = [];
     for (const each of steps) {
       if (each.kind === 'turn') await nextTurn();
       else if (each.kind === 'settle') await Promise.all(writes);

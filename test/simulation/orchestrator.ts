@@ -79,7 +79,13 @@ export async function runMove(
   const activity = async <T>(limitMs: number, work: (run: StepRun) => Promise<T>): Promise<T> => {
     const startedAtMs = time.nowMs;
     for (;;) {
-      const run: StepRun = { nowMs: () => time.nowMs, sleep: (ms) => time.sleep(ms), heartbeat: () => undefined };
+      const nowMs = (): number => time.nowMs;
+      const run: StepRun = {
+        nowMs,
+        monotonicMs: nowMs,
+        sleep: (ms) => time.sleep(ms),
+        heartbeat: () => undefined,
+      };
       const dies = chance.hit(trouble.workerDies)
         ? time.sleep(chance.between(0, 150)).then(() => 'died' as const)
         : never;

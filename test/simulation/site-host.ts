@@ -1,10 +1,21 @@
 // The replica site of the simulation: the real core over lineages kept in memory. A crash loses what was not stored.
 import { MoverError } from '../../contracts/errors.js';
 import type { VolumeId } from '../../contracts/ids.js';
+import { lineageIdSchema, type LineageId } from '../../contracts/lineage.js';
 import { beginOwnership } from '../../simulator/replica-site/core/owners.js';
 import type { VolumeRow, GroupRow, Lineages } from '../../simulator/replica-site/core/rows.js';
-import { mendHoles, beginHole, endHole, admit, attach } from '../../simulator/replica-site/core/records.js';
+import {
+  attach,
+  forkLineage,
+  hear,
+  type Attachment,
+  type Claim,
+  type Refusal,
+} from '../../simulator/replica-site/core/attach.js';
+import { mendHoles, beginHole, endHole, admit } from '../../simulator/replica-site/core/records.js';
 import { EMPTY_SITE, SiteState, TABLE_NAMES, type SiteRows } from '../../simulator/replica-site/core/state.js';
+import type { SiteMoment } from '../../simulator/replica-site/core/terms.js';
+import { regionRuns, type RegionRun } from '../../simulator/replica-site/intake/region-runs.js';
 import type { Copy } from '../../simulator/splitter/core/copies.js';
 
 export type Frame = Copy & { readonly session: number; readonly epoch: number; readonly tokens?: Uint32Array };
@@ -17,18 +28,46 @@ interface StoredRecord {
 /** Bytes of one token: a block of the simulated disks holds the number of the write that last reached it. */
 export const BLOCK_BYTES = 4_096;
 
+/** Identities in the order in which they were made: no two are the same, whatever is put back. */
+let lineagesMade = 0;
+function newLineageId(): LineageId {
+  lineagesMade += 1;
+  return lineageIdSchema.parse(lineagesMade.toString(16).padStart(32, '0'));
+}
+
 class Lineage {
+  id = newLineageId();
   readonly records: StoredRecord[] = [];
   readonly bases = new Map<number, number>();
   applied = 0;
+
+  copy(): Lineage {
+    const copy = new Lineage();
+    copy.id = this.id;
+    copy.records.push(...this.records);
+    for (const [session, base] of this.bases) copy.bases.set(session, base);
+    copy.applied = this.applied;
+    return copy;
+  }
+}
+
+/** A folder's whole content. */
+export interface SiteFolder {
+  readonly rows: ReadonlyMap<string, ReadonlyMap<string, unknown>>;
+  readonly lineages: ReadonlyMap<VolumeId, Lineage>;
 }
 
 export class SiteHost implements Lineages {
   readonly #stored = new Map<string, Map<string, unknown>>(TABLE_NAMES.map((name) => [name, new Map()]));
   readonly #lineages = new Map<VolumeId, Lineage>();
   readonly #contents = new Map<VolumeId, { readonly position: number; readonly content: Uint32Array }>();
+  #lives = 0;
   state: SiteState;
   up = true;
+  /** Whether its disk takes no change of a row, and no record. */
+  full = false;
+  /** How often the two ends did not agree on what is there. */
+  forks = 0;
 
   constructor(groups: readonly GroupRow[], volumes: readonly VolumeRow[]) {
     for (const group of groups) this.#stored.get('groups')?.set(group.group, group);
@@ -51,32 +90,83 @@ export class SiteHost implements Lineages {
     this.up = false;
   }
 
-  restart(): void {
+  /** @param nowMs by the monotonic clock */
+  restart(nowMs: number): void {
     this.up = true;
     this.state = this.#load();
-    this.#commit();
+    this.#lives += 1;
+    this.state.beginLife({ number: this.#lives, beganAtMs: nowMs });
+    // What was found at the start is found again at the next one: it need not be stored now.
+    if (this.full) this.state.settle();
+    else this.#commit();
   }
 
+  /** Everything that the site's folder holds, at this instant. */
+  snapshot(): SiteFolder {
+    return {
+      rows: new Map([...this.#stored].map(([table, rows]) => [table, new Map(rows)])),
+      lineages: new Map([...this.#lineages].map(([volume, lineage]) => [volume, lineage.copy()])),
+    };
+  }
+
+  /** While it is down: an older copy of the folder takes the place of the present one. */
+  putBack({ rows, lineages }: SiteFolder): void {
+    for (const [table, content] of rows) this.#stored.set(table, new Map(content));
+    this.#lineages.clear();
+    for (const [volume, lineage] of lineages) this.#lineages.set(volume, lineage.copy());
+    this.#contents.clear();
+  }
+
+  /** One transaction, or none: what a full disk can't take was never changed. @throws MoverError STORAGE_FULL */
   #commit(): void {
-    for (const change of this.state.takeChanges()) {
+    const changes = this.state.changes();
+    if (this.full && changes.length > 0) {
+      this.state.undo();
+      throw new MoverError('STORAGE_FULL', 'the disk of the replica site is full');
+    }
+    for (const change of changes) {
       const table = this.#stored.get(change.table);
       if (change.value === undefined) table?.delete(change.key);
       else table?.set(change.key, change.value);
     }
+    this.state.settle();
   }
 
   /** One control call: one core function, one transaction. */
   call<T>(run: (state: SiteState) => T): T {
     if (!this.up) throw new MoverError('UNREACHABLE', 'the replica site is down');
+    let answer: T;
     try {
-      return run(this.state);
-    } finally {
+      answer = run(this.state);
+    } catch (error) {
       this.#commit();
+      throw error;
     }
+    this.#commit();
+    return answer;
   }
 
-  attach(volume: VolumeId, claim: { session: number; epoch: number; sizeBytes: number }): ReturnType<typeof attach> {
-    return this.call((state) => attach(state, volume, claim));
+  /** As the shell does it: what is heard decides. */
+  attach(
+    volume: VolumeId,
+    claim: Claim,
+    now: SiteMoment,
+    compares: boolean,
+  ): (Attachment & { readonly touched: RegionRun[] }) | Refusal {
+    return this.call((state) => {
+      if (!compares) return { ...attach(state, volume, claim), touched: [] };
+      const heard = hear(state, volume, claim, now);
+      if (heard.kind === 'refuse') return heard;
+      if (heard.kind === 'fork') {
+        this.#of(volume).id = newLineageId();
+        this.forks += 1;
+        return forkLineage(state, volume, heard.reason, now);
+      }
+      const changed = this.#of(volume)
+        .records.slice(claim.confirmed?.position ?? 0)
+        .flatMap(({ frame }) => (frame.kind === 'write' || frame.kind === 'zeroes' ? [frame] : []));
+      return { ...attach(state, volume, claim), touched: heard.kind === 'newSession' ? regionRuns(changed) : [] };
+    });
   }
 
   /** @returns what to answer on the stream. */
@@ -84,11 +174,12 @@ export class SiteHost implements Lineages {
     volume: VolumeId,
     frame: Frame,
   ): { kind: 'receipt'; session: number; n: number } | { kind: 'refused'; code: string } {
+    if (this.full) return { kind: 'refused', code: 'STORAGE_FULL' };
     return this.call((state) => {
       const admission = admit(state, volume, frame);
       if (admission.kind === 'refuse') return { kind: 'refused', code: admission.code };
       if (admission.kind === 'append') {
-        const lineage = this.lineage(volume);
+        const lineage = this.#of(volume);
         const position = lineage.records.length + 1;
         if (!lineage.bases.has(frame.session)) lineage.bases.set(frame.session, lineage.records.length);
         if (frame.kind === 'initBegin')
@@ -102,7 +193,15 @@ export class SiteHost implements Lineages {
     });
   }
 
-  lineage(volume: VolumeId): Lineage {
+  soundPosition(volume: VolumeId, position: number): number {
+    return Math.min(position, this.durable(volume).position);
+  }
+
+  lineage(volume: VolumeId): LineageId {
+    return this.#of(volume).id;
+  }
+
+  #of(volume: VolumeId): Lineage {
     const known = this.#lineages.get(volume);
     if (known !== undefined) return known;
     const fresh = new Lineage();
@@ -111,22 +210,22 @@ export class SiteHost implements Lineages {
   }
 
   durable(volume: VolumeId): { position: number; session: number; n: number; timeMs: number } {
-    const { records } = this.lineage(volume);
+    const { records } = this.#of(volume);
     const last = records.at(-1)?.frame;
     return { position: records.length, session: last?.session ?? 0, n: last?.n ?? 0, timeMs: last?.timeMs ?? 0 };
   }
 
   appliedPosition(volume: VolumeId): number {
-    return this.lineage(volume).applied;
+    return this.#of(volume).applied;
   }
 
   undistributedBytes(volume: VolumeId): number {
-    const { records, applied } = this.lineage(volume);
+    const { records, applied } = this.#of(volume);
     return (records.length - applied) * BLOCK_BYTES;
   }
 
   sessionBase(volume: VolumeId, session: number): number | undefined {
-    return this.lineage(volume).bases.get(session);
+    return this.#of(volume).bases.get(session);
   }
 
   /** Distribution advances a little. */
@@ -138,7 +237,7 @@ export class SiteHost implements Lineages {
 
   /** The content of a volume at a position: every record up to it, in order. Goes on from the last answer where it can. */
   contentAt(volume: VolumeId, position: number, blocks: number): Uint32Array {
-    const { records } = this.lineage(volume);
+    const { records } = this.#of(volume);
     const cached = this.#contents.get(volume);
     const known =
       cached !== undefined && cached.position <= position ? cached : { position: 0, content: new Uint32Array(blocks) };

@@ -1,10 +1,14 @@
 // A hypervisor host of the simulation: the real splitter core over disks, marks and rows kept in memory. A crash loses what was not stored.
+import type { WriteMark } from '../../contracts/attempt.js';
 import { MoverError } from '../../contracts/errors.js';
 import type { SplitterId, VolumeId } from '../../contracts/ids.js';
+import type { Advice, Confirmed, LifeId } from '../../contracts/lineage.js';
 import { MemoryBudget, type SpillFile } from '../../simulator/splitter/core/copies.js';
+import { doubtOf, remedyFor, type Meeting } from '../../simulator/splitter/core/doubt.js';
 import { Marks, REGION_BYTES } from '../../simulator/splitter/core/marks.js';
 import { SplitterCore } from '../../simulator/splitter/core/splitter-core.js';
 import { VolumeSplit, type VolumeSplitRow } from '../../simulator/splitter/core/volume-split.js';
+import { lifeOf } from '../support/identities.js';
 import { BLOCK_BYTES } from './site-host.js';
 import type { VirtualTime } from './virtual-time.js';
 
@@ -36,11 +40,17 @@ class SpillMemory implements SpillFile {
 export class SplitterHost {
   readonly id: SplitterId;
   readonly #time: VirtualTime;
-  readonly #rows: Map<VolumeId, VolumeSplitRow>;
-  readonly #storedMarks = new Map<VolumeId, Uint8Array>();
-  readonly disks = new Map<VolumeId, Uint32Array>();
+  #rows: Map<VolumeId, VolumeSplitRow>;
+  #storedMarks = new Map<VolumeId, Uint8Array>();
+  #confirmed = new Map<VolumeId, Confirmed>();
+  disks = new Map<VolumeId, Uint32Array>();
   #session = 0;
+  #lives: LifeId[] = [];
   core: SplitterCore | undefined;
+  /** Whether its disk takes no change of a row; marks and guests' disks have their room. */
+  full = false;
+  /** The replica as of a mark; undefined when it can't be had now. */
+  replicaAt: (volume: VolumeId, mark: WriteMark) => Uint32Array | undefined = () => undefined;
   /** Volumes with a write under way: the range lock, as coarse as it gets. */
   #writing = new Set<VolumeId>();
   #withheld: { volume: VolumeId; acknowledge: () => void }[] = [];
@@ -53,12 +63,22 @@ export class SplitterHost {
     this.start();
   }
 
+  get life(): LifeId {
+    return this.#lives.at(-1) ?? lifeOf(0);
+  }
+
   start(): void {
     this.#session += 1;
+    livesBegun += 1;
+    this.#lives.push(lifeOf(livesBegun));
     const budget = new MemoryBudget(QUEUE_BYTES * 3);
-    this.core = new SplitterCore(
-      this.id,
-      [...this.#rows.values()].map(
+    this.core = new SplitterCore({
+      splitter: this.id,
+      store: (rows) => {
+        if (this.full) throw new MoverError('STORAGE_FULL', `the disk of splitter ${this.id} is full`);
+        for (const row of rows) this.#rows.set(row.volume, row);
+      },
+      volumes: [...this.#rows.values()].map(
         (row) =>
           new VolumeSplit({
             row,
@@ -68,11 +88,13 @@ export class SplitterHost {
             budget,
             spill: new SpillMemory(),
             queueMaxBytes: QUEUE_BYTES,
-            nowMs: this.#time.nowMs,
+            nowMs: this.#time.wallMsOf(this.id),
+            beganAtMs: this.#time.nowMs,
             startReason: 'splitter restarted',
+            confirmed: this.#confirmed.get(row.volume),
           }),
       ),
-    );
+    });
   }
 
   crash(): void {
@@ -87,9 +109,70 @@ export class SplitterHost {
     try {
       return run(this.core);
     } finally {
-      for (const row of this.core.takeRows()) this.#rows.set(row.volume, row);
       this.#release();
     }
+  }
+
+  /** Everything that a folder holds, at this instant. */
+  snapshot(): SplitterFolder {
+    return {
+      rows: new Map(this.#rows),
+      marks: new Map([...this.#storedMarks].map(([volume, bits]) => [volume, bits.slice()])),
+      confirmed: new Map(this.#confirmed),
+      disks: new Map([...this.disks].map(([volume, disk]) => [volume, disk.slice()])),
+      session: this.#session,
+      lives: [...this.#lives],
+    };
+  }
+
+  /** While it is down: an older copy of the folder takes the place of the present one. */
+  putBack({ rows, marks, confirmed, disks, session, lives }: SplitterFolder): void {
+    this.#rows = new Map(rows);
+    this.#storedMarks = new Map(marks);
+    this.#confirmed = new Map(confirmed);
+    this.disks = new Map([...disks].map(([volume, disk]) => [volume, disk.slice()]));
+    this.#session = session;
+    this.#lives = [...lives];
+  }
+
+  /** The replica site took the volume. */
+  attached(volume: VolumeId, meeting: Meeting & { readonly n: number }, compares: boolean): void {
+    const split = this.core?.volume(volume);
+    if (split === undefined) return;
+    if (split.isNewSession && compares) {
+      const reason = doubtOf(split, meeting, (life) => this.#lives.includes(life));
+      if (reason !== undefined) split.doubt(reason, this.#time.wallMsOf(this.id));
+      this.storeMarks(volume);
+    }
+    split.attached(meeting);
+  }
+
+  /** The replica site did not take it. */
+  refused(volume: VolumeId, advice: Advice | undefined, endpointOf: (owner: Owner) => VolumeSplitRow['route']): void {
+    const split = this.core?.volume(volume);
+    const remedy = split === undefined || advice === undefined ? undefined : remedyFor(split, advice);
+    if (split === undefined || remedy === undefined) return;
+    if (remedy.kind === 'reroute') {
+      const { owner } = remedy;
+      this.call((core) => core.reroute(volume, endpointOf(owner)));
+      return;
+    }
+    this.#session = Math.max(this.#session + 1, remedy.sessionMin);
+    if (remedy.kind === 'renumber') split.renumber(this.#session);
+    else {
+      split.startOver(this.#session, remedy.lineage, 'forked', this.#time.wallMsOf(this.id));
+      this.storeMarks(volume);
+      this.#confirmed.set(volume, remedy.lineage);
+    }
+  }
+
+  /** How far the replica is confirmed is stored before the marks that rest on it are cleared. */
+  sweep(volume: VolumeId): void {
+    const split = this.core?.volume(volume);
+    if (split === undefined || this.full) return;
+    if (split.confirmed !== undefined) this.#confirmed.set(volume, split.confirmed);
+    split.marks.clearSettled();
+    this.storeMarks(volume);
   }
 
   isMarked(volume: VolumeId, block: number): boolean {
@@ -124,7 +207,10 @@ export class SplitterHost {
     this.disks.get(volume)?.set(tokens, block);
     await pause();
     if (this.core !== core) return false;
-    split.complete({ kind: 'write', offset, length, data: Buffer.from(tokens.buffer.slice(0)) }, this.#time.nowMs);
+    split.complete(
+      { kind: 'write', offset, length, data: Buffer.from(tokens.buffer.slice(0)) },
+      this.#time.wallMsOf(this.id),
+    );
     this.#writing.delete(volume);
     await pause();
     if (this.core !== core) return false;
@@ -132,6 +218,20 @@ export class SplitterHost {
     return await new Promise<boolean>((resolve) =>
       this.#withheld.push({ volume, acknowledge: () => resolve(this.core === core) }),
     );
+  }
+
+  /** A doubted region against the replica as it was when the short initialization began. */
+  #compareOne(split: VolumeSplit): void {
+    const { marks, initializationMark: mark, volume } = split;
+    const region = marks.nextDoubted(0);
+    if (region === undefined || mark === undefined) return;
+    const content = this.replicaAt(volume, mark);
+    if (content === undefined) return;
+    const blocks = REGION_BYTES / BLOCK_BYTES;
+    const from = region * blocks;
+    const disk = this.disks.get(volume);
+    const isSame = Array.from({ length: blocks }, (_, i) => from + i).every((at) => disk?.[at] === content[at]);
+    marks.compared(region, isSame);
   }
 
   #release(): void {
@@ -146,17 +246,33 @@ export class SplitterHost {
   /** One region of a short initialization: read from the disk and queued, at one instant. */
   resendOne(volume: VolumeId): void {
     const split = this.core?.volume(volume);
-    if (split === undefined || this.#writing.has(volume) || !split.initialize(this.#time.nowMs)) return;
+    if (split === undefined || this.#writing.has(volume) || !split.initialize(this.#time.wallMsOf(this.id))) return;
     const next = split.nextResend();
-    if (next !== undefined) {
+    if (next === undefined) this.#compareOne(split);
+    else {
       const disk = this.disks.get(volume);
       const from = next.offset / BLOCK_BYTES;
       const tokens = disk?.slice(from, from + next.length / BLOCK_BYTES) ?? new Uint32Array();
-      split.resent(next.region, { kind: 'write', data: Buffer.from(tokens.buffer) }, this.#time.nowMs);
+      split.resent(next.region, { kind: 'write', data: Buffer.from(tokens.buffer) }, this.#time.wallMsOf(this.id));
     }
-    split.finishInitialization(this.#time.nowMs);
+    split.finishInitialization(this.#time.wallMsOf(this.id));
   }
 }
+
+/** A folder's whole content. */
+export interface SplitterFolder {
+  readonly rows: ReadonlyMap<VolumeId, VolumeSplitRow>;
+  readonly marks: ReadonlyMap<VolumeId, Uint8Array>;
+  readonly confirmed: ReadonlyMap<VolumeId, Confirmed>;
+  readonly disks: ReadonlyMap<VolumeId, Uint32Array>;
+  readonly session: number;
+  readonly lives: readonly LifeId[];
+}
+
+type Owner = NonNullable<Advice['owner']>;
+
+/** Over all hosts: no two lives are the same, whatever is put back. */
+let livesBegun = 0;
 
 /** The tokens in a copy's data: in the simulation a block's content is the 4-byte number of the write. */
 export function tokensOf(data: Buffer): Uint32Array {

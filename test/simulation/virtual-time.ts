@@ -42,13 +42,32 @@ interface Timer {
   readonly run: () => void;
 }
 
+/** Both clocks of a process of the simulation, and the one that ages are counted by. */
+export interface VirtualMoment {
+  readonly monotonicMs: number;
+  readonly wallMs: number;
+  readonly ageMs: number;
+}
+
 export class VirtualTime {
+  /** How far the wall clock of a process is from true time, ms, by its id; 0 unless set. To change it is a jump of that clock. */
+  readonly wallShiftsMs = new Map<string, number>();
   #nowMs = 1_000_000;
   #order = 0;
   #timers: Timer[] = [];
 
   get nowMs(): number {
     return Math.floor(this.#nowMs);
+  }
+
+  /** What the wall clock of a process says. */
+  wallMsOf(process: string): number {
+    return this.nowMs + (this.wallShiftsMs.get(process) ?? 0);
+  }
+
+  momentOf(process: string): VirtualMoment {
+    const { nowMs } = this;
+    return { monotonicMs: nowMs, wallMs: this.wallMsOf(process), ageMs: nowMs };
   }
 
   after(ms: number, run: () => void): void {

@@ -1,4 +1,5 @@
 // An estate of the simulation: hosts, appliances, the replica site, and a network that delays, drops, duplicates and reorders.
+import type { WriteMark } from '../../contracts/attempt.js';
 import { MoverError } from '../../contracts/errors.js';
 import { applianceApi } from '../../contracts/appliance-api.js';
 import type { ApplianceId, GroupId, PointId, SplitterId, VolumeId } from '../../contracts/ids.js';
@@ -7,19 +8,31 @@ import { retentionPolicySchema } from '../../contracts/retention.js';
 import type { Calls, InputOf, OutputOf } from '../../contracts/route.js';
 import { splitterApi } from '../../contracts/splitter-api.js';
 import type { AppliancePort, Ports, SplitterPort } from '../../activities/ports.js';
+import type { Claim } from '../../simulator/replica-site/core/attach.js';
 import * as attempts from '../../simulator/replica-site/core/attempts.js';
 import { cutsReached, pointsOf, type NewPoint } from '../../simulator/replica-site/core/points.js';
 import { pointIdOf, type VolumeRow } from '../../simulator/replica-site/core/rows.js';
 import { inventoryVolume, pageOfVolumes } from '../../simulator/replica-site/core/volume-listing.js';
+import type { PendingVerdict } from '../../simulator/splitter/core/splitter-core.js';
 import { BatchPlans } from '../../simulator/replica-site/reports/batch-plans.js';
 import { MoveReports } from '../../simulator/replica-site/reports/move-reports.js';
+import { SOURCE } from '../support/identities.js';
 import { memoryTexts } from './memory-texts.js';
-import { BLOCK_BYTES, SiteHost, type Frame } from './site-host.js';
-import { SplitterHost, tokensOf } from './splitter-host.js';
+import { BLOCK_BYTES, SiteHost, type Frame, type SiteFolder } from './site-host.js';
+import { SplitterHost, tokensOf, type SplitterFolder } from './splitter-host.js';
 import { Chance, VirtualTime } from './virtual-time.js';
 
 const REGIONS = 6;
 const STALL_MS_MAX = 1_000;
+/** The replica site's process, for its clock. */
+const SITE = 'replica-site';
+/** A step of a time service, a wrong time zone, a wrong month. */
+const CLOCK_JUMPS_MS_MAX = [500, 10_000, 2 * 3_600_000, 31 * 86_400_000] as const;
+const FULL_MS_MAX = 1_500;
+/** About as often as a lease runs out: so that some notices are asked about while their move still works. */
+const NOTICE_LOOK_EVERY_MS = 1_000;
+/** Crashes that put a folder back, for each copy taken: copies are taken at every look, crashes are rare. */
+const PUT_BACK_PER_COPY = 10;
 export const BLOCKS = REGIONS * 16;
 const SIZE_BYTES = BLOCKS * BLOCK_BYTES;
 
@@ -33,6 +46,15 @@ export interface Faults {
   /** Chance per look (every ~50 ms) that a stream breaks, or that a process crashes. */
   readonly breakStream: number;
   readonly crash: number;
+  /** Chance per look that the wall clock of a process is set, by up to a month either way; its monotonic clock goes on as it was. */
+  readonly clockJump: number;
+  /** Chance that a process that crashes comes up with an older copy of its folder, or with an empty one. */
+  readonly sitePutBack: number;
+  readonly splitterPutBack: number;
+  /** Chance per look that a process's disk is full for a while. */
+  readonly full: number;
+  /** Whether splitter and replica site compare what they have when they meet; off, the checker must find a violation. */
+  readonly compareEnds: boolean;
   /** Whether cuts over several splitters are confirmed; off, the checker must find a violation. */
   readonly confirmCuts: boolean;
 }
@@ -44,6 +66,11 @@ export const NO_FAULTS: Faults = {
   stall: 0,
   breakStream: 0,
   crash: 0,
+  clockJump: 0,
+  sitePutBack: 0,
+  splitterPutBack: 0,
+  full: 0,
+  compareEnds: true,
   confirmCuts: true,
 };
 
@@ -85,6 +112,12 @@ export class World {
   pointsSkipped = 0;
   stopped = false;
   readonly #streams = new Map<string, Stream>();
+  /** Copies of the folders: as they were at first, and as they were at some instant since. */
+  readonly #siteCopies: SiteFolder[] = [];
+  readonly #splitterCopies = new Map<SplitterId, SplitterFolder[]>();
+  /** How often a folder was put back. A splitter's takes the guest's disks back with it. */
+  sitesPutBack = 0;
+  splittersPutBack = 0;
 
   constructor(seed: number, faults: Faults, shape: WorldShape) {
     this.chance = new Chance(seed);
@@ -134,9 +167,22 @@ export class World {
           volume,
           sizeBytes: SIZE_BYTES,
           route: { group: g1, appliance: a1, url: urlOf(a1), epoch: 1 },
+          source: SOURCE,
         }));
-      this.splitters.set(id, new SplitterHost(id, this.time, rows));
+      const host = new SplitterHost(id, this.time, rows);
+      host.replicaAt = (volume, mark) => this.#replicaAt(volume, mark);
+      this.splitters.set(id, host);
+      this.#splitterCopies.set(id, [host.snapshot()]);
     }
+    this.#siteCopies.push(this.site.snapshot());
+  }
+
+  #replicaAt(volume: VolumeId, mark: WriteMark): Uint32Array | undefined {
+    const { site } = this;
+    const position = site.up ? site.state.positionOf(site.state.volume(volume), mark) : undefined;
+    return position === undefined || position > site.durable(volume).position
+      ? undefined
+      : site.contentAt(volume, position, BLOCKS);
   }
 
   hostOf(volume: VolumeId): SplitterHost {
@@ -157,11 +203,9 @@ export class World {
     for (const host of this.splitters.values()) {
       every(4, () => this.#pump(host));
       every(30, () => this.#tick(host));
+      every(NOTICE_LOOK_EVERY_MS, () => this.#askAboutNotices(host));
       every(40, () => {
-        for (const volume of host.disks.keys()) {
-          host.core?.volume(volume).marks.clearSettled();
-          host.storeMarks(volume);
-        }
+        for (const volume of host.disks.keys()) host.sweep(volume);
       });
     }
     every(5, () => this.site.distribute(1 + this.chance.below(8)));
@@ -234,14 +278,9 @@ export class World {
       const stream = this.#streamOf(host, route.appliance);
       if (!split.connected || !stream.attached.has(split.volume)) {
         split.detached();
-        const answer = this.site.attach(split.volume, {
-          session: split.session,
-          epoch: route.epoch,
-          sizeBytes: split.row.sizeBytes,
-        });
-        if (answer.kind === 'refuse') continue;
+        const claim = { ...split.claim(), life: host.life, sizeBytes: split.row.sizeBytes };
+        if (!this.#attach(host, split.volume, claim)) continue;
         stream.attached.add(split.volume);
-        split.attached(answer.n);
       }
       host.resendOne(split.volume);
       for (let i = 0; i < 4; i += 1) {
@@ -251,6 +290,19 @@ export class World {
         const tokens = copy.kind === 'write' ? { tokens: tokensOf(split.dataOf(copy)) } : {};
         this.#send(host, stream, split.volume, { ...copy, session: split.session, epoch: route.epoch, ...tokens });
       }
+    }
+  }
+
+  /** @returns whether the volume is attached; a disk that is full at either end puts it off. */
+  #attach(host: SplitterHost, volume: VolumeId, claim: Claim): boolean {
+    try {
+      const answer = this.site.attach(volume, claim, this.time.momentOf(SITE), this.faults.compareEnds);
+      if (answer.kind === 'attached') host.attached(volume, answer, this.faults.compareEnds);
+      else host.refused(volume, answer.advice, (owner) => ({ ...owner, url: urlOf(owner.appliance) }));
+      return answer.kind === 'attached';
+    } catch (error) {
+      if (error instanceof MoverError && error.code === 'STORAGE_FULL') return false;
+      throw error;
     }
   }
 
@@ -283,7 +335,7 @@ export class World {
 
   #tick(host: SplitterHost): void {
     if (host.core === undefined) return;
-    const pending = host.call((core) => core.tick(this.time.nowMs));
+    const pending = this.#tickOf(host);
     for (const verdict of pending) {
       const { core } = host;
       const appliance = this.chance.pick([...this.appliances.keys()]);
@@ -300,7 +352,38 @@ export class World {
         .then((record) => {
           if (host.core !== core || record.state === 'OPEN') return undefined;
           const { state } = record;
-          return host.call((now) => now.learnPending(verdict, state, this.time.nowMs));
+          host.call((now) => now.learnPending(verdict, state, this.time.nowMs));
+          return undefined;
+        })
+        .catch(() => undefined);
+    }
+  }
+
+  /** A store that has no room is asked again at the next tick. */
+  #tickOf(host: SplitterHost): PendingVerdict[] {
+    try {
+      return host.call((core) => core.tick(this.time.nowMs));
+    } catch (error) {
+      if (error instanceof MoverError && error.code === 'STORAGE_FULL') return [];
+      throw error;
+    }
+  }
+
+  #askAboutNotices(host: SplitterHost): void {
+    const { core } = host;
+    for (const pending of core?.announced() ?? []) {
+      const appliance = this.chance.pick([...this.appliances.keys()]);
+      const attempt = { move: pending.attempt.move, n: pending.attempt.n };
+      void this.#over(appliance, 'resolve', () =>
+        this.site.call((state) =>
+          attempts.resolveExpired(state, attempt, 'announced and gone', this.time.momentOf(SITE)),
+        ),
+      )
+        .then((record) => {
+          if (host.core !== core || record.state === 'OPEN') return undefined;
+          const { state } = record;
+          host.call((now) => now.learnPending(pending, state, this.time.nowMs));
+          return undefined;
         })
         .catch(() => undefined);
     }
@@ -309,6 +392,11 @@ export class World {
   // ---- mischief ----
 
   #mischief(): void {
+    if (this.chance.hit(this.faults.sitePutBack)) this.#siteCopies.push(this.site.snapshot());
+    if (this.chance.hit(this.faults.splitterPutBack)) {
+      const host = this.chance.pick([...this.splitters.values()]);
+      this.#splitterCopies.get(host.id)?.push(host.snapshot());
+    }
     for (const stream of this.#streams.values()) {
       if (!this.chance.hit(this.faults.breakStream)) continue;
       stream.live = false;
@@ -316,7 +404,21 @@ export class World {
         for (const split of host.core?.volumes ?? [])
           if (split.row.route.appliance === stream.appliance) split.detached();
     }
+    if (this.chance.hit(this.faults.full)) {
+      const disk = this.chance.pick([this.site, ...this.splitters.values()]);
+      disk.full = true;
+      this.time.after(this.chance.between(5, FULL_MS_MAX), () => {
+        disk.full = false;
+      });
+    }
     if (this.chance.hit(this.faults.crash)) this.crashSomething();
+    if (this.faults.clockJump > 0 && this.chance.hit(this.faults.clockJump)) this.#setSomeClock();
+  }
+
+  #setSomeClock(): void {
+    const process = this.chance.pick([...this.splitters.keys(), SITE]);
+    const rangeMs = this.chance.pick(CLOCK_JUMPS_MS_MAX);
+    this.time.wallShiftsMs.set(process, Math.floor(this.chance.between(-Math.min(rangeMs, this.time.nowMs), rangeMs)));
   }
 
   crashSomething(): void {
@@ -327,7 +429,13 @@ export class World {
       if (host.core === undefined) return;
       for (const [key, stream] of this.#streams) if (key.startsWith(`${host.id}>`)) stream.live = false;
       host.crash();
-      this.time.after(downMs, () => host.start());
+      this.time.after(downMs, () => {
+        if (this.chance.hit(this.faults.splitterPutBack * PUT_BACK_PER_COPY)) {
+          host.putBack(this.chance.pick(this.#splitterCopies.get(host.id) ?? []));
+          this.splittersPutBack += 1;
+        }
+        host.start();
+      });
     } else if (which === 1) {
       const appliance = this.chance.pick([...this.appliances.values()]);
       if (!appliance.up) return;
@@ -341,7 +449,13 @@ export class World {
       this.site.crash();
       for (const stream of this.#streams.values()) stream.live = false;
       for (const host of this.splitters.values()) for (const split of host.core?.volumes ?? []) split.detached();
-      this.time.after(downMs, () => this.site.restart());
+      this.time.after(downMs, () => {
+        if (this.chance.hit(this.faults.sitePutBack * PUT_BACK_PER_COPY)) {
+          this.site.putBack(this.chance.pick(this.#siteCopies));
+          this.sitesPutBack += 1;
+        }
+        this.site.restart(this.time.nowMs);
+      });
     }
   }
 
@@ -385,7 +499,9 @@ export class World {
     const holdMs = hosts.length > 1 ? 250 : 0;
     const answers = await Promise.all(
       hosts.map((host) =>
-        this.#network('cut', () => host.call((core) => core.cut({ round, group, holdMs }, this.time.nowMs))),
+        this.#network('cut', () =>
+          host.call((core) => core.cut({ round, group, holdMs }, this.time.momentOf(host.id))),
+        ),
       ),
     );
     if (hosts.length > 1) {
@@ -402,7 +518,7 @@ export class World {
     return {
       cuts: answers.flatMap((answer) => answer.cuts),
       leftOut: answers.flatMap((answer) => answer.leftOut),
-      atMs: this.time.nowMs,
+      atMs: Math.max(...answers.map((answer) => answer.atMs)),
     };
   }
 
@@ -429,7 +545,7 @@ export class World {
     )
       await this.time.sleep(10);
     return this.site.call((state) =>
-      attempts.closeGroupPoint(state, { group, kind: 'periodic', ...round }, this.time.nowMs),
+      attempts.closeGroupPoint(state, { group, kind: 'periodic', ...round }, this.time.momentOf(SITE)),
     );
   }
 
@@ -467,13 +583,13 @@ export class World {
       closeScan: unused,
       inventory: (input) => over('inventory', () => host.call((core) => core.inventory(parse('inventory', input)))),
       notify: (input) => over('notify', () => host.call((core) => core.notify(parse('notify', input)))),
-      fence: (input) => over('fence', (nowMs) => host.call((core) => core.fence(parse('fence', input), nowMs))),
+      fence: (input) =>
+        over('fence', () => host.call((core) => core.fence(parse('fence', input), this.time.momentOf(host.id)))),
       confirm: (input) => over('confirm', (nowMs) => host.call((core) => core.confirm(parse('confirm', input), nowMs))),
       renew: (input) => over('renew', (nowMs) => host.call((core) => core.renew(parse('renew', input), nowMs))),
       learn: (input) =>
         over('learn', (nowMs) => {
-          const { rerouted: _rerouted, ...answer } = host.call((core) => core.learn(parse('learn', input), nowMs));
-          return answer;
+          return host.call((core) => core.learn(parse('learn', input), nowMs));
         }),
     };
   }
@@ -566,7 +682,9 @@ export class World {
           undistributedBytes: site.undistributedBytes(parse('lag', input).volume),
         })),
       open: (input) =>
-        over('open', (nowMs) => site.call((state) => attempts.openAttempt(state, parse('open', input), nowMs))),
+        over('open', () =>
+          site.call((state) => attempts.openAttempt(state, parse('open', input), this.time.momentOf(SITE))),
+        ),
       renew: (input) =>
         over('renew', (nowMs) =>
           site.call((state) => attempts.renewAttempt(state, parse('renew', input).attempt, input.leaseMs, nowMs)),
@@ -582,7 +700,7 @@ export class World {
           const { attempt, cuts, others, atMs } = parse('seal', input);
           return site.call((state) => {
             attempts.renewIfOpen(state, attempt, input.leaseMs, nowMs);
-            return attempts.sealAttempt(state, attempt, cuts, others, atMs);
+            return attempts.sealAttempt(state, attempt, cuts, others, atMs, { now: this.time.momentOf(SITE) });
           });
         }),
       bookmark: (input) =>
@@ -596,7 +714,7 @@ export class World {
           const { attempt, leaseMs } = parse('adopt', input);
           return site.call((state) => {
             attempts.renewIfOpen(state, attempt, leaseMs, nowMs);
-            return attempts.adoptAttempt(state, attempt, nowMs);
+            return attempts.adoptAttempt(state, attempt, this.time.momentOf(SITE));
           });
         }),
       resolve: (input) =>
@@ -609,7 +727,9 @@ export class World {
       join: async (input) => {
         const { attempt } = parse('join', input);
         const record = await over('join', () => site.call((state) => attempts.getAttempt(state, attempt)));
-        if (record.joined !== undefined || record.contents === undefined) return record;
+        if (record.joined !== undefined) return record;
+        if (record.contents === undefined)
+          return await over('join', () => site.call((state) => attempts.joinAttempt(state, attempt, pointIdOf(0))));
         const point = await this.#point(record.contents.to);
         return await over('join', () =>
           site.call((state) =>

@@ -69,6 +69,8 @@ export interface TestEstateOptions {
   readonly estate: Estate;
   readonly temporal: LaunchTemporal;
   readonly environment?: Readonly<Record<string, string>>;
+  /** Called with the estate's folder before anything is started in it. */
+  readonly prepare?: (folder: string) => void;
 }
 
 export class TestEstate {
@@ -96,10 +98,11 @@ export class TestEstate {
   }
 
   /** With faults that can be injected, and a trace of every numbered write. */
-  static async start({ estate, temporal, environment = {} }: TestEstateOptions): Promise<TestEstate> {
+  static async start({ estate, temporal, environment = {}, prepare }: TestEstateOptions): Promise<TestEstate> {
     const folder = await mkdtemp(join(tmpdir(), 'vm-estate-'));
     const log: string[] = [];
     try {
+      prepare?.(folder);
       const running = await launchEstate({
         estate,
         dataDirectory: folder,

@@ -129,41 +129,49 @@ describe('membership', () => {
   });
 });
 
+const NOW_MS = Date.UTC(2026, 10, 28);
+
 test('export names are a volume with a point, a time or the newest', () => {
-  expect(parseExportName('v1@latest')).toEqual({ volume: V1, writable: false, kind: 'latest' });
-  expect(parseExportName('v1@p000000012')).toEqual({
+  expect(parseExportName('v1@latest', NOW_MS)).toEqual({ volume: V1, writable: false, kind: 'latest' });
+  expect(parseExportName('v1@p000000012', NOW_MS)).toEqual({
     volume: V1,
     writable: false,
     kind: 'point',
     point: 'p000000012',
   });
-  expect(parseExportName('v1@2026-11-23T10:00:00Z')).toEqual({
+  expect(parseExportName('v1@2026-11-23T10:00:00Z', NOW_MS)).toEqual({
     volume: V1,
     writable: false,
     kind: 'time',
     atMs: Date.UTC(2026, 10, 23, 10),
   });
-  expect(parseExportName('v1@2026-11-23T10:00:00')).toEqual({
+  expect(parseExportName('v1@2026-11-23T10:00:00', NOW_MS)).toEqual({
     volume: V1,
     writable: false,
     kind: 'time',
     atMs: Date.UTC(2026, 10, 23, 10),
   });
-  expect(parseExportName('v1@2026-11-23T12:00:00+02:00')).toMatchObject({ atMs: Date.UTC(2026, 10, 23, 10) });
-  expect(parseExportName('v1@2026-11-23')).toMatchObject({ atMs: Date.UTC(2026, 10, 23) });
-  for (const name of ['', 'v1', 'v1@', '@latest', 'v1@a@b', 'v 1@latest', '../v1@latest'])
-    expect(parseExportName(name)).toBeUndefined();
+  expect(parseExportName('v1@2026-11-23T12:00:00+02:00', NOW_MS)).toMatchObject({ atMs: Date.UTC(2026, 10, 23, 10) });
+  expect(parseExportName('v1@2026-11-23', NOW_MS)).toMatchObject({ atMs: Date.UTC(2026, 10, 23) });
+  expect(parseExportName('v1@-2h', NOW_MS)).toMatchObject({ kind: 'time', atMs: NOW_MS - 7_200_000 });
+  const noTimes = ['v1@2026-02-30', 'v1@2026-11-29', 'v1@1795428000', 'v1@2026-11-23T24:00:00Z'];
+  for (const name of ['', 'v1', 'v1@', '@latest', 'v1@a@b', 'v 1@latest', '../v1@latest', ...noTimes])
+    expect(parseExportName(name, NOW_MS)).toBeUndefined();
 });
 
 test('export names with "+rw" are writable, also after a time with a zone', () => {
-  expect(parseExportName('v1@p000000012+rw')).toMatchObject({ kind: 'point', point: 'p000000012', writable: true });
-  expect(parseExportName('v1@latest+rw')).toMatchObject({ kind: 'latest', writable: true });
-  expect(parseExportName('v1@2026-11-23T12:00:00+02:00+rw')).toMatchObject({
+  expect(parseExportName('v1@p000000012+rw', NOW_MS)).toMatchObject({
+    kind: 'point',
+    point: 'p000000012',
+    writable: true,
+  });
+  expect(parseExportName('v1@latest+rw', NOW_MS)).toMatchObject({ kind: 'latest', writable: true });
+  expect(parseExportName('v1@2026-11-23T12:00:00+02:00+rw', NOW_MS)).toMatchObject({
     atMs: Date.UTC(2026, 10, 23, 10),
     writable: true,
   });
   for (const name of ['v1+rw', 'v1@+rw', 'v1@latest+rw+rw', 'v1@latest+ro']) {
-    expect(parseExportName(name)).toBeUndefined();
+    expect(parseExportName(name, NOW_MS)).toBeUndefined();
   }
 });
 
@@ -171,7 +179,7 @@ test('the exports of an image access are named after it and the volume', () => {
   const access = accessIdSchema.parse('drill-7');
   const name = accessExportName(access, V1);
   expect(name).toBe('access-drill-7/v1');
-  expect(parseExportName(name)).toEqual({ kind: 'access', access, volume: V1 });
+  expect(parseExportName(name, NOW_MS)).toEqual({ kind: 'access', access, volume: V1 });
   for (const wrong of ['access-/v1', 'access-a/', 'access-a/b/c', 'access-a', 'access-../v1', 'access-a/v1+rw'])
-    expect(parseExportName(wrong)).toBeUndefined();
+    expect(parseExportName(wrong, NOW_MS)).toBeUndefined();
 });

@@ -11,7 +11,7 @@ import { BatchPlans } from '../../simulator/replica-site/reports/batch-plans.js'
 import { memoryTexts } from '../simulation/memory-texts.js';
 
 const batch = batchIdSchema.parse('b@1');
-const run = { nowMs: () => 0, sleep: async () => undefined, heartbeat: () => undefined };
+const run = { nowMs: () => 0, monotonicMs: () => 0, sleep: async () => undefined, heartbeat: () => undefined };
 
 interface Row {
   readonly volume: string;

@@ -90,7 +90,7 @@ describe('kept for images alone', () => {
       image('of a point that stays', { position: 20, point: pointIdOf(2) }),
       image('of no point', { position: 25 }),
     ];
-    expect(await aloneBytes(open, state, journals, failing)).toEqual(
+    expect(await aloneBytes(open, state, Date.now(), journals, failing)).toEqual(
       new Map([[V1, new Map([[10, 100] as const, [25, 250] as const])]]),
     );
   });
@@ -104,7 +104,7 @@ describe('kept for images alone', () => {
     const bytes = group.retention.journalBytesMax + 1;
     state.groups.put(G1, { ...group, journal: { ...group.journal, bytes } });
     const open = [image('a', { position: 20, point: pointIdOf(1) })];
-    expect((await aloneBytes(open, state, journals, failing)).get(V1)).toEqual(new Map([[20, 200]]));
+    expect((await aloneBytes(open, state, Date.now(), journals, failing)).get(V1)).toEqual(new Map([[20, 200]]));
   });
 
   test('of a volume whose journal fails is not known, and hides no other', async () => {
@@ -116,7 +116,7 @@ describe('kept for images alone', () => {
     const failed: VolumeId[] = [];
     const both = { open: new Map([...journals.open, [V2, broken] as const]) };
     const open = [image('a', { position: 5, volume: V2 }), image('b', { position: 5 })];
-    const alone = await aloneBytes(open, state, both, (volume) => failed.push(volume));
+    const alone = await aloneBytes(open, state, Date.now(), both, (volume) => failed.push(volume));
     expect([...alone.keys()]).toEqual([V1]);
     expect(failed).toEqual([V2]);
   });

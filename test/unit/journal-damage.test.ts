@@ -74,11 +74,16 @@ describe('DO that is applied', () => {
 
   test('leaves its blocks in doubt where no newer write covers it, until they are overwritten', async () => {
     const disk = await killedVolume(COUNT);
+    const before = await lineageOf(disk);
     flip(disk, DO_FILE, HEADER_BYTES + (COUNT - 1) * RECORD_BYTES + HEADER_BYTES + 5);
     const journal = await open(disk);
     const ranges = [{ offset: 0, length: BLOCK_BYTES }];
     expect(journal.damage).toMatchObject([{ kind: 'replica', ranges }]);
     expect(journal.toResend).toEqual(ranges);
+    // Whoever attaches finds another lineage than it confirmed, and compares.
+    const { parent } = journal.lineage;
+    expect(parent).toMatchObject({ id: before, position: COUNT });
+    expect(parent?.reason).toContain(`${BLOCK_BYTES} bytes of the replica image fail their checksum`);
     await expectExact(journal, range(0, COUNT - 1));
     const image = await journal.openImage(COUNT);
     await expect(image.read(0, 1)).rejects.toMatchObject({ code: 'CORRUPT' });
@@ -142,6 +147,9 @@ describe('DO that is not applied yet', () => {
     expect(journal.toResend).toEqual([5, 6].map((n) => ({ offset: (n % 4) * BLOCK_BYTES, length: BLOCK_BYTES })));
     await expectExact(journal, range(0, 4));
     await expectDamaged(journal, [5, 6]);
+    expect(range(3, 7).map((position) => journal.soundPosition(position))).toEqual([3, 4, 4, 4, 4]);
+    const asItIs = await journal.openImage(6, undefined, true);
+    expect((await asItIs.read(BLOCK_BYTES, 1))[0]).toBe(fillAt(4, 1));
     await journal.close();
   });
 
@@ -379,7 +387,8 @@ async function closedVolume(): Promise<MemoryDisk> {
 /** Refuses to read what lies in a part of a file, as a disk with bad sectors does. */
 function unreadable(disk: MemoryDisk, file: string, from: number): Files {
   const refuse = (name: string, into: Uint8Array, at: number): void => {
-    if (name === file && at + into.length > from) throw Object.assign(new Error('EIO'), { code: 'EIO' });
+    if (name === file && at + into.length > from)
+      throw Object.assign(new Error('EIO'), { code: 'EIO', syscall: 'read' });
   };
   return new Proxy<Files>(disk, {
     get(target, key) {

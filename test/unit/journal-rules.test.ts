@@ -55,6 +55,22 @@ describe('appending', () => {
     await journal.close();
   });
 
+  test('counts what is not durable exactly, also while records keep coming', async () => {
+    const unwritten: number[] = [];
+    const disk = new MemoryDisk();
+    const journal = await open(disk, { onDurable: () => unwritten.push(journal.unwrittenBytes) });
+    journal.append([write(1, 0, 1), write(2, 1, 1)]);
+    const bytes = journal.unwrittenBytes;
+    expect(bytes).toBeGreaterThan(2 * BLOCK_BYTES);
+    await Promise.resolve();
+    journal.append([write(3, 2, 1)]);
+    await journal.whenApplied(3);
+    expect(unwritten.at(-1)).toBe(0);
+    expect(Math.max(0, ...unwritten)).toBeLessThan(bytes);
+    expect(journal.undistributedBytes).toBe(0);
+    await journal.close();
+  });
+
   test('stops for good when the files fail, and tells so once', async () => {
     const disk = new MemoryDisk();
     const failures: unknown[] = [];

@@ -2,13 +2,17 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { pino } from 'pino';
 import { expect, test } from 'vitest';
+import { MoverError } from '../../contracts/errors.js';
 import { closeGroupPoint } from '../../simulator/replica-site/core/attempts.js';
 import { followEstate } from '../../simulator/replica-site/core/from-estate.js';
-import { admit, attach } from '../../simulator/replica-site/core/records.js';
+import { attach } from '../../simulator/replica-site/core/attach.js';
+import { admit } from '../../simulator/replica-site/core/records.js';
 import type { VolumeJournal } from '../../simulator/replica-site/journal/types.js';
 import { RetentionRounds } from '../../simulator/replica-site/retention-rounds.js';
 import { HistorySite } from '../property/history-site.js';
+import { claimOf } from '../support/identities.js';
 import { ESTATE, G1, SIZE_BYTES, V1, V2 } from './site-core-fixture.js';
+import { momentAt } from '../support/moment.js';
 
 const SETTLED_AFTER_MS = 45_000;
 const START_MS = Date.UTC(2026, 0, 5);
@@ -18,9 +22,9 @@ const WAITED_MS = 30_000;
 async function newSite(): Promise<HistorySite> {
   const site = new HistorySite([V1, V2], SIZE_BYTES, START_MS);
   await site.start();
-  site.change((state, nowMs) => followEstate(state, ESTATE, nowMs));
+  site.change((state, { wallMs }) => followEstate(state, ESTATE, wallMs));
   for (const volume of [V1, V2])
-    site.change((state) => attach(state, volume, { session: 1, epoch: 1, sizeBytes: SIZE_BYTES }));
+    site.change((state) => attach(state, volume, claimOf({ session: 1, epoch: 1, sizeBytes: SIZE_BYTES })));
   return site;
 }
 
@@ -77,7 +81,7 @@ test('a point that is closed while a round is under way, from a cut that waited,
     if (closed > 0) return;
     const cuts = [V1, V2].map((volume) => ({ volume, session: 1, n: 2 }));
     const point = { group: G1, kind: 'periodic', atMs: START_MS, cuts, leftOut: [] } as const;
-    closed = site.change((state, nowMs) => closeGroupPoint(state, point, nowMs)).members.length;
+    closed = site.change((state, now) => closeGroupPoint(state, point, now)).members.length;
     site.nowMs += WAITED_MS;
   };
   await rounds.run();
@@ -87,5 +91,35 @@ test('a point that is closed while a round is under way, from a cut that waited,
   const image = await site.journal(V2).openImage(2);
   expect([...(await image.read(0, 1))]).toEqual([2]);
   image.close();
+  await site.stop();
+});
+
+test('a round whose changes can not be stored lets go of UNDO all the same: that makes room', async () => {
+  const site = await newSite();
+  const full = {
+    get state() {
+      return site.state;
+    },
+    get now() {
+      return momentAt(site.nowMs);
+    },
+    change: (): never => {
+      throw new MoverError('STORAGE_FULL', 'no room');
+    },
+  };
+  const rounds = new RetentionRounds({
+    site: full,
+    journals: new Map([[V1, site.journal(V1)]]),
+    inUse: () => new Set(),
+    settledAfterMs: SETTLED_AFTER_MS,
+    steadyMs: () => site.nowMs,
+    log: pino({ level: 'silent' }),
+    signal: new AbortController().signal,
+  });
+  for (const n of [1, 2, 3]) await write(site, n);
+  await rounds.run();
+  site.nowMs += SETTLED_AFTER_MS;
+  await rounds.run();
+  expect(site.journal(V1).trimPosition).toBe(3);
   await site.stop();
 });

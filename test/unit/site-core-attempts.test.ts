@@ -2,6 +2,7 @@
 import { describe, expect, test } from 'vitest';
 import * as attempts from '../../simulator/replica-site/core/attempts.js';
 import { codeOf, cut, DEADLINE_MS, G1, G2, LEASE_MS, ref, SiteUnderTest, V1, V2 } from './site-core-fixture.js';
+import { momentAt } from '../support/moment.js';
 
 describe('opening', () => {
   test('the same opening gets the same answer, whatever became of the attempt', () => {
@@ -72,7 +73,7 @@ test('a lease is renewed, never shortened, and never beyond the deadline', () =>
   const site = new SiteUnderTest();
   site.open(1);
   const lease = (leaseMs: number, nowMs: number) =>
-    attempts.renewAttempt(site.state, ref(1), leaseMs, nowMs).contents?.leaseExpiresAtMs;
+    attempts.renewAttempt(site.state, ref(1), leaseMs, nowMs).contents?.lease?.untilMs;
   expect(lease(LEASE_MS, 500)).toBe(1_500);
   expect(lease(1, 500)).toBe(1_500);
   expect(lease(LEASE_MS, DEADLINE_MS - 10)).toBe(DEADLINE_MS);
@@ -100,7 +101,7 @@ describe('sealing', () => {
     site.attach();
     site.writes(1, 5);
     site.open(1);
-    site.state.accepted.set(V1, 6);
+    site.state.accept(V1, 1, 6);
     expect(codeOf(() => attempts.sealAttempt(site.state, ref(1), [cut(5)], [], 0))).toBe('CUT_VOID');
   });
 
@@ -142,16 +143,16 @@ describe('the verdict', () => {
     site.attach();
     site.writes(1, 2);
     site.open(1, { volumes: [V1, V2] });
-    expect(codeOf(() => attempts.adoptAttempt(site.state, ref(1), 0))).toBe('NOT_SEALED');
+    expect(codeOf(() => attempts.adoptAttempt(site.state, ref(1), momentAt(0)))).toBe('NOT_SEALED');
     attempts.sealAttempt(site.state, ref(1), [cut(2), cut(0, V2, 0)], [], 0);
-    expect(codeOf(() => attempts.adoptAttempt(site.state, ref(1), 0))).toBe('NOT_SEALED');
+    expect(codeOf(() => attempts.adoptAttempt(site.state, ref(1), momentAt(0)))).toBe('NOT_SEALED');
     attempts.bookmarkAttempt(site.state, ref(1), { name: 'before the move' });
-    const adopted = attempts.adoptAttempt(site.state, ref(1), 7);
+    const adopted = attempts.adoptAttempt(site.state, ref(1), momentAt(7));
     expect([V1, V2].map((volume) => site.state.volume(volume))).toMatchObject([
       { group: G2, epoch: 2, sealed: false },
       { group: G2, epoch: 2, sealed: false },
     ]);
-    expect(attempts.adoptAttempt(site.state, ref(1), 8)).toBe(adopted);
+    expect(attempts.adoptAttempt(site.state, ref(1), momentAt(8))).toBe(adopted);
     expect(attempts.resolveAttempt(site.state, ref(1), 'too late', 9)).toBe(adopted);
   });
 
@@ -165,7 +166,7 @@ describe('the verdict', () => {
     const aborted = attempts.resolveAttempt(site.state, ref(1), 'test', 0);
     expect(attempts.resolveAttempt(site.state, ref(1), 'again', 0)).toBe(aborted);
     expect(site.state.points.get(left?.point ?? '')).toBeUndefined();
-    expect(codeOf(() => attempts.adoptAttempt(site.state, ref(1), 0))).toBe('ATTEMPT_ABORTED');
+    expect(codeOf(() => attempts.adoptAttempt(site.state, ref(1), momentAt(0)))).toBe('ATTEMPT_ABORTED');
     expect(site.write(3)).toBe('append');
   });
 
@@ -179,7 +180,7 @@ describe('the verdict', () => {
       attempts.closeGroupPoint(
         site.state,
         { group: G2, kind: 'periodic', atMs: nowMs, cuts: [cut(2)], leftOut: [] },
-        nowMs,
+        momentAt(nowMs),
       );
     expect(close(30_999).bookmark, 'its own mover may still ask').toBeUndefined();
     const joined = close(31_000);
@@ -198,7 +199,7 @@ describe('the verdict', () => {
       attempts.closeGroupPoint(
         site.state,
         { group: G2, kind: 'demand', atMs: 1, cuts: [cut(2)], leftOut: [], bookmark },
-        1,
+        momentAt(1),
       );
     const named = close('before the upgrade');
     expect(attempts.joinAttempt(site.state, ref(1), named.id).joined).toBeUndefined();
@@ -217,7 +218,7 @@ describe('the verdict', () => {
     site.open(1, { move: 'm2', from: G2, to: G1 });
     const second = site.commit(ref(1, 'm2'));
     expect(site.state.volume(V1)).toMatchObject({ group: G1, epoch: 3 });
-    expect(attempts.adoptAttempt(site.state, ref(1), 0)).toBe(first);
+    expect(attempts.adoptAttempt(site.state, ref(1), momentAt(0))).toBe(first);
     expect(attempts.resolveAttempt(site.state, ref(1), 'late', 0)).toBe(first);
     expect(site.open(1, { epoch: opened.contents?.volumes[0]?.epoch ?? 0 })).toBe(first);
     expect(

@@ -3,11 +3,15 @@ import { type AttemptRef, attemptName } from '../../contracts/attempt.js';
 import { estateSchema } from '../../contracts/estate.js';
 import { groupIdSchema, moveIdSchema, splitterIdSchema, type VolumeId, volumeIdSchema } from '../../contracts/ids.js';
 import { MoverError } from '../../contracts/errors.js';
+import { lineageIdSchema, type LineageId } from '../../contracts/lineage.js';
 import * as attempts from '../../simulator/replica-site/core/attempts.js';
 import { followEstate } from '../../simulator/replica-site/core/from-estate.js';
-import { admit, attach } from '../../simulator/replica-site/core/records.js';
+import { attach, forkLineage, hear, type Claim } from '../../simulator/replica-site/core/attach.js';
+import { admit } from '../../simulator/replica-site/core/records.js';
 import type { Lineages } from '../../simulator/replica-site/core/rows.js';
-import { EMPTY_SITE, SiteState } from '../../simulator/replica-site/core/state.js';
+import { EMPTY_SITE, SiteState, TABLE_NAMES } from '../../simulator/replica-site/core/state.js';
+import { claimOf, LINEAGE } from '../support/identities.js';
+import { momentAt } from '../support/moment.js';
 
 export const V1 = volumeIdSchema.parse('v1');
 export const V2 = volumeIdSchema.parse('v2');
@@ -31,6 +35,26 @@ export class MemoryLineages implements Lineages {
     const records = this.#of(volume);
     const { session, n } = records.at(-1) ?? { session: 0, n: 0 };
     return { position: records.length, session, n, timeMs: records.length };
+  }
+
+  /** By volume: positions after `after` up to the last one that was given are lost. */
+  readonly lost = new Map<VolumeId, { readonly after: number; readonly upTo: number }>();
+
+  soundPosition(volume: VolumeId, position: number): number {
+    const durable = Math.min(position, this.durable(volume).position);
+    const { after, upTo } = this.lost.get(volume) ?? { after: 0, upTo: 0 };
+    return durable > after && durable <= upTo ? after : durable;
+  }
+
+  /** By volume: another one than the usual after a fork. */
+  readonly ids = new Map<VolumeId, LineageId>();
+
+  lineage(volume: VolumeId): LineageId {
+    return this.ids.get(volume) ?? LINEAGE;
+  }
+
+  fork(volume: VolumeId): void {
+    this.ids.set(volume, lineageIdSchema.parse(`${this.ids.size + 4}`.repeat(32).slice(0, 32)));
   }
 
   appliedPosition(volume: VolumeId): number {
@@ -68,15 +92,38 @@ export const ESTATE = estateSchema.parse({
 
 export class SiteUnderTest {
   readonly lineages = new MemoryLineages();
-  readonly state = new SiteState(EMPTY_SITE, this.lineages);
+  state = new SiteState(EMPTY_SITE, this.lineages);
 
   constructor() {
     followEstate(this.state, ESTATE, 0);
   }
 
+  /** Another life of the site, once: from all that its first one stored. */
+  restart(): void {
+    const stored = this.state.changes();
+    const rows = { ...EMPTY_SITE };
+    for (const name of TABLE_NAMES) {
+      const entries = stored.filter(({ table, value }) => table === name && value !== undefined);
+      Object.assign(rows, { [name]: entries.map(({ key, value }) => [key, value]) });
+    }
+    this.state = new SiteState(rows, this.lineages);
+  }
+
   attach(volume = V1, session = 1, epoch = this.state.volume(volume).epoch): string {
-    const answer = attach(this.state, volume, { session, epoch, sizeBytes: SIZE_BYTES });
-    return answer.kind === 'attached' ? `after ${answer.n}` : answer.code;
+    return this.claim(volume, { session, epoch });
+  }
+
+  /** As the shell does it: what is heard decides. */
+  claim(volume: VolumeId, claim: Partial<Claim> = {}): string {
+    const { group, epoch } = this.state.volume(volume);
+    const whole = claimOf({ session: 1, epoch, sizeBytes: SIZE_BYTES, ...claim }, claim.group ?? group);
+    const heard = hear(this.state, volume, whole, momentAt(0));
+    if (heard.kind === 'refuse') return heard.code;
+    if (heard.kind === 'fork') {
+      this.lineages.fork(volume);
+      return forkLineage(this.state, volume, heard.reason, momentAt(0)).code;
+    }
+    return `after ${attach(this.state, volume, whole).n}`;
   }
 
   /** A record comes in and, if it is accepted, is durable at once. */
@@ -106,7 +153,7 @@ export class SiteUnderTest {
         leaseMs: LEASE_MS,
         deadlineAfterMs: DEADLINE_MS,
       },
-      nowMs,
+      momentAt(nowMs),
     );
   }
 
@@ -120,7 +167,7 @@ export class SiteUnderTest {
     });
     attempts.sealAttempt(this.state, attempt, cuts, [], nowMs);
     attempts.bookmarkAttempt(this.state, attempt);
-    return attempts.adoptAttempt(this.state, attempt, nowMs);
+    return attempts.adoptAttempt(this.state, attempt, momentAt(nowMs));
   }
 }
 

@@ -194,9 +194,9 @@ describe('what the estate file says of VMs and labels', () => {
   test('stores nothing when it stays the same', () => {
     const volumes = [{ id: 'v', sizeMiB: 1, group: 'g1', vm: 'one', labels: { tier: 'gold' } }];
     const state = siteOf(volumes);
-    state.takeChanges();
+    state.settle();
     followEstate(state, estateOf(volumes), 0);
-    expect(state.takeChanges()).toEqual([]);
+    expect(state.changes()).toEqual([]);
   });
 
   test.each<[Partial<Volume>, string]>([

@@ -35,7 +35,7 @@ test('after a restart the rules go on from what is durable', () => {
   const site = new SiteUnderTest();
   site.attach();
   site.writes(1, 4);
-  const rows = site.state.takeChanges();
+  const rows = site.state.changes();
   const of = (table: string) => rows.filter((row) => row.table === table).map((row) => [row.key, row.value] as never);
   const again = new SiteState({ ...EMPTY_SITE, groups: of('groups'), volumes: of('volumes') }, site.lineages);
   expect(again.acceptedN(again.volume(V1))).toBe(4);

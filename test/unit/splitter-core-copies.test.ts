@@ -115,6 +115,15 @@ test('volumes whose copies can not be sent leave room for all others', () => {
   expect(live.push(write(1, 64 * KIB), false)).toBe(true);
 });
 
+test('however many volumes are stuck, each other one finds a part of its own', () => {
+  const [stuckCount, liveBytes] = [40, 16 * KIB];
+  const budget = new MemoryBudget(4096 * KIB, stuckCount + 1);
+  const stuck = Array.from({ length: stuckCount }, () => new CopyQueue(budget, new SpillMemory(0), 1024 * KIB));
+  for (const queue of stuck) for (let n = 1; queue.push(write(n, 4 * KIB), false); n += 1);
+  const live = new CopyQueue(budget, new SpillMemory(0), 1024 * KIB);
+  for (let n = 1; n <= liveBytes / (4 * KIB); n += 1) expect(live.push(write(n, 4 * KIB), false)).toBe(true);
+});
+
 test('an empty queue takes a region even when memory is full, so that a short initialization gets on', () => {
   const budget = new MemoryBudget(0);
   const queue = new CopyQueue(budget, new SpillMemory(0), 0);

@@ -5,7 +5,8 @@ import { once } from 'node:events';
 import * as fc from 'fast-check';
 import { onTestFinished } from 'vitest';
 import { errorCodeSchema } from '../../contracts/errors.js';
-import { splitterIdSchema, volumeIdSchema } from '../../contracts/ids.js';
+import { groupIdSchema, splitterIdSchema, volumeIdSchema } from '../../contracts/ids.js';
+import { lifeIdSchema, lineageIdSchema, sourceIdSchema } from '../../contracts/lineage.js';
 import { type AcceptOptions, acceptStreams } from '../../simulator/stream/accept.js';
 import {
   type CloseReason,
@@ -21,6 +22,7 @@ const time = fc.oneof(fc.maxSafeNat(), fc.double({ min: 0, noNaN: true, noDefaul
 const id = fc.stringMatching(/^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/);
 const place = { handle: u32, session: u32, n: safe };
 const numbered = { ...place, epoch: u32, timeMs: time };
+const identity = fc.stringMatching(/^[0-9a-f]{32}$/);
 const type = <T extends Frame['type']>(name: T): fc.Arbitrary<T> => fc.constant(name);
 
 export const streamFrames: fc.Arbitrary<StreamFrame> = fc.oneof(
@@ -32,8 +34,23 @@ export const streamFrames: fc.Arbitrary<StreamFrame> = fc.oneof(
     sizeBytes: safe,
     epoch: u32,
     session: u32,
+    life: identity.map((each) => lifeIdSchema.parse(each)),
+    group: id.map((each) => groupIdSchema.parse(each)),
+    source: identity.map((each) => sourceIdSchema.parse(each)),
+    replaces: fc.boolean(),
+    ticket: safe,
   }),
-  fc.record({ type: type('attached'), ...place }),
+  fc.record(
+    {
+      type: type('attached'),
+      ...place,
+      lineage: identity.map((each) => lineageIdSchema.parse(each)),
+      base: safe,
+      former: identity.map((each) => lifeIdSchema.parse(each)),
+      touched: fc.array(fc.tuple(safe, safe)),
+    },
+    { requiredKeys: ['type', 'handle', 'session', 'n', 'lineage', 'base'] },
+  ),
   fc.record({ type: type('detach'), handle: u32 }),
   fc.record({
     type: type('refused'),
@@ -54,6 +71,7 @@ export const streamFrames: fc.Arbitrary<StreamFrame> = fc.oneof(
   fc.record({ type: type('initBegin'), ...numbered, sinceMs: safe, reason: fc.string({ unit: 'grapheme' }) }),
   fc.record({ type: type('initEnd'), ...numbered }),
   fc.record({ type: type('receipt'), ...place, epoch: u32 }),
+  fc.record({ type: type('credit'), handle: u32, grantedBytes: safe, unappliedBytes: safe }),
   fc.record({ type: type('pause'), handle: u32 }),
   fc.record({ type: type('resume'), handle: u32 }),
 );

@@ -1,13 +1,15 @@
 import { crc32 } from 'node:zlib';
 import * as fc from 'fast-check';
 import { expect, test } from 'vitest';
+import { costOf } from '../../simulator/stream/credit.js';
 import { FrameDecoder } from '../../simulator/stream/decoder.js';
 import { encodeFrame } from '../../simulator/stream/encode.js';
-import type { Frame } from '../../simulator/stream/frame.js';
+import type { Frame, RecordFrame } from '../../simulator/stream/frame.js';
 import { withHandle } from '../../simulator/stream/header.js';
 import { PAYLOAD_BYTES_MAX } from '../../simulator/stream/limits.js';
 import { frames, writeFrame } from './stream-fixture.js';
 
+const AT_PLACE = { handle: 1, session: 1, n: 1, epoch: 1, timeMs: 0 };
 const bytesOf = (...sent: readonly Frame[]): Buffer => Buffer.concat(sent.flatMap(encodeFrame));
 const decode = (...chunks: readonly Buffer[]): Frame[] => {
   const decoder = new FrameDecoder();
@@ -134,6 +136,16 @@ test('a header under another handle is valid and differs in nothing else', () =>
   const [received] = new FrameDecoder().push(bytesOf(writeFrame(5)));
   if (received === undefined) throw new Error('no frame');
   expect(decode(withHandle(received.raw.header, 77), received.raw.payload)).toEqual([{ ...writeFrame(5), handle: 77 }]);
+});
+
+test.each<[number, RecordFrame]>([
+  [256 + 300, { ...AT_PLACE, type: 'write', offset: 0, data: Buffer.alloc(300) }],
+  [256, { ...AT_PLACE, type: 'zeroes', offset: 0, length: 1_000_000 }],
+  [256 + 5, { ...AT_PLACE, type: 'initBegin', sinceMs: 0, reason: 'naïf' }],
+  [256, { ...AT_PLACE, type: 'initEnd' }],
+])('a record costs %i bytes of credit at either end: $type', (costBytes, record) => {
+  expect(costOf(record)).toBe(costBytes);
+  expect(decode(bytesOf(record)).map((received) => costOf(received as RecordFrame))).toEqual([costBytes]);
 });
 
 test('the bytes are those of the description for vendors', () => {

@@ -51,3 +51,13 @@ test('where both sides are at fault, the sentence says which is where', () => {
   expect(told).toContain('fails its own checksum in the range that begins at byte 0.');
   expect(told).toContain('checksums hold in the range that begins at byte 20,');
 });
+
+test('what can’t be read at the source was not compared, and the sentence says what to do', () => {
+  const told = describeMismatch(reportOf([at(0, 'source-unreadable')]));
+  expect(told).toContain('could not be compared in 1 of 100 regions: bytes 0 to 9.');
+  expect(told).toContain('mend its disk, or let the guest write those bytes anew');
+  expect(told).not.toContain('differ');
+  expect(describeMismatch(reportOf([at(0, 'source-unreadable'), at(20)]))).toContain(
+    "can't be read in the range that begins at byte 0",
+  );
+});

@@ -1,13 +1,14 @@
 // volume-mover open: opens a recovery point of a volume or a group as NBD disks, for qemu, nbdcopy and their like.
 import { Command, Option } from 'commander';
+import { MOMENT_HELP } from '../../../contracts/moment.js';
 import { parseOrRefuse } from '../../../contracts/errors.js';
 import { pointIdSchema } from '../../../contracts/ids.js';
 import type { ListedAccess } from '../../accesses.js';
 import { EXIT } from '../exit-code.js';
 import { bytes, table, time } from '../format.js';
+import { askedWords, parseMoment } from '../moment.js';
 import { parseDuration } from '../parse-duration.js';
 import { type CommandContext, type GlobalOptions, runCommand } from '../session.js';
-import { parseTime } from './recover.js';
 
 interface Words extends GlobalOptions {
   readonly point?: string;
@@ -25,9 +26,7 @@ export function openCommand(context: CommandContext): Command {
     .description('open a recovery point as NBD disks; it stays open until it is closed, or its limits')
     .argument('<group|volume>', 'a group: every volume of the point; or one volume')
     .addOption(new Option('--point <id>', 'which recovery point; without this and --at, the newest').conflicts('at'))
-    .addOption(
-      new Option('--at <time>', 'the newest point not later than this, e.g. 2026-11-23T10:00:00Z').argParser(parseTime),
-    )
+    .addOption(new Option('--at <time>', `the newest point not later than this: ${MOMENT_HELP}`).argParser(parseMoment))
     .option('--writable', 'take writes, into a scratch that is thrown away at the end; the replica is never touched')
     .addOption(
       new Option('--for <duration>', 'close it by itself after so long, e.g. 30m, 4h; 12h if not given').argParser(
@@ -45,19 +44,23 @@ export function openCommand(context: CommandContext): Command {
           { ...owner, point, atMs, writable, forMs, operator, reason },
           { signal },
         );
-        output.answer({ access }, () => describe(access));
+        output.answer({ access }, () => describe(access, atMs));
         return EXIT.ok;
       }),
     );
 }
 
-function describe({ id, group, exports, point, atMs, writable, limit, leftOut }: ListedAccess): string {
+function describe(
+  { id, group, exports, point, atMs, writable, limit, leftOut, clockDoubt }: ListedAccess,
+  askedMs: number | undefined,
+): string {
   const what = group === undefined ? `volume ${exports[0]?.volume}` : `group ${group}`;
   const how = writable ? 'with a scratch for writes' : 'read-only';
   const until = limit === undefined ? '' : `, until ${time(limit.atMs)} at the latest`;
   const rows = exports.map(({ volume, sizeBytes, uri }) => [volume, bytes(sizeBytes), uri ?? '-']);
   return [
-    `Access ${id}: ${what} at point ${point}, ${time(atMs)}, ${how}${until}.`,
+    `Access ${id}: ${what} at point ${point}, ${time(atMs)}${askedWords(askedMs)}, ${how}${until}.`,
+    ...(clockDoubt === undefined ? [] : [clockDoubt]),
     table(TITLES, rows),
     ...leftOut.map(({ volume, reason }) => `Not in the point: ${volume} (${reason}).`),
     `Close it with: volume-mover close ${id}`,

@@ -20,7 +20,7 @@ export function planCommand(context: CommandContext): Command {
     );
 }
 
-function describe({ ok, reasons, volumes, from, to }: MovePlan): string {
+function describe({ ok, reasons, warnings = [], volumes, from, to }: MovePlan): string {
   const row = (volume: MovePlan['volumes'][number]): string[] => [
     volume.volume,
     bytes(volume.sizeBytes),
@@ -31,9 +31,10 @@ function describe({ ok, reasons, volumes, from, to }: MovePlan): string {
   ];
   const listed = volumes.length === 0 ? [] : [table(TITLES, volumes.map(row)), ''];
   const way = [from === undefined ? '' : ` from ${nameOf(from)}`, to === undefined ? '' : ` to ${nameOf(to)}`].join('');
-  if (ok) return [...listed, `Nothing stands against the move${way}.`].join('\n');
+  const warned = warnings.length === 0 ? [] : ['', ...warnings.map((warning) => `Warning: ${warning}`)];
+  if (ok) return [...listed, `Nothing stands against the move${way}.`, ...warned].join('\n');
   const against = reasons.map(({ code, message }) => `  - ${message} (${code})`);
-  return [...listed, `The move${way} cannot be made:`, ...against].join('\n');
+  return [...listed, `The move${way} cannot be made:`, ...against, ...warned].join('\n');
 }
 
 /** @example "cg-gold (appliance-1)" */

@@ -1,5 +1,7 @@
 // volume-mover points: the recovery points of a group, or of a volume across every group it has been in, as a picture or a table.
-import { Command, InvalidArgumentError, Option } from 'commander';
+import { Command, Option } from 'commander';
+import { MOMENT_HELP } from '../../../contracts/moment.js';
+import { doubtSentence } from '../../../contracts/clock.js';
 import type { RecoveryPoint } from '../../../contracts/point.js';
 import type { ListedPoints, PointOwner } from '../../inventory.js';
 import { writeTimelinePage } from '../../timeline/html/write.js';
@@ -10,9 +12,8 @@ import { createTimeline, type Timeline } from '../../timeline/timeline.js';
 import { bookmarkWords, counted, damagedWords, holeWords, keepWords } from '../../timeline/words.js';
 import { EXIT } from '../exit-code.js';
 import { table, time } from '../format.js';
-import { periodIn, PERIOD_HELP } from '../period.js';
+import { parseMoment } from '../moment.js';
 import { type CommandContext, type GlobalOptions, runCommand } from '../session.js';
-import { parseTime } from './recover.js';
 
 interface Words extends GlobalOptions {
   readonly list?: boolean;
@@ -30,18 +31,13 @@ const COLUMNS_UNKNOWN = 80;
 
 export function pointsCommand(context: CommandContext): Command {
   const nowMs = Date.now();
-  const moment = (text: string): number => parseMoment(text, nowMs);
   return new Command('points')
     .description('show recovery points as a timeline with the newest listed below it, or all of them as a list')
     .argument('<group|volume>', 'a group, or a volume: then of every group that contained it')
     .option('--list', 'a table of every point, oldest first, instead of the timeline')
     .option('--ascii', 'a timeline for terminals without Unicode')
-    .addOption(
-      new Option('--since <time>', `only from this time on: ISO 8601, or how long ago: ${PERIOD_HELP}`).argParser(
-        moment,
-      ),
-    )
-    .addOption(new Option('--until <time>', 'only up to this time; as --since').argParser(moment))
+    .addOption(new Option('--since <time>', `only from this time on: ${MOMENT_HELP}`).argParser(parseMoment))
+    .addOption(new Option('--until <time>', 'only up to this time; as --since').argParser(parseMoment))
     .addOption(new Option('--html <file>', 'write the timeline as a page that needs nothing else').conflicts('list'))
     .option('--overwrite', 'replace the file if it exists')
     .action(async (name: string, words: Words) =>
@@ -58,25 +54,16 @@ export function pointsCommand(context: CommandContext): Command {
           output.answer({ file: words.html }, () => `Wrote the timeline of ${name} to ${words.html}.`);
           return EXIT.ok;
         }
-        output.answer(jsonOf(listed, timeline), () =>
-          (words.list === true ? listLines(timeline) : pictureLines(timeline, owner, drawOptions(context, words))).join(
-            '\n',
-          ),
+        const shown = words.since === undefined && words.until === undefined ? listed.points : timeline.points;
+        output.answer(jsonOf(listed, shown, timeline), () =>
+          (words.list === true
+            ? listLines(shown, timeline)
+            : pictureLines(timeline, owner, drawOptions(context, words))
+          ).join('\n'),
         );
         return EXIT.ok;
       }),
     );
-}
-
-/** ISO 8601, milliseconds since 1970-01-01 UTC, or a period back from now. */
-export function parseMoment(text: string, nowMs: number): number {
-  const ago = periodIn(text);
-  if (ago !== undefined) return Math.max(0, nowMs - ago);
-  try {
-    return parseTime(text);
-  } catch {
-    throw new InvalidArgumentError(`Give ISO 8601, e.g. 2026-11-23T10:00:00Z, or how long ago: ${PERIOD_HELP}.`);
-  }
 }
 
 function drawOptions({ streams: { stdout }, environment }: CommandContext, { ascii = false }: Words): DrawOptions {
@@ -85,17 +72,31 @@ function drawOptions({ streams: { stdout }, environment }: CommandContext, { asc
   return { columns: stdout.columns ?? COLUMNS_UNKNOWN, ascii, colours: stdout.isTTY === true && noColor === '' };
 }
 
-function jsonOf({ owners }: ListedPoints, { points, holes, damaged, range }: Timeline): Record<string, unknown> {
+function jsonOf(
+  { owners }: ListedPoints,
+  points: readonly RecoveryPoint[],
+  { holes, damaged, range }: Timeline,
+): Record<string, unknown> {
   const shown = { points, holes, owners: owners.filter((owner) => overlaps(range, owner)) };
   return damaged.length === 0 ? shown : { ...shown, damaged };
 }
 
-function listLines({ points, holes, damaged }: Timeline): string[] {
+/** Without a range every point, also one whose time is in the future because a clock was wrong. */
+function listLines(points: readonly RecoveryPoint[], { holes, damaged }: Timeline): string[] {
   return [
     table(TITLES, points.map(row)),
+    ...doubtLines(points),
     ...holes.map((hole) => printable(holeWords(hole))),
     ...damaged.map((member) => printable(damagedWords(member))),
   ];
+}
+
+/** One line for each clock that was in doubt, for the question marks in the list. */
+function doubtLines(points: readonly RecoveryPoint[]): string[] {
+  const sentences = new Set(
+    points.flatMap(({ clock }) => (clock?.doubt === undefined ? [] : doubtSentence(clock.doubt))),
+  );
+  return [...sentences].map((sentence) => `? ${sentence}`);
 }
 
 function pictureLines(timeline: Timeline, owner: PointOwner, options: DrawOptions): string[] {
@@ -105,16 +106,16 @@ function pictureLines(timeline: Timeline, owner: PointOwner, options: DrawOption
   const name = 'volume' in owner ? owner.volume : owner.group;
   return [
     ...drawTimeline(timeline, options),
-    ...(newest.length === 0 ? [] : ['', table(TITLES, newest.map(row))]),
+    ...(newest.length === 0 ? [] : ['', table(TITLES, newest.map(row)), ...doubtLines(newest)]),
     ...(older === 0 ? [] : [`${counted(older, 'older point')}: volume-mover points ${name} --list`]),
   ];
 }
 
-function row({ id, atMs, group, kind, members, leftOut, bookmark }: RecoveryPoint): string[] {
+function row({ id, atMs, clock, group, kind, members, leftOut, bookmark }: RecoveryPoint): string[] {
   const out = leftOut.map(({ volume, reason }) => `${volume} (${reason})`).join(', ');
   return [
     id,
-    time(atMs),
+    clock?.doubt === undefined ? time(atMs) : `${time(atMs)} ?`,
     group,
     kind,
     String(members.length),

@@ -1,10 +1,12 @@
 // volume-mover recover: copies a recovery point of a volume or a group to files.
-import { Command, InvalidArgumentError, Option } from 'commander';
+import { Command, Option } from 'commander';
+import { MOMENT_HELP } from '../../../contracts/moment.js';
 import { parseOrRefuse } from '../../../contracts/errors.js';
 import { pointIdSchema } from '../../../contracts/ids.js';
 import type { Recovered } from '../../recover.js';
 import { EXIT } from '../exit-code.js';
 import { bytes, table, time } from '../format.js';
+import { askedWords, parseMoment } from '../moment.js';
 import { type CommandContext, type GlobalOptions, runCommand } from '../session.js';
 
 interface Words extends GlobalOptions {
@@ -22,9 +24,7 @@ export function recoverCommand(context: CommandContext): Command {
     .argument('<volume|group>', 'a volume, or a group: one file for each of its volumes')
     .requiredOption('--to <path>', 'the image file of a volume; a folder for a group')
     .addOption(new Option('--point <id>', 'which recovery point; without this and --at, the newest').conflicts('at'))
-    .addOption(
-      new Option('--at <time>', 'the newest point not later than this, e.g. 2026-11-23T10:00:00Z').argParser(parseTime),
-    )
+    .addOption(new Option('--at <time>', `the newest point not later than this: ${MOMENT_HELP}`).argParser(parseMoment))
     .option('--overwrite', 'replace existing files')
     .action(async (name: string, words: Words) =>
       runCommand(context, words, async ({ client, output, signal }) => {
@@ -34,22 +34,13 @@ export function recoverCommand(context: CommandContext): Command {
         const onProgress = (done: number, total: number): void => output.status(`  ${bytes(done)} of ${bytes(total)}`);
         const recovered = await client.recover({ ...owner, point, atMs, to, overwrite }, { signal, onProgress });
         output.status('');
-        output.answer({ ...recovered }, () => describe(recovered));
+        output.answer({ ...recovered }, () => describe(recovered, atMs));
         return EXIT.ok;
       }),
     );
 }
 
-/** ISO 8601, or milliseconds since 1970-01-01 UTC. */
-export function parseTime(text: string): number {
-  const ms = /^\d+$/.test(text) ? Number(text) : Date.parse(text);
-  if (!Number.isSafeInteger(ms)) {
-    throw new InvalidArgumentError('Give ISO 8601, e.g. 2026-11-23T10:00:00Z, or milliseconds since 1970-01-01 UTC.');
-  }
-  return ms;
-}
-
-function describe({ point, files, leftOut }: Recovered): string {
+function describe({ point, files, leftOut, doubt }: Recovered, atMs: number | undefined): string {
   const rows = files.map(({ volume, path, sizeBytes, dataBytes, position }) => [
     volume,
     path,
@@ -58,7 +49,8 @@ function describe({ point, files, leftOut }: Recovered): string {
     String(position),
   ]);
   return [
-    `Recovered point ${point.id} of ${point.group}, ${time(point.atMs)}.`,
+    `Recovered point ${point.id} of ${point.group}, ${time(point.atMs)}${askedWords(atMs)}.`,
+    ...(doubt === undefined ? [] : [doubt]),
     table(TITLES, rows),
     ...leftOut.map(({ volume, reason }) => `Not in the point: ${volume} (${reason}).`),
   ].join('\n');

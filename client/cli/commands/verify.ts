@@ -70,9 +70,9 @@ async function follow(
   output: Output,
   signal: AbortSignal,
 ): Promise<ExitCode> {
-  const startedAtMs = Date.now();
+  const startedAtMs = performance.now();
   let progress: Parameters<typeof verifyStatusLine>[0];
-  const draw = (): void => output.status(verifyStatusLine(progress, Date.now() - startedAtMs));
+  const draw = (): void => output.status(verifyStatusLine(progress, performance.now() - startedAtMs));
   const ticker = setInterval(draw, STATUS_INTERVAL_MS);
   try {
     for await (progress of client.watchVerify(workflowId, { signal })) draw();

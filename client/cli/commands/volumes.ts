@@ -27,7 +27,9 @@ export function volumesCommand(context: CommandContext): Command {
     .action(async (options: VolumesOptions) =>
       runCommand(context, options, async ({ client, output }) => {
         const volumes = await client.listVolumes(filterOf(options));
-        output.answer({ volumes }, () => table(TITLES, volumes.map(row)));
+        output.answer({ volumes }, () =>
+          [table(TITLES, volumes.map(row)), ...volumes.flatMap(({ unusable }) => unusable ?? [])].join('\n'),
+        );
         return EXIT.ok;
       }),
     );
@@ -58,13 +60,24 @@ function row(volume: ListedVolume): string[] {
     volume.group,
     String(volume.epoch),
     volume.splitter,
-    view === undefined ? 'UNREACHABLE' : modeOf(view),
+    view === undefined ? missingView(volume) : modeOf(view, volume.stalls),
     view === undefined ? '-' : bytes(view.unconfirmedBytes),
     bytes(volume.undistributedBytes),
     volume.openAttempt === undefined ? '-' : volume.openAttempt.move,
   ];
 }
 
-function modeOf({ mode, connected }: NonNullable<ListedVolume['splitterView']>): string {
-  return connected ? mode : `${mode}, not connected`;
+/** In the place of its mode: either way nobody protects it now. */
+function missingView({ unusable }: ListedVolume): string {
+  return unusable === undefined ? 'UNREACHABLE' : 'UNUSABLE';
+}
+
+function modeOf(
+  { mode, connected, stalled }: NonNullable<ListedVolume['splitterView']>,
+  stalls: ListedVolume['stalls'] = [],
+): string {
+  // Nothing is confirmed then, whatever the splitter could send.
+  if (stalls.some(({ part }) => part === 'intake')) return "STOPPED, the replica site's disk";
+  if (!connected) return `${mode}, not connected`;
+  return stalled === undefined ? mode : `${mode}, stalled`;
 }

@@ -1,6 +1,7 @@
 // The names under which an appliance serves images over NBD: "<volume>@<point>", "<volume>@latest", "<volume>@<time>", each with "+rw"
 // at its end for a scratch to write to; and "access-<id>/<volume>" of an image access.
 import { accessIdSchema, type AccessId } from '../../../contracts/images.js';
+import { readMoment } from '../../../contracts/moment.js';
 import { pointIdSchema, volumeIdSchema, type PointId, type VolumeId } from '../../../contracts/ids.js';
 
 /** One volume's image, opened for one connection. */
@@ -14,9 +15,9 @@ export type ExportName = ImageName | { readonly kind: 'access'; readonly access:
 const LATEST = 'latest';
 /** A "+" is in no id, so it can't be part of a point's. */
 const WRITABLE = '+rw';
+/** No point's id begins with a digit: what does is a time, or a slip, never the id of something else. */
+const LIKE_A_TIME = /^-?\d/;
 const ACCESS = /^access-([^/]+)\/([^/]+)$/;
-/** A date, or a date and a time: "2026-11-23", "2026-11-23T10:15:00Z". */
-const ISO_TIME = /^\d{4}-\d{2}-\d{2}(T\d{2}:\d{2}(:\d{2}(\.\d{1,9})?)?(Z|[+-]\d{2}:?\d{2})?)?$/;
 
 export function latestExportName(volume: VolumeId): string {
   return `${volume}@${LATEST}`;
@@ -26,9 +27,9 @@ export function accessExportName(access: AccessId, volume: VolumeId): string {
   return `access-${access}/${volume}`;
 }
 
-/** Undefined if it is no such name. A time without a zone is taken as UTC. */
-export function parseExportName(name: string): ExportName | undefined {
-  return parseAccessName(name) ?? parseImageName(name);
+/** Undefined if it is no such name. A time is what `readMoment` takes: one without a zone is in UTC, one in the future is none. */
+export function parseExportName(name: string, nowMs: number): ExportName | undefined {
+  return parseAccessName(name) ?? parseImageName(name, nowMs);
 }
 
 function parseAccessName(name: string): ExportName | undefined {
@@ -38,16 +39,16 @@ function parseAccessName(name: string): ExportName | undefined {
   return access.success && volume.success ? { kind: 'access', access: access.data, volume: volume.data } : undefined;
 }
 
-function parseImageName(name: string): ImageName | undefined {
+function parseImageName(name: string, nowMs: number): ImageName | undefined {
   const writable = name.endsWith(WRITABLE);
   const [volumePart, place, ...rest] = (writable ? name.slice(0, -WRITABLE.length) : name).split('@');
   const parsed = volumeIdSchema.safeParse(volumePart);
   if (!parsed.success || place === undefined || rest.length > 0) return undefined;
   const volume = parsed.data;
   if (place === LATEST) return { volume, writable, kind: 'latest' };
-  if (ISO_TIME.test(place)) {
-    const atMs = Date.parse(/T.*(Z|[+-]\d{2}:?\d{2})$/.test(place) || !place.includes('T') ? place : `${place}Z`);
-    return Number.isNaN(atMs) ? undefined : { volume, writable, kind: 'time', atMs };
+  if (LIKE_A_TIME.test(place)) {
+    const time = readMoment(place, nowMs);
+    return 'atMs' in time ? { volume, writable, kind: 'time', atMs: time.atMs } : undefined;
   }
   const point = pointIdSchema.safeParse(place);
   return point.success ? { volume, writable, kind: 'point', point: point.data } : undefined;

@@ -1,4 +1,5 @@
 // What the splitters' answers to one round of cuts amount to: a cut that is consistent over all of them, or nothing.
+import type { ClockDoubt } from '../../../contracts/clock.js';
 import type { OutputOf } from '../../../contracts/route.js';
 import type { LeftOut } from '../../../contracts/point.js';
 import type { VolumeId } from '../../../contracts/ids.js';
@@ -16,6 +17,8 @@ export interface GroupCut {
   readonly leftOut: LeftOut[];
   /** When the last of the cuts was taken: nothing in the point is later. */
   readonly atMs: number;
+  /** Why that time may be wrong: a splitter's own doubt. */
+  readonly doubt?: ClockDoubt;
 }
 
 /**
@@ -34,5 +37,6 @@ export function groupCut(
   for (const volume of members)
     if (!spokenFor.has(volume) && !isAttached(volume)) leftOut.push({ volume, reason: 'unreachable' });
   const atMs = answers.length === 0 ? nowMs : Math.max(...answers.map((answer) => answer.atMs));
-  return { cuts, leftOut, atMs };
+  const doubt = answers.find((answer) => answer.doubt !== undefined)?.doubt;
+  return { cuts, leftOut, atMs, ...(doubt === undefined ? {} : { doubt }) };
 }

@@ -10,7 +10,7 @@ interface Entry {
 export class PointSchedule {
   readonly #entries = new Map<GroupId, Entry>();
 
-  /** First points are spread over each group's interval, so that not all groups come at once. */
+  /** First points are spread over each group's interval, so that not all groups come at once. All times are a monotonic clock's. */
   constructor(groups: readonly { readonly group: GroupId; readonly everyMs: number }[], nowMs: number) {
     groups.forEach(({ group, everyMs }, i) => {
       this.#entries.set(group, {

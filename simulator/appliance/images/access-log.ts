@@ -1,9 +1,10 @@
 // The accesses that are open and the last that ended, kept across restarts: who looked at which point, when, and why it ended.
 import type { Logger } from 'pino';
 import { z } from 'zod';
+import { MoverError } from '../../../contracts/errors.js';
 import { accessSchema, type AccessId } from '../../../contracts/images.js';
 import { pointIdSchema, volumeIdSchema } from '../../../contracts/ids.js';
-import { bytesSchema, positionSchema, timeMsSchema } from '../../../contracts/numbers.js';
+import { bytesSchema, durationMsSchema, positionSchema, timeMsSchema } from '../../../contracts/numbers.js';
 import type { RowStore } from '../../store/row-store.js';
 
 export const ACCESSES_TABLE = 'accesses';
@@ -12,8 +13,10 @@ export const ENDED_ACCESSES_MAX = 200;
 
 const storedAccessSchema = z.strictObject({
   access: accessSchema,
-  /** When its time is up. */
+  /** When its time is up, a label. */
   expiresAtMs: timeMsSchema,
+  /** How long it might still stay open when this was stored: what it has after a restart. Absent in rows of earlier versions. */
+  leftMs: durationMsSchema.optional(),
   /** Empty once it has ended. */
   images: z.array(
     z.strictObject({
@@ -33,6 +36,9 @@ export class AccessLog {
   /** Oldest end first. */
   readonly #ended = new Map<AccessId, StoredAccess>();
   #unended: StoredAccess[] = [];
+  /** What the store could not take yet, by id: the newest row; undefined for one to be deleted. */
+  readonly #unstored = new Map<AccessId, StoredAccess | undefined>();
+  #failure: MoverError | undefined;
 
   constructor(store: RowStore, log: Logger) {
     this.#store = store;
@@ -64,19 +70,50 @@ export class AccessLog {
     return unended;
   }
 
-  /** Stored when it returns. */
+  /** A new access: stored when it returns. @throws MoverError STORAGE_FULL, STORAGE_FAILED */
+  begin(row: StoredAccess): void {
+    this.#store.commit([{ table: ACCESSES_TABLE, key: row.access.id, value: row }]);
+  }
+
+  /** What has happened to an access has happened, stored or not: what can't be stored now is stored by `storeAgain`. */
   put(row: StoredAccess): void {
     const { id, ended } = row.access;
-    const changes: { table: string; key: string; value?: unknown }[] = [{ table: ACCESSES_TABLE, key: id, value: row }];
+    this.#unstored.set(id, row);
     if (ended !== undefined) {
       this.#ended.delete(id);
       this.#ended.set(id, row);
       const [oldest] = this.#ended.keys();
       if (oldest !== undefined && this.#ended.size > ENDED_ACCESSES_MAX) {
         this.#ended.delete(oldest);
-        changes.push({ table: ACCESSES_TABLE, key: oldest });
+        this.#unstored.set(oldest, undefined);
       }
     }
-    this.#store.commit(changes);
+    this.storeAgain();
+  }
+
+  /** Never throws for a disk that is full or fails. */
+  storeAgain(): void {
+    if (this.#unstored.size === 0) return;
+    try {
+      this.#store.commit(
+        [...this.#unstored].map(([key, value]) => ({
+          table: ACCESSES_TABLE,
+          key,
+          ...(value === undefined ? {} : { value }),
+        })),
+      );
+      this.#unstored.clear();
+      this.#failure = undefined;
+    } catch (error) {
+      if (!(error instanceof MoverError)) throw error;
+      this.#failure = error;
+    }
+  }
+
+  /** What is wrong, in a sentence; nothing while all is stored. */
+  get note(): string | undefined {
+    return this.#failure === undefined
+      ? undefined
+      : `What became of ${this.#unstored.size} image accesses is not stored: ${this.#failure.message} After a restart they would be shown as they were before; no data is concerned. It is tried again by itself.`;
   }
 }

@@ -15,6 +15,8 @@ const WARN_BEFORE_MS = 5 * 60_000;
 const WARN_SHARE = 0.2;
 /** From this share of its scratch on there is a warning. */
 const SCRATCH_WARN_SHARE = 0.8;
+/** The wall clock must have been set by more for the limits' times to be told anew. */
+const LABEL_STEP_MS = 1_000;
 
 /** What doesn't change from the opening to the end. */
 export type AccessFacts = Omit<Access, 'exports' | 'scratch' | 'limit' | 'warnings' | 'ended'>;
@@ -31,7 +33,8 @@ export interface AccessMember {
 
 export interface OpenAccessOptions {
   readonly facts: AccessFacts;
-  readonly expiresAtMs: number;
+  /** How long it may stay open from now on; after a restart of the appliance what was left when it was stored last. */
+  readonly leftMs: number;
   readonly idleMsMax: number;
   readonly members: readonly AccessMember[];
   readonly budget?: ScratchBudget | undefined;
@@ -48,7 +51,8 @@ interface Ending {
 }
 
 interface Limit {
-  readonly atMs: number;
+  /** By the monotonic clock. */
+  readonly endsAtMs: number;
   readonly why: 'idle' | 'age';
   readonly lengthMs: number;
 }
@@ -83,7 +87,9 @@ export class OpenAccess {
   readonly #options: OpenAccessOptions;
   readonly #members: ReadonlyMap<VolumeId, Member>;
   readonly #gone = new AbortController();
-  #idleSinceMs = Date.now();
+  readonly #beganAtMs = performance.now();
+  #offsetMs = Date.now() - performance.now();
+  #idleSinceMs = performance.now();
   #ended: Ending | undefined;
   #ending: Promise<void> | undefined;
   #warned = new Set<string>();
@@ -118,7 +124,7 @@ export class OpenAccess {
     if (member === undefined || this.isEnded) return undefined;
     const { facts, log } = this.#options;
     const about = { ...this.#about, export: member.name, volume, peer: peer.address };
-    const connectedAtMs = Date.now();
+    const connectedAtMs = performance.now();
     const device: ImageDevice = new ImageDevice({
       image: member.image,
       description: `volume ${volume} at ${facts.point}, ${facts.writable ? 'with a scratch for writes' : 'read-only'}, access ${facts.id}`,
@@ -127,7 +133,8 @@ export class OpenAccess {
       gone: this.#gone.signal,
       onClose: (traffic) => {
         member.leave(device);
-        log.info({ ...about, ...traffic, connectedForMs: Date.now() - connectedAtMs }, 'image access: client left');
+        const connectedForMs = Math.round(performance.now() - connectedAtMs);
+        log.info({ ...about, ...traffic, connectedForMs }, 'image access: client left');
         this.#left();
       },
     });
@@ -137,10 +144,10 @@ export class OpenAccess {
   }
 
   /** Says what is near. @returns why it has to be closed now; undefined if it hasn't. */
-  check(nowMs: number): 'idle' | 'age' | undefined {
+  check(): 'idle' | 'age' | undefined {
     const limit = this.#limit();
-    if (nowMs >= limit.atMs) return limit.why;
-    const near = this.#nearby(nowMs);
+    if (performance.now() >= limit.endsAtMs) return limit.why;
+    const near = this.#nearby();
     for (const [kind, warning] of near) {
       if (!this.#warned.has(kind)) this.#options.log.warn({ ...this.#about, warning }, 'image access: near a limit');
     }
@@ -148,7 +155,7 @@ export class OpenAccess {
     return undefined;
   }
 
-  view(nowMs = Date.now()): Access {
+  view(): Access {
     const { facts, budget } = this.#options;
     const exports = [...this.#members.values()].map((member) => member.view);
     const scratch = budget === undefined ? {} : { scratch: { bytes: budget.bytes, bytesMax: budget.bytesMax } };
@@ -157,15 +164,22 @@ export class OpenAccess {
       const said = { ...(by === undefined ? {} : { by }), ...(detail === undefined ? {} : { detail }) };
       return { ...facts, exports, ...scratch, warnings: [], ended: { atMs, why, ...said } };
     }
-    const { atMs, why } = this.#limit();
-    return { ...facts, exports, ...scratch, limit: { atMs, why }, warnings: [...this.#nearby(nowMs).values()] };
+    const { endsAtMs, why } = this.#limit();
+    return {
+      ...facts,
+      exports,
+      ...scratch,
+      limit: { atMs: this.#labelOf(endsAtMs), why },
+      warnings: [...this.#nearby().values()],
+    };
   }
 
   get stored(): StoredAccess {
     const { point } = this.facts;
     return {
       access: this.view(),
-      expiresAtMs: this.#options.expiresAtMs,
+      expiresAtMs: this.#labelOf(this.#endsAtMs),
+      leftMs: Math.max(0, Math.round(this.#endsAtMs - performance.now())),
       images: this.isEnded ? [] : this.images.map((image) => ({ ...image.held, point })),
     };
   }
@@ -178,7 +192,7 @@ export class OpenAccess {
   }
 
   async #end(ending: Ending): Promise<void> {
-    const { onChange, log, facts } = this.#options;
+    const { onChange, log } = this.#options;
     // Known before anything is taken away: a process that dies in between must not come back with it.
     onChange(this);
     this.#gone.abort();
@@ -188,10 +202,24 @@ export class OpenAccess {
     for (const { scratch } of this.#members.values()) scratch?.discard();
     onChange(this);
     const traffic = sumOf([...this.#members.values()].map((member) => member.view));
-    const { why, by, detail, atMs } = ending;
-    const fields = { ...this.#about, why, by, detail, openForMs: atMs - facts.openedAtMs, ...traffic };
+    const { why, by, detail } = ending;
+    const fields = {
+      ...this.#about,
+      why,
+      by,
+      detail,
+      openForMs: Math.round(performance.now() - this.#beganAtMs),
+      ...traffic,
+    };
     if (why === 'closed') log.info(fields, 'image access ended');
     else log.warn(fields, 'image access ended');
+  }
+
+  /** The wall time of an instant, for people: the same each time unless the wall clock was set. */
+  #labelOf(monotonicMs: number): number {
+    const offsetMs = Date.now() - performance.now();
+    if (Math.abs(offsetMs - this.#offsetMs) > LABEL_STEP_MS) this.#offsetMs = offsetMs;
+    return Math.round(monotonicMs + this.#offsetMs);
   }
 
   get #connections(): number {
@@ -200,29 +228,34 @@ export class OpenAccess {
 
   #left(): void {
     if (this.#connections === 0) {
-      this.#idleSinceMs = Date.now();
+      this.#idleSinceMs = performance.now();
       this.#onEmpty?.();
     }
     if (!this.isEnded) this.#options.onChange(this);
   }
 
   #limit(): Limit {
-    const { expiresAtMs, idleMsMax, facts } = this.#options;
-    const age: Limit = { atMs: expiresAtMs, why: 'age', lengthMs: expiresAtMs - facts.openedAtMs };
-    const idle: Limit = { atMs: this.#idleSinceMs + idleMsMax, why: 'idle', lengthMs: idleMsMax };
-    return this.#connections === 0 && idle.atMs < age.atMs ? idle : age;
+    const { leftMs, idleMsMax } = this.#options;
+    const age: Limit = { endsAtMs: this.#endsAtMs, why: 'age', lengthMs: leftMs };
+    const idle: Limit = { endsAtMs: this.#idleSinceMs + idleMsMax, why: 'idle', lengthMs: idleMsMax };
+    return this.#connections === 0 && idle.endsAtMs < age.endsAtMs ? idle : age;
+  }
+
+  /** When its time is up, by the monotonic clock. */
+  get #endsAtMs(): number {
+    return this.#beganAtMs + this.#options.leftMs;
   }
 
   /** Sentences by what they are about. */
-  #nearby(nowMs: number): ReadonlyMap<string, string> {
+  #nearby(): ReadonlyMap<string, string> {
     const { facts, budget } = this.#options;
     const near = new Map<string, string>();
-    const { atMs, why, lengthMs } = this.#limit();
-    if (atMs - nowMs <= Math.min(WARN_BEFORE_MS, lengthMs * WARN_SHARE)) {
+    const { endsAtMs, why, lengthMs } = this.#limit();
+    if (endsAtMs - performance.now() <= Math.min(WARN_BEFORE_MS, lengthMs * WARN_SHARE)) {
       const because = why === 'age' ? 'its time is up then' : 'nobody is connected';
       near.set(
         why,
-        `Image access ${facts.id} of ${facts.client} is closed at ${new Date(atMs).toISOString()}: ${because}.`,
+        `Image access ${facts.id} of ${facts.client} is closed at ${new Date(this.#labelOf(endsAtMs)).toISOString()}: ${because}.`,
       );
     }
     if (budget !== undefined && budget.bytes >= budget.bytesMax * SCRATCH_WARN_SHARE)

@@ -35,6 +35,8 @@ const KEEP_EVERY_MS = 15_000;
 const OPENINGS_MAX = 8;
 /** Random bytes of an id that is made up: short enough to type. */
 const ID_BYTES = 4;
+/** How often it is stored how long an access may still stay open: a restart prolongs it by no more. */
+const STORE_EVERY_MS = 10 * 60_000;
 const STOPPED = { detail: 'The appliance was stopped.' };
 
 export interface AccessLimits extends ScratchLimits {
@@ -64,6 +66,7 @@ export class Accesses {
   readonly #opening = new Map<AccessId, Opening>();
   readonly #ending = new Set<OpenAccess>();
   readonly #timers: NodeJS.Timeout[] = [];
+  #storedAtMs = performance.now();
   #keeping = false;
   #stopped = false;
 
@@ -89,7 +92,7 @@ export class Accesses {
   /**
    * Opens every image or none. Repeated with the same id it returns what is open.
    * @throws MoverError POINT_NOT_FOUND, POINT_UNAVAILABLE, POINT_TRIMMED, IMAGE_LIMIT, GROUP_NOT_FOUND, VOLUME_NOT_FOUND, ACCESS_MISMATCH,
-   * UNREACHABLE, LINK_DOWN, SHUTTING_DOWN
+   * UNREACHABLE, LINK_DOWN, STORAGE_FULL, STORAGE_FAILED, SHUTTING_DOWN
    */
   async open(input: ParsedOpenAccessInput, signal: AbortSignal): Promise<Access> {
     const id = input.access ?? this.#newId();
@@ -111,8 +114,7 @@ export class Accesses {
 
   /** Newest first: those that are open, then the last that ended. */
   list(): Access[] {
-    const nowMs = Date.now();
-    const open = [...this.#open.values()].map((access) => access.view(nowMs)).toReversed();
+    const open = [...this.#open.values()].map((access) => access.view()).toReversed();
     return [...open, ...this.#log.ended.map(({ access }) => access).toReversed()];
   }
 
@@ -139,8 +141,8 @@ export class Accesses {
 
   /** Sentences about accesses that are near a limit. */
   get notes(): readonly string[] {
-    const nowMs = Date.now();
-    return [...this.#open.values()].flatMap((access) => access.view(nowMs).warnings);
+    const near = [...this.#open.values()].flatMap((access) => access.view().warnings);
+    return [...near, ...(this.#log.note === undefined ? [] : [this.#log.note])];
   }
 
   /** Connections must have ended. Read-only accesses stay open for the next process. */
@@ -199,7 +201,6 @@ export class Accesses {
     if (volumes.length === 0) throw withoutMembers(point);
     const holder = `${appliance}, access ${id} for ${client}`.slice(0, ACCESS_TEXT_LENGTH_MAX);
     const images = await openAll(parts, point, volumes, holder);
-    const openedAtMs = Date.now();
     const facts: AccessFacts = {
       id,
       ...(group === undefined ? {} : { group }),
@@ -209,10 +210,11 @@ export class Accesses {
       client,
       ...(operator === undefined ? {} : { operator }),
       ...(reason === undefined ? {} : { reason }),
-      openedAtMs,
+      openedAtMs: Date.now(),
       leftOut: group === undefined ? [] : point.leftOut,
+      ...(point.doubt === undefined ? {} : { clockDoubt: point.doubt }),
     };
-    const access = this.#hold(facts, images, openedAtMs + forMs);
+    const access = await this.#begin(facts, images, forMs);
     if (this.#stopped) {
       await this.#end(access, 'restart', STOPPED);
       throw new MoverError('SHUTTING_DOWN', 'The appliance is shutting down.');
@@ -221,17 +223,29 @@ export class Accesses {
     return access;
   }
 
-  #hold(
+  /** One that can't be stored is not opened: a process that dies would leave its images open and nobody would know. */
+  async #begin(facts: AccessFacts, images: readonly SiteImage[], leftMs: number): Promise<OpenAccess> {
+    try {
+      const access = this.#make(facts, images, leftMs);
+      this.#log.begin(access.stored);
+      return this.#hold(access);
+    } catch (error) {
+      await Promise.all(images.map((image) => image.close()));
+      throw error;
+    }
+  }
+
+  #make(
     facts: AccessFacts,
     images: readonly SiteImage[],
-    expiresAtMs: number,
+    leftMs: number,
     earlier: StoredAccess['access']['exports'] = [],
   ): OpenAccess {
     const { scratch, log, accessIdleMsMax = ACCESS_IDLE_MS_MAX } = this.#options;
     const budget = facts.writable ? scratch.budget() : undefined;
-    const access = new OpenAccess({
+    return new OpenAccess({
       facts,
-      expiresAtMs,
+      leftMs,
       idleMsMax: accessIdleMsMax,
       budget,
       members: images.map((image) => {
@@ -247,9 +261,12 @@ export class Accesses {
       onChange: (changed) => this.#changed(changed),
       log,
     });
-    this.#open.set(facts.id, access);
-    this.#log.put(access.stored);
-    for (const image of images) image.onLost((error) => void this.#end(access, 'history', { detail: error.message }));
+  }
+
+  #hold(access: OpenAccess): OpenAccess {
+    this.#open.set(access.facts.id, access);
+    for (const image of access.images)
+      image.onLost((error) => void this.#end(access, 'history', { detail: error.message }));
     return access;
   }
 
@@ -269,7 +286,8 @@ export class Accesses {
     const { parts, log } = this.#options;
     const { exports, scratch: _none, limit: _limit, warnings: _warnings, ended: _ended, ...facts } = stored.access;
     const images = stored.images.map((held) => new SiteImage(parts, held));
-    this.#hold(facts, images, stored.expiresAtMs, exports);
+    const leftMs = stored.leftMs ?? Math.max(0, stored.expiresAtMs - facts.openedAtMs);
+    this.#log.put(this.#hold(this.#make(facts, images, leftMs, exports)).stored);
     log.info({ access: facts.id, client: facts.client, point: facts.point }, 'image access goes on after a restart');
   }
 
@@ -288,10 +306,13 @@ export class Accesses {
   }
 
   #check(): void {
-    const nowMs = Date.now();
+    this.#log.storeAgain();
+    const store = performance.now() - this.#storedAtMs >= STORE_EVERY_MS;
+    if (store) this.#storedAtMs = performance.now();
     for (const access of this.#open.values()) {
-      const why = access.check(nowMs);
+      const why = access.check();
       if (why !== undefined) void this.#end(access, why);
+      else if (store) this.#log.put(access.stored);
     }
   }
 

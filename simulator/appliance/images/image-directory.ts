@@ -8,6 +8,7 @@ import { NbdError } from '../../../nbd/errors.js';
 import { latestExportName, parseExportName, type ImageName } from '../core/export-name.js';
 import type { Accesses } from './accesses.js';
 import { ImageDevice } from './image-device.js';
+import type { ScratchDisk } from './scratch-disk.js';
 import type { ScratchFolder } from './scratch-folder.js';
 import { SiteImage, type SiteImageParts } from './site-image.js';
 
@@ -36,7 +37,7 @@ export class ImageDirectory implements ExportDirectory {
   /** @throws NbdError EPERM when the replica site refuses; undefined for a name that is none. */
   async open(name: string, peer: NbdPeer): Promise<BlockDevice | undefined> {
     const { accesses, log } = this.#options;
-    const parsed = parseExportName(name);
+    const parsed = parseExportName(name, Date.now());
     if (parsed === undefined) return undefined;
     if (parsed.kind === 'access') return accesses.connect(parsed.access, parsed.volume, peer);
     try {
@@ -57,9 +58,11 @@ export class ImageDirectory implements ExportDirectory {
     const point = await this.#pointOf(parsed);
     const image = await SiteImage.open(parts, { volume, point, client: `${appliance} for ${peer.address}` });
     const { sizeBytes, position } = image.held;
-    const openedAtMs = Date.now();
+    const openedAtMs = performance.now();
     const about = { export: name, peer: peer.address, volume };
-    const disk = writable ? scratch.make({ sizeBytes, budget: scratch.budget(), owner: about }) : undefined;
+    const disk = writable
+      ? await scratchFor(image, () => scratch.make({ sizeBytes, budget: scratch.budget(), owner: about }))
+      : undefined;
     const how = writable ? 'writes are thrown away in the end' : 'read-only';
     return new ImageDevice({
       image,
@@ -67,7 +70,7 @@ export class ImageDirectory implements ExportDirectory {
       shared: false,
       description: `volume ${volume} at ${point ?? 'its newest state'} (position ${position}), ${how}`,
       onClose: async (traffic) => {
-        log.info({ ...about, ...traffic, openForMs: Date.now() - openedAtMs }, 'image access ended');
+        log.info({ ...about, ...traffic, openForMs: Math.round(performance.now() - openedAtMs) }, 'image access ended');
         disk?.discard();
         await image.close();
       },
@@ -84,5 +87,15 @@ export class ImageDirectory implements ExportDirectory {
       case 'time':
         return (await this.#options.parts.site.call('findPoint', { volume: parsed.volume, atMs: parsed.atMs })).id;
     }
+  }
+}
+
+/** @throws MoverError STORAGE_FULL, STORAGE_FAILED; then the image is closed */
+async function scratchFor(image: SiteImage, make: () => ScratchDisk): Promise<ScratchDisk> {
+  try {
+    return make();
+  } catch (error) {
+    await image.close();
+    throw error;
   }
 }

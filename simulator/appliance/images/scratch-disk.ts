@@ -23,6 +23,10 @@ export interface ScratchDiskOptions {
   readonly budget: ScratchBudget;
   /** Called at each write that is refused for want of scratch; `limit` is the one that is reached. */
   readonly onFull: (limit: ScratchBudget) => void;
+  /** Called at each call that the file's disk refuses. */
+  readonly onRefused: (error: Error) => void;
+  /** Called at each write that it takes. */
+  readonly onTaken: () => void;
 }
 
 export class ScratchDisk {
@@ -99,6 +103,7 @@ export class ScratchDisk {
     try {
       if (this.#paidBytes > 0) await this.#file.sync();
     } catch (error) {
+      this.#refused(error);
       throw nbdErrorOf(error);
     }
   }
@@ -107,10 +112,19 @@ export class ScratchDisk {
   discard(): void {
     if (this.#discarded) return;
     this.#discarded = true;
-    this.#file.close();
-    rmSync(this.#options.path, { force: true });
+    try {
+      this.#file.close();
+      rmSync(this.#options.path, { force: true });
+    } catch (error) {
+      // The file goes at the next start; whoever ends an access must not be held up by it.
+      this.#refused(error);
+    }
     this.#options.budget.giveBack(this.#paidBytes);
     this.#paidBytes = 0;
+  }
+
+  #refused(error: unknown): void {
+    this.#options.onRefused(error instanceof Error ? error : new Error(String(error)));
   }
 
   async #exclusively(
@@ -201,7 +215,9 @@ export class ScratchDisk {
     try {
       if (data.length <= AT_ONCE_BYTES_MAX) this.#file.writeNow(offset, data);
       else await this.#file.writeLater(offset, data);
+      this.#options.onTaken();
     } catch (error) {
+      this.#refused(error);
       throw nbdErrorOf(error);
     }
   }

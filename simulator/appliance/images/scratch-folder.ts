@@ -1,9 +1,15 @@
 // Where scratches are: a folder of the appliance's own, emptied at each start, as no scratch outlives its process.
-import { mkdirSync, rmSync } from 'node:fs';
+import { mkdirSync, readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Logger } from 'pino';
+import { freeBytes } from '../../disk/free-room.js';
+import { isOutOfRoom, storageFailure } from '../../store/storage-failure.js';
 import { PROCESS_SCRATCH_BYTES_MAX, SCRATCH_BYTES_MAX, ScratchBudget } from './scratch-budget.js';
 import { ScratchDisk } from './scratch-disk.js';
+
+/** Room that a scratch wants before the folder's disk counts as no longer full. */
+const ROOM_BYTES_MIN = 1024 * 1024;
+const MIB = 1024 * 1024;
 
 export interface ScratchLimits {
   readonly scratchBytesMax?: number | undefined;
@@ -14,7 +20,11 @@ export interface ScratchOf {
   readonly sizeBytes: number;
   readonly budget: ScratchBudget;
   /** For the log: whose scratch it is. */
-  readonly owner: Readonly<Record<string, unknown>>;
+  readonly owner: Readonly<Record<string, string>> & {
+    readonly volume: string;
+    readonly access?: string;
+    readonly export?: string;
+  };
 }
 
 export class ScratchFolder {
@@ -23,15 +33,42 @@ export class ScratchFolder {
   readonly #bytesMax: number;
   readonly #log: Logger;
   #made = 0;
+  #isReady = false;
+  /** The last thing that the folder's disk refused; gone with the next thing that it took. */
+  #refused: { readonly error: Error; readonly sinceMs: number; readonly owner: string } | undefined;
 
-  /** @throws Error when the folder can't be emptied or made */
+  /** A folder that can't be emptied or made now is tried again when the first scratch is wanted. */
   constructor(path: string, limits: ScratchLimits, log: Logger) {
     this.#path = path;
     this.#whole = new ScratchBudget(limits.processScratchBytesMax ?? PROCESS_SCRATCH_BYTES_MAX);
     this.#bytesMax = limits.scratchBytesMax ?? SCRATCH_BYTES_MAX;
     this.#log = log;
-    rmSync(path, { recursive: true, force: true });
-    mkdirSync(path, { recursive: true });
+    try {
+      this.#prepare();
+    } catch (error) {
+      log.warn({ err: error, path }, 'the scratch folder can not be used yet');
+    }
+  }
+
+  /** Emptied rather than made anew: a full disk may have no room for a name. */
+  #prepare(): void {
+    if (this.#isReady) return;
+    mkdirSync(this.#path, { recursive: true });
+    for (const name of readdirSync(this.#path)) rmSync(join(this.#path, name), { recursive: true, force: true });
+    this.#isReady = true;
+  }
+
+  /** What is wrong, in a sentence; nothing while the disk takes what is written. */
+  get note(): string | undefined {
+    if (this.#refused === undefined) return undefined;
+    const { error, sinceMs, owner } = this.#refused;
+    const free = freeBytes(this.#path);
+    const isFull = isOutOfRoom(error);
+    if (isFull && free !== undefined && free >= ROOM_BYTES_MIN) return undefined;
+    const what = isFull
+      ? `The disk of ${this.#path} is full since ${new Date(sinceMs).toISOString()}: ${((free ?? 0) / MIB).toFixed(1)} MiB are free, at least ${(ROOM_BYTES_MIN / MIB).toFixed(1)} MiB are wanted.`
+      : `A scratch in ${this.#path} can't be used since ${new Date(sinceMs).toISOString()}: ${error.message}.`;
+    return `${what} Writes to image access ${owner} are refused to its client; what the client wrote before, recovery points and replication are not concerned. ${isFull ? 'Make room on that disk, or close image accesses' : 'Look at that disk, or close the access'}: volume-mover images`;
   }
 
   /** For one access, or one connection that has a scratch of its own. */
@@ -39,14 +76,23 @@ export class ScratchFolder {
     return new ScratchBudget(this.#bytesMax, this.#whole);
   }
 
-  /** Takes no space before the first write. */
+  /** Takes no space before the first write. @throws MoverError STORAGE_FULL, STORAGE_FAILED when the folder can't be used */
   make({ sizeBytes, budget, owner }: ScratchOf): ScratchDisk {
+    try {
+      this.#prepare();
+    } catch (cause) {
+      throw storageFailure(this.#path, cause);
+    }
     this.#made += 1;
     let said: ScratchBudget | undefined;
     return new ScratchDisk({
       path: join(this.#path, `${this.#made}.scratch`),
       sizeBytes,
       budget,
+      onRefused: (error) => this.#noteRefusal(error, owner),
+      onTaken: () => {
+        this.#refused = undefined;
+      },
       onFull: (limit) => {
         // Once a limit: a client that goes on writing must not fill the log as well.
         if (said === limit) return;
@@ -55,5 +101,11 @@ export class ScratchFolder {
         this.#log.warn({ ...owner, scratchBytes: limit.bytes, scratchBytesMax: limit.bytesMax }, whose);
       },
     });
+  }
+
+  #noteRefusal(error: Error, owner: ScratchOf['owner']): void {
+    if (this.#refused === undefined) this.#log.warn({ ...owner, err: error }, 'a scratch can not be written');
+    const sinceMs = this.#refused?.sinceMs ?? Date.now();
+    this.#refused = { error, sinceMs, owner: owner.access ?? owner.export ?? owner.volume };
   }
 }

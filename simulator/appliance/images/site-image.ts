@@ -19,6 +19,7 @@ const FOR_GOOD: ReadonlySet<ErrorCode> = new Set([
   'POINT_DAMAGED',
   'POINT_NOT_FOUND',
   'VOLUME_NOT_FOUND',
+  'VOLUME_UNUSABLE',
   'CORRUPT',
 ]);
 

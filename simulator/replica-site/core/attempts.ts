@@ -1,18 +1,26 @@
 // The life of an attempt at the replica site: open, renew, seal, bookmark, adopt (the commit) or resolve. One verdict, once, for all volumes.
-import type { AttemptRecord, AttemptRef, AttemptVolume, Cut, Seal } from '../../../contracts/attempt.js';
+import type { AttemptRecord, AttemptRef, AttemptVolume, Cut, Instant, Seal, Term } from '../../../contracts/attempt.js';
 import { attemptName } from '../../../contracts/attempt.js';
+import type { ClockDoubt } from '../../../contracts/clock.js';
 import { MoverError } from '../../../contracts/errors.js';
 import type { GroupId, PointId, VolumeId } from '../../../contracts/ids.js';
+import { LEASE_MS_DEFAULT } from '../../../contracts/move.js';
 import type { RecoveryPoint } from '../../../contracts/point.js';
 import type { DrainProgress } from '../../../contracts/replica-site-api.js';
 import type { KeepRequest } from '../../../contracts/retention.js';
 import { beginOwnership } from './owners.js';
 import { addPoint, keepFrom, type NewPoint, settleProvisional } from './points.js';
+import { agedFromMs } from './policy.js';
 import type { VolumeRow } from './rows.js';
 import type { SiteState } from './state.js';
+import { endOf, sinceInstant, termOf, type SiteMoment } from './terms.js';
 
 /** How long a committed move's own mover is waited for to ask for the "joined" bookmark: a worker's death, a retry, and some more. */
 const MOVER_JOINS_WITHIN_MS = 30_000;
+/** No life has this number. What an earlier version decided counts as decided when this life began. */
+const SOME_EARLIER_LIFE: Instant = { life: -1, atMs: 0 };
+/** What an attempt opened by an earlier version has left: its own terms were instants of a wall clock. */
+const TERM_OF_EARLIER_VERSION: Term = { life: -1, untilMs: 0, ms: LEASE_MS_DEFAULT };
 
 type Contents = NonNullable<AttemptRecord['contents']>;
 
@@ -27,9 +35,10 @@ export interface OpenInput {
 
 /**
  * Opens an attempt, or repeats the stored answer whatever it is by now.
- * @throws MoverError STALE_ATTEMPT, ATTEMPT_MISMATCH, VOLUME_NOT_FOUND, GROUP_NOT_FOUND, NOT_OWNER, EPOCH_MISMATCH, VOLUME_BUSY, GROUP_FULL
+ * @throws MoverError STALE_ATTEMPT, ATTEMPT_MISMATCH, VOLUME_NOT_FOUND, GROUP_NOT_FOUND, NOT_SYNCED, NOT_OWNER, EPOCH_MISMATCH,
+ * VOLUME_BUSY, GROUP_FULL
  */
-export function openAttempt(state: SiteState, input: OpenInput, nowMs: number): AttemptRecord {
+export function openAttempt(state: SiteState, input: OpenInput, now: SiteMoment): AttemptRecord {
   const known = state.attempt(input.attempt);
   if (known !== undefined) {
     if (known.contents !== undefined && !sameContents(known.contents, input)) {
@@ -51,18 +60,19 @@ export function openAttempt(state: SiteState, input: OpenInput, nowMs: number): 
     throw new MoverError('INVALID_REQUEST', 'A volume is named twice.');
   if (input.from === input.to)
     throw new MoverError('INVALID_REQUEST', `The volumes are in group "${input.to}" already.`);
+  for (const bound of input.volumes) checkAcquainted(state, bound);
   for (const bound of input.volumes) checkOwnership(state.volume(bound.volume), bound, input.from);
-  for (const bound of input.volumes) clearTheWay(state, bound.volume, input.attempt, nowMs);
+  for (const bound of input.volumes) clearTheWay(state, bound.volume, input.attempt, now);
   const target = state.group(input.to);
-  freeExpiredRooms(state, input.to, nowMs);
-  const taken = state.memberCount(input.to) + reservedIn(state, input.to, nowMs);
+  freeExpiredRooms(state, input.to, now);
+  const taken = state.memberCount(input.to) + reservedIn(state, input.to, now.monotonicMs);
   if (taken + input.volumes.length > target.volumesMax) {
     throw new MoverError(
       'GROUP_FULL',
       `Group "${input.to}" has room for ${target.volumesMax} volumes and ${taken} are taken or reserved.`,
     );
   }
-  const deadlineMs = nowMs + input.deadlineAfterMs;
+  const { lastPointAtMs, lastOrder = 0 } = state.group(input.from);
   for (const { volume } of input.volumes)
     state.volumes.put(volume, { ...state.volume(volume), openAttempt: input.attempt });
   state.moves.put(input.attempt.move, { highestN: input.attempt.n });
@@ -74,10 +84,11 @@ export function openAttempt(state: SiteState, input: OpenInput, nowMs: number): 
       volumes: [...input.volumes],
       from: input.from,
       to: input.to,
-      openedAtMs: nowMs,
-      clockMs: state.group(input.from).lastPointAtMs,
-      leaseExpiresAtMs: Math.min(nowMs + input.leaseMs, deadlineMs),
-      deadlineMs,
+      openedAtMs: now.wallMs,
+      clockMs: lastPointAtMs,
+      pointOrder: lastOrder,
+      lease: termOf(state.life, now.monotonicMs, Math.min(input.leaseMs, input.deadlineAfterMs)),
+      deadline: termOf(state.life, now.monotonicMs, input.deadlineAfterMs),
     },
     seals: [],
   });
@@ -87,6 +98,15 @@ function sameContents(known: Contents, input: OpenInput): boolean {
   const list = (volumes: readonly AttemptVolume[]): string =>
     volumes.map((bound) => `${bound.volume}@${bound.splitter}:${bound.epoch}`).join();
   return known.from === input.from && known.to === input.to && list(known.volumes) === list(input.volumes);
+}
+
+/** A site that was put back may know less than the splitters: they are heard before anything is promised on their volumes. */
+function checkAcquainted(state: SiteState, { volume, splitter }: AttemptVolume): void {
+  if (state.volume(volume).session === 0 || state.acquainted.has(volume)) return;
+  throw new MoverError(
+    'NOT_SYNCED',
+    `Splitter ${splitter} has not attached volume "${volume}" since the replica site was started.`,
+  );
 }
 
 function checkOwnership(row: VolumeRow, bound: AttemptVolume, from: GroupId): void {
@@ -100,31 +120,40 @@ function checkOwnership(row: VolumeRow, bound: AttemptVolume, from: GroupId): vo
 }
 
 /** An older attempt of the same move, or one whose lease ran out, is aborted; a live one of another move is in the way. */
-function clearTheWay(state: SiteState, volume: VolumeId, attempt: AttemptRef, nowMs: number): void {
+function clearTheWay(state: SiteState, volume: VolumeId, attempt: AttemptRef, now: SiteMoment): void {
   const other = state.volume(volume).openAttempt;
   if (other === undefined) return;
-  if (other.move === attempt.move) resolveAttempt(state, other, `superseded by attempt ${attempt.n}`, nowMs);
-  else if (hasExpired(state.attempt(other), nowMs))
-    resolveAttempt(state, other, 'its lease ran out and another move needed the volume', nowMs);
+  if (other.move === attempt.move) resolveAttempt(state, other, `superseded by attempt ${attempt.n}`, now.wallMs);
+  else if (hasExpired(state, state.attempt(other), now.monotonicMs))
+    resolveAttempt(state, other, 'its lease ran out and another move needed the volume', now.wallMs);
   else throw new MoverError('VOLUME_BUSY', `Volume "${volume}" is being moved by ${other.move}.`);
 }
 
 /** Whether whoever needs its volumes or its room may abort an open attempt. */
-function hasExpired(record: AttemptRecord | undefined, nowMs: number): boolean {
-  return (record?.contents?.leaseExpiresAtMs ?? 0) <= nowMs;
+export function hasExpired(state: SiteState, record: AttemptRecord | undefined, monotonicMs: number): boolean {
+  const contents = record?.contents;
+  return contents === undefined || endOf(state.life, contents.lease ?? TERM_OF_EARLIER_VERSION) <= monotonicMs;
+}
+
+/** Whether the move behind an open attempt may still renew it. */
+export function mayRenew({ life }: SiteState, { deadline }: Contents, monotonicMs: number): boolean {
+  return endOf(life, deadline ?? TERM_OF_EARLIER_VERSION) > monotonicMs;
 }
 
 /** Volumes that open attempts are to bring into the group. An attempt whose lease ran out keeps no room. */
-export function reservedIn(state: SiteState, group: GroupId, nowMs: number): number {
+export function reservedIn(state: SiteState, group: GroupId, monotonicMs: number): number {
   let reserved = 0;
-  for (const { record, volumes } of openAttemptsTo(state, group)) if (!hasExpired(record, nowMs)) reserved += volumes;
+  for (const { record, volumes } of openAttemptsTo(state, group))
+    if (!hasExpired(state, record, monotonicMs)) reserved += volumes;
+  // Where one whose record can't be read goes is not known: its room is kept everywhere.
+  for (const { name, volumes } of state.openAttempts()) if (state.attempts.unreadable.has(name)) reserved += volumes;
   return reserved;
 }
 
-function freeExpiredRooms(state: SiteState, group: GroupId, nowMs: number): void {
+function freeExpiredRooms(state: SiteState, group: GroupId, now: SiteMoment): void {
   for (const { record } of openAttemptsTo(state, group)) {
-    if (hasExpired(record, nowMs))
-      resolveAttempt(state, record.attempt, 'its lease ran out and another move needed the room', nowMs);
+    if (hasExpired(state, record, now.monotonicMs))
+      resolveAttempt(state, record.attempt, 'its lease ran out and another move needed the room', now.wallMs);
   }
 }
 
@@ -139,9 +168,14 @@ function openAttemptsTo(
 }
 
 /** The attempt that keeps others from the volume: an open one whose lease has not run out. */
-export function attemptInTheWay(state: SiteState, { openAttempt }: VolumeRow, nowMs: number): AttemptRef | undefined {
-  if (openAttempt === undefined || hasExpired(state.attempt(openAttempt), nowMs)) return undefined;
-  return openAttempt;
+export function attemptInTheWay(
+  state: SiteState,
+  { openAttempt }: VolumeRow,
+  monotonicMs: number,
+): AttemptRef | undefined {
+  if (openAttempt === undefined) return undefined;
+  const isUnreadable = state.attempts.unreadable.has(attemptName(openAttempt));
+  return isUnreadable || !hasExpired(state, state.attempt(openAttempt), monotonicMs) ? openAttempt : undefined;
 }
 
 /** @throws MoverError ATTEMPT_NOT_FOUND */
@@ -157,27 +191,48 @@ function openContents(
   attempt: AttemptRef,
 ): { readonly record: AttemptRecord; readonly contents: Contents } {
   const record = getAttempt(state, attempt);
+  if (record.state === 'COMMITTED')
+    throw new MoverError('ATTEMPT_COMMITTED', `Attempt ${attemptName(attempt)} is committed.`);
   if (record.state === 'ABORTED' || record.contents === undefined) {
     throw new MoverError(
       'ATTEMPT_ABORTED',
       `Attempt ${attemptName(attempt)} was aborted: ${record.reason ?? 'no reason kept'}.`,
     );
   }
-  if (record.state === 'COMMITTED')
-    throw new MoverError('ATTEMPT_COMMITTED', `Attempt ${attemptName(attempt)} is committed.`);
   return { record, contents: record.contents };
 }
 
-/** Renewals end at the deadline: then the answer's lease stays where it is. @throws MoverError as openContents */
-export function renewAttempt(state: SiteState, attempt: AttemptRef, leaseMs: number, nowMs: number): AttemptRecord {
+/**
+ * Renewals end at the deadline: then the answer's lease is what was left before. What is left of the deadline is stored with each one, so
+ * that restarts of the site prolong it by the time of one lease at most.
+ * @throws MoverError as openContents
+ */
+export function renewAttempt(
+  state: SiteState,
+  attempt: AttemptRef,
+  leaseMs: number,
+  monotonicMs: number,
+): AttemptRecord {
   const { record, contents } = openContents(state, attempt);
-  const leaseExpiresAtMs = Math.max(contents.leaseExpiresAtMs, Math.min(nowMs + leaseMs, contents.deadlineMs));
-  return state.putAttempt({ ...record, contents: { ...contents, leaseExpiresAtMs } });
+  const { lease = TERM_OF_EARLIER_VERSION, deadline = TERM_OF_EARLIER_VERSION } = contents;
+  const lastMs = endOf(state.life, deadline);
+  const untilMs = Math.max(endOf(state.life, lease), Math.min(monotonicMs + leaseMs, lastMs));
+  const leftUntil = (endMs: number): Term => termOf(state.life, monotonicMs, Math.max(0, endMs - monotonicMs));
+  return state.putAttempt({
+    ...record,
+    contents: { ...contents, lease: leftUntil(untilMs), deadline: leftUntil(lastMs) },
+  });
 }
 
 /** A step renews the lease on its way, if the attempt is still open: whether it is anything else, the step itself finds out. */
-export function renewIfOpen(state: SiteState, attempt: AttemptRef, leaseMs: number | undefined, nowMs: number): void {
-  if (leaseMs !== undefined && state.attempt(attempt)?.state === 'OPEN') renewAttempt(state, attempt, leaseMs, nowMs);
+export function renewIfOpen(
+  state: SiteState,
+  attempt: AttemptRef,
+  leaseMs: number | undefined,
+  monotonicMs: number,
+): void {
+  if (leaseMs !== undefined && state.attempt(attempt)?.state === 'OPEN')
+    renewAttempt(state, attempt, leaseMs, monotonicMs);
 }
 
 /** Reads only. @throws MoverError ATTEMPT_NOT_FOUND, VOLUME_NOT_FOUND, CUT_VOID (the cut's writes will never arrive: a later session has attached) */
@@ -219,6 +274,7 @@ export function sealAttempt(
   cuts: readonly Cut[],
   others: readonly Cut[],
   atMs: number,
+  { now, doubt }: { readonly now?: SiteMoment | undefined; readonly doubt?: ClockDoubt | undefined } = {},
 ): AttemptRecord {
   const known = getAttempt(state, attempt);
   if (known.state === 'COMMITTED' && sealedAt(known, cuts)) return known;
@@ -229,15 +285,17 @@ export function sealAttempt(
   }
   const seals = contents.volumes.map((bound) => sealOf(state, bound, contents.from, cuts));
   for (const seal of seals) state.volumes.put(seal.volume, { ...state.volume(seal.volume), sealed: true });
-  const point = addPoint(state, {
+  const left: NewPoint = {
     group: contents.from,
     kind: 'left',
     atMs,
+    doubt,
     cuts: [...seals, ...others.filter((other) => !seals.some((seal) => seal.volume === other.volume))],
     leftOut: [],
-    afterMs: contents.clockMs,
+    after: { atMs: contents.clockMs, order: contents.pointOrder ?? 0 },
     pinnedBy: attempt,
-  });
+  };
+  const point = addPoint(state, left, now);
   return state.putAttempt({
     ...record,
     seals,
@@ -299,7 +357,12 @@ export function bookmarkAttempt(
     throw new MoverError('NOT_SEALED', `Attempt ${attemptName(attempt)} has no snapshot yet.`);
   if (record.left.bookmarked) return record;
   const row = state.point(record.left.point);
-  const bookmark = { name: name ?? record.left.name, pending: true, keep: keepFrom(keep, record.left.atMs), attempt };
+  const bookmark = {
+    name: name ?? record.left.name,
+    pending: true,
+    keep: keepFrom(keep, agedFromMs(row.point)),
+    attempt,
+  };
   state.points.put(row.point.id, { ...row, point: { ...row.point, bookmark } });
   return state.putAttempt({ ...record, left: { ...record.left, name: bookmark.name, bookmarked: true } });
 }
@@ -315,7 +378,7 @@ function bookmarkName(kind: 'left' | 'joined', contents: Contents): string {
  * The commit, in one transaction: the new group owns every volume at epoch + 1; the "left" bookmark is in force.
  * @throws MoverError ATTEMPT_NOT_FOUND, ATTEMPT_ABORTED, NOT_SEALED, EPOCH_MISMATCH, NOT_OWNER
  */
-export function adoptAttempt(state: SiteState, attempt: AttemptRef, nowMs: number): AttemptRecord {
+export function adoptAttempt(state: SiteState, attempt: AttemptRef, now: SiteMoment): AttemptRecord {
   const known = getAttempt(state, attempt);
   if (known.state === 'COMMITTED') return known;
   const { record, contents } = openContents(state, attempt);
@@ -341,16 +404,39 @@ export function adoptAttempt(state: SiteState, attempt: AttemptRef, nowMs: numbe
     point: bookmark === undefined ? left.point : { ...left.point, bookmark: { ...bookmark, pending: false } },
   });
   settleProvisional(state, attempt, 'COMMITTED');
-  return state.putAttempt({ ...record, state: 'COMMITTED', decidedAtMs: nowMs });
+  const decided = { life: state.life.number, atMs: now.monotonicMs };
+  return state.putAttempt({ ...record, state: 'COMMITTED', decidedAtMs: now.wallMs, decided });
+}
+
+/**
+ * A commit that a splitter learned of before this site lost it (an older copy was put back). Sealed as it was then, it is made again;
+ * else only the verdict is kept, and each volume's new owner is known by its splitter. A verdict that is known stands.
+ */
+export function recommitAttempt(state: SiteState, attempt: AttemptRef, reason: string, now: SiteMoment): void {
+  const record = state.attempt(attempt);
+  if (record !== undefined && record.state !== 'OPEN') return;
+  const contents = record?.contents;
+  const isWhole =
+    record?.left?.bookmarked === true &&
+    contents?.volumes.every(({ volume, epoch }) => {
+      const row = state.volumes.get(volume);
+      return row?.sealed === true && row.epoch === epoch && row.group === contents.from;
+    }) === true;
+  if (isWhole) {
+    adoptAttempt(state, attempt, now);
+    return;
+  }
+  resolveAttempt(state, attempt, reason, now.wallMs);
+  state.putAttempt({ attempt, state: 'COMMITTED', seals: [], decidedAtMs: now.wallMs, reason });
 }
 
 /** The verdict, for ever. An unknown attempt leaves a tombstone, so that a late opening of it is refused. */
-export function resolveAttempt(state: SiteState, attempt: AttemptRef, reason: string, nowMs: number): AttemptRecord {
+export function resolveAttempt(state: SiteState, attempt: AttemptRef, reason: string, wallMs: number): AttemptRecord {
   const record = state.attempt(attempt);
   if (record === undefined) {
     const highestN = Math.max(attempt.n, state.moves.get(attempt.move)?.highestN ?? 0);
     state.moves.put(attempt.move, { highestN });
-    return state.putAttempt({ attempt, state: 'ABORTED', seals: [], decidedAtMs: nowMs, reason });
+    return state.putAttempt({ attempt, state: 'ABORTED', seals: [], decidedAtMs: wallMs, reason });
   }
   if (record.state !== 'OPEN') return record;
   for (const { volume } of record.contents?.volumes ?? []) {
@@ -360,7 +446,19 @@ export function resolveAttempt(state: SiteState, attempt: AttemptRef, reason: st
   if (record.left !== undefined) state.points.delete(record.left.point);
   settleProvisional(state, attempt, 'ABORTED');
   const { left: _void, ...rest } = record;
-  return state.putAttempt({ ...rest, state: 'ABORTED', seals: [], decidedAtMs: nowMs, reason });
+  return state.putAttempt({ ...rest, state: 'ABORTED', seals: [], decidedAtMs: wallMs, reason });
+}
+
+/** The verdict, unless the attempt's lease still runs: then its record as it is. */
+export function resolveExpired(
+  state: SiteState,
+  attempt: AttemptRef,
+  reason: string,
+  { monotonicMs, wallMs }: SiteMoment,
+): AttemptRecord {
+  const record = state.attempt(attempt);
+  if (record?.state === 'OPEN' && !hasExpired(state, record, monotonicMs)) return record;
+  return resolveAttempt(state, attempt, reason, wallMs);
 }
 
 /**
@@ -371,8 +469,13 @@ export function resolveAttempt(state: SiteState, attempt: AttemptRef, reason: st
 export function joinAttempt(state: SiteState, attempt: AttemptRef, pointId: PointId): AttemptRecord {
   const record = getAttempt(state, attempt);
   const { contents } = record;
-  if (record.state !== 'COMMITTED' || contents === undefined)
+  if (record.state !== 'COMMITTED')
     throw new MoverError('NOT_COMMITTED', `Attempt ${attemptName(attempt)} is ${record.state}.`);
+  if (contents === undefined)
+    throw new MoverError(
+      'STALE_ATTEMPT',
+      `The replica site has lost what attempt ${attemptName(attempt)} was about; only its verdict is known: ${record.reason ?? 'COMMITTED'}.`,
+    );
   if (record.joined !== undefined) return record;
   for (const bound of contents.volumes) {
     const { epoch } = state.volume(bound.volume);
@@ -398,10 +501,11 @@ export function joinAttempt(state: SiteState, attempt: AttemptRef, pointId: Poin
  * enough to ask, the first point with every moved volume gets it.
  * @throws MoverError GROUP_NOT_FOUND
  */
-export function closeGroupPoint(state: SiteState, input: NewPoint, nowMs: number): RecoveryPoint {
-  const { id } = addPoint(state, input);
-  for (const { attempt, contents, decidedAtMs = nowMs } of state.unjoinedAttempts(input.group)) {
-    if (contents === undefined || nowMs - decidedAtMs < MOVER_JOINS_WITHIN_MS || !isInForce(state, contents)) continue;
+export function closeGroupPoint(state: SiteState, input: NewPoint, now: SiteMoment): RecoveryPoint {
+  const { id } = addPoint(state, input, now);
+  for (const { attempt, contents, decided = SOME_EARLIER_LIFE } of state.unjoinedAttempts(input.group)) {
+    const waitedMs = sinceInstant(state.life, decided, now.monotonicMs);
+    if (contents === undefined || waitedMs < MOVER_JOINS_WITHIN_MS || !isInForce(state, contents)) continue;
     if (joinAttempt(state, attempt, id).joined !== undefined) break;
   }
   return state.point(id).point;

@@ -9,7 +9,7 @@ const FIRST_EPOCH = 1;
 const NOTHING_KEPT = { bytes: 0, pointsDropped: 0 };
 
 /** Adds new groups and volumes; of known ones only a group's settings and a volume's host, VM and labels follow the file. @returns sentences about what contradicts it. */
-export function followEstate(state: SiteState, estate: Estate, nowMs: number): string[] {
+export function followEstate(state: SiteState, estate: Estate, wallMs: number): string[] {
   for (const { id, appliance, volumesMax, pointEveryMs, retention } of estate.groups) {
     const known = state.groups.get(id);
     const same =
@@ -24,6 +24,8 @@ export function followEstate(state: SiteState, estate: Estate, nowMs: number): s
         volumesMax,
         pointEveryMs,
         lastPointAtMs: known?.lastPointAtMs ?? 0,
+        ...(known?.lastOrder === undefined ? {} : { lastOrder: known.lastOrder }),
+        ...(known?.snapshots === undefined ? {} : { snapshots: known.snapshots }),
         retention,
         journal: known?.journal ?? NOTHING_KEPT,
       });
@@ -32,6 +34,8 @@ export function followEstate(state: SiteState, estate: Estate, nowMs: number): s
   for (const splitter of estate.splitters) {
     for (const { id, sizeMiB, group, vm, labels } of splitter.volumes) {
       const named = { ...(vm === undefined ? {} : { vm }), ...(labels === undefined ? {} : { labels }) };
+      // It was known: as a new volume it would begin anew at epoch 1.
+      if (state.volumes.unreadable.has(id)) continue;
       const known = state.volumes.get(id);
       const sizeBytes = sizeMiB * MIB;
       if (known === undefined) {
@@ -57,7 +61,9 @@ export function followEstate(state: SiteState, estate: Estate, nowMs: number): s
       }
     }
   }
+  const knownOwners = new Set([...state.owners.unreadable.keys()].map((key) => key.slice(0, key.lastIndexOf(':'))));
   for (const row of state.volumes.values())
-    if (state.ownersOf(row.volume).length === 0) beginOwnership(state, row, { position: 0, atMs: nowMs });
+    if (!knownOwners.has(row.volume) && state.ownersOf(row.volume).length === 0)
+      beginOwnership(state, row, { position: 0, atMs: wallMs });
   return contradictions;
 }

@@ -23,13 +23,14 @@ export function accountFor(state: SiteState, group: GroupId, costs: PointCosts):
 /**
  * Accounts for what a group's points cost and, if that is over the group's limit, drops its oldest ones until it is not. Never its newest
  * point, one that is needed now, or one whose bookmark is promised for ever or for a time that isn't over.
+ * @param ageMs by the clock that ages are counted by: it outlives restarts, as an alert does
  * @returns how many points went. Others may cost more now: what lay between two neighbours is charged to the earlier one.
  */
 export function makeSpace(
   state: SiteState,
   group: GroupId,
   costs: PointCosts,
-  nowMs: number,
+  ageMs: number,
   inUse: ReadonlySet<PointId>,
 ): number {
   const row = state.group(group);
@@ -40,7 +41,7 @@ export function makeSpace(
   for (const candidate of rows.slice(0, -1)) {
     if (bytes <= journalBytesMax) break;
     const { id, bookmark } = candidate.point;
-    if (isPinned(candidate, inUse) || isPromised(bookmark?.keep, nowMs)) continue;
+    if (isPinned(candidate, inUse) || isPromised(bookmark?.keep, ageMs)) continue;
     state.points.delete(id);
     bytes -= costs.get(id) ?? 0;
     dropped += 1;
@@ -48,7 +49,7 @@ export function makeSpace(
   putJournal(state, row, {
     bytes,
     pointsDropped: row.journal.pointsDropped + dropped,
-    ...alertOf({ state, row, bytes, dropped, nowMs }),
+    ...alertOf({ state, row, bytes, dropped, nowMs: ageMs }),
   });
   return dropped;
 }

@@ -1,5 +1,5 @@
 // Rows as the control API shows them, a page at a time.
-import type { Hole, Ownership, RecoveryPoint } from '../../../contracts/point.js';
+import { heldOf, type Hole, type Ownership, type RecoveryPoint } from '../../../contracts/point.js';
 import type { ApplianceId, GroupId, VolumeId } from '../../../contracts/ids.js';
 import type { SiteGroup, SiteVolume } from '../../../contracts/replica-site-api.js';
 import { attemptInTheWay, reservedIn } from './attempts.js';
@@ -37,7 +37,7 @@ interface GroupFilter {
 export function pageOfGroups(
   state: SiteState,
   { group, appliance, cursor, limit }: PageInput & GroupFilter,
-  nowMs: number,
+  monotonicMs: number,
 ): Page<SiteGroup> {
   const items: SiteGroup[] = [];
   for (const row of group === undefined ? state.groupsAfter(cursor) : [state.group(group)]) {
@@ -45,7 +45,7 @@ export function pageOfGroups(
     if (group !== undefined && cursor !== undefined && row.group <= cursor) continue;
     const last = items.at(-1);
     if (items.length === limit && last !== undefined) return { items, next: last.group };
-    items.push(siteGroup(state, row, nowMs));
+    items.push(siteGroup(state, row, monotonicMs));
   }
   return { items };
 }
@@ -53,7 +53,7 @@ export function pageOfGroups(
 function siteGroup(
   state: SiteState,
   { group, appliance, volumesMax, pointEveryMs, retention, journal }: GroupRow,
-  nowMs: number,
+  monotonicMs: number,
 ): SiteGroup {
   return {
     group,
@@ -61,16 +61,16 @@ function siteGroup(
     volumesMax,
     pointEveryMs,
     volumes: state.memberCount(group),
-    reserved: reservedIn(state, group, nowMs),
+    reserved: reservedIn(state, group, monotonicMs),
     retention,
     journal,
   };
 }
 
 /** @throws MoverError GROUP_NOT_FOUND */
-export function siteVolume(state: SiteState, row: VolumeRow, nowMs: number): SiteVolume {
+export function siteVolume(state: SiteState, row: VolumeRow, monotonicMs: number): SiteVolume {
   const { volume, splitter, sizeBytes, group, epoch, vm, labels } = row;
-  const openAttempt = attemptInTheWay(state, row, nowMs);
+  const openAttempt = attemptInTheWay(state, row, monotonicMs);
   const { position, session, n, timeMs } = state.lineages.durable(volume);
   return {
     volume,
@@ -89,8 +89,8 @@ export function siteVolume(state: SiteState, row: VolumeRow, nowMs: number): Sit
   };
 }
 
-/** Digits of a time in a cursor, so that cursors compare as times do. */
-const TIME_DIGITS = 15;
+/** Digits of a place in a cursor, so that cursors compare as places in the timeline do. */
+const PLACE_DIGITS = 15;
 
 export function pageOfPoints(
   state: SiteState,
@@ -100,7 +100,15 @@ export function pageOfPoints(
     ...page
   }: PageInput & { readonly group?: GroupId | undefined; readonly volume?: VolumeId | undefined },
 ): Page<RecoveryPoint> & { readonly holes: Hole[]; readonly owners: Ownership[] } {
-  const keyOf = (point: RecoveryPoint): string => `${String(point.atMs).padStart(TIME_DIGITS, '0')}:${point.id}`;
+  const placed = (kind: number, place: number, id: string): string =>
+    `${kind}:${String(place).padStart(PLACE_DIGITS, '0')}:${id}`;
+  const inTimeline = ({ id, order, atMs, kind }: RecoveryPoint): string =>
+    order === undefined ? placed(0, atMs, id) : placed(1, order, `${kind === 'left' ? 1 : 0}:${id}`);
+  // As `pointsOf` sorts.
+  const keyOf = (point: RecoveryPoint): string =>
+    volume === undefined || point.order === undefined
+      ? inTimeline(point)
+      : placed(1, heldOf(point, volume), inTimeline(point));
   const holes = volume === undefined ? [] : state.holesOf(volume);
   const owners = volume !== undefined ? state.ownersOf(volume) : group !== undefined ? state.ownedBy(group) : [];
   return { ...pageOf(pointsOf(state, { group, volume }), keyOf, page), holes, owners };

@@ -1,5 +1,5 @@
 // Who owned a volume when: written by the commit of a move, read by timelines. History itself belongs to the volume.
-import type { MoveId } from '../../../contracts/ids.js';
+import type { MoveId, VolumeId } from '../../../contracts/ids.js';
 import type { VolumeRow } from './rows.js';
 import type { SiteState } from './state.js';
 
@@ -18,6 +18,18 @@ export function beginOwnership(state: SiteState, row: VolumeRow, { position, atM
     state.owners.put(ownerKey(before), { owner: { ...before, toPosition: position, toMs: atMs } });
   const owner = { volume, group, epoch, fromPosition: position, fromMs: atMs };
   state.owners.put(ownerKey(owner), { owner: move === undefined ? owner : { ...owner, move } });
+}
+
+/** Spans begin and end at records that are there: those that they named are lost. */
+export function cutOwnership(state: SiteState, volume: VolumeId): void {
+  const sound = (position: number): number => state.lineages.soundPosition(volume, position);
+  for (const owner of state.ownersOf(volume)) {
+    const fromPosition = sound(owner.fromPosition);
+    const toPosition = owner.toPosition === undefined ? undefined : sound(owner.toPosition);
+    if (fromPosition === owner.fromPosition && toPosition === owner.toPosition) continue;
+    const cut = { ...owner, fromPosition };
+    state.owners.put(ownerKey(owner), { owner: toPosition === undefined ? cut : { ...cut, toPosition } });
+  }
 }
 
 function ownerKey({ volume, epoch }: Pick<VolumeRow, 'volume' | 'epoch'>): string {

@@ -1,12 +1,21 @@
 // Recovery points: closing them from a cut without ever containing a torn member, finding them, and dropping old ones.
 import type { AttemptRef, Cut, Verdict } from '../../../contracts/attempt.js';
 import { attemptName } from '../../../contracts/attempt.js';
+import { type ClockDoubt, CLOCK_SKEW_MS_MAX } from '../../../contracts/clock.js';
 import { MoverError } from '../../../contracts/errors.js';
 import type { GroupId, PointId, VolumeId } from '../../../contracts/ids.js';
-import type { LeftOut, PointKind, PointMember, RecoveryPoint } from '../../../contracts/point.js';
+import {
+  inLineageOrder,
+  inTimelineOrder,
+  type LeftOut,
+  type PointKind,
+  type PointMember,
+  type RecoveryPoint,
+} from '../../../contracts/point.js';
 import type { Keep, KeepRequest } from '../../../contracts/retention.js';
-import { pointIdOf, type PointRow, type VolumeRow } from './rows.js';
+import { type GroupRow, pointIdOf, type PointRow, type VolumeRow } from './rows.js';
 import type { SiteState } from './state.js';
+import type { SiteMoment } from './terms.js';
 
 /** Points without a bookmark that a group keeps, whatever its policy says: each names every member, and all are in memory. */
 export const UNNAMED_POINTS_PER_GROUP_MAX = 45_000;
@@ -15,6 +24,8 @@ export interface NewPoint {
   readonly group: GroupId;
   readonly kind: PointKind;
   readonly atMs: number;
+  /** Why that time may be wrong. */
+  readonly doubt?: ClockDoubt | undefined;
   readonly cuts: readonly (Cut & { readonly fencedBy?: AttemptRef | undefined })[];
   readonly leftOut: readonly LeftOut[];
   readonly bookmark?: string | undefined;
@@ -22,16 +33,25 @@ export interface NewPoint {
   readonly keep?: KeepRequest | undefined;
   readonly pinnedBy?: AttemptRef;
   /**
-   * The point is later than this by the group's clock; default: than every other point. A snapshot is closed long after its cut was
-   * taken, and points that were closed meanwhile are later than it.
+   * The point comes after this one in the timeline; default: after every other point. A snapshot is closed long after its cut was
+   * taken, and points that were closed meanwhile come after it.
    */
-  readonly afterMs?: number | undefined;
+  readonly after?: { readonly atMs: number; readonly order: number } | undefined;
+}
+
+/** A time that is this far from what the site's own clock says can't be the wait for the cuts (30 s) and a slow answer. */
+const LABEL_AWAY_MS_MAX = 60_000;
+
+/** What a point holds, and when it was cut. */
+interface Held {
+  readonly atMs: number;
+  readonly members: readonly PointMember[];
 }
 
 type Judged = { readonly member: PointMember; readonly mark?: Cut } | { readonly leftOut: LeftOut };
 
-/** @throws MoverError GROUP_NOT_FOUND */
-export function addPoint(state: SiteState, input: NewPoint): RecoveryPoint {
+/** @param now absent where no clock is of interest. @throws MoverError GROUP_NOT_FOUND */
+export function addPoint(state: SiteState, input: NewPoint, now?: SiteMoment): RecoveryPoint {
   const group = state.group(input.group);
   const members: PointMember[] = [];
   const provisionalMarks: Record<string, Cut> = {};
@@ -47,29 +67,138 @@ export function addPoint(state: SiteState, input: NewPoint): RecoveryPoint {
   const spokenFor = new Set<VolumeId>([...members, ...leftOut].map((entry) => entry.volume));
   for (const row of state.membersOf(input.group))
     if (!spokenFor.has(row.volume)) leftOut.push({ volume: row.volume, reason: 'not-in-cut' });
-  const atMs = Math.max(input.atMs, (input.afterMs ?? group.lastPointAtMs) + 1);
+  const number = state.take('points');
+  const { order, beforeMs, following } = placeOf(state, group, input, members, number);
+  const { atMs, doubt } = labelOf(input, beforeMs, now);
+  const stamp =
+    now === undefined
+      ? {}
+      : {
+          clock: {
+            life: state.life.number,
+            monotonicMs: now.monotonicMs,
+            wallMs: now.wallMs,
+            ageMs: now.ageMs,
+            ...(doubt === undefined ? {} : { doubt }),
+          },
+        };
   const base: RecoveryPoint = {
-    id: pointIdOf(state.take('points')),
+    id: pointIdOf(number),
     group: input.group,
     kind: input.kind,
     atMs,
+    order,
+    ...stamp,
     members,
     leftOut,
   };
   const point: RecoveryPoint =
     input.bookmark === undefined
       ? base
-      : { ...base, bookmark: { name: input.bookmark, pending: false, keep: keepFrom(input.keep, atMs) } };
+      : { ...base, bookmark: { name: input.bookmark, pending: false, keep: keepFrom(input.keep, now?.ageMs ?? atMs) } };
   state.points.put(
     point.id,
     input.pinnedBy === undefined ? { point, provisionalMarks } : { point, provisionalMarks, pinnedBy: input.pinnedBy },
   );
-  state.groups.put(group.group, { ...group, lastPointAtMs: Math.max(atMs, group.lastPointAtMs) });
+  state.groups.put(
+    group.group,
+    input.after === undefined
+      ? { ...group, lastPointAtMs: atMs, lastOrder: number, snapshots: following }
+      : { ...group, snapshots: [...(group.snapshots ?? []), ...(order === (group.lastOrder ?? 0) ? [number] : [])] },
+  );
   dropOldest(state, input.group);
   return point;
 }
 
-/** What is stored of how long a bookmark is to be kept, counted from a time. */
+/** Where a point stands in its group's timeline, the time of the one before it, and the snapshots that follow it. */
+function placeOf(
+  state: SiteState,
+  group: GroupRow,
+  { after, atMs }: NewPoint,
+  members: readonly PointMember[],
+  number: number,
+): { readonly order: number; readonly beforeMs: number; readonly following: number[] } {
+  if (after === undefined) {
+    const { beforeMs = group.lastPointAtMs, following } = letSnapshotsFollow(state, group, { atMs, members }, number);
+    return { order: number, beforeMs, following };
+  }
+  const snapshot = { group: group.group, after: after.order, atMs, members };
+  return { order: orderAfter(state, snapshot, number), beforeMs: after.atMs, following: [] };
+}
+
+/**
+ * The time that is written on a point, and why it may be wrong. Times of one group grow from point to point, by clocks of several hosts
+ * that differ a little. One that goes back by more is written as it is: no point waits for a clock.
+ */
+function labelOf(
+  { group, atMs: cutAtMs, after, doubt }: NewPoint,
+  beforeMs: number,
+  now: SiteMoment | undefined,
+): { readonly atMs: number; readonly doubt?: ClockDoubt | undefined } {
+  const backMs = beforeMs - cutAtMs;
+  const atMs = backMs >= 0 && backMs <= CLOCK_SKEW_MS_MAX ? beforeMs + 1 : cutAtMs;
+  const process = `the splitters of group ${group}`;
+  const known = doubt ?? now?.doubt;
+  if (known !== undefined) return { atMs, doubt: known };
+  if (backMs > CLOCK_SKEW_MS_MAX) return { atMs, doubt: { process, jumpMs: -backMs, sinceMs: beforeMs, jumps: 1 } };
+  const awayMs = now === undefined || after !== undefined ? 0 : atMs - now.wallMs;
+  if (now === undefined || Math.abs(awayMs) <= LABEL_AWAY_MS_MAX) return { atMs };
+  return { atMs, doubt: { process, jumpMs: awayMs, sinceMs: now.wallMs, jumps: 1 } };
+}
+
+/**
+ * Where a snapshot stands: behind the points of its group that were closed since a place, as far as they are older than its cut. What they
+ * hold tells, not their times: clocks may have been set since. Looks at the points since by their ids, as a group has tens of thousands.
+ * @param next the number of the snapshot itself
+ */
+function orderAfter(
+  state: SiteState,
+  snapshot: Held & { readonly group: GroupId; readonly after: number },
+  next: number,
+): number {
+  for (let number = next - 1; number > snapshot.after; number -= 1) {
+    const point = state.points.get(pointIdOf(number))?.point;
+    if (point?.group === snapshot.group && point.order === number && isOlder(point, snapshot)) return number;
+  }
+  return snapshot.after;
+}
+
+/**
+ * Snapshots that were sealed while a point waited for its writes come after it if their cuts did. @returns the time of the last snapshot
+ * that comes before the point; undefined if none does.
+ */
+function letSnapshotsFollow(
+  state: SiteState,
+  { snapshots = [] }: GroupRow,
+  point: Held,
+  number: number,
+): { readonly beforeMs?: number; readonly following: number[] } {
+  const following: number[] = [];
+  let beforeMs: number | undefined;
+  for (const snapshot of snapshots) {
+    const row = state.points.get(pointIdOf(snapshot));
+    if (row === undefined) continue;
+    if (isOlder(point, row.point)) {
+      state.points.put(row.point.id, { ...row, point: { ...row.point, order: number } });
+      following.push(snapshot);
+    } else beforeMs = Math.max(beforeMs ?? 0, row.point.atMs);
+  }
+  return beforeMs === undefined ? { following } : { beforeMs, following };
+}
+
+/** Where both hold the same, their times decide. A member that waits for a verdict says nothing: it was cut behind the fence. */
+function isOlder(point: Held, snapshot: Held): boolean {
+  let older = false;
+  for (const { volume, position, provisional } of point.members) {
+    const cut = snapshot.members.find((member) => member.volume === volume);
+    if (cut === undefined || provisional !== undefined) continue;
+    if (position > cut.position) return false;
+    older ||= position < cut.position;
+  }
+  return older || point.atMs <= snapshot.atMs;
+}
+
+/** What is stored of how long a bookmark is to be kept. @param fromMs by the clock that ages are counted by */
 export function keepFrom(asked: KeepRequest | undefined, fromMs: number): Keep {
   if (asked === undefined) return 'policy';
   return typeof asked === 'string' ? asked : { untilMs: fromMs + asked.forMs };
@@ -82,7 +211,7 @@ export function keepFrom(asked: KeepRequest | undefined, fromMs: number): Keep {
 export function markPoint(
   state: SiteState,
   input: { readonly point: PointId; readonly name?: string | undefined; readonly keep: KeepRequest },
-  nowMs: number,
+  ageMs: number,
 ): RecoveryPoint {
   const row = state.point(input.point);
   const { bookmark } = row.point;
@@ -91,7 +220,7 @@ export function markPoint(
     throw new MoverError('INVALID_REQUEST', `Point ${input.point} has no bookmark yet: give it a name.`);
   if (bookmark?.attempt !== undefined && name !== bookmark.name)
     throw new MoverError('INVALID_REQUEST', `The bookmark "${bookmark.name}" was made by a move and keeps its name.`);
-  const kept = { ...bookmark, name, pending: bookmark?.pending ?? false, keep: keepFrom(input.keep, nowMs) };
+  const kept = { ...bookmark, name, pending: bookmark?.pending ?? false, keep: keepFrom(input.keep, ageMs) };
   const point: RecoveryPoint = { ...row.point, bookmark: kept };
   state.points.put(point.id, { ...row, point });
   return point;
@@ -210,12 +339,12 @@ interface PointFilter {
   readonly volume?: VolumeId | undefined;
 }
 
-/** Points of a group, or of any group that contain the volume; oldest first. */
+/** Points of a group in the order of its timeline; or those of any group that contain the volume, in the order of its lineage. */
 export function pointsOf(state: SiteState, of: PointFilter): RecoveryPoint[] {
   const points: RecoveryPoint[] = [];
   for (const { point } of candidates(state, of))
     if (of.volume === undefined || contains(point, of.volume)) points.push(point);
-  return points.toSorted(byTime);
+  return points.toSorted(of.volume === undefined ? inTimelineOrder : inLineageOrder(of.volume));
 }
 
 /** A volume is in points of groups that have owned it only: with many groups, a few of all points. */
@@ -261,10 +390,6 @@ function contains(point: RecoveryPoint, volume: VolumeId): boolean {
   return point.members.some((member) => member.volume === volume);
 }
 
-function byTime(a: RecoveryPoint, b: RecoveryPoint): number {
-  return a.atMs - b.atMs || (a.id < b.id ? -1 : 1);
-}
-
 function dropOldest(state: SiteState, group: GroupId): void {
   if (state.pointCount(group) <= UNNAMED_POINTS_PER_GROUP_MAX) return;
   const unnamed = state
@@ -272,6 +397,6 @@ function dropOldest(state: SiteState, group: GroupId): void {
     .filter((row) => row.point.bookmark === undefined && row.pinnedBy === undefined);
   const excess = unnamed.length - UNNAMED_POINTS_PER_GROUP_MAX;
   if (excess <= 0) return;
-  for (const { point } of unnamed.toSorted((a, b) => a.point.atMs - b.point.atMs).slice(0, excess))
+  for (const { point } of unnamed.toSorted((a, b) => inTimelineOrder(a.point, b.point)).slice(0, excess))
     state.points.delete(point.id);
 }

@@ -1,5 +1,7 @@
-// Which recovery points of a group its retention policy no longer keeps: a pure function of its points, the policy and the time.
+// Which recovery points of a group its retention policy no longer keeps: a pure function of its points, the policy and the time, by the
+// clock that ages are counted by (control/clock/age-clock.ts).
 import type { GroupId, PointId } from '../../../contracts/ids.js';
+import { inTimelineOrder, type RecoveryPoint } from '../../../contracts/point.js';
 import type { Keep, RetentionPolicy } from '../../../contracts/retention.js';
 import type { PointRow } from './rows.js';
 import type { SiteState } from './state.js';
@@ -16,21 +18,40 @@ type Grain = 'hour' | 'day' | 'week';
 export function beyondPolicy(
   rows: readonly PointRow[],
   policy: RetentionPolicy,
-  nowMs: number,
+  ageMs: number,
   inUse: ReadonlySet<PointId>,
 ): PointId[] {
   const ordered = oldestFirst(rows);
   const kept = new Buckets();
   const gone: PointId[] = [];
   for (const [i, row] of ordered.entries()) {
-    if (i === ordered.length - 1 || isPinned(row, inUse) || !isBeyond(row, policy, nowMs, kept)) kept.add(row);
+    if (i === ordered.length - 1 || isPinned(row, inUse) || !isBeyond(row, policy, ageMs, kept)) kept.add(row);
     else gone.push(row.point.id);
   }
   return gone;
 }
 
 export function oldestFirst(rows: readonly PointRow[]): PointRow[] {
-  return rows.toSorted((a, b) => a.point.atMs - b.point.atMs || (a.point.id < b.point.id ? -1 : 1));
+  return rows.toSorted((a, b) => inTimelineOrder(a.point, b.point));
+}
+
+/**
+ * What the clock of ages said last, as far as the store knows: points are stamped with it more often than it is stored by itself. Before
+ * there was such a clock, the newest point's label, if it is not in the future. Undefined for a site without any history.
+ */
+export function newestAgeMs(state: SiteState, wallMs: number): number | undefined {
+  let newestMs = state.storedAgeMs;
+  let labelMs: number | undefined;
+  for (const { point } of state.points.values()) {
+    if (point.clock !== undefined) newestMs = Math.max(newestMs ?? 0, point.clock.ageMs);
+    else labelMs = Math.max(labelMs ?? 0, point.atMs);
+  }
+  return newestMs ?? (labelMs === undefined ? undefined : Math.min(labelMs, wallMs));
+}
+
+/** When a point began to age. Points of earlier versions have their label only. */
+export function agedFromMs({ atMs, clock }: Pick<RecoveryPoint, 'atMs' | 'clock'>): number {
+  return clock?.ageMs ?? atMs;
 }
 
 /** Needed now, whatever the policy says. */
@@ -39,20 +60,21 @@ export function isPinned({ point, pinnedBy }: PointRow, inUse: ReadonlySet<Point
 }
 
 /** Whether a bookmark's own keep holds the point, also when the journal is full. */
-export function isPromised(keep: Keep | undefined, nowMs: number): boolean {
-  return keep === 'forever' || (typeof keep === 'object' && nowMs < keep.untilMs);
+export function isPromised(keep: Keep | undefined, ageMs: number): boolean {
+  return keep === 'forever' || (typeof keep === 'object' && ageMs < keep.untilMs);
 }
 
 function isBeyond({ point }: PointRow, policy: RetentionPolicy, nowMs: number, kept: Buckets): boolean {
-  const ageMs = nowMs - point.atMs;
+  const fromMs = agedFromMs(point);
+  const ageMs = nowMs - fromMs;
   const { keepAllMs, hourlyMs, dailyMs, weeklyMs } = policy;
   const keep = point.bookmark?.keep;
   if (keep === 'policy') return ageMs > Math.max(keepAllMs, hourlyMs, dailyMs, weeklyMs);
   if (keep !== undefined) return !isPromised(keep, nowMs);
   if (ageMs <= keepAllMs) return false;
-  if (ageMs <= hourlyMs) return kept.has('hour', point.atMs);
-  if (ageMs <= dailyMs) return kept.has('day', point.atMs);
-  if (ageMs <= weeklyMs) return kept.has('week', point.atMs);
+  if (ageMs <= hourlyMs) return kept.has('hour', fromMs);
+  if (ageMs <= dailyMs) return kept.has('day', fromMs);
+  if (ageMs <= weeklyMs) return kept.has('week', fromMs);
   return true;
 }
 
@@ -61,9 +83,9 @@ class Buckets {
   readonly #last: Record<Grain, number> = { hour: -1, day: -1, week: -1 };
 
   /** Points come oldest first. Bookmarks don't count: they go by rules of their own. */
-  add({ point: { atMs, bookmark } }: PointRow): void {
-    if (bookmark !== undefined) return;
-    for (const grain of ['hour', 'day', 'week'] as const) this.#last[grain] = bucketOf(grain, atMs);
+  add({ point }: PointRow): void {
+    if (point.bookmark !== undefined) return;
+    for (const grain of ['hour', 'day', 'week'] as const) this.#last[grain] = bucketOf(grain, agedFromMs(point));
   }
 
   has(grain: Grain, atMs: number): boolean {
@@ -83,8 +105,8 @@ function bucketOf(grain: Grain, atMs: number): number {
 }
 
 /** Drops what the group's policy no longer keeps. @returns how many points went. */
-export function applyPolicy(state: SiteState, group: GroupId, nowMs: number, inUse: ReadonlySet<PointId>): number {
-  const gone = beyondPolicy(state.pointsOfGroup(group), state.group(group).retention, nowMs, inUse);
+export function applyPolicy(state: SiteState, group: GroupId, ageMs: number, inUse: ReadonlySet<PointId>): number {
+  const gone = beyondPolicy(state.pointsOfGroup(group), state.group(group).retention, ageMs, inUse);
   for (const id of gone) state.points.delete(id);
   return gone.length;
 }

@@ -1,7 +1,7 @@
 // Whether a record of a splitter's stream is accepted: the epoch check, and each write exactly once and in order.
 import type { ErrorCode } from '../../../contracts/errors.js';
 import type { VolumeId } from '../../../contracts/ids.js';
-import type { Hole, RecoveryPoint } from '../../../contracts/point.js';
+import type { Hole } from '../../../contracts/point.js';
 import type { VolumeRow } from './rows.js';
 import type { SiteState } from './state.js';
 
@@ -20,46 +20,10 @@ const APPEND: Admission = { kind: 'append' };
 const DUPLICATE: Admission = { kind: 'duplicate' };
 const refuse = (code: ErrorCode, message: string): Admission => ({ kind: 'refuse', code, message });
 
-export type Attachment =
-  | { readonly kind: 'attached'; readonly session: number; readonly n: number }
-  | { readonly kind: 'refuse'; readonly code: ErrorCode; readonly message: string };
-
-export interface SessionClaim {
-  readonly session: number;
-  readonly epoch: number;
-  readonly sizeBytes: number;
-}
-
-/**
- * A splitter's life announces itself for a volume; from then on earlier sessions are refused, so a late write of one can't
- * slip in between. Answers what is durable of this session: the splitter goes on after it.
- */
-export function attach(state: SiteState, volume: VolumeId, claim: SessionClaim): Attachment {
-  const row = state.volumes.get(volume);
-  if (row === undefined)
-    return { kind: 'refuse', code: 'VOLUME_NOT_FOUND', message: `There is no volume "${volume}" at the replica site.` };
-  if (row.sizeBytes !== claim.sizeBytes) {
-    return {
-      kind: 'refuse',
-      code: 'INVALID_REQUEST',
-      message: `Volume "${volume}" has ${row.sizeBytes} bytes at the replica site, not ${claim.sizeBytes}.`,
-    };
-  }
-  const stale = refuseHead(row, claim);
-  if (stale !== undefined) return stale;
-  if (claim.session > row.session) {
-    state.volumes.put(volume, { ...row, session: claim.session });
-    state.accepted.set(volume, 0);
-    settleMarks(state, row);
-  }
-  const durable = state.lineages.durable(volume);
-  return { kind: 'attached', session: claim.session, n: durable.session === claim.session ? durable.n : 0 };
-}
-
 /** Decides on one record; `append` counts it as accepted: the caller must then append it. */
 export function admit(state: SiteState, volume: VolumeId, head: RecordHead): Admission {
   const row = state.volumes.get(volume);
-  if (row === undefined) return refuse('VOLUME_NOT_FOUND', `There is no volume "${volume}" at the replica site.`);
+  if (row === undefined) return missing(state, volume);
   const stale = refuseHead(row, head);
   if (stale !== undefined) return stale;
   const accepted = state.acceptedN(row);
@@ -70,8 +34,15 @@ export function admit(state: SiteState, volume: VolumeId, head: RecordHead): Adm
     return refuse('WRITE_GAP', `Write ${head.n} of volume "${volume}" came after ${accepted}.`);
   if (row.sealed)
     return refuse('PENDING_VERDICT', `Volume "${volume}" is sealed: nothing is accepted before the verdict.`);
-  state.accepted.set(volume, head.n);
+  state.accept(volume, head.session, head.n);
   return APPEND;
+}
+
+export function missing(state: SiteState, volume: VolumeId): { kind: 'refuse'; code: ErrorCode; message: string } {
+  const unreadable = state.volumes.unreadable.get(volume);
+  return unreadable === undefined
+    ? { kind: 'refuse', code: 'VOLUME_NOT_FOUND', message: `There is no volume "${volume}" at the replica site.` }
+    : { kind: 'refuse', code: 'VOLUME_UNUSABLE', message: unreadable };
 }
 
 function refuseHead(
@@ -108,29 +79,33 @@ export function beginHole(
   state.volumes.put(volume, { ...row, openHole: key });
 }
 
-/** The short initialization ended with the record at this position: the volume is consistent again from it on. */
+/**
+ * The short initialization ended with the record at this position: the volume is consistent again from it on. Its times are labels: an
+ * end that a clock set back puts before the beginning is shown as the beginning.
+ */
 export function endHole(state: SiteState, volume: VolumeId, toPosition: number, untilMs: number): void {
   const { openHole, ...row } = state.volume(volume);
   if (openHole === undefined) return;
   const open = state.holes.get(openHole);
-  if (open !== undefined) state.holes.put(openHole, { hole: { ...open.hole, toPosition, untilMs } });
+  if (open !== undefined)
+    state.holes.put(openHole, { hole: { ...open.hole, toPosition, untilMs: Math.max(untilMs, open.hole.sinceMs) } });
   state.volumes.put(volume, row);
 }
 
 /**
  * When the volume's journal is opened: a hole's row is stored before its record is appended, so a row may speak of a record
- * that never became durable. Such a beginning is forgotten (the splitter sends it again); such an end is open again.
+ * that never became durable, or is lost. Such a beginning is forgotten (the splitter sends it again); such an end is open again.
  */
 export function mendHolesOf(state: SiteState, volume: VolumeId): void {
-  const durable = state.lineages.durable(volume).position;
+  const isSound = (position: number): boolean => state.lineages.soundPosition(volume, position) === position;
   for (const hole of state.holesOf(volume)) {
     const key = `${volume}:${hole.fromPosition}`;
     const row = state.volume(volume);
-    if (hole.fromPosition > durable) {
+    if (!isSound(hole.fromPosition)) {
       state.holes.delete(key);
       const { openHole, ...rest } = row;
       if (openHole === key) state.volumes.put(volume, rest);
-    } else if (hole.toPosition !== undefined && hole.toPosition > durable) {
+    } else if (hole.toPosition !== undefined && !isSound(hole.toPosition)) {
       const { toPosition: _to, untilMs: _until, ...open } = hole;
       state.holes.put(key, { hole: open });
       state.volumes.put(volume, { ...row, openHole: key });
@@ -141,41 +116,4 @@ export function mendHolesOf(state: SiteState, volume: VolumeId): void {
 /** The same for every volume at once: where all journals are known from the start. */
 export function mendHoles(state: SiteState): void {
   for (const volume of new Set([...state.holes.values()].map((row) => row.hole.volume))) mendHolesOf(state, volume);
-}
-
-/** Whether a claim to attach announces a new life of the splitter: what earlier ones sent must be durable before it is registered. */
-export function beginsSession(state: SiteState, volume: VolumeId, claim: SessionClaim): boolean {
-  const row = state.volumes.get(volume);
-  return (
-    row !== undefined && row.sizeBytes === claim.sizeBytes && row.epoch === claim.epoch && claim.session > row.session
-  );
-}
-
-/**
- * Settles the marks of provisional members when a new session attaches: a mark that was reached is one no more; one that was
- * not never will be (those writes come again as marks), so its member is struck.
- */
-function settleMarks(state: SiteState, row: VolumeRow): void {
-  const durable = state.lineages.durable(row.volume);
-  for (const pointRow of state.pointsMarking(row.volume)) {
-    const mark = pointRow.provisionalMarks[row.volume];
-    if (mark === undefined) continue;
-    const { [row.volume]: _settled, ...provisionalMarks } = pointRow.provisionalMarks;
-    const reached = mark.n === 0 || (mark.session === durable.session && mark.n <= durable.n);
-    const { point } = pointRow;
-    state.points.put(
-      point.id,
-      reached
-        ? { ...pointRow, provisionalMarks }
-        : { ...pointRow, provisionalMarks, point: withoutMember(point, row.volume) },
-    );
-  }
-}
-
-function withoutMember(point: RecoveryPoint, volume: VolumeId): RecoveryPoint {
-  return {
-    ...point,
-    members: point.members.filter((member) => member.volume !== volume),
-    leftOut: [...point.leftOut, { volume, reason: 'marks-only' }],
-  };
 }

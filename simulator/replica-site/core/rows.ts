@@ -8,6 +8,7 @@ import {
   type SplitterId,
   type VolumeId,
 } from '../../../contracts/ids.js';
+import type { LifeId, LineageId, SourceId } from '../../../contracts/lineage.js';
 import type { Labels } from '../../../contracts/inventory.js';
 import type { Hole, Ownership, RecoveryPoint } from '../../../contracts/point.js';
 import type { GroupJournal, RetentionPolicy } from '../../../contracts/retention.js';
@@ -17,8 +18,12 @@ export interface GroupRow {
   readonly appliance: ApplianceId;
   readonly volumesMax: number;
   readonly pointEveryMs: number;
-  /** The newest point's time: the group's own clock never goes back. */
+  /** The time of the newest point that is no snapshot: a label, which may be wrong. */
   readonly lastPointAtMs: number;
+  /** Its place in the timeline; absent before the first one. */
+  readonly lastOrder?: number;
+  /** Numbers of the snapshots that follow it. */
+  readonly snapshots?: readonly number[];
   readonly retention: RetentionPolicy;
   readonly journal: GroupJournal;
 }
@@ -39,6 +44,12 @@ export interface VolumeRow {
   /** As the estate file says. */
   readonly vm?: string;
   readonly labels?: Labels;
+  /** The disk that the replica is made from; absent before the first attachment, as the next two. */
+  readonly source?: SourceId;
+  /** The life of the splitter that attached as the session. */
+  readonly life?: LifeId;
+  /** The lineage whose positions the rows speak of. */
+  readonly lineage?: LineageId;
 }
 
 export interface AttemptRow {
@@ -79,6 +90,13 @@ export interface Lineages {
     readonly n: number;
     readonly timeMs: number;
   };
+  /**
+   * The last position up to the given one whose record is there: others may have been given, and are lost. What comes next
+   * follows `durable` all the same: no position is ever given twice.
+   */
+  soundPosition(volume: VolumeId, position: number): number;
+  /** The identity of the volume's history as its journal has it. */
+  lineage(volume: VolumeId): LineageId;
   /** The position up to which the replica volume has everything. */
   appliedPosition(volume: VolumeId): number;
   undistributedBytes(volume: VolumeId): number;

@@ -17,8 +17,11 @@ import type {
 } from './rows.js';
 import type { Index } from './index-of-table.js';
 import { Table, type RowChange } from './table.js';
+import type { Life } from './terms.js';
 
 export const TABLE_NAMES = ['groups', 'volumes', 'attempts', 'moves', 'points', 'holes', 'owners', 'counters'] as const;
+
+export type TableName = (typeof TABLE_NAMES)[number];
 
 export interface SiteRows {
   readonly groups: Iterable<readonly [string, GroupRow]>;
@@ -29,6 +32,8 @@ export interface SiteRows {
   readonly holes: Iterable<readonly [string, HoleRow]>;
   readonly owners: Iterable<readonly [string, OwnerRow]>;
   readonly counters: Iterable<readonly [string, CounterRow]>;
+  /** Keys of stored rows that can't be read, by table, each with the sentence that says what is left out because of it. */
+  readonly unreadable?: ReadonlyMap<TableName, ReadonlyMap<string, string>>;
 }
 
 export const EMPTY_SITE: SiteRows = {
@@ -41,6 +46,9 @@ export const EMPTY_SITE: SiteRows = {
   owners: [],
   counters: [],
 };
+
+/** The row of the counters' table that keeps the clock of ages. */
+const AGE_COUNTER = 'age';
 
 export class SiteState {
   readonly lineages: Lineages;
@@ -62,19 +70,24 @@ export class SiteState {
   readonly #holesByVolume: Index<HoleRow>;
   readonly #ownersByVolume: Index<OwnerRow>;
   readonly #ownersByGroup: Index<OwnerRow>;
-  /** The newest record accepted of each volume's present session, durable or still being written. */
-  readonly accepted = new Map<VolumeId, number>();
+  /** Volumes that a splitter has attached in this life of the site: what it knew better was taken over. */
+  readonly acquainted = new Set<VolumeId>();
+  /** The highest position that a point of an earlier life names, by volume. */
+  readonly #named = new Map<VolumeId, number>();
+  /** The newest record accepted of each volume, durable or still being written; it counts while its session is the present one. */
+  readonly #accepted = new Map<VolumeId, { session: number; n: number }>();
+  #life: Life = { number: 0, beganAtMs: 0 };
 
   constructor(rows: SiteRows, lineages: Lineages) {
     this.lineages = lineages;
-    this.groups = new Table('groups', rows.groups);
-    this.volumes = new Table('volumes', rows.volumes);
-    this.attempts = new Table('attempts', rows.attempts);
-    this.moves = new Table('moves', rows.moves);
-    this.points = new Table('points', rows.points);
-    this.holes = new Table('holes', rows.holes);
-    this.owners = new Table('owners', rows.owners);
-    this.counters = new Table('counters', rows.counters);
+    this.groups = new Table('groups', rows.groups, rows.unreadable?.get('groups'));
+    this.volumes = new Table('volumes', rows.volumes, rows.unreadable?.get('volumes'));
+    this.attempts = new Table('attempts', rows.attempts, rows.unreadable?.get('attempts'));
+    this.moves = new Table('moves', rows.moves, rows.unreadable?.get('moves'));
+    this.points = new Table('points', rows.points, rows.unreadable?.get('points'));
+    this.holes = new Table('holes', rows.holes, rows.unreadable?.get('holes'));
+    this.owners = new Table('owners', rows.owners, rows.unreadable?.get('owners'));
+    this.counters = new Table('counters', rows.counters, rows.unreadable?.get('counters'));
     this.volumes.keepOrder();
     this.groups.keepOrder();
     this.#volumesByGroup = this.volumes.indexBy((row) => [row.group]);
@@ -95,36 +108,65 @@ export class SiteState {
     this.#holesByVolume = this.holes.indexBy((row) => [row.hole.volume]);
     this.#ownersByVolume = this.owners.indexBy((row) => [row.owner.volume]);
     this.#ownersByGroup = this.owners.indexBy((row) => [row.owner.group]);
+    for (const { point } of this.points.values())
+      for (const { volume, position, provisional } of point.members)
+        if (provisional === undefined) this.#named.set(volume, Math.max(position, this.#named.get(volume) ?? 0));
   }
 
-  takeChanges(): RowChange[] {
+  /** What rules changed since the last `settle` or `undo`: to be stored in one transaction. */
+  changes(): RowChange[] {
+    return this.#tables.flatMap((table) => table.changes());
+  }
+
+  /** The changes are stored: from now on others may see them. */
+  settle(): void {
+    for (const table of this.#tables) table.settle();
+  }
+
+  /** The changes could not be stored: everything is as it was before. */
+  undo(): void {
+    for (const table of this.#tables) table.undo();
+  }
+
+  /** What is left out because of rows that can't be read, in sentences. */
+  get unreadable(): string[] {
+    return this.#tables.flatMap((table) => [...table.unreadable.values()]);
+  }
+
+  get #tables(): readonly Pick<Table<object>, 'changes' | 'settle' | 'undo' | 'unreadable'>[] {
     const { groups, volumes, attempts, moves, points, holes, owners, counters } = this;
-    return [groups, volumes, attempts, moves, points, holes, owners, counters].flatMap((table) => table.takeChanges());
+    return [groups, volumes, attempts, moves, points, holes, owners, counters];
   }
 
-  /** @throws MoverError VOLUME_NOT_FOUND */
+  /** @throws MoverError VOLUME_NOT_FOUND, VOLUME_UNUSABLE */
   volume(id: VolumeId): VolumeRow {
     const row = this.volumes.get(id);
+    const unreadable = this.volumes.unreadable.get(id);
+    if (unreadable !== undefined) throw new MoverError('VOLUME_UNUSABLE', unreadable);
     if (row === undefined) throw new MoverError('VOLUME_NOT_FOUND', `There is no volume "${id}" at the replica site.`);
     return row;
   }
 
-  /** @throws MoverError GROUP_NOT_FOUND */
+  /** @throws MoverError GROUP_NOT_FOUND, CORRUPT */
   group(id: GroupId): GroupRow {
+    this.groups.refuseUnreadable(id);
     const row = this.groups.get(id);
     if (row === undefined)
       throw new MoverError('GROUP_NOT_FOUND', `There is no consistency group "${id}" at the replica site.`);
     return row;
   }
 
-  /** @throws MoverError POINT_NOT_FOUND */
+  /** @throws MoverError POINT_NOT_FOUND, CORRUPT */
   point(id: PointId): PointRow {
+    this.points.refuseUnreadable(id);
     const row = this.points.get(id);
     if (row === undefined) throw new MoverError('POINT_NOT_FOUND', `There is no recovery point "${id}".`);
     return row;
   }
 
+  /** @throws MoverError CORRUPT: one whose record can't be read is never taken for one that nobody opened */
   attempt(ref: AttemptRef): AttemptRecord | undefined {
+    this.attempts.refuseUnreadable(attemptName(ref));
     return this.attempts.get(attemptName(ref))?.record;
   }
 
@@ -133,8 +175,28 @@ export class SiteState {
     return record;
   }
 
-  /** The next number of a counter, starting at 1. */
+  /** The present life of the process: what leases and the like are measured by. */
+  get life(): Life {
+    return this.#life;
+  }
+
+  /** To be called once, before any rule that measures. */
+  beginLife(life: Life): void {
+    this.#life = life;
+  }
+
+  /** What the clock that ages are counted by said when it was last stored; undefined if it never was. */
+  get storedAgeMs(): number | undefined {
+    return this.counters.get(AGE_COUNTER)?.next;
+  }
+
+  storeAge(ageMs: number): void {
+    this.counters.put(AGE_COUNTER, { next: ageMs });
+  }
+
+  /** The next number of a counter, starting at 1. @throws MoverError CORRUPT */
   take(counter: 'tickets' | 'points'): number {
+    this.counters.refuseUnreadable(counter);
     const next = this.counters.get(counter)?.next ?? 1;
     this.counters.put(counter, { next: next + 1 });
     return next;
@@ -200,18 +262,43 @@ export class SiteState {
 
   /** Who owned the volume when, oldest first. */
   ownersOf(volume: VolumeId): Ownership[] {
-    return inOrder(this.#ownersByVolume.of(volume).values());
+    // By epoch, not by time: a commit after a clock was set back is the newest all the same.
+    return [...this.#ownersByVolume.of(volume).values()].map((row) => row.owner).toSorted((a, b) => a.epoch - b.epoch);
   }
 
   /** Which volumes the group owned when, oldest first. */
   ownedBy(group: GroupId): Ownership[] {
-    return inOrder(this.#ownersByGroup.of(group).values());
+    return [...this.#ownersByGroup.of(group).values()]
+      .map((row) => row.owner)
+      .toSorted((a, b) => a.fromMs - b.fromMs || a.epoch - b.epoch);
+  }
+
+  /** A record of the volume's present session is accepted: the next one must follow it. */
+  accept(volume: VolumeId, session: number, n: number): void {
+    const accepted = this.#accepted.get(volume);
+    if (accepted === undefined) this.#accepted.set(volume, { session, n });
+    else Object.assign(accepted, { session, n });
+  }
+
+  /** The highest position that points of earlier lives name: the volume's history went at least so far. */
+  namedPosition(volume: VolumeId): number {
+    return this.#named.get(volume) ?? 0;
+  }
+
+  /** No point names a later position any more. */
+  limitNamed(volume: VolumeId, position: number): void {
+    if (this.namedPosition(volume) > position) this.#named.set(volume, position);
+  }
+
+  /** What was accepted and is not durable is gone: the volume goes on after its last durable record. */
+  forgetAccepted(volume: VolumeId): void {
+    this.#accepted.delete(volume);
   }
 
   /** The newest accepted number of the volume's present session. */
   acceptedN(row: VolumeRow): number {
-    const accepted = this.accepted.get(row.volume);
-    if (accepted !== undefined) return accepted;
+    const accepted = this.#accepted.get(row.volume);
+    if (accepted?.session === row.session) return accepted.n;
     const durable = this.lineages.durable(row.volume);
     return durable.session === row.session ? durable.n : 0;
   }
@@ -228,13 +315,12 @@ export class SiteState {
 
   /** Whether a position lies in a span of which only the end state can be recovered. */
   inHole(volume: VolumeId, position: number): boolean {
+    // Its key says where a hole begins; where it ends only its row does.
+    for (const key of this.holes.unreadable.keys())
+      if (key.startsWith(`${volume}:`) && position >= Number(key.slice(volume.length + 1))) return true;
     for (const { hole } of this.#holesByVolume.of(volume).values()) {
       if (position >= hole.fromPosition && (hole.toPosition === undefined || position < hole.toPosition)) return true;
     }
     return false;
   }
-}
-
-function inOrder(rows: Iterable<OwnerRow>): Ownership[] {
-  return [...rows].map((row) => row.owner).toSorted((a, b) => a.fromMs - b.fromMs || a.epoch - b.epoch);
 }

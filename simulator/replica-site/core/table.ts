@@ -1,4 +1,5 @@
-// A keyed table that remembers what changed, so that the shell can make one transaction of one control call.
+// A keyed table that remembers what changed, so that the shell can make one transaction of one control call, or take it back.
+import { MoverError } from '../../../contracts/errors.js';
 import { Index } from './index-of-table.js';
 import { KeyOrder } from './key-order.js';
 
@@ -11,14 +12,23 @@ export interface RowChange {
 
 export class Table<Row extends object> {
   readonly name: string;
-  readonly #rows = new Map<string, Row>();
-  readonly #changed = new Set<string>();
+  #rows = new Map<string, Row>();
+  /** The rows that a change which is not settled yet replaced, by key; undefined where there was none. */
+  readonly #before = new Map<string, Row | undefined>();
   readonly #indexes: Index<Row>[] = [];
   #order: KeyOrder | undefined;
 
+  /** Keys of stored rows that can't be read, with a sentence each: they are neither there nor missing, and nothing is put over them. */
+  readonly unreadable: ReadonlyMap<string, string>;
+
   /** `rows` are taken as they are, unchanged: what an earlier life stored. */
-  constructor(name: string, rows: Iterable<readonly [string, Row]>) {
+  constructor(
+    name: string,
+    rows: Iterable<readonly [string, Row]>,
+    unreadable: ReadonlyMap<string, string> = new Map(),
+  ) {
     this.name = name;
+    this.unreadable = unreadable;
     for (const [key, row] of rows) this.#rows.set(key, row);
   }
 
@@ -48,13 +58,20 @@ export class Table<Row extends object> {
     return this.#rows.get(key);
   }
 
-  /** Rows are values: a changed row is put again, never altered in place. */
+  /** @throws MoverError CORRUPT when there is a row of that key that can't be read */
+  refuseUnreadable(key: string): void {
+    const sentence = this.unreadable.get(key);
+    if (sentence !== undefined) throw new MoverError('CORRUPT', sentence);
+  }
+
+  /** Rows are values: a changed row is put again, never altered in place. @throws MoverError CORRUPT */
   put(key: string, row: Row): Row {
+    this.refuseUnreadable(key);
     const before = this.#rows.get(key);
     this.#rows.set(key, row);
     if (before === undefined) this.#order?.add(key);
     for (const index of this.#indexes) index.replace(key, before, row);
-    this.#changed.add(key);
+    this.#remember(key, before);
     return row;
   }
 
@@ -64,7 +81,11 @@ export class Table<Row extends object> {
     this.#rows.delete(key);
     this.#order?.remove(key);
     for (const index of this.#indexes) index.replace(key, before, undefined);
-    this.#changed.add(key);
+    this.#remember(key, before);
+  }
+
+  #remember(key: string, before: Row | undefined): void {
+    if (!this.#before.has(key)) this.#before.set(key, before);
   }
 
   values(): IterableIterator<Row> {
@@ -75,14 +96,38 @@ export class Table<Row extends object> {
     return this.#rows.size;
   }
 
-  /** Every key changed since the last call, with its value now. */
-  takeChanges(): RowChange[] {
-    if (this.#changed.size === 0) return [];
-    const changes = [...this.#changed].map((key): RowChange => {
+  /** Every key changed since the last `settle` or `undo`, with its value now. */
+  changes(): RowChange[] {
+    return [...this.#before.keys()].map((key): RowChange => {
       const value = this.#rows.get(key);
       return value === undefined ? { table: this.name, key } : { table: this.name, key, value };
     });
-    this.#changed.clear();
-    return changes;
+  }
+
+  /** The changes are stored: they can't be taken back any more. */
+  settle(): void {
+    this.#before.clear();
+  }
+
+  /** The changes could not be stored: the rows are as they were. Costs a walk over the table if rows come back that were deleted. */
+  undo(): void {
+    let returned = false;
+    for (const [key, before] of this.#before) {
+      if (before === undefined) this.delete(key);
+      else {
+        returned ||= !this.#rows.has(key);
+        this.put(key, before);
+      }
+    }
+    this.#before.clear();
+    if (returned) this.#restoreOrder();
+  }
+
+  /** Rows stand in the order of their keys, as when they are read from the store. */
+  #restoreOrder(): void {
+    const rows = [...this.#rows].toSorted(([a], [b]) => (a < b ? -1 : 1));
+    for (const [key, row] of rows) for (const index of this.#indexes) index.replace(key, row, undefined);
+    for (const [key, row] of rows) for (const index of this.#indexes) index.add(key, row);
+    this.#rows = new Map(rows);
   }
 }

@@ -1,10 +1,11 @@
 // One stream of a splitter (relayed by an appliance): its handles, what comes in under each, and the receipts that go back.
 import type { Logger } from 'pino';
 import { MoverError, type ErrorCode } from '../../../contracts/errors.js';
+import type { Advice } from '../../../contracts/lineage.js';
 import type { CloseReason, FrameConnection, StreamFrame } from '../../stream/connection.js';
 import type { AttachFrame, RefusedFrame } from '../../stream/frame.js';
 import type { Intakes } from './intakes.js';
-import type { Attached, VolumeIntake } from './volume-intake.js';
+import type { Attached, Claimed, VolumeIntake } from './volume-intake.js';
 
 export interface IntakeStreamOptions {
   readonly connection: FrameConnection;
@@ -30,8 +31,6 @@ export class IntakeStream {
   readonly #handles = new Map<number, Handle>();
   /** Handles whose receipt is sent once all that could be read by now was read: one each, however many records it is for. */
   readonly #owing = new Map<Attachment, VolumeIntake>();
-  /** Volumes that have no room now; while there are any, nothing is read. */
-  #full = 0;
   #open = true;
 
   constructor({ connection, intakes, log }: IntakeStreamOptions) {
@@ -70,6 +69,7 @@ export class IntakeStream {
       case 'attached':
       case 'refused':
       case 'receipt':
+      case 'credit':
       case 'pause':
       case 'resume':
         throw new MoverError('INVALID_REQUEST', `A frame "${frame.type}" is not for the replica site.`);
@@ -88,25 +88,24 @@ export class IntakeStream {
       this.#connection.send(answer.refused);
       return;
     }
-    const { intake, n } = answer;
+    const { intake, claimed } = answer;
     const attachment = this.#attachmentOf(frame, intake);
     this.#handles.set(frame.handle, { kind: 'attached', attachment, intake });
-    this.#connection.send({ type: 'attached', handle: frame.handle, session: frame.session, n });
+    const { session, n, lineage, base, former, touched } = claimed;
+    this.#connection.send({ type: 'attached', handle: frame.handle, session, n, lineage, base, former, touched });
     intake.add(attachment);
   }
 
   async #claim(
     frame: AttachFrame,
-  ): Promise<{ readonly intake: VolumeIntake; readonly n: number } | { readonly refused: RefusedFrame }> {
-    const refused = (code: ErrorCode, message: string) => ({
-      refused: { type: 'refused', handle: frame.handle, code, message } as const,
+  ): Promise<{ readonly intake: VolumeIntake; readonly claimed: Claimed } | { readonly refused: RefusedFrame }> {
+    const refused = (code: ErrorCode, message: string, advice?: Advice) => ({
+      refused: { type: 'refused', handle: frame.handle, code, message, advice } as const,
     });
     try {
       const intake = await this.#intakes.intake(frame.volume);
-      const attachment = await intake.claim(frame);
-      return attachment.kind === 'attached'
-        ? { intake, n: attachment.n }
-        : refused(attachment.code, attachment.message);
+      const claimed = await intake.claim(frame);
+      return claimed.kind === 'attached' ? { intake, claimed } : refused(claimed.code, claimed.message, claimed.advice);
     } catch (error) {
       if (error instanceof MoverError) return refused(error.code, error.message);
       this.#log.error({ err: error, volume: frame.volume }, 'attach failed');
@@ -126,13 +125,8 @@ export class IntakeStream {
         this.#log.info({ volume, code }, 'refused');
         this.#connection.send({ type: 'refused', handle, code, message });
       },
-      onFull: () => {
-        this.#full += 1;
-        this.#connection.pause();
-      },
-      onRoom: () => {
-        this.#full -= 1;
-        if (this.#full === 0) this.#connection.resume();
+      onCredit: (grantedBytes, unappliedBytes) => {
+        this.#connection.send({ type: 'credit', handle, grantedBytes, unappliedBytes });
       },
     };
     return attachment;

@@ -31,6 +31,7 @@ export class Appender {
   #pending: Pending[] = [];
   #flushing: Promise<void> | undefined;
   #count = 0;
+  #unwrittenBytes = 0;
 
   constructor(manifest: Manifest, log: SegmentLog, durable: Durable, events: AppenderEvents) {
     this.#manifest = manifest;
@@ -49,6 +50,11 @@ export class Appender {
     return this.#appended;
   }
 
+  /** Bytes of DO of the records that were taken and are not durable yet: so much is in memory. */
+  get unwrittenBytes(): number {
+    return this.#unwrittenBytes;
+  }
+
   /** Records durable since opening. */
   get count(): number {
     return this.#count;
@@ -62,8 +68,13 @@ export class Appender {
       const position = before.position + 1;
       const beginsSession = record.n === 1;
       if (beginsSession) this.#manifest.sessions.begin(record.session, before.position);
+      // An older session goes on: one that began meanwhile and has no record never was.
+      else if (this.#manifest.sessions.forgetEmpty(before.position)) this.#manifest.isBehind = true;
       const makesWhole = record.kind === 'initEnd' && this.#manifest.makeWhole(position);
-      this.#pending.push({ record, position, payload: payloadOf(record), isInManifest: beginsSession || makesWhole });
+      const isInManifest = beginsSession || makesWhole;
+      const pending = { record, position, payload: payloadOf(record), isInManifest };
+      this.#pending.push(pending);
+      this.#unwrittenBytes += recordBytes(pending);
       this.#appended = { position, session: record.session, n: record.n };
     }
     // A microtask ends the turn of whoever appends: all that one read of a socket brought becomes one group.
@@ -88,7 +99,8 @@ export class Appender {
     for (const record of records) {
       assertRecord(record, this.#manifest.sizeBytes);
       const goesOn = position > 0 && record.session === session && record.n === n + 1;
-      const known = begun.has(record.session) || this.#manifest.sessions.base(record.session) !== undefined;
+      const base = this.#manifest.sessions.base(record.session);
+      const known = begun.has(record.session) || (base !== undefined && base !== position);
       if (!goesOn && (record.n !== 1 || known)) {
         throw new JournalError(
           'OUT_OF_ORDER',
@@ -105,10 +117,23 @@ export class Appender {
     try {
       while (this.#pending.length > 0) await this.#writeGroup();
     } catch (error) {
-      this.#pending = [];
+      this.#forgetPending();
       this.#events.onFailed(error);
     }
     this.#flushing = undefined;
+  }
+
+  /**
+   * What was taken and isn't durable never was: the next record follows the last durable one. With sync a session that it began
+   * stays noted: after a power cut the disk may hold records of it all the same, which must not be of a session that nobody knows.
+   */
+  #forgetPending(): void {
+    this.#pending = [];
+    this.#unwrittenBytes = 0;
+    this.#appended = this.#durable;
+    const { sessions, sync } = this.#manifest;
+    const { position } = this.#durable;
+    if (sync ? sessions.forgetBeyond(position) : sessions.forgetEmpty(position)) this.#manifest.isBehind = true;
   }
 
   async #writeGroup(): Promise<void> {
@@ -116,7 +141,7 @@ export class Appender {
     const [first] = group;
     const last = group.at(-1);
     if (first === undefined || last === undefined) return;
-    if (first.isInManifest) await this.#manifest.save();
+    if (first.isInManifest || this.#manifest.isBehind) await this.#manifest.save();
     const { parts, bytes } = encode(group);
     const positions = { firstPosition: first.position, lastPosition: last.position };
     this.#log.append({ ...positions, continued: false, parts, bytes });
@@ -124,6 +149,7 @@ export class Appender {
     const { session, n, timeMs } = last.record;
     this.#durable = { position: last.position, session, n, timeMs };
     this.#count += group.length;
+    this.#unwrittenBytes -= bytes;
     this.#events.onDurable(this.#durable, bytes);
   }
 

@@ -4,7 +4,7 @@ import type { Piece } from './batch.js';
 import { BLOCK_BYTES, blockOf, blockStart } from './blocks.js';
 import type { EdgeSum } from './edge-sums.js';
 import { sumOf, sumOfCrc } from './replica-sums.js';
-import type { DamagedBlock, Replica } from './replica.js';
+import type { DamagedBlock, Replica, Unreadable } from './replica.js';
 import { isZero, zeroRuns } from './zeroes.js';
 
 /** Bytes of old data in one UNDO record at most: an image checks a whole record to serve any part of it. */
@@ -38,7 +38,12 @@ export function oldDataBuffer(): Buffer {
 }
 
 /** Reads the old data of a batch into `buffer`, checking it; nothing is written yet. */
-export function readChanges(replica: Replica, pieces: readonly Piece[], buffer: Buffer): readonly Change[] {
+export function readChanges(
+  replica: Replica,
+  pieces: readonly Piece[],
+  buffer: Buffer,
+  unreadable: Unreadable,
+): readonly Change[] {
   let used = 0;
   return pieces.map((piece, index) => {
     const { offset, length } = piece;
@@ -50,7 +55,7 @@ export function readChanges(replica: Replica, pieces: readonly Piece[], buffer: 
     const wide = replica.widened(offset, offset + length);
     const bytes = buffer.subarray(used, used + wide.to - wide.from);
     used += bytes.length;
-    let damaged = replica.read(bytes, wide.from);
+    let damaged = replica.read(bytes, wide.from, unreadable);
     for (let before = 0; before < index; before += 1) {
       const earlier = pieces[before];
       if (earlier === undefined || !overwrite(bytes, wide.from, earlier)) continue;
@@ -64,14 +69,48 @@ export function readChanges(replica: Replica, pieces: readonly Piece[], buffer: 
 
 /** Brings a batch into the replica image; its UNDO must be written before. */
 export function applyChanges(replica: Replica, changes: readonly Change[]): void {
-  for (const { piece, old, edges } of changes) {
-    if (piece.data !== undefined && !isZero(piece.data)) {
-      replica.write(piece.data, piece.offset, isOneBlock(piece) ? sumsOfBlock(piece) : edges);
-      continue;
+  for (const change of changes) {
+    try {
+      applyChange(replica, change);
+    } catch (error) {
+      putBack(replica, change);
+      throw error;
     }
-    for (const range of old) if (range.kind !== 'oldZeroes') replica.writeZeroes(range.offset, range.length);
-    replica.writeSums(edges);
   }
+}
+
+function applyChange(replica: Replica, { piece, old, edges }: Change): void {
+  if (piece.data !== undefined && !isZero(piece.data)) {
+    replica.write(piece.data, piece.offset, isOneBlock(piece) ? sumsOfBlock(piece) : edges);
+    return;
+  }
+  for (const range of old) if (range.kind !== 'oldZeroes') replica.writeZeroes(range.offset, range.length);
+  replica.writeSums(edges);
+}
+
+/**
+ * A full disk takes a part of a piece. Until the rest is taken, the bytes must fit the sums of their blocks: older images
+ * read the other bytes of these blocks. As far as the disk lets it; a new try of the piece mends the rest.
+ */
+function putBack(replica: Replica, { old }: Change): void {
+  try {
+    for (const range of old) {
+      if (range.kind === 'oldData') replica.putBack(range.data, range.offset);
+      else if (range.kind === 'oldZeroes') replica.putBackZeroes(range.offset, range.length);
+    }
+  } catch {
+    // The failure that led here is the one to tell.
+  }
+}
+
+/** The same change with memory of its own: what it was made from is used again for the next batch. */
+export function kept(change: Change): Change {
+  const { data } = change.piece;
+  const piece = data === undefined ? change.piece : { ...change.piece, data: Buffer.from(data) };
+  const old = change.old.map((range) =>
+    range.kind === 'oldData' ? { ...range, data: Buffer.from(range.data) } : range,
+  );
+  return { ...change, piece, old };
 }
 
 /** The most usual record: its payload's checksum, which was checked when it was read, is that of the block too. */

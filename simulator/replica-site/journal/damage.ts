@@ -55,6 +55,15 @@ export function damageAt(all: readonly Damage[], position: number): Damage | und
   return against.find((damage) => damage.kind !== 'history' || damage.bytes === undefined) ?? against[0];
 }
 
+/** The last position up to the given one that has not been lost. */
+export function soundPosition(all: readonly Damage[], position: number): number {
+  let sound = position;
+  // The latest loss first: an earlier one may reach up to where it begins.
+  for (const damage of all.filter((one) => one.kind === 'records').toSorted((a, b) => b.upTo - a.upTo))
+    if (sound > damage.after && sound <= damage.upTo) sound = damage.after;
+  return sound;
+}
+
 /** Whether no byte of a damaged position can be vouched for. */
 export function isWhole(damage: Damage): boolean {
   return damage.kind === 'records' || (damage.kind === 'history' && damage.bytes === undefined);

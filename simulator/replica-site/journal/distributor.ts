@@ -4,15 +4,17 @@ import { giveBackBatchBuffers, takeBatchBuffers } from './batch-buffers.js';
 import { cursorAtStart, readBatch } from './batch.js';
 import type { Batch, Cursor } from './batch.js';
 import { BLOCK_BYTES } from './blocks.js';
-import { applyChanges, readChanges } from './changes.js';
+import { applyChanges, kept, readChanges } from './changes.js';
 import type { Change } from './changes.js';
+import { RetryPauses } from '../../disk/retry-pauses.js';
 import { corrupt } from './errors.js';
+import { isRefusal } from './file-refusal.js';
 import type { Files } from './files.js';
 import type { HistoryLoss } from './history-loss.js';
 import type { Manifest } from './manifest.js';
 import type { OpenImages } from './open-images.js';
 import type { Replica } from './replica.js';
-import type { SegmentLog } from './segment-log.js';
+import type { Segment, SegmentLog } from './segment-log.js';
 import type { Turns } from './turns.js';
 import type { Durable, JournalLog } from './types.js';
 import type { UndoLog } from './undo-log.js';
@@ -22,6 +24,9 @@ import type { UndoLog } from './undo-log.js';
  * again at the next opening small, and mostly never reaches the disk.
  */
 const DO_KEPT_BYTES_MAX = 1024 * 1024;
+
+/** Tries of old data that the disk refuses to read before it counts as damaged: with their pauses, nearly 4 seconds. */
+const READ_REFUSALS_MAX = 4;
 
 export interface DistributorParts {
   readonly files: Files;
@@ -46,7 +51,17 @@ export interface DistributorStart {
 
 export interface DistributorEvents {
   onApplied(applied: Durable): void;
+  /** A file can't be used now: it is tried again, and told again. */
+  onStalled(error: Error): void;
+  /** It has gone on after that. */
+  onWentOn(): void;
   onFailed(error: unknown): void;
+}
+
+/** A batch that must be brought in before anything else: its UNDO is written, and the replica image may have a part of it. */
+interface Unfinished {
+  readonly batch: Batch;
+  readonly changes: readonly Change[];
 }
 
 export class Distributor {
@@ -60,8 +75,16 @@ export class Distributor {
   #durablePosition: number;
   #count = 0;
   #damagedBlocks = 0;
+  #readRefusals = 0;
   #paused = true;
   #running: Promise<void> | undefined;
+  #unfinished: Unfinished | undefined;
+  /** DO segments out of the row whose files are still to be removed, in this order: a gap would be taken for damage. */
+  readonly #leaving: Segment[] = [];
+  readonly #pauses = new RetryPauses();
+  /** While set, a refused try waits. */
+  #retry: NodeJS.Timeout | undefined;
+  #isStalled = false;
 
   constructor(parts: DistributorParts, start: DistributorStart, durablePosition: number, events: DistributorEvents) {
     this.#parts = parts;
@@ -109,6 +132,8 @@ export class Distributor {
   async pause(): Promise<void> {
     this.#paused = true;
     this.#parts.turns.remove(this.#task);
+    clearTimeout(this.#retry);
+    this.#retry = undefined;
     await this.#running;
   }
 
@@ -126,18 +151,24 @@ export class Distributor {
     if (count === -1) count = doLog.segments.length;
     const growingToo = growing !== undefined && growing.lastPosition <= applied && growing.bytes >= growingBytes;
     if (growingToo) count = doLog.segments.length;
-    if (count === 0) return;
+    if (count === 0 && this.#leaving.length === 0) return;
     // Taken out of the row before the disk is waited for: what is appended meanwhile begins a new segment.
     const gone = doLog.shift(count);
     const { segment } = this.#cursor;
     if (segment !== undefined && gone.includes(segment)) this.#cursor = cursorAtStart;
+    this.#leaving.push(...gone);
     if (sync) await replica.commit();
-    for (const segment of gone) files.remove(segment.path);
-    if (sync) await files.syncDirectory(directory);
+    for (let next = this.#leaving[0]; next !== undefined; next = this.#leaving[0]) {
+      files.remove(next.path);
+      this.#leaving.shift();
+      // One after another: of several names a power cut may bring back any, and a row with a gap is refused.
+      if (sync) await files.syncDirectory(directory);
+    }
   }
 
   #goOn(): void {
-    if (this.#paused || this.#running !== undefined || this.#applied.position >= this.#durablePosition) return;
+    if (this.#paused || this.#running !== undefined || this.#retry !== undefined) return;
+    if (this.#applied.position >= this.#durablePosition && !this.#isStalled) return;
     this.#parts.turns.enqueue(this.#task);
   }
 
@@ -147,13 +178,38 @@ export class Distributor {
 
   async #runBatch(): Promise<void> {
     try {
-      await this.#distribute();
+      if (this.#unfinished !== undefined) await this.#bringIn(this.#unfinished);
+      else if (this.#applied.position < this.#durablePosition) await this.#distribute();
+      await this.deleteApplied(DO_KEPT_BYTES_MAX);
+      this.#wentOn();
     } catch (error) {
-      this.#paused = true;
-      this.#events.onFailed(error);
+      this.#stalledOrFailed(error);
     }
     this.#running = undefined;
     this.#goOn();
+  }
+
+  #stalledOrFailed(error: unknown): void {
+    if (!isRefusal(error)) {
+      this.#paused = true;
+      this.#events.onFailed(error);
+      return;
+    }
+    this.#isStalled = true;
+    this.#events.onStalled(error);
+    if (this.#paused) return;
+    this.#retry = setTimeout(() => {
+      this.#retry = undefined;
+      this.#goOn();
+    }, this.#pauses.next());
+    this.#retry.unref();
+  }
+
+  #wentOn(): void {
+    if (!this.#isStalled) return;
+    this.#isStalled = false;
+    this.#pauses.reset();
+    this.#events.onWentOn();
   }
 
   async #distribute(): Promise<void> {
@@ -164,18 +220,40 @@ export class Distributor {
       const limits = { upTo: this.#durablePosition, replicaEnd: replica.end };
       const batch = readBatch({ files, log: doLog, window, ...limits }, this.#cursor);
       if (batch.pieces.length === 0) throw this.#missingRecords();
-      const changes = readChanges(replica, batch.pieces, old);
+      const changes = this.#readOld(batch.pieces, old);
       await this.#reach(changes);
       const covered = undo.append(changes);
       if (sync) await undo.commit();
       if (images.count > 0) images.publish(covered());
-      applyChanges(replica, changes);
-      await this.#noteDamage(changes);
-      this.#advance(batch);
+      try {
+        await this.#bringIn({ batch, changes });
+      } catch (error) {
+        if (isRefusal(error)) this.#unfinished = { batch, changes: changes.map(kept) };
+        throw error;
+      }
     } finally {
       giveBackBatchBuffers(buffers);
     }
-    await this.deleteApplied(DO_KEPT_BYTES_MAX);
+  }
+
+  /** A disk that refuses for a moment must cost no history, and one that refuses for good must not hold up new writes. */
+  #readOld(pieces: Batch['pieces'], old: Buffer): readonly Change[] {
+    const { replica } = this.#parts;
+    try {
+      const changes = readChanges(replica, pieces, old, this.#readRefusals < READ_REFUSALS_MAX ? 'refused' : 'damaged');
+      if (changes.every(({ damaged }) => damaged.length === 0)) this.#readRefusals = 0;
+      return changes;
+    } catch (error) {
+      if (isRefusal(error)) this.#readRefusals += 1;
+      throw error;
+    }
+  }
+
+  async #bringIn({ batch, changes }: Unfinished): Promise<void> {
+    applyChanges(this.#parts.replica, changes);
+    await this.#noteDamage(changes);
+    this.#unfinished = undefined;
+    this.#advance(batch);
   }
 
   /** How far the image reaches is stored before it gets there. */
@@ -184,11 +262,18 @@ export class Distributor {
     const end = changes.reduce((reach, { piece }) => {
       return piece.data === undefined ? reach : Math.max(reach, piece.offset + piece.length);
     }, 0);
-    if (end <= manifest.replicaEnd) return;
-    const reach = replica.reachFor(end, manifest.replicaEnd);
+    const before = manifest.replicaEnd;
+    if (end <= before) return;
+    const reach = replica.reachFor(end, before);
     if (sync) await replica.commit();
     manifest.replicaEnd = reach;
-    await manifest.save();
+    try {
+      await manifest.save();
+    } catch (error) {
+      // It is tried again with the batch, before anything of it is written.
+      manifest.replicaEnd = before;
+      throw error;
+    }
   }
 
   async #noteDamage(changes: readonly Change[]): Promise<void> {

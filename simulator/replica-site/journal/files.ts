@@ -17,9 +17,12 @@ export interface Files {
   truncate(path: string, length: number): void;
   rename(from: string, to: string): void;
   remove(path: string): void;
-  /** The file's data survives a power cut once this resolves. */
+  /**
+   * The file's data survives a power cut once this resolves. After a failure the system may have forgotten what it could
+   * not write, though it still reads it back: a later success vouches only for what is written again before it.
+   */
   datasync(path: string): Promise<void>;
-  /** Names made, renamed and removed in the folder survive a power cut once this resolves. */
+  /** Names made, renamed and removed in the folder survive a power cut once this resolves. Fails for ever once it failed. */
   syncDirectory(directory: string): Promise<void>;
   /** The files of this folder won't be used for a while. */
   release(directory: string): void;

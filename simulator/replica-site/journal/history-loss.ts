@@ -105,7 +105,8 @@ export class HistoryLoss {
     const from = Math.max(needed, manifest.trimPosition);
     if (from >= position) return;
     const damage = withHistory(manifest.damage, { kind: 'history', from, to: position - 1, bytes, ...place });
-    if (damage === manifest.damage) return;
+    // One that a full disk kept from being stored is stored with the next try.
+    if (damage === manifest.damage && !manifest.isBehind) return;
     manifest.damage = damage;
     await manifest.save();
   }

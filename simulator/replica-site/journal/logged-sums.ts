@@ -1,4 +1,4 @@
-// The sums that UNDO notes of blocks overwritten in part: what redo gives back to the replica image's blocks.
+// What UNDO tells redo: the sums of blocks overwritten in part, and which bytes were not zero before they were overwritten.
 import { crc32 } from 'node:zlib';
 import { decodeEdgeSums } from './edge-sums.js';
 import type { EdgeSum } from './edge-sums.js';
@@ -11,11 +11,20 @@ import { SEGMENT_HEADER_BYTES } from './segment-format.js';
 import type { Segment } from './segment-log.js';
 import { unlessUnreadable } from './unreadable.js';
 
+/** Bytes of the volume. */
+export interface OverwrittenRange {
+  readonly offset: number;
+  readonly length: number;
+}
+
+const nothing: readonly OverwrittenRange[] = [];
+
 export class LoggedSums {
   readonly #files: Files;
   readonly #edges = new Map<number, readonly EdgeSum[]>();
   readonly #unknown = new Set<number>();
   #knownFrom = 0;
+  readonly #overwritten = new Map<number, OverwrittenRange[]>();
 
   constructor(files: Files) {
     this.#files = files;
@@ -33,7 +42,9 @@ export class LoggedSums {
       const range = { from: start, to: bytes, payloads: false };
       const { fault } = await scanRecords(this.#files, path, range, (header, fileOffset) => {
         last = header.position;
-        if (header.kind === 'edgeSums' && header.position >= from) this.#add(path, header, fileOffset);
+        if (header.position < from) return;
+        if (header.kind === 'edgeSums') this.#add(path, header, fileOffset);
+        else if (header.kind === 'oldData' || header.kind === 'oldDamaged') this.#addOverwritten(header);
       });
       if (fault !== undefined) this.#knownFrom = Math.max(this.#knownFrom, segment.lastPosition + 1, last + 1);
     }
@@ -47,6 +58,17 @@ export class LoggedSums {
   /** The sum that a block has once the record of a position is in the replica image. */
   at(position: number, block: number): number | undefined {
     return this.#edges.get(position)?.findLast((edge) => edge.block === block)?.sum;
+  }
+
+  /** Bytes that were not zero when the record of a position was brought into the replica image. */
+  overwrittenAt(position: number): readonly OverwrittenRange[] {
+    return this.#overwritten.get(position) ?? nothing;
+  }
+
+  #addOverwritten({ position, offset, length }: RecordHeader): void {
+    const known = this.#overwritten.get(position);
+    if (known === undefined) this.#overwritten.set(position, [{ offset, length }]);
+    else known.push({ offset, length });
   }
 
   #add(path: string, { position, length, payloadCrc }: RecordHeader, fileOffset: number): void {

@@ -83,16 +83,20 @@ export class Manifest {
   damage: readonly Damage[] = [];
   /** Both files have the same facts. */
   isMirrored = false;
+  /** What is stored isn't what these facts are: to be saved before the next record. */
+  isBehind = false;
   readonly #files: Files;
   readonly #directory: string;
-  readonly #sync: boolean;
+  readonly sync: boolean;
+  /** The folder's own name survives a power cut. From the start it is not known: a life that was killed may have made it. */
+  #folderSynced = false;
   /** Saves run one after another: each writes the newest facts under the same temporary name. */
   #saving: Promise<void> = Promise.resolve();
 
   constructor(files: Files, directory: string, sizeBytes: number, sync: boolean, sessions = new Sessions()) {
     this.#files = files;
     this.#directory = directory;
-    this.#sync = sync;
+    this.sync = sync;
     this.sizeBytes = sizeBytes;
     this.sessions = sessions;
   }
@@ -161,18 +165,39 @@ export class Manifest {
     return isLost ? undefined : this.sessions.locate(position);
   }
 
-  /** Resolves once the facts as they are now are stored. */
+  /** Resolves once the facts as they are now are stored. After a failure the stored ones are as before, or these. */
   save(): Promise<void> {
-    this.#saving = this.#saving.then(() => this.#store());
-    return this.#saving;
+    const saving = this.#saving.then(() => this.#store());
+    this.#saving = saving.catch(() => undefined);
+    return saving;
   }
 
   async #store(): Promise<void> {
+    this.isBehind = false;
+    try {
+      await this.#storeBoth();
+    } catch (error) {
+      this.isBehind = true;
+      this.#giveUpNew();
+      throw error;
+    }
+  }
+
+  /** What it takes up of a full disk is given back; a file that stays is removed before the next try. */
+  #giveUpNew(): void {
+    const newPath = join(this.#directory, NEW_MANIFEST_NAME);
+    try {
+      if (this.#files.size(newPath) !== undefined) this.#files.remove(newPath);
+    } catch {
+      // The failure that led here is the one to tell.
+    }
+  }
+
+  async #storeBoth(): Promise<void> {
     const bytes = this.#encode();
     const path = join(this.#directory, MANIFEST_NAME);
     const copyPath = join(this.#directory, MANIFEST_COPY_NAME);
-    const first = this.#files.size(path) === undefined;
-    if (first) this.#files.makeDirectory(this.#directory);
+    if (this.#files.size(path) === undefined) this.#files.makeDirectory(this.#directory);
     this.isMirrored = false;
     await this.#replace(path, bytes);
     // Nothing may rest on the facts before both have them: so either is as good as the other.
@@ -180,16 +205,18 @@ export class Manifest {
       await this.#replace(copyPath, bytes);
       this.isMirrored = true;
     }
-    if (first && this.#sync) await this.#files.syncDirectory(dirname(this.#directory));
+    if (!this.sync || this.#folderSynced) return;
+    await this.#files.syncDirectory(dirname(this.#directory));
+    this.#folderSynced = true;
   }
 
   async #replace(path: string, bytes: Buffer): Promise<void> {
     const newPath = join(this.#directory, NEW_MANIFEST_NAME);
     if (this.#files.size(newPath) !== undefined) this.#files.remove(newPath);
     this.#files.write(newPath, [bytes], 0);
-    if (this.#sync) await this.#files.datasync(newPath);
+    if (this.sync) await this.#files.datasync(newPath);
     this.#files.rename(newPath, path);
-    if (this.#sync) await this.#files.syncDirectory(this.#directory);
+    if (this.sync) await this.#files.syncDirectory(this.#directory);
   }
 
   #encode(): Buffer {

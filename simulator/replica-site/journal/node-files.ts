@@ -2,6 +2,7 @@
 import * as fs from 'node:fs';
 import { open } from 'node:fs/promises';
 import { dirname } from 'node:path';
+import { SharedSync } from '../../disk/shared-sync.js';
 import type { Files } from './files.js';
 
 /** Open files at most, of all volumes together: well under the usual limit of 4096 of a process. */
@@ -23,6 +24,8 @@ export class NodeFiles implements Files {
   readonly #openFilesMax: number;
   /** In order of last use, the oldest first. */
   readonly #open = new Map<string, OpenFile>();
+  /** By folder: kept, because one that failed must not be heard to succeed later. */
+  readonly #directorySyncs = new Map<string, SharedSync>();
 
   constructor(openFilesMax = OPEN_FILES_MAX) {
     this.#openFilesMax = openFilesMax;
@@ -43,12 +46,14 @@ export class NodeFiles implements Files {
   read(path: string, into: Uint8Array, at: number): number {
     const { fd } = this.#use(path);
     let done = 0;
-    while (done < into.length) {
-      const count = fs.readSync(fd, into, done, into.length - done, at + done);
-      if (count === 0) break;
-      done += count;
-    }
-    return done;
+    return naming(path, () => {
+      while (done < into.length) {
+        const count = fs.readSync(fd, into, done, into.length - done, at + done);
+        if (count === 0) break;
+        done += count;
+      }
+      return done;
+    });
   }
 
   readLater(path: string, into: Uint8Array, at: number): Promise<number> {
@@ -66,14 +71,17 @@ export class NodeFiles implements Files {
   write(path: string, parts: readonly Uint8Array[], at: number): void {
     const { fd } = this.#use(path, fs.constants.O_CREAT);
     let position = at;
-    for (let first = 0; first < parts.length; first += WRITE_PARTS_MAX) {
-      const some = parts.length <= WRITE_PARTS_MAX ? parts : parts.slice(first, first + WRITE_PARTS_MAX);
-      position += writeAll(fd, some, position);
-    }
+    naming(path, () => {
+      for (let first = 0; first < parts.length; first += WRITE_PARTS_MAX) {
+        const some = parts.length <= WRITE_PARTS_MAX ? parts : parts.slice(first, first + WRITE_PARTS_MAX);
+        position += writeAll(fd, some, position);
+      }
+    });
   }
 
   truncate(path: string, length: number): void {
-    fs.ftruncateSync(this.#use(path).fd, length);
+    const { fd } = this.#use(path);
+    naming(path, () => fs.ftruncateSync(fd, length));
   }
 
   rename(from: string, to: string): void {
@@ -97,13 +105,13 @@ export class NodeFiles implements Files {
     );
   }
 
-  async syncDirectory(directory: string): Promise<void> {
-    const handle = await open(directory, 'r');
-    try {
-      await handle.sync();
-    } finally {
-      await handle.close();
+  syncDirectory(directory: string): Promise<void> {
+    let sync = this.#directorySyncs.get(directory);
+    if (sync === undefined) {
+      sync = new SharedSync(() => syncOnce(directory));
+      this.#directorySyncs.set(directory, sync);
     }
+    return sync.request();
   }
 
   release(directory: string): void {
@@ -141,6 +149,8 @@ export class NodeFiles implements Files {
     file.users += 1;
     try {
       return await work(file.fd);
+    } catch (error) {
+      throw named(path, error);
     } finally {
       file.users -= 1;
       if (file.dropped && file.users === 0) fs.closeSync(file.fd);
@@ -150,6 +160,30 @@ export class NodeFiles implements Files {
 
 /** The file system that all volumes of this process share, so that the bound on open files holds for all together. */
 export const processFiles: Files = new NodeFiles();
+
+async function syncOnce(directory: string): Promise<void> {
+  const handle = await open(directory, 'r');
+  try {
+    await handle.sync();
+  } finally {
+    await handle.close();
+  }
+}
+
+/** The system's errors about a descriptor don't say which file it is. */
+function naming<Result>(path: string, work: () => Result): Result {
+  try {
+    return work();
+  } catch (error) {
+    throw named(path, error);
+  }
+}
+
+function named(path: string, error: unknown): unknown {
+  if (!(error instanceof Error) || 'path' in error) return error;
+  error.message += ` '${path}'`;
+  return Object.assign(error, { path });
+}
 
 function readOnce(fd: number, into: Uint8Array, start: number, at: number): Promise<number> {
   return new Promise((resolve, reject) => {

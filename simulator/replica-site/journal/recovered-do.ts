@@ -9,6 +9,8 @@ import type { Segment } from './segment-log.js';
 /** Ranges noted one by one at most: more are taken for the whole volume. */
 const RANGES_MAX = 16 * 1024;
 
+type RecordVisit = (header: RecordHeader, segment: Segment, fileOffset: number) => void;
+
 interface DoPlace {
   readonly segment: Segment;
   readonly at: number;
@@ -43,7 +45,7 @@ export interface RecoveredDo {
 }
 
 /** Every record checked, and the sound ones visited in order. */
-export async function recoverDo(folder: RecoveryFolder, visit: (header: RecordHeader) => void): Promise<RecoveredDo> {
+export async function recoverDo(folder: RecoveryFolder, visit: RecordVisit): Promise<RecoveredDo> {
   const listed = listSegments(folder, 'do');
   const reader = new DoReader(folder, visit);
   const segments: Segment[] = [];
@@ -56,7 +58,7 @@ export async function recoverDo(folder: RecoveryFolder, visit: (header: RecordHe
 
 class DoReader {
   readonly #folder: RecoveryFolder;
-  readonly #visit: (header: RecordHeader) => void;
+  readonly #visit: RecordVisit;
   readonly #runs: { from: number; to: number; start: DoPlace; end: DoPlace }[] = [];
   readonly #gaps: DoGap[] = [];
   #afterGap: { readonly position: number; readonly range: ByteRange }[] | undefined = [];
@@ -70,7 +72,7 @@ class DoReader {
   /** What comes is of no order any more. */
   #isBroken = false;
 
-  constructor(folder: RecoveryFolder, visit: (header: RecordHeader) => void) {
+  constructor(folder: RecoveryFolder, visit: RecordVisit) {
     this.#folder = folder;
     this.#visit = visit;
   }
@@ -93,7 +95,7 @@ class DoReader {
     this.#last = header;
     this.#expected = position + 1;
     if (this.#gaps.length > 0) this.#noteRange(header);
-    this.#visit(header);
+    this.#visit(header, segment, fileOffset);
   }
 
   onBadPayload(header: RecordHeader, segment: Segment, fileOffset: number): void {

@@ -253,7 +253,7 @@ export interface RecoveredUndo {
  */
 export async function recoverUndo(
   folder: RecoveryFolder,
-  visit: (header: RecordHeader) => void,
+  visit: (header: RecordHeader, segment: Segment, fileOffset: number) => void,
 ): Promise<RecoveredUndo> {
   const { files, manifest } = folder;
   const listed = [...listSegments(folder, 'undo')];
@@ -263,9 +263,9 @@ export async function recoverUndo(
   let unknownUpTo: number | undefined;
   const visitor: SegmentVisitor = {
     onRecord: visit,
-    onBadPayload: (header, { path }, fileOffset) => {
-      bad.push({ header, file: path, fileOffset });
-      if (header.kind !== 'edgeSums') visit(header);
+    onBadPayload: (header, segment, fileOffset) => {
+      bad.push({ header, file: segment.path, fileOffset });
+      if (header.kind !== 'edgeSums') visit(header, segment, fileOffset);
     },
     onGap: (segment, fileOffset, next) => {
       const place = { file: segment.path, offset: fileOffset };

@@ -24,12 +24,15 @@ import { REPLICA_NAME, Replica } from './replica.js';
 import { SUMS_NAME } from './replica-sums.js';
 import { scanRecords } from './scan.js';
 import { SEGMENT_HEADER_BYTES, parseSegmentName } from './segment-format.js';
+import { rewriteLastGroup } from './rewritten-group.js';
 import { SegmentLog } from './segment-log.js';
 import type { Segment } from './segment-log.js';
 import type { Durable, JournalLog } from './types.js';
 
 export interface RecoveryOptions {
   readonly files: Files;
+  /** For what has to be written although the disk may be full. */
+  readonly spareFiles: Files;
   readonly directory: string;
   readonly sizeBytes: number;
   readonly segmentBytes: number;
@@ -59,14 +62,16 @@ export interface Recovered {
 
 /** @throws JournalError SIZE_MISMATCH */
 export async function recover(options: RecoveryOptions): Promise<Recovered> {
-  const { files, directory, sizeBytes, sync, log } = options;
+  const { files, spareFiles, directory, sizeBytes, sync, log } = options;
   const names = files.list(directory) ?? [];
-  const stored = names.length === 0 ? 'none' : Manifest.load(files, directory, sizeBytes, sync);
+  // Before anything is removed for what another file stands for: a power cut could bring back neither.
+  if (sync && names.length > 0) await files.syncDirectory(directory);
+  const stored = names.length === 0 ? 'none' : Manifest.load(spareFiles, directory, sizeBytes, sync);
   if (typeof stored !== 'string') {
     return new Recovery(options, stored, { files, directory, names, manifest: stored, log }).run();
   }
   const isLost = stored === 'lost' || names.some(isJournalsName) || options.knownPosition > 0;
-  const manifest = isLost ? await startAnew(options, names) : new Manifest(files, directory, sizeBytes, sync);
+  const manifest = isLost ? await startAnew(options, names) : new Manifest(spareFiles, directory, sizeBytes, sync);
   const left = files.list(directory) ?? [];
   return new Recovery(options, manifest, { files, directory, names: left, manifest, log }).run();
 }
@@ -87,14 +92,14 @@ function isJournalsName(name: string): boolean {
  * is kept, for most of what it holds is right, but all of it has to be compared with its source, or sent again.
  */
 async function startAnew(options: RecoveryOptions, names: readonly string[]): Promise<Manifest> {
-  const { files, directory, sizeBytes, sync, knownPosition, log } = options;
+  const { files, spareFiles, directory, sizeBytes, sync, knownPosition, log } = options;
   const paths = names
     .filter((name) => parseSegmentName(name) !== undefined || name === MANIFEST_NAME || name === MANIFEST_COPY_NAME)
     .map((name) => join(directory, name));
   let upTo = Math.max(knownPosition, new AppliedMark(files, directory).read().position);
   for (const path of paths) upTo = Math.max(upTo, await lastPositionIn(files, path));
   const aside = await new Aside(files, directory, sync).move(paths);
-  const manifest = new Manifest(files, directory, sizeBytes, sync);
+  const manifest = new Manifest(spareFiles, directory, sizeBytes, sync);
   const file = join(directory, MANIFEST_NAME);
   manifest.floor = { position: upTo, timeMs: 0 };
   manifest.retained = { positions: [], everyFrom: upTo };
@@ -139,12 +144,14 @@ class Recovery {
   #lastUndo: RecordHeader | undefined;
   /** Of the records that are there to be applied. */
   readonly #doHeaders = new Map<number, RecordHeader>();
+  /** By file, where the last group begins of those that were read. */
+  readonly #groupStarts = new Map<string, number>();
 
   constructor(options: RecoveryOptions, manifest: Manifest, folder: RecoveryFolder) {
     this.#options = options;
     this.#manifest = manifest;
     this.#folder = folder;
-    this.#replica = new Replica(options.files, options.directory, options.sizeBytes);
+    this.#replica = new Replica(options.spareFiles, options.directory, options.sizeBytes);
     this.#loggedSums = new LoggedSums(options.files);
     this.#aside = new Aside(options.files, options.directory, options.sync);
     this.#appliedTimeMs = manifest.floor.timeMs;
@@ -152,13 +159,15 @@ class Recovery {
 
   async run(): Promise<Recovered> {
     const { floor, sessions, replicaEnd } = this.#manifest;
-    const undo = await recoverUndo(this.#folder, (header) => {
+    const undo = await recoverUndo(this.#folder, (header, segment, fileOffset) => {
       this.#lastUndo = header;
+      this.#groupStarts.set(segment.path, fileOffset - header.groupDistance);
       if (header.last && header.position > floor.position) this.#appliedTimeMs = header.timeMs;
     });
     const undoPosition = Math.max(floor.position, this.#lastUndo?.position ?? 0);
     const bytesAfter: { readonly position: number; readonly bytes: number }[] = [];
-    const found = await recoverDo(this.#folder, (header) => {
+    const found = await recoverDo(this.#folder, (header, segment, fileOffset) => {
+      this.#groupStarts.set(segment.path, fileOffset - header.groupDistance);
       if (header.position >= undoPosition - 1) {
         bytesAfter.push({ position: header.position, bytes: RECORD_HEADER_BYTES + payloadBytes(header) });
       }
@@ -170,6 +179,9 @@ class Recovery {
 
     const reach = this.#reach(verdict);
     const doLog = this.#segmentLog('do', doSegments);
+    const undoSegments = undo.segments.filter(({ lastPosition }) => lastPosition > (verdict.undoLoss?.before ?? -1));
+    const undoLog = this.#segmentLog('undo', undoSegments);
+    await this.#commitLogs([doLog, undoLog]);
     const { first } = found;
     if (first !== undefined) {
       await this.#loggedSums.collect(undo.segments, Math.max(first, floor.position + 1), verdict.undoLoss);
@@ -180,10 +192,9 @@ class Recovery {
     const runs = loss === undefined ? found.runs : found.runs.filter((run) => run.from <= loss.drainTo);
     const cursor = await this.#redo(doLog, runs, suspects, reach);
     await this.#replica.checkAgain([...rangesOf(this.#manifest), ...this.#replica.damagedRanges]);
-    const undoSegments = undo.segments.filter(({ lastPosition }) => lastPosition > (verdict.undoLoss?.before ?? -1));
-    const undoLog = this.#segmentLog('undo', undoSegments);
+    this.#replica.use(this.#options.files);
     if (this.#manifest.format < SUMS_FORMAT) await this.#replica.buildSums();
-    await this.#commit(doLog, undoLog);
+    if (this.#options.sync) await this.#replica.commit();
     if (this.#manifest.format < MANIFEST_FORMAT) await this.#upgrade(applied);
     await this.#noteDamage(undo, verdict);
 
@@ -195,7 +206,10 @@ class Recovery {
     const forgets = loss === undefined && sessions.forgetEmpty(position);
     const hasForgotten = this.#manifest.forgetWhole(position) || forgets;
     const isStored = sessions.entries.length > 0 || this.#manifest.jumps.length > 0;
-    if (hasForgotten || (isStored && !this.#manifest.isMirrored)) await this.#manifest.save();
+    if (hasForgotten) this.#manifest.isBehind = true;
+    // With sync in any case: what was read may have been written without, or its folder's name not be synced.
+    const isSynced = this.#options.sync && this.#folder.names.length > 0;
+    if (isSynced || (isStored && !this.#manifest.isMirrored)) await this.#manifest.save();
     const left = bytesAfter.filter((one) => one.position > applied && one.position <= position);
     return {
       manifest: this.#manifest,
@@ -398,19 +412,33 @@ class Recovery {
     if (length === 0 || known) return;
     const { position } = header;
     const isKnown = this.#loggedSums.isKnown(position);
-    this.#replica.redo(offset, length, data, isKnown ? (block) => this.#loggedSums.at(position, block) : undefined);
+    const loggedSum = isKnown ? (block: number) => this.#loggedSums.at(position, block) : undefined;
+    this.#replica.redo(offset, length, data, loggedSum, this.#loggedSums.overwrittenAt(position));
   }
 
-  /** What was read back may still be in the page cache only, and is about to be called durable. */
-  async #commit(doLog: SegmentLog, undoLog: SegmentLog): Promise<void> {
-    const { files, directory, sync } = this.#options;
-    if (!sync || this.#manifest.sessions.entries.length === 0) return;
-    for (const segment of [...doLog.segments, ...undoLog.segments]) {
-      const last = segment === doLog.segments.at(-1) || segment === undoLog.segments.at(-1);
-      if (last || !segment.synced) await files.datasync(segment.path);
+  /**
+   * What was read back may be in the page cache only, and is about to be called durable, or be relied on when redo
+   * overwrites the replica image. After a failed sync, in this life or an earlier one, the system reads it back, syncs it
+   * with success and has never written it. So what no sync is known to have reached is written again: the last group of
+   * each row, since a later group is proof of the sync before it. (Redo writes the replica image again, `run` the manifest.)
+   */
+  async #commitLogs(logs: readonly SegmentLog[]): Promise<void> {
+    const { files, sync } = this.#options;
+    if (!sync) return;
+    for (const { segments } of logs) {
+      for (const segment of segments) if (!segment.synced) await files.datasync(segment.path);
+      const last = segments.at(-1);
+      const start = last === undefined ? undefined : this.#groupStarts.get(last.path);
+      if (last === undefined || start === undefined || start >= last.bytes) continue;
+      // Damage stays as it is, for people to look at: a group that fails its check was not left by a failed sync.
+      const { fault } = await scanRecords(
+        files,
+        last.path,
+        { from: start, to: last.bytes, payloads: true },
+        () => undefined,
+      );
+      if (fault === undefined) await rewriteLastGroup(files, last, start);
     }
-    await this.#replica.commit();
-    await files.syncDirectory(directory);
   }
 
   #segmentLog(kind: 'do' | 'undo', segments: readonly Segment[]): SegmentLog {

@@ -29,7 +29,7 @@ export function sumOfCrc(crc: number): number {
 
 export class ReplicaSums {
   readonly path: string;
-  readonly #files: Files;
+  #files: Files;
   /** Made when first needed: a site holds thousands of volumes that nobody writes to. */
   #scratch: Buffer | undefined;
   /** Bytes of the file. */
@@ -41,17 +41,22 @@ export class ReplicaSums {
     this.#bytes = files.size(this.path) ?? 0;
   }
 
+  /** From now on by way of these. */
+  use(files: Files): void {
+    this.#files = files;
+  }
+
   /** Blocks that the file has a sum of; those after it have sum zero. */
   get blocks(): number {
     return Math.ceil(this.#bytes / SUM_BYTES);
   }
 
   /** The sums of `count` blocks, to be looked at before the next call. */
-  read(first: number, count: number): SumList {
+  read(first: number, count: number, unreadable: 'damaged' | 'refused' = 'damaged'): SumList {
     const sums = this.#room(count);
     const stored = this.#stored(sums, first);
-    const done =
-      stored.length === 0 ? 0 : unlessUnreadable(() => this.#files.read(this.path, stored, first * SUM_BYTES));
+    const read = (): number => (stored.length === 0 ? 0 : this.#files.read(this.path, stored, first * SUM_BYTES));
+    const done = unreadable === 'damaged' ? unlessUnreadable(read) : read();
     return new SumList(done === undefined ? sums.fill(UNREADABLE) : sums.fill(0, done));
   }
 

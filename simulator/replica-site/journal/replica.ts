@@ -8,10 +8,12 @@
 import { join } from 'node:path';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { BlockRanges } from './block-ranges.js';
+import { SharedSync } from '../../disk/shared-sync.js';
 import { BLOCK_BYTES, blockCeiling, blockOf, blockStart } from './blocks.js';
 import type { ByteRange } from './damage.js';
 import type { EdgeSum } from './edge-sums.js';
 import type { Files } from './files.js';
+import type { OverwrittenRange } from './logged-sums.js';
 import { ReplicaSums, sumOf } from './replica-sums.js';
 import type { SumList } from './replica-sums.js';
 import { unlessUnreadable, unlessUnreadableLater } from './unreadable.js';
@@ -36,12 +38,15 @@ export interface DamagedBlock {
   readonly difference: number;
 }
 
+/** What a block means that the disk refuses to read: damage, or a refusal that may end. */
+export type Unreadable = 'damaged' | 'refused';
+
 const undamaged: readonly DamagedBlock[] = [];
 
 export class Replica {
   readonly path: string;
   readonly sizeBytes: number;
-  readonly #files: Files;
+  #files: Files;
   readonly #directory: string;
   readonly #sums: ReplicaSums;
   /** Bytes of the image file. */
@@ -50,6 +55,8 @@ export class Replica {
   #namesSynced = 0;
   /** Blocks known to fail their check. */
   readonly #bad = new BlockRanges();
+  /** Distribution and retention both ask. The system tells of a failure once: neither may hear of success in its stead. */
+  readonly #sync = new SharedSync(() => this.#commit());
 
   constructor(files: Files, directory: string, sizeBytes: number) {
     this.#files = files;
@@ -58,6 +65,12 @@ export class Replica {
     this.path = join(directory, REPLICA_NAME);
     this.#bytes = files.size(this.path) ?? 0;
     this.#sums = new ReplicaSums(files, directory);
+  }
+
+  /** From now on by way of these. */
+  use(files: Files): void {
+    this.#files = files;
+    this.#sums.use(files);
   }
 
   /** From this byte on, a block's first, neither image nor sums were ever written. */
@@ -133,9 +146,9 @@ export class Replica {
   }
 
   /** Reads whole blocks, and answers which of them are damaged: definitive, for both files are written synchronously. */
-  read(into: Buffer, offset: number): readonly DamagedBlock[] {
-    this.#readImage(into, offset);
-    const damaged = damagedBlocks(into, offset, this.#sums.read(blockOf(offset), blockCount(into)));
+  read(into: Buffer, offset: number, unreadable: Unreadable = 'damaged'): readonly DamagedBlock[] {
+    this.#readImage(into, offset, unreadable);
+    const damaged = damagedBlocks(into, offset, this.#sums.read(blockOf(offset), blockCount(into), unreadable));
     if (!this.#bad.isEmpty) this.#bad.remove(blockOf(offset), blockOf(offset) + blockCount(into));
     for (const { block } of damaged) this.#bad.add(block, block + 1);
     return damaged;
@@ -181,6 +194,16 @@ export class Replica {
     if (last > first) this.#sums.write(first, last - first, () => 0);
   }
 
+  /** Bytes as they were before a `write` that failed: their sums are still these bytes'. */
+  putBack(data: Buffer, offset: number): void {
+    this.#writeImage(data, offset);
+  }
+
+  putBackZeroes(offset: number, length: number): void {
+    const end = Math.min(offset + length, this.#files.size(this.path) ?? 0);
+    if (end > offset) this.#zeroImage(offset, end - offset);
+  }
+
   writeSums(edges: readonly EdgeSum[]): void {
     for (const { block, sum } of edges) this.#sums.write(block, 1, () => sum);
   }
@@ -188,20 +211,23 @@ export class Replica {
   /**
    * Brings a piece in again, whatever is there of it. `loggedSum` tells what UNDO notes of a block; a block of which it
    * notes nothing is one that another piece of the same record completes. Without it, when UNDO itself is damaged, a block
-   * written in part must not be blessed: one that fails its check before fails it afterwards.
+   * written in part must not be blessed: one that fails its check before fails it afterwards. Zeroes are written wherever
+   * UNDO says that the bytes were not (`overwritten`), though they read as zeroes: a sync may have failed, and then only
+   * writing helps.
    */
   redo(
     offset: number,
     length: number,
     data: Buffer | undefined,
     loggedSum: ((block: number) => number | undefined) | undefined,
+    overwritten: readonly OverwrittenRange[],
   ): void {
     const end = data === undefined ? Math.min(offset + length, this.end) : offset + length;
     if (end <= offset) return;
     const differences = loggedSum === undefined ? this.#differences([blockOf(offset), blockOf(end - 1)]) : undefined;
     this.#heal(offset, end - offset);
-    if (data === undefined) this.#clear(offset, end - offset);
-    else if (data.length >= BLOCK_BYTES && isZero(data)) this.#clear(offset, data.length);
+    if (data === undefined) this.#clear(offset, end - offset, overwritten);
+    else if (data.length >= BLOCK_BYTES && isZero(data)) this.#clear(offset, data.length, overwritten);
     else this.#writeImage(data, offset);
     const first = blockOf(offset);
     this.#sums.write(first, blockOf(end - 1) - first + 1, (block) => {
@@ -250,8 +276,12 @@ export class Replica {
     }
   }
 
-  /** What was written survives a power cut once this resolves. */
-  async commit(): Promise<void> {
+  /** What was written survives a power cut once this resolves. Fails for ever once it failed; recovery writes anew what DO has. */
+  commit(): Promise<void> {
+    return this.#sync.request();
+  }
+
+  async #commit(): Promise<void> {
     const files = (this.#bytes > 0 ? 1 : 0) + (this.#sums.blocks > 0 ? 1 : 0);
     if (this.#bytes > 0) await this.#files.datasync(this.path);
     if (this.#sums.blocks > 0) await this.#files.datasync(this.#sums.path);
@@ -272,9 +302,10 @@ export class Replica {
     return sumOf(bytes);
   }
 
-  #readImage(into: Buffer, offset: number): void {
+  #readImage(into: Buffer, offset: number, unreadable: Unreadable = 'damaged'): void {
     const stored = this.#stored(into, offset);
-    const count = stored.length === 0 ? 0 : unlessUnreadable(() => this.#files.read(this.path, stored, offset));
+    const read = (): number => (stored.length === 0 ? 0 : this.#files.read(this.path, stored, offset));
+    const count = unreadable === 'damaged' ? unlessUnreadable(read) : read();
     into.fill(0, count ?? 0);
   }
 
@@ -290,7 +321,12 @@ export class Replica {
   }
 
   /** Makes a range zero, leaving holes alone. */
-  #clear(offset: number, length: number): void {
+  #clear(offset: number, length: number, overwritten: readonly OverwrittenRange[]): void {
+    for (const range of overwritten) {
+      const from = Math.max(offset, range.offset);
+      const to = Math.min(offset + length, range.offset + range.length);
+      if (to > from) this.#zeroImage(from, to - from);
+    }
     const old = Buffer.allocUnsafe(Math.max(0, Math.min(length, this.#bytes - offset)));
     this.#readImage(old, offset);
     zeroRuns(old, offset, (from, to, zero) => {

@@ -113,9 +113,14 @@ export class Retention {
     manifest.damage = damage;
     // All at or before the floor is never redone, so that no sums are needed from UNDO that goes.
     if (sync) await replica.commit();
-    manifest.retained = retained;
-    manifest.trimPosition = oldest(retained);
-    manifest.floor = { position, timeMs };
-    await manifest.save();
+    const before = { retained: manifest.retained, trimPosition: manifest.trimPosition, floor: manifest.floor };
+    Object.assign(manifest, { retained, trimPosition: oldest(retained), floor: { position, timeMs } });
+    try {
+      await manifest.save();
+    } catch (error) {
+      // No file has gone yet. The wider facts are as true, whichever are stored.
+      Object.assign(manifest, before);
+      throw error;
+    }
   }
 }

@@ -45,6 +45,8 @@ export class SegmentLog {
   #sealed: boolean;
   #bytes: number;
   #namesUnsynced = false;
+  /** What a failed write left behind the end of a file, and could not be cut off: it must be before the next write. */
+  #leftover: { readonly path: string; readonly bytes: number } | undefined;
 
   constructor(options: SegmentLogOptions, recovered: readonly Segment[]) {
     this.#options = options;
@@ -84,19 +86,19 @@ export class SegmentLog {
     return this.#segments.find((other) => other.sequence === segment.sequence + 1);
   }
 
-  /** Writes a group at the end; begins a new segment if it doesn't fit. Returns where its first byte went. */
+  /**
+   * Writes a group at the end; begins a new segment if it doesn't fit. Returns where its first byte went. If the write
+   * fails, the row is as it was before, and the next group goes where this one should have gone.
+   */
   append(group: Group): { readonly segment: Segment; readonly fileOffset: number } {
     let segment = this.#sealed ? undefined : this.#segments.at(-1);
-    const parts = [...group.parts];
     if (segment === undefined || segment.bytes + group.bytes > this.#options.segmentBytes) {
-      segment = this.#begin(group);
-      parts.unshift(encodeSegmentHeader(segment));
-      this.#options.files.write(segment.path, parts, 0);
+      segment = this.#newSegment(group);
+      this.#write(segment.path, [encodeSegmentHeader(segment), ...group.parts], 0);
       segment.bytes = SEGMENT_HEADER_BYTES;
-      this.#segments.push(segment);
-      this.#bytes += SEGMENT_HEADER_BYTES;
+      this.#begin(segment);
     } else {
-      this.#options.files.write(segment.path, parts, segment.bytes);
+      this.#write(segment.path, group.parts, segment.bytes);
     }
     const fileOffset = segment.bytes;
     segment.bytes += group.bytes;
@@ -112,8 +114,8 @@ export class SegmentLog {
     if (!sync || last === undefined) return;
     await files.datasync(last.path);
     if (!this.#namesUnsynced) return;
-    this.#namesUnsynced = false;
     await files.syncDirectory(directory);
+    this.#namesUnsynced = false;
   }
 
   /** The next group begins a new segment. */
@@ -138,12 +140,43 @@ export class SegmentLog {
     this.#bytes += segment.bytes;
   }
 
-  #begin(group: Group): GrowingSegment {
-    const { directory, kind, sync } = this.#options;
-    const sequence = this.#nextSequence;
+  /** A part of a group at the end of a file would be taken for damage once something stands behind it. */
+  #write(path: string, parts: readonly Uint8Array[], at: number): void {
+    const { files } = this.#options;
+    if (this.#leftover !== undefined) this.#cutOff(this.#leftover);
+    try {
+      files.write(path, parts, at);
+    } catch (error) {
+      this.#leftover = { path, bytes: at };
+      try {
+        this.#cutOff(this.#leftover);
+      } catch {
+        // The next write begins with it.
+      }
+      throw error;
+    }
+  }
+
+  #cutOff({ path, bytes }: { readonly path: string; readonly bytes: number }): void {
+    const { files } = this.#options;
+    if (files.size(path) !== undefined) {
+      if (bytes === 0) files.remove(path);
+      else files.truncate(path, bytes);
+    }
+    this.#leftover = undefined;
+  }
+
+  #begin(segment: GrowingSegment): void {
     this.#nextSequence += 1;
     this.#sealed = false;
     this.#namesUnsynced = true;
+    this.#segments.push(segment);
+    this.#bytes += SEGMENT_HEADER_BYTES;
+  }
+
+  #newSegment(group: Group): GrowingSegment {
+    const { directory, kind, sync } = this.#options;
+    const sequence = this.#nextSequence;
     return {
       kind,
       sequence,

@@ -53,17 +53,33 @@ export async function rewriteSegments(
   const path = join(directory, segmentName(first.kind, first.sequence, generation));
   const unfinished = unfinishedName(path);
   if (files.size(unfinished) !== undefined) files.remove(unfinished);
-  const writer = new PartWriter(files, unfinished, encodeSegmentHeader(headerOf(planned)));
-  for (const { segment, parts } of plans) for (const part of parts) await writer.copy(segment, part);
-  writer.flush();
-  // Damaged data was left out: the header must say how long the file is.
-  const bytes = writer.written;
-  const header = headerOf(bytes);
-  if (bytes !== planned) files.write(unfinished, [encodeSegmentHeader(header)], 0);
-  if (sync) await files.datasync(unfinished);
-  files.rename(unfinished, path);
+  let bytes = planned;
+  let header = headerOf(planned);
+  try {
+    const writer = new PartWriter(files, unfinished, encodeSegmentHeader(headerOf(planned)));
+    for (const { segment, parts } of plans) for (const part of parts) await writer.copy(segment, part);
+    writer.flush();
+    // Damaged data was left out: the header must say how long the file is.
+    bytes = writer.written;
+    header = headerOf(bytes);
+    if (bytes !== planned) files.write(unfinished, [encodeSegmentHeader(header)], 0);
+    if (sync) await files.datasync(unfinished);
+    files.rename(unfinished, path);
+  } catch (error) {
+    giveUp(files, unfinished);
+    throw error;
+  }
   if (sync) await files.syncDirectory(directory);
   return { ...header, path, generation, bytes, lastPosition: last.lastPosition };
+}
+
+/** What it takes up of a full disk is given back; a file that stays is removed before the next try. */
+function giveUp(files: Files, unfinished: string): void {
+  try {
+    files.remove(unfinished);
+  } catch {
+    // The failure that led here is the one to tell.
+  }
 }
 
 class PartWriter {

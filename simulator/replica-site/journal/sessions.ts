@@ -19,7 +19,9 @@ export class Sessions {
     return this.#order;
   }
 
+  /** A session that began here already and has no record yet begins again. */
   begin(session: number, base: number): void {
+    if (this.#bases.get(session) === base) return;
     this.#bases.set(session, base);
     this.#order.push({ session, base });
   }
@@ -46,8 +48,17 @@ export class Sessions {
    * Tells whether there were any.
    */
   forgetEmpty(durablePosition: number): boolean {
+    return this.#forgetFrom(durablePosition);
+  }
+
+  /** Forgets sessions that begin after records which are not there any more. Tells whether there were any. */
+  forgetBeyond(position: number): boolean {
+    return this.#forgetFrom(position + 1);
+  }
+
+  #forgetFrom(base: number): boolean {
     const before = this.#order.length;
-    for (let last = this.#order.at(-1); last !== undefined && last.base >= durablePosition; last = this.#order.at(-1)) {
+    for (let last = this.#order.at(-1); last !== undefined && last.base >= base; last = this.#order.at(-1)) {
       this.#order.pop();
       this.#bases.delete(last.session);
     }

@@ -70,9 +70,26 @@ export interface JournalOptions {
   readonly onApplied?: (applied: Applied) => void;
   /** Called once, when the files failed; the journal then takes nothing more until opened anew. Must not throw. */
   readonly onFailed?: (error: JournalError) => void;
+  /**
+   * Called at each try that a file refused. `intake`: what was appended and isn't durable is gone, and has to be appended
+   * again; the others are tried again by themselves, or at the next `retain`. Must not throw.
+   */
+  readonly onStalled?: (part: StalledPart, error: JournalError) => void;
   readonly log?: JournalLog;
   /** Default: the real file system, with one bounded set of open files for the whole process. */
   readonly files?: Files;
+  /** The same files for what must go on when the disk is full: opening, and letting go of history. Default: `files`. */
+  readonly spareFiles?: Files;
+}
+
+/** What of a journal a full or failing disk can hold up while the rest goes on. */
+export type StalledPart = 'intake' | 'distribution' | 'retention';
+
+export interface Stall {
+  /** STALLED: the last refusal. */
+  readonly error: JournalError;
+  /** Milliseconds since 1970. */
+  readonly sinceMs: number;
 }
 
 export interface JournalStats {
@@ -118,6 +135,12 @@ export interface RetainResult {
   readonly done: boolean;
 }
 
+/** Bytes of the volume. */
+export interface ChangedRange {
+  readonly offset: number;
+  readonly length: number;
+}
+
 /** Replica image, DO journal and UNDO journal of one volume. */
 export interface VolumeJournal {
   readonly sizeBytes: number;
@@ -133,10 +156,16 @@ export interface VolumeJournal {
   readonly applied: Applied;
   /** The oldest position that an image can be opened of. */
   readonly trimPosition: number;
+  /** The last position up to the given one whose record was not lost, and is durable. */
+  soundPosition(position: number): number;
   /** Bytes of DO not yet applied, headers included. */
   readonly undistributedBytes: number;
+  /** Bytes that were appended and are not durable yet, headers included: they are in memory. */
+  readonly unwrittenBytes: number;
   /** Why the journal stopped, if it did. */
   readonly failure: JournalError | undefined;
+  /** What a full or failing disk holds up now; nothing durable is lost, and all else goes on. */
+  readonly stalls: ReadonlyMap<StalledPart, Stall>;
 
   /** The position before the session's first record (position = base + n), also for old sessions. */
   sessionBase(session: number): number | undefined;
@@ -155,6 +184,13 @@ export interface VolumeJournal {
    */
   fork(reason: string): Promise<Lineage>;
 
+  /**
+   * Ranges that records after `position` changed, and perhaps some more (where positions between were let go of, as of the last
+   * one before it that is openable); undefined when history does not reach back so far. Waits until everything durable is applied.
+   * @throws JournalError CORRUPT, FAILED, CLOSED; the signal's reason
+   */
+  changedAfter(position: number, signal?: AbortSignal): Promise<readonly ChangedRange[] | undefined>;
+
   /** Stops after the batch under way; resolves once it is done. */
   pauseDistribution(): Promise<void>;
   resumeDistribution(): void;
@@ -163,10 +199,11 @@ export interface VolumeJournal {
 
   /**
    * Opens the volume as of `position`, waiting until it is applied. Costs time in proportion to the UNDO after it.
-   * Where damage is known to certain bytes only, the image opens, and reads of these are refused.
+   * Where damage is known to certain bytes only, the image opens, and reads of these are refused. `asItIs`: also where records
+   * were lost, to be compared with the source.
    * @throws JournalError DAMAGED, TRIMMED, BEYOND_DURABLE, OUT_OF_RANGE, FAILED, CLOSED
    */
-  openImage(position: number, signal?: AbortSignal): Promise<Image>;
+  openImage(position: number, signal?: AbortSignal, asItIs?: boolean): Promise<Image>;
   /**
    * Opens the replica image as it is now, whole or not: to be compared with its source.
    * @throws JournalError FAILED, CLOSED
@@ -179,7 +216,7 @@ export interface VolumeJournal {
    * once let go never comes back. Between neighbouring retained positions UNDO is consolidated to the first old content
    * of each byte, nearly: what would free little is left. Does bounded work in small slices; call again until `done`.
    * Open images keep what they need. Aborting leaves the positions let go of, and some work undone.
-   * @throws JournalError OUT_OF_RANGE (no positions, or not ascending), FAILED, CLOSED; or the signal's reason
+   * @throws JournalError OUT_OF_RANGE (no positions, or not ascending), STALLED, FAILED, CLOSED; or the signal's reason
    */
   retain(retained: Retained, signal?: AbortSignal): Promise<RetainResult>;
   /**

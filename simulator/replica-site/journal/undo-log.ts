@@ -6,6 +6,7 @@ import type { ByteRange, DamagePlace } from './damage.js';
 import { encodeEdgeSums } from './edge-sums.js';
 import { corrupt } from './errors.js';
 import { ExtentMap } from './extent-map.js';
+import { isRefusal } from './file-refusal.js';
 import type { Files } from './files.js';
 import { RECORD_HEADER_BYTES, encodeRecordHeader } from './record-format.js';
 import type { RecordHeader } from './record-format.js';
@@ -187,7 +188,7 @@ export class UndoLog {
     return trimPosition;
   }
 
-  /** Deletes retired segments that no image needs. */
+  /** Deletes retired segments that no image needs; one that the disk refuses to delete is tried again with the next ones. */
   deleteRetired(readers: Iterable<UndoReader>): void {
     if (this.#retired.length === 0) return;
     const all = [...readers];
@@ -195,9 +196,7 @@ export class UndoLog {
     for (const retired of this.#retired) {
       const { segment, retirement } = retired;
       const needed = all.some(({ position, openedAt }) => openedAt < retirement && position < segment.lastPosition);
-      if (needed) kept.push(retired);
-      else if (retired.isKept) this.#aside.moveNow(segment.path);
-      else this.#files.remove(segment.path);
+      if (needed || !this.#isGone(retired)) kept.push(retired);
     }
     this.#retired = kept;
   }
@@ -205,6 +204,17 @@ export class UndoLog {
   /** No image is open: indexes are built anew when needed. */
   forgetIndexes(): void {
     this.#indexes.clear();
+  }
+
+  #isGone({ segment: { path }, isKept }: RetiredSegment): boolean {
+    try {
+      if (isKept) this.#aside.moveNow(path);
+      else this.#files.remove(path);
+      return true;
+    } catch (error) {
+      if (!isRefusal(error)) throw error;
+      return false;
+    }
   }
 
   #retireAll(segments: readonly Segment[], isKept: boolean): number {

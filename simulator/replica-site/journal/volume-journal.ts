@@ -2,7 +2,7 @@
 import { abortReason } from './abort-reason.js';
 import { Appender } from './appender.js';
 import { Aside } from './aside.js';
-import { accepted, damageAt, isWhole, rangesToResend, withRecords } from './damage.js';
+import { accepted, damageAt, isWhole, rangesToResend, soundPosition, withRecords } from './damage.js';
 import type { ByteRange, Damage } from './damage.js';
 import { Distributor } from './distributor.js';
 import { JournalError } from './errors.js';
@@ -10,6 +10,7 @@ import { HistoryLoss, withReplica } from './history-loss.js';
 import type { FoundDamage } from './image.js';
 import { newLineage } from './lineage.js';
 import type { Lineage } from './lineage.js';
+import { isRefusal, stalledBy } from './file-refusal.js';
 import { processFiles } from './node-files.js';
 import { OpenImages } from './open-images.js';
 import { PositionWaiters } from './position-waiters.js';
@@ -17,12 +18,13 @@ import type { Loss } from './loss.js';
 import type { BadPayload } from './recovered-segments.js';
 import { damageOf, recover } from './recovery.js';
 import type { Recovered } from './recovery.js';
-import { assertAscending, isOpenable } from './retained-positions.js';
+import { assertAscending, intervalStart, isOpenable } from './retained-positions.js';
 import { Retention } from './retention.js';
 import { SEGMENT_HEADER_BYTES } from './segment-format.js';
 import { processTurns } from './turns.js';
 import type {
   Applied,
+  ChangedRange,
   Durable,
   Image,
   JournalOptions,
@@ -30,6 +32,8 @@ import type {
   NewRecord,
   RetainResult,
   Retained,
+  Stall,
+  StalledPart,
   VolumeJournal,
 } from './types.js';
 import { UndoBytes } from './undo-bytes.js';
@@ -40,7 +44,8 @@ const SEGMENT_BYTES = 16 * 1024 * 1024;
 /** Largest size of a segment file, bytes: places in it are 32-bit numbers, and a group may exceed the size. */
 const SEGMENT_BYTES_MAX = 1024 * 1024 * 1024;
 
-type ResolvedOptions = JournalOptions & Required<Pick<JournalOptions, 'files' | 'segmentBytes' | 'sync'>>;
+type ResolvedOptions = JournalOptions &
+  Required<Pick<JournalOptions, 'files' | 'spareFiles' | 'segmentBytes' | 'sync'>>;
 
 /**
  * Opens the journal in a folder, recovering what an earlier process left there. A volume without records gets no folder.
@@ -70,10 +75,11 @@ export async function openCheckedJournal(options: JournalOptions): Promise<Check
   if (!Number.isSafeInteger(segmentBytes) || segmentBytes <= SEGMENT_HEADER_BYTES || segmentBytes > SEGMENT_BYTES_MAX) {
     throw new JournalError('OUT_OF_RANGE', `a segment cannot have ${segmentBytes} bytes`);
   }
-  const resolved = { ...options, files, segmentBytes, sync };
+  const resolved = { ...options, files, spareFiles: options.spareFiles ?? files, segmentBytes, sync };
   const recovered = await recover({ ...resolved, log, knownPosition });
   const journal = new OpenJournal(resolved, recovered);
   if (recovered.loss !== undefined) await journal.endLineage(recovered.loss);
+  else await journal.doubtReplica();
   await journal.noteBadUndo(recovered.badUndo);
   return journal;
 }
@@ -91,11 +97,12 @@ class OpenJournal implements CheckedJournal {
   readonly #undoBytes: UndoBytes;
   readonly #waiters = new PositionWaiters();
   #lineage: Lineage;
+  readonly #stalls = new Map<StalledPart, Stall>();
   #failure: JournalError | undefined;
   #closing: Promise<void> | undefined;
 
   constructor(options: ResolvedOptions, recovered: Recovered) {
-    const { files, directory, sizeBytes, segmentBytes, sync, log } = options;
+    const { files, spareFiles, directory, sizeBytes, segmentBytes, sync, log } = options;
     const { manifest, doLog, undoLog, replica, durable } = recovered;
     this.sizeBytes = sizeBytes;
     this.#options = options;
@@ -113,12 +120,19 @@ class OpenJournal implements CheckedJournal {
     const onFailed = (error: unknown): void => {
       this.#fail(error);
     };
+    const onStalled = (error: Error): void => {
+      this.#stall('distribution', error);
+    };
     this.#appender = new Appender(manifest, doLog, durable, {
       onDurable: (group, doBytes) => {
+        this.#wentOn('intake');
         this.#distributor.extend(group.position, doBytes);
         this.#options.onDurable?.(group);
       },
-      onFailed,
+      onFailed: (error) => {
+        if (isRefusal(error)) this.#stall('intake', error);
+        else this.#fail(error);
+      },
     });
     const parts = { files, directory, sync, manifest, history, doLog, undo, replica, images, turns: processTurns, log };
     this.#distributor = new Distributor(parts, recovered, durable.position, {
@@ -126,10 +140,22 @@ class OpenJournal implements CheckedJournal {
         this.#waiters.reached(applied.position);
         this.#options.onApplied?.(applied);
       },
+      onStalled,
+      onWentOn: () => this.#wentOn('distribution'),
       onFailed,
     });
     this.#undoBytes = new UndoBytes(files, undo);
-    this.#retention = new Retention({ files, manifest, replica, undo, images, history, segmentBytes, sync, applied });
+    this.#retention = new Retention({
+      files: spareFiles,
+      manifest,
+      replica,
+      undo,
+      images,
+      history,
+      segmentBytes,
+      sync,
+      applied,
+    });
     this.#distributor.resume();
   }
 
@@ -162,8 +188,20 @@ class OpenJournal implements CheckedJournal {
     return this.#distributor.backlogBytes;
   }
 
+  get unwrittenBytes(): number {
+    return this.#appender.unwrittenBytes;
+  }
+
   get failure(): JournalError | undefined {
     return this.#failure;
+  }
+
+  get stalls(): ReadonlyMap<StalledPart, Stall> {
+    return this.#stalls;
+  }
+
+  soundPosition(position: number): number {
+    return soundPosition(this.#recovered.manifest.damage, Math.min(position, this.durable.position));
   }
 
   sessionBase(session: number): number | undefined {
@@ -198,6 +236,23 @@ class OpenJournal implements CheckedJournal {
     return forked;
   }
 
+  async changedAfter(position: number, signal?: AbortSignal): Promise<readonly ChangedRange[] | undefined> {
+    this.#assertUsable();
+    assertPosition(position);
+    await this.whenApplied(this.durable.position, signal);
+    const { retained } = this.#recovered.manifest;
+    const from = position >= retained.everyFrom ? position : intervalStart(retained, position + 1);
+    if (from < this.trimPosition) return undefined;
+    const ranges: ChangedRange[] = [];
+    for (const extract of this.#undo.extractsAfter(from)) {
+      const index = await this.#undo.index(extract);
+      for (let record = index.firstAfter(from); record < index.count; record += 1)
+        ranges.push({ offset: index.offset(record), length: index.length(record) });
+    }
+    if (this.#images.count === 0) this.#undo.forgetIndexes();
+    return ranges;
+  }
+
   pauseDistribution(): Promise<void> {
     return this.#distributor.pause();
   }
@@ -213,7 +268,7 @@ class OpenJournal implements CheckedJournal {
     if (this.applied.position < position) await this.#waiters.add(position, signal);
   }
 
-  async openImage(position: number, signal?: AbortSignal): Promise<Image> {
+  async openImage(position: number, signal?: AbortSignal, asItIs = false): Promise<Image> {
     this.#assertUsable();
     assertPosition(position);
     if (position > this.durable.position) {
@@ -225,7 +280,7 @@ class OpenJournal implements CheckedJournal {
     await this.whenApplied(position, signal);
     for (;;) {
       this.#assertUsable();
-      this.#assertOpenable(position);
+      this.#assertOpenable(position, asItIs);
       try {
         return await this.#images.open(position);
       } catch (error) {
@@ -256,8 +311,11 @@ class OpenJournal implements CheckedJournal {
       throw gaveUp;
     };
     try {
-      return await this.#retention.retain(retained, assertGoingOn);
+      const result = await this.#retention.retain(retained, assertGoingOn);
+      this.#wentOn('retention');
+      return result;
     } catch (error) {
+      if (isRefusal(error) && error !== gaveUp) throw this.#stall('retention', error);
       const closed = error instanceof JournalError && error.code === 'CLOSED';
       throw closed || error === gaveUp ? error : this.#fail(error);
     }
@@ -301,6 +359,28 @@ class OpenJournal implements CheckedJournal {
     this.#distributor.continueFrom(continued);
     this.#distributor.resume();
     log?.warn({ directory, ...place, ...manifest.lineage }, 'records were lost: a new lineage begins');
+  }
+
+  /**
+   * Begins a new lineage if blocks of the replica image are damaged, though no record is lost: only who attaches to another
+   * lineage compares all that is there with its source. To be called before anybody else knows the journal.
+   */
+  async doubtReplica(): Promise<void> {
+    const replica = this.damage.find((damage) => damage.kind === 'replica');
+    if (replica === undefined) return;
+    await this.#distributor.pause();
+    const { manifest } = this.#recovered;
+    const { file, offset } = replica;
+    const bytes = replica.ranges.reduce((sum, { length }) => sum + length, 0);
+    const reason = `${bytes} bytes of the replica image fail their checksum (${file}, byte ${offset})`;
+    manifest.lineage = newLineage({ id: this.#lineage.id, position: this.durable.position, reason });
+    await manifest.save();
+    this.#lineage = manifest.lineage;
+    this.#distributor.resume();
+    this.#options.log?.warn(
+      { file, offset, bytes, ...manifest.lineage },
+      'the replica is in doubt: a new lineage begins',
+    );
   }
 
   /** Old data that was found to be damaged when the journal was opened. */
@@ -357,14 +437,16 @@ class OpenJournal implements CheckedJournal {
     try {
       // Nothing is left to apply: the next opening has nothing to read again.
       if (this.#failure === undefined) await this.#distributor.deleteApplied(0);
+    } catch (error) {
+      if (!isRefusal(error)) throw error;
     } finally {
       this.#options.files.release(this.#options.directory);
     }
   }
 
-  #assertOpenable(position: number): void {
+  #assertOpenable(position: number, asItIs: boolean): void {
     const { damage, retained } = this.#recovered.manifest;
-    const against = damageAt(damage, position);
+    const against = damageAt(asItIs ? damage.filter((one) => one.kind !== 'records') : damage, position);
     if (against !== undefined && isWhole(against)) throw damagedAt(position, against);
     if (position < this.trimPosition) {
       throw new JournalError('TRIMMED', `position ${position} is before ${this.trimPosition}, where history begins`);
@@ -395,6 +477,22 @@ class OpenJournal implements CheckedJournal {
   #assertUsable(): void {
     if (this.#failure !== undefined) throw this.#failure;
     if (this.#closing !== undefined) throw closed();
+  }
+
+  #stall(part: StalledPart, cause: Error): JournalError {
+    const error = stalledBy(cause);
+    const known = this.#stalls.get(part);
+    // Said once: it is tried again and again.
+    const { directory, log } = this.#options;
+    if (known === undefined) log?.warn({ directory, part, err: cause }, 'the journal is held up by its disk');
+    this.#stalls.set(part, { error, sinceMs: known?.sinceMs ?? Date.now() });
+    this.#options.onStalled?.(part, error);
+    return error;
+  }
+
+  #wentOn(part: StalledPart): void {
+    const { directory, log } = this.#options;
+    if (this.#stalls.delete(part)) log?.info({ directory, part }, 'the journal goes on');
   }
 
   #fail(error: unknown): JournalError {

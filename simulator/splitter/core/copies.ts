@@ -42,28 +42,47 @@ export interface SpillFile {
   reset(): void;
 }
 
-/** Memory that the volumes of one splitter share. */
+/** The part of the memory that is divided among the volumes; the rest is for those that need more. */
+const OWN_PART = 1 / 4;
+
+/**
+ * Memory that the volumes of one splitter share. Each has a part of its own, which it finds free whatever the others do: the
+ * shared rest alone can be used up by volumes whose copies can't be sent, however they share it.
+ */
 export class MemoryBudget {
   readonly maxBytes: number;
-  #usedBytes = 0;
+  /** What each volume may hold beside the shared rest. */
+  readonly ownBytes: number;
+  readonly #sharedMaxBytes: number;
+  #sharedUsedBytes = 0;
 
-  constructor(maxBytes: number) {
+  /** @param volumes how many have a part of their own; without, all memory is shared. */
+  constructor(maxBytes: number, volumes = 0) {
     this.maxBytes = maxBytes;
+    this.ownBytes = volumes === 0 ? 0 : Math.floor((maxBytes * OWN_PART) / volumes);
+    this.#sharedMaxBytes = maxBytes - this.ownBytes * volumes;
   }
 
+  /** What is free of the shared rest. */
   get freeBytes(): number {
-    return Math.max(0, this.maxBytes - this.#usedBytes);
+    return Math.max(0, this.#sharedMaxBytes - this.#sharedUsedBytes);
   }
 
-  /** @param always even beyond the bound. */
-  take(bytes: number, always = false): boolean {
-    if (!always && this.#usedBytes + bytes > this.maxBytes) return false;
-    this.#usedBytes += bytes;
+  /** A volume that holds `heldBytes` takes more. @param always even beyond the bound. */
+  take(heldBytes: number, bytes: number, always = false): boolean {
+    const shared = this.#sharedOf(heldBytes + bytes) - this.#sharedOf(heldBytes);
+    if (!always && shared > 0 && this.#sharedUsedBytes + shared > this.#sharedMaxBytes) return false;
+    this.#sharedUsedBytes += shared;
     return true;
   }
 
-  give(bytes: number): void {
-    this.#usedBytes -= bytes;
+  /** A volume that holds `heldBytes` gives some of it back. */
+  give(heldBytes: number, bytes: number): void {
+    this.#sharedUsedBytes -= this.#sharedOf(heldBytes) - this.#sharedOf(heldBytes - bytes);
+  }
+
+  #sharedOf(heldBytes: number): number {
+    return Math.max(0, heldBytes - this.ownBytes);
   }
 }
 
@@ -101,11 +120,12 @@ export class CopyQueue {
   }
 
   /**
-   * What the volume may hold in memory now: never more than what is free, so that volumes whose copies can't be sent leave
-   * room for all others (dynamic thresholds: Choudhury and Hahne, IEEE/ACM Transactions on Networking 6(2), 1998).
+   * What the volume may hold in memory now: its own part, and never more of the shared rest than what is free of it, so that a
+   * few volumes whose copies can't be sent leave room there (dynamic thresholds: Choudhury and Hahne, IEEE/ACM Transactions on
+   * Networking 6(2), 1998). Many of them take nearly all of it one after another: hence the part of its own.
    */
   get #shareBytes(): number {
-    return Math.min(this.#volumeMaxBytes, this.#budget.freeBytes);
+    return Math.min(this.#volumeMaxBytes, this.#budget.ownBytes + this.#budget.freeBytes);
   }
 
   /**
@@ -116,7 +136,10 @@ export class CopyQueue {
     const cost = memoryCost(copy);
     // One that is small finds room in an empty queue always, so that every volume gets on, however slowly.
     const always = this.isEmpty && cost <= REGION_BYTES + COPY_OVERHEAD_BYTES;
-    if ((always || this.#memoryBytes + cost <= this.#shareBytes) && this.#budget.take(cost, always)) {
+    if (
+      (always || this.#memoryBytes + cost <= this.#shareBytes) &&
+      this.#budget.take(this.#memoryBytes, cost, always)
+    ) {
       this.#memoryBytes += cost;
       this.#copies.push(copy);
     } else if (!maySpill || !this.#pushSpilled(copy)) {
@@ -133,13 +156,14 @@ export class CopyQueue {
 
   /** The overhead of a spilled copy may exceed the volume's share, never the splitter's. */
   #pushSpilled(copy: Copy): boolean {
-    if (!this.#budget.take(COPY_OVERHEAD_BYTES)) return false;
+    if (!this.#budget.take(this.#memoryBytes, COPY_OVERHEAD_BYTES)) return false;
+    this.#memoryBytes += COPY_OVERHEAD_BYTES;
     const spilled = copy.kind === 'write' ? this.#spillData(copy) : copy;
     if (spilled === undefined) {
-      this.#budget.give(COPY_OVERHEAD_BYTES);
+      this.#budget.give(this.#memoryBytes, COPY_OVERHEAD_BYTES);
+      this.#memoryBytes -= COPY_OVERHEAD_BYTES;
       return false;
     }
-    this.#memoryBytes += COPY_OVERHEAD_BYTES;
     this.#copies.push(spilled);
     return true;
   }
@@ -179,8 +203,8 @@ export class CopyQueue {
       this.#head += 1;
       const cost = copy.kind === 'write' && !Buffer.isBuffer(copy.data) ? COPY_OVERHEAD_BYTES : memoryCost(copy);
       if (copy.kind !== 'initBegin' && copy.kind !== 'initEnd') {
+        this.#budget.give(this.#memoryBytes, cost);
         this.#memoryBytes -= cost;
-        this.#budget.give(cost);
       }
       this.#dataBytes -= dataLength(copy);
       if (copy.kind === 'write' && !Buffer.isBuffer(copy.data)) this.#unspill();
@@ -188,6 +212,11 @@ export class CopyQueue {
     }
     if (this.#next < this.#head) this.#next = this.#head;
     this.#compact();
+  }
+
+  /** Nothing of it will be sent: what was numbered has no place in the replica's history any more. */
+  drop(dropped: (copy: Copy) => void): void {
+    this.confirm(Number.MAX_SAFE_INTEGER, dropped);
   }
 
   /** Data of the copies beyond `n`. */

@@ -3,26 +3,40 @@
 /** One bit of the bitmap stands for this many bytes: a short initialization sends whole regions. */
 export const REGION_BYTES = 64 * 1024;
 
+/** Regions that are known to be unreadable; a disk that fails everywhere has more, which are tried again and again. */
+export const UNREADABLE_REGIONS_MAX = 4_096;
+
 const NO_BITS = new Uint8Array(0);
 
 export class Marks {
   readonly regions: number;
   /** Bytes of the bitmap. */
   readonly byteLength: number;
+  readonly #sizeBytes: number;
   /** Made with the first mark: ten thousand volumes that nobody writes need no memory for theirs. */
   #bits: Uint8Array = NO_BITS;
   /** Writes under way or unconfirmed, by region; a region without any has no entry. */
   readonly #outstanding = new Map<number, number>();
   /** Regions with writes that were never numbered: they must be sent again from the source. */
   readonly #dirty: Set<number>;
+  /** Those of them that the source could not be read at when it was tried last. */
+  readonly #unreadable = new Set<number>();
+  /** Those of the unreadable ones whose time to be tried again has not come. */
+  readonly #passedOver = new Set<number>();
   /** Regions whose bit may be cleared. */
   readonly #settled = new Set<number>();
+  /** Regions of which nobody knows whether the replica has them as they are: to be compared before they are sent. */
+  #doubted: Uint8Array = NO_BITS;
+  #doubtedCount = 0;
+  /** Those that were settled when the source's last sync for their sake began. */
+  readonly #clearing = new Set<number>();
   #marked = 0;
 
   /** @param bits the stored bitmap; every region marked in it counts as dirty: what was in memory is gone. */
   constructor(sizeBytes: number, bits?: Uint8Array) {
     this.regions = Math.ceil(sizeBytes / REGION_BYTES);
     this.byteLength = bitmapBytes(sizeBytes);
+    this.#sizeBytes = sizeBytes;
     if (bits?.some((byte) => byte !== 0) === true) this.#bits = bits.slice();
     this.#dirty = new Set();
     for (let byte = 0; byte < this.#bits.length; byte += 1) {
@@ -59,7 +73,7 @@ export class Marks {
     const last = lastRegion(offset, length);
     for (let region = firstRegion(offset); region <= last; region += 1) {
       this.#outstanding.set(region, (this.#outstanding.get(region) ?? 0) + 1);
-      this.#settled.delete(region);
+      this.#unsettle(region);
       if (this.isMarked(region)) continue;
       this.#set(region);
       fresh.push(region);
@@ -77,39 +91,203 @@ export class Marks {
         continue;
       }
       this.#outstanding.delete(region);
-      if (!this.#dirty.has(region)) this.#settled.add(region);
+      if (!this.#dirty.has(region) && !this.isDoubted(region)) this.#settled.add(region);
     }
   }
 
   /** A write won't be sent, or failed half-way: its regions must be sent again from the source. */
   abandon(offset: number, length: number): void {
     const last = lastRegion(offset, length);
-    for (let region = firstRegion(offset); region <= last; region += 1) this.#dirty.add(region);
+    for (let region = firstRegion(offset); region <= last; region += 1) this.#soil(region);
     this.confirm(offset, length);
   }
 
-  /** The next region to be sent again, if any. */
+  // ---- doubt ----
+
+  /** Regions that may differ from the replica, for all that is known here. */
+  get doubted(): number {
+    return this.#doubtedCount;
+  }
+
+  isDoubted(region: number): boolean {
+    return ((this.#doubted[region >> 3] ?? 0) & (1 << (region & 7))) !== 0;
+  }
+
+  /** Nobody can say what of the replica is as it is here: every region is marked. @returns those that were not, to be stored. */
+  doubtAll(): number[] {
+    const fresh: number[] = [];
+    if (this.#doubted === NO_BITS) this.#doubted = new Uint8Array(this.byteLength);
+    this.#settled.clear();
+    this.#clearing.clear();
+    for (let region = 0; region < this.regions; region += 1) {
+      if (!this.isMarked(region)) {
+        this.#set(region);
+        fresh.push(region);
+      }
+      if (this.#dirty.has(region) || this.isDoubted(region)) continue;
+      this.#doubted[region >> 3] = (this.#doubted[region >> 3] ?? 0) | (1 << (region & 7));
+      this.#doubtedCount += 1;
+    }
+    return fresh;
+  }
+
+  /** The first doubted region from this one on, if any. */
+  nextDoubted(from: number): number | undefined {
+    if (this.#doubtedCount === 0) return undefined;
+    for (let region = from; region < this.regions; region += 1) {
+      if (this.#doubted[region >> 3] === 0) region |= 7;
+      else if (this.isDoubted(region)) return region;
+    }
+    return undefined;
+  }
+
+  /** A doubted region was compared: the same needs no sending, another one does. One that became dirty meanwhile stays so. */
+  compared(region: number, same: boolean): void {
+    if (!this.isDoubted(region)) return;
+    if (!same) this.#soil(region);
+    else {
+      this.#believe(region);
+      if (!this.#outstanding.has(region)) this.#settled.add(region);
+    }
+  }
+
+  /** Regions, or all that are doubted, are sent without being compared. @returns those whose bit was not set yet, to be stored. */
+  distrust(regions?: Iterable<number>): number[] {
+    const fresh: number[] = [];
+    for (const region of regions ?? this.#doubtedRegions()) {
+      if (!this.isMarked(region)) {
+        this.#set(region);
+        fresh.push(region);
+      }
+      this.#soil(region);
+    }
+    return fresh;
+  }
+
+  #doubtedRegions(): number[] {
+    const regions: number[] = [];
+    for (let at = this.nextDoubted(0); at !== undefined; at = this.nextDoubted(at + 1)) regions.push(at);
+    return regions;
+  }
+
+  #soil(region: number): void {
+    this.#unsettle(region);
+    this.#dirty.add(region);
+    this.#believe(region);
+  }
+
+  #believe(region: number): void {
+    if (!this.isDoubted(region)) return;
+    this.#doubted[region >> 3] = (this.#doubted[region >> 3] ?? 0) & ~(1 << (region & 7));
+    this.#doubtedCount -= 1;
+  }
+
+  /** The next region to be sent again, if any. Those that are passed over go to the end, so that they are not met each time. */
   nextDirty(): number | undefined {
-    return this.#dirty.values().next().value;
+    if (this.#passedOver.size === this.#dirty.size) return undefined;
+    for (const region of this.#dirty) {
+      if (!this.#passedOver.has(region)) return region;
+      this.#toTheEnd(region);
+    }
+    return undefined;
+  }
+
+  /** The source can't be read there. The region stays dirty, and the others go on. */
+  passOver(region: number): void {
+    if (!this.#dirty.has(region)) return;
+    this.#toTheEnd(region);
+    if (this.#unreadable.size >= UNREADABLE_REGIONS_MAX && !this.#unreadable.has(region)) return;
+    this.#unreadable.add(region);
+    this.#passedOver.add(region);
+  }
+
+  /** Lets regions that were passed over be tried again, the longest known first. @param count at most so many */
+  retryUnreadable(count: number): void {
+    for (const region of [...this.#passedOver].slice(0, count)) this.#passedOver.delete(region);
+  }
+
+  /** In the order in which they were found. */
+  get unreadable(): ReadonlySet<number> {
+    return this.#unreadable;
+  }
+
+  /** A write is on its way, and nothing of the regions that it covers whole has to be sent besides. */
+  overwritten(offset: number, length: number): void {
+    if (this.#dirty.size === 0) return;
+    for (const region of this.#coveredWhole(offset, length)) this.#clean(region);
+  }
+
+  /** A write that is not on its way covers regions whole that could not be read: they are worth a try at once. */
+  worthATry(offset: number, length: number): void {
+    if (this.#passedOver.size === 0) return;
+    for (const region of this.#coveredWhole(offset, length)) this.#passedOver.delete(region);
+  }
+
+  #clean(region: number): void {
+    this.#dirty.delete(region);
+    this.#unreadable.delete(region);
+    this.#passedOver.delete(region);
+  }
+
+  *#coveredWhole(offset: number, length: number): Generator<number> {
+    const end = offset + length;
+    for (let region = Math.ceil(offset / REGION_BYTES); region < this.regions; region += 1) {
+      if (Math.min((region + 1) * REGION_BYTES, this.#sizeBytes) > end) return;
+      yield region;
+    }
+  }
+
+  #toTheEnd(region: number): void {
+    this.#dirty.delete(region);
+    this.#dirty.add(region);
   }
 
   /** A region was read from the source and is queued: outstanding like any write, no longer dirty. */
   resend(region: number): void {
-    this.#dirty.delete(region);
+    this.#clean(region);
     this.#outstanding.set(region, (this.#outstanding.get(region) ?? 0) + 1);
-    this.#settled.delete(region);
+    this.#unsettle(region);
   }
 
   /** Clears the bits of the regions that are settled. @returns them, for the shell to store. */
   clearSettled(): number[] {
-    const cleared = [...this.#settled];
+    return this.#clearAll(this.#settled);
+  }
+
+  /** The same in two steps, for a shell that syncs the source in between. @returns how many regions are settled now. */
+  beginClearing(): number {
+    for (const region of this.#settled) this.#clearing.add(region);
     this.#settled.clear();
-    for (const region of cleared) this.#clear(region);
-    return cleared;
+    return this.#clearing.size;
+  }
+
+  /** Clears the bits of the regions that were settled at `beginClearing` and not touched since. @returns them. */
+  finishClearing(): number[] {
+    return this.#clearAll(this.#clearing);
   }
 
   get settled(): number {
     return this.#settled.size;
+  }
+
+  /** Whether a region of these bytes is to be sent again. */
+  isDirty(offset: number, length: number): boolean {
+    if (this.#dirty.size === 0) return false;
+    const last = lastRegion(offset, length);
+    for (let region = firstRegion(offset); region <= last; region += 1) if (this.#dirty.has(region)) return true;
+    return false;
+  }
+
+  #unsettle(region: number): void {
+    this.#settled.delete(region);
+    this.#clearing.delete(region);
+  }
+
+  #clearAll(regions: Set<number>): number[] {
+    const cleared = [...regions];
+    regions.clear();
+    for (const region of cleared) this.#clear(region);
+    return cleared;
   }
 
   #set(region: number): void {

@@ -9,10 +9,11 @@ export const KEPT_BEHIND_REGIONS = 64 * 1024;
 /** Chunks of one scan: 34 MiB, for writes to 64 GiB of the volume that the scan has not reached. */
 export const SCAN_CHUNKS_MAX = 16 * 1024;
 
-type Known = 0 | 1 | 2;
+type Known = 0 | 1 | 2 | 3;
 const UNKNOWN: Known = 0;
 const ZERO: Known = 1;
 const DIGEST: Known = 2;
+const UNREADABLE: Known = 3;
 
 interface Chunk {
   readonly known: Uint8Array;
@@ -58,13 +59,20 @@ export class ScanDigests {
     digest.copy(chunk.digests, place * DIGEST_BYTES);
   }
 
-  /** The digest as text; undefined when it was not taken, or let go. */
-  get(region: number): string | undefined {
+  /** The source can't be read there: what the region held at the mark will never be known. */
+  putUnreadable(region: number): void {
+    if (this.needs(region)) this.#chunk(chunkOf(region)).known[region % CHUNK_REGIONS] = UNREADABLE;
+  }
+
+  /** The digest as text; null when the region could not be read, undefined when its digest was not taken, or let go. */
+  get(region: number): string | null | undefined {
     const chunk = this.#chunks.get(chunkOf(region));
     const place = region % CHUNK_REGIONS;
     switch (chunk?.known[place]) {
       case ZERO:
         return digestText(undefined);
+      case UNREADABLE:
+        return null;
       case DIGEST:
         return chunk.digests?.toString('base64url', place * DIGEST_BYTES, (place + 1) * DIGEST_BYTES);
       default:

@@ -5,7 +5,8 @@ import type { VolumeSplit, VolumeSplitRow } from './volume-split.js';
 export class SplitIndex {
   readonly #byGroup = new Map<GroupId, Set<VolumeSplit>>();
   readonly #fenced = new Set<VolumeSplit>();
-  readonly #changed = new Set<VolumeSplit>();
+  /** Volumes whose row was changed and is not stored yet, with the row as it was. */
+  readonly #before = new Map<VolumeSplit, VolumeSplitRow>();
 
   constructor(splits: Iterable<VolumeSplit>) {
     for (const split of splits) {
@@ -23,15 +24,25 @@ export class SplitIndex {
     return [...this.#fenced];
   }
 
-  /** The rows that changed since the last call. */
-  takeRows(): VolumeSplitRow[] {
-    const rows = [...this.#changed].map((split) => split.row);
-    this.#changed.clear();
-    return rows;
+  /** The rows that changed since the last `settle` or `undo`: to be stored in one transaction. */
+  changedRows(): VolumeSplitRow[] {
+    return [...this.#before.keys()].map((split) => split.row);
+  }
+
+  /** The changes are stored: each volume does what follows from its own. */
+  settle(): void {
+    for (const [split, before] of this.#before) split.settled(before);
+    this.#before.clear();
+  }
+
+  /** The changes could not be stored: every row is as it was. */
+  undo(): void {
+    for (const [split, before] of this.#before) split.restore(before);
+    this.#before.clear();
   }
 
   #changes(split: VolumeSplit, before: VolumeSplitRow): void {
-    this.#changed.add(split);
+    if (!this.#before.has(split)) this.#before.set(split, before);
     if (before.route.group !== split.row.route.group) this.#byGroup.get(before.route.group)?.delete(split);
     this.#place(split);
   }

@@ -1,10 +1,14 @@
-// One hypervisor host: its volumes, and the control calls that concern several of them at one instant. All or none of a call's volumes change.
+// One hypervisor host: its volumes, and the control calls that concern several of them at one instant. What a call changes is
+// stored before anybody can see it. All or none of a call's volumes change, but a verdict is learned by each volume for itself.
 import type { Cut, Endpoint, TicketedAttempt, Verdict } from '../../../contracts/attempt.js';
 import { attemptName } from '../../../contracts/attempt.js';
+import type { ClockDoubt } from '../../../contracts/clock.js';
 import { MoverError } from '../../../contracts/errors.js';
 import type { SplitterId, VolumeId } from '../../../contracts/ids.js';
+import type { SourceId } from '../../../contracts/lineage.js';
 import type { OutputOf, ParsedInputOf } from '../../../contracts/route.js';
-import type { splitterApi } from '../../../contracts/splitter-api.js';
+import type { splitterApi, UnusableVolume } from '../../../contracts/splitter-api.js';
+import type { Moment } from '../../../control/clock/clock.js';
 import { Holds } from './holds.js';
 import { SplitIndex } from './split-index.js';
 import type { VolumeSplit, VolumeSplitRow } from './volume-split.js';
@@ -19,19 +23,36 @@ export interface PendingVerdict {
   readonly to: Endpoint;
 }
 
+export interface SplitterCoreOptions {
+  readonly splitter: SplitterId;
+  readonly volumes: Iterable<VolumeSplit>;
+  /** Volumes that are left out, each with why; may change while the splitter runs. */
+  readonly unusable?: ReadonlyMap<VolumeId, UnusableVolume>;
+  /** Stores changed rows, all or none. @throws MoverError STORAGE_FULL, STORAGE_FAILED: then nothing has changed */
+  readonly store: (rows: readonly VolumeSplitRow[]) => void;
+  /** Called with rows that are stored and in force. */
+  readonly onStored?: (rows: readonly VolumeSplitRow[]) => void;
+}
+
 export class SplitterCore {
   readonly holds = new Holds();
   readonly #splitter: SplitterId;
   readonly #volumes: ReadonlyMap<VolumeId, VolumeSplit>;
+  readonly #unusable: ReadonlyMap<VolumeId, UnusableVolume>;
   readonly #index: SplitIndex;
+  readonly #store: SplitterCoreOptions['store'];
+  readonly #onStored: SplitterCoreOptions['onStored'];
   /**
    * Where the other members stood when a fence was raised, by ticket: a repeated call must not give a later instant.
    * Lost with the process; then none are given.
    */
   readonly #others = new Map<number, readonly Cut[]>();
 
-  constructor(splitter: SplitterId, volumes: Iterable<VolumeSplit>) {
+  constructor({ splitter, volumes, unusable = new Map(), store, onStored }: SplitterCoreOptions) {
     this.#splitter = splitter;
+    this.#unusable = unusable;
+    this.#store = store;
+    this.#onStored = onStored;
     this.#volumes = new Map([...volumes].map((split) => [split.volume, split]));
     this.#index = new SplitIndex(this.#volumes.values());
   }
@@ -40,48 +61,85 @@ export class SplitterCore {
     return this.#volumes.values();
   }
 
-  /** @throws MoverError VOLUME_NOT_FOUND */
+  /** @throws MoverError VOLUME_NOT_FOUND, VOLUME_UNUSABLE */
   volume(id: VolumeId): VolumeSplit {
     const split = this.#volumes.get(id);
-    if (split === undefined)
-      throw new MoverError('VOLUME_NOT_FOUND', `Splitter ${this.#splitter} has no volume "${id}".`);
+    if (split === undefined) throw this.missing(id);
     return split;
+  }
+
+  /** Why there is no such volume here: VOLUME_UNUSABLE when it is left out, else VOLUME_NOT_FOUND. */
+  missing(id: VolumeId): MoverError {
+    const unusable = this.#unusable.get(id);
+    return unusable === undefined
+      ? new MoverError('VOLUME_NOT_FOUND', `Splitter ${this.#splitter} has no volume "${id}".`)
+      : new MoverError('VOLUME_UNUSABLE', unusable.reason);
   }
 
   has(id: VolumeId): boolean {
     return this.#volumes.has(id);
   }
 
-  /** The rows that changed since the last call, to be stored in one transaction, also when the call was refused. */
-  takeRows(): VolumeSplitRow[] {
-    return this.#index.takeRows();
+  /** Runs what changes rows. A call that is refused may have changed some before (a fence lapses): that is stored too. */
+  #change<T>(call: () => T): T {
+    let result: T;
+    try {
+      result = call();
+    } catch (error) {
+      if (error instanceof MoverError) this.#publish();
+      else this.#index.undo();
+      throw error;
+    }
+    this.#publish();
+    return result;
+  }
+
+  #publish(): void {
+    const rows = this.#index.changedRows();
+    if (rows.length === 0) return;
+    try {
+      this.#store(rows);
+    } catch (error) {
+      this.#index.undo();
+      throw error;
+    }
+    this.#index.settle();
+    this.#onStored?.(rows);
   }
 
   inventory(input: ParsedInputOf<Api['inventory']>): OutputOf<Api['inventory']> {
     const chosen = input.volume === undefined ? [...this.#volumes.values()] : [this.volume(input.volume)];
-    return { splitter: this.#splitter, volumes: chosen.map((split) => split.describe()) };
+    const unusable = input.volume === undefined ? [...this.#unusable.values()] : [];
+    return {
+      splitter: this.#splitter,
+      volumes: chosen.map((split) => split.describe()),
+      ...(unusable.length === 0 ? {} : { unusable }),
+    };
   }
 
   /** @throws MoverError VOLUME_NOT_FOUND, ATTEMPT_ABORTED, ATTEMPT_COMMITTED, STALE_ATTEMPT, PENDING_VERDICT, EPOCH_MISMATCH */
   notify(input: ParsedInputOf<Api['notify']>): OutputOf<Api['notify']> {
     const splits = input.volumes.map((bound) => ({ bound, split: this.volume(bound.volume) }));
-    for (const { bound, split } of splits) split.checkNotify(input.attempt, bound, input.from);
     const { attempt, from, to, resolvers } = input;
-    for (const { split } of splits) split.notify({ attempt, from, to, resolvers });
+    this.#change(() => {
+      for (const { bound, split } of splits) split.checkNotify(attempt, bound, from);
+      for (const { split } of splits) split.notify({ attempt, from, to, resolvers });
+    });
     return { volumes: splits.map(({ split }) => split.describe()) };
   }
 
   /** @throws MoverError as VolumeSplit.checkFence */
-  fence(input: ParsedInputOf<Api['fence']>, nowMs: number): OutputOf<Api['fence']> {
+  fence(input: ParsedInputOf<Api['fence']>, now: Moment): OutputOf<Api['fence']> {
     const splits = input.volumes.map((id) => this.volume(id));
     for (const split of splits) split.checkFence(input.attempt);
-    if (input.holdMs > 0) this.holds.raise(attemptName(input.attempt), input.volumes, nowMs + input.holdMs);
-    const fenced = splits.map((split) => split.fence(input.attempt, input.leaseMs, nowMs));
+    const fenced = this.#change(() => splits.map((split) => split.fence(input.attempt, input.leaseMs, now)));
+    if (input.holdMs > 0) this.holds.raise(attemptName(input.attempt), input.volumes, now.monotonicMs + input.holdMs);
     if (!fenced.some(({ repeated }) => repeated)) this.#others.set(input.attempt.ticket, this.#standingOthers(splits));
     return {
       cuts: fenced.map(({ volume, session, n }) => ({ volume, session, n })),
       others: [...(this.#others.get(input.attempt.ticket) ?? [])],
       atMs: Math.max(...fenced.map(({ atMs }) => atMs)),
+      ...doubtOf(fenced.find(({ doubt }) => doubt !== undefined)?.doubt),
     };
   }
 
@@ -97,45 +155,72 @@ export class SplitterCore {
       });
   }
 
-  confirm(input: ParsedInputOf<Api['confirm']>, nowMs: number): OutputOf<Api['confirm']> {
-    return { held: this.holds.confirm(attemptName(input.attempt), nowMs) };
+  confirm(input: ParsedInputOf<Api['confirm']>, monotonicMs: number): OutputOf<Api['confirm']> {
+    return { held: this.holds.confirm(attemptName(input.attempt), monotonicMs) };
   }
 
   /** @throws MoverError NOT_FENCED when no volume here is fenced by the attempt; as VolumeSplit.renew otherwise */
-  renew(input: ParsedInputOf<Api['renew']>, nowMs: number): OutputOf<Api['renew']> {
-    const leaseExpiresAtMs = nowMs + input.leaseMs;
+  renew(input: ParsedInputOf<Api['renew']>, monotonicMs: number): OutputOf<Api['renew']> {
     const fenced = this.#index.fenced().filter((split) => split.row.fence?.attempt.ticket === input.attempt.ticket);
     if (fenced.length === 0)
       throw new MoverError(
         'NOT_FENCED',
         `Splitter ${this.#splitter} has no fence of attempt ${attemptName(input.attempt)}.`,
       );
-    for (const split of fenced) split.renew(input.attempt, leaseExpiresAtMs);
-    return { leaseExpiresAtMs };
+    const granted = this.#change(() => fenced.map((split) => split.renew(input.attempt, input.leaseMs, monotonicMs)));
+    return { leaseMs: Math.min(...granted) };
   }
 
-  /** @throws MoverError as VolumeSplit.checkLearn */
-  learn(
-    input: ParsedInputOf<Api['learn']>,
-    nowMs: number,
-  ): OutputOf<Api['learn']> & { readonly rerouted: readonly VolumeSplit[] } {
-    const splits = input.volumes.map((bound) => ({ bound, split: this.volume(bound.volume) }));
-    for (const { bound, split } of splits) split.checkLearn(input.attempt, input.verdict, bound);
-    const rerouted = splits
-      .filter(({ bound, split }) => split.learn(input.attempt, input.verdict, bound, input.to, nowMs))
-      .map(({ split }) => split);
-    this.#others.delete(input.attempt.ticket);
-    const learned = splits.flatMap(({ split }) => split.learned(input.attempt) ?? []);
-    return { volumes: splits.map(({ split }) => split.describe()), learned, rerouted };
+  /**
+   * Each volume learns the verdict by itself: one that knows a newer attempt, or that is not here, keeps no other from it.
+   * @throws MoverError as VolumeSplit.checkLearn, VOLUME_NOT_FOUND: the first refusal, after all others have learned
+   */
+  learn(input: ParsedInputOf<Api['learn']>, wallMs: number): OutputOf<Api['learn']> {
+    const { attempt, verdict, to } = input;
+    const splits: VolumeSplit[] = [];
+    const refusals: MoverError[] = [];
+    this.#change(() => {
+      for (const bound of input.volumes) {
+        try {
+          const split = this.volume(bound.volume);
+          split.checkLearn(attempt, verdict, bound);
+          split.learn(attempt, verdict, bound, to, wallMs);
+          splits.push(split);
+        } catch (error) {
+          if (!(error instanceof MoverError)) throw error;
+          refusals.push(error);
+        }
+      }
+    });
+    const [refusal] = refusals;
+    if (refusal !== undefined) throw refusal;
+    this.#others.delete(attempt.ticket);
+    const learned = splits.flatMap((split) => split.learned(attempt) ?? []);
+    return { volumes: splits.map((split) => split.describe()), learned };
   }
 
-  cut(input: ParsedInputOf<Api['cut']>, nowMs: number): OutputOf<Api['cut']> {
+  /** Who owns the volume by the replica site's word. @throws MoverError VOLUME_NOT_FOUND, STORAGE_FULL, STORAGE_FAILED */
+  reroute(volume: VolumeId, route: Endpoint & { readonly epoch: number }): void {
+    this.#change(() => this.volume(volume).reroute(route));
+  }
+
+  /** @throws MoverError VOLUME_NOT_FOUND, STORAGE_FULL, STORAGE_FAILED */
+  replaceSource(volume: VolumeId, source: SourceId): void {
+    this.#change(() => this.volume(volume).replaceSource(source));
+  }
+
+  /** @throws MoverError STORAGE_FULL, STORAGE_FAILED: it is said again at the next attachment */
+  sourceKnown(volume: VolumeId): void {
+    this.#change(() => this.volume(volume).sourceKnown());
+  }
+
+  cut(input: ParsedInputOf<Api['cut']>, now: Moment): OutputOf<Api['cut']> {
     const members = this.#index.membersOf(input.group);
     if (input.holdMs > 0)
       this.holds.raise(
         input.round,
         members.map((split) => split.volume),
-        nowMs + input.holdMs,
+        now.monotonicMs + input.holdMs,
       );
     const cuts: OutputOf<Api['cut']>['cuts'] = [];
     const leftOut: OutputOf<Api['cut']>['leftOut'] = [];
@@ -144,19 +229,20 @@ export class SplitterCore {
       if ('reason' in standing) leftOut.push(standing);
       else cuts.push(standing);
     }
-    return { cuts, leftOut, atMs: nowMs };
+    return { cuts, leftOut, atMs: now.wallMs, ...doubtOf(now.doubt) };
   }
 
-  confirmCut(input: ParsedInputOf<Api['confirmCut']>, nowMs: number): OutputOf<Api['confirmCut']> {
-    return { held: this.holds.confirm(input.round, nowMs) };
+  confirmCut(input: ParsedInputOf<Api['confirmCut']>, monotonicMs: number): OutputOf<Api['confirmCut']> {
+    return { held: this.holds.confirm(input.round, monotonicMs) };
   }
 
   /** Lets holds run out and finds the fences whose verdict must be asked for, one entry an attempt. */
-  tick(nowMs: number): PendingVerdict[] {
-    this.holds.expire(nowMs);
+  tick(monotonicMs: number): PendingVerdict[] {
+    this.holds.expire(monotonicMs);
     const pending = new Map<number, PendingVerdict>();
-    for (const split of this.#index.fenced()) {
-      if (!split.lapse(nowMs)) continue;
+    const fenced = this.#index.fenced();
+    const lapsed = this.#change(() => fenced.filter((split) => split.lapse(monotonicMs)));
+    for (const split of lapsed) {
       const { fence, notice } = split.row;
       if (fence === undefined || notice === undefined) continue;
       const known = pending.get(fence.attempt.ticket);
@@ -170,13 +256,30 @@ export class SplitterCore {
     return [...pending.values()];
   }
 
+  /** Announced moves that have raised no fence here, one entry an attempt: whoever announced them may be gone. */
+  announced(): PendingVerdict[] {
+    const announced = new Map<number, PendingVerdict>();
+    for (const split of this.#volumes.values()) {
+      const { fence, notice } = split.row;
+      if (fence !== undefined || notice === undefined) continue;
+      const { attempt, resolvers, to } = notice;
+      const known = announced.get(attempt.ticket);
+      announced.set(attempt.ticket, { attempt, volumes: [...(known?.volumes ?? []), split.volume], resolvers, to });
+    }
+    return [...announced.values()];
+  }
+
   /** The verdict that this splitter asked for by itself. */
-  learnPending(pending: PendingVerdict, verdict: Verdict, nowMs: number): readonly VolumeSplit[] {
+  learnPending(pending: PendingVerdict, verdict: Verdict, wallMs: number): void {
     const volumes = pending.volumes.map((volume) => ({
       volume,
       splitter: this.#splitter,
       epoch: this.volume(volume).row.route.epoch,
     }));
-    return this.learn({ attempt: pending.attempt, verdict, volumes, to: pending.to }, nowMs).rerouted;
+    this.learn({ attempt: pending.attempt, verdict, volumes, to: pending.to }, wallMs);
   }
+}
+
+function doubtOf(doubt: ClockDoubt | undefined): { readonly doubt?: ClockDoubt } {
+  return doubt === undefined ? {} : { doubt };
 }

@@ -4,7 +4,7 @@ import type { Triggered } from '../../../schedules.js';
 import { EXIT, type ExitCode } from '../../exit-code.js';
 import { time } from '../../format.js';
 import { type CommandContext, type GlobalOptions, runCommand } from '../../session.js';
-import { parseTime } from '../recover.js';
+import { parseMoment } from '../../moment.js';
 import { namingFlags, overlapIn, overlapOption } from './options.js';
 import { runWords } from './view.js';
 
@@ -52,8 +52,8 @@ export function backfillCommand(context: CommandContext): Command {
   return new Command('backfill')
     .description('run a schedule for its times in a past period, as if they were now; under skip one batch at a time')
     .argument('<schedule>')
-    .addOption(new Option('--from <time>', 'e.g. 2026-11-23T01:00:00Z').argParser(parseTime).makeOptionMandatory())
-    .addOption(new Option('--to <time>', 'at most 31 days later').argParser(parseTime).makeOptionMandatory())
+    .addOption(new Option('--from <time>', 'e.g. 2026-11-23T01:00:00Z').argParser(parseMoment).makeOptionMandatory())
+    .addOption(new Option('--to <time>', 'at most 31 days later').argParser(parseMoment).makeOptionMandatory())
     .addOption(overlapOption("the schedule's own"))
     .action(async (name: string, words: BackfillWords) =>
       runCommand(context, words, async ({ client, output }) => {

@@ -1,0 +1,16 @@
+// A time on the command line.
+import { InvalidArgumentError } from 'commander';
+import { readMoment } from '../../contracts/moment.js';
+import { time } from './format.js';
+
+/** @returns milliseconds since 1970-01-01 UTC. @throws InvalidArgumentError; commander names the option */
+export function parseMoment(text: string): number {
+  const read = readMoment(text, Date.now());
+  if ('problem' in read) throw new InvalidArgumentError(`${read.problem}.`);
+  return read.atMs;
+}
+
+/** What a time that was asked for was taken to mean, behind the point that was found. */
+export function askedWords(atMs: number | undefined): string {
+  return atMs === undefined ? '' : `, the last not later than ${time(atMs)}`;
+}

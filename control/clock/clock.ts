@@ -1,0 +1,25 @@
+// The two clocks of a process. Whatever lasts is measured by the monotonic one; the wall clock only labels.
+import type { ClockDoubt } from '../../contracts/clock.js';
+
+export interface Clock {
+  /** Whole milliseconds since any moment. Never set, never back; stands still only while the machine sleeps. */
+  monotonicMs(): number;
+  /** Whole milliseconds since 1970-01-01 UTC, as the system says now: may jump either way at any time. */
+  wallMs(): number;
+}
+
+/** Both clocks at one instant. */
+export interface Reading {
+  readonly monotonicMs: number;
+  readonly wallMs: number;
+}
+
+/** A reading, with why its wall time may be wrong. */
+export interface Moment extends Reading {
+  readonly doubt?: ClockDoubt | undefined;
+}
+
+export const systemClock: Clock = {
+  monotonicMs: () => Math.floor(performance.now()),
+  wallMs: () => Date.now(),
+};

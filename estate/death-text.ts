@@ -1,0 +1,60 @@
+// What the user reads when a process of the estate ends: what died, how often, when the next try is, why, what it means, what to do.
+import type { ProcessEnd } from './process-end.js';
+import type { Restart } from './restart-policy.js';
+import type { Supervised } from './supervised.js';
+
+/** How many of the log's last lines stand for a reason that the process did not give, and how much of each, characters. */
+const LAST_LINES = 3;
+const LINE_LENGTH_MAX = 200;
+/** Of a reason: some name every field of an estate file. */
+const REASON_LENGTH_MAX = 1_000;
+
+/** What of a process is told. */
+type Told = Pick<Supervised, 'name' | 'meaning' | 'dataFolder' | 'logFile'>;
+
+/** @param restart says itself how much is to be told */
+export function deathText(process: Told, end: ProcessEnd, restart: Restart): string {
+  const { deaths, pauseMs, telling } = restart;
+  const when = pauseMs === 0 ? 'now' : `in ${seconds(pauseMs)}`;
+  if (telling !== 'whole') {
+    return `${process.name} ${end.how} again, ${deaths} times in a row now, for the same reason; next try ${when}.`;
+  }
+  const count = deaths === 1 ? '' : `, ${deaths} times in a row now`;
+  return [
+    `${process.name} ${end.how}${count}. It is started again ${when}; nothing else is stopped.`,
+    ...reasonOf(end).map((line, i) => `  ${i === 0 ? 'Why    ' : '       '} ${line}`),
+    `  Data    ${process.meaning}`,
+    `  To do   ${adviceOn(process, end, deaths)}`,
+    `  Log     ${process.logFile}`,
+  ].join('\n');
+}
+
+function reasonOf({ how, reason, lastLines }: ProcessEnd): string[] {
+  if (reason !== undefined) return [cut(reason, REASON_LENGTH_MAX)];
+  const guess = how.includes('SIGKILL')
+    ? 'It was killed: by a person, or by the system when memory ran short (dmesg says so).'
+    : 'It gave no reason.';
+  if (lastLines.length === 0) return [guess];
+  return [`${guess} Its last lines:`, ...lastLines.slice(-LAST_LINES).map((line) => cut(line, LINE_LENGTH_MAX))];
+}
+
+function adviceOn({ dataFolder }: Told, { reason = '', lastLines }: ProcessEnd, deaths: number): string {
+  const text = [reason, ...lastLines].join('\n');
+  if (/ENOSPC|no space left|database or disk is full/i.test(text))
+    return `Make room on the disk of ${dataFolder}; it then starts by itself.`;
+  if (/EADDRINUSE|address already in use|Cannot listen|is taken/.test(reason))
+    return 'Stop what listens on that port (ss -ltnp shows it); it then starts by itself.';
+  if (/EACCES|EPERM|permission denied/i.test(reason))
+    return `Let this user write to ${dataFolder}; it then starts by itself.`;
+  return deaths === 1
+    ? 'Nothing, unless it happens again.'
+    : 'Read the log for the cause. It is tried again until Ctrl-C, once a minute at least.';
+}
+
+function cut(text: string, lengthMax: number): string {
+  return text.length <= lengthMax ? text : `${text.slice(0, lengthMax)}…`;
+}
+
+function seconds(ms: number): string {
+  return ms < 1_000 ? `${ms} ms` : `${Math.round(ms / 1_000)} s`;
+}

@@ -1,0 +1,40 @@
+// The Temporal server of an estate: one of its own, planned here and started by the estate's supervisor, or one that somebody else runs.
+import type { LaunchTemporal } from './launch.js';
+import { chooseFreePort } from './ports.js';
+import type { ExistingServer } from './temporal/existing-server.js';
+import { KeptTemporal } from './temporal/kept-temporal.js';
+import { locateTemporal } from './temporal/locate.js';
+import { DEV_NAMESPACE } from './temporal/server.js';
+
+export type EstateTemporal = { readonly access: LaunchTemporal } & (
+  | { readonly kind: 'own'; readonly server: KeptTemporal }
+  | { readonly kind: 'existing'; readonly server: ExistingServer }
+);
+
+export interface PlanTemporalOptions {
+  /** 0 takes a free one, which stays the same over all lives of the server. */
+  readonly port: number;
+  readonly uiPort: number;
+  readonly databaseFile?: string | undefined;
+  readonly logFile: string;
+  /** Gets each line about what is used or built. */
+  readonly say: (line: string) => void;
+}
+
+/** @throws Error saying what to install or set when there is no server and no way to one */
+export async function planTemporal({ say, port, uiPort, ...files }: PlanTemporalOptions): Promise<EstateTemporal> {
+  const located = await locateTemporal({ log: say });
+  if (located.kind === 'existing') {
+    const { address, namespace } = located.server;
+    return { kind: 'existing', server: located.server, access: { address, namespace } };
+  }
+  const chosen = new Set([port, uiPort]);
+  const server = new KeptTemporal({
+    ...files,
+    executable: located.path,
+    port: port === 0 ? await chooseFreePort(chosen) : port,
+    uiPort: uiPort === 0 ? await chooseFreePort(chosen) : uiPort,
+  });
+  const { address, uiUrl } = server;
+  return { kind: 'own', server, access: { address, namespace: DEV_NAMESPACE, uiUrl } };
+}

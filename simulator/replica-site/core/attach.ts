@@ -1,0 +1,259 @@
+// How a splitter's life is taken in for a volume: whether both ends speak of the same disk and the same history, and who owns it.
+// The highest that any end has durably learned counts: epochs, owners and tickets that the splitter knows and the site lost are taken over.
+import { attemptName, type AttemptRef, type TicketedAttempt, type Verdict } from '../../../contracts/attempt.js';
+import type { ErrorCode } from '../../../contracts/errors.js';
+import type { GroupId, VolumeId } from '../../../contracts/ids.js';
+import type { Advice, Confirmed, LifeId, LineageId, SourceId } from '../../../contracts/lineage.js';
+import type { RecoveryPoint } from '../../../contracts/point.js';
+import { hasExpired, recommitAttempt, resolveAttempt } from './attempts.js';
+import { beginOwnership, cutOwnership } from './owners.js';
+import { mendHolesOf, missing } from './records.js';
+import type { VolumeRow } from './rows.js';
+import type { SiteState } from './state.js';
+import type { SiteMoment } from './terms.js';
+
+/** What a splitter says of itself and of a volume when it attaches. */
+export interface Claim {
+  readonly session: number;
+  readonly life: LifeId;
+  readonly epoch: number;
+  readonly group: GroupId;
+  readonly sizeBytes: number;
+  readonly source: SourceId;
+  /** Whether a person said that this source takes the place of the one before. */
+  readonly replaces: boolean;
+  readonly confirmed?: Confirmed | undefined;
+  readonly ticket: number;
+  readonly decided?: { readonly attempt: TicketedAttempt; readonly verdict: Verdict } | undefined;
+}
+
+export interface Refusal {
+  readonly kind: 'refuse';
+  readonly code: ErrorCode;
+  readonly message: string;
+  readonly advice?: Advice;
+}
+
+export interface Attachment {
+  readonly kind: 'attached';
+  readonly session: number;
+  /** What is durable of the session. */
+  readonly n: number;
+  readonly lineage: LineageId;
+  readonly base: number;
+  readonly former?: LifeId;
+}
+
+/** What is to be done about a claim. `fork`: the journal must begin a new lineage before `forkLineage`. */
+export type Hearing =
+  | Refusal
+  | { readonly kind: 'fork'; readonly reason: string }
+  | { readonly kind: 'newSession' }
+  | { readonly kind: 'sameSession' };
+
+const refuse = (code: ErrorCode, message: string, advice?: Advice): Refusal =>
+  advice === undefined ? { kind: 'refuse', code, message } : { kind: 'refuse', code, message, advice };
+
+/** Takes over what the splitter knows better, and judges the rest. Changes nothing that a repeated call would not find changed. */
+export function hear(state: SiteState, volume: VolumeId, claim: Claim, now: SiteMoment): Hearing {
+  const known = state.volumes.get(volume);
+  if (known === undefined) return missing(state, volume);
+  if (known.sizeBytes !== claim.sizeBytes)
+    return refuse(
+      'INVALID_REQUEST',
+      `Volume "${volume}" has ${known.sizeBytes} bytes at the replica site, not ${claim.sizeBytes}.`,
+    );
+  if (known.source !== undefined && known.source !== claim.source && !claim.replaces)
+    return refuse(
+      'FOREIGN_SOURCE',
+      `The disk that the splitter offers for volume "${volume}" is not the one that its replica was made from. The replica is kept as it is, and nothing is taken from this disk.`,
+    );
+  takeOverTickets(state, claim);
+  takeOverVerdict(state, known, claim, now);
+  const disowned = takeOverOwner(state, volume, claim, now);
+  if (disowned !== undefined) return disowned;
+  const row = state.volume(volume);
+  const stale = staleSession(row, claim);
+  if (stale !== undefined) return stale;
+  const reason = forkReason(state, row, claim);
+  if (reason !== undefined) return { kind: 'fork', reason };
+  return { kind: claim.session > row.session ? 'newSession' : 'sameSession' };
+}
+
+/**
+ * Registers what was heard; from then on earlier sessions are refused, so a late write of one can't slip in between. Everything
+ * that earlier sessions sent must be durable.
+ */
+export function attach(state: SiteState, volume: VolumeId, claim: Claim): Attachment {
+  const row = state.volume(volume);
+  const lineage = state.lineages.lineage(volume);
+  if (claim.session > row.session) settleMarks(state, row);
+  if (
+    claim.session !== row.session ||
+    claim.life !== row.life ||
+    claim.source !== row.source ||
+    lineage !== row.lineage
+  ) {
+    const { session, life, source } = claim;
+    state.volumes.put(volume, { ...row, session, life, source, lineage });
+  }
+  state.acquainted.add(volume);
+  const durable = state.lineages.durable(volume);
+  const { session } = claim;
+  return {
+    kind: 'attached',
+    session,
+    n: durable.session === session ? durable.n : 0,
+    lineage,
+    base: state.lineages.sessionBase(volume, session) ?? durable.position,
+    ...(row.life === undefined ? {} : { former: row.life }),
+  };
+}
+
+/**
+ * The journal has begun a new lineage at its durable position: what names later positions names records that are lost.
+ * @returns what the splitter is told: it sends again what may differ, as a new session.
+ */
+export function forkLineage(state: SiteState, volume: VolumeId, reason: string, now: SiteMoment): Refusal {
+  const lineage = state.lineages.lineage(volume);
+  const { position } = state.lineages.durable(volume);
+  const { openAttempt } = state.volume(volume);
+  if (openAttempt !== undefined && !state.attempts.unreadable.has(attemptName(openAttempt)))
+    resolveAttempt(state, openAttempt, `the history of volume "${volume}" was forked: ${reason}`, now.wallMs);
+  strikeLost(state, volume);
+  state.limitNamed(volume, state.lineages.soundPosition(volume, position));
+  cutOwnership(state, volume);
+  mendHolesOf(state, volume);
+  state.volumes.put(volume, { ...state.volume(volume), lineage });
+  return refuse('LINEAGE_FORKED', reason, { lineage: { lineage, position } });
+}
+
+/** Attempts opened from now on are newer than any that the splitter has seen. */
+function takeOverTickets(state: SiteState, { ticket }: Claim): void {
+  if (state.counters.unreadable.has('tickets')) return;
+  const next = state.counters.get('tickets')?.next ?? 1;
+  if (ticket >= next) state.counters.put('tickets', { next: ticket + 1 });
+}
+
+/** A verdict that the splitter learned was given by this site: if the record says less, an older copy was put back. */
+function takeOverVerdict(state: SiteState, row: VolumeRow, { decided, ticket, epoch }: Claim, now: SiteMoment): void {
+  // What became of an attempt whose row can't be read nobody knows: it stays as it is.
+  const isReadable = (attempt: AttemptRef): boolean => !state.attempts.unreadable.has(attemptName(attempt));
+  if (
+    decided !== undefined &&
+    isReadable(decided.attempt) &&
+    state.attempt(decided.attempt)?.state !== decided.verdict
+  ) {
+    const attempt = { move: decided.attempt.move, n: decided.attempt.n };
+    const why = `its verdict was learned by the splitter of volume "${row.volume}"`;
+    if (decided.verdict === 'COMMITTED') recommitAttempt(state, attempt, why, now);
+    else if (state.attempt(attempt)?.state === 'OPEN') resolveAttempt(state, attempt, why, now.wallMs);
+  }
+  const { openAttempt } = state.volume(row.volume);
+  if (openAttempt === undefined || !isReadable(openAttempt)) return;
+  const open = state.attempt(openAttempt);
+  if (ticket > (open?.contents?.ticket ?? 0) || epoch > row.epoch)
+    resolveAttempt(state, openAttempt, `the splitter of volume "${row.volume}" knows a newer attempt`, now.wallMs);
+  // It may have sealed the volume, and a splitter that was put back knows nothing of it and asks nobody.
+  else if (hasExpired(state, open, now.monotonicMs))
+    resolveAttempt(state, openAttempt, `its lease ran out, and volume "${row.volume}" was attached anew`, now.wallMs);
+}
+
+/** The higher epoch counts. At the same one, the group of a splitter counts that attaches to a site without memory of any. */
+function takeOverOwner(state: SiteState, volume: VolumeId, claim: Claim, { wallMs }: SiteMoment): Refusal | undefined {
+  const row = state.volume(volume);
+  if (claim.epoch < row.epoch) {
+    const { appliance } = state.group(row.group);
+    return refuse(
+      'EPOCH_MISMATCH',
+      `Volume "${volume}" is at epoch ${row.epoch} in group "${row.group}"; epoch ${claim.epoch} is refused.`,
+      { owner: { group: row.group, appliance, epoch: row.epoch } },
+    );
+  }
+  const same = claim.epoch === row.epoch && claim.group === row.group;
+  if (same) return undefined;
+  if (claim.epoch === row.epoch && row.session > 0)
+    return refuse(
+      'NOT_OWNER',
+      `At epoch ${row.epoch} volume "${volume}" is in group "${row.group}" here, and in group "${claim.group}" at its splitter.`,
+    );
+  if (state.groups.get(claim.group) === undefined)
+    return refuse(
+      'GROUP_NOT_FOUND',
+      `The splitter knows volume "${volume}" in group "${claim.group}", which the replica site does not have.`,
+    );
+  const owned: VolumeRow = { ...row, group: claim.group, epoch: claim.epoch, sealed: false };
+  state.volumes.put(volume, owned);
+  beginOwnership(state, owned, { position: state.lineages.durable(volume).position, atMs: wallMs });
+  return undefined;
+}
+
+function staleSession(row: VolumeRow, claim: Claim): Refusal | undefined {
+  const sameLife = row.life === undefined || row.life === claim.life;
+  if (claim.session > row.session || (claim.session === row.session && sameLife)) return undefined;
+  return refuse(
+    'STALE_SESSION',
+    `Volume "${row.volume}" is at session ${row.session} of another life; session ${claim.session} is refused.`,
+    { sessionMin: row.session + 1 },
+  );
+}
+
+/** Why records can't just follow what is there; undefined when the history is the one that the splitter confirmed. */
+function forkReason(state: SiteState, row: VolumeRow, { confirmed }: Claim): string | undefined {
+  const { volume } = row;
+  const { position } = state.lineages.durable(volume);
+  const lineage = state.lineages.lineage(volume);
+  const named = state.namedPosition(volume);
+  // Who has nothing confirmed has every write that it ever took marked: what it does not know of, it finds by what was touched.
+  const known = confirmed?.position === 0 ? undefined : confirmed;
+  if (known !== undefined && known.lineage !== lineage)
+    return `the replica site has another history of volume "${volume}" (at position ${position}) than the splitter confirmed (up to ${known.position})`;
+  if (known !== undefined && known.position > position)
+    return `the replica site has volume "${volume}" up to position ${position} only, and had confirmed ${known.position}`;
+  // What the records since the last attachment were is not known: who confirmed nothing must compare too.
+  if (position > 0 && row.lineage !== undefined && row.lineage !== lineage)
+    return `the replica site can't vouch for all that it has of volume "${volume}", which must be compared; its history goes on at position ${position}`;
+  if (named > position)
+    return `the replica site has volume "${volume}" up to position ${position} only, and knows of position ${named}`;
+  return undefined;
+}
+
+/** Members at positions that are lost leave their points: nobody may take later records for them. */
+function strikeLost(state: SiteState, volume: VolumeId): void {
+  const isSound = (position: number): boolean => state.lineages.soundPosition(volume, position) === position;
+  for (const row of state.points.values()) {
+    const member = row.point.members.find((candidate) => candidate.volume === volume);
+    if (member === undefined || (isSound(member.position) && row.provisionalMarks[volume] === undefined)) continue;
+    const { [volume]: _lost, ...provisionalMarks } = row.provisionalMarks;
+    state.points.put(row.point.id, { ...row, provisionalMarks, point: withoutMember(row.point, volume, 'lost') });
+  }
+}
+
+/**
+ * Settles the marks of provisional members when a new session attaches: a mark that was reached is one no more; one that was
+ * not never will be (those writes come again as marks), so its member is struck.
+ */
+function settleMarks(state: SiteState, row: VolumeRow): void {
+  const durable = state.lineages.durable(row.volume);
+  for (const pointRow of state.pointsMarking(row.volume)) {
+    const mark = pointRow.provisionalMarks[row.volume];
+    if (mark === undefined) continue;
+    const { [row.volume]: _settled, ...provisionalMarks } = pointRow.provisionalMarks;
+    const reached = mark.n === 0 || (mark.session === durable.session && mark.n <= durable.n);
+    const { point } = pointRow;
+    state.points.put(
+      point.id,
+      reached
+        ? { ...pointRow, provisionalMarks }
+        : { ...pointRow, provisionalMarks, point: withoutMember(point, row.volume, 'marks-only') },
+    );
+  }
+}
+
+function withoutMember(point: RecoveryPoint, volume: VolumeId, reason: 'lost' | 'marks-only'): RecoveryPoint {
+  return {
+    ...point,
+    members: point.members.filter((member) => member.volume !== volume),
+    leftOut: [...point.leftOut, { volume, reason }],
+  };
+}

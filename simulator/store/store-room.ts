@@ -1,0 +1,133 @@
+// Room in a store's file, made before a change is asked for: an lmdb that fails to write a page leaves its process's memory damaged
+// (it died of "munmap_chunk(): invalid pointer" after a dozen failed commits on a full disk), so it must never come to that.
+// Blocks behind the last page of the file are written as zeroes; lmdb does not look at them, and later writes its pages over them.
+import { closeSync, openSync, statSync, writeSync } from 'node:fs';
+import { join } from 'node:path';
+import type { Database, RootDatabase } from 'lmdb';
+import { z } from 'zod';
+
+/** What is kept ready, in bytes: some hundred changes of a few rows that all make the store grow. Most take pages that are free again. */
+export const RESERVE_BYTES = 1024 * 1024;
+/** Below this it is brought back to the whole. */
+const RESERVE_BYTES_MIN = RESERVE_BYTES / 2;
+/** How often that is tried on a disk without room, in milliseconds. */
+const RESERVE_EVERY_MS = 10_000;
+const DATA_FILE = 'data.mdb';
+/** Pages that a change of one entry copies on its way from the root, and what a split adds. */
+const PATH_PAGES = 5;
+/** Pages of each change, however small: the list of databases, and the list of free pages. */
+const COMMON_PAGES = 16;
+/** An entry larger than this has pages of its own, side by side, which must be found behind the last page. */
+const ENTRY_BYTES_MAX = 1_900;
+const ENTRY_OVERHEAD_BYTES = 64;
+/** A page's number in the list of free pages. */
+const PAGE_NUMBER_BYTES = 8;
+
+/** What lmdb says of itself, as far as it is used here: its types leave it open. */
+const treeSchema = z.object({
+  treeBranchPageCount: z.number(),
+  treeLeafPageCount: z.number(),
+  overflowPages: z.number(),
+});
+const rootSchema = z.object({
+  pageSize: z.number(),
+  lastPageNumber: z.number(),
+  root: treeSchema,
+  free: treeSchema,
+});
+
+export class StoreRoom {
+  readonly #root: RootDatabase;
+  readonly #databases: Iterable<Database<unknown, string>>;
+  readonly #file: string;
+  /** Pages of the last two changes: what those replaced is not free yet. */
+  #recent: readonly [number, number] = [0, 0];
+  #isShort = false;
+  #triedAtMs = -Infinity;
+
+  /** @param databases all of the store. */
+  constructor(directory: string, root: RootDatabase, databases: Iterable<Database<unknown, string>>) {
+    this.#root = root;
+    this.#databases = databases;
+    this.#file = join(directory, DATA_FILE);
+    this.replenish();
+  }
+
+  /** Whether the disk has no room for the whole reserve. */
+  get isShort(): boolean {
+    return this.#isShort;
+  }
+
+  /**
+   * Makes sure that a change of entries of these sizes finds its pages.
+   * @throws the system's error, ENOSPC above all: then the change must not be tried
+   */
+  ensure(entryBytes: readonly number[]): void {
+    const { pageSize, lastPageNumber, free } = this.#stats();
+    const large = entryBytes.filter((bytes) => bytes > ENTRY_BYTES_MAX);
+    const sideBySide = large.reduce((pages, bytes) => pages + Math.ceil((bytes + ENTRY_OVERHEAD_BYTES) / pageSize), 0);
+    const copied = Math.min(entryBytes.length * PATH_PAGES, lastPageNumber);
+    const smallBytes = entryBytes.reduce(
+      (sum, bytes) => sum + ENTRY_OVERHEAD_BYTES + (bytes > ENTRY_BYTES_MAX ? 0 : bytes),
+      0,
+    );
+    const small = copied + Math.ceil((2 * smallBytes) / pageSize);
+    const fixed = COMMON_PAGES + sideBySide + Math.ceil(((copied + sideBySide) * PAGE_NUMBER_BYTES) / pageSize);
+    const behind = Math.floor((this.#sizeBytes - (lastPageNumber + 1) * pageSize) / pageSize);
+    const reusable = Math.max(0, free - this.#recent[0] - this.#recent[1]);
+    const missing = fixed + Math.max(0, small - reusable) - behind;
+    if (missing > 0) this.#extend(missing * pageSize);
+    this.#recent = [this.#recent[1], fixed + small];
+  }
+
+  /** After a change: brings the reserve back. Never throws. */
+  replenish(): void {
+    const { pageSize, lastPageNumber } = this.#stats();
+    const reserveBytes = this.#sizeBytes - (lastPageNumber + 1) * pageSize;
+    if (reserveBytes >= RESERVE_BYTES_MIN) {
+      this.#isShort = false;
+      return;
+    }
+    const nowMs = performance.now();
+    if (nowMs < this.#triedAtMs + RESERVE_EVERY_MS && this.#isShort) return;
+    this.#triedAtMs = nowMs;
+    try {
+      this.#extend(RESERVE_BYTES - reserveBytes);
+      this.#isShort = false;
+    } catch {
+      this.#isShort = true;
+    }
+  }
+
+  /** @throws the system's error; what could be written stays, and is of use */
+  #extend(bytes: number): void {
+    const zeroes = Buffer.alloc(Math.min(bytes, RESERVE_BYTES));
+    const fd = openSync(this.#file, 'r+');
+    try {
+      const from = this.#sizeBytes;
+      for (let done = 0; done < bytes;)
+        done += writeSync(fd, zeroes, 0, Math.min(zeroes.length, bytes - done), from + done);
+    } finally {
+      closeSync(fd);
+    }
+  }
+
+  get #sizeBytes(): number {
+    return statSync(this.#file).size;
+  }
+
+  /** lmdb does not count its free pages: they are what no tree has. */
+  #stats(): { readonly pageSize: number; readonly lastPageNumber: number; readonly free: number } {
+    const stats = rootSchema.parse(this.#root.getStats());
+    let used = META_PAGES + pagesOf(stats.root) + pagesOf(stats.free);
+    for (const database of this.#databases) used += pagesOf(treeSchema.parse(database.getStats()));
+    const { pageSize, lastPageNumber } = stats;
+    return { pageSize, lastPageNumber, free: Math.max(0, lastPageNumber + 1 - used) };
+  }
+}
+
+const META_PAGES = 2;
+
+function pagesOf({ treeBranchPageCount, treeLeafPageCount, overflowPages }: z.infer<typeof treeSchema>): number {
+  return treeBranchPageCount + treeLeafPageCount + overflowPages;
+}

@@ -1,0 +1,122 @@
+// What is wrong with one volume's row or files leaves out that volume, with a sentence that says what to do; the others are served.
+import { existsSync, mkdirSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterEach, beforeEach, expect, test } from 'vitest';
+import type { VolumeId } from '../../contracts/ids.js';
+import { openRowStore } from '../../simulator/store/row-store.js';
+import {
+  attempt,
+  describe,
+  MIB,
+  quiet,
+  type Running,
+  SIZE_BYTES,
+  SPLITTER,
+  SplitterWorld,
+  until,
+  V1,
+  V2,
+} from './splitter-fixture.js';
+
+const BLOCK = 4 * 1024;
+let world: SplitterWorld;
+
+beforeEach(async () => {
+  world = await new SplitterWorld().start();
+  const splitter = await world.splitter();
+  for (const volume of [V1, V2]) {
+    await (await splitter.open(volume)).write(0, Buffer.alloc(BLOCK, 1));
+    await quiet(splitter, volume);
+  }
+  await splitter.stop();
+});
+afterEach(async () => {
+  await world.stop();
+  expect(world.site.violations).toEqual([]);
+});
+
+async function changeRow(change: (row: Record<string, unknown>) => unknown): Promise<void> {
+  const store = openRowStore({ directory: join(world.dataFolder, 'store'), tables: ['volumes', 'meta'] });
+  const row = new Map(store.rows('volumes')).get(V1);
+  store.commit([{ table: 'volumes', key: V1, value: change({ ...(row as object) }) }]);
+  await store.close();
+}
+
+/** V1 is left out by name, and V2 replicates. */
+async function expectLeftOut(splitter: Running, ...says: string[]): Promise<void> {
+  const { notes } = await splitter.control.health({});
+  const note = notes.find((sentence) => sentence.startsWith(`Volume "${V1}" is not served`)) ?? notes.join();
+  for (const words of says) expect(note).toContain(words);
+  const inventory = await splitter.control.inventory({});
+  expect(inventory.unusable).toEqual([{ volume: V1, reason: note }]);
+  expect(inventory.volumes.map(({ volume }) => volume)).toEqual([V2]);
+
+  await expect(splitter.open(V1)).rejects.toThrow(`Volume "${V1}" is not served`);
+  const refused = expect.objectContaining({ code: 'VOLUME_UNUSABLE', retryable: false }) as Error;
+  await expect(splitter.control.inventory({ volume: V1 })).rejects.toEqual(refused);
+  await expect(splitter.control.openScan({ volume: V1, scan: 'scan', leaseMs: 1_000 })).rejects.toEqual(refused);
+  const volumes = [V1, V2].map((volume: VolumeId) => ({ volume, splitter: SPLITTER, epoch: 1 }));
+  const [from, to] = [world.endpoint('g1'), world.endpoint('g2')];
+  await expect(
+    splitter.control.notify({ attempt: attempt(1), volumes, from, to, resolvers: [from.url] }),
+  ).rejects.toEqual(refused);
+  expect((await describe(splitter, V2)).notice).toBeUndefined();
+
+  const records = world.site.records(V2).length;
+  await (await splitter.open(V2)).write(0, Buffer.alloc(BLOCK, 2));
+  await until(() => world.site.records(V2).length > records, 'the other volume replicates');
+  expect(world.first.attached.has(V1)).toBe(false);
+}
+
+test('a stored row that is not of the agreed form: left out, and left as it is', async () => {
+  await changeRow((row) => ({ ...row, sizeBytes: 'many' }));
+  await expectLeftOut(await world.splitter(), 'stored row', 'sizeBytes');
+  await changeRow((row) => ({ ...row, sizeBytes: SIZE_BYTES }));
+});
+
+test('the row of another volume under its name', async () => {
+  await changeRow((row) => ({ ...row, volume: V2 }));
+  await expectLeftOut(await world.splitter(), 'stored row');
+});
+
+test('a size that the estate file changed', async () => {
+  await changeRow((row) => ({ ...row, sizeBytes: 8 * MIB }));
+  await expectLeftOut(await world.splitter(), 'has 8 MiB here, and 4 MiB in the estate file', 'sizeMiB');
+});
+
+test('a source file of another size, or none', async () => {
+  truncateSync(world.path(V1, 'img'), MIB);
+  const splitter = await world.splitter();
+  await expectLeftOut(splitter, world.path(V1, 'img'), `${MIB} bytes instead of ${SIZE_BYTES}`);
+  await splitter.stop();
+  rmSync(world.path(V1, 'img'));
+  mkdirSync(world.path(V1, 'img'));
+  await expectLeftOut(await world.splitter(), `${world.path(V1, 'img')} is not a file`);
+});
+
+test('a bitmap of marks that can’t be read, in which marks may stand', async () => {
+  rmSync(world.path(V1, 'marks'));
+  mkdirSync(world.path(V1, 'marks'));
+  await expectLeftOut(await world.splitter(), world.path(V1, 'marks'), 'EISDIR');
+});
+
+test('a volume is served again once what was named is mended', async () => {
+  rmSync(world.path(V1, 'marks'));
+  mkdirSync(world.path(V1, 'marks'));
+  const splitter = await world.splitter();
+  await expect(splitter.open(V1)).rejects.toThrow('is not served');
+  await splitter.stop();
+  rmSync(world.path(V1, 'marks'), { recursive: true });
+  const again = await world.splitter();
+  await quiet(again, V1);
+  expect(world.site.imageOf(V1, SIZE_BYTES).equals(world.source(V1))).toBe(true);
+});
+
+test('a spill file that can’t be removed costs the spilling, not the volume', async () => {
+  mkdirSync(world.path(V1, 'spill'));
+  writeFileSync(join(world.path(V1, 'spill'), 'something'), '');
+  const splitter = await world.splitter();
+  await (await splitter.open(V1)).write(0, Buffer.alloc(BLOCK, 2));
+  await quiet(splitter, V1);
+  expect(existsSync(world.path(V1, 'spill'))).toBe(true);
+});

@@ -1,0 +1,131 @@
+// Marks on stable storage: who has to wait for them, and what a life that was killed, or whose sync failed, leaves to the next.
+import { describe, expect, it } from 'vitest';
+import { OpenFile } from '../../simulator/disk/open-file.js';
+import { Marks, REGION_BYTES } from '../../simulator/splitter/core/marks.js';
+import { loadMarks, MarksFile } from '../../simulator/splitter/marks-file.js';
+import { PowerDisk } from '../simulation/power-disk.js';
+import { Chance } from '../simulation/virtual-time.js';
+
+const SIZE_BYTES = 8 * REGION_BYTES;
+const PATH = '/host/v1.marks';
+
+function machine(): PowerDisk {
+  return new PowerDisk(new Chance(1), ['/host']);
+}
+
+/** The marks of the next life, as a start finds them. */
+function nextLife(disk: PowerDisk): { readonly marks: Marks; readonly file: MarksFile } {
+  const calls = disk.start(() => undefined);
+  const { marks, lost } = loadMarks(PATH, SIZE_BYTES, calls.exists(PATH), calls);
+  return { marks, file: new MarksFile(PATH, marks, lost !== undefined, calls) };
+}
+
+function mark({ marks, file }: ReturnType<typeof nextLife>, region: number): void {
+  const place = [region * REGION_BYTES, 512] as const;
+  const fresh = marks.begin(...place);
+  if (fresh.length > 0 || file.isBehindAt(...place)) file.store(fresh, ...place);
+}
+
+const waits = ({ file }: ReturnType<typeof nextLife>, region: number): Promise<void> | undefined =>
+  file.whenSynced(region * REGION_BYTES, 512);
+
+describe('a write waits for the marks of its regions', () => {
+  it('also while the sync for another write of the region is under way, and no longer afterwards', async () => {
+    const life = nextLife(machine());
+    mark(life, 2);
+    const first = waits(life, 2);
+    mark(life, 2);
+    const second = waits(life, 2);
+    expect(first).toBeInstanceOf(Promise);
+    expect(second).toBeInstanceOf(Promise);
+    await Promise.all([first, second]);
+    expect(waits(life, 2)).toBeUndefined();
+  });
+
+  it('for a new sync when a mark is cleared and set again while one is under way', async () => {
+    const disk = machine();
+    const life = nextLife(disk);
+    mark(life, 2);
+    const first = waits(life, 2);
+    life.marks.confirm(2 * REGION_BYTES, 512);
+    life.file.storeCleared(life.marks.clearSettled());
+    mark(life, 2);
+    await first;
+    await waits(life, 2);
+    disk.losePower();
+    expect(nextLife(disk).marks.isMarked(2)).toBe(true);
+  });
+
+  it('not for marks that were cleared', async () => {
+    const life = nextLife(machine());
+    mark(life, 2);
+    mark(life, 3);
+    await waits(life, 2);
+    life.marks.confirm(3 * REGION_BYTES, 512);
+    life.file.storeCleared(life.marks.clearSettled());
+    expect(waits(life, 2)).toBeUndefined();
+  });
+
+  it('that a killed life set and did not sync', async () => {
+    const disk = machine();
+    mark(nextLife(disk), 2);
+    const life = nextLife(disk);
+    expect(life.marks.isMarked(2)).toBe(true);
+    mark(life, 2);
+    await waits(life, 2);
+    disk.losePower();
+    expect(nextLife(disk).marks.isMarked(2)).toBe(true);
+  });
+
+  it('that an earlier life failed to sync, though they read back', async () => {
+    const disk = machine();
+    const failing = nextLife(disk);
+    mark(failing, 1);
+    await waits(failing, 1);
+    disk.failSync('file');
+    mark(failing, 2);
+    await expect(waits(failing, 2)).rejects.toThrow('stable storage');
+    const life = nextLife(disk);
+    mark(life, 2);
+    await waits(life, 2);
+    disk.losePower();
+    expect(nextLife(disk).marks.isMarked(2)).toBe(true);
+  });
+});
+
+describe('marks are cleared in two steps', () => {
+  it('and a region that is written again in between keeps its mark', () => {
+    const marks = new Marks(SIZE_BYTES);
+    for (const region of [1, 2]) {
+      marks.begin(region * REGION_BYTES, 512);
+      marks.confirm(region * REGION_BYTES, 512);
+    }
+    expect(marks.beginClearing()).toBe(2);
+    marks.begin(2 * REGION_BYTES, 512);
+    marks.confirm(2 * REGION_BYTES, 512);
+    expect(marks.finishClearing()).toEqual([1]);
+    expect([marks.isMarked(1), marks.isMarked(2), marks.settled]).toEqual([false, true, 1]);
+  });
+});
+
+describe("a file's name", () => {
+  it('that a killed life made and did not sync is on stable storage after the first sync of the next', async () => {
+    const disk = machine();
+    new OpenFile(
+      '/host/v1.img',
+      4_096,
+      disk.start(() => undefined),
+    ).writeNow(0, Buffer.alloc(512, 1));
+    const file = new OpenFile(
+      '/host/v1.img',
+      4_096,
+      disk.start(() => undefined),
+    );
+    file.writeNow(512, Buffer.alloc(512, 2));
+    await file.sync();
+    disk.losePower();
+    const calls = disk.start(() => undefined);
+    expect(calls.exists('/host/v1.img')).toBe(true);
+    expect(new OpenFile('/host/v1.img', 4_096, calls).readNow(512, 1)).toEqual(Buffer.alloc(1, 2));
+  });
+});

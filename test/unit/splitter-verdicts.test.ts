@@ -1,0 +1,83 @@
+// A splitter that asks for verdicts by itself, while its store takes nothing: nothing is forgotten, and nothing ends the process.
+import { SOURCE } from '../support/identities.js';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { pino } from 'pino';
+import { afterEach, beforeEach, expect, test, vi } from 'vitest';
+import type { Verdict } from '../../contracts/attempt.js';
+import { MoverError } from '../../contracts/errors.js';
+import {
+  applianceIdSchema,
+  groupIdSchema,
+  moveIdSchema,
+  splitterIdSchema,
+  volumeIdSchema,
+} from '../../contracts/ids.js';
+import type { PendingVerdict } from '../../simulator/splitter/core/splitter-core.js';
+import type { VolumeSplitRow } from '../../simulator/splitter/core/volume-split.js';
+import { Verdicts } from '../../simulator/splitter/verdicts.js';
+
+const V1 = volumeIdSchema.parse('v1');
+const ATTEMPT = { move: moveIdSchema.parse('move'), n: 1, ticket: 1 };
+const WAIT = { timeout: 8_000 };
+let asked = 0;
+const appliance = createServer((_request, response) => {
+  asked += 1;
+  response
+    .writeHead(200, { 'content-type': 'application/json' })
+    .end(JSON.stringify({ attempt: { move: ATTEMPT.move, n: 1 }, state: 'ABORTED', seals: [] }));
+});
+let url = '';
+let verdicts: Verdicts | undefined;
+
+beforeEach(async () => {
+  asked = 0;
+  await new Promise<void>((resolve) => appliance.listen(0, '127.0.0.1', resolve));
+  url = `http://127.0.0.1:${(appliance.address() as AddressInfo).port}`;
+});
+afterEach(async () => {
+  verdicts?.stop();
+  appliance.closeAllConnections();
+  await new Promise((resolve) => appliance.close(resolve));
+});
+
+test('a lease and a verdict that can’t be stored are tried again until they are, and the verdict is asked for once', async () => {
+  const route = { group: groupIdSchema.parse('g1'), appliance: applianceIdSchema.parse('a1'), url };
+  const row: VolumeSplitRow = {
+    volume: V1,
+    sizeBytes: 1,
+    route: { ...route, epoch: 1 },
+    source: SOURCE,
+    fence: {
+      attempt: ATTEMPT,
+      cut: { session: 1, n: 1 },
+      atMs: 0,
+      lease: { session: 1, untilMs: 0, ms: 0 },
+      lapsed: false,
+    },
+  };
+  const pending: PendingVerdict = { attempt: ATTEMPT, volumes: [V1], resolvers: [url], to: route };
+  const failures = { tick: 2, learn: 2 };
+  const fail = (of: keyof typeof failures): void => {
+    failures[of] -= 1;
+    if (failures[of] >= 0) throw new MoverError('STORAGE_FULL', 'no room');
+  };
+  const learned: Verdict[] = [];
+  verdicts = new Verdicts({
+    splitter: splitterIdSchema.parse('s1'),
+    token: undefined,
+    log: pino({ level: 'silent' }),
+    tick: () => {
+      fail('tick');
+      return [pending];
+    },
+    learn: (_pending, verdict) => {
+      fail('learn');
+      learned.push(verdict);
+    },
+  });
+  verdicts.follow(row, 0);
+  await vi.waitFor(() => expect(learned).toEqual(['ABORTED']), WAIT);
+  expect(failures).toEqual({ tick: -1, learn: -1 });
+  expect(asked).toBe(1);
+});
