@@ -13,7 +13,7 @@ import {
   timeMsSchema,
 } from '../../contracts/numbers.js';
 import type { Estate } from '../../contracts/estate.js';
-import { holeSchema, ownershipSchema, recoveryPointSchema } from '../../contracts/point.js';
+import { holeSchema, inTimelineOrder, ownershipSchema, recoveryPointSchema } from '../../contracts/point.js';
 import { groupJournalSchema, retentionPolicySchema } from '../../contracts/retention.js';
 import type { RowStore } from '../store/row-store.js';
 import type { AttemptRow, CounterRow, GroupRow, HoleRow, MoveRow, OwnerRow, PointRow, VolumeRow } from './core/rows.js';
@@ -64,7 +64,7 @@ const pointRow: z.ZodType<PointRow> = z.strictObject({
 /**
  * The rows of all tables. One that is not of its table's form leaves out what it describes, and stands in `unreadable`: the rules
  * neither take it for missing nor write over it. Two kinds reach further. A bad group is made anew where the estate file has it,
- * which says all of it but the time of its newest point; where it has not, the group's volumes are left out as well.
+ * which says all of it but the place of its newest point; where it has not, the group's volumes are left out as well.
  */
 export function storedRows(store: RowStore, groups: Estate['groups']): SiteRows {
   const unreadable = new Map<TableName, Map<string, string>>(TABLE_NAMES.map((name) => [name, new Map()]));
@@ -109,7 +109,8 @@ const LEFT_OUT: Readonly<Record<TableName, string>> = {
   points: 'the point is not served, and until it can be read no history is let go of, so that what it needs stays',
   holes: 'from its beginning on the volume is in no recovery point',
   owners: 'the timeline of the volume lacks a span',
-  counters: 'nothing that needs a new number is accepted: no attempt (tickets), or no point (points)',
+  counters:
+    'nothing that needs a new number is accepted: no attempt (tickets), or no point (points); of the clock of ages, what the newest point knows of it counts',
 };
 
 function sentenceOf(table: TableName, key: string, error: z.ZodError): string {
@@ -126,9 +127,15 @@ function groupsAnew(
 ): (readonly [string, GroupRow])[] {
   return groups.flatMap(({ id, appliance, volumesMax, pointEveryMs, retention }) => {
     if (unreadable?.delete(id) !== true) return [];
-    const times = points.flatMap(([, { point }]) => (point.group === id ? [point.atMs] : []));
-    const lastPointAtMs = times.reduce((latest, atMs) => Math.max(latest, atMs), 0);
+    const last = points
+      .flatMap(([, { point }]) => (point.group === id ? [point] : []))
+      .toSorted(inTimelineOrder)
+      .at(-1);
+    const place = {
+      lastPointAtMs: last?.atMs ?? 0,
+      ...(last?.order === undefined ? {} : { lastOrder: last.order }),
+    };
     const journal = { bytes: 0, pointsDropped: 0 };
-    return [[id, { group: id, appliance, volumesMax, pointEveryMs, lastPointAtMs, retention, journal }] as const];
+    return [[id, { group: id, appliance, volumesMax, pointEveryMs, ...place, retention, journal }] as const];
   });
 }

@@ -302,3 +302,28 @@ test('a part of a block that a full disk refuses leaves the rest of the block re
   await expectImages(journal, BEFORE);
   await journal.close();
 });
+
+test.each(FAULTS)(
+  '$code on the manifest refuses a fork of the lineage, which is as before, also after a restart',
+  async (fault) => {
+    const disk = new FaultyFiles(new MemoryDisk());
+    const options = { files: disk, segmentBytes: SEGMENT_BYTES };
+    const journal = await open(new MemoryDisk(), options);
+    appendUpTo(journal, BEFORE);
+    await journal.whenApplied(BEFORE);
+    const { lineage } = journal;
+    disk.fault = { ...fault, calls: ['write', 'rename'], path: MANIFEST };
+    await expect(journal.fork('a test')).rejects.toMatchObject({ code: 'STALLED' });
+    expect(journal.failure).toBeUndefined();
+    expect(journal.lineage).toEqual(lineage);
+    disk.fault = undefined;
+    appendUpTo(journal, AFTER);
+    await journal.whenApplied(AFTER);
+    expect(journal.stalls.size).toBe(0);
+    await journal.close();
+    const again = await open(new MemoryDisk(), options);
+    expect(again.lineage).toEqual(lineage);
+    expect(await again.fork('a test')).toMatchObject({ parent: { id: lineage.id, position: AFTER } });
+    await again.close();
+  },
+);

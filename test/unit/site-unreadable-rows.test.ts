@@ -146,10 +146,10 @@ test('a hole: its end is not known, so from its beginning on no point has the vo
   expect(close(site.state).members.map(({ volume }) => volume)).toEqual([V2]);
 });
 
-test('a group that the estate file has is made anew, and its clock goes on after its newest point', () => {
-  const { atMs } = under.state.point(P1).point;
+test('a group that the estate file has is made anew, and goes on after its newest point', () => {
+  const { atMs, order } = under.state.point(P1).point;
   expect(restartWithBad('groups', G1)).toBe('');
-  expect(site.state.group(G1)).toMatchObject({ appliance: 'a1', lastPointAtMs: atMs });
+  expect(site.state.group(G1)).toMatchObject({ appliance: 'a1', lastPointAtMs: atMs, lastOrder: order });
   expect(close(site.state).atMs).toBeGreaterThan(atMs);
 });
 
@@ -172,6 +172,15 @@ test('a counter, a move: nothing that needs them is accepted, and nothing is hal
   restartWithBad('moves', 'm1');
   expect(codeOf(() => site.change((state) => attempts.resolveAttempt(state, ref(7), 'why', NOW)))).toBe('CORRUPT');
   expect(site.state.attempt(ref(7))).toBeUndefined();
+});
+
+test('the clock of ages: points are closed, and it goes on from the newest of them', () => {
+  store.commit([{ table: 'counters', key: 'age', value: { next: 7 } }]);
+  restartWithBad('counters', 'age');
+  site.keepAge();
+  expect(store.tables.get('counters')?.get('age')).toEqual(BAD);
+  expect(site.now.ageMs).toBeGreaterThanOrEqual(under.state.point(P1).point.clock?.ageMs ?? Infinity);
+  expect(close(site.state).members).toHaveLength(2);
 });
 
 test('an owner: the volume is not said to begin anew', () => {

@@ -190,7 +190,9 @@ export class SiteState {
     return this.counters.get(AGE_COUNTER)?.next;
   }
 
+  /** A row that can't be read stays: the newest point says how far the clock was, and nothing else waits for it. */
   storeAge(ageMs: number): void {
+    if (this.counters.unreadable.has(AGE_COUNTER)) return;
     this.counters.put(AGE_COUNTER, { next: ageMs });
   }
 

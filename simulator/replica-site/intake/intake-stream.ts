@@ -4,6 +4,7 @@ import { MoverError, type ErrorCode } from '../../../contracts/errors.js';
 import type { Advice } from '../../../contracts/lineage.js';
 import type { CloseReason, FrameConnection, StreamFrame } from '../../stream/connection.js';
 import type { AttachFrame, RefusedFrame } from '../../stream/frame.js';
+import { failureOfJournal } from '../journal-failure.js';
 import type { Intakes } from './intakes.js';
 import type { Attached, Claimed, VolumeIntake } from './volume-intake.js';
 
@@ -106,7 +107,8 @@ export class IntakeStream {
       const intake = await this.#intakes.intake(frame.volume);
       const claimed = await intake.claim(frame);
       return claimed.kind === 'attached' ? { intake, claimed } : refused(claimed.code, claimed.message, claimed.advice);
-    } catch (error) {
+    } catch (cause) {
+      const error = failureOfJournal(frame.volume, cause);
       if (error instanceof MoverError) return refused(error.code, error.message);
       this.#log.error({ err: error, volume: frame.volume }, 'attach failed');
       return refused('INTERNAL', `Volume "${frame.volume}" could not be attached.`);

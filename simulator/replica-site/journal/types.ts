@@ -180,7 +180,7 @@ export interface VolumeJournal {
 
   /**
    * Begins a new lineage identity that goes on from the durable position; resolves once it is stored. Positions grow on.
-   * @throws JournalError FAILED, CLOSED
+   * @throws JournalError STALLED, FAILED, CLOSED
    */
   fork(reason: string): Promise<Lineage>;
 

@@ -229,7 +229,9 @@ class OpenJournal implements CheckedJournal {
     try {
       await manifest.save();
     } catch (error) {
-      throw this.#fail(error);
+      if (!isRefusal(error)) throw this.#fail(error);
+      manifest.lineage = this.#lineage;
+      throw this.#stall('intake', error);
     }
     this.#lineage = forked;
     this.#options.log?.info({ directory: this.#options.directory, ...forked.parent, fork: forked.id }, 'forked');
