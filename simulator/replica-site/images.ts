@@ -84,7 +84,7 @@ export class Images {
       readonly volume: VolumeId;
       readonly point?: PointId | undefined;
       readonly position?: number | undefined;
-      /** Damaged or not, to be compared with its source: what fails its check is refused when it is read. */
+      /** The given position whatever it is, to be compared with its source: what fails its check is refused when it is read. */
       readonly asItIs?: boolean;
       readonly client: string;
     },
@@ -97,7 +97,7 @@ export class Images {
     try {
       site.state.volume(volume);
       const journal = await journals.journal(volume);
-      const position = this.#positionOf(volume, given, point);
+      const position = asItIs && given !== undefined ? given : this.#positionOf(volume, given, point);
       if (!asItIs) assertUndamaged(volume, position, journal);
       const image = await journal.openImage(position, signal, asItIs);
       // Who has gone can't close it.

@@ -4,12 +4,13 @@ import { applianceApi } from '../../contracts/appliance-api.js';
 import type { WriteMark } from '../../contracts/attempt.js';
 import { MoverError } from '../../contracts/errors.js';
 import type { Calls } from '../../contracts/route.js';
+import { MARK_WAIT_MS_MAX } from '../../contracts/verify.js';
 import type { ProtectedVolume } from './protected-volume.js';
 
 /** Regions whose digests are asked for in one call: 16 MiB of the volume. */
 const REGIONS_PER_CALL = 256;
-/** How long the replica site may take to apply what was sent before the comparison began. */
-const APPLIED_WITHIN_MS = 20_000;
+/** How long the replica site may take to apply what was sent before the comparison began: more is refused. */
+const APPLIED_WITHIN_MS = MARK_WAIT_MS_MAX;
 /** Longest wait for one answer, in milliseconds: the wait above, or the digests of a slow disk, and some more. */
 const ANSWER_MS_MAX = 30_000;
 
