@@ -125,6 +125,23 @@ test("a replica site that lost a volume's whole journal gets all of it again, an
   expect((await firstBlockAt(site, appliance, id)).equals(block(1))).toBe(true);
 });
 
+test('a replica image without its checksums, of a volume whose history is there, is compared and sent again by itself', async () => {
+  let site = await world.siteProcess();
+  const appliance = await world.appliance('a1');
+  const { guest, quiet } = await protectedGuest(appliance);
+  for (let n = 0; n < 40; n += 1) await guest.write(n * 3 * BLOCK_BYTES, block(n + 1));
+  await quiet();
+  await site.stop();
+  rmSync(journalFile('replica.sum'));
+  site = await world.siteProcess();
+
+  await guest.write(BLOCK_BYTES, block(99));
+  await quiet();
+  await expectReplicaIsSource(guest, appliance);
+  const { notes } = await site.control.health({});
+  expect(notes.filter((note) => note.includes('fail their checksum'))).toEqual([]);
+});
+
 test('regions of a damaged replica have no digest, the others have theirs, and nothing fails', async () => {
   const site = await world.site();
   const splitter = await TestSplitter.connect(site.url, S1);
