@@ -5,7 +5,7 @@ import type { GroupState } from '../contracts/appliance-api.js';
 import { MoverError } from '../contracts/errors.js';
 import { type GroupId, groupIdSchema, type VolumeId, volumeIdSchema } from '../contracts/ids.js';
 import { type Labels, labelsQuery } from '../contracts/inventory.js';
-import type { Hole, Ownership, RecoveryPoint } from '../contracts/point.js';
+import type { DamagedMember, Hole, Ownership, RecoveryPoint } from '../contracts/point.js';
 import type { SiteGroup, SiteVolume } from '../contracts/replica-site-api.js';
 import type { SplitterVolume } from '../contracts/splitter-api.js';
 
@@ -42,6 +42,8 @@ export interface ListedPoints {
   readonly holes: Hole[];
   /** When which group owned the volume; of a group: which volumes it owned when. Oldest first. */
   readonly owners: Ownership[];
+  /** Members of points that can't be opened, or not wholly, because stored data is damaged. */
+  readonly damaged?: readonly DamagedMember[] | undefined;
 }
 
 /** @throws MoverError UNREACHABLE when no appliance answers for the replica site; INVALID_REQUEST. */
@@ -68,11 +70,13 @@ export async function listPoints(ports: Ports, owner: PointOwner): Promise<Liste
   const points: RecoveryPoint[] = [];
   const holes: Hole[] = [];
   const owners: Ownership[] = [];
+  const damaged: DamagedMember[] = [];
   let cursor: string | undefined;
   do {
     const page = { ...owner, ...(cursor === undefined ? {} : { cursor }) };
     const answer = await anyAppliance(ports, ({ calls }) => calls.listPoints(page));
     points.push(...answer.points);
+    damaged.push(...(answer.damaged ?? []));
     // Each page repeats the holes and the owners.
     if (cursor === undefined) {
       holes.push(...answer.holes);
@@ -80,7 +84,7 @@ export async function listPoints(ports: Ports, owner: PointOwner): Promise<Liste
     }
     cursor = answer.next;
   } while (cursor !== undefined);
-  return { points, holes, owners };
+  return { points, holes, owners, damaged };
 }
 
 /**

@@ -230,6 +230,12 @@ export const ERRORS = {
     'The journal no longer reaches back to that position',
     'Choose a later recovery point.',
   ),
+  POINT_DAMAGED: kind(
+    false,
+    410,
+    'The recovery point needs stored data that is damaged or lost',
+    'Choose another recovery point: volume-mover points <volume> says which ones open.',
+  ),
   POINT_UNAVAILABLE: kind(
     true,
     409,

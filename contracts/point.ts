@@ -74,6 +74,15 @@ export const recoveryPointSchema = z.strictObject({
 });
 export type RecoveryPoint = z.infer<typeof recoveryPointSchema>;
 
+/** A member of a point that can't be opened any more, or not wholly. */
+export const damagedMemberSchema = z.strictObject({
+  point: pointIdSchema,
+  volume: volumeIdSchema,
+  /** A sentence: what is damaged, and what that means for the point. */
+  message: z.string(),
+});
+export type DamagedMember = z.infer<typeof damagedMemberSchema>;
+
 /** A point that was looked for by a time. */
 export const foundPointSchema = recoveryPointSchema.extend({
   /** A sentence: which clock was in doubt around that time, so that another point may be the one that is meant. */

@@ -30,6 +30,7 @@ import {
 } from './numbers.js';
 import {
   BOOKMARK_NAME_LENGTH_MAX,
+  damagedMemberSchema,
   foundPointSchema,
   holeSchema,
   leftOutSchema,
@@ -87,6 +88,8 @@ export const siteVolumeSchema = z.strictObject({
   undistributedBytes: bytesSchema,
   /** Whether a short initialization is under way: no point may contain the volume. */
   initializing: z.boolean(),
+  /** Sentences: what of it is damaged here, what that means, and what to type. Absent if nothing is known to be. */
+  damage: z.array(z.string()).optional(),
   /** Absent while nothing is held up by a disk. */
   stalls: z.array(volumeStallSchema).optional(),
   /** The attempt that is open on it, if any; not one whose lease ran out, which anyone may abort who needs the volume. */
@@ -218,6 +221,8 @@ export const pointsApi = {
       points: z.array(recoveryPointSchema),
       holes: z.array(holeSchema),
       owners: z.array(ownershipSchema),
+      /** Members of the points of this page that need damaged data, as far as it is known; the others open. */
+      damaged: z.array(damagedMemberSchema).optional(),
       next: z.string().optional(),
     }),
   }),

@@ -45,6 +45,7 @@ const BY_CODE: Readonly<Partial<Record<ErrorCode, ExitCode>>> = {
   GROUP_NOT_FOUND: EXIT.notFound,
   POINT_NOT_FOUND: EXIT.notFound,
   POINT_TRIMMED: EXIT.notFound,
+  POINT_DAMAGED: EXIT.notFound,
   MOVE_NOT_FOUND: EXIT.notFound,
   REPORT_NOT_FOUND: EXIT.notFound,
   BATCH_NOT_FOUND: EXIT.notFound,

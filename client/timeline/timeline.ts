@@ -4,6 +4,7 @@ import {
   inLineageOrder,
   inTimelineOrder,
   type Bookmark,
+  type DamagedMember,
   type Hole,
   type LeftOut,
   type Ownership,
@@ -40,6 +41,8 @@ export interface Timeline {
   /** Likewise. */
   readonly bookmarks: readonly MarkedPoint[];
   readonly holes: readonly Hole[];
+  /** Of the points: members that can't be opened, or not wholly. */
+  readonly damaged: readonly DamagedMember[];
   /** Points that the range leaves out. */
   readonly pointsBefore: number;
   readonly pointsAfter: number;
@@ -87,9 +90,16 @@ export function createTimeline(input: TimelineInput): Timeline {
     points,
     bookmarks: bookmarksOf(points),
     holes,
+    damaged: damagedAmong(listed, points),
     pointsBefore: all.filter(({ atMs }) => atMs < range.fromMs).length,
     pointsAfter: all.filter(({ atMs }) => atMs > range.toMs).length,
   };
+}
+
+function damagedAmong({ damaged = [] }: ListedPoints, points: readonly RecoveryPoint[]): readonly DamagedMember[] {
+  if (damaged.length === 0) return damaged;
+  const shown = new Set(points.map(({ id }) => id));
+  return damaged.filter(({ point }) => shown.has(point));
 }
 
 function rangeOf({ listed, nowMs, sinceMs, untilMs }: TimelineInput, points: readonly RecoveryPoint[]): TimeRange {

@@ -1,5 +1,5 @@
 // What drawings and tables say of points, bookmarks and holes, in the same words everywhere.
-import type { Bookmark, Hole } from '../../contracts/point.js';
+import type { Bookmark, DamagedMember, Hole } from '../../contracts/point.js';
 import type { Keep } from '../../contracts/retention.js';
 import type { PointOwner } from '../inventory.js';
 
@@ -20,6 +20,10 @@ export function bookmarkWords({ name, pending }: Bookmark): string {
 export function holeWords({ volume, sinceMs, untilMs, reason }: Hole): string {
   const until = untilMs === undefined ? 'now, still open' : isoTime(untilMs);
   return `Hole: ${volume} from ${isoTime(sinceMs)} to ${until}, only the end state can be recovered (${reason})`;
+}
+
+export function damagedWords({ point, volume, message }: DamagedMember): string {
+  return `Damaged: ${point} of ${volume}. ${message}`;
 }
 
 /** @example "volume vm-1-disk-0" */

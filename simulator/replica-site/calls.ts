@@ -10,6 +10,7 @@ import { pageOfGroups, pageOfPoints, siteVolume } from './core/listings.js';
 import { findPoint, markPoint } from './core/points.js';
 import { doubtAbout } from './core/point-doubt.js';
 import { inventoryVolume, pageOfVolumes } from './core/volume-listing.js';
+import { damagedMembers, damageNotes } from './damage-words.js';
 import type { Durability } from './durability.js';
 import type { Images } from './images.js';
 import type { Journals } from './journals.js';
@@ -76,11 +77,13 @@ export function replicaSiteCalls({
       ),
     get: (attempt) => attempts.getAttempt(state, attempt),
     join: ({ attempt, point }) => site.change((state) => attempts.joinAttempt(state, attempt, point)),
-    listPoints: ({ group, volume, ...page }) => {
+    listPoints: async ({ group, volume, ...page }) => {
       if (group !== undefined) state.group(group);
       if (volume !== undefined) state.volume(volume);
+      if (volume !== undefined) await journals.lookAt([volume]);
       const { items: points, ...rest } = pageOfPoints(state, { group, volume, ...page });
-      return { points, ...rest };
+      const damaged = damagedMembers(points, (member) => journals.open.get(member));
+      return damaged.length === 0 ? { points, ...rest } : { points, damaged, ...rest };
     },
     markPoint: (input) => site.change((state, now) => markPoint(state, input, now.ageMs)),
     findPoint: (query) => {
@@ -98,10 +101,12 @@ export function replicaSiteCalls({
       const { items, ...rest } = pageOfVolumes(state, input);
       await journals.lookAt(items.map((row) => row.volume));
       const { monotonicMs } = site.now;
-      const volumes = items.map((row) => ({
-        ...siteVolume(state, state.volume(row.volume), monotonicMs),
-        ...stallsOf(journals, row.volume),
-      }));
+      const volumes = items.map(({ volume }) => {
+        const journal = journals.open.get(volume);
+        const damage = journal === undefined ? [] : [...damageNotes(volume, journal)];
+        const shown = { ...siteVolume(state, state.volume(volume), monotonicMs), ...stallsOf(journals, volume) };
+        return damage.length === 0 ? shown : { ...shown, damage };
+      });
       return { volumes, ...rest };
     },
     inventory: (input) => {

@@ -35,14 +35,20 @@ export async function closePoint(
   const awaited = input.cuts.filter((cut) => !isStalled(cut.volume));
   await whenReached(closer, awaited, waitMs, signal);
   signal.throwIfAborted();
-  // Of a volume that can't be read nothing is known, so nothing can be promised.
-  const usable = point.cuts.filter((cut) => !journals.unusable.has(cut.volume));
+  // Of a volume that can't be read nothing is known, so nothing can be promised; nor of one that has lost writes.
+  const usable = point.cuts.filter((cut) => !isInDoubt(journals, cut.volume));
   const unusable = point.cuts
-    .filter((cut) => journals.unusable.has(cut.volume))
+    .filter((cut) => isInDoubt(journals, cut.volume))
     .map((cut): LeftOut => ({ volume: cut.volume, reason: 'inconsistent' }));
   return site.change((state, now) =>
     closeGroupPoint(state, { ...point, cuts: usable, leftOut: [...point.leftOut, ...unusable] }, now),
   );
+}
+
+function isInDoubt(journals: Journals, volume: VolumeId): boolean {
+  if (journals.unusable.has(volume)) return true;
+  const journal = journals.open.get(volume);
+  return journal?.damageAt(journal.durable.position) !== undefined;
 }
 
 /** Resolves when every cut is durable here, or the time is up. */

@@ -5,6 +5,7 @@ import { MoverError } from '../../contracts/errors.js';
 import type { PointId, VolumeId } from '../../contracts/ids.js';
 import { newestPosition, positionIn } from './core/points.js';
 import { aloneBytes, type BurdenLimits, burdenOf } from './image-burden.js';
+import { assertUndamaged } from './damage-words.js';
 import { failureOfJournal } from './journal-failure.js';
 import type { Journals } from './journals.js';
 import type { Image } from './journal/types.js';
@@ -77,15 +78,15 @@ export class Images {
       volume,
       point,
       position: given,
+      asItIs = false,
       client,
-      evenInHole = false,
     }: {
       readonly volume: VolumeId;
       readonly point?: PointId | undefined;
       readonly position?: number | undefined;
+      /** The given position whatever it is, to be compared with its source: what fails its check is refused when it is read. */
+      readonly asItIs?: boolean;
       readonly client: string;
-      /** A position inside a short initialization is no state that the guest's disk ever had. */
-      readonly evenInHole?: boolean;
     },
     signal: AbortSignal,
   ): Promise<{ readonly image: string; readonly sizeBytes: number; readonly position: number }> {
@@ -96,8 +97,9 @@ export class Images {
     try {
       site.state.volume(volume);
       const journal = await journals.journal(volume);
-      const position = this.#positionOf(volume, given, point, evenInHole);
-      const image = await journal.openImage(position, signal);
+      const position = asItIs && given !== undefined ? given : this.#positionOf(volume, given, point);
+      if (!asItIs) assertUndamaged(volume, position, journal);
+      const image = await journal.openImage(position, signal, asItIs);
       // Who has gone can't close it.
       if (signal.aborted) image.close();
       signal.throwIfAborted();
@@ -169,13 +171,13 @@ export class Images {
     for (const id of this.#images.keys()) this.close(id);
   }
 
-  #positionOf(volume: VolumeId, position: number | undefined, point: PointId | undefined, evenInHole: boolean): number {
+  #positionOf(volume: VolumeId, position: number | undefined, point: PointId | undefined): number {
     const { state } = this.#options.site;
     if (position === undefined)
       return point === undefined ? newestPosition(state, volume) : positionIn(state, state.point(point), volume);
     if (point !== undefined)
       throw new MoverError('INVALID_REQUEST', 'position: give either "point" or "position", not both.');
-    if (!evenInHole && state.inHole(volume, position))
+    if (state.inHole(volume, position))
       throw new MoverError('POINT_UNAVAILABLE', `Volume "${volume}" is in short initialization at ${position}.`);
     return position;
   }

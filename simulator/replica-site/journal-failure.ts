@@ -8,6 +8,7 @@ import { JournalError, type JournalErrorCode } from './journal/errors.js';
 
 const CODES: Readonly<Record<JournalErrorCode, ErrorCode>> = {
   CORRUPT: 'CORRUPT',
+  DAMAGED: 'POINT_DAMAGED',
   TRIMMED: 'POINT_TRIMMED',
   BEYOND_DURABLE: 'POINT_UNAVAILABLE',
   OUT_OF_RANGE: 'INVALID_REQUEST',

@@ -10,7 +10,8 @@ import { isRefusal } from './journal/file-refusal.js';
 import type { Files } from './journal/files.js';
 import { processFiles } from './journal/node-files.js';
 import { spareFiles } from './journal/spare-files.js';
-import type { Durable, JournalLog, StalledPart, VolumeJournal } from './journal/types.js';
+import { rebuildVolumeJournal } from './journal/rebuild.js';
+import type { Durable, JournalLog, JournalOptions, StalledPart, VolumeJournal } from './journal/types.js';
 import { openVolumeJournal } from './journal/volume-journal.js';
 
 export interface JournalEvents {
@@ -32,6 +33,8 @@ export interface JournalsOptions {
   readonly reserve: Pick<RoomReserve, 'give'>;
   /** @throws MoverError VOLUME_NOT_FOUND */
   readonly sizeOf: (volume: VolumeId) => number;
+  /** Positions that a volume had up to this one when the process started, as the rows say; 0 if they say nothing. */
+  readonly knownPosition: (volume: VolumeId) => number;
   readonly events: JournalEvents;
   readonly log: JournalLog;
   /** Default: the real file system. */
@@ -69,7 +72,7 @@ export class Journals implements Lineages {
   }
 
   hasRecords(volume: VolumeId): boolean {
-    return this.#journals.has(volume) || this.#withFolder.has(volume);
+    return this.#journals.has(volume) || this.#withFolder.has(volume) || this.#options.knownPosition(volume) > 0;
   }
 
   /**
@@ -79,7 +82,27 @@ export class Journals implements Lineages {
   async journal(volume: VolumeId): Promise<VolumeJournal> {
     const known = this.#journals.get(volume);
     if (known !== undefined && known.failure === undefined) return known;
-    const opening = this.#opening.get(volume) ?? this.#open(volume, known);
+    return this.#opened(volume, this.#opening.get(volume) ?? this.#open(volume, known, openVolumeJournal));
+  }
+
+  /**
+   * Makes the journal usable again, whatever lies in its folder, and begins a new lineage. Whoever is attached has to attach
+   * anew. May be repeated. What has to be sent again is `toResend` of the answer.
+   * @throws MoverError VOLUME_NOT_FOUND, INTERNAL
+   */
+  async rebuild(volume: VolumeId): Promise<VolumeJournal> {
+    this.#options.sizeOf(volume);
+    await this.#opening.get(volume)?.catch(() => undefined);
+    const known = this.#journals.get(volume);
+    if (known !== undefined) {
+      this.#journals.delete(volume);
+      this.#unusable.set(volume, new Error('its journal is being rebuilt'));
+      this.#options.events.onFailed(volume, this.#unusable.get(volume));
+    }
+    return this.#opened(volume, this.#open(volume, known, rebuildVolumeJournal));
+  }
+
+  async #opened(volume: VolumeId, opening: Promise<VolumeJournal>): Promise<VolumeJournal> {
     this.#opening.set(volume, opening);
     try {
       return await opening;
@@ -94,7 +117,7 @@ export class Journals implements Lineages {
    */
   async lookAt(volumes: Iterable<VolumeId>): Promise<void> {
     const unknown = [...volumes].filter(
-      (volume) => !this.#journals.has(volume) && this.#withFolder.has(volume) && !this.#unusable.has(volume),
+      (volume) => !this.#journals.has(volume) && this.hasRecords(volume) && !this.#unusable.has(volume),
     );
     for (const volume of unknown) await this.journal(volume).catch(() => undefined);
   }
@@ -116,6 +139,10 @@ export class Journals implements Lineages {
 
   durable(volume: VolumeId): Durable {
     return this.#known(volume)?.durable ?? NOTHING;
+  }
+
+  soundPosition(volume: VolumeId, position: number): number {
+    return this.#known(volume)?.soundPosition(position) ?? 0;
   }
 
   lineage(volume: VolumeId): LineageId {
@@ -143,14 +170,30 @@ export class Journals implements Lineages {
     await Promise.all([...this.#journals.values()].map((journal) => journal.close()));
   }
 
-  async #open(volume: VolumeId, failed: VolumeJournal | undefined): Promise<VolumeJournal> {
-    const { directory, sync, reserve, sizeOf, events, log, files = processFiles, segmentBytes } = this.#options;
+  async #open(
+    volume: VolumeId,
+    earlier: VolumeJournal | undefined,
+    openJournal: (options: JournalOptions) => Promise<VolumeJournal>,
+  ): Promise<VolumeJournal> {
+    const {
+      directory,
+      sync,
+      reserve,
+      sizeOf,
+      knownPosition,
+      events,
+      log,
+      files = processFiles,
+      segmentBytes,
+    } = this.#options;
     try {
-      await failed?.close();
-      const journal = await openVolumeJournal({
+      await earlier?.close();
+      const journal = await openJournal({
         directory: join(directory, volume),
         sizeBytes: sizeOf(volume),
         sync,
+        // What this process called durable itself, it remembers.
+        knownPosition: Math.max(knownPosition(volume), earlier?.durable.position ?? 0),
         files,
         spareFiles: spareFiles(files, reserve),
         ...(segmentBytes === undefined ? {} : { segmentBytes }),
@@ -169,7 +212,7 @@ export class Journals implements Lineages {
       if (this.#closed) await journal.close();
       return journal;
     } catch (error) {
-      if (this.#withFolder.has(volume)) this.#unusable.set(volume, error);
+      if (this.hasRecords(volume)) this.#unusable.set(volume, error);
       throw error;
     } finally {
       this.#opening.delete(volume);
@@ -178,7 +221,7 @@ export class Journals implements Lineages {
 
   #known(volume: VolumeId): VolumeJournal | undefined {
     const journal = this.#journals.get(volume);
-    if (journal === undefined && this.#withFolder.has(volume) && !this.#unusable.has(volume)) {
+    if (journal === undefined && this.hasRecords(volume) && !this.#unusable.has(volume)) {
       throw new Error(`The journal of volume "${volume}" has not been looked at.`);
     }
     return journal;

@@ -1,4 +1,4 @@
-// Has a volume's history begin anew because a person says so: the splitter is told at once that it is another one, and compares.
+// Has all of a volume's journal checked, and its history begin anew, because a person says so: the splitter is told at once that it is another one, and compares.
 import type { Logger } from 'pino';
 import type { Rebuilt, RebuildInput } from '../../contracts/repair.js';
 import type { Intakes } from './intake/intakes.js';
@@ -12,14 +12,15 @@ export interface RebuildOptions {
   readonly log: Logger;
 }
 
-/** @throws MoverError VOLUME_NOT_FOUND, CORRUPT when the journal can't be opened, STORAGE_FULL, STORAGE_FAILED */
+/** Whatever lies in the journal's folder; may be repeated. @throws MoverError VOLUME_NOT_FOUND, STORAGE_FULL, STORAGE_FAILED, INTERNAL */
 export async function rebuild(
   { site, journals, intakes, log }: RebuildOptions,
   { volume, operator, reason }: RebuildInput,
 ): Promise<Rebuilt> {
   site.state.volume(volume);
   log.warn({ volume, operator, reason }, 'a rebuild of a journal is ordered');
-  const intake = await intakes.intake(volume);
+  await journals.rebuild(volume);
+  const intake = await intakes.rebuilt(volume);
   const who = operator === undefined ? '' : ` by ${operator}`;
   const why = reason === undefined ? '' : `: ${reason}`;
   await intake.startOver(`a rebuild of the history of volume "${volume}" was ordered${who}${why}`);

@@ -13,8 +13,10 @@ import { openRowStore } from '../store/row-store.js';
 import { streamUpgrade } from '../stream/accept.js';
 import { replicaSiteCalls } from './calls.js';
 import { openReports } from './reports/reports.js';
+import { knownPositions } from './core/known-positions.js';
 import { mendHolesOf } from './core/records.js';
 import { SiteState, TABLE_NAMES } from './core/state.js';
+import { damageNotes } from './damage-words.js';
 import { MoverError } from '../../contracts/errors.js';
 import { freeBytes } from '../disk/free-room.js';
 import { RoomReserve } from '../disk/room-reserve.js';
@@ -64,6 +66,7 @@ export async function startReplicaSite(
     sync,
     reserve,
     sizeOf: (volume) => site.state.volume(volume).sizeBytes,
+    knownPosition: (volume) => known.get(volume) ?? 0,
     events: {
       onOpened: (volume) => {
         site.state.forgetAccepted(volume);
@@ -93,6 +96,7 @@ export async function startReplicaSite(
   if (sync) syncFolderNames(dataFolder);
   const site: Site = new Site(new SiteState(storedRows(store, estate.groups), journals), store, clock);
   for (const sentence of site.state.unreadable) log.error(sentence);
+  const known = knownPositions(site.state);
   const intakes: Intakes = new Intakes({
     site,
     journals,
@@ -126,6 +130,7 @@ export async function startReplicaSite(
         ...clock.notes,
         ...site.state.unreadable,
         ...storageNotes({ site, rowsFolder, volumesFolder, journals, freeBytes }),
+        ...[...journals.open].flatMap(([volume, journal]) => damageNotes(volume, journal)),
         ...(follower.note === undefined ? [] : [follower.note]),
         ...intakes.notes,
         ...images.warnings,

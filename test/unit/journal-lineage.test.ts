@@ -80,8 +80,10 @@ describe('a fork', () => {
 /** Writes the manifest as an older version did. */
 function toFormat(disk: MemoryDisk, format: number): void {
   const [text = ''] = disk.contents(MANIFEST).toString().split('\n');
-  const { lineage: _lineage, retained, ...facts } = JSON.parse(text) as Record<string, unknown>;
+  const { sizeBytes, trimPosition, floor, sessions, retained } = JSON.parse(text) as Record<string, unknown>;
+  const facts = { sizeBytes, trimPosition, floor, sessions };
   const old = JSON.stringify(format === 1 ? { ...facts, format } : { ...facts, format, retained });
   disk.remove(MANIFEST);
+  disk.remove(`${MANIFEST}.copy`);
   disk.write(MANIFEST, [Buffer.from(`${old}\n${crc32(old)}\n`)], 0);
 }

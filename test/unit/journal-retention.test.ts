@@ -238,20 +238,23 @@ describe('consolidation', () => {
     rmSync(parent, { recursive: true });
   });
 
-  test('of a damaged segment leaves it as it is, and the images that do not need it', async () => {
+  test('of a damaged segment gives up the positions that need it, once, and goes on with the rest', async () => {
     const disk = await killedVolume(60, small);
     const journal = await open(disk, small);
     const [, second = ''] = undoFiles(disk);
-    const bytes = disk.contents(`${DIRECTORY}/${second}`);
+    const path = `${DIRECTORY}/${second}`;
+    const bytes = disk.contents(path);
     bytes[HEADER_BYTES + 20] = (bytes[HEADER_BYTES + 20] ?? 0) ^ 1;
-    const size = bytes.length;
-    await expect(journal.retain({ positions: [1, 30], everyFrom: 60 })).resolves.toMatchObject({ done: true });
-    expect(disk.size(`${DIRECTORY}/${second}`)).toBe(size);
-    await expect(journal.openImage(1)).rejects.toMatchObject({
-      code: 'CORRUPT',
-      place: { file: `${DIRECTORY}/${second}`, offset: HEADER_BYTES },
-    });
+    for (let round = 0; round < 2; round += 1) {
+      await expect(journal.retain({ positions: [1, 30], everyFrom: 60 })).resolves.toMatchObject({ done: true });
+    }
+    const place = { file: path, offset: HEADER_BYTES };
+    expect(journal.damage).toMatchObject([{ kind: 'history', from: 1, ...place }]);
+    await expect(journal.openImage(1)).rejects.toMatchObject({ code: 'DAMAGED', place });
     await expectOpenable(journal, [30, 60]);
+    // Once no point asks for the position any more, nothing is told of it.
+    await journal.retain({ positions: [30], everyFrom: 60 });
+    expect(journal.damage).toEqual([]);
     await journal.close();
   });
 });

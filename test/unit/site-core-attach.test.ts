@@ -74,6 +74,41 @@ describe('the history', () => {
   });
 });
 
+test('a loss strikes what names lost positions, not what comes before and after, and ownership goes on', () => {
+  const early = close([V1], 4);
+  const lost = close([V1], 8);
+  site.open(1);
+  const commit = site.commit(ref(1));
+  expect(commit.state).toBe('COMMITTED');
+  site.state.holes.put('v1:3', {
+    hole: { volume: V1, fromPosition: 3, sinceMs: 1, toPosition: 7, untilMs: 2, reason: 'x' },
+  });
+  site.state.holes.put('v1:8', {
+    hole: { volume: V1, fromPosition: 8, sinceMs: 1, toPosition: 9, untilMs: 2, reason: 'x' },
+  });
+  site.lineages.lost.set(V1, { after: 6, upTo: 10 });
+  site.lineages.fork(V1);
+  const confirmed = { lineage: LINEAGE, position: 10 };
+  expect(site.claim(V1, { session: 2, confirmed })).toBe('LINEAGE_FORKED');
+  const members = (id: typeof early.id) => site.state.point(id).point.members;
+  expect(members(early.id)).toHaveLength(1);
+  expect(members(lost.id)).toEqual([]);
+  expect(site.state.point(lost.id).point.leftOut).toContainEqual({ volume: V1, reason: 'lost' });
+  expect(
+    site.state.ownersOf(V1).map(({ group, fromPosition, toPosition }) => [group, fromPosition, toPosition]),
+  ).toEqual([
+    [G1, 0, 6],
+    [G2, 6, undefined],
+  ]);
+  expect(site.state.holesOf(V1)).toEqual([{ volume: V1, fromPosition: 3, sinceMs: 1, reason: 'x' }]);
+  expect(site.state.namedPosition(V1)).toBeLessThanOrEqual(6);
+  const lineage = site.lineages.lineage(V1);
+  expect(site.claim(V1, { session: 3, confirmed: { lineage, position: 10 } })).toBe('after 0');
+  site.writes(1, 2, V1, 3);
+  const after = close([V1], 10);
+  expect(after.members).toEqual([]);
+});
+
 describe('the disk', () => {
   test('another one is refused and changes nothing, until a person says that it takes the place', () => {
     const source = sourceIdSchema.parse('b'.repeat(32));

@@ -37,6 +37,15 @@ export class MemoryLineages implements Lineages {
     return { position: records.length, session, n, timeMs: records.length };
   }
 
+  /** By volume: positions after `after` up to the last one that was given are lost. */
+  readonly lost = new Map<VolumeId, { readonly after: number; readonly upTo: number }>();
+
+  soundPosition(volume: VolumeId, position: number): number {
+    const durable = Math.min(position, this.durable(volume).position);
+    const { after, upTo } = this.lost.get(volume) ?? { after: 0, upTo: 0 };
+    return durable > after && durable <= upTo ? after : durable;
+  }
+
   /** By volume: another one than the usual after a fork. */
   readonly ids = new Map<VolumeId, LineageId>();
 

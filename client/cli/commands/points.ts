@@ -9,7 +9,7 @@ import { overlaps } from '../../timeline/range.js';
 import { drawTimeline, type DrawOptions } from '../../timeline/terminal/draw.js';
 import { printable } from '../../timeline/terminal/printable.js';
 import { createTimeline, type Timeline } from '../../timeline/timeline.js';
-import { bookmarkWords, counted, holeWords, keepWords } from '../../timeline/words.js';
+import { bookmarkWords, counted, damagedWords, holeWords, keepWords } from '../../timeline/words.js';
 import { EXIT } from '../exit-code.js';
 import { table, time } from '../format.js';
 import { parseMoment } from '../moment.js';
@@ -77,14 +77,20 @@ function drawOptions({ streams: { stdout }, environment }: CommandContext, { asc
 function jsonOf(
   { owners }: ListedPoints,
   points: readonly RecoveryPoint[],
-  { holes, range }: Timeline,
+  { holes, damaged, range }: Timeline,
 ): Record<string, unknown> {
-  return { points, holes, owners: owners.filter((owner) => overlaps(range, owner)) };
+  const shown = { points, holes, owners: owners.filter((owner) => overlaps(range, owner)) };
+  return damaged.length === 0 ? shown : { ...shown, damaged };
 }
 
 /** Without a range every point, also one whose time is in the future because a clock was wrong. */
-function listLines(points: readonly RecoveryPoint[], { holes }: Timeline): string[] {
-  return [table(TITLES, points.map(row)), ...doubtLines(points), ...holes.map((hole) => printable(holeWords(hole)))];
+function listLines(points: readonly RecoveryPoint[], { holes, damaged }: Timeline): string[] {
+  return [
+    table(TITLES, points.map(row)),
+    ...doubtLines(points),
+    ...holes.map((hole) => printable(holeWords(hole))),
+    ...damaged.map((member) => printable(damagedWords(member))),
+  ];
 }
 
 /** Why there are no points before the oldest one, where a hole says so. */

@@ -1,5 +1,5 @@
 // What the page's script shows of points: only those that something in the picture names, each once.
-import type { RecoveryPoint } from '../../../contracts/point.js';
+import type { DamagedMember, RecoveryPoint } from '../../../contracts/point.js';
 import { bookmarkWords, isoTime, keepWords } from '../words.js';
 
 /** Points described for one place of the picture; the rest is counted. */
@@ -15,12 +15,18 @@ interface PointDetails {
   readonly members: readonly string[];
   readonly membersMore: number;
   readonly leftOut: readonly string[];
+  readonly damaged: readonly string[];
   readonly bookmark?: { readonly name: string; readonly keep: string };
 }
 
 export class DetailsTable {
   readonly #indexes = new Map<string, number>();
   readonly #points: PointDetails[] = [];
+  readonly #damaged: readonly DamagedMember[];
+
+  constructor(damaged: readonly DamagedMember[]) {
+    this.#damaged = damaged;
+  }
 
   get points(): readonly PointDetails[] {
     return this.#points;
@@ -29,14 +35,25 @@ export class DetailsTable {
   /** Where the first few of the points are in the table; they are put there if they aren't yet. */
   indexesOf(points: readonly RecoveryPoint[]): number[] {
     return points.slice(0, POINTS_DESCRIBED_MAX).map((point) => {
-      const index = this.#indexes.get(point.id) ?? this.#points.push(detailsOf(point)) - 1;
+      const index = this.#indexes.get(point.id) ?? this.#points.push(this.#detailsOf(point)) - 1;
       this.#indexes.set(point.id, index);
       return index;
     });
   }
+
+  #detailsOf(point: RecoveryPoint): PointDetails {
+    const own = this.#damaged.filter((member) => member.point === point.id);
+    return detailsOf(
+      point,
+      own.map(({ volume, message }) => `${volume}: ${message}`),
+    );
+  }
 }
 
-function detailsOf({ id, atMs, group, kind, members, leftOut, bookmark }: RecoveryPoint): PointDetails {
+function detailsOf(
+  { id, atMs, group, kind, members, leftOut, bookmark }: RecoveryPoint,
+  damaged: readonly string[],
+): PointDetails {
   const named = members.slice(0, MEMBERS_NAMED_MAX);
   return {
     id,
@@ -49,6 +66,7 @@ function detailsOf({ id, atMs, group, kind, members, leftOut, bookmark }: Recove
     }),
     membersMore: members.length - named.length,
     leftOut: leftOut.map(({ volume, reason }) => `${volume} (${reason})`),
+    damaged,
     ...(bookmark === undefined ? {} : { bookmark: { name: bookmarkWords(bookmark), keep: keepWords(bookmark.keep) } }),
   };
 }

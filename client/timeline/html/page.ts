@@ -15,9 +15,9 @@ const ROWS_MAX = 500;
 
 export function timelinePage(input: TimelinePageInput): string {
   const { owner, nowMs } = input;
-  const details = new DetailsTable();
   const views = viewsOf(input);
   const [{ timeline }] = views;
+  const details = new DetailsTable(timeline.damaged);
   const title = `Recovery points of ${ownerWords(owner)}`;
   const name = 'volume' in owner ? owner.volume : owner.group;
   const buttons = views.map(

@@ -30,6 +30,7 @@ export const SCRIPT = `
     } else row(list, 'Kept', 'policy');
     row(list, 'Volumes', point.members.join(', ') + (point.membersMore ? ' and ' + point.membersMore + ' more' : '') || 'none');
     if (point.leftOut.length) row(list, 'Left out', point.leftOut.join(', '));
+    if (point.damaged.length) row(list, 'Damaged', point.damaged.join(' '));
     return list;
   };
 

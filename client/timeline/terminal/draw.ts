@@ -3,7 +3,7 @@ import { ticksOf } from '../axis.js';
 import { cellOf, type TimeRange } from '../range.js';
 import { type Cell, cellsOf, levelOf } from '../thinning.js';
 import type { Lane, MarkedPoint, Timeline } from '../timeline.js';
-import { counted, holeWords, isoTime, ownerWords, reasonCounts } from '../words.js';
+import { counted, damagedWords, holeWords, isoTime, ownerWords, reasonCounts } from '../words.js';
 import { bookmarkLines } from './bookmarks.js';
 import { ASCII, type Glyphs, UNICODE } from './glyphs.js';
 import { padded, printable, shortened, wrapped } from './printable.js';
@@ -25,6 +25,8 @@ const LABEL_SHARE_MAX = 1 / 3;
 const STACK_MAX = 3;
 const SEVERAL = '*';
 const TICK_GAP = 2;
+/** Damaged members told in words at most. */
+const DAMAGED_SHOWN_MAX = 8;
 
 interface Canvas {
   readonly timeline: Timeline;
@@ -65,6 +67,7 @@ export function drawTimeline(timeline: Timeline, options: DrawOptions): string[]
     ...legendLines(canvas, lanes),
     ...leftOutLines(canvas),
     ...timeline.holes.flatMap((hole) => warning(canvas, holeWords(hole), 'hole')),
+    ...damagedLines(timeline.damaged, canvas),
     ...bookmarkLines(timeline.bookmarks, canvas),
   ];
 }
@@ -210,6 +213,16 @@ function leftOutLines(canvas: Canvas): string[] {
       const why = reasonCounts(leftOut.map(({ reason }) => reason));
       return warning(canvas, `Left out: ${name} of ${counted(leftOut.length, 'point')} (${why})`, 'leftOut');
     });
+}
+
+/** A few in words; the list has them all. */
+function damagedLines(damaged: Timeline['damaged'], canvas: Canvas): string[] {
+  const shown = damaged.slice(-DAMAGED_SHOWN_MAX);
+  const more = damaged.length - shown.length;
+  return [
+    ...shown.flatMap((member) => warning(canvas, damagedWords(member), 'hole')),
+    ...(more === 0 ? [] : warning(canvas, `Damaged: ${counted(more, 'more member')} of older points`, 'hole')),
+  ];
 }
 
 function warning({ columns, ascii, colours }: Canvas, text: string, colour: 'hole' | 'leftOut'): string[] {

@@ -16,6 +16,7 @@ const OPEN_MS_MAX = 60_000;
 const FOR_GOOD: ReadonlySet<ErrorCode> = new Set([
   'IMAGE_EVICTED',
   'POINT_TRIMMED',
+  'POINT_DAMAGED',
   'POINT_NOT_FOUND',
   'VOLUME_NOT_FOUND',
   'VOLUME_UNUSABLE',

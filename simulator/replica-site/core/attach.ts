@@ -120,9 +120,9 @@ export function forkLineage(state: SiteState, volume: VolumeId, reason: string, 
   const { openAttempt } = state.volume(volume);
   if (openAttempt !== undefined && !state.attempts.unreadable.has(attemptName(openAttempt)))
     resolveAttempt(state, openAttempt, `the history of volume "${volume}" was forked: ${reason}`, now.wallMs);
-  strikeBeyond(state, volume, position);
-  state.limitNamed(volume, position);
-  cutOwnership(state, volume, position);
+  strikeLost(state, volume);
+  state.limitNamed(volume, state.lineages.soundPosition(volume, position));
+  cutOwnership(state, volume);
   mendHolesOf(state, volume);
   state.volumes.put(volume, { ...state.volume(volume), lineage });
   return refuse('LINEAGE_FORKED', reason, { lineage: { lineage, position } });
@@ -210,16 +210,20 @@ function forkReason(state: SiteState, row: VolumeRow, { confirmed }: Claim): str
     return `the replica site has another history of volume "${volume}" (at position ${position}) than the splitter confirmed (up to ${known.position})`;
   if (known !== undefined && known.position > position)
     return `the replica site has volume "${volume}" up to position ${position} only, and had confirmed ${known.position}`;
+  // What the records since the last attachment were is not known: who confirmed nothing must compare too.
+  if (position > 0 && row.lineage !== undefined && row.lineage !== lineage)
+    return `the replica site can't vouch for all that it has of volume "${volume}", which must be compared; its history goes on at position ${position}`;
   if (named > position)
     return `the replica site has volume "${volume}" up to position ${position} only, and knows of position ${named}`;
   return undefined;
 }
 
 /** Members at positions that are lost leave their points: nobody may take later records for them. */
-function strikeBeyond(state: SiteState, volume: VolumeId, position: number): void {
+function strikeLost(state: SiteState, volume: VolumeId): void {
+  const isSound = (position: number): boolean => state.lineages.soundPosition(volume, position) === position;
   for (const row of state.points.values()) {
     const member = row.point.members.find((candidate) => candidate.volume === volume);
-    if (member === undefined || (member.position <= position && row.provisionalMarks[volume] === undefined)) continue;
+    if (member === undefined || (isSound(member.position) && row.provisionalMarks[volume] === undefined)) continue;
     const { [volume]: _lost, ...provisionalMarks } = row.provisionalMarks;
     state.points.put(row.point.id, { ...row, provisionalMarks, point: withoutMember(row.point, volume, 'lost') });
   }

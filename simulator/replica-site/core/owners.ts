@@ -20,11 +20,12 @@ export function beginOwnership(state: SiteState, row: VolumeRow, { position, atM
   state.owners.put(ownerKey(owner), { owner: move === undefined ? owner : { ...owner, move } });
 }
 
-/** Spans end where the volume's history does: what lay beyond the position is lost. */
-export function cutOwnership(state: SiteState, volume: VolumeId, position: number): void {
+/** Spans begin and end at records that are there: those that they named are lost. */
+export function cutOwnership(state: SiteState, volume: VolumeId): void {
+  const sound = (position: number): number => state.lineages.soundPosition(volume, position);
   for (const owner of state.ownersOf(volume)) {
-    const fromPosition = Math.min(owner.fromPosition, position);
-    const toPosition = owner.toPosition === undefined ? undefined : Math.min(owner.toPosition, position);
+    const fromPosition = sound(owner.fromPosition);
+    const toPosition = owner.toPosition === undefined ? undefined : sound(owner.toPosition);
     if (fromPosition === owner.fromPosition && toPosition === owner.toPosition) continue;
     const cut = { ...owner, fromPosition };
     state.owners.put(ownerKey(owner), { owner: toPosition === undefined ? cut : { ...cut, toPosition } });

@@ -94,18 +94,18 @@ export function endHole(state: SiteState, volume: VolumeId, toPosition: number, 
 
 /**
  * When the volume's journal is opened: a hole's row is stored before its record is appended, so a row may speak of a record
- * that never became durable. Such a beginning is forgotten (the splitter sends it again); such an end is open again.
+ * that never became durable, or is lost. Such a beginning is forgotten (the splitter sends it again); such an end is open again.
  */
 export function mendHolesOf(state: SiteState, volume: VolumeId): void {
-  const durable = state.lineages.durable(volume).position;
+  const isSound = (position: number): boolean => state.lineages.soundPosition(volume, position) === position;
   for (const hole of state.holesOf(volume)) {
     const key = `${volume}:${hole.fromPosition}`;
     const row = state.volume(volume);
-    if (hole.fromPosition > durable) {
+    if (!isSound(hole.fromPosition)) {
       state.holes.delete(key);
       const { openHole, ...rest } = row;
       if (openHole === key) state.volumes.put(volume, rest);
-    } else if (hole.toPosition !== undefined && hole.toPosition > durable) {
+    } else if (hole.toPosition !== undefined && !isSound(hole.toPosition)) {
       const { toPosition: _to, untilMs: _until, ...open } = hole;
       state.holes.put(key, { hole: open });
       state.volumes.put(volume, { ...row, openHole: key });

@@ -90,6 +90,11 @@ export interface Lineages {
     readonly n: number;
     readonly timeMs: number;
   };
+  /**
+   * The last position up to the given one whose record is there: others may have been given, and are lost. What comes next
+   * follows `durable` all the same: no position is ever given twice.
+   */
+  soundPosition(volume: VolumeId, position: number): number;
   /** The identity of the volume's history as its journal has it. */
   lineage(volume: VolumeId): LineageId;
   /** The position up to which the replica volume has everything. */

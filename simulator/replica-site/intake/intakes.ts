@@ -40,6 +40,12 @@ export class Intakes {
     return intake;
   }
 
+  /** Of a volume whose journal was rebuilt: what closed its gate is gone with the former journal. @throws MoverError as `intake` */
+  async rebuilt(volume: VolumeId): Promise<VolumeIntake> {
+    this.#gates.delete(volume);
+    return this.intake(volume);
+  }
+
   /** What is wrong, in sentences. */
   get notes(): string[] {
     return [...this.#intakes.values()].flatMap((intake) => intake.note ?? []);

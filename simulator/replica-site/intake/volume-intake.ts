@@ -133,7 +133,8 @@ export class VolumeIntake {
       return runs === undefined || runs.length > TOUCHED_RUNS_MAX ? undefined : runs;
     } catch (error) {
       // A replica that does not keep up, or history that is damaged, must not keep the volume from being attached.
-      if (limit.aborted || (error instanceof JournalError && error.code === 'CORRUPT')) return undefined;
+      if (limit.aborted || (error instanceof JournalError && (error.code === 'CORRUPT' || error.code === 'DAMAGED')))
+        return undefined;
       throw error;
     }
   }

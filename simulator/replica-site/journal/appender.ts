@@ -18,7 +18,8 @@ interface Pending {
   readonly record: NewRecord;
   readonly position: number;
   readonly payload: Uint8Array | undefined;
-  readonly beginsSession: boolean;
+  /** The manifest tells of it: it is stored first. */
+  readonly isInManifest: boolean;
 }
 
 export class Appender {
@@ -69,7 +70,9 @@ export class Appender {
       if (beginsSession) this.#manifest.sessions.begin(record.session, before.position);
       // An older session goes on: one that began meanwhile and has no record never was.
       else if (this.#manifest.sessions.forgetEmpty(before.position)) this.#manifest.isBehind = true;
-      const pending = { record, position, payload: payloadOf(record), beginsSession };
+      const makesWhole = record.kind === 'initEnd' && this.#manifest.makeWhole(position);
+      const isInManifest = beginsSession || makesWhole;
+      const pending = { record, position, payload: payloadOf(record), isInManifest };
       this.#pending.push(pending);
       this.#unwrittenBytes += recordBytes(pending);
       this.#appended = { position, session: record.session, n: record.n };
@@ -77,6 +80,12 @@ export class Appender {
     // A microtask ends the turn of whoever appends: all that one read of a socket brought becomes one group.
     if (this.#pending.length > 0) this.#flushing ??= Promise.resolve().then(() => this.#flush());
     return this.#appended.position;
+  }
+
+  /** Goes on from another position; nothing may be on its way. */
+  continueFrom(durable: Durable): void {
+    this.#durable = durable;
+    this.#appended = durable;
   }
 
   /** Resolves once nothing is being written; never rejects. */
@@ -132,7 +141,7 @@ export class Appender {
     const [first] = group;
     const last = group.at(-1);
     if (first === undefined || last === undefined) return;
-    if (first.beginsSession || this.#manifest.isBehind) await this.#manifest.save();
+    if (first.isInManifest || this.#manifest.isBehind) await this.#manifest.save();
     const { parts, bytes } = encode(group);
     const positions = { firstPosition: first.position, lastPosition: last.position };
     this.#log.append({ ...positions, continued: false, parts, bytes });
@@ -144,14 +153,14 @@ export class Appender {
     this.#events.onDurable(this.#durable, bytes);
   }
 
-  /** As many as fit a segment; a session's first record begins a group, because the manifest is saved before it. */
+  /** As many as fit a segment; one that the manifest tells of begins a group, because that is saved before it. */
   #takeGroup(): readonly Pending[] {
     const room = this.#log.room(recordBytes(this.#pending[0]));
     let bytes = 0;
     let count = 0;
     for (const pending of this.#pending) {
       bytes += recordBytes(pending);
-      if (count > 0 && (bytes > room || pending.beginsSession)) break;
+      if (count > 0 && (bytes > room || pending.isInManifest)) break;
       count += 1;
     }
     return this.#pending.splice(0, count);

@@ -111,6 +111,8 @@ class BatchBuilder {
     const window = this.#load(this.#fileOffset, this.#segment.bytes - this.#fileOffset);
     let at = 0;
     while (at + RECORD_HEADER_BYTES <= window.length && this.#pieces.length < BATCH_RECORDS_MAX) {
+      // What comes after the limit may be damaged.
+      if (this.#pieces.at(-1)?.header.position === this.#source.upTo) return;
       const header = decodeRecordHeader(window, at);
       if (header === undefined) throw this.#corrupt('damaged record header', undefined);
       if (header.position > this.#source.upTo) return;

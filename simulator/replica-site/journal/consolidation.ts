@@ -1,6 +1,5 @@
 // One walk over the UNDO that has come to rest, oldest first: keeps of each interval between retained positions the
 // first old content of every byte, and writes segments anew that hold much else, or that are small and side by side.
-import { JournalError } from './errors.js';
 import { ExtentMap } from './extent-map.js';
 import type { Files } from './files.js';
 import { intervalStart, signatureOf } from './retained-positions.js';
@@ -10,7 +9,7 @@ import type { Segment } from './segment-log.js';
 import { planSegment, planToKeepAll } from './segment-plan.js';
 import type { IntervalCoverage, SegmentPlan } from './segment-plan.js';
 import { rewriteSegments } from './segment-rewrite.js';
-import type { JournalLog, Retained } from './types.js';
+import type { Retained } from './types.js';
 import type { UndoLog } from './undo-log.js';
 
 /** A segment is written anew if that frees an eighth of it: what is copied stays within 7 times what is freed. */
@@ -28,7 +27,6 @@ export interface ConsolidationOptions {
   readonly undo: UndoLog;
   readonly segmentBytes: number;
   readonly sync: boolean;
-  readonly log: JournalLog | undefined;
   readonly examined: ExaminedSegments;
 }
 
@@ -81,7 +79,7 @@ export class Consolidation {
     this.#visits = this.#planVisits().reverse();
   }
 
-  /** Goes on until the end, which it tells by true, or until the budget is used up. @throws JournalError FAILED */
+  /** Goes on until the end, which it tells by true, or until the budget is used up. @throws JournalError CORRUPT */
   async run(
     budget: Budget,
     assertGoingOn: () => void,
@@ -132,10 +130,7 @@ export class Consolidation {
     if (how === 'skipped' || hasGrownOn || !this.#isThere(segment)) return this.#writeJoined(budget);
     if (how === 'known') return this.#consider(planToKeepAll(segment), budget);
     budget.bytes -= segment.bytes;
-    const plan = await planSegment(files, segment, this.#coverage);
-    if (!plan.isDamaged) return this.#consider(plan, budget);
-    this.#options.log?.warn({ file: segment.path }, 'left a damaged UNDO segment as it is');
-    return this.#writeJoined(budget);
+    return this.#consider(await planSegment(files, segment, this.#coverage), budget);
   }
 
   /** Joins the segment with those before it, if it is worth it. Returns the bytes freed by writing those. */
@@ -158,7 +153,7 @@ export class Consolidation {
   }
 
   async #writeJoined(budget: Budget): Promise<number> {
-    const { files, undo, sync, log } = this.#options;
+    const { files, undo, sync } = this.#options;
     const [first, ...others] = this.#joined.filter(({ segment }) => this.#isThere(segment));
     this.#joined = [];
     this.#joinedBytes = SEGMENT_HEADER_BYTES;
@@ -173,19 +168,12 @@ export class Consolidation {
     const before = plans.reduce((sum, plan) => sum + plan.bytes, 0);
     const kept = plans.reduce((sum, plan) => sum + plan.keptBytes, 0);
     budget.bytes -= kept;
-    try {
-      const segment = await rewriteSegments({ files, sync }, plans, signature);
-      undo.replace(
-        plans.map((plan) => plan.segment),
-        segment,
-      );
-      return before - segment.bytes;
-    } catch (error) {
-      if (!(error instanceof JournalError && error.code === 'CORRUPT')) throw error;
-      // Images that need it are told; those that don't go on.
-      log?.warn({ err: error }, 'left damaged UNDO as it is');
-      return 0;
-    }
+    const segment = await rewriteSegments({ files, sync }, plans, signature);
+    undo.replace(
+      plans.map((plan) => plan.segment),
+      segment,
+    );
+    return before - segment.bytes;
   }
 
   /** Trims may have come between two calls: they take from the front. */

@@ -1,4 +1,5 @@
 // Distribution: reads the old data, appends it to UNDO, and only then overwrites the replica image.
+import { AppliedMark } from './applied-mark.js';
 import { giveBackBatchBuffers, takeBatchBuffers } from './batch-buffers.js';
 import { cursorAtStart, readBatch } from './batch.js';
 import type { Batch, Cursor } from './batch.js';
@@ -9,6 +10,8 @@ import { RetryPauses } from '../../disk/retry-pauses.js';
 import { corrupt } from './errors.js';
 import { isRefusal } from './file-refusal.js';
 import type { Files } from './files.js';
+import type { HistoryLoss } from './history-loss.js';
+import type { Manifest } from './manifest.js';
 import type { OpenImages } from './open-images.js';
 import type { Replica } from './replica.js';
 import type { Segment, SegmentLog } from './segment-log.js';
@@ -22,10 +25,15 @@ import type { UndoLog } from './undo-log.js';
  */
 const DO_KEPT_BYTES_MAX = 1024 * 1024;
 
+/** Tries of old data that the disk refuses to read before it counts as damaged: with their pauses, nearly 4 seconds. */
+const READ_REFUSALS_MAX = 4;
+
 export interface DistributorParts {
   readonly files: Files;
   readonly directory: string;
   readonly sync: boolean;
+  readonly manifest: Manifest;
+  readonly history: HistoryLoss;
   readonly doLog: SegmentLog;
   readonly undo: UndoLog;
   readonly replica: Replica;
@@ -59,6 +67,7 @@ interface Unfinished {
 export class Distributor {
   readonly #parts: DistributorParts;
   readonly #events: DistributorEvents;
+  readonly #mark: AppliedMark;
   readonly #task = (): void => this.#startBatch();
   #applied: Durable;
   #cursor: Cursor;
@@ -66,6 +75,7 @@ export class Distributor {
   #durablePosition: number;
   #count = 0;
   #damagedBlocks = 0;
+  #readRefusals = 0;
   #paused = true;
   #running: Promise<void> | undefined;
   #unfinished: Unfinished | undefined;
@@ -78,6 +88,7 @@ export class Distributor {
 
   constructor(parts: DistributorParts, start: DistributorStart, durablePosition: number, events: DistributorEvents) {
     this.#parts = parts;
+    this.#mark = new AppliedMark(parts.files, parts.directory);
     this.#events = events;
     this.#applied = start.applied;
     this.#cursor = start.cursor;
@@ -108,6 +119,14 @@ export class Distributor {
     this.#durablePosition = position;
     this.#backlogBytes += doBytes;
     this.#goOn();
+  }
+
+  /** Goes on from another position; everything before must be applied and deleted, and distribution paused. */
+  continueFrom(applied: Durable): void {
+    this.#applied = applied;
+    this.#durablePosition = applied.position;
+    this.#cursor = cursorAtStart;
+    this.#backlogBytes = 0;
   }
 
   async pause(): Promise<void> {
@@ -159,7 +178,7 @@ export class Distributor {
 
   async #runBatch(): Promise<void> {
     try {
-      if (this.#unfinished !== undefined) this.#bringIn(this.#unfinished);
+      if (this.#unfinished !== undefined) await this.#bringIn(this.#unfinished);
       else if (this.#applied.position < this.#durablePosition) await this.#distribute();
       await this.deleteApplied(DO_KEPT_BYTES_MAX);
       this.#wentOn();
@@ -201,13 +220,13 @@ export class Distributor {
       const limits = { upTo: this.#durablePosition, replicaEnd: replica.end };
       const batch = readBatch({ files, log: doLog, window, ...limits }, this.#cursor);
       if (batch.pieces.length === 0) throw this.#missingRecords();
-      const changes = readChanges(replica, batch.pieces, old);
-      this.#noteDamage(changes);
+      const changes = this.#readOld(batch.pieces, old);
+      await this.#reach(changes);
       const covered = undo.append(changes);
       if (sync) await undo.commit();
       if (images.count > 0) images.publish(covered());
       try {
-        this.#bringIn({ batch, changes });
+        await this.#bringIn({ batch, changes });
       } catch (error) {
         if (isRefusal(error)) this.#unfinished = { batch, changes: changes.map(kept) };
         throw error;
@@ -217,13 +236,47 @@ export class Distributor {
     }
   }
 
-  #bringIn({ batch, changes }: Unfinished): void {
+  /** A disk that refuses for a moment must cost no history, and one that refuses for good must not hold up new writes. */
+  #readOld(pieces: Batch['pieces'], old: Buffer): readonly Change[] {
+    const { replica } = this.#parts;
+    try {
+      const changes = readChanges(replica, pieces, old, this.#readRefusals < READ_REFUSALS_MAX ? 'refused' : 'damaged');
+      if (changes.every(({ damaged }) => damaged.length === 0)) this.#readRefusals = 0;
+      return changes;
+    } catch (error) {
+      if (isRefusal(error)) this.#readRefusals += 1;
+      throw error;
+    }
+  }
+
+  async #bringIn({ batch, changes }: Unfinished): Promise<void> {
     applyChanges(this.#parts.replica, changes);
+    await this.#noteDamage(changes);
     this.#unfinished = undefined;
     this.#advance(batch);
   }
 
-  #noteDamage(changes: readonly Change[]): void {
+  /** How far the image reaches is stored before it gets there. */
+  async #reach(changes: readonly Change[]): Promise<void> {
+    const { manifest, replica, sync } = this.#parts;
+    const end = changes.reduce((reach, { piece }) => {
+      return piece.data === undefined ? reach : Math.max(reach, piece.offset + piece.length);
+    }, 0);
+    const before = manifest.replicaEnd;
+    if (end <= before) return;
+    const reach = replica.reachFor(end, before);
+    if (sync) await replica.commit();
+    manifest.replicaEnd = reach;
+    try {
+      await manifest.save();
+    } catch (error) {
+      // It is tried again with the batch, before anything of it is written.
+      manifest.replicaEnd = before;
+      throw error;
+    }
+  }
+
+  async #noteDamage(changes: readonly Change[]): Promise<void> {
     const damaged = changes.filter((change) => change.damaged.length > 0);
     const [first] = damaged;
     const [block] = first?.damaged ?? [];
@@ -235,6 +288,13 @@ export class Distributor {
       { file: replica.path, offset: block.block * BLOCK_BYTES, position: first.piece.header.position, blocks },
       'overwriting damaged blocks of the replica image: older images can no longer read them',
     );
+    for (const { piece, old } of damaged) {
+      const { position } = piece.header;
+      for (const { kind, offset, length } of old) {
+        if (kind !== 'oldDamaged') continue;
+        await this.#parts.history.note({ position, offset, length }, { file: replica.path, offset });
+      }
+    }
   }
 
   #missingRecords(): Error {
@@ -252,6 +312,8 @@ export class Distributor {
     this.#backlogBytes -= batch.doBytes;
     const whole = batch.pieces.filter((piece) => piece.last);
     const last = whole.at(-1)?.header;
+    const done = batch.next.partial?.done ?? 0;
+    this.#mark.write({ position: last?.position ?? this.#applied.position, done });
     if (last === undefined) return;
     this.#count += whole.length;
     this.#applied = { position: last.position, session: last.session, n: last.n, timeMs: last.timeMs };

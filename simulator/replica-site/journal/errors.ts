@@ -2,6 +2,7 @@
 
 /**
  * - `CORRUPT`: stored bytes fail their check; `place` names where. Nothing of it is served.
+ * - `DAMAGED`: the position needs what is damaged or lost; `place` names where. Others open.
  * - `TRIMMED`: the position's UNDO was dropped.
  * - `BEYOND_DURABLE`: the position isn't durable yet.
  * - `OUT_OF_RANGE`: offset, length or another number outside its limits.
@@ -13,6 +14,7 @@
  */
 export type JournalErrorCode =
   | 'CORRUPT'
+  | 'DAMAGED'
   | 'TRIMMED'
   | 'BEYOND_DURABLE'
   | 'OUT_OF_RANGE'

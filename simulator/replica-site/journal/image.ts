@@ -1,6 +1,7 @@
 // One open image: the live replica image, with what changed since its position put back from UNDO.
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { crc32 } from 'node:zlib';
+import type { DamagePlace } from './damage.js';
 import { JournalError, corrupt } from './errors.js';
 import type { Extent } from './extent-map.js';
 import type { Files } from './files.js';
@@ -12,6 +13,7 @@ import type { Image } from './types.js';
 import { IMAGE_READ_BYTES_MAX } from './types.js';
 import type { UndoIndex } from './undo-index.js';
 import type { UndoLog } from './undo-log.js';
+import { unlessUnreadableLater } from './unreadable.js';
 
 /** Records added to the overlay in one slice of the event loop: a few milliseconds. */
 const RECORDS_PER_TURN = 8192;
@@ -21,6 +23,18 @@ export interface ImageSource {
   readonly sizeBytes: number;
   readonly replica: Replica;
   readonly undo: UndoLog;
+  /** Old bytes that an image needs turned out to be damaged. */
+  readonly onDamage: (found: FoundDamage) => Promise<void>;
+}
+
+/** A record of UNDO with damaged old data; without a position if the record itself says that they were damaged. */
+export interface FoundDamage {
+  readonly position: number | undefined;
+  readonly offset: number;
+  readonly length: number;
+  readonly place: DamagePlace;
+  /** Of the image that needs it. */
+  readonly imagePosition: number;
 }
 
 export class OpenImage implements Image {
@@ -116,20 +130,29 @@ export class OpenImage implements Image {
       return;
     }
     if (isDamagedRun(extent)) {
+      const { start: offset, end } = extent;
+      const place = { file: this.#source.replica.path, offset };
+      await this.#tell({ position: undefined, offset, length: end - offset, place });
       throw this.#corruptReplica('bytes that were damaged before they were overwritten', extent.start);
     }
     const { files } = this.#source;
     const { fileOffset, recordOffset, recordLength } = extent.source;
     const path = this.#overlay.path(extent);
     const record = Buffer.allocUnsafe(RECORD_HEADER_BYTES + recordLength);
-    const count = await files.readLater(path, record, fileOffset);
+    const count = (await unlessUnreadableLater(files.readLater(path, record, fileOffset))) ?? 0;
     const header = decodeRecordHeader(record, 0);
     const payload = record.subarray(RECORD_HEADER_BYTES);
     if (count < record.length || header === undefined || header.payloadCrc !== crc32(payload)) {
       const position = header?.position ?? this.position + 1;
+      const place = { file: path, offset: fileOffset };
+      await this.#tell({ position: header?.position, offset: recordOffset, length: recordLength, place });
       throw corrupt('damaged UNDO record', { file: path, offset: fileOffset, position });
     }
     payload.copy(into, 0, extent.start - recordOffset, extent.end - recordOffset);
+  }
+
+  async #tell(found: Omit<FoundDamage, 'imagePosition'>): Promise<void> {
+    await this.#source.onDamage({ ...found, imagePosition: this.position });
   }
 
   #assertOpen(): void {

@@ -2,13 +2,14 @@
 import { crc32 } from 'node:zlib';
 import { decodeEdgeSums } from './edge-sums.js';
 import type { EdgeSum } from './edge-sums.js';
-import { corrupt } from './errors.js';
 import type { Files } from './files.js';
 import { RECORD_HEADER_BYTES } from './record-format.js';
 import type { RecordHeader } from './record-format.js';
+import type { UndoLoss } from './recovered-segments.js';
 import { scanRecords } from './scan.js';
 import { SEGMENT_HEADER_BYTES } from './segment-format.js';
 import type { Segment } from './segment-log.js';
+import { unlessUnreadable } from './unreadable.js';
 
 /** Bytes of the volume. */
 export interface OverwrittenRange {
@@ -21,27 +22,37 @@ const nothing: readonly OverwrittenRange[] = [];
 export class LoggedSums {
   readonly #files: Files;
   readonly #edges = new Map<number, readonly EdgeSum[]>();
+  readonly #unknown = new Set<number>();
+  #knownFrom = 0;
   readonly #overwritten = new Map<number, OverwrittenRange[]>();
 
   constructor(files: Files) {
     this.#files = files;
   }
 
-  /** Reads what UNDO notes of positions from `from` on. @throws JournalError CORRUPT */
-  async collect(segments: readonly Segment[], from: number): Promise<void> {
+  /** Reads what UNDO notes of positions from `from` on. What can't be read is told by `isKnown`. */
+  async collect(segments: readonly Segment[], from: number, loss: UndoLoss | undefined): Promise<void> {
+    this.#knownFrom = loss === undefined ? 0 : loss.before + 1;
+    const rest = loss?.rest;
     for (const segment of segments) {
       if (segment.lastPosition < from || segment.consolidated !== undefined) continue;
-      const { path, bytes, firstPosition } = segment;
-      let position = firstPosition;
-      const range = { from: SEGMENT_HEADER_BYTES, to: bytes, payloads: false };
-      const { at, fault } = await scanRecords(this.#files, path, range, (header, fileOffset) => {
-        position = header.position;
-        if (position < from) return;
+      const { path, bytes } = segment;
+      const start = rest?.segment.path === path ? rest.at : SEGMENT_HEADER_BYTES;
+      let last = segment.firstPosition;
+      const range = { from: start, to: bytes, payloads: false };
+      const { fault } = await scanRecords(this.#files, path, range, (header, fileOffset) => {
+        last = header.position;
+        if (header.position < from) return;
         if (header.kind === 'edgeSums') this.#add(path, header, fileOffset);
         else if (header.kind === 'oldData' || header.kind === 'oldDamaged') this.#addOverwritten(header);
       });
-      if (fault !== undefined) throw corrupt('damaged UNDO record', { file: path, offset: at, position });
+      if (fault !== undefined) this.#knownFrom = Math.max(this.#knownFrom, segment.lastPosition + 1, last + 1);
     }
+  }
+
+  /** Whether all that UNDO noted of a position could be read. */
+  isKnown(position: number): boolean {
+    return position >= this.#knownFrom && !this.#unknown.has(position);
   }
 
   /** The sum that a block has once the record of a position is in the replica image. */
@@ -62,9 +73,10 @@ export class LoggedSums {
 
   #add(path: string, { position, length, payloadCrc }: RecordHeader, fileOffset: number): void {
     const payload = Buffer.alloc(length);
-    const count = this.#files.read(path, payload, fileOffset + RECORD_HEADER_BYTES);
+    const count = unlessUnreadable(() => this.#files.read(path, payload, fileOffset + RECORD_HEADER_BYTES)) ?? 0;
     if (count < length || crc32(payload) !== payloadCrc) {
-      throw corrupt('damaged UNDO record', { file: path, offset: fileOffset, position });
+      this.#unknown.add(position);
+      return;
     }
     this.#edges.set(position, [...(this.#edges.get(position) ?? []), ...decodeEdgeSums(payload)]);
   }

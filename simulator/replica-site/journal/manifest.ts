@@ -2,14 +2,19 @@
 import { dirname, join } from 'node:path';
 import { crc32 } from 'node:zlib';
 import { z } from 'zod';
-import { JournalError, corrupt } from './errors.js';
+import { damageSchema } from './damage.js';
+import type { Damage } from './damage.js';
+import { JournalError } from './errors.js';
 import type { Files } from './files.js';
 import { newLineage } from './lineage.js';
 import type { Lineage } from './lineage.js';
 import { Sessions } from './sessions.js';
+import { unlessUnreadable } from './unreadable.js';
 import type { Retained } from './types.js';
 
 export const MANIFEST_NAME = 'manifest';
+/** The same facts again: one damaged file of some hundred bytes must not cost a volume's history. */
+export const MANIFEST_COPY_NAME = 'manifest.copy';
 const NEW_MANIFEST_NAME = 'manifest.new';
 
 const safe = z.int().nonnegative();
@@ -31,7 +36,15 @@ const lineageSchema = z.strictObject({
 const manifestSchema = z.discriminatedUnion('format', [
   z.strictObject({ format: z.literal(1), ...facts }),
   z.strictObject({ format: z.literal(2), ...facts, retained: retainedSchema }),
-  z.strictObject({ format: z.literal(3), ...facts, retained: retainedSchema, lineage: lineageSchema }),
+  z.strictObject({
+    format: z.literal(3),
+    ...facts,
+    retained: retainedSchema,
+    lineage: lineageSchema,
+    replicaEnd: safe,
+    jumps: z.array(z.tuple([safe, safe])),
+    damage: z.array(damageSchema),
+  }),
 ]);
 type Stored = z.infer<typeof manifestSchema>;
 
@@ -39,6 +52,8 @@ type Stored = z.infer<typeof manifestSchema>;
 export const MANIFEST_FORMAT = 3;
 /** From this one on the replica image has checksums. */
 export const SUMS_FORMAT = 2;
+/** From this one on there are two of it. */
+const MIRRORED_FORMAT = 3;
 
 /**
  * A position known to be applied though no UNDO may say so any more, and known to be in the replica image and its sums
@@ -61,6 +76,13 @@ export class Manifest {
   floor: Floor = { position: 0, timeMs: 0 };
   /** Made with the manifest; an older format gets one when it is loaded. Stored before any record of it is. */
   lineage: Lineage = newLineage();
+  /** Bytes of the volume that the replica image may reach: its sums' file covers them all. */
+  replicaEnd = 0;
+  /** Positions that were lost, each with the last one before it that has a record: none of them is ever given again. */
+  jumps: readonly (readonly [after: number, upTo: number])[] = [];
+  damage: readonly Damage[] = [];
+  /** Both files have the same facts. */
+  isMirrored = false;
   /** What is stored isn't what these facts are: to be saved before the next record. */
   isBehind = false;
   readonly #files: Files;
@@ -79,29 +101,68 @@ export class Manifest {
     this.sessions = sessions;
   }
 
-  /** The folder's manifest, or undefined if it has none. @throws JournalError CORRUPT, SIZE_MISMATCH */
-  static load(files: Files, directory: string, sizeBytes: number, sync: boolean): Manifest | undefined {
+  /**
+   * The folder's manifest, from its copy if the first one is damaged. `lost`: something is there, and none of it is sound.
+   * @throws JournalError SIZE_MISMATCH
+   */
+  static load(files: Files, directory: string, sizeBytes: number, sync: boolean): Manifest | 'none' | 'lost' {
     const path = join(directory, MANIFEST_NAME);
-    const fileBytes = files.size(path);
-    if (fileBytes === undefined) return undefined;
-    const bytes = Buffer.alloc(fileBytes);
-    files.read(path, bytes, 0);
-    const stored = parse(bytes);
-    if (stored === undefined) throw corrupt('damaged manifest', { file: path, offset: 0, position: 0 });
+    const copyPath = join(directory, MANIFEST_COPY_NAME);
+    const bytes = readWhole(files, path);
+    const copy = readWhole(files, copyPath);
+    const stored = parse(bytes) ?? parse(copy);
+    if (stored === undefined) return bytes === undefined && copy === undefined ? 'none' : 'lost';
     if (stored.sizeBytes !== sizeBytes) {
       throw new JournalError(
         'SIZE_MISMATCH',
         `${directory} holds a volume of ${stored.sizeBytes} bytes, not of ${sizeBytes}`,
       );
     }
-    const sessions = new Sessions(stored.sessions.map(([session, base]) => ({ session, base })));
-    const manifest = new Manifest(files, directory, sizeBytes, sync, sessions);
+    const manifest = new Manifest(files, directory, sizeBytes, sync, sessionsOf(stored));
     manifest.trimPosition = stored.trimPosition;
     manifest.floor = stored.floor;
     manifest.format = stored.format;
-    if (stored.format === 3) manifest.lineage = stored.lineage;
+    if (stored.format === 3) {
+      manifest.lineage = stored.lineage;
+      manifest.replicaEnd = stored.replicaEnd;
+      manifest.jumps = stored.jumps;
+      manifest.damage = stored.damage;
+      manifest.isMirrored = bytes !== undefined && copy !== undefined && bytes.equals(copy);
+    }
+    // Facts of a save that never ended must not come back later, when others rest on newer ones.
+    if (!manifest.isMirrored && parse(bytes) !== undefined && copy !== undefined) files.remove(copyPath);
     manifest.retained = stored.format === 1 ? { positions: [], everyFrom: stored.trimPosition } : stored.retained;
     return manifest;
+  }
+
+  /** The highest position before this one that has a record: between the two, none may be missing but what was lost. */
+  positionBefore(position: number): number {
+    return this.jumps.find(([, upTo]) => upTo === position - 1)?.[0] ?? position - 1;
+  }
+
+  /** The short initialization that ends at a position brought what was lost before. Tells whether anything was. */
+  makeWhole(position: number): boolean {
+    const isLost = (damage: Damage): boolean => damage.kind === 'records' && damage.wholeFrom === undefined;
+    if (!this.damage.some(isLost)) return false;
+    this.damage = this.damage.map((damage) => (isLost(damage) ? { ...damage, wholeFrom: position } : damage));
+    return true;
+  }
+
+  /** Takes back what `makeWhole` said of positions that never became durable. */
+  forgetWhole(durablePosition: number): boolean {
+    const before = this.damage;
+    this.damage = before.map((damage) => {
+      if (damage.kind !== 'records' || damage.wholeFrom === undefined) return damage;
+      const { wholeFrom, ...lost } = damage;
+      return wholeFrom > durablePosition ? lost : damage;
+    });
+    return this.damage.some((damage, index) => damage !== before[index]);
+  }
+
+  /** The session and number of a position; undefined for one that was lost or never was. */
+  locate(position: number): { readonly session: number; readonly n: number } | undefined {
+    const isLost = this.jumps.some(([after, upTo]) => position > after && position <= upTo);
+    return isLost ? undefined : this.sessions.locate(position);
   }
 
   /** Resolves once the facts as they are now are stored. After a failure the stored ones are as before, or these. */
@@ -114,7 +175,7 @@ export class Manifest {
   async #store(): Promise<void> {
     this.isBehind = false;
     try {
-      await this.#replace();
+      await this.#storeBoth();
     } catch (error) {
       this.isBehind = true;
       this.#giveUpNew();
@@ -132,20 +193,30 @@ export class Manifest {
     }
   }
 
-  async #replace(): Promise<void> {
-    const path = join(this.#directory, MANIFEST_NAME);
-    const newPath = join(this.#directory, NEW_MANIFEST_NAME);
+  async #storeBoth(): Promise<void> {
     const bytes = this.#encode();
+    const path = join(this.#directory, MANIFEST_NAME);
+    const copyPath = join(this.#directory, MANIFEST_COPY_NAME);
     if (this.#files.size(path) === undefined) this.#files.makeDirectory(this.#directory);
+    this.isMirrored = false;
+    await this.#replace(path, bytes);
+    // Nothing may rest on the facts before both have them: so either is as good as the other.
+    if (this.format >= MIRRORED_FORMAT) {
+      await this.#replace(copyPath, bytes);
+      this.isMirrored = true;
+    }
+    if (!this.sync || this.#folderSynced) return;
+    await this.#files.syncDirectory(dirname(this.#directory));
+    this.#folderSynced = true;
+  }
+
+  async #replace(path: string, bytes: Buffer): Promise<void> {
+    const newPath = join(this.#directory, NEW_MANIFEST_NAME);
     if (this.#files.size(newPath) !== undefined) this.#files.remove(newPath);
     this.#files.write(newPath, [bytes], 0);
     if (this.sync) await this.#files.datasync(newPath);
     this.#files.rename(newPath, path);
-    if (!this.sync) return;
-    await this.#files.syncDirectory(this.#directory);
-    if (this.#folderSynced) return;
-    await this.#files.syncDirectory(dirname(this.#directory));
-    this.#folderSynced = true;
+    if (this.sync) await this.#files.syncDirectory(this.#directory);
   }
 
   #encode(): Buffer {
@@ -168,14 +239,34 @@ export class Manifest {
       case 2:
         return { format: 2, ...facts, retained };
       case 3:
-        return { format: 3, ...facts, retained, lineage: this.lineage };
+        return {
+          format: 3,
+          ...facts,
+          retained,
+          lineage: this.lineage,
+          replicaEnd: this.replicaEnd,
+          jumps: this.jumps.map(([after, upTo]): [number, number] => [after, upTo]),
+          damage: [...this.damage],
+        };
     }
   }
 }
 
-function parse(bytes: Buffer): Stored | undefined {
-  const [text, check] = bytes.toString().split('\n');
+function parse(bytes: Buffer | undefined): Stored | undefined {
+  const [text, check] = bytes?.toString().split('\n') ?? [];
   if (text === undefined || check !== String(crc32(text))) return undefined;
   const json: unknown = JSON.parse(text);
   return manifestSchema.safeParse(json).data;
+}
+
+/** Undefined if there is no such file; empty if it can't be read. */
+function readWhole(files: Files, path: string): Buffer | undefined {
+  const fileBytes = files.size(path);
+  if (fileBytes === undefined) return undefined;
+  const bytes = Buffer.alloc(fileBytes);
+  return unlessUnreadable(() => bytes.subarray(0, files.read(path, bytes, 0))) ?? Buffer.alloc(0);
+}
+
+function sessionsOf({ sessions }: Stored): Sessions {
+  return new Sessions(sessions.map(([session, base]) => ({ session, base })));
 }

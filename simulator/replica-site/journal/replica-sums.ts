@@ -4,10 +4,13 @@ import { join } from 'node:path';
 import { crc32 } from 'node:zlib';
 import { BLOCK_BYTES } from './blocks.js';
 import type { Files } from './files.js';
+import { unlessUnreadable } from './unreadable.js';
 import { zeroBytes } from './zeroes.js';
 
-const SUMS_NAME = 'replica.sum';
+export const SUMS_NAME = 'replica.sum';
 const SUM_BYTES = 4;
+/** Stands for each byte of sums that can't be read: of no use, so that their blocks fail their check. */
+const UNREADABLE = 0xff;
 const ZERO_BLOCK_CRC = crc32(zeroBytes.subarray(0, BLOCK_BYTES));
 /** Sums read or written at once without memory of their own: what one batch piece touches, and a little more. */
 const SCRATCH_SUMS = 1024;
@@ -49,11 +52,12 @@ export class ReplicaSums {
   }
 
   /** The sums of `count` blocks, to be looked at before the next call. */
-  read(first: number, count: number): SumList {
+  read(first: number, count: number, unreadable: 'damaged' | 'refused' = 'damaged'): SumList {
     const sums = this.#room(count);
     const stored = this.#stored(sums, first);
-    const done = stored.length === 0 ? 0 : this.#files.read(this.path, stored, first * SUM_BYTES);
-    return new SumList(sums.fill(0, done));
+    const read = (): number => (stored.length === 0 ? 0 : this.#files.read(this.path, stored, first * SUM_BYTES));
+    const done = unreadable === 'damaged' ? unlessUnreadable(read) : read();
+    return new SumList(done === undefined ? sums.fill(UNREADABLE) : sums.fill(0, done));
   }
 
   /** As `read`, off the main thread. */
@@ -77,6 +81,14 @@ export class ReplicaSums {
     if (!anySet && at >= this.#bytes) return;
     this.#files.write(this.path, [sums], at);
     this.#bytes = Math.max(this.#bytes, at + sums.length);
+  }
+
+  /** Makes the file long enough for the sums of `blocks` blocks. Those that are new are of blocks of zeroes. */
+  extend(blocks: number): void {
+    const length = blocks * SUM_BYTES;
+    if (length <= this.#bytes) return;
+    this.#files.write(this.path, [Buffer.alloc(SUM_BYTES)], length - SUM_BYTES);
+    this.#bytes = length;
   }
 
   removeAll(): void {

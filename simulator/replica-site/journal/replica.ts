@@ -7,18 +7,29 @@
 // from bytes of the image, so that damage there, however old, stays visible.
 import { join } from 'node:path';
 import { setImmediate as nextTurn } from 'node:timers/promises';
+import { BlockRanges } from './block-ranges.js';
 import { SharedSync } from '../../disk/shared-sync.js';
 import { BLOCK_BYTES, blockCeiling, blockOf, blockStart } from './blocks.js';
+import type { ByteRange } from './damage.js';
 import type { EdgeSum } from './edge-sums.js';
 import type { Files } from './files.js';
 import type { OverwrittenRange } from './logged-sums.js';
 import { ReplicaSums, sumOf } from './replica-sums.js';
 import type { SumList } from './replica-sums.js';
+import { unlessUnreadable, unlessUnreadableLater } from './unreadable.js';
 import { isZero, zeroBytes, zeroRuns } from './zeroes.js';
 
-const REPLICA_NAME = 'replica.img';
+export const REPLICA_NAME = 'replica.img';
 /** Bytes of the image read at once to build its sums. */
 const BUILD_BYTES = 1024 * 1024;
+/** Bytes of the image read at an opening to find out what was healed meanwhile. */
+const CHECK_AGAIN_BYTES_MAX = 64 * 1024 * 1024;
+/** Sums written at once for blocks that nobody can vouch for. */
+const CONDEMNED_AT_ONCE = 64 * 1024;
+/** Turns a right sum into a wrong one. */
+const WRONG = 0x5a5a_5a5a;
+/** The image's reach is stored in steps, at least this large and doubling, bytes: it must be stored before it is used. */
+const REACH_STEP_BYTES = 16 * 1024 * 1024;
 
 /** A block whose bytes and sum don't belong together. */
 export interface DamagedBlock {
@@ -26,6 +37,9 @@ export interface DamagedBlock {
   /** XOR of the sum of its bytes and the stored one: kept by every sum stored later, until the block is written whole. */
   readonly difference: number;
 }
+
+/** What a block means that the disk refuses to read: damage, or a refusal that may end. */
+export type Unreadable = 'damaged' | 'refused';
 
 const undamaged: readonly DamagedBlock[] = [];
 
@@ -39,6 +53,8 @@ export class Replica {
   #bytes: number;
   /** Files, of image and sums, whose names survive a power cut. */
   #namesSynced = 0;
+  /** Blocks known to fail their check. */
+  readonly #bad = new BlockRanges();
   /** Distribution and retention both ask. The system tells of a failure once: neither may hear of success in its stead. */
   readonly #sync = new SharedSync(() => this.#commit());
 
@@ -62,24 +78,93 @@ export class Replica {
     return Math.max(blockCeiling(this.#bytes), this.#sums.blocks * BLOCK_BYTES);
   }
 
+  /** Parts of the volume known to fail their check now. */
+  get damagedRanges(): readonly ByteRange[] {
+    return this.#bad.bytes(this.sizeBytes);
+  }
+
+  /**
+   * Makes room in the sums' file for an image that reaches `end`, and returns the reach to be stored before the image is
+   * written beyond the present one: a file that is shorter than its stored reach has lost something.
+   */
+  reachFor(end: number, present: number): number {
+    const step = Math.max(end, present * 2, REACH_STEP_BYTES);
+    const reach = Math.min(blockCeiling(step), blockCeiling(this.sizeBytes));
+    this.#sums.extend(reach / BLOCK_BYTES);
+    return reach;
+  }
+
+  /** Condemns the blocks whose sums are gone though the image reached them. Tells whether there were any. */
+  async condemnUnknown(reach: number): Promise<boolean> {
+    const first = this.#sums.blocks;
+    const last = blockOf(blockCeiling(reach));
+    for (let from = first; from < last; from += CONDEMNED_AT_ONCE) {
+      const to = Math.min(last, from + CONDEMNED_AT_ONCE);
+      this.#sums.write(from, to - from, () => WRONG);
+      this.#bad.add(from, to);
+      await nextTurn();
+    }
+    return first < last;
+  }
+
+  /** Makes every block that the range touches fail its check, whatever is in it, until it is written whole. */
+  condemn(offset: number, length: number): void {
+    const { from, to } = this.widened(offset, offset + length);
+    for (let at = from; at < to; at += BLOCK_BYTES) {
+      const block = blockOf(at);
+      this.#sums.write(block, 1, () => (this.#computedSum(block) ^ WRONG) >>> 0);
+      this.#bad.add(block, block + 1);
+    }
+  }
+
+  /** Looks again at ranges that were damaged once; of very many, the rest is taken to be damaged still. */
+  async checkAgain(ranges: readonly ByteRange[]): Promise<void> {
+    let left = CHECK_AGAIN_BYTES_MAX;
+    for (const { offset, length } of ranges) {
+      const { from, to } = this.widened(offset, offset + length);
+      this.#bad.add(blockOf(from), blockOf(blockCeiling(to)));
+      if (length <= left) await this.check([{ offset, length }]);
+      left -= length;
+    }
+  }
+
+  /** Reads the ranges and notes which of their blocks fail their check. */
+  async check(ranges: readonly ByteRange[]): Promise<void> {
+    const window = Buffer.allocUnsafe(BUILD_BYTES);
+    for (const range of ranges) {
+      const { from, to } = this.widened(range.offset, range.offset + range.length);
+      for (let offset = from; offset < to; offset += window.length) {
+        this.read(window.subarray(0, Math.min(window.length, to - offset)), offset);
+        await nextTurn();
+      }
+    }
+  }
+
   /** The volume's bytes [from, to) widened to whole blocks. */
   widened(from: number, to: number): { readonly from: number; readonly to: number } {
     return { from: blockStart(from), to: Math.min(blockCeiling(to), this.sizeBytes) };
   }
 
   /** Reads whole blocks, and answers which of them are damaged: definitive, for both files are written synchronously. */
-  read(into: Buffer, offset: number): readonly DamagedBlock[] {
-    this.#readImage(into, offset);
-    return damagedBlocks(into, offset, this.#sums.read(blockOf(offset), blockCount(into)));
+  read(into: Buffer, offset: number, unreadable: Unreadable = 'damaged'): readonly DamagedBlock[] {
+    this.#readImage(into, offset, unreadable);
+    const damaged = damagedBlocks(into, offset, this.#sums.read(blockOf(offset), blockCount(into), unreadable));
+    if (!this.#bad.isEmpty) this.#bad.remove(blockOf(offset), blockOf(offset) + blockCount(into));
+    for (const { block } of damaged) this.#bad.add(block, block + 1);
+    return damaged;
   }
 
   /** As `read`, off the main thread. Bytes written meanwhile may appear or not, but each block is of one instant. */
   async readLater(into: Buffer, offset: number): Promise<readonly DamagedBlock[]> {
     const stored = this.#stored(into, offset);
-    const [count, sums] = await Promise.all([
-      stored.length === 0 ? 0 : this.#files.readLater(this.path, stored, offset),
-      this.#sums.readLater(blockOf(offset), blockCount(into)),
-    ]);
+    const both = await unlessUnreadableLater(
+      Promise.all([
+        stored.length === 0 ? 0 : this.#files.readLater(this.path, stored, offset),
+        this.#sums.readLater(blockOf(offset), blockCount(into)),
+      ]),
+    );
+    if (both === undefined) return this.#readEach(into, offset);
+    const [count, sums] = both;
     into.fill(0, count);
     // Distribution may have come between block and sum: looked at again where it can't.
     return damagedBlocks(into, offset, sums).flatMap(({ block }) => {
@@ -91,6 +176,7 @@ export class Replica {
   /** `known` has the sums of the blocks that are written in part, and of others if they are known. */
   write(data: Buffer, offset: number, known: readonly EdgeSum[]): void {
     this.#writeImage(data, offset);
+    this.#heal(offset, data.length);
     const first = blockOf(offset);
     this.#sums.write(first, blockOf(offset + data.length - 1) - first + 1, (block) => {
       for (const one of known) if (one.block === block) return one.sum;
@@ -102,6 +188,7 @@ export class Replica {
   /** Overwrites bytes known not to be all zero; blocks overwritten in part get their sums from `writeSums`. */
   writeZeroes(offset: number, length: number): void {
     this.#zeroImage(offset, length);
+    this.#heal(offset, length);
     const first = blockOf(blockCeiling(offset));
     const last = this.#wholeBlocksEnd(offset + length);
     if (last > first) this.#sums.write(first, last - first, () => 0);
@@ -123,18 +210,22 @@ export class Replica {
 
   /**
    * Brings a piece in again, whatever is there of it. `loggedSum` tells what UNDO notes of a block; a block of which it
-   * notes nothing is one that another piece of the same record completes. Zeroes are written wherever UNDO says that the
-   * bytes were not (`overwritten`), though they read as zeroes: a sync may have failed, and then only writing helps.
+   * notes nothing is one that another piece of the same record completes. Without it, when UNDO itself is damaged, a block
+   * written in part must not be blessed: one that fails its check before fails it afterwards. Zeroes are written wherever
+   * UNDO says that the bytes were not (`overwritten`), though they read as zeroes: a sync may have failed, and then only
+   * writing helps.
    */
   redo(
     offset: number,
     length: number,
     data: Buffer | undefined,
-    loggedSum: (block: number) => number | undefined,
+    loggedSum: ((block: number) => number | undefined) | undefined,
     overwritten: readonly OverwrittenRange[],
   ): void {
     const end = data === undefined ? Math.min(offset + length, this.end) : offset + length;
     if (end <= offset) return;
+    const differences = loggedSum === undefined ? this.#differences([blockOf(offset), blockOf(end - 1)]) : undefined;
+    this.#heal(offset, end - offset);
     if (data === undefined) this.#clear(offset, end - offset, overwritten);
     else if (data.length >= BLOCK_BYTES && isZero(data)) this.#clear(offset, data.length, overwritten);
     else this.#writeImage(data, offset);
@@ -142,9 +233,31 @@ export class Replica {
     this.#sums.write(first, blockOf(end - 1) - first + 1, (block) => {
       const start = block * BLOCK_BYTES;
       const whole = start >= offset && Math.min(start + BLOCK_BYTES, this.sizeBytes) <= end;
-      if (!whole) return loggedSum(block) ?? this.#computedSum(block);
+      if (!whole) {
+        return loggedSum?.(block) ?? (this.#computedSum(block) ^ (differences?.get(block) ?? 0)) >>> 0;
+      }
       return data === undefined ? 0 : sumOf(data.subarray(start - offset, start - offset + BLOCK_BYTES));
     });
+  }
+
+  /** Block by block, when some of them can't be read. */
+  #readEach(into: Buffer, offset: number): readonly DamagedBlock[] {
+    const damaged: DamagedBlock[] = [];
+    for (let start = 0; start < into.length; start += BLOCK_BYTES) {
+      damaged.push(...this.read(into.subarray(start, start + BLOCK_BYTES), offset + start));
+    }
+    return damaged;
+  }
+
+  /** What blocks' sums differ by from what they should be, before they are written in part. */
+  #differences(blocks: readonly number[]): ReadonlyMap<number, number> {
+    return new Map(blocks.map((block) => [block, (this.#computedSum(block) ^ this.#sums.read(block, 1).at(0)) >>> 0]));
+  }
+
+  /** Blocks written whole are damaged no more. */
+  #heal(offset: number, length: number): void {
+    if (this.#bad.isEmpty) return;
+    this.#bad.remove(blockOf(blockCeiling(offset)), this.#wholeBlocksEnd(offset + length));
   }
 
   /** Computes all sums from the image: for a folder that had none. */
@@ -189,10 +302,11 @@ export class Replica {
     return sumOf(bytes);
   }
 
-  #readImage(into: Buffer, offset: number): void {
+  #readImage(into: Buffer, offset: number, unreadable: Unreadable = 'damaged'): void {
     const stored = this.#stored(into, offset);
-    const count = stored.length === 0 ? 0 : this.#files.read(this.path, stored, offset);
-    into.fill(0, count);
+    const read = (): number => (stored.length === 0 ? 0 : this.#files.read(this.path, stored, offset));
+    const count = unreadable === 'damaged' ? unlessUnreadable(read) : read();
+    into.fill(0, count ?? 0);
   }
 
   #writeImage(data: Buffer, offset: number): void {

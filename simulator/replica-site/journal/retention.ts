@@ -1,6 +1,10 @@
 // Carries out what `retain` asks for, one call after another: first the facts, then the files.
 import { Consolidation, ExaminedSegments } from './consolidation.js';
-import type { ConsolidationOptions } from './consolidation.js';
+import type { Budget, ConsolidationOptions } from './consolidation.js';
+import { withoutOld } from './damage.js';
+import type { DamagePlace } from './damage.js';
+import { JournalError } from './errors.js';
+import type { HistoryLoss } from './history-loss.js';
 import type { Manifest } from './manifest.js';
 import type { OpenImages } from './open-images.js';
 import type { Replica } from './replica.js';
@@ -16,6 +20,7 @@ export interface RetentionOptions extends Omit<ConsolidationOptions, 'examined'>
   readonly manifest: Manifest;
   readonly replica: Replica;
   readonly images: OpenImages;
+  readonly history: HistoryLoss;
   /** What is applied now. */
   readonly applied: () => Durable;
 }
@@ -33,9 +38,23 @@ export class Retention {
 
   /** `assertGoingOn` throws if the work is to end, between two segments. */
   retain(asked: Retained, assertGoingOn: () => void): Promise<RetainResult> {
-    const result = this.#running.then(() => this.#retain(asked, assertGoingOn));
+    return this.exclusively(() => this.#retain(asked, assertGoingOn));
+  }
+
+  /** Does work that changes the row of UNDO segments, while no call of `retain` does. */
+  exclusively<Result>(work: () => Promise<Result>): Promise<Result> {
+    const result = this.#running.then(work);
     this.#running = result.catch(() => undefined);
     return result;
+  }
+
+  /** Gives up what damage in UNDO makes useless; to be called exclusively. */
+  async lose({ file, offset }: DamagePlace): Promise<boolean> {
+    // It knows the row as it was.
+    this.#consolidation = undefined;
+    const isLost = await this.#options.history.lose(file, offset);
+    this.#options.images.deleteUnneeded();
+    return isLost;
   }
 
   /** Resolves once no call works any more; never rejects. */
@@ -56,7 +75,8 @@ export class Retention {
       while (!done && budget.bytes > 0) {
         this.#consolidation ??= new Consolidation(manifest.retained, { ...this.#options, examined: this.#examined });
         const consolidation = this.#consolidation;
-        const part = await consolidation.run(budget, assertGoingOn);
+        const part = await this.#consolidate(consolidation, budget, assertGoingOn);
+        if (part === undefined) continue;
         freedBytes += part.freedBytes;
         if (!part.done) break;
         this.#consolidation = undefined;
@@ -68,12 +88,29 @@ export class Retention {
     return { trimPosition: manifest.trimPosition, freedBytes, done };
   }
 
+  /** Undefined if damage was found: the row is another one then. */
+  async #consolidate(
+    consolidation: Consolidation,
+    budget: Budget,
+    assertGoingOn: () => void,
+  ): Promise<{ readonly done: boolean; readonly freedBytes: number } | undefined> {
+    try {
+      return await consolidation.run(budget, assertGoingOn);
+    } catch (error) {
+      const place = error instanceof JournalError && error.code === 'CORRUPT' ? error.place : undefined;
+      if (place === undefined || !(await this.lose(place))) throw error;
+      return undefined;
+    }
+  }
+
   /** Once it is stored that a position is let go of, UNDO that only it needed may go, in any order. */
   async #letGo(asked: Retained): Promise<void> {
     const { manifest, replica, sync, applied } = this.#options;
     const { position, timeMs } = applied();
     const retained = narrowed(manifest.retained, asked, position);
-    if (isSame(retained, manifest.retained)) return;
+    const damage = withoutOld(manifest.damage, asked);
+    if (isSame(retained, manifest.retained) && damage === manifest.damage) return;
+    manifest.damage = damage;
     // All at or before the floor is never redone, so that no sums are needed from UNDO that goes.
     if (sync) await replica.commit();
     const before = { retained: manifest.retained, trimPosition: manifest.trimPosition, floor: manifest.floor };

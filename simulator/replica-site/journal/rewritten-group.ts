@@ -16,6 +16,10 @@ const SLICE_BYTES = 512 * 1024;
  */
 export async function rewriteLastGroup(files: Files, segment: Segment, start: number): Promise<void> {
   const { path, bytes: end } = segment;
+  const header = Buffer.alloc(SEGMENT_HEADER_BYTES);
+  files.read(path, header, 0);
+  // One that was damaged before is known to be, and its records tell what the segment holds.
+  const wasSound = decodeSegmentHeader(header) !== undefined;
   const slice = Buffer.allocUnsafe(Math.min(SLICE_BYTES, end));
   for (let at = start <= SEGMENT_HEADER_BYTES ? 0 : start; at < end; at += slice.length) {
     const bytes = slice.subarray(0, Math.min(slice.length, end - at));
@@ -25,9 +29,8 @@ export async function rewriteLastGroup(files: Files, segment: Segment, start: nu
   }
   await files.datasync(path);
   // The page cache may have let go of it since it was checked. What is on the disk now can't change any more.
-  const header = Buffer.alloc(SEGMENT_HEADER_BYTES);
   files.read(path, header, 0);
   const { fault } = await scanRecords(files, path, { from: start, to: end, payloads: true }, () => undefined);
-  if (fault !== undefined || decodeSegmentHeader(header) === undefined)
+  if (fault !== undefined || (wasSound && decodeSegmentHeader(header) === undefined))
     throw new JournalError('FAILED', `what was written last to ${path} never reached the disk`);
 }

@@ -4,6 +4,7 @@ import { crc32 } from 'node:zlib';
 import type { Files } from './files.js';
 import { RECORD_HEADER_BYTES, decodeRecordHeader, payloadBytes } from './record-format.js';
 import type { RecordHeader } from './record-format.js';
+import { unlessUnreadable } from './unreadable.js';
 
 /** Bytes read at once: long enough for the disk, short enough for the event loop, which gets its turn after each. */
 const WINDOW_BYTES = 1024 * 1024;
@@ -15,15 +16,18 @@ export interface ScanRange {
   readonly payloads: boolean;
   /** Bytes read at once; default {@link WINDOW_BYTES}. Less if `visit` takes long. */
   readonly windowBytes?: number;
+  /** Called for a record whose payload alone is damaged, in place of ending there. */
+  readonly onBadPayload?: (header: RecordHeader, fileOffset: number) => void;
 }
 
 /**
  * Where the scan ended: at the range's end without a fault, or at the first record that is wrong.
- * `short`: the range ends within the record; `header`, `payload`: they fail their checksum.
+ * `short`: the range ends within the record; `header`, `payload`: they fail their checksum; `unreadable`: the disk
+ * refused to read it.
  */
 export interface ScanEnd {
   readonly at: number;
-  readonly fault: 'short' | 'header' | 'payload' | undefined;
+  readonly fault: 'short' | 'header' | 'payload' | 'unreadable' | undefined;
 }
 
 /** Calls `visit` for each good record in order. */
@@ -39,7 +43,8 @@ export async function scanRecords(
     if (range.to - at < RECORD_HEADER_BYTES) return { at, fault: 'short' };
     if (!window.holds(at, RECORD_HEADER_BYTES)) {
       await nextTurn();
-      if (!window.load(at, RECORD_HEADER_BYTES)) return { at, fault: 'short' };
+      const fault = window.load(at, RECORD_HEADER_BYTES);
+      if (fault !== undefined) return { at, fault };
     }
     const header = decodeRecordHeader(window.bytes(at, RECORD_HEADER_BYTES), 0);
     if (header === undefined) return { at, fault: 'header' };
@@ -49,14 +54,54 @@ export async function scanRecords(
     if (range.payloads && length > 0) {
       if (!window.holds(payloadAt, length)) {
         await nextTurn();
-        if (!window.load(payloadAt, length)) return { at, fault: 'short' };
+        const fault = window.load(payloadAt, length);
+        if (fault !== undefined) return { at, fault };
       }
-      if (crc32(window.bytes(payloadAt, length)) !== header.payloadCrc) return { at, fault: 'payload' };
+      if (crc32(window.bytes(payloadAt, length)) !== header.payloadCrc) {
+        if (range.onBadPayload === undefined) return { at, fault: 'payload' };
+        range.onBadPayload(header, at);
+        at = payloadAt + length;
+        continue;
+      }
     }
     visit(header, at);
     at = payloadAt + length;
   }
   return { at, fault: undefined };
+}
+
+/** Where records can be read again. */
+export interface SoundRest {
+  readonly at: number;
+  /** Of the first record there. */
+  readonly position: number;
+}
+
+/**
+ * Looks behind damage for the place from which every record to the range's end is sound, in order, and at or before
+ * `lastPosition`. A guest's data may look like a record: only an unbroken row up to the end is believed.
+ */
+export async function findSoundRest(
+  files: Files,
+  path: string,
+  range: Pick<ScanRange, 'from' | 'to' | 'payloads'>,
+  positions: { readonly first: number; readonly last: number },
+): Promise<SoundRest | undefined> {
+  const bytes = Buffer.alloc(Math.max(0, range.to - range.from));
+  const count = unlessUnreadable(() => files.read(path, bytes, range.from)) ?? 0;
+  for (let start = 1; start + RECORD_HEADER_BYTES <= count; start += 1) {
+    const header = decodeRecordHeader(bytes, start);
+    if (header === undefined || header.position < positions.first || header.position > positions.last) continue;
+    const at = range.from + start;
+    let position = header.position;
+    let isInOrder = true;
+    const end = await scanRecords(files, path, { ...range, from: at }, (next) => {
+      isInOrder &&= next.position >= position && next.position <= positions.last;
+      ({ position } = next);
+    });
+    if (end.fault === undefined && isInOrder) return { at, position: header.position };
+  }
+  return undefined;
 }
 
 /** The piece of the file that is in memory. */
@@ -79,13 +124,14 @@ class ScanWindow {
     return at >= this.#start && at + length <= this.#start + this.#buffer.length;
   }
 
-  /** False if the file is shorter than it should be. */
-  load(at: number, length: number): boolean {
+  /** Tells what is wrong if the file is shorter than it should be, or can't be read. */
+  load(at: number, length: number): 'short' | 'unreadable' | undefined {
     const buffer = Buffer.allocUnsafe(Math.max(length, Math.min(this.#windowBytes, this.#end - at)));
-    const count = this.#files.read(this.#path, buffer, at);
-    this.#buffer = buffer.subarray(0, count);
+    const count = unlessUnreadable(() => this.#files.read(this.#path, buffer, at));
+    this.#buffer = buffer.subarray(0, count ?? 0);
     this.#start = at;
-    return count >= length;
+    if (count === undefined) return 'unreadable';
+    return count >= length ? undefined : 'short';
   }
 
   bytes(at: number, length: number): Buffer {

@@ -1,4 +1,5 @@
 // Finds out which records of an UNDO segment are the first of their bytes since a retained position: what must be kept.
+import { corrupt } from './errors.js';
 import type { ExtentMap } from './extent-map.js';
 import type { Files } from './files.js';
 import { RECORD_HEADER_BYTES, coveredBytes, payloadBytes } from './record-format.js';
@@ -27,8 +28,6 @@ export interface SegmentPlan {
   readonly parts: readonly KeptPart[];
   /** Bytes that the parts will have. */
   readonly keptBytes: number;
-  /** The segment is damaged: no part of it may be dropped. */
-  readonly isDamaged: boolean;
 }
 
 /** What is covered since the interval of the retained positions began. */
@@ -41,16 +40,18 @@ export interface IntervalCoverage {
 export function planToKeepAll(segment: Segment): SegmentPlan {
   const { bytes } = segment;
   const parts = bytes > SEGMENT_HEADER_BYTES ? [{ kind: 'bytes' as const, from: SEGMENT_HEADER_BYTES, to: bytes }] : [];
-  return { segment, bytes, parts, keptBytes: bytes - SEGMENT_HEADER_BYTES, isDamaged: false };
+  return { segment, bytes, parts, keptBytes: bytes - SEGMENT_HEADER_BYTES };
 }
 
-/** Adds what the segment's records cover to `coverage`. */
+/** Adds what the segment's records cover to `coverage`. @throws JournalError CORRUPT */
 export async function planSegment(files: Files, segment: Segment, coverage: IntervalCoverage): Promise<SegmentPlan> {
   const { bytes } = segment;
   const parts: KeptPart[] = [];
   let keptBytes = 0;
   const range = { from: SEGMENT_HEADER_BYTES, to: bytes, payloads: false, windowBytes: WINDOW_BYTES };
-  const { fault } = await scanRecords(files, segment.path, range, (header, fileOffset) => {
+  let position = segment.firstPosition;
+  const { at, fault } = await scanRecords(files, segment.path, range, (header, fileOffset) => {
+    ({ position } = header);
     const kept = keptPart(header, fileOffset, coverage);
     if (kept === undefined) return;
     keptBytes += partBytes(kept, header);
@@ -58,7 +59,8 @@ export async function planSegment(files: Files, segment: Segment, coverage: Inte
     if (before?.kind === 'bytes' && kept.kind === 'bytes' && before.to === kept.from) before.to = kept.to;
     else parts.push(kept);
   });
-  return { segment, bytes, parts, keptBytes, isDamaged: fault !== undefined };
+  if (fault !== undefined) throw corrupt('damaged UNDO record', { file: segment.path, offset: at, position });
+  return { segment, bytes, parts, keptBytes };
 }
 
 function keptPart(header: RecordHeader, fileOffset: number, coverage: IntervalCoverage): KeptPart | undefined {

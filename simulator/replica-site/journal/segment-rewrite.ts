@@ -16,6 +16,7 @@ import type { Signature } from './segment-format.js';
 import { sequenceAfter } from './segment-log.js';
 import type { Segment } from './segment-log.js';
 import type { KeptPart, SegmentPlan } from './segment-plan.js';
+import { unlessUnreadableLater } from './unreadable.js';
 
 /** Bytes copied at once: read off the main thread, written on it in less than a millisecond. */
 const COPY_BYTES = 512 * 1024;
@@ -33,8 +34,8 @@ export async function rewriteSegments(
 ): Promise<Segment> {
   const { segment: first } = plans[0];
   const last = plans.at(-1)?.segment ?? first;
-  const bytes = plans.reduce((sum, plan) => sum + plan.keptBytes, SEGMENT_HEADER_BYTES);
-  const header = {
+  const planned = plans.reduce((sum, plan) => sum + plan.keptBytes, SEGMENT_HEADER_BYTES);
+  const headerOf = (bytes: number) => ({
     kind: first.kind,
     synced: sync,
     continued: first.continued,
@@ -46,16 +47,22 @@ export async function rewriteSegments(
       bytes,
       signature,
     },
-  };
+  });
   const directory = dirname(first.path);
   const generation = Math.max(...plans.map((plan) => plan.segment.generation)) + 1;
   const path = join(directory, segmentName(first.kind, first.sequence, generation));
   const unfinished = unfinishedName(path);
   if (files.size(unfinished) !== undefined) files.remove(unfinished);
+  let bytes = planned;
+  let header = headerOf(planned);
   try {
-    const writer = new PartWriter(files, unfinished, encodeSegmentHeader(header));
+    const writer = new PartWriter(files, unfinished, encodeSegmentHeader(headerOf(planned)));
     for (const { segment, parts } of plans) for (const part of parts) await writer.copy(segment, part);
     writer.flush();
+    // Damaged data was left out: the header must say how long the file is.
+    bytes = writer.written;
+    header = headerOf(bytes);
+    if (bytes !== planned) files.write(unfinished, [encodeSegmentHeader(header)], 0);
     if (sync) await files.datasync(unfinished);
     files.rename(unfinished, path);
   } catch (error) {
@@ -89,6 +96,10 @@ class PartWriter {
     this.#bytes = header.length;
   }
 
+  get written(): number {
+    return this.#written;
+  }
+
   async copy(segment: Segment, part: KeptPart): Promise<void> {
     if (part.kind === 'record') {
       this.#add(...(await recordParts(this.#files, segment, part)));
@@ -118,7 +129,7 @@ class PartWriter {
   }
 }
 
-/** A record for each range, of data that was checked: a damaged record never gets a good checksum. */
+/** A record for each range, of data that was checked: damaged data never gets a good checksum, but is said to be damaged. */
 async function recordParts(
   files: Files,
   segment: Segment,
@@ -128,14 +139,18 @@ async function recordParts(
   await readWhole(files, segment, encoded, fileOffset);
   const header = decodeRecordHeader(encoded, 0);
   if (header === undefined) throw damaged(segment, fileOffset, segment.firstPosition);
-  const payload = Buffer.allocUnsafe(payloadBytes(header));
+  let payload = Buffer.allocUnsafe(payloadBytes(header));
+  let { kind } = header;
   if (payload.length > 0) {
     await readWhole(files, segment, payload, fileOffset + RECORD_HEADER_BYTES);
-    if (crc32(payload) !== header.payloadCrc) throw damaged(segment, fileOffset, header.position);
+    if (crc32(payload) !== header.payloadCrc) {
+      kind = 'oldDamaged';
+      payload = Buffer.alloc(0);
+    }
   }
   return ranges.flatMap(({ offset, length }) => {
     const data = payload.subarray(offset - header.offset, offset - header.offset + length);
-    const part: RecordHeader = { ...header, offset, length, payloadCrc: data.length === 0 ? 0 : crc32(data) };
+    const part: RecordHeader = { ...header, kind, offset, length, payloadCrc: data.length === 0 ? 0 : crc32(data) };
     const bytes = Buffer.allocUnsafe(RECORD_HEADER_BYTES);
     encodeRecordHeader(part, bytes, 0);
     return data.length === 0 ? [bytes] : [bytes, data];
@@ -143,7 +158,7 @@ async function recordParts(
 }
 
 async function readWhole(files: Files, segment: Segment, into: Buffer, at: number): Promise<void> {
-  const count = await files.readLater(segment.path, into, at);
+  const count = (await unlessUnreadableLater(files.readLater(segment.path, into, at))) ?? 0;
   if (count < into.length) throw damaged(segment, at + count, segment.firstPosition);
 }
 

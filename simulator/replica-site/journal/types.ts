@@ -1,5 +1,6 @@
 // What the journal of one replica volume offers: everything outside this folder uses these types only.
 import type { Files } from './files.js';
+import type { ByteRange, Damage } from './damage.js';
 import type { JournalError } from './errors.js';
 import type { Lineage } from './lineage.js';
 
@@ -58,6 +59,11 @@ export interface JournalOptions {
   readonly sync?: boolean;
   /** A segment file is closed near this size, bytes. Default 16 MiB. */
   readonly segmentBytes?: number;
+  /**
+   * Positions up to this one existed, as others remember (points, an earlier life of the process). A journal that reaches
+   * less far has lost records, and opens with a new lineage. Default 0.
+   */
+  readonly knownPosition?: number;
   /** Called once per group of records that became durable. Must not throw. */
   readonly onDurable?: (durable: Durable) => void;
   /** Called once per batch applied to the replica. Must not throw. */
@@ -140,12 +146,18 @@ export interface VolumeJournal {
   readonly sizeBytes: number;
   /** Of a volume without records it is another one at each opening: nothing of it is stored yet. */
   readonly lineage: Lineage;
-  /** Last durable record: what may be acknowledged. */
+  /** What can't be vouched for, as far as it is known: old UNDO is looked at only when it is needed. */
+  readonly damage: readonly Damage[];
+  /** What has to be sent again before the volume is whole again; undefined if nothing has. */
+  readonly toResend: readonly ByteRange[] | 'all' | undefined;
+  /** Last durable record: what may be acknowledged. Of no session after records were lost: the next begins a new one. */
   readonly durable: Durable;
   /** Last record that is wholly in the replica image. */
   readonly applied: Applied;
   /** The oldest position that an image can be opened of. */
   readonly trimPosition: number;
+  /** The last position up to the given one whose record was not lost, and is durable. */
+  soundPosition(position: number): number;
   /** Bytes of DO not yet applied, headers included. */
   readonly undistributedBytes: number;
   /** Bytes that were appended and are not durable yet, headers included: they are in memory. */
@@ -187,9 +199,18 @@ export interface VolumeJournal {
 
   /**
    * Opens the volume as of `position`, waiting until it is applied. Costs time in proportion to the UNDO after it.
-   * @throws JournalError TRIMMED, BEYOND_DURABLE, OUT_OF_RANGE, CORRUPT, FAILED, CLOSED
+   * Where damage is known to certain bytes only, the image opens, and reads of these are refused. `asItIs`: also where records
+   * were lost, to be compared with the source.
+   * @throws JournalError DAMAGED, TRIMMED, BEYOND_DURABLE, OUT_OF_RANGE, FAILED, CLOSED
    */
-  openImage(position: number, signal?: AbortSignal): Promise<Image>;
+  openImage(position: number, signal?: AbortSignal, asItIs?: boolean): Promise<Image>;
+  /**
+   * Opens the replica image as it is now, whole or not: to be compared with its source.
+   * @throws JournalError FAILED, CLOSED
+   */
+  openReplica(): Promise<Image>;
+  /** Why a position can't be served, or not wholly, as far as it is known. */
+  damageAt(position: number): Damage | undefined;
   /**
    * Lets go of the UNDO of all positions but the retained ones, and refuses images of others from now on: a position
    * once let go never comes back. Between neighbouring retained positions UNDO is consolidated to the first old content

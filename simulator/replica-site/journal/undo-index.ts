@@ -55,6 +55,10 @@ export class UndoIndex {
     this.#count += 1;
   }
 
+  position(index: number): number {
+    return this.#positions[index] ?? 0;
+  }
+
   offset(index: number): number {
     return this.#offsets[index] ?? 0;
   }

@@ -1,8 +1,11 @@
 // The UNDO journal: written before the replica image is overwritten, read by images, dropped from the front by trims.
 import { crc32 } from 'node:zlib';
+import type { Aside } from './aside.js';
 import type { Change } from './changes.js';
+import type { ByteRange, DamagePlace } from './damage.js';
 import { encodeEdgeSums } from './edge-sums.js';
 import { corrupt } from './errors.js';
+import { ExtentMap } from './extent-map.js';
 import { isRefusal } from './file-refusal.js';
 import type { Files } from './files.js';
 import { RECORD_HEADER_BYTES, encodeRecordHeader } from './record-format.js';
@@ -11,6 +14,9 @@ import { scanRecords } from './scan.js';
 import { SEGMENT_HEADER_BYTES } from './segment-format.js';
 import type { Segment, SegmentLog } from './segment-log.js';
 import { UndoIndex } from './undo-index.js';
+
+/** Extents of which only the bounds are asked for. */
+const NO_SOURCE = { file: 0, fileOffset: 0, recordOffset: 0, recordLength: 0 };
 
 /** A segment as it stood at some instant: what is appended later isn't part of it. */
 export interface SegmentExtract {
@@ -25,6 +31,8 @@ interface RetiredSegment {
   readonly segment: Segment;
   /** Images opened since then don't know it. */
   readonly retirement: number;
+  /** Kept for people to look at, not deleted. */
+  readonly isKept: boolean;
 }
 
 /** What an image needs: old data after its position, of segments that weren't retired when it was opened. */
@@ -41,10 +49,12 @@ export class UndoLog {
   #retirements = 0;
   /** Indexes of complete segments, kept while images are open. */
   readonly #indexes = new Map<Segment, UndoIndex>();
+  readonly #aside: Aside;
 
-  constructor(files: Files, log: SegmentLog) {
+  constructor(files: Files, log: SegmentLog, aside: Aside) {
     this.#files = files;
     this.#log = log;
+    this.#aside = aside;
   }
 
   get bytes(): number {
@@ -112,16 +122,70 @@ export class UndoLog {
     return index;
   }
 
+  /**
+   * Reads every record with its payload; tells of those with damaged old data.
+   * @throws JournalError CORRUPT where no record begins
+   */
+  async checkPayloads(onBad: (header: RecordHeader, place: DamagePlace) => Promise<void>): Promise<void> {
+    for (const { segment, bytes } of this.extractsAfter(-1)) {
+      const bad: { readonly header: RecordHeader; readonly at: number }[] = [];
+      let last = segment.firstPosition;
+      const onBadPayload = (header: RecordHeader, at: number): void => void bad.push({ header, at });
+      const range = { from: SEGMENT_HEADER_BYTES, to: bytes, payloads: true, onBadPayload };
+      const { at, fault } = await scanRecords(this.#files, segment.path, range, ({ position }) => {
+        last = position;
+      });
+      if (fault !== undefined) throw corrupt('damaged UNDO record', { file: segment.path, offset: at, position: last });
+      for (const one of bad) {
+        if (one.header.kind === 'oldData') await onBad(one.header, { file: segment.path, offset: one.at });
+      }
+    }
+  }
+
   /** Takes whole segments at or before a position out of the journal; `deleteRetired` deletes them. Returns their bytes. */
   retire(position: number): number {
     const keep = this.#log.segments.findIndex((segment) => segment.lastPosition > position);
-    return this.#retireAll(this.#log.shift(keep === -1 ? this.#log.segments.length : keep));
+    return this.#retireAll(this.#log.shift(keep === -1 ? this.#log.segments.length : keep), false);
+  }
+
+  /** As `retire`, but the files go aside. */
+  retireAside(position: number): void {
+    const keep = this.#log.segments.findIndex((segment) => segment.lastPosition > position);
+    this.#retireAll(this.#log.shift(keep === -1 ? this.#log.segments.length : keep), true);
   }
 
   /** Puts a segment in the place of neighbouring ones, which are retired. */
   replace(sources: readonly Segment[], segment: Segment): void {
     this.#log.replace(sources, segment);
-    this.#retireAll(sources);
+    this.#retireAll(sources, false);
+  }
+
+  /** The same for a damaged one, whose file goes aside. */
+  replaceAside(source: Segment, segment: Segment): void {
+    this.#log.replace([source], segment);
+    this.#retireAll([source], true);
+  }
+
+  /**
+   * The oldest position whose image takes any of the bytes from the record of `position`: older images find all of them
+   * in UNDO from before. `trimPosition` if there is none, or if that UNDO can't be read.
+   */
+  async neededFrom(position: number, bytes: ByteRange, trimPosition: number): Promise<number> {
+    const found = new ExtentMap();
+    const end = bytes.offset + bytes.length;
+    for (const extract of this.extractsAfter(-1).toReversed()) {
+      if (extract.segment.firstPosition > position) continue;
+      const index = await this.index(extract).catch(() => undefined);
+      if (index === undefined) return trimPosition;
+      for (let record = index.firstAfter(position - 1) - 1; record >= 0; record -= 1) {
+        const from = Math.max(bytes.offset, index.offset(record));
+        const to = Math.min(end, index.offset(record) + index.length(record));
+        if (from >= to) continue;
+        found.cover(from, to, NO_SOURCE);
+        if (found.bytes === bytes.length) return index.position(record);
+      }
+    }
+    return trimPosition;
   }
 
   /** Deletes retired segments that no image needs; one that the disk refuses to delete is tried again with the next ones. */
@@ -132,7 +196,7 @@ export class UndoLog {
     for (const retired of this.#retired) {
       const { segment, retirement } = retired;
       const needed = all.some(({ position, openedAt }) => openedAt < retirement && position < segment.lastPosition);
-      if (needed || !this.#isRemoved(segment)) kept.push(retired);
+      if (needed || !this.#isGone(retired)) kept.push(retired);
     }
     this.#retired = kept;
   }
@@ -142,9 +206,10 @@ export class UndoLog {
     this.#indexes.clear();
   }
 
-  #isRemoved({ path }: Segment): boolean {
+  #isGone({ segment: { path }, isKept }: RetiredSegment): boolean {
     try {
-      this.#files.remove(path);
+      if (isKept) this.#aside.moveNow(path);
+      else this.#files.remove(path);
       return true;
     } catch (error) {
       if (!isRefusal(error)) throw error;
@@ -152,10 +217,10 @@ export class UndoLog {
     }
   }
 
-  #retireAll(segments: readonly Segment[]): number {
+  #retireAll(segments: readonly Segment[], isKept: boolean): number {
     this.#retirements += 1;
     const retirement = this.#retirements;
-    this.#retired.push(...segments.map((segment) => ({ segment, retirement })));
+    this.#retired.push(...segments.map((segment) => ({ segment, retirement, isKept })));
     for (const segment of segments) this.#indexes.delete(segment);
     return segments.reduce((sum, segment) => sum + segment.bytes, 0);
   }

@@ -1,15 +1,22 @@
 // One replica volume's storage engine: DO, UNDO, replica image and distribution put together.
 import { abortReason } from './abort-reason.js';
 import { Appender } from './appender.js';
+import { Aside } from './aside.js';
+import { accepted, damageAt, isWhole, rangesToResend, soundPosition, withRecords } from './damage.js';
+import type { ByteRange, Damage } from './damage.js';
 import { Distributor } from './distributor.js';
 import { JournalError } from './errors.js';
+import { HistoryLoss, withReplica } from './history-loss.js';
+import type { FoundDamage } from './image.js';
 import { newLineage } from './lineage.js';
 import type { Lineage } from './lineage.js';
 import { isRefusal, stalledBy } from './file-refusal.js';
 import { processFiles } from './node-files.js';
 import { OpenImages } from './open-images.js';
 import { PositionWaiters } from './position-waiters.js';
-import { recover } from './recovery.js';
+import type { Loss } from './loss.js';
+import type { BadPayload } from './recovered-segments.js';
+import { damageOf, recover } from './recovery.js';
 import type { Recovered } from './recovery.js';
 import { assertAscending, intervalStart, isOpenable } from './retained-positions.js';
 import { Retention } from './retention.js';
@@ -42,10 +49,26 @@ type ResolvedOptions = JournalOptions &
 
 /**
  * Opens the journal in a folder, recovering what an earlier process left there. A volume without records gets no folder.
- * @throws JournalError CORRUPT, SIZE_MISMATCH, OUT_OF_RANGE
+ * Damage keeps no journal from opening: what it costs is told by `damage`, `toResend` and, if records were lost, a new
+ * `lineage`.
+ * @throws JournalError SIZE_MISMATCH, OUT_OF_RANGE; CORRUPT, FAILED if the disk fails meanwhile
  */
 export async function openVolumeJournal(options: JournalOptions): Promise<VolumeJournal> {
+  return openCheckedJournal(options);
+}
+
+/** What a rebuild does besides. */
+export interface CheckedJournal extends VolumeJournal {
+  /** Looks at all of UNDO and of the replica image, and notes what is damaged. */
+  checkAll(): Promise<void>;
+  /** Lost history is known to people now: it is told of the positions that need it, and no more of the journal. */
+  acceptLosses(): Promise<void>;
+}
+
+/** As `openVolumeJournal`. */
+export async function openCheckedJournal(options: JournalOptions): Promise<CheckedJournal> {
   const { sizeBytes, segmentBytes = SEGMENT_BYTES, sync = false, files = processFiles, log } = options;
+  const { knownPosition = 0 } = options;
   if (!Number.isSafeInteger(sizeBytes) || sizeBytes < 1) {
     throw new JournalError('OUT_OF_RANGE', `a volume cannot have ${sizeBytes} bytes`);
   }
@@ -53,16 +76,21 @@ export async function openVolumeJournal(options: JournalOptions): Promise<Volume
     throw new JournalError('OUT_OF_RANGE', `a segment cannot have ${segmentBytes} bytes`);
   }
   const resolved = { ...options, files, spareFiles: options.spareFiles ?? files, segmentBytes, sync };
-  const recovered = await recover({ ...resolved, log });
-  return new OpenJournal(resolved, recovered);
+  const recovered = await recover({ ...resolved, log, knownPosition });
+  const journal = new OpenJournal(resolved, recovered);
+  if (recovered.loss !== undefined) await journal.endLineage(recovered.loss);
+  else await journal.doubtReplica();
+  await journal.noteBadUndo(recovered.badUndo);
+  return journal;
 }
 
-class OpenJournal implements VolumeJournal {
+class OpenJournal implements CheckedJournal {
   readonly sizeBytes: number;
   readonly #options: ResolvedOptions;
   readonly #recovered: Recovered;
   readonly #undo: UndoLog;
   readonly #images: OpenImages;
+  readonly #history: HistoryLoss;
   readonly #appender: Appender;
   readonly #distributor: Distributor;
   readonly #retention: Retention;
@@ -80,8 +108,13 @@ class OpenJournal implements VolumeJournal {
     this.#options = options;
     this.#recovered = recovered;
     this.#lineage = manifest.lineage;
-    const undo = new UndoLog(files, undoLog);
-    const images = new OpenImages({ files, sizeBytes, replica, undo });
+    const aside = new Aside(files, directory, sync);
+    const undo = new UndoLog(files, undoLog, aside);
+    const onDamage = (found: FoundDamage): Promise<void> => this.#noteFound(found);
+    const images = new OpenImages({ files, sizeBytes, replica, undo, onDamage });
+    const applied = (): Durable => this.#distributor.applied;
+    const history = new HistoryLoss({ files, sync, manifest, replica, undo, aside, log, applied });
+    this.#history = history;
     this.#undo = undo;
     this.#images = images;
     const onFailed = (error: unknown): void => {
@@ -101,7 +134,7 @@ class OpenJournal implements VolumeJournal {
         else this.#fail(error);
       },
     });
-    const parts = { files, directory, sync, doLog, undo, replica, images, turns: processTurns, log };
+    const parts = { files, directory, sync, manifest, history, doLog, undo, replica, images, turns: processTurns, log };
     this.#distributor = new Distributor(parts, recovered, durable.position, {
       onApplied: (applied) => {
         this.#waiters.reached(applied.position);
@@ -112,16 +145,15 @@ class OpenJournal implements VolumeJournal {
       onFailed,
     });
     this.#undoBytes = new UndoBytes(files, undo);
-    const applied = (): Durable => this.#distributor.applied;
     this.#retention = new Retention({
       files: spareFiles,
       manifest,
       replica,
       undo,
       images,
+      history,
       segmentBytes,
       sync,
-      log,
       applied,
     });
     this.#distributor.resume();
@@ -129,6 +161,15 @@ class OpenJournal implements VolumeJournal {
 
   get lineage(): Lineage {
     return this.#lineage;
+  }
+
+  get damage(): readonly Damage[] {
+    const { manifest, replica } = this.#recovered;
+    return withReplica(manifest.damage, replica);
+  }
+
+  get toResend(): readonly ByteRange[] | 'all' | undefined {
+    return rangesToResend(this.damage);
   }
 
   get durable(): Durable {
@@ -159,13 +200,17 @@ class OpenJournal implements VolumeJournal {
     return this.#stalls;
   }
 
+  soundPosition(position: number): number {
+    return soundPosition(this.#recovered.manifest.damage, Math.min(position, this.durable.position));
+  }
+
   sessionBase(session: number): number | undefined {
     return this.#recovered.manifest.sessions.base(session);
   }
 
   locate(position: number): Applied | undefined {
     if (position > this.#appender.appended.position) return undefined;
-    const place = this.#recovered.manifest.sessions.locate(position);
+    const place = this.#recovered.manifest.locate(position);
     return place === undefined ? undefined : { position, ...place };
   }
 
@@ -225,7 +270,7 @@ class OpenJournal implements VolumeJournal {
     if (this.applied.position < position) await this.#waiters.add(position, signal);
   }
 
-  async openImage(position: number, signal?: AbortSignal): Promise<Image> {
+  async openImage(position: number, signal?: AbortSignal, asItIs = false): Promise<Image> {
     this.#assertUsable();
     assertPosition(position);
     if (position > this.durable.position) {
@@ -235,14 +280,25 @@ class OpenJournal implements VolumeJournal {
       );
     }
     await this.whenApplied(position, signal);
+    for (;;) {
+      this.#assertUsable();
+      this.#assertOpenable(position, asItIs);
+      try {
+        return await this.#images.open(position);
+      } catch (error) {
+        // What is damaged is given up; the position may not need it.
+        if (!(await this.#hasGivenUp(error))) throw error;
+      }
+    }
+  }
+
+  async openReplica(): Promise<Image> {
     this.#assertUsable();
-    if (position < this.trimPosition) {
-      throw new JournalError('TRIMMED', `position ${position} is before ${this.trimPosition}, where history begins`);
-    }
-    if (!isOpenable(this.#recovered.manifest.retained, position)) {
-      throw new JournalError('TRIMMED', `position ${position} was let go of, between others that are retained`);
-    }
-    return this.#images.open(position);
+    return this.#images.open(this.applied.position);
+  }
+
+  damageAt(position: number): Damage | undefined {
+    return damageAt(this.#recovered.manifest.damage, position);
   }
 
   async retain(retained: Retained, signal?: AbortSignal): Promise<RetainResult> {
@@ -270,7 +326,92 @@ class OpenJournal implements VolumeJournal {
   async undoBytesAfter(positions: readonly number[]): Promise<readonly number[]> {
     this.#assertUsable();
     assertAscending(positions);
-    return this.#undoBytes.after(positions);
+    for (;;) {
+      try {
+        return await this.#undoBytes.after(positions);
+      } catch (error) {
+        if (!(await this.#hasGivenUp(error))) throw error;
+      }
+    }
+  }
+
+  /**
+   * Ends a lineage whose last records are lost: what is sound of it is applied, and a new one goes on behind all positions
+   * that ever were. To be called before anybody else knows the journal.
+   */
+  async endLineage({ drainTo, place, ...loss }: Loss): Promise<void> {
+    await this.whenApplied(drainTo);
+    await this.#distributor.pause();
+    await this.#distributor.deleteApplied(0);
+    const { manifest, replica } = this.#recovered;
+    const { directory, sync, log } = this.#options;
+    if (sync) await replica.commit();
+    this.#undo.seal();
+    const { after, upTo } = loss;
+    const last = Math.max(drainTo, this.#undo.segments.at(-1)?.lastPosition ?? 0);
+    const continued = { position: upTo, session: 0, n: 0, timeMs: this.durable.timeMs };
+    const reason = `records ${after + 1} to ${upTo} are lost`;
+    manifest.floor = { position: upTo, timeMs: continued.timeMs };
+    manifest.jumps = [...manifest.jumps, [last, upTo]];
+    manifest.damage = withRecords(manifest.damage, damageOf({ ...loss, drainTo, place }));
+    manifest.lineage = newLineage({ id: this.#lineage.id, position: after, reason });
+    await manifest.save();
+    this.#lineage = manifest.lineage;
+    this.#appender.continueFrom(continued);
+    this.#distributor.continueFrom(continued);
+    this.#distributor.resume();
+    log?.warn({ directory, ...place, ...manifest.lineage }, 'records were lost: a new lineage begins');
+  }
+
+  /**
+   * Begins a new lineage if blocks of the replica image are damaged, though no record is lost: only who attaches to another
+   * lineage compares all that is there with its source. To be called before anybody else knows the journal.
+   */
+  async doubtReplica(): Promise<void> {
+    const replica = this.damage.find((damage) => damage.kind === 'replica');
+    if (replica === undefined) return;
+    await this.#distributor.pause();
+    const { manifest } = this.#recovered;
+    const { file, offset } = replica;
+    const bytes = replica.ranges.reduce((sum, { length }) => sum + length, 0);
+    const reason = `${bytes} bytes of the replica image fail their checksum (${file}, byte ${offset})`;
+    manifest.lineage = newLineage({ id: this.#lineage.id, position: this.durable.position, reason });
+    await manifest.save();
+    this.#lineage = manifest.lineage;
+    this.#distributor.resume();
+    this.#options.log?.warn(
+      { file, offset, bytes, ...manifest.lineage },
+      'the replica is in doubt: a new lineage begins',
+    );
+  }
+
+  /** Old data that was found to be damaged when the journal was opened. */
+  async noteBadUndo(bad: readonly BadPayload[]): Promise<void> {
+    for (const { header, file, fileOffset } of bad) {
+      if (header.kind === 'oldData') await this.#history.note(header, { file, offset: fileOffset });
+    }
+  }
+
+  async checkAll(): Promise<void> {
+    this.#assertUsable();
+    const { replica } = this.#recovered;
+    await this.whenApplied(this.durable.position);
+    await replica.check([{ offset: 0, length: Math.min(replica.end, this.sizeBytes) }]);
+    for (;;) {
+      try {
+        await this.#undo.checkPayloads((header, place) => this.#history.note(header, place));
+        break;
+      } catch (error) {
+        if (!(await this.#hasGivenUp(error))) throw error;
+      }
+    }
+  }
+
+  async acceptLosses(): Promise<void> {
+    this.#assertUsable();
+    const { manifest, replica } = this.#recovered;
+    manifest.damage = withReplica(manifest.damage, replica).map(accepted);
+    await manifest.save();
   }
 
   stats(): JournalStats {
@@ -305,6 +446,36 @@ class OpenJournal implements VolumeJournal {
     }
   }
 
+  #assertOpenable(position: number, asItIs: boolean): void {
+    const { damage, retained } = this.#recovered.manifest;
+    const against = damageAt(asItIs ? damage.filter((one) => one.kind !== 'records') : damage, position);
+    if (against !== undefined && isWhole(against)) throw damagedAt(position, against);
+    if (position < this.trimPosition) {
+      throw new JournalError('TRIMMED', `position ${position} is before ${this.trimPosition}, where history begins`);
+    }
+    if (!isOpenable(retained, position)) {
+      throw new JournalError('TRIMMED', `position ${position} was let go of, between others that are retained`);
+    }
+  }
+
+  /** Whether the error told of damaged UNDO, and that is given up now. */
+  async #hasGivenUp(error: unknown): Promise<boolean> {
+    const place = error instanceof JournalError && error.code === 'CORRUPT' ? error.place : undefined;
+    if (place === undefined) return false;
+    this.#assertUsable();
+    return this.#retention
+      .exclusively(() => this.#retention.lose(place))
+      .catch((failure: unknown) => {
+        throw this.#fail(failure);
+      });
+  }
+
+  async #noteFound({ position, imagePosition, offset, length, place }: FoundDamage): Promise<void> {
+    if (this.#failure !== undefined || this.#closing !== undefined) return;
+    const header = { position: position ?? imagePosition + 1, offset, length };
+    await this.#history.note(header, place).catch((error: unknown) => this.#fail(error));
+  }
+
   #assertUsable(): void {
     if (this.#failure !== undefined) throw this.#failure;
     if (this.#closing !== undefined) throw closed();
@@ -336,6 +507,12 @@ class OpenJournal implements VolumeJournal {
     this.#options.onFailed?.(failure);
     return failure;
   }
+}
+
+function damagedAt(position: number, { kind, file, offset }: Damage): JournalError {
+  const what = kind === 'records' ? 'needs records that are lost' : 'needs old data that is damaged or lost';
+  const place = { file, offset, position };
+  return new JournalError('DAMAGED', `position ${position} ${what} (${file} at byte ${offset})`, { place });
 }
 
 function assertPosition(position: number): void {

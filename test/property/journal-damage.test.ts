@@ -1,0 +1,30 @@
+// Damaged files cost what needs them, and nothing else: random damage against a model that keeps every version.
+import fc from 'fast-check';
+import { expect, test } from 'vitest';
+import { runDamage } from './journal-damage-run.js';
+import type { DamageTotals } from './journal-damage-run.js';
+import { life } from './journal-damage-steps.js';
+
+/** Runs; VOLUME_MOVER_SEEDS asks for more, VOLUME_MOVER_SEED for those of an earlier run. */
+const RUNS = Number(process.env['VOLUME_MOVER_SEEDS'] ?? 0) * 100 || 600;
+const SEED = Number(process.env['VOLUME_MOVER_SEED'] ?? Math.floor(Math.random() * 0x7fff_ffff));
+/** All runs, milliseconds: far above what they take on a slow machine. */
+const TIMEOUT_MS = 900_000;
+
+test(
+  `a journal with damaged files opens, serves no wrong byte, tells what it refuses, and takes new writes (${RUNS} runs, seed ${SEED})`,
+  { timeout: TIMEOUT_MS },
+  async () => {
+    const all: DamageTotals[] = [];
+    const property = fc.asyncProperty(life, async (one) => {
+      all.push(await runDamage(one));
+    });
+    await fc.assert(property, { numRuns: RUNS, seed: SEED });
+    const sum = (of: (totals: DamageTotals) => number): number => all.reduce((total, totals) => total + of(totals), 0);
+    // That it proves something: most runs are damaged, and both refuse and serve.
+    expect(sum(({ harmed }) => harmed)).toBeGreaterThan(RUNS);
+    expect(sum(({ refused }) => refused)).toBeGreaterThan(RUNS / 2);
+    expect(sum(({ exact }) => exact)).toBeGreaterThan(RUNS * 5);
+    expect(sum(({ forks }) => forks)).toBeGreaterThan(RUNS / 50);
+  },
+);
