@@ -1,4 +1,5 @@
-// The wall clocks of the estate's processes beside this one's, on calls that are made anyway: a skew makes the history's times wrong.
+// Compares the wall clocks of the estate's processes with this one's, on calls that are made
+// anyway: a skew makes the times of the history wrong.
 import {
   type ClockSkew,
   type ClockView,
@@ -31,7 +32,7 @@ export class ClockComparison {
     if (isSkewed(skew)) this.#warnings.set(process, skewSentence(skew, HERE));
   }
 
-  /** What another process found when it compared its own clock. */
+  /** Notes what another process found when it compared its own clock. */
   seenBy(process: string, skews: readonly ClockSkew[]): void {
     for (const skew of skews.filter(isSkewed))
       if (!this.#warnings.has(skew.process)) this.#warnings.set(skew.process, skewSentence(skew, process));

@@ -15,7 +15,10 @@ export async function resolve(ports: Ports, attempt: AttemptRef, reason: string)
   );
 }
 
-/** A splitter that knows newer attempts is past this one. A volume that is left out there asks by itself, behind a fence, once it is mended. */
+/**
+ * Names the refusals that end a compensation. A splitter that knows newer attempts is past this
+ * one. A volume that is left out there stays behind its fence, and asks by itself once it is mended.
+ */
 const NOT_NEEDED: ReadonlySet<ErrorCode> = new Set<ErrorCode>(['STALE_ATTEMPT', 'VOLUME_UNUSABLE']);
 
 /** Every splitter of the record learns the verdict: fences are lifted, notices withdrawn. */

@@ -27,7 +27,7 @@ export interface Ports {
 export interface Run<Details> {
   /** Wall time: for labels, and for what is wall time by nature, as a maintenance window is. */
   nowMs(): number;
-  /** For durations: milliseconds since any moment, by a clock that is never set. */
+  /** Milliseconds since any moment, by a clock that is never set: for durations. */
   monotonicMs(): number;
   sleep(ms: number): Promise<void>;
   heartbeat(details: Details): void;

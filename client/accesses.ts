@@ -18,7 +18,7 @@ import { imageAddressOf, imageUri } from './image-address.js';
 export const OPENING_MS_MAX = 90_000;
 
 export type OpenAccessWords = Omit<OpenAccessInput, 'client' | 'atMs'> & {
-  /** A number of milliseconds since 1970-01-01 UTC, or text as people write it ("2026-11-23T10:00:00Z", "-2h"). */
+  /** Milliseconds since 1970-01-01 UTC, or text: "2026-11-23T10:00:00Z", "-2h". */
   readonly atMs?: number | string | undefined;
   /** Who asks; default: this program on this host. */
   readonly client?: string | undefined;

@@ -10,7 +10,7 @@ export function parseMoment(text: string): number {
   return read.atMs;
 }
 
-/** What a time that was asked for was taken to mean, behind the point that was found. */
+/** Says which moment a requested time was taken to mean, after the point that was found. */
 export function askedWords(atMs: number | undefined): string {
   return atMs === undefined ? '' : `, the last not later than ${time(atMs)}`;
 }

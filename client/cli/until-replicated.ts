@@ -7,7 +7,7 @@ import type { MoverClient } from '../sdk.js';
 import { bytes } from './format.js';
 import type { Output } from './output.js';
 
-/** Between looks, ms. */
+/** Time between looks, ms. */
 const LOOK_EVERY_MS = 200;
 
 /**

@@ -67,7 +67,7 @@ function row(volume: ListedVolume): string[] {
   ];
 }
 
-/** In the place of its mode: either way nobody protects it now. */
+/** Stands in place of the mode: in each of these states nobody protects the volume. */
 function missingView({ unusable }: ListedVolume): string {
   return unusable === undefined ? 'UNREACHABLE' : 'UNUSABLE';
 }
