@@ -72,8 +72,8 @@ async function work(
   });
   parts.worker = worker;
   const running = worker.run();
-  process.stdout.write(`${JSON.stringify({ ready: true, role: 'worker', id, url: server.url })}\n`);
   log.info({ url: server.url, temporal: temporal.connection.address, namespace: temporal.namespace }, 'ready');
+  process.stdout.write(`${JSON.stringify({ ready: true, role: 'worker', id, url: server.url })}\n`);
   await Promise.race([running, stopWhenAsked(worker, stop, log)]);
   await running;
 }

@@ -35,6 +35,8 @@ export async function runProcess(role: ProcessRole, start: StartProcess): Promis
     lock = lockDataFolder(config.dataFolder);
     const stopAsked = whenAskedToStop();
     const running = await start(config, log);
+    // The log first: whoever has read the ready line finds it in the log, too, even after kill -9.
+    log.info({ url: running.url, nbd: running.nbd }, 'ready');
     announce({
       ready: true,
       role,
@@ -42,7 +44,6 @@ export async function runProcess(role: ProcessRole, start: StartProcess): Promis
       url: running.url,
       ...(running.nbd === undefined ? {} : { nbd: running.nbd }),
     });
-    log.info({ url: running.url, nbd: running.nbd }, 'ready');
 
     log.info({ because: await stopAsked }, 'stopping');
     const grace = setTimeout(() => {
