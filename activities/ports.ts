@@ -1,5 +1,6 @@
 // What the steps need of the world: the control APIs of splitters and appliances, a clock, and a way to say "still alive".
 import type { applianceApi } from '../contracts/appliance-api.js';
+import { hasRemedy } from '../contracts/error-registry.js';
 import { MoverError } from '../contracts/errors.js';
 import type { ApplianceId, SplitterId } from '../contracts/ids.js';
 import type { Heartbeat } from '../contracts/move.js';
@@ -51,9 +52,6 @@ export function splitterOf(ports: Ports, id: SplitterId): SplitterPort {
   return port;
 }
 
-/** Codes of an appliance that can't answer for the replica site now: another one may. */
-const ELSEWHERE: ReadonlySet<string> = new Set(['UNREACHABLE', 'LINK_DOWN', 'SHUTTING_DOWN']);
-
 /**
  * Asks one appliance after the other until one answers for the replica site.
  * @throws MoverError the answer's own error; UNREACHABLE when none answered.
@@ -64,7 +62,7 @@ export async function anyAppliance<T>(ports: Ports, ask: (appliance: AppliancePo
     try {
       return await ask(appliance);
     } catch (error) {
-      if (!(error instanceof MoverError) || !ELSEWHERE.has(error.code)) throw error;
+      if (!(error instanceof MoverError) || !hasRemedy(error.code, 'another-appliance')) throw error;
       last = error;
     }
   }
