@@ -5,9 +5,9 @@ import type { MoveId } from '../contracts/ids.js';
 import type { MovePlan, ParsedMoveInput } from '../contracts/move.js';
 import type { SiteVolume } from '../contracts/replica-site-api.js';
 import type { SplitterVolume } from '../contracts/splitter-api.js';
-import type { Ports } from './ports.js';
-import { ClockComparison } from './compare-clocks.js';
-import { endpointOf, findGroup, findVolume } from './site-lookup.js';
+import type { Ports } from '../control/ports.js';
+import { ClockComparison } from '../control/clock/compare-clocks.js';
+import { endpointOf, findGroup, findVolume } from '../control/site-lookup.js';
 
 /** Reasons that pass by themselves: a move waits for them instead of being refused. */
 const PASSING: ReadonlySet<ErrorCode> = new Set<ErrorCode>([

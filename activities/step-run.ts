@@ -1,7 +1,7 @@
 // One run of a step inside a Temporal activity: its clock, its sleep, its signs of life.
 import { Context } from '@temporalio/activity';
 import type { Heartbeat } from '../contracts/move.js';
-import type { Run, StepRun } from './ports.js';
+import type { Run, StepRun } from './run.js';
 import { toFailure } from './failure.js';
 import type { VerifyRun } from './verify.js';
 

@@ -14,7 +14,8 @@ import {
   type VerifyReport,
 } from '../contracts/verify.js';
 import { describeMismatch, withMismatch } from './mismatches.js';
-import { anyAppliance, type Ports, type Run } from './ports.js';
+import { anyAppliance, type Ports } from '../control/ports.js';
+import type { Run } from './run.js';
 import { closePoint, openPoint, type Source, sourceOf } from './verify-point.js';
 
 /** One run of the activity. */

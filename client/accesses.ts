@@ -1,7 +1,7 @@
 // Image access: recovery points opened as NBD disks at an appliance, which holds them open until they are closed or their time is up.
 import { hostname } from 'node:os';
-import { requireGroup } from '../activities/site-lookup.js';
-import { anyAppliance, type AppliancePort, type Ports } from '../activities/ports.js';
+import { requireGroup } from '../control/site-lookup.js';
+import { anyAppliance, type AppliancePort, type Ports } from '../control/ports.js';
 import { MoverError, parseOrRefuse } from '../contracts/errors.js';
 import type { ApplianceId } from '../contracts/ids.js';
 import {

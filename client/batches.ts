@@ -11,7 +11,7 @@ import { randomUUID } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
 import { isDeepStrictEqual } from 'node:util';
 import { z } from 'zod';
-import type { Ports } from '../activities/ports.js';
+import type { Ports } from '../control/ports.js';
 import {
   abortRequestSchema,
   BATCH_UPDATES,

@@ -1,6 +1,6 @@
 // Named recovery points: closed now under a name, or an earlier point named, or kept longer.
-import { requireGroup } from '../activities/site-lookup.js';
-import { anyAppliance, applianceOf, type Ports } from '../activities/ports.js';
+import { requireGroup } from '../control/site-lookup.js';
+import { anyAppliance, applianceOf, type Ports } from '../control/ports.js';
 import { applianceApi } from '../contracts/appliance-api.js';
 import { parseOrRefuse } from '../contracts/errors.js';
 import type { RecoveryPoint } from '../contracts/point.js';

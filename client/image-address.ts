@@ -1,5 +1,5 @@
 // Where the images of an appliance are reached over NBD, as an address and as the URI that disk tools take.
-import type { AppliancePort } from '../activities/ports.js';
+import type { AppliancePort } from '../control/ports.js';
 
 export interface ImageAddress {
   readonly host: string;

@@ -1,6 +1,6 @@
 // What there is: volumes, groups and recovery points, put together from the replica site's and the splitters' views.
-import { anyAppliance, type Ports } from '../activities/ports.js';
-import { findGroup, findGroups, findVolume } from '../activities/site-lookup.js';
+import { anyAppliance, type Ports } from '../control/ports.js';
+import { findGroup, findGroups, findVolume } from '../control/site-lookup.js';
 import type { GroupState } from '../contracts/appliance-api.js';
 import { MoverError } from '../contracts/errors.js';
 import { type GroupId, groupIdSchema, type VolumeId, volumeIdSchema } from '../contracts/ids.js';

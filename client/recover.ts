@@ -1,7 +1,7 @@
 // Recovery to files: opens a recovery point over NBD and copies it, one sparse image a volume.
 import { mkdir, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { anyAppliance, type Ports } from '../activities/ports.js';
+import { anyAppliance, type Ports } from '../control/ports.js';
 import { MoverError } from '../contracts/errors.js';
 import type { GroupId, PointId, VolumeId } from '../contracts/ids.js';
 import { momentMs } from '../contracts/moment.js';

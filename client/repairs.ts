@@ -1,5 +1,5 @@
 // What a person orders when something was lost: a volume sent again, a history begun anew, a disk decided on.
-import { anyAppliance, type Ports, splitterOf, type SplitterPort } from '../activities/ports.js';
+import { anyAppliance, type Ports, splitterOf, type SplitterPort } from '../control/ports.js';
 import { MoverError, parseOrRefuse } from '../contracts/errors.js';
 import type { Estate } from '../contracts/estate.js';
 import type { VolumeId } from '../contracts/ids.js';

@@ -1,5 +1,5 @@
 // Reports of moves that ended, from the replica site: they are there when Temporal's history of a move is gone.
-import { anyAppliance, type Ports } from '../activities/ports.js';
+import { anyAppliance, type Ports } from '../control/ports.js';
 import { MoverError, parseOrRefuse } from '../contracts/errors.js';
 import { moveIdSchema } from '../contracts/ids.js';
 import type { StoredMoveReport } from '../contracts/report.js';

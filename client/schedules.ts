@@ -6,7 +6,7 @@ import {
   WorkflowNotFoundError,
 } from '@temporalio/client';
 import { setTimeout as delay } from 'node:timers/promises';
-import type { Ports } from '../activities/ports.js';
+import type { Ports } from '../control/ports.js';
 import type { BatchId } from '../contracts/batch.js';
 import { batchInputSchema } from '../contracts/batch.js';
 import { MoverError, parseOrRefuse } from '../contracts/errors.js';

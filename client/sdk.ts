@@ -1,7 +1,7 @@
 // The SDK client: everything a program needs to plan, start and follow moves, and to list and recover what is protected.
-import { createHttpPorts } from '../activities/http-ports.js';
+import { createHttpPorts } from '../control/http-ports.js';
 import { planMove } from '../activities/plan.js';
-import type { Ports } from '../activities/ports.js';
+import type { Ports } from '../control/ports.js';
 import { parseOrRefuse } from '../contracts/errors.js';
 import type { RecoveryPoint } from '../contracts/point.js';
 import type { Estate } from '../contracts/estate.js';

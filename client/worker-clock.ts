@@ -1,5 +1,5 @@
 // Whether the worker's clock goes with this program's: moves in windows are begun and ended by it.
-import { ClockComparison } from '../activities/compare-clocks.js';
+import { ClockComparison } from '../control/clock/compare-clocks.js';
 import { MoverError } from '../contracts/errors.js';
 import { controlUrl, type Estate } from '../contracts/estate.js';
 import { healthOperation } from '../contracts/health.js';

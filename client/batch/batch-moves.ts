@@ -1,6 +1,6 @@
 // The moves of a batch, each with how it ended: its plan and the stored reports, both in its order, put together page by page.
-import { planPages } from '../../activities/batch/read-plan.js';
-import { anyAppliance, type Ports } from '../../activities/ports.js';
+import { planPages } from '../../control/batch-plan.js';
+import { anyAppliance, type Ports } from '../../control/ports.js';
 import type { BatchId, BatchItem } from '../../contracts/batch.js';
 import { ERRORS, type ErrorCode } from '../../contracts/errors.js';
 import type { GroupId, MoveId, VolumeId } from '../../contracts/ids.js';

@@ -1,5 +1,5 @@
 // What a batch is started with, checked before there is a workflow: form, size, and whether its window can be.
-import { windowOf } from '../../activities/batch/window.js';
+import { windowOf } from '../../control/clock/window.js';
 import {
   BATCH_INPUT_BYTES_MAX,
   batchInputSchema,

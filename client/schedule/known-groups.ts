@@ -1,6 +1,6 @@
 // The groups that a schedule's batches are for: a name that is mistyped should be told by day, not by the night's first run.
-import { findGroups } from '../../activities/site-lookup.js';
-import type { Ports } from '../../activities/ports.js';
+import { findGroups } from '../../control/site-lookup.js';
+import type { Ports } from '../../control/ports.js';
 import type { BatchInput } from '../../contracts/batch.js';
 import { MoverError, type Reason } from '../../contracts/errors.js';
 

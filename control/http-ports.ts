@@ -2,7 +2,7 @@
 import { applianceApi } from '../contracts/appliance-api.js';
 import { controlUrl, type Estate } from '../contracts/estate.js';
 import { splitterApi } from '../contracts/splitter-api.js';
-import { createApiClient } from '../control/client.js';
+import { createApiClient } from './client.js';
 import type { AppliancePort, Ports, SplitterPort } from './ports.js';
 
 export interface HttpPortsOptions {

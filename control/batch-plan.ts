@@ -1,9 +1,8 @@
-// Moves of a batch's plan by their numbers.
-import type { BatchId, BatchItem } from '../../contracts/batch.js';
-import { MoverError } from '../../contracts/errors.js';
-import type { VolumeId } from '../../contracts/ids.js';
-import { BATCH_PLAN_PAGE_MAX } from '../../contracts/report.js';
-import { anyAppliance, type Ports, type Run } from '../ports.js';
+// Reads the stored plan of a batch: moves by their numbers, or page by page.
+import type { BatchId, BatchItem } from '../contracts/batch.js';
+import { MoverError } from '../contracts/errors.js';
+import { BATCH_PLAN_PAGE_MAX } from '../contracts/report.js';
+import { anyAppliance, type Ports } from './ports.js';
 
 /** @throws MoverError BATCH_NOT_FOUND when the plan has no such move, UNREACHABLE, CORRUPT */
 export async function readPlan(
@@ -22,20 +21,6 @@ export async function readPlan(
     if (!found.has(from)) throw new MoverError('BATCH_NOT_FOUND', `The plan of batch "${batch}" has no move ${from}.`);
   }
   return [...found.values()];
-}
-
-/** The planned move of a volume. @throws MoverError VOLUME_NOT_FOUND when the plan has none */
-export async function findInPlan(
-  ports: Ports,
-  { batch, volume }: { readonly batch: BatchId; readonly volume: VolumeId },
-  run: Run<{ readonly looked: number }>,
-): Promise<BatchItem> {
-  for await (const items of planPages(ports, batch)) {
-    const item = items.find(({ volumes }) => volumes.includes(volume));
-    if (item !== undefined) return item;
-    run.heartbeat({ looked: items.length });
-  }
-  throw new MoverError('VOLUME_NOT_FOUND', `The batch has no move of volume "${volume}".`);
 }
 
 /** The plan from a move on, a page at a time. */

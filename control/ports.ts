@@ -1,8 +1,7 @@
-// What the steps need of the world: the control APIs of splitters and appliances, a clock, and a way to say "still alive".
+// The estate as the orchestrator reaches it: the control API of each splitter and appliance.
 import type { applianceApi } from '../contracts/appliance-api.js';
 import { MoverError } from '../contracts/errors.js';
 import type { ApplianceId, SplitterId } from '../contracts/ids.js';
-import type { Heartbeat } from '../contracts/move.js';
 import type { Calls } from '../contracts/route.js';
 import type { splitterApi } from '../contracts/splitter-api.js';
 
@@ -22,20 +21,6 @@ export interface Ports {
   readonly appliances: ReadonlyMap<ApplianceId, AppliancePort>;
   readonly splitters: ReadonlyMap<SplitterId, SplitterPort>;
 }
-
-/** One run of an activity. `sleep` rejects when it is cancelled. */
-export interface Run<Details> {
-  /** Wall time: for labels, and for what is wall time by nature, as a maintenance window is. */
-  nowMs(): number;
-  /** Milliseconds since any moment, by a clock that is never set: for durations. */
-  monotonicMs(): number;
-  sleep(ms: number): Promise<void>;
-  heartbeat(details: Details): void;
-  readonly signal?: AbortSignal;
-}
-
-/** One run of a step. */
-export type StepRun = Run<Heartbeat>;
 
 /** @throws MoverError UNREACHABLE when the estate names no such appliance. */
 export function applianceOf(ports: Ports, id: ApplianceId): AppliancePort {

@@ -7,7 +7,7 @@ import {
   doubtSentence,
   isSkewed,
   skewSentence,
-} from '../contracts/clock.js';
+} from '../../contracts/clock.js';
 
 const HERE = 'this process';
 
