@@ -30,8 +30,8 @@ import {
 } from '../contracts/batch.js';
 import { MoverError, parseOrRefuse } from '../contracts/errors.js';
 import { keywordOf } from '../contracts/search-attributes.js';
-import { moveIdOf } from '../workflows/move-id.js';
-import { SEARCH_KEYS } from '../workflows/search-attributes.js';
+import { moveIdOf } from '../contracts/move-id.js';
+import { SEARCH_KEYS } from '../contracts/search-pairs.js';
 import { type BatchEnd, batchEndOf, batchEndOfReport, type BatchState } from './batch/batch-end.js';
 import { defaultBatchWorkflowId, digestOf, refuseLongBatchId, wholeBatchId } from './batch/batch-id.js';
 import { batchMoves, type BatchMoveReport } from './batch/batch-moves.js';

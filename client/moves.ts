@@ -14,8 +14,8 @@ import {
   type ParsedMoveInput,
 } from '../contracts/move.js';
 import { fromTemporal, moveFailureOf, type MoveFailure } from './failure.js';
-import { moveIdOf } from '../workflows/move-id.js';
-import { attributesAtStart } from '../workflows/search-attributes.js';
+import { moveIdOf } from '../contracts/move-id.js';
+import { attributesAtStart } from '../contracts/search-pairs.js';
 import { defaultWorkflowId, parseMoveId } from './move-id.js';
 import { startOnce, type StartedRun } from './start-once.js';
 import { type TemporalAccess, workflowUrl } from './temporal.js';

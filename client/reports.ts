@@ -3,7 +3,7 @@ import { anyAppliance, type Ports } from '../control/ports.js';
 import { MoverError, parseOrRefuse } from '../contracts/errors.js';
 import { moveIdSchema } from '../contracts/ids.js';
 import type { StoredMoveReport } from '../contracts/report.js';
-import { encodedWorkflowId } from '../workflows/move-id.js';
+import { encodedWorkflowId } from '../contracts/move-id.js';
 import { parseMoveId } from './move-id.js';
 import type { Move, Moves } from './moves.js';
 

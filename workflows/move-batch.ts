@@ -21,8 +21,8 @@ import { handleRequests } from './batch/batch-handlers.js';
 import { continuedInput, parseBatchInput } from './batch/batch-input.js';
 import { batchReportOf, endingOf, NOTHING_MEANWHILE } from './batch/batch-report.js';
 import { BatchRunner } from './batch/batch-runner.js';
-import { moveIdOf } from './move-id.js';
-import { SEARCH_KEYS } from './search-attributes.js';
+import { moveIdOf } from '../contracts/move-id.js';
+import { SEARCH_KEYS } from '../contracts/search-pairs.js';
 import { codeOf, messageOf, problemOf } from './step-failure.js';
 
 /**

@@ -13,11 +13,11 @@ import type { MoveInput, MoveReport, ParsedMoveInput } from '../contracts/move.j
 import { forwardSteps, patientSteps } from './activity-steps.js';
 import { keepReport } from './keep-report.js';
 import { moveFailure } from './move-failure.js';
-import { moveIdOf } from './move-id.js';
+import { moveIdOf } from '../contracts/move-id.js';
 import { parseMoveInput } from './move-input.js';
 import { PROGRESS_DESCRIPTION, progressQuery } from './progress-query.js';
 import { moveSaga } from './saga/saga.js';
-import { attributesAtStart, outcomeAttributes } from './search-attributes.js';
+import { attributesAtStart, outcomeAttributes } from '../contracts/search-pairs.js';
 import { type Begun, type MoveEnd, refusedReportOf, storedReportOf } from './stored-report.js';
 import { temporalRuntime } from './temporal-runtime.js';
 import { verifyMoved } from './verify-moved.js';

@@ -6,7 +6,7 @@ import { searchStageOf, type SearchStage } from '../contracts/search-attributes.
 import type { MoveId } from '../contracts/ids.js';
 import { detailsOf } from './move-details.js';
 import { MoveRecorder } from './saga/recorder.js';
-import { attributesAtStart, fromGroupAttribute, stageAttribute } from './search-attributes.js';
+import { attributesAtStart, fromGroupAttribute, stageAttribute } from '../contracts/search-pairs.js';
 import { temporalRuntime } from './temporal-runtime.js';
 
 export class VisibleRecorder extends MoveRecorder {

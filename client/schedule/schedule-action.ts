@@ -5,7 +5,7 @@ import type { BatchInput } from '../../contracts/batch.js';
 import { TASK_QUEUE } from '../../contracts/move.js';
 import { keywordOf } from '../../contracts/search-attributes.js';
 import { summaryLine } from '../../contracts/summary-line.js';
-import { SEARCH_KEYS } from '../../workflows/search-attributes.js';
+import { SEARCH_KEYS } from '../../contracts/search-pairs.js';
 import { batchWords } from '../batch/batch-words.js';
 import type { CheckedSchedule } from './schedule-input.js';
 

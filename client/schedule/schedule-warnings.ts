@@ -3,7 +3,7 @@ import type { ScheduleDescription } from '@temporalio/client';
 import { batchInputSchema } from '../../contracts/batch.js';
 import { MoverError, parseOrRefuse } from '../../contracts/errors.js';
 import { TASK_QUEUE } from '../../contracts/move.js';
-import { WORKFLOW_TYPES } from '../../workflows/workflow-types.js';
+import { WORKFLOW_TYPES } from '../../contracts/workflow-types.js';
 import { checkBatchInput } from '../batch/check-input.js';
 import { BATCH_WORKFLOW } from './schedule-action.js';
 import type { Overlap } from './schedule-input.js';

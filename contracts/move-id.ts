@@ -1,6 +1,6 @@
 // The id of a move. The first run's id makes a workflow id that is used again a new move, and Reset or a retry the same one.
-import { MOVE_ID_LENGTH_MAX, moveIdSchema, type MoveId } from '../contracts/ids.js';
-import { MoverError } from '../contracts/errors.js';
+import { MOVE_ID_LENGTH_MAX, moveIdSchema, type MoveId } from './ids.js';
+import { MoverError } from './errors.js';
 
 /** What a move id can't carry as it is; "%" too, so that two workflow ids never become one. */
 const ENCODED = /[^\x21-\x24\x26-\x7e]/gu;
