@@ -1,5 +1,6 @@
 // What one run of an activity is given: clocks, a sleep, and a way to say "still alive".
 import type { Heartbeat } from '../contracts/move.js';
+import type { VerifyHeartbeat } from '../contracts/verify.js';
 
 /** One run of an activity. `sleep` rejects when it is cancelled. */
 export interface Run<Details> {
@@ -14,3 +15,11 @@ export interface Run<Details> {
 
 /** One run of a step. */
 export type StepRun = Run<Heartbeat>;
+
+/** One run of a verification. */
+export interface VerifyRun extends Run<VerifyHeartbeat> {
+  /** The same for every retry, and for no other verification: names the scans. */
+  readonly id: string;
+  /** The last heartbeat of an earlier run, if there was one. */
+  readonly earlier: unknown;
+}

@@ -3,7 +3,7 @@ import { MoverError } from '../contracts/errors.js';
 import type { VolumeId } from '../contracts/ids.js';
 import type { VerifyHeartbeat } from '../contracts/verify.js';
 import { anyAppliance, splitterOf, type Ports, type SplitterPort } from '../control/ports.js';
-import type { VerifyRun } from './verify.js';
+import type { VerifyRun } from './run.js';
 
 type Open = NonNullable<VerifyHeartbeat['open']>;
 
