@@ -1,11 +1,11 @@
 // After a move that was asked to: every moved volume is compared with its replica. The move is done whatever comes of it.
 import { ApplicationFailure, isCancellation } from '@temporalio/workflow';
-import { ERRORS, MoverError, toProblem } from '../contracts/errors.js';
-import type { MoveReport } from '../contracts/move.js';
-import { VERIFY_BYTES_PER_SECOND_DEFAULT, type VerifiedVolume, type VerifyReport } from '../contracts/verify.js';
-import type { MoveRecorder } from './saga/recorder.js';
-import { codeOf, messageOf } from './step-failure.js';
-import { verifyReplica } from './verify-activity.js';
+import { ERRORS, MoverError, toProblem } from '../../contracts/errors.js';
+import type { MoveReport } from '../../contracts/move.js';
+import { VERIFY_BYTES_PER_SECOND_DEFAULT, type VerifiedVolume, type VerifyReport } from '../../contracts/verify.js';
+import type { MoveRecorder } from '../saga/recorder.js';
+import { codeOf, messageOf } from '../shared/step-failure.js';
+import { verifyReplica } from '../verify/verify-activity.js';
 
 /**
  * One volume after the other, all of them, also after one that differs. Cancelled, it ends with those that were done: the move stands.

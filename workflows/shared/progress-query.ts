@@ -1,7 +1,7 @@
 // The query that people and programs follow a move, or a verification, with.
 import { defineQuery } from '@temporalio/workflow';
-import type { MoveProgress } from '../contracts/move.js';
-import type { VerifyProgress } from '../contracts/verify.js';
+import type { MoveProgress } from '../../contracts/move.js';
+import type { VerifyProgress } from '../../contracts/verify.js';
 
 export const progressQuery = defineQuery<MoveProgress>('progress');
 export const PROGRESS_DESCRIPTION =

@@ -1,6 +1,6 @@
 // The report that a verification with mismatches leaves in its failure.
 import { ApplicationFailure } from '@temporalio/workflow';
-import { verifyReportSchema, type VerifyReport } from '../contracts/verify.js';
+import { verifyReportSchema, type VerifyReport } from '../../contracts/verify.js';
 
 /** Of a failed activity; undefined when the failure is of another kind. */
 export function reportOf(error: unknown): VerifyReport | undefined {

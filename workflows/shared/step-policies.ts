@@ -1,6 +1,6 @@
 // How long a step may take and how often it is tried, before the saga is told that it failed.
 import type { ActivityOptions, Priority, RetryPolicy } from '@temporalio/common';
-import type { MoveOptions, MoveStep } from '../contracts/move.js';
+import type { MoveOptions, MoveStep } from '../../contracts/move.js';
 
 const SECOND_MS = 1_000;
 const HOUR_MS = 3_600_000;

@@ -1,5 +1,5 @@
 // The markdown that the Temporal UI shows for a verification.
-import type { VerifyProgress } from '../contracts/verify.js';
+import type { VerifyProgress } from '../../contracts/verify.js';
 
 /** Ranges shown: all that a report lists would do, and stay far below the server's 20 KB. */
 const RANGES_SHOWN_MAX = 100;

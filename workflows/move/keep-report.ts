@@ -1,7 +1,7 @@
 // Every move leaves its report at the replica site, whatever its end; and nothing that goes wrong with that changes the end.
 import { CancellationScope, log, proxyActivities, proxyLocalActivities } from '@temporalio/workflow';
-import type { MoveActivities } from '../activities/create-activities.js';
-import type { StoredMoveReport } from '../contracts/report.js';
+import type { MoveActivities } from '../../activities/create-activities.js';
+import type { StoredMoveReport } from '../../contracts/report.js';
 
 const SECOND_MS = 1_000;
 

@@ -7,17 +7,17 @@ import {
   upsertSearchAttributes,
   workflowInfo,
 } from '@temporalio/workflow';
-import { MoverError, toProblem } from '../contracts/errors.js';
-import type { MoveId } from '../contracts/ids.js';
-import type { MoveInput, MoveReport, ParsedMoveInput } from '../contracts/move.js';
+import { MoverError, toProblem } from '../../contracts/errors.js';
+import type { MoveId } from '../../contracts/ids.js';
+import type { MoveInput, MoveReport, ParsedMoveInput } from '../../contracts/move.js';
 import { forwardSteps, patientSteps } from './activity-steps.js';
 import { keepReport } from './keep-report.js';
 import { moveFailure } from './move-failure.js';
-import { moveIdOf } from '../contracts/move-id.js';
+import { moveIdOf } from '../../contracts/move-id.js';
 import { parseMoveInput } from './move-input.js';
-import { PROGRESS_DESCRIPTION, progressQuery } from './progress-query.js';
-import { moveSaga } from './saga/saga.js';
-import { attributesAtStart, outcomeAttributes } from '../contracts/search-pairs.js';
+import { PROGRESS_DESCRIPTION, progressQuery } from '../shared/progress-query.js';
+import { moveSaga } from '../saga/saga.js';
+import { attributesAtStart, outcomeAttributes } from '../../contracts/search-pairs.js';
 import { type Begun, type MoveEnd, refusedReportOf, storedReportOf } from './stored-report.js';
 import { temporalRuntime } from './temporal-runtime.js';
 import { verifyMoved } from './verify-moved.js';

@@ -1,16 +1,16 @@
 // The workflow of one verification: checks its input, runs the comparison as an activity, and says how it went.
 import { ApplicationFailure, isCancellation, log, setCurrentDetails, setHandler } from '@temporalio/workflow';
-import { ERRORS, MoverError, toProblem } from '../contracts/errors.js';
+import { ERRORS, MoverError, toProblem } from '../../contracts/errors.js';
 import {
   type ParsedVerifyInput,
   type VerifyInput,
   verifyInputSchema,
   type VerifyProgress,
   type VerifyReport,
-} from '../contracts/verify.js';
-import { parseInput } from './parse-input.js';
-import { verifyProgressQuery, VERIFY_PROGRESS_DESCRIPTION } from './progress-query.js';
-import { codeOf, messageOf, problemOf } from './step-failure.js';
+} from '../../contracts/verify.js';
+import { parseInput } from '../shared/parse-input.js';
+import { verifyProgressQuery, VERIFY_PROGRESS_DESCRIPTION } from '../shared/progress-query.js';
+import { codeOf, messageOf, problemOf } from '../shared/step-failure.js';
 import { verifyReplica } from './verify-activity.js';
 import { verifyDetailsOf } from './verify-details.js';
 import { reportOf } from './verify-report.js';

@@ -1,6 +1,6 @@
 // What a workflow is started with comes from people's hands: it is checked before anything else, and a refusal says what is accepted.
 import { ApplicationFailure } from '@temporalio/common';
-import { MoverError, reasonsOf, toProblem, type Reason } from '../contracts/errors.js';
+import { MoverError, reasonsOf, toProblem, type Reason } from '../../contracts/errors.js';
 
 /** The part of a schema that is used here. */
 interface InputSchema<Parsed> {

@@ -1,7 +1,7 @@
 // What the timeline of the Temporal UI says beside each activity.
-import type { AttemptRef } from '../contracts/attempt.js';
-import type { VolumeId } from '../contracts/ids.js';
-import { MOVE_STEPS } from '../contracts/move.js';
+import type { AttemptRef } from '../../contracts/attempt.js';
+import type { VolumeId } from '../../contracts/ids.js';
+import { MOVE_STEPS } from '../../contracts/move.js';
 import type { StepName } from './step-policies.js';
 
 /** One volume by its name, more by the first and a count: stays below the server's 200 bytes with the longest ids. */

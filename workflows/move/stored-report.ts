@@ -1,12 +1,12 @@
 // What the replica site keeps of a move, made of how it ended.
 import { ApplicationFailure } from '@temporalio/common';
-import { VOLUMES_PER_MOVE_MAX } from '../contracts/attempt.js';
-import { MoverError, problemSchema, toProblem, type Problem } from '../contracts/errors.js';
-import { groupIdSchema, volumeIdSchema, type MoveId } from '../contracts/ids.js';
-import type { MoveProgress, MoveReport, ParsedMoveInput } from '../contracts/move.js';
-import type { StoredMoveReport } from '../contracts/report.js';
-import { volumesOf } from './saga/recorder.js';
-import { codeOf, messageOf } from './step-failure.js';
+import { VOLUMES_PER_MOVE_MAX } from '../../contracts/attempt.js';
+import { MoverError, problemSchema, toProblem, type Problem } from '../../contracts/errors.js';
+import { groupIdSchema, volumeIdSchema, type MoveId } from '../../contracts/ids.js';
+import type { MoveProgress, MoveReport, ParsedMoveInput } from '../../contracts/move.js';
+import type { StoredMoveReport } from '../../contracts/report.js';
+import { volumesOf } from '../saga/recorder.js';
+import { codeOf, messageOf } from '../shared/step-failure.js';
 
 /** The move's side of it: what it was asked for, and when it began. */
 export interface Begun {

@@ -1,9 +1,9 @@
 // The last word of a move that failed: what happened, how things stand, and what the user can do.
 import { ApplicationFailure } from '@temporalio/workflow';
-import { ERRORS, MoverError, toProblem } from '../contracts/errors.js';
-import { MOVE_STEPS, type MoveProgress } from '../contracts/move.js';
-import { codeOf, messageOf, problemOf } from './step-failure.js';
-import { namesOf } from './step-summaries.js';
+import { ERRORS, MoverError, toProblem } from '../../contracts/errors.js';
+import { MOVE_STEPS, type MoveProgress } from '../../contracts/move.js';
+import { codeOf, messageOf, problemOf } from '../shared/step-failure.js';
+import { namesOf } from '../shared/step-summaries.js';
 
 /** Its type is the registry's code; its one detail `{ progress, problem }`. */
 export function moveFailure(error: unknown, progress: MoveProgress): ApplicationFailure {

@@ -1,6 +1,6 @@
 // The input of a move, as a person may have typed it.
-import { moveInputSchema, type MoveInput, type ParsedMoveInput } from '../contracts/move.js';
-import { parseInput } from './parse-input.js';
+import { moveInputSchema, type MoveInput, type ParsedMoveInput } from '../../contracts/move.js';
+import { parseInput } from '../shared/parse-input.js';
 
 const EXAMPLE: MoveInput = { volume: 'vm-17-disk-0', to: 'cg-silver' };
 

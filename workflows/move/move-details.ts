@@ -1,6 +1,6 @@
 // The markdown that the Temporal UI shows for a move under way.
-import type { MoveProgress, StepReport } from '../contracts/move.js';
-import { namesOf } from './step-summaries.js';
+import type { MoveProgress, StepReport } from '../../contracts/move.js';
+import { namesOf } from '../shared/step-summaries.js';
 
 /** Steps listed: the newest; a move with many attempts would outgrow the server's 20 KB. */
 const STEPS_MAX = 40;

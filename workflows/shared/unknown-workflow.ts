@@ -1,7 +1,7 @@
 // A mistyped workflow type: without this, Temporal would try its first task for ever.
 import { ApplicationFailure, workflowInfo } from '@temporalio/workflow';
-import { MoverError, toProblem } from '../contracts/errors.js';
-import { WORKFLOW_TYPES } from '../contracts/workflow-types.js';
+import { MoverError, toProblem } from '../../contracts/errors.js';
+import { WORKFLOW_TYPES } from '../../contracts/workflow-types.js';
 
 /** @throws ApplicationFailure UNKNOWN_WORKFLOW, at once */
 export async function unknownWorkflow(): Promise<never> {

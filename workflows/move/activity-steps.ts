@@ -1,12 +1,18 @@
 // The saga's steps as Temporal activities.
 import { proxyActivities, workflowInfo, type ActivityOptions } from '@temporalio/workflow';
-import type { MoveActivities } from '../activities/create-activities.js';
-import type { AttemptRef } from '../contracts/attempt.js';
-import type { ParsedMoveInput } from '../contracts/move.js';
-import { volumesOf } from './saga/recorder.js';
-import type { MoveSteps } from '../contracts/steps.js';
-import { DEFAULT_PRIORITY_KEY, forwardPolicy, patientPolicy, type StepName, type StepTerms } from './step-policies.js';
-import { forwardSummary, patientSummary } from './step-summaries.js';
+import type { MoveActivities } from '../../activities/create-activities.js';
+import type { AttemptRef } from '../../contracts/attempt.js';
+import type { ParsedMoveInput } from '../../contracts/move.js';
+import { volumesOf } from '../saga/recorder.js';
+import type { MoveSteps } from '../../contracts/steps.js';
+import {
+  DEFAULT_PRIORITY_KEY,
+  forwardPolicy,
+  patientPolicy,
+  type StepName,
+  type StepTerms,
+} from '../shared/step-policies.js';
+import { forwardSummary, patientSummary } from '../shared/step-summaries.js';
 
 type OptionsOf = (step: StepName, attempt: AttemptRef) => ActivityOptions;
 

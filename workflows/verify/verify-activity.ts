@@ -1,8 +1,8 @@
 // The verification of one volume as a Temporal activity.
 import { proxyActivities, type ActivityOptions } from '@temporalio/workflow';
-import type { MoveActivities } from '../activities/create-activities.js';
-import type { VolumeId } from '../contracts/ids.js';
-import type { VerifyReport } from '../contracts/verify.js';
+import type { MoveActivities } from '../../activities/create-activities.js';
+import type { VolumeId } from '../../contracts/ids.js';
+import type { VerifyReport } from '../../contracts/verify.js';
 
 const SECOND_MS = 1_000;
 const DAY_MS = 24 * 3_600 * SECOND_MS;

@@ -1,12 +1,12 @@
 // A recorder whose stages can be followed: in the UI's current details, in the worker's log, and by search attributes.
 import { log, setCurrentDetails, upsertSearchAttributes, workflowInfo } from '@temporalio/workflow';
 import type { SearchAttributePair } from '@temporalio/common';
-import type { MoveStage, ParsedMoveInput } from '../contracts/move.js';
-import { searchStageOf, type SearchStage } from '../contracts/search-attributes.js';
-import type { MoveId } from '../contracts/ids.js';
+import type { MoveStage, ParsedMoveInput } from '../../contracts/move.js';
+import { searchStageOf, type SearchStage } from '../../contracts/search-attributes.js';
+import type { MoveId } from '../../contracts/ids.js';
 import { detailsOf } from './move-details.js';
-import { MoveRecorder } from './saga/recorder.js';
-import { attributesAtStart, fromGroupAttribute, stageAttribute } from '../contracts/search-pairs.js';
+import { MoveRecorder } from '../saga/recorder.js';
+import { attributesAtStart, fromGroupAttribute, stageAttribute } from '../../contracts/search-pairs.js';
 import { temporalRuntime } from './temporal-runtime.js';
 
 export class VisibleRecorder extends MoveRecorder {

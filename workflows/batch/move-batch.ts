@@ -10,20 +10,20 @@ import {
   workflowInfo,
 } from '@temporalio/workflow';
 import { CancelledFailure, defineSearchAttributeKey } from '@temporalio/common';
-import type { BatchInput, BatchReport, BatchStage, ParsedBatchInput } from '../contracts/batch.js';
-import { batchSettingsSchema, type BatchSettings, type CarriedBatch } from '../contracts/batch-run.js';
-import { ERRORS, MoverError, toProblem } from '../contracts/errors.js';
-import { ID_LENGTH_MAX, type MoveId } from '../contracts/ids.js';
-import { keywordOf } from '../contracts/search-attributes.js';
-import { Batch } from './batch/batch.js';
-import { calls, listing, records } from './batch/batch-activities.js';
-import { handleRequests } from './batch/batch-handlers.js';
-import { continuedInput, parseBatchInput } from './batch/batch-input.js';
-import { batchReportOf, endingOf, NOTHING_MEANWHILE } from './batch/batch-report.js';
-import { BatchRunner } from './batch/batch-runner.js';
-import { moveIdOf } from '../contracts/move-id.js';
-import { SEARCH_KEYS } from '../contracts/search-pairs.js';
-import { codeOf, messageOf, problemOf } from './step-failure.js';
+import type { BatchInput, BatchReport, BatchStage, ParsedBatchInput } from '../../contracts/batch.js';
+import { batchSettingsSchema, type BatchSettings, type CarriedBatch } from '../../contracts/batch-run.js';
+import { ERRORS, MoverError, toProblem } from '../../contracts/errors.js';
+import { ID_LENGTH_MAX, type MoveId } from '../../contracts/ids.js';
+import { keywordOf } from '../../contracts/search-attributes.js';
+import { Batch } from './batch.js';
+import { calls, listing, records } from './batch-activities.js';
+import { handleRequests } from './batch-handlers.js';
+import { continuedInput, parseBatchInput } from './batch-input.js';
+import { batchReportOf, endingOf, NOTHING_MEANWHILE } from './batch-report.js';
+import { BatchRunner } from './batch-runner.js';
+import { moveIdOf } from '../../contracts/move-id.js';
+import { SEARCH_KEYS } from '../../contracts/search-pairs.js';
+import { codeOf, messageOf, problemOf } from '../shared/step-failure.js';
 
 /**
  * Moves many volumes, as the input's options say; follow it with the query `progress`, steer it with its updates. Cancelled, it puts
