@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createHttpPorts } from '../../control/http-ports.js';
 import { applianceOf, splitterOf, type AppliancePort, type Ports, type SplitterPort } from '../../control/ports.js';
-import type { StartedMove } from '../../client/moves.js';
+import type { StartedMove } from '../../client/moves/moves.js';
 import { createMoverClient, type MoverClient } from '../../client/sdk.js';
 import { type Estate, type EstateInput, estateSchema } from '../../contracts/estate.js';
 import { applianceIdSchema, splitterIdSchema } from '../../contracts/ids.js';
