@@ -15,11 +15,11 @@ import { batchSettingsSchema, type BatchSettings, type CarriedBatch } from '../.
 import { ERRORS, MoverError, toProblem } from '../../contracts/errors.js';
 import { ID_LENGTH_MAX, type MoveId } from '../../contracts/ids.js';
 import { keywordOf } from '../../contracts/search-attributes.js';
-import { Batch } from './batch.js';
+import { Batch } from './core/batch.js';
 import { calls, listing, records } from './batch-activities.js';
 import { handleRequests } from './batch-handlers.js';
 import { continuedInput, parseBatchInput } from './batch-input.js';
-import { batchReportOf, endingOf, NOTHING_MEANWHILE } from './batch-report.js';
+import { batchReportOf, endingOf, NOTHING_MEANWHILE } from './core/batch-report.js';
 import { BatchRunner } from './batch-runner.js';
 import { moveIdOf } from '../../contracts/move-id.js';
 import { SEARCH_KEYS } from '../../contracts/search-pairs.js';

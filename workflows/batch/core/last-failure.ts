@@ -1,5 +1,5 @@
 // What is kept of a failure until the last try, and shown after it.
-import type { CarriedBatch, MoveEnd } from '../../contracts/batch-run.js';
+import type { CarriedBatch, MoveEnd } from '../../../contracts/batch-run.js';
 
 export type LastFailure = CarriedBatch['retries'][number]['last'];
 

@@ -1,6 +1,6 @@
 // The maintenance window: whether a move may start now, when to look again, and whether the window's end is the batch's.
-import type { BatchOptions } from '../../contracts/batch.js';
-import type { OpenWindow } from '../../contracts/batch-run.js';
+import type { BatchOptions } from '../../../contracts/batch.js';
+import type { OpenWindow } from '../../../contracts/batch-run.js';
 
 export type Gate =
   | { readonly kind: 'open' }

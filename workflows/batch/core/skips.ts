@@ -1,7 +1,7 @@
 // Volumes that people want left out: their moves are passed by when their turn comes.
-import type { BatchItem } from '../../contracts/batch.js';
-import { BATCH_SKIPS_MAX } from '../../contracts/batch-run.js';
-import type { VolumeId } from '../../contracts/ids.js';
+import type { BatchItem } from '../../../contracts/batch.js';
+import { BATCH_SKIPS_MAX } from '../../../contracts/batch-run.js';
+import type { VolumeId } from '../../../contracts/ids.js';
 
 export class Skips {
   readonly #volumes: Set<VolumeId>;

@@ -1,6 +1,6 @@
 // How many failures a batch takes before it stops.
-import type { BatchOptions } from '../../contracts/batch.js';
-import type { Stop } from '../../contracts/batch-run.js';
+import type { BatchOptions } from '../../../contracts/batch.js';
+import type { Stop } from '../../../contracts/batch-run.js';
 
 /** What the policy says after a failure; undefined when the batch goes on. */
 export function stopForFailures(

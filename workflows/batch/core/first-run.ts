@@ -1,6 +1,6 @@
 // What a batch's first run begins with: a batch that has done nothing yet.
-import type { BatchId, BatchOptions } from '../../contracts/batch.js';
-import type { CarriedBatch } from '../../contracts/batch-run.js';
+import type { BatchId, BatchOptions } from '../../../contracts/batch.js';
+import type { CarriedBatch } from '../../../contracts/batch-run.js';
 
 export function firstRunOf(
   { concurrency, canary }: Pick<BatchOptions, 'concurrency' | 'canary'>,

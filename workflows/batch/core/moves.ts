@@ -1,7 +1,7 @@
 // Where each move of a batch is (it waits, runs, or is over), and the only ways from one to the other.
-import type { BatchCounts, BatchFailure, BatchItem, BatchOptions, Concurrency } from '../../contracts/batch.js';
-import type { BatchTicket, CarriedBatch, MoveEnd, PlannedBatch } from '../../contracts/batch-run.js';
-import type { MoveId } from '../../contracts/ids.js';
+import type { BatchCounts, BatchFailure, BatchItem, BatchOptions, Concurrency } from '../../../contracts/batch.js';
+import type { BatchTicket, CarriedBatch, MoveEnd, PlannedBatch } from '../../../contracts/batch-run.js';
+import type { MoveId } from '../../../contracts/ids.js';
 import { childIdOf } from './child-id.js';
 import type { Decision, Start } from './decision.js';
 import { Durations } from './durations.js';

@@ -4,10 +4,10 @@ import {
   type BatchCounts,
   type BatchFailure,
   type BatchItem,
-} from '../../contracts/batch.js';
-import type { BatchTicket, CarriedBatch, PlannedBatch } from '../../contracts/batch-run.js';
-import { ERRORS } from '../../contracts/errors.js';
-import type { MoveId } from '../../contracts/ids.js';
+} from '../../../contracts/batch.js';
+import type { BatchTicket, CarriedBatch, PlannedBatch } from '../../../contracts/batch-run.js';
+import { ERRORS } from '../../../contracts/errors.js';
+import type { MoveId } from '../../../contracts/ids.js';
 import type { LastFailure } from './last-failure.js';
 import { SeqSet } from './seq-set.js';
 

@@ -9,9 +9,9 @@ import type {
   BatchProgress,
   BatchStage,
   Concurrency,
-} from '../../contracts/batch.js';
-import type { CarriedBatch, MoveEnd, OpenWindow, PlannedBatch, Stop } from '../../contracts/batch-run.js';
-import type { MoveId } from '../../contracts/ids.js';
+} from '../../../contracts/batch.js';
+import type { CarriedBatch, MoveEnd, OpenWindow, PlannedBatch, Stop } from '../../../contracts/batch-run.js';
+import type { MoveId } from '../../../contracts/ids.js';
 import { Canary, type CanaryState } from './canary.js';
 import { type Decision, ITEMS_READ_MAX, waitUntil } from './decision.js';
 import { stopForFailures } from './failure-policy.js';

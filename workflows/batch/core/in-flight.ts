@@ -1,7 +1,7 @@
 // The moves that run: what is known of each, the room that they leave under the limits, and which were asked to stop.
-import type { BatchItem, BatchProgress, Concurrency } from '../../contracts/batch.js';
-import type { BatchTicket, CarriedBatch } from '../../contracts/batch-run.js';
-import type { MoveId, VolumeId } from '../../contracts/ids.js';
+import type { BatchItem, BatchProgress, Concurrency } from '../../../contracts/batch.js';
+import type { BatchTicket, CarriedBatch } from '../../../contracts/batch-run.js';
+import type { MoveId, VolumeId } from '../../../contracts/ids.js';
 import { Occupancy } from './occupancy.js';
 
 type Carried = Pick<CarriedBatch, 'concurrency' | 'flying'>;

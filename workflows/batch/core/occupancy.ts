@@ -1,5 +1,5 @@
 // How many moves run now by group and appliance: whether one more may start.
-import type { BatchItem, Concurrency } from '../../contracts/batch.js';
+import type { BatchItem, Concurrency } from '../../../contracts/batch.js';
 
 type Place = Pick<BatchItem, 'from' | 'to' | 'appliances'>;
 

@@ -5,8 +5,8 @@ import {
   concurrencyRequestSchema,
   requestSchema,
   skipRequestSchema,
-} from '../../contracts/batch.js';
-import type { VolumeId } from '../../contracts/ids.js';
+} from '../../../contracts/batch.js';
+import type { VolumeId } from '../../../contracts/ids.js';
 import type { Batch } from './batch.js';
 
 export type UpdateName = keyof typeof BATCH_UPDATES;

@@ -1,6 +1,6 @@
 // Failed moves that wait for their next try.
-import type { BatchOptions } from '../../contracts/batch.js';
-import { BATCH_RETRIES_WAITING_MAX, type BatchTicket, type CarriedBatch } from '../../contracts/batch-run.js';
+import type { BatchOptions } from '../../../contracts/batch.js';
+import { BATCH_RETRIES_WAITING_MAX, type BatchTicket, type CarriedBatch } from '../../../contracts/batch-run.js';
 import type { LastFailure } from './last-failure.js';
 
 type Retry = CarriedBatch['retries'][number];

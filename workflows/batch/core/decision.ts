@@ -1,5 +1,5 @@
 // What a batch can say is to be done now, for the one that does it.
-import type { BatchItem } from '../../contracts/batch.js';
+import type { BatchItem } from '../../../contracts/batch.js';
 
 /** Planned moves read at once. */
 export const ITEMS_READ_MAX = 200;

@@ -1,6 +1,6 @@
 // The first moves of a batch, which the others wait for: until they have ended and, unless the input says otherwise, somebody approved.
-import type { BatchOptions } from '../../contracts/batch.js';
-import type { CarriedBatch, Stop } from '../../contracts/batch-run.js';
+import type { BatchOptions } from '../../../contracts/batch.js';
+import type { CarriedBatch, Stop } from '../../../contracts/batch-run.js';
 
 export type CanaryState = CarriedBatch['canary'];
 

@@ -1,6 +1,6 @@
 // The last word of a batch: how it ended, in a sentence and in numbers.
-import type { BatchCounts, BatchReport } from '../../contracts/batch.js';
-import type { BatchSettings } from '../../contracts/batch-run.js';
+import type { BatchCounts, BatchReport } from '../../../contracts/batch.js';
+import type { BatchSettings } from '../../../contracts/batch-run.js';
 import type { Batch } from './batch.js';
 
 type Ending = Pick<BatchReport, 'outcome' | 'summary'>;

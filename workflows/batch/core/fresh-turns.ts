@@ -1,5 +1,5 @@
 // Moves that nobody has looked at yet in their round: those that people want tried again, then the plan's own in their order.
-import type { BatchTicket, CarriedBatch } from '../../contracts/batch-run.js';
+import type { BatchTicket, CarriedBatch } from '../../../contracts/batch-run.js';
 import { ITEMS_READ_MAX } from './decision.js';
 import { SeqSet } from './seq-set.js';
 
