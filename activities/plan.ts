@@ -6,9 +6,9 @@ import type { MoveId } from '../contracts/ids.js';
 import type { MovePlan, ParsedMoveInput } from '../contracts/move.js';
 import type { SiteVolume } from '../contracts/replica-site-api.js';
 import type { SplitterVolume } from '../contracts/splitter-api.js';
-import type { Ports } from './ports.js';
-import { ClockComparison } from './compare-clocks.js';
-import { endpointOf, findGroup, findVolume } from './site-lookup.js';
+import type { Ports } from '../control/ports.js';
+import { ClockComparison } from '../control/clock/compare-clocks.js';
+import { endpointOf, findGroup, findVolume } from '../control/site-lookup.js';
 
 /**
  * Checks a move against the estate as it is now, and compares the clocks of those it asks.

@@ -15,16 +15,9 @@ import {
   type VerifyReport,
 } from '../contracts/verify.js';
 import { describeMismatch, withMismatch } from './mismatches.js';
-import { anyAppliance, type Ports, type Run } from './ports.js';
+import { anyAppliance, type Ports } from '../control/ports.js';
+import type { VerifyRun } from './run.js';
 import { closePoint, openPoint, type Source, sourceOf } from './verify-point.js';
-
-/** One run of the activity. */
-export interface VerifyRun extends Run<VerifyHeartbeat> {
-  /** The same for every retry, and for no other verification: names the scans. */
-  readonly id: string;
-  /** The last heartbeat of an earlier run, if there was one. */
-  readonly earlier: unknown;
-}
 
 export type VerifyWork = Pick<ParsedVerifyInput, 'volume' | 'bytesPerSecond'>;
 type Open = NonNullable<VerifyHeartbeat['open']>;

@@ -7,9 +7,9 @@ import {
   APPLIANCE_DESCRIPTION,
   REPLICA_SITE_DESCRIPTION,
   SPLITTER_DESCRIPTION,
-} from '../../simulator/control/descriptions.js';
-import { imageReadRoute } from '../../simulator/control/image-read.js';
-import { openApiDocument } from '../../simulator/control/openapi.js';
+} from '../../simulator/control-server/descriptions.js';
+import { imageReadRoute } from '../../simulator/control-server/image-read.js';
+import { openApiDocument } from '../../simulator/control-server/openapi.js';
 import { sampleServer } from './control-fixture.js';
 
 const readImage = imageReadRoute(async () => Buffer.alloc(0));
