@@ -6,10 +6,10 @@ import { type ErrorCode, ERRORS, type Raiser } from '../../contracts/error-regis
 import { errorCodeSchema } from '../../contracts/errors.js';
 import { applianceApi } from '../../contracts/appliance-api.js';
 import { splitterApi } from '../../contracts/splitter-api.js';
-import { APPLIANCE_DESCRIPTION, SPLITTER_DESCRIPTION } from '../../simulator/control/descriptions.js';
-import { openApiDocument } from '../../simulator/control/openapi.js';
+import { APPLIANCE_DESCRIPTION, SPLITTER_DESCRIPTION } from '../../simulator/control-server/descriptions.js';
+import { openApiDocument } from '../../simulator/control-server/openapi.js';
 
-const OF_EVERY_SERVER = ['simulator/control', 'simulator/store', 'simulator/disk', 'simulator/process'];
+const OF_EVERY_SERVER = ['simulator/control-server', 'simulator/store', 'simulator/disk', 'simulator/process'];
 /** The rooms whose code runs where the error is raised; `own` are those of one raiser alone. */
 const ROOMS: Readonly<Record<Raiser, { readonly own: readonly string[]; readonly shared: readonly string[] }>> = {
   splitter: { own: ['simulator/splitter'], shared: OF_EVERY_SERVER },
