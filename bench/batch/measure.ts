@@ -1,6 +1,6 @@
 // One measurement: all volumes by one batch, or as many workflows of five no-op activities, as many of them at once.
 import { randomUUID } from 'node:crypto';
-import { parseMoveId } from '../../client/moves/move-id.js';
+import { parseMoveId } from '../../contracts/move-id.js';
 import { type BatchReport, batchReportSchema } from '../../contracts/batch.js';
 import type { GroupId } from '../../contracts/ids.js';
 import { type BatchOptions, measureBatch } from '../moves/batch.js';

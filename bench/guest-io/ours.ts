@@ -84,7 +84,7 @@ async function running(
 
 /** Behind is what the guest has been told is written, and the replica volume lacks. */
 async function secondCopy(client: MoverClient): Promise<SecondCopy> {
-  const [volume] = await client.listVolumes();
+  const [volume] = await client.volumes.list();
   const view = volume?.splitterView;
   if (volume === undefined || view === undefined) throw new Error('The splitter does not answer.');
   return {

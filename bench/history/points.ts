@@ -121,7 +121,7 @@ async function measureMove(
 
 /** Everything that takes a guest that has stopped. */
 async function judgeWhole(stand: Stand, history: History, guest: Guest): Promise<Omit<PointsOutcome, 'moves'>> {
-  const [volume] = (await stand.client.listVolumes()).filter((candidate) => candidate.volume === MOVED_VOLUME);
+  const [volume] = (await stand.client.volumes.list()).filter((candidate) => candidate.volume === MOVED_VOLUME);
   const view = volume?.splitterView;
   if (view === undefined) throw new Error('The splitter does not answer.');
   const verify = async (disk: Export, check: typeof verifyCut): Promise<Verification> =>
@@ -136,7 +136,7 @@ async function judgeWhole(stand: Stand, history: History, guest: Guest): Promise
     const position = members.find((member) => member.volume === MOVED_VOLUME)?.position ?? 0;
     if (written === 0 && position > 0) impossible.push(`${id}: it holds none of the guest’s writes`);
   }
-  const { holes } = await stand.client.listPoints({ volume: MOVED_VOLUME });
+  const { holes } = await stand.client.points.list({ volume: MOVED_VOLUME });
   const source = stand.source(MOVED_VOLUME);
   const { differentBytes } = await compareExports(source, stand.image(MOVED_VOLUME, 'latest'));
   return {
@@ -162,7 +162,7 @@ class History {
 
   /** Points that contain the volume for good: the position of a fenced member is struck if its move commits. */
   async list(): Promise<RecoveryPoint[]> {
-    const { points } = await this.#stand.client.listPoints({ volume: MOVED_VOLUME });
+    const { points } = await this.#stand.client.points.list({ volume: MOVED_VOLUME });
     return points.filter(({ members }) =>
       members.some(({ volume, provisional }) => volume === MOVED_VOLUME && provisional === undefined),
     );

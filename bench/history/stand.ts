@@ -68,7 +68,7 @@ export async function openStand({ folder, profileFolder, say }: BenchRun): Promi
       source: (volume) => ({ address: source, name: volume }),
       image: (volume, point) => ({ address: images, name: `${volume}@${point}` }),
       move: async (volume, to) => {
-        const { workflowId } = await client.startMove({ volume, to });
+        const { workflowId } = await client.moves.start({ volume, to });
         return moveReportSchema.parse(await temporal.workflow.getHandle(workflowId).result());
       },
       closePoint: async () => closePoint(restingAppliance),

@@ -2,8 +2,7 @@
 import { createHash, randomBytes } from 'node:crypto';
 import type { BatchId, ParsedBatchInput } from '../../contracts/batch.js';
 import { MoverError } from '../../contracts/errors.js';
-import { encodedWorkflowId, moveIdOf } from '../../contracts/move-id.js';
-import { parseMoveId } from '../moves/move-id.js';
+import { encodedWorkflowId, moveIdOf, parseMoveId } from '../../contracts/move-id.js';
 
 /** Bytes of randomness at the end of a default id: two batches of one kind on one day don't collide. */
 const UNIQUE_BYTES = 4;

@@ -10,7 +10,7 @@ afterAll(async () => stand.stop());
 
 test('a move cancelled during any of its steps puts everything back, and its calls that arrive late change nothing', async () => {
   const moves = await stand.holdAtEachStep();
-  for (const { moveId } of moves) await stand.estate.client.cancelMove(moveId);
+  for (const { moveId } of moves) await stand.estate.client.moves.cancel(moveId);
   for (const move of moves) {
     await expect(stand.estate.reportOf(move)).rejects.toMatchObject({
       message: 'The move was cancelled; everything is as before.',
@@ -27,7 +27,7 @@ test.each(['/v1/attempts/learn', '/v1/attempts/join'])(
   async (path) => {
     const move = await stand.startHeld(path, COMMITTED_VOLUME);
     await move.hold.reached();
-    await stand.estate.client.cancelMove(move.moveId);
+    await stand.estate.client.moves.cancel(move.moveId);
     move.hold.release();
     const report = await stand.estate.reportOf(move);
     await stand.expectMoved(move, report);

@@ -39,7 +39,7 @@ async function expectFailedAt(step: MoveStep, move: HeldMove): Promise<void> {
 test('notify: the group has no room', async () => {
   const volume = VOLUME_AT.notify;
   const before = await stand.standing(volume);
-  const started = await stand.estate.client.startMove({ volume, to: FULL });
+  const started = await stand.estate.client.moves.start({ volume, to: FULL });
   const error = await stand.failureOf(started);
   expect(error).toMatchObject({ code: 'MOVE_REFUSED', reasons: [{ code: 'GROUP_FULL' }] });
   expect(error.message).toMatch(

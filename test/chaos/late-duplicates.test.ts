@@ -45,7 +45,7 @@ function callsOf({ workflowId }: HeldMove): SentCall[] {
 
 /** All that a move decides: owners and attempts at the replica site, routes, notices and fences at the splitter. */
 async function decided(): Promise<unknown> {
-  const volumes = await stand.estate.client.listVolumes();
+  const volumes = await stand.estate.client.volumes.list();
   return volumes.map(({ volume, group, epoch, openAttempt, splitterView }) => {
     const { route, notice, fence, mode } = splitterView ?? {};
     return {
@@ -62,7 +62,7 @@ async function decided(): Promise<unknown> {
 }
 
 async function bookmarks(): Promise<unknown> {
-  const { points } = await stand.estate.client.listPoints({ volume: VOLUME });
+  const { points } = await stand.estate.client.points.list({ volume: VOLUME });
   return points
     .filter(({ bookmark }) => bookmark)
     .map(({ id, kind, bookmark, members }) => ({ id, kind, bookmark, members }));

@@ -1,7 +1,7 @@
 // The estate that chaos is made on: a volume for each step of a move, a guest writing to each, and what must be true afterwards.
 import { randomUUID } from 'node:crypto';
 import { expect } from 'vitest';
-import type { StartedMove } from '../../client/moves/moves.js';
+import type { StartedMove } from '../../client/moves/move-client.js';
 import { MoverError } from '../../contracts/errors.js';
 import { groupIdSchema, volumeIdSchema, type GroupId, type VolumeId } from '../../contracts/ids.js';
 import { MOVE_STEPS, type MoveInput, type MoveReport, type MoveStep } from '../../contracts/move.js';
@@ -113,7 +113,7 @@ export class Stand {
 
   /** @throws AssertionError when the replica site and the splitter don't agree */
   async standing(volume: VolumeId): Promise<Standing> {
-    const [found] = (await this.estate.client.listVolumes()).filter((candidate) => candidate.volume === volume);
+    const [found] = (await this.estate.client.volumes.list()).filter((candidate) => candidate.volume === volume);
     if (found?.splitterView === undefined) throw new Error(`Volume ${volume} is not listed by both.`);
     const { group, epoch, splitterView } = found;
     expect(
@@ -134,7 +134,7 @@ export class Stand {
     for (const detour of this.detours.values()) detour.hold(hold);
     const before = await this.standing(volume);
     const to = before.group === GOLD ? SILVER : GOLD;
-    const started = await this.estate.client.startMove({ volume, to, options }, { workflowId });
+    const started = await this.estate.client.moves.start({ volume, to, options }, { workflowId });
     return { ...started, volume, before, to, hold };
   }
 
@@ -183,7 +183,7 @@ export class Stand {
 
   /** Kinds of the bookmarks in force that a move left. */
   async bookmarksOf({ moveId, volume }: Pick<HeldMove, 'moveId' | 'volume'>): Promise<string[]> {
-    const { points } = await this.estate.client.listPoints({ volume });
+    const { points } = await this.estate.client.points.list({ volume });
     return points
       .filter(({ bookmark }) => bookmark?.attempt?.move === moveId && !bookmark.pending)
       .map(({ kind }) => kind);

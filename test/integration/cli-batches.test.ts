@@ -209,7 +209,7 @@ test('what is no batch is not found, and a batch that cannot be planned has its 
 });
 
 async function groupsOf(...volumes: readonly string[]): Promise<(string | undefined)[]> {
-  const listed = await estate.client.listVolumes();
+  const listed = await estate.client.volumes.list();
   return volumes.map((volume) => listed.find((candidate) => candidate.volume === volume)?.group);
 }
 

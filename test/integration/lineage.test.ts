@@ -80,7 +80,7 @@ async function differences(volumes: readonly string[]): Promise<string[]> {
 }
 
 async function view(volume = A): Promise<SplitterVolume> {
-  return estate.client.splitterView(volume);
+  return estate.client.volumes.splitterView(volume);
 }
 
 function folderOf(id: string): string {
@@ -104,7 +104,7 @@ async function putBack(id: string, copy: string): Promise<void> {
 
 /** A hole of the volume says why. */
 async function expectHole(reason: RegExp, volume = A): Promise<void> {
-  const { holes } = await estate.client.listPoints({ volume });
+  const { holes } = await estate.client.points.list({ volume });
   expect(holes.map((hole) => hole.reason).join('\n')).toMatch(reason);
   expect((await cli('points', volume, '--list', '--since', '10m')).stdout).toMatch(reason);
 }
@@ -160,7 +160,7 @@ test('(c) the site’s folder is emptied after a committed move: epochs, groups 
   expect((await view()).route).toMatchObject({ group: 'cg-silver', epoch: 2 });
   await expectHole(/position 0 only|another history|had confirmed/);
   expect((await cli('points', A)).stdout).toMatch(/position 0 only|another history|had confirmed/);
-  const [listed] = (await estate.client.listVolumes()).filter(({ volume }) => volume === A);
+  const [listed] = (await estate.client.volumes.list()).filter(({ volume }) => volume === A);
   expect(listed).toMatchObject({ group: 'cg-silver', epoch: 2 });
   await estate.move({ volume: A, to: 'cg-gold' });
   expect((await view()).route).toMatchObject({ group: 'cg-gold', epoch: 3 });
@@ -238,7 +238,7 @@ test('(g) a source is deleted between two starts: refused, loudly, until a perso
 
 test('(f) the splitter’s folder is lost: foreign, until it is recovered or accepted', async () => {
   await untilTrue('a point with both', PATIENCE_MS, async () => {
-    const { points } = await estate.client.listPoints({ group: (await view()).route.group });
+    const { points } = await estate.client.points.list({ group: (await view()).route.group });
     return points.at(-1)?.members.length === 2;
   });
   const before = await readFile(join(folderOf(HOST), 'volumes', `${A}.img`));

@@ -45,7 +45,7 @@ async function outcomeOf(name: string): Promise<string> {
 }
 
 async function groupOf(volume: string): Promise<string | undefined> {
-  const volumes = await estate.client.listVolumes();
+  const volumes = await estate.client.volumes.list();
   return volumes.find((listed) => listed.volume === volume)?.group;
 }
 

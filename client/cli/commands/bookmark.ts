@@ -54,7 +54,7 @@ async function closeUnderName(
 ): Promise<RecoveryPoint> {
   if (group === undefined) throw missing('group', 'name the group whose recovery point is closed, or give --point');
   if (bookmark === undefined) throw missing('name', 'give the bookmark a name');
-  return await client.closePoint({
+  return await client.points.close({
     group: parseOrRefuse(groupIdSchema, group, 'group'),
     bookmark,
     ...(keep === undefined ? {} : { keep }),
@@ -72,7 +72,7 @@ async function markEarlier(
   // A default would quietly end what someone else wanted to keep for ever.
   if (keep === undefined)
     throw missing('--keep', `say how long the bookmark is kept: policy, forever, or ${PERIOD_HELP}`);
-  return await client.markPoint({ point, keep, ...(name === undefined ? {} : { name }) });
+  return await client.points.mark({ point, keep, ...(name === undefined ? {} : { name }) });
 }
 
 function missing(subject: string, message: string): MoverError {

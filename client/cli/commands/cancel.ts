@@ -1,6 +1,6 @@
 // volume-mover cancel: asks a move to end, and says how it did.
 import { Command } from 'commander';
-import type { Move } from '../../moves/moves.js';
+import type { Move } from '../../moves/move-client.js';
 import { EXIT } from '../exit-code.js';
 import { followMove } from '../follow.js';
 import { moveJson } from '../move-json.js';
@@ -19,8 +19,8 @@ export function cancelCommand(context: CommandContext): Command {
     .option('--no-wait', 'return as soon as Temporal has the request')
     .action(async (moveId: string, words: Words) =>
       runCommand(context, words, async ({ client, output, signal }) => {
-        await client.cancelMove(moveId);
-        const asked = await client.getMove(moveId);
+        await client.moves.cancel(moveId);
+        const asked = await client.moves.get(moveId);
         const move = words.wait ? await followMove(client, asked, output, signal) : asked;
         output.answer(moveJson(move), () => describe(move));
         return move.state === 'moved' ? EXIT.failed : EXIT.ok;

@@ -15,7 +15,7 @@ export function closeCommand(context: CommandContext): Command {
     .argument('<access>', 'as printed when it was opened')
     .action(async (id: string, options: GlobalOptions) =>
       runCommand(context, options, async ({ client, output }) => {
-        const access = await client.closeAccess(parseOrRefuse(accessIdSchema, id, 'access'));
+        const access = await client.images.close(parseOrRefuse(accessIdSchema, id, 'access'));
         output.answer({ access }, () => describe(access));
         return EXIT.ok;
       }),

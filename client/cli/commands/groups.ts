@@ -25,7 +25,7 @@ export function groupsCommand(context: CommandContext): Command {
     .description('list the consistency groups; DROPPED counts points that the journal had no room for')
     .action(async (options: GlobalOptions) =>
       runCommand(context, options, async ({ client, output }) => {
-        const groups = await client.listGroups();
+        const groups = await client.groups.list();
         output.answer({ groups }, () => [table(TITLES, groups.map(row)), ...groups.flatMap(alertLines)].join('\n'));
         return EXIT.ok;
       }),

@@ -12,7 +12,7 @@ export function imagesCommand(context: CommandContext): Command {
     .description('list image accesses: the open ones, then the last that ended')
     .action(async (options: GlobalOptions) =>
       runCommand(context, options, async ({ client, output }) => {
-        const listed = await client.listAccesses();
+        const listed = await client.images.list();
         output.answer({ ...listed }, () => describe(listed));
         return EXIT.ok;
       }),

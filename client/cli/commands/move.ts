@@ -3,7 +3,7 @@ import { Command, Option } from 'commander';
 import { refuseUnlessOk } from '../../../activities/plan.js';
 import { MoverError } from '../../../contracts/errors.js';
 import type { ParsedMoveInput } from '../../../contracts/move.js';
-import type { Move } from '../../moves/moves.js';
+import type { Move } from '../../moves/move-client.js';
 import type { MoverClient } from '../../sdk.js';
 import { EXIT, type ExitCode } from '../exit-code.js';
 import { followMove } from '../follow.js';
@@ -35,7 +35,7 @@ export function moveCommand(context: CommandContext): Command {
       runCommand(context, words, async ({ client, output, signal }) => {
         const input = moveInputOf(volumes, words);
         await refuseHopeless(client, input);
-        const started = await client.startMove(input);
+        const started = await client.moves.start(input);
         if (!words.wait) {
           output.answer(
             { ...started },
@@ -53,7 +53,7 @@ export function moveCommand(context: CommandContext): Command {
 /** A move that can't be made is refused before it is one; what passes by itself the move waits for. */
 async function refuseHopeless(client: MoverClient, input: ParsedMoveInput): Promise<void> {
   try {
-    refuseUnlessOk(await client.planMove(input));
+    refuseUnlessOk(await client.moves.plan(input));
   } catch (error) {
     if (error instanceof MoverError && error.retryable) return;
     throw error;

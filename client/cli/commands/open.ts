@@ -39,8 +39,8 @@ export function openCommand(context: CommandContext): Command {
       runCommand(context, words, async ({ client, output, signal }) => {
         const point = words.point === undefined ? undefined : parseOrRefuse(pointIdSchema, words.point, '--point');
         const { at: atMs, writable, for: forMs, operator, reason } = words;
-        const owner = await client.ownerNamed(name);
-        const access = await client.openAccess(
+        const owner = await client.points.ownerNamed(name);
+        const access = await client.images.open(
           { ...owner, point, atMs, writable, forMs, operator, reason },
           { signal },
         );

@@ -13,7 +13,7 @@ export function planCommand(context: CommandContext): Command {
     .description('say what stands against a move (exit code 3), or that nothing does')
     .action(async (volumes: string[], words: MoveWords) =>
       runCommand(context, words, async ({ client, output }) => {
-        const plan = await client.planMove(moveInputOf(volumes, words));
+        const plan = await client.moves.plan(moveInputOf(volumes, words));
         output.answer({ plan }, () => describe(plan));
         return plan.ok ? EXIT.ok : EXIT.refused;
       }),

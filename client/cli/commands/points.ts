@@ -3,7 +3,7 @@ import { Command, Option } from 'commander';
 import { MOMENT_HELP } from '../../../contracts/moment.js';
 import { doubtSentence } from '../../../contracts/clock.js';
 import type { RecoveryPoint } from '../../../contracts/point.js';
-import type { ListedPoints, PointOwner } from '../../volumes/inventory.js';
+import type { ListedPoints, PointOwner } from '../../points/list.js';
 import { writeTimelinePage } from '../../timeline/html/write.js';
 import { overlaps } from '../../timeline/range.js';
 import { drawTimeline, type DrawOptions } from '../../timeline/terminal/draw.js';
@@ -42,8 +42,8 @@ export function pointsCommand(context: CommandContext): Command {
     .option('--overwrite', 'replace the file if it exists')
     .action(async (name: string, words: Words) =>
       runCommand(context, words, async ({ client, output }) => {
-        const owner = await client.ownerNamed(name);
-        const listed = await client.listHistory(owner);
+        const owner = await client.points.ownerNamed(name);
+        const listed = await client.points.history(owner);
         const timeline = createTimeline({ owner, listed, nowMs, sinceMs: words.since, untilMs: words.until });
         if (words.html !== undefined) {
           await writeTimelinePage(

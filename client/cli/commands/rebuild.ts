@@ -22,7 +22,7 @@ export function rebuildCommand(context: CommandContext): Command {
     .action(async (name: string, words: Words) =>
       runCommand(context, words, async ({ client, output }) => {
         const { operator, reason } = words;
-        const rebuilt = await client.rebuild({
+        const rebuilt = await client.volumes.rebuild({
           volume: parseOrRefuse(volumeIdSchema, name, 'volume'),
           ...(operator === undefined ? {} : { operator }),
           ...(reason === undefined ? {} : { reason }),

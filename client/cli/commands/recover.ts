@@ -3,7 +3,7 @@ import { Command, Option } from 'commander';
 import { MOMENT_HELP } from '../../../contracts/moment.js';
 import { parseOrRefuse } from '../../../contracts/errors.js';
 import { pointIdSchema } from '../../../contracts/ids.js';
-import type { Recovered } from '../../images/recover.js';
+import type { Recovered } from '../../points/recover.js';
 import { EXIT } from '../exit-code.js';
 import { bytes, table, time } from '../../text/format.js';
 import { askedWords, parseMoment } from '../moment.js';
@@ -28,11 +28,11 @@ export function recoverCommand(context: CommandContext): Command {
     .option('--overwrite', 'replace existing files')
     .action(async (name: string, words: Words) =>
       runCommand(context, words, async ({ client, output, signal }) => {
-        const owner = await client.ownerNamed(name);
+        const owner = await client.points.ownerNamed(name);
         const point = words.point === undefined ? undefined : parseOrRefuse(pointIdSchema, words.point, '--point');
         const { at: atMs, to, overwrite } = words;
         const onProgress = (done: number, total: number): void => output.status(`  ${bytes(done)} of ${bytes(total)}`);
-        const recovered = await client.recover({ ...owner, point, atMs, to, overwrite }, { signal, onProgress });
+        const recovered = await client.points.recover({ ...owner, point, atMs, to, overwrite }, { signal, onProgress });
         output.status('');
         output.answer({ ...recovered }, () => describe(recovered, atMs));
         return EXIT.ok;

@@ -10,7 +10,7 @@ export function reportCommand(context: CommandContext): Command {
     .argument('<move-id>', 'as printed when the move was started; a workflow id means its newest move')
     .action(async (moveId: string, options: GlobalOptions) =>
       runCommand(context, options, async ({ client, output }) => {
-        const report = await client.getReport(moveId);
+        const report = await client.moves.report(moveId);
         output.answer(report, () => storedReportLines(report).join('\n'));
         return EXIT.ok;
       }),

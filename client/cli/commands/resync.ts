@@ -42,7 +42,7 @@ export function resyncCommand(context: CommandContext): Command {
         const volume = parseOrRefuse(volumeIdSchema, name, 'volume');
         const ranges = words.ranges ?? (await verifiedRanges(client, volume, words.verified));
         const { operator, reason } = words;
-        const view = await client.resync({
+        const view = await client.volumes.resync({
           volume,
           ...(ranges === undefined ? {} : { ranges: [...ranges] }),
           ...(operator === undefined ? {} : { operator }),
@@ -68,14 +68,14 @@ function begun({ volume }: SplitterVolume, ranges: readonly Range[] | undefined)
   return `${what} Its guest goes on. No new recovery point contains the volume until it is done; those that are there stay.`;
 }
 
-/** @throws MoverError MOVE_NOT_FOUND, INVALID_REQUEST when it is no verdict on this volume */
+/** @throws MoverError VERIFICATION_NOT_FOUND, INVALID_REQUEST when it is no verdict on this volume */
 async function verifiedRanges(
   client: MoverClient,
   volume: VolumeId,
   verification: string | undefined,
 ): Promise<readonly Range[] | undefined> {
   if (verification === undefined) return undefined;
-  const { report, state } = await client.getVerify(verification);
+  const { report, state } = await client.verifications.get(verification);
   if (report === undefined || report.volume !== volume || report.mismatches.length === 0)
     throw new MoverError(
       'INVALID_REQUEST',

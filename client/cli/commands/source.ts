@@ -50,7 +50,7 @@ function decisionCommand(context: CommandContext, decision: SourceDecision): Com
     runCommand(context, words, async ({ client, output, signal }) => {
       const volume = parseOrRefuse(volumeIdSchema, name, 'volume');
       const { point, operator, reason } = words;
-      const view = await client.decideSource({
+      const view = await client.volumes.decideSource({
         volume,
         decision,
         ...(point === undefined ? {} : { point: parseOrRefuse(pointIdSchema, point, '--point') }),

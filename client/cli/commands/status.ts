@@ -11,7 +11,7 @@ export function statusCommand(context: CommandContext): Command {
     .argument('<move-id>', 'as printed when the move was started; a workflow id means its newest move')
     .action(async (moveId: string, options: GlobalOptions) =>
       runCommand(context, options, async ({ client, output }) => {
-        const move = await client.getMove(moveId);
+        const move = await client.moves.get(moveId);
         output.answer(moveJson(move), () => moveLines(move).join('\n'));
         return move.state === 'running' || move.state === 'moved' ? EXIT.ok : EXIT.failed;
       }),

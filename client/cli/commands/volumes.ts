@@ -26,7 +26,7 @@ export function volumesCommand(context: CommandContext): Command {
     .option('--label <name=value>', 'with this label; several times: with all of them', gathered, [])
     .action(async (options: VolumesOptions) =>
       runCommand(context, options, async ({ client, output }) => {
-        const volumes = await client.listVolumes(filterOf(options));
+        const volumes = await client.volumes.list(filterOf(options));
         output.answer({ volumes }, () =>
           [table(TITLES, volumes.map(row)), ...volumes.flatMap(({ unusable }) => unusable ?? [])].join('\n'),
         );

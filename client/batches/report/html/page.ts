@@ -1,7 +1,7 @@
 // The page of a batch's report: what it came to, what moved when, failures with what to do, and its moves.
 import type { BatchCounts } from '../../../../contracts/batch.js';
 import { bytes, duration, counted, time } from '../../../text/format.js';
-import type { Batch } from '../../batches.js';
+import type { Batch } from '../../batch-client.js';
 import { htmlDocument } from '../../../html/document.js';
 import { escaped } from '../../../html/escape.js';
 import type { BatchMoveReport } from '../../batch-moves.js';

@@ -1,7 +1,8 @@
 // volume-mover batch list: the batches that Temporal knows, running ones first.
 import { Command, Option } from 'commander';
 import { batchOutcomeSchema } from '../../../../contracts/batch.js';
-import type { ListBatchesOptions, ListedBatch } from '../../../batches/batches.js';
+import type { BatchState } from '../../../batches/batch-end.js';
+import type { ListedBatch } from '../../../batches/batch-client.js';
 import { printable } from '../../../text/printable.js';
 import { parseCount } from '../../batch-parsers.js';
 import { EXIT } from '../../exit-code.js';
@@ -12,7 +13,7 @@ const TITLES = ['BATCH', 'STATE', 'STARTED', 'ENDED', 'MOVED', 'FAILED', 'LEFT',
 
 interface Words extends GlobalOptions {
   readonly running?: boolean;
-  readonly outcome?: ListBatchesOptions['state'];
+  readonly outcome?: BatchState;
   readonly limit?: number;
 }
 

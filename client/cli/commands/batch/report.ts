@@ -3,7 +3,7 @@ import { Command, Option } from 'commander';
 import { MoverError } from '../../../../contracts/errors.js';
 import { batchReportFormat, REPORT_FORMATS, type ReportFormatName } from '../../../batches/report/formats.js';
 import { writeTextFile } from '../../../batches/report/text-file.js';
-import type { Batch } from '../../../batches/batches.js';
+import type { Batch } from '../../../batches/batch-client.js';
 import type { MoverClient } from '../../../sdk.js';
 import { EXIT } from '../../exit-code.js';
 import { type CommandContext, type GlobalOptions, runCommand } from '../../session.js';
