@@ -1,6 +1,6 @@
 // The id of a move. The first run's id makes a workflow id that is used again a new move, and Reset or a retry the same one.
 import { MOVE_ID_LENGTH_MAX, moveIdSchema, type MoveId } from './ids.js';
-import { MoverError } from './errors.js';
+import { invalidField } from './errors.js';
 
 /** What a move id can't carry as it is; "%" too, so that two workflow ids never become one. */
 const ENCODED = /[^\x21-\x24\x26-\x7e]/gu;
@@ -15,12 +15,10 @@ export function moveIdOf(workflowId: string, firstRunId: string): MoveId {
   const id = moveIdSchema.safeParse(`${encodedWorkflowId(workflowId)}@${firstRunId}`);
   if (id.success) return id.data;
   const lengthMax = MOVE_ID_LENGTH_MAX - firstRunId.length - 1;
-  throw new MoverError(
-    'INVALID_REQUEST',
+  throw invalidField(
+    'workflowId',
+    `at most ${lengthMax} characters`,
     `The workflow id is too long: a move takes at most ${lengthMax} characters (each space or non-ASCII one counts as three or more).`,
-    {
-      reasons: [{ code: 'INVALID_REQUEST', subject: 'workflowId', message: `at most ${lengthMax} characters` }],
-    },
   );
 }
 

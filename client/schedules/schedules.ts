@@ -20,12 +20,12 @@ import { fromSchedule } from '../temporal/failure.js';
 import { refuseUnknownGroups } from './known-groups.js';
 import { refusesAttributes } from '../temporal/start-once.js';
 import { adoptedFrom, type AdoptOptions } from './adopt.js';
-import { fromTemporal as calendarFromTemporal } from './calendar.js';
+import { calendarOf } from './calendar.js';
 import { actionOf, attributesOf, BATCH_WORKFLOW, policiesOf, unsearchable, workflowIdOf } from './schedule-action.js';
 import {
   checkSchedule,
   isTimeZone,
-  notZone,
+  timeZoneFault,
   type Overlap,
   overlapSchema,
   refusal,
@@ -207,7 +207,7 @@ export class Schedules {
     return uiFormOf({
       name,
       action: actionSeen(action),
-      times: calendars.map(calendarFromTemporal),
+      times: calendars.map(calendarOf),
       timeZone: timezone === undefined || timezone === '' ? 'UTC' : timezone,
       hasMoreTimes: intervals.length + skip.length > 0 || startAt !== undefined || endAt !== undefined,
       formUrl: await this.#formUrl(),
@@ -301,7 +301,7 @@ export class Schedules {
     const before = await this.get(name);
     refuseForeign(before);
     if (options.timeZone !== undefined && !isTimeZone(options.timeZone))
-      throw refusal('timeZone', notZone(options.timeZone));
+      throw refusal('timeZone', timeZoneFault(options.timeZone));
     if (options.timeZone !== undefined && before.timeZone !== undefined && before.timeZone !== options.timeZone)
       throw refusal('timeZone', `it has a time zone already, ${before.timeZone}`);
     const handle = await this.#handle(name);

@@ -4,7 +4,7 @@ import { EXIT } from '../../client/cli/exit-code.js';
 import { createMoverClient } from '../../client/sdk.js';
 import { estateSchema } from '../../contracts/estate.js';
 import { freePort } from '../../estate/temporal/free-port.js';
-import { type Calendar, fromTemporal, valuesOf } from '../../client/schedules/calendar.js';
+import { type Calendar, calendarOf, valuesOf } from '../../client/schedules/calendar.js';
 import { parseCron } from '../../client/schedules/cron.js';
 import type { ScheduleInput } from '../../client/schedules/schedule-input.js';
 import { type BatchInput, batchInputSchema } from '../../contracts/batch.js';
@@ -312,7 +312,7 @@ test('cron texts mean to the server what they were checked as', async () => {
     await estate.client.schedules.create(input);
     const { calendars = [], timezone } = (await schedule.getHandle(`cron-${i}`).describe()).spec;
     expect(timezone).toBe('Europe/Paris');
-    expect(calendars.map(fromTemporal).map(values)).toEqual([values(parseCron(text).calendar)]);
+    expect(calendars.map(calendarOf).map(values)).toEqual([values(parseCron(text).calendar)]);
   }
 });
 

@@ -8,18 +8,18 @@ import type { MoverClient } from '../../sdk.js';
 import { EXIT, type ExitCode } from '../exit-code.js';
 import { followMove } from '../follow.js';
 import { moveJson } from '../move-json.js';
-import { moveInputOf, type MoveWords, withMoveWords } from '../move-options.js';
+import { moveInputOf, type MoveInputFlags, withMoveFlags } from '../move-flags.js';
 import { reportLines } from '../move-view.js';
 import type { Output } from '../output.js';
 import { parseKeep } from '../parse-keep.js';
 import { type CommandContext, runCommand } from '../session.js';
 
-interface Words extends MoveWords {
+interface MoveFlags extends MoveInputFlags {
   readonly wait: boolean;
 }
 
 export function moveCommand(context: CommandContext): Command {
-  return withMoveWords(new Command('move'))
+  return withMoveFlags(new Command('move'))
     .description('move volumes to another group and wait for the end; Ctrl-C ends the waiting, not the move')
     .option('--operator <name>', 'who asks; kept in the report', context.environment['USER'])
     .option('--reason <text>', 'why; kept in the report')
@@ -31,12 +31,12 @@ export function moveCommand(context: CommandContext): Command {
       ).argParser(parseKeep),
     )
     .option('--no-wait', 'return as soon as the move is started')
-    .action(async (volumes: string[], words: Words) =>
-      runCommand(context, words, async ({ client, output, signal }) => {
-        const input = moveInputOf(volumes, words);
+    .action(async (volumes: string[], flags: MoveFlags) =>
+      runCommand(context, flags, async ({ client, output, signal }) => {
+        const input = moveInputOf(volumes, flags);
         await refuseHopeless(client, input);
         const started = await client.moves.start(input);
-        if (!words.wait) {
+        if (!flags.wait) {
           output.answer(
             { ...started },
             () => `Started ${started.moveId}${started.url === undefined ? '' : `\n  ${started.url}`}`,

@@ -8,12 +8,13 @@ import type { StartedVerification, Verification } from '../../verifications/veri
 import { EXIT, type ExitCode } from '../exit-code.js';
 import { followShown } from '../follow.js';
 import type { Output } from '../output.js';
-import { type CommandContext, type GlobalOptions, runCommand } from '../session.js';
+import { type CommandContext, type GlobalFlags, runCommand } from '../session.js';
+import { withoutUndefined } from '../without-undefined.js';
 import { verifyEndLine, verifyReportLines, verifyStatusLine } from '../verify-view.js';
 
 const MIB = 1024 * 1024;
 
-interface Words extends GlobalOptions {
+interface VerifyFlags extends GlobalFlags {
   readonly rate?: string;
   readonly operator?: string;
   readonly reason?: string;
@@ -34,10 +35,10 @@ export function verifyCommand(context: CommandContext): Command {
     .option('--operator <name>', 'who asks; kept in the workflow', context.environment['USER'])
     .option('--reason <text>', 'why; kept in the workflow')
     .option('--no-wait', 'return as soon as it is started')
-    .action(async (volume: string, words: Words) =>
-      runCommand(context, words, async ({ client, output, signal }) => {
-        const started = await client.verifications.start(inputOf(volume, words));
-        if (!words.wait) {
+    .action(async (volume: string, flags: VerifyFlags) =>
+      runCommand(context, flags, async ({ client, output, signal }) => {
+        const started = await client.verifications.start(inputOf(volume, flags));
+        if (!flags.wait) {
           output.answer(
             { ...started },
             () => `Started ${started.verificationId}${started.url === undefined ? '' : `\n  ${started.url}`}`,
@@ -52,13 +53,12 @@ export function verifyCommand(context: CommandContext): Command {
 }
 
 /** @throws MoverError INVALID_REQUEST */
-function inputOf(volume: string, { rate, operator, reason }: Words): ParsedVerifyInput {
+function inputOf(volume: string, { rate, operator, reason }: VerifyFlags): ParsedVerifyInput {
   const bytesPerSecond =
     rate === undefined
       ? undefined
       : Math.round(parseOrRefuse(rateSchema, { '--rate': rate }, 'verify')['--rate'] * MIB);
-  const input = { volume, bytesPerSecond, operator, reason };
-  const given = Object.fromEntries(Object.entries(input).filter(([, value]) => value !== undefined));
+  const given = withoutUndefined({ volume, bytesPerSecond, operator, reason });
   return parseOrRefuse(verifyInputSchema, given, 'verify');
 }
 

@@ -1,11 +1,12 @@
-// The words of `plan` and `move`, as the input of a move. What they may be is checked where every move's input is.
+// The flags of `plan` and `move`, as the input of a move.
 import type { Command } from 'commander';
 import { parseOrRefuse } from '../../contracts/errors.js';
 import { moveInputSchema, type ParsedMoveInput } from '../../contracts/move.js';
 import type { KeepRequest } from '../../contracts/retention.js';
-import type { GlobalOptions } from './session.js';
+import type { GlobalFlags } from './session.js';
+import { withoutUndefined } from './without-undefined.js';
 
-export interface MoveWords extends GlobalOptions {
+export interface MoveInputFlags extends GlobalFlags {
   readonly to: string;
   readonly from?: string;
   readonly operator?: string;
@@ -14,7 +15,7 @@ export interface MoveWords extends GlobalOptions {
   readonly keepLeft?: KeepRequest;
 }
 
-export function withMoveWords(command: Command): Command {
+export function withMoveFlags(command: Command): Command {
   return command
     .argument('<volume...>', 'one volume, or several that leave at one cut')
     .requiredOption('--to <group>', 'the group to move to')
@@ -22,11 +23,10 @@ export function withMoveWords(command: Command): Command {
 }
 
 /** @throws MoverError INVALID_REQUEST */
-export function moveInputOf(volumes: readonly string[], words: MoveWords): ParsedMoveInput {
-  const { to, from, operator, reason, verify, keepLeft } = words;
+export function moveInputOf(volumes: readonly string[], flags: MoveInputFlags): ParsedMoveInput {
+  const { to, from, operator, reason, verify, keepLeft } = flags;
   const options = keepLeft === undefined ? undefined : { keepLeft };
   const what = volumes.length === 1 ? { volume: volumes[0] } : { volumes };
-  const input = { ...what, to, from, operator, reason, verify, options };
-  const given = Object.fromEntries(Object.entries(input).filter(([, value]) => value !== undefined));
+  const given = withoutUndefined({ ...what, to, from, operator, reason, verify, options });
   return parseOrRefuse(moveInputSchema, given, 'move');
 }
