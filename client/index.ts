@@ -10,7 +10,7 @@ export type {
   StartOptions,
   WorkflowClient,
 } from './workflow-client.js';
-export type { ListedMove, Move, MoveClient, MoveState, StartedMove } from './moves/move-client.js';
+export type { ListedMove, Move, MoveClient, MoveState, StartedMove, StartMoveOptions } from './moves/move-client.js';
 export type {
   ListedVerification,
   StartedVerification,

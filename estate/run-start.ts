@@ -22,7 +22,7 @@ export interface StartOptions {
 const DATABASE_FILE = 'temporal.db';
 
 /** What there is of the run so far. */
-interface Run {
+interface StartedParts {
   temporal?: EstateTemporal;
   estate?: PreparedEstate;
 }
@@ -31,7 +31,7 @@ interface Run {
 export async function runStart(options: StartOptions): Promise<number> {
   const interrupted = whenAskedToStop();
   const over = new AbortController();
-  const run: Run = {};
+  const run: StartedParts = {};
   const supervisor = new Supervisor({ say, onLife: () => record(options.data, run) });
   try {
     await Promise.race([start(options, run, supervisor, over.signal), interrupted, supervisor.refused]);
@@ -45,7 +45,12 @@ export async function runStart(options: StartOptions): Promise<number> {
 }
 
 /** Refuses what only the user can mend before anything is started; what goes wrong later concerns one process alone. */
-async function start(options: StartOptions, run: Run, supervisor: Supervisor, signal: AbortSignal): Promise<void> {
+async function start(
+  options: StartOptions,
+  run: StartedParts,
+  supervisor: Supervisor,
+  signal: AbortSignal,
+): Promise<void> {
   const data = resolve(options.data);
   const planned = readEstateFile(resolve(options.estate));
   await mkdir(join(data, 'logs'), { recursive: true });
@@ -71,7 +76,11 @@ async function start(options: StartOptions, run: Run, supervisor: Supervisor, si
 }
 
 /** Stops whatever there is, whatever can't be stopped. @returns the exit code */
-async function stop({ temporal, estate }: Run, supervisor: Supervisor, over: AbortController): Promise<number> {
+async function stop(
+  { temporal, estate }: StartedParts,
+  supervisor: Supervisor,
+  over: AbortController,
+): Promise<number> {
   over.abort();
   supervisor.end();
   if (estate === undefined) return 0;
@@ -90,7 +99,7 @@ async function stop({ temporal, estate }: Run, supervisor: Supervisor, over: Abo
   return 0;
 }
 
-function record(data: string, { temporal, estate }: Run): void {
+function record(data: string, { temporal, estate }: StartedParts): void {
   const ours = temporal?.kind === 'own' ? [temporal.server] : [];
   recordRun(resolve(data), [...ours, ...(estate?.processes ?? [])]);
 }

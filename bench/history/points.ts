@@ -5,7 +5,7 @@ import type { GroupId, PointId } from '../../contracts/ids.js';
 import type { RecoveryPoint } from '../../contracts/point.js';
 import { compareExports, type Export, withExport } from '../../estate/compare.js';
 import { type Guest, startGuest } from '../../estate/guest/guest.js';
-import { type Verification, verifyCut, verifyFinal } from '../../estate/guest/verify.js';
+import { type DiskCheck, verifyCut, verifyFinal } from '../../estate/guest/verify.js';
 import { waitUntilQuiet } from '../../estate/quiet.js';
 import { readAhead } from '../../nbd/read-ahead.js';
 import { MOVED_POINT_EVERY_MS, MOVED_VOLUME, WAY } from './history-estate.js';
@@ -124,7 +124,7 @@ async function judgeWhole(stand: Stand, history: History, guest: Guest): Promise
   const [volume] = (await stand.client.volumes.list()).filter((candidate) => candidate.volume === MOVED_VOLUME);
   const view = volume?.splitterView;
   if (view === undefined) throw new Error('The splitter does not answer.');
-  const verify = async (disk: Export, check: typeof verifyCut): Promise<Verification> =>
+  const verify = async (disk: Export, check: typeof verifyCut): Promise<DiskCheck> =>
     withExport(disk, async (open) => check(readAhead(open), guest.seed, guest.log));
 
   const points = await history.list();

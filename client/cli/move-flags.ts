@@ -1,10 +1,8 @@
 // The flags of `plan` and `move`, as the input of a move.
 import type { Command } from 'commander';
-import { parseOrRefuse } from '../../contracts/errors.js';
-import { moveInputSchema, type ParsedMoveInput } from '../../contracts/move.js';
+import type { MoveInput } from '../../contracts/move.js';
 import type { KeepRequest } from '../../contracts/retention.js';
 import type { GlobalFlags } from './session.js';
-import { withoutUndefined } from './without-undefined.js';
 
 export interface MoveInputFlags extends GlobalFlags {
   readonly to: string;
@@ -22,11 +20,17 @@ export function withMoveFlags(command: Command): Command {
     .option('--from <group>', 'refuse unless the volumes are in this group');
 }
 
-/** @throws MoverError INVALID_REQUEST */
-export function moveInputOf(volumes: readonly string[], flags: MoveInputFlags): ParsedMoveInput {
+/** As it was typed: the client checks it. */
+export function moveInputOf(volumes: readonly string[], flags: MoveInputFlags): MoveInput {
   const { to, from, operator, reason, verify, keepLeft } = flags;
-  const options = keepLeft === undefined ? undefined : { keepLeft };
-  const what = volumes.length === 1 ? { volume: volumes[0] } : { volumes };
-  const given = withoutUndefined({ ...what, to, from, operator, reason, verify, options });
-  return parseOrRefuse(moveInputSchema, given, 'move');
+  const [first = '', ...more] = volumes;
+  return {
+    ...(more.length === 0 ? { volume: first } : { volumes: [...volumes] }),
+    to,
+    ...(from === undefined ? {} : { from }),
+    ...(operator === undefined ? {} : { operator }),
+    ...(reason === undefined ? {} : { reason }),
+    ...(verify === undefined ? {} : { verify }),
+    ...(keepLeft === undefined ? {} : { options: { keepLeft } }),
+  };
 }

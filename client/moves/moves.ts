@@ -1,6 +1,7 @@
 // Moves as Temporal workflows: planned, started, looked at, listed, followed, cancelled.
 import type { WorkflowExecutionInfo } from '@temporalio/client';
 import { randomUUID } from 'node:crypto';
+import { refuseUnlessOk } from '../../activities/plan.js';
 import { MoverError, parseOrRefuse } from '../../contracts/errors.js';
 import type { Estate } from '../../contracts/estate.js';
 import {
@@ -20,9 +21,9 @@ import { fromTemporal, moveFailureOf } from '../temporal/failure.js';
 import { follow } from '../temporal/follow.js';
 import { isRunning, ProgressReader } from '../temporal/workflow-run.js';
 import { endedAs, type FoundRun, type NamedRun, WorkflowRuns } from '../temporal/workflow-runs.js';
-import type { FollowOptions, ListOptions, StartOptions } from '../workflow-client.js';
+import type { FollowOptions, ListOptions } from '../workflow-client.js';
 import { defaultWorkflowId } from './move-id.js';
-import type { ListedMove, Move, MoveClient, MoveState, StartedMove } from './move-client.js';
+import type { ListedMove, Move, MoveClient, MoveState, StartedMove, StartMoveOptions } from './move-client.js';
 import { planWithClocks } from './plan.js';
 import { getReport, moveOf } from './reports.js';
 
@@ -47,8 +48,9 @@ export class Moves implements MoveClient {
     return await planWithClocks(this.#ports, this.#estate, parseOrRefuse(moveInputSchema, input, 'move'));
   }
 
-  async start(given: MoveInput, options: StartOptions = {}): Promise<StartedMove> {
+  async start(given: MoveInput, options: StartMoveOptions = {}): Promise<StartedMove> {
     const input = parseOrRefuse(moveInputSchema, given, 'move');
+    if (options.planFirst === true) await this.#refuseHopeless(input);
     const workflowId = options.workflowId ?? defaultWorkflowId(input);
     // An id that a move can't have is refused before there is a workflow.
     moveIdOf(workflowId, randomUUID());
@@ -90,6 +92,15 @@ export class Moves implements MoveClient {
 
   async report(id: string): Promise<StoredMoveReport> {
     return await getReport(this.#ports, id);
+  }
+
+  async #refuseHopeless(input: ParsedMoveInput): Promise<void> {
+    try {
+      refuseUnlessOk(await planWithClocks(this.#ports, this.#estate, input));
+    } catch (error) {
+      if (error instanceof MoverError && error.retryable) return;
+      throw error;
+    }
   }
 
   async #describe(found: FoundRun, reader = new ProgressReader(moveProgressSchema)): Promise<Move> {

@@ -3,7 +3,7 @@ import type { MoveReport } from '../../contracts/move.js';
 import { readAhead } from '../../nbd/read-ahead.js';
 import { compareExports, type Comparison, type Export, withExport } from '../compare.js';
 import type { Guest } from '../guest/guest.js';
-import { type Verification, verifyCut, verifyFinal } from '../guest/verify.js';
+import { type DiskCheck, verifyCut, verifyFinal } from '../guest/verify.js';
 import type { RunningEstate } from '../launch.js';
 import { nbdAddressOf } from '../nbd-address.js';
 import type { Say } from './stages.js';
@@ -12,10 +12,10 @@ export interface Proof {
   /** Source against replica, once quiet. */
   readonly replica: Comparison;
   /** The source against the guest's memory of its acknowledged writes. */
-  readonly source: Verification;
+  readonly source: DiskCheck;
   /** The point at which the volume left its old group, and the first one of the new group with it. */
-  readonly left: Verification;
-  readonly joined: Verification;
+  readonly left: DiskCheck;
+  readonly joined: DiskCheck;
   /** Sentences about what is wrong; empty when everything is as promised. */
   readonly problems: readonly string[];
 }
@@ -40,7 +40,7 @@ export async function proveMove(estate: RunningEstate, report: MoveReport, guest
   return { replica, source: written, left, joined, problems: problemsOf({ replica, source: written, left, joined }) };
 }
 
-async function verify(from: Export, guest: Guest, check: typeof verifyFinal): Promise<Verification> {
+async function verify(from: Export, guest: Guest, check: typeof verifyFinal): Promise<DiskCheck> {
   return await withExport(from, async (client) => check(readAhead(client), guest.seed, guest.log));
 }
 
@@ -57,7 +57,7 @@ function problemsOf({ replica, source, left, joined }: Omit<Proof, 'problems'>):
   ];
 }
 
-function faultsOf(what: string, { faults, described }: Verification): string[] {
+function faultsOf(what: string, { faults, described }: DiskCheck): string[] {
   const rest = faults - described.length;
   return [...described.map((sentence) => `${what}: ${sentence}`), ...(rest > 0 ? [`${what}: and ${rest} more`] : [])];
 }

@@ -6,7 +6,7 @@ import type { WriteLog } from './write-log.js';
 /** How many faults are described; the rest is counted. */
 const FAULTS_DESCRIBED_MAX = 10;
 
-export interface Verification {
+export interface DiskCheck {
   readonly blocks: number;
   /** Blocks that hold a write. */
   readonly written: number;
@@ -22,7 +22,7 @@ interface DiskContent {
 }
 
 /** Every block holds the newest acknowledged write to it, no more and no less. For a guest that has stopped. */
-export async function verifyFinal(chunks: AsyncIterable<Chunk>, seed: number, log: WriteLog): Promise<Verification> {
+export async function verifyFinal(chunks: AsyncIterable<Chunk>, seed: number, log: WriteLog): Promise<DiskCheck> {
   const faults = new Faults();
   const content = await readContent(chunks, seed, log, faults);
   for (const [block, sequence] of log.newestBefore(Number.POSITIVE_INFINITY)) {
@@ -37,7 +37,7 @@ export async function verifyFinal(chunks: AsyncIterable<Chunk>, seed: number, lo
  * Every block holds one of the writes to it that was acknowledged in the end, and together they are a state that a crash could have
  * left: a write that is in the cut was issued at some time; whatever was acknowledged before that time is in the cut as well.
  */
-export async function verifyCut(chunks: AsyncIterable<Chunk>, seed: number, log: WriteLog): Promise<Verification> {
+export async function verifyCut(chunks: AsyncIterable<Chunk>, seed: number, log: WriteLog): Promise<DiskCheck> {
   const faults = new Faults();
   const content = await readContent(chunks, seed, log, faults);
   let newestIssueAt = 0;
@@ -111,7 +111,7 @@ class Faults {
     if (this.#described.length < FAULTS_DESCRIBED_MAX) this.#described.push(sentence);
   }
 
-  result({ blocks, held }: DiskContent): Verification {
+  result({ blocks, held }: DiskContent): DiskCheck {
     return { blocks, written: held.size, faults: this.#count, described: this.#described };
   }
 }

@@ -93,7 +93,7 @@ export function applianceCalls(options: CallsOptions): Handlers<typeof appliance
     batchPlan: async (input, { signal }) => site.call('batchPlan', input, signal),
     storeBatchReport: async (input, { signal }) => site.call('storeBatchReport', input, signal),
     batchReport: async (input, { signal }) => site.call('batchReport', input, signal),
-    site: () => ({
+    describe: () => ({
       appliance,
       link: link.state,
       pausedGroups: paused.all,

@@ -7,7 +7,7 @@ import { groupIdSchema, volumeIdSchema, type GroupId, type VolumeId } from '../.
 import { MOVE_STEPS, type MoveInput, type MoveReport, type MoveStep } from '../../contracts/move.js';
 import { compareExports, type Export, withExport } from '../../estate/compare.js';
 import { type Guest, startGuest } from '../../estate/guest/guest.js';
-import { type Verification, verifyCut, verifyFinal } from '../../estate/guest/verify.js';
+import { type DiskCheck, verifyCut, verifyFinal } from '../../estate/guest/verify.js';
 import type { Link } from '../../contracts/appliance-api.js';
 import { withPorts } from '../../estate/ports.js';
 import { readAhead } from '../../nbd/read-ahead.js';
@@ -223,7 +223,7 @@ export class Stand {
     for (const guest of this.guests.values()) guest.resume();
   }
 
-  async #verify(from: Export, volume: VolumeId, check: typeof verifyFinal): Promise<Verification> {
+  async #verify(from: Export, volume: VolumeId, check: typeof verifyFinal): Promise<DiskCheck> {
     const guest = this.guests.get(volume);
     if (guest === undefined) throw new Error(`Volume ${volume} has no guest.`);
     return await withExport(from, async (client) => check(readAhead(client), guest.seed, guest.log));

@@ -249,7 +249,7 @@ test('an appliance that is killed leaves no scratch behind, and the next one end
   for (const volume of [V1, V2, V3]) await guest.write(volume, 1);
   const { id: point } = await killed.control.closePoint({ group: G1 });
   const access = await killed.control.openAccess({ volume: V1, point, writable: true, client: CLIENT });
-  const { nbd } = await killed.control.site({});
+  const { nbd } = await killed.control.describe({});
   const client = await connectNbd(nbd, exportOf(access, V1));
   await client.write(0, block(9));
   expect(readdirSync(join(world.folder, 'a1', 'scratch'))).toHaveLength(1);
