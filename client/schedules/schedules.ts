@@ -1,6 +1,5 @@
 // Schedules of batches, on Temporal Schedules: made, looked at, paused, run out of turn, and mended when made by hand in the UI.
 import {
-  isGrpcDeadlineError,
   ScheduleAlreadyRunning,
   type ScheduleDescription,
   type ScheduleHandle,
@@ -16,7 +15,7 @@ import { moveIdOf } from '../../contracts/move-id.js';
 import { SEARCH_KEYS } from '../../contracts/search-pairs.js';
 import { checkBatchInput } from '../batches/check-input.js';
 import { storedBatchReport } from '../batches/stored-batch.js';
-import { fromSchedule } from '../temporal/failure.js';
+import { fromSchedule, isUnanswered } from '../temporal/failure.js';
 import { refuseUnknownGroups } from './known-groups.js';
 import { refusesAttributes } from '../temporal/start-once.js';
 import { adoptedFrom, type AdoptOptions } from './adopt.js';
@@ -338,7 +337,7 @@ export class Schedules {
         try {
           return await client.withDeadline(Date.now() + DESCRIBE_MS_MAX, async () => handle.describe());
         } catch (error) {
-          if (attempt === DESCRIBE_ATTEMPTS_MAX || !isGrpcDeadlineError(error)) throw error;
+          if (attempt === DESCRIBE_ATTEMPTS_MAX || !isUnanswered(error)) throw error;
         }
       }
     });

@@ -2,6 +2,8 @@
 import {
   ApplicationFailure,
   CancelledFailure,
+  isGrpcCancelledError,
+  isGrpcDeadlineError,
   isGrpcServiceError,
   ScheduleNotFoundError,
   TerminatedFailure,
@@ -82,6 +84,14 @@ export function fromSchedule(error: unknown, schedule: string): MoverError {
   const code: number = service.code;
   if (code === INVALID_ARGUMENT) return refusedByTemporal(error, service.details);
   return new MoverError('UNREACHABLE', `Temporal did not do what was asked: ${causeOf(error)}.`, { cause: error });
+}
+
+/**
+ * Whether a call got no answer in its time. At a deadline the server cancels the stream too: who is
+ * first decides which of the two errors comes.
+ */
+export function isUnanswered(error: unknown): boolean {
+  return isGrpcDeadlineError(error) || isGrpcCancelledError(error);
 }
 
 /** gRPC's number for an argument that is not accepted. */
