@@ -10,6 +10,7 @@ import { reportLines } from '../move-view.js';
 import type { Output } from '../output.js';
 import { parseKeep } from '../parse-keep.js';
 import { type CommandContext, runCommand } from '../session.js';
+import { announceStarted, answerStarted } from '../started.js';
 
 interface MoveFlags extends MoveInputFlags {
   readonly wait: boolean;
@@ -32,14 +33,10 @@ export function moveCommand(context: CommandContext): Command {
       runCommand(context, flags, async ({ client, output, signal }) => {
         const started = await client.moves.start(moveInputOf(volumes, flags), { planFirst: true });
         if (!flags.wait) {
-          output.answer(
-            { ...started },
-            () => `Started ${started.moveId}${started.url === undefined ? '' : `\n  ${started.url}`}`,
-          );
+          answerStarted(output, started.moveId, started);
           return EXIT.ok;
         }
-        output.progress(`Move ${started.moveId}`);
-        if (started.url !== undefined) output.progress(`  ${started.url}`);
+        announceStarted(output, `Move ${started.moveId}`, started);
         return answerWith(await followMove(client, started, output, signal), output);
       }),
     );

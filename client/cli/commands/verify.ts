@@ -9,6 +9,7 @@ import { EXIT, type ExitCode } from '../exit-code.js';
 import { followShown } from '../follow.js';
 import type { Output } from '../output.js';
 import { type CommandContext, type GlobalFlags, runCommand } from '../session.js';
+import { announceStarted, answerStarted } from '../started.js';
 import { withoutUndefined } from '../without-undefined.js';
 import { verifyEndLine, verifyReportLines, verifyStatusLine } from '../verify-view.js';
 
@@ -39,14 +40,10 @@ export function verifyCommand(context: CommandContext): Command {
       runCommand(context, flags, async ({ client, output, signal }) => {
         const started = await client.verifications.start(inputOf(volume, flags));
         if (!flags.wait) {
-          output.answer(
-            { ...started },
-            () => `Started ${started.verificationId}${started.url === undefined ? '' : `\n  ${started.url}`}`,
-          );
+          answerStarted(output, started.verificationId, started);
           return EXIT.ok;
         }
-        output.progress(`Verification ${started.verificationId}`);
-        if (started.url !== undefined) output.progress(`  ${started.url}`);
+        announceStarted(output, `Verification ${started.verificationId}`, started);
         return await follow(client, started, output, signal);
       }),
     );

@@ -5,6 +5,7 @@ import { batchInputOf, type BatchInputFlags, INPUT_HELP, withBatchFlags } from '
 import { EXIT } from '../../exit-code.js';
 import { followBatch } from '../../follow-batch.js';
 import { type CommandContext, type GlobalFlags, runCommand } from '../../session.js';
+import { announceStarted, answerStarted } from '../../started.js';
 
 interface BatchStartFlags extends BatchInputFlags, GlobalFlags {
   readonly id?: string;
@@ -23,17 +24,11 @@ export function batchStartCommand(context: CommandContext): Command {
         const input = await batchInputOf(flags, context);
         const started = await client.batches.start(withoutDefaults(input), { workflowId: flags.id });
         if (flags.wait === true || input.dryRun) {
-          output.progress(`Batch ${started.batchId}`);
-          if (started.url !== undefined) output.progress(`  ${started.url}`);
+          announceStarted(output, `Batch ${started.batchId}`, started);
           return await followBatch(client, started.batchId, output, signal);
         }
-        output.answer({ ...started }, () =>
-          [
-            `Started ${started.batchId}`,
-            ...(started.url === undefined ? [] : [`  ${started.url}`]),
-            `  watch it with: volume-mover batch watch ${started.workflowId}`,
-          ].join('\n'),
-        );
+        const watch = `  watch it with: volume-mover batch watch ${started.workflowId}`;
+        answerStarted(output, started.batchId, started, [watch]);
         return EXIT.ok;
       }),
     );
