@@ -19,22 +19,22 @@ import { NEW_YEAR, showSchedule, tryToCreateSchedule } from './support/schedules
 const BATCH_MS_MAX = 60_000;
 const MINUTE_MS = 60_000;
 
-let stand: CommandEstate;
+let testbed: CommandEstate;
 let estate: TestEstate;
 
 beforeAll(async () => {
-  stand = await CommandEstate.start();
-  ({ estate } = stand);
+  testbed = await CommandEstate.start();
+  ({ estate } = testbed);
 }, 120_000);
 
-afterAll(async () => stand.stop());
+afterAll(async () => testbed.stop());
 
-const cli = async (...words: string[]): Promise<Ran> => stand.cli(...words);
+const cli = async (...words: string[]): Promise<Ran> => testbed.cli(...words);
 
-const show = async (name: string): ReturnType<typeof showSchedule> => showSchedule(stand, name);
+const show = async (name: string): ReturnType<typeof showSchedule> => showSchedule(testbed, name);
 
 const create = async (name: string, batch: unknown, ...more: string[]): Promise<Ran> =>
-  tryToCreateSchedule(stand, name, batch, ...more);
+  tryToCreateSchedule(testbed, name, batch, ...more);
 
 /** Waits until a run has ended; says how the newest of those did. */
 async function outcomeOf(name: string): Promise<string> {
@@ -174,7 +174,7 @@ test('a batch that its failure policy stops pauses its schedule, which says why'
   await create('stopping', { moves, options });
   expect((await cli('schedule', 'trigger', 'stopping')).exitCode).toBe(EXIT.ok);
   const workflowId = (await show('stopping')).lastRuns[0]?.workflowId ?? '';
-  await stand.untilStage(workflowId, 'waiting-for-approval');
+  await testbed.untilStage(workflowId, 'waiting-for-approval');
   // The last place in the group is taken after the plan, before the turn of the second move.
   await estate.move({ volume: volumeIdSchema.parse('e'), to: groupIdSchema.parse('cg-small') });
   expect((await cli('batch', 'approve', workflowId)).exitCode).toBe(EXIT.ok);

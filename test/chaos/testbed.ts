@@ -65,19 +65,19 @@ export interface HeldMove extends StartedMove {
   readonly hold: Hold;
 }
 
-export class Stand {
+export class Testbed {
   readonly estate: TestEstate;
   readonly detours: ReadonlyMap<string, ControlDetour>;
   readonly guests: ReadonlyMap<VolumeId, Guest>;
 
-  private constructor(estate: TestEstate, detours: Stand['detours'], guests: Stand['guests']) {
+  private constructor(estate: TestEstate, detours: Testbed['detours'], guests: Testbed['guests']) {
     this.estate = estate;
     this.detours = detours;
     this.guests = guests;
   }
 
   /** @param address of the Temporal server */
-  static async start(address: string): Promise<Stand> {
+  static async start(address: string): Promise<Testbed> {
     const namespace = await createNamespace(address);
     const planned = await withPorts(
       estateOf({
@@ -102,7 +102,7 @@ export class Stand {
       const { address: at } = await estate.source(volume);
       guests.set(volume, await startGuest({ address: at, volume, seed: i + 1, writesPerSecond: WRITES_PER_SECOND }));
     }
-    return new Stand(estate, detours, guests);
+    return new Testbed(estate, detours, guests);
   }
 
   async stop(): Promise<void> {
