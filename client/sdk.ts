@@ -1,5 +1,5 @@
-// The SDK client: everything a program needs to plan, start and follow moves, and to list and recover
-// what is protected.
+// The SDK client: everything a program needs to plan, start and follow moves, and to list and
+// recover what is protected.
 import { createHttpPorts } from '../control/http-ports.js';
 import type { Ports } from '../control/ports.js';
 import type { Estate } from '../contracts/estate.js';
@@ -23,15 +23,21 @@ export interface MoverClientOptions {
   readonly token?: string | undefined;
   /** Longest wait for one control answer, in milliseconds; default 10 s. */
   readonly timeoutMs?: number | undefined;
-  /** A connection of your own, which `close` leaves open. Default: connects at the first call that needs Temporal. */
+  /**
+   * A connection of your own, which `close` leaves open. Default: connects at the first call that
+   * needs Temporal.
+   */
   readonly temporal?: Omit<TemporalAccess, 'close'> | undefined;
-  /** Names another Temporal server by `TEMPORAL_ADDRESS` and its like; default: this process's environment. */
+  /**
+   * Names another Temporal server by `TEMPORAL_ADDRESS` and its like; default: this process's
+   * environment.
+   */
   readonly environment?: NodeJS.ProcessEnv;
 }
 
 /**
- * Every call rejects with a MoverError whose `code` is one of the registry's and whose `action` says
- * what to do. All of them may reject with UNREACHABLE; the codes named at a call come on top.
+ * Every call rejects with a MoverError whose `code` is one of the registry's and whose `action`
+ * says what to do. All of them may reject with UNREACHABLE; the codes named at a call come on top.
  */
 export interface MoverClient {
   readonly moves: MoveClient;
@@ -51,7 +57,10 @@ export interface MoverClient {
   close(): Promise<void>;
 }
 
-/** @throws MoverError INVALID_REQUEST when a URL of the estate can't be used. Connects to nothing yet. */
+/**
+ * @throws MoverError INVALID_REQUEST when a URL of the estate can't be used. Connects to nothing
+ * yet.
+ */
 export function createMoverClient(options: MoverClientOptions): MoverClient {
   const { estate } = options;
   const ports: Ports = createHttpPorts(estate, options);
@@ -71,7 +80,10 @@ export function createMoverClient(options: MoverClientOptions): MoverClient {
   };
 }
 
-/** Most calls need no Temporal: it is connected to at the first that does. A failure to connect may be tried again. */
+/**
+ * Most calls need no Temporal: it is connected to at the first that does. A failure to connect may
+ * be tried again.
+ */
 class LazyTemporal {
   readonly #options: MoverClientOptions;
   #access: Promise<TemporalAccess> | undefined;

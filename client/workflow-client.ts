@@ -49,9 +49,10 @@ export interface ListOptions<State extends string> {
 }
 
 /**
- * `id` is what `start` answers with (`moveId`, `verificationId`, `batchId`), or a workflow id alone:
- * then the newest under it is meant. All calls that take an id reject with MOVE_NOT_FOUND,
- * VERIFICATION_NOT_FOUND or BATCH_NOT_FOUND when there is none, and any may reject with UNREACHABLE.
+ * `id` is what `start` answers with (`moveId`, `verificationId`, `batchId`), or a workflow id
+ * alone: then the newest under it is meant. All calls that take an id reject with MOVE_NOT_FOUND,
+ * VERIFICATION_NOT_FOUND or BATCH_NOT_FOUND when there is none, and any may reject with
+ * UNREACHABLE.
  */
 export interface WorkflowClient<
   Input,
@@ -61,8 +62,8 @@ export interface WorkflowClient<
   ListState extends string,
 > {
   /**
-   * Starts one and returns at once. A repeated start with the same workflow id and input returns the
-   * running one.
+   * Starts one and returns at once. A repeated start with the same workflow id and input returns
+   * the running one.
    * @throws INVALID_REQUEST; ATTEMPT_MISMATCH when something else runs under the workflow id
    */
   start(input: Input, options?: StartOptions): Promise<Started>;
@@ -78,6 +79,8 @@ export interface WorkflowClient<
    * @throws the signal's reason; UNREACHABLE after `outageMsMax` without an answer
    */
   follow(id: string, options?: FollowOptions): AsyncGenerator<Described, void>;
-  /** Asks it to end, and returns once Temporal has the request. One that has ended stays as it is. */
+  /**
+   * Asks it to end, and returns once Temporal has the request. One that has ended stays as it is.
+   */
   cancel(id: string): Promise<void>;
 }

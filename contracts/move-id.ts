@@ -1,4 +1,5 @@
-// The id of a move. The first run's id makes a workflow id that is used again a new move, and Reset or a retry the same one.
+// The id of a move. The first run's id makes a workflow id that is used again a new move, and Reset
+// or a retry the same one.
 import { MOVE_ID_LENGTH_MAX, moveIdSchema, type MoveId } from './ids.js';
 import { invalidField } from './errors.js';
 
@@ -28,8 +29,8 @@ export function encodedWorkflowId(workflowId: string): string {
 }
 
 /**
- * Reads either form that people have at hand: a move id, or a workflow id alone (then its newest move
- * is meant). Ids of batches and verifications are of the same form.
+ * Reads either form that people have at hand: a move id, or a workflow id alone (then its newest
+ * move is meant). Ids of batches and verifications are of the same form.
  */
 export function parseMoveId(id: string): { readonly workflowId: string; readonly firstRunId?: string } {
   const { workflowId, run } = WITH_RUN.exec(id)?.groups ?? {};

@@ -62,29 +62,47 @@ export interface Retried {
  * the batch can't grant them now.
  */
 export interface BatchClient extends WorkflowClient<BatchInput, StartedBatch, Batch, ListedBatch, BatchState> {
-  /** Knows a batch that Temporal has forgotten by its stored report, if the whole batch id is given. */
+  /**
+   * Knows a batch that Temporal has forgotten by its stored report, if the whole batch id is given.
+   */
   get(id: string): Promise<Batch>;
   /**
    * Running moves are put back if they are before their commit, and completed after it. As `abort`
    * with `running: 'roll-back'`, but without an operator and a reason in the history.
    */
   cancel(id: string): Promise<void>;
-  /** Every move of its plan, in its order, with how it ended; paged from the replica site. @throws BATCH_NOT_FOUND */
+  /**
+   * Every move of its plan, in its order, with how it ended; paged from the replica site.
+   * @throws BATCH_NOT_FOUND
+   */
   moves(id: string): AsyncGenerator<BatchMoveReport, void>;
-  /** No further moves start until `resume`; running ones go on. @throws BATCH_NOT_FOUND, BATCH_REQUEST_REFUSED */
+  /**
+   * No further moves start until `resume`; running ones go on.
+   * @throws BATCH_NOT_FOUND, BATCH_REQUEST_REFUSED
+   */
   pause(id: string, request: BatchRequest): Promise<string>;
   /** @throws BATCH_NOT_FOUND, BATCH_REQUEST_REFUSED */
   resume(id: string, request: BatchRequest): Promise<string>;
-  /** Running moves finish, or are put back if they are before their commit. @throws BATCH_NOT_FOUND, BATCH_REQUEST_REFUSED */
+  /**
+   * Running moves finish, or are put back if they are before their commit.
+   * @throws BATCH_NOT_FOUND, BATCH_REQUEST_REFUSED
+   */
   abort(id: string, request: AbortRequest): Promise<string>;
-  /** Leaves the move of a volume out when its turn comes. @throws BATCH_NOT_FOUND, BATCH_REQUEST_REFUSED */
+  /**
+   * Leaves the move of a volume out when its turn comes.
+   * @throws BATCH_NOT_FOUND, BATCH_REQUEST_REFUSED
+   */
   skip(id: string, request: SkipRequest): Promise<string>;
   /** Lets the batch go on after its first moves. @throws BATCH_NOT_FOUND, BATCH_REQUEST_REFUSED */
   approve(id: string, request: BatchRequest): Promise<string>;
-  /** All limits anew: one that is not given is none. @throws BATCH_NOT_FOUND, BATCH_REQUEST_REFUSED */
+  /**
+   * All limits anew: one that is not given is none.
+   * @throws BATCH_NOT_FOUND, BATCH_REQUEST_REFUSED
+   */
   setConcurrency(id: string, request: ConcurrencyRequest): Promise<string>;
   /**
-   * Gives the failed moves of a running batch another turn; of one that has ended, in a new batch, with its options unless others are given.
+   * Gives the failed moves of a running batch another turn; of one that has ended, in a new batch,
+   * with its options unless others are given.
    * @throws BATCH_NOT_FOUND, BATCH_REQUEST_REFUSED when none has failed
    */
   retryFailed(id: string, request: BatchRequest, options?: RetryOptions): Promise<Retried>;

@@ -1,4 +1,5 @@
-// Batches as Temporal workflows: start, look at, watch, list, and ask things of them while they run.
+// Batches as Temporal workflows: start, look at, watch, list, and ask things of them while they
+// run.
 import {
   type Client,
   type WorkflowExecutionInfo,

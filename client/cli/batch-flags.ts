@@ -277,7 +277,10 @@ function refusal(reasons: readonly Reason[], flags: BatchInputFlags): MoverError
   });
 }
 
-/** The flag that a field was given by; undefined when it comes from the file. @example "--per-group" */
+/**
+ * The flag that a field was given by; undefined when it comes from the file.
+ * @example "--per-group"
+ */
 function flagOf(path: string, flags: BatchInputFlags): string | undefined {
   const [flag] = Object.entries(FLAG_OF)
     .filter(([beginning]) => path === beginning || path.startsWith(`${beginning}.`))

@@ -1,5 +1,5 @@
-// Follows what runs on the terminal until it has ended: a line of what goes on now, lines of what is
-// done.
+// Follows what runs on the terminal until it has ended: a line of what goes on now, lines of what
+// is done.
 import { MoverError } from '../../contracts/errors.js';
 import type { MoveStage } from '../../contracts/move.js';
 import type { Move, StartedMove } from '../moves/move-client.js';

@@ -35,7 +35,9 @@ export interface ImageClient {
   close(access: AccessId): Promise<ListedAccess>;
 }
 
-/** @param patient for openings, which take time in proportion to what has changed since the point */
+/**
+ * @param patient for openings, which take time in proportion to what has changed since the point
+ */
 export function createImageClient(ports: Ports, patient: Ports): ImageClient {
   return {
     open: (input, { signal } = {}) => openAccess(patient, input, signal),

@@ -2,10 +2,16 @@
 import { randomBytes } from 'node:crypto';
 import type { ParsedMoveInput } from '../../contracts/move.js';
 
-/** Bytes of randomness at the end of a default id: two moves of one volume to one group on one day don't collide. */
+/**
+ * Bytes of randomness at the end of a default id: two moves of one volume to one group on one day
+ * don't collide.
+ */
 const UNIQUE_BYTES = 4;
 
-/** @example "move-vm-1-disk-0-to-cg-silver-3f9a0c12", "move-vm-1-disk-0-and-2-more-to-cg-silver-88c01d7e" */
+/**
+ * @example "move-vm-1-disk-0-to-cg-silver-3f9a0c12",
+ * "move-vm-1-disk-0-and-2-more-to-cg-silver-88c01d7e"
+ */
 export function defaultWorkflowId(input: ParsedMoveInput): string {
   const volumes = input.volumes ?? [input.volume];
   const others = volumes.length > 1 ? `-and-${volumes.length - 1}-more` : '';

@@ -1,4 +1,5 @@
-// Reports of moves that ended, from the replica site: they are there when Temporal's history of a move is gone.
+// Reports of moves that ended, from the replica site: they are there when Temporal's history of a
+// move is gone.
 import { anyAppliance, type Ports } from '../../control/ports.js';
 import { MoverError, parseOrRefuse } from '../../contracts/errors.js';
 import { moveIdSchema } from '../../contracts/ids.js';
@@ -6,7 +7,10 @@ import type { StoredMoveReport } from '../../contracts/report.js';
 import { encodedWorkflowId, parseMoveId } from '../../contracts/move-id.js';
 import type { Move } from './move-client.js';
 
-/** By move id, or by workflow id (its newest move). @throws MoverError REPORT_NOT_FOUND, INVALID_REQUEST, UNREACHABLE */
+/**
+ * By move id, or by workflow id (its newest move).
+ * @throws MoverError REPORT_NOT_FOUND, INVALID_REQUEST, UNREACHABLE
+ */
 export async function getReport(ports: Ports, id: string): Promise<StoredMoveReport> {
   const { workflowId, firstRunId } = parseMoveId(id);
   const run = firstRunId === undefined ? '' : `@${firstRunId}`;

@@ -8,7 +8,10 @@ import { type ListedPoints, listPoints, ownerNamed, type PointOwner } from './li
 import { recover, type Recovered, type RecoverInput, type RecoverOptions } from './recover.js';
 
 export interface PointClient {
-  /** The newest, the one that is named, or the last before a time. @throws INVALID_REQUEST, POINT_NOT_FOUND */
+  /**
+   * The newest, the one that is named, or the last before a time.
+   * @throws INVALID_REQUEST, POINT_NOT_FOUND
+   */
   get(input: PointInput): Promise<FoundPoint>;
   /** Oldest first. @throws GROUP_NOT_FOUND, VOLUME_NOT_FOUND */
   list(owner: PointOwner): Promise<ListedPoints>;
@@ -25,7 +28,10 @@ export interface PointClient {
    *   bookmark would be renamed
    */
   mark(input: MarkPointInput): Promise<RecoveryPoint>;
-  /** Copies a recovery point to sparse files. @throws POINT_NOT_FOUND, POINT_TRIMMED, INVALID_REQUEST (a file exists) */
+  /**
+   * Copies a recovery point to sparse files.
+   * @throws POINT_NOT_FOUND, POINT_TRIMMED, INVALID_REQUEST (a file exists)
+   */
   recover(input: RecoverInput, options?: RecoverOptions): Promise<Recovered>;
   /** Whether a name is a group's or a volume's. @throws VOLUME_NOT_FOUND when neither */
   ownerNamed(name: string): Promise<PointOwner>;

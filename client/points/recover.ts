@@ -14,7 +14,10 @@ import { findPoint, type PointInput } from './find.js';
 import { SparseFile, taken } from '../images/sparse-file.js';
 
 export type RecoverInput = PointInput & {
-  /** A volume's image file; a folder (made if it is missing) for a group, or to have the file named after the volume. */
+  /**
+   * A volume's image file; a folder (made if it is missing) for a group, or to have the file named
+   * after the volume.
+   */
   readonly to: string;
   /** Whether existing files may be replaced; default false. */
   readonly overwrite?: boolean | undefined;
@@ -45,8 +48,10 @@ export interface Recovered {
 }
 
 /**
- * Copies a recovery point to files. They appear under their names only when every one of them is whole.
- * @throws MoverError POINT_NOT_FOUND, POINT_TRIMMED, UNREACHABLE, INVALID_REQUEST (a file exists); the signal's reason
+ * Copies a recovery point to files. They appear under their names only when every one of them is
+ * whole.
+ * @throws MoverError POINT_NOT_FOUND, POINT_TRIMMED, UNREACHABLE, INVALID_REQUEST (a file exists);
+ * the signal's reason
  */
 export async function recover(ports: Ports, input: RecoverInput, options: RecoverOptions = {}): Promise<Recovered> {
   const { doubt, ...point } = await findPoint(ports, input);

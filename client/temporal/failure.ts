@@ -70,8 +70,8 @@ export function fromTemporal(error: unknown, workflowId: string, what: WorkflowN
 }
 
 /**
- * @returns SCHEDULE_NOT_FOUND, INVALID_REQUEST (in the server's words) or UNREACHABLE where Temporal says so; a MoverError as it is.
- * Anything else is thrown on.
+ * @returns SCHEDULE_NOT_FOUND, INVALID_REQUEST (in the server's words) or UNREACHABLE where
+ * Temporal says so; a MoverError as it is. Anything else is thrown on.
  */
 export function fromSchedule(error: unknown, schedule: string): MoverError {
   if (error instanceof MoverError) return error;

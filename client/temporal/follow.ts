@@ -27,7 +27,8 @@ const REAL_TIME: FollowTime = {
 
 /**
  * Yields `first`, then what `look` finds each time that it has changed, until it has ended.
- * @throws what `look` throws, UNREACHABLE only after `outageMsMax` without an answer; the signal's reason
+ * @throws what `look` throws, UNREACHABLE only after `outageMsMax` without an answer; the signal's
+ * reason
  */
 export async function* follow<T extends { readonly state: string }>(
   first: T,

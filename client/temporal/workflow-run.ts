@@ -3,11 +3,14 @@ import type { Client, WorkflowExecutionDescription } from '@temporalio/client';
 import type { z } from 'zod';
 
 const PROGRESS_QUERY = 'progress';
-/** Longest wait for a query's answer, ms: without a worker none comes, and the description has to do. */
+/**
+ * Longest wait for a query's answer, ms: without a worker none comes, and the description has to
+ * do.
+ */
 const QUERY_TIMEOUT_MS = 2_000;
 /**
- * Longest wait for a description, ms: a server that lives answers in milliseconds. Without a deadline
- * the client's own retries last a minute.
+ * Longest wait for a description, ms: a server that lives answers in milliseconds. Without a
+ * deadline the client's own retries last a minute.
  */
 const DESCRIBE_TIMEOUT_MS = 10_000;
 
@@ -31,8 +34,8 @@ export function isRunning({ description }: Pick<DescribedRun, 'description'>): b
 }
 
 /**
- * Undefined when there is no progress to tell: no worker, a workflow that failed before its handlers
- * stood, a history that is gone.
+ * Undefined when there is no progress to tell: no worker, a workflow that failed before its
+ * handlers stood, a history that is gone.
  */
 export async function progressOf<S extends z.ZodType>(
   client: Client,
@@ -51,8 +54,8 @@ export async function progressOf<S extends z.ZodType>(
 }
 
 /**
- * Reads the progress of one workflow again and again. Each query costs its worker a task, so it asks
- * only when the history has grown: no progress changes without an event.
+ * Reads the progress of one workflow again and again. Each query costs its worker a task, so it
+ * asks only when the history has grown: no progress changes without an event.
  */
 export class ProgressReader<S extends z.ZodType> {
   readonly #schema: S;

@@ -65,7 +65,10 @@ export class WorkflowRuns {
     return { id: moveIdOf(workflowId, firstRunId), workflowId, runId, url };
   }
 
-  /** The newest run: after a reset it is not the one that the id names. @throws MoverError not found, UNREACHABLE */
+  /**
+   * The newest run: after a reset it is not the one that the id names.
+   * @throws MoverError not found, UNREACHABLE
+   */
   async find(id: string): Promise<FoundRun> {
     const { client } = await this.#temporal();
     const { type, noun, lastRunOf } = this.#kind;

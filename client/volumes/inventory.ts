@@ -31,7 +31,9 @@ export interface VolumeFilter {
   readonly labels?: Labels | undefined;
 }
 
-/** @throws MoverError UNREACHABLE when no appliance answers for the replica site; INVALID_REQUEST. */
+/**
+ * @throws MoverError UNREACHABLE when no appliance answers for the replica site; INVALID_REQUEST.
+ */
 export async function listVolumes(ports: Ports, filter: VolumeFilter = {}): Promise<ListedVolume[]> {
   const [site, views] = await Promise.all([siteVolumes(ports, filter), splitterViews(ports)]);
   return site.map((volume) => {

@@ -17,9 +17,15 @@ import {
 } from './repairs.js';
 
 export interface VolumeClient {
-  /** What the splitter says of a volume, whatever the replica site knows. @throws VOLUME_NOT_FOUND */
+  /**
+   * What the splitter says of a volume, whatever the replica site knows.
+   * @throws VOLUME_NOT_FOUND
+   */
   splitterView(volume: VolumeId): Promise<SplitterVolume>;
-  /** All volumes, or those for which everything given is true. @throws INVALID_REQUEST for a label that no volume can have */
+  /**
+   * All volumes, or those for which everything given is true.
+   * @throws INVALID_REQUEST for a label that no volume can have
+   */
   list(filter?: VolumeFilter): Promise<ListedVolume[]>;
   /**
    * Has a volume compared with its replica and what differs sent again, or given ranges sent
@@ -33,8 +39,10 @@ export interface VolumeClient {
    */
   rebuild(order: RebuildOrder): Promise<Rebuilt>;
   /**
-   * Decides for a volume whose disk is missing or foreign. A recovery is answered once it has begun.
-   * @throws INVALID_REQUEST, VOLUME_NOT_FOUND, SOURCE_PRESENT, SOURCE_DECISION_REFUSED, VOLUME_BUSY,
+   * Decides for a volume whose disk is missing or foreign. A recovery is answered once it has
+   * begun.
+   * @throws INVALID_REQUEST, VOLUME_NOT_FOUND, SOURCE_PRESENT, SOURCE_DECISION_REFUSED,
+   * VOLUME_BUSY,
    *   POINT_NOT_FOUND, POINT_UNAVAILABLE
    */
   decideSource(order: SourceOrder): Promise<SplitterVolume>;

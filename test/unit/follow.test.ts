@@ -1,4 +1,5 @@
-// Following: quick while things change, slow in a long wait, through short outages; on virtual time.
+// Following: quick while things change, slow in a long wait, through short outages; on virtual
+// time.
 import { expect, test } from 'vitest';
 import { follow, type FollowTime } from '../../client/temporal/follow.js';
 import { MoverError } from '../../contracts/errors.js';

@@ -1,4 +1,5 @@
-// volume-mover resync: has a volume compared with its replica and sent again where it differs, or ranges of it sent as they are.
+// volume-mover resync: has a volume compared with its replica and sent again where it differs, or
+// ranges of it sent as they are.
 import { Command, InvalidArgumentError, Option } from 'commander';
 import { MoverError, parseOrRefuse } from '../../../contracts/errors.js';
 import { volumeIdSchema, type VolumeId } from '../../../contracts/ids.js';
@@ -68,7 +69,9 @@ function begun({ volume }: SplitterVolume, ranges: readonly Range[] | undefined)
   return `${what} Its guest goes on. No new recovery point contains the volume until it is done; those that are there stay.`;
 }
 
-/** @throws MoverError VERIFICATION_NOT_FOUND, INVALID_REQUEST when it is no verdict on this volume */
+/**
+ * @throws MoverError VERIFICATION_NOT_FOUND, INVALID_REQUEST when it is no verdict on this volume
+ */
 async function verifiedRanges(
   client: MoverClient,
   volume: VolumeId,

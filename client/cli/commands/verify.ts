@@ -59,7 +59,9 @@ function inputOf(volume: string, { rate, operator, reason }: VerifyFlags): Parse
   return parseOrRefuse(verifyInputSchema, given, 'verify');
 }
 
-/** Nobody but who waits here reads the verdict, so that an interruption ends the verification too. */
+/**
+ * Nobody but who waits here reads the verdict, so that an interruption ends the verification too.
+ */
 async function follow(
   client: MoverClient,
   { verificationId }: StartedVerification,
