@@ -1,4 +1,4 @@
-// The control API of an appliance: what it decides itself, and what it passes on to the replica
+// The control API of an appliance: answers its own calls and passes the rest on to the replica
 // site.
 import type { applianceApi } from '../../contracts/appliance-api.js';
 import { MoverError } from '../../contracts/errors.js';
@@ -20,8 +20,8 @@ import type { ServedGroups } from './served-groups.js';
 import type { SiteClient } from './site-client.js';
 
 /**
- * How long a point on demand waits for members that are behind: its caller must not give up before
- * the answer.
+ * Longest wait of a point on demand for members that are behind, ms. Shorter than the caller's own
+ * time-out.
  */
 const DEMAND_WAIT_MS = 4_000;
 

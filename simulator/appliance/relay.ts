@@ -1,5 +1,5 @@
-// Passes one splitter's stream on to the replica site and the answers back, frame by frame as they
-// are, and remembers what it saw.
+// Relays one splitter's stream to the replica site and the answers back, frame by frame and
+// unchanged, and tracks what it saw.
 import type { Logger } from 'pino';
 import { MoverError } from '../../contracts/errors.js';
 import type { SplitterId, VolumeId } from '../../contracts/ids.js';
@@ -9,9 +9,9 @@ import { OnTheWay } from './core/on-the-way.js';
 import type { Link, LinkUser } from './link.js';
 
 export interface RelayEvents {
-  /** The replica site has taken the attachment. */
+  /** The replica site accepted the attachment. */
   readonly onAttached: (relay: Relay, attached: AttachedVolume) => void;
-  /** It was detached, refused, or the stream is gone. */
+  /** The volume was detached or refused, or the stream ended. */
   readonly onDetached: (relay: Relay, volume: VolumeId) => void;
   readonly onClosed: (relay: Relay) => void;
 }
@@ -21,7 +21,7 @@ export interface AttachedVolume {
   readonly epoch: number;
 }
 
-/** Who is at the other end of a stream, by its hello. */
+/** The splitter at the other end of a stream, from its hello. */
 export interface SplitterAddress {
   readonly splitter: SplitterId;
   readonly controlUrl: string;
@@ -48,7 +48,7 @@ export class Relay implements LinkUser {
   #log: Logger;
   #address: SplitterAddress | undefined;
   readonly #handles = new Map<number, Handle>();
-  /** Why the splitter is not read now. */
+  /** True while the link is busy: the splitter isn't read then. */
   #throttled = false;
   #upstreamFull = false;
   #closed = false;
@@ -90,14 +90,17 @@ export class Relay implements LinkUser {
     this.close();
   }
 
-  /** Bytes of the volume that went through here and are not known to have arrived. */
+  /** Bytes of the volume that were relayed and aren't yet confirmed. */
   bytesOnTheWay(volume: VolumeId): number {
     let bytes = 0;
     for (const handle of this.#handles.values()) if (handle.volume === volume) bytes += handle.onTheWay.bytes;
     return bytes;
   }
 
-  /** Tells the splitter to keep marks only of these volumes, or to send again. */
+  /**
+   * Tells the splitter to only mark writes of these volumes (pause), or to send them again
+   * (resume).
+   */
   tell(type: 'pause' | 'resume', isMeant: (volume: VolumeId) => boolean): void {
     for (const [handle, { volume, attached }] of this.#handles) {
       if (attached && isMeant(volume)) this.#downstream.send({ type, handle });
@@ -192,7 +195,7 @@ export class Relay implements LinkUser {
     if (held.attached) this.#events.onDetached(this, held.volume);
   }
 
-  /** One side is gone: so is the other, and the splitter connects anew. */
+  /** Closes both sides when one is gone; the splitter then connects anew. */
   #close(side: 'splitter' | 'replica site', reason: CloseReason): void {
     if (this.#closed) return;
     this.#closed = true;

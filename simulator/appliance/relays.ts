@@ -1,4 +1,4 @@
-// All streams that are relayed now: which splitter has attached which volume here.
+// All current streams: which splitter has attached which volume here.
 import { setMaxListeners } from 'node:events';
 import type { Logger } from 'pino';
 import { MoverError } from '../../contracts/errors.js';
@@ -13,7 +13,7 @@ export interface RelaysOptions {
   readonly token: string | undefined;
   readonly link: Link;
   readonly onAttached: (attached: AttachedVolume) => void;
-  /** No splitter has attached the volume here any more. */
+  /** Called when no splitter has the volume attached here any more. */
   readonly onDetached: (volume: VolumeId) => void;
   readonly log: Logger;
 }
@@ -23,12 +23,15 @@ export class Relays {
   readonly #relays = new Set<Relay>();
   readonly #byVolume = new Map<VolumeId, Set<Relay>>();
   readonly #stopping = new AbortController();
-  /** Said in the log once, not for each splitter that tries again. */
+  /**
+   * Set after the first failed connection, so that it is logged once, not for each splitter that
+   * retries.
+   */
   #siteGone = false;
 
   constructor(options: RelaysOptions) {
     this.#options = options;
-    // As many as there are splitters that connect at once.
+    // One listener per splitter that is connecting.
     setMaxListeners(0, this.#stopping.signal);
   }
 
@@ -69,7 +72,7 @@ export class Relays {
     }
   }
 
-  /** The last connection to the replica site failed. */
+  /** Whether the last connection to the replica site failed. */
   get siteGone(): boolean {
     return this.#siteGone;
   }
@@ -78,7 +81,7 @@ export class Relays {
     return this.#byVolume.has(volume);
   }
 
-  /** The splitters that have attached any of the volumes, each once. */
+  /** The splitters that have any of the volumes attached, each once. */
   splittersOf(volumes: Iterable<VolumeId>): SplitterAddress[] {
     const addresses = new Map<string, SplitterAddress>();
     for (const volume of volumes) {

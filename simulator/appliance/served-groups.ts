@@ -1,4 +1,4 @@
-// The groups that this appliance serves, and how each of them is.
+// The groups that this appliance serves, and the state of each.
 import type { ApplianceGroup } from '../../contracts/appliance-api.js';
 import { MoverError } from '../../contracts/errors.js';
 import type { Estate, EstateGroup } from '../../contracts/estate.js';
@@ -21,7 +21,7 @@ export interface ServedGroupsOptions {
   readonly paused: PausedGroups;
 }
 
-/** What the replica site says of the groups now. */
+/** The replica site's current view of the groups. */
 interface SiteView {
   readonly groups: ReadonlyMap<GroupId, SiteGroup>;
   readonly initializing: ReadonlyMap<GroupId, number>;
@@ -30,7 +30,7 @@ interface SiteView {
 export class ServedGroups {
   readonly #options: ServedGroupsOptions;
   readonly #groups: ReadonlyMap<GroupId, EstateGroup>;
-  /** The site's last word on rooms that are kept, for when it can't be asked. */
+  /** The site's last answer, used for its figures while the site is unreachable. */
   #lastView: SiteView | undefined;
 
   constructor(options: ServedGroupsOptions) {
@@ -60,7 +60,7 @@ export class ServedGroups {
     );
   }
 
-  /** Whether a point of the group would have anything in it. */
+  /** Whether a point of the group would contain anything. */
   isAlive(group: GroupId): boolean {
     const { members, relays, paused } = this.#options;
     if (paused.has(group)) return false;
@@ -69,7 +69,7 @@ export class ServedGroups {
   }
 
   /**
-   * All of them, or one. Answers also when the replica site can't be reached, with what was last
+   * Describes all groups, or one. When the replica site is unreachable, the figures are the last
    * known.
    */
   async describe(only: GroupId | undefined, signal: AbortSignal): Promise<ApplianceGroup[]> {
@@ -111,7 +111,7 @@ export class ServedGroups {
     };
   }
 
-  /** Undefined if the site can't be asked. */
+  /** The site's view; undefined if the site can't be asked. */
   async #view(only: GroupId | undefined, signal: AbortSignal): Promise<SiteView | undefined> {
     const { appliance, site, members } = this.#options;
     try {
