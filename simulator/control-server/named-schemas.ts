@@ -1,5 +1,5 @@
-// The contract's schemas that get a name in the OpenAPI documents: a vendor's generated code then
-// has a type for each, used everywhere.
+// The contract's schemas that get a name in the OpenAPI documents: a vendor's generated code has
+// one type for each.
 import { z } from 'zod';
 import { applianceGroupSchema, linkSchema } from '../../contracts/appliance-api.js';
 import {
@@ -26,7 +26,8 @@ import { drainProgressSchema, siteGroupSchema, siteVolumeSchema } from '../../co
 import { fenceSchema, splitterVolumeSchema } from '../../contracts/splitter-api.js';
 
 /**
- * No name may be another's with "Input" behind it: that is how the variant for requests is called.
+ * The named schemas. No name may be another's plus "Input": that is the name of its request
+ * variant.
  */
 export const namedSchemas = z.registry<{ id: string }>();
 

@@ -1,4 +1,4 @@
-// Finds frames in bytes that come in chunks of any size.
+// Finds frames in bytes that arrive in chunks of any size.
 import { MoverError } from '../../contracts/errors.js';
 import { decodeFrame } from './decode.js';
 import type { Frame, RawFrame } from './frame.js';
@@ -6,13 +6,13 @@ import { checkHeader, checkPayload, HEADER_BYTES } from './header.js';
 
 export interface ReceivedFrame {
   readonly frame: Frame;
-  /** The same frame as it came in, to be passed on as it is. */
+  /** The same frame as received, to be forwarded unchanged. */
   readonly raw: RawFrame;
 }
 
 /**
- * Room for a header, or for a whole frame once its header is known, with the bytes of it that are
- * here.
+ * An incomplete frame: room for its header, or for the whole frame once the header is known, and
+ * the bytes received so far.
  */
 interface Beginning {
   readonly room: Buffer;
@@ -21,9 +21,9 @@ interface Beginning {
 }
 
 /**
- * Payloads are views on the chunk where that holds the whole frame; a frame that spans chunks is
- * copied together once. After an error nothing more can be found: where the next frame begins is
- * not known. Drop the connection.
+ * Splits chunks into frames. A payload is a view on its chunk when that holds the whole frame; a
+ * frame that spans chunks is copied once. After an error nothing more can be decoded, as the next
+ * frame's start is unknown: drop the connection.
  */
 export class FrameDecoder {
   #beginning: Beginning | undefined;
@@ -35,11 +35,10 @@ export class FrameDecoder {
   }
 
   /**
-   * The frames that end in this chunk, which must not change afterwards. With an error, those
-   * before it in the chunk are not returned: whoever sent them got no receipt, and sends them
-   * again.
+   * Returns the frames that end in this chunk. The chunk must not change afterwards. On an error
+   * the chunk's earlier frames aren't returned: their sender got no receipt and sends them again.
    * @throws MoverError CORRUPT (magic or checksum), TOO_LARGE (payload), INVALID_REQUEST (not a
-   * frame of this version); again on each later call.
+   * frame of this version); the same error on each later call
    */
   push(chunk: Buffer): ReceivedFrame[] {
     if (this.#failure !== undefined) throw this.#failure;
@@ -60,8 +59,8 @@ export class FrameDecoder {
   }
 
   /**
-   * Takes one whole frame at `at`, or keeps the rest of the chunk as the beginning of one; returns
-   * where it ended.
+   * Takes one complete frame at `at`, or stores the rest of the chunk as the start of one.
+   * @returns where it ended
    */
   #take(chunk: Buffer, at: number, frames: ReceivedFrame[]): number {
     const here = chunk.length - at;
@@ -79,7 +78,7 @@ export class FrameDecoder {
     return at + frameBytes;
   }
 
-  /** Adds to the beginning what the chunk has of it from `at` on; returns where that ended. */
+  /** Adds the chunk's bytes from `at` on to the incomplete frame. @returns where they ended */
   #complete(beginning: Beginning, chunk: Buffer, at: number, frames: ReceivedFrame[]): number {
     const { room } = beginning;
     const end = Math.min(chunk.length, at + room.length - beginning.filled);
