@@ -1,7 +1,8 @@
-// Programs of others, as children that never outlive the benchmark and say why they ended.
+// Programs of others, run as children that never outlive the benchmark and whose errors show why
+// they ended.
 import { startBoundChild } from '../estate/temporal/bound-child.js';
 
-/** How much of what a program said an error shows, in characters. */
+/** Characters of a program's output shown in an error. */
 const SAID_LENGTH_MAX = 2_000;
 
 export interface Program {
@@ -10,11 +11,11 @@ export interface Program {
   readonly ended: Promise<number | null>;
   /** The end of what it wrote to standard error. */
   readonly said: () => string;
-  /** Safe to call twice, and after its end. */
+  /** Stops the program. Safe to call twice, and after its end. */
   readonly stop: () => Promise<void>;
 }
 
-/** @throws Error when it can't be started */
+/** Starts a program. @throws Error when it can't be started */
 export async function startProgram(command: string, args: readonly string[]): Promise<Program> {
   const child = await startBoundChild(command, args);
   let said = '';
@@ -25,7 +26,7 @@ export async function startProgram(command: string, args: readonly string[]): Pr
   return { processId: child.processId, ended, said: () => said.trim(), stop: child.stop };
 }
 
-/** Runs it to its end. @throws Error with what it said unless its exit code is 0 */
+/** Runs a program to its end. @throws Error with its output unless its exit code is 0 */
 export async function runProgram(command: string, args: readonly string[]): Promise<void> {
   const program = await startProgram(command, args);
   const code = await program.ended;
