@@ -13,7 +13,7 @@ const REASON_LENGTH_MAX = 1_000;
 /** What the message needs to know of a process. */
 type Told = Pick<Supervised, 'name' | 'meaning' | 'dataFolder' | 'logFile'>;
 
-/** @param restart decides by `telling` how much is said */
+/** The message about a death. @param restart its `telling` decides how much is said */
 export function deathText(process: Told, end: ProcessEnd, restart: Restart): string {
   const { deaths, pauseMs, telling } = restart;
   const when = pauseMs === 0 ? 'now' : `in ${seconds(pauseMs)}`;

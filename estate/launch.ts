@@ -1,4 +1,4 @@
-// Starts a whole estate as processes of the compiled product, in order of dependence, and stops it.
+// Starts a whole estate as processes of the compiled product, in dependency order, and stops it.
 import { mkdir, readFile, rename, writeFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { ESTATE_FILE } from '../client/estate-file.js';

@@ -37,7 +37,7 @@ export function wantedPorts(estate: Estate): WantedPort[] {
   ];
 }
 
-/** @throws Error naming every port that is taken or used twice, and its users */
+/** Checks the ports. @throws Error naming every port that is taken or used twice, and its users */
 export async function refuseTakenPorts(wanted: readonly WantedPort[]): Promise<void> {
   const problems: string[] = [];
   const owners = new Map<number, string>();

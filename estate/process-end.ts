@@ -20,7 +20,7 @@ const FATAL_LEVEL = 60;
  */
 const REFUSAL_CODE = 'INVALID_REQUEST';
 
-/** @param lines the last log lines of this life */
+/** Finds a process's reason in its log. @param lines the last log lines of this life */
 export function processEnd(how: string, lines: readonly string[]): ProcessEnd {
   const fatal = lines.map(fatalOf).findLast((found) => found !== undefined);
   return { how, reason: fatal?.reason, isRefusal: fatal?.code === REFUSAL_CODE, lastLines: lines };
@@ -32,7 +32,7 @@ export function unstarted(error: unknown): ProcessEnd {
   return { how: 'could not be started', reason, isRefusal: false, lastLines: [] };
 }
 
-/** @param signal used instead of the exit code when present */
+/** The exit in words. @param signal used instead of the exit code when present */
 export function describeExit(exitCode: number | null, signal: NodeJS.Signals | null): string {
   return `ended with ${signal ?? `exit code ${exitCode}`}`;
 }

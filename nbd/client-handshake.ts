@@ -45,7 +45,10 @@ export class ClientHandshake {
     this.#reader = new SocketReader(socket);
   }
 
-  /** @throws NbdProtocolError unless the server speaks fixed newstyle; NbdDisconnected */
+  /**
+   * Agrees on the handshake's flags.
+   * @throws NbdProtocolError unless the server speaks fixed newstyle; NbdDisconnected
+   */
   async greet(): Promise<void> {
     const greeting = await this.#reader.take(18);
     const magic = Buffer.concat([INIT_MAGIC, OPTION_MAGIC]);
@@ -91,7 +94,7 @@ export class ClientHandshake {
     }
   }
 
-  /** @throws NbdRefused, NbdProtocolError, NbdDisconnected */
+  /** Lists the server's exports. @throws NbdRefused, NbdProtocolError, NbdDisconnected */
   async list(): Promise<readonly string[]> {
     this.#ask(Option.list, Buffer.alloc(0));
     const names: string[] = [];

@@ -29,7 +29,10 @@ export class ReplyParser {
     this.#sink = sink;
   }
 
-  /** @throws NbdProtocolError when the bytes aren't a reply: nothing after them can be parsed */
+  /**
+   * Hands over every reply that the chunk completes.
+   * @throws NbdProtocolError when the bytes aren't a reply: nothing after them can be parsed
+   */
   parse(chunk: Buffer): void {
     let at = 0;
     while (at < chunk.length) {

@@ -57,7 +57,8 @@ export class ServerHandshake {
   }
 
   /**
-   * @returns the export that the client opened (it has been told so); undefined if it only asked
+   * Answers the client's options until it opens an export or leaves.
+   * @returns the opened export; undefined if the client only asked
    * @throws NbdDisconnected, NbdProtocolError, or what the directory's `list` or a device's `close`
    * throws
    */

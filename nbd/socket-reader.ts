@@ -22,7 +22,7 @@ export class SocketReader {
     return this.#early;
   }
 
-  /** @throws NbdDisconnected when the socket ends first */
+  /** Reads exactly `length` bytes. @throws NbdDisconnected when the socket ends first */
   async take(length: number): Promise<Buffer> {
     const chunks = [this.#early];
     let arrived = this.#early.length;
@@ -36,7 +36,7 @@ export class SocketReader {
     return bytes.subarray(0, length);
   }
 
-  /** @throws NbdDisconnected when the socket ends first */
+  /** Reads and drops `length` bytes. @throws NbdDisconnected when the socket ends first */
   async skip(length: number): Promise<void> {
     for (let left = length; left > 0; left -= SKIP_BYTES) {
       await this.take(Math.min(left, SKIP_BYTES));

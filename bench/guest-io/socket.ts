@@ -28,7 +28,7 @@ export async function connectWhenListening(path: string, program: Program): Prom
       return socket;
     } catch (cause) {
       socket.destroy();
-      if (hasEnded) throw new Error(`The server of ${path} ended: ${program.said()}`, { cause });
+      if (hasEnded) throw new Error(`The server of ${path} ended: ${program.lastOutput()}`, { cause });
       if (performance.now() > giveUpAtMs)
         throw new Error(`Nothing listens on ${path} after ${LISTEN_MS_MAX} ms.`, { cause });
       await delay(POLL_MS);

@@ -127,7 +127,7 @@ async function openTemporal(folder: string, cleanup: Cleanup, say: Say): Promise
   await server.begin();
   const timer = new AbortController();
   const late = delay(TEMPORAL_MS_MAX, undefined, { signal: timer.signal }).then(() => {
-    throw new Error(`The Temporal server does not serve after ${TEMPORAL_MS_MAX} ms.`);
+    throw new Error(`The Temporal server is not ready after ${TEMPORAL_MS_MAX} ms.`);
   });
   late.catch(() => undefined);
   await Promise.race([server.serving(), late]).finally(() => timer.abort());

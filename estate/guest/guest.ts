@@ -9,7 +9,7 @@ import { WriteLog } from './write-log.js';
 
 /** Depth of a small database: keeps a write in flight at every moment of a move. */
 const DEPTH_DEFAULT = 4;
-/** Most of its rate that a delayed guest makes up for, seconds. */
+/** Longest delay whose missed writes the guest makes up for, seconds. */
 const CATCH_UP_S_MAX = 0.1;
 const SECOND_MS = 1_000;
 
@@ -89,7 +89,7 @@ class WritingGuest implements Guest {
     blocks: number,
   ) {
     if (blocks <= depth)
-      throw new Error(`A guest that keeps ${depth} writes under way needs more than ${blocks} blocks.`);
+      throw new Error(`A guest that keeps ${depth} writes in flight needs more than ${blocks} blocks.`);
     this.seed = seed >>> 0;
     this.#random = this.seed || 1;
     this.#disk = disk;

@@ -55,8 +55,8 @@ export async function verifyCut(chunks: AsyncIterable<Chunk>, seed: number, log:
   for (const [block, sequence] of log.newestBefore(newestIssueAt)) {
     const held = content.held.get(block) ?? 0;
     if (held >= sequence) continue;
-    const missing = `write ${sequence}, acknowledged before write ${newest} was issued`;
-    faults.add(`block ${block} holds ${nameOf(held)}: ${missing}, is missing, while that one is there`);
+    const missing = `write ${sequence}, acknowledged before write ${newest} was issued, is missing`;
+    faults.add(`block ${block} holds ${nameOf(held)}: ${missing} although write ${newest} is there`);
   }
   return faults.result(content);
 }
@@ -81,8 +81,8 @@ async function readContent(
 }
 
 /**
- * The write that a block holds, if it is this guest's write to this block and was acknowledged;
- * otherwise adds a fault.
+ * The number of the write that a block holds; undefined when it is empty or not this guest's write
+ * to this block. Adds a fault for foreign content and for a write that was never acknowledged.
  */
 function checkBlock(bytes: Buffer, block: number, seed: number, log: WriteLog, faults: Faults): number | undefined {
   const content = readBlock(bytes);

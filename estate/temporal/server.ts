@@ -115,7 +115,7 @@ async function startOnce(options: StartTemporalOptions, port: number, uiPort: nu
   const life = await beginTemporal({ ...options, port, uiPort });
   const timer = new AbortController();
   const late = delay(READY_TIMEOUT_MS, undefined, { signal: timer.signal }).then(() => {
-    throw new Error(`The Temporal server does not serve after ${READY_TIMEOUT_MS} ms.`);
+    throw new Error(`The Temporal server is not ready after ${READY_TIMEOUT_MS} ms.`);
   });
   try {
     await Promise.race([life.serving, late]);

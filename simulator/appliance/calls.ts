@@ -127,7 +127,7 @@ export function applianceCalls(options: CallsOptions): Handlers<typeof appliance
     },
     lag: async ({ volume }, { signal }) => {
       const [row] = await site.volumes({ volume }, signal);
-      return { volume, bufferedBytes: relays.bytesOnTheWay(volume), undistributedBytes: row?.undistributedBytes ?? 0 };
+      return { volume, bufferedBytes: relays.bytesInFlight(volume), undistributedBytes: row?.undistributedBytes ?? 0 };
     },
     openAccess: async (input, { signal }) => accesses.open(input, signal),
     listAccesses: () => ({ accesses: accesses.list() }),

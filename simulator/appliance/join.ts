@@ -33,7 +33,9 @@ export class Join {
   }
 
   /**
-   * @returns the record, with `joined` once the bookmark is there.
+   * Closes a point with the moved volumes and sets the "joined" bookmark. To be repeated until it
+   * is set.
+   * @returns the record, with `joined` once the bookmark is set
    * @throws MoverError NOT_OWNER, NOT_COMMITTED, STALE_ATTEMPT, UNREACHABLE, LINK_DOWN
    */
   async join(attempt: AttemptRef, signal: AbortSignal): Promise<AttemptRecord> {

@@ -62,7 +62,7 @@ export class Members {
     void this.#ask();
   }
 
-  /** @throws MoverError UNREACHABLE, LINK_DOWN */
+  /** Asks for all members of a group. @throws MoverError UNREACHABLE, LINK_DOWN */
   async refreshGroup(group: GroupId, signal?: AbortSignal): Promise<void> {
     this.known.learnGroup(group, await this.#options.site.volumes({ group }, signal));
   }

@@ -5,7 +5,7 @@ import { MoverError } from '../../contracts/errors.js';
 import type { SplitterId, VolumeId } from '../../contracts/ids.js';
 import type { CloseReason, FrameConnection, StreamFrame } from '../stream/connection.js';
 import type { RawFrame } from '../stream/frame.js';
-import { OnTheWay } from './core/on-the-way.js';
+import { BytesInFlight } from './core/bytes-in-flight.js';
 import type { Link, LinkUser } from './link.js';
 
 export interface RelayEvents {
@@ -37,7 +37,7 @@ export interface RelayOptions {
 
 interface Handle extends AttachedVolume {
   attached: boolean;
-  readonly onTheWay: OnTheWay;
+  readonly inFlight: BytesInFlight;
 }
 
 export class Relay implements LinkUser {
@@ -91,9 +91,9 @@ export class Relay implements LinkUser {
   }
 
   /** Bytes of the volume that were relayed and aren't yet confirmed. */
-  bytesOnTheWay(volume: VolumeId): number {
+  bytesInFlight(volume: VolumeId): number {
     let bytes = 0;
-    for (const handle of this.#handles.values()) if (handle.volume === volume) bytes += handle.onTheWay.bytes;
+    for (const handle of this.#handles.values()) if (handle.volume === volume) bytes += handle.inFlight.bytes;
     return bytes;
   }
 
@@ -118,7 +118,7 @@ export class Relay implements LinkUser {
       case 'zeroes':
       case 'initBegin':
       case 'initEnd':
-        this.#handles.get(frame.handle)?.onTheWay.sent(frame.n, raw.payload.length);
+        this.#handles.get(frame.handle)?.inFlight.sent(frame.n, raw.payload.length);
         break;
       case 'hello':
         this.#address = { splitter: frame.splitter, controlUrl: frame.controlUrl };
@@ -131,7 +131,7 @@ export class Relay implements LinkUser {
           volume: frame.volume,
           epoch: frame.epoch,
           attached: false,
-          onTheWay: new OnTheWay(),
+          inFlight: new BytesInFlight(),
         });
         break;
       case 'detach':
@@ -143,7 +143,7 @@ export class Relay implements LinkUser {
       case 'credit':
       case 'pause':
       case 'resume':
-        throw new MoverError('INVALID_REQUEST', `A frame "${frame.type}" is not for an appliance.`);
+        throw new MoverError('INVALID_REQUEST', `An appliance accepts no "${frame.type}" frame.`);
     }
     if (!this.#upstream.forward(raw)) this.#upstreamFull = true;
     if (!this.#link.sent(this, raw.header.length + raw.payload.length)) this.#throttled = true;
@@ -153,7 +153,7 @@ export class Relay implements LinkUser {
   #down(frame: StreamFrame, raw: RawFrame): void {
     switch (frame.type) {
       case 'receipt':
-        this.#handles.get(frame.handle)?.onTheWay.confirmed(frame.n);
+        this.#handles.get(frame.handle)?.inFlight.confirmed(frame.n);
         this.#downstream.forward(raw);
         return;
       case 'attached': {
@@ -180,7 +180,7 @@ export class Relay implements LinkUser {
       case 'zeroes':
       case 'initBegin':
       case 'initEnd':
-        throw new MoverError('INVALID_REQUEST', `A frame "${frame.type}" is not for a splitter.`);
+        throw new MoverError('INVALID_REQUEST', `A splitter accepts no "${frame.type}" frame.`);
     }
   }
 

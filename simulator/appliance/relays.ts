@@ -91,9 +91,9 @@ export class Relays {
     return [...addresses.values()];
   }
 
-  bytesOnTheWay(volume: VolumeId): number {
+  bytesInFlight(volume: VolumeId): number {
     let bytes = 0;
-    for (const relay of this.#byVolume.get(volume) ?? []) bytes += relay.bytesOnTheWay(volume);
+    for (const relay of this.#byVolume.get(volume) ?? []) bytes += relay.bytesInFlight(volume);
     return bytes;
   }
 

@@ -172,7 +172,7 @@ export class Rounds {
     }
   }
 
-  /** @throws MoverError UNREACHABLE */
+  /** Takes a cut at each splitter. @throws MoverError UNREACHABLE */
   async #answers(splitters: readonly SplitterAddress[], request: CutRequest): Promise<SplitterCut[]> {
     return Promise.all(splitters.map(async (splitter) => this.#takeCut(splitter, request)));
   }
@@ -185,7 +185,10 @@ export class Rounds {
     return answer;
   }
 
-  /** @throws MoverError UNREACHABLE, CUT_VOID */
+  /**
+   * Takes a cut at each splitter and confirms that all held. @throws MoverError UNREACHABLE,
+   * CUT_VOID
+   */
   async #confirmedAnswers(splitters: readonly SplitterAddress[], request: CutRequest): Promise<SplitterCut[]> {
     const taken = await Promise.allSettled(splitters.map(async (splitter) => this.#takeCut(splitter, request)));
     // Confirms even when one cut failed: the other splitters' guests need not wait until the hold

@@ -48,7 +48,7 @@ export class ServedGroups {
     return this.#groups.has(group);
   }
 
-  /** @throws MoverError GROUP_NOT_FOUND, NOT_OWNER */
+  /** The served group of this id. @throws MoverError GROUP_NOT_FOUND, NOT_OWNER */
   require(group: GroupId): EstateGroup {
     const served = this.#groups.get(group);
     if (served !== undefined) return served;

@@ -27,7 +27,8 @@ export function isLoopback(host: string): boolean {
 }
 
 /**
- * @throws MoverError INVALID_REQUEST for a server without a token that other machines could reach
+ * Refuses to listen where other machines could connect without a token.
+ * @throws MoverError INVALID_REQUEST
  */
 export function requireTokenBeyondLoopback(host: string, token: string | undefined): void {
   if (isLoopback(host) || (token !== undefined && token !== '')) return;

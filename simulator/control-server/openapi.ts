@@ -67,7 +67,7 @@ export async function openApiDocument(
     transformObject: createJsonSchemaTransformObject({ schemaRegistry: namedSchemas }),
   });
   const neverCalled = (): never => {
-    throw new Error('A route that only describes was called.');
+    throw new Error('A route that only describes the API was called.');
   };
   for (const [name, operation] of Object.entries({ health: healthOperation, ...api })) {
     app.route({

@@ -14,8 +14,8 @@ export interface ReceivedFrame {
  * An incomplete frame: room for its header, or for the whole frame once the header is known, and
  * the bytes received so far.
  */
-interface Beginning {
-  readonly room: Buffer;
+interface PartialFrame {
+  readonly buffer: Buffer;
   filled: number;
   headerChecked: boolean;
 }
@@ -26,12 +26,12 @@ interface Beginning {
  * frame's start is unknown: drop the connection.
  */
 export class FrameDecoder {
-  #beginning: Beginning | undefined;
+  #partial: PartialFrame | undefined;
   #failure: MoverError | undefined;
 
   /** Whether the bytes so far end between two frames. */
   get atBoundary(): boolean {
-    return this.#beginning === undefined;
+    return this.#partial === undefined;
   }
 
   /**
@@ -47,9 +47,9 @@ export class FrameDecoder {
       let at = 0;
       while (at < chunk.length) {
         at =
-          this.#beginning === undefined
+          this.#partial === undefined
             ? this.#take(chunk, at, frames)
-            : this.#complete(this.#beginning, chunk, at, frames);
+            : this.#complete(this.#partial, chunk, at, frames);
       }
     } catch (error) {
       if (error instanceof MoverError) this.#failure = error;
@@ -63,14 +63,14 @@ export class FrameDecoder {
    * @returns where it ended
    */
   #take(chunk: Buffer, at: number, frames: ReceivedFrame[]): number {
-    const here = chunk.length - at;
-    if (here < HEADER_BYTES) {
+    const available = chunk.length - at;
+    if (available < HEADER_BYTES) {
       this.#begin(HEADER_BYTES, chunk.subarray(at), false);
       return chunk.length;
     }
     const header = chunk.subarray(at, at + HEADER_BYTES);
     const frameBytes = HEADER_BYTES + checkHeader(header);
-    if (here < frameBytes) {
+    if (available < frameBytes) {
       this.#begin(frameBytes, chunk.subarray(at), true);
       return chunk.length;
     }
@@ -79,24 +79,24 @@ export class FrameDecoder {
   }
 
   /** Adds the chunk's bytes from `at` on to the incomplete frame. @returns where they ended */
-  #complete(beginning: Beginning, chunk: Buffer, at: number, frames: ReceivedFrame[]): number {
-    const { room } = beginning;
-    const end = Math.min(chunk.length, at + room.length - beginning.filled);
-    chunk.copy(room, beginning.filled, at, end);
-    beginning.filled += end - at;
-    if (beginning.filled < room.length) return end;
+  #complete(partial: PartialFrame, chunk: Buffer, at: number, frames: ReceivedFrame[]): number {
+    const { buffer } = partial;
+    const end = Math.min(chunk.length, at + buffer.length - partial.filled);
+    chunk.copy(buffer, partial.filled, at, end);
+    partial.filled += end - at;
+    if (partial.filled < buffer.length) return end;
 
-    this.#beginning = undefined;
-    const payloadLength = beginning.headerChecked ? room.length - HEADER_BYTES : checkHeader(room);
-    if (!beginning.headerChecked && payloadLength > 0) this.#begin(HEADER_BYTES + payloadLength, room, true);
-    else frames.push(received(room.subarray(0, HEADER_BYTES), room.subarray(HEADER_BYTES)));
+    this.#partial = undefined;
+    const payloadLength = partial.headerChecked ? buffer.length - HEADER_BYTES : checkHeader(buffer);
+    if (!partial.headerChecked && payloadLength > 0) this.#begin(HEADER_BYTES + payloadLength, buffer, true);
+    else frames.push(received(buffer.subarray(0, HEADER_BYTES), buffer.subarray(HEADER_BYTES)));
     return end;
   }
 
   #begin(bytes: number, start: Buffer, headerChecked: boolean): void {
-    const room = Buffer.allocUnsafe(bytes);
-    start.copy(room);
-    this.#beginning = { room, filled: start.length, headerChecked };
+    const buffer = Buffer.allocUnsafe(bytes);
+    start.copy(buffer);
+    this.#partial = { buffer, filled: start.length, headerChecked };
   }
 }
 

@@ -128,7 +128,7 @@ export function typeCodeOf(header: Buffer): number {
 export function decodeHeader(header: Buffer): HeaderFields {
   const timeMs = header.readDoubleBE(AT.timeMs);
   if (!(timeMs >= 0 && timeMs < Infinity))
-    throw new MoverError('INVALID_REQUEST', `A frame's time of ${timeMs} ms is not a time.`);
+    throw new MoverError('INVALID_REQUEST', `A frame's time of ${timeMs} ms is not valid.`);
   return {
     handle: header.readUInt32BE(AT.handle),
     session: header.readUInt32BE(AT.session),

@@ -9,7 +9,7 @@ export interface Ownership {
   readonly epoch: number;
 }
 
-const NOBODY: ReadonlySet<VolumeId> = new Set();
+const NO_VOLUMES: ReadonlySet<VolumeId> = new Set();
 
 export class Membership {
   readonly #owners = new Map<VolumeId, Ownership>();
@@ -21,7 +21,7 @@ export class Membership {
   }
 
   membersOf(group: GroupId): ReadonlySet<VolumeId> {
-    return this.#members.get(group) ?? NOBODY;
+    return this.#members.get(group) ?? NO_VOLUMES;
   }
 
   /**

@@ -36,9 +36,9 @@ export function groupCut(
 ): GroupCut {
   const cuts = answers.flatMap((answer) => answer.cuts);
   const leftOut = answers.flatMap((answer) => answer.leftOut);
-  const spokenFor = new Set([...cuts, ...leftOut].map((entry) => entry.volume));
+  const named = new Set([...cuts, ...leftOut].map((entry) => entry.volume));
   for (const volume of members)
-    if (!spokenFor.has(volume) && !isAttached(volume)) leftOut.push({ volume, reason: 'unreachable' });
+    if (!named.has(volume) && !isAttached(volume)) leftOut.push({ volume, reason: 'unreachable' });
   const atMs = answers.length === 0 ? nowMs : Math.max(...answers.map((answer) => answer.atMs));
   const doubt = answers.find((answer) => answer.doubt !== undefined)?.doubt;
   return { cuts, leftOut, atMs, ...(doubt === undefined ? {} : { doubt }) };

@@ -173,7 +173,10 @@ export class Accesses {
     return taken ? this.#newId() : id;
   }
 
-  /** @throws MoverError ACCESS_MISMATCH */
+  /**
+   * The access that has this id already; undefined if there is none.
+   * @throws MoverError ACCESS_MISMATCH if it has ended or has other contents
+   */
   #knownAs(id: AccessId, input: ParsedOpenAccessInput): Promise<OpenAccess> | undefined {
     const mismatch = (what: string): MoverError =>
       new MoverError('ACCESS_MISMATCH', `access: image access "${id}" ${what}.`);

@@ -2,7 +2,7 @@
 
 const GIB = 1024 ** 3;
 /**
- * Scratch of one access (or one connection to a "+rw" export), bytes: enough to test what is
+ * Most scratch of one access (or one connection to a "+rw" export), bytes: enough to test what is
  * restored, not for a second disk.
  */
 export const SCRATCH_BYTES_MAX = 16 * GIB;

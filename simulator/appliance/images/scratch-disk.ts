@@ -193,7 +193,7 @@ export class ScratchDisk {
     if (this.#discarded) throw new NbdError('ESHUTDOWN', 'the scratch was discarded');
   }
 
-  /** @throws NbdError ENOSPC */
+  /** Takes the unpaid ones of blocks [from, to) from the budget. @throws NbdError ENOSPC */
   #pay(from: number, to: number): void {
     const bytes = this.#paid.missing(from, to) * SCRATCH_BLOCK_BYTES;
     if (bytes === 0) return;

@@ -142,7 +142,7 @@ export class SiteImage {
         return await attempt();
       } catch (error) {
         const givesUp = performance.now() > giveUpAtMs || this.#parts.stopping.aborted || this.#closing.signal.aborted;
-        if (givesUp || !(error instanceof MoverError && mayPass(error))) throw error;
+        if (givesUp || !(error instanceof MoverError && mayRecover(error))) throw error;
       }
       await pause(RETRY_EVERY_MS, undefined, { signal: this.#closing.signal }).catch(() => undefined);
     }
@@ -214,7 +214,7 @@ export class SiteImage {
  * Whether retrying may help. IMAGE_NOT_FOUND: the image was closed again between opening and
  * reading.
  */
-function mayPass(error: MoverError): boolean {
+function mayRecover(error: MoverError): boolean {
   return error.retryable || error.code === 'IMAGE_NOT_FOUND';
 }
 

@@ -11,7 +11,7 @@ interface Step {
   sentBytes: number;
 }
 
-export class OnTheWay {
+export class BytesInFlight {
   #sentBytes = 0;
   #confirmedBytes = 0;
   readonly #steps: Step[] = [];
