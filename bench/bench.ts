@@ -4,10 +4,7 @@
 export interface Goal {
   /** @example "protected ÷ QEMU mirror, depth 32" */
   readonly name: string;
-  /**
-   * Rounded to three decimals towards missing the goal, so that the printed value is the judged
-   * one.
-   */
+  /** Rounded to three decimals towards missing the goal: the printed value is the judged one. */
   readonly value: number;
   readonly goal: number;
   /** The side of `goal` on which the value has to be; the goal itself counts as met. */
@@ -43,10 +40,7 @@ export interface BenchRun {
   readonly folder: string;
   /** How often product and peers are measured, taking turns. */
   readonly repetitions: number;
-  /**
-   * Numbers of volumes, ascending, for benchmarks that measure several sizes; absent: the
-   * benchmark's own.
-   */
+  /** Numbers of volumes, ascending, for benchmarks of several sizes; absent: their own. */
   readonly volumes?: readonly number[] | undefined;
   /** Called with a line about the current work. */
   readonly say: (line: string) => void;

@@ -4,10 +4,7 @@ import { mkdirSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { entryPoint } from '../estate/project.js';
 
-/**
- * Environment variables for an estate's processes; empty without a folder. `part` keeps the files
- * of runs apart.
- */
+/** Environment for an estate's processes; empty without a folder. `part` separates runs' files. */
 export function profiling(folder: string | undefined, part: string): Record<string, string> {
   if (folder === undefined) return {};
   const target = join(resolve(folder), part);

@@ -8,10 +8,7 @@ import { describeExit, type ProcessEnd, processEnd, unstarted } from './process-
 import { type Log, openLog, tailOf } from './process-log.js';
 import { onReadyLine, type Ready } from './ready-line.js';
 
-/**
- * Longest wait for the ready line, ms: the worker first bundles its workflows, 3 s measured, more
- * on a busy machine.
- */
+/** Longest wait for the ready line, ms: the worker bundles its workflows first, 3 s measured. */
 const READY_MS_MAX = 60_000;
 /** Longest orderly stop before SIGKILL, ms: the processes allow themselves 10 s. */
 const STOP_MS_MAX = 15_000;

@@ -8,10 +8,7 @@ import { z } from 'zod';
 import { isSameProcess, startOf } from './process-start.js';
 
 const RECORD_FILE = 'launcher.json';
-/**
- * Longest wait for a killed launcher's processes to end by themselves, ms: they allow themselves 10
- * s.
- */
+/** Longest wait for a killed launcher's processes to end, ms: they allow themselves 10 s. */
 const LEAVE_MS_MAX = 15_000;
 /** Longest wait after SIGKILL, ms. */
 const GONE_MS_MAX = 5_000;

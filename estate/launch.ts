@@ -13,14 +13,9 @@ export const REPLICA_SITE_ID = 'replica-site';
 export const WORKER_ID = 'worker';
 
 export interface LaunchOptions {
-  /**
-   * The estate. Every port 0 is replaced by a free one, which stays the same for the estate's life.
-   */
+  /** The estate. Every port 0 is replaced by a free one for the estate's life. */
   readonly estate: Estate;
-  /**
-   * The folder that holds everything: each process's data, the logs, and the estate file with the
-   * ports in use.
-   */
+  /** The folder of each process's data, the logs, and the estate file with the ports in use. */
   readonly dataDirectory: string;
   /** Where the worker finds Temporal; when absent no worker is started. */
   readonly temporal?: LaunchTemporal | undefined;

@@ -18,10 +18,7 @@ export function startOf(pid: number): string | undefined {
   }
 }
 
-/**
- * Whether the process is the one that `startOf` described. @param start an earlier result of
- * `startOf`
- */
+/** Whether the process is still the same one. @param start an earlier result of `startOf` */
 export function isSameProcess(pid: number, start: string): boolean {
   return startOf(pid) === start;
 }

@@ -14,10 +14,7 @@ const readySchema = z.object({
 });
 export type Ready = z.infer<typeof readySchema>;
 
-/**
- * Calls back with the first ready line. Other lines are read and dropped, so that the process never
- * blocks.
- */
+/** Calls back with the first ready line. Drops other lines, so that the process never blocks. */
 export function onReadyLine(stdout: Readable, callback: (ready: Ready) => void): void {
   let found = false;
   createInterface({ input: stdout }).on('line', (line) => {

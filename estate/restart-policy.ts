@@ -2,25 +2,17 @@
 // caller passes a monotonic time.
 
 export interface RestartLimits {
-  /**
-   * Pause before the second restart in a row, ms; doubles with each further death. The first
-   * restart is immediate.
-   */
+  /** Pause before the second restart in a row, ms; doubles with each death. The first has none. */
   readonly firstPauseMs: number;
   /** Longest pause, ms: the longest that a user waits after removing the cause. */
   readonly pauseMsMax: number;
-  /**
-   * A process that has served this long, ms, counts as recovered: its next death is the first
-   * again.
-   */
+  /** A process that has served this long, ms, has recovered: its next death is the first again. */
   readonly servedMs: number;
 }
 
 export const RESTART_LIMITS: RestartLimits = { firstPauseMs: 1_000, pauseMsMax: 30_000, servedMs: 60_000 };
 
-/**
- * `whole`: reason, meaning and advice. `line`: one line that it happened again. `nothing`: silence.
- */
+/** `whole`: reason, meaning and advice. `line`: that it happened again. `nothing`: silence. */
 export type Telling = 'whole' | 'line' | 'nothing';
 
 export interface Restart {
@@ -47,10 +39,7 @@ export class RestartPolicy {
     this.#servesSinceMs = nowMs;
   }
 
-  /**
-   * Notes a death and decides the restart. @param reason compared with the last one told, to see
-   * whether it is new
-   */
+  /** Notes a death and decides the restart. @param reason tells whether the death is a new one */
   died(nowMs: number, reason: string): Restart {
     const servedMs = this.#servesSinceMs === undefined ? 0 : nowMs - this.#servesSinceMs;
     this.#servesSinceMs = undefined;

@@ -73,9 +73,7 @@ async function start(options: StartOptions, run: Run, supervisor: Supervisor, si
   say(welcome({ estate, estateFile, logs: join(options.data, 'logs'), temporalUiUrl: temporal.access.uiUrl }));
 }
 
-/**
- * Stops everything that was started, even if some of it can't be stopped. @returns the exit code
- */
+/** Stops everything that was started, even if some of it can't be stopped. @returns exit code */
 async function stop({ temporal, estate }: Run, supervisor: Supervisor, stopping: AbortController): Promise<number> {
   stopping.abort();
   supervisor.end();

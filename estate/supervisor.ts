@@ -42,10 +42,7 @@ export interface SupervisorOptions {
 }
 
 export class Supervisor {
-  /**
-   * Rejects when a process refuses its configuration at its first start: only the user can mend
-   * that.
-   */
+  /** Rejects when a process refuses its configuration at its first start: the user must mend it. */
   readonly refused: Promise<never>;
   #refuse: (reason: Error) => void = () => undefined;
   readonly #say: (line: string) => void;
@@ -74,8 +71,7 @@ export class Supervisor {
   }
 
   /**
-   * Ends the supervision: no restart and no report of a death from now on, as everything is being
-   * stopped.
+   * Ends the supervision, as everything is being stopped: no restarts and no reports from now on.
    */
   end(): void {
     this.#ending.abort();

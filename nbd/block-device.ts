@@ -7,10 +7,7 @@ export interface BlockSizes {
   readonly minimum: number;
   /** Requests smaller than this are slower. */
   readonly preferred: number;
-  /**
-   * Largest read or write; larger ones are refused with EINVAL. The server's own limit also
-   * applies.
-   */
+  /** Largest read or write; larger ones get EINVAL. The server's own limit also applies. */
   readonly maximum: number;
 }
 
@@ -41,10 +38,7 @@ export interface BlockDevice {
   readonly description?: string;
   /** Whether a flush on one connection covers writes answered on any other; false when absent. */
   readonly canMultiConn?: boolean;
-  /**
-   * Aborts when the device goes away by itself. The connection ends once the requests in flight are
-   * answered.
-   */
+  /** Aborts when the device goes away by itself. The connection then ends after its requests. */
   readonly gone?: AbortSignal;
 
   /** Exactly `length` bytes. The buffer passes to the server and must not change afterwards. */

@@ -112,10 +112,7 @@ export class ClientHandshake {
     this.#ask(Option.abort, Buffer.alloc(0));
   }
 
-  /**
-   * Opens by EXPORT_NAME, for servers older than GO: no block sizes; a refusal closes the
-   * connection.
-   */
+  /** Opens by EXPORT_NAME, for servers older than GO: no block sizes; a refusal closes it. */
   async #exportName(name: string): Promise<NegotiatedExport> {
     this.#ask(Option.exportName, Buffer.from(name, 'utf8'));
     const answer = await this.#reader.take(10);
@@ -124,9 +121,7 @@ export class ClientHandshake {
     return { ...sizeAndFlags(answer), blockSizes: DEFAULT_BLOCK_SIZES };
   }
 
-  /**
-   * Throws if bytes follow the handshake: in the transmission phase a server only answers requests.
-   */
+  /** Throws if bytes follow the handshake: from then on a server only answers requests. */
   #expectSilence(): void {
     if (this.#reader.early.length > 0) throw new NbdProtocolError('reply without a request');
   }

@@ -4,7 +4,7 @@ export interface NbdLimits {
   /** Open connections; a further one is closed at once. */
   readonly connectionsMax: number;
   /**
-   * Requests of one connection that the device hasn't answered. At the limit the socket is paused.
+   * Requests of one connection that the device hasn't answered; at the limit, the socket pauses.
    */
   readonly requestsInFlightMax: number;
   /**

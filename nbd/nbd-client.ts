@@ -36,9 +36,6 @@ export interface NbdClient {
   trim(offset: number, length: number, options?: WriteOptions): Promise<void>;
   /** Settles once every write that had settled before the call is on stable storage. */
   flush(): Promise<void>;
-  /**
-   * Lets requests in flight finish, then closes. Refuses new ones. Never rejects; safe to call
-   * twice.
-   */
+  /** Refuses new requests, finishes those in flight, then closes. Never rejects. Idempotent. */
   disconnect(): Promise<void>;
 }

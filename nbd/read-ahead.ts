@@ -19,9 +19,7 @@ export interface Chunk {
 const CHUNK_BYTES_DEFAULT = 1024 * 1024;
 const DEPTH_DEFAULT = 4;
 
-/**
- * Yields every byte of the export, in order. @throws NbdError, NbdDisconnected, the signal's reason
- */
+/** Yields the export's bytes in order. @throws NbdError, NbdDisconnected, the signal's reason */
 export async function* readAhead(client: NbdClient, options: ReadAheadOptions = {}): AsyncGenerator<Chunk, void> {
   const { depth = DEPTH_DEFAULT, signal } = options;
   const chunkBytes = Math.min(options.chunkBytes ?? CHUNK_BYTES_DEFAULT, client.blockSizes.maximum);

@@ -10,9 +10,7 @@ export interface ReplySink {
    * @throws NbdProtocolError when no such request is in flight
    */
   expect(cookieHigh: number, cookieLow: number, errno: number): number;
-  /**
-   * Takes the data of the reply last expected, now complete. The data is a copy that the sink owns.
-   */
+  /** Takes the complete data of the reply last expected: a copy that the sink owns. */
   take(cookieLow: number, errno: number, data: Buffer): void;
 }
 

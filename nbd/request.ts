@@ -12,10 +12,7 @@ export interface NbdRequest {
   /** Bytes. May exceed the safe integers; it is then past the end of any device. */
   readonly offset: number;
   readonly length: number;
-  /**
-   * A write's data. Undefined for other requests, and for an oversized write whose data was
-   * dropped.
-   */
+  /** A write's data. Undefined for other requests, and when an oversized write was dropped. */
   readonly payload: Buffer | undefined;
 }
 
@@ -27,10 +24,7 @@ export interface ExportBounds {
   readonly maximumPayloadBytes: number;
 }
 
-/**
- * Why a request must be refused; undefined if the device may have it. Source: doc/proto.md, "Error
- * values".
- */
+/** Why a request must be refused, if so. Source: doc/proto.md, "Error values". */
 export function refusalOf(request: NbdRequest, bounds: ExportBounds): NbdErrorCode | undefined {
   switch (request.type) {
     case Command.read:

@@ -36,10 +36,7 @@ export class ServerConnection {
     this.closed = this.#serve().catch((error: unknown) => this.#warn(error, 'connection failed'));
   }
 
-  /**
-   * Ends the connection: at once during the handshake, later once the requests in flight are
-   * answered.
-   */
+  /** Ends the connection: during the handshake at once, otherwise after the requests in flight. */
   end(): void {
     this.#ending = true;
     if (this.#transmission === undefined) this.#options.socket.destroy();

@@ -203,8 +203,7 @@ export class ServerHandshake {
   }
 
   /**
-   * Sends and waits until the socket drains, so that answers can't pile up for a client that
-   * doesn't read them.
+   * Sends and waits for the socket to drain: answers can't pile up for a client that doesn't read.
    */
   async #send(bytes: Buffer): Promise<void> {
     const socket = this.#socket;
@@ -240,9 +239,7 @@ function refusalFor(error: unknown): Refusal {
   return { refusal: OptionReply.errUnknown, message };
 }
 
-/**
- * The name in the data of INFO or GO; undefined when the lengths in the data contradict each other.
- */
+/** The name in the data of INFO or GO; undefined when the data's lengths contradict each other. */
 function nameAskedFor(data: Buffer): string | undefined {
   if (data.length < 6) return undefined;
   const nameBytes = data.readUInt32BE(0);

@@ -12,9 +12,7 @@ import type { NbdLog } from './server-connection.js';
 
 export interface NbdServerOptions {
   readonly exports: ExportDirectory;
-  /**
-   * Port 0 lets the system choose. The server makes a unix socket's file, and `stop` removes it.
-   */
+  /** Port 0 lets the system choose. A unix socket's file is made, and removed by `stop`. */
   readonly listen: readonly NbdAddress[];
   /** A limit left out is the one of `DEFAULT_NBD_LIMITS`. */
   readonly limits?: Partial<NbdLimits>;

@@ -26,10 +26,7 @@ export interface TransmissionEvents {
 
 /** Takes over a socket after the handshake. Doesn't close the device. */
 export class Transmission implements RequestSink {
-  /**
-   * Settles once no request is with the device and none will follow. Replies may still be in the
-   * socket.
-   */
+  /** Settles once no request is or will be with the device. Replies may still be in the socket. */
   readonly finished: Promise<void>;
   readonly #finish: () => void;
   readonly #socket: Socket;
@@ -184,8 +181,7 @@ export class Transmission implements RequestSink {
   }
 
   /**
-   * Schedules one turn after the pending promise jobs, so that requests that settle together share
-   * a write.
+   * Schedules one turn after the pending promise jobs: requests that settle together share a write.
    */
   #scheduleTurn(): void {
     if (this.#turnScheduled) return;

@@ -31,8 +31,7 @@ if (counts.passed === 0) process.exitCode = 1;
 console.log(`${counts.passed} passed, ${counts.failed} failed`);
 
 /**
- * The failures of a file. A file that fails before its tests are known, e.g. by an import, counts
- * as one.
+ * The failures of a file. A file that fails before its tests are known (an import) counts as one.
  */
 function failuresOf({ status, message, assertionResults }) {
   const broken = status === 'failed' && assertionResults.length === 0;

@@ -4,19 +4,14 @@ import { type Estate, estateSchema } from '../../contracts/estate.js';
 import { type GroupId, groupIdSchema } from '../../contracts/ids.js';
 
 export const VOLUME_MIB = 1;
-/**
- * Volumes of one group: far below the limit, as every move into a group closes a point that names
- * each member.
- */
+/** Volumes of one group. Few, as every move into a group closes a point that names each member. */
 export const GROUP_VOLUMES = 100;
 /**
  * Interval of points, ms. Long, because this benchmark is about moves: points of resting volumes
  * are a load that grows with their number.
  */
 export const POINT_EVERY_MS = 60_000;
-/**
- * Most warm-up moves: a move's CPU time falls for some 200 moves, until the hot paths are compiled.
- */
+/** Most warm-up moves: a move's CPU time falls for some 200 moves, until hot paths are compiled. */
 const WARM_UP_VOLUMES_MAX = 200;
 
 const APPLIANCES = ['appliance-1', 'appliance-2'] as const;

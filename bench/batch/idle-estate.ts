@@ -25,10 +25,7 @@ export interface IdleEstate {
   readonly running: RunningEstate;
   /** Processes in start order. */
   readonly processes: readonly IdleProcess[];
-  /**
-   * Time from the first spawn until every volume's stream was up and in sync, ms; checked twice a
-   * second.
-   */
+  /** Time from the first spawn until every volume was in sync, ms; checked twice a second. */
   readonly protectedMs: number;
 }
 

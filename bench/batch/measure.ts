@@ -13,10 +13,7 @@ import type { Testbed } from './testbed.js';
 
 /** Moves or no-op workflows at a time. */
 export const CONCURRENCY = 50;
-/**
- * Most repetitions of a smaller size per repetition of the largest: a short run depends more on
- * chance.
- */
+/** Most repetitions of a smaller size per one of the largest: chance weighs more in a short run. */
 export const REPETITION_FACTOR_MAX = 3;
 const WARM_UP_CONCURRENCY = 20;
 
@@ -50,10 +47,7 @@ export async function warmUp(testbed: Testbed): Promise<void> {
   await measureBatch(testbed, testbed.noop, { concurrency: WARM_UP_CONCURRENCY, count: testbed.warmUpVolumes });
 }
 
-/**
- * Measures one batch over all volumes. @throws Error when the batch ends before every move was
- * tried
- */
+/** Measures one batch of all volumes. @throws Error when it ends before every move was tried */
 export async function measureMoves(testbed: Testbed, volumes: number, direction: Direction): Promise<MeasuredBatch> {
   const reports: BatchReport[] = [];
   const work = async (): Promise<void> => {

@@ -36,10 +36,7 @@ export interface Run extends Omit<Written, 'cpuMs'> {
   readonly behindBytesMax: number;
   /** Time from the last acknowledgement until the second copy had caught up, ms. */
   readonly catchUpMs: number;
-  /**
-   * Whether the order of writes was given up for marks, because the guest was faster than the
-   * second copy.
-   */
+  /** Whether the order of writes was given up for marks: the guest outran the second copy. */
   readonly fellBack: boolean;
   /**
    * Writes a second including the time to catch up, so that a run that only fills a buffer gains

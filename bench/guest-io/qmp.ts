@@ -34,9 +34,7 @@ export class Qmp {
     return qmp;
   }
 
-  /**
-   * Runs a command. @throws Error with QEMU's message when it refuses, or when the monitor is gone
-   */
+  /** Runs a command. @throws Error with QEMU's message when it refuses, or if it is gone */
   async run(command: string, args: Readonly<Record<string, unknown>> = {}): Promise<unknown> {
     return await new Promise((resolve, reject) => {
       this.#waiting.push({ command, resolve, reject });

@@ -33,14 +33,9 @@ export interface RunningSubject {
 export interface SecondCopy {
   /** Acknowledged bytes that it lacks and that are on the way to it. */
   readonly behindBytes: number;
-  /**
-   * Whether it gets the writes in order: false while only marks are kept or marked regions are sent
-   * again.
-   */
+  /** Whether it gets the writes in order: false while marks are kept or marked regions resent. */
   readonly inOrder: boolean;
-  /**
-   * Bytes sent again so far: grows when the order was given up, even if it has been restored since.
-   */
+  /** Bytes sent again so far: grows when the order was given up, even if restored since. */
   readonly resentBytes: number;
 }
 

@@ -43,10 +43,7 @@ function openedVolume(sizeMiB: number, changedMiB: number): OpenedVolume {
   return { id: volumeIdSchema.parse(`vm-${sizeMiB}-${changedMiB}-disk-0`), sizeMiB, changedMiB };
 }
 
-/**
- * A volume that is mostly holes; also compared with its replica, beside a dense one of the same
- * size.
- */
+/** A volume that is mostly holes; compared with its replica, beside a dense one of its size. */
 export const SPARSE_VOLUME = openedVolume(MIB_PER_GIB, CHANGED_MIB);
 /** Volumes of three sizes with the same changes. */
 export const BY_SIZE: readonly OpenedVolume[] = [

@@ -121,7 +121,7 @@ async function writePass(testbed: Testbed, volume: OpenedVolume, sequence: numbe
 }
 
 /**
- * Number of places that are written, each once before the point and once after it; a power of two.
+ * Number of written places, each written once before the point and once after it; a power of two.
  */
 function slotsOf({ changedMiB }: OpenedVolume): number {
   return (changedMiB * MIB) / (2 * GUEST_BLOCK_BYTES);

@@ -29,14 +29,10 @@ interface MoveOutcome {
   readonly to: GroupId;
   /** Number of points that contained the volume just before the move. */
   readonly before: number;
-  /**
-   * How many of those were opened and read before the move; the rest were closed during that
-   * reading.
-   */
+  /** How many of those were opened and read before the move; the rest were closed meanwhile. */
   readonly read: number;
   /**
-   * Those points that after the move are gone, can't be opened or hold other bytes, each with the
-   * reason.
+   * Those that after the move are gone, can't be opened or hold other bytes, each with the reason.
    */
   readonly lost: readonly string[];
   /** Number of all points that contain the volume after the move. */

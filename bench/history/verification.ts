@@ -13,10 +13,7 @@ import type { Testbed } from './testbed.js';
 
 const MIB = 1024 * 1024;
 const WRITE_DEPTH = 4;
-/**
- * MiB written before waiting until quiet: half a volume's queue, so that filling never overflows
- * it.
- */
+/** MiB written before waiting for quiet: half a volume's queue, so filling never overflows it. */
 const BURST_MIB = 32;
 const QUIET_MS_MAX = 60_000;
 /** Throttle, bytes a second: the most that the product accepts, so nothing is throttled. */

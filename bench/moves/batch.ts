@@ -23,10 +23,7 @@ export interface Batch {
   readonly othersCores: number;
 }
 
-/**
- * Runs the workflows. @throws Error of a failing workflow; workflows still running are then not
- * awaited
- */
+/** Runs the workflows. @throws Error of a failing workflow; those still running aren't awaited */
 export async function measureBatch(
   { processes }: Pick<Testbed, 'processes'>,
   work: Work,

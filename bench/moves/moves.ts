@@ -12,17 +12,13 @@ type Concurrency = (typeof CONCURRENCIES)[number];
 /** Workflows of one measurement: several times the concurrency, or enough to be timed. */
 const WORKFLOWS: Readonly<Record<Concurrency, number>> = { 1: 20, 50: 150, 200: 400 };
 /**
- * Warm-up: a move's CPU time falls for some 200 moves, until the hot paths of six processes are
- * compiled.
+ * Warm-up: a move's CPU time falls for some 200 moves, until six processes' hot paths are compiled.
  */
 const WARM_UP = { concurrency: 20, count: 200 };
 const REPETITIONS = 3;
 const GOAL = 0.8;
 const STRETCH = 0.9;
-/**
- * Concurrencies with a goal. A single move at a time mostly waits for its own calls, so it has
- * none.
- */
+/** Concurrencies with a goal. A single move mostly waits for its own calls, so it has none. */
 const JUDGED: readonly Concurrency[] = [50, 200];
 
 const MOVES = 'moves';

@@ -107,10 +107,7 @@ async function setUp(stage: Stage, folder: string, cleanup: Cleanup): Promise<Ru
   return { estate, temporal };
 }
 
-/**
- * Starts or finds Temporal. @throws Error when an existing server can't be reached, or our own
- * doesn't start
- */
+/** Finds or starts Temporal. @throws Error when an existing server or our own can't be reached */
 async function openTemporal(folder: string, cleanup: Cleanup, say: Say): Promise<EstateTemporal> {
   const files = { databaseFile: join(folder, 'temporal.db'), logFile: join(folder, 'temporal.log') };
   const temporal = await planTemporal({ port: 0, uiPort: 0, ...files, say });

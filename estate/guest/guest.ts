@@ -52,10 +52,7 @@ export interface Guest {
    * @throws what `failed` rejects with
    */
   stop(): Promise<void>;
-  /**
-   * Stops without repeating unacknowledged writes, for cleaning up when the disk may be gone. Never
-   * rejects.
-   */
+  /** Stops without repeating unacknowledged writes, in case the disk is gone. Never rejects. */
   abandon(): Promise<void>;
 }
 

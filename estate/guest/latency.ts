@@ -7,10 +7,7 @@ const FLOOR_MS = 0.001;
 
 export interface LatencySummary {
   readonly count: number;
-  /**
-   * Milliseconds, as are the next two; 0 without writes. Accurate to 3 %, except the worst, which
-   * is exact.
-   */
+  /** Milliseconds, as are the next two; 0 without writes. Accurate to 3 %; the worst is exact. */
   readonly medianMs: number;
   readonly p99Ms: number;
   readonly worstMs: number;

@@ -22,9 +22,7 @@ interface DiskContent {
   readonly held: ReadonlyMap<number, number>;
 }
 
-/**
- * Checks that every block holds the newest acknowledged write to it. For a guest that has stopped.
- */
+/** Checks that every block holds its newest acknowledged write. For a guest that has stopped. */
 export async function verifyFinal(chunks: AsyncIterable<Chunk>, seed: number, log: WriteLog): Promise<Verification> {
   const faults = new Faults();
   const content = await readContent(chunks, seed, log, faults);

@@ -22,9 +22,7 @@ export interface BoundChild {
   readonly hasEnded: () => boolean;
   /** Resolves once the process is gone. */
   readonly ended: Promise<void>;
-  /**
-   * Sends SIGTERM, then SIGKILL after 10 s; resolves once the process is gone. Safe to call again.
-   */
+  /** Sends SIGTERM, after 10 s SIGKILL; resolves once the process is gone. Safe to call again. */
   readonly stop: () => Promise<void>;
   /** Sends SIGKILL; resolves once the process is gone. Safe to call again. */
   readonly kill: () => Promise<void>;

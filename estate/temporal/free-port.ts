@@ -4,10 +4,7 @@ import { connect, createServer } from 'node:net';
 
 const LOOPBACK = '127.0.0.1';
 
-/**
- * A loopback port that was free a moment ago. Another process may take it first, so be ready to
- * retry.
- */
+/** A loopback port that was free a moment ago. Be ready to retry: another process may take it. */
 export async function freePort(): Promise<number> {
   const port = await listenOnce(0);
   if (port === undefined) throw new Error('No free TCP port on loopback.');

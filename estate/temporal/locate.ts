@@ -19,9 +19,7 @@ export type ExecutableOrigin = 'TEMPORAL_CLI_PATH' | 'PATH' | 'SDK download' | '
 export interface LocateOptions {
   /** Called with each line about the server used or built. */
   readonly log: (line: string) => void;
-  /**
-   * Called instead of `log` with the line about the server used, if the caller reports that itself.
-   */
+  /** Called instead of `log` with the line about the server used, if the caller reports it. */
   readonly logUsed?: (line: string) => void;
   /** Defaults to this process's environment. */
   readonly env?: NodeJS.ProcessEnv;

@@ -45,10 +45,7 @@ export async function fetchModuleZip({ module, version, env, signal }: FetchModu
   );
 }
 
-/**
- * GOPROXY's entries except `direct` (the version control system itself) and `off`: these serve no
- * zip files.
- */
+/** GOPROXY's entries except `direct` (version control itself) and `off`: they have no zip files. */
 function proxies(module: string, env: NodeJS.ProcessEnv): string[] {
   return (env['GOPROXY'] || defaultProxy(module))
     .split(/[,|]/)

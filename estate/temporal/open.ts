@@ -16,10 +16,7 @@ export interface OpenTemporal {
   /** `host:port` of the gRPC service. */
   readonly address: string;
   readonly namespace: string;
-  /**
-   * Options for `Connection.connect` and `NativeConnection.connect`: address, TLS, API key and
-   * headers.
-   */
+  /** Options of `Connection.connect` and `NativeConnection.connect`: address, TLS, key, headers. */
   readonly connection: ConnectionOptions;
   /** Undefined for an existing server, which doesn't tell where its Web UI is. */
   readonly uiUrl: string | undefined;

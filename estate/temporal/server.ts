@@ -14,10 +14,7 @@ const LOOPBACK = '127.0.0.1';
 /** The namespace that a dev server always has. */
 export const DEV_NAMESPACE = 'default';
 
-/**
- * Longest start of the server, ms: 0.4 to 2 s measured, more on a busy machine or with a large
- * database.
- */
+/** Longest start, ms: 0.4 to 2 s measured, more on a busy machine or with a large database. */
 const READY_TIMEOUT_MS = 60_000;
 const READY_POLL_INTERVAL_MS = 20;
 /** Longest wait for one attempt to connect, ms. */

@@ -19,10 +19,7 @@ import type { Rounds } from './rounds.js';
 import type { ServedGroups } from './served-groups.js';
 import type { SiteClient } from './site-client.js';
 
-/**
- * Longest wait of a point on demand for members that are behind, ms. Shorter than the caller's own
- * time-out.
- */
+/** Longest wait of a point on demand for members behind, ms. Shorter than the caller's time-out. */
 const DEMAND_WAIT_MS = 4_000;
 
 export interface CallsOptions {

@@ -5,10 +5,7 @@ import type { ProcessClock } from '../../control/clock/process-clock.js';
 
 /** Most processes remembered: one site, and more hosts than an appliance serves. */
 const PROCESSES_MAX = 10_000;
-/**
- * How long a comparison counts, ms. An older one belongs to a process that is gone or no longer
- * called.
- */
+/** How long a comparison counts, ms: an older one's process is gone or no longer called. */
 const KEPT_MS = 10 * 60_000;
 
 interface Seen extends ClockSkew {

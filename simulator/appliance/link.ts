@@ -51,9 +51,7 @@ export class Link {
     this.#waiting.delete(user);
   }
 
-  /**
-   * Counts bytes sent. @returns whether the user may send more now; if not, `onRoom` tells it when
-   */
+  /** Counts bytes sent. @returns whether the user may send more now; else `onRoom` says when */
   sent(user: LinkUser, bytes: number): boolean {
     if (this.#bucket === undefined) return true;
     const nowMs = performance.now();

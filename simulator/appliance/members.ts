@@ -43,8 +43,7 @@ export class Members {
   }
 
   /**
-   * Notes an attached volume and asks for its owner if its epoch is new: an epoch has one owner for
-   * ever.
+   * Notes an attached volume. Asks for its owner if the epoch is new: an epoch's owner is fixed.
    */
   attached({ volume, epoch }: AttachedVolume): void {
     const owner = this.known.ownerOf(volume);

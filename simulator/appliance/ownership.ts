@@ -5,10 +5,7 @@ import type { GroupId } from '../../contracts/ids.js';
 import type { ServedGroups } from './served-groups.js';
 import type { SiteClient } from './site-client.js';
 
-/**
- * Most attempts whose groups are remembered. They never change, and each step of a move asks for
- * them.
- */
+/** Most attempts whose groups are remembered: they are fixed, and each step of a move asks. */
 const ATTEMPTS_KEPT_MAX = 1_000;
 
 type Groups = { readonly from: GroupId; readonly to: GroupId };

@@ -16,10 +16,7 @@ const TICK_MS_MIN = 5;
  */
 const WAIT_INTERVALS = 2;
 const WAIT_MS_MIN = 5_000;
-/**
- * Time without any closed point before health reports it, ms: a restart of the replica site takes
- * less.
- */
+/** Time without a closed point before health says so, ms: a restart of the site takes less. */
 const FAILING_TOLD_AFTER_MS = 15_000;
 /** The longest wait that the replica site accepts, ms. */
 const WAIT_MS_MAX = 30_000;
@@ -43,9 +40,7 @@ export class PointTimer {
   readonly #options: PointTimerOptions;
   readonly #schedule: PointSchedule;
   readonly #waitMs: ReadonlyMap<GroupId, number>;
-  /**
-   * Groups whose last round failed, with what was logged: logged again only when the code changes.
-   */
+  /** Groups whose last round failed, with what was logged: logged again when the code changes. */
   readonly #failing = new Map<GroupId, Failing>();
   readonly #running = new Set<Promise<void>>();
   readonly #stopping = new AbortController();
@@ -71,9 +66,7 @@ export class PointTimer {
     this.#plan();
   }
 
-  /**
-   * A sentence for each group that has had something to close, but no closed point, for a while.
-   */
+  /** A sentence for each group that has something to close, but no closed point for a while. */
   get notes(): string[] {
     const nowMs = performance.now();
     return [...this.#failing]

@@ -97,10 +97,7 @@ export class Relay implements LinkUser {
     return bytes;
   }
 
-  /**
-   * Tells the splitter to only mark writes of these volumes (pause), or to send them again
-   * (resume).
-   */
+  /** Tells the splitter to only mark these volumes' writes (pause), or to send again (resume). */
   tell(type: 'pause' | 'resume', isMeant: (volume: VolumeId) => boolean): void {
     for (const [handle, { volume, attached }] of this.#handles) {
       if (attached && isMeant(volume)) this.#downstream.send({ type, handle });

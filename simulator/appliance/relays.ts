@@ -23,10 +23,7 @@ export class Relays {
   readonly #relays = new Set<Relay>();
   readonly #byVolume = new Map<VolumeId, Set<Relay>>();
   readonly #stopping = new AbortController();
-  /**
-   * Set after the first failed connection, so that it is logged once, not for each splitter that
-   * retries.
-   */
+  /** Set by a failed connection: it is logged once, not for each splitter that retries. */
   #siteGone = false;
 
   constructor(options: RelaysOptions) {

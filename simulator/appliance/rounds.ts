@@ -17,8 +17,7 @@ import type { Relays } from './relays.js';
 import type { SiteClient } from './site-client.js';
 
 /**
- * Longest answer of a splitter to a cut, ms. A cut doesn't wait for anything, so a slower splitter
- * is stuck.
+ * Longest answer of a splitter to a cut, ms. A cut waits for nothing: a slower splitter is stuck.
  */
 const SPLITTER_CALL_MS_MAX = 2_000;
 /** Most clients of splitters kept: one per host, and some for hosts that changed their address. */
@@ -37,9 +36,7 @@ export interface RoundRequest {
 }
 
 export interface RoundsOptions {
-  /**
-   * Unique among all appliances and their process lives, so that their rounds can't be mixed up.
-   */
+  /** Unique among all appliances and their lives, so that their rounds can't be mixed up. */
   readonly name: string;
   readonly site: SiteClient;
   readonly relays: Relays;
@@ -64,10 +61,7 @@ export class Rounds {
   readonly #last = new Map<GroupId, Promise<unknown>>();
   readonly #skipped = new Map<GroupId, number>();
   readonly #lastPoint = new Map<GroupId, { readonly id: string; readonly atMs: number }>();
-  /**
-   * Periodic rounds in progress. A point on demand aborts the group's one instead of waiting for
-   * it.
-   */
+  /** Periodic rounds in progress. A point on demand aborts its group's instead of waiting. */
   readonly #yielding = new Map<GroupId, AbortController>();
   #count = 0;
   #faults: RoundFaults = { unconfirmed: false };
@@ -185,10 +179,7 @@ export class Rounds {
     return answer;
   }
 
-  /**
-   * Takes a cut at each splitter and confirms that all held. @throws MoverError UNREACHABLE,
-   * CUT_VOID
-   */
+  /** Takes a cut at each splitter; all must hold. @throws MoverError UNREACHABLE, CUT_VOID */
   async #confirmedAnswers(splitters: readonly SplitterAddress[], request: CutRequest): Promise<SplitterCut[]> {
     const taken = await Promise.allSettled(splitters.map(async (splitter) => this.#takeCut(splitter, request)));
     // Confirms even when one cut failed: the other splitters' guests need not wait until the hold

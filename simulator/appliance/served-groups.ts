@@ -68,10 +68,7 @@ export class ServedGroups {
     return false;
   }
 
-  /**
-   * Describes all groups, or one. When the replica site is unreachable, the figures are the last
-   * known.
-   */
+  /** Describes all groups, or one. With an unreachable site, the figures are the last known. */
   async describe(only: GroupId | undefined, signal: AbortSignal): Promise<ApplianceGroup[]> {
     const view = await this.#view(only, signal);
     const groups = only === undefined ? this.all : this.all.filter((group) => group.id === only);

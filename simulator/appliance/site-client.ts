@@ -20,9 +20,7 @@ export class SiteClient {
     this.#link = link;
   }
 
-  /**
-   * Calls the site. @throws MoverError the site's own, UNREACHABLE, LINK_DOWN; the signal's reason
-   */
+  /** Calls the site. @throws MoverError the site's, UNREACHABLE, LINK_DOWN; the signal's reason */
   async call<Name extends keyof SiteApi>(
     name: Name,
     input: InputOf<SiteApi[Name]>,

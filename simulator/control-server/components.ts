@@ -23,9 +23,7 @@ export function mergeable(schemas: Readonly<Record<string, unknown>>): ReadonlyS
   }
 }
 
-/**
- * The JSON value with references to components of `merged` replaced by their names without "Input".
- */
+/** The JSON value with references to components of `merged` renamed to drop "Input". */
 export function renamed(value: unknown, merged: ReadonlySet<string>): unknown {
   if (Array.isArray(value)) return value.map((item) => renamed(item, merged));
   if (typeof value !== 'object' || value === null) return value;

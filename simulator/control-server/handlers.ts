@@ -23,8 +23,7 @@ export interface BoundOperation {
   readonly name: string;
   readonly operation: Operation;
   /**
-   * Parses the input and calls the handler. @throws MoverError INVALID_REQUEST naming every wrong
-   * field
+   * Parses the input, calls the handler. @throws MoverError INVALID_REQUEST with every wrong field
    */
   readonly call: (input: unknown, context: CallContext) => unknown;
 }

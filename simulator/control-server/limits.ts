@@ -5,9 +5,7 @@
  * an attempt with the longest name) is about half of it.
  */
 export const BODY_BYTES_MAX_DEFAULT = 1024 * 1024;
-/**
- * Longest time to receive one whole request, ms: a slow client can't hold a connection for ever.
- */
+/** Longest time to receive a whole request, ms: a slow client can't hold a connection for ever. */
 export const REQUEST_MS_MAX_DEFAULT = 30_000;
 /**
  * Time that calls in progress get when the server stops, ms; then they are cut off. Every call may

@@ -25,10 +25,7 @@ import {
 import { drainProgressSchema, siteGroupSchema, siteVolumeSchema } from '../../contracts/replica-site-api.js';
 import { fenceSchema, splitterVolumeSchema } from '../../contracts/splitter-api.js';
 
-/**
- * The named schemas. No name may be another's plus "Input": that is the name of its request
- * variant.
- */
+/** The named schemas. No name may be another's plus "Input": its request variant has that name. */
 export const namedSchemas = z.registry<{ id: string }>();
 
 for (const [id, schema] of Object.entries({

@@ -11,9 +11,7 @@ import { mergeable, reachable, renamed } from './components.js';
 import { namedSchemas } from './named-schemas.js';
 import { problemReferences, problemResponses, type ServerRole } from './problem-responses.js';
 
-/**
- * Version of the control APIs, not of the program: it grows when a vendor has to change something.
- */
+/** Version of the control APIs, not of the program: grows when a vendor must change something. */
 const API_VERSION = '1.0.0';
 
 export interface Description {

@@ -12,7 +12,7 @@ const CODES: Readonly<Record<string, NbdErrorCode>> = {
 };
 
 /**
- * Converts a file operation's error for an NBD client: EIO unless the protocol has a better error.
+ * Converts a file operation's error for an NBD client: EIO unless the protocol has a better one.
  */
 export function nbdErrorOf(error: unknown): NbdError {
   if (error instanceof NbdError) return error;

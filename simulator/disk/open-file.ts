@@ -25,10 +25,7 @@ export class OpenFile {
     this.#calls = calls;
   }
 
-  /**
-   * The descriptor; opens the file, and makes it if it is missing. @throws Error if the size is
-   * wrong
-   */
+  /** The descriptor; opens or makes the file first. @throws Error if its size is wrong */
   get fd(): number {
     return (this.#fd ??= this.#open());
   }
@@ -135,9 +132,7 @@ function openOrMake(calls: DiskCalls, path: string): number {
   }
 }
 
-/**
- * Guards a retry loop. @throws Error for 0 bytes: the file has shrunk, and the loop would never end
- */
+/** Guards a retry loop. @throws Error for 0 bytes: the file has shrunk; the loop would never end */
 function someBytes(count: number, path: string): number {
   if (count === 0) throw new Error(`${path} is shorter than it was.`);
   return count;

@@ -23,9 +23,7 @@ export interface ProcessConfig {
   readonly faults: boolean;
   /** Whether numbered writes are traced to files. */
   readonly trace: boolean;
-  /**
-   * How long the wall clock must agree with monotonic time to be believed, ms; 5 min when absent.
-   */
+  /** How long wall clock and monotonic time must agree for trust, ms; 5 min when absent. */
   readonly clockAgreesAfterMs?: number | undefined;
 }
 

@@ -100,10 +100,7 @@ function pidOf(owner: string): number {
   return Number(owner.split(' ', 1).join());
 }
 
-/**
- * A process's start time in clock ticks since boot; undefined if there is no such process or no
- * /proc.
- */
+/** A process's start time in clock ticks since boot; undefined without the process or /proc. */
 function startTimeOf(pid: number): string | undefined {
   try {
     // The 22nd field. The second is the command in parentheses, which may contain anything.

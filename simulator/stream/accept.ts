@@ -16,10 +16,7 @@ export interface AcceptOptions {
   readonly connection?: ConnectionOptions | undefined;
 }
 
-/**
- * Accepts streams through `server` from now on. Other upgrade requests are refused with
- * problem+json.
- */
+/** Accepts streams through `server` from now on. Refuses other upgrades with problem+json. */
 export function acceptStreams(server: Server, options: AcceptOptions): void {
   server.on('upgrade', streamUpgrade(options));
 }

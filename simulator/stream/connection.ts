@@ -51,10 +51,7 @@ export class FrameConnection {
   readonly #decoder = new FrameDecoder();
   readonly #heartbeat: Heartbeat;
   #handlers: ConnectionHandlers | undefined;
-  /**
-   * Received frames; those from `#next` on aren't handed over yet, as reading was paused within a
-   * chunk.
-   */
+  /** Received frames; those from `#next` on are held back, as reading was paused within a chunk. */
   #received: readonly ReceivedFrame[] = [];
   #next = 0;
   #handingOver = false;
@@ -70,9 +67,7 @@ export class FrameConnection {
   #closed = false;
   #grace: NodeJS.Timeout | undefined;
 
-  /**
-   * Takes over the stream. Reads nothing before `start`, so that no frame arrives without handlers.
-   */
+  /** Takes over the stream. Reads nothing before `start`: no frame arrives without handlers. */
   constructor(stream: Duplex, options: ConnectionOptions = {}) {
     this.#stream = stream;
     // A lower mark than the stream's own would get no drain event.

@@ -38,8 +38,7 @@ export class CreditAccount {
   }
 
   /**
-   * Raises the grant. @param bytes total since the attachment began; a smaller total takes nothing
-   * back
+   * Raises the grant. @param bytes total since the attachment began; a smaller one has no effect
    */
   grant(bytes: number): void {
     this.#grantedBytes = Math.max(this.#grantedBytes, bytes);

@@ -1,8 +1,7 @@
 // Limits the bytes a second that pass. Times are milliseconds of a clock that doesn't go back.
 
 /**
- * Largest burst after a pause, as a part of a second's bytes: a link can't catch up on the time it
- * was idle.
+ * Largest burst after a pause, as a part of a second's bytes: a link can't catch up on idle time.
  */
 const BURST_PART = 0.05;
 const SECOND_MS = 1_000;

@@ -79,10 +79,7 @@ export class AccessLog {
     this.#store.commit([{ table: ACCESSES_TABLE, key: row.access.id, value: row }]);
   }
 
-  /**
-   * Takes an access's new state. A state that can't be stored now is kept and stored by
-   * `storeAgain`.
-   */
+  /** Takes an access's new state. `storeAgain` retries a state that can't be stored now. */
   put(row: StoredAccess): void {
     const { id, ended } = row.access;
     this.#unstored.set(id, row);

@@ -151,8 +151,7 @@ export class OpenAccess {
   }
 
   /**
-   * Logs a warning for each limit that is near. @returns the limit that is reached, so that the
-   * access must close
+   * Logs a warning for each near limit. @returns the limit that is reached: the access must close
    */
   check(): 'idle' | 'age' | undefined {
     const limit = this.#limit();

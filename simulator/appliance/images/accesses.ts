@@ -38,10 +38,7 @@ const KEEP_EVERY_MS = 15_000;
 const OPENINGS_MAX = 8;
 /** Random bytes of a generated id: short enough to type. */
 const ID_BYTES = 4;
-/**
- * How often an access's remaining time is stored, ms. A restart prolongs an access by no more than
- * this.
- */
+/** How often an access's remaining time is stored, ms: a restart prolongs it by no more. */
 const STORE_EVERY_MS = 10 * 60_000;
 const STOPPED = { detail: 'The appliance was stopped.' };
 
@@ -126,10 +123,7 @@ export class Accesses {
     return [...open, ...this.#log.ended.map(({ access }) => access).toReversed()];
   }
 
-  /**
-   * Closes an access; returns how it ended if it had ended before. @throws MoverError
-   * ACCESS_NOT_FOUND
-   */
+  /** Closes an access, or repeats how it ended. @throws MoverError ACCESS_NOT_FOUND */
   async close(id: AccessId, by: string | undefined): Promise<Access> {
     const access = this.#open.get(id) ?? (await this.#opening.get(id)?.opened.catch(() => undefined));
     if (access === undefined) {
@@ -333,9 +327,7 @@ export class Accesses {
     }
   }
 
-  /**
-   * Tells the replica site which images are in use, and reopens those that it lost. Never rejects.
-   */
+  /** Tells the replica site which images are in use, and reopens lost ones. Never rejects. */
   async #keep(): Promise<void> {
     if (this.#keeping) return;
     this.#keeping = true;

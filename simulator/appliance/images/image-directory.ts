@@ -35,10 +35,7 @@ export class ImageDirectory implements ExportDirectory {
     return [...accesses.exportNames, ...[...listed()].map(latestExportName)].toSorted();
   }
 
-  /**
-   * Undefined for a name that isn't an export's. @throws NbdError EPERM when the replica site
-   * refuses
-   */
+  /** Opens an export; undefined if there is none. @throws NbdError EPERM if the site refuses */
   async open(name: string, peer: NbdPeer): Promise<BlockDevice | undefined> {
     const { accesses, log } = this.#options;
     const parsed = parseExportName(name, Date.now());

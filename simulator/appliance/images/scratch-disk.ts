@@ -12,10 +12,7 @@ import type { ScratchBudget } from './scratch-budget.js';
 
 /** Unit of copy-on-write from the disk below, bytes: the usual block of a file system. */
 export const SCRATCH_BLOCK_BYTES = 4_096;
-/**
- * Largest read or write done synchronously, bytes: the page cache answers faster than the thread
- * pool.
- */
+/** Largest synchronous read or write, bytes: the page cache is faster than the thread pool. */
 const AT_ONCE_BYTES_MAX = 64 * 1024;
 
 /** Reads the disk below. */
@@ -36,16 +33,11 @@ export interface ScratchDiskOptions {
 export class ScratchDisk {
   readonly #options: ScratchDiskOptions;
   readonly #file: OpenFile;
-  /**
-   * Writers of one block take turns. Readers don't wait: NBD promises nothing about overlapping
-   * requests.
-   */
+  /** Writers of one block take turns. Readers don't wait: NBD orders no overlapping requests. */
   readonly #lock = new RangeLock();
   /** Blocks whose content is in the file. */
   readonly #written = new BlockSet();
-  /**
-   * Blocks that read as zeroes, whatever the file or the disk below has. No block is in both sets.
-   */
+  /** Blocks that read as zeroes, whatever is in the file or below. No block is in both sets. */
   readonly #zero = new BlockSet();
   /** Blocks paid for from the budget. They stay paid, as the file gives no block back. */
   readonly #paid = new BlockSet();
@@ -85,10 +77,7 @@ export class ScratchDisk {
     if (fua) await this.flush();
   }
 
-  /**
-   * Writes zeroes. A trim zeroes whole blocks and leaves partial ones as they are. @throws as
-   * `write`
-   */
+  /** Writes zeroes. A trim zeroes whole blocks and leaves partial ones alone. @throws as `write` */
   async zeroes(offset: number, length: number, options: ZeroesOptions, below: ReadBelow): Promise<void> {
     await this.#exclusively(offset, length, async ({ from, to }) => {
       const { sizeBytes } = this.#options;

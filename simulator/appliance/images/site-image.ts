@@ -49,9 +49,7 @@ export class SiteImage {
   #lost: MoverError | undefined;
   #onLost: ((error: MoverError) => void) | undefined;
 
-  /**
-   * Opens an image. @throws MoverError the site's own, UNREACHABLE, LINK_DOWN; the signal's reason
-   */
+  /** Opens an image. @throws MoverError the site's, UNREACHABLE, LINK_DOWN; the signal's reason */
   static async open(parts: SiteImageParts, wanted: ImageWanted, signal?: AbortSignal): Promise<SiteImage> {
     const deadline = AbortSignal.timeout(OPEN_MS_MAX);
     const either = signal === undefined ? deadline : AbortSignal.any([signal, deadline]);
@@ -100,10 +98,7 @@ export class SiteImage {
     });
   }
 
-  /**
-   * Reopens an image that the replica site no longer has. Waits for the site as `read` does; never
-   * rejects.
-   */
+  /** Reopens an image that the site no longer has. Waits for the site as `read`. Never rejects. */
   async reopen(image: string): Promise<void> {
     await this.#retrying(async () => this.#reopen(image)).catch((error: unknown) => {
       this.#parts.log.warn({ err: error, ...this.#held }, 'an image could not be opened again');
@@ -117,10 +112,7 @@ export class SiteImage {
     );
   }
 
-  /**
-   * Closes the image. Never rejects: the site itself closes images that nobody reads. May be called
-   * again.
-   */
+  /** Closes the image; the site itself closes unread ones. Never rejects. May be called again. */
   async close(): Promise<void> {
     if (this.#closing.signal.aborted) return;
     this.#closing.abort(new MoverError('SHUTTING_DOWN', 'The image is being closed.'));
@@ -210,10 +202,7 @@ export class SiteImage {
   }
 }
 
-/**
- * Whether retrying may help. IMAGE_NOT_FOUND: the image was closed again between opening and
- * reading.
- */
+/** Whether a retry may help. IMAGE_NOT_FOUND: it was closed between opening and reading. */
 function mayRecover(error: MoverError): boolean {
   return error.retryable || error.code === 'IMAGE_NOT_FOUND';
 }
