@@ -1,5 +1,6 @@
 // The estate as the orchestrator reaches it: the control API of each splitter and appliance.
 import type { applianceApi } from '../contracts/appliance-api.js';
+import { hasRemedy } from '../contracts/error-registry.js';
 import { MoverError } from '../contracts/errors.js';
 import type { ApplianceId, SplitterId } from '../contracts/ids.js';
 import type { Calls } from '../contracts/route.js';
@@ -36,9 +37,6 @@ export function splitterOf(ports: Ports, id: SplitterId): SplitterPort {
   return port;
 }
 
-/** Codes of an appliance that can't answer for the replica site now: another one may. */
-const ELSEWHERE: ReadonlySet<string> = new Set(['UNREACHABLE', 'LINK_DOWN', 'SHUTTING_DOWN']);
-
 /**
  * Asks one appliance after the other until one answers for the replica site.
  * @throws MoverError the answer's own error; UNREACHABLE when none answered.
@@ -49,7 +47,7 @@ export async function anyAppliance<T>(ports: Ports, ask: (appliance: AppliancePo
     try {
       return await ask(appliance);
     } catch (error) {
-      if (!(error instanceof MoverError) || !ELSEWHERE.has(error.code)) throw error;
+      if (!(error instanceof MoverError) || !hasRemedy(error.code, 'another-appliance')) throw error;
       last = error;
     }
   }

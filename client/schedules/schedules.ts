@@ -1,5 +1,6 @@
 // Schedules of batches, on Temporal Schedules: made, looked at, paused, run out of turn, and mended when made by hand in the UI.
 import {
+  isGrpcDeadlineError,
   ScheduleAlreadyRunning,
   type ScheduleDescription,
   type ScheduleHandle,
@@ -129,6 +130,12 @@ const BACKFILL_MS_MAX = 31 * 86_400_000;
 /** How long Temporal may take to say what became of a trigger, ms: commonly under a second. */
 const TRIGGER_KNOWN_MS_MAX = 10_000;
 const LOOK_EVERY_MS = 100;
+/**
+ * Longest wait for one description, ms. To the server it is a query of the schedule's own workflow,
+ * which a busy server loses now and then; another one is answered at once. 5 s is its own patience.
+ */
+const DESCRIBE_MS_MAX = 7_000;
+const DESCRIBE_ATTEMPTS_MAX = 3;
 /** Schedules described at once. */
 const DESCRIBED_AT_ONCE = 8;
 /** Runs of one schedule that are looked up. */
@@ -324,8 +331,17 @@ export class Schedules {
   }
 
   async #describe(name: string): Promise<ScheduleDescription> {
-    const handle = await this.#handle(name);
-    return await this.#call(name, async () => handle.describe());
+    const { client } = await this.#temporal();
+    const handle = client.schedule.getHandle(name);
+    return await this.#call(name, async () => {
+      for (let attempt = 1; ; attempt += 1) {
+        try {
+          return await client.withDeadline(Date.now() + DESCRIBE_MS_MAX, async () => handle.describe());
+        } catch (error) {
+          if (attempt === DESCRIBE_ATTEMPTS_MAX || !isGrpcDeadlineError(error)) throw error;
+        }
+      }
+    });
   }
 
   async #call<T>(name: string, call: () => Promise<T>): Promise<T> {

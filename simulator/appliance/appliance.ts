@@ -124,7 +124,6 @@ export async function startAppliance(
       nbd: () => ({ host: appliance.nbd.host, port: nbdPort }),
       faults,
     }),
-    role: 'appliance',
     id,
     listen: appliance.control,
     token,

@@ -10,16 +10,19 @@ Neither /healthz nor /openapi.json needs the token. Times are milliseconds since
 const STREAM = `Writes come in as a framed stream by an HTTP upgrade of GET ${STREAM_PATH} to \`${STREAM_PROTOCOL}\`: see docs/api/stream.md.`;
 
 export const SPLITTER_DESCRIPTION: Description = {
+  role: 'splitter',
   title: 'Splitter control API',
   description: `What a hypervisor host's splitter must answer, so that volumes on it can be moved between consistency groups while guests write.\n\n${CONVENTIONS}`,
 };
 
 export const APPLIANCE_DESCRIPTION: Description = {
+  role: 'appliance',
   title: 'Data protection appliance control API',
   description: `What an appliance must answer to the orchestrator and the splitters.\n\n${STREAM}\n\n${CONVENTIONS}`,
 };
 
 export const REPLICA_SITE_DESCRIPTION: Description = {
+  role: 'replica-site',
   title: 'Replica site control API',
   description: `What the replica site must answer to its appliances: it holds owners, epochs, attempts and points.\n\n${STREAM}\n\n${CONVENTIONS}`,
 };

@@ -8,12 +8,14 @@ import type { Api, Operation } from '../../contracts/route.js';
 import type { BinaryRoute } from './binary-route.js';
 import { mergeable, reachable, renamed } from './components.js';
 import { namedSchemas } from './named-schemas.js';
-import { problemReferences, problemResponses } from './problem-responses.js';
+import { problemReferences, problemResponses, type ServerRole } from './problem-responses.js';
 
 /** Version of the control APIs, not of the program: grows when a vendor has to change something. */
 const API_VERSION = '1.0.0';
 
 export interface Description {
+  /** Whose API it is: its errors are listed. */
+  readonly role: ServerRole;
   readonly title: string;
   readonly description: string;
 }
@@ -73,7 +75,7 @@ export async function openApiDocument(
   await app.ready();
   const generated = documentSchema.parse(app.swagger());
   await app.close();
-  return tidied(generated);
+  return tidied(generated, about.role);
 }
 
 function schemaOf(name: string, operation: Operation): Record<string, unknown> {
@@ -92,17 +94,17 @@ function binarySchemaOf({ name, summary, input }: BinaryRoute): Record<string, u
   return { operationId: name, summary, querystring: input, response };
 }
 
-function tidied(generated: OpenApiDocument): OpenApiDocument {
+function tidied(generated: OpenApiDocument, role: ServerRole): OpenApiDocument {
   const { paths, components } = generated;
   const merged = mergeable(components.schemas);
   for (const [path, item] of Object.entries(paths)) {
     for (const [method, operation] of Object.entries(item)) {
       const { operationId, summary, responses, ...rest } = operation;
-      const problems = problemReferences(method === 'post' ? 'POST' : 'GET', path === healthOperation.path);
+      const problems = problemReferences(role, method === 'post' ? 'POST' : 'GET', path === healthOperation.path);
       item[method] = { operationId, summary, ...rest, responses: { ...responses, ...problems } };
     }
   }
-  const responses = problemResponses();
+  const responses = problemResponses(role);
   const used = reachable(
     renamed({ paths, responses }, merged),
     Object.fromEntries(entriesRenamed(components.schemas, merged)),

@@ -7,7 +7,6 @@ import type { FastifyInstance } from 'fastify';
 import type { Logger } from 'pino';
 import { MoverError } from '../../contracts/errors.js';
 import type { ClockView } from '../../contracts/clock.js';
-import type { Health } from '../../contracts/health.js';
 import type { Api } from '../../contracts/route.js';
 import { createApp } from './app.js';
 import { requireTokenBeyondLoopback } from './bearer.js';
@@ -21,7 +20,6 @@ import { trackSockets } from './sockets.js';
 export interface ControlServerOptions<A extends Api> extends Description {
   readonly api: A;
   readonly handlers: Handlers<A>;
-  readonly role: Health['role'];
   readonly id: string;
   /** Port 0 takes a free one. */
   readonly listen: { readonly host: string; readonly port: number };

@@ -120,7 +120,6 @@ export async function startReplicaSite(
       isStalled: (volume) => intakes.isStalled(volume),
       faults,
     }),
-    role: 'replica-site',
     id,
     listen: estate.replicaSite.control,
     token,

@@ -74,7 +74,6 @@ export async function startSplitter(config: SplitterConfig): Promise<RunningSpli
     const control = createControlServer({
       api: splitterApi,
       handlers: protection.handlers,
-      role: 'splitter',
       id,
       ...SPLITTER_DESCRIPTION,
       listen: entry.control,
