@@ -25,7 +25,10 @@ export class Cleanup {
     if (troubles.length > 0) throw troubles[0];
   };
 
-  /** Stops everything after a failure: why something failed says more than what could not be stopped. */
+  /**
+   * Stops everything after a failure: why something failed says more than what could not be
+   * stopped.
+   */
   async afterFailure(): Promise<void> {
     await this.run().catch(() => undefined);
   }

@@ -1,4 +1,5 @@
-// The words of `plan` and `move`, as the input of a move. What they may be is checked where every move's input is.
+// The words of `plan` and `move`, as the input of a move. What they may be is checked where every
+// move's input is.
 import type { Command } from 'commander';
 import type { MoveInput } from '../../contracts/move.js';
 import type { KeepRequest } from '../../contracts/retention.js';

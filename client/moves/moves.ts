@@ -24,7 +24,10 @@ import { type TemporalAccess, workflowUrl } from '../temporal/connection.js';
 import { describeRun, type DescribedRun, progressOf } from '../temporal/workflow-run.js';
 
 const WORKFLOW_TYPE = 'moveVolume';
-/** Between looks at a running move, ms: a step takes from 20 ms up; people see no difference below this. */
+/**
+ * Between looks at a running move, ms: a step takes from 20 ms up; people see no difference below
+ * this.
+ */
 const WATCH_INTERVAL_MS = 150;
 
 export interface StartedMove {
@@ -50,9 +53,15 @@ export interface Move extends StartedMove {
 }
 
 export interface StartMoveOptions {
-  /** Default: a readable one that is not used yet. With one of your own, starting again after a lost answer is safe. */
+  /**
+   * Default: a readable one that is not used yet. With one of your own, starting again after a lost
+   * answer is safe.
+   */
   readonly workflowId?: string | undefined;
-  /** Refuses an impossible move before there is a workflow. A move waits for reasons that pass by themselves. Default: false. */
+  /**
+   * Refuses an impossible move before there is a workflow. A move waits for reasons that pass by
+   * themselves. Default: false.
+   */
   readonly planFirst?: boolean | undefined;
 }
 
@@ -72,7 +81,10 @@ export class Moves {
     this.#plan = plan;
   }
 
-  /** @throws MoverError INVALID_REQUEST, ATTEMPT_MISMATCH, UNREACHABLE; MOVE_REFUSED when it is planned first */
+  /**
+   * @throws MoverError INVALID_REQUEST, ATTEMPT_MISMATCH, UNREACHABLE; MOVE_REFUSED when it is
+   * planned first
+   */
   async start(given: MoveInput, options: StartMoveOptions = {}): Promise<StartedMove> {
     const input = parseOrRefuse(moveInputSchema, given, 'move');
     if (options.planFirst === true) await this.#refuseHopeless(input);
@@ -117,7 +129,10 @@ export class Moves {
     return { ...base, ...(await this.#end(workflowId, runId)) };
   }
 
-  /** Each change of the move's progress, the last one included. @throws as `get`; the signal's reason */
+  /**
+   * Each change of the move's progress, the last one included.
+   * @throws as `get`; the signal's reason
+   */
   async *watch(id: string, { signal }: WatchOptions = {}): AsyncGenerator<MoveProgress, void> {
     let seen: MoveProgress | undefined;
     const { workflowId, description } = await this.#describe(id);

@@ -14,7 +14,8 @@ test('a move is exactly five activities, each done at its first try, and its tim
   expect(await activitiesOf(handle)).toEqual(MOVE_STEPS);
   expect(await summariesOf(handle)).toEqual(MOVE_STEPS.map((step, i) => `${i + 1}/5 ${step} s0v0`));
   expect(await runsOf(handle)).toEqual(MOVE_STEPS.map(() => ({ identity: 'worker-1', attempt: 1 })));
-  // Four upserts of search attributes and the marker of the stored report come with tasks that there are anyway.
+  // Four upserts of search attributes and the marker of the stored report come with tasks that
+  // there are anyway.
   expect((await eventsOf(handle)).length).toBeLessThanOrEqual(5 + 6 * MOVE_STEPS.length + 5);
   expect(report).toMatchObject({
     outcome: 'moved',
