@@ -99,7 +99,7 @@ export class SiteWorld {
     this.#sitePort ||= await freePort();
   }
 
-  async site(limits: ReplicaSiteLimits = {}): Promise<RunningSite> {
+  async site(limits: ReplicaSiteLimits = {}, siteLog = log): Promise<RunningSite> {
     await this.#choosePort();
     const config = {
       id: 'replica-site',
@@ -109,7 +109,7 @@ export class SiteWorld {
       sync: false,
       faults: true,
     };
-    const running = await startReplicaSite(config, log, limits);
+    const running = await startReplicaSite(config, siteLog, limits);
     const stop = once1(running.stop);
     this.onStop(stop);
     return { url: running.url, control: createApiClient(replicaSiteApi, { baseUrl: running.url }), stop };

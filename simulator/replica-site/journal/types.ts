@@ -68,6 +68,8 @@ export interface JournalOptions {
   readonly onDurable?: (durable: Durable) => void;
   /** Called once per batch applied to the replica. Must not throw. */
   readonly onApplied?: (applied: Applied) => void;
+  /** Called when a read finds blocks of the replica image damaged that were not known to be; they are stored then. Must not throw. */
+  readonly onReplicaDamaged?: () => void;
   /** Called once, when the files failed; the journal then takes nothing more until opened anew. Must not throw. */
   readonly onFailed?: (error: JournalError) => void;
   /**
@@ -146,6 +148,8 @@ export interface VolumeJournal {
   readonly sizeBytes: number;
   /** Of a volume without records it is another one at each opening: nothing of it is stored yet. */
   readonly lineage: Lineage;
+  /** Whether the lineage began in this life of the journal and has no record of its own: another fork would tell nothing new. */
+  readonly isLineageUnused: boolean;
   /** What can't be vouched for, as far as it is known: old UNDO is looked at only when it is needed. */
   readonly damage: readonly Damage[];
   /** What has to be sent again before the volume is whole again; undefined if nothing has. */
