@@ -135,6 +135,9 @@ export async function startReplicaSite(
         ...clock.notes,
         ...site.state.unreadable,
         ...storageNotes({ site, rowsFolder, volumesFolder, journals, freeBytes }),
+        // Rows that can't be stored are told of above.
+        ...(store.note === undefined || site.failure !== undefined ? [] : [store.note]),
+        ...(reports.note === undefined ? [] : [reports.note]),
         ...[...journals.open].flatMap(([volume, journal]) => damageNotes(volume, journal)),
         ...(follower.note === undefined ? [] : [follower.note]),
         ...intakes.notes,
