@@ -78,14 +78,14 @@ export class Images {
       volume,
       point,
       position: given,
-      asItIs = false,
+      evenInHole = false,
       client,
     }: {
       readonly volume: VolumeId;
       readonly point?: PointId | undefined;
       readonly position?: number | undefined;
       /** The given position whatever it is, to be compared with its source: what fails its check is refused when it is read. */
-      readonly asItIs?: boolean;
+      readonly evenInHole?: boolean;
       readonly client: string;
     },
     signal: AbortSignal,
@@ -97,9 +97,9 @@ export class Images {
     try {
       site.state.volume(volume);
       const journal = await journals.journal(volume);
-      const position = asItIs && given !== undefined ? given : this.#positionOf(volume, given, point);
-      if (!asItIs) assertUndamaged(volume, position, journal);
-      const image = await journal.openImage(position, signal, asItIs);
+      const position = evenInHole && given !== undefined ? given : this.#positionOf(volume, given, point);
+      if (!evenInHole) assertUndamaged(volume, position, journal);
+      const image = await journal.openImage(position, signal, evenInHole);
       // Who has gone can't close it.
       if (signal.aborted) image.close();
       signal.throwIfAborted();

@@ -148,8 +148,8 @@ describe('DO that is not applied yet', () => {
     await expectExact(journal, range(0, 4));
     await expectDamaged(journal, [5, 6]);
     expect(range(3, 7).map((position) => journal.soundPosition(position))).toEqual([3, 4, 4, 4, 4]);
-    const asItIs = await journal.openImage(6, undefined, true);
-    expect((await asItIs.read(BLOCK_BYTES, 1))[0]).toBe(fillAt(4, 1));
+    const evenInHole = await journal.openImage(6, undefined, true);
+    expect((await evenInHole.read(BLOCK_BYTES, 1))[0]).toBe(fillAt(4, 1));
     await journal.close();
   });
 

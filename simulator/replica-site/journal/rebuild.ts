@@ -1,12 +1,12 @@
 // Makes a journal usable whatever lies in its folder: what can't be used goes aside, what is sound is kept, all of it is
 // looked at, and a new lineage begins. A kill at any step leaves a folder that the next rebuild, or opening, goes on from.
 import { join } from 'node:path';
+import { isOutOfRoom } from '../../store/storage-failure.js';
 import { Aside, isAsideName } from './aside.js';
 import { JournalError } from './errors.js';
-import { isRefusal } from './file-refusal.js';
 import { processFiles } from './node-files.js';
 import type { JournalOptions } from './types.js';
-import { GivingUp } from './unreadable.js';
+import { GivingUp, isUnreadable } from './unreadable.js';
 import { openCheckedJournal } from './volume-journal.js';
 import type { CheckedJournal } from './volume-journal.js';
 
@@ -47,7 +47,8 @@ async function openAnyway(options: JournalOptions): Promise<CheckedJournal> {
     try {
       return await openCheckedJournal(options, { checksReplica: true });
     } catch (error) {
-      if (isRefusal(error) || isOthers(error)) throw error;
+      // A disk that is full or fails may take it in a minute; anything else won't change by itself.
+      if (isOutOfRoom(error) || isUnreadable(error) || isOthers(error)) throw error;
       log?.warn({ err: error, directory }, 'a journal can not be opened: its files go aside');
       files.release(directory);
       const names = (files.list(directory) ?? []).filter((name) => !isAsideName(name) && !isSpared(name));

@@ -203,11 +203,11 @@ export interface VolumeJournal {
 
   /**
    * Opens the volume as of `position`, waiting until it is applied. Costs time in proportion to the UNDO after it.
-   * Where damage is known to certain bytes only, the image opens, and reads of these are refused. `asItIs`: also where records
+   * Where damage is known to certain bytes only, the image opens, and reads of these are refused. `evenInHole`: also where records
    * were lost, to be compared with the source.
    * @throws JournalError DAMAGED, TRIMMED, BEYOND_DURABLE, OUT_OF_RANGE, FAILED, CLOSED
    */
-  openImage(position: number, signal?: AbortSignal, asItIs?: boolean): Promise<Image>;
+  openImage(position: number, signal?: AbortSignal, evenInHole?: boolean): Promise<Image>;
   /**
    * Opens the replica image as it is now, whole or not: to be compared with its source.
    * @throws JournalError FAILED, CLOSED

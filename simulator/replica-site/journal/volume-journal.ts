@@ -291,7 +291,7 @@ class OpenJournal implements CheckedJournal {
     if (this.applied.position < position) await this.#waiters.add(position, signal);
   }
 
-  async openImage(position: number, signal?: AbortSignal, asItIs = false): Promise<Image> {
+  async openImage(position: number, signal?: AbortSignal, evenInHole = false): Promise<Image> {
     this.#assertUsable();
     assertPosition(position);
     if (position > this.durable.position) {
@@ -303,7 +303,7 @@ class OpenJournal implements CheckedJournal {
     await this.whenApplied(position, signal);
     for (;;) {
       this.#assertUsable();
-      this.#assertOpenable(position, asItIs);
+      this.#assertOpenable(position, evenInHole);
       try {
         return await this.#images.open(position);
       } catch (error) {
@@ -465,9 +465,9 @@ class OpenJournal implements CheckedJournal {
     }
   }
 
-  #assertOpenable(position: number, asItIs: boolean): void {
+  #assertOpenable(position: number, evenInHole: boolean): void {
     const { damage, retained } = this.#recovered.manifest;
-    const against = damageAt(asItIs ? damage.filter((one) => one.kind !== 'records') : damage, position);
+    const against = damageAt(evenInHole ? damage.filter((one) => one.kind !== 'records') : damage, position);
     if (against !== undefined && isWhole(against)) throw damagedAt(position, against);
     if (position < this.trimPosition) {
       throw new JournalError('TRIMMED', `position ${position} is before ${this.trimPosition}, where history begins`);
