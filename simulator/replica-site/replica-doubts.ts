@@ -1,5 +1,6 @@
-// Has a replica image compared with its source when a read finds blocks of it damaged: a new lineage begins, and whoever attaches to
-// it sends again what differs. One comparison at a time for each volume; one under way heals what is found meanwhile.
+// Has a replica image compared with its source when a read finds blocks of it damaged: a new
+// lineage begins, and whoever attaches to it sends again what differs. One comparison at a time for
+// each volume; one under way heals what is found meanwhile.
 import type { Logger } from 'pino';
 import type { VolumeId } from '../../contracts/ids.js';
 import { RetryPauses } from '../disk/retry-pauses.js';
@@ -7,7 +8,10 @@ import type { Intakes } from './intake/intakes.js';
 import type { Journals } from './journals.js';
 import type { Site } from './site.js';
 
-/** Between the end of a comparison and one for what was found behind it: each reads the whole volume, at both ends. */
+/**
+ * Between the end of a comparison and one for what was found behind it: each reads the whole
+ * volume, at both ends.
+ */
 const COMPARED_EVERY_MS = 60_000;
 
 export interface ReplicaDoubtsOptions {
@@ -20,7 +24,10 @@ export interface ReplicaDoubtsOptions {
 /** Of one volume. */
 interface Doubt {
   readonly pauses: RetryPauses;
-  /** While set, a look waits: a move is open, the last try failed, or a comparison has only just ended. */
+  /**
+   * While set, a look waits: a move is open, the last try failed, or a comparison has only just
+   * ended.
+   */
   retry: NodeJS.Timeout | undefined;
 }
 
@@ -40,7 +47,10 @@ export class ReplicaDoubts {
     void this.#look(volume);
   }
 
-  /** A short initialization has come to its end: what is damaged still was found after it was compared. Never throws. */
+  /**
+   * A short initialization has come to its end: what is damaged still was found after it was
+   * compared. Never throws.
+   */
   initialized(volume: VolumeId, position: number): void {
     this.#forget(volume);
     void this.#lookBehind(volume, position);

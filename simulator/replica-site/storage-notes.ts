@@ -1,4 +1,5 @@
-// What health says of disks that are full or fail: where, since when, what it means for the data, and what to do.
+// What health says of disks that are full or fail: where, since when, what it means for the data,
+// and what to do.
 import { MoverError } from '../../contracts/errors.js';
 import type { VolumeId } from '../../contracts/ids.js';
 import { isOutOfRoom } from '../store/storage-failure.js';
@@ -123,7 +124,10 @@ function partOf(part: StalledPart, stalled: readonly Stalled[]): string[] {
   return [`Of ${volumes.length} volume${volumes.length === 1 ? '' : 's'} (${named}${more}) ${MEANINGS[part]}.`];
 }
 
-/** @param unread a volume that waits for a disk that refuses to read: a person may give up what it held */
+/**
+ * @param unread a volume that waits for a disk that refuses to read: a person may give up what it
+ * held
+ */
 function whatToDo(isFull: boolean, unread?: VolumeId): string {
   if (isFull) return 'Make room on that disk: it goes on by itself.';
   const giveUp = `If what it can't read is lost for good: volume-mover rebuild ${unread} (recovery points that need it are given up)`;

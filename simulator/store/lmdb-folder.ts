@@ -1,6 +1,8 @@
-// An lmdb store that outlives a disk that fails: after a failed change it is opened anew, and lmdb is not asked again before the disk
-// took something else. An lmdb that fails to write pages damages its process's memory a little each time (it died of "free(): invalid
-// pointer" after some 1,000), and one that fails to write the page that a commit ends with refuses everything until it is opened again.
+// An lmdb store that outlives a disk that fails: after a failed change it is opened anew, and lmdb
+// is not asked again before the disk took something else. An lmdb that fails to write pages damages
+// its process's memory a little each time (it died of "free(): invalid pointer" after some 1,000),
+// and one that fails to write the page that a commit ends with refuses everything until it is
+// opened again.
 import { closeSync, fsyncSync, mkdirSync, openSync } from 'node:fs';
 import { join } from 'node:path';
 import { type Database, open, type RootDatabase } from 'lmdb';
@@ -11,7 +13,10 @@ import { DATA_FILE, StoreRoom } from './store-room.js';
 
 /** A database of lmdb beside the tables, with room for a few more than any process has. */
 const DATABASES_MAX = 32;
-/** Pauses before the next try after one that failed, after two and so on; the last one for all others. Milliseconds. */
+/**
+ * Pauses before the next try after one that failed, after two and so on; the last one for all
+ * others. Milliseconds.
+ */
 const PAUSES_MS = [0, 250, 1_000, 5_000, 30_000] as const;
 /** How often a disk that failed is looked at when nobody changes anything, in milliseconds. */
 const LOOK_EVERY_MS = 5_000;
@@ -20,7 +25,10 @@ export interface LmdbFolderOptions {
   /** Made if missing. One process at a time may have it open. */
   readonly directory: string;
   readonly tables: readonly string[];
-  /** Also on stable storage when a change returns (power loss); otherwise only safe against the death of the process. */
+  /**
+   * Also on stable storage when a change returns (power loss); otherwise only safe against the
+   * death of the process.
+   */
   readonly sync: boolean;
   readonly encoding: 'json' | 'string';
 }
@@ -59,7 +67,10 @@ export class LmdbFolder<Value> {
     this.#usable();
   }
 
-  /** @throws MoverError STORAGE_FULL, STORAGE_FAILED when it can't be opened now; Error for a table that it does not have */
+  /**
+   * @throws MoverError STORAGE_FULL, STORAGE_FAILED when it can't be opened now; Error for a table
+   * that it does not have
+   */
   table(name: string): Database<Value, string> {
     const opened = this.#opened ?? this.#usable();
     return tableOf(opened, name);

@@ -1,4 +1,5 @@
-// What a simulator process must remember: rows in tables, changed in one transaction, kept across kill -9 at any moment.
+// What a simulator process must remember: rows in tables, changed in one transaction, kept across
+// kill -9 at any moment.
 import { LmdbFolder } from './lmdb-folder.js';
 import { storageFailure } from './storage-failure.js';
 
@@ -6,7 +7,10 @@ export interface RowStoreOptions {
   /** Made if missing. One process at a time may have it open. */
   readonly directory: string;
   readonly tables: readonly string[];
-  /** Also on stable storage when `commit` returns (power loss); otherwise only safe against the death of the process. */
+  /**
+   * Also on stable storage when `commit` returns (power loss); otherwise only safe against the
+   * death of the process.
+   */
   readonly sync?: boolean;
 }
 
@@ -21,8 +25,8 @@ export interface RowStore {
   /** All rows of a table in the order of their keys, as they are when the iteration starts. */
   rows(table: string): Iterable<readonly [key: string, value: unknown]>;
   /**
-   * All changes or none, durable when it returns. After a failure the store is as it was before, and goes on: the caller
-   * publishes a change to its memory only after this has returned.
+   * All changes or none, durable when it returns. After a failure the store is as it was before,
+   * and goes on: the caller publishes a change to its memory only after this has returned.
    * @throws MoverError STORAGE_FULL, STORAGE_FAILED; Error for a change that no store could take
    */
   commit(changes: readonly RowChange[]): void;
@@ -34,7 +38,10 @@ export interface RowStore {
 /** lmdb's longest key, in bytes, with the default page size. */
 const KEY_BYTES_MAX = 1_978;
 
-/** @throws MoverError STORAGE_FULL, STORAGE_FAILED when the folder or its files can't be used, or hold something else */
+/**
+ * @throws MoverError STORAGE_FULL, STORAGE_FAILED when the folder or its files can't be used, or
+ * hold something else
+ */
 export function openRowStore({ directory, tables, sync = false }: RowStoreOptions): RowStore {
   const folder = new LmdbFolder<unknown>({ directory, tables, sync, encoding: 'json' });
   folder.open();

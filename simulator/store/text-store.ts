@@ -1,4 +1,5 @@
-// What is kept for ever and read on demand: texts by key, in several tables, of which nothing is held in memory.
+// What is kept for ever and read on demand: texts by key, in several tables, of which nothing is
+// held in memory.
 import { LmdbFolder } from './lmdb-folder.js';
 
 export interface TextStoreOptions {
@@ -27,11 +28,17 @@ export interface TextRange {
 
 export interface TextStore {
   get(table: string, key: string): string | undefined;
-  /** Read as it goes: whoever stops early has read no more. Nothing may be awaited or changed in between. */
+  /**
+   * Read as it goes: whoever stops early has read no more. Nothing may be awaited or changed in
+   * between.
+   */
   range(table: string, range: TextRange): Iterable<readonly [key: string, text: string]>;
   /** How many keys begin so, by a walk over all of them. */
   count(table: string, prefix: string): number;
-  /** All changes or none; safe against the death of the process when it returns. @throws MoverError STORAGE_FULL, STORAGE_FAILED */
+  /**
+   * All changes or none; safe against the death of the process when it returns.
+   * @throws MoverError STORAGE_FULL, STORAGE_FAILED
+   */
   commit(changes: Iterable<TextChange>): void;
   /** What it lacks, in a sentence. */
   readonly note?: string | undefined;
@@ -42,8 +49,9 @@ export interface TextStore {
 const BEHIND = '\u{7F}';
 
 /**
- * Keys are printable ASCII and spaces, at most 1,900 characters. A store that can't be opened now is opened at a later call: until then
- * each one is refused (STORAGE_FULL, STORAGE_FAILED), and `note` tells why.
+ * Keys are printable ASCII and spaces, at most 1,900 characters. A store that can't be opened now
+ * is opened at a later call: until then each one is refused (STORAGE_FULL, STORAGE_FAILED), and
+ * `note` tells why.
  */
 export function openTextStore({ directory, tables, sync = false }: TextStoreOptions): TextStore {
   const folder = new LmdbFolder<string>({ directory, tables, sync, encoding: 'string' });

@@ -1,4 +1,5 @@
-// Damaged files of a real replica site under a real splitter: writes go on, what needs the damaged bytes is refused, and people are told.
+// Damaged files of a real replica site under a real splitter: writes go on, what needs the damaged
+// bytes is refused, and people are told.
 import { readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { pino } from 'pino';
@@ -172,7 +173,8 @@ test('a flipped bit of the replica image that a read finds while the site runs i
   await quiet();
   points.push((await appliance.control.closePoint({ group: G1 })).id);
   const resentBefore = (await control.inventory({ volume: V1 })).volumes[0]?.resentBytes ?? 0;
-  // Of the second block: what the newest two points have of it is damaged, the oldest finds it in UNDO.
+  // Of the second block: what the newest two points have of it is damaged, the oldest finds it in
+  // UNDO.
   flip(journalFile('replica.img'), block(23), 100);
   const image = await connectNbd(appliance.nbd, `${V1}@latest`);
   await expect(image.read(0, SIZE_BYTES)).rejects.toMatchObject({ code: 'EIO' });

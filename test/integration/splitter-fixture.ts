@@ -1,4 +1,5 @@
-// Starts splitters against fake appliances: in this process, or as processes of their own that can be killed.
+// Starts splitters against fake appliances: in this process, or as processes of their own that can
+// be killed.
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
@@ -54,7 +55,10 @@ export interface StartOptions {
   readonly environment?: Record<string, string>;
 }
 
-/** One test's world: a folder, two appliances over one site, and splitters started on the folder one after the other. */
+/**
+ * One test's world: a folder, two appliances over one site, and splitters started on the folder one
+ * after the other.
+ */
 export class SplitterWorld {
   readonly folder = mkdtempSync(join(tmpdir(), 'splitter-'));
   readonly site = new FakeSite();
@@ -68,7 +72,9 @@ export class SplitterWorld {
     return this;
   }
 
-  /** Ends all that was started. The site must have met nothing that breaks the rules of the stream. */
+  /**
+   * Ends all that was started. The site must have met nothing that breaks the rules of the stream.
+   */
   async stop(): Promise<void> {
     for (const cleanUp of this.#cleanUps.reverse()) await cleanUp();
     await this.first.stop();

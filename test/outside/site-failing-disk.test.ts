@@ -1,5 +1,5 @@
-// A replica image on a real file whose disk refuses to read for a while: its volume's distribution waits, health names file and errno,
-// history grows in the journal, and nothing is given up.
+// A replica image on a real file whose disk refuses to read for a while: its volume's distribution
+// waits, health names file and errno, history grows in the journal, and nothing is given up.
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
@@ -10,7 +10,10 @@ import { block } from '../integration/test-splitter.js';
 import { FailingFile } from '../support/failing-file.js';
 
 const BLOCK_BYTES = 4096;
-/** Tries of distribution on the failing disk: with their pauses, longer than a disk array takes to notice a lost path. */
+/**
+ * Tries of distribution on the failing disk: with their pauses, longer than a disk array takes to
+ * notice a lost path.
+ */
 const TRIES = 6;
 let world: SiteWorld;
 

@@ -1,5 +1,5 @@
-// Stores of real processes on a disk that fails with EIO: what needs a change is refused, all else goes on, health names the folder,
-// and it heals without a restart.
+// Stores of real processes on a disk that fails with EIO: what needs a change is refused, all else
+// goes on, health names the folder, and it heals without a restart.
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import {
   G1,

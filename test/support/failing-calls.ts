@@ -1,4 +1,5 @@
-// Processes whose disk fails where a test says so, at the calls themselves: what lmdb does then can't be had from files of this process.
+// Processes whose disk fails where a test says so, at the calls themselves: what lmdb does then
+// can't be had from files of this process.
 import { execFileSync } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';

@@ -1,5 +1,6 @@
-// Makes a journal usable whatever lies in its folder: what can't be used goes aside, what is sound is kept, all of it is
-// looked at, and a new lineage begins. A kill at any step leaves a folder that the next rebuild, or opening, goes on from.
+// Makes a journal usable whatever lies in its folder: what can't be used goes aside, what is sound
+// is kept, all of it is looked at, and a new lineage begins. A kill at any step leaves a folder
+// that the next rebuild, or opening, goes on from.
 import { join } from 'node:path';
 import { isOutOfRoom } from '../../store/storage-failure.js';
 import { Aside, isAsideName } from './aside.js';
@@ -14,10 +15,11 @@ import type { CheckedJournal } from './volume-journal.js';
 const REASON = 'the journal was rebuilt';
 
 /**
- * Rebuilds the journal of a folder that no other journal has open, and returns it opened. Reads all of the replica image
- * and of UNDO once; what the disk refuses to read counts as damaged. What has to be sent again, and what is lost, is told by
- * the journal.
- * @throws JournalError OUT_OF_RANGE, SIZE_MISMATCH, FAILED; the system's error if the disk refuses to write
+ * Rebuilds the journal of a folder that no other journal has open, and returns it opened. Reads all
+ * of the replica image and of UNDO once; what the disk refuses to read counts as damaged. What has
+ * to be sent again, and what is lost, is told by the journal.
+ * @throws JournalError OUT_OF_RANGE, SIZE_MISMATCH, FAILED; the system's error if the disk refuses
+ * to write
  */
 export async function rebuildVolumeJournal(options: JournalOptions, reason = REASON): Promise<CheckedJournal> {
   const { files = processFiles } = options;
@@ -39,7 +41,10 @@ export async function rebuildVolumeJournal(options: JournalOptions, reason = REA
   }
 }
 
-/** A folder that can't be opened at all loses its journal first, and its replica image only if that does not help. */
+/**
+ * A folder that can't be opened at all loses its journal first, and its replica image only if that
+ * does not help.
+ */
 async function openAnyway(options: JournalOptions): Promise<CheckedJournal> {
   const { files = processFiles, directory, sync = false, log } = options;
   const aside = new Aside(files, directory, sync);

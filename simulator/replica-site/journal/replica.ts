@@ -1,10 +1,12 @@
-// The replica image: a sparse file, made at the first byte that isn't zero and zero beyond its end, and its checksums.
+// The replica image: a sparse file, made at the first byte that isn't zero and zero beyond its end,
+// and its checksums.
 //
-// Why no end of the process leaves a block and its sum apart: before a piece is brought in, its UNDO is written, and with
-// it the sums that blocks have afterwards which it overwrites in part. DO is kept until image and sums are written (with
-// sync: synced). So whatever part of both a crash leaves, redo writes every byte of the pieces again, computes the sums
-// of blocks they cover wholly from DO's own checked data, and takes the sums of the others from UNDO: none is computed
-// from bytes of the image, so that damage there, however old, stays visible.
+// Why no end of the process leaves a block and its sum apart: before a piece is brought in, its
+// UNDO is written, and with it the sums that blocks have afterwards which it overwrites in part. DO
+// is kept until image and sums are written (with sync: synced). So whatever part of both a crash
+// leaves, redo writes every byte of the pieces again, computes the sums of blocks they cover wholly
+// from DO's own checked data, and takes the sums of the others from UNDO: none is computed from
+// bytes of the image, so that damage there, however old, stays visible.
 import { join } from 'node:path';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { BlockRanges } from './block-ranges.js';
@@ -30,13 +32,19 @@ const CONDEMNED_AT_ONCE = 64 * 1024;
 const SUMS_AT_ONCE = 16 * 1024;
 /** Turns a right sum into a wrong one. */
 const WRONG = 0x5a5a_5a5a;
-/** The image's reach is stored in steps, at least this large and doubling, bytes: it must be stored before it is used. */
+/**
+ * The image's reach is stored in steps, at least this large and doubling, bytes: it must be stored
+ * before it is used.
+ */
 const REACH_STEP_BYTES = 16 * 1024 * 1024;
 
 /** A block whose bytes and sum don't belong together. */
 export interface DamagedBlock {
   readonly block: number;
-  /** XOR of the sum of its bytes and the stored one: kept by every sum stored later, until the block is written whole. */
+  /**
+   * XOR of the sum of its bytes and the stored one: kept by every sum stored later, until the block
+   * is written whole.
+   */
   readonly difference: number;
 }
 
@@ -55,7 +63,10 @@ export class Replica {
   /** Blocks known to fail their check. */
   readonly #bad = new BlockRanges();
   #onFound: (() => void) | undefined;
-  /** Distribution and retention both ask. The system tells of a failure once: neither may hear of success in its stead. */
+  /**
+   * Distribution and retention both ask. The system tells of a failure once: neither may hear of
+   * success in its stead.
+   */
   readonly #sync = new SharedSync(() => this.#commit());
 
   constructor(files: Files, directory: string, sizeBytes: number) {
@@ -89,8 +100,9 @@ export class Replica {
   }
 
   /**
-   * Makes room in the sums' file for an image that reaches `end`, and returns the reach to be stored before the image is
-   * written beyond the present one: a file that is shorter than its stored reach has lost something.
+   * Makes room in the sums' file for an image that reaches `end`, and returns the reach to be
+   * stored before the image is written beyond the present one: a file that is shorter than its
+   * stored reach has lost something.
    */
   reachFor(end: number, present: number): number {
     const step = Math.max(end, present * 2, REACH_STEP_BYTES);
@@ -99,7 +111,10 @@ export class Replica {
     return reach;
   }
 
-  /** Condemns the blocks whose sums are gone though the image reached them. Tells whether there were any. */
+  /**
+   * Condemns the blocks whose sums are gone though the image reached them. Tells whether there were
+   * any.
+   */
   async condemnUnknown(reach: number): Promise<boolean> {
     const first = this.#sums.blocks;
     const last = blockOf(blockCeiling(reach));
@@ -113,8 +128,8 @@ export class Replica {
   }
 
   /**
-   * Finds blocks behind the end of a file that was cut short or is gone. A file only grows, so there every sum is one of zeroes.
-   * Reads the sums of what the stored reach has beyond the end.
+   * Finds blocks behind the end of a file that was cut short or is gone. A file only grows, so
+   * there every sum is one of zeroes. Reads the sums of what the stored reach has beyond the end.
    */
   async findCutOff(): Promise<void> {
     for (let from = blockOf(blockCeiling(this.#bytes)); from < this.#sums.blocks; from += SUMS_AT_ONCE) {
@@ -130,7 +145,10 @@ export class Replica {
     if (this.#bytes % BLOCK_BYTES > 0) await this.check([{ offset: this.#bytes - 1, length: 1 }]);
   }
 
-  /** Makes every block that the range touches fail its check, whatever is in it, until it is written whole. */
+  /**
+   * Makes every block that the range touches fail its check, whatever is in it, until it is written
+   * whole.
+   */
   condemn(offset: number, length: number): void {
     const { from, to } = this.widened(offset, offset + length);
     for (let at = from; at < to; at += BLOCK_BYTES) {
@@ -140,7 +158,10 @@ export class Replica {
     }
   }
 
-  /** Looks again at ranges that were damaged once; of very many, the rest is taken to be damaged still. */
+  /**
+   * Looks again at ranges that were damaged once; of very many, the rest is taken to be damaged
+   * still.
+   */
   async checkAgain(ranges: readonly ByteRange[]): Promise<void> {
     let left = CHECK_AGAIN_BYTES_MAX;
     for (const { offset, length } of ranges) {
@@ -169,8 +190,10 @@ export class Replica {
   }
 
   /**
-   * Reads whole blocks, and answers which of them are damaged: definitive, for both files are written synchronously.
-   * @throws the system's error for blocks that the disk refuses to read, unless they are known to be damaged
+   * Reads whole blocks, and answers which of them are damaged: definitive, for both files are
+   * written synchronously.
+   * @throws the system's error for blocks that the disk refuses to read, unless they are known to
+   * be damaged
    */
   read(into: Buffer, offset: number): readonly DamagedBlock[] {
     const damaged = this.#checked(into, offset);
@@ -181,7 +204,10 @@ export class Replica {
     return damaged;
   }
 
-  /** As `read`, off the main thread. Bytes written meanwhile may appear or not, but each block is of one instant. */
+  /**
+   * As `read`, off the main thread. Bytes written meanwhile may appear or not, but each block is of
+   * one instant.
+   */
   async readLater(into: Buffer, offset: number): Promise<readonly DamagedBlock[]> {
     const stored = this.#stored(into, offset);
     const reading = Promise.all([
@@ -202,7 +228,9 @@ export class Replica {
     });
   }
 
-  /** `known` has the sums of the blocks that are written in part, and of others if they are known. */
+  /**
+   * `known` has the sums of the blocks that are written in part, and of others if they are known.
+   */
   write(data: Buffer, offset: number, known: readonly EdgeSum[]): void {
     this.#writeImage(data, offset);
     this.#heal(offset, data.length);
@@ -214,7 +242,10 @@ export class Replica {
     });
   }
 
-  /** Overwrites bytes known not to be all zero; blocks overwritten in part get their sums from `writeSums`. */
+  /**
+   * Overwrites bytes known not to be all zero; blocks overwritten in part get their sums from
+   * `writeSums`.
+   */
   writeZeroes(offset: number, length: number): void {
     this.#zeroImage(offset, length);
     this.#heal(offset, length);
@@ -238,11 +269,12 @@ export class Replica {
   }
 
   /**
-   * Brings a piece in again, whatever is there of it. `loggedSum` tells what UNDO notes of a block; a block of which it
-   * notes nothing is one that another piece of the same record completes. Without it, when UNDO itself is damaged, a block
-   * written in part must not be blessed: one that fails its check before fails it afterwards. Zeroes are written wherever
-   * UNDO says that the bytes were not (`overwritten`), though they read as zeroes: a sync may have failed, and then only
-   * writing helps.
+   * Brings a piece in again, whatever is there of it. `loggedSum` tells what UNDO notes of a block;
+   * a block of which it notes nothing is one that another piece of the same record completes.
+   * Without it, when UNDO itself is damaged, a block written in part must not be blessed: one that
+   * fails its check before fails it afterwards. Zeroes are written wherever UNDO says that the
+   * bytes were not (`overwritten`), though they read as zeroes: a sync may have failed, and then
+   * only writing helps.
    */
   redo(
     offset: number,
@@ -321,7 +353,10 @@ export class Replica {
     }
   }
 
-  /** What was written survives a power cut once this resolves. Fails for ever once it failed; recovery writes anew what DO has. */
+  /**
+   * What was written survives a power cut once this resolves. Fails for ever once it failed;
+   * recovery writes anew what DO has.
+   */
   commit(): Promise<void> {
     return this.#sync.request();
   }

@@ -1,5 +1,6 @@
-// Tells bytes that the disk refuses to read from damaged ones. A failing disk may answer again in a minute; history that was
-// given up is gone. So the disk is asked again, until a person has the journal rebuilt.
+// Tells bytes that the disk refuses to read from damaged ones. A failing disk may answer again in a
+// minute; history that was given up is gone. So the disk is asked again, until a person has the
+// journal rebuilt.
 import type { Files } from './files.js';
 
 /** The disk refused to read, and a person said that it counts as damage. */
@@ -7,7 +8,9 @@ class GivenUp extends Error {
   override readonly name = 'GivenUp';
 }
 
-/** What the work answers; undefined if it read what is given up. A disk that only refuses throws. */
+/**
+ * What the work answers; undefined if it read what is given up. A disk that only refuses throws.
+ */
 export function unlessGivenUp<Result>(work: () => Result): Result | undefined {
   try {
     return work();

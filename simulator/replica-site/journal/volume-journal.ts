@@ -39,18 +39,24 @@ import type { Retained } from './retained-positions.js';
 import { UndoBytes } from './undo-bytes.js';
 import { UndoLog } from './undo-log.js';
 
-/** Default size of a segment file, bytes: what a trim can free at once, and consolidation looks at at once. */
+/**
+ * Default size of a segment file, bytes: what a trim can free at once, and consolidation looks at
+ * at once.
+ */
 const SEGMENT_BYTES = 16 * 1024 * 1024;
-/** Largest size of a segment file, bytes: places in it are 32-bit numbers, and a group may exceed the size. */
+/**
+ * Largest size of a segment file, bytes: places in it are 32-bit numbers, and a group may exceed
+ * the size.
+ */
 const SEGMENT_BYTES_MAX = 1024 * 1024 * 1024;
 
 type ResolvedOptions = JournalOptions &
   Required<Pick<JournalOptions, 'files' | 'spareFiles' | 'segmentBytes' | 'sync'>>;
 
 /**
- * Opens the journal in a folder, recovering what an earlier process left there. A volume without records gets no folder.
- * Damage keeps no journal from opening: what it costs is told by `damage`, `toResend` and, if records were lost, a new
- * `lineage`.
+ * Opens the journal in a folder, recovering what an earlier process left there. A volume without
+ * records gets no folder. Damage keeps no journal from opening: what it costs is told by `damage`,
+ * `toResend` and, if records were lost, a new `lineage`.
  * @throws JournalError SIZE_MISMATCH, OUT_OF_RANGE; CORRUPT, FAILED if the disk fails meanwhile
  */
 export async function openVolumeJournal(options: JournalOptions): Promise<VolumeJournal> {
@@ -61,11 +67,17 @@ export async function openVolumeJournal(options: JournalOptions): Promise<Volume
 export interface CheckedJournal extends VolumeJournal {
   /** Looks at all of UNDO, and notes what is damaged. */
   checkUndo(): Promise<void>;
-  /** Lost history is known to people now: it is told of the positions that need it, and no more of the journal. */
+  /**
+   * Lost history is known to people now: it is told of the positions that need it, and no more of
+   * the journal.
+   */
   acceptLosses(): Promise<void>;
 }
 
-/** As `openVolumeJournal`; `checksReplica`: all of the replica image is read before anything of DO is distributed. */
+/**
+ * As `openVolumeJournal`; `checksReplica`: all of the replica image is read before anything of DO
+ * is distributed.
+ */
 export async function openCheckedJournal(
   options: JournalOptions,
   { checksReplica = false } = {},
@@ -357,8 +369,8 @@ class OpenJournal implements CheckedJournal {
   }
 
   /**
-   * Ends a lineage whose last records are lost: what is sound of it is applied, and a new one goes on behind all positions
-   * that ever were. To be called before anybody else knows the journal.
+   * Ends a lineage whose last records are lost: what is sound of it is applied, and a new one goes
+   * on behind all positions that ever were. To be called before anybody else knows the journal.
    */
   async endLineage({ drainTo, place, ...loss }: Loss): Promise<void> {
     await this.#drained(drainTo);
@@ -385,8 +397,9 @@ class OpenJournal implements CheckedJournal {
   }
 
   /**
-   * Begins a new lineage if blocks of the replica image are damaged, though no record is lost: only who attaches to another
-   * lineage compares all that is there with its source. To be called before anybody else knows the journal.
+   * Begins a new lineage if blocks of the replica image are damaged, though no record is lost: only
+   * who attaches to another lineage compares all that is there with its source. To be called before
+   * anybody else knows the journal.
    */
   async doubtReplica(): Promise<void> {
     const replica = this.damage.find((damage) => damage.kind === 'replica');
@@ -494,7 +507,10 @@ class OpenJournal implements CheckedJournal {
     this.#lineageBegan = this.#appender.appended.position;
   }
 
-  /** As `whenApplied`, but a disk that holds up distribution is told at once: whoever opens the journal tries again. */
+  /**
+   * As `whenApplied`, but a disk that holds up distribution is told at once: whoever opens the
+   * journal tries again.
+   */
   async #drained(position: number): Promise<void> {
     const stalled = new AbortController();
     this.#onHeldUp = (error) => stalled.abort(error);
