@@ -1,10 +1,11 @@
 // Folders that come back older or empty, on real processes: replica and source end the same, or the
 // state is loud and has a name, and a person's commands bring the volume back.
-import { cp, readFile, rm, writeFile } from 'node:fs/promises';
+import { cp, mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { afterAll, beforeAll, expect, inject, test } from 'vitest';
+import { afterAll, beforeAll, beforeEach, expect, inject, test } from 'vitest';
 import type { SplitterVolume } from '../../contracts/splitter-api.js';
 import { volumeIdSchema } from '../../contracts/ids.js';
+import type { Hole } from '../../contracts/point.js';
 import { EXIT } from '../../client/cli/exit-code.js';
 import { compareExports, withExport } from '../../estate/compare.js';
 import { type Ran, runCommand } from '../support/cli.js';
@@ -25,6 +26,7 @@ let estate: TestEstate;
 let namespace: string;
 /** Differs from one write to the next, so that no two states of a disk are the same by chance. */
 let stamp = 0;
+let holesBefore: ReadonlySet<string>;
 
 beforeAll(async () => {
   const address = inject('temporalAddress');
@@ -42,6 +44,9 @@ beforeAll(async () => {
   await write(A, 0, 4 * MIB);
   await write(B, 0, 4 * MIB);
   await expectSame(A, B);
+});
+beforeEach(async () => {
+  holesBefore = new Set([...(await holesOf(A)), ...(await holesOf(B))].map(nameOf));
 });
 afterAll(async () => estate.stop());
 
@@ -102,11 +107,20 @@ async function putBack(id: string, copy: string): Promise<void> {
   await cp(copy, folderOf(id), { recursive: true });
 }
 
-/** A hole of the volume says why. */
+/** A hole of the volume that was not there before the test says why. */
 async function expectHole(reason: RegExp, volume = A): Promise<void> {
-  const { holes } = await estate.client.listPoints({ volume });
+  const holes = (await holesOf(volume)).filter((hole) => !holesBefore.has(nameOf(hole)));
   expect(holes.map((hole) => hole.reason).join('\n')).toMatch(reason);
   expect((await cli('points', volume, '--list', '--since', '10m')).stdout).toMatch(reason);
+}
+
+async function holesOf(volume: typeof A): Promise<readonly Hole[]> {
+  return (await estate.client.listPoints({ volume })).holes;
+}
+
+/** A position may come again, in a journal that was put back; the time does not. */
+function nameOf({ volume, fromPosition, sinceMs }: Hole): string {
+  return `${volume} from ${fromPosition} since ${sinceMs}`;
 }
 
 async function healthOf(id: string): Promise<string> {
@@ -302,6 +316,22 @@ test('rebuild begins a new lineage, and the volume is compared by itself', async
   await expectSame(A, B);
   await expectHole(/another history|rebuild/);
   expect(await cli('rebuild', 'vm-9-disk-9')).toMatchObject({ exitCode: EXIT.notFound });
+});
+
+test('rebuild makes a journal usable that does not open, and the volume is compared by itself', async () => {
+  const manifest = join(folderOf(SITE), 'volumes', A, 'manifest');
+  await estate.process(SITE).stop();
+  await rm(manifest);
+  await mkdir(manifest);
+  await estate.process(SITE).start();
+  await untilTrue('the mode says that nothing is confirmed', PATIENCE_MS, async () => (await view()).mode !== 'SYNCED');
+  await untilTrue('health names the file', PATIENCE_MS, async () => (await healthOf(HOST)).includes('EISDIR'));
+  await write(A, 9 * MIB, MIB);
+  const rebuilt = await cli('rebuild', A, '--reason', 'a drill', '--json');
+  expect(rebuilt, rebuilt.stderr).toMatchObject({ exitCode: EXIT.ok });
+  await expectSame(A, B);
+  await expectHole(/rebuild|had confirmed|another history/);
+  expect(await healthOf(HOST)).not.toContain('EISDIR');
 });
 
 test('(j) with its appliance stopped the mode says that nothing is confirmed, and so does health', async () => {

@@ -261,6 +261,8 @@ export class PowerWorld {
         onStalled: (volume, part, error) => {
           if (part === 'intake') intakes.stalled(volume, error);
         },
+        onReplicaDamaged: () => undefined,
+        onRebuild: (volume, error) => intakes.rebuilding(volume, error),
         onFailed: (volume, error) => intakes.failed(volume, error),
       },
       log,
@@ -275,6 +277,7 @@ export class PowerWorld {
       journals,
       unappliedBytesMax: QUEUE_BYTES,
       freeBytes: () => undefined,
+      onInitialized: () => undefined,
     });
     const life: SiteLife = { process, site, journals, intakes, dead: false };
     this.#site = life;
