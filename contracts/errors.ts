@@ -156,6 +156,12 @@ export const ERRORS = {
     'The source is not the disk that the replica was made from',
     'Put the right disk back and start the splitter again, or decide: volume-mover source recover <volume> (from the replica), or volume-mover source accept <volume> (this disk as it is).',
   ),
+  SOURCE_UNPROVEN: kind(
+    false,
+    409,
+    'The replica site has not said yet whether the source is the disk of the volume',
+    'Start the replica site and the appliance of its group; it goes on by itself. If they stay away, and the disk is right: volume-mover source accept-blank <volume>, or volume-mover source accept <volume>.',
+  ),
   SOURCE_MISSING: kind(
     false,
     409,

@@ -28,6 +28,7 @@ const BY_CODE: Readonly<Partial<Record<ErrorCode, ExitCode>>> = {
   VOLUME_BUSY: EXIT.refused,
   SOURCE_PRESENT: EXIT.refused,
   SOURCE_DECISION_REFUSED: EXIT.refused,
+  SOURCE_UNPROVEN: EXIT.refused,
   SOURCE_MISSING: EXIT.refused,
   FOREIGN_SOURCE: EXIT.refused,
   GROUP_FULL: EXIT.refused,

@@ -68,6 +68,8 @@ export class ProtectedVolume {
   #scan: VolumeScan | undefined;
   #guests = 0;
   #barred: string | undefined;
+  /** While guests' requests wait for the replica site's word about the disk. */
+  #wait: { readonly over: Promise<void>; readonly end: () => void } | undefined;
   #isClearing = false;
   /** The last write failed. */
   #isFailing = false;
@@ -99,13 +101,36 @@ export class ProtectedVolume {
     this.#barred = why;
     this.split.sourceState = state;
     this.split.note('source', why);
+    this.endWait();
   }
 
-  /** A person decided what the disk is. */
+  /** Guests may use the disk: a person decided what it is, or the replica site took it. */
   unbar(): void {
     this.#barred = undefined;
     this.split.sourceState = 'present';
     this.split.note('source', undefined);
+    this.endWait();
+  }
+
+  /** The disk is not known to be the volume's: guests' requests wait until it is decided, or until `endWait`. */
+  barUntilProven(why: string): void {
+    this.bar('unproven', why);
+    let end = (): void => undefined;
+    const over = new Promise<void>((resolve) => {
+      end = resolve;
+    });
+    this.#wait = { over, end };
+  }
+
+  /** Requests that wait go on, and get an error if the disk is still barred. */
+  endWait(): void {
+    this.#wait?.end();
+    this.#wait = undefined;
+  }
+
+  async #afterWait<T>(wait: Promise<void>, request: () => T | Promise<T>): Promise<T> {
+    await wait;
+    return request();
   }
 
   /** Another file lies in the disk's place; the volume is barred. Waits for writes that began before. */
@@ -130,6 +155,7 @@ export class ProtectedVolume {
 
   /** @throws NbdError */
   read(offset: number, length: number): Buffer | Promise<Buffer> {
+    if (this.#wait !== undefined) return this.#afterWait(this.#wait.over, () => this.read(offset, length));
     this.#refuseBarred();
     if (length > AT_ONCE_BYTES_MAX) return this.#source.readLater(offset, length).catch(raiseNbdError);
     try {
@@ -145,6 +171,7 @@ export class ProtectedVolume {
    * @throws NbdError when the source, or the mark, could not be written.
    */
   change(change: SourceChange, durable: boolean): void | Promise<void> {
+    if (this.#wait !== undefined) return this.#afterWait(this.#wait.over, () => this.change(change, durable));
     this.#refuseBarred();
     const { offset, length } = change;
     if (this.#sync || length > AT_ONCE_BYTES_MAX || !this.#lock.isFree(offset, length))

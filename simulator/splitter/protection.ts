@@ -24,12 +24,13 @@ import { type LoadedMarks, loadMarks, MarksFile } from './marks-file.js';
 import { MarksSweep } from './marks-sweep.js';
 import { ProtectedVolume, type ProtectedVolumeOptions } from './protected-volume.js';
 import { Notices } from './notices.js';
-import { Reunion } from './reunion.js';
+import { foreignSource, Reunion } from './reunion.js';
 import type { Sessions } from './sessions.js';
 import { ShortInitialization } from './short-initialization.js';
 import { Scans } from './scans.js';
 import { SourceDecisions } from './source-decisions.js';
 import { SourceChecks, type SourceFinding } from './source-checks.js';
+import { SourceProofs } from './source-proofs.js';
 import { SourceFile } from './source-file.js';
 import { BacklogFile } from './spill-file.js';
 import { Streams } from './streams.js';
@@ -105,19 +106,49 @@ export function startProtection(options: ProtectionOptions): Protection {
   const volumes = new Map(
     splits.map((loaded) => [loaded.split.volume, new ProtectedVolume({ ...loaded, held, sync: options.sync, events })]),
   );
-  for (const { split, finding } of splits) {
-    if (finding.kind === 'missing') volumes.get(split.volume)?.bar('missing', missingSource(split.volume));
-  }
+  const proofs = new SourceProofs(volumes.values(), {
+    core,
+    waitMs: options.limits.proofWaitMs,
+    onProven: (proven) => {
+      noteSources(
+        checks,
+        proven.map(({ id: volume }) => [volume, options.files(volume).source]),
+        false,
+        log,
+      );
+      for (const volume of proven) {
+        streams?.wake(volume);
+        initialization.poke(volume);
+      }
+    },
+    log,
+  });
+  /** Volumes whose disk is refused, from an earlier life or from now on; and those whose very file is back. */
+  const refuseSources = (): void => {
+    const missing = splits.filter(
+      ({ split, finding }) => split.sourceState !== 'foreign' && finding.kind === 'missing',
+    );
+    const back = splits.filter(({ split, finding }) => split.sourceState === 'missing' && isItself(finding));
+    storeSources(core, missing, (split) => split.refuseSource('missing'), log);
+    storeSources(core, back, (split) => split.sourceBack(), log);
+    for (const { split } of back) split.sourceState = split.row.refused ?? 'present';
+    for (const { split } of missing) split.sourceState = 'missing';
+    for (const { split } of splits) {
+      const volume = volumes.get(split.volume);
+      if (split.sourceState === 'foreign') volume?.bar('foreign', foreignSource(split.volume));
+      if (split.sourceState === 'missing') volume?.bar('missing', missingSource(split.volume));
+    }
+  };
   const sources = (): (readonly [VolumeId, string])[] =>
     [...volumes.values()]
       .filter(({ barred }) => barred === undefined)
       .map(({ id: volume }) => [volume, options.files(volume).source]);
-  noteSources(checks, sources(), false, log);
   const reunion = new Reunion({
     core,
     sessions,
     confirmations,
     estate: options.estate,
+    onSourceKnown: (volume) => proofs.known(volume),
     onDoubt: (volume) => initialization.poke(volume),
     log,
   });
@@ -197,6 +228,8 @@ export function startProtection(options: ProtectionOptions): Protection {
     streams?.follow(volume);
     startSession(volume);
   };
+  refuseSources();
+  noteSources(checks, sources(), false, log);
   if (session === NO_SESSION) for (const volume of volumes.values()) startSession(volume);
 
   return {
@@ -238,6 +271,7 @@ export function startProtection(options: ProtectionOptions): Protection {
     ],
     stop: async () => {
       sessions.stop();
+      proofs.stop();
       await decisions.stop();
       verdicts.stop();
       notices.stop();
@@ -306,7 +340,8 @@ function loadSplit(
     log.error({ volume: row.volume }, lost);
     split.note('marks', `Volume "${row.volume}": ${lost}`);
   }
-  if (finding.kind === 'changed') {
+  const isServed = row.refused === undefined || (row.refused === 'missing' && isItself(finding));
+  if ((finding.kind === 'changed' || finding.kind === 'replaced') && isServed) {
     log.warn({ volume: row.volume }, finding.reason);
     marksFile.storeAll(split.doubt(finding.reason, nowMs()));
     split.note(
@@ -324,8 +359,30 @@ function loadSplit(
   };
 }
 
+/** Whether the file is the very one that was there, whatever was written to it since. */
+function isItself({ kind }: SourceFinding): boolean {
+  return kind === 'same' || kind === 'changed';
+}
+
 function missingSource(volume: VolumeId): string {
-  return `The source of volume "${volume}" is gone. Guests get I/O errors, and its replica is kept as it is. Put the file back and start the splitter again, or type: volume-mover source recover ${volume} (from the replica), or: volume-mover source accept-blank ${volume} (an empty disk).`;
+  return `The source of volume "${volume}" is gone. Guests get I/O errors, and its replica is kept as it is; it stays so until you decide. Put that very file back and start the splitter again, or type: volume-mover source recover ${volume} (from the replica), or: volume-mover source accept ${volume} (a copy that you put in its place), or: volume-mover source accept-blank ${volume} (an empty disk).`;
+}
+
+/** What can't be stored now is found again at the next start, from the same evidence. */
+function storeSources(
+  core: SplitterCore,
+  loaded: readonly LoadedSplit[],
+  change: (split: VolumeSplit) => void,
+  log: Logger,
+): void {
+  try {
+    core.changeSources(
+      loaded.map(({ split }) => split.volume),
+      change,
+    );
+  } catch (error) {
+    log.warn({ err: error }, 'what was found of sources could not be stored');
+  }
 }
 
 /** At an orderly stop they are at rest: whoever changes one from then on is found out at the next start. */

@@ -59,6 +59,8 @@ const rowSchema = z.strictObject({
   // Rows of before disks had identities get one.
   source: sourceIdSchema.prefault(newSourceId),
   replaces: z.literal(true).exactOptional(),
+  proven: z.literal(true).exactOptional(),
+  refused: z.enum(['missing', 'foreign']).exactOptional(),
 });
 
 export interface VolumeRows {

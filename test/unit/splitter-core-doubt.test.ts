@@ -20,6 +20,7 @@ function split(marked: number, confirmed?: Confirmed): VolumeSplit {
       sizeBytes: SIZE_BYTES,
       route: { group: GROUP, appliance: applianceIdSchema.parse('a1'), url: 'http://a1.test', epoch: 1 },
       source: SOURCE,
+      proven: true,
     },
     splitter: splitterIdSchema.parse('s1'),
     session: 2,

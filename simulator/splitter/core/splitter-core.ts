@@ -209,9 +209,11 @@ export class SplitterCore {
     this.#change(() => this.volume(volume).replaceSource(source));
   }
 
-  /** @throws MoverError STORAGE_FULL, STORAGE_FAILED: it is said again at the next attachment */
-  sourceKnown(volume: VolumeId): void {
-    this.#change(() => this.volume(volume).sourceKnown());
+  /** Changes what is known of disks, all or none. @throws MoverError STORAGE_FULL, STORAGE_FAILED */
+  changeSources(volumes: Iterable<VolumeId>, change: (split: VolumeSplit) => void): void {
+    this.#change(() => {
+      for (const id of volumes) change(this.volume(id));
+    });
   }
 
   cut(input: ParsedInputOf<Api['cut']>, now: Moment): OutputOf<Api['cut']> {
