@@ -50,6 +50,8 @@ export interface ProtectedVolumeOptions {
   readonly sync: boolean;
   /** The bitmap was lost, and all is marked: regions of zeroes are not written anew, so that holes stay holes. */
   readonly marksLost?: boolean;
+  /** An earlier life was comparing, and may have failed to sync what is compared now. */
+  readonly resumesComparison?: boolean;
   readonly events: VolumeEvents;
 }
 
@@ -62,6 +64,7 @@ export class ProtectedVolume {
   readonly #held: HeldAcknowledgements;
   readonly #sync: boolean;
   readonly #marksLost: boolean;
+  readonly #resumesComparison: boolean;
   readonly #events: VolumeEvents;
   readonly #lock = new RangeLock();
   readonly #gate = new WriteGate();
@@ -75,7 +78,17 @@ export class ProtectedVolume {
   #isFailing = false;
 
   constructor(options: ProtectedVolumeOptions) {
-    const { split, source, marksFile, trace, held, sync, marksLost = false, events } = options;
+    const {
+      split,
+      source,
+      marksFile,
+      trace,
+      held,
+      sync,
+      marksLost = false,
+      resumesComparison = false,
+      events,
+    } = options;
     this.id = split.volume;
     this.split = split;
     this.#source = source;
@@ -84,6 +97,7 @@ export class ProtectedVolume {
     this.#held = held;
     this.#sync = sync;
     this.#marksLost = marksLost;
+    this.#resumesComparison = resumesComparison;
     this.#events = events;
   }
 
@@ -315,8 +329,7 @@ export class ProtectedVolume {
       });
       if (data === undefined) return 'unreadable';
       const zero = isZero(data);
-      // What an earlier life failed to sync reads back all the same. Its mark goes only after a sync, which needs a write.
-      if (this.#sync && !(zero && this.#marksLost)) await this.#source.rewrite(offset, data);
+      await this.#rewrite(offset, data, zero);
       const copy = zero ? ({ kind: 'zeroes' } as const) : ({ kind: 'write', data } as const);
       const timeMs = nowMs();
       if (!this.split.resent(region, copy, timeMs)) return 'none';
@@ -340,13 +353,20 @@ export class ProtectedVolume {
     try {
       // One that can't be read is sent again when it can.
       const data = await this.#source.readLater(offset, length).catch(() => undefined);
+      const isSame = data !== undefined && digestText(digestOf(data)) === digest;
+      if (isSame && this.#resumesComparison) await this.#rewrite(offset, data, isZero(data));
       const now = this.split.initializationMark;
       if (now?.session !== mark.session || now.n !== mark.n) return;
-      marks.compared(region, data !== undefined && digestText(digestOf(data)) === digest);
+      marks.compared(region, isSame);
     } finally {
       release();
     }
     if (marks.settled > 0) this.#events.onSettled(this);
+  }
+
+  /** What an earlier life failed to sync reads back all the same. Its mark goes only after a sync, which needs a write. */
+  async #rewrite(offset: number, data: Buffer, zero: boolean): Promise<void> {
+    if (this.#sync && !(zero && this.#marksLost)) await this.#source.rewrite(offset, data);
   }
 
   /** Ends the short initialization if nothing is left to be sent again. @returns whether it ended now. */

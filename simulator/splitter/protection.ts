@@ -94,7 +94,11 @@ export function startProtection(options: ProtectionOptions): Protection {
     onStored: (rows) => rows.forEach(follow),
   });
   const held = new HeldAcknowledgements(core.holds);
-  const initialization = new ShortInitialization(new Comparisons(id, token), log);
+  const initialization = new ShortInitialization(
+    new Comparisons(id, token),
+    (volume) => core.changeRows([volume.id], (split) => split.keepComparison()),
+    log,
+  );
   const sweep = new MarksSweep(confirmations, log);
   let streams: Streams | undefined;
 
@@ -230,6 +234,7 @@ export function startProtection(options: ProtectionOptions): Protection {
   };
   refuseSources();
   noteSources(checks, sources(), false, log);
+  for (const volume of volumes.values()) if (volume.split.marks.doubted > 0) initialization.poke(volume);
   if (session === NO_SESSION) for (const volume of volumes.values()) startSession(volume);
 
   return {
@@ -286,7 +291,10 @@ export function startProtection(options: ProtectionOptions): Protection {
   };
 }
 
-interface LoadedSplit extends Pick<ProtectedVolumeOptions, 'split' | 'source' | 'marksFile' | 'marksLost' | 'trace'> {
+interface LoadedSplit extends Pick<
+  ProtectedVolumeOptions,
+  'split' | 'source' | 'marksFile' | 'marksLost' | 'resumesComparison' | 'trace'
+> {
   readonly finding: SourceFinding;
 }
 
@@ -322,6 +330,8 @@ function loadSplit(
   const { marks, lost } = loaded;
   const confirmed = confirmations.of(row.volume);
   const finding = checks.find(row.volume, paths.source, marks.marked > 0 || (confirmed?.position ?? 0) > 0);
+  const resumesComparison = row.comparing !== undefined;
+  if (resumesComparison) marks.doubtMarked();
   const marksFile = new MarksFile(paths.marks, marks, lost !== undefined);
   const split = new VolumeSplit({
     row,
@@ -334,7 +344,7 @@ function loadSplit(
     queueMaxBytes: limits.queueMaxBytes,
     nowMs: nowMs(),
     beganAtMs: monotonicMs(),
-    startReason: lost === undefined ? 'splitter restarted' : 'bitmap lost',
+    startReason: lost === undefined ? (row.comparing ?? 'splitter restarted') : 'bitmap lost',
   });
   if (lost !== undefined) {
     log.error({ volume: row.volume }, lost);
@@ -354,6 +364,7 @@ function loadSplit(
     source,
     marksFile,
     marksLost: lost !== undefined,
+    resumesComparison,
     finding,
     trace: trace ? new WriteTrace(paths.trace, log) : undefined,
   };
@@ -376,7 +387,7 @@ function storeSources(
   log: Logger,
 ): void {
   try {
-    core.changeSources(
+    core.changeRows(
       loaded.map(({ split }) => split.volume),
       change,
     );

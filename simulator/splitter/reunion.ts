@@ -64,7 +64,7 @@ export class Reunion {
     if (sourceState === 'missing' || sourceState === 'recovering') return;
     try {
       if (row.refused === undefined)
-        this.#options.core.changeSources([volume.id], (split) => split.refuseSource('foreign'));
+        this.#options.core.changeRows([volume.id], (split) => split.refuseSource('foreign'));
     } finally {
       if (sourceState !== 'foreign') volume.bar('foreign', foreignSource(volume.id));
     }

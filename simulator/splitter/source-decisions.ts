@@ -97,7 +97,7 @@ export class SourceDecisions {
   /** Lifts the wait only. A replica that was made from another disk is still kept: the replica site refuses this one then. */
   #vouch(volume: ProtectedVolume): void {
     const { core, onDecided, log } = this.#options;
-    core.changeSources([volume.id], (split) => split.vouchForSource());
+    core.changeRows([volume.id], (split) => split.vouchForSource());
     volume.unbar();
     log.warn({ volume: volume.id }, 'a person vouched for a disk that the replica site has not seen');
     onDecided(volume);

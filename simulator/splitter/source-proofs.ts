@@ -52,7 +52,7 @@ export class SourceProofs {
     this.#storing = undefined;
     const known = [...this.#news];
     try {
-      core.changeSources(
+      core.changeRows(
         known.map(({ id }) => id),
         (split) => split.sourceKnown(),
       );

@@ -61,6 +61,7 @@ const rowSchema = z.strictObject({
   replaces: z.literal(true).exactOptional(),
   proven: z.literal(true).exactOptional(),
   refused: z.enum(['missing', 'foreign']).exactOptional(),
+  comparing: z.string().exactOptional(),
 });
 
 export interface VolumeRows {

@@ -88,7 +88,7 @@ export class SplitterHost {
             row,
             splitter: this.id,
             session: this.#session,
-            marks: new Marks(row.sizeBytes, this.#storedMarks.get(row.volume)),
+            marks: this.#loadMarks(row),
             budget,
             spill: new SpillMemory(),
             queueMaxBytes: QUEUE_BYTES,
@@ -100,6 +100,12 @@ export class SplitterHost {
       ),
     });
     if (!this.provesSources) for (const split of this.core.volumes) split.sourceState = 'present';
+  }
+
+  #loadMarks({ volume, sizeBytes, comparing }: VolumeSplitRow): Marks {
+    const marks = new Marks(sizeBytes, this.#storedMarks.get(volume));
+    if (comparing !== undefined) marks.doubtMarked();
+    return marks;
   }
 
   crash(): void {
@@ -163,7 +169,7 @@ export class SplitterHost {
     split.doubt('recovered', this.#time.wallMsOf(this.id));
     this.storeMarks(volume);
     this.disks.set(volume, content());
-    this.call((core) => core.changeSources([volume], (each) => each.replaceSource(newSource())));
+    this.call((core) => core.changeRows([volume], (each) => each.replaceSource(newSource())));
     split.sourceState = 'present';
     split.detached();
     return true;
@@ -179,13 +185,13 @@ export class SplitterHost {
       this.storeMarks(volume);
     }
     split.attached(meeting);
-    if (split.isSourceNews) this.#changeSource(volume, (each) => each.sourceKnown());
+    if (split.isSourceNews) this.#changeRow(volume, (each) => each.sourceKnown());
     if (split.sourceState === 'unproven') split.sourceState = 'present';
   }
 
   /** What finds no room now is found out again. */
-  #changeSource(volume: VolumeId, change: (split: VolumeSplit) => void): void {
-    if (!this.full) this.call((core) => core.changeSources([volume], change));
+  #changeRow(volume: VolumeId, change: (split: VolumeSplit) => void): void {
+    if (!this.full) this.call((core) => core.changeRows([volume], change));
   }
 
   /** The replica site did not take it. */
@@ -196,7 +202,7 @@ export class SplitterHost {
   ): void {
     const split = this.core?.volume(volume);
     if (code === 'FOREIGN_SOURCE' && split !== undefined) {
-      if (this.provesSources) this.#changeSource(volume, (each) => each.refuseSource('foreign'));
+      if (this.provesSources) this.#changeRow(volume, (each) => each.refuseSource('foreign'));
       split.sourceState = 'foreign';
       return;
     }
@@ -298,6 +304,7 @@ export class SplitterHost {
   resendOne(volume: VolumeId): void {
     const split = this.core?.volume(volume);
     if (split === undefined || this.#writing.has(volume) || !split.initialize(this.#time.wallMsOf(this.id))) return;
+    if (split.isComparisonNews) this.#changeRow(volume, (each) => each.keepComparison());
     const next = split.nextResend();
     if (next === undefined) this.#compareOne(split);
     else {

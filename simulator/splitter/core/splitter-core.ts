@@ -209,8 +209,8 @@ export class SplitterCore {
     this.#change(() => this.volume(volume).replaceSource(source));
   }
 
-  /** Changes what is known of disks, all or none. @throws MoverError STORAGE_FULL, STORAGE_FAILED */
-  changeSources(volumes: Iterable<VolumeId>, change: (split: VolumeSplit) => void): void {
+  /** Changes rows for reasons of this host's own, all or none. @throws MoverError STORAGE_FULL, STORAGE_FAILED */
+  changeRows(volumes: Iterable<VolumeId>, change: (split: VolumeSplit) => void): void {
     this.#change(() => {
       for (const id of volumes) change(this.volume(id));
     });

@@ -77,6 +77,8 @@ export interface VolumeSplitRow {
   readonly proven?: true;
   /** What was found wrong with the disk; until a person decides. */
   readonly refused?: RefusedSource;
+  /** Why what is marked is compared before it is sent; until nothing is left to compare. */
+  readonly comparing?: string;
 }
 
 /** What only a person can decide. */
@@ -399,6 +401,17 @@ export class VolumeSplit {
     const why = isDoubted ? `${before}; ${reason}`.slice(0, REASON_LENGTH_MAX) : reason;
     this.#marksOnlySince = { ...this.#marksOnlySince, reason: why };
     return this.marks.doubtAll();
+  }
+
+  /** Whether it is to be stored that marked regions are compared, or are not any more: a restart goes on with that. */
+  get isComparisonNews(): boolean {
+    return this.marks.doubted > 0 !== (this.#row.comparing !== undefined);
+  }
+
+  keepComparison(): void {
+    const { comparing: _before, ...row } = this.#row;
+    if (!this.isComparisonNews) return;
+    this.#put(this.marks.doubted > 0 ? { ...row, comparing: this.#marksOnlySince.reason } : row);
   }
 
   /** A person wants regions sent again, whatever the replica has. @returns regions to be marked in store. */
