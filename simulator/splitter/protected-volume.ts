@@ -171,7 +171,8 @@ export class ProtectedVolume {
   read(offset: number, length: number): Buffer | Promise<Buffer> {
     if (this.#wait !== undefined) return this.#afterWait(this.#wait.over, () => this.read(offset, length));
     this.#refuseBarred();
-    if (length > AT_ONCE_BYTES_MAX) return this.#source.readLater(offset, length).catch(raiseNbdError);
+    if (length > AT_ONCE_BYTES_MAX || !this.#source.isQuick)
+      return this.#source.readLater(offset, length).catch(raiseNbdError);
     try {
       return this.#source.readNow(offset, length);
     } catch (error) {
@@ -188,7 +189,7 @@ export class ProtectedVolume {
     if (this.#wait !== undefined) return this.#afterWait(this.#wait.over, () => this.change(change, durable));
     this.#refuseBarred();
     const { offset, length } = change;
-    if (this.#sync || length > AT_ONCE_BYTES_MAX || !this.#lock.isFree(offset, length))
+    if (this.#sync || length > AT_ONCE_BYTES_MAX || !this.#source.isQuick || !this.#lock.isFree(offset, length))
       return this.#changeLater(change, durable);
     this.#scan?.beforeNow(offset, length);
     this.#mark(offset, length);
