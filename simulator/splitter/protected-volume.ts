@@ -38,6 +38,8 @@ export interface VolumeEvents {
   readonly onMarked: (volume: ProtectedVolume) => void;
   /** Marks may be cleared. */
   readonly onSettled: (volume: ProtectedVolume) => void;
+  /** The first write made the disk's file: from now on it is missed when it is gone. */
+  readonly onMade?: (volume: ProtectedVolume) => void;
 }
 
 export interface ProtectedVolumeOptions {
@@ -74,6 +76,8 @@ export class ProtectedVolume {
   /** While guests' requests wait for the replica site's word about the disk. */
   #wait: { readonly over: Promise<void>; readonly end: () => void } | undefined;
   #isClearing = false;
+  /** The disk's file is there, and those who must know were told. */
+  #isMade: boolean;
   /** The last write failed. */
   #isFailing = false;
 
@@ -99,6 +103,7 @@ export class ProtectedVolume {
     this.#marksLost = marksLost;
     this.#resumesComparison = resumesComparison;
     this.#events = events;
+    this.#isMade = source.isWritten;
   }
 
   get sizeBytes(): number {
@@ -275,6 +280,10 @@ export class ProtectedVolume {
 
   #complete(change: SourceChange): void {
     if (this.#isFailing) this.#noteSuccess();
+    if (!this.#isMade) {
+      this.#isMade = true;
+      this.#events.onMade?.(this);
+    }
     const timeMs = nowMs();
     const completion = this.split.complete(change, timeMs);
     if (completion.kind === 'marked') {

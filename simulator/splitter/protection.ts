@@ -106,6 +106,20 @@ export function startProtection(options: ProtectionOptions): Protection {
     onNumbered: (volume: ProtectedVolume): void => streams?.wake(volume),
     onMarked: (volume: ProtectedVolume): void => initialization.poke(volume),
     onSettled: (volume: ProtectedVolume): void => sweep.add(volume),
+    onMade: (volume: ProtectedVolume): void => {
+      if (made.size === 0) setImmediate(noteMade);
+      made.add(volume);
+    },
+  };
+  const made = new Set<ProtectedVolume>();
+  const noteMade = (): void => {
+    noteSources(
+      checks,
+      [...made].map(({ id: volume }) => [volume, options.files(volume).source]),
+      false,
+      log,
+    );
+    made.clear();
   };
   const volumes = new Map(
     splits.map((loaded) => [loaded.split.volume, new ProtectedVolume({ ...loaded, held, sync: options.sync, events })]),

@@ -172,6 +172,25 @@ test('a row of before there were proofs counts, if a write of it was confirmed',
   await comesBack();
 });
 
+test('a disk that is gone after its first writes is missed, though none of them was ever confirmed', async () => {
+  const before = await world.splitter();
+  await quiet(before, V1);
+  await before.stop();
+  const { goes, comesBack } = awayAppliance();
+  await goes();
+  const splitter = await world.splitterProcess();
+  const guest = await splitter.open(V1);
+  await guest.write(0, ONES);
+  // What is noted of the file is stored before later requests are answered.
+  await describe(splitter, V1);
+  await splitter.kill();
+  rmSync(join(world.dataFolder, 'volumes'), { recursive: true });
+  const again = await world.splitter(AT_ONCE);
+  expect(await stateOf(again)).toBe('missing');
+  await expectRefused(again);
+  await comesBack();
+});
+
 test('a disk that was found missing stays refused when another file lies in its place; its very own file is taken back', async () => {
   await replicated();
   const path = world.path(V1, 'img');
