@@ -1,4 +1,5 @@
-// One log for everything a worker says: the SDK's own lines, workflows' and activities' included, as pino's lines of JSON.
+// One log for everything a worker says: the SDK's own lines, workflows' and activities' included,
+// as pino's lines of JSON.
 import {
   DefaultLogger,
   makeTelemetryFilterString,
@@ -30,7 +31,9 @@ export function sdkLogger(log: Logger, level: LogLevel): SdkLogger {
   return new DefaultLogger(SDK_LEVELS[level], (entry) => forward(log, entry));
 }
 
-/** For `Runtime.install`: logs through pino, and metrics for Prometheus when an address is given. */
+/**
+ * For `Runtime.install`: logs through pino, and metrics for Prometheus when an address is given.
+ */
 export function runtimeOptions(log: Logger, level: LogLevel, metricsAddress: string | undefined): RuntimeOptions {
   return {
     logger: sdkLogger(log, level),

@@ -1,10 +1,17 @@
-// Whether a volume's disk answers at once. One whose call took long gets the thread pool for a while, and one thread of it: the
-// process has a single main thread, and a slow disk must not make the guests of all other volumes wait.
+// Whether a volume's disk answers at once. One whose call took long gets the thread pool for a
+// while, and one thread of it: the process has a single main thread, and a slow disk must not make
+// the guests of all other volumes wait.
 import { monotonicMs } from './clock.js';
 
-/** The page cache takes microseconds, a busy disk some 10 ms: a call of this many milliseconds is a slow disk's. */
+/**
+ * The page cache takes microseconds, a busy disk some 10 ms: a call of this many milliseconds is a
+ * slow disk's.
+ */
 const SLOW_CALL_MS = 50;
-/** How long a slow disk is not asked on the main thread, in milliseconds: at worst it stalls one call in so much time. */
+/**
+ * How long a slow disk is not asked on the main thread, in milliseconds: at worst it stalls one
+ * call in so much time.
+ */
 const SLOW_FOR_MS = 5_000;
 
 export class DiskPace {
@@ -36,7 +43,10 @@ export class DiskPace {
     }
   }
 
-  /** A call in the thread pool: of a slow disk, one after the other, so that the pool's other threads stay free. */
+  /**
+   * A call in the thread pool: of a slow disk, one after the other, so that the pool's other
+   * threads stay free.
+   */
   async later<T>(call: () => Promise<T>): Promise<T> {
     if (this.isQuick) return call();
     const turn = this.#last.then(call, call);

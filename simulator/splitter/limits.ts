@@ -11,13 +11,16 @@ export interface SplitterLimits {
   readonly memoryMaxBytes: number;
   /** Size of the file that one volume's backlog may spill to. */
   readonly spillMaxBytes: number;
-  /** How long after its start guests wait for the replica site's word about a disk that it has not taken yet, in milliseconds. */
+  /**
+   * How long after its start guests wait for the replica site's word about a disk that it has not
+   * taken yet, in milliseconds.
+   */
   readonly proofWaitMs: number;
 }
 
 /**
- * A queue holds about a second of a fast disk's writes; four such volumes fill the memory of a splitter. A Linux guest gives a
- * disk's request 30 s; others give it more.
+ * A queue holds about a second of a fast disk's writes; four such volumes fill the memory of a
+ * splitter. A Linux guest gives a disk's request 30 s; others give it more.
  */
 export const DEFAULT_SPLITTER_LIMITS: SplitterLimits = {
   queueMaxBytes: 64 * MIB,
@@ -48,7 +51,10 @@ const environmentSchema = z.object({
     .default(DEFAULT_SPLITTER_LIMITS.proofWaitMs / 1000),
 });
 
-/** Limits set in the environment, the defaults otherwise. @throws MoverError INVALID_REQUEST naming the variable at fault. */
+/**
+ * Limits set in the environment, the defaults otherwise.
+ * @throws MoverError INVALID_REQUEST naming the variable at fault.
+ */
 export function readSplitterLimits(
   environment: Readonly<Record<string, string | undefined>> = process.env,
 ): SplitterLimits {

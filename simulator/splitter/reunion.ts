@@ -1,4 +1,5 @@
-// What happens when a volume meets its replica again: the two ends say what they have, and what they can't agree on is compared.
+// What happens when a volume meets its replica again: the two ends say what they have, and what
+// they can't agree on is compared.
 import type { Logger } from 'pino';
 import { controlUrl, type Estate } from '../../contracts/estate.js';
 import type { ApplianceId, VolumeId } from '../../contracts/ids.js';
@@ -32,7 +33,10 @@ export class Reunion {
     this.#addresses = new Map(options.estate.appliances.map(({ id, control }) => [id, controlUrl(control)]));
   }
 
-  /** The replica site took the volume. @throws MoverError STORAGE_FULL, STORAGE_FAILED, the system's error: to be attached again later */
+  /**
+   * The replica site took the volume.
+   * @throws MoverError STORAGE_FULL, STORAGE_FAILED, the system's error: to be attached again later
+   */
   attached(volume: ProtectedVolume, frame: AttachedFrame): void {
     const { sessions, onSourceKnown } = this.#options;
     const { split } = volume;
@@ -47,7 +51,8 @@ export class Reunion {
   /**
    * The replica site did not take it, and said what the splitter can do about it.
    * @returns whether it is worth attaching at once.
-   * @throws MoverError STORAGE_FULL, STORAGE_FAILED, the system's error: it is refused and heard again
+   * @throws MoverError STORAGE_FULL, STORAGE_FAILED, the system's error: it is refused and heard
+   * again
    */
   refused(volume: ProtectedVolume, { code, message, advice }: RefusedFrame): boolean {
     if (code === 'FOREIGN_SOURCE') {
@@ -57,7 +62,10 @@ export class Reunion {
     return advice !== undefined && this.#follow(volume, message, advice);
   }
 
-  /** Stored, so that it holds at the next start too, whoever is away then. If it can't be, it is when the site says it again. */
+  /**
+   * Stored, so that it holds at the next start too, whoever is away then. If it can't be, it is
+   * when the site says it again.
+   */
   #foreign(volume: ProtectedVolume): void {
     const { sourceState, row } = volume.split;
     // A disk that is being recovered, or was found missing, is that still.

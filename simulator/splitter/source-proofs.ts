@@ -1,5 +1,6 @@
-// Whether a new disk is the volume's. The replica site says so once, when it takes the disk; that is stored, and only then do
-// guests use it. Else a folder that was lost would be served as blank disks while the replica site is away.
+// Whether a new disk is the volume's. The replica site says so once, when it takes the disk; that
+// is stored, and only then do guests use it. Else a folder that was lost would be served as blank
+// disks while the replica site is away.
 import type { Logger } from 'pino';
 import type { VolumeId } from '../../contracts/ids.js';
 import { Backoff } from './backoff.js';

@@ -1,4 +1,5 @@
-// What a person decides about a disk, on real processes that are killed in the middle of it: it ends whole, or it is repeated.
+// What a person decides about a disk, on real processes that are killed in the middle of it: it
+// ends whole, or it is repeated.
 import { copyFileSync, existsSync, readFileSync, rmSync, watch, writeFileSync } from 'node:fs';
 import { readFile, rename } from 'node:fs/promises';
 import { dirname, join } from 'node:path';

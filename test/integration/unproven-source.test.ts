@@ -1,5 +1,6 @@
-// A disk that is new here may be all that is left of a lost folder: no guest uses it before the replica site took it, or a person
-// vouched for it. What only a person can decide holds over restarts, whoever is away.
+// A disk that is new here may be all that is left of a lost folder: no guest uses it before the
+// replica site took it, or a person vouched for it. What only a person can decide holds over
+// restarts, whoever is away.
 import { copyFileSync, mkdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';

@@ -1,4 +1,5 @@
-// A disk that takes long stalls one call on the main thread. For a while after it, the thread pool does that disk's work.
+// A disk that takes long stalls one call on the main thread. For a while after it, the thread pool
+// does that disk's work.
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';

@@ -1,4 +1,5 @@
-// volume-mover source: what a person decides for a volume whose disk is missing, foreign or unproven.
+// volume-mover source: what a person decides for a volume whose disk is missing, foreign or
+// unproven.
 import { Command } from 'commander';
 import { parseOrRefuse } from '../../../contracts/errors.js';
 import { pointIdSchema, volumeIdSchema } from '../../../contracts/ids.js';
