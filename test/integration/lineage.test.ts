@@ -40,6 +40,7 @@ beforeAll(async () => {
       sizeMiB: SIZE_MIB,
     }),
     temporal: { address, namespace, uiUrl: undefined },
+    environment: { VOLUME_MOVER_PROOF_WAIT_S: '5' },
   });
   await write(A, 0, 4 * MIB);
   await write(B, 0, 4 * MIB);
@@ -273,6 +274,59 @@ test('(f) the splitter’s folder is lost: foreign, until it is recovered or acc
   await expectHole(/the host was replaced/);
   await write(B, 0, MIB);
   await expectSame(B);
+});
+
+test('(k) the splitter’s folder is lost while the site is down: guests get errors, never zeroes, until a person decides', async () => {
+  await write(A, 0, MIB);
+  await expectSame(A, B);
+  await untilTrue('a point with all of it', PATIENCE_MS, async () => {
+    const [{ confirmed }, { points }] = await Promise.all([view(), estate.client.listPoints({ volume: A })]);
+    const member = points.at(-1)?.members.find(({ volume }) => volume === A);
+    return member !== undefined && member.position === confirmed?.position;
+  });
+  const before = await readFile(join(folderOf(HOST), 'volumes', `${A}.img`));
+  const refuses = async (state: string): Promise<void> => {
+    expect((await view()).source.state).toBe(state);
+    await withExport(await estate.source(A), async (disk) => {
+      await expect(disk.read(0, 4096)).rejects.toThrow('EIO');
+      await expect(disk.write(0, Buffer.alloc(4096))).rejects.toThrow('EIO');
+    });
+    expect(await healthOf(HOST)).toContain(`volume-mover source accept ${A}`);
+  };
+  await estate.process(HOST).kill();
+  await rm(folderOf(HOST), { recursive: true });
+  await estate.process(SITE).stop();
+  await estate.process(HOST).start();
+  await refuses('unproven');
+  await estate.process(HOST).restart();
+  await refuses('unproven');
+  await estate.process(SITE).start();
+  await untilTrue('foreign', PATIENCE_MS, async () => (await view()).source.state === 'foreign');
+  await refuses('foreign');
+  expect((await cli('volumes')).stdout).toContain('SOURCE FOREIGN');
+  await estate.process(SITE).stop();
+  await estate.process(HOST).kill();
+  await estate.process(HOST).start();
+  await refuses('foreign');
+  await estate.process(SITE).start();
+  for (const volume of [A, B]) {
+    const recovered = await until('it can be recovered', PATIENCE_MS, async () => {
+      const ran = await cli('source', 'recover', volume, '--wait');
+      return ran.exitCode === EXIT.ok ? ran : undefined;
+    });
+    expect(recovered.stderr).toBeDefined();
+  }
+  await withExport(await estate.source(A), async (disk) =>
+    expect((await disk.read(0, MIB)).equals(before.subarray(0, MIB))).toBe(true),
+  );
+  expect((await readFile(join(folderOf(HOST), 'volumes', `${A}.img`))).equals(before)).toBe(true);
+  await expectSame(A, B);
+  // Proven by now: with the site away guests go on.
+  await estate.process(SITE).stop();
+  await estate.process(HOST).restart();
+  await write(A, 2 * MIB, REGION_BYTES);
+  await estate.process(SITE).start();
+  await expectSame(A, B);
 });
 
 test('(i) both folders are put back', async () => {

@@ -1,6 +1,6 @@
 // What a move does to a splitter: the fence and its backlog, the verdict either way, leases, holds,
 // and all of it across restarts.
-import { existsSync, truncateSync } from 'node:fs';
+import { existsSync, rmSync, truncateSync } from 'node:fs';
 import { setTimeout as pause } from 'node:timers/promises';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import type { TicketedAttempt, Verdict } from '../../contracts/attempt.js';
@@ -295,4 +295,29 @@ test('what was decided is remembered after a restart, and the route with it', as
   await expect(world.notify(again, attempt(1))).rejects.toMatchObject({ code: 'ATTEMPT_COMMITTED' });
   await write(again, [0], 1);
   await expectReplicaIsSource(again);
+});
+
+test('behind a fence a resync and a decision about the disk are refused, and go through after the verdict', async () => {
+  const splitter = await world.splitter();
+  await write(splitter, [0, 1], 1);
+  await quiet(splitter, V1);
+  await notify(splitter, attempt(1));
+  await splitter.control.fence({ attempt: attempt(1), volumes: [V1], leaseMs: LEASE_MS });
+  const busy = { code: 'VOLUME_BUSY', retryable: true };
+  await expect(splitter.control.resync({ volume: V1 })).rejects.toMatchObject(busy);
+  await expect(splitter.control.resync({ volume: V1, ranges: [{ offset: 0, length: MIB }] })).rejects.toMatchObject(
+    busy,
+  );
+  expect(await describe(splitter, V1)).toMatchObject({ mode: 'SYNCED', markedRegions: 0 });
+  await splitter.stop();
+  rmSync(world.path(V1, 'img'));
+  const again = await world.splitter();
+  expect((await describe(again, V1)).source.state).toBe('missing');
+  await expect(again.control.decideSource({ volume: V1, decision: 'accept-blank' })).rejects.toMatchObject(busy);
+  await learn(again, attempt(1), 'ABORTED');
+  await again.control.decideSource({ volume: V1, decision: 'accept-blank' });
+  await until(async () => (await describe(again, V1)).source.state === 'present', 'it is decided');
+  await again.control.resync({ volume: V1, ranges: [{ offset: 0, length: SIZE_BYTES }] });
+  await quiet(again, V1);
+  expect(world.site.imageOf(V1, SIZE_BYTES).equals(Buffer.alloc(SIZE_BYTES))).toBe(true);
 });

@@ -234,7 +234,7 @@ export class PowerWorld {
       waitsForMarks: this.#options.withoutWaitingForMarks !== true,
       onMarked: (one) => initialization.poke(one),
     });
-    const initialization = new ShortInitialization(new Comparisons(SPLITTER, undefined), log);
+    const initialization = new ShortInitialization(new Comparisons(SPLITTER, undefined), () => undefined, log);
     const life: SplitterLife = { process, volume, source, marksFile, initialization, dead: false };
     this.#splitter = life;
   }
