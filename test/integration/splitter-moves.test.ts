@@ -301,7 +301,7 @@ test('behind a fence a resync and a decision about the disk are refused, and go 
   const splitter = await world.splitter();
   await write(splitter, [0, 1], 1);
   await quiet(splitter, V1);
-  await notify(splitter, attempt(1));
+  await world.notify(splitter, attempt(1));
   await splitter.control.fence({ attempt: attempt(1), volumes: [V1], leaseMs: LEASE_MS });
   const busy = { code: 'VOLUME_BUSY', retryable: true };
   await expect(splitter.control.resync({ volume: V1 })).rejects.toMatchObject(busy);
