@@ -27,6 +27,8 @@ const groups: readonly Group[] = [
   // Real NBD and disk clients against built processes, during moves.
   { name: 'outside', setup: [DIST, TEMPORAL], timeoutMs: 120 * SECOND_MS },
   { name: 'ui', setup: [DIST, TEMPORAL], timeoutMs: 120 * SECOND_MS },
+  // A stranger's use of the packed product: installs from the registry, so it may take its time.
+  { name: 'package', setup: [DIST, TEMPORAL], timeoutMs: 300 * SECOND_MS },
   { name: 'chaos', setup: [DIST, TEMPORAL], timeoutMs: 300 * SECOND_MS },
 ];
 

@@ -1,7 +1,7 @@
 // The worker's connection to Temporal. Both start at the same time with an estate, so the first tries may come too early.
 import { NativeConnection } from '@temporalio/worker';
 import { setTimeout as delay } from 'node:timers/promises';
-import type { Logger } from 'pino';
+import type { WorkerLog } from './logging.js';
 import type { TemporalTarget } from './temporal-target.js';
 
 /** How long a worker waits for Temporal at its start before it gives up, ms: a database's first start takes a minute. */
@@ -17,7 +17,7 @@ const CHECK_TIMEOUT_MS = 1_000;
  */
 export async function connectToTemporal(
   { connection }: TemporalTarget,
-  log: Logger,
+  log: Pick<WorkerLog, 'warn'>,
   signal: AbortSignal,
 ): Promise<NativeConnection> {
   const { address } = connection;
