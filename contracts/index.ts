@@ -1,4 +1,5 @@
-// What a vendor's splitter, appliance or replica site implements, and the forms that every call speaks in.
+// What a vendor's splitter, appliance or replica site implements, and the forms that every call
+// speaks in.
 export * from './appliance-api.js';
 export * from './attempt.js';
 export * from './batch.js';

@@ -1,4 +1,5 @@
-// What programs import to try the product, or to test theirs, on an estate of simulators: real processes on this machine.
+// What programs import to try the product, or to test theirs, on an estate of simulators: real
+// processes on this machine.
 export {
   launchEstate,
   type LaunchOptions,

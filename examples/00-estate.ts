@@ -1,4 +1,5 @@
-// 0. An estate to try the others on: splitter, appliances, replica site, worker and Temporal on this machine, until Ctrl-C.
+// 0. An estate to try the others on: splitter, appliances, replica site, worker and Temporal on
+// this machine, until Ctrl-C.
 import { once } from 'node:events';
 import { estateSchema } from 'volume-mover/contracts';
 import { launchEstate, openTemporal } from 'volume-mover/simulator';
@@ -32,7 +33,8 @@ const estate = estateSchema.parse({
   worker: { health: anyPort },
 });
 
-// An existing server if TEMPORAL_ADDRESS names one; else a dev server, which is built the first time (some minutes).
+// An existing server if TEMPORAL_ADDRESS names one; else a dev server, which is built the first
+// time (some minutes).
 const temporal = await openTemporal({ log: console.log });
 try {
   const running = await launchEstate({ estate, dataDirectory: '.estate', temporal, log: console.log });

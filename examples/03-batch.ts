@@ -1,4 +1,5 @@
-// 3. A batch: many moves under limits, in a maintenance window, with one canary that somebody approves.
+// 3. A batch: many moves under limits, in a maintenance window, with one canary that somebody
+// approves.
 import { createMoverClient, findEstateFile, readEstateFile } from 'volume-mover';
 
 const client = createMoverClient({ estate: readEstateFile(findEstateFile()) });

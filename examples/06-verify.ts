@@ -1,4 +1,5 @@
-// 6. Verify: compare a volume with its replica, byte for byte at one common point, while the guest writes on.
+// 6. Verify: compare a volume with its replica, byte for byte at one common point, while the guest
+// writes on.
 import { createMoverClient, findEstateFile, readEstateFile } from 'volume-mover';
 
 const client = createMoverClient({ estate: readEstateFile(findEstateFile()) });

@@ -1,8 +1,12 @@
-// 7. A worker of your own: your ports, so that the steps reach your splitter your way, and your log.
+// 7. A worker of your own: your ports, so that the steps reach your splitter your way, and your
+// log.
 import { createMoverClient, findEstateFile, readEstateFile } from 'volume-mover';
 import { createHttpPorts, type Ports, type SplitterPort, startWorker, type WorkerLog } from 'volume-mover/worker';
 
-/** A splitter whose fences are announced. Any object with the same calls will do: it needs no HTTP behind it. */
+/**
+ * A splitter whose fences are announced. Any object with the same calls will do: it needs no HTTP
+ * behind it.
+ */
 function announcing(splitter: SplitterPort): SplitterPort {
   const { calls } = splitter;
   return {

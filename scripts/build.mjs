@@ -34,7 +34,7 @@ export async function buildIfStale() {
   await utimes(BUILT_STAMP, startedAt, startedAt);
 }
 
-/** Removes what a source that is gone left in dist/: it would be packed, and hide that an import is broken. */
+/** Removes what deleted sources left in dist/: it would be packed, and hide broken imports. */
 async function removeOrphans(room) {
   const outputs = await readdir(join(root, 'dist', room), { recursive: true }).catch(() => []);
   const isOrphan = (file) => COMPILED.test(file) && !existsSync(join(root, room, file.replace(COMPILED, '.ts')));

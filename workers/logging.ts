@@ -11,7 +11,7 @@ import { pino, type Logger } from 'pino';
 import { logDestination } from '../control/log-destination.js';
 import type { LogLevel } from './config.js';
 
-/** What a worker needs of a log: the fields of a line, then its message. pino's loggers are such. */
+/** What a worker needs of a log: a line's fields, then its message. pino's loggers are such. */
 export type WorkerLog = Readonly<
   Record<
     'trace' | 'debug' | 'info' | 'warn' | 'error',

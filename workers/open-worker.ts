@@ -1,4 +1,5 @@
-// From a place in a Temporal server to a worker that is ready to run: the order that every worker's start needs.
+// From a place in a Temporal server to a worker that is ready to run: the order that every worker's
+// start needs.
 import type { NativeConnection, Worker } from '@temporalio/worker';
 import { createWorker, type CreateWorkerOptions } from './create-worker.js';
 import { sdkLogger, type WorkerLog } from './logging.js';

@@ -1,4 +1,5 @@
-// A worker inside a program of one's own. The product's own process (main.ts) adds configuration, health and signals.
+// A worker inside a program of one's own. The product's own process (main.ts) adds configuration,
+// health and signals.
 import { type NativeConnection, Runtime, type Worker } from '@temporalio/worker';
 import { createHttpPorts } from '../activities/http-ports.js';
 import type { Ports } from '../activities/ports.js';
@@ -24,7 +25,10 @@ export interface StartWorkerOptions {
   /** Names the worker in histories; default: process id and host. */
   readonly identity?: string | undefined;
   readonly deployment?: Deployment | undefined;
-  /** Names another Temporal server by `TEMPORAL_ADDRESS` and its like; default: this process's environment. */
+  /**
+   * Names another Temporal server by `TEMPORAL_ADDRESS` and its like; default: this process's
+   * environment.
+   */
   readonly environment?: NodeJS.ProcessEnv | undefined;
   /** Ends the waiting for Temporal, with its reason; a worker that runs is ended by `stop`. */
   readonly signal?: AbortSignal | undefined;
@@ -38,7 +42,8 @@ export interface RunningWorker {
 }
 
 /**
- * Starts a worker for moves, batches and verifications; resolves when it takes work. It waits up to 5 min for Temporal.
+ * Starts a worker for moves, batches and verifications; resolves when it takes work. It waits up to
+ * 5 min for Temporal.
  * Once a process: the SDK has one runtime, whose log is the first worker's.
  * @throws Error naming what Temporal lacks or refuses; the signal's reason
  */

@@ -1,4 +1,5 @@
-// The packed product, used as a stranger does: installed in an empty folder, compiled against, and run.
+// The packed product, used as a stranger does: installed in an empty folder, compiled against, and
+// run.
 import type { ChildProcess } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
@@ -15,6 +16,8 @@ import { pack, readManifest, ROOT, type Manifest, Stranger, stop } from './stran
 /** What the tarball may hold besides what is compiled, and what of that it may not. */
 const BESIDE_DIST =
   /^(package\.json|README\.md|LICENSE|CHANGELOG\.md|bin\/volume-mover\.js|docs\/api\/[a-z-]+\.(json|md))$/;
+/** Pages with programs in them: these compile, too. */
+const PAGES = ['README.md', 'docs/schedules.md'];
 const COMPILED = /^dist\/([a-z-]+\/)+[a-z0-9-]+\.(js|d\.ts)$|^dist\/\.workflow-bundles\/[0-9a-f]+\.js$/;
 
 let folder: string;
@@ -47,6 +50,7 @@ test('the tarball holds the compiled product, one workflow bundle and its papers
 describe('on this Node.js, with the compiler', () => {
   let stranger: Stranger;
   let examples: string[];
+  let blocks: string[];
   let estate: ChildProcess;
 
   beforeAll(async () => {
@@ -59,8 +63,14 @@ describe('on this Node.js, with the compiler', () => {
     const installed = await stranger.install(tarball, `typescript@${typescript}`, `@types/node@${types}`);
     expect(installed).toMatchObject({ exitCode: 0, stderr: '' });
     examples = await stranger.copyExamples();
+    blocks = (await Promise.all(PAGES.map(async (page) => stranger.copyBlocks(page)))).flat();
     const flags = ['--strict', '--module', 'nodenext', '--target', 'es2023', '--types', 'node'];
-    const compiled = await stranger.node(join('node_modules', 'typescript', 'bin', 'tsc'), ...flags, ...examples);
+    const compiled = await stranger.node(
+      join('node_modules', 'typescript', 'bin', 'tsc'),
+      ...flags,
+      ...examples,
+      ...blocks,
+    );
     expect(compiled, 'tsc --strict').toEqual({ exitCode: 0, stdout: '', stderr: '' });
     estate = await stranger.start('00-estate.js', /^ready: /m);
   });
@@ -101,6 +111,10 @@ describe('on this Node.js, with the compiler', () => {
 
   test('every example has a test', () => {
     expect(examples).toEqual(['00-estate', ...Object.keys(SAID), '07-worker'].map((name) => `${name}.ts`));
+  });
+
+  test('the programs in the pages compile', () => {
+    expect(blocks).toEqual(['README-md-1.ts', 'docs-schedules-md-1.ts']);
   });
 
   test.each(Object.entries(SAID))('the example %s does what it says', async (name, said) => {

@@ -1,4 +1,5 @@
-// Somebody who has nothing but the tarball: an empty folder, npm, the TypeScript compiler and a Node.js.
+// Somebody who has nothing but the tarball: an empty folder, npm, the TypeScript compiler and a
+// Node.js.
 import { type ChildProcess, execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { copyFile, mkdir, mkdtemp, readdir, readFile, realpath, rm, writeFile } from 'node:fs/promises';
@@ -11,7 +12,10 @@ import { z } from 'zod';
 export const ROOT = fileURLToPath(new URL('../../', import.meta.url));
 /** An installation from an empty cache, on a loaded machine. */
 const RUN_MS_MAX = 240_000;
-/** No look at the registry for what the cache has; install scripts are not needed. An engine that is too old is an error. */
+/**
+ * No look at the registry for what the cache has; install scripts are not needed. An engine that is
+ * too old is an error.
+ */
 const INSTALL = ['install', '--loglevel=warn', '--engine-strict', '--ignore-scripts', '--prefer-offline'];
 const QUIETLY = ['--no-audit', '--no-fund'];
 
@@ -82,6 +86,15 @@ export class Stranger {
     return names.sort();
   }
 
+  /** Writes each TypeScript block of a page as a module of its own. @returns their names */
+  async copyBlocks(page: string): Promise<string[]> {
+    const text = await readFile(join(ROOT, page), 'utf8');
+    const blocks = [...text.matchAll(/^```ts\n([^]*?)^```$/gm)].map(([, block = '']) => block);
+    const names = blocks.map((_block, index) => `${page.replace(/\W/g, '-')}-${index + 1}.ts`);
+    await Promise.all(blocks.map(async (block, i) => writeFile(join(this.folder, names[i] ?? ''), block)));
+    return names;
+  }
+
   async node(...words: readonly string[]): Promise<Ran> {
     return await run(this.#node, words, { cwd: this.folder, env: this.#env({}) });
   }
@@ -91,7 +104,10 @@ export class Stranger {
     return await run(this.#node, [name], { cwd: this.folder, env: this.#env(environment) });
   }
 
-  /** Starts a module and waits for a line; whoever starts it stops it. @throws Error with its output when it ends before */
+  /**
+   * Starts a module and waits for a line; whoever starts it stops it. @throws Error with its output
+   * when it ends before
+   */
   async start(name: string, line: RegExp): Promise<ChildProcess> {
     const child = spawn(this.#node, [name], {
       cwd: this.folder,
@@ -119,7 +135,10 @@ export class Stranger {
     await rm(this.folder, { recursive: true, force: true });
   }
 
-  /** Without what `npm run` sets for the tests themselves, and without a Temporal of whoever runs them. */
+  /**
+   * Without what `npm run` sets for the tests themselves, and without a Temporal of whoever runs
+   * them.
+   */
   #env(more: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
     const path = [join(this.#node, '..'), process.env['PATH'] ?? ''].join(delimiter);
     const kept = Object.entries(process.env).filter(([name]) => !OF_THE_TESTS.test(name));
