@@ -34,13 +34,6 @@ export async function buildIfStale() {
   await utimes(BUILT_STAMP, startedAt, startedAt);
 }
 
-/** Removes what deleted sources left in dist/: it would be packed, and hide broken imports. */
-async function removeOrphans(room) {
-  const outputs = await readdir(join(root, 'dist', room), { recursive: true }).catch(() => []);
-  const isOrphan = (file) => COMPILED.test(file) && !existsSync(join(root, room, file.replace(COMPILED, '.ts')));
-  await Promise.all(outputs.filter(isOrphan).map(async (file) => rm(join(root, 'dist', room, file), { force: true })));
-}
-
 /** The newest modification time at or below `path`; a folder's own time counts, so that a deleted file is noticed. */
 async function newestMs(path) {
   const ownMs = await modifiedMs(path);
@@ -54,4 +47,11 @@ async function newestMs(path) {
 async function modifiedMs(path) {
   const found = await stat(path).catch(() => undefined);
   return found?.mtimeMs ?? 0;
+}
+
+/** Removes what deleted sources left in dist/: it would be packed, and hide broken imports. */
+async function removeOrphans(room) {
+  const outputs = await readdir(join(root, 'dist', room), { recursive: true }).catch(() => []);
+  const isOrphan = (file) => COMPILED.test(file) && !existsSync(join(root, room, file.replace(COMPILED, '.ts')));
+  await Promise.all(outputs.filter(isOrphan).map(async (file) => rm(join(root, 'dist', room, file), { force: true })));
 }
