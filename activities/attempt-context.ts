@@ -6,8 +6,8 @@ import type { SplitterId } from '../contracts/ids.js';
 import type { ParsedMoveInput } from '../contracts/move.js';
 import type { SplitterVolume } from '../contracts/splitter-api.js';
 import type { AttemptContext } from '../contracts/steps.js';
-import { endpointOf, findGroup, orUndefined } from './site-lookup.js';
-import { anyAppliance, applianceOf, splitterOf, type Ports, type SplitterPort } from './ports.js';
+import { endpointOf, findGroup, orUndefined } from '../control/site-lookup.js';
+import { anyAppliance, applianceOf, splitterOf, type Ports, type SplitterPort } from '../control/ports.js';
 
 /** The record, or undefined when the attempt was never heard of. */
 export async function findAttempt(ports: Ports, { move, n }: AttemptRef): Promise<AttemptRecord | undefined> {

@@ -2,7 +2,7 @@
 import type { AttemptRecord, AttemptRef, Verdict } from '../contracts/attempt.js';
 import { type ErrorCode, MoverError } from '../contracts/errors.js';
 import { bySplitter, contextOf } from './attempt-context.js';
-import { anyAppliance, type Ports } from './ports.js';
+import { anyAppliance, type Ports } from '../control/ports.js';
 import { moveOptionsSchema } from '../contracts/move.js';
 
 /** The longest reason the replica site keeps. */

@@ -11,7 +11,7 @@ import { learn, resolve } from './compensation.js';
 import { toFailure } from './failure.js';
 import { flush } from './flush.js';
 import { notify } from './notify.js';
-import type { Ports } from './ports.js';
+import type { Ports } from '../control/ports.js';
 import { reconfigure } from './reconfigure.js';
 import { snapshot } from './snapshot.js';
 import { storeReport } from './store-report.js';

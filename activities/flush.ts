@@ -6,7 +6,8 @@ import { HOLD_MS_MAX, type SplitterVolume } from '../contracts/splitter-api.js';
 import type { AttemptContext, Flushed } from '../contracts/steps.js';
 import { bySplitter, findAttempt, inventory, refuseAborted, renewLeases } from './attempt-context.js';
 import { isTooLateToFence, windowClosed } from './fence-by.js';
-import { applianceOf, type Ports, type StepRun } from './ports.js';
+import { applianceOf, type Ports } from '../control/ports.js';
+import type { StepRun } from './run.js';
 
 /** Between looks at the lag or the drain: short at first, since a quiet volume is drained at once. */
 const POLL_MS_MIN = 5;

@@ -6,7 +6,7 @@ import type { AttemptContext } from '../contracts/steps.js';
 import { bySplitter, contextOf, findAttempt, refuseAborted } from './attempt-context.js';
 import { isTooLateToFence, windowClosed, type FenceClock } from './fence-by.js';
 import { planMove, refuseUnlessOk } from './plan.js';
-import { applianceOf, type Ports } from './ports.js';
+import { applianceOf, type Ports } from '../control/ports.js';
 
 /**
  * @throws MoverError MOVE_REFUSED with every reason against the move; ATTEMPT_ABORTED; WINDOW_CLOSED; VOLUME_BUSY and others that pass by

@@ -1,22 +1,14 @@
 // The plan of a move: every reason against it, at once. Reads only.
 import type { Endpoint } from '../contracts/attempt.js';
+import { hasRemedy } from '../contracts/error-registry.js';
 import { MoverError, type ErrorCode, type Reason } from '../contracts/errors.js';
 import type { MoveId } from '../contracts/ids.js';
 import type { MovePlan, ParsedMoveInput } from '../contracts/move.js';
 import type { SiteVolume } from '../contracts/replica-site-api.js';
 import type { SplitterVolume } from '../contracts/splitter-api.js';
-import type { Ports } from './ports.js';
-import { ClockComparison } from './compare-clocks.js';
-import { endpointOf, findGroup, findVolume } from './site-lookup.js';
-
-/** Reasons that pass by themselves: a move waits for them instead of being refused. */
-const PASSING: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
-  'VOLUME_BUSY',
-  'PENDING_VERDICT',
-  'UNREACHABLE',
-  'LINK_DOWN',
-  'SHUTTING_DOWN',
-]);
+import type { Ports } from '../control/ports.js';
+import { ClockComparison } from '../control/clock/compare-clocks.js';
+import { endpointOf, findGroup, findVolume } from '../control/site-lookup.js';
 
 /**
  * Checks a move against the estate as it is now, and compares the clocks of those it asks.
@@ -88,7 +80,7 @@ export async function planMove(ports: Ports, input: ParsedMoveInput, own?: MoveI
 export function refuseUnlessOk(plan: MovePlan): void {
   if (plan.ok) return;
   const listed = plan.reasons.map((reason) => reason.message).join('; ');
-  const lasting = plan.reasons.filter((reason) => !PASSING.has(reason.code));
+  const lasting = plan.reasons.filter((reason) => !hasRemedy(reason.code, 'waiting'));
   const [first] = plan.reasons;
   const code = lasting.length > 0 || first === undefined ? 'MOVE_REFUSED' : first.code;
   throw new MoverError(code, `The move cannot be made${lasting.length > 0 ? '' : ' yet'}: ${listed}.`, {

@@ -7,7 +7,8 @@ import type { Hole } from '../contracts/point.js';
 import type { Learned } from '../contracts/splitter-api.js';
 import type { AttemptContext, Flushed, Reconfigured } from '../contracts/steps.js';
 import { bySplitter, inventory, renewFences } from './attempt-context.js';
-import { anyAppliance, applianceOf, type Ports, type StepRun } from './ports.js';
+import { anyAppliance, applianceOf, type Ports } from '../control/ports.js';
+import type { StepRun } from './run.js';
 
 /** Between tries to close a point with every moved volume in it. */
 const JOIN_PAUSE_MS_MIN = 20;

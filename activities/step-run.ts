@@ -1,9 +1,8 @@
 // One run of a step inside a Temporal activity: its clock, its sleep, its signs of life.
 import { Context } from '@temporalio/activity';
 import type { Heartbeat } from '../contracts/move.js';
-import type { Run, StepRun } from './ports.js';
+import type { Run, StepRun, VerifyRun } from './run.js';
 import { toFailure } from './failure.js';
-import type { VerifyRun } from './verify.js';
 
 /** Signs of life in one heartbeat time-out: several may be late or lost before Temporal takes the worker for dead. */
 const HEARTBEATS_PER_TIMEOUT = 4;

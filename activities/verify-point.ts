@@ -2,8 +2,8 @@
 import { MoverError } from '../contracts/errors.js';
 import type { VolumeId } from '../contracts/ids.js';
 import type { VerifyHeartbeat } from '../contracts/verify.js';
-import { anyAppliance, splitterOf, type Ports, type SplitterPort } from './ports.js';
-import type { VerifyRun } from './verify.js';
+import { anyAppliance, splitterOf, type Ports, type SplitterPort } from '../control/ports.js';
+import type { VerifyRun } from './run.js';
 
 type Open = NonNullable<VerifyHeartbeat['open']>;
 

@@ -2,7 +2,8 @@
 // Only digests travel. A common point that is lost (a restart, history let go) is replaced by a new one for the regions that are left:
 // each region is compared at exactly one instant, and the report says at which.
 import { ApplicationFailure, CancelledFailure } from '@temporalio/common';
-import { MoverError, toProblem, type ErrorCode } from '../contracts/errors.js';
+import { hasRemedy } from '../contracts/error-registry.js';
+import { MoverError, toProblem } from '../contracts/errors.js';
 import {
   DIGESTS_PER_CALL_MAX,
   type Mismatch,
@@ -14,28 +15,13 @@ import {
   type VerifyReport,
 } from '../contracts/verify.js';
 import { describeMismatch, withMismatch } from './mismatches.js';
-import { anyAppliance, type Ports, type Run } from './ports.js';
+import { anyAppliance, type Ports } from '../control/ports.js';
+import type { VerifyRun } from './run.js';
 import { closePoint, openPoint, type Source, sourceOf } from './verify-point.js';
-
-/** One run of the activity. */
-export interface VerifyRun extends Run<VerifyHeartbeat> {
-  /** The same for every retry, and for no other verification: names the scans. */
-  readonly id: string;
-  /** The last heartbeat of an earlier run, if there was one. */
-  readonly earlier: unknown;
-}
 
 export type VerifyWork = Pick<ParsedVerifyInput, 'volume' | 'bytesPerSecond'>;
 type Open = NonNullable<VerifyHeartbeat['open']>;
 
-/** What a new common point mends; everything else is told to Temporal, which tries again where that may help. */
-const MENDED_BY_NEW_POINT: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
-  'SCAN_NOT_FOUND',
-  'IMAGE_NOT_FOUND',
-  'IMAGE_EVICTED',
-  'POINT_TRIMMED',
-  'POINT_UNAVAILABLE',
-]);
 /** New common points in a row without a region compared; then the retry policy has its say. */
 const POINTS_IN_VAIN_MAX = 3;
 /** Before a new common point, ms. */
@@ -110,7 +96,7 @@ class Verification {
         await this.#compareFrom(open);
       } catch (error) {
         inVain = this.#state.nextRegion > before ? 1 : inVain + 1;
-        const isMended = error instanceof MoverError && MENDED_BY_NEW_POINT.has(error.code);
+        const isMended = error instanceof MoverError && hasRemedy(error.code, 'new-point');
         if (!isMended) throw error;
         await this.close();
         this.#refuseAnother(error, inVain);

@@ -1,5 +1,5 @@
 // A benchmark's report as people read it.
-import { duration, table } from '../client/cli/format.js';
+import { duration, table } from '../client/text/format.js';
 import type { BenchResult, Goal } from './bench.js';
 import type { Machine } from './machine.js';
 

@@ -1,7 +1,7 @@
 // The SDK client: everything a program needs to plan, start and follow moves, and to list and recover what is protected.
-import { createHttpPorts } from '../activities/http-ports.js';
+import { createHttpPorts } from '../control/http-ports.js';
 import { planMove } from '../activities/plan.js';
-import type { Ports } from '../activities/ports.js';
+import type { Ports } from '../control/ports.js';
 import { parseOrRefuse } from '../contracts/errors.js';
 import type { RecoveryPoint } from '../contracts/point.js';
 import type { Estate } from '../contracts/estate.js';
@@ -18,8 +18,8 @@ import type { Rebuilt } from '../contracts/repair.js';
 import type { StoredMoveReport } from '../contracts/report.js';
 import type { SplitterVolume } from '../contracts/splitter-api.js';
 import type { VerifyHeartbeat, VerifyInput } from '../contracts/verify.js';
-import { type BatchClient, Batches } from './batches.js';
-import { closePoint, type ClosePointInput, markPoint, type MarkPointInput } from './bookmarks.js';
+import { type BatchClient, Batches } from './batches/batches.js';
+import { closePoint, type ClosePointInput, markPoint, type MarkPointInput } from './volumes/bookmarks.js';
 import {
   listGroups,
   type ListedGroup,
@@ -30,8 +30,8 @@ import {
   ownerNamed,
   type PointOwner,
   type VolumeFilter,
-} from './inventory.js';
-import { type Move, Moves, type StartedMove, type StartMoveOptions, type WatchOptions } from './moves.js';
+} from './volumes/inventory.js';
+import { type Move, Moves, type StartedMove, type StartMoveOptions, type WatchOptions } from './moves/moves.js';
 import {
   closeAccess,
   type ListedAccess,
@@ -40,9 +40,9 @@ import {
   openAccess,
   OPENING_MS_MAX,
   type OpenAccessWords,
-} from './accesses.js';
-import { workerClockWarnings } from './worker-clock.js';
-import { getMove, getReport } from './reports.js';
+} from './images/accesses.js';
+import { workerClockWarnings } from './moves/worker-clock.js';
+import { getMove, getReport } from './moves/reports.js';
 import {
   decideSource,
   rebuild,
@@ -52,12 +52,17 @@ import {
   type ResyncOrder,
   type SourceOrder,
   splitterView,
-} from './repairs.js';
-import { recover, type Recovered, type RecoverInput, type RecoverOptions } from './recover.js';
+} from './volumes/repairs.js';
+import { recover, type Recovered, type RecoverInput, type RecoverOptions } from './images/recover.js';
 import { listHistory } from './timeline/load.js';
-import { type ScheduleClient, Schedules } from './schedules.js';
-import { connectTemporal, type TemporalAccess } from './temporal.js';
-import { type StartedVerify, type StartVerifyOptions, type Verification, Verifications } from './verifications.js';
+import { type ScheduleClient, Schedules } from './schedules/schedules.js';
+import { connectTemporal, type TemporalAccess } from './temporal/connection.js';
+import {
+  type StartedVerify,
+  type StartVerifyOptions,
+  type Verification,
+  Verifications,
+} from './verifications/verifications.js';
 
 export interface MoverClientOptions {
   /** Where everything listens; `readEstateFile` reads it from a file. */

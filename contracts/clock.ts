@@ -1,5 +1,6 @@
 // What a process says of its wall clock, and how far the clocks of two processes are apart.
 import { z } from 'zod';
+import { isoTime } from './iso-time.js';
 import { timeMsSchema } from './numbers.js';
 
 const SECOND_MS = 1_000;
@@ -69,7 +70,7 @@ export function shiftWords(ms: number): string {
 /** A sentence for people: whose clock, by how much, since when. */
 export function doubtSentence({ process, jumpMs, sinceMs, jumps }: ClockDoubt): string {
   const more = jumps > 1 ? `, the last of ${jumps} jumps` : '';
-  return `The wall clock of ${process} jumped by ${shiftWords(jumpMs)} after ${new Date(sinceMs).toISOString()}${more}.`;
+  return `The wall clock of ${process} jumped by ${shiftWords(jumpMs)} after ${isoTime(sinceMs)}${more}.`;
 }
 
 /** Whether two clocks are too far apart to be an answer's delay. */

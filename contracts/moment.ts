@@ -1,6 +1,7 @@
 // Times that people give: one reading of them for every command, export name and SDK call, so that no typing error becomes a time.
 import { CLOCK_SKEW_MS_MAX } from './clock.js';
 import { MoverError } from './errors.js';
+import { isoTime } from './iso-time.js';
 
 const SECOND_MS = 1_000;
 const MINUTE_MS = 60 * SECOND_MS;
@@ -62,7 +63,7 @@ function checked(given: string, atMs: number, nowMs: number): MomentRead {
     return { problem: `"${given}" would be before the year 2000: give ${MOMENT_HELP}` };
   // Another host's clock may be a little ahead of this one.
   if (atMs > nowMs + CLOCK_SKEW_MS_MAX) {
-    const now = new Date(nowMs).toISOString();
+    const now = isoTime(nowMs);
     return { problem: `"${given}" is in the future, as it is ${now} here: give ${MOMENT_HELP}` };
   }
   return { atMs };

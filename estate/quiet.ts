@@ -1,6 +1,6 @@
 // Quiet: nothing of a volume is on its way any more, so that source and replica can be compared.
 import { setTimeout as delay } from 'node:timers/promises';
-import type { ListedVolume } from '../client/inventory.js';
+import type { ListedVolume } from '../client/volumes/inventory.js';
 import type { MoverClient } from '../client/sdk.js';
 
 const POLL_MS = 50;

@@ -5,11 +5,14 @@
  * @property {boolean} [build] needs an up-to-date dist/
  * @property {boolean} [temporal] needs a Temporal server; implies an up-to-date dist/
  * @property {string} [entry] a module below dist/, run inside this process with the user's arguments
+ * @property {string} [takes] how long it takes, where that is minutes: said before it begins
  * @property {readonly (readonly string[])[]} [tools] tools run one after the other; the last gets the user's arguments
  */
 
-/** The test groups that need no program from outside npm but the Temporal server. */
-const INSIDE_GROUPS = ['unit', 'property', 'simulation', 'integration', 'replay'];
+/** The test groups that need no server and no built process. */
+const FAST_GROUPS = ['unit', 'property'];
+/** Those and the groups that need no program from outside npm but the Temporal server. */
+const INSIDE_GROUPS = [...FAST_GROUPS, 'simulation', 'integration', 'replay'];
 
 const vitest = (...groups) => [['vitest', 'run', ...groups.map((group) => `--project=${group}`)]];
 
@@ -28,7 +31,11 @@ export const commands = {
   'volume-mover': { build: true, entry: 'client/cli/main.js' },
   openapi: { build: true, entry: 'simulator/openapi.js' },
   // The tests' own set-up builds dist/ and finds the server, and only for the groups that need them.
-  test: { tools: vitest(...INSIDE_GROUPS) },
+  test: {
+    tools: vitest(...INSIDE_GROUPS),
+    takes: 'about 6 minutes on two cores; npm run test:fast takes less than one',
+  },
+  'test:fast': { tools: vitest(...FAST_GROUPS) },
   'test:outside': { tools: vitest('outside') },
   'test:ui': { tools: vitest('ui') },
   'test:chaos': { tools: vitest('chaos') },

@@ -37,7 +37,8 @@ async function setUp() {
 }
 
 async function run() {
-  const { entry, tools = [] } = commands[name];
+  const { entry, takes, tools = [] } = commands[name];
+  if (takes !== undefined) say(`npm run ${name} takes ${takes}.`);
   for (const [index, [tool, ...toolArgs]] of tools.entries()) {
     const code = await runTool(tool, index === tools.length - 1 ? [...toolArgs, ...args] : toolArgs);
     if (code !== 0) {

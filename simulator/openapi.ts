@@ -4,9 +4,13 @@ import { join } from 'node:path';
 import { applianceApi } from '../contracts/appliance-api.js';
 import { replicaSiteApi } from '../contracts/replica-site-api.js';
 import { splitterApi } from '../contracts/splitter-api.js';
-import { APPLIANCE_DESCRIPTION, REPLICA_SITE_DESCRIPTION, SPLITTER_DESCRIPTION } from './control/descriptions.js';
-import { imageReadRoute } from './control/image-read.js';
-import { openApiDocument } from './control/openapi.js';
+import {
+  APPLIANCE_DESCRIPTION,
+  REPLICA_SITE_DESCRIPTION,
+  SPLITTER_DESCRIPTION,
+} from './control-server/descriptions.js';
+import { imageReadRoute } from './control-server/image-read.js';
+import { openApiDocument } from './control-server/openapi.js';
 
 const documents = {
   'splitter.json': openApiDocument(splitterApi, SPLITTER_DESCRIPTION),

@@ -7,7 +7,7 @@ import {
 } from '@temporalio/worker';
 import type { BatchSettings } from '../activities/batch/create-batch-activities.js';
 import { createActivities } from '../activities/create-activities.js';
-import type { Ports } from '../activities/ports.js';
+import type { Ports } from '../control/ports.js';
 import { TASK_QUEUE } from '../contracts/move.js';
 import { readablePayloads } from './readable-payloads.js';
 

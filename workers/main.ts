@@ -1,7 +1,7 @@
 // The worker process: reads its configuration, connects to Temporal, works until it is asked to stop.
 import { Runtime, type NativeConnection, type Worker } from '@temporalio/worker';
 import type { Logger } from 'pino';
-import { createHttpPorts } from '../activities/http-ports.js';
+import { createHttpPorts } from '../control/http-ports.js';
 import type { Health } from '../contracts/health.js';
 import { ProcessClock } from '../control/clock/process-clock.js';
 import { readWorkerConfig, type WorkerConfig } from './config.js';

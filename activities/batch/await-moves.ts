@@ -4,7 +4,7 @@ import { ApplicationFailure, CancelledFailure } from '@temporalio/common';
 import type { BatchId } from '../../contracts/batch.js';
 import type { AwaitedMove, MoveEnd } from '../../contracts/batch-run.js';
 import { endOfFailure } from '../../contracts/move-end.js';
-import type { Run } from '../ports.js';
+import type { Run } from '../run.js';
 
 /** Workflows looked at at once. */
 const AT_ONCE = 10;

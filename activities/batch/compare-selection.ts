@@ -1,9 +1,9 @@
 // What came and went while a batch ran: its selector's volumes now, beside those that were planned.
 import { BATCH_FAILURES_SHOWN_MAX, type BatchId, type ParsedBatchInput } from '../../contracts/batch.js';
 import type { VolumeId } from '../../contracts/ids.js';
-import { anyAppliance, type Ports } from '../ports.js';
+import { anyAppliance, type Ports } from '../../control/ports.js';
 import { targetOf } from './plan-batch.js';
-import { planPages } from './read-plan.js';
+import { planPages } from '../../control/batch-plan.js';
 import { selectVolumes } from './selection.js';
 
 export interface CompareWork {

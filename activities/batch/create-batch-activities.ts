@@ -5,14 +5,15 @@ import type { AwaitedMove, OpenWindow, PlannedBatch } from '../../contracts/batc
 import { MoverError } from '../../contracts/errors.js';
 import type { VolumeId } from '../../contracts/ids.js';
 import type { StoredMoveReport } from '../../contracts/report.js';
-import { anyAppliance, type Ports } from '../ports.js';
+import { anyAppliance, type Ports } from '../../control/ports.js';
 import { runBeating } from '../step-run.js';
 import { awaitMoves, type AwaitHeartbeat, type AwaitWork, cancelMoves } from './await-moves.js';
 import { compareSelection, type Compared, type CompareWork } from './compare-selection.js';
 import { type DryRun, dryRun, type DryRunWork } from './dry-run.js';
 import { planBatch, type PlanHeartbeat, type PlanWork } from './plan-batch.js';
-import { findInPlan, readPlan } from './read-plan.js';
-import { windowOf } from './window.js';
+import { readPlan } from '../../control/batch-plan.js';
+import { findInPlan } from './find-in-plan.js';
+import { windowOf } from '../../control/clock/window.js';
 
 export interface BatchSettings {
   /** Events of one run of a batch's workflow, after which a new one goes on. */

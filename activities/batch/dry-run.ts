@@ -11,8 +11,9 @@ import { ERRORS } from '../../contracts/errors.js';
 import { moveInputSchema, type MoveOptions } from '../../contracts/move.js';
 import { countSchema } from '../../contracts/numbers.js';
 import { planMove } from '../plan.js';
-import type { Ports, Run } from '../ports.js';
-import { planPages } from './read-plan.js';
+import type { Ports } from '../../control/ports.js';
+import type { Run } from '../run.js';
+import { planPages } from '../../control/batch-plan.js';
 
 /** Moves looked at at once: each asks splitters and appliances. */
 const AT_ONCE = 8;

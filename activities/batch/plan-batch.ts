@@ -5,8 +5,9 @@ import { MoverError } from '../../contracts/errors.js';
 import type { GroupId, VolumeId } from '../../contracts/ids.js';
 import type { InventoryVolume } from '../../contracts/inventory.js';
 import { BATCH_PLAN_PAGE_MAX, type StoredMoveReport } from '../../contracts/report.js';
-import { findGroups } from '../site-lookup.js';
-import { anyAppliance, type Ports, type Run } from '../ports.js';
+import { findGroups } from '../../control/site-lookup.js';
+import { anyAppliance, type Ports } from '../../control/ports.js';
+import type { Run } from '../run.js';
 import { draftPlan, type DraftPlan, type Wish, wishesOf, wishOf } from './draft-plan.js';
 import { selectVolumes } from './selection.js';
 

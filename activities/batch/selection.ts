@@ -2,7 +2,7 @@
 import type { Selector } from '../../contracts/batch.js';
 import { type InventoryVolume, labelsQuery } from '../../contracts/inventory.js';
 import type { GroupId } from '../../contracts/ids.js';
-import { anyAppliance, type Ports } from '../ports.js';
+import { anyAppliance, type Ports } from '../../control/ports.js';
 
 /**
  * Every volume for which all of the selector is true, by id.

@@ -2,19 +2,11 @@
 import { WORKER_ID } from '../../estate/launch.js';
 import { atLeast, atMost, type Bench, type BenchResult, type BenchRun, type Goal } from '../bench.js';
 import { medianOf } from '../statistics.js';
-import type { IdleEstate } from './idle-estate.js';
 import { idleTable } from './idle-table.js';
-import {
-  type Direction,
-  type Measured,
-  type MeasuredBatch,
-  measureMoves,
-  measureNoops,
-  OFTENER_MAX,
-  warmUp,
-} from './measure.js';
+import { type Direction, type Measured, measureMoves, measureNoops, OFTENER_MAX, warmUp } from './measure.js';
 import { growthOf } from './memory.js';
 import { conditions, memoryTable, NOT_MEASURED, parentTable, rateTable } from './report.js';
+import type { Pair, Size } from './size.js';
 import { openStand, type Stand } from './stand.js';
 
 const VOLUMES: readonly number[] = [1_000, 10_000];
@@ -25,21 +17,6 @@ const SCALING_GOAL = 0.95;
 const GROWTH_GOAL = 1.1;
 /** The server suggests a new run at 4,096. */
 const EVENTS_GOAL = 4_095;
-
-/** One repetition at one size. */
-export interface Pair {
-  readonly volumes: number;
-  readonly repetition: number;
-  readonly batch: MeasuredBatch;
-  readonly noops: Measured;
-}
-
-/** All of one size. */
-export interface Size {
-  readonly volumes: number;
-  readonly idle: Omit<IdleEstate, 'running'>;
-  readonly pairs: readonly Pair[];
-}
 
 export const batch: Bench = {
   name: 'batch',

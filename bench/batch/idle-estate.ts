@@ -1,6 +1,6 @@
 // Starts an estate and measures it while nothing is done: how long each process takes, what it keeps in memory, what it goes on computing.
 import { setTimeout as delay } from 'node:timers/promises';
-import { createHttpPorts } from '../../activities/http-ports.js';
+import { createHttpPorts } from '../../control/http-ports.js';
 import { launchEstate, type LaunchOptions, type RunningEstate } from '../../estate/launch.js';
 import { cpuMsOf, residentBytesOf } from '../machine.js';
 

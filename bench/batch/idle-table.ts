@@ -1,5 +1,5 @@
 // What an estate costs while nothing is done with it, for people.
-import { bytes, duration } from '../../client/cli/format.js';
+import { bytes, duration } from '../../client/text/format.js';
 import type { Table } from '../bench.js';
 import type { IdleEstate } from './idle-estate.js';
 

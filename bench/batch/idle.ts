@@ -1,6 +1,6 @@
 // `idle`: what volumes cost that nobody writes to or moves. An estate of many must start soon and keep next to nothing for each.
 import { join } from 'node:path';
-import { bytes } from '../../client/cli/format.js';
+import { bytes } from '../../client/text/format.js';
 import type { Bench, BenchResult, BenchRun } from '../bench.js';
 import { profiling } from '../profile.js';
 import { batchEstate, GROUP_VOLUMES, POINT_EVERY_MS, VOLUME_MIB } from './batch-estate.js';

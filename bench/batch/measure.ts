@@ -1,9 +1,10 @@
 // One measurement: all volumes by one batch, or as many workflows of five no-op activities, as many of them at once.
 import { randomUUID } from 'node:crypto';
-import { parseMoveId } from '../../client/move-id.js';
+import { parseMoveId } from '../../client/moves/move-id.js';
 import { type BatchReport, batchReportSchema } from '../../contracts/batch.js';
 import type { GroupId } from '../../contracts/ids.js';
-import { type BatchOptions, measureBatch, type Work } from '../moves/batch.js';
+import { type BatchOptions, measureBatch } from '../moves/batch.js';
+import type { Work } from '../moves/work.js';
 import type { GroupPair } from './batch-estate.js';
 import { type MemorySeries, watchMemory } from './memory.js';
 import { type ParentRun, parentRunsOf } from './parent-runs.js';

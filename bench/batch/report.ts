@@ -1,8 +1,8 @@
 // What people read of a run: rates, the parent's runs, memory, how it was measured, and what was not.
-import { bytes, duration } from '../../client/cli/format.js';
+import { bytes, duration } from '../../client/text/format.js';
 import type { Table } from '../bench.js';
 import { medianOf, spreadOf } from '../statistics.js';
-import type { Pair, Size } from './batch.js';
+import type { Pair, Size } from './size.js';
 import { GROUP_VOLUMES, POINT_EVERY_MS, VOLUME_MIB, warmUpVolumesOf } from './batch-estate.js';
 import { CONCURRENCY, type Measured, OFTENER_MAX } from './measure.js';
 import { growthOf } from './memory.js';

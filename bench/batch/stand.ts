@@ -5,7 +5,7 @@ import { createMoverClient, type MoverClient } from '../../client/sdk.js';
 import type { EstateProcess } from '../../estate/estate-process.js';
 import { DEV_NAMESPACE, type TemporalDevServer } from '../../estate/temporal/server.js';
 import type { BenchRun } from '../bench.js';
-import type { Work } from '../moves/batch.js';
+import type { Work } from '../moves/work.js';
 import { noopWork, peerWorker } from '../moves/peer.js';
 import { startOwnTemporal } from '../own-temporal.js';
 import { profiling } from '../profile.js';

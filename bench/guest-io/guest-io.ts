@@ -1,7 +1,7 @@
 // `guest-io`: what protection costs a guest's writes, beside QEMU's own ways to serve and to mirror a disk.
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { bytes, duration } from '../../client/cli/format.js';
+import { bytes, duration } from '../../client/text/format.js';
 import { atLeast, type Bench, type BenchResult, type BenchRun, type Goal } from '../bench.js';
 import { medianOf, type Spread, spreadOf } from '../statistics.js';
 import { versionOf } from '../versions.js';

@@ -1,5 +1,5 @@
 // What people read of a run: a table for each part, how it was measured, and what was not.
-import { bytes, duration } from '../../client/cli/format.js';
+import { bytes, duration } from '../../client/text/format.js';
 import type { Table } from '../bench.js';
 import { medianOf, spreadOf } from '../statistics.js';
 import { DENSE_MIB, MOVED_MIB, MOVED_POINT_EVERY_MS, OPENED } from './history-estate.js';

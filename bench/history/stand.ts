@@ -1,8 +1,8 @@
 // What history is measured on: a Temporal server, and an estate with its worker as the processes they are.
 import type { Client } from '@temporalio/client';
 import { join } from 'node:path';
-import { createHttpPorts } from '../../activities/http-ports.js';
-import { type AppliancePort, applianceOf } from '../../activities/ports.js';
+import { createHttpPorts } from '../../control/http-ports.js';
+import { type AppliancePort, applianceOf } from '../../control/ports.js';
 import { createMoverClient, type MoverClient } from '../../client/sdk.js';
 import type { GroupId, PointId, VolumeId } from '../../contracts/ids.js';
 import { type MoveReport, moveReportSchema } from '../../contracts/move.js';

@@ -2,6 +2,7 @@
 import { busyMs, cpuMsOf } from '../machine.js';
 import { medianOf } from '../statistics.js';
 import type { Stand } from './stand.js';
+import type { Work } from './work.js';
 
 export interface BatchOptions {
   readonly concurrency: number;
@@ -20,9 +21,6 @@ export interface Batch {
   /** Cores that others on this machine kept busy meanwhile: the noise. */
   readonly othersCores: number;
 }
-
-/** Runs one workflow to its end. @throws Error when it fails */
-export type Work = () => Promise<void>;
 
 /** @throws Error what a workflow fails with; those under way are not waited for then */
 export async function measureBatch(

@@ -1,5 +1,5 @@
 // `moves`: how many moves a second, beside a workflow that makes Temporal do the same work and does nothing else: five no-op activities.
-import { bytes, duration } from '../../client/cli/format.js';
+import { bytes, duration } from '../../client/text/format.js';
 import { atLeast, type Bench, type BenchResult, type BenchRun, type Goal } from '../bench.js';
 import { medianOf, spreadOf } from '../statistics.js';
 import { type Batch, measureBatch } from './batch.js';

@@ -4,7 +4,7 @@ import { randomUUID } from 'node:crypto';
 import { join } from 'node:path';
 import { EstateProcess } from '../../estate/estate-process.js';
 import { entryPoint } from '../../estate/project.js';
-import type { Work } from './batch.js';
+import type { Work } from './work.js';
 import { NOOP_QUEUE, NOOP_WORKFLOW } from './noop-names.js';
 
 const PEER_ID = 'peer-worker';

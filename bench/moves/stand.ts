@@ -9,7 +9,7 @@ import { DEV_NAMESPACE, type TemporalDevServer } from '../../estate/temporal/ser
 import type { BenchRun } from '../bench.js';
 import { startOwnTemporal } from '../own-temporal.js';
 import { profiling } from '../profile.js';
-import type { Work } from './batch.js';
+import type { Work } from './work.js';
 import { benchEstate, firstGroup, type GroupName, GROUPS, volumeName, VOLUMES } from './bench-estate.js';
 import { noopWork, peerWorker } from './peer.js';
 

@@ -1,15 +1,14 @@
 // A batch as people see it: its progress while it runs, and its report at its end.
 import type { BatchCounts, BatchFailure, BatchProgress, BatchReport, Concurrency } from '../../contracts/batch.js';
 import { ERRORS } from '../../contracts/errors.js';
-import type { Batch } from '../batches.js';
-import { printable } from '../timeline/terminal/printable.js';
-import { counted } from '../timeline/words.js';
-import { duration, time } from './format.js';
+import { countWords, failureLine, namesOf } from '../batches/batch-lines.js';
+import type { Batch } from '../batches/batches.js';
+import { printable } from '../text/printable.js';
+import { counted, duration, time } from '../text/format.js';
 
 const BAR_WIDTH = 32;
 /** Of the many that a progress may have. */
 const FAILURES_SHOWN = 5;
-const NAMES_SHOWN = 3;
 
 /** Every move that has had its end. */
 function endedOf({ moved, failed, cancelled, skipped, planned, waiting, running }: BatchCounts): number {
@@ -43,11 +42,6 @@ export function batchLine(progress: BatchProgress): string {
   return `${stage}: ${endedOf(counts)} of ${counts.planned} ended, ${countWords(counts)}; ${perMinute} a minute${until}`;
 }
 
-export function failureLine({ volumes, to, message, code, tries }: BatchFailure): string {
-  const more = tries > 1 ? `, ${tries} tries` : '';
-  return printable(`${namesOf(volumes)} → ${to}: ${message}${code === undefined ? '' : ` (${code})`}${more}`);
-}
-
 function lastFailures({ failures, counts }: BatchProgress): string[] {
   const shown = failures.slice(-FAILURES_SHOWN);
   const more = counts.failed - shown.length;
@@ -71,22 +65,6 @@ function rateWords({ perMinute, expectedEndMs, startedAtMs }: BatchProgress, now
   return `${perMinute} moves a minute${left}, running for ${duration(Math.max(0, nowMs - startedAtMs))}`;
 }
 
-/** Those that are not zero; moved always. */
-export function countWords(counts: BatchCounts): string {
-  const { moved, failed, running, waiting, cancelled, skipped, alreadyThere, refused } = counts;
-  const named: readonly (readonly [number, string])[] = [
-    [failed, 'failed'],
-    [running, 'running'],
-    [waiting, 'waiting'],
-    [cancelled, 'cancelled'],
-    [skipped, 'skipped'],
-    [alreadyThere, 'already there'],
-    [refused, 'refused'],
-  ];
-  const others = named.filter(([count]) => count > 0).map(([count, name]) => `, ${count} ${name}`);
-  return `${moved} moved${others.join('')}`;
-}
-
 export function limitWords({ all, perSourceGroup, perTargetGroup, perAppliance }: Concurrency): string {
   return [
     `${all} at once`,
@@ -100,12 +78,6 @@ function windowWords({ opensAtMs, closesAtMs }: NonNullable<BatchProgress['windo
   if (nowMs < opensAtMs) return `opens ${time(opensAtMs)} (in ${duration(opensAtMs - nowMs)})`;
   if (nowMs < closesAtMs) return `open until ${time(closesAtMs)} (for ${duration(closesAtMs - nowMs)})`;
   return `closed since ${time(closesAtMs)}`;
-}
-
-/** @example "vm-1-disk-0, vm-1-disk-1", "a, b, c and 4 more" */
-export function namesOf(volumes: readonly string[]): string {
-  const shown = volumes.slice(0, NAMES_SHOWN).join(', ');
-  return volumes.length <= NAMES_SHOWN ? shown : `${shown} and ${volumes.length - NAMES_SHOWN} more`;
 }
 
 /** A batch at one moment, for `status`; at its end its report. */

@@ -12,7 +12,7 @@ import {
 } from '../../contracts/batch.js';
 import { MoverError, reasonsOf, type Reason } from '../../contracts/errors.js';
 import { causeOf } from '../../control/cause.js';
-import { checkBatchInput } from '../batch/check-input.js';
+import { checkBatchInput } from '../batches/check-input.js';
 import {
   gatheredLabels,
   gatheredList,

@@ -1,5 +1,5 @@
 // What the command's exit code says, for scripts. Documented in `volume-mover --help`.
-import { type ErrorCode, MoverError } from '../../contracts/errors.js';
+import { ERRORS, MoverError } from '../../contracts/errors.js';
 
 export const EXIT = {
   ok: 0,
@@ -18,44 +18,8 @@ export const EXIT = {
 } as const;
 export type ExitCode = (typeof EXIT)[keyof typeof EXIT];
 
-const BY_CODE: Readonly<Partial<Record<ErrorCode, ExitCode>>> = {
-  INVALID_REQUEST: EXIT.usage,
-  UNAUTHORIZED: EXIT.usage,
-  TOO_LARGE: EXIT.usage,
-  MOVE_REFUSED: EXIT.refused,
-  ALREADY_THERE: EXIT.refused,
-  ATTEMPT_MISMATCH: EXIT.refused,
-  VOLUME_BUSY: EXIT.refused,
-  SOURCE_PRESENT: EXIT.refused,
-  SOURCE_DECISION_REFUSED: EXIT.refused,
-  SOURCE_MISSING: EXIT.refused,
-  FOREIGN_SOURCE: EXIT.refused,
-  GROUP_FULL: EXIT.refused,
-  GROUP_PAUSED: EXIT.refused,
-  NOT_OWNER: EXIT.refused,
-  VOLUME_UNUSABLE: EXIT.refused,
-  SOURCE_UNREADABLE: EXIT.refused,
-  IMAGE_LIMIT: EXIT.refused,
-  BATCH_REQUEST_REFUSED: EXIT.refused,
-  ACCESS_MISMATCH: EXIT.refused,
-  UNREACHABLE: EXIT.unreachable,
-  LINK_DOWN: EXIT.unreachable,
-  SHUTTING_DOWN: EXIT.unreachable,
-  VOLUME_NOT_FOUND: EXIT.notFound,
-  GROUP_NOT_FOUND: EXIT.notFound,
-  POINT_NOT_FOUND: EXIT.notFound,
-  POINT_TRIMMED: EXIT.notFound,
-  POINT_DAMAGED: EXIT.notFound,
-  MOVE_NOT_FOUND: EXIT.notFound,
-  REPORT_NOT_FOUND: EXIT.notFound,
-  BATCH_NOT_FOUND: EXIT.notFound,
-  SCHEDULE_NOT_FOUND: EXIT.notFound,
-  ACCESS_NOT_FOUND: EXIT.notFound,
-  ATTEMPT_NOT_FOUND: EXIT.notFound,
-};
-
 export function exitCodeOf(error: unknown): ExitCode {
-  return (error instanceof MoverError ? BY_CODE[error.code] : undefined) ?? EXIT.failed;
+  return error instanceof MoverError ? EXIT[ERRORS[error.code].exit] : EXIT.failed;
 }
 
 export const EXIT_CODE_HELP = `

@@ -2,7 +2,8 @@
 import type { BatchProgress } from '../../contracts/batch.js';
 import type { MoverClient } from '../sdk.js';
 import { answerWithBatch } from './batch-answer.js';
-import { batchLine, batchPicture, failureLine } from './batch-view.js';
+import { batchLine, batchPicture } from './batch-view.js';
+import { failureLine } from '../batches/batch-lines.js';
 import { EXIT, type ExitCode } from './exit-code.js';
 import type { Output } from './output.js';
 

@@ -1,6 +1,6 @@
 // Follows a running move on the terminal until it has ended.
 import type { MoverClient } from '../sdk.js';
-import type { Move, StartedMove } from '../moves.js';
+import type { Move, StartedMove } from '../moves/moves.js';
 import { newSteps, stageLine, stepLine } from './move-view.js';
 import type { Output } from './output.js';
 

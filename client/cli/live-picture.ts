@@ -1,5 +1,5 @@
 // Lines on a terminal that are drawn again in place, as a batch goes on.
-import { printable, shortened } from '../timeline/terminal/printable.js';
+import { printable, shortened } from '../text/printable.js';
 
 const COLUMNS_UNKNOWN = 80;
 /** A line that fills the last column wraps on some terminals. */

@@ -1,7 +1,7 @@
 // A time on the command line.
 import { InvalidArgumentError } from 'commander';
 import { readMoment } from '../../contracts/moment.js';
-import { time } from './format.js';
+import { time } from '../text/format.js';
 
 /** @returns milliseconds since 1970-01-01 UTC. @throws InvalidArgumentError; commander names the option */
 export function parseMoment(text: string): number {

@@ -6,8 +6,8 @@ import {
   type MoveStage,
   type StepReport,
 } from '../../contracts/move.js';
-import type { Move } from '../moves.js';
-import { bytes, duration, time } from './format.js';
+import type { Move } from '../moves/moves.js';
+import { bytes, duration, time } from '../text/format.js';
 
 const STEP_MEANING: Readonly<Record<StepReport['step'], string>> = {
   notify: 'attempt opened, splitters notified',

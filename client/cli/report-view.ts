@@ -1,7 +1,7 @@
 // A stored report as people read it: who asked for what, how it ended, and why if it did not succeed.
 import type { StoredMoveReport } from '../../contracts/report.js';
-import { printable } from '../timeline/terminal/printable.js';
-import { time } from './format.js';
+import { printable } from '../text/printable.js';
+import { time } from '../text/format.js';
 import { reportLines, stepLine } from './move-view.js';
 
 export function storedReportLines(stored: StoredMoveReport): string[] {

@@ -4,7 +4,7 @@ import { MoverError } from '../../contracts/errors.js';
 import type { VolumeId } from '../../contracts/ids.js';
 import type { SplitterVolume } from '../../contracts/splitter-api.js';
 import type { MoverClient } from '../sdk.js';
-import { bytes } from './format.js';
+import { bytes } from '../text/format.js';
 import type { Output } from './output.js';
 
 /** Time between looks, ms. */

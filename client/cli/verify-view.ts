@@ -1,7 +1,7 @@
 // A verification as people see it: how far it is, its verdict, and the table of what differs.
 import type { VerifyHeartbeat, VerifyReport } from '../../contracts/verify.js';
-import type { Verification } from '../verifications.js';
-import { bytes, duration, table, time } from './format.js';
+import type { Verification } from '../verifications/verifications.js';
+import { bytes, duration, table, time } from '../text/format.js';
 
 const TITLES = ['OFFSET', 'LENGTH', 'FAULT'];
 const FAULTS = {

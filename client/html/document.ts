@@ -1,6 +1,6 @@
 // A page that needs nothing else: no file, no network, and no style or script but its own.
 import { createHash } from 'node:crypto';
-import { escaped, jsonData } from '../timeline/html/escape.js';
+import { escaped, jsonData } from './escape.js';
 
 export interface HtmlDocument {
   readonly title: string;

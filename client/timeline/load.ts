@@ -1,7 +1,7 @@
 // A whole history for a timeline: of a group with the holes of its volumes, which only a volume's own listing has.
-import { anyAppliance, type Ports } from '../../activities/ports.js';
+import { anyAppliance, type Ports } from '../../control/ports.js';
 import type { Hole } from '../../contracts/point.js';
-import { type ListedPoints, listPoints, type PointOwner } from '../inventory.js';
+import { type ListedPoints, listPoints, type PointOwner } from '../volumes/inventory.js';
 
 /** @throws MoverError GROUP_NOT_FOUND, VOLUME_NOT_FOUND, UNREACHABLE */
 export async function listHistory(ports: Ports, owner: PointOwner): Promise<ListedPoints> {

@@ -10,7 +10,7 @@ import {
   type Ownership,
   type RecoveryPoint,
 } from '../../contracts/point.js';
-import type { ListedPoints, PointOwner } from '../inventory.js';
+import type { ListedPoints, PointOwner } from '../volumes/inventory.js';
 import { overlaps, type Span, type TimeRange } from './range.js';
 
 /** Narrowest range that is drawn, ms: an axis needs some width even if all there is happened at once. */

@@ -1,15 +1,12 @@
 // What drawings and tables say of points, bookmarks and holes, in the same words everywhere.
 import type { Bookmark, DamagedMember, Hole } from '../../contracts/point.js';
 import type { Keep } from '../../contracts/retention.js';
-import type { PointOwner } from '../inventory.js';
-
-export function isoTime(ms: number): string {
-  return new Date(ms).toISOString();
-}
+import { time } from '../text/format.js';
+import type { PointOwner } from '../volumes/inventory.js';
 
 /** @example "policy", "for ever", "until 2026-12-01T00:00:00.000Z" */
 export function keepWords(keep: Keep): string {
-  if (typeof keep === 'object') return `until ${isoTime(keep.untilMs)}`;
+  if (typeof keep === 'object') return `until ${time(keep.untilMs)}`;
   return keep === 'forever' ? 'for ever' : keep;
 }
 
@@ -18,8 +15,8 @@ export function bookmarkWords({ name, pending }: Bookmark): string {
 }
 
 export function holeWords({ volume, sinceMs, untilMs, reason }: Hole): string {
-  const until = untilMs === undefined ? 'now, still open' : isoTime(untilMs);
-  return `Hole: ${volume} from ${isoTime(sinceMs)} to ${until}, only the end state can be recovered (${reason})`;
+  const until = untilMs === undefined ? 'now, still open' : time(untilMs);
+  return `Hole: ${volume} from ${time(sinceMs)} to ${until}, only the end state can be recovered (${reason})`;
 }
 
 export function damagedWords({ point, volume, message }: DamagedMember): string {
@@ -29,11 +26,6 @@ export function damagedWords({ point, volume, message }: DamagedMember): string 
 /** @example "volume vm-1-disk-0" */
 export function ownerWords(owner: PointOwner): string {
   return 'volume' in owner ? `volume ${owner.volume}` : `group ${owner.group}`;
-}
-
-/** @example "1 point", "25,000 points" */
-export function counted(count: number, one: string): string {
-  return `${count.toLocaleString('en-US')} ${one}${count === 1 ? '' : 's'}`;
 }
 
 /** @example "behind 10, initializing 2"; the most frequent first */

@@ -1,5 +1,5 @@
 // The demo's report as people read it.
-import { bytes, duration, table } from '../../client/cli/format.js';
+import { bytes, duration, table } from '../../client/text/format.js';
 import { reportLines, stepLine } from '../../client/cli/move-view.js';
 import type { DemoReport } from './run-demo.js';
 

@@ -7,8 +7,8 @@ import { MoverError } from '../../contracts/errors.js';
 import { controlUrl } from '../../contracts/estate.js';
 import type { VolumeId } from '../../contracts/ids.js';
 import { ProcessClock } from '../../control/clock/process-clock.js';
-import { APPLIANCE_DESCRIPTION } from '../control/descriptions.js';
-import { createControlServer } from '../control/server.js';
+import { APPLIANCE_DESCRIPTION } from '../control-server/descriptions.js';
+import { createControlServer } from '../control-server/server.js';
 import { createNbdServer } from '../../nbd/server.js';
 import type { ProcessConfig } from '../process/config.js';
 import type { RunningProcess } from '../process/run-process.js';
@@ -124,7 +124,6 @@ export async function startAppliance(
       nbd: () => ({ host: appliance.nbd.host, port: nbdPort }),
       faults,
     }),
-    role: 'appliance',
     id,
     listen: appliance.control,
     token,

@@ -2,8 +2,8 @@
 import type { VolumeId } from '../../contracts/ids.js';
 import type { Rebuilt, RebuildInput } from '../../contracts/repair.js';
 import type { replicaSiteApi, SiteVolume } from '../../contracts/replica-site-api.js';
-import { requireFaults } from '../control/faults.js';
-import type { Handlers } from '../control/handlers.js';
+import { requireFaults } from '../control-server/faults.js';
+import type { Handlers } from '../control-server/handlers.js';
 import { closePoint } from './close-point.js';
 import * as attempts from './core/attempts.js';
 import { pageOfGroups, pageOfPoints, siteVolume } from './core/listings.js';

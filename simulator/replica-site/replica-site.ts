@@ -2,9 +2,9 @@
 import { join } from 'node:path';
 import type { Logger } from 'pino';
 import { replicaSiteApi } from '../../contracts/replica-site-api.js';
-import { REPLICA_SITE_DESCRIPTION } from '../control/descriptions.js';
-import { imageReadRoute } from '../control/image-read.js';
-import { createControlServer } from '../control/server.js';
+import { REPLICA_SITE_DESCRIPTION } from '../control-server/descriptions.js';
+import { imageReadRoute } from '../control-server/image-read.js';
+import { createControlServer } from '../control-server/server.js';
 import { ProcessClock } from '../../control/clock/process-clock.js';
 import type { ProcessConfig } from '../process/config.js';
 import type { RunningProcess } from '../process/run-process.js';
@@ -120,7 +120,6 @@ export async function startReplicaSite(
       isStalled: (volume) => intakes.isStalled(volume),
       faults,
     }),
-    role: 'replica-site',
     id,
     listen: estate.replicaSite.control,
     token,

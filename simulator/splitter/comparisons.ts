@@ -2,6 +2,7 @@
 import { createApiClient } from '../../control/client.js';
 import { applianceApi } from '../../contracts/appliance-api.js';
 import type { WriteMark } from '../../contracts/attempt.js';
+import { hasRemedy } from '../../contracts/error-registry.js';
 import { MoverError } from '../../contracts/errors.js';
 import type { Calls } from '../../contracts/route.js';
 import { MARK_WAIT_MS_MAX } from '../../contracts/verify.js';
@@ -50,7 +51,7 @@ export class Comparisons {
       comparison.nextRegion = from + count;
     } catch (error) {
       this.#open.delete(volume);
-      if (!(error instanceof MoverError) || error.retryable || LOST_IMAGE.has(error.code)) throw error;
+      if (!(error instanceof MoverError) || error.retryable || hasRemedy(error.code, 'new-image')) throw error;
       // The replica can't be read for comparing: then all that is doubted is sent.
       volume.store(marks.distrust());
     }
@@ -81,6 +82,3 @@ export class Comparisons {
     return comparison;
   }
 }
-
-/** The image is gone, as after a restart of the replica site: another one is opened. */
-const LOST_IMAGE: ReadonlySet<string> = new Set(['IMAGE_NOT_FOUND', 'IMAGE_EVICTED']);

@@ -5,7 +5,7 @@ import { applianceApi } from '../../contracts/appliance-api.js';
 import { MoverError } from '../../contracts/errors.js';
 import type { VolumeId } from '../../contracts/ids.js';
 import type { splitterApi } from '../../contracts/splitter-api.js';
-import type { Handlers } from '../control/handlers.js';
+import type { Handlers } from '../control-server/handlers.js';
 import type { ProcessClock } from '../../control/clock/process-clock.js';
 import type { SplitterCore } from './core/splitter-core.js';
 import type { HeldAcknowledgements } from './held-acknowledgements.js';

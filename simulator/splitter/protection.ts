@@ -7,7 +7,7 @@ import type { Verdict } from '../../contracts/attempt.js';
 import type { SplitterId, VolumeId } from '../../contracts/ids.js';
 import type { Estate } from '../../contracts/estate.js';
 import type { splitterApi, UnusableVolume } from '../../contracts/splitter-api.js';
-import type { Handlers } from '../control/handlers.js';
+import type { Handlers } from '../control-server/handlers.js';
 import type { BlockDevice } from '../../nbd/block-device.js';
 import type { RowStore } from '../store/row-store.js';
 import type { ProcessClock } from '../../control/clock/process-clock.js';

@@ -5,6 +5,7 @@ import type { NbdClient } from '../../nbd/nbd-client.js';
 import { readAhead } from '../../nbd/read-ahead.js';
 import { createApiClient } from '../../control/client.js';
 import { applianceApi } from '../../contracts/appliance-api.js';
+import { hasRemedy } from '../../contracts/error-registry.js';
 import { MoverError } from '../../contracts/errors.js';
 import type { PointId, VolumeId } from '../../contracts/ids.js';
 import { isZero } from './zero.js';
@@ -13,8 +14,6 @@ import { isZero } from './zero.js';
 const ANSWER_MS_MAX = 10_000;
 /** Grain of the holes that the file keeps. */
 const GRAIN_BYTES = 64 * 1024;
-/** An appliance that can't answer now; another one may. */
-const ELSEWHERE: ReadonlySet<string> = new Set(['UNREACHABLE', 'LINK_DOWN', 'SHUTTING_DOWN']);
 
 export interface OpenedPoint {
   readonly point: PointId;
@@ -38,7 +37,7 @@ export async function openPoint(wanted: PointWanted): Promise<OpenedPoint> {
     try {
       return await openAt(url, wanted);
     } catch (error) {
-      if (!(error instanceof MoverError) || !ELSEWHERE.has(error.code)) throw error;
+      if (!(error instanceof MoverError) || !hasRemedy(error.code, 'another-appliance')) throw error;
       last = error;
     }
   }

@@ -4,8 +4,8 @@ import type { Logger } from 'pino';
 import { MoverError } from '../../contracts/errors.js';
 import { splitterIdSchema, type VolumeId } from '../../contracts/ids.js';
 import { splitterApi } from '../../contracts/splitter-api.js';
-import { SPLITTER_DESCRIPTION } from '../control/descriptions.js';
-import { createControlServer } from '../control/server.js';
+import { SPLITTER_DESCRIPTION } from '../control-server/descriptions.js';
+import { createControlServer } from '../control-server/server.js';
 import { ProcessClock } from '../../control/clock/process-clock.js';
 import { syncFolderNames } from '../disk/folder-names.js';
 import type { NbdAddress } from '../../nbd/address.js';
@@ -74,7 +74,6 @@ export async function startSplitter(config: SplitterConfig): Promise<RunningSpli
     const control = createControlServer({
       api: splitterApi,
       handlers: protection.handlers,
-      role: 'splitter',
       id,
       ...SPLITTER_DESCRIPTION,
       listen: entry.control,

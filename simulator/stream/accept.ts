@@ -4,8 +4,8 @@ import { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { MoverError } from '../../contracts/errors.js';
 import { STREAM_PATH, STREAM_PROTOCOL } from '../../contracts/replica-site-api.js';
-import { checkBearer } from '../control/bearer.js';
-import { refuseOnSocket } from '../control/raw-problem.js';
+import { checkBearer } from '../control-server/bearer.js';
+import { refuseOnSocket } from '../control-server/raw-problem.js';
 import { type ConnectionOptions, FrameConnection } from './connection.js';
 
 export interface AcceptOptions {

@@ -1,7 +1,7 @@
 // The estate that chaos is made on: a volume for each step of a move, a guest writing to each, and what must be true afterwards.
 import { randomUUID } from 'node:crypto';
 import { expect } from 'vitest';
-import type { StartedMove } from '../../client/moves.js';
+import type { StartedMove } from '../../client/moves/moves.js';
 import { MoverError } from '../../contracts/errors.js';
 import { groupIdSchema, volumeIdSchema, type GroupId, type VolumeId } from '../../contracts/ids.js';
 import { MOVE_STEPS, type MoveInput, type MoveReport, type MoveStep } from '../../contracts/move.js';

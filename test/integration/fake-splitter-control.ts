@@ -4,7 +4,7 @@ import { MoverError } from '../../contracts/errors.js';
 import type { GroupId, VolumeId } from '../../contracts/ids.js';
 import type { LeftOut } from '../../contracts/point.js';
 import { splitterApi } from '../../contracts/splitter-api.js';
-import { createControlServer } from '../../simulator/control/server.js';
+import { createControlServer } from '../../simulator/control-server/server.js';
 
 export class FakeSplitterControl {
   /** Where each member stands now. */

@@ -2,7 +2,7 @@
 import { CancelledFailure, WorkflowFailedError } from '@temporalio/client';
 import { afterEach, describe, expect, test } from 'vitest';
 import { MoverError } from '../../contracts/errors.js';
-import { progressQuery } from '../../workflows/progress-query.js';
+import { progressQuery } from '../../workflows/shared/progress-query.js';
 import { activitiesOf, Moves, type MoveHandle } from './support/moves.js';
 
 let moves: Moves;

@@ -3,7 +3,7 @@ import { ApplicationFailure, WorkflowFailedError } from '@temporalio/client';
 import { afterEach, describe, expect, test } from 'vitest';
 import { ERRORS, MoverError, problemSchema, type ErrorCode } from '../../contracts/errors.js';
 import { moveProgressSchema } from '../../contracts/move.js';
-import type { AppliancePort, SplitterPort } from '../../activities/ports.js';
+import type { AppliancePort, SplitterPort } from '../../control/ports.js';
 import { activitiesOf, failedTasksOf, Moves, runsOf, summariesOf, type MoveHandle } from './support/moves.js';
 
 let moves: Moves;

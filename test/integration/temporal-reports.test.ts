@@ -5,7 +5,7 @@ import { MoverError } from '../../contracts/errors.js';
 import { moveIdSchema } from '../../contracts/ids.js';
 import { storedMoveReportSchema, type StoredMoveReport } from '../../contracts/report.js';
 import { keywordOf } from '../../contracts/search-attributes.js';
-import { SEARCH_KEYS } from '../../workflows/search-attributes.js';
+import { SEARCH_KEYS } from '../../contracts/search-pairs.js';
 import { untilTrue } from '../support/until.js';
 import { activitiesOf, eventsOf, failedTasksOf, Moves, type MoveHandle } from './support/moves.js';
 

@@ -5,8 +5,9 @@ import { truncateSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import type { AppliancePort, Ports, SplitterPort } from '../../activities/ports.js';
-import { verify, type VerifyRun } from '../../activities/verify.js';
+import type { AppliancePort, Ports, SplitterPort } from '../../control/ports.js';
+import { verify } from '../../activities/verify.js';
+import type { VerifyRun } from '../../activities/run.js';
 import { VERIFY_REGION_BYTES, type VerifyHeartbeat } from '../../contracts/verify.js';
 import type { NbdClient } from '../../nbd/nbd-client.js';
 import {

@@ -2,7 +2,7 @@
 import { randomBytes } from 'node:crypto';
 import { readFile, writeFile } from 'node:fs/promises';
 import { afterAll, beforeAll, expect, inject, test } from 'vitest';
-import type { ListedAccess } from '../../client/accesses.js';
+import type { ListedAccess } from '../../client/images/accesses.js';
 import type { PointId } from '../../contracts/ids.js';
 import { runTool, succeed } from '../support/tools.js';
 import { until } from '../support/until.js';

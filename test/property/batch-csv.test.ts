@@ -1,7 +1,7 @@
 // CSV by which nothing is lost and no spreadsheet is made to calculate, whatever the texts are.
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { asText, csvLine } from '../../client/batch/csv.js';
+import { asText, csvLine } from '../../client/batches/csv.js';
 
 const NASTY = fc.constantFrom(
   '=',

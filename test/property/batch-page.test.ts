@@ -1,7 +1,7 @@
 // The page of a batch's report: texts by users never become markup, whatever they hold.
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { batchReportFormat } from '../../client/batch/report/formats.js';
+import { batchReportFormat } from '../../client/batches/report/formats.js';
 import { failedMove, madeBatch, madeMove } from '../support/batch-report.js';
 
 const NASTY = fc.constantFrom(

@@ -1,7 +1,7 @@
 // Maintenance windows against a clock that is read minute by minute, over changes of the clocks in zones of every kind.
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { windowOf } from '../../activities/batch/window.js';
+import { windowOf } from '../../control/clock/window.js';
 import { type MaintenanceWindow, WEEKDAYS } from '../../contracts/batch.js';
 
 const MINUTE_MS = 60_000;

@@ -3,7 +3,7 @@ import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { timelinePage } from '../../client/timeline/html/page.js';
 import { drawTimeline } from '../../client/timeline/terminal/draw.js';
-import { columnsOf } from '../../client/timeline/terminal/printable.js';
+import { columnsOf } from '../../client/text/printable.js';
 import { cellsOf } from '../../client/timeline/thinning.js';
 import { createTimeline, type TimelineInput } from '../../client/timeline/timeline.js';
 import {

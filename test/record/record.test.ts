@@ -10,7 +10,7 @@ import { MoverError } from '../../contracts/errors.js';
 import { runsOf } from '../integration/support/batch-history.js';
 import { ask, startBatch, untilCounts } from '../integration/support/batches.js';
 import { Moves, type MoveHandle } from '../integration/support/moves.js';
-import { attributesAtStart } from '../../workflows/search-attributes.js';
+import { attributesAtStart } from '../../contracts/search-pairs.js';
 import type { moveVolume } from '../../workflows/index.js';
 import { HISTORIES } from '../replay/histories.js';
 

@@ -3,7 +3,7 @@ import { bookmark } from '../../activities/bookmark.js';
 import { learn, resolve } from '../../activities/compensation.js';
 import { flush } from '../../activities/flush.js';
 import { notify } from '../../activities/notify.js';
-import type { StepRun } from '../../activities/ports.js';
+import type { StepRun } from '../../activities/run.js';
 import { reconfigure } from '../../activities/reconfigure.js';
 import { snapshot } from '../../activities/snapshot.js';
 import { MoverError, type ErrorCode } from '../../contracts/errors.js';

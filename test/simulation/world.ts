@@ -7,7 +7,7 @@ import type { LeftOut, RecoveryPoint } from '../../contracts/point.js';
 import { retentionPolicySchema } from '../../contracts/retention.js';
 import type { Calls, InputOf, OutputOf } from '../../contracts/route.js';
 import { splitterApi } from '../../contracts/splitter-api.js';
-import type { AppliancePort, Ports, SplitterPort } from '../../activities/ports.js';
+import type { AppliancePort, Ports, SplitterPort } from '../../control/ports.js';
 import type { Claim } from '../../simulator/replica-site/core/attach.js';
 import * as attempts from '../../simulator/replica-site/core/attempts.js';
 import { cutsReached, pointsOf, type NewPoint } from '../../simulator/replica-site/core/points.js';

@@ -3,8 +3,8 @@ import { expect } from 'vitest';
 import { type BatchItem, batchItemSchema, type BatchOptions, batchOptionsSchema } from '../../contracts/batch.js';
 import { carriedBatchSchema, type MoveEnd } from '../../contracts/batch-run.js';
 import { moveIdSchema } from '../../contracts/ids.js';
-import { Batch } from '../../workflows/batch/batch.js';
-import type { Start } from '../../workflows/batch/decision.js';
+import { Batch } from '../../workflows/batch/core/batch.js';
+import type { Start } from '../../workflows/batch/core/decision.js';
 
 export const BATCH_ID = moveIdSchema.parse('b@run-1');
 /** A window of the model: open for a while of each period. */

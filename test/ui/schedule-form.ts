@@ -1,6 +1,6 @@
 // The schedule form and the page of a schedule in the Temporal Web UI, as a person uses them.
 import type { Page } from 'playwright-core';
-import type { UiForm } from '../../client/schedule/ui-form.js';
+import type { UiForm } from '../../client/schedules/ui-form.js';
 import { SHOWN_MS_MAX } from './start-form.js';
 
 /** Where what is printed for each field goes. */

@@ -1,7 +1,7 @@
 // The page of a timeline in real Chromium: read by pointing and by keyboard, in light and dark, with nothing fetched.
 import type { Page } from 'playwright-core';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import type { ListedPoints, PointOwner } from '../../client/inventory.js';
+import type { ListedPoints, PointOwner } from '../../client/volumes/inventory.js';
 import { timelinePage } from '../../client/timeline/html/page.js';
 import { createTimeline } from '../../client/timeline/timeline.js';
 import { GROUP, historyOf, NOON_MS, VOLUME } from '../support/history.js';

@@ -1,10 +1,10 @@
 // What each limit on a batch's next move says by itself: the window, the canary, the failure policy, and a stop.
 import { describe, expect, test } from 'vitest';
 import type { Stop } from '../../contracts/batch-run.js';
-import { Canary } from '../../workflows/batch/canary.js';
-import { stopForFailures } from '../../workflows/batch/failure-policy.js';
-import { stopOf } from '../../workflows/batch/stop.js';
-import { WindowGate } from '../../workflows/batch/window-gate.js';
+import { Canary } from '../../workflows/batch/core/canary.js';
+import { stopForFailures } from '../../workflows/batch/core/failure-policy.js';
+import { stopOf } from '../../workflows/batch/core/stop.js';
+import { WindowGate } from '../../workflows/batch/core/window-gate.js';
 import { BatchModel, itemsOf } from '../support/batch-model.js';
 
 const DAILY = { timeZone: 'UTC', start: '00:00', end: '01:00' };

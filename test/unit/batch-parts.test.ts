@@ -2,10 +2,10 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { BATCH_LOOK_AHEAD_MAX, BATCH_RETRIES_WAITING_MAX, carriedBatchSchema } from '../../contracts/batch-run.js';
-import { Durations } from '../../workflows/batch/durations.js';
-import { Pace } from '../../workflows/batch/pace.js';
-import { SeqSet } from '../../workflows/batch/seq-set.js';
-import { StartRate } from '../../workflows/batch/start-rate.js';
+import { Durations } from '../../workflows/batch/core/durations.js';
+import { Pace } from '../../workflows/batch/core/pace.js';
+import { SeqSet } from '../../workflows/batch/core/seq-set.js';
+import { StartRate } from '../../workflows/batch/core/start-rate.js';
 import { BatchModel, itemsOf } from '../support/batch-model.js';
 
 test('a set of moves is a set, through JSON too', () => {

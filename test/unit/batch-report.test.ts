@@ -1,9 +1,9 @@
 // The forms of a batch's report, and what they are made of.
 import { expect, test } from 'vitest';
-import { batchMoveOf, type BatchMoveReport } from '../../client/batch/batch-moves.js';
-import { batchReportFormat, type ReportFormatName } from '../../client/batch/report/formats.js';
-import { BatchTally } from '../../client/batch/tally.js';
-import type { Batch } from '../../client/batches.js';
+import { batchMoveOf, type BatchMoveReport } from '../../client/batches/batch-moves.js';
+import { batchReportFormat, type ReportFormatName } from '../../client/batches/report/formats.js';
+import { BatchTally } from '../../client/batches/tally.js';
+import type { Batch } from '../../client/batches/batches.js';
 import { batchItemSchema } from '../../contracts/batch.js';
 import { ERRORS, MoverError, toProblem } from '../../contracts/errors.js';
 import { type StoredMoveReport, storedMoveReportSchema } from '../../contracts/report.js';

@@ -2,8 +2,9 @@
 import { expect, test } from 'vitest';
 import { compareSelection } from '../../activities/batch/compare-selection.js';
 import { planBatch } from '../../activities/batch/plan-batch.js';
-import { findInPlan, readPlan } from '../../activities/batch/read-plan.js';
-import type { Ports } from '../../activities/ports.js';
+import { readPlan } from '../../control/batch-plan.js';
+import { findInPlan } from '../../activities/batch/find-in-plan.js';
+import type { Ports } from '../../control/ports.js';
 import { batchInputSchema, batchIdSchema } from '../../contracts/batch.js';
 import { volumeIdSchema } from '../../contracts/ids.js';
 import { reportsApi } from '../../contracts/report.js';

@@ -1,6 +1,6 @@
 // How the command line writes values, and reads times.
 import { expect, test } from 'vitest';
-import { bytes, duration, table } from '../../client/cli/format.js';
+import { bytes, duration, table } from '../../client/text/format.js';
 
 test.each([
   [0, '0 B'],

@@ -1,7 +1,7 @@
 // Clocks of several processes beside each other: what is too far apart is said, a slow answer is no skew.
 import { afterEach, expect, test } from 'vitest';
-import { ClockComparison } from '../../activities/compare-clocks.js';
-import { workerClockWarnings } from '../../client/worker-clock.js';
+import { ClockComparison } from '../../control/clock/compare-clocks.js';
+import { workerClockWarnings } from '../../client/moves/worker-clock.js';
 import { estateSchema } from '../../contracts/estate.js';
 import { ClockSkews } from '../../simulator/appliance/clock-skews.js';
 import { type HealthServer, startHealthServer } from '../../workers/health-server.js';

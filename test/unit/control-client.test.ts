@@ -5,7 +5,7 @@ import { createApiClient } from '../../control/client.js';
 import { MoverError } from '../../contracts/errors.js';
 import { splitterIdSchema, volumeIdSchema } from '../../contracts/ids.js';
 import { splitterApi } from '../../contracts/splitter-api.js';
-import { createControlServer } from '../../simulator/control/server.js';
+import { createControlServer } from '../../simulator/control-server/server.js';
 import { pino } from 'pino';
 import { containing, sampleApi, type SampleOptions, sampleServer } from './control-fixture.js';
 

@@ -4,7 +4,11 @@ import { pino } from 'pino';
 import { z } from 'zod';
 import { healthOperation } from '../../contracts/health.js';
 import { operation } from '../../contracts/route.js';
-import { type ControlServer, type ControlServerOptions, createControlServer } from '../../simulator/control/server.js';
+import {
+  type ControlServer,
+  type ControlServerOptions,
+  createControlServer,
+} from '../../simulator/control-server/server.js';
 
 export const sampleApi = {
   health: healthOperation,

@@ -7,9 +7,9 @@ import {
   APPLIANCE_DESCRIPTION,
   REPLICA_SITE_DESCRIPTION,
   SPLITTER_DESCRIPTION,
-} from '../../simulator/control/descriptions.js';
-import { imageReadRoute } from '../../simulator/control/image-read.js';
-import { openApiDocument } from '../../simulator/control/openapi.js';
+} from '../../simulator/control-server/descriptions.js';
+import { imageReadRoute } from '../../simulator/control-server/image-read.js';
+import { openApiDocument } from '../../simulator/control-server/openapi.js';
 import { sampleServer } from './control-fixture.js';
 
 const readImage = imageReadRoute(async () => Buffer.alloc(0));
@@ -20,11 +20,11 @@ const documents = {
 } as const;
 const names = ['splitter', 'appliance', 'replica-site'] as const;
 
-/** Every string under a `$ref` key. */
-function references(value: unknown): string[] {
+/** Every string under such a key. */
+function stringsUnder(wanted: '$ref' | 'pattern', value: unknown): string[] {
   if (typeof value !== 'object' || value === null) return [];
   return Object.entries(value).flatMap(([key, child]) =>
-    key === '$ref' && typeof child === 'string' ? [child] : references(child),
+    key === wanted && typeof child === 'string' ? [child] : stringsUnder(wanted, child),
   );
 }
 
@@ -37,7 +37,7 @@ test.each(names)(
   'in the document of the %s every reference leads somewhere and every named schema is used',
   async (name) => {
     const document = await documents[name]();
-    const targets = new Set(references(document));
+    const targets = new Set(stringsUnder('$ref', document));
     for (const target of targets) {
       const found = target
         .slice(2)
@@ -47,6 +47,16 @@ test.each(names)(
     }
     for (const schema of Object.keys(document.components.schemas))
       expect(targets).toContain(`#/components/schemas/${schema}`);
+  },
+);
+
+test.each(names)(
+  'the patterns of the %s are understood by the regular expressions of other languages',
+  async (name) => {
+    const patterns = stringsUnder('pattern', await documents[name]());
+    expect(patterns).not.toHaveLength(0);
+    // Without the classes of Unicode, groups with a question mark and the syntax of the v flag.
+    expect(patterns.filter((pattern) => /\\[pPkuc]|\(\?|&&|--/.test(pattern))).toEqual([]);
   },
 );
 

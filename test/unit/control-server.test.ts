@@ -7,7 +7,7 @@ import { z } from 'zod';
 import { createApiClient } from '../../control/client.js';
 import { MoverError, type Problem, problemSchema } from '../../contracts/errors.js';
 import { healthSchema } from '../../contracts/health.js';
-import { binaryRoute } from '../../simulator/control/binary-route.js';
+import { binaryRoute } from '../../simulator/control-server/binary-route.js';
 import { containing, sampleApi, type SampleOptions, sampleServer } from './control-fixture.js';
 
 async function problemOf(response: Response): Promise<Problem> {

@@ -3,11 +3,11 @@ import { expect, test } from 'vitest';
 import { batchInputSchema } from '../../contracts/batch.js';
 import { MoverError, type Reason } from '../../contracts/errors.js';
 import { groupIdSchema } from '../../contracts/ids.js';
-import { checkSchedule, type ScheduleInput } from '../../client/schedule/schedule-input.js';
-import { actionOf } from '../../client/schedule/schedule-action.js';
-import { warningsOf } from '../../client/schedule/schedule-warnings.js';
-import { withoutDefaults } from '../../client/schedule/without-defaults.js';
-import { uiFormOf } from '../../client/schedule/ui-form.js';
+import { checkSchedule, type ScheduleInput } from '../../client/schedules/schedule-input.js';
+import { actionOf } from '../../client/schedules/schedule-action.js';
+import { warningsOf } from '../../client/schedules/schedule-warnings.js';
+import { withoutDefaults } from '../../client/schedules/without-defaults.js';
+import { uiFormOf } from '../../client/schedules/ui-form.js';
 
 const GOLD = groupIdSchema.parse('cg-gold');
 const SILVER = groupIdSchema.parse('cg-silver');

@@ -1,8 +1,8 @@
 // When a schedule runs: cron texts and calendars, checked, told in words, and written as cron again.
 import { expect, test } from 'vitest';
-import { type Calendar, calendarSchema, hasDays, valuesOf } from '../../client/schedule/calendar.js';
-import { CronError, cronOf, parseCron } from '../../client/schedule/cron.js';
-import { calendarWords, specWords } from '../../client/schedule/spec-words.js';
+import { type Calendar, calendarSchema, hasDays, valuesOf } from '../../client/schedules/calendar.js';
+import { CronError, cronOf, parseCron } from '../../client/schedules/cron.js';
+import { calendarWords, specWords } from '../../client/schedules/spec-words.js';
 
 test.each([
   ['0 1 * * *', '0 1 * * *', 'at 01:00 every day'],

@@ -3,7 +3,7 @@ import { mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promise
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { SparseFile } from '../../client/sparse-file.js';
+import { SparseFile } from '../../client/images/sparse-file.js';
 
 const MIB = 1024 * 1024;
 let folder: string;

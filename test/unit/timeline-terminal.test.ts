@@ -1,7 +1,7 @@
 // A timeline on a terminal: two small ones as they look, and what must hold for names that users made up.
 import { expect, test } from 'vitest';
 import { drawTimeline } from '../../client/timeline/terminal/draw.js';
-import { columnsOf, printable, wrapped } from '../../client/timeline/terminal/printable.js';
+import { columnsOf, printable, wrapped } from '../../client/text/printable.js';
 import { createTimeline } from '../../client/timeline/timeline.js';
 import { GROUP, historyOf, NOON_MS, VOLUME } from '../support/history.js';
 

@@ -2,7 +2,7 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { moveIdSchema } from '../../contracts/ids.js';
-import { moveIdOf } from '../../workflows/move-id.js';
+import { moveIdOf } from '../../contracts/move-id.js';
 
 const RUN = '019aad4e-0000-7000-8000-000000000000';
 

@@ -4,10 +4,10 @@ import { describe, expect, test } from 'vitest';
 import { ID_LENGTH_MAX } from '../../contracts/ids.js';
 import { moveProgressSchema, type MoveProgress } from '../../contracts/move.js';
 import { VOLUMES_PER_MOVE_MAX } from '../../contracts/attempt.js';
-import { detailsOf } from '../../workflows/move-details.js';
-import { moveFailure } from '../../workflows/move-failure.js';
-import { codeOf, messageOf } from '../../workflows/step-failure.js';
-import { forwardSummary, patientSummary } from '../../workflows/step-summaries.js';
+import { detailsOf } from '../../workflows/move/move-details.js';
+import { moveFailure } from '../../workflows/move/move-failure.js';
+import { codeOf, messageOf } from '../../workflows/shared/step-failure.js';
+import { forwardSummary, patientSummary } from '../../workflows/shared/step-summaries.js';
 
 /** What the server takes, in bytes. */
 const SUMMARY_BYTES_MAX = 200;

@@ -8,7 +8,7 @@ import {
   patientPolicy,
   type StepName,
   type StepTerms,
-} from '../../workflows/step-policies.js';
+} from '../../workflows/shared/step-policies.js';
 
 function termsWith(options: z.input<typeof moveOptionsSchema>, priorityKey = DEFAULT_PRIORITY_KEY): StepTerms {
   return { options: moveOptionsSchema.parse(options), priorityKey };

@@ -1,6 +1,6 @@
 // The markdown that the Temporal UI shows for a batch.
 import type { BatchProgress } from '../../contracts/batch.js';
-import { namesOf } from '../step-summaries.js';
+import { namesOf } from '../shared/step-summaries.js';
 
 /** Failures listed: a hundred long ones would outgrow the server's 20 KB. */
 const FAILURES_MAX = 40;

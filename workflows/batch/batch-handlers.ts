@@ -12,11 +12,11 @@ import {
 } from '../../contracts/batch.js';
 import { MoverError, parseOrRefuse, toProblem } from '../../contracts/errors.js';
 import { type VolumeId, volumeIdSchema } from '../../contracts/ids.js';
-import { messageOf } from '../step-failure.js';
-import { namesOf } from '../step-summaries.js';
-import type { Batch } from './batch.js';
+import { messageOf } from '../shared/step-failure.js';
+import { namesOf } from '../shared/step-summaries.js';
+import type { Batch } from './core/batch.js';
 import { answers } from './batch-activities.js';
-import { objection, REQUEST_SCHEMAS, UPDATE_DESCRIPTIONS, type UpdateName } from './batch-requests.js';
+import { objection, REQUEST_SCHEMAS, UPDATE_DESCRIPTIONS, type UpdateName } from './core/batch-requests.js';
 
 /** What an update answers: a sentence. */
 export interface Answer {

@@ -13,7 +13,7 @@ import {
   carriedBatchSchema,
 } from '../../contracts/batch-run.js';
 import { MoverError, parseOrRefuse, toProblem } from '../../contracts/errors.js';
-import { parseInput } from '../parse-input.js';
+import { parseInput } from '../shared/parse-input.js';
 
 const EXAMPLE: BatchInput = { select: { from: 'cg-gold' }, to: 'cg-silver' };
 

@@ -25,14 +25,14 @@ import { MoverError, toProblem } from '../../contracts/errors.js';
 import { endOfFailure } from '../../contracts/move-end.js';
 import type { MoveInput } from '../../contracts/move.js';
 import { summaryLine } from '../../contracts/summary-line.js';
-import { moveIdOf } from '../move-id.js';
-import type { moveVolume } from '../move-volume.js';
-import { attributesAtStart, fromGroupAttribute, SEARCH_KEYS } from '../search-attributes.js';
-import { namesOf } from '../step-summaries.js';
-import type { Batch } from './batch.js';
+import { moveIdOf } from '../../contracts/move-id.js';
+import type { moveVolume } from '../move/move-volume.js';
+import { attributesAtStart, fromGroupAttribute, SEARCH_KEYS } from '../../contracts/search-pairs.js';
+import { namesOf } from '../shared/step-summaries.js';
+import type { Batch } from './core/batch.js';
 import { calls, records, waits } from './batch-activities.js';
 import { batchDetailsOf } from './batch-details.js';
-import type { Decision, Start } from './decision.js';
+import type { Decision, Start } from './core/decision.js';
 
 /** Behind every move that a person waits for (1 is the most urgent of 5, 3 the default); see `FENCED_AHEAD` of the steps' policies. */
 const PRIORITY_KEY = 5;

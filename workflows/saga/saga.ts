@@ -1,23 +1,11 @@
 // The saga of a move: five steps forward; on any failure the replica site's verdict says whether to go back or forward.
 // A plain function over steps and a runtime: Temporal runs it in production, the simulation thousands of times a minute.
 import type { AttemptRef } from '../../contracts/attempt.js';
-import type { ErrorCode } from '../../contracts/errors.js';
+import { hasRemedy } from '../../contracts/error-registry.js';
 import type { MoveId } from '../../contracts/ids.js';
 import type { MoveReport, ParsedMoveInput } from '../../contracts/move.js';
 import type { MoveRecorder, SagaRuntime } from './recorder.js';
 import type { AttemptContext, Flushed, MoveSteps, Reconfigured } from '../../contracts/steps.js';
-
-/** Failures of an attempt, not of the move: the cut was void or the attempt was over, and a new attempt may do better. */
-const NEXT_ATTEMPT_CODES: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
-  'FENCE_LAPSED',
-  'CUT_VOID',
-  'ATTEMPT_ABORTED',
-  'NOT_NOTIFIED',
-  'NOT_FENCED',
-  'NOT_SEALED',
-  'NOT_SYNCED',
-  'NOT_DRAINED',
-]);
 
 /** Pause before attempt n + 1: doubles from here, so that whatever voided the cut can pass. */
 const RETRY_PAUSE_MS_MIN = 500;
@@ -60,7 +48,7 @@ export async function moveSaga(saga: Saga): Promise<MoveReport> {
       const code = runtime.codeOf(error);
       const mayRetry =
         code !== undefined &&
-        NEXT_ATTEMPT_CODES.has(code) &&
+        hasRemedy(code, 'new-attempt') &&
         n < input.options.attemptsMax &&
         !runtime.isCancellation(error);
       if (!mayRetry) {

@@ -5,11 +5,11 @@ import { groupIdSchema, pointIdSchema } from '../../../contracts/ids.js';
 import type { RecoveryPoint } from '../../../contracts/point.js';
 import type { KeepRequest } from '../../../contracts/retention.js';
 import type { MoverClient } from '../../sdk.js';
-import { printable } from '../../timeline/terminal/printable.js';
+import { printable } from '../../text/printable.js';
 import { parseKeep } from '../parse-keep.js';
 import { bookmarkWords, keepWords } from '../../timeline/words.js';
 import { EXIT } from '../exit-code.js';
-import { time } from '../format.js';
+import { time } from '../../text/format.js';
 import { PERIOD_HELP } from '../period.js';
 import { type CommandContext, type GlobalOptions, runCommand } from '../session.js';
 

@@ -1,6 +1,6 @@
 // volume-mover cancel: asks a move to end, and says how it did.
 import { Command } from 'commander';
-import type { Move } from '../../moves.js';
+import type { Move } from '../../moves/moves.js';
 import { EXIT } from '../exit-code.js';
 import { followMove } from '../follow.js';
 import { moveJson } from '../move-json.js';

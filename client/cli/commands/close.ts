@@ -2,9 +2,9 @@
 import { Command } from 'commander';
 import { parseOrRefuse } from '../../../contracts/errors.js';
 import { accessIdSchema } from '../../../contracts/images.js';
-import type { ListedAccess } from '../../accesses.js';
+import type { ListedAccess } from '../../images/accesses.js';
 import { EXIT } from '../exit-code.js';
-import { time } from '../format.js';
+import { time } from '../../text/format.js';
 import { type CommandContext, type GlobalOptions, runCommand } from '../session.js';
 
 export function closeCommand(context: CommandContext): Command {

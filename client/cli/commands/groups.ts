@@ -1,10 +1,10 @@
 // volume-mover groups: every consistency group, who serves it, how full it is, and what its history may cost.
 import { Command } from 'commander';
 import type { RetentionPolicy } from '../../../contracts/retention.js';
-import type { ListedGroup } from '../../inventory.js';
-import { printable } from '../../timeline/terminal/printable.js';
+import type { ListedGroup } from '../../volumes/inventory.js';
+import { printable } from '../../text/printable.js';
 import { EXIT } from '../exit-code.js';
-import { bytes, duration, table, time } from '../format.js';
+import { bytes, duration, table, time } from '../../text/format.js';
 import { period } from '../period.js';
 import { type CommandContext, type GlobalOptions, runCommand } from '../session.js';
 

@@ -1,8 +1,8 @@
 // volume-mover images: the image accesses that are open, and the last that ended, with why.
 import { Command } from 'commander';
-import type { ListedAccess, ListedAccesses } from '../../accesses.js';
+import type { ListedAccess, ListedAccesses } from '../../images/accesses.js';
 import { EXIT } from '../exit-code.js';
-import { bytes, table, time } from '../format.js';
+import { bytes, table, time } from '../../text/format.js';
 import { type CommandContext, type GlobalOptions, runCommand } from '../session.js';
 
 const TITLES = ['ACCESS', 'WHAT', 'POINT', 'MODE', 'STATE', 'CLIENTS', 'READ', 'WRITTEN', 'OPENED', 'FOR'];

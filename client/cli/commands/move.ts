@@ -3,7 +3,7 @@ import { Command, Option } from 'commander';
 import { refuseUnlessOk } from '../../../activities/plan.js';
 import { MoverError } from '../../../contracts/errors.js';
 import type { ParsedMoveInput } from '../../../contracts/move.js';
-import type { Move } from '../../moves.js';
+import type { Move } from '../../moves/moves.js';
 import type { MoverClient } from '../../sdk.js';
 import { EXIT, type ExitCode } from '../exit-code.js';
 import { followMove } from '../follow.js';

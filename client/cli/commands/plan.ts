@@ -2,7 +2,7 @@
 import { Command } from 'commander';
 import type { MovePlan } from '../../../contracts/move.js';
 import { EXIT } from '../exit-code.js';
-import { bytes, table } from '../format.js';
+import { bytes, table } from '../../text/format.js';
 import { moveInputOf, type MoveWords, withMoveWords } from '../move-options.js';
 import { type CommandContext, runCommand } from '../session.js';
 

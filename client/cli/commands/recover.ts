@@ -3,9 +3,9 @@ import { Command, Option } from 'commander';
 import { MOMENT_HELP } from '../../../contracts/moment.js';
 import { parseOrRefuse } from '../../../contracts/errors.js';
 import { pointIdSchema } from '../../../contracts/ids.js';
-import type { Recovered } from '../../recover.js';
+import type { Recovered } from '../../images/recover.js';
 import { EXIT } from '../exit-code.js';
-import { bytes, table, time } from '../format.js';
+import { bytes, table, time } from '../../text/format.js';
 import { askedWords, parseMoment } from '../moment.js';
 import { type CommandContext, type GlobalOptions, runCommand } from '../session.js';
 

@@ -4,7 +4,7 @@ import { z } from 'zod';
 import { type MoverError, parseOrRefuse, toProblem } from '../../../contracts/errors.js';
 import { type ParsedVerifyInput, verifyInputSchema } from '../../../contracts/verify.js';
 import type { MoverClient } from '../../sdk.js';
-import type { StartedVerify, Verification } from '../../verifications.js';
+import type { StartedVerify, Verification } from '../../verifications/verifications.js';
 import { EXIT, type ExitCode } from '../exit-code.js';
 import type { Output } from '../output.js';
 import { type CommandContext, type GlobalOptions, runCommand } from '../session.js';

@@ -3,9 +3,9 @@ import { Command } from 'commander';
 import { parseOrRefuse } from '../../../contracts/errors.js';
 import { groupIdSchema } from '../../../contracts/ids.js';
 import { labelsOfQuery } from '../../../contracts/inventory.js';
-import type { ListedVolume, VolumeFilter } from '../../inventory.js';
+import type { ListedVolume, VolumeFilter } from '../../volumes/inventory.js';
 import { EXIT } from '../exit-code.js';
-import { bytes, table } from '../format.js';
+import { bytes, table } from '../../text/format.js';
 import { type CommandContext, type GlobalOptions, runCommand } from '../session.js';
 
 const TITLES = ['VOLUME', 'VM', 'SIZE', 'GROUP', 'EPOCH', 'SPLITTER', 'MODE', 'UNCONFIRMED', 'UNDISTRIBUTED', 'MOVE'];

@@ -3,9 +3,10 @@ import { ticksOf } from '../axis.js';
 import { overlaps } from '../range.js';
 import { type Cell, cellsOf, levelOf } from '../thinning.js';
 import type { Lane, MarkedPoint, Timeline } from '../timeline.js';
-import { bookmarkWords, counted, holeWords, isoTime, ownerWords, reasonCounts } from '../words.js';
+import { bookmarkWords, holeWords, ownerWords, reasonCounts } from '../words.js';
+import { counted, time } from '../../text/format.js';
 import type { DetailsTable } from './details.js';
-import { escaped } from './escape.js';
+import { escaped } from '../../html/escape.js';
 import { type Flag, flagLabel, placeFlags } from './flags.js';
 
 /** Of the drawing, in its own pixels; the page scales it to its width. */
@@ -58,7 +59,7 @@ export function drawChart(timeline: Timeline, details: DetailsTable): string {
     top += drawn.height + LANE_GAP;
   });
   const height = top + AXIS_HEIGHT;
-  const label = `Timeline of ${ownerWords(timeline.owner)}, ${isoTime(timeline.range.fromMs)} to ${isoTime(timeline.range.toMs)}`;
+  const label = `Timeline of ${ownerWords(timeline.owner)}, ${time(timeline.range.fromMs)} to ${time(timeline.range.toMs)}`;
   return [
     `<svg class="chart" viewBox="0 0 ${WIDTH} ${height}" role="group" aria-label="${escaped(label)}">`,
     axis(timeline, top),
@@ -134,13 +135,13 @@ function ticks({ details, countMax, timeline }: Chart, cells: readonly Cell[], c
       const x = LEFT + index * COLUMN;
       const level = levelOf(Math.max(1, points.length), countMax, LEVELS);
       const height = round(TICK_MIN + ((HISTOGRAM - TICK_MIN - 4) * (level - 1)) / (LEVELS - 1));
-      const from = isoTime(Math.round(timeline.range.fromMs + index * columnMs));
+      const from = time(Math.round(timeline.range.fromMs + index * columnMs));
       const all = points.length > 0 ? points : leftOut.map(({ point }) => point);
       const what =
         points.length > 0 ? counted(points.length, 'point') : `left out of ${counted(leftOut.length, 'point')}`;
       const more = points.length > 0 && leftOut.length > 0 ? `, left out of ${leftOut.length} more` : '';
       const label =
-        all.length === 1 ? `${what} at ${isoTime(all[0]?.atMs ?? 0)}${more}` : `${what} from ${from} on${more}`;
+        all.length === 1 ? `${what} at ${time(all[0]?.atMs ?? 0)}${more}` : `${what} from ${from} on${more}`;
       const shape =
         points.length > 0
           ? `<rect class="shape ${colour}" x="${x}" y="${round(bottom - height)}" width="${COLUMN - 1}" height="${height}" rx="1"/>`

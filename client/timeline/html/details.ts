@@ -1,6 +1,7 @@
 // What the page's script shows of points: only those that something in the picture names, each once.
 import type { DamagedMember, RecoveryPoint } from '../../../contracts/point.js';
-import { bookmarkWords, isoTime, keepWords } from '../words.js';
+import { bookmarkWords, keepWords } from '../words.js';
+import { time } from '../../text/format.js';
 
 /** Points described for one place of the picture; the rest is counted. */
 export const POINTS_DESCRIBED_MAX = 3;
@@ -57,7 +58,7 @@ function detailsOf(
   const named = members.slice(0, MEMBERS_NAMED_MAX);
   return {
     id,
-    time: isoTime(atMs),
+    time: time(atMs),
     group,
     kind,
     members: named.map(({ volume, position, provisional }) => {

@@ -2,10 +2,11 @@
 import type { Hole } from '../../../contracts/point.js';
 import { htmlDocument } from '../../html/document.js';
 import type { MarkedPoint, Timeline } from '../timeline.js';
-import { bookmarkWords, counted, isoTime, keepWords, ownerWords } from '../words.js';
+import { bookmarkWords, keepWords, ownerWords } from '../words.js';
+import { counted, time } from '../../text/format.js';
 import { drawChart } from './chart.js';
 import { DetailsTable } from './details.js';
-import { escaped } from './escape.js';
+import { escaped } from '../../html/escape.js';
 import { SCRIPT } from './script.js';
 import { STYLE } from './style.js';
 import { type TimelinePageInput, viewsOf } from './views.js';
@@ -33,7 +34,7 @@ export function timelinePage(input: TimelinePageInput): string {
     script: SCRIPT,
     data: { points: details.points, listCommand: `volume-mover points ${name} --list` },
     body: `<h1>${escaped(title)}</h1>
-<p class="sub">As of ${isoTime(nowMs)}. All times are UTC.</p>
+<p class="sub">As of ${time(nowMs)}. All times are UTC.</p>
 ${facts(timeline)}
 <div class="card">
 ${views.length === 1 ? '' : `<div class="views" role="group" aria-label="Span shown">${buttons.join('')}</div>`}
@@ -61,7 +62,7 @@ function spanWords({ range: { fromMs, toMs } }: Timeline): string {
 }
 
 function shortTime(ms: number): string {
-  return isoTime(ms).slice(0, 'YYYY-MM-DDThh:mm:ss'.length).replace('T', ' ');
+  return time(ms).slice(0, 'YYYY-MM-DDThh:mm:ss'.length).replace('T', ' ');
 }
 
 function facts({ points, bookmarks, holes, pointsBefore, pointsAfter }: Timeline): string {
@@ -136,7 +137,7 @@ function bookmarkTable(bookmarks: readonly MarkedPoint[]): string {
     .slice(-ROWS_MAX)
     .map(
       ({ mark, point, bookmark }) =>
-        `<tr><td><span class="letter">${mark}</span></td><td>${escaped(bookmarkWords(bookmark))}</td><td class="nowrap">${isoTime(point.atMs)}</td><td>${escaped(point.group)}</td><td>${point.kind}</td><td>${keepWords(bookmark.keep)}</td><td class="mono">${escaped(point.id)}</td></tr>`,
+        `<tr><td><span class="letter">${mark}</span></td><td>${escaped(bookmarkWords(bookmark))}</td><td class="nowrap">${time(point.atMs)}</td><td>${escaped(point.group)}</td><td>${point.kind}</td><td>${keepWords(bookmark.keep)}</td><td class="mono">${escaped(point.id)}</td></tr>`,
     );
   return section(
     'Bookmarks',
@@ -151,7 +152,7 @@ function holeTable(holes: readonly Hole[]): string {
     .slice(-ROWS_MAX)
     .map(
       ({ volume, sinceMs, untilMs, reason }) =>
-        `<tr><td>${escaped(volume)}</td><td class="nowrap">${isoTime(sinceMs)}</td><td class="nowrap">${untilMs === undefined ? '<span class="badge">still open</span>' : isoTime(untilMs)}</td><td>${escaped(reason)}</td></tr>`,
+        `<tr><td>${escaped(volume)}</td><td class="nowrap">${time(sinceMs)}</td><td class="nowrap">${untilMs === undefined ? '<span class="badge">still open</span>' : time(untilMs)}</td><td>${escaped(reason)}</td></tr>`,
     );
   return section(
     'Holes: only the state at the end can be recovered',

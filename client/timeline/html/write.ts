@@ -1,7 +1,7 @@
 // Puts a timeline's page into a file, which appears under its name only when it is whole.
 import { mkdir } from 'node:fs/promises';
 import { dirname } from 'node:path';
-import { SparseFile } from '../../sparse-file.js';
+import { SparseFile } from '../../images/sparse-file.js';
 import { timelinePage } from './page.js';
 import type { TimelinePageInput } from './views.js';
 

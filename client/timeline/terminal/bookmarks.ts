@@ -1,7 +1,8 @@
 // The bookmarks of a timeline by their letters: a line each where there is room, else two.
 import type { MarkedPoint } from '../timeline.js';
-import { bookmarkWords, counted, isoTime, keepWords } from '../words.js';
-import { columnsOf, padded, printable, wrapped } from './printable.js';
+import { bookmarkWords, keepWords } from '../words.js';
+import { counted, time } from '../../text/format.js';
+import { columnsOf, padded, printable, wrapped } from '../../text/printable.js';
 import { painted } from './row.js';
 
 /** Bookmarks that are explained, the newest: more would push the picture off the screen. */
@@ -20,7 +21,7 @@ export function bookmarkLines(marked: readonly MarkedPoint[], { columns, ascii, 
   const rows = explained.map(({ mark, point, bookmark }) => ({
     mark,
     name: printable(bookmarkWords(bookmark), ascii),
-    details: `${isoTime(point.atMs)}  ${point.id}  ${point.group}  kept: ${keepWords(bookmark.keep)}`,
+    details: `${time(point.atMs)}  ${point.id}  ${point.group}  kept: ${keepWords(bookmark.keep)}`,
   }));
   const markColumns = Math.max(...rows.map(({ mark }) => mark.length)) + 4;
   const nameColumns = Math.max(...rows.map(({ name }) => columnsOf(name))) + 2;

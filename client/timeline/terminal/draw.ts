@@ -3,10 +3,11 @@ import { ticksOf } from '../axis.js';
 import { cellOf, type TimeRange } from '../range.js';
 import { type Cell, cellsOf, levelOf } from '../thinning.js';
 import type { Lane, MarkedPoint, Timeline } from '../timeline.js';
-import { counted, damagedWords, holeWords, isoTime, ownerWords, reasonCounts } from '../words.js';
+import { damagedWords, holeWords, ownerWords, reasonCounts } from '../words.js';
+import { counted, time } from '../../text/format.js';
 import { bookmarkLines } from './bookmarks.js';
 import { ASCII, type Glyphs, UNICODE } from './glyphs.js';
-import { padded, printable, shortened, wrapped } from './printable.js';
+import { padded, printable, shortened, wrapped } from '../../text/printable.js';
 import { painted, Row } from './row.js';
 
 export interface DrawOptions {
@@ -80,7 +81,7 @@ function headLines({ timeline, glyphs, columns }: Canvas): string[] {
   ];
   const parts = [
     `Recovery points of ${ownerWords(owner)}: ${counted(points.length, 'point')}`,
-    `${isoTime(range.fromMs)} to ${isoTime(range.toMs)}`,
+    `${time(range.fromMs)} to ${time(range.toMs)}`,
     ...elsewhere,
   ];
   return wrapped(parts.join(glyphs.separator), columns, 2);

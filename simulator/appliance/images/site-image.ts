@@ -1,7 +1,7 @@
 // One image at the replica site, held at its position: opened again there when the site has lost it, and waited for while it is away.
 import { setTimeout as pause } from 'node:timers/promises';
 import type { Logger } from 'pino';
-import { MoverError, type ErrorCode } from '../../../contracts/errors.js';
+import { ERRORS, MoverError } from '../../../contracts/errors.js';
 import type { PointId, VolumeId } from '../../../contracts/ids.js';
 import type { SiteClient } from '../site-client.js';
 import type { ImageReader } from './image-reader.js';
@@ -11,17 +11,6 @@ export const SITE_AWAY_MS_MAX = 20_000;
 const RETRY_EVERY_MS = 250;
 /** Longest opening: it takes time in proportion to what has changed since the position. */
 const OPEN_MS_MAX = 60_000;
-
-/** What can't be got over by trying again: the image is gone for good. */
-const FOR_GOOD: ReadonlySet<ErrorCode> = new Set([
-  'IMAGE_EVICTED',
-  'POINT_TRIMMED',
-  'POINT_DAMAGED',
-  'POINT_NOT_FOUND',
-  'VOLUME_NOT_FOUND',
-  'VOLUME_UNUSABLE',
-  'CORRUPT',
-]);
 
 export interface SiteImageParts {
   readonly site: Pick<SiteClient, 'call'>;
@@ -167,7 +156,7 @@ export class SiteImage {
       this.#image = opened.image;
       log.info({ volume, position, point, image: opened.image }, 'image opened again at the same position');
     } catch (error) {
-      if (error instanceof MoverError && FOR_GOOD.has(error.code)) this.#lose(error);
+      if (error instanceof MoverError && ERRORS[error.code].endsImage === true) this.#lose(error);
       throw error;
     }
   }

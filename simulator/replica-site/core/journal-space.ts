@@ -1,5 +1,6 @@
 // What each group's recovery points cost in UNDO, and what goes when that is too much: the group's own oldest points, said aloud.
 import type { GroupId, PointId } from '../../../contracts/ids.js';
+import { isoTime } from '../../../contracts/iso-time.js';
 import type { GroupJournal } from '../../../contracts/retention.js';
 import { isPinned, isPromised, oldestFirst } from './policy.js';
 import type { GroupRow, PointRow } from './rows.js';
@@ -106,7 +107,7 @@ function putJournal(state: SiteState, row: GroupRow, journal: GroupJournal): voi
 
 function oldestOf(rows: readonly PointRow[]): string {
   const [oldest] = oldestFirst(rows);
-  return oldest === undefined ? 'its next point' : new Date(oldest.point.atMs).toISOString();
+  return oldest === undefined ? 'its next point' : isoTime(oldest.point.atMs);
 }
 
 function inMib(bytes: number): string {

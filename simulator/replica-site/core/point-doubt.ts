@@ -1,6 +1,7 @@
 // Whether a point that was found by a time is surely the one that is meant: points are in the order in which they were closed, and a clock
 // that jumped may have given several of them the same time, or none of them the right one.
 import { doubtSentence } from '../../../contracts/clock.js';
+import { isoTime } from '../../../contracts/iso-time.js';
 import type { RecoveryPoint } from '../../../contracts/point.js';
 import { pointsOf } from './points.js';
 import type { SiteState } from './state.js';
@@ -32,5 +33,5 @@ export function doubtAbout(
 }
 
 function timeOf({ atMs }: RecoveryPoint): string {
-  return new Date(atMs).toISOString();
+  return isoTime(atMs);
 }

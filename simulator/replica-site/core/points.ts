@@ -4,6 +4,7 @@ import { attemptName } from '../../../contracts/attempt.js';
 import { type ClockDoubt, CLOCK_SKEW_MS_MAX } from '../../../contracts/clock.js';
 import { MoverError } from '../../../contracts/errors.js';
 import type { GroupId, PointId, VolumeId } from '../../../contracts/ids.js';
+import { isoTime } from '../../../contracts/iso-time.js';
 import {
   inLineageOrder,
   inTimelineOrder,
@@ -374,7 +375,7 @@ export function findPoint(
   const { atMs = Number.POSITIVE_INFINITY } = query;
   const found = pointsOf(state, query).findLast((point) => point.atMs <= atMs);
   if (found !== undefined) return found;
-  const when = query.atMs === undefined ? 'yet' : `at or before ${new Date(query.atMs).toISOString()}`;
+  const when = query.atMs === undefined ? 'yet' : `at or before ${isoTime(query.atMs)}`;
   throw new MoverError('POINT_NOT_FOUND', `There is no recovery point of ${describe(query)} ${when}.`);
 }
 

@@ -9,7 +9,7 @@ import type { Segment } from './segment-log.js';
 import { planSegment, planToKeepAll } from './segment-plan.js';
 import type { IntervalCoverage, SegmentPlan } from './segment-plan.js';
 import { rewriteSegments } from './segment-rewrite.js';
-import type { Retained } from './types.js';
+import type { Retained } from './retained-positions.js';
 import type { UndoLog } from './undo-log.js';
 
 /** A segment is written anew if that frees an eighth of it: what is copied stays within 7 times what is freed. */

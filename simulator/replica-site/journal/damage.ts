@@ -1,7 +1,7 @@
 // What a journal can't vouch for: kept in its manifest, told to people, and asked before a position is opened.
 import { z } from 'zod';
 import { countBefore } from './retained-positions.js';
-import type { Retained } from './types.js';
+import type { Retained } from './retained-positions.js';
 
 const safe = z.int().nonnegative();
 const byteRange = z.strictObject({ offset: safe, length: z.int().positive() });

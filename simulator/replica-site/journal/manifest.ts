@@ -10,7 +10,7 @@ import { newLineage } from './lineage.js';
 import type { Lineage } from './lineage.js';
 import { Sessions } from './sessions.js';
 import { unlessUnreadable } from './unreadable.js';
-import type { Retained } from './types.js';
+import type { Retained } from './retained-positions.js';
 
 export const MANIFEST_NAME = 'manifest';
 /** The same facts again: one damaged file of some hundred bytes must not cost a volume's history. */

@@ -1,7 +1,14 @@
 // Which positions are openable: some single ones, and all from one on. What was let go of never comes back.
 import { JournalError } from './errors.js';
 import type { Signature } from './segment-format.js';
-import type { Retained } from './types.js';
+
+/** Which positions a journal keeps openable. */
+export interface Retained {
+  /** Positions that must stay openable, ascending, each once. */
+  readonly positions: readonly number[];
+  /** Every position from this one on stays openable too; lowered to the applied position if beyond it. */
+  readonly everyFrom: number;
+}
 
 /** @throws JournalError OUT_OF_RANGE */
 export function assertAscending(positions: readonly number[]): void {

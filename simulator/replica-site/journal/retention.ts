@@ -9,7 +9,8 @@ import type { Manifest } from './manifest.js';
 import type { OpenImages } from './open-images.js';
 import type { Replica } from './replica.js';
 import { isSame, narrowed, oldest } from './retained-positions.js';
-import type { Durable, RetainResult, Retained } from './types.js';
+import type { Durable, RetainResult } from './types.js';
+import type { Retained } from './retained-positions.js';
 
 /** UNDO read and written by one call at most, bytes, and a segment more: about a tenth of a second of work. */
 const WORK_BYTES_MAX = 64 * 1024 * 1024;

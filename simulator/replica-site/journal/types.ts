@@ -3,6 +3,7 @@ import type { Files } from './files.js';
 import type { ByteRange, Damage } from './damage.js';
 import type { JournalError } from './errors.js';
 import type { Lineage } from './lineage.js';
+import type { Retained } from './retained-positions.js';
 
 /** Bytes of one write at most: NBD's customary limit of a request. */
 export const WRITE_BYTES_MAX = 32 * 1024 * 1024;
@@ -116,14 +117,6 @@ export interface Image {
   read(offset: number, length: number): Promise<Buffer>;
   /** Lets trimmed UNDO be deleted. May be called again. */
   close(): void;
-}
-
-/** Which positions {@link VolumeJournal.retain} keeps openable. */
-export interface Retained {
-  /** Positions that must stay openable, ascending, each once. */
-  readonly positions: readonly number[];
-  /** Every position from this one on stays openable too; lowered to the applied position if beyond it. */
-  readonly everyFrom: number;
 }
 
 export interface RetainResult {

@@ -31,11 +31,11 @@ import type {
   JournalStats,
   NewRecord,
   RetainResult,
-  Retained,
   Stall,
   StalledPart,
   VolumeJournal,
 } from './types.js';
+import type { Retained } from './retained-positions.js';
 import { UndoBytes } from './undo-bytes.js';
 import { UndoLog } from './undo-log.js';
 

@@ -16,7 +16,7 @@ import {
   batchReportSchema,
 } from '../../../contracts/batch.js';
 import type { StoredMoveReport } from '../../../contracts/report.js';
-import { anyAppliance } from '../../../activities/ports.js';
+import { anyAppliance } from '../../../control/ports.js';
 import type { moveBatch } from '../../../workflows/index.js';
 import { until } from '../../support/until.js';
 import type { Moves } from './moves.js';

@@ -34,7 +34,8 @@ const shownSchema = z.object({
 type Shown = z.infer<typeof shownSchema>;
 
 export async function showSchedule(stand: CommandEstate, name: string): Promise<Shown> {
-  const { stdout } = await stand.cli('schedule', 'show', name, '--json');
+  const { exitCode, stdout, stderr } = await stand.cli('schedule', 'show', name, '--json');
+  if (exitCode !== EXIT.ok) throw new Error(`Schedule "${name}" could not be shown: ${stdout}${stderr}`);
   return shownSchema.parse(JSON.parse(stdout));
 }
 

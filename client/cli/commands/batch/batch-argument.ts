@@ -1,6 +1,6 @@
 // The batch that a command is about, and who asks what of it.
 import type { Command } from 'commander';
-import type { BatchRequest } from '../../../batches.js';
+import type { BatchRequest } from '../../../batches/batches.js';
 import { operatorOf } from '../../operator.js';
 import type { GlobalOptions } from '../../session.js';
 

@@ -1,11 +1,11 @@
 // volume-mover batch list: the batches that Temporal knows, running ones first.
 import { Command, Option } from 'commander';
 import { batchOutcomeSchema } from '../../../../contracts/batch.js';
-import type { ListBatchesOptions, ListedBatch } from '../../../batches.js';
-import { printable } from '../../../timeline/terminal/printable.js';
+import type { ListBatchesOptions, ListedBatch } from '../../../batches/batches.js';
+import { printable } from '../../../text/printable.js';
 import { parseCount } from '../../batch-parsers.js';
 import { EXIT } from '../../exit-code.js';
-import { table, time } from '../../format.js';
+import { table, time } from '../../../text/format.js';
 import { type CommandContext, type GlobalOptions, runCommand } from '../../session.js';
 
 const TITLES = ['BATCH', 'STATE', 'STARTED', 'ENDED', 'MOVED', 'FAILED', 'LEFT', 'BY', 'REASON'];

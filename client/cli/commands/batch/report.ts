@@ -1,9 +1,9 @@
 // volume-mover batch report: what moved when, by group, how long it took, and what failed and why, of a batch of any size.
 import { Command, Option } from 'commander';
 import { MoverError } from '../../../../contracts/errors.js';
-import { batchReportFormat, REPORT_FORMATS, type ReportFormatName } from '../../../batch/report/formats.js';
-import { writeTextFile } from '../../../batch/report/text-file.js';
-import type { Batch } from '../../../batches.js';
+import { batchReportFormat, REPORT_FORMATS, type ReportFormatName } from '../../../batches/report/formats.js';
+import { writeTextFile } from '../../../batches/report/text-file.js';
+import type { Batch } from '../../../batches/batches.js';
 import type { MoverClient } from '../../../sdk.js';
 import { EXIT } from '../../exit-code.js';
 import { type CommandContext, type GlobalOptions, runCommand } from '../../session.js';

@@ -2,7 +2,7 @@
 import { Command } from 'commander';
 import { parseOrRefuse } from '../../../../contracts/errors.js';
 import { volumeIdSchema } from '../../../../contracts/ids.js';
-import type { BatchClient, BatchRequest } from '../../../batches.js';
+import type { BatchClient, BatchRequest } from '../../../batches/batches.js';
 import { EXIT } from '../../exit-code.js';
 import { type CommandContext, runCommand } from '../../session.js';
 import { requestOf, type RequestWords, withBatch, withRequest } from './batch-argument.js';

@@ -1,6 +1,6 @@
 // volume-mover batch start: starts a batch out of flags, a file, or both.
 import { Command } from 'commander';
-import { withoutDefaults } from '../../../schedule/without-defaults.js';
+import { withoutDefaults } from '../../../schedules/without-defaults.js';
 import { batchInputOf, type BatchWords, INPUT_HELP, withBatchWords } from '../../batch-words.js';
 import { EXIT } from '../../exit-code.js';
 import { followBatch } from '../../follow-batch.js';

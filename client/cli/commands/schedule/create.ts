@@ -1,8 +1,8 @@
 // volume-mover schedule create: makes a schedule, or changes the one of that name.
 import { Command, InvalidArgumentError, Option } from 'commander';
 import type { BatchInput } from '../../../../contracts/batch.js';
-import { assertScheduleInput, type ScheduleInput } from '../../../schedule/schedule-input.js';
-import { withoutDefaults } from '../../../schedule/without-defaults.js';
+import { assertScheduleInput, type ScheduleInput } from '../../../schedules/schedule-input.js';
+import { withoutDefaults } from '../../../schedules/without-defaults.js';
 import { gatheredList } from '../../batch-parsers.js';
 import { batchInputOf, type BatchWords, INPUT_HELP, withBatchWords } from '../../batch-words.js';
 import { EXIT } from '../../exit-code.js';

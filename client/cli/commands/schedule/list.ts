@@ -1,9 +1,9 @@
 // volume-mover schedule list: every schedule of batches, when it runs, how it went, and what can't be right about it.
 import { Command } from 'commander';
-import type { ListedSchedules, Schedule } from '../../../schedules.js';
-import { printable } from '../../../timeline/terminal/printable.js';
+import type { ListedSchedules, Schedule } from '../../../schedules/schedules.js';
+import { printable } from '../../../text/printable.js';
 import { EXIT } from '../../exit-code.js';
-import { table, time } from '../../format.js';
+import { table, time } from '../../../text/format.js';
 import { type CommandContext, type GlobalOptions, runCommand } from '../../session.js';
 import { stateWords, warningLines } from './view.js';
 

@@ -1,7 +1,7 @@
 // Options that several schedule commands share, and refusals in the words of the command line.
 import { Option } from 'commander';
 import { MoverError } from '../../../../contracts/errors.js';
-import { type Overlap, OVERLAPS } from '../../../schedule/schedule-input.js';
+import { type Overlap, OVERLAPS } from '../../../schedules/schedule-input.js';
 import { operatorOf } from '../../operator.js';
 import { parseDuration } from '../../parse-duration.js';
 import type { CommandContext } from '../../session.js';

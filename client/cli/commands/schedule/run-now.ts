@@ -1,8 +1,8 @@
 // volume-mover schedule trigger and backfill: runs out of turn.
 import { Command, Option } from 'commander';
-import type { Triggered } from '../../../schedules.js';
+import type { Triggered } from '../../../schedules/schedules.js';
 import { EXIT, type ExitCode } from '../../exit-code.js';
-import { time } from '../../format.js';
+import { time } from '../../../text/format.js';
 import { type CommandContext, type GlobalOptions, runCommand } from '../../session.js';
 import { parseMoment } from '../../moment.js';
 import { namingFlags, overlapIn, overlapOption } from './options.js';

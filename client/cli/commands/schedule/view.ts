@@ -1,9 +1,9 @@
 // A schedule as people read it.
-import type { Schedule, ScheduleRun } from '../../../schedules.js';
-import type { ScheduleWarning } from '../../../schedule/schedule-warnings.js';
-import { length } from '../../../schedule/spec-words.js';
-import { printable } from '../../../timeline/terminal/printable.js';
-import { time } from '../../format.js';
+import type { Schedule, ScheduleRun } from '../../../schedules/schedules.js';
+import type { ScheduleWarning } from '../../../schedules/schedule-warnings.js';
+import { length } from '../../../schedules/spec-words.js';
+import { printable } from '../../../text/printable.js';
+import { time } from '../../../text/format.js';
 
 /** Next runs that are shown. */
 const NEXT_SHOWN = 3;

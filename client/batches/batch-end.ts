@@ -1,0 +1,48 @@
+// How a batch's workflow ended, and what it left: its report is the result, a failure's detail, or at the replica site alone.
+import { CancelledFailure, TerminatedFailure, WorkflowFailedError } from '@temporalio/client';
+import { z } from 'zod';
+import { type BatchReport, batchReportSchema } from '../../contracts/batch.js';
+import { MoverError } from '../../contracts/errors.js';
+import { causeOf } from '../../control/cause.js';
+import { findApplicationFailure, fromApplicationFailure } from '../temporal/failure.js';
+
+export type BatchState = 'running' | BatchReport['outcome'] | 'cancelled' | 'terminated';
+
+export interface BatchEnd {
+  readonly state: Exclude<BatchState, 'running'>;
+  readonly report?: BatchReport;
+  /** Of one that was stopped, or that failed before it had a plan. */
+  readonly error?: MoverError;
+}
+
+/** What a failed batch leaves in its failure's first detail, besides the problem. */
+const detailSchema = z.object({ report: batchReportSchema });
+
+/** Undefined when the error says nothing about the batch's end. */
+export function batchEndOf(error: unknown): BatchEnd | undefined {
+  if (!(error instanceof WorkflowFailedError)) return undefined;
+  if (error.cause instanceof CancelledFailure) return { state: 'cancelled' };
+  if (error.cause instanceof TerminatedFailure) return { state: 'terminated' };
+  const application = findApplicationFailure(error.cause);
+  if (application === undefined)
+    return {
+      state: 'failed',
+      error: new MoverError('INTERNAL', `The batch failed: ${causeOf(error)}.`, { cause: error }),
+    };
+  const detail = detailSchema.safeParse(application.details?.[0]);
+  return {
+    state: detail.success ? detail.data.report.outcome : 'failed',
+    error: fromApplicationFailure(application),
+    ...(detail.success ? { report: detail.data.report } : {}),
+  };
+}
+
+/** Of a batch that Temporal has forgotten. */
+export function batchEndOfReport(report: BatchReport): BatchEnd {
+  const { outcome, summary } = report;
+  return {
+    state: outcome,
+    report,
+    ...(outcome === 'stopped' ? { error: new MoverError('BATCH_STOPPED', summary) } : {}),
+  };
+}

@@ -1,0 +1,32 @@
+// Parts of a batch in a line: a failure, counts, names. Progress and reports say them alike.
+import type { BatchCounts, BatchFailure } from '../../contracts/batch.js';
+import { printable } from '../text/printable.js';
+
+const NAMES_SHOWN = 3;
+
+export function failureLine({ volumes, to, message, code, tries }: BatchFailure): string {
+  const more = tries > 1 ? `, ${tries} tries` : '';
+  return printable(`${namesOf(volumes)} → ${to}: ${message}${code === undefined ? '' : ` (${code})`}${more}`);
+}
+
+/** Those that are not zero; moved always. */
+export function countWords(counts: BatchCounts): string {
+  const { moved, failed, running, waiting, cancelled, skipped, alreadyThere, refused } = counts;
+  const named: readonly (readonly [number, string])[] = [
+    [failed, 'failed'],
+    [running, 'running'],
+    [waiting, 'waiting'],
+    [cancelled, 'cancelled'],
+    [skipped, 'skipped'],
+    [alreadyThere, 'already there'],
+    [refused, 'refused'],
+  ];
+  const others = named.filter(([count]) => count > 0).map(([count, name]) => `, ${count} ${name}`);
+  return `${moved} moved${others.join('')}`;
+}
+
+/** @example "vm-1-disk-0, vm-1-disk-1", "a, b, c and 4 more" */
+export function namesOf(volumes: readonly string[]): string {
+  const shown = volumes.slice(0, NAMES_SHOWN).join(', ');
+  return volumes.length <= NAMES_SHOWN ? shown : `${shown} and ${volumes.length - NAMES_SHOWN} more`;
+}

@@ -1,0 +1,108 @@
+// The moves of a batch, each with how it ended: its plan and the stored reports, both in its order, put together page by page.
+import { planPages } from '../../control/batch-plan.js';
+import { anyAppliance, type Ports } from '../../control/ports.js';
+import type { BatchId, BatchItem } from '../../contracts/batch.js';
+import { ERRORS, type ErrorCode } from '../../contracts/errors.js';
+import type { GroupId, MoveId, VolumeId } from '../../contracts/ids.js';
+import { endOfFailure } from '../../contracts/move-end.js';
+import type { StoredMoveReport } from '../../contracts/report.js';
+
+export type BatchMoveOutcome =
+  | 'moved'
+  | 'failed'
+  | 'cancelled'
+  /** It was in its group when its turn came. */
+  | 'already-there'
+  /** The window ended before its fence. */
+  | 'window-closed'
+  /** Nothing is stored of it: it waits, runs or was skipped. */
+  | 'not-moved';
+
+export interface BatchMoveReport {
+  readonly seq: number;
+  readonly volumes: readonly VolumeId[];
+  readonly from: GroupId;
+  readonly to: GroupId;
+  readonly sizeBytes: number;
+  readonly outcome: BatchMoveOutcome;
+  /** Moves made for it. */
+  readonly tries: number;
+  /** The last one, … */
+  readonly move?: MoveId;
+  readonly startedAtMs?: number;
+  readonly endedAtMs?: number;
+  /** … and why it did not succeed. */
+  readonly problem?: { readonly code: ErrorCode; readonly message: string; readonly action: string };
+  /** Failed after its commit, by its verification: the volumes are in their new group all the same. */
+  readonly stands?: boolean;
+}
+
+/** In the batch's order. @throws MoverError UNREACHABLE, CORRUPT */
+export async function* batchMoves(ports: Ports, batch: BatchId): AsyncGenerator<BatchMoveReport, void> {
+  const tried = triesOf(storedReports(ports, batch));
+  let next = await tried.next();
+  for await (const items of planPages(ports, batch)) {
+    for (const item of items) {
+      const tries = next.done !== true && seqOf(next.value) === item.seq ? next.value : [];
+      if (tries.length > 0) next = await tried.next();
+      yield batchMoveOf(item, tries);
+    }
+  }
+}
+
+async function* storedReports(ports: Ports, batch: BatchId): AsyncGenerator<StoredMoveReport, void> {
+  let cursor: string | undefined;
+  do {
+    const from = cursor;
+    const page = await anyAppliance(ports, ({ calls }) =>
+      calls.reports({ batch, ...(from === undefined ? {} : { cursor: from }) }),
+    );
+    yield* page.reports;
+    cursor = page.next;
+  } while (cursor !== undefined);
+}
+
+/** The tries of one move come one after another. */
+async function* triesOf(reports: AsyncIterable<StoredMoveReport>): AsyncGenerator<StoredMoveReport[], void> {
+  let tries: StoredMoveReport[] = [];
+  for await (const report of reports) {
+    if (tries.length > 0 && seqOf(tries) !== report.seq) {
+      yield tries;
+      tries = [];
+    }
+    tries.push(report);
+  }
+  if (tries.length > 0) yield tries;
+}
+
+function seqOf([first]: readonly StoredMoveReport[]): number | undefined {
+  return first?.seq;
+}
+
+/** @param tries of this move, oldest first */
+export function batchMoveOf(item: BatchItem, tries: readonly StoredMoveReport[]): BatchMoveReport {
+  const { seq, volumes, from, to, sizeBytes } = item;
+  const last = tries.at(-1);
+  const planned = { seq, volumes, from, to, sizeBytes, tries: tries.length };
+  if (last === undefined) return { ...planned, outcome: 'not-moved' };
+  const { move, startedAtMs, endedAtMs } = last;
+  return { ...planned, move, startedAtMs, endedAtMs, ...endOf(last) };
+}
+
+function endOf({
+  outcome,
+  problem,
+  report,
+}: StoredMoveReport): Pick<BatchMoveReport, 'outcome' | 'problem' | 'stands'> {
+  if (outcome !== 'failed' || problem === undefined) return { outcome };
+  const end = endOfFailure(problem.code, problem.detail, { problem, report });
+  if (end.kind === 'there') return { outcome: 'already-there' };
+  const why = { code: problem.code, message: problem.detail, action: actionOf(problem) };
+  if (end.kind === 'window-closed') return { outcome: 'window-closed', problem: why };
+  return { outcome, problem: why, ...(report === undefined ? {} : { stands: true }) };
+}
+
+/** What to do about the reasons themselves, where there are any: the refusal's own advice is to mend them. */
+function actionOf({ action, reasons = [] }: NonNullable<StoredMoveReport['problem']>): string {
+  return reasons.length === 0 ? action : [...new Set(reasons.map(({ code }) => ERRORS[code].action))].join(' ');
+}

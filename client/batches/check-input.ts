@@ -1,0 +1,44 @@
+// What a batch is started with, checked before there is a workflow: form, size, and whether its window can be.
+import { windowOf } from '../../control/clock/window.js';
+import {
+  BATCH_INPUT_BYTES_MAX,
+  batchInputSchema,
+  type BatchInput,
+  type ParsedBatchInput,
+} from '../../contracts/batch.js';
+import { MoverError, parseOrRefuse, type Reason } from '../../contracts/errors.js';
+
+/** @throws MoverError INVALID_REQUEST naming every field at fault: of the form, too large, an unknown time zone, too short a window */
+export function checkBatchInput(given: BatchInput, nowMs: number): ParsedBatchInput {
+  // The list is the reason for a large input: its size is told before each entry's faults are.
+  refuseLarge(given);
+  const input = parseOrRefuse(batchInputSchema, given, 'batch');
+  refuseWindow(input, nowMs);
+  return input;
+}
+
+function refuseLarge(given: BatchInput): void {
+  const bytes = Buffer.byteLength(JSON.stringify(given));
+  if (bytes <= BATCH_INPUT_BYTES_MAX) return;
+  throw refused({
+    subject: 'moves',
+    message: `the input has ${bytes} bytes of JSON, and at most ${BATCH_INPUT_BYTES_MAX} are kept in a history. Name the volumes by "select" (from, name, vm, labels) instead of listing them`,
+  });
+}
+
+function refuseWindow({ options: { window, expectedMoveMs } }: ParsedBatchInput, nowMs: number): void {
+  if (window === undefined) return;
+  const { opensAtMs, closesAtMs } = windowOf(window, nowMs);
+  const lengthMs = closesAtMs - opensAtMs;
+  if (expectedMoveMs <= lengthMs) return;
+  throw refused({
+    subject: 'options.expectedMoveMs',
+    message: `a move is expected to last ${expectedMoveMs} ms, longer than the window is open (${lengthMs} ms)`,
+  });
+}
+
+function refused({ subject, message }: Omit<Reason, 'code'>): MoverError {
+  return new MoverError('INVALID_REQUEST', `batch is not accepted: ${subject}: ${message}.`, {
+    reasons: [{ code: 'INVALID_REQUEST', subject, message }],
+  });
+}

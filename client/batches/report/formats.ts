@@ -1,0 +1,23 @@
+// The forms in which a batch's report can be had.
+import type { Batch } from '../batches.js';
+import { csvReport } from './csv-report.js';
+import type { BatchReportFormat } from './format.js';
+import { htmlReport } from './html/html-report.js';
+import { jsonReport } from './json-report.js';
+import { tableReport } from './table-report.js';
+
+export const REPORT_FORMATS = ['table', 'json', 'csv', 'html'] as const;
+export type ReportFormatName = (typeof REPORT_FORMATS)[number];
+
+export function batchReportFormat(name: ReportFormatName, batch: Batch, nowMs: number): BatchReportFormat {
+  switch (name) {
+    case 'table':
+      return tableReport(batch);
+    case 'json':
+      return jsonReport(batch);
+    case 'csv':
+      return csvReport(batch);
+    case 'html':
+      return htmlReport(batch, nowMs);
+  }
+}

@@ -1,0 +1,252 @@
+// The page of a batch's report: what it came to, what moved when, failures with what to do, and its moves.
+import type { BatchCounts } from '../../../../contracts/batch.js';
+import { bytes, duration, counted, time } from '../../../text/format.js';
+import type { Batch } from '../../batches.js';
+import { htmlDocument } from '../../../html/document.js';
+import { escaped } from '../../../html/escape.js';
+import type { BatchMoveReport } from '../../batch-moves.js';
+import type { BatchTally, GroupTally } from '../../tally.js';
+import { othersOf } from '../others.js';
+import type { Buckets } from './buckets.js';
+import { drawChart, LANES_MAX } from './chart.js';
+import { STYLE } from './style.js';
+
+/** Rows of the table of groups: an estate has hundreds of them, a mapping may have more. */
+const GROUPS_MAX = 1_000;
+/** Volumes named in one row. */
+const NAMES_MAX = 8;
+
+export interface BatchPageInput {
+  readonly batch: Batch;
+  readonly nowMs: number;
+  /** Of all moves. */
+  readonly tally: BatchTally;
+  readonly buckets: Buckets;
+  /** The first of all, … */
+  readonly moves: readonly BatchMoveReport[];
+  /** … and the first that failed. */
+  readonly failures: readonly BatchMoveReport[];
+}
+
+export function batchPage(input: BatchPageInput): string {
+  const { batch, nowMs, tally, buckets, moves, failures } = input;
+  const { batchId, workflowId, state, startedAtMs, endedAtMs, report, progress } = batch;
+  const title = `Batch ${workflowId}`;
+  const csv = `volume-mover batch report ${batchId} --format csv --to moves.csv`;
+  const groups = tally.groups();
+  const failed = groups.reduce((sum, { counts }) => sum + counts.failed, 0);
+  const chart = drawChart(buckets);
+  const counts = (report ?? progress)?.counts;
+  const ended =
+    endedAtMs === undefined
+      ? `still running at ${time(nowMs)}`
+      : `${shortTime(endedAtMs)}, after ${duration(endedAtMs - startedAtMs)}`;
+  return htmlDocument({
+    title,
+    style: STYLE,
+    body: `<h1>${escaped(title)}</h1>
+<p class="sub"><span class="state">${escaped(state)}</span>, ${shortTime(startedAtMs)} to ${ended}. All times are UTC. <span class="mono">${escaped(batchId)}</span></p>
+${report === undefined ? '' : `<p class="summary">${escaped(report.summary)}</p>`}
+${requested(batch)}
+${facts(tally, groups, counts)}
+${counts === undefined ? '' : share(counts)}
+${chart === '' ? '' : `<section><h2>What moved when</h2><div class="card scroll">${chart}${groups.length > LANES_MAX ? `<p class="sub">The ${LANES_MAX} rows with the most moves; the table below has all.</p>` : ''}</div></section>`}
+${failureTable(failures, failed, csv)}
+${groupTable(groups)}
+${longestTable(tally)}
+${leftOut(batch)}
+${moveTable(moves, tally.moves, csv)}
+<footer>Made by volume-mover batch report ${escaped(batchId)} --format html.</footer>`,
+  });
+}
+
+function requested({ report }: Batch): string {
+  if (report?.operator === undefined && report?.reason === undefined) return '';
+  const { operator, reason } = report;
+  const by = operator === undefined ? '' : `Asked for by ${escaped(operator)}`;
+  const why = reason === undefined ? '' : `${by === '' ? 'Because' : ', because'} ${escaped(reason)}`;
+  return `<p class="sub">${by}${why}</p>`;
+}
+
+function facts(tally: BatchTally, groups: readonly GroupTally[], counts: BatchCounts | undefined): string {
+  const durations = tally.durations();
+  const moved = groups.reduce((sum, group) => sum + group.counts.moved, 0);
+  const failed = groups.reduce((sum, group) => sum + group.counts.failed, 0);
+  const size = groups.reduce((sum, { bytesMoved }) => sum + bytesMoved, 0);
+  const volumes = groups.reduce((sum, { volumesMoved }) => sum + volumesMoved, 0);
+  const all: readonly (readonly [string, string, boolean?])[] = [
+    ['Moves planned', number(counts?.planned ?? tally.moves)],
+    ['Moved', number(moved)],
+    ['Failed', number(counts?.failed ?? failed), (counts?.failed ?? failed) > 0],
+    ['Volumes moved', number(volumes)],
+    ['Their size', bytes(size)],
+    ...(durations === undefined
+      ? []
+      : [
+          ['Median', duration(durations.medianMs)] as const,
+          ['95 % within', duration(durations.p95Ms)] as const,
+          ['Longest', duration(durations.longestMs)] as const,
+        ]),
+    ...(counts === undefined || counts.refused === 0 ? [] : [['Left out', number(counts.refused), true] as const]),
+    ...(counts === undefined || counts.alreadyThere === 0
+      ? []
+      : [['Already there', number(counts.alreadyThere)] as const]),
+  ];
+  const rows = all.map(
+    ([term, text, isBad = false]) => `<div${isBad ? ' class="bad"' : ''}><dt>${term}</dt><dd>${text}</dd></div>`,
+  );
+  return `<dl class="facts">${rows.join('')}</dl>`;
+}
+
+/** The parts of the whole, as one bar. */
+function share({ planned, moved, failed, cancelled, skipped, waiting, running }: BatchCounts): string {
+  const parts = (
+    [
+      ['moved', 'moved', moved],
+      ['failed', 'failed', failed],
+      ['other', 'cancelled or skipped', cancelled + skipped],
+      ['open', 'not moved', waiting + running],
+    ] as const
+  ).filter(([, , count]) => count > 0);
+  const whole = Math.max(
+    1,
+    planned,
+    parts.reduce((sum, [, , count]) => sum + count, 0),
+  );
+  let x = 0;
+  const bars = parts.map(([name, , count]) => {
+    const from = x;
+    x += (count / whole) * 1_000;
+    return `<rect class="${name}" x="${from.toFixed(1)}" y="0" width="${(x - from).toFixed(1)}" height="18"/>`;
+  });
+  const said = parts.map(([, words, count]) => `${number(count)} ${words}`);
+  const legend = parts.map(
+    ([name], i) =>
+      `<li><svg viewBox="0 0 14 14" aria-hidden="true"><rect class="${name}" width="14" height="14" rx="3"/></svg>${said[i]}</li>`,
+  );
+  if (parts.length === 0) return '';
+  return `<div class="card"><div class="share"><svg viewBox="0 0 1000 18" preserveAspectRatio="none" role="img" aria-label="${said.join(', ')}">${bars.join('')}</svg></div><ul class="legend">${legend.join('')}</ul></div>`;
+}
+
+function failureTable(failures: readonly BatchMoveReport[], failed: number, csv: string): string {
+  const rows = failures.map(
+    ({ seq, volumes, from, to, tries, problem, stands }) =>
+      `<tr><td class="number">${seq}</td><td>${names(volumes)}</td><td>${id(from)} → ${id(to)}</td><td class="number">${tries}</td><td>${escaped(problem?.message ?? '')}${stands === true ? ' The volumes are in their new group all the same.' : ''}${problem === undefined ? '' : ` <span class="badge">${problem.code}</span><span class="todo">What to do: ${escaped(problem.action)}</span>`}</td></tr>`,
+  );
+  return section(
+    'Failed',
+    '<tr><th class="number">Seq</th><th>Volumes</th><th>Groups</th><th class="number">Tries</th><th>Why, and what to do</th></tr>',
+    rows,
+    { count: failed, csv },
+  );
+}
+
+function groupTable(groups: readonly GroupTally[]): string {
+  const rows = groups.slice(0, GROUPS_MAX).map((group) => {
+    const { from, to, counts, bytesMoved, span, durations } = group;
+    const times = span === undefined ? ['', ''] : [shortTime(span.fromMs), shortTime(span.toMs)];
+    const took =
+      durations === undefined
+        ? ['', '', '']
+        : [duration(durations.medianMs), duration(durations.p95Ms), duration(durations.longestMs)];
+    const failed = counts.failed === 0 ? '0' : `<span class="badge">${number(counts.failed)}</span>`;
+    const numbers = [number(counts.moved), failed, number(othersOf(group)), bytes(bytesMoved)];
+    return `<tr><td>${escaped(from)}</td><td>${escaped(to)}</td>${cells(numbers, 'number')}${cells(times, 'nowrap')}${cells(took, 'number')}</tr>`;
+  });
+  const titles = ['Moved', 'Failed', 'Others', 'Size'].map((title) => `<th class="number">${title}</th>`).join('');
+  const took = ['Median', '95 % within', 'Longest'].map((title) => `<th class="number">${title}</th>`).join('');
+  return section(
+    'By group',
+    `<tr><th>From</th><th>To</th>${titles}<th>First began</th><th>Last ended</th>${took}</tr>`,
+    rows,
+    { count: groups.length },
+  );
+}
+
+function longestTable({ longest }: BatchTally): string {
+  const rows = longest.map(
+    ({ volumes, to, tookMs }) =>
+      `<tr><td>${names(volumes)}</td><td>${id(to)}</td><td class="number">${duration(tookMs)}</td></tr>`,
+  );
+  return section('Took longest', '<tr><th>Volumes</th><th>To</th><th class="number">Took</th></tr>', rows, {
+    count: rows.length,
+  });
+}
+
+function leftOut({ report }: Batch): string {
+  if (report === undefined) return '';
+  const rows = report.leftOut.map(
+    ({ volumes, to, code, message }) =>
+      `<tr><td>${names(volumes)}</td><td>${escaped(to ?? '')}</td><td>${escaped(message)} <span class="badge">${code}</span></td></tr>`,
+  );
+  const changed = [
+    ['Match the selector since it was planned', report.addedMeanwhile],
+    ['No longer match the selector', report.removedMeanwhile],
+  ] as const;
+  const lists = changed
+    .filter(([, volumes]) => volumes.length > 0)
+    .map(
+      ([title, volumes]) =>
+        `<section><h2>${title}</h2><div class="card">${escaped(volumes.join(', '))}</div></section>`,
+    );
+  const table = section('Left out by the plan', '<tr><th>Volumes</th><th>To</th><th>Why</th></tr>', rows, {
+    count: report.counts.refused,
+  });
+  return [table, ...lists].join('\n');
+}
+
+function moveTable(moves: readonly BatchMoveReport[], count: number, csv: string): string {
+  const rows = moves.map(({ seq, outcome, volumes, from, to, sizeBytes, startedAtMs, endedAtMs, tries }) => {
+    const took = startedAtMs === undefined || endedAtMs === undefined ? '' : duration(endedAtMs - startedAtMs);
+    const end = outcome === 'failed' ? `<span class="badge">${outcome}</span>` : outcome;
+    return `<tr><td class="number">${seq}</td><td class="nowrap">${end}${tries > 1 ? ` (${tries} tries)` : ''}</td><td>${names(volumes)}</td><td>${id(from)} → ${id(to)}</td><td class="number">${bytes(sizeBytes)}</td><td class="nowrap">${startedAtMs === undefined ? '' : shortTime(startedAtMs)}</td><td class="number">${took}</td></tr>`;
+  });
+  return section(
+    'Moves',
+    '<tr><th class="number">Seq</th><th>Outcome</th><th>Volumes</th><th>Groups</th><th class="number">Size</th><th>Began</th><th class="number">Took</th></tr>',
+    rows,
+    { count, csv },
+  );
+}
+
+/** A table under its title, and how to get the rest; nothing when there is nothing. */
+function section(
+  title: string,
+  head: string,
+  rows: readonly string[],
+  { count, csv }: { readonly count: number; readonly csv?: string },
+): string {
+  if (count === 0) return '';
+  const hidden = Math.max(0, count - rows.length);
+  const rest =
+    csv === undefined ? '' : ` The table by group sums up all of them; get each one with: <code>${escaped(csv)}</code>`;
+  const more =
+    hidden === 0
+      ? ''
+      : `<p class="sub">The first ${number(rows.length)}; ${counted(hidden, 'further row')} not shown.${rest}</p>`;
+  const table = rows.length === 0 ? '' : `<table><thead>${head}</thead><tbody>${rows.join('\n')}</tbody></table>`;
+  return `<section><h2>${title}</h2><div class="card scroll">${more}${table}</div></section>`;
+}
+
+function cells(texts: readonly string[], name: string): string {
+  return texts.map((text) => `<td class="${name}">${text}</td>`).join('');
+}
+
+function names(volumes: readonly string[]): string {
+  const more = volumes.length - NAMES_MAX;
+  return volumes.slice(0, NAMES_MAX).map(id).join(', ') + (more > 0 ? ` and ${more} more` : '');
+}
+
+/** Not broken at its hyphens. */
+function id(name: string): string {
+  return `<span class="id">${escaped(name)}</span>`;
+}
+
+function number(count: number): string {
+  return count.toLocaleString('en-US');
+}
+
+/** @example "2026-11-23 22:00:07" */
+function shortTime(ms: number): string {
+  return time(ms).slice(0, 'YYYY-MM-DDThh:mm:ss'.length).replace('T', ' ');
+}

@@ -1,0 +1,35 @@
+// Puts text that comes in parts into a file, which appears under its name only when it is whole.
+import { mkdir } from 'node:fs/promises';
+import { dirname } from 'node:path';
+import { SparseFile } from '../../images/sparse-file.js';
+
+/** Kept until it is written, bytes: whole grains of the file, as its writer wants them. */
+const PART_BYTES = 256 * 1024;
+
+/** @throws MoverError INVALID_REQUEST when the file exists and may not be replaced; what `parts` throws; the system's error */
+export async function writeTextFile(path: string, parts: AsyncIterable<string>, overwrite: boolean): Promise<void> {
+  await mkdir(dirname(path), { recursive: true });
+  const file = await SparseFile.create(path, 0);
+  try {
+    let offset = 0;
+    let waiting: Buffer[] = [];
+    let bytes = 0;
+    for await (const part of parts) {
+      const data = Buffer.from(part);
+      waiting.push(data);
+      bytes += data.length;
+      if (bytes < PART_BYTES) continue;
+      const all = Buffer.concat(waiting, bytes);
+      const whole = bytes - (bytes % PART_BYTES);
+      await file.write(offset, all.subarray(0, whole));
+      offset += whole;
+      bytes -= whole;
+      waiting = [all.subarray(whole)];
+    }
+    await file.write(offset, Buffer.concat(waiting, bytes));
+    await file.publish(overwrite);
+  } catch (error) {
+    await file.discard();
+    throw error;
+  }
+}

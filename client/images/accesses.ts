@@ -1,0 +1,118 @@
+// Image access: recovery points opened as NBD disks at an appliance, which holds them open until they are closed or their time is up.
+import { hostname } from 'node:os';
+import { requireGroup } from '../../control/site-lookup.js';
+import { anyAppliance, type AppliancePort, type Ports } from '../../control/ports.js';
+import { MoverError, parseOrRefuse } from '../../contracts/errors.js';
+import type { ApplianceId } from '../../contracts/ids.js';
+import {
+  type Access,
+  type AccessExport,
+  type AccessId,
+  openAccessInputSchema,
+  type OpenAccessInput,
+} from '../../contracts/images.js';
+import { momentMs } from '../../contracts/moment.js';
+import { imageAddressOf, imageUri } from './image-address.js';
+
+/** Longest wait for an opening, ms: it takes time in proportion to what has changed since the point. */
+export const OPENING_MS_MAX = 90_000;
+
+export type OpenAccessWords = Omit<OpenAccessInput, 'client' | 'atMs'> & {
+  /** Milliseconds since 1970-01-01 UTC, or text: "2026-11-23T10:00:00Z", "-2h". */
+  readonly atMs?: number | string | undefined;
+  /** Who asks; default: this program on this host. */
+  readonly client?: string | undefined;
+};
+
+/** An access with where it is. */
+export interface ListedAccess extends Omit<Access, 'exports'> {
+  readonly appliance: ApplianceId;
+  readonly exports: readonly (AccessExport & {
+    /** For nbdcopy, qemu and their like; of an open one. */
+    readonly uri?: string;
+  })[];
+}
+
+export interface ListedAccesses {
+  /** Newest first: those that are open, then those that have ended. */
+  readonly accesses: ListedAccess[];
+  /** Appliances that did not answer: what they have open is missing. */
+  readonly unreachable: ApplianceId[];
+}
+
+/**
+ * At the group's own appliance if it answers: any of them serves every volume's images.
+ * @throws MoverError INVALID_REQUEST, GROUP_NOT_FOUND, VOLUME_NOT_FOUND, POINT_NOT_FOUND, POINT_UNAVAILABLE, POINT_TRIMMED, IMAGE_LIMIT,
+ * UNREACHABLE; the signal's reason
+ */
+export async function openAccess(ports: Ports, words: OpenAccessWords, signal?: AbortSignal): Promise<ListedAccess> {
+  const { client = `volume-mover@${hostname()}`, ...rest } = words;
+  const atMs = words.atMs === undefined ? undefined : momentMs(words.atMs, 'atMs', Date.now());
+  const given = Object.fromEntries(
+    Object.entries({ ...rest, atMs, client }).filter(([, value]) => value !== undefined),
+  );
+  const input = parseOrRefuse(openAccessInputSchema, given, 'access');
+  const preferred = input.group === undefined ? undefined : (await requireGroup(ports, input.group)).appliance;
+  return anyAppliance(withFirst(ports, preferred), async (appliance) => {
+    const access = await appliance.calls.openAccess(input, signal === undefined ? {} : { signal });
+    return listed(appliance, access);
+  });
+}
+
+/** @throws MoverError UNREACHABLE when no appliance answers */
+export async function listAccesses(ports: Ports): Promise<ListedAccesses> {
+  const answers = await Promise.all([...ports.appliances.values()].map((appliance) => accessesOf(appliance)));
+  const unreachable = answers.flatMap((answer) => ('unreachable' in answer ? [answer.unreachable] : []));
+  if (unreachable.length === answers.length)
+    throw new MoverError('UNREACHABLE', `No appliance answers: ${unreachable.join(', ')}.`);
+  const accesses = answers.flatMap((answer) => ('accesses' in answer ? answer.accesses : []));
+  const rank = ({ ended }: ListedAccess): number => ended?.atMs ?? Number.POSITIVE_INFINITY;
+  return {
+    accesses: accesses.toSorted((a, b) => (rank(a) === rank(b) ? b.openedAtMs - a.openedAtMs : rank(b) - rank(a))),
+    unreachable,
+  };
+}
+
+/** Closed again it is no error. @throws MoverError ACCESS_NOT_FOUND; UNREACHABLE when an appliance that does not answer may have it */
+export async function closeAccess(ports: Ports, access: AccessId, client?: string): Promise<ListedAccess> {
+  const found: ListedAccess[] = [];
+  let away: MoverError | undefined;
+  for (const appliance of ports.appliances.values()) {
+    try {
+      const closed = await appliance.calls.closeAccess({ access, client: client ?? `volume-mover@${hostname()}` });
+      found.push(await listed(appliance, closed));
+    } catch (error) {
+      if (!(error instanceof MoverError)) throw error;
+      if (error.code === 'UNREACHABLE') away = error;
+      else if (error.code !== 'ACCESS_NOT_FOUND') throw error;
+    }
+  }
+  const [first] = found;
+  if (first !== undefined) return first;
+  throw away ?? new MoverError('ACCESS_NOT_FOUND', `There is no image access "${access}".`);
+}
+
+async function accessesOf(
+  appliance: AppliancePort,
+): Promise<{ readonly accesses: ListedAccess[] } | { readonly unreachable: ApplianceId }> {
+  try {
+    const { accesses } = await appliance.calls.listAccesses({});
+    return { accesses: await Promise.all(accesses.map((access) => listed(appliance, access))) };
+  } catch (error) {
+    if (error instanceof MoverError && error.code === 'UNREACHABLE') return { unreachable: appliance.id };
+    throw error;
+  }
+}
+
+async function listed(appliance: AppliancePort, access: Access): Promise<ListedAccess> {
+  if (access.ended !== undefined) return { ...access, appliance: appliance.id };
+  const address = await imageAddressOf(appliance);
+  const exports = access.exports.map((each) => ({ ...each, uri: imageUri(address, each.name) }));
+  return { ...access, appliance: appliance.id, exports };
+}
+
+function withFirst(ports: Ports, preferred: ApplianceId | undefined): Ports {
+  const port = preferred === undefined ? undefined : ports.appliances.get(preferred);
+  if (port === undefined) return ports;
+  return { ...ports, appliances: new Map([[port.id, port], ...ports.appliances]) };
+}

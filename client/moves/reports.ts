@@ -1,0 +1,47 @@
+// Reports of moves that ended, from the replica site: they are there when Temporal's history of a move is gone.
+import { anyAppliance, type Ports } from '../../control/ports.js';
+import { MoverError, parseOrRefuse } from '../../contracts/errors.js';
+import { moveIdSchema } from '../../contracts/ids.js';
+import type { StoredMoveReport } from '../../contracts/report.js';
+import { encodedWorkflowId } from '../../contracts/move-id.js';
+import { parseMoveId } from './move-id.js';
+import type { Move, Moves } from './moves.js';
+
+/** By move id, or by workflow id (its newest move). @throws MoverError REPORT_NOT_FOUND, INVALID_REQUEST, UNREACHABLE */
+export async function getReport(ports: Ports, id: string): Promise<StoredMoveReport> {
+  const { workflowId, firstRunId } = parseMoveId(id);
+  const run = firstRunId === undefined ? '' : `@${firstRunId}`;
+  const move = parseOrRefuse(moveIdSchema, `${encodedWorkflowId(workflowId)}${run}`, 'move id');
+  return await anyAppliance(ports, ({ calls }) => calls.report({ move }));
+}
+
+/** The move in Temporal; one that Temporal has forgotten, by its report. @throws MoverError MOVE_NOT_FOUND, UNREACHABLE */
+export async function getMove(moves: Moves, ports: Ports, id: string): Promise<Move> {
+  try {
+    return await moves.get(id);
+  } catch (error) {
+    if (!(error instanceof MoverError) || error.code !== 'MOVE_NOT_FOUND') throw error;
+    const report = await getReport(ports, id).catch(() => undefined);
+    if (report === undefined) throw error;
+    return moveOf(report);
+  }
+}
+
+function moveOf(stored: StoredMoveReport): Move {
+  const { workflowId, firstRunId } = parseMoveId(stored.move);
+  const { move, outcome, startedAtMs, endedAtMs, progress, report, problem } = stored;
+  return {
+    moveId: move,
+    workflowId,
+    runId: firstRunId ?? '',
+    url: undefined,
+    state: outcome,
+    startedAtMs,
+    endedAtMs,
+    ...(progress === undefined ? {} : { progress }),
+    ...(report === undefined ? {} : { report }),
+    ...(problem === undefined
+      ? {}
+      : { error: new MoverError(problem.code, problem.detail, { reasons: problem.reasons ?? [] }) }),
+  };
+}

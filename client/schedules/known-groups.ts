@@ -1,0 +1,51 @@
+// The groups that a schedule's batches are for: a name that is mistyped should be told by day, not by the night's first run.
+import { findGroups } from '../../control/site-lookup.js';
+import type { Ports } from '../../control/ports.js';
+import type { BatchInput } from '../../contracts/batch.js';
+import { MoverError, type Reason } from '../../contracts/errors.js';
+
+/**
+ * @returns whether the estate could be asked: a schedule may be made before its estate is started
+ * @throws MoverError INVALID_REQUEST naming each field that names a group which the estate does not have
+ */
+export async function refuseUnknownGroups(ports: Ports, batch: BatchInput): Promise<boolean> {
+  const known = await groupsKnown(ports);
+  if (known === undefined) return false;
+  const reasons = groupsIn(batch)
+    .filter(({ group }) => !known.has(group))
+    .map(({ subject, group }): Reason => {
+      const message = `there is no consistency group "${group}"`;
+      return { code: 'GROUP_NOT_FOUND', subject, message };
+    });
+  if (reasons.length === 0) return true;
+  const listed = [...new Set(reasons.map(({ subject, message }) => `${subject}: ${message}`))].join('; ');
+  throw new MoverError('INVALID_REQUEST', `The schedule is not accepted: ${listed}.`, { reasons });
+}
+
+async function groupsKnown(ports: Ports): Promise<ReadonlySet<string> | undefined> {
+  try {
+    return new Set((await findGroups(ports)).map(({ group }) => group));
+  } catch (error) {
+    if (error instanceof MoverError && error.code === 'UNREACHABLE') return undefined;
+    throw error;
+  }
+}
+
+/** Every group that is named, with the field that names it. */
+function groupsIn({
+  moves = [],
+  select,
+  to,
+  map = {},
+}: BatchInput): { readonly subject: string; readonly group: string }[] {
+  const from = select?.from === undefined ? [] : [select.from].flat();
+  return [
+    ...moves.map((move, i) => ({ subject: `batch.moves.${i}.to`, group: move.to })),
+    ...from.map((group) => ({ subject: 'batch.select.from', group })),
+    ...(to === undefined ? [] : [{ subject: 'batch.to', group: to }]),
+    ...Object.entries(map).flatMap(([source, target]) => [
+      { subject: `batch.map.${source}`, group: source },
+      { subject: `batch.map.${source}`, group: target },
+    ]),
+  ];
+}

@@ -1,0 +1,59 @@
+// What a schedule starts, and how it is made in Temporal: the same for a new schedule and for one that is changed.
+import type { ScheduleOptions, ScheduleOptionsStartWorkflowAction } from '@temporalio/client';
+import { type SearchAttributePair, TypedSearchAttributes, type Workflow } from '@temporalio/common';
+import type { BatchInput } from '../../contracts/batch.js';
+import { TASK_QUEUE } from '../../contracts/move.js';
+import { keywordOf } from '../../contracts/search-attributes.js';
+import { summaryLine } from '../../contracts/summary-line.js';
+import { SEARCH_KEYS } from '../../contracts/search-pairs.js';
+import { batchWords } from '../batches/batch-words.js';
+import type { CheckedSchedule } from './schedule-input.js';
+
+export const BATCH_WORKFLOW = 'moveBatch';
+
+export type Action = ScheduleOptionsStartWorkflowAction<Workflow>;
+
+/** Temporal appends the time of each run. */
+export function workflowIdOf(schedule: string): string {
+  return `${schedule}-batch`;
+}
+
+export function actionOf({ name, batch }: Pick<CheckedSchedule, 'name' | 'batch'>): Action {
+  return {
+    type: 'startWorkflow',
+    workflowType: BATCH_WORKFLOW,
+    workflowId: workflowIdOf(name),
+    taskQueue: TASK_QUEUE,
+    args: [batch],
+    staticSummary: summaryLine(`Schedule ${name}: ${batchWords(batch)}`),
+    typedSearchAttributes: attributesOf(batch),
+  };
+}
+
+export function policiesOf({
+  overlap,
+  catchUpMs,
+  pauseOnFailure,
+}: Pick<CheckedSchedule, 'overlap' | 'catchUpMs' | 'pauseOnFailure'>): NonNullable<ScheduleOptions['policies']> {
+  return { overlap, catchupWindow: catchUpMs, pauseOnFailure };
+}
+
+/** Of the schedule and of each batch it starts: what is known before it runs. The batch sets its id and outcome itself. */
+export function attributesOf({ to, select, moves }: BatchInput): TypedSearchAttributes {
+  const targets = new Set(to === undefined ? (moves ?? []).map((move) => move.to) : [to]);
+  const sources = new Set(select?.from === undefined ? [] : [select.from].flat());
+  return new TypedSearchAttributes([
+    { key: SEARCH_KEYS.Stage, value: 'planning' },
+    ...single(SEARCH_KEYS.ToGroup, targets),
+    ...single(SEARCH_KEYS.FromGroup, sources),
+  ]);
+}
+
+function single(key: typeof SEARCH_KEYS.ToGroup, groups: ReadonlySet<string>): SearchAttributePair[] {
+  return groups.size === 1 ? [...groups].map((group) => ({ key, value: keywordOf(group) })) : [];
+}
+
+/** For a namespace that does not know the search attributes. */
+export function unsearchable({ typedSearchAttributes: _unknown, ...action }: Action): Action {
+  return action;
+}

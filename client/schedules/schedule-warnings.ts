@@ -1,0 +1,85 @@
+// What can't be right about a schedule: mostly what the Temporal UI's form leaves at the server's defaults.
+import type { ScheduleDescription } from '@temporalio/client';
+import { batchInputSchema } from '../../contracts/batch.js';
+import { MoverError, parseOrRefuse } from '../../contracts/errors.js';
+import { TASK_QUEUE } from '../../contracts/move.js';
+import { WORKFLOW_TYPES } from '../../contracts/workflow-types.js';
+import { checkBatchInput } from '../batches/check-input.js';
+import { BATCH_WORKFLOW } from './schedule-action.js';
+import type { Overlap } from './schedule-input.js';
+import { length } from './spec-words.js';
+
+export interface ScheduleWarning {
+  readonly about:
+    | 'catchUp'
+    | 'overlap'
+    | 'pauseOnFailure'
+    | 'timeZone'
+    | 'times'
+    | 'workflowType'
+    | 'taskQueue'
+    | 'batch'
+    | 'searchAttributes';
+  readonly message: string;
+  /** Whether `adopt` mends it. */
+  readonly adoptable: boolean;
+}
+
+/** Catch-up beyond this starts last night's migration in the middle of some other day, ms. */
+export const CATCH_UP_MS_SENSIBLE = 24 * 3_600_000;
+
+type Described = Pick<ScheduleDescription, 'spec' | 'policies' | 'action' | 'info'>;
+
+/** @param hasWorkers whether anybody takes work from its task queue now; undefined when nobody could say */
+export function warningsOf(schedule: Described, hasWorkers: boolean | undefined): ScheduleWarning[] {
+  const warnings: ScheduleWarning[] = [];
+  const warn = (about: ScheduleWarning['about'], message: string, adoptable = false): void =>
+    void warnings.push({ about, message, adoptable });
+  const { policies, spec, action, info } = schedule;
+  const isBatch = action.workflowType === BATCH_WORKFLOW;
+  if (policies.catchupWindow > CATCH_UP_MS_SENSIBLE)
+    warn(
+      'catchUp',
+      `runs missed in an outage are made up for ${length(policies.catchupWindow)} afterwards, at any time of day`,
+      true,
+    );
+  const { overlap = 'SKIP' } = policies;
+  if (overlap !== 'SKIP') warn('overlap', `overlap is ${overlap}: ${OVERLAP_RISKS[overlap]}`, true);
+  if (!policies.pauseOnFailure) warn('pauseOnFailure', 'it goes on night after night when its batches fail', true);
+  if (!spec.timezone) warn('timeZone', 'no time zone: its times are UTC', true);
+  if (info.nextActionTimes.length === 0) warn('times', 'it has no next run');
+  if (!WORKFLOW_TYPES.some((type) => type === action.workflowType))
+    warn('workflowType', `there is no workflow type "${action.workflowType}"; a batch is "${BATCH_WORKFLOW}"`);
+  else if (!isBatch) warn('workflowType', `it starts "${action.workflowType}", not a batch ("${BATCH_WORKFLOW}")`);
+  if (action.taskQueue !== TASK_QUEUE)
+    warn('taskQueue', `no worker of volume-mover works on task queue "${action.taskQueue}"; theirs is "${TASK_QUEUE}"`);
+  else if (hasWorkers === false) warn('taskQueue', `no worker is there for task queue "${TASK_QUEUE}" now`);
+  if (isBatch) for (const message of batchFaults(action.args)) warn('batch', message);
+  if (isBatch && !isSearchable(action.typedSearchAttributes))
+    warn('searchAttributes', 'its batches can not be searched for by group before they run', true);
+  return warnings;
+}
+
+const OVERLAP_RISKS: Readonly<Record<Exclude<Overlap, 'SKIP'>, string>> = {
+  BUFFER_ONE: 'a run that could not begin at its time begins when the one before ends',
+  BUFFER_ALL: 'runs that could not begin at their times begin one after the other when the one before ends',
+  CANCEL_OTHER: 'a batch that still runs is rolled back when the next one is due',
+  TERMINATE_OTHER: 'a batch that still runs is killed without a report when the next one is due',
+  ALLOW_ALL: 'two batches may move the same volumes at once',
+};
+
+function isSearchable(attributes: Described['action']['typedSearchAttributes']): boolean {
+  if (attributes === undefined) return false;
+  return (Array.isArray(attributes) ? attributes : attributes.getAll()).length > 0;
+}
+
+function batchFaults(args: readonly unknown[] | undefined): string[] {
+  if (args?.length !== 1) return [`its input is ${args?.length ?? 0} values: a batch takes one JSON object`];
+  try {
+    checkBatchInput(parseOrRefuse(batchInputSchema, args[0], 'input'), Date.now());
+    return [];
+  } catch (error) {
+    if (!(error instanceof MoverError)) throw error;
+    return error.reasons.map(({ subject, message }) => `its input would be refused: ${subject}: ${message}`);
+  }
+}

@@ -1,0 +1,85 @@
+// The client's way to Temporal: the server the user's own configuration names, else the one of the estate file.
+import { Client, Connection, type ConnectionOptions } from '@temporalio/client';
+import { loadClientConnectConfig } from '@temporalio/envconfig';
+import { MoverError } from '../../contracts/errors.js';
+import type { Estate } from '../../contracts/estate.js';
+import { causeOf } from '../../control/cause.js';
+
+/** Longest wait for a connection, ms: a server on the same continent answers in a tenth of it. */
+const CONNECT_TIMEOUT_MS = 5_000;
+/** The namespace of a server that was not configured otherwise. */
+const NAMESPACE_DEFAULT = 'default';
+
+/** A Temporal client with where people can look at its workflows. */
+export interface TemporalAccess {
+  readonly client: Client;
+  /** Base URL of the Web UI; undefined when nobody said where it is. */
+  readonly uiUrl: string | undefined;
+  /** Safe to call more than once. */
+  readonly close: () => Promise<void>;
+}
+
+/** A run in the Web UI; undefined when nobody said where the UI is. */
+export function workflowUrl(
+  { client, uiUrl }: Pick<TemporalAccess, 'client' | 'uiUrl'>,
+  workflowId: string,
+  runId: string,
+): string | undefined {
+  const { namespace } = client.options;
+  const path = ['namespaces', namespace, 'workflows', workflowId, runId].map(encodeURIComponent).join('/');
+  return uiUrl === undefined ? undefined : `${uiUrl}/${path}`;
+}
+
+/**
+ * Connects to the server that `TEMPORAL_ADDRESS` or `TEMPORAL_PROFILE` names (with the other `TEMPORAL_*` variables: TLS, API
+ * key, namespace; Temporal Cloud included), else to the estate's own.
+ * @throws MoverError UNREACHABLE
+ */
+export async function connectTemporal(
+  estate: Pick<Estate, 'temporal'>,
+  environment: NodeJS.ProcessEnv = process.env,
+): Promise<TemporalAccess> {
+  const { connection: options, namespace, uiUrl } = configured(environment) ?? ofEstate(estate);
+  const connection = await connect(options);
+  return { client: new Client({ connection, namespace }), uiUrl, close: () => connection.close() };
+}
+
+interface Configuration {
+  readonly connection: ConnectionOptions;
+  readonly namespace: string;
+  readonly uiUrl: string | undefined;
+}
+
+function configured(environment: NodeJS.ProcessEnv): Configuration | undefined {
+  if (!environment['TEMPORAL_ADDRESS'] && !environment['TEMPORAL_PROFILE']) return undefined;
+  const set = Object.entries(environment).filter((entry): entry is [string, string] => entry[1] !== undefined);
+  const { connectionOptions, namespace } = loadClientConnectConfig({ overrideEnvVars: Object.fromEntries(set) });
+  const { address, tls, apiKey, metadata } = connectionOptions;
+  return {
+    connection: {
+      ...(address === undefined ? {} : { address }),
+      ...(tls === undefined ? {} : { tls }),
+      ...(apiKey === undefined ? {} : { apiKey }),
+      ...(metadata === undefined ? {} : { metadata }),
+    },
+    namespace: namespace ?? NAMESPACE_DEFAULT,
+    uiUrl: undefined,
+  };
+}
+
+function ofEstate({ temporal: { host, port, uiPort } }: Pick<Estate, 'temporal'>): Configuration {
+  return {
+    connection: { address: `${host}:${port}` },
+    namespace: NAMESPACE_DEFAULT,
+    uiUrl: `http://${host}:${uiPort}`,
+  };
+}
+
+async function connect(options: ConnectionOptions): Promise<Connection> {
+  try {
+    return await Connection.connect({ ...options, connectTimeout: CONNECT_TIMEOUT_MS });
+  } catch (cause) {
+    const where = options.address ?? 'its default address';
+    throw new MoverError('UNREACHABLE', `Temporal cannot be reached at ${where}: ${causeOf(cause)}.`, { cause });
+  }
+}

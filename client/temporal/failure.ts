@@ -1,0 +1,103 @@
+// What Temporal's client throws, as the registry's errors.
+import {
+  ApplicationFailure,
+  CancelledFailure,
+  isGrpcServiceError,
+  ScheduleNotFoundError,
+  TerminatedFailure,
+  TimeoutFailure,
+  WorkflowFailedError,
+  WorkflowNotFoundError,
+} from '@temporalio/client';
+import { z } from 'zod';
+import { errorCodeSchema, MoverError, problemSchema } from '../../contracts/errors.js';
+import { causeOf } from '../../control/cause.js';
+
+/** How a move that did not succeed ended. */
+export interface MoveFailure {
+  readonly outcome: 'failed' | 'cancelled' | 'terminated';
+  readonly error: MoverError;
+}
+
+/** What a failed move leaves in its failure's first detail, besides its progress. */
+const detailSchema = z.object({ problem: problemSchema });
+
+/** Why a workflow ended without a result; undefined when the error says nothing about its end. */
+export function moveFailureOf(error: unknown): MoveFailure | undefined {
+  if (!(error instanceof WorkflowFailedError)) return undefined;
+  const application = findApplicationFailure(error.cause);
+  if (error.cause instanceof CancelledFailure) {
+    return {
+      outcome: 'cancelled',
+      error: new MoverError('ATTEMPT_ABORTED', 'The move was cancelled; everything is as before.'),
+    };
+  }
+  if (application !== undefined) return { outcome: 'failed', error: fromApplicationFailure(application) };
+  if (error.cause instanceof TerminatedFailure) {
+    const message = 'The move was terminated in Temporal. What it had open is aborted when its lease runs out.';
+    return { outcome: 'terminated', error: new MoverError('ATTEMPT_ABORTED', message) };
+  }
+  const what = error.cause instanceof TimeoutFailure ? 'The move ran out of time' : 'The move failed';
+  return { outcome: 'failed', error: new MoverError('INTERNAL', `${what}: ${causeOf(error)}.`, { cause: error }) };
+}
+
+const NOT_FOUND = { move: 'MOVE_NOT_FOUND', batch: 'BATCH_NOT_FOUND', verification: 'MOVE_NOT_FOUND' } as const;
+
+/** What people call a workflow of ours. */
+export type WorkflowNoun = keyof typeof NOT_FOUND;
+
+/** @returns MOVE_NOT_FOUND (of a batch BATCH_NOT_FOUND) or UNREACHABLE where Temporal says so; anything else is thrown on as it is. */
+export function fromTemporal(error: unknown, workflowId: string, what: WorkflowNoun = 'move'): MoverError {
+  if (error instanceof WorkflowNotFoundError) {
+    return new MoverError(NOT_FOUND[what], `Temporal has no ${what} "${workflowId}".`, { cause: error });
+  }
+  if (isGrpcServiceError(error) || (error instanceof Error && isGrpcServiceError(error.cause))) {
+    return new MoverError('UNREACHABLE', `Temporal did not do what was asked: ${causeOf(error)}.`, { cause: error });
+  }
+  throw error;
+}
+
+/**
+ * @returns SCHEDULE_NOT_FOUND, INVALID_REQUEST (in the server's words) or UNREACHABLE where Temporal says so; a MoverError as it is.
+ * Anything else is thrown on.
+ */
+export function fromSchedule(error: unknown, schedule: string): MoverError {
+  if (error instanceof MoverError) return error;
+  if (error instanceof ScheduleNotFoundError)
+    return new MoverError('SCHEDULE_NOT_FOUND', `Temporal has no schedule "${schedule}".`, { cause: error });
+  // What the client makes of a refused spec.
+  if (error instanceof TypeError) return refusedByTemporal(error, error.message);
+  const service = isGrpcServiceError(error) ? error : error instanceof Error ? error.cause : undefined;
+  if (!isGrpcServiceError(service)) throw error;
+  const code: number = service.code;
+  if (code === INVALID_ARGUMENT) return refusedByTemporal(error, service.details);
+  return new MoverError('UNREACHABLE', `Temporal did not do what was asked: ${causeOf(error)}.`, { cause: error });
+}
+
+/** gRPC's number for an argument that is not accepted. */
+const INVALID_ARGUMENT = 3;
+
+function refusedByTemporal(cause: unknown, message: string): MoverError {
+  return new MoverError('INVALID_REQUEST', `Temporal does not accept the schedule: ${message}.`, {
+    cause,
+    reasons: [{ code: 'INVALID_REQUEST', subject: 'schedule', message }],
+  });
+}
+
+/** Activity failures wrap the step's own. */
+export function findApplicationFailure(error: unknown): ApplicationFailure | undefined {
+  for (let cause = error; cause instanceof Error; cause = cause.cause) {
+    if (cause instanceof ApplicationFailure) return cause;
+  }
+  return undefined;
+}
+
+/** With the code and the reasons that the failure carries. */
+export function fromApplicationFailure(failure: ApplicationFailure): MoverError {
+  const code = errorCodeSchema.safeParse(failure.type);
+  const detail = detailSchema.safeParse(failure.details?.[0]);
+  return new MoverError(code.success ? code.data : 'INTERNAL', failure.message, {
+    reasons: detail.success ? (detail.data.problem.reasons ?? []) : [],
+    cause: failure,
+  });
+}

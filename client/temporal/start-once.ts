@@ -1,0 +1,99 @@
+// Starting a workflow under an id, safely repeated: the same for moves, batches and verifications.
+import {
+  type Client,
+  isGrpcServiceError,
+  WorkflowExecutionAlreadyStartedError,
+  type WorkflowHandleWithFirstExecutionRunId,
+  type WorkflowStartOptions,
+} from '@temporalio/client';
+import { type SearchAttributePair, TypedSearchAttributes } from '@temporalio/common';
+import { isDeepStrictEqual } from 'node:util';
+import { MoverError } from '../../contracts/errors.js';
+import { TASK_QUEUE } from '../../contracts/move.js';
+import { summaryLine } from '../../contracts/summary-line.js';
+import { fromTemporal, type WorkflowNoun } from './failure.js';
+import { describeRun } from './workflow-run.js';
+
+export interface StartOnce {
+  readonly type: string;
+  /** What people call such a workflow. */
+  readonly noun: WorkflowNoun;
+  readonly workflowId: string;
+  readonly input: unknown;
+  /** Tells two starts under one id apart; kept in the memo, so it has to be short. */
+  readonly same: { readonly key: string; readonly value: unknown };
+  /** More for the memo. */
+  readonly memo?: Readonly<Record<string, unknown>>;
+  /** One line for the Temporal UI; cut where it does not fit. */
+  readonly summary: string;
+  readonly searchAttributes?: readonly SearchAttributePair[];
+}
+
+export interface StartedRun {
+  readonly workflowId: string;
+  readonly firstRunId: string;
+  readonly runId: string;
+}
+
+/**
+ * Starting is repeated after a lost answer: the run that is there is the answer, and something else under its id is refused. An id
+ * whose workflow has ended stands for a new one.
+ * @throws MoverError ATTEMPT_MISMATCH, UNREACHABLE
+ */
+export async function startOnce(client: Client, start: StartOnce): Promise<StartedRun> {
+  const { type, noun, workflowId, input, same, memo, summary, searchAttributes } = start;
+  try {
+    const { firstExecutionRunId } = await startSearchable(client, type, {
+      taskQueue: TASK_QUEUE,
+      workflowId,
+      args: [input],
+      workflowIdConflictPolicy: 'FAIL',
+      workflowIdReusePolicy: 'ALLOW_DUPLICATE',
+      memo: { [same.key]: same.value, ...memo },
+      staticSummary: summaryLine(summary),
+      ...(searchAttributes === undefined
+        ? {}
+        : { typedSearchAttributes: new TypedSearchAttributes([...searchAttributes]) }),
+    });
+    return { workflowId, firstRunId: firstExecutionRunId, runId: firstExecutionRunId };
+  } catch (error) {
+    if (error instanceof WorkflowExecutionAlreadyStartedError) return await startedBefore(client, start);
+    throw fromTemporal(error, workflowId, noun);
+  }
+}
+
+async function startedBefore(client: Client, { type, noun, workflowId, same }: StartOnce): Promise<StartedRun> {
+  const { firstRunId, description } = await describeRun(client, workflowId).catch((error: unknown) => {
+    throw fromTemporal(error, workflowId, noun);
+  });
+  // What went through JSON has no fields that are undefined.
+  const value: unknown = JSON.parse(JSON.stringify(same.value));
+  if (description.type !== type || !isDeepStrictEqual(description.memo?.[same.key], value))
+    throw new MoverError(
+      'ATTEMPT_MISMATCH',
+      `Another ${description.type === type ? noun : 'workflow'} is running under the workflow id "${workflowId}".`,
+    );
+  return { workflowId, firstRunId, runId: description.runId };
+}
+
+/** A namespace that no worker has prepared yet does not know the attributes: the workflow sets them itself, once there is one. */
+async function startSearchable(
+  client: Client,
+  type: string,
+  options: WorkflowStartOptions,
+): Promise<WorkflowHandleWithFirstExecutionRunId> {
+  try {
+    return await client.workflow.start(type, options);
+  } catch (error) {
+    if (!refusesAttributes(error)) throw error;
+    const { typedSearchAttributes: _unknown, ...rest } = options;
+    return await client.workflow.start(type, rest);
+  }
+}
+
+export function refusesAttributes(error: unknown): boolean {
+  const cause = error instanceof Error ? error.cause : undefined;
+  return [error, cause].some(
+    (candidate) => isGrpcServiceError(candidate) && candidate.details.toLowerCase().includes('search attribute'),
+  );
+}

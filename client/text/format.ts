@@ -1,0 +1,48 @@
+// How values look to people: sizes, times, durations, tables.
+
+const UNITS = ['B', 'KiB', 'MiB', 'GiB', 'TiB'] as const;
+const STEP = 1024;
+const SECOND_MS = 1_000;
+const MINUTE_MS = 60_000;
+
+/** @example "0 B", "1.5 KiB", "64 MiB" */
+export function bytes(count: number): string {
+  let value = count;
+  let unit = 0;
+  while (value >= STEP && unit < UNITS.length - 1) {
+    value /= STEP;
+    unit += 1;
+  }
+  const digits = unit === 0 || value >= 100 || Number.isInteger(value) ? 0 : 1;
+  return `${value.toFixed(digits)} ${UNITS[unit]}`;
+}
+
+/** @example "0.4 ms", "38 ms", "1.5 s", "2 min 5 s" */
+export function duration(ms: number): string {
+  if (ms < 10) return `${Number(ms.toFixed(1))} ms`;
+  if (ms < SECOND_MS) return `${Math.round(ms)} ms`;
+  if (ms < MINUTE_MS) return `${(ms / SECOND_MS).toFixed(1)} s`;
+  const seconds = Math.round(ms / SECOND_MS);
+  return `${Math.floor(seconds / 60)} min ${seconds % 60} s`;
+}
+
+/** UTC, to the millisecond: what `--at` takes back. */
+export function time(ms: number): string {
+  return new Date(ms).toISOString();
+}
+
+/** @example "1 point", "25,000 points" */
+export function counted(count: number, one: string): string {
+  return `${count.toLocaleString('en-US')} ${one}${count === 1 ? '' : 's'}`;
+}
+
+/** Columns padded with spaces under their titles, two apart; no spaces at the ends of lines. */
+export function table(titles: readonly string[], rows: readonly (readonly string[])[]): string {
+  const widths = titles.map((title, column) => Math.max(title.length, ...rows.map((row) => row[column]?.length ?? 0)));
+  const line = (cells: readonly string[]): string =>
+    cells
+      .map((cell, column) => cell.padEnd(widths[column] ?? 0))
+      .join('  ')
+      .trimEnd();
+  return [line(titles), ...rows.map(line)].join('\n');
+}

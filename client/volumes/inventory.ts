@@ -1,0 +1,150 @@
+// What there is: volumes, groups and recovery points, put together from the replica site's and the splitters' views.
+import { anyAppliance, type Ports } from '../../control/ports.js';
+import { findGroup, findGroups, findVolume } from '../../control/site-lookup.js';
+import type { GroupState } from '../../contracts/appliance-api.js';
+import { MoverError } from '../../contracts/errors.js';
+import { type GroupId, groupIdSchema, type VolumeId, volumeIdSchema } from '../../contracts/ids.js';
+import { type Labels, labelsQuery } from '../../contracts/inventory.js';
+import type { DamagedMember, Hole, Ownership, RecoveryPoint } from '../../contracts/point.js';
+import type { SiteGroup, SiteVolume } from '../../contracts/replica-site-api.js';
+import type { SplitterVolume } from '../../contracts/splitter-api.js';
+
+/** A volume as the replica site knows it, with what its splitter says. */
+export interface ListedVolume extends SiteVolume {
+  /** Undefined when the splitter does not answer, or has left the volume out. */
+  readonly splitterView: SplitterVolume | undefined;
+  /** Why the splitter has left the volume out: it is not served, and not protected. */
+  readonly unusable?: string | undefined;
+}
+
+export interface ListedGroup extends SiteGroup {
+  /** UNREACHABLE when the group's appliance does not answer. */
+  readonly state: GroupState | 'UNREACHABLE';
+  readonly lastPoint?: { readonly id: string; readonly atMs: number } | undefined;
+}
+
+/** Which volumes a listing is of: all that is given must be true of one. */
+export interface VolumeFilter {
+  readonly group?: GroupId | undefined;
+  readonly vm?: string | undefined;
+  /** Of the volume's id: `*` stands for any characters, `?` for one. */
+  readonly namePattern?: string | undefined;
+  readonly labels?: Labels | undefined;
+}
+
+/** Points of a group, or of any group that contains a volume. */
+export type PointOwner = { readonly group: GroupId } | { readonly volume: VolumeId };
+
+export interface ListedPoints {
+  /** Oldest first. */
+  readonly points: RecoveryPoint[];
+  /** Spans of the volume of which only the end state can be recovered. */
+  readonly holes: Hole[];
+  /** When which group owned the volume; of a group: which volumes it owned when. Oldest first. */
+  readonly owners: Ownership[];
+  /** Members of points that can't be opened, or not wholly, because stored data is damaged. */
+  readonly damaged?: readonly DamagedMember[] | undefined;
+}
+
+/** @throws MoverError UNREACHABLE when no appliance answers for the replica site; INVALID_REQUEST. */
+export async function listVolumes(ports: Ports, filter: VolumeFilter = {}): Promise<ListedVolume[]> {
+  const [site, views] = await Promise.all([siteVolumes(ports, filter), splitterViews(ports)]);
+  return site.map((volume) => {
+    const unusable = views.unusable.get(volume.volume);
+    const splitterView = views.served.get(volume.volume);
+    return unusable === undefined ? { ...volume, splitterView } : { ...volume, splitterView, unusable };
+  });
+}
+
+/** @throws MoverError UNREACHABLE when no appliance answers for the replica site. */
+export async function listGroups(ports: Ports): Promise<ListedGroup[]> {
+  const [site, views] = await Promise.all([findGroups(ports), groupViews(ports)]);
+  return site.map((group) => {
+    const view = views.get(group.group);
+    return { ...group, state: view?.state ?? 'UNREACHABLE', lastPoint: view?.lastPoint };
+  });
+}
+
+/** @throws MoverError GROUP_NOT_FOUND, VOLUME_NOT_FOUND, UNREACHABLE */
+export async function listPoints(ports: Ports, owner: PointOwner): Promise<ListedPoints> {
+  const points: RecoveryPoint[] = [];
+  const holes: Hole[] = [];
+  const owners: Ownership[] = [];
+  const damaged: DamagedMember[] = [];
+  let cursor: string | undefined;
+  do {
+    const page = { ...owner, ...(cursor === undefined ? {} : { cursor }) };
+    const answer = await anyAppliance(ports, ({ calls }) => calls.listPoints(page));
+    points.push(...answer.points);
+    damaged.push(...(answer.damaged ?? []));
+    // Each page repeats the holes and the owners.
+    if (cursor === undefined) {
+      holes.push(...answer.holes);
+      owners.push(...answer.owners);
+    }
+    cursor = answer.next;
+  } while (cursor !== undefined);
+  return { points, holes, owners, damaged };
+}
+
+/**
+ * Whether a name that may be either is a group or a volume; a group if both exist.
+ * @throws MoverError VOLUME_NOT_FOUND when it is neither; UNREACHABLE
+ */
+export async function ownerNamed(ports: Ports, name: string): Promise<PointOwner> {
+  const { data: group } = groupIdSchema.safeParse(name);
+  if (group !== undefined && (await findGroup(ports, group)) !== undefined) return { group };
+  const { data: volume } = volumeIdSchema.safeParse(name);
+  if (volume !== undefined && (await findVolume(ports, volume)) !== undefined) return { volume };
+  throw new MoverError('VOLUME_NOT_FOUND', `There is neither a group nor a volume "${name}".`);
+}
+
+async function siteVolumes(ports: Ports, { labels, ...filter }: VolumeFilter = {}): Promise<SiteVolume[]> {
+  const named = labels === undefined || Object.keys(labels).length === 0 ? {} : { labels: labelsQuery(labels) };
+  const volumes: SiteVolume[] = [];
+  let cursor: string | undefined;
+  do {
+    const page = { ...filter, ...named, ...(cursor === undefined ? {} : { cursor }) };
+    const answer = await anyAppliance(ports, ({ calls }) => calls.siteVolumes(page));
+    volumes.push(...answer.volumes);
+    cursor = answer.next;
+  } while (cursor !== undefined);
+  return volumes;
+}
+
+interface SplitterViews {
+  readonly served: ReadonlyMap<VolumeId, SplitterVolume>;
+  readonly unusable: ReadonlyMap<VolumeId, string>;
+}
+
+async function splitterViews(ports: Ports): Promise<SplitterViews> {
+  const asked = [...ports.splitters.values()].map(async ({ calls }) => [await calls.inventory({})]);
+  const answers = (await Promise.all(asked.map((answer) => orNothing(answer)))).flat();
+  return {
+    served: new Map(answers.flatMap(({ volumes }) => volumes.map((view) => [view.volume, view] as const))),
+    unusable: new Map(
+      answers.flatMap(({ unusable = [] }) => unusable.map(({ volume, reason }) => [volume, reason] as const)),
+    ),
+  };
+}
+
+async function groupViews(
+  ports: Ports,
+): Promise<Map<GroupId, { state: GroupState; lastPoint: ListedGroup['lastPoint'] }>> {
+  const asked = [...ports.appliances.values()].map(async ({ id, calls }) => {
+    const { groups } = await calls.groups({});
+    return groups.filter(({ appliance }) => appliance === id);
+  });
+  const groups = (await Promise.all(asked.map((served) => orNothing(served)))).flat();
+  return new Map(groups.map(({ group, state, lastPoint }) => [group, { state, lastPoint }]));
+}
+
+/** A process that does not answer leaves a gap in the listing, not no listing. */
+async function orNothing<T>(asked: Promise<T[]>): Promise<T[]> {
+  try {
+    return await asked;
+  } catch (error) {
+    if (error instanceof MoverError && error.code === 'UNREACHABLE') return [];
+    throw error;
+  }
+}

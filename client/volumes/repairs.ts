@@ -1,0 +1,72 @@
+// What a person orders when something was lost: a volume sent again, a history begun anew, a disk decided on.
+import { anyAppliance, type Ports, splitterOf, type SplitterPort } from '../../control/ports.js';
+import { MoverError, parseOrRefuse } from '../../contracts/errors.js';
+import type { Estate } from '../../contracts/estate.js';
+import type { VolumeId } from '../../contracts/ids.js';
+import {
+  decideSourceInputSchema,
+  type Range,
+  rebuildInputSchema,
+  type Rebuilt,
+  type repairReplicaApi,
+  resyncInputSchema,
+} from '../../contracts/repair.js';
+import type { InputOf } from '../../contracts/route.js';
+import type { splitterApi, SplitterVolume } from '../../contracts/splitter-api.js';
+import { VERIFY_REGION_BYTES, type VerifyReport } from '../../contracts/verify.js';
+
+export type ResyncOrder = InputOf<typeof splitterApi.resync>;
+export type SourceOrder = InputOf<typeof splitterApi.decideSource>;
+export type RebuildOrder = InputOf<typeof repairReplicaApi.rebuild>;
+
+export interface RepairsOptions {
+  /** With patience: a recovery point may take a while to open, a journal to be read. */
+  readonly ports: Ports;
+  readonly estate: Estate;
+}
+
+/** @throws MoverError INVALID_REQUEST, VOLUME_NOT_FOUND, VOLUME_BUSY, SOURCE_MISSING, FOREIGN_SOURCE, UNREACHABLE */
+export async function resync(options: RepairsOptions, input: ResyncOrder): Promise<SplitterVolume> {
+  const order = parseOrRefuse(resyncInputSchema, input, 'resync');
+  return await splitterWith(options, order.volume).calls.resync(order);
+}
+
+/**
+ * @throws MoverError INVALID_REQUEST, VOLUME_NOT_FOUND, SOURCE_PRESENT, SOURCE_DECISION_REFUSED, VOLUME_BUSY, POINT_NOT_FOUND,
+ * POINT_UNAVAILABLE, UNREACHABLE
+ */
+export async function decideSource(options: RepairsOptions, input: SourceOrder): Promise<SplitterVolume> {
+  const order = parseOrRefuse(decideSourceInputSchema, input, 'source');
+  return await splitterWith(options, order.volume).calls.decideSource(order);
+}
+
+/** @throws MoverError INVALID_REQUEST, VOLUME_NOT_FOUND, CORRUPT, UNREACHABLE */
+export async function rebuild({ ports }: RepairsOptions, input: RebuildOrder): Promise<Rebuilt> {
+  const order = parseOrRefuse(rebuildInputSchema, input, 'rebuild');
+  return await anyAppliance(ports, ({ calls }) => calls.rebuild(order));
+}
+
+/** What the splitter says of a volume, whatever the replica site knows. @throws MoverError VOLUME_NOT_FOUND, UNREACHABLE */
+export async function splitterView(options: RepairsOptions, volume: VolumeId): Promise<SplitterVolume> {
+  const { volumes } = await splitterWith(options, volume).calls.inventory({ volume });
+  const [view] = volumes;
+  if (view === undefined) throw unknown(volume);
+  return view;
+}
+
+/** The ranges that a verification found; undefined when it found more than it lists: then all of the volume is compared. */
+export function rangesOf({ mismatches, mismatchedRegions }: VerifyReport): readonly Range[] | undefined {
+  const listed = mismatches.reduce((sum, { length }) => sum + Math.ceil(length / VERIFY_REGION_BYTES), 0);
+  return listed < mismatchedRegions ? undefined : mismatches.map(({ offset, length }) => ({ offset, length }));
+}
+
+/** By the estate file: the replica site may have lost what it knew. */
+function splitterWith({ ports, estate }: RepairsOptions, volume: VolumeId): SplitterPort {
+  const splitter = estate.splitters.find(({ volumes }) => volumes.some(({ id }) => id === volume));
+  if (splitter === undefined) throw unknown(volume);
+  return splitterOf(ports, splitter.id);
+}
+
+function unknown(volume: VolumeId): MoverError {
+  return new MoverError('VOLUME_NOT_FOUND', `No splitter of the estate has a volume "${volume}".`);
+}

@@ -1,0 +1,32 @@
+// The ports over HTTP: a typed client for each splitter and appliance of the estate, made once a process.
+import { applianceApi } from '../contracts/appliance-api.js';
+import { controlUrl, type Estate } from '../contracts/estate.js';
+import { splitterApi } from '../contracts/splitter-api.js';
+import { createApiClient } from './client.js';
+import type { AppliancePort, Ports, SplitterPort } from './ports.js';
+
+export interface HttpPortsOptions {
+  /** Bearer token of the control APIs; not sent when absent. */
+  readonly token?: string | undefined;
+  /** Longest time of one call, ms; default: that of the client. */
+  readonly timeoutMs?: number | undefined;
+}
+
+/** Connects to nothing yet: an unreachable process is found by the call that needs it. */
+export function createHttpPorts(
+  estate: Pick<Estate, 'appliances' | 'splitters'>,
+  { token, timeoutMs }: HttpPortsOptions = {},
+): Ports {
+  const appliances = estate.appliances.map(({ id, control }): AppliancePort => {
+    const url = controlUrl(control);
+    return { id, url, calls: createApiClient(applianceApi, { baseUrl: url, token, timeoutMs }) };
+  });
+  const splitters = estate.splitters.map(({ id, control }): SplitterPort => ({
+    id,
+    calls: createApiClient(splitterApi, { baseUrl: controlUrl(control), token, timeoutMs }),
+  }));
+  return {
+    appliances: new Map(appliances.map((port) => [port.id, port])),
+    splitters: new Map(splitters.map((port) => [port.id, port])),
+  };
+}

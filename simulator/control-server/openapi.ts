@@ -1,0 +1,122 @@
+// The OpenAPI 3.1 document of an API, generated from the same table its server and client are made of: how a vendor's product plugs in.
+import swagger from '@fastify/swagger';
+import { fastify } from 'fastify';
+import { createJsonSchemaTransform, createJsonSchemaTransformObject } from 'fastify-type-provider-zod';
+import { z } from 'zod';
+import { healthOperation } from '../../contracts/health.js';
+import type { Api, Operation } from '../../contracts/route.js';
+import type { BinaryRoute } from './binary-route.js';
+import { mergeable, reachable, renamed } from './components.js';
+import { namedSchemas } from './named-schemas.js';
+import { problemReferences, problemResponses, type ServerRole } from './problem-responses.js';
+
+/** Version of the control APIs, not of the program: grows when a vendor has to change something. */
+const API_VERSION = '1.0.0';
+
+export interface Description {
+  /** Whose API it is: its errors are listed. */
+  readonly role: ServerRole;
+  readonly title: string;
+  readonly description: string;
+}
+
+const operationSchema = z.looseObject({
+  operationId: z.string(),
+  summary: z.string(),
+  responses: z.record(z.string(), z.unknown()),
+});
+/** What of the generated document is looked at here; the rest is carried along. */
+const documentSchema = z.looseObject({
+  openapi: z.string(),
+  info: z.looseObject({ title: z.string() }),
+  paths: z.record(z.string(), z.record(z.string(), operationSchema)),
+  components: z.looseObject({ schemas: z.record(z.string(), z.unknown()) }),
+});
+export type OpenApiDocument = z.output<typeof documentSchema>;
+
+/** The document, without listening anywhere. The same input gives the same document, key by key. */
+export async function openApiDocument(
+  api: Api,
+  about: Description,
+  binaryRoutes: readonly BinaryRoute[] = [],
+): Promise<OpenApiDocument> {
+  const app = fastify();
+  // The routes of this instance are described, never called.
+  app.setValidatorCompiler(() => () => true);
+  app.setSerializerCompiler(() => JSON.stringify);
+  await app.register(swagger, {
+    openapi: {
+      openapi: '3.1.0',
+      info: { title: about.title, description: about.description, version: API_VERSION },
+      components: {
+        securitySchemes: {
+          bearer: {
+            type: 'http',
+            scheme: 'bearer',
+            description:
+              'Required when the server was started with a token, which it must be to listen beyond loopback.',
+          },
+        },
+      },
+      security: [{ bearer: [] }],
+    },
+    transform: createJsonSchemaTransform({ schemaRegistry: namedSchemas }),
+    transformObject: createJsonSchemaTransformObject({ schemaRegistry: namedSchemas }),
+  });
+  const undone = (): never => {
+    throw new Error('A route that only describes was called.');
+  };
+  for (const [name, operation] of Object.entries({ health: healthOperation, ...api })) {
+    app.route({ method: operation.method, url: operation.path, schema: schemaOf(name, operation), handler: undone });
+  }
+  for (const route of binaryRoutes) {
+    app.route({ method: 'GET', url: route.path, schema: binarySchemaOf(route), handler: undone });
+  }
+  await app.ready();
+  const generated = documentSchema.parse(app.swagger());
+  await app.close();
+  return tidied(generated, about.role);
+}
+
+function schemaOf(name: string, operation: Operation): Record<string, unknown> {
+  return {
+    operationId: name,
+    summary: operation.summary,
+    [operation.method === 'GET' ? 'querystring' : 'body']: operation.input,
+    response: { 200: { description: 'The answer.', content: { 'application/json': { schema: operation.output } } } },
+    ...(operation.path === healthOperation.path ? { security: [] } : {}),
+  };
+}
+
+function binarySchemaOf({ name, summary, input }: BinaryRoute): Record<string, unknown> {
+  const bytes = z.string().meta({ contentMediaType: 'application/octet-stream' });
+  const response = { 200: { description: 'The bytes.', content: { 'application/octet-stream': { schema: bytes } } } };
+  return { operationId: name, summary, querystring: input, response };
+}
+
+function tidied(generated: OpenApiDocument, role: ServerRole): OpenApiDocument {
+  const { paths, components } = generated;
+  const merged = mergeable(components.schemas);
+  for (const [path, item] of Object.entries(paths)) {
+    for (const [method, operation] of Object.entries(item)) {
+      const { operationId, summary, responses, ...rest } = operation;
+      const problems = problemReferences(role, method === 'post' ? 'POST' : 'GET', path === healthOperation.path);
+      item[method] = { operationId, summary, ...rest, responses: { ...responses, ...problems } };
+    }
+  }
+  const responses = problemResponses(role);
+  const used = reachable(
+    renamed({ paths, responses }, merged),
+    Object.fromEntries(entriesRenamed(components.schemas, merged)),
+  );
+  const schemas = entriesRenamed(components.schemas, merged).filter(([name]) => used.has(name));
+  return documentSchema.parse({
+    ...generated,
+    paths: renamed(paths, merged),
+    components: { ...components, responses, schemas: Object.fromEntries(schemas) },
+  });
+}
+
+function entriesRenamed(schemas: Readonly<Record<string, unknown>>, merged: ReadonlySet<string>): [string, unknown][] {
+  return Object.entries(schemas).map(([name, schema]) => [name, renamed(schema, merged)]);
+}

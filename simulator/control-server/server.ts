@@ -1,0 +1,125 @@
+// Serves a control API from its table of operations: parsing, token, limits, errors and the OpenAPI document are the same everywhere.
+import { setMaxListeners } from 'node:events';
+import type { IncomingMessage } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import type { Duplex } from 'node:stream';
+import type { FastifyInstance } from 'fastify';
+import type { Logger } from 'pino';
+import { MoverError } from '../../contracts/errors.js';
+import type { ClockView } from '../../contracts/clock.js';
+import type { Api } from '../../contracts/route.js';
+import { createApp } from './app.js';
+import { requireTokenBeyondLoopback } from './bearer.js';
+import type { BinaryRoute } from './binary-route.js';
+import { bindHandlers, type Handlers } from './handlers.js';
+import { lifeCycle } from './life-cycle.js';
+import { type ControlLimits, STOP_GRACE_MS_DEFAULT } from './limits.js';
+import { type Description, type OpenApiDocument, openApiDocument } from './openapi.js';
+import { trackSockets } from './sockets.js';
+
+export interface ControlServerOptions<A extends Api> extends Description {
+  readonly api: A;
+  readonly handlers: Handlers<A>;
+  readonly id: string;
+  /** Port 0 takes a free one. */
+  readonly listen: { readonly host: string; readonly port: number };
+  /** Bearer token that every call must carry; required when others than this machine can connect. */
+  readonly token?: string | undefined;
+  /** Sentences about what is degraded; none when all is well. */
+  readonly health: () => { readonly notes: readonly string[] };
+  /** The process's wall clock, told with its health. */
+  readonly clock?: { readonly view: ClockView } | undefined;
+  readonly log: Logger;
+  readonly limits?: ControlLimits | undefined;
+  readonly binaryRoutes?: readonly BinaryRoute[] | undefined;
+  /** Takes over every connection that asks for an upgrade; it checks the token itself. */
+  readonly onUpgrade?: ((request: IncomingMessage, socket: Duplex, head: Buffer) => void) | undefined;
+}
+
+export interface Listening {
+  readonly host: string;
+  readonly port: number;
+  readonly url: string;
+}
+
+export interface ControlServer {
+  readonly app: FastifyInstance;
+  /**
+   * Listens. Safe to call twice; may be called again after a failure, but not after `stop`.
+   * @throws MoverError INVALID_REQUEST without a token beyond loopback, or when the address cannot be listened on.
+   */
+  readonly start: () => Promise<Listening>;
+  /** Ends idle and upgraded connections at once, and calls under way after a grace time. Safe to call twice. */
+  readonly stop: () => Promise<void>;
+}
+
+export function createControlServer<A extends Api>(options: ControlServerOptions<A>): ControlServer {
+  const { api, role, id, listen, token, log, limits = {}, binaryRoutes = [] } = options;
+  const startedAtMs = Date.now();
+  const stopping = new AbortController();
+  const cutOff = new AbortController();
+  // Every call under way listens to it.
+  setMaxListeners(0, cutOff.signal);
+  let document: Promise<OpenApiDocument> | undefined;
+
+  const app = createApp({
+    operations: bindHandlers(api, options.handlers),
+    binaryRoutes,
+    health: () => {
+      const notes = [...options.health().notes];
+      const clock = options.clock === undefined ? {} : { clock: options.clock.view };
+      return { status: notes.length === 0 ? 'ok' : 'degraded', role, id, startedAtMs, ...clock, notes };
+    },
+    document: async () => (document ??= openApiDocument(api, options, binaryRoutes)),
+    token,
+    limits,
+    log,
+    stopping: stopping.signal,
+    cutOff: cutOff.signal,
+  });
+  const sockets = trackSockets(app.server);
+  if (options.onUpgrade !== undefined) app.server.on('upgrade', options.onUpgrade);
+
+  const start = async (): Promise<Listening> => {
+    requireTokenBeyondLoopback(listen.host, token);
+    try {
+      // "localhost" would open a second server, for IPv6, of which nothing here knows.
+      await app.listen({ host: listen.host === 'localhost' ? '127.0.0.1' : listen.host, port: listen.port });
+    } catch (error) {
+      throw cannotListen(listen, error);
+    }
+    const { port } = addressOf(app);
+    const url = `http://${listen.host.includes(':') ? `[${listen.host}]` : listen.host}:${port}`;
+    log.info({ role, id, url }, 'control API listening');
+    return { host: listen.host, port, url };
+  };
+
+  const stop = async (): Promise<void> => {
+    const reason = new MoverError('SHUTTING_DOWN', `The ${role} ${id} is shutting down.`);
+    stopping.abort(reason);
+    sockets.destroyStrays();
+    const grace = setTimeout(() => {
+      cutOff.abort(reason);
+      sockets.destroyAll();
+    }, limits.stopGraceMs ?? STOP_GRACE_MS_DEFAULT);
+    await app.close();
+    clearTimeout(grace);
+  };
+
+  return { app, ...lifeCycle(start, stop) };
+}
+
+function addressOf(app: FastifyInstance): AddressInfo {
+  const address = app.server.address();
+  if (address === null || typeof address === 'string')
+    throw new MoverError('INTERNAL', 'The server listens on no TCP port.');
+  return address;
+}
+
+function cannotListen(listen: { readonly host: string; readonly port: number }, cause: unknown): MoverError {
+  const message = cause instanceof Error ? cause.message : String(cause);
+  return new MoverError('INVALID_REQUEST', `Cannot listen on ${listen.host} port ${listen.port}: ${message}`, {
+    reasons: [{ code: 'INVALID_REQUEST', subject: 'listen', message }],
+    cause,
+  });
+}

@@ -1,0 +1,67 @@
+// The last word of a batch: how it ended, in a sentence and in numbers.
+import type { BatchCounts, BatchReport } from '../../../contracts/batch.js';
+import type { BatchSettings } from '../../../contracts/batch-run.js';
+import type { Batch } from './batch.js';
+
+type Ending = Pick<BatchReport, 'outcome' | 'summary'>;
+type Meanwhile = Pick<BatchReport, 'addedMeanwhile' | 'removedMeanwhile'>;
+
+export const NOTHING_MEANWHILE: Meanwhile = { addedMeanwhile: [], removedMeanwhile: [] };
+
+export function batchReportOf(
+  batch: Batch,
+  { operator, reason }: BatchSettings,
+  ending: Ending,
+  endedAtMs: number,
+  { counts, failures, ...meanwhile }: Meanwhile & Partial<Pick<BatchReport, 'counts' | 'failures'>> = NOTHING_MEANWHILE,
+): BatchReport {
+  return {
+    batch: batch.id,
+    ...ending,
+    counts: counts ?? batch.counts(),
+    failures: failures ?? [...batch.failures],
+    leftOut: batch.plan?.leftOut ?? [],
+    ...meanwhile,
+    ...(operator === undefined ? {} : { operator }),
+    ...(reason === undefined ? {} : { reason }),
+    startedAtMs: batch.startedAtMs,
+    endedAtMs,
+    runs: batch.runs,
+  };
+}
+
+/** Of a batch that has nothing left to do, or was told to do no more. */
+export function endingOf(batch: Batch): Ending {
+  const counts = batch.counts();
+  const { stop } = batch;
+  if (stop === undefined) return { outcome: 'complete', summary: `Every move was tried: ${tally(counts)}.` };
+  const summary = `${stop.text} ${capitalized(tally(counts))}.`;
+  switch (stop.why) {
+    case 'failures':
+    case 'canary':
+      return { outcome: 'stopped', summary };
+    case 'aborted':
+    case 'cancelled':
+    case 'window': {
+      const isAllTried = batch.plan !== undefined && counts.waiting === 0 && stop.running === 'finish';
+      return { outcome: isAllTried && stop.why !== 'cancelled' ? 'complete' : 'incomplete', summary };
+    }
+  }
+}
+
+function tally({ planned, moved, failed, cancelled, waiting, skipped, alreadyThere, refused }: BatchCounts): string {
+  const parts = [
+    `${moved} of ${planned} moved`,
+    ...(failed > 0 ? [`${failed} failed`] : []),
+    ...(cancelled > 0 ? [`${cancelled} cancelled`] : []),
+    ...(skipped > 0 ? [`${skipped} skipped`] : []),
+    ...(waiting > 0 ? [`${waiting} not begun`] : []),
+    ...(alreadyThere > 0 ? [`${alreadyThere} there already`] : []),
+    ...(refused > 0 ? [`${refused} refused`] : []),
+  ];
+  return parts.join(', ');
+}
+
+function capitalized(text: string): string {
+  return text.slice(0, 1).toUpperCase() + text.slice(1);
+}

@@ -1,0 +1,27 @@
+// How many failures a batch takes before it stops.
+import type { BatchOptions } from '../../../contracts/batch.js';
+import type { Stop } from '../../../contracts/batch-run.js';
+
+/** What the policy says after a failure; undefined when the batch goes on. */
+export function stopForFailures(
+  policy: BatchOptions['failures'],
+  { failed, planned }: { readonly failed: number; readonly planned: number },
+): Stop | undefined {
+  switch (policy.policy) {
+    case 'continue':
+      return undefined;
+    case 'stop-now':
+      return {
+        why: 'failures',
+        running: 'roll-back',
+        text: 'A move failed, and the failure policy is to stop at once.',
+      };
+    case 'stop-after': {
+      const { count, percent } = policy;
+      const isOver = failed >= (count ?? Infinity) || (percent !== undefined && failed * 100 >= percent * planned);
+      if (!isOver) return undefined;
+      const text = `${failed} of ${planned} moves failed, as many as the failure policy allows.`;
+      return { why: 'failures', running: 'finish', text };
+    }
+  }
+}

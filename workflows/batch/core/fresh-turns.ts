@@ -1,0 +1,59 @@
+// Moves that nobody has looked at yet in their round: those that people want tried again, then the plan's own in their order.
+import type { BatchTicket, CarriedBatch } from '../../../contracts/batch-run.js';
+import { ITEMS_READ_MAX } from './decision.js';
+import { SeqSet } from './seq-set.js';
+
+type Carried = Pick<CarriedBatch, 'cursor' | 'round' | 'again'>;
+
+export class FreshTurns {
+  /** The first move of the plan that nobody has looked at. */
+  #cursor: number;
+  /** How often failed ones were brought back. */
+  #round: number;
+  readonly #again: SeqSet;
+
+  constructor({ cursor, round, again }: Carried) {
+    this.#cursor = cursor;
+    this.#round = round;
+    this.#again = SeqSet.from(again);
+  }
+
+  carried(): Carried {
+    return { cursor: this.#cursor, round: this.#round, again: this.#again.toJSON() };
+  }
+
+  has(seq: number): boolean {
+    return seq >= this.#cursor || this.#again.has(seq);
+  }
+
+  /** Whether none is left below the number. */
+  isThrough(reach: number): boolean {
+    return this.#again.size === 0 && this.#cursor >= reach;
+  }
+
+  /** The next one, which stays the next one until it is passed. @param reach the plan's own below this number */
+  next(reach: number): BatchTicket | undefined {
+    const again = this.#again.first();
+    if (again !== undefined) return { seq: again, round: this.#round, starts: 0, failures: 0 };
+    return this.#cursor < reach ? { seq: this.#cursor, round: 0, starts: 0, failures: 0 } : undefined;
+  }
+
+  /** What is worth reading when the next one is not known. */
+  page(reach: number): number[] {
+    const again = this.#again.first();
+    if (again !== undefined) return [again];
+    const count = Math.min(ITEMS_READ_MAX, reach - this.#cursor);
+    return Array.from({ length: count }, (_, i) => this.#cursor + i);
+  }
+
+  /** The next one has been looked at. */
+  pass({ seq }: BatchTicket): void {
+    if (!this.#again.delete(seq)) this.#cursor += 1;
+  }
+
+  /** These have another turn; the set is empty afterwards. */
+  beginRound(failed: SeqSet): void {
+    this.#round += 1;
+    this.#again.take(failed);
+  }
+}

@@ -1,0 +1,144 @@
+// The moves that run: what is known of each, the room that they leave under the limits, and which were asked to stop.
+import type { BatchItem, BatchProgress, Concurrency } from '../../../contracts/batch.js';
+import type { BatchTicket, CarriedBatch } from '../../../contracts/batch-run.js';
+import type { MoveId, VolumeId } from '../../../contracts/ids.js';
+import { Occupancy } from './occupancy.js';
+
+type Carried = Pick<CarriedBatch, 'concurrency' | 'flying'>;
+
+/** Moves shown as running longest. */
+const LONGEST_SHOWN = 5;
+
+export interface Flight {
+  readonly ticket: BatchTicket;
+  readonly workflowId: string;
+  readonly startedAtMs: number;
+  readonly cancelAsked: boolean;
+  /** Absent until its workflow is known, which this run began or found. */
+  readonly move?: MoveId;
+  /** Absent after a new run has begun until the plan is read. */
+  readonly item?: BatchItem;
+}
+
+/** For those who only look. */
+export type InFlightView = Pick<InFlight, 'get' | 'isMoving' | 'limits' | 'longest' | 'seqOf' | 'workflowIds'>;
+
+export class InFlight {
+  #limits: Concurrency;
+  readonly #flights: Map<number, Flight>;
+  readonly #occupancy = new Occupancy();
+
+  constructor({ concurrency, flying }: Carried) {
+    this.#limits = concurrency;
+    this.#flights = new Map(
+      flying.map(({ workflowId, startedAtMs, cancelAsked, ...ticket }) => [
+        ticket.seq,
+        { ticket, workflowId, startedAtMs, cancelAsked },
+      ]),
+    );
+  }
+
+  carried(): Carried {
+    return {
+      concurrency: this.#limits,
+      flying: this.#all.map(({ ticket, workflowId, startedAtMs, cancelAsked }) => ({
+        ...ticket,
+        workflowId,
+        startedAtMs,
+        cancelAsked,
+      })),
+    };
+  }
+
+  get size(): number {
+    return this.#flights.size;
+  }
+
+  get limits(): Concurrency {
+    return this.#limits;
+  }
+
+  get workflowIds(): readonly string[] {
+    return this.#all.map(({ workflowId }) => workflowId);
+  }
+
+  /** Moves of which not all is known that the limits need. */
+  get unread(): readonly number[] {
+    return this.#all.flatMap(({ ticket, item }) => (item === undefined ? [ticket.seq] : []));
+  }
+
+  /** Those that run longest, that one first. */
+  get longest(): BatchProgress['longest'] {
+    return this.#all
+      .flatMap(({ item, startedAtMs }) =>
+        item === undefined ? [] : [{ volumes: item.volumes, to: item.to, sinceMs: startedAtMs }],
+      )
+      .sort((a, b) => a.sinceMs - b.sinceMs)
+      .slice(0, LONGEST_SHOWN);
+  }
+
+  get(seq: number): Flight | undefined {
+    return this.#flights.get(seq);
+  }
+
+  seqOf(workflowId: string): number | undefined {
+    return this.#all.find((flight) => flight.workflowId === workflowId)?.ticket.seq;
+  }
+
+  isMoving(volume: VolumeId): boolean {
+    return this.#all.some(({ item }) => item?.volumes.includes(volume) === true);
+  }
+
+  limit(limits: Concurrency): void {
+    this.#limits = limits;
+  }
+
+  get isFull(): boolean {
+    return this.size >= this.#limits.all;
+  }
+
+  /** Whether it may start under every limit but that of all. */
+  hasRoomFor(item: BatchItem): boolean {
+    return this.#occupancy.hasRoom(item, this.#limits);
+  }
+
+  add(ticket: BatchTicket, item: BatchItem, { workflowId, nowMs }: { workflowId: string; nowMs: number }): void {
+    this.#flights.set(ticket.seq, { ticket, workflowId, startedAtMs: nowMs, cancelAsked: false, item });
+    this.#occupancy.enter(item);
+  }
+
+  named(seq: number, move: MoveId): void {
+    const flight = this.#flights.get(seq);
+    if (flight !== undefined) this.#flights.set(seq, { ...flight, move });
+  }
+
+  /** @returns false when it doesn't run */
+  provide(item: BatchItem): boolean {
+    const flight = this.#flights.get(item.seq);
+    if (flight === undefined) return false;
+    if (flight.item === undefined) {
+      this.#flights.set(item.seq, { ...flight, item });
+      this.#occupancy.enter(item);
+    }
+    return true;
+  }
+
+  /** @returns undefined when it doesn't run, or has been taken out before */
+  remove(seq: number): Flight | undefined {
+    const flight = this.#flights.get(seq);
+    this.#flights.delete(seq);
+    if (flight?.item !== undefined) this.#occupancy.leave(flight.item);
+    return flight;
+  }
+
+  /** @returns workflow ids of those that were not asked before */
+  askToCancel(): readonly string[] {
+    const notAsked = this.#all.filter(({ cancelAsked }) => !cancelAsked);
+    for (const flight of notAsked) this.#flights.set(flight.ticket.seq, { ...flight, cancelAsked: true });
+    return notAsked.map(({ workflowId }) => workflowId);
+  }
+
+  get #all(): readonly Flight[] {
+    return [...this.#flights.values()];
+  }
+}

@@ -1,0 +1,145 @@
+// The moves that wait for their turn: what is due again, then what was passed over, then what is new; and what is known of them.
+import type { BatchItem, BatchOptions } from '../../../contracts/batch.js';
+import { BATCH_LOOK_AHEAD_MAX, type BatchTicket, type CarriedBatch } from '../../../contracts/batch-run.js';
+import { ITEMS_READ_MAX } from './decision.js';
+import { FreshTurns } from './fresh-turns.js';
+import type { LastFailure } from './last-failure.js';
+import { Retries } from './retries.js';
+import type { SeqSet } from './seq-set.js';
+
+type Carried = Pick<CarriedBatch, 'cursor' | 'round' | 'again' | 'passed' | 'retries'>;
+
+/** What is to become of a move whose turn it is: `pass` it over while a limit holds it back. */
+export type Verdict = 'start' | 'skip' | 'pass';
+
+/** What the next turn is. */
+export type Turn =
+  /** These must be known before. */
+  | { readonly kind: 'read'; readonly seqs: readonly number[] }
+  /** It waits no more. */
+  | { readonly kind: 'start'; readonly ticket: BatchTicket; readonly item: BatchItem }
+  | { readonly kind: 'skip' }
+  | { readonly kind: 'none' };
+
+interface Look {
+  readonly nowMs: number;
+  /** How far in the plan new ones may be looked at: below this number. */
+  readonly reach: number;
+  readonly judge: (item: BatchItem) => Verdict;
+}
+
+const NO_TURN: Turn = { kind: 'none' };
+
+export class Queue {
+  readonly #fresh: FreshTurns;
+  readonly #retries: Retries;
+  /** Looked at, and passed over. */
+  #passed: readonly BatchTicket[];
+  readonly #items = new Map<number, BatchItem>();
+
+  constructor(retries: BatchOptions['retries'], carried: Carried) {
+    this.#fresh = new FreshTurns(carried);
+    this.#retries = new Retries(retries, carried.retries);
+    this.#passed = carried.passed;
+  }
+
+  carried(): Carried {
+    return { ...this.#fresh.carried(), passed: [...this.#passed], retries: this.#retries.toJSON() };
+  }
+
+  has(seq: number): boolean {
+    return this.#fresh.has(seq) || this.#passed.some((ticket) => ticket.seq === seq) || this.#retries.has(seq);
+  }
+
+  /** Those waiting for another try that are known by number only. */
+  get unread(): readonly number[] {
+    return this.#retries.toJSON().flatMap(({ seq }) => (this.#items.has(seq) ? [] : [seq]));
+  }
+
+  /** Whether none waits of those below the number, and none for another turn. */
+  isThrough(reach: number): boolean {
+    return this.#passed.length === 0 && this.#retries.size === 0 && this.#fresh.isThrough(reach);
+  }
+
+  /** Whether so many wait for their next try that no other move has its turn. */
+  isHeldBack(nowMs: number): boolean {
+    return this.#retries.isFull && this.#retries.due(nowMs).length === 0;
+  }
+
+  /** When time alone gives a move its turn; Infinity for never. */
+  nextDueAtMs(nowMs: number): number {
+    return this.#retries.nextDueAtMs(nowMs);
+  }
+
+  provide(item: BatchItem): void {
+    this.#items.set(item.seq, item);
+  }
+
+  /** Its turn comes again as soon as there is room for it. */
+  comesAgain(ticket: BatchTicket, item: BatchItem | undefined): void {
+    if (item !== undefined) this.provide(item);
+    this.#passed = [...this.#passed, ticket];
+  }
+
+  /** Its turn comes again after a while. @returns false for one that has had all its tries */
+  triesAgain(ticket: BatchTicket, last: LastFailure, item: BatchItem | undefined, nowMs: number): boolean {
+    if (!this.#retries.add(ticket, last, nowMs)) return false;
+    if (item !== undefined) this.provide(item);
+    return true;
+  }
+
+  /** These have another turn as if they were new. */
+  beginRound(failed: SeqSet): void {
+    this.#fresh.beginRound(failed);
+  }
+
+  /** Takes out what waits for another try. */
+  giveUpRetries(): { ticket: BatchTicket; last: LastFailure; item: BatchItem | undefined }[] {
+    return this.#retries.takeAll().map((retry) => {
+      const item = this.#items.get(retry.seq);
+      this.#items.delete(retry.seq);
+      return { ticket: ticketOf(retry), last: retry.last, item };
+    });
+  }
+
+  /** The next one that is not passed over. */
+  take(look: Look): Turn {
+    const known = [...this.#retries.due(look.nowMs), ...this.#passed].map(ticketOf);
+    const unread = known.map(({ seq }) => seq).filter((seq) => !this.#items.has(seq));
+    if (unread.length > 0) return { kind: 'read', seqs: unread.slice(0, ITEMS_READ_MAX) };
+    for (const ticket of known) {
+      const item = this.#items.get(ticket.seq);
+      if (item === undefined) continue;
+      const verdict = look.judge(item);
+      if (verdict === 'pass') continue;
+      this.#retries.delete(ticket.seq);
+      this.#passed = this.#passed.filter(({ seq }) => seq !== ticket.seq);
+      return this.#out(verdict, ticket, item);
+    }
+    return this.#takeFresh(look);
+  }
+
+  #takeFresh({ reach, judge }: Look): Turn {
+    while (this.#passed.length < BATCH_LOOK_AHEAD_MAX && !this.#retries.isFull) {
+      const ticket = this.#fresh.next(reach);
+      if (ticket === undefined) return NO_TURN;
+      const item = this.#items.get(ticket.seq);
+      if (item === undefined) return { kind: 'read', seqs: this.#fresh.page(reach) };
+      this.#fresh.pass(ticket);
+      const verdict = judge(item);
+      if (verdict !== 'pass') return this.#out(verdict, ticket, item);
+      this.#passed = [...this.#passed, ticket];
+    }
+    return NO_TURN;
+  }
+
+  #out(kind: 'start' | 'skip', ticket: BatchTicket, item: BatchItem): Turn {
+    this.#items.delete(ticket.seq);
+    return kind === 'skip' ? { kind } : { kind, ticket, item };
+  }
+}
+
+/** Without what is known of it only where it waits. */
+function ticketOf({ seq, round, starts, failures }: BatchTicket): BatchTicket {
+  return { seq, round, starts, failures };
+}

@@ -1,0 +1,53 @@
+// Every move leaves its report at the replica site, whatever its end; and nothing that goes wrong with that changes the end.
+import { CancellationScope, log, proxyActivities, proxyLocalActivities } from '@temporalio/workflow';
+import type { MoveActivities } from '../../activities/create-activities.js';
+import type { StoredMoveReport } from '../../contracts/report.js';
+
+const SECOND_MS = 1_000;
+
+/** At first in the workflow's own last task, which costs the server one event: well inside the task's 10 s. */
+const LOCAL_TIMEOUT_MS = 4 * SECOND_MS;
+const LOCAL_TRIES_MAX = 3;
+/** Then as an ordinary activity for this long: a restart of the replica site, not a lasting outage, may delay the end of a move. */
+const PATIENT_TIMEOUT_MS = 5 * 60 * SECOND_MS;
+const CALL_TIMEOUT_MS = 30 * SECOND_MS;
+
+/** Never rejects; not cancelled with the move. */
+export async function keepReport(report: StoredMoveReport): Promise<void> {
+  await CancellationScope.nonCancellable(async () => {
+    try {
+      await store(report);
+    } catch (error) {
+      log.error(
+        `The report of move ${report.move} could not be stored at the replica site; it is in this history only.`,
+        {
+          move: report.move,
+          error,
+        },
+      );
+    }
+  });
+}
+
+async function store(report: StoredMoveReport): Promise<void> {
+  const summary = 'store the report';
+  const local = proxyLocalActivities<MoveActivities>({
+    startToCloseTimeout: LOCAL_TIMEOUT_MS,
+    scheduleToCloseTimeout: LOCAL_TIMEOUT_MS,
+    retry: { initialInterval: SECOND_MS / 4, maximumAttempts: LOCAL_TRIES_MAX },
+    summary,
+  });
+  try {
+    await local.storeReport(report);
+    return;
+  } catch (error) {
+    log.warn(`The report of move ${report.move} could not be stored at once; trying on.`, { move: report.move, error });
+  }
+  const patient = proxyActivities<MoveActivities>({
+    startToCloseTimeout: CALL_TIMEOUT_MS,
+    scheduleToCloseTimeout: PATIENT_TIMEOUT_MS,
+    retry: { initialInterval: SECOND_MS, backoffCoefficient: 2, maximumInterval: 20 * SECOND_MS },
+    summary,
+  });
+  await patient.storeReport(report);
+}

@@ -1,0 +1,29 @@
+// The markdown that the Temporal UI shows for a move under way.
+import type { MoveProgress, StepReport } from '../../contracts/move.js';
+import { namesOf } from '../shared/step-summaries.js';
+
+/** Steps listed: the newest; a move with many attempts would outgrow the server's 20 KB. */
+const STEPS_MAX = 40;
+/** Longest error shown beside a step, in characters; the step's own event has the whole of it. */
+const ERROR_LENGTH_MAX = 200;
+
+export function detailsOf({ volumes, from, to, stage, attempt, verdict, steps }: MoveProgress): string {
+  const lines = [
+    `**${namesOf(volumes)}**: ${from === undefined ? '' : `\`${from}\` `}→ \`${to}\``,
+    '',
+    `Stage **${stage}**, attempt ${attempt}${verdict === undefined ? '' : `, verdict **${verdict}**`}`,
+  ];
+  if (steps.length > 0)
+    lines.push('', '| step | attempt | took | |', '| --- | --- | --- | --- |', ...steps.slice(-STEPS_MAX).map(rowOf));
+  return lines.join('\n');
+}
+
+function rowOf({ step, attempt, startedAtMs, endedAtMs, error }: StepReport): string {
+  const outcome =
+    error === undefined ? 'done' : [error.code, error.message].filter((part) => part !== undefined).join(': ');
+  return `| ${step} | ${attempt} | ${endedAtMs - startedAtMs} ms | ${inCell(outcome)} |`;
+}
+
+function inCell(text: string): string {
+  return text.slice(0, ERROR_LENGTH_MAX).replaceAll(/\s+/g, ' ').replaceAll('|', '\\|');
+}

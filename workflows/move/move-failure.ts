@@ -1,0 +1,48 @@
+// The last word of a move that failed: what happened, how things stand, and what the user can do.
+import { ApplicationFailure } from '@temporalio/workflow';
+import { ERRORS, MoverError, toProblem } from '../../contracts/errors.js';
+import { MOVE_STEPS, type MoveProgress } from '../../contracts/move.js';
+import { codeOf, messageOf, problemOf } from '../shared/step-failure.js';
+import { namesOf } from '../shared/step-summaries.js';
+
+/** Its type is the registry's code; its one detail `{ progress, problem }`. */
+export function moveFailure(error: unknown, progress: MoveProgress): ApplicationFailure {
+  const code = codeOf(error) ?? 'INTERNAL';
+  const message = [
+    `The move of ${namesOf(progress.volumes)} to group "${progress.to}" failed${placeOf(progress)}:`,
+    sentence(messageOf(error)),
+    standing(progress),
+    ERRORS[code].action,
+  ].join(' ');
+  const problem = { ...(problemOf(error) ?? toProblem(new MoverError(code, messageOf(error)))), detail: message };
+  return ApplicationFailure.create({
+    message,
+    type: code,
+    nonRetryable: !ERRORS[code].retryable,
+    details: [{ progress, problem }],
+    ...(error instanceof Error ? { cause: error } : {}),
+  });
+}
+
+function placeOf({ steps, attempt }: MoveProgress): string {
+  const failed = steps.findLast((step) => step.error !== undefined);
+  if (failed === undefined) return '';
+  const place = MOVE_STEPS.findIndex((step) => step === failed.step);
+  return ` at step ${place < 0 ? failed.step : `${place + 1}/${MOVE_STEPS.length} (${failed.step})`}${attempt > 1 ? `, attempt ${attempt}` : ''}`;
+}
+
+function sentence(text: string): string {
+  return /[.!?]$/.test(text) ? text : `${text}.`;
+}
+
+/** True of every way a move can end without its report. */
+function standing({ stage, verdict, from, to }: MoveProgress): string {
+  const source = from === undefined ? '' : ` in group "${from}"`;
+  if (verdict === 'COMMITTED')
+    return `The move is committed and group "${to}" owns the volumes, but what follows the commit could not be finished.`;
+  if (verdict === undefined)
+    return 'The verdict could not be asked for; the splitters ask for it by themselves when the lease runs out, and go on replicating in one group or the other.';
+  if (stage !== 'failed')
+    return `The move is aborted and the volumes stay${source}, but not every splitter could be told; each asks for the verdict by itself when the lease runs out.`;
+  return `Everything is as it was before: the volumes stay${source}, with all their recovery points.`;
+}

@@ -1,0 +1,103 @@
+// The workflow of one move: checks its input, runs the saga over activities, and says how it went.
+import {
+  ApplicationFailure,
+  isCancellation,
+  log,
+  setHandler,
+  upsertSearchAttributes,
+  workflowInfo,
+} from '@temporalio/workflow';
+import { MoverError, toProblem } from '../../contracts/errors.js';
+import type { MoveId } from '../../contracts/ids.js';
+import type { MoveInput, MoveReport, ParsedMoveInput } from '../../contracts/move.js';
+import { forwardSteps, patientSteps } from './activity-steps.js';
+import { keepReport } from './keep-report.js';
+import { moveFailure } from './move-failure.js';
+import { moveIdOf } from '../../contracts/move-id.js';
+import { parseMoveInput } from './move-input.js';
+import { PROGRESS_DESCRIPTION, progressQuery } from '../shared/progress-query.js';
+import { moveSaga } from '../saga/saga.js';
+import { attributesAtStart, outcomeAttributes } from '../../contracts/search-pairs.js';
+import { type Begun, type MoveEnd, refusedReportOf, storedReportOf } from './stored-report.js';
+import { temporalRuntime } from './temporal-runtime.js';
+import { verifyMoved } from './verify-moved.js';
+import { VisibleRecorder } from './visible-recorder.js';
+
+/**
+ * Moves volumes to another consistency group, all or none; follow it with the query `progress`. Cancelled before the commit it
+ * puts everything back and ends as cancelled; after the commit it is completed and returns its report.
+ * @throws ApplicationFailure with the registry's code as its type and `{ progress, problem }` as its detail: everything is as
+ *   it was before, unless its message says otherwise. INVALID_REQUEST at once for an input that is not accepted. With `verify`,
+ *   VERIFY_MISMATCH when a replica differs after the move, which then is done. Whatever the end, the report is kept at the replica site.
+ */
+export async function moveVolume(...args: [input: MoveInput]): Promise<MoveReport> {
+  const begun: Begun = { move: currentMoveId(), startedAtMs: Date.now() };
+  const input = await parseOrLeaveReport(begun, args);
+  const recorder = new VisibleRecorder(begun.move, input);
+  setHandler(progressQuery, () => recorder.progress(), { description: PROGRESS_DESCRIPTION });
+  let moved: MoveReport | undefined;
+  const leave = async (end: MoveEnd): Promise<void> => {
+    upsertSearchAttributes(outcomeAttributes(end.outcome));
+    await keepReport(storedReportOf(begun, input, end, Date.now()));
+  };
+  try {
+    moved = await moveSaga({
+      steps: forwardSteps(input),
+      patientSteps: patientSteps(input),
+      runtime: temporalRuntime,
+      move: begun.move,
+      input,
+      recorder,
+    });
+    if (input.verify === true) moved = await verifyMoved(moved, recorder);
+  } catch (error) {
+    const end = endOf(error, recorder, moved);
+    await leave(end);
+    throw end.error;
+  }
+  await leave({ outcome: 'moved', moved });
+  return moved;
+}
+
+/** The end of a move that did not succeed, and what its workflow is to throw. */
+function endOf(
+  error: unknown,
+  recorder: VisibleRecorder,
+  moved: MoveReport | undefined,
+): Exclude<MoveEnd, { outcome: 'moved' }> & { readonly error: unknown } {
+  if (moved !== undefined) {
+    // The move is done; its verification says by itself what came of it.
+    return { outcome: 'failed', error, progress: recorder.progress(), moved };
+  }
+  if (isCancellation(error)) {
+    recorder.stage('failed');
+    return { outcome: 'cancelled', error, progress: recorder.progress() };
+  }
+  const progress = recorder.progress();
+  const failure = moveFailure(error, progress);
+  log.warn(failure.message, { move: progress.move, code: failure.type });
+  return { outcome: 'failed', error: failure, progress, moved };
+}
+
+/** @throws ApplicationFailure INVALID_REQUEST; a report is left of it if the input names volumes and a group */
+async function parseOrLeaveReport(begun: Begun, args: readonly unknown[]): Promise<ParsedMoveInput> {
+  try {
+    return parseMoveInput(args);
+  } catch (error) {
+    const report = refusedReportOf(begun, args, error);
+    const known = report === undefined ? [] : attributesAtStart({ volumes: report.volumes, to: report.to });
+    upsertSearchAttributes([...known.filter(({ key }) => key.name !== 'Stage'), ...outcomeAttributes('failed')]);
+    if (report !== undefined) await keepReport(report);
+    throw error;
+  }
+}
+
+function currentMoveId(): MoveId {
+  const { workflowId, firstExecutionRunId } = workflowInfo();
+  try {
+    return moveIdOf(workflowId, firstExecutionRunId);
+  } catch (error) {
+    if (!(error instanceof MoverError)) throw error;
+    throw ApplicationFailure.nonRetryable(error.message, error.code, { problem: toProblem(error) });
+  }
+}

@@ -1,0 +1,13 @@
+// The world the saga runs in when it is a Temporal workflow: durable time, and cancellation by scope.
+import { CancellationScope, isCancellation, sleep } from '@temporalio/workflow';
+import type { SagaRuntime } from '../saga/recorder.js';
+import { codeOf, messageOf } from '../shared/step-failure.js';
+
+export const temporalRuntime: SagaRuntime = {
+  nowMs: () => Date.now(),
+  sleep: async (ms) => sleep(ms),
+  shielded: async (work) => CancellationScope.nonCancellable(work),
+  isCancellation,
+  codeOf,
+  messageOf,
+};

@@ -1,0 +1,49 @@
+// A recorder whose stages can be followed: in the UI's current details, in the worker's log, and by search attributes.
+import { log, setCurrentDetails, upsertSearchAttributes, workflowInfo } from '@temporalio/workflow';
+import type { SearchAttributePair } from '@temporalio/common';
+import type { MoveStage, ParsedMoveInput } from '../../contracts/move.js';
+import { searchStageOf, type SearchStage } from '../../contracts/search-attributes.js';
+import type { MoveId } from '../../contracts/ids.js';
+import { detailsOf } from './move-details.js';
+import { MoveRecorder } from '../saga/recorder.js';
+import { attributesAtStart, fromGroupAttribute, stageAttribute } from '../../contracts/search-pairs.js';
+import { temporalRuntime } from './temporal-runtime.js';
+
+export class VisibleRecorder extends MoveRecorder {
+  #searchStage: SearchStage = 'planning';
+  #fromGroup: string | undefined;
+
+  constructor(move: MoveId, input: ParsedMoveInput) {
+    super(temporalRuntime, move, input);
+    setMissing(attributesAtStart(input));
+  }
+
+  override stage(stage: MoveStage): void {
+    super.stage(stage);
+    const progress = this.progress();
+    setCurrentDetails(detailsOf(progress));
+    log.info(`move: ${stage}`, { move: progress.move, attempt: progress.attempt });
+    this.#makeSearchable(searchStageOf(stage));
+  }
+
+  /** Each upsert is an event: only where the stage changes, and not at the end, which is told with the outcome. */
+  #makeSearchable(stage: SearchStage): void {
+    if (stage === this.#searchStage || stage === 'done' || stage === 'failed') return;
+    this.#searchStage = stage;
+    const { from } = this.progress();
+    const isNew = from !== undefined && from !== this.#fromGroup;
+    this.#fromGroup = from;
+    upsertSearchAttributes([stageAttribute(stage), ...(isNew ? [fromGroupAttribute(from)] : [])]);
+  }
+}
+
+/** A move that was started by hand has none. */
+function setMissing(attributes: readonly SearchAttributePair[]): void {
+  const known = new Set(
+    workflowInfo()
+      .typedSearchAttributes.getAll()
+      .map(({ key }) => key.name),
+  );
+  const missing = attributes.filter(({ key }) => !known.has(key.name));
+  if (missing.length > 0) upsertSearchAttributes(missing);
+}

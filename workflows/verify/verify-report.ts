@@ -1,0 +1,13 @@
+// The report that a verification with mismatches leaves in its failure.
+import { ApplicationFailure } from '@temporalio/workflow';
+import { verifyReportSchema, type VerifyReport } from '../../contracts/verify.js';
+
+/** Of a failed activity; undefined when the failure is of another kind. */
+export function reportOf(error: unknown): VerifyReport | undefined {
+  for (let cause = error; cause instanceof Error; { cause } = cause) {
+    if (!(cause instanceof ApplicationFailure) || cause.type !== 'VERIFY_MISMATCH') continue;
+    const report = verifyReportSchema.safeParse(cause.details?.[1]);
+    if (report.success) return report.data;
+  }
+  return undefined;
+}
