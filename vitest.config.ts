@@ -1,5 +1,5 @@
-// One project a test group, so that a group's set-up runs only when its tests do: unit tests start in a second, and
-// only the groups that need a server, a bundle or built processes wait for them.
+// One project a test group, so that a group's set-up runs only when its tests do: unit tests start
+// in a second, and only the groups that need a server, a bundle or built processes wait for them.
 import { defineConfig } from 'vitest/config';
 
 import type { TestProjectInlineConfiguration } from 'vitest/config';
@@ -40,7 +40,8 @@ function project({ name, setup, timeoutMs }: Group): TestProjectInlineConfigurat
       globalSetup: [...setup],
       testTimeout: timeoutMs,
       hookTimeout: timeoutMs,
-      // Each file is a process of its own: native code (Temporal's core, lmdb) and killed children stay apart.
+      // Each file is a process of its own: native code (Temporal's core, lmdb) and killed children
+      // stay apart.
       pool: 'forks',
     },
   };

@@ -75,14 +75,17 @@ export async function renewFences(ports: Ports, context: AttemptContext, leaseMs
       bySplitter(ports, volumes).map(async ({ splitter }) => splitter.calls.renew({ attempt, leaseMs })),
     );
   } catch (error) {
-    // A splitter that has learned of the commit, and perhaps knows a newer attempt by now, has no fence of this one.
+    // A splitter that has learned of the commit, and perhaps knows a newer attempt by now, has no
+    // fence of this one.
     if ((await findAttempt(ports, attempt))?.state !== 'COMMITTED') throw error;
   }
 }
 
 /**
- * Renews the lease of the attempt, then that of every fence, which is never longer than the attempt's own: at the deadline both end.
- * @returns how long they last from now on, milliseconds: a length, since the clocks of this process and the replica site may differ.
+ * Renews the lease of the attempt, then that of every fence, which is never longer than the
+ * attempt's own: at the deadline both end.
+ * @returns how long they last from now on, milliseconds: a length, since the clocks of this process
+ * and the replica site may differ.
  * @throws MoverError FENCE_LAPSED, CUT_VOID, NOT_FENCED, ATTEMPT_ABORTED, ATTEMPT_COMMITTED
  */
 export async function renewLeases(ports: Ports, context: AttemptContext): Promise<number> {

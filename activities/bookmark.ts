@@ -1,4 +1,5 @@
-// Step 4: the "left" bookmark on the snapshot. Pending until the commit: an aborted attempt leaves none.
+// Step 4: the "left" bookmark on the snapshot. Pending until the commit: an aborted attempt leaves
+// none.
 import type { AttemptContext } from '../contracts/steps.js';
 import { renewFences } from './attempt-context.js';
 import { applianceOf, type Ports } from '../control/ports.js';

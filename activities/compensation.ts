@@ -8,7 +8,10 @@ import { moveOptionsSchema } from '../contracts/move.js';
 /** The longest reason the replica site keeps. */
 const REASON_LENGTH_MAX = 1_000;
 
-/** The verdict: an attempt still open, or never heard of, becomes ABORTED. @throws MoverError UNREACHABLE when no appliance answers */
+/**
+ * The verdict: an attempt still open, or never heard of, becomes ABORTED.
+ * @throws MoverError UNREACHABLE when no appliance answers
+ */
 export async function resolve(ports: Ports, attempt: AttemptRef, reason: string): Promise<AttemptRecord> {
   return await anyAppliance(ports, (appliance) =>
     appliance.calls.resolve({ attempt, reason: reason.slice(0, REASON_LENGTH_MAX) }),
@@ -17,7 +20,8 @@ export async function resolve(ports: Ports, attempt: AttemptRef, reason: string)
 
 /**
  * Names the refusals that end a compensation. A splitter that knows newer attempts is past this
- * one. A volume that is left out there stays behind its fence, and asks by itself once it is mended.
+ * one. A volume that is left out there stays behind its fence, and asks by itself once it is
+ * mended.
  */
 const NOT_NEEDED: ReadonlySet<ErrorCode> = new Set<ErrorCode>(['STALE_ATTEMPT', 'VOLUME_UNUSABLE']);
 

@@ -1,4 +1,5 @@
-// The Temporal activities: the five steps of a move and the two of its compensation, the verification, and those of batches, over ports.
+// The Temporal activities: the five steps of a move and the two of its compensation, the
+// verification, and those of batches, over ports.
 import type { AttemptRecord, AttemptRef, Verdict } from '../contracts/attempt.js';
 import type { ParsedMoveInput } from '../contracts/move.js';
 import type { AttemptContext, Flushed, Reconfigured, Snapshot } from '../contracts/steps.js';
@@ -19,8 +20,8 @@ import { runStep, runVerify } from './step-run.js';
 import { verify, type VerifyWork } from './verify.js';
 
 /**
- * Every activity may run again with the same arguments, at any time. A failure's type is a code of the registry, its first
- * detail the problem.
+ * Every activity may run again with the same arguments, at any time. A failure's type is a code of
+ * the registry, its first detail the problem.
  */
 export function createActivities(ports: Ports, batches: BatchSettings = { runEventsMax: BATCH_RUN_EVENTS_MAX }) {
   return {

@@ -1,10 +1,11 @@
-// How a step's failure crosses into Temporal: the registry's code becomes the failure's type, and says whether Temporal tries again.
+// How a step's failure crosses into Temporal: the registry's code becomes the failure's type, and
+// says whether Temporal tries again.
 import { ApplicationFailure, CancelledFailure } from '@temporalio/common';
 import { MoverError, toProblem } from '../contracts/errors.js';
 
 /**
- * The failure Temporal is given for whatever a step threw. A cancellation and a Temporal failure pass as they are; what nobody
- * foresaw is INTERNAL and is tried again.
+ * The failure Temporal is given for whatever a step threw. A cancellation and a Temporal failure
+ * pass as they are; what nobody foresaw is INTERNAL and is tried again.
  */
 export function toFailure(error: unknown): Error {
   if (error instanceof CancelledFailure || error instanceof ApplicationFailure) return error;

@@ -1,4 +1,5 @@
-// Until when a move may raise its fence: a move of a batch gives up at the end of the maintenance window, with everything as before.
+// Until when a move may raise its fence: a move of a batch gives up at the end of the maintenance
+// window, with everything as before.
 import { MoverError } from '../contracts/errors.js';
 import type { MoveOptions } from '../contracts/move.js';
 import type { StepRun } from './run.js';

@@ -1,4 +1,5 @@
-// Step 2: wait until little is on its way, raise the fence, and wait until everything up to the cut is applied to the replicas.
+// Step 2: wait until little is on its way, raise the fence, and wait until everything up to the cut
+// is applied to the replicas.
 import { attemptName, type Cut } from '../contracts/attempt.js';
 import { MoverError } from '../contracts/errors.js';
 import type { VolumeId } from '../contracts/ids.js';
@@ -9,14 +10,17 @@ import { isTooLateToFence, windowClosed } from './fence-by.js';
 import { applianceOf, type Ports } from '../control/ports.js';
 import type { StepRun } from './run.js';
 
-/** Between looks at the lag or the drain: short at first, since a quiet volume is drained at once. */
+/**
+ * Between looks at the lag or the drain: short at first, since a quiet volume is drained at once.
+ */
 const POLL_MS_MIN = 5;
 const POLL_MS_MAX = 200;
 /** Leases are renewed this many times before they would run out. */
 const RENEWALS_PER_LEASE = 4;
 
 /**
- * @throws MoverError LAG_TOO_LARGE, WINDOW_CLOSED, NOT_SYNCED, CUT_VOID, FENCE_LAPSED, ATTEMPT_ABORTED and as the control calls
+ * @throws MoverError LAG_TOO_LARGE, WINDOW_CLOSED, NOT_SYNCED, CUT_VOID, FENCE_LAPSED,
+ * ATTEMPT_ABORTED and as the control calls
  */
 export async function flush(ports: Ports, context: AttemptContext, run: StepRun): Promise<Flushed> {
   const before = await inventory(ports, context);
@@ -45,7 +49,10 @@ function isUntouched({ attempt, volumes }: AttemptContext, split: SplitterVolume
   return split.fence?.attempt.ticket !== attempt.ticket && split.route.epoch === bound?.epoch;
 }
 
-/** If a seal exists, the flush was done by an earlier run of this step; its outcome stands in the record. */
+/**
+ * If a seal exists, the flush was done by an earlier run of this step; its outcome stands in the
+ * record.
+ */
 async function flushedBefore(
   ports: Ports,
   { attempt }: AttemptContext,
@@ -126,7 +133,10 @@ async function lag(ports: Ports, { from, volumes }: AttemptContext): Promise<num
   return lags.reduce((sum, { undistributedBytes }) => sum + undistributedBytes, 0);
 }
 
-/** One splitter needs no hold: its cut is one instant. Several must all still hold after all have answered. */
+/**
+ * One splitter needs no hold: its cut is one instant. Several must all still hold after all have
+ * answered.
+ */
 async function raiseFences(
   ports: Ports,
   context: AttemptContext,

@@ -1,10 +1,14 @@
-// What a verification found: ranges that differ, merged, and the sentence that names them and the side at fault.
+// What a verification found: ranges that differ, merged, and the sentence that names them and the
+// side at fault.
 import { type Mismatch, MISMATCHES_LISTED_MAX, type VerifyReport } from '../contracts/verify.js';
 
 /** Ranges named in the sentence; the report lists more. */
 const RANGES_NAMED_MAX = 3;
 
-/** Adds a range at the end, joined to the last one where they touch and are alike. Beyond the limit it is only counted, by the caller. */
+/**
+ * Adds a range at the end, joined to the last one where they touch and are alike. Beyond the limit
+ * it is only counted, by the caller.
+ */
 export function withMismatch(listed: readonly Mismatch[], found: Mismatch): Mismatch[] {
   const last = listed.at(-1);
   if (last !== undefined && last.fault === found.fault && last.offset + last.length === found.offset)
@@ -12,7 +16,10 @@ export function withMismatch(listed: readonly Mismatch[], found: Mismatch): Mism
   return listed.length >= MISMATCHES_LISTED_MAX ? [...listed] : [...listed, found];
 }
 
-/** @example 'Volume "v" and its replica differ in 1 of 128 regions: bytes 65536 to 131071. The replica’s own checksums …' */
+/**
+ * @example 'Volume "v" and its replica differ in 1 of 128 regions: bytes 65536 to 131071. The
+ * replica’s own checksums …'
+ */
 export function describeMismatch({ volume, regions, mismatchedRegions, mismatches }: VerifyReport): string {
   const named = mismatches
     .slice(0, RANGES_NAMED_MAX)

@@ -1,4 +1,5 @@
-// Step 1: check the plan, open the attempt at the replica site, and tell the splitters that the volumes will leave.
+// Step 1: check the plan, open the attempt at the replica site, and tell the splitters that the
+// volumes will leave.
 import type { AttemptRef } from '../contracts/attempt.js';
 import { MoverError } from '../contracts/errors.js';
 import type { MovePlan, ParsedMoveInput } from '../contracts/move.js';
@@ -9,8 +10,9 @@ import { planMove, refuseUnlessOk } from './plan.js';
 import { applianceOf, type Ports } from '../control/ports.js';
 
 /**
- * @throws MoverError MOVE_REFUSED with every reason against the move; ATTEMPT_ABORTED; WINDOW_CLOSED; VOLUME_BUSY and others that pass by
- * themselves; as `open` of the appliance and `notify` of the splitter.
+ * @throws MoverError MOVE_REFUSED with every reason against the move; ATTEMPT_ABORTED;
+ * WINDOW_CLOSED; VOLUME_BUSY and others that pass by themselves; as `open` of the appliance and
+ * `notify` of the splitter.
  */
 export async function notify(
   ports: Ports,
@@ -35,7 +37,10 @@ export async function notify(
   }
 }
 
-/** After the time for fences only what is committed already goes on. @throws MoverError WINDOW_CLOSED */
+/**
+ * After the time for fences only what is committed already goes on.
+ * @throws MoverError WINDOW_CLOSED
+ */
 async function committed(ports: Ports, input: ParsedMoveInput, attempt: AttemptRef): Promise<AttemptContext> {
   const record = await findAttempt(ports, attempt);
   if (record?.state !== 'COMMITTED') throw windowClosed(input.options);
@@ -46,7 +51,10 @@ function isMismatch(error: unknown): boolean {
   return error instanceof MoverError && error.code === 'ATTEMPT_MISMATCH';
 }
 
-/** An earlier run of this step opened the attempt, and since then the estate is no longer as the plan wants it: the record counts. */
+/**
+ * An earlier run of this step opened the attempt, and since then the estate is no longer as the
+ * plan wants it: the record counts.
+ */
 async function resume(ports: Ports, input: ParsedMoveInput, attempt: AttemptRef): Promise<AttemptContext | undefined> {
   const record = await findAttempt(ports, attempt);
   if (record === undefined) return undefined;

@@ -76,7 +76,10 @@ export async function planMove(ports: Ports, input: ParsedMoveInput, own?: MoveI
   };
 }
 
-/** @throws MoverError MOVE_REFUSED with every reason, or the first passing one when the others pass too. */
+/**
+ * @throws MoverError MOVE_REFUSED with every reason, or the first passing one when the others pass
+ * too.
+ */
 export function refuseUnlessOk(plan: MovePlan): void {
   if (plan.ok) return;
   const listed = plan.reasons.map((reason) => reason.message).join('; ');

@@ -1,4 +1,5 @@
-// Step 5: adopt (the commit), teach the splitters, and wait for the first point of the new group with every moved volume.
+// Step 5: adopt (the commit), teach the splitters, and wait for the first point of the new group
+// with every moved volume.
 import type { AttemptRecord } from '../contracts/attempt.js';
 import { MoverError } from '../contracts/errors.js';
 import type { VolumeId } from '../contracts/ids.js';
@@ -14,7 +15,10 @@ import type { StepRun } from './run.js';
 const JOIN_PAUSE_MS_MIN = 20;
 const JOIN_PAUSE_MS_MAX = 1_000;
 
-/** @throws MoverError ATTEMPT_ABORTED, NOT_SEALED, FENCE_LAPSED (before the commit), STALE_ATTEMPT (moved again before it joined) */
+/**
+ * @throws MoverError ATTEMPT_ABORTED, NOT_SEALED, FENCE_LAPSED (before the commit), STALE_ATTEMPT
+ * (moved again before it joined)
+ */
 export async function reconfigure(
   ports: Ports,
   context: AttemptContext,
@@ -45,7 +49,10 @@ async function adopt(ports: Ports, context: AttemptContext): Promise<AttemptReco
   return await applianceOf(ports, context.to.appliance).calls.adopt({ attempt: { move, n }, leaseMs });
 }
 
-/** A splitter that knows newer attempts has learned this one's commit before: it answers no more about it. */
+/**
+ * A splitter that knows newer attempts has learned this one's commit before: it answers no more
+ * about it.
+ */
 async function teach(ports: Ports, { attempt, volumes, to }: AttemptContext): Promise<Learned[]> {
   const answers = await Promise.all(
     bySplitter(ports, volumes).map(async ({ splitter, volumes: bound }) => {

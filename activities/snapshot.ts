@@ -4,7 +4,10 @@ import type { AttemptContext, Flushed, Snapshot } from '../contracts/steps.js';
 import { renewFences } from './attempt-context.js';
 import { applianceOf, type Ports } from '../control/ports.js';
 
-/** @throws MoverError ATTEMPT_ABORTED, FENCE_LAPSED, CUT_VOID, NOT_DRAINED and as `seal` of the replica site */
+/**
+ * @throws MoverError ATTEMPT_ABORTED, FENCE_LAPSED, CUT_VOID, NOT_DRAINED and as `seal` of the
+ * replica site
+ */
 export async function snapshot(ports: Ports, context: AttemptContext, flushed: Flushed): Promise<Snapshot> {
   const { move, n } = context.attempt;
   const { leaseMs } = context.options;

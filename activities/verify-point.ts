@@ -1,4 +1,5 @@
-// A common point of a volume and its replica: a scan at the splitter, and an image at the replica site as of the scan's mark.
+// A common point of a volume and its replica: a scan at the splitter, and an image at the replica
+// site as of the scan's mark.
 import { MoverError } from '../contracts/errors.js';
 import type { VolumeId } from '../contracts/ids.js';
 import type { VerifyHeartbeat } from '../contracts/verify.js';
@@ -16,7 +17,10 @@ export interface Source extends SplitterPort {
 const SCAN_LEASE_MS = 60_000;
 /** One look of the replica site for the mark, ms. */
 const MARK_WAIT_MS = 5_000;
-/** How long a mark may take to the replica site in all, ms: a backlog over a slow link. Then a newer one is no worse. */
+/**
+ * How long a mark may take to the replica site in all, ms: a backlog over a slow link. Then a newer
+ * one is no worse.
+ */
 const MARK_WAIT_MS_IN_ALL = 10 * 60_000;
 /** Longest wait for either side to let go, ms: it does by itself later. */
 const CLOSE_MS_MAX = 2_000;
@@ -29,7 +33,10 @@ export async function sourceOf(ports: Ports, volume: VolumeId): Promise<Source> 
   return { ...splitterOf(ports, found.splitter), sizeBytes: found.sizeBytes };
 }
 
-/** @throws MoverError NOT_SYNCED, SCAN_BUSY, SCAN_NOT_FOUND, POINT_UNAVAILABLE, POINT_TRIMMED, IMAGE_LIMIT and as the control calls */
+/**
+ * @throws MoverError NOT_SYNCED, SCAN_BUSY, SCAN_NOT_FOUND, POINT_UNAVAILABLE, POINT_TRIMMED,
+ * IMAGE_LIMIT and as the control calls
+ */
 export async function openPoint(
   ports: Ports,
   source: Source,

@@ -1,6 +1,7 @@
-// Compares a volume at its source with its replica, region by region, at a common point, while the guest goes on writing.
-// Only digests travel. A common point that is lost (a restart, history let go) is replaced by a new one for the regions that are left:
-// each region is compared at exactly one instant, and the report says at which.
+// Compares a volume at its source with its replica, region by region, at a common point, while the
+// guest goes on writing. Only digests travel. A common point that is lost (a restart, history let
+// go) is replaced by a new one for the regions that are left: each region is compared at exactly
+// one instant, and the report says at which.
 import { ApplicationFailure, CancelledFailure } from '@temporalio/common';
 import { hasRemedy } from '../contracts/error-registry.js';
 import { MoverError, toProblem } from '../contracts/errors.js';
@@ -26,14 +27,20 @@ type Open = NonNullable<VerifyHeartbeat['open']>;
 const POINTS_IN_VAIN_MAX = 3;
 /** Before a new common point, ms. */
 const NEW_POINT_PAUSE_MS = 200;
-/** Calls of one size a second, so that a slow rate is kept evenly and a quick one costs few calls. */
+/**
+ * Calls of one size a second, so that a slow rate is kept evenly and a quick one costs few calls.
+ */
 const BATCHES_PER_SECOND = 4;
-/** What a region that is zero on both sides counts for: reading a hole costs the processor a little, and the disk nothing. */
+/**
+ * What a region that is zero on both sides counts for: reading a hole costs the processor a little,
+ * and the disk nothing.
+ */
 const ZERO_REGION_BYTES = VERIFY_REGION_BYTES / 16;
 
 /**
- * @throws ApplicationFailure VERIFY_MISMATCH (non-retryable) whose second detail is the report; MoverError VOLUME_NOT_FOUND,
- * NOT_SYNCED, SOURCE_UNREADABLE, SCAN_BUSY, IMAGE_LIMIT, UNREACHABLE, LINK_DOWN, CORRUPT and as the control calls; CancelledFailure
+ * @throws ApplicationFailure VERIFY_MISMATCH (non-retryable) whose second detail is the report;
+ * MoverError VOLUME_NOT_FOUND, NOT_SYNCED, SOURCE_UNREADABLE, SCAN_BUSY, IMAGE_LIMIT, UNREACHABLE,
+ * LINK_DOWN, CORRUPT and as the control calls; CancelledFailure
  */
 export async function verify(ports: Ports, work: VerifyWork, run: VerifyRun): Promise<VerifyReport> {
   const source = await sourceOf(ports, work.volume);
@@ -51,7 +58,10 @@ export async function verify(ports: Ports, work: VerifyWork, run: VerifyRun): Pr
   throw ApplicationFailure.nonRetryable(error.message, error.code, toProblem(error), report);
 }
 
-/** Another run goes on with the same scan and image: this one failed for a reason that may pass, or its worker is being stopped. */
+/**
+ * Another run goes on with the same scan and image: this one failed for a reason that may pass, or
+ * its worker is being stopped.
+ */
 function isToBeContinued(error: unknown): boolean {
   if (error instanceof CancelledFailure) return error.message === 'WORKER_SHUTDOWN';
   return error instanceof MoverError ? error.retryable : !(error instanceof ApplicationFailure);
@@ -164,7 +174,10 @@ class Verification {
     this.#update({ mismatches, mismatchedRegions, nextRegion, points });
   }
 
-  /** @throws MoverError POINT_UNAVAILABLE (retryable) when no point has lasted lately; SCAN_NOT_FOUND when there have been too many */
+  /**
+   * @throws MoverError POINT_UNAVAILABLE (retryable) when no point has lasted lately;
+   * SCAN_NOT_FOUND when there have been too many
+   */
   #refuseAnother(cause: MoverError, inVain: number): void {
     const { volume } = this.#work;
     if (this.#state.points.length >= VERIFY_POINTS_MAX)

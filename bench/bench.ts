@@ -1,9 +1,12 @@
-// What a benchmark is, and what it leaves behind: goals that are met or not, the numbers they come from, and what was not measured.
+// What a benchmark is, and what it leaves behind: goals that are met or not, the numbers they come
+// from, and what was not measured.
 
 export interface Goal {
   /** @example "protected ÷ QEMU mirror, depth 32" */
   readonly name: string;
-  /** Rounded to three decimals towards missing the goal, so that what is printed is what was judged. */
+  /**
+   * Rounded to three decimals towards missing the goal, so that what is printed is what was judged.
+   */
   readonly value: number;
   readonly goal: number;
   /** On which side of `goal` the value has to be; the goal itself is met. */
@@ -39,7 +42,10 @@ export interface BenchRun {
   readonly folder: string;
   /** How often product and peers are measured in turn. */
   readonly repetitions: number;
-  /** For benchmarks that measure at several sizes: numbers of volumes, ascending; absent: the benchmark's own. */
+  /**
+   * For benchmarks that measure at several sizes: numbers of volumes, ascending; absent: the
+   * benchmark's own.
+   */
   readonly volumes?: readonly number[] | undefined;
   /** Gets a line about what goes on now. */
   readonly say: (line: string) => void;

@@ -1,4 +1,5 @@
-// The facts of the machine without which a number means nothing, and how busy others kept it meanwhile.
+// The facts of the machine without which a number means nothing, and how busy others kept it
+// meanwhile.
 import { readFileSync } from 'node:fs';
 import { arch, availableParallelism, cpus, loadavg, platform, release, totalmem } from 'node:os';
 
@@ -40,7 +41,9 @@ export function cpuMsOf(processId: number): number {
   return (Number(fields[USER_TICKS] ?? 0) + Number(fields[SYSTEM_TICKS] ?? 0)) * TICK_MS;
 }
 
-/** Memory of a living process that is in RAM, bytes; 0 where there is no /proc, or no such process. */
+/**
+ * Memory of a living process that is in RAM, bytes; 0 where there is no /proc, or no such process.
+ */
 export function residentBytesOf(processId: number): number {
   const [, kibibytes = '0'] = /^VmRSS:\s+(\d+) kB$/m.exec(readOrNothing(`/proc/${processId}/status`)) ?? [];
   return Number(kibibytes) * KIB;

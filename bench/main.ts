@@ -1,4 +1,5 @@
-// `npm run bench -- <name> [--json]`: runs one benchmark; without a name it lists them. Exit code 0 when every goal is met.
+// `npm run bench -- <name> [--json]`: runs one benchmark; without a name it lists them. Exit code 0
+// when every goal is met.
 import { Command, InvalidArgumentError } from 'commander';
 import { batch } from './batch/batch.js';
 import { idle } from './batch/idle.js';

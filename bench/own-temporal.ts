@@ -1,4 +1,5 @@
-// A Temporal server of the benchmark's own, with a client to it: measuring on one that others use would measure them.
+// A Temporal server of the benchmark's own, with a client to it: measuring on one that others use
+// would measure them.
 import { Client, Connection } from '@temporalio/client';
 import { locateTemporal } from '../estate/temporal/locate.js';
 import { DEV_NAMESPACE, startTemporal, type TemporalDevServer } from '../estate/temporal/server.js';

@@ -1,4 +1,5 @@
-// Makes the product's processes say where their time goes: a CPU profile each, and a count of the control calls they make.
+// Makes the product's processes say where their time goes: a CPU profile each, and a count of the
+// control calls they make.
 import { mkdirSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { entryPoint } from '../estate/project.js';

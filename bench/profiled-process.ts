@@ -1,5 +1,5 @@
-// Preloaded into a process that is being profiled: where its CPU time goes and which control calls it makes, written when it ends.
-// (Node's own --cpu-prof may not stand in NODE_OPTIONS.)
+// Preloaded into a process that is being profiled: where its CPU time goes and which control calls
+// it makes, written when it ends. (Node's own --cpu-prof may not stand in NODE_OPTIONS.)
 import { subscribe } from 'node:diagnostics_channel';
 import { writeFileSync } from 'node:fs';
 import { Session } from 'node:inspector';

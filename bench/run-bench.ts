@@ -6,7 +6,10 @@ import type { Bench, BenchRun } from './bench.js';
 import { busyMs, machineFacts } from './machine.js';
 import type { BenchReport } from './report-text.js';
 
-/** @throws Error what the benchmark throws; Error when interrupted. Everything started for it is stopped then. */
+/**
+ * @throws Error what the benchmark throws; Error when interrupted. Everything started for it is
+ * stopped then.
+ */
 export async function runBench(bench: Bench, given: Omit<BenchRun, 'folder'>): Promise<BenchReport> {
   const machine = machineFacts();
   const startedAt = new Date().toISOString();
@@ -31,7 +34,10 @@ interface Interrupt {
   readonly release: () => void;
 }
 
-/** Children leave with this process, however it ends: their standard input or their parent is gone then. */
+/**
+ * Children leave with this process, however it ends: their standard input or their parent is gone
+ * then.
+ */
 function onceInterrupted(): Interrupt {
   let reject: (error: Error) => void = () => undefined;
   const rejection = new Promise<never>((_resolve, rejectWith) => {

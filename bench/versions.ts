@@ -11,7 +11,10 @@ const PACKAGES: Readonly<Record<string, string>> = {
   'qemu-storage-daemon': 'qemu-system-common',
 };
 
-/** The first line of `--version`. @throws Error that names the package when the program is not installed */
+/**
+ * The first line of `--version`.
+ * @throws Error that names the package when the program is not installed
+ */
 export async function versionOf(program: string): Promise<string> {
   try {
     const { stdout } = await run(program, ['--version']);

@@ -1,4 +1,5 @@
-// Finds and reads the estate file: the one place that says where splitters, appliances and Temporal listen.
+// Finds and reads the estate file: the one place that says where splitters, appliances and Temporal
+// listen.
 import { join, resolve } from 'node:path';
 import type { Estate } from '../contracts/estate.js';
 import { readEstateFile as readFrom } from '../control/estate-file.js';
@@ -23,7 +24,10 @@ export function findEstateFile({ path, environment = process.env, folder = '.' }
   return resolve(named === undefined || named === '' ? join(folder, ESTATE_FOLDER, ESTATE_FILE) : named);
 }
 
-/** @throws MoverError INVALID_REQUEST when the file is missing, is no JSON, or names every field at fault. */
+/**
+ * @throws MoverError INVALID_REQUEST when the file is missing, is no JSON, or names every field at
+ * fault.
+ */
 export function readEstateFile(path: string): Estate {
   const whenMissing =
     'is missing: start an estate with `npm start`, or name its file with --estate or VOLUME_MOVER_ESTATE';

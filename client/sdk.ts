@@ -1,4 +1,5 @@
-// The SDK client: everything a program needs to plan, start and follow moves, and to list and recover what is protected.
+// The SDK client: everything a program needs to plan, start and follow moves, and to list and
+// recover what is protected.
 import { createHttpPorts } from '../control/http-ports.js';
 import { planMove } from '../activities/plan.js';
 import type { Ports } from '../control/ports.js';
@@ -71,93 +72,140 @@ export interface MoverClientOptions {
   readonly token?: string | undefined;
   /** Longest wait for one control answer, in milliseconds; default 10 s. */
   readonly timeoutMs?: number | undefined;
-  /** A connection of your own, which `close` leaves open. Default: connects at the first call that needs Temporal. */
+  /**
+   * A connection of your own, which `close` leaves open. Default: connects at the first call that
+   * needs Temporal.
+   */
   readonly temporal?: Omit<TemporalAccess, 'close'> | undefined;
-  /** Names another Temporal server by `TEMPORAL_ADDRESS` and its like; default: this process's environment. */
+  /**
+   * Names another Temporal server by `TEMPORAL_ADDRESS` and its like; default: this process's
+   * environment.
+   */
   readonly environment?: NodeJS.ProcessEnv;
 }
 
 /**
- * Every call rejects with a MoverError whose `code` is one of the registry's and whose `action` says what to do. All of them may
- * reject with UNREACHABLE; the codes named below come on top.
+ * Every call rejects with a MoverError whose `code` is one of the registry's and whose `action`
+ * says what to do. All of them may reject with UNREACHABLE; the codes named below come on top.
  */
 export interface MoverClient {
   /** Every reason against a move, at once; changes nothing. @throws INVALID_REQUEST */
   planMove(input: MoveInput): Promise<MovePlan>;
   /**
-   * Starts a move and returns at once. Repeating it with the same workflow id while that move runs returns the running move.
+   * Starts a move and returns at once. Repeating it with the same workflow id while that move runs
+   * returns the running move.
    * @throws INVALID_REQUEST; ATTEMPT_MISMATCH when another move runs under the workflow id
    */
   startMove(input: MoveInput, options?: StartMoveOptions): Promise<StartedMove>;
-  /** By move id, or by workflow id (its newest move); by its stored report when Temporal has forgotten it. @throws MOVE_NOT_FOUND */
+  /**
+   * By move id, or by workflow id (its newest move); by its stored report when Temporal has
+   * forgotten it.
+   * @throws MOVE_NOT_FOUND
+   */
   getMove(moveId: string): Promise<Move>;
   /**
-   * The final report of a move that ended, however it did, as the replica site keeps it: also when Temporal's history is gone. By
-   * move id, or by workflow id (its newest move). @throws REPORT_NOT_FOUND
+   * The final report of a move that ended, however it did, as the replica site keeps it: also when
+   * Temporal's history is gone. By move id, or by workflow id (its newest move). @throws
+   * REPORT_NOT_FOUND
    */
   getReport(moveId: string): Promise<StoredMoveReport>;
-  /** Yields the progress at each change until the move has ended. @throws MOVE_NOT_FOUND; the signal's reason */
+  /**
+   * Yields the progress at each change until the move has ended.
+   * @throws MOVE_NOT_FOUND; the signal's reason
+   */
   watchMove(moveId: string, options?: WatchOptions): AsyncGenerator<MoveProgress, void>;
   /**
-   * Asks a move to end. Before its commit everything goes back as it was; after it the move is completed. A move that has
-   * ended stays as it is. @throws MOVE_NOT_FOUND
+   * Asks a move to end. Before its commit everything goes back as it was; after it the move is
+   * completed. A move that has ended stays as it is. @throws MOVE_NOT_FOUND
    */
   cancelMove(moveId: string): Promise<void>;
   /**
-   * Starts comparing a volume with its replica, online, and returns at once. Repeating it with the same workflow id while that one
-   * runs returns the running one. @throws INVALID_REQUEST; ATTEMPT_MISMATCH when something else runs under the workflow id
+   * Starts comparing a volume with its replica, online, and returns at once. Repeating it with the
+   * same workflow id while that one runs returns the running one. @throws INVALID_REQUEST;
+   * ATTEMPT_MISMATCH when something else runs under the workflow id
    */
   startVerify(input: VerifyInput, options?: StartVerifyOptions): Promise<StartedVerify>;
-  /** The newest verification under a workflow id, with its verdict once there is one. @throws MOVE_NOT_FOUND */
+  /**
+   * The newest verification under a workflow id, with its verdict once there is one.
+   * @throws MOVE_NOT_FOUND
+   */
   getVerify(workflowId: string): Promise<Verification>;
-  /** Yields how far it is, at each sign of life, until it has ended. @throws MOVE_NOT_FOUND; the signal's reason */
+  /**
+   * Yields how far it is, at each sign of life, until it has ended.
+   * @throws MOVE_NOT_FOUND; the signal's reason
+   */
   watchVerify(workflowId: string, options?: WatchOptions): AsyncGenerator<VerifyHeartbeat, void>;
   /** Asks a verification to end; it never changes anything. @throws MOVE_NOT_FOUND */
   cancelVerify(workflowId: string): Promise<void>;
-  /** Of all volumes, or of those for which everything given is true. @throws INVALID_REQUEST for a label that no volume can have */
+  /**
+   * Of all volumes, or of those for which everything given is true.
+   * @throws INVALID_REQUEST for a label that no volume can have
+   */
   listVolumes(filter?: VolumeFilter): Promise<ListedVolume[]>;
   listGroups(): Promise<ListedGroup[]>;
   /** Oldest first. @throws GROUP_NOT_FOUND, VOLUME_NOT_FOUND */
   listPoints(owner: PointOwner): Promise<ListedPoints>;
-  /** As `listPoints`; of a group with the holes of its volumes too: what a timeline is made of. @throws GROUP_NOT_FOUND, VOLUME_NOT_FOUND */
+  /**
+   * As `listPoints`; of a group with the holes of its volumes too: what a timeline is made of.
+   * @throws GROUP_NOT_FOUND, VOLUME_NOT_FOUND
+   */
   listHistory(owner: PointOwner): Promise<ListedPoints>;
-  /** Closes a recovery point of a group now, as a bookmark if a name is given. @throws INVALID_REQUEST, GROUP_NOT_FOUND, GROUP_PAUSED */
+  /**
+   * Closes a recovery point of a group now, as a bookmark if a name is given.
+   * @throws INVALID_REQUEST, GROUP_NOT_FOUND, GROUP_PAUSED
+   */
   closePoint(input: ClosePointInput): Promise<RecoveryPoint>;
   /**
    * Names a recovery point, or says anew how long its bookmark is kept.
-   * @throws POINT_NOT_FOUND; INVALID_REQUEST when it has no name yet and none is given, or a move's bookmark would be renamed
+   * @throws POINT_NOT_FOUND; INVALID_REQUEST when it has no name yet and none is given, or a move's
+   * bookmark would be renamed
    */
   markPoint(input: MarkPointInput): Promise<RecoveryPoint>;
   /** Whether a name is a group's or a volume's. @throws VOLUME_NOT_FOUND when neither */
   ownerNamed(name: string): Promise<PointOwner>;
-  /** Copies a recovery point to sparse files. @throws POINT_NOT_FOUND, POINT_TRIMMED, INVALID_REQUEST (a file exists) */
+  /**
+   * Copies a recovery point to sparse files.
+   * @throws POINT_NOT_FOUND, POINT_TRIMMED, INVALID_REQUEST (a file exists)
+   */
   recover(input: RecoverInput, options?: RecoverOptions): Promise<Recovered>;
   /**
-   * Opens a recovery point of a group (all its volumes, or none) or of a volume as NBD disks, read-only or with a scratch for writes. It
-   * stays open until it is closed, nobody was connected for two hours, or its time is up (`forMs`, 12 hours by default, 7 days at most).
-   * @throws POINT_NOT_FOUND, POINT_UNAVAILABLE, POINT_TRIMMED, IMAGE_LIMIT, INVALID_REQUEST, ACCESS_MISMATCH; the signal's reason
+   * Opens a recovery point of a group (all its volumes, or none) or of a volume as NBD disks,
+   * read-only or with a scratch for writes. It stays open until it is closed, nobody was connected
+   * for two hours, or its time is up (`forMs`, 12 hours by default, 7 days at most).
+   * @throws POINT_NOT_FOUND, POINT_UNAVAILABLE, POINT_TRIMMED, IMAGE_LIMIT, INVALID_REQUEST,
+   * ACCESS_MISMATCH; the signal's reason
    */
   openAccess(input: OpenAccessWords, options?: { readonly signal?: AbortSignal }): Promise<ListedAccess>;
   /** Of every appliance, newest first: those that are open, and the last that ended. */
   listAccesses(): Promise<ListedAccesses>;
-  /** Its clients are disconnected and its writes thrown away. Closed again it is no error. @throws ACCESS_NOT_FOUND */
+  /**
+   * Its clients are disconnected and its writes thrown away. Closed again it is no error.
+   * @throws ACCESS_NOT_FOUND
+   */
   closeAccess(access: AccessId): Promise<ListedAccess>;
   /**
-   * Has a volume compared with its replica and what differs sent again, or given ranges sent whatever the replica has. Repeated, it
-   * does no harm. @throws INVALID_REQUEST, VOLUME_NOT_FOUND, VOLUME_BUSY, SOURCE_MISSING, FOREIGN_SOURCE
+   * Has a volume compared with its replica and what differs sent again, or given ranges sent
+   * whatever the replica has. Repeated, it does no harm. @throws INVALID_REQUEST, VOLUME_NOT_FOUND,
+   * VOLUME_BUSY, SOURCE_MISSING, FOREIGN_SOURCE
    */
   resync(order: ResyncOrder): Promise<SplitterVolume>;
   /**
-   * Has a volume's history at the replica site made usable again; the splitter then compares the volume by itself.
+   * Has a volume's history at the replica site made usable again; the splitter then compares the
+   * volume by itself.
    * @throws INVALID_REQUEST, VOLUME_NOT_FOUND, CORRUPT
    */
   rebuild(order: RebuildOrder): Promise<Rebuilt>;
   /**
-   * Decides for a volume whose disk is missing or foreign. A recovery is answered once it has begun.
-   * @throws INVALID_REQUEST, VOLUME_NOT_FOUND, SOURCE_PRESENT, SOURCE_DECISION_REFUSED, VOLUME_BUSY, POINT_NOT_FOUND, POINT_UNAVAILABLE
+   * Decides for a volume whose disk is missing or foreign. A recovery is answered once it has
+   * begun.
+   * @throws INVALID_REQUEST, VOLUME_NOT_FOUND, SOURCE_PRESENT, SOURCE_DECISION_REFUSED,
+   * VOLUME_BUSY, POINT_NOT_FOUND, POINT_UNAVAILABLE
    */
   decideSource(order: SourceOrder): Promise<SplitterVolume>;
-  /** What the splitter says of a volume, whatever the replica site knows. @throws VOLUME_NOT_FOUND */
+  /**
+   * What the splitter says of a volume, whatever the replica site knows.
+   * @throws VOLUME_NOT_FOUND
+   */
   splitterView(volume: VolumeId): Promise<SplitterVolume>;
   /** Batches: many moves under limits, in a window, with one report. */
   readonly batches: BatchClient;
@@ -167,7 +215,10 @@ export interface MoverClient {
   close(): Promise<void>;
 }
 
-/** @throws MoverError INVALID_REQUEST when a URL of the estate can't be used. Connects to nothing yet. */
+/**
+ * @throws MoverError INVALID_REQUEST when a URL of the estate can't be used. Connects to nothing
+ * yet.
+ */
 export function createMoverClient(options: MoverClientOptions): MoverClient {
   const ports: Ports = createHttpPorts(options.estate, options);
   const patient: Ports = createHttpPorts(options.estate, { ...options, timeoutMs: OPENING_MS_MAX });
@@ -207,14 +258,20 @@ export function createMoverClient(options: MoverClientOptions): MoverClient {
   };
 }
 
-/** The plan, with what this program finds of the worker's clock: the plan's own checks know the others'. */
+/**
+ * The plan, with what this program finds of the worker's clock: the plan's own checks know the
+ * others'.
+ */
 async function planWithClocks(ports: Ports, estate: Estate, input: ParsedMoveInput): Promise<MovePlan> {
   const [plan, worker] = await Promise.all([planMove(ports, input), workerClockWarnings(estate)]);
   const warnings = [...(plan.warnings ?? []), ...worker];
   return warnings.length === 0 ? plan : { ...plan, warnings };
 }
 
-/** Most calls need no Temporal: it is connected to at the first that does. A failure to connect may be tried again. */
+/**
+ * Most calls need no Temporal: it is connected to at the first that does. A failure to connect may
+ * be tried again.
+ */
 class LazyTemporal {
   readonly #options: MoverClientOptions;
   #access: Promise<TemporalAccess> | undefined;

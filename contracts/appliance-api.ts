@@ -1,4 +1,5 @@
-// The control API of a data protection appliance: how the orchestrator, the splitters and people reach replication.
+// The control API of a data protection appliance: how the orchestrator, the splitters and people
+// reach replication.
 import { z } from 'zod';
 import { attemptRecordSchema, attemptRefSchema } from './attempt.js';
 import { applianceIdSchema, groupIdSchema, volumeIdSchema } from './ids.js';
@@ -23,7 +24,10 @@ export const applianceGroupSchema = siteGroupSchema.extend({
   /** Splitters that have members of the group and are connected now. */
   splitters: z.array(z.string()),
   lastPoint: z.strictObject({ id: z.string(), atMs: timeMsSchema }).optional(),
-  /** Points skipped because a splitter did not answer or no longer held, since the start of the process. */
+  /**
+   * Points skipped because a splitter did not answer or no longer held, since the start of the
+   * process.
+   */
   pointsSkipped: countSchema,
 });
 export type ApplianceGroup = z.infer<typeof applianceGroupSchema>;
@@ -37,7 +41,10 @@ export type Link = z.infer<typeof linkSchema>;
 
 /** Faults of the rounds that close recovery points over several splitters. */
 export const roundFaultsSchema = z.strictObject({
-  /** Take the cuts one after another without holding acknowledgements and without asking again: such points may be torn. */
+  /**
+   * Take the cuts one after another without holding acknowledgements and without asking again: such
+   * points may be torn.
+   */
   unconfirmed: z.boolean(),
 });
 export type RoundFaults = z.infer<typeof roundFaultsSchema>;
@@ -60,7 +67,10 @@ export const applianceApi = {
       link: linkSchema,
       pausedGroups: z.array(groupIdSchema),
       nbd: z.strictObject({ host: z.string(), port: z.number().int() }),
-      /** The appliance's wall clock now, and those of the replica site and the splitters beside it, as of its last calls. */
+      /**
+       * The appliance's wall clock now, and those of the replica site and the splitters beside it,
+       * as of its last calls.
+       */
       clock: clockViewSchema.optional(),
       skews: z.array(clockSkewSchema).optional(),
     }),

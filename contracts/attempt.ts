@@ -1,4 +1,5 @@
-// An attempt is one try of a move. Its record at the replica site is the one point of truth: OPEN → COMMITTED or ABORTED, once.
+// An attempt is one try of a move. Its record at the replica site is the one point of truth: OPEN →
+// COMMITTED or ABORTED, once.
 import { z } from 'zod';
 import {
   applianceIdSchema,
@@ -30,7 +31,9 @@ export const attemptRefSchema = z.strictObject({
 });
 export type AttemptRef = z.infer<typeof attemptRefSchema>;
 
-/** An attempt as the splitters know it: with the ticket that orders it against every other attempt. */
+/**
+ * An attempt as the splitters know it: with the ticket that orders it against every other attempt.
+ */
 export const ticketedAttemptSchema = attemptRefSchema.extend({ ticket: ticketSchema });
 export type TicketedAttempt = z.infer<typeof ticketedAttemptSchema>;
 
@@ -45,7 +48,10 @@ export type WriteMark = z.infer<typeof writeMarkSchema>;
 export const cutSchema = writeMarkSchema.extend({ volume: volumeIdSchema });
 export type Cut = z.infer<typeof cutSchema>;
 
-/** A group and the appliance that serves it, with that appliance's control URL (how a splitter reaches it). */
+/**
+ * A group and the appliance that serves it, with that appliance's control URL (how a splitter
+ * reaches it).
+ */
 export const endpointSchema = z.strictObject({ group: groupIdSchema, appliance: applianceIdSchema, url: z.url() });
 export type Endpoint = z.infer<typeof endpointSchema>;
 
@@ -60,11 +66,16 @@ export type AttemptVolume = z.infer<typeof attemptVolumeSchema>;
 export const sealSchema = cutSchema.extend({ position: positionSchema });
 export type Seal = z.infer<typeof sealSchema>;
 
-/** An instant by the monotonic clock of one life of the replica site; means nothing in another one. */
+/**
+ * An instant by the monotonic clock of one life of the replica site; means nothing in another one.
+ */
 export const instantSchema = z.strictObject({ life: countSchema, atMs: durationMsSchema });
 export type Instant = z.infer<typeof instantSchema>;
 
-/** A length of time that runs by the replica site's monotonic clock; anew, in full, from the start of a later life. */
+/**
+ * A length of time that runs by the replica site's monotonic clock; anew, in full, from the start
+ * of a later life.
+ */
 export const termSchema = z.strictObject({
   /** The life of the replica site it was granted in. */
   life: countSchema,
@@ -77,7 +88,10 @@ export type Term = z.infer<typeof termSchema>;
 
 export const attemptStateSchema = z.enum(['OPEN', 'COMMITTED', 'ABORTED']);
 
-/** The record of an attempt at the replica site. A tombstone (resolved before it was opened) has no contents. */
+/**
+ * The record of an attempt at the replica site. A tombstone (resolved before it was opened) has no
+ * contents.
+ */
 export const attemptRecordSchema = z.strictObject({
   attempt: attemptRefSchema,
   state: attemptStateSchema,
@@ -88,11 +102,20 @@ export const attemptRecordSchema = z.strictObject({
       from: groupIdSchema,
       to: groupIdSchema,
       openedAtMs: timeMsSchema,
-      /** The old group's newest point then, by the clock of points: its snapshot is later than that, and no later than its cut. */
+      /**
+       * The old group's newest point then, by the clock of points: its snapshot is later than that,
+       * and no later than its cut.
+       */
       clockMs: timeMsSchema.default(0),
-      /** The old group's newest point then, by its place in the timeline; absent in records of earlier versions. */
+      /**
+       * The old group's newest point then, by its place in the timeline; absent in records of
+       * earlier versions.
+       */
       pointOrder: countSchema.optional(),
-      /** When it has run out anyone may abort the attempt; renewed by the running move, never beyond the deadline. */
+      /**
+       * When it has run out anyone may abort the attempt; renewed by the running move, never beyond
+       * the deadline.
+       */
       lease: termSchema.optional(),
       deadline: termSchema.optional(),
       /** Of earlier versions, by a wall clock: not looked at any more. */
@@ -102,7 +125,10 @@ export const attemptRecordSchema = z.strictObject({
     .optional(),
   /** Empty until sealed. */
   seals: z.array(sealSchema),
-  /** The snapshot at the cut: a recovery point of the old group, pinned while the attempt is open; its bookmark is in force once committed. */
+  /**
+   * The snapshot at the cut: a recovery point of the old group, pinned while the attempt is open;
+   * its bookmark is in force once committed.
+   */
   left: z
     .strictObject({ point: pointIdSchema, atMs: timeMsSchema, name: z.string(), bookmarked: z.boolean() })
     .optional(),

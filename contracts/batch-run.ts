@@ -1,5 +1,5 @@
-// What a batch hands from one run of its workflow to the next, and what its activities tell it: numbers rather than volumes, so that
-// a batch of any size stays small.
+// What a batch hands from one run of its workflow to the next, and what its activities tell it:
+// numbers rather than volumes, so that a batch of any size stays small.
 import { z } from 'zod';
 import {
   BATCH_CONCURRENCY_MAX,
@@ -17,15 +17,19 @@ import { countSchema, durationMsSchema, timeMsSchema } from './numbers.js';
 
 /** Moves of one batch: one bit for each goes from run to run. */
 export const BATCH_PLANNED_MAX = 1_000_000;
-/** Moves looked at and passed over because a limit of their groups or appliances is reached: how far a batch looks ahead. */
+/**
+ * Moves looked at and passed over because a limit of their groups or appliances is reached: how far
+ * a batch looks ahead.
+ */
 export const BATCH_LOOK_AHEAD_MAX = 400;
 /** Failed moves that wait for their next try; while it is so many, no further ones are begun. */
 export const BATCH_RETRIES_WAITING_MAX = 500;
 /** Volumes that are to be skipped when their turn comes. */
 export const BATCH_SKIPS_MAX = 1_000;
 /**
- * Events after which a new run goes on. The server warns at 4,096; between two looks at the length come at most 50 starts (4 events each)
- * and what ended meanwhile, 500 ends and their workflow tasks at the most.
+ * Events after which a new run goes on. The server warns at 4,096; between two looks at the length
+ * come at most 50 starts (4 events each) and what ended meanwhile, 500 ends and their workflow
+ * tasks at the most.
  */
 export const BATCH_RUN_EVENTS_MAX = 2_000;
 
@@ -41,7 +45,10 @@ export const moveEndSchema = z.discriminatedUnion('kind', [
     kind: z.literal('failed'),
     code: errorCodeSchema.optional(),
     message: z.string(),
-    /** The volumes are in their target all the same (what failed came after the move): no further try can help. */
+    /**
+     * The volumes are in their target all the same (what failed came after the move): no further
+     * try can help.
+     */
     stands: z.boolean(),
   }),
 ]);
@@ -50,7 +57,10 @@ export type MoveEnd = z.infer<typeof moveEndSchema>;
 /** The end of a move that an activity awaited. */
 export const awaitedMoveSchema = z.strictObject({
   workflowId: z.string(),
-  /** Absent when there is no such workflow, or it was of another batch and has ended: the move's turn comes again. */
+  /**
+   * Absent when there is no such workflow, or it was of another batch and has ended: the move's
+   * turn comes again.
+   */
   end: moveEndSchema.optional(),
   /** Names the move together with the workflow id. */
   firstRunId: z.string().optional(),
@@ -134,6 +144,8 @@ export const carriedBatchSchema = z.strictObject({
 });
 export type CarriedBatch = z.infer<typeof carriedBatchSchema>;
 
-/** What of a batch's input its later runs need: all but the list, which is a stored plan by then. */
+/**
+ * What of a batch's input its later runs need: all but the list, which is a stored plan by then.
+ */
 export const batchSettingsSchema = z.strictObject(batchInputSchema.shape).omit({ moves: true });
 export type BatchSettings = z.output<typeof batchSettingsSchema>;

@@ -1,4 +1,5 @@
-// A batch: many moves under limits, in a window, with one report. What goes in, what it says while it runs, and what it leaves behind.
+// A batch: many moves under limits, in a window, with one report. What goes in, what it says while
+// it runs, and what it leaves behind.
 import { z } from 'zod';
 import { VOLUMES_PER_MOVE_MAX } from './attempt.js';
 import { errorCodeSchema } from './errors.js';
@@ -51,9 +52,14 @@ export type Selector = z.infer<typeof selectorSchema>;
 const clockTime = z.string().regex(/^([01]\d|2[0-3]):[0-5]\d$/, 'a time of day as HH:MM, 00:00 to 23:59');
 export const WEEKDAYS = ['mon', 'tue', 'wed', 'thu', 'fri', 'sat', 'sun'] as const;
 
-/** When moves may run. An end before the start is on the next day; days name the day of the start. */
+/**
+ * When moves may run. An end before the start is on the next day; days name the day of the start.
+ */
 export const windowSchema = z.strictObject({
-  /** An IANA time zone. Only its form is checked here: which zones there are differs between machines, so an activity says. */
+  /**
+   * An IANA time zone. Only its form is checked here: which zones there are differs between
+   * machines, so an activity says.
+   */
   timeZone: z
     .string()
     .max(100)
@@ -86,7 +92,10 @@ export const batchOptionsSchema = z.strictObject({
   failures: z
     .discriminatedUnion('policy', [
       z.strictObject({ policy: z.literal('continue') }),
-      /** Stops after so many failures, or so many percent of all moves, whichever comes first; running moves finish. */
+      /**
+       * Stops after so many failures, or so many percent of all moves, whichever comes first;
+       * running moves finish.
+       */
       z.strictObject({
         policy: z.literal('stop-after'),
         count: z.number().int().min(1).optional(),
@@ -109,14 +118,20 @@ export const batchOptionsSchema = z.strictObject({
   window: windowSchema.optional(),
   /** At the end of the window the batch ends as incomplete, or waits for the next one. */
   atWindowEnd: z.enum(['finish', 'wait']).default('finish'),
-  /** How long a move is taken to last, until this batch knows better: none starts that isn't expected to end inside the window. */
+  /**
+   * How long a move is taken to last, until this batch knows better: none starts that isn't
+   * expected to end inside the window.
+   */
   expectedMoveMs: durationMsSchema
     .min(1)
     .max(24 * 3_600_000)
     .default(60_000),
   /** Started later than this after its scheduled time, the batch is skipped. */
   startWithinMs: durationMsSchema.min(1_000).optional(),
-  /** So many moves first; the others wait until these succeeded and, unless `approval` is false, somebody approved. */
+  /**
+   * So many moves first; the others wait until these succeeded and, unless `approval` is false,
+   * somebody approved.
+   */
   canary: z.strictObject({ count: z.number().int().min(1).max(1_000), approval: z.boolean().default(true) }).optional(),
   move: moveOptionsSchema.prefault({}),
   /** Verify every volume after its move. */
@@ -136,7 +151,9 @@ export const batchInputSchema = z
     failedOf: batchIdSchema.optional(),
     /** Where selected volumes go: one group, or … */
     to: groupIdSchema.optional(),
-    /** … one for each group they are in. A selected volume in a group without an entry is refused. */
+    /**
+     * … one for each group they are in. A selected volume in a group without an entry is refused.
+     */
     map: z.record(groupIdSchema, groupIdSchema).optional(),
     /** Plan every move, change nothing, and report. */
     dryRun: z.boolean().default(false),
@@ -159,7 +176,10 @@ export const batchInputSchema = z
 export type BatchInput = z.input<typeof batchInputSchema>;
 export type ParsedBatchInput = z.output<typeof batchInputSchema>;
 
-/** One move of a batch as planned. Stored at the replica site, so that a batch of any size goes on from a number. */
+/**
+ * One move of a batch as planned. Stored at the replica site, so that a batch of any size goes on
+ * from a number.
+ */
 export const batchItemSchema = z.strictObject({
   seq: countSchema,
   volumes: z.array(volumeIdSchema).min(1).max(VOLUMES_PER_MOVE_MAX),
@@ -268,7 +288,10 @@ export const batchReportSchema = z.strictObject({
   failures: z.array(batchFailureSchema).max(BATCH_FAILURES_SHOWN_MAX),
   /** Refused by the plan, the first ones. */
   leftOut: z.array(batchLeftOutSchema).max(BATCH_FAILURES_SHOWN_MAX),
-  /** Volumes that match the selector now and did not when the batch was planned, and the other way round. */
+  /**
+   * Volumes that match the selector now and did not when the batch was planned, and the other way
+   * round.
+   */
   addedMeanwhile: z.array(volumeIdSchema).max(BATCH_FAILURES_SHOWN_MAX),
   removedMeanwhile: z.array(volumeIdSchema).max(BATCH_FAILURES_SHOWN_MAX),
   operator: z.string().optional(),

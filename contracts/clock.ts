@@ -8,19 +8,27 @@ const MINUTE_MS = 60_000;
 const DAY_MS = 24 * 60 * MINUTE_MS;
 
 /**
- * How long a wall clock must agree with monotonic time before it is believed again, milliseconds: longer than a time service
- * needs to notice its own mistake and step back.
+ * How long a wall clock must agree with monotonic time before it is believed again, milliseconds:
+ * longer than a time service needs to notice its own mistake and step back.
  */
 export const CLOCK_AGREES_AFTER_MS_DEFAULT = 5 * MINUTE_MS;
-/** The longest that may be configured: history must not be kept for ever because a clock is restless. */
+/**
+ * The longest that may be configured: history must not be kept for ever because a clock is
+ * restless.
+ */
 export const CLOCK_AGREES_AFTER_MS_MAX = DAY_MS;
-/** Clocks of two processes may be this far apart, milliseconds: more than a slow answer can feign. */
+/**
+ * Clocks of two processes may be this far apart, milliseconds: more than a slow answer can feign.
+ */
 export const CLOCK_SKEW_MS_MAX = 5_000;
 
 /** A signed number of milliseconds: later if positive. */
 const shiftMsSchema = z.number().int();
 
-/** Why times that a process notes may be wrong: its wall clock jumped, and has not agreed with monotonic time for long enough since. */
+/**
+ * Why times that a process notes may be wrong: its wall clock jumped, and has not agreed with
+ * monotonic time for long enough since.
+ */
 export const clockDoubtSchema = z.strictObject({
   /** Whose clock. */
   process: z.string(),
@@ -55,7 +63,8 @@ const UNITS: readonly (readonly [ms: number, name: string])[] = [
 /** A shift in its two largest units. @example "+31 d", "-10 min", "+1 h 30 min" */
 export function shiftWords(ms: number): string {
   const sign = ms < 0 ? '-' : '+';
-  // Seen between two readings, a jump is a few milliseconds off: an hour must not read as 59 min 59 s.
+  // Seen between two readings, a jump is a few milliseconds off: an hour must not read as 59 min 59
+  // s.
   let leftMs = Math.abs(ms) < SECOND_MS ? Math.abs(ms) : Math.round(Math.abs(ms) / SECOND_MS) * SECOND_MS;
   const parts: string[] = [];
   for (const [unitMs, name] of UNITS) {

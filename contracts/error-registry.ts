@@ -1,6 +1,10 @@
-// The one registry of error codes: what went wrong, who says so, whether trying again can help, and what the user can do.
+// The one registry of error codes: what went wrong, who says so, whether trying again can help, and
+// what the user can do.
 
-/** Where an error is raised; `stream`: in the frames between splitter and replica site. An appliance passes on what the site says. */
+/**
+ * Where an error is raised; `stream`: in the frames between splitter and replica site. An appliance
+ * passes on what the site says.
+ */
 export type Raiser = 'splitter' | 'appliance' | 'replica-site' | 'stream' | 'orchestrator' | 'client';
 
 /** What the command's exit code calls it. */

@@ -1,4 +1,5 @@
-// Errors as they travel: the project's one error class, its problem+json, and what a schema says of bad input.
+// Errors as they travel: the project's one error class, its problem+json, and what a schema says of
+// bad input.
 import { z } from 'zod';
 import { type ErrorCode, ERRORS } from './error-registry.js';
 
@@ -29,7 +30,10 @@ export const problemSchema = z.strictObject({
 });
 export type Problem = z.infer<typeof problemSchema>;
 
-/** The project's one error class. `message` is a whole sentence about this case; title and action come from the registry. */
+/**
+ * The project's one error class. `message` is a whole sentence about this case; title and action
+ * come from the registry.
+ */
 export class MoverError extends Error {
   readonly code: ErrorCode;
   readonly reasons: readonly Reason[];

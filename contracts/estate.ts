@@ -1,4 +1,5 @@
-// The estate file: which processes there are, where they listen, and where each volume starts out. Copied and edited by users.
+// The estate file: which processes there are, where they listen, and where each volume starts out.
+// Copied and edited by users.
 import { z } from 'zod';
 import { applianceIdSchema, groupIdSchema, splitterIdSchema, volumeIdSchema } from './ids.js';
 import { labelsSchema, vmSchema } from './inventory.js';
@@ -7,14 +8,23 @@ import { GROUP_MEMBERS_MAX } from './replica-site-api.js';
 import { retentionPolicySchema } from './retention.js';
 
 const port = z.number().int().min(0).max(65_535);
-/** Where a server listens; port 0 takes a free one. `url` is what others use when it differs (containers). */
+/**
+ * Where a server listens; port 0 takes a free one. `url` is what others use when it differs
+ * (containers).
+ */
 const listenSchema = z.strictObject({ host: z.string().default('127.0.0.1'), port, url: z.url().optional() });
 const nbdListenSchema = z.strictObject({ host: z.string().default('127.0.0.1'), port });
 
-/** Smallest and largest virtual volume: one region of marks; 64 TiB keeps offsets and regions well inside safe integers. */
+/**
+ * Smallest and largest virtual volume: one region of marks; 64 TiB keeps offsets and regions well
+ * inside safe integers.
+ */
 const VOLUME_MIB_MIN = 1;
 const VOLUME_MIB_MAX = 64 * 1024 * 1024;
-/** Points that the first period of a group's policy may hold: each names every member, and all are kept in memory. */
+/**
+ * Points that the first period of a group's policy may hold: each names every member, and all are
+ * kept in memory.
+ */
 const POINTS_KEPT_MAX = 40_000;
 
 export const estateGroupSchema = z.strictObject({

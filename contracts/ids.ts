@@ -1,9 +1,16 @@
-// The names of things that cross a boundary. Branded, so that a group can't be passed where a volume is meant.
+// The names of things that cross a boundary. Branded, so that a group can't be passed where a
+// volume is meant.
 import { z } from 'zod';
 
-/** Longest id of a volume, group, splitter or appliance: they become file and NBD export names (export names: 255 bytes with the point). */
+/**
+ * Longest id of a volume, group, splitter or appliance: they become file and NBD export names
+ * (export names: 255 bytes with the point).
+ */
 export const ID_LENGTH_MAX = 64;
-/** Longest move id: a Temporal workflow id (1,000 at most there) would not be readable in a path or a log line beyond this. */
+/**
+ * Longest move id: a Temporal workflow id (1,000 at most there) would not be readable in a path or
+ * a log line beyond this.
+ */
 export const MOVE_ID_LENGTH_MAX = 300;
 
 const name = z
@@ -17,7 +24,10 @@ export const splitterIdSchema = name.brand<'SplitterId'>();
 export const applianceIdSchema = name.brand<'ApplianceId'>();
 export const pointIdSchema = name.brand<'PointId'>();
 
-/** A move: the workflow id and the first run's id, so that Reset or a retry is the same move and a reused workflow id is a new one. */
+/**
+ * A move: the workflow id and the first run's id, so that Reset or a retry is the same move and a
+ * reused workflow id is a new one.
+ */
 export const moveIdSchema = z
   .string()
   .min(1)

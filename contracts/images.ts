@@ -1,4 +1,5 @@
-// Image access: recovery points opened as disks for as long as somebody works with them, and what is told of each.
+// Image access: recovery points opened as disks for as long as somebody works with them, and what
+// is told of each.
 import { z } from 'zod';
 import { groupIdSchema, ID_LENGTH_MAX, pointIdSchema, volumeIdSchema } from './ids.js';
 import { bytesSchema, countSchema, durationMsSchema, timeMsSchema } from './numbers.js';
@@ -26,7 +27,10 @@ const text = z.string().min(1).max(ACCESS_TEXT_LENGTH_MAX);
 
 export const openAccessInputSchema = z
   .strictObject({
-    /** The id to give to it: called again with the same one, the access is returned as it is. Absent: one is made up. */
+    /**
+     * The id to give to it: called again with the same one, the access is returned as it is.
+     * Absent: one is made up.
+     */
     access: accessIdSchema.optional(),
     /** Every volume of the group's point; else `volume`. */
     group: groupIdSchema.optional(),
@@ -35,7 +39,10 @@ export const openAccessInputSchema = z
     point: pointIdSchema.optional(),
     /** The last point, in the order of the timeline, whose time is not later than this. */
     atMs: timeMsSchema.optional(),
-    /** Writes go to a scratch that is thrown away when the access ends; the replica is never touched. */
+    /**
+     * Writes go to a scratch that is thrown away when the access ends; the replica is never
+     * touched.
+     */
     writable: z.boolean().default(false),
     /** Who asks: a program, with the host it runs on. */
     client: text,
@@ -56,8 +63,9 @@ export type OpenAccessInput = z.input<typeof openAccessInputSchema>;
 export type ParsedOpenAccessInput = z.output<typeof openAccessInputSchema>;
 
 /**
- * Why an access ended: somebody closed it; nobody was connected for too long; its time was up; the appliance was restarted and the
- * scratch is gone; the replica site let go of its history, or can't read it.
+ * Why an access ended: somebody closed it; nobody was connected for too long; its time was up; the
+ * appliance was restarted and the scratch is gone; the replica site let go of its history, or can't
+ * read it.
  */
 export const accessEndSchema = z.enum(['closed', 'idle', 'age', 'restart', 'history']);
 export type AccessEnd = z.infer<typeof accessEndSchema>;
@@ -92,7 +100,10 @@ export const accessSchema = z.strictObject({
   exports: z.array(accessExportSchema),
   /** Members of the group that the point does not contain. */
   leftOut: z.array(leftOutSchema),
-  /** What its writes take up of the appliance's disk now, and the most that they may. Of a writable one. */
+  /**
+   * What its writes take up of the appliance's disk now, and the most that they may. Of a writable
+   * one.
+   */
   scratch: z.strictObject({ bytes: bytesSchema, bytesMax: bytesSchema }).optional(),
   /** When it is closed by itself if nothing changes, and why then. Of an open one. */
   limit: z.strictObject({ atMs: timeMsSchema, why: z.enum(['idle', 'age']) }).optional(),

@@ -1,4 +1,5 @@
-// What a volume is to people besides its id: the VM it is a disk of, and labels; and how a listing is asked for them.
+// What a volume is to people besides its id: the VM it is a disk of, and labels; and how a listing
+// is asked for them.
 import { z } from 'zod';
 import { MoverError } from './errors.js';
 import { applianceIdSchema, groupIdSchema, splitterIdSchema, volumeIdSchema } from './ids.js';
@@ -62,7 +63,10 @@ export const inventoryVolumeSchema = z.strictObject({
 });
 export type InventoryVolume = z.infer<typeof inventoryVolumeSchema>;
 
-/** Labels as a listing is asked for them. @throws MoverError INVALID_REQUEST for a name or value that no volume can have */
+/**
+ * Labels as a listing is asked for them.
+ * @throws MoverError INVALID_REQUEST for a name or value that no volume can have
+ */
 export function labelsQuery(labels: Labels): string {
   const checked = labelsSchema.safeParse(labels);
   if (!checked.success) throw refused(checked.error.issues.map(({ message }) => message).join('; '));

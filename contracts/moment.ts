@@ -1,4 +1,5 @@
-// Times that people give: one reading of them for every command, export name and SDK call, so that no typing error becomes a time.
+// Times that people give: one reading of them for every command, export name and SDK call, so that
+// no typing error becomes a time.
 import { CLOCK_SKEW_MS_MAX } from './clock.js';
 import { MoverError } from './errors.js';
 import { isoTime } from './iso-time.js';
@@ -26,8 +27,8 @@ const AGO = /^-?(\d+(?:\.\d+)?)\s*([smhd])$/;
 export type MomentRead = { readonly atMs: number } | { readonly problem: string };
 
 /**
- * Reads a time as people write it: ISO 8601, with a zone or in UTC; or how long ago. Refuses days that don't exist, plain numbers, other
- * forms, and the future.
+ * Reads a time as people write it: ISO 8601, with a zone or in UTC; or how long ago. Refuses days
+ * that don't exist, plain numbers, other forms, and the future.
  * @example "2026-11-23T10:00:00+01:00", "2026-11-23", "-90m"
  */
 export function readMoment(text: string, nowMs: number): MomentRead {
@@ -45,7 +46,8 @@ export function readMoment(text: string, nowMs: number): MomentRead {
 }
 
 /**
- * Checks a time that came as a number, milliseconds since 1970-01-01 UTC, or reads one that came as text.
+ * Checks a time that came as a number, milliseconds since 1970-01-01 UTC, or reads one that came as
+ * text.
  * @param field as the caller calls it
  * @throws MoverError INVALID_REQUEST naming the field
  */

@@ -1,4 +1,5 @@
-// The id of a move. The first run's id makes a workflow id that is used again a new move, and Reset or a retry the same one.
+// The id of a move. The first run's id makes a workflow id that is used again a new move, and Reset
+// or a retry the same one.
 import { MOVE_ID_LENGTH_MAX, moveIdSchema, type MoveId } from './ids.js';
 import { MoverError } from './errors.js';
 

@@ -15,9 +15,14 @@ export const MOVE_STEPS = ['notify', 'flush', 'snapshot', 'bookmark', 'reconfigu
 export const moveStepSchema = z.enum(MOVE_STEPS);
 export type MoveStep = z.infer<typeof moveStepSchema>;
 
-/** Default lease of a fence: outlasts noticing a dead worker (10 s) and a retry, three times over. */
+/**
+ * Default lease of a fence: outlasts noticing a dead worker (10 s) and a retry, three times over.
+ */
 export const LEASE_MS_DEFAULT = 60_000;
-/** Shortest lease: three heartbeat time-outs and a worker's restart. Shorter only makes sense in tests. */
+/**
+ * Shortest lease: three heartbeat time-outs and a worker's restart. Shorter only makes sense in
+ * tests.
+ */
 const LEASE_MS_MIN = 1_000;
 const LEASE_MS_MAX = 600_000;
 
@@ -27,16 +32,24 @@ export const moveOptionsSchema = z.strictObject({
   attemptsMax: z.number().int().min(1).max(20).default(5),
   /** The fence is raised once no more than this is on its way. */
   lagBytesMax: bytesSchema.default(4 * 1024 * 1024),
-  /** How long to wait for the lag to become small before the move gives up, with everything as before. */
+  /**
+   * How long to wait for the lag to become small before the move gives up, with everything as
+   * before.
+   */
   lagWaitMs: durationMsSchema.max(24 * 3_600_000).default(30 * 60_000),
   /** An attempt renews no longer than this after its opening. */
   attemptDeadlineMs: durationMsSchema
     .min(LEASE_MS_MIN)
     .max(24 * 3_600_000)
     .default(2 * 3_600_000),
-  /** How long the "left" bookmark is kept; default: as the old group's policy keeps its last points. */
+  /**
+   * How long the "left" bookmark is kept; default: as the old group's policy keeps its last points.
+   */
   keepLeft: keepRequestSchema.optional(),
-  /** No fence is raised after this time, milliseconds since 1970: the move then ends (WINDOW_CLOSED), with everything as before. */
+  /**
+   * No fence is raised after this time, milliseconds since 1970: the move then ends
+   * (WINDOW_CLOSED), with everything as before.
+   */
   fenceByMs: timeMsSchema.optional(),
 });
 export type MoveOptions = z.infer<typeof moveOptionsSchema>;
@@ -55,7 +68,10 @@ export const moveInputSchema = z
     /** Who asked, and why: kept in the report. The Temporal UI sends no identity. */
     operator: z.string().max(200).optional(),
     reason: z.string().max(1_000).optional(),
-    /** Whether each volume is compared with its replica, online, once it has joined; a difference fails the workflow, not the move. */
+    /**
+     * Whether each volume is compared with its replica, online, once it has joined; a difference
+     * fails the workflow, not the move.
+     */
     verify: z.boolean().optional(),
     /** Set by a batch for its moves. */
     batch: z.strictObject({ batch: moveIdSchema, seq: z.number().int().min(0) }).optional(),
@@ -76,7 +92,10 @@ export type ParsedMoveInput = z.output<typeof moveInputSchema>;
 export const movePlanSchema = z.strictObject({
   ok: z.boolean(),
   reasons: z.array(reasonSchema),
-  /** Sentences about what is not as it should be and stands against no move: clocks that differ. Absent when there is none. */
+  /**
+   * Sentences about what is not as it should be and stands against no move: clocks that differ.
+   * Absent when there is none.
+   */
   warnings: z.array(z.string()).optional(),
   volumes: z.array(
     z.strictObject({
@@ -144,9 +163,14 @@ export const movedVolumeSchema = z.strictObject({
   cut: sealSchema,
   /** Backlog held when the verdict was learned. */
   backlogBytes: bytesSchema,
-  /** Bytes that short initialization sent from the fence to the join; 0 when nothing had to be sent again. */
+  /**
+   * Bytes that short initialization sent from the fence to the join; 0 when nothing had to be sent
+   * again.
+   */
   resentBytes: bytesSchema,
-  /** Spans of the move of which only the end state can be recovered; empty in a run without faults. */
+  /**
+   * Spans of the move of which only the end state can be recovered; empty in a run without faults.
+   */
   holes: z.array(holeSchema),
 });
 export type MovedVolume = z.infer<typeof movedVolumeSchema>;
@@ -176,7 +200,10 @@ export const moveReportSchema = z.strictObject({
   steps: z.array(stepReportSchema),
   /** Tries that were rolled back before this one, each with its reason. */
   abortedAttempts: z.array(z.strictObject({ n: z.number().int(), reason: z.string() })),
-  /** The volumes whose replica was found to be the same after the move; absent when that was not asked for. */
+  /**
+   * The volumes whose replica was found to be the same after the move; absent when that was not
+   * asked for.
+   */
   verified: z.array(verifiedVolumeSchema).optional(),
 });
 export type MoveReport = z.infer<typeof moveReportSchema>;

@@ -45,7 +45,10 @@ export type Bookmark = z.infer<typeof bookmarkSchema>;
 
 /** What the replica site's clocks said when it closed a point. */
 export const pointClockSchema = z.strictObject({
-  /** The life of the replica site's process (each start makes a number up), and milliseconds by that life's monotonic clock. */
+  /**
+   * The life of the replica site's process (each start makes a number up), and milliseconds by that
+   * life's monotonic clock.
+   */
   life: countSchema,
   monotonicMs: durationMsSchema,
   wallMs: timeMsSchema,
@@ -59,11 +62,15 @@ export const recoveryPointSchema = z.strictObject({
   id: pointIdSchema,
   group: groupIdSchema,
   kind: pointKindSchema,
-  /** When the cut was taken, by the splitters' wall clocks: a label, which a wrong clock makes wrong. The order of points is another matter. */
+  /**
+   * When the cut was taken, by the splitters' wall clocks: a label, which a wrong clock makes
+   * wrong. The order of points is another matter.
+   */
   atMs: timeMsSchema,
   /**
-   * Its place in the timeline: the site's count of points at its closing; of a snapshot ("left"), whose cut is older, the place of the
-   * point that it follows. Absent in points of earlier versions, which are in the order of their times.
+   * Its place in the timeline: the site's count of points at its closing; of a snapshot ("left"),
+   * whose cut is older, the place of the point that it follows. Absent in points of earlier
+   * versions, which are in the order of their times.
    */
   order: countSchema.optional(),
   /** Absent in points of earlier versions. */
@@ -85,7 +92,10 @@ export type DamagedMember = z.infer<typeof damagedMemberSchema>;
 
 /** A point that was looked for by a time. */
 export const foundPointSchema = recoveryPointSchema.extend({
-  /** A sentence: which clock was in doubt around that time, so that another point may be the one that is meant. */
+  /**
+   * A sentence: which clock was in doubt around that time, so that another point may be the one
+   * that is meant.
+   */
   doubt: z.string().optional(),
 });
 export type FoundPoint = z.infer<typeof foundPointSchema>;
@@ -102,7 +112,10 @@ export function inTimelineOrder(
   return (legacy ? a.atMs - b.atMs : first - second || snapshots) || (a.id < b.id ? -1 : a.id > b.id ? 1 : 0);
 }
 
-/** A span of a volume's lineage of which only the end state can be recovered, because marks had to be used. */
+/**
+ * A span of a volume's lineage of which only the end state can be recovered, because marks had to
+ * be used.
+ */
 export const holeSchema = z.strictObject({
   volume: volumeIdSchema,
   /** First position inside: the short initialization's start. */
@@ -116,13 +129,19 @@ export const holeSchema = z.strictObject({
 });
 export type Hole = z.infer<typeof holeSchema>;
 
-/** A span of a volume's life in one group: positions after `fromPosition`, up to and with `toPosition`. */
+/**
+ * A span of a volume's life in one group: positions after `fromPosition`, up to and with
+ * `toPosition`.
+ */
 export const ownershipSchema = z.strictObject({
   volume: volumeIdSchema,
   group: groupIdSchema,
   epoch: epochSchema,
   fromPosition: positionSchema,
-  /** When the cut was taken that made it the group's, by the clock of points; of its first group: when it was first known. */
+  /**
+   * When the cut was taken that made it the group's, by the clock of points; of its first group:
+   * when it was first known.
+   */
   fromMs: timeMsSchema,
   /** Absent while it is still in the group. */
   toPosition: positionSchema.optional(),
@@ -138,8 +157,8 @@ export function heldOf({ members }: Pick<RecoveryPoint, 'members'>, volume: Volu
 }
 
 /**
- * Sorts points of any group that contain a volume, in the order of the volume's lineage: a snapshot of the group that it left may have
- * been placed after points of the group that it joined.
+ * Sorts points of any group that contain a volume, in the order of the volume's lineage: a snapshot
+ * of the group that it left may have been placed after points of the group that it joined.
  */
 export function inLineageOrder(volume: VolumeId): (a: RecoveryPoint, b: RecoveryPoint) => number {
   const known = new Map<RecoveryPoint, number>();

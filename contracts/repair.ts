@@ -1,11 +1,15 @@
-// What a person may order for a volume: have it sent again, say which disk counts, have its history at the replica site rebuilt.
+// What a person may order for a volume: have it sent again, say which disk counts, have its history
+// at the replica site rebuilt.
 import { z } from 'zod';
 import { pointIdSchema, volumeIdSchema } from './ids.js';
 import { lineageIdSchema } from './lineage.js';
 import { bytesSchema, positionSchema } from './numbers.js';
 import { operation } from './route.js';
 
-/** Ranges of one call: ten times what a verification's report lists, and still one answer within a call's time. */
+/**
+ * Ranges of one call: ten times what a verification's report lists, and still one answer within a
+ * call's time.
+ */
 export const RESYNC_RANGES_MAX = 1_000;
 
 /** Who orders, and why: kept in the hole's reason and in the log. */
@@ -19,14 +23,18 @@ export type Range = z.infer<typeof rangeSchema>;
 
 export const resyncInputSchema = z.strictObject({
   volume: volumeIdSchema,
-  /** Absent: the whole volume is compared by digests, and what differs is sent. Given: these bytes are sent, whatever the replica has. */
+  /**
+   * Absent: the whole volume is compared by digests, and what differs is sent. Given: these bytes
+   * are sent, whatever the replica has.
+   */
   ranges: z.array(rangeSchema).min(1).max(RESYNC_RANGES_MAX).optional(),
   ...ordered,
 });
 export type ResyncInput = z.infer<typeof resyncInputSchema>;
 
 /**
- * `accept`: the disk as it is counts. `accept-blank`: an empty disk takes its place. `recover`: the disk is made anew from the replica.
+ * `accept`: the disk as it is counts. `accept-blank`: an empty disk takes its place. `recover`: the
+ * disk is made anew from the replica.
  */
 export const sourceDecisionSchema = z.enum(['accept-blank', 'accept', 'recover']);
 export type SourceDecision = z.infer<typeof sourceDecisionSchema>;

@@ -1,4 +1,5 @@
-// The control API of the replica site, called by the appliances only. It holds the truth: owners, epochs, attempts, points.
+// The control API of the replica site, called by the appliances only. It holds the truth: owners,
+// epochs, attempts, points.
 import { z } from 'zod';
 import {
   attemptRecordSchema,
@@ -59,7 +60,9 @@ const attemptInput = z.strictObject({ attempt: attemptRefSchema });
 /** A step of an open attempt may renew its lease on the way. */
 const stepInput = attemptInput.extend({ leaseMs: durationMsSchema.optional() });
 
-/** What a full or failing disk holds up of a volume: nothing durable is lost, and all else goes on. */
+/**
+ * What a full or failing disk holds up of a volume: nothing durable is lost, and all else goes on.
+ */
 const volumeStallSchema = z.strictObject({
   /** What is not done: taking in new writes, applying what is durable, or letting go of history. */
   part: z.enum(['intake', 'distribution', 'retention']),
@@ -88,11 +91,17 @@ export const siteVolumeSchema = z.strictObject({
   undistributedBytes: bytesSchema,
   /** Whether a short initialization is under way: no point may contain the volume. */
   initializing: z.boolean(),
-  /** Sentences: what of it is damaged here, what that means, and what to type. Absent if nothing is known to be. */
+  /**
+   * Sentences: what of it is damaged here, what that means, and what to type. Absent if nothing is
+   * known to be.
+   */
   damage: z.array(z.string()).optional(),
   /** Absent while nothing is held up by a disk. */
   stalls: z.array(volumeStallSchema).optional(),
-  /** The attempt that is open on it, if any; not one whose lease ran out, which anyone may abort who needs the volume. */
+  /**
+   * The attempt that is open on it, if any; not one whose lease ran out, which anyone may abort who
+   * needs the volume.
+   */
   openAttempt: attemptRefSchema.optional(),
   /** As the estate file says. */
   vm: vmSchema.optional(),
@@ -114,7 +123,10 @@ export const siteGroupSchema = z.strictObject({
 });
 export type SiteGroup = z.infer<typeof siteGroupSchema>;
 
-/** A fault: whether distribution of a volume stands still until it is told to go on, or the process ends. */
+/**
+ * A fault: whether distribution of a volume stands still until it is told to go on, or the process
+ * ends.
+ */
 const distributionSchema = z.strictObject({ volume: volumeIdSchema, paused: z.boolean() });
 
 export const drainProgressSchema = z.strictObject({
@@ -139,7 +151,10 @@ export const attemptsApi = {
       from: groupIdSchema,
       to: groupIdSchema,
       leaseMs: durationMsSchema,
-      /** No renewal goes beyond this many milliseconds after the opening, so that a zombie can't renew for ever. */
+      /**
+       * No renewal goes beyond this many milliseconds after the opening, so that a zombie can't
+       * renew for ever.
+       */
       deadlineAfterMs: durationMsSchema,
     }),
     output: attemptRecordSchema,
@@ -196,7 +211,10 @@ export const attemptsApi = {
     summary: 'The verdict, for ever: an open or unknown attempt becomes ABORTED; a decided one is returned as it is.',
     input: attemptInput.extend({
       reason: z.string().max(1_000).default('resolved'),
-      /** An attempt whose lease still runs is left open: for one who only wonders whether anybody still works at it. */
+      /**
+       * An attempt whose lease still runs is left open: for one who only wonders whether anybody
+       * still works at it.
+       */
       onlyIfExpired: z.boolean().default(false),
     }),
     output: attemptRecordSchema,
@@ -221,7 +239,10 @@ export const pointsApi = {
       points: z.array(recoveryPointSchema),
       holes: z.array(holeSchema),
       owners: z.array(ownershipSchema),
-      /** Members of the points of this page that need damaged data, as far as it is known; the others open. */
+      /**
+       * Members of the points of this page that need damaged data, as far as it is known; the
+       * others open.
+       */
       damaged: z.array(damagedMemberSchema).optional(),
       next: z.string().optional(),
     }),
@@ -353,7 +374,10 @@ export const replicaSiteApi = {
   }),
 } as const;
 
-/** Raw read of an open image: GET with `image`, `offset`, `length`; answers application/octet-stream. Not in the table: it isn't JSON. */
+/**
+ * Raw read of an open image: GET with `image`, `offset`, `length`; answers
+ * application/octet-stream. Not in the table: it isn't JSON.
+ */
 export const IMAGE_READ_PATH = '/v1/images/read';
 /** Largest length of one raw read. */
 export const IMAGE_READ_BYTES_MAX = 4 * 1024 * 1024;

@@ -36,7 +36,10 @@ export const storedMoveReportSchema = z.strictObject({
 });
 export type StoredMoveReport = z.infer<typeof storedMoveReportSchema>;
 
-/** One making of a plan. Two of them may run at once (a repeated activity): their pages don't mix, the first one finished counts. */
+/**
+ * One making of a plan. Two of them may run at once (a repeated activity): their pages don't mix,
+ * the first one finished counts.
+ */
 const planDraftSchema = z
   .string()
   .min(1)

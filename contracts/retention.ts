@@ -1,4 +1,5 @@
-// How long recovery points are kept: a group's policy, a bookmark's own keep, and what a group's history costs.
+// How long recovery points are kept: a group's policy, a bookmark's own keep, and what a group's
+// history costs.
 import { z } from 'zod';
 import { bytesSchema, countSchema, durationMsSchema, timeMsSchema } from './numbers.js';
 
@@ -11,20 +12,27 @@ const PERIOD_MS_MAX = 3_660 * DAY_MS;
 const periodSchema = durationMsSchema.max(PERIOD_MS_MAX);
 
 /**
- * A group's policy. Each period is counted back from now: every point of the first, then the first of each hour (UTC), day and week.
- * What is older than the longest of them is dropped; so is the oldest when the journal is full.
+ * A group's policy. Each period is counted back from now: every point of the first, then the first
+ * of each hour (UTC), day and week. What is older than the longest of them is dropped; so is the
+ * oldest when the journal is full.
  */
 export const retentionPolicySchema = z.strictObject({
   keepAllMs: periodSchema.default(HOUR_MS),
   hourlyMs: periodSchema.default(DAY_MS),
   dailyMs: periodSchema.default(7 * DAY_MS),
   weeklyMs: periodSchema.default(28 * DAY_MS),
-  /** UNDO that the group's points may cost, in bytes. Full, the group drops its own oldest points; the guest never waits. */
+  /**
+   * UNDO that the group's points may cost, in bytes. Full, the group drops its own oldest points;
+   * the guest never waits.
+   */
   journalBytesMax: bytesSchema.min(1024 * 1024).default(64 * GIB),
 });
 export type RetentionPolicy = z.output<typeof retentionPolicySchema>;
 
-/** How long a bookmark is kept: as the group's policy keeps its last points, until a time, or for ever. */
+/**
+ * How long a bookmark is kept: as the group's policy keeps its last points, until a time, or for
+ * ever.
+ */
 export const keepSchema = z.union([
   z.literal('policy'),
   z.literal('forever'),
@@ -54,7 +62,10 @@ export const groupJournalSchema = z.strictObject({
   bytes: bytesSchema,
   /** Points dropped because the journal was full, in the group's whole life. */
   pointsDropped: countSchema,
-  /** Set while the journal is full, and for an hour after it last was; longer while it is not well below its limit. */
+  /**
+   * Set while the journal is full, and for an hour after it last was; longer while it is not well
+   * below its limit.
+   */
   alert: journalAlertSchema.optional(),
 });
 export type GroupJournal = z.infer<typeof groupJournalSchema>;

@@ -1,7 +1,11 @@
-// How an operation of a control API is declared: once, as data, from which server, client and OpenAPI document are made.
+// How an operation of a control API is declared: once, as data, from which server, client and
+// OpenAPI document are made.
 import type { z } from 'zod';
 
-/** GET reads and takes its input from the query string; POST changes and takes one JSON object. Every POST may be repeated. */
+/**
+ * GET reads and takes its input from the query string; POST changes and takes one JSON object.
+ * Every POST may be repeated.
+ */
 export interface Operation<Input extends z.ZodObject = z.ZodObject, Output extends z.ZodType = z.ZodType> {
   readonly method: 'GET' | 'POST';
   /** Absolute path without parameters, e.g. `/v1/attempts/open`. */
@@ -19,7 +23,10 @@ export type InputOf<O extends Operation> = z.input<O['input']>;
 export type ParsedInputOf<O extends Operation> = z.output<O['input']>;
 export type OutputOf<O extends Operation> = z.output<O['output']>;
 
-/** The operations of an API as async functions: implemented by the server's handlers and by the client alike. */
+/**
+ * The operations of an API as async functions: implemented by the server's handlers and by the
+ * client alike.
+ */
 export type Calls<A extends Api> = {
   readonly [K in keyof A]: (
     input: InputOf<A[K]>,

@@ -1,4 +1,5 @@
-// What moves and batches can be searched by in Temporal, in the UI and by the API: registered in the namespace once, checked by each worker.
+// What moves and batches can be searched by in Temporal, in the UI and by the API: registered in
+// the namespace once, checked by each worker.
 import type { MoveStage } from './move.js';
 
 /** Name to type, as `temporal operator search-attribute create` takes them. */
@@ -16,7 +17,10 @@ export const SEARCH_ATTRIBUTES = {
 } as const;
 export type SearchAttributeName = keyof typeof SEARCH_ATTRIBUTES;
 
-/** Where a move is, coarsely: each change is an event of its history. `flush` is the wait for small lag and the drain behind the fence. */
+/**
+ * Where a move is, coarsely: each change is an event of its history. `flush` is the wait for small
+ * lag and the drain behind the fence.
+ */
 export type SearchStage =
   | 'planning'
   | 'flush'
@@ -48,14 +52,20 @@ export function searchStageOf(stage: MoveStage): SearchStage {
   }
 }
 
-/** The server refuses a value of more than 2,048 bytes, and does so again at each try of a workflow's task. */
+/**
+ * The server refuses a value of more than 2,048 bytes, and does so again at each try of a
+ * workflow's task.
+ */
 const LIST_BYTES_MAX = 2_000;
 /** Quotes and comma around each entry of a list, as the server stores it. */
 const ENTRY_BYTES = 3;
 /** What a server on PostgreSQL or SQLite keeps of a keyword. */
 const KEYWORD_LENGTH_MAX = 255;
 
-/** The first entries, as many as the server takes: a move of 64 volumes with the longest ids has more. Entries are ASCII. */
+/**
+ * The first entries, as many as the server takes: a move of 64 volumes with the longest ids has
+ * more. Entries are ASCII.
+ */
 export function listThatFits(entries: readonly string[]): string[] {
   let bytes = 0;
   return entries.filter((entry) => (bytes += entry.length + ENTRY_BYTES) <= LIST_BYTES_MAX);

@@ -1,5 +1,5 @@
-// The search attributes of a move or batch, with their values: set by who starts it, and by the workflow as it goes.
-// Plain data in the form that Temporal's clients and workflows take.
+// The search attributes of a move or batch, with their values: set by who starts it, and by the
+// workflow as it goes. Plain data in the form that Temporal's clients and workflows take.
 import type { MoveInput } from './move.js';
 import type { StoredMoveReport } from './report.js';
 import { keywordOf, listThatFits, type SearchAttributeName, type SearchStage } from './search-attributes.js';

@@ -1,4 +1,5 @@
-// The control API of a splitter: what the orchestrator and the appliances may ask of a hypervisor host.
+// The control API of a splitter: what the orchestrator and the appliances may ask of a hypervisor
+// host.
 import { z } from 'zod';
 import {
   attemptRefSchema,
@@ -25,16 +26,18 @@ import { verifySourceApi } from './verify.js';
 export const HOLD_MS_MAX = 250;
 
 /**
- * How a volume's writes get to the replica site. SYNCED: each is numbered and sent in order. UNCONFIRMED: each is numbered and kept in
- * order, but no appliance takes them now. MARKS_ONLY: only marks are kept (overflow, outage, pause, doubt). INITIALIZING: what is
- * marked is being compared and sent again.
+ * How a volume's writes get to the replica site. SYNCED: each is numbered and sent in order.
+ * UNCONFIRMED: each is numbered and kept in order, but no appliance takes them now. MARKS_ONLY:
+ * only marks are kept (overflow, outage, pause, doubt). INITIALIZING: what is marked is being
+ * compared and sent again.
  */
 export const replicationModeSchema = z.enum(['SYNCED', 'UNCONFIRMED', 'MARKS_ONLY', 'INITIALIZING']);
 export type ReplicationMode = z.infer<typeof replicationModeSchema>;
 
 /**
- * `missing`: the disk's file is gone, though the volume was replicated. `foreign`: it is not the disk that the replica was made from.
- * Both are refused to guests until a person decides. `recovering`: it is being made from the replica.
+ * `missing`: the disk's file is gone, though the volume was replicated. `foreign`: it is not the
+ * disk that the replica was made from. Both are refused to guests until a person decides.
+ * `recovering`: it is being made from the replica.
  */
 export const sourceStateSchema = z.enum(['present', 'missing', 'foreign', 'recovering']);
 export type SourceState = z.infer<typeof sourceStateSchema>;
@@ -42,7 +45,10 @@ export type SourceState = z.infer<typeof sourceStateSchema>;
 export const fenceSchema = z.strictObject({
   attempt: ticketedAttemptSchema,
   cut: writeMarkSchema,
-  /** The lease as last granted. It runs by the splitter's monotonic clock; after a restart anew, in full. */
+  /**
+   * The lease as last granted. It runs by the splitter's monotonic clock; after a restart anew, in
+   * full.
+   */
   leaseMs: durationMsSchema,
   /** Whether the lease ran out and the verdict is being asked for. */
   lapsed: z.boolean(),
@@ -80,7 +86,10 @@ export const splitterVolumeSchema = z.strictObject({
   }),
   /** How far the replica's history is known to be durable. */
   confirmed: confirmedSchema.optional(),
-  /** Why and since when writes are kept by marks, and how many regions are to be compared before they are sent. */
+  /**
+   * Why and since when writes are kept by marks, and how many regions are to be compared before
+   * they are sent.
+   */
   initialization: z.strictObject({ sinceMs: timeMsSchema, reason: z.string(), doubtedRegions: countSchema }).optional(),
   /** While the replica site takes nothing more of the volume, though there is something to send. */
   stalled: z
@@ -92,7 +101,10 @@ export const splitterVolumeSchema = z.strictObject({
     .optional(),
   notice: z.strictObject({ attempt: ticketedAttemptSchema, to: endpointSchema }).optional(),
   fence: fenceSchema.optional(),
-  /** What of the source can't be read and so not be sent again; until it can, the volume is in no recovery point. */
+  /**
+   * What of the source can't be read and so not be sent again; until it can, the volume is in no
+   * recovery point.
+   */
   unreadable: z
     .strictObject({ regions: countSchema, ranges: z.array(byteRangeSchema).max(UNREADABLE_RANGES_MAX) })
     .optional(),

@@ -1,5 +1,5 @@
-// The steps of a move as the saga sees them. In production each is a Temporal activity; in the simulation a plain function.
-// Arguments and results cross Temporal's history: plain JSON, small.
+// The steps of a move as the saga sees them. In production each is a Temporal activity; in the
+// simulation a plain function. Arguments and results cross Temporal's history: plain JSON, small.
 import type { AttemptRecord, AttemptRef, AttemptVolume, Cut, Endpoint, TicketedAttempt, Verdict } from './attempt.js';
 import type { ClockDoubt } from './clock.js';
 import type { MovedVolume, ParsedMoveInput } from './move.js';
@@ -41,8 +41,9 @@ export interface Reconfigured {
 }
 
 /**
- * Each step may be called again with the same arguments, at any time, by a zombie too: the guards are at the splitters and the
- * replica site. A step that can't do its work throws; the error's code says whether trying again may help.
+ * Each step may be called again with the same arguments, at any time, by a zombie too: the guards
+ * are at the splitters and the replica site. A step that can't do its work throws; the error's code
+ * says whether trying again may help.
  */
 export interface MoveSteps {
   /** Plan's checks, then open, then notify at each splitter. */

@@ -1,4 +1,5 @@
-// Verifying online: what compares a volume at its source with its replica at one common point, while the guest goes on writing.
+// Verifying online: what compares a volume at its source with its replica at one common point,
+// while the guest goes on writing.
 import { z } from 'zod';
 import { writeMarkSchema } from './attempt.js';
 import { volumeIdSchema } from './ids.js';
@@ -7,7 +8,10 @@ import { operation } from './route.js';
 
 const MIB = 1024 * 1024;
 
-/** What is compared, and named when it differs: the splitter's region of marks. The last one of a volume may be shorter. */
+/**
+ * What is compared, and named when it differs: the splitter's region of marks. The last one of a
+ * volume may be shorter.
+ */
 export const VERIFY_REGION_BYTES = 64 * 1024;
 /** Regions in one call: 32 MiB, what a disk of 100 MB/s reads well within a call's time limit. */
 export const DIGESTS_PER_CALL_MAX = 512;
@@ -19,11 +23,16 @@ const BYTES_PER_SECOND_MAX = 100 * 1024 * MIB;
 /** Shortest and longest lease of a scan. */
 const SCAN_LEASE_MS_MIN = 100;
 const SCAN_LEASE_MS_MAX = 600_000;
-/** Longest wait of the replica site for a mark to be applied, in one call: within a call's time limit. */
+/**
+ * Longest wait of the replica site for a mark to be applied, in one call: within a call's time
+ * limit.
+ */
 export const MARK_WAIT_MS_MAX = 8_000;
 /** Ranges that a report lists; there may be more, which are counted. */
 export const MISMATCHES_LISTED_MAX = 100;
-/** Common points of one verification: an estate that loses one after the other ends in an answer. */
+/**
+ * Common points of one verification: an estate that loses one after the other ends in an answer.
+ */
 export const VERIFY_POINTS_MAX = 200;
 
 /** Chosen by the caller, so that opening can be repeated. */
@@ -33,7 +42,10 @@ export const scanIdSchema = z
   .max(200)
   .regex(/^[\x21-\x7e]+$/, 'printable ASCII without spaces');
 
-/** SHA-256 of a region's bytes in base64url; the empty string when all of them are zero, so that sparse volumes cost little. */
+/**
+ * SHA-256 of a region's bytes in base64url; the empty string when all of them are zero, so that
+ * sparse volumes cost little.
+ */
 const SHA256_BASE64URL_LENGTH = 43;
 const digestSchema = z.string().max(SHA256_BASE64URL_LENGTH);
 
@@ -81,7 +93,10 @@ export const verifySourceApi = {
   }),
 } as const;
 
-/** The replica's side, at the replica site and passed on by every appliance: only digests cross the link. */
+/**
+ * The replica's side, at the replica site and passed on by every appliance: only digests cross the
+ * link.
+ */
 export const verifyReplicaApi = {
   openMarkImage: operation({
     method: 'POST',
@@ -93,7 +108,10 @@ export const verifyReplicaApi = {
       mark: writeMarkSchema,
       waitMs: durationMsSchema.max(MARK_WAIT_MS_MAX),
       client: z.string().max(200),
-      /** Also when the mark is inside a short initialization: the image is the replica as it stood, no state of the guest's disk. */
+      /**
+       * Also when the mark is inside a short initialization: the image is the replica as it stood,
+       * no state of the guest's disk.
+       */
       evenInHole: z.boolean().default(false),
     }),
     output: z.strictObject({ image: z.string(), sizeBytes: bytesSchema, position: positionSchema }),
@@ -118,7 +136,10 @@ export const verifyReplicaApi = {
 /** `{ "volume": "vm-17-disk-0" }` is enough. */
 export const verifyInputSchema = z.strictObject({
   volume: volumeIdSchema,
-  /** Bytes of the volume compared in a second at most; regions that are zero on both sides count for a sixteenth. */
+  /**
+   * Bytes of the volume compared in a second at most; regions that are zero on both sides count for
+   * a sixteenth.
+   */
   bytesPerSecond: z
     .number()
     .int()
@@ -133,8 +154,8 @@ export type VerifyInput = z.input<typeof verifyInputSchema>;
 export type ParsedVerifyInput = z.output<typeof verifyInputSchema>;
 
 /**
- * `differs`: the replica's own checksums hold, it is as it was written, so the source or the way there is at fault.
- * `replica-checksum`: what the replica site stored fails its own checksum.
+ * `differs`: the replica's own checksums hold, it is as it was written, so the source or the way
+ * there is at fault. `replica-checksum`: what the replica site stored fails its own checksum.
  * `source-unreadable`: the source's disk failed there, so that nothing was compared.
  */
 export const mismatchSchema = z.strictObject({
@@ -144,7 +165,10 @@ export const mismatchSchema = z.strictObject({
 });
 export type Mismatch = z.infer<typeof mismatchSchema>;
 
-/** One instant at which both sides were compared, for the regions from `fromRegion` up to, not with, `toRegion`. */
+/**
+ * One instant at which both sides were compared, for the regions from `fromRegion` up to, not with,
+ * `toRegion`.
+ */
 export const commonPointSchema = z.strictObject({
   atMs: timeMsSchema,
   ...writeMarkSchema.shape,

@@ -1,10 +1,14 @@
-// The typed client of a control API, made from its table of operations: what activities, the client and the simulator's processes call with.
+// The typed client of a control API, made from its table of operations: what activities, the client
+// and the simulator's processes call with.
 import type { z } from 'zod';
 import { MoverError, reasonsOf } from '../contracts/errors.js';
 import type { Api, Calls } from '../contracts/route.js';
 import { type Exchange, runExchange, subjectOf } from './exchange.js';
 
-/** Longest wait for a whole answer, in milliseconds, unless told otherwise: no answer that is not stuck takes as long. */
+/**
+ * Longest wait for a whole answer, in milliseconds, unless told otherwise: no answer that is not
+ * stuck takes as long.
+ */
 export const CALL_TIMEOUT_MS_DEFAULT = 10_000;
 
 export interface ApiClientOptions {
@@ -19,9 +23,10 @@ export interface ApiClientOptions {
 /**
  * The operations of `api` as functions. Connections are kept alive between calls.
  *
- * A call rejects with the reason of its own signal when that aborts, else with a MoverError: the server's own; UNREACHABLE (retryable)
- * when there was no answer of this API: refused or broken connection, time-out, an error page of something else; INTERNAL when the call
- * succeeded but its answer is not of the operation's form.
+ * A call rejects with the reason of its own signal when that aborts, else with a MoverError: the
+ * server's own; UNREACHABLE (retryable) when there was no answer of this API: refused or broken
+ * connection, time-out, an error page of something else; INTERNAL when the call succeeded but its
+ * answer is not of the operation's form.
  * @throws MoverError INVALID_REQUEST when `baseUrl` is no http or https URL.
  */
 export function createApiClient<A extends Api>(api: A, options: ApiClientOptions): Calls<A> {

@@ -1,4 +1,5 @@
-// Reads the estate file, and the environment that names it: the same refusals for every process and for the client.
+// Reads the estate file, and the environment that names it: the same refusals for every process and
+// for the client.
 import { readFileSync } from 'node:fs';
 import { parseOrRefuse, MoverError } from '../contracts/errors.js';
 import { type Estate, estateSchema } from '../contracts/estate.js';
@@ -14,7 +15,8 @@ const BY_ENVIRONMENT: Naming = {
 };
 
 /**
- * @param named what names the file (the subject of a refusal), and what to say of one that is not there, as the end of a sentence.
+ * @param named what names the file (the subject of a refusal), and what to say of one that is not
+ * there, as the end of a sentence.
  * @throws MoverError INVALID_REQUEST naming the file, and the field at fault if it could be read.
  */
 export function readEstateFile(path: string, named: Naming = BY_ENVIRONMENT): Estate {

@@ -9,7 +9,10 @@ import { timeLimit } from './time-limit.js';
 /** How much of an answer that is no problem+json goes into an error's message, in characters. */
 const EXCERPT_LENGTH_MAX = 200;
 
-/** How long an idle connection is kept, in milliseconds: shorter than the servers keep theirs, so that no request meets a closing one. */
+/**
+ * How long an idle connection is kept, in milliseconds: shorter than the servers keep theirs, so
+ * that no request meets a closing one.
+ */
 const IDLE_CONNECTION_MS = 4_000;
 
 /** The process's connections, kept alive between calls; idle ones don't keep the process alive. */
@@ -34,7 +37,8 @@ export function subjectOf({ baseUrl, name, operation }: Exchange): string {
 
 /**
  * The JSON of a successful answer, not yet held against the operation's schema.
- * @throws MoverError the server's own; UNREACHABLE without an answer of this API; INTERNAL for a success that is no JSON.
+ * @throws MoverError the server's own; UNREACHABLE without an answer of this API; INTERNAL for a
+ * success that is no JSON.
  * @throws the reason of `signal` when it aborts.
  */
 export async function runExchange(exchange: Exchange): Promise<unknown> {
@@ -54,7 +58,10 @@ export async function runExchange(exchange: Exchange): Promise<unknown> {
   }
 }
 
-/** Redirects are not followed: one would carry the token to another place, and turn a POST into a GET. */
+/**
+ * Redirects are not followed: one would carry the token to another place, and turn a POST into a
+ * GET.
+ */
 function requestOf(exchange: Exchange, signal: AbortSignal): Parameters<typeof request> {
   const { baseUrl, operation, input, token } = exchange;
   const url = `${baseUrl}${operation.path}`;

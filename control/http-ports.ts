@@ -1,4 +1,5 @@
-// The ports over HTTP: a typed client for each splitter and appliance of the estate, made once a process.
+// The ports over HTTP: a typed client for each splitter and appliance of the estate, made once a
+// process.
 import { applianceApi } from '../contracts/appliance-api.js';
 import { controlUrl, type Estate } from '../contracts/estate.js';
 import { splitterApi } from '../contracts/splitter-api.js';

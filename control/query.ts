@@ -3,7 +3,8 @@ import { MoverError } from '../contracts/errors.js';
 
 /**
  * The input as a query string with its `?`, or '' without fields. What is undefined is left out.
- * @throws MoverError INVALID_REQUEST for a field that is no string, number or boolean: it has no one form in a query string.
+ * @throws MoverError INVALID_REQUEST for a field that is no string, number or boolean: it has no
+ * one form in a query string.
  */
 export function queryString(input: Readonly<Record<string, unknown>>): string {
   const query = new URLSearchParams();

@@ -1,4 +1,5 @@
-// Volumes and groups as the replica site knows them, asked of any appliance: one of them by its id, or all groups.
+// Volumes and groups as the replica site knows them, asked of any appliance: one of them by its id,
+// or all groups.
 import type { Endpoint } from '../contracts/attempt.js';
 import { type ErrorCode, MoverError } from '../contracts/errors.js';
 import type { GroupId, VolumeId } from '../contracts/ids.js';
@@ -6,8 +7,8 @@ import type { SiteGroup, SiteVolume } from '../contracts/replica-site-api.js';
 import { anyAppliance, type Ports } from './ports.js';
 
 /**
- * All groups of the site, page by page: for listings. What a step asks of one group it asks with `findGroup`, whose cost
- * does not grow with the estate.
+ * All groups of the site, page by page: for listings. What a step asks of one group it asks with
+ * `findGroup`, whose cost does not grow with the estate.
  * @throws MoverError UNREACHABLE when no appliance answers.
  */
 export async function findGroups(ports: Ports): Promise<SiteGroup[]> {
@@ -42,7 +43,9 @@ export async function requireGroup(ports: Ports, id: GroupId): Promise<SiteGroup
   return group;
 }
 
-/** Where a group is served; undefined when there is none, or the estate does not know its appliance. */
+/**
+ * Where a group is served; undefined when there is none, or the estate does not know its appliance.
+ */
 export function endpointOf(ports: Ports, group: SiteGroup | undefined): Endpoint | undefined {
   const appliance = group === undefined ? undefined : ports.appliances.get(group.appliance);
   return group === undefined || appliance === undefined

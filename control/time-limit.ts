@@ -1,5 +1,6 @@
-// One signal for "the caller gave up" and "it took too long". AbortSignal.any and .timeout would do, but they keep their timers and
-// their hold on a long-lived caller's signal until garbage collection; thousands of calls under one signal add up.
+// One signal for "the caller gave up" and "it took too long". AbortSignal.any and .timeout would
+// do, but they keep their timers and their hold on a long-lived caller's signal until garbage
+// collection; thousands of calls under one signal add up.
 
 export interface TimeLimit {
   readonly signal: AbortSignal;
@@ -9,7 +10,10 @@ export interface TimeLimit {
   readonly release: () => void;
 }
 
-/** A signal that aborts after `limitMs` milliseconds, or with the caller's reason when the caller aborts. */
+/**
+ * A signal that aborts after `limitMs` milliseconds, or with the caller's reason when the caller
+ * aborts.
+ */
 export function timeLimit(limitMs: number, caller: AbortSignal | undefined): TimeLimit {
   const controller = new AbortController();
   let expired = false;

@@ -1,9 +1,13 @@
-// What the user reads when a process of the estate ends: what died, how often, when the next try is, why, what it means, what to do.
+// What the user reads when a process of the estate ends: what died, how often, when the next try
+// is, why, what it means, what to do.
 import type { ProcessEnd } from './process-end.js';
 import type { Restart } from './restart-policy.js';
 import type { Supervised } from './supervised.js';
 
-/** How many of the log's last lines stand for a reason that the process did not give, and how much of each, characters. */
+/**
+ * How many of the log's last lines stand for a reason that the process did not give, and how much
+ * of each, characters.
+ */
 const LAST_LINES = 3;
 const LINE_LENGTH_MAX = 200;
 /** Of a reason: some name every field of an estate file. */

@@ -1,4 +1,5 @@
-// `npm run demo`: shows a move on a whole estate and proves that nothing was lost. Exit code 0 when it is proven.
+// `npm run demo`: shows a move on a whole estate and proves that nothing was lost. Exit code 0 when
+// it is proven.
 import { Command } from 'commander';
 import { once } from 'node:events';
 import { reportText } from './demo/report-text.js';

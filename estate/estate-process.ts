@@ -1,4 +1,5 @@
-// One process of an estate: started, killed, restarted, watched. A death that nobody asked for is told at once.
+// One process of an estate: started, killed, restarted, watched. A death that nobody asked for is
+// told at once.
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdirSync } from 'node:fs';
@@ -7,11 +8,17 @@ import { describeExit, type ProcessEnd, processEnd, unstarted } from './process-
 import { type Log, openLog, tailOf } from './process-log.js';
 import { onReadyLine, type Ready } from './ready-line.js';
 
-/** Longest wait for the ready line, ms: the worker bundles its workflows first, 3 s measured; a busy machine more. */
+/**
+ * Longest wait for the ready line, ms: the worker bundles its workflows first, 3 s measured; a busy
+ * machine more.
+ */
 const READY_MS_MAX = 60_000;
 /** Longest orderly stop before SIGKILL, ms: the processes give themselves 10 s. */
 const STOP_MS_MAX = 15_000;
-/** Longest wait for the system to remove a killed process, ms: one that waits for a dead disk stays until that answers. */
+/**
+ * Longest wait for the system to remove a killed process, ms: one that waits for a dead disk stays
+ * until that answers.
+ */
 const GONE_MS_MAX = 5_000;
 
 export interface ProcessSpec {
@@ -59,7 +66,10 @@ export class EstateProcess {
     return life !== undefined && !life.hasEnded && life.child.exitCode === null && life.child.signalCode === null;
   }
 
-  /** Starts the process unless it lives, and waits until it is ready. @throws Error with the end of its log */
+  /**
+   * Starts the process unless it lives, and waits until it is ready.
+   * @throws Error with the end of its log
+   */
   async start(): Promise<Ready> {
     await this.begin();
     return await this.waitReady();
@@ -71,7 +81,10 @@ export class EstateProcess {
     if (!this.isAlive) this.#life = this.#spawn();
   }
 
-  /** @throws Error when the process ends first, or is not ready within 60 s; with the end of its log. */
+  /**
+   * @throws Error when the process ends first, or is not ready within 60 s; with the end of its
+   * log.
+   */
   async waitReady(): Promise<Ready> {
     let timer: NodeJS.Timeout | undefined;
     const late = new Promise<never>((_resolve, reject) => {
@@ -119,7 +132,10 @@ export class EstateProcess {
     await this.kill('SIGTERM');
   }
 
-  /** Ends it if it lives (SIGTERM unless told otherwise) and starts it again with the same data and ports. */
+  /**
+   * Ends it if it lives (SIGTERM unless told otherwise) and starts it again with the same data and
+   * ports.
+   */
   async restart(signal: NodeJS.Signals = 'SIGTERM'): Promise<Ready> {
     await this.kill(signal);
     return await this.start();

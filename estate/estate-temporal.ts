@@ -1,4 +1,5 @@
-// The Temporal server of an estate: one of its own, planned here and started by the estate's supervisor, or one that somebody else runs.
+// The Temporal server of an estate: one of its own, planned here and started by the estate's
+// supervisor, or one that somebody else runs.
 import type { LaunchTemporal } from './launch.js';
 import { chooseFreePort } from './ports.js';
 import type { ExistingServer } from './temporal/existing-server.js';

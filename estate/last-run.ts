@@ -1,5 +1,5 @@
-// Which processes this launcher runs, written down beside their data: when the launcher is killed and one of them hangs, the next
-// launcher finds it again. One that doesn't hang leaves by itself.
+// Which processes this launcher runs, written down beside their data: when the launcher is killed
+// and one of them hangs, the next launcher finds it again. One that doesn't hang leaves by itself.
 import { readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -43,7 +43,8 @@ export async function endLastRun(
     throw new Error(
       `An estate runs already in ${dataDirectory}: process ${launcher.pid}. Stop it with Ctrl-C in its terminal or kill ${launcher.pid}; or give this one another folder: npm start -- --data my-folder`,
     );
-  // From here on the folder is this launcher's, so that a further one is refused while this one waits.
+  // From here on the folder is this launcher's, so that a further one is refused while this one
+  // waits.
   write(path, processes);
   if (stillThere(processes).length === 0) return;
   say(`The last run was killed. Waiting for its processes to leave: ${named(stillThere(processes))} ...`);

@@ -1,4 +1,5 @@
-// Starts a whole estate as processes of the compiled product, in the order in which they need each other, and stops it again.
+// Starts a whole estate as processes of the compiled product, in the order in which they need each
+// other, and stops it again.
 import { mkdir, readFile, rename, writeFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { ESTATE_FILE } from '../client/estate-file.js';
@@ -15,7 +16,10 @@ export const WORKER_ID = 'worker';
 export interface LaunchOptions {
   /** Ports 0 are replaced by free ones, which stay the same for the estate's life. */
   readonly estate: Estate;
-  /** Everything is kept below it: each process's data, the logs, and the estate file with the ports in use. */
+  /**
+   * Everything is kept below it: each process's data, the logs, and the estate file with the ports
+   * in use.
+   */
   readonly dataDirectory: string;
   /** Where the worker finds Temporal; without it no worker is started. */
   readonly temporal?: LaunchTemporal | undefined;
@@ -45,17 +49,27 @@ export interface PreparedEstate {
   readonly estateFile: string;
   /** In the order of their start: replica site, appliances, splitters, worker. */
   readonly processes: readonly EstateProcess[];
-  /** The same, by what starts together: each stage copes without the one before, but is ready sooner after it. */
+  /**
+   * The same, by what starts together: each stage copes without the one before, but is ready sooner
+   * after it.
+   */
   readonly stages: readonly (readonly Supervised[])[];
-  /** By the id in the estate file, or `replica-site`, or `worker`. @throws Error when there is none */
+  /**
+   * By the id in the estate file, or `replica-site`, or `worker`.
+   * @throws Error when there is none
+   */
   process(id: string): EstateProcess;
-  /** Stops every process in reverse order and makes sure that each is gone. Safe to call twice. @throws Error naming those that stay */
+  /**
+   * Stops every process in reverse order and makes sure that each is gone. Safe to call twice.
+   * @throws Error naming those that stay
+   */
   stop(): Promise<void>;
 }
 
 /**
  * Resolves when every process is ready. When one fails to start, the others are stopped again.
- * @throws Error naming the ports that are taken; Error with the end of the log of the process that did not start
+ * @throws Error naming the ports that are taken; Error with the end of the log of the process that
+ * did not start
  */
 export async function launchEstate(options: LaunchOptions): Promise<RunningEstate> {
   const running = await prepare(options);
@@ -227,8 +241,8 @@ function environmentOf({ environment, temporal }: LaunchOptions, estateFile: str
 }
 
 /**
- * By rename: whoever reads it meanwhile reads the old one or the new one. One that says the same already is left alone: an estate
- * starts on a full disk, too.
+ * By rename: whoever reads it meanwhile reads the old one or the new one. One that says the same
+ * already is left alone: an estate starts on a full disk, too.
  */
 async function writeEstateFile(path: string, estate: Estate): Promise<void> {
   const text = `${JSON.stringify(estate, undefined, 2)}\n`;

@@ -1,4 +1,5 @@
-// Where a process of the estate serves NBD: by its unix socket if it has one, which is faster, else by TCP.
+// Where a process of the estate serves NBD: by its unix socket if it has one, which is faster, else
+// by TCP.
 import type { NbdAddress } from '../nbd/address.js';
 import type { EstateProcess } from './estate-process.js';
 

@@ -1,10 +1,12 @@
-// The TCP ports of an estate: who wants which, which are taken, and free ones where the file leaves the choice open.
+// The TCP ports of an estate: who wants which, which are taken, and free ones where the file leaves
+// the choice open.
 import type { Estate } from '../contracts/estate.js';
 import { isPortFree } from './temporal/free-port.js';
 
 /**
- * Free ports are taken from here: below what Linux and macOS give to outgoing connections (from 32768 and 49152 on). A port from
- * there could be taken by any connection while the process that owns it restarts, even by one that tries to reach it.
+ * Free ports are taken from here: below what Linux and macOS give to outgoing connections (from
+ * 32768 and 49152 on). A port from there could be taken by any connection while the process that
+ * owns it restarts, even by one that tries to reach it.
  */
 const FREE_PORT_MIN = 20_000;
 const FREE_PORT_MAX = 32_000;
@@ -73,7 +75,10 @@ export async function withPorts(estate: Estate): Promise<Estate> {
   return resolved;
 }
 
-/** @param chosen taken by others of the estate; the port is added. @throws Error when none is free */
+/**
+ * @param chosen taken by others of the estate; the port is added.
+ * @throws Error when none is free
+ */
 export async function chooseFreePort(chosen: Set<number>): Promise<number> {
   for (let tries = 0; tries < FREE_PORT_TRIES; tries += 1) {
     const port = FREE_PORT_MIN + Math.floor(Math.random() * (FREE_PORT_MAX - FREE_PORT_MIN));

@@ -1,4 +1,5 @@
-// How a process of the estate ended, and why by its own words: the last fatal line of its log, else the last lines.
+// How a process of the estate ended, and why by its own words: the last fatal line of its log, else
+// the last lines.
 
 export interface ProcessEnd {
   /** Ends the sentence "The worker …", e.g. "ended with exit code 1". */
@@ -13,7 +14,10 @@ export interface ProcessEnd {
 
 /** pino's level of what ends a process. */
 const FATAL_LEVEL = 60;
-/** The code by which every process refuses its environment, its estate file or an address that it can't have. */
+/**
+ * The code by which every process refuses its environment, its estate file or an address that it
+ * can't have.
+ */
 const REFUSAL_CODE = 'INVALID_REQUEST';
 
 /** @param lines the end of the log of this life */

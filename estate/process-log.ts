@@ -1,4 +1,5 @@
-// The log file of an estate's process: the process writes to it itself, so that nothing is lost when the launcher dies.
+// The log file of an estate's process: the process writes to it itself, so that nothing is lost
+// when the launcher dies.
 import { closeSync, fstatSync, openSync } from 'node:fs';
 import { open } from 'node:fs/promises';
 
@@ -8,7 +9,10 @@ const TAIL_BYTES = 16 * 1024;
 const TAIL_LINES = 12;
 
 export interface Log {
-  /** For a child's standard error; `ignore` where no file can be made (a full disk): a process without a log is better than none. */
+  /**
+   * For a child's standard error; `ignore` where no file can be made (a full disk): a process
+   * without a log is better than none.
+   */
   readonly fd: number | 'ignore';
   /** Where this life's lines begin in the file. */
   readonly startBytes: number;

@@ -13,7 +13,10 @@ export interface QuietOptions {
   readonly say?: (line: string) => void;
 }
 
-/** The guest must have stopped. @throws Error that says what is still on its way when the time is over */
+/**
+ * The guest must have stopped.
+ * @throws Error that says what is still on its way when the time is over
+ */
 export async function waitUntilQuiet(client: MoverClient, { volume, timeoutMs, say }: QuietOptions): Promise<void> {
   const giveUpAtMs = performance.now() + timeoutMs;
   for (;;) {

@@ -14,7 +14,10 @@ const readySchema = z.object({
 });
 export type Ready = z.infer<typeof readySchema>;
 
-/** Calls back with the first ready line; other lines are dropped, and reading goes on so that the process never blocks. */
+/**
+ * Calls back with the first ready line; other lines are dropped, and reading goes on so that the
+ * process never blocks.
+ */
 export function onReadyLine(stdout: Readable, callback: (ready: Ready) => void): void {
   let found = false;
   createInterface({ input: stdout }).on('line', (line) => {

@@ -1,7 +1,11 @@
-// When a process that ended is started again, and how much is said about it. Pure: the caller brings a monotonic time.
+// When a process that ended is started again, and how much is said about it. Pure: the caller
+// brings a monotonic time.
 
 export interface RestartLimits {
-  /** Pause before the second try in a row, ms; it doubles with each further death. The first try comes at once. */
+  /**
+   * Pause before the second try in a row, ms; it doubles with each further death. The first try
+   * comes at once.
+   */
   readonly firstPauseMs: number;
   /** Longest pause, ms: what a user waits at most after having mended the cause. */
   readonly pauseMsMax: number;
@@ -55,7 +59,10 @@ export class RestartPolicy {
     return Math.min(this.#limits.pauseMsMax, this.#limits.firstPauseMs * 2 ** (deaths - 2));
   }
 
-  /** Once the pause grows no more, a line at 8, 16, 32 … deaths: a crash loop of a night is some ten lines. */
+  /**
+   * Once the pause grows no more, a line at 8, 16, 32 … deaths: a crash loop of a night is some ten
+   * lines.
+   */
   #againTelling(pauseMs: number): Telling {
     if (pauseMs < this.#limits.pauseMsMax) return 'line';
     return Number.isInteger(Math.log2(this.#deaths)) ? 'line' : 'nothing';

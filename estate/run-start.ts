@@ -1,4 +1,5 @@
-// Runs a whole estate in the foreground: starts it, keeps each of its processes alive by itself, stops it when asked to.
+// Runs a whole estate in the foreground: starts it, keeps each of its processes alive by itself,
+// stops it when asked to.
 import { mkdir } from 'node:fs/promises';
 import { join, relative, resolve } from 'node:path';
 import { ESTATE_FILE, readEstateFile } from '../client/estate-file.js';
@@ -44,7 +45,10 @@ export async function runStart(options: StartOptions): Promise<number> {
   }
 }
 
-/** Refuses what only the user can mend before anything is started; what goes wrong later concerns one process alone. */
+/**
+ * Refuses what only the user can mend before anything is started; what goes wrong later concerns
+ * one process alone.
+ */
 async function start(options: StartOptions, run: Run, supervisor: Supervisor, signal: AbortSignal): Promise<void> {
   const data = resolve(options.data);
   const planned = readEstateFile(resolve(options.estate));

@@ -1,4 +1,5 @@
-// `npm start`: a whole estate on fixed ports, with everything it knows kept in one folder, until Ctrl-C.
+// `npm start`: a whole estate on fixed ports, with everything it knows kept in one folder, until
+// Ctrl-C.
 import { Command } from 'commander';
 import { join } from 'node:path';
 import { ESTATE_FOLDER } from '../client/estate-file.js';
@@ -12,7 +13,8 @@ const options = new Command('npm start --')
   .parse()
   .opts<StartOptions>();
 
-// Every process of the estate goes with this one: a fault in here is told, and takes none of them down.
+// Every process of the estate goes with this one: a fault in here is told, and takes none of them
+// down.
 for (const event of ['uncaughtException', 'unhandledRejection'] as const) {
   process.on(event, (error: unknown) =>
     console.error('volume-mover: a fault of the launcher itself; the estate goes on:', error),

@@ -17,7 +17,10 @@ export interface Supervised {
   serving(): Promise<string>;
   /** Resolves when the present life is over. */
   ended(): Promise<ProcessEnd>;
-  /** Whether it answers, now. Never rejects; an answer that doesn't come is a no after a few seconds. */
+  /**
+   * Whether it answers, now. Never rejects; an answer that doesn't come is a no after a few
+   * seconds.
+   */
   answers(): Promise<boolean>;
   /** With SIGKILL; resolves when it is gone. Safe to call when it is. */
   kill(): Promise<void>;

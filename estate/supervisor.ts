@@ -6,11 +6,17 @@ import { RESTART_LIMITS, type RestartLimits, RestartPolicy } from './restart-pol
 import type { Supervised } from './supervised.js';
 
 export interface SupervisorLimits extends RestartLimits {
-  /** How long the next processes wait for one that starts, ms. The order is a courtesy: each copes without the others. */
+  /**
+   * How long the next processes wait for one that starts, ms. The order is a courtesy: each copes
+   * without the others.
+   */
   readonly stageMsMax: number;
   /** Pause between two looks at whether a process answers, ms. */
   readonly lookEveryMs: number;
-  /** Looks in a row without an answer after which a process hangs: looks, not time, so that a launcher that slept blames nobody. */
+  /**
+   * Looks in a row without an answer after which a process hangs: looks, not time, so that a
+   * launcher that slept blames nobody.
+   */
   readonly looksMax: number;
   /** The same for one that is not ready yet; it grows with each time that it was too few. */
   readonly startLooksMax: number;
@@ -24,7 +30,10 @@ const LIMITS: SupervisorLimits = {
   looksMax: 12,
   startLooksMax: 12,
 };
-/** The patience with a process that is not ready doubles with each time that it was too short, up to 16-fold. */
+/**
+ * The patience with a process that is not ready doubles with each time that it was too short, up to
+ * 16-fold.
+ */
 const PATIENCE_FACTOR_MAX = 16;
 
 export interface SupervisorOptions {
@@ -35,7 +44,10 @@ export interface SupervisorOptions {
 }
 
 export class Supervisor {
-  /** Rejects when a process refuses its configuration at its very first start, which nobody but the user can mend. */
+  /**
+   * Rejects when a process refuses its configuration at its very first start, which nobody but the
+   * user can mend.
+   */
   readonly refused: Promise<never>;
   #refuse: (reason: Error) => void = () => undefined;
   readonly #say: (line: string) => void;
@@ -55,15 +67,17 @@ export class Supervisor {
   }
 
   /**
-   * Starts the processes and keeps them. Resolves when each serves or has ended once, and after `stageMsMax` at the latest.
-   * Never rejects: see `refused`.
+   * Starts the processes and keeps them. Resolves when each serves or has ended once, and after
+   * `stageMsMax` at the latest. Never rejects: see `refused`.
    */
   async start(processes: readonly Supervised[]): Promise<void> {
     const first = Promise.all(processes.map(async (process) => this.#keep(process)));
     await Promise.race([first, delay(this.#limits.stageMsMax, undefined, { ref: false })]);
   }
 
-  /** From now on a death is nobody's business: everything is being stopped. No life begins any more. */
+  /**
+   * From now on a death is nobody's business: everything is being stopped. No life begins any more.
+   */
   end(): void {
     this.#over.abort();
   }
@@ -149,7 +163,10 @@ class Keeper {
     }
   }
 
-  /** Waits until the life serves, and says so where the user wants to know. @returns whether it does yet */
+  /**
+   * Waits until the life serves, and says so where the user wants to know.
+   * @returns whether it does yet
+   */
   #awaitServing(onServing: () => void): () => boolean {
     let isServing = false;
     const wait = async (): Promise<void> => {
@@ -168,7 +185,10 @@ class Keeper {
     return () => isServing;
   }
 
-  /** Ends a life that does not answer. Resolves to why when it did, at the end of the life otherwise. */
+  /**
+   * Ends a life that does not answer. Resolves to why when it did, at the end of the life
+   * otherwise.
+   */
   async #watch(isServing: () => boolean, signal: AbortSignal): Promise<string | undefined> {
     const { lookEveryMs, looksMax, startLooksMax } = this.#options.limits;
     let silentLooks = 0;

@@ -62,7 +62,10 @@ export class ClientHandshake {
     this.#socket.write(flags);
   }
 
-  /** Opens an export; the transmission phase follows. @throws NbdRefused, NbdProtocolError, NbdDisconnected */
+  /**
+   * Opens an export; the transmission phase follows.
+   * @throws NbdRefused, NbdProtocolError, NbdDisconnected
+   */
   async go(name: string): Promise<NegotiatedExport> {
     this.#ask(Option.go, goData(name));
     let size: { sizeBytes: number; flags: number } | undefined;

@@ -19,8 +19,9 @@ export interface ConnectOptions {
 /**
  * Connects and opens an export.
  *
- * @throws NbdRefused when the server won't open it; NbdDisconnected when it closes instead; NbdProtocolError when it
- * isn't a fixed newstyle NBD server; the system's error when connecting fails; the signal's reason
+ * @throws NbdRefused when the server won't open it; NbdDisconnected when it closes instead;
+ * NbdProtocolError when it isn't a fixed newstyle NBD server; the system's error when connecting
+ * fails; the signal's reason
  */
 export async function connectNbd(
   address: NbdAddress,

@@ -3,18 +3,23 @@
 export interface NbdLimits {
   /** Open connections; further ones are closed at once. */
   readonly connectionsMax: number;
-  /** Requests of one connection that the device hasn't answered; at the limit the socket is paused. */
+  /**
+   * Requests of one connection that the device hasn't answered; at the limit the socket is paused.
+   */
   readonly requestsInFlightMax: number;
   /**
-   * Bytes of one connection: payloads the device hasn't answered plus replies the client hasn't read.
-   * At the limit the socket is paused; one request may exceed it.
+   * Bytes of one connection: payloads the device hasn't answered plus replies the client hasn't
+   * read. At the limit the socket is paused; one request may exceed it.
    */
   readonly bytesInFlightMax: number;
   /** Bytes of one read or write. */
   readonly payloadBytesMax: number;
   /** Milliseconds from connecting to the transmission phase. */
   readonly handshakeMsMax: number;
-  /** Milliseconds that stopping, or a client's disconnect, waits for unread replies before cutting the connection. */
+  /**
+   * Milliseconds that stopping, or a client's disconnect, waits for unread replies before cutting
+   * the connection.
+   */
   readonly lingerMsMax: number;
 }
 
@@ -36,7 +41,7 @@ export const DEFAULT_NBD_LIMITS: NbdLimits = {
 };
 
 /**
- * Milliseconds of silence after which TCP asks whether the peer's host still lives: a host that lost power sends no
- * goodbye, and its connection and device would stay open for ever.
+ * Milliseconds of silence after which TCP asks whether the peer's host still lives: a host that
+ * lost power sends no goodbye, and its connection and device would stay open for ever.
  */
 export const TCP_KEEP_ALIVE_MS = 30_000;

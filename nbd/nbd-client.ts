@@ -12,11 +12,12 @@ export interface WriteZeroesOptions extends WriteOptions {
 }
 
 /**
- * An open export. Any number of requests may be under way; each settles on its own, in any order, and the server keeps no
- * order between overlapping ones. The caller bounds how many it starts.
+ * An open export. Any number of requests may be under way; each settles on its own, in any order,
+ * and the server keeps no order between overlapping ones. The caller bounds how many it starts.
  *
- * Requests reject with `NbdError`, carrying the server's error number (EINVAL without asking for a length above
- * `blockSizes.maximum`), or with `NbdDisconnected` when the connection is or gets lost.
+ * Requests reject with `NbdError`, carrying the server's error number (EINVAL without asking for a
+ * length above `blockSizes.maximum`), or with `NbdDisconnected` when the connection is or gets
+ * lost.
  */
 export interface NbdClient {
   readonly sizeBytes: number;
@@ -35,6 +36,9 @@ export interface NbdClient {
   trim(offset: number, length: number, options?: WriteOptions): Promise<void>;
   /** Settles when every write that had settled before is on stable storage. */
   flush(): Promise<void>;
-  /** Lets requests under way finish, then closes. New ones are refused. Never rejects; safe to call twice. */
+  /**
+   * Lets requests under way finish, then closes. New ones are refused. Never rejects; safe to call
+   * twice.
+   */
   disconnect(): Promise<void>;
 }

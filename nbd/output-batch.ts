@@ -1,7 +1,10 @@
 // Gathers what goes out on a socket, so that a burst of headers and payloads costs one system call.
 import type { Socket } from 'node:net';
 
-/** Memory that headers are written into; one serves 512 replies. A multiple of four, so that no word straddles two. */
+/**
+ * Memory that headers are written into; one serves 512 replies. A multiple of four, so that no word
+ * straddles two.
+ */
 const ARENA_BYTES = 8 * 1024;
 const WORD_BYTES = 4;
 

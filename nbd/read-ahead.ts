@@ -1,4 +1,5 @@
-// Reads an export from end to end, keeping several requests under way: one at a time leaves the connection idle half the time.
+// Reads an export from end to end, keeping several requests under way: one at a time leaves the
+// connection idle half the time.
 import type { NbdClient } from './nbd-client.js';
 
 export interface ReadAheadOptions {

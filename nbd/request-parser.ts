@@ -3,7 +3,10 @@ import { NbdProtocolError } from './errors.js';
 import { Command, REQUEST_HEADER_BYTES, REQUEST_MAGIC, WORD } from './protocol.js';
 import type { NbdRequest } from './request.js';
 
-/** A write's data up to this size is read and dropped, so that the client gets an error; past it the connection is cut. */
+/**
+ * A write's data up to this size is read and dropped, so that the client gets an error; past it the
+ * connection is cut.
+ */
 const DROPPED_PAYLOAD_BYTES_MAX = 256 * 1024 * 1024;
 
 export interface RequestSink {
@@ -17,7 +20,10 @@ export class RequestParser {
   readonly #payloadBytesMax: number;
   readonly #header = Buffer.allocUnsafeSlow(REQUEST_HEADER_BYTES);
   #headerFilled = 0;
-  /** A write whose data spans chunks. Its payload is what arrives; undefined when it is being dropped. */
+  /**
+   * A write whose data spans chunks. Its payload is what arrives; undefined when it is being
+   * dropped.
+   */
   #arriving: NbdRequest | undefined;
   #arrivedBytes = 0;
 
@@ -29,7 +35,8 @@ export class RequestParser {
   /**
    * Hands over every request the chunk completes while the sink is ready.
    *
-   * @returns what is left of the chunk because the sink wasn't ready: to be given again, before any later chunk
+   * @returns what is left of the chunk because the sink wasn't ready: to be given again, before any
+   * later chunk
    * @throws NbdProtocolError when what came isn't a request: nothing after it can be understood
    */
   parse(chunk: Buffer): Buffer | undefined {

@@ -12,7 +12,10 @@ export interface NbdRequest {
   /** Bytes. May exceed the safe integers, and is then past the end of any device. */
   readonly offset: number;
   readonly length: number;
-  /** A write's data; undefined for other requests, and for a write too large to take (its data was dropped). */
+  /**
+   * A write's data; undefined for other requests, and for a write too large to take (its data was
+   * dropped).
+   */
   readonly payload: Buffer | undefined;
 }
 
@@ -24,7 +27,10 @@ export interface ExportBounds {
   readonly maximumPayloadBytes: number;
 }
 
-/** Why a request must be refused, or undefined if the device may have it. Source: doc/proto.md, "Error values". */
+/**
+ * Why a request must be refused, or undefined if the device may have it. Source: doc/proto.md,
+ * "Error values".
+ */
 export function refusalOf(request: NbdRequest, bounds: ExportBounds): NbdErrorCode | undefined {
   switch (request.type) {
     case Command.read:

@@ -31,12 +31,16 @@ export class ServerConnection {
 
   constructor(options: ServerConnectionOptions) {
     this.#options = options;
-    // Listened to for its side effect: an error event without a listener ends the process. `close` follows it.
+    // Listened to for its side effect: an error event without a listener ends the process. `close`
+    // follows it.
     options.socket.on('error', (error) => this.#debug(error, 'connection lost'));
     this.closed = this.#serve().catch((error: unknown) => this.#warn(error, 'connection failed'));
   }
 
-  /** Ends the connection: at once during the handshake, else as soon as requests under way are answered. */
+  /**
+   * Ends the connection: at once during the handshake, else as soon as requests under way are
+   * answered.
+   */
   end(): void {
     this.#ending = true;
     if (this.#transmission === undefined) this.#options.socket.destroy();
@@ -89,7 +93,8 @@ export class ServerConnection {
     return new Promise((resolve) => {
       socket.once('close', () => resolve());
       this.#cutAfterLingering();
-      // Whatever else it sends is read, since a close with unread bytes would take the answers with it.
+      // Whatever else it sends is read, since a close with unread bytes would take the answers with
+      // it.
       socket.resume();
       socket.destroySoon();
     });

@@ -18,9 +18,15 @@ import {
 } from './protocol.js';
 import { SocketReader } from './socket-reader.js';
 
-/** An option's data: a longest name and more information requests than there are kinds of information. */
+/**
+ * An option's data: a longest name and more information requests than there are kinds of
+ * information.
+ */
 const OPTION_BYTES_MAX = MAX_NAME_BYTES + 1024;
-/** An oversized option's data up to this size is read and dropped, so that the client gets an error; past it the connection is cut. */
+/**
+ * An oversized option's data up to this size is read and dropped, so that the client gets an error;
+ * past it the connection is cut.
+ */
 const DROPPED_OPTION_BYTES_MAX = 32 * 1024 * 1024;
 
 const SUPPORTED_FLAGS = HandshakeFlag.fixedNewstyle | HandshakeFlag.noZeroes;
@@ -54,8 +60,10 @@ export class ServerHandshake {
   }
 
   /**
-   * @returns the export the client chose, the client having been told; or undefined if it was content with asking
-   * @throws NbdDisconnected, NbdProtocolError, or what the directory's `list` or a device's `close` throws
+   * @returns the export the client chose, the client having been told; or undefined if it was
+   * content with asking
+   * @throws NbdDisconnected, NbdProtocolError, or what the directory's `list` or a device's `close`
+   * throws
    */
   async negotiate(): Promise<OpenedExport | undefined> {
     const device = await this.#haggle();
@@ -161,7 +169,8 @@ export class ServerHandshake {
   }
 
   async #inform(option: number, name: string, device: BlockDevice): Promise<void> {
-    // All there is, asked for or not: that is allowed, and a client that didn't ask still learns the block sizes.
+    // All there is, asked for or not: that is allowed, and a client that didn't ask still learns
+    // the block sizes.
     const items = exportInformation(name, device, this.#limits.payloadBytesMax);
     for (const item of items) await this.#reply(option, OptionReply.info, item);
     await this.#reply(option, OptionReply.ack);

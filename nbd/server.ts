@@ -22,15 +22,15 @@ export interface NbdServerOptions {
 
 export interface NbdServer {
   /**
-   * Listens; resolves to the addresses in the order given, with the ports in use. Repeated calls give the same answer;
-   * after a failure it may be tried again.
+   * Listens; resolves to the addresses in the order given, with the ports in use. Repeated calls
+   * give the same answer; after a failure it may be tried again.
    *
    * @throws the system's error when an address can't be bound, and then none is
    */
   start(): Promise<readonly NbdAddress[]>;
   /**
-   * Accepts nobody any more, lets requests under way be answered, and closes every connection and its device.
-   * Repeated calls wait for the same end. For good: a stopped server can't be started.
+   * Accepts nobody any more, lets requests under way be answered, and closes every connection and
+   * its device. Repeated calls wait for the same end. For good: a stopped server can't be started.
    */
   stop(): Promise<void>;
 }

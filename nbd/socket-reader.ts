@@ -6,8 +6,8 @@ import { NbdDisconnected } from './errors.js';
 const SKIP_BYTES = 64 * 1024;
 
 /**
- * Reads only when asked to, so that a peer that sends more than is wanted is held back. One call at a time.
- * The socket is left paused.
+ * Reads only when asked to, so that a peer that sends more than is wanted is held back. One call at
+ * a time. The socket is left paused.
  */
 export class SocketReader {
   readonly #socket: Socket;

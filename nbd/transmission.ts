@@ -1,4 +1,5 @@
-// Serves one opened export to one client: requests in, device calls, replies out, with both directions bounded.
+// Serves one opened export to one client: requests in, device calls, replies out, with both
+// directions bounded.
 import type { Socket } from 'node:net';
 import type { BlockDevice } from './block-device.js';
 import { errnoOf, NbdError } from './errors.js';
@@ -25,7 +26,10 @@ export interface TransmissionEvents {
 
 /** Takes over a socket whose handshake is done. Doesn't close the device. */
 export class Transmission implements RequestSink {
-  /** Settles once no request is with the device and none will be; replies may still be on their way out. */
+  /**
+   * Settles once no request is with the device and none will be; replies may still be on their way
+   * out.
+   */
   readonly finished: Promise<void>;
   readonly #finish: () => void;
   readonly #socket: Socket;
@@ -86,7 +90,8 @@ export class Transmission implements RequestSink {
     // What was only gathered doesn't count against the client before it had a chance to read it.
     this.#output.send();
     if (this.#output.unsentBytes < room) return true;
-    // With so little waiting, and nothing with the device, no event would ever say that it has become less.
+    // With so little waiting, and nothing with the device, no event would ever say that it has
+    // become less.
     return this.#bytesInFlight === 0 && !this.#socket.writableNeedDrain;
   }
 
@@ -179,7 +184,10 @@ export class Transmission implements RequestSink {
     this.#output.send();
   }
 
-  /** One turn for all that settles in one go: it comes after the promise jobs, so that their replies share a write. */
+  /**
+   * One turn for all that settles in one go: it comes after the promise jobs, so that their replies
+   * share a write.
+   */
   #scheduleTurn(): void {
     if (this.#turnScheduled) return;
     this.#turnScheduled = true;

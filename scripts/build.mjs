@@ -7,7 +7,9 @@ import { root } from './root.mjs';
 import { runTool } from './run-tool.mjs';
 import { say } from './say.mjs';
 
-/** What decides the content of dist/ besides the folders that the build's configuration includes. */
+/**
+ * What decides the content of dist/ besides the folders that the build's configuration includes.
+ */
 const BUILD_CONFIG = 'tsconfig.build.json';
 const OTHER_INPUTS = [BUILD_CONFIG, 'tsconfig.json', 'package-lock.json'];
 
@@ -34,7 +36,10 @@ export async function buildIfStale() {
   await utimes(BUILT_STAMP, startedAt, startedAt);
 }
 
-/** The newest modification time at or below `path`; a folder's own time counts, so that a deleted file is noticed. */
+/**
+ * The newest modification time at or below `path`; a folder's own time counts, so that a deleted
+ * file is noticed.
+ */
 async function newestMs(path) {
   const ownMs = await modifiedMs(path);
   const entries = await readdir(path, { withFileTypes: true }).catch(() => []);

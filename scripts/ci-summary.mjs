@@ -1,6 +1,7 @@
-// Adds up vitest's JSON reports in a folder: names each test that failed, with what it said, and prints the closing line
-// "N passed, N failed". Fails if a test did not run. What failed is told here once more, because the end of a long output
-// is what is read, and often all that is kept of it.
+// Adds up vitest's JSON reports in a folder: names each test that failed, with what it said, and
+// prints the closing line "N passed, N failed". Fails if a test did not run. What failed is told
+// here once more, because the end of a long output is what is read, and often all that is kept of
+// it.
 import { readdir, readFile } from 'node:fs/promises';
 import { join, relative } from 'node:path';
 import { stripVTControlCharacters } from 'node:util';

@@ -4,9 +4,11 @@
  * @typedef {object} Command
  * @property {boolean} [build] needs an up-to-date dist/
  * @property {boolean} [temporal] needs a Temporal server; implies an up-to-date dist/
- * @property {string} [entry] a module below dist/, run inside this process with the user's arguments
+ * @property {string} [entry] a module below dist/, run inside this process with the user's
+ * arguments
  * @property {string} [takes] how long it takes, where that is minutes: said before it begins
- * @property {readonly (readonly string[])[]} [tools] tools run one after the other; the last gets the user's arguments
+ * @property {readonly (readonly string[])[]} [tools] tools run one after the other; the last gets
+ * the user's arguments
  */
 
 /** The test groups that need no server and no built process. */
@@ -30,7 +32,8 @@ export const commands = {
   bench: { temporal: true, entry: 'bench/main.js' },
   'volume-mover': { build: true, entry: 'client/cli/main.js' },
   openapi: { build: true, entry: 'simulator/openapi.js' },
-  // The tests' own set-up builds dist/ and finds the server, and only for the groups that need them.
+  // The tests' own set-up builds dist/ and finds the server, and only for the groups that need
+  // them.
   test: {
     tools: vitest(...INSIDE_GROUPS),
     takes: 'about 6 minutes on two cores; npm run test:fast takes less than one',

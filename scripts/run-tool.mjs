@@ -1,4 +1,5 @@
-// Runs a tool as a child process as if it stood in this one's place: same terminal, same signals, same exit code.
+// Runs a tool as a child process as if it stood in this one's place: same terminal, same signals,
+// same exit code.
 import { spawn } from 'node:child_process';
 import { constants } from 'node:os';
 import { delimiter, join } from 'node:path';
@@ -11,11 +12,13 @@ const FORWARDED_SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'];
 const SIGNAL_EXIT_BASE = 128;
 
 /**
- * Runs `name` from node_modules/.bin, or else from PATH, in the project's folder; resolves with its exit code.
+ * Runs `name` from node_modules/.bin, or else from PATH, in the project's folder; resolves with its
+ * exit code.
  *
  * @param {string} name
  * @param {readonly string[]} args
- * @param {{ stdout?: 'inherit' | 'stderr' }} [options] `stderr` sends the tool's output to standard error.
+ * @param {{ stdout?: 'inherit' | 'stderr' }} [options] `stderr` sends the tool's output to standard
+ * error.
  * @returns {Promise<number>}
  */
 export async function runTool(name, args, { stdout = 'inherit' } = {}) {

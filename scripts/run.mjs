@@ -1,6 +1,6 @@
-// Every `npm run ...` goes through here, so that each works in a fresh clone: it checks Node.js, installs the packages,
-// builds, finds or builds the Temporal server, as far as the command needs them, and then runs the command.
-// Plain JavaScript without packages: it runs before there are any.
+// Every `npm run ...` goes through here, so that each works in a fresh clone: it checks Node.js,
+// installs the packages, builds, finds or builds the Temporal server, as far as the command needs
+// them, and then runs the command. Plain JavaScript without packages: it runs before there are any.
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 

@@ -1,4 +1,5 @@
-// Where set-up talks: standard error only, so that a command's own standard output stays clean for pipes.
+// Where set-up talks: standard error only, so that a command's own standard output stays clean for
+// pipes.
 
 /** Writes one line about set-up to standard error. @param {string} line */
 export function say(line) {

@@ -1,4 +1,5 @@
-// Writes the OpenAPI documents of the three control APIs: node dist/simulator/openapi.js [folder], by default docs/api.
+// Writes the OpenAPI documents of the three control APIs: node dist/simulator/openapi.js [folder],
+// by default docs/api.
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { applianceApi } from '../contracts/appliance-api.js';

@@ -51,7 +51,10 @@ const environmentSchema = z
     error: 'set together with VOLUME_MOVER_DEPLOYMENT, or neither',
   });
 
-/** @throws MoverError INVALID_REQUEST naming every variable, or every field of the estate file, that is at fault. */
+/**
+ * @throws MoverError INVALID_REQUEST naming every variable, or every field of the estate file, that
+ * is at fault.
+ */
 export function readWorkerConfig(environment: Environment = process.env): WorkerConfig {
   const given = withoutEmpty(environment);
   const read = parseOrRefuse(environmentSchema, given, 'environment');

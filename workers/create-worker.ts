@@ -11,19 +11,28 @@ import type { Ports } from '../control/ports.js';
 import { TASK_QUEUE } from '../contracts/move.js';
 import { readablePayloads } from './readable-payloads.js';
 
-/** Steps at once: each waits for others nearly all of its time. More moves than this queue up, those with a fence first. */
+/**
+ * Steps at once: each waits for others nearly all of its time. More moves than this queue up, those
+ * with a fence first.
+ */
 const ACTIVITIES_MAX = 500;
-/** How long steps may go on after the worker is told to stop, ms; then they are cancelled and go to another worker. */
+/**
+ * How long steps may go on after the worker is told to stop, ms; then they are cancelled and go to
+ * another worker.
+ */
 const GRACE_MS = 5_000;
 /** After this the worker stops whatever still runs, ms: longer than a call's own time limit. */
 const FORCE_MS = 20_000;
 /**
- * Longest hold-back of a heartbeat, ms: below half the steps' heartbeat time-out, so that one late beat isn't taken for a dead
- * worker, and a cancellation arrives soon.
+ * Longest hold-back of a heartbeat, ms: below half the steps' heartbeat time-out, so that one late
+ * beat isn't taken for a dead worker, and a cancellation arrives soon.
  */
 const HEARTBEAT_THROTTLE_MS_MAX = 3_000;
 
-/** How every worker of the product runs, whatever its queue: a benchmark's peer must run no otherwise. */
+/**
+ * How every worker of the product runs, whatever its queue: a benchmark's peer must run no
+ * otherwise.
+ */
 export const WORKER_OPTIONS = {
   dataConverter: { payloadCodecs: [readablePayloads] },
   maxConcurrentActivityTaskExecutions: ACTIVITIES_MAX,
@@ -32,7 +41,10 @@ export const WORKER_OPTIONS = {
   shutdownForceTime: FORCE_MS,
 };
 
-/** A worker's place among the versions of a deployment. Without it the worker takes any task of its queue. */
+/**
+ * A worker's place among the versions of a deployment. Without it the worker takes any task of its
+ * queue.
+ */
 export interface Deployment {
   readonly name: string;
   /** Of the code: work arrives once this version is made the current one. */

@@ -17,7 +17,11 @@ export interface HealthServerOptions {
   readonly health: () => Promise<Health>;
 }
 
-/** Answers 200 with what `health` says, degraded or not: a worker that waits for Temporal is not mended by restarting it. @throws Error when the port is taken */
+/**
+ * Answers 200 with what `health` says, degraded or not: a worker that waits for Temporal is not
+ * mended by restarting it.
+ * @throws Error when the port is taken
+ */
 export async function startHealthServer({ host, port, health }: HealthServerOptions): Promise<HealthServer> {
   const server = createServer((request, response) => {
     const [path] = (request.url ?? '').split('?');

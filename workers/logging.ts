@@ -1,4 +1,5 @@
-// One log for everything a worker says: the SDK's own lines, workflows' and activities' included, as pino's lines of JSON.
+// One log for everything a worker says: the SDK's own lines, workflows' and activities' included,
+// as pino's lines of JSON.
 import {
   DefaultLogger,
   makeTelemetryFilterString,
@@ -38,7 +39,9 @@ export function sdkLogger(log: WorkerLog, level: LogLevel): SdkLogger {
   return new DefaultLogger(SDK_LEVELS[level], (entry) => forward(log, entry));
 }
 
-/** For `Runtime.install`: logs through pino, and metrics for Prometheus when an address is given. */
+/**
+ * For `Runtime.install`: logs through pino, and metrics for Prometheus when an address is given.
+ */
 export function runtimeOptions(log: WorkerLog, level: LogLevel, metricsAddress?: string): RuntimeOptions {
   return {
     logger: sdkLogger(log, level),

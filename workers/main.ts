@@ -1,4 +1,5 @@
-// The worker process: reads its configuration, connects to Temporal, works until it is asked to stop.
+// The worker process: reads its configuration, connects to Temporal, works until it is asked to
+// stop.
 import { Runtime, type NativeConnection, type Worker } from '@temporalio/worker';
 import type { Logger } from 'pino';
 import { createHttpPorts } from '../control/http-ports.js';

@@ -1,5 +1,6 @@
-// What workflows are searched by has to be registered in the namespace before any runs: setting one that is not makes a workflow's task
-// fail, and be tried again, for ever. So each worker makes sure at its start.
+// What workflows are searched by has to be registered in the namespace before any runs: setting one
+// that is not makes a workflow's task fail, and be tried again, for ever. So each worker makes sure
+// at its start.
 import type { NativeConnection } from '@temporalio/worker';
 import { setTimeout as delay } from 'node:timers/promises';
 import { SEARCH_ATTRIBUTES, type SearchAttributeName } from '../contracts/search-attributes.js';
@@ -17,7 +18,9 @@ const TYPES: Readonly<Record<(typeof SEARCH_ATTRIBUTES)[SearchAttributeName], In
   Keyword: 2,
   KeywordList: 7,
 };
-/** How long the server's parts may take to learn of new ones, ms: they look every 10 s at the most. */
+/**
+ * How long the server's parts may take to learn of new ones, ms: they look every 10 s at the most.
+ */
 const KNOWN_MS_MAX = 30_000;
 const LOOK_EVERY_MS = 200;
 
@@ -97,7 +100,10 @@ function refusal({ target }: EnsureSearchAttributes, missing: readonly SearchAtt
   );
 }
 
-/** Registered is not yet known everywhere: a workflow that sets them too early would have its first task tried again. */
+/**
+ * Registered is not yet known everywhere: a workflow that sets them too early would have its first
+ * task tried again.
+ */
 async function untilKnown({ connection, target, log, signal }: EnsureSearchAttributes): Promise<void> {
   const { namespace } = target;
   const query = NAMES.map(searchBy).join(' OR ');

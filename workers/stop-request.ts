@@ -6,7 +6,10 @@ export interface StopRequest {
   readonly asked: Promise<string>;
 }
 
-/** To be called once a process. A parent that wants its children gone with it holds their stdin open, however it dies. */
+/**
+ * To be called once a process. A parent that wants its children gone with it holds their stdin
+ * open, however it dies.
+ */
 export function listenForStop(exitWithParent: boolean): StopRequest {
   const controller = new AbortController();
   const asked = new Promise<string>((resolve) => {

@@ -1,10 +1,14 @@
-// The worker's connection to Temporal. Both start at the same time with an estate, so the first tries may come too early.
+// The worker's connection to Temporal. Both start at the same time with an estate, so the first
+// tries may come too early.
 import { NativeConnection } from '@temporalio/worker';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { WorkerLog } from './logging.js';
 import type { TemporalTarget } from './temporal-target.js';
 
-/** How long a worker waits for Temporal at its start before it gives up, ms: a database's first start takes a minute. */
+/**
+ * How long a worker waits for Temporal at its start before it gives up, ms: a database's first
+ * start takes a minute.
+ */
 const CONNECT_WAIT_MS = 5 * 60_000;
 const PAUSE_MS_MIN = 250;
 const PAUSE_MS_MAX = 5_000;

@@ -1,4 +1,5 @@
-// Which Temporal server a worker works for: TEMPORAL_* and temporal.toml first, as every Temporal tool reads them, else the estate's own.
+// Which Temporal server a worker works for: TEMPORAL_* and temporal.toml first, as every Temporal
+// tool reads them, else the estate's own.
 import { loadClientConnectConfig } from '@temporalio/envconfig';
 import type { NativeConnectionOptions } from '@temporalio/worker';
 import { MoverError } from '../contracts/errors.js';

@@ -1,4 +1,5 @@
-// The workflows as one file of code for Temporal's sandbox: bundled once for each state of the sources, not at each start.
+// The workflows as one file of code for Temporal's sandbox: bundled once for each state of the
+// sources, not at each start.
 import { bundleWorkflowCode, type Logger, type WorkflowBundleOption } from '@temporalio/worker';
 import { createHash } from 'node:crypto';
 import { existsSync } from 'node:fs';
@@ -12,11 +13,17 @@ const ROOT = fileURLToPath(new URL('..', import.meta.url));
 const ROOMS = ['contracts', 'workflows'];
 /** Packages whose code is bundled with them. */
 const PACKAGES = ['@temporalio/worker', '@temporalio/workflow', 'zod'];
-/** Loaded once a worker instead of once a workflow: 61 → 36 ms to replay a move. Our own schemas can't be: zod completes them when used. */
+/**
+ * Loaded once a worker instead of once a workflow: 61 → 36 ms to replay a move. Our own schemas
+ * can't be: zod completes them when used.
+ */
 const PRELOADED = ['zod'];
 const BUNDLE_FOLDER = join(ROOT, '.workflow-bundles');
 
-/** Reads the bundle of the present sources, or makes it (1 to 3 s) and keeps it where the code itself lies, if that can be written. */
+/**
+ * Reads the bundle of the present sources, or makes it (1 to 3 s) and keeps it where the code
+ * itself lies, if that can be written.
+ */
 export async function workflowBundle(logger: Logger): Promise<WorkflowBundleOption> {
   const codePath = join(BUNDLE_FOLDER, `${await contentKey()}.js`);
   if (existsSync(codePath)) return { codePath };

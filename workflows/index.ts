@@ -1,4 +1,5 @@
-// What the worker's bundle offers: the workflow types by name, and one that answers to every other name.
+// What the worker's bundle offers: the workflow types by name, and one that answers to every other
+// name.
 export { moveBatch } from './batch/move-batch.js';
 export { moveVolume } from './move/move-volume.js';
 export { verifyVolume } from './verify/verify-volume.js';

@@ -1,4 +1,5 @@
-// The ends of moves that a batch's workflow can't be told of by Temporal itself: those that an earlier run of it began.
+// The ends of moves that a batch's workflow can't be told of by Temporal itself: those that an
+// earlier run of it began.
 import { WorkflowNotFoundError, type WorkflowClient, type WorkflowExecutionDescription } from '@temporalio/client';
 import { ApplicationFailure, CancelledFailure } from '@temporalio/common';
 import type { BatchId } from '../../contracts/batch.js';
@@ -8,7 +9,10 @@ import type { Run } from '../run.js';
 
 /** Workflows looked at at once. */
 const AT_ONCE = 10;
-/** Between looks, ms: short at first, since a move takes a second; long moves are looked at every five. */
+/**
+ * Between looks, ms: short at first, since a move takes a second; long moves are looked at every
+ * five.
+ */
 const POLL_MS_MIN = 200;
 const POLL_MS_MAX = 5_000;
 
@@ -61,7 +65,8 @@ async function lookAt(client: WorkflowClient, batch: BatchId, workflowId: string
   try {
     const description = await client.getHandle(workflowId).describe();
     const { status, memo } = description;
-    // A workflow id that is used again: a move of an earlier batch of this name, which is still under way.
+    // A workflow id that is used again: a move of an earlier batch of this name, which is still
+    // under way.
     const isOurs = memo?.['batch'] === batch;
     if (status.name === 'RUNNING' || status.name === 'PAUSED') return undefined;
     if (!isOurs) return { workflowId, isLost: false };

@@ -16,7 +16,10 @@ export interface Compared {
   readonly removedMeanwhile: VolumeId[];
 }
 
-/** The first hundred of each, by id. A volume that is where the batch would move it was not missed, and one that the plan refused was not added. */
+/**
+ * The first hundred of each, by id. A volume that is where the batch would move it was not missed,
+ * and one that the plan refused was not added.
+ */
 export async function compareSelection(ports: Ports, { batch, input }: CompareWork): Promise<Compared> {
   const { select } = input;
   if (select === undefined) return { addedMeanwhile: [], removedMeanwhile: [] };

@@ -1,4 +1,5 @@
-// A batch's wishes against the inventory as it is: which moves it makes in which order, and what it leaves out and why. Decides only.
+// A batch's wishes against the inventory as it is: which moves it makes in which order, and what it
+// leaves out and why. Decides only.
 import type { BatchItem, BatchLeftOut, BatchMove, BatchOptions } from '../../contracts/batch.js';
 import { BATCH_FAILURES_SHOWN_MAX } from '../../contracts/batch.js';
 import { VOLUMES_PER_MOVE_MAX } from '../../contracts/attempt.js';
@@ -33,7 +34,8 @@ export function wishOf({ volume, volumes, to, from }: BatchMove): Wish {
 }
 
 /**
- * One wish for each VM's disks in one group (at most 64 together), in the order of their first disk; volumes of no VM go alone.
+ * One wish for each VM's disks in one group (at most 64 together), in the order of their first
+ * disk; volumes of no VM go alone.
  * @param targetOf undefined for a volume whose group has no target
  */
 export function wishesOf(

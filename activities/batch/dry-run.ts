@@ -34,7 +34,8 @@ export const dryRunSchema = z.strictObject({
 export type DryRun = z.infer<typeof dryRunSchema>;
 
 /**
- * Every move of the batch. Rooms in target groups were counted over the whole batch when it was planned.
+ * Every move of the batch. Rooms in target groups were counted over the whole batch when it was
+ * planned.
  * @param earlier the last heartbeat of an earlier try, if there was one
  */
 export async function dryRun(

@@ -1,4 +1,5 @@
-// The plan of a batch: made once from the inventory, kept at the replica site page by page, and the same for ever after.
+// The plan of a batch: made once from the inventory, kept at the replica site page by page, and the
+// same for ever after.
 import type { BatchId, ParsedBatchInput } from '../../contracts/batch.js';
 import { BATCH_PLANNED_MAX, type PlannedBatch } from '../../contracts/batch-run.js';
 import { MoverError } from '../../contracts/errors.js';
@@ -25,9 +26,11 @@ export interface PlanHeartbeat {
 }
 
 /**
- * Expands a batch into its moves and stores them. Asked again it answers with the plan that was finished first.
+ * Expands a batch into its moves and stores them. Asked again it answers with the plan that was
+ * finished first.
  * @param draft names this run of the planning, unlike every other
- * @throws MoverError INVALID_REQUEST (too many moves, labels that can't be), BATCH_NOT_FOUND, GROUP_NOT_FOUND, UNREACHABLE
+ * @throws MoverError INVALID_REQUEST (too many moves, labels that can't be), BATCH_NOT_FOUND,
+ * GROUP_NOT_FOUND, UNREACHABLE
  */
 export async function planBatch(
   ports: Ports,
@@ -93,7 +96,10 @@ export function targetOf(
   return map?.[group] ?? (Object.values(map ?? {}).includes(group) ? group : undefined);
 }
 
-/** A target that does not exist would refuse every volume, one by one. @throws MoverError GROUP_NOT_FOUND */
+/**
+ * A target that does not exist would refuse every volume, one by one.
+ * @throws MoverError GROUP_NOT_FOUND
+ */
 function refuseUnknownTargets({ to, map }: PlanWork['input'], groups: ReadonlySet<GroupId>): void {
   const named = [...(to === undefined ? [] : [{ group: to, field: 'to' }]), ...fieldsOf(map)];
   const unknown = named.filter(({ group }) => !groups.has(group));
@@ -112,7 +118,10 @@ function fieldsOf(map: PlanWork['input']['map']): { readonly group: GroupId; rea
   return Object.entries(map ?? {}).map(([from, group]) => ({ group, field: `map.${from}` }));
 }
 
-/** The volumes that listed moves name; one call each is cheaper than all volumes of the estate, until there are many. */
+/**
+ * The volumes that listed moves name; one call each is cheaper than all volumes of the estate,
+ * until there are many.
+ */
 async function named(
   ports: Ports,
   wishes: readonly Wish[],
@@ -126,7 +135,10 @@ function byId(volumes: readonly InventoryVolume[]): Map<VolumeId, InventoryVolum
   return new Map(volumes.map((volume) => [volume.volume, volume]));
 }
 
-/** The moves of an earlier batch whose last try failed. @throws MoverError BATCH_NOT_FOUND when nothing is known of it */
+/**
+ * The moves of an earlier batch whose last try failed.
+ * @throws MoverError BATCH_NOT_FOUND when nothing is known of it
+ */
 async function failedMoves(
   ports: Ports,
   failedOf: BatchId | undefined,

@@ -24,7 +24,8 @@ export async function selectVolumes(
       ? {}
       : { labels: labelsQuery(select.labels) }),
   };
-  // A volume that comes or goes between two pages may be listed twice or not at all: once is enough, and the rest is found at the end.
+  // A volume that comes or goes between two pages may be listed twice or not at all: once is
+  // enough, and the rest is found at the end.
   const found = new Map<string, InventoryVolume>();
   let cursor: string | undefined;
   do {

@@ -1,13 +1,22 @@
-// Any number of small volumes behind one splitter, in pairs of groups on two appliances: a batch takes each to the other group of its pair.
+// Any number of small volumes behind one splitter, in pairs of groups on two appliances: a batch
+// takes each to the other group of its pair.
 import { type Estate, estateSchema } from '../../contracts/estate.js';
 import { type GroupId, groupIdSchema } from '../../contracts/ids.js';
 
 export const VOLUME_MIB = 1;
-/** Far below what a group may hold: every move into a group closes a point of it that names each member. */
+/**
+ * Far below what a group may hold: every move into a group closes a point of it that names each
+ * member.
+ */
 export const GROUP_VOLUMES = 100;
-/** The benchmark is about moves: points of volumes that rest are a load that grows with their number. */
+/**
+ * The benchmark is about moves: points of volumes that rest are a load that grows with their
+ * number.
+ */
 export const POINT_EVERY_MS = 60_000;
-/** The CPU time of a move goes on falling for some 200 of them, until what runs often is compiled. */
+/**
+ * The CPU time of a move goes on falling for some 200 of them, until what runs often is compiled.
+ */
 const WARM_UP_VOLUMES_MAX = 200;
 
 const APPLIANCES = ['appliance-1', 'appliance-2'] as const;

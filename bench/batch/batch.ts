@@ -1,4 +1,5 @@
-// `batch`: whether a batch of many volumes goes as fast as one of few, with memory and history that stay small.
+// `batch`: whether a batch of many volumes goes as fast as one of few, with memory and history that
+// stay small.
 import { WORKER_ID } from '../../estate/launch.js';
 import { atLeast, atMost, type Bench, type BenchResult, type BenchRun, type Goal } from '../bench.js';
 import { medianOf } from '../statistics.js';

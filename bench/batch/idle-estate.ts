@@ -1,4 +1,5 @@
-// Starts an estate and measures it while nothing is done: how long each process takes, what it keeps in memory, what it goes on computing.
+// Starts an estate and measures it while nothing is done: how long each process takes, what it
+// keeps in memory, what it goes on computing.
 import { setTimeout as delay } from 'node:timers/promises';
 import { createHttpPorts } from '../../control/http-ports.js';
 import { launchEstate, type LaunchOptions, type RunningEstate } from '../../estate/launch.js';
@@ -25,15 +26,22 @@ export interface IdleEstate {
   readonly running: RunningEstate;
   /** In the order of their start. */
   readonly processes: readonly IdleProcess[];
-  /** From the first spawn until every volume's stream was up and in sync, ms; looked at twice a second. */
+  /**
+   * From the first spawn until every volume's stream was up and in sync, ms; looked at twice a
+   * second.
+   */
   readonly protectedMs: number;
 }
 
-/** @throws Error when anything does not start, or a volume is not protected in 5 min; all is stopped again then */
+/**
+ * @throws Error when anything does not start, or a volume is not protected in 5 min; all is stopped
+ * again then
+ */
 export async function launchIdleEstate(options: Omit<LaunchOptions, 'log'>): Promise<IdleEstate> {
   const startedAtMs = performance.now();
   const readyAtMs: number[] = [];
-  // A line for each process that is ready, in the order of `processes`; those of one stage together.
+  // A line for each process that is ready, in the order of `processes`; those of one stage
+  // together.
   const running = await launchEstate({ ...options, log: () => readyAtMs.push(performance.now()) });
   try {
     await untilProtected(running);

@@ -1,4 +1,5 @@
-// `idle`: what volumes cost that nobody writes to or moves. An estate of many must start soon and keep next to nothing for each.
+// `idle`: what volumes cost that nobody writes to or moves. An estate of many must start soon and
+// keep next to nothing for each.
 import { join } from 'node:path';
 import { bytes } from '../../client/text/format.js';
 import type { Bench, BenchResult, BenchRun } from '../bench.js';

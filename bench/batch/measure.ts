@@ -1,4 +1,5 @@
-// One measurement: all volumes by one batch, or as many workflows of five no-op activities, as many of them at once.
+// One measurement: all volumes by one batch, or as many workflows of five no-op activities, as many
+// of them at once.
 import { randomUUID } from 'node:crypto';
 import { parseMoveId } from '../../client/moves/move-id.js';
 import { type BatchReport, batchReportSchema } from '../../contracts/batch.js';
@@ -12,7 +13,10 @@ import type { Stand } from './stand.js';
 
 /** Moves, or no-op workflows, at once. */
 export const CONCURRENCY = 50;
-/** How many times as often as the largest size a smaller one is measured at most: its run is short, and chance weighs more in it. */
+/**
+ * How many times as often as the largest size a smaller one is measured at most: its run is short,
+ * and chance weighs more in it.
+ */
 export const OFTENER_MAX = 3;
 const WARM_UP_CONCURRENCY = 20;
 
@@ -36,7 +40,10 @@ export interface MeasuredBatch extends Measured {
 /** Every repetition takes the volumes to the other group of their pair. */
 export type Direction = 'there' | 'back';
 
-/** Takes the warm-up volumes there, and runs as many no-op workflows. @throws Error when one fails */
+/**
+ * Takes the warm-up volumes there, and runs as many no-op workflows.
+ * @throws Error when one fails
+ */
 export async function warmUp(stand: Stand): Promise<void> {
   const { outcome, summary } = await runBatch(stand, stand.warmUpPairs, 'there', WARM_UP_CONCURRENCY);
   if (outcome !== 'complete') throw new Error(`The warm-up ended as ${outcome}: ${summary}`);

@@ -32,7 +32,10 @@ export function watchMemory(processes: ReadonlyMap<string, number>): MemoryWatch
   };
 }
 
-/** The last quarter's median divided by the second quarter's; undefined when there are too few looks to say. */
+/**
+ * The last quarter's median divided by the second quarter's; undefined when there are too few looks
+ * to say.
+ */
 export function growthOf(looks: readonly number[]): number | undefined {
   if (looks.length < LOOKS_MIN) return undefined;
   const quarter = Math.floor(looks.length / 4);

@@ -1,4 +1,5 @@
-// What people read of a run: rates, the parent's runs, memory, how it was measured, and what was not.
+// What people read of a run: rates, the parent's runs, memory, how it was measured, and what was
+// not.
 import { bytes, duration } from '../../client/text/format.js';
 import type { Table } from '../bench.js';
 import { medianOf, spreadOf } from '../statistics.js';

@@ -1,4 +1,5 @@
-// What batches are measured on: a Temporal server, an estate of so many volumes with its worker, and the peer's worker beside it.
+// What batches are measured on: a Temporal server, an estate of so many volumes with its worker,
+// and the peer's worker beside it.
 import type { Client } from '@temporalio/client';
 import { join } from 'node:path';
 import { createMoverClient, type MoverClient } from '../../client/sdk.js';

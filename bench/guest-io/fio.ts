@@ -61,7 +61,8 @@ export async function write(load: WriteLoad, folder: string): Promise<Written> {
     // Otherwise each block is written once before any is written again, which no guest does.
     '--norandommap',
     '--random_generator=tausworthe64',
-    // Fresh content for each write, cheaply: nothing that looks at the data gains from seeing the same again.
+    // Fresh content for each write, cheaply: nothing that looks at the data gains from seeing the
+    // same again.
     '--scramble_buffers=1',
     ...(seconds === undefined ? [] : ['--time_based', `--runtime=${seconds}`]),
     '--output-format=json',

@@ -1,4 +1,5 @@
-// `guest-io`: what protection costs a guest's writes, beside QEMU's own ways to serve and to mirror a disk.
+// `guest-io`: what protection costs a guest's writes, beside QEMU's own ways to serve and to mirror
+// a disk.
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { bytes, duration } from '../../client/text/format.js';
@@ -14,9 +15,15 @@ import type { RunningSubject, Subject } from './subject.js';
 const SUBJECTS: readonly Subject[] = [protectedVolume, qemuMirror, unprotectedVolume, qemuNbd];
 const DEPTHS = [1, 32] as const;
 type Depth = (typeof DEPTHS)[number];
-/** A volume that the page cache holds whole, at every subject alike: what is measured are the servers, not the disk below. */
+/**
+ * A volume that the page cache holds whole, at every subject alike: what is measured are the
+ * servers, not the disk below.
+ */
 const SIZE_BYTES = 256 * 1024 * 1024;
-/** Long beside every pause for garbage and every write-back; what is on its way at the end counts by the time to catch up. */
+/**
+ * Long beside every pause for garbage and every write-back; what is on its way at the end counts by
+ * the time to catch up.
+ */
 const RUN_S = 6;
 const REPETITIONS = 5;
 
@@ -52,7 +59,10 @@ async function run(options: BenchRun): Promise<BenchResult> {
   };
 }
 
-/** All servers run all the time, those that are not measured idle; so that runs that are compared follow each other closely. */
+/**
+ * All servers run all the time, those that are not measured idle; so that runs that are compared
+ * follow each other closely.
+ */
 async function measureAll({ folder, profileFolder, repetitions, say }: BenchRun): Promise<Measured[]> {
   const running: { readonly subject: Subject; readonly server: RunningSubject }[] = [];
   const runs: Measured[] = [];

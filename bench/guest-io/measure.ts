@@ -1,4 +1,5 @@
-// One run against one subject: fio writes for a while; then how far the second copy is behind, and how long it needs to catch up.
+// One run against one subject: fio writes for a while; then how far the second copy is behind, and
+// how long it needs to catch up.
 import { setTimeout as delay } from 'node:timers/promises';
 import { busyMs, cpuMsOf } from '../machine.js';
 import { write, type Written } from './fio.js';
@@ -12,7 +13,10 @@ const WARM_UP_S = 2;
 /** Longest wait until nothing is behind any more, ms. */
 const CATCH_UP_MS_MAX = 60_000;
 const POLL_MS = 10;
-/** How often one looks how far behind the second copy is during a run, ms; a look costs the product a millisecond or two. */
+/**
+ * How often one looks how far behind the second copy is during a run, ms; a look costs the product
+ * a millisecond or two.
+ */
 const LOOK_EVERY_MS = 500;
 
 export interface RunOptions {
@@ -32,9 +36,14 @@ export interface Run extends Omit<Written, 'cpuMs'> {
   readonly behindBytesMax: number;
   /** From the last acknowledgement until nothing was behind. */
   readonly catchUpMs: number;
-  /** Whether the order of writes was given up for marks: the guest was faster than what follows it. */
+  /**
+   * Whether the order of writes was given up for marks: the guest was faster than what follows it.
+   */
   readonly fellBack: boolean;
-  /** Writes a second, the time to catch up counted: what a run that only filled a buffer would not have. 0 when it fell back. */
+  /**
+   * Writes a second, the time to catch up counted: what a run that only filled a buffer would not
+   * have. 0 when it fell back.
+   */
   readonly sustainedIops: number;
   /** CPU time by process, fio included, until nothing was behind. */
   readonly cpuMs: Readonly<Record<string, number>>;
@@ -42,7 +51,10 @@ export interface Run extends Omit<Written, 'cpuMs'> {
   readonly othersCores: number;
 }
 
-/** Writes every block once, so that no run allocates any; then warms up, at the depth of what follows. */
+/**
+ * Writes every block once, so that no run allocates any; then warms up, at the depth of what
+ * follows.
+ */
 export async function prepare(subject: RunningSubject, sizeBytes: number, folder: string): Promise<void> {
   const { uri } = subject;
   const common = { uri, sizeBytes, seed: 1 };

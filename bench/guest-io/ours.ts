@@ -1,4 +1,5 @@
-// The product: splitter, appliance and replica site as the processes they are, with one protected volume; or without protection.
+// The product: splitter, appliance and replica site as the processes they are, with one protected
+// volume; or without protection.
 import { createMoverClient, type MoverClient } from '../../client/sdk.js';
 import { type Estate, estateSchema } from '../../contracts/estate.js';
 import { compareExports } from '../../estate/compare.js';
@@ -94,7 +95,10 @@ async function secondCopy(client: MoverClient): Promise<SecondCopy> {
   };
 }
 
-/** Once nothing is on its way the replica volume holds what the source holds. @throws Error when it does not */
+/**
+ * Once nothing is on its way the replica volume holds what the source holds.
+ * @throws Error when it does not
+ */
 async function proveSame(estate: RunningEstate): Promise<void> {
   const source = { address: await nbdAddressOf(estate.process(SPLITTER)), name: VOLUME };
   const replica = { address: await nbdAddressOf(estate.process(APPLIANCE)), name: `${VOLUME}@latest` };

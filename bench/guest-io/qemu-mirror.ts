@@ -1,5 +1,6 @@
-// The peer that does the same job without a journal: QEMU's storage daemon, each write going to a second image before it is
-// acknowledged (blockdev-mirror with copy-mode=write-blocking, its job READY, so nothing is copied but guest writes).
+// The peer that does the same job without a journal: QEMU's storage daemon, each write going to a
+// second image before it is acknowledged (blockdev-mirror with copy-mode=write-blocking, its job
+// READY, so nothing is copied but guest writes).
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { z } from 'zod';

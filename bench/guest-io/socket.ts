@@ -13,7 +13,10 @@ export function nbdUri(socket: string, name: string): string {
   return `nbd+unix:///${name}?socket=${socket}`;
 }
 
-/** Connects as soon as it can. @throws Error when the program ends first, or does not listen within 10 s */
+/**
+ * Connects as soon as it can.
+ * @throws Error when the program ends first, or does not listen within 10 s
+ */
 export async function connectWhenListening(path: string, program: Program): Promise<Socket> {
   const giveUpAtMs = performance.now() + LISTEN_MS_MAX;
   let hasEnded = false;

@@ -1,4 +1,5 @@
-// What can be measured: a server of one disk over NBD, with what it still has to bring to the second copy.
+// What can be measured: a server of one disk over NBD, with what it still has to bring to the
+// second copy.
 
 export interface Subject {
   readonly name: string;
@@ -20,7 +21,10 @@ export interface RunningSubject {
   readonly processes: ReadonlyMap<string, number>;
   /** @throws Error when it no longer does its job at all */
   readonly secondCopy: () => Promise<SecondCopy>;
-  /** To be called once, with nothing behind; no run after it. @throws Error when the second copy is not the first */
+  /**
+   * To be called once, with nothing behind; no run after it.
+   * @throws Error when the second copy is not the first
+   */
   readonly prove: () => Promise<void>;
   /** Stops everything, whatever state it is in. Safe to call twice. */
   readonly stop: () => Promise<void>;
@@ -30,9 +34,14 @@ export interface RunningSubject {
 export interface SecondCopy {
   /** Acknowledged bytes that it lacks and that are on their way to it. */
   readonly behindBytes: number;
-  /** Whether it gets the writes in their order; not while only marks are kept, or what they mark is sent again. */
+  /**
+   * Whether it gets the writes in their order; not while only marks are kept, or what they mark is
+   * sent again.
+   */
   readonly inOrder: boolean;
-  /** Bytes sent again so far: grows when the order was given up, even if it is kept again by now. */
+  /**
+   * Bytes sent again so far: grows when the order was given up, even if it is kept again by now.
+   */
   readonly resentBytes: number;
 }
 

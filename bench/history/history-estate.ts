@@ -1,4 +1,5 @@
-// The estate of this benchmark: a volume that is moved around three groups, and volumes that rest in a group of their own.
+// The estate of this benchmark: a volume that is moved around three groups, and volumes that rest
+// in a group of their own.
 import { type Estate, estateSchema } from '../../contracts/estate.js';
 import { applianceIdSchema, type GroupId, groupIdSchema, type VolumeId, volumeIdSchema } from '../../contracts/ids.js';
 
@@ -7,10 +8,16 @@ export const FIRST_APPLIANCE = applianceIdSchema.parse('appliance-1');
 const APPLIANCES = [FIRST_APPLIANCE, applianceIdSchema.parse('appliance-2')] as const;
 const MIB_PER_GIB = 1_024;
 
-/** Read whole at every recovery point, again after every move: small enough for that to take seconds. */
+/**
+ * Read whole at every recovery point, again after every move: small enough for that to take
+ * seconds.
+ */
 export const MOVED_MIB = 8;
 export const MOVED_VOLUME = volumeIdSchema.parse('vm-moved-disk-0');
-/** The moved volume's way, back to where it started; the first two moves cross appliances, the third stays on one. */
+/**
+ * The moved volume's way, back to where it started; the first two moves cross appliances, the third
+ * stays on one.
+ */
 export const WAY: readonly [GroupId, ...GroupId[]] = [
   groupIdSchema.parse('cg-a'),
   groupIdSchema.parse('cg-b'),

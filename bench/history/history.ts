@@ -1,4 +1,5 @@
-// `history`: whether moves keep a volume's recovery points and send nothing twice, and what its history costs when it is used.
+// `history`: whether moves keep a volume's recovery points and send nothing twice, and what its
+// history costs when it is used.
 import { bytes } from '../../client/text/format.js';
 import { atLeast, atMost, type Bench, type BenchResult, type BenchRun, type Goal } from '../bench.js';
 import { medianOf, spreadOf } from '../statistics.js';

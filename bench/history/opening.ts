@@ -1,4 +1,5 @@
-// How long it takes to open an old recovery point: volumes of several sizes with the same changes, and one size with more and more.
+// How long it takes to open an old recovery point: volumes of several sizes with the same changes,
+// and one size with more and more.
 import { GUEST_BLOCK_BYTES, readBlock, writeBlock } from '../../estate/guest/block.js';
 import { withExport } from '../../estate/compare.js';
 import { waitUntilQuiet } from '../../estate/quiet.js';
@@ -9,7 +10,10 @@ import type { Stand } from './stand.js';
 
 const MIB = 1024 * 1024;
 const WRITE_DEPTH = 32;
-/** Odd, so that it goes through every place of a power of two: neighbours are written far apart in time. */
+/**
+ * Odd, so that it goes through every place of a power of two: neighbours are written far apart in
+ * time.
+ */
 const STRIDE = 617;
 const QUIET_MS_MAX = 60_000;
 /** Enough for every hot path to be compiled, in three processes. */
@@ -32,7 +36,10 @@ export interface Opening {
   readonly connectMs: number;
 }
 
-/** Writes every volume's changes, half of them before a point and half after it. @returns the point */
+/**
+ * Writes every volume's changes, half of them before a point and half after it.
+ * @returns the point
+ */
 export async function prepareOpening(stand: Stand): Promise<PointId> {
   for (const volume of OPENED) await writePass(stand, volume, BEFORE);
   const point = await stand.closePoint();
@@ -40,7 +47,10 @@ export async function prepareOpening(stand: Stand): Promise<PointId> {
   return point;
 }
 
-/** Opens each volume in turn, time and again. @throws Error when an image holds anything but its point's bytes */
+/**
+ * Opens each volume in turn, time and again.
+ * @throws Error when an image holds anything but its point's bytes
+ */
 export async function measureOpening(stand: Stand, point: PointId, repetitions: number): Promise<Opening[]> {
   for (let i = 0; i < WARM_UP_OPENINGS; i += 1) await openAll(stand, point, i, 0);
   const openings: Opening[] = [];

@@ -1,4 +1,5 @@
-// What moves leave of a volume's history: the recovery points before and after each, the bytes sent again, the holes.
+// What moves leave of a volume's history: the recovery points before and after each, the bytes sent
+// again, the holes.
 import { createHash } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { GroupId, PointId } from '../../contracts/ids.js';
@@ -11,7 +12,10 @@ import { readAhead } from '../../nbd/read-ahead.js';
 import { MOVED_POINT_EVERY_MS, MOVED_VOLUME, WAY } from './history-estate.js';
 import type { Stand } from './stand.js';
 
-/** 4 MiB/s: about a hundred writes between fence and verdict, and far from what would overflow a queue on two cores. */
+/**
+ * 4 MiB/s: about a hundred writes between fence and verdict, and far from what would overflow a
+ * queue on two cores.
+ */
 export const WRITES_PER_SECOND = 1_000;
 export const GUEST_DEPTH = 8;
 const SEED = 20_639_383;
@@ -25,9 +29,15 @@ interface MoveOutcome {
   readonly to: GroupId;
   /** Points that contained the volume just before the move. */
   readonly before: number;
-  /** Of these, the ones that were opened and read before it; the others were closed while these were read. */
+  /**
+   * Of these, the ones that were opened and read before it; the others were closed while these were
+   * read.
+   */
   readonly read: number;
-  /** Of these, the ones that after the move are gone, can't be opened, or hold other bytes, each with the reason. */
+  /**
+   * Of these, the ones that after the move are gone, can't be opened, or hold other bytes, each
+   * with the reason.
+   */
   readonly lost: readonly string[];
   /** All points that contain the volume after the move. */
   readonly after: number;
@@ -49,14 +59,20 @@ export interface PointsOutcome {
   readonly holes: number;
   /** All points at the end that contain the volume. */
   readonly points: number;
-  /** Of them, those that hold no state that the guest could have left by a crash, each with the reason. */
+  /**
+   * Of them, those that hold no state that the guest could have left by a crash, each with the
+   * reason.
+   */
   readonly impossible: readonly string[];
   /** Source against replica, and source against the guest's memory, once quiet. */
   readonly differentBytes: number;
   readonly sourceFaults: number;
 }
 
-/** Moves the volume all the way round while a guest writes. @throws Error when a move, the guest or the estate fails */
+/**
+ * Moves the volume all the way round while a guest writes.
+ * @throws Error when a move, the guest or the estate fails
+ */
 export async function measurePoints(stand: Stand, say: (line: string) => void): Promise<PointsOutcome> {
   const { address, name } = stand.source(MOVED_VOLUME);
   const guest = await startGuest({
@@ -132,7 +148,8 @@ async function judgeWhole(stand: Stand, history: History, guest: Guest): Promise
   for (const { id, members } of points) {
     const { faults, described, written } = await verify(stand.image(MOVED_VOLUME, id), verifyCut);
     if (faults > 0) impossible.push(`${id}: ${described[0] ?? `${faults} faults`}`);
-    // An empty image would be consistent with anything; only a point from before the first write is one.
+    // An empty image would be consistent with anything; only a point from before the first write is
+    // one.
     const position = members.find((member) => member.volume === MOVED_VOLUME)?.position ?? 0;
     if (written === 0 && position > 0) impossible.push(`${id}: it holds none of the guest’s writes`);
   }
@@ -160,7 +177,10 @@ class History {
     this.#stand = stand;
   }
 
-  /** Points that contain the volume for good: the position of a fenced member is struck if its move commits. */
+  /**
+   * Points that contain the volume for good: the position of a fenced member is struck if its move
+   * commits.
+   */
   async list(): Promise<RecoveryPoint[]> {
     const { points } = await this.#stand.client.listPoints({ volume: MOVED_VOLUME });
     return points.filter(({ members }) =>
@@ -183,7 +203,10 @@ class History {
     return this.#digests.has(point);
   }
 
-  /** Reads the points that were not read yet. @returns all there are then: those closed meanwhile are not read */
+  /**
+   * Reads the points that were not read yet.
+   * @returns all there are then: those closed meanwhile are not read
+   */
   async readAll(): Promise<PointId[]> {
     for (const { id } of await this.list()) {
       if (!this.#digests.has(id)) this.#digests.set(id, await this.#read(id));

@@ -1,4 +1,5 @@
-// What history is measured on: a Temporal server, and an estate with its worker as the processes they are.
+// What history is measured on: a Temporal server, and an estate with its worker as the processes
+// they are.
 import type { Client } from '@temporalio/client';
 import { join } from 'node:path';
 import { createHttpPorts } from '../../control/http-ports.js';
@@ -29,7 +30,10 @@ export interface Stand {
   readonly image: (volume: VolumeId, point: PointId | 'latest') => Export;
   /** Moves a volume. @throws Error when the move fails */
   readonly move: (volume: VolumeId, to: GroupId) => Promise<MoveReport>;
-  /** Closes a recovery point of the group whose volumes rest. @throws Error when it leaves a volume out */
+  /**
+   * Closes a recovery point of the group whose volumes rest.
+   * @throws Error when it leaves a volume out
+   */
   readonly closePoint: () => Promise<PointId>;
   readonly stop: () => Promise<void>;
 }

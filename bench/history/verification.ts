@@ -1,4 +1,5 @@
-// How fast a volume is compared with its replica online, by the product's own workflow, beside `qemu-img compare` on the same two files.
+// How fast a volume is compared with its replica online, by the product's own workflow, beside
+// `qemu-img compare` on the same two files.
 import { randomFillSync } from 'node:crypto';
 import { join } from 'node:path';
 import type { VolumeId } from '../../contracts/ids.js';
@@ -12,7 +13,10 @@ import type { Stand } from './stand.js';
 
 const MIB = 1024 * 1024;
 const WRITE_DEPTH = 4;
-/** Written in one go, then waited for, MiB: half a volume's queue, so that filling never overflows it. */
+/**
+ * Written in one go, then waited for, MiB: half a volume's queue, so that filling never overflows
+ * it.
+ */
 const BURST_MIB = 32;
 const QUIET_MS_MAX = 60_000;
 /** The most that the product accepts: nothing is throttled. */
@@ -65,7 +69,10 @@ export async function prepareVerification(stand: Stand): Promise<void> {
   });
 }
 
-/** In turn, to and fro; each once before, unmeasured. @throws Error when a comparison fails, or finds a difference */
+/**
+ * In turn, to and fro; each once before, unmeasured.
+ * @throws Error when a comparison fails, or finds a difference
+ */
 export async function measureVerification(
   stand: Stand,
   repetitions: number,

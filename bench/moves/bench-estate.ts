@@ -1,4 +1,5 @@
-// Many small volumes over two groups on two appliances, so that hundreds of moves can run at once and each crosses appliances.
+// Many small volumes over two groups on two appliances, so that hundreds of moves can run at once
+// and each crosses appliances.
 import { type Estate, estateSchema } from '../../contracts/estate.js';
 
 export const VOLUMES = 256;

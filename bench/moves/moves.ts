@@ -1,4 +1,5 @@
-// `moves`: how many moves a second, beside a workflow that makes Temporal do the same work and does nothing else: five no-op activities.
+// `moves`: how many moves a second, beside a workflow that makes Temporal do the same work and does
+// nothing else: five no-op activities.
 import { bytes, duration } from '../../client/text/format.js';
 import { atLeast, type Bench, type BenchResult, type BenchRun, type Goal } from '../bench.js';
 import { medianOf, spreadOf } from '../statistics.js';
@@ -8,9 +9,14 @@ import { openStand, type Stand } from './stand.js';
 
 const CONCURRENCIES = [1, 50, 200] as const;
 type Concurrency = (typeof CONCURRENCIES)[number];
-/** How many workflows make one measurement: several times the concurrency, or long enough to time. */
+/**
+ * How many workflows make one measurement: several times the concurrency, or long enough to time.
+ */
 const WORKFLOWS: Readonly<Record<Concurrency, number>> = { 1: 20, 50: 150, 200: 400 };
-/** The CPU time of a move goes on falling for some 200 of them, until what runs often is compiled, in six processes. */
+/**
+ * The CPU time of a move goes on falling for some 200 of them, until what runs often is compiled,
+ * in six processes.
+ */
 const WARM_UP = { concurrency: 20, count: 200 };
 const REPETITIONS = 3;
 const GOAL = 0.8;

@@ -1,4 +1,5 @@
-// The peer's workflow: what Temporal itself costs when five activities run one after the other, and nothing else.
+// The peer's workflow: what Temporal itself costs when five activities run one after the other, and
+// nothing else.
 import { proxyActivities } from '@temporalio/workflow';
 import type { noopActivities } from './noop-activities.js';
 

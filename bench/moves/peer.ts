@@ -1,4 +1,5 @@
-// The peer of moves and batches: a workflow of five no-op activities, run by a worker process of its own.
+// The peer of moves and batches: a workflow of five no-op activities, run by a worker process of
+// its own.
 import type { Client } from '@temporalio/client';
 import { randomUUID } from 'node:crypto';
 import { join } from 'node:path';

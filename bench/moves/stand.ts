@@ -1,4 +1,5 @@
-// What moves are measured on: a Temporal server, an estate with its worker, and the peer's worker beside it.
+// What moves are measured on: a Temporal server, an estate with its worker, and the peer's worker
+// beside it.
 import type { Client } from '@temporalio/client';
 import { join } from 'node:path';
 import { createMoverClient } from '../../client/sdk.js';

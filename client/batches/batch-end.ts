@@ -1,4 +1,5 @@
-// How a batch's workflow ended, and what it left: its report is the result, a failure's detail, or at the replica site alone.
+// How a batch's workflow ended, and what it left: its report is the result, a failure's detail, or
+// at the replica site alone.
 import { CancelledFailure, TerminatedFailure, WorkflowFailedError } from '@temporalio/client';
 import { z } from 'zod';
 import { type BatchReport, batchReportSchema } from '../../contracts/batch.js';

@@ -5,9 +5,14 @@ import { MoverError } from '../../contracts/errors.js';
 import { encodedWorkflowId, moveIdOf } from '../../contracts/move-id.js';
 import { parseMoveId } from '../moves/move-id.js';
 
-/** Bytes of randomness at the end of a default id: two batches of one kind on one day don't collide. */
+/**
+ * Bytes of randomness at the end of a default id: two batches of one kind on one day don't collide.
+ */
 const UNIQUE_BYTES = 4;
-/** The ids of a batch's moves begin with its own, followed by number, volume and try: these have to fit into a move id. */
+/**
+ * The ids of a batch's moves begin with its own, followed by number, volume and try: these have to
+ * fit into a move id.
+ */
 const WORKFLOW_ID_LENGTH_MAX = 160;
 
 /** @example "batch-cg-gold-to-cg-silver-3f9a0c12", "batch-of-12-moves-88c01d7e" */
@@ -30,13 +35,18 @@ export function refuseLongBatchId(workflowId: string): void {
   });
 }
 
-/** As a batch id, if it is a whole one: a workflow id alone does not name a batch to the replica site. */
+/**
+ * As a batch id, if it is a whole one: a workflow id alone does not name a batch to the replica
+ * site.
+ */
 export function wholeBatchId(id: string): BatchId | undefined {
   const { workflowId, firstRunId } = parseMoveId(id);
   return firstRunId === undefined ? undefined : moveIdOf(workflowId, firstRunId);
 }
 
-/** The same for the same input, however its fields are ordered: what a repeated start is known by. */
+/**
+ * The same for the same input, however its fields are ordered: what a repeated start is known by.
+ */
 export function digestOf(input: ParsedBatchInput): string {
   return createHash('sha256')
     .update(JSON.stringify(ordered(input)))

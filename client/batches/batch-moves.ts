@@ -1,4 +1,5 @@
-// The moves of a batch, each with how it ended: its plan and the stored reports, both in its order, put together page by page.
+// The moves of a batch, each with how it ended: its plan and the stored reports, both in its order,
+// put together page by page.
 import { planPages } from '../../control/batch-plan.js';
 import { anyAppliance, type Ports } from '../../control/ports.js';
 import type { BatchId, BatchItem } from '../../contracts/batch.js';
@@ -33,7 +34,9 @@ export interface BatchMoveReport {
   readonly endedAtMs?: number;
   /** … and why it did not succeed. */
   readonly problem?: { readonly code: ErrorCode; readonly message: string; readonly action: string };
-  /** Failed after its commit, by its verification: the volumes are in their new group all the same. */
+  /**
+   * Failed after its commit, by its verification: the volumes are in their new group all the same.
+   */
   readonly stands?: boolean;
 }
 
@@ -102,7 +105,10 @@ function endOf({
   return { outcome, problem: why, ...(report === undefined ? {} : { stands: true }) };
 }
 
-/** What to do about the reasons themselves, where there are any: the refusal's own advice is to mend them. */
+/**
+ * What to do about the reasons themselves, where there are any: the refusal's own advice is to mend
+ * them.
+ */
 function actionOf({ action, reasons = [] }: NonNullable<StoredMoveReport['problem']>): string {
   return reasons.length === 0 ? action : [...new Set(reasons.map(({ code }) => ERRORS[code].action))].join(' ');
 }

@@ -1,4 +1,5 @@
-// Batches as Temporal workflows: start, look at, watch, list, and ask things of them while they run.
+// Batches as Temporal workflows: start, look at, watch, list, and ask things of them while they
+// run.
 import {
   type Client,
   type WorkflowExecutionDescription,
@@ -109,38 +110,61 @@ export interface Retried {
 }
 
 /**
- * Every call rejects with a MoverError, as all of the client; any may reject with UNREACHABLE. `id` is a batch id, or a workflow id
- * alone: then its newest batch is meant. The requests answer with a sentence and reject with BATCH_REQUEST_REFUSED when the batch
- * can't grant them now.
+ * Every call rejects with a MoverError, as all of the client; any may reject with UNREACHABLE. `id`
+ * is a batch id, or a workflow id alone: then its newest batch is meant. The requests answer with a
+ * sentence and reject with BATCH_REQUEST_REFUSED when the batch can't grant them now.
  */
 export interface BatchClient {
   /**
-   * Starts a batch and returns at once. Repeating it with the same workflow id and input while it runs returns the running one.
+   * Starts a batch and returns at once. Repeating it with the same workflow id and input while it
+   * runs returns the running one.
    * @throws INVALID_REQUEST; ATTEMPT_MISMATCH when another batch runs under the workflow id
    */
   start(input: BatchInput, options?: StartMoveOptions): Promise<StartedBatch>;
-  /** By its stored report when Temporal has forgotten it; that needs the whole batch id. @throws BATCH_NOT_FOUND */
+  /**
+   * By its stored report when Temporal has forgotten it; that needs the whole batch id.
+   * @throws BATCH_NOT_FOUND
+   */
   get(id: string): Promise<Batch>;
-  /** Yields the progress at each change until the batch has ended. @throws BATCH_NOT_FOUND; the signal's reason */
+  /**
+   * Yields the progress at each change until the batch has ended.
+   * @throws BATCH_NOT_FOUND; the signal's reason
+   */
   watch(id: string, options?: WatchOptions): AsyncGenerator<BatchProgress, void>;
   /** Those that Temporal knows: running ones first, then by end, newest first. */
   list(options?: ListBatchesOptions): Promise<ListedBatch[]>;
-  /** Every move of its plan, in its order, with how it ended; paged from the replica site. @throws BATCH_NOT_FOUND */
+  /**
+   * Every move of its plan, in its order, with how it ended; paged from the replica site.
+   * @throws BATCH_NOT_FOUND
+   */
   moves(id: string): AsyncGenerator<BatchMoveReport, void>;
-  /** No further moves start until `resume`; running ones go on. @throws BATCH_NOT_FOUND, BATCH_REQUEST_REFUSED */
+  /**
+   * No further moves start until `resume`; running ones go on.
+   * @throws BATCH_NOT_FOUND, BATCH_REQUEST_REFUSED
+   */
   pause(id: string, request: BatchRequest): Promise<string>;
   /** @throws BATCH_NOT_FOUND, BATCH_REQUEST_REFUSED */
   resume(id: string, request: BatchRequest): Promise<string>;
-  /** Running moves finish, or are put back if they are before their commit. @throws BATCH_NOT_FOUND, BATCH_REQUEST_REFUSED */
+  /**
+   * Running moves finish, or are put back if they are before their commit.
+   * @throws BATCH_NOT_FOUND, BATCH_REQUEST_REFUSED
+   */
   abort(id: string, request: AbortRequest): Promise<string>;
-  /** Leaves the move of a volume out when its turn comes. @throws BATCH_NOT_FOUND, BATCH_REQUEST_REFUSED */
+  /**
+   * Leaves the move of a volume out when its turn comes.
+   * @throws BATCH_NOT_FOUND, BATCH_REQUEST_REFUSED
+   */
   skip(id: string, request: SkipRequest): Promise<string>;
   /** Lets the batch go on after its first moves. @throws BATCH_NOT_FOUND, BATCH_REQUEST_REFUSED */
   approve(id: string, request: BatchRequest): Promise<string>;
-  /** All limits anew: one that is not given is none. @throws BATCH_NOT_FOUND, BATCH_REQUEST_REFUSED */
+  /**
+   * All limits anew: one that is not given is none.
+   * @throws BATCH_NOT_FOUND, BATCH_REQUEST_REFUSED
+   */
   setConcurrency(id: string, request: ConcurrencyRequest): Promise<string>;
   /**
-   * Gives the failed moves of a running batch another turn; of one that has ended, in a new batch, with its options unless others are given.
+   * Gives the failed moves of a running batch another turn; of one that has ended, in a new batch,
+   * with its options unless others are given.
    * @throws BATCH_NOT_FOUND, BATCH_REQUEST_REFUSED when none has failed
    */
   retryFailed(id: string, request: BatchRequest, options?: RetryOptions): Promise<Retried>;

@@ -1,4 +1,5 @@
-// What a batch is started with, checked before there is a workflow: form, size, and whether its window can be.
+// What a batch is started with, checked before there is a workflow: form, size, and whether its
+// window can be.
 import { windowOf } from '../../control/clock/window.js';
 import {
   BATCH_INPUT_BYTES_MAX,
@@ -8,7 +9,10 @@ import {
 } from '../../contracts/batch.js';
 import { MoverError, parseOrRefuse, type Reason } from '../../contracts/errors.js';
 
-/** @throws MoverError INVALID_REQUEST naming every field at fault: of the form, too large, an unknown time zone, too short a window */
+/**
+ * @throws MoverError INVALID_REQUEST naming every field at fault: of the form, too large, an
+ * unknown time zone, too short a window
+ */
 export function checkBatchInput(given: BatchInput, nowMs: number): ParsedBatchInput {
   // The list is the reason for a large input: its size is told before each entry's faults are.
   refuseLarge(given);

@@ -1,8 +1,11 @@
-// What a batch was started with, from the first event of its history: whoever started it, and however.
+// What a batch was started with, from the first event of its history: whoever started it, and
+// however.
 import { type Client, defaultPayloadConverter } from '@temporalio/client';
 import { type BatchInput, batchInputSchema, type ParsedBatchInput } from '../../contracts/batch.js';
 
-/** Undefined when the history is gone, or can't be read here (its payloads are encoded otherwise). */
+/**
+ * Undefined when the history is gone, or can't be read here (its payloads are encoded otherwise).
+ */
 export async function firstInput(
   { workflowService, options: { namespace } }: Client,
   workflowId: string,

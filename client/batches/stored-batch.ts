@@ -1,4 +1,5 @@
-// Reports of batches that ended, from the replica site: they are there when Temporal's history of a batch is gone.
+// Reports of batches that ended, from the replica site: they are there when Temporal's history of a
+// batch is gone.
 import { anyAppliance, type Ports } from '../../control/ports.js';
 import { orUndefined } from '../../control/site-lookup.js';
 import type { BatchId, BatchReport } from '../../contracts/batch.js';

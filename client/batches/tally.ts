@@ -1,4 +1,5 @@
-// What a batch's moves come to, by the groups they go between: counts, bytes, and how long they took. One number is kept for each move.
+// What a batch's moves come to, by the groups they go between: counts, bytes, and how long they
+// took. One number is kept for each move.
 import type { GroupId, VolumeId } from '../../contracts/ids.js';
 import type { BatchMoveOutcome, BatchMoveReport } from './batch-moves.js';
 

@@ -35,7 +35,10 @@ export function batchPicture(progress: BatchProgress, nowMs: number): string[] {
   ].map((line) => printable(line));
 }
 
-/** One line of a progress, for logs. @example "running: 12 of 40 ended, 11 moved, 1 failed, 8 running, 20 waiting; 9.5 a minute" */
+/**
+ * One line of a progress, for logs.
+ * @example "running: 12 of 40 ended, 11 moved, 1 failed, 8 running, 20 waiting; 9.5 a minute"
+ */
 export function batchLine(progress: BatchProgress): string {
   const { stage, counts, perMinute, expectedEndMs } = progress;
   const until = expectedEndMs === undefined ? '' : `, done at about ${time(expectedEndMs)}`;

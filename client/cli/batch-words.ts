@@ -179,7 +179,10 @@ async function objectIn(
   return { ...value };
 }
 
-/** The input that words and a file make together, unchecked: what the words say stands over what the file says. */
+/**
+ * The input that words and a file make together, unchecked: what the words say stands over what the
+ * file says.
+ */
 function batchValueOf(
   words: BatchWords,
   base: Readonly<Record<string, unknown>>,
@@ -277,7 +280,10 @@ function refusal(reasons: readonly Reason[], words: BatchWords): MoverError {
   });
 }
 
-/** The flag that a field was given by; undefined when it comes from the file. @example "--per-group" */
+/**
+ * The flag that a field was given by; undefined when it comes from the file.
+ * @example "--per-group"
+ */
 function flagOf(path: string, words: BatchWords): string | undefined {
   const [word] = Object.entries(WORD_OF)
     .filter(([beginning]) => path === beginning || path.startsWith(`${beginning}.`))

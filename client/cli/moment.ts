@@ -3,7 +3,10 @@ import { InvalidArgumentError } from 'commander';
 import { readMoment } from '../../contracts/moment.js';
 import { time } from '../text/format.js';
 
-/** @returns milliseconds since 1970-01-01 UTC. @throws InvalidArgumentError; commander names the option */
+/**
+ * @returns milliseconds since 1970-01-01 UTC.
+ * @throws InvalidArgumentError; commander names the option
+ */
 export function parseMoment(text: string): number {
   const read = readMoment(text, Date.now());
   if ('problem' in read) throw new InvalidArgumentError(`${read.problem}.`);

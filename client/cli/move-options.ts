@@ -1,4 +1,5 @@
-// The words of `plan` and `move`, as the input of a move. What they may be is checked where every move's input is.
+// The words of `plan` and `move`, as the input of a move. What they may be is checked where every
+// move's input is.
 import type { Command } from 'commander';
 import { parseOrRefuse } from '../../contracts/errors.js';
 import { moveInputSchema, type ParsedMoveInput } from '../../contracts/move.js';

@@ -1,4 +1,5 @@
-// Where a command's answer goes: text for people, or with --json exactly one JSON object on standard output, also on failure.
+// Where a command's answer goes: text for people, or with --json exactly one JSON object on
+// standard output, also on failure.
 import { ERRORS, MoverError, toProblem } from '../../contracts/errors.js';
 import { LivePicture } from './live-picture.js';
 

@@ -1,4 +1,5 @@
-// A stored report as people read it: who asked for what, how it ended, and why if it did not succeed.
+// A stored report as people read it: who asked for what, how it ended, and why if it did not
+// succeed.
 import type { StoredMoveReport } from '../../contracts/report.js';
 import { printable } from '../text/printable.js';
 import { time } from '../text/format.js';

@@ -1,4 +1,5 @@
-// What every command works with: a client of the estate the user means, an output, and Ctrl-C as a signal.
+// What every command works with: a client of the estate the user means, an output, and Ctrl-C as a
+// signal.
 import { findEstateFile, readEstateFile } from '../estate-file.js';
 import { createMoverClient, type MoverClient } from '../sdk.js';
 import { EXIT, exitCodeOf, type ExitCode } from './exit-code.js';
@@ -25,7 +26,10 @@ export interface CommandContext {
   readonly setExitCode: (code: ExitCode) => void;
 }
 
-/** Runs a command to its end, whatever happens: the answer or the failure is written, and the exit code set. */
+/**
+ * Runs a command to its end, whatever happens: the answer or the failure is written, and the exit
+ * code set.
+ */
 export async function runCommand(context: CommandContext, options: GlobalOptions, run: Run): Promise<void> {
   const output = new Output(context.streams, options.json === true);
   const interrupt = new AbortController();

@@ -11,7 +11,8 @@ import type { Output } from './output.js';
 const LOOK_EVERY_MS = 200;
 
 /**
- * @throws MoverError FOREIGN_SOURCE, SOURCE_MISSING when the disk may not be used after all, UNREACHABLE; the signal's reason
+ * @throws MoverError FOREIGN_SOURCE, SOURCE_MISSING when the disk may not be used after all,
+ * UNREACHABLE; the signal's reason
  */
 export async function untilReplicated(
   client: MoverClient,

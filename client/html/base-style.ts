@@ -1,4 +1,5 @@
-// The look that all pages share, light and dark. Contrast of text on its background is at least 4.5 to 1 in both.
+// The look that all pages share, light and dark. Contrast of text on its background is at least 4.5
+// to 1 in both.
 
 export const BASE_STYLE = `
 :root {

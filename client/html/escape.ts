@@ -1,4 +1,5 @@
-// Text by users inside a page: as text, as an attribute, or as data for the script; never as markup.
+// Text by users inside a page: as text, as an attribute, or as data for the script; never as
+// markup.
 
 const ENTITIES: Readonly<Record<string, string>> = {
   '&': '&amp;',

@@ -1,4 +1,5 @@
-// Image access: recovery points opened as NBD disks at an appliance, which holds them open until they are closed or their time is up.
+// Image access: recovery points opened as NBD disks at an appliance, which holds them open until
+// they are closed or their time is up.
 import { hostname } from 'node:os';
 import { requireGroup } from '../../control/site-lookup.js';
 import { anyAppliance, type AppliancePort, type Ports } from '../../control/ports.js';
@@ -14,7 +15,9 @@ import {
 import { momentMs } from '../../contracts/moment.js';
 import { imageAddressOf, imageUri } from './image-address.js';
 
-/** Longest wait for an opening, ms: it takes time in proportion to what has changed since the point. */
+/**
+ * Longest wait for an opening, ms: it takes time in proportion to what has changed since the point.
+ */
 export const OPENING_MS_MAX = 90_000;
 
 export type OpenAccessWords = Omit<OpenAccessInput, 'client' | 'atMs'> & {
@@ -42,8 +45,8 @@ export interface ListedAccesses {
 
 /**
  * At the group's own appliance if it answers: any of them serves every volume's images.
- * @throws MoverError INVALID_REQUEST, GROUP_NOT_FOUND, VOLUME_NOT_FOUND, POINT_NOT_FOUND, POINT_UNAVAILABLE, POINT_TRIMMED, IMAGE_LIMIT,
- * UNREACHABLE; the signal's reason
+ * @throws MoverError INVALID_REQUEST, GROUP_NOT_FOUND, VOLUME_NOT_FOUND, POINT_NOT_FOUND,
+ * POINT_UNAVAILABLE, POINT_TRIMMED, IMAGE_LIMIT, UNREACHABLE; the signal's reason
  */
 export async function openAccess(ports: Ports, words: OpenAccessWords, signal?: AbortSignal): Promise<ListedAccess> {
   const { client = `volume-mover@${hostname()}`, ...rest } = words;
@@ -73,7 +76,11 @@ export async function listAccesses(ports: Ports): Promise<ListedAccesses> {
   };
 }
 
-/** Closed again it is no error. @throws MoverError ACCESS_NOT_FOUND; UNREACHABLE when an appliance that does not answer may have it */
+/**
+ * Closed again it is no error.
+ * @throws MoverError ACCESS_NOT_FOUND; UNREACHABLE when an appliance that does not answer may have
+ * it
+ */
 export async function closeAccess(ports: Ports, access: AccessId, client?: string): Promise<ListedAccess> {
   const found: ListedAccess[] = [];
   let away: MoverError | undefined;

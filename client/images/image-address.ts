@@ -1,4 +1,5 @@
-// Where the images of an appliance are reached over NBD, as an address and as the URI that disk tools take.
+// Where the images of an appliance are reached over NBD, as an address and as the URI that disk
+// tools take.
 import type { AppliancePort } from '../../control/ports.js';
 
 export interface ImageAddress {
@@ -7,7 +8,8 @@ export interface ImageAddress {
 }
 
 /**
- * In a container an appliance listens on every interface; the host of its control URL is the one to use then.
+ * In a container an appliance listens on every interface; the host of its control URL is the one to
+ * use then.
  * @throws MoverError UNREACHABLE
  */
 export async function imageAddressOf({ url, calls }: AppliancePort): Promise<ImageAddress> {

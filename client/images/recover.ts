@@ -17,11 +17,14 @@ export type RecoverInput = ({ readonly volume: VolumeId } | { readonly group: Gr
   /** Which point; with neither this nor a time the newest. */
   readonly point?: PointId | undefined;
   /**
-   * The last point, in the order of the timeline, whose time is not later than this: milliseconds since 1970-01-01 UTC, or text as
-   * people write it ("2026-11-23T10:00:00Z", "-2h").
+   * The last point, in the order of the timeline, whose time is not later than this: milliseconds
+   * since 1970-01-01 UTC, or text as people write it ("2026-11-23T10:00:00Z", "-2h").
    */
   readonly atMs?: number | string | undefined;
-  /** A volume's image file; a folder (made if it is missing) for a group, or to have the file named after the volume. */
+  /**
+   * A volume's image file; a folder (made if it is missing) for a group, or to have the file named
+   * after the volume.
+   */
   readonly to: string;
   /** Whether existing files may be replaced; default false. */
   readonly overwrite?: boolean | undefined;
@@ -52,8 +55,10 @@ export interface Recovered {
 }
 
 /**
- * Copies a recovery point to files. They appear under their names only when every one of them is whole.
- * @throws MoverError POINT_NOT_FOUND, POINT_TRIMMED, UNREACHABLE, INVALID_REQUEST (a file exists); the signal's reason
+ * Copies a recovery point to files. They appear under their names only when every one of them is
+ * whole.
+ * @throws MoverError POINT_NOT_FOUND, POINT_TRIMMED, UNREACHABLE, INVALID_REQUEST (a file exists);
+ * the signal's reason
  */
 export async function recover(ports: Ports, input: RecoverInput, options: RecoverOptions = {}): Promise<Recovered> {
   const { doubt, ...point } = await findPoint(ports, input);

@@ -1,4 +1,5 @@
-// Writes a disk image that takes only the space of its data, and appears under its name only when it is whole.
+// Writes a disk image that takes only the space of its data, and appears under its name only when
+// it is whole.
 import { randomBytes } from 'node:crypto';
 import { link, open, rename, rm, type FileHandle } from 'node:fs/promises';
 import { MoverError } from '../../contracts/errors.js';
@@ -48,7 +49,10 @@ export class SparseFile {
     }
   }
 
-  /** On stable storage, and under its name. @throws MoverError INVALID_REQUEST when the name is taken and may not be. */
+  /**
+   * On stable storage, and under its name.
+   * @throws MoverError INVALID_REQUEST when the name is taken and may not be.
+   */
   async publish(overwrite: boolean): Promise<void> {
     await this.#file.sync();
     await this.#file.close();

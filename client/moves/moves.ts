@@ -22,7 +22,10 @@ import { type TemporalAccess, workflowUrl } from '../temporal/connection.js';
 import { describeRun, type DescribedRun, progressOf } from '../temporal/workflow-run.js';
 
 const WORKFLOW_TYPE = 'moveVolume';
-/** Between looks at a running move, ms: a step takes from 20 ms up; people see no difference below this. */
+/**
+ * Between looks at a running move, ms: a step takes from 20 ms up; people see no difference below
+ * this.
+ */
 const WATCH_INTERVAL_MS = 150;
 
 export interface StartedMove {
@@ -48,7 +51,10 @@ export interface Move extends StartedMove {
 }
 
 export interface StartMoveOptions {
-  /** Default: a readable one that is not used yet. With one of your own, starting again after a lost answer is safe. */
+  /**
+   * Default: a readable one that is not used yet. With one of your own, starting again after a lost
+   * answer is safe.
+   */
   readonly workflowId?: string | undefined;
 }
 
@@ -99,7 +105,10 @@ export class Moves {
     return { ...base, ...(await this.#end(workflowId, runId)) };
   }
 
-  /** Each change of the move's progress, the last one included. @throws as `get`; the signal's reason */
+  /**
+   * Each change of the move's progress, the last one included.
+   * @throws as `get`; the signal's reason
+   */
   async *watch(id: string, { signal }: WatchOptions = {}): AsyncGenerator<MoveProgress, void> {
     let seen: MoveProgress | undefined;
     const { workflowId, description } = await this.#describe(id);

@@ -1,4 +1,5 @@
-// Reports of moves that ended, from the replica site: they are there when Temporal's history of a move is gone.
+// Reports of moves that ended, from the replica site: they are there when Temporal's history of a
+// move is gone.
 import { anyAppliance, type Ports } from '../../control/ports.js';
 import { MoverError, parseOrRefuse } from '../../contracts/errors.js';
 import { moveIdSchema } from '../../contracts/ids.js';
@@ -7,7 +8,10 @@ import { encodedWorkflowId } from '../../contracts/move-id.js';
 import { parseMoveId } from './move-id.js';
 import type { Move, Moves } from './moves.js';
 
-/** By move id, or by workflow id (its newest move). @throws MoverError REPORT_NOT_FOUND, INVALID_REQUEST, UNREACHABLE */
+/**
+ * By move id, or by workflow id (its newest move).
+ * @throws MoverError REPORT_NOT_FOUND, INVALID_REQUEST, UNREACHABLE
+ */
 export async function getReport(ports: Ports, id: string): Promise<StoredMoveReport> {
   const { workflowId, firstRunId } = parseMoveId(id);
   const run = firstRunId === undefined ? '' : `@${firstRunId}`;
@@ -15,7 +19,10 @@ export async function getReport(ports: Ports, id: string): Promise<StoredMoveRep
   return await anyAppliance(ports, ({ calls }) => calls.report({ move }));
 }
 
-/** The move in Temporal; one that Temporal has forgotten, by its report. @throws MoverError MOVE_NOT_FOUND, UNREACHABLE */
+/**
+ * The move in Temporal; one that Temporal has forgotten, by its report.
+ * @throws MoverError MOVE_NOT_FOUND, UNREACHABLE
+ */
 export async function getMove(moves: Moves, ports: Ports, id: string): Promise<Move> {
   try {
     return await moves.get(id);

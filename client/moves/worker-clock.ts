@@ -5,7 +5,10 @@ import { controlUrl, type Estate } from '../../contracts/estate.js';
 import { healthOperation } from '../../contracts/health.js';
 import { createApiClient } from '../../control/client.js';
 
-/** Longest wait for a worker's health, ms: it asks Temporal first. A plan is none the worse without it. */
+/**
+ * Longest wait for a worker's health, ms: it asks Temporal first. A plan is none the worse without
+ * it.
+ */
 const HEALTH_MS_MAX = 2_000;
 
 /** Sentences about the worker's clock; none when it can't be asked. */

@@ -1,4 +1,5 @@
-// A schedule made by hand, as it should have been made: what the Temporal UI's form could not set is set, all else stays.
+// A schedule made by hand, as it should have been made: what the Temporal UI's form could not set
+// is set, all else stays.
 import type { ScheduleDescription, ScheduleUpdateOptions } from '@temporalio/client';
 import { z } from 'zod';
 import { batchInputSchema } from '../../contracts/batch.js';

@@ -1,4 +1,5 @@
-// Times of a calendar as numbers, one set of spans a field: what cron texts, calendars as JSON and what the server answers all become.
+// Times of a calendar as numbers, one set of spans a field: what cron texts, calendars as JSON and
+// what the server answers all become.
 import { type CalendarSpec, type CalendarSpecDescription, DAYS_OF_WEEK, type Month, MONTHS } from '@temporalio/client';
 import { z } from 'zod';
 
@@ -9,7 +10,10 @@ export interface Span {
   readonly step: number;
 }
 
-/** Smallest and largest value of each field. Days of the week count from Sunday, 0; months from January, 1. */
+/**
+ * Smallest and largest value of each field. Days of the week count from Sunday, 0; months from
+ * January, 1.
+ */
 export const FIELD_LIMITS = {
   second: { min: 0, max: 59 },
   minute: { min: 0, max: 59 },
@@ -21,7 +25,10 @@ export const FIELD_LIMITS = {
 } as const;
 export type CalendarField = keyof typeof FIELD_LIMITS;
 
-/** A second matches when every field does: a day of the month *and* a day of the week, if both are given. */
+/**
+ * A second matches when every field does: a day of the month *and* a day of the week, if both are
+ * given.
+ */
 export type Calendar = Readonly<Record<CalendarField, readonly Span[]>>;
 
 export const WEEKDAY_NAMES = ['Sun', 'Mon', 'Tue', 'Wed', 'Thu', 'Fri', 'Sat'] as const;
@@ -51,7 +58,10 @@ export function isAll(field: CalendarField, spans: readonly Span[]): boolean {
 
 const MONTH_LENGTHS = [31, 29, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31] as const;
 
-/** Whether there is any day like that: 30 February is none. Which weekday a date is on is not looked at. */
+/**
+ * Whether there is any day like that: 30 February is none. Which weekday a date is on is not looked
+ * at.
+ */
 export function hasDays({ dayOfMonth, month }: Calendar): boolean {
   const [first = FIELD_LIMITS.dayOfMonth.max + 1] = valuesOf(dayOfMonth);
   return valuesOf(month).some((number) => first <= (MONTH_LENGTHS[number - 1] ?? 0));

@@ -1,4 +1,5 @@
-// Cron texts as Temporal reads them, checked before anything is made of them; and calendars written as cron texts again.
+// Cron texts as Temporal reads them, checked before anything is made of them; and calendars written
+// as cron texts again.
 import {
   allOf,
   type Calendar,

@@ -1,4 +1,5 @@
-// The groups that a schedule's batches are for: a name that is mistyped should be told by day, not by the night's first run.
+// The groups that a schedule's batches are for: a name that is mistyped should be told by day, not
+// by the night's first run.
 import { findGroups } from '../../control/site-lookup.js';
 import type { Ports } from '../../control/ports.js';
 import type { BatchInput } from '../../contracts/batch.js';
@@ -6,7 +7,8 @@ import { MoverError, type Reason } from '../../contracts/errors.js';
 
 /**
  * @returns whether the estate could be asked: a schedule may be made before its estate is started
- * @throws MoverError INVALID_REQUEST naming each field that names a group which the estate does not have
+ * @throws MoverError INVALID_REQUEST naming each field that names a group which the estate does not
+ * have
  */
 export async function refuseUnknownGroups(ports: Ports, batch: BatchInput): Promise<boolean> {
   const known = await groupsKnown(ports);

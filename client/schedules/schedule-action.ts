@@ -1,4 +1,5 @@
-// What a schedule starts, and how it is made in Temporal: the same for a new schedule and for one that is changed.
+// What a schedule starts, and how it is made in Temporal: the same for a new schedule and for one
+// that is changed.
 import type { ScheduleOptions, ScheduleOptionsStartWorkflowAction } from '@temporalio/client';
 import { type SearchAttributePair, TypedSearchAttributes, type Workflow } from '@temporalio/common';
 import type { BatchInput } from '../../contracts/batch.js';
@@ -38,7 +39,10 @@ export function policiesOf({
   return { overlap, catchupWindow: catchUpMs, pauseOnFailure };
 }
 
-/** Of the schedule and of each batch it starts: what is known before it runs. The batch sets its id and outcome itself. */
+/**
+ * Of the schedule and of each batch it starts: what is known before it runs. The batch sets its id
+ * and outcome itself.
+ */
 export function attributesOf({ to, select, moves }: BatchInput): TypedSearchAttributes {
   const targets = new Set(to === undefined ? (moves ?? []).map((move) => move.to) : [to]);
   const sources = new Set(select?.from === undefined ? [] : [select.from].flat());

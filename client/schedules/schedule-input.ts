@@ -1,4 +1,5 @@
-// What a schedule of batches is made from, checked as a whole before anything is made: nobody is awake when it runs.
+// What a schedule of batches is made from, checked as a whole before anything is made: nobody is
+// awake when it runs.
 import type { CalendarSpec, ScheduleSpec } from '@temporalio/client';
 import { z } from 'zod';
 import { type BatchInput, batchInputSchema, WEEKDAYS } from '../../contracts/batch.js';
@@ -14,14 +15,19 @@ export type Overlap = z.infer<typeof overlapSchema>;
 
 const SECOND_MS = 1_000;
 const DAY_MS = 86_400_000;
-/** A run that an outage of Temporal kept from its time is still begun for so long: later, its window is someone else's morning. */
+/**
+ * A run that an outage of Temporal kept from its time is still begun for so long: later, its window
+ * is someone else's morning.
+ */
 export const CATCH_UP_MS_DEFAULT = 10 * 60_000;
 /** The server's own bounds. */
 const CATCH_UP_MS_MIN = 10 * SECOND_MS;
 const CATCH_UP_MS_MAX = 365 * DAY_MS;
 const JITTER_MS_MAX = DAY_MS;
 const TIMES_MAX = 50;
-/** The names of a batch's moves begin with its schedule's name, and a move's id has 300 characters. */
+/**
+ * The names of a batch's moves begin with its schedule's name, and a move's id has 300 characters.
+ */
 const NAME_LENGTH_MAX = 100;
 const NOTE_LENGTH_MAX = 1_000;
 
@@ -45,7 +51,10 @@ const timeZone = z
 const scheduleInputSchema = z
   .strictObject({
     name: scheduleNameSchema,
-    /** As Temporal reads it: a day of the month *and* a day of the week, if both are given. May begin with `CRON_TZ=<zone> `. */
+    /**
+     * As Temporal reads it: a day of the month *and* a day of the week, if both are given. May
+     * begin with `CRON_TZ=<zone> `.
+     */
     cron: z
       .union([z.string(), z.array(z.string()).min(1).max(TIMES_MAX)], { error: 'a cron text, or a list of them' })
       .superRefine((cron, context) => {

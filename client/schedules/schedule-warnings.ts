@@ -1,4 +1,5 @@
-// What can't be right about a schedule: mostly what the Temporal UI's form leaves at the server's defaults.
+// What can't be right about a schedule: mostly what the Temporal UI's form leaves at the server's
+// defaults.
 import type { ScheduleDescription } from '@temporalio/client';
 import { batchInputSchema } from '../../contracts/batch.js';
 import { MoverError, parseOrRefuse } from '../../contracts/errors.js';
@@ -30,7 +31,10 @@ export const CATCH_UP_MS_SENSIBLE = 24 * 3_600_000;
 
 type Described = Pick<ScheduleDescription, 'spec' | 'policies' | 'action' | 'info'>;
 
-/** @param hasWorkers whether anybody takes work from its task queue now; undefined when nobody could say */
+/**
+ * @param hasWorkers whether anybody takes work from its task queue now; undefined when nobody could
+ * say
+ */
 export function warningsOf(schedule: Described, hasWorkers: boolean | undefined): ScheduleWarning[] {
   const warnings: ScheduleWarning[] = [];
   const warn = (about: ScheduleWarning['about'], message: string, adoptable = false): void =>

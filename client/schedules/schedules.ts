@@ -1,4 +1,5 @@
-// Schedules of batches, on Temporal Schedules: made, looked at, paused, run out of turn, and mended when made by hand in the UI.
+// Schedules of batches, on Temporal Schedules: made, looked at, paused, run out of turn, and mended
+// when made by hand in the UI.
 import {
   isGrpcDeadlineError,
   ScheduleAlreadyRunning,
@@ -42,7 +43,10 @@ export interface ScheduleRun {
   readonly workflowId: string;
   readonly scheduledAtMs: number;
   readonly startedAtMs: number;
-  /** As the batch's report says; else `running`, `failed`, `cancelled`, `terminated`, `timed-out`, `ended`, or `forgotten` by Temporal. */
+  /**
+   * As the batch's report says; else `running`, `failed`, `cancelled`, `terminated`, `timed-out`,
+   * `ended`, or `forgotten` by Temporal.
+   */
   readonly outcome: string;
 }
 
@@ -86,7 +90,9 @@ export interface ListedSchedules {
   readonly schedules: readonly Schedule[];
   /** Schedules of the namespace that could not be read, and why. */
   readonly unreadable: readonly { readonly name: string; readonly message: string }[];
-  /** Schedules of the namespace that start no workflow of volume-mover and are not for its workers. */
+  /**
+   * Schedules of the namespace that start no workflow of volume-mover and are not for its workers.
+   */
   readonly foreign: number;
 }
 
@@ -154,8 +160,8 @@ export class Schedules {
   }
 
   /**
-   * Makes a schedule of batches, or changes the one of that name to be so; whether that one is paused stays. Everything is checked first,
-   * the groups only where the estate answers.
+   * Makes a schedule of batches, or changes the one of that name to be so; whether that one is
+   * paused stays. Everything is checked first, the groups only where the estate answers.
    * @throws MoverError INVALID_REQUEST
    */
   async create(given: ScheduleInput): Promise<CreatedSchedule> {
@@ -187,7 +193,10 @@ export class Schedules {
     return { schedule: await this.get(name), created, groupsKnown };
   }
 
-  /** What to type into the Temporal UI to make such a schedule there; makes nothing. @throws MoverError INVALID_REQUEST */
+  /**
+   * What to type into the Temporal UI to make such a schedule there; makes nothing.
+   * @throws MoverError INVALID_REQUEST
+   */
   async uiFormFor(given: ScheduleInput): Promise<UiForm> {
     const { name, batch, times, zone } = checkSchedule(given);
     return uiFormOf({
@@ -248,7 +257,10 @@ export class Schedules {
     return await this.#scheduleOf(await this.#describe(name), await this.#hasWorkers());
   }
 
-  /** What runs goes on; nothing begins by itself until it is resumed. @throws MoverError SCHEDULE_NOT_FOUND */
+  /**
+   * What runs goes on; nothing begins by itself until it is resumed.
+   * @throws MoverError SCHEDULE_NOT_FOUND
+   */
   async pause(name: string, request: ScheduleRequest = {}): Promise<Schedule> {
     return await this.#change(name, async (handle) => handle.pause(noteOf('Paused', request)));
   }
@@ -258,7 +270,10 @@ export class Schedules {
     return await this.#change(name, async (handle) => handle.unpause(noteOf('Resumed', request)));
   }
 
-  /** Runs it once now, paused or not, and says what came of it. @throws MoverError SCHEDULE_NOT_FOUND */
+  /**
+   * Runs it once now, paused or not, and says what came of it.
+   * @throws MoverError SCHEDULE_NOT_FOUND
+   */
   async trigger(name: string, { overlap }: TriggerOptions = {}): Promise<Triggered> {
     const before = await this.#describe(name);
     const policy = parseOrRefuse(overlapSchema, overlap ?? before.policies.overlap ?? 'SKIP', 'overlap');
@@ -278,7 +293,8 @@ export class Schedules {
   }
 
   /**
-   * Runs it for each of its times in a past period, at most 31 days, as if that time were now: under SKIP only one while that runs.
+   * Runs it for each of its times in a past period, at most 31 days, as if that time were now:
+   * under SKIP only one while that runs.
    * @throws MoverError SCHEDULE_NOT_FOUND, INVALID_REQUEST
    */
   async backfill(name: string, { fromMs, toMs, overlap }: BackfillInput): Promise<void> {
@@ -293,9 +309,10 @@ export class Schedules {
   }
 
   /**
-   * Mends a schedule that was made by hand: overlap, catch-up, jitter, pause on failure, search attributes and summary. Its times, input,
-   * note, and whether it is paused stay.
-   * @throws MoverError SCHEDULE_NOT_FOUND; INVALID_REQUEST when it starts no batch that could run: then it has to be made anew
+   * Mends a schedule that was made by hand: overlap, catch-up, jitter, pause on failure, search
+   * attributes and summary. Its times, input, note, and whether it is paused stay.
+   * @throws MoverError SCHEDULE_NOT_FOUND; INVALID_REQUEST when it starts no batch that could run:
+   * then it has to be made anew
    */
   async adopt(name: string, options: AdoptOptions = {}): Promise<Adopted> {
     const before = await this.get(name);
@@ -448,7 +465,10 @@ export class Schedules {
   }
 }
 
-/** A namespace that no worker has prepared yet does not know the search attributes: it does without them until it is made again or adopted. */
+/**
+ * A namespace that no worker has prepared yet does not know the search attributes: it does without
+ * them until it is made again or adopted.
+ */
 async function searchableIfKnown(make: (isKnown: boolean) => Promise<void>): Promise<void> {
   try {
     await make(true);
@@ -475,7 +495,10 @@ const ENDED_UNTOLD: ReadonlyMap<string, string> = new Map([
   ['TIMED_OUT', 'timed-out'],
 ]);
 
-/** Theirs is whatever has nothing to do with our workers: one made by hand with one typing error is ours. */
+/**
+ * Theirs is whatever has nothing to do with our workers: one made by hand with one typing error is
+ * ours.
+ */
 function isOurs({ action }: ScheduleDescription): boolean {
   return action.workflowType === BATCH_WORKFLOW || action.taskQueue === TASK_QUEUE;
 }
@@ -496,7 +519,9 @@ function noteOf(done: string, { operator, reason }: ScheduleRequest): string {
   return `${done}${operator === undefined ? '' : ` by ${operator}`}${reason === undefined ? '' : `: ${reason}`}`;
 }
 
-/** Its times, input and state it keeps; what would be wrong about them too is not adopt's to decide. */
+/**
+ * Its times, input and state it keeps; what would be wrong about them too is not adopt's to decide.
+ */
 function refuseForeign({ name, action }: Schedule): void {
   if (action.workflowType !== BATCH_WORKFLOW || action.taskQueue !== TASK_QUEUE)
     throw refusal(

@@ -1,4 +1,5 @@
-// What to type into the schedule form of the Temporal UI for a schedule, and what that form can't say.
+// What to type into the schedule form of the Temporal UI for a schedule, and what that form can't
+// say.
 import { type Calendar, valuesOf } from './calendar.js';
 import { cronOf } from './cron.js';
 
@@ -12,7 +13,10 @@ export interface UiForm {
   /** Of the form; undefined when nobody said where the UI is. */
   readonly url: string | undefined;
   readonly fields: readonly UiFormField[];
-  /** What the form can't set, and what becomes of it; and what of this schedule can't be said there at all. */
+  /**
+   * What the form can't set, and what becomes of it; and what of this schedule can't be said there
+   * at all.
+   */
   readonly cannot: readonly string[];
 }
 

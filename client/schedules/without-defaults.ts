@@ -1,4 +1,5 @@
-// A batch's input as short as it can be said: people read it in the schedule, and type it into the UI.
+// A batch's input as short as it can be said: people read it in the schedule, and type it into the
+// UI.
 import { isDeepStrictEqual } from 'node:util';
 import { type BatchInput, batchInputSchema, type ParsedBatchInput } from '../../contracts/batch.js';
 

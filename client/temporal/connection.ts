@@ -1,4 +1,5 @@
-// The client's way to Temporal: the server the user's own configuration names, else the one of the estate file.
+// The client's way to Temporal: the server the user's own configuration names, else the one of the
+// estate file.
 import { Client, Connection, type ConnectionOptions } from '@temporalio/client';
 import { loadClientConnectConfig } from '@temporalio/envconfig';
 import { MoverError } from '../../contracts/errors.js';
@@ -31,8 +32,9 @@ export function workflowUrl(
 }
 
 /**
- * Connects to the server that `TEMPORAL_ADDRESS` or `TEMPORAL_PROFILE` names (with the other `TEMPORAL_*` variables: TLS, API
- * key, namespace; Temporal Cloud included), else to the estate's own.
+ * Connects to the server that `TEMPORAL_ADDRESS` or `TEMPORAL_PROFILE` names (with the other
+ * `TEMPORAL_*` variables: TLS, API key, namespace; Temporal Cloud included), else to the estate's
+ * own.
  * @throws MoverError UNREACHABLE
  */
 export async function connectTemporal(

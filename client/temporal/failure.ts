@@ -46,7 +46,10 @@ const NOT_FOUND = { move: 'MOVE_NOT_FOUND', batch: 'BATCH_NOT_FOUND', verificati
 /** What people call a workflow of ours. */
 export type WorkflowNoun = keyof typeof NOT_FOUND;
 
-/** @returns MOVE_NOT_FOUND (of a batch BATCH_NOT_FOUND) or UNREACHABLE where Temporal says so; anything else is thrown on as it is. */
+/**
+ * @returns MOVE_NOT_FOUND (of a batch BATCH_NOT_FOUND) or UNREACHABLE where Temporal says so;
+ * anything else is thrown on as it is.
+ */
 export function fromTemporal(error: unknown, workflowId: string, what: WorkflowNoun = 'move'): MoverError {
   if (error instanceof WorkflowNotFoundError) {
     return new MoverError(NOT_FOUND[what], `Temporal has no ${what} "${workflowId}".`, { cause: error });
@@ -58,8 +61,8 @@ export function fromTemporal(error: unknown, workflowId: string, what: WorkflowN
 }
 
 /**
- * @returns SCHEDULE_NOT_FOUND, INVALID_REQUEST (in the server's words) or UNREACHABLE where Temporal says so; a MoverError as it is.
- * Anything else is thrown on.
+ * @returns SCHEDULE_NOT_FOUND, INVALID_REQUEST (in the server's words) or UNREACHABLE where
+ * Temporal says so; a MoverError as it is. Anything else is thrown on.
  */
 export function fromSchedule(error: unknown, schedule: string): MoverError {
   if (error instanceof MoverError) return error;

@@ -36,8 +36,8 @@ export interface StartedRun {
 }
 
 /**
- * Starting is repeated after a lost answer: the run that is there is the answer, and something else under its id is refused. An id
- * whose workflow has ended stands for a new one.
+ * Starting is repeated after a lost answer: the run that is there is the answer, and something else
+ * under its id is refused. An id whose workflow has ended stands for a new one.
  * @throws MoverError ATTEMPT_MISMATCH, UNREACHABLE
  */
 export async function startOnce(client: Client, start: StartOnce): Promise<StartedRun> {
@@ -76,7 +76,10 @@ async function startedBefore(client: Client, { type, noun, workflowId, same }: S
   return { workflowId, firstRunId, runId: description.runId };
 }
 
-/** A namespace that no worker has prepared yet does not know the attributes: the workflow sets them itself, once there is one. */
+/**
+ * A namespace that no worker has prepared yet does not know the attributes: the workflow sets them
+ * itself, once there is one.
+ */
 async function startSearchable(
   client: Client,
   type: string,

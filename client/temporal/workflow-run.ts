@@ -1,9 +1,13 @@
-// A run of a workflow as Temporal describes it, and what it tells of its progress: the same for moves and batches.
+// A run of a workflow as Temporal describes it, and what it tells of its progress: the same for
+// moves and batches.
 import type { Client, WorkflowExecutionDescription } from '@temporalio/client';
 import type { z } from 'zod';
 
 const PROGRESS_QUERY = 'progress';
-/** Longest wait for a query's answer, ms: without a worker none comes, and the description has to do. */
+/**
+ * Longest wait for a query's answer, ms: without a worker none comes, and the description has to
+ * do.
+ */
 const QUERY_TIMEOUT_MS = 2_000;
 
 export interface DescribedRun {
@@ -19,7 +23,10 @@ export async function describeRun(client: Client, workflowId: string, run?: stri
   return { workflowId, description, firstRunId: firstRunId || description.runId };
 }
 
-/** Undefined when there is no progress to tell: no worker, a workflow that failed before its handlers stood, a history that is gone. */
+/**
+ * Undefined when there is no progress to tell: no worker, a workflow that failed before its
+ * handlers stood, a history that is gone.
+ */
 export async function progressOf<S extends z.ZodType>(
   client: Client,
   schema: S,

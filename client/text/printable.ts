@@ -1,13 +1,20 @@
-// Text by users on a terminal: names may hold anything, escape sequences and characters of two columns included.
+// Text by users on a terminal: names may hold anything, escape sequences and characters of two
+// columns included.
 
-/** Control and format characters (bidirectional overrides too) can rewrite a line or hide a part of it. */
+/**
+ * Control and format characters (bidirectional overrides too) can rewrite a line or hide a part of
+ * it.
+ */
 const UNPRINTABLE = /[\p{Cc}\p{Cf}\p{Cs}\p{Co}\p{Zl}\p{Zp}]/gu;
 const BEYOND_ASCII = /[^\x20-\x7E]/gu;
 const COMBINING = /^[\p{Mn}\p{Me}]$/u;
 const WIDE =
   /^[\p{Emoji_Presentation}\p{Script=Han}\p{Script=Hangul}\p{Script=Hiragana}\p{Script=Katakana}\u3000-\u303E\uFF01-\uFF60\uFFE0-\uFFE6]$/u;
 
-/** Characters that a terminal would obey, or in ASCII not show, as their numbers. @example "caf\u{e9}" */
+/**
+ * Characters that a terminal would obey, or in ASCII not show, as their numbers.
+ * @example "caf\u{e9}"
+ */
 export function printable(text: string, ascii = false): string {
   const named = (character: string): string => `\\u{${character.codePointAt(0)?.toString(16) ?? ''}}`;
   const safe = text.replace(UNPRINTABLE, named);
@@ -46,7 +53,10 @@ function headOf(characters: readonly string[], columns: number, reversed = false
   return (reversed ? kept.reverse() : kept).join('');
 }
 
-/** Lines of at most so many columns, broken at spaces where there are any; lines after the first are indented. */
+/**
+ * Lines of at most so many columns, broken at spaces where there are any; lines after the first are
+ * indented.
+ */
 export function wrapped(text: string, columns: number, indent = 0): string[] {
   const lines: string[] = [];
   let line = '';

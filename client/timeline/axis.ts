@@ -33,7 +33,10 @@ const MONTH_STEPS: readonly number[] = [1, 2, 3, 6, 12, 24, 60, 120];
 /** Shortest month, for how many marks a step makes at most. */
 const MONTH_MS_MIN = 28 * DAY_MS;
 
-/** @param fits whether so many marks, with labels of that many characters, have room beside each other */
+/**
+ * @param fits whether so many marks, with labels of that many characters, have room beside each
+ * other
+ */
 export function ticksOf(range: TimeRange, fits: (count: number, labelLength: number) => boolean): Tick[] {
   const widthMs = range.toMs - range.fromMs;
   const roomFor = (stepMs: number, labelLength: number): boolean => fits(Math.floor(widthMs / stepMs) + 1, labelLength);
@@ -63,7 +66,10 @@ function monthTicks({ fromMs, toMs }: TimeRange, step: number): Tick[] {
   }
 }
 
-/** As much of the time as changes from mark to mark; at midnight the date, so that days can be told apart. */
+/**
+ * As much of the time as changes from mark to mark; at midnight the date, so that days can be told
+ * apart.
+ */
 function label(atMs: number, stepMs: number, { fromMs, toMs }: TimeRange): string {
   const iso = new Date(atMs).toISOString();
   const [date = '', clock = ''] = iso.split('T');

@@ -1,4 +1,5 @@
-// A whole history for a timeline: of a group with the holes of its volumes, which only a volume's own listing has.
+// A whole history for a timeline: of a group with the holes of its volumes, which only a volume's
+// own listing has.
 import { anyAppliance, type Ports } from '../../control/ports.js';
 import type { Hole } from '../../contracts/point.js';
 import { type ListedPoints, listPoints, type PointOwner } from '../volumes/inventory.js';

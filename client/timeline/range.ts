@@ -6,7 +6,10 @@ export interface TimeRange {
   readonly toMs: number;
 }
 
-/** The cell of a time, 0 to `cells` - 1. What lies outside the range is in the cell of the end that it is nearer to. */
+/**
+ * The cell of a time, 0 to `cells` - 1. What lies outside the range is in the cell of the end that
+ * it is nearer to.
+ */
 export function cellOf({ fromMs, toMs }: TimeRange, cells: number, atMs: number): number {
   const widthMs = Math.max(1, toMs - fromMs);
   const cell = Math.floor(((atMs - fromMs) / widthMs) * cells);

@@ -1,4 +1,5 @@
-// Thousands of points on a few hundred columns: what each column of a lane stands for, and how much of it is drawn.
+// Thousands of points on a few hundred columns: what each column of a lane stands for, and how much
+// of it is drawn.
 import type { RecoveryPoint } from '../../contracts/point.js';
 import { cellOf, type TimeRange } from './range.js';
 import type { Lane, LeftOutPoint } from './timeline.js';
@@ -26,8 +27,9 @@ export function cellsOf({ points, leftOut }: Lane, range: TimeRange, cells: numb
 }
 
 /**
- * How high a count is drawn, 1 to `levels`: one by one while that is enough, else by its logarithm, because policies keep the
- * last hour by the second and the last month by the week. One point is always the lowest level.
+ * How high a count is drawn, 1 to `levels`: one by one while that is enough, else by its logarithm,
+ * because policies keep the last hour by the second and the last month by the week. One point is
+ * always the lowest level.
  */
 export function levelOf(count: number, countMax: number, levels: number): number {
   if (countMax <= levels) return Math.min(count, levels);

@@ -1,4 +1,5 @@
-// The picture of a history, before anyone draws it: who owned what when, which points there are, and what can't be recovered.
+// The picture of a history, before anyone draws it: who owned what when, which points there are,
+// and what can't be recovered.
 import { MoverError } from '../../contracts/errors.js';
 import {
   inLineageOrder,
@@ -13,20 +14,31 @@ import {
 import type { ListedPoints, PointOwner } from '../volumes/inventory.js';
 import { overlaps, type Span, type TimeRange } from './range.js';
 
-/** Narrowest range that is drawn, ms: an axis needs some width even if all there is happened at once. */
+/**
+ * Narrowest range that is drawn, ms: an axis needs some width even if all there is happened at
+ * once.
+ */
 export const RANGE_MS_MIN = 1_000;
-/** How much of the range may be spent, at its beginning, on showing that the first owner had no point yet. */
+/**
+ * How much of the range may be spent, at its beginning, on showing that the first owner had no
+ * point yet.
+ */
 const LEAD_SHARE_MAX = 0.1;
 
 export interface TimelineInput {
-  /** A volume's lanes are the groups that owned it; a group's are the volumes that were ever in it. */
+  /**
+   * A volume's lanes are the groups that owned it; a group's are the volumes that were ever in it.
+   */
   readonly owner: PointOwner;
   /** Of a group: with the holes of its volumes, as `listHistory` gives them. */
   readonly listed: ListedPoints;
   readonly nowMs: number;
   /** Where the picture begins; default: the oldest point. */
   readonly sinceMs?: number | undefined;
-  /** Where it ends; default: now, or the latest point if clocks disagree, but for times that are in doubt. */
+  /**
+   * Where it ends; default: now, or the latest point if clocks disagree, but for times that are in
+   * doubt.
+   */
   readonly untilMs?: number | undefined;
 }
 
@@ -165,7 +177,10 @@ function spanOfHole({ sinceMs, untilMs }: Hole): Span {
   return { fromMs: sinceMs, toMs: untilMs };
 }
 
-/** Where a lane shows a hole: inside the lane's spans; all of it if nothing is known of who owned the volume when. */
+/**
+ * Where a lane shows a hole: inside the lane's spans; all of it if nothing is known of who owned
+ * the volume when.
+ */
 function partsOf(hole: Hole, spans: readonly Ownership[]): LaneHole[] {
   if (spans.length === 0) return [{ hole, ...spanOfHole(hole) }];
   const { sinceMs, untilMs } = hole;

@@ -55,7 +55,10 @@ export interface Verification extends StartedVerify {
 }
 
 export interface StartVerifyOptions {
-  /** Default: a readable one that is not used yet. With one of your own, starting again after a lost answer is safe. */
+  /**
+   * Default: a readable one that is not used yet. With one of your own, starting again after a lost
+   * answer is safe.
+   */
   readonly workflowId?: string | undefined;
 }
 

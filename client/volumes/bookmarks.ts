@@ -6,7 +6,10 @@ import { parseOrRefuse } from '../../contracts/errors.js';
 import type { RecoveryPoint } from '../../contracts/point.js';
 import type { InputOf } from '../../contracts/route.js';
 
-/** Without a name it is a point like those that the clock closes. Kept as the group's policy says unless `keep` says otherwise. */
+/**
+ * Without a name it is a point like those that the clock closes. Kept as the group's policy says
+ * unless `keep` says otherwise.
+ */
 export type ClosePointInput = InputOf<typeof applianceApi.closePoint>;
 /** Without a name the point's bookmark keeps the one it has. */
 export type MarkPointInput = InputOf<typeof applianceApi.markPoint>;
@@ -21,7 +24,10 @@ export async function closePoint(ports: Ports, input: ClosePointInput): Promise<
   return await applianceOf(ports, appliance).calls.closePoint(asked);
 }
 
-/** @throws MoverError INVALID_REQUEST (no name yet, or a move's bookmark would be renamed), POINT_NOT_FOUND, UNREACHABLE */
+/**
+ * @throws MoverError INVALID_REQUEST (no name yet, or a move's bookmark would be renamed),
+ * POINT_NOT_FOUND, UNREACHABLE
+ */
 export async function markPoint(ports: Ports, input: MarkPointInput): Promise<RecoveryPoint> {
   const asked = parseOrRefuse(applianceApi.markPoint.input, input, 'bookmark');
   return await anyAppliance(ports, ({ calls }) => calls.markPoint(asked));

@@ -1,4 +1,5 @@
-// What there is: volumes, groups and recovery points, put together from the replica site's and the splitters' views.
+// What there is: volumes, groups and recovery points, put together from the replica site's and the
+// splitters' views.
 import { anyAppliance, type Ports } from '../../control/ports.js';
 import { findGroup, findGroups, findVolume } from '../../control/site-lookup.js';
 import type { GroupState } from '../../contracts/appliance-api.js';
@@ -46,7 +47,9 @@ export interface ListedPoints {
   readonly damaged?: readonly DamagedMember[] | undefined;
 }
 
-/** @throws MoverError UNREACHABLE when no appliance answers for the replica site; INVALID_REQUEST. */
+/**
+ * @throws MoverError UNREACHABLE when no appliance answers for the replica site; INVALID_REQUEST.
+ */
 export async function listVolumes(ports: Ports, filter: VolumeFilter = {}): Promise<ListedVolume[]> {
   const [site, views] = await Promise.all([siteVolumes(ports, filter), splitterViews(ports)]);
   return site.map((volume) => {

@@ -1,4 +1,5 @@
-// What a person orders when something was lost: a volume sent again, a history begun anew, a disk decided on.
+// What a person orders when something was lost: a volume sent again, a history begun anew, a disk
+// decided on.
 import { anyAppliance, type Ports, splitterOf, type SplitterPort } from '../../control/ports.js';
 import { MoverError, parseOrRefuse } from '../../contracts/errors.js';
 import type { Estate } from '../../contracts/estate.js';
@@ -25,15 +26,18 @@ export interface RepairsOptions {
   readonly estate: Estate;
 }
 
-/** @throws MoverError INVALID_REQUEST, VOLUME_NOT_FOUND, VOLUME_BUSY, SOURCE_MISSING, FOREIGN_SOURCE, UNREACHABLE */
+/**
+ * @throws MoverError INVALID_REQUEST, VOLUME_NOT_FOUND, VOLUME_BUSY, SOURCE_MISSING,
+ * FOREIGN_SOURCE, UNREACHABLE
+ */
 export async function resync(options: RepairsOptions, input: ResyncOrder): Promise<SplitterVolume> {
   const order = parseOrRefuse(resyncInputSchema, input, 'resync');
   return await splitterWith(options, order.volume).calls.resync(order);
 }
 
 /**
- * @throws MoverError INVALID_REQUEST, VOLUME_NOT_FOUND, SOURCE_PRESENT, SOURCE_DECISION_REFUSED, VOLUME_BUSY, POINT_NOT_FOUND,
- * POINT_UNAVAILABLE, UNREACHABLE
+ * @throws MoverError INVALID_REQUEST, VOLUME_NOT_FOUND, SOURCE_PRESENT, SOURCE_DECISION_REFUSED,
+ * VOLUME_BUSY, POINT_NOT_FOUND, POINT_UNAVAILABLE, UNREACHABLE
  */
 export async function decideSource(options: RepairsOptions, input: SourceOrder): Promise<SplitterVolume> {
   const order = parseOrRefuse(decideSourceInputSchema, input, 'source');
@@ -46,7 +50,10 @@ export async function rebuild({ ports }: RepairsOptions, input: RebuildOrder): P
   return await anyAppliance(ports, ({ calls }) => calls.rebuild(order));
 }
 
-/** What the splitter says of a volume, whatever the replica site knows. @throws MoverError VOLUME_NOT_FOUND, UNREACHABLE */
+/**
+ * What the splitter says of a volume, whatever the replica site knows.
+ * @throws MoverError VOLUME_NOT_FOUND, UNREACHABLE
+ */
 export async function splitterView(options: RepairsOptions, volume: VolumeId): Promise<SplitterVolume> {
   const { volumes } = await splitterWith(options, volume).calls.inventory({ volume });
   const [view] = volumes;
@@ -54,7 +61,10 @@ export async function splitterView(options: RepairsOptions, volume: VolumeId): P
   return view;
 }
 
-/** The ranges that a verification found; undefined when it found more than it lists: then all of the volume is compared. */
+/**
+ * The ranges that a verification found; undefined when it found more than it lists: then all of the
+ * volume is compared.
+ */
 export function rangesOf({ mismatches, mismatchedRegions }: VerifyReport): readonly Range[] | undefined {
   const listed = mismatches.reduce((sum, { length }) => sum + Math.ceil(length / VERIFY_REGION_BYTES), 0);
   return listed < mismatchedRegions ? undefined : mismatches.map(({ offset, length }) => ({ offset, length }));

@@ -1,12 +1,17 @@
-// Notices when the wall clock goes another way than monotonic time says, and doubts it until both have agreed for a while.
+// Notices when the wall clock goes another way than monotonic time says, and doubts it until both
+// have agreed for a while.
 import { type ClockDoubt, CLOCK_AGREES_AFTER_MS_DEFAULT } from '../../contracts/clock.js';
 import type { Clock, Moment } from './clock.js';
 
-/** What the two clocks may differ by from one look to the next, milliseconds: a process may be kept waiting between two readings. */
+/**
+ * What the two clocks may differ by from one look to the next, milliseconds: a process may be kept
+ * waiting between two readings.
+ */
 const TOLERANCE_MS = 1_000;
 /**
- * What they may drift apart by in the long run, a share of the time that passed. A time service slews both clocks alike, so this
- * only has to cover rounding; it is small so that many small steps are noticed as one large one.
+ * What they may drift apart by in the long run, a share of the time that passed. A time service
+ * slews both clocks alike, so this only has to cover rounding; it is small so that many small steps
+ * are noticed as one large one.
  */
 const DRIFT_SHARE = 0.001;
 
@@ -61,7 +66,10 @@ export class ClockWatch {
     return { monotonicMs, wallMs, doubt: this.#doubt };
   }
 
-  /** For how long, as of the last reading, the clocks have agreed: in this process's life, and since the last jump. */
+  /**
+   * For how long, as of the last reading, the clocks have agreed: in this process's life, and since
+   * the last jump.
+   */
   get agreedForMs(): number {
     return this.#lookedAtMs - this.#agreesSinceMs;
   }
@@ -71,7 +79,11 @@ export class ClockWatch {
     return this.agreedForMs >= this.agreesAfterMs;
   }
 
-  /** Somebody knows that the clock jumped while nobody looked. @param jumpMs by how much, @param beforeMs what it said before */
+  /**
+   * Somebody knows that the clock jumped while nobody looked.
+   * @param jumpMs by how much,
+   * @param beforeMs what it said before
+   */
   suspect(jumpMs: number, beforeMs: number): void {
     const { process, onJump } = this.#options;
     this.#agreesSinceMs = this.#lookedAtMs;

@@ -1,10 +1,17 @@
-// The two clocks of a process. Whatever lasts is measured by the monotonic one; the wall clock only labels.
+// The two clocks of a process. Whatever lasts is measured by the monotonic one; the wall clock only
+// labels.
 import type { ClockDoubt } from '../../contracts/clock.js';
 
 export interface Clock {
-  /** Whole milliseconds since any moment. Never set, never back; stands still only while the machine sleeps. */
+  /**
+   * Whole milliseconds since any moment. Never set, never back; stands still only while the machine
+   * sleeps.
+   */
   monotonicMs(): number;
-  /** Whole milliseconds since 1970-01-01 UTC, as the system says now: may jump either way at any time. */
+  /**
+   * Whole milliseconds since 1970-01-01 UTC, as the system says now: may jump either way at any
+   * time.
+   */
   wallMs(): number;
 }
 

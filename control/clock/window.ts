@@ -1,5 +1,6 @@
-// When a maintenance window is open, in its own time zone. Zone rules change with the machine's data: so this is asked of an activity,
-// whose answer stands in the history, and never computed in a workflow.
+// When a maintenance window is open, in its own time zone. Zone rules change with the machine's
+// data: so this is asked of an activity, whose answer stands in the history, and never computed in
+// a workflow.
 import type { MaintenanceWindow } from '../../contracts/batch.js';
 import { WEEKDAYS } from '../../contracts/batch.js';
 import type { OpenWindow } from '../../contracts/batch-run.js';
@@ -7,15 +8,19 @@ import { MoverError } from '../../contracts/errors.js';
 
 const MINUTE_MS = 60_000;
 const DAY_MS = 24 * 60 * MINUTE_MS;
-/** Days looked at: a window of one weekday comes again after 7, and a day may have none (its hours left out by a change of the clocks). */
+/**
+ * Days looked at: a window of one weekday comes again after 7, and a day may have none (its hours
+ * left out by a change of the clocks).
+ */
 const DAYS_LOOKED_AT = 22;
 
 /** A reading of the wall clock, as if it were UTC: two readings of one zone compare as numbers. */
 type Reading = number;
 
 /**
- * The window that is open at the time, or else the next one. It opens when the clocks of its zone first read its start on one of its
- * days, and closes when they first read its end after that; where clocks jump over a time, at the jump.
+ * The window that is open at the time, or else the next one. It opens when the clocks of its zone
+ * first read its start on one of its days, and closes when they first read its end after that;
+ * where clocks jump over a time, at the jump.
  * @throws MoverError INVALID_REQUEST for a time zone that this machine does not know
  */
 export function windowOf(window: MaintenanceWindow, atMs: number): OpenWindow {
@@ -81,7 +86,8 @@ function startOfDay(reading: Reading): Reading {
 
 /** The first instant at which the clock reads the wanted time or a later one. */
 function firstAt(clock: Clock, wanted: Reading): number {
-  // No zone is further than 14 hours from UTC, and none changes its offset twice within these two days.
+  // No zone is further than 14 hours from UTC, and none changes its offset twice within these two
+  // days.
   const beforeMs = wanted - DAY_MS;
   const afterMs = wanted + DAY_MS;
   const offsets = [clock(beforeMs) - beforeMs, clock(afterMs) - afterMs];

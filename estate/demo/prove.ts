@@ -1,4 +1,5 @@
-// The demo's proof: the replica is the source, both are what the guest wrote, and both bookmarks are states the guest went through.
+// The demo's proof: the replica is the source, both are what the guest wrote, and both bookmarks
+// are states the guest went through.
 import type { MoveReport } from '../../contracts/move.js';
 import { readAhead } from '../../nbd/read-ahead.js';
 import { compareExports, type Comparison, type Export, withExport } from '../compare.js';
@@ -13,7 +14,9 @@ export interface Proof {
   readonly replica: Comparison;
   /** The source against the guest's memory of its acknowledged writes. */
   readonly source: Verification;
-  /** The point at which the volume left its old group, and the first one of the new group with it. */
+  /**
+   * The point at which the volume left its old group, and the first one of the new group with it.
+   */
   readonly left: Verification;
   readonly joined: Verification;
   /** Sentences about what is wrong; empty when everything is as promised. */

@@ -1,4 +1,5 @@
-// The demo: a whole estate, a guest that never stops writing, one move, and proof that nothing was lost.
+// The demo: a whole estate, a guest that never stops writing, one move, and proof that nothing was
+// lost.
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -56,7 +57,10 @@ export interface Demo {
   readonly estate: RunningEstate;
   /** Starts again from now on what ends: the proof is made. */
   readonly keep: (say: Say) => void;
-  /** Stops everything and removes its folder. @throws Error when something could not be stopped; the rest is */
+  /**
+   * Stops everything and removes its folder.
+   * @throws Error when something could not be stopped; the rest is
+   */
   readonly stop: () => Promise<void>;
 }
 

@@ -1,4 +1,5 @@
-// How the demo shows what it is doing: one line a stage, with what goes on inside it on a terminal; nothing with --json.
+// How the demo shows what it is doing: one line a stage, with what goes on inside it on a terminal;
+// nothing with --json.
 import { Listr, PRESET_TIMER } from 'listr2';
 
 /** Gets a line about what goes on now. */

@@ -1,4 +1,5 @@
-// A guest's block says what it is: who wrote it, with which write, and where. So any copy of a disk can be checked without the guest.
+// A guest's block says what it is: who wrote it, with which write, and where. So any copy of a disk
+// can be checked without the guest.
 
 /** Bytes of one write, and its alignment. */
 export const GUEST_BLOCK_BYTES = 4096;
@@ -59,7 +60,10 @@ function firstState({ seed, sequence, block }: BlockIdentity): number {
   return mixed >>> 0 || WORD_MAX;
 }
 
-/** Marsaglia's xorshift32: a few nanoseconds a word, and no compressor or page of zeroes looks like it. */
+/**
+ * Marsaglia's xorshift32: a few nanoseconds a word, and no compressor or page of zeroes looks like
+ * it.
+ */
 function nextState(state: number): number {
   let next = state;
   next ^= next << 13;

@@ -1,4 +1,5 @@
-// The built-in guest: writes blocks that describe themselves to a virtual volume, at a bounded rate, and remembers every one.
+// The built-in guest: writes blocks that describe themselves to a virtual volume, at a bounded
+// rate, and remembers every one.
 import { setTimeout as delay } from 'node:timers/promises';
 import type { NbdAddress } from '../../nbd/address.js';
 import { GUEST_BLOCK_BYTES, writeBlock } from './block.js';
@@ -39,13 +40,22 @@ export interface Guest {
   readonly reconnections: number;
   /** Rejects when the disk refuses a write, or is gone for 60 s. */
   readonly failed: Promise<never>;
-  /** Holds back further writes; resolves when every write issued is acknowledged. @throws what `failed` rejects with */
+  /**
+   * Holds back further writes; resolves when every write issued is acknowledged.
+   * @throws what `failed` rejects with
+   */
   pause(): Promise<void>;
   /** Writes on after a pause. */
   resume(): void;
-  /** Resolves when every write issued is acknowledged. Safe to call twice. @throws what `failed` rejects with */
+  /**
+   * Resolves when every write issued is acknowledged. Safe to call twice.
+   * @throws what `failed` rejects with
+   */
   stop(): Promise<void>;
-  /** Stops without repeating what is not acknowledged: for clearing up when the disk may be gone. Never rejects. */
+  /**
+   * Stops without repeating what is not acknowledged: for clearing up when the disk may be gone.
+   * Never rejects.
+   */
   abandon(): Promise<void>;
 }
 
@@ -65,7 +75,10 @@ class WritingGuest implements Guest {
   readonly #pace: Pace;
   readonly #phases = new Map<string, LatencyHistogram>();
   readonly #lanes: Promise<void>;
-  /** Blocks with a write under way: a guest that cares for its data orders writes to one place itself. */
+  /**
+   * Blocks with a write under way: a guest that cares for its data orders writes to one place
+   * itself.
+   */
   readonly #busy = new Set<number>();
   #latency: LatencyHistogram;
   #random: number;
@@ -208,7 +221,9 @@ class Signal {
   });
 }
 
-/** Lets turns through at a rate, evenly; after a pause it does not make up for all that was missed. */
+/**
+ * Lets turns through at a rate, evenly; after a pause it does not make up for all that was missed.
+ */
 class Pace {
   readonly #intervalMs: number;
   #nextAtMs = performance.now();

@@ -1,4 +1,5 @@
-// Latencies of many writes in little memory: counts by buckets that are 3 % wide, and the exact worst.
+// Latencies of many writes in little memory: counts by buckets that are 3 % wide, and the exact
+// worst.
 
 /** Buckets per factor of two: each is 2^(1/24), about 3 %, wider than the one before. */
 const BUCKETS_PER_OCTAVE = 24;
@@ -7,7 +8,9 @@ const FLOOR_MS = 0.001;
 
 export interface LatencySummary {
   readonly count: number;
-  /** Milliseconds, like the rest; 0 without writes. Within 3 %, except the worst, which is exact. */
+  /**
+   * Milliseconds, like the rest; 0 without writes. Within 3 %, except the worst, which is exact.
+   */
   readonly medianMs: number;
   readonly p99Ms: number;
   readonly worstMs: number;

@@ -1,4 +1,5 @@
-// A disk that is asked again until it answers: what a guest's driver does while its host's splitter restarts.
+// A disk that is asked again until it answers: what a guest's driver does while its host's splitter
+// restarts.
 import { setTimeout as delay } from 'node:timers/promises';
 import type { NbdAddress } from '../../nbd/address.js';
 import { connectNbd } from '../../nbd/client.js';
@@ -7,7 +8,10 @@ import type { NbdClient } from '../../nbd/nbd-client.js';
 
 /** Between tries to connect, ms: short, so that the outage measured is the splitter's own. */
 const RECONNECT_PAUSE_MS = 25;
-/** How long a disk may be gone before the guest gives up, ms: the usual SCSI patience is 30 s, and processes start slower here. */
+/**
+ * How long a disk may be gone before the guest gives up, ms: the usual SCSI patience is 30 s, and
+ * processes start slower here.
+ */
 const PATIENCE_MS = 60_000;
 
 export class PatientDisk {
@@ -31,7 +35,10 @@ export class PatientDisk {
     return (await this.#connected()).sizeBytes;
   }
 
-  /** Repeats the very same write until it is acknowledged. @throws NbdError of a disk that refuses; Error after 60 s */
+  /**
+   * Repeats the very same write until it is acknowledged.
+   * @throws NbdError of a disk that refuses; Error after 60 s
+   */
   async write(offset: number, data: Buffer): Promise<void> {
     const giveUpAtMs = performance.now() + PATIENCE_MS;
     for (;;) {

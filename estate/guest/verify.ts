@@ -1,4 +1,5 @@
-// Holds a copy of a guest's disk against what the guest remembers: is it whole, and could the guest have seen it like this?
+// Holds a copy of a guest's disk against what the guest remembers: is it whole, and could the guest
+// have seen it like this?
 import type { Chunk } from '../../nbd/read-ahead.js';
 import { GUEST_BLOCK_BYTES, readBlock } from './block.js';
 import type { WriteLog } from './write-log.js';
@@ -21,7 +22,10 @@ interface DiskContent {
   readonly held: ReadonlyMap<number, number>;
 }
 
-/** Every block holds the newest acknowledged write to it, no more and no less. For a guest that has stopped. */
+/**
+ * Every block holds the newest acknowledged write to it, no more and no less. For a guest that has
+ * stopped.
+ */
 export async function verifyFinal(chunks: AsyncIterable<Chunk>, seed: number, log: WriteLog): Promise<Verification> {
   const faults = new Faults();
   const content = await readContent(chunks, seed, log, faults);
@@ -34,8 +38,9 @@ export async function verifyFinal(chunks: AsyncIterable<Chunk>, seed: number, lo
 }
 
 /**
- * Every block holds one of the writes to it that was acknowledged in the end, and together they are a state that a crash could have
- * left: a write that is in the cut was issued at some time; whatever was acknowledged before that time is in the cut as well.
+ * Every block holds one of the writes to it that was acknowledged in the end, and together they are
+ * a state that a crash could have left: a write that is in the cut was issued at some time;
+ * whatever was acknowledged before that time is in the cut as well.
  */
 export async function verifyCut(chunks: AsyncIterable<Chunk>, seed: number, log: WriteLog): Promise<Verification> {
   const faults = new Faults();
@@ -76,7 +81,9 @@ async function readContent(
   return { blocks, held };
 }
 
-/** The write that a block holds, if it is one of this guest's to this very block, and acknowledged. */
+/**
+ * The write that a block holds, if it is one of this guest's to this very block, and acknowledged.
+ */
 function checkBlock(bytes: Buffer, block: number, seed: number, log: WriteLog, faults: Faults): number | undefined {
   const content = readBlock(bytes);
   if (content.kind === 'empty') return undefined;

@@ -1,4 +1,5 @@
-// What a guest remembers of its writes: when each was issued and acknowledged, on one clock that orders them.
+// What a guest remembers of its writes: when each was issued and acknowledged, on one clock that
+// orders them.
 
 /** Writes that one log keeps: about 250 MB of memory. */
 const WRITES_MAX = 10_000_000;
@@ -30,7 +31,10 @@ export class WriteLog {
     return this.#acknowledged;
   }
 
-  /** Notes a write before it is sent, and numbers it: 1, 2, 3 … @throws Error when the log is full */
+  /**
+   * Notes a write before it is sent, and numbers it: 1, 2, 3 …
+   * @throws Error when the log is full
+   */
   issue(block: number): number {
     if (this.#blocks.length === WRITES_MAX) throw new Error(`A guest's log keeps ${WRITES_MAX} writes at most.`);
     this.#tick += 1;

@@ -8,7 +8,9 @@ import { findOnPath } from './executable-file.js';
 import type { ChildProcessByStdio } from 'node:child_process';
 import type { Readable } from 'node:stream';
 
-/** How long a child may take to end after SIGTERM, ms: a dev server with a database takes under 1 s. */
+/**
+ * How long a child may take to end after SIGTERM, ms: a dev server with a database takes under 1 s.
+ */
 const STOP_GRACE_MS = 10_000;
 /** Longest wait for the system to remove it after SIGKILL, ms. */
 const GONE_MS_MAX = 5_000;
@@ -22,16 +24,20 @@ export interface BoundChild {
   readonly hasEnded: () => boolean;
   /** Resolves when the process is gone. */
   readonly ended: Promise<void>;
-  /** SIGTERM, then SIGKILL after 10 s; resolves when the process is gone. Safe to call more than once. */
+  /**
+   * SIGTERM, then SIGKILL after 10 s; resolves when the process is gone. Safe to call more than
+   * once.
+   */
   readonly stop: () => Promise<void>;
   /** SIGKILL; resolves when the process is gone. Safe to call more than once. */
   readonly kill: () => Promise<void>;
 }
 
 /**
- * Starts `command` with standard error as its only stream: read it, or the child blocks. On Linux the kernel ends it when
- * this process dies, even by SIGKILL (`setpriv --pdeathsig`, part of util-linux); elsewhere it ends only when this process
- * ends by itself. Call it on the main thread: the kernel watches the thread that starts the child.
+ * Starts `command` with standard error as its only stream: read it, or the child blocks. On Linux
+ * the kernel ends it when this process dies, even by SIGKILL (`setpriv --pdeathsig`, part of
+ * util-linux); elsewhere it ends only when this process ends by itself. Call it on the main thread:
+ * the kernel watches the thread that starts the child.
  *
  * @throws Error when the command can't be started.
  */

@@ -24,8 +24,8 @@ export interface BuildCliOptions {
 }
 
 /**
- * Builds the CLI into the cache and returns its path; where another process builds it already, waits for that.
- * Takes about 3 minutes on 2 cores, and needs about 3 GB of disk meanwhile.
+ * Builds the CLI into the cache and returns its path; where another process builds it already,
+ * waits for that. Takes about 3 minutes on 2 cores, and needs about 3 GB of disk meanwhile.
  *
  * @throws Error with the end of the build's log, and with the other ways to provide a server.
  */
@@ -89,7 +89,10 @@ interface BuildEnvironment {
   readonly env: NodeJS.ProcessEnv;
 }
 
-/** The user's environment without what would build another platform's binary, another module's, or with another Go. */
+/**
+ * The user's environment without what would build another platform's binary, another module's, or
+ * with another Go.
+ */
 function buildEnvironment({ go, workFolder, binFolder, env }: BuildEnvironment): NodeJS.ProcessEnv {
   const { GOOS: _os, GOARCH: _arch, GOROOT: _root, ...kept } = env;
   return {
@@ -100,7 +103,8 @@ function buildEnvironment({ go, workFolder, binFolder, env }: BuildEnvironment):
     GO111MODULE: 'on',
     GOTOOLCHAIN: 'local',
     CGO_ENABLED: '0',
-    // Where Go is not the user's own, neither are its caches (2 GB): they go when the build is done.
+    // Where Go is not the user's own, neither are its caches (2 GB): they go when the build is
+    // done.
     ...(go.isFetched
       ? {
           GOPATH: join(workFolder, 'gopath'),

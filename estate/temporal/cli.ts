@@ -3,7 +3,10 @@ import { join } from 'node:path';
 
 import { cacheFolder } from './cache.js';
 
-/** Carries server 1.29.1 and Web UI 2.42.1. Later ones (1.9.1) can't be installed as Go modules: a `replace` in go.mod. */
+/**
+ * Carries server 1.29.1 and Web UI 2.42.1. Later ones (1.9.1) can't be installed as Go modules: a
+ * `replace` in go.mod.
+ */
 export const TEMPORAL_CLI_VERSION = '1.5.1';
 
 /** The Go package of the CLI at that version. */

@@ -1,4 +1,5 @@
-// A Temporal server that somebody else runs, Temporal Cloud included: found through the SDK's own configuration.
+// A Temporal server that somebody else runs, Temporal Cloud included: found through the SDK's own
+// configuration.
 import { loadClientConnectConfig } from '@temporalio/envconfig';
 
 import type { ConnectionOptions } from '@temporalio/client';
@@ -13,8 +14,9 @@ export interface ExistingServer {
 const DEFAULT_NAMESPACE = 'default';
 
 /**
- * The server that `TEMPORAL_ADDRESS` or `TEMPORAL_PROFILE` names, with the namespace, TLS, API key and headers that the
- * other `TEMPORAL_*` variables and the user's `temporal.toml` give; undefined when neither variable is set.
+ * The server that `TEMPORAL_ADDRESS` or `TEMPORAL_PROFILE` names, with the namespace, TLS, API key
+ * and headers that the other `TEMPORAL_*` variables and the user's `temporal.toml` give; undefined
+ * when neither variable is set.
  */
 export function existingServer(env: NodeJS.ProcessEnv): ExistingServer | undefined {
   if (!env['TEMPORAL_ADDRESS'] && !env['TEMPORAL_PROFILE']) return undefined;

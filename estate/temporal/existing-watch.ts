@@ -1,4 +1,5 @@
-// Says when a Temporal server that somebody else runs can't be reached, and when it answers again. It is never started or stopped here.
+// Says when a Temporal server that somebody else runs can't be reached, and when it answers again.
+// It is never started or stopped here.
 import { setTimeout as delay } from 'node:timers/promises';
 import type { ExistingServer } from './existing-server.js';
 import { temporalTrouble } from './reach.js';
@@ -14,7 +15,10 @@ export interface WatchExistingOptions {
   readonly lookEveryMs?: number;
 }
 
-/** Resolves when the signal aborts. Each change is told once; an unreachable server at the first look, at once. */
+/**
+ * Resolves when the signal aborts. Each change is told once; an unreachable server at the first
+ * look, at once.
+ */
 export async function watchExistingServer(
   { address, connection }: ExistingServer,
   { say, signal, lookEveryMs = LOOK_EVERY_MS }: WatchExistingOptions,

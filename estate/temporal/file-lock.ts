@@ -1,12 +1,16 @@
-// Keeps two processes from doing the same minutes of work at once. It only saves work: what is guarded must stay correct
-// without it (here by renaming a finished file into place), since a stale lock is taken over on a guess.
+// Keeps two processes from doing the same minutes of work at once. It only saves work: what is
+// guarded must stay correct without it (here by renaming a finished file into place), since a stale
+// lock is taken over on a guess.
 import { mkdir, open, rename, rm, stat, utimes } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 
 /** How often the holder shows that it lives, ms. */
 const LOCK_TOUCH_INTERVAL_MS = 2_000;
-/** A lock not touched for so long, ms, belongs to a dead process: well over the interval, for a machine under load. */
+/**
+ * A lock not touched for so long, ms, belongs to a dead process: well over the interval, for a
+ * machine under load.
+ */
 const LOCK_STALE_AFTER_MS = 20_000;
 /** How often one who waits looks again, ms. */
 const LOCK_POLL_INTERVAL_MS = 500;
@@ -19,7 +23,8 @@ export interface FileLockOptions {
 }
 
 /**
- * Runs `work` while holding the lock file at `path`; waits, without limit but for `signal`, while another process does.
+ * Runs `work` while holding the lock file at `path`; waits, without limit but for `signal`, while
+ * another process does.
  */
 export async function withFileLock<T>({ path, onWait, signal }: FileLockOptions, work: () => Promise<T>): Promise<T> {
   await mkdir(dirname(path), { recursive: true });

@@ -1,9 +1,13 @@
-// Finds TCP ports for servers that can't be told to take any free one, and sees when they listen there.
+// Finds TCP ports for servers that can't be told to take any free one, and sees when they listen
+// there.
 import { connect, createServer } from 'node:net';
 
 const LOOPBACK = '127.0.0.1';
 
-/** A port on loopback that was free a moment ago: another process may take it first, so be ready to try again. */
+/**
+ * A port on loopback that was free a moment ago: another process may take it first, so be ready to
+ * try again.
+ */
 export async function freePort(): Promise<number> {
   const port = await listenOnce(0);
   if (port === undefined) throw new Error('No free TCP port on loopback.');

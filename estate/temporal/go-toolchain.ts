@@ -1,4 +1,5 @@
-// Fetches the Go toolchain as the module golang.org/toolchain, checks it against a hash pinned here, and unpacks it.
+// Fetches the Go toolchain as the module golang.org/toolchain, checks it against a hash pinned
+// here, and unpacks it.
 import { chmod, copyFile, mkdir, mkdtemp, readdir, rename, rm, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 
@@ -36,7 +37,8 @@ export interface FetchGoToolchainOptions {
 /**
  * Fetches and unpacks the toolchain (71 MB, 270 MB unpacked) into `folder`, whole or not at all.
  *
- * @throws Error for a platform without a pinned hash, a proxy that doesn't answer, or a download with another hash.
+ * @throws Error for a platform without a pinned hash, a proxy that doesn't answer, or a download
+ * with another hash.
  */
 export async function fetchGoToolchain({ folder, env, signal }: FetchGoToolchainOptions): Promise<void> {
   const platform = `${process.platform}-${GO_ARCHITECTURES[process.arch] ?? process.arch}`;
@@ -72,13 +74,17 @@ async function unpack(entries: ReturnType<typeof readZip>, prefix: string, folde
     const target = join(folder, path);
     await mkdir(dirname(target), { recursive: true });
     await writeFile(target, entry.read());
-    // A module can't hold another module, so the toolchain's own go.mod files are packed under this name.
+    // A module can't hold another module, so the toolchain's own go.mod files are packed under this
+    // name.
     if (path.endsWith('/_go.mod')) await copyFile(target, join(dirname(target), 'go.mod'));
   }
   for (const programs of PROGRAM_FOLDERS) await makeProgramsExecutable(join(folder, programs));
 }
 
-/** The entry's path below `prefix`. The hash was checked, so a strange path means a mistake here, not an attack. */
+/**
+ * The entry's path below `prefix`. The hash was checked, so a strange path means a mistake here,
+ * not an attack.
+ */
 function relativePath(name: string, prefix: string): string {
   const path = name.slice(prefix.length);
   if (!name.startsWith(prefix) || path === '' || path.split('/').some((part) => part === '..' || part === '')) {

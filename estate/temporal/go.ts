@@ -1,4 +1,5 @@
-// Provides a Go that can build the Temporal CLI: the user's own, or a toolchain fetched through the Go module proxy.
+// Provides a Go that can build the Temporal CLI: the user's own, or a toolchain fetched through the
+// Go module proxy.
 import { execFile } from 'node:child_process';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
@@ -28,9 +29,11 @@ export interface ProvideGoOptions {
 }
 
 /**
- * The user's Go from PATH if it is new enough; else the toolchain kept in the cache, fetched (71 MB) if need be.
+ * The user's Go from PATH if it is new enough; else the toolchain kept in the cache, fetched (71
+ * MB) if need be.
  *
- * @throws Error when this platform's toolchain isn't pinned here, can't be fetched, or has another hash.
+ * @throws Error when this platform's toolchain isn't pinned here, can't be fetched, or has another
+ * hash.
  */
 export async function provideGo({ log, env, signal }: ProvideGoOptions): Promise<Go> {
   const own = await findOnPath('go', env);

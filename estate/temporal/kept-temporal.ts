@@ -1,4 +1,5 @@
-// The estate's own Temporal server over its lives: the same ports and the same database file in each, so that everybody finds it again.
+// The estate's own Temporal server over its lives: the same ports and the same database file in
+// each, so that everybody finds it again.
 import { appendFileSync } from 'node:fs';
 import { dirname } from 'node:path';
 

@@ -28,11 +28,13 @@ export interface LocateOptions {
 }
 
 /**
- * Finds the Temporal server in this order: an existing one (`TEMPORAL_ADDRESS` or `TEMPORAL_PROFILE`), the executable at
- * `TEMPORAL_CLI_PATH`, `temporal` on PATH, the SDK's own download, the one in this project's cache; else builds that
- * with Go (about 3 minutes on 2 cores, once a user).
+ * Finds the Temporal server in this order: an existing one (`TEMPORAL_ADDRESS` or
+ * `TEMPORAL_PROFILE`), the executable at `TEMPORAL_CLI_PATH`, `temporal` on PATH, the SDK's own
+ * download, the one in this project's cache; else builds that with Go (about 3 minutes on 2 cores,
+ * once a user).
  *
- * @throws Error saying what to install or set, when TEMPORAL_CLI_PATH can't be run or the build fails.
+ * @throws Error saying what to install or set, when TEMPORAL_CLI_PATH can't be run or the build
+ * fails.
  */
 export async function locateTemporal({
   log,

@@ -1,4 +1,5 @@
-// The `h1:` hash by which go.sum and the Go checksum database know a module (golang.org/x/mod/sumdb/dirhash).
+// The `h1:` hash by which go.sum and the Go checksum database know a module
+// (golang.org/x/mod/sumdb/dirhash).
 import { createHash } from 'node:crypto';
 
 import type { ZipEntry } from './zip.js';

@@ -1,10 +1,14 @@
-// Downloads a module's zip file through the Go module proxy, for a machine that has no Go command to do it.
+// Downloads a module's zip file through the Go module proxy, for a machine that has no Go command
+// to do it.
 import { readFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 
 import { causeOf } from '../../control/cause.js';
 
-/** What the Go command uses when GOPROXY is not set: the proxy of the Go project's own domain, which its toolchain module is named after. */
+/**
+ * What the Go command uses when GOPROXY is not set: the proxy of the Go project's own domain, which
+ * its toolchain module is named after.
+ */
 const defaultProxy = (module: string): string => `https://proxy.${module.slice(0, module.indexOf('/'))}`;
 
 /** Longest time for one download, ms: 100 MB at 2 Mbit/s. */
@@ -42,7 +46,10 @@ export async function fetchModuleZip({ module, version, env, signal }: FetchModu
   );
 }
 
-/** GOPROXY's entries but `direct` (a version control system's own servers) and `off`, which have no zip files. */
+/**
+ * GOPROXY's entries but `direct` (a version control system's own servers) and `off`, which have no
+ * zip files.
+ */
 function proxies(module: string, env: NodeJS.ProcessEnv): string[] {
   return (env['GOPROXY'] || defaultProxy(module))
     .split(/[,|]/)

@@ -1,4 +1,5 @@
-// Whether a Temporal server answers, by a connection of its own each time: one that failed waits up to two minutes before it tries again.
+// Whether a Temporal server answers, by a connection of its own each time: one that failed waits up
+// to two minutes before it tries again.
 import { Connection } from '@temporalio/client';
 
 import type { ConnectionOptions } from '@temporalio/client';
@@ -6,7 +7,10 @@ import type { ConnectionOptions } from '@temporalio/client';
 /** Longest wait for an answer, ms: a server on the same continent answers in a tenth of it. */
 const ANSWER_MS_MAX = 5_000;
 
-/** Connects for as long as `work` takes. @throws Error when it can't be reached within `timeoutMs`; whatever `work` throws */
+/**
+ * Connects for as long as `work` takes.
+ * @throws Error when it can't be reached within `timeoutMs`; whatever `work` throws
+ */
 export async function withTemporalAt<T>(
   options: ConnectionOptions,
   timeoutMs: number,

@@ -14,27 +14,34 @@ const LOOPBACK = '127.0.0.1';
 /** The namespace that a dev server always has. */
 export const DEV_NAMESPACE = 'default';
 
-/** How long the server may take until it serves, ms: 0.4 to 2 s measured; a busy machine or a large database more. */
+/**
+ * How long the server may take until it serves, ms: 0.4 to 2 s measured; a busy machine or a large
+ * database more.
+ */
 const READY_TIMEOUT_MS = 60_000;
 const READY_POLL_INTERVAL_MS = 20;
 /** Longest wait for one attempt to connect, ms. */
 const CONNECT_TIMEOUT_MS = 1_000;
-/** Tries with other ports, when a port that was free is taken by another process before the server listens. */
+/**
+ * Tries with other ports, when a port that was free is taken by another process before the server
+ * listens.
+ */
 const START_TRIES = 3;
 /** How many of the server's last lines an error shows. */
 const FAILURE_LOG_LINES = 10;
 
 /** What moves need, and what the server leaves off or slow by default (1.29.1). */
 const DYNAMIC_CONFIG: readonly string[] = [
-  // An activity starts on the worker that completed the workflow task: five steps take 300 ms instead of 550.
+  // An activity starts on the worker that completed the workflow task: five steps take 300 ms
+  // instead of 550.
   'system.enableActivityEagerExecution=true',
   // A 50 ms timer fires after 0.2 s instead of 1.1.
   'history.timerProcessorMaxTimeShift="10ms"',
   // Priority and fairness of tasks that wait in the queue.
   'matching.useNewMatcher=true',
   'matching.enableFairness=true',
-  // Each partition keeps an order of its own, and a poll takes from the one it comes to: with four, as by default, a batch's tasks in one
-  // overtake an operator's in another.
+  // Each partition keeps an order of its own, and a poll takes from the one it comes to: with four,
+  // as by default, a batch's tasks in one overtake an operator's in another.
   'matching.numTaskqueueReadPartitions=1',
   'matching.numTaskqueueWritePartitions=1',
 ];
@@ -51,7 +58,10 @@ export interface StartTemporalOptions {
   readonly uiPort?: number;
   /** SQLite file that keeps the state; default: in memory. */
   readonly databaseFile?: string;
-  /** Custom search attributes, name to type, e.g. `{ Volumes: 'KeywordList' }`; default: those of moves and batches. */
+  /**
+   * Custom search attributes, name to type, e.g. `{ Volumes: 'KeywordList' }`; default: those of
+   * moves and batches.
+   */
   readonly searchAttributes?: Readonly<Record<string, string>>;
   /** Gets each line that the server writes (errors only). */
   readonly log: (line: string) => void;
@@ -82,7 +92,8 @@ export interface TemporalDevServer {
 /**
  * Starts a dev server on loopback, waits until it serves, and keeps finished workflows for 30 days.
  *
- * @throws Error when a given port is taken, or the server ends or doesn't serve within 60 s, with its last lines.
+ * @throws Error when a given port is taken, or the server ends or doesn't serve within 60 s, with
+ * its last lines.
  */
 export async function startTemporal(options: StartTemporalOptions): Promise<TemporalDevServer> {
   for (const port of [options.port, options.uiPort]) {
@@ -118,7 +129,10 @@ async function startOnce(options: StartTemporalOptions, port: number, uiPort: nu
   return { address: `${LOOPBACK}:${port}`, uiUrl: `http://${LOOPBACK}:${uiPort}`, processId, stop };
 }
 
-/** Starts a dev server and does not wait until it serves. @throws Error when the command can't be started */
+/**
+ * Starts a dev server and does not wait until it serves.
+ * @throws Error when the command can't be started
+ */
 export async function beginTemporal(
   options: StartTemporalOptions & { readonly port: number; readonly uiPort: number },
 ): Promise<TemporalLife> {
@@ -178,8 +192,9 @@ async function waitUntilServing(child: BoundChild, port: number, lastLines: read
 }
 
 /**
- * Serving means that the namespace can be read and changed, not only that the port is open. But the port is looked at
- * first: a gRPC client that finds nobody there waits a second before it tries again.
+ * Serving means that the namespace can be read and changed, not only that the port is open. But the
+ * port is looked at first: a gRPC client that finds nobody there waits a second before it tries
+ * again.
  */
 async function canBeUsed(port: number): Promise<boolean> {
   if (!(await isListening(port))) return false;

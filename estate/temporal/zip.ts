@@ -1,5 +1,5 @@
-// Reads a zip file held in memory: only what Go module zips use, so stored and deflated entries, no encryption, no
-// zip64 (a module zip is at most 500 MB), no links.
+// Reads a zip file held in memory: only what Go module zips use, so stored and deflated entries, no
+// encryption, no zip64 (a module zip is at most 500 MB), no links.
 import { inflateRawSync } from 'node:zlib';
 
 /** One file of the archive. */
@@ -59,7 +59,10 @@ interface Content {
   readonly localOffset: number;
 }
 
-/** The end record stands last but for a comment of unknown length, so it is searched for from the back. */
+/**
+ * The end record stands last but for a comment of unknown length, so it is searched for from the
+ * back.
+ */
 function findEnd(archive: Buffer): number {
   const first = Math.max(0, archive.length - END_BYTES - END_COMMENT_BYTES_MAX);
   for (let offset = archive.length - END_BYTES; offset >= first; offset -= 1) {

@@ -1,4 +1,5 @@
-// A data protection appliance as one process: relays, recovery points, image access and the control API put together.
+// A data protection appliance as one process: relays, recovery points, image access and the control
+// API put together.
 import { randomBytes } from 'node:crypto';
 import { join } from 'node:path';
 import type { Logger } from 'pino';
@@ -46,7 +47,10 @@ export interface ApplianceLimits extends AccessLimits {
   readonly siteAwayMsMax?: number | undefined;
 }
 
-/** Serves until stopped. @throws when an address can't be listened on, or the estate does not have this appliance. */
+/**
+ * Serves until stopped.
+ * @throws when an address can't be listened on, or the estate does not have this appliance.
+ */
 export async function startAppliance(
   config: ApplianceConfig,
   log: Logger,
@@ -79,7 +83,8 @@ export async function startAppliance(
     const owner = members.known.ownerOf(volume);
     if (owner !== undefined && paused.has(owner.group)) relays.tell('pause', new Set([volume]));
   };
-  // Random, not the time: after a clock was set back, a round must not have the name of one of an earlier life.
+  // Random, not the time: after a clock was set back, a round must not have the name of one of an
+  // earlier life.
   const name = `${appliance.id}.${randomBytes(LIFE_BYTES).toString('hex')}`;
   const rounds = new Rounds({ name, site, relays, members, token, clock, skews });
   const served = new ServedGroups({ appliance: appliance.id, estate, site, members, relays, rounds, paused });

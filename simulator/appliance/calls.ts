@@ -1,4 +1,5 @@
-// The control API of an appliance: what it decides itself, and what it passes on to the replica site.
+// The control API of an appliance: what it decides itself, and what it passes on to the replica
+// site.
 import type { applianceApi } from '../../contracts/appliance-api.js';
 import { MoverError } from '../../contracts/errors.js';
 import type { ApplianceId, GroupId } from '../../contracts/ids.js';
@@ -18,7 +19,10 @@ import type { Rounds } from './rounds.js';
 import type { ServedGroups } from './served-groups.js';
 import type { SiteClient } from './site-client.js';
 
-/** How long a point on demand waits for members that are behind: its caller must not give up before the answer. */
+/**
+ * How long a point on demand waits for members that are behind: its caller must not give up before
+ * the answer.
+ */
 const DEMAND_WAIT_MS = 4_000;
 
 export interface CallsOptions {

@@ -1,10 +1,14 @@
-// How far the clocks of the replica site and of the splitters are from the appliance's own, as seen on calls that are made anyway.
+// How far the clocks of the replica site and of the splitters are from the appliance's own, as seen
+// on calls that are made anyway.
 import { type ClockSkew, CLOCK_SKEW_MS_MAX, isSkewed, skewSentence } from '../../contracts/clock.js';
 import type { ProcessClock } from '../../control/clock/process-clock.js';
 
 /** Processes that are remembered: a site, and more hosts than an appliance serves. */
 const PROCESSES_MAX = 10_000;
-/** A comparison is forgotten after so long, milliseconds: the process is gone, or is not asked any more. */
+/**
+ * A comparison is forgotten after so long, milliseconds: the process is gone, or is not asked any
+ * more.
+ */
 const KEPT_MS = 10 * 60_000;
 
 interface Seen extends ClockSkew {
@@ -30,8 +34,8 @@ export class ClockSkews {
   }
 
   /**
-   * A process told its wall time in an answer. Between the call and the answer any instant may be meant, so a slow answer says little:
-   * only what no instant in between can explain counts.
+   * A process told its wall time in an answer. Between the call and the answer any instant may be
+   * meant, so a slow answer says little: only what no instant in between can explain counts.
    */
   answered(process: string, asked: Asked, wallMs: number): void {
     const now = this.#clock.now();

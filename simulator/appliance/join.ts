@@ -1,4 +1,5 @@
-// The end of a move at the new group: the first recovery point that contains every moved volume gets the "joined" bookmark.
+// The end of a move at the new group: the first recovery point that contains every moved volume
+// gets the "joined" bookmark.
 import type { AttemptRecord, AttemptRef } from '../../contracts/attempt.js';
 import { attemptName } from '../../contracts/attempt.js';
 import { MoverError } from '../../contracts/errors.js';
@@ -6,9 +7,15 @@ import type { Ownership } from './ownership.js';
 import type { Rounds } from './rounds.js';
 import type { SiteClient } from './site-client.js';
 
-/** How long such a point waits for members that are behind: a call is repeated, and its caller must not give up before the answer. */
+/**
+ * How long such a point waits for members that are behind: a call is repeated, and its caller must
+ * not give up before the answer.
+ */
 const WAIT_MS = 4_000;
-/** Shortest time between two points that did not contain every moved volume: each pushes an older point out of the group's history. */
+/**
+ * Shortest time between two points that did not contain every moved volume: each pushes an older
+ * point out of the group's history.
+ */
 const FRUITLESS_EVERY_MS = 2_000;
 /** Attempts whose last fruitless point is remembered. */
 const FRUITLESS_KEPT_MAX = 1_000;
@@ -25,7 +32,10 @@ export class Join {
     this.#ownership = ownership;
   }
 
-  /** @returns the record, with `joined` once the bookmark is there. @throws MoverError NOT_OWNER, NOT_COMMITTED, STALE_ATTEMPT, UNREACHABLE, LINK_DOWN */
+  /**
+   * @returns the record, with `joined` once the bookmark is there.
+   * @throws MoverError NOT_OWNER, NOT_COMMITTED, STALE_ATTEMPT, UNREACHABLE, LINK_DOWN
+   */
   async join(attempt: AttemptRef, signal: AbortSignal): Promise<AttemptRecord> {
     const group = await this.#ownership.require('to', attempt, signal);
     const record = await this.#site.call('get', { move: attempt.move, n: attempt.n }, signal);

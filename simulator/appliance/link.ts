@@ -1,4 +1,5 @@
-// The link to the replica site, as far as it can be made worse on purpose: cut, or slowed down for everything that goes over it.
+// The link to the replica site, as far as it can be made worse on purpose: cut, or slowed down for
+// everything that goes over it.
 import type { Link as LinkState } from '../../contracts/appliance-api.js';
 import { MoverError } from '../../contracts/errors.js';
 import { TokenBucket } from './core/token-bucket.js';
@@ -62,8 +63,9 @@ export class Link {
   }
 
   /**
-   * A call over the link. @throws MoverError LINK_DOWN while the link is cut, and when it is cut during the call (whether the call took
-   * effect is then unknown); what the call throws; the caller's reason.
+   * A call over the link. @throws MoverError LINK_DOWN while the link is cut, and when it is cut
+   * during the call (whether the call took effect is then unknown); what the call throws; the
+   * caller's reason.
    */
   async call<Result>(run: (signal: AbortSignal) => Promise<Result>, caller?: AbortSignal): Promise<Result> {
     if (this.#state.cut) throw linkDown();

@@ -1,4 +1,5 @@
-// Keeps what the appliance knows of memberships up to date: asks the replica site when something it did not know of turns up.
+// Keeps what the appliance knows of memberships up to date: asks the replica site when something it
+// did not know of turns up.
 import { setMaxListeners } from 'node:events';
 import type { Logger } from 'pino';
 import { MoverError } from '../../contracts/errors.js';
@@ -8,7 +9,10 @@ import type { AttachedVolume } from './relay.js';
 import { Membership, type Ownership } from './core/membership.js';
 import type { SiteClient } from './site-client.js';
 
-/** Volumes asked about one by one; with more at once (a start, a reconnection) the whole listing is cheaper. */
+/**
+ * Volumes asked about one by one; with more at once (a start, a reconnection) the whole listing is
+ * cheaper.
+ */
 const SINGLE_QUERIES_MAX = 16;
 const RETRY_MS = 1_000;
 
@@ -38,7 +42,9 @@ export class Members {
     void this.#ask();
   }
 
-  /** A volume turned up. An epoch has one owner for ever, so only a new one has to be asked about. */
+  /**
+   * A volume turned up. An epoch has one owner for ever, so only a new one has to be asked about.
+   */
   attached({ volume, epoch }: AttachedVolume): void {
     const owner = this.known.ownerOf(volume);
     if (owner !== undefined && owner.epoch >= epoch) {
@@ -104,7 +110,10 @@ export class Members {
     if (everything) this.#everything = false;
   }
 
-  /** None for a volume that the replica site does not have, or has left out: asking again would not help. */
+  /**
+   * None for a volume that the replica site does not have, or has left out: asking again would not
+   * help.
+   */
   async #rowsOf(volume: VolumeId): Promise<Ownership[]> {
     try {
       return await this.#options.site.volumes({ volume }, this.#stopping.signal);

@@ -1,4 +1,5 @@
-// Whether an attempt's steps may be taken here: the old group's at its appliance, the new group's at the other.
+// Whether an attempt's steps may be taken here: the old group's at its appliance, the new group's
+// at the other.
 import { attemptName, type AttemptRecord, type AttemptRef } from '../../contracts/attempt.js';
 import type { GroupId } from '../../contracts/ids.js';
 import type { ServedGroups } from './served-groups.js';

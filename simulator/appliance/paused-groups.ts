@@ -21,14 +21,20 @@ export class PausedGroups {
     return [...this.#paused];
   }
 
-  /** Stored when it returns. @throws MoverError STORAGE_FULL, STORAGE_FAILED; then it is not paused */
+  /**
+   * Stored when it returns.
+   * @throws MoverError STORAGE_FULL, STORAGE_FAILED; then it is not paused
+   */
   pause(group: GroupId, sinceMs: number): void {
     if (this.#paused.has(group)) return;
     this.#store.commit([{ table: PAUSED_TABLE, key: group, value: { sinceMs } }]);
     this.#paused.add(group);
   }
 
-  /** Stored when it returns. @throws MoverError STORAGE_FULL, STORAGE_FAILED; then it is still paused */
+  /**
+   * Stored when it returns.
+   * @throws MoverError STORAGE_FULL, STORAGE_FAILED; then it is still paused
+   */
   resume(group: GroupId): void {
     if (!this.#paused.has(group)) return;
     this.#store.commit([{ table: PAUSED_TABLE, key: group }]);

@@ -1,4 +1,5 @@
-// Closes a recovery point of each group as often as the estate says, whatever the other groups, or anybody's wall clock, are doing.
+// Closes a recovery point of each group as often as the estate says, whatever the other groups, or
+// anybody's wall clock, are doing.
 import { setMaxListeners } from 'node:events';
 import type { Logger } from 'pino';
 import { MoverError } from '../../contracts/errors.js';
@@ -7,12 +8,20 @@ import type { GroupId } from '../../contracts/ids.js';
 import { PointSchedule } from './core/point-schedule.js';
 import type { Rounds } from './rounds.js';
 
-/** Shortest time between two looks at the schedule: groups that come due meanwhile start together. */
+/**
+ * Shortest time between two looks at the schedule: groups that come due meanwhile start together.
+ */
 const TICK_MS_MIN = 5;
-/** How long a point waits for a member that is behind, in intervals of the group: a slow link gets points, though fewer. */
+/**
+ * How long a point waits for a member that is behind, in intervals of the group: a slow link gets
+ * points, though fewer.
+ */
 const WAIT_INTERVALS = 2;
 const WAIT_MS_MIN = 5_000;
-/** How long no point of a group could be closed before health says so, ms: a restart of the replica site takes less. */
+/**
+ * How long no point of a group could be closed before health says so, ms: a restart of the replica
+ * site takes less.
+ */
 const FAILING_TOLD_AFTER_MS = 15_000;
 /** The longest that the replica site waits. */
 const WAIT_MS_MAX = 30_000;
@@ -36,7 +45,9 @@ export class PointTimer {
   readonly #options: PointTimerOptions;
   readonly #schedule: PointSchedule;
   readonly #waitMs: ReadonlyMap<GroupId, number>;
-  /** Groups whose last round failed, with what the log says of it: said again only when it changes. */
+  /**
+   * Groups whose last round failed, with what the log says of it: said again only when it changes.
+   */
   readonly #failing = new Map<GroupId, Failing>();
   readonly #running = new Set<Promise<void>>();
   readonly #stopping = new AbortController();
@@ -62,7 +73,10 @@ export class PointTimer {
     this.#plan();
   }
 
-  /** Groups of which no point has been closed for a while though there is something to close, in sentences. */
+  /**
+   * Groups of which no point has been closed for a while though there is something to close, in
+   * sentences.
+   */
   get notes(): string[] {
     const nowMs = performance.now();
     return [...this.#failing]

@@ -1,4 +1,5 @@
-// Passes one splitter's stream on to the replica site and the answers back, frame by frame as they are, and remembers what it saw.
+// Passes one splitter's stream on to the replica site and the answers back, frame by frame as they
+// are, and remembers what it saw.
 import type { Logger } from 'pino';
 import { MoverError } from '../../contracts/errors.js';
 import type { SplitterId, VolumeId } from '../../contracts/ids.js';

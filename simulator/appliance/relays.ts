@@ -32,7 +32,10 @@ export class Relays {
     setMaxListeners(0, this.#stopping.signal);
   }
 
-  /** Relays a stream that a splitter opened. Never rejects: a stream that can't be relayed is closed, and the splitter tries again. */
+  /**
+   * Relays a stream that a splitter opened. Never rejects: a stream that can't be relayed is
+   * closed, and the splitter tries again.
+   */
   async accept(downstream: FrameConnection): Promise<void> {
     const { siteUrl, token, link, onAttached, log } = this.#options;
     try {

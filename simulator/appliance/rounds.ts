@@ -1,4 +1,5 @@
-// Closes a recovery point of a group: a cut at each splitter that has members, confirmed if there are several, then the replica site's word.
+// Closes a recovery point of a group: a cut at each splitter that has members, confirmed if there
+// are several, then the replica site's word.
 import { MoverError } from '../../contracts/errors.js';
 import type { GroupId, VolumeId } from '../../contracts/ids.js';
 import type { RoundFaults } from '../../contracts/appliance-api.js';
@@ -15,7 +16,9 @@ import type { SplitterAddress } from './relay.js';
 import type { Relays } from './relays.js';
 import type { SiteClient } from './site-client.js';
 
-/** Longest answer of a splitter to a cut: it stops nothing for it, so more means that it is stuck. */
+/**
+ * Longest answer of a splitter to a cut: it stops nothing for it, so more means that it is stuck.
+ */
 const SPLITTER_CALL_MS_MAX = 2_000;
 /** Clients of splitters that are kept: one a host, and some that have moved to another address. */
 const CLIENTS_MAX = 10_000;
@@ -58,7 +61,10 @@ export class Rounds {
   readonly #last = new Map<GroupId, Promise<unknown>>();
   readonly #skipped = new Map<GroupId, number>();
   readonly #lastPoint = new Map<GroupId, { readonly id: string; readonly atMs: number }>();
-  /** Periodic rounds under way: somebody who asks for a point need not wait until a slow one has waited. */
+  /**
+   * Periodic rounds under way: somebody who asks for a point need not wait until a slow one has
+   * waited.
+   */
   readonly #yielding = new Map<GroupId, AbortController>();
   #count = 0;
   #faults: RoundFaults = { unconfirmed: false };
@@ -84,9 +90,10 @@ export class Rounds {
   }
 
   /**
-   * Closes a point, after the rounds of the group that are under way. Undefined if the cut lacked a volume that it must have, and
-   * for a periodic point that gave way to one on demand.
-   * @throws MoverError UNREACHABLE (a splitter did not answer), CUT_VOID (one no longer held), LINK_DOWN, GROUP_NOT_FOUND
+   * Closes a point, after the rounds of the group that are under way. Undefined if the cut lacked a
+   * volume that it must have, and for a periodic point that gave way to one on demand.
+   * @throws MoverError UNREACHABLE (a splitter did not answer), CUT_VOID (one no longer held),
+   * LINK_DOWN, GROUP_NOT_FOUND
    */
   async close(request: RoundRequest): Promise<RecoveryPoint | undefined> {
     const { group, kind } = request;

@@ -68,7 +68,10 @@ export class ServedGroups {
     return false;
   }
 
-  /** All of them, or one. Answers also when the replica site can't be reached, with what was last known. */
+  /**
+   * All of them, or one. Answers also when the replica site can't be reached, with what was last
+   * known.
+   */
   async describe(only: GroupId | undefined, signal: AbortSignal): Promise<ApplianceGroup[]> {
     const view = await this.#view(only, signal);
     const groups = only === undefined ? this.all : this.all.filter((group) => group.id === only);

@@ -1,4 +1,5 @@
-// The HTTP application of a control server before it listens: routes, parsing, token, limits, errors.
+// The HTTP application of a control server before it listens: routes, parsing, token, limits,
+// errors.
 import type { Socket } from 'node:net';
 import { type FastifyInstance, type FastifyReply, type FastifyRequest, fastify } from 'fastify';
 import { createSerializerCompiler } from 'fastify-type-provider-zod';

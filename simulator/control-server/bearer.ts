@@ -4,7 +4,8 @@ import { isIPv4, isIPv6 } from 'node:net';
 import { MoverError } from '../../contracts/errors.js';
 
 /**
- * Whether an Authorization header carries the token. Compared as digests, so that the time taken tells neither length nor content.
+ * Whether an Authorization header carries the token. Compared as digests, so that the time taken
+ * tells neither length nor content.
  * @throws MoverError UNAUTHORIZED when a token is set and the header does not carry it.
  */
 export function checkBearer(token: string | undefined, authorization: string | undefined): void {

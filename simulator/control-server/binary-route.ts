@@ -1,4 +1,5 @@
-// A GET that answers bytes instead of JSON, beside an API's table and under the same token, limits and errors.
+// A GET that answers bytes instead of JSON, beside an API's table and under the same token, limits
+// and errors.
 import type { z } from 'zod';
 import { parseOrRefuse } from '../../contracts/errors.js';
 import type { CallContext } from './handlers.js';

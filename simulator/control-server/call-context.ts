@@ -1,9 +1,13 @@
-// What a handler is given beside its input: a signal that tells when nobody waits for its answer any more.
+// What a handler is given beside its input: a signal that tells when nobody waits for its answer
+// any more.
 import type { FastifyReply } from 'fastify';
 import { MoverError } from '../../contracts/errors.js';
 import type { CallContext } from './handlers.js';
 
-/** The context of the call answered by `reply`; its signal aborts when the caller hangs up or `cutOff` aborts. */
+/**
+ * The context of the call answered by `reply`; its signal aborts when the caller hangs up or
+ * `cutOff` aborts.
+ */
 export function callContext(reply: FastifyReply, cutOff: AbortSignal): CallContext {
   const controller = new AbortController();
   const abort = (): void => controller.abort(cutOff.reason);

@@ -1,9 +1,13 @@
-// Tidies the schemas of a generated OpenAPI document: one name where request and answer agree, and no name that nothing uses.
+// Tidies the schemas of a generated OpenAPI document: one name where request and answer agree, and
+// no name that nothing uses.
 
 const PREFIX = '#/components/schemas/';
 const INPUT_SUFFIX = 'Input';
 
-/** Names of components that say the same as the one without "Input" behind its name, once the names in both are merged likewise. */
+/**
+ * Names of components that say the same as the one without "Input" behind its name, once the names
+ * in both are merged likewise.
+ */
 export function mergeable(schemas: Readonly<Record<string, unknown>>): ReadonlySet<string> {
   let merged = new Set(
     Object.keys(schemas).filter((name) => outputName(name) in schemas && name.endsWith(INPUT_SUFFIX)),
@@ -18,7 +22,10 @@ export function mergeable(schemas: Readonly<Record<string, unknown>>): ReadonlyS
   }
 }
 
-/** The JSON value with each reference to a component of `merged` made one to its namesake without "Input". */
+/**
+ * The JSON value with each reference to a component of `merged` made one to its namesake without
+ * "Input".
+ */
 export function renamed(value: unknown, merged: ReadonlySet<string>): unknown {
   if (Array.isArray(value)) return value.map((item) => renamed(item, merged));
   if (typeof value !== 'object' || value === null) return value;

@@ -6,8 +6,9 @@ const HTTP_TOO_LARGE = 413;
 const HTTP_SERVER_ERROR = 500;
 
 /**
- * The error to answer with. What the HTTP framework refuses by itself (bad JSON, too large a body) keeps its sentence; anything else that
- * is no MoverError becomes INTERNAL without its text: that may hold what the caller should not see.
+ * The error to answer with. What the HTTP framework refuses by itself (bad JSON, too large a body)
+ * keeps its sentence; anything else that is no MoverError becomes INTERNAL without its text: that
+ * may hold what the caller should not see.
  */
 export function failureOf(error: unknown, requestId: string): MoverError {
   if (error instanceof MoverError) return error;

@@ -1,4 +1,5 @@
-// The one operation of the replica site that answers bytes: declared here once, for its server and its OpenAPI document.
+// The one operation of the replica site that answers bytes: declared here once, for its server and
+// its OpenAPI document.
 import { z } from 'zod';
 import { IMAGE_READ_BYTES_MAX, IMAGE_READ_PATH } from '../../contracts/replica-site-api.js';
 import { binaryRoute, type BinaryRoute } from './binary-route.js';

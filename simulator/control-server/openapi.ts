@@ -1,4 +1,5 @@
-// The OpenAPI 3.1 document of an API, generated from the same table its server and client are made of: how a vendor's product plugs in.
+// The OpenAPI 3.1 document of an API, generated from the same table its server and client are made
+// of: how a vendor's product plugs in.
 import swagger from '@fastify/swagger';
 import { fastify } from 'fastify';
 import { createJsonSchemaTransform, createJsonSchemaTransformObject } from 'fastify-type-provider-zod';

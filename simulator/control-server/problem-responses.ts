@@ -1,4 +1,5 @@
-// How failure is documented: for each HTTP status, the registry's codes that a process answers it with.
+// How failure is documented: for each HTTP status, the registry's codes that a process answers it
+// with.
 import type { Raiser } from '../../contracts/error-registry.js';
 import { type ErrorCode, errorCodeSchema, ERRORS } from '../../contracts/errors.js';
 import type { Operation } from '../../contracts/route.js';
@@ -34,7 +35,10 @@ export function problemResponses(role: ServerRole): Record<string, ProblemRespon
   );
 }
 
-/** References to them, by status, for an operation; `bare` for one that needs no token and looks nothing up. */
+/**
+ * References to them, by status, for an operation; `bare` for one that needs no token and looks
+ * nothing up.
+ */
 export function problemReferences(
   role: ServerRole,
   method: Operation['method'],

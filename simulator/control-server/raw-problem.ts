@@ -1,4 +1,5 @@
-// A problem+json answer on a bare socket, for what is refused before or beside ordinary HTTP handling.
+// A problem+json answer on a bare socket, for what is refused before or beside ordinary HTTP
+// handling.
 import { STATUS_CODES } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { type MoverError, toProblem } from '../../contracts/errors.js';

@@ -1,4 +1,5 @@
-// Serves a control API from its table of operations: parsing, token, limits, errors and the OpenAPI document are the same everywhere.
+// Serves a control API from its table of operations: parsing, token, limits, errors and the OpenAPI
+// document are the same everywhere.
 import { setMaxListeners } from 'node:events';
 import type { IncomingMessage } from 'node:http';
 import type { AddressInfo } from 'node:net';
@@ -23,7 +24,9 @@ export interface ControlServerOptions<A extends Api> extends Description {
   readonly id: string;
   /** Port 0 takes a free one. */
   readonly listen: { readonly host: string; readonly port: number };
-  /** Bearer token that every call must carry; required when others than this machine can connect. */
+  /**
+   * Bearer token that every call must carry; required when others than this machine can connect.
+   */
   readonly token?: string | undefined;
   /** Sentences about what is degraded; none when all is well. */
   readonly health: () => { readonly notes: readonly string[] };
@@ -46,10 +49,14 @@ export interface ControlServer {
   readonly app: FastifyInstance;
   /**
    * Listens. Safe to call twice; may be called again after a failure, but not after `stop`.
-   * @throws MoverError INVALID_REQUEST without a token beyond loopback, or when the address cannot be listened on.
+   * @throws MoverError INVALID_REQUEST without a token beyond loopback, or when the address cannot
+   * be listened on.
    */
   readonly start: () => Promise<Listening>;
-  /** Ends idle and upgraded connections at once, and calls under way after a grace time. Safe to call twice. */
+  /**
+   * Ends idle and upgraded connections at once, and calls under way after a grace time. Safe to
+   * call twice.
+   */
   readonly stop: () => Promise<void>;
 }
 

@@ -1,5 +1,5 @@
-// Every open connection of an HTTP server: closing the server alone leaves open those that sent no request yet and those that left
-// HTTP by an upgrade.
+// Every open connection of an HTTP server: closing the server alone leaves open those that sent no
+// request yet and those that left HTTP by an upgrade.
 import type { IncomingMessage, Server } from 'node:http';
 import type { Socket } from 'node:net';
 

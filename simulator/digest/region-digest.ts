@@ -1,6 +1,7 @@
 // The digest of a region, taken alike at the source and at the replica site.
-// SHA-256: with the processor's own instructions as quick as SHA-1 and twice as quick as MD5 (46 µs for 64 KiB), and nobody can make
-// two contents of one digest, so equal digests are equal contents. Zeroes are told by comparing, at a tenth of that.
+// SHA-256: with the processor's own instructions as quick as SHA-1 and twice as quick as MD5 (46 µs
+// for 64 KiB), and nobody can make two contents of one digest, so equal digests are equal contents.
+// Zeroes are told by comparing, at a tenth of that.
 import { hash } from 'node:crypto';
 import { VERIFY_REGION_BYTES } from '../../contracts/verify.js';
 

@@ -1,4 +1,5 @@
-// The system calls under the files of virtual disks: a test can keep, lose, tear or refuse what they write, as a power cut would.
+// The system calls under the files of virtual disks: a test can keep, lose, tear or refuse what
+// they write, as a power cut would.
 import * as fs from 'node:fs';
 import { open } from 'node:fs/promises';
 
@@ -9,7 +10,10 @@ export interface FileSize {
   readonly isHole: boolean;
 }
 
-/** Descriptors are the system's. Calls that return no promise have taken effect in the page cache when they return. */
+/**
+ * Descriptors are the system's. Calls that return no promise have taken effect in the page cache
+ * when they return.
+ */
 export interface DiskCalls {
   exists(path: string): boolean;
   /** @throws the system's error: ENOENT if there is no such file */

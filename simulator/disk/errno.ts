@@ -11,7 +11,10 @@ const CODES: Readonly<Record<string, NbdErrorCode>> = {
   EROFS: 'EPERM',
 };
 
-/** The error of a file operation as an NBD client understands it: EIO unless the protocol has a better number. */
+/**
+ * The error of a file operation as an NBD client understands it: EIO unless the protocol has a
+ * better number.
+ */
 export function nbdErrorOf(error: unknown): NbdError {
   if (error instanceof NbdError) return error;
   const code = error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : '';

@@ -1,4 +1,5 @@
-// A file by its descriptor, opened when it is first needed: ten thousand idle volumes hold no descriptors.
+// A file by its descriptor, opened when it is first needed: ten thousand idle volumes hold no
+// descriptors.
 import { dirname } from 'node:path';
 import { systemCalls, type DiskCalls } from './disk-calls.js';
 import { SharedSync } from './shared-sync.js';
@@ -13,8 +14,8 @@ export class OpenFile {
   /** Descriptors of files that others took the place of, while they are used. */
   readonly #retired: number[] = [];
   /**
-   * Its name is to be brought to stable storage with it. From the start: a life that was killed may have made the file
-   * and not synced its folder.
+   * Its name is to be brought to stable storage with it. From the start: a life that was killed may
+   * have made the file and not synced its folder.
    */
   #nameUnsynced = true;
 
@@ -104,7 +105,9 @@ export class OpenFile {
     }
   }
 
-  /** Somebody put a new file in its place: the next use opens that one, whatever is still under way. */
+  /**
+   * Somebody put a new file in its place: the next use opens that one, whatever is still under way.
+   */
   renewed(): void {
     if (this.#fd !== undefined && this.#pending > 0) this.#retired.push(this.#fd);
     else if (this.#fd !== undefined) this.#calls.close(this.#fd);

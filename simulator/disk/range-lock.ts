@@ -1,4 +1,5 @@
-// Keeps overlapping writes of a volume in one order: who comes later waits for every earlier one that it overlaps.
+// Keeps overlapping writes of a volume in one order: who comes later waits for every earlier one
+// that it overlaps.
 
 interface Waiting {
   readonly offset: number;
@@ -13,7 +14,10 @@ interface Waiting {
 export class RangeLock {
   readonly #entries = new Set<Waiting>();
 
-  /** Whether nothing that overlaps is held or waited for: who finishes within the same tick needs no lock then. */
+  /**
+   * Whether nothing that overlaps is held or waited for: who finishes within the same tick needs no
+   * lock then.
+   */
   isFree(offset: number, length: number): boolean {
     if (this.#entries.size === 0) return true;
     for (const entry of this.#entries) if (overlaps(entry, offset, offset + length)) return false;

@@ -1,4 +1,5 @@
-// Growing pauses between tries of what a disk refused: it heals soon after room is made, and costs nothing while it can't.
+// Growing pauses between tries of what a disk refused: it heals soon after room is made, and costs
+// nothing while it can't.
 
 const FIRST_MS = 250;
 const LAST_MS = 5_000;

@@ -1,4 +1,5 @@
-// A file that holds room on a disk for work that makes more of it: on a full disk nothing could be let go of otherwise.
+// A file that holds room on a disk for work that makes more of it: on a full disk nothing could be
+// let go of otherwise.
 import { closeSync, ftruncateSync, openSync, rmSync, statSync, statfsSync, writeSync } from 'node:fs';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 
@@ -6,7 +7,10 @@ import { setImmediate as nextTurn } from 'node:timers/promises';
 const RESERVE_BYTES_MAX = 16 * 1024 * 1024;
 /** On a small disk it takes no more than this part of it. */
 const DISK_SHARE = 64;
-/** So many times what is missing of it must be free before it is taken: it must not be what fills the disk. */
+/**
+ * So many times what is missing of it must be free before it is taken: it must not be what fills
+ * the disk.
+ */
 const FREE_TIMES = 4;
 const CHUNK_BYTES = 256 * 1024;
 
@@ -40,7 +44,10 @@ export class RoomReserve {
     }
   }
 
-  /** Gives back so many bytes or more to the disk, for who writes at once. @returns whether there were any */
+  /**
+   * Gives back so many bytes or more to the disk, for who writes at once.
+   * @returns whether there were any
+   */
   give(bytes: number): boolean {
     try {
       const held = this.bytes;

@@ -1,4 +1,5 @@
-// One fdatasync for everybody who asks while another is under way: a flood of flushes costs as many syncs as the disk can do.
+// One fdatasync for everybody who asks while another is under way: a flood of flushes costs as many
+// syncs as the disk can do.
 
 export class SharedSync {
   readonly #sync: () => Promise<void>;
@@ -11,11 +12,12 @@ export class SharedSync {
   }
 
   /**
-   * Resolves when everything written before the call is on stable storage. After a failure it fails for ever: the system
-   * forgets what it could not write, so a later success would prove nothing.
+   * Resolves when everything written before the call is on stable storage. After a failure it fails
+   * for ever: the system forgets what it could not write, so a later success would prove nothing.
    */
   async request(): Promise<void> {
-    // One that has not begun yet comes late enough. Two at a time must never be: the system tells only one of a failure.
+    // One that has not begun yet comes late enough. Two at a time must never be: the system tells
+    // only one of a failure.
     if (this.#next !== undefined) return this.#next;
     if (this.#running === undefined) return this.#run();
     // What is under way may have begun before the last write.

@@ -47,7 +47,10 @@ const environmentSchema = z.object({
   VOLUME_MOVER_CLOCK_AGREES_S: clockAgreesSchema.optional(),
 });
 
-/** @throws MoverError INVALID_REQUEST naming every variable, or every field of the estate file, that is at fault. */
+/**
+ * @throws MoverError INVALID_REQUEST naming every variable, or every field of the estate file, that
+ * is at fault.
+ */
 export function readProcessConfig(role: ProcessRole, environment: Environment = process.env): ProcessConfig {
   const read = parseOrRefuse(environmentSchema, withoutEmpty(environment), 'environment');
   const estate = readEstateFile(read.VOLUME_MOVER_ESTATE);

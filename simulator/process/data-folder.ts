@@ -1,4 +1,5 @@
-// One process at a time owns a data folder. The lock outlives a killed owner as a file, and is then seen to be nobody's.
+// One process at a time owns a data folder. The lock outlives a killed owner as a file, and is then
+// seen to be nobody's.
 import { mkdirSync, readFileSync, readlinkSync, renameSync, rmSync, symlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { MoverError } from '../../contracts/errors.js';
@@ -12,7 +13,10 @@ const LOCK_FILE = 'owner.pid';
 /** A lost race or an abandoned lock costs one round; more means that others keep taking it. */
 const ROUNDS_MAX = 5;
 
-/** Makes the folder if it is missing and locks it. @throws MoverError INVALID_REQUEST when a living process has it. */
+/**
+ * Makes the folder if it is missing and locks it.
+ * @throws MoverError INVALID_REQUEST when a living process has it.
+ */
 export function lockDataFolder(folder: string): FolderLock {
   mkdirSync(folder, { recursive: true });
   const path = join(folder, LOCK_FILE);
@@ -29,8 +33,9 @@ export function lockDataFolder(folder: string): FolderLock {
 }
 
 /**
- * The owner stands in a symbolic link's target: it is there when the name is, so that a lock that is half written can't be seen,
- * and it takes no block of the disk, so that a full one is no reason not to start.
+ * The owner stands in a symbolic link's target: it is there when the name is, so that a lock that
+ * is half written can't be seen, and it takes no block of the disk, so that a full one is no reason
+ * not to start.
  */
 function tryCreate(path: string, owner: string): boolean {
   try {
@@ -92,7 +97,10 @@ function pidOf(owner: string): number {
   return Number(owner.split(' ', 1).join());
 }
 
-/** In the kernel's clock ticks since boot; undefined without such a process, or where there is no /proc. */
+/**
+ * In the kernel's clock ticks since boot; undefined without such a process, or where there is no
+ * /proc.
+ */
 function startTimeOf(pid: number): string | undefined {
   try {
     // The 22nd field; the second is the command in parentheses, which may contain anything.

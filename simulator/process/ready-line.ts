@@ -1,4 +1,5 @@
-// The one line of JSON that a process prints on stdout once it serves: how a launcher learns the ports that were free.
+// The one line of JSON that a process prints on stdout once it serves: how a launcher learns the
+// ports that were free.
 import { z } from 'zod';
 
 export const readyLineSchema = z.strictObject({

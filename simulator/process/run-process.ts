@@ -1,4 +1,5 @@
-// The life of a simulator process: configuration, log, one ready line, one orderly stop; anything unforeseen ends it at once.
+// The life of a simulator process: configuration, log, one ready line, one orderly stop; anything
+// unforeseen ends it at once.
 import { type Logger, pino } from 'pino';
 import { MoverError } from '../../contracts/errors.js';
 import { logDestination } from '../../control/log-destination.js';
@@ -14,10 +15,16 @@ export interface RunningProcess {
 
 export type StartProcess = (config: ProcessConfig, log: Logger) => Promise<RunningProcess>;
 
-/** Longest orderly stop, in milliseconds. State is kept across kill -9, so a cut-off stop loses nothing. */
+/**
+ * Longest orderly stop, in milliseconds. State is kept across kill -9, so a cut-off stop loses
+ * nothing.
+ */
 const STOP_GRACE_MS = 10_000;
 
-/** Runs until SIGINT or SIGTERM (exit code 0), or until something fails (1). To be called once, by a process's entry. */
+/**
+ * Runs until SIGINT or SIGTERM (exit code 0), or until something fails (1). To be called once, by a
+ * process's entry.
+ */
 export async function runProcess(role: ProcessRole, start: StartProcess): Promise<void> {
   let log = pino({ name: role }, logDestination);
   let lock: FolderLock | undefined;
@@ -65,7 +72,10 @@ function announce(line: ReadyLine): void {
   process.stdout.write(`${JSON.stringify(line)}\n`);
 }
 
-/** Resolves to why, once. A parent that wants its children gone with it holds their stdin open, however it dies. */
+/**
+ * Resolves to why, once. A parent that wants its children gone with it holds their stdin open,
+ * however it dies.
+ */
 async function whenAskedToStop(): Promise<string> {
   return new Promise((resolve) => {
     process.once('SIGINT', () => resolve('SIGINT'));

@@ -1,4 +1,5 @@
-// The control API of the replica site: each call applies one rule and stores what it changed before it is answered.
+// The control API of the replica site: each call applies one rule and stores what it changed before
+// it is answered.
 import type { VolumeId } from '../../contracts/ids.js';
 import type { Rebuilt, RebuildInput } from '../../contracts/repair.js';
 import type { replicaSiteApi, SiteVolume } from '../../contracts/replica-site-api.js';

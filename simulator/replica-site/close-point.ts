@@ -1,4 +1,5 @@
-// Closes a recovery point: waits until its cuts are durable here, and leaves out what is not in time.
+// Closes a recovery point: waits until its cuts are durable here, and leaves out what is not in
+// time.
 import type { VolumeId } from '../../contracts/ids.js';
 import type { LeftOut, RecoveryPoint } from '../../contracts/point.js';
 import type { replicaSiteApi } from '../../contracts/replica-site-api.js';
@@ -19,7 +20,8 @@ export interface PointCloser {
 }
 
 /**
- * @param isStalled whether nothing more of a volume is taken in: the point does not wait for it, so that the group's points go on.
+ * @param isStalled whether nothing more of a volume is taken in: the point does not wait for it, so
+ * that the group's points go on.
  * @throws MoverError GROUP_NOT_FOUND; the signal's reason
  */
 export async function closePoint(
@@ -35,7 +37,8 @@ export async function closePoint(
   const awaited = input.cuts.filter((cut) => !isStalled(cut.volume));
   await whenReached(closer, awaited, waitMs, signal);
   signal.throwIfAborted();
-  // Of a volume that can't be read nothing is known, so nothing can be promised; nor of one that has lost writes.
+  // Of a volume that can't be read nothing is known, so nothing can be promised; nor of one that
+  // has lost writes.
   const usable = point.cuts.filter((cut) => !isInDoubt(journals, cut.volume));
   const unusable = point.cuts
     .filter((cut) => isInDoubt(journals, cut.volume))

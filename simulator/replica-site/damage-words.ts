@@ -1,4 +1,5 @@
-// What people are told of damaged journals: what happened, what it means for their data, what to type next.
+// What people are told of damaged journals: what happened, what it means for their data, what to
+// type next.
 import { MoverError } from '../../contracts/errors.js';
 import type { VolumeId } from '../../contracts/ids.js';
 import type { DamagedMember, RecoveryPoint } from '../../contracts/point.js';
@@ -32,7 +33,10 @@ export function damagedMembers(
   );
 }
 
-/** Refuses to open a position that is damaged in any of its bytes. @throws MoverError POINT_DAMAGED */
+/**
+ * Refuses to open a position that is damaged in any of its bytes.
+ * @throws MoverError POINT_DAMAGED
+ */
 export function assertUndamaged(volume: VolumeId, position: number, journal: Damaged): void {
   const damage = journal.damageAt(position);
   if (damage === undefined) return;

@@ -1,4 +1,5 @@
-// Tells those who wait when something of a volume became durable: a point waits for its cuts, without asking again and again.
+// Tells those who wait when something of a volume became durable: a point waits for its cuts,
+// without asking again and again.
 import type { VolumeId } from '../../contracts/ids.js';
 
 type Listener = (volume: VolumeId) => void;

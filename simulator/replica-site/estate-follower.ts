@@ -1,4 +1,5 @@
-// Brings the site's rows in line with the estate file at its start: later, if the disk can't take the change now.
+// Brings the site's rows in line with the estate file at its start: later, if the disk can't take
+// the change now.
 import type { Logger } from 'pino';
 import { MoverError } from '../../contracts/errors.js';
 import type { Estate } from '../../contracts/estate.js';
@@ -19,7 +20,10 @@ export class EstateFollower {
     this.#log = log;
   }
 
-  /** Until it is stored the site goes on with what it knew. @throws what is no failure of the store */
+  /**
+   * Until it is stored the site goes on with what it knew.
+   * @throws what is no failure of the store
+   */
   follow(): void {
     this.#retry = undefined;
     try {

@@ -1,4 +1,5 @@
-// What open images cost the replica site, and which of them have to go: history and memory that nothing else needs must not grow for ever.
+// What open images cost the replica site, and which of them have to go: history and memory that
+// nothing else needs must not grow for ever.
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { PointId, VolumeId } from '../../contracts/ids.js';
 import { beyondPolicy } from './core/policy.js';
@@ -6,13 +7,18 @@ import type { SiteState } from './core/state.js';
 import type { Image, VolumeJournal } from './journal/types.js';
 
 const GIB = 1024 ** 3;
-/** UNDO that is kept for open images alone, bytes: as much as a group's whole journal by default. */
+/**
+ * UNDO that is kept for open images alone, bytes: as much as a group's whole journal by default.
+ */
 export const IMAGES_KEEP_BYTES_MAX = 64 * GIB;
 /** Changed ranges that all open images remember, each some 50 bytes of memory: about 1.5 GiB. */
 export const IMAGES_RANGES_MAX = 32 * 1024 * 1024;
 /** From this share of a limit on there is a warning. */
 const WARN_SHARE = 0.75;
-/** Points looked at in one slice of the event loop: with the most members a group may have, about a millisecond. */
+/**
+ * Points looked at in one slice of the event loop: with the most members a group may have, about a
+ * millisecond.
+ */
 const POINTS_PER_TURN = 16;
 
 export interface BurdenLimits {
@@ -92,8 +98,10 @@ function aloneBytesOf(open: readonly Burdening[], alone: AloneBytes): number {
 }
 
 /**
- * What the images keep that would be gone without them: what is charged to their positions, unless a point names the same one that
- * would be kept anyway; `ageMs` is the clock that ages are counted by. Looks at every point, in slices. A volume whose journal fails is left out, so that it hides no other.
+ * What the images keep that would be gone without them: what is charged to their positions, unless
+ * a point names the same one that would be kept anyway; `ageMs` is the clock that ages are counted
+ * by. Looks at every point, in slices. A volume whose journal fails is left out, so that it hides
+ * no other.
  */
 export async function aloneBytes(
   open: readonly Burdening[],
@@ -135,7 +143,10 @@ async function costsOf(journal: UndoCosts, positions: readonly number[]): Promis
   return journal.undoBytesAfter(positions);
 }
 
-/** Points that only an open image holds: the group's policy, or its journal's limit, would drop them. */
+/**
+ * Points that only an open image holds: the group's policy, or its journal's limit, would drop
+ * them.
+ */
 function pointsKeptForImages(open: readonly Burdening[], state: SiteState, ageMs: number): ReadonlySet<PointId> {
   const inUse = new Set(open.flatMap(({ point }) => point ?? []));
   const groups = new Set([...inUse].flatMap((id) => state.points.get(id)?.point.group ?? []));

@@ -1,4 +1,5 @@
-// Images that are open for reading: a bounded number, each closed by itself when nobody reads it any more.
+// Images that are open for reading: a bounded number, each closed by itself when nobody reads it
+// any more.
 import { randomUUID } from 'node:crypto';
 import type { Logger } from 'pino';
 import { MoverError } from '../../contracts/errors.js';
@@ -11,9 +12,15 @@ import type { Journals } from './journals.js';
 import type { Image } from './journal/types.js';
 import type { Site } from './site.js';
 
-/** Images open at once: an access to a group of the default most members, twice. What they cost is limited by itself. */
+/**
+ * Images open at once: an access to a group of the default most members, twice. What they cost is
+ * limited by itself.
+ */
 export const OPEN_IMAGES_MAX = 256;
-/** An image that nobody reads for so long is taken for forgotten: its reader died without closing it. */
+/**
+ * An image that nobody reads for so long is taken for forgotten: its reader died without closing
+ * it.
+ */
 export const IMAGE_IDLE_MS_MAX = 10 * 60_000;
 /** How often forgotten images are looked for. */
 const IDLE_CHECK_EVERY_MS = 30_000;
@@ -70,8 +77,8 @@ export class Images {
 
   /**
    * Opens a volume at a point, at a position, or at the newest position that is applied.
-   * @throws MoverError VOLUME_NOT_FOUND, POINT_NOT_FOUND, POINT_UNAVAILABLE, POINT_TRIMMED, IMAGE_LIMIT, INVALID_REQUEST (both),
-   * CORRUPT, INTERNAL
+   * @throws MoverError VOLUME_NOT_FOUND, POINT_NOT_FOUND, POINT_UNAVAILABLE, POINT_TRIMMED,
+   * IMAGE_LIMIT, INVALID_REQUEST (both), CORRUPT, INTERNAL
    */
   async open(
     {
@@ -84,7 +91,10 @@ export class Images {
       readonly volume: VolumeId;
       readonly point?: PointId | undefined;
       readonly position?: number | undefined;
-      /** The given position whatever it is, to be compared with its source: what fails its check is refused when it is read. */
+      /**
+       * The given position whatever it is, to be compared with its source: what fails its check is
+       * refused when it is read.
+       */
       readonly asItIs?: boolean;
       readonly client: string;
     },
@@ -121,7 +131,10 @@ export class Images {
     }
   }
 
-  /** @throws MoverError IMAGE_NOT_FOUND, IMAGE_EVICTED, INVALID_REQUEST (not within the volume), CORRUPT */
+  /**
+   * @throws MoverError IMAGE_NOT_FOUND, IMAGE_EVICTED, INVALID_REQUEST (not within the volume),
+   * CORRUPT
+   */
   async read(id: string, offset: number, length: number): Promise<Buffer> {
     const open = this.#images.get(id);
     if (open === undefined) throw this.#notOpen(id);
@@ -149,7 +162,10 @@ export class Images {
     this.#options.log.info({ image: id, volume: open.volume, client: open.client }, 'image closed');
   }
 
-  /** Whoever asks still wants them: they count as read now. @returns those that are not open any more. */
+  /**
+   * Whoever asks still wants them: they count as read now.
+   * @returns those that are not open any more.
+   */
   keep(ids: readonly string[]): { readonly missing: string[]; readonly evicted: string[] } {
     const nowMs = performance.now();
     for (const id of ids) {

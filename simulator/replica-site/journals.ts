@@ -1,4 +1,5 @@
-// The journals of all volumes, opened when first needed: thousands of idle volumes must cost nearly nothing.
+// The journals of all volumes, opened when first needed: thousands of idle volumes must cost nearly
+// nothing.
 import { join } from 'node:path';
 import type { VolumeId } from '../../contracts/ids.js';
 import { lineageIdSchema, type LineageId } from '../../contracts/lineage.js';
@@ -15,7 +16,10 @@ import type { Durable, JournalLog, JournalOptions, StalledPart, VolumeJournal } 
 import { openVolumeJournal } from './journal/volume-journal.js';
 
 export interface JournalEvents {
-  /** A journal was opened, for the first time or after a failure: what was appended but not durable is gone. */
+  /**
+   * A journal was opened, for the first time or after a failure: what was appended but not durable
+   * is gone.
+   */
   readonly onOpened: (volume: VolumeId) => void;
   readonly onDurable: (volume: VolumeId, durable: Durable) => void;
   readonly onApplied: (volume: VolumeId) => void;
@@ -33,7 +37,10 @@ export interface JournalsOptions {
   readonly reserve: Pick<RoomReserve, 'give'>;
   /** @throws MoverError VOLUME_NOT_FOUND */
   readonly sizeOf: (volume: VolumeId) => number;
-  /** Positions that a volume had up to this one when the process started, as the rows say; 0 if they say nothing. */
+  /**
+   * Positions that a volume had up to this one when the process started, as the rows say; 0 if they
+   * say nothing.
+   */
   readonly knownPosition: (volume: VolumeId) => number;
   readonly events: JournalEvents;
   readonly log: JournalLog;
@@ -47,7 +54,10 @@ const NOTHING: Durable = { position: 0, session: 0, n: 0, timeMs: 0 };
 
 export class Journals implements Lineages {
   readonly #options: JournalsOptions;
-  /** Volumes that had records when the process started; the others had none, and need no look at the disk. */
+  /**
+   * Volumes that had records when the process started; the others had none, and need no look at the
+   * disk.
+   */
   readonly #withFolder: ReadonlySet<string>;
   readonly #journals = new Map<VolumeId, VolumeJournal>();
   readonly #opening = new Map<VolumeId, Promise<VolumeJournal>>();
@@ -86,8 +96,9 @@ export class Journals implements Lineages {
   }
 
   /**
-   * Makes the journal usable again, whatever lies in its folder, and begins a new lineage. Whoever is attached has to attach
-   * anew. May be repeated. What has to be sent again is `toResend` of the answer.
+   * Makes the journal usable again, whatever lies in its folder, and begins a new lineage. Whoever
+   * is attached has to attach anew. May be repeated. What has to be sent again is `toResend` of the
+   * answer.
    * @throws MoverError VOLUME_NOT_FOUND, INTERNAL
    */
   async rebuild(volume: VolumeId): Promise<VolumeJournal> {
@@ -112,8 +123,8 @@ export class Journals implements Lineages {
   }
 
   /**
-   * Makes known what is durable of the volumes, so that the rules can ask for it. A volume whose journal can't be opened counts
-   * as one without records; it is named in `unusable`.
+   * Makes known what is durable of the volumes, so that the rules can ask for it. A volume whose
+   * journal can't be opened counts as one without records; it is named in `unusable`.
    */
   async lookAt(volumes: Iterable<VolumeId>): Promise<void> {
     const unknown = [...volumes].filter(
@@ -129,7 +140,10 @@ export class Journals implements Lineages {
     }
   }
 
-  /** Tries those again whose disk refused to let them be opened: nobody may ask for them. Never rejects. */
+  /**
+   * Tries those again whose disk refused to let them be opened: nobody may ask for them. Never
+   * rejects.
+   */
   async openRefused(): Promise<void> {
     for (const [volume, error] of this.#unusable) {
       if (this.#closed) return;

@@ -28,7 +28,10 @@ const environmentSchema = z.object({
     .optional(),
 });
 
-/** Limits set in the environment, the defaults otherwise. @throws MoverError INVALID_REQUEST naming the variable at fault. */
+/**
+ * Limits set in the environment, the defaults otherwise.
+ * @throws MoverError INVALID_REQUEST naming the variable at fault.
+ */
 export function readReplicaSiteLimits(
   environment: Readonly<Record<string, string | undefined>> = process.env,
 ): ReplicaSiteLimits {

@@ -1,4 +1,5 @@
-// The replica's side of verifying online: an image of a volume at a splitter's mark, and the digests of its regions.
+// The replica's side of verifying online: an image of a volume at a splitter's mark, and the
+// digests of its regions.
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { Cut } from '../../contracts/attempt.js';
 import { MoverError } from '../../contracts/errors.js';
@@ -12,14 +13,19 @@ import type { Images } from './images.js';
 
 type Api = typeof verifyReplicaApi;
 
-/** Regions read and digested before others get their turn: less than a millisecond of the processor. */
+/**
+ * Regions read and digested before others get their turn: less than a millisecond of the processor.
+ */
 const REGIONS_PER_TURN = 16;
 
 export interface MarkImages extends PointCloser {
   readonly images: Images;
 }
 
-/** @throws MoverError VOLUME_NOT_FOUND, POINT_UNAVAILABLE, NOT_SYNCED, POINT_TRIMMED, IMAGE_LIMIT, CORRUPT, INTERNAL; the signal's reason */
+/**
+ * @throws MoverError VOLUME_NOT_FOUND, POINT_UNAVAILABLE, NOT_SYNCED, POINT_TRIMMED, IMAGE_LIMIT,
+ * CORRUPT, INTERNAL; the signal's reason
+ */
 export async function openMarkImage(
   closer: MarkImages,
   { volume, mark, waitMs, client, evenInHole }: ParsedInputOf<Api['openMarkImage']>,
@@ -56,7 +62,10 @@ function unavailable({ site }: MarkImages, { volume, session, n }: Cut): MoverEr
   );
 }
 
-/** @throws MoverError IMAGE_NOT_FOUND, IMAGE_EVICTED, INVALID_REQUEST (no such regions), INTERNAL; the signal's reason */
+/**
+ * @throws MoverError IMAGE_NOT_FOUND, IMAGE_EVICTED, INVALID_REQUEST (no such regions), INTERNAL;
+ * the signal's reason
+ */
 export async function digestImage(
   images: Images,
   { image, from, count }: ParsedInputOf<Api['digestImage']>,

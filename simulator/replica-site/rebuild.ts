@@ -1,4 +1,5 @@
-// Has all of a volume's journal checked, and its history begin anew, because a person says so: the splitter is told at once that it is another one, and compares.
+// Has all of a volume's journal checked, and its history begin anew, because a person says so: the
+// splitter is told at once that it is another one, and compares.
 import type { Logger } from 'pino';
 import type { Rebuilt, RebuildInput } from '../../contracts/repair.js';
 import type { Intakes } from './intake/intakes.js';
@@ -12,7 +13,10 @@ export interface RebuildOptions {
   readonly log: Logger;
 }
 
-/** Whatever lies in the journal's folder; may be repeated. @throws MoverError VOLUME_NOT_FOUND, STORAGE_FULL, STORAGE_FAILED, INTERNAL */
+/**
+ * Whatever lies in the journal's folder; may be repeated.
+ * @throws MoverError VOLUME_NOT_FOUND, STORAGE_FULL, STORAGE_FAILED, INTERNAL
+ */
 export async function rebuild(
   { site, journals, intakes, log }: RebuildOptions,
   { volume, operator, reason }: RebuildInput,

@@ -46,7 +46,10 @@ export interface ReplicaSiteLimits extends ImageLimits {
   readonly settledAfterMs?: number | undefined;
 }
 
-/** Serves until stopped. @throws when the address can't be listened on or what is stored can't be read. */
+/**
+ * Serves until stopped.
+ * @throws when the address can't be listened on or what is stored can't be read.
+ */
 export async function startReplicaSite(
   config: ReplicaSiteConfig,
   log: Logger,
@@ -60,7 +63,8 @@ export async function startReplicaSite(
   const reports = openReports({ directory: join(dataFolder, 'reports'), sync });
   const reserve = new RoomReserve(join(dataFolder, 'reserve'), dataFolder);
   const durability = new Durability();
-  // The rules ask the journals, and the journals tell the rules when they are opened: neither can be made first.
+  // The rules ask the journals, and the journals tell the rules when they are opened: neither can
+  // be made first.
   const journals: Journals = new Journals({
     directory: volumesFolder,
     sync,

@@ -1,5 +1,6 @@
-// One round of retention: drops the points that no policy keeps, lets go of the UNDO that no point needs, and tells each group what its
-// points cost. All of it in slices: distribution and the guests' writes go on.
+// One round of retention: drops the points that no policy keeps, lets go of the UNDO that no point
+// needs, and tells each group what its points cost. All of it in slices: distribution and the
+// guests' writes go on.
 import type { Logger } from 'pino';
 import { MoverError } from '../../contracts/errors.js';
 import { setImmediate as nextTurn } from 'node:timers/promises';
@@ -20,8 +21,8 @@ export interface RetentionRoundsOptions {
   /** Points of which images are open. */
   readonly inUse: () => ReadonlySet<PointId>;
   /**
-   * Every position that was applied less long ago stays openable: a point that is being closed may still name it. Milliseconds, longer
-   * than a point may wait for its cuts.
+   * Every position that was applied less long ago stays openable: a point that is being closed may
+   * still name it. Milliseconds, longer than a point may wait for its cuts.
    */
   readonly settledAfterMs: number;
   /** Milliseconds since any moment, of a clock that is never set. */
@@ -41,8 +42,9 @@ export class RetentionRounds {
   /** Of each volume: the newest look that is long enough ago, and those since. */
   readonly #looks = new Map<VolumeId, readonly Applied[]>();
   /**
-   * When a group last dropped points for lack of room, by the steady clock. What their UNDO still costs then is charged to their
-   * neighbours until it has come to rest and is consolidated: judged before, a group would drop far more than it has to.
+   * When a group last dropped points for lack of room, by the steady clock. What their UNDO still
+   * costs then is charged to their neighbours until it has come to rest and is consolidated: judged
+   * before, a group would drop far more than it has to.
    */
   readonly #droppedAtMs = new Map<GroupId, number>();
 
@@ -58,9 +60,10 @@ export class RetentionRounds {
       this.#change(group, (state, now) => applyPolicy(state, group, now.ageMs, inUse()));
       await this.#pause();
     }
-    // Before the walk: a point that is closed while it goes on, or while a long round does, names nothing older than this.
-    // Likewise a snapshot that is sealed meanwhile: what is being moved now is left alone to the end of the round.
-    // What a point names that can't be read is not known.
+    // Before the walk: a point that is closed while it goes on, or while a long round does, names
+    // nothing older than this. Likewise a snapshot that is sealed meanwhile: what is being moved
+    // now is left alone to the end of the round. What a point names that can't be read is not
+    // known.
     const mayBeNeeded = site.state.points.unreadable.size > 0;
     const settled = new Map(
       [...journals].map(([volume, journal]) => {
@@ -125,7 +128,9 @@ export class RetentionRounds {
     }
   }
 
-  /** A position that was applied long enough ago; undefined while nothing is known from so long ago. */
+  /**
+   * A position that was applied long enough ago; undefined while nothing is known from so long ago.
+   */
   #settled(volume: VolumeId, journal: VolumeJournal): number | undefined {
     const atMs = this.#options.steadyMs();
     const looks = [...(this.#looks.get(volume) ?? []), { position: journal.applied.position, atMs }];
@@ -135,7 +140,10 @@ export class RetentionRounds {
     return settled < 0 ? undefined : kept[0]?.position;
   }
 
-  /** While a move out of its group runs, the cut of the other members was taken at the fence, and is sealed who knows when. */
+  /**
+   * While a move out of its group runs, the cut of the other members was taken at the fence, and is
+   * sealed who knows when.
+   */
   #isMoving(volume: VolumeId): boolean {
     const { state, now } = this.#options.site;
     const group = state.volumes.get(volume)?.group;
@@ -146,7 +154,10 @@ export class RetentionRounds {
     });
   }
 
-  /** What can't be stored is for the next round: UNDO that nothing stored needs is let go of all the same, and makes room. */
+  /**
+   * What can't be stored is for the next round: UNDO that nothing stored needs is let go of all the
+   * same, and makes room.
+   */
   #change<Result>(group: GroupId, rule: (state: SiteState, now: SiteMoment) => Result): Result | undefined {
     try {
       return this.#options.site.change(rule);

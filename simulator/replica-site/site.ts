@@ -1,5 +1,6 @@
-// The rules with their store: what a rule changed is stored, in one transaction, before anybody can see or be told of it.
-// And the rules' clocks: rules get numbers passed in, and never ask the time themselves.
+// The rules with their store: what a rule changed is stored, in one transaction, before anybody can
+// see or be told of it. And the rules' clocks: rules get numbers passed in, and never ask the time
+// themselves.
 import { randomInt } from 'node:crypto';
 import { AgeClock } from '../../control/clock/age-clock.js';
 import type { ProcessClock } from '../../control/clock/process-clock.js';
@@ -10,7 +11,10 @@ import { newestAgeMs } from './core/policy.js';
 import type { SiteState } from './core/state.js';
 import type { SiteMoment } from './core/terms.js';
 
-/** A life's number is random, so that it needs no store: on a full disk the site starts all the same. */
+/**
+ * A life's number is random, so that it needs no store: on a full disk the site starts all the
+ * same.
+ */
 const LIFE_NUMBER_MAX = 2 ** 47;
 
 export interface StoreFailure {
@@ -50,7 +54,8 @@ export class Site {
   }
 
   /**
-   * Stores the clock that ages are counted by, for when no point is closed that would be stamped with it.
+   * Stores the clock that ages are counted by, for when no point is closed that would be stamped
+   * with it.
    * @throws MoverError STORAGE_FULL, STORAGE_FAILED
    */
   keepAge(): void {
@@ -58,9 +63,9 @@ export class Site {
   }
 
   /**
-   * Applies one rule. A rule that refuses may have changed something before (an expired attempt is aborted): that is stored too.
-   * When the store can't take the change, the rule is broken, or it met a row that can't be read (CORRUPT, VOLUME_UNUSABLE),
-   * everything is as it was before.
+   * Applies one rule. A rule that refuses may have changed something before (an expired attempt is
+   * aborted): that is stored too. When the store can't take the change, the rule is broken, or it
+   * met a row that can't be read (CORRUPT, VOLUME_UNUSABLE), everything is as it was before.
    * @throws MoverError STORAGE_FULL, STORAGE_FAILED; what the rule throws
    */
   change<Result>(rule: (state: SiteState, now: SiteMoment) => Result): Result {

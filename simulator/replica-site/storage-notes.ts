@@ -1,4 +1,5 @@
-// What health says of disks that are full or fail: where, since when, what it means for the data, and what to do.
+// What health says of disks that are full or fail: where, since when, what it means for the data,
+// and what to do.
 import type { VolumeId } from '../../contracts/ids.js';
 import { isOutOfRoom } from '../store/storage-failure.js';
 import { ROOM_BYTES_MIN } from './intake/limits.js';

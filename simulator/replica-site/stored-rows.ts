@@ -1,4 +1,5 @@
-// The site's rows as they come back from the store: checked, because an older version or another program may have written them.
+// The site's rows as they come back from the store: checked, because an older version or another
+// program may have written them.
 import { z } from 'zod';
 import { attemptRecordSchema, attemptRefSchema, writeMarkSchema } from '../../contracts/attempt.js';
 import { applianceIdSchema, groupIdSchema, splitterIdSchema, volumeIdSchema } from '../../contracts/ids.js';
@@ -27,7 +28,8 @@ const groupRow: z.ZodType<GroupRow> = z.strictObject({
   lastPointAtMs: timeMsSchema,
   lastOrder: z.exactOptional(countSchema),
   snapshots: z.exactOptional(z.array(countSchema)),
-  // Stores of before there were policies have neither; the estate file says the policy at each start.
+  // Stores of before there were policies have neither; the estate file says the policy at each
+  // start.
   retention: retentionPolicySchema.prefault({}),
   journal: groupJournalSchema.prefault({ bytes: 0, pointsDropped: 0 }),
 });
@@ -62,9 +64,10 @@ const pointRow: z.ZodType<PointRow> = z.strictObject({
 });
 
 /**
- * The rows of all tables. One that is not of its table's form leaves out what it describes, and stands in `unreadable`: the rules
- * neither take it for missing nor write over it. Two kinds reach further. A bad group is made anew where the estate file has it,
- * which says all of it but the place of its newest point; where it has not, the group's volumes are left out as well.
+ * The rows of all tables. One that is not of its table's form leaves out what it describes, and
+ * stands in `unreadable`: the rules neither take it for missing nor write over it. Two kinds reach
+ * further. A bad group is made anew where the estate file has it, which says all of it but the
+ * place of its newest point; where it has not, the group's volumes are left out as well.
  */
 export function storedRows(store: RowStore, groups: Estate['groups']): SiteRows {
   const unreadable = new Map<TableName, Map<string, string>>(TABLE_NAMES.map((name) => [name, new Map()]));

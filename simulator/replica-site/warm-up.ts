@@ -1,4 +1,5 @@
-// After a start: opens the journals that have records, one by one in the background, so that distribution goes on where it stopped.
+// After a start: opens the journals that have records, one by one in the background, so that
+// distribution goes on where it stopped.
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { VolumeId } from '../../contracts/ids.js';
 import type { Journals } from './journals.js';

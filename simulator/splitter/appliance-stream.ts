@@ -14,9 +14,15 @@ import { KeptConnection } from './kept-connection.js';
 import type { ProtectedVolume } from './protected-volume.js';
 import type { Reunion } from './reunion.js';
 
-/** What a volume may send in its turn, in bytes: small beside the connection's high-water mark, so that all get turns. */
+/**
+ * What a volume may send in its turn, in bytes: small beside the connection's high-water mark, so
+ * that all get turns.
+ */
 const TURN_BYTES = 128 * 1024;
-/** How long the first frame to send may wait for others, in milliseconds: one system call then carries them all, here and at every hop. */
+/**
+ * How long the first frame to send may wait for others, in milliseconds: one system call then
+ * carries them all, here and at every hop.
+ */
 const GATHER_MS = 1;
 /** So many waiting frames leave at once, with whatever this turn of the loop adds. */
 const GATHERED_FRAMES_MAX = 16;
@@ -26,17 +32,26 @@ interface Member {
   readonly volume: ProtectedVolume;
   readonly epoch: number;
   readonly backoff: Backoff;
-  /** Its name on the present connection; undefined between a refusal, or a break, and the next attach. */
+  /**
+   * Its name on the present connection; undefined between a refusal, or a break, and the next
+   * attach.
+   */
   handle: number | undefined;
   isAttached: boolean;
   retry: NodeJS.Timeout | undefined;
   /** How much the replica site takes of it under the present attachment. */
   credit: CreditAccount;
-  /** What waited there to be applied when it last said that it grants no more; undefined when it did not say so. */
+  /**
+   * What waited there to be applied when it last said that it grants no more; undefined when it did
+   * not say so.
+   */
   unappliedBytes: number | undefined;
   /** While it has something to send and no credit. */
   stall: Stall | undefined;
-  /** What is left of its turn, in bytes; below zero after a frame larger than that, which its next turns pay for. */
+  /**
+   * What is left of its turn, in bytes; below zero after a frame larger than that, which its next
+   * turns pay for.
+   */
   turnBytes: number;
 }
 
@@ -249,7 +264,10 @@ export class ApplianceStream {
     } else if (member.stall?.isTold === true) tellStall(member, member.stall);
   }
 
-  /** Waits a moment before it is said. A credit that never comes, whatever the reason, is told of too. */
+  /**
+   * Waits a moment before it is said. A credit that never comes, whatever the reason, is told of
+   * too.
+   */
   #stalls(member: Member): void {
     if (member.stall !== undefined) return;
     const stall: Stall = {

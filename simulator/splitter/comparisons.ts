@@ -1,4 +1,5 @@
-// Compares regions of which nobody knows whether the replica has them: only digests cross the link, and what is the same is not sent.
+// Compares regions of which nobody knows whether the replica has them: only digests cross the link,
+// and what is the same is not sent.
 import { createApiClient } from '../../control/client.js';
 import { applianceApi } from '../../contracts/appliance-api.js';
 import type { WriteMark } from '../../contracts/attempt.js';
@@ -10,9 +11,15 @@ import type { ProtectedVolume } from './protected-volume.js';
 
 /** Regions whose digests are asked for in one call: 16 MiB of the volume. */
 const REGIONS_PER_CALL = 256;
-/** How long the replica site may take to apply what was sent before the comparison began: else it is asked again. */
+/**
+ * How long the replica site may take to apply what was sent before the comparison began: else it is
+ * asked again.
+ */
 const APPLIED_WITHIN_MS = MARK_WAIT_MS_MAX;
-/** Longest wait for one answer, in milliseconds: the wait above, or the digests of a slow disk, and some more. */
+/**
+ * Longest wait for one answer, in milliseconds: the wait above, or the digests of a slow disk, and
+ * some more.
+ */
 const ANSWER_MS_MAX = 30_000;
 
 interface Comparison {
@@ -34,8 +41,9 @@ export class Comparisons {
   }
 
   /**
-   * Compares the next doubted regions with the replica as it was when the short initialization began: everything sent since comes on
-   * top of it, in order. @throws MoverError when the replica site can't tell now; the system's error when the source can't be read
+   * Compares the next doubted regions with the replica as it was when the short initialization
+   * began: everything sent since comes on top of it, in order. @throws MoverError when the replica
+   * site can't tell now; the system's error when the source can't be read
    */
   async step(volume: ProtectedVolume): Promise<void> {
     const { marks, initializationMark: mark } = volume.split;
@@ -57,7 +65,10 @@ export class Comparisons {
     }
   }
 
-  /** Nothing of the volume is doubted any more. Never rejects: an image that stays open is closed by its idle limit. */
+  /**
+   * Nothing of the volume is doubted any more. Never rejects: an image that stays open is closed by
+   * its idle limit.
+   */
   async end(volume: ProtectedVolume): Promise<void> {
     const comparison = this.#open.get(volume);
     if (comparison === undefined) return;

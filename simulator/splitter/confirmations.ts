@@ -1,5 +1,5 @@
-// How far each volume's replica is known to be durable, stored before the marks that rest on it are cleared: at the next attachment
-// a replica site that has less, or another history, is found out.
+// How far each volume's replica is known to be durable, stored before the marks that rest on it are
+// cleared: at the next attachment a replica site that has less, or another history, is found out.
 import type { VolumeId } from '../../contracts/ids.js';
 import { confirmedSchema, type Confirmed } from '../../contracts/lineage.js';
 import type { RowStore } from '../store/row-store.js';
@@ -23,7 +23,10 @@ export class Confirmations {
     return this.#stored.get(volume);
   }
 
-  /** Stores what changed, in one transaction. @throws MoverError STORAGE_FULL, STORAGE_FAILED: then no mark may be cleared */
+  /**
+   * Stores what changed, in one transaction.
+   * @throws MoverError STORAGE_FULL, STORAGE_FAILED: then no mark may be cleared
+   */
   put(confirmations: Iterable<readonly [VolumeId, Confirmed]>): void {
     const changed = [...confirmations].filter(([volume, confirmed]) => !isSame(this.#stored.get(volume), confirmed));
     this.#store.commit(changed.map(([volume, value]) => ({ table: CONFIRMED_TABLE, key: volume, value })));

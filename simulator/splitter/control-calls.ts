@@ -1,4 +1,5 @@
-// The splitter's control API: one core function a call, which stores what it changed before it answers.
+// The splitter's control API: one core function a call, which stores what it changed before it
+// answers.
 import type { Logger } from 'pino';
 import { createApiClient } from '../../control/client.js';
 import { applianceApi } from '../../contracts/appliance-api.js';

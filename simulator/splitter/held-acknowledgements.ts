@@ -1,4 +1,5 @@
-// The guests' acknowledgements that a cut over several splitters withholds, until it is confirmed or its time is over.
+// The guests' acknowledgements that a cut over several splitters withholds, until it is confirmed
+// or its time is over.
 import type { VolumeId } from '../../contracts/ids.js';
 import { monotonicMs } from './clock.js';
 import type { Holds } from './core/holds.js';

@@ -13,7 +13,10 @@ export interface SplitterLimits {
   readonly spillMaxBytes: number;
 }
 
-/** A queue holds about a second of a fast disk's writes; four such volumes fill the memory of a splitter. */
+/**
+ * A queue holds about a second of a fast disk's writes; four such volumes fill the memory of a
+ * splitter.
+ */
 export const DEFAULT_SPLITTER_LIMITS: SplitterLimits = {
   queueMaxBytes: 64 * MIB,
   memoryMaxBytes: 256 * MIB,
@@ -35,7 +38,10 @@ const environmentSchema = z.object({
   VOLUME_MOVER_SPILL_MIB: mib(DEFAULT_SPLITTER_LIMITS.spillMaxBytes),
 });
 
-/** Limits set in the environment, the defaults otherwise. @throws MoverError INVALID_REQUEST naming the variable at fault. */
+/**
+ * Limits set in the environment, the defaults otherwise.
+ * @throws MoverError INVALID_REQUEST naming the variable at fault.
+ */
 export function readSplitterLimits(
   environment: Readonly<Record<string, string | undefined>> = process.env,
 ): SplitterLimits {

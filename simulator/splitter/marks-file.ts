@@ -1,4 +1,5 @@
-// The stored bitmap of marks: pages of 512 bytes, each with its checksum, each written whole, before the source is.
+// The stored bitmap of marks: pages of 512 bytes, each with its checksum, each written whole,
+// before the source is.
 import { dirname } from 'node:path';
 import { crc32 } from 'node:zlib';
 import { bitmapBytes, firstRegion, lastRegion, Marks } from './core/marks.js';
@@ -18,7 +19,10 @@ export interface LoadedMarks {
   readonly lost?: string;
 }
 
-/** @param isSourceWritten a volume that was never written needs no bitmap; one that was and has none has lost it. */
+/**
+ * @param isSourceWritten a volume that was never written needs no bitmap; one that was and has none
+ * has lost it.
+ */
 export function loadMarks(
   path: string,
   sizeBytes: number,
@@ -54,18 +58,25 @@ export class MarksFile {
   readonly #calls: DiskCalls;
   /** Pages that are ahead of the file, and whether with marks that were set. */
   readonly #unstored = new Map<number, boolean>();
-  /** Pages stored with marks that may not be on stable storage, each by the last storing that set any. */
+  /**
+   * Pages stored with marks that may not be on stable storage, each by the last storing that set
+   * any.
+   */
   readonly #unsynced = new Map<number, number>();
   #storings = 0;
   readonly #page = Buffer.alloc(PAGE_BYTES);
   #exists: boolean;
   /**
-   * What lies on the disk is found damaged, or missing beside a written source, at the next start too: that says of every region
-   * that it is marked. So nothing has to be stored until the whole file is.
+   * What lies on the disk is found damaged, or missing beside a written source, at the next start
+   * too: that says of every region that it is marked. So nothing has to be stored until the whole
+   * file is.
    */
   #isLost: boolean;
 
-  /** @param isLost as `loadMarks` found it: a page written alone would give the others a trust that they have lost. */
+  /**
+   * @param isLost as `loadMarks` found it: a page written alone would give the others a trust that
+   * they have lost.
+   */
   constructor(path: string, marks: Marks, isLost = false, calls: DiskCalls = systemCalls) {
     this.#file = new OpenFile(path, pagesOf(marks) * PAGE_BYTES, calls);
     this.#marks = marks;
@@ -73,13 +84,16 @@ export class MarksFile {
     this.#exists = !isLost && calls.exists(path);
     this.#isLost = isLost;
     if (isLost) this.#replaceLost();
-    // A life that was killed, or that failed to sync, may have left these marks in the page cache only: where they are
-    // needed they are written again.
+    // A life that was killed, or that failed to sync, may have left these marks in the page cache
+    // only: where they are needed they are written again.
     if (marks.marked === 0 || isLost) return;
     for (let page = 0; page < pagesOf(marks); page += 1) if (hasMarks(marks, page)) this.#unstored.set(page, true);
   }
 
-  /** Whether marks of these bytes may be missing in the file: no write to them may go on before `store` succeeds. */
+  /**
+   * Whether marks of these bytes may be missing in the file: no write to them may go on before
+   * `store` succeeds.
+   */
   isBehindAt(offset: number, length: number): boolean {
     if (this.#unstored.size === 0) return false;
     const last = pageOf(lastRegion(offset, length));
@@ -89,7 +103,8 @@ export class MarksFile {
   }
 
   /**
-   * Stores marks that were set for a write to these bytes, and what of their pages could not be stored before.
+   * Stores marks that were set for a write to these bytes, and what of their pages could not be
+   * stored before.
    * @throws the system's error: the pages stay due, and only who writes to them waits for that.
    */
   store(regions: readonly number[], offset: number, length: number): void {
@@ -100,7 +115,10 @@ export class MarksFile {
       if (this.#unstored.has(page)) this.#write(page);
   }
 
-  /** Stores marks that were set without a write, anywhere. @throws the system's error: the pages stay due */
+  /**
+   * Stores marks that were set without a write, anywhere.
+   * @throws the system's error: the pages stay due
+   */
   storeAll(regions: readonly number[]): void {
     for (const region of regions) this.#unstored.set(pageOf(region), true);
     this.#storings += 1;
@@ -108,7 +126,8 @@ export class MarksFile {
   }
 
   /**
-   * The same for marks that were cleared: a power cut may bring those back, so nobody waits for them.
+   * The same for marks that were cleared: a power cut may bring those back, so nobody waits for
+   * them.
    * @throws the system's error; the file has marks too many then, which is safe.
    */
   storeCleared(regions: readonly number[]): void {
@@ -120,7 +139,10 @@ export class MarksFile {
     for (const page of this.#unstored.keys()) this.#write(page);
   }
 
-  /** Resolves when the marks of these bytes, stored before, are on stable storage; undefined if they are known to be. */
+  /**
+   * Resolves when the marks of these bytes, stored before, are on stable storage; undefined if they
+   * are known to be.
+   */
   whenSynced(offset: number, length: number): Promise<void> | undefined {
     if (this.#unsynced.size === 0) return undefined;
     const last = pageOf(lastRegion(offset, length));
@@ -178,7 +200,10 @@ export class MarksFile {
   }
 }
 
-/** For a volume that is about to be written without marks: later, all of it must count as marked, after a power cut too. */
+/**
+ * For a volume that is about to be written without marks: later, all of it must count as marked,
+ * after a power cut too.
+ */
 export function discardMarks(path: string): void {
   if (!systemCalls.exists(path)) return;
   systemCalls.remove(path);
@@ -186,8 +211,9 @@ export function discardMarks(path: string): void {
 }
 
 /**
- * In one step, so that a file with some pages only can't be seen. A power cut may leave such a file, or none: either is
- * found damaged, and all is marked. Nothing relies on its marks before a sync of file and folder.
+ * In one step, so that a file with some pages only can't be seen. A power cut may leave such a
+ * file, or none: either is found damaged, and all is marked. Nothing relies on its marks before a
+ * sync of file and folder.
  */
 function writeWhole(calls: DiskCalls, path: string, marks: Marks): void {
   const content = Buffer.alloc(pagesOf(marks) * PAGE_BYTES);

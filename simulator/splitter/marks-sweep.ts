@@ -1,10 +1,12 @@
-// Clears settled marks of all volumes in batches: a region written again and again is then marked once, not once a write. How far
-// the replicas are confirmed is stored first.
+// Clears settled marks of all volumes in batches: a region written again and again is then marked
+// once, not once a write. How far the replicas are confirmed is stored first.
 import type { Logger } from 'pino';
 import type { Confirmations } from './confirmations.js';
 import type { ProtectedVolume } from './protected-volume.js';
 
-/** How long a mark that is not needed any more may stay: it would only be sent again after a crash. */
+/**
+ * How long a mark that is not needed any more may stay: it would only be sent again after a crash.
+ */
 const SWEEP_AFTER_MS = 200;
 /** How long until it is tried again after the store had no room. */
 const AFTER_FAILURE_MS = 5_000;

@@ -1,4 +1,5 @@
-// Where guests reach the splitter: a TCP port, and a unix socket in the data folder for guests of the same host.
+// Where guests reach the splitter: a TCP port, and a unix socket in the data folder for guests of
+// the same host.
 import { resolve } from 'node:path';
 import type { Logger } from 'pino';
 import { MoverError } from '../../contracts/errors.js';
@@ -9,7 +10,10 @@ const SOCKET_NAME = 'nbd.sock';
 /** Longest path of a unix socket, in bytes: 108 with the final zero on Linux, 104 elsewhere. */
 const SOCKET_PATH_BYTES_MAX = 103;
 
-/** The addresses to listen on; without the socket, and a warning, when its path would be too long for the system. */
+/**
+ * The addresses to listen on; without the socket, and a warning, when its path would be too long
+ * for the system.
+ */
 export function nbdAddresses(
   tcp: { readonly host: string; readonly port: number },
   dataFolder: string,

@@ -1,10 +1,13 @@
-// Withdraws notices of moves that nobody works at any more: a mover that was terminated, or whose attempt the replica site has lost,
-// compensates nothing.
+// Withdraws notices of moves that nobody works at any more: a mover that was terminated, or whose
+// attempt the replica site has lost, compensates nothing.
 import type { Logger } from 'pino';
 import { attemptName, type Verdict } from '../../contracts/attempt.js';
 import type { PendingVerdict } from './core/splitter-core.js';
 
-/** How often it is looked; what was announced at two looks in a row is asked about. Longer than a move takes to reach its fence as a rule. */
+/**
+ * How often it is looked; what was announced at two looks in a row is asked about. Longer than a
+ * move takes to reach its fence as a rule.
+ */
 const LOOK_EVERY_MS = 30_000;
 
 export interface NoticesOptions {

@@ -1,4 +1,5 @@
-// One virtual volume in its shell: the guest's reads and writes on the source file, under marks and locks, numbered for the stream.
+// One virtual volume in its shell: the guest's reads and writes on the source file, under marks and
+// locks, numbered for the stream.
 import { MoverError } from '../../contracts/errors.js';
 import type { VolumeId } from '../../contracts/ids.js';
 import type { WriteMark } from '../../contracts/attempt.js';
@@ -18,9 +19,15 @@ import { WriteGate } from './write-gate.js';
 import type { WriteTrace } from './write-trace.js';
 import { isZero } from './zero.js';
 
-/** Up to this many bytes the page cache answers sooner (about 5 µs) than the thread pool would (about 25 µs). */
+/**
+ * Up to this many bytes the page cache answers sooner (about 5 µs) than the thread pool would
+ * (about 25 µs).
+ */
 const AT_ONCE_BYTES_MAX = 64 * 1024;
-/** Longest time for which a scan's opening may hold up writes that take longer than a tick: as long as a cut's hold. */
+/**
+ * Longest time for which a scan's opening may hold up writes that take longer than a tick: as long
+ * as a cut's hold.
+ */
 const SCAN_HOLD_MS_MAX = 250;
 
 export type SourceChange =
@@ -46,9 +53,14 @@ export interface ProtectedVolumeOptions {
   readonly marksFile: MarksFile;
   readonly trace?: WriteTrace | undefined;
   readonly held: HeldAcknowledgements;
-  /** Whether each write is acknowledged only when it, and before it its mark, is on stable storage. */
+  /**
+   * Whether each write is acknowledged only when it, and before it its mark, is on stable storage.
+   */
   readonly sync: boolean;
-  /** The bitmap was lost, and all is marked: regions of zeroes are not written anew, so that holes stay holes. */
+  /**
+   * The bitmap was lost, and all is marked: regions of zeroes are not written anew, so that holes
+   * stay holes.
+   */
   readonly marksLost?: boolean;
   readonly events: VolumeEvents;
 }
@@ -94,7 +106,10 @@ export class ProtectedVolume {
     return this.#barred;
   }
 
-  /** From now on guests get I/O errors, and nothing is sent: the disk is not the one that is replicated. */
+  /**
+   * From now on guests get I/O errors, and nothing is sent: the disk is not the one that is
+   * replicated.
+   */
   bar(state: Exclude<SourceState, 'present'>, why: string): void {
     this.#barred = why;
     this.split.sourceState = state;
@@ -108,7 +123,10 @@ export class ProtectedVolume {
     this.split.note('source', undefined);
   }
 
-  /** Another file lies in the disk's place; the volume is barred. Waits for writes that began before. */
+  /**
+   * Another file lies in the disk's place; the volume is barred. Waits for writes that began
+   * before.
+   */
   async sourceRenewed(): Promise<void> {
     const release = await this.#lock.acquire(0, this.sizeBytes);
     this.#source.renewed();
@@ -190,7 +208,10 @@ export class ProtectedVolume {
     }
   }
 
-  /** Everything written before is on stable storage when it resolves, with its marks. @throws NbdError */
+  /**
+   * Everything written before is on stable storage when it resolves, with its marks.
+   * @throws NbdError
+   */
   async flush(): Promise<void> {
     try {
       await this.#noting(Promise.all([this.#source.sync(), this.#marksFile.sync()]));
@@ -288,7 +309,8 @@ export class ProtectedVolume {
       });
       if (data === undefined) return 'unreadable';
       const zero = isZero(data);
-      // What an earlier life failed to sync reads back all the same. Its mark goes only after a sync, which needs a write.
+      // What an earlier life failed to sync reads back all the same. Its mark goes only after a
+      // sync, which needs a write.
       if (this.#sync && !(zero && this.#marksLost)) await this.#source.rewrite(offset, data);
       const copy = zero ? ({ kind: 'zeroes' } as const) : ({ kind: 'write', data } as const);
       const timeMs = nowMs();
@@ -303,7 +325,8 @@ export class ProtectedVolume {
 
   /**
    * Compares a doubted region with the digest of the replica's; what differs is sent again.
-   * @param mark of the short initialization that the digest belongs to: when it is over, so is the comparison.
+   * @param mark of the short initialization that the digest belongs to: when it is over, so is the
+   * comparison.
    */
   async compare(region: number, digest: string | null, mark: WriteMark): Promise<void> {
     const { marks, row } = this.split;
@@ -322,7 +345,10 @@ export class ProtectedVolume {
     if (marks.settled > 0) this.#events.onSettled(this);
   }
 
-  /** Ends the short initialization if nothing is left to be sent again. @returns whether it ended now. */
+  /**
+   * Ends the short initialization if nothing is left to be sent again.
+   * @returns whether it ended now.
+   */
   finishInitialization(): boolean {
     const timeMs = nowMs();
     if (!this.split.finishInitialization(timeMs)) return false;
@@ -338,7 +364,8 @@ export class ProtectedVolume {
   // ---- scans ----
 
   /**
-   * The volume's content as of now, for comparing: at an instant at which every write is either numbered or not begun.
+   * The volume's content as of now, for comparing: at an instant at which every write is either
+   * numbered or not begun.
    * @throws MoverError SOURCE_UNREADABLE, NOT_SYNCED, SCAN_BUSY
    */
   async openScan(): Promise<VolumeScan> {
@@ -363,14 +390,18 @@ export class ProtectedVolume {
 
   // ---- marks and files ----
 
-  /** Stores marks that were set without a write. @throws the system's error; the pages stay due, and no write goes on before them */
+  /**
+   * Stores marks that were set without a write.
+   * @throws the system's error; the pages stay due, and no write goes on before them
+   */
   store(regions: readonly number[]): void {
     this.#marksFile.storeAll(regions);
   }
 
   /**
-   * Clears the marks of what is durable at the replica site; with sync, of what is on stable storage here too: a power cut
-   * could otherwise take from the source what the replica has, with no mark to tell.
+   * Clears the marks of what is durable at the replica site; with sync, of what is on stable
+   * storage here too: a power cut could otherwise take from the source what the replica has, with
+   * no mark to tell.
    * @throws the system's error; the file then has marks too many, which is safe.
    */
   async clearMarks(): Promise<void> {

@@ -1,4 +1,5 @@
-// What turns served volumes into protected ones: the core, and everything that acts on what the core says.
+// What turns served volumes into protected ones: the core, and everything that acts on what the
+// core says.
 import { statSync } from 'node:fs';
 import { setTimeout as pause } from 'node:timers/promises';
 import type { Logger } from 'pino';
@@ -39,7 +40,9 @@ import type { VolumeFiles } from './volume-files.js';
 import { unusable as unusableVolume } from './volume-rows.js';
 import { WriteTrace } from './write-trace.js';
 
-/** How long an orderly stop waits for what is unconfirmed, in milliseconds, and how often it looks. */
+/**
+ * How long an orderly stop waits for what is unconfirmed, in milliseconds, and how often it looks.
+ */
 const DRAIN_MS_MAX = 2_000;
 const DRAIN_LOOK_EVERY_MS = 10;
 
@@ -48,7 +51,10 @@ export interface ProtectionOptions {
   readonly sessions: Sessions;
   readonly estate: Estate;
   readonly rows: readonly VolumeSplitRow[];
-  /** Volumes that are left out because of their rows; more may turn out to be because of their files. */
+  /**
+   * Volumes that are left out because of their rows; more may turn out to be because of their
+   * files.
+   */
   readonly unusable: readonly UnusableVolume[];
   readonly store: RowStore;
   readonly files: (volume: VolumeId) => VolumeFiles;
@@ -62,9 +68,15 @@ export interface ProtectionOptions {
 
 export interface Protection {
   readonly handlers: Handlers<typeof splitterApi>;
-  /** Connects to the appliances, and asks for verdicts that are due. @param controlUrl where they reach this splitter. */
+  /**
+   * Connects to the appliances, and asks for verdicts that are due.
+   * @param controlUrl where they reach this splitter.
+   */
   readonly connect: (controlUrl: string) => void;
-  /** Opens a volume for one guest connection. @throws MoverError VOLUME_NOT_FOUND, VOLUME_UNUSABLE */
+  /**
+   * Opens a volume for one guest connection.
+   * @throws MoverError VOLUME_NOT_FOUND, VOLUME_UNUSABLE
+   */
   readonly open: (volume: VolumeId) => BlockDevice;
   /** What is degraded, in sentences. */
   readonly notes: () => string[];
@@ -328,7 +340,10 @@ function missingSource(volume: VolumeId): string {
   return `The source of volume "${volume}" is gone. Guests get I/O errors, and its replica is kept as it is. Put the file back and start the splitter again, or type: volume-mover source recover ${volume} (from the replica), or: volume-mover source accept-blank ${volume} (an empty disk).`;
 }
 
-/** At an orderly stop they are at rest: whoever changes one from then on is found out at the next start. */
+/**
+ * At an orderly stop they are at rest: whoever changes one from then on is found out at the next
+ * start.
+ */
 function noteSources(
   checks: SourceChecks,
   sources: Iterable<readonly [VolumeId, string]>,
@@ -353,7 +368,10 @@ function sourceFault(path: string, sizeBytes: number): string | undefined {
     : `its source ${path} has ${found.size} bytes instead of ${sizeBytes}`;
 }
 
-/** @returns a sentence when the file is there and can't be read: what it says might count again later, so none of it may be guessed. */
+/**
+ * @returns a sentence when the file is there and can't be read: what it says might count again
+ * later, so none of it may be guessed.
+ */
 function tryMarks(path: string, sizeBytes: number, isSourceWritten: boolean): LoadedMarks | string {
   try {
     return loadMarks(path, sizeBytes, isSourceWritten);
@@ -362,7 +380,10 @@ function tryMarks(path: string, sizeBytes: number, isSourceWritten: boolean): Lo
   }
 }
 
-/** Resolves when everything that can be confirmed is, or the time is over. Behind a fence, and without a stream, nothing can. */
+/**
+ * Resolves when everything that can be confirmed is, or the time is over. Behind a fence, and
+ * without a stream, nothing can.
+ */
 async function drained(volumes: Iterable<ProtectedVolume>): Promise<void> {
   const waiting = new Set(volumes);
   for (const endMs = monotonicMs() + DRAIN_MS_MAX; monotonicMs() < endMs;) {

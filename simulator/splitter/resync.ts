@@ -1,4 +1,5 @@
-// Makes a replica like its source again because a person says so: compared as a whole, or given ranges sent whatever the replica has.
+// Makes a replica like its source again because a person says so: compared as a whole, or given
+// ranges sent whatever the replica has.
 import { MoverError } from '../../contracts/errors.js';
 import type { ResyncInput } from '../../contracts/repair.js';
 import { storageFailure } from '../store/storage-failure.js';
@@ -7,8 +8,10 @@ import { firstRegion, lastRegion } from './core/marks.js';
 import type { ProtectedVolume } from './protected-volume.js';
 
 /**
- * The marks are on stable storage when it resolves. May be repeated: regions that are marked stay so.
- * @throws MoverError VOLUME_BUSY, SOURCE_MISSING, FOREIGN_SOURCE, INVALID_REQUEST, STORAGE_FULL, STORAGE_FAILED
+ * The marks are on stable storage when it resolves. May be repeated: regions that are marked stay
+ * so.
+ * @throws MoverError VOLUME_BUSY, SOURCE_MISSING, FOREIGN_SOURCE, INVALID_REQUEST, STORAGE_FULL,
+ * STORAGE_FAILED
  */
 export async function resync(volume: ProtectedVolume, input: ResyncInput, marksPath: string): Promise<void> {
   refuseFenced(volume);
@@ -28,7 +31,9 @@ export async function resync(volume: ProtectedVolume, input: ResyncInput, marksP
   );
 }
 
-/** @throws MoverError VOLUME_BUSY while a move holds the volume: its cut is to be applied as it is */
+/**
+ * @throws MoverError VOLUME_BUSY while a move holds the volume: its cut is to be applied as it is
+ */
 export function refuseFenced({ id, split }: ProtectedVolume): void {
   const { fence } = split.row;
   if (fence === undefined) return;
@@ -38,7 +43,10 @@ export function refuseFenced({ id, split }: ProtectedVolume): void {
   );
 }
 
-/** Stores marks that a change in memory calls for. @throws MoverError STORAGE_FULL, STORAGE_FAILED: it can be repeated */
+/**
+ * Stores marks that a change in memory calls for.
+ * @throws MoverError STORAGE_FULL, STORAGE_FAILED: it can be repeated
+ */
 export async function stored(
   volume: ProtectedVolume,
   marksPath: string,

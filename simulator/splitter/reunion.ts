@@ -1,4 +1,5 @@
-// What happens when a volume meets its replica again: the two ends say what they have, and what they can't agree on is compared.
+// What happens when a volume meets its replica again: the two ends say what they have, and what
+// they can't agree on is compared.
 import type { Logger } from 'pino';
 import { controlUrl, type Estate } from '../../contracts/estate.js';
 import type { ApplianceId, VolumeId } from '../../contracts/ids.js';
@@ -30,7 +31,10 @@ export class Reunion {
     this.#addresses = new Map(options.estate.appliances.map(({ id, control }) => [id, controlUrl(control)]));
   }
 
-  /** The replica site took the volume. @throws MoverError STORAGE_FULL, STORAGE_FAILED, the system's error: to be attached again later */
+  /**
+   * The replica site took the volume.
+   * @throws MoverError STORAGE_FULL, STORAGE_FAILED, the system's error: to be attached again later
+   */
   attached(volume: ProtectedVolume, frame: AttachedFrame): void {
     const { core, sessions } = this.#options;
     const { split } = volume;
@@ -45,7 +49,8 @@ export class Reunion {
   /**
    * The replica site did not take it, and said what the splitter can do about it.
    * @returns whether it is worth attaching at once.
-   * @throws MoverError STORAGE_FULL, STORAGE_FAILED, the system's error: it is refused and heard again
+   * @throws MoverError STORAGE_FULL, STORAGE_FAILED, the system's error: it is refused and heard
+   * again
    */
   refused(volume: ProtectedVolume, { code, message, advice }: RefusedFrame): boolean {
     const { split } = volume;

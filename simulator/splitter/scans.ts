@@ -1,4 +1,5 @@
-// The scans that are open at a splitter: one a volume, few in all, each closed by itself when nobody reads it any more.
+// The scans that are open at a splitter: one a volume, few in all, each closed by itself when
+// nobody reads it any more.
 import type { Logger } from 'pino';
 import { MoverError } from '../../contracts/errors.js';
 import type { VolumeId } from '../../contracts/ids.js';
@@ -9,7 +10,10 @@ import type { VolumeScan } from './volume-scan.js';
 
 type Api = typeof verifySourceApi;
 
-/** Scans open at once: each costs guests some of the disk and of the processor, and may keep 34 MiB of digests. */
+/**
+ * Scans open at once: each costs guests some of the disk and of the processor, and may keep 34 MiB
+ * of digests.
+ */
 export const SCANS_MAX = 8;
 
 interface OpenScan {
@@ -35,7 +39,10 @@ export class Scans {
     this.#options = options;
   }
 
-  /** @throws MoverError VOLUME_NOT_FOUND, VOLUME_UNUSABLE, SOURCE_UNREADABLE, NOT_SYNCED, SCAN_BUSY, INVALID_REQUEST (the id stands for a scan of another volume) */
+  /**
+   * @throws MoverError VOLUME_NOT_FOUND, VOLUME_UNUSABLE, SOURCE_UNREADABLE, NOT_SYNCED, SCAN_BUSY,
+   * INVALID_REQUEST (the id stands for a scan of another volume)
+   */
   async open(input: ParsedInputOf<Api['openScan']>): Promise<OutputOf<Api['openScan']>> {
     const { volume, scan: id } = input;
     const known = this.#scans.get(id);

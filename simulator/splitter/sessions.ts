@@ -1,6 +1,7 @@
-// The lives of a splitter and their numbers. A number is stored before anything is numbered under it, so that no two lives share one; a volume that
-// has none yet is served, and its writes are kept by marks. So a splitter starts on a disk that takes nothing. By its lives a folder
-// that was put back is found out: the replica site names the last one that it heard.
+// The lives of a splitter and their numbers. A number is stored before anything is numbered under
+// it, so that no two lives share one; a volume that has none yet is served, and its writes are kept
+// by marks. So a splitter starts on a disk that takes nothing. By its lives a folder that was put
+// back is found out: the replica site names the last one that it heard.
 import type { Logger } from 'pino';
 import { z } from 'zod';
 import { MoverError } from '../../contracts/errors.js';
@@ -15,14 +16,20 @@ import { NO_SESSION, type VolumeSplitRow } from './core/volume-split.js';
 export const META_TABLE = 'meta';
 const SESSION_KEY = 'session';
 const LIVES_KEY = 'lives';
-/** Lives that are remembered: the replica site names the last one that attached a volume, which may be long ago. */
+/**
+ * Lives that are remembered: the replica site names the last one that attached a volume, which may
+ * be long ago.
+ */
 const LIVES_MAX = 1_000;
 
 const livesSchema = z.array(lifeIdSchema);
 
 export interface SessionsOptions {
   readonly store: RowStore;
-  /** Rows that are new or changed at this start: stored with the first number, since nothing may be sent by a row that is not stored. */
+  /**
+   * Rows that are new or changed at this start: stored with the first number, since nothing may be
+   * sent by a row that is not stored.
+   */
   readonly rows: readonly VolumeSplitRow[];
   readonly log: Logger;
 }
@@ -48,15 +55,24 @@ export class Sessions {
     this.#lives = [...(before.data ?? []), this.life].slice(-LIVES_MAX);
   }
 
-  /** Whether it is this life or an earlier one of this folder. One that is not lived after the folder was copied, or elsewhere. */
+  /**
+   * Whether it is this life or an earlier one of this folder. One that is not lived after the
+   * folder was copied, or elsewhere.
+   */
   readonly isKnown = (life: LifeId): boolean => this.#lives.includes(life);
 
-  /** A number that was never used, and is not below `min`. @throws MoverError STORAGE_FULL, STORAGE_FAILED */
+  /**
+   * A number that was never used, and is not below `min`.
+   * @throws MoverError STORAGE_FULL, STORAGE_FAILED
+   */
   next(min = 0): number {
     return this.#take(min);
   }
 
-  /** A number for volumes that are loaded now; NO_SESSION if it can't be stored: then each has to ask for one. */
+  /**
+   * A number for volumes that are loaded now; NO_SESSION if it can't be stored: then each has to
+   * ask for one.
+   */
   first(): number {
     try {
       return this.#take();

@@ -1,13 +1,20 @@
-// Sends marked regions again, volume by volume, a region at a time, whenever a volume's situation lets it. What can't be read at
-// the source is passed over, and tried again at growing intervals, so that a broken disk takes neither the others' turns nor its own.
+// Sends marked regions again, volume by volume, a region at a time, whenever a volume's situation
+// lets it. What can't be read at the source is passed over, and tried again at growing intervals,
+// so that a broken disk takes neither the others' turns nor its own.
 import type { Logger } from 'pino';
 import { MoverError } from '../../contracts/errors.js';
 import type { Comparisons } from './comparisons.js';
 import type { ProtectedVolume, Resent } from './protected-volume.js';
 
-/** Volumes that read their source at the same time: guests' requests share the disk and the thread pool. */
+/**
+ * Volumes that read their source at the same time: guests' requests share the disk and the thread
+ * pool.
+ */
 const VOLUMES_AT_ONCE = 4;
-/** Regions in a row that can't be read before a volume rests: reading a broken disk may take seconds each. */
+/**
+ * Regions in a row that can't be read before a volume rests: reading a broken disk may take seconds
+ * each.
+ */
 const UNREADABLE_IN_A_ROW_MAX = 8;
 /** How long it rests while it has regions that were not tried yet, in milliseconds. */
 const REST_MS = 1_000;
@@ -39,7 +46,10 @@ export class ShortInitialization {
     this.#log = log;
   }
 
-  /** To be called whenever a volume may go on: attached, resumed, unfenced, something confirmed, something only marked. */
+  /**
+   * To be called whenever a volume may go on: attached, resumed, unfenced, something confirmed,
+   * something only marked.
+   */
   poke(volume: ProtectedVolume): void {
     if (volume.split.isSynced || this.#isStopped) return;
     this.#waiting.add(volume);
@@ -98,7 +108,10 @@ export class ShortInitialization {
     }
   }
 
-  /** What may be missing is compared first, so that what is known to be is not sent twice; then all that is known goes. */
+  /**
+   * What may be missing is compared first, so that what is known to be is not sent twice; then all
+   * that is known goes.
+   */
   async #step(volume: ProtectedVolume): Promise<Resent> {
     const resent = await volume.resendNext();
     if (resent !== 'none' || volume.split.marks.doubted === 0 || !volume.split.hasRoomForResend) return resent;

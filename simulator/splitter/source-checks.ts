@@ -1,4 +1,5 @@
-// Whether a source is still the file that an earlier life left: one that is gone is refused, one that was changed outside is compared.
+// Whether a source is still the file that an earlier life left: one that is gone is refused, one
+// that was changed outside is compared.
 import { statSync } from 'node:fs';
 import { z } from 'zod';
 import type { VolumeId } from '../../contracts/ids.js';
@@ -10,7 +11,10 @@ const seenSchema = z.strictObject({
   inode: z.number(),
   /** When the file was made; absent where the file system can't tell. */
   bornMs: z.number().exactOptional(),
-  /** When it was last changed, by an orderly stop: since then nobody may have. Absent while the splitter runs, and after a crash. */
+  /**
+   * When it was last changed, by an orderly stop: since then nobody may have. Absent while the
+   * splitter runs, and after a crash.
+   */
   restedMs: z.number().exactOptional(),
 });
 type Seen = z.infer<typeof seenSchema>;
@@ -34,7 +38,10 @@ export class SourceChecks {
     }
   }
 
-  /** @param wasWritten whether there is evidence that the volume has a file: a mark, or a confirmed write */
+  /**
+   * @param wasWritten whether there is evidence that the volume has a file: a mark, or a confirmed
+   * write
+   */
   find(volume: VolumeId, path: string, wasWritten: boolean): SourceFinding {
     const now = seenNow(path);
     const before = this.#seen.get(volume);
@@ -47,7 +54,11 @@ export class SourceChecks {
     return { kind: 'same' };
   }
 
-  /** Notes the files as they are. @param atRest nobody writes them any more. @throws MoverError STORAGE_FULL, STORAGE_FAILED */
+  /**
+   * Notes the files as they are.
+   * @param atRest nobody writes them any more.
+   * @throws MoverError STORAGE_FULL, STORAGE_FAILED
+   */
   note(sources: Iterable<readonly [VolumeId, path: string]>, atRest: boolean): void {
     const changes = [...sources].flatMap(([volume, path]) => {
       const now = seenNow(path);

@@ -1,5 +1,6 @@
-// What a person decides for a volume whose disk is missing or foreign. Marks are stored first, then the disk is put in its place,
-// then its identity is stored: a kill in between leaves the volume refused, or wholly compared, and the decision can be repeated.
+// What a person decides for a volume whose disk is missing or foreign. Marks are stored first, then
+// the disk is put in its place, then its identity is stored: a kill in between leaves the volume
+// refused, or wholly compared, and the decision can be repeated.
 import { closeSync, fsyncSync, ftruncateSync, openSync, renameSync, statSync } from 'node:fs';
 import { dirname } from 'node:path';
 import type { Logger } from 'pino';
@@ -43,8 +44,8 @@ export class SourceDecisions {
 
   /**
    * `recover` is answered once the recovery point is open; the copying goes on after that.
-   * @throws MoverError SOURCE_PRESENT, SOURCE_DECISION_REFUSED, VOLUME_BUSY, STORAGE_FULL, STORAGE_FAILED; for `recover` POINT_NOT_FOUND,
-   * POINT_UNAVAILABLE, UNREACHABLE
+   * @throws MoverError SOURCE_PRESENT, SOURCE_DECISION_REFUSED, VOLUME_BUSY, STORAGE_FULL,
+   * STORAGE_FAILED; for `recover` POINT_NOT_FOUND, POINT_UNAVAILABLE, UNREACHABLE
    */
   async decide(volume: ProtectedVolume, input: DecideSourceInput): Promise<void> {
     const { sourceState } = volume.split;

@@ -1,4 +1,5 @@
-// The virtual volume itself: a sparse file. A volume that was never written has none, and reads as zeroes.
+// The virtual volume itself: a sparse file. A volume that was never written has none, and reads as
+// zeroes.
 import { systemCalls, type DiskCalls } from '../disk/disk-calls.js';
 import { OpenFile } from '../disk/open-file.js';
 import { isZero } from './zero.js';
@@ -45,13 +46,20 @@ export class SourceFile {
     await this.#file.writeLater(offset, data);
   }
 
-  /** Makes the range zero and leaves alone what is already, so that holes stay holes. For ranges up to ZERO_STEP_BYTES. */
+  /**
+   * Makes the range zero and leaves alone what is already, so that holes stay holes. For ranges up
+   * to ZERO_STEP_BYTES.
+   */
   zeroNow(offset: number, length: number): void {
     if (this.#isAllHole()) return;
     if (!isZero(this.#file.readNow(offset, length))) this.#file.writeNow(offset, ZEROES.subarray(0, length));
   }
 
-  /** The same for any range. @param doubted whether zeroes that are read may be in the page cache only: they are written then. */
+  /**
+   * The same for any range.
+   * @param doubted whether zeroes that are read may be in the page cache only: they are written
+   * then.
+   */
   async zeroLater(offset: number, length: number, doubted = false): Promise<void> {
     if (this.#isAllHole()) return;
     const end = offset + length;
@@ -62,7 +70,10 @@ export class SourceFile {
     }
   }
 
-  /** Writes what was just read: an earlier life may have failed to sync it, and then only writing it again brings it to the disk. */
+  /**
+   * Writes what was just read: an earlier life may have failed to sync it, and then only writing it
+   * again brings it to the disk.
+   */
   async rewrite(offset: number, data: Buffer): Promise<void> {
     if (!this.#isAllHole()) await this.#file.writeLater(offset, data);
   }

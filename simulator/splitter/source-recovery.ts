@@ -1,4 +1,5 @@
-// Makes a volume's disk anew from its replica: a recovery point is copied over NBD into a file beside the disk's place.
+// Makes a volume's disk anew from its replica: a recovery point is copied over NBD into a file
+// beside the disk's place.
 import { open, rm } from 'node:fs/promises';
 import { connectNbd } from '../../nbd/client.js';
 import type { NbdClient } from '../../nbd/nbd-client.js';
@@ -30,7 +31,10 @@ export interface PointWanted {
   readonly token: string | undefined;
 }
 
-/** @throws MoverError POINT_NOT_FOUND, POINT_UNAVAILABLE, VOLUME_NOT_FOUND, UNREACHABLE: nothing can be recovered now */
+/**
+ * @throws MoverError POINT_NOT_FOUND, POINT_UNAVAILABLE, VOLUME_NOT_FOUND, UNREACHABLE: nothing can
+ * be recovered now
+ */
 export async function openPoint(wanted: PointWanted): Promise<OpenedPoint> {
   let last: unknown = new MoverError('UNREACHABLE', 'The estate has no appliance.');
   for (const url of wanted.appliances) {
@@ -68,7 +72,8 @@ async function openAt(url: string, { volume, sizeBytes, point: asked, token }: P
 }
 
 /**
- * Copies the image; the file is whole and on stable storage when it resolves, and gone when it rejects.
+ * Copies the image; the file is whole and on stable storage when it resolves, and gone when it
+ * rejects.
  * @throws NbdError, NbdDisconnected, the system's error, the signal's reason
  */
 export async function copyImage(

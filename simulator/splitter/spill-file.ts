@@ -1,4 +1,5 @@
-// Where a fenced volume's backlog goes when memory is full: a bounded file that is never read after a restart.
+// Where a fenced volume's backlog goes when memory is full: a bounded file that is never read after
+// a restart.
 import { closeSync, openSync, readSync, rmSync, writeSync } from 'node:fs';
 import type { Logger } from 'pino';
 import type { SpillFile } from './core/copies.js';
@@ -35,7 +36,10 @@ export class BacklogFile implements SpillFile {
     return at;
   }
 
-  /** @throws Error when the data can't be read back: what is queued is lost then, and marks stand for it. */
+  /**
+   * @throws Error when the data can't be read back: what is queued is lost then, and marks stand
+   * for it.
+   */
   read(at: number, length: number): Buffer {
     if (this.#fd === undefined) throw new Error(`${this.#path} holds nothing.`);
     const data = Buffer.allocUnsafe(length);

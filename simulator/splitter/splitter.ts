@@ -1,4 +1,5 @@
-// Wires a splitter together: store, volumes, streams, control API and NBD, in the order in which they may be relied on.
+// Wires a splitter together: store, volumes, streams, control API and NBD, in the order in which
+// they may be relied on.
 import { join } from 'node:path';
 import type { Logger } from 'pino';
 import { MoverError } from '../../contracts/errors.js';
@@ -36,11 +37,17 @@ export interface SplitterConfig extends Omit<ProcessConfig, 'role' | 'logLevel' 
 export interface RunningSplitter {
   readonly url: string;
   readonly nbd: NonNullable<ReadyLine['nbd']>;
-  /** Waits a moment for what is unconfirmed, so that an orderly stop leaves no marks. Safe to call twice. */
+  /**
+   * Waits a moment for what is unconfirmed, so that an orderly stop leaves no marks. Safe to call
+   * twice.
+   */
   readonly stop: () => Promise<void>;
 }
 
-/** @throws MoverError INVALID_REQUEST for what the estate file has wrong or an address in use, CORRUPT for a store that can't be read. */
+/**
+ * @throws MoverError INVALID_REQUEST for what the estate file has wrong or an address in use,
+ * CORRUPT for a store that can't be read.
+ */
 export async function startSplitter(config: SplitterConfig): Promise<RunningSplitter> {
   const { estate, log, token } = config;
   const id = splitterIdSchema.parse(config.id);

@@ -1,4 +1,5 @@
-// All streams of a splitter: one to each appliance that a volume is routed to, or is announced to move to; none longer than needed.
+// All streams of a splitter: one to each appliance that a volume is routed to, or is announced to
+// move to; none longer than needed.
 import { ApplianceStream, type ApplianceStreamOptions } from './appliance-stream.js';
 import { NO_SESSION } from './core/volume-split.js';
 import type { ProtectedVolume } from './protected-volume.js';
@@ -26,7 +27,10 @@ export class Streams {
     this.#options = options;
   }
 
-  /** Brings the streams in line with the volume's row and session: to be called when either is new or changed. */
+  /**
+   * Brings the streams in line with the volume's row and session: to be called when either is new
+   * or changed.
+   */
   follow(volume: ProtectedVolume): void {
     const { session, row } = volume.split;
     const { route, notice } = row;

@@ -1,4 +1,5 @@
-// A virtual volume without protection, for measuring what protection costs: no marks, no queue, no stream.
+// A virtual volume without protection, for measuring what protection costs: no marks, no queue, no
+// stream.
 import type { BlockDevice } from '../../nbd/block-device.js';
 import { nbdErrorOf } from '../disk/errno.js';
 import { discardMarks } from './marks-file.js';

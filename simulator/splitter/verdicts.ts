@@ -1,4 +1,5 @@
-// Asks for the verdict of attempts whose fence outlived its lease: a dead orchestrator must not leave a volume in between.
+// Asks for the verdict of attempts whose fence outlived its lease: a dead orchestrator must not
+// leave a volume in between.
 import { setTimeout as pause } from 'node:timers/promises';
 import type { Logger } from 'pino';
 import { createApiClient } from '../../control/client.js';
@@ -27,9 +28,15 @@ export interface VerdictsOptions {
   readonly splitter: SplitterId;
   readonly token: string | undefined;
   readonly log: Logger;
-  /** Lets leases run out and returns what must be asked for; stores what changed. @throws MoverError when that can't be stored */
+  /**
+   * Lets leases run out and returns what must be asked for; stores what changed.
+   * @throws MoverError when that can't be stored
+   */
   readonly tick: () => readonly PendingVerdict[];
-  /** Learns and stores the verdict. Does nothing if the fence is gone meanwhile. @throws MoverError when it can't be stored: nothing is learned then */
+  /**
+   * Learns and stores the verdict. Does nothing if the fence is gone meanwhile.
+   * @throws MoverError when it can't be stored: nothing is learned then
+   */
   readonly learn: (pending: PendingVerdict, verdict: Verdict) => void;
 }
 
@@ -46,7 +53,10 @@ export class Verdicts {
     this.#options = options;
   }
 
-  /** Takes note of the fence in a changed row, or of its absence. @param leaseEndsAtMs by the monotonic clock */
+  /**
+   * Takes note of the fence in a changed row, or of its absence.
+   * @param leaseEndsAtMs by the monotonic clock
+   */
   follow(row: VolumeSplitRow, leaseEndsAtMs: number | undefined): void {
     const { fence } = row;
     if (fence === undefined) this.#leases.delete(row.volume);
@@ -90,7 +100,9 @@ export class Verdicts {
     this.#arm();
   }
 
-  /** Asks each resolver in turn, again and again, until one answers or there is no need any more. */
+  /**
+   * Asks each resolver in turn, again and again, until one answers or there is no need any more.
+   */
   async #ask(pending: PendingVerdict): Promise<void> {
     const { log } = this.#options;
     const backoff = new Backoff();
@@ -125,7 +137,10 @@ export class Verdicts {
     return pending.volumes.some((volume) => this.#leases.get(volume)?.ticket === pending.attempt.ticket);
   }
 
-  /** @param onlyIfExpired an attempt whose lease runs stays open: then, and when nobody answers, undefined. Never rejects. */
+  /**
+   * @param onlyIfExpired an attempt whose lease runs stays open: then, and when nobody answers,
+   * undefined. Never rejects.
+   */
   async askOnce(pending: PendingVerdict, onlyIfExpired: boolean): Promise<Verdict | undefined> {
     const { splitter, token, log } = this.#options;
     const { move, n } = pending.attempt;

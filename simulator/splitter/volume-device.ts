@@ -2,7 +2,9 @@
 import type { BlockDevice, BlockSizes, ZeroesOptions } from '../../nbd/block-device.js';
 import type { ProtectedVolume } from './protected-volume.js';
 
-/** Any alignment is taken; file system blocks are best; the largest payload is that of the stream. */
+/**
+ * Any alignment is taken; file system blocks are best; the largest payload is that of the stream.
+ */
 export const BLOCK_SIZES: BlockSizes = { minimum: 1, preferred: 4_096, maximum: 32 * 1024 * 1024 };
 
 export class VolumeDevice implements BlockDevice {
@@ -29,7 +31,10 @@ export class VolumeDevice implements BlockDevice {
     return this.#volume.change({ kind: 'write', offset, length: data.length, data }, fua);
   }
 
-  /** A trim changes nothing: the space can't be given back from here, and source and replica must agree on the content. */
+  /**
+   * A trim changes nothing: the space can't be given back from here, and source and replica must
+   * agree on the content.
+   */
   zeroes(offset: number, length: number, { fua, trim }: ZeroesOptions): void | Promise<void> {
     return trim ? undefined : this.#volume.change({ kind: 'zeroes', offset, length }, fua);
   }

@@ -1,4 +1,5 @@
-// What the splitter knows of its volumes at a start: its own rows where it has them, the estate file for volumes it never saw.
+// What the splitter knows of its volumes at a start: its own rows where it has them, the estate
+// file for volumes it never saw.
 import { isDeepStrictEqual } from 'node:util';
 import { z } from 'zod';
 import {
@@ -65,11 +66,17 @@ export interface VolumeRows {
   readonly rows: readonly VolumeSplitRow[];
   /** Those of them that the store does not have so. */
   readonly unstored: readonly VolumeSplitRow[];
-  /** Volumes that are left out: what is wrong with one is no reason against the others. Their stored rows are not touched. */
+  /**
+   * Volumes that are left out: what is wrong with one is no reason against the others. Their stored
+   * rows are not touched.
+   */
   readonly unusable: readonly UnusableVolume[];
 }
 
-/** The rows of the splitter's volumes in the estate file. A stored row wins, but for its appliances' addresses: the estate file knows better. */
+/**
+ * The rows of the splitter's volumes in the estate file. A stored row wins, but for its appliances'
+ * addresses: the estate file knows better.
+ */
 export function volumeRows(estate: Estate, splitter: SplitterId, stored: ReadonlyMap<string, unknown>): VolumeRows {
   const volumes = estate.splitters.find(({ id }) => id === splitter)?.volumes ?? [];
   const addresses = addressesOf(estate);

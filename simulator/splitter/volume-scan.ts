@@ -1,6 +1,8 @@
-// A volume's content as of one mark, by digests. Nothing is copied: a write that is about to change a region the scan has not reached
-// has the region's digest taken first, and only that is kept. A region without a digest has therefore not been touched since the mark,
-// and can be read at any time without a lock: a write that comes in between takes the digest itself, and the torn reading is dropped.
+// A volume's content as of one mark, by digests. Nothing is copied: a write that is about to change
+// a region the scan has not reached has the region's digest taken first, and only that is kept. A
+// region without a digest has therefore not been touched since the mark, and can be read at any
+// time without a lock: a write that comes in between takes the digest itself, and the torn reading
+// is dropped.
 import type { WriteMark } from '../../contracts/attempt.js';
 import { MoverError } from '../../contracts/errors.js';
 import type { VolumeId } from '../../contracts/ids.js';
@@ -54,7 +56,10 @@ export class VolumeScan {
     this.#ended ??= why;
   }
 
-  /** A write that is made within this tick is about to change the source. Never throws: the guest's write comes first. */
+  /**
+   * A write that is made within this tick is about to change the source. Never throws: the guest's
+   * write comes first.
+   */
   beforeNow(offset: number, length: number): void {
     if (this.#ended !== undefined) return;
     const last = lastRegion(offset, length);
@@ -70,14 +75,18 @@ export class VolumeScan {
     this.#endIfFull();
   }
 
-  /** The same for a write of any length, which holds its range lock: the disk is read, and the digests taken, in small steps. */
+  /**
+   * The same for a write of any length, which holds its range lock: the disk is read, and the
+   * digests taken, in small steps.
+   */
   async beforeLater(offset: number, length: number): Promise<void> {
     await this.#take(firstRegion(offset), lastRegion(offset, length) + 1);
   }
 
   /**
    * @returns null for a region that can't be read
-   * @throws MoverError SCAN_NOT_FOUND (it has ended, or these were let go), INVALID_REQUEST (no such regions)
+   * @throws MoverError SCAN_NOT_FOUND (it has ended, or these were let go), INVALID_REQUEST (no
+   * such regions)
    */
   async read(from: number, count: number): Promise<(string | null)[]> {
     const to = from + count;
@@ -106,7 +115,10 @@ export class VolumeScan {
     throw new MoverError('SCAN_NOT_FOUND', `The digest of region ${region} of volume "${this.volume}" was let go.`);
   }
 
-  /** Takes the digests of [from, to) that are missing. Never rejects: a region that can't be read is one without a digest. */
+  /**
+   * Takes the digests of [from, to) that are missing. Never rejects: a region that can't be read is
+   * one without a digest.
+   */
   async #take(from: number, to: number): Promise<void> {
     for (let region = from; region < to && this.#ended === undefined;) {
       const end = this.#endOfMissing(region, to);

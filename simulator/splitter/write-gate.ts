@@ -1,7 +1,8 @@
-// Finds an instant at which no write is half-way: written to the source, in part or whole, but not numbered yet.
-// Writes that begin and end within one tick are never half-way and don't pass here. Those that take longer are let in until an
-// instant is wanted; then new ones wait for those that are inside, and for no longer than they are told. The whole range lock would do
-// as well, but it would hold up every small write too.
+// Finds an instant at which no write is half-way: written to the source, in part or whole, but not
+// numbered yet. Writes that begin and end within one tick are never half-way and don't pass here.
+// Those that take longer are let in until an instant is wanted; then new ones wait for those that
+// are inside, and for no longer than they are told. The whole range lock would do as well, but it
+// would hold up every small write too.
 import { MoverError } from '../../contracts/errors.js';
 
 export class WriteGate {

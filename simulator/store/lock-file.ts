@@ -1,4 +1,5 @@
-// lmdb maps its lock file into memory: on a full disk a page of it that has no room yet ends the process with SIGBUS.
+// lmdb maps its lock file into memory: on a full disk a page of it that has no room yet ends the
+// process with SIGBUS.
 import { closeSync, fstatSync, openSync, readSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 import { storageFailure } from './storage-failure.js';
@@ -7,7 +8,8 @@ import { storageFailure } from './storage-failure.js';
 const LOCK_FILE_BYTES = 16 * 1024;
 
 /**
- * Gives every page of the lock file its room: none more to one that is there. To be called before the store is opened, by the only process that has it.
+ * Gives every page of the lock file its room: none more to one that is there. To be called before
+ * the store is opened, by the only process that has it.
  * @throws MoverError STORAGE_FULL, STORAGE_FAILED
  */
 export function prepareLockFile(directory: string): void {

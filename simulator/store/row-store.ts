@@ -1,4 +1,5 @@
-// What a simulator process must remember: rows in tables, changed in one transaction, kept across kill -9 at any moment.
+// What a simulator process must remember: rows in tables, changed in one transaction, kept across
+// kill -9 at any moment.
 import { mkdirSync } from 'node:fs';
 import { type Database, open } from 'lmdb';
 import { prepareLockFile } from './lock-file.js';
@@ -9,7 +10,10 @@ export interface RowStoreOptions {
   /** Made if missing. One process at a time may have it open. */
   readonly directory: string;
   readonly tables: readonly string[];
-  /** Also on stable storage when `commit` returns (power loss); otherwise only safe against the death of the process. */
+  /**
+   * Also on stable storage when `commit` returns (power loss); otherwise only safe against the
+   * death of the process.
+   */
   readonly sync?: boolean;
 }
 
@@ -24,8 +28,8 @@ export interface RowStore {
   /** All rows of a table in the order of their keys, as they are when the iteration starts. */
   rows(table: string): Iterable<readonly [key: string, value: unknown]>;
   /**
-   * All changes or none, durable when it returns. After a failure the store is as it was before, and goes on: the caller
-   * publishes a change to its memory only after this has returned.
+   * All changes or none, durable when it returns. After a failure the store is as it was before,
+   * and goes on: the caller publishes a change to its memory only after this has returned.
    * @throws MoverError STORAGE_FULL, STORAGE_FAILED; Error for a change that no store could take
    */
   commit(changes: readonly RowChange[]): void;

@@ -1,9 +1,12 @@
-// What a failed write to a disk means to whoever asked for the change: nothing was changed, and whether room is what is missing.
+// What a failed write to a disk means to whoever asked for the change: nothing was changed, and
+// whether room is what is missing.
 import { statfsSync } from 'node:fs';
 import { MoverError } from '../../contracts/errors.js';
 
 const NO_ROOM_CODES: ReadonlySet<unknown> = new Set(['ENOSPC', 'EDQUOT', 'EFBIG']);
-/** How lmdb words the same: its errors carry numbers, and not every path of it gives them as a code. */
+/**
+ * How lmdb words the same: its errors carry numbers, and not every path of it gives them as a code.
+ */
 const NO_ROOM_TEXT = /no space left|MDB_MAP_FULL|quota exceeded/i;
 
 /** @param path the folder or file that could not be written */
@@ -20,7 +23,10 @@ export function isOutOfRoom(error: unknown): boolean {
   return NO_ROOM_CODES.has(code) || code === NO_ROOM_NUMBER || NO_ROOM_TEXT.test(error.message);
 }
 
-/** lmdb says "Input/output error" of a write that the disk took in part only: what is free tells why. */
+/**
+ * lmdb says "Input/output error" of a write that the disk took in part only: what is free tells
+ * why.
+ */
 function isFull(path: string): boolean {
   try {
     const { bavail, bsize } = statfsSync(path);

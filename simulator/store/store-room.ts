@@ -1,12 +1,16 @@
-// Room in a store's file, made before a change is asked for: an lmdb that fails to write a page leaves its process's memory damaged
-// (it died of "munmap_chunk(): invalid pointer" after a dozen failed commits on a full disk), so it must never come to that.
-// Blocks behind the last page of the file are written as zeroes; lmdb does not look at them, and later writes its pages over them.
+// Room in a store's file, made before a change is asked for: an lmdb that fails to write a page
+// leaves its process's memory damaged (it died of "munmap_chunk(): invalid pointer" after a dozen
+// failed commits on a full disk), so it must never come to that. Blocks behind the last page of the
+// file are written as zeroes; lmdb does not look at them, and later writes its pages over them.
 import { closeSync, openSync, statSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Database, RootDatabase } from 'lmdb';
 import { z } from 'zod';
 
-/** What is kept ready, in bytes: some hundred changes of a few rows that all make the store grow. Most take pages that are free again. */
+/**
+ * What is kept ready, in bytes: some hundred changes of a few rows that all make the store grow.
+ * Most take pages that are free again.
+ */
 export const RESERVE_BYTES = 1024 * 1024;
 /** Below this it is brought back to the whole. */
 const RESERVE_BYTES_MIN = RESERVE_BYTES / 2;
@@ -17,7 +21,10 @@ const DATA_FILE = 'data.mdb';
 const PATH_PAGES = 5;
 /** Pages of each change, however small: the list of databases, and the list of free pages. */
 const COMMON_PAGES = 16;
-/** An entry larger than this has pages of its own, side by side, which must be found behind the last page. */
+/**
+ * An entry larger than this has pages of its own, side by side, which must be found behind the last
+ * page.
+ */
 const ENTRY_BYTES_MAX = 1_900;
 const ENTRY_OVERHEAD_BYTES = 64;
 /** A page's number in the list of free pages. */

@@ -1,4 +1,5 @@
-// What is kept for ever and read on demand: texts by key, in several tables, of which nothing is held in memory.
+// What is kept for ever and read on demand: texts by key, in several tables, of which nothing is
+// held in memory.
 import { mkdirSync } from 'node:fs';
 import { type Database, open } from 'lmdb';
 import { prepareLockFile } from './lock-file.js';
@@ -31,11 +32,17 @@ export interface TextRange {
 
 export interface TextStore {
   get(table: string, key: string): string | undefined;
-  /** Read as it goes: whoever stops early has read no more. Nothing may be awaited or changed in between. */
+  /**
+   * Read as it goes: whoever stops early has read no more. Nothing may be awaited or changed in
+   * between.
+   */
   range(table: string, range: TextRange): Iterable<readonly [key: string, text: string]>;
   /** How many keys begin so, by a walk over all of them. */
   count(table: string, prefix: string): number;
-  /** All changes or none; safe against the death of the process when it returns. @throws MoverError STORAGE_FULL, STORAGE_FAILED */
+  /**
+   * All changes or none; safe against the death of the process when it returns.
+   * @throws MoverError STORAGE_FULL, STORAGE_FAILED
+   */
   commit(changes: Iterable<TextChange>): void;
   close(): Promise<void>;
 }
@@ -44,7 +51,10 @@ const DATABASES_MAX = 16;
 /** Behind every key that begins with a prefix of printable ASCII. */
 const BEHIND = '\u{7F}';
 
-/** Keys are printable ASCII and spaces, at most 1,900 characters. @throws Error when the folder or its files can't be used */
+/**
+ * Keys are printable ASCII and spaces, at most 1,900 characters.
+ * @throws Error when the folder or its files can't be used
+ */
 export function openTextStore({ directory, tables, sync = false }: TextStoreOptions): TextStore {
   mkdirSync(directory, { recursive: true });
   prepareLockFile(directory);

@@ -16,7 +16,10 @@ export interface AcceptOptions {
   readonly connection?: ConnectionOptions | undefined;
 }
 
-/** Streams come in through `server` from now on; everything else that asks for an upgrade is refused with problem+json. */
+/**
+ * Streams come in through `server` from now on; everything else that asks for an upgrade is refused
+ * with problem+json.
+ */
 export function acceptStreams(server: Server, options: AcceptOptions): void {
   server.on('upgrade', streamUpgrade(options));
 }

@@ -20,7 +20,8 @@ export interface ConnectOptions {
 
 /**
  * A stream that is not started yet.
- * @throws MoverError the server's own when it refuses; UNREACHABLE (retryable) without such an answer; INVALID_REQUEST for no http URL.
+ * @throws MoverError the server's own when it refuses; UNREACHABLE (retryable) without such an
+ * answer; INVALID_REQUEST for no http URL.
  * @throws the reason of `signal` when it aborts.
  */
 export async function connectStream({

@@ -1,4 +1,5 @@
-// Frames over a byte stream, both ways: batched writing, flow control in both directions, and notice when the other side is gone.
+// Frames over a byte stream, both ways: batched writing, flow control in both directions, and
+// notice when the other side is gone.
 import type { Duplex } from 'node:stream';
 import { MoverError } from '../../contracts/errors.js';
 import { FrameDecoder, type ReceivedFrame } from './decoder.js';
@@ -17,13 +18,21 @@ import {
 /** Frames that reach the users of a connection. */
 export type StreamFrame = Exclude<Frame, PingFrame | PongFrame>;
 
-/** Who ended a connection; `error` says why when neither side meant to: UNREACHABLE (broken or silent), or what was wrong with a frame. */
+/**
+ * Who ended a connection; `error` says why when neither side meant to: UNREACHABLE (broken or
+ * silent), or what was wrong with a frame.
+ */
 export type CloseReason = { readonly by: 'here' | 'peer' } | { readonly by: 'fault'; readonly error: MoverError };
 
 export interface ConnectionHandlers {
-  /** `raw` is the same frame as received, for `forward`. An exception ends the connection with it as the fault. */
+  /**
+   * `raw` is the same frame as received, for `forward`. An exception ends the connection with it as
+   * the fault.
+   */
   readonly onFrame: (frame: StreamFrame, raw: RawFrame) => void;
-  /** What was unsent has been handed to the system: after `send` or `forward` returned false, go on. */
+  /**
+   * What was unsent has been handed to the system: after `send` or `forward` returned false, go on.
+   */
   readonly onDrain?: (() => void) | undefined;
   /** Once, whatever ended it; no other handler is called after it. */
   readonly onClose: (reason: CloseReason) => void;
@@ -41,7 +50,10 @@ export class FrameConnection {
   readonly #decoder = new FrameDecoder();
   readonly #heartbeat: Heartbeat;
   #handlers: ConnectionHandlers | undefined;
-  /** Received frames from `#next` on are not handed over yet: reading was paused in the midst of a chunk. */
+  /**
+   * Received frames from `#next` on are not handed over yet: reading was paused in the midst of a
+   * chunk.
+   */
   #received: readonly ReceivedFrame[] = [];
   #next = 0;
   #handingOver = false;
@@ -49,12 +61,17 @@ export class FrameConnection {
   #corked = false;
   /** Whether a sender was told to wait. */
   #full = false;
-  /** Set as soon as the connection is to end; from then on nothing is sent and no frame handed over. */
+  /**
+   * Set as soon as the connection is to end; from then on nothing is sent and no frame handed over.
+   */
   #reason: CloseReason | undefined;
   #closed = false;
   #grace: NodeJS.Timeout | undefined;
 
-  /** Takes over the stream. Nothing is read from it until `start`, so that no frame comes before there are handlers. */
+  /**
+   * Takes over the stream. Nothing is read from it until `start`, so that no frame comes before
+   * there are handlers.
+   */
   constructor(stream: Duplex, options: ConnectionOptions = {}) {
     this.#stream = stream;
     // Below its own mark the stream promises no drain event.
@@ -87,14 +104,18 @@ export class FrameConnection {
 
   /**
    * Sends a frame, in order. A write's data must not change until it is sent.
-   * @returns false when the sender should wait for `onDrain`, or when the connection is ending and the frame was not sent.
+   * @returns false when the sender should wait for `onDrain`, or when the connection is ending and
+   * the frame was not sent.
    * @throws RangeError for a number that does not fit its field.
    */
   send(frame: StreamFrame): boolean {
     return this.#write(encodeFrame(frame));
   }
 
-  /** Sends a received frame on as it is, under another handle if one is given: its payload is neither copied nor checksummed again. */
+  /**
+   * Sends a received frame on as it is, under another handle if one is given: its payload is
+   * neither copied nor checksummed again.
+   */
   forward({ header, payload }: RawFrame, handle?: number): boolean {
     const sent = handle === undefined ? header : withHandle(header, handle);
     return this.#write(payload.length === 0 ? [sent] : [sent, payload]);

@@ -12,7 +12,10 @@ import {
   refusedPayload,
 } from './payload.js';
 
-/** @throws MoverError INVALID_REQUEST for an unknown type, a payload not of its type's form, or a number out of range. */
+/**
+ * @throws MoverError INVALID_REQUEST for an unknown type, a payload not of its type's form, or a
+ * number out of range.
+ */
 export function decodeFrame({ header, payload }: RawFrame): Frame {
   const { handle, session, n, epoch, timeMs, offset, length } = decodeHeader(header);
   const code = typeCodeOf(header);

@@ -10,7 +10,10 @@ export interface ReceivedFrame {
   readonly raw: RawFrame;
 }
 
-/** Room for a header, or for a whole frame once its header is known, with the bytes of it that are here. */
+/**
+ * Room for a header, or for a whole frame once its header is known, with the bytes of it that are
+ * here.
+ */
 interface Beginning {
   readonly room: Buffer;
   filled: number;
@@ -18,8 +21,9 @@ interface Beginning {
 }
 
 /**
- * Payloads are views on the chunk where that holds the whole frame; a frame that spans chunks is copied together once.
- * After an error nothing more can be found: where the next frame begins is not known. Drop the connection.
+ * Payloads are views on the chunk where that holds the whole frame; a frame that spans chunks is
+ * copied together once. After an error nothing more can be found: where the next frame begins is
+ * not known. Drop the connection.
  */
 export class FrameDecoder {
   #beginning: Beginning | undefined;
@@ -31,9 +35,11 @@ export class FrameDecoder {
   }
 
   /**
-   * The frames that end in this chunk, which must not change afterwards. With an error, those before it in the chunk are not returned:
-   * whoever sent them got no receipt, and sends them again.
-   * @throws MoverError CORRUPT (magic or checksum), TOO_LARGE (payload), INVALID_REQUEST (not a frame of this version); again on each later call.
+   * The frames that end in this chunk, which must not change afterwards. With an error, those
+   * before it in the chunk are not returned: whoever sent them got no receipt, and sends them
+   * again.
+   * @throws MoverError CORRUPT (magic or checksum), TOO_LARGE (payload), INVALID_REQUEST (not a
+   * frame of this version); again on each later call.
    */
   push(chunk: Buffer): ReceivedFrame[] {
     if (this.#failure !== undefined) throw this.#failure;
@@ -53,7 +59,10 @@ export class FrameDecoder {
     return frames;
   }
 
-  /** Takes one whole frame at `at`, or keeps the rest of the chunk as the beginning of one; returns where it ended. */
+  /**
+   * Takes one whole frame at `at`, or keeps the rest of the chunk as the beginning of one; returns
+   * where it ended.
+   */
   #take(chunk: Buffer, at: number, frames: ReceivedFrame[]): number {
     const here = chunk.length - at;
     if (here < HEADER_BYTES) {

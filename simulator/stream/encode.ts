@@ -7,7 +7,8 @@ import { encodeJson } from './payload.js';
 const NOTHING = Buffer.alloc(0);
 
 /**
- * Header and, if the frame has one, payload: a write's data itself, not a copy, so it must not change until it is sent.
+ * Header and, if the frame has one, payload: a write's data itself, not a copy, so it must not
+ * change until it is sent.
  * @throws RangeError for a number that does not fit its field, or data beyond PAYLOAD_BYTES_MAX.
  */
 export function encodeFrame(frame: Frame): Buffer[] {

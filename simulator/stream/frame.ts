@@ -1,10 +1,14 @@
-// The frames of the stream from splitter to appliance to replica site: what each says. How they look on the wire: header.ts.
+// The frames of the stream from splitter to appliance to replica site: what each says. How they
+// look on the wire: header.ts.
 import type { GroupId, SplitterId, VolumeId } from '../../contracts/ids.js';
 import type { Advice, Confirmed, LifeId, LineageId, SourceId } from '../../contracts/lineage.js';
 import type { TicketedAttempt, Verdict } from '../../contracts/attempt.js';
 import type { ErrorCode } from '../../contracts/errors.js';
 
-/** Of a volume on this connection: its handle is a short name, chosen by the side that attaches it, free again after detach. */
+/**
+ * Of a volume on this connection: its handle is a short name, chosen by the side that attaches it,
+ * free again after detach.
+ */
 interface OfVolume {
   readonly handle: number;
 }
@@ -60,7 +64,10 @@ export interface AttachedFrame extends AtPlace {
   readonly base: number;
   /** The life that was attached before this one; absent at a volume's first attachment. */
   readonly former?: LifeId | undefined;
-  /** Runs of 64 KiB regions, [first, count], that records after the confirmed position changed; absent when that is not known. */
+  /**
+   * Runs of 64 KiB regions, [first, count], that records after the confirmed position changed;
+   * absent when that is not known.
+   */
   readonly touched?: readonly (readonly [first: number, count: number])[] | undefined;
 }
 
@@ -113,8 +120,9 @@ export interface ReceiptFrame extends AtPlace {
 }
 
 /**
- * How much may be sent under this attachment, in all since `attached`: the records' costs (credit.ts). It only grows. The
- * first one follows `attached`; one that grants nothing new says why no more is granted.
+ * How much may be sent under this attachment, in all since `attached`: the records' costs
+ * (credit.ts). It only grows. The first one follows `attached`; one that grants nothing new says
+ * why no more is granted.
  */
 export interface CreditFrame extends OfVolume {
   readonly type: 'credit';
@@ -160,7 +168,10 @@ export type Frame =
 
 export type FrameType = Frame['type'];
 
-/** A frame as it came in: views on the received bytes, which stay in memory as long as a view is held. */
+/**
+ * A frame as it came in: views on the received bytes, which stay in memory as long as a view is
+ * held.
+ */
 export interface RawFrame {
   readonly header: Buffer;
   readonly payload: Buffer;

@@ -1,4 +1,5 @@
-// The 64-byte header that opens every frame, big-endian, with the checksums of itself and of the payload that follows it.
+// The 64-byte header that opens every frame, big-endian, with the checksums of itself and of the
+// payload that follows it.
 import { crc32 } from 'node:zlib';
 import { MoverError } from '../../contracts/errors.js';
 import type { FrameType } from './frame.js';
@@ -89,7 +90,8 @@ export function withHandle(header: Buffer, handle: number): Buffer {
 
 /**
  * Length in bytes of the payload that follows a received header.
- * @throws MoverError CORRUPT when it is no header or was altered on its way; TOO_LARGE for a payload beyond the limit.
+ * @throws MoverError CORRUPT when it is no header or was altered on its way; TOO_LARGE for a
+ * payload beyond the limit.
  */
 export function checkHeader(header: Buffer): number {
   if (header.readUInt32BE(AT.magic) !== MAGIC)
@@ -118,7 +120,10 @@ export function typeCodeOf(header: Buffer): number {
   return header.readUInt8(AT.type);
 }
 
-/** @throws MoverError INVALID_REQUEST for a number that is not whole and safe, or a time that is not finite. */
+/**
+ * @throws MoverError INVALID_REQUEST for a number that is not whole and safe, or a time that is not
+ * finite.
+ */
 export function decodeHeader(header: Buffer): HeaderFields {
   const timeMs = header.readDoubleBE(AT.timeMs);
   if (!(timeMs >= 0 && timeMs < Infinity))

@@ -11,7 +11,10 @@ export interface HeartbeatOptions {
   readonly onSilent: () => void;
 }
 
-/** Counts silent intervals, not time by the clock: a process that was itself stopped for a while must not blame the other side. */
+/**
+ * Counts silent intervals, not time by the clock: a process that was itself stopped for a while
+ * must not blame the other side.
+ */
 export class Heartbeat {
   readonly #timer: NodeJS.Timeout;
   #silentMs = 0;

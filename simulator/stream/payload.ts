@@ -1,4 +1,5 @@
-// The payloads that are JSON: what is said once per connection, volume or window, where names matter more than speed.
+// The payloads that are JSON: what is said once per connection, volume or window, where names
+// matter more than speed.
 import { z } from 'zod';
 import { errorCodeSchema, MoverError, parseOrRefuse } from '../../contracts/errors.js';
 import { ticketedAttemptSchema, verdictSchema } from '../../contracts/attempt.js';
@@ -14,7 +15,10 @@ import { bytesSchema, countSchema, positionSchema, timeMsSchema } from '../../co
 
 /** Longest sentence in a payload, in characters. */
 const SENTENCE_LENGTH_MAX = 4_000;
-/** Runs of regions in one answer; more are told as "not known". A splitter's memory for copies holds fewer writes. */
+/**
+ * Runs of regions in one answer; more are told as "not known". A splitter's memory for copies holds
+ * fewer writes.
+ */
 export const TOUCHED_RUNS_MAX = 65_536;
 const sentence = z.string().max(SENTENCE_LENGTH_MAX);
 

@@ -1,4 +1,5 @@
-// What becomes of each volume of a batch under chaos, drawn by a seed; and the gate that sees to it.
+// What becomes of each volume of a batch under chaos, drawn by a seed; and the gate that sees to
+// it.
 import { MoverError } from '../../contracts/errors.js';
 import { groupIdSchema, type GroupId, type VolumeId, volumeIdSchema } from '../../contracts/ids.js';
 import { Chance } from '../simulation/virtual-time.js';
@@ -15,7 +16,10 @@ export const PAUSED = group('cg-paused');
 /** Has room for some of those that want to go there. */
 export const NARROW = group('cg-narrow');
 
-/** Calls that are refused for some volumes: of splitters before and at the fence, of an appliance behind it. */
+/**
+ * Calls that are refused for some volumes: of splitters before and at the fence, of an appliance
+ * behind it.
+ */
 const REFUSED_CALLS = ['/v1/attempts/notify', '/v1/attempts/fence', '/v1/attempts/seal'] as const;
 /** Calls that are lost once for some volumes. */
 const LOST_CALLS = [...REFUSED_CALLS, '/v1/attempts/open', '/v1/attempts/adopt', '/v1/attempts/learn'] as const;

@@ -1,4 +1,5 @@
-// A large batch while its worker and its Temporal server are killed again and again, and some of its moves can't succeed.
+// A large batch while its worker and its Temporal server are killed again and again, and some of
+// its moves can't succeed.
 import { randomInt } from 'node:crypto';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -57,7 +58,10 @@ const KILLS: readonly (readonly [share: number, victim: Victim])[] = [
 ];
 const SHARE_SPREAD = 0.1;
 
-/** How long the batch may take between two kills, and to its end, ms: several times what 2 quiet cores need. */
+/**
+ * How long the batch may take between two kills, and to its end, ms: several times what 2 quiet
+ * cores need.
+ */
 const PART_MS_MAX = 300_000;
 const QUIET_MS_MAX = 60_000;
 const TEST_MS_MAX = 1_200_000;
@@ -185,7 +189,9 @@ async function writeFirstBlock(volume: VolumeId): Promise<void> {
   await withExport(await estate.source(volume), async (client) => client.write(0, block));
 }
 
-/** Kills and starts again, each time once more volumes have moved, until the last part of the batch. */
+/**
+ * Kills and starts again, each time once more volumes have moved, until the last part of the batch.
+ */
 async function killAlong(): Promise<void> {
   const chance = new Chance(SEED);
   const movable = wishes.filter(({ fate }) => isToMove(fate)).length;

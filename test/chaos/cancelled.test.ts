@@ -1,4 +1,5 @@
-// Moves cancelled during each step: before the commit everything is as before, after it the move is completed.
+// Moves cancelled during each step: before the commit everything is as before, after it the move is
+// completed.
 import { afterAll, beforeAll, expect, inject, test } from 'vitest';
 import { COMMITTED_VOLUME, Stand } from './stand.js';
 

@@ -1,4 +1,5 @@
-// A Temporal server with a database file, which can be killed with kill -9 and started again where it was.
+// A Temporal server with a database file, which can be killed with kill -9 and started again where
+// it was.
 import { join } from 'node:path';
 import { locateTemporal } from '../../estate/temporal/locate.js';
 import { startTemporal, type StartTemporalOptions, type TemporalDevServer } from '../../estate/temporal/server.js';

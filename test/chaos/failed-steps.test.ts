@@ -1,4 +1,5 @@
-// Each of the five steps made to fail for good: everything is as before, and the failure says in sentences what happened.
+// Each of the five steps made to fail for good: everything is as before, and the failure says in
+// sentences what happened.
 import { afterAll, afterEach, beforeAll, expect, inject, test } from 'vitest';
 import { MOVE_STEPS, type MoveStep } from '../../contracts/move.js';
 import { APPLIANCE_1, APPLIANCE_2, FULL, type HeldMove, Stand, VOLUME_AT } from './stand.js';

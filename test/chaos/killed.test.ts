@@ -4,7 +4,10 @@ import { MoverError } from '../../contracts/errors.js';
 import { REPLICA_SITE_ID, WORKER_ID } from '../../estate/launch.js';
 import { APPLIANCE_1, APPLIANCE_2, HOST, Stand, VOLUME_AT } from './stand.js';
 
-/** Longest time a guest may wait for one write while only the orchestrator is gone, ms: far above what 2 busy cores make of it. */
+/**
+ * Longest time a guest may wait for one write while only the orchestrator is gone, ms: far above
+ * what 2 busy cores make of it.
+ */
 const UNNOTICED_MS_MAX = 3_000;
 
 let stand: Stand;

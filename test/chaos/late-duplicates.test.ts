@@ -1,4 +1,5 @@
-// There and back again, while every call of the first move arrives a second time, late: each is refused or answered as before.
+// There and back again, while every call of the first move arrives a second time, late: each is
+// refused or answered as before.
 import { request } from 'undici';
 import { afterAll, beforeAll, expect, inject, test } from 'vitest';
 import { z } from 'zod';
@@ -43,7 +44,10 @@ function callsOf({ workflowId }: HeldMove): SentCall[] {
   });
 }
 
-/** All that a move decides: owners and attempts at the replica site, routes, notices and fences at the splitter. */
+/**
+ * All that a move decides: owners and attempts at the replica site, routes, notices and fences at
+ * the splitter.
+ */
 async function decided(): Promise<unknown> {
   const volumes = await stand.estate.client.listVolumes();
   return volumes.map(({ volume, group, epoch, openAttempt, splitterView }) => {

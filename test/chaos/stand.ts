@@ -1,4 +1,5 @@
-// The estate that chaos is made on: a volume for each step of a move, a guest writing to each, and what must be true afterwards.
+// The estate that chaos is made on: a volume for each step of a move, a guest writing to each, and
+// what must be true afterwards.
 import { randomUUID } from 'node:crypto';
 import { expect } from 'vitest';
 import type { StartedMove } from '../../client/moves/moves.js';
@@ -189,7 +190,9 @@ export class Stand {
       .map(({ kind }) => kind);
   }
 
-  /** The volume is in its new group, with both bookmarks, each a state that its guest went through. */
+  /**
+   * The volume is in its new group, with both bookmarks, each a state that its guest went through.
+   */
   async expectMoved(move: HeldMove, report: MoveReport): Promise<void> {
     expect(report).toMatchObject({ move: move.moveId, outcome: 'moved' });
     expect(await this.standing(move.volume)).toEqual({ group: move.to, epoch: move.before.epoch + 1 });
@@ -206,7 +209,10 @@ export class Stand {
     expect(await this.bookmarksOf(move)).toEqual([]);
   }
 
-  /** Holds the guests back until nothing is on its way; then source, replica and the guests' memory must be the same. */
+  /**
+   * Holds the guests back until nothing is on its way; then source, replica and the guests' memory
+   * must be the same.
+   */
   async expectNothingLost(): Promise<void> {
     for (const guest of this.guests.values()) await guest.pause();
     await this.estate.quiet(...this.guests.keys());

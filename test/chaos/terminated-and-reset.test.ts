@@ -1,4 +1,5 @@
-// Terminate and Reset are one click away in the UI: the estate heals by itself from the one, and the other repeats nothing.
+// Terminate and Reset are one click away in the UI: the estate heals by itself from the one, and
+// the other repeats nothing.
 import { afterAll, beforeAll, expect, inject, test } from 'vitest';
 import { randomUUID } from 'node:crypto';
 import { COMMITTED_VOLUME, GOLD, type HeldMove, SILVER, Stand, VOLUME_AT } from './stand.js';

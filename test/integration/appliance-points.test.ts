@@ -1,4 +1,5 @@
-// The recovery points that an appliance closes: whom it asks, when, and what it does when somebody does not answer.
+// The recovery points that an appliance closes: whom it asks, when, and what it does when somebody
+// does not answer.
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { listNbdExports } from '../../nbd/client.js';
 import type { GroupId, SplitterId, VolumeId } from '../../contracts/ids.js';

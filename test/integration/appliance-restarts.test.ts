@@ -1,5 +1,5 @@
-// Kills the appliance and the replica site again and again in the midst of writing and closing points: nothing confirmed is lost, and
-// every point that was answered has exactly its writes.
+// Kills the appliance and the replica site again and again in the midst of writing and closing
+// points: nothing confirmed is lost, and every point that was answered has exactly its writes.
 import { randomInt } from 'node:crypto';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { IMAGE_READ_PATH } from '../../contracts/replica-site-api.js';

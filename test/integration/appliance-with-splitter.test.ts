@@ -1,4 +1,5 @@
-// Splitter, appliance and replica site together: what a guest wrote is in the images, through pauses and cut links.
+// Splitter, appliance and replica site together: what a guest wrote is in the images, through
+// pauses and cut links.
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { connectNbd } from '../../nbd/client.js';
 import type { NbdClient } from '../../nbd/nbd-client.js';

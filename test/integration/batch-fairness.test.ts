@@ -1,4 +1,5 @@
-// Priority where it matters: an operator's move overtakes a batch that keeps every slot of the workers busy.
+// Priority where it matters: an operator's move overtakes a batch that keeps every slot of the
+// workers busy.
 import { NativeConnection, Worker } from '@temporalio/worker';
 import { randomUUID } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -13,15 +14,24 @@ type Priority = NonNullable<Parameters<Moves['client']['workflow']['start']>[1][
 
 /** Steps that run at once: scarce, so that those of a batch queue up. */
 const SLOTS = 2;
-/** Moves of the batch under way at once: far more than have a slot, so that a step of the batch's own rank waits for a whole turn of them. */
+/**
+ * Moves of the batch under way at once: far more than have a slot, so that a step of the batch's
+ * own rank waits for a whole turn of them.
+ */
 const AT_ONCE = 14;
 /** More than the batch gets done while its rivals are measured. */
 const BATCH_VOLUMES = 56;
-/** What a step takes besides its calls, ms: as in an estate whose answers come from far, and much more than the machine's own unevenness. */
+/**
+ * What a step takes besides its calls, ms: as in an estate whose answers come from far, and much
+ * more than the machine's own unevenness.
+ */
 const STEP_MS = 200;
 /** What the operator may wait longer than alone, in slots' time. */
 const SLOTS_WAITED_MAX = 2;
-/** Moves of the operator: one to warm up, two alone, three beside the batch, one at the batch's own rank. */
+/**
+ * Moves of the operator: one to warm up, two alone, three beside the batch, one at the batch's own
+ * rank.
+ */
 const OPERATOR_VOLUMES = 7;
 
 let moves: Moves;

@@ -1,4 +1,5 @@
-// A batch outlives its own runs, its workers, its moves' ends of every kind, and ends when it is told to.
+// A batch outlives its own runs, its workers, its moves' ends of every kind, and ends when it is
+// told to.
 import { CancelledFailure } from '@temporalio/client';
 import { randomUUID } from 'node:crypto';
 import { afterEach, expect, test } from 'vitest';

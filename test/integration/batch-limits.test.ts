@@ -1,4 +1,5 @@
-// How many moves of a batch run at once, how quickly they start, and in which order, on the real Temporal server.
+// How many moves of a batch run at once, how quickly they start, and in which order, on the real
+// Temporal server.
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import type { BatchInput } from '../../contracts/batch.js';
 import { startsIn } from './support/batch-history.js';

@@ -1,4 +1,5 @@
-// A batch that is terminated at the worst of instants, and what is started anew afterwards: nothing moves twice.
+// A batch that is terminated at the worst of instants, and what is started anew afterwards: nothing
+// moves twice.
 import { afterEach, expect, test } from 'vitest';
 import type { BatchInput } from '../../contracts/batch.js';
 import { MoverError } from '../../contracts/errors.js';
@@ -18,7 +19,10 @@ async function start(): Promise<void> {
   moves = await Moves.start({ volumesPerSplitter: 12, runEventsMax: 40 });
 }
 
-/** Terminates it as soon as a run has been followed by a new one. @returns the run that was terminated */
+/**
+ * Terminates it as soon as a run has been followed by a new one.
+ * @returns the run that was terminated
+ */
 async function terminateAfterNewRun(handle: BatchHandle): Promise<string> {
   const newest = moves.client.workflow.getHandle(handle.workflowId);
   const runId = await until('a new run', RUN_MS_MAX, async () => {

@@ -1,4 +1,5 @@
-// The end of a maintenance window while moves run: in a file of its own, since it waits for the clock to come to a whole minute.
+// The end of a maintenance window while moves run: in a file of its own, since it waits for the
+// clock to come to a whole minute.
 import { afterEach, expect, test } from 'vitest';
 import { untilTrue } from '../support/until.js';
 import { HOUR_MS, MINUTE_MS, windowOf } from './support/batch-stand.js';

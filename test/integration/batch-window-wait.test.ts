@@ -1,5 +1,5 @@
-// A batch that waits for its next maintenance window, over the real end of one: in a file of its own, since it waits for the clock to
-// come to a whole minute.
+// A batch that waits for its next maintenance window, over the real end of one: in a file of its
+// own, since it waits for the clock to come to a whole minute.
 import { afterAll, describe, expect, test } from 'vitest';
 import type { BatchOptions } from '../../contracts/batch.js';
 import { untilTrue } from '../support/until.js';
@@ -11,7 +11,9 @@ import { Moves } from './support/moves.js';
 const ROOM_MS = 20_000;
 const DAY_MS = 24 * HOUR_MS;
 
-/** One for each test: they wait for the clock together, and the end of one must not stop another. */
+/**
+ * One for each test: they wait for the clock together, and the end of one must not stop another.
+ */
 const worlds: Moves[] = [];
 afterAll(async () => {
   for (const moves of worlds) await moves.stop();

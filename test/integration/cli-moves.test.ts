@@ -1,4 +1,5 @@
-// The command line on an estate of real processes and a real Temporal server, a guest writing all the while.
+// The command line on an estate of real processes and a real Temporal server, a guest writing all
+// the while.
 import { Client, Connection } from '@temporalio/client';
 import { open, readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';

@@ -1,4 +1,5 @@
-// Verifying from the command line, on an estate of real processes and a real Temporal server, a guest writing all the while.
+// Verifying from the command line, on an estate of real processes and a real Temporal server, a
+// guest writing all the while.
 import { randomBytes } from 'node:crypto';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';

@@ -1,4 +1,5 @@
-// A wall clock that stays where it jumped to is believed after the configured while: history is not kept for ever.
+// A wall clock that stays where it jumped to is believed after the configured while: history is not
+// kept for ever.
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { until } from '../support/until.js';
 import { ClockEstate, DAY_MS, GROUP, HOUR_MS } from './clock-estate.js';

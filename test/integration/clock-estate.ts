@@ -1,4 +1,5 @@
-// An estate of real processes whose wall clocks a test sets, each by itself; monotonic clocks stay as they are.
+// An estate of real processes whose wall clocks a test sets, each by itself; monotonic clocks stay
+// as they are.
 import { mkdir, mkdtemp, rename, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -103,7 +104,10 @@ export class ClockEstate {
     return (await this.points()).map(({ id }) => id);
   }
 
-  /** Waits until so many points were closed from now on; `isSuch` says which count. Some rounds of retention pass meanwhile. */
+  /**
+   * Waits until so many points were closed from now on; `isSuch` says which count. Some rounds of
+   * retention pass meanwhile.
+   */
   async morePoints(count: number, isSuch: (point: RecoveryPoint) => boolean = () => true): Promise<RecoveryPoint[]> {
     const before = (await this.points()).at(-1)?.id ?? '';
     return await until(`${count} more points`, POINTS_MS_MAX, async () => {

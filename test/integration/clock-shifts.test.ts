@@ -1,10 +1,13 @@
-// Wall clocks that jump, on real processes: nothing is dropped, nothing stops, and whoever looks is told.
+// Wall clocks that jump, on real processes: nothing is dropped, nothing stops, and whoever looks is
+// told.
 import { readFile } from 'node:fs/promises';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { EXIT } from '../../client/cli/exit-code.js';
 import { ClockEstate, DAY_MS, GROUP, HOUR_MS, MINUTE_MS, PROCESSES, VOLUME } from './clock-estate.js';
 
-/** Points closed while a clock is wrong: five rounds of retention, which comes once a second here. */
+/**
+ * Points closed while a clock is wrong: five rounds of retention, which comes once a second here.
+ */
 const SOME_ROUNDS = 25;
 
 let estate: ClockEstate;
@@ -63,7 +66,8 @@ test('ten minutes back: points go on at once, and the newest is what recover ret
   for (const id of PROCESSES) await estate.untilNoted(id, /jumped by -10 min/);
   expect((await recovered('newest.img')).fill).toBe(2);
 
-  // By the timeline as it was written: the last point with such a time, though earlier ones have later times.
+  // By the timeline as it was written: the last point with such a time, though earlier ones have
+  // later times.
   const at = more[5]?.atMs ?? 0;
   const { fill, stdout } = await recovered('at.img', '--at', new Date(at).toISOString());
   expect(fill).toBe(2);

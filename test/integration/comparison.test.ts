@@ -1,5 +1,5 @@
-// Comparing a whole volume with its replica on real processes: what it sends, and that it is exact while the guest writes, the link
-// is slow, and processes are killed in the middle of it.
+// Comparing a whole volume with its replica on real processes: what it sends, and that it is exact
+// while the guest writes, the link is slow, and processes are killed in the middle of it.
 import { open } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, inject, test } from 'vitest';
@@ -60,7 +60,10 @@ async function spoilSource(regions: readonly number[]): Promise<void> {
   await estate.process(HOST).start();
 }
 
-/** A guest that writes all over the volume until it is told to stop; it comes back to a splitter that was restarted. */
+/**
+ * A guest that writes all over the volume until it is told to stop; it comes back to a splitter
+ * that was restarted.
+ */
 function guest(seed: number, lengthMax: number): { readonly stop: () => Promise<number> } {
   const stopping = new AbortController();
   let writes = 0;

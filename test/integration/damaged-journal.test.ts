@@ -1,4 +1,5 @@
-// Damaged files of a real replica site under a real splitter: writes go on, what needs the damaged bytes is refused, and people are told.
+// Damaged files of a real replica site under a real splitter: writes go on, what needs the damaged
+// bytes is refused, and people are told.
 import { readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';

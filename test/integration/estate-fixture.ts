@@ -1,4 +1,5 @@
-// A small estate of real processes on free ports, with a Temporal server of its own: its worker shares its task queue with nobody.
+// A small estate of real processes on free ports, with a Temporal server of its own: its worker
+// shares its task queue with nobody.
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';

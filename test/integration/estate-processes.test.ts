@@ -1,4 +1,5 @@
-// Launching an estate: real processes that keep ports and data over restarts, report their deaths and leave nothing behind.
+// Launching an estate: real processes that keep ports and data over restarts, report their deaths
+// and leave nothing behind.
 import { createServer } from 'node:net';
 import { once } from 'node:events';
 import { afterAll, beforeAll, expect, test } from 'vitest';

@@ -1,4 +1,5 @@
-// A splitter's control API in the hands of a test: it answers cuts from what the test says, and remembers what it was asked.
+// A splitter's control API in the hands of a test: it answers cuts from what the test says, and
+// remembers what it was asked.
 import { pino } from 'pino';
 import { MoverError } from '../../contracts/errors.js';
 import type { GroupId, VolumeId } from '../../contracts/ids.js';

@@ -1,4 +1,5 @@
-// Image access on a real appliance and a real replica site: what is written to it, who shares it, when it ends, and what outlives whom.
+// Image access on a real appliance and a real replica site: what is written to it, who shares it,
+// when it ends, and what outlives whom.
 import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
@@ -78,7 +79,10 @@ class Guest {
     return model;
   }
 
-  /** Writes blocks of this content, one after the other, and waits until they are at the replica site. */
+  /**
+   * Writes blocks of this content, one after the other, and waits until they are at the replica
+   * site.
+   */
   async write(volume: VolumeId, content: number, count = 8, from = 0): Promise<void> {
     const host = this.#hosts.get(volume);
     if (host === undefined) throw new Error(`no host of ${volume}`);

@@ -1,5 +1,5 @@
-// Folders that come back older or empty, on real processes: replica and source end the same, or the state is loud and has a name,
-// and a person's commands bring the volume back.
+// Folders that come back older or empty, on real processes: replica and source end the same, or the
+// state is loud and has a name, and a person's commands bring the volume back.
 import { cp, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, inject, test } from 'vitest';

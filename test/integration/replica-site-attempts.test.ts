@@ -1,4 +1,5 @@
-// The life of an attempt at the replica site, over HTTP and streams: what each step is refused for, and that it can be repeated.
+// The life of an attempt at the replica site, over HTTP and streams: what each step is refused for,
+// and that it can be repeated.
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import {
   attemptRef,

@@ -1,4 +1,5 @@
-// Starts replica sites and appliances on free ports, in this process or as processes of their own that can be killed.
+// Starts replica sites and appliances on free ports, in this process or as processes of their own
+// that can be killed.
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
@@ -48,7 +49,10 @@ export interface RunningAppliance {
   readonly stop: () => Promise<void>;
 }
 
-/** One test's world: a folder and what was started on it. v1 and v2 are on splitter s1, v3 on s2, all in g1 at a1; g2 is at a2. */
+/**
+ * One test's world: a folder and what was started on it. v1 and v2 are on splitter s1, v3 on s2,
+ * all in g1 at a1; g2 is at a2.
+ */
 export class SiteWorld {
   readonly folder = mkdtempSync(join(tmpdir(), 'replica-site-'));
   readonly #cleanUps: (() => Promise<unknown>)[] = [];
@@ -94,7 +98,10 @@ export class SiteWorld {
     };
   }
 
-  /** The port is the same for all sites of a world: appliances find the next one where the last one was. */
+  /**
+   * The port is the same for all sites of a world: appliances find the next one where the last one
+   * was.
+   */
   async #choosePort(): Promise<void> {
     this.#sitePort ||= await freePort();
   }

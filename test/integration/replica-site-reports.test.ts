@@ -1,4 +1,5 @@
-// Reports, plans and the inventory through an appliance, and that what was stored survives the death of the replica site.
+// Reports, plans and the inventory through an appliance, and that what was stored survives the
+// death of the replica site.
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { moveIdSchema } from '../../contracts/ids.js';
 import { refusal, SiteWorld } from './replica-site-fixture.js';

@@ -1,4 +1,5 @@
-// Retention on a running replica site: a full journal drops its group's own oldest points, says so, and never stops a write.
+// Retention on a running replica site: a full journal drops its group's own oldest points, says so,
+// and never stops a write.
 import { afterEach, expect, test } from 'vitest';
 import { readdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';

@@ -1,4 +1,5 @@
-// What becomes of a run whose time comes while the one before still runs, by each policy, on the real Temporal server.
+// What becomes of a run whose time comes while the one before still runs, by each policy, on the
+// real Temporal server.
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
 import { EXIT } from '../../client/cli/exit-code.js';
 import type { Ran } from '../support/cli.js';

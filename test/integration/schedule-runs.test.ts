@@ -1,4 +1,5 @@
-// What schedules do with batches of the past and with batches that fail, by the command line on the real Temporal server.
+// What schedules do with batches of the past and with batches that fail, by the command line on the
+// real Temporal server.
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { EXIT } from '../../client/cli/exit-code.js';

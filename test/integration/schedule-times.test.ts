@@ -1,4 +1,5 @@
-// When the server runs a schedule: on the clocks of its zone, a little later by jitter, and after an outage only what is not too late.
+// When the server runs a schedule: on the clocks of its zone, a little later by jitter, and after
+// an outage only what is not too late.
 import { Client, Connection } from '@temporalio/client';
 import { randomUUID } from 'node:crypto';
 import { mkdtemp, rm } from 'node:fs/promises';
@@ -86,7 +87,8 @@ test('after an outage of the server the runs of the catch-up window are made up 
   expect(runs.missedCatchUp).toBeGreaterThan(0);
   const madeUpFor = lastRuns.filter(({ startedAtMs }) => startedAtMs > restartedAtMs);
   const oldestMs = Math.min(...madeUpFor.map(({ scheduledAtMs }) => scheduledAtMs));
-  // What is too late is decided when the server is up again; the runs that are not start one after another, a little later.
+  // What is too late is decided when the server is up again; the runs that are not start one after
+  // another, a little later.
   expect(oldestMs).toBeGreaterThanOrEqual(restartedAtMs - catchUpMs);
   expect(madeUpFor.some(({ scheduledAtMs }) => scheduledAtMs < restartedAtMs)).toBe(true);
 }, 120_000);

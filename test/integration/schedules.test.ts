@@ -1,4 +1,5 @@
-// Schedules of batches by the command line, on an estate of real processes and a real Temporal server.
+// Schedules of batches by the command line, on an estate of real processes and a real Temporal
+// server.
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { EXIT } from '../../client/cli/exit-code.js';
 import { createMoverClient } from '../../client/sdk.js';

@@ -1,4 +1,5 @@
-// A splitter sends a volume's records within the credit that the replica site grants: who has none waits alone, and says so.
+// A splitter sends a volume's records within the credit that the replica site grants: who has none
+// waits alone, and says so.
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { type VolumeId, volumeIdSchema } from '../../contracts/ids.js';
 import { describe, MIB, quiet, type Running, SIZE_BYTES, SplitterWorld, until, V1, V2 } from './splitter-fixture.js';
@@ -117,6 +118,7 @@ test('large writes of one volume leave a neighbour its share of the stream', asy
   const bytesOf = (volume: VolumeId, end: number): number =>
     world.site.order.slice(0, end).reduce((sum, record) => sum + (record.volume === volume ? record.bytes : 0), 0);
   const end = world.site.order.findLastIndex((record) => record.volume === V2) + 1;
-  // Shares are equal but for the frame that is under way, and for what was sent before the neighbour had attached.
+  // Shares are equal but for the frame that is under way, and for what was sent before the
+  // neighbour had attached.
   expect(bytesOf(V1, end)).toBeLessThan(bytesOf(V2, end) + 8 * MIB);
 });

@@ -1,4 +1,5 @@
-// A guest's writes through the splitter: marks first, numbers without gaps, every record at the site, and what happens when it can't be.
+// A guest's writes through the splitter: marks first, numbers without gaps, every record at the
+// site, and what happens when it can't be.
 import {
   closeSync,
   existsSync,

@@ -1,4 +1,5 @@
-// What splitter tests hold a splitter against: appliances that speak the stream, over one site that keeps every record it accepts.
+// What splitter tests hold a splitter against: appliances that speak the stream, over one site that
+// keeps every record it accepts.
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import type { AttemptRecord, Verdict } from '../../contracts/attempt.js';
@@ -14,7 +15,10 @@ import { LINEAGE } from '../support/identities.js';
 type Numbered = Extract<StreamFrame, { n: number; timeMs: number }>;
 export type Accepted = Numbered & { readonly appliance: string };
 
-/** The truth of the replica site, as far as a splitter can see it: per volume the accepted records, in order. */
+/**
+ * The truth of the replica site, as far as a splitter can see it: per volume the accepted records,
+ * in order.
+ */
 export class FakeSite {
   readonly accepted = new Map<VolumeId, Accepted[]>();
   /** What must not happen: gaps, records of another epoch or session than attached. */

@@ -1,4 +1,5 @@
-// Starts splitters against fake appliances: in this process, or as processes of their own that can be killed.
+// Starts splitters against fake appliances: in this process, or as processes of their own that can
+// be killed.
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
@@ -53,7 +54,10 @@ export interface StartOptions {
   readonly environment?: Record<string, string>;
 }
 
-/** One test's world: a folder, two appliances over one site, and splitters started on the folder one after the other. */
+/**
+ * One test's world: a folder, two appliances over one site, and splitters started on the folder one
+ * after the other.
+ */
 export class SplitterWorld {
   readonly folder = mkdtempSync(join(tmpdir(), 'splitter-'));
   readonly site = new FakeSite();

@@ -1,4 +1,5 @@
-// What a move does to a splitter: the fence and its backlog, the verdict either way, leases, holds, and all of it across restarts.
+// What a move does to a splitter: the fence and its backlog, the verdict either way, leases, holds,
+// and all of it across restarts.
 import { existsSync, truncateSync } from 'node:fs';
 import { setTimeout as pause } from 'node:timers/promises';
 import { afterEach, beforeEach, expect, test } from 'vitest';
@@ -256,7 +257,8 @@ test('a splitter that starts with a fence whose lease ran out meanwhile asks for
 test('while a cut is held, acknowledgements wait until it is confirmed; the writes themselves do not', async () => {
   const splitter = await world.splitter();
   const guest = await splitter.open(V1);
-  // A round that lasted longer than a hold may, on a machine that stood still, shows nothing: another one.
+  // A round that lasted longer than a hold may, on a machine that stood still, shows nothing:
+  // another one.
   for (let n = 1; ; n += 1) {
     const round = `r${n}`;
     const cutAtMs = performance.now();

@@ -1,4 +1,5 @@
-// A splitter of a world whose other parts run: it protects the world's volumes through the first appliance.
+// A splitter of a world whose other parts run: it protects the world's volumes through the first
+// appliance.
 import { join } from 'node:path';
 import { pino } from 'pino';
 import type { VolumeId } from '../../contracts/ids.js';

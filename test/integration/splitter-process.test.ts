@@ -1,4 +1,5 @@
-// The splitter as a process: its data folder is its own, it ends with its parent, and a wrong configuration is named.
+// The splitter as a process: its data folder is its own, it ends with its parent, and a wrong
+// configuration is named.
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';

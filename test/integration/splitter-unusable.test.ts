@@ -1,4 +1,5 @@
-// What is wrong with one volume's row or files leaves out that volume, with a sentence that says what to do; the others are served.
+// What is wrong with one volume's row or files leaves out that volume, with a sentence that says
+// what to do; the others are served.
 import { existsSync, mkdirSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';

@@ -1,4 +1,5 @@
-// A volume that stalls at the replica site while its neighbour is moved by a real workflow: real processes, guests that write on.
+// A volume that stalls at the replica site while its neighbour is moved by a real workflow: real
+// processes, guests that write on.
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { createMoverClient, type MoverClient } from '../../client/sdk.js';
 import { controlUrl } from '../../contracts/estate.js';

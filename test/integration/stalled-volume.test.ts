@@ -1,4 +1,5 @@
-// One volume whose replica stands still: what becomes of it, and that its neighbours on the same stream do not notice.
+// One volume whose replica stands still: what becomes of it, and that its neighbours on the same
+// stream do not notice.
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { applianceIdSchema, type VolumeId } from '../../contracts/ids.js';
 import { connectNbd } from '../../nbd/client.js';

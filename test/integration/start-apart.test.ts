@@ -1,4 +1,5 @@
-// `npm start` with kill -9: Temporal comes back with what it knew, and nobody else's death is anybody's business.
+// `npm start` with kill -9: Temporal comes back with what it knew, and nobody else's death is
+// anybody's business.
 import { Client, Connection } from '@temporalio/client';
 import { createServer } from 'node:net';
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
@@ -64,7 +65,8 @@ test(
     const connection = await Connection.connect({ address: `${temporal.host}:${temporal.port}` });
     try {
       const client = new Client({ connection });
-      // The target's appliance stands still, so that the move does: without it a move takes half a second.
+      // The target's appliance stands still, so that the move does: without it a move takes half a
+      // second.
       const appliance = await run.pidOf('appliance-2');
       process.kill(appliance, 'SIGSTOP');
       const handle = await client.workflow.start('moveVolume', {

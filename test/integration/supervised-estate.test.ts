@@ -1,4 +1,5 @@
-// Real processes under a supervisor with short limits: a stolen port, a process that hangs, a log on a full disk.
+// Real processes under a supervisor with short limits: a stolen port, a process that hangs, a log
+// on a full disk.
 import { createServer, type Server } from 'node:net';
 import { once } from 'node:events';
 import { mkdtemp, rm } from 'node:fs/promises';

@@ -1,4 +1,5 @@
-// Cancelling a move during each step: before the commit everything is put back, after it the move is completed.
+// Cancelling a move during each step: before the commit everything is put back, after it the move
+// is completed.
 import { CancelledFailure, WorkflowFailedError } from '@temporalio/client';
 import { afterEach, describe, expect, test } from 'vitest';
 import { MoverError } from '../../contracts/errors.js';

@@ -1,4 +1,5 @@
-// What a move does on the real Temporal server when a step fails: tries again, rolls back, or goes forward, and says so.
+// What a move does on the real Temporal server when a step fails: tries again, rolls back, or goes
+// forward, and says so.
 import { ApplicationFailure, WorkflowFailedError } from '@temporalio/client';
 import { afterEach, describe, expect, test } from 'vitest';
 import { ERRORS, MoverError, problemSchema, type ErrorCode } from '../../contracts/errors.js';

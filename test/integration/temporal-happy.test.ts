@@ -16,7 +16,8 @@ test('a move is exactly five activities, each done at its first try, and its tim
   expect(await activitiesOf(handle)).toEqual(FIVE);
   expect(await summariesOf(handle)).toEqual(FIVE.map((step, i) => `${i + 1}/5 ${step} s0v0`));
   expect(await runsOf(handle)).toEqual(FIVE.map(() => ({ identity: 'worker-1', attempt: 1 })));
-  // Four upserts of search attributes and the marker of the stored report come with tasks that there are anyway.
+  // Four upserts of search attributes and the marker of the stored report come with tasks that
+  // there are anyway.
   expect((await eventsOf(handle)).length).toBeLessThanOrEqual(5 + 6 * FIVE.length + 5);
   expect(report).toMatchObject({
     outcome: 'moved',

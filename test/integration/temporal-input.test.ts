@@ -1,4 +1,5 @@
-// What people start workflows with by mistake is refused at once, in words that help; no workflow task ever fails over it.
+// What people start workflows with by mistake is refused at once, in words that help; no workflow
+// task ever fails over it.
 import { ApplicationFailure, WorkflowFailedError } from '@temporalio/client';
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';

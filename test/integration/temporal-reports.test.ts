@@ -1,4 +1,5 @@
-// Every move leaves its report at the replica site, whatever its end, and can be searched by what it does.
+// Every move leaves its report at the replica site, whatever its end, and can be searched by what
+// it does.
 import { WorkflowFailedError } from '@temporalio/client';
 import { afterEach, describe, expect, test } from 'vitest';
 import { MoverError } from '../../contracts/errors.js';

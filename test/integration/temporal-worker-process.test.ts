@@ -1,4 +1,5 @@
-// The worker as a process: it says when it is ready, works, answers for its health, and ends when asked to.
+// The worker as a process: it says when it is ready, works, answers for its health, and ends when
+// asked to.
 import { Client, Connection, WorkflowFailedError } from '@temporalio/client';
 import { type ChildProcessWithoutNullStreams, spawn } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
@@ -19,7 +20,10 @@ import { createNamespace } from '../support/namespace.js';
 const BUILT_WORKER = fileURLToPath(new URL('../../dist/workers/main.js', import.meta.url));
 const readySchema = z.strictObject({ ready: z.literal(true), role: z.literal('worker'), id: z.string(), url: z.url() });
 
-/** A server of its own: these workers take what is on the project's task queue, other tests' moves too. */
+/**
+ * A server of its own: these workers take what is on the project's task queue, other tests' moves
+ * too.
+ */
 let temporal: OpenTemporal;
 beforeAll(async () => {
   const { TEMPORAL_ADDRESS: _address, TEMPORAL_PROFILE: _profile, ...env } = process.env;
@@ -46,7 +50,10 @@ interface StartedProcess {
   readonly exitCode: Promise<number>;
 }
 
-/** An estate whose only appliance is a port where nobody listens: the worker must start all the same. */
+/**
+ * An estate whose only appliance is a port where nobody listens: the worker must start all the
+ * same.
+ */
 function start(environment: Record<string, string> = {}, changes: Record<string, unknown> = {}): StartedProcess {
   const estate = join(folder, 'estate.json');
   writeFileSync(
@@ -129,7 +136,8 @@ test('registers the search attributes in a namespace that does not have them', a
 
 test('ends with the command that registers them when the server does not let it', async () => {
   const namespace = await createNamespace(temporal.address);
-  // A dev server has ten places for keywords in a namespace; three are left for the five that are missing.
+  // A dev server has ten places for keywords in a namespace; three are left for the five that are
+  // missing.
   const taken = ['Stage', ...Array.from({ length: 6 }, (_, i) => `Other${i}`)];
   await withOperator(async ({ operatorService }) =>
     operatorService.addSearchAttributes({

@@ -52,7 +52,8 @@ describe('a finished move that is reset to one of its steps repeats nothing and 
     const handle = await moves.move({ volume: 's0v0', to: 'g2' });
     const report = await handle.result();
     const again = await reset(handle, at);
-    // How long it took, and the cut's time: a flush that runs again knows that only by the group's own clock.
+    // How long it took, and the cut's time: a flush that runs again knows that only by the group's
+    // own clock.
     const { volumes, committedAtMs, bookmarks, move, attempt, from, to } = report;
     expect(await again.result()).toMatchObject({ volumes, committedAtMs, bookmarks, move, attempt, from, to });
     expect(await activitiesOf(again)).toEqual(FIVE);

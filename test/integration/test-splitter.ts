@@ -1,4 +1,5 @@
-// A splitter's stream in the hands of a test: every frame is sent when the test says so, and what was sent is modelled.
+// A splitter's stream in the hands of a test: every frame is sent when the test says so, and what
+// was sent is modelled.
 import { connectStream } from '../../simulator/stream/connect.js';
 import { costOf, CreditAccount } from '../../simulator/stream/credit.js';
 import type { FrameConnection, StreamFrame } from '../../simulator/stream/connection.js';

@@ -1,4 +1,5 @@
-// Verifying over real splitters, appliances and a replica site: what is the same, what differs and where, and what is lost on the way.
+// Verifying over real splitters, appliances and a replica site: what is the same, what differs and
+// where, and what is lost on the way.
 import { CancelledFailure } from '@temporalio/common';
 import { randomBytes } from 'node:crypto';
 import { truncateSync } from 'node:fs';

@@ -1,5 +1,5 @@
-// An appliance on a full disk, real processes and a real file system: only clients that write into a scratch notice, the process
-// starts, and room alone heals it.
+// An appliance on a full disk, real processes and a real file system: only clients that write into
+// a scratch notice, the process starts, and room alone heals it.
 import { mkdtempSync, rmSync, symlinkSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -106,7 +106,8 @@ test('a full disk is ENOSPC for the client of a scratch alone; a start changes n
       `The disk of .*/${APPLIANCE}/scratch is full since \\d{4}-.*Z: [\\d.]+ MiB are free, at least 1\\.0 MiB are wanted\\. Writes to image access ${writable.access} are refused`,
     ),
   );
-  // The store may have room of its own for it: either way the answer is what is so, now and after a start.
+  // The store may have room of its own for it: either way the answer is what is so, now and after a
+  // start.
   const paused = await appliance.pauseGroup({ group: GOLD }).then(() => 'paused', codeOf);
   expect(['paused', 'STORAGE_FULL']).toContain(paused);
   const pausedGroups = paused === 'paused' ? [GOLD] : [];

@@ -1,4 +1,5 @@
-// Two volumes on two hosts, one written only after the other has acknowledged: every recovery point must keep their order, moves or not.
+// Two volumes on two hosts, one written only after the other has acknowledged: every recovery point
+// must keep their order, moves or not.
 import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest';
 import type { ApplianceGroup } from '../../contracts/appliance-api.js';
 import type { GroupId } from '../../contracts/ids.js';
@@ -29,9 +30,15 @@ afterAll(async () => pairs.stop());
 
 describe('dependent pairs on two hosts that are moved together, there and back', () => {
   const MOVES = 10;
-  /** How long points are closed in the new group before the volumes leave it again, ms: some five points. */
+  /**
+   * How long points are closed in the new group before the volumes leave it again, ms: some five
+   * points.
+   */
   const STAY_MS = 500;
-  /** How much later the second host's cuts and fences are than the first one's, ms: from move to move another. */
+  /**
+   * How much later the second host's cuts and fences are than the first one's, ms: from move to
+   * move another.
+   */
   const APART_MS = [0, 10, 40] as const;
   const reports: MoveReport[] = [];
 
@@ -116,7 +123,10 @@ describe('dependent pairs on two hosts that are moved together, there and back',
 });
 
 describe('cuts of two hosts that are some time apart', () => {
-  /** Of the second host's cut, ms: some ten pairs fit in, and the first host's hold is far from its end. */
+  /**
+   * Of the second host's cut, ms: some ten pairs fit in, and the first host's hold is far from its
+   * end.
+   */
   const APART_MS = 40;
   /** Points that are closed for each check. */
   const POINTS = 10;

@@ -55,7 +55,8 @@ describe('an ext4 file system that is written during a move', () => {
       expect(await namesIn(recovered)).not.toContain('after');
       await expectSameFile(recovered, 'letters', await readFile(outside.scratch('root/letters')));
       await expectSameFile(recovered, 'before', await readFile(outside.scratch('before')));
-      // It was being written when the point was taken: its blocks are of the writer's, not what it was made with.
+      // It was being written when the point was taken: its blocks are of the writer's, not what it
+      // was made with.
       const database = await contentOf(recovered, 'database');
       expect(database.equals(await readFile(outside.scratch('root/database')))).toBe(false);
     },
@@ -117,7 +118,10 @@ describe('an ext4 file system that is written during a move', () => {
     expect((await contentOf(image, name)).equals(content), name).toBe(true);
   }
 
-  /** Writes over the blocks of a file, as a database does: the file system's own blocks stay as they are. */
+  /**
+   * Writes over the blocks of a file, as a database does: the file system's own blocks stay as they
+   * are.
+   */
   class InPlaceWriter {
     readonly #blocks: readonly number[];
     written = 0;

@@ -1,4 +1,5 @@
-// A journaling ext4 that grows while its volume goes round three groups: every recovery point holds a whole step of it.
+// A journaling ext4 that grows while its volume goes round three groups: every recovery point holds
+// a whole step of it.
 import { createHash } from 'node:crypto';
 import { readFile, rm } from 'node:fs/promises';
 import { setImmediate as nextTurn } from 'node:timers/promises';
@@ -29,9 +30,15 @@ const POINTS_MIN = 4;
 const BOOKMARK_EVERY = 3;
 /** Steps written in each group between two moves, of which some are bookmarked. */
 const STEPS_BETWEEN = 4;
-/** Steps made before a move, so that they are written one after the other while it runs: making one takes longer than a move may. */
+/**
+ * Steps made before a move, so that they are written one after the other while it runs: making one
+ * takes longer than a move may.
+ */
 const STEPS_READY = 8;
-/** Longest time for some steps, and for the check of all points: each runs a handful of programs, on a machine that others use. */
+/**
+ * Longest time for some steps, and for the check of all points: each runs a handful of programs, on
+ * a machine that others use.
+ */
 const STEPS_MS_MAX = 90_000;
 const CHECK_MS_MAX = 300_000;
 
@@ -141,7 +148,10 @@ describe('an ext4 file system that grows while its volume is moved from group to
     return points.toSorted((a, b) => positionIn(a) - positionIn(b));
   }
 
-  /** Images that were found good, by the hash of all their bytes: what is the same need not be checked again. */
+  /**
+   * Images that were found good, by the hash of all their bytes: what is the same need not be
+   * checked again.
+   */
   const known = new Map<string, number>();
 
   /** The step that an image holds, after its content was found to be that step's to the byte. */

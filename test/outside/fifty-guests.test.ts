@@ -1,9 +1,11 @@
-// Fifty guests of one host under fio while three of their volumes fail, each in a way of its own: the others see no error, and hardly wait longer.
+// Fifty guests of one host under fio while three of their volumes fail, each in a way of its own:
+// the others see no error, and hardly wait longer.
 //
-// The only test with a figure of time in it, because neighbours that wait are a fault as neighbours that fail are. It is a ratio of two
-// runs, one after the other, at a rate that leaves most of two processor cores idle: a busy machine slows both. Still, other work may fall
-// into the second run alone. So up to three pairs of runs are taken and the best counts: a product that makes neighbours
-// wait does so in each. What a guest's write costs is measured in bench/.
+// The only test with a figure of time in it, because neighbours that wait are a fault as neighbours
+// that fail are. It is a ratio of two runs, one after the other, at a rate that leaves most of two
+// processor cores idle: a busy machine slows both. Still, other work may fall into the second run
+// alone. So up to three pairs of runs are taken and the best counts: a product that makes
+// neighbours wait does so in each. What a guest's write costs is measured in bench/.
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, truncateSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -31,7 +33,9 @@ const HOST = 'host-1';
 const BROKEN = 'broken';
 /** Its source's disk is full. */
 const FULL = 'full';
-/** Its distribution is paused at the replica site, which then takes in `UNAPPLIED_MIB` and no more. */
+/**
+ * Its distribution is paused at the replica site, which then takes in `UNAPPLIED_MIB` and no more.
+ */
 const STALLED = 'stalled';
 const FAULTY: readonly string[] = [BROKEN, FULL, STALLED];
 const SOUND = Array.from({ length: 47 }, (_, i) => `sound-${i + 1}`);
@@ -46,13 +50,18 @@ const RUN_SECONDS = 10;
 const AFTER_SECONDS = 3;
 const WRITES_PER_SECOND = 20;
 const READS_PER_SECOND = 7;
-/** Its file goes through this process: a faster guest would make all wait for that, in both runs. */
+/**
+ * Its file goes through this process: a faster guest would make all wait for that, in both runs.
+ */
 const BROKEN_PER_SECOND = 5;
 const STALLED_WRITE_BYTES = 64 * KIB;
 const PAIRS_MAX = 3;
 /** Promised: with the faults the 99th percentile is at most this many times the one without. */
 const RATIO_MAX = 2;
-/** Longest time for something that takes seconds, ms: a region that could not be read is tried again after up to 16 s. */
+/**
+ * Longest time for something that takes seconds, ms: a region that could not be read is tried again
+ * after up to 16 s.
+ */
 const PATIENCE_MS = 60_000;
 /** Three pairs; one takes some 35 s. */
 const TEST_MS_MAX = 300_000;
@@ -128,7 +137,10 @@ interface Run {
 
 interface RunOptions {
   readonly seconds?: number;
-  /** Whether the guest of the full disk writes where it never wrote, so that each write wants room: one that succeeds ends what health says. */
+  /**
+   * Whether the guest of the full disk writes where it never wrote, so that each write wants room:
+   * one that succeeds ends what health says.
+   */
   readonly onFullDisk?: boolean;
 }
 

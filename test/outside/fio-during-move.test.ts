@@ -1,4 +1,5 @@
-// fio writing and verifying throughout a move, and what the move promises held against the splitter's own trace of fio's writes.
+// fio writing and verifying throughout a move, and what the move promises held against the
+// splitter's own trace of fio's writes.
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest';
 import { z } from 'zod';
@@ -28,7 +29,10 @@ beforeAll(async () => {
 afterAll(async () => outside.stop());
 
 describe('fio writing and verifying throughout a move', () => {
-  /** Blocks, each written once: 20 s at this rate, so that the move is in the middle even of a slow run. */
+  /**
+   * Blocks, each written once: 20 s at this rate, so that the move is in the middle even of a slow
+   * run.
+   */
   const WRITES = 6_000;
   const WRITES_PER_SECOND = 300;
   /** Longest time between two points of a group that takes one every 200 ms, ms: for a slow run. */

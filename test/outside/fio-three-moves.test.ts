@@ -1,4 +1,5 @@
-// fio writing and verifying while its volume goes round three groups; then fio itself verifies the volume and what was kept of it.
+// fio writing and verifying while its volume goes round three groups; then fio itself verifies the
+// volume and what was kept of it.
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest';
 import type { MoveReport } from '../../contracts/move.js';
@@ -109,7 +110,10 @@ describe('fio writing and verifying throughout three moves, round to the first g
     expect(exitCode, `${where.join(' ')}, ${writes} writes\n${output}`).toBe(0);
   }
 
-  /** Reads the first so many blocks in the order in which they were written, and checks each one's header and content. */
+  /**
+   * Reads the first so many blocks in the order in which they were written, and checks each one's
+   * header and content.
+   */
   async function runVerify(where: readonly string[], writes: number): Promise<Finished> {
     return await runFio(where, ['--verify_only', `--io_size=${writes * GUEST_BLOCK_BYTES}`]);
   }

@@ -1,4 +1,5 @@
-// An ext4 file system that grows step by step: each step is made by debugfs on a working copy, and is what changed there, block by block.
+// An ext4 file system that grows step by step: each step is made by debugfs on a working copy, and
+// is what changed there, block by block.
 import { createHash, randomBytes } from 'node:crypto';
 import { mkdir, readdir, readFile, truncate, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -124,7 +125,8 @@ interface Recovered {
 }
 
 /**
- * Replays the journal of a copy, which is changed by it, and reads every file. @param folder for what is read; made here
+ * Replays the journal of a copy, which is changed by it, and reads every file. @param folder for
+ * what is read; made here
  * @throws AssertionError when the file system is not clean after the replay
  */
 export async function recover(image: string, folder: string): Promise<Recovered> {

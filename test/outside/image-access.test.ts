@@ -1,4 +1,5 @@
-// Image access through the disk clients that people use, on an estate whose guests write all the while.
+// Image access through the disk clients that people use, on an estate whose guests write all the
+// while.
 import { randomBytes } from 'node:crypto';
 import { readFile, writeFile } from 'node:fs/promises';
 import { afterAll, beforeAll, expect, inject, test } from 'vitest';

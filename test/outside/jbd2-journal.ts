@@ -1,5 +1,6 @@
-// Writes an ext4 file system's blocks as its kernel does: first a transaction into the file system's own journal (jbd2), then in place. So
-// every state that a crash can leave is one that e2fsck's replay brings to a whole transaction. Format: the kernel's include/linux/jbd2.h.
+// Writes an ext4 file system's blocks as its kernel does: first a transaction into the file
+// system's own journal (jbd2), then in place. So every state that a crash can leave is one that
+// e2fsck's replay brings to a whole transaction. Format: the kernel's include/linux/jbd2.h.
 import type { NbdClient } from '../../nbd/nbd-client.js';
 
 export const FS_BLOCK_BYTES = 4096;
@@ -53,7 +54,10 @@ export class Jbd2Journal {
     return new Jbd2Journal(disk, blocks, superblock);
   }
 
-  /** Each write is issued only after the one before was acknowledged. @param changes by block; all or nothing after a crash */
+  /**
+   * Each write is issued only after the one before was acknowledged.
+   * @param changes by block; all or nothing after a crash
+   */
   async commit(changes: ReadonlyMap<number, Buffer>): Promise<void> {
     if (changes.size > TAGS_MAX || changes.size + 2 > this.#maxLength - this.#first)
       throw new Error(`${changes.size} blocks are too many for one transaction.`);

@@ -1,4 +1,5 @@
-// A journal on a real disk that is full: its reserve is enough to let go of history, and to open what a killed process left half done.
+// A journal on a real disk that is full: its reserve is enough to let go of history, and to open
+// what a killed process left half done.
 import { existsSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';

@@ -1,4 +1,5 @@
-// The NBD server against the clients that people use: libnbd's tools, qemu's and fio. A missing tool fails the test.
+// The NBD server against the clients that people use: libnbd's tools, qemu's and fio. A missing
+// tool fails the test.
 import { execFile } from 'node:child_process';
 import { createHash, randomBytes } from 'node:crypto';
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';

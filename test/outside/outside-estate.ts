@@ -1,4 +1,5 @@
-// The estate that outside clients are set on: a disk to play with, and a neighbour in each group that is written all the while.
+// The estate that outside clients are set on: a disk to play with, and a neighbour in each group
+// that is written all the while.
 import { join } from 'node:path';
 import { expect } from 'vitest';
 import { groupIdSchema, volumeIdSchema } from '../../contracts/ids.js';

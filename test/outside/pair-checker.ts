@@ -1,4 +1,5 @@
-// Holds copies of the two disks of dependent pairs against what the writer did: from their own bytes, and from its log.
+// Holds copies of the two disks of dependent pairs against what the writer did: from their own
+// bytes, and from its log.
 import { type Export, withExport } from '../../estate/compare.js';
 import { readAhead } from '../../nbd/read-ahead.js';
 import {
@@ -16,7 +17,10 @@ import {
 /** By lane, the newest number on a disk. */
 export type Newest = readonly number[];
 
-/** @throws Error naming the block when a ring is no state that a writer of numbers in order can leave */
+/**
+ * @throws Error naming the block when a ring is no state that a writer of numbers in order can
+ * leave
+ */
 export async function readNewest(image: Export, side: Side): Promise<Newest> {
   const chunks: Buffer[] = [];
   await withExport(image, async (client) => {
@@ -26,7 +30,10 @@ export async function readNewest(image: Export, side: Side): Promise<Newest> {
   return Array.from({ length: LANES }, (_, lane) => newestOf(disk, side, lane, image.name));
 }
 
-/** The slots hold the newest number and the ones right before it, each its own: nothing older, nothing torn. */
+/**
+ * The slots hold the newest number and the ones right before it, each its own: nothing older,
+ * nothing torn.
+ */
 function newestOf(disk: Buffer, side: Side, lane: number, name: string): number {
   const numbers = Array.from({ length: SLOTS }, (_, slot) => numberIn(disk, side, lane, slot, name));
   const newest = Math.max(...numbers);
@@ -50,7 +57,10 @@ function numberIn(disk: Buffer, side: Side, lane: number, slot: number, name: st
   return n;
 }
 
-/** Where the effects lead their causes, or the causes are more than one number ahead. Empty for a consistent pair of disks. */
+/**
+ * Where the effects lead their causes, or the causes are more than one number ahead. Empty for a
+ * consistent pair of disks.
+ */
 export function pairFaults(cause: Newest, effect: Newest): string[] {
   return cause.flatMap((caused, lane) => {
     const had = effect[lane] ?? Number.NaN;
@@ -61,8 +71,8 @@ export function pairFaults(cause: Newest, effect: Newest): string[] {
 }
 
 /**
- * Whether the disks, one or both, are at one instant of the writer, over all lanes: no write is there that was issued after one that is
- * missing had been acknowledged.
+ * Whether the disks, one or both, are at one instant of the writer, over all lanes: no write is
+ * there that was issued after one that is missing had been acknowledged.
  */
 export function instantFaults(log: PairLog, disks: Partial<Readonly<Record<Side, Newest>>>): string[] {
   let latest = { at: Number.NEGATIVE_INFINITY, what: 'nothing' };

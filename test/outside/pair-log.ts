@@ -1,5 +1,6 @@
-// Dependent pairs and what their writer remembers: number n of the effects is issued only once number n of the causes is acknowledged,
-// and number n + 1 of the causes only once number n of the effects is. Several lanes of such pairs run beside each other.
+// Dependent pairs and what their writer remembers: number n of the effects is issued only once
+// number n of the causes is acknowledged, and number n + 1 of the causes only once number n of the
+// effects is. Several lanes of such pairs run beside each other.
 import { createHash } from 'node:crypto';
 
 export const SIDES = ['cause', 'effect'] as const;

@@ -1,4 +1,5 @@
-// Two hosts and two groups on two appliances: the volumes of a dependent pair, one on each host, and a neighbour that stays in each group.
+// Two hosts and two groups on two appliances: the volumes of a dependent pair, one on each host,
+// and a neighbour that stays in each group.
 import { type EstateInput, estateSchema, type EstateVolume } from '../../contracts/estate.js';
 import {
   type ApplianceId,

@@ -1,4 +1,5 @@
-// What every process has on a disk, on a real one that is full: its stores, its lock, its log. None of it may keep it from serving.
+// What every process has on a disk, on a real one that is full: its stores, its lock, its log. None
+// of it may keep it from serving.
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { closeSync, mkdirSync, mkdtempSync, openSync, rmSync, statSync, writeFileSync } from 'node:fs';

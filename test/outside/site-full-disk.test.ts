@@ -1,5 +1,6 @@
-// The replica site on a full disk, real processes and a real file system: guests notice nothing, nothing is lost, health says what is
-// wanted, the process starts and serves what there is, and room alone heals it.
+// The replica site on a full disk, real processes and a real file system: guests notice nothing,
+// nothing is lost, health says what is wanted, the process starts and serves what there is, and
+// room alone heals it.
 import { execFileSync } from 'node:child_process';
 import { mkdtempSync, rmSync, symlinkSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -22,7 +23,10 @@ const KIB = 1024;
 const DISK_KIB = 24 * KIB;
 const PATIENCE_MS = 60_000;
 const SIZE_MIB = 8;
-/** Guests write to these first blocks of their disks only: so the test decides when the disk is full. */
+/**
+ * Guests write to these first blocks of their disks only: so the test decides when the disk is
+ * full.
+ */
 const BLOCKS = 128;
 const WRITES_PER_SECOND = 40;
 const SITE = 'replica-site';

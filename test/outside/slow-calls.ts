@@ -1,4 +1,5 @@
-// Delays the calls of one operation on their way to a host: so two hosts' cuts of one instant are apart by a known time.
+// Delays the calls of one operation on their way to a host: so two hosts' cuts of one instant are
+// apart by a known time.
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Gate } from '../support/control-detour.js';
 

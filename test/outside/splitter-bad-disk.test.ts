@@ -1,4 +1,5 @@
-// A volume whose source's disk fails in places: what can't be read is named and passed over, its guest is told, and nobody else notices.
+// A volume whose source's disk fails in places: what can't be read is named and passed over, its
+// guest is told, and nobody else notices.
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
@@ -79,7 +80,8 @@ test('regions that can’t be read are named and passed over, keep the volume ou
     code: 'SOURCE_UNREADABLE',
   });
 
-  // Reading is tried again a few times, not a hundred times a second, whatever the guest writes meanwhile.
+  // Reading is tried again a few times, not a hundred times a second, whatever the guest writes
+  // meanwhile.
   const guest = await splitter.open(V1);
   const { readings } = file;
   for (let n = 0; n < 100; n += 1) await guest.write(40 * REGION, Buffer.alloc(BLOCK, n));

@@ -1,4 +1,5 @@
-// A splitter whose disk is full: guests and marks go on, control calls are refused with a code that says so, and it can start.
+// A splitter whose disk is full: guests and marks go on, control calls are refused with a code that
+// says so, and it can start.
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';

@@ -1,4 +1,5 @@
-// The row store on a disk that has no room: a change is refused before lmdb is asked, and goes through once there is room.
+// The row store on a disk that has no room: a change is refused before lmdb is asked, and goes
+// through once there is room.
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';

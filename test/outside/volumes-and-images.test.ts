@@ -1,4 +1,5 @@
-// Virtual volumes and replica volumes, seen through the disk clients that people use: libnbd's tools and qemu's.
+// Virtual volumes and replica volumes, seen through the disk clients that people use: libnbd's
+// tools and qemu's.
 import { createHash, randomBytes } from 'node:crypto';
 import { createReadStream } from 'node:fs';
 import { writeFile } from 'node:fs/promises';

@@ -1,4 +1,5 @@
-// The clock that ages are counted by, under every sequence of jumps, restarts and looks: beside a model that knows true time.
+// The clock that ages are counted by, under every sequence of jumps, restarts and looks: beside a
+// model that knows true time.
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { AgeClock } from '../../control/clock/age-clock.js';
@@ -13,7 +14,10 @@ const LOOK_EVERY_MS = SECOND_MS;
 const START_MS = Date.UTC(2026, 10, 28);
 /** A look rounds to whole milliseconds, and so does a store. */
 const ROUNDING_MS = 2;
-/** A jump of less than a second is none to the watch, and is followed: while it lasts, and a little more. */
+/**
+ * A jump of less than a second is none to the watch, and is followed: while it lasts, and a little
+ * more.
+ */
 const AHEAD_MS_MAX = 1_500;
 
 type Step =
@@ -39,7 +43,9 @@ const anything = fc.array<Step>(
   { maxLength: 25 },
 );
 
-/** A process that watches its clock and stores what its age clock says, as the replica site does. */
+/**
+ * A process that watches its clock and stores what its age clock says, as the replica site does.
+ */
 class Site {
   readonly clock = new SettableClock(START_MS);
   #watch = this.#begin();
@@ -136,8 +142,9 @@ test('whatever jumps last, it goes on by no less than lived time and no faster u
         site.run(step);
         const [agedMs, passedMs] = [site.ageMs - ageMs, site.livedMs - livedMs];
         expect(agedMs).toBeGreaterThanOrEqual(passedMs - ROUNDING_MS);
-        // Only what a wall clock said for long enough can take it further, and never beyond what that clock says.
-        // A blip of less than a second is no jump: the clock goes on being believed while it lasts.
+        // Only what a wall clock said for long enough can take it further, and never beyond what
+        // that clock says. A blip of less than a second is no jump: the clock goes on being
+        // believed while it lasts.
         const saidMs = Math.max(wallMs, site.clock.wallMs(), step.kind === 'blip' ? wallMs + step.byMs : 0);
         const mayBe = Math.max(passedMs, saidMs + passedMs - ageMs);
         expect(agedMs).toBeLessThanOrEqual(mayBe + ROUNDING_MS);

@@ -1,4 +1,5 @@
-// Maintenance windows against a clock that is read minute by minute, over changes of the clocks in zones of every kind.
+// Maintenance windows against a clock that is read minute by minute, over changes of the clocks in
+// zones of every kind.
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { windowOf } from '../../control/clock/window.js';
@@ -8,7 +9,10 @@ const MINUTE_MS = 60_000;
 const HOUR_MS = 60 * MINUTE_MS;
 const DAY_MS = 24 * HOUR_MS;
 
-/** Half-hour changes, offsets that are no whole hours, far east and west, changes at midnight, and none at all. */
+/**
+ * Half-hour changes, offsets that are no whole hours, far east and west, changes at midnight, and
+ * none at all.
+ */
 const ZONES = [
   'Europe/Paris',
   'America/New_York',

@@ -1,5 +1,5 @@
-// Batches under any sequence of ends, requests, pauses, windows and renewals: each move ends in one state, none runs twice at once, no limit
-// is exceeded, and the counts add up.
+// Batches under any sequence of ends, requests, pauses, windows and renewals: each move ends in one
+// state, none runs twice at once, no limit is exceeded, and the counts add up.
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import type { MoveEnd } from '../../contracts/batch-run.js';

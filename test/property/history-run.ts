@@ -1,4 +1,5 @@
-// Runs steps on the real rules and journals and, beside them, on a model that keeps every version of every byte.
+// Runs steps on the real rules and journals and, beside them, on a model that keeps every version
+// of every byte.
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { pino } from 'pino';
 import { expect } from 'vitest';
@@ -35,7 +36,10 @@ const LEASE_MS = 1_000_000;
 const DEADLINE_MS = 3 * HOUR_MS;
 /** A Monday. */
 const START_MS = Date.UTC(2026, 0, 5);
-/** Short beside what a step may take of virtual time, so that nearly every round finds something to do. */
+/**
+ * Short beside what a step may take of virtual time, so that nearly every round finds something to
+ * do.
+ */
 const SETTLED_AFTER_MS = 5 * MINUTE_MS;
 /** So little that some runs fill it. */
 const SMALL_JOURNAL_BYTES = 40_000;
@@ -192,7 +196,10 @@ class HistoryRun {
 
   // ---- lives of the site ----
 
-  /** The site starts from what it had stored; writes that were not durable are lost there, and the splitters send them no more. */
+  /**
+   * The site starts from what it had stored; writes that were not durable are lost there, and the
+   * splitters send them no more.
+   */
   async #live(): Promise<void> {
     this.#lives += 1;
     await this.#site.stop();
@@ -251,7 +258,10 @@ class HistoryRun {
     if (ends && this.#inHole.has(volume)) this.#append(volume, (stamp) => ({ ...stamp, kind: 'initEnd' }));
   }
 
-  /** As the replica site does on a record of a stream. What is refused (sealed) stays with the splitter, and is not sent in this run. */
+  /**
+   * As the replica site does on a record of a stream. What is refused (sealed) stays with the
+   * splitter, and is not sent in this run.
+   */
   #append(volume: VolumeId, record: (stamp: Stamp) => NewRecord): void {
     const { session, n } = this.#mark(volume);
     const { epoch } = this.#site.state.volume(volume);
@@ -311,7 +321,10 @@ class HistoryRun {
     }
   }
 
-  /** Whatever is refused (a hole, an attempt that another one pushed aside) ends the move with its verdict. */
+  /**
+   * Whatever is refused (a hole, an attempt that another one pushed aside) ends the move with its
+   * verdict.
+   */
   async #advance(move: Moving, abort: boolean): Promise<void> {
     if (abort && move.stage !== 'committed') {
       this.#resolve(move);
@@ -373,7 +386,10 @@ class HistoryRun {
 
   // ---- what must be true ----
 
-  /** Every retained point of every group: each member, opened at its position, is what the volume was then. */
+  /**
+   * Every retained point of every group: each member, opened at its position, is what the volume
+   * was then.
+   */
   async #compareAll(): Promise<number> {
     let points = 0;
     for (const row of this.#site.state.points.values()) {

@@ -1,4 +1,5 @@
-// The replica site of the history properties: the real rules over real journals, whose files a test can stop at any call.
+// The replica site of the history properties: the real rules over real journals, whose files a test
+// can stop at any call.
 import type { VolumeId } from '../../contracts/ids.js';
 import { lineageIdSchema, type LineageId } from '../../contracts/lineage.js';
 import { mendHolesOf } from '../../simulator/replica-site/core/records.js';

@@ -1,4 +1,5 @@
-// What happens to an estate in one random run, as data: fast-check makes it, shrinks it and prints it.
+// What happens to an estate in one random run, as data: fast-check makes it, shrinks it and prints
+// it.
 import fc from 'fast-check';
 
 export const VOLUMES = ['v1', 'v2', 'v3'] as const;

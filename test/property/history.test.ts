@@ -1,4 +1,5 @@
-// History survives moves: random writes, points, bookmarks, moves among groups, retention and kills against a model that keeps everything.
+// History survives moves: random writes, points, bookmarks, moves among groups, retention and kills
+// against a model that keeps everything.
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { runHistory, type HistoryTotals } from './history-run.js';
@@ -20,7 +21,8 @@ test(
     });
     await fc.assert(property, { numRuns: RUNS, seed: SEED });
     const sum = (of: (totals: HistoryTotals) => number): number => all.reduce((total, totals) => total + of(totals), 0);
-    // That it proves something: on average each run compares points, moves volumes and is killed or restarted.
+    // That it proves something: on average each run compares points, moves volumes and is killed or
+    // restarted.
     expect(sum(({ points }) => points)).toBeGreaterThan(RUNS * 2);
     expect(sum(({ images }) => images)).toBeGreaterThan(RUNS * 5);
     expect(sum(({ moved }) => moved)).toBeGreaterThan(RUNS / 4);

@@ -1,4 +1,5 @@
-// One random life of a volume whose files are damaged between two openings, beside a model that keeps every version.
+// One random life of a volume whose files are damaged between two openings, beside a model that
+// keeps every version.
 import { basename } from 'node:path';
 import { expect } from 'vitest';
 import { JournalError } from '../../simulator/replica-site/journal/errors.js';
@@ -52,7 +53,10 @@ class DamageRun {
   /** The volume at each position that may be opened. */
   #versions = new Map<number, Buffer>([[0, this.#source]]);
   #letGo = new Set<number>();
-  /** Positions of short initializations: no states of the volume, whoever knows of the hole asks for none. */
+  /**
+   * Positions of short initializations: no states of the volume, whoever knows of the hole asks for
+   * none.
+   */
   readonly #inHole = new Set<number>();
   #journal: VolumeJournal | undefined;
   #session = 1;
@@ -97,14 +101,16 @@ class DamageRun {
     }
     if (isInDoubt) expect(lineage.id, 'a replica in doubt is compared').not.toBe(before?.id);
     if (durable.position < this.named) {
-      // The end of DO is gone at a record's bounds: only the splitter can know, or who remembers a position.
+      // The end of DO is gone at a record's bounds: only the splitter can know, or who remembers a
+      // position.
       expect(this.named).toBeGreaterThan(knownPosition);
       for (const position of this.#versions.keys()) {
         if (position <= durable.position) continue;
         this.#versions.delete(position);
         this.#inHole.delete(position);
       }
-      // A loss that is told is sent again; of one that is not, the splitter knows, or the guest's disk went back as well.
+      // A loss that is told is sent again; of one that is not, the splitter knows, or the guest's
+      // disk went back as well.
       if (!isLossTold) this.#source = this.#versions.get(durable.position) ?? this.#source;
     }
     this.#session = lineage.id === before?.id && durable.session > 0 ? durable.session : this.#session + 1;
@@ -160,7 +166,10 @@ class DamageRun {
     }
   }
 
-  /** What the journal says to be missing is sent again, as a short initialization: then the volume is whole. */
+  /**
+   * What the journal says to be missing is sent again, as a short initialization: then the volume
+   * is whole.
+   */
   async resend(): Promise<void> {
     const { toResend } = this.#open;
     if (toResend === undefined) return;
@@ -206,7 +215,10 @@ class DamageRun {
     }
   }
 
-  /** Undefined if it is refused for a good reason: damage that the journal tells of, or that it was let go of. */
+  /**
+   * Undefined if it is refused for a good reason: damage that the journal tells of, or that it was
+   * let go of.
+   */
   async #refusable<Result>(work: Promise<Result>, position: number): Promise<Result | undefined> {
     try {
       return await work;

@@ -1,4 +1,5 @@
-// Damaged files cost what needs them, and nothing else: random damage against a model that keeps every version.
+// Damaged files cost what needs them, and nothing else: random damage against a model that keeps
+// every version.
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { runDamage } from './journal-damage-run.js';

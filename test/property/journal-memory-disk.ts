@@ -1,4 +1,5 @@
-// A file system in memory that can be killed at any call, as a process, or lose power, as a machine.
+// A file system in memory that can be killed at any call, as a process, or lose power, as a
+// machine.
 import { dirname } from 'node:path';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { Files } from '../../simulator/replica-site/journal/files.js';
@@ -78,7 +79,10 @@ export class MemoryDisk implements Files {
     this.#callsLeft = Infinity;
   }
 
-  /** The machine is gone: names changed since their folder was synced stay up to some point, unsynced sectors at random. */
+  /**
+   * The machine is gone: names changed since their folder was synced stay up to some point,
+   * unsynced sectors at random.
+   */
   losePower(random: () => number): void {
     const kept = Math.floor(random() * (this.#unsyncedNames.length + 1));
     for (const change of this.#unsyncedNames.slice(0, kept)) rename(this.#syncedNames, change);

@@ -12,7 +12,10 @@ const TIMEOUT_MS = 120_000;
 const small = { sizeBytes: 30_000, writeBytesMax: 6_000, zeroesBytesMax: 20_000, stepsMin: 1, stepsMax: 40 };
 /** Records longer than one batch carries, so that kills fall within a record. */
 const large = { sizeBytes: 3_000_000, writeBytesMax: 900_000, zeroesBytesMax: 3_000_000, stepsMin: 1, stepsMax: 12 };
-/** Few bytes written again and again, in small segments: UNDO of many retained intervals, much of it redundant. */
+/**
+ * Few bytes written again and again, in small segments: UNDO of many retained intervals, much of it
+ * redundant.
+ */
 const dense = { sizeBytes: 9_000, writeBytesMax: 2_500, zeroesBytesMax: 3_000, stepsMin: 40, stepsMax: 70 };
 
 /** Bytes of an UNDO record's header, and of a segment's. */
@@ -79,7 +82,8 @@ describe('one old position, retained while the same blocks are written again and
       await journal.whenApplied(last);
       await journal.retain({ positions: [1], everyFrom: last });
       const [bytes = 0] = await journal.undoBytesAfter([1]);
-      // A record's header at most for each write, and of each segment an eighth that wasn't worth writing it anew.
+      // A record's header at most for each write, and of each segment an eighth that wasn't worth
+      // writing it anew.
       const image = changed.size + some.length * HEADER_BYTES;
       expect(bytes).toBeLessThanOrEqual((image * 8) / 7 + HEADER_BYTES);
       const old = await journal.openImage(1);

@@ -46,7 +46,10 @@ export class VolumeModel {
     return version;
   }
 
-  /** Forgets records after a position: they were lost with the process, and nobody had been told of them. */
+  /**
+   * Forgets records after a position: they were lost with the process, and nobody had been told of
+   * them.
+   */
   cut(position: number): void {
     this.#versions.length = position + 1;
     this.#records.length = position + 1;

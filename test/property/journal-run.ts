@@ -1,4 +1,5 @@
-// Runs steps on a journal and on the model side by side, and compares them wherever both can be asked.
+// Runs steps on a journal and on the model side by side, and compares them wherever both can be
+// asked.
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { expect } from 'vitest';
 import { JournalError } from '../../simulator/replica-site/journal/errors.js';
@@ -100,7 +101,8 @@ class JournalRun {
 
   async #retain(shares: readonly number[], everyFromShare: number): Promise<void> {
     const journal = this.#open;
-    // Mostly with all of UNDO there, so that there is something to consolidate; else in the midst of distribution.
+    // Mostly with all of UNDO there, so that there is something to consolidate; else in the midst
+    // of distribution.
     if (shares.length > 0) {
       journal.resumeDistribution();
       await journal.whenApplied(journal.durable.position);
@@ -127,7 +129,10 @@ class JournalRun {
     this.#assertTrimmed(trimPosition);
   }
 
-  /** What was let go of when the process ended may have been stored or not, and so may still be asked for. */
+  /**
+   * What was let go of when the process ended may have been stored or not, and so may still be
+   * asked for.
+   */
   #assertTrimmed(trimPosition: number): void {
     expect(trimPosition).toBeGreaterThanOrEqual(this.#trimPosition);
     expect(trimPosition).toBeLessThanOrEqual(Math.max(this.#trimPosition, this.#trimAttempted));

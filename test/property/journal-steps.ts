@@ -1,4 +1,5 @@
-// What happens to a volume in one random run, as data: fast-check makes it, shrinks it and prints it.
+// What happens to a volume in one random run, as data: fast-check makes it, shrinks it and prints
+// it.
 import fc from 'fast-check';
 
 export type RecordSketch =
@@ -38,7 +39,9 @@ export interface StepLimits {
   readonly stepsMax: number;
 }
 
-/** Not `fc.double`: that one is even over floating-point numbers, most of which are next to nothing. */
+/**
+ * Not `fc.double`: that one is even over floating-point numbers, most of which are next to nothing.
+ */
 const share = fc.integer({ min: 0, max: 1000 }).map((one) => one / 1000);
 
 function records(limits: StepLimits): fc.Arbitrary<RecordSketch> {

@@ -1,4 +1,5 @@
-// The scratch of a writable image under random requests, held against a plain array. A failure prints its seed.
+// The scratch of a writable image under random requests, held against a plain array. A failure
+// prints its seed.
 import { existsSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -61,7 +62,9 @@ const request: fc.Arbitrary<Request> = fc
   })
   .map((each) => ({ ...each, length: Math.min(each.length, SIZE_BYTES - each.offset) }));
 
-/** What the request leaves in the array; a trim may leave zeroes in whole blocks, and then it does. */
+/**
+ * What the request leaves in the array; a trim may leave zeroes in whole blocks, and then it does.
+ */
 function apply(model: Buffer, { kind, offset, length, fill }: Request): void {
   const end = offset + length;
   if (kind === 'write') model.fill(fill, offset, end);

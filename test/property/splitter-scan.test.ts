@@ -1,4 +1,5 @@
-// The scan of a volume, held against a model: whatever the guest writes meanwhile, its digests are those of the content at its mark.
+// The scan of a volume, held against a model: whatever the guest writes meanwhile, its digests are
+// those of the content at its mark.
 import fc from 'fast-check';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';

@@ -1,5 +1,6 @@
-// Credit between a splitter and the replica site over streams that are slow, break, and deliver late: nothing waits for ever, and what
-// the site holds of a volume stays within its bounds, also when the sender ignores what it was granted.
+// Credit between a splitter and the replica site over streams that are slow, break, and deliver
+// late: nothing waits for ever, and what the site holds of a volume stays within its bounds, also
+// when the sender ignores what it was granted.
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { VolumeCredit } from '../../simulator/replica-site/core/volume-credit.js';
@@ -101,7 +102,10 @@ class Sender {
   /** Stays that are over for it, and not for what is still on its way. */
   readonly left: Attachment[] = [];
   readonly refusals: string[] = [];
-  /** An attachment arrived after it was over, perhaps after the one that came after it: the site takes it for the newest. */
+  /**
+   * An attachment arrived after it was over, perhaps after the one that came after it: the site
+   * takes it for the newest.
+   */
   overtaken = false;
   #account = new CreditAccount();
   #attached = false;
@@ -154,7 +158,10 @@ function sum(values: readonly number[]): number {
   return values.reduce((total, value) => total + value, 0);
 }
 
-/** Whatever is on its way arrives, everything is written and applied, again and again. @returns whether all became durable. */
+/**
+ * Whatever is on its way arrives, everything is written and applied, again and again.
+ * @returns whether all became durable.
+ */
 function settles(sender: Sender, site: Site): boolean {
   for (let round = 0; round < 20 * (sender.records.length + 2); round += 1) {
     for (const from of [...sender.left, sender.attachment])

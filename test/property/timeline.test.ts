@@ -1,4 +1,5 @@
-// Timelines of any history: nothing is lost or counted twice by thinning, and no line is wider than the terminal.
+// Timelines of any history: nothing is lost or counted twice by thinning, and no line is wider than
+// the terminal.
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { timelinePage } from '../../client/timeline/html/page.js';

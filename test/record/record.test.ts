@@ -1,5 +1,6 @@
-// Records the histories of the replay tests anew, on purpose only: VOLUME_MOVER_RECORD=1 npx vitest run --project record
-// A change that needs this breaks moves that are under way, unless it is behind a patch: keep the old histories beside the new.
+// Records the histories of the replay tests anew, on purpose only: VOLUME_MOVER_RECORD=1 npx vitest
+// run --project record A change that needs this breaks moves that are under way, unless it is
+// behind a patch: keep the old histories beside the new.
 import { TypedSearchAttributes } from '@temporalio/common';
 import { historyToJSON } from '@temporalio/common/lib/proto-utils.js';
 import { randomUUID } from 'node:crypto';
@@ -119,7 +120,10 @@ describe('recording', () => {
   });
 });
 
-/** Stack traces name the recording machine's folders, and a client's identity the machine; no replay needs them. */
+/**
+ * Stack traces name the recording machine's folders, and a client's identity the machine; no replay
+ * needs them.
+ */
 function withoutPlaces(value: unknown): unknown {
   if (Array.isArray(value)) return value.map(withoutPlaces);
   if (typeof value !== 'object' || value === null) return value;

@@ -1,4 +1,5 @@
-// The recorded histories: one file for each way a move can end and for each run of a batch, as a worker of this code wrote them.
+// The recorded histories: one file for each way a move can end and for each run of a batch, as a
+// worker of this code wrote them.
 import { historyFromJSON } from '@temporalio/common/lib/proto-utils.js';
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -14,7 +15,9 @@ export function historyNames(): string[] {
     .map((file) => file.slice(0, -'.json'.length));
 }
 
-/** The workflow's own id: those of a batch's moves begin with it, so that it replays under no other. */
+/**
+ * The workflow's own id: those of a batch's moves begin with it, so that it replays under no other.
+ */
 export function workflowIdOf({ events }: History): string {
   const workflowId = events?.[0]?.workflowExecutionStartedEventAttributes?.workflowId;
   if (!workflowId) throw new Error('The history does not say whose it is.');

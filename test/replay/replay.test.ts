@@ -1,4 +1,5 @@
-// Every recorded history runs through today's workflow code to the same commands: moves and batches that are under way survive a deployment.
+// Every recorded history runs through today's workflow code to the same commands: moves and batches
+// that are under way survive a deployment.
 import { DefaultLogger, Runtime, Worker } from '@temporalio/worker';
 import { describe, expect, inject, test } from 'vitest';
 import { type History, historyNames, readHistory, workflowIdOf } from './histories.js';

@@ -5,7 +5,10 @@ import { HOLD_MS_MAX } from '../../contracts/splitter-api.js';
 import { pointsOf, positionIn } from '../../simulator/replica-site/core/points.js';
 import { BLOCKS, type World } from './world.js';
 
-/** At any instant: what differs between the source and what is durable at the replica site is marked at the splitter. */
+/**
+ * At any instant: what differs between the source and what is durable at the replica site is marked
+ * at the splitter.
+ */
 export function checkMarks(world: World): void {
   for (const volume of world.volumes) {
     const host = world.hostOf(volume);
@@ -54,8 +57,9 @@ export function checkPoints(world: World): { readonly checked: number; readonly 
 }
 
 /**
- * A volume alone: at every position of its lineage outside its holes it is a state that the guest's disk really had, whoever owned it;
- * a hole's end is one again. @returns how many positions were compared.
+ * A volume alone: at every position of its lineage outside its holes it is a state that the guest's
+ * disk really had, whoever owned it; a hole's end is one again. @returns how many positions were
+ * compared.
  */
 export function checkLineages(world: World): number {
   let checked = 0;
@@ -81,8 +85,9 @@ export function checkLineages(world: World): number {
 }
 
 /**
- * A hole says from when to when: no point that contains the volume was cut inside it. A point's time is that of the last of its cuts, so
- * a member's own may be earlier by a hold. @returns how many holes there were.
+ * A hole says from when to when: no point that contains the volume was cut inside it. A point's
+ * time is that of the last of its cuts, so a member's own may be earlier by a hold. @returns how
+ * many holes there were.
  */
 export function checkHoles(world: World): number {
   let holes = 0;
@@ -108,8 +113,9 @@ export function checkHoles(world: World): number {
 }
 
 /**
- * The order of the timeline is that of the states: of two points of a group that contain a volume in one epoch, the later one has no
- * older state of it, whatever the clocks said. @returns how many pairs were compared.
+ * The order of the timeline is that of the states: of two points of a group that contain a volume
+ * in one epoch, the later one has no older state of it, whatever the clocks said. @returns how many
+ * pairs were compared.
  */
 export function checkTimeline(world: World): number {
   let compared = 0;
@@ -132,7 +138,10 @@ export function checkTimeline(world: World): number {
   return compared;
 }
 
-/** Ownership spans follow each other without gap or overlap, and name the groups that the commits say. */
+/**
+ * Ownership spans follow each other without gap or overlap, and name the groups that the commits
+ * say.
+ */
 export function checkOwners(world: World): void {
   const { state } = world.site;
   for (const volume of world.volumes) {
@@ -152,7 +161,10 @@ export function checkOwners(world: World): void {
   }
 }
 
-/** All volumes of an attempt are in one group; bookmarks stand only for committed attempts, one of each kind at most. */
+/**
+ * All volumes of an attempt are in one group; bookmarks stand only for committed attempts, one of
+ * each kind at most.
+ */
 export function checkAttempts(world: World): void {
   const { state } = world.site;
   for (const { record } of state.attempts.values()) {

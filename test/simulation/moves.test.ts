@@ -1,4 +1,5 @@
-// The protocol under seeded simulation: real cores, real steps, real saga; virtual time and a hostile world. A failing seed is a bug report.
+// The protocol under seeded simulation: real cores, real steps, real saga; virtual time and a
+// hostile world. A failing seed is a bug report.
 import { describe, expect, it } from 'vitest';
 import type { GroupId } from '../../contracts/ids.js';
 import {
@@ -204,7 +205,8 @@ async function run(seed: number, mix: Mix, moves: number): Promise<Outcome> {
     checkAttempts(world);
     checkOwners(world);
     checkTimeline(world);
-    // A guest's disk that was put back has no history of its own that a point could be held against.
+    // A guest's disk that was put back has no history of its own that a point could be held
+    // against.
     if (world.splittersPutBack > 0) points = { checked: 0, full: 0 };
     else {
       points = checkPoints(world);

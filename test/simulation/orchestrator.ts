@@ -1,4 +1,5 @@
-// What Temporal does for the saga, in virtual time: retries, workers that die and leave a zombie behind, cancellation, termination.
+// What Temporal does for the saga, in virtual time: retries, workers that die and leave a zombie
+// behind, cancellation, termination.
 import { bookmark } from '../../activities/bookmark.js';
 import { learn, resolve } from '../../activities/compensation.js';
 import { flush } from '../../activities/flush.js';
@@ -21,7 +22,10 @@ const RETRY_MS = 60;
 const STEP_LIMIT_MS = { patient: Number.POSITIVE_INFINITY, notify: 20_000, other: 6_000 };
 
 export interface Trouble {
-  /** Chance that the worker dies during a step: the step goes on as a zombie and another worker starts it again. */
+  /**
+   * Chance that the worker dies during a step: the step goes on as a zombie and another worker
+   * starts it again.
+   */
   readonly workerDies: number;
   readonly cancelAfterMs?: number;
   readonly terminateAfterMs?: number;
@@ -64,7 +68,10 @@ export async function runMove(
     });
   }
   const never = new Promise<never>(() => undefined);
-  /** A workflow only goes on while it is not terminated; unless shielded, its cancellation interrupts it at once. */
+  /**
+   * A workflow only goes on while it is not terminated; unless shielded, its cancellation
+   * interrupts it at once.
+   */
   const alive = async <T>(work: Promise<T>): Promise<T> => {
     work.catch(() => undefined);
     const shielded = shields > 0;

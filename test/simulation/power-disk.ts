@@ -1,5 +1,6 @@
-// A machine's disk under a page cache: what is not synced may be kept, lost, torn or reordered by a power cut, and a failed
-// sync forgets it. Processes have it open one after another; one that is gone can't reach it any more.
+// A machine's disk under a page cache: what is not synced may be kept, lost, torn or reordered by a
+// power cut, and a failed sync forgets it. Processes have it open one after another; one that is
+// gone can't reach it any more.
 import { dirname } from 'node:path';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { DiskCalls, FileSize } from '../../simulator/disk/disk-calls.js';
@@ -17,7 +18,10 @@ export class ProcessGone extends Error {
 }
 
 export interface DiskOptions {
-  /** Bytes written over equal ones never reach the disk: takes out every mend that writes again what a sync failed to bring there. */
+  /**
+   * Bytes written over equal ones never reach the disk: takes out every mend that writes again what
+   * a sync failed to bring there.
+   */
   readonly skipsEqualBytes?: boolean;
 }
 
@@ -67,7 +71,10 @@ class Inode {
     this.#settleSize(sizes.at(-1)?.bytes ?? this.#diskBytes, upTo);
   }
 
-  /** Some of it reached the disk, and all of it counts as clean now: it reads as before, and no later sync writes it. */
+  /**
+   * Some of it reached the disk, and all of it counts as clean now: it reads as before, and no
+   * later sync writes it.
+   */
   failSync(upTo: number, chance: Chance): void {
     this.#putSome(this.#takeDirty(upTo), chance);
   }
@@ -153,7 +160,10 @@ export class PowerDisk {
   names: Map<string, Entry>;
   #unsyncedNames: NameChange[] = [];
   #nameChanges = 0;
-  /** As journaling file systems do: after a failure nothing of a folder is synced any more before the next boot. */
+  /**
+   * As journaling file systems do: after a failure nothing of a folder is synced any more before
+   * the next boot.
+   */
   readonly #failedFolders = new Set<string>();
   #process: DiskProcess | undefined;
   #failing: 'file' | 'folder' | undefined;
@@ -173,7 +183,10 @@ export class PowerDisk {
     return this.#process;
   }
 
-  /** The process is gone, the page cache stays: the next process reads what the last one wrote, synced or not. */
+  /**
+   * The process is gone, the page cache stays: the next process reads what the last one wrote,
+   * synced or not.
+   */
   kill(): void {
     this.#process?.end();
   }

@@ -1,4 +1,5 @@
-// What a guest may find on its disk after a power cut, sector by sector: its last acknowledged write, or one issued later.
+// What a guest may find on its disk after a power cut, sector by sector: its last acknowledged
+// write, or one issued later.
 
 const SECTOR_BYTES = 512;
 
@@ -9,7 +10,10 @@ export interface GuestWrite {
 }
 
 export class GuestModel {
-  /** By sector, what it may hold: the last acknowledged content first, then what was issued after it. */
+  /**
+   * By sector, what it may hold: the last acknowledged content first, then what was issued after
+   * it.
+   */
   readonly #sectors: (readonly Buffer[])[];
   #writes = 0;
 

@@ -1,4 +1,5 @@
-// Power loss under seeded simulation: the real shells of both sites over disks that lose what is not synced. A failing seed is a bug report.
+// Power loss under seeded simulation: the real shells of both sites over disks that lose what is
+// not synced. A failing seed is a bug report.
 import { describe, expect, it } from 'vitest';
 import { type PowerOptions, PowerWorld, PromiseBroken } from './power-world.js';
 

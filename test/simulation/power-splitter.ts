@@ -1,4 +1,5 @@
-// A splitter's volume on a disk that may lose power: the shells as a start puts them together, with sync.
+// A splitter's volume on a disk that may lose power: the shells as a start puts them together, with
+// sync.
 import type { Confirmed } from '../../contracts/lineage.js';
 import { SOURCE } from '../support/identities.js';
 import { applianceIdSchema, groupIdSchema, splitterIdSchema, volumeIdSchema } from '../../contracts/ids.js';

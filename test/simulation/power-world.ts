@@ -1,5 +1,6 @@
-// Power cuts over the real shells: a guest's writes go through the splitter's files and the replica site's journal, each on a
-// machine that may lose power, and between them copies and receipts. Only the stores of rows are taken as safe, as lmdb's are.
+// Power cuts over the real shells: a guest's writes go through the splitter's files and the replica
+// site's journal, each on a machine that may lose power, and between them copies and receipts. Only
+// the stores of rows are taken as safe, as lmdb's are.
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { pino } from 'pino';
 import { MoverError } from '../../contracts/errors.js';
@@ -39,11 +40,16 @@ const log = pino({ level: 'silent' });
 
 /** What a world leaves out of the product, to show that the test finds it missing. */
 export interface PowerOptions {
-  /** Where what a failed sync did not bring to the disk can't be brought there by writing it again. */
+  /**
+   * Where what a failed sync did not bring to the disk can't be brought there by writing it again.
+   */
   readonly withoutRewriting?: 'splitter' | 'site';
   /** A write does not wait for the sync of a mark that another write set. */
   readonly withoutWaitingForMarks?: boolean;
-  /** A mark goes once the replica site has what it stands for, whether the source is on stable storage or not. */
+  /**
+   * A mark goes once the replica site has what it stands for, whether the source is on stable
+   * storage or not.
+   */
   readonly withoutSyncBeforeClearing?: boolean;
 }
 
@@ -430,7 +436,9 @@ export class PowerWorld {
     return this.#splitter;
   }
 
-  /** Where source and replica differ, the region is marked; and nothing that was confirmed is lost. */
+  /**
+   * Where source and replica differ, the region is marked; and nothing that was confirmed is lost.
+   */
   async #compare(): Promise<void> {
     this.#frozen = true;
     try {
@@ -478,7 +486,8 @@ export class PowerWorld {
   async #becomeQuiet(): Promise<void> {
     this.#splitterDisk.heal();
     this.#siteDisk.heal();
-    // What a failed sync left behind needs a new life; what a failed sync of a folder left behind, a new boot.
+    // What a failed sync left behind needs a new life; what a failed sync of a folder left behind,
+    // a new boot.
     this.#killSplitter();
     this.#killSite();
     if (this.#splitterDisk.needsBoot) await this.#cutPower('splitter');

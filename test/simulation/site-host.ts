@@ -1,4 +1,5 @@
-// The replica site of the simulation: the real core over lineages kept in memory. A crash loses what was not stored.
+// The replica site of the simulation: the real core over lineages kept in memory. A crash loses
+// what was not stored.
 import { MoverError } from '../../contracts/errors.js';
 import type { VolumeId } from '../../contracts/ids.js';
 import { lineageIdSchema, type LineageId } from '../../contracts/lineage.js';
@@ -25,7 +26,10 @@ interface StoredRecord {
   readonly frame: Frame;
 }
 
-/** Bytes of one token: a block of the simulated disks holds the number of the write that last reached it. */
+/**
+ * Bytes of one token: a block of the simulated disks holds the number of the write that last
+ * reached it.
+ */
 export const BLOCK_BYTES = 4_096;
 
 /** Identities in the order in which they were made: no two are the same, whatever is put back. */
@@ -117,7 +121,10 @@ export class SiteHost implements Lineages {
     this.#contents.clear();
   }
 
-  /** One transaction, or none: what a full disk can't take was never changed. @throws MoverError STORAGE_FULL */
+  /**
+   * One transaction, or none: what a full disk can't take was never changed.
+   * @throws MoverError STORAGE_FULL
+   */
   #commit(): void {
     const changes = this.state.changes();
     if (this.full && changes.length > 0) {
@@ -235,7 +242,10 @@ export class SiteHost implements Lineages {
       lineage.applied = Math.min(lineage.records.length, lineage.applied + steps);
   }
 
-  /** The content of a volume at a position: every record up to it, in order. Goes on from the last answer where it can. */
+  /**
+   * The content of a volume at a position: every record up to it, in order. Goes on from the last
+   * answer where it can.
+   */
   contentAt(volume: VolumeId, position: number, blocks: number): Uint32Array {
     const { records } = this.#of(volume);
     const cached = this.#contents.get(volume);

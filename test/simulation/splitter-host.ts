@@ -1,4 +1,5 @@
-// A hypervisor host of the simulation: the real splitter core over disks, marks and rows kept in memory. A crash loses what was not stored.
+// A hypervisor host of the simulation: the real splitter core over disks, marks and rows kept in
+// memory. A crash loses what was not stored.
 import type { WriteMark } from '../../contracts/attempt.js';
 import { MoverError } from '../../contracts/errors.js';
 import type { SplitterId, VolumeId } from '../../contracts/ids.js';
@@ -12,7 +13,9 @@ import { lifeOf } from '../support/identities.js';
 import { BLOCK_BYTES } from './site-host.js';
 import type { VirtualTime } from './virtual-time.js';
 
-/** Room for copies: small, so that overflow to the spill and to marks happens in every other run. */
+/**
+ * Room for copies: small, so that overflow to the spill and to marks happens in every other run.
+ */
 const QUEUE_BYTES = 4 * REGION_BYTES;
 const SPILL_BYTES = 8 * BLOCK_BYTES;
 
@@ -190,8 +193,8 @@ export class SplitterHost {
   }
 
   /**
-   * A guest write, in the three instants in which a real one can be interrupted: marked, written, numbered.
-   * Resolves when acknowledged; never, if the host crashes before.
+   * A guest write, in the three instants in which a real one can be interrupted: marked, written,
+   * numbered. Resolves when acknowledged; never, if the host crashes before.
    */
   async write(volume: VolumeId, block: number, tokens: Uint32Array, pause: () => Promise<void>): Promise<boolean> {
     const { core } = this;
@@ -274,7 +277,10 @@ type Owner = NonNullable<Advice['owner']>;
 /** Over all hosts: no two lives are the same, whatever is put back. */
 let livesBegun = 0;
 
-/** The tokens in a copy's data: in the simulation a block's content is the 4-byte number of the write. */
+/**
+ * The tokens in a copy's data: in the simulation a block's content is the 4-byte number of the
+ * write.
+ */
 export function tokensOf(data: Buffer): Uint32Array {
   const tokens = new Uint32Array(data.length / 4);
   for (let i = 0; i < tokens.length; i += 1) tokens[i] = data.readUInt32LE(i * 4);

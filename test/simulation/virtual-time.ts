@@ -1,4 +1,5 @@
-// Virtual time and seeded chance: the whole system in one process, where a seed decides every delay and every fault.
+// Virtual time and seeded chance: the whole system in one process, where a seed decides every delay
+// and every fault.
 
 /** A small seeded generator (mulberry32): the same seed gives the same run on every machine. */
 export class Chance {
@@ -50,7 +51,10 @@ export interface VirtualMoment {
 }
 
 export class VirtualTime {
-  /** How far the wall clock of a process is from true time, ms, by its id; 0 unless set. To change it is a jump of that clock. */
+  /**
+   * How far the wall clock of a process is from true time, ms, by its id; 0 unless set. To change
+   * it is a jump of that clock.
+   */
   readonly wallShiftsMs = new Map<string, number>();
   #nowMs = 1_000_000;
   #order = 0;
@@ -98,7 +102,10 @@ export class VirtualTime {
     return done();
   }
 
-  /** Runs timers, and the promises they settle, until `done` or until `limitMs` of virtual time have passed. */
+  /**
+   * Runs timers, and the promises they settle, until `done` or until `limitMs` of virtual time have
+   * passed.
+   */
   async runUntil(done: () => boolean, limitMs: number): Promise<boolean> {
     const endMs = this.#nowMs + limitMs;
     while (!done()) {

@@ -1,4 +1,5 @@
-// An estate of the simulation: hosts, appliances, the replica site, and a network that delays, drops, duplicates and reorders.
+// An estate of the simulation: hosts, appliances, the replica site, and a network that delays,
+// drops, duplicates and reorders.
 import type { WriteMark } from '../../contracts/attempt.js';
 import { MoverError } from '../../contracts/errors.js';
 import { applianceApi } from '../../contracts/appliance-api.js';
@@ -29,31 +30,52 @@ const SITE = 'replica-site';
 /** A step of a time service, a wrong time zone, a wrong month. */
 const CLOCK_JUMPS_MS_MAX = [500, 10_000, 2 * 3_600_000, 31 * 86_400_000] as const;
 const FULL_MS_MAX = 1_500;
-/** About as often as a lease runs out: so that some notices are asked about while their move still works. */
+/**
+ * About as often as a lease runs out: so that some notices are asked about while their move still
+ * works.
+ */
 const NOTICE_LOOK_EVERY_MS = 1_000;
-/** Crashes that put a folder back, for each copy taken: copies are taken at every look, crashes are rare. */
+/**
+ * Crashes that put a folder back, for each copy taken: copies are taken at every look, crashes are
+ * rare.
+ */
 const PUT_BACK_PER_COPY = 10;
 export const BLOCKS = REGIONS * 16;
 const SIZE_BYTES = BLOCKS * BLOCK_BYTES;
 
 export interface Faults {
-  /** Chance that a control call's request or answer is lost, and that a request arrives a second time later. */
+  /**
+   * Chance that a control call's request or answer is lost, and that a request arrives a second
+   * time later.
+   */
   readonly loss: number;
   readonly duplicate: number;
   readonly delayMsMax: number;
-  /** Chance that a frame, and all behind it on its stream, is late by up to a second: its splitter may live anew by then. */
+  /**
+   * Chance that a frame, and all behind it on its stream, is late by up to a second: its splitter
+   * may live anew by then.
+   */
   readonly stall: number;
   /** Chance per look (every ~50 ms) that a stream breaks, or that a process crashes. */
   readonly breakStream: number;
   readonly crash: number;
-  /** Chance per look that the wall clock of a process is set, by up to a month either way; its monotonic clock goes on as it was. */
+  /**
+   * Chance per look that the wall clock of a process is set, by up to a month either way; its
+   * monotonic clock goes on as it was.
+   */
   readonly clockJump: number;
-  /** Chance that a process that crashes comes up with an older copy of its folder, or with an empty one. */
+  /**
+   * Chance that a process that crashes comes up with an older copy of its folder, or with an empty
+   * one.
+   */
   readonly sitePutBack: number;
   readonly splitterPutBack: number;
   /** Chance per look that a process's disk is full for a while. */
   readonly full: number;
-  /** Whether splitter and replica site compare what they have when they meet; off, the checker must find a violation. */
+  /**
+   * Whether splitter and replica site compare what they have when they meet; off, the checker must
+   * find a violation.
+   */
   readonly compareEnds: boolean;
   /** Whether cuts over several splitters are confirmed; off, the checker must find a violation. */
   readonly confirmCuts: boolean;
@@ -104,7 +126,10 @@ export class World {
   readonly groups: readonly { readonly group: GroupId; readonly appliance: ApplianceId }[];
   readonly volumes: readonly VolumeId[];
   readonly #lastRounds = new Map<GroupId, Promise<undefined>>();
-  /** The guest's writes in the order in which they were issued; a write's token is its place here, from 1. */
+  /**
+   * The guest's writes in the order in which they were issued; a write's token is its place here,
+   * from 1.
+   */
   readonly history: { readonly volume: VolumeId; readonly block: number; readonly count: number }[] = [];
   acknowledged = 0;
   worstLatencyMs = 0;
@@ -214,7 +239,8 @@ export class World {
     void this.#guest();
   }
 
-  // ---- the guest: each write is issued only after the one before was acknowledged, so every point must be a prefix of its writes ----
+  // ---- the guest: each write is issued only after the one before was acknowledged, so every point
+  // must be a prefix of its writes ----
 
   async #guest(): Promise<void> {
     while (!this.stopped) {
@@ -306,7 +332,10 @@ export class World {
     }
   }
 
-  /** A frame arrives in its stream's order, also after the stream broke: buffers on the way still deliver what they hold. */
+  /**
+   * A frame arrives in its stream's order, also after the stream broke: buffers on the way still
+   * deliver what they hold.
+   */
   #send(host: SplitterHost, stream: Stream, volume: VolumeId, frame: Frame): void {
     const { core } = host;
     if (this.chance.hit(this.faults.stall))

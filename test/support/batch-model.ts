@@ -1,4 +1,5 @@
-// A batch driven without Temporal: plays the world around it, and checks at every step what must always be true.
+// A batch driven without Temporal: plays the world around it, and checks at every step what must
+// always be true.
 import { expect } from 'vitest';
 import { type BatchItem, batchItemSchema, type BatchOptions, batchOptionsSchema } from '../../contracts/batch.js';
 import { carriedBatchSchema, type MoveEnd } from '../../contracts/batch-run.js';

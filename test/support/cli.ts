@@ -1,4 +1,5 @@
-// The command line as a test runs it: in this process, with an environment of its own and its streams caught.
+// The command line as a test runs it: in this process, with an environment of its own and its
+// streams caught.
 import { runCli } from '../../client/cli/program.js';
 
 export interface Ran {

@@ -1,5 +1,6 @@
-// A detour between the callers of a control API and the process that serves it: calls can be held up on the way, as a slow network
-// would, and are remembered, so that late duplicates of them can be sent. Streams and everything else just pass.
+// A detour between the callers of a control API and the process that serves it: calls can be held
+// up on the way, as a slow network would, and are remembered, so that late duplicates of them can
+// be sent. Streams and everything else just pass.
 import { createServer, type IncomingMessage, request, type Server, type ServerResponse } from 'node:http';
 import { connect, type Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
@@ -29,7 +30,8 @@ const attemptedSchema = z.object({ attempt: z.object({ move: z.string() }) });
 export interface Gate {
   /**
    * Resolves when the call may go on to where it is sent.
-   * @throws MoverError with which the call is answered instead; any other Error for a connection that ends
+   * @throws MoverError with which the call is answered instead; any other Error for a connection
+   * that ends
    */
   pass(path: string, body: string): Promise<void>;
   /** Lets everything through from now on. */

@@ -1,4 +1,5 @@
-// A real file whose disk fails where a test says so: an NBD export of this process, mounted as a file by nbdfuse. Needs root.
+// A real file whose disk fails where a test says so: an NBD export of this process, mounted as a
+// file by nbdfuse. Needs root.
 import { spawn, execFileSync } from 'node:child_process';
 import { once } from 'node:events';
 import { statSync, writeFileSync } from 'node:fs';
@@ -13,7 +14,10 @@ const PAGE_BYTES = 4096;
 export class FailingFile {
   readonly path: string;
   readonly content: Buffer;
-  /** Pages of 4 KiB that can't be read, unless the kernel has them: it forgets all when the file is opened. Writing one whole heals it, as a disk does that has spare sectors. */
+  /**
+   * Pages of 4 KiB that can't be read, unless the kernel has them: it forgets all when the file is
+   * opened. Writing one whole heals it, as a disk does that has spare sectors.
+   */
   readonly unreadable = new Set<number>();
   /** Whether every write fails. */
   refusesWrites = false;

@@ -3,15 +3,19 @@ import { type Client, WorkflowNotFoundError } from '@temporalio/client';
 import { untilTrue } from './until.js';
 
 /**
- * Longest time until the server has deleted a history, ms. It does so only once its queue of transfer tasks has recorded that the
- * run's close was dealt with, which it records every 30 s (+ 15 %, history.transferProcessorUpdateAckInterval), and looks
- * again after 3 s and then half as much longer each time (common/util.go): at 39 s as a rule, or at 62 s.
+ * Longest time until the server has deleted a history, ms. It does so only once its queue of
+ * transfer tasks has recorded that the run's close was dealt with, which it records every 30 s (+
+ * 15 %, history.transferProcessorUpdateAckInterval), and looks again after 3 s and then half as
+ * much longer each time (common/util.go): at 39 s as a rule, or at 62 s.
  */
 const FORGOTTEN_MS_MAX = 90_000;
 /** For a test that forgets one workflow. */
 export const FORGETTING_TEST_MS = FORGOTTEN_MS_MAX + 30_000;
 
-/** Deletes the run, and returns once the server does not know it any more. @param id `workflowId@runId` */
+/**
+ * Deletes the run, and returns once the server does not know it any more.
+ * @param id `workflowId@runId`
+ */
 export async function forgetWorkflow(temporal: Client, id: string): Promise<void> {
   const [workflowId = '', runId = ''] = id.split('@');
   await temporal.connection.workflowService.deleteWorkflowExecution({

@@ -1,4 +1,5 @@
-// Histories for the tests of timelines, by hand: the times and names that matter, everything else filled in.
+// Histories for the tests of timelines, by hand: the times and names that matter, everything else
+// filled in.
 import type { ListedPoints } from '../../client/volumes/inventory.js';
 import { groupIdSchema, moveIdSchema, pointIdSchema, volumeIdSchema } from '../../contracts/ids.js';
 import type { Bookmark, Hole, LeftOut, Ownership, RecoveryPoint } from '../../contracts/point.js';

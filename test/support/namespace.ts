@@ -6,7 +6,10 @@ import { untilTrue } from './until.js';
 
 /** How long finished workflows are kept, ms: the shortest that the server takes. */
 const RETENTION_MS = 86_400_000;
-/** The server's parts learn of a new namespace one by one; 10 s is how long they keep what they know. */
+/**
+ * The server's parts learn of a new namespace one by one; 10 s is how long they keep what they
+ * know.
+ */
 const KNOWN_MS_MAX = 30_000;
 
 /** Registers a namespace and waits until workflows can be started in it. */

@@ -1,4 +1,5 @@
-// A clock of which a test lets time pass, and whose wall time it sets, as a time service or an administrator would.
+// A clock of which a test lets time pass, and whose wall time it sets, as a time service or an
+// administrator would.
 import type { Clock } from '../../control/clock/clock.js';
 import { ProcessClock } from '../../control/clock/process-clock.js';
 
@@ -29,7 +30,9 @@ export class SettableClock implements Clock {
     this.#wallMs += byMs;
   }
 
-  /** A new process: its monotonic clock begins anew, and the wall clock went on while nobody lived. */
+  /**
+   * A new process: its monotonic clock begins anew, and the wall clock went on while nobody lived.
+   */
   restart(downMs: number): void {
     this.#monotonicMs = 0;
     this.#wallMs += downMs;

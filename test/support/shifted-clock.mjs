@@ -1,5 +1,6 @@
-// Given to a process by NODE_OPTIONS=--import: its wall clock is shifted by the milliseconds in a file named after the process, read anew
-// at each look, as if a time service or an administrator had set it. Monotonic clocks stay as they are.
+// Given to a process by NODE_OPTIONS=--import: its wall clock is shifted by the milliseconds in a
+// file named after the process, read anew at each look, as if a time service or an administrator
+// had set it. Monotonic clocks stay as they are.
 import { readFileSync } from 'node:fs';
 
 const { SHIFTED_CLOCK_FOLDER: folder, VOLUME_MOVER_ID: id } = process.env;

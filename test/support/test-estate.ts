@@ -1,4 +1,5 @@
-// A whole estate as processes of dist/, in a folder of its own, with everything a test needs to reach it.
+// A whole estate as processes of dist/, in a folder of its own, with everything a test needs to
+// reach it.
 import { Client, Connection } from '@temporalio/client';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -16,7 +17,10 @@ import { launchEstate, type LaunchTemporal, type RunningEstate } from '../../est
 import { nbdAddressOf } from '../../estate/nbd-address.js';
 import { waitUntilQuiet } from '../../estate/quiet.js';
 
-/** How often a group of a test estate closes a point, ms: often enough that even a quick move has some inside. */
+/**
+ * How often a group of a test estate closes a point, ms: often enough that even a quick move has
+ * some inside.
+ */
 const POINT_EVERY_MS = 200;
 /** How long the rest of what guests wrote may take to its place, ms. */
 const QUIET_MS_MAX = 30_000;
@@ -135,7 +139,10 @@ export class TestEstate {
     return { address: await nbdAddressOf(this.process(splitter)), name: volume };
   }
 
-  /** A replica volume at a point, or at the newest applied position. Any appliance serves every volume. */
+  /**
+   * A replica volume at a point, or at the newest applied position. Any appliance serves every
+   * volume.
+   */
   async image(volume: string, point = 'latest', appliance = 'appliance-1'): Promise<Export> {
     return { address: await nbdAddressOf(this.process(appliance)), name: `${volume}@${point}` };
   }

@@ -1,4 +1,5 @@
-// The splitter's own trace of writes (VOLUME_MOVER_TRACE=1), replayed up to a cut and held against a recovery point.
+// The splitter's own trace of writes (VOLUME_MOVER_TRACE=1), replayed up to a cut and held against
+// a recovery point.
 import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import type { WriteMark } from '../../contracts/attempt.js';
@@ -14,7 +15,8 @@ const ZERO_BLOCK_DIGEST = digest(Buffer.alloc(BLOCK_BYTES));
 export type ReplayedDisk = ReadonlyMap<number, string>;
 
 /**
- * The disk at a cut: the last hash of each block decides, so every traced write must be of whole, single blocks.
+ * The disk at a cut: the last hash of each block decides, so every traced write must be of whole,
+ * single blocks.
  * @throws Error on a write of another shape
  */
 export async function replayTrace(path: string, cut: WriteMark): Promise<ReplayedDisk> {

@@ -1,4 +1,5 @@
-// The page of a batch's report in real Chromium: readable in light and dark, its own style in force, nothing fetched.
+// The page of a batch's report in real Chromium: readable in light and dark, its own style in
+// force, nothing fetched.
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { batchReportFormat } from '../../client/batches/report/formats.js';
 import { BEGAN_MS, failedMove, madeBatch, madeMove } from '../support/batch-report.js';

@@ -1,4 +1,5 @@
-// Moves by people who have nothing but the Temporal Web UI, in real Chromium. Screenshots are left in test-output/ui/.
+// Moves by people who have nothing but the Temporal Web UI, in real Chromium. Screenshots are left
+// in test-output/ui/.
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';

@@ -1,4 +1,5 @@
-// A page of ours in real Chromium: whether it can be read, and that it fetches nothing and nothing goes wrong in it.
+// A page of ours in real Chromium: whether it can be read, and that it fetches nothing and nothing
+// goes wrong in it.
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';

@@ -12,7 +12,10 @@ const INPUTS: ReadonlyMap<string, string> = new Map([
   ['Cron String', 'cronString'],
 ]);
 
-/** Types each value into the field of its label, and nothing else. @throws Error for a value that the form has no field for */
+/**
+ * Types each value into the field of its label, and nothing else.
+ * @throws Error for a value that the form has no field for
+ */
 export async function fillScheduleForm(page: Page, url: string, { fields }: Pick<UiForm, 'fields'>): Promise<void> {
   await page.goto(url);
   await page.getByTestId('schedule-name-input').waitFor({ timeout: SHOWN_MS_MAX });

@@ -1,4 +1,5 @@
-// Schedules by people who have nothing but the Temporal Web UI and a print of what to type, in real Chromium.
+// Schedules by people who have nothing but the Temporal Web UI and a print of what to type, in real
+// Chromium.
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';

@@ -1,4 +1,5 @@
-// The start form of the Temporal Web UI, as a person fills it in: opened by deep link, input typed, button pressed.
+// The start form of the Temporal Web UI, as a person fills it in: opened by deep link, input typed,
+// button pressed.
 import { expect } from 'vitest';
 import type { Page } from 'playwright-core';
 
@@ -22,7 +23,10 @@ export async function openStartForm(page: Page, { ui, namespace, workflowType, w
   expect(await page.getByTestId('workflowId').inputValue()).toBe(workflowId);
 }
 
-/** Types into the editor, which reformats JSON when it is left: a click that leaves it would miss what moves under it. */
+/**
+ * Types into the editor, which reformats JSON when it is left: a click that leaves it would miss
+ * what moves under it.
+ */
 export async function typeInput(page: Page, text: string): Promise<void> {
   await page.locator('.cm-content').click();
   await page.keyboard.insertText(text);

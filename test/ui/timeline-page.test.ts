@@ -1,4 +1,5 @@
-// The page of a timeline in real Chromium: read by pointing and by keyboard, in light and dark, with nothing fetched.
+// The page of a timeline in real Chromium: read by pointing and by keyboard, in light and dark,
+// with nothing fetched.
 import type { Page } from 'playwright-core';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { ListedPoints, PointOwner } from '../../client/volumes/inventory.js';

@@ -1,4 +1,5 @@
-// What an appliance decides: states, rounds, when points are due, what the link lets pass, whom a group consists of.
+// What an appliance decides: states, rounds, when points are due, what the link lets pass, whom a
+// group consists of.
 import { describe, expect, test } from 'vitest';
 import { groupIdSchema, pointIdSchema, volumeIdSchema } from '../../contracts/ids.js';
 import { accessIdSchema } from '../../contracts/images.js';

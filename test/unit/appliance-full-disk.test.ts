@@ -1,4 +1,5 @@
-// What an appliance remembers, on a disk that can't take it: a decision that can't be stored is refused, what has happened is stored later.
+// What an appliance remembers, on a disk that can't take it: a decision that can't be stored is
+// refused, what has happened is stored later.
 import { pino } from 'pino';
 import { expect, test } from 'vitest';
 import { accessIdSchema, accessSchema } from '../../contracts/images.js';

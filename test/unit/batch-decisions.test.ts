@@ -1,4 +1,5 @@
-// What each limit on a batch's next move says by itself: the window, the canary, the failure policy, and a stop.
+// What each limit on a batch's next move says by itself: the window, the canary, the failure
+// policy, and a stop.
 import { describe, expect, test } from 'vitest';
 import type { Stop } from '../../contracts/batch-run.js';
 import { Canary } from '../../workflows/batch/core/canary.js';

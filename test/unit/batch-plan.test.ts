@@ -1,4 +1,5 @@
-// What a batch's wishes become against an inventory: its moves in their order, and what is left out and why.
+// What a batch's wishes become against an inventory: its moves in their order, and what is left out
+// and why.
 import { describe, expect, test } from 'vitest';
 import { draftPlan, type Estate, wishesOf, wishOf } from '../../activities/batch/draft-plan.js';
 import { batchMoveSchema } from '../../contracts/batch.js';

@@ -1,4 +1,5 @@
-// Building the Temporal CLI, with a stand-in for the Go command: what it is told, and what happens when it fails.
+// Building the Temporal CLI, with a stand-in for the Go command: what it is told, and what happens
+// when it fails.
 import { chmod, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';

@@ -1,4 +1,5 @@
-// A batch on a terminal: the picture that is drawn again in place, lines for logs, and what its end is as an exit code.
+// A batch on a terminal: the picture that is drawn again in place, lines for logs, and what its end
+// is as an exit code.
 import { expect, test } from 'vitest';
 import { exitCodeOfBatch } from '../../client/cli/batch-exit.js';
 import { batchLine, batchLines, batchPicture } from '../../client/cli/batch-view.js';

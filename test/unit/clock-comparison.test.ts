@@ -1,4 +1,5 @@
-// Clocks of several processes beside each other: what is too far apart is said, a slow answer is no skew.
+// Clocks of several processes beside each other: what is too far apart is said, a slow answer is no
+// skew.
 import { afterEach, expect, test } from 'vitest';
 import { ClockComparison } from '../../control/clock/compare-clocks.js';
 import { workerClockWarnings } from '../../client/moves/worker-clock.js';

@@ -1,4 +1,5 @@
-// package.json names the commands and scripts/commands.mjs says what they do: neither may have one that the other lacks.
+// package.json names the commands and scripts/commands.mjs says what they do: neither may have one
+// that the other lacks.
 import { readFile } from 'node:fs/promises';
 import { expect, test } from 'vitest';
 import { z } from 'zod';

@@ -1,4 +1,5 @@
-// docker-compose.yml can't be run where there is no container engine, so what can be known of it without one is held here.
+// docker-compose.yml can't be run where there is no container engine, so what can be known of it
+// without one is held here.
 import { Ajv } from 'ajv';
 import { readFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';

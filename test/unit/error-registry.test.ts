@@ -31,7 +31,9 @@ function textOf(room: string): string {
   return text;
 }
 
-/** Codes that a room makes errors of by their names. Frames of the stream are refused by `refuse`. */
+/**
+ * Codes that a room makes errors of by their names. Frames of the stream are refused by `refuse`.
+ */
 function raisedIn(room: string): ErrorCode[] {
   const made = textOf(room).matchAll(/new MoverError\(\s*'([A-Z_]+)'/g);
   return [...made].map(([, code]) => errorCodeSchema.parse(code));

@@ -1,4 +1,5 @@
-// Fetching a Go module without Go: the proxy's answers, the zip file and the hash that go.sum knows it by.
+// Fetching a Go module without Go: the proxy's answers, the zip file and the hash that go.sum knows
+// it by.
 import { createHash } from 'node:crypto';
 import { createServer } from 'node:http';
 import { deflateRawSync } from 'node:zlib';
@@ -10,7 +11,10 @@ import { readZip } from '../../estate/temporal/zip.js';
 
 import type { Server } from 'node:http';
 
-/** A zip file with one stored and otherwise deflated entries, as APPNOTE.TXT lays it out; no checksums. */
+/**
+ * A zip file with one stored and otherwise deflated entries, as APPNOTE.TXT lays it out; no
+ * checksums.
+ */
 function zip(files: Readonly<Record<string, string>>): Buffer {
   const locals: Buffer[] = [];
   const centrals: Buffer[] = [];

@@ -1,4 +1,5 @@
-// The guest's verification: what it accepts as whole or consistent, and that it finds each way of being wrong.
+// The guest's verification: what it accepts as whole or consistent, and that it finds each way of
+// being wrong.
 import { expect, test } from 'vitest';
 import { GUEST_BLOCK_BYTES, writeBlock } from '../../estate/guest/block.js';
 import { verifyCut, verifyFinal } from '../../estate/guest/verify.js';

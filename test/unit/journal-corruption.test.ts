@@ -61,7 +61,10 @@ describe('one flipped bit in the UNDO journal', () => {
   });
 });
 
-/** A volume of four written blocks, distributed and closed: nothing is left in DO that would be redone. */
+/**
+ * A volume of four written blocks, distributed and closed: nothing is left in DO that would be
+ * redone.
+ */
 async function closedVolume(): Promise<MemoryDisk> {
   const disk = new MemoryDisk();
   const journal = await open(disk);

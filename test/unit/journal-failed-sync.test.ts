@@ -1,4 +1,5 @@
-// A failed sync is loss: what the system reads back after it, and syncs with success, may never have reached the disk.
+// A failed sync is loss: what the system reads back after it, and syncs with success, may never
+// have reached the disk.
 import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';

@@ -1,4 +1,5 @@
-// Each kind of a journal's files on a full or failing disk: what is held up, what goes on, and that it heals by itself with nothing lost.
+// Each kind of a journal's files on a full or failing disk: what is held up, what goes on, and that
+// it heals by itself with nothing lost.
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { expect, test } from 'vitest';
 import type { StalledPart, VolumeJournal } from '../../simulator/replica-site/journal/types.js';

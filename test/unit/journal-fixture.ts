@@ -18,7 +18,10 @@ export function write(n: number, block: number, fill: number, session = 1): NewR
   return { kind: 'write', session, n, epoch: 1, timeMs: 1_000 + n, offset: block * BLOCK_BYTES, data };
 }
 
-/** A volume of `count` applied writes to its first blocks, each overwritten again; the process was killed then. */
+/**
+ * A volume of `count` applied writes to its first blocks, each overwritten again; the process was
+ * killed then.
+ */
 export async function killedVolume(count: number, options: Partial<JournalOptions> = {}): Promise<MemoryDisk> {
   const disk = new MemoryDisk();
   const journal = await open(disk, options);

@@ -1,4 +1,5 @@
-// A journal says which history it holds, and a history that branches off gets an identity of its own.
+// A journal says which history it holds, and a history that branches off gets an identity of its
+// own.
 import { crc32 } from 'node:zlib';
 import { describe, expect, test } from 'vitest';
 import type { MemoryDisk } from '../property/journal-memory-disk.js';

@@ -1,4 +1,5 @@
-// Which positions stay openable, what the others' UNDO costs once they are let go of, and what is counted for whom.
+// Which positions stay openable, what the others' UNDO costs once they are let go of, and what is
+// counted for whom.
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -19,7 +20,10 @@ const RECORD_BYTES = HEADER_BYTES + BLOCK_BYTES;
 const SEGMENT_BYTES = 21_000;
 const small = { segmentBytes: SEGMENT_BYTES };
 
-/** Writes `count` records after what is there, each over one of the first four blocks, with its number as content. */
+/**
+ * Writes `count` records after what is there, each over one of the first four blocks, with its
+ * number as content.
+ */
 async function overwrite(journal: VolumeJournal, count: number): Promise<void> {
   const { n } = journal.durable;
   for (let next = n + 1; next <= n + count; next += 1) journal.append([write(next, next % 4, next)]);

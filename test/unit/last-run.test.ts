@@ -1,4 +1,5 @@
-// What a killed launcher leaves: processes that leave by themselves are waited for, those that hang are ended, strangers are let be.
+// What a killed launcher leaves: processes that leave by themselves are waited for, those that hang
+// are ended, strangers are let be.
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';

@@ -21,14 +21,18 @@ function optionReply(option: number, reply: number, data: Buffer = Buffer.alloc(
 
 const OPENED = Buffer.concat([optionReply(GO, INFO, EXPORT_INFO), optionReply(GO, ACK)]);
 
-/** A server that greets, and then answers each further chunk it receives with the next of the answers. */
+/**
+ * A server that greets, and then answers each further chunk it receives with the next of the
+ * answers.
+ */
 async function play(...answers: readonly (Buffer | 'hang up')[]): Promise<NbdAddress> {
   const server = createServer((socket) => {
     const script = answers[Symbol.iterator]();
     socket.on('error', () => {});
     socket.write(GREETING);
     socket.on('data', (chunk) => {
-      // The client's flags come alone or in front of its first option; only the rest asks for an answer.
+      // The client's flags come alone or in front of its first option; only the rest asks for an
+      // answer.
       if (chunk.length === 4) return;
       const { value } = script.next();
       if (value === 'hang up') socket.destroy();

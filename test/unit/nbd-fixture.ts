@@ -1,4 +1,5 @@
-// Starts NBD servers on free ports for one test file and stops them, clients first, after each test.
+// Starts NBD servers on free ports for one test file and stops them, clients first, after each
+// test.
 import { afterEach } from 'vitest';
 import type { NbdAddress } from '../../nbd/address.js';
 import type { BlockDevice } from '../../nbd/block-device.js';

@@ -1,4 +1,5 @@
-// Properties of the NBD server and client under random loads and random bytes. A failure prints its seed.
+// Properties of the NBD server and client under random loads and random bytes. A failure prints its
+// seed.
 import { expect, test } from 'vitest';
 import * as fc from 'fast-check';
 import { open, serve } from './nbd-fixture.js';

@@ -63,7 +63,9 @@ export class RawClient {
     return { errno: header.readUInt32BE(4), cookie: header.readBigUInt64BE(8) };
   }
 
-  /** Drops whatever the server sends until it closes the connection; says so, for a test to expect. */
+  /**
+   * Drops whatever the server sends until it closes the connection; says so, for a test to expect.
+   */
   async untilClosed(): Promise<'closed'> {
     this.socket.on('data', () => {});
     this.socket.resume();

@@ -1,4 +1,5 @@
-// An appliance that can't close points says so: nothing is quiet while no state is being kept to recover to.
+// An appliance that can't close points says so: nothing is quiet while no state is being kept to
+// recover to.
 import { pino } from 'pino';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { MoverError } from '../../contracts/errors.js';

@@ -1,4 +1,5 @@
-// Reports and plans as the replica site keeps them: on disk, in several orders, and none of them in memory.
+// Reports and plans as the replica site keeps them: on disk, in several orders, and none of them in
+// memory.
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';

@@ -1,4 +1,5 @@
-// When a process that ended is started again: for ever, with pauses that grow to a bound, and with few words.
+// When a process that ended is started again: for ever, with pauses that grow to a bound, and with
+// few words.
 import { expect, test } from 'vitest';
 import { type Restart, RestartPolicy } from '../../estate/restart-policy.js';
 

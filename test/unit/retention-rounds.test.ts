@@ -28,7 +28,9 @@ async function newSite(): Promise<HistorySite> {
   return site;
 }
 
-/** The guest writes the same block again, so that every state but the newest is in the UNDO only. */
+/**
+ * The guest writes the same block again, so that every state but the newest is in the UNDO only.
+ */
 async function write(site: HistorySite, n: number): Promise<void> {
   for (const volume of [V1, V2]) {
     const head = { session: 1, n, epoch: 1 };
@@ -76,7 +78,8 @@ test('a point that is closed while a round is under way, from a cut that waited,
   await rounds.run();
   site.nowMs += WAITED_MS;
 
-  // The second state was cut when it was the newest, and its point is closed now; then the round goes on for long.
+  // The second state was cut when it was the newest, and its point is closed now; then the round
+  // goes on for long.
   duringRetain = () => {
     if (closed > 0) return;
     const cuts = [V1, V2].map((volume) => ({ volume, session: 1, n: 2 }));

@@ -1,4 +1,5 @@
-// What a schedule is made from, refused by field before anything is made; its form for the UI; and what is warned of.
+// What a schedule is made from, refused by field before anything is made; its form for the UI; and
+// what is warned of.
 import { expect, test } from 'vitest';
 import { batchInputSchema } from '../../contracts/batch.js';
 import { MoverError, type Reason } from '../../contracts/errors.js';

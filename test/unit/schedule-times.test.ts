@@ -1,4 +1,5 @@
-// When a schedule runs: cron texts and calendars, checked, told in words, and written as cron again.
+// When a schedule runs: cron texts and calendars, checked, told in words, and written as cron
+// again.
 import { expect, test } from 'vitest';
 import { type Calendar, calendarSchema, hasDays, valuesOf } from '../../client/schedules/calendar.js';
 import { CronError, cronOf, parseCron } from '../../client/schedules/cron.js';

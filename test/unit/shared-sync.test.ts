@@ -1,11 +1,15 @@
-// One sync for all who ask: never two at a time, for the system tells of what it could not write only once.
+// One sync for all who ask: never two at a time, for the system tells of what it could not write
+// only once.
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { expect, test } from 'vitest';
 import { SharedSync } from '../../simulator/disk/shared-sync.js';
 
 const MICROTASKS = 12;
 
-/** Asks again so many microtasks after the disk's answer: at each of them something else of the state is settled. */
+/**
+ * Asks again so many microtasks after the disk's answer: at each of them something else of the
+ * state is settled.
+ */
 async function askAfter(sync: SharedSync, answer: Promise<unknown>, microtasks: number): Promise<void> {
   await answer;
   for (let done = 0; done < microtasks; done += 1) await Promise.resolve();

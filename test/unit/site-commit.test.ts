@@ -1,4 +1,5 @@
-// A change that can't be stored never was: rules, their look-ups and their order are as before, and the next change goes through.
+// A change that can't be stored never was: rules, their look-ups and their order are as before, and
+// the next change goes through.
 import { expect, test } from 'vitest';
 import { MoverError } from '../../contracts/errors.js';
 import type { RowChange, RowStore } from '../../simulator/store/row-store.js';

@@ -1,4 +1,5 @@
-// What a replica site makes of what a splitter says when it attaches a volume: the highest that any end has durably learned counts.
+// What a replica site makes of what a splitter says when it attaches a volume: the highest that any
+// end has durably learned counts.
 import { beforeEach, describe, expect, test } from 'vitest';
 import { lineageIdSchema, sourceIdSchema } from '../../contracts/lineage.js';
 import * as attempts from '../../simulator/replica-site/core/attempts.js';

@@ -1,4 +1,5 @@
-// Which steps of an attempt the replica site takes, and what it answers to those that come late, twice or out of order.
+// Which steps of an attempt the replica site takes, and what it answers to those that come late,
+// twice or out of order.
 import { describe, expect, test } from 'vitest';
 import * as attempts from '../../simulator/replica-site/core/attempts.js';
 import { codeOf, cut, DEADLINE_MS, G1, G2, LEASE_MS, ref, SiteUnderTest, V1, V2 } from './site-core-fixture.js';

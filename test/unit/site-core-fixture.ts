@@ -1,4 +1,5 @@
-// The replica site's rules over lineages in memory, where a test says what is durable and what is applied.
+// The replica site's rules over lineages in memory, where a test says what is durable and what is
+// applied.
 import { type AttemptRef, attemptName } from '../../contracts/attempt.js';
 import { estateSchema } from '../../contracts/estate.js';
 import { groupIdSchema, moveIdSchema, splitterIdSchema, type VolumeId, volumeIdSchema } from '../../contracts/ids.js';

@@ -1,4 +1,5 @@
-// Which volumes a listing of the replica site shows, in which order, and that estates of any size are paged quickly.
+// Which volumes a listing of the replica site shows, in which order, and that estates of any size
+// are paged quickly.
 import { describe, expect, test, vi } from 'vitest';
 import { type EstateInput, estateSchema } from '../../contracts/estate.js';
 import { applianceIdSchema, groupIdSchema, volumeIdSchema } from '../../contracts/ids.js';

@@ -1,4 +1,5 @@
-// What a recovery point contains: never a torn member, and a fenced one only until its attempt is decided.
+// What a recovery point contains: never a torn member, and a fenced one only until its attempt is
+// decided.
 import { describe, expect, test, vi } from 'vitest';
 import * as attempts from '../../simulator/replica-site/core/attempts.js';
 import {

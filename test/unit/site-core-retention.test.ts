@@ -1,4 +1,5 @@
-// The rules of retention: what a policy keeps, what a full journal drops, and what is never dropped.
+// The rules of retention: what a policy keeps, what a full journal drops, and what is never
+// dropped.
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import type { PointId } from '../../contracts/ids.js';

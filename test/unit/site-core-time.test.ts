@@ -1,4 +1,5 @@
-// The rules of the replica site under clocks that jump and processes that live anew: leases, the order of points, ages, owners.
+// The rules of the replica site under clocks that jump and processes that live anew: leases, the
+// order of points, ages, owners.
 import { describe, expect, test } from 'vitest';
 import { estateSchema } from '../../contracts/estate.js';
 import type { PointId } from '../../contracts/ids.js';
@@ -122,7 +123,10 @@ describe('a lease', () => {
   });
 });
 
-/** Points closed one after the other, each with a time of its own by the splitters' clock; true time goes on by 5 s. */
+/**
+ * Points closed one after the other, each with a time of its own by the splitters' clock; true time
+ * goes on by 5 s.
+ */
 function closed(site: SiteUnderTest, labelsMs: readonly number[], beganMs = NOON_MS): RecoveryPoint[] {
   return labelsMs.map((atMs, i) => {
     const trueMs = beganMs + i * 5_000;

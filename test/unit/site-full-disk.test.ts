@@ -1,4 +1,5 @@
-// The replica site's small parts on a disk that is full or fails: who is held off, what is tried again, and what health says.
+// The replica site's small parts on a disk that is full or fails: who is held off, what is tried
+// again, and what health says.
 import { pino } from 'pino';
 import { afterEach, expect, test, vi } from 'vitest';
 import { MoverError } from '../../contracts/errors.js';

@@ -1,4 +1,5 @@
-// A stored row of the replica site that can't be read leaves out what it describes: it is never taken for one that is not there.
+// A stored row of the replica site that can't be read leaves out what it describes: it is never
+// taken for one that is not there.
 import { beforeEach, expect, test } from 'vitest';
 import { pointIdSchema } from '../../contracts/ids.js';
 import * as attempts from '../../simulator/replica-site/core/attempts.js';

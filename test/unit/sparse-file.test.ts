@@ -1,4 +1,5 @@
-// The sparse image file: content exactly, holes where zeroes are, and nothing under the name before it is whole.
+// The sparse image file: content exactly, holes where zeroes are, and nothing under the name before
+// it is whole.
 import { mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';

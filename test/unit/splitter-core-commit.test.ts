@@ -1,4 +1,5 @@
-// The splitter's control calls when its store fails, and verdicts that each volume learns for itself.
+// The splitter's control calls when its store fails, and verdicts that each volume learns for
+// itself.
 import { beforeEach, expect, test } from 'vitest';
 import type { Endpoint, TicketedAttempt } from '../../contracts/attempt.js';
 import { MoverError } from '../../contracts/errors.js';

@@ -1,4 +1,5 @@
-// What a splitter makes of a replica site's answer: what it compares, and what it changes before it attaches a volume again.
+// What a splitter makes of a replica site's answer: what it compares, and what it changes before it
+// attaches a volume again.
 import { beforeEach, describe, expect, test } from 'vitest';
 import { applianceIdSchema, groupIdSchema, splitterIdSchema, volumeIdSchema } from '../../contracts/ids.js';
 import type { Confirmed } from '../../contracts/lineage.js';

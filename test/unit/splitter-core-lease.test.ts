@@ -1,4 +1,5 @@
-// The lease of a fence: by the monotonic clock of the splitter's life, and anew from the start of another one.
+// The lease of a fence: by the monotonic clock of the splitter's life, and anew from the start of
+// another one.
 import { expect, test } from 'vitest';
 import {
   applianceIdSchema,

@@ -1,4 +1,5 @@
-// What a failed sync of the source leaves to the next life of a splitter: the page cache shows what the disk may never have got.
+// What a failed sync of the source leaves to the next life of a splitter: the page cache shows what
+// the disk may never have got.
 import { LINEAGE } from '../support/identities.js';
 import { expect, test } from 'vitest';
 import { REGION_BYTES } from '../../simulator/splitter/core/marks.js';

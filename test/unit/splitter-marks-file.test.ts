@@ -1,4 +1,5 @@
-// Marks on stable storage: who has to wait for them, and what a life that was killed, or whose sync failed, leaves to the next.
+// Marks on stable storage: who has to wait for them, and what a life that was killed, or whose sync
+// failed, leaves to the next.
 import { describe, expect, it } from 'vitest';
 import { OpenFile } from '../../simulator/disk/open-file.js';
 import { Marks, REGION_BYTES } from '../../simulator/splitter/core/marks.js';

@@ -66,7 +66,8 @@ test('a region that can’t be read has no digest, hinders no write, and the oth
   expect(() => scan.beforeNow(0, 1)).not.toThrow();
   await scan.beforeLater(2 * VERIFY_REGION_BYTES, 1);
   source.broken.clear();
-  // What they held at the mark will never be known; the last one is not needed before it is asked for.
+  // What they held at the mark will never be known; the last one is not needed before it is asked
+  // for.
   source.broken.add(5);
   const digests = await scan.read(0, 6);
   expect(digests.map((digest) => digest === null)).toEqual([true, false, true, false, false, true]);

@@ -1,4 +1,5 @@
-// Regions that can't be read at the source: what is passed over, what is named, and what makes them known again.
+// Regions that can't be read at the source: what is passed over, what is named, and what makes them
+// known again.
 import { LINEAGE, SOURCE } from '../support/identities.js';
 import { beforeEach, expect, test } from 'vitest';
 import { estateSchema } from '../../contracts/estate.js';

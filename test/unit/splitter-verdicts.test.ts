@@ -1,4 +1,5 @@
-// A splitter that asks for verdicts by itself, while its store takes nothing: nothing is forgotten, and nothing ends the process.
+// A splitter that asks for verdicts by itself, while its store takes nothing: nothing is forgotten,
+// and nothing ends the process.
 import { SOURCE } from '../support/identities.js';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';

@@ -1,4 +1,5 @@
-// The supervisor over processes that do as a test says: what one of them does decides nothing for another.
+// The supervisor over processes that do as a test says: what one of them does decides nothing for
+// another.
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { type ProcessEnd, processEnd } from '../../estate/process-end.js';
 import type { Supervised } from '../../estate/supervised.js';

@@ -1,4 +1,5 @@
-// The order in which a Temporal server is looked for, up to the build, which takes minutes and is not repeated here.
+// The order in which a Temporal server is looked for, up to the build, which takes minutes and is
+// not repeated here.
 import { chmod, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';

@@ -1,4 +1,5 @@
-// A timeline on a terminal: two small ones as they look, and what must hold for names that users made up.
+// A timeline on a terminal: two small ones as they look, and what must hold for names that users
+// made up.
 import { expect, test } from 'vitest';
 import { drawTimeline } from '../../client/timeline/terminal/draw.js';
 import { columnsOf, printable, wrapped } from '../../client/text/printable.js';

@@ -19,7 +19,10 @@ const reportSchema = z.object({
 });
 const configSchema = z.looseObject({ options: z.looseObject({}), overrides: z.array(z.looseObject({})) });
 
-/** Lints files with the project's own rules, but those that need types. @returns rules broken, by file */
+/**
+ * Lints files with the project's own rules, but those that need types.
+ * @returns rules broken, by file
+ */
 async function lint(files: ReadonlyMap<string, string>): Promise<Map<string, string[]>> {
   const folder = await mkdtemp(join(tmpdir(), 'walls-'));
   try {
@@ -48,7 +51,9 @@ async function lint(files: ReadonlyMap<string, string>): Promise<Map<string, str
 
 type Leave = 'everything' | 'types' | 'plan' | 'nothing';
 
-/** The rooms of the first table of docs/architecture.md, each with what it may import of the others. */
+/**
+ * The rooms of the first table of docs/architecture.md, each with what it may import of the others.
+ */
 async function roomsOfPage(): Promise<Map<string, ReadonlyMap<string, Leave>>> {
   const page = await readFile(join(PROJECT, 'docs/architecture.md'), 'utf8');
   const section = page.slice(page.indexOf('\n## Rooms'), page.indexOf('Rooms within rooms'));

@@ -1,4 +1,5 @@
-// A batch's activities, each with its patience: an estate that can't be reached is waited for, since nobody watches a batch at night.
+// A batch's activities, each with its patience: an estate that can't be reached is waited for,
+// since nobody watches a batch at night.
 import { proxyActivities, type ActivityOptions } from '@temporalio/workflow';
 import type { MoveActivities } from '../../activities/create-activities.js';
 

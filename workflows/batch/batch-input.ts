@@ -22,7 +22,10 @@ export interface Continued {
   readonly carried: CarriedBatch;
 }
 
-/** What an earlier run handed on; undefined in a batch's first run. Nobody else can: only a run that continues one has it. */
+/**
+ * What an earlier run handed on; undefined in a batch's first run. Nobody else can: only a run that
+ * continues one has it.
+ */
 export function continuedInput(args: readonly unknown[]): Continued | undefined {
   if (workflowInfo().continuedFromExecutionRunId === undefined || args.length !== 2) return undefined;
   const [settings, carried] = args;
@@ -32,7 +35,10 @@ export function continuedInput(args: readonly unknown[]): Continued | undefined 
   };
 }
 
-/** @throws ApplicationFailure INVALID_REQUEST (non-retryable), as `parseInput`; also for an input that is too long */
+/**
+ * @throws ApplicationFailure INVALID_REQUEST (non-retryable), as `parseInput`; also for an input
+ * that is too long
+ */
 export function parseBatchInput(args: readonly unknown[]): ParsedBatchInput {
   const bytes = new TextEncoder().encode(JSON.stringify(args[0]) ?? '').length;
   if (bytes > BATCH_INPUT_BYTES_MAX) {

@@ -1,5 +1,6 @@
-// Temporal around a batch: does what the batch decides, and tells it what happened. Moves are children that outlive any run of this
-// workflow; those that an earlier run began are awaited by an activity, since Temporal tells their end to that run only.
+// Temporal around a batch: does what the batch decides, and tells it what happened. Moves are
+// children that outlive any run of this workflow; those that an earlier run began are awaited by an
+// activity, since Temporal tells their end to that run only.
 import {
   allHandlersFinished,
   CancellationScope,
@@ -34,9 +35,15 @@ import { calls, records, waits } from './batch-activities.js';
 import { batchDetailsOf } from './batch-details.js';
 import type { Decision, Start } from './core/decision.js';
 
-/** Behind every move that a person waits for (1 is the most urgent of 5, 3 the default); see `FENCED_AHEAD` of the steps' policies. */
+/**
+ * Behind every move that a person waits for (1 is the most urgent of 5, 3 the default); see
+ * `FENCED_AHEAD` of the steps' policies.
+ */
 const PRIORITY_KEY = 5;
-/** A run that has done nothing yet is not continued, whatever the server suggests: it would never get anywhere. */
+/**
+ * A run that has done nothing yet is not continued, whatever the server suggests: it would never
+ * get anywhere.
+ */
 const RUN_EVENTS_MIN = 30;
 
 export class BatchRunner {

@@ -26,12 +26,15 @@ import { SEARCH_KEYS } from '../../contracts/search-pairs.js';
 import { codeOf, messageOf, problemOf } from '../shared/step-failure.js';
 
 /**
- * Moves many volumes, as the input's options say; follow it with the query `progress`, steer it with its updates. Cancelled, it puts
- * back what is before its commit and ends as cancelled, with its report stored.
+ * Moves many volumes, as the input's options say; follow it with the query `progress`, steer it
+ * with its updates. Cancelled, it puts back what is before its commit and ends as cancelled, with
+ * its report stored.
  * @param carried what an earlier run hands on; never given by people.
  * @returns the report; failed moves are listed in it.
- * @throws ApplicationFailure BATCH_STOPPED with `{ report, problem }` as its detail when the failure policy stopped it, so that its schedule
- *   pauses; INVALID_REQUEST at once for an input that is not accepted; the planning's own error when there is nothing that could be planned.
+ * @throws ApplicationFailure BATCH_STOPPED with `{ report, problem }` as its detail when the
+ * failure policy stopped it, so that its schedule
+ *   pauses; INVALID_REQUEST at once for an input that is not accepted; the planning's own error
+ * when there is nothing that could be planned.
  */
 export async function moveBatch(...args: [input: BatchInput, carried?: CarriedBatch]): Promise<BatchReport> {
   const continued = continuedInput(args);
@@ -241,10 +244,15 @@ function lateness({ options: { startWithinMs } }: ParsedBatchInput): string | un
   return `It was scheduled for ${scheduled.toISOString()} and began ${lateMs} ms later, more than the ${startWithinMs} ms that it may be late.`;
 }
 
-/** Room for what a move's workflow id has besides the batch's: its number, volume, and which try it is. */
+/**
+ * Room for what a move's workflow id has besides the batch's: its number, volume, and which try it
+ * is.
+ */
 const LONGEST_MOVE = `/1000000-${'v'.repeat(ID_LENGTH_MAX)}-again-1000-try-1000`;
 
-/** @throws ApplicationFailure INVALID_REQUEST for a workflow id that is too long for the moves' ids */
+/**
+ * @throws ApplicationFailure INVALID_REQUEST for a workflow id that is too long for the moves' ids
+ */
 function currentBatchId(): MoveId {
   const { workflowId, firstExecutionRunId } = workflowInfo();
   try {

@@ -1,14 +1,21 @@
-// Every move leaves its report at the replica site, whatever its end; and nothing that goes wrong with that changes the end.
+// Every move leaves its report at the replica site, whatever its end; and nothing that goes wrong
+// with that changes the end.
 import { CancellationScope, log, proxyActivities, proxyLocalActivities } from '@temporalio/workflow';
 import type { MoveActivities } from '../../activities/create-activities.js';
 import type { StoredMoveReport } from '../../contracts/report.js';
 
 const SECOND_MS = 1_000;
 
-/** At first in the workflow's own last task, which costs the server one event: well inside the task's 10 s. */
+/**
+ * At first in the workflow's own last task, which costs the server one event: well inside the
+ * task's 10 s.
+ */
 const LOCAL_TIMEOUT_MS = 4 * SECOND_MS;
 const LOCAL_TRIES_MAX = 3;
-/** Then as an ordinary activity for this long: a restart of the replica site, not a lasting outage, may delay the end of a move. */
+/**
+ * Then as an ordinary activity for this long: a restart of the replica site, not a lasting outage,
+ * may delay the end of a move.
+ */
 const PATIENT_TIMEOUT_MS = 5 * 60 * SECOND_MS;
 const CALL_TIMEOUT_MS = 30 * SECOND_MS;
 

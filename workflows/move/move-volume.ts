@@ -24,11 +24,15 @@ import { verifyMoved } from './verify-moved.js';
 import { VisibleRecorder } from './visible-recorder.js';
 
 /**
- * Moves volumes to another consistency group, all or none; follow it with the query `progress`. Cancelled before the commit it
- * puts everything back and ends as cancelled; after the commit it is completed and returns its report.
- * @throws ApplicationFailure with the registry's code as its type and `{ progress, problem }` as its detail: everything is as
- *   it was before, unless its message says otherwise. INVALID_REQUEST at once for an input that is not accepted. With `verify`,
- *   VERIFY_MISMATCH when a replica differs after the move, which then is done. Whatever the end, the report is kept at the replica site.
+ * Moves volumes to another consistency group, all or none; follow it with the query `progress`.
+ * Cancelled before the commit it puts everything back and ends as cancelled; after the commit it is
+ * completed and returns its report.
+ * @throws ApplicationFailure with the registry's code as its type and `{ progress, problem }` as
+ * its detail: everything is as
+ *   it was before, unless its message says otherwise. INVALID_REQUEST at once for an input that is
+ * not accepted. With `verify`,
+ *   VERIFY_MISMATCH when a replica differs after the move, which then is done. Whatever the end,
+ * the report is kept at the replica site.
  */
 export async function moveVolume(...args: [input: MoveInput]): Promise<MoveReport> {
   const begun: Begun = { move: currentMoveId(), startedAtMs: Date.now() };
@@ -79,7 +83,10 @@ function endOf(
   return { outcome: 'failed', error: failure, progress, moved };
 }
 
-/** @throws ApplicationFailure INVALID_REQUEST; a report is left of it if the input names volumes and a group */
+/**
+ * @throws ApplicationFailure INVALID_REQUEST; a report is left of it if the input names volumes and
+ * a group
+ */
 async function parseOrLeaveReport(begun: Begun, args: readonly unknown[]): Promise<ParsedMoveInput> {
   try {
     return parseMoveInput(args);

@@ -14,7 +14,10 @@ export interface Begun {
   readonly startedAtMs: number;
 }
 
-/** How a move ended. `moved` is there as soon as it is committed and joined, also when its verification failed after that. */
+/**
+ * How a move ended. `moved` is there as soon as it is committed and joined, also when its
+ * verification failed after that.
+ */
 export type MoveEnd =
   | { readonly outcome: 'moved'; readonly moved: MoveReport }
   | { readonly outcome: 'cancelled'; readonly progress: MoveProgress }
@@ -61,7 +64,10 @@ function resultOf(end: MoveEnd): Pick<StoredMoveReport, 'report' | 'progress' | 
   }
 }
 
-/** Of an input that was refused: what can be made out of it. Undefined when it names no volume or no group. */
+/**
+ * Of an input that was refused: what can be made out of it. Undefined when it names no volume or no
+ * group.
+ */
 export function refusedReportOf(
   { move, startedAtMs }: Begun,
   [input]: readonly unknown[],

@@ -1,4 +1,5 @@
-// The world the saga runs in when it is a Temporal workflow: durable time, and cancellation by scope.
+// The world the saga runs in when it is a Temporal workflow: durable time, and cancellation by
+// scope.
 import { CancellationScope, isCancellation, sleep } from '@temporalio/workflow';
 import type { SagaRuntime } from '../saga/recorder.js';
 import { codeOf, messageOf } from '../shared/step-failure.js';

@@ -1,4 +1,5 @@
-// After a move that was asked to: every moved volume is compared with its replica. The move is done whatever comes of it.
+// After a move that was asked to: every moved volume is compared with its replica. The move is done
+// whatever comes of it.
 import { ApplicationFailure, isCancellation } from '@temporalio/workflow';
 import { ERRORS, MoverError, toProblem } from '../../contracts/errors.js';
 import type { MoveReport } from '../../contracts/move.js';
@@ -8,8 +9,10 @@ import { codeOf, messageOf } from '../shared/step-failure.js';
 import { verifyReplica } from '../verify/verify-activity.js';
 
 /**
- * One volume after the other, all of them, also after one that differs. Cancelled, it ends with those that were done: the move stands.
- * @throws ApplicationFailure VERIFY_MISMATCH, or why a volume could not be verified, with `{ progress, problem, report }` as its detail
+ * One volume after the other, all of them, also after one that differs. Cancelled, it ends with
+ * those that were done: the move stands.
+ * @throws ApplicationFailure VERIFY_MISMATCH, or why a volume could not be verified, with `{
+ * progress, problem, report }` as its detail
  */
 export async function verifyMoved(moved: MoveReport, recorder: MoveRecorder): Promise<MoveReport> {
   recorder.stage('verify');

@@ -1,4 +1,5 @@
-// A recorder whose stages can be followed: in the UI's current details, in the worker's log, and by search attributes.
+// A recorder whose stages can be followed: in the UI's current details, in the worker's log, and by
+// search attributes.
 import { log, setCurrentDetails, upsertSearchAttributes, workflowInfo } from '@temporalio/workflow';
 import type { SearchAttributePair } from '@temporalio/common';
 import type { MoveStage, ParsedMoveInput } from '../../contracts/move.js';
@@ -26,7 +27,10 @@ export class VisibleRecorder extends MoveRecorder {
     this.#makeSearchable(searchStageOf(stage));
   }
 
-  /** Each upsert is an event: only where the stage changes, and not at the end, which is told with the outcome. */
+  /**
+   * Each upsert is an event: only where the stage changes, and not at the end, which is told with
+   * the outcome.
+   */
   #makeSearchable(stage: SearchStage): void {
     if (stage === this.#searchStage || stage === 'done' || stage === 'failed') return;
     this.#searchStage = stage;

@@ -1,5 +1,6 @@
-// The saga of a move: five steps forward; on any failure the replica site's verdict says whether to go back or forward.
-// A plain function over steps and a runtime: Temporal runs it in production, the simulation thousands of times a minute.
+// The saga of a move: five steps forward; on any failure the replica site's verdict says whether to
+// go back or forward. A plain function over steps and a runtime: Temporal runs it in production,
+// the simulation thousands of times a minute.
 import type { AttemptRef } from '../../contracts/attempt.js';
 import { hasRemedy } from '../../contracts/error-registry.js';
 import type { MoveId } from '../../contracts/ids.js';
@@ -19,7 +20,10 @@ interface Reached {
 
 export interface Saga {
   readonly steps: MoveSteps;
-  /** The same steps with a retry policy that never gives up: for compensation, and for what is left after the commit. */
+  /**
+   * The same steps with a retry policy that never gives up: for compensation, and for what is left
+   * after the commit.
+   */
   readonly patientSteps: MoveSteps;
   readonly runtime: SagaRuntime;
   readonly move: MoveId;
@@ -29,7 +33,8 @@ export interface Saga {
 
 /**
  * Moves the volumes of the input, all or none.
- * @returns the report of a move that is done, also when it had to be completed after a failure or a cancellation past the commit.
+ * @returns the report of a move that is done, also when it had to be completed after a failure or a
+ * cancellation past the commit.
  * @throws the failure (or cancellation) of the last attempt, after everything is as it was before.
  */
 export async function moveSaga(saga: Saga): Promise<MoveReport> {
@@ -97,7 +102,8 @@ async function reconfigure(
 }
 
 /**
- * The same for every prefix of an attempt, unclear answers included: ask for the verdict, then obey it.
+ * The same for every prefix of an attempt, unclear answers included: ask for the verdict, then obey
+ * it.
  * @returns what is done if the attempt turned out to be committed: there is no way back from it.
  */
 async function compensate(

@@ -1,4 +1,5 @@
-// What a workflow is started with comes from people's hands: it is checked before anything else, and a refusal says what is accepted.
+// What a workflow is started with comes from people's hands: it is checked before anything else,
+// and a refusal says what is accepted.
 import { ApplicationFailure } from '@temporalio/common';
 import { MoverError, reasonsOf, toProblem, type Reason } from '../../contracts/errors.js';
 
@@ -16,7 +17,8 @@ interface InputSchema<Parsed> {
 /**
  * The input of a workflow's only argument, with defaults filled in.
  * @param internal fields that people don't give: a refusal does not offer them
- * @throws ApplicationFailure INVALID_REQUEST (non-retryable): a ZodError would fail the workflow task, which is tried for ever.
+ * @throws ApplicationFailure INVALID_REQUEST (non-retryable): a ZodError would fail the workflow
+ * task, which is tried for ever.
  */
 export function parseInput<Parsed>(
   schema: InputSchema<Parsed>,

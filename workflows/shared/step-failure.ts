@@ -1,8 +1,12 @@
-// What a failed activity says: its code and its sentence, under the layers that Temporal wraps around them.
+// What a failed activity says: its code and its sentence, under the layers that Temporal wraps
+// around them.
 import { ActivityFailure, ApplicationFailure, TimeoutFailure } from '@temporalio/workflow';
 import { errorCodeSchema, problemSchema, type ErrorCode, type Problem } from '../../contracts/errors.js';
 
-/** The registry's code of a step's failure. A step that timed out counts as UNREACHABLE: nobody answered for it. */
+/**
+ * The registry's code of a step's failure. A step that timed out counts as UNREACHABLE: nobody
+ * answered for it.
+ */
 export function codeOf(error: unknown): ErrorCode | undefined {
   const causes = causesOf(error);
   for (const cause of causes) {

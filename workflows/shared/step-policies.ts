@@ -5,21 +5,31 @@ import type { MoveOptions, MoveStep } from '../../contracts/move.js';
 const SECOND_MS = 1_000;
 const HOUR_MS = 3_600_000;
 
-/** Without a sign of life for this long, a step is given to another worker, ms: with the pause before that, within 10 s. */
+/**
+ * Without a sign of life for this long, a step is given to another worker, ms: with the pause
+ * before that, within 10 s.
+ */
 const HEARTBEAT_TIMEOUT_MS = 8 * SECOND_MS;
 /** Longest run of a step that only makes a few calls, each with a time limit of its own, ms. */
 const CALLS_TIMEOUT_MS = 60 * SECOND_MS;
-/** Longest run of the step that waits for the join: as long as a whole backlog may take over a slow link, ms. */
+/**
+ * Longest run of the step that waits for the join: as long as a whole backlog may take over a slow
+ * link, ms.
+ */
 const JOIN_TIMEOUT_MS = 24 * HOUR_MS;
-/** How long notify waits for what passes by itself (another move, a verdict under way, a restart), ms. */
+/**
+ * How long notify waits for what passes by itself (another move, a verdict under way, a restart),
+ * ms.
+ */
 const PASSING_WAIT_MS = 180 * SECOND_MS;
 
 /** Of a move whose starter gives none; 1 is the most urgent of 5. */
 export const DEFAULT_PRIORITY_KEY = 3;
 const MOST_URGENT_PRIORITY_KEY = 1;
 /**
- * When workers are behind, tasks that shorten a fence go this much before those that would begin one. Before the moves of more urgent
- * starters they don't go: a batch (5) has its fenced steps side by side with the first steps of an operator's own move (3).
+ * When workers are behind, tasks that shorten a fence go this much before those that would begin
+ * one. Before the moves of more urgent starters they don't go: a batch (5) has its fenced steps
+ * side by side with the first steps of an operator's own move (3).
  */
 const FENCED_AHEAD = 2;
 
@@ -44,8 +54,9 @@ export interface StepTerms {
 export type StepName = MoveStep | 'resolve' | 'learn';
 
 /**
- * For the way forward: retries end about when the attempt's lease does. They are counted, not timed, so that an hour without
- * any worker does not count: the step then finds out by itself whether its attempt still stands.
+ * For the way forward: retries end about when the attempt's lease does. They are counted, not
+ * timed, so that an hour without any worker does not count: the step then finds out by itself
+ * whether its attempt still stands.
  */
 export function forwardPolicy(step: StepName, terms: StepTerms): ActivityOptions {
   const { options } = terms;
@@ -66,7 +77,10 @@ export function forwardPolicy(step: StepName, terms: StepTerms): ActivityOptions
   }
 }
 
-/** For compensation and for what is left after the commit: without end. Only a failure that can't pass ends it. */
+/**
+ * For compensation and for what is left after the commit: without end. Only a failure that can't
+ * pass ends it.
+ */
 export function patientPolicy(step: StepName, terms: StepTerms): ActivityOptions {
   return { ...policy(runTimeoutMs(step, terms.options), PATIENT), priority: fencedPriority(terms) };
 }

@@ -4,7 +4,10 @@ import type { VolumeId } from '../../contracts/ids.js';
 import { MOVE_STEPS } from '../../contracts/move.js';
 import type { StepName } from './step-policies.js';
 
-/** One volume by its name, more by the first and a count: stays below the server's 200 bytes with the longest ids. */
+/**
+ * One volume by its name, more by the first and a count: stays below the server's 200 bytes with
+ * the longest ids.
+ */
 export function namesOf(volumes: readonly VolumeId[]): string {
   const [first = '', ...more] = volumes;
   return more.length === 0 ? first : `${first} and ${more.length} more`;
@@ -15,7 +18,10 @@ export function forwardSummary(step: StepName, volumes: readonly VolumeId[], { n
   return `${titleOf(step)} ${namesOf(volumes)}${n > 1 ? ` (attempt ${n})` : ''}`;
 }
 
-/** @example "undo: ask for the verdict on attempt 1 of vm-1-disk-0", or of what is left after a commit "finish: 5/5 reconfigure vm-1-disk-0" */
+/**
+ * @example "undo: ask for the verdict on attempt 1 of vm-1-disk-0", or of what is left after a
+ * commit "finish: 5/5 reconfigure vm-1-disk-0"
+ */
 export function patientSummary(step: StepName, volumes: readonly VolumeId[], attempt: AttemptRef): string {
   switch (step) {
     case 'resolve':

@@ -9,14 +9,24 @@ const DAY_MS = 24 * 3_600 * SECOND_MS;
 
 /** Longest run, ms: the largest volume (64 TiB) at the default rate takes four days. */
 const RUN_MS_MAX = 7 * DAY_MS;
-/** Without a sign of life for this long, another worker goes on where this one told that it was, ms. */
+/**
+ * Without a sign of life for this long, another worker goes on where this one told that it was, ms.
+ */
 const HEARTBEAT_TIMEOUT_MS = 8 * SECOND_MS;
-/** Tries, ten seconds apart in the end: half an hour of an estate that can't be reached, or of a volume that has only marks. */
+/**
+ * Tries, ten seconds apart in the end: half an hour of an estate that can't be reached, or of a
+ * volume that has only marks.
+ */
 const TRIES_MAX = 180;
-/** Behind everything that a guest or a person waits for (1 is the most urgent of 5, 3 the default). */
+/**
+ * Behind everything that a guest or a person waits for (1 is the most urgent of 5, 3 the default).
+ */
 const PRIORITY = { priorityKey: 4 } as const;
 
-/** @throws ActivityFailure whose cause is VERIFY_MISMATCH with the report as its second detail, or why there is no report */
+/**
+ * @throws ActivityFailure whose cause is VERIFY_MISMATCH with the report as its second detail, or
+ * why there is no report
+ */
 export async function verifyReplica(volume: VolumeId, bytesPerSecond: number): Promise<VerifyReport> {
   const options: ActivityOptions = {
     startToCloseTimeout: RUN_MS_MAX,

@@ -1,4 +1,5 @@
-// A batch's report for spreadsheets and scripts: one line a planned move, then what the plan left out.
+// A batch's report for spreadsheets and scripts: one line a planned move, then what the plan left
+// out.
 import type { Batch } from '../batches.js';
 import { time } from '../../text/format.js';
 import { csvLine } from '../csv.js';

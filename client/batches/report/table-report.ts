@@ -1,4 +1,5 @@
-// A batch's report for a terminal: its moves as they come, then what they come to, as what stands last is seen first.
+// A batch's report for a terminal: its moves as they come, then what they come to, as what stands
+// last is seen first.
 import { countWords, failureLine, namesOf } from '../batch-lines.js';
 import { bytes, duration, table, time } from '../../text/format.js';
 import type { Batch } from '../batches.js';

@@ -6,7 +6,10 @@ import { SparseFile } from '../../images/sparse-file.js';
 /** Kept until it is written, bytes: whole grains of the file, as its writer wants them. */
 const PART_BYTES = 256 * 1024;
 
-/** @throws MoverError INVALID_REQUEST when the file exists and may not be replaced; what `parts` throws; the system's error */
+/**
+ * @throws MoverError INVALID_REQUEST when the file exists and may not be replaced; what `parts`
+ * throws; the system's error
+ */
 export async function writeTextFile(path: string, parts: AsyncIterable<string>, overwrite: boolean): Promise<void> {
   await mkdir(dirname(path), { recursive: true });
   const file = await SparseFile.create(path, 0);

@@ -1,4 +1,5 @@
-// volume-mover bookmark: closes a recovery point now under a name, or names an earlier one and says how long it is kept.
+// volume-mover bookmark: closes a recovery point now under a name, or names an earlier one and says
+// how long it is kept.
 import { Command, Option } from 'commander';
 import { MoverError, parseOrRefuse } from '../../../contracts/errors.js';
 import { groupIdSchema, pointIdSchema } from '../../../contracts/ids.js';

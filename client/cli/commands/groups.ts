@@ -1,4 +1,5 @@
-// volume-mover groups: every consistency group, who serves it, how full it is, and what its history may cost.
+// volume-mover groups: every consistency group, who serves it, how full it is, and what its history
+// may cost.
 import { Command } from 'commander';
 import type { RetentionPolicy } from '../../../contracts/retention.js';
 import type { ListedGroup } from '../../volumes/inventory.js';

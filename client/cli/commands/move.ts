@@ -50,7 +50,9 @@ export function moveCommand(context: CommandContext): Command {
     );
 }
 
-/** A move that can't be made is refused before it is one; what passes by itself the move waits for. */
+/**
+ * A move that can't be made is refused before it is one; what passes by itself the move waits for.
+ */
 async function refuseHopeless(client: MoverClient, input: ParsedMoveInput): Promise<void> {
   try {
     refuseUnlessOk(await client.planMove(input));

@@ -1,4 +1,5 @@
-// volume-mover points: the recovery points of a group, or of a volume across every group it has been in, as a picture or a table.
+// volume-mover points: the recovery points of a group, or of a volume across every group it has
+// been in, as a picture or a table.
 import { Command, Option } from 'commander';
 import { MOMENT_HELP } from '../../../contracts/moment.js';
 import { doubtSentence } from '../../../contracts/clock.js';
@@ -25,7 +26,10 @@ interface Words extends GlobalOptions {
 }
 
 const TITLES = ['POINT', 'TIME', 'GROUP', 'KIND', 'VOLUMES', 'LEFT OUT', 'KEEP', 'BOOKMARK'];
-/** Points listed under the picture: their ids are what one recovers by, and the newest are most often wanted. */
+/**
+ * Points listed under the picture: their ids are what one recovers by, and the newest are most
+ * often wanted.
+ */
 const NEWEST_LISTED = 5;
 const COLUMNS_UNKNOWN = 80;
 

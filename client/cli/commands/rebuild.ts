@@ -1,4 +1,5 @@
-// volume-mover rebuild: has a volume's history at the replica site made usable again; the volume is then compared by itself.
+// volume-mover rebuild: has a volume's history at the replica site made usable again; the volume is
+// then compared by itself.
 import { Command } from 'commander';
 import { parseOrRefuse } from '../../../contracts/errors.js';
 import { volumeIdSchema } from '../../../contracts/ids.js';

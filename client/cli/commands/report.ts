@@ -1,4 +1,5 @@
-// volume-mover report: how a move ended, from the replica site, which keeps it when Temporal's history is gone.
+// volume-mover report: how a move ended, from the replica site, which keeps it when Temporal's
+// history is gone.
 import { Command } from 'commander';
 import { EXIT } from '../exit-code.js';
 import { storedReportLines } from '../report-view.js';

@@ -1,4 +1,5 @@
-// volume-mover resync: has a volume compared with its replica and sent again where it differs, or ranges of it sent as they are.
+// volume-mover resync: has a volume compared with its replica and sent again where it differs, or
+// ranges of it sent as they are.
 import { Command, InvalidArgumentError, Option } from 'commander';
 import { MoverError, parseOrRefuse } from '../../../contracts/errors.js';
 import { volumeIdSchema, type VolumeId } from '../../../contracts/ids.js';

@@ -63,7 +63,9 @@ function inputOf(volume: string, { rate, operator, reason }: Words): ParsedVerif
   return parseOrRefuse(verifyInputSchema, given, 'verify');
 }
 
-/** Nobody but who waits here reads the verdict, so that an interruption ends the verification too. */
+/**
+ * Nobody but who waits here reads the verdict, so that an interruption ends the verification too.
+ */
 async function follow(
   client: MoverClient,
   { workflowId }: StartedVerify,

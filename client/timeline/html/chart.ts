@@ -1,4 +1,5 @@
-// A timeline as SVG: per lane its name, flags of bookmarks, a histogram of points on a grid of columns, and the bar of ownership.
+// A timeline as SVG: per lane its name, flags of bookmarks, a histogram of points on a grid of
+// columns, and the bar of ownership.
 import { ticksOf } from '../axis.js';
 import { overlaps } from '../range.js';
 import { type Cell, cellsOf, levelOf } from '../thinning.js';

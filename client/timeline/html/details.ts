@@ -1,4 +1,5 @@
-// What the page's script shows of points: only those that something in the picture names, each once.
+// What the page's script shows of points: only those that something in the picture names, each
+// once.
 import type { DamagedMember, RecoveryPoint } from '../../../contracts/point.js';
 import { bookmarkWords, keepWords } from '../words.js';
 import { time } from '../../text/format.js';

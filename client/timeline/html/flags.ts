@@ -1,4 +1,5 @@
-// Where the flags of bookmarks stand, so that none hides another: beside each other, then stacked, then together as one.
+// Where the flags of bookmarks stand, so that none hides another: beside each other, then stacked,
+// then together as one.
 import type { MarkedPoint } from '../timeline.js';
 
 export interface Flag {

@@ -5,7 +5,10 @@ import { SparseFile } from '../../images/sparse-file.js';
 import { timelinePage } from './page.js';
 import type { TimelinePageInput } from './views.js';
 
-/** @throws MoverError INVALID_REQUEST when the file exists and may not be replaced; the system's error */
+/**
+ * @throws MoverError INVALID_REQUEST when the file exists and may not be replaced; the system's
+ * error
+ */
 export async function writeTimelinePage(path: string, input: TimelinePageInput, overwrite: boolean): Promise<void> {
   const page = Buffer.from(timelinePage(input));
   await mkdir(dirname(path), { recursive: true });

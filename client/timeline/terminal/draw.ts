@@ -1,4 +1,5 @@
-// A timeline as lines of text: an axis in UTC, a bar for each lane with its points above it, bookmarks by letter, holes crossed out.
+// A timeline as lines of text: an axis in UTC, a bar for each lane with its points above it,
+// bookmarks by letter, holes crossed out.
 import { ticksOf } from '../axis.js';
 import { cellOf, type TimeRange } from '../range.js';
 import { type Cell, cellsOf, levelOf } from '../thinning.js';

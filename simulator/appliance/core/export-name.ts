@@ -1,5 +1,6 @@
-// The names under which an appliance serves images over NBD: "<volume>@<point>", "<volume>@latest", "<volume>@<time>", each with "+rw"
-// at its end for a scratch to write to; and "access-<id>/<volume>" of an image access.
+// The names under which an appliance serves images over NBD: "<volume>@<point>", "<volume>@latest",
+// "<volume>@<time>", each with "+rw" at its end for a scratch to write to; and
+// "access-<id>/<volume>" of an image access.
 import { accessIdSchema, type AccessId } from '../../../contracts/images.js';
 import { readMoment } from '../../../contracts/moment.js';
 import { pointIdSchema, volumeIdSchema, type PointId, type VolumeId } from '../../../contracts/ids.js';
@@ -15,7 +16,10 @@ export type ExportName = ImageName | { readonly kind: 'access'; readonly access:
 const LATEST = 'latest';
 /** A "+" is in no id, so it can't be part of a point's. */
 const WRITABLE = '+rw';
-/** No point's id begins with a digit: what does is a time, or a slip, never the id of something else. */
+/**
+ * No point's id begins with a digit: what does is a time, or a slip, never the id of something
+ * else.
+ */
 const LIKE_A_TIME = /^-?\d/;
 const ACCESS = /^access-([^/]+)\/([^/]+)$/;
 
@@ -27,7 +31,10 @@ export function accessExportName(access: AccessId, volume: VolumeId): string {
   return `access-${access}/${volume}`;
 }
 
-/** Undefined if it is no such name. A time is what `readMoment` takes: one without a zone is in UTC, one in the future is none. */
+/**
+ * Undefined if it is no such name. A time is what `readMoment` takes: one without a zone is in UTC,
+ * one in the future is none.
+ */
 export function parseExportName(name: string, nowMs: number): ExportName | undefined {
   return parseAccessName(name) ?? parseImageName(name, nowMs);
 }

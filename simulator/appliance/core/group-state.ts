@@ -12,7 +12,10 @@ export interface GroupSituation {
   readonly initializing: number;
 }
 
-/** The first of them that is true: PAUSED, DISCONNECTED (nothing of it can arrive), INITIALIZING, ACTIVE. */
+/**
+ * The first of them that is true: PAUSED, DISCONNECTED (nothing of it can arrive), INITIALIZING,
+ * ACTIVE.
+ */
 export function groupState({ paused, siteReachable, members, attached, initializing }: GroupSituation): GroupState {
   if (paused) return 'PAUSED';
   if (!siteReachable || (members > 0 && attached === 0)) return 'DISCONNECTED';

@@ -1,4 +1,5 @@
-// Which volumes belong to which group, as far as this appliance has heard: decides whom a recovery point has to be asked of.
+// Which volumes belong to which group, as far as this appliance has heard: decides whom a recovery
+// point has to be asked of.
 import type { GroupId, VolumeId } from '../../../contracts/ids.js';
 import type { RecoveryPoint } from '../../../contracts/point.js';
 
@@ -23,7 +24,10 @@ export class Membership {
     return this.#members.get(group) ?? NOBODY;
   }
 
-  /** What the replica site said of one volume. Older news than what is known is dropped: an epoch has one owner for ever. */
+  /**
+   * What the replica site said of one volume. Older news than what is known is dropped: an epoch
+   * has one owner for ever.
+   */
   learn(ownership: Ownership): void {
     const known = this.#owners.get(ownership.volume);
     if (known !== undefined && known.epoch >= ownership.epoch) return;
@@ -40,7 +44,10 @@ export class Membership {
     for (const member of members) this.learn(member);
   }
 
-  /** A point says of every volume of its group that it is one: contained or left out. @returns volumes of which nothing was known. */
+  /**
+   * A point says of every volume of its group that it is one: contained or left out.
+   * @returns volumes of which nothing was known.
+   */
   learnPoint(point: RecoveryPoint): VolumeId[] {
     const named = new Set<VolumeId>();
     for (const { volume, epoch } of point.members) {

@@ -1,6 +1,10 @@
-// How many bytes of one volume went through and are not confirmed: exact when all are, otherwise up to a step too many.
+// How many bytes of one volume went through and are not confirmed: exact when all are, otherwise up
+// to a step too many.
 
-/** Bytes between two places that are remembered: keeps memory and work small for a volume that is far behind. */
+/**
+ * Bytes between two places that are remembered: keeps memory and work small for a volume that is
+ * far behind.
+ */
 const STEP_BYTES = 64 * 1024;
 
 interface Step {

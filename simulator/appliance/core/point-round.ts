@@ -1,4 +1,5 @@
-// What the splitters' answers to one round of cuts amount to: a cut that is consistent over all of them, or nothing.
+// What the splitters' answers to one round of cuts amount to: a cut that is consistent over all of
+// them, or nothing.
 import type { ClockDoubt } from '../../../contracts/clock.js';
 import type { OutputOf } from '../../../contracts/route.js';
 import type { LeftOut } from '../../../contracts/point.js';
@@ -7,7 +8,10 @@ import { HOLD_MS_MAX, type splitterApi } from '../../../contracts/splitter-api.j
 
 export type SplitterCut = OutputOf<(typeof splitterApi)['cut']>;
 
-/** One splitter's cut is consistent by itself; several must withhold acknowledgements until all have been taken. */
+/**
+ * One splitter's cut is consistent by itself; several must withhold acknowledgements until all have
+ * been taken.
+ */
 export function holdMsFor(splitters: number): number {
   return splitters > 1 ? HOLD_MS_MAX : 0;
 }
@@ -22,8 +26,8 @@ export interface GroupCut {
 }
 
 /**
- * The cut of a group from those of its splitters. Members that no splitter here spoke of and that nobody has attached are left out as
- * unreachable; about the others the replica site knows better.
+ * The cut of a group from those of its splitters. Members that no splitter here spoke of and that
+ * nobody has attached are left out as unreachable; about the others the replica site knows better.
  */
 export function groupCut(
   answers: readonly SplitterCut[],

@@ -1,4 +1,5 @@
-// When the next recovery point of each group is due. Groups don't wait for each other, and no group has two rounds at once.
+// When the next recovery point of each group is due. Groups don't wait for each other, and no group
+// has two rounds at once.
 import type { GroupId } from '../../../contracts/ids.js';
 
 interface Entry {
@@ -10,7 +11,10 @@ interface Entry {
 export class PointSchedule {
   readonly #entries = new Map<GroupId, Entry>();
 
-  /** First points are spread over each group's interval, so that not all groups come at once. All times are a monotonic clock's. */
+  /**
+   * First points are spread over each group's interval, so that not all groups come at once. All
+   * times are a monotonic clock's.
+   */
   constructor(groups: readonly { readonly group: GroupId; readonly everyMs: number }[], nowMs: number) {
     groups.forEach(({ group, everyMs }, i) => {
       this.#entries.set(group, {

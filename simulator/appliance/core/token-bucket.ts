@@ -1,13 +1,19 @@
 // Bounds the bytes a second that pass. Times are milliseconds of any clock that does not go back.
 
-/** How much may pass at once after a pause, as a part of a second's bytes: a link has no memory of what it could have carried. */
+/**
+ * How much may pass at once after a pause, as a part of a second's bytes: a link has no memory of
+ * what it could have carried.
+ */
 const BURST_PART = 0.05;
 const SECOND_MS = 1_000;
 
 export class TokenBucket {
   readonly #bytesPerSecond: number;
   readonly #burstBytes: number;
-  /** Below zero after a frame larger than what was there: the debt is paid off before anything else passes. */
+  /**
+   * Below zero after a frame larger than what was there: the debt is paid off before anything else
+   * passes.
+   */
   #bytes: number;
   #atMs: number;
 

@@ -1,4 +1,5 @@
-// The accesses that are open and the last that ended, kept across restarts: who looked at which point, when, and why it ended.
+// The accesses that are open and the last that ended, kept across restarts: who looked at which
+// point, when, and why it ended.
 import type { Logger } from 'pino';
 import { z } from 'zod';
 import { MoverError } from '../../../contracts/errors.js';
@@ -15,7 +16,10 @@ const storedAccessSchema = z.strictObject({
   access: accessSchema,
   /** When its time is up, a label. */
   expiresAtMs: timeMsSchema,
-  /** How long it might still stay open when this was stored: what it has after a restart. Absent in rows of earlier versions. */
+  /**
+   * How long it might still stay open when this was stored: what it has after a restart. Absent in
+   * rows of earlier versions.
+   */
   leftMs: durationMsSchema.optional(),
   /** Empty once it has ended. */
   images: z.array(
@@ -75,7 +79,10 @@ export class AccessLog {
     this.#store.commit([{ table: ACCESSES_TABLE, key: row.access.id, value: row }]);
   }
 
-  /** What has happened to an access has happened, stored or not: what can't be stored now is stored by `storeAgain`. */
+  /**
+   * What has happened to an access has happened, stored or not: what can't be stored now is stored
+   * by `storeAgain`.
+   */
   put(row: StoredAccess): void {
     const { id, ended } = row.access;
     this.#unstored.set(id, row);

@@ -1,4 +1,5 @@
-// One image access from its opening to its end: the images it holds, its scratch, who is connected, and how near its limits are.
+// One image access from its opening to its end: the images it holds, its scratch, who is connected,
+// and how near its limits are.
 import { setMaxListeners } from 'node:events';
 import type { Logger } from 'pino';
 import type { VolumeId } from '../../../contracts/ids.js';
@@ -10,7 +11,10 @@ import type { ScratchBudget } from './scratch-budget.js';
 import type { ScratchDisk } from './scratch-disk.js';
 import type { SiteImage } from './site-image.js';
 
-/** Before a limit by which there is a warning: time to connect again, or to open another one. A fifth of a limit that is shorter. */
+/**
+ * Before a limit by which there is a warning: time to connect again, or to open another one. A
+ * fifth of a limit that is shorter.
+ */
 const WARN_BEFORE_MS = 5 * 60_000;
 const WARN_SHARE = 0.2;
 /** From this share of its scratch on there is a warning. */
@@ -33,7 +37,10 @@ export interface AccessMember {
 
 export interface OpenAccessOptions {
   readonly facts: AccessFacts;
-  /** How long it may stay open from now on; after a restart of the appliance what was left when it was stored last. */
+  /**
+   * How long it may stay open from now on; after a restart of the appliance what was left when it
+   * was stored last.
+   */
   readonly leftMs: number;
   readonly idleMsMax: number;
   readonly members: readonly AccessMember[];
@@ -184,7 +191,10 @@ export class OpenAccess {
     };
   }
 
-  /** Ends every connection, lets go of the images and throws the scratch away. Never rejects; called again it waits for the same end. */
+  /**
+   * Ends every connection, lets go of the images and throws the scratch away. Never rejects; called
+   * again it waits for the same end.
+   */
   async end(why: AccessEnd, { by, detail }: Pick<Ending, 'by' | 'detail'> = {}): Promise<void> {
     this.#ended ??= { atMs: Date.now(), why, by, detail };
     this.#ending ??= this.#end(this.#ended);
@@ -193,10 +203,12 @@ export class OpenAccess {
 
   async #end(ending: Ending): Promise<void> {
     const { onChange, log } = this.#options;
-    // Known before anything is taken away: a process that dies in between must not come back with it.
+    // Known before anything is taken away: a process that dies in between must not come back with
+    // it.
     onChange(this);
     this.#gone.abort();
-    // Closed first: reads that wait for a replica site that is away would keep their connections otherwise.
+    // Closed first: reads that wait for a replica site that is away would keep their connections
+    // otherwise.
     await Promise.all(this.images.map((image) => image.close()));
     if (this.#connections > 0) await new Promise<void>((resolve) => (this.#onEmpty = resolve));
     for (const { scratch } of this.#members.values()) scratch?.discard();

@@ -1,7 +1,9 @@
-// The image accesses of an appliance: opened all or none, held at the replica site, closed on demand or at their limits, and remembered.
+// The image accesses of an appliance: opened all or none, held at the replica site, closed on
+// demand or at their limits, and remembered.
 //
-// After a restart of the appliance read-only accesses are open again under the same names, at the same positions: there is nothing in
-// them that could be lost. Writable ones are ended, since their scratch is gone.
+// After a restart of the appliance read-only accesses are open again under the same names, at the
+// same positions: there is nothing in them that could be lost. Writable ones are ended, since their
+// scratch is gone.
 import { randomBytes } from 'node:crypto';
 import type { Logger } from 'pino';
 import { MoverError } from '../../../contracts/errors.js';
@@ -29,13 +31,18 @@ export const OPEN_ACCESSES_MAX = 64;
 export const ACCESS_IDLE_MS_MAX = 2 * 3_600_000;
 /** How often limits are looked at. */
 const CHECK_EVERY_MS = 5_000;
-/** How often the replica site is told that images are still wanted: far below the 10 minutes after which it takes them for forgotten. */
+/**
+ * How often the replica site is told that images are still wanted: far below the 10 minutes after
+ * which it takes them for forgotten.
+ */
 const KEEP_EVERY_MS = 15_000;
 /** Images opened at once for a group: each reads UNDO from the disk. */
 const OPENINGS_MAX = 8;
 /** Random bytes of an id that is made up: short enough to type. */
 const ID_BYTES = 4;
-/** How often it is stored how long an access may still stay open: a restart prolongs it by no more. */
+/**
+ * How often it is stored how long an access may still stay open: a restart prolongs it by no more.
+ */
 const STORE_EVERY_MS = 10 * 60_000;
 const STOPPED = { detail: 'The appliance was stopped.' };
 
@@ -91,8 +98,9 @@ export class Accesses {
 
   /**
    * Opens every image or none. Repeated with the same id it returns what is open.
-   * @throws MoverError POINT_NOT_FOUND, POINT_UNAVAILABLE, POINT_TRIMMED, IMAGE_LIMIT, GROUP_NOT_FOUND, VOLUME_NOT_FOUND, ACCESS_MISMATCH,
-   * UNREACHABLE, LINK_DOWN, STORAGE_FULL, STORAGE_FAILED, SHUTTING_DOWN
+   * @throws MoverError POINT_NOT_FOUND, POINT_UNAVAILABLE, POINT_TRIMMED, IMAGE_LIMIT,
+   * GROUP_NOT_FOUND, VOLUME_NOT_FOUND, ACCESS_MISMATCH, UNREACHABLE, LINK_DOWN, STORAGE_FULL,
+   * STORAGE_FAILED, SHUTTING_DOWN
    */
   async open(input: ParsedOpenAccessInput, signal: AbortSignal): Promise<Access> {
     const id = input.access ?? this.#newId();
@@ -223,7 +231,10 @@ export class Accesses {
     return access;
   }
 
-  /** One that can't be stored is not opened: a process that dies would leave its images open and nobody would know. */
+  /**
+   * One that can't be stored is not opened: a process that dies would leave its images open and
+   * nobody would know.
+   */
   async #begin(facts: AccessFacts, images: readonly SiteImage[], leftMs: number): Promise<OpenAccess> {
     try {
       const access = this.#make(facts, images, leftMs);
@@ -316,7 +327,10 @@ export class Accesses {
     }
   }
 
-  /** Tells the replica site which images are still wanted, and has those opened again that it lost. Never rejects. */
+  /**
+   * Tells the replica site which images are still wanted, and has those opened again that it lost.
+   * Never rejects.
+   */
   async #keep(): Promise<void> {
     if (this.#keeping) return;
     this.#keeping = true;

@@ -1,4 +1,5 @@
-// A set of block numbers of a disk, in bits, of which only the parts that are neither empty nor full take memory.
+// A set of block numbers of a disk, in bits, of which only the parts that are neither empty nor
+// full take memory.
 
 /** Blocks of one page of bits: 128 MiB of a disk in 4 KiB blocks, 4 KiB of memory. */
 const PAGE_BLOCKS = 32 * 1024;

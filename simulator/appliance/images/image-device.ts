@@ -1,4 +1,5 @@
-// A recovery point of one volume as one connection's disk: read-only, or with a scratch that takes its writes.
+// A recovery point of one volume as one connection's disk: read-only, or with a scratch that takes
+// its writes.
 import { MoverError } from '../../../contracts/errors.js';
 import type { BlockDevice, BlockSizes, ZeroesOptions } from '../../../nbd/block-device.js';
 import { NbdError } from '../../../nbd/errors.js';

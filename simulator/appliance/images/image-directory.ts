@@ -1,5 +1,6 @@
-// What an appliance serves over NBD: the exports of image accesses, and single images that are opened at the replica site when a
-// client connects and closed when it leaves, on demand with a scratch of that connection's own.
+// What an appliance serves over NBD: the exports of image accesses, and single images that are
+// opened at the replica site when a client connects and closed when it leaves, on demand with a
+// scratch of that connection's own.
 import type { Logger } from 'pino';
 import { MoverError } from '../../../contracts/errors.js';
 import type { PointId, VolumeId } from '../../../contracts/ids.js';

@@ -1,4 +1,5 @@
-// Reads ahead for a client that reads in order, so that a copy of a whole disk doesn't pay a round trip for each of its small reads.
+// Reads ahead for a client that reads in order, so that a copy of a whole disk doesn't pay a round
+// trip for each of its small reads.
 
 /** Bytes fetched at once for a client that reads in order. */
 export const READ_AHEAD_BYTES = 1024 * 1024;

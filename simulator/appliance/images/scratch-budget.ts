@@ -1,7 +1,10 @@
 // How much scratch may be written: of one access, and within that of all accesses of the process.
 
 const GIB = 1024 ** 3;
-/** Scratch of one access (or one connection to a "+rw" export), bytes: room for a test of what is restored, not for a second disk. */
+/**
+ * Scratch of one access (or one connection to a "+rw" export), bytes: room for a test of what is
+ * restored, not for a second disk.
+ */
 export const SCRATCH_BYTES_MAX = 16 * GIB;
 /** Scratch of the whole process, bytes. */
 export const PROCESS_SCRATCH_BYTES_MAX = 64 * GIB;
@@ -20,7 +23,9 @@ export class ScratchBudget {
     return this.#bytes;
   }
 
-  /** The limit that stands against so many more bytes; undefined if none does: then they are taken. */
+  /**
+   * The limit that stands against so many more bytes; undefined if none does: then they are taken.
+   */
   take(bytes: number): ScratchBudget | undefined {
     if (this.#bytes + bytes > this.bytesMax) return this;
     const refused = this.#within?.take(bytes);

@@ -1,5 +1,6 @@
-// A writable disk over one that never changes: what is written goes to a sparse file of its own, thrown away in the end.
-// Nothing of it needs to outlive the process, but a flush still syncs: that is when a full disk owns up to writes that it took on credit.
+// A writable disk over one that never changes: what is written goes to a sparse file of its own,
+// thrown away in the end. Nothing of it needs to outlive the process, but a flush still syncs: that
+// is when a full disk owns up to writes that it took on credit.
 import { rmSync } from 'node:fs';
 import type { ZeroesOptions } from '../../../nbd/block-device.js';
 import { NbdError } from '../../../nbd/errors.js';
@@ -9,9 +10,14 @@ import { RangeLock } from '../../disk/range-lock.js';
 import { BlockSet } from './block-set.js';
 import type { ScratchBudget } from './scratch-budget.js';
 
-/** What is copied up from the disk below when a part of it is written: a file system's usual block. */
+/**
+ * What is copied up from the disk below when a part of it is written: a file system's usual block.
+ */
 export const SCRATCH_BLOCK_BYTES = 4_096;
-/** Files are read and written within the call up to this size: the page cache answers faster than the thread pool is reached. */
+/**
+ * Files are read and written within the call up to this size: the page cache answers faster than
+ * the thread pool is reached.
+ */
 const AT_ONCE_BYTES_MAX = 64 * 1024;
 
 /** Reads the disk below. */
@@ -21,7 +27,9 @@ export interface ScratchDiskOptions {
   readonly path: string;
   readonly sizeBytes: number;
   readonly budget: ScratchBudget;
-  /** Called at each write that is refused for want of scratch; `limit` is the one that is reached. */
+  /**
+   * Called at each write that is refused for want of scratch; `limit` is the one that is reached.
+   */
   readonly onFull: (limit: ScratchBudget) => void;
   /** Called at each call that the file's disk refuses. */
   readonly onRefused: (error: Error) => void;
@@ -32,7 +40,9 @@ export interface ScratchDiskOptions {
 export class ScratchDisk {
   readonly #options: ScratchDiskOptions;
   readonly #file: OpenFile;
-  /** Writers of one block take turns; readers don't wait, as NBD promises nothing of what overlaps. */
+  /**
+   * Writers of one block take turns; readers don't wait, as NBD promises nothing of what overlaps.
+   */
   readonly #lock = new RangeLock();
   /** Blocks whose content is in the file. */
   readonly #written = new BlockSet();
@@ -108,7 +118,10 @@ export class ScratchDisk {
     }
   }
 
-  /** Throws everything away and gives the budget back. May be called again. To be called when no request is under way. */
+  /**
+   * Throws everything away and gives the budget back. May be called again. To be called when no
+   * request is under way.
+   */
   discard(): void {
     if (this.#discarded) return;
     this.#discarded = true;
@@ -159,7 +172,10 @@ export class ScratchDisk {
     this.#written.add(from, to);
   }
 
-  /** What of a block isn't in the file yet though it isn't written now; empty when the file has the block. */
+  /**
+   * What of a block isn't in the file yet though it isn't written now; empty when the file has the
+   * block.
+   */
   async #missingPart(start: number, end: number, block: number, below: ReadBelow): Promise<Buffer> {
     if (end <= start || this.#written.has(block)) return Buffer.alloc(0);
     return this.#zero.has(block) ? Buffer.alloc(end - start) : below(start, end - start);

@@ -1,4 +1,5 @@
-// Where scratches are: a folder of the appliance's own, emptied at each start, as no scratch outlives its process.
+// Where scratches are: a folder of the appliance's own, emptied at each start, as no scratch
+// outlives its process.
 import { mkdirSync, readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Logger } from 'pino';
@@ -76,7 +77,10 @@ export class ScratchFolder {
     return new ScratchBudget(this.#bytesMax, this.#whole);
   }
 
-  /** Takes no space before the first write. @throws MoverError STORAGE_FULL, STORAGE_FAILED when the folder can't be used */
+  /**
+   * Takes no space before the first write.
+   * @throws MoverError STORAGE_FULL, STORAGE_FAILED when the folder can't be used
+   */
   make({ sizeBytes, budget, owner }: ScratchOf): ScratchDisk {
     try {
       this.#prepare();

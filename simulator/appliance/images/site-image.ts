@@ -1,4 +1,5 @@
-// One image at the replica site, held at its position: opened again there when the site has lost it, and waited for while it is away.
+// One image at the replica site, held at its position: opened again there when the site has lost
+// it, and waited for while it is away.
 import { setTimeout as pause } from 'node:timers/promises';
 import type { Logger } from 'pino';
 import { ERRORS, MoverError } from '../../../contracts/errors.js';
@@ -6,7 +7,10 @@ import type { PointId, VolumeId } from '../../../contracts/ids.js';
 import type { SiteClient } from '../site-client.js';
 import type { ImageReader } from './image-reader.js';
 
-/** How long a read waits for a replica site that is restarted, or a link that is down: less than a guest's own patience (30 s). */
+/**
+ * How long a read waits for a replica site that is restarted, or a link that is down: less than a
+ * guest's own patience (30 s).
+ */
 export const SITE_AWAY_MS_MAX = 20_000;
 const RETRY_EVERY_MS = 250;
 /** Longest opening: it takes time in proportion to what has changed since the position. */
@@ -76,7 +80,8 @@ export class SiteImage {
 
   /**
    * Waits for a replica site that is away, but not for ever.
-   * @throws MoverError the site's own; UNREACHABLE, LINK_DOWN after `SITE_AWAY_MS_MAX`; SHUTTING_DOWN once it is closed
+   * @throws MoverError the site's own; UNREACHABLE, LINK_DOWN after `SITE_AWAY_MS_MAX`;
+   * SHUTTING_DOWN once it is closed
    */
   async read(offset: number, length: number): Promise<Buffer> {
     return this.#patiently(async () => {
@@ -93,7 +98,10 @@ export class SiteImage {
     });
   }
 
-  /** The replica site was found not to have it any more. Waits for the site as `read` does; never rejects. */
+  /**
+   * The replica site was found not to have it any more. Waits for the site as `read` does; never
+   * rejects.
+   */
   async reopen(image: string): Promise<void> {
     await this.#patiently(async () => this.#reopen(image)).catch((error: unknown) => {
       this.#parts.log.warn({ err: error, ...this.#held }, 'an image could not be opened again');
@@ -133,7 +141,10 @@ export class SiteImage {
     }
   }
 
-  /** Whoever comes meanwhile shares it; who comes later finds another image than the one that was missing. */
+  /**
+   * Whoever comes meanwhile shares it; who comes later finds another image than the one that was
+   * missing.
+   */
   async #reopen(missing: string): Promise<void> {
     if (missing !== this.#image) return;
     this.#reopening ??= this.#openAgain().finally(() => {
@@ -161,7 +172,10 @@ export class SiteImage {
     }
   }
 
-  /** By its point, which the site then keeps for it; by its position if the point has been dropped or never was. */
+  /**
+   * By its point, which the site then keeps for it; by its position if the point has been dropped
+   * or never was.
+   */
   async #openSame(): Promise<{ readonly image: string; readonly position: number }> {
     const { site } = this.#parts;
     const { volume, position, point, client } = this.#held;

@@ -1,5 +1,6 @@
-// How a splitter's life is taken in for a volume: whether both ends speak of the same disk and the same history, and who owns it.
-// The highest that any end has durably learned counts: epochs, owners and tickets that the splitter knows and the site lost are taken over.
+// How a splitter's life is taken in for a volume: whether both ends speak of the same disk and the
+// same history, and who owns it. The highest that any end has durably learned counts: epochs,
+// owners and tickets that the splitter knows and the site lost are taken over.
 import { attemptName, type AttemptRef, type TicketedAttempt, type Verdict } from '../../../contracts/attempt.js';
 import type { ErrorCode } from '../../../contracts/errors.js';
 import type { GroupId, VolumeId } from '../../../contracts/ids.js';
@@ -44,7 +45,10 @@ export interface Attachment {
   readonly former?: LifeId;
 }
 
-/** What is to be done about a claim. `fork`: the journal must begin a new lineage before `forkLineage`. */
+/**
+ * What is to be done about a claim. `fork`: the journal must begin a new lineage before
+ * `forkLineage`.
+ */
 export type Hearing =
   | Refusal
   | { readonly kind: 'fork'; readonly reason: string }
@@ -54,7 +58,10 @@ export type Hearing =
 const refuse = (code: ErrorCode, message: string, advice?: Advice): Refusal =>
   advice === undefined ? { kind: 'refuse', code, message } : { kind: 'refuse', code, message, advice };
 
-/** Takes over what the splitter knows better, and judges the rest. Changes nothing that a repeated call would not find changed. */
+/**
+ * Takes over what the splitter knows better, and judges the rest. Changes nothing that a repeated
+ * call would not find changed.
+ */
 export function hear(state: SiteState, volume: VolumeId, claim: Claim, now: SiteMoment): Hearing {
   const known = state.volumes.get(volume);
   if (known === undefined) return missing(state, volume);
@@ -81,8 +88,8 @@ export function hear(state: SiteState, volume: VolumeId, claim: Claim, now: Site
 }
 
 /**
- * Registers what was heard; from then on earlier sessions are refused, so a late write of one can't slip in between. Everything
- * that earlier sessions sent must be durable.
+ * Registers what was heard; from then on earlier sessions are refused, so a late write of one can't
+ * slip in between. Everything that earlier sessions sent must be durable.
  */
 export function attach(state: SiteState, volume: VolumeId, claim: Claim): Attachment {
   const row = state.volume(volume);
@@ -111,7 +118,8 @@ export function attach(state: SiteState, volume: VolumeId, claim: Claim): Attach
 }
 
 /**
- * The journal has begun a new lineage at its durable position: what names later positions names records that are lost.
+ * The journal has begun a new lineage at its durable position: what names later positions names
+ * records that are lost.
  * @returns what the splitter is told: it sends again what may differ, as a new session.
  */
 export function forkLineage(state: SiteState, volume: VolumeId, reason: string, now: SiteMoment): Refusal {
@@ -135,7 +143,10 @@ function takeOverTickets(state: SiteState, { ticket }: Claim): void {
   if (ticket >= next) state.counters.put('tickets', { next: ticket + 1 });
 }
 
-/** A verdict that the splitter learned was given by this site: if the record says less, an older copy was put back. */
+/**
+ * A verdict that the splitter learned was given by this site: if the record says less, an older
+ * copy was put back.
+ */
 function takeOverVerdict(state: SiteState, row: VolumeRow, { decided, ticket, epoch }: Claim, now: SiteMoment): void {
   // What became of an attempt whose row can't be read nobody knows: it stays as it is.
   const isReadable = (attempt: AttemptRef): boolean => !state.attempts.unreadable.has(attemptName(attempt));
@@ -154,12 +165,16 @@ function takeOverVerdict(state: SiteState, row: VolumeRow, { decided, ticket, ep
   const open = state.attempt(openAttempt);
   if (ticket > (open?.contents?.ticket ?? 0) || epoch > row.epoch)
     resolveAttempt(state, openAttempt, `the splitter of volume "${row.volume}" knows a newer attempt`, now.wallMs);
-  // It may have sealed the volume, and a splitter that was put back knows nothing of it and asks nobody.
+  // It may have sealed the volume, and a splitter that was put back knows nothing of it and asks
+  // nobody.
   else if (hasExpired(state, open, now.monotonicMs))
     resolveAttempt(state, openAttempt, `its lease ran out, and volume "${row.volume}" was attached anew`, now.wallMs);
 }
 
-/** The higher epoch counts. At the same one, the group of a splitter counts that attaches to a site without memory of any. */
+/**
+ * The higher epoch counts. At the same one, the group of a splitter counts that attaches to a site
+ * without memory of any.
+ */
 function takeOverOwner(state: SiteState, volume: VolumeId, claim: Claim, { wallMs }: SiteMoment): Refusal | undefined {
   const row = state.volume(volume);
   if (claim.epoch < row.epoch) {
@@ -198,19 +213,24 @@ function staleSession(row: VolumeRow, claim: Claim): Refusal | undefined {
   );
 }
 
-/** Why records can't just follow what is there; undefined when the history is the one that the splitter confirmed. */
+/**
+ * Why records can't just follow what is there; undefined when the history is the one that the
+ * splitter confirmed.
+ */
 function forkReason(state: SiteState, row: VolumeRow, { confirmed }: Claim): string | undefined {
   const { volume } = row;
   const { position } = state.lineages.durable(volume);
   const lineage = state.lineages.lineage(volume);
   const named = state.namedPosition(volume);
-  // Who has nothing confirmed has every write that it ever took marked: what it does not know of, it finds by what was touched.
+  // Who has nothing confirmed has every write that it ever took marked: what it does not know of,
+  // it finds by what was touched.
   const known = confirmed?.position === 0 ? undefined : confirmed;
   if (known !== undefined && known.lineage !== lineage)
     return `the replica site has another history of volume "${volume}" (at position ${position}) than the splitter confirmed (up to ${known.position})`;
   if (known !== undefined && known.position > position)
     return `the replica site has volume "${volume}" up to position ${position} only, and had confirmed ${known.position}`;
-  // What the records since the last attachment were is not known: who confirmed nothing must compare too.
+  // What the records since the last attachment were is not known: who confirmed nothing must
+  // compare too.
   if (position > 0 && row.lineage !== undefined && row.lineage !== lineage)
     return `the replica site can't vouch for all that it has of volume "${volume}", which must be compared; its history goes on at position ${position}`;
   if (named > position)
@@ -218,7 +238,9 @@ function forkReason(state: SiteState, row: VolumeRow, { confirmed }: Claim): str
   return undefined;
 }
 
-/** Members at positions that are lost leave their points: nobody may take later records for them. */
+/**
+ * Members at positions that are lost leave their points: nobody may take later records for them.
+ */
 function strikeLost(state: SiteState, volume: VolumeId): void {
   const isSound = (position: number): boolean => state.lineages.soundPosition(volume, position) === position;
   for (const row of state.points.values()) {
@@ -230,8 +252,9 @@ function strikeLost(state: SiteState, volume: VolumeId): void {
 }
 
 /**
- * Settles the marks of provisional members when a new session attaches: a mark that was reached is one no more; one that was
- * not never will be (those writes come again as marks), so its member is struck.
+ * Settles the marks of provisional members when a new session attaches: a mark that was reached is
+ * one no more; one that was not never will be (those writes come again as marks), so its member is
+ * struck.
  */
 function settleMarks(state: SiteState, row: VolumeRow): void {
   const durable = state.lineages.durable(row.volume);

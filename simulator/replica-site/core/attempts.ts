@@ -1,4 +1,5 @@
-// The life of an attempt at the replica site: open, renew, seal, bookmark, adopt (the commit) or resolve. One verdict, once, for all volumes.
+// The life of an attempt at the replica site: open, renew, seal, bookmark, adopt (the commit) or
+// resolve. One verdict, once, for all volumes.
 import type { AttemptRecord, AttemptRef, AttemptVolume, Cut, Instant, Seal, Term } from '../../../contracts/attempt.js';
 import { attemptName } from '../../../contracts/attempt.js';
 import type { ClockDoubt } from '../../../contracts/clock.js';
@@ -15,11 +16,19 @@ import type { VolumeRow } from './rows.js';
 import type { SiteState } from './state.js';
 import { endOf, sinceInstant, termOf, type SiteMoment } from './terms.js';
 
-/** How long a committed move's own mover is waited for to ask for the "joined" bookmark: a worker's death, a retry, and some more. */
+/**
+ * How long a committed move's own mover is waited for to ask for the "joined" bookmark: a worker's
+ * death, a retry, and some more.
+ */
 const MOVER_JOINS_WITHIN_MS = 30_000;
-/** No life has this number. What an earlier version decided counts as decided when this life began. */
+/**
+ * No life has this number. What an earlier version decided counts as decided when this life began.
+ */
 const SOME_EARLIER_LIFE: Instant = { life: -1, atMs: 0 };
-/** What an attempt opened by an earlier version has left: its own terms were instants of a wall clock. */
+/**
+ * What an attempt opened by an earlier version has left: its own terms were instants of a wall
+ * clock.
+ */
 const TERM_OF_EARLIER_VERSION: Term = { life: -1, untilMs: 0, ms: LEASE_MS_DEFAULT };
 
 type Contents = NonNullable<AttemptRecord['contents']>;
@@ -35,8 +44,8 @@ export interface OpenInput {
 
 /**
  * Opens an attempt, or repeats the stored answer whatever it is by now.
- * @throws MoverError STALE_ATTEMPT, ATTEMPT_MISMATCH, VOLUME_NOT_FOUND, GROUP_NOT_FOUND, NOT_SYNCED, NOT_OWNER, EPOCH_MISMATCH,
- * VOLUME_BUSY, GROUP_FULL
+ * @throws MoverError STALE_ATTEMPT, ATTEMPT_MISMATCH, VOLUME_NOT_FOUND, GROUP_NOT_FOUND,
+ * NOT_SYNCED, NOT_OWNER, EPOCH_MISMATCH, VOLUME_BUSY, GROUP_FULL
  */
 export function openAttempt(state: SiteState, input: OpenInput, now: SiteMoment): AttemptRecord {
   const known = state.attempt(input.attempt);
@@ -100,7 +109,10 @@ function sameContents(known: Contents, input: OpenInput): boolean {
   return known.from === input.from && known.to === input.to && list(known.volumes) === list(input.volumes);
 }
 
-/** A site that was put back may know less than the splitters: they are heard before anything is promised on their volumes. */
+/**
+ * A site that was put back may know less than the splitters: they are heard before anything is
+ * promised on their volumes.
+ */
 function checkAcquainted(state: SiteState, { volume, splitter }: AttemptVolume): void {
   if (state.volume(volume).session === 0 || state.acquainted.has(volume)) return;
   throw new MoverError(
@@ -119,7 +131,10 @@ function checkOwnership(row: VolumeRow, bound: AttemptVolume, from: GroupId): vo
     throw new MoverError('NOT_OWNER', `Volume "${bound.volume}" is in group "${row.group}", not "${from}".`);
 }
 
-/** An older attempt of the same move, or one whose lease ran out, is aborted; a live one of another move is in the way. */
+/**
+ * An older attempt of the same move, or one whose lease ran out, is aborted; a live one of another
+ * move is in the way.
+ */
 function clearTheWay(state: SiteState, volume: VolumeId, attempt: AttemptRef, now: SiteMoment): void {
   const other = state.volume(volume).openAttempt;
   if (other === undefined) return;
@@ -140,7 +155,10 @@ export function mayRenew({ life }: SiteState, { deadline }: Contents, monotonicM
   return endOf(life, deadline ?? TERM_OF_EARLIER_VERSION) > monotonicMs;
 }
 
-/** Volumes that open attempts are to bring into the group. An attempt whose lease ran out keeps no room. */
+/**
+ * Volumes that open attempts are to bring into the group. An attempt whose lease ran out keeps no
+ * room.
+ */
 export function reservedIn(state: SiteState, group: GroupId, monotonicMs: number): number {
   let reserved = 0;
   for (const { record, volumes } of openAttemptsTo(state, group))
@@ -203,8 +221,9 @@ function openContents(
 }
 
 /**
- * Renewals end at the deadline: then the answer's lease is what was left before. What is left of the deadline is stored with each one, so
- * that restarts of the site prolong it by the time of one lease at most.
+ * Renewals end at the deadline: then the answer's lease is what was left before. What is left of
+ * the deadline is stored with each one, so that restarts of the site prolong it by the time of one
+ * lease at most.
  * @throws MoverError as openContents
  */
 export function renewAttempt(
@@ -224,7 +243,10 @@ export function renewAttempt(
   });
 }
 
-/** A step renews the lease on its way, if the attempt is still open: whether it is anything else, the step itself finds out. */
+/**
+ * A step renews the lease on its way, if the attempt is still open: whether it is anything else,
+ * the step itself finds out.
+ */
 export function renewIfOpen(
   state: SiteState,
   attempt: AttemptRef,
@@ -235,7 +257,11 @@ export function renewIfOpen(
     renewAttempt(state, attempt, leaseMs, monotonicMs);
 }
 
-/** Reads only. @throws MoverError ATTEMPT_NOT_FOUND, VOLUME_NOT_FOUND, CUT_VOID (the cut's writes will never arrive: a later session has attached) */
+/**
+ * Reads only.
+ * @throws MoverError ATTEMPT_NOT_FOUND, VOLUME_NOT_FOUND, CUT_VOID (the cut's writes will never
+ * arrive: a later session has attached)
+ */
 export function drainProgress(state: SiteState, attempt: AttemptRef, cuts: readonly Cut[]): DrainProgress {
   getAttempt(state, attempt);
   let bytesLeft = 0;
@@ -265,8 +291,10 @@ function refuseLostCut(state: SiteState, row: VolumeRow, cut: Cut): void {
 }
 
 /**
- * The snapshot: applied = cut for every volume, and nothing accepted beyond it. Pins a point of the old group exactly there.
- * @throws MoverError as openContents, ATTEMPT_MISMATCH, EPOCH_MISMATCH, NOT_OWNER, NOT_SYNCED, NOT_DRAINED, CUT_VOID
+ * The snapshot: applied = cut for every volume, and nothing accepted beyond it. Pins a point of the
+ * old group exactly there.
+ * @throws MoverError as openContents, ATTEMPT_MISMATCH, EPOCH_MISMATCH, NOT_OWNER, NOT_SYNCED,
+ * NOT_DRAINED, CUT_VOID
  */
 export function sealAttempt(
   state: SiteState,
@@ -375,7 +403,8 @@ function bookmarkName(kind: 'left' | 'joined', contents: Contents): string {
 }
 
 /**
- * The commit, in one transaction: the new group owns every volume at epoch + 1; the "left" bookmark is in force.
+ * The commit, in one transaction: the new group owns every volume at epoch + 1; the "left" bookmark
+ * is in force.
  * @throws MoverError ATTEMPT_NOT_FOUND, ATTEMPT_ABORTED, NOT_SEALED, EPOCH_MISMATCH, NOT_OWNER
  */
 export function adoptAttempt(state: SiteState, attempt: AttemptRef, now: SiteMoment): AttemptRecord {
@@ -409,8 +438,9 @@ export function adoptAttempt(state: SiteState, attempt: AttemptRef, now: SiteMom
 }
 
 /**
- * A commit that a splitter learned of before this site lost it (an older copy was put back). Sealed as it was then, it is made again;
- * else only the verdict is kept, and each volume's new owner is known by its splitter. A verdict that is known stands.
+ * A commit that a splitter learned of before this site lost it (an older copy was put back). Sealed
+ * as it was then, it is made again; else only the verdict is kept, and each volume's new owner is
+ * known by its splitter. A verdict that is known stands.
  */
 export function recommitAttempt(state: SiteState, attempt: AttemptRef, reason: string, now: SiteMoment): void {
   const record = state.attempt(attempt);
@@ -430,7 +460,10 @@ export function recommitAttempt(state: SiteState, attempt: AttemptRef, reason: s
   state.putAttempt({ attempt, state: 'COMMITTED', seals: [], decidedAtMs: now.wallMs, reason });
 }
 
-/** The verdict, for ever. An unknown attempt leaves a tombstone, so that a late opening of it is refused. */
+/**
+ * The verdict, for ever. An unknown attempt leaves a tombstone, so that a late opening of it is
+ * refused.
+ */
 export function resolveAttempt(state: SiteState, attempt: AttemptRef, reason: string, wallMs: number): AttemptRecord {
   const record = state.attempt(attempt);
   if (record === undefined) {
@@ -462,8 +495,8 @@ export function resolveExpired(
 }
 
 /**
- * Puts the "joined" bookmark on the first point of the new group that contains every moved volume, once. A point that
- * does not contain them all changes nothing; the answer then has no `joined`.
+ * Puts the "joined" bookmark on the first point of the new group that contains every moved volume,
+ * once. A point that does not contain them all changes nothing; the answer then has no `joined`.
  * @throws MoverError ATTEMPT_NOT_FOUND, NOT_COMMITTED, STALE_ATTEMPT, POINT_NOT_FOUND
  */
 export function joinAttempt(state: SiteState, attempt: AttemptRef, pointId: PointId): AttemptRecord {
@@ -497,8 +530,8 @@ export function joinAttempt(state: SiteState, attempt: AttemptRef, pointId: Poin
 }
 
 /**
- * Closes a point of a group. A committed move whose mover is gone has its "joined" bookmark all the same: once the mover had time
- * enough to ask, the first point with every moved volume gets it.
+ * Closes a point of a group. A committed move whose mover is gone has its "joined" bookmark all the
+ * same: once the mover had time enough to ask, the first point with every moved volume gets it.
  * @throws MoverError GROUP_NOT_FOUND
  */
 export function closeGroupPoint(state: SiteState, input: NewPoint, now: SiteMoment): RecoveryPoint {

@@ -1,4 +1,5 @@
-// What the estate file says that the replica site has not heard of yet. Where a volume is now, the site itself knows better.
+// What the estate file says that the replica site has not heard of yet. Where a volume is now, the
+// site itself knows better.
 import { isDeepStrictEqual } from 'node:util';
 import type { Estate } from '../../../contracts/estate.js';
 import { beginOwnership } from './owners.js';
@@ -8,7 +9,11 @@ const MIB = 1024 * 1024;
 const FIRST_EPOCH = 1;
 const NOTHING_KEPT = { bytes: 0, pointsDropped: 0 };
 
-/** Adds new groups and volumes; of known ones only a group's settings and a volume's host, VM and labels follow the file. @returns sentences about what contradicts it. */
+/**
+ * Adds new groups and volumes; of known ones only a group's settings and a volume's host, VM and
+ * labels follow the file.
+ * @returns sentences about what contradicts it.
+ */
 export function followEstate(state: SiteState, estate: Estate, wallMs: number): string[] {
   for (const { id, appliance, volumesMax, pointEveryMs, retention } of estate.groups) {
     const known = state.groups.get(id);

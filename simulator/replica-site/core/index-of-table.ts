@@ -1,4 +1,5 @@
-// Rows of a table by something they have in common: an estate has thousands of volumes and tens of thousands of points.
+// Rows of a table by something they have in common: an estate has thousands of volumes and tens of
+// thousands of points.
 
 const NONE: ReadonlyMap<string, never> = new Map<string, never>();
 
@@ -34,7 +35,10 @@ export class Index<Row extends object> {
     return this.#groups.keys();
   }
 
-  /** The rows of one group by key, in the order in which they came into it. Not to be kept: it changes with the table. */
+  /**
+   * The rows of one group by key, in the order in which they came into it. Not to be kept: it
+   * changes with the table.
+   */
   of(name: string): ReadonlyMap<string, Row> {
     return this.#groups.get(name) ?? NONE;
   }

@@ -1,4 +1,5 @@
-// What each group's recovery points cost in UNDO, and what goes when that is too much: the group's own oldest points, said aloud.
+// What each group's recovery points cost in UNDO, and what goes when that is too much: the group's
+// own oldest points, said aloud.
 import type { GroupId, PointId } from '../../../contracts/ids.js';
 import { isoTime } from '../../../contracts/iso-time.js';
 import type { GroupJournal } from '../../../contracts/retention.js';
@@ -6,26 +7,37 @@ import { isPinned, isPromised, oldestFirst } from './policy.js';
 import type { GroupRow, PointRow } from './rows.js';
 import type { SiteState } from './state.js';
 
-/** An alert is over once the journal is this far below its limit: else it would come and go with every point. */
+/**
+ * An alert is over once the journal is this far below its limit: else it would come and go with
+ * every point.
+ */
 const CALM_SHARE = 0.8;
-/** An alert stays this long after the journal was last full, so that somebody sees it though the next round found room again. */
+/**
+ * An alert stays this long after the journal was last full, so that somebody sees it though the
+ * next round found room again.
+ */
 const ALERT_KEPT_MS = 3_600_000;
 const MIB = 1024 * 1024;
 
 /** UNDO kept for each point, in bytes. Points that cost nothing may be absent. */
 export type PointCosts = ReadonlyMap<PointId, number>;
 
-/** Only accounts for what a group's points cost: while some of it is about to be consolidated, nobody can say whether it is too much. */
+/**
+ * Only accounts for what a group's points cost: while some of it is about to be consolidated,
+ * nobody can say whether it is too much.
+ */
 export function accountFor(state: SiteState, group: GroupId, costs: PointCosts): void {
   const row = state.group(group);
   putJournal(state, row, { ...row.journal, bytes: bytesOf(state.pointsOfGroup(group), costs) });
 }
 
 /**
- * Accounts for what a group's points cost and, if that is over the group's limit, drops its oldest ones until it is not. Never its newest
- * point, one that is needed now, or one whose bookmark is promised for ever or for a time that isn't over.
+ * Accounts for what a group's points cost and, if that is over the group's limit, drops its oldest
+ * ones until it is not. Never its newest point, one that is needed now, or one whose bookmark is
+ * promised for ever or for a time that isn't over.
  * @param ageMs by the clock that ages are counted by: it outlives restarts, as an alert does
- * @returns how many points went. Others may cost more now: what lay between two neighbours is charged to the earlier one.
+ * @returns how many points went. Others may cost more now: what lay between two neighbours is
+ * charged to the earlier one.
  */
 export function makeSpace(
   state: SiteState,

@@ -1,4 +1,5 @@
-// The keys of a table in their order, kept so that a page of a long listing costs the page and not a sort of everything.
+// The keys of a table in their order, kept so that a page of a long listing costs the page and not
+// a sort of everything.
 
 export class KeyOrder {
   #sorted: string[];
@@ -18,7 +19,10 @@ export class KeyOrder {
     if (!this.#added.delete(key)) this.#removed.add(key);
   }
 
-  /** The keys that come after `after` (all of them without it), in order. Not to be kept: the table may change. */
+  /**
+   * The keys that come after `after` (all of them without it), in order. Not to be kept: the table
+   * may change.
+   */
   *after(after?: string): Generator<string, void> {
     this.#settle();
     const sorted = this.#sorted;

@@ -2,7 +2,10 @@
 import type { VolumeId } from '../../../contracts/ids.js';
 import type { SiteState } from './state.js';
 
-/** The highest position that a point or an owner names of each volume: each was durable before it was named. */
+/**
+ * The highest position that a point or an owner names of each volume: each was durable before it
+ * was named.
+ */
 export function knownPositions(state: SiteState): ReadonlyMap<VolumeId, number> {
   const known = new Map<VolumeId, number>();
   const note = (volume: VolumeId, position: number): void => {

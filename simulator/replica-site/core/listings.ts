@@ -18,7 +18,10 @@ export interface PageInput {
   readonly limit: number;
 }
 
-/** The first `limit` of the items whose key comes after the cursor. `items` are in the order of their keys. */
+/**
+ * The first `limit` of the items whose key comes after the cursor. `items` are in the order of
+ * their keys.
+ */
 function pageOf<Item>(items: readonly Item[], keyOf: (item: Item) => string, { cursor, limit }: PageInput): Page<Item> {
   const start = cursor === undefined ? 0 : items.findIndex((item) => keyOf(item) > cursor);
   if (start < 0) return { items: [] };

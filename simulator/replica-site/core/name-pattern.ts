@@ -1,6 +1,9 @@
-// Names by a pattern that people know from their shell. Without a regular expression: those of some patterns take for ever.
+// Names by a pattern that people know from their shell. Without a regular expression: those of some
+// patterns take for ever.
 
-/** `*` stands for any characters, none included, `?` for exactly one; everything else for itself. */
+/**
+ * `*` stands for any characters, none included, `?` for exactly one; everything else for itself.
+ */
 export function matchesPattern(pattern: string, name: string): boolean {
   let p = 0;
   let star = -1;

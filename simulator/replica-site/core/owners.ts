@@ -1,4 +1,5 @@
-// Who owned a volume when: written by the commit of a move, read by timelines. History itself belongs to the volume.
+// Who owned a volume when: written by the commit of a move, read by timelines. History itself
+// belongs to the volume.
 import type { MoveId, VolumeId } from '../../../contracts/ids.js';
 import type { VolumeRow } from './rows.js';
 import type { SiteState } from './state.js';

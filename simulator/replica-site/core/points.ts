@@ -1,4 +1,5 @@
-// Recovery points: closing them from a cut without ever containing a torn member, finding them, and dropping old ones.
+// Recovery points: closing them from a cut without ever containing a torn member, finding them, and
+// dropping old ones.
 import type { AttemptRef, Cut, Verdict } from '../../../contracts/attempt.js';
 import { attemptName } from '../../../contracts/attempt.js';
 import { type ClockDoubt, CLOCK_SKEW_MS_MAX } from '../../../contracts/clock.js';
@@ -18,7 +19,10 @@ import { type GroupRow, pointIdOf, type PointRow, type VolumeRow } from './rows.
 import type { SiteState } from './state.js';
 import type { SiteMoment } from './terms.js';
 
-/** Points without a bookmark that a group keeps, whatever its policy says: each names every member, and all are in memory. */
+/**
+ * Points without a bookmark that a group keeps, whatever its policy says: each names every member,
+ * and all are in memory.
+ */
 export const UNNAMED_POINTS_PER_GROUP_MAX = 45_000;
 
 export interface NewPoint {
@@ -34,13 +38,16 @@ export interface NewPoint {
   readonly keep?: KeepRequest | undefined;
   readonly pinnedBy?: AttemptRef;
   /**
-   * The point comes after this one in the timeline; default: after every other point. A snapshot is closed long after its cut was
-   * taken, and points that were closed meanwhile come after it.
+   * The point comes after this one in the timeline; default: after every other point. A snapshot is
+   * closed long after its cut was taken, and points that were closed meanwhile come after it.
    */
   readonly after?: { readonly atMs: number; readonly order: number } | undefined;
 }
 
-/** A time that is this far from what the site's own clock says can't be the wait for the cuts (30 s) and a slow answer. */
+/**
+ * A time that is this far from what the site's own clock says can't be the wait for the cuts (30 s)
+ * and a slow answer.
+ */
 const LABEL_AWAY_MS_MAX = 60_000;
 
 /** What a point holds, and when it was cut. */
@@ -111,7 +118,10 @@ export function addPoint(state: SiteState, input: NewPoint, now?: SiteMoment): R
   return point;
 }
 
-/** Where a point stands in its group's timeline, the time of the one before it, and the snapshots that follow it. */
+/**
+ * Where a point stands in its group's timeline, the time of the one before it, and the snapshots
+ * that follow it.
+ */
 function placeOf(
   state: SiteState,
   group: GroupRow,
@@ -128,8 +138,9 @@ function placeOf(
 }
 
 /**
- * The time that is written on a point, and why it may be wrong. Times of one group grow from point to point, by clocks of several hosts
- * that differ a little. One that goes back by more is written as it is: no point waits for a clock.
+ * The time that is written on a point, and why it may be wrong. Times of one group grow from point
+ * to point, by clocks of several hosts that differ a little. One that goes back by more is written
+ * as it is: no point waits for a clock.
  */
 function labelOf(
   { group, atMs: cutAtMs, after, doubt }: NewPoint,
@@ -148,8 +159,9 @@ function labelOf(
 }
 
 /**
- * Where a snapshot stands: behind the points of its group that were closed since a place, as far as they are older than its cut. What they
- * hold tells, not their times: clocks may have been set since. Looks at the points since by their ids, as a group has tens of thousands.
+ * Where a snapshot stands: behind the points of its group that were closed since a place, as far as
+ * they are older than its cut. What they hold tells, not their times: clocks may have been set
+ * since. Looks at the points since by their ids, as a group has tens of thousands.
  * @param next the number of the snapshot itself
  */
 function orderAfter(
@@ -165,8 +177,8 @@ function orderAfter(
 }
 
 /**
- * Snapshots that were sealed while a point waited for its writes come after it if their cuts did. @returns the time of the last snapshot
- * that comes before the point; undefined if none does.
+ * Snapshots that were sealed while a point waited for its writes come after it if their cuts did.
+ * @returns the time of the last snapshot that comes before the point; undefined if none does.
  */
 function letSnapshotsFollow(
   state: SiteState,
@@ -187,7 +199,10 @@ function letSnapshotsFollow(
   return beforeMs === undefined ? { following } : { beforeMs, following };
 }
 
-/** Where both hold the same, their times decide. A member that waits for a verdict says nothing: it was cut behind the fence. */
+/**
+ * Where both hold the same, their times decide. A member that waits for a verdict says nothing: it
+ * was cut behind the fence.
+ */
 function isOlder(point: Held, snapshot: Held): boolean {
   let older = false;
   for (const { volume, position, provisional } of point.members) {
@@ -199,7 +214,10 @@ function isOlder(point: Held, snapshot: Held): boolean {
   return older || point.atMs <= snapshot.atMs;
 }
 
-/** What is stored of how long a bookmark is to be kept. @param fromMs by the clock that ages are counted by */
+/**
+ * What is stored of how long a bookmark is to be kept.
+ * @param fromMs by the clock that ages are counted by
+ */
 export function keepFrom(asked: KeepRequest | undefined, fromMs: number): Keep {
   if (asked === undefined) return 'policy';
   return typeof asked === 'string' ? asked : { untilMs: fromMs + asked.forMs };
@@ -207,7 +225,8 @@ export function keepFrom(asked: KeepRequest | undefined, fromMs: number): Keep {
 
 /**
  * Names a point, or says anew how long its bookmark is kept.
- * @throws MoverError POINT_NOT_FOUND; INVALID_REQUEST (no name and no bookmark, or another name for one that a move made)
+ * @throws MoverError POINT_NOT_FOUND; INVALID_REQUEST (no name and no bookmark, or another name for
+ * one that a move made)
  */
 export function markPoint(
   state: SiteState,
@@ -247,14 +266,20 @@ function judge(state: SiteState, group: GroupId, cut: NewPoint['cuts'][number]):
   };
 }
 
-/** Whether a mark is durable here. A mark of an earlier session must have arrived before the next session attached. */
+/**
+ * Whether a mark is durable here. A mark of an earlier session must have arrived before the next
+ * session attached.
+ */
 function reached(state: SiteState, row: VolumeRow, mark: { readonly session: number; readonly n: number }): boolean {
   const durable = state.lineages.durable(row.volume);
   const position = state.positionOf(row, mark);
   return position !== undefined && position <= durable.position && (mark.session === durable.session || mark.n === 0);
 }
 
-/** Whether every cut of a point to be closed is durable here (or held behind a fence): nothing more to wait for. */
+/**
+ * Whether every cut of a point to be closed is durable here (or held behind a fence): nothing more
+ * to wait for.
+ */
 export function cutsReached(state: SiteState, cuts: NewPoint['cuts']): boolean {
   return cuts.every((cut) => {
     const row = state.volumes.get(cut.volume);
@@ -262,7 +287,10 @@ export function cutsReached(state: SiteState, cuts: NewPoint['cuts']): boolean {
   });
 }
 
-/** On commit the moved volume is struck from the old group's points since the fence; on abort it stays. */
+/**
+ * On commit the moved volume is struck from the old group's points since the fence; on abort it
+ * stays.
+ */
 export function settleProvisional(state: SiteState, attempt: AttemptRef, verdict: Verdict): void {
   const name = attemptName(attempt);
   for (const row of state.pointsAwaiting(attempt)) {
@@ -299,7 +327,8 @@ function keep(row: PointRow, name: string): PointRow {
 
 /**
  * The lineage position at which a volume is opened for a point.
- * @throws MoverError POINT_NOT_FOUND (the volume is not in it), POINT_UNAVAILABLE (its writes are still behind a fence)
+ * @throws MoverError POINT_NOT_FOUND (the volume is not in it), POINT_UNAVAILABLE (its writes are
+ * still behind a fence)
  */
 export function positionIn(state: SiteState, row: PointRow, volume: VolumeId): number {
   const { point } = row;
@@ -322,7 +351,8 @@ export function positionIn(state: SiteState, row: PointRow, volume: VolumeId): n
 
 /**
  * The position at which a volume is opened without a point: the newest that is applied.
- * @throws MoverError VOLUME_NOT_FOUND, POINT_UNAVAILABLE (a short initialization is under way: no state of the disk the guest ever had)
+ * @throws MoverError VOLUME_NOT_FOUND, POINT_UNAVAILABLE (a short initialization is under way: no
+ * state of the disk the guest ever had)
  */
 export function newestPosition(state: SiteState, volume: VolumeId): number {
   state.volume(volume);
@@ -340,7 +370,10 @@ interface PointFilter {
   readonly volume?: VolumeId | undefined;
 }
 
-/** Points of a group in the order of its timeline; or those of any group that contain the volume, in the order of its lineage. */
+/**
+ * Points of a group in the order of its timeline; or those of any group that contain the volume, in
+ * the order of its lineage.
+ */
 export function pointsOf(state: SiteState, of: PointFilter): RecoveryPoint[] {
   const points: RecoveryPoint[] = [];
   for (const { point } of candidates(state, of))
@@ -348,7 +381,9 @@ export function pointsOf(state: SiteState, of: PointFilter): RecoveryPoint[] {
   return points.toSorted(of.volume === undefined ? inTimelineOrder : inLineageOrder(of.volume));
 }
 
-/** A volume is in points of groups that have owned it only: with many groups, a few of all points. */
+/**
+ * A volume is in points of groups that have owned it only: with many groups, a few of all points.
+ */
 function candidates(state: SiteState, { group, volume }: PointFilter): Iterable<PointRow> {
   if (group !== undefined) return state.pointsOfGroup(group);
   if (volume === undefined) return state.points.values();

@@ -1,5 +1,6 @@
-// Which recovery points of a group its retention policy no longer keeps: a pure function of its points, the policy and the time, by the
-// clock that ages are counted by (control/clock/age-clock.ts).
+// Which recovery points of a group its retention policy no longer keeps: a pure function of its
+// points, the policy and the time, by the clock that ages are counted by
+// (control/clock/age-clock.ts).
 import type { GroupId, PointId } from '../../../contracts/ids.js';
 import { inTimelineOrder, type RecoveryPoint } from '../../../contracts/point.js';
 import type { Keep, RetentionPolicy } from '../../../contracts/retention.js';
@@ -14,7 +15,10 @@ const FIRST_MONDAY_MS = 4 * DAY_MS;
 
 type Grain = 'hour' | 'day' | 'week';
 
-/** Points of the group that may go, oldest first. Never its newest one, nor what a running move or an open image needs. */
+/**
+ * Points of the group that may go, oldest first. Never its newest one, nor what a running move or
+ * an open image needs.
+ */
 export function beyondPolicy(
   rows: readonly PointRow[],
   policy: RetentionPolicy,
@@ -36,8 +40,9 @@ export function oldestFirst(rows: readonly PointRow[]): PointRow[] {
 }
 
 /**
- * What the clock of ages said last, as far as the store knows: points are stamped with it more often than it is stored by itself. Before
- * there was such a clock, the newest point's label, if it is not in the future. Undefined for a site without any history.
+ * What the clock of ages said last, as far as the store knows: points are stamped with it more
+ * often than it is stored by itself. Before there was such a clock, the newest point's label, if it
+ * is not in the future. Undefined for a site without any history.
  */
 export function newestAgeMs(state: SiteState, wallMs: number): number | undefined {
   let newestMs = state.storedAgeMs;
@@ -78,7 +83,10 @@ function isBeyond({ point }: PointRow, policy: RetentionPolicy, nowMs: number, k
   return true;
 }
 
-/** The hours, days and weeks (UTC) that have a kept point: the first one stays as the others go, so that thinning is stable. */
+/**
+ * The hours, days and weeks (UTC) that have a kept point: the first one stays as the others go, so
+ * that thinning is stable.
+ */
 class Buckets {
   readonly #last: Record<Grain, number> = { hour: -1, day: -1, week: -1 };
 

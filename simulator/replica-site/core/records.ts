@@ -1,4 +1,5 @@
-// Whether a record of a splitter's stream is accepted: the epoch check, and each write exactly once and in order.
+// Whether a record of a splitter's stream is accepted: the epoch check, and each write exactly once
+// and in order.
 import type { ErrorCode } from '../../../contracts/errors.js';
 import type { VolumeId } from '../../../contracts/ids.js';
 import type { Hole } from '../../../contracts/point.js';
@@ -80,8 +81,9 @@ export function beginHole(
 }
 
 /**
- * The short initialization ended with the record at this position: the volume is consistent again from it on. Its times are labels: an
- * end that a clock set back puts before the beginning is shown as the beginning.
+ * The short initialization ended with the record at this position: the volume is consistent again
+ * from it on. Its times are labels: an end that a clock set back puts before the beginning is shown
+ * as the beginning.
  */
 export function endHole(state: SiteState, volume: VolumeId, toPosition: number, untilMs: number): void {
   const { openHole, ...row } = state.volume(volume);
@@ -93,8 +95,9 @@ export function endHole(state: SiteState, volume: VolumeId, toPosition: number, 
 }
 
 /**
- * When the volume's journal is opened: a hole's row is stored before its record is appended, so a row may speak of a record
- * that never became durable, or is lost. Such a beginning is forgotten (the splitter sends it again); such an end is open again.
+ * When the volume's journal is opened: a hole's row is stored before its record is appended, so a
+ * row may speak of a record that never became durable, or is lost. Such a beginning is forgotten
+ * (the splitter sends it again); such an end is open again.
  */
 export function mendHolesOf(state: SiteState, volume: VolumeId): void {
   const isSound = (position: number): boolean => state.lineages.soundPosition(volume, position) === position;

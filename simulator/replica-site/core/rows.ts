@@ -1,4 +1,5 @@
-// What the replica site remembers for ever: the rows of its tables. Plain JSON; times and positions as in the contracts.
+// What the replica site remembers for ever: the rows of its tables. Plain JSON; times and positions
+// as in the contracts.
 import type { AttemptRecord, AttemptRef, WriteMark } from '../../../contracts/attempt.js';
 import {
   pointIdSchema,
@@ -44,7 +45,9 @@ export interface VolumeRow {
   /** As the estate file says. */
   readonly vm?: string;
   readonly labels?: Labels;
-  /** The disk that the replica is made from; absent before the first attachment, as the next two. */
+  /**
+   * The disk that the replica is made from; absent before the first attachment, as the next two.
+   */
   readonly source?: SourceId;
   /** The life of the splitter that attached as the session. */
   readonly life?: LifeId;
@@ -81,7 +84,9 @@ export interface CounterRow {
   readonly next: number;
 }
 
-/** What the core needs to know of the journals: each answer is about records that are durable here. */
+/**
+ * What the core needs to know of the journals: each answer is about records that are durable here.
+ */
 export interface Lineages {
   /** The newest durable record; position 0, session 0 and n 0 before the first. */
   durable(volume: VolumeId): {
@@ -91,8 +96,8 @@ export interface Lineages {
     readonly timeMs: number;
   };
   /**
-   * The last position up to the given one whose record is there: others may have been given, and are lost. What comes next
-   * follows `durable` all the same: no position is ever given twice.
+   * The last position up to the given one whose record is there: others may have been given, and
+   * are lost. What comes next follows `durable` all the same: no position is ever given twice.
    */
   soundPosition(volume: VolumeId, position: number): number;
   /** The identity of the volume's history as its journal has it. */

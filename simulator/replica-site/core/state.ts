@@ -1,4 +1,5 @@
-// The tables of the replica site and the look-ups every rule needs. Rules are functions over it; the shell makes each call one transaction.
+// The tables of the replica site and the look-ups every rule needs. Rules are functions over it;
+// the shell makes each call one transaction.
 import type { AttemptRecord, AttemptRef } from '../../../contracts/attempt.js';
 import { attemptName } from '../../../contracts/attempt.js';
 import { MoverError } from '../../../contracts/errors.js';
@@ -32,7 +33,10 @@ export interface SiteRows {
   readonly holes: Iterable<readonly [string, HoleRow]>;
   readonly owners: Iterable<readonly [string, OwnerRow]>;
   readonly counters: Iterable<readonly [string, CounterRow]>;
-  /** Keys of stored rows that can't be read, by table, each with the sentence that says what is left out because of it. */
+  /**
+   * Keys of stored rows that can't be read, by table, each with the sentence that says what is left
+   * out because of it.
+   */
   readonly unreadable?: ReadonlyMap<TableName, ReadonlyMap<string, string>>;
 }
 
@@ -70,11 +74,17 @@ export class SiteState {
   readonly #holesByVolume: Index<HoleRow>;
   readonly #ownersByVolume: Index<OwnerRow>;
   readonly #ownersByGroup: Index<OwnerRow>;
-  /** Volumes that a splitter has attached in this life of the site: what it knew better was taken over. */
+  /**
+   * Volumes that a splitter has attached in this life of the site: what it knew better was taken
+   * over.
+   */
   readonly acquainted = new Set<VolumeId>();
   /** The highest position that a point of an earlier life names, by volume. */
   readonly #named = new Map<VolumeId, number>();
-  /** The newest record accepted of each volume, durable or still being written; it counts while its session is the present one. */
+  /**
+   * The newest record accepted of each volume, durable or still being written; it counts while its
+   * session is the present one.
+   */
   readonly #accepted = new Map<VolumeId, { session: number; n: number }>();
   #life: Life = { number: 0, beganAtMs: 0 };
 
@@ -164,7 +174,10 @@ export class SiteState {
     return row;
   }
 
-  /** @throws MoverError CORRUPT: one whose record can't be read is never taken for one that nobody opened */
+  /**
+   * @throws MoverError CORRUPT: one whose record can't be read is never taken for one that nobody
+   * opened
+   */
   attempt(ref: AttemptRef): AttemptRecord | undefined {
     this.attempts.refuseUnreadable(attemptName(ref));
     return this.attempts.get(attemptName(ref))?.record;
@@ -185,12 +198,18 @@ export class SiteState {
     this.#life = life;
   }
 
-  /** What the clock that ages are counted by said when it was last stored; undefined if it never was. */
+  /**
+   * What the clock that ages are counted by said when it was last stored; undefined if it never
+   * was.
+   */
   get storedAgeMs(): number | undefined {
     return this.counters.get(AGE_COUNTER)?.next;
   }
 
-  /** A row that can't be read stays: the newest point says how far the clock was, and nothing else waits for it. */
+  /**
+   * A row that can't be read stays: the newest point says how far the clock was, and nothing else
+   * waits for it.
+   */
   storeAge(ageMs: number): void {
     if (this.counters.unreadable.has(AGE_COUNTER)) return;
     this.counters.put(AGE_COUNTER, { next: ageMs });
@@ -282,7 +301,10 @@ export class SiteState {
     else Object.assign(accepted, { session, n });
   }
 
-  /** The highest position that points of earlier lives name: the volume's history went at least so far. */
+  /**
+   * The highest position that points of earlier lives name: the volume's history went at least so
+   * far.
+   */
   namedPosition(volume: VolumeId): number {
     return this.#named.get(volume) ?? 0;
   }
@@ -292,7 +314,9 @@ export class SiteState {
     if (this.namedPosition(volume) > position) this.#named.set(volume, position);
   }
 
-  /** What was accepted and is not durable is gone: the volume goes on after its last durable record. */
+  /**
+   * What was accepted and is not durable is gone: the volume goes on after its last durable record.
+   */
   forgetAccepted(volume: VolumeId): void {
     this.#accepted.delete(volume);
   }
@@ -306,8 +330,8 @@ export class SiteState {
   }
 
   /**
-   * Place in the lineage of a write in the splitter's numbering; undefined when its session never attached here.
-   * A session that attached but sent nothing yet starts where the lineage ends.
+   * Place in the lineage of a write in the splitter's numbering; undefined when its session never
+   * attached here. A session that attached but sent nothing yet starts where the lineage ends.
    */
   positionOf(row: VolumeRow, mark: { readonly session: number; readonly n: number }): number | undefined {
     const base = this.lineages.sessionBase(row.volume, mark.session);

@@ -1,4 +1,5 @@
-// A keyed table that remembers what changed, so that the shell can make one transaction of one control call, or take it back.
+// A keyed table that remembers what changed, so that the shell can make one transaction of one
+// control call, or take it back.
 import { MoverError } from '../../../contracts/errors.js';
 import { Index } from './index-of-table.js';
 import { KeyOrder } from './key-order.js';
@@ -13,12 +14,18 @@ export interface RowChange {
 export class Table<Row extends object> {
   readonly name: string;
   #rows = new Map<string, Row>();
-  /** The rows that a change which is not settled yet replaced, by key; undefined where there was none. */
+  /**
+   * The rows that a change which is not settled yet replaced, by key; undefined where there was
+   * none.
+   */
   readonly #before = new Map<string, Row | undefined>();
   readonly #indexes: Index<Row>[] = [];
   #order: KeyOrder | undefined;
 
-  /** Keys of stored rows that can't be read, with a sentence each: they are neither there nor missing, and nothing is put over them. */
+  /**
+   * Keys of stored rows that can't be read, with a sentence each: they are neither there nor
+   * missing, and nothing is put over them.
+   */
   readonly unreadable: ReadonlyMap<string, string>;
 
   /** `rows` are taken as they are, unchanged: what an earlier life stored. */
@@ -32,7 +39,10 @@ export class Table<Row extends object> {
     for (const [key, row] of rows) this.#rows.set(key, row);
   }
 
-  /** Groups the rows by what `groupsOf` says of each, from now on: a look-up then needs no walk over the table. */
+  /**
+   * Groups the rows by what `groupsOf` says of each, from now on: a look-up then needs no walk over
+   * the table.
+   */
   indexBy(groupsOf: (row: Row) => Iterable<string>): Index<Row> {
     const index = new Index(groupsOf);
     for (const [key, row] of this.#rows) index.add(key, row);
@@ -45,7 +55,10 @@ export class Table<Row extends object> {
     this.#order ??= new KeyOrder(this.#rows.keys());
   }
 
-  /** The rows whose key comes after this one, in the order of their keys. @throws Error unless the table keeps it */
+  /**
+   * The rows whose key comes after this one, in the order of their keys.
+   * @throws Error unless the table keeps it
+   */
   *after(key?: string): Generator<Row, void> {
     if (this.#order === undefined) throw new Error(`Table "${this.name}" does not keep the order of its keys.`);
     for (const next of this.#order.after(key)) {
@@ -64,7 +77,10 @@ export class Table<Row extends object> {
     if (sentence !== undefined) throw new MoverError('CORRUPT', sentence);
   }
 
-  /** Rows are values: a changed row is put again, never altered in place. @throws MoverError CORRUPT */
+  /**
+   * Rows are values: a changed row is put again, never altered in place.
+   * @throws MoverError CORRUPT
+   */
   put(key: string, row: Row): Row {
     this.refuseUnreadable(key);
     const before = this.#rows.get(key);
@@ -109,7 +125,10 @@ export class Table<Row extends object> {
     this.#before.clear();
   }
 
-  /** The changes could not be stored: the rows are as they were. Costs a walk over the table if rows come back that were deleted. */
+  /**
+   * The changes could not be stored: the rows are as they were. Costs a walk over the table if rows
+   * come back that were deleted.
+   */
   undo(): void {
     let returned = false;
     for (const [key, before] of this.#before) {

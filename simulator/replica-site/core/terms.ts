@@ -1,5 +1,6 @@
-// What lasts at the replica site, in stored form. No monotonic instant means anything in another life of the process, so each names the
-// life it belongs to; what an earlier life began runs anew, in full, from the start of this one. A lease never decides: longer is safe.
+// What lasts at the replica site, in stored form. No monotonic instant means anything in another
+// life of the process, so each names the life it belongs to; what an earlier life began runs anew,
+// in full, from the start of this one. A lease never decides: longer is safe.
 import type { Instant, Term } from '../../../contracts/attempt.js';
 import type { Moment } from '../../../control/clock/clock.js';
 
@@ -26,7 +27,10 @@ export function endOf(life: Life, { life: granted, untilMs, ms }: Term): number 
   return granted === life.number ? untilMs : life.beganAtMs + ms;
 }
 
-/** For how long an instant is past, as far as the present life knows: of an earlier life's, since the start. */
+/**
+ * For how long an instant is past, as far as the present life knows: of an earlier life's, since
+ * the start.
+ */
 export function sinceInstant(life: Life, { life: noted, atMs }: Instant, nowMs: number): number {
   return nowMs - (noted === life.number ? atMs : life.beganAtMs);
 }

@@ -1,4 +1,5 @@
-// How much of one volume its streams may send: the taker's side of credit. Pure: who sends and who stores is the shell's business.
+// How much of one volume its streams may send: the taker's side of credit. Pure: who sends and who
+// stores is the shell's business.
 
 export interface CreditLimits {
   /** The most that may be on its way or in memory. */
@@ -23,14 +24,20 @@ interface Book {
   toldSpent: boolean;
 }
 
-/** It is granted anew in steps of at least this part of the window: a grant is not sent for every record. */
+/**
+ * It is granted anew in steps of at least this part of the window: a grant is not sent for every
+ * record.
+ */
 const STEP_PART = 1 / 4;
 
 /**
  * Invariants, at every instant and whatever the senders do:
- * - Only the newest attachment has credit. So the room of the volume is given out once, however often it is attached.
- * - What is granted and not taken is at most the room there was when it was granted; taking a record moves it from the one to the
- *   other. So `unwrittenBytes` never exceeds the window, nor `unappliedBytes` its limit, by more than one record.
+ * - Only the newest attachment has credit. So the room of the volume is given out once, however
+ *   often it is attached.
+ * - What is granted and not taken is at most the room there was when it was granted; taking a
+ *   record moves it from the one to the
+ *   other. So `unwrittenBytes` never exceeds the window, nor `unappliedBytes` its limit, by more
+ * than one record.
  * - When everything that came is applied, the newest attachment has credit.
  */
 export class VolumeCredit<Attachment> {
@@ -47,7 +54,10 @@ export class VolumeCredit<Attachment> {
     return this.#books.keys();
   }
 
-  /** Whether the newest attachment has used up what it was granted: nothing more of the volume comes in. */
+  /**
+   * Whether the newest attachment has used up what it was granted: nothing more of the volume comes
+   * in.
+   */
   get isSpent(): boolean {
     return this.#newest !== undefined && isSpent(this.#newest.book);
   }
@@ -77,8 +87,9 @@ export class VolumeCredit<Attachment> {
   }
 
   /**
-   * What to tell the newest attachment now: the bytes granted in all. It is told of each grant, and once of having used up the
-   * last one when there is no room for another. Undefined when there is nothing new to tell.
+   * What to tell the newest attachment now: the bytes granted in all. It is told of each grant, and
+   * once of having used up the last one when there is no room for another. Undefined when there is
+   * nothing new to tell.
    */
   next(holding: Holding): { readonly to: Attachment; readonly grantedBytes: number } | undefined {
     if (this.#newest === undefined) return undefined;

@@ -1,4 +1,5 @@
-// The volumes of the site by what is asked of them, a page at a time and in the order of their ids, at the cost of the page.
+// The volumes of the site by what is asked of them, a page at a time and in the order of their ids,
+// at the cost of the page.
 import type { GroupId, VolumeId } from '../../../contracts/ids.js';
 import { type InventoryVolume, labelsOfQuery } from '../../../contracts/inventory.js';
 import { GROUP_MEMBERS_MAX } from '../../../contracts/replica-site-api.js';
@@ -60,7 +61,10 @@ function matcherOf({ group, vm, namePattern, labels }: VolumeFilter): (row: Volu
     );
 }
 
-/** Volumes among which all that are asked for are, in the order of their ids: as few as an index can tell. */
+/**
+ * Volumes among which all that are asked for are, in the order of their ids: as few as an index can
+ * tell.
+ */
 function* candidates(state: SiteState, filter: VolumeFilter, cursor: string | undefined): Generator<VolumeRow, void> {
   const { volume, group, vm, namePattern } = filter;
   if (volume !== undefined) {

@@ -1,4 +1,5 @@
-// One stream of a splitter (relayed by an appliance): its handles, what comes in under each, and the receipts that go back.
+// One stream of a splitter (relayed by an appliance): its handles, what comes in under each, and
+// the receipts that go back.
 import type { Logger } from 'pino';
 import { MoverError, type ErrorCode } from '../../../contracts/errors.js';
 import type { Advice } from '../../../contracts/lineage.js';
@@ -28,9 +29,15 @@ export class IntakeStream {
   readonly #connection: FrameConnection;
   readonly #intakes: Intakes;
   #log: Logger;
-  /** Frames under a handle that is not here are dropped: it was refused, and what was on its way still comes. */
+  /**
+   * Frames under a handle that is not here are dropped: it was refused, and what was on its way
+   * still comes.
+   */
   readonly #handles = new Map<number, Handle>();
-  /** Handles whose receipt is sent once all that could be read by now was read: one each, however many records it is for. */
+  /**
+   * Handles whose receipt is sent once all that could be read by now was read: one each, however
+   * many records it is for.
+   */
   readonly #owing = new Map<Attachment, VolumeIntake>();
   #open = true;
 

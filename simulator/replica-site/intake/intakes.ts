@@ -40,7 +40,10 @@ export class Intakes {
     return intake;
   }
 
-  /** Of a volume whose journal was rebuilt: what closed its gate is gone with the former journal. @throws MoverError as `intake` */
+  /**
+   * Of a volume whose journal was rebuilt: what closed its gate is gone with the former journal.
+   * @throws MoverError as `intake`
+   */
   async rebuilt(volume: VolumeId): Promise<VolumeIntake> {
     this.#gates.delete(volume);
     return this.intake(volume);
@@ -51,7 +54,10 @@ export class Intakes {
     return [...this.#intakes.values()].flatMap((intake) => intake.note ?? []);
   }
 
-  /** Whether nothing more of the volume has been taken in for a while, because too much of it is not applied. */
+  /**
+   * Whether nothing more of the volume has been taken in for a while, because too much of it is not
+   * applied.
+   */
   isStalled(volume: VolumeId): boolean {
     return this.#intakes.get(volume)?.isStalled === true;
   }

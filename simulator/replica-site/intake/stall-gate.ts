@@ -1,5 +1,5 @@
-// Holds a volume's splitters off after its journal took nothing more: they attach again as often as they like, the disk is asked
-// now and then.
+// Holds a volume's splitters off after its journal took nothing more: they attach again as often as
+// they like, the disk is asked now and then.
 import type { MoverError } from '../../../contracts/errors.js';
 import { RetryPauses } from '../../disk/retry-pauses.js';
 import { ROOM_BYTES_MIN } from './limits.js';
@@ -25,7 +25,10 @@ export class StallGate {
     this.#closed = { error, untilMs: this.#options.steadyMs() + this.#pauses.next() };
   }
 
-  /** Lets one who attaches try again, if it is time to and there is room. @throws MoverError why not */
+  /**
+   * Lets one who attaches try again, if it is time to and there is room.
+   * @throws MoverError why not
+   */
   pass(): void {
     if (this.#closed === undefined) return;
     const { error, untilMs } = this.#closed;

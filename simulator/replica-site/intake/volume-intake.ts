@@ -1,4 +1,5 @@
-// Takes in one volume's records, whichever stream brings them: decides on each, appends it, and tells what became durable.
+// Takes in one volume's records, whichever stream brings them: decides on each, appends it, and
+// tells what became durable.
 import { MoverError, type ErrorCode } from '../../../contracts/errors.js';
 import type { VolumeId } from '../../../contracts/ids.js';
 import { costOf, RECORD_COST_BYTES } from '../../stream/credit.js';
@@ -23,11 +24,17 @@ export interface Attached {
   readonly onDurable: () => void;
   /** Nothing more is taken from it. */
   readonly onRefused: (code: ErrorCode, message: string) => void;
-  /** So much may be sent in all since the attachment began, while so much of the volume is not applied. */
+  /**
+   * So much may be sent in all since the attachment began, while so much of the volume is not
+   * applied.
+   */
   readonly onCredit: (grantedBytes: number, unappliedBytes: number) => void;
 }
 
-/** How long an attachment waits until what is durable is applied too, in milliseconds: then what was changed counts as not known. */
+/**
+ * How long an attachment waits until what is durable is applied too, in milliseconds: then what was
+ * changed counts as not known.
+ */
 const APPLIED_WITHIN_MS = 5_000;
 
 /** An attachment, and what the splitter must have marked. */
@@ -51,9 +58,14 @@ export class VolumeIntake {
   readonly #unappliedBytesMax: number;
   readonly #credit: VolumeCredit<Attached>;
   #appendedPosition: number;
-  /** Since when the newest attachment has had no credit: by the wall clock for people, by the other for its length. */
+  /**
+   * Since when the newest attachment has had no credit: by the wall clock for people, by the other
+   * for its length.
+   */
   #spentSince: { readonly atMs: number; readonly monotonicMs: number } | undefined;
-  /** Rows of holes may speak of records that are not durable: to be mended before the next record. */
+  /**
+   * Rows of holes may speak of records that are not durable: to be mended before the next record.
+   */
   #mayNeedMending = true;
   /** Sessions below are refused: a newer one waits until what they sent is durable. */
   #sessionMin = 0;
@@ -78,8 +90,9 @@ export class VolumeIntake {
   }
 
   /**
-   * Hears what the splitter says of itself and registers it. The records of earlier sessions are durable, and no more of them are
-   * taken, before a newer one counts: its place in the lineage is where they end.
+   * Hears what the splitter says of itself and registers it. The records of earlier sessions are
+   * durable, and no more of them are taken, before a newer one counts: its place in the lineage is
+   * where they end.
    * @throws MoverError STORAGE_FULL, STORAGE_FAILED; when the journal failed meanwhile
    */
   async claim(claim: Claim): Promise<Claimed | Refusal> {
@@ -104,7 +117,10 @@ export class VolumeIntake {
     return { ...attachment, touched };
   }
 
-  /** Begins a new lineage. Whoever is attached has to attach anew, and hears of it then. @throws MoverError when the journal fails meanwhile */
+  /**
+   * Begins a new lineage. Whoever is attached has to attach anew, and hears of it then.
+   * @throws MoverError when the journal fails meanwhile
+   */
   async startOver(reason: string): Promise<void> {
     this.#refuseAll(reason);
     await this.#settled();
@@ -122,7 +138,10 @@ export class VolumeIntake {
     return this.#site.change((state, now) => hear(state, this.volume, claim, now));
   }
 
-  /** What records that the splitter does not know to be durable changed; undefined when that is not known any more. */
+  /**
+   * What records that the splitter does not know to be durable changed; undefined when that is not
+   * known any more.
+   */
   async #touchedAfter(confirmed: Claim['confirmed']): Promise<readonly RegionRun[] | undefined> {
     const from = confirmed?.position ?? 0;
     if (from >= this.#journal.durable.position) return [];
@@ -132,7 +151,8 @@ export class VolumeIntake {
       const runs = ranges === undefined ? undefined : regionRuns(ranges);
       return runs === undefined || runs.length > TOUCHED_RUNS_MAX ? undefined : runs;
     } catch (error) {
-      // A replica that does not keep up, or history that is damaged, must not keep the volume from being attached.
+      // A replica that does not keep up, or history that is damaged, must not keep the volume from
+      // being attached.
       if (limit.aborted || (error instanceof JournalError && (error.code === 'CORRUPT' || error.code === 'DAMAGED')))
         return undefined;
       throw error;
@@ -204,14 +224,20 @@ export class VolumeIntake {
     this.#grant();
   }
 
-  /** The journal forgot what was appended and isn't durable: whoever is attached has to attach anew, and sends it again. */
+  /**
+   * The journal forgot what was appended and isn't durable: whoever is attached has to attach anew,
+   * and sends it again.
+   */
   stalled(error: MoverError): void {
     this.#sendAway(error);
     this.#appendedPosition = this.#journal.durable.position;
     this.#mayNeedMending = true;
   }
 
-  /** The journal failed: whoever is attached has to attach anew, and then the journal is opened anew. */
+  /**
+   * The journal failed: whoever is attached has to attach anew, and then the journal is opened
+   * anew.
+   */
   failed(error: MoverError): void {
     this.#failure = error;
     this.#sendAway(error);
@@ -232,7 +258,10 @@ export class VolumeIntake {
     this.#appendedPosition = this.#journal.append([recordOf(frame)]);
   }
 
-  /** Before the record: a record whose hole can't be stored is not taken, and the splitter sends it again. */
+  /**
+   * Before the record: a record whose hole can't be stored is not taken, and the splitter sends it
+   * again.
+   */
   #storedHole(from: Attached, frame: InitBeginFrame | InitEndFrame): boolean {
     try {
       this.#storeHole(frame);
@@ -245,7 +274,10 @@ export class VolumeIntake {
     }
   }
 
-  /** A point must never contain what lies in a hole, even if this process dies between this and the record. */
+  /**
+   * A point must never contain what lies in a hole, even if this process dies between this and the
+   * record.
+   */
   #storeHole(frame: InitBeginFrame | InitEndFrame): void {
     const position = this.#appendedPosition + 1;
     this.#site.change((state) => {
@@ -270,7 +302,9 @@ export class VolumeIntake {
     due?.to.onCredit(due.grantedBytes, unappliedBytes);
   }
 
-  /** What is in memory, by what it cost to send: the bookkeeping of many tiny records counts too. */
+  /**
+   * What is in memory, by what it cost to send: the bookkeeping of many tiny records counts too.
+   */
   #unwrittenBytes(): number {
     const records = this.#appendedPosition - this.#journal.durable.position;
     return this.#journal.unwrittenBytes + records * (RECORD_COST_BYTES - RECORD_HEADER_BYTES);

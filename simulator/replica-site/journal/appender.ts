@@ -1,4 +1,5 @@
-// Takes new records: gives each its position, writes those of one turn together, and tells when they are durable.
+// Takes new records: gives each its position, writes those of one turn together, and tells when
+// they are durable.
 import { crc32 } from 'node:zlib';
 import { JournalError } from './errors.js';
 import type { Manifest } from './manifest.js';
@@ -77,7 +78,8 @@ export class Appender {
       this.#unwrittenBytes += recordBytes(pending);
       this.#appended = { position, session: record.session, n: record.n };
     }
-    // A microtask ends the turn of whoever appends: all that one read of a socket brought becomes one group.
+    // A microtask ends the turn of whoever appends: all that one read of a socket brought becomes
+    // one group.
     if (this.#pending.length > 0) this.#flushing ??= Promise.resolve().then(() => this.#flush());
     return this.#appended.position;
   }
@@ -124,8 +126,9 @@ export class Appender {
   }
 
   /**
-   * What was taken and isn't durable never was: the next record follows the last durable one. With sync a session that it began
-   * stays noted: after a power cut the disk may hold records of it all the same, which must not be of a session that nobody knows.
+   * What was taken and isn't durable never was: the next record follows the last durable one. With
+   * sync a session that it began stays noted: after a power cut the disk may hold records of it all
+   * the same, which must not be of a session that nobody knows.
    */
   #forgetPending(): void {
     this.#pending = [];
@@ -153,7 +156,10 @@ export class Appender {
     this.#events.onDurable(this.#durable, bytes);
   }
 
-  /** As many as fit a segment; one that the manifest tells of begins a group, because that is saved before it. */
+  /**
+   * As many as fit a segment; one that the manifest tells of begins a group, because that is saved
+   * before it.
+   */
   #takeGroup(): readonly Pending[] {
     const room = this.#log.room(recordBytes(this.#pending[0]));
     let bytes = 0;

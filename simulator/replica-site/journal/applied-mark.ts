@@ -1,5 +1,6 @@
-// How far the replica image is: the last position that is in the replica image, noted after each batch: tells when UNDO has lost its end. Whoever finds
-// less UNDO than this must not read old data from the image again: it holds newer data already.
+// How far the replica image is: the last position that is in the replica image, noted after each
+// batch: tells when UNDO has lost its end. Whoever finds less UNDO than this must not read old data
+// from the image again: it holds newer data already.
 import { join } from 'node:path';
 import { crc32 } from 'node:zlib';
 import type { Files } from './files.js';
@@ -29,7 +30,9 @@ export class AppliedMark {
     this.#path = join(directory, APPLIED_NAME);
   }
 
-  /** Nothing if it is not there or damaged. UNDO of what is noted was written, and synced, before. */
+  /**
+   * Nothing if it is not there or damaged. UNDO of what is noted was written, and synced, before.
+   */
   read(): AppliedReach {
     if ((this.#files.size(this.#path) ?? 0) < MARK_BYTES) return NOTHING_APPLIED;
     const bytes = this.#bytes;

@@ -1,4 +1,5 @@
-// Keeps what a journal can't use any more: files go to a folder of their own beside it, and nothing is deleted.
+// Keeps what a journal can't use any more: files go to a folder of their own beside it, and nothing
+// is deleted.
 import { basename, dirname, join } from 'node:path';
 import type { Files } from './files.js';
 
@@ -22,7 +23,10 @@ export class Aside {
     this.#sync = sync;
   }
 
-  /** Moves files; those that are gone already are left out. Returns the folder, or undefined if nothing was there. */
+  /**
+   * Moves files; those that are gone already are left out. Returns the folder, or undefined if
+   * nothing was there.
+   */
   async move(paths: readonly string[]): Promise<string | undefined> {
     const there = paths.filter((path) => this.#files.size(path) !== undefined);
     if (there.length === 0) return undefined;

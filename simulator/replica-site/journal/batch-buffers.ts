@@ -7,7 +7,10 @@ export interface BatchBuffers {
   readonly old: Buffer;
 }
 
-/** Kept for the next batch at most: without sync one is enough, with it as many as volumes waiting for the disk. */
+/**
+ * Kept for the next batch at most: without sync one is enough, with it as many as volumes waiting
+ * for the disk.
+ */
 const SPARE_MAX = 8;
 const spare: BatchBuffers[] = [];
 

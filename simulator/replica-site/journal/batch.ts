@@ -1,4 +1,5 @@
-// Takes the next records to apply from the DO journal, as many as one slice of the event loop should carry.
+// Takes the next records to apply from the DO journal, as many as one slice of the event loop
+// should carry.
 import { crc32 } from 'node:zlib';
 import { blockCeiling } from './blocks.js';
 import { corrupt } from './errors.js';
@@ -8,7 +9,10 @@ import type { RecordHeader } from './record-format.js';
 import { SEGMENT_HEADER_BYTES } from './segment-format.js';
 import type { Segment, SegmentLog } from './segment-log.js';
 
-/** Records of one batch at most: keeps the search for overlaps, each with each, under 10 microseconds. */
+/**
+ * Records of one batch at most: keeps the search for overlaps, each with each, under 10
+ * microseconds.
+ */
 export const BATCH_RECORDS_MAX = 128;
 /** Bytes of old data read for one batch at most: about a millisecond of copying. */
 export const BATCH_OLD_BYTES_MAX = 1024 * 1024;
@@ -131,7 +135,9 @@ class BatchBuilder {
     this.#take(header, done, payload, crc);
   }
 
-  /** Takes what fits of a record of which `done` bytes are applied; false if the batch ends here. */
+  /**
+   * Takes what fits of a record of which `done` bytes are applied; false if the batch ends here.
+   */
   #take(header: RecordHeader, done: number, payload: Buffer, crcBefore: number | undefined): boolean {
     const covered = coveredBytes(header);
     const offset = header.offset + done;

@@ -1,4 +1,5 @@
-// A set of blocks as sorted ranges that don't touch: damage comes in stretches, and may be as large as a volume.
+// A set of blocks as sorted ranges that don't touch: damage comes in stretches, and may be as large
+// as a volume.
 import { BLOCK_BYTES } from './blocks.js';
 import type { ByteRange } from './damage.js';
 

@@ -1,6 +1,9 @@
-// The volume cut into blocks: what a checksum of the replica image covers, and what zeroes are looked for in.
+// The volume cut into blocks: what a checksum of the replica image covers, and what zeroes are
+// looked for in.
 
-/** Bytes of a block: the file system's, what a hole is made of, and what most guests write at once. */
+/**
+ * Bytes of a block: the file system's, what a hole is made of, and what most guests write at once.
+ */
 export const BLOCK_BYTES = 4096;
 
 export function blockOf(offset: number): number {

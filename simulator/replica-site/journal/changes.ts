@@ -1,4 +1,5 @@
-// Works out what a batch overwrites: the UNDO of each of its pieces, and the sums of blocks overwritten in part.
+// Works out what a batch overwrites: the UNDO of each of its pieces, and the sums of blocks
+// overwritten in part.
 import { BATCH_OLD_BYTES_MAX, BATCH_RECORDS_MAX } from './batch.js';
 import type { Piece } from './batch.js';
 import { BLOCK_BYTES, blockOf, blockStart } from './blocks.js';
@@ -7,12 +8,16 @@ import { sumOf, sumOfCrc } from './replica-sums.js';
 import type { DamagedBlock, Replica, Unreadable } from './replica.js';
 import { isZero, zeroRuns } from './zeroes.js';
 
-/** Bytes of old data in one UNDO record at most: an image checks a whole record to serve any part of it. */
+/**
+ * Bytes of old data in one UNDO record at most: an image checks a whole record to serve any part of
+ * it.
+ */
 const OLD_DATA_BYTES_MAX = 128 * 1024;
 
 /**
- * What one UNDO record keeps of a range of the volume: its old bytes, that they were zero, or that they failed their
- * check. Ranges of one piece meet at bounds of blocks only, so that redo of some of them leaves no block in part.
+ * What one UNDO record keeps of a range of the volume: its old bytes, that they were zero, or that
+ * they failed their check. Ranges of one piece meet at bounds of blocks only, so that redo of some
+ * of them leaves no block in part.
  */
 export type OldRange = { readonly offset: number; readonly length: number } & (
   | { readonly kind: 'oldData'; readonly data: Buffer }
@@ -89,8 +94,9 @@ function applyChange(replica: Replica, { piece, old, edges }: Change): void {
 }
 
 /**
- * A full disk takes a part of a piece. Until the rest is taken, the bytes must fit the sums of their blocks: older images
- * read the other bytes of these blocks. As far as the disk lets it; a new try of the piece mends the rest.
+ * A full disk takes a part of a piece. Until the rest is taken, the bytes must fit the sums of
+ * their blocks: older images read the other bytes of these blocks. As far as the disk lets it; a
+ * new try of the piece mends the rest.
  */
 function putBack(replica: Replica, { old }: Change): void {
   try {
@@ -103,7 +109,9 @@ function putBack(replica: Replica, { old }: Change): void {
   }
 }
 
-/** The same change with memory of its own: what it was made from is used again for the next batch. */
+/**
+ * The same change with memory of its own: what it was made from is used again for the next batch.
+ */
 export function kept(change: Change): Change {
   const { data } = change.piece;
   const piece = data === undefined ? change.piece : { ...change.piece, data: Buffer.from(data) };
@@ -113,7 +121,10 @@ export function kept(change: Change): Change {
   return { ...change, piece, old };
 }
 
-/** The most usual record: its payload's checksum, which was checked when it was read, is that of the block too. */
+/**
+ * The most usual record: its payload's checksum, which was checked when it was read, is that of the
+ * block too.
+ */
 function isOneBlock({ header, offset, length }: Piece): boolean {
   return length === BLOCK_BYTES && header.length === BLOCK_BYTES && offset % BLOCK_BYTES === 0;
 }
@@ -122,7 +133,10 @@ function sumsOfBlock({ header, offset }: Piece): readonly EdgeSum[] {
   return [{ block: blockOf(offset), sum: sumOfCrc(header.payloadCrc) }];
 }
 
-/** Earlier pieces of the same batch aren't in the replica image yet when it is read. Tells whether this one matters. */
+/**
+ * Earlier pieces of the same batch aren't in the replica image yet when it is read. Tells whether
+ * this one matters.
+ */
 function overwrite(old: Buffer, offset: number, earlier: Piece): boolean {
   const from = Math.max(offset, earlier.offset);
   const to = Math.min(offset + old.length, earlier.offset + earlier.length);
@@ -138,7 +152,9 @@ function coversWhole(replica: Replica, piece: Piece, block: number): boolean {
   return piece.offset <= start && piece.offset + piece.length >= end;
 }
 
-/** `wide` has the blocks that the piece lies in, as they are before it; undefined if they are zero. */
+/**
+ * `wide` has the blocks that the piece lies in, as they are before it; undefined if they are zero.
+ */
 function edgeSums(
   replica: Replica,
   piece: Piece,

@@ -1,5 +1,6 @@
-// One walk over the UNDO that has come to rest, oldest first: keeps of each interval between retained positions the
-// first old content of every byte, and writes segments anew that hold much else, or that are small and side by side.
+// One walk over the UNDO that has come to rest, oldest first: keeps of each interval between
+// retained positions the first old content of every byte, and writes segments anew that hold much
+// else, or that are small and side by side.
 import { ExtentMap } from './extent-map.js';
 import type { Files } from './files.js';
 import { intervalStart, signatureOf } from './retained-positions.js';
@@ -12,13 +13,19 @@ import { rewriteSegments } from './segment-rewrite.js';
 import type { Retained } from './retained-positions.js';
 import type { UndoLog } from './undo-log.js';
 
-/** A segment is written anew if that frees an eighth of it: what is copied stays within 7 times what is freed. */
+/**
+ * A segment is written anew if that frees an eighth of it: what is copied stays within 7 times what
+ * is freed.
+ */
 const WORTH_SHARE = 8;
-/** Intervals of less consolidated UNDO than this are always looked at again when they grow, bytes. */
+/**
+ * Intervals of less consolidated UNDO than this are always looked at again when they grow, bytes.
+ */
 const SMALL_INTERVAL_BYTES = 64 * 1024 * 1024;
 /**
- * Larger ones once they have grown by a quarter: every look reads the whole interval, to know what it covers. So all
- * looks together read 5 times as much as there is, and what lies there unlooked at is a quarter at most.
+ * Larger ones once they have grown by a quarter: every look reads the whole interval, to know what
+ * it covers. So all looks together read 5 times as much as there is, and what lies there unlooked
+ * at is a quarter at most.
  */
 const GROWN_SHARE = 4;
 
@@ -35,7 +42,10 @@ export interface Budget {
   bytes: number;
 }
 
-/** Segments found to hold nothing worth freeing, as long as the same positions are retained and they don't grow. */
+/**
+ * Segments found to hold nothing worth freeing, as long as the same positions are retained and they
+ * don't grow.
+ */
 export class ExaminedSegments {
   readonly #known = new WeakMap<Segment, { readonly signature: Signature; readonly bytes: number }>();
 
@@ -60,8 +70,8 @@ interface Visit {
 }
 
 /**
- * Safe under any retained positions that follow the ones it was made for: positions once let go of never come back, and
- * it touches only what is at or before their `everyFrom`.
+ * Safe under any retained positions that follow the ones it was made for: positions once let go of
+ * never come back, and it touches only what is at or before their `everyFrom`.
  */
 export class Consolidation {
   readonly retained: Retained;
@@ -79,7 +89,10 @@ export class Consolidation {
     this.#visits = this.#planVisits().reverse();
   }
 
-  /** Goes on until the end, which it tells by true, or until the budget is used up. @throws JournalError CORRUPT */
+  /**
+   * Goes on until the end, which it tells by true, or until the budget is used up.
+   * @throws JournalError CORRUPT
+   */
   async run(
     budget: Budget,
     assertGoingOn: () => void,
@@ -109,7 +122,8 @@ export class Consolidation {
       size[known ? 'known' : 'fresh'] += segment.bytes;
       sizes.set(start, size);
     }
-    // From the newest to the oldest, because what is looked at needs the coverage from its interval's start on.
+    // From the newest to the oldest, because what is looked at needs the coverage from its
+    // interval's start on.
     const visits: Visit[] = [];
     let neededFrom = Infinity;
     for (const { segment, signature, known } of marks.toReversed()) {
@@ -133,7 +147,10 @@ export class Consolidation {
     return this.#consider(await planSegment(files, segment, this.#coverage), budget);
   }
 
-  /** Joins the segment with those before it, if it is worth it. Returns the bytes freed by writing those. */
+  /**
+   * Joins the segment with those before it, if it is worth it. Returns the bytes freed by writing
+   * those.
+   */
   async #consider(plan: SegmentPlan, budget: Budget): Promise<number> {
     const { undo, segmentBytes } = this.#options;
     const { segment, bytes, keptBytes } = plan;

@@ -1,4 +1,5 @@
-// What a journal can't vouch for: kept in its manifest, told to people, and asked before a position is opened.
+// What a journal can't vouch for: kept in its manifest, told to people, and asked before a position
+// is opened.
 import { z } from 'zod';
 import { countBefore } from './retained-positions.js';
 import type { Retained } from './retained-positions.js';
@@ -17,11 +18,14 @@ export interface DamagePlace {
 const place = { file: z.string(), offset: safe };
 
 /**
- * - `history`: old content that images of the positions `from` to `to` need can't be read. With `bytes` only these of the
+ * - `history`: old content that images of the positions `from` to `to` need can't be read. With
+ *   `bytes` only these of the
  *   volume; without, nobody knows which, and none of the positions opens.
  *   `accepted` by a rebuild, it is told of these positions only.
- * - `records`: records after `after` up to `upTo` were durable and are lost. `ranges` of the volume have to be sent again.
- *   Positions after `after` don't open before `wholeFrom`: there a short initialization after the loss ended.
+ * - `records`: records after `after` up to `upTo` were durable and are lost. `ranges` of the volume
+ *   have to be sent again.
+ *   Positions after `after` don't open before `wholeFrom`: there a short initialization after the
+ * loss ended.
  * - `replica`: blocks of the replica image fail their check. An overwrite heals them.
  */
 export const damageSchema = z.discriminatedUnion('kind', [
@@ -128,7 +132,10 @@ export function withoutOld(all: readonly Damage[], { positions, everyFrom }: Ret
   return kept.length === all.length ? all : kept;
 }
 
-/** What has to be sent again before the volume is whole: ranges, or all of it; undefined if nothing has. */
+/**
+ * What has to be sent again before the volume is whole: ranges, or all of it; undefined if nothing
+ * has.
+ */
 export function rangesToResend(all: readonly Damage[]): readonly ByteRange[] | 'all' | undefined {
   const ranges: ByteRange[] = [];
   let isNeeded = false;

@@ -20,12 +20,15 @@ import type { Durable, JournalLog } from './types.js';
 import type { UndoLog } from './undo-log.js';
 
 /**
- * A wholly applied DO segment is deleted once it has this many bytes, though it isn't full: keeps what is read
- * again at the next opening small, and mostly never reaches the disk.
+ * A wholly applied DO segment is deleted once it has this many bytes, though it isn't full: keeps
+ * what is read again at the next opening small, and mostly never reaches the disk.
  */
 const DO_KEPT_BYTES_MAX = 1024 * 1024;
 
-/** Tries of old data that the disk refuses to read before it counts as damaged: with their pauses, nearly 4 seconds. */
+/**
+ * Tries of old data that the disk refuses to read before it counts as damaged: with their pauses,
+ * nearly 4 seconds.
+ */
 const READ_REFUSALS_MAX = 4;
 
 export interface DistributorParts {
@@ -58,7 +61,10 @@ export interface DistributorEvents {
   onFailed(error: unknown): void;
 }
 
-/** A batch that must be brought in before anything else: its UNDO is written, and the replica image may have a part of it. */
+/**
+ * A batch that must be brought in before anything else: its UNDO is written, and the replica image
+ * may have a part of it.
+ */
 interface Unfinished {
   readonly batch: Batch;
   readonly changes: readonly Change[];
@@ -79,7 +85,10 @@ export class Distributor {
   #paused = true;
   #running: Promise<void> | undefined;
   #unfinished: Unfinished | undefined;
-  /** DO segments out of the row whose files are still to be removed, in this order: a gap would be taken for damage. */
+  /**
+   * DO segments out of the row whose files are still to be removed, in this order: a gap would be
+   * taken for damage.
+   */
   readonly #leaving: Segment[] = [];
   readonly #pauses = new RetryPauses();
   /** While set, a refused try waits. */
@@ -109,7 +118,10 @@ export class Distributor {
     return this.#count;
   }
 
-  /** Blocks of the replica image that failed their check, each as often as it was overwritten then, since opening. */
+  /**
+   * Blocks of the replica image that failed their check, each as often as it was overwritten then,
+   * since opening.
+   */
   get damagedBlocks(): number {
     return this.#damagedBlocks;
   }
@@ -121,7 +133,10 @@ export class Distributor {
     this.#goOn();
   }
 
-  /** Goes on from another position; everything before must be applied and deleted, and distribution paused. */
+  /**
+   * Goes on from another position; everything before must be applied and deleted, and distribution
+   * paused.
+   */
   continueFrom(applied: Durable): void {
     this.#applied = applied;
     this.#durablePosition = applied.position;
@@ -142,7 +157,10 @@ export class Distributor {
     this.#goOn();
   }
 
-  /** Deletes DO segments that are wholly applied; the growing one too, if it has at least `growingBytes`. */
+  /**
+   * Deletes DO segments that are wholly applied; the growing one too, if it has at least
+   * `growingBytes`.
+   */
   async deleteApplied(growingBytes: number): Promise<void> {
     const { files, directory, doLog, replica, sync } = this.#parts;
     const applied = this.#applied.position;
@@ -152,7 +170,8 @@ export class Distributor {
     const growingToo = growing !== undefined && growing.lastPosition <= applied && growing.bytes >= growingBytes;
     if (growingToo) count = doLog.segments.length;
     if (count === 0 && this.#leaving.length === 0) return;
-    // Taken out of the row before the disk is waited for: what is appended meanwhile begins a new segment.
+    // Taken out of the row before the disk is waited for: what is appended meanwhile begins a new
+    // segment.
     const gone = doLog.shift(count);
     const { segment } = this.#cursor;
     if (segment !== undefined && gone.includes(segment)) this.#cursor = cursorAtStart;
@@ -161,7 +180,8 @@ export class Distributor {
     for (let next = this.#leaving[0]; next !== undefined; next = this.#leaving[0]) {
       files.remove(next.path);
       this.#leaving.shift();
-      // One after another: of several names a power cut may bring back any, and a row with a gap is refused.
+      // One after another: of several names a power cut may bring back any, and a row with a gap is
+      // refused.
       if (sync) await files.syncDirectory(directory);
     }
   }
@@ -236,7 +256,10 @@ export class Distributor {
     }
   }
 
-  /** A disk that refuses for a moment must cost no history, and one that refuses for good must not hold up new writes. */
+  /**
+   * A disk that refuses for a moment must cost no history, and one that refuses for good must not
+   * hold up new writes.
+   */
   #readOld(pieces: Batch['pieces'], old: Buffer): readonly Change[] {
     const { replica } = this.#parts;
     try {

@@ -9,7 +9,8 @@
  * - `OUT_OF_ORDER`: a record that doesn't follow the one before it.
  * - `SIZE_MISMATCH`: the folder holds a volume of another size.
  * - `FAILED`: an earlier failure of the files; close the journal and open it again.
- * - `STALLED`: a file can't be written or read now (`cause` tells which). Nothing durable is lost; it is tried again.
+ * - `STALLED`: a file can't be written or read now (`cause` tells which). Nothing durable is lost;
+ *   it is tried again.
  * - `CLOSED`: the journal or image was closed.
  */
 export type JournalErrorCode =
@@ -24,7 +25,10 @@ export type JournalErrorCode =
   | 'STALLED'
   | 'CLOSED';
 
-/** Where stored bytes are wrong: `offset` in bytes of the file, `position` of the record expected there. */
+/**
+ * Where stored bytes are wrong: `offset` in bytes of the file, `position` of the record expected
+ * there.
+ */
 export interface CorruptPlace {
   readonly file: string;
   readonly offset: number;

@@ -1,6 +1,10 @@
-// A sorted run of extents in flat arrays: the leaf of an extent map, which may hold millions of them.
+// A sorted run of extents in flat arrays: the leaf of an extent map, which may hold millions of
+// them.
 
-/** Extents of a leaf at most: small enough to shift at each insertion, large enough to have few leaves. */
+/**
+ * Extents of a leaf at most: small enough to shift at each insertion, large enough to have few
+ * leaves.
+ */
 export const LEAF_EXTENTS_MAX = 256;
 
 /** Which UNDO record holds the bytes of an extent. */

@@ -1,4 +1,5 @@
-// Sorted ranges of the volume that never overlap, each with the UNDO record that holds its old bytes.
+// Sorted ranges of the volume that never overlap, each with the UNDO record that holds its old
+// bytes.
 import { ExtentLeaf, LEAF_EXTENTS_MAX } from './extent-leaf.js';
 import type { ExtentSource } from './extent-leaf.js';
 

@@ -1,7 +1,10 @@
-// Tells what a disk refused, and may take later, from what breaks a journal: a refused write leaves everything as it was.
+// Tells what a disk refused, and may take later, from what breaks a journal: a refused write leaves
+// everything as it was.
 import { JournalError } from './errors.js';
 
-/** After a failed one it isn't known what is on stable storage: only reading everything anew tells. */
+/**
+ * After a failed one it isn't known what is on stable storage: only reading everything anew tells.
+ */
 const SYNC_CALLS: ReadonlySet<unknown> = new Set(['fsync', 'fdatasync']);
 
 /** An error of the system about a file, such as ENOSPC or EIO; not of a sync. */

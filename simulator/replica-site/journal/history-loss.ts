@@ -1,4 +1,5 @@
-// What damage to UNDO costs: positions are given up, what is of no use goes aside, and the rest goes on being used.
+// What damage to UNDO costs: positions are given up, what is of no use goes aside, and the rest
+// goes on being used.
 import type { Aside } from './aside.js';
 import { withHistory } from './damage.js';
 import type { ByteRange, Damage, DamagePlace } from './damage.js';
@@ -16,7 +17,10 @@ import type { UndoLog } from './undo-log.js';
 /** No retained positions are like these: the segment is looked at by the next consolidation. */
 const UNEXAMINED = { intervalStart: -1, positionsWithin: 0xffff_ffff };
 
-/** Notes in the manifest that no position before `before` opens any more; to be saved before any file goes. */
+/**
+ * Notes in the manifest that no position before `before` opens any more; to be saved before any
+ * file goes.
+ */
 export function loseHistory(manifest: Manifest, loss: { readonly before: number; readonly place: DamagePlace }): void {
   const { before, place } = loss;
   const { positions, everyFrom } = manifest.retained;
@@ -70,8 +74,9 @@ export class HistoryLoss {
   }
 
   /**
-   * Records of the segment from byte `at` on can't be read: nobody knows what they covered, so every position before the
-   * next sound record is given up, and with it all UNDO from before. False if the segment is no part of UNDO any more.
+   * Records of the segment from byte `at` on can't be read: nobody knows what they covered, so
+   * every position before the next sound record is given up, and with it all UNDO from before.
+   * False if the segment is no part of UNDO any more.
    */
   async lose(path: string, at: number): Promise<boolean> {
     const { files, manifest, replica, undo, sync, applied, log } = this.#options;

@@ -27,7 +27,10 @@ export interface ImageSource {
   readonly onDamage: (found: FoundDamage) => Promise<void>;
 }
 
-/** A record of UNDO with damaged old data; without a position if the record itself says that they were damaged. */
+/**
+ * A record of UNDO with damaged old data; without a position if the record itself says that they
+ * were damaged.
+ */
 export interface FoundDamage {
   readonly position: number | undefined;
   readonly offset: number;
@@ -60,7 +63,10 @@ export class OpenImage implements Image {
     return { count: this.#overlay.count, bytes: this.#overlay.bytes };
   }
 
-  /** Adds all UNDO after the position that is written when this is called; `publish` brings the rest. */
+  /**
+   * Adds all UNDO after the position that is written when this is called; `publish` brings the
+   * rest.
+   */
   async load(): Promise<void> {
     for (const extract of this.#source.undo.extractsAfter(this.position)) {
       await this.#addSlowly(await this.#source.undo.index(extract));
@@ -86,7 +92,8 @@ export class OpenImage implements Image {
     const { replica } = this.#source;
     const wide = replica.widened(offset, offset + length);
     const wideBytes = Buffer.allocUnsafe(wide.to - wide.from);
-    // The replica first: whatever is overwritten from now on has its UNDO in the overlay by the time that is asked.
+    // The replica first: whatever is overwritten from now on has its UNDO in the overlay by the
+    // time that is asked.
     const damaged = await replica.readLater(wideBytes, wide.from);
     const bytes = wideBytes.subarray(offset - wide.from, offset - wide.from + length);
     const extents = this.#overlay.within(offset, offset + length);

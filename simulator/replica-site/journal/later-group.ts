@@ -1,17 +1,21 @@
-// Tells a torn tail from a damaged record after a power cut, where pages of the last group may be lost in any order.
+// Tells a torn tail from a damaged record after a power cut, where pages of the last group may be
+// lost in any order.
 import type { Files } from './files.js';
 import { unlessUnreadable } from './unreadable.js';
 import { isZero } from './zeroes.js';
 import { RECORD_HEADER_BYTES, decodeRecordHeader } from './record-format.js';
 
-/** A disk writes this much whole or not at all, bytes; what it did not write of a file that grew is zero. */
+/**
+ * A disk writes this much whole or not at all, bytes; what it did not write of a file that grew is
+ * zero.
+ */
 const SECTOR_BYTES = 512;
 /** A shorter run of zeroes than this proves nothing, but at the place of the fault itself. */
 const LOST_BYTES_MIN = 16;
 
 /**
- * True if a sector from byte `at` on was never written: a power cut leaves such, a flipped bit does not. A record that
- * holds a whole sector of zeroes looks the same.
+ * True if a sector from byte `at` on was never written: a power cut leaves such, a flipped bit does
+ * not. A record that holds a whole sector of zeroes looks the same.
  */
 export function hasLostSector(files: Files, path: string, at: number, fileBytes: number): boolean {
   const rest = Buffer.alloc(fileBytes - at);
@@ -25,8 +29,8 @@ export function hasLostSector(files: Files, path: string, at: number, fileBytes:
 }
 
 /**
- * True if the file holds a record of a group that began after byte `at`: a group is written only once the one
- * before it is synced, so whatever stood at `at` was synced, and reported.
+ * True if the file holds a record of a group that began after byte `at`: a group is written only
+ * once the one before it is synced, so whatever stood at `at` was synced, and reported.
  */
 export function laterGroupFollows(files: Files, path: string, at: number, fileBytes: number): boolean {
   const rest = Buffer.alloc(fileBytes - at);

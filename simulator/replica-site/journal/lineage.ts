@@ -1,10 +1,14 @@
-// Which history a journal holds: an identity that no other history has, and what it branched off from.
+// Which history a journal holds: an identity that no other history has, and what it branched off
+// from.
 import { randomBytes } from 'node:crypto';
 
 /** 128 bits: two lineages never get the same by chance. */
 const ID_BYTES = 16;
 
-/** The lineage that another one goes on from: both have the same records up to the position, and none after it. */
+/**
+ * The lineage that another one goes on from: both have the same records up to the position, and
+ * none after it.
+ */
 export interface LineageParent {
   readonly id: string;
   readonly position: number;

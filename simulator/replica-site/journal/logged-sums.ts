@@ -1,4 +1,5 @@
-// What UNDO tells redo: the sums of blocks overwritten in part, and which bytes were not zero before they were overwritten.
+// What UNDO tells redo: the sums of blocks overwritten in part, and which bytes were not zero
+// before they were overwritten.
 import { crc32 } from 'node:zlib';
 import { decodeEdgeSums } from './edge-sums.js';
 import type { EdgeSum } from './edge-sums.js';

@@ -1,4 +1,5 @@
-// Judges what a damaged folder still proves: what is applied, which records are lost, and which bytes are in doubt.
+// Judges what a damaged folder still proves: what is applied, which records are lost, and which
+// bytes are in doubt.
 import type { AppliedReach } from './applied-mark.js';
 import { BATCH_RECORDS_MAX } from './batch.js';
 import type { ByteRange, DamageOf, DamagePlace } from './damage.js';
@@ -35,7 +36,10 @@ export interface Verdict {
 export interface Evidence {
   readonly undo: RecoveredUndo;
   readonly found: RecoveredDo;
-  /** The highest position that UNDO or the manifest says to be applied, the last one perhaps in part. */
+  /**
+   * The highest position that UNDO or the manifest says to be applied, the last one perhaps in
+   * part.
+   */
   readonly undoPosition: number;
   readonly isPartial: boolean;
   /** Bytes of the last position that UNDO reaches, if it is one in part. */
@@ -128,7 +132,10 @@ export async function judge(evidence: Evidence): Promise<Verdict> {
   return { applied, partial, loss, undoLoss, suspects };
 }
 
-/** UNDO that ends before what is known to be applied has lost its end: the last batch may be there without its mark. */
+/**
+ * UNDO that ends before what is known to be applied has lost its end: the last batch may be there
+ * without its mark.
+ */
 function withKnownEnd(evidence: Evidence): RecoveredUndo {
   const { undo, floor, mark, trimPosition, positionBefore, folderPlace } = evidence;
   const marked = mark.position;

@@ -1,4 +1,5 @@
-// The small facts about a volume's lineage that no segment holds any more once it is dropped; one file, replaced whole.
+// The small facts about a volume's lineage that no segment holds any more once it is dropped; one
+// file, replaced whole.
 import { dirname, join } from 'node:path';
 import { crc32 } from 'node:zlib';
 import { z } from 'zod';
@@ -13,7 +14,9 @@ import { unlessUnreadable } from './unreadable.js';
 import type { Retained } from './retained-positions.js';
 
 export const MANIFEST_NAME = 'manifest';
-/** The same facts again: one damaged file of some hundred bytes must not cost a volume's history. */
+/**
+ * The same facts again: one damaged file of some hundred bytes must not cost a volume's history.
+ */
 export const MANIFEST_COPY_NAME = 'manifest.copy';
 const NEW_MANIFEST_NAME = 'manifest.new';
 
@@ -30,8 +33,8 @@ const lineageSchema = z.strictObject({
   parent: z.exactOptional(z.strictObject({ id: z.string(), position: safe, reason: z.string() })),
 });
 /**
- * Format 1 had no checksums of the replica image, and retained every position from the trim position on. Format 2 had no
- * identity of the lineage.
+ * Format 1 had no checksums of the replica image, and retained every position from the trim
+ * position on. Format 2 had no identity of the lineage.
  */
 const manifestSchema = z.discriminatedUnion('format', [
   z.strictObject({ format: z.literal(1), ...facts }),
@@ -56,8 +59,8 @@ export const SUMS_FORMAT = 2;
 const MIRRORED_FORMAT = 3;
 
 /**
- * A position known to be applied though no UNDO may say so any more, and known to be in the replica image and its sums
- * (with sync: on the disk): nothing up to it is ever redone.
+ * A position known to be applied though no UNDO may say so any more, and known to be in the replica
+ * image and its sums (with sync: on the disk): nothing up to it is ever redone.
  */
 export interface Floor {
   readonly position: number;
@@ -74,11 +77,17 @@ export class Manifest {
   /** What of the positions after it stays openable. */
   retained: Retained = { positions: [], everyFrom: 0 };
   floor: Floor = { position: 0, timeMs: 0 };
-  /** Made with the manifest; an older format gets one when it is loaded. Stored before any record of it is. */
+  /**
+   * Made with the manifest; an older format gets one when it is loaded. Stored before any record of
+   * it is.
+   */
   lineage: Lineage = newLineage();
   /** Bytes of the volume that the replica image may reach: its sums' file covers them all. */
   replicaEnd = 0;
-  /** Positions that were lost, each with the last one before it that has a record: none of them is ever given again. */
+  /**
+   * Positions that were lost, each with the last one before it that has a record: none of them is
+   * ever given again.
+   */
   jumps: readonly (readonly [after: number, upTo: number])[] = [];
   damage: readonly Damage[] = [];
   /** Both files have the same facts. */
@@ -88,7 +97,10 @@ export class Manifest {
   readonly #files: Files;
   readonly #directory: string;
   readonly sync: boolean;
-  /** The folder's own name survives a power cut. From the start it is not known: a life that was killed may have made it. */
+  /**
+   * The folder's own name survives a power cut. From the start it is not known: a life that was
+   * killed may have made it.
+   */
   #folderSynced = false;
   /** Saves run one after another: each writes the newest facts under the same temporary name. */
   #saving: Promise<void> = Promise.resolve();
@@ -102,7 +114,8 @@ export class Manifest {
   }
 
   /**
-   * The folder's manifest, from its copy if the first one is damaged. `lost`: something is there, and none of it is sound.
+   * The folder's manifest, from its copy if the first one is damaged. `lost`: something is there,
+   * and none of it is sound.
    * @throws JournalError SIZE_MISMATCH
    */
   static load(files: Files, directory: string, sizeBytes: number, sync: boolean): Manifest | 'none' | 'lost' {
@@ -135,12 +148,18 @@ export class Manifest {
     return manifest;
   }
 
-  /** The highest position before this one that has a record: between the two, none may be missing but what was lost. */
+  /**
+   * The highest position before this one that has a record: between the two, none may be missing
+   * but what was lost.
+   */
   positionBefore(position: number): number {
     return this.jumps.find(([, upTo]) => upTo === position - 1)?.[0] ?? position - 1;
   }
 
-  /** The short initialization that ends at a position brought what was lost before. Tells whether anything was. */
+  /**
+   * The short initialization that ends at a position brought what was lost before. Tells whether
+   * anything was.
+   */
   makeWhole(position: number): boolean {
     const isLost = (damage: Damage): boolean => damage.kind === 'records' && damage.wholeFrom === undefined;
     if (!this.damage.some(isLost)) return false;
@@ -165,7 +184,10 @@ export class Manifest {
     return isLost ? undefined : this.sessions.locate(position);
   }
 
-  /** Resolves once the facts as they are now are stored. After a failure the stored ones are as before, or these. */
+  /**
+   * Resolves once the facts as they are now are stored. After a failure the stored ones are as
+   * before, or these.
+   */
   save(): Promise<void> {
     const saving = this.#saving.then(() => this.#store());
     this.#saving = saving.catch(() => undefined);
@@ -183,7 +205,10 @@ export class Manifest {
     }
   }
 
-  /** What it takes up of a full disk is given back; a file that stays is removed before the next try. */
+  /**
+   * What it takes up of a full disk is given back; a file that stays is removed before the next
+   * try.
+   */
   #giveUpNew(): void {
     const newPath = join(this.#directory, NEW_MANIFEST_NAME);
     try {

@@ -158,7 +158,10 @@ export class NodeFiles implements Files {
   }
 }
 
-/** The file system that all volumes of this process share, so that the bound on open files holds for all together. */
+/**
+ * The file system that all volumes of this process share, so that the bound on open files holds for
+ * all together.
+ */
 export const processFiles: Files = new NodeFiles();
 
 async function syncOnce(directory: string): Promise<void> {

@@ -1,4 +1,5 @@
-// The open images of a volume: each learns of new UNDO before the replica is overwritten, and keeps the UNDO alive that it found.
+// The open images of a volume: each learns of new UNDO before the replica is overwritten, and keeps
+// the UNDO alive that it found.
 import { OpenImage } from './image.js';
 import type { ImageSource } from './image.js';
 import type { UndoIndex } from './undo-index.js';

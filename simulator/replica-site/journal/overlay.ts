@@ -1,4 +1,5 @@
-// What differs between the live replica and the volume at one position: for each byte the first UNDO after it.
+// What differs between the live replica and the volume at one position: for each byte the first
+// UNDO after it.
 import { ExtentMap } from './extent-map.js';
 import type { Extent } from './extent-map.js';
 import { DAMAGED_RUN, ZERO_RUN } from './undo-index.js';
@@ -7,7 +8,10 @@ import type { UndoIndex } from './undo-index.js';
 export class Overlay {
   readonly #position: number;
   readonly #extents = new ExtentMap();
-  /** The files that hold the old bytes: a segment may be written anew meanwhile, and this one is kept for the image. */
+  /**
+   * The files that hold the old bytes: a segment may be written anew meanwhile, and this one is
+   * kept for the image.
+   */
   readonly #paths: string[] = [];
   readonly #files = new Map<string, number>();
 

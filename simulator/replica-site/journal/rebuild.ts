@@ -1,5 +1,6 @@
-// Makes a journal usable whatever lies in its folder: what can't be used goes aside, what is sound is kept, all of it is
-// looked at, and a new lineage begins. A kill at any step leaves a folder that the next rebuild, or opening, goes on from.
+// Makes a journal usable whatever lies in its folder: what can't be used goes aside, what is sound
+// is kept, all of it is looked at, and a new lineage begins. A kill at any step leaves a folder
+// that the next rebuild, or opening, goes on from.
 import { join } from 'node:path';
 import { Aside, isAsideName } from './aside.js';
 import { JournalError } from './errors.js';
@@ -12,8 +13,9 @@ import type { CheckedJournal } from './volume-journal.js';
 const REASON = 'the journal was rebuilt';
 
 /**
- * Rebuilds the journal of a folder that no other journal has open, and returns it opened. Reads all of the replica image
- * and of UNDO once. What has to be sent again, and what is lost, is told by the journal.
+ * Rebuilds the journal of a folder that no other journal has open, and returns it opened. Reads all
+ * of the replica image and of UNDO once. What has to be sent again, and what is lost, is told by
+ * the journal.
  * @throws JournalError OUT_OF_RANGE; FAILED if the disk refuses to write
  */
 export async function rebuildVolumeJournal(options: JournalOptions): Promise<CheckedJournal> {
@@ -29,7 +31,10 @@ export async function rebuildVolumeJournal(options: JournalOptions): Promise<Che
   }
 }
 
-/** A folder that can't be opened at all loses its journal first, and its replica image only if that does not help. */
+/**
+ * A folder that can't be opened at all loses its journal first, and its replica image only if that
+ * does not help.
+ */
 async function openAnyway(options: JournalOptions): Promise<CheckedJournal> {
   const { files = processFiles, directory, sync = false, log } = options;
   const aside = new Aside(files, directory, sync);

@@ -1,13 +1,15 @@
-// The 64-byte header of every DO and UNDO record: one shape for both, so that one scanner reads both.
+// The 64-byte header of every DO and UNDO record: one shape for both, so that one scanner reads
+// both.
 import { crc32 } from 'node:zlib';
 
 export const RECORD_HEADER_BYTES = 64;
 
 /**
- * DO: write, zeroes, initBegin, initEnd. UNDO: oldData (what a record overwrote), oldZeroes (the same, all zero, so
- * without payload), oldDamaged (the same, but it failed its check: nobody may read it any more), untouched (the record
- * overwrote nothing), edgeSums (sums of blocks of the replica image overwritten in part, as they are afterwards). Every
- * position has at least one UNDO record, and one that isn't edgeSums, until UNDO is consolidated.
+ * DO: write, zeroes, initBegin, initEnd. UNDO: oldData (what a record overwrote), oldZeroes (the
+ * same, all zero, so without payload), oldDamaged (the same, but it failed its check: nobody may
+ * read it any more), untouched (the record overwrote nothing), edgeSums (sums of blocks of the
+ * replica image overwritten in part, as they are afterwards). Every position has at least one UNDO
+ * record, and one that isn't edgeSums, until UNDO is consolidated.
  */
 const kindNumbers = {
   write: 1,
@@ -39,7 +41,10 @@ export interface RecordHeader {
   readonly kind: RecordKind;
   /** No further record of this position follows; a long UNDO is split into several. */
   readonly last: boolean;
-  /** Bytes from the start of the write call that carried this record: tells which records were synced before it. */
+  /**
+   * Bytes from the start of the write call that carried this record: tells which records were
+   * synced before it.
+   */
   readonly groupDistance: number;
   readonly position: number;
   readonly session: number;

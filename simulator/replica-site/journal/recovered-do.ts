@@ -1,4 +1,5 @@
-// Reads the DO journal of a folder: which records are there to be applied, and which are damaged or missing.
+// Reads the DO journal of a folder: which records are there to be applied, and which are damaged or
+// missing.
 import type { ByteRange, DamagePlace } from './damage.js';
 import { coveredBytes, payloadBytes, RECORD_HEADER_BYTES } from './record-format.js';
 import type { RecordHeader } from './record-format.js';
@@ -36,7 +37,10 @@ export interface RecoveredDo {
   readonly segments: readonly Segment[];
   readonly runs: readonly DoRun[];
   readonly gaps: readonly DoGap[];
-  /** Bytes of the volume that sound records after the first gap cover; undefined if they are too many. */
+  /**
+   * Bytes of the volume that sound records after the first gap cover; undefined if they are too
+   * many.
+   */
   readonly afterGap: readonly { readonly position: number; readonly range: ByteRange }[] | undefined;
   readonly first: number | undefined;
   readonly last: RecordHeader | undefined;

@@ -1,5 +1,5 @@
-// Finds the segments of a journal in its folder and checks them. A torn tail of the last one is cut off; what else is
-// damaged is told apart from what is sound, so that the rest can be used.
+// Finds the segments of a journal in its folder and checks them. A torn tail of the last one is cut
+// off; what else is damaged is told apart from what is sound, so that the rest can be used.
 import { join } from 'node:path';
 import type { DamagePlace } from './damage.js';
 import type { Files } from './files.js';
@@ -112,7 +112,8 @@ function headerOfRecords(files: Files, path: string, name: SegmentName): Segment
   const firstPosition = readRecordHeader(files, path, SEGMENT_HEADER_BYTES)?.position ?? 0;
   const base = { kind, sequence, synced: false, continued: false, firstPosition };
   if (generation === 0) return { ...base, consolidated: undefined };
-  // How many it stands for, and where it ends, is not known: it joins no other, and what is before it is given up.
+  // How many it stands for, and where it ends, is not known: it joins no other, and what is before
+  // it is given up.
   const spans = UNKNOWN_SPANS;
   const signature = { intervalStart: -1, positionsWithin: 0 };
   return { ...base, consolidated: { spans, lastPosition: firstPosition, bytes: files.size(path) ?? 0, signature } };
@@ -124,7 +125,10 @@ export function readRecordHeader(files: Files, path: string, at: number): Record
   return count < bytes.length ? undefined : decodeRecordHeader(bytes, 0);
 }
 
-/** Killed before the header was whole; or, after a power cut, the header's page was lost and nothing after it synced. */
+/**
+ * Killed before the header was whole; or, after a power cut, the header's page was lost and nothing
+ * after it synced.
+ */
 function isUnfinished(files: Files, path: string, bytes: number): boolean {
   if (bytes < SEGMENT_HEADER_BYTES) return true;
   const header = Buffer.alloc(SEGMENT_HEADER_BYTES);
@@ -136,7 +140,10 @@ function isUnfinished(files: Files, path: string, bytes: number): boolean {
 export interface SegmentVisitor {
   onRecord(header: RecordHeader, segment: Segment, fileOffset: number): void;
   onBadPayload(header: RecordHeader, segment: Segment, fileOffset: number): void;
-  /** Records are missing between the last one and the next; without a next one, up to the segment's end. */
+  /**
+   * Records are missing between the last one and the next; without a next one, up to the segment's
+   * end.
+   */
   onGap(
     segment: Segment,
     fileOffset: number,
@@ -145,8 +152,8 @@ export interface SegmentVisitor {
 }
 
 /**
- * Visits all records of a segment; cuts a torn tail off the last one. Undefined if no record is left, and the file is
- * removed. `bytes` of the answer end with the last record that can be used.
+ * Visits all records of a segment; cuts a torn tail off the last one. Undefined if no record is
+ * left, and the file is removed. `bytes` of the answer end with the last record that can be used.
  */
 export async function checkSegment(
   folder: RecoveryFolder,
@@ -218,8 +225,9 @@ export async function checkSegment(
 }
 
 /**
- * A killed process leaves a prefix of what it wrote, so a whole header or payload that fails its checksum was
- * damaged later. After a power cut anything may stand where the last group was; a later group is the proof against.
+ * A killed process leaves a prefix of what it wrote, so a whole header or payload that fails its
+ * checksum was damaged later. After a power cut anything may stand where the last group was; a
+ * later group is the proof against.
  */
 function isTorn(files: Files, segment: Segment, end: ScanEnd): boolean {
   if (end.fault === 'unreadable') return false;
@@ -228,7 +236,10 @@ function isTorn(files: Files, segment: Segment, end: ScanEnd): boolean {
   return isCut && !laterGroupFollows(files, segment.path, end.at, segment.bytes);
 }
 
-/** UNDO before a position is of no use: something between is missing, and nobody knows which bytes it covered. */
+/**
+ * UNDO before a position is of no use: something between is missing, and nobody knows which bytes
+ * it covered.
+ */
 export interface UndoLoss {
   readonly before: number;
   readonly place: DamagePlace;
@@ -248,8 +259,9 @@ export interface RecoveredUndo {
 }
 
 /**
- * All UNDO segments after the trim position that can be used; the records of the last one are checked and visited. Those
- * before it never change any more and are checked whenever an image reads them. Removes what trims left behind.
+ * All UNDO segments after the trim position that can be used; the records of the last one are
+ * checked and visited. Those before it never change any more and are checked whenever an image
+ * reads them. Removes what trims left behind.
  */
 export async function recoverUndo(
   folder: RecoveryFolder,

@@ -1,5 +1,6 @@
-// Brings a folder back to a working state after any end of the process: what is durable, what is applied, what is left.
-// What is damaged is told apart from the rest: damaged history costs the positions that need it, damaged DO what it held.
+// Brings a folder back to a working state after any end of the process: what is durable, what is
+// applied, what is left. What is damaged is told apart from the rest: damaged history costs the
+// positions that need it, damaged DO what it held.
 import { join } from 'node:path';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { APPLIED_NAME, AppliedMark } from './applied-mark.js';
@@ -64,7 +65,8 @@ export interface Recovered {
 export async function recover(options: RecoveryOptions): Promise<Recovered> {
   const { files, spareFiles, directory, sizeBytes, sync, log } = options;
   const names = files.list(directory) ?? [];
-  // Before anything is removed for what another file stands for: a power cut could bring back neither.
+  // Before anything is removed for what another file stands for: a power cut could bring back
+  // neither.
   if (sync && names.length > 0) await files.syncDirectory(directory);
   const stored = names.length === 0 ? 'none' : Manifest.load(spareFiles, directory, sizeBytes, sync);
   if (typeof stored !== 'string') {
@@ -88,8 +90,9 @@ function isJournalsName(name: string): boolean {
 }
 
 /**
- * Without a manifest nothing of DO and UNDO can be trusted: nobody knows which positions were let go of. The replica image
- * is kept, for most of what it holds is right, but all of it has to be compared with its source, or sent again.
+ * Without a manifest nothing of DO and UNDO can be trusted: nobody knows which positions were let
+ * go of. The replica image is kept, for most of what it holds is right, but all of it has to be
+ * compared with its source, or sent again.
  */
 async function startAnew(options: RecoveryOptions, names: readonly string[]): Promise<Manifest> {
   const { files, spareFiles, directory, sizeBytes, sync, knownPosition, log } = options;
@@ -207,7 +210,8 @@ class Recovery {
     const hasForgotten = this.#manifest.forgetWhole(position) || forgets;
     const isStored = sessions.entries.length > 0 || this.#manifest.jumps.length > 0;
     if (hasForgotten) this.#manifest.isBehind = true;
-    // With sync in any case: what was read may have been written without, or its folder's name not be synced.
+    // With sync in any case: what was read may have been written without, or its folder's name not
+    // be synced.
     const isSynced = this.#options.sync && this.#folder.names.length > 0;
     if (isSynced || (isStored && !this.#manifest.isMirrored)) await this.#manifest.save();
     const left = bytesAfter.filter((one) => one.position > applied && one.position <= position);
@@ -272,8 +276,8 @@ class Recovery {
   }
 
   /**
-   * Cuts off what comes after the last record that can be applied. What is lost is stored before: the next opening must
-   * not take the rest for all there ever was.
+   * Cuts off what comes after the last record that can be applied. What is lost is stored before:
+   * the next opening must not take the rest for all there ever was.
    */
   async #cutDo({ segments, runs }: RecoveredDo, loss: Loss): Promise<readonly Segment[]> {
     const { files } = this.#options;
@@ -296,7 +300,10 @@ class Recovery {
     return [...kept.slice(0, -1), { ...last, bytes: end.at, lastPosition: Math.min(last.lastPosition, loss.drainTo) }];
   }
 
-  /** Stores what was found; then what is of no use goes aside. A kill between the two finds less to do. */
+  /**
+   * Stores what was found; then what is of no use goes aside. A kill between the two finds less to
+   * do.
+   */
   async #noteDamage({ segments, unused }: RecoveredUndo, { applied, undoLoss, suspects }: Verdict): Promise<void> {
     const manifest = this.#manifest;
     const before = manifest.damage;
@@ -312,7 +319,10 @@ class Recovery {
     log?.warn({ directory, ...undoLoss.place, before: undoLoss.before, aside }, 'history before a position was lost');
   }
 
-  /** All that is applied is in the replica image, and its sums are there: none of it is redone any more. */
+  /**
+   * All that is applied is in the replica image, and its sums are there: none of it is redone any
+   * more.
+   */
   async #upgrade(appliedPosition: number): Promise<void> {
     const from = this.#manifest.format;
     this.#manifest.format = MANIFEST_FORMAT;
@@ -334,8 +344,8 @@ class Recovery {
   }
 
   /**
-   * Applies again, without new UNDO, all DO whose UNDO is written, and condemns in between what records that are gone may
-   * have left. Returns where distribution goes on.
+   * Applies again, without new UNDO, all DO whose UNDO is written, and condemns in between what
+   * records that are gone may have left. Returns where distribution goes on.
    */
   async #redo(
     doLog: SegmentLog,
@@ -394,7 +404,8 @@ class Recovery {
       const from = piece.offset - piece.header.offset;
       const length = Math.min(piece.length, done - from);
       this.#apply(piece, length, piece.data?.subarray(0, length));
-      // The whole payload was checked when the segment was scanned, so no running checksum is needed.
+      // The whole payload was checked when the segment was scanned, so no running checksum is
+      // needed.
       if (from + length === done) {
         const { segment, fileOffset } = next;
         const recordBytes = RECORD_HEADER_BYTES + payloadBytes(piece.header);
@@ -406,7 +417,10 @@ class Recovery {
     }
   }
 
-  /** The floor is known to be in the replica image; UNDO that would tell sums of what is before it may be gone. */
+  /**
+   * The floor is known to be in the replica image; UNDO that would tell sums of what is before it
+   * may be gone.
+   */
   #apply({ header, offset }: Piece, length: number, data: Buffer | undefined): void {
     const known = this.#manifest.format >= SUMS_FORMAT && header.position <= this.#manifest.floor.position;
     if (length === 0 || known) return;
@@ -417,10 +431,12 @@ class Recovery {
   }
 
   /**
-   * What was read back may be in the page cache only, and is about to be called durable, or be relied on when redo
-   * overwrites the replica image. After a failed sync, in this life or an earlier one, the system reads it back, syncs it
-   * with success and has never written it. So what no sync is known to have reached is written again: the last group of
-   * each row, since a later group is proof of the sync before it. (Redo writes the replica image again, `run` the manifest.)
+   * What was read back may be in the page cache only, and is about to be called durable, or be
+   * relied on when redo overwrites the replica image. After a failed sync, in this life or an
+   * earlier one, the system reads it back, syncs it with success and has never written it. So what
+   * no sync is known to have reached is written again: the last group of each row, since a later
+   * group is proof of the sync before it. (Redo writes the replica image again, `run` the
+   * manifest.)
    */
   async #commitLogs(logs: readonly SegmentLog[]): Promise<void> {
     const { files, sync } = this.#options;
@@ -430,7 +446,8 @@ class Recovery {
       const last = segments.at(-1);
       const start = last === undefined ? undefined : this.#groupStarts.get(last.path);
       if (last === undefined || start === undefined || start >= last.bytes) continue;
-      // Damage stays as it is, for people to look at: a group that fails its check was not left by a failed sync.
+      // Damage stays as it is, for people to look at: a group that fails its check was not left by
+      // a failed sync.
       const { fault } = await scanRecords(
         files,
         last.path,

@@ -1,5 +1,5 @@
-// The checksums of the replica image, 4 bytes a block in a file of their own: zero for a block of zeroes, so that a hole
-// of the image is a hole here too.
+// The checksums of the replica image, 4 bytes a block in a file of their own: zero for a block of
+// zeroes, so that a hole of the image is a hole here too.
 import { join } from 'node:path';
 import { crc32 } from 'node:zlib';
 import { BLOCK_BYTES } from './blocks.js';
@@ -9,10 +9,16 @@ import { zeroBytes } from './zeroes.js';
 
 export const SUMS_NAME = 'replica.sum';
 const SUM_BYTES = 4;
-/** Stands for each byte of sums that can't be read: of no use, so that their blocks fail their check. */
+/**
+ * Stands for each byte of sums that can't be read: of no use, so that their blocks fail their
+ * check.
+ */
 const UNREADABLE = 0xff;
 const ZERO_BLOCK_CRC = crc32(zeroBytes.subarray(0, BLOCK_BYTES));
-/** Sums read or written at once without memory of their own: what one batch piece touches, and a little more. */
+/**
+ * Sums read or written at once without memory of their own: what one batch piece touches, and a
+ * little more.
+ */
 const SCRATCH_SUMS = 1024;
 
 /** The sum of one block; the volume's last one may be short, and is padded with zeroes. */
@@ -83,7 +89,10 @@ export class ReplicaSums {
     this.#bytes = Math.max(this.#bytes, at + sums.length);
   }
 
-  /** Makes the file long enough for the sums of `blocks` blocks. Those that are new are of blocks of zeroes. */
+  /**
+   * Makes the file long enough for the sums of `blocks` blocks. Those that are new are of blocks of
+   * zeroes.
+   */
   extend(blocks: number): void {
     const length = blocks * SUM_BYTES;
     if (length <= this.#bytes) return;

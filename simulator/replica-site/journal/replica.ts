@@ -1,10 +1,12 @@
-// The replica image: a sparse file, made at the first byte that isn't zero and zero beyond its end, and its checksums.
+// The replica image: a sparse file, made at the first byte that isn't zero and zero beyond its end,
+// and its checksums.
 //
-// Why no end of the process leaves a block and its sum apart: before a piece is brought in, its UNDO is written, and with
-// it the sums that blocks have afterwards which it overwrites in part. DO is kept until image and sums are written (with
-// sync: synced). So whatever part of both a crash leaves, redo writes every byte of the pieces again, computes the sums
-// of blocks they cover wholly from DO's own checked data, and takes the sums of the others from UNDO: none is computed
-// from bytes of the image, so that damage there, however old, stays visible.
+// Why no end of the process leaves a block and its sum apart: before a piece is brought in, its
+// UNDO is written, and with it the sums that blocks have afterwards which it overwrites in part. DO
+// is kept until image and sums are written (with sync: synced). So whatever part of both a crash
+// leaves, redo writes every byte of the pieces again, computes the sums of blocks they cover wholly
+// from DO's own checked data, and takes the sums of the others from UNDO: none is computed from
+// bytes of the image, so that damage there, however old, stays visible.
 import { join } from 'node:path';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { BlockRanges } from './block-ranges.js';
@@ -28,13 +30,19 @@ const CHECK_AGAIN_BYTES_MAX = 64 * 1024 * 1024;
 const CONDEMNED_AT_ONCE = 64 * 1024;
 /** Turns a right sum into a wrong one. */
 const WRONG = 0x5a5a_5a5a;
-/** The image's reach is stored in steps, at least this large and doubling, bytes: it must be stored before it is used. */
+/**
+ * The image's reach is stored in steps, at least this large and doubling, bytes: it must be stored
+ * before it is used.
+ */
 const REACH_STEP_BYTES = 16 * 1024 * 1024;
 
 /** A block whose bytes and sum don't belong together. */
 export interface DamagedBlock {
   readonly block: number;
-  /** XOR of the sum of its bytes and the stored one: kept by every sum stored later, until the block is written whole. */
+  /**
+   * XOR of the sum of its bytes and the stored one: kept by every sum stored later, until the block
+   * is written whole.
+   */
   readonly difference: number;
 }
 
@@ -55,7 +63,10 @@ export class Replica {
   #namesSynced = 0;
   /** Blocks known to fail their check. */
   readonly #bad = new BlockRanges();
-  /** Distribution and retention both ask. The system tells of a failure once: neither may hear of success in its stead. */
+  /**
+   * Distribution and retention both ask. The system tells of a failure once: neither may hear of
+   * success in its stead.
+   */
   readonly #sync = new SharedSync(() => this.#commit());
 
   constructor(files: Files, directory: string, sizeBytes: number) {
@@ -84,8 +95,9 @@ export class Replica {
   }
 
   /**
-   * Makes room in the sums' file for an image that reaches `end`, and returns the reach to be stored before the image is
-   * written beyond the present one: a file that is shorter than its stored reach has lost something.
+   * Makes room in the sums' file for an image that reaches `end`, and returns the reach to be
+   * stored before the image is written beyond the present one: a file that is shorter than its
+   * stored reach has lost something.
    */
   reachFor(end: number, present: number): number {
     const step = Math.max(end, present * 2, REACH_STEP_BYTES);
@@ -94,7 +106,10 @@ export class Replica {
     return reach;
   }
 
-  /** Condemns the blocks whose sums are gone though the image reached them. Tells whether there were any. */
+  /**
+   * Condemns the blocks whose sums are gone though the image reached them. Tells whether there were
+   * any.
+   */
   async condemnUnknown(reach: number): Promise<boolean> {
     const first = this.#sums.blocks;
     const last = blockOf(blockCeiling(reach));
@@ -107,7 +122,10 @@ export class Replica {
     return first < last;
   }
 
-  /** Makes every block that the range touches fail its check, whatever is in it, until it is written whole. */
+  /**
+   * Makes every block that the range touches fail its check, whatever is in it, until it is written
+   * whole.
+   */
   condemn(offset: number, length: number): void {
     const { from, to } = this.widened(offset, offset + length);
     for (let at = from; at < to; at += BLOCK_BYTES) {
@@ -117,7 +135,10 @@ export class Replica {
     }
   }
 
-  /** Looks again at ranges that were damaged once; of very many, the rest is taken to be damaged still. */
+  /**
+   * Looks again at ranges that were damaged once; of very many, the rest is taken to be damaged
+   * still.
+   */
   async checkAgain(ranges: readonly ByteRange[]): Promise<void> {
     let left = CHECK_AGAIN_BYTES_MAX;
     for (const { offset, length } of ranges) {
@@ -145,7 +166,10 @@ export class Replica {
     return { from: blockStart(from), to: Math.min(blockCeiling(to), this.sizeBytes) };
   }
 
-  /** Reads whole blocks, and answers which of them are damaged: definitive, for both files are written synchronously. */
+  /**
+   * Reads whole blocks, and answers which of them are damaged: definitive, for both files are
+   * written synchronously.
+   */
   read(into: Buffer, offset: number, unreadable: Unreadable = 'damaged'): readonly DamagedBlock[] {
     this.#readImage(into, offset, unreadable);
     const damaged = damagedBlocks(into, offset, this.#sums.read(blockOf(offset), blockCount(into), unreadable));
@@ -154,7 +178,10 @@ export class Replica {
     return damaged;
   }
 
-  /** As `read`, off the main thread. Bytes written meanwhile may appear or not, but each block is of one instant. */
+  /**
+   * As `read`, off the main thread. Bytes written meanwhile may appear or not, but each block is of
+   * one instant.
+   */
   async readLater(into: Buffer, offset: number): Promise<readonly DamagedBlock[]> {
     const stored = this.#stored(into, offset);
     const both = await unlessUnreadableLater(
@@ -173,7 +200,9 @@ export class Replica {
     });
   }
 
-  /** `known` has the sums of the blocks that are written in part, and of others if they are known. */
+  /**
+   * `known` has the sums of the blocks that are written in part, and of others if they are known.
+   */
   write(data: Buffer, offset: number, known: readonly EdgeSum[]): void {
     this.#writeImage(data, offset);
     this.#heal(offset, data.length);
@@ -185,7 +214,10 @@ export class Replica {
     });
   }
 
-  /** Overwrites bytes known not to be all zero; blocks overwritten in part get their sums from `writeSums`. */
+  /**
+   * Overwrites bytes known not to be all zero; blocks overwritten in part get their sums from
+   * `writeSums`.
+   */
   writeZeroes(offset: number, length: number): void {
     this.#zeroImage(offset, length);
     this.#heal(offset, length);
@@ -209,11 +241,12 @@ export class Replica {
   }
 
   /**
-   * Brings a piece in again, whatever is there of it. `loggedSum` tells what UNDO notes of a block; a block of which it
-   * notes nothing is one that another piece of the same record completes. Without it, when UNDO itself is damaged, a block
-   * written in part must not be blessed: one that fails its check before fails it afterwards. Zeroes are written wherever
-   * UNDO says that the bytes were not (`overwritten`), though they read as zeroes: a sync may have failed, and then only
-   * writing helps.
+   * Brings a piece in again, whatever is there of it. `loggedSum` tells what UNDO notes of a block;
+   * a block of which it notes nothing is one that another piece of the same record completes.
+   * Without it, when UNDO itself is damaged, a block written in part must not be blessed: one that
+   * fails its check before fails it afterwards. Zeroes are written wherever UNDO says that the
+   * bytes were not (`overwritten`), though they read as zeroes: a sync may have failed, and then
+   * only writing helps.
    */
   redo(
     offset: number,
@@ -276,7 +309,10 @@ export class Replica {
     }
   }
 
-  /** What was written survives a power cut once this resolves. Fails for ever once it failed; recovery writes anew what DO has. */
+  /**
+   * What was written survives a power cut once this resolves. Fails for ever once it failed;
+   * recovery writes anew what DO has.
+   */
   commit(): Promise<void> {
     return this.#sync.request();
   }

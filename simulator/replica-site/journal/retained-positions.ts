@@ -1,4 +1,5 @@
-// Which positions are openable: some single ones, and all from one on. What was let go of never comes back.
+// Which positions are openable: some single ones, and all from one on. What was let go of never
+// comes back.
 import { JournalError } from './errors.js';
 import type { Signature } from './segment-format.js';
 
@@ -6,7 +7,10 @@ import type { Signature } from './segment-format.js';
 export interface Retained {
   /** Positions that must stay openable, ascending, each once. */
   readonly positions: readonly number[];
-  /** Every position from this one on stays openable too; lowered to the applied position if beyond it. */
+  /**
+   * Every position from this one on stays openable too; lowered to the applied position if beyond
+   * it.
+   */
   readonly everyFrom: number;
 }
 
@@ -51,7 +55,10 @@ export function oldest({ positions, everyFrom }: Retained): number {
   return positions[0] ?? everyFrom;
 }
 
-/** The retained position whose interval a record lies in: the last one before it; -1 if there is none. */
+/**
+ * The retained position whose interval a record lies in: the last one before it; -1 if there is
+ * none.
+ */
 export function intervalStart({ positions }: Retained, position: number): number {
   return positions[countBefore(positions, position) - 1] ?? -1;
 }

@@ -12,9 +12,15 @@ import { isSame, narrowed, oldest } from './retained-positions.js';
 import type { Durable, RetainResult } from './types.js';
 import type { Retained } from './retained-positions.js';
 
-/** UNDO read and written by one call at most, bytes, and a segment more: about a tenth of a second of work. */
+/**
+ * UNDO read and written by one call at most, bytes, and a segment more: about a tenth of a second
+ * of work.
+ */
 const WORK_BYTES_MAX = 64 * 1024 * 1024;
-/** Bytes at which the growing segment is closed, so that what a busy volume wrote before one call has come to rest some calls later. */
+/**
+ * Bytes at which the growing segment is closed, so that what a busy volume wrote before one call
+ * has come to rest some calls later.
+ */
 const REST_BYTES_MIN = 256 * 1024;
 
 export interface RetentionOptions extends Omit<ConsolidationOptions, 'examined'> {
@@ -104,7 +110,9 @@ export class Retention {
     }
   }
 
-  /** Once it is stored that a position is let go of, UNDO that only it needed may go, in any order. */
+  /**
+   * Once it is stored that a position is let go of, UNDO that only it needed may go, in any order.
+   */
   async #letGo(asked: Retained): Promise<void> {
     const { manifest, replica, sync, applied } = this.#options;
     const { position, timeMs } = applied();

@@ -1,4 +1,5 @@
-// Writes the last group of a segment again, in its place: the only way to stable storage for what an earlier sync failed to bring there.
+// Writes the last group of a segment again, in its place: the only way to stable storage for what
+// an earlier sync failed to bring there.
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { JournalError } from './errors.js';
 import type { Files } from './files.js';
@@ -10,9 +11,10 @@ import type { Segment } from './segment-log.js';
 const SLICE_BYTES = 512 * 1024;
 
 /**
- * The group begins at byte `start` of the file; where the segment begins with it, the segment's header is written too. The
- * bytes stay the same, so a crash half-way does no harm.
- * @throws JournalError FAILED when the group, which was read before, is gone: the next opening cuts it off
+ * The group begins at byte `start` of the file; where the segment begins with it, the segment's
+ * header is written too. The bytes stay the same, so a crash half-way does no harm.
+ * @throws JournalError FAILED when the group, which was read before, is gone: the next opening cuts
+ * it off
  */
 export async function rewriteLastGroup(files: Files, segment: Segment, start: number): Promise<void> {
   const { path, bytes: end } = segment;
@@ -28,7 +30,8 @@ export async function rewriteLastGroup(files: Files, segment: Segment, start: nu
     await nextTurn();
   }
   await files.datasync(path);
-  // The page cache may have let go of it since it was checked. What is on the disk now can't change any more.
+  // The page cache may have let go of it since it was checked. What is on the disk now can't change
+  // any more.
   files.read(path, header, 0);
   const { fault } = await scanRecords(files, path, { from: start, to: end, payloads: true }, () => undefined);
   if (fault !== undefined || (wasSound && decodeSegmentHeader(header) === undefined))

@@ -1,4 +1,5 @@
-// Reads a segment record by record: at recovery to check everything, for an image to list what changed.
+// Reads a segment record by record: at recovery to check everything, for an image to list what
+// changed.
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { crc32 } from 'node:zlib';
 import type { Files } from './files.js';
@@ -6,7 +7,10 @@ import { RECORD_HEADER_BYTES, decodeRecordHeader, payloadBytes } from './record-
 import type { RecordHeader } from './record-format.js';
 import { unlessUnreadable } from './unreadable.js';
 
-/** Bytes read at once: long enough for the disk, short enough for the event loop, which gets its turn after each. */
+/**
+ * Bytes read at once: long enough for the disk, short enough for the event loop, which gets its
+ * turn after each.
+ */
 const WINDOW_BYTES = 1024 * 1024;
 
 export interface ScanRange {
@@ -22,8 +26,8 @@ export interface ScanRange {
 
 /**
  * Where the scan ended: at the range's end without a fault, or at the first record that is wrong.
- * `short`: the range ends within the record; `header`, `payload`: they fail their checksum; `unreadable`: the disk
- * refused to read it.
+ * `short`: the range ends within the record; `header`, `payload`: they fail their checksum;
+ * `unreadable`: the disk refused to read it.
  */
 export interface ScanEnd {
   readonly at: number;
@@ -78,8 +82,9 @@ export interface SoundRest {
 }
 
 /**
- * Looks behind damage for the place from which every record to the range's end is sound, in order, and at or before
- * `lastPosition`. A guest's data may look like a record: only an unbroken row up to the end is believed.
+ * Looks behind damage for the place from which every record to the range's end is sound, in order,
+ * and at or before `lastPosition`. A guest's data may look like a record: only an unbroken row up
+ * to the end is believed.
  */
 export async function findSoundRest(
   files: Files,

@@ -1,5 +1,5 @@
-// Names and 64-byte headers of segment files: each says which positions it begins with, so that a list of
-// headers is the map of a whole lineage.
+// Names and 64-byte headers of segment files: each says which positions it begins with, so that a
+// list of headers is the map of a whole lineage.
 import { crc32 } from 'node:zlib';
 import { readSafeInteger, writeSafeInteger } from './record-format.js';
 
@@ -30,8 +30,8 @@ export interface Consolidated {
 }
 
 /**
- * The retained positions that matter to a segment. Positions are never added to those retained before, so the same
- * numbers mean the same positions.
+ * The retained positions that matter to a segment. Positions are never added to those retained
+ * before, so the same numbers mean the same positions.
  */
 export interface Signature {
   /** The last retained position before the segment; -1 if there is none. */

@@ -1,4 +1,5 @@
-// A journal on disk: a row of segment files, of which only the last grows; whole ones are dropped from the front.
+// A journal on disk: a row of segment files, of which only the last grows; whole ones are dropped
+// from the front.
 import { join } from 'node:path';
 import type { Files } from './files.js';
 import { SEGMENT_HEADER_BYTES, encodeSegmentHeader, segmentName } from './segment-format.js';
@@ -45,7 +46,10 @@ export class SegmentLog {
   #sealed: boolean;
   #bytes: number;
   #namesUnsynced = false;
-  /** What a failed write left behind the end of a file, and could not be cut off: it must be before the next write. */
+  /**
+   * What a failed write left behind the end of a file, and could not be cut off: it must be before
+   * the next write.
+   */
   #leftover: { readonly path: string; readonly bytes: number } | undefined;
 
   constructor(options: SegmentLogOptions, recovered: readonly Segment[]) {
@@ -87,8 +91,9 @@ export class SegmentLog {
   }
 
   /**
-   * Writes a group at the end; begins a new segment if it doesn't fit. Returns where its first byte went. If the write
-   * fails, the row is as it was before, and the next group goes where this one should have gone.
+   * Writes a group at the end; begins a new segment if it doesn't fit. Returns where its first byte
+   * went. If the write fails, the row is as it was before, and the next group goes where this one
+   * should have gone.
    */
   append(group: Group): { readonly segment: Segment; readonly fileOffset: number } {
     let segment = this.#sealed ? undefined : this.#segments.at(-1);
@@ -107,7 +112,10 @@ export class SegmentLog {
     return { segment, fileOffset };
   }
 
-  /** With sync, makes what was appended survive a power cut. Called after each group, so only the last segment needs it. */
+  /**
+   * With sync, makes what was appended survive a power cut. Called after each group, so only the
+   * last segment needs it.
+   */
   async commit(): Promise<void> {
     const { files, directory, sync } = this.#options;
     const last = this.#segments.at(-1);
@@ -131,7 +139,9 @@ export class SegmentLog {
     return gone;
   }
 
-  /** Puts one segment in the place of neighbouring ones, none of which may grow; their files stay. */
+  /**
+   * Puts one segment in the place of neighbouring ones, none of which may grow; their files stay.
+   */
   replace(sources: readonly Segment[], segment: Segment): void {
     const start = this.#segments.findIndex((one) => one === sources[0]);
     if (start === -1) throw new RangeError(`segment ${segment.path} replaces none of the row`);
@@ -140,7 +150,10 @@ export class SegmentLog {
     this.#bytes += segment.bytes;
   }
 
-  /** A part of a group at the end of a file would be taken for damage once something stands behind it. */
+  /**
+   * A part of a group at the end of a file would be taken for damage once something stands behind
+   * it.
+   */
   #write(path: string, parts: readonly Uint8Array[], at: number): void {
     const { files } = this.#options;
     if (this.#leftover !== undefined) this.#cutOff(this.#leftover);

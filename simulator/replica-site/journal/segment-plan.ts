@@ -1,4 +1,5 @@
-// Finds out which records of an UNDO segment are the first of their bytes since a retained position: what must be kept.
+// Finds out which records of an UNDO segment are the first of their bytes since a retained
+// position: what must be kept.
 import { corrupt } from './errors.js';
 import type { ExtentMap } from './extent-map.js';
 import type { Files } from './files.js';
@@ -8,7 +9,10 @@ import { scanRecords } from './scan.js';
 import { SEGMENT_HEADER_BYTES } from './segment-format.js';
 import type { Segment } from './segment-log.js';
 
-/** Bytes read between turns of the event loop: at most 2048 headers, a few milliseconds with a search for each. */
+/**
+ * Bytes read between turns of the event loop: at most 2048 headers, a few milliseconds with a
+ * search for each.
+ */
 const WINDOW_BYTES = 128 * 1024;
 
 /** A part of the segment to be taken over: its bytes as they are, or some ranges of one record. */
@@ -32,7 +36,10 @@ export interface SegmentPlan {
 
 /** What is covered since the interval of the retained positions began. */
 export interface IntervalCoverage {
-  /** Moves on to the interval of a position, and forgets what was covered before it began; -1: nobody needs it. */
+  /**
+   * Moves on to the interval of a position, and forgets what was covered before it began; -1:
+   * nobody needs it.
+   */
   enter(position: number): { readonly needed: boolean; readonly extents: ExtentMap };
 }
 

@@ -1,10 +1,11 @@
 // Writes one UNDO segment in place of several, with only what their plans keep.
 //
-// Why no crash loses old data: the new file is whole (with sync: on the disk) before it gets its name, and has its name
-// (with sync: for good) before any file that it stands for is removed. Its header tells the sequence numbers it stands
-// for, and its name a generation later than theirs: recovery takes the latest generation and removes what it covers, and
-// files that never got their name. Everything in it is applied and at or before the manifest's floor, which was saved
-// before: recovery needs no UNDO from there to join DO, or to redo it.
+// Why no crash loses old data: the new file is whole (with sync: on the disk) before it gets its
+// name, and has its name (with sync: for good) before any file that it stands for is removed. Its
+// header tells the sequence numbers it stands for, and its name a generation later than theirs:
+// recovery takes the latest generation and removes what it covers, and files that never got their
+// name. Everything in it is applied and at or before the manifest's floor, which was saved before:
+// recovery needs no UNDO from there to join DO, or to redo it.
 import { dirname, join } from 'node:path';
 import { crc32 } from 'node:zlib';
 import { corrupt } from './errors.js';
@@ -73,7 +74,9 @@ export async function rewriteSegments(
   return { ...header, path, generation, bytes, lastPosition: last.lastPosition };
 }
 
-/** What it takes up of a full disk is given back; a file that stays is removed before the next try. */
+/**
+ * What it takes up of a full disk is given back; a file that stays is removed before the next try.
+ */
 function giveUp(files: Files, unfinished: string): void {
   try {
     files.remove(unfinished);
@@ -129,7 +132,10 @@ class PartWriter {
   }
 }
 
-/** A record for each range, of data that was checked: damaged data never gets a good checksum, but is said to be damaged. */
+/**
+ * A record for each range, of data that was checked: damaged data never gets a good checksum, but
+ * is said to be damaged.
+ */
 async function recordParts(
   files: Files,
   segment: Segment,

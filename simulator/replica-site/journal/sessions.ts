@@ -44,14 +44,17 @@ export class Sessions {
   }
 
   /**
-   * Forgets sessions none of whose records is durable: their begin was noted, and then the process ended.
-   * Tells whether there were any.
+   * Forgets sessions none of whose records is durable: their begin was noted, and then the process
+   * ended. Tells whether there were any.
    */
   forgetEmpty(durablePosition: number): boolean {
     return this.#forgetFrom(durablePosition);
   }
 
-  /** Forgets sessions that begin after records which are not there any more. Tells whether there were any. */
+  /**
+   * Forgets sessions that begin after records which are not there any more. Tells whether there
+   * were any.
+   */
   forgetBeyond(position: number): boolean {
     return this.#forgetFrom(position + 1);
   }

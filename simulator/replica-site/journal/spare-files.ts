@@ -1,4 +1,5 @@
-// The same files for work that must go on when the disk is full: it draws on the reserve. Opening a journal, and letting go of history.
+// The same files for work that must go on when the disk is full: it draws on the reserve. Opening a
+// journal, and letting go of history.
 import type { RoomReserve } from '../../disk/room-reserve.js';
 import { isOutOfRoom } from '../../store/storage-failure.js';
 import type { Files } from './files.js';

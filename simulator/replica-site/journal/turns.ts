@@ -1,6 +1,10 @@
-// Shares the event loop among all volumes that have something to distribute, and leaves the larger part to others.
+// Shares the event loop among all volumes that have something to distribute, and leaves the larger
+// part to others.
 
-/** Work done before other events get their turn, milliseconds: what it may add to any answer of the process. */
+/**
+ * Work done before other events get their turn, milliseconds: what it may add to any answer of the
+ * process.
+ */
 const TURN_MS_MAX = 1;
 
 export class Turns {

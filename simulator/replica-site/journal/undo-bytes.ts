@@ -1,4 +1,5 @@
-// Counts the UNDO kept for each of some positions; remembers the counts at positions within segments, which never change.
+// Counts the UNDO kept for each of some positions; remembers the counts at positions within
+// segments, which never change.
 import { corrupt } from './errors.js';
 import type { Files } from './files.js';
 import { countBefore } from './retained-positions.js';
@@ -18,7 +19,10 @@ export class UndoBytes {
     this.#undo = undo;
   }
 
-  /** By ascending position: bytes of records after it up to the next one, or to the end. @throws JournalError CORRUPT */
+  /**
+   * By ascending position: bytes of records after it up to the next one, or to the end.
+   * @throws JournalError CORRUPT
+   */
   async after(positions: readonly number[]): Promise<readonly number[]> {
     const totals = positions.map(() => 0);
     const extracts = this.#undo.extractsAfter(-1).map(({ segment, bytes }) => {

@@ -3,7 +3,10 @@
 import type { RecordHeader } from './record-format.js';
 
 const INITIAL_CAPACITY = 64;
-/** Stands for the file offset of a zero run, which has no bytes in the file: a segment's header is there. */
+/**
+ * Stands for the file offset of a zero run, which has no bytes in the file: a segment's header is
+ * there.
+ */
 export const ZERO_RUN = 0;
 /** The same for bytes that failed their check when they were overwritten. */
 export const DAMAGED_RUN = 1;

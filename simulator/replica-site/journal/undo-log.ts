@@ -1,4 +1,5 @@
-// The UNDO journal: written before the replica image is overwritten, read by images, dropped from the front by trims.
+// The UNDO journal: written before the replica image is overwritten, read by images, dropped from
+// the front by trims.
 import { crc32 } from 'node:zlib';
 import type { Aside } from './aside.js';
 import type { Change } from './changes.js';
@@ -35,7 +36,10 @@ interface RetiredSegment {
   readonly isKept: boolean;
 }
 
-/** What an image needs: old data after its position, of segments that weren't retired when it was opened. */
+/**
+ * What an image needs: old data after its position, of segments that weren't retired when it was
+ * opened.
+ */
 export interface UndoReader {
   readonly position: number;
   /** What {@link UndoLog.retirements} was when it was opened. */
@@ -142,7 +146,10 @@ export class UndoLog {
     }
   }
 
-  /** Takes whole segments at or before a position out of the journal; `deleteRetired` deletes them. Returns their bytes. */
+  /**
+   * Takes whole segments at or before a position out of the journal; `deleteRetired` deletes them.
+   * Returns their bytes.
+   */
   retire(position: number): number {
     const keep = this.#log.segments.findIndex((segment) => segment.lastPosition > position);
     return this.#retireAll(this.#log.shift(keep === -1 ? this.#log.segments.length : keep), false);
@@ -167,8 +174,9 @@ export class UndoLog {
   }
 
   /**
-   * The oldest position whose image takes any of the bytes from the record of `position`: older images find all of them
-   * in UNDO from before. `trimPosition` if there is none, or if that UNDO can't be read.
+   * The oldest position whose image takes any of the bytes from the record of `position`: older
+   * images find all of them in UNDO from before. `trimPosition` if there is none, or if that UNDO
+   * can't be read.
    */
   async neededFrom(position: number, bytes: ByteRange, trimPosition: number): Promise<number> {
     const found = new ExtentMap();
@@ -188,7 +196,10 @@ export class UndoLog {
     return trimPosition;
   }
 
-  /** Deletes retired segments that no image needs; one that the disk refuses to delete is tried again with the next ones. */
+  /**
+   * Deletes retired segments that no image needs; one that the disk refuses to delete is tried
+   * again with the next ones.
+   */
   deleteRetired(readers: Iterable<UndoReader>): void {
     if (this.#retired.length === 0) return;
     const all = [...readers];

@@ -1,4 +1,5 @@
-// Tells a part of the disk that can't be read from other failures: what it held is damaged, the rest is not.
+// Tells a part of the disk that can't be read from other failures: what it held is damaged, the
+// rest is not.
 
 /** What the work answers; undefined if the disk refused to read. */
 export function unlessUnreadable<Result>(work: () => Result): Result | undefined {

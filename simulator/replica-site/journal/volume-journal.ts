@@ -39,18 +39,24 @@ import type { Retained } from './retained-positions.js';
 import { UndoBytes } from './undo-bytes.js';
 import { UndoLog } from './undo-log.js';
 
-/** Default size of a segment file, bytes: what a trim can free at once, and consolidation looks at at once. */
+/**
+ * Default size of a segment file, bytes: what a trim can free at once, and consolidation looks at
+ * at once.
+ */
 const SEGMENT_BYTES = 16 * 1024 * 1024;
-/** Largest size of a segment file, bytes: places in it are 32-bit numbers, and a group may exceed the size. */
+/**
+ * Largest size of a segment file, bytes: places in it are 32-bit numbers, and a group may exceed
+ * the size.
+ */
 const SEGMENT_BYTES_MAX = 1024 * 1024 * 1024;
 
 type ResolvedOptions = JournalOptions &
   Required<Pick<JournalOptions, 'files' | 'spareFiles' | 'segmentBytes' | 'sync'>>;
 
 /**
- * Opens the journal in a folder, recovering what an earlier process left there. A volume without records gets no folder.
- * Damage keeps no journal from opening: what it costs is told by `damage`, `toResend` and, if records were lost, a new
- * `lineage`.
+ * Opens the journal in a folder, recovering what an earlier process left there. A volume without
+ * records gets no folder. Damage keeps no journal from opening: what it costs is told by `damage`,
+ * `toResend` and, if records were lost, a new `lineage`.
  * @throws JournalError SIZE_MISMATCH, OUT_OF_RANGE; CORRUPT, FAILED if the disk fails meanwhile
  */
 export async function openVolumeJournal(options: JournalOptions): Promise<VolumeJournal> {
@@ -61,7 +67,10 @@ export async function openVolumeJournal(options: JournalOptions): Promise<Volume
 export interface CheckedJournal extends VolumeJournal {
   /** Looks at all of UNDO and of the replica image, and notes what is damaged. */
   checkAll(): Promise<void>;
-  /** Lost history is known to people now: it is told of the positions that need it, and no more of the journal. */
+  /**
+   * Lost history is known to people now: it is told of the positions that need it, and no more of
+   * the journal.
+   */
   acceptLosses(): Promise<void>;
 }
 
@@ -336,8 +345,8 @@ class OpenJournal implements CheckedJournal {
   }
 
   /**
-   * Ends a lineage whose last records are lost: what is sound of it is applied, and a new one goes on behind all positions
-   * that ever were. To be called before anybody else knows the journal.
+   * Ends a lineage whose last records are lost: what is sound of it is applied, and a new one goes
+   * on behind all positions that ever were. To be called before anybody else knows the journal.
    */
   async endLineage({ drainTo, place, ...loss }: Loss): Promise<void> {
     await this.whenApplied(drainTo);
@@ -364,8 +373,9 @@ class OpenJournal implements CheckedJournal {
   }
 
   /**
-   * Begins a new lineage if blocks of the replica image are damaged, though no record is lost: only who attaches to another
-   * lineage compares all that is there with its source. To be called before anybody else knows the journal.
+   * Begins a new lineage if blocks of the replica image are damaged, though no record is lost: only
+   * who attaches to another lineage compares all that is there with its source. To be called before
+   * anybody else knows the journal.
    */
   async doubtReplica(): Promise<void> {
     const replica = this.damage.find((damage) => damage.kind === 'replica');

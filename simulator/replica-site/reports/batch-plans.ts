@@ -1,4 +1,5 @@
-// The plans of batches, item by item, and what batches report at their end. A plan is drafted in pages and finished once, for ever.
+// The plans of batches, item by item, and what batches report at their end. A plan is drafted in
+// pages and finished once, for ever.
 import { z } from 'zod';
 import {
   batchItemSchema,
@@ -38,7 +39,10 @@ export class BatchPlans {
     );
   }
 
-  /** @returns how many moves the plan has that was finished first. @throws MoverError INVALID_REQUEST when some were not stored */
+  /**
+   * @returns how many moves the plan has that was finished first.
+   * @throws MoverError INVALID_REQUEST when some were not stored
+   */
   finish(plan: ParsedInputOf<typeof reportsApi.finishBatchPlan>): { planned: number } {
     const { batch, draft, planned } = plan;
     const earlier = this.#plan(batch);

@@ -1,4 +1,5 @@
-// The final reports of moves: by move, by batch in its order, and by end. Ids have no spaces, so spaces part the keys.
+// The final reports of moves: by move, by batch in its order, and by end. Ids have no spaces, so
+// spaces part the keys.
 import { MoverError } from '../../../contracts/errors.js';
 import type { MoveId } from '../../../contracts/ids.js';
 import type { reportsApi, StoredMoveReport } from '../../../contracts/report.js';
@@ -12,7 +13,10 @@ const BY_END = 'byEnd';
 const BY_BATCH = 'byBatch';
 export const MOVE_REPORT_TABLES = [MOVES, BY_END, BY_BATCH] as const;
 
-/** One answer has no more than this, and at least one report: reports of moves of many volumes are large. */
+/**
+ * One answer has no more than this, and at least one report: reports of moves of many volumes are
+ * large.
+ */
 const PAGE_BYTES_MAX = 4 * 1024 * 1024;
 /** Any outcome, where the indexes have the outcome first. */
 const ANY = 'any';
@@ -41,7 +45,10 @@ export class MoveReports {
     this.#store.commit(changes);
   }
 
-  /** Of the move; of the newest move of a workflow id when no run is named. @throws MoverError REPORT_NOT_FOUND, CORRUPT */
+  /**
+   * Of the move; of the newest move of a workflow id when no run is named.
+   * @throws MoverError REPORT_NOT_FOUND, CORRUPT
+   */
   get(move: MoveId): StoredMoveReport {
     const found = this.#find(move) ?? this.#newestOf(move);
     if (found === undefined)

@@ -1,4 +1,5 @@
-// Reports and plans in a store of their own beside the site's rows: there may be hundreds of thousands, so none is held in memory.
+// Reports and plans in a store of their own beside the site's rows: there may be hundreds of
+// thousands, so none is held in memory.
 import { openTextStore } from '../../store/text-store.js';
 import { BATCH_TABLES, BatchPlans } from './batch-plans.js';
 import { MOVE_REPORT_TABLES, MoveReports } from './move-reports.js';

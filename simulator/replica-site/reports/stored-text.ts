@@ -1,4 +1,5 @@
-// Values as the store keeps them: JSON, and checked when they come back, because an older version may have written them.
+// Values as the store keeps them: JSON, and checked when they come back, because an older version
+// may have written them.
 import type { z } from 'zod';
 import { MoverError } from '../../../contracts/errors.js';
 
@@ -20,7 +21,10 @@ function jsonOf(text: string): unknown {
   }
 }
 
-/** Digits of a number in a key, so that keys are in the order of the numbers: enough for a time and for a count. */
+/**
+ * Digits of a number in a key, so that keys are in the order of the numbers: enough for a time and
+ * for a count.
+ */
 const DIGITS = 16;
 
 export function ordered(number: number): string {

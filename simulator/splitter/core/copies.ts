@@ -1,4 +1,5 @@
-// The numbered copies of a volume's writes on their way to the replica site, in order, within bounds: memory first, then a spill file.
+// The numbered copies of a volume's writes on their way to the replica site, in order, within
+// bounds: memory first, then a spill file.
 
 import { REGION_BYTES } from './marks.js';
 
@@ -31,7 +32,10 @@ export interface InitEndCopy extends CopyHead {
 }
 export type Copy = WriteCopy | ZeroesCopy | InitBeginCopy | InitEndCopy;
 
-/** A bounded file that holds what does not fit in memory while a fence is up. Synchronous: it is only touched under a fence. */
+/**
+ * A bounded file that holds what does not fit in memory while a fence is up. Synchronous: it is
+ * only touched under a fence.
+ */
 export interface SpillFile {
   /** Bytes it may still take. */
   readonly freeBytes: number;
@@ -42,12 +46,15 @@ export interface SpillFile {
   reset(): void;
 }
 
-/** The part of the memory that is divided among the volumes; the rest is for those that need more. */
+/**
+ * The part of the memory that is divided among the volumes; the rest is for those that need more.
+ */
 const OWN_PART = 1 / 4;
 
 /**
- * Memory that the volumes of one splitter share. Each has a part of its own, which it finds free whatever the others do: the
- * shared rest alone can be used up by volumes whose copies can't be sent, however they share it.
+ * Memory that the volumes of one splitter share. Each has a part of its own, which it finds free
+ * whatever the others do: the shared rest alone can be used up by volumes whose copies can't be
+ * sent, however they share it.
  */
 export class MemoryBudget {
   readonly maxBytes: number;
@@ -114,15 +121,19 @@ export class CopyQueue {
     return this.#head === this.#copies.length;
   }
 
-  /** Whether there is room for a region to be sent again: resends use at most half, so that live writes find the rest. */
+  /**
+   * Whether there is room for a region to be sent again: resends use at most half, so that live
+   * writes find the rest.
+   */
   get hasRoomForResend(): boolean {
     return this.isEmpty || this.#memoryBytes < this.#shareBytes / 2;
   }
 
   /**
-   * What the volume may hold in memory now: its own part, and never more of the shared rest than what is free of it, so that a
-   * few volumes whose copies can't be sent leave room there (dynamic thresholds: Choudhury and Hahne, IEEE/ACM Transactions on
-   * Networking 6(2), 1998). Many of them take nearly all of it one after another: hence the part of its own.
+   * What the volume may hold in memory now: its own part, and never more of the shared rest than
+   * what is free of it, so that a few volumes whose copies can't be sent leave room there (dynamic
+   * thresholds: Choudhury and Hahne, IEEE/ACM Transactions on Networking 6(2), 1998). Many of them
+   * take nearly all of it one after another: hence the part of its own.
    */
   get #shareBytes(): number {
     return Math.min(this.#volumeMaxBytes, this.#budget.ownBytes + this.#budget.freeBytes);
@@ -134,7 +145,8 @@ export class CopyQueue {
    */
   push(copy: Copy, maySpill: boolean): boolean {
     const cost = memoryCost(copy);
-    // One that is small finds room in an empty queue always, so that every volume gets on, however slowly.
+    // One that is small finds room in an empty queue always, so that every volume gets on, however
+    // slowly.
     const always = this.isEmpty && cost <= REGION_BYTES + COPY_OVERHEAD_BYTES;
     if (
       (always || this.#memoryBytes + cost <= this.#shareBytes) &&
@@ -214,7 +226,9 @@ export class CopyQueue {
     this.#compact();
   }
 
-  /** Nothing of it will be sent: what was numbered has no place in the replica's history any more. */
+  /**
+   * Nothing of it will be sent: what was numbered has no place in the replica's history any more.
+   */
   drop(dropped: (copy: Copy) => void): void {
     this.confirm(Number.MAX_SAFE_INTEGER, dropped);
   }

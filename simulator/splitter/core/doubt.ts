@@ -1,4 +1,5 @@
-// What the two ends' words about a volume mean, when it is attached: what to compare, and what to change before trying again.
+// What the two ends' words about a volume mean, when it is attached: what to compare, and what to
+// change before trying again.
 import type { Advice, Confirmed, LifeId, LineageId } from '../../../contracts/lineage.js';
 import { REGION_BYTES } from './marks.js';
 import type { VolumeSplit } from './volume-split.js';
@@ -10,13 +11,17 @@ export interface Meeting {
   readonly base: number;
   /** The life that was attached before. */
   readonly former?: LifeId | undefined;
-  /** Runs of regions that records after the confirmed position changed; undefined when that is not known. */
+  /**
+   * Runs of regions that records after the confirmed position changed; undefined when that is not
+   * known.
+   */
   readonly touched?: readonly (readonly [first: number, count: number])[] | undefined;
 }
 
 /**
- * Why the replica may differ where no mark says so, as a clause for people; undefined when the marks tell all of it. For the first
- * attachment of a session: later ones know by receipts what arrived.
+ * Why the replica may differ where no mark says so, as a clause for people; undefined when the
+ * marks tell all of it. For the first attachment of a session: later ones know by receipts what
+ * arrived.
  * @param isKnown whether a life is of this folder, as far as it is remembered
  */
 export function doubtOf(split: VolumeSplit, meeting: Meeting, isKnown: (life: LifeId) => boolean): string | undefined {
@@ -26,7 +31,8 @@ export function doubtOf(split: VolumeSplit, meeting: Meeting, isKnown: (life: Li
     return 'the replica has writes of another life of this splitter: its folder is older, or the volume ran elsewhere';
   if (touched === undefined)
     return 'it is not known any more what the replica received after the last write that was confirmed here';
-  // A mark alone says nothing: a write of this life may have set it, whose receipt clears it. What is to be sent whole is safe.
+  // A mark alone says nothing: a write of this life may have set it, whose receipt clears it. What
+  // is to be sent whole is safe.
   const { marks } = split;
   const unknown = touched.some(([first, count]) => {
     for (let region = first; region < first + count; region += 1)
@@ -41,10 +47,15 @@ export type Remedy =
   | { readonly kind: 'reroute'; readonly owner: NonNullable<Advice['owner']> }
   /** The session's number was used by another life. */
   | { readonly kind: 'renumber'; readonly sessionMin: number }
-  /** The replica's history is not the one that was confirmed: a session of its own, and everything is compared. */
+  /**
+   * The replica's history is not the one that was confirmed: a session of its own, and everything
+   * is compared.
+   */
   | { readonly kind: 'startOver'; readonly lineage: Confirmed; readonly sessionMin: number };
 
-/** What the splitter does before it attaches the volume again; undefined when only waiting helps. */
+/**
+ * What the splitter does before it attaches the volume again; undefined when only waiting helps.
+ */
 export function remedyFor(split: VolumeSplit, { owner, sessionMin, lineage }: Advice): Remedy | undefined {
   if (owner !== undefined) return { kind: 'reroute', owner };
   if (lineage !== undefined) return { kind: 'startOver', lineage, sessionMin: sessionMin ?? 0 };

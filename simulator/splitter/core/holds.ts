@@ -1,4 +1,5 @@
-// The holds of a host: for the instant of a cut over several splitters, acknowledgements of some volumes are withheld. Bounded; released by itself.
+// The holds of a host: for the instant of a cut over several splitters, acknowledgements of some
+// volumes are withheld. Bounded; released by itself.
 import type { VolumeId } from '../../../contracts/ids.js';
 
 /** Answers that are remembered, so that a repeated confirm gets the same one. */
@@ -19,7 +20,10 @@ export class Holds {
     this.#active.set(key, { volumes: new Set(volumes), expiresAtMs });
   }
 
-  /** Whether the volumes were held without a gap until now; releases them. Repeated, it gives the same answer. */
+  /**
+   * Whether the volumes were held without a gap until now; releases them. Repeated, it gives the
+   * same answer.
+   */
   confirm(key: string, nowMs: number): boolean {
     const answered = this.#answers.get(key);
     if (answered !== undefined) return answered;

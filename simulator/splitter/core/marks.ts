@@ -1,9 +1,13 @@
-// Which regions of a volume have writes that aren't known to be durable at the replica site. The bit is set before the source is written.
+// Which regions of a volume have writes that aren't known to be durable at the replica site. The
+// bit is set before the source is written.
 
 /** One bit of the bitmap stands for this many bytes: a short initialization sends whole regions. */
 export const REGION_BYTES = 64 * 1024;
 
-/** Regions that are known to be unreadable; a disk that fails everywhere has more, which are tried again and again. */
+/**
+ * Regions that are known to be unreadable; a disk that fails everywhere has more, which are tried
+ * again and again.
+ */
 export const UNREADABLE_REGIONS_MAX = 4_096;
 
 const NO_BITS = new Uint8Array(0);
@@ -13,7 +17,9 @@ export class Marks {
   /** Bytes of the bitmap. */
   readonly byteLength: number;
   readonly #sizeBytes: number;
-  /** Made with the first mark: ten thousand volumes that nobody writes need no memory for theirs. */
+  /**
+   * Made with the first mark: ten thousand volumes that nobody writes need no memory for theirs.
+   */
   #bits: Uint8Array = NO_BITS;
   /** Writes under way or unconfirmed, by region; a region without any has no entry. */
   readonly #outstanding = new Map<number, number>();
@@ -25,14 +31,20 @@ export class Marks {
   readonly #passedOver = new Set<number>();
   /** Regions whose bit may be cleared. */
   readonly #settled = new Set<number>();
-  /** Regions of which nobody knows whether the replica has them as they are: to be compared before they are sent. */
+  /**
+   * Regions of which nobody knows whether the replica has them as they are: to be compared before
+   * they are sent.
+   */
   #doubted: Uint8Array = NO_BITS;
   #doubtedCount = 0;
   /** Those that were settled when the source's last sync for their sake began. */
   readonly #clearing = new Set<number>();
   #marked = 0;
 
-  /** @param bits the stored bitmap; every region marked in it counts as dirty: what was in memory is gone. */
+  /**
+   * @param bits the stored bitmap; every region marked in it counts as dirty: what was in memory is
+   * gone.
+   */
   constructor(sizeBytes: number, bits?: Uint8Array) {
     this.regions = Math.ceil(sizeBytes / REGION_BYTES);
     this.byteLength = bitmapBytes(sizeBytes);
@@ -67,7 +79,10 @@ export class Marks {
     return this.#bits.subarray(from, to);
   }
 
-  /** A write begins: its regions are marked. @returns the regions whose bit was not set yet: store them before the source is written. */
+  /**
+   * A write begins: its regions are marked.
+   * @returns the regions whose bit was not set yet: store them before the source is written.
+   */
   begin(offset: number, length: number): number[] {
     const fresh: number[] = [];
     const last = lastRegion(offset, length);
@@ -81,7 +96,10 @@ export class Marks {
     return fresh;
   }
 
-  /** A write is durable at the replica site: a region without any other outstanding one may be cleared. */
+  /**
+   * A write is durable at the replica site: a region without any other outstanding one may be
+   * cleared.
+   */
   confirm(offset: number, length: number): void {
     const last = lastRegion(offset, length);
     for (let region = firstRegion(offset); region <= last; region += 1) {
@@ -113,7 +131,10 @@ export class Marks {
     return ((this.#doubted[region >> 3] ?? 0) & (1 << (region & 7))) !== 0;
   }
 
-  /** Nobody can say what of the replica is as it is here: every region is marked. @returns those that were not, to be stored. */
+  /**
+   * Nobody can say what of the replica is as it is here: every region is marked.
+   * @returns those that were not, to be stored.
+   */
   doubtAll(): number[] {
     const fresh: number[] = [];
     if (this.#doubted === NO_BITS) this.#doubted = new Uint8Array(this.byteLength);
@@ -141,7 +162,10 @@ export class Marks {
     return undefined;
   }
 
-  /** A doubted region was compared: the same needs no sending, another one does. One that became dirty meanwhile stays so. */
+  /**
+   * A doubted region was compared: the same needs no sending, another one does. One that became
+   * dirty meanwhile stays so.
+   */
   compared(region: number, same: boolean): void {
     if (!this.isDoubted(region)) return;
     if (!same) this.#soil(region);
@@ -151,7 +175,10 @@ export class Marks {
     }
   }
 
-  /** Regions, or all that are doubted, are sent without being compared. @returns those whose bit was not set yet, to be stored. */
+  /**
+   * Regions, or all that are doubted, are sent without being compared.
+   * @returns those whose bit was not set yet, to be stored.
+   */
   distrust(regions?: Iterable<number>): number[] {
     const fresh: number[] = [];
     for (const region of regions ?? this.#doubtedRegions()) {
@@ -182,7 +209,10 @@ export class Marks {
     this.#doubtedCount -= 1;
   }
 
-  /** The next region to be sent again, if any. Those that are passed over go to the end, so that they are not met each time. */
+  /**
+   * The next region to be sent again, if any. Those that are passed over go to the end, so that
+   * they are not met each time.
+   */
   nextDirty(): number | undefined {
     if (this.#passedOver.size === this.#dirty.size) return undefined;
     for (const region of this.#dirty) {
@@ -201,7 +231,10 @@ export class Marks {
     this.#passedOver.add(region);
   }
 
-  /** Lets regions that were passed over be tried again, the longest known first. @param count at most so many */
+  /**
+   * Lets regions that were passed over be tried again, the longest known first.
+   * @param count at most so many
+   */
   retryUnreadable(count: number): void {
     for (const region of [...this.#passedOver].slice(0, count)) this.#passedOver.delete(region);
   }
@@ -211,13 +244,18 @@ export class Marks {
     return this.#unreadable;
   }
 
-  /** A write is on its way, and nothing of the regions that it covers whole has to be sent besides. */
+  /**
+   * A write is on its way, and nothing of the regions that it covers whole has to be sent besides.
+   */
   overwritten(offset: number, length: number): void {
     if (this.#dirty.size === 0) return;
     for (const region of this.#coveredWhole(offset, length)) this.#clean(region);
   }
 
-  /** A write that is not on its way covers regions whole that could not be read: they are worth a try at once. */
+  /**
+   * A write that is not on its way covers regions whole that could not be read: they are worth a
+   * try at once.
+   */
   worthATry(offset: number, length: number): void {
     if (this.#passedOver.size === 0) return;
     for (const region of this.#coveredWhole(offset, length)) this.#passedOver.delete(region);
@@ -242,7 +280,9 @@ export class Marks {
     this.#dirty.add(region);
   }
 
-  /** A region was read from the source and is queued: outstanding like any write, no longer dirty. */
+  /**
+   * A region was read from the source and is queued: outstanding like any write, no longer dirty.
+   */
   resend(region: number): void {
     this.#clean(region);
     this.#outstanding.set(region, (this.#outstanding.get(region) ?? 0) + 1);
@@ -254,14 +294,20 @@ export class Marks {
     return this.#clearAll(this.#settled);
   }
 
-  /** The same in two steps, for a shell that syncs the source in between. @returns how many regions are settled now. */
+  /**
+   * The same in two steps, for a shell that syncs the source in between.
+   * @returns how many regions are settled now.
+   */
   beginClearing(): number {
     for (const region of this.#settled) this.#clearing.add(region);
     this.#settled.clear();
     return this.#clearing.size;
   }
 
-  /** Clears the bits of the regions that were settled at `beginClearing` and not touched since. @returns them. */
+  /**
+   * Clears the bits of the regions that were settled at `beginClearing` and not touched since.
+   * @returns them.
+   */
   finishClearing(): number[] {
     return this.#clearAll(this.#clearing);
   }

@@ -2,9 +2,15 @@
 // Pure: who reads the source, and when, is the shell's business.
 import { DIGEST_BYTES, digestText } from '../../digest/region-digest.js';
 
-/** Regions whose digests are kept together: 2 KiB, so that scattered writes don't cost much more than they must. */
+/**
+ * Regions whose digests are kept together: 2 KiB, so that scattered writes don't cost much more
+ * than they must.
+ */
 const CHUNK_REGIONS = 64;
-/** Digests kept behind the farthest region that was asked for, in regions: a caller that starts again some seconds back still finds them. */
+/**
+ * Digests kept behind the farthest region that was asked for, in regions: a caller that starts
+ * again some seconds back still finds them.
+ */
 export const KEPT_BEHIND_REGIONS = 64 * 1024;
 /** Chunks of one scan: 34 MiB, for writes to 64 GiB of the volume that the scan has not reached. */
 export const SCAN_CHUNKS_MAX = 16 * 1024;
@@ -42,13 +48,18 @@ export class ScanDigests {
     return this.#chunks.size > this.#chunksMax;
   }
 
-  /** Whether a region's digest is still to be taken: before the region is changed, or when it is asked for. */
+  /**
+   * Whether a region's digest is still to be taken: before the region is changed, or when it is
+   * asked for.
+   */
   needs(region: number): boolean {
     if (region < this.#floor) return false;
     return (this.#chunks.get(chunkOf(region))?.known[region % CHUNK_REGIONS] ?? UNKNOWN) === UNKNOWN;
   }
 
-  /** @param digest undefined for zeroes. The first one counts: it was taken before anything changed. */
+  /**
+   * @param digest undefined for zeroes. The first one counts: it was taken before anything changed.
+   */
   put(region: number, digest: Buffer | undefined): void {
     if (!this.needs(region)) return;
     const chunk = this.#chunk(chunkOf(region));
@@ -64,7 +75,10 @@ export class ScanDigests {
     if (this.needs(region)) this.#chunk(chunkOf(region)).known[region % CHUNK_REGIONS] = UNREADABLE;
   }
 
-  /** The digest as text; null when the region could not be read, undefined when its digest was not taken, or let go. */
+  /**
+   * The digest as text; null when the region could not be read, undefined when its digest was not
+   * taken, or let go.
+   */
   get(region: number): string | null | undefined {
     const chunk = this.#chunks.get(chunkOf(region));
     const place = region % CHUNK_REGIONS;

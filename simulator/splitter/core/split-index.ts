@@ -1,4 +1,5 @@
-// The volumes of a splitter by what calls ask for: a call's cost is that of its own volumes, however many others the host has.
+// The volumes of a splitter by what calls ask for: a call's cost is that of its own volumes,
+// however many others the host has.
 import type { GroupId } from '../../../contracts/ids.js';
 import type { VolumeSplit, VolumeSplitRow } from './volume-split.js';
 

@@ -1,5 +1,6 @@
-// One hypervisor host: its volumes, and the control calls that concern several of them at one instant. What a call changes is
-// stored before anybody can see it. All or none of a call's volumes change, but a verdict is learned by each volume for itself.
+// One hypervisor host: its volumes, and the control calls that concern several of them at one
+// instant. What a call changes is stored before anybody can see it. All or none of a call's volumes
+// change, but a verdict is learned by each volume for itself.
 import type { Cut, Endpoint, TicketedAttempt, Verdict } from '../../../contracts/attempt.js';
 import { attemptName } from '../../../contracts/attempt.js';
 import type { ClockDoubt } from '../../../contracts/clock.js';
@@ -28,7 +29,10 @@ export interface SplitterCoreOptions {
   readonly volumes: Iterable<VolumeSplit>;
   /** Volumes that are left out, each with why; may change while the splitter runs. */
   readonly unusable?: ReadonlyMap<VolumeId, UnusableVolume>;
-  /** Stores changed rows, all or none. @throws MoverError STORAGE_FULL, STORAGE_FAILED: then nothing has changed */
+  /**
+   * Stores changed rows, all or none.
+   * @throws MoverError STORAGE_FULL, STORAGE_FAILED: then nothing has changed
+   */
   readonly store: (rows: readonly VolumeSplitRow[]) => void;
   /** Called with rows that are stored and in force. */
   readonly onStored?: (rows: readonly VolumeSplitRow[]) => void;
@@ -43,8 +47,8 @@ export class SplitterCore {
   readonly #store: SplitterCoreOptions['store'];
   readonly #onStored: SplitterCoreOptions['onStored'];
   /**
-   * Where the other members stood when a fence was raised, by ticket: a repeated call must not give a later instant.
-   * Lost with the process; then none are given.
+   * Where the other members stood when a fence was raised, by ticket: a repeated call must not give
+   * a later instant. Lost with the process; then none are given.
    */
   readonly #others = new Map<number, readonly Cut[]>();
 
@@ -68,7 +72,9 @@ export class SplitterCore {
     return split;
   }
 
-  /** Why there is no such volume here: VOLUME_UNUSABLE when it is left out, else VOLUME_NOT_FOUND. */
+  /**
+   * Why there is no such volume here: VOLUME_UNUSABLE when it is left out, else VOLUME_NOT_FOUND.
+   */
   missing(id: VolumeId): MoverError {
     const unusable = this.#unusable.get(id);
     return unusable === undefined
@@ -80,7 +86,10 @@ export class SplitterCore {
     return this.#volumes.has(id);
   }
 
-  /** Runs what changes rows. A call that is refused may have changed some before (a fence lapses): that is stored too. */
+  /**
+   * Runs what changes rows. A call that is refused may have changed some before (a fence lapses):
+   * that is stored too.
+   */
   #change<T>(call: () => T): T {
     let result: T;
     try {
@@ -117,7 +126,10 @@ export class SplitterCore {
     };
   }
 
-  /** @throws MoverError VOLUME_NOT_FOUND, ATTEMPT_ABORTED, ATTEMPT_COMMITTED, STALE_ATTEMPT, PENDING_VERDICT, EPOCH_MISMATCH */
+  /**
+   * @throws MoverError VOLUME_NOT_FOUND, ATTEMPT_ABORTED, ATTEMPT_COMMITTED, STALE_ATTEMPT,
+   * PENDING_VERDICT, EPOCH_MISMATCH
+   */
   notify(input: ParsedInputOf<Api['notify']>): OutputOf<Api['notify']> {
     const splits = input.volumes.map((bound) => ({ bound, split: this.volume(bound.volume) }));
     const { attempt, from, to, resolvers } = input;
@@ -159,7 +171,10 @@ export class SplitterCore {
     return { held: this.holds.confirm(attemptName(input.attempt), monotonicMs) };
   }
 
-  /** @throws MoverError NOT_FENCED when no volume here is fenced by the attempt; as VolumeSplit.renew otherwise */
+  /**
+   * @throws MoverError NOT_FENCED when no volume here is fenced by the attempt; as
+   * VolumeSplit.renew otherwise
+   */
   renew(input: ParsedInputOf<Api['renew']>, monotonicMs: number): OutputOf<Api['renew']> {
     const fenced = this.#index.fenced().filter((split) => split.row.fence?.attempt.ticket === input.attempt.ticket);
     if (fenced.length === 0)
@@ -172,8 +187,10 @@ export class SplitterCore {
   }
 
   /**
-   * Each volume learns the verdict by itself: one that knows a newer attempt, or that is not here, keeps no other from it.
-   * @throws MoverError as VolumeSplit.checkLearn, VOLUME_NOT_FOUND: the first refusal, after all others have learned
+   * Each volume learns the verdict by itself: one that knows a newer attempt, or that is not here,
+   * keeps no other from it.
+   * @throws MoverError as VolumeSplit.checkLearn, VOLUME_NOT_FOUND: the first refusal, after all
+   * others have learned
    */
   learn(input: ParsedInputOf<Api['learn']>, wallMs: number): OutputOf<Api['learn']> {
     const { attempt, verdict, to } = input;
@@ -199,7 +216,10 @@ export class SplitterCore {
     return { volumes: splits.map((split) => split.describe()), learned };
   }
 
-  /** Who owns the volume by the replica site's word. @throws MoverError VOLUME_NOT_FOUND, STORAGE_FULL, STORAGE_FAILED */
+  /**
+   * Who owns the volume by the replica site's word.
+   * @throws MoverError VOLUME_NOT_FOUND, STORAGE_FULL, STORAGE_FAILED
+   */
   reroute(volume: VolumeId, route: Endpoint & { readonly epoch: number }): void {
     this.#change(() => this.volume(volume).reroute(route));
   }
@@ -236,7 +256,9 @@ export class SplitterCore {
     return { held: this.holds.confirm(input.round, monotonicMs) };
   }
 
-  /** Lets holds run out and finds the fences whose verdict must be asked for, one entry an attempt. */
+  /**
+   * Lets holds run out and finds the fences whose verdict must be asked for, one entry an attempt.
+   */
   tick(monotonicMs: number): PendingVerdict[] {
     this.holds.expire(monotonicMs);
     const pending = new Map<number, PendingVerdict>();
@@ -256,7 +278,10 @@ export class SplitterCore {
     return [...pending.values()];
   }
 
-  /** Announced moves that have raised no fence here, one entry an attempt: whoever announced them may be gone. */
+  /**
+   * Announced moves that have raised no fence here, one entry an attempt: whoever announced them
+   * may be gone.
+   */
   announced(): PendingVerdict[] {
     const announced = new Map<number, PendingVerdict>();
     for (const split of this.#volumes.values()) {

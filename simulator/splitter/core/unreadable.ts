@@ -1,4 +1,5 @@
-// What is said of regions of a volume that can't be read at its source: byte ranges, and the sentence that names them.
+// What is said of regions of a volume that can't be read at its source: byte ranges, and the
+// sentence that names them.
 import type { VolumeId } from '../../../contracts/ids.js';
 import { type ByteRange, type SplitterVolume, UNREADABLE_RANGES_MAX } from '../../../contracts/splitter-api.js';
 import { REGION_BYTES, UNREADABLE_REGIONS_MAX } from './marks.js';

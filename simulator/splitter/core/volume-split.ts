@@ -1,5 +1,6 @@
-// The splitter's state machine for one virtual volume: marks, numbering, the queue, and what a move may do to the route.
-// No I/O and no clock: the shell stores rows and marks, writes the source, and sends the copies.
+// The splitter's state machine for one virtual volume: marks, numbering, the queue, and what a move
+// may do to the route. No I/O and no clock: the shell stores rows and marks, writes the source, and
+// sends the copies.
 import type {
   AttemptRef,
   AttemptVolume,
@@ -25,8 +26,9 @@ import { unreadableOf, unreadableSentence } from './unreadable.js';
 const REASON_LENGTH_MAX = 1_000;
 
 /**
- * A lease in stored form: no monotonic instant means anything in another life of the process, so it names the life it was granted in.
- * In a later one it runs anew, in full, from the start: a lease never decides, so a longer one is safe.
+ * A lease in stored form: no monotonic instant means anything in another life of the process, so it
+ * names the life it was granted in. In a later one it runs anew, in full, from the start: a lease
+ * never decides, so a longer one is safe.
  */
 interface Lease {
   readonly session: number;
@@ -44,7 +46,10 @@ interface Fence {
   /** Why that label may be wrong. */
   readonly doubt?: ClockDoubt | undefined;
   readonly lease: Lease;
-  /** The lease ran out, or a newer attempt came by: the verdict is being asked for, and no renewal is taken. */
+  /**
+   * The lease ran out, or a newer attempt came by: the verdict is being asked for, and no renewal
+   * is taken.
+   */
   readonly lapsed: boolean;
 }
 
@@ -90,7 +95,10 @@ export interface AttachClaim {
 export interface VolumeSplitOptions {
   readonly row: VolumeSplitRow;
   readonly splitter: SplitterId;
-  /** This life's number: greater than that of every earlier one. 0 while none is stored: then nothing is numbered. */
+  /**
+   * This life's number: greater than that of every earlier one. 0 while none is stored: then
+   * nothing is numbered.
+   */
   readonly session: number;
   readonly marks: Marks;
   readonly budget: MemoryBudget;
@@ -123,7 +131,9 @@ export const NO_SESSION = 0;
 export class VolumeSplit {
   readonly marks: Marks;
   #session: number;
-  /** Sessions of this life of the splitter: a lease that names one is measured by this life's clock. */
+  /**
+   * Sessions of this life of the splitter: a lease that names one is measured by this life's clock.
+   */
   readonly #sessions = new Set<number>();
   readonly #splitter: SplitterId;
   readonly #beganAtMs: number;
@@ -132,7 +142,10 @@ export class VolumeSplit {
   onRow: (before: VolumeSplitRow) => void = () => undefined;
   #row: VolumeSplitRow;
   #lastN = 0;
-  /** The history that the replica's records belong to, and the position before this session's first one; known once attached. */
+  /**
+   * The history that the replica's records belong to, and the position before this session's first
+   * one; known once attached.
+   */
   #lineage: { readonly id: LineageId; readonly base: number } | undefined;
   #confirmed: Confirmed | undefined;
   #confirmedN = 0;
@@ -148,11 +161,16 @@ export class VolumeSplit {
   #paused = false;
   #resentBytes = 0;
   #stalled: SplitterVolume['stalled'];
-  /** A fence outlived the splitter that raised it while writes were unconfirmed: its cut may never be drained. */
+  /**
+   * A fence outlived the splitter that raised it while writes were unconfirmed: its cut may never
+   * be drained.
+   */
   #fenceVoid: boolean;
   /** What the system said when the source could not be read last. */
   #whyUnreadable = '';
-  /** What an administrator should know, by topic: a newer sentence takes the place of an older one. */
+  /**
+   * What an administrator should know, by topic: a newer sentence takes the place of an older one.
+   */
   readonly #notes = new Map<string, string>();
 
   constructor(options: VolumeSplitOptions) {
@@ -170,15 +188,18 @@ export class VolumeSplit {
     this.#fenceVoid = options.row.fence !== undefined && this.#mode !== 'SYNCED';
   }
 
-  /** A number that no earlier life had is stored: from now on writes can be numbered. Those of before are kept by marks. */
+  /**
+   * A number that no earlier life had is stored: from now on writes can be numbered. Those of
+   * before are kept by marks.
+   */
   startSession(session: number): void {
     this.#beginSession(session);
     if (this.marks.dirty + this.marks.doubted === 0) this.#mode = 'SYNCED';
   }
 
   /**
-   * What is queued can't be sent: its copies are lost. Marks stand for it, and as numbers have no gaps, the volume needs a new
-   * session before anything is numbered again. To be called detached.
+   * What is queued can't be sent: its copies are lost. Marks stand for it, and as numbers have no
+   * gaps, the volume needs a new session before anything is numbered again. To be called detached.
    */
   loseQueue(reason: string, nowMs: number): void {
     this.#session = NO_SESSION;
@@ -201,7 +222,9 @@ export class VolumeSplit {
     return this.#row.volume;
   }
 
-  /** This life's number for the volume, or a later one if the replica's history was forked since. */
+  /**
+   * This life's number for the volume, or a later one if the replica's history was forked since.
+   */
   get session(): number {
     return this.#session;
   }
@@ -210,13 +233,18 @@ export class VolumeSplit {
     return this.#mode === 'SYNCED';
   }
 
-  /** As others see it: what is queued for an appliance that does not take it is not replicated now. */
+  /**
+   * As others see it: what is queued for an appliance that does not take it is not replicated now.
+   */
   get mode(): ReplicationMode {
     if (this.sourceState !== 'present') return 'MARKS_ONLY';
     return this.#mode === 'SYNCED' && !this.#connected ? 'UNCONFIRMED' : this.#mode;
   }
 
-  /** How far the replica's history is known to be durable: to be stored before marks that rest on it are cleared. */
+  /**
+   * How far the replica's history is known to be durable: to be stored before marks that rest on it
+   * are cleared.
+   */
   get confirmed(): Confirmed | undefined {
     return this.#confirmed;
   }
@@ -257,7 +285,10 @@ export class VolumeSplit {
     this.#put(row);
   }
 
-  /** A change of the row is stored. What follows from it for the queue and the stream happens only now. */
+  /**
+   * A change of the row is stored. What follows from it for the queue and the stream happens only
+   * now.
+   */
   settled(before: VolumeSplitRow): void {
     const { fence, route } = this.#row;
     if (before.fence !== undefined && before.fence.attempt.ticket !== fence?.attempt.ticket) this.#fenceVoid = false;
@@ -269,14 +300,18 @@ export class VolumeSplit {
 
   // ---- the guest's writes ----
 
-  /** A write begins. @returns the regions whose mark must be stored before the source is written. */
+  /**
+   * A write begins.
+   * @returns the regions whose mark must be stored before the source is written.
+   */
   begin(offset: number, length: number): number[] {
     return this.marks.begin(offset, length);
   }
 
   /**
-   * The source has the write: number it and queue its copy. Called under the range lock that `begin` was called under, so that
-   * overlapping writes are numbered in the order in which they reached the source.
+   * The source has the write: number it and queue its copy. Called under the range lock that
+   * `begin` was called under, so that overlapping writes are numbered in the order in which they
+   * reached the source.
    */
   complete(
     write:
@@ -297,7 +332,9 @@ export class VolumeSplit {
     return MARKED;
   }
 
-  /** The source refused the write: nobody knows what it holds now, so the regions are sent again. */
+  /**
+   * The source refused the write: nobody knows what it holds now, so the regions are sent again.
+   */
   fail(offset: number, length: number, nowMs: number): void {
     this.#fallBack('source write failed', nowMs);
     this.marks.abandon(offset, length);
@@ -308,7 +345,10 @@ export class VolumeSplit {
     this.marks.confirm(offset, length);
   }
 
-  /** From now on only marks are kept. What is in that state already, or being sent again, stays as it is. */
+  /**
+   * From now on only marks are kept. What is in that state already, or being sent again, stays as
+   * it is.
+   */
   #fallBack(reason: string, nowMs: number): void {
     if (this.#mode !== 'SYNCED') return;
     this.#mode = 'MARKS_ONLY';
@@ -334,8 +374,8 @@ export class VolumeSplit {
   }
 
   /**
-   * The stream to the route's appliance is up for this volume; everything up to `n` of this session is durable there, which began
-   * after position `base` of the lineage.
+   * The stream to the route's appliance is up for this volume; everything up to `n` of this session
+   * is durable there, which began after position `base` of the lineage.
    */
   attached({ n, lineage, base }: { readonly n: number; readonly lineage: LineageId; readonly base: number }): void {
     this.#connected = true;
@@ -345,8 +385,9 @@ export class VolumeSplit {
   }
 
   /**
-   * The replica's history is not the one that was confirmed here: what was numbered has no place in it, and what of the replica is as
-   * it is here nobody knows. The volume goes on as a session of its own, and everything is compared. @returns regions to be marked in store.
+   * The replica's history is not the one that was confirmed here: what was numbered has no place in
+   * it, and what of the replica is as it is here nobody knows. The volume goes on as a session of
+   * its own, and everything is compared. @returns regions to be marked in store.
    */
   startOver(session: number, lineage: Confirmed, reason: string, nowMs: number): number[] {
     this.detached();
@@ -362,7 +403,10 @@ export class VolumeSplit {
     return this.#lineage === undefined;
   }
 
-  /** Another life used this session's number, or a later one. Only before the session was attached: what is queued begins at 1 then. */
+  /**
+   * Another life used this session's number, or a later one. Only before the session was attached:
+   * what is queued begins at 1 then.
+   */
   renumber(session: number): void {
     this.detached();
     this.#beginSession(session, this.#lastN);
@@ -377,7 +421,10 @@ export class VolumeSplit {
     this.#fenceVoid = this.#row.fence !== undefined;
   }
 
-  /** Nobody knows what of the replica is as it is here: everything is compared. @returns regions to be marked in store. */
+  /**
+   * Nobody knows what of the replica is as it is here: everything is compared.
+   * @returns regions to be marked in store.
+   */
   doubt(reason: string, nowMs: number): number[] {
     this.#fallBack(reason, nowMs);
     const { reason: before } = this.#marksOnlySince;
@@ -388,7 +435,10 @@ export class VolumeSplit {
     return this.marks.doubtAll();
   }
 
-  /** A person wants regions sent again, whatever the replica has. @returns regions to be marked in store. */
+  /**
+   * A person wants regions sent again, whatever the replica has.
+   * @returns regions to be marked in store.
+   */
   sendAgain(regions: Iterable<number>, reason: string, nowMs: number): number[] {
     this.#fallBack(reason, nowMs);
     return this.marks.distrust(regions);
@@ -429,7 +479,10 @@ export class VolumeSplit {
     this.#confirmed = { lineage: this.#lineage.id, position: this.#lineage.base + this.#confirmedN };
   }
 
-  /** The replica site has been taking nothing more of the volume for a while; undefined when it does again. */
+  /**
+   * The replica site has been taking nothing more of the volume for a while; undefined when it does
+   * again.
+   */
   stalled(stalled: SplitterVolume['stalled']): void {
     this.#stalled = stalled;
   }
@@ -446,7 +499,10 @@ export class VolumeSplit {
 
   // ---- short initialization ----
 
-  /** Starts one when it is due and possible: connected, not fenced, what was numbered is confirmed. @returns whether one is under way. */
+  /**
+   * Starts one when it is due and possible: connected, not fenced, what was numbered is confirmed.
+   * @returns whether one is under way.
+   */
   initialize(nowMs: number): boolean {
     if (this.sourceState !== 'present') return false;
     if (this.#mode === 'SYNCED' || !this.#connected || this.#paused || this.#row.fence !== undefined) return false;
@@ -460,7 +516,10 @@ export class VolumeSplit {
     return true;
   }
 
-  /** The next range to read from the source, under the range lock, and pass to `resent`; undefined when there is no room or none is left. */
+  /**
+   * The next range to read from the source, under the range lock, and pass to `resent`; undefined
+   * when there is no room or none is left.
+   */
   nextResend(): { readonly region: number; readonly offset: number; readonly length: number } | undefined {
     if (this.#mode !== 'INITIALIZING' || this.#row.fence !== undefined || this.#paused || !this.#queue.hasRoomForResend)
       return undefined;
@@ -475,7 +534,10 @@ export class VolumeSplit {
     return this.#queue.hasRoomForResend;
   }
 
-  /** A region as it is at the source now. @returns false if there is no room after all: it stays dirty. */
+  /**
+   * A region as it is at the source now.
+   * @returns false if there is no room after all: it stays dirty.
+   */
   resent(
     region: number,
     copy: { readonly kind: 'write'; readonly data: Buffer } | { readonly kind: 'zeroes' },
@@ -491,7 +553,10 @@ export class VolumeSplit {
     return true;
   }
 
-  /** The source can't be read there: the region stays marked, is named, and is passed over until `retryUnreadable`. */
+  /**
+   * The source can't be read there: the region stays marked, is named, and is passed over until
+   * `retryUnreadable`.
+   */
   passOver(region: number, why: string): void {
     this.#whyUnreadable = why;
     this.marks.passOver(region);
@@ -543,7 +608,10 @@ export class VolumeSplit {
       );
   }
 
-  /** @throws MoverError ATTEMPT_ABORTED, ATTEMPT_COMMITTED, STALE_ATTEMPT, PENDING_VERDICT, EPOCH_MISMATCH */
+  /**
+   * @throws MoverError ATTEMPT_ABORTED, ATTEMPT_COMMITTED, STALE_ATTEMPT, PENDING_VERDICT,
+   * EPOCH_MISMATCH
+   */
   checkNotify(attempt: TicketedAttempt, bound: AttemptVolume, from: Endpoint): void {
     this.#refuseOver(attempt);
     const { fence, route } = this.#row;
@@ -562,7 +630,10 @@ export class VolumeSplit {
     }
   }
 
-  /** The replica site says who owns the volume: a later epoch than the one known here, without a fence that awaits its verdict. */
+  /**
+   * The replica site says who owns the volume: a later epoch than the one known here, without a
+   * fence that awaits its verdict.
+   */
   reroute(route: Endpoint & { readonly epoch: number }): void {
     const { notice: _over, ...row } = this.#row;
     if (row.fence === undefined && route.epoch > row.route.epoch) this.#put({ ...row, route });
@@ -584,8 +655,8 @@ export class VolumeSplit {
   }
 
   /**
-   * @throws MoverError ATTEMPT_ABORTED, ATTEMPT_COMMITTED, STALE_ATTEMPT, PENDING_VERDICT, FENCE_LAPSED, CUT_VOID, NOT_NOTIFIED,
-   * SOURCE_UNREADABLE, NOT_SYNCED
+   * @throws MoverError ATTEMPT_ABORTED, ATTEMPT_COMMITTED, STALE_ATTEMPT, PENDING_VERDICT,
+   * FENCE_LAPSED, CUT_VOID, NOT_NOTIFIED, SOURCE_UNREADABLE, NOT_SYNCED
    */
   checkFence(attempt: TicketedAttempt): void {
     this.#refuseOver(attempt);
@@ -618,13 +689,19 @@ export class VolumeSplit {
       );
   }
 
-  /** @throws MoverError SOURCE_UNREADABLE while a part of the source can't be read that has to be sent again */
+  /**
+   * @throws MoverError SOURCE_UNREADABLE while a part of the source can't be read that has to be
+   * sent again
+   */
   refuseUnreadable(): void {
     const sentence = unreadableSentence(this.volume, this.#row.sizeBytes, this.marks.unreadable, this.#whyUnreadable);
     if (sentence !== undefined) throw new MoverError('SOURCE_UNREADABLE', sentence);
   }
 
-  /** Raises the fence, or finds it up: the cut is the same. `checkFence` passed for every volume of the call. */
+  /**
+   * Raises the fence, or finds it up: the cut is the same. `checkFence` passed for every volume of
+   * the call.
+   */
   fence(
     attempt: TicketedAttempt,
     leaseMs: number,
@@ -661,7 +738,8 @@ export class VolumeSplit {
 
   /**
    * @returns how long the lease lasts now.
-   * @throws MoverError ATTEMPT_ABORTED, ATTEMPT_COMMITTED, STALE_ATTEMPT, NOT_FENCED, FENCE_LAPSED, CUT_VOID
+   * @throws MoverError ATTEMPT_ABORTED, ATTEMPT_COMMITTED, STALE_ATTEMPT, NOT_FENCED, FENCE_LAPSED,
+   * CUT_VOID
    */
   renew(attempt: TicketedAttempt, leaseMs: number, monotonicMs: number): number {
     this.#refuseOver(attempt);
@@ -725,7 +803,8 @@ export class VolumeSplit {
         ? { attempt, verdict, atMs: nowMs, backlogBytes: this.#backlogBytes() }
         : row.decided;
     const others = {
-      // An older notice is over, unless its fence is up: it says where the verdict can be asked for.
+      // An older notice is over, unless its fence is up: it says where the verdict can be asked
+      // for.
       ...(notice !== undefined &&
       notice.attempt.ticket !== attempt.ticket &&
       (notice.attempt.ticket > attempt.ticket || fence !== undefined)

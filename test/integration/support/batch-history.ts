@@ -33,8 +33,8 @@ export async function replayed(workflowId: string, histories: readonly History[]
 type ChildStart = NonNullable<HistoryEvent['startChildWorkflowExecutionInitiatedEventAttributes']>;
 
 /**
- * The moves that a run has begun, as it asked for them, and what its own clock said then: the time at which the server began
- * its task, whenever that was answered.
+ * The moves that a run has begun, as it asked for them, and what its own clock said then: the time
+ * at which the server began its task, whenever that was answered.
  */
 export function startsIn(
   events: readonly HistoryEvent[],

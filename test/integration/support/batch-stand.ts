@@ -1,4 +1,5 @@
-// What the tests of a batch's options have in common: one live estate for all tests of a file, and words for what to move.
+// What the tests of a batch's options have in common: one live estate for all tests of a file, and
+// words for what to move.
 import type { BatchInput, BatchReport, MaintenanceWindow } from '../../../contracts/batch.js';
 import { MoverError } from '../../../contracts/errors.js';
 import type { StoredMoveReport } from '../../../contracts/report.js';

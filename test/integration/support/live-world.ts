@@ -1,4 +1,5 @@
-// The simulation's estate in real time, so that real workers can move its volumes while its guest writes.
+// The simulation's estate in real time, so that real workers can move its volumes while its guest
+// writes.
 import { setTimeout as delay } from 'node:timers/promises';
 import type { GroupId, VolumeId } from '../../../contracts/ids.js';
 import { checkAttempts, checkQuiet, isQuiet } from '../../simulation/checker.js';
@@ -44,7 +45,10 @@ export class LiveWorld {
     return this.world.site.state.volume(volume as VolumeId).epoch;
   }
 
-  /** Stops the guest, waits until all it wrote is at the replica site, and checks the promises of the simulation. */
+  /**
+   * Stops the guest, waits until all it wrote is at the replica site, and checks the promises of
+   * the simulation.
+   */
   async checkPromises(): Promise<void> {
     this.world.guestRuns = false;
     const giveUpAtMs = performance.now() + QUIET_TIMEOUT_MS;

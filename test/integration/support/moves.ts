@@ -1,4 +1,5 @@
-// A live estate with a worker of its own on the real Temporal server, and what tests ask of its histories.
+// A live estate with a worker of its own on the real Temporal server, and what tests ask of its
+// histories.
 import type { Client, WorkflowHandleWithFirstExecutionRunId } from '@temporalio/client';
 import { defaultPayloadConverter } from '@temporalio/common';
 import { TestWorkflowEnvironment } from '@temporalio/testing';

@@ -1,4 +1,5 @@
-// Faults between the steps and the estate: a call that fails, is held up, or answers something else. Everything else passes.
+// Faults between the steps and the estate: a call that fails, is held up, or answers something
+// else. Everything else passes.
 import type { AppliancePort, Ports, SplitterPort } from '../../../control/ports.js';
 import type { MoverError } from '../../../contracts/errors.js';
 

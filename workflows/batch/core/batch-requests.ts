@@ -1,4 +1,5 @@
-// What people can ask of a running batch: which requests can't be granted now and why, and what the others change.
+// What people can ask of a running batch: which requests can't be granted now and why, and what the
+// others change.
 import {
   abortRequestSchema,
   type BATCH_UPDATES,

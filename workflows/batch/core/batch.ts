@@ -1,5 +1,6 @@
-// What a batch knows and decides, without Temporal: which move is next, when to wait and for what, and when it is over. Time comes in from
-// outside; what it keeps is numbers, so that it stays small and goes from one run to the next as JSON.
+// What a batch knows and decides, without Temporal: which move is next, when to wait and for what,
+// and when it is over. Time comes in from outside; what it keeps is numbers, so that it stays small
+// and goes from one run to the next as JSON.
 import type {
   BatchCounts,
   BatchFailure,
@@ -135,8 +136,10 @@ export class Batch {
   }
 
   /**
-   * A move that was running has ended. Its end may be told more than once: only the first one counts.
-   * @param end undefined when its workflow does not exist: it was never begun, and its turn comes again.
+   * A move that was running has ended. Its end may be told more than once: only the first one
+   * counts.
+   * @param end undefined when its workflow does not exist: it was never begun, and its turn comes
+   * again.
    */
   ended(seq: number, end: MoveEnd | undefined, nowMs: number): void {
     const hasGivenUp = end?.kind === 'window-closed' && !this.#window.isFenceBy(this.#options.move.fenceByMs);

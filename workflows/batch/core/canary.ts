@@ -1,4 +1,5 @@
-// The first moves of a batch, which the others wait for: until they have ended and, unless the input says otherwise, somebody approved.
+// The first moves of a batch, which the others wait for: until they have ended and, unless the
+// input says otherwise, somebody approved.
 import type { BatchOptions } from '../../../contracts/batch.js';
 import type { CarriedBatch, Stop } from '../../../contracts/batch-run.js';
 
@@ -22,7 +23,10 @@ export class Canary {
     return this.#options === undefined || this.#state !== 'running' ? planned : Math.min(planned, this.#options.count);
   }
 
-  /** All its moves have ended: it passes, or waits for somebody. @returns a stop when some failed and nobody is to be asked */
+  /**
+   * All its moves have ended: it passes, or waits for somebody.
+   * @returns a stop when some failed and nobody is to be asked
+   */
   ended({ failed, planned }: { readonly failed: number; readonly planned: number }): Stop | undefined {
     if (this.#options === undefined || this.#state !== 'running') return undefined;
     const { count, approval } = this.#options;

@@ -1,7 +1,11 @@
-// The workflow id of a batch's move: the same for the same try, however often the batch's own code runs.
+// The workflow id of a batch's move: the same for the same try, however often the batch's own code
+// runs.
 import type { BatchItem } from '../../../contracts/batch.js';
 
-/** @example "weekend/17-vm-4-disk-0", its second try "weekend/17-vm-4-disk-0-try-2", tried again on request "…-again-1" */
+/**
+ * @example "weekend/17-vm-4-disk-0", its second try "weekend/17-vm-4-disk-0-try-2", tried again on
+ * request "…-again-1"
+ */
 export function childIdOf(
   batchWorkflowId: string,
   { seq, volumes }: Pick<BatchItem, 'seq' | 'volumes'>,

@@ -1,4 +1,5 @@
-// How long the moves of a batch take: counts by rungs of a ladder, so that it stays small however many there are.
+// How long the moves of a batch take: counts by rungs of a ladder, so that it stays small however
+// many there are.
 
 /** Each rung is a quarter above the one before: an estimate is at most so much too long. */
 const RUNG_GROWTH = 1.25;
@@ -39,7 +40,10 @@ export class Durations {
     this.#measured += 1;
   }
 
-  /** How long the next move is taken to last, ms. @param beforehandMs what counts while nearly nothing is known */
+  /**
+   * How long the next move is taken to last, ms.
+   * @param beforehandMs what counts while nearly nothing is known
+   */
   expectedMs(beforehandMs: number): number {
     const measuredMs = this.#quantileMs();
     if (measuredMs === undefined) return beforehandMs;

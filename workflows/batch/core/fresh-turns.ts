@@ -1,4 +1,5 @@
-// Moves that nobody has looked at yet in their round: those that people want tried again, then the plan's own in their order.
+// Moves that nobody has looked at yet in their round: those that people want tried again, then the
+// plan's own in their order.
 import type { BatchTicket, CarriedBatch } from '../../../contracts/batch-run.js';
 import { ITEMS_READ_MAX } from './decision.js';
 import { SeqSet } from './seq-set.js';
@@ -31,7 +32,10 @@ export class FreshTurns {
     return this.#again.size === 0 && this.#cursor >= reach;
   }
 
-  /** The next one, which stays the next one until it is passed. @param reach the plan's own below this number */
+  /**
+   * The next one, which stays the next one until it is passed.
+   * @param reach the plan's own below this number
+   */
   next(reach: number): BatchTicket | undefined {
     const again = this.#again.first();
     if (again !== undefined) return { seq: again, round: this.#round, starts: 0, failures: 0 };

@@ -1,4 +1,5 @@
-// The moves that run: what is known of each, the room that they leave under the limits, and which were asked to stop.
+// The moves that run: what is known of each, the room that they leave under the limits, and which
+// were asked to stop.
 import type { BatchItem, BatchProgress, Concurrency } from '../../../contracts/batch.js';
 import type { BatchTicket, CarriedBatch } from '../../../contracts/batch-run.js';
 import type { MoveId, VolumeId } from '../../../contracts/ids.js';

@@ -1,4 +1,5 @@
-// Where each move of a batch is (it waits, runs, or is over), and the only ways from one to the other.
+// Where each move of a batch is (it waits, runs, or is over), and the only ways from one to the
+// other.
 import type { BatchCounts, BatchFailure, BatchItem, BatchOptions, Concurrency } from '../../../contracts/batch.js';
 import type { BatchTicket, CarriedBatch, MoveEnd, PlannedBatch } from '../../../contracts/batch-run.js';
 import type { MoveId } from '../../../contracts/ids.js';
@@ -106,7 +107,10 @@ export class Moves {
     return this.#inFlight;
   }
 
-  /** What has begun in an earlier run and is known by number only: without it limits are not kept, and failures not told. */
+  /**
+   * What has begun in an earlier run and is known by number only: without it limits are not kept,
+   * and failures not told.
+   */
   get unread(): readonly number[] {
     return [...this.#inFlight.unread, ...this.#queue.unread];
   }
@@ -124,7 +128,9 @@ export class Moves {
     return !this.#queue.has(seq) && this.#inFlight.get(seq) === undefined;
   }
 
-  /** Whether all of the plan's moves below the number are over, and none is to have another turn. */
+  /**
+   * Whether all of the plan's moves below the number are over, and none is to have another turn.
+   */
   isThrough(reach: number): boolean {
     return this.running === 0 && this.#queue.isThrough(reach);
   }
@@ -148,7 +154,10 @@ export class Moves {
     return count;
   }
 
-  /** Takes out of the queue what the limits allow to run now. @param reach of the plan, only what is below this number */
+  /**
+   * Takes out of the queue what the limits allow to run now.
+   * @param reach of the plan, only what is below this number
+   */
   begin(nowMs: number, reach: number): Begun {
     const starts: Start[] = [];
     let rateMs = Infinity;

@@ -1,4 +1,5 @@
-// The moves that wait for their turn: what is due again, then what was passed over, then what is new; and what is known of them.
+// The moves that wait for their turn: what is due again, then what was passed over, then what is
+// new; and what is known of them.
 import type { BatchItem, BatchOptions } from '../../../contracts/batch.js';
 import { BATCH_LOOK_AHEAD_MAX, type BatchTicket, type CarriedBatch } from '../../../contracts/batch-run.js';
 import { ITEMS_READ_MAX } from './decision.js';

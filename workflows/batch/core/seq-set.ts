@@ -1,4 +1,5 @@
-// A set of a batch's moves at one bit each: a million of them still fit into what goes from run to run.
+// A set of a batch's moves at one bit each: a million of them still fit into what goes from run to
+// run.
 
 const BITS = 32;
 

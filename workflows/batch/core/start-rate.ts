@@ -1,4 +1,5 @@
-// No more starts than so many a second: the last ones are remembered, and one more waits until the oldest of them is long enough ago.
+// No more starts than so many a second: the last ones are remembered, and one more waits until the
+// oldest of them is long enough ago.
 
 const SECOND_MS = 1_000;
 

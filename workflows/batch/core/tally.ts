@@ -60,7 +60,9 @@ export class Tally {
     this.#counts[count] += 1;
   }
 
-  /** @param item undefined when it is not known in this run: the failure counts, but can't be shown */
+  /**
+   * @param item undefined when it is not known in this run: the failure counts, but can't be shown
+   */
   addFailed(
     { seq, failures }: BatchTicket,
     last: LastFailure,

@@ -1,4 +1,5 @@
-// The maintenance window: whether a move may start now, when to look again, and whether the window's end is the batch's.
+// The maintenance window: whether a move may start now, when to look again, and whether the
+// window's end is the batch's.
 import type { BatchOptions } from '../../../contracts/batch.js';
 import type { OpenWindow } from '../../../contracts/batch-run.js';
 
@@ -40,7 +41,10 @@ export class WindowGate {
     return this.#window !== undefined && (nowMs < this.#window.opensAtMs || nowMs >= this.#window.closesAtMs);
   }
 
-  /** Whether moves give up for the end of this window, and not for an earlier time that the input gives. */
+  /**
+   * Whether moves give up for the end of this window, and not for an earlier time that the input
+   * gives.
+   */
   isFenceBy(givenMs: number | undefined): boolean {
     return this.#window !== undefined && (givenMs ?? Infinity) >= this.#window.closesAtMs;
   }

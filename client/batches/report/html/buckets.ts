@@ -1,4 +1,5 @@
-// When the moves of a batch ended, counted by spans of its time, for each two groups they go between: the same room for any number.
+// When the moves of a batch ended, counted by spans of its time, for each two groups they go
+// between: the same room for any number.
 import { cellOf, type TimeRange } from '../../../timeline/range.js';
 import type { BatchMoveReport } from '../../batch-moves.js';
 

@@ -1,4 +1,5 @@
-// What moved when, as SVG: a row for each two groups, a column for each span of time, failures on top of moves.
+// What moved when, as SVG: a row for each two groups, a column for each span of time, failures on
+// top of moves.
 import { ticksOf } from '../../../timeline/axis.js';
 import { escaped } from '../../../html/escape.js';
 import { counted, time } from '../../../text/format.js';

@@ -1,4 +1,5 @@
-// The page of a batch's report: what it came to, what moved when, failures with what to do, and its moves.
+// The page of a batch's report: what it came to, what moved when, failures with what to do, and its
+// moves.
 import type { BatchCounts } from '../../../../contracts/batch.js';
 import { bytes, duration, counted, time } from '../../../text/format.js';
 import type { Batch } from '../../batches.js';

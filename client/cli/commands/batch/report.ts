@@ -1,4 +1,5 @@
-// volume-mover batch report: what moved when, by group, how long it took, and what failed and why, of a batch of any size.
+// volume-mover batch report: what moved when, by group, how long it took, and what failed and why,
+// of a batch of any size.
 import { Command, Option } from 'commander';
 import { MoverError } from '../../../../contracts/errors.js';
 import { batchReportFormat, REPORT_FORMATS, type ReportFormatName } from '../../../batches/report/formats.js';
@@ -25,7 +26,8 @@ export function batchReportCommand(context: CommandContext): Command {
       runCommand(context, words, async ({ client, output }) => {
         const { format = words.json === true ? 'json' : 'table', to, overwrite } = words;
         const batch = await client.batches.get(id);
-        // --json says how an answer looks on standard output; with --to the answer is where the file is.
+        // --json says how an answer looks on standard output; with --to the answer is where the
+        // file is.
         if (words.json === true && to === undefined && format !== 'json')
           throw new MoverError('INVALID_REQUEST', '--format: with --json and without --to it can only be json.');
         const parts = reportParts(client, batch, format);

@@ -1,4 +1,5 @@
-// volume-mover batch retry-failed: another turn for the failed moves, in the running batch or in a new one.
+// volume-mover batch retry-failed: another turn for the failed moves, in the running batch or in a
+// new one.
 import { Command } from 'commander';
 import { type BatchOptionWords, optionsOf, withBatchOptions } from '../../batch-words.js';
 import { EXIT } from '../../exit-code.js';

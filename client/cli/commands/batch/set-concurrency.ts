@@ -1,4 +1,5 @@
-// volume-mover batch set-concurrency: new limits for a running batch; those that are not named stay.
+// volume-mover batch set-concurrency: new limits for a running batch; those that are not named
+// stay.
 import { Command } from 'commander';
 import { MoverError } from '../../../../contracts/errors.js';
 import { parseCount } from '../../batch-parsers.js';

@@ -73,7 +73,10 @@ export function createCommand(context: CommandContext): Command {
     );
 }
 
-/** Times as they were typed: the schema says what is wrong with it. @throws MoverError INVALID_REQUEST */
+/**
+ * Times as they were typed: the schema says what is wrong with it.
+ * @throws MoverError INVALID_REQUEST
+ */
 function inputOf(name: string, words: Words, batch: BatchInput): ScheduleInput {
   const { cron, at, days, calendar, timeZone, catchUp, jitter, pauseOnFailure, note, paused } = words;
   const given: Record<string, unknown> = {

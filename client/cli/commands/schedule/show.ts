@@ -1,4 +1,5 @@
-// volume-mover schedule show: all there is to know about one; with --ui what to type to make the same by hand.
+// volume-mover schedule show: all there is to know about one; with --ui what to type to make the
+// same by hand.
 import { Command } from 'commander';
 import { EXIT } from '../../exit-code.js';
 import { type CommandContext, type GlobalOptions, runCommand } from '../../session.js';
