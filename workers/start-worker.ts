@@ -1,8 +1,8 @@
 // A worker inside a program of one's own. The product's own process (main.ts) adds configuration,
 // health and signals.
 import { type NativeConnection, Runtime, type Worker } from '@temporalio/worker';
-import { createHttpPorts } from '../activities/http-ports.js';
-import type { Ports } from '../activities/ports.js';
+import { createHttpPorts } from '../control/http-ports.js';
+import type { Ports } from '../control/ports.js';
 import type { Estate } from '../contracts/estate.js';
 import { withoutEmpty } from '../control/estate-file.js';
 import type { LogLevel } from './config.js';

@@ -6,7 +6,7 @@ import { mkdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { afterAll, beforeAll, expect, inject, test } from 'vitest';
-import type { StartedMove } from '../../client/moves.js';
+import type { StartedMove } from '../../client/moves/moves.js';
 import { timelinePage } from '../../client/timeline/html/page.js';
 import { createTimeline } from '../../client/timeline/timeline.js';
 import { groupIdSchema, volumeIdSchema } from '../../contracts/ids.js';
