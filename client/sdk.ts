@@ -187,7 +187,7 @@ export interface MoverClient {
   /**
    * Has a volume compared with its replica and what differs sent again, or given ranges sent
    * whatever the replica has. Repeated, it does no harm. @throws INVALID_REQUEST, VOLUME_NOT_FOUND,
-   * VOLUME_BUSY, SOURCE_MISSING, FOREIGN_SOURCE
+   * VOLUME_BUSY, SOURCE_UNPROVEN, SOURCE_MISSING, FOREIGN_SOURCE
    */
   resync(order: ResyncOrder): Promise<SplitterVolume>;
   /**
@@ -197,8 +197,8 @@ export interface MoverClient {
    */
   rebuild(order: RebuildOrder): Promise<Rebuilt>;
   /**
-   * Decides for a volume whose disk is missing or foreign. A recovery is answered once it has
-   * begun.
+   * Decides for a volume whose disk is missing, foreign or unproven. A recovery is answered once it
+   * has begun.
    * @throws INVALID_REQUEST, VOLUME_NOT_FOUND, SOURCE_PRESENT, SOURCE_DECISION_REFUSED,
    * VOLUME_BUSY, POINT_NOT_FOUND, POINT_UNAVAILABLE
    */

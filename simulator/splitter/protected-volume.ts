@@ -45,6 +45,8 @@ export interface VolumeEvents {
   readonly onMarked: (volume: ProtectedVolume) => void;
   /** Marks may be cleared. */
   readonly onSettled: (volume: ProtectedVolume) => void;
+  /** The first write made the disk's file: from now on it is missed when it is gone. */
+  readonly onMade?: (volume: ProtectedVolume) => void;
 }
 
 export interface ProtectedVolumeOptions {
@@ -62,6 +64,8 @@ export interface ProtectedVolumeOptions {
    * stay holes.
    */
   readonly marksLost?: boolean;
+  /** An earlier life was comparing, and may have failed to sync what is compared now. */
+  readonly resumesComparison?: boolean;
   readonly events: VolumeEvents;
 }
 
@@ -74,18 +78,33 @@ export class ProtectedVolume {
   readonly #held: HeldAcknowledgements;
   readonly #sync: boolean;
   readonly #marksLost: boolean;
+  readonly #resumesComparison: boolean;
   readonly #events: VolumeEvents;
   readonly #lock = new RangeLock();
   readonly #gate = new WriteGate();
   #scan: VolumeScan | undefined;
   #guests = 0;
   #barred: string | undefined;
+  /** While guests' requests wait for the replica site's word about the disk. */
+  #wait: { readonly over: Promise<void>; readonly end: () => void } | undefined;
   #isClearing = false;
+  /** The disk's file is there, and those who must know were told. */
+  #isMade: boolean;
   /** The last write failed. */
   #isFailing = false;
 
   constructor(options: ProtectedVolumeOptions) {
-    const { split, source, marksFile, trace, held, sync, marksLost = false, events } = options;
+    const {
+      split,
+      source,
+      marksFile,
+      trace,
+      held,
+      sync,
+      marksLost = false,
+      resumesComparison = false,
+      events,
+    } = options;
     this.id = split.volume;
     this.split = split;
     this.#source = source;
@@ -94,7 +113,9 @@ export class ProtectedVolume {
     this.#held = held;
     this.#sync = sync;
     this.#marksLost = marksLost;
+    this.#resumesComparison = resumesComparison;
     this.#events = events;
+    this.#isMade = source.isWritten;
   }
 
   get sizeBytes(): number {
@@ -114,13 +135,39 @@ export class ProtectedVolume {
     this.#barred = why;
     this.split.sourceState = state;
     this.split.note('source', why);
+    this.endWait();
   }
 
-  /** A person decided what the disk is. */
+  /** Guests may use the disk: a person decided what it is, or the replica site took it. */
   unbar(): void {
     this.#barred = undefined;
     this.split.sourceState = 'present';
     this.split.note('source', undefined);
+    this.endWait();
+  }
+
+  /**
+   * The disk is not known to be the volume's: guests' requests wait until it is decided, or until
+   * `endWait`.
+   */
+  barUntilProven(why: string): void {
+    this.bar('unproven', why);
+    let end = (): void => undefined;
+    const over = new Promise<void>((resolve) => {
+      end = resolve;
+    });
+    this.#wait = { over, end };
+  }
+
+  /** Requests that wait go on, and get an error if the disk is still barred. */
+  endWait(): void {
+    this.#wait?.end();
+    this.#wait = undefined;
+  }
+
+  async #afterWait<T>(wait: Promise<void>, request: () => T | Promise<T>): Promise<T> {
+    await wait;
+    return request();
   }
 
   /**
@@ -148,8 +195,10 @@ export class ProtectedVolume {
 
   /** @throws NbdError */
   read(offset: number, length: number): Buffer | Promise<Buffer> {
+    if (this.#wait !== undefined) return this.#afterWait(this.#wait.over, () => this.read(offset, length));
     this.#refuseBarred();
-    if (length > AT_ONCE_BYTES_MAX) return this.#source.readLater(offset, length).catch(raiseNbdError);
+    if (length > AT_ONCE_BYTES_MAX || !this.#source.isQuick)
+      return this.#source.readLater(offset, length).catch(raiseNbdError);
     try {
       return this.#source.readNow(offset, length);
     } catch (error) {
@@ -163,9 +212,10 @@ export class ProtectedVolume {
    * @throws NbdError when the source, or the mark, could not be written.
    */
   change(change: SourceChange, durable: boolean): void | Promise<void> {
+    if (this.#wait !== undefined) return this.#afterWait(this.#wait.over, () => this.change(change, durable));
     this.#refuseBarred();
     const { offset, length } = change;
-    if (this.#sync || length > AT_ONCE_BYTES_MAX || !this.#lock.isFree(offset, length))
+    if (this.#sync || length > AT_ONCE_BYTES_MAX || !this.#source.isQuick || !this.#lock.isFree(offset, length))
       return this.#changeLater(change, durable);
     this.#scan?.beforeNow(offset, length);
     this.#mark(offset, length);
@@ -254,6 +304,10 @@ export class ProtectedVolume {
 
   #complete(change: SourceChange): void {
     if (this.#isFailing) this.#noteSuccess();
+    if (!this.#isMade) {
+      this.#isMade = true;
+      this.#events.onMade?.(this);
+    }
     const timeMs = nowMs();
     const completion = this.split.complete(change, timeMs);
     if (completion.kind === 'marked') {
@@ -309,9 +363,7 @@ export class ProtectedVolume {
       });
       if (data === undefined) return 'unreadable';
       const zero = isZero(data);
-      // What an earlier life failed to sync reads back all the same. Its mark goes only after a
-      // sync, which needs a write.
-      if (this.#sync && !(zero && this.#marksLost)) await this.#source.rewrite(offset, data);
+      await this.#rewrite(offset, data, zero);
       const copy = zero ? ({ kind: 'zeroes' } as const) : ({ kind: 'write', data } as const);
       const timeMs = nowMs();
       if (!this.split.resent(region, copy, timeMs)) return 'none';
@@ -336,13 +388,23 @@ export class ProtectedVolume {
     try {
       // One that can't be read is sent again when it can.
       const data = await this.#source.readLater(offset, length).catch(() => undefined);
+      const isSame = data !== undefined && digestText(digestOf(data)) === digest;
+      if (isSame && this.#resumesComparison) await this.#rewrite(offset, data, isZero(data));
       const now = this.split.initializationMark;
       if (now?.session !== mark.session || now.n !== mark.n) return;
-      marks.compared(region, data !== undefined && digestText(digestOf(data)) === digest);
+      marks.compared(region, isSame);
     } finally {
       release();
     }
     if (marks.settled > 0) this.#events.onSettled(this);
+  }
+
+  /**
+   * What an earlier life failed to sync reads back all the same. Its mark goes only after a sync,
+   * which needs a write.
+   */
+  async #rewrite(offset: number, data: Buffer, zero: boolean): Promise<void> {
+    if (this.#sync && !(zero && this.#marksLost)) await this.#source.rewrite(offset, data);
   }
 
   /**

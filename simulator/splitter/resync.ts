@@ -1,7 +1,8 @@
 // Makes a replica like its source again because a person says so: compared as a whole, or given
 // ranges sent whatever the replica has.
-import { MoverError } from '../../contracts/errors.js';
+import { type ErrorCode, MoverError } from '../../contracts/errors.js';
 import type { ResyncInput } from '../../contracts/repair.js';
+import type { SourceState } from '../../contracts/splitter-api.js';
 import { storageFailure } from '../store/storage-failure.js';
 import { nowMs } from './clock.js';
 import { firstRegion, lastRegion } from './core/marks.js';
@@ -10,8 +11,8 @@ import type { ProtectedVolume } from './protected-volume.js';
 /**
  * The marks are on stable storage when it resolves. May be repeated: regions that are marked stay
  * so.
- * @throws MoverError VOLUME_BUSY, SOURCE_MISSING, FOREIGN_SOURCE, INVALID_REQUEST, STORAGE_FULL,
- * STORAGE_FAILED
+ * @throws MoverError VOLUME_BUSY, SOURCE_UNPROVEN, SOURCE_MISSING, FOREIGN_SOURCE, INVALID_REQUEST,
+ * STORAGE_FULL, STORAGE_FAILED
  */
 export async function resync(volume: ProtectedVolume, input: ResyncInput, marksPath: string): Promise<void> {
   refuseFenced(volume);
@@ -69,10 +70,20 @@ export function orderedBy(
   return reason === undefined ? `${what}${who}` : `${what}${who}: ${reason}`;
 }
 
+const REFUSALS = {
+  present: 'SOURCE_MISSING',
+  unproven: 'SOURCE_UNPROVEN',
+  missing: 'SOURCE_MISSING',
+  foreign: 'FOREIGN_SOURCE',
+  recovering: 'SOURCE_MISSING',
+} as const satisfies Record<SourceState, ErrorCode>;
+
 function refuseBarred({ id, split, barred }: ProtectedVolume): void {
   if (barred === undefined) return;
-  const code = split.sourceState === 'foreign' ? 'FOREIGN_SOURCE' : 'SOURCE_MISSING';
-  throw new MoverError(code, `Volume "${id}" can't be compared or sent: its source may not be used. ${barred}`);
+  throw new MoverError(
+    REFUSALS[split.sourceState],
+    `Volume "${id}" can't be compared or sent: its source may not be used. ${barred}`,
+  );
 }
 
 function regionsOf(volume: ProtectedVolume, ranges: NonNullable<ResyncInput['ranges']>): ReadonlySet<number> {

@@ -17,6 +17,8 @@ export interface ReunionOptions {
   readonly sessions: Sessions;
   readonly confirmations: Confirmations;
   readonly estate: Estate;
+  /** The replica site took the volume's disk. */
+  readonly onSourceKnown: (volume: ProtectedVolume) => void;
   /** The volume's situation changed: there may be something to compare or to send again. */
   readonly onDoubt: (volume: ProtectedVolume) => void;
   readonly log: Logger;
@@ -36,14 +38,14 @@ export class Reunion {
    * @throws MoverError STORAGE_FULL, STORAGE_FAILED, the system's error: to be attached again later
    */
   attached(volume: ProtectedVolume, frame: AttachedFrame): void {
-    const { core, sessions } = this.#options;
+    const { sessions, onSourceKnown } = this.#options;
     const { split } = volume;
     if (split.isNewSession) {
       const reason = doubtOf(split, frame, sessions.isKnown);
       if (reason !== undefined) this.#doubt(volume, reason);
     }
-    if (split.row.replaces === true) core.sourceKnown(split.volume);
     split.attached(frame);
+    onSourceKnown(volume);
   }
 
   /**
@@ -53,13 +55,27 @@ export class Reunion {
    * again
    */
   refused(volume: ProtectedVolume, { code, message, advice }: RefusedFrame): boolean {
-    const { split } = volume;
     if (code === 'FOREIGN_SOURCE') {
-      // A disk that is being recovered, or was found missing, is that still.
-      if (volume.barred === undefined) volume.bar('foreign', foreignSource(split.volume));
+      this.#foreign(volume);
       return false;
     }
     return advice !== undefined && this.#follow(volume, message, advice);
+  }
+
+  /**
+   * Stored, so that it holds at the next start too, whoever is away then. If it can't be, it is
+   * when the site says it again.
+   */
+  #foreign(volume: ProtectedVolume): void {
+    const { sourceState, row } = volume.split;
+    // A disk that is being recovered, or was found missing, is that still.
+    if (sourceState === 'missing' || sourceState === 'recovering') return;
+    try {
+      if (row.refused === undefined)
+        this.#options.core.changeRows([volume.id], (split) => split.refuseSource('foreign'));
+    } finally {
+      if (sourceState !== 'foreign') volume.bar('foreign', foreignSource(volume.id));
+    }
   }
 
   #follow(volume: ProtectedVolume, message: string, advice: Advice): boolean {
@@ -101,6 +117,6 @@ export class Reunion {
   }
 }
 
-function foreignSource(volume: VolumeId): string {
-  return `The disk of volume "${volume}" is not the one that its replica was made from. Guests get I/O errors, nothing of it is sent, and the replica is kept as it is. Put the right disk (or this splitter's folder) back and start the splitter again, or type: volume-mover source recover ${volume} (from the replica), or: volume-mover source accept ${volume} (this disk as it is).`;
+export function foreignSource(volume: VolumeId): string {
+  return `The disk of volume "${volume}" is not the one that its replica was made from. Guests get I/O errors, nothing of it is sent, and the replica is kept as it is; it stays so until you decide. Put this splitter's whole folder back and start it again, or type: volume-mover source recover ${volume} (from the replica), or: volume-mover source accept ${volume} (the disk that is there, as it is).`;
 }

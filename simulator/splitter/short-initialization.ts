@@ -3,6 +3,7 @@
 // so that a broken disk takes neither the others' turns nor its own.
 import type { Logger } from 'pino';
 import { MoverError } from '../../contracts/errors.js';
+import { monotonicMs } from './clock.js';
 import type { Comparisons } from './comparisons.js';
 import type { ProtectedVolume, Resent } from './protected-volume.js';
 
@@ -24,6 +25,9 @@ const RETRY_LAST_MS = 60_000;
 /** Of them, so many at a time; all of them once one could be read. */
 const RETRIED_AT_ONCE = 16;
 
+/** How long until it is tried again to store that a volume is compared, in milliseconds. */
+const KEEP_AGAIN_MS = 5_000;
+
 interface Retry {
   readonly timer: NodeJS.Timeout;
   readonly unreadable: number;
@@ -34,15 +38,23 @@ interface Retry {
 
 export class ShortInitialization {
   readonly #comparisons: Comparisons;
+  readonly #keep: (volume: ProtectedVolume) => void;
   readonly #log: Logger;
   readonly #waiting = new Set<ProtectedVolume>();
   readonly #running = new Set<ProtectedVolume>();
   readonly #resting = new Map<ProtectedVolume, NodeJS.Timeout>();
   readonly #retries = new Map<ProtectedVolume, Retry>();
   #isStopped = false;
+  /** By the monotonic clock. */
+  #keepAfterMs = 0;
 
-  constructor(comparisons: Comparisons, log: Logger) {
+  /**
+   * @param keep stores whether the volume is compared.
+   * @throws MoverError STORAGE_FULL, STORAGE_FAILED
+   */
+  constructor(comparisons: Comparisons, keep: (volume: ProtectedVolume) => void, log: Logger) {
     this.#comparisons = comparisons;
+    this.#keep = keep;
     this.#log = log;
   }
 
@@ -52,6 +64,7 @@ export class ShortInitialization {
    */
   poke(volume: ProtectedVolume): void {
     if (volume.split.isSynced || this.#isStopped) return;
+    this.#keepComparison(volume);
     this.#waiting.add(volume);
     this.#startWaiting();
   }
@@ -81,6 +94,7 @@ export class ShortInitialization {
       if (volume.finishInitialization()) {
         await this.#comparisons.end(volume);
         volume.split.note('doubt', undefined);
+        this.#keepComparison(volume);
         this.#log.info(
           { volume: volume.id, resentBytes: volume.split.describe().resentBytes },
           'short initialization ended',
@@ -94,6 +108,17 @@ export class ShortInitialization {
     this.#running.delete(volume);
     this.#retryLater(volume);
     this.#startWaiting();
+  }
+
+  /** What can't be stored costs a restart bytes: then all that is marked is sent. */
+  #keepComparison(volume: ProtectedVolume): void {
+    if (!volume.split.isComparisonNews || monotonicMs() < this.#keepAfterMs) return;
+    try {
+      this.#keep(volume);
+    } catch (error) {
+      this.#keepAfterMs = monotonicMs() + KEEP_AGAIN_MS;
+      this.#log.warn({ err: error, volume: volume.id }, 'it could not be stored that a volume is compared');
+    }
   }
 
   async #resend(volume: ProtectedVolume): Promise<void> {

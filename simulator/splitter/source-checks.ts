@@ -19,11 +19,16 @@ const seenSchema = z.strictObject({
 });
 type Seen = z.infer<typeof seenSchema>;
 
-/** What became of a source since the last life: `changed` says how, as a clause for people. */
+/**
+ * What became of a source since the last life. `same`: the very file that was there. `changed`:
+ * that file, with other content perhaps. `replaced`: another file. `new`: no file is known of, and
+ * none is missed. The reason is a clause for people.
+ */
 export type SourceFinding =
   | { readonly kind: 'same' }
+  | { readonly kind: 'new' }
   | { readonly kind: 'missing' }
-  | { readonly kind: 'changed'; readonly reason: string };
+  | { readonly kind: 'changed' | 'replaced'; readonly reason: string };
 
 export class SourceChecks {
   readonly #store: RowStore;
@@ -45,10 +50,10 @@ export class SourceChecks {
   find(volume: VolumeId, path: string, wasWritten: boolean): SourceFinding {
     const now = seenNow(path);
     const before = this.#seen.get(volume);
-    if (now === undefined) return before !== undefined || wasWritten ? { kind: 'missing' } : { kind: 'same' };
-    if (before === undefined) return { kind: 'same' };
+    if (now === undefined) return before !== undefined || wasWritten ? { kind: 'missing' } : { kind: 'new' };
+    if (before === undefined) return { kind: 'new' };
     const born = before.bornMs !== undefined && now.bornMs !== undefined && before.bornMs !== now.bornMs;
-    if (before.inode !== now.inode || born) return { kind: 'changed', reason: 'the file of its source was replaced' };
+    if (before.inode !== now.inode || born) return { kind: 'replaced', reason: 'the file of its source was replaced' };
     if (before.restedMs !== undefined && before.restedMs !== now.restedMs)
       return { kind: 'changed', reason: 'its source was changed while the splitter was stopped' };
     return { kind: 'same' };

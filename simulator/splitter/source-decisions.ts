@@ -55,6 +55,11 @@ export class SourceDecisions {
       if (input.decision === 'recover') return;
       throw refused(volume, 'it is being recovered from its replica. Wait for the end: volume-mover volumes');
     }
+    if (sourceState === 'unproven' && input.decision === 'recover')
+      throw refused(
+        volume,
+        'the replica site has not said yet whether it has a replica. Start it and the appliance: if it has one, the disk here is refused as foreign, and this command works',
+      );
     refuseFenced(volume);
     if (input.decision === 'recover') await this.#startRecovery(volume, input, sourceState);
     else await this.#take(volume, input.decision, input);
@@ -80,10 +85,26 @@ export class SourceDecisions {
         volume,
         `no disk of ${volume.sizeBytes} bytes lies at ${source}. For an empty one: volume-mover source accept-blank ${volume.id}; from the replica: volume-mover source recover ${volume.id}`,
       );
+    if (volume.split.sourceState === 'unproven') {
+      this.#vouch(volume);
+      return;
+    }
     const what = decision === 'accept' ? 'the disk that is there was accepted' : 'an empty disk was accepted';
     await this.#replace(volume, orderedBy(what, input), () => {
       if (decision === 'accept-blank') makeBlank(source, volume.sizeBytes);
     });
+  }
+
+  /**
+   * Lifts the wait only. A replica that was made from another disk is still kept: the replica site
+   * refuses this one then.
+   */
+  #vouch(volume: ProtectedVolume): void {
+    const { core, onDecided, log } = this.#options;
+    core.changeRows([volume.id], (split) => split.vouchForSource());
+    volume.unbar();
+    log.warn({ volume: volume.id }, 'a person vouched for a disk that the replica site has not seen');
+    onDecided(volume);
   }
 
   async #startRecovery(

@@ -2,6 +2,7 @@
 // zeroes.
 import { systemCalls, type DiskCalls } from '../disk/disk-calls.js';
 import { OpenFile } from '../disk/open-file.js';
+import { DiskPace } from './disk-pace.js';
 import { isZero } from './zero.js';
 
 /** Zeroing reads, and writes where it must, in steps of this many bytes. */
@@ -11,11 +12,13 @@ const ZEROES = Buffer.alloc(ZERO_STEP_BYTES);
 export class SourceFile {
   readonly #file: OpenFile;
   readonly #calls: DiskCalls;
+  readonly #pace: DiskPace;
   #written: boolean;
 
-  constructor(path: string, sizeBytes: number, calls: DiskCalls = systemCalls) {
+  constructor(path: string, sizeBytes: number, calls: DiskCalls = systemCalls, pace = new DiskPace()) {
     this.#file = new OpenFile(path, sizeBytes, calls);
     this.#calls = calls;
+    this.#pace = pace;
     this.#written = calls.exists(path);
   }
 
@@ -28,22 +31,27 @@ export class SourceFile {
     return this.#written;
   }
 
+  /** Whether the disk may be asked on the main thread, by the calls that end in `Now`. */
+  get isQuick(): boolean {
+    return this.#pace.isQuick;
+  }
+
   readNow(offset: number, length: number): Buffer {
-    return this.#written ? this.#file.readNow(offset, length) : Buffer.alloc(length);
+    return this.#written ? this.#pace.now(() => this.#file.readNow(offset, length)) : Buffer.alloc(length);
   }
 
   async readLater(offset: number, length: number): Promise<Buffer> {
-    return this.#written ? this.#file.readLater(offset, length) : Buffer.alloc(length);
+    return this.#written ? this.#pace.later(async () => this.#file.readLater(offset, length)) : Buffer.alloc(length);
   }
 
   writeNow(offset: number, data: Buffer): void {
     this.#written = true;
-    this.#file.writeNow(offset, data);
+    this.#pace.now(() => this.#file.writeNow(offset, data));
   }
 
   async writeLater(offset: number, data: Buffer): Promise<void> {
     this.#written = true;
-    await this.#file.writeLater(offset, data);
+    await this.#pace.later(async () => this.#file.writeLater(offset, data));
   }
 
   /**
@@ -52,7 +60,7 @@ export class SourceFile {
    */
   zeroNow(offset: number, length: number): void {
     if (this.#isAllHole()) return;
-    if (!isZero(this.#file.readNow(offset, length))) this.#file.writeNow(offset, ZEROES.subarray(0, length));
+    if (!isZero(this.readNow(offset, length))) this.writeNow(offset, ZEROES.subarray(0, length));
   }
 
   /**
@@ -65,8 +73,7 @@ export class SourceFile {
     const end = offset + length;
     for (let at = offset; at < end; at += ZERO_STEP_BYTES) {
       const step = Math.min(ZERO_STEP_BYTES, end - at);
-      if (doubted || !isZero(await this.#file.readLater(at, step)))
-        await this.#file.writeLater(at, ZEROES.subarray(0, step));
+      if (doubted || !isZero(await this.readLater(at, step))) await this.writeLater(at, ZEROES.subarray(0, step));
     }
   }
 
@@ -75,7 +82,7 @@ export class SourceFile {
    * again brings it to the disk.
    */
   async rewrite(offset: number, data: Buffer): Promise<void> {
-    if (!this.#isAllHole()) await this.#file.writeLater(offset, data);
+    if (!this.#isAllHole()) await this.writeLater(offset, data);
   }
 
   #isAllHole(): boolean {

@@ -60,6 +60,9 @@ const rowSchema = z.strictObject({
   // Rows of before disks had identities get one.
   source: sourceIdSchema.prefault(newSourceId),
   replaces: z.literal(true).exactOptional(),
+  proven: z.literal(true).exactOptional(),
+  refused: z.enum(['missing', 'foreign']).exactOptional(),
+  comparing: z.string().exactOptional(),
 });
 
 export interface VolumeRows {

@@ -40,7 +40,7 @@ export async function connectStream({
     };
     const fail = (error: unknown): void => {
       settle();
-      // oxlint-disable-next-line typescript/prefer-promise-reject-errors -- a signal's reason is passed on, whatever it is
+      // oxlint-disable-next-line typescript/prefer-promise-reject-errors -- the reason is passed on as it is
       reject(error);
       request.destroy();
     };

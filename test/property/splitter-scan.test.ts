@@ -84,6 +84,7 @@ async function run(steps: readonly Step[], sync: boolean): Promise<void> {
         epoch: 1,
       },
       source: SOURCE,
+      proven: true,
     },
     splitter: splitterIdSchema.parse('s1'),
     session: 1,

@@ -55,6 +55,7 @@ export function startVolume(
       sizeBytes,
       route: { group: GROUP, appliance: applianceIdSchema.parse('a1'), url: 'http://127.0.0.1:1', epoch: 1 },
       source: SOURCE,
+      proven: true,
     },
     splitter: SPLITTER,
     session,

@@ -234,7 +234,7 @@ export class PowerWorld {
       waitsForMarks: this.#options.withoutWaitingForMarks !== true,
       onMarked: (one) => initialization.poke(one),
     });
-    const initialization = new ShortInitialization(new Comparisons(SPLITTER, undefined), log);
+    const initialization = new ShortInitialization(new Comparisons(SPLITTER, undefined), () => undefined, log);
     const life: SplitterLife = { process, volume, source, marksFile, initialization, dead: false };
     this.#splitter = life;
   }
@@ -261,6 +261,8 @@ export class PowerWorld {
         onStalled: (volume, part, error) => {
           if (part === 'intake') intakes.stalled(volume, error);
         },
+        onReplicaDamaged: () => undefined,
+        onRebuild: (volume, error) => intakes.rebuilding(volume, error),
         onFailed: (volume, error) => intakes.failed(volume, error),
       },
       log,
@@ -275,6 +277,7 @@ export class PowerWorld {
       journals,
       unappliedBytesMax: QUEUE_BYTES,
       freeBytes: () => undefined,
+      onInitialized: () => undefined,
     });
     const life: SiteLife = { process, site, journals, intakes, dead: false };
     this.#site = life;

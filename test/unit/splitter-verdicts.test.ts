@@ -49,6 +49,7 @@ test('a lease and a verdict that can’t be stored are tried again until they ar
     sizeBytes: 1,
     route: { ...route, epoch: 1 },
     source: SOURCE,
+    proven: true,
     fence: {
       attempt: ATTEMPT,
       cut: { session: 1, n: 1 },

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { crc32 } from 'node:zlib';
 import type { Files } from './files.js';
 import { readSafeInteger, writeSafeInteger } from './record-format.js';
-import { unlessUnreadable } from './unreadable.js';
+import { unlessGivenUp } from './unreadable.js';
 
 export const APPLIED_NAME = 'applied';
 const DONE_AT = 8;
@@ -36,7 +36,7 @@ export class AppliedMark {
   read(): AppliedReach {
     if ((this.#files.size(this.#path) ?? 0) < MARK_BYTES) return NOTHING_APPLIED;
     const bytes = this.#bytes;
-    const count = unlessUnreadable(() => this.#files.read(this.#path, bytes, 0)) ?? 0;
+    const count = unlessGivenUp(() => this.#files.read(this.#path, bytes, 0)) ?? 0;
     const isSound = count === MARK_BYTES && bytes.readUInt32LE(SUM_AT) === this.#sum();
     if (!isSound) return NOTHING_APPLIED;
     return { position: readSafeInteger(bytes, 0), done: readSafeInteger(bytes, DONE_AT) };

@@ -19,6 +19,10 @@ export class BlockRanges {
     return this.#ranges;
   }
 
+  has(block: number): boolean {
+    return this.#ranges.some(({ from, to }) => block >= from && block < to);
+  }
+
   /** Adds blocks [from, to). */
   add(from: number, to: number): void {
     if (from >= to) return;

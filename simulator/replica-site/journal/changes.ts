@@ -5,7 +5,7 @@ import type { Piece } from './batch.js';
 import { BLOCK_BYTES, blockOf, blockStart } from './blocks.js';
 import type { EdgeSum } from './edge-sums.js';
 import { sumOf, sumOfCrc } from './replica-sums.js';
-import type { DamagedBlock, Replica, Unreadable } from './replica.js';
+import type { DamagedBlock, Replica } from './replica.js';
 import { isZero, zeroRuns } from './zeroes.js';
 
 /**
@@ -43,12 +43,7 @@ export function oldDataBuffer(): Buffer {
 }
 
 /** Reads the old data of a batch into `buffer`, checking it; nothing is written yet. */
-export function readChanges(
-  replica: Replica,
-  pieces: readonly Piece[],
-  buffer: Buffer,
-  unreadable: Unreadable,
-): readonly Change[] {
+export function readChanges(replica: Replica, pieces: readonly Piece[], buffer: Buffer): readonly Change[] {
   let used = 0;
   return pieces.map((piece, index) => {
     const { offset, length } = piece;
@@ -60,7 +55,7 @@ export function readChanges(
     const wide = replica.widened(offset, offset + length);
     const bytes = buffer.subarray(used, used + wide.to - wide.from);
     used += bytes.length;
-    let damaged = replica.read(bytes, wide.from, unreadable);
+    let damaged = replica.read(bytes, wide.from);
     for (let before = 0; before < index; before += 1) {
       const earlier = pieces[before];
       if (earlier === undefined || !overwrite(bytes, wide.from, earlier)) continue;

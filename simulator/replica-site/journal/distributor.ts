@@ -25,12 +25,6 @@ import type { UndoLog } from './undo-log.js';
  */
 const DO_KEPT_BYTES_MAX = 1024 * 1024;
 
-/**
- * Tries of old data that the disk refuses to read before it counts as damaged: with their pauses,
- * nearly 4 seconds.
- */
-const READ_REFUSALS_MAX = 4;
-
 export interface DistributorParts {
   readonly files: Files;
   readonly directory: string;
@@ -81,7 +75,6 @@ export class Distributor {
   #durablePosition: number;
   #count = 0;
   #damagedBlocks = 0;
-  #readRefusals = 0;
   #paused = true;
   #running: Promise<void> | undefined;
   #unfinished: Unfinished | undefined;
@@ -240,7 +233,7 @@ export class Distributor {
       const limits = { upTo: this.#durablePosition, replicaEnd: replica.end };
       const batch = readBatch({ files, log: doLog, window, ...limits }, this.#cursor);
       if (batch.pieces.length === 0) throw this.#missingRecords();
-      const changes = this.#readOld(batch.pieces, old);
+      const changes = readChanges(replica, batch.pieces, old);
       await this.#reach(changes);
       const covered = undo.append(changes);
       if (sync) await undo.commit();
@@ -253,22 +246,6 @@ export class Distributor {
       }
     } finally {
       giveBackBatchBuffers(buffers);
-    }
-  }
-
-  /**
-   * A disk that refuses for a moment must cost no history, and one that refuses for good must not
-   * hold up new writes.
-   */
-  #readOld(pieces: Batch['pieces'], old: Buffer): readonly Change[] {
-    const { replica } = this.#parts;
-    try {
-      const changes = readChanges(replica, pieces, old, this.#readRefusals < READ_REFUSALS_MAX ? 'refused' : 'damaged');
-      if (changes.every(({ damaged }) => damaged.length === 0)) this.#readRefusals = 0;
-      return changes;
-    } catch (error) {
-      if (isRefusal(error)) this.#readRefusals += 1;
-      throw error;
     }
   }
 

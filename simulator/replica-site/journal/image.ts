@@ -13,7 +13,7 @@ import type { Image } from './types.js';
 import { IMAGE_READ_BYTES_MAX } from './types.js';
 import type { UndoIndex } from './undo-index.js';
 import type { UndoLog } from './undo-log.js';
-import { unlessUnreadableLater } from './unreadable.js';
+import { unlessGivenUpLater } from './unreadable.js';
 
 /** Records added to the overlay in one slice of the event loop: a few milliseconds. */
 const RECORDS_PER_TURN = 8192;
@@ -146,7 +146,7 @@ export class OpenImage implements Image {
     const { fileOffset, recordOffset, recordLength } = extent.source;
     const path = this.#overlay.path(extent);
     const record = Buffer.allocUnsafe(RECORD_HEADER_BYTES + recordLength);
-    const count = (await unlessUnreadableLater(files.readLater(path, record, fileOffset))) ?? 0;
+    const count = (await unlessGivenUpLater(files.readLater(path, record, fileOffset))) ?? 0;
     const header = decodeRecordHeader(record, 0);
     const payload = record.subarray(RECORD_HEADER_BYTES);
     if (count < record.length || header === undefined || header.payloadCrc !== crc32(payload)) {

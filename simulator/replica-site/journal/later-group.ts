@@ -1,7 +1,7 @@
 // Tells a torn tail from a damaged record after a power cut, where pages of the last group may be
 // lost in any order.
 import type { Files } from './files.js';
-import { unlessUnreadable } from './unreadable.js';
+import { unlessGivenUp } from './unreadable.js';
 import { isZero } from './zeroes.js';
 import { RECORD_HEADER_BYTES, decodeRecordHeader } from './record-format.js';
 
@@ -19,7 +19,7 @@ const LOST_BYTES_MIN = 16;
  */
 export function hasLostSector(files: Files, path: string, at: number, fileBytes: number): boolean {
   const rest = Buffer.alloc(fileBytes - at);
-  const count = unlessUnreadable(() => files.read(path, rest, at)) ?? 0;
+  const count = unlessGivenUp(() => files.read(path, rest, at)) ?? 0;
   for (let start = 0; start < count;) {
     const end = Math.min(count, start + SECTOR_BYTES - ((at + start) % SECTOR_BYTES));
     if ((start === 0 || end - start >= LOST_BYTES_MIN) && isZero(rest.subarray(start, end))) return true;

@@ -10,7 +10,7 @@ import type { UndoLoss } from './recovered-segments.js';
 import { scanRecords } from './scan.js';
 import { SEGMENT_HEADER_BYTES } from './segment-format.js';
 import type { Segment } from './segment-log.js';
-import { unlessUnreadable } from './unreadable.js';
+import { unlessGivenUp } from './unreadable.js';
 
 /** Bytes of the volume. */
 export interface OverwrittenRange {
@@ -74,7 +74,7 @@ export class LoggedSums {
 
   #add(path: string, { position, length, payloadCrc }: RecordHeader, fileOffset: number): void {
     const payload = Buffer.alloc(length);
-    const count = unlessUnreadable(() => this.#files.read(path, payload, fileOffset + RECORD_HEADER_BYTES)) ?? 0;
+    const count = unlessGivenUp(() => this.#files.read(path, payload, fileOffset + RECORD_HEADER_BYTES)) ?? 0;
     if (count < length || crc32(payload) !== payloadCrc) {
       this.#unknown.add(position);
       return;

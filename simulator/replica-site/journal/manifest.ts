@@ -10,7 +10,7 @@ import type { Files } from './files.js';
 import { newLineage } from './lineage.js';
 import type { Lineage } from './lineage.js';
 import { Sessions } from './sessions.js';
-import { unlessUnreadable } from './unreadable.js';
+import { isUnreadable, unlessGivenUp } from './unreadable.js';
 import type { Retained } from './retained-positions.js';
 
 export const MANIFEST_NAME = 'manifest';
@@ -121,10 +121,12 @@ export class Manifest {
   static load(files: Files, directory: string, sizeBytes: number, sync: boolean): Manifest | 'none' | 'lost' {
     const path = join(directory, MANIFEST_NAME);
     const copyPath = join(directory, MANIFEST_COPY_NAME);
-    const bytes = readWhole(files, path);
-    const copy = readWhole(files, copyPath);
+    const [bytes, copy] = [readWhole(files, path), readWhole(files, copyPath)];
     const stored = parse(bytes) ?? parse(copy);
-    if (stored === undefined) return bytes === undefined && copy === undefined ? 'none' : 'lost';
+    if (stored === undefined) {
+      for (const refused of [bytes, copy]) if (refused instanceof Error) throw refused;
+      return bytes === undefined && copy === undefined ? 'none' : 'lost';
+    }
     if (stored.sizeBytes !== sizeBytes) {
       throw new JournalError(
         'SIZE_MISMATCH',
@@ -140,7 +142,7 @@ export class Manifest {
       manifest.replicaEnd = stored.replicaEnd;
       manifest.jumps = stored.jumps;
       manifest.damage = stored.damage;
-      manifest.isMirrored = bytes !== undefined && copy !== undefined && bytes.equals(copy);
+      manifest.isMirrored = bytes instanceof Buffer && copy instanceof Buffer && bytes.equals(copy);
     }
     // Facts of a save that never ended must not come back later, when others rest on newer ones.
     if (!manifest.isMirrored && parse(bytes) !== undefined && copy !== undefined) files.remove(copyPath);
@@ -277,19 +279,28 @@ export class Manifest {
   }
 }
 
-function parse(bytes: Buffer | undefined): Stored | undefined {
-  const [text, check] = bytes?.toString().split('\n') ?? [];
+function parse(bytes: Buffer | Error | undefined): Stored | undefined {
+  if (!(bytes instanceof Buffer)) return undefined;
+  const [text, check] = bytes.toString().split('\n');
   if (text === undefined || check !== String(crc32(text))) return undefined;
   const json: unknown = JSON.parse(text);
   return manifestSchema.safeParse(json).data;
 }
 
-/** Undefined if there is no such file; empty if it can't be read. */
-function readWhole(files: Files, path: string): Buffer | undefined {
+/**
+ * Undefined if there is no such file; empty if it is given up; the disk's error if it can't be
+ * read: the other may do.
+ */
+function readWhole(files: Files, path: string): Buffer | Error | undefined {
   const fileBytes = files.size(path);
   if (fileBytes === undefined) return undefined;
   const bytes = Buffer.alloc(fileBytes);
-  return unlessUnreadable(() => bytes.subarray(0, files.read(path, bytes, 0))) ?? Buffer.alloc(0);
+  try {
+    return unlessGivenUp(() => bytes.subarray(0, files.read(path, bytes, 0))) ?? Buffer.alloc(0);
+  } catch (error) {
+    if (error instanceof Error && isUnreadable(error)) return error;
+    throw error;
+  }
 }
 
 function sessionsOf({ sessions }: Stored): Sessions {

@@ -14,7 +14,7 @@ import type { SegmentHeader, SegmentKind, SegmentName } from './segment-format.j
 import { sequenceAfter } from './segment-log.js';
 import type { Segment } from './segment-log.js';
 import type { JournalLog } from './types.js';
-import { unlessUnreadable } from './unreadable.js';
+import { unlessGivenUp } from './unreadable.js';
 import { isZero } from './zeroes.js';
 
 /** Of a consolidated segment whose header is damaged. */
@@ -102,7 +102,7 @@ function isNamed(header: SegmentHeader, { kind, sequence, generation }: SegmentN
 
 function readHeader(files: Files, path: string): SegmentHeader | undefined {
   const bytes = Buffer.alloc(SEGMENT_HEADER_BYTES);
-  const count = unlessUnreadable(() => files.read(path, bytes, 0)) ?? 0;
+  const count = unlessGivenUp(() => files.read(path, bytes, 0)) ?? 0;
   return count < bytes.length ? undefined : decodeSegmentHeader(bytes);
 }
 
@@ -121,7 +121,7 @@ function headerOfRecords(files: Files, path: string, name: SegmentName): Segment
 
 export function readRecordHeader(files: Files, path: string, at: number): RecordHeader | undefined {
   const bytes = Buffer.alloc(RECORD_HEADER_BYTES);
-  const count = unlessUnreadable(() => files.read(path, bytes, at)) ?? 0;
+  const count = unlessGivenUp(() => files.read(path, bytes, at)) ?? 0;
   return count < bytes.length ? undefined : decodeRecordHeader(bytes, 0);
 }
 
@@ -132,7 +132,7 @@ export function readRecordHeader(files: Files, path: string, at: number): Record
 function isUnfinished(files: Files, path: string, bytes: number): boolean {
   if (bytes < SEGMENT_HEADER_BYTES) return true;
   const header = Buffer.alloc(SEGMENT_HEADER_BYTES);
-  const count = unlessUnreadable(() => files.read(path, header, 0));
+  const count = unlessGivenUp(() => files.read(path, header, 0));
   return count !== undefined && isZero(header) && !laterGroupFollows(files, path, SEGMENT_HEADER_BYTES, bytes);
 }
 

@@ -45,6 +45,8 @@ export interface RecoveryOptions {
 
 export interface Recovered {
   readonly manifest: Manifest;
+  /** Nothing of an earlier manifest is there: the lineage begins with this opening. */
+  readonly isLineageNew: boolean;
   readonly replica: Replica;
   readonly doLog: SegmentLog;
   readonly undoLog: SegmentLog;
@@ -70,12 +72,14 @@ export async function recover(options: RecoveryOptions): Promise<Recovered> {
   if (sync && names.length > 0) await files.syncDirectory(directory);
   const stored = names.length === 0 ? 'none' : Manifest.load(spareFiles, directory, sizeBytes, sync);
   if (typeof stored !== 'string') {
-    return new Recovery(options, stored, { files, directory, names, manifest: stored, log }).run();
+    const recovered = await new Recovery(options, stored, { files, directory, names, manifest: stored, log }).run();
+    return { ...recovered, isLineageNew: false };
   }
   const isLost = stored === 'lost' || names.some(isJournalsName) || options.knownPosition > 0;
   const manifest = isLost ? await startAnew(options, names) : new Manifest(spareFiles, directory, sizeBytes, sync);
   const left = files.list(directory) ?? [];
-  return new Recovery(options, manifest, { files, directory, names: left, manifest, log }).run();
+  const recovered = await new Recovery(options, manifest, { files, directory, names: left, manifest, log }).run();
+  return { ...recovered, isLineageNew: true };
 }
 
 /** Whether a file could only have been left by a journal that had records. */
@@ -160,7 +164,7 @@ class Recovery {
     this.#appliedTimeMs = manifest.floor.timeMs;
   }
 
-  async run(): Promise<Recovered> {
+  async run(): Promise<Omit<Recovered, 'isLineageNew'>> {
     const { floor, sessions, replicaEnd } = this.#manifest;
     const undo = await recoverUndo(this.#folder, (header, segment, fileOffset) => {
       this.#lastUndo = header;
@@ -192,6 +196,8 @@ class Recovery {
     if (await this.#replica.condemnUnknown(replicaEnd)) {
       this.#options.log?.warn({ file: this.#replica.path }, 'checksums of the replica image are gone');
     }
+    // Before redo makes the file long again.
+    if (this.#manifest.format >= SUMS_FORMAT) await this.#replica.findCutOff();
     const runs = loss === undefined ? found.runs : found.runs.filter((run) => run.from <= loss.drainTo);
     const cursor = await this.#redo(doLog, runs, suspects, reach);
     await this.#replica.checkAgain([...rangesOf(this.#manifest), ...this.#replica.damagedRanges]);

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { crc32 } from 'node:zlib';
 import { BLOCK_BYTES } from './blocks.js';
 import type { Files } from './files.js';
-import { unlessUnreadable } from './unreadable.js';
+import { unlessGivenUp } from './unreadable.js';
 import { zeroBytes } from './zeroes.js';
 
 export const SUMS_NAME = 'replica.sum';
@@ -58,12 +58,13 @@ export class ReplicaSums {
   }
 
   /** The sums of `count` blocks, to be looked at before the next call. */
-  read(first: number, count: number, unreadable: 'damaged' | 'refused' = 'damaged'): SumList {
+  read(first: number, count: number): SumList {
     const sums = this.#room(count);
     const stored = this.#stored(sums, first);
-    const read = (): number => (stored.length === 0 ? 0 : this.#files.read(this.path, stored, first * SUM_BYTES));
-    const done = unreadable === 'damaged' ? unlessUnreadable(read) : read();
-    return new SumList(done === undefined ? sums.fill(UNREADABLE) : sums.fill(0, done));
+    const done = unlessGivenUp(() =>
+      stored.length === 0 ? 0 : this.#files.read(this.path, stored, first * SUM_BYTES),
+    );
+    return done === undefined ? unreadableSums(count) : new SumList(sums.fill(0, done));
   }
 
   /** As `read`, off the main thread. */
@@ -114,6 +115,11 @@ export class ReplicaSums {
   #stored(sums: Buffer, first: number): Buffer {
     return sums.subarray(0, Math.max(0, Math.min(sums.length, this.#bytes - first * SUM_BYTES)));
   }
+}
+
+/** Sums that the disk refuses to read: every block fails its check. */
+export function unreadableSums(count: number): SumList {
+  return new SumList(Buffer.alloc(count * SUM_BYTES, UNREADABLE));
 }
 
 export class SumList {

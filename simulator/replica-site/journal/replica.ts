@@ -16,9 +16,9 @@ import type { ByteRange } from './damage.js';
 import type { EdgeSum } from './edge-sums.js';
 import type { Files } from './files.js';
 import type { OverwrittenRange } from './logged-sums.js';
-import { ReplicaSums, sumOf } from './replica-sums.js';
+import { ReplicaSums, sumOf, unreadableSums } from './replica-sums.js';
 import type { SumList } from './replica-sums.js';
-import { unlessUnreadable, unlessUnreadableLater } from './unreadable.js';
+import { isUnreadable, unlessGivenUp } from './unreadable.js';
 import { isZero, zeroBytes, zeroRuns } from './zeroes.js';
 
 export const REPLICA_NAME = 'replica.img';
@@ -28,6 +28,8 @@ const BUILD_BYTES = 1024 * 1024;
 const CHECK_AGAIN_BYTES_MAX = 64 * 1024 * 1024;
 /** Sums written at once for blocks that nobody can vouch for. */
 const CONDEMNED_AT_ONCE = 64 * 1024;
+/** Sums looked at in one turn of the event loop: of 64 MiB. */
+const SUMS_AT_ONCE = 16 * 1024;
 /** Turns a right sum into a wrong one. */
 const WRONG = 0x5a5a_5a5a;
 /**
@@ -46,9 +48,6 @@ export interface DamagedBlock {
   readonly difference: number;
 }
 
-/** What a block means that the disk refuses to read: damage, or a refusal that may end. */
-export type Unreadable = 'damaged' | 'refused';
-
 const undamaged: readonly DamagedBlock[] = [];
 
 export class Replica {
@@ -63,6 +62,7 @@ export class Replica {
   #namesSynced = 0;
   /** Blocks known to fail their check. */
   readonly #bad = new BlockRanges();
+  #onFound: (() => void) | undefined;
   /**
    * Distribution and retention both ask. The system tells of a failure once: neither may hear of
    * success in its stead.
@@ -82,6 +82,11 @@ export class Replica {
   use(files: Files): void {
     this.#files = files;
     this.#sums.use(files);
+  }
+
+  /** Calls when a read finds a block damaged that was not known to be. */
+  tellOf(onFound: () => void): void {
+    this.#onFound = onFound;
   }
 
   /** From this byte on, a block's first, neither image nor sums were ever written. */
@@ -120,6 +125,24 @@ export class Replica {
       await nextTurn();
     }
     return first < last;
+  }
+
+  /**
+   * Finds blocks behind the end of a file that was cut short or is gone. A file only grows, so
+   * there every sum is one of zeroes. Reads the sums of what the stored reach has beyond the end.
+   */
+  async findCutOff(): Promise<void> {
+    for (let from = blockOf(blockCeiling(this.#bytes)); from < this.#sums.blocks; from += SUMS_AT_ONCE) {
+      const count = Math.min(SUMS_AT_ONCE, this.#sums.blocks - from);
+      const sums = this.#sums.read(from, count);
+      const isSet = (index: number): boolean => sums.at(index) !== 0;
+      const indexes = Array.from({ length: count }, (_, index) => index);
+      const first = indexes.find(isSet);
+      const last = indexes.findLast(isSet);
+      if (first !== undefined && last !== undefined) this.#bad.add(from + first, from + last + 1);
+      await nextTurn();
+    }
+    if (this.#bytes % BLOCK_BYTES > 0) await this.check([{ offset: this.#bytes - 1, length: 1 }]);
   }
 
   /**
@@ -169,12 +192,15 @@ export class Replica {
   /**
    * Reads whole blocks, and answers which of them are damaged: definitive, for both files are
    * written synchronously.
+   * @throws the system's error for blocks that the disk refuses to read, unless they are known to
+   * be damaged
    */
-  read(into: Buffer, offset: number, unreadable: Unreadable = 'damaged'): readonly DamagedBlock[] {
-    this.#readImage(into, offset, unreadable);
-    const damaged = damagedBlocks(into, offset, this.#sums.read(blockOf(offset), blockCount(into), unreadable));
+  read(into: Buffer, offset: number): readonly DamagedBlock[] {
+    const damaged = this.#checked(into, offset);
+    const isNew = damaged.some(({ block }) => !this.#bad.has(block));
     if (!this.#bad.isEmpty) this.#bad.remove(blockOf(offset), blockOf(offset) + blockCount(into));
     for (const { block } of damaged) this.#bad.add(block, block + 1);
+    if (isNew) this.#onFound?.();
     return damaged;
   }
 
@@ -184,13 +210,15 @@ export class Replica {
    */
   async readLater(into: Buffer, offset: number): Promise<readonly DamagedBlock[]> {
     const stored = this.#stored(into, offset);
-    const both = await unlessUnreadableLater(
-      Promise.all([
-        stored.length === 0 ? 0 : this.#files.readLater(this.path, stored, offset),
-        this.#sums.readLater(blockOf(offset), blockCount(into)),
-      ]),
-    );
-    if (both === undefined) return this.#readEach(into, offset);
+    const reading = Promise.all([
+      stored.length === 0 ? 0 : this.#files.readLater(this.path, stored, offset),
+      this.#sums.readLater(blockOf(offset), blockCount(into)),
+    ]);
+    const both = await reading.catch((error: unknown) => {
+      if (!isUnreadable(error)) throw error;
+      return undefined;
+    });
+    if (both === undefined) return this.read(into, offset);
     const [count, sums] = both;
     into.fill(0, count);
     // Distribution may have come between block and sum: looked at again where it can't.
@@ -273,13 +301,29 @@ export class Replica {
     });
   }
 
-  /** Block by block, when some of them can't be read. */
-  #readEach(into: Buffer, offset: number): readonly DamagedBlock[] {
+  #checked(into: Buffer, offset: number): readonly DamagedBlock[] {
+    try {
+      this.#readImage(into, offset);
+      return damagedBlocks(into, offset, this.#sums.read(blockOf(offset), blockCount(into)));
+    } catch (error) {
+      if (!isUnreadable(error)) throw error;
+    }
     const damaged: DamagedBlock[] = [];
     for (let start = 0; start < into.length; start += BLOCK_BYTES) {
-      damaged.push(...this.read(into.subarray(start, start + BLOCK_BYTES), offset + start));
+      damaged.push(...this.#checkedBlock(into.subarray(start, start + BLOCK_BYTES), offset + start));
     }
     return damaged;
+  }
+
+  /** One that is known to be damaged need not be readable: nothing of it is lost any more. */
+  #checkedBlock(into: Buffer, offset: number): readonly DamagedBlock[] {
+    try {
+      this.#readImage(into, offset);
+      return damagedBlocks(into, offset, this.#sums.read(blockOf(offset), 1));
+    } catch (error) {
+      if (!isUnreadable(error) || !this.#bad.has(blockOf(offset))) throw error;
+      return damagedBlocks(into.fill(0), offset, unreadableSums(1));
+    }
   }
 
   /** What blocks' sums differ by from what they should be, before they are written in part. */
@@ -338,10 +382,9 @@ export class Replica {
     return sumOf(bytes);
   }
 
-  #readImage(into: Buffer, offset: number, unreadable: Unreadable = 'damaged'): void {
+  #readImage(into: Buffer, offset: number): void {
     const stored = this.#stored(into, offset);
-    const read = (): number => (stored.length === 0 ? 0 : this.#files.read(this.path, stored, offset));
-    const count = unreadable === 'damaged' ? unlessUnreadable(read) : read();
+    const count = unlessGivenUp(() => (stored.length === 0 ? 0 : this.#files.read(this.path, stored, offset)));
     into.fill(0, count ?? 0);
   }
 

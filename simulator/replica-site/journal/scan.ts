@@ -5,7 +5,7 @@ import { crc32 } from 'node:zlib';
 import type { Files } from './files.js';
 import { RECORD_HEADER_BYTES, decodeRecordHeader, payloadBytes } from './record-format.js';
 import type { RecordHeader } from './record-format.js';
-import { unlessUnreadable } from './unreadable.js';
+import { unlessGivenUp } from './unreadable.js';
 
 /**
  * Bytes read at once: long enough for the disk, short enough for the event loop, which gets its
@@ -93,7 +93,7 @@ export async function findSoundRest(
   positions: { readonly first: number; readonly last: number },
 ): Promise<SoundRest | undefined> {
   const bytes = Buffer.alloc(Math.max(0, range.to - range.from));
-  const count = unlessUnreadable(() => files.read(path, bytes, range.from)) ?? 0;
+  const count = unlessGivenUp(() => files.read(path, bytes, range.from)) ?? 0;
   for (let start = 1; start + RECORD_HEADER_BYTES <= count; start += 1) {
     const header = decodeRecordHeader(bytes, start);
     if (header === undefined || header.position < positions.first || header.position > positions.last) continue;
@@ -132,7 +132,7 @@ class ScanWindow {
   /** Tells what is wrong if the file is shorter than it should be, or can't be read. */
   load(at: number, length: number): 'short' | 'unreadable' | undefined {
     const buffer = Buffer.allocUnsafe(Math.max(length, Math.min(this.#windowBytes, this.#end - at)));
-    const count = unlessUnreadable(() => this.#files.read(this.#path, buffer, at));
+    const count = unlessGivenUp(() => this.#files.read(this.#path, buffer, at));
     this.#buffer = buffer.subarray(0, count ?? 0);
     this.#start = at;
     if (count === undefined) return 'unreadable';

@@ -17,7 +17,7 @@ import type { Signature } from './segment-format.js';
 import { sequenceAfter } from './segment-log.js';
 import type { Segment } from './segment-log.js';
 import type { KeptPart, SegmentPlan } from './segment-plan.js';
-import { unlessUnreadableLater } from './unreadable.js';
+import { unlessGivenUpLater } from './unreadable.js';
 
 /** Bytes copied at once: read off the main thread, written on it in less than a millisecond. */
 const COPY_BYTES = 512 * 1024;
@@ -164,7 +164,7 @@ async function recordParts(
 }
 
 async function readWhole(files: Files, segment: Segment, into: Buffer, at: number): Promise<void> {
-  const count = (await unlessUnreadableLater(files.readLater(segment.path, into, at))) ?? 0;
+  const count = (await unlessGivenUpLater(files.readLater(segment.path, into, at))) ?? 0;
   if (count < into.length) throw damaged(segment, at + count, segment.firstPosition);
 }
 

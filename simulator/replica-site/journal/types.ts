@@ -73,6 +73,11 @@ export interface JournalOptions {
   /** Called once per batch applied to the replica. Must not throw. */
   readonly onApplied?: (applied: Applied) => void;
   /**
+   * Called when a read finds blocks of the replica image damaged that were not known to be; they
+   * are stored then. Must not throw.
+   */
+  readonly onReplicaDamaged?: () => void;
+  /**
    * Called once, when the files failed; the journal then takes nothing more until opened anew. Must
    * not throw.
    */
@@ -155,6 +160,11 @@ export interface VolumeJournal {
   /** Of a volume without records it is another one at each opening: nothing of it is stored yet. */
   readonly lineage: Lineage;
   /**
+   * Whether the lineage began in this life of the journal and has no record of its own: another
+   * fork would tell nothing new.
+   */
+  readonly isLineageUnused: boolean;
+  /**
    * What can't be vouched for, as far as it is known: old UNDO is looked at only when it is needed.
    */
   readonly damage: readonly Damage[];
@@ -220,10 +230,10 @@ export interface VolumeJournal {
   /**
    * Opens the volume as of `position`, waiting until it is applied. Costs time in proportion to the
    * UNDO after it. Where damage is known to certain bytes only, the image opens, and reads of these
-   * are refused. `asItIs`: also where records were lost, to be compared with the source.
+   * are refused. `evenInHole`: also where records were lost, to be compared with the source.
    * @throws JournalError DAMAGED, TRIMMED, BEYOND_DURABLE, OUT_OF_RANGE, FAILED, CLOSED
    */
-  openImage(position: number, signal?: AbortSignal, asItIs?: boolean): Promise<Image>;
+  openImage(position: number, signal?: AbortSignal, evenInHole?: boolean): Promise<Image>;
   /**
    * Opens the replica image as it is now, whole or not: to be compared with its source.
    * @throws JournalError FAILED, CLOSED
