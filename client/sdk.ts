@@ -94,7 +94,8 @@ export interface MoverClient {
   /**
    * Starts a move and returns at once. Repeating it with the same workflow id while that move runs
    * returns the running move.
-   * @throws INVALID_REQUEST; ATTEMPT_MISMATCH when another move runs under the workflow id
+   * @throws INVALID_REQUEST; ATTEMPT_MISMATCH when another move runs under the workflow id;
+   * MOVE_REFUSED when it is planned first
    */
   startMove(input: MoveInput, options?: StartMoveOptions): Promise<StartedMove>;
   /**
@@ -224,10 +225,11 @@ export function createMoverClient(options: MoverClientOptions): MoverClient {
   const patient: Ports = createHttpPorts(options.estate, { ...options, timeoutMs: OPENING_MS_MAX });
   const repairs: RepairsOptions = { ports: patient, estate: options.estate };
   const temporal = new LazyTemporal(options);
-  const moves = new Moves(() => temporal.access());
+  const plan = async (input: ParsedMoveInput): Promise<MovePlan> => planWithClocks(ports, options.estate, input);
+  const moves = new Moves(() => temporal.access(), plan);
   const verifications = new Verifications(() => temporal.access());
   return {
-    planMove: async (input) => planWithClocks(ports, options.estate, parseOrRefuse(moveInputSchema, input, 'move')),
+    planMove: async (input) => plan(parseOrRefuse(moveInputSchema, input, 'move')),
     startMove: (input, startOptions) => moves.start(input, startOptions),
     getMove: (moveId) => getMove(moves, ports, moveId),
     getReport: (moveId) => getReport(ports, moveId),
