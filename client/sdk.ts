@@ -94,7 +94,8 @@ export interface MoverClient {
   /**
    * Starts a move and returns at once. Repeating it with the same workflow id while that move runs
    * returns the running move.
-   * @throws INVALID_REQUEST; ATTEMPT_MISMATCH when another move runs under the workflow id
+   * @throws INVALID_REQUEST; ATTEMPT_MISMATCH when another move runs under the workflow id;
+   * MOVE_REFUSED when it is planned first
    */
   startMove(input: MoveInput, options?: StartMoveOptions): Promise<StartedMove>;
   /**
@@ -186,7 +187,7 @@ export interface MoverClient {
   /**
    * Has a volume compared with its replica and what differs sent again, or given ranges sent
    * whatever the replica has. Repeated, it does no harm. @throws INVALID_REQUEST, VOLUME_NOT_FOUND,
-   * VOLUME_BUSY, SOURCE_MISSING, FOREIGN_SOURCE
+   * VOLUME_BUSY, SOURCE_UNPROVEN, SOURCE_MISSING, FOREIGN_SOURCE
    */
   resync(order: ResyncOrder): Promise<SplitterVolume>;
   /**
@@ -196,8 +197,8 @@ export interface MoverClient {
    */
   rebuild(order: RebuildOrder): Promise<Rebuilt>;
   /**
-   * Decides for a volume whose disk is missing or foreign. A recovery is answered once it has
-   * begun.
+   * Decides for a volume whose disk is missing, foreign or unproven. A recovery is answered once it
+   * has begun.
    * @throws INVALID_REQUEST, VOLUME_NOT_FOUND, SOURCE_PRESENT, SOURCE_DECISION_REFUSED,
    * VOLUME_BUSY, POINT_NOT_FOUND, POINT_UNAVAILABLE
    */
@@ -224,10 +225,11 @@ export function createMoverClient(options: MoverClientOptions): MoverClient {
   const patient: Ports = createHttpPorts(options.estate, { ...options, timeoutMs: OPENING_MS_MAX });
   const repairs: RepairsOptions = { ports: patient, estate: options.estate };
   const temporal = new LazyTemporal(options);
-  const moves = new Moves(() => temporal.access());
+  const plan = async (input: ParsedMoveInput): Promise<MovePlan> => planWithClocks(ports, options.estate, input);
+  const moves = new Moves(() => temporal.access(), plan);
   const verifications = new Verifications(() => temporal.access());
   return {
-    planMove: async (input) => planWithClocks(ports, options.estate, parseOrRefuse(moveInputSchema, input, 'move')),
+    planMove: async (input) => plan(parseOrRefuse(moveInputSchema, input, 'move')),
     startMove: (input, startOptions) => moves.start(input, startOptions),
     getMove: (moveId) => getMove(moves, ports, moveId),
     getReport: (moveId) => getReport(ports, moveId),

@@ -1,5 +1,6 @@
 // Compiles the product's rooms into dist/ when a source is newer than the last good build.
-import { mkdir, readdir, readFile, stat, utimes, writeFile } from 'node:fs/promises';
+import { existsSync } from 'node:fs';
+import { mkdir, readdir, readFile, rm, stat, utimes, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 
 import { root } from './root.mjs';
@@ -9,6 +10,9 @@ import { say } from './say.mjs';
 /** Inputs of dist/ besides the folders that the build's configuration includes. */
 const BUILD_CONFIG = 'tsconfig.build.json';
 const OTHER_INPUTS = [BUILD_CONFIG, 'tsconfig.json', 'package-lock.json'];
+
+/** What the compiler makes of one source. */
+const COMPILED = /(\.js|\.js\.map|\.d\.ts)$/;
 
 /** Stamp file whose modification time is the start of the last good build. */
 const BUILT_STAMP = join(root, 'dist', '.built');
@@ -24,6 +28,7 @@ export async function buildIfStale() {
   const startedAt = new Date();
   const code = await runTool('tsc', ['-p', 'tsconfig.build.json'], { stdout: 'stderr' });
   if (code !== 0) throw new Error('The build failed: see the compiler errors above.');
+  await Promise.all(include.map(removeOrphans));
   await mkdir(join(root, 'dist'), { recursive: true });
   await writeFile(BUILT_STAMP, '');
   await utimes(BUILT_STAMP, startedAt, startedAt);
@@ -45,4 +50,11 @@ async function newestMs(path) {
 async function modifiedMs(path) {
   const found = await stat(path).catch(() => undefined);
   return found?.mtimeMs ?? 0;
+}
+
+/** Removes what deleted sources left in dist/: it would be packed, and hide broken imports. */
+async function removeOrphans(room) {
+  const outputs = await readdir(join(root, 'dist', room), { recursive: true }).catch(() => []);
+  const isOrphan = (file) => COMPILED.test(file) && !existsSync(join(root, room, file.replace(COMPILED, '.ts')));
+  await Promise.all(outputs.filter(isOrphan).map(async (file) => rm(join(root, 'dist', room, file), { force: true })));
 }

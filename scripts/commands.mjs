@@ -41,6 +41,9 @@ export const commands = {
   'test:outside': { tools: vitest('outside') },
   'test:ui': { tools: vitest('ui') },
   'test:chaos': { tools: vitest('chaos') },
+  'test:package': { tools: vitest('package') },
+  // npm runs it before it packs: the tarball has the compiled product and its workflow bundle.
+  prepack: { build: true, entry: 'workers/make-bundle.js' },
   format: { tools: [['oxfmt']] },
   'format:check': { tools: [FORMAT_CHECK] },
   lint: { tools: [LINT] },

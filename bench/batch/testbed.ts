@@ -3,6 +3,7 @@
 import type { Client } from '@temporalio/client';
 import { join } from 'node:path';
 import { createMoverClient, type MoverClient } from '../../client/sdk.js';
+import { Cleanup } from '../../control/cleanup.js';
 import type { EstateProcess } from '../../estate/estate-process.js';
 import { DEV_NAMESPACE, type TemporalDevServer } from '../../estate/temporal/server.js';
 import type { BenchRun } from '../bench.js';
@@ -30,14 +31,11 @@ export interface Testbed extends Omit<BatchEstate, 'estate'> {
 
 /** Starts the testbed. @throws Error when a part doesn't start; what was started is then stopped */
 export async function openTestbed(volumes: number, { folder, profileFolder, say }: BenchRun): Promise<Testbed> {
-  const cleanup: (() => Promise<void>)[] = [];
-  const stop = async (): Promise<void> => {
-    for (let next = cleanup.pop(); next !== undefined; next = cleanup.pop()) await next();
-  };
+  const cleanup = new Cleanup();
   const part = `batch-${volumes}`;
   try {
     const temporal = await startOwnTemporal(say);
-    cleanup.push(temporal.stop);
+    cleanup.add(temporal.stop);
     const { address, uiUrl } = temporal;
     const environment = { VOLUME_MOVER_LOG_LEVEL: 'warn', ...profiling(profileFolder, part) };
     const warmUpVolumes = warmUpVolumesOf(volumes);
@@ -48,9 +46,9 @@ export async function openTestbed(volumes: number, { folder, profileFolder, say 
       temporal: { address, namespace: DEV_NAMESPACE, uiUrl },
       environment,
     });
-    cleanup.push(async () => running.stop());
+    cleanup.add(async () => running.stop());
     const peer = peerWorker(join(folder, part), { ...process.env, ...environment, TEMPORAL_ADDRESS: address });
-    cleanup.push(async () => peer.stop());
+    cleanup.add(async () => peer.stop());
     await peer.start();
     const { client } = temporal;
     return {
@@ -62,10 +60,10 @@ export async function openTestbed(volumes: number, { folder, profileFolder, say 
       idle,
       processes: processesOf([...running.processes, peer], temporal),
       server: temporal.version,
-      stop,
+      stop: cleanup.run,
     };
   } catch (error) {
-    await stop();
+    await cleanup.afterFailure();
     throw error;
   }
 }

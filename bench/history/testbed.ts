@@ -6,6 +6,7 @@ import { type AppliancePort, applianceOf } from '../../control/ports.js';
 import { createMoverClient, type MoverClient } from '../../client/sdk.js';
 import type { GroupId, PointId, VolumeId } from '../../contracts/ids.js';
 import { type MoveReport, moveReportSchema } from '../../contracts/move.js';
+import { Cleanup } from '../../control/cleanup.js';
 import type { Export } from '../../estate/compare.js';
 import { launchEstate, type RunningEstate } from '../../estate/launch.js';
 import { nbdAddressOf } from '../../estate/nbd-address.js';
@@ -39,13 +40,10 @@ export interface Testbed {
 
 /** Starts the testbed. @throws Error when a part doesn't start; what was started is then stopped */
 export async function openTestbed({ folder, profileFolder, say }: BenchRun): Promise<Testbed> {
-  const cleanup: (() => Promise<void>)[] = [];
-  const stop = async (): Promise<void> => {
-    for (let next = cleanup.pop(); next !== undefined; next = cleanup.pop()) await next();
-  };
+  const cleanup = new Cleanup();
   try {
     const server = await startOwnTemporal(say);
-    cleanup.push(server.stop);
+    cleanup.add(server.stop);
     const { address, uiUrl, client: temporal } = server;
     const dataDirectory = join(folder, 'estate');
     const estate = await launchEstate({
@@ -55,7 +53,7 @@ export async function openTestbed({ folder, profileFolder, say }: BenchRun): Pro
       environment: { VOLUME_MOVER_LOG_LEVEL: 'warn', ...profiling(profileFolder, 'history') },
       log: () => undefined,
     });
-    cleanup.push(async () => estate.stop());
+    cleanup.add(async () => estate.stop());
     const [source, images] = await Promise.all(
       [SPLITTER, FIRST_APPLIANCE].map(async (id) => nbdAddressOf(estate.process(id))),
     );
@@ -75,10 +73,10 @@ export async function openTestbed({ folder, profileFolder, say }: BenchRun): Pro
         return moveReportSchema.parse(await temporal.workflow.getHandle(workflowId).result());
       },
       closePoint: async () => closePoint(restingAppliance),
-      stop,
+      stop: cleanup.run,
     };
   } catch (error) {
-    await stop();
+    await cleanup.afterFailure();
     throw error;
   }
 }

@@ -3,6 +3,7 @@ import type { Client } from '@temporalio/client';
 import { join } from 'node:path';
 import { createMoverClient } from '../../client/sdk.js';
 import { groupIdSchema, volumeIdSchema } from '../../contracts/ids.js';
+import { Cleanup } from '../../control/cleanup.js';
 import type { EstateProcess } from '../../estate/estate-process.js';
 import { launchEstate, type RunningEstate } from '../../estate/launch.js';
 import { DEV_NAMESPACE, type TemporalDevServer } from '../../estate/temporal/server.js';
@@ -27,13 +28,10 @@ export interface Testbed {
 
 /** Starts the testbed. @throws Error when a part doesn't start; what was started is then stopped */
 export async function openTestbed({ folder, profileFolder, say }: BenchRun): Promise<Testbed> {
-  const cleanup: (() => Promise<void>)[] = [];
-  const stop = async (): Promise<void> => {
-    for (let next = cleanup.pop(); next !== undefined; next = cleanup.pop()) await next();
-  };
+  const cleanup = new Cleanup();
   try {
     const temporal = await startOwnTemporal(say);
-    cleanup.push(temporal.stop);
+    cleanup.add(temporal.stop);
     const { address } = temporal;
     const environment = { VOLUME_MOVER_LOG_LEVEL: 'warn', ...profiling(profileFolder, 'moves') };
     const estate = await launchEstate({
@@ -43,9 +41,9 @@ export async function openTestbed({ folder, profileFolder, say }: BenchRun): Pro
       environment,
       log: () => undefined,
     });
-    cleanup.push(async () => estate.stop());
+    cleanup.add(async () => estate.stop());
     const peer = peerWorker(folder, { ...process.env, ...environment, TEMPORAL_ADDRESS: address });
-    cleanup.push(async () => peer.stop());
+    cleanup.add(async () => peer.stop());
     await peer.start();
     const { client } = temporal;
     return {
@@ -53,10 +51,10 @@ export async function openTestbed({ folder, profileFolder, say }: BenchRun): Pro
       noop: noopWork(client),
       processes: processesOf(estate, peer, temporal),
       server: temporal.version,
-      stop,
+      stop: cleanup.run,
     };
   } catch (error) {
-    await stop();
+    await cleanup.afterFailure();
     throw error;
   }
 }

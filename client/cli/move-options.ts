@@ -1,8 +1,7 @@
 // The words of `plan` and `move`, as the input of a move. What they may be is checked where every
 // move's input is.
 import type { Command } from 'commander';
-import { parseOrRefuse } from '../../contracts/errors.js';
-import { moveInputSchema, type ParsedMoveInput } from '../../contracts/move.js';
+import type { MoveInput } from '../../contracts/move.js';
 import type { KeepRequest } from '../../contracts/retention.js';
 import type { GlobalOptions } from './session.js';
 
@@ -22,12 +21,17 @@ export function withMoveWords(command: Command): Command {
     .option('--from <group>', 'refuse unless the volumes are in this group');
 }
 
-/** @throws MoverError INVALID_REQUEST */
-export function moveInputOf(volumes: readonly string[], words: MoveWords): ParsedMoveInput {
+/** As it was typed: the client checks it. */
+export function moveInputOf(volumes: readonly string[], words: MoveWords): MoveInput {
   const { to, from, operator, reason, verify, keepLeft } = words;
-  const options = keepLeft === undefined ? undefined : { keepLeft };
-  const what = volumes.length === 1 ? { volume: volumes[0] } : { volumes };
-  const input = { ...what, to, from, operator, reason, verify, options };
-  const given = Object.fromEntries(Object.entries(input).filter(([, value]) => value !== undefined));
-  return parseOrRefuse(moveInputSchema, given, 'move');
+  const [first = '', ...more] = volumes;
+  return {
+    ...(more.length === 0 ? { volume: first } : { volumes: [...volumes] }),
+    to,
+    ...(from === undefined ? {} : { from }),
+    ...(operator === undefined ? {} : { operator }),
+    ...(reason === undefined ? {} : { reason }),
+    ...(verify === undefined ? {} : { verify }),
+    ...(keepLeft === undefined ? {} : { options: { keepLeft } }),
+  };
 }

@@ -2,6 +2,7 @@
 import { randomUUID } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
 import { isDeepStrictEqual } from 'node:util';
+import { refuseUnlessOk } from '../../activities/plan.js';
 import { MoverError, parseOrRefuse } from '../../contracts/errors.js';
 import type { MoveId } from '../../contracts/ids.js';
 import {
@@ -11,6 +12,7 @@ import {
   moveProgressSchema,
   type MoveReport,
   moveReportSchema,
+  type MovePlan,
   type ParsedMoveInput,
 } from '../../contracts/move.js';
 import { fromTemporal, moveFailureOf, type MoveFailure } from '../temporal/failure.js';
@@ -56,7 +58,14 @@ export interface StartMoveOptions {
    * answer is safe.
    */
   readonly workflowId?: string | undefined;
+  /**
+   * Refuses an impossible move before there is a workflow. A move waits for reasons that pass by
+   * themselves. Default: false.
+   */
+  readonly planFirst?: boolean | undefined;
 }
+
+type Plan = (input: ParsedMoveInput) => Promise<MovePlan>;
 
 export interface WatchOptions {
   /** Ends the watching, not the move, with its reason. */
@@ -65,14 +74,20 @@ export interface WatchOptions {
 
 export class Moves {
   readonly #temporal: () => Promise<TemporalAccess>;
+  readonly #plan: Plan;
 
-  constructor(temporal: () => Promise<TemporalAccess>) {
+  constructor(temporal: () => Promise<TemporalAccess>, plan: Plan) {
     this.#temporal = temporal;
+    this.#plan = plan;
   }
 
-  /** @throws MoverError INVALID_REQUEST, ATTEMPT_MISMATCH, UNREACHABLE */
+  /**
+   * @throws MoverError INVALID_REQUEST, ATTEMPT_MISMATCH, UNREACHABLE; MOVE_REFUSED when it is
+   * planned first
+   */
   async start(given: MoveInput, options: StartMoveOptions = {}): Promise<StartedMove> {
     const input = parseOrRefuse(moveInputSchema, given, 'move');
+    if (options.planFirst === true) await this.#refuseHopeless(input);
     const access = await this.#temporal();
     const workflowId = options.workflowId ?? defaultWorkflowId(input);
     // An id that a move can't have is refused before there is a workflow.
@@ -87,6 +102,15 @@ export class Moves {
       searchAttributes: attributesAtStart(input),
     });
     return started(access, run);
+  }
+
+  async #refuseHopeless(input: ParsedMoveInput): Promise<void> {
+    try {
+      refuseUnlessOk(await this.#plan(input));
+    } catch (error) {
+      if (error instanceof MoverError && error.retryable) return;
+      throw error;
+    }
   }
 
   /** @throws MoverError MOVE_NOT_FOUND, UNREACHABLE */

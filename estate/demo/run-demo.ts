@@ -14,6 +14,7 @@ import type { MoveReport } from '../../contracts/move.js';
 import { type Guest, startGuest } from '../guest/guest.js';
 import type { LatencySummary } from '../guest/latency.js';
 import { type EstateTemporal, planTemporal } from '../estate-temporal.js';
+import { Cleanup } from '../../control/cleanup.js';
 import { launchEstate, type RunningEstate } from '../launch.js';
 import { nbdAddressOf } from '../nbd-address.js';
 import { waitUntilQuiet } from '../quiet.js';
@@ -64,31 +65,20 @@ export interface Demo {
   readonly stop: () => Promise<void>;
 }
 
-/** Stops of what was started so far, to be called in reverse order. */
-type Cleanup = (() => Promise<void>)[];
-
 /** Runs the demo. @throws Error that says what is wrong; everything is then stopped */
 export async function runDemo(stage: Stage, signal: AbortSignal): Promise<Demo> {
-  const cleanup: Cleanup = [];
-  const stop = async (): Promise<void> => {
-    const troubles: unknown[] = [];
-    // A part that can't be stopped must not keep the others from stopping.
-    for (let next = cleanup.pop(); next !== undefined; next = cleanup.pop())
-      await next().catch((error: unknown) => troubles.push(error));
-    if (troubles.length > 0) throw troubles[0];
-  };
+  const cleanup = new Cleanup();
   try {
     const folder = await mkdtemp(join(tmpdir(), 'volume-mover-demo-'));
-    cleanup.push(async () => rm(folder, { recursive: true, force: true }));
+    cleanup.add(async () => rm(folder, { recursive: true, force: true }));
     const { estate, temporal } = await setUp(stage, folder, cleanup);
     const interrupted = rejectionOf(AbortSignal.any([signal, AbortSignal.timeout(DEMO_MS_MAX)]));
     // A process that dies during the proof makes the demo fail with its reason.
     const died = [estate.failed, failureOf(temporal)];
     const report = await Promise.race([runStages(stage, estate, temporal, cleanup), interrupted, ...died]);
-    return { report, estate, keep: (say) => keep(estate, temporal, cleanup, say), stop };
+    return { report, estate, keep: (say) => keep(estate, temporal, cleanup, say), stop: cleanup.run };
   } catch (error) {
-    // The reason of the failure matters more than what couldn't be stopped.
-    await stop().catch(() => undefined);
+    await cleanup.afterFailure();
     throw error;
   }
 }
@@ -103,7 +93,7 @@ async function setUp(stage: Stage, folder: string, cleanup: Cleanup): Promise<Ru
   const estate = await stage('Start the estate: replica site, 2 appliances, splitter, worker', async (say) =>
     launchEstate({ estate: await demoEstate(), dataDirectory: folder, temporal: temporal.access, log: say }),
   );
-  cleanup.push(async () => estate.stop());
+  cleanup.add(async () => estate.stop());
   return { estate, temporal };
 }
 
@@ -120,7 +110,7 @@ async function openTemporal(folder: string, cleanup: Cleanup, say: Say): Promise
     return temporal;
   }
   const { server } = temporal;
-  cleanup.push(async () => server.stop());
+  cleanup.add(async () => server.stop());
   await server.begin();
   const timer = new AbortController();
   const late = delay(TEMPORAL_MS_MAX, undefined, { signal: timer.signal }).then(() => {
@@ -141,7 +131,7 @@ async function failureOf(temporal: EstateTemporal): Promise<never> {
 function keep(estate: RunningEstate, temporal: EstateTemporal, cleanup: Cleanup, say: Say): void {
   const supervisor = new Supervisor({ say });
   void supervisor.start([...(temporal.kind === 'own' ? [temporal.server] : []), ...estate.stages.flat()]);
-  cleanup.push(async () => supervisor.end());
+  cleanup.add(async () => supervisor.end());
 }
 
 async function runStages(
@@ -160,7 +150,7 @@ async function runStages(
     writesPerSecond: WRITES_PER_SECOND,
     phase: 'before',
   });
-  cleanup.push(async () => guest.abandon());
+  cleanup.add(async () => guest.abandon());
   const writing = async <T>(work: Promise<T>): Promise<T> => Promise.race([work, guest.failed]);
 
   await stage(`A guest writes to ${VOLUME}`, async (say) => writing(watchGuest(guest, BEFORE_MS, say)));
@@ -197,7 +187,7 @@ async function openClient(estate: RunningEstate, temporal: EstateTemporal, clean
   // An existing server needs the user's own settings (TLS, API key) from the environment.
   const environment = temporal.kind === 'existing' ? process.env : {};
   const access = await connectTemporal(estate.estate, environment);
-  cleanup.push(access.close);
+  cleanup.add(access.close);
   const token = process.env['VOLUME_MOVER_TOKEN'];
   return createMoverClient({
     estate: estate.estate,

@@ -135,7 +135,14 @@ export async function startAppliance(
     token,
     clock,
     health: () => ({
-      notes: [...clock.notes, ...skews.notes, ...notesOf(link, relays, scratch), ...points.notes, ...accesses.notes],
+      notes: [
+        ...clock.notes,
+        ...skews.notes,
+        ...notesOf(link, relays, scratch),
+        ...(store.note === undefined ? [] : [store.note]),
+        ...points.notes,
+        ...accesses.notes,
+      ],
     }),
     log,
     onUpgrade: streamUpgrade({ token, onStream: (connection) => void relays.accept(connection) }),

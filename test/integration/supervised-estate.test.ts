@@ -10,6 +10,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { startGuest } from '../../estate/guest/guest.js';
+import { createApiClient } from '../../control/client.js';
+import { controlUrl } from '../../contracts/estate.js';
+import { volumeIdSchema } from '../../contracts/ids.js';
+import { splitterApi } from '../../contracts/splitter-api.js';
 import { type PreparedEstate, prepareEstate, REPLICA_SITE_ID } from '../../estate/launch.js';
 import { nbdAddressOf } from '../../estate/nbd-address.js';
 import { entryPoint } from '../../estate/project.js';
@@ -91,6 +95,8 @@ test(
       writesPerSecond: 100,
     });
     try {
+      // A new disk is served once the replica site took it.
+      await untilTrue('an acknowledged write', WAIT_MS_MAX, async () => guest.log.acknowledged > 0);
       killOne(REPLICA_SITE_ID);
       const thief = await takePort(port);
       await saidSoon('The replica site ended with exit code 1 again, 8 times in a row now');
@@ -121,8 +127,14 @@ test(
     });
     estate.process(REPLICA_SITE_ID).signal('SIGSTOP');
     await starting;
+    const address = await nbdAddressOf(estate.process('host-1'));
+    // The disk is new, and nobody can say whether it is the volume's: a person does.
+    const [host] = estate.estate.splitters;
+    if (host === undefined) throw new Error('an estate has splitters');
+    const splitter = createApiClient(splitterApi, { baseUrl: controlUrl(host.control) });
+    await splitter.decideSource({ volume: volumeIdSchema.parse('vm-1-disk-0'), decision: 'accept-blank' });
     const guest = await startGuest({
-      address: await nbdAddressOf(estate.process('host-1')),
+      address,
       volume: 'vm-1-disk-0',
       seed: 1,
       writesPerSecond: 100,

@@ -1,10 +1,7 @@
 // volume-mover move: plans, starts and follows a move.
 import { Command, Option } from 'commander';
-import { refuseUnlessOk } from '../../../activities/plan.js';
 import { MoverError } from '../../../contracts/errors.js';
-import type { ParsedMoveInput } from '../../../contracts/move.js';
 import type { Move } from '../../moves/moves.js';
-import type { MoverClient } from '../../sdk.js';
 import { EXIT, type ExitCode } from '../exit-code.js';
 import { followMove } from '../follow.js';
 import { moveJson } from '../move-json.js';
@@ -33,9 +30,7 @@ export function moveCommand(context: CommandContext): Command {
     .option('--no-wait', 'return as soon as the move is started')
     .action(async (volumes: string[], words: Words) =>
       runCommand(context, words, async ({ client, output, signal }) => {
-        const input = moveInputOf(volumes, words);
-        await refuseHopeless(client, input);
-        const started = await client.startMove(input);
+        const started = await client.startMove(moveInputOf(volumes, words), { planFirst: true });
         if (!words.wait) {
           output.answer(
             { ...started },
@@ -48,18 +43,6 @@ export function moveCommand(context: CommandContext): Command {
         return answerWith(await followMove(client, started, output, signal), output);
       }),
     );
-}
-
-/**
- * A move that can't be made is refused before it is one; what passes by itself the move waits for.
- */
-async function refuseHopeless(client: MoverClient, input: ParsedMoveInput): Promise<void> {
-  try {
-    refuseUnlessOk(await client.planMove(input));
-  } catch (error) {
-    if (error instanceof MoverError && error.retryable) return;
-    throw error;
-  }
 }
 
 function answerWith(move: Move, output: Output): ExitCode {
