@@ -1,5 +1,5 @@
-// What batches are measured on: a Temporal server, an estate of so many volumes with its worker,
-// and the peer's worker beside it.
+// The testbed for batches: a Temporal server, an estate of a given number of volumes with its
+// worker, and the peer's worker.
 import type { Client } from '@temporalio/client';
 import { join } from 'node:path';
 import { createMoverClient, type MoverClient } from '../../client/sdk.js';
@@ -14,23 +14,23 @@ import { profiling } from '../profile.js';
 import { type BatchEstate, batchEstate, warmUpVolumesOf } from './batch-estate.js';
 import { type IdleEstate, launchIdleEstate } from './idle-estate.js';
 
-export interface Stand extends Omit<BatchEstate, 'estate'> {
+export interface Testbed extends Omit<BatchEstate, 'estate'> {
   readonly warmUpVolumes: number;
   readonly mover: MoverClient;
   readonly temporal: Client;
-  /** One workflow of five no-op activities. */
+  /** Runs one workflow of five no-op activities. */
   readonly noop: Work;
-  /** The estate before anything was done with it. */
+  /** The estate's costs before it was used. */
   readonly idle: Omit<IdleEstate, 'running'>;
-  /** By the name of the process: its id. */
+  /** Process ids, keyed by process name. */
   readonly processes: ReadonlyMap<string, number>;
-  /** The server's own words about its version. */
+  /** The version, as the server reports it. */
   readonly server: string;
   readonly stop: () => Promise<void>;
 }
 
-/** @throws Error when anything does not start; what was started is stopped again */
-export async function openStand(volumes: number, { folder, profileFolder, say }: BenchRun): Promise<Stand> {
+/** Starts the testbed. @throws Error when a part doesn't start; what was started is then stopped */
+export async function openTestbed(volumes: number, { folder, profileFolder, say }: BenchRun): Promise<Testbed> {
   const cleanup = new Cleanup();
   const part = `batch-${volumes}`;
   try {

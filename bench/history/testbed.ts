@@ -1,5 +1,4 @@
-// What history is measured on: a Temporal server, and an estate with its worker as the processes
-// they are.
+// The testbed for history: a Temporal server, and an estate with its worker, as separate processes.
 import type { Client } from '@temporalio/client';
 import { join } from 'node:path';
 import { createHttpPorts } from '../../control/http-ports.js';
@@ -17,30 +16,30 @@ import { startOwnTemporal } from '../own-temporal.js';
 import { profiling } from '../profile.js';
 import { FIRST_APPLIANCE, historyEstate, RESTING_GROUP, SPLITTER } from './history-estate.js';
 
-export interface Stand {
+export interface Testbed {
   readonly client: MoverClient;
   readonly temporal: Client;
   readonly estate: RunningEstate;
-  /** Every process's data is below it, in a folder of its id. */
+  /** Folder of the estate: each process's data is in a folder named by its id. */
   readonly folder: string;
-  /** The server's own words about its version. */
+  /** The version, as the server reports it. */
   readonly server: string;
-  /** A volume as its guest has it. */
+  /** The export of a volume that its guest uses. */
   readonly source: (volume: VolumeId) => Export;
-  /** A volume at a recovery point, or at its newest state. */
+  /** The export of a volume at a recovery point, or at its newest state. */
   readonly image: (volume: VolumeId, point: PointId | 'latest') => Export;
   /** Moves a volume. @throws Error when the move fails */
   readonly move: (volume: VolumeId, to: GroupId) => Promise<MoveReport>;
   /**
-   * Closes a recovery point of the group whose volumes rest.
-   * @throws Error when it leaves a volume out
+   * Closes a recovery point of the group of resting volumes.
+   * @throws Error when the point leaves a volume out
    */
   readonly closePoint: () => Promise<PointId>;
   readonly stop: () => Promise<void>;
 }
 
-/** @throws Error when anything does not start; what was started is stopped again */
-export async function openStand({ folder, profileFolder, say }: BenchRun): Promise<Stand> {
+/** Starts the testbed. @throws Error when a part doesn't start; what was started is then stopped */
+export async function openTestbed({ folder, profileFolder, say }: BenchRun): Promise<Testbed> {
   const cleanup = new Cleanup();
   try {
     const server = await startOwnTemporal(say);

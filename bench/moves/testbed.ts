@@ -1,5 +1,4 @@
-// What moves are measured on: a Temporal server, an estate with its worker, and the peer's worker
-// beside it.
+// The testbed for moves: a Temporal server, an estate with its worker, and the peer's worker.
 import type { Client } from '@temporalio/client';
 import { join } from 'node:path';
 import { createMoverClient } from '../../client/sdk.js';
@@ -15,20 +14,20 @@ import type { Work } from './work.js';
 import { benchEstate, firstGroup, type GroupName, GROUPS, volumeName, VOLUMES } from './bench-estate.js';
 import { noopWork, peerWorker } from './peer.js';
 
-export interface Stand {
-  /** One move of a volume that nobody else moves. */
+export interface Testbed {
+  /** Moves one volume that nobody else moves. */
   readonly move: Work;
-  /** One workflow of five no-op activities. */
+  /** Runs one workflow of five no-op activities. */
   readonly noop: Work;
-  /** By the name of the process: its id. */
+  /** Process ids, keyed by process name. */
   readonly processes: ReadonlyMap<string, number>;
-  /** The server's own words about its version. */
+  /** The version, as the server reports it. */
   readonly server: string;
   readonly stop: () => Promise<void>;
 }
 
-/** @throws Error when anything does not start; what was started is stopped again */
-export async function openStand({ folder, profileFolder, say }: BenchRun): Promise<Stand> {
+/** Starts the testbed. @throws Error when a part doesn't start; what was started is then stopped */
+export async function openTestbed({ folder, profileFolder, say }: BenchRun): Promise<Testbed> {
   const cleanup = new Cleanup();
   try {
     const temporal = await startOwnTemporal(say);
@@ -70,7 +69,7 @@ interface IdleVolume {
   readonly group: GroupName;
 }
 
-/** Volumes wait in line, so that each rests as long as possible between two moves. */
+/** Moves volumes in turn, so that each rests as long as possible between two moves. */
 function moveWork(estate: RunningEstate, client: Client): Work {
   const mover = createMoverClient({ estate: estate.estate, temporal: { client, uiUrl: undefined } });
   const idle = Array.from({ length: VOLUMES }, (_, i): IdleVolume => ({ name: volumeName(i), group: firstGroup(i) }));

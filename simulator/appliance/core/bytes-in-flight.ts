@@ -1,20 +1,17 @@
-// How many bytes of one volume went through and are not confirmed: exact when all are, otherwise up
-// to a step too many.
+// Counts a volume's bytes that were relayed and aren't confirmed: exact when all are confirmed,
+// otherwise at most one step too many.
 
-/**
- * Bytes between two places that are remembered: keeps memory and work small for a volume that is
- * far behind.
- */
+/** Bytes between two remembered places: bounds memory and work for a volume that is far behind. */
 const STEP_BYTES = 64 * 1024;
 
 interface Step {
-  /** Of the last record of the step. */
+  /** Number of the step's last record. */
   n: number;
-  /** Bytes sent in all, up to it. */
+  /** Total bytes sent up to that record. */
   sentBytes: number;
 }
 
-export class OnTheWay {
+export class BytesInFlight {
   #sentBytes = 0;
   #confirmedBytes = 0;
   readonly #steps: Step[] = [];
@@ -35,7 +32,7 @@ export class OnTheWay {
     last.sentBytes = this.#sentBytes;
   }
 
-  /** Everything up to `n` arrived. */
+  /** Takes the confirmation of everything up to record `n`. */
   confirmed(n: number): void {
     let done = 0;
     for (const step of this.#steps) {
