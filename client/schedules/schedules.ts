@@ -1,6 +1,7 @@
 // Schedules of batches, on Temporal Schedules: made, looked at, paused, run out of turn, and mended
 // when made by hand in the UI.
 import {
+  isGrpcCancelledError,
   isGrpcDeadlineError,
   ScheduleAlreadyRunning,
   type ScheduleDescription,
@@ -355,7 +356,7 @@ export class Schedules {
         try {
           return await client.withDeadline(Date.now() + DESCRIBE_MS_MAX, async () => handle.describe());
         } catch (error) {
-          if (attempt === DESCRIBE_ATTEMPTS_MAX || !isGrpcDeadlineError(error)) throw error;
+          if (attempt === DESCRIBE_ATTEMPTS_MAX || !hasGoneUnanswered(error)) throw error;
         }
       }
     });
@@ -476,6 +477,11 @@ async function searchableIfKnown(make: (isKnown: boolean) => Promise<void>): Pro
     if (!refusesAttributes(error)) throw error;
     await make(false);
   }
+}
+
+/** Whether a call's time ran out. The server, which knows the deadline too, may cancel it first. */
+function hasGoneUnanswered(error: unknown): boolean {
+  return isGrpcDeadlineError(error) || isGrpcCancelledError(error);
 }
 
 /** As the server's API numbers it. */
