@@ -6,7 +6,7 @@ RUN npm ci --loglevel=warn
 COPY . .
 RUN node scripts/run.mjs build && npm prune --omit=dev --loglevel=warn
 # Made here, since the user below may not write to dist/; else each start would make it again.
-RUN node --input-type=module -e "import { workflowBundle } from './dist/workers/workflow-bundle.js'; import { DefaultLogger } from '@temporalio/worker'; await workflowBundle(new DefaultLogger('WARN'));"
+RUN node dist/workers/make-bundle.js
 
 FROM node:20-bookworm-slim
 # Certificates for servers reached over TLS (Temporal Cloud).

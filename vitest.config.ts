@@ -27,6 +27,8 @@ const groups: readonly Group[] = [
   // Real NBD and disk clients against built processes, during moves.
   { name: 'outside', setup: [DIST, TEMPORAL], timeoutMs: 120 * SECOND_MS },
   { name: 'ui', setup: [DIST, TEMPORAL], timeoutMs: 120 * SECOND_MS },
+  // A stranger's use of the packed product: installs from the registry, so it may take its time.
+  { name: 'package', setup: [DIST, TEMPORAL], timeoutMs: 300 * SECOND_MS },
   { name: 'chaos', setup: [DIST, TEMPORAL], timeoutMs: 300 * SECOND_MS },
 ];
 
@@ -48,9 +50,18 @@ function project({ name, setup, timeoutMs }: Group): TestProjectInlineConfigurat
 /** Makes what the replay tests hold the workflows against: only when asked for. */
 const RECORDING: Group = { name: 'record', setup: [TEMPORAL], timeoutMs: 60 * SECOND_MS };
 
+/** Takes the README's pictures anew: only when asked for. */
+const PICTURES: Group = { name: 'pictures', setup: [DIST, TEMPORAL], timeoutMs: 120 * SECOND_MS };
+
+/** Groups that write what is kept in the repository, each with the variable that asks for it. */
+const onDemand: readonly Group[] = [
+  ...(process.env['VOLUME_MOVER_RECORD'] === '1' ? [RECORDING] : []),
+  ...(process.env['VOLUME_MOVER_PICTURES'] === '1' ? [PICTURES] : []),
+];
+
 export default defineConfig({
   test: {
-    projects: [...groups, ...(process.env['VOLUME_MOVER_RECORD'] === '1' ? [RECORDING] : [])].map(project),
+    projects: [...groups, ...onDemand].map(project),
     // The smallest machine that must run this has 2 cores.
     maxWorkers: 2,
     coverage: {

@@ -323,6 +323,15 @@ const REGISTRY = {
     exit: 'refused',
     raisedBy: ['splitter', 'stream'],
   },
+  SOURCE_UNPROVEN: {
+    title: 'The replica site has not said yet whether the source is the disk of the volume',
+    action:
+      'Start the replica site and the appliance of its group; it goes on by itself. If they stay away, and the disk is right: volume-mover source accept-blank <volume>, or volume-mover source accept <volume>.',
+    status: 409,
+    retryable: false,
+    exit: 'refused',
+    raisedBy: ['splitter'],
+  },
   SOURCE_MISSING: {
     title: 'The source of the volume is gone',
     action:

@@ -35,11 +35,12 @@ export const replicationModeSchema = z.enum(['SYNCED', 'UNCONFIRMED', 'MARKS_ONL
 export type ReplicationMode = z.infer<typeof replicationModeSchema>;
 
 /**
- * `missing`: the disk's file is gone, though the volume was replicated. `foreign`: it is not the
- * disk that the replica was made from. Both are refused to guests until a person decides.
- * `recovering`: it is being made from the replica.
+ * `unproven`: a new disk, and the replica site has not said yet whether it knows the volume by
+ * another one: guests wait, then are refused. `missing`: the disk's file is gone, though the volume
+ * was replicated. `foreign`: it is not the disk that the replica was made from. Both are refused to
+ * guests until a person decides. `recovering`: it is being made from the replica.
  */
-export const sourceStateSchema = z.enum(['present', 'missing', 'foreign', 'recovering']);
+export const sourceStateSchema = z.enum(['present', 'unproven', 'missing', 'foreign', 'recovering']);
 export type SourceState = z.infer<typeof sourceStateSchema>;
 
 export const fenceSchema = z.strictObject({
@@ -243,7 +244,7 @@ export const splitterApi = {
     method: 'POST',
     path: '/v1/volumes/resync',
     summary:
-      'Make the replica like the source again: without ranges the whole volume is compared by digests and what differs is sent; ranges are sent whatever the replica has. Marked in store before the answer. Refused (VOLUME_BUSY) behind a fence, (SOURCE_MISSING, FOREIGN_SOURCE) while the disk may not be used. May be repeated.',
+      'Make the replica like the source again: without ranges the whole volume is compared by digests and what differs is sent; ranges are sent whatever the replica has. Marked in store before the answer. Refused (VOLUME_BUSY) behind a fence, (SOURCE_UNPROVEN, SOURCE_MISSING, FOREIGN_SOURCE) while the disk may not be used. May be repeated.',
     input: resyncInputSchema,
     output: splitterVolumeSchema,
   }),
@@ -251,7 +252,7 @@ export const splitterApi = {
     method: 'POST',
     path: '/v1/volumes/source',
     summary:
-      'What a person decides for a volume whose source is missing or foreign: an empty disk takes its place, the disk as it is counts, or the disk is made anew from the replica (answered at once; inventory says how far it is). Then the volume is compared. Refused (SOURCE_PRESENT) when nothing is to be decided.',
+      'What a person decides for a volume whose source is missing or foreign: an empty disk takes its place, the disk as it is counts, or the disk is made anew from the replica (answered at once; inventory says how far it is). Then the volume is compared. For an unproven source the first two are a person’s word that it is right; a replica of another disk still refuses it. Refused (SOURCE_PRESENT) when nothing is to be decided.',
     input: decideSourceInputSchema,
     output: splitterVolumeSchema,
   }),

@@ -1,5 +1,4 @@
-// Runs a whole estate in the foreground: starts it, keeps each of its processes alive by itself,
-// stops it when asked to.
+// Runs a whole estate in the foreground: starts it, keeps each process alive, stops it on request.
 import { mkdir } from 'node:fs/promises';
 import { join, relative, resolve } from 'node:path';
 import { ESTATE_FILE, readEstateFile } from '../client/estate-file.js';
@@ -16,38 +15,38 @@ import { welcome } from './welcome.js';
 export interface StartOptions {
   /** Path of the estate file. */
   readonly estate: string;
-  /** Folder where everything is kept. */
+  /** The folder that holds all data. */
   readonly data: string;
 }
 
 const DATABASE_FILE = 'temporal.db';
 
-/** What there is of the run so far. */
+/** What has been started so far. */
 interface StartedParts {
   temporal?: EstateTemporal;
   estate?: PreparedEstate;
 }
 
-/** @returns the exit code, when everything is stopped again */
+/** Runs the estate. @returns the exit code, after everything has stopped */
 export async function runStart(options: StartOptions): Promise<number> {
   const interrupted = whenAskedToStop();
-  const over = new AbortController();
+  const stopping = new AbortController();
   const run: StartedParts = {};
   const supervisor = new Supervisor({ say, onLife: () => record(options.data, run) });
   try {
-    await Promise.race([start(options, run, supervisor, over.signal), interrupted, supervisor.refused]);
+    await Promise.race([start(options, run, supervisor, stopping.signal), interrupted, supervisor.refused]);
     await Promise.race([interrupted, supervisor.refused]);
-    return await stop(run, supervisor, over);
+    return await stop(run, supervisor, stopping);
   } catch (error) {
     console.error(`volume-mover: ${messageOf(error)}`);
-    await stop(run, supervisor, over);
+    await stop(run, supervisor, stopping);
     return 1;
   }
 }
 
 /**
- * Refuses what only the user can mend before anything is started; what goes wrong later concerns
- * one process alone.
+ * Starts everything. Errors that only the user can mend are thrown before anything is started;
+ * later failures concern one process alone.
  */
 async function start(
   options: StartOptions,
@@ -79,16 +78,16 @@ async function start(
   say(welcome({ estate, estateFile, logs: join(options.data, 'logs'), temporalUiUrl: temporal.access.uiUrl }));
 }
 
-/** Stops whatever there is, whatever can't be stopped. @returns the exit code */
+/** Stops everything that was started, even if some of it can't be stopped. @returns exit code */
 async function stop(
   { temporal, estate }: StartedParts,
   supervisor: Supervisor,
-  over: AbortController,
+  stopping: AbortController,
 ): Promise<number> {
-  over.abort();
+  stopping.abort();
   supervisor.end();
   if (estate === undefined) return 0;
-  say('Stopping ... (Ctrl-C again: without waiting)');
+  say('Stopping ... (Ctrl-C again stops without waiting)');
   const troubles: string[] = [];
   const attempt = async (work: Promise<void> | undefined): Promise<void> =>
     work?.catch((error: unknown) => void troubles.push(messageOf(error)));
@@ -99,7 +98,7 @@ async function stop(
     return 1;
   }
   await supervisor.settled();
-  say('Stopped. The next start finds everything as it is now.');
+  say('Stopped. The next start continues from this state.');
   return 0;
 }
 
@@ -108,7 +107,7 @@ function record(data: string, { temporal, estate }: StartedParts): void {
   recordRun(resolve(data), [...ours, ...(estate?.processes ?? [])]);
 }
 
-/** None for an existing server: its ports are its own business. */
+/** Temporal's ports; none for an existing server, which this estate doesn't start. */
 function temporalPorts({ temporal: { port, uiPort } }: Estate): { port: number; by: string }[] {
   if (existingServer(process.env) !== undefined) return [];
   return [

@@ -1,21 +1,23 @@
 // Compiles the product's rooms into dist/ when a source is newer than the last good build.
-import { mkdir, readdir, readFile, stat, utimes, writeFile } from 'node:fs/promises';
+import { existsSync } from 'node:fs';
+import { mkdir, readdir, readFile, rm, stat, utimes, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 
 import { root } from './root.mjs';
 import { runTool } from './run-tool.mjs';
 import { say } from './say.mjs';
 
-/**
- * What decides the content of dist/ besides the folders that the build's configuration includes.
- */
+/** Inputs of dist/ besides the folders that the build's configuration includes. */
 const BUILD_CONFIG = 'tsconfig.build.json';
 const OTHER_INPUTS = [BUILD_CONFIG, 'tsconfig.json', 'package-lock.json'];
 
-/** Its modification time is when the last good build started. */
+/** What the compiler makes of one source. */
+const COMPILED = /(\.js|\.js\.map|\.d\.ts)$/;
+
+/** Stamp file whose modification time is the start of the last good build. */
 const BUILT_STAMP = join(root, 'dist', '.built');
 
-/** Builds dist/ if it is stale (about 1.5 s); throws when the compiler finds errors. */
+/** Builds dist/ if it is stale (about 1.5 s). Throws when the compiler finds errors. */
 export async function buildIfStale() {
   const builtMs = await modifiedMs(BUILT_STAMP);
   const { include } = JSON.parse(await readFile(join(root, BUILD_CONFIG), 'utf8'));
@@ -26,14 +28,15 @@ export async function buildIfStale() {
   const startedAt = new Date();
   const code = await runTool('tsc', ['-p', 'tsconfig.build.json'], { stdout: 'stderr' });
   if (code !== 0) throw new Error('The build failed: see the compiler errors above.');
+  await Promise.all(include.map(removeOrphans));
   await mkdir(join(root, 'dist'), { recursive: true });
   await writeFile(BUILT_STAMP, '');
   await utimes(BUILT_STAMP, startedAt, startedAt);
 }
 
 /**
- * The newest modification time at or below `path`; a folder's own time counts, so that a deleted
- * file is noticed.
+ * The newest modification time at or below `path`. A folder's own time counts too, so that a
+ * deleted file is noticed.
  */
 async function newestMs(path) {
   const ownMs = await modifiedMs(path);
@@ -47,4 +50,11 @@ async function newestMs(path) {
 async function modifiedMs(path) {
   const found = await stat(path).catch(() => undefined);
   return found?.mtimeMs ?? 0;
+}
+
+/** Removes what deleted sources left in dist/: it would be packed, and hide broken imports. */
+async function removeOrphans(room) {
+  const outputs = await readdir(join(root, 'dist', room), { recursive: true }).catch(() => []);
+  const isOrphan = (file) => COMPILED.test(file) && !existsSync(join(root, room, file.replace(COMPILED, '.ts')));
+  await Promise.all(outputs.filter(isOrphan).map(async (file) => rm(join(root, 'dist', room, file), { force: true })));
 }

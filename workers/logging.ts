@@ -12,6 +12,14 @@ import { pino, type Logger } from 'pino';
 import { logDestination } from '../control/log-destination.js';
 import type { LogLevel } from './config.js';
 
+/** What a worker needs of a log: a line's fields, then its message. pino's loggers are such. */
+export type WorkerLog = Readonly<
+  Record<
+    'trace' | 'debug' | 'info' | 'warn' | 'error',
+    (fields: Readonly<Record<string, unknown>>, message: string) => void
+  >
+>;
+
 /** The worker's own log, on stderr: stdout is for the one line that says it is ready. */
 export function createLog(id: string, level: LogLevel): Logger {
   return pino({ name: 'worker', level, base: { id } }, logDestination);
@@ -27,14 +35,14 @@ const SDK_LEVELS: Readonly<Record<LogLevel, SdkLogLevel>> = {
   silent: 'ERROR',
 };
 
-export function sdkLogger(log: Logger, level: LogLevel): SdkLogger {
+export function sdkLogger(log: WorkerLog, level: LogLevel): SdkLogger {
   return new DefaultLogger(SDK_LEVELS[level], (entry) => forward(log, entry));
 }
 
 /**
  * For `Runtime.install`: logs through pino, and metrics for Prometheus when an address is given.
  */
-export function runtimeOptions(log: Logger, level: LogLevel, metricsAddress: string | undefined): RuntimeOptions {
+export function runtimeOptions(log: WorkerLog, level: LogLevel, metricsAddress?: string): RuntimeOptions {
   return {
     logger: sdkLogger(log, level),
     telemetryOptions: {
@@ -50,9 +58,9 @@ const PINO_LEVELS = {
   INFO: 'info',
   WARN: 'warn',
   ERROR: 'error',
-} as const satisfies Record<SdkLogLevel, LogLevel>;
+} as const satisfies Record<SdkLogLevel, keyof WorkerLog>;
 
-function forward(log: Logger, { level, message, meta }: LogEntry): void {
+function forward(log: WorkerLog, { level, message, meta }: LogEntry): void {
   const { error, ...fields }: Readonly<Record<string, unknown>> = { ...meta };
   log[PINO_LEVELS[level]](withoutBigints(error === undefined ? fields : { ...fields, err: error }), message);
 }

@@ -6,13 +6,11 @@ import { createHttpPorts } from '../control/http-ports.js';
 import type { Health } from '../contracts/health.js';
 import { ProcessClock } from '../control/clock/process-clock.js';
 import { readWorkerConfig, type WorkerConfig } from './config.js';
-import { createWorker } from './create-worker.js';
 import { startHealthServer, type HealthServer } from './health-server.js';
-import { createLog, runtimeOptions, sdkLogger } from './logging.js';
-import { ensureSearchAttributes } from './search-attributes.js';
+import { createLog, runtimeOptions } from './logging.js';
+import { openWorker } from './open-worker.js';
 import { listenForStop, type StopRequest } from './stop-request.js';
-import { connectToTemporal, temporalTrouble } from './temporal-connection.js';
-import { workflowBundle } from './workflow-bundle.js';
+import { temporalTrouble } from './temporal-connection.js';
 
 /** What there is of a worker so far. */
 interface Parts {
@@ -57,16 +55,11 @@ async function work(
   log: Logger,
 ): Promise<void> {
   const { estate, id, token, temporal, deployment } = config;
-  const [connection, bundle] = await Promise.all([
-    connectToTemporal(temporal, log, stop.signal),
-    workflowBundle(sdkLogger(log, 'warn')),
-  ]);
-  parts.connection = connection;
-  await ensureSearchAttributes({ connection, target: temporal, log, signal: stop.signal });
-  const worker = await createWorker({
-    connection,
-    namespace: temporal.namespace,
-    workflowBundle: bundle,
+  const worker = await openWorker({
+    temporal,
+    log,
+    signal: stop.signal,
+    onConnected: (connection) => (parts.connection = connection),
     ports: createHttpPorts(estate, { token }),
     identity: id,
     deployment,

@@ -3,8 +3,8 @@
 // at its start.
 import type { NativeConnection } from '@temporalio/worker';
 import { setTimeout as delay } from 'node:timers/promises';
-import type { Logger } from 'pino';
 import { SEARCH_ATTRIBUTES, type SearchAttributeName } from '../contracts/search-attributes.js';
+import type { WorkerLog } from './logging.js';
 import type { TemporalTarget } from './temporal-target.js';
 
 type IndexedValueType = NonNullable<
@@ -27,7 +27,7 @@ const LOOK_EVERY_MS = 200;
 interface EnsureSearchAttributes {
   readonly connection: Pick<NativeConnection, 'operatorService' | 'workflowService'>;
   readonly target: Pick<TemporalTarget, 'connection' | 'namespace'>;
-  readonly log: Pick<Logger, 'info' | 'warn'>;
+  readonly log: Pick<WorkerLog, 'info' | 'warn'>;
   readonly signal: AbortSignal;
 }
 

@@ -2,7 +2,7 @@
 // tries may come too early.
 import { NativeConnection } from '@temporalio/worker';
 import { setTimeout as delay } from 'node:timers/promises';
-import type { Logger } from 'pino';
+import type { WorkerLog } from './logging.js';
 import type { TemporalTarget } from './temporal-target.js';
 
 /**
@@ -21,7 +21,7 @@ const CHECK_TIMEOUT_MS = 1_000;
  */
 export async function connectToTemporal(
   { connection }: TemporalTarget,
-  log: Logger,
+  log: Pick<WorkerLog, 'warn'>,
   signal: AbortSignal,
 ): Promise<NativeConnection> {
   const { address } = connection;

@@ -1,5 +1,6 @@
 // The command line as a whole: global options, one file a command, usage errors as exit code 2.
 import { Command, CommanderError, Option } from 'commander';
+import { VERSION } from '../../contracts/version.js';
 import { batchCommand } from './commands/batch.js';
 import { bookmarkCommand } from './commands/bookmark.js';
 import { cancelCommand } from './commands/cancel.js';
@@ -49,7 +50,10 @@ export async function runCli(
 
 function createProgram(context: CommandContext): Command {
   const { streams } = context;
-  const program = new Command('volume-mover').description(DESCRIPTION).addHelpText('after', EXIT_CODE_HELP);
+  const program = new Command('volume-mover')
+    .description(DESCRIPTION)
+    .version(VERSION)
+    .addHelpText('after', EXIT_CODE_HELP);
   const commands = [
     volumesCommand,
     groupsCommand,

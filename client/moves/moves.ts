@@ -7,9 +7,9 @@ import type { Estate } from '../../contracts/estate.js';
 import {
   type MoveInput,
   moveInputSchema,
-  type MovePlan,
   moveProgressSchema,
   moveReportSchema,
+  type MovePlan,
   type ParsedMoveInput,
 } from '../../contracts/move.js';
 import { moveIdOf } from '../../contracts/move-id.js';

@@ -27,8 +27,8 @@ export interface RepairsOptions {
 }
 
 /**
- * @throws MoverError INVALID_REQUEST, VOLUME_NOT_FOUND, VOLUME_BUSY, SOURCE_MISSING,
- * FOREIGN_SOURCE, UNREACHABLE
+ * @throws MoverError INVALID_REQUEST, VOLUME_NOT_FOUND, VOLUME_BUSY, SOURCE_UNPROVEN,
+ * SOURCE_MISSING, FOREIGN_SOURCE, UNREACHABLE
  */
 export async function resync(options: RepairsOptions, input: ResyncOrder): Promise<SplitterVolume> {
   const order = parseOrRefuse(resyncInputSchema, input, 'resync');

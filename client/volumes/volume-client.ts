@@ -30,7 +30,8 @@ export interface VolumeClient {
   /**
    * Has a volume compared with its replica and what differs sent again, or given ranges sent
    * whatever the replica has. Repeated, it does no harm.
-   * @throws INVALID_REQUEST, VOLUME_NOT_FOUND, VOLUME_BUSY, SOURCE_MISSING, FOREIGN_SOURCE
+   * @throws INVALID_REQUEST, VOLUME_NOT_FOUND, VOLUME_BUSY, SOURCE_UNPROVEN, SOURCE_MISSING,
+   * FOREIGN_SOURCE
    */
   resync(order: ResyncOrder): Promise<SplitterVolume>;
   /**

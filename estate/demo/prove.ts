@@ -1,5 +1,5 @@
-// The demo's proof: the replica is the source, both are what the guest wrote, and both bookmarks
-// are states the guest went through.
+// The demo's proof: the replica equals the source, both hold what the guest wrote, and both
+// bookmarks are states that the guest went through.
 import type { MoveReport } from '../../contracts/move.js';
 import { readAhead } from '../../nbd/read-ahead.js';
 import { compareExports, type Comparison, type Export, withExport } from '../compare.js';
@@ -10,16 +10,14 @@ import { nbdAddressOf } from '../nbd-address.js';
 import type { Say } from './stages.js';
 
 export interface Proof {
-  /** Source against replica, once quiet. */
+  /** The source compared with the replica, once quiet. */
   readonly replica: Comparison;
-  /** The source against the guest's memory of its acknowledged writes. */
+  /** The source compared with the guest's log of acknowledged writes. */
   readonly source: DiskCheck;
-  /**
-   * The point at which the volume left its old group, and the first one of the new group with it.
-   */
+  /** The "left" bookmark in the old group and, below, the "joined" bookmark in the new one. */
   readonly left: DiskCheck;
   readonly joined: DiskCheck;
-  /** Sentences about what is wrong; empty when everything is as promised. */
+  /** Sentences about what is wrong; empty when nothing is. */
   readonly problems: readonly string[];
 }
 
@@ -54,7 +52,7 @@ function problemsOf({ replica, source, left, joined }: Omit<Proof, 'problems'>):
     ...faultsOf('source', source),
     ...faultsOf('"left" bookmark', left),
     ...faultsOf('"joined" bookmark', joined),
-    // An empty image would be consistent with anything.
+    // Rules out an empty image, which would be consistent with anything.
     ...(left.written === 0 ? ['the "left" bookmark holds none of the guest’s writes'] : []),
     ...(joined.written < left.written ? ['the "joined" bookmark holds fewer blocks than the "left" one'] : []),
   ];

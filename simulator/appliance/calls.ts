@@ -1,4 +1,4 @@
-// The control API of an appliance: what it decides itself, and what it passes on to the replica
+// The control API of an appliance: answers its own calls and passes the rest on to the replica
 // site.
 import type { applianceApi } from '../../contracts/appliance-api.js';
 import { MoverError } from '../../contracts/errors.js';
@@ -19,10 +19,7 @@ import type { Rounds } from './rounds.js';
 import type { ServedGroups } from './served-groups.js';
 import type { SiteClient } from './site-client.js';
 
-/**
- * How long a point on demand waits for members that are behind: its caller must not give up before
- * the answer.
- */
+/** Longest wait of a point on demand for members behind, ms. Shorter than the caller's time-out. */
 const DEMAND_WAIT_MS = 4_000;
 
 export interface CallsOptions {
@@ -44,15 +41,21 @@ export interface CallsOptions {
   readonly faults: boolean;
 }
 
-export function applianceCalls(options: CallsOptions): Handlers<typeof applianceApi> {
-  const { appliance, site, link, members, relays, rounds, served, ownership, join, paused, accesses, nbd, faults } =
-    options;
-  const { clock, skews } = options;
-  const describe = async (group: GroupId, signal: AbortSignal) => {
-    const [described] = await served.describe(group, signal);
-    if (described === undefined) throw new MoverError('GROUP_NOT_FOUND', `There is no consistency group "${group}".`);
-    return described;
+type Calls = Handlers<typeof applianceApi>;
+
+export function applianceCalls(options: CallsOptions): Calls {
+  return {
+    ...moveCalls(options),
+    ...forwardedCalls(options),
+    ...groupCalls(options),
+    ...accessCalls(options),
+    ...faultCalls(options),
+    ...viewCalls(options),
   };
+}
+
+/** The steps of a move: only the appliance of the group at that end may make them. */
+function moveCalls({ site, members, ownership, join }: CallsOptions) {
   return {
     open: async (input, { signal }) => ownership.seen(await site.call('open', input, signal)),
     renew: async (input, { signal }) => site.call('renew', input, signal),
@@ -79,6 +82,12 @@ export function applianceCalls(options: CallsOptions): Handlers<typeof appliance
       return record;
     },
     join: async ({ attempt }, { signal }) => join.join(attempt, signal),
+  } satisfies Partial<Calls>;
+}
+
+/** What the replica site answers, whichever appliance is asked. */
+function forwardedCalls({ site }: CallsOptions) {
+  return {
     listPoints: async (input, { signal }) => site.call('listPoints', input, signal),
     markPoint: async (input, { signal }) => site.call('markPoint', input, signal),
     findPoint: async (input, { signal }) => site.call('findPoint', input, signal),
@@ -97,14 +106,16 @@ export function applianceCalls(options: CallsOptions): Handlers<typeof appliance
     batchPlan: async (input, { signal }) => site.call('batchPlan', input, signal),
     storeBatchReport: async (input, { signal }) => site.call('storeBatchReport', input, signal),
     batchReport: async (input, { signal }) => site.call('batchReport', input, signal),
-    describe: () => ({
-      appliance,
-      link: link.state,
-      pausedGroups: paused.all,
-      nbd: nbd(),
-      clock: clock.view,
-      skews: skews.all,
-    }),
+  } satisfies Partial<Calls>;
+}
+
+function groupCalls({ members, relays, rounds, served, paused, clock }: CallsOptions) {
+  const describe = async (group: GroupId, signal: AbortSignal) => {
+    const [described] = await served.describe(group, signal);
+    if (described === undefined) throw new MoverError('GROUP_NOT_FOUND', `There is no consistency group "${group}".`);
+    return described;
+  };
+  return {
     groups: async (_, { signal }) => ({ groups: await served.describe(undefined, signal) }),
     closePoint: async ({ group, bookmark, keep }, { signal }): Promise<RecoveryPoint> => {
       served.require(group);
@@ -125,13 +136,20 @@ export function applianceCalls(options: CallsOptions): Handlers<typeof appliance
       relays.tell('resume', members.known.membersOf(group));
       return describe(group, signal);
     },
-    lag: async ({ volume }, { signal }) => {
-      const [row] = await site.volumes({ volume }, signal);
-      return { volume, bufferedBytes: relays.bytesOnTheWay(volume), undistributedBytes: row?.undistributedBytes ?? 0 };
-    },
+  } satisfies Partial<Calls>;
+}
+
+function accessCalls({ accesses }: CallsOptions) {
+  return {
     openAccess: async (input, { signal }) => accesses.open(input, signal),
     listAccesses: () => ({ accesses: accesses.list() }),
     closeAccess: async ({ access, client }) => accesses.close(access, client),
+  } satisfies Partial<Calls>;
+}
+
+/** Faults that tests inject. */
+function faultCalls({ link, rounds, faults }: CallsOptions) {
+  return {
     setLink: (state) => {
       requireFaults(faults);
       link.set(state);
@@ -142,5 +160,22 @@ export function applianceCalls(options: CallsOptions): Handlers<typeof appliance
       rounds.setFaults(state);
       return rounds.faults;
     },
-  };
+  } satisfies Partial<Calls>;
+}
+
+function viewCalls({ appliance, site, link, relays, paused, nbd, clock, skews }: CallsOptions) {
+  return {
+    describe: () => ({
+      appliance,
+      link: link.state,
+      pausedGroups: paused.all,
+      nbd: nbd(),
+      clock: clock.view,
+      skews: skews.all,
+    }),
+    lag: async ({ volume }, { signal }) => {
+      const [row] = await site.volumes({ volume }, signal);
+      return { volume, bufferedBytes: relays.bytesInFlight(volume), undistributedBytes: row?.undistributedBytes ?? 0 };
+    },
+  } satisfies Partial<Calls>;
 }

@@ -3,8 +3,8 @@
 import { MoverError } from '../../contracts/errors.js';
 import type { VolumeId } from '../../contracts/ids.js';
 import type { DamagedMember, RecoveryPoint } from '../../contracts/point.js';
-import type { Damage, DamageOf } from './journal/damage.js';
-import type { VolumeJournal } from './journal/types.js';
+import type { Damage, DamageOf } from './journal/terms/damage.js';
+import type { VolumeJournal } from './journal/terms/types.js';
 
 type Damaged = Pick<VolumeJournal, 'damage' | 'damageAt' | 'lineage'>;
 
@@ -84,7 +84,7 @@ function lostNote(
 }
 
 function replicaNote(volume: VolumeId, { ranges, file, offset }: DamageOf<'replica'>): string {
-  return `${bytesOf(ranges)} bytes of the replica of volume "${volume}" fail their checksum (${file}, byte ${offset}): they are not served, and points that need them can't be read there. New writes heal what they overwrite. To have them sent again: volume-mover resync ${volume}`;
+  return `${bytesOf(ranges)} bytes of the replica of volume "${volume}" fail their checksum (${file}, byte ${offset}): they are not served, and points that need them can't be read there. The volume is compared with its source by itself, and they are sent again. If that does not begin: volume-mover resync ${volume}`;
 }
 
 function bytesOf(ranges: readonly { readonly length: number }[]): number {

@@ -9,7 +9,7 @@ import { aloneBytes, type BurdenLimits, burdenOf } from './image-burden.js';
 import { assertUndamaged } from './damage-words.js';
 import { failureOfJournal } from './journal-failure.js';
 import type { Journals } from './journals.js';
-import type { Image } from './journal/types.js';
+import type { Image } from './journal/terms/types.js';
 import type { Site } from './site.js';
 
 /**
@@ -85,7 +85,7 @@ export class Images {
       volume,
       point,
       position: given,
-      asItIs = false,
+      evenInHole = false,
       client,
     }: {
       readonly volume: VolumeId;
@@ -95,7 +95,7 @@ export class Images {
        * The given position whatever it is, to be compared with its source: what fails its check is
        * refused when it is read.
        */
-      readonly asItIs?: boolean;
+      readonly evenInHole?: boolean;
       readonly client: string;
     },
     signal: AbortSignal,
@@ -107,9 +107,9 @@ export class Images {
     try {
       site.state.volume(volume);
       const journal = await journals.journal(volume);
-      const position = asItIs && given !== undefined ? given : this.#positionOf(volume, given, point);
-      if (!asItIs) assertUndamaged(volume, position, journal);
-      const image = await journal.openImage(position, signal, asItIs);
+      const position = evenInHole && given !== undefined ? given : this.#positionOf(volume, given, point);
+      if (!evenInHole) assertUndamaged(volume, position, journal);
+      const image = await journal.openImage(position, signal, evenInHole);
       // Who has gone can't close it.
       if (signal.aborted) image.close();
       signal.throwIfAborted();

@@ -1,18 +1,19 @@
 // The journals of all volumes, opened when first needed: thousands of idle volumes must cost nearly
 // nothing.
 import { join } from 'node:path';
+import { MoverError } from '../../contracts/errors.js';
 import type { VolumeId } from '../../contracts/ids.js';
 import { lineageIdSchema, type LineageId } from '../../contracts/lineage.js';
 import type { Lineages } from './core/rows.js';
 import type { RoomReserve } from '../disk/room-reserve.js';
 import { failureOfJournal } from './journal-failure.js';
-import type { JournalError } from './journal/errors.js';
-import { isRefusal } from './journal/file-refusal.js';
-import type { Files } from './journal/files.js';
-import { processFiles } from './journal/node-files.js';
-import { spareFiles } from './journal/spare-files.js';
+import type { JournalError } from './journal/terms/errors.js';
+import { isRefusal } from './journal/files/file-refusal.js';
+import type { Files } from './journal/terms/files.js';
+import { processFiles } from './journal/files/node-files.js';
+import { spareFiles } from './journal/files/spare-files.js';
 import { rebuildVolumeJournal } from './journal/rebuild.js';
-import type { Durable, JournalLog, JournalOptions, StalledPart, VolumeJournal } from './journal/types.js';
+import type { Durable, JournalLog, JournalOptions, StalledPart, VolumeJournal } from './journal/terms/types.js';
 import { openVolumeJournal } from './journal/volume-journal.js';
 
 export interface JournalEvents {
@@ -25,8 +26,12 @@ export interface JournalEvents {
   readonly onApplied: (volume: VolumeId) => void;
   /** A file was refused. Of `intake`: what was appended and isn't durable is gone. */
   readonly onStalled: (volume: VolumeId, part: StalledPart, error: JournalError) => void;
+  /** Blocks of the replica image are damaged, and were not known to be. */
+  readonly onReplicaDamaged: (volume: VolumeId) => void;
   /** The journal takes nothing more until it is opened again. */
   readonly onFailed: (volume: VolumeId, error: unknown) => void;
+  /** A person has it rebuilt: it takes nothing more until that is done. */
+  readonly onRebuild: (volume: VolumeId, error: MoverError) => void;
 }
 
 export interface JournalsOptions {
@@ -48,6 +53,10 @@ export interface JournalsOptions {
   readonly files?: Files;
   /** Default: the journal's own. */
   readonly segmentBytes?: number;
+}
+
+function beingRebuilt(volume: VolumeId): MoverError {
+  return new MoverError('VOLUME_BUSY', `The journal of volume "${volume}" is being rebuilt, because a person said so.`);
 }
 
 const NOTHING: Durable = { position: 0, session: 0, n: 0, timeMs: 0 };
@@ -101,16 +110,18 @@ export class Journals implements Lineages {
    * answer.
    * @throws MoverError VOLUME_NOT_FOUND, INTERNAL
    */
-  async rebuild(volume: VolumeId): Promise<VolumeJournal> {
+  async rebuild(volume: VolumeId, reason: string): Promise<VolumeJournal> {
     this.#options.sizeOf(volume);
     await this.#opening.get(volume)?.catch(() => undefined);
     const known = this.#journals.get(volume);
     if (known !== undefined) {
+      const error = beingRebuilt(volume);
       this.#journals.delete(volume);
-      this.#unusable.set(volume, new Error('its journal is being rebuilt'));
-      this.#options.events.onFailed(volume, this.#unusable.get(volume));
+      this.#unusable.set(volume, error);
+      this.#options.events.onRebuild(volume, error);
     }
-    return this.#opened(volume, this.#open(volume, known, rebuildVolumeJournal));
+    const rebuilding = async (options: JournalOptions) => rebuildVolumeJournal(options, reason);
+    return this.#opened(volume, this.#open(volume, known, rebuilding));
   }
 
   async #opened(volume: VolumeId, opening: Promise<VolumeJournal>): Promise<VolumeJournal> {
@@ -214,6 +225,10 @@ export class Journals implements Lineages {
         onDurable: (durable) => events.onDurable(volume, durable),
         onApplied: () => events.onApplied(volume),
         onStalled: (part, error) => events.onStalled(volume, part, error),
+        // What is found before it is opened the opening itself deals with.
+        onReplicaDamaged: () => {
+          if (this.#journals.has(volume)) events.onReplicaDamaged(volume);
+        },
         onFailed: (error) => {
           this.#unusable.set(volume, error);
           events.onFailed(volume, error);

@@ -1,9 +1,10 @@
-// Has all of a volume's journal checked, and its history begin anew, because a person says so: the
+// Has all of a volume's journal checked, and its history begin anew, because a person says so. The
 // splitter is told at once that it is another one, and compares.
 import type { Logger } from 'pino';
 import type { Rebuilt, RebuildInput } from '../../contracts/repair.js';
 import type { Intakes } from './intake/intakes.js';
 import type { Journals } from './journals.js';
+import { REASON_LENGTH_MAX } from './journal/terms/types.js';
 import type { Site } from './site.js';
 
 export interface RebuildOptions {
@@ -23,10 +24,11 @@ export async function rebuild(
 ): Promise<Rebuilt> {
   site.state.volume(volume);
   log.warn({ volume, operator, reason }, 'a rebuild of a journal is ordered');
-  await journals.rebuild(volume);
-  const intake = await intakes.rebuilt(volume);
   const who = operator === undefined ? '' : ` by ${operator}`;
   const why = reason === undefined ? '' : `: ${reason}`;
-  await intake.startOver(`a rebuild of the history of volume "${volume}" was ordered${who}${why}`);
+  const ordered = `a rebuild of the history of volume "${volume}" was ordered${who}${why}`;
+  await journals.rebuild(volume, ordered.slice(0, REASON_LENGTH_MAX));
+  const intake = await intakes.rebuilt(volume);
+  await intake.startOver(ordered);
   return { volume, lineage: journals.lineage(volume), position: journals.durable(volume).position };
 }

@@ -28,6 +28,7 @@ import { IntakeStream } from './intake/intake-stream.js';
 import { UNAPPLIED_BYTES_MAX } from './intake/limits.js';
 import { Journals } from './journals.js';
 import { rebuild } from './rebuild.js';
+import { ReplicaDoubts } from './replica-doubts.js';
 import { Retention, RETENTION_EVERY_MS, SETTLED_AFTER_MS } from './retention.js';
 import { Site } from './site.js';
 import { storageNotes } from './storage-notes.js';
@@ -90,6 +91,8 @@ export async function startReplicaSite(
       onStalled: (volume, part, error) => {
         if (part === 'intake') intakes.stalled(volume, error);
       },
+      onReplicaDamaged: (volume) => doubts.found(volume),
+      onRebuild: (volume, error) => intakes.rebuilding(volume, error),
       onFailed: (volume, error) => {
         log.error({ err: error, volume }, 'a journal failed');
         intakes.failed(volume, error);
@@ -106,7 +109,9 @@ export async function startReplicaSite(
     journals,
     unappliedBytesMax: limits.unappliedBytesMax ?? UNAPPLIED_BYTES_MAX,
     freeBytes: () => freeBytes(dataFolder),
+    onInitialized: (volume, position) => doubts.initialized(volume, position),
   });
+  const doubts: ReplicaDoubts = new ReplicaDoubts({ site, journals, intakes, log });
   const follower = new EstateFollower(site, estate, log);
   follower.follow();
 
@@ -133,6 +138,9 @@ export async function startReplicaSite(
         ...clock.notes,
         ...site.state.unreadable,
         ...storageNotes({ site, rowsFolder, volumesFolder, journals, freeBytes }),
+        // Rows that can't be stored are told of above.
+        ...(store.note === undefined || site.failure !== undefined ? [] : [store.note]),
+        ...(reports.note === undefined ? [] : [reports.note]),
         ...[...journals.open].flatMap(([volume, journal]) => damageNotes(volume, journal)),
         ...(follower.note === undefined ? [] : [follower.note]),
         ...intakes.notes,
@@ -164,6 +172,7 @@ export async function startReplicaSite(
     follower.stop();
     await server.stop();
     images.stop();
+    doubts.stop();
     await Promise.all([retention.stop(), warming]);
     await journals.close();
     await Promise.all([store.close(), reports.close()]);

@@ -1,10 +1,11 @@
 // What health says of disks that are full or fail: where, since when, what it means for the data,
 // and what to do.
+import { MoverError } from '../../contracts/errors.js';
 import type { VolumeId } from '../../contracts/ids.js';
 import { isOutOfRoom } from '../store/storage-failure.js';
 import { ROOM_BYTES_MIN } from './intake/limits.js';
-import { isRefusal } from './journal/file-refusal.js';
-import type { Stall, StalledPart, VolumeJournal } from './journal/types.js';
+import { isRefusal } from './journal/files/file-refusal.js';
+import type { Stall, StalledPart, VolumeJournal } from './journal/terms/types.js';
 import type { Site } from './site.js';
 
 const MIB = 1024 * 1024;
@@ -100,16 +101,19 @@ function notesOfFailing(failing: readonly Stalled[]): string[] {
     const sinceMs = Math.min(...stalled.map((one) => one.sinceMs));
     const why = stalled[0]?.error.cause;
     const parts = PARTS.flatMap((part) => partOf(part, stalled));
-    return `${where} can't be used since ${time(sinceMs)}: ${why instanceof Error ? why.message : ''}. ${parts.join(' ')} ${whatToDo(false)}`;
+    const [unread] = isReading(why) ? stalled.filter(({ part }) => part === 'distribution') : [];
+    return `${where} can't be used since ${time(sinceMs)}: ${why instanceof Error ? why.message : ''}. ${parts.join(' ')} ${whatToDo(false, unread?.volume)}`;
   });
 }
 
 function notesOfUnusable({ journals }: StorageNotesOptions): string[] {
-  return [...journals.unusable].map(([volume, error]) =>
-    error instanceof Error && isRefusal(error)
-      ? `The journal of volume "${volume}" can't be opened: ${error.message}. Its writes are kept as marks at the splitter, and its images can't be opened; nothing is lost. ${whatToDo(isOutOfRoom(error))}`
-      : `The journal of volume "${volume}" can't be used (${error instanceof Error ? error.message : String(error)}): nothing new of it is taken in, and no point of it opens. If its disk is sound: volume-mover rebuild ${volume}`,
-  );
+  return [...journals.unusable].map(([volume, error]) => {
+    if (isBeingRebuilt(error))
+      return `${error.message} Its writes are kept as marks at the splitter meanwhile, and its images can't be opened; nothing needs to be done.`;
+    return error instanceof Error && isRefusal(error)
+      ? `The journal of volume "${volume}" can't be opened: ${error.message}. Its writes are kept as marks at the splitter, and its images can't be opened; nothing is lost. ${whatToDo(isOutOfRoom(error), isReading(error) ? volume : undefined)}`
+      : `The journal of volume "${volume}" can't be used (${error instanceof Error ? error.message : String(error)}): nothing new of it is taken in, and no point of it opens. If its disk is sound: volume-mover rebuild ${volume}`;
+  });
 }
 
 function partOf(part: StalledPart, stalled: readonly Stalled[]): string[] {
@@ -120,8 +124,22 @@ function partOf(part: StalledPart, stalled: readonly Stalled[]): string[] {
   return [`Of ${volumes.length} volume${volumes.length === 1 ? '' : 's'} (${named}${more}) ${MEANINGS[part]}.`];
 }
 
-function whatToDo(isFull: boolean): string {
-  return isFull ? 'Make room on that disk: it goes on by itself.' : 'Look at that disk: it is tried again by itself.';
+/**
+ * @param unread a volume that waits for a disk that refuses to read: a person may give up what it
+ * held
+ */
+function whatToDo(isFull: boolean, unread?: VolumeId): string {
+  if (isFull) return 'Make room on that disk: it goes on by itself.';
+  const giveUp = `If what it can't read is lost for good: volume-mover rebuild ${unread} (recovery points that need it are given up)`;
+  return `Look at that disk: it is tried again by itself.${unread === undefined ? '' : ` ${giveUp}.`}`;
+}
+
+function isReading(error: unknown): boolean {
+  return error instanceof Error && 'syscall' in error && error.syscall === 'read';
+}
+
+function isBeingRebuilt(error: unknown): error is MoverError {
+  return error instanceof MoverError && error.code === 'VOLUME_BUSY';
 }
 
 function time(ms: number): string {

@@ -9,12 +9,12 @@ import type { splitterApi } from '../../contracts/splitter-api.js';
 import type { Handlers } from '../control-server/handlers.js';
 import type { ProcessClock } from '../../control/clock/process-clock.js';
 import type { SplitterCore } from './core/splitter-core.js';
-import type { HeldAcknowledgements } from './held-acknowledgements.js';
-import type { ProtectedVolume } from './protected-volume.js';
-import { resync } from './resync.js';
-import type { Scans } from './scans.js';
-import type { SourceDecisions } from './source-decisions.js';
-import type { VolumeFiles } from './volume-files.js';
+import type { HeldAcknowledgements } from './volume/held-acknowledgements.js';
+import type { ProtectedVolume } from './volume/protected-volume.js';
+import { resync } from './marks/resync.js';
+import type { Scans } from './volume/scans.js';
+import type { SourceDecisions } from './source/source-decisions.js';
+import type { VolumeFiles } from './files/volume-files.js';
 
 /** Longest wait for the new appliance's sign of life, in milliseconds. */
 const REACH_MS_MAX = 3_000;

@@ -11,19 +11,27 @@ export interface SplitterLimits {
   readonly memoryMaxBytes: number;
   /** Size of the file that one volume's backlog may spill to. */
   readonly spillMaxBytes: number;
+  /**
+   * How long after its start guests wait for the replica site's word about a disk that it has not
+   * taken yet, in milliseconds.
+   */
+  readonly proofWaitMs: number;
 }
 
 /**
  * A queue holds about a second of a fast disk's writes; four such volumes fill the memory of a
- * splitter.
+ * splitter. A Linux guest gives a disk's request 30 s; others give it more.
  */
 export const DEFAULT_SPLITTER_LIMITS: SplitterLimits = {
   queueMaxBytes: 64 * MIB,
   memoryMaxBytes: 256 * MIB,
   spillMaxBytes: 256 * MIB,
+  proofWaitMs: 20_000,
 };
 
 const MIB_MAX = 1024 * 1024;
+/** Longer than any guest's patience. */
+const PROOF_WAIT_S_MAX = 600;
 const mib = (defaultBytes: number): z.ZodType<number> =>
   z.coerce
     .number({ error: 'a number of MiB' })
@@ -36,6 +44,11 @@ const environmentSchema = z.object({
   VOLUME_MOVER_QUEUE_MIB: mib(DEFAULT_SPLITTER_LIMITS.queueMaxBytes),
   VOLUME_MOVER_MEMORY_MIB: mib(DEFAULT_SPLITTER_LIMITS.memoryMaxBytes),
   VOLUME_MOVER_SPILL_MIB: mib(DEFAULT_SPLITTER_LIMITS.spillMaxBytes),
+  VOLUME_MOVER_PROOF_WAIT_S: z.coerce
+    .number({ error: 'a number of seconds' })
+    .min(0)
+    .max(PROOF_WAIT_S_MAX)
+    .default(DEFAULT_SPLITTER_LIMITS.proofWaitMs / 1000),
 });
 
 /**
@@ -50,5 +63,6 @@ export function readSplitterLimits(
     queueMaxBytes: read.VOLUME_MOVER_QUEUE_MIB,
     memoryMaxBytes: read.VOLUME_MOVER_MEMORY_MIB,
     spillMaxBytes: read.VOLUME_MOVER_SPILL_MIB,
+    proofWaitMs: read.VOLUME_MOVER_PROOF_WAIT_S * 1000,
   };
 }

@@ -12,33 +12,34 @@ import type { Handlers } from '../control-server/handlers.js';
 import type { BlockDevice } from '../../nbd/block-device.js';
 import type { RowStore } from '../store/row-store.js';
 import type { ProcessClock } from '../../control/clock/process-clock.js';
-import { monotonicMs, nowMs } from './clock.js';
-import { Comparisons } from './comparisons.js';
-import { Confirmations } from './confirmations.js';
+import { monotonicMs, nowMs } from './shared/clock.js';
+import { Comparisons } from './marks/comparisons.js';
+import { Confirmations } from './marks/confirmations.js';
 import { controlCalls } from './control-calls.js';
 import { MemoryBudget } from './core/copies.js';
 import { SplitterCore, type PendingVerdict } from './core/splitter-core.js';
 import { NO_SESSION, VolumeSplit, type VolumeSplitRow } from './core/volume-split.js';
-import { HeldAcknowledgements } from './held-acknowledgements.js';
+import { HeldAcknowledgements } from './volume/held-acknowledgements.js';
 import type { SplitterLimits } from './limits.js';
-import { type LoadedMarks, loadMarks, MarksFile } from './marks-file.js';
-import { MarksSweep } from './marks-sweep.js';
-import { ProtectedVolume, type ProtectedVolumeOptions } from './protected-volume.js';
-import { Notices } from './notices.js';
-import { Reunion } from './reunion.js';
-import type { Sessions } from './sessions.js';
-import { ShortInitialization } from './short-initialization.js';
-import { Scans } from './scans.js';
-import { SourceDecisions } from './source-decisions.js';
-import { SourceChecks, type SourceFinding } from './source-checks.js';
-import { SourceFile } from './source-file.js';
-import { BacklogFile } from './spill-file.js';
-import { Streams } from './streams.js';
-import { Verdicts } from './verdicts.js';
-import { VolumeDevice } from './volume-device.js';
-import type { VolumeFiles } from './volume-files.js';
+import { type LoadedMarks, loadMarks, MarksFile } from './files/marks-file.js';
+import { MarksSweep } from './marks/marks-sweep.js';
+import { ProtectedVolume, type ProtectedVolumeOptions } from './volume/protected-volume.js';
+import { Notices } from './attempts/notices.js';
+import { foreignSource, Reunion } from './streams/reunion.js';
+import type { Sessions } from './streams/sessions.js';
+import { ShortInitialization } from './marks/short-initialization.js';
+import { Scans } from './volume/scans.js';
+import { SourceDecisions } from './source/source-decisions.js';
+import { SourceChecks, type SourceFinding } from './source/source-checks.js';
+import { SourceProofs } from './source/source-proofs.js';
+import { SourceFile } from './files/source-file.js';
+import { BacklogFile } from './files/backlog-file.js';
+import { Streams } from './streams/streams.js';
+import { Verdicts } from './attempts/verdicts.js';
+import { VolumeDevice } from './volume/volume-device.js';
+import type { VolumeFiles } from './files/volume-files.js';
 import { unusable as unusableVolume } from './volume-rows.js';
-import { WriteTrace } from './write-trace.js';
+import { WriteTrace } from './files/write-trace.js';
 
 /**
  * How long an orderly stop waits for what is unconfirmed, in milliseconds, and how often it looks.
@@ -105,7 +106,11 @@ export function startProtection(options: ProtectionOptions): Protection {
     onStored: (rows) => rows.forEach(follow),
   });
   const held = new HeldAcknowledgements(core.holds);
-  const initialization = new ShortInitialization(new Comparisons(id, token), log);
+  const initialization = new ShortInitialization(
+    new Comparisons(id, token),
+    (volume) => core.changeRows([volume.id], (split) => split.keepComparison()),
+    log,
+  );
   const sweep = new MarksSweep(confirmations, log);
   let streams: Streams | undefined;
 
@@ -113,23 +118,70 @@ export function startProtection(options: ProtectionOptions): Protection {
     onNumbered: (volume: ProtectedVolume): void => streams?.wake(volume),
     onMarked: (volume: ProtectedVolume): void => initialization.poke(volume),
     onSettled: (volume: ProtectedVolume): void => sweep.add(volume),
+    onMade: (volume: ProtectedVolume): void => {
+      if (made.size === 0) setImmediate(noteMade);
+      made.add(volume);
+    },
+  };
+  const made = new Set<ProtectedVolume>();
+  const noteMade = (): void => {
+    noteSources(
+      checks,
+      [...made].map(({ id: volume }) => [volume, options.files(volume).source]),
+      false,
+      log,
+    );
+    made.clear();
   };
   const volumes = new Map(
     splits.map((loaded) => [loaded.split.volume, new ProtectedVolume({ ...loaded, held, sync: options.sync, events })]),
   );
-  for (const { split, finding } of splits) {
-    if (finding.kind === 'missing') volumes.get(split.volume)?.bar('missing', missingSource(split.volume));
-  }
+  const proofs = new SourceProofs(volumes.values(), {
+    core,
+    waitMs: options.limits.proofWaitMs,
+    onProven: (proven) => {
+      noteSources(
+        checks,
+        proven.map(({ id: volume }) => [volume, options.files(volume).source]),
+        false,
+        log,
+      );
+      for (const volume of proven) {
+        streams?.wake(volume);
+        initialization.poke(volume);
+      }
+    },
+    log,
+  });
+  /**
+   * Volumes whose disk is refused, from an earlier life or from now on; and those whose very file
+   * is back.
+   */
+  const refuseSources = (): void => {
+    const missing = splits.filter(
+      ({ split, finding }) => split.sourceState !== 'foreign' && finding.kind === 'missing',
+    );
+    const back = splits.filter(({ split, finding }) => split.sourceState === 'missing' && isItself(finding));
+    storeSources(core, missing, (split) => split.refuseSource('missing'), log);
+    storeSources(core, back, (split) => split.sourceBack(), log);
+    for (const { split } of back) split.sourceState = split.row.refused ?? 'present';
+    for (const { split } of missing) split.sourceState = 'missing';
+    for (const { split } of splits) {
+      const volume = volumes.get(split.volume);
+      if (split.sourceState === 'foreign') volume?.bar('foreign', foreignSource(split.volume));
+      if (split.sourceState === 'missing') volume?.bar('missing', missingSource(split.volume));
+    }
+  };
   const sources = (): (readonly [VolumeId, string])[] =>
     [...volumes.values()]
       .filter(({ barred }) => barred === undefined)
       .map(({ id: volume }) => [volume, options.files(volume).source]);
-  noteSources(checks, sources(), false, log);
   const reunion = new Reunion({
     core,
     sessions,
     confirmations,
     estate: options.estate,
+    onSourceKnown: (volume) => proofs.known(volume),
     onDoubt: (volume) => initialization.poke(volume),
     log,
   });
@@ -209,6 +261,9 @@ export function startProtection(options: ProtectionOptions): Protection {
     streams?.follow(volume);
     startSession(volume);
   };
+  refuseSources();
+  noteSources(checks, sources(), false, log);
+  for (const volume of volumes.values()) if (volume.split.marks.doubted > 0) initialization.poke(volume);
   if (session === NO_SESSION) for (const volume of volumes.values()) startSession(volume);
 
   return {
@@ -250,6 +305,7 @@ export function startProtection(options: ProtectionOptions): Protection {
     ],
     stop: async () => {
       sessions.stop();
+      proofs.stop();
       await decisions.stop();
       verdicts.stop();
       notices.stop();
@@ -264,7 +320,10 @@ export function startProtection(options: ProtectionOptions): Protection {
   };
 }
 
-interface LoadedSplit extends Pick<ProtectedVolumeOptions, 'split' | 'source' | 'marksFile' | 'marksLost' | 'trace'> {
+interface LoadedSplit extends Pick<
+  ProtectedVolumeOptions,
+  'split' | 'source' | 'marksFile' | 'marksLost' | 'resumesComparison' | 'trace'
+> {
   readonly finding: SourceFinding;
 }
 
@@ -300,6 +359,8 @@ function loadSplit(
   const { marks, lost } = loaded;
   const confirmed = confirmations.of(row.volume);
   const finding = checks.find(row.volume, paths.source, marks.marked > 0 || (confirmed?.position ?? 0) > 0);
+  const resumesComparison = row.comparing !== undefined;
+  if (resumesComparison) marks.doubtMarked();
   const marksFile = new MarksFile(paths.marks, marks, lost !== undefined);
   const split = new VolumeSplit({
     row,
@@ -312,13 +373,14 @@ function loadSplit(
     queueMaxBytes: limits.queueMaxBytes,
     nowMs: nowMs(),
     beganAtMs: monotonicMs(),
-    startReason: lost === undefined ? 'splitter restarted' : 'bitmap lost',
+    startReason: lost === undefined ? (row.comparing ?? 'splitter restarted') : 'bitmap lost',
   });
   if (lost !== undefined) {
     log.error({ volume: row.volume }, lost);
     split.note('marks', `Volume "${row.volume}": ${lost}`);
   }
-  if (finding.kind === 'changed') {
+  const isServed = row.refused === undefined || (row.refused === 'missing' && isItself(finding));
+  if ((finding.kind === 'changed' || finding.kind === 'replaced') && isServed) {
     log.warn({ volume: row.volume }, finding.reason);
     marksFile.storeAll(split.doubt(finding.reason, nowMs()));
     split.note(
@@ -331,13 +393,36 @@ function loadSplit(
     source,
     marksFile,
     marksLost: lost !== undefined,
+    resumesComparison,
     finding,
     trace: trace ? new WriteTrace(paths.trace, log) : undefined,
   };
 }
 
+/** Whether the file is the very one that was there, whatever was written to it since. */
+function isItself({ kind }: SourceFinding): boolean {
+  return kind === 'same' || kind === 'changed';
+}
+
 function missingSource(volume: VolumeId): string {
-  return `The source of volume "${volume}" is gone. Guests get I/O errors, and its replica is kept as it is. Put the file back and start the splitter again, or type: volume-mover source recover ${volume} (from the replica), or: volume-mover source accept-blank ${volume} (an empty disk).`;
+  return `The source of volume "${volume}" is gone. Guests get I/O errors, and its replica is kept as it is; it stays so until you decide. Put that very file back and start the splitter again, or type: volume-mover source recover ${volume} (from the replica), or: volume-mover source accept ${volume} (a copy that you put in its place), or: volume-mover source accept-blank ${volume} (an empty disk).`;
+}
+
+/** What can't be stored now is found again at the next start, from the same evidence. */
+function storeSources(
+  core: SplitterCore,
+  loaded: readonly LoadedSplit[],
+  change: (split: VolumeSplit) => void,
+  log: Logger,
+): void {
+  try {
+    core.changeRows(
+      loaded.map(({ split }) => split.volume),
+      change,
+    );
+  } catch (error) {
+    log.warn({ err: error }, 'what was found of sources could not be stored');
+  }
 }
 
 /**

@@ -16,15 +16,15 @@ import type { ProcessConfig } from '../process/config.js';
 import type { ReadyLine } from '../process/ready-line.js';
 import { openRowStore } from '../store/row-store.js';
 import { isOutOfRoom } from '../store/storage-failure.js';
-import { CONFIRMED_TABLE } from './confirmations.js';
+import { CONFIRMED_TABLE } from './marks/confirmations.js';
 import { exportsOf } from './exports.js';
 import type { SplitterLimits } from './limits.js';
 import { describeNbd, nbdAddresses } from './nbd-listen.js';
 import { type Protection, startProtection } from './protection.js';
-import { META_TABLE, Sessions } from './sessions.js';
-import { SOURCES_TABLE } from './source-checks.js';
-import { openUnprotected } from './unprotected-device.js';
-import { volumeFilesIn } from './volume-files.js';
+import { META_TABLE, Sessions } from './streams/sessions.js';
+import { SOURCES_TABLE } from './source/source-checks.js';
+import { openUnprotected } from './volume/unprotected-device.js';
+import { volumeFilesIn } from './files/volume-files.js';
 import { volumeRows } from './volume-rows.js';
 
 export interface SplitterConfig extends Omit<ProcessConfig, 'role' | 'logLevel' | 'faults'> {

@@ -18,7 +18,7 @@ import { LEASE_MS_DEFAULT } from '../../contracts/move.js';
 import { bytesSchema, durationMsSchema, epochSchema, sessionSchema, timeMsSchema } from '../../contracts/numbers.js';
 import type { UnusableVolume } from '../../contracts/splitter-api.js';
 import type { VolumeSplitRow } from './core/volume-split.js';
-import { newSourceId } from './identities.js';
+import { newSourceId } from './shared/identities.js';
 
 const MIB = 1024 * 1024;
 
@@ -60,6 +60,9 @@ const rowSchema = z.strictObject({
   // Rows of before disks had identities get one.
   source: sourceIdSchema.prefault(newSourceId),
   replaces: z.literal(true).exactOptional(),
+  proven: z.literal(true).exactOptional(),
+  refused: z.enum(['missing', 'foreign']).exactOptional(),
+  comparing: z.string().exactOptional(),
 });
 
 export interface VolumeRows {

@@ -1,10 +1,7 @@
 // What a simulator process must remember: rows in tables, changed in one transaction, kept across
 // kill -9 at any moment.
-import { mkdirSync } from 'node:fs';
-import { type Database, open } from 'lmdb';
-import { prepareLockFile } from './lock-file.js';
+import { LmdbFolder } from './lmdb-folder.js';
 import { storageFailure } from './storage-failure.js';
-import { StoreRoom } from './store-room.js';
 
 export interface RowStoreOptions {
   /** Made if missing. One process at a time may have it open. */
@@ -38,63 +35,48 @@ export interface RowStore {
   close(): Promise<void>;
 }
 
-/** A database of lmdb beside the tables, with room for a few more than any process has. */
-const DATABASES_MAX = 32;
 /** lmdb's longest key, in bytes, with the default page size. */
 const KEY_BYTES_MAX = 1_978;
 
-/** @throws Error when the folder or its files can't be used, or hold something else. */
+/**
+ * @throws MoverError STORAGE_FULL, STORAGE_FAILED when the folder or its files can't be used, or
+ * hold something else
+ */
 export function openRowStore({ directory, tables, sync = false }: RowStoreOptions): RowStore {
-  mkdirSync(directory, { recursive: true });
-  prepareLockFile(directory);
-  // `overlappingSync` lets a commit return before its data is synced: never wanted here.
-  const root = open({
-    path: directory,
-    maxDbs: DATABASES_MAX,
-    noSync: !sync,
-    overlappingSync: false,
-    encoding: 'json',
-  });
-  const databases = new Map<string, Database<unknown, string>>(
-    tables.map((name) => [name, root.openDB<unknown, string>({ name, encoding: 'json' })]),
-  );
-  const room = new StoreRoom(directory, root, [...databases.values()]);
-  const table = (name: string): Database<unknown, string> => {
-    const database = databases.get(name);
-    if (database === undefined) throw new Error(`The store has no table "${name}".`);
-    return database;
-  };
+  const folder = new LmdbFolder<unknown>({ directory, tables, sync, encoding: 'json' });
+  folder.open();
   return {
     *rows(name) {
-      for (const { key, value } of table(name).getRange()) yield [key, value];
+      for (const { key, value } of folder.table(name).getRange()) yield [key, value];
     },
     commit: (changes) => {
       if (changes.length === 0) return;
-      for (const { table: name, key } of changes) {
-        table(name);
+      for (const { table, key } of changes) {
+        if (!tables.includes(table)) throw new Error(`The store has no table "${table}".`);
         if (Buffer.byteLength(key) > KEY_BYTES_MAX)
           throw new Error(`The key "${key.slice(0, 100)}…" is too long for the store.`);
       }
-      try {
-        room.ensure(changes.map(({ key, value }) => Buffer.byteLength(key) + bytesOf(value)));
-        root.transactionSync(() => {
-          for (const { table: name, key, value } of changes) {
-            if (value === undefined) table(name).removeSync(key);
-            else table(name).putSync(key, value);
-          }
-        });
-      } catch (cause) {
-        throw storageFailure(directory, cause);
-      }
-      room.replenish();
+      folder.change(sizesOf(changes, directory), (table) => {
+        for (const { table: name, key, value } of changes) {
+          if (value === undefined) table(name).removeSync(key);
+          else table(name).putSync(key, value);
+        }
+      });
     },
     get note() {
-      return room.isShort
-        ? `There is no room for the reserve of the store in ${directory}: once it is full, changes are refused. Make room on its disk.`
-        : undefined;
+      return folder.note;
     },
-    close: async () => root.close(),
+    close: async () => folder.close(),
   };
+}
+
+/** @throws MoverError STORAGE_FULL, STORAGE_FAILED for a value that can't be written as JSON */
+function sizesOf(changes: readonly RowChange[], directory: string): number[] {
+  try {
+    return changes.map(({ key, value }) => Buffer.byteLength(key) + bytesOf(value));
+  } catch (cause) {
+    throw storageFailure(directory, cause);
+  }
 }
 
 function bytesOf(value: unknown): number {

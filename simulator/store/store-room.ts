@@ -4,7 +4,7 @@
 // file are written as zeroes; lmdb does not look at them, and later writes its pages over them.
 import { closeSync, openSync, statSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
-import type { Database, RootDatabase } from 'lmdb';
+import type { RootDatabase } from 'lmdb';
 import { z } from 'zod';
 
 /**
@@ -14,9 +14,11 @@ import { z } from 'zod';
 export const RESERVE_BYTES = 1024 * 1024;
 /** Below this it is brought back to the whole. */
 const RESERVE_BYTES_MIN = RESERVE_BYTES / 2;
+/** Written to see whether the disk takes anything: a page. */
+const TOUCHED_BYTES = 4096;
 /** How often that is tried on a disk without room, in milliseconds. */
 const RESERVE_EVERY_MS = 10_000;
-const DATA_FILE = 'data.mdb';
+export const DATA_FILE = 'data.mdb';
 /** Pages that a change of one entry copies on its way from the root, and what a split adds. */
 const PATH_PAGES = 5;
 /** Pages of each change, however small: the list of databases, and the list of free pages. */
@@ -43,17 +45,24 @@ const rootSchema = z.object({
   free: treeSchema,
 });
 
+/** What it asks of each database. */
+interface LmdbTable {
+  getStats(): unknown;
+}
+
 export class StoreRoom {
   readonly #root: RootDatabase;
-  readonly #databases: Iterable<Database<unknown, string>>;
+  readonly #databases: readonly LmdbTable[];
   readonly #file: string;
   /** Pages of the last two changes: what those replaced is not free yet. */
   #recent: readonly [number, number] = [0, 0];
   #isShort = false;
+  /** Where lmdb's last page ends in the file, when it was last asked. */
+  #lastPageEnd = 0;
   #triedAtMs = -Infinity;
 
   /** @param databases all of the store. */
-  constructor(directory: string, root: RootDatabase, databases: Iterable<Database<unknown, string>>) {
+  constructor(directory: string, root: RootDatabase, databases: readonly LmdbTable[]) {
     this.#root = root;
     this.#databases = databases;
     this.#file = join(directory, DATA_FILE);
@@ -106,12 +115,24 @@ export class StoreRoom {
     }
   }
 
+  /**
+   * Writes a page of the reserve, to see whether the disk takes anything.
+   * @throws the system's error
+   */
+  touch(): void {
+    const bytes = Math.min(TOUCHED_BYTES, this.#sizeBytes - this.#lastPageEnd);
+    if (bytes > 0) this.#write(bytes, this.#lastPageEnd);
+  }
+
   /** @throws the system's error; what could be written stays, and is of use */
   #extend(bytes: number): void {
+    this.#write(bytes, this.#sizeBytes);
+  }
+
+  #write(bytes: number, from: number): void {
     const zeroes = Buffer.alloc(Math.min(bytes, RESERVE_BYTES));
     const fd = openSync(this.#file, 'r+');
     try {
-      const from = this.#sizeBytes;
       for (let done = 0; done < bytes;)
         done += writeSync(fd, zeroes, 0, Math.min(zeroes.length, bytes - done), from + done);
     } finally {
@@ -129,6 +150,7 @@ export class StoreRoom {
     let used = META_PAGES + pagesOf(stats.root) + pagesOf(stats.free);
     for (const database of this.#databases) used += pagesOf(treeSchema.parse(database.getStats()));
     const { pageSize, lastPageNumber } = stats;
+    this.#lastPageEnd = (lastPageNumber + 1) * pageSize;
     return { pageSize, lastPageNumber, free: Math.max(0, lastPageNumber + 1 - used) };
   }
 }

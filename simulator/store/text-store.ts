@@ -1,10 +1,6 @@
 // What is kept for ever and read on demand: texts by key, in several tables, of which nothing is
 // held in memory.
-import { mkdirSync } from 'node:fs';
-import { type Database, open } from 'lmdb';
-import { prepareLockFile } from './lock-file.js';
-import { storageFailure } from './storage-failure.js';
-import { StoreRoom } from './store-room.js';
+import { LmdbFolder } from './lmdb-folder.js';
 
 export interface TextStoreOptions {
   /** Made if missing. One process at a time may have it open. */
@@ -44,61 +40,54 @@ export interface TextStore {
    * @throws MoverError STORAGE_FULL, STORAGE_FAILED
    */
   commit(changes: Iterable<TextChange>): void;
+  /** What it lacks, in a sentence. */
+  readonly note?: string | undefined;
   close(): Promise<void>;
 }
 
-const DATABASES_MAX = 16;
 /** Behind every key that begins with a prefix of printable ASCII. */
 const BEHIND = '\u{7F}';
 
 /**
- * Keys are printable ASCII and spaces, at most 1,900 characters.
- * @throws Error when the folder or its files can't be used
+ * Keys are printable ASCII and spaces, at most 1,900 characters. A store that can't be opened now
+ * is opened at a later call: until then each one is refused (STORAGE_FULL, STORAGE_FAILED), and
+ * `note` tells why.
  */
 export function openTextStore({ directory, tables, sync = false }: TextStoreOptions): TextStore {
-  mkdirSync(directory, { recursive: true });
-  prepareLockFile(directory);
-  // `overlappingSync` lets a commit return before its data is synced: never wanted here.
-  const root = open({ path: directory, maxDbs: DATABASES_MAX, noSync: !sync, overlappingSync: false });
-  const databases = new Map<string, Database<string, string>>(
-    tables.map((name) => [name, root.openDB<string, string>({ name, encoding: 'string' })]),
-  );
-  const room = new StoreRoom(directory, root, [...databases.values()]);
-  const table = (name: string): Database<string, string> => {
-    const database = databases.get(name);
-    if (database === undefined) throw new Error(`The store has no table "${name}".`);
-    return database;
-  };
+  const folder = new LmdbFolder<string>({ directory, tables, sync, encoding: 'string' });
+  try {
+    folder.open();
+  } catch {
+    // The folder has noted it.
+  }
   return {
-    get: (name, key) => table(name).get(key),
+    get: (name, key) => folder.table(name).get(key),
     *range(name, { prefix, after, reverse = false }) {
       const behind = `${prefix}${BEHIND}`;
       // lmdb leaves out the end, and reads from the higher key to the lower one when reversed.
       const bounds = reverse
         ? { start: lower(after, behind), end: prefix, reverse }
         : { start: higher(after, prefix), end: behind };
-      for (const { key, value } of table(name).getRange(bounds)) {
+      for (const { key, value } of folder.table(name).getRange(bounds)) {
         if (key === after || !key.startsWith(prefix)) continue;
         yield [key, value];
       }
     },
-    count: (name, prefix) => table(name).getKeysCount({ start: prefix, end: `${prefix}${BEHIND}` }),
+    count: (name, prefix) => folder.table(name).getKeysCount({ start: prefix, end: `${prefix}${BEHIND}` }),
     commit: (changes) => {
       const all = [...changes];
-      try {
-        room.ensure(all.map(({ key, text = '' }) => key.length + Buffer.byteLength(text)));
-        root.transactionSync(() => {
-          for (const { table: name, key, text } of all) {
-            if (text === undefined) table(name).removeSync(key);
-            else table(name).putSync(key, text);
-          }
-        });
-      } catch (cause) {
-        throw storageFailure(directory, cause);
-      }
-      room.replenish();
+      const entryBytes = all.map(({ key, text = '' }) => key.length + Buffer.byteLength(text));
+      folder.change(entryBytes, (table) => {
+        for (const { table: name, key, text } of all) {
+          if (text === undefined) table(name).removeSync(key);
+          else table(name).putSync(key, text);
+        }
+      });
     },
-    close: async () => root.close(),
+    get note() {
+      return folder.note;
+    },
+    close: async () => folder.close(),
   };
 }
 

@@ -119,6 +119,29 @@ test('the same over a slow link, on which copies overflow into marks', async () 
   expect(await differentBytes()).toBe(0);
 });
 
+test('a splitter that is killed in the middle goes on comparing: it sends what differs, and what was on its way', async () => {
+  const { calls } = estate.appliance('appliance-1');
+  await estate.quiet(VOLUME);
+  await estate.process(HOST).restart();
+  const changed = [3, 500, 1_000];
+  await calls.setLink({ cut: true });
+  await spoilSource(changed);
+  await estate.client.volumes.resync({ volume: VOLUME });
+  expect((await view()).initialization?.doubtedRegions).toBe(REGIONS);
+  await estate.process(HOST).restart('SIGKILL');
+  expect((await view()).initialization?.doubtedRegions).toBe(REGIONS);
+  await calls.setLink({ cut: false, bytesPerSecond: 4 * MIB });
+  await untilTrue('the comparison is under way', PATIENCE_MS, isComparing);
+  await estate.process(HOST).restart('SIGKILL');
+  await calls.setLink({ cut: false });
+  expect(await differentBytes()).toBe(0);
+  const { resentBytes } = await view();
+  console.log(`sent again after kill -9: ${resentBytes} of ${SIZE_MIB * MIB} bytes`);
+  expect(resentBytes).toBeLessThanOrEqual(changed.length * REGION_BYTES);
+  // Nothing is compared any more: what a later crash leaves marked is sent.
+  expect(await view()).toMatchObject({ mode: 'SYNCED', markedRegions: 0 });
+});
+
 test.each(['replica-site', HOST, 'appliance-1'])('%s is killed in the middle, the guest writing on', async (id) => {
   const { calls } = estate.appliance('appliance-1');
   await calls.setLink({ cut: false, bytesPerSecond: 4 * MIB });

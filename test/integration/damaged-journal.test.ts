@@ -1,7 +1,8 @@
 // Damaged files of a real replica site under a real splitter: writes go on, what needs the damaged
 // bytes is refused, and people are told.
-import { readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { pino } from 'pino';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { VERIFY_REGION_BYTES } from '../../contracts/verify.js';
 import { connectNbd } from '../../nbd/client.js';
@@ -49,7 +50,12 @@ async function protectedGuest(appliance: RunningAppliance) {
       const [volume] = (await control.inventory({ volume: V1 })).volumes;
       return volume?.mode === 'SYNCED' && volume.unconfirmedBytes === 0 && volume.markedRegions === 0;
     }, 'the volume is quiet');
-  return { guest, quiet };
+  return { guest, quiet, control };
+}
+
+function lineageOf(): { readonly id: string; readonly parent?: { readonly id: string } } {
+  const [text = ''] = readFileSync(journalFile('manifest'), 'utf8').split('\n');
+  return (JSON.parse(text) as { lineage: { id: string; parent?: { id: string } } }).lineage;
 }
 
 async function expectReplicaIsSource(guest: NbdClient, appliance: RunningAppliance): Promise<void> {
@@ -141,6 +147,111 @@ test('a replica image without its checksums, of a volume whose history is there,
   await expectReplicaIsSource(guest, appliance);
   const { notes } = await site.control.health({});
   expect(notes.filter((note) => note.includes('fail their checksum'))).toEqual([]);
+});
+
+/** Everything stays readable but what needs the damaged block of the replica image. */
+async function expectHealed(site: RunningSite, guest: NbdClient, appliance: RunningAppliance): Promise<void> {
+  await until(async () => {
+    const { notes } = await site.control.health({});
+    return !notes.some((note) => note.includes('fail their checksum'));
+  }, 'the damage is healed, and told no more');
+  await expectReplicaIsSource(guest, appliance);
+}
+
+test('a flipped bit of the replica image that a read finds while the site runs is compared and sent again by itself', async () => {
+  const site = await world.siteProcess();
+  const appliance = await world.appliance('a1');
+  const { guest, quiet, control } = await protectedGuest(appliance);
+  const points: string[] = [];
+  for (const content of [11, 22]) {
+    await guest.write(0, block(content));
+    await guest.write(BLOCK_BYTES, block(content + 1));
+    await quiet();
+    points.push((await appliance.control.closePoint({ group: G1 })).id);
+  }
+  await guest.write(0, block(33));
+  await quiet();
+  points.push((await appliance.control.closePoint({ group: G1 })).id);
+  const resentBefore = (await control.inventory({ volume: V1 })).volumes[0]?.resentBytes ?? 0;
+  // Of the second block: what the newest two points have of it is damaged, the oldest finds it in
+  // UNDO.
+  flip(journalFile('replica.img'), block(23), 100);
+  const image = await connectNbd(appliance.nbd, `${V1}@latest`);
+  await expect(image.read(0, SIZE_BYTES)).rejects.toMatchObject({ code: 'EIO' });
+  await image.disconnect();
+  await until(
+    async () => ((await control.inventory({ volume: V1 })).volumes[0]?.resentBytes ?? 0) > resentBefore,
+    'what is damaged is sent again',
+  );
+  await quiet();
+  await expectHealed(site, guest, appliance);
+  // Nothing else crossed the link.
+  expect(((await control.inventory({ volume: V1 })).volumes[0]?.resentBytes ?? 0) - resentBefore).toBe(
+    VERIFY_REGION_BYTES,
+  );
+  const { holes } = await site.control.listPoints({ volume: V1 });
+  expect(holes.map(({ reason }) => reason)).toEqual([expect.stringContaining('fail their checksum')]);
+  const [oldest = '', ...needing] = points;
+  expect((await firstBlockAt(site, appliance, oldest)).equals(block(11))).toBe(true);
+  for (const point of needing)
+    await until(
+      async () => (await refusal(firstBlockAt(site, appliance, point))) === 'POINT_DAMAGED',
+      'a point that needs the damaged bytes is refused',
+    );
+  // A new point has all.
+  const { id } = await appliance.control.closePoint({ group: G1 });
+  expect((await firstBlockAt(site, appliance, id)).equals(block(33))).toBe(true);
+});
+
+test('a flipped bit that distribution finds under a write of part of its block is healed by itself', async () => {
+  const site = await world.siteProcess();
+  const appliance = await world.appliance('a1');
+  const { guest, quiet } = await protectedGuest(appliance);
+  await guest.write(0, block(11));
+  await quiet();
+  flip(journalFile('replica.img'), block(11), 100);
+  await guest.write(2048, block(22).subarray(0, 1024));
+  await until(
+    async () => (await site.control.listPoints({ volume: V1 })).holes.some((hole) => hole.toPosition !== undefined),
+    'the volume was compared',
+  );
+  await quiet();
+  await expectHealed(site, guest, appliance);
+});
+
+test.each([
+  ['is gone', (file: string) => rmSync(file)],
+  ['was cut short', (file: string) => truncateSync(file, 5 * BLOCK_BYTES + 17)],
+])('a replica image that %s while its sums stay is found at the opening, and sent again', async (_, harm) => {
+  let site = await world.siteProcess();
+  const appliance = await world.appliance('a1');
+  const { guest, quiet } = await protectedGuest(appliance);
+  for (let n = 0; n < 40; n += 1) await guest.write(n * 3 * BLOCK_BYTES, block(n + 1));
+  await quiet();
+  await site.stop();
+  harm(journalFile('replica.img'));
+  site = await world.siteProcess();
+  await guest.write(0, block(99));
+  await quiet();
+  await expectHealed(site, guest, appliance);
+});
+
+test('a rebuild begins one lineage, and the log tells of a wish and not of a failure', async () => {
+  const lines: string[] = [];
+  const site = await world.site({}, pino({ level: 'warn' }, { write: (line: string) => lines.push(line) }));
+  const appliance = await world.appliance('a1');
+  const { guest, quiet } = await protectedGuest(appliance);
+  await guest.write(0, block(11));
+  await quiet();
+  const { id: before } = lineageOf();
+  const { lineage } = await site.control.rebuild({ volume: V1, operator: 'ada' });
+  expect(lineageOf()).toMatchObject({ id: lineage, parent: { id: before } });
+  await quiet();
+  await expectReplicaIsSource(guest, appliance);
+  expect(lineageOf().id).toBe(lineage);
+  const { holes } = await site.control.listPoints({ volume: V1 });
+  expect(holes.map(({ reason }) => reason)).toEqual([expect.stringMatching(/^a rebuild .* was ordered by ada$/)]);
+  expect(lines.map((line) => (JSON.parse(line) as { msg: string }).msg)).toEqual(['a rebuild of a journal is ordered']);
 });
 
 test('regions of a damaged replica have no digest, the others have theirs, and nothing fails', async () => {

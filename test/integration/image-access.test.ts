@@ -272,7 +272,7 @@ test('an access that nobody is connected to is warned about and closed; a connec
   const idle = await appliance.control.openAccess({ volume: V2, point, client: CLIENT });
   await until(async () => (await accessNow(appliance, idle.id)).warnings.length > 0, 'a warning');
   const { notes } = await appliance.control.health({});
-  expect(notes).toEqual([expect.stringContaining(`Image access ${idle.id} of ${CLIENT} is closed at`)]);
+  expect(notes).toEqual([expect.stringContaining(`Image access ${idle.id} of ${CLIENT} will be closed at`)]);
   await until(async () => (await accessNow(appliance, idle.id)).ended !== undefined, 'the idle access is closed');
   expect((await accessNow(appliance, idle.id)).ended?.why).toBe('idle');
   expect(await accessNow(appliance, used.id)).toMatchObject({ limit: { why: 'age' }, warnings: [] });

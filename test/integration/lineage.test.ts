@@ -1,10 +1,11 @@
 // Folders that come back older or empty, on real processes: replica and source end the same, or the
 // state is loud and has a name, and a person's commands bring the volume back.
-import { cp, readFile, rm, writeFile } from 'node:fs/promises';
+import { cp, mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { afterAll, beforeAll, expect, inject, test } from 'vitest';
+import { afterAll, beforeAll, beforeEach, expect, inject, test } from 'vitest';
 import type { SplitterVolume } from '../../contracts/splitter-api.js';
 import { volumeIdSchema } from '../../contracts/ids.js';
+import type { Hole } from '../../contracts/point.js';
 import { EXIT } from '../../client/cli/exit-code.js';
 import { compareExports, withExport } from '../../estate/compare.js';
 import { type Ran, runCommand } from '../support/cli.js';
@@ -25,6 +26,7 @@ let estate: TestEstate;
 let namespace: string;
 /** Differs from one write to the next, so that no two states of a disk are the same by chance. */
 let stamp = 0;
+let holesBefore: ReadonlySet<string>;
 
 beforeAll(async () => {
   const address = inject('temporalAddress');
@@ -38,10 +40,14 @@ beforeAll(async () => {
       sizeMiB: SIZE_MIB,
     }),
     temporal: { address, namespace, uiUrl: undefined },
+    environment: { VOLUME_MOVER_PROOF_WAIT_S: '5' },
   });
   await write(A, 0, 4 * MIB);
   await write(B, 0, 4 * MIB);
   await expectSame(A, B);
+});
+beforeEach(async () => {
+  holesBefore = new Set([...(await holesOf(A)), ...(await holesOf(B))].map(nameOf));
 });
 afterAll(async () => estate.stop());
 
@@ -102,11 +108,20 @@ async function putBack(id: string, copy: string): Promise<void> {
   await cp(copy, folderOf(id), { recursive: true });
 }
 
-/** A hole of the volume says why. */
+/** A hole of the volume that was not there before the test says why. */
 async function expectHole(reason: RegExp, volume = A): Promise<void> {
-  const { holes } = await estate.client.points.list({ volume });
+  const holes = (await holesOf(volume)).filter((hole) => !holesBefore.has(nameOf(hole)));
   expect(holes.map((hole) => hole.reason).join('\n')).toMatch(reason);
   expect((await cli('points', volume, '--list', '--since', '10m')).stdout).toMatch(reason);
+}
+
+async function holesOf(volume: typeof A): Promise<readonly Hole[]> {
+  return (await estate.client.points.list({ volume })).holes;
+}
+
+/** A position may come again, in a journal that was put back; the time does not. */
+function nameOf({ volume, fromPosition, sinceMs }: Hole): string {
+  return `${volume} from ${fromPosition} since ${sinceMs}`;
 }
 
 async function healthOf(id: string): Promise<string> {
@@ -261,6 +276,59 @@ test('(f) the splitter’s folder is lost: foreign, until it is recovered or acc
   await expectSame(B);
 });
 
+test('(k) the splitter’s folder is lost while the site is down: guests get errors, never zeroes, until a person decides', async () => {
+  await write(A, 0, MIB);
+  await expectSame(A, B);
+  await untilTrue('a point with all of it', PATIENCE_MS, async () => {
+    const [{ confirmed }, { points }] = await Promise.all([view(), estate.client.points.list({ volume: A })]);
+    const member = points.at(-1)?.members.find(({ volume }) => volume === A);
+    return member !== undefined && member.position === confirmed?.position;
+  });
+  const before = await readFile(join(folderOf(HOST), 'volumes', `${A}.img`));
+  const refuses = async (state: string): Promise<void> => {
+    expect((await view()).source.state).toBe(state);
+    await withExport(await estate.source(A), async (disk) => {
+      await expect(disk.read(0, 4096)).rejects.toThrow('EIO');
+      await expect(disk.write(0, Buffer.alloc(4096))).rejects.toThrow('EIO');
+    });
+    expect(await healthOf(HOST)).toContain(`volume-mover source accept ${A}`);
+  };
+  await estate.process(HOST).kill();
+  await rm(folderOf(HOST), { recursive: true });
+  await estate.process(SITE).stop();
+  await estate.process(HOST).start();
+  await refuses('unproven');
+  await estate.process(HOST).restart();
+  await refuses('unproven');
+  await estate.process(SITE).start();
+  await untilTrue('foreign', PATIENCE_MS, async () => (await view()).source.state === 'foreign');
+  await refuses('foreign');
+  expect((await cli('volumes')).stdout).toContain('SOURCE FOREIGN');
+  await estate.process(SITE).stop();
+  await estate.process(HOST).kill();
+  await estate.process(HOST).start();
+  await refuses('foreign');
+  await estate.process(SITE).start();
+  for (const volume of [A, B]) {
+    const recovered = await until('it can be recovered', PATIENCE_MS, async () => {
+      const ran = await cli('source', 'recover', volume, '--wait');
+      return ran.exitCode === EXIT.ok ? ran : undefined;
+    });
+    expect(recovered.stderr).toBeDefined();
+  }
+  await withExport(await estate.source(A), async (disk) =>
+    expect((await disk.read(0, MIB)).equals(before.subarray(0, MIB))).toBe(true),
+  );
+  expect((await readFile(join(folderOf(HOST), 'volumes', `${A}.img`))).equals(before)).toBe(true);
+  await expectSame(A, B);
+  // Proven by now: with the site away guests go on.
+  await estate.process(SITE).stop();
+  await estate.process(HOST).restart();
+  await write(A, 2 * MIB, REGION_BYTES);
+  await estate.process(SITE).start();
+  await expectSame(A, B);
+});
+
 test('(i) both folders are put back', async () => {
   const splitterCopy = await copied(HOST);
   await expectSame(A, B);
@@ -302,6 +370,22 @@ test('rebuild begins a new lineage, and the volume is compared by itself', async
   await expectSame(A, B);
   await expectHole(/another history|rebuild/);
   expect(await cli('rebuild', 'vm-9-disk-9')).toMatchObject({ exitCode: EXIT.notFound });
+});
+
+test('rebuild makes a journal usable that does not open, and the volume is compared by itself', async () => {
+  const manifest = join(folderOf(SITE), 'volumes', A, 'manifest');
+  await estate.process(SITE).stop();
+  await rm(manifest);
+  await mkdir(manifest);
+  await estate.process(SITE).start();
+  await untilTrue('the mode says that nothing is confirmed', PATIENCE_MS, async () => (await view()).mode !== 'SYNCED');
+  await untilTrue('health names the file', PATIENCE_MS, async () => (await healthOf(HOST)).includes('EISDIR'));
+  await write(A, 9 * MIB, MIB);
+  const rebuilt = await cli('rebuild', A, '--reason', 'a drill', '--json');
+  expect(rebuilt, rebuilt.stderr).toMatchObject({ exitCode: EXIT.ok });
+  await expectSame(A, B);
+  await expectHole(/rebuild|had confirmed|another history/);
+  expect(await healthOf(HOST)).not.toContain('EISDIR');
 });
 
 test('(j) with its appliance stopped the mode says that nothing is confirmed, and so does health', async () => {

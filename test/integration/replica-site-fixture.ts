@@ -36,6 +36,8 @@ const PATIENCE_MS = 20_000;
 
 const log = pino({ level: process.env['TEST_LOG_LEVEL'] ?? 'silent' });
 
+type Environment = Readonly<Record<string, string>>;
+
 export interface RunningSite {
   readonly url: string;
   readonly control: Calls<typeof replicaSiteApi>;
@@ -106,7 +108,7 @@ export class SiteWorld {
     this.#sitePort ||= await freePort();
   }
 
-  async site(limits: ReplicaSiteLimits = {}): Promise<RunningSite> {
+  async site(limits: ReplicaSiteLimits = {}, siteLog = log): Promise<RunningSite> {
     await this.#choosePort();
     const config = {
       id: 'replica-site',
@@ -116,15 +118,15 @@ export class SiteWorld {
       sync: false,
       faults: true,
     };
-    const running = await startReplicaSite(config, log, limits);
+    const running = await startReplicaSite(config, siteLog, limits);
     const stop = callableOnce(running.stop);
     this.onStop(stop);
     return { url: running.url, control: createApiClient(replicaSiteApi, { baseUrl: running.url }), stop };
   }
 
-  async siteProcess(): Promise<RunningSite & { readonly kill: () => Promise<void> }> {
+  async siteProcess(env: Environment = {}): Promise<RunningSite & { readonly kill: () => Promise<void> }> {
     await this.#choosePort();
-    const process = await this.#process('replica-site', 'site');
+    const process = await this.#process('replica-site', 'site', env);
     return { ...process, control: createApiClient(replicaSiteApi, { baseUrl: process.url }) };
   }
 
@@ -151,14 +153,16 @@ export class SiteWorld {
 
   async applianceProcess(
     id: 'a1' | 'a2',
+    env: Environment = {},
   ): Promise<Omit<RunningAppliance, 'nbd'> & { readonly kill: () => Promise<void> }> {
-    const process = await this.#process('appliance', id);
+    const process = await this.#process('appliance', id, env);
     return { ...process, control: createApiClient(applianceApi, { baseUrl: process.url }) };
   }
 
   async #process(
     role: 'replica-site' | 'appliance',
     id: string,
+    env: Environment,
   ): Promise<{ url: string; stop: () => Promise<void>; kill: () => Promise<void> }> {
     const estatePath = join(this.folder, 'estate.json');
     writeFileSync(estatePath, JSON.stringify(this.#estateInput()));
@@ -166,6 +170,7 @@ export class SiteWorld {
     const child = spawn(process.execPath, [main], {
       env: {
         ...process.env,
+        ...env,
         VOLUME_MOVER_ESTATE: estatePath,
         VOLUME_MOVER_ID: id,
         VOLUME_MOVER_DATA: join(this.folder, id),

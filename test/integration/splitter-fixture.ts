@@ -9,7 +9,8 @@ import { createInterface } from 'node:readline';
 import { setTimeout as pause } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { pino } from 'pino';
-import type { Endpoint, TicketedAttempt } from '../../contracts/attempt.js';
+import { expect } from 'vitest';
+import type { AttemptVolume, Endpoint, TicketedAttempt } from '../../contracts/attempt.js';
 import { type EstateInput, estateSchema } from '../../contracts/estate.js';
 import {
   applianceIdSchema,
@@ -71,11 +72,15 @@ export class SplitterWorld {
     return this;
   }
 
+  /**
+   * Ends all that was started. The site must have met nothing that breaks the rules of the stream.
+   */
   async stop(): Promise<void> {
     for (const cleanUp of this.#cleanUps.reverse()) await cleanUp();
     await this.first.stop();
     await this.second.stop();
     rmSync(this.folder, { recursive: true, force: true });
+    expect(this.site.violations).toEqual([]);
   }
 
   /** Done when every splitter has ended, before the folder goes. */
@@ -102,6 +107,12 @@ export class SplitterWorld {
       appliance: applianceIdSchema.parse(appliance.name),
       url: appliance.url,
     };
+  }
+
+  /** Tells a splitter of an attempt to move volumes from g1 to g2. */
+  async notify({ control }: Running, of: TicketedAttempt, volumes = [bound(1)]) {
+    const [from, to] = [this.endpoint('g1'), this.endpoint('g2')];
+    return control.notify({ attempt: of, volumes, from, to, resolvers: [this.first.url, this.second.url] });
   }
 
   #estate(sizeMiB: number, volumes: readonly VolumeId[] = [V1, V2]): EstateInput {
@@ -233,6 +244,11 @@ export async function quiet(running: Running, volume: VolumeId): Promise<void> {
 
 export function attempt(n: number, ticket = n): TicketedAttempt {
   return { move: moveIdSchema.parse('move-v1@run'), n, ticket };
+}
+
+/** A volume of the splitter as an attempt names it. */
+export function bound(epoch: number, volume = V1): AttemptVolume {
+  return { volume, splitter: SPLITTER, epoch };
 }
 
 /** Random numbers from a seed (mulberry32), so that a failing run can be run again. */

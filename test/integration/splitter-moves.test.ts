@@ -1,18 +1,18 @@
 // What a move does to a splitter: the fence and its backlog, the verdict either way, leases, holds,
 // and all of it across restarts.
-import { existsSync, truncateSync } from 'node:fs';
+import { existsSync, rmSync, truncateSync } from 'node:fs';
 import { setTimeout as pause } from 'node:timers/promises';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import type { AttemptVolume, TicketedAttempt, Verdict } from '../../contracts/attempt.js';
+import type { TicketedAttempt, Verdict } from '../../contracts/attempt.js';
 import { HOLD_MS_MAX } from '../../contracts/splitter-api.js';
 import {
   attempt,
+  bound,
   describe,
   MIB,
   quiet,
   type Running,
   SIZE_BYTES,
-  SPLITTER,
   SplitterWorld,
   until,
   V1,
@@ -28,22 +28,7 @@ let world: SplitterWorld;
 beforeEach(async () => {
   world = await new SplitterWorld().start();
 });
-afterEach(async () => {
-  await world.stop();
-  expect(world.site.violations).toEqual([]);
-});
-
-const bound = (epoch: number, volume = V1): AttemptVolume => ({ volume, splitter: SPLITTER, epoch });
-
-async function notify(splitter: Running, of: TicketedAttempt, volumes = [bound(1)]): Promise<void> {
-  await splitter.control.notify({
-    attempt: of,
-    volumes,
-    from: world.endpoint('g1'),
-    to: world.endpoint('g2'),
-    resolvers: [world.first.url, world.second.url],
-  });
-}
+afterEach(async () => world.stop());
 
 async function learn(splitter: Running, of: TicketedAttempt, verdict: Verdict): Promise<void> {
   if (verdict === 'COMMITTED') world.site.epochs.set(V1, 2);
@@ -66,7 +51,7 @@ test.each(['COMMITTED', 'ABORTED'] as const)(
   async (verdict) => {
     const splitter = await world.splitter();
     await write(splitter, [0, 1], 1);
-    await notify(splitter, attempt(1));
+    await world.notify(splitter, attempt(1));
     await write(splitter, [2], 2);
     const { cuts } = await splitter.control.fence({ attempt: attempt(1), volumes: [V1], leaseMs: LEASE_MS });
     expect(cuts).toEqual([{ volume: V1, session: 1, n: 3 }]);
@@ -101,7 +86,7 @@ test('the other volumes of the group go on as before while one is fenced, and ar
   const splitter = await world.splitter();
   const other = await splitter.open(V2);
   await other.write(0, Buffer.alloc(512, 1));
-  await notify(splitter, attempt(1));
+  await world.notify(splitter, attempt(1));
   const { others } = await splitter.control.fence({ attempt: attempt(1), volumes: [V1], leaseMs: LEASE_MS });
   expect(others).toEqual([{ volume: V2, session: 1, n: 1 }]);
   await other.write(0, Buffer.alloc(512, 2));
@@ -111,7 +96,7 @@ test('the other volumes of the group go on as before while one is fenced, and ar
 
 test('the new appliance is reached, and a stream kept to it, from the notice to the verdict; without it the notice is not answered', async () => {
   const splitter = await world.splitter();
-  await notify(splitter, attempt(1));
+  await world.notify(splitter, attempt(1));
   expect(world.second.healthCalls).toBe(1);
   await until(() => world.second.streams === 1, 'a stream to the new appliance');
   await learn(splitter, attempt(1), 'ABORTED');
@@ -119,15 +104,15 @@ test('the new appliance is reached, and a stream kept to it, from the notice to 
 
   const { port } = world.second;
   await world.second.stop();
-  await expect(notify(splitter, attempt(2))).rejects.toMatchObject({ code: 'UNREACHABLE' });
+  await expect(world.notify(splitter, attempt(2))).rejects.toMatchObject({ code: 'UNREACHABLE' });
   await world.second.start(port);
-  await notify(splitter, attempt(2));
+  await world.notify(splitter, attempt(2));
 });
 
 test('after a committed move the old appliance is left when no volume needs it', async () => {
   const splitter = await world.splitter();
   await write(splitter, [0], 1);
-  await notify(splitter, attempt(1), [bound(1), bound(1, V2)]);
+  await world.notify(splitter, attempt(1), [bound(1), bound(1, V2)]);
   await splitter.control.fence({ attempt: attempt(1), volumes: [V1, V2], leaseMs: LEASE_MS });
   await until(() => world.site.records(V1).length === 1, 'the cut has arrived');
   world.site.epochs.set(V1, 2).set(V2, 2);
@@ -144,7 +129,7 @@ test('after a committed move the old appliance is left when no volume needs it',
 
 test('a backlog beyond memory spills to a file, which is gone when all of it is durable', async () => {
   const splitter = await world.splitter({ limits: { queueMaxBytes: 64 * KIB, spillMaxBytes: 4 * MIB } });
-  await notify(splitter, attempt(1));
+  await world.notify(splitter, attempt(1));
   await splitter.control.fence({ attempt: attempt(1), volumes: [V1], leaseMs: LEASE_MS });
   const guest = await splitter.open(V1);
   for (let block = 0; block < 64; block += 1) await guest.write(block * 16 * KIB, Buffer.alloc(16 * KIB, block + 1));
@@ -158,7 +143,7 @@ test('a backlog beyond memory spills to a file, which is gone when all of it is 
 
 test('a backlog beyond memory and file falls to marks; after the verdict a short initialization brings the replica up', async () => {
   const splitter = await world.splitter({ limits: { queueMaxBytes: 32 * KIB, spillMaxBytes: 32 * KIB } });
-  await notify(splitter, attempt(1));
+  await world.notify(splitter, attempt(1));
   await splitter.control.fence({ attempt: attempt(1), volumes: [V1], leaseMs: LEASE_MS });
   await write(
     splitter,
@@ -175,7 +160,7 @@ test('a backlog beyond memory and file falls to marks; after the verdict a short
 
 test('a spill file that can’t be read back costs its volume a new session, and nobody the process', async () => {
   const splitter = await world.splitter({ limits: { queueMaxBytes: 64 * KIB, spillMaxBytes: 4 * MIB } });
-  await notify(splitter, attempt(1));
+  await world.notify(splitter, attempt(1));
   await splitter.control.fence({ attempt: attempt(1), volumes: [V1], leaseMs: LEASE_MS });
   await write(splitter, [...Array(40).keys()], 1);
   truncateSync(world.path(V1, 'spill'), 0);
@@ -191,7 +176,7 @@ test('a spill file that can’t be read back costs its volume a new session, and
 
 test('when the lease runs out the splitter asks for the verdict, again and again, and delivers the backlog on it', async () => {
   const splitter = await world.splitter();
-  await notify(splitter, attempt(1));
+  await world.notify(splitter, attempt(1));
   await splitter.control.fence({ attempt: attempt(1), volumes: [V1], leaseMs: 1_000 });
   await splitter.control.renew({ attempt: attempt(1), leaseMs: 1_500 });
   await write(splitter, [0], 1);
@@ -213,17 +198,17 @@ test('when the lease runs out the splitter asks for the verdict, again and again
 test('a notice of a newer attempt makes the splitter ask for the verdict of the older one at once', async () => {
   world.first.verdict = 'ABORTED';
   const splitter = await world.splitter();
-  await notify(splitter, attempt(1));
+  await world.notify(splitter, attempt(1));
   await splitter.control.fence({ attempt: attempt(1), volumes: [V1], leaseMs: LEASE_MS });
-  await expect(notify(splitter, attempt(2))).rejects.toMatchObject({ code: 'PENDING_VERDICT' });
+  await expect(world.notify(splitter, attempt(2))).rejects.toMatchObject({ code: 'PENDING_VERDICT' });
   await until(async () => (await describe(splitter, V1)).fence === undefined, 'the verdict is known');
-  await notify(splitter, attempt(2));
+  await world.notify(splitter, attempt(2));
 });
 
 test('a fence outlives kill -9: nothing is sent behind it, its cut is void, and the verdict is asked for when a newer attempt comes', async () => {
   const splitter = await world.splitterProcess();
   await write(splitter, [0], 1);
-  await notify(splitter, attempt(1));
+  await world.notify(splitter, attempt(1));
   await splitter.control.fence({ attempt: attempt(1), volumes: [V1], leaseMs: LEASE_MS });
   await write(splitter, [1], 2);
   await splitter.kill();
@@ -237,14 +222,14 @@ test('a fence outlives kill -9: nothing is sent behind it, its cut is void, and 
   expect(await describe(again, V1)).toMatchObject({ mode: 'MARKS_ONLY', fence: { cut: { session: 1, n: 1 } } });
   expect(world.site.records(V1)).toHaveLength(1);
   world.first.verdict = 'ABORTED';
-  await expect(notify(again, attempt(2))).rejects.toMatchObject({ code: 'PENDING_VERDICT' });
+  await expect(world.notify(again, attempt(2))).rejects.toMatchObject({ code: 'PENDING_VERDICT' });
   await expectReplicaIsSource(again);
   expect(world.first.resolveCalls).toBeGreaterThan(0);
 });
 
 test('a splitter that starts with a fence whose lease ran out meanwhile asks for the verdict at once', async () => {
   const splitter = await world.splitterProcess();
-  await notify(splitter, attempt(1));
+  await world.notify(splitter, attempt(1));
   await splitter.control.fence({ attempt: attempt(1), volumes: [V1], leaseMs: 1 });
   await splitter.kill();
   world.site.epochs.set(V1, 2);
@@ -301,13 +286,38 @@ test('a hold that is over without any write does not hold a later one', async ()
 
 test('what was decided is remembered after a restart, and the route with it', async () => {
   const splitter = await world.splitter();
-  await notify(splitter, attempt(1));
+  await world.notify(splitter, attempt(1));
   await splitter.control.fence({ attempt: attempt(1), volumes: [V1], leaseMs: LEASE_MS });
   await learn(splitter, attempt(1), 'COMMITTED');
   await splitter.stop();
   const again = await world.splitter();
   expect(await describe(again, V1)).toMatchObject({ route: { group: 'g2', epoch: 2, url: world.second.url } });
-  await expect(notify(again, attempt(1))).rejects.toMatchObject({ code: 'ATTEMPT_COMMITTED' });
+  await expect(world.notify(again, attempt(1))).rejects.toMatchObject({ code: 'ATTEMPT_COMMITTED' });
   await write(again, [0], 1);
   await expectReplicaIsSource(again);
+});
+
+test('behind a fence a resync and a decision about the disk are refused, and go through after the verdict', async () => {
+  const splitter = await world.splitter();
+  await write(splitter, [0, 1], 1);
+  await quiet(splitter, V1);
+  await world.notify(splitter, attempt(1));
+  await splitter.control.fence({ attempt: attempt(1), volumes: [V1], leaseMs: LEASE_MS });
+  const busy = { code: 'VOLUME_BUSY', retryable: true };
+  await expect(splitter.control.resync({ volume: V1 })).rejects.toMatchObject(busy);
+  await expect(splitter.control.resync({ volume: V1, ranges: [{ offset: 0, length: MIB }] })).rejects.toMatchObject(
+    busy,
+  );
+  expect(await describe(splitter, V1)).toMatchObject({ mode: 'SYNCED', markedRegions: 0 });
+  await splitter.stop();
+  rmSync(world.path(V1, 'img'));
+  const again = await world.splitter();
+  expect((await describe(again, V1)).source.state).toBe('missing');
+  await expect(again.control.decideSource({ volume: V1, decision: 'accept-blank' })).rejects.toMatchObject(busy);
+  await learn(again, attempt(1), 'ABORTED');
+  await again.control.decideSource({ volume: V1, decision: 'accept-blank' });
+  await until(async () => (await describe(again, V1)).source.state === 'present', 'it is decided');
+  await again.control.resync({ volume: V1, ranges: [{ offset: 0, length: SIZE_BYTES }] });
+  await quiet(again, V1);
+  expect(world.site.imageOf(V1, SIZE_BYTES).equals(Buffer.alloc(SIZE_BYTES))).toBe(true);
 });

@@ -3,14 +3,13 @@
 import { ApplicationFailure, WorkflowFailedError } from '@temporalio/client';
 import { afterEach, describe, expect, test } from 'vitest';
 import { ERRORS, MoverError, problemSchema, type ErrorCode } from '../../contracts/errors.js';
-import { moveProgressSchema } from '../../contracts/move.js';
+import { MOVE_STEPS, moveProgressSchema } from '../../contracts/move.js';
 import type { AppliancePort, SplitterPort } from '../../control/ports.js';
 import { activitiesOf, failedTasksOf, Moves, runsOf, summariesOf, type MoveHandle } from './support/moves.js';
 
 let moves: Moves;
 afterEach(async () => moves.stop());
 
-const FIVE = ['notify', 'flush', 'snapshot', 'bookmark', 'reconfigure'];
 const UNREACHABLE = new MoverError('UNREACHABLE', 'The line is dead.');
 
 async function failureOf(handle: MoveHandle): Promise<ApplicationFailure> {
@@ -48,19 +47,19 @@ describe('a step that fails for good is compensated, and the failure says in a s
       step: '3/5 (snapshot)',
       operation: 'seal',
       code: 'CORRUPT',
-      scheduled: [...FIVE.slice(0, 3), 'resolveAttempt', 'learnVerdict'],
+      scheduled: [...MOVE_STEPS.slice(0, 3), 'resolveAttempt', 'learnVerdict'],
     },
     {
       step: '4/5 (bookmark)',
       operation: 'bookmark',
       code: 'CORRUPT',
-      scheduled: [...FIVE.slice(0, 4), 'resolveAttempt', 'learnVerdict'],
+      scheduled: [...MOVE_STEPS.slice(0, 4), 'resolveAttempt', 'learnVerdict'],
     },
     {
       step: '5/5 (reconfigure)',
       operation: 'adopt',
       code: 'EPOCH_MISMATCH',
-      scheduled: [...FIVE, 'resolveAttempt', 'learnVerdict'],
+      scheduled: [...MOVE_STEPS, 'resolveAttempt', 'learnVerdict'],
     },
   ];
   test.each(table)('$operation refused with $code', async ({ step, operation, code, scheduled }) => {
@@ -116,8 +115,8 @@ describe('a failure that passes is tried again inside its step: still five activ
     moves.live.faults.fail(operation, UNREACHABLE, 2);
     const handle = await moves.move({ volume: 's0v0', to: 'g2' });
     expect(await handle.result()).toMatchObject({ completedForward: false, abortedAttempts: [] });
-    expect(await activitiesOf(handle)).toEqual(FIVE);
-    expect((await runsOf(handle)).map(({ attempt }) => attempt)).toEqual(FIVE.map((_, i) => (i === at ? 3 : 1)));
+    expect(await activitiesOf(handle)).toEqual(MOVE_STEPS);
+    expect((await runsOf(handle)).map(({ attempt }) => attempt)).toEqual(MOVE_STEPS.map((_, i) => (i === at ? 3 : 1)));
     await moves.live.checkPromises();
   });
 });
@@ -147,7 +146,7 @@ test('a failure for good after the commit is completed forward', async () => {
   moves.live.faults.fail('learn', new MoverError('CORRUPT', 'It was refused for this test.'), 1);
   const handle = await moves.move({ volume: 's0v0', to: 'g2' });
   expect(await handle.result()).toMatchObject({ completedForward: true, attempt: { n: 1 } });
-  expect(await activitiesOf(handle)).toEqual([...FIVE, 'resolveAttempt', 'reconfigure']);
+  expect(await activitiesOf(handle)).toEqual([...MOVE_STEPS, 'resolveAttempt', 'reconfigure']);
   expect((await summariesOf(handle)).at(-1)).toBe('finish: 5/5 reconfigure s0v0');
   await moves.live.checkPromises();
 });
@@ -160,7 +159,12 @@ test('a void cut is rolled back and tried again as the next attempt, which the t
     attempt: { n: 2 },
     abortedAttempts: [{ n: 1, reason: 'The cut is void for this test.' }],
   });
-  expect(await activitiesOf(handle)).toEqual([...FIVE.slice(0, 3), 'resolveAttempt', 'learnVerdict', ...FIVE]);
+  expect(await activitiesOf(handle)).toEqual([
+    ...MOVE_STEPS.slice(0, 3),
+    'resolveAttempt',
+    'learnVerdict',
+    ...MOVE_STEPS,
+  ]);
   expect((await summariesOf(handle)).at(-1)).toBe('5/5 reconfigure s0v0 (attempt 2)');
   await moves.live.checkPromises();
 });

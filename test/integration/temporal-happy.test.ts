@@ -1,24 +1,22 @@
 // A move without faults on the real Temporal server, while the guest writes.
 import { workflowMetadataQuery } from '@temporalio/workflow';
 import { afterEach, expect, test } from 'vitest';
-import { moveProgressSchema, moveReportSchema } from '../../contracts/move.js';
+import { MOVE_STEPS, moveProgressSchema, moveReportSchema } from '../../contracts/move.js';
 import { activitiesOf, eventsOf, failedTasksOf, Moves, runsOf, summariesOf } from './support/moves.js';
 
 let moves: Moves;
 afterEach(async () => moves.stop());
 
-const FIVE = ['notify', 'flush', 'snapshot', 'bookmark', 'reconfigure'];
-
 test('a move is exactly five activities, each done at its first try, and its timeline reads as the steps', async () => {
   moves = await Moves.start();
   const handle = await moves.move({ volume: 's0v0', to: 'g2', operator: 'ann', reason: 'tier change' });
   const report = moveReportSchema.parse(await handle.result());
-  expect(await activitiesOf(handle)).toEqual(FIVE);
-  expect(await summariesOf(handle)).toEqual(FIVE.map((step, i) => `${i + 1}/5 ${step} s0v0`));
-  expect(await runsOf(handle)).toEqual(FIVE.map(() => ({ identity: 'worker-1', attempt: 1 })));
+  expect(await activitiesOf(handle)).toEqual(MOVE_STEPS);
+  expect(await summariesOf(handle)).toEqual(MOVE_STEPS.map((step, i) => `${i + 1}/5 ${step} s0v0`));
+  expect(await runsOf(handle)).toEqual(MOVE_STEPS.map(() => ({ identity: 'worker-1', attempt: 1 })));
   // Four upserts of search attributes and the marker of the stored report come with tasks that
   // there are anyway.
-  expect((await eventsOf(handle)).length).toBeLessThanOrEqual(5 + 6 * FIVE.length + 5);
+  expect((await eventsOf(handle)).length).toBeLessThanOrEqual(5 + 6 * MOVE_STEPS.length + 5);
   expect(report).toMatchObject({
     outcome: 'moved',
     completedForward: false,
@@ -50,7 +48,7 @@ test('progress can be queried during a move and after it', async () => {
   await handle.result();
   const after = moveProgressSchema.parse(await handle.query('progress'));
   expect(after).toMatchObject({ stage: 'done', verdict: 'COMMITTED' });
-  expect(after.steps.map(({ step }) => step)).toEqual(FIVE);
+  expect(after.steps.map(({ step }) => step)).toEqual(MOVE_STEPS);
   const metadata = await handle.query(workflowMetadataQuery);
   expect(metadata.currentDetails).toContain('Stage **done**, attempt 1, verdict **COMMITTED**');
   expect(metadata.definition?.queryDefinitions?.find(({ name }) => name === 'progress')?.description).toContain(

@@ -4,6 +4,7 @@ import { WorkflowFailedError } from '@temporalio/client';
 import { afterEach, describe, expect, test } from 'vitest';
 import { MoverError } from '../../contracts/errors.js';
 import { moveIdSchema } from '../../contracts/ids.js';
+import { MOVE_STEPS } from '../../contracts/move.js';
 import { storedMoveReportSchema, type StoredMoveReport } from '../../contracts/report.js';
 import { keywordOf } from '../../contracts/search-attributes.js';
 import { SEARCH_KEYS } from '../../contracts/search-pairs.js';
@@ -43,7 +44,7 @@ describe('a move leaves its report', () => {
       seq: 7,
       report,
     });
-    expect(await activitiesOf(handle)).toEqual(['notify', 'flush', 'snapshot', 'bookmark', 'reconfigure']);
+    expect(await activitiesOf(handle)).toEqual(MOVE_STEPS);
     const markers = (await eventsOf(handle)).filter((event) => event.markerRecordedEventAttributes);
     expect(markers).toHaveLength(1);
     expect(await failedTasksOf(handle)).toBe(0);

@@ -1,12 +1,11 @@
 // A move goes on when workers come and go, and when an operator resets it.
 import { randomUUID } from 'node:crypto';
 import { afterEach, describe, expect, test } from 'vitest';
+import { MOVE_STEPS } from '../../contracts/move.js';
 import { activitiesOf, eventsOf, Moves, runsOf, type MoveHandle } from './support/moves.js';
 
 let moves: Moves;
 afterEach(async () => moves.stop());
-
-const FIVE = ['notify', 'flush', 'snapshot', 'bookmark', 'reconfigure'];
 
 test('a worker that is shut down in the middle of the drain hands its step to another worker', async () => {
   moves = await Moves.start({ workers: 0 });
@@ -27,7 +26,7 @@ test('a worker that is shut down in the middle of the drain hands its step to an
   expect(await handle.result()).toMatchObject({ attempt: { n: 1 }, abortedAttempts: [] });
   const runs = await runsOf(handle);
   expect(runs.at(1)).toEqual({ identity: 'second', attempt: 2 });
-  expect(await activitiesOf(handle)).toEqual(FIVE);
+  expect(await activitiesOf(handle)).toEqual(MOVE_STEPS);
   await moves.live.checkPromises();
 });
 
@@ -47,7 +46,7 @@ test('a cancelled step hears of it with its heartbeats, within seconds', async (
 });
 
 describe('a finished move that is reset to one of its steps repeats nothing and reports the same', () => {
-  test.each(FIVE.map((step, at) => ({ step, at })))('reset to $step', async ({ at }) => {
+  test.each(MOVE_STEPS.map((step, at) => ({ step, at })))('reset to $step', async ({ at }) => {
     moves = await Moves.start();
     const handle = await moves.move({ volume: 's0v0', to: 'g2' });
     const report = await handle.result();
@@ -56,7 +55,7 @@ describe('a finished move that is reset to one of its steps repeats nothing and 
     // own clock.
     const { volumes, committedAtMs, bookmarks, move, attempt, from, to } = report;
     expect(await again.result()).toMatchObject({ volumes, committedAtMs, bookmarks, move, attempt, from, to });
-    expect(await activitiesOf(again)).toEqual(FIVE);
+    expect(await activitiesOf(again)).toEqual(MOVE_STEPS);
     expect(moves.live.epochOf('s0v0')).toBe(2);
     await moves.live.checkPromises();
   });

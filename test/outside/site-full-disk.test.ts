@@ -7,7 +7,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, inject, test } from 'vitest';
 import type { Health } from '../../contracts/health.js';
-import { groupIdSchema } from '../../contracts/ids.js';
+import { groupIdSchema, volumeIdSchema } from '../../contracts/ids.js';
 import { replicaSiteApi } from '../../contracts/replica-site-api.js';
 import type { Calls } from '../../contracts/route.js';
 import { splitterApi } from '../../contracts/splitter-api.js';
@@ -33,6 +33,7 @@ const SITE = 'replica-site';
 const GOLD = groupIdSchema.parse('cg-gold');
 const SILVER = groupIdSchema.parse('cg-silver');
 const VOLUMES = ['one', 'two', 'three'] as const;
+const ONE = volumeIdSchema.parse('one');
 
 let mountPoint: string;
 let disk: SmallDisk;
@@ -171,3 +172,43 @@ test('filled by its own history: a larger disk heals it', async () => {
   execFileSync('mount', ['-o', `remount,size=${4 * DISK_KIB}k`, mountPoint]);
   await expectHealed();
 });
+
+test('a move on the full disk ends as before and says why, or waits and goes through once there is room', async () => {
+  await untilTrue('points of everything', PATIENCE_MS, async () =>
+    (await Promise.all([GOLD, SILVER].map(pointsOf))).every((points) => whole(points).length > 2),
+  );
+  disk.fill();
+  await untilFull();
+  await untilTrue('nothing more of the volume is taken in', PATIENCE_MS, async () => (await modeOf(ONE)) !== 'SYNCED');
+  const impatient = estate.move({ volume: ONE, to: SILVER, options: { lagWaitMs: 1_000, attemptsMax: 1 } });
+  await expect(impatient).rejects.toMatchObject({
+    code: 'LAG_TOO_LARGE',
+    message: expect.stringContaining('one is ') as unknown,
+  });
+  await expectOwner(ONE, GOLD, 1);
+  await expectGuestsGoOn();
+
+  const patient = await estate.client.moves.start({ volume: ONE, to: SILVER });
+  await untilTrue('it waits', PATIENCE_MS, async () => {
+    const { progress } = await estate.client.moves.get(patient.moveId);
+    return progress?.stage === 'flush';
+  });
+  await expectGuestsGoOn();
+  disk.empty();
+  expect(await estate.reportOf(patient)).toMatchObject({ outcome: 'moved' });
+  await expectOwner(ONE, SILVER, 2);
+  await expectHealed();
+});
+
+async function modeOf(volume: string): Promise<string | undefined> {
+  return (await splitter.inventory({ volume: volumeIdSchema.parse(volume) })).volumes[0]?.mode;
+}
+
+/** Site and splitter agree on the owner, and nothing of a move is left. */
+async function expectOwner(volume: string, group: string, epoch: number): Promise<void> {
+  const view = await estate.client.volumes.splitterView(volumeIdSchema.parse(volume));
+  expect(view).toMatchObject({ volume, route: { group, epoch } });
+  expect({ notice: view.notice, fence: view.fence }).toEqual({ notice: undefined, fence: undefined });
+  const { volumes } = await site.volumes({});
+  expect(volumes.find((row) => row.volume === volume)).toMatchObject({ group, epoch });
+}

@@ -14,13 +14,13 @@ import { type Copy, MemoryBudget } from '../../simulator/splitter/core/copies.js
 import { Holds } from '../../simulator/splitter/core/holds.js';
 import { Marks } from '../../simulator/splitter/core/marks.js';
 import { VolumeSplit } from '../../simulator/splitter/core/volume-split.js';
-import { HeldAcknowledgements } from '../../simulator/splitter/held-acknowledgements.js';
-import { MarksFile } from '../../simulator/splitter/marks-file.js';
-import { ProtectedVolume } from '../../simulator/splitter/protected-volume.js';
-import { SourceFile } from '../../simulator/splitter/source-file.js';
-import { BacklogFile } from '../../simulator/splitter/spill-file.js';
+import { HeldAcknowledgements } from '../../simulator/splitter/volume/held-acknowledgements.js';
+import { MarksFile } from '../../simulator/splitter/files/marks-file.js';
+import { ProtectedVolume } from '../../simulator/splitter/volume/protected-volume.js';
+import { SourceFile } from '../../simulator/splitter/files/source-file.js';
+import { BacklogFile } from '../../simulator/splitter/files/backlog-file.js';
 import { LINEAGE, SOURCE } from '../support/identities.js';
-import type { VolumeScan } from '../../simulator/splitter/volume-scan.js';
+import type { VolumeScan } from '../../simulator/splitter/volume/volume-scan.js';
 
 const TIMEOUT_MS = 120_000;
 const REGIONS = 12;
@@ -84,6 +84,7 @@ async function run(steps: readonly Step[], sync: boolean): Promise<void> {
         epoch: 1,
       },
       source: SOURCE,
+      proven: true,
     },
     splitter: splitterIdSchema.parse('s1'),
     session: 1,

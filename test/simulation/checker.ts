@@ -13,7 +13,8 @@ export function checkMarks(world: World): void {
   for (const volume of world.volumes) {
     const host = world.hostOf(volume);
     // Until the two ends have met again nobody can know what a folder that was put back lacks.
-    if (world.sitesPutBack + world.splittersPutBack > 0 && host.core?.volume(volume).connected !== true) continue;
+    const areFoldersOld = world.sitesPutBack + world.splittersPutBack + world.splittersLost > 0;
+    if (areFoldersOld && host.core?.volume(volume).connected !== true) continue;
     const source = host.disks.get(volume);
     const durable = world.site.contentAt(volume, world.site.durable(volume).position, BLOCKS);
     for (let block = 0; block < BLOCKS; block += 1) {
@@ -194,6 +195,14 @@ export function checkAttempts(world: World): void {
   }
 }
 
+/**
+ * The guest reads its own last acknowledged write, or gets an error; it is never served another
+ * disk in silence.
+ */
+export function checkReads(world: World): void {
+  if (world.misread !== undefined) throw new Error(world.misread);
+}
+
 /** Once quiet: replica = source, nothing marked, fenced or announced, routes and owners agree. */
 export function checkQuiet(world: World): void {
   for (const volume of world.volumes) {
@@ -202,7 +211,7 @@ export function checkQuiet(world: World): void {
     const replica = world.site.contentAt(volume, world.site.appliedPosition(volume), BLOCKS);
     const expected = world.stateAfter(world.history.length, volume);
     for (let block = 0; block < BLOCKS; block += 1) {
-      if (world.splittersPutBack > 0) expected[block] = source[block] ?? 0;
+      if (world.splittersPutBack + world.splittersLost > 0) expected[block] = source[block] ?? 0;
       if (source[block] !== expected[block])
         throw new Error(`block ${block} of ${volume}: the source holds ${source[block]} instead of ${expected[block]}`);
       if (replica[block] !== expected[block])

@@ -10,6 +10,7 @@ import {
   checkOwners,
   checkPoints,
   checkQuiet,
+  checkReads,
   checkTimeline,
   isQuiet,
 } from './checker.js';
@@ -136,6 +137,27 @@ const PUT_BACK_MIXES: readonly Mix[] = [
   },
 ];
 
+/**
+ * Folders of splitters that are lost: a person has the disks recovered, and until then guests get
+ * errors.
+ */
+const LOST_MIXES: readonly Mix[] = [
+  {
+    name: 'splitters lose their folders',
+    faults: { ...hostile, crash: 0.03, splitterLost: 0.8 },
+    splitters: 2,
+    volumesPerSplitter: 2,
+    trouble: sometimes,
+  },
+  {
+    name: 'splitters lose their folders, disks are full now and then',
+    faults: { ...hostile, crash: 0.03, splitterLost: 0.8, full: 0.03 },
+    splitters: 1,
+    volumesPerSplitter: 3,
+    trouble: sometimes,
+  },
+];
+
 interface Outcome {
   readonly ends: readonly MoveEnd[];
   readonly points: { readonly checked: number; readonly full: number };
@@ -172,6 +194,7 @@ async function run(seed: number, mix: Mix, moves: number): Promise<Outcome> {
     try {
       checkMarks(world);
       checkAttempts(world);
+      checkReads(world);
     } catch (error) {
       watched.push(error instanceof Error ? error : new Error('the check failed', { cause: error }));
     }
@@ -183,8 +206,8 @@ async function run(seed: number, mix: Mix, moves: number): Promise<Outcome> {
     `seed ${seed}: the moves end`,
   ).toBe(true);
   for (const error of watched) throw new Error(`seed ${seed}: ${error.message}`, { cause: error });
-  const { confirmCuts, compareEnds } = world.faults;
-  world.faults = { ...NO_FAULTS, confirmCuts, compareEnds };
+  const { confirmCuts, compareEnds, proveSources } = world.faults;
+  world.faults = { ...NO_FAULTS, confirmCuts, compareEnds, proveSources };
   world.guestRuns = false;
   const quiet = await world.time.runUntilAsked(
     () => world.acknowledged === world.history.length && isQuiet(world),
@@ -207,7 +230,7 @@ async function run(seed: number, mix: Mix, moves: number): Promise<Outcome> {
     checkTimeline(world);
     // A guest's disk that was put back has no history of its own that a point could be held
     // against.
-    if (world.splittersPutBack > 0) points = { checked: 0, full: 0 };
+    if (world.splittersPutBack + world.splittersLost > 0) points = { checked: 0, full: 0 };
     else {
       points = checkPoints(world);
       checkLineages(world);
@@ -242,16 +265,19 @@ describe('moves under seeded simulation', () => {
     expect(world.worstLatencyMs).toBeLessThan(20);
   });
 
-  for (const mix of [...MIXES, ...PUT_BACK_MIXES, ...FULL_MIXES]) {
+  for (const mix of [...MIXES, ...PUT_BACK_MIXES, ...LOST_MIXES, ...FULL_MIXES]) {
     it(
       `keeps every promise: ${mix.name} (seeds ${FIRST_SEED} to ${FIRST_SEED + SEEDS - 1})`,
       { timeout: 600_000 },
       async () => {
         const kinds = new Map<string, number>();
         let putBack = 0;
+        let lost = 0;
         for (let seed = FIRST_SEED; seed < FIRST_SEED + SEEDS; seed += 1) {
           const { ends, world } = await run(seed, mix, 4);
           putBack += world.sitesPutBack + world.splittersPutBack;
+          lost += world.splittersLost;
+          expect(world.reads, 'reads').toBeGreaterThan(0);
           for (const end of ends) {
             const kind = end.kind === 'failed' ? `failed: ${end.code}` : end.kind;
             kinds.set(kind, (kinds.get(kind) ?? 0) + 1);
@@ -260,7 +286,8 @@ describe('moves under seeded simulation', () => {
         expect(kinds.get('moved') ?? 0, `outcomes ${JSON.stringify([...kinds])}`).toBeGreaterThan(0);
         // In a few runs chance may put nothing back; in forty it does.
         if (PUT_BACK_MIXES.includes(mix) && SEEDS >= 40) expect(putBack).toBeGreaterThan(0);
-        if (process.env['VOLUME_MOVER_SEEDS'] !== undefined) console.info(mix.name, [...kinds], { putBack });
+        if (LOST_MIXES.includes(mix) && SEEDS >= 40) expect(lost).toBeGreaterThan(0);
+        if (process.env['VOLUME_MOVER_SEEDS'] !== undefined) console.info(mix.name, [...kinds], { putBack, lost });
       },
     );
   }
@@ -311,6 +338,24 @@ describe('moves under seeded simulation', () => {
       expect(seed, 'a seed with a difference').toBeLessThanOrEqual(40);
     },
   );
+
+  it('finds a guest that reads a blank disk when a lost folder is served unproven', { timeout: 120_000 }, async () => {
+    const mix: Mix = {
+      name: 'unproven',
+      faults: { crash: 0.05, splitterLost: 0.5, proveSources: false },
+      splitters: 1,
+      volumesPerSplitter: 2,
+      trouble: () => ({ workerDies: 0 }),
+    };
+    const findsMisread = async (seed: number): Promise<boolean> =>
+      run(seed, mix, 0).then(
+        () => false,
+        (error: unknown) => /the guest read 0 from block/.test(String(error)),
+      );
+    let seed = 1;
+    while (seed <= 20 && !(await findsMisread(seed))) seed += 1;
+    expect(seed, 'a seed with a blank disk').toBeLessThanOrEqual(20);
+  });
 
   it('lets a fence lapse and delivers the backlog when the orchestrator is gone for good', async () => {
     for (let seed = FIRST_SEED; seed < FIRST_SEED + 10; seed += 1) {

@@ -8,10 +8,10 @@ import { MemoryBudget, type SpillFile } from '../../simulator/splitter/core/copi
 import { Holds } from '../../simulator/splitter/core/holds.js';
 import { firstRegion } from '../../simulator/splitter/core/marks.js';
 import { VolumeSplit } from '../../simulator/splitter/core/volume-split.js';
-import { HeldAcknowledgements } from '../../simulator/splitter/held-acknowledgements.js';
-import { loadMarks, MarksFile } from '../../simulator/splitter/marks-file.js';
-import { ProtectedVolume } from '../../simulator/splitter/protected-volume.js';
-import { SourceFile } from '../../simulator/splitter/source-file.js';
+import { HeldAcknowledgements } from '../../simulator/splitter/volume/held-acknowledgements.js';
+import { loadMarks, MarksFile } from '../../simulator/splitter/files/marks-file.js';
+import { ProtectedVolume } from '../../simulator/splitter/volume/protected-volume.js';
+import { SourceFile } from '../../simulator/splitter/files/source-file.js';
 
 export const VOLUME = volumeIdSchema.parse('v1');
 export const SPLITTER = splitterIdSchema.parse('s1');
@@ -55,6 +55,7 @@ export function startVolume(
       sizeBytes,
       route: { group: GROUP, appliance: applianceIdSchema.parse('a1'), url: 'http://127.0.0.1:1', epoch: 1 },
       source: SOURCE,
+      proven: true,
     },
     splitter: SPLITTER,
     session,

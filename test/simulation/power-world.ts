@@ -11,14 +11,14 @@ import { Intakes } from '../../simulator/replica-site/intake/intakes.js';
 import type { Attached, VolumeIntake } from '../../simulator/replica-site/intake/volume-intake.js';
 import type { RecordFrame } from '../../simulator/stream/frame.js';
 import { claimOf } from '../support/identities.js';
-import { Comparisons } from '../../simulator/splitter/comparisons.js';
+import { Comparisons } from '../../simulator/splitter/marks/comparisons.js';
 import type { Confirmed } from '../../contracts/lineage.js';
 import { Journals } from '../../simulator/replica-site/journals.js';
 import { Site } from '../../simulator/replica-site/site.js';
 import type { Copy } from '../../simulator/splitter/core/copies.js';
 import { REGION_BYTES } from '../../simulator/splitter/core/marks.js';
 import type { VolumeSplit } from '../../simulator/splitter/core/volume-split.js';
-import { ShortInitialization } from '../../simulator/splitter/short-initialization.js';
+import { ShortInitialization } from '../../simulator/splitter/marks/short-initialization.js';
 import type { RowStore } from '../../simulator/store/row-store.js';
 import { standingClock } from '../support/settable-clock.js';
 import { type DiskProcess, PowerDisk } from './power-disk.js';
@@ -234,7 +234,7 @@ export class PowerWorld {
       waitsForMarks: this.#options.withoutWaitingForMarks !== true,
       onMarked: (one) => initialization.poke(one),
     });
-    const initialization = new ShortInitialization(new Comparisons(SPLITTER, undefined), log);
+    const initialization = new ShortInitialization(new Comparisons(SPLITTER, undefined), () => undefined, log);
     const life: SplitterLife = { process, volume, source, marksFile, initialization, dead: false };
     this.#splitter = life;
   }
@@ -261,6 +261,8 @@ export class PowerWorld {
         onStalled: (volume, part, error) => {
           if (part === 'intake') intakes.stalled(volume, error);
         },
+        onReplicaDamaged: () => undefined,
+        onRebuild: (volume, error) => intakes.rebuilding(volume, error),
         onFailed: (volume, error) => intakes.failed(volume, error),
       },
       log,
@@ -275,6 +277,7 @@ export class PowerWorld {
       journals,
       unappliedBytesMax: QUEUE_BYTES,
       freeBytes: () => undefined,
+      onInitialized: () => undefined,
     });
     const life: SiteLife = { process, site, journals, intakes, dead: false };
     this.#site = life;

@@ -1,9 +1,9 @@
 // A hypervisor host of the simulation: the real splitter core over disks, marks and rows kept in
 // memory. A crash loses what was not stored.
 import type { WriteMark } from '../../contracts/attempt.js';
-import { MoverError } from '../../contracts/errors.js';
+import { type ErrorCode, MoverError } from '../../contracts/errors.js';
 import type { SplitterId, VolumeId } from '../../contracts/ids.js';
-import type { Advice, Confirmed, LifeId } from '../../contracts/lineage.js';
+import { type Advice, type Confirmed, type LifeId, sourceIdSchema, type SourceId } from '../../contracts/lineage.js';
 import { MemoryBudget, type SpillFile } from '../../simulator/splitter/core/copies.js';
 import { doubtOf, remedyFor, type Meeting } from '../../simulator/splitter/core/doubt.js';
 import { Marks, REGION_BYTES } from '../../simulator/splitter/core/marks.js';
@@ -52,6 +52,12 @@ export class SplitterHost {
   core: SplitterCore | undefined;
   /** Whether its disk takes no change of a row; marks and guests' disks have their room. */
   full = false;
+  /**
+   * Whether a new disk is kept from guests until the replica site took it, and a foreign one for
+   * good; off, the checker must find it.
+   */
+  provesSources = true;
+  readonly #firstRows: readonly VolumeSplitRow[];
   /** The replica as of a mark; undefined when it can't be had now. */
   replicaAt: (volume: VolumeId, mark: WriteMark) => Uint32Array | undefined = () => undefined;
   /** Volumes with a write under way: the range lock, as coarse as it gets. */
@@ -61,6 +67,7 @@ export class SplitterHost {
   constructor(id: SplitterId, time: VirtualTime, rows: readonly VolumeSplitRow[]) {
     this.id = id;
     this.#time = time;
+    this.#firstRows = rows;
     this.#rows = new Map(rows.map((row) => [row.volume, row]));
     for (const row of rows) this.disks.set(row.volume, new Uint32Array(row.sizeBytes / BLOCK_BYTES));
     this.start();
@@ -87,7 +94,7 @@ export class SplitterHost {
             row,
             splitter: this.id,
             session: this.#session,
-            marks: new Marks(row.sizeBytes, this.#storedMarks.get(row.volume)),
+            marks: this.#loadMarks(row),
             budget,
             spill: new SpillMemory(),
             queueMaxBytes: QUEUE_BYTES,
@@ -98,6 +105,13 @@ export class SplitterHost {
           }),
       ),
     });
+    if (!this.provesSources) for (const split of this.core.volumes) split.sourceState = 'present';
+  }
+
+  #loadMarks({ volume, sizeBytes, comparing }: VolumeSplitRow): Marks {
+    const marks = new Marks(sizeBytes, this.#storedMarks.get(volume));
+    if (comparing !== undefined) marks.doubtMarked();
+    return marks;
   }
 
   crash(): void {
@@ -138,6 +152,35 @@ export class SplitterHost {
     this.#lives = [...lives];
   }
 
+  /** While it is down: its folder is lost, and it comes up as if it had never been. */
+  lose(): void {
+    this.#rows = new Map(this.#firstRows.map((row) => [row.volume, { ...row, source: newSource() }]));
+    this.#storedMarks = new Map();
+    this.#confirmed = new Map();
+    for (const row of this.#firstRows) this.disks.set(row.volume, new Uint32Array(row.sizeBytes / BLOCK_BYTES));
+    this.#session = 0;
+    this.#lives = [];
+  }
+
+  /** What a guest reads; undefined for an error. */
+  read(volume: VolumeId, block: number): number | undefined {
+    if (this.core?.volume(volume).sourceState !== 'present') return undefined;
+    return this.disks.get(volume)?.[block];
+  }
+
+  /** A person has a foreign disk made anew from the replica. @returns whether it was. */
+  recover(volume: VolumeId, content: () => Uint32Array): boolean {
+    const split = this.core?.volume(volume);
+    if (split?.sourceState !== 'foreign' || split.row.fence !== undefined || this.full) return false;
+    split.doubt('recovered', this.#time.wallMsOf(this.id));
+    this.storeMarks(volume);
+    this.disks.set(volume, content());
+    this.call((core) => core.changeRows([volume], (each) => each.replaceSource(newSource())));
+    split.sourceState = 'present';
+    split.detached();
+    return true;
+  }
+
   /** The replica site took the volume. */
   attached(volume: VolumeId, meeting: Meeting & { readonly n: number }, compares: boolean): void {
     const split = this.core?.volume(volume);
@@ -148,11 +191,27 @@ export class SplitterHost {
       this.storeMarks(volume);
     }
     split.attached(meeting);
+    if (split.isSourceNews) this.#changeRow(volume, (each) => each.sourceKnown());
+    if (split.sourceState === 'unproven') split.sourceState = 'present';
+  }
+
+  /** What finds no room now is found out again. */
+  #changeRow(volume: VolumeId, change: (split: VolumeSplit) => void): void {
+    if (!this.full) this.call((core) => core.changeRows([volume], change));
   }
 
   /** The replica site did not take it. */
-  refused(volume: VolumeId, advice: Advice | undefined, endpointOf: (owner: Owner) => VolumeSplitRow['route']): void {
+  refused(
+    volume: VolumeId,
+    { code, advice }: { readonly code: ErrorCode; readonly advice?: Advice },
+    endpointOf: (owner: Owner) => VolumeSplitRow['route'],
+  ): void {
     const split = this.core?.volume(volume);
+    if (code === 'FOREIGN_SOURCE' && split !== undefined) {
+      if (this.provesSources) this.#changeRow(volume, (each) => each.refuseSource('foreign'));
+      split.sourceState = 'foreign';
+      return;
+    }
     const remedy = split === undefined || advice === undefined ? undefined : remedyFor(split, advice);
     if (split === undefined || remedy === undefined) return;
     if (remedy.kind === 'reroute') {
@@ -200,6 +259,7 @@ export class SplitterHost {
     const { core } = this;
     if (core === undefined) return false;
     const split = core.volume(volume);
+    if (split.sourceState !== 'present') return false;
     const offset = block * BLOCK_BYTES;
     const length = tokens.length * BLOCK_BYTES;
     this.#writing.add(volume);
@@ -250,6 +310,7 @@ export class SplitterHost {
   resendOne(volume: VolumeId): void {
     const split = this.core?.volume(volume);
     if (split === undefined || this.#writing.has(volume) || !split.initialize(this.#time.wallMsOf(this.id))) return;
+    if (split.isComparisonNews) this.#changeRow(volume, (each) => each.keepComparison());
     const next = split.nextResend();
     if (next === undefined) this.#compareOne(split);
     else {
@@ -276,6 +337,13 @@ type Owner = NonNullable<Advice['owner']>;
 
 /** Over all hosts: no two lives are the same, whatever is put back. */
 let livesBegun = 0;
+/** The same for disks. */
+let disksMade = 0;
+
+function newSource(): SourceId {
+  disksMade += 1;
+  return sourceIdSchema.parse(disksMade.toString(16).padStart(32, 'd'));
+}
 
 /**
  * The tokens in a copy's data: in the simulation a block's content is the 4-byte number of the

@@ -70,6 +70,11 @@ export interface Faults {
    */
   readonly sitePutBack: number;
   readonly splitterPutBack: number;
+  /**
+   * Chance that a splitter which crashes has lost its folder; the replica site is down then as
+   * well, in every other case.
+   */
+  readonly splitterLost: number;
   /** Chance per look that a process's disk is full for a while. */
   readonly full: number;
   /**
@@ -77,6 +82,11 @@ export interface Faults {
    * find a violation.
    */
   readonly compareEnds: boolean;
+  /**
+   * Whether disks are kept from guests until they are proven; off, the checker must find a
+   * violation.
+   */
+  readonly proveSources: boolean;
   /** Whether cuts over several splitters are confirmed; off, the checker must find a violation. */
   readonly confirmCuts: boolean;
 }
@@ -91,8 +101,10 @@ export const NO_FAULTS: Faults = {
   clockJump: 0,
   sitePutBack: 0,
   splitterPutBack: 0,
+  splitterLost: 0,
   full: 0,
   compareEnds: true,
+  proveSources: true,
   confirmCuts: true,
 };
 
@@ -143,6 +155,20 @@ export class World {
   /** How often a folder was put back. A splitter's takes the guest's disks back with it. */
   sitesPutBack = 0;
   splittersPutBack = 0;
+  /** How often one was lost: its disks are recovered from the replica. */
+  splittersLost = 0;
+  /** What the guest read that it should not have. */
+  misread: string | undefined;
+  reads = 0;
+  /**
+   * What the guest knows of its disks: its acknowledged writes, on top of what it was told that a
+   * disk was put back to.
+   */
+  readonly #known = new Map<VolumeId, Uint32Array>();
+  /** The write that is under way: its blocks may hold either. */
+  #underWay:
+    | { readonly volume: VolumeId; readonly block: number; readonly count: number; readonly token: number }
+    | undefined;
 
   constructor(seed: number, faults: Faults, shape: WorldShape) {
     this.chance = new Chance(seed);
@@ -195,6 +221,7 @@ export class World {
           source: SOURCE,
         }));
       const host = new SplitterHost(id, this.time, rows);
+      host.provesSources = faults.proveSources;
       host.replicaAt = (volume, mark) => this.#replicaAt(volume, mark);
       this.splitters.set(id, host);
       this.#splitterCopies.set(id, [host.snapshot()]);
@@ -236,7 +263,50 @@ export class World {
     every(5, () => this.site.distribute(1 + this.chance.below(8)));
     for (const { group } of this.groups) every(150, () => void this.#point(group).catch(() => undefined));
     every(50, () => this.#mischief());
+    every(100, () => {
+      for (const volume of this.volumes) this.#recover(volume);
+    });
     void this.#guest();
+    every(2, () => this.#read());
+  }
+
+  // ---- a person, and a guest that reads ----
+
+  /** The newest state of the disk that the replica site has whole. */
+  #recover(volume: VolumeId): void {
+    const { site } = this;
+    const host = this.hostOf(volume);
+    if (!site.up || this.chance.hit(0.5)) return;
+    let { position } = site.durable(volume);
+    while (position > 0 && site.state.inHole(volume, position)) position -= 1;
+    const isDone = host.recover(volume, () => site.contentAt(volume, position, BLOCKS).slice());
+    if (isDone) this.#told(volume);
+  }
+
+  /** A disk was put back, or recovered, and the guest is told. */
+  #told(volume: VolumeId): void {
+    this.#known.set(volume, this.hostOf(volume).disks.get(volume)?.slice() ?? new Uint32Array(BLOCKS));
+  }
+
+  #knownOf(volume: VolumeId): Uint32Array {
+    const known = this.#known.get(volume) ?? new Uint32Array(BLOCKS);
+    this.#known.set(volume, known);
+    return known;
+  }
+
+  /** Whatever it reads is its own last acknowledged write, the one under way, or an error. */
+  #read(): void {
+    const volume = this.chance.pick(this.volumes);
+    const block = this.chance.below(BLOCKS);
+    const found = this.hostOf(volume).read(volume, block);
+    if (found === undefined) return;
+    this.reads += 1;
+    const expected = this.#knownOf(volume)[block];
+    const write = this.#underWay;
+    const isUnderWay =
+      write?.volume === volume && block >= write.block && block < write.block + write.count && found === write.token;
+    if (found !== expected && !isUnderWay)
+      this.misread ??= `the guest read ${found} from block ${block} of ${volume} instead of its write ${expected}`;
   }
 
   // ---- the guest: each write is issued only after the one before was acknowledged, so every point
@@ -250,7 +320,9 @@ export class World {
       const count = 1 + this.chance.below(3);
       const block = this.chance.below(BLOCKS - count);
       this.history.push({ volume, block, count });
-      const tokens = new Uint32Array(count).fill(this.history.length);
+      const token = this.history.length;
+      const tokens = new Uint32Array(count).fill(token);
+      this.#underWay = { volume, block, count, token };
       const issuedAtMs = this.time.nowMs;
       const pause = (): Promise<void> => this.time.sleep(this.chance.between(0, 2));
       let interrupted = false;
@@ -263,6 +335,8 @@ export class World {
         await this.time.sleep(5);
       }
       this.acknowledged = this.history.length;
+      this.#knownOf(volume).fill(token, block, block + count);
+      this.#underWay = undefined;
       if (!interrupted) this.worstLatencyMs = Math.max(this.worstLatencyMs, this.time.nowMs - issuedAtMs);
     }
   }
@@ -324,7 +398,7 @@ export class World {
     try {
       const answer = this.site.attach(volume, claim, this.time.momentOf(SITE), this.faults.compareEnds);
       if (answer.kind === 'attached') host.attached(volume, answer, this.faults.compareEnds);
-      else host.refused(volume, answer.advice, (owner) => ({ ...owner, url: urlOf(owner.appliance) }));
+      else host.refused(volume, answer, (owner) => ({ ...owner, url: urlOf(owner.appliance) }));
       return answer.kind === 'attached';
     } catch (error) {
       if (error instanceof MoverError && error.code === 'STORAGE_FULL') return false;
@@ -462,6 +536,12 @@ export class World {
         if (this.chance.hit(this.faults.splitterPutBack * PUT_BACK_PER_COPY)) {
           host.putBack(this.chance.pick(this.#splitterCopies.get(host.id) ?? []));
           this.splittersPutBack += 1;
+          for (const volume of host.disks.keys()) this.#told(volume);
+        }
+        if (this.chance.hit(this.faults.splitterLost)) {
+          host.lose();
+          this.splittersLost += 1;
+          if (this.chance.hit(0.5)) this.#crashSite(this.chance.between(5, 600));
         }
         host.start();
       });
@@ -474,18 +554,21 @@ export class World {
       this.time.after(downMs, () => {
         appliance.up = true;
       });
-    } else if (this.site.up) {
-      this.site.crash();
-      for (const stream of this.#streams.values()) stream.live = false;
-      for (const host of this.splitters.values()) for (const split of host.core?.volumes ?? []) split.detached();
-      this.time.after(downMs, () => {
-        if (this.chance.hit(this.faults.sitePutBack * PUT_BACK_PER_COPY)) {
-          this.site.putBack(this.chance.pick(this.#siteCopies));
-          this.sitesPutBack += 1;
-        }
-        this.site.restart(this.time.nowMs);
-      });
-    }
+    } else this.#crashSite(downMs);
+  }
+
+  #crashSite(downMs: number): void {
+    if (!this.site.up) return;
+    this.site.crash();
+    for (const stream of this.#streams.values()) stream.live = false;
+    for (const host of this.splitters.values()) for (const split of host.core?.volumes ?? []) split.detached();
+    this.time.after(downMs, () => {
+      if (this.chance.hit(this.faults.sitePutBack * PUT_BACK_PER_COPY)) {
+        this.site.putBack(this.chance.pick(this.#siteCopies));
+        this.sitesPutBack += 1;
+      }
+      this.site.restart(this.time.nowMs);
+    });
   }
 
   // ---- control calls over the network ----

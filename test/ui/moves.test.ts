@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, expect, inject, test } from 'vitest';
 import { volumeIdSchema } from '../../contracts/ids.js';
+import { MOVE_STEPS } from '../../contracts/move.js';
 import { type Guest, startGuest } from '../../estate/guest/guest.js';
 import { type Browser, startBrowser } from '../support/browser.js';
 import { estateOf, TestEstate } from '../support/test-estate.js';
@@ -70,8 +71,7 @@ test('a move typed into the start form completes, and its page tells the story',
   await screenshot('1-start-form');
   await start(page, move);
   await shown('Completed');
-  for (const [i, step] of ['notify', 'flush', 'snapshot', 'bookmark', 'reconfigure'].entries())
-    await shown(`${i + 1}/5 ${step} ${VOLUME}`);
+  for (const [i, step] of MOVE_STEPS.entries()) await shown(`${i + 1}/5 ${step} ${VOLUME}`);
   await screenshot('2-completed');
   await shown('"outcome": "moved"');
   await page

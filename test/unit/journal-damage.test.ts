@@ -1,8 +1,8 @@
 // Each kind of damage to a journal's files: what it costs, what goes on, and what is told.
 import { describe, expect, test } from 'vitest';
-import type { Files } from '../../simulator/replica-site/journal/files.js';
+import type { Files } from '../../simulator/replica-site/journal/terms/files.js';
 import { rebuildVolumeJournal } from '../../simulator/replica-site/journal/rebuild.js';
-import type { JournalOptions, NewRecord, VolumeJournal } from '../../simulator/replica-site/journal/types.js';
+import type { JournalOptions, NewRecord, VolumeJournal } from '../../simulator/replica-site/journal/terms/types.js';
 import { DiskDead, MemoryDisk } from '../property/journal-memory-disk.js';
 import { BLOCK_BYTES, DIRECTORY, SIZE_BYTES, killedVolume, open, write } from './journal-fixture.js';
 
@@ -148,8 +148,8 @@ describe('DO that is not applied yet', () => {
     await expectExact(journal, range(0, 4));
     await expectDamaged(journal, [5, 6]);
     expect(range(3, 7).map((position) => journal.soundPosition(position))).toEqual([3, 4, 4, 4, 4]);
-    const asItIs = await journal.openImage(6, undefined, true);
-    expect((await asItIs.read(BLOCK_BYTES, 1))[0]).toBe(fillAt(4, 1));
+    const evenInHole = await journal.openImage(6, undefined, true);
+    expect((await evenInHole.read(BLOCK_BYTES, 1))[0]).toBe(fillAt(4, 1));
     await journal.close();
   });
 
@@ -410,21 +410,81 @@ function unreadable(disk: MemoryDisk, file: string, from: number): Files {
   });
 }
 
-test.each([
+const UNREADABLE = [
   ['manifest', 0],
   ['undo-0000000001.seg', BARE_UNDO_BYTES + 10],
   ['undo-0000000002.seg', HEADER_BYTES + 10],
   ['replica.img', 0],
   ['replica.sum', 0],
-])('a disk that refuses to read %s is damage like any other', async (name, from) => {
-  const disk = await killedVolume(COUNT, SMALL);
-  const journal = await open(disk, { ...SMALL, files: unreadable(disk, path(name), from) });
-  for (const position of range(0, COUNT)) {
-    const image = await journal.openImage(position).catch((error: unknown) => error);
-    if (image instanceof Error) expect(image).toMatchObject({ code: 'DAMAGED' });
+] as const;
+
+test.each(UNREADABLE)(
+  'a disk that refuses to read %s gives up nothing: all is there once it reads again',
+  async (name, from) => {
+    const disk = await killedVolume(COUNT, SMALL);
+    const refused: unknown = await open(disk, { ...SMALL, files: unreadable(disk, path(name), from) }).catch(
+      (error: unknown) => error,
+    );
+    if (refused instanceof Error) expect(refused).toMatchObject({ code: 'EIO' });
+    else await (refused as VolumeJournal).close();
+    const journal = await open(disk, SMALL);
+    expect(journal.damage).toEqual([]);
+    expect(journal.lineage.parent).toBeUndefined();
+    await expectExact(journal, range(0, COUNT));
+    await journal.close();
+  },
+);
+
+test.each(UNREADABLE)(
+  'what a disk refuses to read of %s is damage like any other for a rebuild',
+  async (name, from) => {
+    const disk = await killedVolume(COUNT, SMALL);
+    const files = unreadable(disk, path(name), from);
+    const journal = await rebuildVolumeJournal({ directory: DIRECTORY, sizeBytes: SIZE_BYTES, ...SMALL, files });
+    for (const position of range(0, COUNT)) {
+      const image = await journal.openImage(position).catch((error: unknown) => error);
+      if (image instanceof Error) expect(image).toMatchObject({ code: 'DAMAGED' });
+    }
+    await expectGoesOn(journal);
+    await journal.close();
+  },
+);
+
+test('an image file that was cut short, or is gone, is found at the opening: its blocks are in doubt, and nothing else', async () => {
+  for (const left of [undefined, BLOCK_BYTES + 100]) {
+    const disk = await closedVolume();
+    const before = await lineageOf(disk);
+    if (left === undefined) disk.remove(path('replica.img'));
+    else disk.truncate(path('replica.img'), left);
+    const journal = await open(disk);
+    const offset = left === undefined ? 0 : BLOCK_BYTES;
+    expect(journal.toResend).toEqual([{ offset, length: 4 * BLOCK_BYTES - offset }]);
+    expect(journal.lineage.parent).toMatchObject({ id: before, position: COUNT });
+    for (let n = COUNT + 1; n <= COUNT + 4; n += 1) journal.append([write(n, n % 4, n)]);
+    await journal.whenApplied(COUNT + 4);
+    expect(journal.toResend).toBeUndefined();
+    await expectExact(journal, [COUNT + 4]);
+    await journal.close();
   }
-  await expectGoesOn(journal);
-  await journal.close();
+});
+
+test('damage that a read finds is told once, stored, and found again by the next opening', async () => {
+  const disk = await closedVolume();
+  let told = 0;
+  const journal = await open(disk, { onReplicaDamaged: () => (told += 1) });
+  expect(journal.damage).toEqual([]);
+  flip(disk, path('replica.img'), 2 * BLOCK_BYTES + 9);
+  const image = await journal.openImage(COUNT);
+  for (const _ of [1, 2]) await expect(image.read(0, SIZE_BYTES)).rejects.toMatchObject({ code: 'CORRUPT' });
+  await expect.poll(() => told).toBe(1);
+  expect(journal.toResend).toEqual([{ offset: 2 * BLOCK_BYTES, length: BLOCK_BYTES }]);
+  // Not a word of it to a process that is killed now.
+  disk.dieAfter(-1, 0);
+  disk.revive();
+  const next = await open(disk);
+  expect(next.toResend).toEqual([{ offset: 2 * BLOCK_BYTES, length: BLOCK_BYTES }]);
+  expect(next.lineage.parent?.reason).toContain('fail their checksum');
+  await next.close();
 });
 
 describe('a rebuild', () => {
@@ -441,6 +501,20 @@ describe('a rebuild', () => {
     await expectExact(journal, range(0, COUNT));
     await expectGoesOn(journal);
     await journal.close();
+  });
+
+  test('begins one lineage only, whatever it finds', async () => {
+    const disk = await killedVolume(COUNT, SMALL);
+    const before = await lineageOf(disk);
+    disk.remove(path('manifest'));
+    disk.remove(path('manifest.copy'));
+    const lost = await rebuild(disk);
+    expect(lost.isLineageUnused).toBe(true);
+    expect(lost.lineage.parent?.reason).not.toBe('the journal was rebuilt');
+    await expectGoesOn(lost);
+    expect(lost.isLineageUnused).toBe(false);
+    expect(lost.lineage.id).not.toBe(before);
+    await lost.close();
   });
 
   test('finds all damage, wherever it is, and notes it', async () => {

@@ -1,8 +1,8 @@
 // Each kind of a journal's files on a full or failing disk: what is held up, what goes on, and that
 // it heals by itself with nothing lost.
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import { expect, test } from 'vitest';
-import type { StalledPart, VolumeJournal } from '../../simulator/replica-site/journal/types.js';
+import { expect, test, vi } from 'vitest';
+import type { StalledPart, VolumeJournal } from '../../simulator/replica-site/journal/terms/types.js';
 import { MemoryDisk } from '../property/journal-memory-disk.js';
 import { type Fault, FaultyFiles, type FileCall } from '../support/faulty-files.js';
 import { BLOCK_BYTES, open, SIZE_BYTES, write } from './journal-fixture.js';
@@ -328,3 +328,38 @@ test.each(FAULTS)(
     await again.close();
   },
 );
+
+test('a disk that refuses to read the replica image for long holds distribution up, gives up nothing, and heals', async () => {
+  vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
+  try {
+    const disk = new FaultyFiles(new MemoryDisk());
+    const journal = await open(new MemoryDisk(), { files: disk, segmentBytes: SEGMENT_BYTES });
+    appendUpTo(journal, BEFORE);
+    await journal.whenApplied(BEFORE);
+    disk.fault = { calls: ['read'], path: IMAGE, code: 'EIO' };
+    appendUpTo(journal, BEFORE + 1);
+    for (let tries = 0; tries < 12; tries += 1) {
+      const { refusals } = disk;
+      await vi.waitFor(async () => {
+        await vi.advanceTimersByTimeAsync(1_000);
+        expect(disk.refusals).toBeGreaterThan(refusals);
+      });
+    }
+    expect(journal.stalls.get('distribution')?.error.message).toMatch(/EIO.*replica\.img/);
+    // New writes are taken in meanwhile, and an image says why it can't be read.
+    appendUpTo(journal, AFTER);
+    await vi.waitFor(() => expect(journal.durable.position).toBe(AFTER));
+    const image = await journal.openImage(2);
+    await expect(image.read(0, SIZE_BYTES)).rejects.toMatchObject({ code: 'EIO' });
+    image.close();
+    disk.fault = undefined;
+    await vi.advanceTimersByTimeAsync(5_000);
+    await journal.whenApplied(AFTER);
+    expect(journal.stalls.size).toBe(0);
+    expect(journal.damage).toEqual([]);
+    await expectImages(journal, AFTER);
+    await journal.close();
+  } finally {
+    vi.useRealTimers();
+  }
+});

@@ -50,7 +50,7 @@ beforeEach(() => {
     volumes: [V1, V2].map(
       (volume) =>
         new VolumeSplit({
-          row: { volume, sizeBytes: SIZE_BYTES, route: { ...GOLD, epoch: 1 }, source: SOURCE },
+          row: { volume, sizeBytes: SIZE_BYTES, route: { ...GOLD, epoch: 1 }, source: SOURCE, proven: true },
           splitter: SPLITTER,
           session: 1,
           marks: new Marks(SIZE_BYTES),

@@ -21,6 +21,7 @@ function split(marked: number, confirmed?: Confirmed): VolumeSplit {
       sizeBytes: SIZE_BYTES,
       route: { group: GROUP, appliance: applianceIdSchema.parse('a1'), url: 'http://a1.test', epoch: 1 },
       source: SOURCE,
+      proven: true,
     },
     splitter: splitterIdSchema.parse('s1'),
     session: 2,
@@ -46,6 +47,32 @@ function write(volume: VolumeSplit, region: number): void {
 }
 
 describe('doubt', () => {
+  test('is stored while anything is compared: a restart compares what is marked, a write’s region too', () => {
+    const before = split(0b000001);
+    before.doubt('a resync was ordered', NOW);
+    expect(before.isComparisonNews).toBe(true);
+    before.keepComparison();
+    expect(before.row.comparing).toBe('a resync was ordered');
+    write(before, 3);
+    before.marks.compared(4, true);
+    before.marks.clearSettled();
+    const { marks } = before;
+
+    const restored = new Marks(SIZE_BYTES, marks.bytes(0, marks.byteLength));
+    restored.doubtMarked();
+    expect([restored.marked, restored.dirty, restored.doubted]).toEqual([5, 0, 5]);
+    expect([restored.nextDoubted(0), restored.nextDoubted(4)]).toEqual([0, 5]);
+    for (const region of [0, 1, 2, 5]) restored.compared(region, true);
+    restored.compared(3, false);
+    expect(restored.clearSettled()).toEqual([0, 1, 2, 5]);
+    expect(restored.nextDirty()).toBe(3);
+
+    for (let region = 0; region < REGIONS; region += 1) marks.compared(region, true);
+    expect(before.isComparisonNews).toBe(true);
+    before.keepComparison();
+    expect(before.row.comparing).toBeUndefined();
+  });
+
   test('none when what the replica received since is to be sent again anyway', () => {
     expect(doubtOf(split(0b000110, CONFIRMED), meeting, knows)).toBeUndefined();
   });

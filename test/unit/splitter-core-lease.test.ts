@@ -49,7 +49,7 @@ function live(row: VolumeSplitRow, session: number, beganAtMs: number): Splitter
 
 function fenced(now: Moment): SplitterCore {
   const core = live(
-    { volume: V1, sizeBytes: SIZE_BYTES, route: { ...endpoint('g1'), epoch: 1 }, source: SOURCE },
+    { volume: V1, sizeBytes: SIZE_BYTES, route: { ...endpoint('g1'), epoch: 1 }, source: SOURCE, proven: true },
     1,
     0,
   );

@@ -3,7 +3,7 @@
 import { describe, expect, it } from 'vitest';
 import { OpenFile } from '../../simulator/disk/open-file.js';
 import { Marks, REGION_BYTES } from '../../simulator/splitter/core/marks.js';
-import { loadMarks, MarksFile } from '../../simulator/splitter/marks-file.js';
+import { loadMarks, MarksFile } from '../../simulator/splitter/files/marks-file.js';
 import { PowerDisk } from '../simulation/power-disk.js';
 import { Chance } from '../simulation/virtual-time.js';
 

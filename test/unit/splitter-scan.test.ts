@@ -4,8 +4,8 @@ import { expect, test } from 'vitest';
 import { volumeIdSchema } from '../../contracts/ids.js';
 import { VERIFY_REGION_BYTES } from '../../contracts/verify.js';
 import { KEPT_BEHIND_REGIONS, ScanDigests } from '../../simulator/splitter/core/scan-digests.js';
-import { VolumeScan } from '../../simulator/splitter/volume-scan.js';
-import { WriteGate } from '../../simulator/splitter/write-gate.js';
+import { VolumeScan } from '../../simulator/splitter/volume/volume-scan.js';
+import { WriteGate } from '../../simulator/splitter/volume/write-gate.js';
 
 const V1 = volumeIdSchema.parse('v1');
 const MARK = { session: 1, n: 7 };

@@ -27,6 +27,7 @@ beforeEach(() => {
         epoch: 1,
       },
       source: SOURCE,
+      proven: true,
     },
     splitter: splitterIdSchema.parse('s1'),
     session: 1,

@@ -16,7 +16,7 @@ import {
 } from '../../contracts/ids.js';
 import type { PendingVerdict } from '../../simulator/splitter/core/splitter-core.js';
 import type { VolumeSplitRow } from '../../simulator/splitter/core/volume-split.js';
-import { Verdicts } from '../../simulator/splitter/verdicts.js';
+import { Verdicts } from '../../simulator/splitter/attempts/verdicts.js';
 
 const V1 = volumeIdSchema.parse('v1');
 const ATTEMPT = { move: moveIdSchema.parse('move'), n: 1, ticket: 1 };
@@ -49,6 +49,7 @@ test('a lease and a verdict that can’t be stored are tried again until they ar
     sizeBytes: 1,
     route: { ...route, epoch: 1 },
     source: SOURCE,
+    proven: true,
     fence: {
       attempt: ATTEMPT,
       cut: { session: 1, n: 1 },

@@ -2,7 +2,7 @@
 import { ActivityFailure, ApplicationFailure, TimeoutFailure } from '@temporalio/common';
 import { describe, expect, test } from 'vitest';
 import { ID_LENGTH_MAX } from '../../contracts/ids.js';
-import { moveProgressSchema, type MoveProgress } from '../../contracts/move.js';
+import { MOVE_STEPS, moveProgressSchema, type MoveProgress } from '../../contracts/move.js';
 import { VOLUMES_PER_MOVE_MAX } from '../../contracts/attempt.js';
 import { detailsOf } from '../../workflows/move/move-details.js';
 import { moveFailure } from '../../workflows/move/move-failure.js';
@@ -33,7 +33,7 @@ const {
 test('the longest summaries are within the server’s limit', () => {
   const volumes = Array.from({ length: VOLUMES_PER_MOVE_MAX }, () => longest).flatMap((volume) => volume ?? []);
   const attempt = { move: progress().move, n: 1_000 };
-  for (const step of ['notify', 'flush', 'snapshot', 'bookmark', 'reconfigure', 'resolve', 'learn'] as const) {
+  for (const step of [...MOVE_STEPS, 'resolve', 'learn'] as const) {
     for (const summary of [forwardSummary(step, volumes, attempt), patientSummary(step, volumes, attempt)]) {
       expect(Buffer.byteLength(summary)).toBeLessThanOrEqual(SUMMARY_BYTES_MAX);
     }

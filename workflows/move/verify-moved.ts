@@ -20,7 +20,7 @@ export async function verifyMoved(moved: MoveReport, recorder: MoveRecorder): Pr
   const failures: unknown[] = [];
   for (const { volume } of moved.volumes) {
     try {
-      const report = await recorder.step('verify', moved.attempt, () =>
+      const report = await recorder.record('verify', moved.attempt, () =>
         verifyReplica(volume, VERIFY_BYTES_PER_SECOND_DEFAULT),
       );
       verified.push(summaryOf(report));

@@ -2,7 +2,7 @@
 import type { AttemptRef, Verdict } from '../../contracts/attempt.js';
 import type { ErrorCode } from '../../contracts/errors.js';
 import type { MoveId, VolumeId } from '../../contracts/ids.js';
-import type { MoveProgress, MoveStage, ParsedMoveInput, StepReport } from '../../contracts/move.js';
+import type { MoveProgress, MoveStage, MoveStep, ParsedMoveInput, StepReport } from '../../contracts/move.js';
 
 /** How the saga asks about the world it runs in: a Temporal workflow, or the simulation. */
 export interface SagaRuntime {
@@ -61,8 +61,14 @@ export class MoveRecorder {
     this.#verdict = verdict;
   }
 
-  /** Runs one step and keeps its times and, if it fails, its error. */
-  async step<T>(step: StepReport['step'], attempt: AttemptRef, work: () => Promise<T>): Promise<T> {
+  /** A step forward: the move is at its stage while it runs. */
+  async step<T>(step: MoveStep, attempt: AttemptRef, work: () => Promise<T>): Promise<T> {
+    this.stage(step);
+    return this.record(step, attempt, work);
+  }
+
+  /** Runs one step and keeps its times and, if it fails, its error. The stage stays. */
+  async record<T>(step: StepReport['step'], attempt: AttemptRef, work: () => Promise<T>): Promise<T> {
     this.#attempt = attempt.n;
     const startedAtMs = this.#runtime.nowMs();
     try {

@@ -73,32 +73,22 @@ interface Done {
 }
 
 async function forward({ steps, recorder, input }: Saga, attempt: AttemptRef, reached: Reached): Promise<Done> {
-  recorder.stage('notify');
   const context = await recorder.step('notify', attempt, () => steps.notify(input, attempt));
   reached.context = context;
   recorder.from(context.from.group);
-  recorder.stage('flush');
   const flushed = await recorder.step('flush', attempt, () => steps.flush(context));
   reached.flushed = flushed;
-  recorder.stage('snapshot');
   await recorder.step('snapshot', attempt, () => steps.snapshot(context, flushed));
-  recorder.stage('bookmark');
   await recorder.step('bookmark', attempt, () => steps.bookmark(context));
-  recorder.stage('reconfigure');
-  return await reconfigure(steps, recorder, attempt, context, flushed);
+  const reconfigured = await recorder.step('reconfigure', attempt, () => steps.reconfigure(context, flushed));
+  return committed(recorder, { context, flushed, reconfigured });
 }
 
-async function reconfigure(
-  steps: MoveSteps,
-  recorder: MoveRecorder,
-  attempt: AttemptRef,
-  context: AttemptContext,
-  flushed: Flushed,
-): Promise<Done> {
-  const reconfigured = await recorder.step('reconfigure', attempt, () => steps.reconfigure(context, flushed));
+/** There is no way back from here. */
+function committed(recorder: MoveRecorder, done: Done): Done {
   recorder.verdict('COMMITTED');
   recorder.stage('done');
-  return { context, flushed, reconfigured };
+  return done;
 }
 
 /**
@@ -115,17 +105,18 @@ async function compensate(
   const { patientSteps: steps, runtime, recorder, input } = saga;
   recorder.stage('rolling-back');
   const reason = runtime.isCancellation(error) ? 'the move was cancelled' : runtime.messageOf(error);
-  const record = await recorder.step('resolve', attempt, () => steps.resolve(attempt, reason));
+  const record = await recorder.record('resolve', attempt, () => steps.resolve(attempt, reason));
   if (record.state === 'COMMITTED') {
     recorder.verdict('COMMITTED');
     recorder.stage('completing-forward');
-    const context = reached.context ?? (await recorder.step('notify', attempt, () => steps.notify(input, attempt)));
-    const flushed = reached.flushed ?? (await recorder.step('flush', attempt, () => steps.flush(context)));
-    return await reconfigure(steps, recorder, attempt, context, flushed);
+    const context = reached.context ?? (await recorder.record('notify', attempt, () => steps.notify(input, attempt)));
+    const flushed = reached.flushed ?? (await recorder.record('flush', attempt, () => steps.flush(context)));
+    const reconfigured = await recorder.record('reconfigure', attempt, () => steps.reconfigure(context, flushed));
+    return committed(recorder, { context, flushed, reconfigured });
   }
   recorder.verdict('ABORTED');
   recorder.abortedAttempts.push({ n: attempt.n, reason });
-  if (record.contents !== undefined) await recorder.step('learn', attempt, () => steps.learn(record, 'ABORTED'));
+  if (record.contents !== undefined) await recorder.record('learn', attempt, () => steps.learn(record, 'ABORTED'));
   return undefined;
 }
 

@@ -1,4 +1,5 @@
-// volume-mover source: what a person decides for a volume whose disk is missing or foreign.
+// volume-mover source: what a person decides for a volume whose disk is missing, foreign or
+// unproven.
 import { Command } from 'commander';
 import { parseOrRefuse } from '../../../contracts/errors.js';
 import { pointIdSchema, volumeIdSchema } from '../../../contracts/ids.js';
@@ -30,7 +31,7 @@ const DONE: Readonly<Record<SourceDecision, string>> = {
 
 export function sourceCommand(context: CommandContext): Command {
   const source = new Command('source').description(
-    'decide for a volume whose source is missing or foreign, as volume-mover volumes says',
+    'decide for a volume whose source is missing, foreign or unproven, as volume-mover volumes says',
   );
   for (const decision of ['accept-blank', 'accept', 'recover'] as const)
     source.addCommand(decisionCommand(context, decision));

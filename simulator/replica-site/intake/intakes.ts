@@ -3,8 +3,8 @@ import { MoverError } from '../../../contracts/errors.js';
 import type { VolumeId } from '../../../contracts/ids.js';
 import { failureOfJournal } from '../journal-failure.js';
 import type { Journals } from '../journals.js';
-import type { JournalError } from '../journal/errors.js';
-import type { Durable } from '../journal/types.js';
+import type { JournalError } from '../journal/terms/errors.js';
+import type { Durable } from '../journal/terms/types.js';
 import type { Site } from '../site.js';
 import { StallGate } from './stall-gate.js';
 import { VolumeIntake } from './volume-intake.js';
@@ -15,6 +15,8 @@ export interface IntakesOptions {
   readonly unappliedBytesMax: number;
   /** Bytes that are free for journals; undefined if that isn't known. */
   readonly freeBytes: () => number | undefined;
+  /** A short initialization has come to its end, up to this position. */
+  readonly onInitialized: (volume: VolumeId, position: number) => void;
 }
 
 export class Intakes {
@@ -29,13 +31,13 @@ export class Intakes {
 
   /** @throws MoverError VOLUME_NOT_FOUND, CORRUPT, STORAGE_FULL, STORAGE_FAILED, INTERNAL */
   async intake(volume: VolumeId): Promise<VolumeIntake> {
-    const { site, journals, unappliedBytesMax } = this.#options;
+    const { site, journals, unappliedBytesMax, onInitialized } = this.#options;
     site.state.volume(volume);
     this.#gates.get(volume)?.pass();
     const journal = await journals.journal(volume);
     const known = this.#intakes.get(volume);
     if (known !== undefined) return known;
-    const intake = new VolumeIntake({ volume, site, journal, unappliedBytesMax });
+    const intake = new VolumeIntake({ volume, site, journal, unappliedBytesMax, onInitialized });
     this.#intakes.set(volume, intake);
     return intake;
   }
@@ -75,6 +77,13 @@ export class Intakes {
   stalled(volume: VolumeId, cause: JournalError): void {
     this.#options.site.state.forgetAccepted(volume);
     this.#intakes.get(volume)?.stalled(this.#closedGate(volume, cause));
+  }
+
+  /** A person has the journal rebuilt: whoever is attached attaches anew when that is done. */
+  rebuilding(volume: VolumeId, error: MoverError): void {
+    const intake = this.#intakes.get(volume);
+    this.#intakes.delete(volume);
+    intake?.failed(error);
   }
 
   failed(volume: VolumeId, cause: unknown): void {

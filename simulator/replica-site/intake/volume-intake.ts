@@ -9,9 +9,9 @@ import { TOUCHED_RUNS_MAX } from '../../stream/payload.js';
 import { attach, forkLineage, hear, type Attachment, type Claim, type Refusal } from '../core/attach.js';
 import { admit, beginHole, endHole, mendHolesOf } from '../core/records.js';
 import { VolumeCredit } from '../core/volume-credit.js';
-import { JournalError } from '../journal/errors.js';
-import { RECORD_HEADER_BYTES } from '../journal/record-format.js';
-import { REASON_LENGTH_MAX, type Durable, type NewRecord, type VolumeJournal } from '../journal/types.js';
+import { JournalError } from '../journal/terms/errors.js';
+import { RECORD_HEADER_BYTES } from '../journal/segments/record-format.js';
+import { REASON_LENGTH_MAX, type Durable, type NewRecord, type VolumeJournal } from '../journal/terms/types.js';
 import type { Site } from '../site.js';
 import { WINDOW_BYTES_MAX } from './limits.js';
 import { regionRuns, type RegionRun } from './region-runs.js';
@@ -47,6 +47,8 @@ export interface VolumeIntakeOptions {
   readonly site: Site;
   readonly journal: VolumeJournal;
   readonly unappliedBytesMax: number;
+  /** As of the intakes. */
+  readonly onInitialized: (volume: VolumeId, position: number) => void;
 }
 
 const MIB = 1024 * 1024;
@@ -56,6 +58,7 @@ export class VolumeIntake {
   readonly #site: Site;
   readonly #journal: VolumeJournal;
   readonly #unappliedBytesMax: number;
+  readonly #onInitialized: (volume: VolumeId, position: number) => void;
   readonly #credit: VolumeCredit<Attached>;
   #appendedPosition: number;
   /**
@@ -74,7 +77,8 @@ export class VolumeIntake {
   /** Those who wait until everything appended is durable. */
   #settling: { readonly resolve: () => void; readonly reject: (error: MoverError) => void }[] = [];
 
-  constructor({ volume, site, journal, unappliedBytesMax }: VolumeIntakeOptions) {
+  constructor({ volume, site, journal, unappliedBytesMax, onInitialized }: VolumeIntakeOptions) {
+    this.#onInitialized = onInitialized;
     this.volume = volume;
     this.#site = site;
     this.#journal = journal;
@@ -107,8 +111,8 @@ export class VolumeIntake {
     const heard = this.#hear(claim);
     if (heard.kind === 'refuse') return heard;
     if (heard.kind === 'fork') {
-      await this.#journal.fork(heard.reason);
-      return this.#site.change((state, now) => forkLineage(state, this.volume, heard.reason, now));
+      const reason = await this.#forkFrom(claim, heard.reason);
+      return this.#site.change((state, now) => forkLineage(state, this.volume, reason, now));
     }
     const touched = heard.kind === 'newSession' ? await this.#touchedAfter(claim.confirmed) : [];
     // The journal may have failed while it was waited for: then another one takes the records.
@@ -124,10 +128,26 @@ export class VolumeIntake {
   async startOver(reason: string): Promise<void> {
     this.#refuseAll(reason);
     await this.#settled();
-    await this.#journal.fork(reason.slice(0, REASON_LENGTH_MAX));
+    // One that has begun already, and that nobody has heard of, is as good as another.
+    const { isLineageUnused, lineage } = this.#journal;
+    if (!isLineageUnused || this.#site.state.volume(this.volume).lineage === lineage.id)
+      await this.#journal.fork(reason.slice(0, REASON_LENGTH_MAX));
     // Who attached meanwhile did so to the former lineage.
     this.#refuseAll(reason);
     this.#site.change((state, nowMs) => forkLineage(state, this.volume, reason, nowMs));
+  }
+
+  /**
+   * Begins a new lineage, unless one has begun that the splitter has not heard of.
+   * @returns why the splitter's lineage goes on no more
+   */
+  async #forkFrom({ confirmed }: Claim, reason: string): Promise<string> {
+    const { isLineageUnused, lineage } = this.#journal;
+    if (!isLineageUnused || confirmed?.lineage === lineage.id) {
+      await this.#journal.fork(reason);
+      return reason;
+    }
+    return lineage.parent !== undefined && lineage.parent.id === confirmed?.lineage ? lineage.parent.reason : reason;
   }
 
   #refuseAll(reason: string): void {
@@ -256,6 +276,7 @@ export class VolumeIntake {
   #append(from: Attached, frame: RecordFrame): void {
     if ((frame.type === 'initBegin' || frame.type === 'initEnd') && !this.#storedHole(from, frame)) return;
     this.#appendedPosition = this.#journal.append([recordOf(frame)]);
+    if (frame.type === 'initEnd') this.#onInitialized(this.volume, this.#appendedPosition);
   }
 
   /**

@@ -1,35 +1,29 @@
 // Distribution: reads the old data, appends it to UNDO, and only then overwrites the replica image.
-import { AppliedMark } from './applied-mark.js';
-import { giveBackBatchBuffers, takeBatchBuffers } from './batch-buffers.js';
-import { cursorAtStart, readBatch } from './batch.js';
-import type { Batch, Cursor } from './batch.js';
-import { BLOCK_BYTES } from './blocks.js';
-import { applyChanges, kept, readChanges } from './changes.js';
-import type { Change } from './changes.js';
+import { AppliedMark } from './manifest/applied-mark.js';
+import { giveBackBatchBuffers, takeBatchBuffers } from './replica/batch-buffers.js';
+import { cursorAtStart, readBatch } from './do/batch.js';
+import type { Batch, Cursor } from './do/batch.js';
+import { BLOCK_BYTES } from './ranges/blocks.js';
+import { applyChanges, kept, readChanges } from './replica/changes.js';
+import type { Change } from './replica/changes.js';
 import { RetryPauses } from '../../disk/retry-pauses.js';
-import { corrupt } from './errors.js';
-import { isRefusal } from './file-refusal.js';
-import type { Files } from './files.js';
-import type { HistoryLoss } from './history-loss.js';
-import type { Manifest } from './manifest.js';
-import type { OpenImages } from './open-images.js';
-import type { Replica } from './replica.js';
-import type { Segment, SegmentLog } from './segment-log.js';
+import { corrupt } from './terms/errors.js';
+import { isRefusal } from './files/file-refusal.js';
+import type { Files } from './terms/files.js';
+import type { HistoryLoss } from './undo/history-loss.js';
+import type { Manifest } from './manifest/manifest.js';
+import type { OpenImages } from './images/open-images.js';
+import type { Replica } from './replica/replica.js';
+import type { Segment, SegmentLog } from './segments/segment-log.js';
 import type { Turns } from './turns.js';
-import type { Durable, JournalLog } from './types.js';
-import type { UndoLog } from './undo-log.js';
+import type { Durable, JournalLog } from './terms/types.js';
+import type { UndoLog } from './undo/undo-log.js';
 
 /**
  * A wholly applied DO segment is deleted once it has this many bytes, though it isn't full: keeps
  * what is read again at the next opening small, and mostly never reaches the disk.
  */
 const DO_KEPT_BYTES_MAX = 1024 * 1024;
-
-/**
- * Tries of old data that the disk refuses to read before it counts as damaged: with their pauses,
- * nearly 4 seconds.
- */
-const READ_REFUSALS_MAX = 4;
 
 export interface DistributorParts {
   readonly files: Files;
@@ -81,7 +75,6 @@ export class Distributor {
   #durablePosition: number;
   #count = 0;
   #damagedBlocks = 0;
-  #readRefusals = 0;
   #paused = true;
   #running: Promise<void> | undefined;
   #unfinished: Unfinished | undefined;
@@ -240,7 +233,7 @@ export class Distributor {
       const limits = { upTo: this.#durablePosition, replicaEnd: replica.end };
       const batch = readBatch({ files, log: doLog, window, ...limits }, this.#cursor);
       if (batch.pieces.length === 0) throw this.#missingRecords();
-      const changes = this.#readOld(batch.pieces, old);
+      const changes = readChanges(replica, batch.pieces, old);
       await this.#reach(changes);
       const covered = undo.append(changes);
       if (sync) await undo.commit();
@@ -253,22 +246,6 @@ export class Distributor {
       }
     } finally {
       giveBackBatchBuffers(buffers);
-    }
-  }
-
-  /**
-   * A disk that refuses for a moment must cost no history, and one that refuses for good must not
-   * hold up new writes.
-   */
-  #readOld(pieces: Batch['pieces'], old: Buffer): readonly Change[] {
-    const { replica } = this.#parts;
-    try {
-      const changes = readChanges(replica, pieces, old, this.#readRefusals < READ_REFUSALS_MAX ? 'refused' : 'damaged');
-      if (changes.every(({ damaged }) => damaged.length === 0)) this.#readRefusals = 0;
-      return changes;
-    } catch (error) {
-      if (isRefusal(error)) this.#readRefusals += 1;
-      throw error;
     }
   }
 

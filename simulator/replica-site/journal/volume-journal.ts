@@ -1,26 +1,26 @@
 // One replica volume's storage engine: DO, UNDO, replica image and distribution put together.
 import { abortReason } from './abort-reason.js';
-import { Appender } from './appender.js';
-import { Aside } from './aside.js';
-import { accepted, damageAt, isWhole, rangesToResend, soundPosition, withRecords } from './damage.js';
-import type { ByteRange, Damage } from './damage.js';
+import { Appender } from './do/appender.js';
+import { Aside } from './files/aside.js';
+import { accepted, damageAt, isWhole, rangesToResend, soundPosition, withRecords } from './terms/damage.js';
+import type { ByteRange, Damage } from './terms/damage.js';
 import { Distributor } from './distributor.js';
-import { JournalError } from './errors.js';
-import { HistoryLoss, withReplica } from './history-loss.js';
-import type { FoundDamage } from './image.js';
-import { newLineage } from './lineage.js';
-import type { Lineage } from './lineage.js';
-import { isRefusal, stalledBy } from './file-refusal.js';
-import { processFiles } from './node-files.js';
-import { OpenImages } from './open-images.js';
+import { JournalError } from './terms/errors.js';
+import { HistoryLoss, withReplica } from './undo/history-loss.js';
+import type { FoundDamage } from './images/image.js';
+import { newLineage } from './terms/lineage.js';
+import type { Lineage } from './terms/lineage.js';
+import { isRefusal, stalledBy } from './files/file-refusal.js';
+import { processFiles } from './files/node-files.js';
+import { OpenImages } from './images/open-images.js';
 import { PositionWaiters } from './position-waiters.js';
-import type { Loss } from './loss.js';
-import type { BadPayload } from './recovered-segments.js';
-import { damageOf, recover } from './recovery.js';
-import type { Recovered } from './recovery.js';
-import { assertAscending, intervalStart, isOpenable } from './retained-positions.js';
+import type { Loss } from './recovery/loss.js';
+import type { BadPayload } from './recovery/recovered-segments.js';
+import { damageOf, recover } from './recovery/recovery.js';
+import type { Recovered } from './recovery/recovery.js';
+import { assertAscending, intervalStart, isOpenable } from './terms/retained-positions.js';
 import { Retention } from './retention.js';
-import { SEGMENT_HEADER_BYTES } from './segment-format.js';
+import { SEGMENT_HEADER_BYTES } from './segments/segment-format.js';
 import { processTurns } from './turns.js';
 import type {
   Applied,
@@ -34,10 +34,10 @@ import type {
   Stall,
   StalledPart,
   VolumeJournal,
-} from './types.js';
-import type { Retained } from './retained-positions.js';
-import { UndoBytes } from './undo-bytes.js';
-import { UndoLog } from './undo-log.js';
+} from './terms/types.js';
+import type { Retained } from './terms/retained-positions.js';
+import { UndoBytes } from './undo/undo-bytes.js';
+import { UndoLog } from './undo/undo-log.js';
 
 /**
  * Default size of a segment file, bytes: what a trim can free at once, and consolidation looks at
@@ -65,8 +65,8 @@ export async function openVolumeJournal(options: JournalOptions): Promise<Volume
 
 /** What a rebuild does besides. */
 export interface CheckedJournal extends VolumeJournal {
-  /** Looks at all of UNDO and of the replica image, and notes what is damaged. */
-  checkAll(): Promise<void>;
+  /** Looks at all of UNDO, and notes what is damaged. */
+  checkUndo(): Promise<void>;
   /**
    * Lost history is known to people now: it is told of the positions that need it, and no more of
    * the journal.
@@ -74,8 +74,14 @@ export interface CheckedJournal extends VolumeJournal {
   acceptLosses(): Promise<void>;
 }
 
-/** As `openVolumeJournal`. */
-export async function openCheckedJournal(options: JournalOptions): Promise<CheckedJournal> {
+/**
+ * As `openVolumeJournal`; `checksReplica`: all of the replica image is read before anything of DO
+ * is distributed.
+ */
+export async function openCheckedJournal(
+  options: JournalOptions,
+  { checksReplica = false } = {},
+): Promise<CheckedJournal> {
   const { sizeBytes, segmentBytes = SEGMENT_BYTES, sync = false, files = processFiles, log } = options;
   const { knownPosition = 0 } = options;
   if (!Number.isSafeInteger(sizeBytes) || sizeBytes < 1) {
@@ -86,11 +92,19 @@ export async function openCheckedJournal(options: JournalOptions): Promise<Check
   }
   const resolved = { ...options, files, spareFiles: options.spareFiles ?? files, segmentBytes, sync };
   const recovered = await recover({ ...resolved, log, knownPosition });
+  const { replica } = recovered;
+  if (checksReplica) await replica.check([{ offset: 0, length: Math.min(replica.end, sizeBytes) }]);
   const journal = new OpenJournal(resolved, recovered);
-  if (recovered.loss !== undefined) await journal.endLineage(recovered.loss);
-  else await journal.doubtReplica();
-  await journal.noteBadUndo(recovered.badUndo);
-  return journal;
+  try {
+    if (recovered.loss !== undefined) await journal.endLineage(recovered.loss);
+    else await journal.doubtReplica();
+    await journal.noteBadUndo(recovered.badUndo);
+    return journal;
+  } catch (error) {
+    // Somebody opens it again: two must not distribute at once.
+    await journal.close().catch(() => undefined);
+    throw error;
+  }
 }
 
 class OpenJournal implements CheckedJournal {
@@ -106,6 +120,10 @@ class OpenJournal implements CheckedJournal {
   readonly #undoBytes: UndoBytes;
   readonly #waiters = new PositionWaiters();
   #lineage: Lineage;
+  /** Where the lineage began, if it did in this life. */
+  #lineageBegan: number | undefined;
+  #isNotingReplica = false;
+  #onHeldUp: ((cause: Error) => void) | undefined;
   readonly #stalls = new Map<StalledPart, Stall>();
   #failure: JournalError | undefined;
   #closing: Promise<void> | undefined;
@@ -117,6 +135,7 @@ class OpenJournal implements CheckedJournal {
     this.#options = options;
     this.#recovered = recovered;
     this.#lineage = manifest.lineage;
+    this.#lineageBegan = recovered.isLineageNew ? durable.position : undefined;
     const aside = new Aside(files, directory, sync);
     const undo = new UndoLog(files, undoLog, aside);
     const onDamage = (found: FoundDamage): Promise<void> => this.#noteFound(found);
@@ -165,7 +184,12 @@ class OpenJournal implements CheckedJournal {
       sync,
       applied,
     });
+    replica.tellOf(() => this.#noteReplica());
     this.#distributor.resume();
+  }
+
+  get isLineageUnused(): boolean {
+    return this.#lineageBegan !== undefined && this.#lineageBegan === this.#appender.appended.position;
   }
 
   get lineage(): Lineage {
@@ -242,7 +266,7 @@ class OpenJournal implements CheckedJournal {
       manifest.lineage = this.#lineage;
       throw this.#stall('intake', error);
     }
-    this.#lineage = forked;
+    this.#began(forked);
     this.#options.log?.info({ directory: this.#options.directory, ...forked.parent, fork: forked.id }, 'forked');
     return forked;
   }
@@ -279,7 +303,7 @@ class OpenJournal implements CheckedJournal {
     if (this.applied.position < position) await this.#waiters.add(position, signal);
   }
 
-  async openImage(position: number, signal?: AbortSignal, asItIs = false): Promise<Image> {
+  async openImage(position: number, signal?: AbortSignal, evenInHole = false): Promise<Image> {
     this.#assertUsable();
     assertPosition(position);
     if (position > this.durable.position) {
@@ -291,7 +315,7 @@ class OpenJournal implements CheckedJournal {
     await this.whenApplied(position, signal);
     for (;;) {
       this.#assertUsable();
-      this.#assertOpenable(position, asItIs);
+      this.#assertOpenable(position, evenInHole);
       try {
         return await this.#images.open(position);
       } catch (error) {
@@ -349,7 +373,7 @@ class OpenJournal implements CheckedJournal {
    * on behind all positions that ever were. To be called before anybody else knows the journal.
    */
   async endLineage({ drainTo, place, ...loss }: Loss): Promise<void> {
-    await this.whenApplied(drainTo);
+    await this.#drained(drainTo);
     await this.#distributor.pause();
     await this.#distributor.deleteApplied(0);
     const { manifest, replica } = this.#recovered;
@@ -365,8 +389,8 @@ class OpenJournal implements CheckedJournal {
     manifest.damage = withRecords(manifest.damage, damageOf({ ...loss, drainTo, place }));
     manifest.lineage = newLineage({ id: this.#lineage.id, position: after, reason });
     await manifest.save();
-    this.#lineage = manifest.lineage;
     this.#appender.continueFrom(continued);
+    this.#began(manifest.lineage);
     this.#distributor.continueFrom(continued);
     this.#distributor.resume();
     log?.warn({ directory, ...place, ...manifest.lineage }, 'records were lost: a new lineage begins');
@@ -387,7 +411,7 @@ class OpenJournal implements CheckedJournal {
     const reason = `${bytes} bytes of the replica image fail their checksum (${file}, byte ${offset})`;
     manifest.lineage = newLineage({ id: this.#lineage.id, position: this.durable.position, reason });
     await manifest.save();
-    this.#lineage = manifest.lineage;
+    this.#began(manifest.lineage);
     this.#distributor.resume();
     this.#options.log?.warn(
       { file, offset, bytes, ...manifest.lineage },
@@ -402,11 +426,9 @@ class OpenJournal implements CheckedJournal {
     }
   }
 
-  async checkAll(): Promise<void> {
+  async checkUndo(): Promise<void> {
     this.#assertUsable();
-    const { replica } = this.#recovered;
-    await this.whenApplied(this.durable.position);
-    await replica.check([{ offset: 0, length: Math.min(replica.end, this.sizeBytes) }]);
+    await this.#drained(this.durable.position);
     for (;;) {
       try {
         await this.#undo.checkPayloads((header, place) => this.#history.note(header, place));
@@ -456,9 +478,9 @@ class OpenJournal implements CheckedJournal {
     }
   }
 
-  #assertOpenable(position: number, asItIs: boolean): void {
+  #assertOpenable(position: number, evenInHole: boolean): void {
     const { damage, retained } = this.#recovered.manifest;
-    const against = damageAt(asItIs ? damage.filter((one) => one.kind !== 'records') : damage, position);
+    const against = damageAt(evenInHole ? damage.filter((one) => one.kind !== 'records') : damage, position);
     if (against !== undefined && isWhole(against)) throw damagedAt(position, against);
     if (position < this.trimPosition) {
       throw new JournalError('TRIMMED', `position ${position} is before ${this.trimPosition}, where history begins`);
@@ -480,6 +502,56 @@ class OpenJournal implements CheckedJournal {
       });
   }
 
+  #began(lineage: Lineage): void {
+    this.#lineage = lineage;
+    this.#lineageBegan = this.#appender.appended.position;
+  }
+
+  /**
+   * As `whenApplied`, but a disk that holds up distribution is told at once: whoever opens the
+   * journal tries again.
+   */
+  async #drained(position: number): Promise<void> {
+    const stalled = new AbortController();
+    this.#onHeldUp = (error) => stalled.abort(error);
+    try {
+      const stall = this.#stalls.get('distribution');
+      if (stall !== undefined) throw stall.error.cause;
+      await this.whenApplied(position, stalled.signal);
+    } finally {
+      this.#onHeldUp = undefined;
+    }
+  }
+
+  /** Stores damage that a read found, so that the next opening knows of it, and tells of it. */
+  #noteReplica(): void {
+    if (this.#isNotingReplica) return;
+    this.#isNotingReplica = true;
+    setImmediate(() => {
+      this.#isNotingReplica = false;
+      void this.#storeReplicaDamage();
+    });
+  }
+
+  async #storeReplicaDamage(): Promise<void> {
+    if (this.#failure !== undefined || this.#closing !== undefined) return;
+    const { manifest } = this.#recovered;
+    const { damage } = this;
+    if (damage === manifest.damage) return;
+    manifest.damage = damage;
+    try {
+      await manifest.save();
+    } catch (error) {
+      if (!isRefusal(error)) {
+        this.#fail(error);
+        return;
+      }
+      // Stored with the next change: what was found is told all the same.
+      this.#options.log?.warn({ directory: this.#options.directory, err: error }, 'damage could not be stored yet');
+    }
+    this.#options.onReplicaDamaged?.();
+  }
+
   async #noteFound({ position, imagePosition, offset, length, place }: FoundDamage): Promise<void> {
     if (this.#failure !== undefined || this.#closing !== undefined) return;
     const header = { position: position ?? imagePosition + 1, offset, length };
@@ -497,6 +569,7 @@ class OpenJournal implements CheckedJournal {
     // Said once: it is tried again and again.
     const { directory, log } = this.#options;
     if (known === undefined) log?.warn({ directory, part, err: cause }, 'the journal is held up by its disk');
+    if (part === 'distribution') this.#onHeldUp?.(cause);
     this.#stalls.set(part, { error, sinceMs: known?.sinceMs ?? Date.now() });
     this.#options.onStalled?.(part, error);
     return error;

@@ -7,11 +7,20 @@ import { MOVE_REPORT_TABLES, MoveReports } from './move-reports.js';
 export interface Reports {
   readonly moves: MoveReports;
   readonly batches: BatchPlans;
+  /** What their store lacks, in a sentence. */
+  readonly note: string | undefined;
   readonly close: () => Promise<void>;
 }
 
-/** @throws Error when the folder or its files can't be used */
+/** What can't be opened now is opened at a later call, and told of: a site serves without them. */
 export function openReports(options: { readonly directory: string; readonly sync: boolean }): Reports {
   const store = openTextStore({ ...options, tables: [...MOVE_REPORT_TABLES, ...BATCH_TABLES] });
-  return { moves: new MoveReports(store), batches: new BatchPlans(store), close: async () => store.close() };
+  return {
+    moves: new MoveReports(store),
+    batches: new BatchPlans(store),
+    get note() {
+      return store.note;
+    },
+    close: async () => store.close(),
+  };
 }

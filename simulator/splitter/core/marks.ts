@@ -152,6 +152,17 @@ export class Marks {
     return fresh;
   }
 
+  /** An earlier life was comparing: what it left marked is compared before it is sent. */
+  doubtMarked(): void {
+    if (this.#dirty.size === 0) return;
+    if (this.#doubted === NO_BITS) this.#doubted = new Uint8Array(this.byteLength);
+    for (const region of this.#dirty) {
+      this.#doubted[region >> 3] = (this.#doubted[region >> 3] ?? 0) | (1 << (region & 7));
+      this.#doubtedCount += 1;
+    }
+    this.#dirty.clear();
+  }
+
   /** The first doubted region from this one on, if any. */
   nextDoubted(from: number): number | undefined {
     if (this.#doubtedCount === 0) return undefined;

@@ -229,9 +229,14 @@ export class SplitterCore {
     this.#change(() => this.volume(volume).replaceSource(source));
   }
 
-  /** @throws MoverError STORAGE_FULL, STORAGE_FAILED: it is said again at the next attachment */
-  sourceKnown(volume: VolumeId): void {
-    this.#change(() => this.volume(volume).sourceKnown());
+  /**
+   * Changes rows for reasons of this host's own, all or none.
+   * @throws MoverError STORAGE_FULL, STORAGE_FAILED
+   */
+  changeRows(volumes: Iterable<VolumeId>, change: (split: VolumeSplit) => void): void {
+    this.#change(() => {
+      for (const id of volumes) change(this.volume(id));
+    });
   }
 
   cut(input: ParsedInputOf<Api['cut']>, now: Moment): OutputOf<Api['cut']> {

@@ -78,7 +78,19 @@ export interface VolumeSplitRow {
   readonly source: SourceId;
   /** A person said that it takes the place of the one before; until the replica site knows. */
   readonly replaces?: true;
+  /**
+   * The replica site took the disk once, or a person vouched for it: guests may use it, whoever is
+   * away.
+   */
+  readonly proven?: true;
+  /** What was found wrong with the disk; until a person decides. */
+  readonly refused?: RefusedSource;
+  /** Why what is marked is compared before it is sent; until nothing is left to compare. */
+  readonly comparing?: string;
 }
+
+/** What only a person can decide. */
+export type RefusedSource = Extract<SourceState, 'missing' | 'foreign'>;
 
 /** What the splitter says of a volume when it attaches it, besides its session. */
 export interface AttachClaim {
@@ -125,6 +137,14 @@ function labelOf(atMs: number, doubt: ClockDoubt | undefined): Pick<Fence, 'atMs
   return doubt === undefined ? { atMs } : { atMs, doubt };
 }
 
+/**
+ * Who has a confirmation of the disk's writes needs no other proof: rows of before there was one
+ * have only that.
+ */
+function stateOf({ refused, proven }: VolumeSplitRow, confirmed: Confirmed | undefined): SourceState {
+  return refused ?? (proven === true || confirmed !== undefined ? 'present' : 'unproven');
+}
+
 /** The session of a volume that has none yet: lives are numbered from 1. */
 export const NO_SESSION = 0;
 
@@ -153,7 +173,7 @@ export class VolumeSplit {
   /** Number of the record that began the newest short initialization. */
   #initN = 0;
   /** Whether guests may use the disk, and so whether points may contain it. */
-  sourceState: SourceState = 'present';
+  sourceState: SourceState;
   /** How far the disk is made from the replica. */
   recovery: SplitterVolume['source']['recovery'];
   #marksOnlySince: { readonly sinceMs: number; readonly reason: string };
@@ -181,6 +201,7 @@ export class VolumeSplit {
     this.#splitter = options.splitter;
     this.#beganAtMs = options.beganAtMs;
     this.#row = options.row;
+    this.sourceState = stateOf(options.row, options.confirmed);
     this.#queue = new CopyQueue(options.budget, options.spill, options.queueMaxBytes);
     const isSynced = options.marks.dirty + options.marks.doubted === 0 && options.session !== NO_SESSION;
     this.#mode = isSynced ? 'SYNCED' : 'MARKS_ONLY';
@@ -436,6 +457,20 @@ export class VolumeSplit {
   }
 
   /**
+   * Whether it is to be stored that marked regions are compared, or are not any more: a restart
+   * goes on with that.
+   */
+  get isComparisonNews(): boolean {
+    return this.marks.doubted > 0 !== (this.#row.comparing !== undefined);
+  }
+
+  keepComparison(): void {
+    const { comparing: _before, ...row } = this.#row;
+    if (!this.isComparisonNews) return;
+    this.#put(this.marks.doubted > 0 ? { ...row, comparing: this.#marksOnlySince.reason } : row);
+  }
+
+  /**
    * A person wants regions sent again, whatever the replica has.
    * @returns regions to be marked in store.
    */
@@ -641,13 +676,35 @@ export class VolumeSplit {
 
   /** A person decided what the volume's disk is. */
   replaceSource(source: SourceId): void {
-    this.#put({ ...this.#row, source, replaces: true });
+    const { refused: _over, ...row } = this.#row;
+    this.#put({ ...row, source, replaces: true, proven: true });
+  }
+
+  /** Whether the replica site's word about the disk is still to be stored. */
+  get isSourceNews(): boolean {
+    return this.#row.proven !== true || this.#row.replaces === true;
   }
 
   /** The replica site knows the disk. */
   sourceKnown(): void {
-    const { replaces, ...row } = this.#row;
-    if (replaces !== undefined) this.#put(row);
+    const { replaces: _known, ...row } = this.#row;
+    if (this.isSourceNews) this.#put({ ...row, proven: true });
+  }
+
+  /** A person vouches for the disk. The replica site may still say that it is another one. */
+  vouchForSource(): void {
+    this.#put({ ...this.#row, proven: true });
+  }
+
+  /** The disk is not what it should be: from now on, until a person decides. */
+  refuseSource(refused: RefusedSource): void {
+    if (this.#row.refused !== refused) this.#put({ ...this.#row, refused });
+  }
+
+  /** The very file that was missing is there again. */
+  sourceBack(): void {
+    const { refused, ...row } = this.#row;
+    if (refused === 'missing') this.#put(row);
   }
 
   notify(notice: Notice): void {

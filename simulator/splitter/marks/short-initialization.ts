@@ -1,0 +1,190 @@
+// Sends marked regions again, volume by volume, a region at a time, whenever a volume's situation
+// lets it. What can't be read at the source is passed over, and tried again at growing intervals,
+// so that a broken disk takes neither the others' turns nor its own.
+import type { Logger } from 'pino';
+import { MoverError } from '../../../contracts/errors.js';
+import { monotonicMs } from '../shared/clock.js';
+import type { Comparisons } from './comparisons.js';
+import type { ProtectedVolume, Resent } from '../volume/protected-volume.js';
+
+/**
+ * Volumes that read their source at the same time: guests' requests share the disk and the thread
+ * pool.
+ */
+const VOLUMES_AT_ONCE = 4;
+/**
+ * Regions in a row that can't be read before a volume rests: reading a broken disk may take seconds
+ * each.
+ */
+const UNREADABLE_IN_A_ROW_MAX = 8;
+/** How long it rests while it has regions that were not tried yet, in milliseconds. */
+const REST_MS = 1_000;
+/** When regions that could not be read are tried again, in milliseconds: at first, and at last. */
+const RETRY_FIRST_MS = 1_000;
+const RETRY_LAST_MS = 60_000;
+/** Of them, so many at a time; all of them once one could be read. */
+const RETRIED_AT_ONCE = 16;
+
+/** How long until it is tried again to store that a volume is compared, in milliseconds. */
+const KEEP_AGAIN_MS = 5_000;
+
+interface Retry {
+  readonly timer: NodeJS.Timeout;
+  readonly unreadable: number;
+  readonly delayMs: number;
+  /** The time is over; how it went decides on the next delay. */
+  isDue: boolean;
+}
+
+export class ShortInitialization {
+  readonly #comparisons: Comparisons;
+  readonly #keep: (volume: ProtectedVolume) => void;
+  readonly #log: Logger;
+  readonly #waiting = new Set<ProtectedVolume>();
+  readonly #running = new Set<ProtectedVolume>();
+  readonly #resting = new Map<ProtectedVolume, NodeJS.Timeout>();
+  readonly #retries = new Map<ProtectedVolume, Retry>();
+  #isStopped = false;
+  /** By the monotonic clock. */
+  #keepAfterMs = 0;
+
+  /**
+   * @param keep stores whether the volume is compared.
+   * @throws MoverError STORAGE_FULL, STORAGE_FAILED
+   */
+  constructor(comparisons: Comparisons, keep: (volume: ProtectedVolume) => void, log: Logger) {
+    this.#comparisons = comparisons;
+    this.#keep = keep;
+    this.#log = log;
+  }
+
+  /**
+   * To be called whenever a volume may go on: attached, resumed, unfenced, something confirmed,
+   * something only marked.
+   */
+  poke(volume: ProtectedVolume): void {
+    if (volume.split.isSynced || this.#isStopped) return;
+    this.#keepComparison(volume);
+    this.#waiting.add(volume);
+    this.#startWaiting();
+  }
+
+  stop(): void {
+    this.#isStopped = true;
+    this.#waiting.clear();
+    for (const timer of this.#resting.values()) clearTimeout(timer);
+    for (const { timer } of this.#retries.values()) clearTimeout(timer);
+  }
+
+  /** One that is running and was poked again stays in the waiting set, and runs again. */
+  #startWaiting(): void {
+    for (const volume of this.#waiting) {
+      if (this.#running.size >= VOLUMES_AT_ONCE) return;
+      if (this.#running.has(volume) || this.#resting.has(volume)) continue;
+      this.#waiting.delete(volume);
+      if (!volume.initialize()) continue;
+      this.#running.add(volume);
+      void this.#run(volume);
+    }
+  }
+
+  async #run(volume: ProtectedVolume): Promise<void> {
+    try {
+      await this.#resend(volume);
+      if (volume.finishInitialization()) {
+        await this.#comparisons.end(volume);
+        volume.split.note('doubt', undefined);
+        this.#keepComparison(volume);
+        this.#log.info(
+          { volume: volume.id, resentBytes: volume.split.describe().resentBytes },
+          'short initialization ended',
+        );
+      }
+      volume.split.note('initialization', undefined);
+      volume.closeIfIdle();
+    } catch (error) {
+      this.#failed(volume, error);
+    }
+    this.#running.delete(volume);
+    this.#retryLater(volume);
+    this.#startWaiting();
+  }
+
+  /** What can't be stored costs a restart bytes: then all that is marked is sent. */
+  #keepComparison(volume: ProtectedVolume): void {
+    if (!volume.split.isComparisonNews || monotonicMs() < this.#keepAfterMs) return;
+    try {
+      this.#keep(volume);
+    } catch (error) {
+      this.#keepAfterMs = monotonicMs() + KEEP_AGAIN_MS;
+      this.#log.warn({ err: error, volume: volume.id }, 'it could not be stored that a volume is compared');
+    }
+  }
+
+  async #resend(volume: ProtectedVolume): Promise<void> {
+    let inARow = 0;
+    while (!this.#isStopped && volume.initialize()) {
+      const resent = await this.#step(volume);
+      if (resent === 'none') return;
+      inARow = resent === 'unreadable' ? inARow + 1 : 0;
+      if (inARow < UNREADABLE_IN_A_ROW_MAX) continue;
+      this.#rest(volume);
+      return;
+    }
+  }
+
+  /**
+   * What may be missing is compared first, so that what is known to be is not sent twice; then all
+   * that is known goes.
+   */
+  async #step(volume: ProtectedVolume): Promise<Resent> {
+    const resent = await volume.resendNext();
+    if (resent !== 'none' || volume.split.marks.doubted === 0 || !volume.split.hasRoomForResend) return resent;
+    await this.#comparisons.step(volume);
+    return 'sent';
+  }
+
+  #failed(volume: ProtectedVolume, error: unknown): void {
+    const { id, split } = volume;
+    if (error instanceof MoverError) {
+      this.#log.warn({ err: error, volume: id }, 'the replica could not be compared');
+      split.note('initialization', `The replica of volume "${id}" could not be compared: ${error.message}`);
+    } else this.#log.error({ err: error, volume: id }, 'a short initialization was interrupted');
+    this.#rest(volume);
+  }
+
+  /** It goes on after a while, poked or not. */
+  #rest(volume: ProtectedVolume): void {
+    if (this.#isStopped) return;
+    this.#waiting.add(volume);
+    const timer = setTimeout(() => {
+      this.#resting.delete(volume);
+      this.#startWaiting();
+    }, REST_MS);
+    this.#resting.set(volume, timer);
+  }
+
+  /** The delay grows for as long as nothing that was unreadable becomes readable. */
+  #retryLater(volume: ProtectedVolume): void {
+    const { unreadable } = volume.split.marks;
+    const before = this.#retries.get(volume);
+    if (this.#isStopped || (before !== undefined && !before.isDue)) return;
+    this.#retries.delete(volume);
+    if (unreadable.size === 0) return;
+    if (before === undefined)
+      this.#log.error({ volume: volume.id, regions: unreadable.size }, 'parts of the source can’t be read');
+    const isBetter = before === undefined || unreadable.size < before.unreadable;
+    const delayMs = isBetter ? RETRY_FIRST_MS : Math.min(before.delayMs * 2, RETRY_LAST_MS);
+    const retry: Retry = {
+      unreadable: unreadable.size,
+      delayMs,
+      isDue: false,
+      timer: setTimeout(() => {
+        retry.isDue = true;
+        volume.split.marks.retryUnreadable(isBetter && before !== undefined ? Infinity : RETRIED_AT_ONCE);
+        this.poke(volume);
+      }, delayMs),
+    };
+    this.#retries.set(volume, retry);
+  }
+}

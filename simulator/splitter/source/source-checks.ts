@@ -1,0 +1,92 @@
+// Whether a source is still the file that an earlier life left: one that is gone is refused, one
+// that was changed outside is compared.
+import { statSync } from 'node:fs';
+import { z } from 'zod';
+import type { VolumeId } from '../../../contracts/ids.js';
+import type { RowStore } from '../../store/row-store.js';
+
+export const SOURCES_TABLE = 'sources';
+
+const seenSchema = z.strictObject({
+  inode: z.number(),
+  /** When the file was made; absent where the file system can't tell. */
+  bornMs: z.number().exactOptional(),
+  /**
+   * When it was last changed, by an orderly stop: since then nobody may have. Absent while the
+   * splitter runs, and after a crash.
+   */
+  restedMs: z.number().exactOptional(),
+});
+type Seen = z.infer<typeof seenSchema>;
+
+/**
+ * What became of a source since the last life. `same`: the very file that was there. `changed`:
+ * that file, with other content perhaps. `replaced`: another file. `new`: no file is known of, and
+ * none is missed. The reason is a clause for people.
+ */
+export type SourceFinding =
+  | { readonly kind: 'same' }
+  | { readonly kind: 'new' }
+  | { readonly kind: 'missing' }
+  | { readonly kind: 'changed' | 'replaced'; readonly reason: string };
+
+export class SourceChecks {
+  readonly #store: RowStore;
+  readonly #seen = new Map<string, Seen>();
+
+  /** A row that can't be read counts as none: nothing is known of the file then. */
+  constructor(store: RowStore) {
+    this.#store = store;
+    for (const [volume, row] of store.rows(SOURCES_TABLE)) {
+      const seen = seenSchema.safeParse(row);
+      if (seen.success) this.#seen.set(volume, seen.data);
+    }
+  }
+
+  /**
+   * @param wasWritten whether there is evidence that the volume has a file: a mark, or a confirmed
+   * write
+   */
+  find(volume: VolumeId, path: string, wasWritten: boolean): SourceFinding {
+    const now = seenNow(path);
+    const before = this.#seen.get(volume);
+    if (now === undefined) return before !== undefined || wasWritten ? { kind: 'missing' } : { kind: 'new' };
+    if (before === undefined) return { kind: 'new' };
+    const born = before.bornMs !== undefined && now.bornMs !== undefined && before.bornMs !== now.bornMs;
+    if (before.inode !== now.inode || born) return { kind: 'replaced', reason: 'the file of its source was replaced' };
+    if (before.restedMs !== undefined && before.restedMs !== now.restedMs)
+      return { kind: 'changed', reason: 'its source was changed while the splitter was stopped' };
+    return { kind: 'same' };
+  }
+
+  /**
+   * Notes the files as they are.
+   * @param atRest nobody writes them any more.
+   * @throws MoverError STORAGE_FULL, STORAGE_FAILED
+   */
+  note(sources: Iterable<readonly [VolumeId, path: string]>, atRest: boolean): void {
+    const changes = [...sources].flatMap(([volume, path]) => {
+      const now = seenNow(path);
+      if (now === undefined) return [];
+      const { restedMs: _rested, ...running } = now;
+      return [{ table: SOURCES_TABLE, key: volume, value: atRest ? now : running }];
+    });
+    this.#store.commit(changes);
+    for (const { key, value } of changes) this.#seen.set(key, value);
+  }
+
+  /** Nothing is known of the volume's file any more: a person put another one there. */
+  forget(volume: VolumeId): void {
+    this.#store.commit([{ table: SOURCES_TABLE, key: volume }]);
+    this.#seen.delete(volume);
+  }
+}
+
+/** Undefined when there is no file, or an empty one that holds nothing of a disk. */
+function seenNow(path: string): Seen | undefined {
+  const found = statSync(path, { throwIfNoEntry: false });
+  if (found === undefined || !found.isFile() || found.size === 0) return undefined;
+  // Where a file system keeps no time of birth, the time of the last change is told for it.
+  const isBornKnown = found.birthtimeMs > 0 && found.birthtimeMs < found.ctimeMs;
+  return { inode: found.ino, ...(isBornKnown ? { bornMs: found.birthtimeMs } : {}), restedMs: found.ctimeMs };
+}

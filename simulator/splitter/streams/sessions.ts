@@ -1,0 +1,152 @@
+// The lives of a splitter and their numbers. A number is stored before anything is numbered under
+// it, so that no two lives share one; a volume that has none yet is served, and its writes are kept
+// by marks. So a splitter starts on a disk that takes nothing. By its lives a folder that was put
+// back is found out: the replica site names the last one that it heard.
+import type { Logger } from 'pino';
+import { z } from 'zod';
+import { MoverError } from '../../../contracts/errors.js';
+import type { VolumeId } from '../../../contracts/ids.js';
+import { lifeIdSchema, type LifeId } from '../../../contracts/lineage.js';
+import { sessionSchema } from '../../../contracts/numbers.js';
+import type { RowChange, RowStore } from '../../store/row-store.js';
+import { Backoff } from '../shared/backoff.js';
+import { newLifeId } from '../shared/identities.js';
+import { NO_SESSION, type VolumeSplitRow } from '../core/volume-split.js';
+
+export const META_TABLE = 'meta';
+const SESSION_KEY = 'session';
+const LIVES_KEY = 'lives';
+/**
+ * Lives that are remembered: the replica site names the last one that attached a volume, which may
+ * be long ago.
+ */
+const LIVES_MAX = 1_000;
+
+const livesSchema = z.array(lifeIdSchema);
+
+export interface SessionsOptions {
+  readonly store: RowStore;
+  /**
+   * Rows that are new or changed at this start: stored with the first number, since nothing may be
+   * sent by a row that is not stored.
+   */
+  readonly rows: readonly VolumeSplitRow[];
+  readonly log: Logger;
+}
+
+export class Sessions {
+  /** This life. */
+  readonly life: LifeId = newLifeId();
+  readonly #store: RowStore;
+  readonly #log: Logger;
+  readonly #backoff = new Backoff();
+  readonly #waiting = new Map<VolumeId, (session: number) => void>();
+  #rows: readonly VolumeSplitRow[];
+  /** Of this folder, this one included. */
+  #lives: readonly LifeId[];
+  #retry: NodeJS.Timeout | undefined;
+  #failure: Error | undefined;
+
+  constructor({ store, rows, log }: SessionsOptions) {
+    this.#store = store;
+    this.#rows = rows;
+    this.#log = log;
+    const before = livesSchema.safeParse(new Map(store.rows(META_TABLE)).get(LIVES_KEY));
+    this.#lives = [...(before.data ?? []), this.life].slice(-LIVES_MAX);
+  }
+
+  /**
+   * Whether it is this life or an earlier one of this folder. One that is not lived after the
+   * folder was copied, or elsewhere.
+   */
+  readonly isKnown = (life: LifeId): boolean => this.#lives.includes(life);
+
+  /**
+   * A number that was never used, and is not below `min`.
+   * @throws MoverError STORAGE_FULL, STORAGE_FAILED
+   */
+  next(min = 0): number {
+    return this.#take(min);
+  }
+
+  /**
+   * A number for volumes that are loaded now; NO_SESSION if it can't be stored: then each has to
+   * ask for one.
+   */
+  first(): number {
+    try {
+      return this.#take();
+    } catch (error) {
+      this.#failed(error);
+      return NO_SESSION;
+    }
+  }
+
+  /** Calls back, once, when a number is stored: perhaps at once. */
+  want(volume: VolumeId, started: (session: number) => void): void {
+    this.#waiting.set(volume, started);
+    if (this.#retry === undefined) this.#serve();
+  }
+
+  /** What is wrong, in sentences. */
+  get notes(): string[] {
+    if (this.#failure === undefined || this.#waiting.size === 0) return [];
+    return [
+      `The number of this life can't be stored: guests are served, but writes to ${this.#waiting.size} volumes are kept by marks only and nothing is sent. It is tried again by itself. ${this.#failure.message}`,
+    ];
+  }
+
+  stop(): void {
+    clearTimeout(this.#retry);
+    this.#waiting.clear();
+  }
+
+  #serve(): void {
+    if (this.#waiting.size === 0) return;
+    try {
+      const session = this.#take();
+      this.#failure = undefined;
+      this.#backoff.reset();
+      const started = [...this.#waiting.values()];
+      this.#waiting.clear();
+      for (const start of started) start(session);
+    } catch (error) {
+      this.#failed(error);
+      this.#retry = setTimeout(() => {
+        this.#retry = undefined;
+        this.#serve();
+      }, this.#backoff.next());
+    }
+  }
+
+  /** @throws Error when the store can't be read, or takes nothing */
+  #take(min = 0): number {
+    const stored = new Map(this.#store.rows(META_TABLE)).get(SESSION_KEY);
+    const last = stored === undefined ? NO_SESSION : sessionOf(stored);
+    const session = sessionSchema.parse(Math.max(last + 1, min));
+    const changes: RowChange[] = this.#rows.map((row) => ({ table: 'volumes', key: row.volume, value: row }));
+    this.#store.commit([
+      { table: META_TABLE, key: SESSION_KEY, value: session },
+      { table: META_TABLE, key: LIVES_KEY, value: this.#lives },
+      ...changes,
+    ]);
+    this.#rows = [];
+    return session;
+  }
+
+  #failed(error: unknown): void {
+    const failure = error instanceof Error ? error : new Error(String(error));
+    if (failure.message !== this.#failure?.message)
+      this.#log.error({ err: failure }, 'no session number can be stored');
+    this.#failure = failure;
+  }
+}
+
+function sessionOf(stored: unknown): number {
+  const session = sessionSchema.safeParse(stored);
+  if (session.success) return session.data;
+  throw new MoverError(
+    'CORRUPT',
+    'The stored session number is not of the agreed form: it is not known which were used.',
+  );
+}

@@ -1,0 +1,9 @@
+// What programs import to run a worker of their own: one call, with their ports and their log.
+export { startWorker, type RunningWorker, type StartWorkerOptions } from './start-worker.js';
+export type { BatchSettings } from '../activities/batch/create-batch-activities.js';
+export { createHttpPorts, type HttpPortsOptions } from '../control/http-ports.js';
+export type { AppliancePort, Ports, SplitterPort } from '../control/ports.js';
+export type { Deployment } from './create-worker.js';
+export type { LogLevel } from './config.js';
+export type { WorkerLog } from './logging.js';
+export type { TemporalTarget } from './temporal-target.js';

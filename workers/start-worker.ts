@@ -1,0 +1,100 @@
+// A worker inside a program of one's own. The product's own process (main.ts) adds configuration,
+// health and signals.
+import { type NativeConnection, Runtime, type Worker } from '@temporalio/worker';
+import { createHttpPorts } from '../control/http-ports.js';
+import type { Ports } from '../control/ports.js';
+import type { Estate } from '../contracts/estate.js';
+import { withoutEmpty } from '../control/estate-file.js';
+import type { LogLevel } from './config.js';
+import type { Deployment } from './create-worker.js';
+import { runtimeOptions, type WorkerLog } from './logging.js';
+import { openWorker } from './open-worker.js';
+import { temporalTarget } from './temporal-target.js';
+
+export interface StartWorkerOptions {
+  /** Where everything listens; `readEstateFile` reads it from a file. */
+  readonly estate: Estate;
+  /** How the steps reach splitters and appliances. Default: over HTTP, as the estate says. */
+  readonly ports?: Ports | undefined;
+  /** Bearer token of the control APIs, for the default ports. */
+  readonly token?: string | undefined;
+  /** Gets every line of the worker, of the Temporal SDK and of the workflows. */
+  readonly log: WorkerLog;
+  /** The least level of the SDK's and the workflows' lines; default: info. */
+  readonly logLevel?: LogLevel | undefined;
+  /** Names the worker in histories; default: process id and host. */
+  readonly identity?: string | undefined;
+  readonly deployment?: Deployment | undefined;
+  /**
+   * Names another Temporal server by `TEMPORAL_ADDRESS` and its like; default: this process's
+   * environment.
+   */
+  readonly environment?: NodeJS.ProcessEnv | undefined;
+  /** Ends the waiting for Temporal, with its reason; a worker that runs is ended by `stop`. */
+  readonly signal?: AbortSignal | undefined;
+}
+
+export interface RunningWorker {
+  /** Resolves when the worker has ended and its connection is closed. Rejects when it failed. */
+  readonly ended: Promise<void>;
+  /** Takes no more work, gives running steps 5 s, and resolves as `ended`. Safe to call twice. */
+  stop(): Promise<void>;
+}
+
+/**
+ * Starts a worker for moves, batches and verifications; resolves when it takes work. It waits up to
+ * 5 min for Temporal.
+ * Once a process: the SDK has one runtime, whose log is the first worker's.
+ * @throws Error naming what Temporal lacks or refuses; the signal's reason
+ */
+export async function startWorker(options: StartWorkerOptions): Promise<RunningWorker> {
+  const { estate, token, log, logLevel = 'info', identity, deployment } = options;
+  const { environment = process.env, ports = createHttpPorts(estate, { token }) } = options;
+  installRuntime(log, logLevel);
+  let connection: NativeConnection | undefined;
+  try {
+    const worker = await openWorker({
+      temporal: temporalTarget(withoutEmpty(environment), estate),
+      log,
+      signal: options.signal ?? new AbortController().signal,
+      onConnected: (connected) => (connection = connected),
+      ports,
+      deployment,
+      ...(identity === undefined ? {} : { identity }),
+    });
+    return running(worker, connection);
+  } catch (error) {
+    await connection?.close().catch(() => undefined);
+    throw error;
+  }
+}
+
+let isInstalled = false;
+
+/** Signals are the program's own business: it closes more than the worker. */
+function installRuntime(log: WorkerLog, level: LogLevel): void {
+  if (isInstalled) return;
+  Runtime.install({ ...runtimeOptions(log, level), shutdownSignals: [] });
+  isInstalled = true;
+}
+
+function running(worker: Worker, connection: NativeConnection | undefined): RunningWorker {
+  const ended = runToItsEnd(worker, connection);
+  // Whoever does not look at `ended` learns of a failure by `stop`.
+  ended.catch(() => undefined);
+  return {
+    ended,
+    stop: async () => {
+      if (worker.getState() === 'RUNNING') worker.shutdown();
+      await ended;
+    },
+  };
+}
+
+async function runToItsEnd(worker: Worker, connection: NativeConnection | undefined): Promise<void> {
+  try {
+    await worker.run();
+  } finally {
+    await connection?.close();
+  }
+}
