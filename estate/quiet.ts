@@ -21,7 +21,7 @@ export interface QuietOptions {
 export async function waitUntilQuiet(client: MoverClient, { volume, timeoutMs, say }: QuietOptions): Promise<void> {
   const giveUpAtMs = performance.now() + timeoutMs;
   for (;;) {
-    const found = (await client.listVolumes()).find((candidate) => candidate.volume === volume);
+    const found = (await client.volumes.list()).find((candidate) => candidate.volume === volume);
     const left = found === undefined ? 'it is not listed' : restOf(found);
     if (left === '') return;
     say?.(left);

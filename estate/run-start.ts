@@ -22,7 +22,7 @@ export interface StartOptions {
 const DATABASE_FILE = 'temporal.db';
 
 /** What has been started so far. */
-interface Run {
+interface StartedParts {
   temporal?: EstateTemporal;
   estate?: PreparedEstate;
 }
@@ -31,7 +31,7 @@ interface Run {
 export async function runStart(options: StartOptions): Promise<number> {
   const interrupted = whenAskedToStop();
   const stopping = new AbortController();
-  const run: Run = {};
+  const run: StartedParts = {};
   const supervisor = new Supervisor({ say, onLife: () => record(options.data, run) });
   try {
     await Promise.race([start(options, run, supervisor, stopping.signal), interrupted, supervisor.refused]);
@@ -48,7 +48,12 @@ export async function runStart(options: StartOptions): Promise<number> {
  * Starts everything. Errors that only the user can mend are thrown before anything is started;
  * later failures concern one process alone.
  */
-async function start(options: StartOptions, run: Run, supervisor: Supervisor, signal: AbortSignal): Promise<void> {
+async function start(
+  options: StartOptions,
+  run: StartedParts,
+  supervisor: Supervisor,
+  signal: AbortSignal,
+): Promise<void> {
   const data = resolve(options.data);
   const planned = readEstateFile(resolve(options.estate));
   await mkdir(join(data, 'logs'), { recursive: true });
@@ -74,7 +79,11 @@ async function start(options: StartOptions, run: Run, supervisor: Supervisor, si
 }
 
 /** Stops everything that was started, even if some of it can't be stopped. @returns exit code */
-async function stop({ temporal, estate }: Run, supervisor: Supervisor, stopping: AbortController): Promise<number> {
+async function stop(
+  { temporal, estate }: StartedParts,
+  supervisor: Supervisor,
+  stopping: AbortController,
+): Promise<number> {
   stopping.abort();
   supervisor.end();
   if (estate === undefined) return 0;
@@ -93,7 +102,7 @@ async function stop({ temporal, estate }: Run, supervisor: Supervisor, stopping:
   return 0;
 }
 
-function record(data: string, { temporal, estate }: Run): void {
+function record(data: string, { temporal, estate }: StartedParts): void {
   const ours = temporal?.kind === 'own' ? [temporal.server] : [];
   recordRun(resolve(data), [...ours, ...(estate?.processes ?? [])]);
 }

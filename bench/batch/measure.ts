@@ -1,7 +1,7 @@
 // One measurement: all volumes by one batch, or as many workflows of five no-op activities at the
 // same concurrency.
 import { randomUUID } from 'node:crypto';
-import { parseMoveId } from '../../client/moves/move-id.js';
+import { parseMoveId } from '../../contracts/move-id.js';
 import { type BatchReport, batchReportSchema } from '../../contracts/batch.js';
 import type { GroupId } from '../../contracts/ids.js';
 import { type BatchOptions, measureBatch } from '../moves/batch.js';

@@ -85,7 +85,7 @@ async function running(
 
 /** The state of the replica volume: it is behind by acknowledged bytes that it lacks. */
 async function secondCopy(client: MoverClient): Promise<SecondCopy> {
-  const [volume] = await client.listVolumes();
+  const [volume] = await client.volumes.list();
   const view = volume?.splitterView;
   if (volume === undefined || view === undefined) throw new Error('The splitter does not answer.');
   return {

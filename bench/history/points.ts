@@ -6,7 +6,7 @@ import type { GroupId, PointId } from '../../contracts/ids.js';
 import type { RecoveryPoint } from '../../contracts/point.js';
 import { compareExports, type Export, withExport } from '../../estate/compare.js';
 import { type Guest, startGuest } from '../../estate/guest/guest.js';
-import { type Verification, verifyCut, verifyFinal } from '../../estate/guest/verify.js';
+import { type DiskCheck, verifyCut, verifyFinal } from '../../estate/guest/verify.js';
 import { waitUntilQuiet } from '../../estate/quiet.js';
 import { readAhead } from '../../nbd/read-ahead.js';
 import { MOVED_POINT_EVERY_MS, MOVED_VOLUME, WAY } from './history-estate.js';
@@ -133,10 +133,10 @@ async function measureMove(
 
 /** Judges everything that needs a stopped guest. */
 async function judgeWhole(testbed: Testbed, history: History, guest: Guest): Promise<Omit<PointsOutcome, 'moves'>> {
-  const [volume] = (await testbed.client.listVolumes()).filter((candidate) => candidate.volume === MOVED_VOLUME);
+  const [volume] = (await testbed.client.volumes.list()).filter((candidate) => candidate.volume === MOVED_VOLUME);
   const view = volume?.splitterView;
   if (view === undefined) throw new Error('The splitter does not answer.');
-  const verify = async (disk: Export, check: typeof verifyCut): Promise<Verification> =>
+  const verify = async (disk: Export, check: typeof verifyCut): Promise<DiskCheck> =>
     withExport(disk, async (open) => check(readAhead(open), guest.seed, guest.log));
 
   const points = await history.list();
@@ -149,7 +149,7 @@ async function judgeWhole(testbed: Testbed, history: History, guest: Guest): Pro
     const position = members.find((member) => member.volume === MOVED_VOLUME)?.position ?? 0;
     if (written === 0 && position > 0) impossible.push(`${id}: it holds none of the guest’s writes`);
   }
-  const { holes } = await testbed.client.listPoints({ volume: MOVED_VOLUME });
+  const { holes } = await testbed.client.points.list({ volume: MOVED_VOLUME });
   const source = testbed.source(MOVED_VOLUME);
   const { differentBytes } = await compareExports(source, testbed.image(MOVED_VOLUME, 'latest'));
   return {
@@ -178,7 +178,7 @@ class History {
    * if its move commits.
    */
   async list(): Promise<RecoveryPoint[]> {
-    const { points } = await this.#testbed.client.listPoints({ volume: MOVED_VOLUME });
+    const { points } = await this.#testbed.client.points.list({ volume: MOVED_VOLUME });
     return points.filter(({ members }) =>
       members.some(({ volume, provisional }) => volume === MOVED_VOLUME && provisional === undefined),
     );

@@ -69,7 +69,7 @@ export async function openTestbed({ folder, profileFolder, say }: BenchRun): Pro
       source: (volume) => ({ address: source, name: volume }),
       image: (volume, point) => ({ address: images, name: `${volume}@${point}` }),
       move: async (volume, to) => {
-        const { workflowId } = await client.startMove({ volume, to });
+        const { workflowId } = await client.moves.start({ volume, to });
         return moveReportSchema.parse(await temporal.workflow.getHandle(workflowId).result());
       },
       closePoint: async () => closePoint(restingAppliance),

@@ -105,7 +105,7 @@ export function comparedOf(
 }
 
 async function ours({ client, temporal }: Testbed, volume: VolumeId): Promise<void> {
-  const { workflowId } = await client.startVerify({ volume, bytesPerSecond: BYTES_PER_SECOND });
+  const { workflowId } = await client.verifications.start({ volume, bytesPerSecond: BYTES_PER_SECOND });
   const { mismatchedRegions } = verifyReportSchema.parse(await temporal.workflow.getHandle(workflowId).result());
   if (mismatchedRegions > 0)
     throw new Error(`Volume ${volume} differs from its replica in ${mismatchedRegions} regions.`);

@@ -77,7 +77,7 @@ function moveWork(estate: RunningEstate, client: Client): Work {
     const volume = idle.shift();
     if (volume === undefined) throw new Error(`More than ${VOLUMES} moves at once.`);
     const target = volume.group === GROUPS[0] ? GROUPS[1] : GROUPS[0];
-    const { workflowId } = await mover.startMove({
+    const { workflowId } = await mover.moves.start({
       volume: volumeIdSchema.parse(volume.name),
       to: groupIdSchema.parse(target),
     });

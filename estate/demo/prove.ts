@@ -4,7 +4,7 @@ import type { MoveReport } from '../../contracts/move.js';
 import { readAhead } from '../../nbd/read-ahead.js';
 import { compareExports, type Comparison, type Export, withExport } from '../compare.js';
 import type { Guest } from '../guest/guest.js';
-import { type Verification, verifyCut, verifyFinal } from '../guest/verify.js';
+import { type DiskCheck, verifyCut, verifyFinal } from '../guest/verify.js';
 import type { RunningEstate } from '../launch.js';
 import { nbdAddressOf } from '../nbd-address.js';
 import type { Say } from './stages.js';
@@ -13,10 +13,10 @@ export interface Proof {
   /** The source compared with the replica, once quiet. */
   readonly replica: Comparison;
   /** The source compared with the guest's log of acknowledged writes. */
-  readonly source: Verification;
+  readonly source: DiskCheck;
   /** The "left" bookmark in the old group and, below, the "joined" bookmark in the new one. */
-  readonly left: Verification;
-  readonly joined: Verification;
+  readonly left: DiskCheck;
+  readonly joined: DiskCheck;
   /** Sentences about what is wrong; empty when nothing is. */
   readonly problems: readonly string[];
 }
@@ -41,7 +41,7 @@ export async function proveMove(estate: RunningEstate, report: MoveReport, guest
   return { replica, source: written, left, joined, problems: problemsOf({ replica, source: written, left, joined }) };
 }
 
-async function verify(from: Export, guest: Guest, check: typeof verifyFinal): Promise<Verification> {
+async function verify(from: Export, guest: Guest, check: typeof verifyFinal): Promise<DiskCheck> {
   return await withExport(from, async (client) => check(readAhead(client), guest.seed, guest.log));
 }
 
@@ -58,7 +58,7 @@ function problemsOf({ replica, source, left, joined }: Omit<Proof, 'problems'>):
   ];
 }
 
-function faultsOf(what: string, { faults, described }: Verification): string[] {
+function faultsOf(what: string, { faults, described }: DiskCheck): string[] {
   const rest = faults - described.length;
   return [...described.map((sentence) => `${what}: ${sentence}`), ...(rest > 0 ? [`${what}: and ${rest} more`] : [])];
 }

@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { duration } from '../../client/text/format.js';
-import type { Move } from '../../client/moves/moves.js';
+import type { Move } from '../../client/moves/move-client.js';
 import { createMoverClient, type MoverClient } from '../../client/sdk.js';
 import { connectTemporal } from '../../client/temporal/connection.js';
 import type { GroupId, VolumeId } from '../../contracts/ids.js';
@@ -206,12 +206,15 @@ async function watchGuest(guest: Guest, forMs: number, say: Say): Promise<number
 }
 
 async function moveVolume(client: MoverClient, say: Say): Promise<{ report: MoveReport; url: Move['url'] }> {
-  const started = await client.startMove({ volume: VOLUME, to: TARGET, operator: 'demo', reason: 'npm run demo' });
-  for await (const { stage, steps } of client.watchMove(started.moveId)) {
+  const started = await client.moves.start({ volume: VOLUME, to: TARGET, operator: 'demo', reason: 'npm run demo' });
+  let move: Move | undefined;
+  for await (move of client.moves.follow(started.moveId)) {
+    if (move.progress === undefined) continue;
+    const { stage, steps } = move.progress;
     const done = steps.map(({ step, startedAtMs, endedAtMs }) => `${step} ${duration(endedAtMs - startedAtMs)}`);
     say([...done, stage].join(' → '));
   }
-  const { report, error, state, url } = await client.getMove(started.moveId);
+  const { report, error, state, url } = move ?? (await client.moves.get(started.moveId));
   if (report === undefined) throw error ?? new Error(`The move ended as ${state}.`);
   return { report, url };
 }

@@ -7,7 +7,7 @@ import type { WriteLog } from './write-log.js';
 /** Most faults described in sentences; all are counted. */
 const FAULTS_DESCRIBED_MAX = 10;
 
-export interface Verification {
+export interface DiskCheck {
   readonly blocks: number;
   /** Blocks that hold a write. */
   readonly written: number;
@@ -23,7 +23,7 @@ interface DiskContent {
 }
 
 /** Checks that every block holds its newest acknowledged write. For a guest that has stopped. */
-export async function verifyFinal(chunks: AsyncIterable<Chunk>, seed: number, log: WriteLog): Promise<Verification> {
+export async function verifyFinal(chunks: AsyncIterable<Chunk>, seed: number, log: WriteLog): Promise<DiskCheck> {
   const faults = new Faults();
   const content = await readContent(chunks, seed, log, faults);
   for (const [block, sequence] of log.newestBefore(Number.POSITIVE_INFINITY)) {
@@ -39,7 +39,7 @@ export async function verifyFinal(chunks: AsyncIterable<Chunk>, seed: number, lo
  * that a crash could have left: every write acknowledged before a write in the cut was issued must
  * be in the cut too.
  */
-export async function verifyCut(chunks: AsyncIterable<Chunk>, seed: number, log: WriteLog): Promise<Verification> {
+export async function verifyCut(chunks: AsyncIterable<Chunk>, seed: number, log: WriteLog): Promise<DiskCheck> {
   const faults = new Faults();
   const content = await readContent(chunks, seed, log, faults);
   let newestIssueAt = 0;
@@ -116,7 +116,7 @@ class Faults {
     if (this.#described.length < FAULTS_DESCRIBED_MAX) this.#described.push(sentence);
   }
 
-  result({ blocks, held }: DiskContent): Verification {
+  result({ blocks, held }: DiskContent): DiskCheck {
     return { blocks, written: held.size, faults: this.#count, described: this.#described };
   }
 }

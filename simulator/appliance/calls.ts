@@ -165,7 +165,7 @@ function faultCalls({ link, rounds, faults }: CallsOptions) {
 
 function viewCalls({ appliance, site, link, relays, paused, nbd, clock, skews }: CallsOptions) {
   return {
-    site: () => ({
+    describe: () => ({
       appliance,
       link: link.state,
       pausedGroups: paused.all,

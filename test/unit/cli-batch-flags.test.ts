@@ -1,34 +1,34 @@
 // What the words of `batch start` come to as the input of a batch, and how a wrong one is refused.
 import { Command, CommanderError } from 'commander';
 import { expect, test } from 'vitest';
-import { batchInputOf, type BatchWords, withBatchWords } from '../../client/cli/batch-words.js';
+import { batchInputOf, type BatchInputFlags, withBatchFlags } from '../../client/cli/batch-flags.js';
 import { BATCH_INPUT_BYTES_MAX, BATCH_MOVES_MAX, type ParsedBatchInput } from '../../contracts/batch.js';
 import { MoverError } from '../../contracts/errors.js';
 
 const LOGIN = { USER: 'ann' };
 
-async function inputOf(words: readonly string[], file?: unknown): Promise<ParsedBatchInput> {
-  const command = withBatchWords(new Command('start'))
+async function inputOf(flags: readonly string[], file?: unknown): Promise<ParsedBatchInput> {
+  const command = withBatchFlags(new Command('start'))
     .exitOverride()
     .configureOutput({ writeErr: () => undefined });
-  command.parse(words, { from: 'user' });
+  command.parse(flags, { from: 'user' });
   const read = async (): Promise<string> => (typeof file === 'string' ? file : JSON.stringify(file));
-  return await batchInputOf(command.opts<BatchWords>(), { environment: LOGIN, read });
+  return await batchInputOf(command.opts<BatchInputFlags>(), { environment: LOGIN, read });
 }
 
-async function refusalOf(words: readonly string[], file?: unknown): Promise<string> {
-  const error: unknown = await inputOf(words, file).catch((failure: unknown) => failure);
+async function refusalOf(flags: readonly string[], file?: unknown): Promise<string> {
+  const error: unknown = await inputOf(flags, file).catch((failure: unknown) => failure);
   if (error instanceof MoverError && error.code === 'INVALID_REQUEST') return error.message;
   if (error instanceof CommanderError) return error.message;
-  throw error instanceof Error ? error : new Error(`${words.join(' ')} was accepted`);
+  throw error instanceof Error ? error : new Error(`${flags.join(' ')} was accepted`);
 }
 
 test('flags alone make a whole batch', async () => {
-  const words =
+  const flags =
     '--from cg-gold --to cg-silver --name vm-1* --vm vm-1 --label tier=gold --label app=db --concurrency 8 --per-group 2 ' +
     '--per-appliance 4 --starts-per-second 0.5 --order label=wave --on-failure stop-after=10% --retries 3 --retry-after 2m ' +
     '--at-window-end wait --expected-move 90s --canary 2 --no-approval --verify --dry-run --reason tiers';
-  const input = await inputOf([...words.split(' '), '--window', 'fri-mon 9:00-05:30 Europe/Paris']);
+  const input = await inputOf([...flags.split(' '), '--window', 'fri-mon 9:00-05:30 Europe/Paris']);
   expect(input).toMatchObject({
     select: { from: 'cg-gold', name: 'vm-1*', vm: 'vm-1', labels: { tier: 'gold', app: 'db' } },
     to: 'cg-silver',
@@ -62,8 +62,8 @@ test.each([
     { options: { failures: { policy: 'stop-now' } }, operator: 'bob' },
   ],
   ['--name * --to x --on-failure stop-after=5', { options: { failures: { policy: 'stop-after', count: 5 } } }],
-])('%s is understood', async (words, expected) => {
-  expect(await inputOf(words.split(' '))).toMatchObject(expected);
+])('%s is understood', async (flags, expected) => {
+  expect(await inputOf(flags.split(' '))).toMatchObject(expected);
 });
 
 test('flags go on top of a file, field by field', async () => {
@@ -102,8 +102,8 @@ test.each([
   ['--name * --map a=b,a=c', /"a" is mapped twice/],
   ['--from a,,b --to x', /missing beside a comma/],
   ['--name * --to x --canary two', /whole number/],
-])('%s is refused by the name of the flag', async (words, said) => {
-  expect(await refusalOf(words.split(' ').filter((word) => word !== ''))).toMatch(said);
+])('%s is refused by the name of the flag', async (flags, said) => {
+  expect(await refusalOf(flags.split(' ').filter((word) => word !== ''))).toMatch(said);
 });
 
 test.each([
@@ -116,8 +116,8 @@ test.each([
 });
 
 test('a move that is expected to be longer than the window is refused by its flag', async () => {
-  const words = ['--name', '*', '--to', 'x', '--window', '22:00-22:30 UTC', '--expected-move', '31m'];
-  expect(await refusalOf(words)).toMatch(/--expected-move: a move is expected to last 1860000 ms/);
+  const flags = ['--name', '*', '--to', 'x', '--window', '22:00-22:30 UTC', '--expected-move', '31m'];
+  expect(await refusalOf(flags)).toMatch(/--expected-move: a move is expected to last 1860000 ms/);
 });
 
 test('a list that is too long points to selectors, whichever limit it meets first', async () => {
@@ -144,9 +144,9 @@ test.each([
 });
 
 test('a file that is not there is told by its name', async () => {
-  const command = withBatchWords(new Command('start'));
+  const command = withBatchFlags(new Command('start'));
   command.parse(['--input', '/no/such/batch.json'], { from: 'user' });
-  await expect(batchInputOf(command.opts<BatchWords>(), { environment: LOGIN })).rejects.toThrow(
+  await expect(batchInputOf(command.opts<BatchInputFlags>(), { environment: LOGIN })).rejects.toThrow(
     /--input: "\/no\/such\/batch.json" cannot be read: /,
   );
 });

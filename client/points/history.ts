@@ -2,7 +2,7 @@
 // own listing has.
 import { anyAppliance, type Ports } from '../../control/ports.js';
 import type { Hole } from '../../contracts/point.js';
-import { type ListedPoints, listPoints, type PointOwner } from '../volumes/inventory.js';
+import { type ListedPoints, listPoints, type PointOwner } from './list.js';
 
 /** @throws MoverError GROUP_NOT_FOUND, VOLUME_NOT_FOUND, UNREACHABLE */
 export async function listHistory(ports: Ports, owner: PointOwner): Promise<ListedPoints> {

@@ -9,7 +9,7 @@ import { type Browser, startBrowser } from '../support/browser.js';
 
 const SCREENSHOTS = fileURLToPath(new URL('../../test-output/ui/', import.meta.url));
 
-export class PageStand {
+export class PageTestbed {
   readonly page: Page;
   /** Addresses of all that any page asked for. */
   readonly fetched: string[] = [];
@@ -27,9 +27,9 @@ export class PageStand {
     this.page.on('console', (message) => this.errors.push(message.text()));
   }
 
-  static async start(): Promise<PageStand> {
+  static async start(): Promise<PageTestbed> {
     await mkdir(SCREENSHOTS, { recursive: true });
-    return new PageStand(await mkdtemp(join(tmpdir(), 'vm-page-')), await startBrowser());
+    return new PageTestbed(await mkdtemp(join(tmpdir(), 'vm-page-')), await startBrowser());
   }
 
   async stop(): Promise<void> {

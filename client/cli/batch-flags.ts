@@ -1,4 +1,4 @@
-// The words of `batch start`, as the input of a batch: a file, flags, or flags on top of a file.
+// The flags of `batch start`, as the input of a batch: a file, flags, or flags on top of a file.
 import { type Command, Option } from 'commander';
 import { readFile } from 'node:fs/promises';
 import { text } from 'node:stream/consumers';
@@ -10,7 +10,7 @@ import {
   type MaintenanceWindow,
   type ParsedBatchInput,
 } from '../../contracts/batch.js';
-import { MoverError, reasonsOf, type Reason } from '../../contracts/errors.js';
+import { invalidField, MoverError, reasonsOf, type Reason } from '../../contracts/errors.js';
 import { causeOf } from '../../control/cause.js';
 import { checkBatchInput } from '../batches/check-input.js';
 import {
@@ -27,10 +27,11 @@ import {
 } from './batch-parsers.js';
 import { operatorOf } from './operator.js';
 import { parseDuration } from './parse-duration.js';
+import { withoutUndefined } from './without-undefined.js';
 
 type Options = NonNullable<BatchInput['options']>;
 
-export interface BatchOptionWords {
+export interface BatchOptionFlags {
   readonly concurrency?: number;
   readonly perGroup?: number;
   readonly perAppliance?: number;
@@ -47,7 +48,7 @@ export interface BatchOptionWords {
   readonly verify?: boolean;
 }
 
-export interface BatchWords extends BatchOptionWords {
+export interface BatchInputFlags extends BatchOptionFlags {
   readonly input?: string;
   readonly from?: readonly string[];
   readonly to?: string;
@@ -62,7 +63,7 @@ export interface BatchWords extends BatchOptionWords {
 }
 
 /** Which volumes, where to, and how. */
-export function withBatchWords(command: Command): Command {
+export function withBatchFlags(command: Command): Command {
   command
     .option('--input <file>', 'the batch as a JSON object, "-" for standard input; flags go on top of it')
     .option('--from <groups>', 'volumes of this group, or these with commas', gatheredList)
@@ -102,8 +103,8 @@ export function withBatchOptions(command: Command): Command {
     .option('--verify', 'compare each volume with its replica after its move');
 }
 
-/** Which word a field comes from, by the beginning of its path: the longest one counts. */
-const WORD_OF: Readonly<Record<string, keyof BatchWords>> = {
+/** The flag that a field comes from, by the beginning of its path: the longest one counts. */
+const FLAG_OF: Readonly<Record<string, keyof BatchInputFlags>> = {
   moves: 'volumes',
   'select.from': 'from',
   'select.name': 'name',
@@ -130,9 +131,9 @@ const WORD_OF: Readonly<Record<string, keyof BatchWords>> = {
   'options.verify': 'verify',
 };
 
-export interface WordsContext {
+export interface FlagsContext {
   readonly environment: NodeJS.ProcessEnv;
-  /** Who asks when neither words nor file say so; default: the login name. */
+  /** Who asks when neither flags nor file say so; default: the login name. */
   readonly operator?: string;
   /** The text of --input. */
   readonly read?: (file: string) => Promise<string>;
@@ -140,17 +141,17 @@ export interface WordsContext {
 
 /** @throws MoverError INVALID_REQUEST naming the flag or the field */
 export async function batchInputOf(
-  words: BatchWords,
-  { environment, operator = operatorOf(environment), read = readInput }: WordsContext,
+  flags: BatchInputFlags,
+  { environment, operator = operatorOf(environment), read = readInput }: FlagsContext,
 ): Promise<ParsedBatchInput> {
-  const base = words.input === undefined ? {} : await objectIn(words.input, read);
-  const given = batchValueOf(words, base, operator);
+  const base = flags.input === undefined ? {} : await objectIn(flags.input, read);
+  const given = batchValueOf(flags, base, operator);
   const parsed = batchInputSchema.safeParse(given);
-  if (!parsed.success) throw refusal(reasonsOf(parsed.error, 'batch'), words);
+  if (!parsed.success) throw refusal(reasonsOf(parsed.error, 'batch'), flags);
   try {
     checkBatchInput(parsed.data, Date.now());
   } catch (error) {
-    throw error instanceof MoverError && error.reasons.length > 0 ? refusal(error.reasons, words) : error;
+    throw error instanceof MoverError && error.reasons.length > 0 ? refusal(error.reasons, flags) : error;
   }
   return parsed.data;
 }
@@ -169,43 +170,40 @@ async function objectIn(
     value = JSON.parse(await read(file));
   } catch (error) {
     const what = error instanceof SyntaxError ? 'is no JSON' : 'cannot be read';
-    throw wrong('--input', `${where} ${what}: ${causeOf(error)}`);
+    throw invalidField('--input', `${where} ${what}: ${causeOf(error)}`);
   }
   if (typeof value !== 'object' || value === null || Array.isArray(value))
-    throw wrong(
+    throw invalidField(
       '--input',
       `${where} holds no JSON object, as { "select": { "from": "cg-gold" }, "to": "cg-silver" } is one`,
     );
   return { ...value };
 }
 
-/**
- * The input that words and a file make together, unchecked: what the words say stands over what the
- * file says.
- */
+/** The input that flags and a file make together, unchecked. A flag overrules the file. */
 function batchValueOf(
-  words: BatchWords,
+  flags: BatchInputFlags,
   base: Readonly<Record<string, unknown>>,
   login: string,
 ): Readonly<Record<string, unknown>> {
-  const { dryRun, operator, reason } = words;
+  const { dryRun, operator, reason } = flags;
   return {
     ...base,
-    ...whatOf(words, base),
-    ...present({ dryRun, reason }),
+    ...whatOf(flags, base),
+    ...withoutUndefined({ dryRun, reason }),
     operator: operator ?? base['operator'] ?? login,
-    options: mergedOptions(objectOf(base['options']), optionsOf(words)),
+    options: mergedOptions(objectOf(base['options']), optionsOf(flags)),
   };
 }
 
 /** Which volumes, and where to. */
-function whatOf(words: BatchWords, base: Readonly<Record<string, unknown>>): Readonly<Record<string, unknown>> {
-  const { from, name, vm, label, to, map, volumes, input } = words;
-  if (volumes !== undefined) return { moves: listedMoves(volumes, words) };
-  const select = present({ from: from?.length === 1 ? from[0] : from, name, vm, labels: label });
+function whatOf(flags: BatchInputFlags, base: Readonly<Record<string, unknown>>): Readonly<Record<string, unknown>> {
+  const { from, name, vm, label, to, map, volumes, input } = flags;
+  if (volumes !== undefined) return { moves: listedMoves(volumes, flags) };
+  const select = withoutUndefined({ from: from?.length === 1 ? from[0] : from, name, vm, labels: label });
   const selects = Object.keys(select).length > 0;
   if (input === undefined && !selects)
-    throw wrong(
+    throw invalidField(
       '--from',
       'say which volumes: --from, --name, --vm or --label with --to or --map, --volumes with --to, or --input',
     );
@@ -216,20 +214,23 @@ function whatOf(words: BatchWords, base: Readonly<Record<string, unknown>>): Rea
   };
 }
 
-function listedMoves(volumes: readonly string[], { to, from, name, vm, label }: BatchWords): Record<string, unknown>[] {
-  if (to === undefined) throw wrong('--to', 'with --volumes name the group that they go to');
+function listedMoves(
+  volumes: readonly string[],
+  { to, from, name, vm, label }: BatchInputFlags,
+): Record<string, unknown>[] {
+  if (to === undefined) throw invalidField('--to', 'with --volumes name the group that they go to');
   if (name !== undefined || vm !== undefined || label !== undefined)
-    throw wrong('--volumes', 'names the volumes: not together with --name, --vm or --label');
-  if (from !== undefined && from.length > 1) throw wrong('--from', 'with --volumes name one group at most');
+    throw invalidField('--volumes', 'names the volumes: not together with --name, --vm or --label');
+  if (from !== undefined && from.length > 1) throw invalidField('--from', 'with --volumes name one group at most');
   if (volumes.length > BATCH_MOVES_MAX)
-    throw wrong('--volumes', `at most ${BATCH_MOVES_MAX}; more are named by --from, --name, --vm and --label`);
-  return volumes.map((volume) => present({ volume, to, from: from?.[0] }));
+    throw invalidField('--volumes', `at most ${BATCH_MOVES_MAX}; more are named by --from, --name, --vm and --label`);
+  return volumes.map((volume) => withoutUndefined({ volume, to, from: from?.[0] }));
 }
 
-/** Those that the words name, and no others. */
-export function optionsOf(words: BatchOptionWords): Options {
-  const { concurrency, perGroup, perAppliance, startsPerSecond, order, onFailure, retries, retryAfter } = words;
-  const { window, atWindowEnd, expectedMove, canary, approval, verify } = words;
+/** The options that the flags name, and no others. */
+export function optionsOf(flags: BatchOptionFlags): Options {
+  const { concurrency, perGroup, perAppliance, startsPerSecond, order, onFailure, retries, retryAfter } = flags;
+  const { window, atWindowEnd, expectedMove, canary, approval, verify } = flags;
   const limits = {
     ...(concurrency === undefined ? {} : { all: concurrency }),
     ...(perGroup === undefined ? {} : { perSourceGroup: perGroup, perTargetGroup: perGroup }),
@@ -254,26 +255,22 @@ export function optionsOf(words: BatchOptionWords): Options {
 }
 
 /** Limits and retries are put together field by field; each other option is one whole. */
-function mergedOptions(base: Readonly<Record<string, unknown>>, words: Options): Readonly<Record<string, unknown>> {
-  const { concurrency, retries } = words;
+function mergedOptions(base: Readonly<Record<string, unknown>>, flags: Options): Readonly<Record<string, unknown>> {
+  const { concurrency, retries } = flags;
   return {
     ...base,
-    ...words,
+    ...flags,
     ...(concurrency === undefined ? {} : { concurrency: { ...objectOf(base['concurrency']), ...concurrency } }),
     ...(retries === undefined ? {} : { retries: { ...objectOf(base['retries']), ...retries } }),
   };
-}
-
-function present(fields: Readonly<Record<string, unknown>>): Record<string, unknown> {
-  return Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined));
 }
 
 function objectOf(value: unknown): Readonly<Record<string, unknown>> {
   return typeof value === 'object' && value !== null && !Array.isArray(value) ? { ...value } : {};
 }
 
-function refusal(reasons: readonly Reason[], words: BatchWords): MoverError {
-  const named = reasons.map((reason) => ({ ...reason, subject: flagOf(reason.subject, words) ?? reason.subject }));
+function refusal(reasons: readonly Reason[], flags: BatchInputFlags): MoverError {
+  const named = reasons.map((reason) => ({ ...reason, subject: flagOf(reason.subject, flags) ?? reason.subject }));
   const listed = [...new Set(named.map(({ subject, message }) => `${subject}: ${message}`))].join('; ');
   return new MoverError('INVALID_REQUEST', `The batch is not accepted: ${listed}${listed.endsWith('.') ? '' : '.'}`, {
     reasons: named,
@@ -284,19 +281,13 @@ function refusal(reasons: readonly Reason[], words: BatchWords): MoverError {
  * The flag that a field was given by; undefined when it comes from the file.
  * @example "--per-group"
  */
-function flagOf(path: string, words: BatchWords): string | undefined {
-  const [word] = Object.entries(WORD_OF)
+function flagOf(path: string, flags: BatchInputFlags): string | undefined {
+  const [flag] = Object.entries(FLAG_OF)
     .filter(([beginning]) => path === beginning || path.startsWith(`${beginning}.`))
     .toSorted(([a], [b]) => b.length - a.length)
     .map(([, name]) => name);
-  if (word === undefined || words[word] === undefined) return undefined;
-  return `--${word.replaceAll(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`;
-}
-
-function wrong(subject: string, message: string): MoverError {
-  return new MoverError('INVALID_REQUEST', `${subject}: ${message}.`, {
-    reasons: [{ code: 'INVALID_REQUEST', subject, message }],
-  });
+  if (flag === undefined || flags[flag] === undefined) return undefined;
+  return `--${flag.replaceAll(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`;
 }
 
 /** For the help of commands that take a batch. */

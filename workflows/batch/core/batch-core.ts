@@ -31,7 +31,7 @@ const FENCE_BY_PASSED = {
   stands: true,
 } as const satisfies MoveEnd;
 
-export class Batch {
+export class BatchCore {
   readonly id: BatchId;
   readonly startedAtMs: number;
   /** Runs of the workflow so far, this one included. */
@@ -59,8 +59,8 @@ export class Batch {
   }
 
   /** A batch that has done nothing yet. */
-  static begin(options: BatchOptions, workflowId: string, batch: BatchId, nowMs: number): Batch {
-    return new Batch(options, workflowId, firstRunOf(options, batch, nowMs));
+  static begin(options: BatchOptions, workflowId: string, batch: BatchId, nowMs: number): BatchCore {
+    return new BatchCore(options, workflowId, firstRunOf(options, batch, nowMs));
   }
 
   /** For the next run of the workflow. */

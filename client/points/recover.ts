@@ -3,24 +3,17 @@ import { mkdir, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { anyAppliance, type Ports } from '../../control/ports.js';
 import { MoverError } from '../../contracts/errors.js';
-import type { GroupId, PointId, VolumeId } from '../../contracts/ids.js';
-import { momentMs } from '../../contracts/moment.js';
-import type { FoundPoint, LeftOut, RecoveryPoint } from '../../contracts/point.js';
+import type { VolumeId } from '../../contracts/ids.js';
+import type { LeftOut, RecoveryPoint } from '../../contracts/point.js';
 import { causeOf } from '../../control/cause.js';
 import { connectNbd } from '../../nbd/client.js';
 import type { NbdClient } from '../../nbd/nbd-client.js';
 import { readAhead } from '../../nbd/read-ahead.js';
-import { imageAddressOf } from './image-address.js';
-import { SparseFile, taken } from './sparse-file.js';
+import { imageAddressOf } from '../images/image-address.js';
+import { findPoint, type PointInput } from './find.js';
+import { SparseFile, taken } from '../images/sparse-file.js';
 
-export type RecoverInput = ({ readonly volume: VolumeId } | { readonly group: GroupId }) & {
-  /** Which point; with neither this nor a time the newest. */
-  readonly point?: PointId | undefined;
-  /**
-   * The last point, in the order of the timeline, whose time is not later than this: milliseconds
-   * since 1970-01-01 UTC, or text as people write it ("2026-11-23T10:00:00Z", "-2h").
-   */
-  readonly atMs?: number | string | undefined;
+export type RecoverInput = PointInput & {
   /**
    * A volume's image file; a folder (made if it is missing) for a group, or to have the file named
    * after the volume.
@@ -102,19 +95,6 @@ interface Opened {
   readonly position: number;
   readonly image: NbdClient;
   readonly file: SparseFile;
-}
-
-/** @throws MoverError INVALID_REQUEST, POINT_NOT_FOUND */
-async function findPoint(ports: Ports, input: RecoverInput): Promise<FoundPoint> {
-  const { point } = input;
-  const atMs = input.atMs === undefined ? undefined : momentMs(input.atMs, 'atMs', Date.now());
-  return await anyAppliance(ports, ({ calls }) =>
-    calls.findPoint({
-      ...('volume' in input ? { volume: input.volume } : { group: input.group }),
-      ...(point === undefined ? {} : { point }),
-      ...(atMs === undefined ? {} : { atMs }),
-    }),
-  );
 }
 
 function withoutMembers(point: RecoveryPoint, input: RecoverInput): MoverError {

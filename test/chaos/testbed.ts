@@ -2,13 +2,13 @@
 // what must be true afterwards.
 import { randomUUID } from 'node:crypto';
 import { expect } from 'vitest';
-import type { StartedMove } from '../../client/moves/moves.js';
+import type { StartedMove } from '../../client/moves/move-client.js';
 import { MoverError } from '../../contracts/errors.js';
 import { groupIdSchema, volumeIdSchema, type GroupId, type VolumeId } from '../../contracts/ids.js';
 import { MOVE_STEPS, type MoveInput, type MoveReport, type MoveStep } from '../../contracts/move.js';
 import { compareExports, type Export, withExport } from '../../estate/compare.js';
 import { type Guest, startGuest } from '../../estate/guest/guest.js';
-import { type Verification, verifyCut, verifyFinal } from '../../estate/guest/verify.js';
+import { type DiskCheck, verifyCut, verifyFinal } from '../../estate/guest/verify.js';
 import type { Link } from '../../contracts/appliance-api.js';
 import { withPorts } from '../../estate/ports.js';
 import { readAhead } from '../../nbd/read-ahead.js';
@@ -66,19 +66,19 @@ export interface HeldMove extends StartedMove {
   readonly hold: Hold;
 }
 
-export class Stand {
+export class Testbed {
   readonly estate: TestEstate;
   readonly detours: ReadonlyMap<string, ControlDetour>;
   readonly guests: ReadonlyMap<VolumeId, Guest>;
 
-  private constructor(estate: TestEstate, detours: Stand['detours'], guests: Stand['guests']) {
+  private constructor(estate: TestEstate, detours: Testbed['detours'], guests: Testbed['guests']) {
     this.estate = estate;
     this.detours = detours;
     this.guests = guests;
   }
 
   /** @param address of the Temporal server */
-  static async start(address: string): Promise<Stand> {
+  static async start(address: string): Promise<Testbed> {
     const namespace = await createNamespace(address);
     const planned = await withPorts(
       estateOf({
@@ -103,7 +103,7 @@ export class Stand {
       const { address: at } = await estate.source(volume);
       guests.set(volume, await startGuest({ address: at, volume, seed: i + 1, writesPerSecond: WRITES_PER_SECOND }));
     }
-    return new Stand(estate, detours, guests);
+    return new Testbed(estate, detours, guests);
   }
 
   async stop(): Promise<void> {
@@ -114,7 +114,7 @@ export class Stand {
 
   /** @throws AssertionError when the replica site and the splitter don't agree */
   async standing(volume: VolumeId): Promise<Standing> {
-    const [found] = (await this.estate.client.listVolumes()).filter((candidate) => candidate.volume === volume);
+    const [found] = (await this.estate.client.volumes.list()).filter((candidate) => candidate.volume === volume);
     if (found?.splitterView === undefined) throw new Error(`Volume ${volume} is not listed by both.`);
     const { group, epoch, splitterView } = found;
     expect(
@@ -135,7 +135,7 @@ export class Stand {
     for (const detour of this.detours.values()) detour.hold(hold);
     const before = await this.standing(volume);
     const to = before.group === GOLD ? SILVER : GOLD;
-    const started = await this.estate.client.startMove({ volume, to, options }, { workflowId });
+    const started = await this.estate.client.moves.start({ volume, to, options }, { workflowId });
     return { ...started, volume, before, to, hold };
   }
 
@@ -184,7 +184,7 @@ export class Stand {
 
   /** Kinds of the bookmarks in force that a move left. */
   async bookmarksOf({ moveId, volume }: Pick<HeldMove, 'moveId' | 'volume'>): Promise<string[]> {
-    const { points } = await this.estate.client.listPoints({ volume });
+    const { points } = await this.estate.client.points.list({ volume });
     return points
       .filter(({ bookmark }) => bookmark?.attempt?.move === moveId && !bookmark.pending)
       .map(({ kind }) => kind);
@@ -229,7 +229,7 @@ export class Stand {
     for (const guest of this.guests.values()) guest.resume();
   }
 
-  async #verify(from: Export, volume: VolumeId, check: typeof verifyFinal): Promise<Verification> {
+  async #verify(from: Export, volume: VolumeId, check: typeof verifyFinal): Promise<DiskCheck> {
     const guest = this.guests.get(volume);
     if (guest === undefined) throw new Error(`Volume ${volume} has no guest.`);
     return await withExport(from, async (client) => check(readAhead(client), guest.seed, guest.log));

@@ -1,15 +1,15 @@
-// What a batch is to move, in a few words.
+// Says in a few words what a batch is to move.
 import type { BatchInput } from '../../contracts/batch.js';
 
 /** @example "volumes of cg-gold named vm-1* to cg-silver" */
-export function batchWords({ moves, select, failedOf, to, map = {} }: BatchInput): string {
+export function describeBatch({ moves, select, failedOf, to, map = {} }: BatchInput): string {
   if (moves !== undefined) return `${moves.length} moves`;
   if (failedOf !== undefined) return `failed moves of ${failedOf}`;
   const mapped = Object.entries(map).map(([source, target]) => `${source} to ${target}`);
-  return `volumes${ofWords(select)} ${to === undefined ? mapped.join(', ') : `to ${to}`}`;
+  return `volumes${ofSelect(select)} ${to === undefined ? mapped.join(', ') : `to ${to}`}`;
 }
 
-function ofWords({ from = [], name, vm, labels = {} }: NonNullable<BatchInput['select']> = {}): string {
+function ofSelect({ from = [], name, vm, labels = {} }: NonNullable<BatchInput['select']> = {}): string {
   const groups = [from].flat();
   return [
     groups.length === 0 ? '' : ` of ${groups.join(', ')}`,

@@ -1,11 +1,10 @@
-// The words of `plan` and `move`, as the input of a move. What they may be is checked where every
-// move's input is.
+// The flags of `plan` and `move`, as the input of a move.
 import type { Command } from 'commander';
 import type { MoveInput } from '../../contracts/move.js';
 import type { KeepRequest } from '../../contracts/retention.js';
-import type { GlobalOptions } from './session.js';
+import type { GlobalFlags } from './session.js';
 
-export interface MoveWords extends GlobalOptions {
+export interface MoveInputFlags extends GlobalFlags {
   readonly to: string;
   readonly from?: string;
   readonly operator?: string;
@@ -14,7 +13,7 @@ export interface MoveWords extends GlobalOptions {
   readonly keepLeft?: KeepRequest;
 }
 
-export function withMoveWords(command: Command): Command {
+export function withMoveFlags(command: Command): Command {
   return command
     .argument('<volume...>', 'one volume, or several that leave at one cut')
     .requiredOption('--to <group>', 'the group to move to')
@@ -22,8 +21,8 @@ export function withMoveWords(command: Command): Command {
 }
 
 /** As it was typed: the client checks it. */
-export function moveInputOf(volumes: readonly string[], words: MoveWords): MoveInput {
-  const { to, from, operator, reason, verify, keepLeft } = words;
+export function moveInputOf(volumes: readonly string[], flags: MoveInputFlags): MoveInput {
+  const { to, from, operator, reason, verify, keepLeft } = flags;
   const [first = '', ...more] = volumes;
   return {
     ...(more.length === 0 ? { volume: first } : { volumes: [...volumes] }),

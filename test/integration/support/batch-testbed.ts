@@ -14,15 +14,15 @@ export const THREE = ['s0v0', 's0v1', 's0v2'];
 /** A move that meets it fails, and is put back. */
 export const corrupt = new MoverError('CORRUPT', 'A checksum is wrong.');
 
-export class BatchStand {
+export class BatchTestbed {
   readonly moves: Moves;
 
   private constructor(moves: Moves) {
     this.moves = moves;
   }
 
-  static async start(options: MovesOptions = {}): Promise<BatchStand> {
-    return new BatchStand(await Moves.start({ volumesPerSplitter: 6, ...options }));
+  static async start(options: MovesOptions = {}): Promise<BatchTestbed> {
+    return new BatchTestbed(await Moves.start({ volumesPerSplitter: 6, ...options }));
   }
 
   /** Where a volume is not: g1 and g3 are one appliance's, g2 another's. */
