@@ -1,5 +1,5 @@
-// The control API of a data protection appliance: how the orchestrator, the splitters and people
-// reach replication.
+// The control API of a data protection appliance. The orchestrator, the splitters and operators
+// reach replication through it.
 import { z } from 'zod';
 import { attemptRecordSchema, attemptRefSchema } from './attempt.js';
 import { applianceIdSchema, groupIdSchema, volumeIdSchema } from './ids.js';
@@ -18,16 +18,13 @@ import { verifyReplicaApi } from './verify.js';
 export const groupStateSchema = z.enum(['ACTIVE', 'PAUSED', 'INITIALIZING', 'DISCONNECTED']);
 export type GroupState = z.infer<typeof groupStateSchema>;
 
-/** A group as its appliance knows it. */
+/** A group as its appliance sees it. */
 export const applianceGroupSchema = siteGroupSchema.extend({
   state: groupStateSchema,
-  /** Splitters that have members of the group and are connected now. */
+  /** Connected splitters that have members of the group. */
   splitters: z.array(z.string()),
   lastPoint: z.strictObject({ id: z.string(), atMs: timeMsSchema }).optional(),
-  /**
-   * Points skipped because a splitter did not answer or no longer held, since the start of the
-   * process.
-   */
+  /** Points skipped since the process started: a splitter did not answer or no longer held. */
   pointsSkipped: countSchema,
 });
 export type ApplianceGroup = z.infer<typeof applianceGroupSchema>;
@@ -41,10 +38,7 @@ export type Link = z.infer<typeof linkSchema>;
 
 /** Faults of the rounds that close recovery points over several splitters. */
 export const roundFaultsSchema = z.strictObject({
-  /**
-   * Take the cuts one after another without holding acknowledgements and without asking again: such
-   * points may be torn.
-   */
+  /** Takes the cuts one after another, without hold or confirmation. Such points may be torn. */
   unconfirmed: z.boolean(),
 });
 export type RoundFaults = z.infer<typeof roundFaultsSchema>;
@@ -68,8 +62,8 @@ export const applianceApi = {
       pausedGroups: z.array(groupIdSchema),
       nbd: z.strictObject({ host: z.string(), port: z.number().int() }),
       /**
-       * The appliance's wall clock now, and those of the replica site and the splitters beside it,
-       * as of its last calls.
+       * The wall clocks of the appliance (now), the replica site and the splitters (at its last
+       * calls).
        */
       clock: clockViewSchema.optional(),
       skews: z.array(clockSkewSchema).optional(),
