@@ -215,7 +215,7 @@ export const batchCountsSchema = z.strictObject({
   failed: countSchema,
   /** Cancelled by a person, or by the batch when it stopped. The volumes stayed in their group. */
   cancelled: countSchema,
-  /** In the target group already, when planned or when their turn came. */
+  /** Already in the target group, when planned or when their turn came. */
   alreadyThere: countSchema,
   /** Skipped by the update `skipVolume`. */
   skipped: countSchema,
