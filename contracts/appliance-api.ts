@@ -54,7 +54,7 @@ export const applianceApi = {
     method: 'GET',
     path: '/v1/appliance',
     summary:
-      'The appliance itself: id, link, groups whose replication is paused, where it serves images over NBD, and what it knows of clocks.',
+      'The appliance itself: id, link, paused groups, its NBD address for images, and its findings about clocks.',
     input: z.strictObject({}),
     output: z.strictObject({
       appliance: applianceIdSchema,
@@ -127,7 +127,7 @@ export const applianceApi = {
   lag: operation({
     method: 'GET',
     path: '/v1/lag',
-    summary: 'What is on its way through this appliance for a volume.',
+    summary: 'Bytes of a volume in transit through this appliance.',
     input: z.strictObject({ volume: volumeIdSchema }),
     output: z.strictObject({ volume: volumeIdSchema, bufferedBytes: bytesSchema, undistributedBytes: bytesSchema }),
   }),
@@ -149,7 +149,7 @@ export const applianceApi = {
   closeAccess: operation({
     method: 'POST',
     path: '/v1/accesses/close',
-    summary: 'Close an image access: its connections end and its scratch is thrown away. Closing it again is no error.',
+    summary: 'Close an image access: its connections end and its scratch is discarded. Closing it again is no error.',
     input: z.strictObject({
       access: accessIdSchema,
       /** Who closes it. */
@@ -168,7 +168,7 @@ export const applianceApi = {
     method: 'POST',
     path: '/v1/faults/rounds',
     summary:
-      'Close points over several splitters without hold and confirmation, to see what these are for; or as it should be.',
+      'Turn off hold and confirmation for points over several splitters (`unconfirmed`), or turn them on again. Such points may be torn.',
     input: roundFaultsSchema,
     output: roundFaultsSchema,
   }),

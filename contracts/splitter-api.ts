@@ -250,7 +250,7 @@ export const splitterApi = {
     method: 'POST',
     path: '/v1/volumes/resync',
     summary:
-      'Make the replica like the source again: without ranges the whole volume is compared by digests and what differs is sent; ranges are sent whatever the replica has. Marked in store before the answer. Refused (VOLUME_BUSY) behind a fence, (SOURCE_UNPROVEN, SOURCE_MISSING, FOREIGN_SOURCE) while the disk may not be used. May be repeated.',
+      'Make the replica equal to the source again. Without ranges the whole volume is compared by digests and differences are sent; given ranges are sent without comparing. The marks are stored before the answer. Refused (VOLUME_BUSY) behind a fence, (SOURCE_UNPROVEN, SOURCE_MISSING, FOREIGN_SOURCE) while the disk may not be used. May be repeated.',
     input: resyncInputSchema,
     output: splitterVolumeSchema,
   }),
@@ -258,7 +258,7 @@ export const splitterApi = {
     method: 'POST',
     path: '/v1/volumes/source',
     summary:
-      'What a person decides for a volume whose source is missing or foreign: an empty disk takes its place, the disk as it is counts, or the disk is made anew from the replica (answered at once; inventory says how far it is). Then the volume is compared. For an unproven source the first two are a person’s word that it is right; a replica of another disk still refuses it. Refused (SOURCE_PRESENT) when nothing is to be decided.',
+      'A person’s decision for a volume whose source is missing or foreign: an empty disk takes its place, the disk counts as it is, or the disk is rebuilt from the replica (answered at once; inventory shows the progress). Then the volume is compared. For an unproven source the first two confirm that the disk is right; a replica of another disk still refuses it. Refused (SOURCE_PRESENT) when nothing is to be decided.',
     input: decideSourceInputSchema,
     output: splitterVolumeSchema,
   }),
