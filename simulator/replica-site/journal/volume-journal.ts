@@ -181,7 +181,7 @@ class OpenJournal implements CheckedJournal {
       sync,
       applied,
     });
-    replica.tellOf(() => this.#noteReplica());
+    replica.onDamageFound(() => this.#noteReplica());
     this.#distributor.resume();
   }
 
