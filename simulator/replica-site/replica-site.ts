@@ -43,8 +43,8 @@ interface ReplicaSite extends SiteParts {
 }
 
 /**
- * Serves until stopped.
- * @throws when the address can't be listened on or what is stored can't be read.
+ * Starts a replica site, which serves until it is stopped.
+ * @throws if the address can't be listened on, or stored rows can't be read.
  */
 export async function startReplicaSite(
   config: ReplicaSiteConfig,

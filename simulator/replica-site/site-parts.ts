@@ -1,5 +1,5 @@
-// The parts of a replica site that need each other: the rules ask the journals, and the journals
-// tell the rules what became durable.
+// The parts of a replica site that need each other: rules ask the journals, and the journals report
+// what became durable.
 import type { Logger } from 'pino';
 import type { Estate } from '../../contracts/estate.js';
 import { MoverError } from '../../contracts/errors.js';

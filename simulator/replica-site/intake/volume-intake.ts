@@ -191,9 +191,9 @@ export class VolumeIntake {
     const { atMs } = this.#spentSince;
     const [waiting, limit] = [this.#unappliedBytes(), this.#unappliedBytesMax].map((bytes) => Math.ceil(bytes / MIB));
     return (
-      `Nothing more of volume "${this.volume}" is taken in since ${new Date(atMs).toISOString()}: ${waiting} MiB wait to be ` +
-      `applied to its replica, the limit is ${limit} MiB. Its newer writes wait at the splitter, and then only marks are kept; ` +
-      'other volumes go on. It goes on by itself when some are applied; if the number does not fall, look at the log of the replica site.'
+      `No write of volume "${this.volume}" has been taken in since ${new Date(atMs).toISOString()}: ${waiting} MiB wait to be ` +
+      `applied to its replica; the limit is ${limit} MiB. Newer writes wait at the splitter, which then keeps only marks. ` +
+      "Other volumes are not affected. It goes on by itself once enough is applied. If the number doesn't fall, look at the replica site's log."
     );
   }
 
