@@ -13,7 +13,7 @@ export interface SiteStorage {
   readonly store: RowStore;
   readonly reports: Reports;
   readonly reserve: RoomReserve;
-  /** With sync: survives power loss, not only a killed process. */
+  /** Whether stored data survives power loss, not only a killed process. */
   readonly sync: boolean;
 }
 

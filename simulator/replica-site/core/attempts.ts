@@ -22,11 +22,11 @@ import { endOf, sinceInstant, termOf, type SiteMoment } from './terms.js';
  */
 const MOVER_JOINS_WITHIN_MS = 30_000;
 /**
- * For verdicts of an earlier version, which noted no instant: they count as given when this life
- * began. No life has this number.
+ * Stands in for the instant that an earlier version did not note: its verdicts count as given when
+ * this life began. No life has this number.
  */
 const SOME_EARLIER_LIFE: Instant = { life: -1, atMs: 0 };
-/** For attempts of an earlier version, whose terms were instants of a wall clock. */
+/** Stands in for the terms of an earlier version, which were instants of a wall clock. */
 const TERM_OF_EARLIER_VERSION: Term = { life: -1, untilMs: 0, ms: LEASE_MS_DEFAULT };
 
 type Contents = NonNullable<AttemptRecord['contents']>;

@@ -65,7 +65,7 @@ export class VolumeIntake {
   readonly #credit: VolumeCredit<Attached>;
   #appendedPosition: number;
   /**
-   * Since when the newest attachment has had no credit: by the wall clock, to be shown, and by the
+   * When the newest attachment's credit was used up: by the wall clock, to be shown, and by the
    * monotonic one, to be measured.
    */
   #spentSince: { readonly atMs: number; readonly monotonicMs: number } | undefined;
