@@ -441,12 +441,12 @@ class Recovery {
   }
 
   /**
-   * Makes what was read durable. Bytes that were read may be in the page cache only: after a failed
-   * sync, in this process or an earlier one, the system may read them back and report a later sync
-   * as a success, without ever having written them. Yet they are about to be called durable, or to
-   * back redo of the replica image. So it rewrites what no sync is known to have reached: the last
-   * group of each log, as a later group proves that the one before it was synced. (Redo rewrites
-   * the replica image, `run` the manifest.)
+   * What was read back may be in the page cache only, and is about to be called durable, or be
+   * relied on when redo overwrites the replica image. After a failed sync, in this life or an
+   * earlier one, the system reads it back, syncs it with success and has never written it. So what
+   * no sync is known to have reached is written again: the last group of each row, since a later
+   * group is proof of the sync before it. (Redo writes the replica image again, `run` the
+   * manifest.)
    */
   async #commitLogs(logs: readonly SegmentLog[]): Promise<void> {
     const { files, sync } = this.#options;

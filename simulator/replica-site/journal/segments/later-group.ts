@@ -10,12 +10,12 @@ import { RECORD_HEADER_BYTES, decodeRecordHeader } from './record-format.js';
  * zero.
  */
 const SECTOR_BYTES = 512;
-/** A shorter run of zeroes proves nothing, except at the fault itself. */
+/** A shorter run of zeroes than this proves nothing, but at the place of the fault itself. */
 const LOST_BYTES_MIN = 16;
 
 /**
- * Whether a sector from byte `at` on was never written, as after a power cut; a flipped bit leaves
- * none. A record that holds a whole sector of zeroes looks the same.
+ * True if a sector from byte `at` on was never written: a power cut leaves such, a flipped bit does
+ * not. A record that holds a whole sector of zeroes looks the same.
  */
 export function hasLostSector(files: Files, path: string, at: number, fileBytes: number): boolean {
   const rest = Buffer.alloc(fileBytes - at);

@@ -34,5 +34,5 @@ export async function rewriteLastGroup(files: Files, segment: Segment, start: nu
   files.read(path, header, 0);
   const { fault } = await scanRecords(files, path, { from: start, to: end, payloads: true }, () => undefined);
   if (fault !== undefined || (wasSound && decodeSegmentHeader(header) === undefined))
-    throw new JournalError('FAILED', `the last group of ${path} never reached the disk`);
+    throw new JournalError('FAILED', `what was written last to ${path} never reached the disk`);
 }
