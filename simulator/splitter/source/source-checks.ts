@@ -30,6 +30,11 @@ export type SourceFinding =
   | { readonly kind: 'missing' }
   | { readonly kind: 'changed' | 'replaced'; readonly reason: string };
 
+/** Whether the file is the one that an earlier life left, whatever was written to it since. */
+export function isSameFile({ kind }: SourceFinding): boolean {
+  return kind === 'same' || kind === 'changed';
+}
+
 export class SourceChecks {
   readonly #store: RowStore;
   readonly #seen = new Map<string, Seen>();

@@ -2,10 +2,10 @@
 // is stored, and only then do guests use it. Else a folder that was lost would be served as blank
 // disks while the replica site is away.
 import type { Logger } from 'pino';
-import type { VolumeId } from '../../../contracts/ids.js';
 import { Backoff } from '../shared/backoff.js';
 import type { SplitterCore } from '../core/splitter-core.js';
 import type { ProtectedVolume } from '../volume/protected-volume.js';
+import { unprovenSource } from '../volume/refusals.js';
 
 export interface SourceProofsOptions {
   readonly core: SplitterCore;
@@ -70,8 +70,4 @@ export class SourceProofs {
     for (const volume of proven) volume.unbar();
     onProven(proven);
   }
-}
-
-function unprovenSource(volume: VolumeId): string {
-  return `The disk of volume "${volume}" is new here, and the replica site has not said yet whether it has the volume from another disk. Guests' requests wait for a moment, and then get I/O errors. Start the replica site and the appliance: it goes on by itself. If they stay away, and the volume is new, type: volume-mover source accept-blank ${volume} (an empty disk), or: volume-mover source accept ${volume} (the disk that is there).`;
 }

@@ -2,7 +2,7 @@
 // they can't agree on is compared.
 import type { Logger } from 'pino';
 import { controlUrl, type Estate } from '../../../contracts/estate.js';
-import type { ApplianceId, VolumeId } from '../../../contracts/ids.js';
+import type { ApplianceId } from '../../../contracts/ids.js';
 import type { Advice } from '../../../contracts/lineage.js';
 import type { AttachedFrame, RefusedFrame } from '../../stream/frame.js';
 import { nowMs } from '../shared/clock.js';
@@ -10,6 +10,7 @@ import type { Confirmations } from '../marks/confirmations.js';
 import { doubtOf, remedyFor } from '../core/doubt.js';
 import type { SplitterCore } from '../core/splitter-core.js';
 import type { ProtectedVolume } from '../volume/protected-volume.js';
+import { foreignSource } from '../volume/refusals.js';
 import type { Sessions } from './sessions.js';
 
 export interface ReunionOptions {
@@ -115,8 +116,4 @@ export class Reunion {
     );
     onDoubt(volume);
   }
-}
-
-export function foreignSource(volume: VolumeId): string {
-  return `The disk of volume "${volume}" is not the one that its replica was made from. Guests get I/O errors, nothing of it is sent, and the replica is kept as it is; it stays so until you decide. Put this splitter's whole folder back and start it again, or type: volume-mover source recover ${volume} (from the replica), or: volume-mover source accept ${volume} (the disk that is there, as it is).`;
 }
