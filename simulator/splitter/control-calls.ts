@@ -1,5 +1,5 @@
-// The splitter's control API: one core function a call, which stores what it changed before it
-// answers.
+// The splitter's control API. Each call is one core function, which stores its changes before the
+// answer leaves.
 import type { Logger } from 'pino';
 import { createApiClient } from '../../control/client.js';
 import { applianceApi } from '../../contracts/appliance-api.js';
@@ -16,7 +16,7 @@ import type { Scans } from './volume/scans.js';
 import type { SourceDecisions } from './source/source-decisions.js';
 import type { VolumeFiles } from './files/volume-files.js';
 
-/** Longest wait for the new appliance's sign of life, in milliseconds. */
+/** Longest wait for the new appliance's health, in milliseconds. */
 const REACH_MS_MAX = 3_000;
 
 export interface ControlCallsOptions {

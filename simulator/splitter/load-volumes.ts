@@ -110,7 +110,10 @@ function load(row: VolumeSplitRow, budget: MemoryBudget, options: LoadOptions): 
   };
 }
 
-/** Has a volume compared whose source was changed or replaced while the splitter was stopped. */
+/**
+ * Has a volume compared with its replica if its source was changed or replaced while the splitter
+ * was stopped.
+ */
 function doubtChanged(split: VolumeSplit, marksFile: MarksFile, finding: SourceFinding, log: Logger): void {
   if (finding.kind !== 'changed' && finding.kind !== 'replaced') return;
   const { volume, refused } = split.row;

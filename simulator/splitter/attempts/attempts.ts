@@ -40,7 +40,7 @@ export class Attempts {
     });
   }
 
-  /** Takes note of the fence in a row that is new or changed, or of its absence. */
+  /** Takes note of the fence in a new or changed row, or of its absence. */
   follow(row: VolumeSplitRow): void {
     this.#verdicts.follow(row, this.#core.volume(row.volume).leaseEndsAtMs);
   }

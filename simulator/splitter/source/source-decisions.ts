@@ -1,6 +1,6 @@
-// What a person decides for a volume whose disk is missing or foreign. Marks are stored first, then
-// the disk is put in its place, then its identity is stored: a kill in between leaves the volume
-// refused, or wholly compared, and the decision can be repeated.
+// A person's decision about a disk that is missing or foreign. Marks are stored first, then the
+// disk is put in place, then its identity is stored. A kill in between leaves the volume refused or
+// wholly compared, and the decision can be repeated.
 import { closeSync, fsyncSync, ftruncateSync, openSync, renameSync, statSync } from 'node:fs';
 import { dirname } from 'node:path';
 import type { Logger } from 'pino';
@@ -43,7 +43,8 @@ export class SourceDecisions {
   }
 
   /**
-   * `recover` is answered once the recovery point is open; the copying goes on after that.
+   * Carries out a decision. `recover` is answered once the recovery point is open; copying
+   * continues afterwards.
    * @throws MoverError SOURCE_PRESENT, SOURCE_DECISION_REFUSED, VOLUME_BUSY, STORAGE_FULL,
    * STORAGE_FAILED; for `recover` POINT_NOT_FOUND, POINT_UNAVAILABLE, UNREACHABLE
    */
@@ -65,7 +66,7 @@ export class SourceDecisions {
     else await this.#take(volume, input.decision, input);
   }
 
-  /** Recoveries under way end, unfinished. */
+  /** Ends recoveries under way, unfinished. */
   async stop(): Promise<void> {
     this.#stopping.abort(new Error('the splitter is stopping'));
     await Promise.all(this.#running);
@@ -96,8 +97,8 @@ export class SourceDecisions {
   }
 
   /**
-   * Lifts the wait only. A replica that was made from another disk is still kept: the replica site
-   * refuses this one then.
+   * Lifts only the wait for a proof. If the replica was made from another disk, the replica site
+   * still refuses this one, and the replica is kept.
    */
   #vouch(volume: ProtectedVolume): void {
     const { core, onDecided, log } = this.#options;
@@ -166,7 +167,10 @@ export class SourceDecisions {
     }
   }
 
-  /** @param put brings the disk to its place */
+  /**
+   * Puts a disk in place, under a new identity, and has it compared.
+   * @param put moves the disk to its place
+   */
   async #replace(volume: ProtectedVolume, reason: string, put: () => void): Promise<void> {
     const { core, checks, files, onDecided, log } = this.#options;
     const { source, marks } = files(volume.id);
@@ -193,7 +197,7 @@ function refused({ id }: ProtectedVolume, why: string): MoverError {
   return new MoverError('SOURCE_DECISION_REFUSED', `For volume "${id}" ${why}. Nothing was changed.`);
 }
 
-/** A hole of the disk's size: its presence says that it was accepted. */
+/** Makes a disk that is one hole. Its presence says that an empty disk was accepted. */
 function makeBlank(path: string, sizeBytes: number): void {
   const fd = openSync(path, 'a');
   try {

@@ -1,6 +1,6 @@
-// Whether a new disk is the volume's. The replica site says so once, when it takes the disk; that
-// is stored, and only then do guests use it. Else a folder that was lost would be served as blank
-// disks while the replica site is away.
+// Proofs that a new disk is the volume's. The replica site gives one when it first takes the disk.
+// It is stored, and only then do guests use the disk. Otherwise a lost folder would be served as
+// blank disks while the replica site is away.
 import type { Logger } from 'pino';
 import { Backoff } from '../shared/backoff.js';
 import type { SplitterCore } from '../core/splitter-core.js';
@@ -9,7 +9,7 @@ import { unprovenSource } from '../volume/refusals.js';
 
 export interface SourceProofsOptions {
   readonly core: SplitterCore;
-  /** How long guests' requests wait, from now on, before they get an error. */
+  /** How long guests' requests wait from now on, in milliseconds, before they get an error. */
   readonly waitMs: number;
   /** The volumes' disks may be used. */
   readonly onProven: (volumes: readonly ProtectedVolume[]) => void;
@@ -19,7 +19,7 @@ export interface SourceProofsOptions {
 export class SourceProofs {
   readonly #options: SourceProofsOptions;
   readonly #backoff = new Backoff();
-  /** Whose disk the replica site knows; that is to be stored, in one transaction with others. */
+  /** Volumes with a proof to store, in one transaction with others. */
   readonly #news = new Set<ProtectedVolume>();
   #storing: NodeJS.Immediate | undefined;
   #retry: NodeJS.Timeout | undefined;
@@ -47,7 +47,10 @@ export class SourceProofs {
     clearTimeout(this.#retry);
   }
 
-  /** Where there is no room for it, guests are served all the same: the next start asks again. */
+  /**
+   * Stores the proofs. If they can't be stored, guests are served all the same: the next start asks
+   * again.
+   */
   #store(): void {
     const { core, onProven, log } = this.#options;
     this.#storing = undefined;

@@ -1,5 +1,5 @@
-// The sources of all volumes: each is noted, checked at a start, and barred until it is known to be
-// the volume's.
+// The sources of all volumes: notes their files, checks them at a start, and bars each until it is
+// known to be the volume's.
 import type { Logger } from 'pino';
 import type { Estate } from '../../../contracts/estate.js';
 import type { VolumeId } from '../../../contracts/ids.js';
@@ -19,7 +19,10 @@ export interface SourcesOptions {
   readonly files: (volume: VolumeId) => VolumeFiles;
   readonly estate: Estate;
   readonly token: string | undefined;
-  /** How long guests wait, after the start, for the replica site's word about a new disk. */
+  /**
+   * How long guests wait from the start on for the replica site's word about a new disk, in
+   * milliseconds.
+   */
   readonly proofWaitMs: number;
   /** The replica site knows the disks: guests may use them, and their writes are sent. */
   readonly onProven: (volumes: readonly ProtectedVolume[]) => void;
@@ -38,7 +41,7 @@ export class Sources {
   readonly decisions: SourceDecisions;
   readonly #options: SourcesOptions;
   readonly #proofs: SourceProofs;
-  /** Volumes whose file was made since the last note: noted together, once a turn of the loop. */
+  /** Volumes whose file was just made: noted together in the next turn of the loop. */
   readonly #made = new Set<ProtectedVolume>();
 
   /** Bars each volume whose disk is unproven. */
@@ -57,7 +60,7 @@ export class Sources {
     this.decisions = new SourceDecisions({ core, checks, files, estate, token, onDecided, log });
   }
 
-  /** Bars what may not be used, and notes the files of all others. */
+  /** Bars the disks that may not be used, and notes the files of the others. */
   start(found: readonly FoundSource[]): void {
     this.#storeFindings(found);
     for (const { split } of found) {
@@ -68,13 +71,13 @@ export class Sources {
     this.#note(this.#inUse(), false);
   }
 
-  /** The first write made the disk's file. */
+  /** Has a file noted that the first write made. */
   made(volume: ProtectedVolume): void {
     if (this.#made.size === 0) setImmediate(() => this.#noteMade());
     this.#made.add(volume);
   }
 
-  /** The replica site took the disk. */
+  /** Takes the replica site's proof of the disk. */
   known(volume: ProtectedVolume): void {
     this.#proofs.known(volume);
   }
@@ -85,7 +88,7 @@ export class Sources {
     await this.decisions.stop();
   }
 
-  /** Notes the files as nobody writes them any more: the next start finds later changes. */
+  /** Notes that nobody writes the files any more: the next start finds later changes. */
   noteAtRest(): void {
     this.#note(this.#inUse(), true);
   }

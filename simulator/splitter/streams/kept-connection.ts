@@ -1,4 +1,4 @@
-// A stream to an appliance that is made again whenever it breaks, until it is closed.
+// A connection to an appliance that is opened again whenever it breaks, until it is closed.
 import type { Logger } from 'pino';
 import type { FrameConnection, StreamFrame } from '../../stream/connection.js';
 import { connectStream } from '../../stream/connect.js';
@@ -62,7 +62,7 @@ export class KeptConnection {
     this.#retry = setTimeout(() => void this.#connect(), this.#backoff.next());
   }
 
-  /** For good. Safe to call twice. */
+  /** Closes the connection for good. Safe to call twice. */
   close(): void {
     clearTimeout(this.#retry);
     this.#closing.abort();

@@ -1,4 +1,4 @@
-// What is sent for a volume: its session, its stream, and how it meets its replica again.
+// Sends the volumes' writes: their sessions, their streams, and how they meet their replicas again.
 import type { Logger } from 'pino';
 import type { Estate } from '../../../contracts/estate.js';
 import type { SplitterId } from '../../../contracts/ids.js';
@@ -30,7 +30,7 @@ export interface SendingOptions {
 export class Sending {
   readonly #options: SendingOptions;
   readonly #reunion: Reunion;
-  /** None before `connect`: the appliances are told where to call the splitter. */
+  /** Undefined before `connect`: the appliances need the splitter's control URL. */
   #streams: Streams | undefined;
 
   constructor(options: SendingOptions) {
@@ -57,7 +57,7 @@ export class Sending {
     for (const volume of volumes) this.#streams.follow(volume);
   }
 
-  /** Gives the volumes a session, as soon as its number can be stored, if they have none. */
+  /** Gives volumes without a session one, as soon as its number can be stored. */
   startSessions(volumes: Iterable<ProtectedVolume>): void {
     for (const volume of volumes) if (volume.split.session === NO_SESSION) this.#startSession(volume);
   }
@@ -73,7 +73,7 @@ export class Sending {
     this.#streams?.wake(volume);
   }
 
-  /** What the volume says of itself has changed. */
+  /** Attaches the volume anew: its claim has changed. */
   reattach(volume: ProtectedVolume): void {
     this.#streams?.reattach(volume);
   }

@@ -1,5 +1,5 @@
-// What an administrator is told of a disk that guests may not use: what happened, what it means for
-// the data, what to type.
+// Sentences for an administrator about a disk that guests may not use: what happened, what it means
+// for the data, what to type.
 import type { VolumeId } from '../../../contracts/ids.js';
 
 export function missingSource(volume: VolumeId): string {
