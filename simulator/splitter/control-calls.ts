@@ -66,14 +66,20 @@ export function controlCalls(options: ControlCallsOptions): Handlers<typeof spli
     },
     resync: async (input) => {
       const volume = find(input.volume);
-      log.warn({ volume: volume.id, ranges: input.ranges?.length, operator: input.operator }, 'a resync is ordered');
+      log.warn(
+        { volume: volume.id, ranges: input.ranges?.length, operator: input.operator },
+        'a person orders a resync',
+      );
       await resync(volume, input, files(volume.id).marks);
       onDoubt(volume);
       return volume.split.describe();
     },
     decideSource: async (input) => {
       const volume = find(input.volume);
-      log.warn({ volume: volume.id, decision: input.decision, operator: input.operator }, 'a source is decided on');
+      log.warn(
+        { volume: volume.id, decision: input.decision, operator: input.operator },
+        'a person decides about a source',
+      );
       await decisions.decide(volume, input);
       return volume.split.describe();
     },

@@ -62,7 +62,7 @@ function tryLoad(row: VolumeSplitRow, budget: MemoryBudget, options: LoadOptions
     return load(row, budget, options);
   } catch (error) {
     const why = error instanceof Error ? error.message : String(error);
-    return unusable(row.volume, `its files can't be used (${why})`, 'Mend what is named');
+    return unusable(row.volume, `its files can't be used (${why})`, 'Repair what the message names');
   }
 }
 

@@ -136,7 +136,7 @@ function laterRow(volume: EstateVolume, content: unknown, addresses: Addresses):
     const why = error instanceof Error ? error.message : String(error);
     return unusable(
       volume.id,
-      `its stored row is not of the agreed form (${why})`,
+      `its stored row is not valid (${why})`,
       "Put the splitter's data folder back from a copy, or run the version that wrote it",
     );
   }
@@ -150,14 +150,16 @@ function laterRow(volume: EstateVolume, content: unknown, addresses: Addresses):
 }
 
 function withAddresses(row: VolumeSplitRow, addresses: Addresses): VolumeSplitRow {
-  const present = <E extends Endpoint>(endpoint: E): E => ({
+  const withAddress = <E extends Endpoint>(endpoint: E): E => ({
     ...endpoint,
     url: addresses.get(endpoint.appliance) ?? endpoint.url,
   });
   const { notice, route } = row;
   return {
     ...row,
-    route: present(route),
-    ...(notice === undefined ? {} : { notice: { ...notice, from: present(notice.from), to: present(notice.to) } }),
+    route: withAddress(route),
+    ...(notice === undefined
+      ? {}
+      : { notice: { ...notice, from: withAddress(notice.from), to: withAddress(notice.to) } }),
   };
 }

@@ -57,7 +57,7 @@ export class Attempts {
     } catch (error) {
       if (!(error instanceof MoverError) || error.code === 'STORAGE_FULL' || error.code === 'STORAGE_FAILED')
         throw error;
-      this.#log.warn({ err: error }, 'the verdict that was asked for is not needed any more');
+      this.#log.warn({ err: error }, 'the requested verdict is not needed any more');
     }
   }
 

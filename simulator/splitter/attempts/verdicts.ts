@@ -113,7 +113,7 @@ export class Verdicts {
     let verdict: Verdict | undefined;
     while (!this.#stopping.signal.aborted && this.#isAwaited(pending)) {
       verdict ??= await this.askOnce(pending, false);
-      if (verdict !== undefined && this.#isLearned(pending, verdict)) {
+      if (verdict !== undefined && this.#tryToLearn(pending, verdict)) {
         log.info({ attempt, verdict }, 'verdict received');
         break;
       }
@@ -126,7 +126,7 @@ export class Verdicts {
    * Tries to learn a verdict. A verdict is final, so one that can't be stored now is not asked for
    * again.
    */
-  #isLearned(pending: PendingVerdict, verdict: Verdict): boolean {
+  #tryToLearn(pending: PendingVerdict, verdict: Verdict): boolean {
     try {
       this.#options.learn(pending, verdict);
       return true;

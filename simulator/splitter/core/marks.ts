@@ -114,7 +114,7 @@ export class Marks {
    */
   abandon(offset: number, length: number): void {
     const last = lastRegion(offset, length);
-    for (let region = firstRegion(offset); region <= last; region += 1) this.#soil(region);
+    for (let region = firstRegion(offset); region <= last; region += 1) this.#addDirty(region);
     this.confirm(offset, length);
   }
 
@@ -177,9 +177,9 @@ export class Marks {
    */
   compared(region: number, same: boolean): void {
     if (!this.isDoubted(region)) return;
-    if (!same) this.#soil(region);
+    if (!same) this.#addDirty(region);
     else {
-      this.#believe(region);
+      this.#endDoubt(region);
       if (!this.#outstanding.has(region)) this.#settled.add(region);
     }
   }
@@ -188,14 +188,14 @@ export class Marks {
    * Makes regions dirty without a comparison; by default all doubted ones.
    * @returns those whose bit was not set yet, to be stored.
    */
-  distrust(regions?: Iterable<number>): number[] {
+  markDirty(regions?: Iterable<number>): number[] {
     const fresh: number[] = [];
     for (const region of regions ?? this.#doubtedRegions()) {
       if (!this.isMarked(region)) {
         this.#set(region);
         fresh.push(region);
       }
-      this.#soil(region);
+      this.#addDirty(region);
     }
     return fresh;
   }
@@ -206,13 +206,13 @@ export class Marks {
     return regions;
   }
 
-  #soil(region: number): void {
+  #addDirty(region: number): void {
     this.#unsettle(region);
     this.#dirty.add(region);
-    this.#believe(region);
+    this.#endDoubt(region);
   }
 
-  #believe(region: number): void {
+  #endDoubt(region: number): void {
     if (!this.isDoubted(region)) return;
     this.#doubted[region >> 3] = (this.#doubted[region >> 3] ?? 0) & ~(1 << (region & 7));
     this.#doubtedCount -= 1;
@@ -254,7 +254,7 @@ export class Marks {
   }
 
   /** Cleans the regions that a numbered write covers whole: the write brings all of them. */
-  overwritten(offset: number, length: number): void {
+  cleanCovered(offset: number, length: number): void {
     if (this.#dirty.size === 0) return;
     for (const region of this.#coveredWhole(offset, length)) this.#clean(region);
   }
@@ -263,7 +263,7 @@ export class Marks {
    * Makes unreadable regions due again that an unnumbered write covers whole: it may have mended
    * them.
    */
-  worthATry(offset: number, length: number): void {
+  retryCovered(offset: number, length: number): void {
     if (this.#passedOver.size === 0) return;
     for (const region of this.#coveredWhole(offset, length)) this.#passedOver.delete(region);
   }

@@ -331,10 +331,10 @@ export class VolumeSplit {
     const n = this.#lastN + 1;
     if (admits && this.#queue.push({ ...write, n, timeMs: nowMs }, this.#row.fence !== undefined)) {
       this.#lastN = n;
-      this.marks.overwritten(write.offset, write.length);
+      this.marks.cleanCovered(write.offset, write.length);
       return { kind: 'numbered', n };
     }
-    this.marks.worthATry(write.offset, write.length);
+    this.marks.retryCovered(write.offset, write.length);
     this.#fallBack(this.#paused ? 'group paused' : 'backlog full', nowMs);
     this.marks.abandon(write.offset, write.length);
     return MARKED;
@@ -442,13 +442,13 @@ export class VolumeSplit {
   }
 
   /** Whether the stored `comparing` is out of date. A restart resumes a comparison by it. */
-  get isComparisonNews(): boolean {
+  get isComparisonUnstored(): boolean {
     return this.marks.doubted > 0 !== (this.#row.comparing !== undefined);
   }
 
   keepComparison(): void {
     const { comparing: _before, ...row } = this.#row;
-    if (!this.isComparisonNews) return;
+    if (!this.isComparisonUnstored) return;
     this.#put(this.marks.doubted > 0 ? { ...row, comparing: this.#marksOnlySince.reason } : row);
   }
 
@@ -458,7 +458,7 @@ export class VolumeSplit {
    */
   sendAgain(regions: Iterable<number>, reason: string, nowMs: number): number[] {
     this.#fallBack(reason, nowMs);
-    return this.marks.distrust(regions);
+    return this.marks.markDirty(regions);
   }
 
   detached(): void {
@@ -665,14 +665,14 @@ export class VolumeSplit {
   }
 
   /** Whether the row lacks what the replica site said of the disk. */
-  get isSourceNews(): boolean {
+  get isProofUnstored(): boolean {
     return this.#row.proven !== true || this.#row.replaces === true;
   }
 
   /** Stores the replica site's word: it knows the disk. */
   sourceKnown(): void {
     const { replaces: _known, ...row } = this.#row;
-    if (this.isSourceNews) this.#put({ ...row, proven: true });
+    if (this.isProofUnstored) this.#put({ ...row, proven: true });
   }
 
   /**

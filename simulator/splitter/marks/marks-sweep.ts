@@ -40,7 +40,7 @@ export class MarksSweep {
   async now(): Promise<void> {
     clearTimeout(this.#timer);
     this.#timer = undefined;
-    if (!this.#confirmed()) {
+    if (!this.#storeConfirmations()) {
       if (!this.#isStopped) this.#timer = setTimeout(() => void this.now(), AFTER_FAILURE_MS);
       return;
     }
@@ -63,7 +63,7 @@ export class MarksSweep {
    * Stores the positions that the marks rest on.
    * @returns whether they are stored: else no mark may be cleared.
    */
-  #confirmed(): boolean {
+  #storeConfirmations(): boolean {
     try {
       this.#confirmations.put(
         [...this.#due].flatMap(({ id, split: { confirmed } }) => (confirmed === undefined ? [] : [[id, confirmed]])),

@@ -21,7 +21,7 @@ export async function resync(volume: ProtectedVolume, input: ResyncInput, marksP
   const reason = orderedBy('a resync was ordered', input);
   const { ranges } = input;
   const regions = ranges === undefined ? undefined : regionsOf(volume, ranges);
-  await stored(volume, marksPath, () =>
+  await storeMarksOf(volume, marksPath, () =>
     regions === undefined ? split.doubt(reason, nowMs()) : split.sendAgain(regions, reason, nowMs()),
   );
   split.note(
@@ -48,7 +48,7 @@ export function refuseFenced({ id, split }: ProtectedVolume): void {
  * Makes a change in memory and stores the marks it calls for.
  * @throws MoverError STORAGE_FULL, STORAGE_FAILED: the change can be repeated
  */
-export async function stored(
+export async function storeMarksOf(
   volume: ProtectedVolume,
   marksPath: string,
   change: () => readonly number[],

@@ -25,7 +25,7 @@ const RETRY_LAST_MS = 60_000;
 const RETRIED_AT_ONCE = 16;
 
 /** Delay until the next try to store that a volume is compared, in milliseconds. */
-const KEEP_AGAIN_MS = 5_000;
+const STORE_AGAIN_MS = 5_000;
 
 interface Retry {
   readonly timer: NodeJS.Timeout;
@@ -37,7 +37,7 @@ interface Retry {
 
 export class ShortInitialization {
   readonly #comparisons: Comparisons;
-  readonly #keep: (volume: ProtectedVolume) => void;
+  readonly #store: (volume: ProtectedVolume) => void;
   readonly #log: Logger;
   readonly #waiting = new Set<ProtectedVolume>();
   readonly #running = new Set<ProtectedVolume>();
@@ -45,15 +45,15 @@ export class ShortInitialization {
   readonly #retries = new Map<ProtectedVolume, Retry>();
   #isStopped = false;
   /** No try to store a comparison before this, by the monotonic clock. */
-  #keepAfterMs = 0;
+  #storeAfterMs = 0;
 
   /**
-   * @param keep stores whether the volume is compared.
+   * @param store stores whether the volume is compared.
    * @throws MoverError STORAGE_FULL, STORAGE_FAILED
    */
-  constructor(comparisons: Comparisons, keep: (volume: ProtectedVolume) => void, log: Logger) {
+  constructor(comparisons: Comparisons, store: (volume: ProtectedVolume) => void, log: Logger) {
     this.#comparisons = comparisons;
-    this.#keep = keep;
+    this.#store = store;
     this.#log = log;
   }
 
@@ -63,7 +63,7 @@ export class ShortInitialization {
    */
   poke(volume: ProtectedVolume): void {
     if (volume.split.isSynced || this.#isStopped) return;
-    this.#keepComparison(volume);
+    this.#storeComparison(volume);
     this.#waiting.add(volume);
     this.#startWaiting();
   }
@@ -93,7 +93,7 @@ export class ShortInitialization {
       if (volume.finishInitialization()) {
         await this.#comparisons.end(volume);
         volume.split.note('doubt', undefined);
-        this.#keepComparison(volume);
+        this.#storeComparison(volume);
         this.#log.info(
           { volume: volume.id, resentBytes: volume.split.describe().resentBytes },
           'short initialization ended',
@@ -110,13 +110,13 @@ export class ShortInitialization {
   }
 
   /** Stores whether the volume is compared. Without that, a restart sends all that is marked. */
-  #keepComparison(volume: ProtectedVolume): void {
-    if (!volume.split.isComparisonNews || monotonicMs() < this.#keepAfterMs) return;
+  #storeComparison(volume: ProtectedVolume): void {
+    if (!volume.split.isComparisonUnstored || monotonicMs() < this.#storeAfterMs) return;
     try {
-      this.#keep(volume);
+      this.#store(volume);
     } catch (error) {
-      this.#keepAfterMs = monotonicMs() + KEEP_AGAIN_MS;
-      this.#log.warn({ err: error, volume: volume.id }, 'it could not be stored that a volume is compared');
+      this.#storeAfterMs = monotonicMs() + STORE_AGAIN_MS;
+      this.#log.warn({ err: error, volume: volume.id }, 'a volume’s comparison could not be stored');
     }
   }
 

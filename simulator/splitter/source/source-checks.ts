@@ -57,8 +57,9 @@ export class SourceChecks {
     const before = this.#seen.get(volume);
     if (now === undefined) return before !== undefined || wasWritten ? { kind: 'missing' } : { kind: 'new' };
     if (before === undefined) return { kind: 'new' };
-    const born = before.bornMs !== undefined && now.bornMs !== undefined && before.bornMs !== now.bornMs;
-    if (before.inode !== now.inode || born) return { kind: 'replaced', reason: 'the file of its source was replaced' };
+    const hasOtherBirth = before.bornMs !== undefined && now.bornMs !== undefined && before.bornMs !== now.bornMs;
+    if (before.inode !== now.inode || hasOtherBirth)
+      return { kind: 'replaced', reason: 'the file of its source was replaced' };
     if (before.restedMs !== undefined && before.restedMs !== now.restedMs)
       return { kind: 'changed', reason: 'its source was changed while the splitter was stopped' };
     return { kind: 'same' };

@@ -15,7 +15,7 @@ import { nowMs } from '../shared/clock.js';
 import type { SplitterCore } from '../core/splitter-core.js';
 import { newSourceId } from '../shared/identities.js';
 import type { ProtectedVolume } from '../volume/protected-volume.js';
-import { orderedBy, refuseFenced, stored } from '../marks/resync.js';
+import { orderedBy, refuseFenced, storeMarksOf } from '../marks/resync.js';
 import type { SourceChecks } from './source-checks.js';
 import { copyImage, openPoint, type OpenedPoint } from './source-recovery.js';
 import type { VolumeFiles } from '../files/volume-files.js';
@@ -174,7 +174,7 @@ export class SourceDecisions {
   async #replace(volume: ProtectedVolume, reason: string, put: () => void): Promise<void> {
     const { core, checks, files, onDecided, log } = this.#options;
     const { source, marks } = files(volume.id);
-    await stored(volume, marks, () => volume.split.doubt(reason, nowMs()));
+    await storeMarksOf(volume, marks, () => volume.split.doubt(reason, nowMs()));
     try {
       put();
     } catch (error) {
@@ -188,7 +188,7 @@ export class SourceDecisions {
       'doubt',
       `Volume "${volume.id}": ${reason}. It is compared with its replica, and what differs is sent again; until then no new recovery point contains it.`,
     );
-    log.warn({ volume: volume.id, reason }, 'the source of a volume was decided on');
+    log.warn({ volume: volume.id, reason }, 'a person’s decision about a source is in force');
     onDecided(volume);
   }
 }

@@ -20,29 +20,29 @@ export class SourceProofs {
   readonly #options: SourceProofsOptions;
   readonly #backoff = new Backoff();
   /** Volumes with a proof to store, in one transaction with others. */
-  readonly #news = new Set<ProtectedVolume>();
+  readonly #unstored = new Set<ProtectedVolume>();
   #storing: NodeJS.Immediate | undefined;
   #retry: NodeJS.Timeout | undefined;
-  readonly #patience: NodeJS.Timeout;
+  readonly #waitTimer: NodeJS.Timeout;
 
   /** Bars each volume whose disk is unproven. */
   constructor(volumes: Iterable<ProtectedVolume>, options: SourceProofsOptions) {
     this.#options = options;
     const waiting = [...volumes].filter(({ split }) => split.sourceState === 'unproven');
     for (const volume of waiting) volume.barUntilProven(unprovenSource(volume.id));
-    this.#patience = setTimeout(() => waiting.forEach((volume) => volume.endWait()), options.waitMs);
-    this.#patience.unref();
+    this.#waitTimer = setTimeout(() => waiting.forEach((volume) => volume.endWait()), options.waitMs);
+    this.#waitTimer.unref();
   }
 
   /** The replica site took the disk. */
   known(volume: ProtectedVolume): void {
-    if (!volume.split.isSourceNews) return;
-    this.#news.add(volume);
+    if (!volume.split.isProofUnstored) return;
+    this.#unstored.add(volume);
     if (this.#retry === undefined) this.#storing ??= setImmediate(() => this.#store());
   }
 
   stop(): void {
-    clearTimeout(this.#patience);
+    clearTimeout(this.#waitTimer);
     clearImmediate(this.#storing);
     clearTimeout(this.#retry);
   }
@@ -54,16 +54,16 @@ export class SourceProofs {
   #store(): void {
     const { core, onProven, log } = this.#options;
     this.#storing = undefined;
-    const known = [...this.#news];
+    const known = [...this.#unstored];
     try {
       core.changeRows(
         known.map(({ id }) => id),
         (split) => split.sourceKnown(),
       );
-      this.#news.clear();
+      this.#unstored.clear();
       this.#backoff.reset();
     } catch (error) {
-      log.warn({ err: error }, 'it could not be stored that the replica site knows disks; it is tried again');
+      log.warn({ err: error }, 'the replica site’s proofs of disks could not be stored; trying again');
       this.#retry = setTimeout(() => {
         this.#retry = undefined;
         this.#store();

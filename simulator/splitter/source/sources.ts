@@ -112,7 +112,7 @@ export class Sources {
         change,
       );
     } catch (error) {
-      log.warn({ err: error }, 'what was found of sources could not be stored');
+      log.warn({ err: error }, 'findings about sources could not be stored');
     }
   }
 

@@ -244,7 +244,7 @@ export class ApplianceStream {
     try {
       this.#options.reunion.attached(volume, frame);
     } catch (error) {
-      this.#putOff(member, `what was answered for volume "${volume.id}" could not be stored: ${messageOf(error)}`);
+      this.#attachLater(member, `the answer for volume "${volume.id}" could not be stored: ${messageOf(error)}`);
       return;
     }
     member.isAttached = true;
@@ -269,7 +269,7 @@ export class ApplianceStream {
    * Notes that the volume has no credit, and tells of it after STALL_TOLD_AFTER_MS, whatever the
    * reason.
    */
-  #stalls(member: Member): void {
+  #noteStall(member: Member): void {
     if (member.stall !== undefined) return;
     const stall: Stall = {
       sinceMs: nowMs(),
@@ -289,20 +289,20 @@ export class ApplianceStream {
     const { code, message } = frame;
     log.warn({ volume: volume.id, appliance: url, code }, message);
     this.#unattach(member);
-    let isWorthIt = false;
+    let attachAtOnce = false;
     try {
-      isWorthIt = reunion.refused(volume, frame);
+      attachAtOnce = reunion.refused(volume, frame);
     } catch (error) {
       log.warn({ err: error, volume: volume.id }, 'the advice could not be followed');
     }
     // A volume that another appliance owns has left this stream.
     if (this.#members.get(volume) !== member) return;
-    if (isWorthIt) this.#attach(member);
-    else this.#putOff(member, `${url} refuses volume "${volume.id}" (${code}): ${message}`);
+    if (attachAtOnce) this.#attach(member);
+    else this.#attachLater(member, `${url} refuses volume "${volume.id}" (${code}): ${message}`);
   }
 
   /** Attaches again after a pause, and says why meanwhile. */
-  #putOff(member: Member, why: string): void {
+  #attachLater(member: Member, why: string): void {
     this.#unattach(member);
     member.volume.split.note('stream', why);
     clearTimeout(member.retry);
@@ -342,7 +342,7 @@ export class ApplianceStream {
       const copy = split.peek();
       if (copy === undefined) return false;
       if (!credit.isOpen) {
-        this.#stalls(member);
+        this.#noteStall(member);
         return false;
       }
       let frame: RecordFrame;

@@ -45,7 +45,7 @@ export class KeptConnection {
             { appliance: url, by: reason.by, err: reason.by === 'fault' ? reason.error : undefined },
             'stream ended',
           );
-          this.#later();
+          this.#reconnectLater();
         },
       });
       this.#connection = connection;
@@ -54,11 +54,11 @@ export class KeptConnection {
     } catch (error) {
       if (this.#closing.signal.aborted) return;
       log.debug({ appliance: url, err: error }, 'no stream');
-      this.#later();
+      this.#reconnectLater();
     }
   }
 
-  #later(): void {
+  #reconnectLater(): void {
     this.#retry = setTimeout(() => void this.#connect(), this.#backoff.next());
   }
 

@@ -92,7 +92,7 @@ export class Sessions {
   get notes(): string[] {
     if (this.#failure === undefined || this.#waiting.size === 0) return [];
     return [
-      `The number of this life can't be stored: guests are served, but writes to ${this.#waiting.size} volumes are kept by marks only and nothing is sent. It is tried again by itself. ${this.#failure.message}`,
+      `No session number can be stored: guests are served, but writes to ${this.#waiting.size} volumes are only marked and nothing is sent. The splitter tries again by itself. ${this.#failure.message}`,
     ];
   }
 
@@ -147,8 +147,5 @@ export class Sessions {
 function sessionOf(stored: unknown): number {
   const session = sessionSchema.safeParse(stored);
   if (session.success) return session.data;
-  throw new MoverError(
-    'CORRUPT',
-    'The stored session number is not of the agreed form: it is not known which were used.',
-  );
+  throw new MoverError('CORRUPT', 'The stored session number is not valid: the numbers used so far are unknown.');
 }

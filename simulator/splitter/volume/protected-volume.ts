@@ -245,7 +245,7 @@ export class ProtectedVolume {
     this.#mark(offset, length);
     try {
       // Another write may have set the mark and wait for the same sync.
-      if (this.#sync) await this.#noting(this.#marksFile.whenSynced(offset, length));
+      if (this.#sync) await this.#syncOrNote(this.#marksFile.whenSynced(offset, length));
       if (change.kind === 'write') await this.#source.writeLater(offset, change.data);
       else await this.#source.zeroLater(offset, length, this.#sync && this.split.marks.isDirty(offset, length));
     } catch (error) {
@@ -259,7 +259,7 @@ export class ProtectedVolume {
    */
   async flush(): Promise<void> {
     try {
-      await this.#noting(Promise.all([this.#source.sync(), this.#marksFile.sync()]));
+      await this.#syncOrNote(Promise.all([this.#source.sync(), this.#marksFile.sync()]));
     } catch (error) {
       throw nbdErrorOf(error);
     }
@@ -269,7 +269,7 @@ export class ProtectedVolume {
    * Tells the administrator of a sync that fails.
    * @throws the sync's error
    */
-  async #noting(sync: Promise<unknown> | undefined): Promise<void> {
+  async #syncOrNote(sync: Promise<unknown> | undefined): Promise<void> {
     try {
       await sync;
     } catch (error) {
@@ -474,7 +474,7 @@ export class ProtectedVolume {
     } else if (!this.#isClearing && marks.beginClearing() > 0) {
       this.#isClearing = true;
       try {
-        await this.#noting(this.#source.sync());
+        await this.#syncOrNote(this.#source.sync());
         this.#storeCleared(marks.finishClearing());
       } finally {
         this.#isClearing = false;
