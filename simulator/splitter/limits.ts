@@ -1,4 +1,4 @@
-// What a splitter may cost its host.
+// Limits on what a splitter takes from its host.
 import { z } from 'zod';
 import { parseOrRefuse } from '../../contracts/errors.js';
 
@@ -30,7 +30,7 @@ export const DEFAULT_SPLITTER_LIMITS: SplitterLimits = {
 };
 
 const MIB_MAX = 1024 * 1024;
-/** Longer than any guest's patience. */
+/** Longest proof wait, in seconds: longer than any guest's patience. */
 const PROOF_WAIT_S_MAX = 600;
 const mib = (defaultBytes: number): z.ZodType<number> =>
   z.coerce

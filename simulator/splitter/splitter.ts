@@ -31,7 +31,7 @@ import { type VolumeRows, volumeRows } from './volume-rows.js';
 
 export interface SplitterConfig extends Omit<ProcessConfig, 'role' | 'logLevel' | 'faults'> {
   readonly limits: SplitterLimits;
-  /** Serves the volumes without marks, queue and streams, for measuring what those cost. */
+  /** Serves the volumes without marks, queue and streams, to measure what those cost. */
   readonly unprotected: boolean;
   readonly log: Logger;
 }
@@ -54,8 +54,9 @@ interface Host {
 }
 
 /**
- * @throws MoverError INVALID_REQUEST for what the estate file has wrong or an address in use,
- * CORRUPT for a store that can't be read.
+ * Starts a splitter.
+ * @throws MoverError INVALID_REQUEST for a fault in the estate file or an address in use, CORRUPT
+ * for an unreadable store.
  */
 export async function startSplitter(config: SplitterConfig): Promise<RunningSplitter> {
   const cleanup = new Cleanup();

@@ -1,4 +1,4 @@
-// The attempts of moves whose orchestrator is silent: their verdicts are asked for and learned.
+// Attempts whose orchestrator is silent: asks for their verdicts and learns them.
 import type { Logger } from 'pino';
 import type { Verdict } from '../../../contracts/attempt.js';
 import { MoverError } from '../../../contracts/errors.js';
@@ -50,7 +50,10 @@ export class Attempts {
     this.#notices.stop();
   }
 
-  /** @throws MoverError STORAGE_FULL, STORAGE_FAILED: the verdict has to be learned again */
+  /**
+   * Learns a verdict that was asked for, unless it is not needed any more.
+   * @throws MoverError STORAGE_FULL, STORAGE_FAILED: learn it again
+   */
   #learn(pending: PendingVerdict, verdict: Verdict): void {
     try {
       this.#core.learnPending(pending, verdict, nowMs());

@@ -141,8 +141,9 @@ export class CopyQueue {
   }
 
   /**
-   * @param maySpill whether data may go to the spill file when memory is full (behind a fence).
-   * @returns false when there is no room: the caller keeps a mark only.
+   * Adds a copy.
+   * @param maySpill whether its data may go to the spill file when memory is full (behind a fence).
+   * @returns false when there is no room: the caller keeps only a mark.
    */
   push(copy: Copy, maySpill: boolean): boolean {
     const cost = memoryCost(copy);
@@ -198,12 +199,12 @@ export class CopyQueue {
     this.#next += 1;
   }
 
-  /** The data of a write, read back from the spill file if it is there. */
+  /** A write's data, read back from the spill file if it is there. */
   dataOf(copy: WriteCopy): Buffer {
     return Buffer.isBuffer(copy.data) ? copy.data : this.#spill.read(copy.data.spilledAt, copy.length);
   }
 
-  /** The stream broke: whatever is unconfirmed has to be sent again. */
+  /** Starts sending again at the oldest unconfirmed copy: the stream broke. */
   rewind(): void {
     this.#next = this.#head;
   }

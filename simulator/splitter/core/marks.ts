@@ -27,7 +27,7 @@ export class Marks {
   readonly #unreadable = new Set<number>();
   /** Unreadable regions whose retry is not due yet. */
   readonly #passedOver = new Set<number>();
-  /** Regions whose bit may be cleared. */
+  /** Regions whose bit may be cleared: no write to them is outstanding. */
   readonly #settled = new Set<number>();
   /** Regions that may differ from the replica: compared before they are sent. */
   #doubted: Uint8Array = NO_BITS;

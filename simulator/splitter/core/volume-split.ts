@@ -32,7 +32,7 @@ const REASON_LENGTH_MAX = 1_000;
  */
 interface Lease {
   readonly session: number;
-  /** Its end by that life's monotonic clock. */
+  /** End of the lease, by that life's monotonic clock. */
   readonly untilMs: number;
   /** Duration as last granted. */
   readonly ms: number;
@@ -579,7 +579,10 @@ export class VolumeSplit {
     this.marks.passOver(region);
   }
 
-  /** Ends the short initialization once nothing is dirty. @returns whether it ended now. */
+  /**
+   * Ends the short initialization once nothing is dirty.
+   * @returns whether it ended now.
+   */
   finishInitialization(nowMs: number): boolean {
     if (this.#mode !== 'INITIALIZING' || this.marks.dirty + this.marks.doubted > 0) return false;
     this.#lastN += 1;

@@ -24,7 +24,7 @@ export interface OpenedPoint {
 export interface PointWanted {
   readonly volume: VolumeId;
   readonly sizeBytes: number;
-  /** Default: the newest that contains the volume. */
+  /** The point to open; the newest that contains the volume if undefined. */
   readonly point: PointId | undefined;
   /** Control URLs of appliances, asked in this order. */
   readonly appliances: readonly string[];

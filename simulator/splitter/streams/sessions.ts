@@ -35,7 +35,7 @@ export interface SessionsOptions {
 }
 
 export class Sessions {
-  /** This life. */
+  /** Identity of this life. */
   readonly life: LifeId = newLifeId();
   readonly #store: RowStore;
   readonly #log: Logger;

@@ -88,7 +88,7 @@ export class ProtectedVolume {
   #isClearing = false;
   /** The disk's file exists, and `onMade` was called if a write made it. */
   #isMade: boolean;
-  /** The last write failed. */
+  /** Whether the last write failed. */
   #isFailing = false;
 
   constructor(options: ProtectedVolumeOptions) {
@@ -352,7 +352,7 @@ export class ProtectedVolume {
     return isUnderWay;
   }
 
-  /** Queues the next marked region as it is at the source now. */
+  /** Queues the next dirty region as it is at the source now. */
   async resendNext(): Promise<Resent> {
     const range = this.split.nextResend();
     if (range === undefined) return 'none';

@@ -75,7 +75,10 @@ export class Scans {
     return open;
   }
 
-  /** @throws MoverError SCAN_NOT_FOUND and as `VolumeScan.read` */
+  /**
+   * Reads digests of an open scan, and renews its lease.
+   * @throws MoverError SCAN_NOT_FOUND and as `VolumeScan.read`
+   */
   async read({ scan: id, from, count }: ParsedInputOf<Api['readScan']>): Promise<OutputOf<Api['readScan']>> {
     const open = this.#scans.get(id);
     if (open === undefined) throw new MoverError('SCAN_NOT_FOUND', `There is no open scan "${id}" at this splitter.`);
