@@ -3,8 +3,8 @@
 import { MoverError } from '../../contracts/errors.js';
 import type { VolumeId } from '../../contracts/ids.js';
 import type { DamagedMember, RecoveryPoint } from '../../contracts/point.js';
-import type { Damage, DamageOf } from './journal/damage.js';
-import type { VolumeJournal } from './journal/types.js';
+import type { Damage, DamageOf } from './journal/terms/damage.js';
+import type { VolumeJournal } from './journal/terms/types.js';
 
 type Damaged = Pick<VolumeJournal, 'damage' | 'damageAt' | 'lineage'>;
 

@@ -4,7 +4,7 @@ import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { PointId, VolumeId } from '../../contracts/ids.js';
 import { beyondPolicy } from './core/policy.js';
 import type { SiteState } from './core/state.js';
-import type { Image, VolumeJournal } from './journal/types.js';
+import type { Image, VolumeJournal } from './journal/terms/types.js';
 
 const GIB = 1024 ** 3;
 /**

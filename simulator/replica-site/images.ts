@@ -9,7 +9,7 @@ import { aloneBytes, type BurdenLimits, burdenOf } from './image-burden.js';
 import { assertUndamaged } from './damage-words.js';
 import { failureOfJournal } from './journal-failure.js';
 import type { Journals } from './journals.js';
-import type { Image } from './journal/types.js';
+import type { Image } from './journal/terms/types.js';
 import type { Site } from './site.js';
 
 /**

@@ -1,10 +1,10 @@
 // What a journal's failures mean to those who call the replica site.
 import { isOutOfRoom, storageFailure } from '../store/storage-failure.js';
-import { isRefusal } from './journal/file-refusal.js';
+import { isRefusal } from './journal/files/file-refusal.js';
 import type { ErrorCode } from '../../contracts/errors.js';
 import { MoverError } from '../../contracts/errors.js';
 import type { VolumeId } from '../../contracts/ids.js';
-import { JournalError, type JournalErrorCode } from './journal/errors.js';
+import { JournalError, type JournalErrorCode } from './journal/terms/errors.js';
 
 const CODES: Readonly<Record<JournalErrorCode, ErrorCode>> = {
   CORRUPT: 'CORRUPT',

@@ -7,13 +7,13 @@ import { lineageIdSchema, type LineageId } from '../../contracts/lineage.js';
 import type { Lineages } from './core/rows.js';
 import type { RoomReserve } from '../disk/room-reserve.js';
 import { failureOfJournal } from './journal-failure.js';
-import type { JournalError } from './journal/errors.js';
-import { isRefusal } from './journal/file-refusal.js';
-import type { Files } from './journal/files.js';
-import { processFiles } from './journal/node-files.js';
-import { spareFiles } from './journal/spare-files.js';
+import type { JournalError } from './journal/terms/errors.js';
+import { isRefusal } from './journal/files/file-refusal.js';
+import type { Files } from './journal/terms/files.js';
+import { processFiles } from './journal/files/node-files.js';
+import { spareFiles } from './journal/files/spare-files.js';
 import { rebuildVolumeJournal } from './journal/rebuild.js';
-import type { Durable, JournalLog, JournalOptions, StalledPart, VolumeJournal } from './journal/types.js';
+import type { Durable, JournalLog, JournalOptions, StalledPart, VolumeJournal } from './journal/terms/types.js';
 import { openVolumeJournal } from './journal/volume-journal.js';
 
 export interface JournalEvents {

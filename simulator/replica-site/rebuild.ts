@@ -4,7 +4,7 @@ import type { Logger } from 'pino';
 import type { Rebuilt, RebuildInput } from '../../contracts/repair.js';
 import type { Intakes } from './intake/intakes.js';
 import type { Journals } from './journals.js';
-import { REASON_LENGTH_MAX } from './journal/types.js';
+import { REASON_LENGTH_MAX } from './journal/terms/types.js';
 import type { Site } from './site.js';
 
 export interface RebuildOptions {

@@ -11,7 +11,7 @@ import { applyPolicy } from './core/policy.js';
 import { RetentionWalk, type NamedPositions } from './core/retained.js';
 import type { SiteState } from './core/state.js';
 import type { SiteMoment } from './core/terms.js';
-import type { VolumeJournal } from './journal/types.js';
+import type { VolumeJournal } from './journal/terms/types.js';
 import type { Site } from './site.js';
 
 export interface RetentionRoundsOptions {

@@ -4,8 +4,8 @@ import { MoverError } from '../../contracts/errors.js';
 import type { VolumeId } from '../../contracts/ids.js';
 import { isOutOfRoom } from '../store/storage-failure.js';
 import { ROOM_BYTES_MIN } from './intake/limits.js';
-import { isRefusal } from './journal/file-refusal.js';
-import type { Stall, StalledPart, VolumeJournal } from './journal/types.js';
+import { isRefusal } from './journal/files/file-refusal.js';
+import type { Stall, StalledPart, VolumeJournal } from './journal/terms/types.js';
 import type { Site } from './site.js';
 
 const MIB = 1024 * 1024;

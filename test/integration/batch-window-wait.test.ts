@@ -3,7 +3,7 @@
 import { afterAll, describe, expect, test } from 'vitest';
 import type { BatchOptions } from '../../contracts/batch.js';
 import { untilTrue } from '../support/until.js';
-import { HOUR_MS, MINUTE_MS, windowOf } from './support/batch-stand.js';
+import { HOUR_MS, MINUTE_MS, windowOf } from './support/batch-testbed.js';
 import { ask, type BatchHandle, moveReportsOf, progressOf, startBatch, untilCounts } from './support/batches.js';
 import { Moves } from './support/moves.js';
 
@@ -19,14 +19,18 @@ afterAll(async () => {
   for (const moves of worlds) await moves.stop();
 });
 
-interface Stand {
+interface Testbed {
   readonly moves: Moves;
   readonly handle: BatchHandle;
   readonly closesAtMs: number;
 }
 
 /** @param openMs how long the window is open: a day's is followed at once by the next one */
-async function start(openMs: number, options: Pick<Partial<BatchOptions>, 'atWindowEnd'>, all: number): Promise<Stand> {
+async function start(
+  openMs: number,
+  options: Pick<Partial<BatchOptions>, 'atWindowEnd'>,
+  all: number,
+): Promise<Testbed> {
   const moves = await Moves.start({ volumesPerSplitter: 4 });
   worlds.push(moves);
   const closesAtMs = Math.ceil((Date.now() + ROOM_MS) / MINUTE_MS) * MINUTE_MS;

@@ -119,7 +119,7 @@ export class SiteWorld {
       faults: true,
     };
     const running = await startReplicaSite(config, siteLog, limits);
-    const stop = once1(running.stop);
+    const stop = callableOnce(running.stop);
     this.onStop(stop);
     return { url: running.url, control: createApiClient(replicaSiteApi, { baseUrl: running.url }), stop };
   }
@@ -140,7 +140,7 @@ export class SiteWorld {
       faults: true,
     };
     const running = await startAppliance(config, log, limits);
-    const stop = once1(running.stop);
+    const stop = callableOnce(running.stop);
     this.onStop(stop);
     if (running.nbd === undefined) throw new Error('an appliance without NBD');
     return {
@@ -190,7 +190,7 @@ export class SiteWorld {
   }
 }
 
-function once1(stop: () => Promise<void>): () => Promise<void> {
+function callableOnce(stop: () => Promise<void>): () => Promise<void> {
   let stopping: Promise<void> | undefined;
   return async () => (stopping ??= stop());
 }

@@ -199,7 +199,7 @@ describe('cuts of two hosts that are some time apart', () => {
   }
 
   async function pointsSince(sinceMs: number): Promise<RecoveryPoint[]> {
-    const { points } = await pairs.estate.client.listPoints({ group: GOLD });
+    const { points } = await pairs.estate.client.points.list({ group: GOLD });
     return points.filter((point) => point.atMs > sinceMs && sidesIn(point).length === SIDES.length);
   }
 });
@@ -255,7 +255,7 @@ function sidesIn({ members }: RecoveryPoint): Side[] {
 }
 
 async function allPoints(): Promise<RecoveryPoint[]> {
-  const listed = await Promise.all(GROUPS.map(async (group) => pairs.estate.client.listPoints({ group })));
+  const listed = await Promise.all(GROUPS.map(async (group) => pairs.estate.client.points.list({ group })));
   return listed.flatMap(({ points }) => points);
 }
 
@@ -269,7 +269,7 @@ async function groupOf(id: GroupId): Promise<ApplianceGroup> {
 
 /** Of both volumes: the group, and the epoch of its ownership. */
 async function standing(): Promise<readonly { readonly group: GroupId; readonly epoch: number }[]> {
-  const volumes = await pairs.estate.client.listVolumes();
+  const volumes = await pairs.estate.client.volumes.list();
   return volumes.filter(({ volume }) => BOTH.includes(volume)).map(({ group, epoch }) => ({ group, epoch }));
 }
 

@@ -142,7 +142,7 @@ describe('an ext4 file system that grows while its volume is moved from group to
     const positionIn = ({ members }: RecoveryPoint): number =>
       members.find(({ volume }) => volume === DISK)?.position ?? 0;
     const listed = await Promise.all(
-      [GOLD, SILVER, BRONZE].map(async (group) => outside.estate.client.listPoints({ group })),
+      [GOLD, SILVER, BRONZE].map(async (group) => outside.estate.client.points.list({ group })),
     );
     const points = listed.flatMap((list) => list.points).filter((point) => positionIn(point) >= firstPosition);
     return points.toSorted((a, b) => positionIn(a) - positionIn(b));

@@ -56,7 +56,7 @@ describe('fio writing and verifying throughout three moves, round to the first g
   });
 
   test('verifies exactly the writes up to each "left" and each "joined" bookmark, which are those of the splitter’s own trace', async () => {
-    const { points } = await outside.estate.client.listPoints({ volume: DISK });
+    const { points } = await outside.estate.client.points.list({ volume: DISK });
     const trace = join(outside.estate.folder, 'host-1', 'volumes', `${DISK}.trace`);
     let writesBefore = 0;
     for (const { bookmarks, volumes } of reports) {

@@ -22,7 +22,7 @@ import { followEstate } from '../../simulator/replica-site/core/from-estate.js';
 import { positionIn, type NewPoint } from '../../simulator/replica-site/core/points.js';
 import { attach, hear } from '../../simulator/replica-site/core/attach.js';
 import { admit, beginHole, endHole } from '../../simulator/replica-site/core/records.js';
-import type { Image, NewRecord } from '../../simulator/replica-site/journal/types.js';
+import type { Image, NewRecord } from '../../simulator/replica-site/journal/terms/types.js';
 import { RetentionRounds } from '../../simulator/replica-site/retention-rounds.js';
 import { claimOf } from '../support/identities.js';
 import { HistorySite } from './history-site.js';

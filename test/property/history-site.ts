@@ -6,7 +6,7 @@ import { mendHolesOf } from '../../simulator/replica-site/core/records.js';
 import type { Lineages } from '../../simulator/replica-site/core/rows.js';
 import { EMPTY_SITE, SiteState, TABLE_NAMES } from '../../simulator/replica-site/core/state.js';
 import type { RowChange } from '../../simulator/replica-site/core/table.js';
-import type { Durable, VolumeJournal } from '../../simulator/replica-site/journal/types.js';
+import type { Durable, VolumeJournal } from '../../simulator/replica-site/journal/terms/types.js';
 import { openVolumeJournal } from '../../simulator/replica-site/journal/volume-journal.js';
 import type { SiteMoment } from '../../simulator/replica-site/core/terms.js';
 import { momentAt } from '../support/moment.js';

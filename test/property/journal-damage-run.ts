@@ -2,8 +2,8 @@
 // keeps every version.
 import { basename } from 'node:path';
 import { expect } from 'vitest';
-import { JournalError } from '../../simulator/replica-site/journal/errors.js';
-import type { VolumeJournal } from '../../simulator/replica-site/journal/types.js';
+import { JournalError } from '../../simulator/replica-site/journal/terms/errors.js';
+import type { VolumeJournal } from '../../simulator/replica-site/journal/terms/types.js';
 import { openVolumeJournal } from '../../simulator/replica-site/journal/volume-journal.js';
 import type { Harm, Life, Write } from './journal-damage-steps.js';
 import { SIZE_BYTES } from './journal-damage-steps.js';

@@ -2,7 +2,7 @@
 // machine.
 import { dirname } from 'node:path';
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import type { Files } from '../../simulator/replica-site/journal/files.js';
+import type { Files } from '../../simulator/replica-site/journal/terms/files.js';
 
 /** A disk writes this much whole or not at all, bytes. */
 const SECTOR_BYTES = 512;

@@ -1,5 +1,5 @@
 // The trivial model of a volume: a whole copy of its bytes for each position.
-import type { NewRecord } from '../../simulator/replica-site/journal/types.js';
+import type { NewRecord } from '../../simulator/replica-site/journal/terms/types.js';
 
 export class VolumeModel {
   readonly sizeBytes: number;

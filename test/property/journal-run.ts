@@ -2,8 +2,8 @@
 // asked.
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { expect } from 'vitest';
-import { JournalError } from '../../simulator/replica-site/journal/errors.js';
-import type { Image, NewRecord, VolumeJournal } from '../../simulator/replica-site/journal/types.js';
+import { JournalError } from '../../simulator/replica-site/journal/terms/errors.js';
+import type { Image, NewRecord, VolumeJournal } from '../../simulator/replica-site/journal/terms/types.js';
 import { openVolumeJournal } from '../../simulator/replica-site/journal/volume-journal.js';
 import { MemoryDisk } from './journal-memory-disk.js';
 import { VolumeModel } from './journal-model.js';

@@ -4,7 +4,7 @@
 import { dirname } from 'node:path';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { DiskCalls, FileSize } from '../../simulator/disk/disk-calls.js';
-import type { Files } from '../../simulator/replica-site/journal/files.js';
+import type { Files } from '../../simulator/replica-site/journal/terms/files.js';
 import type { Chance } from './virtual-time.js';
 
 /** Bytes that a disk writes whole or not at all. */

@@ -724,8 +724,8 @@ export class World {
       site.call((state) => state.point(point ?? pointIdOf(0)).point);
     const calls: ApplianceCalls = {
       health: unused,
-      site: () =>
-        over('site', () => ({
+      describe: () =>
+        over('describe', () => ({
           appliance: id,
           link: { cut: false },
           pausedGroups: [],

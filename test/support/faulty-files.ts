@@ -1,5 +1,5 @@
 // A disk that refuses some calls on some files, as a full or failing one does, until it is mended.
-import type { Files } from '../../simulator/replica-site/journal/files.js';
+import type { Files } from '../../simulator/replica-site/journal/terms/files.js';
 
 export type FileCall = 'read' | 'write' | 'truncate' | 'rename' | 'remove';
 

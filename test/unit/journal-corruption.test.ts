@@ -4,8 +4,8 @@ import { crc32 } from 'node:zlib';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 
-import { JournalError } from '../../simulator/replica-site/journal/errors.js';
-import type { Image, NewRecord, VolumeJournal } from '../../simulator/replica-site/journal/types.js';
+import { JournalError } from '../../simulator/replica-site/journal/terms/errors.js';
+import type { Image, NewRecord, VolumeJournal } from '../../simulator/replica-site/journal/terms/types.js';
 import { MemoryDisk } from '../property/journal-memory-disk.js';
 import { VolumeModel } from '../property/journal-model.js';
 

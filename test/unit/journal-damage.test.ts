@@ -1,8 +1,8 @@
 // Each kind of damage to a journal's files: what it costs, what goes on, and what is told.
 import { describe, expect, test } from 'vitest';
-import type { Files } from '../../simulator/replica-site/journal/files.js';
+import type { Files } from '../../simulator/replica-site/journal/terms/files.js';
 import { rebuildVolumeJournal } from '../../simulator/replica-site/journal/rebuild.js';
-import type { JournalOptions, NewRecord, VolumeJournal } from '../../simulator/replica-site/journal/types.js';
+import type { JournalOptions, NewRecord, VolumeJournal } from '../../simulator/replica-site/journal/terms/types.js';
 import { DiskDead, MemoryDisk } from '../property/journal-memory-disk.js';
 import { BLOCK_BYTES, DIRECTORY, SIZE_BYTES, killedVolume, open, write } from './journal-fixture.js';
 

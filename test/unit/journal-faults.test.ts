@@ -2,7 +2,7 @@
 // it heals by itself with nothing lost.
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { expect, test, vi } from 'vitest';
-import type { StalledPart, VolumeJournal } from '../../simulator/replica-site/journal/types.js';
+import type { StalledPart, VolumeJournal } from '../../simulator/replica-site/journal/terms/types.js';
 import { MemoryDisk } from '../property/journal-memory-disk.js';
 import { type Fault, FaultyFiles, type FileCall } from '../support/faulty-files.js';
 import { BLOCK_BYTES, open, SIZE_BYTES, write } from './journal-fixture.js';

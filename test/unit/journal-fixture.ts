@@ -1,5 +1,5 @@
 // Small volumes for the journal's unit tests: records one after another, on a disk in memory.
-import type { JournalOptions, NewRecord, VolumeJournal } from '../../simulator/replica-site/journal/types.js';
+import type { JournalOptions, NewRecord, VolumeJournal } from '../../simulator/replica-site/journal/terms/types.js';
 import { openVolumeJournal } from '../../simulator/replica-site/journal/volume-journal.js';
 
 import { MemoryDisk } from '../property/journal-memory-disk.js';

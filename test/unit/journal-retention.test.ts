@@ -7,7 +7,7 @@ import { setImmediate as nextTurn } from 'node:timers/promises';
 
 import { describe, expect, test } from 'vitest';
 
-import type { Image, VolumeJournal } from '../../simulator/replica-site/journal/types.js';
+import type { Image, VolumeJournal } from '../../simulator/replica-site/journal/terms/types.js';
 import { openVolumeJournal } from '../../simulator/replica-site/journal/volume-journal.js';
 
 import { MemoryDisk } from '../property/journal-memory-disk.js';

@@ -6,7 +6,7 @@ import { setImmediate as nextTurn } from 'node:timers/promises';
 
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 
-import { NodeFiles } from '../../simulator/replica-site/journal/node-files.js';
+import { NodeFiles } from '../../simulator/replica-site/journal/files/node-files.js';
 import { openVolumeJournal } from '../../simulator/replica-site/journal/volume-journal.js';
 
 import { MemoryDisk } from '../property/journal-memory-disk.js';

@@ -7,7 +7,7 @@ import { closeGroupPoint } from '../../simulator/replica-site/core/attempts.js';
 import { followEstate } from '../../simulator/replica-site/core/from-estate.js';
 import { attach } from '../../simulator/replica-site/core/attach.js';
 import { admit } from '../../simulator/replica-site/core/records.js';
-import type { VolumeJournal } from '../../simulator/replica-site/journal/types.js';
+import type { VolumeJournal } from '../../simulator/replica-site/journal/terms/types.js';
 import { RetentionRounds } from '../../simulator/replica-site/retention-rounds.js';
 import { HistorySite } from '../property/history-site.js';
 import { claimOf } from '../support/identities.js';

@@ -8,8 +8,8 @@ import { EstateFollower } from '../../simulator/replica-site/estate-follower.js'
 import { ROOM_BYTES_MIN } from '../../simulator/replica-site/intake/limits.js';
 import { StallGate } from '../../simulator/replica-site/intake/stall-gate.js';
 import { failureOfJournal } from '../../simulator/replica-site/journal-failure.js';
-import { stalledBy } from '../../simulator/replica-site/journal/file-refusal.js';
-import type { StalledPart } from '../../simulator/replica-site/journal/types.js';
+import { stalledBy } from '../../simulator/replica-site/journal/files/file-refusal.js';
+import type { StalledPart } from '../../simulator/replica-site/journal/terms/types.js';
 import { Site } from '../../simulator/replica-site/site.js';
 import { storageNotes } from '../../simulator/replica-site/storage-notes.js';
 import type { RowStore } from '../../simulator/store/row-store.js';

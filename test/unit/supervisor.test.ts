@@ -10,9 +10,9 @@ const LIMITS = {
   pauseMsMax: 40,
   servedMs: 60_000,
   stageMsMax: 10_000,
-  lookEveryMs: 10,
-  looksMax: 3,
-  startLooksMax: 3,
+  checkEveryMs: 10,
+  failedChecksMax: 3,
+  startFailedChecksMax: 3,
 };
 /** Longest wait for what takes some hundredths of a second, ms. */
 const WAIT = { timeout: 5_000, interval: 5 };

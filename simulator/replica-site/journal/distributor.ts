@@ -1,23 +1,23 @@
 // Distribution: reads the old data, appends it to UNDO, and only then overwrites the replica image.
-import { AppliedMark } from './applied-mark.js';
-import { giveBackBatchBuffers, takeBatchBuffers } from './batch-buffers.js';
-import { cursorAtStart, readBatch } from './batch.js';
-import type { Batch, Cursor } from './batch.js';
-import { BLOCK_BYTES } from './blocks.js';
-import { applyChanges, kept, readChanges } from './changes.js';
-import type { Change } from './changes.js';
+import { AppliedMark } from './manifest/applied-mark.js';
+import { giveBackBatchBuffers, takeBatchBuffers } from './replica/batch-buffers.js';
+import { cursorAtStart, readBatch } from './do/batch.js';
+import type { Batch, Cursor } from './do/batch.js';
+import { BLOCK_BYTES } from './ranges/blocks.js';
+import { applyChanges, kept, readChanges } from './replica/changes.js';
+import type { Change } from './replica/changes.js';
 import { RetryPauses } from '../../disk/retry-pauses.js';
-import { corrupt } from './errors.js';
-import { isRefusal } from './file-refusal.js';
-import type { Files } from './files.js';
-import type { HistoryLoss } from './history-loss.js';
-import type { Manifest } from './manifest.js';
-import type { OpenImages } from './open-images.js';
-import type { Replica } from './replica.js';
-import type { Segment, SegmentLog } from './segment-log.js';
+import { corrupt } from './terms/errors.js';
+import { isRefusal } from './files/file-refusal.js';
+import type { Files } from './terms/files.js';
+import type { HistoryLoss } from './undo/history-loss.js';
+import type { Manifest } from './manifest/manifest.js';
+import type { OpenImages } from './images/open-images.js';
+import type { Replica } from './replica/replica.js';
+import type { Segment, SegmentLog } from './segments/segment-log.js';
 import type { Turns } from './turns.js';
-import type { Durable, JournalLog } from './types.js';
-import type { UndoLog } from './undo-log.js';
+import type { Durable, JournalLog } from './terms/types.js';
+import type { UndoLog } from './undo/undo-log.js';
 
 /**
  * A wholly applied DO segment is deleted once it has this many bytes, though it isn't full: keeps

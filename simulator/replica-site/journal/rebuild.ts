@@ -3,11 +3,11 @@
 // that the next rebuild, or opening, goes on from.
 import { join } from 'node:path';
 import { isOutOfRoom } from '../../store/storage-failure.js';
-import { Aside, isAsideName } from './aside.js';
-import { JournalError } from './errors.js';
-import { processFiles } from './node-files.js';
-import type { JournalOptions } from './types.js';
-import { GivingUp, isUnreadable } from './unreadable.js';
+import { Aside, isAsideName } from './files/aside.js';
+import { JournalError } from './terms/errors.js';
+import { processFiles } from './files/node-files.js';
+import type { JournalOptions } from './terms/types.js';
+import { GivingUp, isUnreadable } from './files/unreadable.js';
 import { openCheckedJournal } from './volume-journal.js';
 import type { CheckedJournal } from './volume-journal.js';
 

@@ -1,16 +1,16 @@
 // Carries out what `retain` asks for, one call after another: first the facts, then the files.
-import { Consolidation, ExaminedSegments } from './consolidation.js';
-import type { Budget, ConsolidationOptions } from './consolidation.js';
-import { withoutOld } from './damage.js';
-import type { DamagePlace } from './damage.js';
-import { JournalError } from './errors.js';
-import type { HistoryLoss } from './history-loss.js';
-import type { Manifest } from './manifest.js';
-import type { OpenImages } from './open-images.js';
-import type { Replica } from './replica.js';
-import { isSame, narrowed, oldest } from './retained-positions.js';
-import type { Durable, RetainResult } from './types.js';
-import type { Retained } from './retained-positions.js';
+import { Consolidation, ExaminedSegments } from './undo/consolidation.js';
+import type { Budget, ConsolidationOptions } from './undo/consolidation.js';
+import { withoutOld } from './terms/damage.js';
+import type { DamagePlace } from './terms/damage.js';
+import { JournalError } from './terms/errors.js';
+import type { HistoryLoss } from './undo/history-loss.js';
+import type { Manifest } from './manifest/manifest.js';
+import type { OpenImages } from './images/open-images.js';
+import type { Replica } from './replica/replica.js';
+import { isSame, narrowed, oldest } from './terms/retained-positions.js';
+import type { Durable, RetainResult } from './terms/types.js';
+import type { Retained } from './terms/retained-positions.js';
 
 /**
  * UNDO read and written by one call at most, bytes, and a segment more: about a tenth of a second

@@ -1,26 +1,26 @@
 // One replica volume's storage engine: DO, UNDO, replica image and distribution put together.
 import { abortReason } from './abort-reason.js';
-import { Appender } from './appender.js';
-import { Aside } from './aside.js';
-import { accepted, damageAt, isWhole, rangesToResend, soundPosition, withRecords } from './damage.js';
-import type { ByteRange, Damage } from './damage.js';
+import { Appender } from './do/appender.js';
+import { Aside } from './files/aside.js';
+import { accepted, damageAt, isWhole, rangesToResend, soundPosition, withRecords } from './terms/damage.js';
+import type { ByteRange, Damage } from './terms/damage.js';
 import { Distributor } from './distributor.js';
-import { JournalError } from './errors.js';
-import { HistoryLoss, withReplica } from './history-loss.js';
-import type { FoundDamage } from './image.js';
-import { newLineage } from './lineage.js';
-import type { Lineage } from './lineage.js';
-import { isRefusal, stalledBy } from './file-refusal.js';
-import { processFiles } from './node-files.js';
-import { OpenImages } from './open-images.js';
+import { JournalError } from './terms/errors.js';
+import { HistoryLoss, withReplica } from './undo/history-loss.js';
+import type { FoundDamage } from './images/image.js';
+import { newLineage } from './terms/lineage.js';
+import type { Lineage } from './terms/lineage.js';
+import { isRefusal, stalledBy } from './files/file-refusal.js';
+import { processFiles } from './files/node-files.js';
+import { OpenImages } from './images/open-images.js';
 import { PositionWaiters } from './position-waiters.js';
-import type { Loss } from './loss.js';
-import type { BadPayload } from './recovered-segments.js';
-import { damageOf, recover } from './recovery.js';
-import type { Recovered } from './recovery.js';
-import { assertAscending, intervalStart, isOpenable } from './retained-positions.js';
+import type { Loss } from './recovery/loss.js';
+import type { BadPayload } from './recovery/recovered-segments.js';
+import { damageOf, recover } from './recovery/recovery.js';
+import type { Recovered } from './recovery/recovery.js';
+import { assertAscending, intervalStart, isOpenable } from './terms/retained-positions.js';
 import { Retention } from './retention.js';
-import { SEGMENT_HEADER_BYTES } from './segment-format.js';
+import { SEGMENT_HEADER_BYTES } from './segments/segment-format.js';
 import { processTurns } from './turns.js';
 import type {
   Applied,
@@ -34,10 +34,10 @@ import type {
   Stall,
   StalledPart,
   VolumeJournal,
-} from './types.js';
-import type { Retained } from './retained-positions.js';
-import { UndoBytes } from './undo-bytes.js';
-import { UndoLog } from './undo-log.js';
+} from './terms/types.js';
+import type { Retained } from './terms/retained-positions.js';
+import { UndoBytes } from './undo/undo-bytes.js';
+import { UndoLog } from './undo/undo-log.js';
 
 /**
  * Default size of a segment file, bytes: what a trim can free at once, and consolidation looks at

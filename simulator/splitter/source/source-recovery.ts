@@ -51,7 +51,7 @@ export async function openPoint(wanted: PointWanted): Promise<OpenedPoint> {
 async function openAt(url: string, { volume, sizeBytes, point: asked, token }: PointWanted): Promise<OpenedPoint> {
   const appliance = createApiClient(applianceApi, { baseUrl: url, token, timeoutMs: ANSWER_MS_MAX });
   const { id: point } = await appliance.findPoint({ volume, ...(asked === undefined ? {} : { point: asked }) });
-  const { nbd } = await appliance.site({});
+  const { nbd } = await appliance.describe({});
   const isAnywhere = nbd.host === '0.0.0.0' || nbd.host === '::';
   const address = { host: isAnywhere ? new URL(url).hostname : nbd.host, port: nbd.port };
   let image: NbdClient;

@@ -1,0 +1,168 @@
+// One open image: the live replica image, with what changed since its position put back from UNDO.
+import { setImmediate as nextTurn } from 'node:timers/promises';
+import { crc32 } from 'node:zlib';
+import type { DamagePlace } from '../terms/damage.js';
+import { JournalError, corrupt } from '../terms/errors.js';
+import type { Extent } from '../ranges/extent-map.js';
+import type { Files } from '../terms/files.js';
+import { Overlay, isDamagedRun, isZeroRun } from './overlay.js';
+import { RECORD_HEADER_BYTES, decodeRecordHeader } from '../segments/record-format.js';
+import { BLOCK_BYTES } from '../ranges/blocks.js';
+import type { DamagedBlock, Replica } from '../replica/replica.js';
+import type { Image } from '../terms/types.js';
+import { IMAGE_READ_BYTES_MAX } from '../terms/types.js';
+import type { UndoIndex } from '../undo/undo-index.js';
+import type { UndoLog } from '../undo/undo-log.js';
+import { unlessGivenUpLater } from '../files/unreadable.js';
+
+/** Records added to the overlay in one slice of the event loop: a few milliseconds. */
+const RECORDS_PER_TURN = 8192;
+
+export interface ImageSource {
+  readonly files: Files;
+  readonly sizeBytes: number;
+  readonly replica: Replica;
+  readonly undo: UndoLog;
+  /** Old bytes that an image needs turned out to be damaged. */
+  readonly onDamage: (found: FoundDamage) => Promise<void>;
+}
+
+/**
+ * A record of UNDO with damaged old data; without a position if the record itself says that they
+ * were damaged.
+ */
+export interface FoundDamage {
+  readonly position: number | undefined;
+  readonly offset: number;
+  readonly length: number;
+  readonly place: DamagePlace;
+  /** Of the image that needs it. */
+  readonly imagePosition: number;
+}
+
+export class OpenImage implements Image {
+  readonly position: number;
+  /** UNDO retired later is still needed. */
+  readonly openedAt: number;
+  readonly #source: ImageSource;
+  readonly #onClose: (image: OpenImage) => void;
+  readonly #overlay: Overlay;
+  /** UNDO published while older UNDO is still being added; undefined once that is done. */
+  #waiting: UndoIndex[] | undefined = [];
+  #closed = false;
+
+  constructor(position: number, source: ImageSource, onClose: (image: OpenImage) => void) {
+    this.position = position;
+    this.openedAt = source.undo.retirements;
+    this.#source = source;
+    this.#onClose = onClose;
+    this.#overlay = new Overlay(position);
+  }
+
+  get changedRanges(): { readonly count: number; readonly bytes: number } {
+    return { count: this.#overlay.count, bytes: this.#overlay.bytes };
+  }
+
+  /**
+   * Adds all UNDO after the position that is written when this is called; `publish` brings the
+   * rest.
+   */
+  async load(): Promise<void> {
+    for (const extract of this.#source.undo.extractsAfter(this.position)) {
+      await this.#addSlowly(await this.#source.undo.index(extract));
+    }
+    const waiting = this.#waiting ?? [];
+    this.#waiting = undefined;
+    for (const index of waiting) this.publish(index);
+  }
+
+  /** New UNDO is written and the replica image is about to be overwritten. */
+  publish(index: UndoIndex): void {
+    if (this.#waiting === undefined) this.#overlay.add(index, this.#overlay.firstOf(index), index.count);
+    else this.#waiting.push(index);
+  }
+
+  async read(offset: number, length: number): Promise<Buffer> {
+    this.#assertOpen();
+    const inside = Number.isSafeInteger(offset) && Number.isSafeInteger(length) && offset >= 0 && length >= 0;
+    if (!inside || length > IMAGE_READ_BYTES_MAX || offset + length > this.#source.sizeBytes) {
+      throw new JournalError('OUT_OF_RANGE', `cannot read ${length} bytes at ${offset} of the volume`);
+    }
+    if (length === 0) return Buffer.alloc(0);
+    const { replica } = this.#source;
+    const wide = replica.widened(offset, offset + length);
+    const wideBytes = Buffer.allocUnsafe(wide.to - wide.from);
+    // The replica first: whatever is overwritten from now on has its UNDO in the overlay by the
+    // time that is asked.
+    const damaged = await replica.readLater(wideBytes, wide.from);
+    const bytes = wideBytes.subarray(offset - wide.from, offset - wide.from + length);
+    const extents = this.#overlay.within(offset, offset + length);
+    for (const block of damaged) this.#assertUnneeded(block, offset, offset + length);
+    await Promise.all(
+      extents.map((extent) => this.#putBack(extent, bytes.subarray(extent.start - offset, extent.end - offset))),
+    );
+    this.#assertOpen();
+    return bytes;
+  }
+
+  close(): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    this.#onClose(this);
+  }
+
+  async #addSlowly(index: UndoIndex): Promise<void> {
+    for (let from = this.#overlay.firstOf(index); from < index.count; from += RECORDS_PER_TURN) {
+      this.#assertOpen();
+      this.#overlay.add(index, from, Math.min(index.count, from + RECORDS_PER_TURN));
+      await nextTurn();
+    }
+  }
+
+  /** A damaged block of the live replica does no harm where UNDO has all that is asked for. */
+  #assertUnneeded({ block }: DamagedBlock, start: number, end: number): void {
+    const from = Math.max(start, block * BLOCK_BYTES);
+    const to = Math.min(end, (block + 1) * BLOCK_BYTES);
+    const covered = this.#overlay.within(from, to).reduce((sum, extent) => sum + extent.end - extent.start, 0);
+    if (covered < to - from) throw this.#corruptReplica('damaged block', block * BLOCK_BYTES);
+  }
+
+  #corruptReplica(what: string, offset: number): JournalError {
+    return corrupt(what, { file: this.#source.replica.path, offset, position: this.position });
+  }
+
+  async #putBack(extent: Extent, into: Buffer): Promise<void> {
+    if (isZeroRun(extent)) {
+      into.fill(0);
+      return;
+    }
+    if (isDamagedRun(extent)) {
+      const { start: offset, end } = extent;
+      const place = { file: this.#source.replica.path, offset };
+      await this.#tell({ position: undefined, offset, length: end - offset, place });
+      throw this.#corruptReplica('bytes that were damaged before they were overwritten', extent.start);
+    }
+    const { files } = this.#source;
+    const { fileOffset, recordOffset, recordLength } = extent.source;
+    const path = this.#overlay.path(extent);
+    const record = Buffer.allocUnsafe(RECORD_HEADER_BYTES + recordLength);
+    const count = (await unlessGivenUpLater(files.readLater(path, record, fileOffset))) ?? 0;
+    const header = decodeRecordHeader(record, 0);
+    const payload = record.subarray(RECORD_HEADER_BYTES);
+    if (count < record.length || header === undefined || header.payloadCrc !== crc32(payload)) {
+      const position = header?.position ?? this.position + 1;
+      const place = { file: path, offset: fileOffset };
+      await this.#tell({ position: header?.position, offset: recordOffset, length: recordLength, place });
+      throw corrupt('damaged UNDO record', { file: path, offset: fileOffset, position });
+    }
+    payload.copy(into, 0, extent.start - recordOffset, extent.end - recordOffset);
+  }
+
+  async #tell(found: Omit<FoundDamage, 'imagePosition'>): Promise<void> {
+    await this.#source.onDamage({ ...found, imagePosition: this.position });
+  }
+
+  #assertOpen(): void {
+    if (this.#closed) throw new JournalError('CLOSED', `image at position ${this.position} is closed`);
+  }
+}

@@ -1,0 +1,435 @@
+// The replica image: a sparse file, made at the first byte that isn't zero and zero beyond its end,
+// and its checksums.
+//
+// Why no end of the process leaves a block and its sum apart: before a piece is brought in, its
+// UNDO is written, and with it the sums that blocks have afterwards which it overwrites in part. DO
+// is kept until image and sums are written (with sync: synced). So whatever part of both a crash
+// leaves, redo writes every byte of the pieces again, computes the sums of blocks they cover wholly
+// from DO's own checked data, and takes the sums of the others from UNDO: none is computed from
+// bytes of the image, so that damage there, however old, stays visible.
+import { join } from 'node:path';
+import { setImmediate as nextTurn } from 'node:timers/promises';
+import { BlockRanges } from '../ranges/block-ranges.js';
+import { SharedSync } from '../../../disk/shared-sync.js';
+import { BLOCK_BYTES, blockCeiling, blockOf, blockStart } from '../ranges/blocks.js';
+import type { ByteRange } from '../terms/damage.js';
+import type { EdgeSum } from '../segments/edge-sums.js';
+import type { Files } from '../terms/files.js';
+import { ReplicaSums, sumOf, unreadableSums } from './replica-sums.js';
+import type { SumList } from './replica-sums.js';
+import { isUnreadable, unlessGivenUp } from '../files/unreadable.js';
+import { isZero, zeroBytes, zeroRuns } from '../ranges/zeroes.js';
+
+export const REPLICA_NAME = 'replica.img';
+/** Bytes of the image read at once to build its sums. */
+const BUILD_BYTES = 1024 * 1024;
+/** Bytes of the image read at an opening to find out what was healed meanwhile. */
+const CHECK_AGAIN_BYTES_MAX = 64 * 1024 * 1024;
+/** Sums written at once for blocks that nobody can vouch for. */
+const CONDEMNED_AT_ONCE = 64 * 1024;
+/** Sums looked at in one turn of the event loop: of 64 MiB. */
+const SUMS_AT_ONCE = 16 * 1024;
+/** Turns a right sum into a wrong one. */
+const WRONG = 0x5a5a_5a5a;
+/**
+ * The image's reach is stored in steps, at least this large and doubling, bytes: it must be stored
+ * before it is used.
+ */
+const REACH_STEP_BYTES = 16 * 1024 * 1024;
+
+/** A block whose bytes and sum don't belong together. */
+export interface DamagedBlock {
+  readonly block: number;
+  /**
+   * XOR of the sum of its bytes and the stored one: kept by every sum stored later, until the block
+   * is written whole.
+   */
+  readonly difference: number;
+}
+
+const undamaged: readonly DamagedBlock[] = [];
+
+export class Replica {
+  readonly path: string;
+  readonly sizeBytes: number;
+  #files: Files;
+  readonly #directory: string;
+  readonly #sums: ReplicaSums;
+  /** Bytes of the image file. */
+  #bytes: number;
+  /** Files, of image and sums, whose names survive a power cut. */
+  #namesSynced = 0;
+  /** Blocks known to fail their check. */
+  readonly #bad = new BlockRanges();
+  #onFound: (() => void) | undefined;
+  /**
+   * Distribution and retention both ask. The system tells of a failure once: neither may hear of
+   * success in its stead.
+   */
+  readonly #sync = new SharedSync(() => this.#commit());
+
+  constructor(files: Files, directory: string, sizeBytes: number) {
+    this.#files = files;
+    this.#directory = directory;
+    this.sizeBytes = sizeBytes;
+    this.path = join(directory, REPLICA_NAME);
+    this.#bytes = files.size(this.path) ?? 0;
+    this.#sums = new ReplicaSums(files, directory);
+  }
+
+  /** From now on by way of these. */
+  use(files: Files): void {
+    this.#files = files;
+    this.#sums.use(files);
+  }
+
+  /** Calls when a read finds a block damaged that was not known to be. */
+  tellOf(onFound: () => void): void {
+    this.#onFound = onFound;
+  }
+
+  /** From this byte on, a block's first, neither image nor sums were ever written. */
+  get end(): number {
+    return Math.max(blockCeiling(this.#bytes), this.#sums.blocks * BLOCK_BYTES);
+  }
+
+  /** Parts of the volume known to fail their check now. */
+  get damagedRanges(): readonly ByteRange[] {
+    return this.#bad.bytes(this.sizeBytes);
+  }
+
+  /**
+   * Makes room in the sums' file for an image that reaches `end`, and returns the reach to be
+   * stored before the image is written beyond the present one: a file that is shorter than its
+   * stored reach has lost something.
+   */
+  reachFor(end: number, present: number): number {
+    const step = Math.max(end, present * 2, REACH_STEP_BYTES);
+    const reach = Math.min(blockCeiling(step), blockCeiling(this.sizeBytes));
+    this.#sums.extend(reach / BLOCK_BYTES);
+    return reach;
+  }
+
+  /**
+   * Condemns the blocks whose sums are gone though the image reached them. Tells whether there were
+   * any.
+   */
+  async condemnUnknown(reach: number): Promise<boolean> {
+    const first = this.#sums.blocks;
+    const last = blockOf(blockCeiling(reach));
+    for (let from = first; from < last; from += CONDEMNED_AT_ONCE) {
+      const to = Math.min(last, from + CONDEMNED_AT_ONCE);
+      this.#sums.write(from, to - from, () => WRONG);
+      this.#bad.add(from, to);
+      await nextTurn();
+    }
+    return first < last;
+  }
+
+  /**
+   * Finds blocks behind the end of a file that was cut short or is gone. A file only grows, so
+   * there every sum is one of zeroes. Reads the sums of what the stored reach has beyond the end.
+   */
+  async findCutOff(): Promise<void> {
+    for (let from = blockOf(blockCeiling(this.#bytes)); from < this.#sums.blocks; from += SUMS_AT_ONCE) {
+      const count = Math.min(SUMS_AT_ONCE, this.#sums.blocks - from);
+      const sums = this.#sums.read(from, count);
+      const isSet = (index: number): boolean => sums.at(index) !== 0;
+      const indexes = Array.from({ length: count }, (_, index) => index);
+      const first = indexes.find(isSet);
+      const last = indexes.findLast(isSet);
+      if (first !== undefined && last !== undefined) this.#bad.add(from + first, from + last + 1);
+      await nextTurn();
+    }
+    if (this.#bytes % BLOCK_BYTES > 0) await this.check([{ offset: this.#bytes - 1, length: 1 }]);
+  }
+
+  /**
+   * Makes every block that the range touches fail its check, whatever is in it, until it is written
+   * whole.
+   */
+  condemn(offset: number, length: number): void {
+    const { from, to } = this.widened(offset, offset + length);
+    for (let at = from; at < to; at += BLOCK_BYTES) {
+      const block = blockOf(at);
+      this.#sums.write(block, 1, () => (this.#computedSum(block) ^ WRONG) >>> 0);
+      this.#bad.add(block, block + 1);
+    }
+  }
+
+  /**
+   * Looks again at ranges that were damaged once; of very many, the rest is taken to be damaged
+   * still.
+   */
+  async checkAgain(ranges: readonly ByteRange[]): Promise<void> {
+    let left = CHECK_AGAIN_BYTES_MAX;
+    for (const { offset, length } of ranges) {
+      const { from, to } = this.widened(offset, offset + length);
+      this.#bad.add(blockOf(from), blockOf(blockCeiling(to)));
+      if (length <= left) await this.check([{ offset, length }]);
+      left -= length;
+    }
+  }
+
+  /** Reads the ranges and notes which of their blocks fail their check. */
+  async check(ranges: readonly ByteRange[]): Promise<void> {
+    const window = Buffer.allocUnsafe(BUILD_BYTES);
+    for (const range of ranges) {
+      const { from, to } = this.widened(range.offset, range.offset + range.length);
+      for (let offset = from; offset < to; offset += window.length) {
+        this.read(window.subarray(0, Math.min(window.length, to - offset)), offset);
+        await nextTurn();
+      }
+    }
+  }
+
+  /** The volume's bytes [from, to) widened to whole blocks. */
+  widened(from: number, to: number): { readonly from: number; readonly to: number } {
+    return { from: blockStart(from), to: Math.min(blockCeiling(to), this.sizeBytes) };
+  }
+
+  /**
+   * Reads whole blocks, and answers which of them are damaged: definitive, for both files are
+   * written synchronously.
+   * @throws the system's error for blocks that the disk refuses to read, unless they are known to
+   * be damaged
+   */
+  read(into: Buffer, offset: number): readonly DamagedBlock[] {
+    const damaged = this.#checked(into, offset);
+    const isNew = damaged.some(({ block }) => !this.#bad.has(block));
+    if (!this.#bad.isEmpty) this.#bad.remove(blockOf(offset), blockOf(offset) + blockCount(into));
+    for (const { block } of damaged) this.#bad.add(block, block + 1);
+    if (isNew) this.#onFound?.();
+    return damaged;
+  }
+
+  /**
+   * As `read`, off the main thread. Bytes written meanwhile may appear or not, but each block is of
+   * one instant.
+   */
+  async readLater(into: Buffer, offset: number): Promise<readonly DamagedBlock[]> {
+    const stored = this.#stored(into, offset);
+    const reading = Promise.all([
+      stored.length === 0 ? 0 : this.#files.readLater(this.path, stored, offset),
+      this.#sums.readLater(blockOf(offset), blockCount(into)),
+    ]);
+    const both = await reading.catch((error: unknown) => {
+      if (!isUnreadable(error)) throw error;
+      return undefined;
+    });
+    if (both === undefined) return this.read(into, offset);
+    const [count, sums] = both;
+    into.fill(0, count);
+    // Distribution may have come between block and sum: looked at again where it can't.
+    return damagedBlocks(into, offset, sums).flatMap(({ block }) => {
+      const start = block * BLOCK_BYTES - offset;
+      return this.read(into.subarray(start, start + BLOCK_BYTES), block * BLOCK_BYTES);
+    });
+  }
+
+  /**
+   * `known` has the sums of the blocks that are written in part, and of others if they are known.
+   */
+  write(data: Buffer, offset: number, known: readonly EdgeSum[]): void {
+    this.#writeImage(data, offset);
+    this.#heal(offset, data.length);
+    const first = blockOf(offset);
+    this.#sums.write(first, blockOf(offset + data.length - 1) - first + 1, (block) => {
+      for (const one of known) if (one.block === block) return one.sum;
+      const start = block * BLOCK_BYTES - offset;
+      return sumOf(data.subarray(start, start + BLOCK_BYTES));
+    });
+  }
+
+  /**
+   * Overwrites bytes known not to be all zero; blocks overwritten in part get their sums from
+   * `writeSums`.
+   */
+  writeZeroes(offset: number, length: number): void {
+    this.#zeroImage(offset, length);
+    this.#heal(offset, length);
+    const first = blockOf(blockCeiling(offset));
+    const last = this.#wholeBlocksEnd(offset + length);
+    if (last > first) this.#sums.write(first, last - first, () => 0);
+  }
+
+  /** Bytes as they were before a `write` that failed: their sums are still these bytes'. */
+  putBack(data: Buffer, offset: number): void {
+    this.#writeImage(data, offset);
+  }
+
+  putBackZeroes(offset: number, length: number): void {
+    const end = Math.min(offset + length, this.#files.size(this.path) ?? 0);
+    if (end > offset) this.#zeroImage(offset, end - offset);
+  }
+
+  writeSums(edges: readonly EdgeSum[]): void {
+    for (const { block, sum } of edges) this.#sums.write(block, 1, () => sum);
+  }
+
+  /**
+   * Brings a piece in again, whatever is there of it. `loggedSum` tells what UNDO notes of a block;
+   * a block of which it notes nothing is one that another piece of the same record completes.
+   * Without it, when UNDO itself is damaged, a block written in part must not be blessed: one that
+   * fails its check before fails it afterwards. Zeroes are written wherever UNDO says that the
+   * bytes were not (`overwritten`), though they read as zeroes: a sync may have failed, and then
+   * only writing helps.
+   */
+  redo(
+    offset: number,
+    length: number,
+    data: Buffer | undefined,
+    loggedSum: ((block: number) => number | undefined) | undefined,
+    overwritten: readonly ByteRange[],
+  ): void {
+    const end = data === undefined ? Math.min(offset + length, this.end) : offset + length;
+    if (end <= offset) return;
+    const differences = loggedSum === undefined ? this.#differences([blockOf(offset), blockOf(end - 1)]) : undefined;
+    this.#heal(offset, end - offset);
+    if (data === undefined) this.#clear(offset, end - offset, overwritten);
+    else if (data.length >= BLOCK_BYTES && isZero(data)) this.#clear(offset, data.length, overwritten);
+    else this.#writeImage(data, offset);
+    const first = blockOf(offset);
+    this.#sums.write(first, blockOf(end - 1) - first + 1, (block) => {
+      const start = block * BLOCK_BYTES;
+      const whole = start >= offset && Math.min(start + BLOCK_BYTES, this.sizeBytes) <= end;
+      if (!whole) {
+        return loggedSum?.(block) ?? (this.#computedSum(block) ^ (differences?.get(block) ?? 0)) >>> 0;
+      }
+      return data === undefined ? 0 : sumOf(data.subarray(start - offset, start - offset + BLOCK_BYTES));
+    });
+  }
+
+  #checked(into: Buffer, offset: number): readonly DamagedBlock[] {
+    try {
+      this.#readImage(into, offset);
+      return damagedBlocks(into, offset, this.#sums.read(blockOf(offset), blockCount(into)));
+    } catch (error) {
+      if (!isUnreadable(error)) throw error;
+    }
+    const damaged: DamagedBlock[] = [];
+    for (let start = 0; start < into.length; start += BLOCK_BYTES) {
+      damaged.push(...this.#checkedBlock(into.subarray(start, start + BLOCK_BYTES), offset + start));
+    }
+    return damaged;
+  }
+
+  /** One that is known to be damaged need not be readable: nothing of it is lost any more. */
+  #checkedBlock(into: Buffer, offset: number): readonly DamagedBlock[] {
+    try {
+      this.#readImage(into, offset);
+      return damagedBlocks(into, offset, this.#sums.read(blockOf(offset), 1));
+    } catch (error) {
+      if (!isUnreadable(error) || !this.#bad.has(blockOf(offset))) throw error;
+      return damagedBlocks(into.fill(0), offset, unreadableSums(1));
+    }
+  }
+
+  /** What blocks' sums differ by from what they should be, before they are written in part. */
+  #differences(blocks: readonly number[]): ReadonlyMap<number, number> {
+    return new Map(blocks.map((block) => [block, (this.#computedSum(block) ^ this.#sums.read(block, 1).at(0)) >>> 0]));
+  }
+
+  /** Blocks written whole are damaged no more. */
+  #heal(offset: number, length: number): void {
+    if (this.#bad.isEmpty) return;
+    this.#bad.remove(blockOf(blockCeiling(offset)), this.#wholeBlocksEnd(offset + length));
+  }
+
+  /** Computes all sums from the image: for a folder that had none. */
+  async buildSums(): Promise<void> {
+    this.#sums.removeAll();
+    const window = Buffer.allocUnsafe(BUILD_BYTES);
+    const end = this.widened(0, this.#bytes).to;
+    for (let offset = 0; offset < end; offset += window.length) {
+      const bytes = window.subarray(0, Math.min(window.length, end - offset));
+      this.#readImage(bytes, offset);
+      this.#sums.write(blockOf(offset), blockCount(bytes), (block) => {
+        const start = block * BLOCK_BYTES - offset;
+        return sumOf(bytes.subarray(start, start + BLOCK_BYTES));
+      });
+      await nextTurn();
+    }
+  }
+
+  /**
+   * What was written survives a power cut once this resolves. Fails for ever once it failed;
+   * recovery writes anew what DO has.
+   */
+  commit(): Promise<void> {
+    return this.#sync.request();
+  }
+
+  async #commit(): Promise<void> {
+    const files = (this.#bytes > 0 ? 1 : 0) + (this.#sums.blocks > 0 ? 1 : 0);
+    if (this.#bytes > 0) await this.#files.datasync(this.path);
+    if (this.#sums.blocks > 0) await this.#files.datasync(this.#sums.path);
+    if (files === this.#namesSynced) return;
+    await this.#files.syncDirectory(this.#directory);
+    this.#namesSynced = files;
+  }
+
+  /** The first block, seen from the front, that bytes ending at `end` don't fill. */
+  #wholeBlocksEnd(end: number): number {
+    return end >= this.sizeBytes ? blockOf(blockCeiling(end)) : blockOf(end);
+  }
+
+  #computedSum(block: number): number {
+    const start = block * BLOCK_BYTES;
+    const bytes = Buffer.allocUnsafe(Math.min(BLOCK_BYTES, this.sizeBytes - start));
+    this.#readImage(bytes, start);
+    return sumOf(bytes);
+  }
+
+  #readImage(into: Buffer, offset: number): void {
+    const stored = this.#stored(into, offset);
+    const count = unlessGivenUp(() => (stored.length === 0 ? 0 : this.#files.read(this.path, stored, offset)));
+    into.fill(0, count ?? 0);
+  }
+
+  #writeImage(data: Buffer, offset: number): void {
+    this.#files.write(this.path, [data], offset);
+    this.#bytes = Math.max(this.#bytes, offset + data.length);
+  }
+
+  #zeroImage(offset: number, length: number): void {
+    for (let done = 0; done < length; done += zeroBytes.length) {
+      this.#writeImage(zeroBytes.subarray(0, Math.min(zeroBytes.length, length - done)), offset + done);
+    }
+  }
+
+  /** Makes a range zero, leaving holes alone. */
+  #clear(offset: number, length: number, overwritten: readonly ByteRange[]): void {
+    for (const range of overwritten) {
+      const from = Math.max(offset, range.offset);
+      const to = Math.min(offset + length, range.offset + range.length);
+      if (to > from) this.#zeroImage(from, to - from);
+    }
+    const old = Buffer.allocUnsafe(Math.max(0, Math.min(length, this.#bytes - offset)));
+    this.#readImage(old, offset);
+    zeroRuns(old, offset, (from, to, zero) => {
+      if (!zero) this.#zeroImage(offset + from, to - from);
+    });
+  }
+
+  #stored(into: Buffer, offset: number): Buffer {
+    return into.subarray(0, Math.max(0, Math.min(into.length, this.#bytes - offset)));
+  }
+}
+
+function blockCount(bytes: Buffer): number {
+  return Math.ceil(bytes.length / BLOCK_BYTES);
+}
+
+function damagedBlocks(bytes: Buffer, offset: number, sums: SumList): readonly DamagedBlock[] {
+  let damaged: DamagedBlock[] | undefined;
+  const count = blockCount(bytes);
+  for (let index = 0; index < count; index += 1) {
+    const block = count === 1 ? bytes : bytes.subarray(index * BLOCK_BYTES, (index + 1) * BLOCK_BYTES);
+    const difference = (sumOf(block) ^ sums.at(index)) >>> 0;
+    if (difference === 0) continue;
+    damaged ??= [];
+    damaged.push({ block: blockOf(offset) + index, difference });
+  }
+  return damaged ?? undamaged;
+}
