@@ -55,7 +55,7 @@ async function cli(...words: string[]): Promise<Ran> {
   return runCommand({ VOLUME_MOVER_ESTATE: estate.running.estateFile, USER: 'ada' }, words);
 }
 
-/** As a guest does. */
+/** Writes as a guest does. */
 async function write(volume: string, offset: number, length: number): Promise<void> {
   await withExport(await estate.source(volume), async (disk) => {
     for (let at = offset; at < offset + length; at += REGION_BYTES) {

@@ -17,7 +17,7 @@ import { type EstateFixture, startEstate } from './estate-fixture.js';
 /** A machine that runs other things as well is slow, not wrong. */
 const PATIENCE_MS = 30_000;
 const STALLED = 'vm-1-disk-0';
-/** In the same group on the same host: its writes share the stream. */
+/** A volume of the same group on the same host: its writes share the stream. */
 const MOVED = 'vm-1-disk-1';
 
 let fixture: EstateFixture;
