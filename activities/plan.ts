@@ -97,7 +97,7 @@ async function checkGroup(ports: Ports, served: Endpoint, against: Against, cloc
   const appliance = ports.appliances.get(served.appliance);
   try {
     const asked = clocks.ask();
-    const described = await appliance?.calls.site({});
+    const described = await appliance?.calls.describe({});
     clocks.answered(`appliance ${served.appliance}`, asked, described?.clock);
     clocks.seenBy(`appliance ${served.appliance}`, described?.skews ?? []);
     if (described?.pausedGroups.includes(served.group) === true)

@@ -3,7 +3,7 @@ import type { Heartbeat } from '../contracts/move.js';
 import type { VerifyHeartbeat } from '../contracts/verify.js';
 
 /** One run of an activity. `sleep` rejects when it is cancelled. */
-export interface Run<Details> {
+export interface ActivityRun<Details> {
   /** Wall time: for labels, and for what is wall time by nature, as a maintenance window is. */
   nowMs(): number;
   /** Milliseconds since any moment, by a clock that is never set: for durations. */
@@ -14,10 +14,10 @@ export interface Run<Details> {
 }
 
 /** One run of a step. */
-export type StepRun = Run<Heartbeat>;
+export type StepRun = ActivityRun<Heartbeat>;
 
 /** One run of a verification. */
-export interface VerifyRun extends Run<VerifyHeartbeat> {
+export interface VerifyRun extends ActivityRun<VerifyHeartbeat> {
   /** The same for every retry, and for no other verification: names the scans. */
   readonly id: string;
   /** The last heartbeat of an earlier run, if there was one. */

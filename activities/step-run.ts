@@ -1,7 +1,7 @@
 // One run of a step inside a Temporal activity: its clock, its sleep, its signs of life.
 import { Context } from '@temporalio/activity';
 import type { Heartbeat } from '../contracts/move.js';
-import type { Run, StepRun, VerifyRun } from './run.js';
+import type { ActivityRun, StepRun, VerifyRun } from './run.js';
 import { toFailure } from './failure.js';
 
 /**
@@ -51,10 +51,10 @@ export async function runVerify<T>(work: (run: VerifyRun) => Promise<T>): Promis
 }
 
 /** As `runStep`, for any activity: its newest progress is told again and again. */
-export async function runBeating<T, Details>(work: (run: Run<Details>) => Promise<T>): Promise<T> {
+export async function runBeating<T, Details>(work: (run: ActivityRun<Details>) => Promise<T>): Promise<T> {
   const context = Context.current();
   let newest: Details | undefined;
-  const run: Run<Details> = {
+  const run: ActivityRun<Details> = {
     nowMs: () => Date.now(),
     monotonicMs: () => performance.now(),
     sleep: async (ms) => context.sleep(ms),

@@ -44,15 +44,15 @@ const ZERO_REGION_BYTES = VERIFY_REGION_BYTES / 16;
  */
 export async function verify(ports: Ports, work: VerifyWork, run: VerifyRun): Promise<VerifyReport> {
   const source = await sourceOf(ports, work.volume);
-  const verification = new Verification(ports, source, work, run);
+  const comparison = new Comparison(ports, source, work, run);
   try {
-    await verification.run();
+    await comparison.run();
   } catch (error) {
-    if (!isToBeContinued(error)) await verification.close();
+    if (!isToBeContinued(error)) await comparison.close();
     throw error;
   }
-  await verification.close();
-  const report = verification.report();
+  await comparison.close();
+  const report = comparison.report();
   if (report.mismatchedRegions === 0) return report;
   const error = new MoverError('VERIFY_MISMATCH', describeMismatch(report));
   throw ApplicationFailure.nonRetryable(error.message, error.code, toProblem(error), report);
@@ -67,7 +67,7 @@ function isToBeContinued(error: unknown): boolean {
   return error instanceof MoverError ? error.retryable : !(error instanceof ApplicationFailure);
 }
 
-class Verification {
+class Comparison {
   readonly #ports: Ports;
   readonly #source: Source;
   readonly #work: VerifyWork;

@@ -1,15 +1,13 @@
-// What a benchmark is, and what it leaves behind: goals that are met or not, the numbers they come
-// from, and what was not measured.
+// What a benchmark is, and what it reports: goals met or not, their measurements, and what was not
+// measured.
 
 export interface Goal {
   /** @example "protected ÷ QEMU mirror, depth 32" */
   readonly name: string;
-  /**
-   * Rounded to three decimals towards missing the goal, so that what is printed is what was judged.
-   */
+  /** Rounded to three decimals towards missing the goal: the printed value is the judged one. */
   readonly value: number;
   readonly goal: number;
-  /** On which side of `goal` the value has to be; the goal itself is met. */
+  /** The side of `goal` on which the value has to be; the goal itself counts as met. */
   readonly bound: 'at least' | 'at most';
   readonly met: boolean;
 }
@@ -21,35 +19,32 @@ export interface Table {
 
 export interface BenchResult {
   readonly goals: readonly Goal[];
-  /** Beyond the goals: where it should get to one day. */
+  /** Goals beyond `goals`, to be reached one day. */
   readonly stretch: readonly Goal[];
-  /** For people. */
+  /** Table for people. */
   readonly table: Table;
-  /** For people, of a benchmark that measures several things: shown after `table`. */
+  /** More tables for people, shown after `table`, when a benchmark measures several things. */
   readonly furtherTables?: readonly Table[];
   /** Every single measurement and the medians, as JSON. */
   readonly raw: Readonly<Record<string, unknown>>;
   /** Sentences: sizes, durations, settings of product and peers. */
   readonly conditions: readonly string[];
-  /** Sentences. */
+  /** What was not measured, in sentences. */
   readonly notMeasured: readonly string[];
-  /** Name of a program to its version. */
+  /** Versions, keyed by program name. */
   readonly versions: Readonly<Record<string, string>>;
 }
 
 export interface BenchRun {
-  /** Of the run's own, empty, removed afterwards. */
+  /** The run's own folder: empty at first, removed afterwards. */
   readonly folder: string;
-  /** How often product and peers are measured in turn. */
+  /** How often product and peers are measured, taking turns. */
   readonly repetitions: number;
-  /**
-   * For benchmarks that measure at several sizes: numbers of volumes, ascending; absent: the
-   * benchmark's own.
-   */
+  /** Numbers of volumes, ascending, for benchmarks of several sizes; absent: their own. */
   readonly volumes?: readonly number[] | undefined;
-  /** Gets a line about what goes on now. */
+  /** Called with a line about the current work. */
   readonly say: (line: string) => void;
-  /** Where CPU profiles of the product's processes go; absent: none are taken. */
+  /** Folder for CPU profiles of the product's processes; absent: no profiles. */
   readonly profileFolder: string | undefined;
 }
 

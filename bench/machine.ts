@@ -1,16 +1,15 @@
-// The facts of the machine without which a number means nothing, and how busy others kept it
-// meanwhile.
+// The facts of the machine that make a number meaningful, and how busy other processes kept it.
 import { readFileSync } from 'node:fs';
 import { arch, availableParallelism, cpus, loadavg, platform, release, totalmem } from 'node:os';
 
-/** Linux counts CPU time in ticks of 10 ms, whatever the kernel's own clock. */
+/** Length of Linux's tick of CPU time, ms, whatever the kernel's own clock. */
 const TICK_MS = 10;
 const KIB = 1024;
 const GIB = 1024 ** 3;
-/** Fields of the first line of /proc/stat after its name. */
+/** Field numbers in the first line of /proc/stat, after its name. */
 const IDLE = 3;
 const IO_WAIT = 4;
-/** Fields of /proc/<pid>/stat after the command in parentheses. */
+/** Field numbers in /proc/<pid>/stat, after the command in parentheses. */
 const USER_TICKS = 11;
 const SYSTEM_TICKS = 12;
 
@@ -20,7 +19,7 @@ export interface Machine {
   readonly memoryGiB: number;
   readonly system: string;
   readonly node: string;
-  /** Mean number of runnable processes over the last minute, at the start of the run. */
+  /** Mean number of runnable processes in the minute before the run. */
   readonly loadAtStart: number;
 }
 
@@ -35,21 +34,19 @@ export function machineFacts(): Machine {
   };
 }
 
-/** CPU time that a living process has used, ms; 0 where there is no /proc, or no such process. */
+/** CPU time that a living process has used, ms; 0 without /proc or without such a process. */
 export function cpuMsOf(processId: number): number {
   const fields = readOrNothing(`/proc/${processId}/stat`).split(') ').at(-1)?.split(' ') ?? [];
   return (Number(fields[USER_TICKS] ?? 0) + Number(fields[SYSTEM_TICKS] ?? 0)) * TICK_MS;
 }
 
-/**
- * Memory of a living process that is in RAM, bytes; 0 where there is no /proc, or no such process.
- */
+/** Resident memory of a living process, bytes; 0 without /proc or without such a process. */
 export function residentBytesOf(processId: number): number {
   const [, kibibytes = '0'] = /^VmRSS:\s+(\d+) kB$/m.exec(readOrNothing(`/proc/${processId}/status`)) ?? [];
   return Number(kibibytes) * KIB;
 }
 
-/** CPU time that the whole machine has used, all cores together, ms; 0 where there is no /proc. */
+/** CPU time that the whole machine has used, all cores together, ms; 0 without /proc. */
 export function busyMs(): number {
   const [line = ''] = readOrNothing('/proc/stat').split('\n', 1);
   const ticks = line.trim().split(/\s+/).slice(1, 9).map(Number);

@@ -11,9 +11,9 @@ import { type BenchReport, reportText } from './report-text.js';
 import { runBench } from './run-bench.js';
 
 const BENCHES: readonly Bench[] = [guestIo, moves, history, batch, idle];
-/** A run that repeats more often than this takes hours. */
+/** Most repetitions; more would take hours. */
 const REPETITIONS_MAX = 100;
-/** One splitter of an estate has no more. */
+/** Most volumes on one splitter of an estate. */
 const VOLUMES_MAX = 100_000;
 
 interface Options {
@@ -24,19 +24,19 @@ interface Options {
 }
 
 const program = new Command('npm run bench --')
-  .description('Measures the product beside its peers, in turn, on this machine.')
+  .description('Measures the product and its peers, taking turns, on this machine.')
   .argument('[name]', 'which benchmark; without one they are listed')
   .option('--json', 'print nothing but one JSON object on standard output')
-  .option('--repetitions <count>', 'how often product and peers are measured in turn', repetitionsOf)
+  .option('--repetitions <count>', 'how often product and peers are measured, taking turns', repetitionsOf)
   .option(
     '--profile <folder>',
-    'CPU profiles and counts of control calls of the product’s processes, for reading, not for goals',
+    'write CPU profiles and counts of control calls of the product’s processes there; not used for goals',
   )
-  .option('--volumes <sizes>', 'of batch and idle: the numbers of volumes, ascending, e.g. 1000,10000', volumesOf)
+  .option('--volumes <sizes>', 'for batch and idle: numbers of volumes, ascending, e.g. 1000,10000', volumesOf)
   .parse();
 
 process.exitCode = await main(program.args[0], program.opts<Options>());
-// What a stopped connection may leave behind must not keep the process.
+// A stopped connection's leftovers must not keep the process alive.
 process.exit();
 
 async function main(
@@ -49,7 +49,9 @@ async function main(
   }
   const bench = BENCHES.find((candidate) => candidate.name === name);
   if (bench === undefined) {
-    console.error(`There is no benchmark "${name}". There is: ${BENCHES.map((known) => known.name).join(', ')}.`);
+    console.error(
+      `There is no benchmark "${name}". The benchmarks are: ${BENCHES.map((known) => known.name).join(', ')}.`,
+    );
     return 2;
   }
   try {
@@ -57,7 +59,7 @@ async function main(
       repetitions: repetitions ?? bench.repetitions,
       profileFolder: profile,
       volumes,
-      // Standard output is for the report alone.
+      // Standard output carries only the report.
       say: (line) => console.error(line),
     });
     print(report, json);
@@ -77,7 +79,7 @@ function list(json: boolean): void {
     console.log(JSON.stringify({ benches: BENCHES.map(({ name, summary }) => ({ name, summary })), goals: [] }));
     return;
   }
-  console.log('Benchmarks, each to be run with `npm run bench -- <name>`:');
+  console.log('Benchmarks; run one with `npm run bench -- <name>`:');
   for (const { name, summary } of BENCHES) console.log(`  ${name}: ${summary}`);
 }
 
@@ -92,6 +94,6 @@ function volumesOf(text: string): number[] {
   const isAscending = sizes.every((size, i) => size > (sizes[i - 1] ?? 0));
   if (isAscending && sizes.every((size) => Number.isInteger(size) && size <= VOLUMES_MAX)) return sizes;
   throw new InvalidArgumentError(
-    `Whole numbers from 1 to ${VOLUMES_MAX}, ascending, with commas between are accepted.`,
+    `Whole numbers from 1 to ${VOLUMES_MAX} are accepted, ascending and separated by commas.`,
   );
 }

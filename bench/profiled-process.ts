@@ -1,5 +1,5 @@
-// Preloaded into a process that is being profiled: where its CPU time goes and which control calls
-// it makes, written when it ends. (Node's own --cpu-prof may not stand in NODE_OPTIONS.)
+// Preloaded into a profiled process: writes its CPU profile and its counts of control calls when it
+// ends. (Node refuses --cpu-prof in NODE_OPTIONS.)
 import { subscribe } from 'node:diagnostics_channel';
 import { writeFileSync } from 'node:fs';
 import { Session } from 'node:inspector';
@@ -14,7 +14,7 @@ const messageSchema = z.object({
 
 const folder = process.env['VOLUME_MOVER_BENCH_PROFILE'];
 const processName = process.env['VOLUME_MOVER_ID'] ?? `process-${process.pid}`;
-/** Temporal runs workflows in threads of the worker. */
+/** The thread's name: Temporal runs workflows in threads of the worker. */
 const id = isMainThread ? processName : `${processName}-thread-${threadId}`;
 if (folder !== undefined) {
   profileCpu(join(folder, `${id}.cpuprofile`));

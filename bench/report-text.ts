@@ -1,4 +1,4 @@
-// A benchmark's report as people read it.
+// A benchmark's report as text for people.
 import { duration, table } from '../client/text/format.js';
 import type { BenchResult, Goal } from './bench.js';
 import type { Machine } from './machine.js';
@@ -10,7 +10,7 @@ export interface BenchReport extends BenchResult {
   readonly tookMs: number;
   readonly repetitions: number;
   readonly machine: Machine;
-  /** Cores that were busy on average over the whole run, by anyone. */
+  /** Cores kept busy on average over the whole run, by all processes. */
   readonly busyCores: number;
 }
 

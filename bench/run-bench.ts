@@ -1,4 +1,4 @@
-// Runs one benchmark in a folder of its own and removes that, also when it fails or is interrupted.
+// Runs one benchmark in its own folder, and removes that even after a failure or an interrupt.
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -7,8 +7,9 @@ import { busyMs, machineFacts } from './machine.js';
 import type { BenchReport } from './report-text.js';
 
 /**
- * @throws Error what the benchmark throws; Error when interrupted. Everything started for it is
- * stopped then.
+ * Runs a benchmark.
+ * @throws Error of the benchmark, or Error when interrupted. Everything started for it is then
+ * stopped.
  */
 export async function runBench(bench: Bench, given: Omit<BenchRun, 'folder'>): Promise<BenchReport> {
   const machine = machineFacts();
@@ -35,8 +36,8 @@ interface Interrupt {
 }
 
 /**
- * Children leave with this process, however it ends: their standard input or their parent is gone
- * then.
+ * Rejects on SIGINT or SIGTERM. Children end with this process, however it ends: their standard
+ * input closes or their parent dies.
  */
 function onceInterrupted(): Interrupt {
   let reject: (error: Error) => void = () => undefined;

@@ -1,4 +1,4 @@
-// Few measurements of one thing: their middle, and how far they lie apart.
+// The median and the range of a few measurements.
 
 export interface Spread {
   readonly median: number;
@@ -6,7 +6,7 @@ export interface Spread {
   readonly max: number;
 }
 
-/** @throws Error without values */
+/** The spread of the values. @throws Error without values */
 export function spreadOf(values: readonly number[]): Spread {
   const sorted = values.toSorted((a, b) => a - b);
   const [min] = sorted;

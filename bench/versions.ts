@@ -1,9 +1,9 @@
-// Which version of a program was measured, in its own words.
+// The measured version of a program, as the program reports it.
 import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
 
 const run = promisify(execFile);
-/** Debian's packages by program, for whoever lacks one. */
+/** Debian's package of each program, for the error when it is missing. */
 const PACKAGES: Readonly<Record<string, string>> = {
   fio: 'fio',
   'qemu-img': 'qemu-utils',
@@ -12,8 +12,8 @@ const PACKAGES: Readonly<Record<string, string>> = {
 };
 
 /**
- * The first line of `--version`.
- * @throws Error that names the package when the program is not installed
+ * The first line of the program's `--version`.
+ * @throws Error naming the Debian package when the program isn't installed
  */
 export async function versionOf(program: string): Promise<string> {
   try {

@@ -1,31 +1,38 @@
 // What programs import: the SDK client, and the types and errors that its calls speak in.
 export { createMoverClient, type MoverClient, type MoverClientOptions } from './sdk.js';
 export { findEstateFile, readEstateFile } from './estate-file.js';
-export type { Move, MoveState, StartedMove, StartMoveOptions, WatchOptions } from './moves/moves.js';
+export type {
+  DescribedWorkflow,
+  FollowOptions,
+  ListedWorkflow,
+  ListOptions,
+  StartedWorkflow,
+  StartOptions,
+  WorkflowClient,
+} from './workflow-client.js';
+export type { ListedMove, Move, MoveClient, MoveState, StartedMove, StartMoveOptions } from './moves/move-client.js';
+export type {
+  ListedVerification,
+  StartedVerification,
+  Verification,
+  VerificationClient,
+  VerificationId,
+  VerificationState,
+} from './verifications/verification-client.js';
 export type {
   AbortRequest,
   Batch,
   BatchClient,
   BatchRequest,
   ConcurrencyRequest,
-  ListBatchesOptions,
   ListedBatch,
   Retried,
   RetryOptions,
   SkipRequest,
   StartedBatch,
-} from './batches/batches.js';
+} from './batches/batch-client.js';
 export type { BatchState } from './batches/batch-end.js';
 export type { BatchMoveOutcome, BatchMoveReport } from './batches/batch-moves.js';
-export type { ListedGroup, ListedPoints, ListedVolume, PointOwner, VolumeFilter } from './volumes/inventory.js';
-export type { ListedAccess, ListedAccesses, OpenAccessWords } from './images/accesses.js';
-export type { ClosePointInput, MarkPointInput } from './volumes/bookmarks.js';
-export { createTimeline, type Timeline, type TimelineInput } from './timeline/timeline.js';
-export { drawTimeline, type DrawOptions } from './timeline/terminal/draw.js';
-export { timelinePage } from './timeline/html/page.js';
-export type { TimelinePageInput } from './timeline/html/views.js';
-export type { Recovered, RecoveredVolume, RecoverInput, RecoverOptions } from './images/recover.js';
-export type { StartedVerify, StartVerifyOptions, Verification, VerifyState } from './verifications/verifications.js';
 export type {
   Adopted,
   BackfillInput,
@@ -43,6 +50,20 @@ export type { AdoptOptions } from './schedules/adopt.js';
 export type { Overlap, ScheduleInput } from './schedules/schedule-input.js';
 export type { ScheduleWarning } from './schedules/schedule-warnings.js';
 export type { UiForm, UiFormField } from './schedules/ui-form.js';
+export type { PointClient } from './points/point-client.js';
+export type { PointInput } from './points/find.js';
+export type { ListedPoints, PointOwner } from './points/list.js';
+export type { ClosePointInput, MarkPointInput } from './points/bookmarks.js';
+export type { Recovered, RecoveredVolume, RecoverInput, RecoverOptions } from './points/recover.js';
+export type { ImageClient, OpenOptions } from './images/image-client.js';
+export type { ListedAccess, ListedAccesses, OpenImageInput } from './images/accesses.js';
+export type { GroupClient, VolumeClient } from './volumes/volume-client.js';
+export type { ListedGroup, ListedVolume, VolumeFilter } from './volumes/inventory.js';
+export type { RebuildOrder, ResyncOrder, SourceOrder } from './volumes/repairs.js';
+export { createTimeline, type Timeline, type TimelineInput } from './timeline/timeline.js';
+export { drawTimeline, type DrawOptions } from './timeline/terminal/draw.js';
+export { timelinePage } from './timeline/html/page.js';
+export type { TimelinePageInput } from './timeline/html/views.js';
 export { connectTemporal, type TemporalAccess } from './temporal/connection.js';
 export { ERRORS, MoverError, type ErrorCode, type Reason } from '../contracts/errors.js';
 export type { MoveInput, MovePlan, MoveProgress, MoveReport } from '../contracts/move.js';

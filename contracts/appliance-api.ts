@@ -56,7 +56,7 @@ export const applianceApi = {
   ...verifyReplicaApi,
   ...reportsApi,
   ...repairReplicaApi,
-  site: operation({
+  describe: operation({
     method: 'GET',
     path: '/v1/appliance',
     summary:

@@ -167,6 +167,14 @@ const REGISTRY = {
     exit: 'notFound',
     raisedBy: ['client'],
   },
+  VERIFICATION_NOT_FOUND: {
+    title: 'There is no such verification',
+    action: 'Check the verification id; it is printed when a verification is started.',
+    status: 404,
+    retryable: false,
+    exit: 'notFound',
+    raisedBy: ['client'],
+  },
   REPORT_NOT_FOUND: {
     title: 'There is no stored report of it',
     action: 'Check the id; a move or batch that still runs has none yet.',

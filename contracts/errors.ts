@@ -76,6 +76,11 @@ export function fromProblem(problem: Problem): MoverError {
   return new MoverError(problem.code, problem.detail, { reasons: problem.reasons ?? [] });
 }
 
+/** INVALID_REQUEST for one field. `sentence` says it to people where field and message don't. */
+export function invalidField(subject: string, message: string, sentence = `${subject}: ${message}.`): MoverError {
+  return new MoverError('INVALID_REQUEST', sentence, { reasons: [{ code: 'INVALID_REQUEST', subject, message }] });
+}
+
 /** zod tells a missing field as one that is undefined: true, but not how people say it. */
 function wordsOf(issue: z.core.$ZodIssue): string {
   const isMissing = issue.code === 'invalid_type' && issue.message.endsWith('received undefined');

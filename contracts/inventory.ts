@@ -1,7 +1,7 @@
 // What a volume is to people besides its id: the VM it is a disk of, and labels; and how a listing
 // is asked for them.
 import { z } from 'zod';
-import { MoverError } from './errors.js';
+import { invalidField, type MoverError } from './errors.js';
 import { applianceIdSchema, groupIdSchema, splitterIdSchema, volumeIdSchema } from './ids.js';
 import { bytesSchema } from './numbers.js';
 
@@ -88,7 +88,5 @@ export function labelsOfQuery(query: string): Labels {
 }
 
 function refused(message: string): MoverError {
-  return new MoverError('INVALID_REQUEST', `labels: ${message}`, {
-    reasons: [{ code: 'INVALID_REQUEST', subject: 'labels', message }],
-  });
+  return invalidField('labels', message);
 }

@@ -1,7 +1,7 @@
 // Times that people give: one reading of them for every command, export name and SDK call, so that
 // no typing error becomes a time.
 import { CLOCK_SKEW_MS_MAX } from './clock.js';
-import { MoverError } from './errors.js';
+import { invalidField } from './errors.js';
 import { isoTime } from './iso-time.js';
 
 const SECOND_MS = 1_000;
@@ -54,10 +54,7 @@ export function readMoment(text: string, nowMs: number): MomentRead {
 export function momentMs(given: number | string, field: string, nowMs: number): number {
   const read = typeof given === 'string' ? readMoment(given, nowMs) : checked(String(given), given, nowMs);
   if ('atMs' in read) return read.atMs;
-  const message = read.problem;
-  throw new MoverError('INVALID_REQUEST', `${field}: ${message}.`, {
-    reasons: [{ code: 'INVALID_REQUEST', subject: field, message }],
-  });
+  throw invalidField(field, read.problem);
 }
 
 function checked(given: string, atMs: number, nowMs: number): MomentRead {

@@ -12,16 +12,16 @@ export interface Export {
 export interface Comparison {
   readonly sizeBytes: number;
   readonly differentBytes: number;
-  /** Offset of the first difference. */
+  /** Offset of the first difference, bytes. */
   readonly firstDifference?: number;
 }
 
-/** @throws Error when an export can't be read, or the sizes differ */
+/** Compares two exports. @throws Error when an export can't be read or the sizes differ */
 export async function compareExports(left: Export, right: Export): Promise<Comparison> {
   return await withExport(left, async (a) => withExport(right, async (b) => compare(a, b)));
 }
 
-/** Opens an export for as long as `work` takes. */
+/** Opens an export while `work` runs. */
 export async function withExport<T>({ address, name }: Export, work: (client: NbdClient) => Promise<T>): Promise<T> {
   const client = await connectNbd(address, name);
   try {

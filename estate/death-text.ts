@@ -1,22 +1,19 @@
-// What the user reads when a process of the estate ends: what died, how often, when the next try
-// is, why, what it means, what to do.
+// The message for the user when a process of the estate ends: what ended, how often, when it is
+// started again, why, what that means for their data, and what to do.
 import type { ProcessEnd } from './process-end.js';
 import type { Restart } from './restart-policy.js';
 import type { Supervised } from './supervised.js';
 
-/**
- * How many of the log's last lines stand for a reason that the process did not give, and how much
- * of each, characters.
- */
+/** Last lines of the log shown when the process gave no reason, and characters shown of each. */
 const LAST_LINES = 3;
 const LINE_LENGTH_MAX = 200;
-/** Of a reason: some name every field of an estate file. */
+/** Characters shown of a reason: some name every field of an estate file. */
 const REASON_LENGTH_MAX = 1_000;
 
-/** What of a process is told. */
+/** What the message needs to know of a process. */
 type Told = Pick<Supervised, 'name' | 'meaning' | 'dataFolder' | 'logFile'>;
 
-/** @param restart says itself how much is to be told */
+/** The message about a death. @param restart its `telling` decides how much is said */
 export function deathText(process: Told, end: ProcessEnd, restart: Restart): string {
   const { deaths, pauseMs, telling } = restart;
   const when = pauseMs === 0 ? 'now' : `in ${seconds(pauseMs)}`;
@@ -52,7 +49,7 @@ function adviceOn({ dataFolder }: Told, { reason = '', lastLines }: ProcessEnd, 
     return `Let this user write to ${dataFolder}; it then starts by itself.`;
   return deaths === 1
     ? 'Nothing, unless it happens again.'
-    : 'Read the log for the cause. It is tried again until Ctrl-C, once a minute at least.';
+    : 'Read the log for the cause. It is started again until Ctrl-C, at least once a minute.';
 }
 
 function cut(text: string, lengthMax: number): string {

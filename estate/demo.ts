@@ -1,5 +1,5 @@
 // `npm run demo`: shows a move on a whole estate and proves that nothing was lost. Exit code 0 when
-// it is proven.
+// proven.
 import { Command } from 'commander';
 import { once } from 'node:events';
 import { reportText } from './demo/report-text.js';
@@ -19,7 +19,7 @@ const { json = false, keep = false } = new Command('npm run demo --')
   .opts<Options>();
 
 process.exitCode = await main();
-// What a stopped connection may leave behind must not keep the process.
+// A stopped connection's leftovers must not keep the process alive.
 process.exit();
 
 async function main(): Promise<number> {
@@ -60,7 +60,7 @@ async function keepUntil(signal: AbortSignal, estateFile: string): Promise<void>
     console.log(`\nEverything is left running until Ctrl-C. To look around:`);
     console.log(`  npm run volume-mover -- volumes --estate ${estateFile}`);
   }
-  // A signal alone does not keep the process alive.
+  // A signal handler alone doesn't keep the process alive.
   const alive = setInterval(() => undefined, 60_000);
   if (!signal.aborted) await once(signal, 'abort');
   clearInterval(alive);

@@ -1,5 +1,5 @@
-// One process of an estate: started, killed, restarted, watched. A death that nobody asked for is
-// told at once.
+// One process of an estate: starts, watches, kills and restarts it. Reports an unexpected end at
+// once.
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdirSync } from 'node:fs';
@@ -8,16 +8,13 @@ import { describeExit, type ProcessEnd, processEnd, unstarted } from './process-
 import { type Log, openLog, tailOf } from './process-log.js';
 import { onReadyLine, type Ready } from './ready-line.js';
 
-/**
- * Longest wait for the ready line, ms: the worker bundles its workflows first, 3 s measured; a busy
- * machine more.
- */
+/** Longest wait for the ready line, ms: the worker bundles its workflows first, 3 s measured. */
 const READY_MS_MAX = 60_000;
-/** Longest orderly stop before SIGKILL, ms: the processes give themselves 10 s. */
+/** Longest orderly stop before SIGKILL, ms: the processes allow themselves 10 s. */
 const STOP_MS_MAX = 15_000;
 /**
- * Longest wait for the system to remove a killed process, ms: one that waits for a dead disk stays
- * until that answers.
+ * Longest wait for the system to remove a killed process, ms: a process that waits for a dead disk
+ * stays until the disk answers.
  */
 const GONE_MS_MAX = 5_000;
 
@@ -36,7 +33,7 @@ interface Life {
   readonly child: ChildProcess;
   readonly ready: Promise<Ready>;
   readonly ended: Promise<ProcessEnd>;
-  /** Whether its end was asked for. */
+  /** Whether the end of this life was requested. */
   expected: boolean;
   hasEnded: boolean;
 }
@@ -46,7 +43,7 @@ export class EstateProcess {
   readonly #onDeath: (death: Error) => void;
   #life: Life | undefined;
 
-  /** @param onDeath gets the news of an end that nobody asked for, with the end of the log */
+  /** @param onDeath called on an unexpected end, with the end of the log */
   constructor(spec: ProcessSpec, onDeath: (death: Error) => void) {
     this.spec = spec;
     this.#onDeath = onDeath;
@@ -56,7 +53,7 @@ export class EstateProcess {
     return this.spec.id;
   }
 
-  /** Of the living process; undefined when there is none. */
+  /** Process id while it lives; undefined otherwise. */
   get pid(): number | undefined {
     return this.isAlive ? this.#life?.child.pid : undefined;
   }
@@ -75,15 +72,15 @@ export class EstateProcess {
     return await this.waitReady();
   }
 
-  /** Starts the process unless it lives. @throws Error when there is no folder for it */
+  /** Starts the process unless it lives. @throws Error when its folder can't be made */
   async begin(): Promise<void> {
-    // Without a pause between the look and the start: a stop finds the process or prevents it.
+    // No await between the check and the start: a stop either finds the process or prevents it.
     if (!this.isAlive) this.#life = this.#spawn();
   }
 
   /**
-   * @throws Error when the process ends first, or is not ready within 60 s; with the end of its
-   * log.
+   * Waits for the ready line.
+   * @throws Error when the process ends first or isn't ready within 60 s, with the end of its log
    */
   async waitReady(): Promise<Ready> {
     let timer: NodeJS.Timeout | undefined;
@@ -92,29 +89,32 @@ export class EstateProcess {
       timer = setTimeout(() => reject(error), READY_MS_MAX);
     });
     try {
-      return await Promise.race([this.#present.ready, late]);
+      return await Promise.race([this.#currentLife.ready, late]);
     } finally {
       clearTimeout(timer);
     }
   }
 
-  /** Without a time limit. Rejects when the present life ends first. @returns where it serves */
+  /**
+   * Waits, without a time limit, until the process serves. Rejects when this life ends first.
+   * @returns a line with its addresses
+   */
   async serving(): Promise<string> {
-    const { role, id, url, nbd } = await this.#present.ready;
+    const { role, id, url, nbd } = await this.#currentLife.ready;
     return `${role} ${id}: ${url}${nbd === undefined ? '' : `, nbd://${nbd.host}:${nbd.port}`}`;
   }
 
   async ended(): Promise<ProcessEnd> {
-    return await this.#present.ended;
+    return await this.#currentLife.ended;
   }
 
-  /** Sends a signal and does not wait, e.g. SIGSTOP and SIGCONT. */
+  /** Sends a signal without waiting, e.g. SIGSTOP and SIGCONT. */
   signal(signal: NodeJS.Signals): void {
     this.#life?.child.kill(signal);
   }
 
   /**
-   * Ends the process and resolves when it is gone. Safe to call when it is.
+   * Ends the process and resolves once it is gone. Safe to call when it is gone already.
    * @throws Error when the system doesn't remove it even after SIGKILL
    */
   async kill(signal: NodeJS.Signals = 'SIGKILL'): Promise<void> {
@@ -127,15 +127,12 @@ export class EstateProcess {
       throw new Error(`${this.#name} (process id ${life.child.pid}) is still there after SIGKILL.`);
   }
 
-  /** Orderly, by SIGTERM; after 15 s by SIGKILL. */
+  /** Stops the process by SIGTERM; after 15 s by SIGKILL. */
   async stop(): Promise<void> {
     await this.kill('SIGTERM');
   }
 
-  /**
-   * Ends it if it lives (SIGTERM unless told otherwise) and starts it again with the same data and
-   * ports.
-   */
+  /** Ends the process if it lives, then starts it with the same data and ports. */
   async restart(signal: NodeJS.Signals = 'SIGTERM'): Promise<Ready> {
     await this.kill(signal);
     return await this.start();
@@ -145,7 +142,7 @@ export class EstateProcess {
     return `Process ${this.spec.id} (${this.spec.role})`;
   }
 
-  get #present(): Life {
+  get #currentLife(): Life {
     if (this.#life === undefined) throw new Error(`${this.#name} was not started.`);
     return this.#life;
   }
@@ -156,9 +153,9 @@ export class EstateProcess {
     const log = openLog(logFile);
     try {
       const child = spawn(process.execPath, ['--enable-source-maps', entry], {
-        // The child leaves when this process does, however it dies: its standard input ends then.
+        // The child ends with this process, however this one dies: its standard input then closes.
         stdio: ['pipe', 'pipe', log.fd],
-        // Ctrl-C is for this process alone, which then stops its children in order.
+        // Ctrl-C reaches only this process, which then stops its children in order.
         detached: true,
         env: {
           ...environment,
@@ -177,7 +174,7 @@ export class EstateProcess {
   #watch(child: ChildProcess, log: Log): Life {
     const ended = this.#endOf(child, log);
     const life: Life = { child, ended, expected: false, hasEnded: false, ready: this.#readiness(child, ended) };
-    // Whoever waits for it is told; a death is told to everyone below.
+    // A failed wait rejects for its callers; `#awaitDeath` reports the death to everyone else.
     life.ready.catch(() => undefined);
     void this.#awaitDeath(life);
     return life;
@@ -186,7 +183,7 @@ export class EstateProcess {
   async #awaitDeath(life: Life): Promise<void> {
     const end = await life.ended;
     life.hasEnded = true;
-    if (!life.expected) this.#onDeath(this.#obituary(end));
+    if (!life.expected) this.#onDeath(this.#deathError(end));
   }
 
   async #readiness(child: ChildProcess, ended: Promise<ProcessEnd>): Promise<Ready> {
@@ -194,24 +191,24 @@ export class EstateProcess {
       if (child.stdout !== null) onReadyLine(child.stdout, resolve);
     });
     const died = ended.then((end) => {
-      throw this.#obituary(end);
+      throw this.#deathError(end);
     });
     return await Promise.race([ready, died]);
   }
 
-  /** Resolves when the process is gone, or never came to be. */
+  /** Resolves once the process is gone or couldn't be spawned. */
   async #endOf(child: ChildProcess, { startBytes }: Log): Promise<ProcessEnd> {
     try {
       await once(child, 'exit');
     } catch (error) {
-      // 'error' without 'exit': it could not be spawned.
+      // 'error' without 'exit': the process couldn't be spawned.
       return unstarted(error);
     }
     const lines = await tailOf(this.spec.logFile, startBytes);
     return processEnd(describeExit(child.exitCode, child.signalCode), lines);
   }
 
-  #obituary({ how, reason, lastLines }: ProcessEnd): Error {
+  #deathError({ how, reason, lastLines }: ProcessEnd): Error {
     const why = reason === undefined || lastLines.length > 0 ? '' : `: ${reason}`;
     return new Error([`${this.#name} ${how}${why}. The end of ${this.spec.logFile}:`, ...lastLines].join('\n    '));
   }

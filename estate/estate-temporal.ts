@@ -1,5 +1,5 @@
-// The Temporal server of an estate: one of its own, planned here and started by the estate's
-// supervisor, or one that somebody else runs.
+// The Temporal server of an estate: its own, planned here and started by the estate's supervisor,
+// or one that somebody else runs.
 import type { LaunchTemporal } from './launch.js';
 import { chooseFreePort } from './ports.js';
 import type { ExistingServer } from './temporal/existing-server.js';
@@ -13,16 +13,16 @@ export type EstateTemporal = { readonly access: LaunchTemporal } & (
 );
 
 export interface PlanTemporalOptions {
-  /** 0 takes a free one, which stays the same over all lives of the server. */
+  /** The gRPC port. 0 takes a free port, which stays the same over all lives of the server. */
   readonly port: number;
   readonly uiPort: number;
   readonly databaseFile?: string | undefined;
   readonly logFile: string;
-  /** Gets each line about what is used or built. */
+  /** Called with each line about the server used or built. */
   readonly say: (line: string) => void;
 }
 
-/** @throws Error saying what to install or set when there is no server and no way to one */
+/** Plans the server. @throws Error saying what to install or set when no server can be had */
 export async function planTemporal({ say, port, uiPort, ...files }: PlanTemporalOptions): Promise<EstateTemporal> {
   const located = await locateTemporal({ log: say });
   if (located.kind === 'existing') {

@@ -1,5 +1,6 @@
-// Which processes this launcher runs, written down beside their data: when the launcher is killed
-// and one of them hangs, the next launcher finds it again. One that doesn't hang leaves by itself.
+// A record, beside the data, of the processes that this launcher runs. When a launcher is killed
+// and a process of it hangs, the next launcher finds that process. Processes that don't hang end by
+// themselves.
 import { readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -7,7 +8,7 @@ import { z } from 'zod';
 import { isSameProcess, startOf } from './process-start.js';
 
 const RECORD_FILE = 'launcher.json';
-/** Longest wait for the processes of a killed launcher to leave, ms: they give themselves 10 s. */
+/** Longest wait for a killed launcher's processes to end, ms: they allow themselves 10 s. */
 const LEAVE_MS_MAX = 15_000;
 /** Longest wait after SIGKILL, ms. */
 const GONE_MS_MAX = 5_000;
@@ -17,7 +18,7 @@ const processSchema = z.object({ id: z.string(), pid: z.number().int().positive(
 const recordSchema = z.object({ launcher: processSchema, processes: z.array(processSchema) });
 type Recorded = z.infer<typeof processSchema>;
 
-/** Best effort: on a full disk an estate starts all the same. */
+/** Writes the record. Failures are ignored: an estate must start on a full disk too. */
 export function recordRun(
   dataDirectory: string,
   processes: readonly { readonly id: string; readonly pid: number | undefined }[],
@@ -29,7 +30,7 @@ export function recordRun(
 }
 
 /**
- * Waits until nothing of an earlier run in this folder is left. What hangs is ended.
+ * Waits until no process of an earlier run in this folder is left. Ends those that hang.
  * @throws Error when a launcher still runs there, or a process can't be ended
  */
 export async function endLastRun(
@@ -43,17 +44,16 @@ export async function endLastRun(
     throw new Error(
       `An estate runs already in ${dataDirectory}: process ${launcher.pid}. Stop it with Ctrl-C in its terminal or kill ${launcher.pid}; or give this one another folder: npm start -- --data my-folder`,
     );
-  // From here on the folder is this launcher's, so that a further one is refused while this one
-  // waits.
+  // From here on the folder is this launcher's: another launcher is refused while this one waits.
   write(path, processes);
   if (stillThere(processes).length === 0) return;
-  say(`The last run was killed. Waiting for its processes to leave: ${named(stillThere(processes))} ...`);
+  say(`The last run was killed. Waiting for its processes to end: ${named(stillThere(processes))} ...`);
   if (await areGoneWithin(leaveMsMax, processes)) return;
   say(`They hang, so they are ended with SIGKILL: ${named(stillThere(processes))}. What they stored is kept.`);
   for (const { pid } of stillThere(processes)) end(pid);
   if (await areGoneWithin(GONE_MS_MAX, processes)) return;
   throw new Error(
-    `Processes of the last run are still there after SIGKILL: ${named(stillThere(processes))}. One that waits for a dead disk goes when that answers. No data is lost; start again then.`,
+    `Processes of the last run are still there after SIGKILL: ${named(stillThere(processes))}. A process that waits for a dead disk ends when the disk answers. No data is lost; then start again.`,
   );
 }
 
@@ -61,7 +61,7 @@ function end(pid: number): void {
   try {
     process.kill(pid, 'SIGKILL');
   } catch {
-    // It left in this very moment.
+    // The process ended in the meantime.
   }
 }
 
@@ -72,7 +72,7 @@ function write(path: string, processes: readonly Recorded[]): void {
     writeFileSync(`${path}.part`, JSON.stringify({ launcher, processes }));
     renameSync(`${path}.part`, path);
   } catch {
-    // Without it a hanging process of a killed launcher is met as a taken port.
+    // Without the record, a hanging process of a killed launcher shows up as a taken port.
   }
 }
 

@@ -1,5 +1,4 @@
-// Starts a whole estate as processes of the compiled product, in the order in which they need each
-// other, and stops it again.
+// Starts a whole estate as processes of the compiled product, in dependency order, and stops it.
 import { mkdir, readFile, rename, writeFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { ESTATE_FILE } from '../client/estate-file.js';
@@ -14,18 +13,15 @@ export const REPLICA_SITE_ID = 'replica-site';
 export const WORKER_ID = 'worker';
 
 export interface LaunchOptions {
-  /** Ports 0 are replaced by free ones, which stay the same for the estate's life. */
+  /** The estate. Every port 0 is replaced by a free one for the estate's life. */
   readonly estate: Estate;
-  /**
-   * Everything is kept below it: each process's data, the logs, and the estate file with the ports
-   * in use.
-   */
+  /** The folder of each process's data, the logs, and the estate file with the ports in use. */
   readonly dataDirectory: string;
-  /** Where the worker finds Temporal; without it no worker is started. */
+  /** Where the worker finds Temporal; when absent no worker is started. */
   readonly temporal?: LaunchTemporal | undefined;
-  /** Set for every process on top of this process's environment, e.g. VOLUME_MOVER_FAULTS. */
+  /** Variables added to every process's environment, e.g. VOLUME_MOVER_FAULTS. */
   readonly environment?: Readonly<Record<string, string>>;
-  /** Gets a line for every process that starts. */
+  /** Called with a line for each process that starts. */
   readonly log: (line: string) => void;
 }
 
@@ -37,39 +33,40 @@ export interface LaunchTemporal {
 }
 
 export interface RunningEstate extends PreparedEstate {
-  /** Rejects when a process ends that nobody ended, with the end of its log. */
+  /** Rejects when a process ends unexpectedly, with the end of its log. */
   readonly failed: Promise<never>;
 }
 
-/** An estate whose processes are known, started or not. */
+/** An estate whose processes are known, whether started or not. */
 export interface PreparedEstate {
-  /** With the ports in use. */
+  /** The estate with the ports in use. */
   readonly estate: Estate;
   /** Path of the estate file that every process reads, with the ports in use. */
   readonly estateFile: string;
-  /** In the order of their start: replica site, appliances, splitters, worker. */
+  /** The processes in start order: replica site, appliances, splitters, worker. */
   readonly processes: readonly EstateProcess[];
   /**
-   * The same, by what starts together: each stage copes without the one before, but is ready sooner
-   * after it.
+   * The processes by stage. A stage starts together; it works without the previous one, but is
+   * ready sooner after it.
    */
   readonly stages: readonly (readonly Supervised[])[];
   /**
-   * By the id in the estate file, or `replica-site`, or `worker`.
+   * The process with this id: an id of the estate file, `replica-site` or `worker`.
    * @throws Error when there is none
    */
   process(id: string): EstateProcess;
   /**
    * Stops every process in reverse order and makes sure that each is gone. Safe to call twice.
-   * @throws Error naming those that stay
+   * @throws Error naming the processes that remain
    */
   stop(): Promise<void>;
 }
 
 /**
- * Resolves when every process is ready. When one fails to start, the others are stopped again.
- * @throws Error naming the ports that are taken; Error with the end of the log of the process that
- * did not start
+ * Starts an estate; resolves when every process is ready. When one fails to start, the others are
+ * stopped.
+ * @throws Error naming the taken ports; Error with the end of the log of a process that did not
+ * start
  */
 export async function launchEstate(options: LaunchOptions): Promise<RunningEstate> {
   const running = await prepare(options);
@@ -83,8 +80,8 @@ export async function launchEstate(options: LaunchOptions): Promise<RunningEstat
 }
 
 /**
- * Checks the estate and writes its file, and starts no process yet.
- * @throws Error naming the ports that are taken, or the id that two processes have
+ * Checks the estate and writes its file. Starts no process.
+ * @throws Error naming the taken ports, or an id that two processes have
  */
 export async function prepareEstate(options: LaunchOptions): Promise<PreparedEstate> {
   return await prepare(options);
@@ -154,18 +151,18 @@ class Running implements RunningEstate {
 
   async #stop(): Promise<void> {
     for (const stage of [...this.stages].reverse()) {
-      // One that can't be stopped keeps none of the others.
+      // A process that can't be stopped must not keep the others from stopping.
       await Promise.allSettled(stage.map(async (process) => process.stop()));
     }
     const left = this.processes.filter(({ isAlive }) => isAlive).map(({ id, pid }) => `${id} (process id ${pid})`);
     if (left.length > 0)
       throw new Error(
-        `Still there after SIGKILL: ${left.join(', ')}. A process that waits for a dead disk goes when that answers.`,
+        `Still there after SIGKILL: ${left.join(', ')}. A process that waits for a dead disk ends when the disk answers.`,
       );
   }
 }
 
-/** A promise that only ever rejects, and that nobody has to await. */
+/** A promise that can only reject; nobody has to await it. */
 class Failure {
   readonly failed: Promise<never>;
   #reject: (error: Error) => void = () => undefined;
@@ -189,11 +186,11 @@ interface Member {
   readonly id: string;
   readonly role: EstateRole;
   readonly entry: string;
-  /** Where it answers for its health. */
+  /** The address that answers for its health. */
   readonly listen: Listen;
 }
 
-/** Processes of one stage start together, once the stage before is ready. */
+/** The members by stage: a stage starts together, once the previous one is ready. */
 function stagesOf(estate: Estate, withWorker: boolean): Member[][] {
   const { replicaSite, appliances, splitters, worker } = estate;
   const ofSite: Member = {
@@ -216,12 +213,12 @@ function stagesOf(estate: Estate, withWorker: boolean): Member[][] {
   ];
 }
 
-/** As this machine reaches it, which `url` of the estate file need not be. */
+/** The URL on this machine; the estate file's `url` may name another route. */
 function urlOf({ host, port }: Listen): string {
   return `http://${host.includes(':') ? `[${host}]` : host}:${port}`;
 }
 
-/** The file says where Temporal is, so that the command line finds it by the same file. */
+/** The estate with Temporal's address, so that the command line finds it by the same file. */
 function withTemporal(estate: Estate, temporal: LaunchTemporal | undefined): Estate {
   if (temporal === undefined) return estate;
   const { hostname, port } = new URL(`tcp://${temporal.address}`);
@@ -233,7 +230,7 @@ function environmentOf({ environment, temporal }: LaunchOptions, estateFile: str
   return {
     ...process.env,
     ...(temporal === undefined ? {} : { TEMPORAL_ADDRESS: temporal.address, TEMPORAL_NAMESPACE: temporal.namespace }),
-    // The user's temporal.toml speaks of another server than one that was started for this estate.
+    // The user's temporal.toml names another server than the one started for this estate.
     ...(temporal?.uiUrl === undefined ? {} : { TEMPORAL_CONFIG_FILE: `${estateFile}.no-temporal.toml` }),
     ...environment,
     VOLUME_MOVER_ESTATE: estateFile,
@@ -241,8 +238,8 @@ function environmentOf({ environment, temporal }: LaunchOptions, estateFile: str
 }
 
 /**
- * By rename: whoever reads it meanwhile reads the old one or the new one. One that says the same
- * already is left alone: an estate starts on a full disk, too.
+ * Writes the file by rename, so that a reader sees the old or the new one. An unchanged file is
+ * left alone: an estate must start on a full disk too.
  */
 async function writeEstateFile(path: string, estate: Estate): Promise<void> {
   const text = `${JSON.stringify(estate, undefined, 2)}\n`;

@@ -1,9 +1,9 @@
-// Where a process of the estate serves NBD: by its unix socket if it has one, which is faster, else
-// by TCP.
+// Where a process of the estate serves NBD: at its unix socket if it has one (faster), otherwise by
+// TCP.
 import type { NbdAddress } from '../nbd/address.js';
 import type { EstateProcess } from './estate-process.js';
 
-/** @throws Error when the process serves no NBD, or is not there */
+/** The process's NBD address. @throws Error when the process serves no NBD or isn't ready */
 export async function nbdAddressOf(process: EstateProcess): Promise<NbdAddress> {
   const { nbd } = await process.waitReady();
   if (nbd === undefined) throw new Error(`Process ${process.id} serves no NBD.`);

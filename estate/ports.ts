@@ -1,20 +1,19 @@
-// The TCP ports of an estate: who wants which, which are taken, and free ones where the file leaves
-// the choice open.
+// The TCP ports of an estate: who uses which, which are taken, and free ones where the file says 0.
 import type { Estate } from '../contracts/estate.js';
 import { isPortFree } from './temporal/free-port.js';
 
 /**
- * Free ports are taken from here: below what Linux and macOS give to outgoing connections (from
- * 32768 and 49152 on). A port from there could be taken by any connection while the process that
- * owns it restarts, even by one that tries to reach it.
+ * Range of free ports: below those that Linux and macOS use for outgoing connections (from 32768
+ * and 49152 on). Such a port could be taken by any connection while its owner restarts, even by a
+ * connection to it.
  */
 const FREE_PORT_MIN = 20_000;
 const FREE_PORT_MAX = 32_000;
-/** Tries for one free port: with a thousand ports in use, two are hardly ever needed. */
+/** Tries to find one free port: with a thousand ports in use, more than two are rare. */
 const FREE_PORT_TRIES = 50;
 
 const ADVICE =
-  'Does an estate run already? Stop what listens there, or copy estate/default-estate.json, change the ports, and: npm start -- --estate my.json --data my-folder';
+  'Is an estate running already? Stop what listens there, or copy estate/default-estate.json, change the ports, and: npm start -- --estate my.json --data my-folder';
 
 export interface WantedPort {
   readonly port: number;
@@ -38,14 +37,14 @@ export function wantedPorts(estate: Estate): WantedPort[] {
   ];
 }
 
-/** @throws Error naming every port that is taken, or wanted twice, and who wants it. */
+/** Checks the ports. @throws Error naming every port that is taken or used twice, and its users */
 export async function refuseTakenPorts(wanted: readonly WantedPort[]): Promise<void> {
   const problems: string[] = [];
   const owners = new Map<number, string>();
   for (const { port, by } of wanted) {
     if (port === 0) continue;
     const other = owners.get(port);
-    if (other !== undefined) problems.push(`port ${port} is wanted twice: by ${other} and by ${by}`);
+    if (other !== undefined) problems.push(`port ${port} is used twice: by ${other} and by ${by}`);
     else if (!(await isPortFree(port))) problems.push(`port ${port} is taken: ${by} wants it`);
     owners.set(port, by);
   }
@@ -76,8 +75,9 @@ export async function withPorts(estate: Estate): Promise<Estate> {
 }
 
 /**
- * @param chosen taken by others of the estate; the port is added.
- * @throws Error when none is free
+ * A free port in the range.
+ * @param chosen ports that the estate already uses; the new port is added
+ * @throws Error when none is found
  */
 export async function chooseFreePort(chosen: Set<number>): Promise<number> {
   for (let tries = 0; tries < FREE_PORT_TRIES; tries += 1) {
@@ -89,7 +89,7 @@ export async function chooseFreePort(chosen: Set<number>): Promise<number> {
   throw new Error(`No free TCP port was found between ${FREE_PORT_MIN} and ${FREE_PORT_MAX}.`);
 }
 
-/** The same estate with every port left open (0), so that it can run beside others. */
+/** The estate with every port set to 0, so that it can run beside others. */
 export function onFreePorts(estate: Estate): Estate {
   const free = <Listen extends { readonly port: number }>(listen: Listen): Listen => ({ ...listen, port: 0 });
   return {

@@ -1,38 +1,38 @@
-// How a process of the estate ended, and why by its own words: the last fatal line of its log, else
-// the last lines.
+// How a process of the estate ended and the reason it gave: the last fatal line of its log,
+// otherwise the last lines.
 
 export interface ProcessEnd {
-  /** Ends the sentence "The worker …", e.g. "ended with exit code 1". */
+  /** The predicate of the sentence "The worker …", e.g. "ended with exit code 1". */
   readonly how: string;
   /** The process's own reason, if it gave one. */
   readonly reason: string | undefined;
-  /** Whether the process refused its configuration: trying again can't help. */
+  /** Whether the process refused its configuration: starting it again can't help. */
   readonly isRefusal: boolean;
-  /** The end of what it logged in this life. */
+  /** The last log lines of this life. */
   readonly lastLines: readonly string[];
 }
 
-/** pino's level of what ends a process. */
+/** pino's level of an error that ends the process. */
 const FATAL_LEVEL = 60;
 /**
- * The code by which every process refuses its environment, its estate file or an address that it
- * can't have.
+ * The error code with which every process refuses its environment, its estate file or an address
+ * that it can't use.
  */
 const REFUSAL_CODE = 'INVALID_REQUEST';
 
-/** @param lines the end of the log of this life */
+/** Finds a process's reason in its log. @param lines the last log lines of this life */
 export function processEnd(how: string, lines: readonly string[]): ProcessEnd {
   const fatal = lines.map(fatalOf).findLast((found) => found !== undefined);
   return { how, reason: fatal?.reason, isRefusal: fatal?.code === REFUSAL_CODE, lastLines: lines };
 }
 
-/** The end of one that never came to be. */
+/** The end of a process that couldn't be started. */
 export function unstarted(error: unknown): ProcessEnd {
   const reason = error instanceof Error ? error.message : String(error);
   return { how: 'could not be started', reason, isRefusal: false, lastLines: [] };
 }
 
-/** @param signal wins over the exit code */
+/** The exit in words. @param signal used instead of the exit code when present */
 export function describeExit(exitCode: number | null, signal: NodeJS.Signals | null): string {
   return `ended with ${signal ?? `exit code ${exitCode}`}`;
 }

@@ -1,25 +1,25 @@
-// The log file of an estate's process: the process writes to it itself, so that nothing is lost
+// The log file of an estate's process. The process writes to it directly, so that nothing is lost
 // when the launcher dies.
 import { closeSync, fstatSync, openSync } from 'node:fs';
 import { open } from 'node:fs/promises';
 
-/** How much of a log's end is read to show its last lines, bytes. */
+/** Bytes read from a log's end to find its last lines. */
 const TAIL_BYTES = 16 * 1024;
-/** How many of a log's last lines a failure shows. */
+/** Last lines shown in an error. */
 const TAIL_LINES = 12;
 
 export interface Log {
   /**
-   * For a child's standard error; `ignore` where no file can be made (a full disk): a process
-   * without a log is better than none.
+   * Descriptor for a child's standard error; `ignore` when no file can be made (a full disk):
+   * running without a log is better than not running.
    */
   readonly fd: number | 'ignore';
-  /** Where this life's lines begin in the file. */
+  /** Offset of this life's first line in the file, bytes. */
   readonly startBytes: number;
   readonly close: () => void;
 }
 
-/** Opens the file to append to. */
+/** Opens the file for appending. */
 export function openLog(path: string): Log {
   try {
     const fd = openSync(path, 'a');
@@ -29,7 +29,7 @@ export function openLog(path: string): Log {
   }
 }
 
-/** The last lines of a log from `startBytes` on; none if there is no log. */
+/** The last lines of a log, from `startBytes` on; empty if there is no log. */
 export async function tailOf(path: string, startBytes = 0): Promise<string[]> {
   const file = await open(path, 'r').catch(() => undefined);
   if (file === undefined) return [];

@@ -1,4 +1,4 @@
-// Where the project's own files are, whether this code runs compiled from dist/ or from source.
+// Finds the project's own files, whether this code runs compiled from dist/ or from source.
 import { existsSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -6,10 +6,10 @@ import { fileURLToPath } from 'node:url';
 /** Absolute path of the project's folder. */
 export const PROJECT_FOLDER = findProjectFolder(dirname(fileURLToPath(import.meta.url)));
 
-/** The estate of `npm start`: fixed ports, to be copied and edited. */
+/** The estate of `npm start`, with fixed ports: a template to copy and edit. */
 export const DEFAULT_ESTATE_FILE = join(PROJECT_FOLDER, 'estate', 'default-estate.json');
 
-/** The compiled entry of a process, e.g. `simulator/splitter/main`. */
+/** Path of a process's compiled entry module, e.g. `simulator/splitter/main`. */
 export function entryPoint(module: string): string {
   return join(PROJECT_FOLDER, 'dist', `${module}.js`);
 }

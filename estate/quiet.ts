@@ -1,4 +1,5 @@
-// Quiet: nothing of a volume is on its way any more, so that source and replica can be compared.
+// Waits until a volume is quiet: no write of it is in flight, so that source and replica can be
+// compared.
 import { setTimeout as delay } from 'node:timers/promises';
 import type { ListedVolume } from '../client/volumes/inventory.js';
 import type { MoverClient } from '../client/sdk.js';
@@ -9,18 +10,18 @@ export interface QuietOptions {
   readonly volume: string;
   /** Longest wait, ms. */
   readonly timeoutMs: number;
-  /** Gets what is still on its way, at each look. */
+  /** Called at each poll with what is still in flight. */
   readonly say?: (line: string) => void;
 }
 
 /**
- * The guest must have stopped.
- * @throws Error that says what is still on its way when the time is over
+ * Waits until the volume is quiet. Its guest must have stopped.
+ * @throws Error with what is still in flight when the time is over
  */
 export async function waitUntilQuiet(client: MoverClient, { volume, timeoutMs, say }: QuietOptions): Promise<void> {
   const giveUpAtMs = performance.now() + timeoutMs;
   for (;;) {
-    const found = (await client.listVolumes()).find((candidate) => candidate.volume === volume);
+    const found = (await client.volumes.list()).find((candidate) => candidate.volume === volume);
     const left = found === undefined ? 'it is not listed' : restOf(found);
     if (left === '') return;
     say?.(left);
@@ -30,7 +31,7 @@ export async function waitUntilQuiet(client: MoverClient, { volume, timeoutMs, s
   }
 }
 
-/** Empty when the volume is quiet. */
+/** What is still in flight, in words; empty when the volume is quiet. */
 function restOf({ splitterView: view, unusable, undistributedBytes, openAttempt, initializing }: ListedVolume): string {
   if (view === undefined) return unusable ?? 'its splitter does not answer';
   const rest = [

@@ -1,4 +1,4 @@
-// The line of JSON that a process prints on standard output once it serves.
+// Reads the line of JSON that a process prints on standard output once it serves.
 import type { Readable } from 'node:stream';
 import { createInterface } from 'node:readline';
 import { z } from 'zod';
@@ -9,15 +9,12 @@ const readySchema = z.object({
   id: z.string(),
   /** Base URL of its control API or health check. */
   url: z.string(),
-  /** Where it serves NBD, if it does. */
+  /** NBD addresses, if the process serves NBD. */
   nbd: z.object({ host: z.string(), port: z.number().int(), socket: z.string().optional() }).optional(),
 });
 export type Ready = z.infer<typeof readySchema>;
 
-/**
- * Calls back with the first ready line; other lines are dropped, and reading goes on so that the
- * process never blocks.
- */
+/** Calls back with the first ready line. Drops other lines, so that the process never blocks. */
 export function onReadyLine(stdout: Readable, callback: (ready: Ready) => void): void {
   let found = false;
   createInterface({ input: stdout }).on('line', (line) => {

@@ -1,27 +1,24 @@
-// When a process that ended is started again, and how much is said about it. Pure: the caller
-// brings a monotonic time.
+// Decides when a process that ended is started again, and how much the user is told. Pure: the
+// caller passes a monotonic time.
 
 export interface RestartLimits {
-  /**
-   * Pause before the second try in a row, ms; it doubles with each further death. The first try
-   * comes at once.
-   */
+  /** Pause before the second restart in a row, ms; doubles with each death. The first has none. */
   readonly firstPauseMs: number;
-  /** Longest pause, ms: what a user waits at most after having mended the cause. */
+  /** Longest pause, ms: the longest that a user waits after removing the cause. */
   readonly pauseMsMax: number;
-  /** A process that served so long, ms, has recovered: its next death is a first one again. */
+  /** A process that has served this long, ms, has recovered: its next death is the first again. */
   readonly servedMs: number;
 }
 
 export const RESTART_LIMITS: RestartLimits = { firstPauseMs: 1_000, pauseMsMax: 30_000, servedMs: 60_000 };
 
-/** `whole`: reason, meaning and advice. `line`: that it happened again. `nothing`: it is known. */
+/** `whole`: reason, meaning and advice. `line`: that it happened again. `nothing`: silence. */
 export type Telling = 'whole' | 'line' | 'nothing';
 
 export interface Restart {
-  /** Deaths in a row, this one included: those between which it never served for long. */
+  /** Deaths in a row including this one, without `servedMs` of service in between. */
   readonly deaths: number;
-  /** Until the next try, ms. There always is one. */
+  /** Milliseconds until the restart. There is always a restart. */
   readonly pauseMs: number;
   readonly telling: Telling;
 }
@@ -37,12 +34,12 @@ export class RestartPolicy {
     this.#limits = limits;
   }
 
-  /** It serves, since now. */
+  /** Notes that the process serves from now on. */
   serves(nowMs: number): void {
     this.#servesSinceMs = nowMs;
   }
 
-  /** @param reason what is compared to tell whether anything changed */
+  /** Notes a death and decides the restart. @param reason tells whether the death is a new one */
   died(nowMs: number, reason: string): Restart {
     const servedMs = this.#servesSinceMs === undefined ? 0 : nowMs - this.#servesSinceMs;
     this.#servesSinceMs = undefined;
@@ -60,8 +57,8 @@ export class RestartPolicy {
   }
 
   /**
-   * Once the pause grows no more, a line at 8, 16, 32 … deaths: a crash loop of a night is some ten
-   * lines.
+   * Tells one line per death until the pause reaches its limit, then only at 8, 16, 32 … deaths: a
+   * night's crash loop is some ten lines.
    */
   #againTelling(pauseMs: number): Telling {
     if (pauseMs < this.#limits.pauseMsMax) return 'line';

@@ -1,5 +1,4 @@
-// Runs a whole estate in the foreground: starts it, keeps each of its processes alive by itself,
-// stops it when asked to.
+// Runs a whole estate in the foreground: starts it, keeps each process alive, stops it on request.
 import { mkdir } from 'node:fs/promises';
 import { join, relative, resolve } from 'node:path';
 import { ESTATE_FILE, readEstateFile } from '../client/estate-file.js';
@@ -16,40 +15,45 @@ import { welcome } from './welcome.js';
 export interface StartOptions {
   /** Path of the estate file. */
   readonly estate: string;
-  /** Folder where everything is kept. */
+  /** The folder that holds all data. */
   readonly data: string;
 }
 
 const DATABASE_FILE = 'temporal.db';
 
-/** What there is of the run so far. */
-interface Run {
+/** What has been started so far. */
+interface StartedParts {
   temporal?: EstateTemporal;
   estate?: PreparedEstate;
 }
 
-/** @returns the exit code, when everything is stopped again */
+/** Runs the estate. @returns the exit code, after everything has stopped */
 export async function runStart(options: StartOptions): Promise<number> {
   const interrupted = whenAskedToStop();
-  const over = new AbortController();
-  const run: Run = {};
+  const stopping = new AbortController();
+  const run: StartedParts = {};
   const supervisor = new Supervisor({ say, onLife: () => record(options.data, run) });
   try {
-    await Promise.race([start(options, run, supervisor, over.signal), interrupted, supervisor.refused]);
+    await Promise.race([start(options, run, supervisor, stopping.signal), interrupted, supervisor.refused]);
     await Promise.race([interrupted, supervisor.refused]);
-    return await stop(run, supervisor, over);
+    return await stop(run, supervisor, stopping);
   } catch (error) {
     console.error(`volume-mover: ${messageOf(error)}`);
-    await stop(run, supervisor, over);
+    await stop(run, supervisor, stopping);
     return 1;
   }
 }
 
 /**
- * Refuses what only the user can mend before anything is started; what goes wrong later concerns
- * one process alone.
+ * Starts everything. Errors that only the user can mend are thrown before anything is started;
+ * later failures concern one process alone.
  */
-async function start(options: StartOptions, run: Run, supervisor: Supervisor, signal: AbortSignal): Promise<void> {
+async function start(
+  options: StartOptions,
+  run: StartedParts,
+  supervisor: Supervisor,
+  signal: AbortSignal,
+): Promise<void> {
   const data = resolve(options.data);
   const planned = readEstateFile(resolve(options.estate));
   await mkdir(join(data, 'logs'), { recursive: true });
@@ -74,12 +78,16 @@ async function start(options: StartOptions, run: Run, supervisor: Supervisor, si
   say(welcome({ estate, estateFile, logs: join(options.data, 'logs'), temporalUiUrl: temporal.access.uiUrl }));
 }
 
-/** Stops whatever there is, whatever can't be stopped. @returns the exit code */
-async function stop({ temporal, estate }: Run, supervisor: Supervisor, over: AbortController): Promise<number> {
-  over.abort();
+/** Stops everything that was started, even if some of it can't be stopped. @returns exit code */
+async function stop(
+  { temporal, estate }: StartedParts,
+  supervisor: Supervisor,
+  stopping: AbortController,
+): Promise<number> {
+  stopping.abort();
   supervisor.end();
   if (estate === undefined) return 0;
-  say('Stopping ... (Ctrl-C again: without waiting)');
+  say('Stopping ... (Ctrl-C again stops without waiting)');
   const troubles: string[] = [];
   const attempt = async (work: Promise<void> | undefined): Promise<void> =>
     work?.catch((error: unknown) => void troubles.push(messageOf(error)));
@@ -90,16 +98,16 @@ async function stop({ temporal, estate }: Run, supervisor: Supervisor, over: Abo
     return 1;
   }
   await supervisor.settled();
-  say('Stopped. The next start finds everything as it is now.');
+  say('Stopped. The next start continues from this state.');
   return 0;
 }
 
-function record(data: string, { temporal, estate }: Run): void {
+function record(data: string, { temporal, estate }: StartedParts): void {
   const ours = temporal?.kind === 'own' ? [temporal.server] : [];
   recordRun(resolve(data), [...ours, ...(estate?.processes ?? [])]);
 }
 
-/** None for an existing server: its ports are its own business. */
+/** Temporal's ports; none for an existing server, which this estate doesn't start. */
 function temporalPorts({ temporal: { port, uiPort } }: Estate): { port: number; by: string }[] {
   if (existingServer(process.env) !== undefined) return [];
   return [

@@ -1,21 +1,21 @@
-// One of the estate's own processes as the supervisor sees it.
+// One of the estate's own processes, as the supervisor sees it.
 import { healthOperation } from '../contracts/health.js';
 import type { EstateProcess } from './estate-process.js';
 import type { ProcessEnd } from './process-end.js';
 import type { Supervised } from './supervised.js';
 
-/** Longest wait for an answer about its health, ms: it takes microseconds. */
+/** Longest wait for a health answer, ms: an answer normally takes microseconds. */
 const ANSWER_MS_MAX = 5_000;
 
 export type EstateRole = 'replica site' | 'appliance' | 'splitter' | 'worker';
 
 const MEANINGS: Readonly<Record<EstateRole, string>> = {
   'replica site':
-    'Guests write on; their writes are queued or marked, and sent later. No recovery points, recovery or moves meanwhile.',
+    'Guests keep writing; their writes are queued or marked, and sent later. Until it runs: no recovery points, no recovery, no moves.',
   appliance:
-    'Guests write on; writes of its groups are queued or marked, and sent later. No recovery points of them meanwhile; images open there are closed.',
+    'Guests keep writing; writes of its groups are queued or marked, and sent later. Until it runs: no recovery points of these groups. Images open there are closed.',
   splitter: "Its guests' disks do not answer until it runs. Every acknowledged write is on the source volumes.",
-  worker: 'Guests write on, protected. Moves and batches stand still, and go on afterwards.',
+  worker: 'Guests keep writing, protected. Moves and batches wait until it runs.',
 };
 
 export class SupervisedProcess implements Supervised {
@@ -24,7 +24,7 @@ export class SupervisedProcess implements Supervised {
   readonly meaning: string;
   readonly #healthUrl: URL;
 
-  /** @param baseUrl of what answers for its health */
+  /** @param baseUrl of the server that answers for its health */
   constructor(process: EstateProcess, role: EstateRole, baseUrl: string) {
     this.process = process;
     const isOnlyOne = role === 'replica site' || role === 'worker';

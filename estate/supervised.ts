@@ -9,21 +9,18 @@ export interface Supervised {
   readonly meaning: string;
   readonly dataFolder: string;
   readonly logFile: string;
-  /** Of the living process. */
+  /** Process id while it lives. */
   readonly pid: number | undefined;
-  /** Starts a life unless there is one. @throws Error when that is not possible */
+  /** Starts a life unless one is running. @throws Error when that isn't possible */
   begin(): Promise<void>;
-  /** Resolves to a line about where it serves. Rejects when the present life ends first. */
+  /** Resolves to a line with its addresses once it serves. Rejects when this life ends first. */
   serving(): Promise<string>;
-  /** Resolves when the present life is over. */
+  /** Resolves when this life ends. */
   ended(): Promise<ProcessEnd>;
-  /**
-   * Whether it answers, now. Never rejects; an answer that doesn't come is a no after a few
-   * seconds.
-   */
+  /** Whether it answers now; false after a few seconds without an answer. Never rejects. */
   answers(): Promise<boolean>;
-  /** With SIGKILL; resolves when it is gone. Safe to call when it is. */
+  /** Ends it by SIGKILL and resolves once it is gone. Safe to call when it is gone already. */
   kill(): Promise<void>;
-  /** Orderly. Safe to call when it is gone. */
+  /** Stops it orderly. Safe to call when it is gone already. */
   stop(): Promise<void>;
 }

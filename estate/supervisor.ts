@@ -1,4 +1,5 @@
-// Keeps each process of an estate alive by itself: whatever happens to one, the others go on.
+// Keeps each process of an estate alive independently: whatever happens to one, the others
+// continue.
 import { setTimeout as delay } from 'node:timers/promises';
 import { deathText } from './death-text.js';
 import { type ProcessEnd, unstarted } from './process-end.js';
@@ -7,53 +8,47 @@ import type { Supervised } from './supervised.js';
 
 export interface SupervisorLimits extends RestartLimits {
   /**
-   * How long the next processes wait for one that starts, ms. The order is a courtesy: each copes
-   * without the others.
+   * Longest wait of the next processes for those that start, ms. The order only saves time: each
+   * process works without the others.
    */
   readonly stageMsMax: number;
-  /** Pause between two looks at whether a process answers, ms. */
-  readonly lookEveryMs: number;
+  /** Pause between two health checks of a process, ms. */
+  readonly checkEveryMs: number;
   /**
-   * Looks in a row without an answer after which a process hangs: looks, not time, so that a
-   * launcher that slept blames nobody.
+   * Failed checks in a row after which a process counts as hanging. Checks instead of time: a
+   * launcher that slept must not blame the process.
    */
-  readonly looksMax: number;
-  /** The same for one that is not ready yet; it grows with each time that it was too few. */
-  readonly startLooksMax: number;
+  readonly failedChecksMax: number;
+  /** The same for a process that isn't ready yet; doubled each time it proves too few. */
+  readonly startFailedChecksMax: number;
 }
 
 const LIMITS: SupervisorLimits = {
   ...RESTART_LIMITS,
   stageMsMax: 10_000,
-  lookEveryMs: 5_000,
-  // A minute: a process that reads a large journal, or a machine that swaps, has as long.
-  looksMax: 12,
-  startLooksMax: 12,
+  checkEveryMs: 5_000,
+  // A minute: enough for a process that reads a large journal, or a machine that swaps.
+  failedChecksMax: 12,
+  startFailedChecksMax: 12,
 };
-/**
- * The patience with a process that is not ready doubles with each time that it was too short, up to
- * 16-fold.
- */
+/** Largest factor on `startFailedChecksMax`. The factor doubles each time a start is cut short. */
 const PATIENCE_FACTOR_MAX = 16;
 
 export interface SupervisorOptions {
   readonly say: (line: string) => void;
-  /** Called at the begin of each life of a process. */
+  /** Called when a life of a process begins. */
   readonly onLife?: () => void;
   readonly limits?: Partial<SupervisorLimits>;
 }
 
 export class Supervisor {
-  /**
-   * Rejects when a process refuses its configuration at its very first start, which nobody but the
-   * user can mend.
-   */
+  /** Rejects when a process refuses its configuration at its first start: the user must mend it. */
   readonly refused: Promise<never>;
   #refuse: (reason: Error) => void = () => undefined;
   readonly #say: (line: string) => void;
   readonly #onLife: () => void;
   readonly #limits: SupervisorLimits;
-  readonly #over = new AbortController();
+  readonly #ending = new AbortController();
   readonly #kept: Promise<void>[] = [];
 
   constructor({ say, onLife = () => undefined, limits = {} }: SupervisorOptions) {
@@ -67,8 +62,8 @@ export class Supervisor {
   }
 
   /**
-   * Starts the processes and keeps them. Resolves when each serves or has ended once, and after
-   * `stageMsMax` at the latest. Never rejects: see `refused`.
+   * Starts the processes and keeps them alive. Resolves when each has served or ended once, at the
+   * latest after `stageMsMax`. Never rejects: see `refused`.
    */
   async start(processes: readonly Supervised[]): Promise<void> {
     const first = Promise.all(processes.map(async (process) => this.#keep(process)));
@@ -76,18 +71,18 @@ export class Supervisor {
   }
 
   /**
-   * From now on a death is nobody's business: everything is being stopped. No life begins any more.
+   * Ends the supervision, as everything is being stopped: no restarts and no reports from now on.
    */
   end(): void {
-    this.#over.abort();
+    this.#ending.abort();
   }
 
-  /** Resolves when nothing is under way any more, after `end` and the stop of every process. */
+  /** Resolves once no life is left, after `end` and the stop of every process. */
   async settled(): Promise<void> {
     await Promise.all(this.#kept);
   }
 
-  /** Resolves when the first life serves, or is over. */
+  /** Keeps one process. Resolves once its first life serves or has ended. */
   async #keep(process: Supervised): Promise<void> {
     const keeper = new Keeper(process, {
       limits: this.#limits,
@@ -96,7 +91,7 @@ export class Supervisor {
       refuse: this.#refuse,
     });
     await new Promise<void>((resolve) => {
-      this.#kept.push(keeper.run(this.#over.signal, resolve));
+      this.#kept.push(keeper.run(this.#ending.signal, resolve));
     });
   }
 }
@@ -106,14 +101,14 @@ interface KeeperOptions extends Required<SupervisorOptions> {
   readonly refuse: (reason: Error) => void;
 }
 
-/** The lives of one process. */
+/** Runs the lives of one process. */
 class Keeper {
   readonly #process: Supervised;
   readonly #options: KeeperOptions;
   readonly #policy: RestartPolicy;
   #hasServed = false;
   #lives = 0;
-  /** Whether the user knows of the last death, and so wants to know of the next life. */
+  /** Whether the user was told of the last death, and so is told of the next life. */
   #deathWasTold = false;
   #patienceFactor = 1;
 
@@ -123,10 +118,10 @@ class Keeper {
     this.#policy = new RestartPolicy(options.limits);
   }
 
-  async run(over: AbortSignal, onFirst: () => void): Promise<void> {
-    while (!over.aborted) {
-      const end = await this.#live(over, onFirst);
-      if (over.aborted) break;
+  async run(ending: AbortSignal, onFirst: () => void): Promise<void> {
+    while (!ending.aborted) {
+      const end = await this.#live(ending, onFirst);
+      if (ending.aborted) break;
       if (end.isRefusal && this.#lives === 1 && !this.#hasServed) {
         this.#options.refuse(new Error(`${this.#process.name} refuses its configuration: ${end.reason}`));
         onFirst();
@@ -136,36 +131,36 @@ class Keeper {
       this.#deathWasTold = restart.telling !== 'nothing';
       if (this.#deathWasTold) this.#options.say(deathText(this.#process, end, restart));
       onFirst();
-      await delay(restart.pauseMs, undefined, { signal: over }).catch(() => undefined);
+      await delay(restart.pauseMs, undefined, { signal: ending }).catch(() => undefined);
     }
     onFirst();
   }
 
-  /** One life, to its end. */
-  async #live(over: AbortSignal, onServing: () => void): Promise<ProcessEnd> {
-    const lifeOver = new AbortController();
+  /** Runs one life to its end. */
+  async #live(ending: AbortSignal, onServing: () => void): Promise<ProcessEnd> {
+    const lifeEnded = new AbortController();
     try {
       await this.#process.begin();
       this.#lives += 1;
       this.#options.onLife();
-      // The stop of everything may have come between: it does not know of this life.
-      if (over.aborted) await this.#process.stop();
+      // `end` may have been called during `begin`, and its stop missed this life.
+      if (ending.aborted) await this.#process.stop();
       const isServing = this.#awaitServing(onServing);
-      const hung = this.#watch(isServing, lifeOver.signal);
+      const hung = this.#watch(isServing, lifeEnded.signal);
       const end = await this.#process.ended();
-      lifeOver.abort();
+      lifeEnded.abort();
       const why = await hung;
       return why === undefined ? end : { ...end, how: `was ended: ${why}`, reason: undefined };
     } catch (error) {
       return unstarted(error);
     } finally {
-      lifeOver.abort();
+      lifeEnded.abort();
     }
   }
 
   /**
-   * Waits until the life serves, and says so where the user wants to know.
-   * @returns whether it does yet
+   * Waits until the life serves, then reports it if the user expects that.
+   * @returns a function that tells whether the life serves yet
    */
   #awaitServing(onServing: () => void): () => boolean {
     let isServing = false;
@@ -180,27 +175,27 @@ class Keeper {
       this.#hasServed = true;
       onServing();
     };
-    // A life that ends before it serves is told at its end.
+    // A life that ends before it serves is reported at its end.
     wait().catch(() => undefined);
     return () => isServing;
   }
 
   /**
-   * Ends a life that does not answer. Resolves to why when it did, at the end of the life
-   * otherwise.
+   * Kills a life that doesn't answer. Resolves to the reason if it did, otherwise to undefined at
+   * the end of the life.
    */
   async #watch(isServing: () => boolean, signal: AbortSignal): Promise<string | undefined> {
-    const { lookEveryMs, looksMax, startLooksMax } = this.#options.limits;
-    let silentLooks = 0;
+    const { checkEveryMs, failedChecksMax, startFailedChecksMax } = this.#options.limits;
+    let failedChecks = 0;
     for (;;) {
-      await delay(lookEveryMs, undefined, { signal, ref: false }).catch(() => undefined);
+      await delay(checkEveryMs, undefined, { signal, ref: false }).catch(() => undefined);
       if (signal.aborted) return undefined;
-      silentLooks = (await this.#process.answers()) ? 0 : silentLooks + 1;
+      failedChecks = (await this.#process.answers()) ? 0 : failedChecks + 1;
       if (signal.aborted) return undefined;
       const started = isServing();
-      if (silentLooks < (started ? looksMax : startLooksMax * this.#patienceFactor)) continue;
+      if (failedChecks < (started ? failedChecksMax : startFailedChecksMax * this.#patienceFactor)) continue;
       if (!started) this.#patienceFactor = Math.min(PATIENCE_FACTOR_MAX, this.#patienceFactor * 2);
-      const seconds = Math.round((silentLooks * lookEveryMs) / 1_000);
+      const seconds = Math.round((failedChecks * checkEveryMs) / 1_000);
       await this.#process.kill();
       return started ? `it did not answer for ${seconds} s` : `it was not ready after ${seconds} s and did not answer`;
     }

@@ -1,9 +1,9 @@
-// What `npm start` says once everything runs: where things are, and what to try.
+// The text of `npm start` once everything runs: addresses, and what to try next.
 import type { Estate } from '../contracts/estate.js';
 
 export interface WelcomeOptions {
   readonly estate: Estate;
-  /** As the user would type it. */
+  /** Path as the user would type it. */
   readonly estateFile: string;
   readonly logs: string;
   readonly temporalUiUrl: string | undefined;
@@ -33,6 +33,6 @@ export function welcome({ estate, estateFile, logs, temporalUiUrl }: WelcomeOpti
           `  nbdinfo nbd://${splitter.nbd.host}:${splitter.nbd.port}/${volume.id}     (a guest's disk: any NBD client will do)`,
         ]),
     '',
-    'Ctrl-C stops everything; the next start finds it as it was.',
+    'Ctrl-C stops everything; the next start continues from there.',
   ].join('\n');
 }

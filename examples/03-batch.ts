@@ -19,7 +19,9 @@ try {
     },
   });
   let isApproved = false;
-  for await (const { stage, counts } of client.batches.watch(batchId)) {
+  for await (const { progress } of client.batches.follow(batchId)) {
+    if (progress === undefined) continue;
+    const { stage, counts } = progress;
     console.log(`${stage}: ${counts.moved} of ${counts.planned} moved`);
     if (stage === 'waiting-for-approval' && !isApproved) {
       isApproved = true;

@@ -6,19 +6,19 @@ import { groupIdSchema, volumeIdSchema } from 'volume-mover/contracts';
 const client = createMoverClient({ estate: readEstateFile(findEstateFile()) });
 const volume = volumeIdSchema.parse('vm-3-disk-0');
 try {
-  const point = await client.closePoint({
+  const point = await client.points.close({
     group: groupIdSchema.parse('cg-bronze'),
     bookmark: 'before the upgrade',
     keep: 'forever',
   });
   console.log(`bookmark: ${point.bookmark?.name}`);
 
-  const { points } = await client.listPoints({ volume });
+  const { points } = await client.points.list({ volume });
   console.log(`listed: ${points.some(({ id }) => id === point.id)}`);
 
   // Without a point or a time it is the newest one: `atMs: '-2h'` takes the last one of two hours
   // ago.
-  const { files } = await client.recover({ volume, point: point.id, to: 'vm-3-disk-0.img', overwrite: true });
+  const { files } = await client.points.recover({ volume, point: point.id, to: 'vm-3-disk-0.img', overwrite: true });
   for (const { path, position } of files)
     console.log(`${volume} at position ${position}: ${(await stat(path)).size} bytes`);
 } finally {

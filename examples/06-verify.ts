@@ -4,11 +4,11 @@ import { createMoverClient, findEstateFile, readEstateFile } from 'volume-mover'
 
 const client = createMoverClient({ estate: readEstateFile(findEstateFile()) });
 try {
-  const { workflowId } = await client.startVerify({ volume: 'vm-3-disk-0', operator: 'ann' });
-  for await (const { nextRegion, regions } of client.watchVerify(workflowId))
-    console.log(`${nextRegion} of ${regions} regions`);
+  const { workflowId } = await client.verifications.start({ volume: 'vm-3-disk-0', operator: 'ann' });
+  for await (const { progress } of client.verifications.follow(workflowId))
+    if (progress !== undefined) console.log(`${progress.nextRegion} of ${progress.regions} regions`);
 
-  const { state, report, error } = await client.getVerify(workflowId);
+  const { state, report, error } = await client.verifications.get(workflowId);
   console.log(`verdict: ${state}`);
   for (const { offset, length, fault } of report?.mismatches ?? [])
     console.log(`${length} bytes at ${offset}: ${fault}`);

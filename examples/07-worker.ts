@@ -35,9 +35,9 @@ const log: WorkerLog = { trace: quiet, debug: quiet, info: quiet, warn: say, err
 const worker = await startWorker({ estate, ports, log, identity: 'worker-of-my-own' });
 const client = createMoverClient({ estate });
 try {
-  const { moveId } = await client.startMove({ volume: 'vm-3-disk-0', to: 'cg-gold' });
-  for await (const { stage } of client.watchMove(moveId)) console.log(stage);
-  console.log(`${(await client.getMove(moveId)).state} by a worker of my own`);
+  const { moveId } = await client.moves.start({ volume: 'vm-3-disk-0', to: 'cg-gold' });
+  for await (const { progress } of client.moves.follow(moveId)) console.log(progress?.stage);
+  console.log(`${(await client.moves.get(moveId)).state} by a worker of my own`);
 } finally {
   await client.close();
   await worker.stop();

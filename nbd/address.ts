@@ -2,7 +2,7 @@
 
 export type NbdAddress = { readonly host: string; readonly port: number } | { readonly path: string };
 
-/** For logs and error messages: "host:port" or the socket's path. */
+/** Text for logs and error messages: "host:port" or the socket's path. */
 export function describeAddress(address: NbdAddress): string {
   return 'path' in address ? address.path : `${address.host}:${address.port}`;
 }

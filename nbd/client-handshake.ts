@@ -18,9 +18,9 @@ import {
 } from './protocol.js';
 import { SocketReader } from './socket-reader.js';
 
-/** An option reply's data: a longest name and a longest description, with room. */
+/** Largest option reply: the longest name and the longest description, with room. */
 const REPLY_BYTES_MAX = 4 * MAX_NAME_BYTES;
-/** Exports a listing may have: a server that lists without end would take the client's memory. */
+/** Most exports in one listing; an endless listing would exhaust the client's memory. */
 const LISTED_EXPORTS_MAX = 1_000_000;
 
 export interface NegotiatedExport {
@@ -45,7 +45,10 @@ export class ClientHandshake {
     this.#reader = new SocketReader(socket);
   }
 
-  /** @throws NbdProtocolError unless the server speaks fixed newstyle; NbdDisconnected */
+  /**
+   * Agrees on the handshake's flags.
+   * @throws NbdProtocolError unless the server speaks fixed newstyle; NbdDisconnected
+   */
   async greet(): Promise<void> {
     const greeting = await this.#reader.take(18);
     const magic = Buffer.concat([INIT_MAGIC, OPTION_MAGIC]);
@@ -91,7 +94,7 @@ export class ClientHandshake {
     }
   }
 
-  /** @throws NbdRefused, NbdProtocolError, NbdDisconnected */
+  /** Lists the server's exports. @throws NbdRefused, NbdProtocolError, NbdDisconnected */
   async list(): Promise<readonly string[]> {
     this.#ask(Option.list, Buffer.alloc(0));
     const names: string[] = [];
@@ -109,7 +112,7 @@ export class ClientHandshake {
     this.#ask(Option.abort, Buffer.alloc(0));
   }
 
-  /** The way of servers older than GO: no block sizes, and a refusal is a closed connection. */
+  /** Opens by EXPORT_NAME, for servers older than GO: no block sizes; a refusal closes it. */
   async #exportName(name: string): Promise<NegotiatedExport> {
     this.#ask(Option.exportName, Buffer.from(name, 'utf8'));
     const answer = await this.#reader.take(10);
@@ -118,7 +121,7 @@ export class ClientHandshake {
     return { ...sizeAndFlags(answer), blockSizes: DEFAULT_BLOCK_SIZES };
   }
 
-  /** In the transmission phase a server speaks only when asked. */
+  /** Throws if bytes follow the handshake: from then on a server only answers requests. */
   #expectSilence(): void {
     if (this.#reader.early.length > 0) throw new NbdProtocolError('reply without a request');
   }

@@ -1,4 +1,4 @@
-// An export opened by the client: requests out, replies in, each matched to its caller.
+// An export opened by the client: sends requests and matches each reply to its caller.
 import type { Socket } from 'node:net';
 import type { BlockSizes } from './block-device.js';
 import type { NbdClient, WriteOptions, WriteZeroesOptions } from './nbd-client.js';
@@ -9,10 +9,10 @@ import { Command, CommandFlag, REQUEST_MAGIC, WORD } from './protocol.js';
 import { ReplyParser } from './reply-parser.js';
 import type { ReplySink } from './reply-parser.js';
 
-/** How long a server may take to close after a disconnect request once nothing is under way. */
+/** Time a server may take to close after a disconnect request, once no request is in flight. */
 const DISCONNECT_MS_MAX = 5_000;
 const LENGTH_MAX = WORD - 1;
-/** Command flags stand in a request's second word, above its type. */
+/** Command flags are the upper half of a request's second word, above its type. */
 const FLAGS_SHIFT = 16;
 
 interface Pending {
@@ -31,7 +31,7 @@ export class ClientSession implements NbdClient, ReplySink {
   readonly #socket: Socket;
   readonly #output: OutputBatch;
   readonly #parser: ReplyParser;
-  /** By cookie. */
+  /** Keyed by cookie. */
   readonly #pending = new Map<number, Pending>();
   #lastCookie = 0;
   #sendScheduled = false;
@@ -141,7 +141,7 @@ export class ClientSession implements NbdClient, ReplySink {
     return this.#lastCookie;
   }
 
-  /** After the promise jobs, so that requests started together share a write. */
+  /** Sends after the pending promise jobs, so that requests started together share one write. */
   #scheduleSend(): void {
     if (this.#sendScheduled) return;
     this.#sendScheduled = true;

@@ -1,4 +1,4 @@
-// The NBD client library's ways in: opening an export, and listing them.
+// The NBD client's entry points: open an export, list exports.
 import { connect } from 'node:net';
 import type { Socket } from 'node:net';
 import { describeAddress } from './address.js';
@@ -20,7 +20,7 @@ export interface ConnectOptions {
  * Connects and opens an export.
  *
  * @throws NbdRefused when the server won't open it; NbdDisconnected when it closes instead;
- * NbdProtocolError when it isn't a fixed newstyle NBD server; the system's error when connecting
+ * NbdProtocolError when it doesn't speak fixed newstyle NBD; the system's error when connecting
  * fails; the signal's reason
  */
 export async function connectNbd(
@@ -34,7 +34,7 @@ export async function connectNbd(
   });
 }
 
-/** The names a server lists. @throws as `connectNbd` does */
+/** Lists the names of a server's exports. @throws as `connectNbd` */
 export async function listNbdExports(address: NbdAddress, options: ConnectOptions = {}): Promise<readonly string[]> {
   return negotiate(address, options, async (handshake, socket) => {
     const names = await handshake.list();

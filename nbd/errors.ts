@@ -1,4 +1,4 @@
-// The ways an NBD request or connection fails, and how each looks on the wire.
+// How an NBD request or connection fails, and the error number each failure has on the wire.
 
 /** The only error numbers the protocol allows in a reply. */
 const ERRNO = {
@@ -15,8 +15,8 @@ const ERRNO = {
 export type NbdErrorCode = keyof typeof ERRNO;
 
 /**
- * One request failed; the connection lives on.
- * A block device throws it to choose what its client sees; the client library rejects with it.
+ * One request failed; the connection goes on. A block device throws it to choose the client's error
+ * number; the client library rejects with it.
  */
 export class NbdError extends Error {
   override readonly name = 'NbdError';
@@ -31,7 +31,7 @@ export class NbdError extends Error {
   }
 }
 
-/** The connection ended; whether a request that was in flight took effect is unknown. */
+/** The connection ended. Requests in flight may or may not have taken effect. */
 export class NbdDisconnected extends Error {
   override readonly name = 'NbdDisconnected';
 }
@@ -53,12 +53,12 @@ export class NbdRefused extends Error {
   }
 }
 
-/** The error number to answer with: an NbdError's own, EIO for anything else that was thrown. */
+/** The error number to answer with: an NbdError's own, EIO for any other error. */
 export function errnoOf(error: unknown): number {
   return error instanceof NbdError ? error.errno : ERRNO.EIO;
 }
 
-/** The code of an error number in a reply; EINVAL for one the protocol doesn't define. */
+/** The code of an error number in a reply; EINVAL for a number that the protocol doesn't define. */
 export function codeOf(errno: number): NbdErrorCode {
   switch (errno) {
     case ERRNO.EPERM:

@@ -1,4 +1,4 @@
-// What a server tells about an export before the client opens it.
+// What a server tells a client about an export before it is opened.
 import type { BlockDevice } from './block-device.js';
 import { Info, TransmissionFlag } from './protocol.js';
 

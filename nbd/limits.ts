@@ -1,10 +1,10 @@
-// What one client may cost an NBD server.
+// Limits on what one client may cost an NBD server.
 
 export interface NbdLimits {
-  /** Open connections; further ones are closed at once. */
+  /** Open connections; a further one is closed at once. */
   readonly connectionsMax: number;
   /**
-   * Requests of one connection that the device hasn't answered; at the limit the socket is paused.
+   * Requests of one connection that the device hasn't answered; at the limit, the socket pauses.
    */
   readonly requestsInFlightMax: number;
   /**
@@ -16,10 +16,7 @@ export interface NbdLimits {
   readonly payloadBytesMax: number;
   /** Milliseconds from connecting to the transmission phase. */
   readonly handshakeMsMax: number;
-  /**
-   * Milliseconds that stopping, or a client's disconnect, waits for unread replies before cutting
-   * the connection.
-   */
+  /** Milliseconds to wait for the client to read its replies before cutting the connection. */
   readonly lingerMsMax: number;
 }
 
@@ -28,20 +25,20 @@ const MIB = 1024 * 1024;
 export const DEFAULT_NBD_LIMITS: NbdLimits = {
   // A host's virtual volumes times a client's usual few connections each.
   connectionsMax: 1024,
-  // Twice fio's and qemu's usual deepest queue (128), so that the limit is met only by runaways.
+  // Twice the usual deepest queue of fio and qemu (128): only a runaway client meets it.
   requestsInFlightMax: 256,
-  // Two largest payloads: one under way and one arriving.
+  // Two of the largest payloads: one in flight and one arriving.
   bytesInFlightMax: 64 * MIB,
-  // What clients assume when they weren't told (doc/proto.md, "Block size constraints").
+  // What clients assume unless told otherwise (doc/proto.md, "Block size constraints").
   payloadBytesMax: 32 * MIB,
-  // Round trips of a handful of options; generous to people at a prompt.
+  // A few round trips of options, with time for a person at a prompt.
   handshakeMsMax: 30_000,
   // A live client reads its last replies within a round trip.
   lingerMsMax: 2_000,
 };
 
 /**
- * Milliseconds of silence after which TCP asks whether the peer's host still lives: a host that
- * lost power sends no goodbye, and its connection and device would stay open for ever.
+ * Milliseconds of silence before TCP probes the peer. A host that lost power sends no goodbye:
+ * without probes its connection and device would stay open for ever.
  */
 export const TCP_KEEP_ALIVE_MS = 30_000;

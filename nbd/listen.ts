@@ -1,13 +1,13 @@
-// Binds servers to addresses, unix sockets included that a killed process left behind.
+// Binds servers to addresses; replaces the unix socket file that a killed process left behind.
 import { unlink } from 'node:fs/promises';
 import { connect } from 'node:net';
 import type { Server } from 'node:net';
 import type { NbdAddress } from './address.js';
 
 /**
- * Binds and resolves to the address in use: with port 0 given, the port that the system chose.
+ * Binds and resolves to the address in use; port 0 becomes the port that the system chose.
  *
- * @throws the system's error, EADDRINUSE above all
+ * @throws the system's error, most often EADDRINUSE
  */
 export async function listen(server: Server, address: NbdAddress): Promise<NbdAddress> {
   if ('path' in address) {
@@ -24,7 +24,7 @@ async function listenOnPath(server: Server, path: string): Promise<void> {
   try {
     await bind(server, { path });
   } catch (error) {
-    // A killed process leaves its socket file behind; nobody answers there.
+    // A killed process leaves its socket file behind; nothing listens there.
     if (!(hasCode(error, 'EADDRINUSE') && (await isAbandoned(path)))) throw error;
     await unlink(path);
     await bind(server, { path });

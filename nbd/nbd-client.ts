@@ -1,4 +1,4 @@
-// An export as its client sees it: a guest's disk, seen from the guest.
+// An export as its client sees it: the guest's view of its disk.
 import type { BlockSizes } from './block-device.js';
 
 export interface WriteOptions {
@@ -12,33 +12,30 @@ export interface WriteZeroesOptions extends WriteOptions {
 }
 
 /**
- * An open export. Any number of requests may be under way; each settles on its own, in any order,
- * and the server keeps no order between overlapping ones. The caller bounds how many it starts.
+ * An open export. Any number of requests may be in flight. They settle independently, in any order;
+ * the server keeps no order between overlapping requests. The caller bounds their number.
  *
- * Requests reject with `NbdError`, carrying the server's error number (EINVAL without asking for a
- * length above `blockSizes.maximum`), or with `NbdDisconnected` when the connection is or gets
- * lost.
+ * Requests reject with `NbdError`, which has the server's error number, or with `NbdDisconnected`
+ * when the connection is lost. A length above `blockSizes.maximum` is rejected with EINVAL without
+ * asking the server.
  */
 export interface NbdClient {
   readonly sizeBytes: number;
   /** `TransmissionFlag` bits. */
   readonly flags: number;
   readonly blockSizes: BlockSizes;
-  /** Settles, never rejecting, when the connection has ended for whatever reason. */
+  /** Settles when the connection has ended, for whatever reason. Never rejects. */
   readonly closed: Promise<void>;
-  /** The buffer is the caller's. */
+  /** Reads `length` bytes into a buffer that the caller owns. */
   read(offset: number, length: number): Promise<Buffer>;
-  /** The data isn't copied: it must not change until the promise settles. */
+  /** Writes without copying: the data must not change until the promise settles. */
   write(offset: number, data: Buffer, options?: WriteOptions): Promise<void>;
   /** Writes zeroes. Lengths up to 4 GiB - 1. */
   zeroes(offset: number, length: number, options?: WriteZeroesOptions): Promise<void>;
-  /** Says that a range's content no longer matters. Lengths up to 4 GiB - 1. */
+  /** Declares that a range's content no longer matters. Lengths up to 4 GiB - 1. */
   trim(offset: number, length: number, options?: WriteOptions): Promise<void>;
-  /** Settles when every write that had settled before is on stable storage. */
+  /** Settles once every write that had settled before the call is on stable storage. */
   flush(): Promise<void>;
-  /**
-   * Lets requests under way finish, then closes. New ones are refused. Never rejects; safe to call
-   * twice.
-   */
+  /** Refuses new requests, finishes those in flight, then closes. Never rejects. Idempotent. */
   disconnect(): Promise<void>;
 }

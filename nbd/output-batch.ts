@@ -1,9 +1,9 @@
-// Gathers what goes out on a socket, so that a burst of headers and payloads costs one system call.
+// Gathers outgoing bytes, so that a burst of headers and payloads costs one system call.
 import type { Socket } from 'node:net';
 
 /**
- * Memory that headers are written into; one serves 512 replies. A multiple of four, so that no word
- * straddles two.
+ * Size of the buffer for headers: room for 512 replies. A multiple of four, so that no word
+ * straddles two buffers.
  */
 const ARENA_BYTES = 8 * 1024;
 const WORD_BYTES = 4;
@@ -29,7 +29,7 @@ export class OutputBatch {
   word(value: number): void {
     if (this.#runEnd === ARENA_BYTES) {
       this.#endRun();
-      // The old one may still be on its way out: never written to again.
+      // The old arena may still be on its way out: it is never written to again.
       this.#arena = Buffer.allocUnsafeSlow(ARENA_BYTES);
       this.#runStart = 0;
       this.#runEnd = 0;

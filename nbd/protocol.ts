@@ -1,11 +1,11 @@
 // The numbers of the NBD wire protocol that this server and client speak.
 // Source: NetworkBlockDevice/nbd, doc/proto.md (fixed newstyle, simple replies).
 
-/** First eight bytes a server sends. */
+/** The first eight bytes that a server sends. */
 export const INIT_MAGIC: Buffer = Buffer.from('NBDMAGIC', 'latin1');
-/** Opens the server's newstyle greeting and each option a client sends. */
+/** Starts the server's newstyle greeting, and each option that a client sends. */
 export const OPTION_MAGIC: Buffer = Buffer.from('IHAVEOPT', 'latin1');
-/** Opens each reply to an option, 64 bits, as two words. */
+/** Starts each reply to an option: 64 bits, as two words. */
 export const OPTION_REPLY_MAGIC = { high: 0x0003e889, low: 0x045565a9 } as const;
 export const REQUEST_MAGIC = 0x25609513;
 export const SIMPLE_REPLY_MAGIC = 0x67446698;
@@ -79,7 +79,7 @@ export const CommandFlag = { fua: 1 << 0, noHole: 1 << 1, fastZero: 1 << 4 } as 
 /** Longest export name the protocol allows, in bytes of UTF-8. */
 export const MAX_NAME_BYTES = 4096;
 
-/** What either side assumes when block sizes were not agreed on, in bytes. */
+/** Block sizes assumed by either side when none were negotiated, in bytes. */
 export const DEFAULT_BLOCK_SIZES = {
   minimum: 1,
   preferred: 4096,

@@ -1,13 +1,13 @@
-// Reads an export from end to end, keeping several requests under way: one at a time leaves the
-// connection idle half the time.
+// Reads an export from end to end with several requests in flight: with one at a time the
+// connection is idle half the time.
 import type { NbdClient } from './nbd-client.js';
 
 export interface ReadAheadOptions {
-  /** Bytes of one request; default 1 MiB, and never above what the server accepts. */
+  /** Bytes of one request; default 1 MiB. Never more than the server accepts. */
   readonly chunkBytes?: number;
-  /** Requests under way; default 4. Bounds the memory: depth × chunk. */
+  /** Requests in flight; default 4. Memory is bounded by depth × chunk. */
   readonly depth?: number;
-  /** Ends the reading with its reason. */
+  /** Stops the reading; its reason is thrown. */
   readonly signal?: AbortSignal | undefined;
 }
 
@@ -19,7 +19,7 @@ export interface Chunk {
 const CHUNK_BYTES_DEFAULT = 1024 * 1024;
 const DEPTH_DEFAULT = 4;
 
-/** Every byte of the export, in order. @throws NbdError, NbdDisconnected, the signal's reason */
+/** Yields the export's bytes in order. @throws NbdError, NbdDisconnected, the signal's reason */
 export async function* readAhead(client: NbdClient, options: ReadAheadOptions = {}): AsyncGenerator<Chunk, void> {
   const { depth = DEPTH_DEFAULT, signal } = options;
   const chunkBytes = Math.min(options.chunkBytes ?? CHUNK_BYTES_DEFAULT, client.blockSizes.maximum);
@@ -27,7 +27,7 @@ export async function* readAhead(client: NbdClient, options: ReadAheadOptions = 
   let next = 0;
   const request = (): void => {
     const reading = client.read(next, Math.min(chunkBytes, client.sizeBytes - next));
-    // A later one may fail while an earlier one is awaited; it is thrown when its turn comes.
+    // A later request may fail while an earlier one is awaited; the error is thrown in its turn.
     reading.catch(() => undefined);
     underWay.push({ offset: next, reading });
     next += chunkBytes;

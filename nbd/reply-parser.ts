@@ -1,16 +1,16 @@
-// Turns the chunks a server sends into replies to the requests under way.
+// Turns the chunks that a server sends into replies to the requests in flight.
 import { NbdProtocolError } from './errors.js';
 import { REPLY_HEADER_BYTES, SIMPLE_REPLY_MAGIC } from './protocol.js';
 
 export interface ReplySink {
   /**
-   * A reply's header has come.
+   * Takes a reply's header.
    *
    * @returns how many bytes of data follow it
-   * @throws NbdProtocolError when no such request is under way
+   * @throws NbdProtocolError when no such request is in flight
    */
   expect(cookieHigh: number, cookieLow: number, errno: number): number;
-  /** The reply last expected is complete. The data is a copy, the sink's own. */
+  /** Takes the complete data of the reply last expected: a copy that the sink owns. */
   take(cookieLow: number, errno: number, data: Buffer): void;
 }
 
@@ -27,7 +27,10 @@ export class ReplyParser {
     this.#sink = sink;
   }
 
-  /** @throws NbdProtocolError when what came isn't a reply: nothing after it can be understood */
+  /**
+   * Hands over every reply that the chunk completes.
+   * @throws NbdProtocolError when the bytes aren't a reply: nothing after them can be parsed
+   */
   parse(chunk: Buffer): void {
     let at = 0;
     while (at < chunk.length) {

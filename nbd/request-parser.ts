@@ -1,11 +1,11 @@
-// Turns the socket's chunks into requests without copying payloads that lie within one chunk.
+// Turns socket chunks into requests. A payload that lies within one chunk isn't copied.
 import { NbdProtocolError } from './errors.js';
 import { Command, REQUEST_HEADER_BYTES, REQUEST_MAGIC, WORD } from './protocol.js';
 import type { NbdRequest } from './request.js';
 
 /**
- * A write's data up to this size is read and dropped, so that the client gets an error; past it the
- * connection is cut.
+ * Largest oversized write whose data is read and dropped, so that the client gets an error. A
+ * larger one cuts the connection.
  */
 const DROPPED_PAYLOAD_BYTES_MAX = 256 * 1024 * 1024;
 
@@ -21,8 +21,8 @@ export class RequestParser {
   readonly #header = Buffer.allocUnsafeSlow(REQUEST_HEADER_BYTES);
   #headerFilled = 0;
   /**
-   * A write whose data spans chunks. Its payload is what arrives; undefined when it is being
-   * dropped.
+   * A write whose data spans chunks. Its payload is filled as chunks arrive; undefined when the
+   * data is being dropped.
    */
   #arriving: NbdRequest | undefined;
   #arrivedBytes = 0;
@@ -33,11 +33,11 @@ export class RequestParser {
   }
 
   /**
-   * Hands over every request the chunk completes while the sink is ready.
+   * Hands over every request that the chunk completes while the sink is ready.
    *
-   * @returns what is left of the chunk because the sink wasn't ready: to be given again, before any
+   * @returns the unparsed rest of the chunk if the sink wasn't ready: pass it again before any
    * later chunk
-   * @throws NbdProtocolError when what came isn't a request: nothing after it can be understood
+   * @throws NbdProtocolError when the bytes aren't a request: nothing after them can be parsed
    */
   parse(chunk: Buffer): Buffer | undefined {
     let at = 0;
@@ -62,7 +62,7 @@ export class RequestParser {
     return undefined;
   }
 
-  /** Reads a header; returns how many bytes of payload it took from the chunk. */
+  /** Parses a header. Returns how many bytes of payload it took from the chunk. */
   #begin(header: Buffer, at: number, chunk: Buffer, payloadAt: number): number {
     if (header.readUInt32BE(at) !== REQUEST_MAGIC) throw new NbdProtocolError('bad request magic');
     const type = header.readUInt16BE(at + 6);
@@ -96,7 +96,7 @@ export class RequestParser {
     return whole ? chunk.subarray(at, at + length) : Buffer.allocUnsafeSlow(length);
   }
 
-  /** Takes more of a payload; returns how many bytes it took from the chunk. */
+  /** Copies more of a payload. Returns how many bytes it took from the chunk. */
   #arrive(request: NbdRequest, chunk: Buffer, at: number): number {
     const taken = Math.min(request.length - this.#arrivedBytes, chunk.length - at);
     if (request.payload !== undefined) {

@@ -1,25 +1,22 @@
-// A client's request, and the protocol's rules on which requests a device must never see.
+// A client's request, and the protocol's rules on which requests never reach a device.
 import type { NbdErrorCode } from './errors.js';
 import { Command, CommandFlag } from './protocol.js';
 
 export interface NbdRequest {
-  /** One of `Command`, or anything a client made up. */
+  /** One of `Command`, or any other number that a client sends. */
   readonly type: number;
   readonly flags: number;
-  /** The client's name for the request, given back in the reply; 64 bits. */
+  /** The client's id of the request, returned in the reply; 64 bits. */
   readonly cookieHigh: number;
   readonly cookieLow: number;
-  /** Bytes. May exceed the safe integers, and is then past the end of any device. */
+  /** Bytes. May exceed the safe integers; it is then past the end of any device. */
   readonly offset: number;
   readonly length: number;
-  /**
-   * A write's data; undefined for other requests, and for a write too large to take (its data was
-   * dropped).
-   */
+  /** A write's data. Undefined for other requests, and when an oversized write was dropped. */
   readonly payload: Buffer | undefined;
 }
 
-/** What the rules need to know about an export. */
+/** What the rules need to know of an export. */
 export interface ExportBounds {
   readonly sizeBytes: number;
   readonly readOnly: boolean;
@@ -27,14 +24,11 @@ export interface ExportBounds {
   readonly maximumPayloadBytes: number;
 }
 
-/**
- * Why a request must be refused, or undefined if the device may have it. Source: doc/proto.md,
- * "Error values".
- */
+/** Why a request must be refused, if so. Source: doc/proto.md, "Error values". */
 export function refusalOf(request: NbdRequest, bounds: ExportBounds): NbdErrorCode | undefined {
   switch (request.type) {
     case Command.read:
-      // FUA means nothing for a read, but clients are known to set it.
+      // FUA means nothing for a read, but some clients set it.
       if ((request.flags & ~CommandFlag.fua) !== 0) return 'EINVAL';
       if (request.length > bounds.maximumPayloadBytes) return 'EINVAL';
       return rangeRefusal(request, bounds, 'EINVAL');

@@ -1,4 +1,4 @@
-// One client's connection to the server, from the greeting to the closed device.
+// One client's connection to the server, from the greeting until its device is closed.
 import type { Socket } from 'node:net';
 import type { ExportDirectory, NbdPeer } from './block-device.js';
 import { NbdDisconnected } from './errors.js';
@@ -22,7 +22,7 @@ export interface ServerConnectionOptions {
 }
 
 export class ServerConnection {
-  /** Settles, never rejecting, once the socket and the device are closed. */
+  /** Settles once the socket and the device are closed. Never rejects. */
   readonly closed: Promise<void>;
   readonly #options: ServerConnectionOptions;
   #transmission: Transmission | undefined;
@@ -31,16 +31,12 @@ export class ServerConnection {
 
   constructor(options: ServerConnectionOptions) {
     this.#options = options;
-    // Listened to for its side effect: an error event without a listener ends the process. `close`
-    // follows it.
+    // An error event without a listener ends the process. `close` follows the error.
     options.socket.on('error', (error) => this.#debug(error, 'connection lost'));
     this.closed = this.#serve().catch((error: unknown) => this.#warn(error, 'connection failed'));
   }
 
-  /**
-   * Ends the connection: at once during the handshake, else as soon as requests under way are
-   * answered.
-   */
+  /** Ends the connection: during the handshake at once, otherwise after the requests in flight. */
   end(): void {
     this.#ending = true;
     if (this.#transmission === undefined) this.#options.socket.destroy();
@@ -87,14 +83,13 @@ export class ServerConnection {
     await device.close();
   }
 
-  /** Lets the client read what was answered, for a while. */
+  /** Closes the socket after giving the client a while to read its answers. */
   #closeSocket(socket: Socket): Promise<void> {
     if (socket.closed) return Promise.resolve();
     return new Promise((resolve) => {
       socket.once('close', () => resolve());
       this.#cutAfterLingering();
-      // Whatever else it sends is read, since a close with unread bytes would take the answers with
-      // it.
+      // Closing with unread bytes would discard the answers, so the rest is read and dropped.
       socket.resume();
       socket.destroySoon();
     });
@@ -107,7 +102,7 @@ export class ServerConnection {
     socket.once('close', () => clearTimeout(cut));
   }
 
-  /** Once a connection: a device that fails every request must not flood the log as well. */
+  /** Logs once a connection: a device that fails every request must not flood the log. */
   #deviceFailed(error: unknown): void {
     if (this.#deviceFailureLogged) return;
     this.#deviceFailureLogged = true;

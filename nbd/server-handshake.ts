@@ -18,29 +18,26 @@ import {
 } from './protocol.js';
 import { SocketReader } from './socket-reader.js';
 
-/**
- * An option's data: a longest name and more information requests than there are kinds of
- * information.
- */
+/** Largest option: the longest name, and more information requests than there are kinds. */
 const OPTION_BYTES_MAX = MAX_NAME_BYTES + 1024;
 /**
- * An oversized option's data up to this size is read and dropped, so that the client gets an error;
- * past it the connection is cut.
+ * Largest oversized option whose data is read and dropped, so that the client gets an error. A
+ * larger one cuts the connection.
  */
 const DROPPED_OPTION_BYTES_MAX = 32 * 1024 * 1024;
 
 const SUPPORTED_FLAGS = HandshakeFlag.fixedNewstyle | HandshakeFlag.noZeroes;
 
-/** What the dialogue ended with. */
+/** The handshake's result. */
 export interface OpenedExport {
   readonly device: BlockDevice;
-  /** The first bytes of the transmission phase, from a client that didn't wait. */
+  /** Transmission bytes that arrived already, from a client that didn't wait for the reply. */
   readonly early: Buffer;
 }
 
 interface OptionRequest {
   readonly option: number;
-  /** Undefined when there was too much of it. */
+  /** Undefined when the data exceeded the limit. */
   readonly data: Buffer | undefined;
 }
 
@@ -60,8 +57,8 @@ export class ServerHandshake {
   }
 
   /**
-   * @returns the export the client chose, the client having been told; or undefined if it was
-   * content with asking
+   * Answers the client's options until it opens an export or leaves.
+   * @returns the opened export; undefined if the client only asked
    * @throws NbdDisconnected, NbdProtocolError, or what the directory's `list` or a device's `close`
    * throws
    */
@@ -75,7 +72,7 @@ export class ServerHandshake {
     for (;;) {
       const { option, data } = await this.#nextOption();
       if (data === undefined) {
-        // EXPORT_NAME has no way to answer with an error.
+        // EXPORT_NAME can't be answered with an error.
         if (option === Option.exportName) return undefined;
         await this.#reply(option, OptionReply.errTooBig, text('option too long'));
         continue;
@@ -169,8 +166,8 @@ export class ServerHandshake {
   }
 
   async #inform(option: number, name: string, device: BlockDevice): Promise<void> {
-    // All there is, asked for or not: that is allowed, and a client that didn't ask still learns
-    // the block sizes.
+    // All items are sent, requested or not: the protocol allows it, and clients that don't ask
+    // still learn the block sizes.
     const items = exportInformation(name, device, this.#limits.payloadBytesMax);
     for (const item of items) await this.#reply(option, OptionReply.info, item);
     await this.#reply(option, OptionReply.ack);
@@ -205,7 +202,9 @@ export class ServerHandshake {
     return this.#send(Buffer.concat([header, data]));
   }
 
-  /** Waits for a client that doesn't read its answers, so that they can't pile up. */
+  /**
+   * Sends and waits for the socket to drain: answers can't pile up for a client that doesn't read.
+   */
   async #send(bytes: Buffer): Promise<void> {
     const socket = this.#socket;
     if (!socket.writable) throw new NbdDisconnected('the client closed the connection');
@@ -240,7 +239,7 @@ function refusalFor(error: unknown): Refusal {
   return { refusal: OptionReply.errUnknown, message };
 }
 
-/** The name in the data of INFO or GO; undefined when the data's lengths don't add up. */
+/** The name in the data of INFO or GO; undefined when the data's lengths contradict each other. */
 function nameAskedFor(data: Buffer): string | undefined {
   if (data.length < 6) return undefined;
   const nameBytes = data.readUInt32BE(0);

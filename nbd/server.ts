@@ -1,4 +1,4 @@
-// The NBD server: listens, and gives each client a connection of its own.
+// The NBD server: listens, and gives each client its own connection.
 import { createServer } from 'node:net';
 import type { Server, Socket } from 'node:net';
 import { describeAddress } from './address.js';
@@ -12,9 +12,9 @@ import type { NbdLog } from './server-connection.js';
 
 export interface NbdServerOptions {
   readonly exports: ExportDirectory;
-  /** Port 0 lets the system choose. A unix socket's file is made here and removed by `stop`. */
+  /** Port 0 lets the system choose. A unix socket's file is made, and removed by `stop`. */
   readonly listen: readonly NbdAddress[];
-  /** Those left out are `DEFAULT_NBD_LIMITS`. */
+  /** A limit left out is the one of `DEFAULT_NBD_LIMITS`. */
   readonly limits?: Partial<NbdLimits>;
   /** Silent when absent. */
   readonly log?: NbdLog;
@@ -23,14 +23,14 @@ export interface NbdServerOptions {
 export interface NbdServer {
   /**
    * Listens; resolves to the addresses in the order given, with the ports in use. Repeated calls
-   * give the same answer; after a failure it may be tried again.
+   * give the same answer; a failed start may be tried again.
    *
-   * @throws the system's error when an address can't be bound, and then none is
+   * @throws the system's error when an address can't be bound; then none stays bound
    */
   start(): Promise<readonly NbdAddress[]>;
   /**
-   * Accepts nobody any more, lets requests under way be answered, and closes every connection and
-   * its device. Repeated calls wait for the same end. For good: a stopped server can't be started.
+   * Accepts no new client, answers the requests in flight, then closes every connection and its
+   * device. Repeated calls wait for the same end. A stopped server can't be started again.
    */
   stop(): Promise<void>;
 }

@@ -1,13 +1,13 @@
-// Reads exact byte counts off a socket: the handshake is a dialogue, and reads best as one.
+// Reads exact byte counts from a socket, so that the handshake's code reads as a dialogue.
 import type { Socket } from 'node:net';
 import { NbdDisconnected } from './errors.js';
 
-/** Bytes discarded at a time while skipping. */
+/** Bytes discarded at a time by `skip`. */
 const SKIP_BYTES = 64 * 1024;
 
 /**
- * Reads only when asked to, so that a peer that sends more than is wanted is held back. One call at
- * a time. The socket is left paused.
+ * Reads only on request, so that a peer that sends more than is wanted is held back. One call at a
+ * time. Leaves the socket paused.
  */
 export class SocketReader {
   readonly #socket: Socket;
@@ -17,12 +17,12 @@ export class SocketReader {
     this.#socket = socket;
   }
 
-  /** What has come but hasn't been taken: whoever reads the socket next must begin with it. */
+  /** Bytes that have arrived but weren't taken: the socket's next reader must start with them. */
   get early(): Buffer {
     return this.#early;
   }
 
-  /** @throws NbdDisconnected when the socket ends first */
+  /** Reads exactly `length` bytes. @throws NbdDisconnected when the socket ends first */
   async take(length: number): Promise<Buffer> {
     const chunks = [this.#early];
     let arrived = this.#early.length;
@@ -36,7 +36,7 @@ export class SocketReader {
     return bytes.subarray(0, length);
   }
 
-  /** @throws NbdDisconnected when the socket ends first */
+  /** Reads and drops `length` bytes. @throws NbdDisconnected when the socket ends first */
   async skip(length: number): Promise<void> {
     for (let left = length; left > 0; left -= SKIP_BYTES) {
       await this.take(Math.min(left, SKIP_BYTES));

@@ -1,5 +1,5 @@
-// Serves one opened export to one client: requests in, device calls, replies out, with both
-// directions bounded.
+// Serves one opened export to one client: reads requests, calls the device, sends replies, with
+// bounds in both directions.
 import type { Socket } from 'node:net';
 import type { BlockDevice } from './block-device.js';
 import { errnoOf, NbdError } from './errors.js';
@@ -14,22 +14,19 @@ import type { ExportBounds, NbdRequest } from './request.js';
 const SUCCESS = 0;
 const EMPTY = Buffer.alloc(0);
 
-/** What a device call completes with: data for a read, nothing for the others. */
+/** The result of a device call: data for a read, nothing for the others. */
 type Outcome = Buffer | void;
 
 export interface TransmissionEvents {
   /** A device threw something that isn't an NbdError. */
   deviceFailed(error: unknown): void;
-  /** The client broke the protocol; the connection is being cut. */
+  /** The client broke the protocol; its connection is being cut. */
   violated(error: unknown): void;
 }
 
-/** Takes over a socket whose handshake is done. Doesn't close the device. */
+/** Takes over a socket after the handshake. Doesn't close the device. */
 export class Transmission implements RequestSink {
-  /**
-   * Settles once no request is with the device and none will be; replies may still be on their way
-   * out.
-   */
+  /** Settles once no request is or will be with the device. Replies may still be in the socket. */
   readonly finished: Promise<void>;
   readonly #finish: () => void;
   readonly #socket: Socket;
@@ -39,7 +36,7 @@ export class Transmission implements RequestSink {
   readonly #events: TransmissionEvents;
   readonly #parser: RequestParser;
   readonly #output: OutputBatch;
-  /** The unparsed rest of the chunk that met a limit; the socket is paused while there is one. */
+  /** The unparsed rest of the chunk that met a limit. The socket stays paused while it is set. */
   #held: Buffer | undefined;
   #requestsInFlight = 0;
   #bytesInFlight = 0;
@@ -64,11 +61,11 @@ export class Transmission implements RequestSink {
     this.#output = new OutputBatch(socket);
     socket.on('drain', () => this.#turn());
     socket.once('close', () => this.end());
-    // It may have closed before there was anybody to hear of it.
+    // The socket may have closed before this listener was added.
     if (socket.destroyed) this.end();
   }
 
-  /** Takes requests: those in the bytes that came during the handshake, and all that follow. */
+  /** Takes the requests in the handshake's early bytes, then all that follow. */
   begin(early: Buffer): void {
     this.#socket.on('data', (chunk) => this.#consume(chunk));
     this.#consume(early);
@@ -87,11 +84,10 @@ export class Transmission implements RequestSink {
     if (this.#requestsInFlight >= this.#limits.requestsInFlightMax) return false;
     const room = this.#limits.bytesInFlightMax - this.#bytesInFlight;
     if (this.#output.unsentBytes < room) return true;
-    // What was only gathered doesn't count against the client before it had a chance to read it.
+    // Gathered output doesn't count against the client before it could read it.
     this.#output.send();
     if (this.#output.unsentBytes < room) return true;
-    // With so little waiting, and nothing with the device, no event would ever say that it has
-    // become less.
+    // With nothing with the device and no drain awaited, no event would resume the reading.
     return this.#bytesInFlight === 0 && !this.#socket.writableNeedDrain;
   }
 
@@ -116,7 +112,7 @@ export class Transmission implements RequestSink {
     else this.#succeed(request, outcome);
   }
 
-  /** Asks the device; a request for zero bytes is nobody's business but the server's. */
+  /** Calls the device, except for a request of zero bytes, which the server answers itself. */
   #execute(request: NbdRequest): Outcome | Promise<Outcome> {
     const { type, offset, length, flags, payload } = request;
     const fua = (flags & CommandFlag.fua) !== 0;
@@ -185,8 +181,7 @@ export class Transmission implements RequestSink {
   }
 
   /**
-   * One turn for all that settles in one go: it comes after the promise jobs, so that their replies
-   * share a write.
+   * Schedules one turn after the pending promise jobs: requests that settle together share a write.
    */
   #scheduleTurn(): void {
     if (this.#turnScheduled) return;

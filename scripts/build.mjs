@@ -7,19 +7,17 @@ import { root } from './root.mjs';
 import { runTool } from './run-tool.mjs';
 import { say } from './say.mjs';
 
-/**
- * What decides the content of dist/ besides the folders that the build's configuration includes.
- */
+/** Inputs of dist/ besides the folders that the build's configuration includes. */
 const BUILD_CONFIG = 'tsconfig.build.json';
 const OTHER_INPUTS = [BUILD_CONFIG, 'tsconfig.json', 'package-lock.json'];
 
 /** What the compiler makes of one source. */
 const COMPILED = /(\.js|\.js\.map|\.d\.ts)$/;
 
-/** Its modification time is when the last good build started. */
+/** Stamp file whose modification time is the start of the last good build. */
 const BUILT_STAMP = join(root, 'dist', '.built');
 
-/** Builds dist/ if it is stale (about 1.5 s); throws when the compiler finds errors. */
+/** Builds dist/ if it is stale (about 1.5 s). Throws when the compiler finds errors. */
 export async function buildIfStale() {
   const builtMs = await modifiedMs(BUILT_STAMP);
   const { include } = JSON.parse(await readFile(join(root, BUILD_CONFIG), 'utf8'));
@@ -37,8 +35,8 @@ export async function buildIfStale() {
 }
 
 /**
- * The newest modification time at or below `path`; a folder's own time counts, so that a deleted
- * file is noticed.
+ * The newest modification time at or below `path`. A folder's own time counts too, so that a
+ * deleted file is noticed.
  */
 async function newestMs(path) {
   const ownMs = await modifiedMs(path);

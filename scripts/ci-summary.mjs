@@ -1,12 +1,11 @@
-// Adds up vitest's JSON reports in a folder: names each test that failed, with what it said, and
-// prints the closing line "N passed, N failed". Fails if a test did not run. What failed is told
-// here once more, because the end of a long output is what is read, and often all that is kept of
-// it.
+// Sums up vitest's JSON reports in a folder: prints each failed test with its message, then the
+// closing line "N passed, N failed". Fails if a test did not run. Failures are repeated here
+// because the end of a long output is what people read, and often all that is kept.
 import { readdir, readFile } from 'node:fs/promises';
 import { join, relative } from 'node:path';
 import { stripVTControlCharacters } from 'node:util';
 
-/** Lines of a failure's message: what was expected and what came, and where in the test. */
+/** Lines shown of a failure's message: expected and received values, and the place in the test. */
 const MESSAGE_LINES_MAX = 25;
 
 const [folder = '.'] = process.argv.slice(2);
@@ -25,13 +24,15 @@ for (const name of await readdir(folder)) {
 }
 
 if (counts.notRun > 0) {
-  console.error(`${counts.notRun} tests were skipped or are still to do: every test must run.`);
+  console.error(`${counts.notRun} tests were skipped or are marked todo: every test must run.`);
   process.exitCode = 1;
 }
 if (counts.passed === 0) process.exitCode = 1;
 console.log(`${counts.passed} passed, ${counts.failed} failed`);
 
-/** A file that fails before its tests are known, say by an import, counts as one failure. */
+/**
+ * The failures of a file. A file that fails before its tests are known (an import) counts as one.
+ */
 function failuresOf({ status, message, assertionResults }) {
   const broken = status === 'failed' && assertionResults.length === 0;
   return broken

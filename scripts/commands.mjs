@@ -1,4 +1,4 @@
-// The table of every command that `npm run` knows: what it needs first, and what it runs.
+// The table of all `npm run` commands: what each needs first, and what it runs.
 
 /**
  * @typedef {object} Command
@@ -11,9 +11,9 @@
  * the user's arguments
  */
 
-/** The test groups that need no server and no built process. */
+/** Test groups that need neither a server nor a built process. */
 const FAST_GROUPS = ['unit', 'property'];
-/** Those and the groups that need no program from outside npm but the Temporal server. */
+/** All test groups that need no outside program except the Temporal server. */
 const INSIDE_GROUPS = [...FAST_GROUPS, 'simulation', 'integration', 'replay'];
 
 const vitest = (...groups) => [['vitest', 'run', ...groups.map((group) => `--project=${group}`)]];
@@ -32,8 +32,7 @@ export const commands = {
   bench: { temporal: true, entry: 'bench/main.js' },
   'volume-mover': { build: true, entry: 'client/cli/main.js' },
   openapi: { build: true, entry: 'simulator/openapi.js' },
-  // The tests' own set-up builds dist/ and finds the server, and only for the groups that need
-  // them.
+  // The tests' own set-up builds dist/ and finds the server, if a group needs them.
   test: {
     tools: vitest(...INSIDE_GROUPS),
     takes: 'about 6 minutes on two cores; npm run test:fast takes less than one',

@@ -1,9 +1,9 @@
-// Refuses a Node.js that is too old before anything else can fail in a less telling way.
+// Refuses a too old Node.js before anything else fails with a less clear message.
 
 /** The oldest Node.js that the pinned packages support: major, minor. */
 const NODE_OLDEST = [20, 19];
 
-/** Throws when this Node.js is older than the oldest supported one. */
+/** Throws when this Node.js is too old. */
 export function requireNodeVersion() {
   const [major = 0, minor = 0] = process.versions.node.split('.').map(Number);
   const [oldestMajor, oldestMinor] = NODE_OLDEST;

@@ -1,4 +1,4 @@
-// Installs the locked packages when node_modules is missing or not what package-lock.json says.
+// Installs the locked packages when node_modules is missing or differs from package-lock.json.
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 
@@ -6,15 +6,15 @@ import { root } from './root.mjs';
 import { runTool } from './run-tool.mjs';
 import { say } from './say.mjs';
 
-/** npm writes this file last, so it is also the stamp of a complete installation. */
+/** npm writes this file last, so it also marks a complete installation. */
 const INSTALLED_LOCK = join(root, 'node_modules', '.package-lock.json');
 const WANTED_LOCK = join(root, 'package-lock.json');
 
-/** Runs `npm ci` unless what is installed is exactly what the lock file names. */
+/** Runs `npm ci` unless exactly the packages of the lock file are installed. */
 export async function installPackages() {
   if (await isInstalled()) return;
   say('Installing packages (npm ci) ...');
-  // The project's .npmrc silences npm's banner and with it npm's errors: here they must show.
+  // The project's .npmrc silences npm's banner and its errors; the errors must show here.
   const code = await runTool('npm', ['ci', '--loglevel=warn', '--no-audit', '--no-fund'], { stdout: 'stderr' });
   if (code !== 0) throw new Error(`npm ci failed with exit code ${code}.`);
 }
@@ -26,7 +26,7 @@ async function isInstalled() {
   return Object.entries(wanted).every(([path, entry]) => {
     if (path === '') return true;
     const found = installed[path];
-    // Optional packages of other platforms are in the lock file only.
+    // The lock file also lists optional packages of other platforms.
     if (found === undefined) return entry.optional === true || entry.devOptional === true;
     return found.version === entry.version && found.integrity === entry.integrity;
   });

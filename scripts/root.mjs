@@ -1,4 +1,4 @@
-// The project's own folder, so that every command works from any current folder.
+// The project's own folder, so that commands work from any current folder.
 import { dirname } from 'node:path';
 import { fileURLToPath } from 'node:url';
 

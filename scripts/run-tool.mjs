@@ -1,5 +1,5 @@
-// Runs a tool as a child process as if it stood in this one's place: same terminal, same signals,
-// same exit code.
+// Runs a tool as a child process that behaves like this process: same terminal, signals and exit
+// code.
 import { spawn } from 'node:child_process';
 import { constants } from 'node:os';
 import { delimiter, join } from 'node:path';
@@ -8,18 +8,17 @@ import { root } from './root.mjs';
 
 const FORWARDED_SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'];
 
-/** What shells report for a process ended by signal n: 128 + n. */
+/** Exit code that shells report for a process ended by signal n: 128 + n. */
 const SIGNAL_EXIT_BASE = 128;
 
 /**
- * Runs `name` from node_modules/.bin, or else from PATH, in the project's folder; resolves with its
- * exit code.
+ * Runs `name` from node_modules/.bin, otherwise from PATH, in the project's folder.
  *
  * @param {string} name
  * @param {readonly string[]} args
  * @param {{ stdout?: 'inherit' | 'stderr' }} [options] `stderr` sends the tool's output to standard
- * error.
- * @returns {Promise<number>}
+ * error
+ * @returns {Promise<number>} its exit code
  */
 export async function runTool(name, args, { stdout = 'inherit' } = {}) {
   const child = spawn(name, args, {
@@ -28,7 +27,7 @@ export async function runTool(name, args, { stdout = 'inherit' } = {}) {
     stdio: ['inherit', stdout === 'stderr' ? 2 : 'inherit', 'inherit'],
   });
   const forward = (signal) => {
-    // A terminal sends Ctrl-C to the child as well; a second one would read as impatience.
+    // A terminal sends Ctrl-C to the child as well; a second one would look like a second request.
     if (signal === 'SIGINT' && process.stdin.isTTY) return;
     child.kill(signal);
   };

@@ -1,6 +1,7 @@
-// Every `npm run ...` goes through here, so that each works in a fresh clone: it checks Node.js,
-// installs the packages, builds, finds or builds the Temporal server, as far as the command needs
-// them, and then runs the command. Plain JavaScript without packages: it runs before there are any.
+// The entry of every `npm run ...`, so that each command works in a fresh clone: checks Node.js,
+// installs the packages, builds, and finds or builds the Temporal server, as far as the command
+// needs them; then runs the command. Plain JavaScript without packages: it runs before they are
+// installed.
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 
@@ -17,7 +18,10 @@ const [name = '', ...args] = process.argv.slice(2);
 
 if (await setUp()) await run();
 
-/** Prepares what the command needs; says what is wrong and sets the exit code when it can't. */
+/**
+ * Prepares what the command needs. @returns whether it could; otherwise the error is printed and
+ * the exit code set
+ */
 async function setUp() {
   try {
     requireNodeVersion();
@@ -47,7 +51,7 @@ async function run() {
     }
   }
   if (entry !== undefined) {
-    // In this very process: signals, standard streams and the exit code need no passing on.
+    // Runs in this process, so signals, standard streams and the exit code need no forwarding.
     const path = join(root, 'dist', entry);
     process.argv = [process.execPath, path, ...args];
     process.setSourceMapsEnabled(true);

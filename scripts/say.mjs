@@ -1,5 +1,4 @@
-// Where set-up talks: standard error only, so that a command's own standard output stays clean for
-// pipes.
+// Prints set-up messages, to standard error only: standard output stays clean for pipes.
 
 /** Writes one line about set-up to standard error. @param {string} line */
 export function say(line) {

@@ -5,7 +5,7 @@ import { ApplicationFailure, CancelledFailure } from '@temporalio/common';
 import type { BatchId } from '../../contracts/batch.js';
 import type { AwaitedMove, MoveEnd } from '../../contracts/batch-run.js';
 import { endOfFailure } from '../../contracts/move-end.js';
-import type { Run } from '../run.js';
+import type { ActivityRun } from '../run.js';
 
 /** Workflows looked at at once. */
 const AT_ONCE = 10;
@@ -29,7 +29,7 @@ export interface AwaitHeartbeat {
 export async function awaitMoves(
   client: WorkflowClient,
   { batch, workflowIds }: AwaitWork,
-  run: Run<AwaitHeartbeat>,
+  run: ActivityRun<AwaitHeartbeat>,
 ): Promise<AwaitedMove[]> {
   for (let pauseMs = POLL_MS_MIN; ; pauseMs = Math.min(pauseMs * 2, POLL_MS_MAX)) {
     const ended: AwaitedMove[] = [];

@@ -12,7 +12,7 @@ import { moveInputSchema, type MoveOptions } from '../../contracts/move.js';
 import { countSchema } from '../../contracts/numbers.js';
 import { planMove } from '../plan.js';
 import type { Ports } from '../../control/ports.js';
-import type { Run } from '../run.js';
+import type { ActivityRun } from '../run.js';
 import { planPages } from '../../control/batch-plan.js';
 
 /** Moves looked at at once: each asks splitters and appliances. */
@@ -42,7 +42,7 @@ export async function dryRun(
   ports: Ports,
   { batch, options }: DryRunWork,
   earlier: unknown,
-  run: Run<DryRun>,
+  run: ActivityRun<DryRun>,
 ): Promise<DryRun> {
   let so = dryRunSchema.safeParse(earlier).data ?? { looked: 0, failed: 0, failures: [] };
   for await (const items of planPages(ports, batch, so.looked)) {

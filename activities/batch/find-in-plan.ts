@@ -4,13 +4,13 @@ import { MoverError } from '../../contracts/errors.js';
 import type { VolumeId } from '../../contracts/ids.js';
 import { planPages } from '../../control/batch-plan.js';
 import type { Ports } from '../../control/ports.js';
-import type { Run } from '../run.js';
+import type { ActivityRun } from '../run.js';
 
 /** The planned move of a volume. @throws MoverError VOLUME_NOT_FOUND when the plan has none */
 export async function findInPlan(
   ports: Ports,
   { batch, volume }: { readonly batch: BatchId; readonly volume: VolumeId },
-  run: Run<{ readonly looked: number }>,
+  run: ActivityRun<{ readonly looked: number }>,
 ): Promise<BatchItem> {
   for await (const items of planPages(ports, batch)) {
     const item = items.find(({ volumes }) => volumes.includes(volume));

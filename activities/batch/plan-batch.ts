@@ -8,7 +8,7 @@ import type { InventoryVolume } from '../../contracts/inventory.js';
 import { BATCH_PLAN_PAGE_MAX, type StoredMoveReport } from '../../contracts/report.js';
 import { findGroups } from '../../control/site-lookup.js';
 import { anyAppliance, type Ports } from '../../control/ports.js';
-import type { Run } from '../run.js';
+import type { ActivityRun } from '../run.js';
 import { draftPlan, type DraftPlan, type Wish, wishesOf, wishOf } from './draft-plan.js';
 import { selectVolumes } from './selection.js';
 
@@ -36,7 +36,7 @@ export async function planBatch(
   ports: Ports,
   { batch, input }: PlanWork,
   draft: string,
-  run: Run<PlanHeartbeat>,
+  run: ActivityRun<PlanHeartbeat>,
 ): Promise<StoredPlan> {
   const earlier = await storedPlan(ports, batch);
   if (earlier !== undefined) return earlier;
@@ -72,7 +72,7 @@ async function storedPlan(ports: Ports, batch: BatchId): Promise<StoredPlan | un
   return planned === undefined ? undefined : { planned, alreadyThere, refused, leftOut };
 }
 
-async function makePlan(ports: Ports, input: PlanWork['input'], run: Run<PlanHeartbeat>): Promise<DraftPlan> {
+async function makePlan(ports: Ports, input: PlanWork['input'], run: ActivityRun<PlanHeartbeat>): Promise<DraftPlan> {
   const listing = (count: number): void => run.heartbeat({ doing: 'listing', count });
   const groups = new Map((await findGroups(ports)).map((group) => [group.group, group]));
   const { moves, select, failedOf } = input;

@@ -1,28 +1,23 @@
-// Any number of small volumes behind one splitter, in pairs of groups on two appliances: a batch
-// takes each to the other group of its pair.
+// An estate with any number of small volumes behind one splitter, in pairs of groups on two
+// appliances: a batch takes each volume to the other group of its pair.
 import { type Estate, estateSchema } from '../../contracts/estate.js';
 import { type GroupId, groupIdSchema } from '../../contracts/ids.js';
 
 export const VOLUME_MIB = 1;
-/**
- * Far below what a group may hold: every move into a group closes a point of it that names each
- * member.
- */
+/** Volumes of one group. Few, as every move into a group closes a point that names each member. */
 export const GROUP_VOLUMES = 100;
 /**
- * The benchmark is about moves: points of volumes that rest are a load that grows with their
- * number.
+ * Interval of points, ms. Long, because this benchmark is about moves: points of resting volumes
+ * are a load that grows with their number.
  */
 export const POINT_EVERY_MS = 60_000;
-/**
- * The CPU time of a move goes on falling for some 200 of them, until what runs often is compiled.
- */
+/** Most warm-up moves: a move's CPU time falls for some 200 moves, until hot paths are compiled. */
 const WARM_UP_VOLUMES_MAX = 200;
 
 const APPLIANCES = ['appliance-1', 'appliance-2'] as const;
 const ANY_PORT = { port: 0 };
 
-/** Two groups on two appliances; its volumes start out in `first`. */
+/** Two groups on two appliances; their volumes start in `first`. */
 export interface GroupPair {
   readonly first: GroupId;
   readonly second: GroupId;
@@ -30,17 +25,17 @@ export interface GroupPair {
 
 export interface BatchEstate {
   readonly estate: Estate;
-  /** Of the volumes that are measured. */
+  /** Pairs of the measured volumes. */
   readonly pairs: readonly GroupPair[];
   readonly warmUpPairs: readonly GroupPair[];
 }
 
-/** How many more volumes than those measured there should be, for warming up. */
+/** How many volumes to add for warming up. */
 export function warmUpVolumesOf(volumes: number): number {
   return Math.min(WARM_UP_VOLUMES_MAX, volumes);
 }
 
-/** @param volumes that are measured */
+/** Makes the estate. @param volumes number of measured volumes */
 export function batchEstate(volumes: number, warmUpVolumes: number): BatchEstate {
   const measured = part('cg', 'vm', volumes);
   const warmUp = part('warm', 'warm', warmUpVolumes);
@@ -63,7 +58,7 @@ function part(group: string, vm: string, count: number) {
   return {
     pairs,
     groups: pairs.flatMap(({ first, second }, i) => [
-      // Every other pair the other way round, so that both appliances send and receive.
+      // The appliances alternate from pair to pair, so that both send and receive.
       { id: first, appliance: APPLIANCES[i % 2], pointEveryMs: POINT_EVERY_MS },
       { id: second, appliance: APPLIANCES[(i + 1) % 2], pointEveryMs: POINT_EVERY_MS },
     ]),

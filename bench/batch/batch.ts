@@ -1,22 +1,22 @@
-// `batch`: whether a batch of many volumes goes as fast as one of few, with memory and history that
-// stay small.
+// `batch`: whether a batch of many volumes runs as fast as a small one, with small memory and
+// history.
 import { WORKER_ID } from '../../estate/launch.js';
 import { atLeast, atMost, type Bench, type BenchResult, type BenchRun, type Goal } from '../bench.js';
 import { medianOf } from '../statistics.js';
 import { idleTable } from './idle-table.js';
-import { type Direction, type Measured, measureMoves, measureNoops, OFTENER_MAX, warmUp } from './measure.js';
+import { type Direction, type Measured, measureMoves, measureNoops, REPETITION_FACTOR_MAX, warmUp } from './measure.js';
 import { growthOf } from './memory.js';
 import { conditions, memoryTable, NOT_MEASURED, parentTable, rateTable } from './report.js';
 import type { Pair, Size } from './size.js';
-import { openStand, type Stand } from './stand.js';
+import { openTestbed, type Testbed } from './testbed.js';
 
 const VOLUMES: readonly number[] = [1_000, 10_000];
-/** One takes the better part of an hour. */
+/** Repetitions; one takes the better part of an hour. */
 const REPETITIONS = 1;
 const SCALING_GOAL = 0.95;
-/** What a garbage collector leaves lying about differs by some percent from moment to moment. */
+/** Largest growth of the worker's memory: garbage not yet collected varies by some percent. */
 const GROWTH_GOAL = 1.1;
-/** The server suggests a new run at 4,096. */
+/** Most events of a run: the server suggests a new run at 4,096. */
 const EVENTS_GOAL = 4_095;
 
 export const batch: Bench = {
@@ -33,13 +33,13 @@ async function run(options: BenchRun): Promise<BenchResult> {
   let server = 'unknown';
   for (const count of volumes) {
     options.say(`Starting an estate of ${count} volumes.`);
-    const stand = await openStand(count, options);
+    const testbed = await openTestbed(count, options);
     try {
-      ({ server } = stand);
-      const repetitions = options.repetitions * oftener(count, Math.max(...volumes));
-      sizes.push(await measureSize(stand, count, { ...options, repetitions }));
+      ({ server } = testbed);
+      const repetitions = options.repetitions * repetitionFactor(count, Math.max(...volumes));
+      sizes.push(await measureSize(testbed, count, { ...options, repetitions }));
     } finally {
-      await stand.stop();
+      await testbed.stop();
     }
   }
   return {
@@ -54,37 +54,37 @@ async function run(options: BenchRun): Promise<BenchResult> {
   };
 }
 
-function oftener(volumes: number, largest: number): number {
-  return Math.min(OFTENER_MAX, Math.floor(largest / volumes));
+function repetitionFactor(volumes: number, largest: number): number {
+  return Math.min(REPETITION_FACTOR_MAX, Math.floor(largest / volumes));
 }
 
-async function measureSize(stand: Stand, volumes: number, { repetitions, say }: BenchRun): Promise<Size> {
-  say(`Warming up with ${stand.warmUpVolumes} moves and no-op workflows.`);
-  await warmUp(stand);
+async function measureSize(testbed: Testbed, volumes: number, { repetitions, say }: BenchRun): Promise<Size> {
+  say(`Warming up with ${testbed.warmUpVolumes} moves and no-op workflows.`);
+  await warmUp(testbed);
   const pairs: Pair[] = [];
   for (let repetition = 1; repetition <= repetitions; repetition += 1) {
-    const both = await measureBoth(stand, volumes, repetition % 2 === 1 ? 'there' : 'back');
+    const both = await measureBoth(testbed, volumes, repetition % 2 === 1 ? 'there' : 'back');
     pairs.push({ volumes, repetition, ...both });
     const line = (name: string, { perSecond, othersCores }: Measured): void =>
       say(`${repetition}. ${name} of ${volumes}: ${perSecond.toFixed(1)}/s; others ${othersCores.toFixed(2)} cores`);
     line('batch', both.batch);
     line('no-op workflows', both.noops);
   }
-  return { volumes, idle: stand.idle, pairs };
+  return { volumes, idle: testbed.idle, pairs };
 }
 
-/** Whoever goes first changes from repetition to repetition. */
+/** Measures both; which one goes first alternates between repetitions. */
 async function measureBoth(
-  stand: Stand,
+  testbed: Testbed,
   volumes: number,
   direction: Direction,
 ): Promise<Pick<Pair, 'batch' | 'noops'>> {
   if (direction === 'there') {
-    const ours = await measureMoves(stand, volumes, direction);
-    return { batch: ours, noops: await measureNoops(stand, volumes) };
+    const ours = await measureMoves(testbed, volumes, direction);
+    return { batch: ours, noops: await measureNoops(testbed, volumes) };
   }
-  const noops = await measureNoops(stand, volumes);
-  return { batch: await measureMoves(stand, volumes, direction), noops };
+  const noops = await measureNoops(testbed, volumes);
+  return { batch: await measureMoves(testbed, volumes, direction), noops };
 }
 
 function goalsOf(sizes: readonly Size[]): Goal[] {
@@ -93,7 +93,7 @@ function goalsOf(sizes: readonly Size[]): Goal[] {
   const largest = sizes.at(-1)?.volumes;
   return [
     ...scalingGoals(sizes),
-    // A run that is too short to have quarters says nothing about memory: its goal is missed.
+    // A run too short for quarters says nothing about memory: it misses the goal.
     atMost(
       `worker’s memory, last quarter ÷ second quarter, ${largest} volumes`,
       growth.length === 0 ? Number.POSITIVE_INFINITY : medianOf(growth),
@@ -112,7 +112,7 @@ function goalsOf(sizes: readonly Size[]): Goal[] {
   ];
 }
 
-/** Between the smallest size and each larger one. */
+/** Goals for the rate of each larger size against the smallest. */
 function scalingGoals([smallest, ...larger]: readonly Size[]): Goal[] {
   if (smallest === undefined) return [];
   return larger.map((size) => {

@@ -1,46 +1,43 @@
-// Starts an estate and measures it while nothing is done: how long each process takes, what it
-// keeps in memory, what it goes on computing.
+// Starts an estate and measures it idle: each process's start time, memory and CPU.
 import { setTimeout as delay } from 'node:timers/promises';
 import { createHttpPorts } from '../../control/http-ports.js';
 import { launchEstate, type LaunchOptions, type RunningEstate } from '../../estate/launch.js';
 import { cpuMsOf, residentBytesOf } from '../machine.js';
 
-/** Between two looks at whether all volumes are protected, ms: each look lists all of them. */
-const LOOK_EVERY_MS = 500;
-/** Longest wait for that, ms. */
+/** Pause between two checks whether all volumes are protected, ms: each check lists all of them. */
+const CHECK_EVERY_MS = 500;
+/** Longest wait until all volumes are protected, ms. */
 const PROTECTED_MS_MAX = 300_000;
-/** How long idle CPU is measured, ms: long enough to have some points closed. */
+/** How long idle CPU is measured, ms: long enough for some points to be closed. */
 export const IDLE_MS = 10_000;
 
 export interface IdleProcess {
   readonly id: string;
-  /** From the spawn of its stage to its ready line, ms. */
+  /** Time from the spawn of its stage to its ready line, ms. */
   readonly startMs: number;
-  /** In RAM once all volumes are protected and nothing happens, bytes. */
+  /** Resident memory once all volumes are protected and nothing happens, bytes. */
   readonly residentBytes: number;
-  /** CPU time in one second of doing nothing, ms. */
+  /** CPU time used per second when idle, ms. */
   readonly cpuMsPerSecond: number;
 }
 
 export interface IdleEstate {
   readonly running: RunningEstate;
-  /** In the order of their start. */
+  /** Processes in start order. */
   readonly processes: readonly IdleProcess[];
-  /**
-   * From the first spawn until every volume's stream was up and in sync, ms; looked at twice a
-   * second.
-   */
+  /** Time from the first spawn until every volume was in sync, ms; checked twice a second. */
   readonly protectedMs: number;
 }
 
 /**
- * @throws Error when anything does not start, or a volume is not protected in 5 min; all is stopped
- * again then
+ * Starts the estate and measures it.
+ * @throws Error when a process doesn't start or a volume isn't protected within 5 min; everything
+ * is then stopped
  */
 export async function launchIdleEstate(options: Omit<LaunchOptions, 'log'>): Promise<IdleEstate> {
   const startedAtMs = performance.now();
   const readyAtMs: number[] = [];
-  // A line for each process that is ready, in the order of `processes`; those of one stage
+  // `log` gets one line per ready process, in the order of `processes`; the lines of a stage come
   // together.
   const running = await launchEstate({ ...options, log: () => readyAtMs.push(performance.now()) });
   try {
@@ -53,7 +50,10 @@ export async function launchIdleEstate(options: Omit<LaunchOptions, 'log'>): Pro
   }
 }
 
-/** A stage holds the processes of one role, and begins when the one before is ready. */
+/**
+ * Each process's start time, ms. A stage holds the processes of one role, and starts when the
+ * previous one is ready.
+ */
 function startTimes({ processes }: RunningEstate, startedAtMs: number, readyAtMs: readonly number[]): number[] {
   let beganAtMs = startedAtMs;
   return processes.map(({ spec }, i) => {
@@ -73,7 +73,7 @@ async function untilProtected({ estate }: RunningEstate): Promise<void> {
     if (waiting.length === 0) return;
     if (performance.now() > deadlineMs)
       throw new Error(`${waiting.length} of ${volumes.length} volumes are not protected after ${PROTECTED_MS_MAX} ms.`);
-    await delay(LOOK_EVERY_MS);
+    await delay(CHECK_EVERY_MS);
   }
 }
 

@@ -1,4 +1,4 @@
-// What an estate costs while nothing is done with it, for people.
+// The table of an idle estate's costs, for people.
 import { bytes, duration } from '../../client/text/format.js';
 import type { Table } from '../bench.js';
 import type { IdleEstate } from './idle-estate.js';

@@ -1,5 +1,5 @@
-// `idle`: what volumes cost that nobody writes to or moves. An estate of many must start soon and
-// keep next to nothing for each.
+// `idle`: the cost of volumes that nobody writes to or moves. An estate with many of them must
+// start soon and use next to nothing for each.
 import { join } from 'node:path';
 import { bytes } from '../../client/text/format.js';
 import type { Bench, BenchResult, BenchRun } from '../bench.js';
@@ -12,7 +12,7 @@ const VOLUMES: readonly number[] = [1_000, 10_000];
 
 export const idle: Bench = {
   name: 'idle',
-  summary: 'start time, memory and CPU of an estate of 1,000 and 10,000 volumes that nobody uses',
+  summary: 'start time, memory and CPU of an idle estate with 1,000 and 10,000 volumes',
   repetitions: 1,
   run,
 };
@@ -39,9 +39,12 @@ async function run({ folder, profileFolder, volumes = VOLUMES, repetitions, say 
     raw: { sizes },
     conditions: [
       `sparse volumes of ${bytes(VOLUME_MIB * 1024 * 1024)} on one splitter, ${GROUP_VOLUMES} to a group, as many empty groups, two appliances; fresh data folders; a point of each group every ${POINT_EVERY_MS / 1_000} s; no worker`,
-      `memory: what is in RAM once all volumes are protected; CPU: over the ${IDLE_MS / 1_000} s before that is read`,
+      `memory: resident once all volumes are protected; CPU: over the ${IDLE_MS / 1_000} s before memory is read`,
     ],
-    notMeasured: ['a start with journals and points of a long life', 'volumes of real sizes, written once'],
+    notMeasured: [
+      'a start with the journals and points of a long-running estate',
+      'volumes of real sizes, written once',
+    ],
     versions: {},
   };
 }

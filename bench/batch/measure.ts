@@ -1,7 +1,7 @@
-// One measurement: all volumes by one batch, or as many workflows of five no-op activities, as many
-// of them at once.
+// One measurement: all volumes by one batch, or as many workflows of five no-op activities at the
+// same concurrency.
 import { randomUUID } from 'node:crypto';
-import { parseMoveId } from '../../client/moves/move-id.js';
+import { parseMoveId } from '../../contracts/move-id.js';
 import { type BatchReport, batchReportSchema } from '../../contracts/batch.js';
 import type { GroupId } from '../../contracts/ids.js';
 import { type BatchOptions, measureBatch } from '../moves/batch.js';
@@ -9,70 +9,67 @@ import type { Work } from '../moves/work.js';
 import type { GroupPair } from './batch-estate.js';
 import { type MemorySeries, watchMemory } from './memory.js';
 import { type ParentRun, parentRunsOf } from './parent-runs.js';
-import type { Stand } from './stand.js';
+import type { Testbed } from './testbed.js';
 
-/** Moves, or no-op workflows, at once. */
+/** Moves or no-op workflows at a time. */
 export const CONCURRENCY = 50;
-/**
- * How many times as often as the largest size a smaller one is measured at most: its run is short,
- * and chance weighs more in it.
- */
-export const OFTENER_MAX = 3;
+/** Most repetitions of a smaller size per one of the largest: chance weighs more in a short run. */
+export const REPETITION_FACTOR_MAX = 3;
 const WARM_UP_CONCURRENCY = 20;
 
 export interface Measured {
   readonly ms: number;
   readonly perSecond: number;
-  /** CPU time by process. */
+  /** CPU time, ms, keyed by process. */
   readonly cpuMs: Readonly<Record<string, number>>;
-  /** Cores that others on this machine kept busy meanwhile: the noise. */
+  /** Cores that other processes on this machine kept busy during the measurement: the noise. */
   readonly othersCores: number;
   readonly memory: MemorySeries;
 }
 
 export interface MeasuredBatch extends Measured {
   readonly counts: BatchReport['counts'];
-  /** The first ones. */
+  /** The batch report's first failures. */
   readonly failures: BatchReport['failures'];
   readonly parentRuns: readonly ParentRun[];
 }
 
-/** Every repetition takes the volumes to the other group of their pair. */
+/** Direction of a repetition: each takes the volumes to the other group of their pair. */
 export type Direction = 'there' | 'back';
 
 /**
- * Takes the warm-up volumes there, and runs as many no-op workflows.
+ * Moves the warm-up volumes `there`, and runs as many no-op workflows.
  * @throws Error when one fails
  */
-export async function warmUp(stand: Stand): Promise<void> {
-  const { outcome, summary } = await runBatch(stand, stand.warmUpPairs, 'there', WARM_UP_CONCURRENCY);
+export async function warmUp(testbed: Testbed): Promise<void> {
+  const { outcome, summary } = await runBatch(testbed, testbed.warmUpPairs, 'there', WARM_UP_CONCURRENCY);
   if (outcome !== 'complete') throw new Error(`The warm-up ended as ${outcome}: ${summary}`);
-  await measureBatch(stand, stand.noop, { concurrency: WARM_UP_CONCURRENCY, count: stand.warmUpVolumes });
+  await measureBatch(testbed, testbed.noop, { concurrency: WARM_UP_CONCURRENCY, count: testbed.warmUpVolumes });
 }
 
-/** @throws Error when the batch ends before every move was tried */
-export async function measureMoves(stand: Stand, volumes: number, direction: Direction): Promise<MeasuredBatch> {
+/** Measures one batch of all volumes. @throws Error when it ends before every move was tried */
+export async function measureMoves(testbed: Testbed, volumes: number, direction: Direction): Promise<MeasuredBatch> {
   const reports: BatchReport[] = [];
   const work = async (): Promise<void> => {
-    reports.push(await runBatch(stand, stand.pairs, direction, CONCURRENCY));
+    reports.push(await runBatch(testbed, testbed.pairs, direction, CONCURRENCY));
   };
-  const measured = await measure(stand, work, { concurrency: 1, count: 1 }, volumes);
+  const measured = await measure(testbed, work, { concurrency: 1, count: 1 }, volumes);
   const [report] = reports;
   if (report?.outcome !== 'complete') throw new Error(`The batch ended as ${report?.outcome}: ${report?.summary}`);
   const { workflowId } = parseMoveId(report.batch);
   const { counts, failures, runs } = report;
-  return { ...measured, counts, failures, parentRuns: await parentRunsOf(stand.temporal, workflowId, runs) };
+  return { ...measured, counts, failures, parentRuns: await parentRunsOf(testbed.temporal, workflowId, runs) };
 }
 
-/** Started one by one by this process, a new one when one has ended. */
-export async function measureNoops(stand: Stand, count: number): Promise<Measured> {
-  return await measure(stand, stand.noop, { concurrency: CONCURRENCY, count }, count);
+/** Measures no-op workflows. This process starts a new one whenever one has ended. */
+export async function measureNoops(testbed: Testbed, count: number): Promise<Measured> {
+  return await measure(testbed, testbed.noop, { concurrency: CONCURRENCY, count }, count);
 }
 
-async function measure(stand: Stand, work: Work, options: BatchOptions, count: number): Promise<Measured> {
-  const watch = watchMemory(stand.processes);
+async function measure(testbed: Testbed, work: Work, options: BatchOptions, count: number): Promise<Measured> {
+  const watch = watchMemory(testbed.processes);
   try {
-    const { ms, cpuMs, othersCores } = await measureBatch(stand, work, options);
+    const { ms, cpuMs, othersCores } = await measureBatch(testbed, work, options);
     return { ms, perSecond: (count * 1_000) / ms, cpuMs, othersCores, memory: watch.series() };
   } finally {
     watch.stop();
@@ -80,7 +77,7 @@ async function measure(stand: Stand, work: Work, options: BatchOptions, count: n
 }
 
 async function runBatch(
-  { mover, temporal }: Stand,
+  { mover, temporal }: Testbed,
   pairs: readonly GroupPair[],
   direction: Direction,
   concurrency: number,
@@ -97,6 +94,6 @@ async function runBatch(
     },
     { workflowId: `bench-${randomUUID()}` },
   );
-  // By the workflow's id alone: the result is that of its last run.
+  // Found by the workflow id alone: the result is the last run's.
   return batchReportSchema.parse(await temporal.workflow.getHandle(workflowId).result());
 }

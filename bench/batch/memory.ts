@@ -2,42 +2,39 @@
 import { residentBytesOf } from '../machine.js';
 import { medianOf } from '../statistics.js';
 
-/** Between two looks, ms: each reads one small file a process. */
-const LOOK_EVERY_MS = 500;
-/** A series that is shorter has no quarters to speak of. */
-const LOOKS_MIN = 8;
+/** Pause between two samples, ms: each reads one small file per process. */
+const SAMPLE_EVERY_MS = 500;
+/** Fewest samples of a series that can be split into quarters. */
+const SAMPLES_MIN = 8;
 
-/** By process, bytes, one value a look. */
+/** Resident bytes, one value per sample, keyed by process. */
 export type MemorySeries = Readonly<Record<string, readonly number[]>>;
 
 export interface MemoryWatch {
-  /** What was seen up to now, and what is there now. */
+  /** All samples so far, plus one taken now. */
   readonly series: () => MemorySeries;
   readonly stop: () => void;
 }
 
 export function watchMemory(processes: ReadonlyMap<string, number>): MemoryWatch {
   const seen = new Map([...processes.keys()].map((name): [string, number[]] => [name, []]));
-  const look = (): void => {
+  const sample = (): void => {
     for (const [name, id] of processes) seen.get(name)?.push(residentBytesOf(id));
   };
-  look();
-  const timer = setInterval(look, LOOK_EVERY_MS);
+  sample();
+  const timer = setInterval(sample, SAMPLE_EVERY_MS);
   return {
     series: () => {
-      look();
+      sample();
       return Object.fromEntries(seen);
     },
     stop: () => clearInterval(timer),
   };
 }
 
-/**
- * The last quarter's median divided by the second quarter's; undefined when there are too few looks
- * to say.
- */
-export function growthOf(looks: readonly number[]): number | undefined {
-  if (looks.length < LOOKS_MIN) return undefined;
-  const quarter = Math.floor(looks.length / 4);
-  return medianOf(looks.slice(-quarter)) / medianOf(looks.slice(quarter, 2 * quarter));
+/** The last quarter's median divided by the second quarter's; undefined with too few samples. */
+export function growthOf(samples: readonly number[]): number | undefined {
+  if (samples.length < SAMPLES_MIN) return undefined;
+  const quarter = Math.floor(samples.length / 4);
+  return medianOf(samples.slice(-quarter)) / medianOf(samples.slice(quarter, 2 * quarter));
 }

@@ -1,10 +1,10 @@
-// The runs of a batch's workflow: how long each one's history became.
+// The runs of a batch's workflow, and the length of each one's history.
 import type { Client } from '@temporalio/client';
 import { setTimeout as delay } from 'node:timers/promises';
 
-/** The server lists what has ended a little later, ms. */
+/** Longest wait for the server to list ended runs, which it does with a delay, ms. */
 const LISTED_MS_MAX = 60_000;
-const LOOK_EVERY_MS = 500;
+const CHECK_EVERY_MS = 500;
 
 export interface ParentRun {
   readonly events: number;
@@ -12,9 +12,9 @@ export interface ParentRun {
 }
 
 /**
- * Of a workflow that has ended.
- * @param count how many there are, as the batch's report says
- * @throws Error when the server does not list them in 60 s
+ * The runs of a workflow that has ended.
+ * @param count number of runs, from the batch's report
+ * @throws Error when the server doesn't list them within 60 s
  */
 export async function parentRunsOf({ workflow }: Client, workflowId: string, count: number): Promise<ParentRun[]> {
   const deadlineMs = performance.now() + LISTED_MS_MAX;
@@ -26,6 +26,6 @@ export async function parentRunsOf({ workflow }: Client, workflowId: string, cou
     if (runs.length >= count) return runs;
     if (performance.now() > deadlineMs)
       throw new Error(`Temporal lists ${runs.length} of the ${count} ended runs of "${workflowId}".`);
-    await delay(LOOK_EVERY_MS);
+    await delay(CHECK_EVERY_MS);
   }
 }

@@ -1,11 +1,11 @@
-// What people read of a run: rates, the parent's runs, memory, how it was measured, and what was
-// not.
+// The report of a run for people: rates, the parent's runs, memory, how it was measured, and what
+// was not.
 import { bytes, duration } from '../../client/text/format.js';
 import type { Table } from '../bench.js';
 import { medianOf, spreadOf } from '../statistics.js';
 import type { Pair, Size } from './size.js';
 import { GROUP_VOLUMES, POINT_EVERY_MS, VOLUME_MIB, warmUpVolumesOf } from './batch-estate.js';
-import { CONCURRENCY, type Measured, OFTENER_MAX } from './measure.js';
+import { CONCURRENCY, type Measured, REPETITION_FACTOR_MAX } from './measure.js';
 import { growthOf } from './memory.js';
 
 const SUBJECTS = [
@@ -55,18 +55,18 @@ export function parentTable(sizes: readonly Size[]): Table {
   };
 }
 
-/** Of the first repetition: later ones begin with what the one before left. */
+/** Memory in the first repetition: later ones start with what the previous one left. */
 export function memoryTable(sizes: readonly Size[]): Table {
   return {
     titles: ['VOLUMES', 'PROCESS, BATCH RUNNING', 'MEMORY AT START', 'MOST', 'AT END', 'LAST ÷ SECOND QUARTER'],
     rows: sizes.flatMap(({ volumes, pairs: [pair] }) =>
-      Object.entries(pair?.batch.memory ?? {}).map(([process, looks]) => [
+      Object.entries(pair?.batch.memory ?? {}).map(([process, samples]) => [
         `${volumes}`,
         process,
-        bytes(looks[0] ?? 0),
-        bytes(Math.max(...looks)),
-        bytes(looks.at(-1) ?? 0),
-        growthOf(looks)?.toFixed(3) ?? '–',
+        bytes(samples[0] ?? 0),
+        bytes(Math.max(...samples)),
+        bytes(samples.at(-1) ?? 0),
+        growthOf(samples)?.toFixed(3) ?? '–',
       ]),
     ),
   };
@@ -75,18 +75,18 @@ export function memoryTable(sizes: readonly Size[]): Table {
 export function conditions(volumes: readonly number[]): string[] {
   return [
     `sizes: ${volumes.join(' and ')} sparse volumes of ${bytes(VOLUME_MIB * 1024 * 1024)} on one splitter, ${GROUP_VOLUMES} to a group; each group has a twin on the other of two appliances; nobody writes; a point of each group every ${POINT_EVERY_MS / 1_000} s`,
-    'for each size a Temporal server, an estate with its worker and the peer’s worker are started anew, as the processes they are',
-    `first, unmeasured, ${volumes.map(warmUpVolumesOf).join(' and ')} moves of further volumes, and as many no-op workflows`,
+    'for each size a new Temporal server, a new estate with its worker and a new worker of the peer are started, each as its own process',
+    `warm-up, not measured: ${volumes.map(warmUpVolumesOf).join(' and ')} moves of other volumes, and as many no-op workflows`,
     `then one batch takes every volume to its group’s twin, chosen by selector, ${CONCURRENCY} moves at once; from the call that starts it to its report, planning included`,
-    `in turn with it as many workflows of five no-op activities on the same server, ${CONCURRENCY} at once, started by the driver as one ends, awaited by their results; by a worker process of its own with the same worker options`,
-    `a smaller size is measured up to ${OFTENER_MAX} times as often as the largest, there and back, and the median counts`,
+    `taking turns with it, as many workflows of five no-op activities on the same server, ${CONCURRENCY} at once: the driver starts one whenever one ends and awaits its result; they run in their own worker process with the same worker options`,
+    `a smaller size is measured up to ${REPETITION_FACTOR_MAX} times as often as the largest, there and back, and the median counts`,
     'the dev server keeps its state in memory, with eager activities, as `npm run demo` starts it',
-    'CPU each: CPU time of all processes, by process in ms, the driver included; memory: what is in RAM, twice a second',
+    'CPU each: CPU time of all processes, by process in ms, the driver included; memory: resident, sampled twice a second',
   ];
 }
 
 export const NOT_MEASURED = [
   'batches under guest load, with windows, limits by group or appliance, failures and retries, or several volumes a move',
-  'a server with a database, several workers, several hosts (docs/scale.md has them on paper)',
+  'a server with a database, several workers, several hosts (docs/scale.md estimates them)',
   'volumes of real sizes; groups of more members, of which each move’s point names every one',
 ];

@@ -1,4 +1,4 @@
-// What is measured at one size of estate.
+// The measurements at one size of estate.
 import type { IdleEstate } from './idle-estate.js';
 import type { Measured, MeasuredBatch } from './measure.js';
 
@@ -10,7 +10,7 @@ export interface Pair {
   readonly noops: Measured;
 }
 
-/** All of one size. */
+/** All measurements of one size. */
 export interface Size {
   readonly volumes: number;
   readonly idle: Omit<IdleEstate, 'running'>;

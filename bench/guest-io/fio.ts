@@ -1,4 +1,4 @@
-// fio as the guest: writes over NBD, and what it says of them.
+// fio as the guest: writes over NBD and reports the results.
 import { readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
@@ -12,9 +12,9 @@ export interface WriteLoad {
   readonly blockBytes: number;
   readonly depth: number;
   readonly sizeBytes: number;
-  /** How long to write, seconds; absent: once over the whole size. */
+  /** How long to write, seconds; when absent, one pass over the whole size. */
   readonly seconds?: number;
-  /** The place of every write follows from it. */
+  /** Seed that determines the place of every write. */
   readonly seed: number;
 }
 
@@ -25,7 +25,7 @@ export interface Written {
   readonly medianMs: number;
   readonly p99Ms: number;
   readonly worstMs: number;
-  /** CPU time of fio itself. */
+  /** CPU time used by fio itself, ms. */
   readonly cpuMs: number;
 }
 
@@ -45,7 +45,7 @@ const reportSchema = z.object({
   ]),
 });
 
-/** @throws Error when fio fails, or a write did */
+/** Writes a load with fio. @throws Error when fio or a write fails */
 export async function write(load: WriteLoad, folder: string): Promise<Written> {
   const output = join(folder, 'fio.json');
   const { uri, pattern, blockBytes, depth, sizeBytes, seconds, seed } = load;
@@ -58,11 +58,10 @@ export async function write(load: WriteLoad, folder: string): Promise<Written> {
     `--iodepth=${depth}`,
     `--size=${sizeBytes}`,
     `--randseed=${seed}`,
-    // Otherwise each block is written once before any is written again, which no guest does.
+    // By default fio writes each block once before it writes any again, which no guest does.
     '--norandommap',
     '--random_generator=tausworthe64',
-    // Fresh content for each write, cheaply: nothing that looks at the data gains from seeing the
-    // same again.
+    // Cheap, different content for each write: no deduplication by anything that looks at the data.
     '--scramble_buffers=1',
     ...(seconds === undefined ? [] : ['--time_based', `--runtime=${seconds}`]),
     '--output-format=json',
@@ -73,7 +72,7 @@ export async function write(load: WriteLoad, folder: string): Promise<Written> {
   return writtenOf(text);
 }
 
-/** Its JSON comes after lines of text. */
+/** Parses fio's output: JSON after some lines of text. */
 function writtenOf(text: string): Written {
   const [job] = reportSchema.parse(JSON.parse(text.slice(text.indexOf('{')))).jobs;
   if (job.error !== 0) throw new Error(`fio had error ${job.error}.`);

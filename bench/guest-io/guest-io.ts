@@ -1,5 +1,5 @@
-// `guest-io`: what protection costs a guest's writes, beside QEMU's own ways to serve and to mirror
-// a disk.
+// `guest-io`: the cost of protection for a guest's writes, beside QEMU's own ways to serve and to
+// mirror a disk.
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { bytes, duration } from '../../client/text/format.js';
@@ -16,13 +16,13 @@ const SUBJECTS: readonly Subject[] = [protectedVolume, qemuMirror, unprotectedVo
 const DEPTHS = [1, 32] as const;
 type Depth = (typeof DEPTHS)[number];
 /**
- * A volume that the page cache holds whole, at every subject alike: what is measured are the
- * servers, not the disk below.
+ * Size of the volume: the page cache holds all of it, for every subject. So the servers are
+ * measured, not the disk below.
  */
 const SIZE_BYTES = 256 * 1024 * 1024;
 /**
- * Long beside every pause for garbage and every write-back; what is on its way at the end counts by
- * the time to catch up.
+ * Length of a run, s: long compared with every pause for garbage collection or write-back. Data in
+ * flight at the end counts through the time to catch up.
  */
 const RUN_S = 6;
 const REPETITIONS = 5;
@@ -60,7 +60,7 @@ async function run(options: BenchRun): Promise<BenchResult> {
 }
 
 /**
- * All servers run all the time, those that are not measured idle; so that runs that are compared
+ * Measures all runs. All servers run all the time, idle unless measured, so that compared runs
  * follow each other closely.
  */
 async function measureAll({ folder, profileFolder, repetitions, say }: BenchRun): Promise<Measured[]> {
@@ -97,7 +97,7 @@ function sentence({ iops, sustainedIops, behindBytes, catchUpMs, fellBack, other
   return `${whole(iops)} writes/s${behindBytes === 0 ? '' : behind}${marks}; others ${othersCores.toFixed(2)} cores`;
 }
 
-/** By pairs of runs that followed each other: noise that comes and goes hits both. */
+/** Judges by pairs of runs that followed each other: passing noise then hits both. */
 function judge(runs: readonly Measured[]): { goals: Goal[]; stretch: Goal[] } {
   const judged = (which: 'goal' | 'stretch'): Goal[] =>
     DEPTHS.toReversed().map((depth) => {
@@ -186,13 +186,13 @@ function microseconds(ms: number): string {
 
 const CONDITIONS = [
   `fio with its nbd engine over a unix socket, one connection, 4 KiB random writes over ${bytes(SIZE_BYTES)}, ${RUN_S} s a run`,
-  'every server is started, filled (so that no run allocates a block) and warmed up once; then they are measured in turn, to and fro, the others idle meanwhile',
+  'every server is started, filled (so that no run allocates a block) and warmed up once; then they are measured one at a time, in alternating order, while the others are idle',
   'a goal is judged by the median of the ratios of runs that followed each other',
   ...SUBJECTS.map(({ name, what }) => `${name}: ${what}`),
   'all of them write through the page cache and none syncs: what is acknowledged survives the end of any process, not a power loss',
   'sustained: writes divided by the time until the second copy had all of them (the QEMU mirror has them at once); the goals are judged by it',
   'at the end source and second copy were compared byte for byte; a run in which our volume fell back to marks counts as 0',
-  'others: cores that processes outside the measurement kept busy meanwhile',
+  'others: cores that processes outside the measurement kept busy during it',
 ];
 
 const NOT_MEASURED = [

@@ -1,4 +1,4 @@
-// Disk images for the peers: sparse files of a size.
+// Disk images for the peers: sparse files.
 import { open } from 'node:fs/promises';
 
 export async function createImage(path: string, sizeBytes: number): Promise<void> {

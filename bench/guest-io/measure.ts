@@ -1,5 +1,5 @@
-// One run against one subject: fio writes for a while; then how far the second copy is behind, and
-// how long it needs to catch up.
+// One run against one subject: fio writes for a while; then the run measures how far the second
+// copy is behind and how long it needs to catch up.
 import { setTimeout as delay } from 'node:timers/promises';
 import { busyMs, cpuMsOf } from '../machine.js';
 import { write, type Written } from './fio.js';
@@ -8,23 +8,23 @@ import type { RunningSubject, SecondCopy } from './subject.js';
 export const GUEST_BLOCK_BYTES = 4096;
 const PREFILL_BLOCK_BYTES = 1024 * 1024;
 const PREFILL_DEPTH = 4;
-/** Enough for every hot path to be compiled. */
+/** Length of the warm-up, s: enough to compile every hot path. */
 const WARM_UP_S = 2;
-/** Longest wait until nothing is behind any more, ms. */
+/** Longest wait until the second copy has caught up, ms. */
 const CATCH_UP_MS_MAX = 60_000;
 const POLL_MS = 10;
 /**
- * How often one looks how far behind the second copy is during a run, ms; a look costs the product
- * a millisecond or two.
+ * Pause between two samples of how far the second copy is behind, ms; a sample costs the product a
+ * millisecond or two.
  */
-const LOOK_EVERY_MS = 500;
+const SAMPLE_EVERY_MS = 500;
 
 export interface RunOptions {
   readonly depth: number;
   readonly seconds: number;
   readonly sizeBytes: number;
   readonly seed: number;
-  /** For fio's report. */
+  /** Folder for fio's report. */
   readonly folder: string;
 }
 
@@ -32,29 +32,24 @@ export interface Run extends Omit<Written, 'cpuMs'> {
   readonly iops: number;
   /** Acknowledged bytes that the second copy lacked when the last write was acknowledged. */
   readonly behindBytes: number;
-  /** The most it lacked at any look. */
+  /** The largest value of any sample. */
   readonly behindBytesMax: number;
-  /** From the last acknowledgement until nothing was behind. */
+  /** Time from the last acknowledgement until the second copy had caught up, ms. */
   readonly catchUpMs: number;
-  /**
-   * Whether the order of writes was given up for marks: the guest was faster than what follows it.
-   */
+  /** Whether the order of writes was given up for marks: the guest outran the second copy. */
   readonly fellBack: boolean;
   /**
-   * Writes a second, the time to catch up counted: what a run that only filled a buffer would not
-   * have. 0 when it fell back.
+   * Writes a second including the time to catch up, so that a run that only fills a buffer gains
+   * nothing. 0 when it fell back to marks.
    */
   readonly sustainedIops: number;
-  /** CPU time by process, fio included, until nothing was behind. */
+  /** CPU time, ms, keyed by process, fio included, until the second copy had caught up. */
   readonly cpuMs: Readonly<Record<string, number>>;
-  /** Cores that others on this machine kept busy meanwhile: the noise. */
+  /** Cores that other processes on this machine kept busy during the run: the noise. */
   readonly othersCores: number;
 }
 
-/**
- * Writes every block once, so that no run allocates any; then warms up, at the depth of what
- * follows.
- */
+/** Writes every block once, so that no run allocates any, then warms up. */
 export async function prepare(subject: RunningSubject, sizeBytes: number, folder: string): Promise<void> {
   const { uri } = subject;
   const common = { uri, sizeBytes, seed: 1 };
@@ -67,7 +62,7 @@ export async function prepare(subject: RunningSubject, sizeBytes: number, folder
   await catchUp(subject);
 }
 
-/** @throws Error when a write fails, or the subject stops doing its job */
+/** Measures one run. @throws Error when a write fails or the subject stops working */
 export async function measure(subject: RunningSubject, options: RunOptions): Promise<Run> {
   const { depth, seconds, sizeBytes, seed, folder } = options;
   const startedAtMs = performance.now();
@@ -76,17 +71,17 @@ export async function measure(subject: RunningSubject, options: RunOptions): Pro
   const ownAtStart = process.cpuUsage();
 
   const before = await subject.secondCopy();
-  const looking = new AbortController();
-  const looks = look(subject, looking.signal);
+  const sampling = new AbortController();
+  const samples = sampleBehind(subject, sampling.signal);
   let written: Written;
   try {
     const load = { pattern: 'randwrite', blockBytes: GUEST_BLOCK_BYTES, depth, sizeBytes, seconds, seed } as const;
     written = await write({ uri: subject.uri, ...load }, folder);
   } finally {
-    looking.abort();
+    sampling.abort();
   }
   const endedAtMs = performance.now();
-  const behindBytesMax = await looks;
+  const behindBytesMax = await samples;
   const { behindBytes } = await subject.secondCopy();
   const after = await catchUp(subject);
   const catchUpMs = behindBytes === 0 ? 0 : performance.now() - endedAtMs;
@@ -109,7 +104,7 @@ export async function measure(subject: RunningSubject, options: RunOptions): Pro
   };
 }
 
-/** Until nothing is behind, and what was given up for marks was sent again. */
+/** Waits until the second copy has caught up and marked regions were sent again. */
 async function catchUp(subject: RunningSubject): Promise<SecondCopy> {
   const giveUpAtMs = performance.now() + CATCH_UP_MS_MAX;
   for (;;) {
@@ -121,12 +116,12 @@ async function catchUp(subject: RunningSubject): Promise<SecondCopy> {
   }
 }
 
-/** The most that was behind at any look until the signal. */
-async function look(subject: RunningSubject, signal: AbortSignal): Promise<number> {
+/** The most that the second copy was behind at any sample before the signal. */
+async function sampleBehind(subject: RunningSubject, signal: AbortSignal): Promise<number> {
   let most = 0;
   while (!signal.aborted) {
     most = Math.max(most, (await subject.secondCopy()).behindBytes);
-    await delay(LOOK_EVERY_MS, undefined, { signal }).catch(() => undefined);
+    await delay(SAMPLE_EVERY_MS, undefined, { signal }).catch(() => undefined);
   }
   return most;
 }

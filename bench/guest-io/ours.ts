@@ -1,5 +1,5 @@
-// The product: splitter, appliance and replica site as the processes they are, with one protected
-// volume; or without protection.
+// The product: splitter, appliance and replica site as separate processes, with one volume,
+// protected or not.
 import { createMoverClient, type MoverClient } from '../../client/sdk.js';
 import { type Estate, estateSchema } from '../../contracts/estate.js';
 import { compareExports } from '../../estate/compare.js';
@@ -7,7 +7,7 @@ import { launchEstate, type RunningEstate } from '../../estate/launch.js';
 import { nbdAddressOf } from '../../estate/nbd-address.js';
 import { profiling } from '../profile.js';
 import { nbdUri } from './socket.js';
-import { NOTHING_BEHIND, type RunningSubject, type SecondCopy, type Stand, type Subject } from './subject.js';
+import { NOTHING_BEHIND, type RunningSubject, type SecondCopy, type SubjectOptions, type Subject } from './subject.js';
 
 const VOLUME = 'disk';
 const GROUP = 'cg-bench';
@@ -19,8 +19,8 @@ const ANY_PORT = { port: 0 };
 export const protectedVolume: Subject = {
   name: 'protected',
   what: 'our volume, protected: splitter, appliance and replica site (DO, UNDO, replica volume); two copies and a journal',
-  async start(stand) {
-    const estate = await launch(stand, {});
+  async start(options) {
+    const estate = await launch(options, {});
     const client = createMoverClient({ estate: estate.estate });
     return await running(
       estate,
@@ -33,8 +33,8 @@ export const protectedVolume: Subject = {
 export const unprotectedVolume: Subject = {
   name: 'unprotected',
   what: 'our volume without protection (VOLUME_MOVER_UNPROTECTED=1); one copy',
-  async start(stand) {
-    const estate = await launch(stand, { VOLUME_MOVER_UNPROTECTED: '1' });
+  async start(options) {
+    const estate = await launch(options, { VOLUME_MOVER_UNPROTECTED: '1' });
     return await running(
       estate,
       async () => NOTHING_BEHIND,
@@ -44,7 +44,7 @@ export const unprotectedVolume: Subject = {
 };
 
 async function launch(
-  { folder, sizeBytes, profileFolder }: Stand,
+  { folder, sizeBytes, profileFolder }: SubjectOptions,
   environment: Record<string, string>,
 ): Promise<RunningEstate> {
   const part = environment['VOLUME_MOVER_UNPROTECTED'] === undefined ? 'protected' : 'unprotected';
@@ -83,9 +83,9 @@ async function running(
   };
 }
 
-/** Behind is what the guest has been told is written, and the replica volume lacks. */
+/** The state of the replica volume: it is behind by acknowledged bytes that it lacks. */
 async function secondCopy(client: MoverClient): Promise<SecondCopy> {
-  const [volume] = await client.listVolumes();
+  const [volume] = await client.volumes.list();
   const view = volume?.splitterView;
   if (volume === undefined || view === undefined) throw new Error('The splitter does not answer.');
   return {
@@ -96,8 +96,8 @@ async function secondCopy(client: MoverClient): Promise<SecondCopy> {
 }
 
 /**
- * Once nothing is on its way the replica volume holds what the source holds.
- * @throws Error when it does not
+ * Checks that source and replica volume are equal. Call it once the volume is quiet.
+ * @throws Error when they differ
  */
 async function proveSame(estate: RunningEstate): Promise<void> {
   const source = { address: await nbdAddressOf(estate.process(SPLITTER)), name: VOLUME };

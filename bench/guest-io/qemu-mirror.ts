@@ -1,6 +1,6 @@
-// The peer that does the same job without a journal: QEMU's storage daemon, each write going to a
-// second image before it is acknowledged (blockdev-mirror with copy-mode=write-blocking, its job
-// READY, so nothing is copied but guest writes).
+// The peer that does the same without a journal: QEMU's storage daemon, which writes to a second
+// image before it acknowledges (blockdev-mirror with copy-mode=write-blocking; its job is READY, so
+// only guest writes are copied).
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { z } from 'zod';
@@ -12,7 +12,7 @@ import { NOTHING_BEHIND, type Subject } from './subject.js';
 
 const EXPORT = 'disk';
 const JOB = 'mirror';
-/** Longest wait for the job to become READY on an empty image, and to end, ms. */
+/** Longest wait for the job to become READY on an empty image, or to end, ms. */
 const JOB_MS_MAX = 30_000;
 const POLL_MS = 20;
 
@@ -38,7 +38,7 @@ export const qemuMirror: Subject = {
         return NOTHING_BEHIND;
       },
       prove: async () => {
-        // A ready job that is cancelled leaves the target as a whole copy.
+        // Cancelling a ready job leaves the target as a complete copy.
         await qmp.run('block-job-cancel', { device: JOB });
         await waitForJob(qmp, undefined);
         await runProgram('cmp', [source, target]);
@@ -63,7 +63,7 @@ async function startDaemon({ source, target, nbd, monitor }: Daemon): Promise<Pr
     `--blockdev=driver=file,node-name=source,filename=${source}`,
     `--blockdev=driver=file,node-name=target,filename=${target}`,
     `--nbd-server=addr.type=unix,addr.path=${nbd}`,
-    // Exported before the job starts: the job's filter then goes between the export and the image.
+    // Exported before the job starts, so that the job's filter goes between export and image.
     `--export=type=nbd,id=${EXPORT},node-name=source,name=${EXPORT},writable=on`,
     `--chardev=socket,id=monitor,path=${monitor},server=on,wait=off`,
     '--monitor=chardev=monitor',
@@ -90,7 +90,7 @@ async function statusOf(qmp: Qmp): Promise<string | undefined> {
   return job?.status;
 }
 
-/** Undefined: until there is no such job any more. */
+/** Waits for a status of the job; undefined: until the job is gone. */
 async function waitForJob(qmp: Qmp, wanted: string | undefined): Promise<void> {
   const giveUpAtMs = performance.now() + JOB_MS_MAX;
   for (let status = await statusOf(qmp); status !== wanted; status = await statusOf(qmp)) {

@@ -1,4 +1,4 @@
-// QEMU's machine protocol: lines of JSON; an answer to each command in order, events in between.
+// QEMU's machine protocol: lines of JSON, one answer per command in order, events in between.
 import type { Socket } from 'node:net';
 import { createInterface } from 'node:readline';
 import { z } from 'zod';
@@ -21,7 +21,7 @@ export class Qmp {
   private constructor(socket: Socket) {
     this.#socket = socket;
     createInterface({ input: socket }).on('line', (line) => this.#take(JSON.parse(line)));
-    // Its end is noticed by whoever waits for an answer.
+    // A socket error closes it, which rejects whoever waits for an answer.
     socket.on('error', () => undefined);
     socket.on('close', () => {
       for (const { command, reject } of this.#waiting.splice(0)) reject(new Error(`${command}: the monitor is gone.`));
@@ -34,7 +34,7 @@ export class Qmp {
     return qmp;
   }
 
-  /** @throws Error with QEMU's own sentence when it refuses, or when it is gone */
+  /** Runs a command. @throws Error with QEMU's message when it refuses, or if it is gone */
   async run(command: string, args: Readonly<Record<string, unknown>> = {}): Promise<unknown> {
     return await new Promise((resolve, reject) => {
       this.#waiting.push({ command, resolve, reject });
@@ -46,7 +46,7 @@ export class Qmp {
     this.#socket.destroy();
   }
 
-  /** The greeting and events are no answers. */
+  /** Takes a line; the greeting and events aren't answers and are dropped. */
   #take(message: unknown): void {
     const { data } = answerSchema.safeParse(message);
     if (data === undefined) return;

@@ -1,4 +1,4 @@
-// Waiting for a server of others to listen, without a line of readiness from it.
+// Waits for a program to listen that prints no ready line.
 import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -14,8 +14,8 @@ export function nbdUri(socket: string, name: string): string {
 }
 
 /**
- * Connects as soon as it can.
- * @throws Error when the program ends first, or does not listen within 10 s
+ * Connects as soon as the program listens.
+ * @throws Error when the program ends first or doesn't listen within 10 s
  */
 export async function connectWhenListening(path: string, program: Program): Promise<Socket> {
   const giveUpAtMs = performance.now() + LISTEN_MS_MAX;
@@ -28,7 +28,7 @@ export async function connectWhenListening(path: string, program: Program): Prom
       return socket;
     } catch (cause) {
       socket.destroy();
-      if (hasEnded) throw new Error(`The server of ${path} ended: ${program.said()}`, { cause });
+      if (hasEnded) throw new Error(`The server of ${path} ended: ${program.lastOutput()}`, { cause });
       if (performance.now() > giveUpAtMs)
         throw new Error(`Nothing listens on ${path} after ${LISTEN_MS_MAX} ms.`, { cause });
       await delay(POLL_MS);

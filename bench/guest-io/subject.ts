@@ -1,15 +1,14 @@
-// What can be measured: a server of one disk over NBD, with what it still has to bring to the
-// second copy.
+// A subject of measurement: a server of one disk over NBD, and the state of its second copy.
 
 export interface Subject {
   readonly name: string;
-  /** For people: what it is and with which settings. */
+  /** Description for people: what it is, with its settings. */
   readonly what: string;
-  readonly start: (stand: Stand) => Promise<RunningSubject>;
+  readonly start: (options: SubjectOptions) => Promise<RunningSubject>;
 }
 
-export interface Stand {
-  /** Of this start's own, empty. */
+export interface SubjectOptions {
+  /** The subject's own folder, empty at first. */
   readonly folder: string;
   readonly sizeBytes: number;
   readonly profileFolder: string | undefined;
@@ -17,31 +16,26 @@ export interface Stand {
 
 export interface RunningSubject {
   readonly uri: string;
-  /** By the name of the process: its id. */
+  /** Process ids, keyed by process name. */
   readonly processes: ReadonlyMap<string, number>;
-  /** @throws Error when it no longer does its job at all */
+  /** The second copy's state now. @throws Error when the subject no longer works */
   readonly secondCopy: () => Promise<SecondCopy>;
   /**
-   * To be called once, with nothing behind; no run after it.
-   * @throws Error when the second copy is not the first
+   * Compares both copies. Call it once, after the last run, when the second copy has caught up.
+   * @throws Error when the copies differ
    */
   readonly prove: () => Promise<void>;
-  /** Stops everything, whatever state it is in. Safe to call twice. */
+  /** Stops everything, in any state. Safe to call twice. */
   readonly stop: () => Promise<void>;
 }
 
-/** How the second copy stands; whoever has none is never behind. */
+/** State of the second copy. A subject without one is never behind. */
 export interface SecondCopy {
-  /** Acknowledged bytes that it lacks and that are on their way to it. */
+  /** Acknowledged bytes that it lacks and that are on the way to it. */
   readonly behindBytes: number;
-  /**
-   * Whether it gets the writes in their order; not while only marks are kept, or what they mark is
-   * sent again.
-   */
+  /** Whether it gets the writes in order: false while marks are kept or marked regions resent. */
   readonly inOrder: boolean;
-  /**
-   * Bytes sent again so far: grows when the order was given up, even if it is kept again by now.
-   */
+  /** Bytes sent again so far: grows when the order was given up, even if restored since. */
   readonly resentBytes: number;
 }
 

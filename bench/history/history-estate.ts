@@ -1,5 +1,5 @@
-// The estate of this benchmark: a volume that is moved around three groups, and volumes that rest
-// in a group of their own.
+// The estate of this benchmark: a volume that moves around three groups, and resting volumes in a
+// group of their own.
 import { type Estate, estateSchema } from '../../contracts/estate.js';
 import { applianceIdSchema, type GroupId, groupIdSchema, type VolumeId, volumeIdSchema } from '../../contracts/ids.js';
 
@@ -9,14 +9,14 @@ const APPLIANCES = [FIRST_APPLIANCE, applianceIdSchema.parse('appliance-2')] as 
 const MIB_PER_GIB = 1_024;
 
 /**
- * Read whole at every recovery point, again after every move: small enough for that to take
- * seconds.
+ * Size of the moved volume, MiB. It is read whole at every recovery point after every move: small
+ * enough that this takes seconds.
  */
 export const MOVED_MIB = 8;
 export const MOVED_VOLUME = volumeIdSchema.parse('vm-moved-disk-0');
 /**
- * The moved volume's way, back to where it started; the first two moves cross appliances, the third
- * stays on one.
+ * The moved volume's route, which ends where it starts. The first two moves cross appliances, the
+ * third stays on one.
  */
 export const WAY: readonly [GroupId, ...GroupId[]] = [
   groupIdSchema.parse('cg-a'),
@@ -25,7 +25,7 @@ export const WAY: readonly [GroupId, ...GroupId[]] = [
 ];
 export const MOVED_POINT_EVERY_MS = 4_000;
 
-/** What does not move has one point, closed on demand. */
+/** Group of the volumes that don't move; it has one point, closed on demand. */
 export const RESTING_GROUP = groupIdSchema.parse('cg-resting');
 const RESTING_POINT_EVERY_MS = 3_600_000;
 
@@ -33,7 +33,7 @@ const RESTING_POINT_EVERY_MS = 3_600_000;
 export interface OpenedVolume {
   readonly id: VolumeId;
   readonly sizeMiB: number;
-  /** Bytes written, half of them before the point that is opened and half after it. */
+  /** MiB written, half of them before the opened point and half after it. */
   readonly changedMiB: number;
 }
 
@@ -43,15 +43,15 @@ function openedVolume(sizeMiB: number, changedMiB: number): OpenedVolume {
   return { id: volumeIdSchema.parse(`vm-${sizeMiB}-${changedMiB}-disk-0`), sizeMiB, changedMiB };
 }
 
-/** Mostly holes: also compared with its replica, beside a dense one of its size. */
+/** A volume that is mostly holes; compared with its replica, beside a dense one of its size. */
 export const SPARSE_VOLUME = openedVolume(MIB_PER_GIB, CHANGED_MIB);
-/** The same changes on volumes of three sizes. */
+/** Volumes of three sizes with the same changes. */
 export const BY_SIZE: readonly OpenedVolume[] = [
   openedVolume(64, CHANGED_MIB),
   SPARSE_VOLUME,
   openedVolume(16 * MIB_PER_GIB, CHANGED_MIB),
 ];
-/** One size, more and more changes. */
+/** Volumes of one size with growing changes. */
 const BY_CHANGES: readonly OpenedVolume[] = [
   openedVolume(MIB_PER_GIB, CHANGED_MIB / 4),
   SPARSE_VOLUME,
@@ -59,7 +59,7 @@ const BY_CHANGES: readonly OpenedVolume[] = [
 ];
 export const OPENED: readonly OpenedVolume[] = [...new Set([...BY_SIZE, ...BY_CHANGES])];
 
-/** Written whole. */
+/** A volume whose every block is written. */
 export const DENSE_VOLUME = volumeIdSchema.parse('vm-dense-disk-0');
 export const DENSE_MIB = MIB_PER_GIB;
 

@@ -1,5 +1,5 @@
-// `history`: whether moves keep a volume's recovery points and send nothing twice, and what its
-// history costs when it is used.
+// `history`: whether moves keep a volume's recovery points and send nothing twice, and what using
+// its history costs.
 import { bytes } from '../../client/text/format.js';
 import { atLeast, atMost, type Bench, type BenchResult, type BenchRun, type Goal } from '../bench.js';
 import { medianOf, spreadOf } from '../statistics.js';
@@ -8,7 +8,7 @@ import { BY_SIZE } from './history-estate.js';
 import { measureOpening, type Opening, openingsOf, prepareOpening } from './opening.js';
 import { measurePoints, type PointsOutcome } from './points.js';
 import { CONDITIONS, moveTable, NOT_MEASURED, openingTable, verificationTable } from './report.js';
-import { openStand } from './stand.js';
+import { openTestbed } from './testbed.js';
 import {
   COMPARED,
   type Compared,
@@ -37,14 +37,14 @@ export const history: Bench = {
 async function run(options: BenchRun): Promise<BenchResult> {
   const { repetitions, say } = options;
   const version = await versionOf(PROGRAM);
-  const stand = await openStand(options);
+  const testbed = await openTestbed(options);
   try {
-    const points = await measurePoints(stand, say);
-    say('Writing what is opened and compared.');
-    const oldPoint = await prepareOpening(stand);
-    const openings = await measureOpening(stand, oldPoint, repetitions);
-    await prepareVerification(stand);
-    const compared = await measureVerification(stand, repetitions, say);
+    const points = await measurePoints(testbed, say);
+    say('Writing the volumes to open and compare.');
+    const oldPoint = await prepareOpening(testbed);
+    const openings = await measureOpening(testbed, oldPoint, repetitions);
+    await prepareVerification(testbed);
+    const compared = await measureVerification(testbed, repetitions, say);
     return {
       goals: [...pointGoals(points), flatGoal(openings)],
       stretch: verificationGoals(compared),
@@ -53,10 +53,10 @@ async function run(options: BenchRun): Promise<BenchResult> {
       raw: { points, openings, compared },
       conditions: CONDITIONS,
       notMeasured: NOT_MEASURED,
-      versions: { 'Temporal server': stand.server, [PROGRAM]: version },
+      versions: { 'Temporal server': testbed.server, [PROGRAM]: version },
     };
   } finally {
-    await stand.stop();
+    await testbed.stop();
   }
 }
 
@@ -90,7 +90,7 @@ function flatGoal(openings: readonly Opening[]): Goal {
   return atMost(`time to open an old point, slowest ÷ fastest of ${sizes}`, max / min, FLAT_GOAL);
 }
 
-/** By pairs of comparisons that followed each other. */
+/** Goals judged by pairs of comparisons that followed each other. */
 function verificationGoals(compared: readonly Compared[]): Goal[] {
   return COMPARED.map((volume) => {
     const peers = comparedOf(compared, volume, PEER);

@@ -1,45 +1,41 @@
-// What moves leave of a volume's history: the recovery points before and after each, the bytes sent
-// again, the holes.
+// What moves do to a volume's history: the recovery points before and after each move, the bytes
+// sent again, the holes.
 import { createHash } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { GroupId, PointId } from '../../contracts/ids.js';
 import type { RecoveryPoint } from '../../contracts/point.js';
 import { compareExports, type Export, withExport } from '../../estate/compare.js';
 import { type Guest, startGuest } from '../../estate/guest/guest.js';
-import { type Verification, verifyCut, verifyFinal } from '../../estate/guest/verify.js';
+import { type DiskCheck, verifyCut, verifyFinal } from '../../estate/guest/verify.js';
 import { waitUntilQuiet } from '../../estate/quiet.js';
 import { readAhead } from '../../nbd/read-ahead.js';
 import { MOVED_POINT_EVERY_MS, MOVED_VOLUME, WAY } from './history-estate.js';
-import type { Stand } from './stand.js';
+import type { Testbed } from './testbed.js';
 
 /**
- * 4 MiB/s: about a hundred writes between fence and verdict, and far from what would overflow a
- * queue on two cores.
+ * Rate of the guest: 4 MiB/s. It writes about a hundred blocks between fence and verdict, and is
+ * far from overflowing a queue on two cores.
  */
 export const WRITES_PER_SECOND = 1_000;
 export const GUEST_DEPTH = 8;
 const SEED = 20_639_383;
-/** Points of its own that a group has before the volume leaves it again. */
+/** Points of a group that must exist before the volume leaves it again. */
 export const POINTS_IN_GROUP = 3;
-/** Longest wait for them, ms, and for the end of everything that is on its way. */
+/** Longest wait for those points, and for the volume to become quiet, ms. */
 const WAIT_MS_MAX = 60_000;
 
 interface MoveOutcome {
   readonly from: GroupId;
   readonly to: GroupId;
-  /** Points that contained the volume just before the move. */
+  /** Number of points that contained the volume just before the move. */
   readonly before: number;
-  /**
-   * Of these, the ones that were opened and read before it; the others were closed while these were
-   * read.
-   */
+  /** How many of those were opened and read before the move; the rest were closed meanwhile. */
   readonly read: number;
   /**
-   * Of these, the ones that after the move are gone, can't be opened, or hold other bytes, each
-   * with the reason.
+   * Those that after the move are gone, can't be opened or hold other bytes, each with the reason.
    */
   readonly lost: readonly string[];
-  /** All points that contain the volume after the move. */
+  /** Number of all points that contain the volume after the move. */
   readonly after: number;
   readonly fencedMs: number;
   /** Bytes that the guest wrote between fence and verdict. */
@@ -52,29 +48,29 @@ interface MoveOutcome {
 export interface PointsOutcome {
   readonly moves: readonly MoveOutcome[];
   readonly writes: number;
-  /** Bytes that were sent again in the whole life of the splitter, moves or not. */
+  /** Bytes sent again in the splitter's whole life, whether by moves or not. */
   readonly resentBytes: number;
   readonly sizeBytes: number;
-  /** Holes of the volume's timeline at the end. */
+  /** Number of holes in the volume's timeline at the end. */
   readonly holes: number;
-  /** All points at the end that contain the volume. */
+  /** Number of all points at the end that contain the volume. */
   readonly points: number;
-  /**
-   * Of them, those that hold no state that the guest could have left by a crash, each with the
-   * reason.
-   */
+  /** Those points whose content the guest could not have left by a crash, each with the reason. */
   readonly impossible: readonly string[];
-  /** Source against replica, and source against the guest's memory, once quiet. */
+  /**
+   * Bytes in which source and replica differ and, below, faults of the source against the guest's
+   * log, once quiet.
+   */
   readonly differentBytes: number;
   readonly sourceFaults: number;
 }
 
 /**
- * Moves the volume all the way round while a guest writes.
+ * Moves the volume along its whole route while a guest writes.
  * @throws Error when a move, the guest or the estate fails
  */
-export async function measurePoints(stand: Stand, say: (line: string) => void): Promise<PointsOutcome> {
-  const { address, name } = stand.source(MOVED_VOLUME);
+export async function measurePoints(testbed: Testbed, say: (line: string) => void): Promise<PointsOutcome> {
+  const { address, name } = testbed.source(MOVED_VOLUME);
   const guest = await startGuest({
     address,
     volume: name,
@@ -83,38 +79,38 @@ export async function measurePoints(stand: Stand, say: (line: string) => void): 
     writesPerSecond: WRITES_PER_SECOND,
   });
   try {
-    const working = measure(stand, guest, say);
-    return await Promise.race([working, guest.failed, stand.estate.failed]);
+    const working = measure(testbed, guest, say);
+    return await Promise.race([working, guest.failed, testbed.estate.failed]);
   } finally {
     await guest.abandon();
   }
 }
 
-async function measure(stand: Stand, guest: Guest, say: (line: string) => void): Promise<PointsOutcome> {
-  const history = new History(stand);
+async function measure(testbed: Testbed, guest: Guest, say: (line: string) => void): Promise<PointsOutcome> {
+  const history = new History(testbed);
   const moves: MoveOutcome[] = [];
   for (const [i, from] of WAY.entries()) {
     const to = WAY[(i + 1) % WAY.length] ?? WAY[0];
-    const outcome = await measureMove(stand, history, { from, to });
+    const outcome = await measureMove(testbed, history, { from, to });
     say(
       `${from} → ${to}: ${outcome.before} points before, ${outcome.before - outcome.lost.length} of them after, ${outcome.after} in all`,
     );
     moves.push(outcome);
   }
   await guest.stop();
-  await waitUntilQuiet(stand.client, { volume: MOVED_VOLUME, timeoutMs: WAIT_MS_MAX });
-  return { moves, ...(await judgeWhole(stand, history, guest)) };
+  await waitUntilQuiet(testbed.client, { volume: MOVED_VOLUME, timeoutMs: WAIT_MS_MAX });
+  return { moves, ...(await judgeWhole(testbed, history, guest)) };
 }
 
 async function measureMove(
-  stand: Stand,
+  testbed: Testbed,
   history: History,
   { from, to }: { readonly from: GroupId; readonly to: GroupId },
 ): Promise<MoveOutcome> {
   await history.waitForPoints(from);
   const before = await history.readAll();
   const read = before.filter((id) => history.hasRead(id)).length;
-  const report = await stand.move(MOVED_VOLUME, to);
+  const report = await testbed.move(MOVED_VOLUME, to);
   const { lost, after } = await history.lostOf(before);
   const [moved] = report.volumes;
   if (moved === undefined) throw new Error('The report of the move names no volume.');
@@ -135,27 +131,27 @@ async function measureMove(
   };
 }
 
-/** Everything that takes a guest that has stopped. */
-async function judgeWhole(stand: Stand, history: History, guest: Guest): Promise<Omit<PointsOutcome, 'moves'>> {
-  const [volume] = (await stand.client.listVolumes()).filter((candidate) => candidate.volume === MOVED_VOLUME);
+/** Judges everything that needs a stopped guest. */
+async function judgeWhole(testbed: Testbed, history: History, guest: Guest): Promise<Omit<PointsOutcome, 'moves'>> {
+  const [volume] = (await testbed.client.volumes.list()).filter((candidate) => candidate.volume === MOVED_VOLUME);
   const view = volume?.splitterView;
   if (view === undefined) throw new Error('The splitter does not answer.');
-  const verify = async (disk: Export, check: typeof verifyCut): Promise<Verification> =>
+  const verify = async (disk: Export, check: typeof verifyCut): Promise<DiskCheck> =>
     withExport(disk, async (open) => check(readAhead(open), guest.seed, guest.log));
 
   const points = await history.list();
   const impossible: string[] = [];
   for (const { id, members } of points) {
-    const { faults, described, written } = await verify(stand.image(MOVED_VOLUME, id), verifyCut);
+    const { faults, described, written } = await verify(testbed.image(MOVED_VOLUME, id), verifyCut);
     if (faults > 0) impossible.push(`${id}: ${described[0] ?? `${faults} faults`}`);
-    // An empty image would be consistent with anything; only a point from before the first write is
-    // one.
+    // Rules out an empty image, which would be consistent with anything: only a point from before
+    // the first write is empty.
     const position = members.find((member) => member.volume === MOVED_VOLUME)?.position ?? 0;
     if (written === 0 && position > 0) impossible.push(`${id}: it holds none of the guest’s writes`);
   }
-  const { holes } = await stand.client.listPoints({ volume: MOVED_VOLUME });
-  const source = stand.source(MOVED_VOLUME);
-  const { differentBytes } = await compareExports(source, stand.image(MOVED_VOLUME, 'latest'));
+  const { holes } = await testbed.client.points.list({ volume: MOVED_VOLUME });
+  const source = testbed.source(MOVED_VOLUME);
+  const { differentBytes } = await compareExports(source, testbed.image(MOVED_VOLUME, 'latest'));
   return {
     writes: guest.log.acknowledged,
     resentBytes: view.resentBytes,
@@ -168,27 +164,27 @@ async function judgeWhole(stand: Stand, history: History, guest: Guest): Promise
   };
 }
 
-/** The volume's recovery points, with what each held when it was read first. */
+/** The volume's recovery points, with the digest of each at its first reading. */
 class History {
-  readonly #stand: Stand;
+  readonly #testbed: Testbed;
   readonly #digests = new Map<PointId, string>();
 
-  constructor(stand: Stand) {
-    this.#stand = stand;
+  constructor(testbed: Testbed) {
+    this.#testbed = testbed;
   }
 
   /**
-   * Points that contain the volume for good: the position of a fenced member is struck if its move
-   * commits.
+   * Points that contain the volume for good: a provisional position (of a fenced member) is struck
+   * if its move commits.
    */
   async list(): Promise<RecoveryPoint[]> {
-    const { points } = await this.#stand.client.listPoints({ volume: MOVED_VOLUME });
+    const { points } = await this.#testbed.client.points.list({ volume: MOVED_VOLUME });
     return points.filter(({ members }) =>
       members.some(({ volume, provisional }) => volume === MOVED_VOLUME && provisional === undefined),
     );
   }
 
-  /** Until the volume's group has closed so many points with it. */
+  /** Waits until the volume's group has closed `POINTS_IN_GROUP` points of its own. */
   async waitForPoints(group: GroupId): Promise<void> {
     const giveUpAtMs = performance.now() + WAIT_MS_MAX;
     for (;;) {
@@ -204,8 +200,8 @@ class History {
   }
 
   /**
-   * Reads the points that were not read yet.
-   * @returns all there are then: those closed meanwhile are not read
+   * Reads the points that weren't read yet.
+   * @returns all points then listed; those closed during the reading are not read
    */
   async readAll(): Promise<PointId[]> {
     for (const { id } of await this.list()) {
@@ -214,7 +210,7 @@ class History {
     return (await this.list()).map(({ id }) => id);
   }
 
-  /** Reads the points again, and holds them against what they held when they were read first. */
+  /** Reads the points again and compares each with its first reading. */
   async lostOf(before: readonly PointId[]): Promise<{ readonly lost: string[]; readonly after: number }> {
     const listed = new Set((await this.list()).map(({ id }) => id));
     const lost: string[] = [];
@@ -235,7 +231,7 @@ class History {
   }
 
   async #read(point: PointId): Promise<string> {
-    return await withExport(this.#stand.image(MOVED_VOLUME, point), async (image) => {
+    return await withExport(this.#testbed.image(MOVED_VOLUME, point), async (image) => {
       const digest = createHash('sha256');
       for await (const { data } of readAhead(image)) digest.update(data);
       return digest.digest('base64');

@@ -1,4 +1,4 @@
-// What people read of a run: a table for each part, how it was measured, and what was not.
+// The report of a run for people: a table for each part, how it was measured, and what was not.
 import { bytes, duration } from '../../client/text/format.js';
 import type { Table } from '../bench.js';
 import { medianOf, spreadOf } from '../statistics.js';
@@ -72,14 +72,14 @@ export function verificationTable(compared: readonly Compared[]): Table {
 }
 
 export const CONDITIONS = [
-  'replica site, two appliances, one splitter, worker and Temporal’s dev server as the processes they are; all volumes in one estate',
+  'replica site, two appliances, one splitter, worker and Temporal’s dev server, each as its own process; all volumes in one estate',
   `moves: a volume of ${bytes(MOVED_MIB * MIB)}; a guest writes ${WRITES_PER_SECOND} random blocks of 4 KiB a second (${GUEST_DEPTH} at a time) from before the first move until after the last; a point every ${duration(MOVED_POINT_EVERY_MS)}, at least ${POINTS_IN_GROUP} of the first group before the first move; the default retention policy, which keeps every point of the last hour`,
-  'points before: all that contain the volume, of any group, listed just before the move; all but those closed while the others were read were opened over NBD and read whole; after the move each is opened and read whole again, and is lost when it is not listed, can’t be opened, or holds other bytes',
-  'at the end every point is held against the guest’s memory of its writes, and source and replica are compared byte for byte',
+  'points before: all points of any group that contain the volume, listed just before the move; each was opened over NBD and read whole, except those closed during that reading; after the move each is opened and read whole again; it is lost when it is not listed, can’t be opened, or holds other bytes',
+  'at the end every point is compared with the guest’s log of its writes, and source and replica byte for byte',
   'written meanwhile: the backlog behind the fence when the splitter learned the verdict; sent again: by short initialization, from the fence to the join',
-  'opening: each place of a volume, evenly over all of it, is written once with 4 KiB before the point and once after it, so half of the changed bytes are UNDO after the point; each opening is a new NBD connection to an appliance until the first 4 KiB, which need UNDO, are there and checked',
-  `opening: ${OPENINGS} openings of each volume a repetition, interleaved, one at a time, after a warm-up; everything is in the page cache, and no image of a volume is open when it is opened anew`,
-  `verification: ${bytes(DENSE_MIB * MIB)} of random bytes, and the opened volume of that size; ours as its Temporal workflow, from its start to its result, without throttle; the peer on the splitter’s and the replica site’s files; both once unmeasured, then in turn; nobody writes; everything is in the page cache`,
+  'opening: the written places lie evenly over the volume; each gets 4 KiB once before the point and once after it, so half of the changed bytes are UNDO after the point; an opening is a new NBD connection to an appliance, measured until the first 4 KiB (which need UNDO) are read and checked',
+  `opening: ${OPENINGS} openings of each volume a repetition, interleaved, one at a time, after a warm-up; everything is in the page cache, and no image of a volume is open when it is opened again`,
+  `verification: ${bytes(DENSE_MIB * MIB)} of random bytes, and the opened volume of that size; ours as its Temporal workflow, from its start to its result, without throttle; the peer on the splitter’s and the replica site’s files; each once unmeasured, then alternately; nobody writes; everything is in the page cache`,
   'stretch goals of verification are judged by the median of the ratios of comparisons that followed each other',
 ];
 

@@ -1,5 +1,5 @@
-// How fast a volume is compared with its replica online, by the product's own workflow, beside
-// `qemu-img compare` on the same two files.
+// How fast the product's own workflow compares a volume with its replica online, beside `qemu-img
+// compare` on the same two files.
 import { randomFillSync } from 'node:crypto';
 import { join } from 'node:path';
 import type { VolumeId } from '../../contracts/ids.js';
@@ -9,17 +9,14 @@ import { REPLICA_SITE_ID } from '../../estate/launch.js';
 import { waitUntilQuiet } from '../../estate/quiet.js';
 import { runProgram } from '../child.js';
 import { DENSE_MIB, DENSE_VOLUME, SPARSE_VOLUME, SPLITTER } from './history-estate.js';
-import type { Stand } from './stand.js';
+import type { Testbed } from './testbed.js';
 
 const MIB = 1024 * 1024;
 const WRITE_DEPTH = 4;
-/**
- * Written in one go, then waited for, MiB: half a volume's queue, so that filling never overflows
- * it.
- */
+/** MiB written before waiting for quiet: half a volume's queue, so filling never overflows it. */
 const BURST_MIB = 32;
 const QUIET_MS_MAX = 60_000;
-/** The most that the product accepts: nothing is throttled. */
+/** Throttle, bytes a second: the most that the product accepts, so nothing is throttled. */
 const BYTES_PER_SECOND = 100 * 1024 * MIB;
 
 export const OURS = 'online verification';
@@ -44,14 +41,14 @@ export interface Compared {
   readonly subject: typeof OURS | typeof PEER;
   readonly volume: string;
   readonly repetition: number;
-  /** From the start of the workflow, or of the program, to its result. */
+  /** Time from starting the workflow or program to its result, ms. */
   readonly ms: number;
   readonly bytesPerSecond: number;
 }
 
 /** Fills the dense volume. */
-export async function prepareVerification(stand: Stand): Promise<void> {
-  await withExport(stand.source(DENSE_VOLUME), async (disk) => {
+export async function prepareVerification(testbed: Testbed): Promise<void> {
+  await withExport(testbed.source(DENSE_VOLUME), async (disk) => {
     const buffers = Array.from({ length: WRITE_DEPTH }, () => randomFillSync(Buffer.alloc(MIB)));
     for (let from = 0; from < DENSE_MIB; from += BURST_MIB) {
       let next = from;
@@ -64,21 +61,21 @@ export async function prepareVerification(stand: Stand): Promise<void> {
         }
       };
       await Promise.all(buffers.map(lane));
-      await waitUntilQuiet(stand.client, { volume: DENSE_VOLUME, timeoutMs: QUIET_MS_MAX });
+      await waitUntilQuiet(testbed.client, { volume: DENSE_VOLUME, timeoutMs: QUIET_MS_MAX });
     }
   });
 }
 
 /**
- * In turn, to and fro; each once before, unmeasured.
- * @throws Error when a comparison fails, or finds a difference
+ * Compares in alternating order, after one unmeasured comparison each.
+ * @throws Error when a comparison fails or finds a difference
  */
 export async function measureVerification(
-  stand: Stand,
+  testbed: Testbed,
   repetitions: number,
   say: (line: string) => void,
 ): Promise<Compared[]> {
-  for (const volume of COMPARED) for (const compare of [ours, peer]) await compare(stand, volume.id);
+  for (const volume of COMPARED) for (const compare of [ours, peer]) await compare(testbed, volume.id);
   const runs: Compared[] = [];
   for (let repetition = 1; repetition <= repetitions; repetition += 1) {
     for (const { id, sizeMiB, content } of COMPARED) {
@@ -88,7 +85,7 @@ export async function measureVerification(
       ] as const;
       for (const { subject, compare } of repetition % 2 === 1 ? both : both.toReversed()) {
         const startedAtMs = performance.now();
-        await compare(stand, id);
+        await compare(testbed, id);
         const ms = performance.now() - startedAtMs;
         const bytesPerSecond = (sizeMiB * MIB * 1_000) / ms;
         say(`${repetition}. ${subject}, ${sizeMiB} MiB ${content}: ${Math.round(bytesPerSecond / MIB)} MiB/s`);
@@ -107,15 +104,15 @@ export function comparedOf(
   return runs.filter((run) => run.volume === id && run.subject === subject);
 }
 
-async function ours({ client, temporal }: Stand, volume: VolumeId): Promise<void> {
-  const { workflowId } = await client.startVerify({ volume, bytesPerSecond: BYTES_PER_SECOND });
+async function ours({ client, temporal }: Testbed, volume: VolumeId): Promise<void> {
+  const { workflowId } = await client.verifications.start({ volume, bytesPerSecond: BYTES_PER_SECOND });
   const { mismatchedRegions } = verifyReportSchema.parse(await temporal.workflow.getHandle(workflowId).result());
   if (mismatchedRegions > 0)
     throw new Error(`Volume ${volume} differs from its replica in ${mismatchedRegions} regions.`);
 }
 
-/** While both files are quiet: it can't compare them otherwise. */
-async function peer({ folder }: Stand, volume: VolumeId): Promise<void> {
+/** Compares by the peer. Both files must be quiet: it can't compare them otherwise. */
+async function peer({ folder }: Testbed, volume: VolumeId): Promise<void> {
   const source = join(folder, SPLITTER, 'volumes', `${volume}.img`);
   const replica = join(folder, REPLICA_SITE_ID, 'volumes', volume, 'replica.img');
   await runProgram('qemu-img', ['compare', '-f', 'raw', '-F', 'raw', source, replica]);

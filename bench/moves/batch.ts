@@ -1,7 +1,8 @@
-// One measurement: a number of workflows, so many at a time, from the first start to the last end.
+// One measurement: a number of workflows at a given concurrency, from the first start to the last
+// end.
 import { busyMs, cpuMsOf } from '../machine.js';
 import { medianOf } from '../statistics.js';
-import type { Stand } from './stand.js';
+import type { Testbed } from './testbed.js';
 import type { Work } from './work.js';
 
 export interface BatchOptions {
@@ -13,18 +14,18 @@ export interface Batch {
   readonly count: number;
   readonly ms: number;
   readonly perSecond: number;
-  /** Of one workflow, from its start to its result. */
+  /** Time of one workflow, from its start to its result. */
   readonly medianMs: number;
   readonly worstMs: number;
-  /** CPU time by process, `driver` being this one. */
+  /** CPU time, ms, keyed by process; `driver` is this process. */
   readonly cpuMs: Readonly<Record<string, number>>;
-  /** Cores that others on this machine kept busy meanwhile: the noise. */
+  /** Cores that other processes on this machine kept busy during the measurement: the noise. */
   readonly othersCores: number;
 }
 
-/** @throws Error what a workflow fails with; those under way are not waited for then */
+/** Runs the workflows. @throws Error of a failing workflow; those still running aren't awaited */
 export async function measureBatch(
-  { processes }: Pick<Stand, 'processes'>,
+  { processes }: Pick<Testbed, 'processes'>,
   work: Work,
   { concurrency, count }: BatchOptions,
 ): Promise<Batch> {
@@ -58,6 +59,6 @@ export async function measureBatch(
   };
 }
 
-function cpuOf(processes: Stand['processes']): Record<string, number> {
+function cpuOf(processes: Testbed['processes']): Record<string, number> {
   return Object.fromEntries([...processes].map(([name, id]) => [name, cpuMsOf(id)]));
 }

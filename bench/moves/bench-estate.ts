@@ -1,5 +1,5 @@
-// Many small volumes over two groups on two appliances, so that hundreds of moves can run at once
-// and each crosses appliances.
+// An estate with many small volumes in two groups on two appliances: hundreds of moves can run at
+// once, and each crosses appliances.
 import { type Estate, estateSchema } from '../../contracts/estate.js';
 
 export const VOLUMES = 256;
@@ -7,7 +7,7 @@ export const VOLUME_MIB = 1;
 export const GROUPS = ['cg-a', 'cg-b'] as const;
 export type GroupName = (typeof GROUPS)[number];
 
-/** Every volume may end up in one group, and rooms are reserved while moves run. */
+/** Most volumes of a group: all may end up in one, and running moves reserve room. */
 const GROUP_VOLUMES_MAX = 1_024;
 const ANY_PORT = { port: 0 };
 
@@ -15,7 +15,7 @@ export function volumeName(index: number): string {
   return `vm-${index}-disk-0`;
 }
 
-/** Where a volume starts out: every other one in each group. */
+/** The group in which a volume starts: they alternate. */
 export function firstGroup(index: number): GroupName {
   return GROUPS[index % 2 === 0 ? 0 : 1];
 }

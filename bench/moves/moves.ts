@@ -1,27 +1,24 @@
-// `moves`: how many moves a second, beside a workflow that makes Temporal do the same work and does
-// nothing else: five no-op activities.
+// `moves`: moves a second, beside a workflow that makes Temporal do the same work and nothing else:
+// five no-op activities.
 import { bytes, duration } from '../../client/text/format.js';
 import { atLeast, type Bench, type BenchResult, type BenchRun, type Goal } from '../bench.js';
 import { medianOf, spreadOf } from '../statistics.js';
 import { type Batch, measureBatch } from './batch.js';
 import { VOLUME_MIB, VOLUMES } from './bench-estate.js';
-import { openStand, type Stand } from './stand.js';
+import { openTestbed, type Testbed } from './testbed.js';
 
 const CONCURRENCIES = [1, 50, 200] as const;
 type Concurrency = (typeof CONCURRENCIES)[number];
-/**
- * How many workflows make one measurement: several times the concurrency, or long enough to time.
- */
+/** Workflows of one measurement: several times the concurrency, or enough to be timed. */
 const WORKFLOWS: Readonly<Record<Concurrency, number>> = { 1: 20, 50: 150, 200: 400 };
 /**
- * The CPU time of a move goes on falling for some 200 of them, until what runs often is compiled,
- * in six processes.
+ * Warm-up: a move's CPU time falls for some 200 moves, until six processes' hot paths are compiled.
  */
 const WARM_UP = { concurrency: 20, count: 200 };
 const REPETITIONS = 3;
 const GOAL = 0.8;
 const STRETCH = 0.9;
-/** At one at a time a move waits for its own calls: there is no goal for it. */
+/** Concurrencies with a goal. A single move mostly waits for its own calls, so it has none. */
 const JUDGED: readonly Concurrency[] = [50, 200];
 
 const MOVES = 'moves';
@@ -41,13 +38,13 @@ export const moves: Bench = {
 };
 
 async function run(options: BenchRun): Promise<BenchResult> {
-  const stand = await openStand(options);
+  const testbed = await openTestbed(options);
   try {
-    for (const work of [stand.move, stand.noop]) await measureBatch(stand, work, WARM_UP);
+    for (const work of [testbed.move, testbed.noop]) await measureBatch(testbed, work, WARM_UP);
     const runs: Measured[] = [];
     for (let repetition = 1; repetition <= options.repetitions; repetition += 1) {
       for (const concurrency of CONCURRENCIES)
-        runs.push(...(await measureBoth(stand, concurrency, repetition, options)));
+        runs.push(...(await measureBoth(testbed, concurrency, repetition, options)));
     }
     return {
       goals: judge(runs, GOAL),
@@ -59,27 +56,27 @@ async function run(options: BenchRun): Promise<BenchResult> {
       raw: { runs },
       conditions: CONDITIONS,
       notMeasured: NOT_MEASURED,
-      versions: { 'Temporal server': stand.server },
+      versions: { 'Temporal server': testbed.server },
     };
   } finally {
-    await stand.stop();
+    await testbed.stop();
   }
 }
 
-/** Whoever goes first changes from repetition to repetition. */
+/** Measures both; which one goes first alternates between repetitions. */
 async function measureBoth(
-  stand: Stand,
+  testbed: Testbed,
   concurrency: Concurrency,
   repetition: number,
   { say }: BenchRun,
 ): Promise<Measured[]> {
   const both = [
-    { subject: MOVES, work: stand.move },
-    { subject: PEER, work: stand.noop },
+    { subject: MOVES, work: testbed.move },
+    { subject: PEER, work: testbed.noop },
   ];
   const measured: Measured[] = [];
   for (const { subject, work } of repetition % 2 === 1 ? both : both.toReversed()) {
-    const batch = await measureBatch(stand, work, { concurrency, count: WORKFLOWS[concurrency] });
+    const batch = await measureBatch(testbed, work, { concurrency, count: WORKFLOWS[concurrency] });
     say(
       `${repetition}. ${subject}, ${concurrency} at a time: ${batch.perSecond.toFixed(1)}/s; others ${batch.othersCores.toFixed(2)} cores`,
     );
@@ -124,7 +121,7 @@ function row(runs: readonly Measured[], subject: string, concurrency: Concurrenc
 const CONDITIONS = [
   `${VOLUMES} volumes of ${bytes(VOLUME_MIB * 1024 * 1024)} on one splitter, in two groups on two appliances; each move takes one to the other group; nobody writes`,
   `workflows a measurement: ${CONCURRENCIES.map((concurrency) => `${WORKFLOWS[concurrency]} with ${concurrency} at a time`).join(', ')}; per second: their number divided by the time from the first start to the last end`,
-  'the peer runs on the same server, by a worker process of its own with the same worker options; both workers and the whole estate run all the time',
+  'the peer runs on the same server, in its own worker process with the same worker options; both workers and the whole estate run all the time',
   'both are started one by one through Temporal’s client and awaited by their result; the moves through the SDK client',
   'the dev server keeps its state in memory, with eager activities, as `npm run demo` starts it',
   'CPU each: CPU time of all processes, by process in ms, the driver included',

@@ -1,4 +1,4 @@
-// The peer's activity: nothing.
+// The peer's activity, which does nothing.
 export const noopActivities = {
   noop: async (): Promise<void> => undefined,
 };

@@ -1,4 +1,4 @@
-// What driver, worker and workflow of the peer call it; free of imports, since the workflow runs in
-// Temporal's sandbox.
+// Names of the peer's task queue and workflow, shared by driver, worker and workflow. No imports:
+// the workflow runs in Temporal's sandbox.
 export const NOOP_QUEUE = 'bench-noop';
 export const NOOP_WORKFLOW = 'fiveNoopActivities';

@@ -1,5 +1,4 @@
-// The peer's workflow: what Temporal itself costs when five activities run one after the other, and
-// nothing else.
+// The peer's workflow: only Temporal's own cost of five activities in sequence.
 import { proxyActivities } from '@temporalio/workflow';
 import type { noopActivities } from './noop-activities.js';
 

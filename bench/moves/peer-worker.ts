@@ -1,4 +1,4 @@
-// The peer's worker process: the product's worker options, another workflow.
+// The peer's worker process: the product's worker options with another workflow.
 import { bundleWorkflowCode, NativeConnection, Runtime, Worker } from '@temporalio/worker';
 import { fileURLToPath } from 'node:url';
 import { WORKER_OPTIONS } from '../../workers/create-worker.js';

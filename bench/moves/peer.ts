@@ -1,5 +1,5 @@
-// The peer of moves and batches: a workflow of five no-op activities, run by a worker process of
-// its own.
+// The peer of moves and batches: a workflow of five no-op activities, run by its own worker
+// process.
 import type { Client } from '@temporalio/client';
 import { randomUUID } from 'node:crypto';
 import { join } from 'node:path';
@@ -10,7 +10,7 @@ import { NOOP_QUEUE, NOOP_WORKFLOW } from './noop-names.js';
 
 const PEER_ID = 'peer-worker';
 
-/** Not started yet. @param environment says where Temporal is */
+/** The peer's worker process, not started yet. @param environment names the Temporal server */
 export function peerWorker(folder: string, environment: NodeJS.ProcessEnv): EstateProcess {
   return new EstateProcess(
     {
@@ -25,7 +25,7 @@ export function peerWorker(folder: string, environment: NodeJS.ProcessEnv): Esta
   );
 }
 
-/** One workflow of five no-op activities. */
+/** Runs one workflow of five no-op activities. */
 export function noopWork(client: Client): Work {
   return async () => {
     const workflowId = `noop-${randomUUID()}`;

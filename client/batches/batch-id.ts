@@ -1,9 +1,8 @@
 // Names of batches: a workflow id that people can read. The batch id itself is made as a move's.
 import { createHash, randomBytes } from 'node:crypto';
 import type { BatchId, ParsedBatchInput } from '../../contracts/batch.js';
-import { MoverError } from '../../contracts/errors.js';
-import { encodedWorkflowId, moveIdOf } from '../../contracts/move-id.js';
-import { parseMoveId } from '../moves/move-id.js';
+import { invalidField } from '../../contracts/errors.js';
+import { encodedWorkflowId, moveIdOf, parseMoveId } from '../../contracts/move-id.js';
 
 /**
  * Bytes of randomness at the end of a default id: two batches of one kind on one day don't collide.
@@ -30,9 +29,7 @@ export function defaultBatchWorkflowId({ moves, select, failedOf, to }: ParsedBa
 export function refuseLongBatchId(workflowId: string): void {
   if (encodedWorkflowId(workflowId).length <= WORKFLOW_ID_LENGTH_MAX) return;
   const message = `at most ${WORKFLOW_ID_LENGTH_MAX} characters (each space or non-ASCII one counts as three or more): the ids of the batch's moves begin with it`;
-  throw new MoverError('INVALID_REQUEST', `The id of the batch is too long: ${message}.`, {
-    reasons: [{ code: 'INVALID_REQUEST', subject: 'workflowId', message }],
-  });
+  throw invalidField('workflowId', message, `The id of the batch is too long: ${message}.`);
 }
 
 /**

@@ -7,7 +7,7 @@ import {
   type BatchInput,
   type ParsedBatchInput,
 } from '../../contracts/batch.js';
-import { MoverError, parseOrRefuse, type Reason } from '../../contracts/errors.js';
+import { invalidField, type MoverError, parseOrRefuse } from '../../contracts/errors.js';
 
 /**
  * @throws MoverError INVALID_REQUEST naming every field at fault: of the form, too large, an
@@ -24,10 +24,10 @@ export function checkBatchInput(given: BatchInput, nowMs: number): ParsedBatchIn
 function refuseLarge(given: BatchInput): void {
   const bytes = Buffer.byteLength(JSON.stringify(given));
   if (bytes <= BATCH_INPUT_BYTES_MAX) return;
-  throw refused({
-    subject: 'moves',
-    message: `the input has ${bytes} bytes of JSON, and at most ${BATCH_INPUT_BYTES_MAX} are kept in a history. Name the volumes by "select" (from, name, vm, labels) instead of listing them`,
-  });
+  throw refused(
+    'moves',
+    `the input has ${bytes} bytes of JSON, and at most ${BATCH_INPUT_BYTES_MAX} are kept in a history. Name the volumes by "select" (from, name, vm, labels) instead of listing them`,
+  );
 }
 
 function refuseWindow({ options: { window, expectedMoveMs } }: ParsedBatchInput, nowMs: number): void {
@@ -35,14 +35,12 @@ function refuseWindow({ options: { window, expectedMoveMs } }: ParsedBatchInput,
   const { opensAtMs, closesAtMs } = windowOf(window, nowMs);
   const lengthMs = closesAtMs - opensAtMs;
   if (expectedMoveMs <= lengthMs) return;
-  throw refused({
-    subject: 'options.expectedMoveMs',
-    message: `a move is expected to last ${expectedMoveMs} ms, longer than the window is open (${lengthMs} ms)`,
-  });
+  throw refused(
+    'options.expectedMoveMs',
+    `a move is expected to last ${expectedMoveMs} ms, longer than the window is open (${lengthMs} ms)`,
+  );
 }
 
-function refused({ subject, message }: Omit<Reason, 'code'>): MoverError {
-  return new MoverError('INVALID_REQUEST', `batch is not accepted: ${subject}: ${message}.`, {
-    reasons: [{ code: 'INVALID_REQUEST', subject, message }],
-  });
+function refused(subject: string, message: string): MoverError {
+  return invalidField(subject, message, `batch is not accepted: ${subject}: ${message}.`);
 }

@@ -1,6 +1,6 @@
 // The answer of commands that show one batch, with its exit code.
 import { toProblem } from '../../contracts/errors.js';
-import type { Batch } from '../batches/batches.js';
+import type { Batch } from '../batches/batch-client.js';
 import { exitCodeOfBatch } from './batch-exit.js';
 import { batchLines } from './batch-view.js';
 import type { ExitCode } from './exit-code.js';

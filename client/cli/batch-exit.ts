@@ -1,5 +1,5 @@
 // What a batch's state comes to as an exit code.
-import type { Batch } from '../batches/batches.js';
+import type { Batch } from '../batches/batch-client.js';
 import { EXIT, exitCodeOf, type ExitCode } from './exit-code.js';
 
 /** Zero for one that runs, and for one that moved all that it was asked for. */

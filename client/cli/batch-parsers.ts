@@ -1,4 +1,4 @@
-// Words of a batch's options as people write them on the command line.
+// Values of a batch's flags as people write them on the command line.
 import { InvalidArgumentError } from 'commander';
 import { type BatchInput, type MaintenanceWindow, WEEKDAYS, windowSchema } from '../../contracts/batch.js';
 

@@ -2,7 +2,7 @@
 import type { BatchCounts, BatchFailure, BatchProgress, BatchReport, Concurrency } from '../../contracts/batch.js';
 import { ERRORS } from '../../contracts/errors.js';
 import { countWords, failureLine, namesOf } from '../batches/batch-lines.js';
-import type { Batch } from '../batches/batches.js';
+import type { Batch } from '../batches/batch-client.js';
 import { printable } from '../text/printable.js';
 import { counted, duration, time } from '../text/format.js';
 

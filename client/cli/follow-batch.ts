@@ -1,5 +1,7 @@
 // Follows a running batch until it has ended: a picture on a terminal, lines in a log.
 import type { BatchProgress } from '../../contracts/batch.js';
+import { MoverError } from '../../contracts/errors.js';
+import type { Batch } from '../batches/batch-client.js';
 import type { MoverClient } from '../sdk.js';
 import { answerWithBatch } from './batch-answer.js';
 import { batchLine, batchPicture } from './batch-view.js';
@@ -12,7 +14,7 @@ const PICTURE_INTERVAL_MS = 500;
 /** Between lines of counts, ms: a night's log stays readable. */
 const LINE_INTERVAL_MS = 10_000;
 
-/** Ctrl-C leaves the batch running, and says so. @throws what watching it throws */
+/** Ctrl-C leaves the batch running, and says so. @throws what following it throws */
 export async function followBatch(
   client: MoverClient,
   batchId: string,
@@ -20,7 +22,7 @@ export async function followBatch(
   signal: AbortSignal,
 ): Promise<ExitCode> {
   try {
-    await show(client, batchId, output, signal);
+    return answerWithBatch(await show(client, batchId, output, signal), output);
   } catch (error) {
     if (!signal.aborted) throw error;
     output.answer(
@@ -29,26 +31,29 @@ export async function followBatch(
     );
     return EXIT.interrupted;
   }
-  return answerWithBatch(await client.batches.get(batchId), output);
 }
 
-async function show(client: MoverClient, batchId: string, output: Output, signal: AbortSignal): Promise<void> {
+async function show(client: MoverClient, batchId: string, output: Output, signal: AbortSignal): Promise<Batch> {
   const picture = output.picture();
   const log = new Log(output);
+  let batch: Batch | undefined;
   let progress: BatchProgress | undefined;
   const draw = (): void => {
     if (progress !== undefined) picture?.draw(batchPicture(progress, Date.now()));
   };
   const ticker = picture === undefined ? undefined : setInterval(draw, PICTURE_INTERVAL_MS);
   try {
-    for await (progress of client.batches.watch(batchId, { signal })) {
-      if (picture === undefined) log.add(progress, Date.now());
-      else draw();
+    for await (batch of client.batches.follow(batchId, { signal })) {
+      ({ progress } = batch);
+      if (picture !== undefined) draw();
+      else if (progress !== undefined) log.add(progress, Date.now());
     }
   } finally {
     clearInterval(ticker);
     picture?.clear();
   }
+  if (batch === undefined) throw new MoverError('INTERNAL', 'There was nothing to follow.');
+  return batch;
 }
 
 /** What is new, a line each: the stage, failures, and now and then the counts. */

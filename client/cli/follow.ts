@@ -1,13 +1,47 @@
-// Follows a running move on the terminal until it has ended.
+// Follows what runs on the terminal until it has ended: a line of what goes on now, lines of what
+// is done.
+import { MoverError } from '../../contracts/errors.js';
+import type { MoveStage } from '../../contracts/move.js';
+import type { Move, StartedMove } from '../moves/move-client.js';
 import type { MoverClient } from '../sdk.js';
-import type { Move, StartedMove } from '../moves/moves.js';
 import { newSteps, stageLine, stepLine } from './move-view.js';
 import type { Output } from './output.js';
 
 /** How often the line of what goes on now is drawn again, ms. */
 const STATUS_INTERVAL_MS = 100;
 
-/** @throws what watching the move throws; the signal's reason */
+interface Shown<T> {
+  /** The line of what goes on now. */
+  readonly status: () => string;
+  /** Called for each item, with the line taken away. */
+  readonly update: (item: T) => void;
+}
+
+/** @returns the last item. @throws what following throws */
+export async function followShown<T>(
+  items: AsyncIterable<T>,
+  output: Output,
+  { status, update }: Shown<T>,
+): Promise<T> {
+  let last: T | undefined;
+  const draw = (): void => output.status(status());
+  const ticker = setInterval(draw, STATUS_INTERVAL_MS);
+  try {
+    for await (const item of items) {
+      output.status('');
+      update(item);
+      draw();
+      last = item;
+    }
+  } finally {
+    clearInterval(ticker);
+    output.status('');
+  }
+  if (last === undefined) throw new MoverError('INTERNAL', 'There was nothing to follow.');
+  return last;
+}
+
+/** @throws what following the move throws */
 export async function followMove(
   client: MoverClient,
   { moveId }: StartedMove,
@@ -15,22 +49,16 @@ export async function followMove(
   signal: AbortSignal,
 ): Promise<Move> {
   let seen = 0;
-  let stage: Parameters<typeof stageLine>[0] = 'planning';
+  let stage: MoveStage = 'planning';
   let stageSinceMs = performance.now();
-  const drawStatus = (): void => output.status(stageLine(stage, performance.now() - stageSinceMs));
-  const ticker = setInterval(drawStatus, STATUS_INTERVAL_MS);
-  try {
-    for await (const progress of client.watchMove(moveId, { signal })) {
+  return await followShown(client.moves.follow(moveId, { signal }), output, {
+    status: () => stageLine(stage, performance.now() - stageSinceMs),
+    update: ({ progress }) => {
+      if (progress === undefined) return;
       if (progress.stage !== stage) stageSinceMs = performance.now();
       stage = progress.stage;
-      output.status('');
       for (const step of newSteps(progress, seen)) output.progress(stepLine(step));
       seen = progress.steps.length;
-      drawStatus();
-    }
-  } finally {
-    clearInterval(ticker);
-    output.status('');
-  }
-  return await client.getMove(moveId);
+    },
+  });
 }

@@ -1,6 +1,6 @@
 // A move as `--json` shows it: errors as the registry's problems.
 import { toProblem } from '../../contracts/errors.js';
-import type { Move } from '../moves/moves.js';
+import type { Move } from '../moves/move-client.js';
 
 export function moveJson(move: Move): Record<string, unknown> {
   const { error, ...rest } = move;

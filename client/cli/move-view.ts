@@ -6,7 +6,7 @@ import {
   type MoveStage,
   type StepReport,
 } from '../../contracts/move.js';
-import type { Move } from '../moves/moves.js';
+import type { Move } from '../moves/move-client.js';
 import { bytes, duration, time } from '../text/format.js';
 
 const STEP_MEANING: Readonly<Record<StepReport['step'], string>> = {

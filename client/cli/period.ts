@@ -1,4 +1,4 @@
-// Periods of time where something else may stand as well, and as lists show them.
+// Periods of time where something else may be given as well.
 import { InvalidArgumentError } from 'commander';
 import { parseDuration } from './parse-duration.js';
 
@@ -12,17 +12,4 @@ export function periodIn(text: string): number | undefined {
     if (error instanceof InvalidArgumentError) return undefined;
     throw error;
   }
-}
-
-const UNITS: readonly (readonly [ms: number, name: string])[] = [
-  [86_400_000, 'd'],
-  [3_600_000, 'h'],
-  [60_000, 'm'],
-  [1_000, 's'],
-];
-
-/** In the largest unit of which it is a whole number. @example "90m", "1h", "28d" */
-export function period(ms: number): string {
-  const [unitMs, name] = UNITS.find(([unitMs]) => ms >= unitMs && ms % unitMs === 0) ?? [1, 'ms'];
-  return `${ms / unitMs}${name}`;
 }

@@ -32,7 +32,7 @@ like name another Temporal server than the estate's.`;
 
 /** Parses and runs one command line. @returns the exit code; never rejects for what the user did */
 export async function runCli(
-  words: readonly string[],
+  args: readonly string[],
   streams: Streams = process,
   environment: NodeJS.ProcessEnv = process.env,
 ): Promise<ExitCode> {
@@ -40,7 +40,7 @@ export async function runCli(
   const context: CommandContext = { streams, environment, setExitCode: (code) => (exitCode = code) };
   const program = createProgram(context);
   try {
-    await program.parseAsync(words, { from: 'user' });
+    await program.parseAsync(args, { from: 'user' });
     return exitCode;
   } catch (error) {
     if (!(error instanceof CommanderError)) throw error;

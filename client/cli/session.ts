@@ -5,7 +5,7 @@ import { createMoverClient, type MoverClient } from '../sdk.js';
 import { EXIT, exitCodeOf, type ExitCode } from './exit-code.js';
 import { Output, type Streams } from './output.js';
 
-export interface GlobalOptions {
+export interface GlobalFlags {
   readonly estate?: string;
   readonly json?: boolean;
 }
@@ -18,7 +18,7 @@ export interface Session {
 }
 
 /** How a command runs; it returns its exit code, or throws what `exitCodeOf` knows. */
-export type Run = (session: Session) => Promise<ExitCode>;
+export type CommandBody = (session: Session) => Promise<ExitCode>;
 
 export interface CommandContext {
   readonly streams: Streams;
@@ -30,15 +30,15 @@ export interface CommandContext {
  * Runs a command to its end, whatever happens: the answer or the failure is written, and the exit
  * code set.
  */
-export async function runCommand(context: CommandContext, options: GlobalOptions, run: Run): Promise<void> {
-  const output = new Output(context.streams, options.json === true);
+export async function runCommand(context: CommandContext, flags: GlobalFlags, body: CommandBody): Promise<void> {
+  const output = new Output(context.streams, flags.json === true);
   const interrupt = new AbortController();
   const onInterrupt = (): void => interrupt.abort(new Error('interrupted'));
   process.once('SIGINT', onInterrupt);
   let client: MoverClient | undefined;
   try {
-    client = await openClient(context.environment, options.estate);
-    context.setExitCode(await run({ client, output, signal: interrupt.signal }));
+    client = await openClient(context.environment, flags.estate);
+    context.setExitCode(await body({ client, output, signal: interrupt.signal }));
   } catch (error) {
     const { aborted } = interrupt.signal;
     context.setExitCode(aborted ? EXIT.interrupted : exitCodeOf(error));

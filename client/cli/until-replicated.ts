@@ -21,7 +21,7 @@ export async function untilReplicated(
 ): Promise<SplitterVolume> {
   try {
     for (;;) {
-      const view = await client.splitterView(volume);
+      const view = await client.volumes.splitterView(volume);
       const { state } = view.source;
       if (state === 'missing' || state === 'foreign')
         throw new MoverError(state === 'foreign' ? 'FOREIGN_SOURCE' : 'SOURCE_MISSING', view.notes.join(' '));

@@ -1,6 +1,6 @@
 // A verification as people see it: how far it is, its verdict, and the table of what differs.
 import type { VerifyHeartbeat, VerifyReport } from '../../contracts/verify.js';
-import type { Verification } from '../verifications/verifications.js';
+import type { Verification } from '../verifications/verification-client.js';
 import { bytes, duration, table, time } from '../text/format.js';
 
 const TITLES = ['OFFSET', 'LENGTH', 'FAULT'];
@@ -40,6 +40,6 @@ export function verifyReportLines(report: VerifyReport): string[] {
 }
 
 /** For one that ended without a verdict. */
-export function verifyEndLine({ state, workflowId }: Verification): string {
-  return `Verification ${workflowId} was ${state}; it says nothing about the replica, and changed nothing.`;
+export function verifyEndLine({ state, verificationId }: Verification): string {
+  return `Verification ${verificationId} was ${state}; it says nothing about the replica, and changed nothing.`;
 }

@@ -20,7 +20,7 @@ import { imageAddressOf, imageUri } from './image-address.js';
  */
 export const OPENING_MS_MAX = 90_000;
 
-export type OpenAccessWords = Omit<OpenAccessInput, 'client' | 'atMs'> & {
+export type OpenImageInput = Omit<OpenAccessInput, 'client' | 'atMs'> & {
   /** Milliseconds since 1970-01-01 UTC, or text: "2026-11-23T10:00:00Z", "-2h". */
   readonly atMs?: number | string | undefined;
   /** Who asks; default: this program on this host. */
@@ -48,7 +48,7 @@ export interface ListedAccesses {
  * @throws MoverError INVALID_REQUEST, GROUP_NOT_FOUND, VOLUME_NOT_FOUND, POINT_NOT_FOUND,
  * POINT_UNAVAILABLE, POINT_TRIMMED, IMAGE_LIMIT, UNREACHABLE; the signal's reason
  */
-export async function openAccess(ports: Ports, words: OpenAccessWords, signal?: AbortSignal): Promise<ListedAccess> {
+export async function openAccess(ports: Ports, words: OpenImageInput, signal?: AbortSignal): Promise<ListedAccess> {
   const { client = `volume-mover@${hostname()}`, ...rest } = words;
   const atMs = words.atMs === undefined ? undefined : momentMs(words.atMs, 'atMs', Date.now());
   const given = Object.fromEntries(
@@ -77,6 +77,19 @@ export async function listAccesses(ports: Ports): Promise<ListedAccesses> {
 }
 
 /**
+ * @throws MoverError ACCESS_NOT_FOUND; UNREACHABLE when an appliance that does not answer may have
+ * it
+ */
+export async function getAccess(ports: Ports, access: AccessId): Promise<ListedAccess> {
+  const { accesses, unreachable } = await listAccesses(ports);
+  const found = accesses.find(({ id }) => id === access);
+  if (found !== undefined) return found;
+  if (unreachable.length > 0)
+    throw new MoverError('UNREACHABLE', `Image access "${access}" may be at: ${unreachable.join(', ')}.`);
+  throw unknown(access);
+}
+
+/**
  * Closed again it is no error.
  * @throws MoverError ACCESS_NOT_FOUND; UNREACHABLE when an appliance that does not answer may have
  * it
@@ -96,7 +109,11 @@ export async function closeAccess(ports: Ports, access: AccessId, client?: strin
   }
   const [first] = found;
   if (first !== undefined) return first;
-  throw away ?? new MoverError('ACCESS_NOT_FOUND', `There is no image access "${access}".`);
+  throw away ?? unknown(access);
+}
+
+function unknown(access: AccessId): MoverError {
+  return new MoverError('ACCESS_NOT_FOUND', `There is no image access "${access}".`);
 }
 
 async function accessesOf(

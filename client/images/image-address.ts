@@ -13,7 +13,7 @@ export interface ImageAddress {
  * @throws MoverError UNREACHABLE
  */
 export async function imageAddressOf({ url, calls }: AppliancePort): Promise<ImageAddress> {
-  const { nbd } = await calls.site({});
+  const { nbd } = await calls.describe({});
   const everywhere = nbd.host === '0.0.0.0' || nbd.host === '::';
   return { host: everywhere ? new URL(url).hostname : nbd.host, port: nbd.port };
 }

@@ -2,7 +2,7 @@
 // it is whole.
 import { randomBytes } from 'node:crypto';
 import { link, open, rename, rm, type FileHandle } from 'node:fs/promises';
-import { MoverError } from '../../contracts/errors.js';
+import { invalidField, type MoverError } from '../../contracts/errors.js';
 
 /** Grain of the holes, bytes: the block size of common file systems. */
 const GRAIN_BYTES = 4096;
@@ -79,9 +79,7 @@ export class SparseFile {
 
 export function taken(path: string): MoverError {
   const message = `"${path}" exists already: name another place, or allow overwriting`;
-  return new MoverError('INVALID_REQUEST', `${message}.`, {
-    reasons: [{ code: 'INVALID_REQUEST', subject: 'to', message }],
-  });
+  return invalidField('to', message, `${message}.`);
 }
 
 async function writeAll(file: FileHandle, data: Buffer, position: number): Promise<void> {

@@ -4,9 +4,8 @@ import { anyAppliance, type Ports } from '../../control/ports.js';
 import { MoverError, parseOrRefuse } from '../../contracts/errors.js';
 import { moveIdSchema } from '../../contracts/ids.js';
 import type { StoredMoveReport } from '../../contracts/report.js';
-import { encodedWorkflowId } from '../../contracts/move-id.js';
-import { parseMoveId } from './move-id.js';
-import type { Move, Moves } from './moves.js';
+import { encodedWorkflowId, parseMoveId } from '../../contracts/move-id.js';
+import type { Move } from './move-client.js';
 
 /**
  * By move id, or by workflow id (its newest move).
@@ -19,22 +18,8 @@ export async function getReport(ports: Ports, id: string): Promise<StoredMoveRep
   return await anyAppliance(ports, ({ calls }) => calls.report({ move }));
 }
 
-/**
- * The move in Temporal; one that Temporal has forgotten, by its report.
- * @throws MoverError MOVE_NOT_FOUND, UNREACHABLE
- */
-export async function getMove(moves: Moves, ports: Ports, id: string): Promise<Move> {
-  try {
-    return await moves.get(id);
-  } catch (error) {
-    if (!(error instanceof MoverError) || error.code !== 'MOVE_NOT_FOUND') throw error;
-    const report = await getReport(ports, id).catch(() => undefined);
-    if (report === undefined) throw error;
-    return moveOf(report);
-  }
-}
-
-function moveOf(stored: StoredMoveReport): Move {
+/** A move that Temporal has forgotten, by its report. */
+export function moveOf(stored: StoredMoveReport): Move {
   const { workflowId, firstRunId } = parseMoveId(stored.move);
   const { move, outcome, startedAtMs, endedAtMs, progress, report, problem } = stored;
   return {

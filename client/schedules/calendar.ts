@@ -116,7 +116,7 @@ export const calendarSchema = z
 const FIELDS: readonly CalendarField[] = ['second', 'minute', 'hour', 'dayOfMonth', 'month', 'dayOfWeek', 'year'];
 
 /** As Temporal's client takes it. */
-export function toTemporal(calendar: Calendar): CalendarSpec {
+export function specOf(calendar: Calendar): CalendarSpec {
   const { second, minute, hour, dayOfMonth, year } = calendar;
   return {
     second: [...second],
@@ -130,7 +130,7 @@ export function toTemporal(calendar: Calendar): CalendarSpec {
 }
 
 /** As Temporal's client describes it. */
-export function fromTemporal(description: CalendarSpecDescription): Calendar {
+export function calendarOf(description: CalendarSpecDescription): Calendar {
   const { second, minute, hour, dayOfMonth, year } = description;
   return {
     second,

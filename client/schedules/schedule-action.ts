@@ -7,7 +7,7 @@ import { TASK_QUEUE } from '../../contracts/move.js';
 import { keywordOf } from '../../contracts/search-attributes.js';
 import { summaryLine } from '../../contracts/summary-line.js';
 import { SEARCH_KEYS } from '../../contracts/search-pairs.js';
-import { batchWords } from '../batches/batch-words.js';
+import { describeBatch } from '../batches/describe-batch.js';
 import type { CheckedSchedule } from './schedule-input.js';
 
 export const BATCH_WORKFLOW = 'moveBatch';
@@ -26,7 +26,7 @@ export function actionOf({ name, batch }: Pick<CheckedSchedule, 'name' | 'batch'
     workflowId: workflowIdOf(name),
     taskQueue: TASK_QUEUE,
     args: [batch],
-    staticSummary: summaryLine(`Schedule ${name}: ${batchWords(batch)}`),
+    staticSummary: summaryLine(`Schedule ${name}: ${describeBatch(batch)}`),
     typedSearchAttributes: attributesOf(batch),
   };
 }

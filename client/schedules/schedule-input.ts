@@ -5,7 +5,7 @@ import { z } from 'zod';
 import { type BatchInput, batchInputSchema, WEEKDAYS } from '../../contracts/batch.js';
 import { MoverError, parseOrRefuse, type Reason } from '../../contracts/errors.js';
 import { checkBatchInput } from '../batches/check-input.js';
-import { allOf, type Calendar, calendarSchema, hasDays, only, toTemporal } from './calendar.js';
+import { allOf, type Calendar, calendarSchema, hasDays, only, specOf } from './calendar.js';
 import { CronError, parseCron, splitCron } from './cron.js';
 
 /** Temporal's names: what becomes of a run whose time comes while the one before still runs. */
@@ -46,7 +46,7 @@ const timeZone = z
   .string()
   .min(1)
   .max(100)
-  .refine(isTimeZone, { error: ({ input }) => notZone(String(input)) });
+  .refine(isTimeZone, { error: ({ input }) => timeZoneFault(String(input)) });
 
 const scheduleInputSchema = z
   .strictObject({
@@ -122,9 +122,7 @@ export function checkSchedule(given: ScheduleInput): CheckedSchedule {
     zone,
     spec: {
       // What was written as cron the server reads itself.
-      ...(crons.length > 0
-        ? { cronExpressions: crons.map(({ fields }) => fields) }
-        : { calendars: times.map(toTemporal) }),
+      ...(crons.length > 0 ? { cronExpressions: crons.map(({ fields }) => fields) } : { calendars: times.map(specOf) }),
       timezone: zone,
       ...(input.jitterMs > 0 ? { jitter: input.jitterMs } : {}),
     },
@@ -176,7 +174,7 @@ function cronFaults(texts: readonly string[]): string[] {
       const { calendar, timeZone: zone } = parseCron(text);
       return [
         ...(hasDays(calendar) ? [] : [`"${text}": ${NEVER}`]),
-        ...(zone === undefined || isTimeZone(zone) ? [] : [notZone(zone)]),
+        ...(zone === undefined || isTimeZone(zone) ? [] : [timeZoneFault(zone)]),
       ];
     } catch (error) {
       if (error instanceof CronError) return [error.message];
@@ -185,7 +183,7 @@ function cronFaults(texts: readonly string[]): string[] {
   });
 }
 
-export function notZone(name: string): string {
+export function timeZoneFault(name: string): string {
   return `"${name}" is no time zone; give an IANA name, for example Europe/Paris`;
 }
 

@@ -8,7 +8,7 @@ import { WORKFLOW_TYPES } from '../../contracts/workflow-types.js';
 import { checkBatchInput } from '../batches/check-input.js';
 import { BATCH_WORKFLOW } from './schedule-action.js';
 import type { Overlap } from './schedule-input.js';
-import { length } from './spec-words.js';
+import { period } from '../text/format.js';
 
 export interface ScheduleWarning {
   readonly about:
@@ -44,7 +44,7 @@ export function warningsOf(schedule: Described, hasWorkers: boolean | undefined)
   if (policies.catchupWindow > CATCH_UP_MS_SENSIBLE)
     warn(
       'catchUp',
-      `runs missed in an outage are made up for ${length(policies.catchupWindow)} afterwards, at any time of day`,
+      `runs missed in an outage are made up for ${period(policies.catchupWindow)} afterwards, at any time of day`,
       true,
     );
   const { overlap = 'SKIP' } = policies;

@@ -1,7 +1,6 @@
 // Schedules of batches, on Temporal Schedules: made, looked at, paused, run out of turn, and mended
 // when made by hand in the UI.
 import {
-  isGrpcDeadlineError,
   ScheduleAlreadyRunning,
   type ScheduleDescription,
   type ScheduleHandle,
@@ -17,16 +16,16 @@ import { moveIdOf } from '../../contracts/move-id.js';
 import { SEARCH_KEYS } from '../../contracts/search-pairs.js';
 import { checkBatchInput } from '../batches/check-input.js';
 import { storedBatchReport } from '../batches/stored-batch.js';
-import { fromSchedule } from '../temporal/failure.js';
+import { fromSchedule, isUnanswered } from '../temporal/failure.js';
 import { refuseUnknownGroups } from './known-groups.js';
 import { refusesAttributes } from '../temporal/start-once.js';
 import { adoptedFrom, type AdoptOptions } from './adopt.js';
-import { fromTemporal as calendarFromTemporal } from './calendar.js';
+import { calendarOf } from './calendar.js';
 import { actionOf, attributesOf, BATCH_WORKFLOW, policiesOf, unsearchable, workflowIdOf } from './schedule-action.js';
 import {
   checkSchedule,
   isTimeZone,
-  notZone,
+  timeZoneFault,
   type Overlap,
   overlapSchema,
   refusal,
@@ -216,7 +215,7 @@ export class Schedules {
     return uiFormOf({
       name,
       action: actionSeen(action),
-      times: calendars.map(calendarFromTemporal),
+      times: calendars.map(calendarOf),
       timeZone: timezone === undefined || timezone === '' ? 'UTC' : timezone,
       hasMoreTimes: intervals.length + skip.length > 0 || startAt !== undefined || endAt !== undefined,
       formUrl: await this.#formUrl(),
@@ -318,7 +317,7 @@ export class Schedules {
     const before = await this.get(name);
     refuseForeign(before);
     if (options.timeZone !== undefined && !isTimeZone(options.timeZone))
-      throw refusal('timeZone', notZone(options.timeZone));
+      throw refusal('timeZone', timeZoneFault(options.timeZone));
     if (options.timeZone !== undefined && before.timeZone !== undefined && before.timeZone !== options.timeZone)
       throw refusal('timeZone', `it has a time zone already, ${before.timeZone}`);
     const handle = await this.#handle(name);
@@ -355,7 +354,7 @@ export class Schedules {
         try {
           return await client.withDeadline(Date.now() + DESCRIBE_MS_MAX, async () => handle.describe());
         } catch (error) {
-          if (attempt === DESCRIBE_ATTEMPTS_MAX || !isGrpcDeadlineError(error)) throw error;
+          if (attempt === DESCRIBE_ATTEMPTS_MAX || !isUnanswered(error)) throw error;
         }
       }
     });

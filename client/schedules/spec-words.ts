@@ -1,6 +1,7 @@
 // When a schedule runs, in words: people check these against what they meant.
 import type { ScheduleSpecDescription } from '@temporalio/client';
-import { WEEKDAY_NAMES, MONTH_NAMES, type Calendar, fromTemporal, isAll, valuesOf } from './calendar.js';
+import { period } from '../text/format.js';
+import { type Calendar, calendarOf, isAll, MONTH_NAMES, valuesOf, WEEKDAY_NAMES } from './calendar.js';
 
 /** Times of day that are listed one by one. */
 const TIMES_LISTED_MAX = 6;
@@ -10,16 +11,16 @@ const MINUTES_AN_HOUR = 60;
 export function specWords(spec: ScheduleSpecDescription): string {
   const { calendars = [], intervals = [], skip = [], startAt, endAt, jitter = 0, timezone } = spec;
   const times = [
-    ...calendars.map((calendar) => calendarWords(fromTemporal(calendar))),
-    ...intervals.map(({ every, offset }) => `every ${length(every)}${offset > 0 ? `, ${length(offset)} later` : ''}`),
+    ...calendars.map((calendar) => calendarWords(calendarOf(calendar))),
+    ...intervals.map(({ every, offset }) => `every ${period(every)}${offset > 0 ? `, ${period(offset)} later` : ''}`),
   ];
   const parts = [
     times.length === 0 ? 'never' : times.join('; and '),
-    ...skip.map((calendar) => `but not ${calendarWords(fromTemporal(calendar))}`),
+    ...skip.map((calendar) => `but not ${calendarWords(calendarOf(calendar))}`),
     ...(startAt === undefined ? [] : [`from ${startAt.toISOString()} on`]),
     ...(endAt === undefined ? [] : [`until ${endAt.toISOString()}`]),
     timezone === undefined || timezone === '' ? 'UTC (no time zone is set)' : timezone,
-    ...(jitter > 0 ? [`up to ${length(jitter)} later`] : []),
+    ...(jitter > 0 ? [`up to ${period(jitter)} later`] : []),
   ];
   return parts.join(', ');
 }
@@ -88,17 +89,4 @@ function listed(words: readonly string[]): string {
 
 function twoDigits(value: number): string {
   return `${value}`.padStart(2, '0');
-}
-
-const LENGTHS: readonly (readonly [ms: number, name: string])[] = [
-  [86_400_000, 'd'],
-  [3_600_000, 'h'],
-  [60_000, 'm'],
-  [1_000, 's'],
-];
-
-/** In the largest unit of which it is a whole number. */
-export function length(ms: number): string {
-  const [unitMs, name] = LENGTHS.find(([unitMs]) => ms >= unitMs && ms % unitMs === 0) ?? [1, 'ms'];
-  return `${ms / unitMs}${name}`;
 }

@@ -2,6 +2,8 @@
 import {
   ApplicationFailure,
   CancelledFailure,
+  isGrpcCancelledError,
+  isGrpcDeadlineError,
   isGrpcServiceError,
   ScheduleNotFoundError,
   TerminatedFailure,
@@ -41,19 +43,26 @@ export function moveFailureOf(error: unknown): MoveFailure | undefined {
   return { outcome: 'failed', error: new MoverError('INTERNAL', `${what}: ${causeOf(error)}.`, { cause: error }) };
 }
 
-const NOT_FOUND = { move: 'MOVE_NOT_FOUND', batch: 'BATCH_NOT_FOUND', verification: 'MOVE_NOT_FOUND' } as const;
+const NOT_FOUND = {
+  move: 'MOVE_NOT_FOUND',
+  batch: 'BATCH_NOT_FOUND',
+  verification: 'VERIFICATION_NOT_FOUND',
+} as const;
 
 /** What people call a workflow of ours. */
 export type WorkflowNoun = keyof typeof NOT_FOUND;
 
+export function notFound(what: WorkflowNoun, message: string, cause?: unknown): MoverError {
+  return new MoverError(NOT_FOUND[what], message, { cause });
+}
+
 /**
- * @returns MOVE_NOT_FOUND (of a batch BATCH_NOT_FOUND) or UNREACHABLE where Temporal says so;
- * anything else is thrown on as it is.
+ * @returns the noun's "not found" or UNREACHABLE where Temporal says so; a MoverError as it is.
+ * Anything else is thrown on.
  */
-export function fromTemporal(error: unknown, workflowId: string, what: WorkflowNoun = 'move'): MoverError {
-  if (error instanceof WorkflowNotFoundError) {
-    return new MoverError(NOT_FOUND[what], `Temporal has no ${what} "${workflowId}".`, { cause: error });
-  }
+export function fromTemporal(error: unknown, workflowId: string, what: WorkflowNoun): MoverError {
+  if (error instanceof MoverError) return error;
+  if (error instanceof WorkflowNotFoundError) return notFound(what, `Temporal has no ${what} "${workflowId}".`, error);
   if (isGrpcServiceError(error) || (error instanceof Error && isGrpcServiceError(error.cause))) {
     return new MoverError('UNREACHABLE', `Temporal did not do what was asked: ${causeOf(error)}.`, { cause: error });
   }
@@ -75,6 +84,14 @@ export function fromSchedule(error: unknown, schedule: string): MoverError {
   const code: number = service.code;
   if (code === INVALID_ARGUMENT) return refusedByTemporal(error, service.details);
   return new MoverError('UNREACHABLE', `Temporal did not do what was asked: ${causeOf(error)}.`, { cause: error });
+}
+
+/**
+ * Whether a call got no answer in its time. At a deadline the server cancels the stream too: who is
+ * first decides which of the two errors comes.
+ */
+export function isUnanswered(error: unknown): boolean {
+  return isGrpcDeadlineError(error) || isGrpcCancelledError(error);
 }
 
 /** gRPC's number for an argument that is not accepted. */

@@ -1,5 +1,4 @@
-// A run of a workflow as Temporal describes it, and what it tells of its progress: the same for
-// moves and batches.
+// A run of a workflow as Temporal describes it, and what it tells of its progress.
 import type { Client, WorkflowExecutionDescription } from '@temporalio/client';
 import type { z } from 'zod';
 
@@ -9,6 +8,11 @@ const PROGRESS_QUERY = 'progress';
  * do.
  */
 const QUERY_TIMEOUT_MS = 2_000;
+/**
+ * Longest wait for a description, ms: a server that lives answers in milliseconds. Without a
+ * deadline the client's own retries last a minute.
+ */
+const DESCRIBE_TIMEOUT_MS = 10_000;
 
 export interface DescribedRun {
   readonly workflowId: string;
@@ -18,9 +22,15 @@ export interface DescribedRun {
 
 /** The newest run, or the one that is named. @throws Temporal's own errors */
 export async function describeRun(client: Client, workflowId: string, run?: string): Promise<DescribedRun> {
-  const description = await client.workflow.getHandle(workflowId, run).describe();
+  const description = await client.withDeadline(Date.now() + DESCRIBE_TIMEOUT_MS, async () =>
+    client.workflow.getHandle(workflowId, run).describe(),
+  );
   const firstRunId = description.raw.workflowExecutionInfo?.firstRunId;
   return { workflowId, description, firstRunId: firstRunId || description.runId };
+}
+
+export function isRunning({ description }: Pick<DescribedRun, 'description'>): boolean {
+  return description.status.name === 'RUNNING';
 }
 
 /**
@@ -40,5 +50,33 @@ export async function progressOf<S extends z.ZodType>(
     return schema.parse(answer);
   } catch {
     return undefined;
+  }
+}
+
+/**
+ * Reads the progress of one workflow again and again. Each query costs its worker a task, so it
+ * asks only when the history has grown: no progress changes without an event.
+ */
+export class ProgressReader<S extends z.ZodType> {
+  readonly #schema: S;
+  #askedAt: string | undefined;
+  #progress: z.output<S> | undefined;
+
+  constructor(schema: S) {
+    this.#schema = schema;
+  }
+
+  /** The newest that was told, if no worker answers now; undefined when none ever has. */
+  async read(client: Client, run: DescribedRun): Promise<z.output<S> | undefined> {
+    const { runId, historyLength } = run.description;
+    const at = `${runId} ${historyLength}`;
+    if (at === this.#askedAt) return this.#progress;
+    // A batch goes from run to run: what runs is asked by its workflow id.
+    const told = await progressOf(client, this.#schema, run.workflowId, isRunning(run) ? undefined : runId);
+    if (told !== undefined) {
+      this.#askedAt = at;
+      this.#progress = told;
+    }
+    return this.#progress;
   }
 }

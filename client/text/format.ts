@@ -46,3 +46,16 @@ export function table(titles: readonly string[], rows: readonly (readonly string
       .trimEnd();
   return [line(titles), ...rows.map(line)].join('\n');
 }
+
+const PERIODS: readonly (readonly [ms: number, name: string])[] = [
+  [86_400_000, 'd'],
+  [3_600_000, 'h'],
+  [60_000, 'm'],
+  [1_000, 's'],
+];
+
+/** In the largest unit of which it is a whole number. @example "90m", "1h", "28d" */
+export function period(ms: number): string {
+  const [unitMs, name] = PERIODS.find(([unitMs]) => ms >= unitMs && ms % unitMs === 0) ?? [1, 'ms'];
+  return `${ms / unitMs}${name}`;
+}

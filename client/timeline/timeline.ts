@@ -1,6 +1,6 @@
 // The picture of a history, before anyone draws it: who owned what when, which points there are,
 // and what can't be recovered.
-import { MoverError } from '../../contracts/errors.js';
+import { invalidField, type MoverError } from '../../contracts/errors.js';
 import {
   inLineageOrder,
   inTimelineOrder,
@@ -11,7 +11,7 @@ import {
   type Ownership,
   type RecoveryPoint,
 } from '../../contracts/point.js';
-import type { ListedPoints, PointOwner } from '../volumes/inventory.js';
+import type { ListedPoints, PointOwner } from '../points/list.js';
 import { overlaps, type Span, type TimeRange } from './range.js';
 
 /**
@@ -133,9 +133,7 @@ function beginning(oldestMs: number | undefined, owners: readonly Ownership[], t
 
 function endsBeforeItBegins(sinceMs: number, untilMs: number): MoverError {
   const message = `the timeline would begin at ${new Date(sinceMs).toISOString()} and end before that, at ${new Date(untilMs).toISOString()}`;
-  return new MoverError('INVALID_REQUEST', `since: ${message}.`, {
-    reasons: [{ code: 'INVALID_REQUEST', subject: 'since', message }],
-  });
+  return invalidField('since', message);
 }
 
 interface LaneDraft {

@@ -2,7 +2,7 @@
 import type { Bookmark, DamagedMember, Hole } from '../../contracts/point.js';
 import type { Keep } from '../../contracts/retention.js';
 import { time } from '../text/format.js';
-import type { PointOwner } from '../volumes/inventory.js';
+import type { PointOwner } from '../points/list.js';
 
 /** @example "policy", "for ever", "until 2026-12-01T00:00:00.000Z" */
 export function keepWords(keep: Keep): string {

@@ -1,165 +1,146 @@
-// Verifications as Temporal workflows: start, look at, watch, cancel.
+// Verifications as Temporal workflows: started, looked at, listed, followed, cancelled.
 import {
-  type ApplicationFailure,
   CancelledFailure,
   TerminatedFailure,
   type WorkflowExecutionDescription,
+  type WorkflowExecutionInfo,
   WorkflowFailedError,
 } from '@temporalio/client';
 import { defaultPayloadConverter } from '@temporalio/common';
-import { randomBytes } from 'node:crypto';
-import { setTimeout as delay } from 'node:timers/promises';
-import { isDeepStrictEqual } from 'node:util';
+import { randomBytes, randomUUID } from 'node:crypto';
 import { z } from 'zod';
 import { MoverError, parseOrRefuse } from '../../contracts/errors.js';
+import { moveIdOf } from '../../contracts/move-id.js';
 import {
   type VerifyHeartbeat,
   verifyHeartbeatSchema,
   type VerifyInput,
   verifyInputSchema,
   verifyProgressSchema,
-  type VerifyReport,
   verifyReportSchema,
 } from '../../contracts/verify.js';
 import { causeOf } from '../../control/cause.js';
+import type { TemporalAccess } from '../temporal/connection.js';
 import { findApplicationFailure, fromApplicationFailure, fromTemporal } from '../temporal/failure.js';
-import { startOnce, type StartedRun } from '../temporal/start-once.js';
-import { workflowUrl, type TemporalAccess } from '../temporal/connection.js';
+import { follow } from '../temporal/follow.js';
+import { isRunning } from '../temporal/workflow-run.js';
+import { endedAs, type FoundRun, type NamedRun, WorkflowRuns } from '../temporal/workflow-runs.js';
+import type { FollowOptions, ListOptions, StartOptions } from '../workflow-client.js';
+import type {
+  ListedVerification,
+  StartedVerification,
+  Verification,
+  VerificationClient,
+  VerificationState,
+} from './verification-client.js';
 
-const WORKFLOW_TYPE = 'verifyVolume';
 /** Bytes of randomness at the end of a default workflow id. */
 const UNIQUE_BYTES = 4;
-/** Between looks at a running verification, ms: a small volume takes about as long. */
-const WATCH_INTERVAL_MS = 200;
-
-export interface StartedVerify {
-  readonly workflowId: string;
-  readonly runId: string;
-  /** In the Temporal UI; undefined when nobody said where the UI is. */
-  readonly url: string | undefined;
-}
-
-/** `same` and `different` are verdicts; the others say nothing about the replica. */
-export type VerifyState = 'running' | 'same' | 'different' | 'failed' | 'cancelled' | 'terminated';
-
-export interface Verification extends StartedVerify {
-  readonly state: VerifyState;
-  readonly startedAtMs: number;
-  readonly endedAtMs?: number;
-  /** Of a running one, as far as its last sign of life says. */
-  readonly progress?: VerifyHeartbeat;
-  /** Of a verdict. */
-  readonly report?: VerifyReport;
-  /** Of `different` and `failed`. */
-  readonly error?: MoverError;
-}
-
-export interface StartVerifyOptions {
-  /**
-   * Default: a readable one that is not used yet. With one of your own, starting again after a lost
-   * answer is safe.
-   */
-  readonly workflowId?: string | undefined;
-}
 
 /** What a verification with a verdict leaves in its failure's first detail. */
 const detailSchema = z.object({ progress: verifyProgressSchema });
+const memoSchema = z.object({ input: verifyInputSchema });
 
-export class Verifications {
-  readonly #temporal: () => Promise<TemporalAccess>;
+export class Verifications implements VerificationClient {
+  readonly #runs: WorkflowRuns;
 
   constructor(temporal: () => Promise<TemporalAccess>) {
-    this.#temporal = temporal;
+    this.#runs = new WorkflowRuns(temporal, { type: 'verifyVolume', noun: 'verification' });
   }
 
-  /** @throws MoverError INVALID_REQUEST, ATTEMPT_MISMATCH, UNREACHABLE */
-  async start(given: VerifyInput, options: StartVerifyOptions = {}): Promise<StartedVerify> {
+  async start(given: VerifyInput, options: StartOptions = {}): Promise<StartedVerification> {
     const input = parseOrRefuse(verifyInputSchema, given, 'verify');
-    const access = await this.#temporal();
     const workflowId = options.workflowId ?? `verify-${input.volume}-${randomBytes(UNIQUE_BYTES).toString('hex')}`;
-    const run = await startOnce(access.client, {
-      type: WORKFLOW_TYPE,
-      noun: 'verification',
+    // An id that a verification can't have is refused before there is a workflow.
+    moveIdOf(workflowId, randomUUID());
+    const run = await this.#runs.start({
       workflowId,
       input: given,
       same: { key: 'input', value: input },
       summary: `Verify ${input.volume}`,
     });
-    return started(access, run);
+    return startedOf(run);
   }
 
-  /** @throws MoverError MOVE_NOT_FOUND, UNREACHABLE */
-  async get(workflowId: string): Promise<Verification> {
-    const access = await this.#temporal();
-    const description = await this.#describe(workflowId);
-    const { runId, status, startTime, closeTime } = description;
+  async get(id: string): Promise<Verification> {
+    return await this.#describe(await this.#runs.find(id));
+  }
+
+  async list({ state, limit }: ListOptions<VerificationState> = {}): Promise<ListedVerification[]> {
+    const clause = state === undefined ? undefined : CLAUSES[state];
+    return await this.#runs.list({ clause, limit }, async (info, run) => {
+      const listed = await this.#listed(info, run);
+      return state === undefined || listed.state === state ? listed : undefined;
+    });
+  }
+
+  async *follow(id: string, options: FollowOptions = {}): AsyncGenerator<Verification, void> {
+    const first = await this.get(id);
+    let { progress } = first;
+    const look = async (): Promise<Verification> => {
+      const next = await this.get(first.verificationId);
+      // Between two tries of its activity it tells nothing; what was compared stays compared.
+      progress = next.progress ?? progress;
+      return next.state !== 'running' || progress === undefined ? next : { ...next, progress };
+    };
+    yield* follow(first, look, options);
+  }
+
+  async cancel(id: string): Promise<void> {
+    await this.#runs.cancel(id);
+  }
+
+  async #describe(found: FoundRun): Promise<Verification> {
+    const { workflowId, firstRunId, description } = found;
+    const { runId, startTime, closeTime } = description;
     const base = {
-      ...started(access, { workflowId, runId }),
+      ...startedOf(await this.#runs.named({ workflowId, firstRunId, runId })),
       startedAtMs: startTime.getTime(),
       ...(closeTime === undefined ? {} : { endedAtMs: closeTime.getTime() }),
     };
-    if (status.name !== 'RUNNING') return { ...base, ...(await this.#end(workflowId, runId)) };
+    if (!isRunning(found)) return { ...base, ...(await this.#end(found)) };
     const progress = heartbeatOf(description);
     return { ...base, state: 'running', ...(progress === undefined ? {} : { progress }) };
   }
 
-  /** How far it is, at each change, until it has ended. @throws as `get`; the signal's reason */
-  async *watch(
-    workflowId: string,
-    { signal }: { readonly signal?: AbortSignal | undefined } = {},
-  ): AsyncGenerator<VerifyHeartbeat, void> {
-    let seen: VerifyHeartbeat | undefined;
-    for (;;) {
-      signal?.throwIfAborted();
-      const description = await this.#describe(workflowId);
-      if (description.status.name !== 'RUNNING') return;
-      const progress = heartbeatOf(description);
-      if (progress !== undefined && !isDeepStrictEqual(progress, seen)) yield progress;
-      seen = progress ?? seen;
-      await delay(WATCH_INTERVAL_MS, undefined, signal === undefined ? {} : { signal });
-    }
+  async #listed(info: WorkflowExecutionInfo, run: NamedRun): Promise<ListedVerification> {
+    const { startTime, closeTime, memo, status } = info;
+    const input = memoSchema.safeParse(memo).data?.input;
+    // Only the failure itself tells a difference from a verification that could not be finished.
+    const { state } =
+      status.name === 'RUNNING' ? ({ state: 'running' } as const) : await this.#end({ ...run, description: info });
+    return {
+      ...startedOf(run),
+      state,
+      startedAtMs: startTime.getTime(),
+      ...(closeTime === undefined ? {} : { endedAtMs: closeTime.getTime() }),
+      ...(input === undefined ? {} : { volume: input.volume }),
+    };
   }
 
-  /** One that has ended stays as it is. @throws MoverError MOVE_NOT_FOUND, UNREACHABLE */
-  async cancel(workflowId: string): Promise<void> {
-    const { client } = await this.#temporal();
-    const { status, runId } = await this.#describe(workflowId);
-    if (status.name !== 'RUNNING') return;
+  async #end(run: Parameters<WorkflowRuns['resultOf']>[0]): Promise<Pick<Verification, 'state' | 'report' | 'error'>> {
     try {
-      await client.workflow.getHandle(workflowId, runId).cancel();
-    } catch (error) {
-      throw fromTemporal(error, workflowId, 'verification');
-    }
-  }
-
-  async #describe(workflowId: string): Promise<WorkflowExecutionDescription> {
-    const { client } = await this.#temporal();
-    try {
-      const description = await client.workflow.getHandle(workflowId).describe();
-      if (description.type === WORKFLOW_TYPE) return description;
-    } catch (error) {
-      throw fromTemporal(error, workflowId, 'verification');
-    }
-    throw new MoverError('MOVE_NOT_FOUND', `Temporal has no verification "${workflowId}".`);
-  }
-
-  async #end(workflowId: string, runId: string): Promise<Pick<Verification, 'state' | 'report' | 'error'>> {
-    const { client } = await this.#temporal();
-    try {
-      const result: unknown = await client.workflow.getHandle(workflowId, runId).result();
-      return { state: 'same', report: parseOrRefuse(verifyReportSchema, result, 'report') };
+      return { state: 'same', report: parseOrRefuse(verifyReportSchema, await this.#runs.resultOf(run), 'report') };
     } catch (error) {
       if (error instanceof WorkflowFailedError) return endOf(error);
-      if (error instanceof MoverError) throw error;
-      throw fromTemporal(error, workflowId, 'verification');
+      throw fromTemporal(error, run.workflowId, 'verification');
     }
   }
 }
 
+const CLAUSES: Readonly<Record<VerificationState, string>> = {
+  running: endedAs('Running'),
+  same: endedAs('Completed'),
+  different: endedAs('Failed'),
+  failed: endedAs('Failed', 'TimedOut'),
+  cancelled: endedAs('Canceled'),
+  terminated: endedAs('Terminated'),
+};
+
 function endOf(error: WorkflowFailedError): Pick<Verification, 'state' | 'report' | 'error'> {
   if (error.cause instanceof CancelledFailure) return { state: 'cancelled' };
   if (error.cause instanceof TerminatedFailure) return { state: 'terminated' };
-  const application: ApplicationFailure | undefined = findApplicationFailure(error.cause);
+  const application = findApplicationFailure(error.cause);
   if (application === undefined)
     return { state: 'failed', error: new MoverError('INTERNAL', `The verification failed: ${causeOf(error)}.`) };
   const failure = fromApplicationFailure(application);
@@ -183,9 +164,6 @@ function heartbeatOf({ raw }: WorkflowExecutionDescription): VerifyHeartbeat | u
   }
 }
 
-function started(
-  access: TemporalAccess,
-  { workflowId, runId }: Pick<StartedRun, 'workflowId' | 'runId'>,
-): StartedVerify {
-  return { workflowId, runId, url: workflowUrl(access, workflowId, runId) };
+function startedOf({ id, ...run }: NamedRun): StartedVerification {
+  return { verificationId: id, ...run };
 }

@@ -1,12 +1,10 @@
-// What there is: volumes, groups and recovery points, put together from the replica site's and the
-// splitters' views.
+// What there is: volumes and groups, put together from the replica site's and the splitters' views.
 import { anyAppliance, type Ports } from '../../control/ports.js';
-import { findGroup, findGroups, findVolume } from '../../control/site-lookup.js';
+import { findGroups } from '../../control/site-lookup.js';
 import type { GroupState } from '../../contracts/appliance-api.js';
 import { MoverError } from '../../contracts/errors.js';
-import { type GroupId, groupIdSchema, type VolumeId, volumeIdSchema } from '../../contracts/ids.js';
+import type { GroupId, VolumeId } from '../../contracts/ids.js';
 import { type Labels, labelsQuery } from '../../contracts/inventory.js';
-import type { DamagedMember, Hole, Ownership, RecoveryPoint } from '../../contracts/point.js';
 import type { SiteGroup, SiteVolume } from '../../contracts/replica-site-api.js';
 import type { SplitterVolume } from '../../contracts/splitter-api.js';
 
@@ -33,20 +31,6 @@ export interface VolumeFilter {
   readonly labels?: Labels | undefined;
 }
 
-/** Points of a group, or of any group that contains a volume. */
-export type PointOwner = { readonly group: GroupId } | { readonly volume: VolumeId };
-
-export interface ListedPoints {
-  /** Oldest first. */
-  readonly points: RecoveryPoint[];
-  /** Spans of the volume of which only the end state can be recovered. */
-  readonly holes: Hole[];
-  /** When which group owned the volume; of a group: which volumes it owned when. Oldest first. */
-  readonly owners: Ownership[];
-  /** Members of points that can't be opened, or not wholly, because stored data is damaged. */
-  readonly damaged?: readonly DamagedMember[] | undefined;
-}
-
 /**
  * @throws MoverError UNREACHABLE when no appliance answers for the replica site; INVALID_REQUEST.
  */
@@ -66,40 +50,6 @@ export async function listGroups(ports: Ports): Promise<ListedGroup[]> {
     const view = views.get(group.group);
     return { ...group, state: view?.state ?? 'UNREACHABLE', lastPoint: view?.lastPoint };
   });
-}
-
-/** @throws MoverError GROUP_NOT_FOUND, VOLUME_NOT_FOUND, UNREACHABLE */
-export async function listPoints(ports: Ports, owner: PointOwner): Promise<ListedPoints> {
-  const points: RecoveryPoint[] = [];
-  const holes: Hole[] = [];
-  const owners: Ownership[] = [];
-  const damaged: DamagedMember[] = [];
-  let cursor: string | undefined;
-  do {
-    const page = { ...owner, ...(cursor === undefined ? {} : { cursor }) };
-    const answer = await anyAppliance(ports, ({ calls }) => calls.listPoints(page));
-    points.push(...answer.points);
-    damaged.push(...(answer.damaged ?? []));
-    // Each page repeats the holes and the owners.
-    if (cursor === undefined) {
-      holes.push(...answer.holes);
-      owners.push(...answer.owners);
-    }
-    cursor = answer.next;
-  } while (cursor !== undefined);
-  return { points, holes, owners, damaged };
-}
-
-/**
- * Whether a name that may be either is a group or a volume; a group if both exist.
- * @throws MoverError VOLUME_NOT_FOUND when it is neither; UNREACHABLE
- */
-export async function ownerNamed(ports: Ports, name: string): Promise<PointOwner> {
-  const { data: group } = groupIdSchema.safeParse(name);
-  if (group !== undefined && (await findGroup(ports, group)) !== undefined) return { group };
-  const { data: volume } = volumeIdSchema.safeParse(name);
-  if (volume !== undefined && (await findVolume(ports, volume)) !== undefined) return { volume };
-  throw new MoverError('VOLUME_NOT_FOUND', `There is neither a group nor a volume "${name}".`);
 }
 
 async function siteVolumes(ports: Ports, { labels, ...filter }: VolumeFilter = {}): Promise<SiteVolume[]> {

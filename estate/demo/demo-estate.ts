@@ -1,5 +1,5 @@
-// The demo's estate: that of `npm start` on free ports, with recovery points every second so that a
-// short demo has some.
+// The demo's estate: the one of `npm start` on free ports, with recovery points every second so
+// that a short demo gets some.
 import { readEstateFile } from '../../client/estate-file.js';
 import type { Estate } from '../../contracts/estate.js';
 import { DEFAULT_ESTATE_FILE } from '../project.js';

@@ -1,25 +1,23 @@
-// The demo's proof: the replica is the source, both are what the guest wrote, and both bookmarks
-// are states the guest went through.
+// The demo's proof: the replica equals the source, both hold what the guest wrote, and both
+// bookmarks are states that the guest went through.
 import type { MoveReport } from '../../contracts/move.js';
 import { readAhead } from '../../nbd/read-ahead.js';
 import { compareExports, type Comparison, type Export, withExport } from '../compare.js';
 import type { Guest } from '../guest/guest.js';
-import { type Verification, verifyCut, verifyFinal } from '../guest/verify.js';
+import { type DiskCheck, verifyCut, verifyFinal } from '../guest/verify.js';
 import type { RunningEstate } from '../launch.js';
 import { nbdAddressOf } from '../nbd-address.js';
 import type { Say } from './stages.js';
 
 export interface Proof {
-  /** Source against replica, once quiet. */
+  /** The source compared with the replica, once quiet. */
   readonly replica: Comparison;
-  /** The source against the guest's memory of its acknowledged writes. */
-  readonly source: Verification;
-  /**
-   * The point at which the volume left its old group, and the first one of the new group with it.
-   */
-  readonly left: Verification;
-  readonly joined: Verification;
-  /** Sentences about what is wrong; empty when everything is as promised. */
+  /** The source compared with the guest's log of acknowledged writes. */
+  readonly source: DiskCheck;
+  /** The "left" bookmark in the old group and, below, the "joined" bookmark in the new one. */
+  readonly left: DiskCheck;
+  readonly joined: DiskCheck;
+  /** Sentences about what is wrong; empty when nothing is. */
   readonly problems: readonly string[];
 }
 
@@ -43,7 +41,7 @@ export async function proveMove(estate: RunningEstate, report: MoveReport, guest
   return { replica, source: written, left, joined, problems: problemsOf({ replica, source: written, left, joined }) };
 }
 
-async function verify(from: Export, guest: Guest, check: typeof verifyFinal): Promise<Verification> {
+async function verify(from: Export, guest: Guest, check: typeof verifyFinal): Promise<DiskCheck> {
   return await withExport(from, async (client) => check(readAhead(client), guest.seed, guest.log));
 }
 
@@ -54,13 +52,13 @@ function problemsOf({ replica, source, left, joined }: Omit<Proof, 'problems'>):
     ...faultsOf('source', source),
     ...faultsOf('"left" bookmark', left),
     ...faultsOf('"joined" bookmark', joined),
-    // An empty image would be consistent with anything.
+    // Rules out an empty image, which would be consistent with anything.
     ...(left.written === 0 ? ['the "left" bookmark holds none of the guest’s writes'] : []),
     ...(joined.written < left.written ? ['the "joined" bookmark holds fewer blocks than the "left" one'] : []),
   ];
 }
 
-function faultsOf(what: string, { faults, described }: Verification): string[] {
+function faultsOf(what: string, { faults, described }: DiskCheck): string[] {
   const rest = faults - described.length;
   return [...described.map((sentence) => `${what}: ${sentence}`), ...(rest > 0 ? [`${what}: and ${rest} more`] : [])];
 }

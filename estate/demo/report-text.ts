@@ -1,12 +1,12 @@
-// The demo's report as people read it.
+// The demo's report as text for people.
 import { bytes, duration, table } from '../../client/text/format.js';
 import { reportLines, stepLine } from '../../client/cli/move-view.js';
 import type { DemoReport } from './run-demo.js';
 
-/** The phases of the guest's writes, in their order. */
+/** The phases of the guest's writes, in order. */
 const PHASES = ['before', 'during', 'after'] as const;
 
-/** @param kept whether the estate is left running, so that a link to it is of use */
+/** The report as text. @param kept whether the estate keeps running, so that the link works */
 export function reportText({ move, guest, proof, url }: DemoReport, kept: boolean): string {
   const rows = PHASES.map((phase) => {
     const { count = 0, medianMs = 0, p99Ms = 0, worstMs = 0 } = guest.latencies[phase] ?? {};
@@ -30,7 +30,7 @@ export function reportText({ move, guest, proof, url }: DemoReport, kept: boolea
     '',
     ...(url === undefined
       ? []
-      : [`In the Temporal UI${kept ? '' : ' (there while it runs: npm run demo -- --keep)'}: ${url}`]),
+      : [`In the Temporal UI${kept ? '' : ' (works while the estate runs: npm run demo -- --keep)'}: ${url}`]),
     ...(problems.length === 0
       ? ['Nothing was lost: every acknowledged write is there, in order, before and after the move.']
       : ['NOT as promised:', ...problems.map((problem) => `  - ${problem}`)]),

@@ -1,11 +1,11 @@
-// The demo: a whole estate, a guest that never stops writing, one move, and proof that nothing was
-// lost.
+// The demo: a whole estate, a guest that writes all the time, one move, and the proof that nothing
+// was lost.
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { duration } from '../../client/text/format.js';
-import type { Move } from '../../client/moves/moves.js';
+import type { Move } from '../../client/moves/move-client.js';
 import { createMoverClient, type MoverClient } from '../../client/sdk.js';
 import { connectTemporal } from '../../client/temporal/connection.js';
 import type { GroupId, VolumeId } from '../../contracts/ids.js';
@@ -26,28 +26,28 @@ import { type Proof, proveMove } from './prove.js';
 
 const VOLUME: VolumeId = volumeIdSchema.parse('vm-1-disk-0');
 const TARGET: GroupId = groupIdSchema.parse('cg-silver');
-/** A busy database's; what 2 cores shared with the whole estate serve without queueing. */
+/** Rate of a busy database; 2 cores that also run the whole estate serve it without queueing. */
 const WRITES_PER_SECOND = 500;
-/** How long the guest writes before the move and after it, ms: two recovery points each. */
+/** How long the guest writes before and after the move, ms: two recovery points each. */
 const BEFORE_MS = 3_000;
 const AFTER_MS = 2_000;
 /** Longest time for everything after the set-up, ms. */
 const DEMO_MS_MAX = 60_000;
 const QUIET_MS_MAX = 20_000;
-/** Longest start of Temporal, ms: 0.4 to 2 s measured; a busy machine more. */
+/** Longest start of Temporal, ms: 0.4 to 2 s measured, more on a busy machine. */
 const TEMPORAL_MS_MAX = 60_000;
-/** How often a stage says how the guest does, ms. */
+/** Time between two progress lines about the guest, ms. */
 const SAY_INTERVAL_MS = 200;
 
 export interface DemoReport {
   readonly move: MoveReport;
-  /** The move in the Temporal UI, while the estate runs. */
+  /** The move's page in the Temporal UI, which works while the estate runs. */
   readonly url: string | undefined;
   readonly guest: {
     readonly seed: number;
     readonly acknowledged: number;
     readonly reconnections: number;
-    /** `before`, `during` and `after` the move. */
+    /** Keyed by phase: `before`, `during` and `after` the move. */
     readonly latencies: Readonly<Record<string, LatencySummary>>;
   };
   readonly proof: Proof;
@@ -56,16 +56,16 @@ export interface DemoReport {
 export interface Demo {
   readonly report: DemoReport;
   readonly estate: RunningEstate;
-  /** Starts again from now on what ends: the proof is made. */
+  /** Restarts processes that end from now on, as the proof is complete. */
   readonly keep: (say: Say) => void;
   /**
-   * Stops everything and removes its folder.
-   * @throws Error when something could not be stopped; the rest is
+   * Stops everything and removes the demo's folder.
+   * @throws Error when something can't be stopped; the rest is stopped
    */
   readonly stop: () => Promise<void>;
 }
 
-/** @throws Error that says what is wrong; everything is stopped then */
+/** Runs the demo. @throws Error that says what is wrong; everything is then stopped */
 export async function runDemo(stage: Stage, signal: AbortSignal): Promise<Demo> {
   const cleanup = new Cleanup();
   try {
@@ -73,9 +73,9 @@ export async function runDemo(stage: Stage, signal: AbortSignal): Promise<Demo> 
     cleanup.add(async () => rm(folder, { recursive: true, force: true }));
     const { estate, temporal } = await setUp(stage, folder, cleanup);
     const interrupted = rejectionOf(AbortSignal.any([signal, AbortSignal.timeout(DEMO_MS_MAX)]));
-    // A proof that something died in is none: it ends with the reason.
+    // A process that dies during the proof makes the demo fail with its reason.
     const died = [estate.failed, failureOf(temporal)];
-    const report = await Promise.race([present(stage, estate, temporal, cleanup), interrupted, ...died]);
+    const report = await Promise.race([runStages(stage, estate, temporal, cleanup), interrupted, ...died]);
     return { report, estate, keep: (say) => keep(estate, temporal, cleanup, say), stop: cleanup.run };
   } catch (error) {
     await cleanup.afterFailure();
@@ -83,12 +83,12 @@ export async function runDemo(stage: Stage, signal: AbortSignal): Promise<Demo> 
   }
 }
 
-interface Stand {
+interface RunningDemo {
   readonly estate: RunningEstate;
   readonly temporal: EstateTemporal;
 }
 
-async function setUp(stage: Stage, folder: string, cleanup: Cleanup): Promise<Stand> {
+async function setUp(stage: Stage, folder: string, cleanup: Cleanup): Promise<RunningDemo> {
   const temporal = await stage('Start Temporal', async (say) => openTemporal(folder, cleanup, say));
   const estate = await stage('Start the estate: replica site, 2 appliances, splitter, worker', async (say) =>
     launchEstate({ estate: await demoEstate(), dataDirectory: folder, temporal: temporal.access, log: say }),
@@ -97,7 +97,7 @@ async function setUp(stage: Stage, folder: string, cleanup: Cleanup): Promise<St
   return { estate, temporal };
 }
 
-/** @throws Error when an existing one can't be reached, or one of our own does not start */
+/** Finds or starts Temporal. @throws Error when an existing server or our own can't be reached */
 async function openTemporal(folder: string, cleanup: Cleanup, say: Say): Promise<EstateTemporal> {
   const files = { databaseFile: join(folder, 'temporal.db'), logFile: join(folder, 'temporal.log') };
   const temporal = await planTemporal({ port: 0, uiPort: 0, ...files, say });
@@ -112,16 +112,16 @@ async function openTemporal(folder: string, cleanup: Cleanup, say: Say): Promise
   const { server } = temporal;
   cleanup.add(async () => server.stop());
   await server.begin();
-  const over = new AbortController();
-  const late = delay(TEMPORAL_MS_MAX, undefined, { signal: over.signal }).then(() => {
-    throw new Error(`The Temporal server does not serve after ${TEMPORAL_MS_MAX} ms.`);
+  const timer = new AbortController();
+  const late = delay(TEMPORAL_MS_MAX, undefined, { signal: timer.signal }).then(() => {
+    throw new Error(`The Temporal server is not ready after ${TEMPORAL_MS_MAX} ms.`);
   });
   late.catch(() => undefined);
-  await Promise.race([server.serving(), late]).finally(() => over.abort());
+  await Promise.race([server.serving(), late]).finally(() => timer.abort());
   return temporal;
 }
 
-/** Rejects when a Temporal server of our own ends; never for one that others run. */
+/** Rejects when a Temporal server of our own ends; never settles for an existing one. */
 async function failureOf(temporal: EstateTemporal): Promise<never> {
   if (temporal.kind === 'existing') return await new Promise<never>(() => undefined);
   const { how, lastLines } = await temporal.server.ended();
@@ -134,7 +134,7 @@ function keep(estate: RunningEstate, temporal: EstateTemporal, cleanup: Cleanup,
   cleanup.add(async () => supervisor.end());
 }
 
-async function present(
+async function runStages(
   stage: Stage,
   estate: RunningEstate,
   temporal: EstateTemporal,
@@ -155,14 +155,14 @@ async function present(
 
   await stage(`A guest writes to ${VOLUME}`, async (say) => writing(watchGuest(guest, BEFORE_MS, say)));
   guest.phase('during');
-  const move = await stage(`Move ${VOLUME} from cg-gold to ${TARGET}, the guest writing on`, async (say) =>
+  const move = await stage(`Move ${VOLUME} from cg-gold to ${TARGET} while the guest writes`, async (say) =>
     writing(moveVolume(client, say)),
   );
   guest.phase('after');
-  await stage('The guest writes on, now protected in the new group', async (say) =>
+  await stage('The guest keeps writing, now protected in the new group', async (say) =>
     writing(watchGuest(guest, AFTER_MS, say)),
   );
-  await stage('The guest stops; wait until nothing is on its way', async (say) => {
+  await stage('The guest stops; wait until no write is in flight', async (say) => {
     await guest.stop();
     await waitUntilQuiet(client, { volume: VOLUME, timeoutMs: QUIET_MS_MAX, say });
     return guest.log.acknowledged;
@@ -184,7 +184,7 @@ async function present(
 }
 
 async function openClient(estate: RunningEstate, temporal: EstateTemporal, cleanup: Cleanup): Promise<MoverClient> {
-  // An existing server needs the user's own settings (TLS, API key), which the environment has.
+  // An existing server needs the user's own settings (TLS, API key) from the environment.
   const environment = temporal.kind === 'existing' ? process.env : {};
   const access = await connectTemporal(estate.estate, environment);
   cleanup.add(access.close);
@@ -206,12 +206,15 @@ async function watchGuest(guest: Guest, forMs: number, say: Say): Promise<number
 }
 
 async function moveVolume(client: MoverClient, say: Say): Promise<{ report: MoveReport; url: Move['url'] }> {
-  const started = await client.startMove({ volume: VOLUME, to: TARGET, operator: 'demo', reason: 'npm run demo' });
-  for await (const { stage, steps } of client.watchMove(started.moveId)) {
+  const started = await client.moves.start({ volume: VOLUME, to: TARGET, operator: 'demo', reason: 'npm run demo' });
+  let move: Move | undefined;
+  for await (move of client.moves.follow(started.moveId)) {
+    if (move.progress === undefined) continue;
+    const { stage, steps } = move.progress;
     const done = steps.map(({ step, startedAtMs, endedAtMs }) => `${step} ${duration(endedAtMs - startedAtMs)}`);
     say([...done, stage].join(' → '));
   }
-  const { report, error, state, url } = await client.getMove(started.moveId);
+  const { report, error, state, url } = move ?? (await client.moves.get(started.moveId));
   if (report === undefined) throw error ?? new Error(`The move ended as ${state}.`);
   return { report, url };
 }

@@ -1,16 +1,16 @@
-// How the demo shows what it is doing: one line a stage, with what goes on inside it on a terminal;
-// nothing with --json.
+// How the demo shows progress: one line a stage, with details below it on a terminal; nothing with
+// --json.
 import { Listr, PRESET_TIMER } from 'listr2';
 
-/** Gets a line about what goes on now. */
+/** Takes a line about the current work. */
 export type Say = (line: string) => void;
 
-/** Runs one stage under a title. */
+/** Runs one stage of the demo under a title. */
 export type Stage = <T>(title: string, work: (say: Say) => Promise<T>) => Promise<T>;
 
 export const silentStage: Stage = async (_title, work) => work(() => undefined);
 
-/** On a terminal a spinner with the newest line below it; elsewhere plain lines. */
+/** Shows a spinner with the newest line below it on a terminal; plain lines elsewhere. */
 export const visibleStage: Stage = async (title, work) => {
   const results: Awaited<ReturnType<typeof work>>[] = [];
   const list = new Listr(

@@ -1,20 +1,20 @@
-// A guest's block says what it is: who wrote it, with which write, and where. So any copy of a disk
-// can be checked without the guest.
+// A guest's block identifies itself: the guest, the write and the place. So any copy of a disk can
+// be checked without the guest.
 
-/** Bytes of one write, and its alignment. */
+/** Bytes of one write; also its alignment. */
 export const GUEST_BLOCK_BYTES = 4096;
 const WORDS = GUEST_BLOCK_BYTES / 4;
 /** "vmGB", little-endian. */
 const MAGIC = 0x42476d76;
-/** Words: magic, seed, sequence, block; pseudo-random ones from there on. */
+/** Header words: magic, seed, sequence, block; the words after them are pseudo-random. */
 const HEADER_WORDS = 4;
 const WORD_MAX = 0xffff_ffff;
 const ZEROES = Buffer.alloc(GUEST_BLOCK_BYTES);
 
 export interface BlockIdentity {
-  /** Of the guest, 32 bits. */
+  /** Seed of the guest, 32 bits. */
   readonly seed: number;
-  /** The guest's write, 1, 2, 3 …; 32 bits. */
+  /** Number of the guest's write: 1, 2, 3 …; 32 bits. */
   readonly sequence: number;
   /** Number of the block on the disk; 32 bits (16 TiB). */
   readonly block: number;
@@ -25,7 +25,7 @@ export type BlockContent =
   | { readonly kind: 'written'; readonly identity: BlockIdentity }
   | { readonly kind: 'foreign'; readonly why: string };
 
-/** Fills the block's bytes. `target` is exactly one block. */
+/** Fills `target`, which is exactly one block. */
 export function writeBlock(target: Buffer, { seed, sequence, block }: BlockIdentity): void {
   target.writeUInt32LE(MAGIC, 0);
   target.writeUInt32LE(seed, 4);
@@ -38,7 +38,7 @@ export function writeBlock(target: Buffer, { seed, sequence, block }: BlockIdent
   }
 }
 
-/** What a block's bytes say, checked to the last byte. `source` is exactly one block. */
+/** Reads a block and checks it to the last byte. `source` is exactly one block. */
 export function readBlock(source: Buffer): BlockContent {
   if (source.readUInt32LE(0) !== MAGIC) {
     return source.equals(ZEROES) ? { kind: 'empty' } : { kind: 'foreign', why: 'not written by a guest' };
@@ -54,15 +54,15 @@ export function readBlock(source: Buffer): BlockContent {
   return { kind: 'written', identity };
 }
 
-/** Never 0, where xorshift would stay. */
+/** The first random word; never 0, where xorshift would stay. */
 function firstState({ seed, sequence, block }: BlockIdentity): number {
   const mixed = Math.imul(seed, 0x9e37_79b1) ^ Math.imul(sequence, 0x85eb_ca6b) ^ Math.imul(block, 0xc2b2_ae35);
   return mixed >>> 0 || WORD_MAX;
 }
 
 /**
- * Marsaglia's xorshift32: a few nanoseconds a word, and no compressor or page of zeroes looks like
- * it.
+ * Marsaglia's xorshift32: a few nanoseconds a word, and its output neither compresses nor contains
+ * pages of zeroes.
  */
 function nextState(state: number): number {
   let next = state;

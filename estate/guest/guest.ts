@@ -1,5 +1,5 @@
-// The built-in guest: writes blocks that describe themselves to a virtual volume, at a bounded
-// rate, and remembers every one.
+// The built-in guest: writes self-describing blocks to a virtual volume at a bounded rate, and logs
+// every write.
 import { setTimeout as delay } from 'node:timers/promises';
 import type { NbdAddress } from '../../nbd/address.js';
 import { GUEST_BLOCK_BYTES, writeBlock } from './block.js';
@@ -7,23 +7,23 @@ import { LatencyHistogram, type LatencySummary } from './latency.js';
 import { PatientDisk } from './patient-disk.js';
 import { WriteLog } from './write-log.js';
 
-/** A small database's: enough to keep something under way at every moment of a move. */
+/** Depth of a small database: keeps a write in flight at every moment of a move. */
 const DEPTH_DEFAULT = 4;
-/** A guest that was held up does not make up for more than this much of its rate, seconds. */
+/** Longest delay whose missed writes the guest makes up for, seconds. */
 const CATCH_UP_S_MAX = 0.1;
 const SECOND_MS = 1_000;
 
 export interface GuestOptions {
-  /** The splitter's NBD server. */
+  /** Address of the splitter's NBD server. */
   readonly address: NbdAddress;
   readonly volume: string;
-  /** 32 bits: what the guest writes, and where, follows from it. */
+  /** Seed of 32 bits; it determines what the guest writes, and where. */
   readonly seed: number;
-  /** Writes under way at a time; default 4. */
+  /** Writes in flight at a time; default 4. */
   readonly depth?: number;
-  /** Default: as fast as they are acknowledged. */
+  /** Rate; default: as fast as writes are acknowledged. */
   readonly writesPerSecond?: number;
-  /** Only the first blocks of the disk are written; default: all. */
+  /** Number of blocks to write, from the start of the disk; default: all. */
   readonly blocks?: number;
   /** Name of the first phase; default `start`. */
   readonly phase?: string;
@@ -32,30 +32,27 @@ export interface GuestOptions {
 export interface Guest {
   readonly seed: number;
   readonly log: WriteLog;
-  /** Latencies are counted under this name from now on. */
+  /** Counts latencies under this name from now on. */
   phase(name: string): void;
-  /** By phase. A write counts in the phase in which it was issued. */
+  /** Latencies by phase. A write counts in the phase in which it was issued. */
   latencies(): Readonly<Record<string, LatencySummary>>;
-  /** How often the disk had to be connected to again. */
+  /** How often the guest connected to the disk again. */
   readonly reconnections: number;
   /** Rejects when the disk refuses a write, or is gone for 60 s. */
   readonly failed: Promise<never>;
   /**
-   * Holds back further writes; resolves when every write issued is acknowledged.
+   * Holds back further writes; resolves when every issued write is acknowledged.
    * @throws what `failed` rejects with
    */
   pause(): Promise<void>;
-  /** Writes on after a pause. */
+  /** Resumes writing after a pause. */
   resume(): void;
   /**
-   * Resolves when every write issued is acknowledged. Safe to call twice.
+   * Stops writing; resolves when every issued write is acknowledged. Safe to call twice.
    * @throws what `failed` rejects with
    */
   stop(): Promise<void>;
-  /**
-   * Stops without repeating what is not acknowledged: for clearing up when the disk may be gone.
-   * Never rejects.
-   */
+  /** Stops without repeating unacknowledged writes, in case the disk is gone. Never rejects. */
   abandon(): Promise<void>;
 }
 
@@ -75,10 +72,7 @@ class WritingGuest implements Guest {
   readonly #pace: Pace;
   readonly #phases = new Map<string, LatencyHistogram>();
   readonly #lanes: Promise<void>;
-  /**
-   * Blocks with a write under way: a guest that cares for its data orders writes to one place
-   * itself.
-   */
+  /** Blocks with a write in flight: a guest orders its writes to one place itself. */
   readonly #busy = new Set<number>();
   #latency: LatencyHistogram;
   #random: number;
@@ -92,7 +86,7 @@ class WritingGuest implements Guest {
     blocks: number,
   ) {
     if (blocks <= depth)
-      throw new Error(`A guest that keeps ${depth} writes under way needs more than ${blocks} blocks.`);
+      throw new Error(`A guest that keeps ${depth} writes in flight needs more than ${blocks} blocks.`);
     this.seed = seed >>> 0;
     this.#random = this.seed || 1;
     this.#disk = disk;
@@ -124,7 +118,7 @@ class WritingGuest implements Guest {
   }
 
   resume(): void {
-    this.#pause?.over.settle();
+    this.#pause?.ended.settle();
     this.#pause = undefined;
   }
 
@@ -135,7 +129,7 @@ class WritingGuest implements Guest {
 
   async abandon(): Promise<void> {
     this.#stopping = true;
-    // Lanes that are held back have to see that it is over.
+    // Paused lanes must wake to see that the guest stops.
     this.resume();
     await this.#disk.close();
     await this.#lanes.catch(() => undefined);
@@ -167,16 +161,16 @@ class WritingGuest implements Guest {
 
   async #failure(): Promise<never> {
     await this.#lanes;
-    // Lanes that ended in order have no failure to tell.
+    // Lanes that ended normally have no failure to report.
     return await new Promise<never>(() => undefined);
   }
 
-  /** One write after the other, with a buffer of its own. */
+  /** Issues writes one after another, with its own buffer. */
   async #lane(): Promise<void> {
     const data = Buffer.alloc(GUEST_BLOCK_BYTES);
     while (!this.#stopping) {
       await this.#pace.turn();
-      while (this.#pause !== undefined) await this.#pause.over.settled;
+      while (this.#pause !== undefined) await this.#pause.ended.settled;
       if (this.#stopping) return;
       await this.#write(data);
     }
@@ -208,9 +202,9 @@ class WritingGuest implements Guest {
 }
 
 class Pause {
-  /** No write is under way any more. */
+  /** Settles once no write is in flight. */
   readonly reached = new Signal();
-  readonly over = new Signal();
+  readonly ended = new Signal();
 }
 
 /** A promise that is settled from outside. */
@@ -221,9 +215,7 @@ class Signal {
   });
 }
 
-/**
- * Lets turns through at a rate, evenly; after a pause it does not make up for all that was missed.
- */
+/** Lets turns through evenly at a rate; after a delay it makes up for `CATCH_UP_S_MAX` at most. */
 class Pace {
   readonly #intervalMs: number;
   #nextAtMs = performance.now();

@@ -1,16 +1,13 @@
-// Latencies of many writes in little memory: counts by buckets that are 3 % wide, and the exact
-// worst.
+// Latencies of many writes in little memory: counts in buckets 3 % wide, and the exact worst.
 
 /** Buckets per factor of two: each is 2^(1/24), about 3 %, wider than the one before. */
 const BUCKETS_PER_OCTAVE = 24;
-/** Everything below is one bucket: a system call takes longer. */
+/** Upper edge of the first bucket, ms: a system call takes longer. */
 const FLOOR_MS = 0.001;
 
 export interface LatencySummary {
   readonly count: number;
-  /**
-   * Milliseconds, like the rest; 0 without writes. Within 3 %, except the worst, which is exact.
-   */
+  /** Milliseconds, as are the next two; 0 without writes. Accurate to 3 %; the worst is exact. */
   readonly medianMs: number;
   readonly p99Ms: number;
   readonly worstMs: number;
@@ -28,12 +25,12 @@ export class LatencyHistogram {
     if (ms > this.#worstMs) this.#worstMs = ms;
   }
 
-  /** The upper edge of the bucket that holds this share (0 to 1) of all latencies. */
+  /** The upper edge, ms, of the bucket that holds this share (0 to 1) of all latencies. */
   quantileMs(share: number): number {
     const rank = Math.ceil(share * this.#count);
     let seen = 0;
     for (const [bucket, count] of this.#counts.entries()) {
-      // Buckets between the used ones are holes of the array.
+      // Unused buckets are holes in the array.
       seen += count ?? 0;
       if (rank > 0 && seen >= rank) return Math.min(FLOOR_MS * 2 ** ((bucket + 1) / BUCKETS_PER_OCTAVE), this.#worstMs);
     }

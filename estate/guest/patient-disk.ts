@@ -1,4 +1,4 @@
-// A disk that is asked again until it answers: what a guest's driver does while its host's splitter
+// A disk that retries until it gets an answer, as a guest's driver does while its host's splitter
 // restarts.
 import { setTimeout as delay } from 'node:timers/promises';
 import type { NbdAddress } from '../../nbd/address.js';
@@ -6,11 +6,11 @@ import { connectNbd } from '../../nbd/client.js';
 import { NbdDisconnected, NbdError, NbdRefused } from '../../nbd/errors.js';
 import type { NbdClient } from '../../nbd/nbd-client.js';
 
-/** Between tries to connect, ms: short, so that the outage measured is the splitter's own. */
+/** Pause between tries to connect, ms: short, so that the measured outage is the splitter's own. */
 const RECONNECT_PAUSE_MS = 25;
 /**
- * How long a disk may be gone before the guest gives up, ms: the usual SCSI patience is 30 s, and
- * processes start slower here.
+ * How long a disk may be gone before the guest gives up, ms. The usual SCSI time-out is 30 s;
+ * processes start more slowly here.
  */
 const PATIENCE_MS = 60_000;
 
@@ -26,7 +26,7 @@ export class PatientDisk {
     this.#exportName = exportName;
   }
 
-  /** How often it had to be connected to again. */
+  /** How often the disk was connected to again. */
   get reconnections(): number {
     return Math.max(0, this.#connections - 1);
   }
@@ -36,8 +36,8 @@ export class PatientDisk {
   }
 
   /**
-   * Repeats the very same write until it is acknowledged.
-   * @throws NbdError of a disk that refuses; Error after 60 s
+   * Repeats the same write until it is acknowledged.
+   * @throws NbdError when the disk refuses; Error after 60 s
    */
   async write(offset: number, data: Buffer): Promise<void> {
     const giveUpAtMs = performance.now() + PATIENCE_MS;
@@ -49,14 +49,14 @@ export class PatientDisk {
       } catch (error) {
         if (this.#closing || !isOutage(error)) throw error;
         if (performance.now() > giveUpAtMs)
-          throw new Error(`The disk is gone for ${PATIENCE_MS} ms.`, { cause: error });
-        // Another write may have connected again already.
+          throw new Error(`The disk has been gone for ${PATIENCE_MS} ms.`, { cause: error });
+        // Another write may already have reconnected.
         if (this.#client === connected) this.#client = undefined;
       }
     }
   }
 
-  /** Lets requests under way finish if there is a connection, and repeats none any more. */
+  /** Lets requests in flight finish if connected; retries nothing from now on. */
   async close(): Promise<void> {
     this.#closing = true;
     const client = await this.#client?.catch(() => undefined);
@@ -76,7 +76,7 @@ export class PatientDisk {
         this.#connections += 1;
         return client;
       } catch (error) {
-        // A disk that was never there is a mistake, not an outage.
+        // An export that never existed is a mistake, not an outage.
         const mistaken = error instanceof NbdRefused && this.#connections === 0;
         if (this.#closing || mistaken || !isOutage(error) || performance.now() > giveUpAtMs) throw error;
         await delay(RECONNECT_PAUSE_MS);
@@ -85,7 +85,7 @@ export class PatientDisk {
   }
 }
 
-/** Whether a new connection may do better: everything but a disk that answers with a refusal. */
+/** Whether a new connection may succeed: true unless the disk itself refuses. */
 function isOutage(error: unknown): boolean {
   if (error instanceof NbdError) return error.code === 'ESHUTDOWN';
   return (

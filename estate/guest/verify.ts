@@ -1,32 +1,29 @@
-// Holds a copy of a guest's disk against what the guest remembers: is it whole, and could the guest
-// have seen it like this?
+// Checks a copy of a guest's disk against the guest's log: is it complete, and is it a state that
+// the guest could have seen?
 import type { Chunk } from '../../nbd/read-ahead.js';
 import { GUEST_BLOCK_BYTES, readBlock } from './block.js';
 import type { WriteLog } from './write-log.js';
 
-/** How many faults are described; the rest is counted. */
+/** Most faults described in sentences; all are counted. */
 const FAULTS_DESCRIBED_MAX = 10;
 
-export interface Verification {
+export interface DiskCheck {
   readonly blocks: number;
   /** Blocks that hold a write. */
   readonly written: number;
   readonly faults: number;
-  /** Sentences about the first of them. */
+  /** Sentences about the first faults. */
   readonly described: readonly string[];
 }
 
-/** A disk's content: by block, the sequence number of the write that it holds. */
+/** A disk's content: for each block the sequence number of the write it holds. */
 interface DiskContent {
   readonly blocks: number;
   readonly held: ReadonlyMap<number, number>;
 }
 
-/**
- * Every block holds the newest acknowledged write to it, no more and no less. For a guest that has
- * stopped.
- */
-export async function verifyFinal(chunks: AsyncIterable<Chunk>, seed: number, log: WriteLog): Promise<Verification> {
+/** Checks that every block holds its newest acknowledged write. For a guest that has stopped. */
+export async function verifyFinal(chunks: AsyncIterable<Chunk>, seed: number, log: WriteLog): Promise<DiskCheck> {
   const faults = new Faults();
   const content = await readContent(chunks, seed, log, faults);
   for (const [block, sequence] of log.newestBefore(Number.POSITIVE_INFINITY)) {
@@ -38,11 +35,11 @@ export async function verifyFinal(chunks: AsyncIterable<Chunk>, seed: number, lo
 }
 
 /**
- * Every block holds one of the writes to it that was acknowledged in the end, and together they are
- * a state that a crash could have left: a write that is in the cut was issued at some time;
- * whatever was acknowledged before that time is in the cut as well.
+ * Checks that every block holds an acknowledged write to it, and that together they are a state
+ * that a crash could have left: every write acknowledged before a write in the cut was issued must
+ * be in the cut too.
  */
-export async function verifyCut(chunks: AsyncIterable<Chunk>, seed: number, log: WriteLog): Promise<Verification> {
+export async function verifyCut(chunks: AsyncIterable<Chunk>, seed: number, log: WriteLog): Promise<DiskCheck> {
   const faults = new Faults();
   const content = await readContent(chunks, seed, log, faults);
   let newestIssueAt = 0;
@@ -56,8 +53,8 @@ export async function verifyCut(chunks: AsyncIterable<Chunk>, seed: number, log:
   for (const [block, sequence] of log.newestBefore(newestIssueAt)) {
     const held = content.held.get(block) ?? 0;
     if (held >= sequence) continue;
-    const missing = `write ${sequence}, acknowledged before write ${newest} was issued`;
-    faults.add(`block ${block} holds ${nameOf(held)}: ${missing}, is missing, while that one is there`);
+    const missing = `write ${sequence}, acknowledged before write ${newest} was issued, is missing`;
+    faults.add(`block ${block} holds ${nameOf(held)}: ${missing} although write ${newest} is there`);
   }
   return faults.result(content);
 }
@@ -82,7 +79,8 @@ async function readContent(
 }
 
 /**
- * The write that a block holds, if it is one of this guest's to this very block, and acknowledged.
+ * The number of the write that a block holds; undefined when it is empty or not this guest's write
+ * to this block. Adds a fault for foreign content and for a write that was never acknowledged.
  */
 function checkBlock(bytes: Buffer, block: number, seed: number, log: WriteLog, faults: Faults): number | undefined {
   const content = readBlock(bytes);
@@ -118,7 +116,7 @@ class Faults {
     if (this.#described.length < FAULTS_DESCRIBED_MAX) this.#described.push(sentence);
   }
 
-  result({ blocks, held }: DiskContent): Verification {
+  result({ blocks, held }: DiskContent): DiskCheck {
     return { blocks, written: held.size, faults: this.#count, described: this.#described };
   }
 }

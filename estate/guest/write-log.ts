@@ -1,17 +1,17 @@
-// What a guest remembers of its writes: when each was issued and acknowledged, on one clock that
-// orders them.
+// A guest's log of its writes: when each was issued and acknowledged, on one clock that orders
+// them.
 
-/** Writes that one log keeps: about 250 MB of memory. */
+/** Most writes that one log keeps: about 250 MB of memory. */
 const WRITES_MAX = 10_000_000;
-/** The time of acknowledgement of a write that has none yet. */
+/** Acknowledgement time of a write without one. */
 const NEVER = Number.POSITIVE_INFINITY;
 
 export interface LoggedWrite {
   readonly sequence: number;
   readonly block: number;
-  /** Ticks of the log's own clock, which grows with every issue and every acknowledgement. */
+  /** Ticks of the log's own clock, which advances with every issue and every acknowledgement. */
   readonly issuedAt: number;
-  /** Infinity while there is no acknowledgement. */
+  /** Infinity until acknowledged. */
   readonly acknowledgedAt: number;
 }
 
@@ -22,7 +22,7 @@ export class WriteLog {
   #tick = 0;
   #acknowledged = 0;
 
-  /** Writes issued so far; the sequence number of the newest. */
+  /** Writes issued so far, which is also the newest sequence number. */
   get issued(): number {
     return this.#blocks.length;
   }
@@ -32,7 +32,7 @@ export class WriteLog {
   }
 
   /**
-   * Notes a write before it is sent, and numbers it: 1, 2, 3 …
+   * Logs a write before it is sent, and numbers it: 1, 2, 3 …
    * @throws Error when the log is full
    */
   issue(block: number): number {
@@ -50,7 +50,7 @@ export class WriteLog {
     this.#acknowledged += 1;
   }
 
-  /** Undefined when there was no such write. */
+  /** The write with this number; undefined when there is none. */
   get(sequence: number): LoggedWrite | undefined {
     const block = this.#blocks[sequence - 1];
     const issuedAt = this.#issuedAt[sequence - 1];
@@ -58,7 +58,7 @@ export class WriteLog {
     return { sequence, block, issuedAt, acknowledgedAt: this.#acknowledgedAt[sequence - 1] ?? NEVER };
   }
 
-  /** By block, the newest write that was acknowledged before the tick. */
+  /** The newest write of each block that was acknowledged before the tick, keyed by block. */
   newestBefore(tick: number): Map<number, number> {
     const newest = new Map<number, number>();
     for (let sequence = 1; sequence <= this.#blocks.length; sequence += 1) {

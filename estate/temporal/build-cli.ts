@@ -1,4 +1,4 @@
-// Builds the Temporal CLI from its Go module, once a user, into the cache.
+// Builds the Temporal CLI from its Go module into the cache, once per user.
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { createWriteStream } from 'node:fs';
@@ -12,9 +12,9 @@ import { provideGo } from './go.js';
 
 import type { Go } from './go.js';
 
-/** How often a build under way says that it goes on, ms. */
+/** Time between two progress lines of a build, ms. */
 const PROGRESS_INTERVAL_MS = 30_000;
-/** How many of the log's last lines a failure shows. */
+/** Last lines of the log shown in an error. */
 const FAILURE_LOG_LINES = 12;
 
 export interface BuildCliOptions {
@@ -24,10 +24,10 @@ export interface BuildCliOptions {
 }
 
 /**
- * Builds the CLI into the cache and returns its path; where another process builds it already,
- * waits for that. Takes about 3 minutes on 2 cores, and needs about 3 GB of disk meanwhile.
+ * Builds the CLI into the cache and returns its path; waits if another process is building it.
+ * Takes about 3 minutes on 2 cores and about 3 GB of disk while it runs.
  *
- * @throws Error with the end of the build's log, and with the other ways to provide a server.
+ * @throws Error with the end of the build's log and the other ways to provide a server
  */
 export async function buildCli({ log, env, signal }: BuildCliOptions): Promise<string> {
   const cli = cachedCli(env);
@@ -90,8 +90,8 @@ interface BuildEnvironment {
 }
 
 /**
- * The user's environment without what would build another platform's binary, another module's, or
- * with another Go.
+ * The user's environment without the variables that would build for another platform, build another
+ * module, or use another Go.
  */
 function buildEnvironment({ go, workFolder, binFolder, env }: BuildEnvironment): NodeJS.ProcessEnv {
   const { GOOS: _os, GOARCH: _arch, GOROOT: _root, ...kept } = env;
@@ -103,8 +103,7 @@ function buildEnvironment({ go, workFolder, binFolder, env }: BuildEnvironment):
     GO111MODULE: 'on',
     GOTOOLCHAIN: 'local',
     CGO_ENABLED: '0',
-    // Where Go is not the user's own, neither are its caches (2 GB): they go when the build is
-    // done.
+    // A fetched Go gets its own caches (2 GB), which are removed after the build.
     ...(go.isFetched
       ? {
           GOPATH: join(workFolder, 'gopath'),

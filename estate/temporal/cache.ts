@@ -1,4 +1,4 @@
-// Where what takes minutes to make is kept, so that every clone of the project shares it.
+// The folder for results that take minutes to make, shared by every clone of the project.
 import { homedir } from 'node:os';
 import { isAbsolute, join } from 'node:path';
 

@@ -1,4 +1,4 @@
-// Tells whether a path can be run, and where PATH has a command.
+// Tells whether a path can be executed, and where PATH has a command.
 import { constants } from 'node:fs';
 import { access, stat } from 'node:fs/promises';
 import { delimiter, join } from 'node:path';
@@ -13,7 +13,7 @@ export async function isExecutableFile(path: string): Promise<boolean> {
   }
 }
 
-/** The first executable called `name` on PATH; undefined where there is none. */
+/** The first executable called `name` on PATH; undefined if there is none. */
 export async function findOnPath(name: string, env: NodeJS.ProcessEnv): Promise<string | undefined> {
   for (const folder of (env['PATH'] ?? '').split(delimiter)) {
     if (folder === '') continue;

@@ -1,4 +1,4 @@
-// A Temporal server that somebody else runs, Temporal Cloud included: found through the SDK's own
+// A Temporal server that somebody else runs, Temporal Cloud included, found by the SDK's own
 // configuration.
 import { loadClientConnectConfig } from '@temporalio/envconfig';
 

@@ -1,50 +1,50 @@
-// Says when a Temporal server that somebody else runs can't be reached, and when it answers again.
-// It is never started or stopped here.
+// Reports when an existing Temporal server can't be reached, and when it answers again. Never
+// starts or stops it.
 import { setTimeout as delay } from 'node:timers/promises';
 import type { ExistingServer } from './existing-server.js';
 import { temporalTrouble } from './reach.js';
 
-/** Between looks, ms: each makes a connection, perhaps around the world. */
-const LOOK_EVERY_MS = 10_000;
-/** Looks in a row without an answer before it is told: one may be lost. */
-const SILENT_LOOKS = 2;
+/** Pause between checks, ms: each makes a connection, perhaps around the world. */
+const CHECK_EVERY_MS = 10_000;
+/** Failed checks in a row before a report: one may be lost. */
+const FAILED_CHECKS = 2;
 
 export interface WatchExistingOptions {
   readonly say: (line: string) => void;
   readonly signal: AbortSignal;
-  readonly lookEveryMs?: number;
+  readonly checkEveryMs?: number;
 }
 
 /**
- * Resolves when the signal aborts. Each change is told once; an unreachable server at the first
- * look, at once.
+ * Watches until the signal aborts, then resolves. Reports each change once; a failure of the first
+ * check is reported at once.
  */
 export async function watchExistingServer(
   { address, connection }: ExistingServer,
-  { say, signal, lookEveryMs = LOOK_EVERY_MS }: WatchExistingOptions,
+  { say, signal, checkEveryMs = CHECK_EVERY_MS }: WatchExistingOptions,
 ): Promise<void> {
-  let isTold = false;
-  let silentLooks = SILENT_LOOKS - 1;
+  let isReported = false;
+  let failedChecks = FAILED_CHECKS - 1;
   while (!signal.aborted) {
     const trouble = await temporalTrouble(connection);
     if (signal.aborted) return;
-    silentLooks = trouble === undefined ? 0 : silentLooks + 1;
+    failedChecks = trouble === undefined ? 0 : failedChecks + 1;
     if (trouble === undefined) {
-      if (isTold) say(`Temporal at ${address} answers again.`);
-      isTold = false;
-    } else if (!isTold && silentLooks >= SILENT_LOOKS) {
+      if (isReported) say(`Temporal at ${address} answers again.`);
+      isReported = false;
+    } else if (!isReported && failedChecks >= FAILED_CHECKS) {
       say(unreachableText(address, trouble));
-      isTold = true;
+      isReported = true;
     }
-    await delay(lookEveryMs, undefined, { signal }).catch(() => undefined);
+    await delay(checkEveryMs, undefined, { signal }).catch(() => undefined);
   }
 }
 
 function unreachableText(address: string, trouble: string): string {
   return [
-    `Temporal at ${address} cannot be reached. It is not started here, so it is not started again here either.`,
+    `Temporal at ${address} cannot be reached. This estate did not start that server and does not restart it.`,
     `  Why     ${trouble}`,
-    '  Data    Guests write on, protected. Moves, batches and schedules stand still and go on when it answers; commands that need it fail.',
+    '  Data    Guests keep writing, protected. Moves, batches and schedules wait until it answers; commands that need it fail.',
     '  To do   Start that server, or correct TEMPORAL_ADDRESS or TEMPORAL_PROFILE and start this again.',
   ].join('\n');
 }

@@ -1,30 +1,30 @@
-// Keeps two processes from doing the same minutes of work at once. It only saves work: what is
-// guarded must stay correct without it (here by renaming a finished file into place), since a stale
+// Keeps two processes from doing the same minutes of work. It only saves work: the guarded work
+// must stay correct without the lock (here: a finished file is renamed into place), because a stale
 // lock is taken over on a guess.
 import { mkdir, open, rename, rm, stat, utimes } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 
-/** How often the holder shows that it lives, ms. */
+/** How often the holder touches the lock, ms. */
 const LOCK_TOUCH_INTERVAL_MS = 2_000;
 /**
- * A lock not touched for so long, ms, belongs to a dead process: well over the interval, for a
+ * Age, ms, at which an untouched lock counts as a dead process's: well over the interval, for a
  * machine under load.
  */
 const LOCK_STALE_AFTER_MS = 20_000;
-/** How often one who waits looks again, ms. */
+/** Time between two tries of a waiting process, ms. */
 const LOCK_POLL_INTERVAL_MS = 500;
 
 export interface FileLockOptions {
   readonly path: string;
-  /** Called once, when another process turns out to hold the lock. */
+  /** Called once, when another process holds the lock. */
   readonly onWait: () => void;
   readonly signal?: AbortSignal;
 }
 
 /**
- * Runs `work` while holding the lock file at `path`; waits, without limit but for `signal`, while
- * another process does.
+ * Runs `work` while holding the lock file at `path`. Waits while another process holds it; only
+ * `signal` ends the wait.
  */
 export async function withFileLock<T>({ path, onWait, signal }: FileLockOptions, work: () => Promise<T>): Promise<T> {
   await mkdir(dirname(path), { recursive: true });
@@ -36,7 +36,7 @@ export async function withFileLock<T>({ path, onWait, signal }: FileLockOptions,
   }
   const touching = setInterval(() => {
     const now = new Date();
-    // A lock taken over by mistake is not fought for: both processes do the work.
+    // A lock taken over by mistake isn't fought for: both processes then do the work.
     utimes(path, now, now).catch(() => undefined);
   }, LOCK_TOUCH_INTERVAL_MS);
   touching.unref();
@@ -63,7 +63,7 @@ async function acquire(path: string): Promise<boolean> {
 async function discardIfStale(path: string): Promise<void> {
   const found = await stat(path).catch(() => undefined);
   if (found === undefined || Date.now() - found.mtimeMs < LOCK_STALE_AFTER_MS) return;
-  // Of several that find it stale, the rename succeeds for one.
+  // If several processes find it stale, only one rename succeeds.
   const discarded = `${path}.stale-${process.pid}`;
   await rename(path, discarded).catch(() => undefined);
   await rm(discarded, { force: true });

@@ -1,13 +1,10 @@
-// Finds TCP ports for servers that can't be told to take any free one, and sees when they listen
-// there.
+// Finds TCP ports for servers that can't choose a free one themselves, and checks whether they
+// listen.
 import { connect, createServer } from 'node:net';
 
 const LOOPBACK = '127.0.0.1';
 
-/**
- * A port on loopback that was free a moment ago: another process may take it first, so be ready to
- * try again.
- */
+/** A loopback port that was free a moment ago. Be ready to retry: another process may take it. */
 export async function freePort(): Promise<number> {
   const port = await listenOnce(0);
   if (port === undefined) throw new Error('No free TCP port on loopback.');
@@ -31,7 +28,7 @@ export async function isListening(port: number): Promise<boolean> {
   });
 }
 
-/** Listens and stops; the port it had, or undefined if it was taken. */
+/** Listens and stops. @returns the port it used; undefined if the port was taken */
 async function listenOnce(port: number): Promise<number | undefined> {
   const server = createServer();
   return new Promise((resolve, reject) => {

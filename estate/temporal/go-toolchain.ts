@@ -1,5 +1,5 @@
-// Fetches the Go toolchain as the module golang.org/toolchain, checks it against a hash pinned
-// here, and unpacks it.
+// Fetches the Go toolchain as the module golang.org/toolchain, verifies its pinned hash, and
+// unpacks it.
 import { chmod, copyFile, mkdir, mkdtemp, readdir, rename, rm, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 
@@ -7,7 +7,7 @@ import { fetchModuleZip } from './module-proxy.js';
 import { hashModuleZip } from './module-hash.js';
 import { readZip } from './zip.js';
 
-/** The Go that is fetched where there is none new enough. */
+/** The Go version that is fetched when no installed Go is new enough. */
 export const GO_TOOLCHAIN_VERSION = 'go1.26.8';
 
 const TOOLCHAIN_MODULE = 'golang.org/toolchain';
@@ -20,25 +20,26 @@ const TOOLCHAIN_HASHES: Readonly<Record<string, string>> = {
   'darwin-arm64': 'h1:dFjGhY6f8DTsY8/rLchUTDRRfjJP4pCrGCwxvHFT2Fg=',
 };
 
-/** Node.js's names of processor architectures, in Go's words. */
+/** Go's names of Node.js's processor architectures. */
 const GO_ARCHITECTURES: Readonly<Record<string, string>> = { x64: 'amd64', arm64: 'arm64' };
 
-/** Modules carry no file modes: these folders hold the toolchain's programs. */
+/** Folders of the toolchain's programs, which become executable: modules carry no file modes. */
 const PROGRAM_FOLDERS = ['bin', 'pkg/tool'];
 const PROGRAM_MODE = 0o755;
 
 export interface FetchGoToolchainOptions {
-  /** Where the toolchain is to stand; must not exist yet. */
+  /** Target folder of the toolchain; must not exist yet. */
   readonly folder: string;
   readonly env: NodeJS.ProcessEnv;
   readonly signal?: AbortSignal;
 }
 
 /**
- * Fetches and unpacks the toolchain (71 MB, 270 MB unpacked) into `folder`, whole or not at all.
+ * Fetches and unpacks the toolchain (71 MB, 270 MB unpacked) into `folder`, completely or not at
+ * all.
  *
  * @throws Error for a platform without a pinned hash, a proxy that doesn't answer, or a download
- * with another hash.
+ * with another hash
  */
 export async function fetchGoToolchain({ folder, env, signal }: FetchGoToolchainOptions): Promise<void> {
   const platform = `${process.platform}-${GO_ARCHITECTURES[process.arch] ?? process.arch}`;
@@ -74,7 +75,7 @@ async function unpack(entries: ReturnType<typeof readZip>, prefix: string, folde
     const target = join(folder, path);
     await mkdir(dirname(target), { recursive: true });
     await writeFile(target, entry.read());
-    // A module can't hold another module, so the toolchain's own go.mod files are packed under this
+    // A module can't contain another module, so the toolchain's go.mod files are packed under this
     // name.
     if (path.endsWith('/_go.mod')) await copyFile(target, join(dirname(target), 'go.mod'));
   }
@@ -82,8 +83,8 @@ async function unpack(entries: ReturnType<typeof readZip>, prefix: string, folde
 }
 
 /**
- * The entry's path below `prefix`. The hash was checked, so a strange path means a mistake here,
- * not an attack.
+ * The entry's path below `prefix`. The hash was verified, so a strange path is a mistake here, not
+ * an attack.
  */
 function relativePath(name: string, prefix: string): string {
   const path = name.slice(prefix.length);

@@ -10,15 +10,15 @@ import { fetchGoToolchain, GO_TOOLCHAIN_VERSION } from './go-toolchain.js';
 
 const run = promisify(execFile);
 
-/** The oldest Go that Temporal CLI 1.5.1 builds with (its go.mod): major, minor. */
+/** The oldest Go that builds Temporal CLI 1.5.1 (by its go.mod): major, minor. */
 const GO_OLDEST = [1, 25] as const;
 
 /** A Go command to build with. */
 export interface Go {
   readonly path: string;
-  /** As Go itself writes it, e.g. `go1.26.8`. */
+  /** Version in Go's own form, e.g. `go1.26.8`. */
   readonly version: string;
-  /** Fetched by this project, so its caches are nobody else's. */
+  /** Whether this project fetched it, so that nobody else uses its caches. */
   readonly isFetched: boolean;
 }
 
@@ -29,11 +29,11 @@ export interface ProvideGoOptions {
 }
 
 /**
- * The user's Go from PATH if it is new enough; else the toolchain kept in the cache, fetched (71
- * MB) if need be.
+ * Returns the user's Go from PATH if it is new enough; otherwise the cached toolchain, fetched
+ * first (71 MB) if missing.
  *
  * @throws Error when this platform's toolchain isn't pinned here, can't be fetched, or has another
- * hash.
+ * hash
  */
 export async function provideGo({ log, env, signal }: ProvideGoOptions): Promise<Go> {
   const own = await findOnPath('go', env);
@@ -51,7 +51,7 @@ export async function provideGo({ log, env, signal }: ProvideGoOptions): Promise
   return { path, version: GO_TOOLCHAIN_VERSION, isFetched: true };
 }
 
-/** What `go env GOVERSION` says without switching toolchains; undefined if it doesn't run. */
+/** The output of `go env GOVERSION` without switching toolchains; undefined if that fails. */
 async function versionOf(go: string, env: NodeJS.ProcessEnv): Promise<string | undefined> {
   try {
     const { stdout } = await run(go, ['env', 'GOVERSION'], { env: { ...env, GOTOOLCHAIN: 'local', GOFLAGS: '' } });

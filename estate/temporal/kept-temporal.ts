@@ -1,5 +1,5 @@
-// The estate's own Temporal server over its lives: the same ports and the same database file in
-// each, so that everybody finds it again.
+// The estate's own Temporal server over its lives: each uses the same ports and database file, so
+// that clients find it again.
 import { appendFileSync } from 'node:fs';
 import { dirname } from 'node:path';
 
@@ -13,9 +13,9 @@ export interface KeptTemporalOptions {
   readonly executable: string;
   readonly port: number;
   readonly uiPort: number;
-  /** Without one, everything is forgotten with each life. */
+  /** SQLite file of the state; without one each life forgets everything. */
   readonly databaseFile?: string | undefined;
-  /** What the server says, errors only, is appended here. */
+  /** The server's output (errors only) is appended here. */
   readonly logFile: string;
 }
 
@@ -39,16 +39,16 @@ export class KeptTemporal implements Supervised {
     this.uiUrl = `http://127.0.0.1:${uiPort}`;
     const state =
       databaseFile === undefined
-        ? 'Moves that run are forgotten, and undone at the end of their leases.'
-        : `Moves, batches and schedules are kept in ${databaseFile}; they stand still and go on afterwards. Commands that need Temporal fail meanwhile.`;
-    this.meaning = `Guests write on, protected. ${state}`;
+        ? 'Running moves are forgotten, and undone when their leases end.'
+        : `Moves, batches and schedules are kept in ${databaseFile}; they wait until it runs again. Commands that need Temporal fail until then.`;
+    this.meaning = `Guests keep writing, protected. ${state}`;
   }
 
   get pid(): number | undefined {
     return this.#isAlive ? this.#life?.processId : undefined;
   }
 
-  /** @throws Error when somebody has one of its ports, or the command can't be started */
+  /** Starts a life. @throws Error when a port is taken or the command can't be started */
   async begin(): Promise<void> {
     if (this.#isAlive) return;
     const { port, uiPort, databaseFile, ...rest } = this.#options;
@@ -60,12 +60,12 @@ export class KeptTemporal implements Supervised {
   }
 
   async serving(): Promise<string> {
-    await this.#present.serving;
+    await this.#currentLife.serving;
     return `Temporal: ${this.address}, UI ${this.uiUrl}`;
   }
 
   async ended(): Promise<ProcessEnd> {
-    return await this.#present.ended;
+    return await this.#currentLife.ended;
   }
 
   async answers(): Promise<boolean> {
@@ -84,7 +84,7 @@ export class KeptTemporal implements Supervised {
     return this.#life?.hasEnded() === false;
   }
 
-  get #present(): TemporalLife {
+  get #currentLife(): TemporalLife {
     if (this.#life === undefined) throw new Error('The Temporal server was not started.');
     return this.#life;
   }
@@ -93,7 +93,7 @@ export class KeptTemporal implements Supervised {
     try {
       appendFileSync(this.logFile, `${line}\n`);
     } catch {
-      // On a full disk the server goes on without a log; its last lines are told all the same.
+      // On a full disk the server runs without a log; its last lines are still reported.
     }
   }
 }

@@ -1,4 +1,4 @@
-// Finds a Temporal server for this estate, and as the last resort builds one.
+// Finds a Temporal server for this estate, or builds one as the last resort.
 import { resolve } from 'node:path';
 
 import { buildCli } from './build-cli.js';
@@ -9,7 +9,7 @@ import { sdkDownload } from './sdk-download.js';
 
 import type { ExistingServer } from './existing-server.js';
 
-/** A server that runs already, or the executable to start one with. */
+/** A running server, or the executable to start one. */
 export type TemporalServer =
   | { readonly kind: 'existing'; readonly server: ExistingServer }
   | { readonly kind: 'executable'; readonly path: string; readonly origin: ExecutableOrigin };
@@ -17,24 +17,24 @@ export type TemporalServer =
 export type ExecutableOrigin = 'TEMPORAL_CLI_PATH' | 'PATH' | 'SDK download' | 'cache' | 'built';
 
 export interface LocateOptions {
-  /** Gets each line about what is used or built. */
+  /** Called with each line about the server used or built. */
   readonly log: (line: string) => void;
-  /** Gets the line about what is used instead of `log`: for those whose caller says it itself. */
+  /** Called instead of `log` with the line about the server used, if the caller reports it. */
   readonly logUsed?: (line: string) => void;
-  /** Default: this process's environment. */
+  /** Defaults to this process's environment. */
   readonly env?: NodeJS.ProcessEnv;
-  /** Gives up a build under way. */
+  /** Cancels a build in progress. */
   readonly signal?: AbortSignal;
 }
 
 /**
- * Finds the Temporal server in this order: an existing one (`TEMPORAL_ADDRESS` or
+ * Finds a Temporal server, in this order: an existing one (`TEMPORAL_ADDRESS` or
  * `TEMPORAL_PROFILE`), the executable at `TEMPORAL_CLI_PATH`, `temporal` on PATH, the SDK's own
- * download, the one in this project's cache; else builds that with Go (about 3 minutes on 2 cores,
- * once a user).
+ * download, the one in this project's cache. If there is none, builds the cached one with Go (about
+ * 3 minutes on 2 cores, once per user).
  *
- * @throws Error saying what to install or set, when TEMPORAL_CLI_PATH can't be run or the build
- * fails.
+ * @throws Error saying what to install or set, when TEMPORAL_CLI_PATH can't be executed or the
+ * build fails
  */
 export async function locateTemporal({
   log,

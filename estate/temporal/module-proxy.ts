@@ -1,12 +1,11 @@
-// Downloads a module's zip file through the Go module proxy, for a machine that has no Go command
-// to do it.
+// Downloads a module's zip file through the Go module proxy, for a machine without Go.
 import { readFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 
 import { causeOf } from '../../control/cause.js';
 
 /**
- * What the Go command uses when GOPROXY is not set: the proxy of the Go project's own domain, which
+ * The proxy that the Go command uses when GOPROXY isn't set: on the Go project's own domain, which
  * its toolchain module is named after.
  */
 const defaultProxy = (module: string): string => `https://proxy.${module.slice(0, module.indexOf('/'))}`;
@@ -15,7 +14,7 @@ const defaultProxy = (module: string): string => `https://proxy.${module.slice(0
 const DOWNLOAD_TIMEOUT_MS = 400_000;
 
 export interface FetchModuleOptions {
-  /** Lower case: the escape of capital letters isn't implemented. */
+  /** The module's path, in lower case: the escape of capital letters isn't implemented. */
   readonly module: string;
   readonly version: string;
   readonly env: NodeJS.ProcessEnv;
@@ -23,9 +22,9 @@ export interface FetchModuleOptions {
 }
 
 /**
- * The zip file of `module@version` from the first proxy of GOPROXY that has it.
+ * Fetches the zip file of `module@version` from the first proxy in GOPROXY that has it.
  *
- * @throws Error naming each proxy asked and why it failed.
+ * @throws Error naming each proxy tried and why it failed
  */
 export async function fetchModuleZip({ module, version, env, signal }: FetchModuleOptions): Promise<Buffer> {
   const failures: string[] = [];
@@ -46,10 +45,7 @@ export async function fetchModuleZip({ module, version, env, signal }: FetchModu
   );
 }
 
-/**
- * GOPROXY's entries but `direct` (a version control system's own servers) and `off`, which have no
- * zip files.
- */
+/** GOPROXY's entries except `direct` (version control itself) and `off`: they have no zip files. */
 function proxies(module: string, env: NodeJS.ProcessEnv): string[] {
   return (env['GOPROXY'] || defaultProxy(module))
     .split(/[,|]/)

@@ -1,22 +1,22 @@
-// Whether a Temporal server answers, by a connection of its own each time: one that failed waits up
-// to two minutes before it tries again.
+// Checks whether a Temporal server answers, each time by a new connection: a failed connection
+// waits up to two minutes before it tries again.
 import { Connection } from '@temporalio/client';
 
 import type { ConnectionOptions } from '@temporalio/client';
 
-/** Longest wait for an answer, ms: a server on the same continent answers in a tenth of it. */
+/** Longest wait for an answer, ms: a server on the same continent needs a tenth of it. */
 const ANSWER_MS_MAX = 5_000;
 
 /**
- * Connects for as long as `work` takes.
- * @throws Error when it can't be reached within `timeoutMs`; whatever `work` throws
+ * Connects while `work` runs.
+ * @throws Error when the server can't be reached within `timeoutMs`; whatever `work` throws
  */
 export async function withTemporalAt<T>(
   options: ConnectionOptions,
   timeoutMs: number,
   work: (connection: Connection) => Promise<T>,
 ): Promise<T> {
-  // Not `Connection.connect`: what that opens stays open when it fails.
+  // Not `Connection.connect`: after a failure it leaves its connection open.
   const connection = Connection.lazy({ ...options, connectTimeout: timeoutMs });
   try {
     await connection.ensureConnected();

@@ -4,17 +4,14 @@ import { msToTs } from '@temporalio/common/lib/time.js';
 import type { Connection } from '@temporalio/client';
 
 /**
- * Kept long enough to answer "what happened in last month's migration?"; the dev server's own
- * default is one day.
+ * Days that a history is kept: long enough to answer "what happened in last month's migration?".
+ * The dev server's own default is one day.
  */
 export const RETENTION_DAYS = 30;
 
 const DAY_MS = 86_400_000;
 
-/**
- * Sets the namespace's retention to 30 days. Finished workflows that are already there are kept
- * that long as well.
- */
+/** Sets the namespace's retention to 30 days, also for workflows that have already finished. */
 export async function setRetention(connection: Connection, namespace: string): Promise<void> {
   await connection.workflowService.updateNamespace({
     namespace,

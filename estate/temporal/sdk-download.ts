@@ -1,5 +1,4 @@
-// The dev server that the Temporal SDK itself once downloaded: used when it is there, never
-// fetched.
+// The dev server that the Temporal SDK has downloaded itself: used when present, never fetched.
 import { readFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
@@ -10,10 +9,9 @@ import { z } from 'zod';
 const packageSchema = z.object({ version: z.string() });
 
 /**
- * Where `@temporalio/testing` keeps its download: `<temporary
- * folder>/temporal-sdk-typescript-<version>`, by the SDK's core
- * (crates/sdk-core/src/ephemeral_server). The core's version is the SDK's: all its packages carry
- * one number.
+ * Path of `@temporalio/testing`'s download: `<temporary folder>/temporal-sdk-typescript-<version>`,
+ * as the SDK's core names it (crates/sdk-core/src/ephemeral_server). The core's version is the
+ * SDK's, as all its packages share one version.
  */
 export async function sdkDownload(): Promise<string> {
   const manifest = createRequire(import.meta.url).resolve('@temporalio/client/package.json');

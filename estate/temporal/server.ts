@@ -14,39 +14,36 @@ const LOOPBACK = '127.0.0.1';
 /** The namespace that a dev server always has. */
 export const DEV_NAMESPACE = 'default';
 
-/**
- * How long the server may take until it serves, ms: 0.4 to 2 s measured; a busy machine or a large
- * database more.
- */
+/** Longest start, ms: 0.4 to 2 s measured, more on a busy machine or with a large database. */
 const READY_TIMEOUT_MS = 60_000;
 const READY_POLL_INTERVAL_MS = 20;
 /** Longest wait for one attempt to connect, ms. */
 const CONNECT_TIMEOUT_MS = 1_000;
-/**
- * Tries with other ports, when a port that was free is taken by another process before the server
- * listens.
- */
+/** Tries with other ports, in case another process takes a free port before the server listens. */
 const START_TRIES = 3;
-/** How many of the server's last lines an error shows. */
+/** Last lines of the server shown in an error. */
 const FAILURE_LOG_LINES = 10;
 
-/** What moves need, and what the server leaves off or slow by default (1.29.1). */
+/** Settings that moves need and that the server has off or slow by default (1.29.1). */
 const DYNAMIC_CONFIG: readonly string[] = [
-  // An activity starts on the worker that completed the workflow task: five steps take 300 ms
+  // Starts an activity on the worker that completed the workflow task: five steps take 300 ms
   // instead of 550.
   'system.enableActivityEagerExecution=true',
-  // A 50 ms timer fires after 0.2 s instead of 1.1.
+  // A 50 ms timer fires after 0.2 s instead of 1.1 s.
   'history.timerProcessorMaxTimeShift="10ms"',
-  // Priority and fairness of tasks that wait in the queue.
+  // Priority and fairness of queued tasks.
   'matching.useNewMatcher=true',
   'matching.enableFairness=true',
-  // Each partition keeps an order of its own, and a poll takes from the one it comes to: with four,
-  // as by default, a batch's tasks in one overtake an operator's in another.
+  // One partition: each has its own order and a poll takes from any, so with four (the default) a
+  // batch's tasks in one overtake an operator's in another.
   'matching.numTaskqueueReadPartitions=1',
   'matching.numTaskqueueWritePartitions=1',
 ];
 
-/** State that survives the server: commits go to the write-ahead log, synced at its checkpoints. */
+/**
+ * Pragmas for state that outlives the server: commits go to the write-ahead log, which is synced at
+ * its checkpoints.
+ */
 const DATABASE_PRAGMAS: readonly string[] = ['journal_mode=WAL', 'synchronous=NORMAL'];
 
 export interface StartTemporalOptions {
@@ -56,21 +53,21 @@ export interface StartTemporalOptions {
   readonly port?: number;
   /** Web UI port; default: a free one. */
   readonly uiPort?: number;
-  /** SQLite file that keeps the state; default: in memory. */
+  /** SQLite file of the state; default: in memory. */
   readonly databaseFile?: string;
   /**
    * Custom search attributes, name to type, e.g. `{ Volumes: 'KeywordList' }`; default: those of
    * moves and batches.
    */
   readonly searchAttributes?: Readonly<Record<string, string>>;
-  /** Gets each line that the server writes (errors only). */
+  /** Called with each line that the server writes (errors only). */
   readonly log: (line: string) => void;
 }
 
-/** A dev server's life from its start on, serving or not yet. */
+/** One life of a dev server from its start on, serving or not. */
 export interface TemporalLife {
   readonly processId: number;
-  /** Resolves when it can be used; rejects when it ends first, with its last lines. */
+  /** Resolves when the server can be used; rejects with its last lines when it ends first. */
   readonly serving: Promise<void>;
   readonly ended: Promise<ProcessEnd>;
   readonly hasEnded: () => boolean;
@@ -83,17 +80,18 @@ export interface TemporalDevServer {
   /** `host:port` of the gRPC service. */
   readonly address: string;
   readonly uiUrl: string;
-  /** For tests that kill it. */
+  /** Process id, for tests that kill the server. */
   readonly processId: number;
-  /** Stops the server and waits until it is gone; safe to call more than once. */
+  /** Stops the server and waits until it is gone; safe to call again. */
   readonly stop: () => Promise<void>;
 }
 
 /**
- * Starts a dev server on loopback, waits until it serves, and keeps finished workflows for 30 days.
+ * Starts a dev server on loopback, waits until it serves, and sets the retention of finished
+ * workflows to 30 days.
  *
- * @throws Error when a given port is taken, or the server ends or doesn't serve within 60 s, with
- * its last lines.
+ * @throws Error when a given port is taken, or with its last lines when the server ends or doesn't
+ * serve within 60 s
  */
 export async function startTemporal(options: StartTemporalOptions): Promise<TemporalDevServer> {
   for (const port of [options.port, options.uiPort]) {
@@ -112,9 +110,9 @@ export async function startTemporal(options: StartTemporalOptions): Promise<Temp
 
 async function startOnce(options: StartTemporalOptions, port: number, uiPort: number): Promise<TemporalDevServer> {
   const life = await beginTemporal({ ...options, port, uiPort });
-  const over = new AbortController();
-  const late = delay(READY_TIMEOUT_MS, undefined, { signal: over.signal }).then(() => {
-    throw new Error(`The Temporal server does not serve after ${READY_TIMEOUT_MS} ms.`);
+  const timer = new AbortController();
+  const late = delay(READY_TIMEOUT_MS, undefined, { signal: timer.signal }).then(() => {
+    throw new Error(`The Temporal server is not ready after ${READY_TIMEOUT_MS} ms.`);
   });
   try {
     await Promise.race([life.serving, late]);
@@ -123,14 +121,14 @@ async function startOnce(options: StartTemporalOptions, port: number, uiPort: nu
     throw error;
   } finally {
     late.catch(() => undefined);
-    over.abort();
+    timer.abort();
   }
   const { processId, stop } = life;
   return { address: `${LOOPBACK}:${port}`, uiUrl: `http://${LOOPBACK}:${uiPort}`, processId, stop };
 }
 
 /**
- * Starts a dev server and does not wait until it serves.
+ * Starts a dev server without waiting until it serves.
  * @throws Error when the command can't be started
  */
 export async function beginTemporal(
@@ -192,9 +190,8 @@ async function waitUntilServing(child: BoundChild, port: number, lastLines: read
 }
 
 /**
- * Serving means that the namespace can be read and changed, not only that the port is open. But the
- * port is looked at first: a gRPC client that finds nobody there waits a second before it tries
- * again.
+ * Whether the server can be used: its namespace can be read and changed. The port is checked first,
+ * as a gRPC client that finds it closed waits a second before it retries.
  */
 async function canBeUsed(port: number): Promise<boolean> {
   if (!(await isListening(port))) return false;

@@ -1,12 +1,12 @@
-// Reads a zip file held in memory: only what Go module zips use, so stored and deflated entries, no
-// encryption, no zip64 (a module zip is at most 500 MB), no links.
+// Reads a zip file in memory. Supports what Go module zips use: stored and deflated entries, no
+// encryption, no zip64 (a module zip has at most 500 MB), no links.
 import { inflateRawSync } from 'node:zlib';
 
 /** One file of the archive. */
 export interface ZipEntry {
-  /** With `/` between folders, as stored: not checked to be safe to join to a folder. */
+  /** Path with `/` between folders, as stored; not checked to be safe to join to a folder. */
   readonly name: string;
-  /** Inflates the content; throws if it isn't what the archive says. */
+  /** Inflates the content. Throws if it isn't what the archive says. */
   readonly read: () => Buffer;
 }
 
@@ -18,15 +18,15 @@ const CENTRAL_SIGNATURE = 0x02014b50;
 const CENTRAL_BYTES = 46;
 const LOCAL_SIGNATURE = 0x04034b50;
 const LOCAL_BYTES = 30;
-/** In place of a count that only the zip64 extension can hold. */
+/** Stands for a count that only the zip64 extension can hold. */
 const ZIP64_COUNT = 0xffff;
 const METHOD_STORED = 0;
 const METHOD_DEFLATED = 8;
 
 /**
- * The files of the archive, in the order of its central directory; folders are left out.
+ * The archive's files, in the order of its central directory, without folders.
  *
- * @throws Error when the archive is damaged or uses a feature not supported here.
+ * @throws Error when the archive is damaged or uses an unsupported feature
  */
 export function readZip(archive: Buffer): readonly ZipEntry[] {
   const end = findEnd(archive);
@@ -60,8 +60,8 @@ interface Content {
 }
 
 /**
- * The end record stands last but for a comment of unknown length, so it is searched for from the
- * back.
+ * The offset of the end record. A comment of unknown length may follow it, so it is searched for
+ * from the back.
  */
 function findEnd(archive: Buffer): number {
   const first = Math.max(0, archive.length - END_BYTES - END_COMMENT_BYTES_MAX);

@@ -1,13 +1,13 @@
-// Rules for the prose in comments, as a plugin of the linter: a comment fits beside the code, and a
-// docstring names its subject before the circumstances.
+// Lint rules for the prose in comments: a comment fits beside the code, and a docstring names its
+// subject first.
 
 /** Widest line of a comment, columns. */
 const COLUMNS_MAX = 100;
 
-/** Words to a tool: it has to find them in one line. */
+/** A directive to a tool, which must be on one line. */
 const DIRECTIVE = /^\s*\/\/ (?:oxlint-|@ts-)/;
 
-/** First words that put the subject behind a circumstance. */
+/** First words that put a circumstance before the subject. */
 const CIRCUMSTANCES = new Set(
   `about above across after against along among around as at before behind below beside besides between beyond by during
   for from in inside into of off on onto out outside over past per since through throughout to toward towards under until
@@ -16,7 +16,7 @@ const CIRCUMSTANCES = new Set(
 
 /**
  * @param {string} line
- * @returns {boolean} whether it is too wide and can be broken: a long address can't
+ * @returns {boolean} whether it is too wide and can be broken; a long address can't
  */
 function isTooWide(line) {
   if (line.length <= COLUMNS_MAX || DIRECTIVE.test(line)) return false;
@@ -31,7 +31,7 @@ const commentWidth = {
         const { lines } = context.sourceCode;
         for (const comment of context.sourceCode.getAllComments()) {
           const { start, end } = comment.loc;
-          // What stands behind code on its line is as wide as the formatter lets the code be.
+          // A comment behind code may be as wide as the formatter allows.
           if (lines[start.line - 1].slice(0, start.column).trim() !== '') continue;
           for (let number = start.line; number <= end.line; number += 1) {
             const line = lines[number - 1];

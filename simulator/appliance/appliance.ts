@@ -1,5 +1,5 @@
 // A data protection appliance as one process: relays, recovery points, image access and the control
-// API put together.
+// API.
 import { randomBytes } from 'node:crypto';
 import { join } from 'node:path';
 import type { Logger } from 'pino';
@@ -34,7 +34,7 @@ import { Rounds } from './rounds.js';
 import { ServedGroups } from './served-groups.js';
 import { SiteClient } from './site-client.js';
 
-/** Random bytes of the name of a life: no two lives of an appliance share one. */
+/** Random bytes in the name of one process life: no two lives of an appliance share a name. */
 const LIFE_BYTES = 8;
 
 export type ApplianceConfig = Pick<
@@ -43,13 +43,14 @@ export type ApplianceConfig = Pick<
 >;
 
 export interface ApplianceLimits extends AccessLimits {
-  /** How long a read of an image waits for a replica site that is away. */
+  /** Longest wait of an image read for an unreachable replica site, ms. */
   readonly siteAwayMsMax?: number | undefined;
 }
 
 /**
- * Serves until stopped.
- * @throws when an address can't be listened on, or the estate does not have this appliance.
+ * Starts an appliance. It serves until stopped.
+ * @throws when an address can't be listened on; MoverError INVALID_REQUEST if the estate file
+ * doesn't list this appliance
  */
 export async function startAppliance(
   config: ApplianceConfig,
@@ -78,13 +79,13 @@ export async function startAppliance(
     onDetached: (volume) => members.detached(volume),
     log,
   });
-  /** A splitter that attaches a volume of a paused group does not know yet that it is. */
+  /** Tells the splitter of a newly attached volume if the volume's group is paused. */
   const tellIfPaused = (volume: VolumeId): void => {
     const owner = members.known.ownerOf(volume);
     if (owner !== undefined && paused.has(owner.group)) relays.tell('pause', new Set([volume]));
   };
-  // Random, not the time: after a clock was set back, a round must not have the name of one of an
-  // earlier life.
+  // Random instead of a time: after the clock is set back, a round must not reuse the name of an
+  // earlier life's round.
   const name = `${appliance.id}.${randomBytes(LIFE_BYTES).toString('hex')}`;
   const rounds = new Rounds({ name, site, relays, members, token, clock, skews });
   const served = new ServedGroups({ appliance: appliance.id, estate, site, members, relays, rounds, paused });
@@ -160,7 +161,7 @@ export async function startAppliance(
     await store.close();
   };
   try {
-    // Before anybody can connect: exports of an earlier life are there again.
+    // Before clients can connect: restores the exports of an earlier life.
     accesses.start();
     for (const address of await nbd.start()) if ('port' in address) nbdPort = address.port;
     const { url } = await server.start();
@@ -176,7 +177,7 @@ export async function startAppliance(
 function notesOf(link: Link, relays: Relays, scratch: ScratchFolder): string[] {
   const notes: string[] = [];
   if (link.state.cut) notes.push('The link to the replica site is cut on purpose.');
-  if (relays.siteGone) notes.push('The replica site could not be reached when a splitter last connected.');
+  if (relays.siteGone) notes.push('The replica site was unreachable when a splitter last connected.');
   if (scratch.note !== undefined) notes.push(scratch.note);
   return notes;
 }

@@ -1,4 +1,4 @@
-// The control API of an appliance: what it decides itself, and what it passes on to the replica
+// The control API of an appliance: answers its own calls and passes the rest on to the replica
 // site.
 import type { applianceApi } from '../../contracts/appliance-api.js';
 import { MoverError } from '../../contracts/errors.js';
@@ -19,10 +19,7 @@ import type { Rounds } from './rounds.js';
 import type { ServedGroups } from './served-groups.js';
 import type { SiteClient } from './site-client.js';
 
-/**
- * How long a point on demand waits for members that are behind: its caller must not give up before
- * the answer.
- */
+/** Longest wait of a point on demand for members behind, ms. Shorter than the caller's time-out. */
 const DEMAND_WAIT_MS = 4_000;
 
 export interface CallsOptions {
@@ -168,7 +165,7 @@ function faultCalls({ link, rounds, faults }: CallsOptions) {
 
 function viewCalls({ appliance, site, link, relays, paused, nbd, clock, skews }: CallsOptions) {
   return {
-    site: () => ({
+    describe: () => ({
       appliance,
       link: link.state,
       pausedGroups: paused.all,
@@ -178,7 +175,7 @@ function viewCalls({ appliance, site, link, relays, paused, nbd, clock, skews }:
     }),
     lag: async ({ volume }, { signal }) => {
       const [row] = await site.volumes({ volume }, signal);
-      return { volume, bufferedBytes: relays.bytesOnTheWay(volume), undistributedBytes: row?.undistributedBytes ?? 0 };
+      return { volume, bufferedBytes: relays.bytesInFlight(volume), undistributedBytes: row?.undistributedBytes ?? 0 };
     },
   } satisfies Partial<Calls>;
 }

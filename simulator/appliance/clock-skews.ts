@@ -1,21 +1,18 @@
-// How far the clocks of the replica site and of the splitters are from the appliance's own, as seen
-// on calls that are made anyway.
+// How far the clocks of the replica site and the splitters differ from the appliance's own,
+// measured on calls that are made anyway.
 import { type ClockSkew, CLOCK_SKEW_MS_MAX, isSkewed, skewSentence } from '../../contracts/clock.js';
 import type { ProcessClock } from '../../control/clock/process-clock.js';
 
-/** Processes that are remembered: a site, and more hosts than an appliance serves. */
+/** Most processes remembered: one site, and more hosts than an appliance serves. */
 const PROCESSES_MAX = 10_000;
-/**
- * A comparison is forgotten after so long, milliseconds: the process is gone, or is not asked any
- * more.
- */
+/** How long a comparison counts, ms: an older one's process is gone or no longer called. */
 const KEPT_MS = 10 * 60_000;
 
 interface Seen extends ClockSkew {
   readonly atMs: number;
 }
 
-/** When a call was made, by both clocks. */
+/** The time of a call, by both clocks. */
 export type Asked = Readonly<Record<'monotonicMs' | 'wallMs', number>>;
 
 export class ClockSkews {
@@ -23,7 +20,7 @@ export class ClockSkews {
   readonly #name: string;
   readonly #seen = new Map<string, Seen>();
 
-  /** @param name of the appliance, for sentences */
+  /** @param name the appliance's name in sentences */
   constructor(name: string, clock: Pick<ProcessClock, 'now' | 'monotonicMs'>) {
     this.#name = name;
     this.#clock = clock;
@@ -34,14 +31,15 @@ export class ClockSkews {
   }
 
   /**
-   * A process told its wall time in an answer. Between the call and the answer any instant may be
-   * meant, so a slow answer says little: only what no instant in between can explain counts.
+   * Takes the wall time of a process's answer. The process may have read its clock at any instant
+   * between the call and the answer, so an answer that took longer than the tolerated skew is
+   * ignored.
    */
   answered(process: string, asked: Asked, wallMs: number): void {
     const now = this.#clock.now();
     const tookMs = now.monotonicMs - asked.monotonicMs;
     if (tookMs > CLOCK_SKEW_MS_MAX) return;
-    // From the monotonic clock: the appliance's own wall clock may have jumped in between.
+    // Computed from the monotonic clock: the appliance's own wall clock may have jumped in between.
     const aheadMs = Math.round(wallMs - (now.wallMs - tookMs / 2));
     this.#seen.delete(process);
     this.#seen.set(process, { process, aheadMs, atMs: now.monotonicMs });
@@ -49,7 +47,7 @@ export class ClockSkews {
     if (oldest !== undefined && this.#seen.size > PROCESSES_MAX) this.#seen.delete(oldest);
   }
 
-  /** Every process that was compared lately. */
+  /** The skew of every process compared within `KEPT_MS`. */
   get all(): ClockSkew[] {
     const sinceMs = this.#clock.monotonicMs - KEPT_MS;
     return [...this.#seen.values()]
@@ -57,7 +55,7 @@ export class ClockSkews {
       .map(({ process, aheadMs }) => ({ process, aheadMs }));
   }
 
-  /** A sentence for each clock that is too far away. */
+  /** A sentence for each clock that is too far off. */
   get notes(): string[] {
     return this.all.filter(isSkewed).map((skew) => skewSentence(skew, this.#name));
   }

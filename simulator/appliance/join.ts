@@ -8,16 +8,16 @@ import type { Rounds } from './rounds.js';
 import type { SiteClient } from './site-client.js';
 
 /**
- * How long such a point waits for members that are behind: a call is repeated, and its caller must
- * not give up before the answer.
+ * Longest wait of such a point for members that are behind, ms. Shorter than the caller's time-out;
+ * the call is repeated.
  */
 const WAIT_MS = 4_000;
 /**
- * Shortest time between two points that did not contain every moved volume: each pushes an older
- * point out of the group's history.
+ * Shortest time between two points that lacked a moved volume, ms. Each one pushes an older point
+ * out of the group's history.
  */
 const FRUITLESS_EVERY_MS = 2_000;
-/** Attempts whose last fruitless point is remembered. */
+/** Most attempts whose last fruitless point is remembered. */
 const FRUITLESS_KEPT_MAX = 1_000;
 
 export class Join {
@@ -33,7 +33,9 @@ export class Join {
   }
 
   /**
-   * @returns the record, with `joined` once the bookmark is there.
+   * Closes a point with the moved volumes and sets the "joined" bookmark. To be repeated until it
+   * is set.
+   * @returns the record, with `joined` once the bookmark is set
    * @throws MoverError NOT_OWNER, NOT_COMMITTED, STALE_ATTEMPT, UNREACHABLE, LINK_DOWN
    */
   async join(attempt: AttemptRef, signal: AbortSignal): Promise<AttemptRecord> {

@@ -1,10 +1,10 @@
-// The link to the replica site, as far as it can be made worse on purpose: cut, or slowed down for
-// everything that goes over it.
+// The link to the replica site, with its injected faults: cut, or throttled for everything that
+// goes over it.
 import type { Link as LinkState } from '../../contracts/appliance-api.js';
 import { MoverError } from '../../contracts/errors.js';
 import { TokenBucket } from './core/token-bucket.js';
 
-/** One who sends over the link and waits when it is busy. */
+/** A sender over the link, which waits while the link is busy. */
 export interface LinkUser {
   /** The link has room again. */
   readonly onRoom: () => void;
@@ -12,14 +12,14 @@ export interface LinkUser {
   readonly onCut: () => void;
 }
 
-/** Timers are not finer than this. */
+/** The finest resolution of a timer. */
 const TIMER_MS_MIN = 1;
 
 export class Link {
   #state: LinkState = { cut: false };
   #bucket: TokenBucket | undefined;
   readonly #users = new Set<LinkUser>();
-  /** In the order in which they came: each sends one frame, then it is the next one's turn. */
+  /** Waiting users, in order of arrival: each sends one frame per turn. */
   readonly #waiting = new Set<LinkUser>();
   readonly #calls = new Set<AbortController>();
   #timer: NodeJS.Timeout | undefined;
@@ -51,7 +51,7 @@ export class Link {
     this.#waiting.delete(user);
   }
 
-  /** Counts what was sent. @returns whether more may follow now; if not, the user is told when. */
+  /** Counts bytes sent. @returns whether the user may send more now; else `onRoom` says when */
   sent(user: LinkUser, bytes: number): boolean {
     if (this.#bucket === undefined) return true;
     const nowMs = performance.now();
@@ -63,9 +63,9 @@ export class Link {
   }
 
   /**
-   * A call over the link. @throws MoverError LINK_DOWN while the link is cut, and when it is cut
-   * during the call (whether the call took effect is then unknown); what the call throws; the
-   * caller's reason.
+   * Makes a call over the link.
+   * @throws MoverError LINK_DOWN while the link is cut, and when it is cut during the call (whether
+   * the call took effect is then unknown); what the call throws; the caller's reason
    */
   async call<Result>(run: (signal: AbortSignal) => Promise<Result>, caller?: AbortSignal): Promise<Result> {
     if (this.#state.cut) throw linkDown();

@@ -1,4 +1,4 @@
-// A data protection appliance's process.
+// The entry point of a data protection appliance's process.
 import { runProcess } from '../process/run-process.js';
 import { startAppliance } from './appliance.js';
 

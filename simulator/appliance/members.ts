@@ -1,5 +1,5 @@
-// Keeps what the appliance knows of memberships up to date: asks the replica site when something it
-// did not know of turns up.
+// Keeps the appliance's knowledge of memberships up to date: asks the replica site about volumes it
+// doesn't know.
 import { setMaxListeners } from 'node:events';
 import type { Logger } from 'pino';
 import { MoverError } from '../../contracts/errors.js';
@@ -10,8 +10,8 @@ import { Membership, type Ownership } from './core/membership.js';
 import type { SiteClient } from './site-client.js';
 
 /**
- * Volumes asked about one by one; with more at once (a start, a reconnection) the whole listing is
- * cheaper.
+ * Most volumes asked about one by one. For more at once (a start, a reconnection) the whole listing
+ * is cheaper.
  */
 const SINGLE_QUERIES_MAX = 16;
 const RETRY_MS = 1_000;
@@ -19,7 +19,7 @@ const RETRY_MS = 1_000;
 export interface MembersOptions {
   readonly site: SiteClient;
   readonly log: Logger;
-  /** Called for each volume whose owner was asked for and is now known. */
+  /** Called for each volume whose owner has become known. */
   readonly onLearned: (volume: VolumeId) => void;
 }
 
@@ -43,7 +43,7 @@ export class Members {
   }
 
   /**
-   * A volume turned up. An epoch has one owner for ever, so only a new one has to be asked about.
+   * Notes an attached volume. Asks for its owner if the epoch is new: an epoch's owner is fixed.
    */
   attached({ volume, epoch }: AttachedVolume): void {
     const owner = this.known.ownerOf(volume);
@@ -55,13 +55,13 @@ export class Members {
     void this.#ask();
   }
 
-  /** A volume went away: perhaps to another group. */
+  /** Notes a detached volume: another group may own it now, so the replica site is asked. */
   detached(volume: VolumeId): void {
     this.#wanted.add(volume);
     void this.#ask();
   }
 
-  /** @throws MoverError UNREACHABLE, LINK_DOWN */
+  /** Asks for all members of a group. @throws MoverError UNREACHABLE, LINK_DOWN */
   async refreshGroup(group: GroupId, signal?: AbortSignal): Promise<void> {
     this.known.learnGroup(group, await this.#options.site.volumes({ group }, signal));
   }
@@ -76,7 +76,7 @@ export class Members {
     clearTimeout(this.#retry);
   }
 
-  /** One at a time; never rejects. */
+  /** Asks for whatever is wanted, one query round at a time. Never rejects. */
   async #ask(): Promise<void> {
     if (this.#asking || this.#retry !== undefined) return;
     this.#asking = true;
@@ -111,8 +111,8 @@ export class Members {
   }
 
   /**
-   * None for a volume that the replica site does not have, or has left out: asking again would not
-   * help.
+   * The volume's row; empty if the replica site doesn't have the volume or leaves it out (asking
+   * again would not help).
    */
   async #rowsOf(volume: VolumeId): Promise<Ownership[]> {
     try {

@@ -1,11 +1,11 @@
-// Whether an attempt's steps may be taken here: the old group's at its appliance, the new group's
-// at the other.
+// Whether this appliance may take an attempt's steps: the old group's appliance takes the first
+// ones, the new group's the last.
 import { attemptName, type AttemptRecord, type AttemptRef } from '../../contracts/attempt.js';
 import type { GroupId } from '../../contracts/ids.js';
 import type { ServedGroups } from './served-groups.js';
 import type { SiteClient } from './site-client.js';
 
-/** Attempts whose groups are remembered: they never change, and each step of a move asks. */
+/** Most attempts whose groups are remembered: they are fixed, and each step of a move asks. */
 const ATTEMPTS_KEPT_MAX = 1_000;
 
 type Groups = { readonly from: GroupId; readonly to: GroupId };
@@ -21,7 +21,8 @@ export class Ownership {
   }
 
   /**
-   * The group of the attempt that is served here; undefined for a tombstone, which has none.
+   * The group on the given side of the attempt, if it is served here; undefined for a tombstone,
+   * which has no groups.
    * @throws MoverError NOT_OWNER, ATTEMPT_NOT_FOUND, UNREACHABLE, LINK_DOWN
    */
   async require(side: keyof Groups, attempt: AttemptRef, signal: AbortSignal): Promise<GroupId | undefined> {
@@ -30,7 +31,7 @@ export class Ownership {
     return groups?.[side];
   }
 
-  /** An answer of the site passed by here. */
+  /** Remembers the groups of a record that the site returned. @returns the record */
   seen(record: AttemptRecord): AttemptRecord {
     if (record.contents === undefined) return record;
     const { from, to } = record.contents;

@@ -1,4 +1,4 @@
-// Which groups are paused: a decision of an administrator, so it outlives the process.
+// The paused groups. Pausing is an administrator's decision, so it outlives the process.
 import { type GroupId, groupIdSchema } from '../../contracts/ids.js';
 import type { RowStore } from '../store/row-store.js';
 
@@ -22,8 +22,8 @@ export class PausedGroups {
   }
 
   /**
-   * Stored when it returns.
-   * @throws MoverError STORAGE_FULL, STORAGE_FAILED; then it is not paused
+   * Pauses a group; stored when it returns.
+   * @throws MoverError STORAGE_FULL, STORAGE_FAILED; the group is then not paused
    */
   pause(group: GroupId, sinceMs: number): void {
     if (this.#paused.has(group)) return;
@@ -32,8 +32,8 @@ export class PausedGroups {
   }
 
   /**
-   * Stored when it returns.
-   * @throws MoverError STORAGE_FULL, STORAGE_FAILED; then it is still paused
+   * Resumes a group; stored when it returns.
+   * @throws MoverError STORAGE_FULL, STORAGE_FAILED; the group is then still paused
    */
   resume(group: GroupId): void {
     if (!this.#paused.has(group)) return;

@@ -1,5 +1,5 @@
-// Closes a recovery point of each group as often as the estate says, whatever the other groups, or
-// anybody's wall clock, are doing.
+// Closes a recovery point of each group at the estate's interval, independent of the other groups
+// and of wall clocks.
 import { setMaxListeners } from 'node:events';
 import type { Logger } from 'pino';
 import { MoverError } from '../../contracts/errors.js';
@@ -8,28 +8,23 @@ import type { GroupId } from '../../contracts/ids.js';
 import { PointSchedule } from './core/point-schedule.js';
 import type { Rounds } from './rounds.js';
 
-/**
- * Shortest time between two looks at the schedule: groups that come due meanwhile start together.
- */
+/** Shortest time between two ticks, ms: groups that come due in between start together. */
 const TICK_MS_MIN = 5;
 /**
- * How long a point waits for a member that is behind, in intervals of the group: a slow link gets
- * points, though fewer.
+ * Longest wait of a point for a member that is behind, in intervals of the group: a slow link gets
+ * fewer points, but gets them.
  */
 const WAIT_INTERVALS = 2;
 const WAIT_MS_MIN = 5_000;
-/**
- * How long no point of a group could be closed before health says so, ms: a restart of the replica
- * site takes less.
- */
+/** Time without a closed point before health says so, ms: a restart of the site takes less. */
 const FAILING_TOLD_AFTER_MS = 15_000;
-/** The longest that the replica site waits. */
+/** The longest wait that the replica site accepts, ms. */
 const WAIT_MS_MAX = 30_000;
 
 export interface PointTimerOptions {
   readonly groups: readonly EstateGroup[];
   readonly rounds: Pick<Rounds, 'close'>;
-  /** Whether there is anything of the group that a point could be made of. */
+  /** Whether the group has anything that a point could contain. */
   readonly isAlive: (group: GroupId) => boolean;
   readonly log: Logger;
 }
@@ -37,7 +32,7 @@ export interface PointTimerOptions {
 interface Failing {
   readonly code: string;
   readonly reason: string;
-  /** When a round failed first, by the wall clock for people and by the other for its length. */
+  /** When a round first failed: wall time for people, monotonic time for the duration. */
   readonly since: { readonly atMs: number; readonly steadyMs: number };
 }
 
@@ -45,9 +40,7 @@ export class PointTimer {
   readonly #options: PointTimerOptions;
   readonly #schedule: PointSchedule;
   readonly #waitMs: ReadonlyMap<GroupId, number>;
-  /**
-   * Groups whose last round failed, with what the log says of it: said again only when it changes.
-   */
+  /** Groups whose last round failed, with what was logged: logged again when the code changes. */
   readonly #failing = new Map<GroupId, Failing>();
   readonly #running = new Set<Promise<void>>();
   readonly #stopping = new AbortController();
@@ -55,7 +48,7 @@ export class PointTimer {
 
   constructor(options: PointTimerOptions) {
     this.#options = options;
-    // As many as there are groups whose points are being closed.
+    // One listener per group whose point is being closed.
     setMaxListeners(0, this.#stopping.signal);
     this.#schedule = new PointSchedule(
       options.groups.map(({ id, pointEveryMs }) => ({ group: id, everyMs: pointEveryMs })),
@@ -73,17 +66,14 @@ export class PointTimer {
     this.#plan();
   }
 
-  /**
-   * Groups of which no point has been closed for a while though there is something to close, in
-   * sentences.
-   */
+  /** A sentence for each group that has something to close, but no closed point for a while. */
   get notes(): string[] {
     const nowMs = performance.now();
     return [...this.#failing]
       .filter(([, { since }]) => nowMs - since.steadyMs >= FAILING_TOLD_AFTER_MS)
       .map(
         ([group, { code, reason, since }]) =>
-          `No recovery point of group "${group}" could be closed since ${new Date(since.atMs).toISOString()} (${code}): ${reason} Those closed before stay. It is tried again by itself.`,
+          `No recovery point of group "${group}" has been closed since ${new Date(since.atMs).toISOString()} (${code}): ${reason} Earlier points are kept. The appliance tries again by itself.`,
       );
   }
 
@@ -112,11 +102,11 @@ export class PointTimer {
     this.#plan();
   }
 
-  /** Never rejects. */
+  /** Closes one point. Never rejects. */
   async #round(group: GroupId): Promise<void> {
     const { rounds, isAlive, log } = this.#options;
     if (!isAlive(group)) {
-      // Paused or disconnected: the group's state says so.
+      // The group is paused or disconnected; its state already says so.
       this.#failing.delete(group);
       return;
     }

@@ -1,17 +1,17 @@
-// Passes one splitter's stream on to the replica site and the answers back, frame by frame as they
-// are, and remembers what it saw.
+// Relays one splitter's stream to the replica site and the answers back, frame by frame and
+// unchanged, and tracks what it saw.
 import type { Logger } from 'pino';
 import { MoverError } from '../../contracts/errors.js';
 import type { SplitterId, VolumeId } from '../../contracts/ids.js';
 import type { CloseReason, FrameConnection, StreamFrame } from '../stream/connection.js';
 import type { RawFrame } from '../stream/frame.js';
-import { OnTheWay } from './core/on-the-way.js';
+import { BytesInFlight } from './core/bytes-in-flight.js';
 import type { Link, LinkUser } from './link.js';
 
 export interface RelayEvents {
-  /** The replica site has taken the attachment. */
+  /** The replica site accepted the attachment. */
   readonly onAttached: (relay: Relay, attached: AttachedVolume) => void;
-  /** It was detached, refused, or the stream is gone. */
+  /** The volume was detached or refused, or the stream ended. */
   readonly onDetached: (relay: Relay, volume: VolumeId) => void;
   readonly onClosed: (relay: Relay) => void;
 }
@@ -21,7 +21,7 @@ export interface AttachedVolume {
   readonly epoch: number;
 }
 
-/** Who is at the other end of a stream, by its hello. */
+/** The splitter at the other end of a stream, from its hello. */
 export interface SplitterAddress {
   readonly splitter: SplitterId;
   readonly controlUrl: string;
@@ -37,7 +37,7 @@ export interface RelayOptions {
 
 interface Handle extends AttachedVolume {
   attached: boolean;
-  readonly onTheWay: OnTheWay;
+  readonly inFlight: BytesInFlight;
 }
 
 export class Relay implements LinkUser {
@@ -48,7 +48,7 @@ export class Relay implements LinkUser {
   #log: Logger;
   #address: SplitterAddress | undefined;
   readonly #handles = new Map<number, Handle>();
-  /** Why the splitter is not read now. */
+  /** True while the link is busy: the splitter isn't read then. */
   #throttled = false;
   #upstreamFull = false;
   #closed = false;
@@ -90,14 +90,14 @@ export class Relay implements LinkUser {
     this.close();
   }
 
-  /** Bytes of the volume that went through here and are not known to have arrived. */
-  bytesOnTheWay(volume: VolumeId): number {
+  /** Bytes of the volume that were relayed and aren't yet confirmed. */
+  bytesInFlight(volume: VolumeId): number {
     let bytes = 0;
-    for (const handle of this.#handles.values()) if (handle.volume === volume) bytes += handle.onTheWay.bytes;
+    for (const handle of this.#handles.values()) if (handle.volume === volume) bytes += handle.inFlight.bytes;
     return bytes;
   }
 
-  /** Tells the splitter to keep marks only of these volumes, or to send again. */
+  /** Tells the splitter to only mark these volumes' writes (pause), or to send again (resume). */
   tell(type: 'pause' | 'resume', isMeant: (volume: VolumeId) => boolean): void {
     for (const [handle, { volume, attached }] of this.#handles) {
       if (attached && isMeant(volume)) this.#downstream.send({ type, handle });
@@ -115,7 +115,7 @@ export class Relay implements LinkUser {
       case 'zeroes':
       case 'initBegin':
       case 'initEnd':
-        this.#handles.get(frame.handle)?.onTheWay.sent(frame.n, raw.payload.length);
+        this.#handles.get(frame.handle)?.inFlight.sent(frame.n, raw.payload.length);
         break;
       case 'hello':
         this.#address = { splitter: frame.splitter, controlUrl: frame.controlUrl };
@@ -128,7 +128,7 @@ export class Relay implements LinkUser {
           volume: frame.volume,
           epoch: frame.epoch,
           attached: false,
-          onTheWay: new OnTheWay(),
+          inFlight: new BytesInFlight(),
         });
         break;
       case 'detach':
@@ -140,7 +140,7 @@ export class Relay implements LinkUser {
       case 'credit':
       case 'pause':
       case 'resume':
-        throw new MoverError('INVALID_REQUEST', `A frame "${frame.type}" is not for an appliance.`);
+        throw new MoverError('INVALID_REQUEST', `An appliance accepts no "${frame.type}" frame.`);
     }
     if (!this.#upstream.forward(raw)) this.#upstreamFull = true;
     if (!this.#link.sent(this, raw.header.length + raw.payload.length)) this.#throttled = true;
@@ -150,7 +150,7 @@ export class Relay implements LinkUser {
   #down(frame: StreamFrame, raw: RawFrame): void {
     switch (frame.type) {
       case 'receipt':
-        this.#handles.get(frame.handle)?.onTheWay.confirmed(frame.n);
+        this.#handles.get(frame.handle)?.inFlight.confirmed(frame.n);
         this.#downstream.forward(raw);
         return;
       case 'attached': {
@@ -177,7 +177,7 @@ export class Relay implements LinkUser {
       case 'zeroes':
       case 'initBegin':
       case 'initEnd':
-        throw new MoverError('INVALID_REQUEST', `A frame "${frame.type}" is not for a splitter.`);
+        throw new MoverError('INVALID_REQUEST', `A splitter accepts no "${frame.type}" frame.`);
     }
   }
 
@@ -192,7 +192,7 @@ export class Relay implements LinkUser {
     if (held.attached) this.#events.onDetached(this, held.volume);
   }
 
-  /** One side is gone: so is the other, and the splitter connects anew. */
+  /** Closes both sides when one is gone; the splitter then connects anew. */
   #close(side: 'splitter' | 'replica site', reason: CloseReason): void {
     if (this.#closed) return;
     this.#closed = true;

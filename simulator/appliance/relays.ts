@@ -1,4 +1,4 @@
-// All streams that are relayed now: which splitter has attached which volume here.
+// All current streams: which splitter has attached which volume here.
 import { setMaxListeners } from 'node:events';
 import type { Logger } from 'pino';
 import { MoverError } from '../../contracts/errors.js';
@@ -13,7 +13,7 @@ export interface RelaysOptions {
   readonly token: string | undefined;
   readonly link: Link;
   readonly onAttached: (attached: AttachedVolume) => void;
-  /** No splitter has attached the volume here any more. */
+  /** Called when no splitter has the volume attached here any more. */
   readonly onDetached: (volume: VolumeId) => void;
   readonly log: Logger;
 }
@@ -23,12 +23,12 @@ export class Relays {
   readonly #relays = new Set<Relay>();
   readonly #byVolume = new Map<VolumeId, Set<Relay>>();
   readonly #stopping = new AbortController();
-  /** Said in the log once, not for each splitter that tries again. */
+  /** Set by a failed connection: it is logged once, not for each splitter that retries. */
   #siteGone = false;
 
   constructor(options: RelaysOptions) {
     this.#options = options;
-    // As many as there are splitters that connect at once.
+    // One listener per splitter that is connecting.
     setMaxListeners(0, this.#stopping.signal);
   }
 
@@ -69,7 +69,7 @@ export class Relays {
     }
   }
 
-  /** The last connection to the replica site failed. */
+  /** Whether the last connection to the replica site failed. */
   get siteGone(): boolean {
     return this.#siteGone;
   }
@@ -78,7 +78,7 @@ export class Relays {
     return this.#byVolume.has(volume);
   }
 
-  /** The splitters that have attached any of the volumes, each once. */
+  /** The splitters that have any of the volumes attached, each once. */
   splittersOf(volumes: Iterable<VolumeId>): SplitterAddress[] {
     const addresses = new Map<string, SplitterAddress>();
     for (const volume of volumes) {
@@ -88,9 +88,9 @@ export class Relays {
     return [...addresses.values()];
   }
 
-  bytesOnTheWay(volume: VolumeId): number {
+  bytesInFlight(volume: VolumeId): number {
     let bytes = 0;
-    for (const relay of this.#byVolume.get(volume) ?? []) bytes += relay.bytesOnTheWay(volume);
+    for (const relay of this.#byVolume.get(volume) ?? []) bytes += relay.bytesInFlight(volume);
     return bytes;
   }
 

@@ -1,5 +1,5 @@
-// Closes a recovery point of a group: a cut at each splitter that has members, confirmed if there
-// are several, then the replica site's word.
+// Closes a recovery point of a group: takes a cut at each splitter that has members, confirms it if
+// there are several splitters, then closes the point at the replica site.
 import { MoverError } from '../../contracts/errors.js';
 import type { GroupId, VolumeId } from '../../contracts/ids.js';
 import type { RoundFaults } from '../../contracts/appliance-api.js';
@@ -17,26 +17,26 @@ import type { Relays } from './relays.js';
 import type { SiteClient } from './site-client.js';
 
 /**
- * Longest answer of a splitter to a cut: it stops nothing for it, so more means that it is stuck.
+ * Longest answer of a splitter to a cut, ms. A cut waits for nothing: a slower splitter is stuck.
  */
 const SPLITTER_CALL_MS_MAX = 2_000;
-/** Clients of splitters that are kept: one a host, and some that have moved to another address. */
+/** Most clients of splitters kept: one per host, and some for hosts that changed their address. */
 const CLIENTS_MAX = 10_000;
 
 export interface RoundRequest {
   readonly group: GroupId;
   readonly kind: 'periodic' | 'demand';
-  /** How long the site may wait for the cuts to become durable there. */
+  /** Longest wait of the site for the cuts to become durable there, ms. */
   readonly waitMs: number;
   readonly bookmark?: string | undefined;
   readonly keep?: KeepRequest | undefined;
-  /** No point is closed unless the cut has all these volumes. */
+  /** Volumes that the cut must contain; otherwise no point is closed. */
   readonly mustHave?: readonly VolumeId[] | undefined;
   readonly signal?: AbortSignal | undefined;
 }
 
 export interface RoundsOptions {
-  /** Unique among the appliances and their lives: rounds of different ones must not be mixed up. */
+  /** Unique among all appliances and their lives, so that their rounds can't be mixed up. */
   readonly name: string;
   readonly site: SiteClient;
   readonly relays: Relays;
@@ -57,14 +57,11 @@ type SplitterCalls = Calls<typeof splitterApi>;
 export class Rounds {
   readonly #options: RoundsOptions;
   readonly #clients = new Map<string, SplitterCalls>();
-  /** The end of each group's newest round: the next one of the group begins after it. */
+  /** The end of each group's newest round: the group's next round starts after it. */
   readonly #last = new Map<GroupId, Promise<unknown>>();
   readonly #skipped = new Map<GroupId, number>();
   readonly #lastPoint = new Map<GroupId, { readonly id: string; readonly atMs: number }>();
-  /**
-   * Periodic rounds under way: somebody who asks for a point need not wait until a slow one has
-   * waited.
-   */
+  /** Periodic rounds in progress. A point on demand aborts its group's instead of waiting. */
   readonly #yielding = new Map<GroupId, AbortController>();
   #count = 0;
   #faults: RoundFaults = { unconfirmed: false };
@@ -90,10 +87,10 @@ export class Rounds {
   }
 
   /**
-   * Closes a point, after the rounds of the group that are under way. Undefined if the cut lacked a
-   * volume that it must have, and for a periodic point that gave way to one on demand.
-   * @throws MoverError UNREACHABLE (a splitter did not answer), CUT_VOID (one no longer held),
-   * LINK_DOWN, GROUP_NOT_FOUND
+   * Closes a point, after the group's earlier rounds have ended. Undefined if the cut lacks a
+   * volume of `mustHave`, and for a periodic point that gave way to one on demand.
+   * @throws MoverError UNREACHABLE (a splitter did not answer), CUT_VOID (a splitter's hold ended
+   * too early), LINK_DOWN, GROUP_NOT_FOUND
    */
   async close(request: RoundRequest): Promise<RecoveryPoint | undefined> {
     const { group, kind } = request;
@@ -140,7 +137,8 @@ export class Rounds {
     if (!mustHave.every((volume) => cut.cuts.some((entry) => entry.volume === volume))) return undefined;
     const named = { ...(bookmark === undefined ? {} : { bookmark }), ...(keep === undefined ? {} : { keep }) };
     const point = await site.call('closePoint', { group, kind, waitMs, ...cut, ...named }, signal);
-    // The site waits for the cuts first, and notes its time at the very end.
+    // Asked now, not before the call: the site waits for the cuts first and reads its clock at the
+    // end.
     if (point.clock !== undefined) skews.answered('the replica site', skews.ask(), point.clock.wallMs);
     this.#lastPoint.set(group, { id: point.id, atMs: point.atMs });
     members.learnPoint(point);
@@ -168,7 +166,7 @@ export class Rounds {
     }
   }
 
-  /** @throws MoverError UNREACHABLE */
+  /** Takes a cut at each splitter. @throws MoverError UNREACHABLE */
   async #answers(splitters: readonly SplitterAddress[], request: CutRequest): Promise<SplitterCut[]> {
     return Promise.all(splitters.map(async (splitter) => this.#takeCut(splitter, request)));
   }
@@ -181,10 +179,11 @@ export class Rounds {
     return answer;
   }
 
-  /** @throws MoverError UNREACHABLE, CUT_VOID */
+  /** Takes a cut at each splitter; all must hold. @throws MoverError UNREACHABLE, CUT_VOID */
   async #confirmedAnswers(splitters: readonly SplitterAddress[], request: CutRequest): Promise<SplitterCut[]> {
     const taken = await Promise.allSettled(splitters.map(async (splitter) => this.#takeCut(splitter, request)));
-    // Also when one failed: the others' guests need not wait until the hold ends by itself.
+    // Confirms even when one cut failed: the other splitters' guests need not wait until the hold
+    // expires.
     const confirmed = Promise.allSettled(
       splitters.map(async (splitter) => this.#client(splitter).confirmCut({ round: request.round })),
     );

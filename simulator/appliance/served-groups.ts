@@ -1,4 +1,4 @@
-// The groups that this appliance serves, and how each of them is.
+// The groups that this appliance serves, and the state of each.
 import type { ApplianceGroup } from '../../contracts/appliance-api.js';
 import { MoverError } from '../../contracts/errors.js';
 import type { Estate, EstateGroup } from '../../contracts/estate.js';
@@ -21,7 +21,7 @@ export interface ServedGroupsOptions {
   readonly paused: PausedGroups;
 }
 
-/** What the replica site says of the groups now. */
+/** The replica site's current view of the groups. */
 interface SiteView {
   readonly groups: ReadonlyMap<GroupId, SiteGroup>;
   readonly initializing: ReadonlyMap<GroupId, number>;
@@ -30,7 +30,7 @@ interface SiteView {
 export class ServedGroups {
   readonly #options: ServedGroupsOptions;
   readonly #groups: ReadonlyMap<GroupId, EstateGroup>;
-  /** The site's last word on rooms that are kept, for when it can't be asked. */
+  /** The site's last answer, used for its figures while the site is unreachable. */
   #lastView: SiteView | undefined;
 
   constructor(options: ServedGroupsOptions) {
@@ -48,7 +48,7 @@ export class ServedGroups {
     return this.#groups.has(group);
   }
 
-  /** @throws MoverError GROUP_NOT_FOUND, NOT_OWNER */
+  /** The served group of this id. @throws MoverError GROUP_NOT_FOUND, NOT_OWNER */
   require(group: GroupId): EstateGroup {
     const served = this.#groups.get(group);
     if (served !== undefined) return served;
@@ -60,7 +60,7 @@ export class ServedGroups {
     );
   }
 
-  /** Whether a point of the group would have anything in it. */
+  /** Whether a point of the group would contain anything. */
   isAlive(group: GroupId): boolean {
     const { members, relays, paused } = this.#options;
     if (paused.has(group)) return false;
@@ -68,10 +68,7 @@ export class ServedGroups {
     return false;
   }
 
-  /**
-   * All of them, or one. Answers also when the replica site can't be reached, with what was last
-   * known.
-   */
+  /** Describes all groups, or one. With an unreachable site, the figures are the last known. */
   async describe(only: GroupId | undefined, signal: AbortSignal): Promise<ApplianceGroup[]> {
     const view = await this.#view(only, signal);
     const groups = only === undefined ? this.all : this.all.filter((group) => group.id === only);
@@ -111,7 +108,7 @@ export class ServedGroups {
     };
   }
 
-  /** Undefined if the site can't be asked. */
+  /** The site's view; undefined if the site can't be asked. */
   async #view(only: GroupId | undefined, signal: AbortSignal): Promise<SiteView | undefined> {
     const { appliance, site, members } = this.#options;
     try {

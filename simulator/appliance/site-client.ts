@@ -1,4 +1,4 @@
-// The replica site's control API over the link, which may be cut.
+// Calls the replica site's control API over the link, which may be cut.
 import { replicaSiteApi } from '../../contracts/replica-site-api.js';
 import type { SiteGroup, SiteVolume } from '../../contracts/replica-site-api.js';
 import type { Calls, InputOf, OutputOf } from '../../contracts/route.js';
@@ -8,7 +8,7 @@ import type { Link } from './link.js';
 type SiteApi = typeof replicaSiteApi;
 type WithoutPage<Name extends 'groups' | 'volumes'> = Omit<InputOf<SiteApi[Name]>, 'cursor' | 'limit'>;
 
-/** Longest wait of the site for a point's cuts (30 s), and the time of an answer. */
+/** Longest call, ms: the site's longest wait for a point's cuts (30 s) plus time to answer. */
 const CALL_MS_MAX = 35_000;
 
 export class SiteClient {
@@ -20,7 +20,7 @@ export class SiteClient {
     this.#link = link;
   }
 
-  /** @throws MoverError the site's own, UNREACHABLE, LINK_DOWN; the signal's reason */
+  /** Calls the site. @throws MoverError the site's, UNREACHABLE, LINK_DOWN; the signal's reason */
   async call<Name extends keyof SiteApi>(
     name: Name,
     input: InputOf<SiteApi[Name]>,
@@ -30,7 +30,7 @@ export class SiteClient {
     return this.#link.call(async (linked) => call(input, { signal: linked }), signal);
   }
 
-  /** Every volume of a listing. */
+  /** Every volume of a listing, all pages. */
   async volumes(input: WithoutPage<'volumes'>, signal?: AbortSignal): Promise<SiteVolume[]> {
     return everyPage(async (page) => {
       const { volumes: items, next } = await this.call('volumes', { ...input, ...page }, signal);
@@ -38,7 +38,7 @@ export class SiteClient {
     });
   }
 
-  /** Every group of a listing. */
+  /** Every group of a listing, all pages. */
   async groups(input: WithoutPage<'groups'>, signal?: AbortSignal): Promise<SiteGroup[]> {
     return everyPage(async (page) => {
       const { groups: items, next } = await this.call('groups', { ...input, ...page }, signal);

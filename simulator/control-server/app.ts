@@ -1,4 +1,4 @@
-// The HTTP application of a control server before it listens: routes, parsing, token, limits,
+// The HTTP application of a control server, before it listens: routes, parsing, token, limits,
 // errors.
 import type { Socket } from 'node:net';
 import { type FastifyInstance, type FastifyReply, type FastifyRequest, fastify } from 'fastify';
@@ -17,7 +17,7 @@ import { problemReply } from './problem-reply.js';
 import { refuseOnSocket } from './raw-problem.js';
 
 const OPENAPI_PATH = '/openapi.json';
-/** What anyone may read: whether the process serves, and how to speak to it. */
+/** Paths that need no token: whether the process serves, and how to call it. */
 const PUBLIC_PATHS: ReadonlySet<string | undefined> = new Set([healthOperation.path, OPENAPI_PATH]);
 
 interface AppOptions {
@@ -28,9 +28,9 @@ interface AppOptions {
   readonly token: string | undefined;
   readonly limits: ControlLimits;
   readonly log: Logger;
-  /** Once aborted, new requests are refused with its reason and connections are not kept alive. */
+  /** Once aborted, new requests are refused with its reason and connections aren't kept alive. */
   readonly stopping: AbortSignal;
-  /** Aborts the calls that are still under way. */
+  /** Aborts the calls in progress. */
   readonly cutOff: AbortSignal;
 }
 
@@ -41,12 +41,12 @@ export function createApp(options: AppOptions): FastifyInstance {
     bodyLimit: limits.bodyBytesMax ?? BODY_BYTES_MAX_DEFAULT,
     requestTimeout: limits.requestMsMax ?? REQUEST_MS_MAX_DEFAULT,
     exposeHeadRoutes: false,
-    // Refused by the hook below instead, with the registry's code.
+    // The hook below refuses instead, with the registry's code.
     return503OnClosing: false,
     frameworkErrors: replyWithProblem,
     clientErrorHandler: refuseBadHttp,
   });
-  // Browsers send text/plain to other origins without asking first; JSON they don't.
+  // Browsers send text/plain to other origins without a preflight request, but not JSON.
   app.removeContentTypeParser('text/plain');
   app.setErrorHandler(replyWithProblem);
   app.setNotFoundHandler((request, reply) => {
@@ -89,14 +89,14 @@ export function createApp(options: AppOptions): FastifyInstance {
   return app;
 }
 
-/** What is no HTTP, has too large a header, or does not come to its end. */
+/** Refuses what isn't HTTP, has too large a header, or doesn't arrive in time. */
 function refuseBadHttp(error: NodeJS.ErrnoException, socket: Socket): void {
   if (error.code === 'ECONNRESET' || !socket.writable) {
     socket.destroy();
     return;
   }
   const code = error.code === 'HPE_HEADER_OVERFLOW' ? 'TOO_LARGE' : 'INVALID_REQUEST';
-  refuseOnSocket(socket, new MoverError(code, `The request cannot be read: ${error.message}`));
+  refuseOnSocket(socket, new MoverError(code, `The request can't be read: ${error.message}`));
 }
 
 function pathOf(url: string): string {

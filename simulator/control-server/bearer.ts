@@ -1,12 +1,12 @@
-// Who may call: one shared token, and none needed where only this machine can connect.
+// Authentication: one shared token; none is needed where only this machine can connect.
 import { createHash, timingSafeEqual } from 'node:crypto';
 import { isIPv4, isIPv6 } from 'node:net';
 import { MoverError } from '../../contracts/errors.js';
 
 /**
- * Whether an Authorization header carries the token. Compared as digests, so that the time taken
- * tells neither length nor content.
- * @throws MoverError UNAUTHORIZED when a token is set and the header does not carry it.
+ * Checks an Authorization header against the token. Digests are compared, so that the time taken
+ * reveals neither length nor content.
+ * @throws MoverError UNAUTHORIZED when a token is set and the header doesn't carry it
  */
 export function checkBearer(token: string | undefined, authorization: string | undefined): void {
   if (token === undefined) return;
@@ -19,14 +19,17 @@ export function checkBearer(token: string | undefined, authorization: string | u
   throw new MoverError('UNAUTHORIZED', message);
 }
 
-/** Whether only processes of the same machine can reach a server that listens on `host`. */
+/** Whether only processes of this machine can reach a server that listens on `host`. */
 export function isLoopback(host: string): boolean {
   if (isIPv4(host)) return host.startsWith('127.');
   if (isIPv6(host)) return host === '::1';
   return host === 'localhost';
 }
 
-/** @throws MoverError INVALID_REQUEST for a server that others could reach without a token. */
+/**
+ * Refuses to listen where other machines could connect without a token.
+ * @throws MoverError INVALID_REQUEST
+ */
 export function requireTokenBeyondLoopback(host: string, token: string | undefined): void {
   if (isLoopback(host) || (token !== undefined && token !== '')) return;
   const message = `listening on ${host} would let anyone on the network in; set VOLUME_MOVER_TOKEN, or listen on 127.0.0.1`;

@@ -1,5 +1,5 @@
-// A GET that answers bytes instead of JSON, beside an API's table and under the same token, limits
-// and errors.
+// A GET that answers bytes instead of JSON, under the same token, limits and errors as the API's
+// table.
 import type { z } from 'zod';
 import { parseOrRefuse } from '../../contracts/errors.js';
 import type { CallContext } from './handlers.js';
@@ -9,7 +9,7 @@ export interface BinaryRoute {
   readonly path: string;
   readonly summary: string;
   readonly input: z.ZodObject;
-  /** @throws MoverError INVALID_REQUEST naming every field at fault. */
+  /** Reads the bytes. @throws MoverError INVALID_REQUEST naming every wrong field */
   readonly read: (input: unknown, context: CallContext) => Promise<Buffer>;
 }
 

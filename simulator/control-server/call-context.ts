@@ -1,5 +1,4 @@
-// What a handler is given beside its input: a signal that tells when nobody waits for its answer
-// any more.
+// What a handler gets beside its input: a signal that aborts when nobody waits for the answer.
 import type { FastifyReply } from 'fastify';
 import { MoverError } from '../../contracts/errors.js';
 import type { CallContext } from './handlers.js';

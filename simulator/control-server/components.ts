@@ -1,18 +1,19 @@
 // Tidies the schemas of a generated OpenAPI document: one name where request and answer agree, and
-// no name that nothing uses.
+// no unused name.
 
 const PREFIX = '#/components/schemas/';
 const INPUT_SUFFIX = 'Input';
 
 /**
- * Names of components that say the same as the one without "Input" behind its name, once the names
- * in both are merged likewise.
+ * Names of components with the suffix "Input" whose schema equals the one without the suffix, once
+ * all such names are merged.
  */
 export function mergeable(schemas: Readonly<Record<string, unknown>>): ReadonlySet<string> {
   let merged = new Set(
     Object.keys(schemas).filter((name) => outputName(name) in schemas && name.endsWith(INPUT_SUFFIX)),
   );
-  // One that differs makes those that refer to it differ too: strike until nothing changes.
+  // A pair that differs makes the schemas that refer to it differ too: repeat until nothing
+  // changes.
   for (;;) {
     const same = (name: string): boolean =>
       JSON.stringify(renamed(schemas[name], merged)) === JSON.stringify(renamed(schemas[outputName(name)], merged));
@@ -22,10 +23,7 @@ export function mergeable(schemas: Readonly<Record<string, unknown>>): ReadonlyS
   }
 }
 
-/**
- * The JSON value with each reference to a component of `merged` made one to its namesake without
- * "Input".
- */
+/** The JSON value with references to components of `merged` renamed to drop "Input". */
 export function renamed(value: unknown, merged: ReadonlySet<string>): unknown {
   if (Array.isArray(value)) return value.map((item) => renamed(item, merged));
   if (typeof value !== 'object' || value === null) return value;

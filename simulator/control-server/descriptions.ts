@@ -1,4 +1,4 @@
-// What the three control APIs say of themselves at the head of their OpenAPI documents.
+// The descriptions at the head of the three OpenAPI documents.
 import { STREAM_PATH, STREAM_PROTOCOL } from '../../contracts/replica-site-api.js';
 import type { Description } from './openapi.js';
 

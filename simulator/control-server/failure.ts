@@ -1,4 +1,4 @@
-// Whatever goes wrong in a request, as one of the registry's errors.
+// Converts whatever goes wrong in a request to one of the registry's errors.
 import { MoverError } from '../../contracts/errors.js';
 
 const HTTP_BAD_REQUEST = 400;
@@ -6,9 +6,9 @@ const HTTP_TOO_LARGE = 413;
 const HTTP_SERVER_ERROR = 500;
 
 /**
- * The error to answer with. What the HTTP framework refuses by itself (bad JSON, too large a body)
- * keeps its sentence; anything else that is no MoverError becomes INTERNAL without its text: that
- * may hold what the caller should not see.
+ * The error to answer with. A refusal by the HTTP framework (bad JSON, too large a body) keeps its
+ * text. Any other error that isn't a MoverError becomes INTERNAL without its text, which may hold
+ * what the caller must not see.
  */
 export function failureOf(error: unknown, requestId: string): MoverError {
   if (error instanceof MoverError) return error;
@@ -18,12 +18,15 @@ export function failureOf(error: unknown, requestId: string): MoverError {
   }
   return new MoverError(
     'INTERNAL',
-    `The request failed in a way that was not foreseen; the log has it under ${requestId}.`,
+    `The request failed in an unforeseen way; the log has the details under ${requestId}.`,
     { cause: error },
   );
 }
 
-/** The status of a refusal by the framework itself: only those have a code of its own. */
+/**
+ * The status of a refusal by the framework, which is recognised by the framework's error code;
+ * otherwise undefined.
+ */
 function refusalStatusOf(error: unknown): number | undefined {
   if (!(error instanceof Error) || !('statusCode' in error) || !('code' in error)) return undefined;
   const { statusCode, code } = error;

@@ -1,7 +1,10 @@
-// Faults are injected only where a process was started for it.
+// Fault injection works only in a process that was started for it.
 import { MoverError } from '../../contracts/errors.js';
 
-/** @throws MoverError ROUTE_NOT_FOUND unless the process was started with VOLUME_MOVER_FAULTS=1 */
+/**
+ * Refuses a fault call unless the process was started with VOLUME_MOVER_FAULTS=1.
+ * @throws MoverError ROUTE_NOT_FOUND
+ */
 export function requireFaults(allowed: boolean): void {
   if (allowed) return;
   throw new MoverError(

@@ -1,10 +1,10 @@
-// What a process writes to serve an API: one function an operation, given its input already parsed.
+// What a process writes to serve an API: one function per operation, which gets its parsed input.
 import { parseOrRefuse } from '../../contracts/errors.js';
 import type { healthOperation } from '../../contracts/health.js';
 import type { Api, Operation, OutputOf, ParsedInputOf } from '../../contracts/route.js';
 
 export interface CallContext {
-  /** Aborts when the caller has gone away or the server is being stopped. */
+  /** Aborts when the caller has hung up or the server is being stopped. */
   readonly signal: AbortSignal;
 }
 
@@ -13,20 +13,22 @@ export type Handler<O extends Operation> = (
   context: CallContext,
 ) => Promise<OutputOf<O>> | OutputOf<O>;
 
-/** The operations a process answers itself: all but health, which the server answers for it. */
+/** The operations that a process answers itself: all but health, which the server answers. */
 type Served<A extends Api> = Exclude<keyof A, 'health'>;
 
 export type Handlers<A extends Api> = { readonly [K in Served<A>]: Handler<A[K]> };
 
-/** An operation with its handler, input not parsed yet. */
+/** An operation with its handler, before the input is parsed. */
 export interface BoundOperation {
   readonly name: string;
   readonly operation: Operation;
-  /** @throws MoverError INVALID_REQUEST naming every field at fault. */
+  /**
+   * Parses the input, calls the handler. @throws MoverError INVALID_REQUEST with every wrong field
+   */
   readonly call: (input: unknown, context: CallContext) => unknown;
 }
 
-/** Every operation of `api` but health, bound to its handler. */
+/** Binds every operation of `api` but health to its handler. */
 export function bindHandlers<A extends Api & { readonly health?: typeof healthOperation }>(
   api: A,
   handlers: Handlers<A>,

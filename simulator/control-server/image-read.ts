@@ -1,5 +1,5 @@
-// The one operation of the replica site that answers bytes: declared here once, for its server and
-// its OpenAPI document.
+// The replica site's one operation that answers bytes: declared once, for its server and its
+// OpenAPI document.
 import { z } from 'zod';
 import { IMAGE_READ_BYTES_MAX, IMAGE_READ_PATH } from '../../contracts/replica-site-api.js';
 import { binaryRoute, type BinaryRoute } from './binary-route.js';
@@ -7,9 +7,9 @@ import type { CallContext } from './handlers.js';
 
 const imageReadSchema = z.strictObject({
   image: z.string(),
-  /** In bytes from the start of the volume. */
+  /** Bytes from the start of the volume. */
   offset: z.coerce.number().int().min(0),
-  /** In bytes. */
+  /** Bytes. */
   length: z.coerce.number().int().min(1).max(IMAGE_READ_BYTES_MAX),
 });
 

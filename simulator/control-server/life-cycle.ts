@@ -1,6 +1,7 @@
-// Started once, stopped once, each safe to call again; a start that failed can be tried again.
+// A start and a stop that each take effect once and may be called again; a failed start can be
+// retried.
 
-/** Wraps `start` and `stop` so. A stop waits for a start under way. */
+/** Wraps `start` and `stop` that way. A stop waits for a start in progress. */
 export function lifeCycle<Started>(
   start: () => Promise<Started>,
   stop: () => Promise<void>,

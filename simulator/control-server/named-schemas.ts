@@ -1,5 +1,5 @@
-// The contract's schemas that get a name in the OpenAPI documents: a vendor's generated code then
-// has a type for each, used everywhere.
+// The contract's schemas that get a name in the OpenAPI documents: a vendor's generated code has
+// one type for each.
 import { z } from 'zod';
 import { applianceGroupSchema, linkSchema } from '../../contracts/appliance-api.js';
 import {
@@ -25,9 +25,7 @@ import {
 import { drainProgressSchema, siteGroupSchema, siteVolumeSchema } from '../../contracts/replica-site-api.js';
 import { fenceSchema, splitterVolumeSchema } from '../../contracts/splitter-api.js';
 
-/**
- * No name may be another's with "Input" behind it: that is how the variant for requests is called.
- */
+/** The named schemas. No name may be another's plus "Input": its request variant has that name. */
 export const namedSchemas = z.registry<{ id: string }>();
 
 for (const [id, schema] of Object.entries({

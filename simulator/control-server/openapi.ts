@@ -1,5 +1,5 @@
-// The OpenAPI 3.1 document of an API, generated from the same table its server and client are made
-// of: how a vendor's product plugs in.
+// The OpenAPI 3.1 document of an API, generated from the same table as its server and client: how a
+// vendor's product plugs in.
 import swagger from '@fastify/swagger';
 import { fastify } from 'fastify';
 import { createJsonSchemaTransform, createJsonSchemaTransformObject } from 'fastify-type-provider-zod';
@@ -11,11 +11,11 @@ import { mergeable, reachable, renamed } from './components.js';
 import { namedSchemas } from './named-schemas.js';
 import { problemReferences, problemResponses, type ServerRole } from './problem-responses.js';
 
-/** Version of the control APIs, not of the program: grows when a vendor has to change something. */
+/** Version of the control APIs, not of the program: grows when a vendor must change something. */
 const API_VERSION = '1.0.0';
 
 export interface Description {
-  /** Whose API it is: its errors are listed. */
+  /** The process that serves the API: only its errors are listed. */
   readonly role: ServerRole;
   readonly title: string;
   readonly description: string;
@@ -26,7 +26,7 @@ const operationSchema = z.looseObject({
   summary: z.string(),
   responses: z.record(z.string(), z.unknown()),
 });
-/** What of the generated document is looked at here; the rest is carried along. */
+/** The parts of the generated document that are used here; the rest is kept as it is. */
 const documentSchema = z.looseObject({
   openapi: z.string(),
   info: z.looseObject({ title: z.string() }),
@@ -35,7 +35,7 @@ const documentSchema = z.looseObject({
 });
 export type OpenApiDocument = z.output<typeof documentSchema>;
 
-/** The document, without listening anywhere. The same input gives the same document, key by key. */
+/** Generates the document without listening. The same input gives the same document, key by key. */
 export async function openApiDocument(
   api: Api,
   about: Description,
@@ -64,14 +64,19 @@ export async function openApiDocument(
     transform: createJsonSchemaTransform({ schemaRegistry: namedSchemas }),
     transformObject: createJsonSchemaTransformObject({ schemaRegistry: namedSchemas }),
   });
-  const undone = (): never => {
-    throw new Error('A route that only describes was called.');
+  const neverCalled = (): never => {
+    throw new Error('A route that only describes the API was called.');
   };
   for (const [name, operation] of Object.entries({ health: healthOperation, ...api })) {
-    app.route({ method: operation.method, url: operation.path, schema: schemaOf(name, operation), handler: undone });
+    app.route({
+      method: operation.method,
+      url: operation.path,
+      schema: schemaOf(name, operation),
+      handler: neverCalled,
+    });
   }
   for (const route of binaryRoutes) {
-    app.route({ method: 'GET', url: route.path, schema: binarySchemaOf(route), handler: undone });
+    app.route({ method: 'GET', url: route.path, schema: binarySchemaOf(route), handler: neverCalled });
   }
   await app.ready();
   const generated = documentSchema.parse(app.swagger());

@@ -1,4 +1,4 @@
-// Answers a failed request with problem+json; the one place that does.
+// Answers failed requests with problem+json; no other place does.
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { Logger } from 'pino';
 import { toProblem } from '../../contracts/errors.js';
@@ -6,7 +6,7 @@ import { failureOf } from './failure.js';
 
 export type ReplyWithProblem = (error: unknown, request: FastifyRequest, reply: FastifyReply) => void;
 
-/** What was not foreseen is logged with its stack, and answered without it. */
+/** Makes the error handler. It logs an unforeseen error with its stack, and answers without it. */
 export function problemReply(log: Logger): ReplyWithProblem {
   return (error, request, reply) => {
     const failure = failureOf(error, request.id);

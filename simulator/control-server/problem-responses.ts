@@ -1,5 +1,4 @@
-// How failure is documented: for each HTTP status, the registry's codes that a process answers it
-// with.
+// Documents failures: for each HTTP status, the registry's codes that a process answers with it.
 import type { Raiser } from '../../contracts/error-registry.js';
 import { type ErrorCode, errorCodeSchema, ERRORS } from '../../contracts/errors.js';
 import type { Operation } from '../../contracts/route.js';
@@ -7,7 +6,7 @@ import type { Operation } from '../../contracts/route.js';
 /** The processes that serve a control API. */
 export type ServerRole = Extract<Raiser, 'splitter' | 'appliance' | 'replica-site'>;
 
-/** What any server may answer, whatever is asked of it; all that health can. */
+/** Codes that any server may answer to any request; all that health can answer. */
 const BARE_CODES: readonly ErrorCode[] = ['INVALID_REQUEST', 'INTERNAL', 'SHUTTING_DOWN'];
 const BODY_CODES: readonly ErrorCode[] = ['TOO_LARGE'];
 
@@ -16,7 +15,7 @@ interface ProblemResponse {
   readonly content: { readonly 'application/problem+json': { readonly schema: { readonly $ref: string } } };
 }
 
-/** `components.responses` of a process's document: `Problem404` and its like. */
+/** `components.responses` of a process's document: `Problem404` and so on. */
 export function problemResponses(role: ServerRole): Record<string, ProblemResponse> {
   const answered = codesOf(role);
   return Object.fromEntries(
@@ -36,8 +35,8 @@ export function problemResponses(role: ServerRole): Record<string, ProblemRespon
 }
 
 /**
- * References to them, by status, for an operation; `bare` for one that needs no token and looks
- * nothing up.
+ * References to those responses, by status, for an operation. `bare`: the operation needs no token
+ * and looks nothing up.
  */
 export function problemReferences(
   role: ServerRole,
@@ -50,7 +49,7 @@ export function problemReferences(
   );
 }
 
-/** An appliance passes on what the replica site says. */
+/** The codes that a process answers. An appliance also passes on the replica site's. */
 function codesOf(role: ServerRole): ErrorCode[] {
   const raisers = role === 'appliance' ? (['appliance', 'replica-site'] as const) : [role];
   return errorCodeSchema.options.filter((code) => raisers.some((raiser) => ERRORS[code].raisedBy.includes(raiser)));

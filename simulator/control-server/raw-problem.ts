@@ -1,5 +1,4 @@
-// A problem+json answer on a bare socket, for what is refused before or beside ordinary HTTP
-// handling.
+// A problem+json answer on a bare socket, for refusals outside ordinary HTTP handling.
 import { STATUS_CODES } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { type MoverError, toProblem } from '../../contracts/errors.js';
@@ -15,7 +14,7 @@ export function refuseOnSocket(socket: Duplex, error: MoverError): void {
     `Content-Length: ${body.length}`,
     ...(error.code === 'UNAUTHORIZED' ? ['WWW-Authenticate: Bearer'] : []),
   ];
-  // Whoever was refused may hang up before it has read why.
+  // A refused client may hang up before it has read the reason.
   socket.on('error', () => socket.destroy());
   socket.end(Buffer.concat([Buffer.from(`${head.join('\r\n')}\r\n\r\n`), body]), () => socket.destroy());
 }

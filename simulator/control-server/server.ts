@@ -1,5 +1,5 @@
 // Serves a control API from its table of operations: parsing, token, limits, errors and the OpenAPI
-// document are the same everywhere.
+// document are the same for every process.
 import { setMaxListeners } from 'node:events';
 import type { IncomingMessage } from 'node:http';
 import type { AddressInfo } from 'node:net';
@@ -22,20 +22,18 @@ export interface ControlServerOptions<A extends Api> extends Description {
   readonly api: A;
   readonly handlers: Handlers<A>;
   readonly id: string;
-  /** Port 0 takes a free one. */
+  /** Port 0 lets the system choose a free port. */
   readonly listen: { readonly host: string; readonly port: number };
-  /**
-   * Bearer token that every call must carry; required when others than this machine can connect.
-   */
+  /** Bearer token that every call must carry; required when other machines can connect. */
   readonly token?: string | undefined;
-  /** Sentences about what is degraded; none when all is well. */
+  /** Sentences about what is degraded; empty when all is well. */
   readonly health: () => { readonly notes: readonly string[] };
-  /** The process's wall clock, told with its health. */
+  /** The process's wall clock, reported with its health. */
   readonly clock?: { readonly view: ClockView } | undefined;
   readonly log: Logger;
   readonly limits?: ControlLimits | undefined;
   readonly binaryRoutes?: readonly BinaryRoute[] | undefined;
-  /** Takes over every connection that asks for an upgrade; it checks the token itself. */
+  /** Takes over every connection that asks for an upgrade; it must check the token itself. */
   readonly onUpgrade?: ((request: IncomingMessage, socket: Duplex, head: Buffer) => void) | undefined;
 }
 
@@ -49,12 +47,12 @@ export interface ControlServer {
   readonly app: FastifyInstance;
   /**
    * Listens. Safe to call twice; may be called again after a failure, but not after `stop`.
-   * @throws MoverError INVALID_REQUEST without a token beyond loopback, or when the address cannot
-   * be listened on.
+   * @throws MoverError INVALID_REQUEST without a token beyond loopback, or when the address can't
+   * be listened on
    */
   readonly start: () => Promise<Listening>;
   /**
-   * Ends idle and upgraded connections at once, and calls under way after a grace time. Safe to
+   * Ends idle and upgraded connections at once, and calls in progress after a grace time. Safe to
    * call twice.
    */
   readonly stop: () => Promise<void>;
@@ -65,7 +63,7 @@ export function createControlServer<A extends Api>(options: ControlServerOptions
   const startedAtMs = Date.now();
   const stopping = new AbortController();
   const cutOff = new AbortController();
-  // Every call under way listens to it.
+  // Every call in progress adds a listener.
   setMaxListeners(0, cutOff.signal);
   let document: Promise<OpenApiDocument> | undefined;
 
@@ -90,7 +88,7 @@ export function createControlServer<A extends Api>(options: ControlServerOptions
   const start = async (): Promise<Listening> => {
     requireTokenBeyondLoopback(listen.host, token);
     try {
-      // "localhost" would open a second server, for IPv6, of which nothing here knows.
+      // "localhost" would open a second server, for IPv6, that nothing here knows of.
       await app.listen({ host: listen.host === 'localhost' ? '127.0.0.1' : listen.host, port: listen.port });
     } catch (error) {
       throw cannotListen(listen, error);

@@ -1,10 +1,10 @@
-// Every open connection of an HTTP server: closing the server alone leaves open those that sent no
-// request yet and those that left HTTP by an upgrade.
+// Tracks every open connection of an HTTP server: closing the server alone leaves open those that
+// sent no request yet and those that were upgraded.
 import type { IncomingMessage, Server } from 'node:http';
 import type { Socket } from 'node:net';
 
 export interface OpenSockets {
-  /** Ends those that have not made an ordinary request: silent ones and upgraded ones. */
+  /** Ends connections without an ordinary request: silent and upgraded ones. */
   readonly destroyStrays: () => void;
   readonly destroyAll: () => void;
 }

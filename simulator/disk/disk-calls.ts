@@ -1,42 +1,45 @@
-// The system calls under the files of virtual disks: a test can keep, lose, tear or refuse what
-// they write, as a power cut would.
+// The system calls on the files of virtual disks, as an interface: a test can delay, lose, tear or
+// refuse writes, as a power cut would.
 import * as fs from 'node:fs';
 import { open } from 'node:fs/promises';
 
-/** What is asked of an open file's size. */
+/** The size of an open file. */
 export interface FileSize {
   readonly bytes: number;
-  /** Whether no byte of it was ever written. */
+  /** Whether no byte was ever written. */
   readonly isHole: boolean;
 }
 
 /**
- * Descriptors are the system's. Calls that return no promise have taken effect in the page cache
- * when they return.
+ * File calls by system descriptor. A call that returns no promise has taken effect in the page
+ * cache when it returns.
  */
 export interface DiskCalls {
   exists(path: string): boolean;
-  /** @throws the system's error: ENOENT if there is no such file */
+  /** Opens a file. @throws the system's error; ENOENT if there is no such file */
   open(path: string): number;
-  /** Makes a new file. @throws the system's error: EEXIST if there is one */
+  /** Makes a new file. @throws the system's error; EEXIST if it exists */
   make(path: string): number;
   close(fd: number): void;
   size(fd: number): FileSize;
   truncate(fd: number, bytes: number): void;
-  /** Bytes read into `data` from its byte `from` on; none at the end of the file. */
+  /**
+   * Reads from file offset `at` into `data`, starting at its byte `from`. @returns bytes read; 0 at
+   * the end of the file
+   */
   readNow(fd: number, data: Uint8Array, from: number, at: number): number;
-  /** Bytes written of `data` from its byte `from` on. */
+  /** Writes `data`, starting at its byte `from`, to file offset `at`. @returns bytes written */
   writeNow(fd: number, data: Uint8Array, from: number, at: number): number;
-  /** As `readNow`, off the main thread. */
+  /** Like `readNow`, off the main thread. */
   readLater(fd: number, data: Uint8Array, from: number, at: number): Promise<number>;
-  /** As `writeNow`, off the main thread. */
+  /** Like `writeNow`, off the main thread. */
   writeLater(fd: number, data: Uint8Array, from: number, at: number): Promise<number>;
-  /** The file's data survives a power cut once this resolves. */
+  /** Resolves once the file's data survives a power cut. */
   datasync(fd: number): Promise<void>;
-  /** Names made, renamed and removed in the folder survive a power cut once this resolves. */
+  /** Resolves once names made, renamed and removed in the folder survive a power cut. */
   syncFolder(folder: string): Promise<void>;
   rename(from: string, to: string): void;
-  /** No error if there is no such file. */
+  /** Removes a file; no error if there is none. */
   remove(path: string): void;
 }
 
@@ -119,5 +122,5 @@ class SystemCalls implements DiskCalls {
   }
 }
 
-/** The real ones. */
+/** The real system calls. */
 export const systemCalls: DiskCalls = new SystemCalls();

@@ -1,4 +1,4 @@
-// What the guest is told when its disk's files fail.
+// The error that a guest sees when its disk's files fail.
 import { NbdError, type NbdErrorCode } from '../../nbd/errors.js';
 
 const CODES: Readonly<Record<string, NbdErrorCode>> = {
@@ -12,8 +12,7 @@ const CODES: Readonly<Record<string, NbdErrorCode>> = {
 };
 
 /**
- * The error of a file operation as an NBD client understands it: EIO unless the protocol has a
- * better number.
+ * Converts a file operation's error for an NBD client: EIO unless the protocol has a better one.
  */
 export function nbdErrorOf(error: unknown): NbdError {
   if (error instanceof NbdError) return error;

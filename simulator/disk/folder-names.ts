@@ -1,16 +1,17 @@
-// Brings the names of folders to stable storage at a start: a life that was killed may have made
-// them and not synced them.
+// Syncs the names of folders at a start: an earlier life may have been killed after making them and
+// before syncing them.
 import { closeSync, fsyncSync, openSync, readdirSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 
 /**
- * What the process may not even list, it did not make; a read-only file system has nothing to sync.
+ * Errors that mean the folder isn't this process's: what it may not list it didn't make, and a
+ * read-only file system has nothing to sync.
  */
 const NOT_OURS: ReadonlySet<unknown> = new Set(['EACCES', 'EPERM', 'EROFS', 'EINVAL']);
 
 /**
- * Syncs a data folder, the folders in it, and those above it, any of which an earlier life may have
- * made. For processes that promise to survive a power cut; to be called once their stores are open.
+ * Syncs a data folder, the folders in it and those above it; an earlier life may have made any of
+ * them. For processes that promise to survive a power cut. Call it once their stores are open.
  * @throws the system's error
  */
 export function syncFolderNames(dataFolder: string): void {
@@ -24,7 +25,7 @@ export function syncFolderNames(dataFolder: string): void {
 }
 
 /**
- * Names made, renamed and removed in the folder survive a power cut when it returns.
+ * Syncs a folder: names made, renamed and removed in it survive a power cut when this returns.
  * @throws the system's error
  */
 export function syncFolder(folder: string): void {

@@ -1,10 +1,7 @@
-// How much room a disk has left: what a full one is told about, and asked before anything is tried
-// again.
+// The free space of a disk: reported when it is full, and checked before a retry.
 import { statfsSync } from 'node:fs';
 
-/**
- * Bytes that may still be written to the disk of the folder; undefined if the system doesn't tell.
- */
+/** Bytes that can still be written to the folder's disk; undefined if the system doesn't tell. */
 export function freeBytes(folder: string): number | undefined {
   try {
     const { bavail, bsize } = statfsSync(folder);

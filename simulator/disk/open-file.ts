@@ -1,5 +1,4 @@
-// A file by its descriptor, opened when it is first needed: ten thousand idle volumes hold no
-// descriptors.
+// A file that is opened when first used: ten thousand idle volumes hold no descriptors.
 import { dirname } from 'node:path';
 import { systemCalls, type DiskCalls } from './disk-calls.js';
 import { SharedSync } from './shared-sync.js';
@@ -11,22 +10,22 @@ export class OpenFile {
   readonly #sync = new SharedSync(async () => this.#datasync());
   #fd: number | undefined;
   #pending = 0;
-  /** Descriptors of files that others took the place of, while they are used. */
+  /** Descriptors of replaced files that are still in use. */
   readonly #retired: number[] = [];
   /**
-   * Its name is to be brought to stable storage with it. From the start: a life that was killed may
-   * have made the file and not synced its folder.
+   * Whether the next sync must also sync the file's name. True at first: an earlier life may have
+   * made the file and been killed before syncing its folder.
    */
   #nameUnsynced = true;
 
-  /** @param sizeBytes what the file is made as, as a hole. */
+  /** @param sizeBytes size of the file when it is made, as one hole */
   constructor(path: string, sizeBytes: number, calls: DiskCalls = systemCalls) {
     this.path = path;
     this.#sizeBytes = sizeBytes;
     this.#calls = calls;
   }
 
-  /** Opens the file, and makes it if it is missing. @throws Error when it has another size. */
+  /** The descriptor; opens or makes the file first. @throws Error if its size is wrong */
   get fd(): number {
     return (this.#fd ??= this.#open());
   }
@@ -49,7 +48,7 @@ export class OpenFile {
     }
   }
 
-  /** Whether nothing was ever written to it: all of it is a hole. */
+  /** Whether nothing was ever written to the file: all of it is a hole. */
   get isHole(): boolean {
     return this.#calls.size(this.fd).isHole;
   }
@@ -82,7 +81,7 @@ export class OpenFile {
     });
   }
 
-  /** Everything written before is on stable storage when it resolves. */
+  /** Resolves once everything written before the call is on stable storage. */
   async sync(): Promise<void> {
     return this.#sync.request();
   }
@@ -90,7 +89,7 @@ export class OpenFile {
   async #datasync(): Promise<void> {
     await this.#later(async () => this.#calls.datasync(this.fd));
     if (!this.#nameUnsynced) return;
-    // Before the wait: a file that is put in its place meanwhile has its own name to be synced.
+    // Cleared before the wait: a file that replaces this one meanwhile needs its own name synced.
     this.#nameUnsynced = false;
     await this.#calls.syncFolder(dirname(this.path));
   }
@@ -106,7 +105,8 @@ export class OpenFile {
   }
 
   /**
-   * Somebody put a new file in its place: the next use opens that one, whatever is still under way.
+   * Notes that a new file has replaced this one: the next use opens the new one, whatever is still
+   * in flight.
    */
   renewed(): void {
     if (this.#fd !== undefined && this.#pending > 0) this.#retired.push(this.#fd);
@@ -115,7 +115,7 @@ export class OpenFile {
     this.#nameUnsynced = true;
   }
 
-  /** Gives the descriptor back unless it is being used; the next use opens the file again. */
+  /** Closes the descriptor unless it is in use; the next use opens the file again. */
   close(): void {
     if (this.#fd === undefined || this.#pending > 0) return;
     this.#calls.close(this.#fd);
@@ -132,7 +132,7 @@ function openOrMake(calls: DiskCalls, path: string): number {
   }
 }
 
-/** @throws Error for none: the file is shorter than it was, and asking again would never end. */
+/** Guards a retry loop. @throws Error for 0 bytes: the file has shrunk; the loop would never end */
 function someBytes(count: number, path: string): number {
   if (count === 0) throw new Error(`${path} is shorter than it was.`);
   return count;

@@ -1,22 +1,22 @@
-// Keeps overlapping writes of a volume in one order: who comes later waits for every earlier one
-// that it overlaps.
+// Keeps overlapping writes of a volume in one order: each waits for every earlier write that it
+// overlaps.
 
 interface Waiting {
   readonly offset: number;
   readonly end: number;
-  /** Earlier ranges that overlap and aren't released yet. */
+  /** Earlier overlapping ranges that aren't released yet. */
   blockers: number;
   readonly blocks: Waiting[];
   grant: () => void;
 }
 
-/** Ranges in bytes. Bounded by its callers: there are as many entries as requests under way. */
+/** Locks ranges in bytes. Callers bound the entries: one for each request in flight. */
 export class RangeLock {
   readonly #entries = new Set<Waiting>();
 
   /**
-   * Whether nothing that overlaps is held or waited for: who finishes within the same tick needs no
-   * lock then.
+   * Whether no held or waiting range overlaps. A caller that then finishes within the same tick
+   * needs no lock.
    */
   isFree(offset: number, length: number): boolean {
     if (this.#entries.size === 0) return true;
@@ -24,7 +24,7 @@ export class RangeLock {
     return true;
   }
 
-  /** Resolves, in the order of the calls, to the function that releases the range. */
+  /** Waits in call order for the range. @returns the function that releases it */
   async acquire(offset: number, length: number): Promise<() => void> {
     const own: Waiting = { offset, end: offset + length, blockers: 0, blocks: [], grant: () => {} };
     for (const entry of this.#entries) {

@@ -1,5 +1,5 @@
-// Growing pauses between tries of what a disk refused: it heals soon after room is made, and costs
-// nothing while it can't.
+// Growing pauses between retries of a write that a disk refused: it succeeds soon after space is
+// freed, and costs little until then.
 
 const FIRST_MS = 250;
 const LAST_MS = 5_000;

@@ -1,15 +1,15 @@
-// A file that holds room on a disk for work that makes more of it: on a full disk nothing could be
-// let go of otherwise.
+// A file that reserves space for work that frees more: without it nothing could be freed on a full
+// disk.
 import { closeSync, ftruncateSync, openSync, rmSync, statSync, statfsSync, writeSync } from 'node:fs';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 
-/** What one segment of UNDO needs to be written anew, bytes. */
+/** Size of the reserve, bytes: what rewriting one segment of UNDO needs. */
 const RESERVE_BYTES_MAX = 16 * 1024 * 1024;
-/** On a small disk it takes no more than this part of it. */
+/** Divisor of the disk's size: on a small disk the reserve takes no more than 1/64. */
 const DISK_SHARE = 64;
 /**
- * So many times what is missing of it must be free before it is taken: it must not be what fills
- * the disk.
+ * The disk must have this many times the missing bytes free before the reserve takes them: the
+ * reserve must not be what fills the disk.
  */
 const FREE_TIMES = 4;
 const CHUNK_BYTES = 256 * 1024;
@@ -18,18 +18,21 @@ export class RoomReserve {
   readonly #path: string;
   readonly #folder: string;
 
-  /** @param path of the file; nobody else writes it. @param folder on the same disk, and there */
+  /**
+   * @param path the reserve's file; nobody else writes it. @param folder an existing folder on its
+   * disk
+   */
   constructor(path: string, folder: string) {
     this.#path = path;
     this.#folder = folder;
   }
 
-  /** Bytes that it holds now. */
+  /** Bytes held now. */
   get bytes(): number {
     return statSync(this.#path, { throwIfNoEntry: false })?.size ?? 0;
   }
 
-  /** Takes what is missing, if the disk has plenty. Never rejects. */
+  /** Extends the reserve to its full size if the disk has plenty of space. Never rejects. */
   async take(): Promise<void> {
     try {
       const { blocks, bavail, bsize } = statfsSync(this.#folder);
@@ -40,13 +43,13 @@ export class RoomReserve {
         await nextTurn();
       }
     } catch {
-      // It is tried again, and missed only on a full disk, which is told of.
+      // The next call tries again. The reserve is missed only on a full disk, which health reports.
     }
   }
 
   /**
-   * Gives back so many bytes or more to the disk, for who writes at once.
-   * @returns whether there were any
+   * Frees at least `bytes` for a caller that writes at once.
+   * @returns whether the reserve had any
    */
   give(bytes: number): boolean {
     try {
@@ -62,7 +65,7 @@ export class RoomReserve {
   }
 
   #extend(bytes: number): void {
-    // Not zeroes: a disk may store these as nothing.
+    // Not zeroes: a disk may store zeroes without taking space.
     const filling = Buffer.alloc(bytes, 'reserve ');
     this.#open((fd) => {
       const at = this.bytes;

@@ -1,5 +1,5 @@
-// One fdatasync for everybody who asks while another is under way: a flood of flushes costs as many
-// syncs as the disk can do.
+// Shares one fdatasync among all requests made while another is running: a flood of flushes costs
+// only as many syncs as the disk can do.
 
 export class SharedSync {
   readonly #sync: () => Promise<void>;
@@ -12,15 +12,15 @@ export class SharedSync {
   }
 
   /**
-   * Resolves when everything written before the call is on stable storage. After a failure it fails
-   * for ever: the system forgets what it could not write, so a later success would prove nothing.
+   * Resolves once everything written before the call is on stable storage. After one failure every
+   * call fails: the system forgets what it could not write, so a later success proves nothing.
    */
   async request(): Promise<void> {
-    // One that has not begun yet comes late enough. Two at a time must never be: the system tells
-    // only one of a failure.
+    // A sync that hasn't started yet covers this request. Two must never run at once: the system
+    // reports a failure to only one of them.
     if (this.#next !== undefined) return this.#next;
     if (this.#running === undefined) return this.#run();
-    // What is under way may have begun before the last write.
+    // The running sync may have started before the last write.
     this.#next = this.#afterThis(this.#running);
     return this.#next;
   }

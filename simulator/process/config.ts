@@ -1,4 +1,4 @@
-// What a simulator process is told by its environment, checked before anything is touched.
+// A simulator process's configuration from its environment, checked before anything is touched.
 import { z } from 'zod';
 import { MoverError, parseOrRefuse } from '../../contracts/errors.js';
 import type { Estate } from '../../contracts/estate.js';
@@ -10,20 +10,20 @@ export type ProcessRole = 'splitter' | 'appliance' | 'replica-site';
 
 export interface ProcessConfig {
   readonly role: ProcessRole;
-  /** Which splitter or appliance of the estate this is; of the replica site a name only. */
+  /** The splitter's or appliance's id in the estate; for the replica site only a name. */
   readonly id: string;
   readonly estate: Estate;
-  /** The process's own folder; nobody else may use it meanwhile. */
+  /** The process's own folder; no other process may use it. */
   readonly dataFolder: string;
   readonly token?: string | undefined;
   readonly logLevel: string;
-  /** Whether what is stored must also survive a power loss. */
+  /** Whether stored state must also survive a power loss. */
   readonly sync: boolean;
   /** Whether faults may be injected. */
   readonly faults: boolean;
-  /** Whether numbered writes are written to trace files. */
+  /** Whether numbered writes are traced to files. */
   readonly trace: boolean;
-  /** How long the wall clock must agree with monotonic time to be believed; absent: 5 min. */
+  /** How long wall clock and monotonic time must agree for trust, ms; 5 min when absent. */
   readonly clockAgreesAfterMs?: number | undefined;
 }
 
@@ -48,8 +48,9 @@ const environmentSchema = z.object({
 });
 
 /**
- * @throws MoverError INVALID_REQUEST naming every variable, or every field of the estate file, that
- * is at fault.
+ * Reads the configuration.
+ * @throws MoverError INVALID_REQUEST naming every wrong variable, or every wrong field of the
+ * estate file
  */
 export function readProcessConfig(role: ProcessRole, environment: Environment = process.env): ProcessConfig {
   const read = parseOrRefuse(environmentSchema, withoutEmpty(environment), 'environment');

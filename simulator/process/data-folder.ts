@@ -1,5 +1,5 @@
-// One process at a time owns a data folder. The lock outlives a killed owner as a file, and is then
-// seen to be nobody's.
+// The lock of a data folder: one process at a time owns it. A killed owner leaves its lock behind;
+// the next process detects that and takes over.
 import { mkdirSync, readFileSync, readlinkSync, renameSync, rmSync, symlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { MoverError } from '../../contracts/errors.js';
@@ -10,12 +10,15 @@ export interface FolderLock {
 }
 
 const LOCK_FILE = 'owner.pid';
-/** A lost race or an abandoned lock costs one round; more means that others keep taking it. */
+/**
+ * Most attempts to take the lock: a lost race or an abandoned lock costs one; more means that
+ * others keep taking it.
+ */
 const ROUNDS_MAX = 5;
 
 /**
  * Makes the folder if it is missing and locks it.
- * @throws MoverError INVALID_REQUEST when a living process has it.
+ * @throws MoverError INVALID_REQUEST when a living process owns it
  */
 export function lockDataFolder(folder: string): FolderLock {
   mkdirSync(folder, { recursive: true });
@@ -33,9 +36,9 @@ export function lockDataFolder(folder: string): FolderLock {
 }
 
 /**
- * The owner stands in a symbolic link's target: it is there when the name is, so that a lock that
- * is half written can't be seen, and it takes no block of the disk, so that a full one is no reason
- * not to start.
+ * Creates the lock as a symbolic link whose target names the owner: name and owner appear at once,
+ * so nobody sees a half-written lock; and a link takes no block, so a full disk doesn't prevent a
+ * start.
  */
 function tryCreate(path: string, owner: string): boolean {
   try {
@@ -47,7 +50,7 @@ function tryCreate(path: string, owner: string): boolean {
   }
 }
 
-/** Takes the abandoned lock away, and puts it back if somebody renewed it in between. */
+/** Removes an abandoned lock, and puts it back if another process renewed it in between. */
 function discard(path: string, abandoned: string): void {
   const aside = `${path}.abandoned.${process.pid}`;
   try {
@@ -69,13 +72,13 @@ function readIfThere(path: string): string | undefined {
     return readlinkSync(path);
   } catch (error) {
     if (codeOf(error) === 'ENOENT') return undefined;
-    // A file: how earlier versions wrote it.
+    // A regular file: the lock of earlier versions.
     if (codeOf(error) === 'EINVAL') return readFileSync(path, 'utf8');
     throw error;
   }
 }
 
-/** Process ids are used again; the id with the time of the process's start is not. */
+/** The owner's text: pid and start time. A pid alone may be reused. */
 function describeOwner(pid: number): string {
   return `${pid} ${startTimeOf(pid) ?? ''}`;
 }
@@ -97,13 +100,10 @@ function pidOf(owner: string): number {
   return Number(owner.split(' ', 1).join());
 }
 
-/**
- * In the kernel's clock ticks since boot; undefined without such a process, or where there is no
- * /proc.
- */
+/** A process's start time in clock ticks since boot; undefined without the process or /proc. */
 function startTimeOf(pid: number): string | undefined {
   try {
-    // The 22nd field; the second is the command in parentheses, which may contain anything.
+    // The 22nd field. The second is the command in parentheses, which may contain anything.
     return readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ').at(-1)?.split(' ')[19];
   } catch {
     return undefined;

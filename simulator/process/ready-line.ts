@@ -1,5 +1,5 @@
-// The one line of JSON that a process prints on stdout once it serves: how a launcher learns the
-// ports that were free.
+// The line of JSON that a process prints on stdout once it serves: tells a launcher the ports
+// chosen.
 import { z } from 'zod';
 
 export const readyLineSchema = z.strictObject({
@@ -8,7 +8,7 @@ export const readyLineSchema = z.strictObject({
   id: z.string(),
   /** Base URL of the control API. */
   url: z.url(),
-  /** Where it serves NBD, if it does: TCP, and a unix socket's path. */
+  /** NBD addresses, if the process serves NBD: TCP, and a unix socket's path. */
   nbd: z.strictObject({ host: z.string(), port: z.number().int(), socket: z.string().optional() }).optional(),
 });
 export type ReadyLine = z.infer<typeof readyLineSchema>;

@@ -1,5 +1,5 @@
-// The life of a simulator process: configuration, log, one ready line, one orderly stop; anything
-// unforeseen ends it at once.
+// The life of a simulator process: configuration, log, one ready line, one orderly stop. An
+// unforeseen error ends it at once.
 import { type Logger, pino } from 'pino';
 import { MoverError } from '../../contracts/errors.js';
 import { logDestination } from '../../control/log-destination.js';
@@ -15,15 +15,12 @@ export interface RunningProcess {
 
 export type StartProcess = (config: ProcessConfig, log: Logger) => Promise<RunningProcess>;
 
-/**
- * Longest orderly stop, in milliseconds. State is kept across kill -9, so a cut-off stop loses
- * nothing.
- */
+/** Longest orderly stop, ms. State survives kill -9, so cutting a stop short loses nothing. */
 const STOP_GRACE_MS = 10_000;
 
 /**
- * Runs until SIGINT or SIGTERM (exit code 0), or until something fails (1). To be called once, by a
- * process's entry.
+ * Runs until SIGINT or SIGTERM (exit code 0), or until something fails (1). A process's entry point
+ * calls it once.
  */
 export async function runProcess(role: ProcessRole, start: StartProcess): Promise<void> {
   let log = pino({ name: role }, logDestination);
@@ -42,7 +39,7 @@ export async function runProcess(role: ProcessRole, start: StartProcess): Promis
     lock = lockDataFolder(config.dataFolder);
     const stopAsked = whenAskedToStop();
     const running = await start(config, log);
-    // The log first: whoever has read the ready line finds it in the log, too, even after kill -9.
+    // Logged first: whoever reads the ready line also finds it in the log, even after kill -9.
     log.info({ url: running.url, nbd: running.nbd }, 'ready');
     announce({
       ready: true,
@@ -73,8 +70,8 @@ function announce(line: ReadyLine): void {
 }
 
 /**
- * Resolves to why, once. A parent that wants its children gone with it holds their stdin open,
- * however it dies.
+ * Resolves to the reason of the first stop request. A parent whose children must end with it holds
+ * their stdin open: it closes however the parent dies.
  */
 async function whenAskedToStop(): Promise<string> {
   return new Promise((resolve) => {

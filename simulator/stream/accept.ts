@@ -1,4 +1,4 @@
-// Server side of the stream: takes HTTP connections that ask to be upgraded to it.
+// The server side of the stream: accepts HTTP connections that ask to be upgraded to it.
 import type { IncomingMessage, Server } from 'node:http';
 import { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
@@ -9,22 +9,19 @@ import { refuseOnSocket } from '../control-server/raw-problem.js';
 import { type ConnectionOptions, FrameConnection } from './connection.js';
 
 export interface AcceptOptions {
-  /** Bearer token the upgrade must carry; none is asked for when absent. */
+  /** Bearer token that the upgrade must carry; without one no token is required. */
   readonly token?: string | undefined;
-  /** Called for each stream; frames wait until it is started. */
+  /** Called for each stream. Frames wait until the stream is started. */
   readonly onStream: (connection: FrameConnection) => void;
   readonly connection?: ConnectionOptions | undefined;
 }
 
-/**
- * Streams come in through `server` from now on; everything else that asks for an upgrade is refused
- * with problem+json.
- */
+/** Accepts streams through `server` from now on. Refuses other upgrades with problem+json. */
 export function acceptStreams(server: Server, options: AcceptOptions): void {
   server.on('upgrade', streamUpgrade(options));
 }
 
-/** The same for a control server's `onUpgrade`. */
+/** An upgrade handler for a control server's `onUpgrade`; it does the same as `acceptStreams`. */
 export function streamUpgrade({
   token,
   onStream,
@@ -38,7 +35,7 @@ export function streamUpgrade({
         socket,
         error instanceof MoverError
           ? error
-          : new MoverError('INTERNAL', 'The upgrade could not be dealt with.', { cause: error }),
+          : new MoverError('INTERNAL', 'The upgrade failed for an unforeseen reason.', { cause: error }),
       );
       return;
     }
@@ -50,7 +47,7 @@ export function streamUpgrade({
   };
 }
 
-/** @throws MoverError UNAUTHORIZED, ROUTE_NOT_FOUND or INVALID_REQUEST. */
+/** Checks an upgrade request. @throws MoverError UNAUTHORIZED, ROUTE_NOT_FOUND, INVALID_REQUEST */
 function checkUpgrade(request: IncomingMessage, token: string | undefined): void {
   checkBearer(token, request.headers.authorization);
   const [path] = (request.url ?? '').split('?', 1);
@@ -63,7 +60,7 @@ function checkUpgrade(request: IncomingMessage, token: string | undefined): void
   if (request.headers.upgrade?.toLowerCase() !== STREAM_PROTOCOL) {
     throw new MoverError(
       'INVALID_REQUEST',
-      `The upgrade is to "${request.headers.upgrade}"; "${STREAM_PROTOCOL}" is spoken here.`,
+      `The upgrade asks for "${request.headers.upgrade}"; this path speaks "${STREAM_PROTOCOL}".`,
     );
   }
 }

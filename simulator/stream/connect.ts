@@ -1,4 +1,4 @@
-// Client side of the stream: asks a control server to upgrade a connection to it.
+// The client side of the stream: asks a control server to upgrade a connection to it.
 import { type ClientRequest, type IncomingMessage, request as httpRequest } from 'node:http';
 import { request as httpsRequest } from 'node:https';
 import type { Socket } from 'node:net';
@@ -11,7 +11,7 @@ export interface ConnectOptions {
   /** Control URL of the appliance or replica site. */
   readonly url: string;
   readonly token?: string | undefined;
-  /** Gives up connecting; has no effect on a connection once it is made. */
+  /** Cancels connecting; has no effect once connected. */
   readonly signal?: AbortSignal | undefined;
   /** Longest time until the upgrade is answered, in milliseconds. */
   readonly timeoutMs?: number | undefined;
@@ -19,10 +19,10 @@ export interface ConnectOptions {
 }
 
 /**
- * A stream that is not started yet.
- * @throws MoverError the server's own when it refuses; UNREACHABLE (retryable) without such an
- * answer; INVALID_REQUEST for no http URL.
- * @throws the reason of `signal` when it aborts.
+ * Opens a stream; it isn't started yet.
+ * @throws MoverError the server's own when it refuses; UNREACHABLE (retryable) without a usable
+ * answer; INVALID_REQUEST when `url` isn't an http URL
+ * @throws the reason of `signal` when it aborts
  */
 export async function connectStream({
   url,
@@ -73,7 +73,7 @@ export async function connectStream({
   });
 }
 
-/** @throws MoverError INVALID_REQUEST when it is no http or https URL. */
+/** Begins the request. @throws MoverError INVALID_REQUEST unless the URL is http or https */
 function upgradeRequest(baseUrl: string, token: string | undefined): ClientRequest {
   if (!/^https?:/.test(baseUrl) || !URL.canParse(baseUrl))
     throw new MoverError('INVALID_REQUEST', `"${baseUrl}" is not an http or https URL.`);
@@ -83,11 +83,11 @@ function upgradeRequest(baseUrl: string, token: string | undefined): ClientReque
     upgrade: STREAM_PROTOCOL,
     ...(token === undefined ? {} : { authorization: `Bearer ${token}` }),
   };
-  // An agent of its own: the socket leaves HTTP, and must not be given back to a pool.
+  // No shared agent: the socket leaves HTTP and must not return to a pool.
   return (url.startsWith('https:') ? httpsRequest : httpRequest)(url, { headers, agent: false });
 }
 
-/** Why the server refused, if it says so in the way of this API. */
+/** The reason of a refusal; undefined unless the answer is problem+json of this API. */
 async function refusalOf(response: IncomingMessage): Promise<MoverError | undefined> {
   const chunks: Buffer[] = [];
   let bytes = 0;

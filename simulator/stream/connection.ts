@@ -1,5 +1,5 @@
-// Frames over a byte stream, both ways: batched writing, flow control in both directions, and
-// notice when the other side is gone.
+// Frames over a byte stream in both directions: batched writes, flow control, and detection of a
+// dead peer.
 import type { Duplex } from 'node:stream';
 import { MoverError } from '../../contracts/errors.js';
 import { FrameDecoder, type ReceivedFrame } from './decoder.js';
@@ -15,26 +15,27 @@ import {
   UNSENT_BYTES_MAX,
 } from './limits.js';
 
-/** Frames that reach the users of a connection. */
+/** Frames that reach a connection's user. */
 export type StreamFrame = Exclude<Frame, PingFrame | PongFrame>;
 
 /**
- * Who ended a connection; `error` says why when neither side meant to: UNREACHABLE (broken or
- * silent), or what was wrong with a frame.
+ * Who ended a connection. `error` gives the reason when neither side meant to: UNREACHABLE (broken
+ * or silent), or what was wrong with a frame.
  */
 export type CloseReason = { readonly by: 'here' | 'peer' } | { readonly by: 'fault'; readonly error: MoverError };
 
 export interface ConnectionHandlers {
   /**
-   * `raw` is the same frame as received, for `forward`. An exception ends the connection with it as
-   * the fault.
+   * Takes a frame. `raw` is the same frame as received, for `forward`. An exception ends the
+   * connection and becomes its fault.
    */
   readonly onFrame: (frame: StreamFrame, raw: RawFrame) => void;
   /**
-   * What was unsent has been handed to the system: after `send` or `forward` returned false, go on.
+   * Tells a sender to go on after `send` or `forward` returned false: the unsent bytes have been
+   * handed to the system.
    */
   readonly onDrain?: (() => void) | undefined;
-  /** Once, whatever ended it; no other handler is called after it. */
+  /** Called once, whatever ended the connection; no other handler is called afterwards. */
   readonly onClose: (reason: CloseReason) => void;
 }
 
@@ -50,10 +51,7 @@ export class FrameConnection {
   readonly #decoder = new FrameDecoder();
   readonly #heartbeat: Heartbeat;
   #handlers: ConnectionHandlers | undefined;
-  /**
-   * Received frames from `#next` on are not handed over yet: reading was paused in the midst of a
-   * chunk.
-   */
+  /** Received frames; those from `#next` on are held back, as reading was paused within a chunk. */
   #received: readonly ReceivedFrame[] = [];
   #next = 0;
   #handingOver = false;
@@ -62,26 +60,24 @@ export class FrameConnection {
   /** Whether a sender was told to wait. */
   #full = false;
   /**
-   * Set as soon as the connection is to end; from then on nothing is sent and no frame handed over.
+   * The reason to end, set once the connection is to end. From then on it sends nothing and hands
+   * over no frame.
    */
   #reason: CloseReason | undefined;
   #closed = false;
   #grace: NodeJS.Timeout | undefined;
 
-  /**
-   * Takes over the stream. Nothing is read from it until `start`, so that no frame comes before
-   * there are handlers.
-   */
+  /** Takes over the stream. Reads nothing before `start`: no frame arrives without handlers. */
   constructor(stream: Duplex, options: ConnectionOptions = {}) {
     this.#stream = stream;
-    // Below its own mark the stream promises no drain event.
+    // A lower mark than the stream's own would get no drain event.
     this.#highWaterBytes = Math.max(options.highWaterBytes ?? HIGH_WATER_BYTES_DEFAULT, stream.writableHighWaterMark);
     this.#heartbeat = new Heartbeat({
       pingEveryMs: options.pingEveryMs ?? PING_EVERY_MS_DEFAULT,
       silenceMsMax: options.silenceMsMax ?? SILENCE_MS_MAX_DEFAULT,
       isDeaf: () => this.#paused || this.#handlers === undefined,
       onPing: () => this.#ping(),
-      onSilent: () => this.#fail(new MoverError('UNREACHABLE', 'The other side of the stream has gone silent.')),
+      onSilent: () => this.#fail(new MoverError('UNREACHABLE', 'The other side of the stream is silent.')),
     });
     stream.on('error', (cause) =>
       this.#fail(new MoverError('UNREACHABLE', `The stream broke: ${cause.message}`, { cause })),
@@ -95,7 +91,7 @@ export class FrameConnection {
     });
   }
 
-  /** Begins to read. To be called once. */
+  /** Begins reading. Call it once. */
   start(handlers: ConnectionHandlers): void {
     this.#handlers = handlers;
     this.#stream.on('data', (chunk: Buffer) => this.#read(chunk));
@@ -104,24 +100,24 @@ export class FrameConnection {
 
   /**
    * Sends a frame, in order. A write's data must not change until it is sent.
-   * @returns false when the sender should wait for `onDrain`, or when the connection is ending and
-   * the frame was not sent.
-   * @throws RangeError for a number that does not fit its field.
+   * @returns false when the sender should wait for `onDrain`, and when the connection is ending
+   * (the frame is then not sent)
+   * @throws RangeError for a number that doesn't fit its field
    */
   send(frame: StreamFrame): boolean {
     return this.#write(encodeFrame(frame));
   }
 
   /**
-   * Sends a received frame on as it is, under another handle if one is given: its payload is
-   * neither copied nor checksummed again.
+   * Sends a received frame on unchanged, or under another handle. The payload is neither copied nor
+   * checksummed again.
    */
   forward({ header, payload }: RawFrame, handle?: number): boolean {
     const sent = handle === undefined ? header : withHandle(header, handle);
     return this.#write(payload.length === 0 ? [sent] : [sent, payload]);
   }
 
-  /** Stops handing over frames at once, and reading. */
+  /** Stops reading and handing over frames, at once. */
   pause(): void {
     this.#paused = true;
     this.#stream.pause();
@@ -134,7 +130,7 @@ export class FrameConnection {
     if (!this.#paused) this.#stream.resume();
   }
 
-  /** Sends what is left, then ends. Frames that still come in are dropped. Safe to call twice. */
+  /** Sends what is left, then ends. Drops frames that still arrive. Safe to call twice. */
   close(): void {
     this.#end({ by: 'here' });
   }
@@ -153,7 +149,7 @@ export class FrameConnection {
   }
 
   #handOver(): void {
-    // A handler may pause and resume: the loop that called it goes on by itself.
+    // A handler may pause and resume: the loop that called it continues by itself.
     if (this.#handingOver) return;
     this.#handingOver = true;
     try {
@@ -175,7 +171,7 @@ export class FrameConnection {
     else if (frame.type !== 'pong') this.#handlers?.onFrame(frame, raw);
   }
 
-  /** All writes of one tick go to the system together. */
+  /** Writes buffers. All writes of one tick go to the system together. */
   #write(buffers: readonly Buffer[]): boolean {
     if (this.#reason !== undefined) return false;
     if (!this.#corked) {
@@ -195,13 +191,13 @@ export class FrameConnection {
   }
 
   #ping(): void {
-    // Data on its way says the same, and a ping behind it would only make the queue longer.
+    // Unsent data shows life as well; a ping behind it would only lengthen the queue.
     if (this.#stream.writableLength === 0) this.#write(encodeFrame({ type: 'ping' }));
   }
 
   #endedByPeer(): void {
     if (this.#decoder.atBoundary) this.#end({ by: 'peer' });
-    else this.#fail(new MoverError('UNREACHABLE', 'The stream ended in the midst of a frame.'));
+    else this.#fail(new MoverError('UNREACHABLE', 'The stream ended in the middle of a frame.'));
   }
 
   #end(reason: CloseReason): void {
@@ -209,7 +205,7 @@ export class FrameConnection {
     this.#reason = reason;
     this.#heartbeat.stop();
     this.#stream.end();
-    // What still comes is dropped; unread, it would hide the other side's end.
+    // Incoming data is read and dropped: unread, it would hide the peer's end.
     this.#stream.resume();
     this.#grace = setTimeout(() => this.#stream.destroy(), CLOSE_GRACE_MS);
   }
@@ -235,5 +231,5 @@ function cutOff(): CloseReason {
 function asMoverError(error: unknown): MoverError {
   return error instanceof MoverError
     ? error
-    : new MoverError('INTERNAL', 'A frame could not be dealt with.', { cause: error });
+    : new MoverError('INTERNAL', 'Handling a frame failed for an unforeseen reason.', { cause: error });
 }

@@ -1,15 +1,14 @@
-// Flow control of one attachment by credit: how much its sender may send, so that a volume that is
-// stalled holds up only itself. Pure. Both ends count costs from `attached` on; what was granted
-// only grows.
+// Flow control of one attachment by credit: limits what its sender may send, so that a stalled
+// volume holds up only itself. Pure. Both ends count costs from `attached` on; the grant only
+// grows.
 import type { RecordFrame } from './frame.js';
 
 /**
- * Cost of a record beside its data, in bytes: bookkeeping at both ends, so that a flood of tiny
- * records is bounded too. At least the header that a record has in DO: then what was granted bounds
- * what DO can grow by.
+ * Cost of a record beside its data, bytes: it bounds a flood of tiny records too. At least as large
+ * as a record's header in DO, so that the grant bounds DO's growth.
  */
 export const RECORD_COST_BYTES = 256;
-/** What a record costs of its attachment's credit, in bytes. */
+/** A record's cost in credit, bytes. */
 export function costOf(frame: RecordFrame): number {
   switch (frame.type) {
     case 'write':
@@ -23,8 +22,8 @@ export function costOf(frame: RecordFrame): number {
 }
 
 /**
- * The sender's account. It may send while it has spent less than was granted, whatever the next
- * record costs: the last one may exceed the grant, so that the largest write passes any window.
+ * The sender's account. It may send while it has spent less than the grant, whatever the next
+ * record costs: the last record may exceed the grant, so that the largest write passes any window.
  */
 export class CreditAccount {
   #grantedBytes = 0;
@@ -39,8 +38,7 @@ export class CreditAccount {
   }
 
   /**
-   * @param bytes in all, since the attachment began; a smaller number than before takes nothing
-   * back.
+   * Raises the grant. @param bytes total since the attachment began; a smaller one has no effect
    */
   grant(bytes: number): void {
     this.#grantedBytes = Math.max(this.#grantedBytes, bytes);

@@ -1,4 +1,4 @@
-// One whole frame's bytes, checked already, to a frame.
+// Decodes the bytes of one complete frame, whose checksums have been verified.
 import { MoverError } from '../../contracts/errors.js';
 import type { Frame, RawFrame } from './frame.js';
 import { decodeHeader, TYPE_CODES, typeCodeOf } from './header.js';
@@ -13,8 +13,9 @@ import {
 } from './payload.js';
 
 /**
- * @throws MoverError INVALID_REQUEST for an unknown type, a payload not of its type's form, or a
- * number out of range.
+ * Decodes a frame.
+ * @throws MoverError INVALID_REQUEST for an unknown type, a payload that doesn't fit its type, or a
+ * number out of range
  */
 export function decodeFrame({ header, payload }: RawFrame): Frame {
   const { handle, session, n, epoch, timeMs, offset, length } = decodeHeader(header);
@@ -44,7 +45,7 @@ export function decodeFrame({ header, payload }: RawFrame): Frame {
       };
   }
   if (payload.length > 0)
-    throw new MoverError('INVALID_REQUEST', `A frame of type ${code} came with a payload, which it has not.`);
+    throw new MoverError('INVALID_REQUEST', `A frame of type ${code} came with a payload; that type has none.`);
   switch (code) {
     case TYPE_CODES.receipt:
       return { type: 'receipt', handle, session, n, epoch };

@@ -1,4 +1,4 @@
-// Finds frames in bytes that come in chunks of any size.
+// Finds frames in bytes that arrive in chunks of any size.
 import { MoverError } from '../../contracts/errors.js';
 import { decodeFrame } from './decode.js';
 import type { Frame, RawFrame } from './frame.js';
@@ -6,40 +6,39 @@ import { checkHeader, checkPayload, HEADER_BYTES } from './header.js';
 
 export interface ReceivedFrame {
   readonly frame: Frame;
-  /** The same frame as it came in, to be passed on as it is. */
+  /** The same frame as received, to be forwarded unchanged. */
   readonly raw: RawFrame;
 }
 
 /**
- * Room for a header, or for a whole frame once its header is known, with the bytes of it that are
- * here.
+ * An incomplete frame: room for its header, or for the whole frame once the header is known, and
+ * the bytes received so far.
  */
-interface Beginning {
-  readonly room: Buffer;
+interface PartialFrame {
+  readonly buffer: Buffer;
   filled: number;
   headerChecked: boolean;
 }
 
 /**
- * Payloads are views on the chunk where that holds the whole frame; a frame that spans chunks is
- * copied together once. After an error nothing more can be found: where the next frame begins is
- * not known. Drop the connection.
+ * Splits chunks into frames. A payload is a view on its chunk when that holds the whole frame; a
+ * frame that spans chunks is copied once. After an error nothing more can be decoded, as the next
+ * frame's start is unknown: drop the connection.
  */
 export class FrameDecoder {
-  #beginning: Beginning | undefined;
+  #partial: PartialFrame | undefined;
   #failure: MoverError | undefined;
 
   /** Whether the bytes so far end between two frames. */
   get atBoundary(): boolean {
-    return this.#beginning === undefined;
+    return this.#partial === undefined;
   }
 
   /**
-   * The frames that end in this chunk, which must not change afterwards. With an error, those
-   * before it in the chunk are not returned: whoever sent them got no receipt, and sends them
-   * again.
+   * Returns the frames that end in this chunk. The chunk must not change afterwards. On an error
+   * the chunk's earlier frames aren't returned: their sender got no receipt and sends them again.
    * @throws MoverError CORRUPT (magic or checksum), TOO_LARGE (payload), INVALID_REQUEST (not a
-   * frame of this version); again on each later call.
+   * frame of this version); the same error on each later call
    */
   push(chunk: Buffer): ReceivedFrame[] {
     if (this.#failure !== undefined) throw this.#failure;
@@ -48,9 +47,9 @@ export class FrameDecoder {
       let at = 0;
       while (at < chunk.length) {
         at =
-          this.#beginning === undefined
+          this.#partial === undefined
             ? this.#take(chunk, at, frames)
-            : this.#complete(this.#beginning, chunk, at, frames);
+            : this.#complete(this.#partial, chunk, at, frames);
       }
     } catch (error) {
       if (error instanceof MoverError) this.#failure = error;
@@ -60,18 +59,18 @@ export class FrameDecoder {
   }
 
   /**
-   * Takes one whole frame at `at`, or keeps the rest of the chunk as the beginning of one; returns
-   * where it ended.
+   * Takes one complete frame at `at`, or stores the rest of the chunk as the start of one.
+   * @returns where it ended
    */
   #take(chunk: Buffer, at: number, frames: ReceivedFrame[]): number {
-    const here = chunk.length - at;
-    if (here < HEADER_BYTES) {
+    const available = chunk.length - at;
+    if (available < HEADER_BYTES) {
       this.#begin(HEADER_BYTES, chunk.subarray(at), false);
       return chunk.length;
     }
     const header = chunk.subarray(at, at + HEADER_BYTES);
     const frameBytes = HEADER_BYTES + checkHeader(header);
-    if (here < frameBytes) {
+    if (available < frameBytes) {
       this.#begin(frameBytes, chunk.subarray(at), true);
       return chunk.length;
     }
@@ -79,25 +78,25 @@ export class FrameDecoder {
     return at + frameBytes;
   }
 
-  /** Adds to the beginning what the chunk has of it from `at` on; returns where that ended. */
-  #complete(beginning: Beginning, chunk: Buffer, at: number, frames: ReceivedFrame[]): number {
-    const { room } = beginning;
-    const end = Math.min(chunk.length, at + room.length - beginning.filled);
-    chunk.copy(room, beginning.filled, at, end);
-    beginning.filled += end - at;
-    if (beginning.filled < room.length) return end;
+  /** Adds the chunk's bytes from `at` on to the incomplete frame. @returns where they ended */
+  #complete(partial: PartialFrame, chunk: Buffer, at: number, frames: ReceivedFrame[]): number {
+    const { buffer } = partial;
+    const end = Math.min(chunk.length, at + buffer.length - partial.filled);
+    chunk.copy(buffer, partial.filled, at, end);
+    partial.filled += end - at;
+    if (partial.filled < buffer.length) return end;
 
-    this.#beginning = undefined;
-    const payloadLength = beginning.headerChecked ? room.length - HEADER_BYTES : checkHeader(room);
-    if (!beginning.headerChecked && payloadLength > 0) this.#begin(HEADER_BYTES + payloadLength, room, true);
-    else frames.push(received(room.subarray(0, HEADER_BYTES), room.subarray(HEADER_BYTES)));
+    this.#partial = undefined;
+    const payloadLength = partial.headerChecked ? buffer.length - HEADER_BYTES : checkHeader(buffer);
+    if (!partial.headerChecked && payloadLength > 0) this.#begin(HEADER_BYTES + payloadLength, buffer, true);
+    else frames.push(received(buffer.subarray(0, HEADER_BYTES), buffer.subarray(HEADER_BYTES)));
     return end;
   }
 
   #begin(bytes: number, start: Buffer, headerChecked: boolean): void {
-    const room = Buffer.allocUnsafe(bytes);
-    start.copy(room);
-    this.#beginning = { room, filled: start.length, headerChecked };
+    const buffer = Buffer.allocUnsafe(bytes);
+    start.copy(buffer);
+    this.#partial = { buffer, filled: start.length, headerChecked };
   }
 }
 

@@ -1,4 +1,4 @@
-// Frames to bytes.
+// Encodes frames to bytes.
 import type { AttachFrame, Frame } from './frame.js';
 import { encodeHeader } from './header.js';
 import { PAYLOAD_BYTES_MAX } from './limits.js';
@@ -7,9 +7,9 @@ import { encodeJson } from './payload.js';
 const NOTHING = Buffer.alloc(0);
 
 /**
- * Header and, if the frame has one, payload: a write's data itself, not a copy, so it must not
- * change until it is sent.
- * @throws RangeError for a number that does not fit its field, or data beyond PAYLOAD_BYTES_MAX.
+ * Encodes a frame: its header and, if it has one, its payload. A write's data isn't copied, so it
+ * must not change until it is sent.
+ * @throws RangeError for a number that doesn't fit its field, or data beyond PAYLOAD_BYTES_MAX
  */
 export function encodeFrame(frame: Frame): Buffer[] {
   const payload = payloadOf(frame);
@@ -53,7 +53,7 @@ function payloadOf(frame: Frame): Buffer {
   }
 }
 
-/** Of the fields of an attach frame those that have no place in the header. */
+/** The fields of an attach frame that have no place in the header. */
 function attachBody({ type: _type, handle: _handle, session: _session, epoch: _epoch, ...body }: AttachFrame): object {
   return body;
 }

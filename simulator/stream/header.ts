@@ -1,5 +1,5 @@
-// The 64-byte header that opens every frame, big-endian, with the checksums of itself and of the
-// payload that follows it.
+// The 64-byte header of every frame, big-endian, with checksums of itself and of the payload after
+// it.
 import { crc32 } from 'node:zlib';
 import { MoverError } from '../../contracts/errors.js';
 import type { FrameType } from './frame.js';
@@ -11,7 +11,7 @@ export const HEADER_BYTES = 64;
 const MAGIC = 0x56_4d_53_31;
 const TWO_TO_32 = 2 ** 32;
 
-/** Where each field is; bytes 5 to 7 are reserved and 0. */
+/** Byte offset of each field; bytes 5 to 7 are reserved and 0. */
 const AT = {
   magic: 0,
   type: 4,
@@ -27,7 +27,7 @@ const AT = {
   headerCrc: 60,
 } as const;
 
-/** The numbers on the wire; they are never given another meaning. */
+/** The type numbers on the wire; a number never gets another meaning. */
 export const TYPE_CODES = {
   hello: 1,
   attach: 2,
@@ -46,7 +46,7 @@ export const TYPE_CODES = {
   credit: 15,
 } as const satisfies Record<FrameType, number>;
 
-/** What a header carries besides type and checksums; what a type of frame does not use is 0. */
+/** A header's fields beside type and checksums; a field that the frame's type doesn't use is 0. */
 export interface HeaderFields {
   readonly handle: number;
   readonly session: number;
@@ -59,12 +59,12 @@ export interface HeaderFields {
 
 /**
  * The header of a frame with this payload.
- * @throws RangeError for a number that does not fit its field.
+ * @throws RangeError for a number that doesn't fit its field
  */
 export function encodeHeader(fields: { readonly type: FrameType } & Partial<HeaderFields>, payload: Buffer): Buffer {
   const header = Buffer.allocUnsafe(HEADER_BYTES);
   header.writeUInt32BE(MAGIC, AT.magic);
-  // The type's byte and the three reserved ones after it.
+  // Writes the type's byte and the three reserved bytes after it.
   header.writeUInt32BE(TYPE_CODES[fields.type] * 2 ** 24, AT.type);
   header.writeUInt32BE(fields.handle ?? 0, AT.handle);
   header.writeUInt32BE(payload.length, AT.payloadLength);
@@ -79,7 +79,7 @@ export function encodeHeader(fields: { readonly type: FrameType } & Partial<Head
   return header;
 }
 
-/** A copy of a valid header under another handle; the checksum of the payload stays as it is. */
+/** A copy of a valid header under another handle. The payload's checksum is unchanged. */
 export function withHandle(header: Buffer, handle: number): Buffer {
   const copy = Buffer.allocUnsafe(HEADER_BYTES);
   header.copy(copy);
@@ -89,13 +89,13 @@ export function withHandle(header: Buffer, handle: number): Buffer {
 }
 
 /**
- * Length in bytes of the payload that follows a received header.
- * @throws MoverError CORRUPT when it is no header or was altered on its way; TOO_LARGE for a
- * payload beyond the limit.
+ * Verifies a received header. @returns the length of its payload, bytes
+ * @throws MoverError CORRUPT when it isn't a header or was altered; TOO_LARGE for a payload beyond
+ * the limit
  */
 export function checkHeader(header: Buffer): number {
   if (header.readUInt32BE(AT.magic) !== MAGIC)
-    throw new MoverError('CORRUPT', 'The stream is out of step: no frame begins here.');
+    throw new MoverError('CORRUPT', 'The stream is out of step: no frame starts here.');
   if (crc32(header.subarray(0, AT.headerCrc)) !== header.readUInt32BE(AT.headerCrc)) {
     throw new MoverError('CORRUPT', 'The header of a frame failed its checksum.');
   }
@@ -109,25 +109,26 @@ export function checkHeader(header: Buffer): number {
   return payloadLength;
 }
 
-/** @throws MoverError CORRUPT when the payload is not the one the header was made for. */
+/** Verifies a payload. @throws MoverError CORRUPT when it doesn't match the header */
 export function checkPayload(header: Buffer, payload: Buffer): void {
   if ((payload.length === 0 ? 0 : crc32(payload)) === header.readUInt32BE(AT.payloadCrc)) return;
   throw new MoverError('CORRUPT', 'The payload of a frame failed its checksum.');
 }
 
-/** The type's number, which may be one that is not in TYPE_CODES. */
+/** The type's number; it may be missing from TYPE_CODES. */
 export function typeCodeOf(header: Buffer): number {
   return header.readUInt8(AT.type);
 }
 
 /**
- * @throws MoverError INVALID_REQUEST for a number that is not whole and safe, or a time that is not
- * finite.
+ * Decodes a header's fields.
+ * @throws MoverError INVALID_REQUEST for a number that isn't a safe integer, or a time that isn't
+ * finite
  */
 export function decodeHeader(header: Buffer): HeaderFields {
   const timeMs = header.readDoubleBE(AT.timeMs);
   if (!(timeMs >= 0 && timeMs < Infinity))
-    throw new MoverError('INVALID_REQUEST', `A frame's time of ${timeMs} ms is no moment.`);
+    throw new MoverError('INVALID_REQUEST', `A frame's time of ${timeMs} ms is not valid.`);
   return {
     handle: header.readUInt32BE(AT.handle),
     session: header.readUInt32BE(AT.session),

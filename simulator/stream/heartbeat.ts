@@ -1,19 +1,19 @@
-// Tells a connection whose other side is gone from one that is quiet.
+// Tells a connection whose peer is gone from one that is only quiet.
 
 export interface HeartbeatOptions {
-  /** How often to say that this side is there. */
+  /** Time between pings, ms. */
   readonly pingEveryMs: number;
-  /** Silence after which the other side is taken for gone. */
+  /** Silence after which the peer counts as gone, ms. */
   readonly silenceMsMax: number;
-  /** Whether nothing can be heard now because this side does not read. */
+  /** Whether nothing can be heard now because this side doesn't read. */
   readonly isDeaf: () => boolean;
   readonly onPing: () => void;
   readonly onSilent: () => void;
 }
 
 /**
- * Counts silent intervals, not time by the clock: a process that was itself stopped for a while
- * must not blame the other side.
+ * Counts silent intervals instead of elapsed time: a process that was itself stopped for a while
+ * must not blame its peer.
  */
 export class Heartbeat {
   readonly #timer: NodeJS.Timeout;
@@ -28,7 +28,7 @@ export class Heartbeat {
     this.#timer.unref();
   }
 
-  /** Something came from the other side. */
+  /** Notes that the peer sent something. */
   heard(): void {
     this.#silentMs = 0;
   }

@@ -1,5 +1,5 @@
-// The payloads that are JSON: what is said once per connection, volume or window, where names
-// matter more than speed.
+// The JSON payloads: sent once per connection, volume or credit window, where names matter more
+// than speed.
 import { z } from 'zod';
 import { errorCodeSchema, MoverError, parseOrRefuse } from '../../contracts/errors.js';
 import { ticketedAttemptSchema, verdictSchema } from '../../contracts/attempt.js';
@@ -13,10 +13,10 @@ import {
 } from '../../contracts/lineage.js';
 import { bytesSchema, countSchema, positionSchema, timeMsSchema } from '../../contracts/numbers.js';
 
-/** Longest sentence in a payload, in characters. */
+/** Longest sentence in a payload, characters. */
 const SENTENCE_LENGTH_MAX = 4_000;
 /**
- * Runs of regions in one answer; more are told as "not known". A splitter's memory for copies holds
+ * Most runs of regions in one answer; more become "not known". A splitter's memory for copies holds
  * fewer writes.
  */
 export const TOUCHED_RUNS_MAX = 65_536;
@@ -55,7 +55,7 @@ export function encodeJson(value: unknown): Buffer {
   return Buffer.from(JSON.stringify(value));
 }
 
-/** @throws MoverError INVALID_REQUEST when it is no JSON or not of the schema's form. */
+/** Decodes a payload. @throws MoverError INVALID_REQUEST unless it is JSON of the schema's form */
 export function decodeJson<S extends z.ZodType>(schema: S, payload: Buffer, what: string): z.output<S> {
   return parseOrRefuse(schema, jsonOf(payload, what), what);
 }

@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { findGroups } from '../../control/site-lookup.js';
 import { anyAppliance } from '../../control/ports.js';
-import type { StartedBatch } from '../../client/batches/batches.js';
+import type { StartedBatch } from '../../client/batches/batch-client.js';
 import type { ListedVolume } from '../../client/volumes/inventory.js';
 import type { BatchReport } from '../../contracts/batch.js';
 import type { MoveId, VolumeId } from '../../contracts/ids.js';
@@ -37,7 +37,7 @@ const BLOCK_BYTES = 4_096;
 const AT_ONCE = 24;
 /** More than all volumes in one group. */
 const ROOM = 1_000;
-/** Of the group that is too small for those that want to go there. */
+/** Room in the group that is too small for those that want to go there. */
 const NARROW_ROOM = 2;
 /** Each point of a large group names all of its members. */
 const POINT_EVERY_MS = 5_000;
@@ -128,7 +128,7 @@ test(
 
     for (const guest of guests.values()) await guest.pause();
     await allQuiet();
-    const volumes = await estate.client.listVolumes();
+    const volumes = await estate.client.volumes.list();
     expect(volumes).toHaveLength(VOLUMES);
     const moved = expectMovedOrUntouched(volumes);
     const reports = await storedReports(started);
@@ -225,7 +225,7 @@ function isToMove({ kind }: Fate): boolean {
 
 async function allQuiet(): Promise<void> {
   await untilTrue('quiet on every volume', QUIET_MS_MAX, async () => {
-    const volumes = await estate.client.listVolumes();
+    const volumes = await estate.client.volumes.list();
     return volumes.every(
       ({ splitterView: view, undistributedBytes }) =>
         view?.unconfirmedBytes === 0 && view.markedRegions === 0 && undistributedBytes === 0,
@@ -307,8 +307,8 @@ function expectCounts({ outcome, counts, leftOut }: BatchReport, moved: Readonly
 /** One "left" and one "joined" of each move that was made, none of any other, none pending. */
 async function expectBookmarksOf(moves: readonly MoveId[]): Promise<void> {
   const found: string[] = [];
-  for (const { group } of await estate.client.listGroups()) {
-    const { points } = await estate.client.listPoints({ group });
+  for (const { group } of await estate.client.groups.list()) {
+    const { points } = await estate.client.points.list({ group });
     for (const { kind, bookmark } of points)
       if (bookmark !== undefined) found.push(`${bookmark.attempt?.move} ${kind}${bookmark.pending ? ' pending' : ''}`);
   }

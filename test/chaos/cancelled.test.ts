@@ -1,37 +1,37 @@
 // Moves cancelled during each step: before the commit everything is as before, after it the move is
 // completed.
 import { afterAll, beforeAll, expect, inject, test } from 'vitest';
-import { COMMITTED_VOLUME, Stand } from './stand.js';
+import { COMMITTED_VOLUME, Testbed } from './testbed.js';
 
-let stand: Stand;
+let testbed: Testbed;
 beforeAll(async () => {
-  stand = await Stand.start(inject('temporalAddress'));
+  testbed = await Testbed.start(inject('temporalAddress'));
 });
-afterAll(async () => stand.stop());
+afterAll(async () => testbed.stop());
 
 test('a move cancelled during any of its steps puts everything back, and its calls that arrive late change nothing', async () => {
-  const moves = await stand.holdAtEachStep();
-  for (const { moveId } of moves) await stand.estate.client.cancelMove(moveId);
+  const moves = await testbed.holdAtEachStep();
+  for (const { moveId } of moves) await testbed.estate.client.moves.cancel(moveId);
   for (const move of moves) {
-    await expect(stand.estate.reportOf(move)).rejects.toMatchObject({
+    await expect(testbed.estate.reportOf(move)).rejects.toMatchObject({
       message: 'The move was cancelled; everything is as before.',
     });
-    await stand.expectAsBefore(move);
+    await testbed.expectAsBefore(move);
   }
   for (const { hold } of moves) hold.release();
-  await stand.expectNothingLost();
-  for (const move of moves) await stand.expectAsBefore(move);
+  await testbed.expectNothingLost();
+  for (const move of moves) await testbed.expectAsBefore(move);
 });
 
 test.each(['/v1/attempts/learn', '/v1/attempts/join'])(
   'a move cancelled after its commit, before %s, is completed',
   async (path) => {
-    const move = await stand.startHeld(path, COMMITTED_VOLUME);
+    const move = await testbed.startHeld(path, COMMITTED_VOLUME);
     await move.hold.reached();
-    await stand.estate.client.cancelMove(move.moveId);
+    await testbed.estate.client.moves.cancel(move.moveId);
     move.hold.release();
-    const report = await stand.estate.reportOf(move);
-    await stand.expectMoved(move, report);
-    await stand.expectNothingLost();
+    const report = await testbed.estate.reportOf(move);
+    await testbed.expectMoved(move, report);
+    await testbed.expectNothingLost();
   },
 );

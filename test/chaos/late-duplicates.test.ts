@@ -6,7 +6,7 @@ import { z } from 'zod';
 import { problemSchema } from '../../contracts/errors.js';
 import { MOVE_STEPS } from '../../contracts/move.js';
 import type { ControlCall } from '../support/control-detour.js';
-import { type HeldMove, Stand, VOLUME_AT } from './stand.js';
+import { type HeldMove, Testbed, VOLUME_AT } from './testbed.js';
 
 /** What a call of a move that is over may be told. */
 const REFUSALS = [
@@ -23,11 +23,11 @@ const REFUSALS = [
 ];
 const VOLUME = VOLUME_AT.flush;
 
-let stand: Stand;
+let testbed: Testbed;
 beforeAll(async () => {
-  stand = await Stand.start(inject('temporalAddress'));
+  testbed = await Testbed.start(inject('temporalAddress'));
 });
-afterAll(async () => stand.stop());
+afterAll(async () => testbed.stop());
 
 interface SentCall {
   readonly url: string;
@@ -36,7 +36,7 @@ interface SentCall {
 
 /** The changes that a move asked for so far, with whom. */
 function callsOf({ workflowId }: HeldMove): SentCall[] {
-  return [...stand.detours.values()].flatMap((detour) => {
+  return [...testbed.detours.values()].flatMap((detour) => {
     const own = detour.calls.filter(
       ({ path, body }) => path.startsWith('/v1/attempts/') && body.includes(`"${workflowId}@`),
     );
@@ -49,7 +49,7 @@ function callsOf({ workflowId }: HeldMove): SentCall[] {
  * the splitter.
  */
 async function decided(): Promise<unknown> {
-  const volumes = await stand.estate.client.listVolumes();
+  const volumes = await testbed.estate.client.volumes.list();
   return volumes.map(({ volume, group, epoch, openAttempt, splitterView }) => {
     const { route, notice, fence, mode } = splitterView ?? {};
     return {
@@ -66,13 +66,13 @@ async function decided(): Promise<unknown> {
 }
 
 async function bookmarks(): Promise<unknown> {
-  const { points } = await stand.estate.client.listPoints({ volume: VOLUME });
+  const { points } = await testbed.estate.client.points.list({ volume: VOLUME });
   return points
     .filter(({ bookmark }) => bookmark)
     .map(({ id, kind, bookmark, members }) => ({ id, kind, bookmark, members }));
 }
 
-/** In their order, then the other way round. */
+/** Sends the calls in their order, then the other way round. */
 async function sendAgain(calls: readonly SentCall[]): Promise<void> {
   const before = await decided();
   const marksBefore = await bookmarks();
@@ -97,8 +97,8 @@ async function sendAgain(calls: readonly SentCall[]): Promise<void> {
 }
 
 test('late duplicates of a move change nothing, whatever step the move back is at', async () => {
-  const there = await stand.startHeld('/v1/attempts/none', VOLUME);
-  await stand.expectMoved(there, await stand.estate.reportOf(there));
+  const there = await testbed.startHeld('/v1/attempts/none', VOLUME);
+  await testbed.expectMoved(there, await testbed.estate.reportOf(there));
   const calls = callsOf(there);
   const paths = calls.map(({ call }) => call.path);
   for (const operation of ['open', 'notify', 'fence', 'drain', 'seal', 'bookmark', 'adopt', 'learn', 'join'])
@@ -111,17 +111,17 @@ test('late duplicates of a move change nothing, whatever step the move back is a
         step
       ],
     };
-    const move = await stand.startHeld(`/v1/attempts${path}`, VOLUME);
+    const move = await testbed.startHeld(`/v1/attempts${path}`, VOLUME);
     await move.hold.reached();
     await sendAgain(calls);
     move.hold.release();
-    await stand.expectMoved(move, await stand.estate.reportOf(move));
+    await testbed.expectMoved(move, await testbed.estate.reportOf(move));
     await sendAgain(calls);
   }
-  const last = await stand.startHeld('/v1/attempts/learn', VOLUME);
+  const last = await testbed.startHeld('/v1/attempts/learn', VOLUME);
   await last.hold.reached();
   await sendAgain(calls);
   last.hold.release();
-  await stand.expectMoved(last, await stand.estate.reportOf(last));
-  await stand.expectNothingLost();
+  await testbed.expectMoved(last, await testbed.estate.reportOf(last));
+  await testbed.expectNothingLost();
 });

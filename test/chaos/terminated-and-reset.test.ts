@@ -2,24 +2,24 @@
 // the other repeats nothing.
 import { afterAll, beforeAll, expect, inject, test } from 'vitest';
 import { randomUUID } from 'node:crypto';
-import { COMMITTED_VOLUME, GOLD, type HeldMove, SILVER, Stand, VOLUME_AT } from './stand.js';
+import { COMMITTED_VOLUME, GOLD, type HeldMove, SILVER, Testbed, VOLUME_AT } from './testbed.js';
 
-/** Of a move that is to be abandoned, ms: how long the estate waits before it heals. */
+/** Lease of a move that is to be abandoned, ms: the estate waits so long before it heals. */
 const SHORT_LEASE = { leaseMs: 3_000 };
 
-let stand: Stand;
+let testbed: Testbed;
 beforeAll(async () => {
-  stand = await Stand.start(inject('temporalAddress'));
+  testbed = await Testbed.start(inject('temporalAddress'));
 });
-afterAll(async () => stand.stop());
+afterAll(async () => testbed.stop());
 
 async function terminate({ workflowId, runId }: HeldMove): Promise<void> {
-  await stand.estate.temporal.workflow.getHandle(workflowId, runId).terminate('one click too many');
+  await testbed.estate.temporal.workflow.getHandle(workflowId, runId).terminate('one click too many');
 }
 
 /** Back to the workflow's first task, as the UI's default does. @returns the new run's id */
 async function reset({ workflowId, runId }: Pick<HeldMove, 'workflowId' | 'runId'>): Promise<string> {
-  const { temporal } = stand.estate;
+  const { temporal } = testbed.estate;
   const { events } = await temporal.workflow.getHandle(workflowId, runId).fetchHistory();
   const first = events?.find((event) => event.workflowTaskCompletedEventAttributes);
   const { runId: newRunId } = await temporal.workflowService.resetWorkflowExecution({
@@ -34,82 +34,82 @@ async function reset({ workflowId, runId }: Pick<HeldMove, 'workflowId' | 'runId
 
 /** Where the volume is now, and where it is not. */
 async function elsewhere(volume: HeldMove['volume']): Promise<HeldMove['to']> {
-  return (await stand.standing(volume)).group === GOLD ? SILVER : GOLD;
+  return (await testbed.standing(volume)).group === GOLD ? SILVER : GOLD;
 }
 
 test('after Terminate at any step the fence is lifted without anyone, and the next move of the volume succeeds', async () => {
-  const moves = await stand.holdAtEachStep(SHORT_LEASE);
-  const committed = await stand.startHeld('/v1/attempts/learn', COMMITTED_VOLUME, SHORT_LEASE);
+  const moves = await testbed.holdAtEachStep(SHORT_LEASE);
+  const committed = await testbed.startHeld('/v1/attempts/learn', COMMITTED_VOLUME, SHORT_LEASE);
   await committed.hold.reached();
   for (const move of [...moves, committed]) await terminate(move);
-  for (const { volume } of [...moves, committed]) await stand.healed(volume);
-  for (const move of moves) await stand.expectAsBefore(move);
-  expect(await stand.standing(COMMITTED_VOLUME)).toEqual({ group: committed.to, epoch: committed.before.epoch + 1 });
+  for (const { volume } of [...moves, committed]) await testbed.healed(volume);
+  for (const move of moves) await testbed.expectAsBefore(move);
+  expect(await testbed.standing(COMMITTED_VOLUME)).toEqual({ group: committed.to, epoch: committed.before.epoch + 1 });
   // What was on its way arrives at last.
   for (const { hold } of [...moves, committed]) hold.release();
   for (const { volume } of [...moves, committed]) {
-    const next = await stand.startHeld('/v1/attempts/renew', volume);
+    const next = await testbed.startHeld('/v1/attempts/renew', volume);
     next.hold.release();
-    await stand.expectMoved(next, await stand.estate.reportOf(next));
+    await testbed.expectMoved(next, await testbed.estate.reportOf(next));
   }
-  await stand.expectNothingLost();
+  await testbed.expectNothingLost();
 });
 
 test('Reset at any step goes on with the same move and repeats nothing that was done', async () => {
-  const moves = await stand.holdAtEachStep();
-  const committed = await stand.startHeld('/v1/attempts/learn', COMMITTED_VOLUME);
+  const moves = await testbed.holdAtEachStep();
+  const committed = await testbed.startHeld('/v1/attempts/learn', COMMITTED_VOLUME);
   await committed.hold.reached();
   for (const move of [...moves, committed]) {
     const runId = await reset(move);
     move.hold.release();
-    const report = await stand.estate.reportOf({ ...move, runId });
+    const report = await testbed.estate.reportOf({ ...move, runId });
     expect(report.attempt).toEqual({ move: move.moveId, n: 1 });
-    await stand.expectMoved(move, report);
+    await testbed.expectMoved(move, report);
   }
-  await stand.expectNothingLost();
+  await testbed.expectNothingLost();
 });
 
 test('Reset of a move that is done reports the same move again', async () => {
   const volume = VOLUME_AT.notify;
-  const move = await stand.startHeld('/v1/attempts/renew', volume);
+  const move = await testbed.startHeld('/v1/attempts/renew', volume);
   move.hold.release();
-  const report = await stand.estate.reportOf(move);
-  const again = await stand.estate.reportOf({ ...move, runId: await reset(move) });
+  const report = await testbed.estate.reportOf(move);
+  const again = await testbed.estate.reportOf({ ...move, runId: await reset(move) });
   expect(again).toMatchObject({
     move: report.move,
     attempt: report.attempt,
     bookmarks: report.bookmarks,
     committedAtMs: report.committedAtMs,
   });
-  await stand.expectMoved(move, again);
+  await testbed.expectMoved(move, again);
 });
 
 test('Reset of a move whose volume was moved on since reports the same move again, and changes nothing', async () => {
   const volume = VOLUME_AT.flush;
-  const move = await stand.startHeld('/v1/attempts/renew', volume);
+  const move = await testbed.startHeld('/v1/attempts/renew', volume);
   move.hold.release();
-  const report = await stand.estate.reportOf(move);
-  await stand.estate.move({ volume, to: await elsewhere(volume) });
-  const before = await stand.standing(volume);
-  const again = await stand.estate.reportOf({ ...move, runId: await reset(move) });
+  const report = await testbed.estate.reportOf(move);
+  await testbed.estate.move({ volume, to: await elsewhere(volume) });
+  const before = await testbed.standing(volume);
+  const again = await testbed.estate.reportOf({ ...move, runId: await reset(move) });
   expect(again).toMatchObject({
     move: report.move,
     attempt: report.attempt,
     bookmarks: report.bookmarks,
     committedAtMs: report.committedAtMs,
   });
-  expect(await stand.standing(volume)).toEqual(before);
-  expect((await stand.bookmarksOf(move)).toSorted()).toEqual(['joined', 'left']);
-  await stand.expectNothingLost();
+  expect(await testbed.standing(volume)).toEqual(before);
+  expect((await testbed.bookmarksOf(move)).toSorted()).toEqual(['joined', 'left']);
+  await testbed.expectNothingLost();
 });
 
 test('a workflow id that is used again is a new move', async () => {
   const volume = VOLUME_AT.snapshot;
   const workflowId = `again-${randomUUID()}`;
-  const before = await stand.standing(volume);
-  const there = await stand.estate.move({ volume, to: await elsewhere(volume) }, workflowId);
-  const back = await stand.estate.move({ volume, to: await elsewhere(volume) }, workflowId);
+  const before = await testbed.standing(volume);
+  const there = await testbed.estate.move({ volume, to: await elsewhere(volume) }, workflowId);
+  const back = await testbed.estate.move({ volume, to: await elsewhere(volume) }, workflowId);
   expect(back.move).not.toBe(there.move);
-  expect(await stand.standing(volume)).toEqual({ group: before.group, epoch: before.epoch + 2 });
-  await stand.expectNothingLost();
+  expect(await testbed.standing(volume)).toEqual({ group: before.group, epoch: before.epoch + 2 });
+  await testbed.expectNothingLost();
 });

@@ -1,6 +1,6 @@
 // What a batch does when its moves fail, on the real Temporal server.
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
-import { BatchStand, corrupt, THREE } from './support/batch-stand.js';
+import { BatchTestbed, corrupt, THREE } from './support/batch-testbed.js';
 import {
   ask,
   batchIdOf,
@@ -15,22 +15,22 @@ import {
 
 const FOUR = ['s0v0', 's0v1', 's0v2', 's0v3'];
 
-let stand: BatchStand;
+let testbed: BatchTestbed;
 beforeAll(async () => {
-  stand = await BatchStand.start();
+  testbed = await BatchTestbed.start();
 });
-afterEach(async () => stand.checkPromises());
-afterAll(async () => stand.stop());
+afterEach(async () => testbed.checkPromises());
+afterAll(async () => testbed.stop());
 
 describe('failures', () => {
   test('by default a batch goes on and lists them', async () => {
-    const before = stand.moves.live.groupOf('s0v0');
-    stand.moves.live.faults.fail('seal', corrupt, 1);
-    const { report } = await stand.run({ moves: stand.listed(THREE), options: { concurrency: { all: 1 } } });
+    const before = testbed.moves.live.groupOf('s0v0');
+    testbed.moves.live.faults.fail('seal', corrupt, 1);
+    const { report } = await testbed.run({ moves: testbed.listed(THREE), options: { concurrency: { all: 1 } } });
     expect(report).toMatchObject({ outcome: 'complete', counts: { moved: 2, failed: 1 } });
     expect(report.failures).toMatchObject([{ seq: 0, volumes: ['s0v0'], tries: 1, code: 'CORRUPT' }]);
     expect(report.failures[0]?.move).toMatch(/\/0-s0v0@/);
-    expect(stand.moves.live.groupOf('s0v0')).toBe(before);
+    expect(testbed.moves.live.groupOf('s0v0')).toBe(before);
   });
 
   test.each([
@@ -41,9 +41,9 @@ describe('failures', () => {
     { limit: { count: 1, percent: 75 }, failed: 1 },
   ])('stop-after $limit ends four moves after $failed failures, and its schedule can see that', async (one) => {
     const { limit, failed } = one;
-    stand.moves.live.faults.fail('seal', corrupt, failed);
-    const handle = await startBatch(stand.moves, {
-      moves: stand.listed(FOUR),
+    testbed.moves.live.faults.fail('seal', corrupt, failed);
+    const handle = await startBatch(testbed.moves, {
+      moves: testbed.listed(FOUR),
       options: { concurrency: { all: 1 }, failures: { policy: 'stop-after', ...limit } },
     });
     const failure = await failureOf(handle);
@@ -51,17 +51,17 @@ describe('failures', () => {
     const report = reportIn(failure);
     expect(report).toMatchObject({ outcome: 'stopped', counts: { moved: 0, failed, waiting: 4 - failed } });
     expect(report.summary).toContain(`${failed} of 4 moves failed`);
-    expect(await storedReportOf(stand.moves, handle)).toEqual(report);
+    expect(await storedReportOf(testbed.moves, handle)).toEqual(report);
   });
 
   test('stop-after lets the running ones finish, and grants nothing but an abort meanwhile', async () => {
-    const hold = stand.moves.live.faults.hold('open', 'before');
-    const handle = await startBatch(stand.moves, {
-      moves: stand.listed(FOUR),
+    const hold = testbed.moves.live.faults.hold('open', 'before');
+    const handle = await startBatch(testbed.moves, {
+      moves: testbed.listed(FOUR),
       options: { concurrency: { all: 2 }, failures: { policy: 'stop-after', count: 1 } },
     });
     await hold.reached;
-    stand.moves.live.faults.fail('seal', corrupt, 1);
+    testbed.moves.live.faults.fail('seal', corrupt, 1);
     await untilBatch(handle, 'the failure', ({ stage }) => stage === 'stopping');
     const why = 'The batch is stopping: 1 of 4 moves failed, as many as the failure policy allows.';
     const concurrency = { all: 3 };
@@ -76,28 +76,28 @@ describe('failures', () => {
   });
 
   test('stop-now puts the running ones back', async () => {
-    const hold = stand.moves.live.faults.hold('drain', 'before');
-    const handle = await startBatch(stand.moves, {
-      moves: stand.listed(['s0v0', 's0v1']),
+    const hold = testbed.moves.live.faults.hold('drain', 'before');
+    const handle = await startBatch(testbed.moves, {
+      moves: testbed.listed(['s0v0', 's0v1']),
       options: { failures: { policy: 'stop-now' } },
     });
-    const before = ['s0v0', 's0v1'].map((volume) => stand.moves.live.groupOf(volume));
+    const before = ['s0v0', 's0v1'].map((volume) => testbed.moves.live.groupOf(volume));
     await hold.reached;
-    stand.moves.live.faults.fail('seal', corrupt, 1);
+    testbed.moves.live.faults.fail('seal', corrupt, 1);
     const report = reportIn(await failureOf(handle));
     hold.release();
     expect(report.counts).toMatchObject({ moved: 0, failed: 1, cancelled: 1 });
-    expect(['s0v0', 's0v1'].map((volume) => stand.moves.live.groupOf(volume))).toEqual(before);
+    expect(['s0v0', 's0v1'].map((volume) => testbed.moves.live.groupOf(volume))).toEqual(before);
   });
 
   test('a failed move is tried again after a pause, as a move of its own', async () => {
-    stand.moves.live.faults.fail('seal', corrupt, 2);
-    const { handle, report } = await stand.run({
-      moves: stand.listed(['s0v0']),
+    testbed.moves.live.faults.fail('seal', corrupt, 2);
+    const { handle, report } = await testbed.run({
+      moves: testbed.listed(['s0v0']),
       options: { retries: { max: 2, backoffMs: 100 } },
     });
     expect(report.counts).toMatchObject({ moved: 1, failed: 0 });
-    const tries = await moveReportsOf(stand.moves, handle);
+    const tries = await moveReportsOf(testbed.moves, handle);
     expect(tries.map(({ outcome }) => outcome)).toEqual(['failed', 'failed', 'moved']);
     expect(tries.map(({ move }) => move.split('@')[0])).toEqual(
       ['', '-try-2', '-try-3'].map((suffix) => `${handle.workflowId}/0-s0v0${suffix}`),
@@ -106,11 +106,11 @@ describe('failures', () => {
   });
 
   test('the failed moves of an earlier batch can be a batch', async () => {
-    stand.moves.live.faults.fail('seal', corrupt, 1);
-    const { handle } = await stand.run({ moves: stand.listed(THREE), options: { concurrency: { all: 1 } } });
-    const target = stand.elsewhere('s0v0');
-    const { report } = await stand.run({ failedOf: batchIdOf(handle) });
+    testbed.moves.live.faults.fail('seal', corrupt, 1);
+    const { handle } = await testbed.run({ moves: testbed.listed(THREE), options: { concurrency: { all: 1 } } });
+    const target = testbed.elsewhere('s0v0');
+    const { report } = await testbed.run({ failedOf: batchIdOf(handle) });
     expect(report.counts).toMatchObject({ planned: 1, moved: 1 });
-    expect(stand.moves.live.groupOf('s0v0')).toBe(target);
+    expect(testbed.moves.live.groupOf('s0v0')).toBe(target);
   });
 });

@@ -1,23 +1,23 @@
 // What a batch moves, and what it leaves alone, on the real Temporal server.
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
-import { BatchStand, THREE } from './support/batch-stand.js';
+import { BatchTestbed, THREE } from './support/batch-testbed.js';
 import { ask, failureOf, startBatch, storedReportOf } from './support/batches.js';
 
-let stand: BatchStand;
+let testbed: BatchTestbed;
 beforeAll(async () => {
-  stand = await BatchStand.start();
+  testbed = await BatchTestbed.start();
 });
-afterEach(async () => stand.checkPromises());
-afterAll(async () => stand.stop());
+afterEach(async () => testbed.checkPromises());
+afterAll(async () => testbed.stop());
 
 test('a dry run plans every move, changes nothing, and reports', async () => {
-  const there = stand.moves.live.groupOf('s0v5');
-  const before = THREE.map((volume) => stand.moves.live.epochOf(volume));
-  const hold = stand.moves.live.faults.hold('open', 'after');
-  const busy = await stand.moves.move({ volume: 's0v2', to: stand.elsewhere('s0v2') });
+  const there = testbed.moves.live.groupOf('s0v5');
+  const before = THREE.map((volume) => testbed.moves.live.epochOf(volume));
+  const hold = testbed.moves.live.faults.hold('open', 'after');
+  const busy = await testbed.moves.move({ volume: 's0v2', to: testbed.elsewhere('s0v2') });
   await hold.reached;
-  const { handle, report } = await stand.run({
-    moves: [...stand.listed(THREE), { volume: 's0v5', to: there }, { volume: 'no-such', to: 'g1' }],
+  const { handle, report } = await testbed.run({
+    moves: [...testbed.listed(THREE), { volume: 's0v5', to: there }, { volume: 'no-such', to: 'g1' }],
     dryRun: true,
   });
   hold.release();
@@ -28,41 +28,41 @@ test('a dry run plans every move, changes nothing, and reports', async () => {
     failures: [{ volumes: ['s0v2'], code: 'VOLUME_BUSY' }],
     leftOut: [{ volumes: ['no-such'], code: 'VOLUME_NOT_FOUND' }],
   });
-  expect(await storedReportOf(stand.moves, handle)).toEqual(report);
-  expect(THREE.slice(0, 2).map((volume) => stand.moves.live.epochOf(volume))).toEqual(before.slice(0, 2));
+  expect(await storedReportOf(testbed.moves, handle)).toEqual(report);
+  expect(THREE.slice(0, 2).map((volume) => testbed.moves.live.epochOf(volume))).toEqual(before.slice(0, 2));
 });
 
 test('what is there already is skipped, when planned and when its turn comes', async () => {
-  const [first, second] = stand.listed(['s0v0', 's0v1']);
+  const [first, second] = testbed.listed(['s0v0', 's0v1']);
   if (first === undefined || second === undefined) throw new Error('two are listed');
-  const hold = stand.moves.live.faults.hold('open', 'before');
-  const handle = await startBatch(stand.moves, {
-    moves: [first, second, { volume: 's0v2', to: stand.moves.live.groupOf('s0v2') }],
+  const hold = testbed.moves.live.faults.hold('open', 'before');
+  const handle = await startBatch(testbed.moves, {
+    moves: [first, second, { volume: 's0v2', to: testbed.moves.live.groupOf('s0v2') }],
     options: { concurrency: { all: 1 } },
   });
   await hold.reached;
-  await (await stand.moves.move({ volume: 's0v1', to: second.to })).result();
+  await (await testbed.moves.move({ volume: 's0v1', to: second.to })).result();
   hold.release();
   expect((await handle.result()).counts).toMatchObject({ planned: 2, moved: 1, alreadyThere: 2 });
 });
 
 test('volumes that come into the selection meanwhile are reported', async () => {
-  const from = stand.moves.live.groupOf('s0v0');
-  const added = stand.moves.live.world.volumes.find((volume) => stand.moves.live.groupOf(volume) !== from);
+  const from = testbed.moves.live.groupOf('s0v0');
+  const added = testbed.moves.live.world.volumes.find((volume) => testbed.moves.live.groupOf(volume) !== from);
   if (added === undefined) throw new Error('all volumes are in one group');
-  const hold = stand.moves.live.faults.hold('open', 'before');
-  const handle = await startBatch(stand.moves, { select: { from, name: 's0v*' }, to: 'g3' });
+  const hold = testbed.moves.live.faults.hold('open', 'before');
+  const handle = await startBatch(testbed.moves, { select: { from, name: 's0v*' }, to: 'g3' });
   await hold.reached;
-  await (await stand.moves.move({ volume: added, to: from })).result();
+  await (await testbed.moves.move({ volume: added, to: from })).result();
   hold.release();
   expect(await handle.result()).toMatchObject({ outcome: 'complete', addedMeanwhile: [added], removedMeanwhile: [] });
 });
 
 test('a batch that is to verify says so to its moves', async () => {
-  const hold = stand.moves.live.faults.hold('open', 'before');
-  const handle = await startBatch(stand.moves, { moves: stand.listed(['s0v0']), options: { verify: true } });
+  const hold = testbed.moves.live.faults.hold('open', 'before');
+  const handle = await startBatch(testbed.moves, { moves: testbed.listed(['s0v0']), options: { verify: true } });
   await hold.reached;
-  const child: unknown = await stand.moves.client.workflow
+  const child: unknown = await testbed.moves.client.workflow
     .getHandle(`${handle.workflowId}/0-s0v0`)
     .fetchHistory()
     .then((history) => history.events?.[0]);
@@ -104,7 +104,7 @@ describe('an input that is not accepted says what is', () => {
     },
     { what: 'an unknown batch', input: { failedOf: 'b@1' }, says: 'knows nothing of batch "b@1"' },
   ])('$what', async ({ input, says }) => {
-    const failure = await failureOf(await startBatch(stand.moves, input));
+    const failure = await failureOf(await startBatch(testbed.moves, input));
     expect(failure.message).toContain(says);
   });
 });

@@ -1,6 +1,6 @@
 // What people can ask of a running batch, on the real Temporal server.
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
-import { BatchStand, corrupt, THREE } from './support/batch-stand.js';
+import { BatchTestbed, corrupt, THREE } from './support/batch-testbed.js';
 import {
   ask,
   failureOf,
@@ -13,26 +13,26 @@ import {
   untilCounts,
 } from './support/batches.js';
 
-let stand: BatchStand;
+let testbed: BatchTestbed;
 beforeAll(async () => {
-  stand = await BatchStand.start();
+  testbed = await BatchTestbed.start();
 });
-afterEach(async () => stand.checkPromises());
-afterAll(async () => stand.stop());
+afterEach(async () => testbed.checkPromises());
+afterAll(async () => testbed.stop());
 
 describe('a canary', () => {
   const options = { canary: { count: 1 }, concurrency: { all: 3 } };
 
   test('goes first, and the others wait until somebody approves', async () => {
-    const hold = stand.moves.live.faults.hold('open', 'before');
-    const handle = await startBatch(stand.moves, { moves: stand.listed(THREE), options });
+    const hold = testbed.moves.live.faults.hold('open', 'before');
+    const handle = await startBatch(testbed.moves, { moves: testbed.listed(THREE), options });
     await hold.reached;
     expect(await refusalOf(ask(handle, 'approveCanary'))).toContain('The first moves still run');
     hold.release();
     expect(await untilBatch(handle, 'the wait', ({ stage }) => stage === 'waiting-for-approval')).toMatchObject({
       counts: { moved: 1, running: 0, waiting: 2 },
     });
-    const others = stand.moves.live.faults.hold('open', 'before');
+    const others = testbed.moves.live.faults.hold('open', 'before');
     expect(await ask(handle, 'approveCanary')).toBe('Approved: 2 moves wait for their turn.');
     await others.reached;
     expect(await refusalOf(ask(handle, 'approveCanary'))).toBe('The first moves were approved already.');
@@ -41,9 +41,9 @@ describe('a canary', () => {
   });
 
   test('that fails stops a batch that nobody is to approve', async () => {
-    stand.moves.live.faults.fail('seal', corrupt, 1);
-    const handle = await startBatch(stand.moves, {
-      moves: stand.listed(THREE),
+    testbed.moves.live.faults.fail('seal', corrupt, 1);
+    const handle = await startBatch(testbed.moves, {
+      moves: testbed.listed(THREE),
       options: { ...options, canary: { count: 1, approval: false } },
     });
     const report = reportIn(await failureOf(handle));
@@ -52,8 +52,8 @@ describe('a canary', () => {
   });
 
   test('that fails is looked at, tried again on request, and looked at once more', async () => {
-    stand.moves.live.faults.fail('seal', corrupt, 1);
-    const handle = await startBatch(stand.moves, { moves: stand.listed(THREE), options });
+    testbed.moves.live.faults.fail('seal', corrupt, 1);
+    const handle = await startBatch(testbed.moves, { moves: testbed.listed(THREE), options });
     await untilBatch(
       handle,
       'the wait',
@@ -67,8 +67,8 @@ describe('a canary', () => {
   });
 
   test('that succeeds lets a batch go on by itself when nobody is to approve', async () => {
-    const { report } = await stand.run({
-      moves: stand.listed(THREE),
+    const { report } = await testbed.run({
+      moves: testbed.listed(THREE),
       options: { ...options, canary: { count: 1, approval: false } },
     });
     expect(report.counts).toMatchObject({ moved: 3 });
@@ -77,9 +77,9 @@ describe('a canary', () => {
 
 describe('updates', () => {
   test('steer a batch, and what can not be done is refused in a sentence', async () => {
-    const hold = stand.moves.live.faults.hold('open', 'before');
-    const handle = await startBatch(stand.moves, {
-      moves: stand.listed(['s0v0', 's0v1', 's0v2', 's0v3']),
+    const hold = testbed.moves.live.faults.hold('open', 'before');
+    const handle = await startBatch(testbed.moves, {
+      moves: testbed.listed(['s0v0', 's0v1', 's0v2', 's0v3']),
       options: { concurrency: { all: 1 } },
     });
     await hold.reached;
@@ -97,7 +97,7 @@ describe('updates', () => {
     await untilCounts(handle, ({ moved, running }) => moved === 1 && running === 0);
     expect(await progressOf(handle)).toMatchObject({ stage: 'paused', lastRequest: 'skipVolume by ann: a test' });
     expect(await refusalOf(ask(handle, 'skipVolume', { volume: 's0v0' }))).toContain('is over');
-    const second = stand.moves.live.faults.hold('open', 'before');
+    const second = testbed.moves.live.faults.hold('open', 'before');
     await ask(handle, 'setConcurrency', { concurrency: { all: 2 } });
     await ask(handle, 'resume');
     await second.reached;
@@ -107,10 +107,10 @@ describe('updates', () => {
   });
 
   test('failed moves get another turn, and an abort rolls running ones back', async () => {
-    stand.moves.live.faults.fail('seal', corrupt, 1);
-    const hold = stand.moves.live.faults.hold('bookmark', 'before');
-    const handle = await startBatch(stand.moves, {
-      moves: stand.listed(['s0v0', 's0v1', 's0v2']),
+    testbed.moves.live.faults.fail('seal', corrupt, 1);
+    const hold = testbed.moves.live.faults.hold('bookmark', 'before');
+    const handle = await startBatch(testbed.moves, {
+      moves: testbed.listed(['s0v0', 's0v1', 's0v2']),
       options: { concurrency: { all: 1 } },
     });
     await hold.reached;
@@ -118,7 +118,7 @@ describe('updates', () => {
     expect(await ask(handle, 'retryFailed')).toBe('1 failed moves get another turn.');
     expect((await progressOf(handle)).counts).toMatchObject({ failed: 0, waiting: 2, running: 1 });
     hold.release();
-    const last = stand.moves.live.faults.hold('bookmark', 'before');
+    const last = testbed.moves.live.faults.hold('bookmark', 'before');
     await last.reached;
     const { longest } = await progressOf(handle);
     expect(longest).toMatchObject([{ volumes: ['s0v0'] }]);
@@ -133,10 +133,10 @@ describe('updates', () => {
   });
 
   test('a failed move that gets another turn is made in the same batch, as a move of its own', async () => {
-    stand.moves.live.faults.fail('seal', corrupt, 1);
-    const hold = stand.moves.live.faults.hold('bookmark', 'before');
-    const handle = await startBatch(stand.moves, {
-      moves: stand.listed(THREE),
+    testbed.moves.live.faults.fail('seal', corrupt, 1);
+    const hold = testbed.moves.live.faults.hold('bookmark', 'before');
+    const handle = await startBatch(testbed.moves, {
+      moves: testbed.listed(THREE),
       options: { concurrency: { all: 1 } },
     });
     await hold.reached;
@@ -146,7 +146,7 @@ describe('updates', () => {
     hold.release();
     const report = await handle.result();
     expect(report).toMatchObject({ outcome: 'complete', failures: [], counts: { moved: 3, failed: 0 } });
-    const reports = await moveReportsOf(stand.moves, handle);
+    const reports = await moveReportsOf(testbed.moves, handle);
     expect(reports.map(({ move, outcome }) => [move.split('@')[0], outcome])).toEqual([
       [`${handle.workflowId}/0-s0v0`, 'failed'],
       [`${handle.workflowId}/0-s0v0-again-1`, 'moved'],
@@ -156,10 +156,10 @@ describe('updates', () => {
   });
 
   test('an abort lets running moves finish, unless a later one is stricter', async () => {
-    const before = stand.groupsOf(THREE);
-    const hold = stand.moves.live.faults.hold('open', 'before');
-    const moves = stand.listed(THREE);
-    const handle = await startBatch(stand.moves, { moves, options: { concurrency: { all: 1 } } });
+    const before = testbed.groupsOf(THREE);
+    const hold = testbed.moves.live.faults.hold('open', 'before');
+    const moves = testbed.listed(THREE);
+    const handle = await startBatch(testbed.moves, { moves, options: { concurrency: { all: 1 } } });
     await hold.reached;
     expect(await ask(handle, 'abort')).toBe('Aborting: 1 running moves finish.');
     expect(await progressOf(handle)).toMatchObject({ stage: 'stopping', counts: { running: 1, waiting: 2 } });
@@ -167,10 +167,13 @@ describe('updates', () => {
     const report = await handle.result();
     expect(report).toMatchObject({ outcome: 'incomplete', counts: { moved: 1, waiting: 2 } });
     expect(report.summary).toContain('ann aborted the batch: a test.');
-    expect(stand.groupsOf(THREE)).toEqual([moves[0]?.to, ...before.slice(1)]);
+    expect(testbed.groupsOf(THREE)).toEqual([moves[0]?.to, ...before.slice(1)]);
 
-    const again = stand.moves.live.faults.hold('open', 'before');
-    const second = await startBatch(stand.moves, { moves: stand.listed(THREE), options: { concurrency: { all: 1 } } });
+    const again = testbed.moves.live.faults.hold('open', 'before');
+    const second = await startBatch(testbed.moves, {
+      moves: testbed.listed(THREE),
+      options: { concurrency: { all: 1 } },
+    });
     await again.reached;
     await ask(second, 'abort');
     expect(await ask(second, 'abort', { running: 'roll-back' })).toContain('1 running moves roll back');

@@ -2,7 +2,7 @@
 // clock to come to a whole minute.
 import { afterEach, expect, test } from 'vitest';
 import { untilTrue } from '../support/until.js';
-import { HOUR_MS, MINUTE_MS, windowOf } from './support/batch-stand.js';
+import { HOUR_MS, MINUTE_MS, windowOf } from './support/batch-testbed.js';
 import { moveReportsOf, startBatch, untilCounts } from './support/batches.js';
 import { Moves } from './support/moves.js';
 

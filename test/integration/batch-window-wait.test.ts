@@ -3,7 +3,7 @@
 import { afterAll, describe, expect, test } from 'vitest';
 import type { BatchOptions } from '../../contracts/batch.js';
 import { untilTrue } from '../support/until.js';
-import { HOUR_MS, MINUTE_MS, windowOf } from './support/batch-stand.js';
+import { HOUR_MS, MINUTE_MS, windowOf } from './support/batch-testbed.js';
 import { ask, type BatchHandle, moveReportsOf, progressOf, startBatch, untilCounts } from './support/batches.js';
 import { Moves } from './support/moves.js';
 
@@ -19,14 +19,18 @@ afterAll(async () => {
   for (const moves of worlds) await moves.stop();
 });
 
-interface Stand {
+interface Testbed {
   readonly moves: Moves;
   readonly handle: BatchHandle;
   readonly closesAtMs: number;
 }
 
 /** @param openMs how long the window is open: a day's is followed at once by the next one */
-async function start(openMs: number, options: Pick<Partial<BatchOptions>, 'atWindowEnd'>, all: number): Promise<Stand> {
+async function start(
+  openMs: number,
+  options: Pick<Partial<BatchOptions>, 'atWindowEnd'>,
+  all: number,
+): Promise<Testbed> {
   const moves = await Moves.start({ volumesPerSplitter: 4 });
   worlds.push(moves);
   const closesAtMs = Math.ceil((Date.now() + ROOM_MS) / MINUTE_MS) * MINUTE_MS;
@@ -43,14 +47,14 @@ async function start(openMs: number, options: Pick<Partial<BatchOptions>, 'atWin
   return { moves, handle, closesAtMs };
 }
 
-/** From now on no move comes to its fence before the time. */
+/** Keeps every move from its fence until the time. */
 function lagUntil({ live }: Moves, atMs: number): void {
   live.faults.next('lag', 1_000_000, async (call) =>
     Date.now() > atMs ? call() : { volume: 's0v0', bufferedBytes: 0, undistributedBytes: 1e12 },
   );
 }
 
-/** From now on what is committed is not done before the time. */
+/** Keeps every committed move from its end until the time. */
 function learnAfter({ live }: Moves, atMs: number): void {
   live.faults.next('learn', 1_000_000, async (call) => {
     if (Date.now() > atMs) return call();

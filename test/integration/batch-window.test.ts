@@ -3,22 +3,22 @@ import { randomUUID } from 'node:crypto';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import type { BatchInput } from '../../contracts/batch.js';
 import { startsIn } from './support/batch-history.js';
-import { BatchStand, clock, HOUR_MS, THREE, windowOf } from './support/batch-stand.js';
+import { BatchTestbed, clock, HOUR_MS, THREE, windowOf } from './support/batch-testbed.js';
 import { ask, failureOf, progressOf, startBatch, storedReportOf, untilBatch } from './support/batches.js';
 import { eventsOf } from './support/moves.js';
 
-let stand: BatchStand;
+let testbed: BatchTestbed;
 beforeAll(async () => {
-  stand = await BatchStand.start();
+  testbed = await BatchTestbed.start();
 });
-afterEach(async () => stand.checkPromises());
-afterAll(async () => stand.stop());
+afterEach(async () => testbed.checkPromises());
+afterAll(async () => testbed.stop());
 
 describe('a maintenance window', () => {
   test('that is open lets moves run, and tells them by when they must have raised their fence', async () => {
     const window = windowOf(Date.now() - HOUR_MS, Date.now() + HOUR_MS);
-    const hold = stand.moves.live.faults.hold('open', 'before');
-    const handle = await startBatch(stand.moves, { moves: stand.listed(['s0v0']), options: { window } });
+    const hold = testbed.moves.live.faults.hold('open', 'before');
+    const handle = await startBatch(testbed.moves, { moves: testbed.listed(['s0v0']), options: { window } });
     await hold.reached;
     const { window: open, longest } = await progressOf(handle);
     hold.release();
@@ -31,8 +31,8 @@ describe('a maintenance window', () => {
   });
 
   test('that is closed is waited for', async () => {
-    const handle = await startBatch(stand.moves, {
-      moves: stand.listed(['s0v0']),
+    const handle = await startBatch(testbed.moves, {
+      moves: testbed.listed(['s0v0']),
       options: { window: windowOf(Date.now() + HOUR_MS, Date.now() + 2 * HOUR_MS) },
     });
     await untilBatch(handle, 'the wait', ({ stage }) => stage === 'waiting-for-window');
@@ -46,7 +46,10 @@ describe('a maintenance window', () => {
     const { start, end } = windowOf(thereMs - HOUR_MS, thereMs + HOUR_MS);
     const batches = await Promise.all(
       ['Pacific/Kiritimati', 'UTC'].map(async (timeZone, i) =>
-        startBatch(stand.moves, { moves: stand.listed([`s0v${i}`]), options: { window: { timeZone, start, end } } }),
+        startBatch(testbed.moves, {
+          moves: testbed.listed([`s0v${i}`]),
+          options: { window: { timeZone, start, end } },
+        }),
       ),
     );
     const [there, here] = batches;
@@ -61,8 +64,8 @@ describe('a maintenance window', () => {
     'too short for one more move begins none (at its end: %s)',
     async (atWindowEnd) => {
       const window = windowOf(Date.now() - 2 * HOUR_MS, Date.now() + HOUR_MS);
-      const handle = await startBatch(stand.moves, {
-        moves: stand.listed(['s0v0']),
+      const handle = await startBatch(testbed.moves, {
+        moves: testbed.listed(['s0v0']),
         options: { window, atWindowEnd, expectedMoveMs: 2 * HOUR_MS },
       });
       if (atWindowEnd === 'wait') {
@@ -77,28 +80,28 @@ describe('a maintenance window', () => {
     { what: 'an unknown time zone', window: { timeZone: 'Europe/Atlantis' }, says: 'options.window.timeZone' },
     { what: 'less time than one move takes', expectedMoveMs: 2 * HOUR_MS, says: 'options.expectedMoveMs' },
   ])('with $what is refused', async ({ window, says, expectedMoveMs = 1 }) => {
-    const handle = await startBatch(stand.moves, {
-      moves: stand.listed(['s0v0']),
+    const handle = await startBatch(testbed.moves, {
+      moves: testbed.listed(['s0v0']),
       options: { window: { ...windowOf(0, HOUR_MS), ...window }, expectedMoveMs },
     });
     const failure = await failureOf(handle);
     expect(failure).toMatchObject({ type: 'INVALID_REQUEST' });
     expect(failure.message).toContain(says);
-    expect(await storedReportOf(stand.moves, handle)).toMatchObject({ outcome: 'failed' });
+    expect(await storedReportOf(testbed.moves, handle)).toMatchObject({ outcome: 'failed' });
   });
 });
 
 test('a scheduled batch that begins too late is skipped', async () => {
   const scheduleId = `late-${randomUUID()}`;
-  const schedule = await stand.moves.client.schedule.create({
+  const schedule = await testbed.moves.client.schedule.create({
     scheduleId,
     spec: { intervals: [{ every: '1h' }] },
     state: { paused: true },
     action: {
       type: 'startWorkflow',
       workflowType: 'moveBatch',
-      taskQueue: stand.moves.taskQueue,
-      args: [{ moves: stand.listed(THREE), options: { startWithinMs: 60_000 } } satisfies BatchInput],
+      taskQueue: testbed.moves.taskQueue,
+      args: [{ moves: testbed.listed(THREE), options: { startWithinMs: 60_000 } } satisfies BatchInput],
     },
   });
   try {
@@ -108,7 +111,7 @@ test('a scheduled batch that begins too late is skipped', async () => {
       .poll(async () => (await schedule.describe()).info.recentActions[0]?.action, { timeout: 20_000 })
       .toBeDefined()
       .then(async () => (await schedule.describe()).info.recentActions[0]?.action);
-    const report: unknown = await stand.moves.client.workflow.getHandle(started?.workflow.workflowId ?? '').result();
+    const report: unknown = await testbed.moves.client.workflow.getHandle(started?.workflow.workflowId ?? '').result();
     expect(report).toMatchObject({ outcome: 'skipped-late', counts: { planned: 0 } });
   } finally {
     await schedule.delete();

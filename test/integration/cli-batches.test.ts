@@ -16,17 +16,17 @@ const BATCH_MS_MAX = 60_000;
 /** Several batches one after another. */
 const LONG_TEST_MS = 180_000;
 
-let stand: CommandEstate;
+let testbed: CommandEstate;
 let estate: TestEstate;
 
 beforeAll(async () => {
-  stand = await CommandEstate.start();
-  ({ estate } = stand);
+  testbed = await CommandEstate.start();
+  ({ estate } = testbed);
 }, 120_000);
 
-afterAll(async () => stand.stop());
+afterAll(async () => testbed.stop());
 
-const cli = async (...words: string[]): Promise<Ran> => stand.cli(...words);
+const cli = async (...words: string[]): Promise<Ran> => testbed.cli(...words);
 
 async function batch(words: string): Promise<Ran> {
   return cli('batch', ...words.split(' '));
@@ -77,7 +77,7 @@ test('its report can be had in four forms', async () => {
     state: 'complete',
     moves: [0, 1].map((seq) => ({ seq, outcome: 'moved' })),
   });
-  const file = join(stand.folder, 'deep', 'report.html');
+  const file = join(testbed.folder, 'deep', 'report.html');
   expect((await batch(`report first --format html --to ${file}`)).exitCode).toBe(EXIT.ok);
   expect(await readFile(file, 'utf8')).toContain('<title>Batch first</title>');
   expect((await batch(`report first --format html --to ${file}`)).exitCode).toBe(EXIT.usage);
@@ -87,7 +87,7 @@ test('its report can be had in four forms', async () => {
 test(
   'a running batch is asked for everything that can be asked, and refuses in sentences with exit code 3',
   async () => {
-    const path = join(stand.folder, 'batch.json');
+    const path = join(testbed.folder, 'batch.json');
     await writeFile(path, JSON.stringify({ select: { from: 'cg-silver', name: '[ab]' }, to: 'cg-gold' }));
     const words = `start --volumes a,b,e --to cg-gold --canary 1 --id steered`;
     const started = await json(startedSchema, words);
@@ -95,7 +95,7 @@ test(
     const other = await batch(`start --input ${path} --id steered`);
     expect(other.exitCode).toBe(EXIT.refused);
     expect(other.stderr).toContain('Another batch is running under the workflow id "steered"');
-    await stand.untilStage('steered', 'waiting-for-approval');
+    await testbed.untilStage('steered', 'waiting-for-approval');
     const listed = z.object({
       batches: z.array(z.object({ batchId: z.string(), stage: z.string(), operator: z.string() })),
     });
@@ -137,7 +137,7 @@ test(
     expect((await batch('watch again')).exitCode).toBe(EXIT.failed);
     expect((await batch('status again')).stdout).toMatch(/left out: b: .*\(GROUP_FULL\)/);
 
-    const path = join(stand.folder, 'wave.json');
+    const path = join(testbed.folder, 'wave.json');
     await writeFile(
       path,
       JSON.stringify({
@@ -146,7 +146,7 @@ test(
     );
     await moveByHand('a', 'cg-gold');
     await batch(`start --input ${path} --canary 2 --id failing --on-failure continue`);
-    await stand.untilStage('failing', 'waiting-for-approval');
+    await testbed.untilStage('failing', 'waiting-for-approval');
     await moveByHand('a', 'cg-small');
     expect((await batch('approve failing')).exitCode).toBe(EXIT.ok);
     const watched = await batch('watch failing');
@@ -171,7 +171,7 @@ test(
 
 test('an aborted batch ends as incomplete, with exit code 1', async () => {
   await json(startedSchema, 'start --volumes a,f --to cg-silver --canary 1 --id aborted');
-  await stand.untilStage('aborted', 'waiting-for-approval');
+  await testbed.untilStage('aborted', 'waiting-for-approval');
   expect((await batch('abort aborted --roll-back --reason no')).stdout).toContain('Aborting: ');
   const watched = await batch('watch aborted');
   expect(watched.exitCode).toBe(EXIT.failed);
@@ -209,7 +209,7 @@ test('what is no batch is not found, and a batch that cannot be planned has its 
 });
 
 async function groupsOf(...volumes: readonly string[]): Promise<(string | undefined)[]> {
-  const listed = await estate.client.listVolumes();
+  const listed = await estate.client.volumes.list();
   return volumes.map((volume) => listed.find((candidate) => candidate.volume === volume)?.group);
 }
 

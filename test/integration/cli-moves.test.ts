@@ -169,7 +169,7 @@ test('the report of a move that was cancelled says so', async () => {
 test(
   'a move that Temporal has forgotten is known by its report',
   async () => {
-    const before = await client.getReport(moveId);
+    const before = await client.moves.report(moveId);
     const connection = await Connection.connect({ address: fixture.temporalAddress });
     try {
       await forgetWorkflow(new Client({ connection }), moveId);
@@ -180,7 +180,7 @@ test(
     const { exitCode, answer } = await json(reported, 'report', moveId);
     expect(exitCode).toBe(EXIT.ok);
     expect(answer).toMatchObject({ move: moveId, outcome: 'moved', reason: 'test' });
-    expect(await client.getReport(moveId.replace(/@.*/, ''))).toEqual(before);
+    expect(await client.moves.report(moveId.replace(/@.*/, ''))).toEqual(before);
     expect((await cli('report', moveId)).stdout).toMatch(/Moved vm-1-disk-0 from cg-gold to cg-silver/);
     const status = await cli('status', moveId);
     expect(status.exitCode).toBe(EXIT.ok);
@@ -204,14 +204,17 @@ test('what does not exist ends with 5, and what cannot be reached with 4', async
 
 test('a start that is repeated with its workflow id is the same move; another move under the id is refused', async () => {
   const input = { volume: volumeIdSchema.parse('vm-2-disk-0'), to: groupIdSchema.parse('cg-gold') };
-  const first = await client.startMove(input, { workflowId: 'the-same' });
-  expect(await client.startMove(input, { workflowId: 'the-same' })).toEqual(first);
+  const first = await client.moves.start(input, { workflowId: 'the-same' });
+  expect(await client.moves.start(input, { workflowId: 'the-same' })).toEqual(first);
   const other = { ...input, volume: volumeIdSchema.parse('vm-1-disk-0') };
-  await expect(client.startMove(other, { workflowId: 'the-same' })).rejects.toMatchObject({ code: 'ATTEMPT_MISMATCH' });
+  await expect(client.moves.start(other, { workflowId: 'the-same' })).rejects.toMatchObject({
+    code: 'ATTEMPT_MISMATCH',
+  });
   const stages: string[] = [];
-  for await (const { stage } of client.watchMove(first.moveId)) stages.push(stage);
-  expect(stages.at(-1)).toBe('done');
-  expect(await client.getMove('the-same')).toMatchObject({ state: 'moved', moveId: first.moveId });
+  for await (const { state, progress } of client.moves.follow(first.moveId))
+    stages.push(state === 'running' ? (progress?.stage ?? state) : state);
+  expect(stages.at(-1)).toBe('moved');
+  expect(await client.moves.get('the-same')).toMatchObject({ state: 'moved', moveId: first.moveId });
 });
 
 async function* chunksOf(path: string): AsyncGenerator<Chunk> {

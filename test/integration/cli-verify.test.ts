@@ -6,6 +6,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { z } from 'zod';
 import { EXIT } from '../../client/cli/exit-code.js';
 import { createMoverClient, type MoverClient } from '../../client/sdk.js';
+import type { Verification } from '../../client/verifications/verification-client.js';
 import { groupIdSchema, volumeIdSchema } from '../../contracts/ids.js';
 import { VERIFY_REGION_BYTES, verifyReportSchema } from '../../contracts/verify.js';
 import { withExport } from '../../estate/compare.js';
@@ -15,6 +16,7 @@ import { nbdAddressOf } from '../../estate/nbd-address.js';
 import { waitUntilQuiet } from '../../estate/quiet.js';
 import { type Ran, runCommand } from '../support/cli.js';
 import { flipBit } from '../support/flip-bit.js';
+import { lastOf } from '../support/last-of.js';
 import { untilTrue } from '../support/until.js';
 import { type EstateFixture, startEstate } from './estate-fixture.js';
 
@@ -63,20 +65,21 @@ test('a volume under its guest’s writes is found to be the same, and the verdi
 
 test('a verification is not disturbed by a move of its volume, nor by its worker being killed, and goes on at the same point', async () => {
   // Eight megabytes at one a second: both come in between.
-  const started = await client.startVerify({ volume: BUSY, bytesPerSecond: 1024 * 1024 });
-  const compared = async (): Promise<number> => (await client.getVerify(started.workflowId)).progress?.nextRegion ?? 0;
+  const started = await client.verifications.start({ volume: BUSY, bytesPerSecond: 1024 * 1024 });
+  const compared = async (): Promise<number> =>
+    (await client.verifications.get(started.workflowId)).progress?.nextRegion ?? 0;
   await untilTrue('something is compared', WAIT_MS, async () => (await compared()) > 0);
-  const moved = await client.startMove({ volume: BUSY, to: groupIdSchema.parse('cg-silver') });
-  for await (const { stage } of client.watchMove(moved.moveId)) if (stage === 'done') break;
+  const moved = await client.moves.start({ volume: BUSY, to: groupIdSchema.parse('cg-silver') });
+  const move = await lastOf(client.moves.follow(moved.moveId));
+  expect(move.state).toBe('moved');
   const before = await compared();
   await fixture.running.process(WORKER_ID).kill();
   await fixture.running.process(WORKER_ID).start();
-  for await (const progress of client.watchVerify(started.workflowId)) {
-    expect(progress.nextRegion).toBeGreaterThanOrEqual(before);
-  }
-  const ended = await client.getVerify(started.workflowId);
+  let ended: Verification | undefined;
+  for await (ended of client.verifications.follow(started.workflowId))
+    if (ended.progress !== undefined) expect(ended.progress.nextRegion).toBeGreaterThanOrEqual(before);
   expect(ended).toMatchObject({ state: 'same', report: { volume: BUSY, regions: REGIONS, mismatchedRegions: 0 } });
-  expect(ended.report?.points).toMatchObject([{ fromRegion: 0, toRegion: REGIONS }]);
+  expect(ended?.report?.points).toMatchObject([{ fromRegion: 0, toRegion: REGIONS }]);
 });
 
 test('a move that verifies its volume says so in its report and its steps', async () => {
@@ -102,10 +105,10 @@ test('what a verification found is sent again, and nothing else; after that both
   const found = await cli('verify', QUIET);
   expect(found.exitCode).toBe(EXIT.failed);
   const [, id = ''] = /volume-mover resync vm-1-disk-1 --verified (\S+)/.exec(found.stdout + found.stderr) ?? [];
-  const { resentBytes } = await client.splitterView(QUIET);
+  const { resentBytes } = await client.volumes.splitterView(QUIET);
   const sent = await cli('resync', QUIET, '--verified', id, '--wait', '--reason', 'a drill');
   expect(sent, sent.stderr).toMatchObject({ exitCode: EXIT.ok });
-  expect((await client.splitterView(QUIET)).resentBytes - resentBytes).toBe(VERIFY_REGION_BYTES);
+  expect((await client.volumes.splitterView(QUIET)).resentBytes - resentBytes).toBe(VERIFY_REGION_BYTES);
   expect((await cli('verify', QUIET)).stdout).toMatch(/are the same: all 128 regions/);
   expect(await cli('resync', QUIET, '--verified', 'no-such-verification')).toMatchObject({ exitCode: EXIT.notFound });
 });
@@ -142,18 +145,19 @@ test('what is not there, and what is not accepted, is refused', async () => {
   expect(missing.exitCode).toBe(EXIT.notFound);
   expect(missing.stderr).toContain('says nothing about its replica');
   expect((await cli('verify', BUSY, '--rate', 'fast')).exitCode).toBe(EXIT.usage);
-  await expect(client.getVerify('no-such-verification')).rejects.toMatchObject({ code: 'MOVE_NOT_FOUND' });
+  await expect(client.verifications.get('no-such-verification')).rejects.toMatchObject({
+    code: 'VERIFICATION_NOT_FOUND',
+  });
 });
 
 test('a cancelled verification ends without a verdict, and the volume can be verified again at once', async () => {
-  const { workflowId } = await client.startVerify({ volume: BUSY, bytesPerSecond: VERIFY_REGION_BYTES });
+  const { workflowId } = await client.verifications.start({ volume: BUSY, bytesPerSecond: VERIFY_REGION_BYTES });
   await untilTrue(
     'it is under way',
     WAIT_MS,
-    async () => (await client.getVerify(workflowId)).progress?.open !== undefined,
+    async () => (await client.verifications.get(workflowId)).progress?.open !== undefined,
   );
-  await client.cancelVerify(workflowId);
-  for await (const _progress of client.watchVerify(workflowId));
-  expect(await client.getVerify(workflowId)).toMatchObject({ state: 'cancelled' });
+  await client.verifications.cancel(workflowId);
+  expect(await lastOf(client.verifications.follow(workflowId))).toMatchObject({ state: 'cancelled' });
   expect((await cli('verify', BUSY)).exitCode).toBe(EXIT.ok);
 });

@@ -27,8 +27,8 @@ test('a host whose clock was wrong from the start is told of, and right again as
 });
 
 test('a month of downtime of the site is honoured once the clock has agreed for the configured while, and stops nothing', async () => {
-  const promised = await estate.client.closePoint({ group: GROUP, bookmark: 'a week', keep: { forMs: 7 * DAY_MS } });
-  const forever = await estate.client.closePoint({ group: GROUP, bookmark: 'for ever', keep: 'forever' });
+  const promised = await estate.client.points.close({ group: GROUP, bookmark: 'a week', keep: { forMs: 7 * DAY_MS } });
+  const forever = await estate.client.points.close({ group: GROUP, bookmark: 'for ever', keep: 'forever' });
   const before = await estate.pointIds();
   await estate.running.process('replica-site').kill();
   await estate.setClocks(31 * DAY_MS);

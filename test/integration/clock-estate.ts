@@ -97,7 +97,7 @@ export class ClockEstate {
   }
 
   async points(): Promise<RecoveryPoint[]> {
-    return (await this.client.listPoints({ group: GROUP })).points;
+    return (await this.client.points.list({ group: GROUP })).points;
   }
 
   async pointIds(): Promise<string[]> {

@@ -28,7 +28,7 @@ async function recovered(
 }
 
 test('a month forward and back drops no point and no promised bookmark, and every process says that it happened', async () => {
-  const promised = await estate.client.closePoint({
+  const promised = await estate.client.points.close({
     group: GROUP,
     bookmark: 'promised',
     keep: { forMs: 7 * DAY_MS },
@@ -85,7 +85,7 @@ test('a host that is two hours ahead is told of by plan, the appliance and the p
   const more = await estate.morePoints(SOME_ROUNDS);
   expect(more.at(-1)?.clock?.doubt).toBeDefined();
   await estate.untilNoted('appliance-1', /The clock of splitter host-1 is 2 h ahead of that of appliance appliance-1/);
-  const plan = await estate.client.planMove({ volume: VOLUME, to: 'cg-silver' });
+  const plan = await estate.client.moves.plan({ volume: VOLUME, to: 'cg-silver' });
   expect(plan).toMatchObject({ ok: true, reasons: [] });
   expect(plan.warnings?.join(' ')).toContain('The clock of splitter host-1 is 2 h ahead');
   expect((await estate.cli('plan', VOLUME, '--to', 'cg-silver')).stdout).toMatch(

@@ -37,7 +37,7 @@ beforeAll(async () => {
 afterAll(async () => estate.stop());
 
 async function view(): Promise<SplitterVolume> {
-  return estate.client.splitterView(VOLUME);
+  return estate.client.volumes.splitterView(VOLUME);
 }
 
 async function isComparing(): Promise<boolean> {
@@ -98,7 +98,7 @@ test('with 1 % of 64 MiB changed, little more than 1 % is sent', async () => {
 
 test('a guest that overlaps the comparison before, during and after it', async () => {
   const writing = guest(1, 3 * REGION_BYTES);
-  await estate.client.resync({ volume: VOLUME });
+  await estate.client.volumes.resync({ volume: VOLUME });
   await untilTrue('the comparison is over', PATIENCE_MS, async () => !(await isComparing()));
   expect(await writing.stop()).toBeGreaterThan(0);
   expect(await differentBytes()).toBe(0);
@@ -107,7 +107,7 @@ test('a guest that overlaps the comparison before, during and after it', async (
 test('the same over a slow link, on which copies overflow into marks', async () => {
   const { calls } = estate.appliance('appliance-1');
   await calls.setLink({ cut: false, bytesPerSecond: 4 * MIB });
-  await estate.client.resync({ volume: VOLUME });
+  await estate.client.volumes.resync({ volume: VOLUME });
   await untilTrue('the comparison is under way', PATIENCE_MS, isComparing);
   const writing = guest(2, 2 * MIB);
   await untilTrue('copies overflow', PATIENCE_MS, async () => {
@@ -126,7 +126,7 @@ test('a splitter that is killed in the middle goes on comparing: it sends what d
   const changed = [3, 500, 1_000];
   await calls.setLink({ cut: true });
   await spoilSource(changed);
-  await estate.client.resync({ volume: VOLUME });
+  await estate.client.volumes.resync({ volume: VOLUME });
   expect((await view()).initialization?.doubtedRegions).toBe(REGIONS);
   await estate.process(HOST).restart('SIGKILL');
   expect((await view()).initialization?.doubtedRegions).toBe(REGIONS);
@@ -147,7 +147,7 @@ test.each(['replica-site', HOST, 'appliance-1'])('%s is killed in the middle, th
   await calls.setLink({ cut: false, bytesPerSecond: 4 * MIB });
   await spoilSource([3, 500, 1_000]);
   const writing = guest(3, REGION_BYTES);
-  await estate.client.resync({ volume: VOLUME });
+  await estate.client.volumes.resync({ volume: VOLUME });
   await untilTrue('the comparison is under way', PATIENCE_MS, isComparing);
   await estate.process(id).restart('SIGKILL');
   await calls.setLink({ cut: false });

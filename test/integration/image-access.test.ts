@@ -123,14 +123,14 @@ async function accessNow(appliance: Pick<RunningAppliance, 'control'>, id: strin
   return found;
 }
 
-interface Stand {
+interface Testbed {
   readonly appliance: RunningAppliance;
   readonly guest: Guest;
   /** Taken after the first writes to every volume. */
   readonly point: PointId;
 }
 
-async function stand(limits: Parameters<SiteWorld['appliance']>[1] = {}, group: GroupId = G1): Promise<Stand> {
+async function testbed(limits: Parameters<SiteWorld['appliance']>[1] = {}, group: GroupId = G1): Promise<Testbed> {
   const appliance = await world.appliance('a1', limits);
   const guest = await Guest.attach(appliance);
   for (const volume of [V1, V2, V3]) await guest.write(volume, 1);
@@ -141,7 +141,7 @@ async function stand(limits: Parameters<SiteWorld['appliance']>[1] = {}, group: 
 
 test('what is written to a group’s access is seen on all its connections, is gone when it closes, and never reaches the replica', async () => {
   await world.site();
-  const { appliance, guest, point } = await stand();
+  const { appliance, guest, point } = await testbed();
   const access = await appliance.control.openAccess({
     group: G1,
     point,
@@ -190,7 +190,7 @@ test('what is written to a group’s access is seen on all its connections, is g
 
 test('a "+rw" export has a scratch for each connection, and its image without it stays read-only', async () => {
   await world.site();
-  const { appliance, guest, point } = await stand();
+  const { appliance, guest, point } = await testbed();
   const first = await connect(appliance, `${V1}@${point}+rw`);
   const second = await connect(appliance, `${V1}@${point}+rw`);
   await first.write(0, block(9));
@@ -204,7 +204,7 @@ test('a "+rw" export has a scratch for each connection, and its image without it
 
 test('a restart of the replica site does not show in an open image: it goes on at its position, though the guest wrote meanwhile', async () => {
   let site = await world.site();
-  const { appliance, guest, point } = await stand();
+  const { appliance, guest, point } = await testbed();
   const access = await appliance.control.openAccess({ group: G1, point, client: CLIENT });
   const held = await connect(appliance, exportOf(access, V1));
   const single = await connect(appliance, `${V2}@${point}`);
@@ -223,7 +223,7 @@ test('a restart of the replica site does not show in an open image: it goes on a
 
 test('a replica site that stays away makes a read fail after a while, not wait for ever', async () => {
   const site = await world.site();
-  const { appliance, point } = await stand({ siteAwayMsMax: 300 });
+  const { appliance, point } = await testbed({ siteAwayMsMax: 300 });
   const image = await connect(appliance, `${V1}@${point}`);
   await site.stop();
   await expect(whole(image)).rejects.toMatchObject({ code: 'EIO' });
@@ -233,7 +233,7 @@ test('a replica site that stays away makes a read fail after a while, not wait f
 
 test('after a restart of the appliance a read-only access is open under its names, a writable one has ended', async () => {
   await world.site();
-  const { appliance, guest, point } = await stand();
+  const { appliance, guest, point } = await testbed();
   const readOnly = await appliance.control.openAccess({ group: G1, point, client: CLIENT });
   const writable = await appliance.control.openAccess({ volume: V1, point, writable: true, client: CLIENT });
   await (await connect(appliance, exportOf(writable, V1))).write(0, block(9));
@@ -253,7 +253,7 @@ test('an appliance that is killed leaves no scratch behind, and the next one end
   for (const volume of [V1, V2, V3]) await guest.write(volume, 1);
   const { id: point } = await killed.control.closePoint({ group: G1 });
   const access = await killed.control.openAccess({ volume: V1, point, writable: true, client: CLIENT });
-  const { nbd } = await killed.control.site({});
+  const { nbd } = await killed.control.describe({});
   const client = await connectNbd(nbd, exportOf(access, V1));
   await client.write(0, block(9));
   expect(readdirSync(join(world.folder, 'a1', 'scratch'))).toHaveLength(1);
@@ -266,13 +266,13 @@ test('an appliance that is killed leaves no scratch behind, and the next one end
 
 test('an access that nobody is connected to is warned about and closed; a connection keeps it open', async () => {
   await world.site();
-  const { appliance, point } = await stand({ accessIdleMsMax: 4_000, accessCheckEveryMs: 20 });
+  const { appliance, point } = await testbed({ accessIdleMsMax: 4_000, accessCheckEveryMs: 20 });
   const used = await appliance.control.openAccess({ volume: V1, point, client: CLIENT });
   await connect(appliance, exportOf(used, V1));
   const idle = await appliance.control.openAccess({ volume: V2, point, client: CLIENT });
   await until(async () => (await accessNow(appliance, idle.id)).warnings.length > 0, 'a warning');
   const { notes } = await appliance.control.health({});
-  expect(notes).toEqual([expect.stringContaining(`Image access ${idle.id} of ${CLIENT} is closed at`)]);
+  expect(notes).toEqual([expect.stringContaining(`Image access ${idle.id} of ${CLIENT} will be closed at`)]);
   await until(async () => (await accessNow(appliance, idle.id)).ended !== undefined, 'the idle access is closed');
   expect((await accessNow(appliance, idle.id)).ended?.why).toBe('idle');
   expect(await accessNow(appliance, used.id)).toMatchObject({ limit: { why: 'age' }, warnings: [] });
@@ -280,7 +280,7 @@ test('an access that nobody is connected to is warned about and closed; a connec
 
 test('an access whose time is up is closed under its clients', async () => {
   await world.site();
-  const { appliance, point } = await stand({ accessCheckEveryMs: 20 });
+  const { appliance, point } = await testbed({ accessCheckEveryMs: 20 });
   const access = await appliance.control.openAccess({ group: G1, point, writable: true, client: CLIENT, forMs: 3_000 });
   const client = await connect(appliance, exportOf(access, V1));
   await client.write(0, block(9));
@@ -291,7 +291,7 @@ test('an access whose time is up is closed under its clients', async () => {
 
 test('a group is opened whole or not at all', async () => {
   const site = await world.site({ openImagesMax: 2 });
-  const { appliance, point } = await stand();
+  const { appliance, point } = await testbed();
   expect(await refusal(appliance.control.openAccess({ group: G1, point, client: CLIENT }))).toBe('IMAGE_LIMIT');
   expect((await appliance.control.listAccesses({})).accesses).toEqual([]);
   const images = [V1, V2].map(async (volume) => site.control.openImage({ volume, point, client: CLIENT }));
@@ -300,7 +300,7 @@ test('a group is opened whole or not at all', async () => {
 
 test('a full scratch is told as ENOSPC, and what fits goes on', async () => {
   await world.site();
-  const { appliance, point } = await stand({ scratchBytesMax: 3 * BLOCK_BYTES });
+  const { appliance, point } = await testbed({ scratchBytesMax: 3 * BLOCK_BYTES });
   const access = await appliance.control.openAccess({ group: G1, point, writable: true, client: CLIENT });
   const first = await connect(appliance, exportOf(access, V1));
   const second = await connect(appliance, exportOf(access, V2));
@@ -313,7 +313,7 @@ test('a full scratch is told as ENOSPC, and what fits goes on', async () => {
 
 test('opening may be repeated under an id of one’s own, for the same thing only', async () => {
   await world.site();
-  const { appliance, point } = await stand();
+  const { appliance, point } = await testbed();
   const access = accessIdSchema.parse('drill-7');
   const input = { access, group: G1, point, client: CLIENT };
   const [first, second] = await Promise.all([appliance.control.openAccess(input), appliance.control.openAccess(input)]);
@@ -328,7 +328,7 @@ test('opening may be repeated under an id of one’s own, for the same thing onl
 
 test('bad input is refused with the name of the field', async () => {
   await world.site();
-  const { appliance, point } = await stand();
+  const { appliance, point } = await testbed();
   const { openAccess } = appliance.control;
   await expect(openAccess({ client: CLIENT })).rejects.toThrow(/group: give either "group" or "volume"/);
   await expect(openAccess({ group: G1, volume: V1, client: CLIENT })).rejects.toThrow(/volume: .*not both/);
@@ -340,7 +340,7 @@ test('bad input is refused with the name of the field', async () => {
 
 test('distribution goes on to the end while an image is open and read, and the image stays as it was', async () => {
   const site = await world.site();
-  const { appliance, guest, point } = await stand();
+  const { appliance, guest, point } = await testbed();
   const access = await appliance.control.openAccess({ volume: V1, point, client: CLIENT });
   const image = await connect(appliance, exportOf(access, V1));
   const expected = guest.at(V1, 8);
@@ -368,7 +368,7 @@ test('distribution goes on to the end while an image is open and read, and the i
 
 test('the replica site closes the oldest image when images take too much, and its access ends and says why', async () => {
   const site = await world.site({ imagesRangesMax: 12, imageCheckEveryMs: 20 });
-  const { appliance, guest, point } = await stand({ keepImagesEveryMs: 20 });
+  const { appliance, guest, point } = await testbed({ keepImagesEveryMs: 20 });
   const oldest = await appliance.control.openAccess({ volume: V1, point, client: CLIENT });
   const client = await connect(appliance, exportOf(oldest, V1));
   const newer = await appliance.control.openAccess({ volume: V2, point, client: CLIENT });
@@ -385,7 +385,7 @@ test('the replica site closes the oldest image when images take too much, and it
 
 test('an access that nobody reads stays open at the replica site, also past its restart and its own idle limit', async () => {
   let site = await world.site({ openImagesMax: 1, imageIdleMsMax: 400, imageCheckEveryMs: 20 });
-  const { appliance, point } = await stand({ keepImagesEveryMs: 20 });
+  const { appliance, point } = await testbed({ keepImagesEveryMs: 20 });
   const another = async (): Promise<string> =>
     site.control.openImage({ volume: V2, point, client: CLIENT }).then(
       async ({ image }) => {

@@ -55,7 +55,7 @@ async function cli(...words: string[]): Promise<Ran> {
   return runCommand({ VOLUME_MOVER_ESTATE: estate.running.estateFile, USER: 'ada' }, words);
 }
 
-/** As a guest does. */
+/** Writes as a guest does. */
 async function write(volume: string, offset: number, length: number): Promise<void> {
   await withExport(await estate.source(volume), async (disk) => {
     for (let at = offset; at < offset + length; at += REGION_BYTES) {
@@ -86,7 +86,7 @@ async function differences(volumes: readonly string[]): Promise<string[]> {
 }
 
 async function view(volume = A): Promise<SplitterVolume> {
-  return estate.client.splitterView(volume);
+  return estate.client.volumes.splitterView(volume);
 }
 
 function folderOf(id: string): string {
@@ -116,7 +116,7 @@ async function expectHole(reason: RegExp, volume = A): Promise<void> {
 }
 
 async function holesOf(volume: typeof A): Promise<readonly Hole[]> {
-  return (await estate.client.listPoints({ volume })).holes;
+  return (await estate.client.points.list({ volume })).holes;
 }
 
 /** A position may come again, in a journal that was put back; the time does not. */
@@ -175,7 +175,7 @@ test('(c) the site’s folder is emptied after a committed move: epochs, groups 
   expect((await view()).route).toMatchObject({ group: 'cg-silver', epoch: 2 });
   await expectHole(/position 0 only|another history|had confirmed/);
   expect((await cli('points', A)).stdout).toMatch(/position 0 only|another history|had confirmed/);
-  const [listed] = (await estate.client.listVolumes()).filter(({ volume }) => volume === A);
+  const [listed] = (await estate.client.volumes.list()).filter(({ volume }) => volume === A);
   expect(listed).toMatchObject({ group: 'cg-silver', epoch: 2 });
   await estate.move({ volume: A, to: 'cg-gold' });
   expect((await view()).route).toMatchObject({ group: 'cg-gold', epoch: 3 });
@@ -253,7 +253,7 @@ test('(g) a source is deleted between two starts: refused, loudly, until a perso
 
 test('(f) the splitter’s folder is lost: foreign, until it is recovered or accepted', async () => {
   await untilTrue('a point with both', PATIENCE_MS, async () => {
-    const { points } = await estate.client.listPoints({ group: (await view()).route.group });
+    const { points } = await estate.client.points.list({ group: (await view()).route.group });
     return points.at(-1)?.members.length === 2;
   });
   const before = await readFile(join(folderOf(HOST), 'volumes', `${A}.img`));
@@ -280,7 +280,7 @@ test('(k) the splitter’s folder is lost while the site is down: guests get err
   await write(A, 0, MIB);
   await expectSame(A, B);
   await untilTrue('a point with all of it', PATIENCE_MS, async () => {
-    const [{ confirmed }, { points }] = await Promise.all([view(), estate.client.listPoints({ volume: A })]);
+    const [{ confirmed }, { points }] = await Promise.all([view(), estate.client.points.list({ volume: A })]);
     const member = points.at(-1)?.members.find(({ volume }) => volume === A);
     return member !== undefined && member.position === confirmed?.position;
   });

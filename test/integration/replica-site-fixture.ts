@@ -62,7 +62,10 @@ export class SiteWorld {
   readonly #retention: Partial<RetentionPolicy>;
   #sitePort = 0;
 
-  /** Without an interval, points are closed on demand only. @param retention of both groups */
+  /**
+   * Makes a world that is not started. Without an interval, points are closed on demand only.
+   * @param retention of both groups
+   */
   constructor(pointEveryMs = HOUR_MS, retention: Partial<RetentionPolicy> = {}) {
     this.#pointEveryMs = pointEveryMs;
     this.#retention = retention;
@@ -119,7 +122,7 @@ export class SiteWorld {
       faults: true,
     };
     const running = await startReplicaSite(config, siteLog, limits);
-    const stop = once1(running.stop);
+    const stop = callableOnce(running.stop);
     this.onStop(stop);
     return { url: running.url, control: createApiClient(replicaSiteApi, { baseUrl: running.url }), stop };
   }
@@ -140,7 +143,7 @@ export class SiteWorld {
       faults: true,
     };
     const running = await startAppliance(config, log, limits);
-    const stop = once1(running.stop);
+    const stop = callableOnce(running.stop);
     this.onStop(stop);
     if (running.nbd === undefined) throw new Error('an appliance without NBD');
     return {
@@ -190,7 +193,7 @@ export class SiteWorld {
   }
 }
 
-function once1(stop: () => Promise<void>): () => Promise<void> {
+function callableOnce(stop: () => Promise<void>): () => Promise<void> {
   let stopping: Promise<void> | undefined;
   return async () => (stopping ??= stop());
 }

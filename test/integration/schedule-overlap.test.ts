@@ -5,33 +5,33 @@ import { EXIT } from '../../client/cli/exit-code.js';
 import type { Ran } from '../support/cli.js';
 import { CommandEstate } from '../support/command-estate.js';
 import { untilTrue } from '../support/until.js';
-import { HOUR_MS, windowOf } from './support/batch-stand.js';
+import { HOUR_MS, windowOf } from './support/batch-testbed.js';
 import { createSchedule, showSchedule, untilOutcomes } from './support/schedules.js';
 
 const TEST_MS_MAX = 120_000;
 
-let stand: CommandEstate;
-/** Of the test. */
+let testbed: CommandEstate;
+/** The schedule of the test. */
 let name: string;
 
 beforeAll(async () => {
-  stand = await CommandEstate.start();
+  testbed = await CommandEstate.start();
 }, 120_000);
 
 afterEach(async () => {
   await cli('schedule', 'delete', name);
 });
 
-afterAll(async () => stand.stop());
+afterAll(async () => testbed.stop());
 
-const cli = async (...words: string[]): Promise<Ran> => stand.cli(...words);
+const cli = async (...words: string[]): Promise<Ran> => testbed.cli(...words);
 
 /** A batch that moves nothing and runs until somebody ends it: its window is not yet open. */
 async function create(overlap: string): Promise<void> {
   name = `overlap-${overlap}`;
   const window = windowOf(Date.now() + 2 * HOUR_MS, Date.now() + 3 * HOUR_MS);
   const batch = { moves: [{ volume: 'a', to: 'cg-silver' }], options: { window } };
-  await createSchedule(stand, name, batch, '--overlap', overlap);
+  await createSchedule(testbed, name, batch, '--overlap', overlap);
 }
 
 /** The ids of runs name the second they are of: a second run in the same one would be the same. */
@@ -45,8 +45,8 @@ const waits = { exitCode: EXIT.ok, stdout: expect.stringContaining('begins when 
 
 /** Ends the newest run, without a failure. */
 async function endNewest(): Promise<void> {
-  const workflowId = (await showSchedule(stand, name)).lastRuns[0]?.workflowId ?? '';
-  await stand.untilStage(workflowId, 'waiting-for-window');
+  const workflowId = (await showSchedule(testbed, name)).lastRuns[0]?.workflowId ?? '';
+  await testbed.untilStage(workflowId, 'waiting-for-window');
   expect(await cli('batch', 'abort', workflowId, '--reason', 'enough')).toMatchObject({ exitCode: EXIT.ok });
 }
 
@@ -57,11 +57,11 @@ test(
     expect((await trigger()).stdout).toMatch(/^Started /);
     expect(await trigger()).toMatchObject(waits);
     expect(await trigger()).toMatchObject({ exitCode: EXIT.refused });
-    expect((await showSchedule(stand, name)).runningNow).toBe(1);
+    expect((await showSchedule(testbed, name)).runningNow).toBe(1);
     await endNewest();
-    await untilOutcomes(stand, name, 'running', 'incomplete');
+    await untilOutcomes(testbed, name, 'running', 'incomplete');
     await endNewest();
-    const { runs, overlap } = await untilOutcomes(stand, name, 'incomplete', 'incomplete');
+    const { runs, overlap } = await untilOutcomes(testbed, name, 'incomplete', 'incomplete');
     expect({ runs, overlap }).toEqual({ runs: { started: 2, skippedForOverlap: 1 }, overlap: 'BUFFER_ONE' });
   },
   TEST_MS_MAX,
@@ -77,10 +77,10 @@ test(
     for (let i = 0; i < 2; i += 1) {
       await endNewest();
       outcomes.push('incomplete');
-      expect((await untilOutcomes(stand, name, ...outcomes)).runningNow).toBe(1);
+      expect((await untilOutcomes(testbed, name, ...outcomes)).runningNow).toBe(1);
     }
     await endNewest();
-    const { runs } = await untilOutcomes(stand, name, 'incomplete', 'incomplete', 'incomplete');
+    const { runs } = await untilOutcomes(testbed, name, 'incomplete', 'incomplete', 'incomplete');
     expect(runs).toEqual({ started: 3, skippedForOverlap: 0 });
   },
   TEST_MS_MAX,
@@ -95,14 +95,14 @@ test.each([
   async ({ policy, status, ends }) => {
     await create(policy);
     expect((await trigger()).stdout).toMatch(/^Started /);
-    await untilOutcomes(stand, name, 'running');
+    await untilOutcomes(testbed, name, 'running');
     expect((await trigger()).stdout).toMatch(/^Started /);
-    const { paused, runningNow, lastRuns } = await untilOutcomes(stand, name, 'running', ends);
+    const { paused, runningNow, lastRuns } = await untilOutcomes(testbed, name, 'running', ends);
     expect({ paused, runningNow }).toEqual({ paused: false, runningNow: 1 });
-    const before = stand.estate.temporal.workflow.getHandle(lastRuns[1]?.workflowId ?? '');
+    const before = testbed.estate.temporal.workflow.getHandle(lastRuns[1]?.workflowId ?? '');
     expect(await before.describe()).toMatchObject({ status: { name: status } });
     await endNewest();
-    await untilOutcomes(stand, name, 'incomplete', ends);
+    await untilOutcomes(testbed, name, 'incomplete', ends);
   },
   TEST_MS_MAX,
 );
@@ -112,10 +112,10 @@ test(
   async () => {
     await create('allow-all');
     for (let i = 0; i < 2; i += 1) expect((await trigger()).stdout).toMatch(/^Started /);
-    const { lastRuns } = await untilOutcomes(stand, name, 'running', 'running');
+    const { lastRuns } = await untilOutcomes(testbed, name, 'running', 'running');
     for (const { workflowId } of lastRuns)
       expect((await cli('batch', 'abort', workflowId)).stdout, workflowId).toContain('Aborting: ');
-    await untilOutcomes(stand, name, 'incomplete', 'incomplete');
+    await untilOutcomes(testbed, name, 'incomplete', 'incomplete');
   },
   TEST_MS_MAX,
 );
@@ -125,7 +125,7 @@ test('a trigger may name another policy than its schedule has', async () => {
   expect((await trigger()).stdout).toMatch(/^Started /);
   expect(await trigger()).toMatchObject({ exitCode: EXIT.refused });
   expect((await cli('schedule', 'trigger', name, '--overlap', 'terminate-other')).stdout).toMatch(/^Started /);
-  await untilOutcomes(stand, name, 'running', 'terminated');
+  await untilOutcomes(testbed, name, 'running', 'terminated');
   await endNewest();
-  await untilOutcomes(stand, name, 'incomplete', 'terminated');
+  await untilOutcomes(testbed, name, 'incomplete', 'terminated');
 });

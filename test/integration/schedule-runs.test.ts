@@ -11,13 +11,13 @@ import { createSchedule, RUN_MS_MAX, showSchedule, untilOutcomes } from './suppo
 
 const TEST_MS_MAX = 120_000;
 
-let stand: CommandEstate;
+let testbed: CommandEstate;
 
 beforeAll(async () => {
-  stand = await CommandEstate.start();
+  testbed = await CommandEstate.start();
 }, 120_000);
 
-afterAll(async () => stand.stop());
+afterAll(async () => testbed.stop());
 
 const DRY_RUN: BatchInput = {
   select: { from: groupIdSchema.parse('cg-gold') },
@@ -28,11 +28,11 @@ const DRY_RUN: BatchInput = {
 test(
   'a backfill runs a batch for each time of its period, one after another if so asked',
   async () => {
-    await createSchedule(stand, 'past', DRY_RUN, '--cron', '0 1 * * *', '--paused');
+    await createSchedule(testbed, 'past', DRY_RUN, '--cron', '0 1 * * *', '--paused');
     const period = ['--from', '2026-01-05T00:00:00Z', '--to', '2026-01-07T23:00:00Z'];
-    const backfilled = await stand.cli('schedule', 'backfill', 'past', ...period, '--overlap', 'buffer-all');
+    const backfilled = await testbed.cli('schedule', 'backfill', 'past', ...period, '--overlap', 'buffer-all');
     expect(backfilled).toMatchObject({ exitCode: EXIT.ok, stderr: '' });
-    const { lastRuns, paused } = await untilOutcomes(stand, 'past', 'dry-run', 'dry-run', 'dry-run');
+    const { lastRuns, paused } = await untilOutcomes(testbed, 'past', 'dry-run', 'dry-run', 'dry-run');
     expect(lastRuns.map(({ workflowId }) => workflowId)).toEqual(
       ['07', '06', '05'].map((day) => `past-batch-2026-01-${day}T01:00:00Z`),
     );
@@ -46,17 +46,17 @@ test(
   async () => {
     // There is no such batch.
     const hopeless: BatchInput = { failedOf: batchIdSchema.parse(`gone@${randomUUID()}`) };
-    await createSchedule(stand, 'careful', hopeless);
-    await createSchedule(stand, 'careless', hopeless, '--no-pause-on-failure');
+    await createSchedule(testbed, 'careful', hopeless);
+    await createSchedule(testbed, 'careless', hopeless, '--no-pause-on-failure');
     for (const name of ['careless', 'careful']) {
-      expect((await stand.cli('schedule', 'trigger', name)).exitCode).toBe(EXIT.ok);
-      await untilOutcomes(stand, name, 'failed');
+      expect((await testbed.cli('schedule', 'trigger', name)).exitCode).toBe(EXIT.ok);
+      await untilOutcomes(testbed, name, 'failed');
     }
-    await untilTrue('the pause', RUN_MS_MAX, async () => (await showSchedule(stand, 'careful')).paused);
-    expect((await showSchedule(stand, 'careful')).note).toContain('paused due to workflow failure');
+    await untilTrue('the pause', RUN_MS_MAX, async () => (await showSchedule(testbed, 'careful')).paused);
+    expect((await showSchedule(testbed, 'careful')).note).toContain('paused due to workflow failure');
     // The server has dealt with its end too: what it no longer counts as running.
-    await untilTrue('the end', RUN_MS_MAX, async () => (await showSchedule(stand, 'careless')).runningNow === 0);
-    expect((await showSchedule(stand, 'careless')).paused).toBe(false);
+    await untilTrue('the end', RUN_MS_MAX, async () => (await showSchedule(testbed, 'careless')).runningNow === 0);
+    expect((await showSchedule(testbed, 'careless')).paused).toBe(false);
   },
   TEST_MS_MAX,
 );

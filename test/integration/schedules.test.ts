@@ -5,7 +5,7 @@ import { EXIT } from '../../client/cli/exit-code.js';
 import { createMoverClient } from '../../client/sdk.js';
 import { estateSchema } from '../../contracts/estate.js';
 import { freePort } from '../../estate/temporal/free-port.js';
-import { type Calendar, fromTemporal, valuesOf } from '../../client/schedules/calendar.js';
+import { type Calendar, calendarOf, valuesOf } from '../../client/schedules/calendar.js';
 import { parseCron } from '../../client/schedules/cron.js';
 import type { ScheduleInput } from '../../client/schedules/schedule-input.js';
 import { type BatchInput, batchInputSchema } from '../../contracts/batch.js';
@@ -20,22 +20,22 @@ import { NEW_YEAR, showSchedule, tryToCreateSchedule } from './support/schedules
 const BATCH_MS_MAX = 60_000;
 const MINUTE_MS = 60_000;
 
-let stand: CommandEstate;
+let testbed: CommandEstate;
 let estate: TestEstate;
 
 beforeAll(async () => {
-  stand = await CommandEstate.start();
-  ({ estate } = stand);
+  testbed = await CommandEstate.start();
+  ({ estate } = testbed);
 }, 120_000);
 
-afterAll(async () => stand.stop());
+afterAll(async () => testbed.stop());
 
-const cli = async (...words: string[]): Promise<Ran> => stand.cli(...words);
+const cli = async (...words: string[]): Promise<Ran> => testbed.cli(...words);
 
-const show = async (name: string): ReturnType<typeof showSchedule> => showSchedule(stand, name);
+const show = async (name: string): ReturnType<typeof showSchedule> => showSchedule(testbed, name);
 
 const create = async (name: string, batch: unknown, ...more: string[]): Promise<Ran> =>
-  tryToCreateSchedule(stand, name, batch, ...more);
+  tryToCreateSchedule(testbed, name, batch, ...more);
 
 /** Waits until a run has ended; says how the newest of those did. */
 async function outcomeOf(name: string): Promise<string> {
@@ -46,7 +46,7 @@ async function outcomeOf(name: string): Promise<string> {
 }
 
 async function groupOf(volume: string): Promise<string | undefined> {
-  const volumes = await estate.client.listVolumes();
+  const volumes = await estate.client.volumes.list();
   return volumes.find((listed) => listed.volume === volume)?.group;
 }
 
@@ -175,7 +175,7 @@ test('a batch that its failure policy stops pauses its schedule, which says why'
   await create('stopping', { moves, options });
   expect((await cli('schedule', 'trigger', 'stopping')).exitCode).toBe(EXIT.ok);
   const workflowId = (await show('stopping')).lastRuns[0]?.workflowId ?? '';
-  await stand.untilStage(workflowId, 'waiting-for-approval');
+  await testbed.untilStage(workflowId, 'waiting-for-approval');
   // The last place in the group is taken after the plan, before the turn of the second move.
   await estate.move({ volume: volumeIdSchema.parse('e'), to: groupIdSchema.parse('cg-small') });
   expect((await cli('batch', 'approve', workflowId)).exitCode).toBe(EXIT.ok);
@@ -313,7 +313,7 @@ test('cron texts mean to the server what they were checked as', async () => {
     await estate.client.schedules.create(input);
     const { calendars = [], timezone } = (await schedule.getHandle(`cron-${i}`).describe()).spec;
     expect(timezone).toBe('Europe/Paris');
-    expect(calendars.map(fromTemporal).map(values)).toEqual([values(parseCron(text).calendar)]);
+    expect(calendars.map(calendarOf).map(values)).toEqual([values(parseCron(text).calendar)]);
   }
 });
 

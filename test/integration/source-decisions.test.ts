@@ -39,8 +39,8 @@ beforeEach(async () => {
   await expectWhole();
   await untilTrue('a point with all of it', PATIENCE_MS, async () => {
     const [{ confirmed }, { points }] = await Promise.all([
-      estate.client.splitterView(A),
-      estate.client.listPoints({ volume: A }),
+      estate.client.volumes.splitterView(A),
+      estate.client.points.list({ volume: A }),
     ]);
     const member = points.at(-1)?.members.find(({ volume }) => volume === A);
     return member !== undefined && member.position === confirmed?.position;
@@ -56,7 +56,7 @@ function disk(): string {
 }
 
 async function stateNow(): Promise<string> {
-  return (await estate.client.splitterView(A)).source.state;
+  return (await estate.client.volumes.splitterView(A)).source.state;
 }
 
 /** The guest's disk is as it was written, and so is its replica. */
@@ -89,7 +89,7 @@ async function killedAt(name: string, order: () => Promise<unknown>): Promise<vo
   await seen;
 }
 
-const recover = async (): Promise<unknown> => estate.client.decideSource({ volume: A, decision: 'recover' });
+const recover = async (): Promise<unknown> => estate.client.volumes.decideSource({ volume: A, decision: 'recover' });
 
 test('kill -9 before the copy has begun: the disk is missing still, and the decision is repeated', async () => {
   const ordered = recover().catch(() => undefined);
@@ -146,7 +146,12 @@ test('a copy of the disk that is put in its place and accepted is the disk, and 
   writeFileSync(`${disk()}.copy`, older);
   copyFileSync(`${disk()}.copy`, disk());
   rmSync(`${disk()}.copy`);
-  await estate.client.decideSource({ volume: A, decision: 'accept', operator: 'ada', reason: 'from the backup' });
+  await estate.client.volumes.decideSource({
+    volume: A,
+    decision: 'accept',
+    operator: 'ada',
+    reason: 'from the backup',
+  });
   await untilTrue('the disk is there', PATIENCE_MS, async () => (await stateNow()) === 'present');
   await estate.quiet(A);
   expect(readFileSync(disk()).equals(older)).toBe(true);
@@ -155,8 +160,8 @@ test('a copy of the disk that is put in its place and accepted is the disk, and 
   );
   expect(differentBytes).toBe(0);
   // Only what differs was sent.
-  expect((await estate.client.splitterView(A)).resentBytes).toBe(MIB);
-  const { holes } = await estate.client.listPoints({ volume: A });
+  expect((await estate.client.volumes.splitterView(A)).resentBytes).toBe(MIB);
+  const { holes } = await estate.client.points.list({ volume: A });
   expect(holes.at(-1)?.reason).toContain('the disk that is there was accepted by ada: from the backup');
   await restartedHost();
   expect(await stateNow()).toBe('present');

@@ -17,7 +17,7 @@ import { type EstateFixture, startEstate } from './estate-fixture.js';
 /** A machine that runs other things as well is slow, not wrong. */
 const PATIENCE_MS = 30_000;
 const STALLED = 'vm-1-disk-0';
-/** In the same group on the same host: its writes share the stream. */
+/** A volume of the same group on the same host: its writes share the stream. */
 const MOVED = 'vm-1-disk-1';
 
 let fixture: EstateFixture;
@@ -46,7 +46,7 @@ test('a move goes through while another volume on the same stream stalls, which 
   const site = createApiClient(replicaSiteApi, { baseUrl: controlUrl(estate.replicaSite.control) });
   const stalled = volumeIdSchema.parse(STALLED);
   const viewOf = async (volume: string) =>
-    (await client.listVolumes()).find((candidate) => candidate.volume === volume)?.splitterView;
+    (await client.volumes.list()).find((candidate) => candidate.volume === volume)?.splitterView;
   await site.setDistribution({ volume: stalled, paused: true });
   await until('the stall', PATIENCE_MS, async () => (await viewOf(STALLED))?.stalled);
   const { stdout } = await runCommand({ VOLUME_MOVER_ESTATE: estateFile }, ['volumes']);
@@ -55,15 +55,15 @@ test('a move goes through while another volume on the same stream stalls, which 
     expect.stringContaining(`of volume "${STALLED}" has been taken in`),
   );
 
-  const late = await client.startMove({ volume: STALLED, to: 'cg-silver', options: { lagWaitMs: 100 } });
-  const refused = await until('the refusal', PATIENCE_MS, async () => (await client.getMove(late.moveId)).error);
+  const late = await client.moves.start({ volume: STALLED, to: 'cg-silver', options: { lagWaitMs: 100 } });
+  const refused = await until('the refusal', PATIENCE_MS, async () => (await client.moves.get(late.moveId)).error);
   expect(refused).toMatchObject({
     code: 'LAG_TOO_LARGE',
     message: expect.stringContaining(`${STALLED} is stalled: the replica site takes nothing more of it`) as string,
   });
 
-  const { moveId } = await client.startMove({ volume: MOVED, to: 'cg-silver' });
-  const report = await until('the end of the move', PATIENCE_MS, async () => (await client.getMove(moveId)).report);
+  const { moveId } = await client.moves.start({ volume: MOVED, to: 'cg-silver' });
+  const report = await until('the end of the move', PATIENCE_MS, async () => (await client.moves.get(moveId)).report);
   expect(report).toMatchObject({ outcome: 'moved', abortedAttempts: [] });
   expect((await viewOf(STALLED))?.stalled).toBeDefined();
 

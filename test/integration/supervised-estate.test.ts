@@ -24,7 +24,13 @@ import { untilTrue } from '../support/until.js';
 import { smallEstate } from './estate-fixture.js';
 
 /** Short pauses, and no process taken for one that hangs however busy the machine is. */
-const LIMITS = { firstPauseMs: 20, pauseMsMax: 200, lookEveryMs: 500, looksMax: 1_000, startLooksMax: 1_000 };
+const LIMITS = {
+  firstPauseMs: 20,
+  pauseMsMax: 200,
+  checkEveryMs: 500,
+  failedChecksMax: 1_000,
+  startFailedChecksMax: 1_000,
+};
 const TEST_MS_MAX = 120_000;
 const WAIT_MS_MAX = 60_000;
 
@@ -144,7 +150,7 @@ test(
 test(
   'a process that hangs is ended and started again',
   async () => {
-    const limits = { ...LIMITS, looksMax: 2 };
+    const limits = { ...LIMITS, failedChecksMax: 2 };
     supervisor = new Supervisor({ say: (line) => void said.push(line), limits });
     await startAll();
     const appliance = estate.process('appliance-2');
@@ -201,7 +207,7 @@ test(
     const { address } = temporal;
     const watched = watchExistingServer(
       { address, namespace: 'default', connection: { address } },
-      { say: (line) => void said.push(line), signal: over.signal, lookEveryMs: 50 },
+      { say: (line) => void said.push(line), signal: over.signal, checkEveryMs: 50 },
     );
     try {
       await temporal.kill();

@@ -111,7 +111,7 @@ test('a full disk is ENOSPC for the client of a scratch alone; a start changes n
   const paused = await appliance.pauseGroup({ group: GOLD }).then(() => 'paused', codeOf);
   expect(['paused', 'STORAGE_FULL']).toContain(paused);
   const pausedGroups = paused === 'paused' ? [GOLD] : [];
-  expect((await appliance.site({})).pausedGroups).toEqual(pausedGroups);
+  expect((await appliance.describe({})).pausedGroups).toEqual(pausedGroups);
   if (paused === 'paused') await appliance.resumeGroup({ group: GOLD });
   await untilPoints('points while the disk is full');
   await appliance.closeAccess({ access: writable.access });

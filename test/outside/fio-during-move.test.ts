@@ -89,7 +89,7 @@ describe('fio writing and verifying throughout a move', () => {
       [GOLD, GOLD_NEIGHBOUR],
       [SILVER, SILVER_NEIGHBOUR],
     ] as const) {
-      const points = pointsAround(report, (await outside.estate.client.listPoints({ group })).points);
+      const points = pointsAround(report, (await outside.estate.client.points.list({ group })).points);
       const positions = points.map(({ members }) => members.find(({ volume }) => volume === member)?.position);
       expect(positions, `${member} is in each point`).not.toContain(undefined);
       expect(positions.at(-1), `${member} was written on`).toBeGreaterThan(positions.at(0) ?? Number.POSITIVE_INFINITY);

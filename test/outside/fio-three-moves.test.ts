@@ -21,7 +21,7 @@ describe('fio writing and verifying throughout three moves, round to the first g
   /** Blocks, each written once: 15 s at this rate, so that even slow moves are in the middle. */
   const WRITES = 3_000;
   const WRITES_PER_SECOND = 200;
-  /** Between two moves: enough that no two bookmarks hold the same. */
+  /** Writes between two moves: enough that no two bookmarks hold the same. */
   const WRITES_BETWEEN = 100;
   const reports: MoveReport[] = [];
 
@@ -56,7 +56,7 @@ describe('fio writing and verifying throughout three moves, round to the first g
   });
 
   test('verifies exactly the writes up to each "left" and each "joined" bookmark, which are those of the splitter’s own trace', async () => {
-    const { points } = await outside.estate.client.listPoints({ volume: DISK });
+    const { points } = await outside.estate.client.points.list({ volume: DISK });
     const trace = join(outside.estate.folder, 'host-1', 'volumes', `${DISK}.trace`);
     let writesBefore = 0;
     for (const { bookmarks, volumes } of reports) {

@@ -34,7 +34,7 @@ function uriIn(access: ListedAccess, volume: string): string {
 }
 
 const open = async (writable: boolean): Promise<ListedAccess> =>
-  outside.estate.client.openAccess({ group: GOLD, point, writable });
+  outside.estate.client.images.open({ group: GOLD, point, writable });
 
 test('a file system is made, filled and checked on a writable access, and is gone when it closes', async () => {
   const access = await open(true);
@@ -53,13 +53,13 @@ test('a file system is made, filled and checked on a writable access, and is gon
     /wrote 8192/,
   );
 
-  await outside.estate.client.closeAccess(access.id);
+  await outside.estate.client.images.close(access.id);
   expect((await runTool('nbdinfo', uri)).exitCode).not.toBe(0);
   const again = await open(true);
   const fresh = outside.scratch('fresh.img');
   await succeed('nbdcopy', uriIn(again, DISK), fresh);
   expect((await readFile(fresh)).equals(content)).toBe(true);
-  await outside.estate.client.closeAccess(again.id);
+  await outside.estate.client.images.close(again.id);
   await outside.expectReplicaEqual(DISK);
 });
 
@@ -78,7 +78,7 @@ test('what one connection of qemu-io writes, zeroes and discards, the next one r
   const read = await io('read -P 0 1M 64k', 'read -P 0x5a 1088k 192k', 'read -P 0xa5 2M 4k', 'read -P 0x77 3000k 1536');
   expect(read).not.toMatch(/failed|error/i);
   expect(await succeed('nbdinfo', '--json', uriIn(access, DISK))).toMatch(/"is_read_only": false/);
-  await outside.estate.client.closeAccess(access.id);
+  await outside.estate.client.images.close(access.id);
 });
 
 test('a read-only access is the point, byte for byte, whatever the guests write, and takes no write', async () => {
@@ -90,7 +90,7 @@ test('a read-only access is the point, byte for byte, whatever the guests write,
   expect((await readFile(copy)).equals(content)).toBe(true);
   expect(await succeed('nbdinfo', '--json', uriIn(access, DISK))).toMatch(/"is_read_only": true/);
   expect((await runTool('qemu-io', '-f', 'raw', '-c', 'write 0 4k', uriIn(access, DISK))).exitCode).not.toBe(0);
-  await outside.estate.client.closeAccess(access.id);
+  await outside.estate.client.images.close(access.id);
 });
 
 test('a "+rw" export takes writes of one connection, and the next finds nothing of them', async () => {

@@ -188,9 +188,9 @@ test('a move on the full disk ends as before and says why, or waits and goes thr
   await expectOwner(ONE, GOLD, 1);
   await expectGuestsGoOn();
 
-  const patient = await estate.client.startMove({ volume: ONE, to: SILVER });
+  const patient = await estate.client.moves.start({ volume: ONE, to: SILVER });
   await untilTrue('it waits', PATIENCE_MS, async () => {
-    const { progress } = await estate.client.getMove(patient.moveId);
+    const { progress } = await estate.client.moves.get(patient.moveId);
     return progress?.stage === 'flush';
   });
   await expectGuestsGoOn();
@@ -206,7 +206,7 @@ async function modeOf(volume: string): Promise<string | undefined> {
 
 /** Site and splitter agree on the owner, and nothing of a move is left. */
 async function expectOwner(volume: string, group: string, epoch: number): Promise<void> {
-  const view = await estate.client.splitterView(volumeIdSchema.parse(volume));
+  const view = await estate.client.volumes.splitterView(volumeIdSchema.parse(volume));
   expect(view).toMatchObject({ volume, route: { group, epoch } });
   expect({ notice: view.notice, fence: view.fence }).toEqual({ notice: undefined, fence: undefined });
   const { volumes } = await site.volumes({});

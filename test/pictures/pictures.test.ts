@@ -6,7 +6,7 @@ import { mkdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { afterAll, beforeAll, expect, inject, test } from 'vitest';
-import type { StartedMove } from '../../client/moves/moves.js';
+import type { StartedMove } from '../../client/moves/move-client.js';
 import { timelinePage } from '../../client/timeline/html/page.js';
 import { createTimeline } from '../../client/timeline/timeline.js';
 import { groupIdSchema, volumeIdSchema } from '../../contracts/ids.js';
@@ -51,17 +51,17 @@ afterAll(async () => {
   await estate.stop();
 });
 
-/** Until the guest's history is that much longer. */
+/** Resolves when the guest's history is that much longer. */
 async function morePoints(): Promise<void> {
-  const { points } = await estate.client.listPoints({ volume });
+  const { points } = await estate.client.points.list({ volume });
   const wanted = points.length + POINTS_BETWEEN;
   await untilTrue(`${wanted} points`, SHOWN_MS_MAX, async () => {
-    return (await estate.client.listPoints({ volume })).points.length >= wanted;
+    return (await estate.client.points.list({ volume })).points.length >= wanted;
   });
 }
 
 async function moved(to: string, workflowId: string): Promise<StartedMove> {
-  const started = await estate.client.startMove({ volume: VOLUME, to, operator: 'ann' }, { workflowId });
+  const started = await estate.client.moves.start({ volume: VOLUME, to, operator: 'ann' }, { workflowId });
   await estate.reportOf(started);
   await morePoints();
   return started;
@@ -70,12 +70,12 @@ async function moved(to: string, workflowId: string): Promise<StartedMove> {
 test('the timeline page of a volume that moved twice, and a move in the Temporal Web UI', async () => {
   const { page } = browser;
   await morePoints();
-  await estate.client.closePoint({ group: groupIdSchema.parse('cg-gold'), bookmark: 'before the upgrade' });
+  await estate.client.points.close({ group: groupIdSchema.parse('cg-gold'), bookmark: 'before the upgrade' });
   const first = await moved('cg-silver', 'move-vm-1-disk-0-to-cg-silver');
   await moved('cg-bronze', 'move-vm-1-disk-0-to-cg-bronze');
 
   const owner = { volume };
-  const listed = await estate.client.listHistory(owner);
+  const listed = await estate.client.points.history(owner);
   const nowMs = Date.now();
   const { range } = createTimeline({ owner, listed, nowMs });
   const file = join(PICTURES, 'timeline.html');

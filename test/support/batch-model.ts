@@ -4,7 +4,7 @@ import { expect } from 'vitest';
 import { type BatchItem, batchItemSchema, type BatchOptions, batchOptionsSchema } from '../../contracts/batch.js';
 import { carriedBatchSchema, type MoveEnd } from '../../contracts/batch-run.js';
 import { moveIdSchema } from '../../contracts/ids.js';
-import { Batch } from '../../workflows/batch/core/batch.js';
+import { BatchCore } from '../../workflows/batch/core/batch-core.js';
 import type { Start } from '../../workflows/batch/core/decision.js';
 
 export const BATCH_ID = moveIdSchema.parse('b@run-1');
@@ -25,7 +25,7 @@ export function itemsOf(count: number, groups = 3): BatchItem[] {
 }
 
 export class BatchModel {
-  batch: Batch;
+  batch: BatchCore;
   nowMs = 1_000;
   readonly options: BatchOptions;
   readonly #items: readonly BatchItem[];
@@ -50,7 +50,7 @@ export class BatchModel {
     this.openMs = openMs;
     this.#items = items;
     this.concurrency = this.options.concurrency;
-    this.batch = Batch.begin(this.options, 'b', BATCH_ID, this.nowMs);
+    this.batch = BatchCore.begin(this.options, 'b', BATCH_ID, this.nowMs);
     this.batch.planned({ planned: items.length, alreadyThere: 0, refused: 0, leftOut: [], runEventsMax: 100 });
   }
 
@@ -141,7 +141,7 @@ export class BatchModel {
   renew(): void {
     const carried: unknown = JSON.parse(JSON.stringify(this.batch.carried()));
     const before = this.#seen();
-    this.batch = new Batch(this.options, 'b', carriedBatchSchema.parse(carried));
+    this.batch = new BatchCore(this.options, 'b', carriedBatchSchema.parse(carried));
     expect(this.#seen(), 'a new run knows something else').toEqual(before);
     this.checkCounts();
   }

@@ -1,6 +1,6 @@
 // Batches that ended, made up for the tests of their reports.
 import type { BatchMoveReport } from '../../client/batches/batch-moves.js';
-import type { Batch } from '../../client/batches/batches.js';
+import type { Batch } from '../../client/batches/batch-client.js';
 import { type BatchReport, batchReportSchema } from '../../contracts/batch.js';
 import { groupIdSchema, moveIdSchema, volumeIdSchema } from '../../contracts/ids.js';
 

@@ -1,6 +1,6 @@
 // Histories for the tests of timelines, by hand: the times and names that matter, everything else
 // filled in.
-import type { ListedPoints } from '../../client/volumes/inventory.js';
+import type { ListedPoints } from '../../client/points/list.js';
 import { groupIdSchema, moveIdSchema, pointIdSchema, volumeIdSchema } from '../../contracts/ids.js';
 import type { Bookmark, Hole, LeftOut, Ownership, RecoveryPoint } from '../../contracts/point.js';
 

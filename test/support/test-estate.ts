@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createHttpPorts } from '../../control/http-ports.js';
 import { applianceOf, splitterOf, type AppliancePort, type Ports, type SplitterPort } from '../../control/ports.js';
-import type { StartedMove } from '../../client/moves/moves.js';
+import type { StartedMove } from '../../client/moves/move-client.js';
 import { createMoverClient, type MoverClient } from '../../client/sdk.js';
 import { type Estate, type EstateInput, estateSchema } from '../../contracts/estate.js';
 import { applianceIdSchema, splitterIdSchema } from '../../contracts/ids.js';
@@ -31,7 +31,7 @@ export interface EstateShape {
   readonly groups: Readonly<
     Record<string, { readonly appliance: string; readonly volumes: readonly string[]; readonly volumesMax?: number }>
   >;
-  /** Of each volume. */
+  /** Size of each volume. */
   readonly sizeMiB: number;
 }
 
@@ -101,7 +101,7 @@ export class TestEstate {
     this.client = createMoverClient({ estate: running.estate, temporal: { client: this.temporal, uiUrl } });
   }
 
-  /** With faults that can be injected, and a trace of every numbered write. */
+  /** Starts it with faults that can be injected, and a trace of every numbered write. */
   static async start({ estate, temporal, environment = {}, prepare }: TestEstateOptions): Promise<TestEstate> {
     const folder = await mkdtemp(join(tmpdir(), 'vm-estate-'));
     const log: string[] = [];
@@ -149,7 +149,7 @@ export class TestEstate {
 
   /** Moves and waits for the end. @throws the move's own error when it does not end as moved */
   async move(input: MoveInput, workflowId?: string): Promise<MoveReport> {
-    const started = await this.client.startMove(input, { workflowId });
+    const started = await this.client.moves.start(input, { workflowId });
     return await this.reportOf(started);
   }
 
@@ -159,7 +159,7 @@ export class TestEstate {
       .getHandle(workflowId, runId)
       .result()
       .catch(() => undefined);
-    const { report, error, state } = await this.client.getMove(moveId);
+    const { report, error, state } = await this.client.moves.get(moveId);
     if (report === undefined) throw error ?? new Error(`The move ended as ${state}.`);
     return report;
   }

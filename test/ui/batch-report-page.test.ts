@@ -3,19 +3,19 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { batchReportFormat } from '../../client/batches/report/formats.js';
 import { BEGAN_MS, failedMove, madeBatch, madeMove } from '../support/batch-report.js';
-import { PageStand } from './page-stand.js';
+import { PageTestbed } from './page-testbed.js';
 
 const NASTY = '</style><script>document.title="1"</script><img src=x onerror="document.title=1"> & "quoted"';
 const MOVES = 2_400;
 const GROUPS = ['cg-gold', 'cg-erp', 'cg-mail'];
 
-let stand: PageStand;
+let testbed: PageTestbed;
 
 beforeAll(async () => {
-  stand = await PageStand.start();
+  testbed = await PageTestbed.start();
 });
 
-afterAll(async () => stand.stop());
+afterAll(async () => testbed.stop());
 
 function page(): string {
   const counts = { moved: 0, failed: 0 };
@@ -52,23 +52,23 @@ function page(): string {
 }
 
 test.each(['light', 'dark'] as const)('the page of 2,400 moves is readable, in %s', async (colorScheme) => {
-  await stand.page.emulateMedia({ colorScheme });
-  await stand.open('report', page());
-  expect(await stand.page.title()).toBe('Batch weekend');
+  await testbed.page.emulateMedia({ colorScheme });
+  await testbed.open('report', page());
+  expect(await testbed.page.title()).toBe('Batch weekend');
   for (const text of ['svg.chart .name', 'svg.chart .quiet'])
-    expect(await stand.contrastOf(text, 'fill'), text).toBeGreaterThanOrEqual(4.5);
+    expect(await testbed.contrastOf(text, 'fill'), text).toBeGreaterThanOrEqual(4.5);
   for (const text of ['.todo', '.badge', 'th', 'td'])
-    expect(await stand.contrastOf(text, 'color'), text).toBeGreaterThanOrEqual(4.5);
+    expect(await testbed.contrastOf(text, 'color'), text).toBeGreaterThanOrEqual(4.5);
   // A picture's own parts need 3 to 1.
   for (const text of ['rect.moved', 'rect.failed'])
-    expect(await stand.contrastOf(text, 'fill'), text).toBeGreaterThanOrEqual(3);
-  await stand.screenshot(`batch-report-${colorScheme}`);
-  await stand.page.getByRole('heading', { name: 'By group' }).scrollIntoViewIfNeeded();
-  await stand.screenshot(`batch-report-tables-${colorScheme}`);
+    expect(await testbed.contrastOf(text, 'fill'), text).toBeGreaterThanOrEqual(3);
+  await testbed.screenshot(`batch-report-${colorScheme}`);
+  await testbed.page.getByRole('heading', { name: 'By group' }).scrollIntoViewIfNeeded();
+  await testbed.screenshot(`batch-report-tables-${colorScheme}`);
 });
 
 test('six pairs of groups are drawn, all moves summed up, and a thousand listed', async () => {
-  const { page } = stand;
+  const { page } = testbed;
   expect(await page.locator('svg.chart > g[role=img]').count()).toBe(6);
   expect(await page.getByRole('img', { name: /^cg-gold to cg-silver: \d+ moved, \d+ failed$/ }).count()).toBe(1);
   const moves = page.locator('section', { has: page.getByRole('heading', { name: 'Moves', exact: true }) });
@@ -77,8 +77,8 @@ test('six pairs of groups are drawn, all moves summed up, and a thousand listed'
 });
 
 test('what users wrote is text, and nothing was fetched or went wrong', async () => {
-  expect(await stand.page.locator('script, img').count()).toBe(0);
-  expect(await stand.page.getByText(NASTY).count()).toBeGreaterThan(0);
-  expect(stand.fetchedElsewhere).toEqual([]);
-  expect(stand.errors).toEqual([]);
+  expect(await testbed.page.locator('script, img').count()).toBe(0);
+  expect(await testbed.page.getByText(NASTY).count()).toBeGreaterThan(0);
+  expect(testbed.fetchedElsewhere).toEqual([]);
+  expect(testbed.errors).toEqual([]);
 });

@@ -103,7 +103,7 @@ test('a schedule typed into the form as it was printed runs a batch; its faults 
     return run === undefined || run.outcome === 'running' ? undefined : run.outcome;
   });
   expect(outcome).toBe('complete');
-  const groups = (await estate.client.listVolumes()).map(({ group }) => group);
+  const groups = (await estate.client.volumes.list()).map(({ group }) => group);
   expect(new Set(groups)).toEqual(new Set(['cg-silver']));
   await page.reload();
   await page.getByText('Completed').filter({ visible: true }).first().waitFor({ timeout: SHOWN_MS_MAX });

@@ -2,11 +2,11 @@
 // with nothing fetched.
 import type { Page } from 'playwright-core';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import type { ListedPoints, PointOwner } from '../../client/volumes/inventory.js';
+import type { ListedPoints, PointOwner } from '../../client/points/list.js';
 import { timelinePage } from '../../client/timeline/html/page.js';
 import { createTimeline } from '../../client/timeline/timeline.js';
 import { GROUP, historyOf, NOON_MS, VOLUME } from '../support/history.js';
-import { PageStand } from './page-stand.js';
+import { PageTestbed } from './page-testbed.js';
 
 const HOUR_MS = 3_600_000;
 const ago = (hours: number): number => NOON_MS - hours * HOUR_MS;
@@ -38,17 +38,17 @@ const LEFT_OUT = historyOf({
   ],
 });
 
-let stand: PageStand;
+let testbed: PageTestbed;
 
 beforeAll(async () => {
-  stand = await PageStand.start();
+  testbed = await PageTestbed.start();
 });
 
-afterAll(async () => stand.stop());
+afterAll(async () => testbed.stop());
 
 async function openPage(name: string, owner: PointOwner, listed: ListedPoints): Promise<Page> {
   const { range } = createTimeline({ owner, listed, nowMs: NOON_MS });
-  return await stand.open(name, timelinePage({ owner, listed, nowMs: NOON_MS, range }));
+  return await testbed.open(name, timelinePage({ owner, listed, nowMs: NOON_MS, range }));
 }
 
 async function detail(page: Page, term: string): Promise<string> {
@@ -59,7 +59,7 @@ async function detail(page: Page, term: string): Promise<string> {
 test.each(['light', 'dark'] as const)(
   'twenty-five thousand points open at once and can be read on hover, in %s',
   async (colorScheme) => {
-    await stand.page.emulateMedia({ colorScheme });
+    await testbed.page.emulateMedia({ colorScheme });
     const page = await openPage('moved', VOLUME, MOVED);
     const columns = page.locator('section:visible .lane .at');
     expect(await columns.count()).toBeLessThan(1_000);
@@ -72,8 +72,8 @@ test.each(['light', 'dark'] as const)(
       /and \d+ more here.*volume-mover points vm-1 --list/,
     );
     for (const text of ['svg.chart .name', 'svg.chart .quiet', 'svg .hole-label'])
-      expect(await stand.contrastOf(text, 'fill'), text).toBeGreaterThanOrEqual(4.5);
-    await stand.screenshot(`timeline-${colorScheme}`, { fullPage: true });
+      expect(await testbed.contrastOf(text, 'fill'), text).toBeGreaterThanOrEqual(4.5);
+    await testbed.screenshot(`timeline-${colorScheme}`, { fullPage: true });
   },
 );
 
@@ -124,7 +124,7 @@ test('a shorter span can be chosen', async () => {
 });
 
 test('nothing was fetched but the pages themselves, and nothing went wrong in them', () => {
-  expect(stand.fetchedElsewhere).toEqual([]);
-  expect(stand.fetched.every((url) => url.endsWith('.html'))).toBe(true);
-  expect(stand.errors).toEqual([]);
+  expect(testbed.fetchedElsewhere).toEqual([]);
+  expect(testbed.fetched.every((url) => url.endsWith('.html'))).toBe(true);
+  expect(testbed.errors).toEqual([]);
 });

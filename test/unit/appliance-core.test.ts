@@ -6,7 +6,7 @@ import { accessIdSchema } from '../../contracts/images.js';
 import { accessExportName, parseExportName } from '../../simulator/appliance/core/export-name.js';
 import { groupState } from '../../simulator/appliance/core/group-state.js';
 import { Membership } from '../../simulator/appliance/core/membership.js';
-import { OnTheWay } from '../../simulator/appliance/core/on-the-way.js';
+import { BytesInFlight } from '../../simulator/appliance/core/bytes-in-flight.js';
 import { groupCut, holdMsFor } from '../../simulator/appliance/core/point-round.js';
 import { PointSchedule } from '../../simulator/appliance/core/point-schedule.js';
 import { TokenBucket } from '../../simulator/appliance/core/token-bucket.js';
@@ -84,19 +84,19 @@ describe('the token bucket', () => {
   });
 });
 
-test('what is on the way is exact once all of it arrived, and never too little', () => {
-  const way = new OnTheWay();
+test('the bytes in flight are exact once all have arrived, and never too little', () => {
+  const inFlight = new BytesInFlight();
   let sent = 0;
   for (let n = 1; n <= 100; n += 1) {
-    way.sent(n, 4_096);
+    inFlight.sent(n, 4_096);
     sent += 4_096;
   }
-  expect(way.bytes).toBe(sent);
-  way.confirmed(50);
-  expect(way.bytes).toBeGreaterThanOrEqual(50 * 4_096);
-  expect(way.bytes).toBeLessThanOrEqual(50 * 4_096 + 70_000);
-  way.confirmed(100);
-  expect(way.bytes).toBe(0);
+  expect(inFlight.bytes).toBe(sent);
+  inFlight.confirmed(50);
+  expect(inFlight.bytes).toBeGreaterThanOrEqual(50 * 4_096);
+  expect(inFlight.bytes).toBeLessThanOrEqual(50 * 4_096 + 70_000);
+  inFlight.confirmed(100);
+  expect(inFlight.bytes).toBe(0);
 });
 
 describe('membership', () => {

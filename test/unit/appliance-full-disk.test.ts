@@ -77,7 +77,7 @@ test('an access that can not be stored is refused; the end of one is told at onc
   accesses.put(access('a', 5));
   expect(accesses.ended.map(({ access: { id } }) => id)).toEqual(['a']);
   expect(accesses.note).toMatch(
-    /^What became of 1 image accesses is not stored: .*\/data\/rows.*tried again by itself\.$/,
+    /^The latest state of 1 image accesses is not stored: .*\/data\/rows.*The appliance tries again by itself\.$/,
   );
   expect(store.stored.get('a')).toEqual(access('a'));
 

@@ -3,7 +3,7 @@ import { expect, test } from 'vitest';
 import { batchMoveOf, type BatchMoveReport } from '../../client/batches/batch-moves.js';
 import { batchReportFormat, type ReportFormatName } from '../../client/batches/report/formats.js';
 import { BatchTally } from '../../client/batches/tally.js';
-import type { Batch } from '../../client/batches/batches.js';
+import type { Batch } from '../../client/batches/batch-client.js';
 import { batchItemSchema } from '../../contracts/batch.js';
 import { ERRORS, MoverError, toProblem } from '../../contracts/errors.js';
 import { type StoredMoveReport, storedMoveReportSchema } from '../../contracts/report.js';

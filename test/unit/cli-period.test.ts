@@ -1,6 +1,7 @@
 // Periods on the command line, as written and as read.
 import { expect, test } from 'vitest';
-import { period, periodIn } from '../../client/cli/period.js';
+import { periodIn } from '../../client/cli/period.js';
+import { period } from '../../client/text/format.js';
 
 test.each([
   [3_600_000, '1h'],

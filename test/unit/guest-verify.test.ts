@@ -60,7 +60,7 @@ test.each([
 test('a cut with a write but without one acknowledged before it was issued is a fault', async () => {
   const result = await verifyCut(disk({ 0: 3 }), SEED, oneByOne(0, 1, 0));
   expect(result.described).toEqual([
-    'block 1 holds nothing: write 2, acknowledged before write 3 was issued, is missing, while that one is there',
+    'block 1 holds nothing: write 2, acknowledged before write 3 was issued, is missing although write 3 is there',
   ]);
 });
 

@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { NodeFiles } from '../../simulator/replica-site/journal/files/node-files.js';
+import { RECORD_HEADER_BYTES } from '../../simulator/replica-site/journal/segments/record-format.js';
 import { Replica } from '../../simulator/replica-site/journal/replica/replica.js';
 import type { VolumeJournal } from '../../simulator/replica-site/journal/terms/types.js';
 import { openVolumeJournal } from '../../simulator/replica-site/journal/volume-journal.js';
@@ -15,11 +16,39 @@ import { BLOCK_BYTES, SIZE_BYTES, write } from './journal-fixture.js';
 /** What is lost by a failed sync depends on chance: some of it may have reached the disk. */
 const SEEDS = Array.from({ length: 20 }, (_, seed) => seed);
 
+/** What a disk writes whole or not at all. */
+const SECTOR_BYTES = 512;
 /** Far above what the longest test takes, milliseconds. */
 const TIMEOUT_MS = 120_000;
 
 const open = (files: DiskProcess): Promise<VolumeJournal> =>
   openVolumeJournal({ directory: '/site/v1', sizeBytes: SIZE_BYTES, sync: true, files });
+
+/** The last file of DO. */
+function doFile(files: DiskProcess): string {
+  const names = files.list('/site/v1')?.filter((name) => name.startsWith('do-')) ?? [];
+  return join('/site/v1', names.sort().at(-1) ?? '');
+}
+
+/** Nearly: each look lets go of half. */
+function evictAll(disk: PowerDisk): void {
+  for (let times = 0; times < 20; times += 1) disk.evict();
+}
+
+/** Evicts what counts as clean before a read of DO. @returns whether it came to that */
+function losingAfter(reads: number, files: DiskProcess, disk: PowerDisk): () => boolean {
+  const path = doFile(files);
+  const read = files.read.bind(files);
+  let left = reads;
+  files.read = (from, into, at) => {
+    if (from === path) {
+      left -= 1;
+      if (left === -1) evictAll(disk);
+    }
+    return read(from, into, at);
+  };
+  return () => left < 0;
+}
 
 interface Failed {
   readonly disk: PowerDisk;
@@ -71,10 +100,59 @@ describe('after a failed sync, what the journal calls durable survives a power c
 
   test('and what the page cache lost meanwhile is cut off, to be sent again', async () => {
     const { disk, files } = await failedJournal(1);
-    for (let times = 0; times < 20; times += 1) disk.evict();
+    evictAll(disk);
     const journal = await open(files);
     expect(journal.durable.position).toBe(3);
     await expectVouchedFor(disk, journal);
+  });
+});
+
+describe('what never reached the disk is no damage:', () => {
+  test.each([1, 3, 5])('a group whose last %i bytes are alone in a sector that was lost', async (left) => {
+    const disk = new PowerDisk(new Chance(1), ['/site']);
+    const files = disk.start(() => undefined);
+    const journal = await open(files);
+    journal.append([write(1, 0, 1), write(2, 1, 2), write(3, 2, 3)]);
+    await journal.whenApplied(3);
+    const { id } = journal.lineage;
+    disk.failSync('file');
+    const before = (files.size(doFile(files)) ?? 0) + RECORD_HEADER_BYTES;
+    const reason = 'a'.repeat(SECTOR_BYTES - (before % SECTOR_BYTES) + left);
+    journal.append([{ kind: 'initBegin', session: 1, n: 4, epoch: 1, timeMs: 4, sinceMs: 0, reason }]);
+    await expect.poll(() => journal.failure?.code, { interval: 1 }).toBe('FAILED');
+    await journal.close();
+    const size = files.size(doFile(files)) ?? 0;
+    expect(size % SECTOR_BYTES).toBe(left);
+    files.write(doFile(files), [Buffer.alloc(left)], size - left);
+    const again = await open(disk.start(() => undefined));
+    expect(again.durable.position).toBe(3);
+    expect(again.lineage.id).toBe(id);
+    expect(again.damage).toEqual([]);
+    await again.close();
+  });
+
+  test('a group that the page cache loses between any two reads of an opening', async () => {
+    let refused = 0;
+    for (const seed of SEEDS) {
+      for (let reads = 0; ; reads += 1) {
+        const { disk } = await failedJournal(seed);
+        const files = disk.start(() => undefined);
+        const lost = losingAfter(reads, files, disk);
+        const outcome = await open(files).then(
+          (journal) => journal,
+          (error: unknown) => error,
+        );
+        if (outcome instanceof Error) {
+          expect(outcome).toMatchObject({ code: 'FAILED' });
+          refused += 1;
+        }
+        const journal = outcome instanceof Error ? await open(files) : (outcome as VolumeJournal);
+        expect(journal.damage).toEqual([]);
+        await expectVouchedFor(disk, journal);
+        if (!lost()) break;
+      }
+    }
+    expect(refused).toBeGreaterThan(0);
   });
 });
 

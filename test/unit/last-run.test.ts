@@ -51,7 +51,7 @@ test.runIf(process.platform === 'linux')('a process that hangs is ended, and sai
   await endLastRun(folder, say, LEAVE_MS);
   expect(await ended).toEqual([null, 'SIGKILL']);
   expect(said).toEqual([
-    `The last run was killed. Waiting for its processes to leave: host-1 (process id ${pid}) ...`,
+    `The last run was killed. Waiting for its processes to end: host-1 (process id ${pid}) ...`,
     `They hang, so they are ended with SIGKILL: host-1 (process id ${pid}). What they stored is kept.`,
   ]);
 });

@@ -36,7 +36,7 @@ test('a group of which no point can be closed for a while is told of with the re
   expect(timer.notes).toHaveLength(1);
   expect(timer.notes[0]).toMatch(
     new RegExp(
-      `^No recovery point of group "${G1}" could be closed since \\d{4}-.*\\(STORAGE_FULL\\): There is no room left .*/data/rows\\. Those closed before stay\\.`,
+      `^No recovery point of group "${G1}" has been closed since \\d{4}-.*\\(STORAGE_FULL\\): There is no room left .*/data/rows\\. Earlier points are kept\\.`,
     ),
   );
   failure = undefined;

@@ -11,12 +11,12 @@ import { MemoryBudget } from '../../simulator/splitter/core/copies.js';
 import { Holds } from '../../simulator/splitter/core/holds.js';
 import { Marks, REGION_BYTES } from '../../simulator/splitter/core/marks.js';
 import { VolumeSplit } from '../../simulator/splitter/core/volume-split.js';
-import { DiskPace } from '../../simulator/splitter/disk-pace.js';
-import { HeldAcknowledgements } from '../../simulator/splitter/held-acknowledgements.js';
-import { MarksFile } from '../../simulator/splitter/marks-file.js';
-import { ProtectedVolume } from '../../simulator/splitter/protected-volume.js';
-import { SourceFile } from '../../simulator/splitter/source-file.js';
-import { BacklogFile } from '../../simulator/splitter/spill-file.js';
+import { DiskPace } from '../../simulator/splitter/files/disk-pace.js';
+import { HeldAcknowledgements } from '../../simulator/splitter/volume/held-acknowledgements.js';
+import { MarksFile } from '../../simulator/splitter/files/marks-file.js';
+import { ProtectedVolume } from '../../simulator/splitter/volume/protected-volume.js';
+import { SourceFile } from '../../simulator/splitter/files/source-file.js';
+import { BacklogFile } from '../../simulator/splitter/files/backlog-file.js';
 import { LINEAGE, SOURCE } from '../support/identities.js';
 
 const SIZE_BYTES = 4 * REGION_BYTES;
@@ -24,10 +24,10 @@ const BLOCK = 4_096;
 const DATA = Buffer.alloc(BLOCK, 7);
 let folder: string;
 let volume: ProtectedVolume;
-/** The monotonic clock, and how long a call on the main thread takes by it. */
+/** The monotonic clock, and what a call on the main thread takes by it, in milliseconds. */
 let clockMs: number;
 let callMs: number;
-/** Calls of the disk on the main thread, and those in the pool: under way at once, at most. */
+/** Count of the disk's calls on the main thread, and the most at once in the pool. */
 let atOnce: number;
 let inPool: number;
 let inPoolMax: number;

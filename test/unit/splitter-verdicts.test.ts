@@ -1,5 +1,5 @@
-// A splitter that asks for verdicts by itself, while its store takes nothing: nothing is forgotten,
-// and nothing ends the process.
+// A splitter asks for verdicts while its store takes nothing: it forgets none, and the process goes
+// on.
 import { SOURCE } from '../support/identities.js';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
@@ -16,7 +16,7 @@ import {
 } from '../../contracts/ids.js';
 import type { PendingVerdict } from '../../simulator/splitter/core/splitter-core.js';
 import type { VolumeSplitRow } from '../../simulator/splitter/core/volume-split.js';
-import { Verdicts } from '../../simulator/splitter/verdicts.js';
+import { Verdicts } from '../../simulator/splitter/attempts/verdicts.js';
 
 const V1 = volumeIdSchema.parse('v1');
 const ATTEMPT = { move: moveIdSchema.parse('move'), n: 1, ticket: 1 };

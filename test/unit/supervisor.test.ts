@@ -10,16 +10,16 @@ const LIMITS = {
   pauseMsMax: 40,
   servedMs: 60_000,
   stageMsMax: 10_000,
-  lookEveryMs: 10,
-  looksMax: 3,
-  startLooksMax: 3,
+  checkEveryMs: 10,
+  failedChecksMax: 3,
+  startFailedChecksMax: 3,
 };
 /** Longest wait for what takes some hundredths of a second, ms. */
 const WAIT = { timeout: 5_000, interval: 5 };
 const REFUSAL = JSON.stringify({ level: 60, err: { message: 'no such group', code: 'INVALID_REQUEST' } });
 
 interface Scripted {
-  /** Of each life from the first on; the last goes on for all others. */
+  /** What each life does, from the first on; the last goes on for all others. */
   readonly lives: readonly (
     | 'serves'
     | 'dies'

@@ -14,7 +14,7 @@ import { MoverError, parseOrRefuse, toProblem } from '../../contracts/errors.js'
 import { type VolumeId, volumeIdSchema } from '../../contracts/ids.js';
 import { messageOf } from '../shared/step-failure.js';
 import { namesOf } from '../shared/step-summaries.js';
-import type { Batch } from './core/batch.js';
+import type { BatchCore } from './core/batch-core.js';
 import { answers } from './batch-activities.js';
 import { objection, REQUEST_SCHEMAS, UPDATE_DESCRIPTIONS, type UpdateName } from './core/batch-requests.js';
 
@@ -28,7 +28,7 @@ const PROGRESS_DESCRIPTION =
   'Where the batch is: its stage, counts by state, rate, expected end, the moves that run longest, and the failed ones with their reasons.';
 
 export interface Handled {
-  readonly batch: Batch;
+  readonly batch: BatchCore;
   /** Whether nothing can be changed any more. */
   readonly isOver: () => boolean;
   readonly progress: () => BatchProgress;
@@ -111,7 +111,7 @@ export function handleRequests(handled: Handled): void {
 }
 
 /** @throws ApplicationFailure when the plan has no move of the volume, or can't be read now */
-async function planned(batch: Batch, volume: VolumeId): Promise<BatchItem> {
+async function planned(batch: BatchCore, volume: VolumeId): Promise<BatchItem> {
   try {
     return await answers.findInPlan({ batch: batch.id, volume });
   } catch (error) {

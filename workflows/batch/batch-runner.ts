@@ -30,7 +30,7 @@ import { moveIdOf } from '../../contracts/move-id.js';
 import type { moveVolume } from '../move/move-volume.js';
 import { attributesAtStart, fromGroupAttribute, SEARCH_KEYS } from '../../contracts/search-pairs.js';
 import { namesOf } from '../shared/step-summaries.js';
-import type { Batch } from './core/batch.js';
+import type { BatchCore } from './core/batch-core.js';
 import { calls, records, waits } from './batch-activities.js';
 import { batchDetailsOf } from './batch-details.js';
 import type { Decision, Start } from './core/decision.js';
@@ -47,7 +47,7 @@ const PRIORITY_KEY = 5;
 const RUN_EVENTS_MIN = 30;
 
 export class BatchRunner {
-  readonly #batch: Batch;
+  readonly #batch: BatchCore;
   readonly #settings: BatchSettings;
   #changed = false;
   /** The one timer: a wait for a later time than its own begins when it has rung. */
@@ -56,7 +56,7 @@ export class BatchRunner {
   #storing = 0;
   #stage: BatchStage | undefined;
 
-  constructor(batch: Batch, settings: BatchSettings) {
+  constructor(batch: BatchCore, settings: BatchSettings) {
     this.#batch = batch;
     this.#settings = settings;
   }
@@ -247,7 +247,7 @@ export class BatchRunner {
 }
 
 /** Whether a new run should go on: the history is long, or a newer version of the code awaits. */
-function isLongEnough(batch: Batch): boolean {
+function isLongEnough(batch: BatchCore): boolean {
   const { historyLength, continueAsNewSuggested, targetWorkerDeploymentVersionChanged } = workflowInfo();
   const eventsMax = batch.plan?.runEventsMax ?? BATCH_RUN_EVENTS_MAX;
   if (historyLength >= eventsMax) return true;

@@ -15,7 +15,7 @@ import { batchSettingsSchema, type BatchSettings, type CarriedBatch } from '../.
 import { ERRORS, MoverError, toProblem } from '../../contracts/errors.js';
 import { ID_LENGTH_MAX, type MoveId } from '../../contracts/ids.js';
 import { keywordOf } from '../../contracts/search-attributes.js';
-import { Batch } from './core/batch.js';
+import { BatchCore } from './core/batch-core.js';
 import { calls, listing, records } from './batch-activities.js';
 import { handleRequests } from './batch-handlers.js';
 import { continuedInput, parseBatchInput } from './batch-input.js';
@@ -23,7 +23,7 @@ import { batchReportOf, endingOf, NOTHING_MEANWHILE } from './core/batch-report.
 import { BatchRunner } from './batch-runner.js';
 import { moveIdOf } from '../../contracts/move-id.js';
 import { SEARCH_KEYS } from '../../contracts/search-pairs.js';
-import { codeOf, messageOf, problemOf } from '../shared/step-failure.js';
+import { codeOf, messageOf, workflowFailure } from '../shared/step-failure.js';
 
 /**
  * Moves many volumes, as the input's options say; follow it with the query `progress`, steer it
@@ -43,14 +43,14 @@ export async function moveBatch(...args: [input: BatchInput, carried?: CarriedBa
   const { workflowId } = workflowInfo();
   const batch =
     continued === undefined
-      ? Batch.begin(settings.options, workflowId, currentBatchId(), Date.now())
-      : new Batch(settings.options, workflowId, continued.carried);
-  return await new Run(batch, settings, input).run();
+      ? BatchCore.begin(settings.options, workflowId, currentBatchId(), Date.now())
+      : new BatchCore(settings.options, workflowId, continued.carried);
+  return await new BatchRun(batch, settings, input).run();
 }
 
 /** One run of the workflow. */
-class Run {
-  readonly #batch: Batch;
+class BatchRun {
+  readonly #batch: BatchCore;
   readonly #settings: BatchSettings;
   /** Of the first run only. */
   readonly #input: ParsedBatchInput | undefined;
@@ -60,7 +60,7 @@ class Run {
   /** Of this very run, by Temporal. */
   #isCancelled = false;
 
-  constructor(batch: Batch, settings: BatchSettings, input: ParsedBatchInput | undefined) {
+  constructor(batch: BatchCore, settings: BatchSettings, input: ParsedBatchInput | undefined) {
     this.#batch = batch;
     this.#settings = settings;
     this.#input = input;
@@ -186,15 +186,8 @@ class Run {
     const code = codeOf(error) ?? 'INTERNAL';
     const message = `The batch could not be planned: ${messageOf(error)}`;
     const report = await this.#leave({ outcome: 'failed', summary: message });
-    const problem = { ...(problemOf(error) ?? toProblem(new MoverError(code, message))), detail: message };
     log.warn(message, { batch: this.#batch.id, code });
-    return ApplicationFailure.create({
-      message,
-      type: code,
-      nonRetryable: true,
-      details: [{ report, problem }],
-      ...(error instanceof Error ? { cause: error } : {}),
-    });
+    return workflowFailure(error, message, { report }, { retryable: false });
   }
 
   /** The report is made and stored, and nothing about the batch can be changed any more. */

@@ -1,8 +1,8 @@
 // The last word of a move that failed: what happened, how things stand, and what the user can do.
-import { ApplicationFailure } from '@temporalio/workflow';
-import { ERRORS, MoverError, toProblem } from '../../contracts/errors.js';
+import type { ApplicationFailure } from '@temporalio/workflow';
+import { ERRORS } from '../../contracts/errors.js';
 import { MOVE_STEPS, type MoveProgress } from '../../contracts/move.js';
-import { codeOf, messageOf, problemOf } from '../shared/step-failure.js';
+import { codeOf, messageOf, workflowFailure } from '../shared/step-failure.js';
 import { namesOf } from '../shared/step-summaries.js';
 
 /** Its type is the registry's code; its one detail `{ progress, problem }`. */
@@ -14,14 +14,7 @@ export function moveFailure(error: unknown, progress: MoveProgress): Application
     standing(progress),
     ERRORS[code].action,
   ].join(' ');
-  const problem = { ...(problemOf(error) ?? toProblem(new MoverError(code, messageOf(error)))), detail: message };
-  return ApplicationFailure.create({
-    message,
-    type: code,
-    nonRetryable: !ERRORS[code].retryable,
-    details: [{ progress, problem }],
-    ...(error instanceof Error ? { cause: error } : {}),
-  });
+  return workflowFailure(error, message, { progress });
 }
 
 function placeOf({ steps, attempt }: MoveProgress): string {

@@ -1,7 +1,15 @@
 // What a failed activity says: its code and its sentence, under the layers that Temporal wraps
 // around them.
 import { ActivityFailure, ApplicationFailure, TimeoutFailure } from '@temporalio/workflow';
-import { errorCodeSchema, problemSchema, type ErrorCode, type Problem } from '../../contracts/errors.js';
+import {
+  type ErrorCode,
+  errorCodeSchema,
+  ERRORS,
+  MoverError,
+  type Problem,
+  problemSchema,
+  toProblem,
+} from '../../contracts/errors.js';
 
 /**
  * The registry's code of a step's failure. A step that timed out counts as UNREACHABLE: nobody
@@ -17,7 +25,7 @@ export function codeOf(error: unknown): ErrorCode | undefined {
 }
 
 /** The problem that the failed step brought along, with its reasons. */
-export function problemOf(error: unknown): Problem | undefined {
+function problemOf(error: unknown): Problem | undefined {
   for (const cause of causesOf(error)) {
     const problem = cause instanceof ApplicationFailure ? problemSchema.safeParse(cause.details?.[0]) : undefined;
     if (problem?.success === true) return problem.data;
@@ -35,6 +43,29 @@ export function messageOf(error: unknown): string {
   if (timeout !== undefined)
     return timeoutMessage(timeout, outermost instanceof ActivityFailure ? outermost.activityType : 'a step');
   return outermost === undefined ? String(error) : outermost.message;
+}
+
+/**
+ * What a workflow ends with when a step failed. Its type is the registry's code; its one detail is
+ * `left` with the problem.
+ * @param message about the workflow as a whole; it becomes the problem's detail
+ * @param left the progress or report that the workflow leaves
+ */
+export function workflowFailure(
+  error: unknown,
+  message: string,
+  left: { readonly progress: object } | { readonly report: object },
+  { retryable = ERRORS[codeOf(error) ?? 'INTERNAL'].retryable }: { readonly retryable?: boolean } = {},
+): ApplicationFailure {
+  const code = codeOf(error) ?? 'INTERNAL';
+  const problem = { ...(problemOf(error) ?? toProblem(new MoverError(code, message))), detail: message };
+  return ApplicationFailure.create({
+    message,
+    type: code,
+    nonRetryable: !retryable,
+    details: [{ ...left, problem }],
+    ...(error instanceof Error ? { cause: error } : {}),
+  });
 }
 
 function timeoutMessage({ timeoutType }: TimeoutFailure, step: string): string {

@@ -1,7 +1,7 @@
 // The workflow of one verification: checks its input, runs the comparison as an activity, and says
 // how it went.
-import { ApplicationFailure, isCancellation, log, setCurrentDetails, setHandler } from '@temporalio/workflow';
-import { ERRORS, MoverError, toProblem } from '../../contracts/errors.js';
+import { type ApplicationFailure, isCancellation, log, setCurrentDetails, setHandler } from '@temporalio/workflow';
+import { ERRORS } from '../../contracts/errors.js';
 import {
   type ParsedVerifyInput,
   type VerifyInput,
@@ -11,7 +11,7 @@ import {
 } from '../../contracts/verify.js';
 import { parseInput } from '../shared/parse-input.js';
 import { verifyProgressQuery, VERIFY_PROGRESS_DESCRIPTION } from '../shared/progress-query.js';
-import { codeOf, messageOf, problemOf } from '../shared/step-failure.js';
+import { codeOf, messageOf, workflowFailure } from '../shared/step-failure.js';
 import { verifyReplica } from './verify-activity.js';
 import { verifyDetailsOf } from './verify-details.js';
 import { reportOf } from './verify-report.js';
@@ -60,12 +60,5 @@ function verifyFailure(error: unknown, progress: VerifyProgress): ApplicationFai
     code === 'VERIFY_MISMATCH'
       ? messageOf(error)
       : `The verification of volume "${progress.volume}" could not be finished, and says nothing about its replica: ${messageOf(error)} ${ERRORS[code].action}`;
-  const problem = { ...(problemOf(error) ?? toProblem(new MoverError(code, message))), detail: message };
-  return ApplicationFailure.create({
-    message,
-    type: code,
-    nonRetryable: !ERRORS[code].retryable,
-    details: [{ progress, problem }],
-    ...(error instanceof Error ? { cause: error } : {}),
-  });
+  return workflowFailure(error, message, { progress });
 }

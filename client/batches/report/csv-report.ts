@@ -1,6 +1,6 @@
 // A batch's report for spreadsheets and scripts: one line a planned move, then what the plan left
 // out.
-import type { Batch } from '../batches.js';
+import type { Batch } from '../batch-client.js';
 import { time } from '../../text/format.js';
 import { csvLine } from '../csv.js';
 import type { BatchReportFormat } from './format.js';

@@ -1,5 +1,5 @@
 // The forms in which a batch's report can be had.
-import type { Batch } from '../batches.js';
+import type { Batch } from '../batch-client.js';
 import { csvReport } from './csv-report.js';
 import type { BatchReportFormat } from './format.js';
 import { htmlReport } from './html/html-report.js';

@@ -1,6 +1,6 @@
 // A batch's report for programs: one JSON object, its moves written as they come.
 import { toProblem } from '../../../contracts/errors.js';
-import type { Batch } from '../batches.js';
+import type { Batch } from '../batch-client.js';
 import { BatchTally } from '../tally.js';
 import type { BatchReportFormat } from './format.js';
 

@@ -2,7 +2,7 @@
 // last is seen first.
 import { countWords, failureLine, namesOf } from '../batch-lines.js';
 import { bytes, duration, table, time } from '../../text/format.js';
-import type { Batch } from '../batches.js';
+import type { Batch } from '../batch-client.js';
 import { printable } from '../../text/printable.js';
 import type { BatchMoveReport } from '../batch-moves.js';
 import { BatchTally, type GroupTally } from '../tally.js';

@@ -1,7 +1,7 @@
 // volume-mover bookmark: closes a recovery point now under a name, or names an earlier one and says
 // how long it is kept.
 import { Command, Option } from 'commander';
-import { MoverError, parseOrRefuse } from '../../../contracts/errors.js';
+import { invalidField, parseOrRefuse } from '../../../contracts/errors.js';
 import { groupIdSchema, pointIdSchema } from '../../../contracts/ids.js';
 import type { RecoveryPoint } from '../../../contracts/point.js';
 import type { KeepRequest } from '../../../contracts/retention.js';
@@ -12,9 +12,9 @@ import { bookmarkWords, keepWords } from '../../timeline/words.js';
 import { EXIT } from '../exit-code.js';
 import { time } from '../../text/format.js';
 import { PERIOD_HELP } from '../period.js';
-import { type CommandContext, type GlobalOptions, runCommand } from '../session.js';
+import { type CommandContext, type GlobalFlags, runCommand } from '../session.js';
 
-interface Words extends GlobalOptions {
+interface BookmarkFlags extends GlobalFlags {
   readonly point?: string;
   readonly keep?: KeepRequest;
 }
@@ -35,12 +35,12 @@ export function bookmarkCommand(context: CommandContext): Command {
         `policy (as the group's points are kept), forever, or ${PERIOD_HELP}, from now on`,
       ).argParser(parseKeep),
     )
-    .action(async (first: string | undefined, second: string | undefined, words: Words) =>
-      runCommand(context, words, async ({ client, output }) => {
+    .action(async (first: string | undefined, second: string | undefined, flags: BookmarkFlags) =>
+      runCommand(context, flags, async ({ client, output }) => {
         const point =
-          words.point === undefined
-            ? await closeUnderName(client, first, second, words.keep)
-            : await markEarlier(client, words.point, [first, second], words.keep);
+          flags.point === undefined
+            ? await closeUnderName(client, first, second, flags.keep)
+            : await markEarlier(client, flags.point, [first, second], flags.keep);
         output.answer({ ...point }, () => describe(point));
         return EXIT.ok;
       }),
@@ -53,9 +53,10 @@ async function closeUnderName(
   bookmark: string | undefined,
   keep: KeepRequest | undefined,
 ): Promise<RecoveryPoint> {
-  if (group === undefined) throw missing('group', 'name the group whose recovery point is closed, or give --point');
-  if (bookmark === undefined) throw missing('name', 'give the bookmark a name');
-  return await client.closePoint({
+  if (group === undefined)
+    throw invalidField('group', 'name the group whose recovery point is closed, or give --point');
+  if (bookmark === undefined) throw invalidField('name', 'give the bookmark a name');
+  return await client.points.close({
     group: parseOrRefuse(groupIdSchema, group, 'group'),
     bookmark,
     ...(keep === undefined ? {} : { keep }),
@@ -69,17 +70,11 @@ async function markEarlier(
   keep: KeepRequest | undefined,
 ): Promise<RecoveryPoint> {
   const point = parseOrRefuse(pointIdSchema, id, '--point');
-  if (more !== undefined) throw missing('group', 'is not named with --point: the point says which group it is of');
+  if (more !== undefined) throw invalidField('group', 'is not named with --point: the point says which group it is of');
   // A default would quietly end what someone else wanted to keep for ever.
   if (keep === undefined)
-    throw missing('--keep', `say how long the bookmark is kept: policy, forever, or ${PERIOD_HELP}`);
-  return await client.markPoint({ point, keep, ...(name === undefined ? {} : { name }) });
-}
-
-function missing(subject: string, message: string): MoverError {
-  return new MoverError('INVALID_REQUEST', `${subject}: ${message}.`, {
-    reasons: [{ code: 'INVALID_REQUEST', subject, message }],
-  });
+    throw invalidField('--keep', `say how long the bookmark is kept: policy, forever, or ${PERIOD_HELP}`);
+  return await client.points.mark({ point, keep, ...(name === undefined ? {} : { name }) });
 }
 
 function describe({ id, group, atMs, bookmark, members, leftOut }: RecoveryPoint): string {

@@ -1,12 +1,12 @@
 // volume-mover cancel: asks a move to end, and says how it did.
 import { Command } from 'commander';
-import type { Move } from '../../moves/moves.js';
+import type { Move } from '../../moves/move-client.js';
 import { EXIT } from '../exit-code.js';
 import { followMove } from '../follow.js';
 import { moveJson } from '../move-json.js';
-import { type CommandContext, type GlobalOptions, runCommand } from '../session.js';
+import { type CommandContext, type GlobalFlags, runCommand } from '../session.js';
 
-interface Words extends GlobalOptions {
+interface CancelFlags extends GlobalFlags {
   readonly wait: boolean;
 }
 
@@ -17,11 +17,11 @@ export function cancelCommand(context: CommandContext): Command {
     )
     .argument('<move-id>', 'as printed when the move was started')
     .option('--no-wait', 'return as soon as Temporal has the request')
-    .action(async (moveId: string, words: Words) =>
-      runCommand(context, words, async ({ client, output, signal }) => {
-        await client.cancelMove(moveId);
-        const asked = await client.getMove(moveId);
-        const move = words.wait ? await followMove(client, asked, output, signal) : asked;
+    .action(async (moveId: string, flags: CancelFlags) =>
+      runCommand(context, flags, async ({ client, output, signal }) => {
+        await client.moves.cancel(moveId);
+        const asked = await client.moves.get(moveId);
+        const move = flags.wait ? await followMove(client, asked, output, signal) : asked;
         output.answer(moveJson(move), () => describe(move));
         return move.state === 'moved' ? EXIT.failed : EXIT.ok;
       }),

@@ -5,7 +5,7 @@ import { accessIdSchema } from '../../../contracts/images.js';
 import type { ListedAccess } from '../../images/accesses.js';
 import { EXIT } from '../exit-code.js';
 import { time } from '../../text/format.js';
-import { type CommandContext, type GlobalOptions, runCommand } from '../session.js';
+import { type CommandContext, type GlobalFlags, runCommand } from '../session.js';
 
 export function closeCommand(context: CommandContext): Command {
   return new Command('close')
@@ -13,9 +13,9 @@ export function closeCommand(context: CommandContext): Command {
       'close an image access: its clients are disconnected, its writes thrown away; closed again it is no error',
     )
     .argument('<access>', 'as printed when it was opened')
-    .action(async (id: string, options: GlobalOptions) =>
-      runCommand(context, options, async ({ client, output }) => {
-        const access = await client.closeAccess(parseOrRefuse(accessIdSchema, id, 'access'));
+    .action(async (id: string, flags: GlobalFlags) =>
+      runCommand(context, flags, async ({ client, output }) => {
+        const access = await client.images.close(parseOrRefuse(accessIdSchema, id, 'access'));
         output.answer({ access }, () => describe(access));
         return EXIT.ok;
       }),

@@ -5,9 +5,8 @@ import type { RetentionPolicy } from '../../../contracts/retention.js';
 import type { ListedGroup } from '../../volumes/inventory.js';
 import { printable } from '../../text/printable.js';
 import { EXIT } from '../exit-code.js';
-import { bytes, duration, table, time } from '../../text/format.js';
-import { period } from '../period.js';
-import { type CommandContext, type GlobalOptions, runCommand } from '../session.js';
+import { bytes, duration, period, table, time } from '../../text/format.js';
+import { type CommandContext, type GlobalFlags, runCommand } from '../session.js';
 
 const TITLES = [
   'GROUP',
@@ -24,9 +23,9 @@ const TITLES = [
 export function groupsCommand(context: CommandContext): Command {
   return new Command('groups')
     .description('list the consistency groups; DROPPED counts points that the journal had no room for')
-    .action(async (options: GlobalOptions) =>
-      runCommand(context, options, async ({ client, output }) => {
-        const groups = await client.listGroups();
+    .action(async (flags: GlobalFlags) =>
+      runCommand(context, flags, async ({ client, output }) => {
+        const groups = await client.groups.list();
         output.answer({ groups }, () => [table(TITLES, groups.map(row)), ...groups.flatMap(alertLines)].join('\n'));
         return EXIT.ok;
       }),

@@ -3,16 +3,16 @@ import { Command } from 'commander';
 import type { ListedAccess, ListedAccesses } from '../../images/accesses.js';
 import { EXIT } from '../exit-code.js';
 import { bytes, table, time } from '../../text/format.js';
-import { type CommandContext, type GlobalOptions, runCommand } from '../session.js';
+import { type CommandContext, type GlobalFlags, runCommand } from '../session.js';
 
 const TITLES = ['ACCESS', 'WHAT', 'POINT', 'MODE', 'STATE', 'CLIENTS', 'READ', 'WRITTEN', 'OPENED', 'FOR'];
 
 export function imagesCommand(context: CommandContext): Command {
   return new Command('images')
     .description('list image accesses: the open ones, then the last that ended')
-    .action(async (options: GlobalOptions) =>
-      runCommand(context, options, async ({ client, output }) => {
-        const listed = await client.listAccesses();
+    .action(async (flags: GlobalFlags) =>
+      runCommand(context, flags, async ({ client, output }) => {
+        const listed = await client.images.list();
         output.answer({ ...listed }, () => describe(listed));
         return EXIT.ok;
       }),

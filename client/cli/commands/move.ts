@@ -1,22 +1,23 @@
 // volume-mover move: plans, starts and follows a move.
 import { Command, Option } from 'commander';
 import { MoverError } from '../../../contracts/errors.js';
-import type { Move } from '../../moves/moves.js';
+import type { Move } from '../../moves/move-client.js';
 import { EXIT, type ExitCode } from '../exit-code.js';
 import { followMove } from '../follow.js';
 import { moveJson } from '../move-json.js';
-import { moveInputOf, type MoveWords, withMoveWords } from '../move-options.js';
+import { moveInputOf, type MoveInputFlags, withMoveFlags } from '../move-flags.js';
 import { reportLines } from '../move-view.js';
 import type { Output } from '../output.js';
 import { parseKeep } from '../parse-keep.js';
 import { type CommandContext, runCommand } from '../session.js';
+import { announceStarted, answerStarted } from '../started.js';
 
-interface Words extends MoveWords {
+interface MoveFlags extends MoveInputFlags {
   readonly wait: boolean;
 }
 
 export function moveCommand(context: CommandContext): Command {
-  return withMoveWords(new Command('move'))
+  return withMoveFlags(new Command('move'))
     .description('move volumes to another group and wait for the end; Ctrl-C ends the waiting, not the move')
     .option('--operator <name>', 'who asks; kept in the report', context.environment['USER'])
     .option('--reason <text>', 'why; kept in the report')
@@ -28,18 +29,14 @@ export function moveCommand(context: CommandContext): Command {
       ).argParser(parseKeep),
     )
     .option('--no-wait', 'return as soon as the move is started')
-    .action(async (volumes: string[], words: Words) =>
-      runCommand(context, words, async ({ client, output, signal }) => {
-        const started = await client.startMove(moveInputOf(volumes, words), { planFirst: true });
-        if (!words.wait) {
-          output.answer(
-            { ...started },
-            () => `Started ${started.moveId}${started.url === undefined ? '' : `\n  ${started.url}`}`,
-          );
+    .action(async (volumes: string[], flags: MoveFlags) =>
+      runCommand(context, flags, async ({ client, output, signal }) => {
+        const started = await client.moves.start(moveInputOf(volumes, flags), { planFirst: true });
+        if (!flags.wait) {
+          answerStarted(output, started.moveId, started);
           return EXIT.ok;
         }
-        output.progress(`Move ${started.moveId}`);
-        if (started.url !== undefined) output.progress(`  ${started.url}`);
+        announceStarted(output, `Move ${started.moveId}`, started);
         return answerWith(await followMove(client, started, output, signal), output);
       }),
     );

@@ -9,9 +9,9 @@ import { EXIT } from '../exit-code.js';
 import { bytes, table, time } from '../../text/format.js';
 import { askedWords, parseMoment } from '../moment.js';
 import { parseDuration } from '../parse-duration.js';
-import { type CommandContext, type GlobalOptions, runCommand } from '../session.js';
+import { type CommandContext, type GlobalFlags, runCommand } from '../session.js';
 
-interface Words extends GlobalOptions {
+interface OpenFlags extends GlobalFlags {
   readonly point?: string;
   readonly at?: number;
   readonly writable?: boolean;
@@ -36,12 +36,12 @@ export function openCommand(context: CommandContext): Command {
     )
     .option('--operator <name>', 'who asks; kept in the log', context.environment['USER'])
     .option('--reason <text>', 'why; kept in the log')
-    .action(async (name: string, words: Words) =>
-      runCommand(context, words, async ({ client, output, signal }) => {
-        const point = words.point === undefined ? undefined : parseOrRefuse(pointIdSchema, words.point, '--point');
-        const { at: atMs, writable, for: forMs, operator, reason } = words;
-        const owner = await client.ownerNamed(name);
-        const access = await client.openAccess(
+    .action(async (name: string, flags: OpenFlags) =>
+      runCommand(context, flags, async ({ client, output, signal }) => {
+        const point = flags.point === undefined ? undefined : parseOrRefuse(pointIdSchema, flags.point, '--point');
+        const { at: atMs, writable, for: forMs, operator, reason } = flags;
+        const owner = await client.points.ownerNamed(name);
+        const access = await client.images.open(
           { ...owner, point, atMs, writable, forMs, operator, reason },
           { signal },
         );

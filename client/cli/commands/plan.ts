@@ -3,17 +3,17 @@ import { Command } from 'commander';
 import type { MovePlan } from '../../../contracts/move.js';
 import { EXIT } from '../exit-code.js';
 import { bytes, table } from '../../text/format.js';
-import { moveInputOf, type MoveWords, withMoveWords } from '../move-options.js';
+import { moveInputOf, type MoveInputFlags, withMoveFlags } from '../move-flags.js';
 import { type CommandContext, runCommand } from '../session.js';
 
 const TITLES = ['VOLUME', 'SIZE', 'SPLITTER', 'EPOCH', 'UNCONFIRMED', 'UNDISTRIBUTED'];
 
 export function planCommand(context: CommandContext): Command {
-  return withMoveWords(new Command('plan'))
+  return withMoveFlags(new Command('plan'))
     .description('say what stands against a move (exit code 3), or that nothing does')
-    .action(async (volumes: string[], words: MoveWords) =>
-      runCommand(context, words, async ({ client, output }) => {
-        const plan = await client.planMove(moveInputOf(volumes, words));
+    .action(async (volumes: string[], flags: MoveInputFlags) =>
+      runCommand(context, flags, async ({ client, output }) => {
+        const plan = await client.moves.plan(moveInputOf(volumes, flags));
         output.answer({ plan }, () => describe(plan));
         return plan.ok ? EXIT.ok : EXIT.refused;
       }),

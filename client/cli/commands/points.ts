@@ -4,7 +4,7 @@ import { Command, Option } from 'commander';
 import { MOMENT_HELP } from '../../../contracts/moment.js';
 import { doubtSentence } from '../../../contracts/clock.js';
 import type { RecoveryPoint } from '../../../contracts/point.js';
-import type { ListedPoints, PointOwner } from '../../volumes/inventory.js';
+import type { ListedPoints, PointOwner } from '../../points/list.js';
 import { writeTimelinePage } from '../../timeline/html/write.js';
 import { overlaps } from '../../timeline/range.js';
 import { drawTimeline, type DrawOptions } from '../../timeline/terminal/draw.js';
@@ -14,9 +14,9 @@ import { bookmarkWords, damagedWords, holeWords, keepWords } from '../../timelin
 import { counted, table, time } from '../../text/format.js';
 import { EXIT } from '../exit-code.js';
 import { parseMoment } from '../moment.js';
-import { type CommandContext, type GlobalOptions, runCommand } from '../session.js';
+import { type CommandContext, type GlobalFlags, runCommand } from '../session.js';
 
-interface Words extends GlobalOptions {
+interface PointsFlags extends GlobalFlags {
   readonly list?: boolean;
   readonly ascii?: boolean;
   readonly since?: number;
@@ -44,27 +44,27 @@ export function pointsCommand(context: CommandContext): Command {
     .addOption(new Option('--until <time>', 'only up to this time; as --since').argParser(parseMoment))
     .addOption(new Option('--html <file>', 'write the timeline as a page that needs nothing else').conflicts('list'))
     .option('--overwrite', 'replace the file if it exists')
-    .action(async (name: string, words: Words) =>
-      runCommand(context, words, async ({ client, output }) => {
-        const owner = await client.ownerNamed(name);
-        const listed = await client.listHistory(owner);
-        const timeline = createTimeline({ owner, listed, nowMs, sinceMs: words.since, untilMs: words.until });
-        if (words.html !== undefined) {
+    .action(async (name: string, flags: PointsFlags) =>
+      runCommand(context, flags, async ({ client, output }) => {
+        const owner = await client.points.ownerNamed(name);
+        const listed = await client.points.history(owner);
+        const timeline = createTimeline({ owner, listed, nowMs, sinceMs: flags.since, untilMs: flags.until });
+        if (flags.html !== undefined) {
           await writeTimelinePage(
-            words.html,
+            flags.html,
             { owner, listed, nowMs, range: timeline.range },
-            words.overwrite === true,
+            flags.overwrite === true,
           );
-          output.answer({ file: words.html }, () => `Wrote the timeline of ${name} to ${words.html}.`);
+          output.answer({ file: flags.html }, () => `Wrote the timeline of ${name} to ${flags.html}.`);
           return EXIT.ok;
         }
-        const shown = words.since === undefined && words.until === undefined ? listed.points : timeline.points;
+        const shown = flags.since === undefined && flags.until === undefined ? listed.points : timeline.points;
         output.answer(jsonOf(listed, shown, timeline), () =>
           [
-            ...(words.list === true
+            ...(flags.list === true
               ? listLines(shown, timeline)
-              : pictureLines(timeline, owner, drawOptions(context, words))),
-            ...(words.since === undefined ? holeBefore(listed, timeline) : []),
+              : pictureLines(timeline, owner, drawOptions(context, flags))),
+            ...(flags.since === undefined ? holeBefore(listed, timeline) : []),
           ].join('\n'),
         );
         return EXIT.ok;
@@ -72,7 +72,10 @@ export function pointsCommand(context: CommandContext): Command {
     );
 }
 
-function drawOptions({ streams: { stdout }, environment }: CommandContext, { ascii = false }: Words): DrawOptions {
+function drawOptions(
+  { streams: { stdout }, environment }: CommandContext,
+  { ascii = false }: PointsFlags,
+): DrawOptions {
   // Set and not empty, as https://no-color.org says.
   const noColor = environment['NO_COLOR'] ?? '';
   return { columns: stdout.columns ?? COLUMNS_UNKNOWN, ascii, colours: stdout.isTTY === true && noColor === '' };

@@ -5,9 +5,9 @@ import { parseOrRefuse } from '../../../contracts/errors.js';
 import { volumeIdSchema } from '../../../contracts/ids.js';
 import { EXIT } from '../exit-code.js';
 import { operatorOf } from '../operator.js';
-import { type CommandContext, type GlobalOptions, runCommand } from '../session.js';
+import { type CommandContext, type GlobalFlags, runCommand } from '../session.js';
 
-interface Words extends GlobalOptions {
+interface RebuildFlags extends GlobalFlags {
   readonly operator?: string;
   readonly reason?: string;
 }
@@ -20,10 +20,10 @@ export function rebuildCommand(context: CommandContext): Command {
     .argument('<volume>', 'the volume')
     .option('--operator <name>', 'who asks; kept with the lineage', operatorOf(context.environment))
     .option('--reason <text>', 'why; kept with the lineage')
-    .action(async (name: string, words: Words) =>
-      runCommand(context, words, async ({ client, output }) => {
-        const { operator, reason } = words;
-        const rebuilt = await client.rebuild({
+    .action(async (name: string, flags: RebuildFlags) =>
+      runCommand(context, flags, async ({ client, output }) => {
+        const { operator, reason } = flags;
+        const rebuilt = await client.volumes.rebuild({
           volume: parseOrRefuse(volumeIdSchema, name, 'volume'),
           ...(operator === undefined ? {} : { operator }),
           ...(reason === undefined ? {} : { reason }),

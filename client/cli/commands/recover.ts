@@ -3,13 +3,13 @@ import { Command, Option } from 'commander';
 import { MOMENT_HELP } from '../../../contracts/moment.js';
 import { parseOrRefuse } from '../../../contracts/errors.js';
 import { pointIdSchema } from '../../../contracts/ids.js';
-import type { Recovered } from '../../images/recover.js';
+import type { Recovered } from '../../points/recover.js';
 import { EXIT } from '../exit-code.js';
 import { bytes, table, time } from '../../text/format.js';
 import { askedWords, parseMoment } from '../moment.js';
-import { type CommandContext, type GlobalOptions, runCommand } from '../session.js';
+import { type CommandContext, type GlobalFlags, runCommand } from '../session.js';
 
-interface Words extends GlobalOptions {
+interface RecoverFlags extends GlobalFlags {
   readonly point?: string;
   readonly at?: number;
   readonly to: string;
@@ -26,13 +26,13 @@ export function recoverCommand(context: CommandContext): Command {
     .addOption(new Option('--point <id>', 'which recovery point; without this and --at, the newest').conflicts('at'))
     .addOption(new Option('--at <time>', `the newest point not later than this: ${MOMENT_HELP}`).argParser(parseMoment))
     .option('--overwrite', 'replace existing files')
-    .action(async (name: string, words: Words) =>
-      runCommand(context, words, async ({ client, output, signal }) => {
-        const owner = await client.ownerNamed(name);
-        const point = words.point === undefined ? undefined : parseOrRefuse(pointIdSchema, words.point, '--point');
-        const { at: atMs, to, overwrite } = words;
+    .action(async (name: string, flags: RecoverFlags) =>
+      runCommand(context, flags, async ({ client, output, signal }) => {
+        const owner = await client.points.ownerNamed(name);
+        const point = flags.point === undefined ? undefined : parseOrRefuse(pointIdSchema, flags.point, '--point');
+        const { at: atMs, to, overwrite } = flags;
         const onProgress = (done: number, total: number): void => output.status(`  ${bytes(done)} of ${bytes(total)}`);
-        const recovered = await client.recover({ ...owner, point, atMs, to, overwrite }, { signal, onProgress });
+        const recovered = await client.points.recover({ ...owner, point, atMs, to, overwrite }, { signal, onProgress });
         output.status('');
         output.answer({ ...recovered }, () => describe(recovered, atMs));
         return EXIT.ok;

@@ -3,15 +3,15 @@
 import { Command } from 'commander';
 import { EXIT } from '../exit-code.js';
 import { storedReportLines } from '../report-view.js';
-import { type CommandContext, type GlobalOptions, runCommand } from '../session.js';
+import { type CommandContext, type GlobalFlags, runCommand } from '../session.js';
 
 export function reportCommand(context: CommandContext): Command {
   return new Command('report')
     .description('show the report that a move left, however it ended; it is kept when Temporal has forgotten the move')
     .argument('<move-id>', 'as printed when the move was started; a workflow id means its newest move')
-    .action(async (moveId: string, options: GlobalOptions) =>
-      runCommand(context, options, async ({ client, output }) => {
-        const report = await client.getReport(moveId);
+    .action(async (moveId: string, flags: GlobalFlags) =>
+      runCommand(context, flags, async ({ client, output }) => {
+        const report = await client.moves.report(moveId);
         output.answer(report, () => storedReportLines(report).join('\n'));
         return EXIT.ok;
       }),

@@ -10,10 +10,10 @@ import type { MoverClient } from '../../sdk.js';
 import { EXIT } from '../exit-code.js';
 import { bytes } from '../../text/format.js';
 import { operatorOf } from '../operator.js';
-import { type CommandContext, type GlobalOptions, runCommand } from '../session.js';
+import { type CommandContext, type GlobalFlags, runCommand } from '../session.js';
 import { untilReplicated } from '../until-replicated.js';
 
-interface Words extends GlobalOptions {
+interface ResyncFlags extends GlobalFlags {
   readonly ranges?: readonly Range[];
   readonly verified?: string;
   readonly operator?: string;
@@ -38,21 +38,21 @@ export function resyncCommand(context: CommandContext): Command {
     .option('--operator <name>', 'who asks; shown with the hole', operatorOf(context.environment))
     .option('--reason <text>', 'why; shown with the hole')
     .option('--wait', 'until the replica has everything')
-    .action(async (name: string, words: Words) =>
-      runCommand(context, words, async ({ client, output, signal }) => {
+    .action(async (name: string, flags: ResyncFlags) =>
+      runCommand(context, flags, async ({ client, output, signal }) => {
         const volume = parseOrRefuse(volumeIdSchema, name, 'volume');
-        const ranges = words.ranges ?? (await verifiedRanges(client, volume, words.verified));
-        const { operator, reason } = words;
-        const view = await client.resync({
+        const ranges = flags.ranges ?? (await verifiedRanges(client, volume, flags.verified));
+        const { operator, reason } = flags;
+        const view = await client.volumes.resync({
           volume,
           ...(ranges === undefined ? {} : { ranges: [...ranges] }),
           ...(operator === undefined ? {} : { operator }),
           ...(reason === undefined ? {} : { reason }),
         });
         output.progress(begun(view, ranges));
-        const end = words.wait === true ? await untilReplicated(client, volume, { output, signal }) : view;
+        const end = flags.wait === true ? await untilReplicated(client, volume, { output, signal }) : view;
         output.answer({ volume: end }, () =>
-          words.wait === true
+          flags.wait === true
             ? `The replica of ${volume} is confirmed up to what its source has.`
             : `How far it is: volume-mover volumes`,
         );
@@ -69,14 +69,16 @@ function begun({ volume }: SplitterVolume, ranges: readonly Range[] | undefined)
   return `${what} Its guest goes on. No new recovery point contains the volume until it is done; those that are there stay.`;
 }
 
-/** @throws MoverError MOVE_NOT_FOUND, INVALID_REQUEST when it is no verdict on this volume */
+/**
+ * @throws MoverError VERIFICATION_NOT_FOUND, INVALID_REQUEST when it is no verdict on this volume
+ */
 async function verifiedRanges(
   client: MoverClient,
   volume: VolumeId,
   verification: string | undefined,
 ): Promise<readonly Range[] | undefined> {
   if (verification === undefined) return undefined;
-  const { report, state } = await client.getVerify(verification);
+  const { report, state } = await client.verifications.get(verification);
   if (report === undefined || report.volume !== volume || report.mismatches.length === 0)
     throw new MoverError(
       'INVALID_REQUEST',

@@ -6,10 +6,10 @@ import { pointIdSchema, volumeIdSchema } from '../../../contracts/ids.js';
 import type { SourceDecision } from '../../../contracts/repair.js';
 import { EXIT } from '../exit-code.js';
 import { operatorOf } from '../operator.js';
-import { type CommandContext, type GlobalOptions, runCommand } from '../session.js';
+import { type CommandContext, type GlobalFlags, runCommand } from '../session.js';
 import { untilReplicated } from '../until-replicated.js';
 
-interface Words extends GlobalOptions {
+interface SourceFlags extends GlobalFlags {
   readonly point?: string;
   readonly operator?: string;
   readonly reason?: string;
@@ -47,11 +47,11 @@ function decisionCommand(context: CommandContext, decision: SourceDecision): Com
     .option('--wait', 'until the replica is like the disk');
   if (decision === 'recover')
     command.option('--point <id>', 'the recovery point (default: the newest that contains the volume)');
-  return command.action(async (name: string, words: Words) =>
-    runCommand(context, words, async ({ client, output, signal }) => {
+  return command.action(async (name: string, flags: SourceFlags) =>
+    runCommand(context, flags, async ({ client, output, signal }) => {
       const volume = parseOrRefuse(volumeIdSchema, name, 'volume');
-      const { point, operator, reason } = words;
-      const view = await client.decideSource({
+      const { point, operator, reason } = flags;
+      const view = await client.volumes.decideSource({
         volume,
         decision,
         ...(point === undefined ? {} : { point: parseOrRefuse(pointIdSchema, point, '--point') }),
@@ -59,9 +59,9 @@ function decisionCommand(context: CommandContext, decision: SourceDecision): Com
         ...(reason === undefined ? {} : { reason }),
       });
       output.progress(`Volume ${volume} ${DONE[decision]}. No new recovery point contains it until then.`);
-      const end = words.wait === true ? await untilReplicated(client, volume, { output, signal }) : view;
+      const end = flags.wait === true ? await untilReplicated(client, volume, { output, signal }) : view;
       output.answer({ volume: end }, () =>
-        words.wait === true
+        flags.wait === true
           ? `The disk of ${volume} is in use, and its replica is like it.`
           : 'How far it is: volume-mover volumes',
       );

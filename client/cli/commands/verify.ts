@@ -4,17 +4,18 @@ import { z } from 'zod';
 import { type MoverError, parseOrRefuse, toProblem } from '../../../contracts/errors.js';
 import { type ParsedVerifyInput, verifyInputSchema } from '../../../contracts/verify.js';
 import type { MoverClient } from '../../sdk.js';
-import type { StartedVerify, Verification } from '../../verifications/verifications.js';
+import type { StartedVerification, Verification } from '../../verifications/verification-client.js';
 import { EXIT, type ExitCode } from '../exit-code.js';
+import { followShown } from '../follow.js';
 import type { Output } from '../output.js';
-import { type CommandContext, type GlobalOptions, runCommand } from '../session.js';
+import { type CommandContext, type GlobalFlags, runCommand } from '../session.js';
+import { announceStarted, answerStarted } from '../started.js';
+import { withoutUndefined } from '../without-undefined.js';
 import { verifyEndLine, verifyReportLines, verifyStatusLine } from '../verify-view.js';
 
 const MIB = 1024 * 1024;
-/** How often the line of what goes on now is drawn again, ms. */
-const STATUS_INTERVAL_MS = 100;
 
-interface Words extends GlobalOptions {
+interface VerifyFlags extends GlobalFlags {
   readonly rate?: string;
   readonly operator?: string;
   readonly reason?: string;
@@ -35,31 +36,26 @@ export function verifyCommand(context: CommandContext): Command {
     .option('--operator <name>', 'who asks; kept in the workflow', context.environment['USER'])
     .option('--reason <text>', 'why; kept in the workflow')
     .option('--no-wait', 'return as soon as it is started')
-    .action(async (volume: string, words: Words) =>
-      runCommand(context, words, async ({ client, output, signal }) => {
-        const started = await client.startVerify(inputOf(volume, words));
-        if (!words.wait) {
-          output.answer(
-            { ...started },
-            () => `Started ${started.workflowId}${started.url === undefined ? '' : `\n  ${started.url}`}`,
-          );
+    .action(async (volume: string, flags: VerifyFlags) =>
+      runCommand(context, flags, async ({ client, output, signal }) => {
+        const started = await client.verifications.start(inputOf(volume, flags));
+        if (!flags.wait) {
+          answerStarted(output, started.verificationId, started);
           return EXIT.ok;
         }
-        output.progress(`Verification ${started.workflowId}`);
-        if (started.url !== undefined) output.progress(`  ${started.url}`);
+        announceStarted(output, `Verification ${started.verificationId}`, started);
         return await follow(client, started, output, signal);
       }),
     );
 }
 
 /** @throws MoverError INVALID_REQUEST */
-function inputOf(volume: string, { rate, operator, reason }: Words): ParsedVerifyInput {
+function inputOf(volume: string, { rate, operator, reason }: VerifyFlags): ParsedVerifyInput {
   const bytesPerSecond =
     rate === undefined
       ? undefined
       : Math.round(parseOrRefuse(rateSchema, { '--rate': rate }, 'verify')['--rate'] * MIB);
-  const input = { volume, bytesPerSecond, operator, reason };
-  const given = Object.fromEntries(Object.entries(input).filter(([, value]) => value !== undefined));
+  const given = withoutUndefined({ volume, bytesPerSecond, operator, reason });
   return parseOrRefuse(verifyInputSchema, given, 'verify');
 }
 
@@ -68,26 +64,24 @@ function inputOf(volume: string, { rate, operator, reason }: Words): ParsedVerif
  */
 async function follow(
   client: MoverClient,
-  { workflowId }: StartedVerify,
+  { verificationId }: StartedVerification,
   output: Output,
   signal: AbortSignal,
 ): Promise<ExitCode> {
   const startedAtMs = performance.now();
-  let progress: Parameters<typeof verifyStatusLine>[0];
-  const draw = (): void => output.status(verifyStatusLine(progress, performance.now() - startedAtMs));
-  const ticker = setInterval(draw, STATUS_INTERVAL_MS);
+  let progress: Verification['progress'];
   try {
-    for await (progress of client.watchVerify(workflowId, { signal })) draw();
+    const ended = await followShown(client.verifications.follow(verificationId, { signal }), output, {
+      status: () => verifyStatusLine(progress, performance.now() - startedAtMs),
+      update: (verification) => ({ progress } = verification),
+    });
+    return answerWith(ended, output);
   } catch (error) {
     if (!signal.aborted) throw error;
-    await client.cancelVerify(workflowId);
-    output.progress(`Interrupted: verification ${workflowId} was asked to end.`);
+    await client.verifications.cancel(verificationId);
+    output.progress(`Interrupted: verification ${verificationId} was asked to end.`);
     return EXIT.interrupted;
-  } finally {
-    clearInterval(ticker);
-    output.status('');
   }
-  return answerWith(await client.getVerify(workflowId), output);
 }
 
 function answerWith(verification: Verification, output: Output): ExitCode {
@@ -103,9 +97,9 @@ function answerWith(verification: Verification, output: Output): ExitCode {
 }
 
 /** Ready to be pasted. */
-function resyncLine({ state, report, workflowId }: Verification): string[] {
+function resyncLine({ state, report, verificationId }: Verification): string[] {
   if (state !== 'different' || report === undefined) return [];
-  return [`  Only what was found: volume-mover resync ${report.volume} --verified ${workflowId}`];
+  return [`  Only what was found: volume-mover resync ${report.volume} --verified ${verificationId}`];
 }
 
 function adviceOf(error: MoverError | undefined): string[] {

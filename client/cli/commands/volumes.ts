@@ -6,11 +6,11 @@ import { labelsOfQuery } from '../../../contracts/inventory.js';
 import type { ListedVolume, VolumeFilter } from '../../volumes/inventory.js';
 import { EXIT } from '../exit-code.js';
 import { bytes, table } from '../../text/format.js';
-import { type CommandContext, type GlobalOptions, runCommand } from '../session.js';
+import { type CommandContext, type GlobalFlags, runCommand } from '../session.js';
 
 const TITLES = ['VOLUME', 'VM', 'SIZE', 'GROUP', 'EPOCH', 'SPLITTER', 'MODE', 'UNCONFIRMED', 'UNDISTRIBUTED', 'MOVE'];
 
-interface VolumesOptions extends GlobalOptions {
+interface VolumesFlags extends GlobalFlags {
   readonly group?: string;
   readonly vm?: string;
   readonly name?: string;
@@ -24,9 +24,9 @@ export function volumesCommand(context: CommandContext): Command {
     .option('--vm <name>', 'disks of this virtual machine')
     .option('--name <pattern>', 'with such an id: * stands for any characters, ? for one')
     .option('--label <name=value>', 'with this label; several times: with all of them', gathered, [])
-    .action(async (options: VolumesOptions) =>
-      runCommand(context, options, async ({ client, output }) => {
-        const volumes = await client.listVolumes(filterOf(options));
+    .action(async (flags: VolumesFlags) =>
+      runCommand(context, flags, async ({ client, output }) => {
+        const volumes = await client.volumes.list(filterOf(flags));
         output.answer({ volumes }, () =>
           [table(TITLES, volumes.map(row)), ...volumes.flatMap(({ unusable }) => unusable ?? [])].join('\n'),
         );
@@ -40,7 +40,7 @@ function gathered(word: string, before: readonly string[]): readonly string[] {
 }
 
 /** @throws MoverError INVALID_REQUEST */
-function filterOf({ group, vm, name, label }: VolumesOptions): VolumeFilter {
+function filterOf({ group, vm, name, label }: VolumesFlags): VolumeFilter {
   return {
     ...(group === undefined ? {} : { group: parseOrRefuse(groupIdSchema, group, '--group') }),
     ...(vm === undefined ? {} : { vm }),

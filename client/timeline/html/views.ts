@@ -1,6 +1,6 @@
 // The spans a page can show: everything, and shorter ones up to the same end where there is enough
 // to see.
-import type { PointOwner, ListedPoints } from '../../volumes/inventory.js';
+import type { PointOwner, ListedPoints } from '../../points/list.js';
 import type { TimeRange } from '../range.js';
 import { createTimeline, type Timeline } from '../timeline.js';
 

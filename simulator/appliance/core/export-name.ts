@@ -1,6 +1,6 @@
-// The names under which an appliance serves images over NBD: "<volume>@<point>", "<volume>@latest",
-// "<volume>@<time>", each with "+rw" at its end for a scratch to write to; and
-// "access-<id>/<volume>" of an image access.
+// The names of the images that an appliance serves over NBD: "<volume>@<point>", "<volume>@latest"
+// and "<volume>@<time>", each with "+rw" at its end for a writable scratch; and
+// "access-<id>/<volume>" for an image access.
 import { accessIdSchema, type AccessId } from '../../../contracts/images.js';
 import { readMoment } from '../../../contracts/moment.js';
 import { pointIdSchema, volumeIdSchema, type PointId, type VolumeId } from '../../../contracts/ids.js';
@@ -14,12 +14,9 @@ export type ImageName = { readonly volume: VolumeId; readonly writable: boolean 
 export type ExportName = ImageName | { readonly kind: 'access'; readonly access: AccessId; readonly volume: VolumeId };
 
 const LATEST = 'latest';
-/** A "+" is in no id, so it can't be part of a point's. */
+/** No id contains "+", so it can't be part of a point's id. */
 const WRITABLE = '+rw';
-/**
- * No point's id begins with a digit: what does is a time, or a slip, never the id of something
- * else.
- */
+/** A point's id never starts with a digit, so such text is a time, or a mistyped one. */
 const LIKE_A_TIME = /^-?\d/;
 const ACCESS = /^access-([^/]+)\/([^/]+)$/;
 
@@ -32,8 +29,8 @@ export function accessExportName(access: AccessId, volume: VolumeId): string {
 }
 
 /**
- * Undefined if it is no such name. A time is what `readMoment` takes: one without a zone is in UTC,
- * one in the future is none.
+ * Parses an export's name; undefined if it isn't one. A time is what `readMoment` accepts: without
+ * a zone it is UTC, and a future time is refused.
  */
 export function parseExportName(name: string, nowMs: number): ExportName | undefined {
   return parseAccessName(name) ?? parseImageName(name, nowMs);

@@ -1,20 +1,20 @@
-// What state a group is in, from what its appliance sees.
+// The state of a group, as its appliance sees it.
 import type { GroupState } from '../../../contracts/appliance-api.js';
 
 export interface GroupSituation {
   readonly paused: boolean;
-  /** Whether the replica site can be reached. */
+  /** Whether the replica site is reachable. */
   readonly siteReachable: boolean;
   readonly members: number;
   /** Members whose splitter is connected and has attached them. */
   readonly attached: number;
-  /** Members of which only the end state of a short initialization can be recovered now. */
+  /** Members in a short initialization: only its end state can be recovered. */
   readonly initializing: number;
 }
 
 /**
- * The first of them that is true: PAUSED, DISCONNECTED (nothing of it can arrive), INITIALIZING,
- * ACTIVE.
+ * The first state that applies: PAUSED, DISCONNECTED (no write of the group can arrive),
+ * INITIALIZING, ACTIVE.
  */
 export function groupState({ paused, siteReachable, members, attached, initializing }: GroupSituation): GroupState {
   if (paused) return 'PAUSED';

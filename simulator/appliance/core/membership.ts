@@ -1,5 +1,5 @@
-// Which volumes belong to which group, as far as this appliance has heard: decides whom a recovery
-// point has to be asked of.
+// Which volumes belong to which group, as far as this appliance knows: decides which splitters a
+// recovery point's cut is asked of.
 import type { GroupId, VolumeId } from '../../../contracts/ids.js';
 import type { RecoveryPoint } from '../../../contracts/point.js';
 
@@ -9,24 +9,24 @@ export interface Ownership {
   readonly epoch: number;
 }
 
-const NOBODY: ReadonlySet<VolumeId> = new Set();
+const NO_VOLUMES: ReadonlySet<VolumeId> = new Set();
 
 export class Membership {
   readonly #owners = new Map<VolumeId, Ownership>();
   readonly #members = new Map<GroupId, Set<VolumeId>>();
 
-  /** The group that owns the volume at the newest epoch heard of. */
+  /** The group that owns the volume, at the newest epoch known. */
   ownerOf(volume: VolumeId): Ownership | undefined {
     return this.#owners.get(volume);
   }
 
   membersOf(group: GroupId): ReadonlySet<VolumeId> {
-    return this.#members.get(group) ?? NOBODY;
+    return this.#members.get(group) ?? NO_VOLUMES;
   }
 
   /**
-   * What the replica site said of one volume. Older news than what is known is dropped: an epoch
-   * has one owner for ever.
+   * Takes the replica site's answer about one volume. An epoch has one owner for ever, so only a
+   * newer epoch changes anything.
    */
   learn(ownership: Ownership): void {
     const known = this.#owners.get(ownership.volume);
@@ -37,7 +37,7 @@ export class Membership {
     this.#members.set(ownership.group, members.add(ownership.volume));
   }
 
-  /** All members of a group, as the replica site said. */
+  /** Takes the replica site's list of all members of a group. */
   learnGroup(group: GroupId, members: readonly Ownership[]): void {
     const named = new Set(members.map((member) => member.volume));
     for (const volume of this.membersOf(group)) if (!named.has(volume)) this.#forget(volume);
@@ -45,8 +45,9 @@ export class Membership {
   }
 
   /**
-   * A point says of every volume of its group that it is one: contained or left out.
-   * @returns volumes of which nothing was known.
+   * Takes the memberships that a point shows: it names every volume of its group, contained or left
+   * out.
+   * @returns volumes named by the point but not known as members
    */
   learnPoint(point: RecoveryPoint): VolumeId[] {
     const named = new Set<VolumeId>();

@@ -1,5 +1,4 @@
-// What the splitters' answers to one round of cuts amount to: a cut that is consistent over all of
-// them, or nothing.
+// Combines the splitters' answers to one round of cuts into one cut of the group.
 import type { ClockDoubt } from '../../../contracts/clock.js';
 import type { OutputOf } from '../../../contracts/route.js';
 import type { LeftOut } from '../../../contracts/point.js';
@@ -9,8 +8,8 @@ import { HOLD_MS_MAX, type splitterApi } from '../../../contracts/splitter-api.j
 export type SplitterCut = OutputOf<(typeof splitterApi)['cut']>;
 
 /**
- * One splitter's cut is consistent by itself; several must withhold acknowledgements until all have
- * been taken.
+ * How long each splitter must withhold acknowledgements, ms. The cut of a single splitter is
+ * consistent by itself; several must hold until all cuts are taken.
  */
 export function holdMsFor(splitters: number): number {
   return splitters > 1 ? HOLD_MS_MAX : 0;
@@ -19,15 +18,15 @@ export function holdMsFor(splitters: number): number {
 export interface GroupCut {
   readonly cuts: SplitterCut['cuts'];
   readonly leftOut: LeftOut[];
-  /** When the last of the cuts was taken: nothing in the point is later. */
+  /** When the last cut was taken: nothing in the point is later. */
   readonly atMs: number;
-  /** Why that time may be wrong: a splitter's own doubt. */
+  /** A splitter's doubt about its clock: `atMs` may then be wrong. */
   readonly doubt?: ClockDoubt;
 }
 
 /**
- * The cut of a group from those of its splitters. Members that no splitter here spoke of and that
- * nobody has attached are left out as unreachable; about the others the replica site knows better.
+ * The cut of a group from the cuts of its splitters. Members that no answer names and no splitter
+ * has attached are left out as unreachable; the replica site judges the other unnamed members.
  */
 export function groupCut(
   answers: readonly SplitterCut[],
@@ -37,9 +36,9 @@ export function groupCut(
 ): GroupCut {
   const cuts = answers.flatMap((answer) => answer.cuts);
   const leftOut = answers.flatMap((answer) => answer.leftOut);
-  const spokenFor = new Set([...cuts, ...leftOut].map((entry) => entry.volume));
+  const named = new Set([...cuts, ...leftOut].map((entry) => entry.volume));
   for (const volume of members)
-    if (!spokenFor.has(volume) && !isAttached(volume)) leftOut.push({ volume, reason: 'unreachable' });
+    if (!named.has(volume) && !isAttached(volume)) leftOut.push({ volume, reason: 'unreachable' });
   const atMs = answers.length === 0 ? nowMs : Math.max(...answers.map((answer) => answer.atMs));
   const doubt = answers.find((answer) => answer.doubt !== undefined)?.doubt;
   return { cuts, leftOut, atMs, ...(doubt === undefined ? {} : { doubt }) };

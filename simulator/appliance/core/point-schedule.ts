@@ -12,8 +12,8 @@ export class PointSchedule {
   readonly #entries = new Map<GroupId, Entry>();
 
   /**
-   * First points are spread over each group's interval, so that not all groups come at once. All
-   * times are a monotonic clock's.
+   * Spreads the first points over each group's interval, so that the groups don't all come due at
+   * once. All times are a monotonic clock's.
    */
   constructor(groups: readonly { readonly group: GroupId; readonly everyMs: number }[], nowMs: number) {
     groups.forEach(({ group, everyMs }, i) => {
@@ -25,7 +25,7 @@ export class PointSchedule {
     });
   }
 
-  /** The groups whose round is to begin now; none of them is named again before `done`. */
+  /** The groups whose round starts now. A group isn't returned again before its `done`. */
   take(nowMs: number): GroupId[] {
     const due: GroupId[] = [];
     for (const [group, entry] of this.#entries) {
@@ -36,7 +36,7 @@ export class PointSchedule {
     return due;
   }
 
-  /** The group's round ended. Times that passed meanwhile are left out, not made up for. */
+  /** Ends the group's round. Due times that passed meanwhile are skipped, not made up for. */
   done(group: GroupId, nowMs: number): void {
     const entry = this.#entries.get(group);
     if (entry === undefined) return;
@@ -45,7 +45,7 @@ export class PointSchedule {
     entry.dueMs += (missed + 1) * entry.everyMs;
   }
 
-  /** When to look again; undefined while every group has a round under way. */
+  /** The next due time; undefined while every group has a round in progress. */
   nextDueMs(): number | undefined {
     let next: number | undefined;
     for (const { running, dueMs } of this.#entries.values())

@@ -1,8 +1,7 @@
-// Bounds the bytes a second that pass. Times are milliseconds of any clock that does not go back.
+// Limits the bytes a second that pass. Times are milliseconds of a clock that doesn't go back.
 
 /**
- * How much may pass at once after a pause, as a part of a second's bytes: a link has no memory of
- * what it could have carried.
+ * Largest burst after a pause, as a part of a second's bytes: a link can't catch up on idle time.
  */
 const BURST_PART = 0.05;
 const SECOND_MS = 1_000;
@@ -11,8 +10,8 @@ export class TokenBucket {
   readonly #bytesPerSecond: number;
   readonly #burstBytes: number;
   /**
-   * Below zero after a frame larger than what was there: the debt is paid off before anything else
-   * passes.
+   * Bytes that may pass now. Negative after a frame larger than the rest: the debt is paid off
+   * before anything else passes.
    */
   #bytes: number;
   #atMs: number;
@@ -24,13 +23,13 @@ export class TokenBucket {
     this.#atMs = nowMs;
   }
 
-  /** Something passed. */
+  /** Counts bytes that passed. */
   spend(bytes: number, nowMs: number): void {
     this.#refill(nowMs);
     this.#bytes -= bytes;
   }
 
-  /** Milliseconds until something may pass again; 0 if it may now. */
+  /** Milliseconds until something may pass; 0 if it may now. */
   waitMs(nowMs: number): number {
     this.#refill(nowMs);
     return this.#bytes >= 0 ? 0 : Math.ceil((-this.#bytes / this.#bytesPerSecond) * SECOND_MS);

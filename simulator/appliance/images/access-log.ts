@@ -1,5 +1,5 @@
-// The accesses that are open and the last that ended, kept across restarts: who looked at which
-// point, when, and why it ended.
+// The open accesses and the last ended ones, kept across restarts: who opened which point, when,
+// and why the access ended.
 import type { Logger } from 'pino';
 import { z } from 'zod';
 import { MoverError } from '../../../contracts/errors.js';
@@ -9,19 +9,19 @@ import { bytesSchema, durationMsSchema, positionSchema, timeMsSchema } from '../
 import type { RowStore } from '../../store/row-store.js';
 
 export const ACCESSES_TABLE = 'accesses';
-/** Accesses that have ended and are still shown. */
+/** Most ended accesses that are still shown. */
 export const ENDED_ACCESSES_MAX = 200;
 
 const storedAccessSchema = z.strictObject({
   access: accessSchema,
-  /** When its time is up, a label. */
+  /** When the access expires: a label, as the wall clock may be set. */
   expiresAtMs: timeMsSchema,
   /**
-   * How long it might still stay open when this was stored: what it has after a restart. Absent in
+   * Time the access had left when this was stored, which is what it has after a restart. Absent in
    * rows of earlier versions.
    */
   leftMs: durationMsSchema.optional(),
-  /** Empty once it has ended. */
+  /** Empty once the access has ended. */
   images: z.array(
     z.strictObject({
       volume: volumeIdSchema,
@@ -37,10 +37,10 @@ export type StoredAccess = z.infer<typeof storedAccessSchema>;
 
 export class AccessLog {
   readonly #store: RowStore;
-  /** Oldest end first. */
+  /** Ended accesses, oldest end first. */
   readonly #ended = new Map<AccessId, StoredAccess>();
   #unended: StoredAccess[] = [];
-  /** What the store could not take yet, by id: the newest row; undefined for one to be deleted. */
+  /** Rows that the store couldn't take yet, newest state by id; undefined for a row to delete. */
   readonly #unstored = new Map<AccessId, StoredAccess | undefined>();
   #failure: MoverError | undefined;
 
@@ -50,7 +50,7 @@ export class AccessLog {
     for (const [id, value] of store.rows(ACCESSES_TABLE)) {
       const parsed = storedAccessSchema.safeParse(value);
       if (parsed.success) rows.push(parsed.data);
-      // A log that can't be read must not keep replication from starting.
+      // An unreadable row must not keep replication from starting.
       else log.warn({ access: id, err: parsed.error }, 'a stored image access cannot be read; it is left out');
     }
     this.#unended = rows.filter(({ access }) => access.ended === undefined);
@@ -67,22 +67,19 @@ export class AccessLog {
     return this.#ended.get(id);
   }
 
-  /** Those that an earlier process had open; once. */
+  /** The accesses that an earlier process left open. Returns them once. */
   takeUnended(): readonly StoredAccess[] {
     const unended = this.#unended;
     this.#unended = [];
     return unended;
   }
 
-  /** A new access: stored when it returns. @throws MoverError STORAGE_FULL, STORAGE_FAILED */
+  /** Stores a new access before it returns. @throws MoverError STORAGE_FULL, STORAGE_FAILED */
   begin(row: StoredAccess): void {
     this.#store.commit([{ table: ACCESSES_TABLE, key: row.access.id, value: row }]);
   }
 
-  /**
-   * What has happened to an access has happened, stored or not: what can't be stored now is stored
-   * by `storeAgain`.
-   */
+  /** Takes an access's new state. `storeAgain` retries a state that can't be stored now. */
   put(row: StoredAccess): void {
     const { id, ended } = row.access;
     this.#unstored.set(id, row);
@@ -98,7 +95,7 @@ export class AccessLog {
     this.storeAgain();
   }
 
-  /** Never throws for a disk that is full or fails. */
+  /** Stores what is still unstored. Doesn't throw when the disk is full or fails. */
   storeAgain(): void {
     if (this.#unstored.size === 0) return;
     try {
@@ -117,10 +114,10 @@ export class AccessLog {
     }
   }
 
-  /** What is wrong, in a sentence; nothing while all is stored. */
+  /** What is wrong, in a sentence; undefined while everything is stored. */
   get note(): string | undefined {
     return this.#failure === undefined
       ? undefined
-      : `What became of ${this.#unstored.size} image accesses is not stored: ${this.#failure.message} After a restart they would be shown as they were before; no data is concerned. It is tried again by itself.`;
+      : `The latest state of ${this.#unstored.size} image accesses is not stored: ${this.#failure.message} A restart would show their earlier state; no data is affected. The appliance tries again by itself.`;
   }
 }

@@ -1,5 +1,5 @@
-// One image access from its opening to its end: the images it holds, its scratch, who is connected,
-// and how near its limits are.
+// One image access from its opening to its end: its images, its scratch, its connections, and how
+// near its limits are.
 import { setMaxListeners } from 'node:events';
 import type { Logger } from 'pino';
 import type { VolumeId } from '../../../contracts/ids.js';
@@ -12,40 +12,40 @@ import type { ScratchDisk } from './scratch-disk.js';
 import type { SiteImage } from './site-image.js';
 
 /**
- * Before a limit by which there is a warning: time to connect again, or to open another one. A
- * fifth of a limit that is shorter.
+ * How long before a time limit the warning starts, ms: time to connect again or open another
+ * access. At most a fifth of the limit.
  */
 const WARN_BEFORE_MS = 5 * 60_000;
 const WARN_SHARE = 0.2;
-/** From this share of its scratch on there is a warning. */
+/** Share of the scratch at which the warning starts. */
 const SCRATCH_WARN_SHARE = 0.8;
-/** The wall clock must have been set by more for the limits' times to be told anew. */
+/** Smallest change of the wall clock that changes the displayed times, ms. */
 const LABEL_STEP_MS = 1_000;
 
 /** What doesn't change from the opening to the end. */
 export type AccessFacts = Omit<Access, 'exports' | 'scratch' | 'limit' | 'warnings' | 'ended'>;
 
-/** One member: an export. */
+/** One member volume: an export. */
 export interface AccessMember {
   readonly name: string;
   readonly image: SiteImage;
-  /** Of a writable one. */
+  /** Only for a writable access. */
   readonly scratch?: ScratchDisk | undefined;
-  /** By clients of an earlier process. */
+  /** Traffic of clients of an earlier process. */
   readonly traffic?: Traffic | undefined;
 }
 
 export interface OpenAccessOptions {
   readonly facts: AccessFacts;
   /**
-   * How long it may stay open from now on; after a restart of the appliance what was left when it
-   * was stored last.
+   * How long the access may stay open from now on, ms. After a restart of the appliance: what was
+   * left when it was last stored.
    */
   readonly leftMs: number;
   readonly idleMsMax: number;
   readonly members: readonly AccessMember[];
   readonly budget?: ScratchBudget | undefined;
-  /** Stores it as it is now. */
+  /** Stores the access's current state. */
   readonly onChange: (access: OpenAccess) => void;
   readonly log: Logger;
 }
@@ -58,7 +58,7 @@ interface Ending {
 }
 
 interface Limit {
-  /** By the monotonic clock. */
+  /** Monotonic time. */
   readonly endsAtMs: number;
   readonly why: 'idle' | 'age';
   readonly lengthMs: number;
@@ -105,7 +105,7 @@ export class OpenAccess {
   constructor(options: OpenAccessOptions) {
     this.#options = options;
     this.#members = new Map(options.members.map((member) => [member.image.held.volume, new Member(member)]));
-    // Every connection listens to it.
+    // Every connection adds a listener.
     setMaxListeners(0, this.#gone.signal);
   }
 
@@ -125,7 +125,7 @@ export class OpenAccess {
     return this.#ended !== undefined;
   }
 
-  /** The export of a volume for one connection; undefined if there is none, or no more. */
+  /** A volume's export for one connection; undefined if the access doesn't have it or has ended. */
   connect(volume: VolumeId, peer: NbdPeer): BlockDevice | undefined {
     const member = this.#members.get(volume);
     if (member === undefined || this.isEnded) return undefined;
@@ -150,7 +150,9 @@ export class OpenAccess {
     return device;
   }
 
-  /** Says what is near. @returns why it has to be closed now; undefined if it hasn't. */
+  /**
+   * Logs a warning for each near limit. @returns the limit that is reached: the access must close
+   */
   check(): 'idle' | 'age' | undefined {
     const limit = this.#limit();
     if (performance.now() >= limit.endsAtMs) return limit.why;
@@ -168,8 +170,8 @@ export class OpenAccess {
     const scratch = budget === undefined ? {} : { scratch: { bytes: budget.bytes, bytesMax: budget.bytesMax } };
     if (this.#ended !== undefined) {
       const { atMs, why, by, detail } = this.#ended;
-      const said = { ...(by === undefined ? {} : { by }), ...(detail === undefined ? {} : { detail }) };
-      return { ...facts, exports, ...scratch, warnings: [], ended: { atMs, why, ...said } };
+      const details = { ...(by === undefined ? {} : { by }), ...(detail === undefined ? {} : { detail }) };
+      return { ...facts, exports, ...scratch, warnings: [], ended: { atMs, why, ...details } };
     }
     const { endsAtMs, why } = this.#limit();
     return {
@@ -192,8 +194,8 @@ export class OpenAccess {
   }
 
   /**
-   * Ends every connection, lets go of the images and throws the scratch away. Never rejects; called
-   * again it waits for the same end.
+   * Ends every connection, closes the images and discards the scratch. Never rejects; a repeated
+   * call waits for the same end.
    */
   async end(why: AccessEnd, { by, detail }: Pick<Ending, 'by' | 'detail'> = {}): Promise<void> {
     this.#ended ??= { atMs: Date.now(), why, by, detail };
@@ -203,12 +205,12 @@ export class OpenAccess {
 
   async #end(ending: Ending): Promise<void> {
     const { onChange, log } = this.#options;
-    // Known before anything is taken away: a process that dies in between must not come back with
-    // it.
+    // Stored before anything is taken away: a process that dies in between must not restore the
+    // access.
     onChange(this);
     this.#gone.abort();
-    // Closed first: reads that wait for a replica site that is away would keep their connections
-    // otherwise.
+    // The images close first: reads that wait for an unreachable replica site would otherwise keep
+    // their connections open.
     await Promise.all(this.images.map((image) => image.close()));
     if (this.#connections > 0) await new Promise<void>((resolve) => (this.#onEmpty = resolve));
     for (const { scratch } of this.#members.values()) scratch?.discard();
@@ -227,7 +229,7 @@ export class OpenAccess {
     else log.warn(fields, 'image access ended');
   }
 
-  /** The wall time of an instant, for people: the same each time unless the wall clock was set. */
+  /** The wall time of an instant, for people. Stable unless the wall clock is set. */
   #labelOf(monotonicMs: number): number {
     const offsetMs = Date.now() - performance.now();
     if (Math.abs(offsetMs - this.#offsetMs) > LABEL_STEP_MS) this.#offsetMs = offsetMs;
@@ -253,25 +255,25 @@ export class OpenAccess {
     return this.#connections === 0 && idle.endsAtMs < age.endsAtMs ? idle : age;
   }
 
-  /** When its time is up, by the monotonic clock. */
+  /** When the access expires; monotonic time. */
   get #endsAtMs(): number {
     return this.#beganAtMs + this.#options.leftMs;
   }
 
-  /** Sentences by what they are about. */
+  /** Warning sentences, keyed by the limit they are about. */
   #nearby(): ReadonlyMap<string, string> {
     const { facts, budget } = this.#options;
     const near = new Map<string, string>();
     const { endsAtMs, why, lengthMs } = this.#limit();
     if (endsAtMs - performance.now() <= Math.min(WARN_BEFORE_MS, lengthMs * WARN_SHARE)) {
-      const because = why === 'age' ? 'its time is up then' : 'nobody is connected';
+      const because = why === 'age' ? 'its time is up' : 'nobody is connected';
       near.set(
         why,
-        `Image access ${facts.id} of ${facts.client} is closed at ${new Date(this.#labelOf(endsAtMs)).toISOString()}: ${because}.`,
+        `Image access ${facts.id} of ${facts.client} will be closed at ${new Date(this.#labelOf(endsAtMs)).toISOString()}: ${because}.`,
       );
     }
     if (budget !== undefined && budget.bytes >= budget.bytesMax * SCRATCH_WARN_SHARE)
-      near.set('scratch', `The scratch of image access ${facts.id} has ${budget.bytes} of ${budget.bytesMax} bytes.`);
+      near.set('scratch', `The scratch of image access ${facts.id} uses ${budget.bytes} of ${budget.bytesMax} bytes.`);
     return near;
   }
 

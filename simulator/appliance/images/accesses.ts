@@ -1,9 +1,7 @@
-// The image accesses of an appliance: opened all or none, held at the replica site, closed on
-// demand or at their limits, and remembered.
-//
-// After a restart of the appliance read-only accesses are open again under the same names, at the
-// same positions: there is nothing in them that could be lost. Writable ones are ended, since their
-// scratch is gone.
+// The image accesses of an appliance: opened as a whole or not at all, held at the replica site,
+// closed on demand or at their limits, and logged.
+// After a restart of the appliance a read-only access is open again under the same names, at the
+// same positions: it has no state to lose. A writable access is ended, since its scratch is gone.
 import { randomBytes } from 'node:crypto';
 import type { Logger } from 'pino';
 import { MoverError } from '../../../contracts/errors.js';
@@ -25,24 +23,22 @@ import { AccessLog, type StoredAccess } from './access-log.js';
 import type { ScratchFolder, ScratchLimits } from './scratch-folder.js';
 import { SiteImage, type SiteImageParts } from './site-image.js';
 
-/** Accesses that are open at once. */
+/** Most accesses open at once. */
 export const OPEN_ACCESSES_MAX = 64;
-/** How long an access may be without a connection: over a lunch, not over a night. */
+/** Longest time without a connection, ms: a lunch break, but not a night. */
 export const ACCESS_IDLE_MS_MAX = 2 * 3_600_000;
-/** How often limits are looked at. */
+/** Time between two checks of the limits, ms. */
 const CHECK_EVERY_MS = 5_000;
 /**
- * How often the replica site is told that images are still wanted: far below the 10 minutes after
- * which it takes them for forgotten.
+ * How often the replica site is told which images are in use, ms: far below the 10 minutes after
+ * which it considers an image abandoned.
  */
 const KEEP_EVERY_MS = 15_000;
-/** Images opened at once for a group: each reads UNDO from the disk. */
+/** Images opened at once for a group; each reads UNDO from the disk. */
 const OPENINGS_MAX = 8;
-/** Random bytes of an id that is made up: short enough to type. */
+/** Random bytes of a generated id: short enough to type. */
 const ID_BYTES = 4;
-/**
- * How often it is stored how long an access may still stay open: a restart prolongs it by no more.
- */
+/** How often an access's remaining time is stored, ms: a restart prolongs it by no more. */
 const STORE_EVERY_MS = 10 * 60_000;
 const STOPPED = { detail: 'The appliance was stopped.' };
 
@@ -82,7 +78,7 @@ export class Accesses {
     this.#log = new AccessLog(options.store, options.log);
   }
 
-  /** Takes up what an earlier process left. */
+  /** Restores or ends the accesses that an earlier process left open. */
   start(): void {
     for (const stored of this.#log.takeUnended()) {
       if (stored.access.writable) this.#endAfterRestart(stored);
@@ -97,7 +93,7 @@ export class Accesses {
   }
 
   /**
-   * Opens every image or none. Repeated with the same id it returns what is open.
+   * Opens all images or none. A repeated call with the same id returns the open access.
    * @throws MoverError POINT_NOT_FOUND, POINT_UNAVAILABLE, POINT_TRIMMED, IMAGE_LIMIT,
    * GROUP_NOT_FOUND, VOLUME_NOT_FOUND, ACCESS_MISMATCH, UNREACHABLE, LINK_DOWN, STORAGE_FULL,
    * STORAGE_FAILED, SHUTTING_DOWN
@@ -109,24 +105,25 @@ export class Accesses {
     const { openAccessesMax = OPEN_ACCESSES_MAX } = this.#options;
     if (this.#open.size + this.#opening.size >= openAccessesMax)
       throw new MoverError('IMAGE_LIMIT', `${openAccessesMax} image accesses are open already.`);
-    // Not the caller's signal: who repeats the call with the same id wants what this one began.
+    // Opens without the caller's signal: a caller that repeats the call with the same id wants the
+    // access that this call began.
     const opened = this.#openNew(id, input).finally(() => this.#opening.delete(id));
     this.#opening.set(id, { input, opened });
     const access = await opened;
     if (signal.aborted && input.access === undefined) {
-      await this.#end(access, 'closed', { detail: 'Who asked for it had gone before it was open.' });
+      await this.#end(access, 'closed', { detail: 'The client left before the access was open.' });
       signal.throwIfAborted();
     }
     return access.view();
   }
 
-  /** Newest first: those that are open, then the last that ended. */
+  /** Accesses, newest first: the open ones, then the last ended ones. */
   list(): Access[] {
     const open = [...this.#open.values()].map((access) => access.view()).toReversed();
     return [...open, ...this.#log.ended.map(({ access }) => access).toReversed()];
   }
 
-  /** Closes it, or repeats how it ended. @throws MoverError ACCESS_NOT_FOUND */
+  /** Closes an access, or repeats how it ended. @throws MoverError ACCESS_NOT_FOUND */
   async close(id: AccessId, by: string | undefined): Promise<Access> {
     const access = this.#open.get(id) ?? (await this.#opening.get(id)?.opened.catch(() => undefined));
     if (access === undefined) {
@@ -142,18 +139,18 @@ export class Accesses {
     return [...this.#open.values()].flatMap((access) => access.exportNames);
   }
 
-  /** Undefined if there is no such export, or no more. */
+  /** A volume's export; undefined if there is none, or none any more. */
   connect(id: AccessId, volume: VolumeId, peer: NbdPeer): BlockDevice | undefined {
     return this.#open.get(id)?.connect(volume, peer);
   }
 
-  /** Sentences about accesses that are near a limit. */
+  /** Sentences about accesses that are near a limit, and about access states that aren't stored. */
   get notes(): readonly string[] {
     const near = [...this.#open.values()].flatMap((access) => access.view().warnings);
     return [...near, ...(this.#log.note === undefined ? [] : [this.#log.note])];
   }
 
-  /** Connections must have ended. Read-only accesses stay open for the next process. */
+  /** Stops after all connections have ended. Read-only accesses stay open for the next process. */
   async stop(): Promise<void> {
     this.#stopped = true;
     for (const timer of this.#timers) clearInterval(timer);
@@ -170,7 +167,10 @@ export class Accesses {
     return taken ? this.#newId() : id;
   }
 
-  /** @throws MoverError ACCESS_MISMATCH */
+  /**
+   * The access that has this id already; undefined if there is none.
+   * @throws MoverError ACCESS_MISMATCH if it has ended or has other contents
+   */
   #knownAs(id: AccessId, input: ParsedOpenAccessInput): Promise<OpenAccess> | undefined {
     const mismatch = (what: string): MoverError =>
       new MoverError('ACCESS_MISMATCH', `access: image access "${id}" ${what}.`);
@@ -232,8 +232,8 @@ export class Accesses {
   }
 
   /**
-   * One that can't be stored is not opened: a process that dies would leave its images open and
-   * nobody would know.
+   * Stores a new access, then holds it. An access that can't be stored isn't opened: if the process
+   * died, its images would stay open and nobody would know.
    */
   async #begin(facts: AccessFacts, images: readonly SiteImage[], leftMs: number): Promise<OpenAccess> {
     try {
@@ -286,7 +286,7 @@ export class Accesses {
     this.#log.put(access.stored);
   }
 
-  /** Never rejects. One that is ending already goes on as it began. */
+  /** Ends an access. Never rejects; an access that is already ending keeps its first reason. */
   async #end(access: OpenAccess, ...how: Parameters<OpenAccess['end']>): Promise<void> {
     this.#ending.add(access);
     await access.end(...how);
@@ -327,10 +327,7 @@ export class Accesses {
     }
   }
 
-  /**
-   * Tells the replica site which images are still wanted, and has those opened again that it lost.
-   * Never rejects.
-   */
+  /** Tells the replica site which images are in use, and reopens lost ones. Never rejects. */
   async #keep(): Promise<void> {
     if (this.#keeping) return;
     this.#keeping = true;
@@ -351,7 +348,7 @@ export class Accesses {
   }
 }
 
-/** @throws MoverError the first failure's; then none is open */
+/** Opens all images or none. @throws MoverError of the first failure */
 async function openAll(
   parts: SiteImageParts,
   point: RecoveryPoint,

@@ -1,7 +1,7 @@
-// A set of block numbers of a disk, in bits, of which only the parts that are neither empty nor
-// full take memory.
+// A set of block numbers of a disk, as bits. Only pages that are neither empty nor full take
+// memory.
 
-/** Blocks of one page of bits: 128 MiB of a disk in 4 KiB blocks, 4 KiB of memory. */
+/** Blocks of one page of bits: 128 MiB of a disk with 4 KiB blocks; 4 KiB of memory. */
 const PAGE_BLOCKS = 32 * 1024;
 const WORD_BITS = 8;
 
@@ -17,17 +17,17 @@ export class BlockSet {
     return ((page[bit >> 3] ?? 0) & (1 << (bit & 7))) !== 0;
   }
 
-  /** Blocks [from, to). */
+  /** Adds blocks [from, to). */
   add(from: number, to: number): void {
     this.#change(from, to, true);
   }
 
-  /** Blocks [from, to). */
+  /** Removes blocks [from, to). */
   delete(from: number, to: number): void {
     this.#change(from, to, false);
   }
 
-  /** How many of the blocks [from, to) are not in it. */
+  /** How many of the blocks [from, to) are not in the set. */
   missing(from: number, to: number): number {
     let count = 0;
     for (let block = from; block < to;) {

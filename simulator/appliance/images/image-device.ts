@@ -1,4 +1,4 @@
-// A recovery point of one volume as one connection's disk: read-only, or with a scratch that takes
+// A recovery point of one volume as the disk of one connection: read-only, or with a scratch for
 // its writes.
 import { MoverError } from '../../../contracts/errors.js';
 import type { BlockDevice, BlockSizes, ZeroesOptions } from '../../../nbd/block-device.js';
@@ -9,7 +9,7 @@ import type { SiteImage } from './site-image.js';
 
 const BLOCK_SIZES: BlockSizes = { minimum: 1, preferred: 4096, maximum: 32 * 1024 * 1024 };
 
-/** What one connection read and wrote. */
+/** Bytes that one connection read and wrote. */
 export interface Traffic {
   readonly readBytes: number;
   readonly writtenBytes: number;
@@ -19,9 +19,9 @@ export interface ImageDeviceOptions {
   readonly image: SiteImage;
   readonly description: string;
   readonly scratch?: ScratchDisk | undefined;
-  /** Whether other connections have the same scratch. */
+  /** Whether other connections use the same scratch. */
   readonly shared: boolean;
-  /** Ends the connection. */
+  /** Ends the connection when aborted. */
   readonly gone?: AbortSignal | undefined;
   readonly onClose: (traffic: Traffic) => Promise<void> | void;
 }
@@ -30,7 +30,7 @@ export class ImageDevice implements BlockDevice {
   readonly sizeBytes: number;
   readonly readOnly: boolean;
   readonly blockSizes = BLOCK_SIZES;
-  /** What is read-only never changes; a scratch of one's own is another disk at each connection. */
+  /** False for a scratch of the connection's own: each connection then sees another disk. */
   readonly canMultiConn: boolean;
   readonly description: string;
   readonly gone?: AbortSignal;

@@ -1,6 +1,6 @@
-// What an appliance serves over NBD: the exports of image accesses, and single images that are
-// opened at the replica site when a client connects and closed when it leaves, on demand with a
-// scratch of that connection's own.
+// What an appliance serves over NBD: the exports of image accesses, and single images. A single
+// image is opened at the replica site when a client connects and closed when it leaves; "+rw" gives
+// the connection its own scratch.
 import type { Logger } from 'pino';
 import { MoverError } from '../../../contracts/errors.js';
 import type { PointId, VolumeId } from '../../../contracts/ids.js';
@@ -18,7 +18,7 @@ export interface ImageDirectoryOptions {
   readonly parts: SiteImageParts;
   readonly accesses: Pick<Accesses, 'connect' | 'exportNames'>;
   readonly scratch: ScratchFolder;
-  /** Volumes whose newest image is shown to clients that ask for a list. */
+  /** Volumes whose newest image is listed to clients. */
   readonly listed: () => Iterable<VolumeId>;
   readonly log: Logger;
 }
@@ -35,7 +35,7 @@ export class ImageDirectory implements ExportDirectory {
     return [...accesses.exportNames, ...[...listed()].map(latestExportName)].toSorted();
   }
 
-  /** @throws NbdError EPERM when the replica site refuses; undefined for a name that is none. */
+  /** Opens an export; undefined if there is none. @throws NbdError EPERM if the site refuses */
   async open(name: string, peer: NbdPeer): Promise<BlockDevice | undefined> {
     const { accesses, log } = this.#options;
     const parsed = parseExportName(name, Date.now());
@@ -64,7 +64,7 @@ export class ImageDirectory implements ExportDirectory {
     const disk = writable
       ? await scratchFor(image, () => scratch.make({ sizeBytes, budget: scratch.budget(), owner: about }))
       : undefined;
-    const how = writable ? 'writes are thrown away in the end' : 'read-only';
+    const how = writable ? 'writes are discarded at the end' : 'read-only';
     return new ImageDevice({
       image,
       scratch: disk,
@@ -78,7 +78,7 @@ export class ImageDirectory implements ExportDirectory {
     });
   }
 
-  /** Undefined for the newest state. */
+  /** The point to open; undefined for the newest state. */
   async #pointOf(parsed: ImageName): Promise<PointId | undefined> {
     switch (parsed.kind) {
       case 'latest':
@@ -91,7 +91,7 @@ export class ImageDirectory implements ExportDirectory {
   }
 }
 
-/** @throws MoverError STORAGE_FULL, STORAGE_FAILED; then the image is closed */
+/** Makes a scratch. @throws MoverError STORAGE_FULL, STORAGE_FAILED; the image is then closed */
 async function scratchFor(image: SiteImage, make: () => ScratchDisk): Promise<ScratchDisk> {
   try {
     return make();

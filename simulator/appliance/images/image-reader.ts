@@ -1,9 +1,9 @@
-// Raw reads of an open image at the replica site.
+// Reads raw bytes of an open image at the replica site.
 import { fromProblem, MoverError, problemSchema } from '../../../contracts/errors.js';
 import { IMAGE_READ_BYTES_MAX, IMAGE_READ_PATH } from '../../../contracts/replica-site-api.js';
 import type { Link } from '../link.js';
 
-/** Longest wait for one read: a disk that is that slow is as good as gone. */
+/** Longest wait for one read, ms: a slower disk counts as gone. */
 const READ_MS_MAX = 30_000;
 
 export interface ImageReaderOptions {
@@ -20,7 +20,7 @@ export class ImageReader {
   }
 
   /**
-   * Exactly `length` bytes; longer ranges are read in parts, one after another.
+   * Reads exactly `length` bytes. Longer ranges are read in parts, one after another.
    * @throws MoverError the site's own, UNREACHABLE, LINK_DOWN; the signal's reason
    */
   async read(image: string, offset: number, length: number, signal: AbortSignal): Promise<Buffer> {
@@ -45,7 +45,7 @@ export class ImageReader {
   }
 }
 
-/** @throws MoverError the server's own, UNREACHABLE; the signal's reason */
+/** Fetches a body. @throws MoverError the server's own, UNREACHABLE; the signal's reason */
 async function fetchBytes(url: string, headers: Record<string, string>, signal: AbortSignal): Promise<Buffer> {
   let status: number;
   let body: Buffer;

@@ -1,11 +1,11 @@
-// Reads ahead for a client that reads in order, so that a copy of a whole disk doesn't pay a round
-// trip for each of its small reads.
+// Reads ahead for a sequential client, so that copying a whole disk doesn't cost a round trip for
+// each small read.
 
-/** Bytes fetched at once for a client that reads in order. */
+/** Bytes fetched at once for a sequential client. */
 export const READ_AHEAD_BYTES = 1024 * 1024;
-/** Fetched windows that are kept: the one being read and those ahead of it. */
+/** Most fetched windows kept: the one being read and those ahead of it. */
 const WINDOWS_MAX = 4;
-/** Reads under way at once; further ones wait their turn. */
+/** Most reads in flight; further ones wait. */
 const CONCURRENT_READS_MAX = 8;
 
 export type Fetch = (offset: number, length: number) => Promise<Buffer>;
@@ -19,9 +19,9 @@ interface Window {
 export class ReadAhead {
   readonly #sizeBytes: number;
   readonly #fetch: Fetch;
-  /** The oldest first. */
+  /** Fetched windows, oldest first. */
   #windows: Window[] = [];
-  /** Where the last read ended: the next one there reads in order. */
+  /** Where the last read ended: a read that starts there is sequential. */
   #nextOffset = -1;
   #underWay = 0;
   readonly #waiting: (() => void)[] = [];
@@ -37,7 +37,7 @@ export class ReadAhead {
     const window =
       this.#windowOf(offset, length) ?? (inOrder && length < READ_AHEAD_BYTES ? this.#open(offset) : undefined);
     if (window === undefined || offset + length > window.end) return this.#limited(offset, length);
-    // The next window is asked for while this one is being read.
+    // The next window is fetched while this one is being read.
     if (inOrder && window.end < this.#sizeBytes && this.#windowOf(window.end, 1) === undefined) this.#open(window.end);
     const bytes = await window.bytes;
     return bytes.subarray(offset - window.offset, offset - window.offset + length);
@@ -50,7 +50,7 @@ export class ReadAhead {
   #open(offset: number): Window {
     const end = Math.min(this.#sizeBytes, offset + READ_AHEAD_BYTES);
     const window: Window = { offset, end, bytes: this.#limited(offset, end - offset) };
-    // A window that failed is of no use to anybody; its reader sees the failure.
+    // A failed window is dropped; its reader sees the failure.
     window.bytes.catch(() => {
       this.#windows = this.#windows.filter((kept) => kept !== window);
     });

@@ -1,8 +1,8 @@
-// How much scratch may be written: of one access, and within that of all accesses of the process.
+// How many bytes of scratch may be written: by one access, and by all accesses of the process.
 
 const GIB = 1024 ** 3;
 /**
- * Scratch of one access (or one connection to a "+rw" export), bytes: room for a test of what is
+ * Most scratch of one access (or one connection to a "+rw" export), bytes: enough to test what is
  * restored, not for a second disk.
  */
 export const SCRATCH_BYTES_MAX = 16 * GIB;
@@ -24,7 +24,8 @@ export class ScratchBudget {
   }
 
   /**
-   * The limit that stands against so many more bytes; undefined if none does: then they are taken.
+   * Takes bytes from this budget and the one around it. @returns the limit that would be exceeded
+   * (nothing is taken then); undefined if the bytes were taken
    */
   take(bytes: number): ScratchBudget | undefined {
     if (this.#bytes + bytes > this.bytesMax) return this;

@@ -1,6 +1,6 @@
-// A writable disk over one that never changes: what is written goes to a sparse file of its own,
-// thrown away in the end. Nothing of it needs to outlive the process, but a flush still syncs: that
-// is when a full disk owns up to writes that it took on credit.
+// A writable disk over a read-only one: writes go to a sparse file of its own, discarded at the
+// end. Nothing of it outlives the process, but a flush still syncs: only a sync makes a full disk
+// report buffered writes that it can't store.
 import { rmSync } from 'node:fs';
 import type { ZeroesOptions } from '../../../nbd/block-device.js';
 import { NbdError } from '../../../nbd/errors.js';
@@ -10,14 +10,9 @@ import { RangeLock } from '../../disk/range-lock.js';
 import { BlockSet } from './block-set.js';
 import type { ScratchBudget } from './scratch-budget.js';
 
-/**
- * What is copied up from the disk below when a part of it is written: a file system's usual block.
- */
+/** Unit of copy-on-write from the disk below, bytes: the usual block of a file system. */
 export const SCRATCH_BLOCK_BYTES = 4_096;
-/**
- * Files are read and written within the call up to this size: the page cache answers faster than
- * the thread pool is reached.
- */
+/** Largest synchronous read or write, bytes: the page cache is faster than the thread pool. */
 const AT_ONCE_BYTES_MAX = 64 * 1024;
 
 /** Reads the disk below. */
@@ -27,28 +22,24 @@ export interface ScratchDiskOptions {
   readonly path: string;
   readonly sizeBytes: number;
   readonly budget: ScratchBudget;
-  /**
-   * Called at each write that is refused for want of scratch; `limit` is the one that is reached.
-   */
+  /** Called for each write refused for lack of scratch, with the limit that was reached. */
   readonly onFull: (limit: ScratchBudget) => void;
-  /** Called at each call that the file's disk refuses. */
+  /** Called for each call that the file's disk refuses. */
   readonly onRefused: (error: Error) => void;
-  /** Called at each write that it takes. */
+  /** Called for each write that the file takes. */
   readonly onTaken: () => void;
 }
 
 export class ScratchDisk {
   readonly #options: ScratchDiskOptions;
   readonly #file: OpenFile;
-  /**
-   * Writers of one block take turns; readers don't wait, as NBD promises nothing of what overlaps.
-   */
+  /** Writers of one block take turns. Readers don't wait: NBD orders no overlapping requests. */
   readonly #lock = new RangeLock();
   /** Blocks whose content is in the file. */
   readonly #written = new BlockSet();
-  /** Blocks that read as zeroes, wherever their content was. No block is in both. */
+  /** Blocks that read as zeroes, whatever is in the file or below. No block is in both sets. */
   readonly #zero = new BlockSet();
-  /** Blocks that are paid for: they stay so, as a file gives no block back. */
+  /** Blocks paid for from the budget. They stay paid, as the file gives no block back. */
   readonly #paid = new BlockSet();
   #paidBytes = 0;
   #discarded = false;
@@ -58,19 +49,19 @@ export class ScratchDisk {
     this.#file = new OpenFile(options.path, options.sizeBytes);
   }
 
-  /** Bytes that it takes up of its budget. */
+  /** Bytes taken from the budget. */
   get bytes(): number {
     return this.#paidBytes;
   }
 
-  /** The range as it is now; `below` is asked only if something of it was never written. */
+  /** Reads the range as it is now. `below` is called only if part of it was never written. */
   async read(offset: number, length: number, below: ReadBelow): Promise<Buffer> {
     this.#assertThere();
     const runs = this.#runs(offset, offset + length);
     const untouched = runs.filter(({ from }) => from === 'below');
     const [first, last] = [untouched[0], untouched.at(-1)];
     const result = Buffer.allocUnsafe(length);
-    // One request for all of it: what is fetched needlessly costs less than round trips.
+    // One request covers all untouched runs: needless bytes cost less than round trips.
     if (first !== undefined && last !== undefined)
       (await below(first.start, last.end - first.start)).copy(result, first.start - offset);
     for (const { start, end, from } of runs) {
@@ -80,13 +71,13 @@ export class ScratchDisk {
     return result;
   }
 
-  /** @throws NbdError ENOSPC (then nothing is written), EIO; what `below` throws */
+  /** Writes. @throws NbdError ENOSPC (then nothing is written), EIO; what `below` throws */
   async write(offset: number, data: Buffer, fua: boolean, below: ReadBelow): Promise<void> {
     await this.#exclusively(offset, data.length, async (blocks) => this.#put(offset, data, blocks, below));
     if (fua) await this.flush();
   }
 
-  /** A trim zeroes whole blocks and leaves the rest as it is. @throws as `write` */
+  /** Writes zeroes. A trim zeroes whole blocks and leaves partial ones alone. @throws as `write` */
   async zeroes(offset: number, length: number, options: ZeroesOptions, below: ReadBelow): Promise<void> {
     await this.#exclusively(offset, length, async ({ from, to }) => {
       const { sizeBytes } = this.#options;
@@ -95,7 +86,7 @@ export class ScratchDisk {
       const wholeTo = end === sizeBytes || end === startOf(to) ? to : to - 1;
       if (!options.mayTrim) this.#pay(from, to);
       if (!options.trim) {
-        // The parts of blocks at either end; one part if both are in the same block.
+        // The partial blocks at both ends; one part if both are in the same block.
         const headEnd = Math.min(end, startOf(wholeFrom));
         if (offset < headEnd) await this.#zeroPart(offset, headEnd, below);
         if (wholeTo < to && startOf(wholeTo) >= headEnd && wholeTo >= wholeFrom)
@@ -108,7 +99,7 @@ export class ScratchDisk {
     if (options.fua) await this.flush();
   }
 
-  /** @throws NbdError when the file can't be synced */
+  /** Syncs the file. @throws NbdError when that fails */
   async flush(): Promise<void> {
     try {
       if (this.#paidBytes > 0) await this.#file.sync();
@@ -119,8 +110,8 @@ export class ScratchDisk {
   }
 
   /**
-   * Throws everything away and gives the budget back. May be called again. To be called when no
-   * request is under way.
+   * Discards everything and gives the budget back. May be called again. Call it only when no
+   * request is in flight.
    */
   discard(): void {
     if (this.#discarded) return;
@@ -129,7 +120,7 @@ export class ScratchDisk {
       this.#file.close();
       rmSync(this.#options.path, { force: true });
     } catch (error) {
-      // The file goes at the next start; whoever ends an access must not be held up by it.
+      // The file is removed at the next start; ending an access must not fail over it.
       this.#refused(error);
     }
     this.#options.budget.giveBack(this.#paidBytes);
@@ -173,8 +164,8 @@ export class ScratchDisk {
   }
 
   /**
-   * What of a block isn't in the file yet though it isn't written now; empty when the file has the
-   * block.
+   * The part of a block that a write doesn't cover, to fill the block in the file; empty when the
+   * file already has the block.
    */
   async #missingPart(start: number, end: number, block: number, below: ReadBelow): Promise<Buffer> {
     if (end <= start || this.#written.has(block)) return Buffer.alloc(0);
@@ -188,10 +179,10 @@ export class ScratchDisk {
   }
 
   #assertThere(): void {
-    if (this.#discarded) throw new NbdError('ESHUTDOWN', 'the scratch has been thrown away');
+    if (this.#discarded) throw new NbdError('ESHUTDOWN', 'the scratch was discarded');
   }
 
-  /** @throws NbdError ENOSPC */
+  /** Takes the unpaid ones of blocks [from, to) from the budget. @throws NbdError ENOSPC */
   #pay(from: number, to: number): void {
     const bytes = this.#paid.missing(from, to) * SCRATCH_BLOCK_BYTES;
     if (bytes === 0) return;

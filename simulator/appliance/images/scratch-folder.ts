@@ -1,5 +1,5 @@
-// Where scratches are: a folder of the appliance's own, emptied at each start, as no scratch
-// outlives its process.
+// The appliance's folder of scratch files. It is emptied at each start, as no scratch outlives its
+// process.
 import { mkdirSync, readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Logger } from 'pino';
@@ -8,7 +8,7 @@ import { isOutOfRoom, storageFailure } from '../../store/storage-failure.js';
 import { PROCESS_SCRATCH_BYTES_MAX, SCRATCH_BYTES_MAX, ScratchBudget } from './scratch-budget.js';
 import { ScratchDisk } from './scratch-disk.js';
 
-/** Room that a scratch wants before the folder's disk counts as no longer full. */
+/** Free space at which the folder's disk no longer counts as full, bytes. */
 const ROOM_BYTES_MIN = 1024 * 1024;
 const MIB = 1024 * 1024;
 
@@ -20,7 +20,7 @@ export interface ScratchLimits {
 export interface ScratchOf {
   readonly sizeBytes: number;
   readonly budget: ScratchBudget;
-  /** For the log: whose scratch it is. */
+  /** Identifies the scratch's owner in the log. */
   readonly owner: Readonly<Record<string, string>> & {
     readonly volume: string;
     readonly access?: string;
@@ -35,10 +35,10 @@ export class ScratchFolder {
   readonly #log: Logger;
   #made = 0;
   #isReady = false;
-  /** The last thing that the folder's disk refused; gone with the next thing that it took. */
+  /** The last refusal by the folder's disk; cleared by the next write that succeeds. */
   #refused: { readonly error: Error; readonly sinceMs: number; readonly owner: string } | undefined;
 
-  /** A folder that can't be emptied or made now is tried again when the first scratch is wanted. */
+  /** Prepares the folder; if that fails now, it is tried again when the first scratch is made. */
   constructor(path: string, limits: ScratchLimits, log: Logger) {
     this.#path = path;
     this.#whole = new ScratchBudget(limits.processScratchBytesMax ?? PROCESS_SCRATCH_BYTES_MAX);
@@ -47,11 +47,11 @@ export class ScratchFolder {
     try {
       this.#prepare();
     } catch (error) {
-      log.warn({ err: error, path }, 'the scratch folder can not be used yet');
+      log.warn({ err: error, path }, "the scratch folder can't be used yet");
     }
   }
 
-  /** Emptied rather than made anew: a full disk may have no room for a name. */
+  /** Empties the folder instead of replacing it: a full disk may have no room for a new name. */
   #prepare(): void {
     if (this.#isReady) return;
     mkdirSync(this.#path, { recursive: true });
@@ -59,7 +59,7 @@ export class ScratchFolder {
     this.#isReady = true;
   }
 
-  /** What is wrong, in a sentence; nothing while the disk takes what is written. */
+  /** What is wrong, in a sentence; undefined while the disk takes writes. */
   get note(): string | undefined {
     if (this.#refused === undefined) return undefined;
     const { error, sinceMs, owner } = this.#refused;
@@ -69,16 +69,16 @@ export class ScratchFolder {
     const what = isFull
       ? `The disk of ${this.#path} is full since ${new Date(sinceMs).toISOString()}: ${((free ?? 0) / MIB).toFixed(1)} MiB are free, at least ${(ROOM_BYTES_MIN / MIB).toFixed(1)} MiB are wanted.`
       : `A scratch in ${this.#path} can't be used since ${new Date(sinceMs).toISOString()}: ${error.message}.`;
-    return `${what} Writes to image access ${owner} are refused to its client; what the client wrote before, recovery points and replication are not concerned. ${isFull ? 'Make room on that disk, or close image accesses' : 'Look at that disk, or close the access'}: volume-mover images`;
+    return `${what} Writes to image access ${owner} are refused to its client; what the client wrote before, recovery points and replication are not affected. ${isFull ? 'Free space on that disk, or close image accesses' : 'Check that disk, or close the access'}: volume-mover images`;
   }
 
-  /** For one access, or one connection that has a scratch of its own. */
+  /** A budget for one access, or for one connection with its own scratch. */
   budget(): ScratchBudget {
     return new ScratchBudget(this.#bytesMax, this.#whole);
   }
 
   /**
-   * Takes no space before the first write.
+   * Makes a scratch. It takes no space before the first write.
    * @throws MoverError STORAGE_FULL, STORAGE_FAILED when the folder can't be used
    */
   make({ sizeBytes, budget, owner }: ScratchOf): ScratchDisk {
@@ -88,7 +88,7 @@ export class ScratchFolder {
       throw storageFailure(this.#path, cause);
     }
     this.#made += 1;
-    let said: ScratchBudget | undefined;
+    let loggedLimit: ScratchBudget | undefined;
     return new ScratchDisk({
       path: join(this.#path, `${this.#made}.scratch`),
       sizeBytes,
@@ -98,9 +98,9 @@ export class ScratchFolder {
         this.#refused = undefined;
       },
       onFull: (limit) => {
-        // Once a limit: a client that goes on writing must not fill the log as well.
-        if (said === limit) return;
-        said = limit;
+        // Logged once per limit: a client that goes on writing must not flood the log.
+        if (loggedLimit === limit) return;
+        loggedLimit = limit;
         const whose = limit === budget ? 'the scratch of an image access is full' : 'all scratch together is full';
         this.#log.warn({ ...owner, scratchBytes: limit.bytes, scratchBytesMax: limit.bytesMax }, whose);
       },
@@ -108,7 +108,7 @@ export class ScratchFolder {
   }
 
   #noteRefusal(error: Error, owner: ScratchOf['owner']): void {
-    if (this.#refused === undefined) this.#log.warn({ ...owner, err: error }, 'a scratch can not be written');
+    if (this.#refused === undefined) this.#log.warn({ ...owner, err: error }, "a scratch can't be written");
     const sinceMs = this.#refused?.sinceMs ?? Date.now();
     this.#refused = { error, sinceMs, owner: owner.access ?? owner.export ?? owner.volume };
   }

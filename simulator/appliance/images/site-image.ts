@@ -1,5 +1,5 @@
-// One image at the replica site, held at its position: opened again there when the site has lost
-// it, and waited for while it is away.
+// One image at the replica site, held at its position: reopened when the site has lost it, waited
+// for while the site is unreachable.
 import { setTimeout as pause } from 'node:timers/promises';
 import type { Logger } from 'pino';
 import { ERRORS, MoverError } from '../../../contracts/errors.js';
@@ -8,12 +8,12 @@ import type { SiteClient } from '../site-client.js';
 import type { ImageReader } from './image-reader.js';
 
 /**
- * How long a read waits for a replica site that is restarted, or a link that is down: less than a
- * guest's own patience (30 s).
+ * Longest wait of a read for a replica site that restarts or a link that is down, ms: less than a
+ * guest's own time-out (30 s).
  */
 export const SITE_AWAY_MS_MAX = 20_000;
 const RETRY_EVERY_MS = 250;
-/** Longest opening: it takes time in proportion to what has changed since the position. */
+/** Longest opening, ms. Opening takes time in proportion to what has changed since the position. */
 const OPEN_MS_MAX = 60_000;
 
 export interface SiteImageParts {
@@ -21,7 +21,7 @@ export interface SiteImageParts {
   readonly reader: Pick<ImageReader, 'read'>;
   readonly log: Logger;
   readonly siteAwayMsMax?: number | undefined;
-  /** Once aborted nobody waits for the replica site any more. */
+  /** Once aborted, no read waits for the replica site any more. */
   readonly stopping: AbortSignal;
 }
 
@@ -29,11 +29,11 @@ export interface ImageWanted {
   readonly volume: VolumeId;
   /** The newest state when absent. */
   readonly point?: PointId | undefined;
-  /** Who has it open, in the replica site's log. */
+  /** The client's name in the replica site's log. */
   readonly client: string;
 }
 
-/** An image as it can be stored, to be held again by the next process. */
+/** An image in its stored form: the next process can hold it again. */
 export interface HeldImage extends ImageWanted {
   readonly image: string;
   readonly sizeBytes: number;
@@ -49,7 +49,7 @@ export class SiteImage {
   #lost: MoverError | undefined;
   #onLost: ((error: MoverError) => void) | undefined;
 
-  /** @throws MoverError the site's own, UNREACHABLE, LINK_DOWN; the signal's reason */
+  /** Opens an image. @throws MoverError the site's, UNREACHABLE, LINK_DOWN; the signal's reason */
   static async open(parts: SiteImageParts, wanted: ImageWanted, signal?: AbortSignal): Promise<SiteImage> {
     const deadline = AbortSignal.timeout(OPEN_MS_MAX);
     const either = signal === undefined ? deadline : AbortSignal.any([signal, deadline]);
@@ -57,7 +57,7 @@ export class SiteImage {
     return new SiteImage(parts, { ...wanted, ...opened });
   }
 
-  /** Goes on with an image of an earlier process, which the site may have closed since. */
+  /** Continues with an image of an earlier process, which the site may have closed since. */
   constructor(parts: SiteImageParts, { image, ...held }: HeldImage) {
     this.#parts = parts;
     this.#held = held;
@@ -72,19 +72,19 @@ export class SiteImage {
     return this.#image;
   }
 
-  /** Called once, when the image can't be had any more. */
+  /** Sets a listener that is called once, when the image can no longer be opened. */
   onLost(listener: (error: MoverError) => void): void {
     this.#onLost = listener;
     if (this.#lost !== undefined) listener(this.#lost);
   }
 
   /**
-   * Waits for a replica site that is away, but not for ever.
-   * @throws MoverError the site's own; UNREACHABLE, LINK_DOWN after `SITE_AWAY_MS_MAX`;
-   * SHUTTING_DOWN once it is closed
+   * Reads; waits up to `siteAwayMsMax` for an unreachable replica site.
+   * @throws MoverError the site's own; UNREACHABLE, LINK_DOWN after that wait; SHUTTING_DOWN once
+   * closed
    */
   async read(offset: number, length: number): Promise<Buffer> {
-    return this.#patiently(async () => {
+    return this.#retrying(async () => {
       const image = this.#image;
       try {
         return await this.#parts.reader.read(image, offset, length, this.#closing.signal);
@@ -98,22 +98,21 @@ export class SiteImage {
     });
   }
 
-  /**
-   * The replica site was found not to have it any more. Waits for the site as `read` does; never
-   * rejects.
-   */
+  /** Reopens an image that the site no longer has. Waits for the site as `read`. Never rejects. */
   async reopen(image: string): Promise<void> {
-    await this.#patiently(async () => this.#reopen(image)).catch((error: unknown) => {
+    await this.#retrying(async () => this.#reopen(image)).catch((error: unknown) => {
       this.#parts.log.warn({ err: error, ...this.#held }, 'an image could not be opened again');
     });
   }
 
-  /** The replica site closed it because it took too much. */
+  /** Notes that the site closed the image: open images took too much storage or memory. */
   evicted(): void {
-    this.#lose(new MoverError('IMAGE_EVICTED', 'The image was closed because open images took too much.'));
+    this.#lose(
+      new MoverError('IMAGE_EVICTED', 'The image was closed because open images took too much storage or memory.'),
+    );
   }
 
-  /** Never rejects: the site closes by itself what nobody reads. May be called again. */
+  /** Closes the image; the site itself closes unread ones. Never rejects. May be called again. */
   async close(): Promise<void> {
     if (this.#closing.signal.aborted) return;
     this.#closing.abort(new MoverError('SHUTTING_DOWN', 'The image is being closed.'));
@@ -121,12 +120,12 @@ export class SiteImage {
     if (this.#lost === undefined) await this.#closeAtSite(this.#image);
   }
 
-  /** Lets go of it without closing it: the next process goes on with it. */
+  /** Lets go of the image without closing it: the next process continues with it. */
   release(): void {
     this.#closing.abort(new MoverError('SHUTTING_DOWN', 'The appliance is shutting down.'));
   }
 
-  async #patiently<Result>(attempt: () => Promise<Result>): Promise<Result> {
+  async #retrying<Result>(attempt: () => Promise<Result>): Promise<Result> {
     const giveUpAtMs = performance.now() + (this.#parts.siteAwayMsMax ?? SITE_AWAY_MS_MAX);
     for (;;) {
       this.#closing.signal.throwIfAborted();
@@ -134,16 +133,16 @@ export class SiteImage {
       try {
         return await attempt();
       } catch (error) {
-        const over = performance.now() > giveUpAtMs || this.#parts.stopping.aborted || this.#closing.signal.aborted;
-        if (over || !(error instanceof MoverError && mayPass(error))) throw error;
+        const givesUp = performance.now() > giveUpAtMs || this.#parts.stopping.aborted || this.#closing.signal.aborted;
+        if (givesUp || !(error instanceof MoverError && mayRecover(error))) throw error;
       }
       await pause(RETRY_EVERY_MS, undefined, { signal: this.#closing.signal }).catch(() => undefined);
     }
   }
 
   /**
-   * Whoever comes meanwhile shares it; who comes later finds another image than the one that was
-   * missing.
+   * Reopens the missing image. Concurrent callers share one opening; later callers find that the
+   * image has already been replaced.
    */
   async #reopen(missing: string): Promise<void> {
     if (missing !== this.#image) return;
@@ -173,8 +172,8 @@ export class SiteImage {
   }
 
   /**
-   * By its point, which the site then keeps for it; by its position if the point has been dropped
-   * or never was.
+   * Opens by the point, which the site then keeps for the image; by the position if the point was
+   * dropped or there is none.
    */
   async #openSame(): Promise<{ readonly image: string; readonly position: number }> {
     const { site } = this.#parts;
@@ -203,8 +202,8 @@ export class SiteImage {
   }
 }
 
-/** IMAGE_NOT_FOUND: it was closed again between its opening and the read. */
-function mayPass(error: MoverError): boolean {
+/** Whether a retry may help. IMAGE_NOT_FOUND: it was closed between opening and reading. */
+function mayRecover(error: MoverError): boolean {
   return error.retryable || error.code === 'IMAGE_NOT_FOUND';
 }
 

@@ -33,8 +33,8 @@ const shownSchema = z.object({
 });
 type Shown = z.infer<typeof shownSchema>;
 
-export async function showSchedule(stand: CommandEstate, name: string): Promise<Shown> {
-  const { exitCode, stdout, stderr } = await stand.cli('schedule', 'show', name, '--json');
+export async function showSchedule(testbed: CommandEstate, name: string): Promise<Shown> {
+  const { exitCode, stdout, stderr } = await testbed.cli('schedule', 'show', name, '--json');
   if (exitCode !== EXIT.ok) throw new Error(`Schedule "${name}" could not be shown: ${stdout}${stderr}`);
   return shownSchema.parse(JSON.parse(stdout));
 }
@@ -44,31 +44,31 @@ export async function showSchedule(stand: CommandEstate, name: string): Promise<
  * @param batch anything: what is refused is the answer
  */
 export async function tryToCreateSchedule(
-  stand: CommandEstate,
+  testbed: CommandEstate,
   name: string,
   batch: unknown,
   ...words: readonly string[]
 ): Promise<Ran> {
-  const path = join(stand.folder, `${name}.json`);
+  const path = join(testbed.folder, `${name}.json`);
   await writeFile(path, JSON.stringify(batch));
   const times = words.includes('--cron') || words.includes('--at') ? [] : ['--cron', NEW_YEAR];
   const zone = words.includes('--time-zone') ? [] : ['--time-zone', 'UTC'];
-  return stand.cli('schedule', 'create', name, ...times, ...zone, '--input', path, ...words);
+  return testbed.cli('schedule', 'create', name, ...times, ...zone, '--input', path, ...words);
 }
 
 export async function createSchedule(
-  stand: CommandEstate,
+  testbed: CommandEstate,
   name: string,
   batch: BatchInput,
   ...words: readonly string[]
 ): Promise<void> {
-  expect(await tryToCreateSchedule(stand, name, batch, ...words)).toMatchObject({ exitCode: EXIT.ok, stderr: '' });
+  expect(await tryToCreateSchedule(testbed, name, batch, ...words)).toMatchObject({ exitCode: EXIT.ok, stderr: '' });
 }
 
 /** @param outcomes of all its runs, the newest first */
-export async function untilOutcomes(stand: CommandEstate, name: string, ...outcomes: string[]): Promise<Shown> {
+export async function untilOutcomes(testbed: CommandEstate, name: string, ...outcomes: string[]): Promise<Shown> {
   return until(`runs of ${name}: ${outcomes.join(', ')}`, RUN_MS_MAX, async () => {
-    const shown = await showSchedule(stand, name);
+    const shown = await showSchedule(testbed, name);
     return shown.lastRuns.map(({ outcome }) => outcome).join() === outcomes.join() ? shown : undefined;
   });
 }

@@ -1,7 +1,7 @@
 // The last word of a batch: how it ended, in a sentence and in numbers.
 import type { BatchCounts, BatchReport } from '../../../contracts/batch.js';
 import type { BatchSettings } from '../../../contracts/batch-run.js';
-import type { Batch } from './batch.js';
+import type { BatchCore } from './batch-core.js';
 
 type Ending = Pick<BatchReport, 'outcome' | 'summary'>;
 type Meanwhile = Pick<BatchReport, 'addedMeanwhile' | 'removedMeanwhile'>;
@@ -9,7 +9,7 @@ type Meanwhile = Pick<BatchReport, 'addedMeanwhile' | 'removedMeanwhile'>;
 export const NOTHING_MEANWHILE: Meanwhile = { addedMeanwhile: [], removedMeanwhile: [] };
 
 export function batchReportOf(
-  batch: Batch,
+  batch: BatchCore,
   { operator, reason }: BatchSettings,
   ending: Ending,
   endedAtMs: number,
@@ -31,7 +31,7 @@ export function batchReportOf(
 }
 
 /** Of a batch that has nothing left to do, or was told to do no more. */
-export function endingOf(batch: Batch): Ending {
+export function endingOf(batch: BatchCore): Ending {
   const counts = batch.counts();
   const { stop } = batch;
   if (stop === undefined) return { outcome: 'complete', summary: `Every move was tried: ${tally(counts)}.` };

@@ -8,7 +8,7 @@ import {
   skipRequestSchema,
 } from '../../../contracts/batch.js';
 import type { VolumeId } from '../../../contracts/ids.js';
-import type { Batch } from './batch.js';
+import type { BatchCore } from './batch-core.js';
 
 export type UpdateName = keyof typeof BATCH_UPDATES;
 
@@ -36,7 +36,7 @@ export const UPDATE_DESCRIPTIONS: Readonly<Record<UpdateName, string>> = {
 };
 
 /** Why the batch can't do that now, as a sentence; undefined when it can. */
-export function objection(batch: Batch, isOver: boolean, name: UpdateName, volume?: VolumeId): string | undefined {
+export function objection(batch: BatchCore, isOver: boolean, name: UpdateName, volume?: VolumeId): string | undefined {
   if (isOver) return 'The batch is over; nothing about it can be changed any more.';
   const { stop } = batch;
   switch (name) {
@@ -68,7 +68,7 @@ export function objection(batch: Batch, isOver: boolean, name: UpdateName, volum
   }
 }
 
-function approvalObjection(batch: Batch): string | undefined {
+function approvalObjection(batch: BatchCore): string | undefined {
   if (batch.stop !== undefined) return stopping(batch);
   switch (batch.canary) {
     case 'none':
@@ -82,6 +82,6 @@ function approvalObjection(batch: Batch): string | undefined {
   }
 }
 
-function stopping({ stop }: Batch): string {
+function stopping({ stop }: BatchCore): string {
   return `The batch is stopping: ${stop?.text ?? ''}`;
 }

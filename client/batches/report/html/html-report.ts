@@ -1,5 +1,5 @@
 // A batch's report as one page: all of it by group, and so many of its moves one by one.
-import type { Batch } from '../../batches.js';
+import type { Batch } from '../../batch-client.js';
 import type { BatchMoveReport } from '../../batch-moves.js';
 import { BatchTally } from '../../tally.js';
 import type { BatchReportFormat } from '../format.js';

@@ -2,7 +2,7 @@
 // moves.
 import type { BatchCounts } from '../../../../contracts/batch.js';
 import { bytes, duration, counted, time } from '../../../text/format.js';
-import type { Batch } from '../../batches.js';
+import type { Batch } from '../../batch-client.js';
 import { htmlDocument } from '../../../html/document.js';
 import { escaped } from '../../../html/escape.js';
 import type { BatchMoveReport } from '../../batch-moves.js';

@@ -1,13 +1,13 @@
 // The batch that a command is about, and who asks what of it.
 import type { Command } from 'commander';
-import type { BatchRequest } from '../../../batches/batches.js';
+import type { BatchRequest } from '../../../batches/batch-client.js';
 import { operatorOf } from '../../operator.js';
-import type { GlobalOptions } from '../../session.js';
+import type { GlobalFlags } from '../../session.js';
 
 /** A request has a reason in the batch's history, if only that there was none. */
 const NO_REASON = 'no reason given';
 
-export interface RequestWords extends GlobalOptions {
+export interface RequestFlags extends GlobalFlags {
   readonly operator?: string;
   readonly reason?: string;
 }
@@ -22,6 +22,6 @@ export function withRequest(command: Command): Command {
     .option('--reason <text>', 'why; kept in the history');
 }
 
-export function requestOf({ operator, reason }: RequestWords, environment: NodeJS.ProcessEnv): BatchRequest {
+export function requestOf({ operator, reason }: RequestFlags, environment: NodeJS.ProcessEnv): BatchRequest {
   return { operator: operator ?? operatorOf(environment), reason: reason ?? NO_REASON };
 }

@@ -1,18 +1,19 @@
 // volume-mover batch list: the batches that Temporal knows, running ones first.
 import { Command, Option } from 'commander';
 import { batchOutcomeSchema } from '../../../../contracts/batch.js';
-import type { ListBatchesOptions, ListedBatch } from '../../../batches/batches.js';
+import type { BatchState } from '../../../batches/batch-end.js';
+import type { ListedBatch } from '../../../batches/batch-client.js';
 import { printable } from '../../../text/printable.js';
 import { parseCount } from '../../batch-parsers.js';
 import { EXIT } from '../../exit-code.js';
 import { table, time } from '../../../text/format.js';
-import { type CommandContext, type GlobalOptions, runCommand } from '../../session.js';
+import { type CommandContext, type GlobalFlags, runCommand } from '../../session.js';
 
 const TITLES = ['BATCH', 'STATE', 'STARTED', 'ENDED', 'MOVED', 'FAILED', 'LEFT', 'BY', 'REASON'];
 
-interface Words extends GlobalOptions {
+interface BatchListFlags extends GlobalFlags {
   readonly running?: boolean;
-  readonly outcome?: ListBatchesOptions['state'];
+  readonly outcome?: BatchState;
   readonly limit?: number;
 }
 
@@ -22,8 +23,8 @@ export function batchListCommand(context: CommandContext): Command {
     .addOption(new Option('--running', 'only those that run').conflicts('outcome'))
     .addOption(new Option('--outcome <outcome>', 'only those that ended so').choices(batchOutcomeSchema.options))
     .option('--limit <n>', 'how many at most (default 20)', parseCount)
-    .action(async ({ running, outcome, limit, ...words }: Words) =>
-      runCommand(context, words, async ({ client, output }) => {
+    .action(async ({ running, outcome, limit, ...flags }: BatchListFlags) =>
+      runCommand(context, flags, async ({ client, output }) => {
         const batches = await client.batches.list({ state: running === true ? 'running' : outcome, limit });
         output.answer({ batches }, () =>
           batches.length === 0 ? 'There are no such batches.' : table(TITLES, batches.map(row)),

@@ -4,13 +4,13 @@ import { Command, Option } from 'commander';
 import { MoverError } from '../../../../contracts/errors.js';
 import { batchReportFormat, REPORT_FORMATS, type ReportFormatName } from '../../../batches/report/formats.js';
 import { writeTextFile } from '../../../batches/report/text-file.js';
-import type { Batch } from '../../../batches/batches.js';
+import type { Batch } from '../../../batches/batch-client.js';
 import type { MoverClient } from '../../../sdk.js';
 import { EXIT } from '../../exit-code.js';
-import { type CommandContext, type GlobalOptions, runCommand } from '../../session.js';
+import { type CommandContext, type GlobalFlags, runCommand } from '../../session.js';
 import { withBatch } from './batch-argument.js';
 
-interface Words extends GlobalOptions {
+interface BatchReportFlags extends GlobalFlags {
   readonly format?: ReportFormatName;
   readonly to?: string;
   readonly overwrite?: boolean;
@@ -22,13 +22,13 @@ export function batchReportCommand(context: CommandContext): Command {
     .addOption(new Option('--format <format>', 'the form of the report (default table)').choices(REPORT_FORMATS))
     .option('--to <file>', 'write it there instead of to standard output')
     .option('--overwrite', 'replace the file if it exists')
-    .action(async (id: string, words: Words) =>
-      runCommand(context, words, async ({ client, output }) => {
-        const { format = words.json === true ? 'json' : 'table', to, overwrite } = words;
+    .action(async (id: string, flags: BatchReportFlags) =>
+      runCommand(context, flags, async ({ client, output }) => {
+        const { format = flags.json === true ? 'json' : 'table', to, overwrite } = flags;
         const batch = await client.batches.get(id);
         // --json says how an answer looks on standard output; with --to the answer is where the
         // file is.
-        if (words.json === true && to === undefined && format !== 'json')
+        if (flags.json === true && to === undefined && format !== 'json')
           throw new MoverError('INVALID_REQUEST', '--format: with --json and without --to it can only be json.');
         const parts = reportParts(client, batch, format);
         if (to === undefined) for await (const part of parts) output.part(part);

@@ -3,12 +3,12 @@
 import { Command } from 'commander';
 import { parseOrRefuse } from '../../../../contracts/errors.js';
 import { volumeIdSchema } from '../../../../contracts/ids.js';
-import type { BatchClient, BatchRequest } from '../../../batches/batches.js';
+import type { BatchClient, BatchRequest } from '../../../batches/batch-client.js';
 import { EXIT } from '../../exit-code.js';
 import { type CommandContext, runCommand } from '../../session.js';
-import { requestOf, type RequestWords, withBatch, withRequest } from './batch-argument.js';
+import { requestOf, type RequestFlags, withBatch, withRequest } from './batch-argument.js';
 
-interface AbortWords extends RequestWords {
+interface BatchAbortFlags extends RequestFlags {
   readonly rollBack?: boolean;
 }
 
@@ -32,9 +32,9 @@ export function abortCommand(context: CommandContext): Command {
   return withRequest(withBatch(new Command('abort')))
     .description('end a batch: nothing starts any more, and running moves finish')
     .option('--roll-back', 'running moves that are before their commit are put back instead')
-    .action(async (id: string, words: AbortWords) =>
-      ask(context, words, async (batches, request) =>
-        batches.abort(id, { ...request, running: words.rollBack === true ? 'roll-back' : 'finish' }),
+    .action(async (id: string, flags: BatchAbortFlags) =>
+      ask(context, flags, async (batches, request) =>
+        batches.abort(id, { ...request, running: flags.rollBack === true ? 'roll-back' : 'finish' }),
       ),
     );
 }
@@ -42,8 +42,8 @@ export function abortCommand(context: CommandContext): Command {
 export function skipCommand(context: CommandContext): Command {
   return withRequest(withBatch(new Command('skip')).argument('<volume>', 'the volume'))
     .description('leave out the move of a volume, and of its VM’s other disks, when its turn comes')
-    .action(async (id: string, volume: string, words: RequestWords) =>
-      ask(context, words, async (batches, request) =>
+    .action(async (id: string, volume: string, flags: RequestFlags) =>
+      ask(context, flags, async (batches, request) =>
         batches.skip(id, { ...request, volume: parseOrRefuse(volumeIdSchema, volume, 'volume') }),
       ),
     );
@@ -57,18 +57,18 @@ function simple(
 ): Command {
   return withRequest(withBatch(new Command(name)))
     .description(description)
-    .action(async (id: string, words: RequestWords) =>
-      ask(context, words, async (batches, request) => send(batches, id, request)),
+    .action(async (id: string, flags: RequestFlags) =>
+      ask(context, flags, async (batches, request) => send(batches, id, request)),
     );
 }
 
 async function ask(
   context: CommandContext,
-  words: RequestWords,
+  flags: RequestFlags,
   send: (batches: BatchClient, request: BatchRequest) => Promise<string>,
 ): Promise<void> {
-  await runCommand(context, words, async ({ client, output }) => {
-    const message = await send(client.batches, requestOf(words, context.environment));
+  await runCommand(context, flags, async ({ client, output }) => {
+    const message = await send(client.batches, requestOf(flags, context.environment));
     output.answer({ message }, () => message);
     return EXIT.ok;
   });

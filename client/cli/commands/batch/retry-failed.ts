@@ -1,13 +1,13 @@
 // volume-mover batch retry-failed: another turn for the failed moves, in the running batch or in a
 // new one.
 import { Command } from 'commander';
-import { type BatchOptionWords, optionsOf, withBatchOptions } from '../../batch-words.js';
+import { type BatchOptionFlags, optionsOf, withBatchOptions } from '../../batch-flags.js';
 import { EXIT } from '../../exit-code.js';
 import { followBatch } from '../../follow-batch.js';
 import { type CommandContext, runCommand } from '../../session.js';
-import { requestOf, type RequestWords, withBatch, withRequest } from './batch-argument.js';
+import { requestOf, type RequestFlags, withBatch, withRequest } from './batch-argument.js';
 
-interface Words extends BatchOptionWords, RequestWords {
+interface RetryFailedFlags extends BatchOptionFlags, RequestFlags {
   readonly id?: string;
   readonly wait?: boolean;
 }
@@ -19,14 +19,14 @@ export function retryFailedCommand(context: CommandContext): Command {
     )
     .option('--id <id>', 'the workflow id of the new batch')
     .option('--wait', 'follow the new batch to its end')
-    .action(async (id: string, words: Words) =>
-      runCommand(context, words, async ({ client, output, signal }) => {
-        const request = requestOf(words, context.environment);
+    .action(async (id: string, flags: RetryFailedFlags) =>
+      runCommand(context, flags, async ({ client, output, signal }) => {
+        const request = requestOf(flags, context.environment);
         const { message, started } = await client.batches.retryFailed(id, request, {
-          workflowId: words.id,
-          options: optionsOf(words),
+          workflowId: flags.id,
+          options: optionsOf(flags),
         });
-        if (started !== undefined && words.wait === true) {
+        if (started !== undefined && flags.wait === true) {
           output.progress(message);
           return await followBatch(client, started.batchId, output, signal);
         }

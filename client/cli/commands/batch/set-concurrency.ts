@@ -5,9 +5,9 @@ import { MoverError } from '../../../../contracts/errors.js';
 import { parseCount } from '../../batch-parsers.js';
 import { EXIT } from '../../exit-code.js';
 import { type CommandContext, runCommand } from '../../session.js';
-import { requestOf, type RequestWords, withBatch, withRequest } from './batch-argument.js';
+import { requestOf, type RequestFlags, withBatch, withRequest } from './batch-argument.js';
 
-interface Words extends RequestWords {
+interface SetConcurrencyFlags extends RequestFlags {
   readonly perGroup?: number;
   readonly perAppliance?: number;
 }
@@ -17,14 +17,14 @@ export function setConcurrencyCommand(context: CommandContext): Command {
     .description('change how many moves of a batch run at once, from now on; limits that are not named stay')
     .option('--per-group <n>', 'of one source group, and into one target group, at once', parseCount)
     .option('--per-appliance <n>', 'at one appliance at once', parseCount)
-    .action(async (id: string, all: number | undefined, words: Words) =>
-      runCommand(context, words, async ({ client, output }) => {
-        const { perGroup, perAppliance } = words;
+    .action(async (id: string, all: number | undefined, flags: SetConcurrencyFlags) =>
+      runCommand(context, flags, async ({ client, output }) => {
+        const { perGroup, perAppliance } = flags;
         if (all === undefined && perGroup === undefined && perAppliance === undefined)
           throw new MoverError('INVALID_REQUEST', 'n: say how many moves at once, --per-group or --per-appliance.');
         const { batchId, progress } = await client.batches.get(id);
         const message = await client.batches.setConcurrency(batchId, {
-          ...requestOf(words, context.environment),
+          ...requestOf(flags, context.environment),
           concurrency: {
             ...progress?.concurrency,
             ...(all === undefined ? {} : { all }),

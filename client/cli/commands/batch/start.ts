@@ -1,12 +1,13 @@
 // volume-mover batch start: starts a batch out of flags, a file, or both.
 import { Command } from 'commander';
 import { withoutDefaults } from '../../../schedules/without-defaults.js';
-import { batchInputOf, type BatchWords, INPUT_HELP, withBatchWords } from '../../batch-words.js';
+import { batchInputOf, type BatchInputFlags, INPUT_HELP, withBatchFlags } from '../../batch-flags.js';
 import { EXIT } from '../../exit-code.js';
 import { followBatch } from '../../follow-batch.js';
-import { type CommandContext, type GlobalOptions, runCommand } from '../../session.js';
+import { type CommandContext, type GlobalFlags, runCommand } from '../../session.js';
+import { announceStarted, answerStarted } from '../../started.js';
 
-interface Words extends BatchWords, GlobalOptions {
+interface BatchStartFlags extends BatchInputFlags, GlobalFlags {
   readonly id?: string;
   readonly wait?: boolean;
 }
@@ -15,25 +16,19 @@ export function batchStartCommand(context: CommandContext): Command {
   const command = new Command('start')
     .description('start a batch, and return at once unless --wait is given; a dry run is waited for')
     .addHelpText('after', `\n${INPUT_HELP}`);
-  return withBatchWords(command)
+  return withBatchFlags(command)
     .option('--id <id>', 'the workflow id; started again with the same input while it runs, it is the same batch')
     .option('--wait', 'follow it to its end, as volume-mover batch watch does; exit code 1 unless all went well')
-    .action(async (words: Words) =>
-      runCommand(context, words, async ({ client, output, signal }) => {
-        const input = await batchInputOf(words, context);
-        const started = await client.batches.start(withoutDefaults(input), { workflowId: words.id });
-        if (words.wait === true || input.dryRun) {
-          output.progress(`Batch ${started.batchId}`);
-          if (started.url !== undefined) output.progress(`  ${started.url}`);
+    .action(async (flags: BatchStartFlags) =>
+      runCommand(context, flags, async ({ client, output, signal }) => {
+        const input = await batchInputOf(flags, context);
+        const started = await client.batches.start(withoutDefaults(input), { workflowId: flags.id });
+        if (flags.wait === true || input.dryRun) {
+          announceStarted(output, `Batch ${started.batchId}`, started);
           return await followBatch(client, started.batchId, output, signal);
         }
-        output.answer({ ...started }, () =>
-          [
-            `Started ${started.batchId}`,
-            ...(started.url === undefined ? [] : [`  ${started.url}`]),
-            `  watch it with: volume-mover batch watch ${started.workflowId}`,
-          ].join('\n'),
-        );
+        const watch = `  watch it with: volume-mover batch watch ${started.workflowId}`;
+        answerStarted(output, started.batchId, started, [watch]);
         return EXIT.ok;
       }),
     );

@@ -1,7 +1,7 @@
 // volume-mover batch status: where a batch stands, or how it ended.
 import { Command } from 'commander';
 import { answerWithBatch } from '../../batch-answer.js';
-import { type CommandContext, type GlobalOptions, runCommand } from '../../session.js';
+import { type CommandContext, type GlobalFlags, runCommand } from '../../session.js';
 import { withBatch } from './batch-argument.js';
 
 export function batchStatusCommand(context: CommandContext): Command {
@@ -9,8 +9,8 @@ export function batchStatusCommand(context: CommandContext): Command {
     .description(
       'show a batch; exit code 1 when it ended without having moved all. One that Temporal has forgotten is known by its stored report, if its whole id is given',
     )
-    .action(async (batchId: string, words: GlobalOptions) =>
-      runCommand(context, words, async ({ client, output }) =>
+    .action(async (batchId: string, flags: GlobalFlags) =>
+      runCommand(context, flags, async ({ client, output }) =>
         answerWithBatch(await client.batches.get(batchId), output),
       ),
     );

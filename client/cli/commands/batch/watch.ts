@@ -2,7 +2,7 @@
 import { Command } from 'commander';
 import { answerWithBatch } from '../../batch-answer.js';
 import { followBatch } from '../../follow-batch.js';
-import { type CommandContext, type GlobalOptions, runCommand } from '../../session.js';
+import { type CommandContext, type GlobalFlags, runCommand } from '../../session.js';
 import { withBatch } from './batch-argument.js';
 
 export function batchWatchCommand(context: CommandContext): Command {
@@ -10,8 +10,8 @@ export function batchWatchCommand(context: CommandContext): Command {
     .description(
       'follow a batch to its end: a live picture on a terminal, lines elsewhere; Ctrl-C ends the watching, not the batch; exit code 1 unless all went well',
     )
-    .action(async (id: string, words: GlobalOptions) =>
-      runCommand(context, words, async ({ client, output, signal }) => {
+    .action(async (id: string, flags: GlobalFlags) =>
+      runCommand(context, flags, async ({ client, output, signal }) => {
         const batch = await client.batches.get(id);
         if (batch.state !== 'running') return answerWithBatch(batch, output);
         return await followBatch(client, batch.batchId, output, signal);

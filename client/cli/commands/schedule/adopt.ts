@@ -1,11 +1,11 @@
 // volume-mover schedule adopt: mends what the Temporal UI's form could not set.
 import { Command } from 'commander';
 import { EXIT } from '../../exit-code.js';
-import { type CommandContext, type GlobalOptions, runCommand } from '../../session.js';
+import { type CommandContext, type GlobalFlags, runCommand } from '../../session.js';
 import { catchUpOption, jitterOption, namingFlags, overlapIn, overlapOption, timeZoneOption } from './options.js';
 import { scheduleLines, warningWords } from './view.js';
 
-interface Words extends GlobalOptions {
+interface ScheduleAdoptFlags extends GlobalFlags {
   readonly overlap?: string;
   readonly catchUp?: number;
   readonly jitter?: number;
@@ -22,10 +22,10 @@ export function adoptCommand(context: CommandContext): Command {
     .addOption(jitterOption())
     .option('--no-pause-on-failure', 'go on when a batch failed or was stopped by its failure policy')
     .addOption(timeZoneOption())
-    .action(async (name: string, words: Words) =>
-      runCommand(context, words, async ({ client, output }) => {
-        const { catchUp: catchUpMs, jitter: jitterMs, pauseOnFailure, timeZone } = words;
-        const options = { ...overlapIn(words), catchUpMs, jitterMs, pauseOnFailure, timeZone };
+    .action(async (name: string, flags: ScheduleAdoptFlags) =>
+      runCommand(context, flags, async ({ client, output }) => {
+        const { catchUp: catchUpMs, jitter: jitterMs, pauseOnFailure, timeZone } = flags;
+        const options = { ...overlapIn(flags), catchUpMs, jitterMs, pauseOnFailure, timeZone };
         const { schedule, mended } = await namingFlags(async () => client.schedules.adopt(name, options));
         output.answer({ mended, ...schedule }, () =>
           [

@@ -4,14 +4,15 @@ import type { BatchInput } from '../../../../contracts/batch.js';
 import { assertScheduleInput, type ScheduleInput } from '../../../schedules/schedule-input.js';
 import { withoutDefaults } from '../../../schedules/without-defaults.js';
 import { gatheredList } from '../../batch-parsers.js';
-import { batchInputOf, type BatchWords, INPUT_HELP, withBatchWords } from '../../batch-words.js';
+import { batchInputOf, type BatchInputFlags, INPUT_HELP, withBatchFlags } from '../../batch-flags.js';
 import { EXIT } from '../../exit-code.js';
-import { type CommandContext, type GlobalOptions, runCommand } from '../../session.js';
+import { type CommandContext, type GlobalFlags, runCommand } from '../../session.js';
+import { withoutUndefined } from '../../without-undefined.js';
 import { catchUpOption, jitterOption, namingFlags, overlapIn, overlapOption, timeZoneOption } from './options.js';
 import { uiFormLines } from './form-view.js';
 import { scheduleLines } from './view.js';
 
-interface Words extends BatchWords, GlobalOptions {
+interface ScheduleCreateFlags extends BatchInputFlags, GlobalFlags {
   readonly cron?: string[];
   readonly at?: readonly string[];
   readonly days?: readonly string[];
@@ -33,7 +34,7 @@ export function createCommand(context: CommandContext): Command {
     .description('make a schedule of batches; if there is one by that name, it is changed, and stays paused if it is')
     .argument('<schedule>', 'its name: letters, digits, ".", "_" and "-"')
     .addHelpText('after', `\n${INPUT_HELP}`);
-  return withBatchWords(command)
+  return withBatchFlags(command)
     .addOption(new Option('--cron <text>', "e.g. '0 1 * * *'; may be repeated").argParser(collected))
     .addOption(new Option('--at <times>', 'times of day, e.g. 01:00 or 01:00,13:30').argParser(gatheredList))
     .addOption(new Option('--days <days>', 'with --at: e.g. mon,tue (default: every day)').argParser(gatheredList))
@@ -50,16 +51,16 @@ export function createCommand(context: CommandContext): Command {
     .option('--note <text>', 'shown with the schedule until it is paused or resumed')
     .option('--paused', 'make it paused')
     .option('--ui', 'make nothing; print what to type into the schedule form of the Temporal UI')
-    .action(async (name: string, words: Words) =>
-      runCommand(context, words, async ({ client: { schedules }, output }) => {
+    .action(async (name: string, flags: ScheduleCreateFlags) =>
+      runCommand(context, flags, async ({ client: { schedules }, output }) => {
         const read = { environment: context.environment, operator: `schedule ${name}` };
-        const batch = withoutDefaults(await batchInputOf(words, read));
-        if (words.ui === true) {
-          const form = await namingFlags(async () => schedules.uiFormFor(inputOf(name, words, batch)));
+        const batch = withoutDefaults(await batchInputOf(flags, read));
+        if (flags.ui === true) {
+          const form = await namingFlags(async () => schedules.uiFormFor(inputOf(name, flags, batch)));
           output.answer({ ...form }, () => uiFormLines(form).join('\n'));
           return EXIT.ok;
         }
-        const made = await namingFlags(async () => schedules.create(inputOf(name, words, batch)));
+        const made = await namingFlags(async () => schedules.create(inputOf(name, flags, batch)));
         const { schedule, created, groupsKnown } = made;
         output.answer({ created, groupsKnown, ...schedule }, () =>
           [
@@ -77,9 +78,9 @@ export function createCommand(context: CommandContext): Command {
  * Times as they were typed: the schema says what is wrong with it.
  * @throws MoverError INVALID_REQUEST
  */
-function inputOf(name: string, words: Words, batch: BatchInput): ScheduleInput {
-  const { cron, at, days, calendar, timeZone, catchUp, jitter, pauseOnFailure, note, paused } = words;
-  const given: Record<string, unknown> = {
+function inputOf(name: string, flags: ScheduleCreateFlags, batch: BatchInput): ScheduleInput {
+  const { cron, at, days, calendar, timeZone, catchUp, jitter, pauseOnFailure, note, paused } = flags;
+  const input: unknown = withoutUndefined({
     name,
     cron,
     at,
@@ -87,14 +88,13 @@ function inputOf(name: string, words: Words, batch: BatchInput): ScheduleInput {
     calendars: calendar,
     timeZone,
     batch,
-    ...overlapIn(words),
+    ...overlapIn(flags),
     catchUpMs: catchUp,
     jitterMs: jitter,
     pauseOnFailure,
     note,
     paused,
-  };
-  const input: unknown = Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined));
+  });
   assertScheduleInput(input);
   return input;
 }

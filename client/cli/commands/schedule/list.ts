@@ -5,14 +5,14 @@ import type { ListedSchedules, Schedule } from '../../../schedules/schedules.js'
 import { printable } from '../../../text/printable.js';
 import { EXIT } from '../../exit-code.js';
 import { table, time } from '../../../text/format.js';
-import { type CommandContext, type GlobalOptions, runCommand } from '../../session.js';
+import { type CommandContext, type GlobalFlags, runCommand } from '../../session.js';
 import { stateWords, warningLines } from './view.js';
 
 export function listCommand(context: CommandContext): Command {
   return new Command('list')
     .description('list the schedules, with warnings of what can not be right about those made by hand')
-    .action(async (words: GlobalOptions) =>
-      runCommand(context, words, async ({ client, output }) => {
+    .action(async (flags: GlobalFlags) =>
+      runCommand(context, flags, async ({ client, output }) => {
         const listed = await client.schedules.list();
         output.answer({ ...listed }, () => listLines(listed).join('\n'));
         return EXIT.ok;

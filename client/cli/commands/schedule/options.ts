@@ -1,4 +1,4 @@
-// Options that several schedule commands share, and refusals in the words of the command line.
+// Options that several schedule commands share, and refusals that name flags.
 import { Option } from 'commander';
 import { MoverError } from '../../../../contracts/errors.js';
 import { type Overlap, OVERLAPS } from '../../../schedules/schedule-input.js';
@@ -17,8 +17,8 @@ export function overlapOption(otherwise: string): Option {
   ]);
 }
 
-export function overlapIn(words: { readonly overlap?: string }): { overlap?: Overlap } {
-  const overlap = OVERLAP_NAMES.get(words.overlap ?? '');
+export function overlapIn(flags: { readonly overlap?: string }): { overlap?: Overlap } {
+  const overlap = OVERLAP_NAMES.get(flags.overlap ?? '');
   return overlap === undefined ? {} : { overlap };
 }
 

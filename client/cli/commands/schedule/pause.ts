@@ -2,11 +2,11 @@
 // What runs goes on.
 import { Command } from 'commander';
 import { EXIT } from '../../exit-code.js';
-import { type CommandContext, type GlobalOptions, runCommand } from '../../session.js';
+import { type CommandContext, type GlobalFlags, runCommand } from '../../session.js';
 import { operatorOption, reasonOption } from './options.js';
 import { scheduleLines } from './view.js';
 
-interface Words extends GlobalOptions {
+interface SchedulePauseFlags extends GlobalFlags {
   readonly operator?: string;
   readonly reason?: string;
 }
@@ -19,7 +19,7 @@ export function pauseCommand(context: CommandContext): Command {
     .argument('<schedule>')
     .addOption(operatorOption(context))
     .addOption(reasonOption())
-    .action(async (name: string, words: Words) => change(context, name, words, 'pause'));
+    .action(async (name: string, flags: SchedulePauseFlags) => change(context, name, flags, 'pause'));
 }
 
 export function resumeCommand(context: CommandContext): Command {
@@ -28,12 +28,17 @@ export function resumeCommand(context: CommandContext): Command {
     .argument('<schedule>')
     .addOption(operatorOption(context))
     .addOption(reasonOption())
-    .action(async (name: string, words: Words) => change(context, name, words, 'resume'));
+    .action(async (name: string, flags: SchedulePauseFlags) => change(context, name, flags, 'resume'));
 }
 
-async function change(context: CommandContext, name: string, words: Words, call: 'pause' | 'resume'): Promise<void> {
-  await runCommand(context, words, async ({ client, output }) => {
-    const { operator, reason } = words;
+async function change(
+  context: CommandContext,
+  name: string,
+  flags: SchedulePauseFlags,
+  call: 'pause' | 'resume',
+): Promise<void> {
+  await runCommand(context, flags, async ({ client, output }) => {
+    const { operator, reason } = flags;
     const schedule = await client.schedules[call](name, { operator, reason });
     output.answer({ ...schedule }, () => scheduleLines(schedule).join('\n'));
     return EXIT.ok;
@@ -44,8 +49,8 @@ export function deleteCommand(context: CommandContext): Command {
   return new Command('delete')
     .description('delete a schedule; a batch that runs goes on')
     .argument('<schedule>')
-    .action(async (name: string, words: GlobalOptions) =>
-      runCommand(context, words, async ({ client, output }) => {
+    .action(async (name: string, flags: GlobalFlags) =>
+      runCommand(context, flags, async ({ client, output }) => {
         await client.schedules.delete(name);
         output.answer({ name, deleted: true }, () => `Deleted schedule ${name}.`);
         return EXIT.ok;

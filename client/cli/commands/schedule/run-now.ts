@@ -3,12 +3,12 @@ import { Command, Option } from 'commander';
 import type { Triggered } from '../../../schedules/schedules.js';
 import { EXIT, type ExitCode } from '../../exit-code.js';
 import { time } from '../../../text/format.js';
-import { type CommandContext, type GlobalOptions, runCommand } from '../../session.js';
+import { type CommandContext, type GlobalFlags, runCommand } from '../../session.js';
 import { parseMoment } from '../../moment.js';
 import { namingFlags, overlapIn, overlapOption } from './options.js';
 import { runWords } from './view.js';
 
-interface Words extends GlobalOptions {
+interface ScheduleTriggerFlags extends GlobalFlags {
   readonly overlap?: string;
 }
 
@@ -17,9 +17,9 @@ export function triggerCommand(context: CommandContext): Command {
     .description('run a schedule once now, paused or not; skipped because one still runs is exit code 3')
     .argument('<schedule>')
     .addOption(overlapOption("the schedule's own"))
-    .action(async (name: string, words: Words) =>
-      runCommand(context, words, async ({ client, output }) => {
-        const triggered = await client.schedules.trigger(name, overlapIn(words));
+    .action(async (name: string, flags: ScheduleTriggerFlags) =>
+      runCommand(context, flags, async ({ client, output }) => {
+        const triggered = await client.schedules.trigger(name, overlapIn(flags));
         output.answer({ ...triggered }, () => describe(name, triggered));
         return EXIT_OF[triggered.result];
       }),
@@ -43,7 +43,7 @@ function describe(name: string, { result, run }: Triggered): string {
   }
 }
 
-interface BackfillWords extends Words {
+interface ScheduleBackfillFlags extends ScheduleTriggerFlags {
   readonly from: number;
   readonly to: number;
 }
@@ -55,10 +55,10 @@ export function backfillCommand(context: CommandContext): Command {
     .addOption(new Option('--from <time>', 'e.g. 2026-11-23T01:00:00Z').argParser(parseMoment).makeOptionMandatory())
     .addOption(new Option('--to <time>', 'at most 31 days later').argParser(parseMoment).makeOptionMandatory())
     .addOption(overlapOption("the schedule's own"))
-    .action(async (name: string, words: BackfillWords) =>
-      runCommand(context, words, async ({ client, output }) => {
-        const { from: fromMs, to: toMs } = words;
-        await namingFlags(async () => client.schedules.backfill(name, { fromMs, toMs, ...overlapIn(words) }));
+    .action(async (name: string, flags: ScheduleBackfillFlags) =>
+      runCommand(context, flags, async ({ client, output }) => {
+        const { from: fromMs, to: toMs } = flags;
+        await namingFlags(async () => client.schedules.backfill(name, { fromMs, toMs, ...overlapIn(flags) }));
         output.answer(
           { name, fromMs, toMs },
           () => `Asked ${name} to run for its times from ${time(fromMs)} to ${time(toMs)}.`,

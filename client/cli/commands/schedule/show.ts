@@ -2,11 +2,11 @@
 // same by hand.
 import { Command } from 'commander';
 import { EXIT } from '../../exit-code.js';
-import { type CommandContext, type GlobalOptions, runCommand } from '../../session.js';
+import { type CommandContext, type GlobalFlags, runCommand } from '../../session.js';
 import { uiFormLines } from './form-view.js';
 import { scheduleLines } from './view.js';
 
-interface Words extends GlobalOptions {
+interface ScheduleShowFlags extends GlobalFlags {
   readonly ui?: true;
 }
 
@@ -15,9 +15,9 @@ export function showCommand(context: CommandContext): Command {
     .description('show a schedule: when it runs, what it starts, how its last runs went, and what can not be right')
     .argument('<schedule>', 'as volume-mover schedule list shows it')
     .option('--ui', 'what to type into the schedule form of the Temporal UI for the same schedule')
-    .action(async (name: string, words: Words) =>
-      runCommand(context, words, async ({ client: { schedules }, output }) => {
-        if (words.ui === true) {
+    .action(async (name: string, flags: ScheduleShowFlags) =>
+      runCommand(context, flags, async ({ client: { schedules }, output }) => {
+        if (flags.ui === true) {
           const form = await schedules.uiForm(name);
           output.answer({ ...form }, () => uiFormLines(form).join('\n'));
         } else {

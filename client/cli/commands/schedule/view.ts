@@ -1,9 +1,8 @@
 // A schedule as people read it.
 import type { Schedule, ScheduleRun } from '../../../schedules/schedules.js';
 import type { ScheduleWarning } from '../../../schedules/schedule-warnings.js';
-import { length } from '../../../schedules/spec-words.js';
 import { printable } from '../../../text/printable.js';
-import { time } from '../../../text/format.js';
+import { period, time } from '../../../text/format.js';
 
 /** Next runs that are shown. */
 const NEXT_SHOWN = 3;
@@ -18,7 +17,7 @@ export function scheduleLines(schedule: Schedule): string[] {
     `  next: ${nextRunsMs.slice(0, NEXT_SHOWN).map(time).join(', ') || 'none'}`,
     `  starts ${printable(action.workflowType)} as ${printable(action.workflowId)}-<time> on task queue ${printable(action.taskQueue)}`,
     `  with ${printable(JSON.stringify(action.input) ?? 'nothing')}`,
-    `  overlap ${overlap}, catch-up ${length(catchUpMs)}, jitter ${jitterMs === 0 ? 'none' : length(jitterMs)}, ${pauseOnFailure ? 'pauses on failure' : 'goes on after failures'}`,
+    `  overlap ${overlap}, catch-up ${period(catchUpMs)}, jitter ${jitterMs === 0 ? 'none' : period(jitterMs)}, ${pauseOnFailure ? 'pauses on failure' : 'goes on after failures'}`,
     `  ${runs.started} started, ${runs.skippedForOverlap} skipped because the one before still ran, ${runs.missedCatchUp} missed`,
     ...lastRuns.map((run) => `  ${runWords(run)}`),
     ...warningLines(schedule),

@@ -25,7 +25,7 @@ import { REPLICA_NAME, Replica } from '../replica/replica.js';
 import { SUMS_NAME } from '../replica/replica-sums.js';
 import { scanRecords } from '../segments/scan.js';
 import { SEGMENT_HEADER_BYTES, parseSegmentName } from '../segments/segment-format.js';
-import { rewriteLastGroup } from '../segments/rewritten-group.js';
+import { neverReachedTheDisk, rewriteLastGroup } from '../segments/rewritten-group.js';
 import { SegmentLog } from '../segments/segment-log.js';
 import type { Segment } from '../segments/segment-log.js';
 import type { Durable, JournalLog } from '../terms/types.js';
@@ -190,7 +190,7 @@ class Recovery {
     const doLog = this.#segmentLog('do', doSegments);
     const undoSegments = undo.segments.filter(({ lastPosition }) => lastPosition > (verdict.undoLoss?.before ?? -1));
     const undoLog = this.#segmentLog('undo', undoSegments);
-    await this.#commitLogs([doLog, undoLog]);
+    await this.#commitLogs([doLog, undoLog], damagedFiles(undo, found));
     const { first } = found;
     if (first !== undefined) {
       await this.#loggedSums.collect(undo.segments, Math.max(first, floor.position + 1), verdict.undoLoss);
@@ -447,8 +447,11 @@ class Recovery {
    * no sync is known to have reached is written again: the last group of each row, since a later
    * group is proof of the sync before it. (Redo writes the replica image again, `run` the
    * manifest.)
+   * @param damaged files in which the check found damage
+   * @throws JournalError FAILED: the page cache let go of what never reached the disk since it was
+   * checked; the next opening cuts it off
    */
-  async #commitLogs(logs: readonly SegmentLog[]): Promise<void> {
+  async #commitLogs(logs: readonly SegmentLog[], damaged: ReadonlySet<string>): Promise<void> {
     const { files, sync } = this.#options;
     if (!sync) return;
     for (const { segments } of logs) {
@@ -464,6 +467,7 @@ class Recovery {
         () => undefined,
       );
       if (fault === undefined) await rewriteLastGroup(files, last, start);
+      else if (!damaged.has(last.path)) throw neverReachedTheDisk(last.path);
     }
   }
 
@@ -476,6 +480,12 @@ class Recovery {
     const { session, n } = this.#manifest.locate(position) ?? { session: 0, n: 0 };
     return { position, session, n, timeMs };
   }
+}
+
+/** Files of DO and UNDO in which something is damaged or missing. */
+function damagedFiles(undo: RecoveredUndo, found: RecoveredDo): ReadonlySet<string> {
+  const places = [...found.gaps.map(({ place }) => place), ...(undo.loss === undefined ? [] : [undo.loss.place])];
+  return new Set([...places, ...undo.bad].map(({ file }) => file));
 }
 
 function isAtStart({ start }: DoRun, doLog: SegmentLog): boolean {

@@ -10,19 +10,20 @@ import { RECORD_HEADER_BYTES, decodeRecordHeader } from './record-format.js';
  * zero.
  */
 const SECTOR_BYTES = 512;
-/** A shorter run of zeroes than this proves nothing, but at the place of the fault itself. */
-const LOST_BYTES_MIN = 16;
 
 /**
  * True if a sector from byte `at` on was never written: a power cut leaves such, a flipped bit does
- * not. A record that holds a whole sector of zeroes looks the same.
+ * not. The part of a sector that the file ends with counts, too, even if it is a few bytes. A
+ * record that is damaged and holds such zeroes itself looks the same: it is cut off in silence
+ * here, and whoever was told of it notices (`knownPosition`, and what the splitter says when it
+ * attaches).
  */
 export function hasLostSector(files: Files, path: string, at: number, fileBytes: number): boolean {
   const rest = Buffer.alloc(fileBytes - at);
   const count = unlessGivenUp(() => files.read(path, rest, at)) ?? 0;
   for (let start = 0; start < count;) {
     const end = Math.min(count, start + SECTOR_BYTES - ((at + start) % SECTOR_BYTES));
-    if ((start === 0 || end - start >= LOST_BYTES_MIN) && isZero(rest.subarray(start, end))) return true;
+    if (isZero(rest.subarray(start, end))) return true;
     start = end;
   }
   return false;

@@ -33,6 +33,10 @@ export async function rewriteLastGroup(files: Files, segment: Segment, start: nu
   // The page cache may have dropped the group since it was checked. What the disk holds now stays.
   files.read(path, header, 0);
   const { fault } = await scanRecords(files, path, { from: start, to: end, payloads: true }, () => undefined);
-  if (fault !== undefined || (wasSound && decodeSegmentHeader(header) === undefined))
-    throw new JournalError('FAILED', `what was written last to ${path} never reached the disk`);
+  if (fault !== undefined || (wasSound && decodeSegmentHeader(header) === undefined)) throw neverReachedTheDisk(path);
+}
+
+/** The next opening cuts it off. */
+export function neverReachedTheDisk(path: string): JournalError {
+  return new JournalError('FAILED', `what was written last to ${path} never reached the disk`);
 }

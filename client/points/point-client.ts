@@ -1,0 +1,50 @@
+// Recovery points: listed, found, closed, named, and copied to files.
+import type { FoundPoint, RecoveryPoint } from '../../contracts/point.js';
+import type { Ports } from '../../control/ports.js';
+import { closePoint, type ClosePointInput, markPoint, type MarkPointInput } from './bookmarks.js';
+import { findPoint, type PointInput } from './find.js';
+import { listHistory } from './history.js';
+import { type ListedPoints, listPoints, ownerNamed, type PointOwner } from './list.js';
+import { recover, type Recovered, type RecoverInput, type RecoverOptions } from './recover.js';
+
+export interface PointClient {
+  /**
+   * The newest, the one that is named, or the last before a time.
+   * @throws INVALID_REQUEST, POINT_NOT_FOUND
+   */
+  get(input: PointInput): Promise<FoundPoint>;
+  /** Oldest first. @throws GROUP_NOT_FOUND, VOLUME_NOT_FOUND */
+  list(owner: PointOwner): Promise<ListedPoints>;
+  /** As `list`; of a group with the holes of its volumes too: what a timeline is made of. */
+  history(owner: PointOwner): Promise<ListedPoints>;
+  /**
+   * Closes a recovery point of a group now, as a bookmark if a name is given.
+   * @throws INVALID_REQUEST, GROUP_NOT_FOUND, GROUP_PAUSED
+   */
+  close(input: ClosePointInput): Promise<RecoveryPoint>;
+  /**
+   * Names a recovery point, or says anew how long its bookmark is kept.
+   * @throws POINT_NOT_FOUND; INVALID_REQUEST when it has no name yet and none is given, or a move's
+   *   bookmark would be renamed
+   */
+  mark(input: MarkPointInput): Promise<RecoveryPoint>;
+  /**
+   * Copies a recovery point to sparse files.
+   * @throws POINT_NOT_FOUND, POINT_TRIMMED, INVALID_REQUEST (a file exists)
+   */
+  recover(input: RecoverInput, options?: RecoverOptions): Promise<Recovered>;
+  /** Whether a name is a group's or a volume's. @throws VOLUME_NOT_FOUND when neither */
+  ownerNamed(name: string): Promise<PointOwner>;
+}
+
+export function createPointClient(ports: Ports): PointClient {
+  return {
+    get: (input) => findPoint(ports, input),
+    list: (owner) => listPoints(ports, owner),
+    history: (owner) => listHistory(ports, owner),
+    close: (input) => closePoint(ports, input),
+    mark: (input) => markPoint(ports, input),
+    recover: (input, options) => recover(ports, input, options),
+    ownerNamed: (name) => ownerNamed(ports, name),
+  };
+}

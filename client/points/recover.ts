@@ -1,0 +1,168 @@
+// Recovery to files: opens a recovery point over NBD and copies it, one sparse image a volume.
+import { mkdir, stat } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { anyAppliance, type Ports } from '../../control/ports.js';
+import { MoverError } from '../../contracts/errors.js';
+import type { VolumeId } from '../../contracts/ids.js';
+import type { LeftOut, RecoveryPoint } from '../../contracts/point.js';
+import { causeOf } from '../../control/cause.js';
+import { connectNbd } from '../../nbd/client.js';
+import type { NbdClient } from '../../nbd/nbd-client.js';
+import { readAhead } from '../../nbd/read-ahead.js';
+import { imageAddressOf } from '../images/image-address.js';
+import { findPoint, type PointInput } from './find.js';
+import { SparseFile, taken } from '../images/sparse-file.js';
+
+export type RecoverInput = PointInput & {
+  /**
+   * A volume's image file; a folder (made if it is missing) for a group, or to have the file named
+   * after the volume.
+   */
+  readonly to: string;
+  /** Whether existing files may be replaced; default false. */
+  readonly overwrite?: boolean | undefined;
+};
+
+export interface RecoverOptions {
+  readonly signal?: AbortSignal | undefined;
+  /** Called now and then with how much of all volumes is copied. */
+  readonly onProgress?: ((doneBytes: number, totalBytes: number) => void) | undefined;
+}
+
+export interface RecoveredVolume {
+  readonly volume: VolumeId;
+  readonly path: string;
+  readonly sizeBytes: number;
+  /** Bytes that are not zero, by 4 KiB blocks: what the sparse file takes. */
+  readonly dataBytes: number;
+  readonly position: number;
+}
+
+export interface Recovered {
+  readonly point: RecoveryPoint;
+  readonly files: RecoveredVolume[];
+  /** Members of the group that the point does not contain, with the reason. */
+  readonly leftOut: LeftOut[];
+  /** A sentence, if the point was looked for by a time and a clock was in doubt thereabouts. */
+  readonly doubt?: string | undefined;
+}
+
+/**
+ * Copies a recovery point to files. They appear under their names only when every one of them is
+ * whole.
+ * @throws MoverError POINT_NOT_FOUND, POINT_TRIMMED, UNREACHABLE, INVALID_REQUEST (a file exists);
+ * the signal's reason
+ */
+export async function recover(ports: Ports, input: RecoverInput, options: RecoverOptions = {}): Promise<Recovered> {
+  const { doubt, ...point } = await findPoint(ports, input);
+  const members = point.members.filter(({ volume }) => !('volume' in input) || volume === input.volume);
+  if (members.length === 0) throw withoutMembers(point, input);
+  const paths = await pathsFor(
+    input,
+    members.map(({ volume }) => volume),
+  );
+  const opened: Opened[] = [];
+  try {
+    for (const { volume, position } of members) {
+      const path = paths.get(volume);
+      if (path === undefined) throw new MoverError('INTERNAL', `Volume "${volume}" has no file.`);
+      opened.push(await openMember(ports, point, volume, position, path));
+    }
+    await copyAll(opened, options);
+    for (const { file } of opened) await file.publish(input.overwrite === true);
+  } catch (error) {
+    await Promise.all(opened.map(({ file }) => file.discard()));
+    throw error;
+  } finally {
+    await Promise.all(opened.map(({ image }) => image.disconnect()));
+  }
+  return {
+    point,
+    leftOut: point.leftOut,
+    ...(doubt === undefined ? {} : { doubt }),
+    files: opened.map(({ volume, position, image, file }) => ({
+      volume,
+      path: file.path,
+      sizeBytes: image.sizeBytes,
+      dataBytes: file.dataBytes,
+      position,
+    })),
+  };
+}
+
+interface Opened {
+  readonly volume: VolumeId;
+  readonly position: number;
+  readonly image: NbdClient;
+  readonly file: SparseFile;
+}
+
+function withoutMembers(point: RecoveryPoint, input: RecoverInput): MoverError {
+  const why = point.leftOut.map(({ volume, reason }) => `${volume} is left out: ${reason}`).join(', ');
+  const what = 'volume' in input ? `volume "${input.volume}"` : 'any volume';
+  return new MoverError(
+    'POINT_NOT_FOUND',
+    `Point ${point.id} does not contain ${what}${why === '' ? '' : ` (${why})`}.`,
+  );
+}
+
+async function pathsFor(input: RecoverInput, volumes: readonly VolumeId[]): Promise<Map<VolumeId, string>> {
+  const { to, overwrite = false } = input;
+  const intoFolder = 'group' in input || to.endsWith('/') || (await isFolder(to));
+  await mkdir(intoFolder ? to : dirname(to), { recursive: true });
+  const paths = new Map(volumes.map((volume) => [volume, intoFolder ? join(to, `${volume}.img`) : to]));
+  if (!overwrite) {
+    for (const path of paths.values()) if (await exists(path)) throw taken(path);
+  }
+  return paths;
+}
+
+async function openMember(
+  ports: Ports,
+  point: RecoveryPoint,
+  volume: VolumeId,
+  position: number,
+  path: string,
+): Promise<Opened> {
+  const image = await openImage(ports, `${volume}@${point.id}`);
+  try {
+    return { volume, position, image, file: await SparseFile.create(path, image.sizeBytes) };
+  } catch (error) {
+    await image.disconnect();
+    throw error;
+  }
+}
+
+/** Every appliance serves the images of the whole replica site; the first that does is taken. */
+async function openImage(ports: Ports, exportName: string): Promise<NbdClient> {
+  return await anyAppliance(ports, async (appliance) => {
+    const address = await imageAddressOf(appliance);
+    try {
+      return await connectNbd(address, exportName);
+    } catch (cause) {
+      const message = `Appliance "${appliance.id}" does not serve image "${exportName}" over NBD: ${causeOf(cause)}.`;
+      throw new MoverError('UNREACHABLE', message, { cause });
+    }
+  });
+}
+
+async function copyAll(opened: readonly Opened[], { signal, onProgress }: RecoverOptions): Promise<void> {
+  const totalBytes = opened.reduce((sum, { image }) => sum + image.sizeBytes, 0);
+  let doneBytes = 0;
+  for (const { image, file } of opened) {
+    for await (const { offset, data } of readAhead(image, { signal })) {
+      await file.write(offset, data);
+      doneBytes += data.length;
+      onProgress?.(doneBytes, totalBytes);
+    }
+  }
+}
+
+async function isFolder(path: string): Promise<boolean> {
+  const found = await stat(path).catch(() => undefined);
+  return found?.isDirectory() === true;
+}
+
+async function exists(path: string): Promise<boolean> {
+  return (await stat(path).catch(() => undefined)) !== undefined;
+}

@@ -1,0 +1,79 @@
+// Following what runs on a server: quick while things change, slower while they don't, and through
+// short outages.
+import { setTimeout as delay } from 'node:timers/promises';
+import { isDeepStrictEqual } from 'node:util';
+import { MoverError } from '../../contracts/errors.js';
+import type { FollowOptions } from '../workflow-client.js';
+
+/** A step of a move takes from 20 ms up; people see no difference below this. */
+const INTERVAL_MS_MIN = 150;
+/** People wait this long for news without a doubt; a server with a thousand followers has rest. */
+const INTERVAL_MS_MAX = 2_000;
+/** A change is seen late by at most this part of the time that was quiet before it. */
+const QUIET_SHARE = 1 / 4;
+/** A server's restart takes a few seconds, a failover less than a minute. */
+const OUTAGE_MS_MAX_DEFAULT = 60_000;
+
+/** Monotonic time, and waiting in it; `wait` rejects when the signal is aborted. */
+export interface FollowTime {
+  nowMs(): number;
+  wait(ms: number, signal: AbortSignal | undefined): Promise<void>;
+}
+
+const REAL_TIME: FollowTime = {
+  nowMs: () => performance.now(),
+  wait: async (ms, signal) => delay(ms, undefined, signal === undefined ? {} : { signal }),
+};
+
+/**
+ * Yields `first`, then what `look` finds each time that it has changed, until it has ended.
+ * @throws what `look` throws, UNREACHABLE only after `outageMsMax` without an answer; the signal's
+ * reason
+ */
+export async function* follow<T extends { readonly state: string }>(
+  first: T,
+  look: () => Promise<T>,
+  { signal, outageMsMax = OUTAGE_MS_MAX_DEFAULT }: FollowOptions = {},
+  time: FollowTime = REAL_TIME,
+): AsyncGenerator<T, void> {
+  signal?.throwIfAborted();
+  yield first;
+  let seen = first;
+  // What the caller does between two steps is no quiet time and no outage.
+  let changedAtMs = time.nowMs();
+  let answeredAtMs = changedAtMs;
+  while (seen.state === 'running') {
+    await pause(time, intervalMs(time.nowMs() - changedAtMs), signal);
+    try {
+      const next = await look();
+      signal?.throwIfAborted();
+      answeredAtMs = time.nowMs();
+      if (isDeepStrictEqual(next, seen)) continue;
+      seen = next;
+    } catch (error) {
+      signal?.throwIfAborted();
+      if (!isOutage(error) || time.nowMs() - answeredAtMs >= outageMsMax) throw error;
+      continue;
+    }
+    yield seen;
+    changedAtMs = time.nowMs();
+    answeredAtMs = changedAtMs;
+  }
+}
+
+function intervalMs(quietMs: number): number {
+  return Math.min(INTERVAL_MS_MAX, Math.max(INTERVAL_MS_MIN, quietMs * QUIET_SHARE));
+}
+
+async function pause(time: FollowTime, ms: number, signal: AbortSignal | undefined): Promise<void> {
+  try {
+    await time.wait(ms, signal);
+  } catch (error) {
+    signal?.throwIfAborted();
+    throw error;
+  }
+}
+
+function isOutage(error: unknown): boolean {
+  return error instanceof MoverError && error.code === 'UNREACHABLE';
+}

@@ -1,0 +1,171 @@
+// The runs of one workflow type: started once, found by id, listed, cancelled. Moves, verifications
+// and batches each have one of these.
+import type { Client, WorkflowExecutionInfo } from '@temporalio/client';
+import { MoverError } from '../../contracts/errors.js';
+import type { MoveId } from '../../contracts/ids.js';
+import { moveIdOf, parseMoveId } from '../../contracts/move-id.js';
+import type { WORKFLOW_TYPES } from '../../contracts/workflow-types.js';
+import type { StartedWorkflow } from '../workflow-client.js';
+import { type TemporalAccess, workflowUrl } from './connection.js';
+import { fromTemporal, notFound, type WorkflowNoun } from './failure.js';
+import { startOnce, type StartOnce, type StartedRun } from './start-once.js';
+import { describeRun, type DescribedRun, isRunning } from './workflow-run.js';
+
+/** Listed when nobody says how many. */
+const LISTED_DEFAULT = 20;
+const LISTED_MAX = 1_000;
+/** Workflows of a list that are looked at at once. */
+const LOOKS_AT_ONCE = 10;
+
+export interface WorkflowKind {
+  readonly type: (typeof WORKFLOW_TYPES)[number];
+  readonly noun: WorkflowNoun;
+  /**
+   * The last run of one whose workflow id is used again since. Default: its first run.
+   * @throws MoverError when Temporal has none
+   */
+  readonly lastRunOf?: (client: Client, id: MoveId) => Promise<string>;
+}
+
+export interface FoundRun extends DescribedRun {
+  readonly id: MoveId;
+}
+
+/** A run with the id that is the same for all runs of its workflow. */
+export interface NamedRun extends StartedWorkflow {
+  readonly id: MoveId;
+}
+
+interface EndedRun extends Pick<DescribedRun, 'workflowId'> {
+  readonly description: { readonly runId: string };
+}
+
+export class WorkflowRuns {
+  readonly #temporal: () => Promise<TemporalAccess>;
+  readonly #kind: WorkflowKind;
+
+  constructor(temporal: () => Promise<TemporalAccess>, kind: WorkflowKind) {
+    this.#temporal = temporal;
+    this.#kind = kind;
+  }
+
+  async client(): Promise<Client> {
+    return (await this.#temporal()).client;
+  }
+
+  /** @throws MoverError ATTEMPT_MISMATCH, UNREACHABLE */
+  async start(start: Omit<StartOnce, 'type' | 'noun'>): Promise<NamedRun> {
+    const { client } = await this.#temporal();
+    const { type, noun } = this.#kind;
+    return await this.named(await startOnce(client, { type, noun, ...start }));
+  }
+
+  async named({ workflowId, firstRunId, runId }: StartedRun): Promise<NamedRun> {
+    const url = workflowUrl(await this.#temporal(), workflowId, runId);
+    return { id: moveIdOf(workflowId, firstRunId), workflowId, runId, url };
+  }
+
+  /**
+   * The newest run: after a reset it is not the one that the id names.
+   * @throws MoverError not found, UNREACHABLE
+   */
+  async find(id: string): Promise<FoundRun> {
+    const { client } = await this.#temporal();
+    const { type, noun, lastRunOf } = this.#kind;
+    const { workflowId, firstRunId } = parseMoveId(id);
+    try {
+      const newest = await describeRun(client, workflowId);
+      const found =
+        firstRunId === undefined || newest.firstRunId === firstRunId
+          ? newest
+          : await describeRun(
+              client,
+              workflowId,
+              (await lastRunOf?.(client, moveIdOf(workflowId, firstRunId))) ?? firstRunId,
+            );
+      if (found.description.type !== type)
+        throw notFound(noun, `"${workflowId}" is no ${noun} but a workflow of type ${found.description.type}.`);
+      return { ...found, id: moveIdOf(workflowId, found.firstRunId) };
+    } catch (error) {
+      throw fromTemporal(error, workflowId, noun);
+    }
+  }
+
+  /** One that has ended stays as it is. @throws as `find` */
+  async cancel(id: string): Promise<void> {
+    const { client } = await this.#temporal();
+    const found = await this.find(id);
+    if (!isRunning(found)) return;
+    const { workflowId, firstRunId } = found;
+    try {
+      // The newest run of this very workflow, whatever comes under its id later.
+      await client.workflow.getHandle(workflowId, undefined, { firstExecutionRunId: firstRunId }).cancel();
+    } catch (error) {
+      throw fromTemporal(error, workflowId, this.#kind.noun);
+    }
+  }
+
+  /** What the run ended with. @throws Temporal's own errors, the failure of the run among them */
+  async resultOf({ workflowId, description: { runId } }: EndedRun): Promise<unknown> {
+    const { client } = await this.#temporal();
+    return await client.workflow.getHandle(workflowId, runId).result();
+  }
+
+  /**
+   * Looks at each run that the clause of a visibility query selects, in Temporal's order. Those for
+   * which `look` finds nothing don't count.
+   * @throws MoverError INVALID_REQUEST for a limit out of range; UNREACHABLE
+   */
+  async list<T>(
+    { clause, limit = LISTED_DEFAULT }: { readonly clause: string | undefined; readonly limit?: number | undefined },
+    look: (info: WorkflowExecutionInfo, run: NamedRun) => Promise<T | undefined>,
+  ): Promise<T[]> {
+    if (!Number.isInteger(limit) || limit < 1 || limit > LISTED_MAX)
+      throw new MoverError('INVALID_REQUEST', `limit: a whole number from 1 to ${LISTED_MAX} is expected.`);
+    const { client } = await this.#temporal();
+    const { type, noun } = this.#kind;
+    const query = clause === undefined ? ofType(type) : `${ofType(type)} AND ${clause}`;
+    const listed: T[] = [];
+    try {
+      let together: WorkflowExecutionInfo[] = [];
+      for await (const info of client.workflow.list({ query })) {
+        together.push(info);
+        if (together.length < Math.min(LOOKS_AT_ONCE, limit - listed.length)) continue;
+        listed.push(...(await this.#lookAt(together, look)));
+        together = [];
+        if (listed.length >= limit) return listed;
+      }
+      return [...listed, ...(await this.#lookAt(together, look))];
+    } catch (error) {
+      throw fromTemporal(error, type, noun);
+    }
+  }
+
+  async #lookAt<T>(
+    infos: readonly WorkflowExecutionInfo[],
+    look: (info: WorkflowExecutionInfo, run: NamedRun) => Promise<T | undefined>,
+  ): Promise<T[]> {
+    const looks = infos.map(async (info) => {
+      const { workflowId, runId } = info;
+      return look(info, await this.named({ workflowId, runId, firstRunId: info.raw.firstRunId || runId }));
+    });
+    return (await Promise.all(looks)).filter((found) => found !== undefined);
+  }
+}
+
+/** A clause of a visibility query. Earlier runs of a workflow are none of their own. */
+export function ofType(type: WorkflowKind['type']): string {
+  return `WorkflowType = ${literal(type)} AND ExecutionStatus != 'ContinuedAsNew'`;
+}
+
+/** A string of a visibility query. */
+export function literal(text: string): string {
+  return `'${text.replaceAll('\\', '\\\\').replaceAll("'", "\\'")}'`;
+}
+
+/** As a visibility query names how a run ended. */
+export function endedAs(...statuses: readonly ExecutionStatus[]): string {
+  return `ExecutionStatus IN (${statuses.map(literal).join(', ')})`;
+}
+
+type ExecutionStatus = 'Running' | 'Completed' | 'Failed' | 'TimedOut' | 'Canceled' | 'Terminated';

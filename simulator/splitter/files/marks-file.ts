@@ -1,0 +1,283 @@
+// The stored bitmap of marks: pages of 512 bytes, each with its checksum and written whole, before
+// the source is.
+import { dirname } from 'node:path';
+import { crc32 } from 'node:zlib';
+import { bitmapBytes, firstRegion, lastRegion, Marks } from '../core/marks.js';
+import { systemCalls, type DiskCalls } from '../../disk/disk-calls.js';
+import { syncFolder } from '../../disk/folder-names.js';
+import { OpenFile } from '../../disk/open-file.js';
+
+/** A disk's sector: written whole or not at all. */
+const PAGE_BYTES = 512;
+const CRC_BYTES = 4;
+const PAGE_BITS_BYTES = PAGE_BYTES - CRC_BYTES;
+const REGIONS_PER_PAGE = PAGE_BITS_BYTES * 8;
+
+export interface LoadedMarks {
+  readonly marks: Marks;
+  /** Why everything is marked; absent when the bitmap was good or not needed. */
+  readonly lost?: string;
+}
+
+/**
+ * Loads the bitmap. Marks everything if it is missing beside a written source, or damaged.
+ * @param isSourceWritten whether the volume was ever written: else it needs no bitmap.
+ */
+export function loadMarks(
+  path: string,
+  sizeBytes: number,
+  isSourceWritten: boolean,
+  calls: DiskCalls = systemCalls,
+): LoadedMarks {
+  const byteLength = bitmapBytes(sizeBytes);
+  const allMarked = (why: string): LoadedMarks => markAll(sizeBytes, why);
+  if (!calls.exists(path)) return isSourceWritten ? allMarked('there is none') : { marks: new Marks(sizeBytes) };
+  const stored = readWhole(calls, path);
+  const pages = Math.ceil(byteLength / PAGE_BITS_BYTES);
+  if (stored.length !== pages * PAGE_BYTES)
+    return allMarked(`it has ${stored.length} bytes instead of ${pages * PAGE_BYTES}`);
+  const bits = Buffer.alloc(byteLength);
+  for (let page = 0; page < pages; page += 1) {
+    const at = page * PAGE_BYTES;
+    const pageBits = stored.subarray(at, at + PAGE_BITS_BYTES);
+    if (checksum(pageBits, page) !== stored.readUInt32BE(at + PAGE_BITS_BYTES))
+      return allMarked(`page ${page} fails its checksum`);
+    pageBits.copy(bits, page * PAGE_BITS_BYTES);
+  }
+  return { marks: new Marks(sizeBytes, bits) };
+}
+
+function markAll(sizeBytes: number, why: string): LoadedMarks {
+  const marks = new Marks(sizeBytes, Buffer.alloc(bitmapBytes(sizeBytes), 0xff));
+  return { marks, lost: `The bitmap of marks can't be relied on (${why}): the whole volume is sent again.` };
+}
+
+export class MarksFile {
+  readonly #file: OpenFile;
+  readonly #marks: Marks;
+  readonly #calls: DiskCalls;
+  /** Pages that are ahead of the file; true if with marks that were set. */
+  readonly #unstored = new Map<number, boolean>();
+  /**
+   * Pages whose set marks may not be on stable storage, each with the last storing that set any.
+   */
+  readonly #unsynced = new Map<number, number>();
+  #storings = 0;
+  readonly #page = Buffer.alloc(PAGE_BYTES);
+  #exists: boolean;
+  /**
+   * The file on the disk is missing or damaged. The next start finds that too and marks every
+   * region, so nothing has to be stored before the whole file is.
+   */
+  #isLost: boolean;
+
+  /**
+   * @param isLost whether `loadMarks` found the file lost: one good page would make the others look
+   * trustworthy.
+   */
+  constructor(path: string, marks: Marks, isLost = false, calls: DiskCalls = systemCalls) {
+    this.#file = new OpenFile(path, pagesOf(marks) * PAGE_BYTES, calls);
+    this.#marks = marks;
+    this.#calls = calls;
+    this.#exists = !isLost && calls.exists(path);
+    this.#isLost = isLost;
+    if (isLost) this.#replaceLost();
+    // A life that was killed, or failed to sync, may have left these marks in the page cache only:
+    // they are written again when they are needed.
+    if (marks.marked === 0 || isLost) return;
+    for (let page = 0; page < pagesOf(marks); page += 1) if (hasMarks(marks, page)) this.#unstored.set(page, true);
+  }
+
+  /**
+   * Whether marks of these bytes may be missing in the file: a write to them must `store` first.
+   */
+  isBehindAt(offset: number, length: number): boolean {
+    if (this.#unstored.size === 0) return false;
+    const last = pageOf(lastRegion(offset, length));
+    for (let page = pageOf(firstRegion(offset)); page <= last; page += 1)
+      if (this.#unstored.get(page) === true) return true;
+    return false;
+  }
+
+  /**
+   * Stores marks that were set for a write to these bytes, and what earlier stores left due of
+   * their pages.
+   * @throws the system's error: the pages stay due, and only writes to them wait for that.
+   */
+  store(regions: readonly number[], offset: number, length: number): void {
+    for (const region of regions) this.#unstored.set(pageOf(region), true);
+    this.#storings += 1;
+    const last = pageOf(lastRegion(offset, length));
+    for (let page = pageOf(firstRegion(offset)); page <= last; page += 1)
+      if (this.#unstored.has(page)) this.#write(page);
+  }
+
+  /**
+   * Stores marks that were set without a write, anywhere.
+   * @throws the system's error: the pages stay due
+   */
+  storeAll(regions: readonly number[]): void {
+    for (const region of regions) this.#unstored.set(pageOf(region), true);
+    this.#storings += 1;
+    for (const page of this.#unstored.keys()) this.#write(page);
+  }
+
+  /**
+   * Stores marks that were cleared. Nobody waits for a sync: a power cut may only bring marks back.
+   * @throws the system's error. The file then has too many marks, which is safe.
+   */
+  storeCleared(regions: readonly number[]): void {
+    for (const region of regions) {
+      const page = pageOf(region);
+      if (!this.#unstored.has(page)) this.#unstored.set(page, false);
+    }
+    this.#storings += 1;
+    for (const page of this.#unstored.keys()) this.#write(page);
+  }
+
+  /**
+   * Resolves when stored marks of these bytes are on stable storage; undefined if they are known to
+   * be.
+   */
+  whenSynced(offset: number, length: number): Promise<void> | undefined {
+    if (this.#unsynced.size === 0) return undefined;
+    const last = pageOf(lastRegion(offset, length));
+    for (let page = pageOf(firstRegion(offset)); page <= last; page += 1)
+      if (this.#unsynced.has(page)) return this.sync();
+    return undefined;
+  }
+
+  async sync(): Promise<void> {
+    if (!this.#exists) return;
+    const storings = this.#storings;
+    await this.#file.sync();
+    // A page stored after the sync began may have missed it.
+    for (const [page, storing] of this.#unsynced) if (storing <= storings) this.#unsynced.delete(page);
+  }
+
+  close(): void {
+    this.#file.close();
+  }
+
+  /** @throws the system's error; the page stays due */
+  #write(page: number): void {
+    if (this.#isLost) {
+      this.#replaceLost();
+    } else if (this.#exists) {
+      fillPage(this.#page, this.#marks, page);
+      this.#file.writeNow(page * PAGE_BYTES, this.#page);
+    } else {
+      this.#writeWhole();
+      return;
+    }
+    this.#stored(page);
+  }
+
+  /** Replaces the lost file by a whole one. Never throws: without room, the lost file stays. */
+  #replaceLost(): void {
+    try {
+      this.#writeWhole();
+      this.#isLost = false;
+    } catch {
+      // The next mark tries again.
+    }
+  }
+
+  #writeWhole(): void {
+    writeWhole(this.#calls, this.#file.path, this.#marks);
+    this.#file.renewed();
+    this.#exists = true;
+    for (const page of this.#unstored.keys()) this.#stored(page);
+  }
+
+  #stored(page: number): void {
+    if (this.#unstored.get(page) === true) this.#unsynced.set(page, this.#storings);
+    this.#unstored.delete(page);
+  }
+}
+
+/**
+ * Deletes the bitmap of a volume that will be written without marks: a later start then counts all
+ * of it as marked, after a power cut too.
+ */
+export function discardMarks(path: string): void {
+  if (!systemCalls.exists(path)) return;
+  systemCalls.remove(path);
+  syncFolder(dirname(path));
+}
+
+/**
+ * Writes the whole file and renames it into place, so that no file with only some pages is seen. A
+ * power cut may leave such a file, or none: either is found damaged, and all is marked. Nothing
+ * relies on its marks before file and folder are synced.
+ */
+function writeWhole(calls: DiskCalls, path: string, marks: Marks): void {
+  const content = Buffer.alloc(pagesOf(marks) * PAGE_BYTES);
+  for (let page = 0; page < pagesOf(marks); page += 1)
+    fillPage(content.subarray(page * PAGE_BYTES, (page + 1) * PAGE_BYTES), marks, page);
+  const draft = `${path}.new`;
+  calls.remove(draft);
+  try {
+    const fd = calls.make(draft);
+    try {
+      for (let done = 0; done < content.length;) done += calls.writeNow(fd, content, done, done);
+    } finally {
+      calls.close(fd);
+    }
+    calls.rename(draft, path);
+  } catch (error) {
+    discardDraft(calls, draft);
+    throw error;
+  }
+}
+
+/** Deletes the unfinished file: it may hold the disk's last room. */
+function discardDraft(calls: DiskCalls, path: string): void {
+  try {
+    calls.remove(path);
+  } catch {
+    // The error of the write says more.
+  }
+}
+
+function readWhole(calls: DiskCalls, path: string): Buffer {
+  const fd = calls.open(path);
+  try {
+    const content = Buffer.alloc(calls.size(fd).bytes);
+    let done = 0;
+    for (let count = -1; count !== 0 && done < content.length; done += count)
+      count = calls.readNow(fd, content, done, done);
+    return content.subarray(0, done);
+  } finally {
+    calls.close(fd);
+  }
+}
+
+function pageOf(region: number): number {
+  return Math.floor(region / REGIONS_PER_PAGE);
+}
+
+function hasMarks(marks: Marks, page: number): boolean {
+  return bitsOf(marks, page).some((byte) => byte !== 0);
+}
+
+function bitsOf(marks: Marks, page: number): Uint8Array {
+  const from = page * PAGE_BITS_BYTES;
+  return marks.bytes(from, Math.min(from + PAGE_BITS_BYTES, marks.byteLength));
+}
+
+function pagesOf(marks: Marks): number {
+  return Math.ceil(marks.byteLength / PAGE_BITS_BYTES);
+}
+
+function fillPage(into: Buffer, marks: Marks, page: number): void {
+  const bits = bitsOf(marks, page);
+  into.set(bits);
+  into.fill(0, bits.length, PAGE_BITS_BYTES);
+  into.writeUInt32BE(checksum(into.subarray(0, PAGE_BITS_BYTES), page), PAGE_BITS_BYTES);
+}
+
+/** The page's checksum, seeded with its number: a page at the wrong place fails it. */
+function checksum(bits: Buffer, page: number): number {
+  return crc32(bits, page);
+}

@@ -1,0 +1,104 @@
+// A virtual volume's content: a sparse file. A volume that was never written has no file and reads
+// as zeroes.
+import { systemCalls, type DiskCalls } from '../../disk/disk-calls.js';
+import { OpenFile } from '../../disk/open-file.js';
+import { DiskPace } from './disk-pace.js';
+import { isZero } from './zero.js';
+
+/** Zeroing works in steps of this many bytes: it reads, and writes where it must. */
+const ZERO_STEP_BYTES = 1024 * 1024;
+const ZEROES = Buffer.alloc(ZERO_STEP_BYTES);
+
+export class SourceFile {
+  readonly #file: OpenFile;
+  readonly #calls: DiskCalls;
+  readonly #pace: DiskPace;
+  #written: boolean;
+
+  constructor(path: string, sizeBytes: number, calls: DiskCalls = systemCalls, pace = new DiskPace()) {
+    this.#file = new OpenFile(path, sizeBytes, calls);
+    this.#calls = calls;
+    this.#pace = pace;
+    this.#written = calls.exists(path);
+  }
+
+  get path(): string {
+    return this.#file.path;
+  }
+
+  /** Whether the volume was ever written. */
+  get isWritten(): boolean {
+    return this.#written;
+  }
+
+  /** Whether the disk is quick enough for calls on the main thread, those named `…Now`. */
+  get isQuick(): boolean {
+    return this.#pace.isQuick;
+  }
+
+  readNow(offset: number, length: number): Buffer {
+    return this.#written ? this.#pace.now(() => this.#file.readNow(offset, length)) : Buffer.alloc(length);
+  }
+
+  async readLater(offset: number, length: number): Promise<Buffer> {
+    return this.#written ? this.#pace.later(async () => this.#file.readLater(offset, length)) : Buffer.alloc(length);
+  }
+
+  writeNow(offset: number, data: Buffer): void {
+    this.#written = true;
+    this.#pace.now(() => this.#file.writeNow(offset, data));
+  }
+
+  async writeLater(offset: number, data: Buffer): Promise<void> {
+    this.#written = true;
+    await this.#pace.later(async () => this.#file.writeLater(offset, data));
+  }
+
+  /**
+   * Zeroes a range of up to ZERO_STEP_BYTES. Writes nothing if it is zero already, so holes stay
+   * holes.
+   */
+  zeroNow(offset: number, length: number): void {
+    if (this.#isAllHole()) return;
+    if (!isZero(this.readNow(offset, length))) this.writeNow(offset, ZEROES.subarray(0, length));
+  }
+
+  /**
+   * Zeroes a range of any length, in the thread pool.
+   * @param doubted writes zeroes even where zeroes are read: those may be in the page cache only.
+   */
+  async zeroLater(offset: number, length: number, doubted = false): Promise<void> {
+    if (this.#isAllHole()) return;
+    const end = offset + length;
+    for (let at = offset; at < end; at += ZERO_STEP_BYTES) {
+      const step = Math.min(ZERO_STEP_BYTES, end - at);
+      if (doubted || !isZero(await this.readLater(at, step))) await this.writeLater(at, ZEROES.subarray(0, step));
+    }
+  }
+
+  /**
+   * Writes data that was just read: an earlier life may have failed to sync it, and only writing it
+   * again brings it to the disk.
+   */
+  async rewrite(offset: number, data: Buffer): Promise<void> {
+    if (!this.#isAllHole()) await this.writeLater(offset, data);
+  }
+
+  #isAllHole(): boolean {
+    return !this.#written || this.#file.isHole;
+  }
+
+  async sync(): Promise<void> {
+    if (this.#written) await this.#file.sync();
+  }
+
+  /** Opens the file that now lies in its place. */
+  renewed(): void {
+    this.#file.renewed();
+    this.#written = this.#calls.exists(this.path);
+  }
+
+  close(): void {
+    this.#file.close();
+  }
+}

@@ -1,0 +1,50 @@
+// A virtual volume as one guest connection sees it over NBD.
+import type { BlockDevice, BlockSizes, ZeroesOptions } from '../../../nbd/block-device.js';
+import type { ProtectedVolume } from './protected-volume.js';
+
+/**
+ * Any alignment is allowed, file system blocks are best, and 32 MiB is the stream's largest
+ * payload.
+ */
+export const BLOCK_SIZES: BlockSizes = { minimum: 1, preferred: 4_096, maximum: 32 * 1024 * 1024 };
+
+export class VolumeDevice implements BlockDevice {
+  readonly sizeBytes: number;
+  readonly readOnly = false;
+  readonly blockSizes = BLOCK_SIZES;
+  readonly description: string;
+  /** All connections share one file and one state. */
+  readonly canMultiConn = true;
+  readonly #volume: ProtectedVolume;
+
+  constructor(volume: ProtectedVolume) {
+    this.sizeBytes = volume.sizeBytes;
+    this.description = `virtual volume ${volume.id}`;
+    this.#volume = volume;
+    volume.guestCame();
+  }
+
+  read(offset: number, length: number): Buffer | Promise<Buffer> {
+    return this.#volume.read(offset, length);
+  }
+
+  write(offset: number, data: Buffer, fua: boolean): void | Promise<void> {
+    return this.#volume.change({ kind: 'write', offset, length: data.length, data }, fua);
+  }
+
+  /**
+   * Zeroes a range. A trim changes nothing: this disk can't free space, and source and replica must
+   * keep equal contents.
+   */
+  zeroes(offset: number, length: number, { fua, trim }: ZeroesOptions): void | Promise<void> {
+    return trim ? undefined : this.#volume.change({ kind: 'zeroes', offset, length }, fua);
+  }
+
+  async flush(): Promise<void> {
+    return this.#volume.flush();
+  }
+
+  close(): void {
+    this.#volume.guestLeft();
+  }
+}

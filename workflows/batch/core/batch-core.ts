@@ -1,0 +1,263 @@
+// What a batch knows and decides, without Temporal: which move is next, when to wait and for what,
+// and when it is over. Time comes in from outside; what it keeps is numbers, so that it stays small
+// and goes from one run to the next as JSON.
+import type {
+  BatchCounts,
+  BatchFailure,
+  BatchId,
+  BatchItem,
+  BatchOptions,
+  BatchProgress,
+  BatchStage,
+  Concurrency,
+} from '../../../contracts/batch.js';
+import type { CarriedBatch, MoveEnd, OpenWindow, PlannedBatch, Stop } from '../../../contracts/batch-run.js';
+import type { MoveId } from '../../../contracts/ids.js';
+import { Canary, type CanaryState } from './canary.js';
+import { type Decision, ITEMS_READ_MAX, waitUntil } from './decision.js';
+import { stopForFailures } from './failure-policy.js';
+import { firstRunOf } from './first-run.js';
+import type { InFlightView } from './in-flight.js';
+import { Moves } from './moves.js';
+import type { Skips } from './skips.js';
+import { stopOf } from './stop.js';
+import { type Gate, WindowGate } from './window-gate.js';
+
+/** No further try can help: the time given by `options.move.fenceByMs` stays over. */
+const FENCE_BY_PASSED = {
+  kind: 'failed',
+  code: 'WINDOW_CLOSED',
+  message: 'The time of options.move.fenceByMs was over before the fence.',
+  stands: true,
+} as const satisfies MoveEnd;
+
+export class BatchCore {
+  readonly id: BatchId;
+  readonly startedAtMs: number;
+  /** Runs of the workflow so far, this one included. */
+  readonly runs: number;
+  readonly #options: BatchOptions;
+  readonly #moves: Moves;
+  readonly #canary: Canary;
+  readonly #window: WindowGate;
+  #pausedBy: string | undefined;
+  #stop: Stop | undefined;
+  #lastRequest: string | undefined;
+
+  /** @param workflowId of the batch: the moves' workflow ids begin with it */
+  constructor(options: BatchOptions, workflowId: string, carried: CarriedBatch) {
+    this.id = carried.batch;
+    this.startedAtMs = carried.startedAtMs;
+    this.runs = carried.runs;
+    this.#options = options;
+    this.#moves = new Moves(options, workflowId, carried);
+    this.#canary = new Canary(options.canary, carried.canary);
+    this.#window = new WindowGate(options, carried.window);
+    this.#pausedBy = carried.pausedBy;
+    this.#stop = carried.stop;
+    this.#lastRequest = carried.lastRequest;
+  }
+
+  /** A batch that has done nothing yet. */
+  static begin(options: BatchOptions, workflowId: string, batch: BatchId, nowMs: number): BatchCore {
+    return new BatchCore(options, workflowId, firstRunOf(options, batch, nowMs));
+  }
+
+  /** For the next run of the workflow. */
+  carried(): CarriedBatch {
+    return {
+      batch: this.id,
+      startedAtMs: this.startedAtMs,
+      runs: this.runs + 1,
+      ...this.#moves.carried(),
+      ...(this.#pausedBy === undefined ? {} : { pausedBy: this.#pausedBy }),
+      canary: this.#canary.state,
+      ...(this.window === undefined ? {} : { window: this.window }),
+      ...(this.#stop === undefined ? {} : { stop: this.#stop }),
+      ...(this.#lastRequest === undefined ? {} : { lastRequest: this.#lastRequest }),
+    };
+  }
+
+  get plan(): PlannedBatch | undefined {
+    return this.#moves.plan;
+  }
+
+  get stop(): Stop | undefined {
+    return this.#stop;
+  }
+
+  /** The last one that was told. */
+  get window(): OpenWindow | undefined {
+    return this.#window.window;
+  }
+
+  get isPaused(): boolean {
+    return this.#pausedBy !== undefined;
+  }
+
+  get canary(): CanaryState {
+    return this.#canary.state;
+  }
+
+  get failures(): readonly BatchFailure[] {
+    return this.#moves.failures;
+  }
+
+  get inFlight(): InFlightView {
+    return this.#moves.inFlight;
+  }
+
+  /** Volumes whose moves are left out when their turn comes. */
+  get skips(): Skips {
+    return this.#moves.skips;
+  }
+
+  /** Whether the move's turn is over already: a skip would come too late. */
+  isOver(seq: number): boolean {
+    return this.#moves.isOver(seq);
+  }
+
+  planned(plan: PlannedBatch): void {
+    this.#moves.plans(plan);
+  }
+
+  /** What was read of the plan. */
+  provide(items: readonly BatchItem[]): void {
+    this.#moves.provide(items);
+  }
+
+  opened(window: OpenWindow): void {
+    this.#window.opened(window);
+  }
+
+  /** The workflow of a move that runs is known, and with it the move's name. */
+  named(seq: number, move: MoveId): void {
+    this.#moves.named(seq, move);
+  }
+
+  /**
+   * A move that was running has ended. Its end may be told more than once: only the first one
+   * counts.
+   * @param end undefined when its workflow does not exist: it was never begun, and its turn comes
+   * again.
+   */
+  ended(seq: number, end: MoveEnd | undefined, nowMs: number): void {
+    const hasGivenUp = end?.kind === 'window-closed' && !this.#window.isFenceBy(this.#options.move.fenceByMs);
+    const mayTryAgain = this.#stop === undefined;
+    const hasFailed = this.#moves.ended(seq, hasGivenUp ? FENCE_BY_PASSED : end, { nowMs, mayTryAgain });
+    if (!hasFailed) return;
+    const stop = stopForFailures(this.#options.failures, this.#moves);
+    if (stop !== undefined) this.end(stop);
+  }
+
+  /** Nothing starts any more. It may be said again: see {@link stopOf}. */
+  end(stop: Stop): void {
+    this.#stop = stopOf(this.#stop, stop);
+  }
+
+  pause(by: string): void {
+    this.#pausedBy = by;
+  }
+
+  resume(): void {
+    this.#pausedBy = undefined;
+  }
+
+  limit(concurrency: Concurrency): void {
+    this.#moves.limit(concurrency);
+  }
+
+  /** All that failed so far get another turn. @returns how many */
+  retryFailed(): number {
+    this.#canary.reopen();
+    return this.#moves.retryFailed();
+  }
+
+  approve(): void {
+    this.#canary.approve();
+  }
+
+  requested(what: string): void {
+    this.#lastRequest = what;
+  }
+
+  /** What to do now. What it says to start counts as running from then on. */
+  decide(nowMs: number): Decision {
+    const toCancel = this.#stop?.running === 'roll-back' ? this.#moves.askToCancel() : [];
+    if (toCancel.length > 0) return { kind: 'cancel', workflowIds: toCancel };
+    const { unread } = this.#moves;
+    if (unread.length > 0) return { kind: 'read', seqs: unread.slice(0, ITEMS_READ_MAX) };
+    if (this.plan === undefined) return this.#stop === undefined ? { kind: 'wait' } : { kind: 'end' };
+    if (this.#isCanaryOver) this.#endCanary();
+    if (this.#stop !== undefined) this.#moves.giveUpRetries();
+    if (this.#moves.waiting === 0 || this.#stop !== undefined)
+      return this.#moves.running === 0 ? { kind: 'end' } : { kind: 'wait' };
+    const gate = this.#look(nowMs);
+    switch (gate.kind) {
+      case 'ask':
+        return { kind: 'window', atMs: nowMs };
+      case 'over':
+        this.end({ why: 'window', running: 'finish', text: gate.text });
+        return this.decide(nowMs);
+      case 'closed':
+        return waitUntil(gate.untilMs);
+      case 'open':
+        return this.#begin(nowMs);
+    }
+  }
+
+  #look(nowMs: number): Gate {
+    if (this.isPaused || this.canary === 'waiting') return this.#window.lookWhileHeld(nowMs);
+    return this.#window.look(nowMs, { expectedMs: this.#moves.expectedMs, isIdle: this.#moves.running === 0 });
+  }
+
+  #begin(nowMs: number): Decision {
+    const begun = this.#moves.begin(nowMs, this.#canary.reach(this.#moves.planned));
+    if (begun.kind !== 'none') return begun;
+    // Those that were left out may have been the last.
+    if (this.#moves.waiting === 0 || this.#isCanaryOver) return this.decide(nowMs);
+    return waitUntil(Math.min(begun.untilMs, this.#window.closesAtMs));
+  }
+
+  get #isCanaryOver(): boolean {
+    return this.canary === 'running' && this.#moves.isThrough(this.#canary.reach(this.#moves.planned));
+  }
+
+  #endCanary(): void {
+    const stop = this.#canary.ended(this.#moves);
+    if (stop !== undefined) this.end(stop);
+  }
+
+  counts(): BatchCounts {
+    return this.#moves.counts();
+  }
+
+  stage(nowMs: number): BatchStage {
+    if (this.#stop !== undefined) return 'stopping';
+    if (this.plan === undefined) return 'planning';
+    if (this.isPaused) return 'paused';
+    if (this.canary === 'waiting') return 'waiting-for-approval';
+    if (this.#window.isOutside(nowMs) && this.#moves.running === 0) return 'waiting-for-window';
+    return this.canary === 'running' ? 'canary' : 'running';
+  }
+
+  progress(nowMs: number, stage: BatchStage = this.stage(nowMs)): BatchProgress {
+    const counts = this.counts();
+    const perMinute = this.#moves.perMinute(nowMs, this.startedAtMs);
+    const left = counts.waiting + counts.running;
+    const isKnown = this.plan !== undefined && perMinute > 0 && left > 0 && this.#stop === undefined;
+    return {
+      batch: this.id,
+      stage,
+      counts,
+      concurrency: this.inFlight.limits,
+      startedAtMs: this.startedAtMs,
+      perMinute,
+      ...(isKnown ? { expectedEndMs: nowMs + Math.ceil((left / perMinute) * 60_000) } : {}),
+      longest: this.inFlight.longest,
+      failures: [...this.failures],
+      ...(this.#lastRequest === undefined ? {} : { lastRequest: this.#lastRequest }),
+      ...(this.window === undefined ? {} : { window: this.window }),
+    };
+  }
+}
