@@ -51,7 +51,9 @@ test('a move goes through while another volume on the same stream stalls, which 
   await until('the stall', PATIENCE_MS, async () => (await viewOf(STALLED))?.stalled);
   const { stdout } = await runCommand({ VOLUME_MOVER_ESTATE: estateFile }, ['volumes']);
   expect(stdout).toMatch(new RegExp(`${STALLED} .*, stalled`));
-  expect((await site.health({})).notes).toContainEqual(expect.stringContaining(`of volume "${STALLED}" is taken in`));
+  expect((await site.health({})).notes).toContainEqual(
+    expect.stringContaining(`of volume "${STALLED}" has been taken in`),
+  );
 
   const late = await client.moves.start({ volume: STALLED, to: 'cg-silver', options: { lagWaitMs: 100 } });
   const refused = await until('the refusal', PATIENCE_MS, async () => (await client.moves.get(late.moveId)).error);
