@@ -1,5 +1,5 @@
-// Closes a recovery point: waits until its cuts are durable here, and leaves out what is not in
-// time.
+// Closes a recovery point: waits until its cuts are durable here, and leaves out those that are not
+// in time.
 import type { VolumeId } from '../../contracts/ids.js';
 import type { LeftOut, RecoveryPoint } from '../../contracts/point.js';
 import type { replicaSiteApi } from '../../contracts/replica-site-api.js';
@@ -20,8 +20,8 @@ export interface PointCloser {
 }
 
 /**
- * @param isStalled whether nothing more of a volume is taken in: the point does not wait for it, so
- * that the group's points go on.
+ * Closes a point of a group.
+ * @param isStalled whether the site takes no records of a volume: the point doesn't wait for it
  * @throws MoverError GROUP_NOT_FOUND; the signal's reason
  */
 export async function closePoint(
@@ -37,8 +37,8 @@ export async function closePoint(
   const awaited = input.cuts.filter((cut) => !isStalled(cut.volume));
   await whenReached(closer, awaited, waitMs, signal);
   signal.throwIfAborted();
-  // Of a volume that can't be read nothing is known, so nothing can be promised; nor of one that
-  // has lost writes.
+  // A volume whose journal can't be read, or has lost writes, is left out: nothing can be promised
+  // for it.
   const usable = point.cuts.filter((cut) => !isInDoubt(journals, cut.volume));
   const unusable = point.cuts
     .filter((cut) => isInDoubt(journals, cut.volume))
@@ -54,7 +54,7 @@ function isInDoubt(journals: Journals, volume: VolumeId): boolean {
   return journal?.damageAt(journal.durable.position) !== undefined;
 }
 
-/** Resolves when every cut is durable here, or the time is up. */
+/** Resolves when every cut is durable here, or after `waitMs`. */
 export async function whenReached(
   { site, durability }: PointCloser,
   cuts: readonly PointCut[],

@@ -1,4 +1,4 @@
-// What people are told of damaged journals: what happened, what it means for their data, what to
+// What people are told about damaged journals: what happened, what it means for their data, what to
 // type next.
 import { MoverError } from '../../contracts/errors.js';
 import type { VolumeId } from '../../contracts/ids.js';
@@ -8,7 +8,7 @@ import type { VolumeJournal } from './journal/terms/types.js';
 
 type Damaged = Pick<VolumeJournal, 'damage' | 'damageAt' | 'lineage'>;
 
-/** Sentences about one volume, for health and listings; none if nothing is known to be damaged. */
+/** Sentences about one volume's known damage, for health and listings. */
 export function damageNotes(volume: VolumeId, { damage, lineage }: Damaged): readonly string[] {
   const history = damage.filter((one) => one.kind === 'history').filter((one) => one.accepted === undefined);
   const lost = damage.filter((one) => one.kind === 'records').filter((one) => one.wholeFrom === undefined);
@@ -20,7 +20,7 @@ export function damageNotes(volume: VolumeId, { damage, lineage }: Damaged): rea
   ];
 }
 
-/** Members of points that can't be opened, or not wholly. */
+/** Members of points that can't be opened whole. */
 export function damagedMembers(
   points: readonly RecoveryPoint[],
   journalOf: (volume: VolumeId) => Damaged | undefined,
@@ -66,7 +66,7 @@ function historyNotes(volume: VolumeId, history: readonly DamageOf<'history'>[])
   const to = Math.max(...history.map((one) => one.to));
   const place = `${first.file}, byte ${first.offset}${history.length === 1 ? '' : ` and ${history.length - 1} more places`}`;
   return [
-    `History of volume "${volume}" is damaged (${place}): recovery points that need it, between positions ${from} and ${to}, don't open; all others do, and new writes are protected. Which: volume-mover points ${volume}. To have all of its history checked, and the loss noted: volume-mover rebuild ${volume}`,
+    `History of volume "${volume}" is damaged (${place}): recovery points that need it, between positions ${from} and ${to}, don't open. All others do, and new writes are protected. To list them: volume-mover points ${volume}. To check all of its history and note what is lost: volume-mover rebuild ${volume}`,
   ];
 }
 
@@ -78,13 +78,13 @@ function lostNote(
   const what =
     upTo > after
       ? `Writes ${after + 1} to ${upTo} of volume "${volume}" are lost`
-      : `What volume "${volume}" had is lost`;
+      : `The writes of volume "${volume}" are lost`;
   const much = ranges === 'all' ? 'the whole volume' : `${bytesOf(ranges)} bytes of the volume`;
-  return `${what} (${file}, byte ${offset}): its replica is not whole until ${much} has been sent again, as lineage ${lineage}. If that does not begin by itself: volume-mover resync ${volume}`;
+  return `${what} (${file}, byte ${offset}): its replica is not whole until ${much} has been sent again, in lineage ${lineage}. If that doesn't begin by itself: volume-mover resync ${volume}`;
 }
 
 function replicaNote(volume: VolumeId, { ranges, file, offset }: DamageOf<'replica'>): string {
-  return `${bytesOf(ranges)} bytes of the replica of volume "${volume}" fail their checksum (${file}, byte ${offset}): they are not served, and points that need them can't be read there. The volume is compared with its source by itself, and they are sent again. If that does not begin: volume-mover resync ${volume}`;
+  return `${bytesOf(ranges)} bytes of the replica of volume "${volume}" fail their checksum (${file}, byte ${offset}): they are not served, and points that need them can't be read there. The splitter compares the volume with its source and sends them again. If that doesn't begin by itself: volume-mover resync ${volume}`;
 }
 
 function bytesOf(ranges: readonly { readonly length: number }[]): number {

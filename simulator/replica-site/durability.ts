@@ -1,5 +1,5 @@
-// Tells those who wait when something of a volume became durable: a point waits for its cuts,
-// without asking again and again.
+// Calls listeners when records of a volume became durable, so that a point waits for its cuts
+// without polling.
 import type { VolumeId } from '../../contracts/ids.js';
 
 type Listener = (volume: VolumeId) => void;
@@ -7,7 +7,10 @@ type Listener = (volume: VolumeId) => void;
 export class Durability {
   readonly #listeners = new Map<VolumeId, Set<Listener>>();
 
-  /** @returns how to stop listening. */
+  /**
+   * Calls `listener` each time records of the volume became durable.
+   * @returns a function that stops it.
+   */
   listen(volume: VolumeId, listener: Listener): () => void {
     const listeners = this.#listeners.get(volume) ?? new Set();
     this.#listeners.set(volume, listeners.add(listener));

@@ -1,5 +1,5 @@
-// Brings the site's rows in line with the estate file at its start: later, if the disk can't take
-// the change now.
+// Brings the site's rows in line with the estate file at the start. If the disk can't store the
+// change now, it retries.
 import type { Logger } from 'pino';
 import { MoverError } from '../../contracts/errors.js';
 import type { Estate } from '../../contracts/estate.js';
@@ -21,8 +21,8 @@ export class EstateFollower {
   }
 
   /**
-   * Until it is stored the site goes on with what it knew.
-   * @throws what is no failure of the store
+   * Follows the file. Until the change is stored, the site uses what it knew before.
+   * @throws errors other than the store's
    */
   follow(): void {
     this.#retry = undefined;
@@ -37,11 +37,11 @@ export class EstateFollower {
     }
   }
 
-  /** What is wrong, in a sentence; nothing once the file is followed. */
+  /** A sentence while the file is not followed; undefined once it is. */
   get note(): string | undefined {
     return this.#retry === undefined
       ? undefined
-      : 'What is new in the estate file is not in force yet: it could not be stored. It is tried again by itself.';
+      : 'Changes of the estate file are not in force yet: they could not be stored. The site retries by itself.';
   }
 
   stop(): void {

@@ -1,5 +1,5 @@
-// What open images cost the replica site, and which of them have to go: history and memory that
-// nothing else needs must not grow for ever.
+// What open images cost the replica site, and which must be closed: UNDO and memory that only
+// images need must stay bounded.
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { PointId, VolumeId } from '../../contracts/ids.js';
 import { beyondPolicy } from './core/policy.js';
@@ -7,17 +7,14 @@ import type { SiteState } from './core/state.js';
 import type { Image, VolumeJournal } from './journal/terms/types.js';
 
 const GIB = 1024 ** 3;
-/**
- * UNDO that is kept for open images alone, bytes: as much as a group's whole journal by default.
- */
+/** Most bytes of UNDO kept for open images alone: as much as a group's whole journal by default. */
 export const IMAGES_KEEP_BYTES_MAX = 64 * GIB;
-/** Changed ranges that all open images remember, each some 50 bytes of memory: about 1.5 GiB. */
+/** Most changed ranges that all open images hold in memory, about 50 bytes each: about 1.5 GiB. */
 export const IMAGES_RANGES_MAX = 32 * 1024 * 1024;
-/** From this share of a limit on there is a warning. */
+/** Share of a limit from which on health warns. */
 const WARN_SHARE = 0.75;
 /**
- * Points looked at in one slice of the event loop: with the most members a group may have, about a
- * millisecond.
+ * Points read in one turn of the event loop: with the most members of a group, about a millisecond.
  */
 const POINTS_PER_TURN = 16;
 
@@ -31,24 +28,24 @@ export interface Burdening {
   readonly volume: VolumeId;
   readonly point: PointId | undefined;
   readonly image: Pick<Image, 'position' | 'changedRanges'>;
-  /** By the monotonic clock. */
+  /** Time of opening, by the monotonic clock. */
   readonly openedAtMs: number;
 }
 
 export interface Burden {
-  /** Images to close now, the oldest first, each with why. */
+  /** Images to close now, the oldest first, each with the reason. */
   readonly evict: readonly { readonly id: string; readonly why: string }[];
-  /** Sentences about what is near a limit. */
+  /** Sentences about limits that are near. */
   readonly warnings: readonly string[];
 }
 
-/** The part of a journal that is asked. */
+/** The part of a journal that is used here. */
 export type UndoCosts = Pick<VolumeJournal, 'undoBytesAfter' | 'applied' | 'failure'>;
 
-/** UNDO bytes kept for images alone, of each volume by the position that they are kept for. */
+/** UNDO bytes kept for images alone, by volume and position. */
 export type AloneBytes = ReadonlyMap<VolumeId, ReadonlyMap<number, number>>;
 
-/** Which images have to go, the oldest first, and what is near. */
+/** Which images must be closed, the oldest first, and which limits are near. */
 export function burdenOf(open: readonly Burdening[], alone: AloneBytes, limits: BurdenLimits): Burden {
   const bytesMax = limits.imagesKeepBytesMax ?? IMAGES_KEEP_BYTES_MAX;
   const rangesMax = limits.imagesRangesMax ?? IMAGES_RANGES_MAX;
@@ -67,12 +64,12 @@ export function burdenOf(open: readonly Burdening[], alone: AloneBytes, limits: 
     if (!evictOldest(keepsBytes, why)) break;
   }
   for (let ranges = rangesOf(left); ranges > rangesMax; ranges = rangesOf(left)) {
-    const why = `open images remember ${ranges} changed ranges, more than ${rangesMax}`;
+    const why = `open images hold ${ranges} changed ranges in memory, more than ${rangesMax}`;
     if (!evictOldest(({ image }) => image.changedRanges.count > 0, why)) break;
   }
   const warnings = [
     ...nearTo(aloneBytesOf(left, alone), bytesMax, 'bytes of UNDO are kept for open images alone'),
-    ...nearTo(rangesOf(left), rangesMax, 'changed ranges are remembered for open images'),
+    ...nearTo(rangesOf(left), rangesMax, 'changed ranges of open images are held in memory'),
   ];
   return { evict, warnings };
 }
@@ -98,10 +95,9 @@ function aloneBytesOf(open: readonly Burdening[], alone: AloneBytes): number {
 }
 
 /**
- * What the images keep that would be gone without them: what is charged to their positions, unless
- * a point names the same one that would be kept anyway; `ageMs` is the clock that ages are counted
- * by. Looks at every point, in slices. A volume whose journal fails is left out, so that it hides
- * no other.
+ * UNDO that only open images keep: the bytes charged to their positions, unless a point that stays
+ * anyway names the same position. `ageMs` is the clock of ages. Reads every point, in slices. A
+ * volume whose journal fails is left out, and the others are still counted.
  */
 export async function aloneBytes(
   open: readonly Burdening[],
@@ -112,12 +108,12 @@ export async function aloneBytes(
 ): Promise<AloneBytes> {
   if (open.length === 0) return new Map();
   const needed = new Map<VolumeId, Set<number>>(open.map(({ volume }) => [volume, new Set()]));
-  const dispensable = pointsKeptForImages(open, state, ageMs);
-  let looked = 0;
+  const keptForImages = pointsKeptForImages(open, state, ageMs);
+  let read = 0;
   for (const { point } of state.points.values()) {
-    looked += 1;
-    if (looked % POINTS_PER_TURN === 0) await nextTurn();
-    if (dispensable.has(point.id)) continue;
+    read += 1;
+    if (read % POINTS_PER_TURN === 0) await nextTurn();
+    if (keptForImages.has(point.id)) continue;
     for (const { volume, position } of point.members) needed.get(volume)?.add(position);
   }
   const result = new Map<VolumeId, Map<number, number>>();
@@ -144,8 +140,7 @@ async function costsOf(journal: UndoCosts, positions: readonly number[]): Promis
 }
 
 /**
- * Points that only an open image holds: the group's policy, or its journal's limit, would drop
- * them.
+ * Points that only an open image keeps: the group's policy or its journal's limit would drop them.
  */
 function pointsKeptForImages(open: readonly Burdening[], state: SiteState, ageMs: number): ReadonlySet<PointId> {
   const inUse = new Set(open.flatMap(({ point }) => point ?? []));

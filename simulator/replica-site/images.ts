@@ -1,5 +1,4 @@
-// Images that are open for reading: a bounded number, each closed by itself when nobody reads it
-// any more.
+// Images open for reading: a bounded number. An image that nobody reads any more is closed.
 import { randomUUID } from 'node:crypto';
 import type { Logger } from 'pino';
 import { MoverError } from '../../contracts/errors.js';
@@ -13,24 +12,21 @@ import type { Image } from './journal/terms/types.js';
 import type { Site } from './site.js';
 
 /**
- * Images open at once: an access to a group of the default most members, twice. What they cost is
- * limited by itself.
+ * Most images open at once: two accesses to a group of the default greatest size. Their cost has
+ * limits of its own.
  */
 export const OPEN_IMAGES_MAX = 256;
-/**
- * An image that nobody reads for so long is taken for forgotten: its reader died without closing
- * it.
- */
+/** An image that nobody reads for this long is closed: its reader died without closing it. */
 export const IMAGE_IDLE_MS_MAX = 10 * 60_000;
-/** How often forgotten images are looked for. */
+/** How often idle images are looked for. */
 const IDLE_CHECK_EVERY_MS = 30_000;
-/** Images closed for what they cost that are remembered, so that their readers are told why. */
+/** Most evicted images that are remembered, so that their readers are told why they are gone. */
 const EVICTED_KEPT_MAX = 1_000;
 
 export interface ImageLimits extends BurdenLimits {
   readonly openImagesMax?: number | undefined;
   readonly imageIdleMsMax?: number | undefined;
-  /** How often idle images, and what the images cost, are looked at. */
+  /** How often idle images and the images' cost are checked. */
   readonly imageCheckEveryMs?: number | undefined;
 }
 
@@ -45,7 +41,7 @@ interface OpenImage {
   readonly point: PointId | undefined;
   readonly image: Image;
   readonly client: string;
-  /** Both by the monotonic clock. */
+  /** This and the next: by the monotonic clock. */
   readonly openedAtMs: number;
   readAtMs: number;
 }
@@ -70,7 +66,7 @@ export class Images {
     this.#idleCheck.unref();
   }
 
-  /** Points that somebody has open: they are kept meanwhile. */
+  /** Points with open images: retention keeps them meanwhile. */
   get points(): ReadonlySet<PointId> {
     return new Set([...this.#images.values()].flatMap(({ point }) => point ?? []));
   }
@@ -92,8 +88,8 @@ export class Images {
       readonly point?: PointId | undefined;
       readonly position?: number | undefined;
       /**
-       * The given position whatever it is, to be compared with its source: what fails its check is
-       * refused when it is read.
+       * Opens the given position even in a hole or damaged, to compare it with its source. Reads of
+       * damaged blocks are refused.
        */
       readonly evenInHole?: boolean;
       readonly client: string;
@@ -110,7 +106,7 @@ export class Images {
       const position = evenInHole && given !== undefined ? given : this.#positionOf(volume, given, point);
       if (!evenInHole) assertUndamaged(volume, position, journal);
       const image = await journal.openImage(position, signal, evenInHole);
-      // Who has gone can't close it.
+      // The caller is gone and can't close it.
       if (signal.aborted) image.close();
       signal.throwIfAborted();
       const id = randomUUID();
@@ -132,6 +128,7 @@ export class Images {
   }
 
   /**
+   * Reads bytes of the volume from an image.
    * @throws MoverError IMAGE_NOT_FOUND, IMAGE_EVICTED, INVALID_REQUEST (not within the volume),
    * CORRUPT
    */
@@ -146,14 +143,17 @@ export class Images {
     }
   }
 
-  /** Bytes of the image's volume. @throws MoverError IMAGE_NOT_FOUND, IMAGE_EVICTED */
+  /**
+   * Size of the image's volume, bytes.
+   * @throws MoverError IMAGE_NOT_FOUND, IMAGE_EVICTED
+   */
   sizeOf(id: string): number {
     const open = this.#images.get(id);
     if (open === undefined) throw this.#notOpen(id);
     return this.#options.site.state.volume(open.volume).sizeBytes;
   }
 
-  /** No error if it is closed already. */
+  /** Closes an image. Does nothing if it is closed already. */
   close(id: string): void {
     const open = this.#images.get(id);
     if (open === undefined) return;
@@ -163,8 +163,8 @@ export class Images {
   }
 
   /**
-   * Whoever asks still wants them: they count as read now.
-   * @returns those that are not open any more.
+   * Keeps images open: they count as read now.
+   * @returns the ids that are not open any more.
    */
   keep(ids: readonly string[]): { readonly missing: string[]; readonly evicted: string[] } {
     const nowMs = performance.now();
@@ -177,7 +177,7 @@ export class Images {
     return { missing: gone.filter((id) => !this.#evicted.has(id)), evicted };
   }
 
-  /** Sentences about what the open images cost, when that is near its limit. */
+  /** Sentences about limits that the open images are near to. */
   get warnings(): readonly string[] {
     return this.#warnings;
   }
@@ -200,7 +200,7 @@ export class Images {
 
   #notOpen(id: string): MoverError {
     return this.#evicted.has(id)
-      ? new MoverError('IMAGE_EVICTED', `Image ${id} was closed because open images took too much.`)
+      ? new MoverError('IMAGE_EVICTED', `Image ${id} was closed because open images needed too much UNDO or memory.`)
       : new MoverError('IMAGE_NOT_FOUND', `There is no open image ${id}.`);
   }
 
@@ -212,7 +212,7 @@ export class Images {
     try {
       await this.#closeBurdening();
     } catch (error) {
-      this.#options.log.warn({ err: error }, 'what open images cost could not be looked at');
+      this.#options.log.warn({ err: error }, 'the cost of open images could not be checked');
     } finally {
       this.#checking = false;
     }
@@ -222,7 +222,7 @@ export class Images {
     const { site, journals, log } = this.#options;
     const open = [...this.#images].map(([id, image]) => ({ id, ...image }));
     const alone = await aloneBytes(open, site.state, site.now.ageMs, journals, (volume, error) =>
-      log.warn({ err: error, volume }, 'what the open images of a volume keep is not known'),
+      log.warn({ err: error, volume }, "the UNDO kept for a volume's open images is unknown"),
     );
     const { evict, warnings } = burdenOf(open, alone, this.#options);
     for (const warning of warnings) if (!this.#warnings.includes(warning)) log.warn({ images: open.length }, warning);

@@ -1,4 +1,4 @@
-// What a journal's failures mean to those who call the replica site.
+// Maps a journal's failures to the errors of the replica site's API.
 import { isOutOfRoom, storageFailure } from '../store/storage-failure.js';
 import { isRefusal } from './journal/files/file-refusal.js';
 import type { ErrorCode } from '../../contracts/errors.js';
@@ -19,7 +19,9 @@ const CODES: Readonly<Record<JournalErrorCode, ErrorCode>> = {
   CLOSED: 'SHUTTING_DOWN',
 };
 
-/** The registry's error for it; what is no journal's error, and no file's, is returned as it is. */
+/**
+ * The API's error for a failure of a journal or its files. Any other error is returned unchanged.
+ */
 export function failureOfJournal(volume: VolumeId, error: unknown): unknown {
   const refusal = error instanceof JournalError && error.code === 'STALLED' ? error.cause : error;
   if (isRefusal(refusal)) {

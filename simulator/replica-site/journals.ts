@@ -1,5 +1,5 @@
-// The journals of all volumes, opened when first needed: thousands of idle volumes must cost nearly
-// nothing.
+// The journals of all volumes. Each is opened when first needed, so that thousands of idle volumes
+// cost nearly nothing.
 import { join } from 'node:path';
 import { MoverError } from '../../contracts/errors.js';
 import type { VolumeId } from '../../contracts/ids.js';
@@ -18,45 +18,50 @@ import { openVolumeJournal } from './journal/volume-journal.js';
 
 export interface JournalEvents {
   /**
-   * A journal was opened, for the first time or after a failure: what was appended but not durable
-   * is gone.
+   * Called when a journal was opened, for the first time or after a failure. Records appended
+   * before but not durable are gone.
    */
   readonly onOpened: (volume: VolumeId) => void;
   readonly onDurable: (volume: VolumeId, durable: Durable) => void;
   readonly onApplied: (volume: VolumeId) => void;
-  /** A file was refused. Of `intake`: what was appended and isn't durable is gone. */
+  /**
+   * Called when the disk refused a file. For `intake`, records appended but not durable are gone.
+   */
   readonly onStalled: (volume: VolumeId, part: StalledPart, error: JournalError) => void;
-  /** Blocks of the replica image are damaged, and were not known to be. */
+  /** Called when damaged blocks of the replica image were found that were not known yet. */
   readonly onReplicaDamaged: (volume: VolumeId) => void;
-  /** The journal takes nothing more until it is opened again. */
+  /** Called when the journal failed: it refuses all calls until it is opened again. */
   readonly onFailed: (volume: VolumeId, error: unknown) => void;
-  /** A person has it rebuilt: it takes nothing more until that is done. */
+  /** Called when a person has the journal rebuilt: it refuses all calls until that is done. */
   readonly onRebuild: (volume: VolumeId, error: MoverError) => void;
 }
 
 export interface JournalsOptions {
-  /** One folder a volume in it, made at the volume's first record. */
+  /** Holds one folder for each volume, created at the volume's first record. */
   readonly directory: string;
   readonly sync: boolean;
-  /** Room for opening journals and for letting go of history on a full disk. */
+  /** Room for opening journals and for dropping history on a full disk. */
   readonly reserve: Pick<RoomReserve, 'give'>;
   /** @throws MoverError VOLUME_NOT_FOUND */
   readonly sizeOf: (volume: VolumeId) => number;
   /**
-   * Positions that a volume had up to this one when the process started, as the rows say; 0 if they
-   * say nothing.
+   * The last position that a volume had when the process started, according to the rows; 0 if
+   * unknown.
    */
   readonly knownPosition: (volume: VolumeId) => number;
   readonly events: JournalEvents;
   readonly log: JournalLog;
   /** Default: the real file system. */
   readonly files?: Files;
-  /** Default: the journal's own. */
+  /** Default: the journal's default. */
   readonly segmentBytes?: number;
 }
 
 function beingRebuilt(volume: VolumeId): MoverError {
-  return new MoverError('VOLUME_BUSY', `The journal of volume "${volume}" is being rebuilt, because a person said so.`);
+  return new MoverError(
+    'VOLUME_BUSY',
+    `The journal of volume "${volume}" is being rebuilt, because a person ordered it.`,
+  );
 }
 
 const NOTHING: Durable = { position: 0, session: 0, n: 0, timeMs: 0 };
@@ -64,8 +69,8 @@ const NOTHING: Durable = { position: 0, session: 0, n: 0, timeMs: 0 };
 export class Journals implements Lineages {
   readonly #options: JournalsOptions;
   /**
-   * Volumes that had records when the process started; the others had none, and need no look at the
-   * disk.
+   * Volumes with a folder when the process started. The others had no records, and need no look at
+   * the disk.
    */
   readonly #withFolder: ReadonlySet<string>;
   readonly #journals = new Map<VolumeId, VolumeJournal>();
@@ -80,12 +85,12 @@ export class Journals implements Lineages {
     this.#withFolder = new Set(files.list(directory));
   }
 
-  /** Volumes whose journal can't be used, with why. */
+  /** Volumes whose journal can't be used, each with the error. */
   get unusable(): ReadonlyMap<VolumeId, unknown> {
     return this.#unusable;
   }
 
-  /** Those that are open, for work that has no need of the others. */
+  /** Open journals, for work that needs no others. */
   get open(): ReadonlyMap<VolumeId, VolumeJournal> {
     return this.#journals;
   }
@@ -95,7 +100,7 @@ export class Journals implements Lineages {
   }
 
   /**
-   * The journal, opened if need be; one that failed is opened again.
+   * The volume's journal. Opens it if it isn't open, or has failed.
    * @throws MoverError VOLUME_NOT_FOUND, CORRUPT, INTERNAL
    */
   async journal(volume: VolumeId): Promise<VolumeJournal> {
@@ -105,9 +110,9 @@ export class Journals implements Lineages {
   }
 
   /**
-   * Makes the journal usable again, whatever lies in its folder, and begins a new lineage. Whoever
-   * is attached has to attach anew. May be repeated. What has to be sent again is `toResend` of the
-   * answer.
+   * Makes the journal usable again, whatever lies in its folder, and begins a new lineage.
+   * Splitters must attach anew. May be repeated. The answer's `toResend` says what must be sent
+   * again.
    * @throws MoverError VOLUME_NOT_FOUND, INTERNAL
    */
   async rebuild(volume: VolumeId, reason: string): Promise<VolumeJournal> {
@@ -134,8 +139,8 @@ export class Journals implements Lineages {
   }
 
   /**
-   * Makes known what is durable of the volumes, so that the rules can ask for it. A volume whose
-   * journal can't be opened counts as one without records; it is named in `unusable`.
+   * Opens the volumes' journals, so that the rules can ask what is durable. A volume whose journal
+   * can't be opened counts as one without records, and is in `unusable`.
    */
   async lookAt(volumes: Iterable<VolumeId>): Promise<void> {
     const unknown = [...volumes].filter(
@@ -144,7 +149,10 @@ export class Journals implements Lineages {
     for (const volume of unknown) await this.journal(volume).catch(() => undefined);
   }
 
-  /** The same, but no volume may be unusable. @throws MoverError as `journal` */
+  /**
+   * Opens the volumes' journals; fails if one is unusable.
+   * @throws MoverError as `journal`
+   */
   async require(volumes: Iterable<VolumeId>): Promise<void> {
     for (const volume of volumes) {
       if (this.hasRecords(volume)) await this.journal(volume);
@@ -152,8 +160,8 @@ export class Journals implements Lineages {
   }
 
   /**
-   * Tries those again whose disk refused to let them be opened: nobody may ask for them. Never
-   * rejects.
+   * Tries again to open the journals that the disk refused to open: perhaps nobody else asks for
+   * them. Never rejects.
    */
   async openRefused(): Promise<void> {
     for (const [volume, error] of this.#unusable) {
@@ -188,7 +196,7 @@ export class Journals implements Lineages {
     return this.#known(volume)?.sessionBase(session);
   }
 
-  /** Finishes what was appended. May be called again. */
+  /** Writes what was appended, and closes all journals. May be called again. */
   async close(): Promise<void> {
     this.#closed = true;
     await Promise.allSettled(this.#opening.values());
@@ -217,7 +225,7 @@ export class Journals implements Lineages {
         directory: join(directory, volume),
         sizeBytes: sizeOf(volume),
         sync,
-        // What this process called durable itself, it remembers.
+        // This process remembers what it reported as durable itself.
         knownPosition: Math.max(knownPosition(volume), earlier?.durable.position ?? 0),
         files,
         spareFiles: spareFiles(files, reserve),
@@ -225,7 +233,7 @@ export class Journals implements Lineages {
         onDurable: (durable) => events.onDurable(volume, durable),
         onApplied: () => events.onApplied(volume),
         onStalled: (part, error) => events.onStalled(volume, part, error),
-        // What is found before it is opened the opening itself deals with.
+        // Damage found during the opening is handled by the opening.
         onReplicaDamaged: () => {
           if (this.#journals.has(volume)) events.onReplicaDamaged(volume);
         },

@@ -1,16 +1,16 @@
-// What a replica site's environment may set of its limits.
+// Limits of a replica site that its environment may set.
 import { z } from 'zod';
 import { parseOrRefuse } from '../../contracts/errors.js';
 import { UNAPPLIED_BYTES_MAX } from './intake/limits.js';
 import type { ReplicaSiteLimits } from './replica-site.js';
 
 const MIB = 1024 * 1024;
-/** Keeps the number of bytes one that can be counted exactly. */
+/** Keeps the number of bytes a safe integer. */
 const MIB_MAX = 1024 * 1024;
 const SECOND_MS = 1_000;
-/** A round looks at every point: more often would cost more than it frees. */
+/** A round reads every point: shorter intervals would cost more than they free. */
 const RETENTION_S_MIN = 1;
-/** A group over its limit must not wait for longer. */
+/** A group over its limit must not wait longer. */
 const RETENTION_S_MAX = 3_600;
 const RULE = `whole seconds, ${RETENTION_S_MIN} to ${RETENTION_S_MAX}`;
 
@@ -29,7 +29,7 @@ const environmentSchema = z.object({
 });
 
 /**
- * Limits set in the environment, the defaults otherwise.
+ * Reads the limits from the environment; the others have their defaults.
  * @throws MoverError INVALID_REQUEST naming the variable at fault.
  */
 export function readReplicaSiteLimits(

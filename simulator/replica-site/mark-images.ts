@@ -1,5 +1,5 @@
-// The replica's side of verifying online: an image of a volume at a splitter's mark, and the
-// digests of its regions.
+// The replica's side of online verification: an image of a volume at a splitter's mark, and digests
+// of its regions.
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { Cut } from '../../contracts/attempt.js';
 import { MoverError } from '../../contracts/errors.js';
@@ -14,7 +14,8 @@ import type { Images } from './images.js';
 type Api = typeof verifyReplicaApi;
 
 /**
- * Regions read and digested before others get their turn: less than a millisecond of the processor.
+ * Regions read and digested in one turn of the event loop: less than a millisecond of the
+ * processor.
  */
 const REGIONS_PER_TURN = 16;
 
@@ -23,6 +24,7 @@ export interface MarkImages extends PointCloser {
 }
 
 /**
+ * Opens an image at a mark, once that is applied, or fails after `waitMs`.
  * @throws MoverError VOLUME_NOT_FOUND, POINT_UNAVAILABLE, NOT_SYNCED, POINT_TRIMMED, IMAGE_LIMIT,
  * CORRUPT, INTERNAL; the signal's reason
  */
@@ -46,7 +48,7 @@ export async function openMarkImage(
       throw new MoverError('NOT_SYNCED', `Volume "${volume}" is in short initialization at write ${mark.n}.`);
     return await images.open({ volume, position, evenInHole, client }, limit.signal);
   } catch (error) {
-    // Durable in time, but not applied.
+    // It was durable in time, but not applied.
     if (limit.expired() && !(error instanceof MoverError)) throw unavailable(closer, cut);
     throw error;
   } finally {
@@ -63,6 +65,7 @@ function unavailable({ site }: MarkImages, { volume, session, n }: Cut): MoverEr
 }
 
 /**
+ * Digests regions of an image; null for a region that fails its own checksum.
  * @throws MoverError IMAGE_NOT_FOUND, IMAGE_EVICTED, INVALID_REQUEST (no such regions), INTERNAL;
  * the signal's reason
  */
@@ -88,7 +91,7 @@ export async function digestImage(
   return { digests };
 }
 
-/** What fails its own checksum is found region by region. */
+/** Digests some regions. If one fails its checksum, it reads them one by one to find which. */
 async function digestsOf(
   images: Images,
   image: string,

@@ -1,5 +1,5 @@
-// Has all of a volume's journal checked, and its history begin anew, because a person says so. The
-// splitter is told at once that it is another one, and compares.
+// Rebuilds a volume's journal because a person ordered it: checks all of it, and begins a new
+// history. The splitter is told at once, and compares the volume.
 import type { Logger } from 'pino';
 import type { Rebuilt, RebuildInput } from '../../contracts/repair.js';
 import type { Intakes } from './intake/intakes.js';
@@ -15,7 +15,7 @@ export interface RebuildOptions {
 }
 
 /**
- * Whatever lies in the journal's folder; may be repeated.
+ * Rebuilds the journal, whatever lies in its folder. May be repeated.
  * @throws MoverError VOLUME_NOT_FOUND, STORAGE_FULL, STORAGE_FAILED, INTERNAL
  */
 export async function rebuild(

@@ -1,6 +1,6 @@
-// Has a replica image compared with its source when a read finds blocks of it damaged: a new
-// lineage begins, and whoever attaches to it sends again what differs. One comparison at a time for
-// each volume; one under way heals what is found meanwhile.
+// Orders a comparison of a replica image with its source when a read finds damaged blocks: a new
+// lineage begins, and a splitter that attaches to it sends again what differs. One comparison runs
+// at a time for each volume; it also heals damage found meanwhile.
 import type { Logger } from 'pino';
 import type { VolumeId } from '../../contracts/ids.js';
 import { RetryPauses } from '../disk/retry-pauses.js';
@@ -9,8 +9,8 @@ import type { Journals } from './journals.js';
 import type { Site } from './site.js';
 
 /**
- * Between the end of a comparison and one for what was found behind it: each reads the whole
- * volume, at both ends.
+ * Pause between a comparison's end and the next one, for damage found behind it: each reads the
+ * whole volume, at both ends.
  */
 const COMPARED_EVERY_MS = 60_000;
 
@@ -21,12 +21,12 @@ export interface ReplicaDoubtsOptions {
   readonly log: Logger;
 }
 
-/** Of one volume. */
+/** Damage of one volume for which a comparison is due or under way. */
 interface Doubt {
   readonly pauses: RetryPauses;
   /**
-   * While set, a look waits: a move is open, the last try failed, or a comparison has only just
-   * ended.
+   * Set while the next look waits: because a move is open, the last try failed, or a comparison has
+   * just ended.
    */
   retry: NodeJS.Timeout | undefined;
 }
@@ -40,7 +40,7 @@ export class ReplicaDoubts {
     this.#options = options;
   }
 
-  /** A read found damaged blocks. Never throws. */
+  /** Call it when a read found damaged blocks. Never throws. */
   found(volume: VolumeId): void {
     if (this.#isStopped || this.#doubts.has(volume)) return;
     this.#doubts.set(volume, newDoubt());
@@ -48,7 +48,7 @@ export class ReplicaDoubts {
   }
 
   /**
-   * A short initialization has come to its end: what is damaged still was found after it was
+   * Call it when a short initialization has ended: damage that is left was found after it was
    * compared. Never throws.
    */
   initialized(volume: VolumeId, position: number): void {
@@ -68,7 +68,7 @@ export class ReplicaDoubts {
     try {
       await journal.whenApplied(position);
     } catch {
-      // The journal failed or was closed: its next opening looks at what is known to be damaged.
+      // The journal failed or was closed: its next opening handles known damage.
       return;
     }
     const isDamaged = journal.damage.some(({ kind }) => kind === 'replica');
@@ -88,7 +88,7 @@ export class ReplicaDoubts {
       if (next === 'done') this.#forget(volume);
       if (next === 'later') this.#lookLater(volume, doubt, doubt.pauses.next());
     } catch (error) {
-      log.warn({ volume, err: error }, 'a damaged replica could not be put in doubt yet');
+      log.warn({ volume, err: error }, 'the comparison of a damaged replica could not be ordered yet');
       this.#lookLater(volume, doubt, doubt.pauses.next());
     }
   }
@@ -97,17 +97,18 @@ export class ReplicaDoubts {
     const { site, journals, intakes, log } = this.#options;
     const journal = journals.open.get(volume);
     if (journal === undefined || journal.failure !== undefined) return 'done';
-    // A write on its way may overwrite what is damaged.
+    // A write on its way may overwrite the damaged blocks.
     await journal.whenApplied(journal.durable.position);
     const damage = journal.damage.find(({ kind }) => kind === 'replica');
     if (damage?.kind !== 'replica') return 'done';
     const { openHole, openAttempt } = site.state.volume(volume);
-    // The comparison under way reads what is damaged too, and its end is told.
+    // The comparison under way also reads the damaged blocks, and `initialized` is called at its
+    // end.
     if (openHole !== undefined) return 'ordered';
-    // A move's cut is to be applied as it is; the move ends by itself.
+    // A move needs its cut applied as it is. It ends by itself.
     if (openAttempt !== undefined) return 'later';
     const intake = await intakes.intake(volume);
-    // A short initialization ended meanwhile: whoever heard of that looks again.
+    // A short initialization ended meanwhile: `initialized` looks again.
     if (this.#doubts.get(volume) !== doubt) return 'ordered';
     const bytes = damage.ranges.reduce((sum, { length }) => sum + length, 0);
     const { file, offset } = damage;

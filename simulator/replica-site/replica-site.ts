@@ -1,38 +1,25 @@
 // The replica site as one process: rows, journals, streams and the control API put together.
-import { join } from 'node:path';
 import type { Logger } from 'pino';
 import { replicaSiteApi } from '../../contracts/replica-site-api.js';
 import { REPLICA_SITE_DESCRIPTION } from '../control-server/descriptions.js';
 import { imageReadRoute } from '../control-server/image-read.js';
 import { createControlServer } from '../control-server/server.js';
 import { ProcessClock } from '../../control/clock/process-clock.js';
+import { freeBytes } from '../disk/free-room.js';
 import type { ProcessConfig } from '../process/config.js';
 import type { RunningProcess } from '../process/run-process.js';
-import { syncFolderNames } from '../disk/folder-names.js';
-import { openRowStore } from '../store/row-store.js';
 import { streamUpgrade } from '../stream/accept.js';
-import { replicaSiteCalls } from './calls.js';
-import { openReports } from './reports/reports.js';
-import { knownPositions } from './core/known-positions.js';
-import { mendHolesOf } from './core/records.js';
-import { SiteState, TABLE_NAMES } from './core/state.js';
+import { replicaSiteCalls } from './calls/calls.js';
 import { damageNotes } from './damage-words.js';
-import { MoverError } from '../../contracts/errors.js';
-import { freeBytes } from '../disk/free-room.js';
-import { RoomReserve } from '../disk/room-reserve.js';
-import { Durability } from './durability.js';
 import { EstateFollower } from './estate-follower.js';
 import { Images, type ImageLimits } from './images.js';
-import { Intakes } from './intake/intakes.js';
 import { IntakeStream } from './intake/intake-stream.js';
 import { UNAPPLIED_BYTES_MAX } from './intake/limits.js';
-import { Journals } from './journals.js';
 import { rebuild } from './rebuild.js';
-import { ReplicaDoubts } from './replica-doubts.js';
 import { Retention, RETENTION_EVERY_MS, SETTLED_AFTER_MS } from './retention.js';
-import { Site } from './site.js';
+import { createSiteParts, type SiteParts } from './site-parts.js';
+import { closeSiteStorage, openSiteStorage, type SiteStorage } from './site-storage.js';
 import { storageNotes } from './storage-notes.js';
-import { storedRows } from './stored-rows.js';
 import { warmUp } from './warm-up.js';
 
 export type ReplicaSiteConfig = Pick<
@@ -47,119 +34,31 @@ export interface ReplicaSiteLimits extends ImageLimits {
   readonly settledAfterMs?: number | undefined;
 }
 
+/** Everything of a replica site but its control server. */
+interface ReplicaSite extends SiteParts {
+  readonly storage: SiteStorage;
+  readonly clock: ProcessClock;
+  readonly follower: EstateFollower;
+  readonly images: Images;
+}
+
 /**
- * Serves until stopped.
- * @throws when the address can't be listened on or what is stored can't be read.
+ * Starts a replica site, which serves until it is stopped.
+ * @throws if the address can't be listened on, or stored rows can't be read.
  */
 export async function startReplicaSite(
   config: ReplicaSiteConfig,
   log: Logger,
   limits: ReplicaSiteLimits = {},
 ): Promise<RunningProcess> {
-  const { id, estate, dataFolder, token, sync, clockAgreesAfterMs, faults = false } = config;
-  const clock = new ProcessClock({ process: `replica site ${id}`, agreesAfterMs: clockAgreesAfterMs, log });
-  const rowsFolder = join(dataFolder, 'rows');
-  const volumesFolder = join(dataFolder, 'volumes');
-  const store = openRowStore({ directory: rowsFolder, tables: TABLE_NAMES, sync });
-  const reports = openReports({ directory: join(dataFolder, 'reports'), sync });
-  const reserve = new RoomReserve(join(dataFolder, 'reserve'), dataFolder);
-  const durability = new Durability();
-  // The rules ask the journals, and the journals tell the rules when they are opened: neither can
-  // be made first.
-  const journals: Journals = new Journals({
-    directory: volumesFolder,
-    sync,
-    reserve,
-    sizeOf: (volume) => site.state.volume(volume).sizeBytes,
-    knownPosition: (volume) => known.get(volume) ?? 0,
-    events: {
-      onOpened: (volume) => {
-        site.state.forgetAccepted(volume);
-        try {
-          site.change((state) => mendHolesOf(state, volume));
-        } catch (error) {
-          // It must be before a record is taken, and is tried again then.
-          if (!(error instanceof MoverError)) throw error;
-          log.warn({ volume, code: error.code, reason: error.message }, 'holes could not be mended yet');
-        }
-      },
-      onDurable: (volume, durable) => {
-        intakes.durable(volume, durable);
-        durability.durable(volume);
-      },
-      onApplied: (volume) => intakes.applied(volume),
-      onStalled: (volume, part, error) => {
-        if (part === 'intake') intakes.stalled(volume, error);
-      },
-      onReplicaDamaged: (volume) => doubts.found(volume),
-      onRebuild: (volume, error) => intakes.rebuilding(volume, error),
-      onFailed: (volume, error) => {
-        log.error({ err: error, volume }, 'a journal failed');
-        intakes.failed(volume, error);
-      },
-    },
-    log,
-  });
-  if (sync) syncFolderNames(dataFolder);
-  const site: Site = new Site(new SiteState(storedRows(store, estate.groups), journals), store, clock);
-  for (const sentence of site.state.unreadable) log.error(sentence);
-  const known = knownPositions(site.state);
-  const intakes: Intakes = new Intakes({
-    site,
-    journals,
-    unappliedBytesMax: limits.unappliedBytesMax ?? UNAPPLIED_BYTES_MAX,
-    freeBytes: () => freeBytes(dataFolder),
-    onInitialized: (volume, position) => doubts.initialized(volume, position),
-  });
-  const doubts: ReplicaDoubts = new ReplicaDoubts({ site, journals, intakes, log });
-  const follower = new EstateFollower(site, estate, log);
-  follower.follow();
-
-  const images = new Images({ site, journals, log, ...limits });
-  const server = createControlServer({
-    ...REPLICA_SITE_DESCRIPTION,
-    api: replicaSiteApi,
-    handlers: replicaSiteCalls({
-      site,
-      journals,
-      durability,
-      images,
-      reports,
-      rebuild: async (input) => rebuild({ site, journals, intakes, log }, input),
-      isStalled: (volume) => intakes.isStalled(volume),
-      faults,
-    }),
-    id,
-    listen: estate.replicaSite.control,
-    token,
-    clock,
-    health: () => ({
-      notes: [
-        ...clock.notes,
-        ...site.state.unreadable,
-        ...storageNotes({ site, rowsFolder, volumesFolder, journals, freeBytes }),
-        // Rows that can't be stored are told of above.
-        ...(store.note === undefined || site.failure !== undefined ? [] : [store.note]),
-        ...(reports.note === undefined ? [] : [reports.note]),
-        ...[...journals.open].flatMap(([volume, journal]) => damageNotes(volume, journal)),
-        ...(follower.note === undefined ? [] : [follower.note]),
-        ...intakes.notes,
-        ...images.warnings,
-        ...[...site.state.groups.values()].flatMap(({ journal }) => journal.alert?.message ?? []),
-      ],
-    }),
-    log,
-    binaryRoutes: [imageReadRoute(async ({ image, offset, length }) => images.read(image, offset, length))],
-    onUpgrade: streamUpgrade({
-      token,
-      onStream: (connection) => new IntakeStream({ connection, intakes, log }).start(),
-    }),
-  });
+  const parts = createReplicaSite(config, log, limits);
+  const { storage, clock, follower, site, journals, images, doubts } = parts;
+  const server = createServer(parts, config, log);
   const retention = new Retention({
     site,
     journals,
     inUse: () => images.points,
-    reserve,
+    reserve: storage.reserve,
     everyMs: limits.retentionEveryMs ?? RETENTION_EVERY_MS,
     settledAfterMs: limits.settledAfterMs ?? SETTLED_AFTER_MS,
     log,
@@ -175,7 +74,7 @@ export async function startReplicaSite(
     doubts.stop();
     await Promise.all([retention.stop(), warming]);
     await journals.close();
-    await Promise.all([store.close(), reports.close()]);
+    await closeSiteStorage(storage);
   };
   try {
     const { url } = await server.start();
@@ -186,4 +85,67 @@ export async function startReplicaSite(
     await stop();
     throw error;
   }
+}
+
+function createReplicaSite(config: ReplicaSiteConfig, log: Logger, limits: ReplicaSiteLimits): ReplicaSite {
+  const { id, estate, dataFolder, sync, clockAgreesAfterMs } = config;
+  const clock = new ProcessClock({ process: `replica site ${id}`, agreesAfterMs: clockAgreesAfterMs, log });
+  const storage = openSiteStorage(dataFolder, sync);
+  const unappliedBytesMax = limits.unappliedBytesMax ?? UNAPPLIED_BYTES_MAX;
+  const parts = createSiteParts({ storage, groups: estate.groups, clock, unappliedBytesMax, log });
+  const { site, journals } = parts;
+  const follower = new EstateFollower(site, estate, log);
+  follower.follow();
+  return { ...parts, storage, clock, follower, images: new Images({ site, journals, log, ...limits }) };
+}
+
+function createServer(
+  parts: ReplicaSite,
+  { id, estate, token, faults = false }: ReplicaSiteConfig,
+  log: Logger,
+): ReturnType<typeof createControlServer> {
+  const { storage, clock, site, journals, intakes, durability, images } = parts;
+  return createControlServer({
+    ...REPLICA_SITE_DESCRIPTION,
+    api: replicaSiteApi,
+    handlers: replicaSiteCalls({
+      site,
+      journals,
+      durability,
+      images,
+      reports: storage.reports,
+      rebuild: async (input) => rebuild({ site, journals, intakes, log }, input),
+      isStalled: (volume) => intakes.isStalled(volume),
+      faults,
+    }),
+    id,
+    listen: estate.replicaSite.control,
+    token,
+    clock,
+    health: () => ({ notes: healthNotes(parts) }),
+    log,
+    binaryRoutes: [imageReadRoute(async ({ image, offset, length }) => images.read(image, offset, length))],
+    onUpgrade: streamUpgrade({
+      token,
+      onStream: (connection) => new IntakeStream({ connection, intakes, log }).start(),
+    }),
+  });
+}
+
+/** Sentences about all that is wrong or near a limit. */
+function healthNotes({ storage, clock, follower, site, journals, intakes, images }: ReplicaSite): string[] {
+  const { rowsFolder, volumesFolder, store, reports } = storage;
+  return [
+    ...clock.notes,
+    ...site.state.unreadable,
+    ...storageNotes({ site, rowsFolder, volumesFolder, journals, freeBytes }),
+    // `storageNotes` tells already of rows that can't be stored.
+    ...(store.note === undefined || site.failure !== undefined ? [] : [store.note]),
+    ...(reports.note === undefined ? [] : [reports.note]),
+    ...[...journals.open].flatMap(([volume, journal]) => damageNotes(volume, journal)),
+    ...(follower.note === undefined ? [] : [follower.note]),
+    ...intakes.notes,
+    ...images.warnings,
+    ...[...site.state.groups.values()].flatMap(({ journal }) => journal.alert?.message ?? []),
+  ];
 }

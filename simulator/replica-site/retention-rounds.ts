@@ -1,6 +1,6 @@
-// One round of retention: drops the points that no policy keeps, lets go of the UNDO that no point
-// needs, and tells each group what its points cost. All of it in slices: distribution and the
-// guests' writes go on.
+// Rounds of retention: each drops the points that no policy keeps and the UNDO that no point needs,
+// and tells each group what its points cost. It works in slices: distribution and the guests'
+// writes go on.
 import type { Logger } from 'pino';
 import { MoverError } from '../../contracts/errors.js';
 import { setImmediate as nextTurn } from 'node:timers/promises';
@@ -16,22 +16,22 @@ import type { Site } from './site.js';
 
 export interface RetentionRoundsOptions {
   readonly site: Pick<Site, 'state' | 'change' | 'now'>;
-  /** Those that are open: the others have nothing to let go of. */
+  /** Open journals: the others have nothing to drop. */
   readonly journals: ReadonlyMap<VolumeId, VolumeJournal>;
-  /** Points of which images are open. */
+  /** Points with open images. */
   readonly inUse: () => ReadonlySet<PointId>;
   /**
-   * Every position that was applied less long ago stays openable: a point that is being closed may
-   * still name it. Milliseconds, longer than a point may wait for its cuts.
+   * Positions applied within this time stay openable, because a point that is being closed may
+   * still name them. Milliseconds, longer than a point may wait for its cuts.
    */
   readonly settledAfterMs: number;
-  /** Milliseconds since any moment, of a clock that is never set. */
+  /** A monotonic clock, milliseconds. */
   readonly steadyMs: () => number;
   readonly log: Pick<Logger, 'debug' | 'info' | 'warn'>;
   readonly signal: AbortSignal;
 }
 
-/** What was applied of a volume when. */
+/** A volume's applied position at some time. */
 interface Applied {
   readonly position: number;
   readonly atMs: number;
@@ -39,12 +39,14 @@ interface Applied {
 
 export class RetentionRounds {
   readonly #options: RetentionRoundsOptions;
-  /** Of each volume: the newest look that is long enough ago, and those since. */
-  readonly #looks = new Map<VolumeId, readonly Applied[]>();
   /**
-   * When a group last dropped points for lack of room, by the steady clock. What their UNDO still
-   * costs then is charged to their neighbours until it has come to rest and is consolidated: judged
-   * before, a group would drop far more than it has to.
+   * Applied positions seen by rounds, by volume: the newest that is old enough, and those since.
+   */
+  readonly #seen = new Map<VolumeId, readonly Applied[]>();
+  /**
+   * When a group last dropped points for lack of room, by the monotonic clock. Until their UNDO is
+   * consolidated, its cost is charged to neighbouring points: a group judged before that would drop
+   * far more than needed.
    */
   readonly #droppedAtMs = new Map<GroupId, number>();
 
@@ -52,7 +54,10 @@ export class RetentionRounds {
     this.#options = options;
   }
 
-  /** @throws the signal's reason */
+  /**
+   * Runs one round.
+   * @throws the signal's reason
+   */
   async run(): Promise<void> {
     const { site, journals, inUse } = this.#options;
     const groups = [...site.state.groups.values()].map((row) => row.group);
@@ -60,10 +65,10 @@ export class RetentionRounds {
       this.#change(group, (state, now) => applyPolicy(state, group, now.ageMs, inUse()));
       await this.#pause();
     }
-    // Before the walk: a point that is closed while it goes on, or while a long round does, names
-    // nothing older than this. Likewise a snapshot that is sealed meanwhile: what is being moved
-    // now is left alone to the end of the round. What a point names that can't be read is not
-    // known.
+    // Must come before the walk: a point closed during it, or during a long round, names no older
+    // position than this. The same holds for a snapshot sealed meanwhile, so volumes that are being
+    // moved are left alone in this round. What an unreadable point names is unknown: then nothing
+    // is dropped.
     const mayBeNeeded = site.state.points.unreadable.size > 0;
     const settled = new Map(
       [...journals].map(([volume, journal]) => {
@@ -74,10 +79,10 @@ export class RetentionRounds {
     const walk = new RetentionWalk(site.state, settled.keys());
     while (!walk.step()) await this.#pause();
     const costs = new Map<PointId, number>();
-    /** Groups some of whose costs are about to shrink. */
+    /** Groups whose costs will shrink: some of their UNDO waits to be dropped. */
     const unsettled = new Set<GroupId>();
     for (const [volume, named] of walk.named) {
-      if (await this.#keep(volume, named, settled.get(volume), costs)) continue;
+      if (await this.#retain(volume, named, settled.get(volume), costs)) continue;
       for (const point of named.values()) {
         const group = site.state.points.get(point)?.point.group;
         if (group !== undefined) unsettled.add(group);
@@ -91,8 +96,11 @@ export class RetentionRounds {
     }
   }
 
-  /** @returns whether all that need not be kept is gone: what is left is what the points cost. */
-  async #keep(
+  /**
+   * Drops a volume's UNDO that is not needed, and adds what is left to the points' costs.
+   * @returns whether all of it is dropped: only then are the costs final.
+   */
+  async #retain(
     volume: VolumeId,
     named: NamedPositions,
     everyFrom: number | undefined,
@@ -113,7 +121,7 @@ export class RetentionRounds {
           ({ done } = result);
           await this.#pause();
         }
-        if (freed > 0) log.debug({ volume, freed, trimPosition: journal.trimPosition }, 'UNDO was let go of');
+        if (freed > 0) log.debug({ volume, freed, trimPosition: journal.trimPosition }, 'UNDO was dropped');
       }
       const bytes = await journal.undoBytesAfter(positions);
       for (const [i, position] of positions.entries()) {
@@ -123,26 +131,26 @@ export class RetentionRounds {
       return isSettled;
     } catch (error) {
       signal.throwIfAborted();
-      log.warn({ err: error, volume }, 'UNDO could not be looked after');
+      log.warn({ err: error, volume }, 'UNDO of a volume could not be retained or counted');
       return false;
     }
   }
 
   /**
-   * A position that was applied long enough ago; undefined while nothing is known from so long ago.
+   * The newest position that was applied long enough ago; undefined if no look is old enough yet.
    */
   #settled(volume: VolumeId, journal: VolumeJournal): number | undefined {
     const atMs = this.#options.steadyMs();
-    const looks = [...(this.#looks.get(volume) ?? []), { position: journal.applied.position, atMs }];
+    const looks = [...(this.#seen.get(volume) ?? []), { position: journal.applied.position, atMs }];
     const settled = looks.findLastIndex((look) => atMs - look.atMs >= this.#options.settledAfterMs);
     const kept = settled < 0 ? looks : looks.slice(settled);
-    this.#looks.set(volume, kept);
+    this.#seen.set(volume, kept);
     return settled < 0 ? undefined : kept[0]?.position;
   }
 
   /**
-   * While a move out of its group runs, the cut of the other members was taken at the fence, and is
-   * sealed who knows when.
+   * Whether a move out of the volume's group runs. It took a cut of the group's other members at
+   * the fence, and may seal it at any time.
    */
   #isMoving(volume: VolumeId): boolean {
     const { state, now } = this.#options.site;
@@ -155,8 +163,8 @@ export class RetentionRounds {
   }
 
   /**
-   * What can't be stored is for the next round: UNDO that nothing stored needs is let go of all the
-   * same, and makes room.
+   * Applies a rule. If the store refuses the change, the next round tries again; UNDO that no
+   * stored row needs is dropped all the same, and makes room.
    */
   #change<Result>(group: GroupId, rule: (state: SiteState, now: SiteMoment) => Result): Result | undefined {
     try {

@@ -1,4 +1,4 @@
-// Keeps history within bounds, now and then.
+// Runs rounds of retention at intervals: they keep history within bounds.
 import type { Logger } from 'pino';
 import { MoverError } from '../../contracts/errors.js';
 import type { PointId } from '../../contracts/ids.js';
@@ -7,19 +7,22 @@ import type { Journals } from './journals.js';
 import { RetentionRounds } from './retention-rounds.js';
 import type { Site } from './site.js';
 
-/** How often. */
+/** Interval of rounds, milliseconds. */
 export const RETENTION_EVERY_MS = 60_000;
-/** Longer than a point may wait for its cuts (30 s). */
+/**
+ * Age from which on an applied position may be dropped: longer than a point may wait for its cuts
+ * (30 s).
+ */
 export const SETTLED_AFTER_MS = 45_000;
 
 export interface RetentionOptions {
   readonly site: Site;
   readonly journals: Journals;
-  /** Points of which images are open. */
+  /** Points with open images. */
   readonly inUse: () => ReadonlySet<PointId>;
   readonly everyMs: number;
   readonly settledAfterMs: number;
-  /** Taken anew when a round has made room. */
+  /** The reserve of room on the disk: filled again after each round. */
   readonly reserve: Pick<RoomReserve, 'take'>;
   readonly log: Logger;
 }
@@ -59,7 +62,7 @@ export class Retention {
     await this.#running;
   }
 
-  /** On a full disk it is for a later round: what is let go of makes room. */
+  /** Stores the clock of ages; on a full disk a later round does, after history was dropped. */
   #keepAge(): void {
     try {
       this.#site.keepAge();

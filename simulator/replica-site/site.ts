@@ -1,6 +1,5 @@
-// The rules with their store: what a rule changed is stored, in one transaction, before anybody can
-// see or be told of it. And the rules' clocks: rules get numbers passed in, and never ask the time
-// themselves.
+// The rules with their store and clocks. What a rule changed is stored in one transaction before
+// anybody sees it. Rules get times passed in, and never read a clock themselves.
 import { randomInt } from 'node:crypto';
 import { AgeClock } from '../../control/clock/age-clock.js';
 import type { ProcessClock } from '../../control/clock/process-clock.js';
@@ -12,8 +11,8 @@ import type { SiteState } from './core/state.js';
 import type { SiteMoment } from './core/terms.js';
 
 /**
- * A life's number is random, so that it needs no store: on a full disk the site starts all the
- * same.
+ * Bound of a life's number. It is random, so that it needs no store: the site starts on a full disk
+ * too.
  */
 const LIFE_NUMBER_MAX = 2 ** 47;
 
@@ -42,20 +41,19 @@ export class Site {
     state.beginLife({ number: randomInt(LIFE_NUMBER_MAX), beganAtMs: now.monotonicMs });
   }
 
-  /** Why nothing could be stored when it was last tried. */
+  /** Why the last change could not be stored; undefined if it was. */
   get failure(): StoreFailure | undefined {
     return this.#failure;
   }
 
-  /** The clocks of rules. */
+  /** The present time, for rules. */
   get now(): SiteMoment {
     const now = this.#clock.now();
     return { ...now, ageMs: this.#age.advance(now, this.#clock.watch.isAgreed) };
   }
 
   /**
-   * Stores the clock that ages are counted by, for when no point is closed that would be stamped
-   * with it.
+   * Stores the clock of ages, in case no point is closed, which would be stamped with it.
    * @throws MoverError STORAGE_FULL, STORAGE_FAILED
    */
   keepAge(): void {
@@ -63,9 +61,9 @@ export class Site {
   }
 
   /**
-   * Applies one rule. A rule that refuses may have changed something before (an expired attempt is
-   * aborted): that is stored too. When the store can't take the change, the rule is broken, or it
-   * met a row that can't be read (CORRUPT, VOLUME_UNUSABLE), everything is as it was before.
+   * Applies one rule and stores its changes. A rule that refuses may have changed something before
+   * (aborted an expired attempt): that is stored too. Everything is taken back if the store refuses
+   * the change, the rule has a fault, or it met an unreadable row (CORRUPT, VOLUME_UNUSABLE).
    * @throws MoverError STORAGE_FULL, STORAGE_FAILED; what the rule throws
    */
   change<Result>(rule: (state: SiteState, now: SiteMoment) => Result): Result {

@@ -1,5 +1,5 @@
-// What health says of disks that are full or fail: where, since when, what it means for the data,
-// and what to do.
+// What health says about full or failing disks: where, since when, what it means for the data, and
+// what to do.
 import { MoverError } from '../../contracts/errors.js';
 import type { VolumeId } from '../../contracts/ids.js';
 import { isOutOfRoom } from '../store/storage-failure.js';
@@ -9,9 +9,9 @@ import type { Stall, StalledPart, VolumeJournal } from './journal/terms/types.js
 import type { Site } from './site.js';
 
 const MIB = 1024 * 1024;
-/** Volumes named in one sentence; more are counted. */
+/** Most volumes named in one sentence; the others are counted. */
 const NAMED_MAX = 10;
-/** Room that the site's rows want: some hundred changes. */
+/** Room that the site's rows need: for some hundred changes. */
 const ROWS_ROOM_BYTES_MIN = MIB;
 
 export interface StorageNotesOptions {
@@ -33,14 +33,13 @@ interface Stalled extends Stall {
 
 const MEANINGS: Readonly<Record<StalledPart, string>> = {
   intake:
-    'no new writes are taken in: they are kept as marks at the splitter, nothing is lost, and recovery points leave the volume out',
-  distribution:
-    "what was taken in waits in the journal, durable, and the newest positions can't be opened as images yet",
-  retention: 'history that no recovery point needs any more stays, and takes up room',
+    'no new writes are taken in. The splitter keeps them as marks: nothing is lost, and recovery points leave the volume out',
+  distribution: "durable writes wait in the journal, and the newest positions can't be opened as images yet",
+  retention: 'history that no recovery point needs stays, and takes up room',
 };
 const PARTS = ['intake', 'distribution', 'retention'] as const satisfies readonly StalledPart[];
 
-/** Empty while nothing is held up. */
+/** Sentences about what disks hold up; empty if nothing. */
 export function storageNotes(options: StorageNotesOptions): string[] {
   const stalled = stalledOf(options);
   const full = stalled.filter(({ error }) => isOutOfRoom(error.cause));
@@ -69,7 +68,7 @@ function notesOfRows({ site, rowsFolder, freeBytes }: StorageNotesOptions): stri
   const { error, sinceMs } = site.failure;
   const free = freeBytes(rowsFolder);
   const isFull = error.code === 'STORAGE_FULL';
-  // Nobody has changed anything since there was room again.
+  // There is room again, but no change was tried since.
   if (isFull && free !== undefined && free >= ROWS_ROOM_BYTES_MIN) return [];
   const what = isFull
     ? `The disk of ${rowsFolder} is full since ${time(sinceMs)}: ${mib(free)} are free, at least ${mib(ROWS_ROOM_BYTES_MIN)} are wanted.`
@@ -112,7 +111,7 @@ function notesOfUnusable({ journals }: StorageNotesOptions): string[] {
       return `${error.message} Its writes are kept as marks at the splitter meanwhile, and its images can't be opened; nothing needs to be done.`;
     return error instanceof Error && isRefusal(error)
       ? `The journal of volume "${volume}" can't be opened: ${error.message}. Its writes are kept as marks at the splitter, and its images can't be opened; nothing is lost. ${whatToDo(isOutOfRoom(error), isReading(error) ? volume : undefined)}`
-      : `The journal of volume "${volume}" can't be used (${error instanceof Error ? error.message : String(error)}): nothing new of it is taken in, and no point of it opens. If its disk is sound: volume-mover rebuild ${volume}`;
+      : `The journal of volume "${volume}" can't be used (${error instanceof Error ? error.message : String(error)}): none of its new writes are taken in, and none of its points open. If its disk is sound: volume-mover rebuild ${volume}`;
   });
 }
 
@@ -121,17 +120,18 @@ function partOf(part: StalledPart, stalled: readonly Stalled[]): string[] {
   if (volumes.length === 0) return [];
   const named = volumes.slice(0, NAMED_MAX).join(', ');
   const more = volumes.length > NAMED_MAX ? ` and ${volumes.length - NAMED_MAX} more` : '';
-  return [`Of ${volumes.length} volume${volumes.length === 1 ? '' : 's'} (${named}${more}) ${MEANINGS[part]}.`];
+  return [`${volumes.length} volume${volumes.length === 1 ? '' : 's'} (${named}${more}): ${MEANINGS[part]}.`];
 }
 
 /**
+ * What people can do.
  * @param unread a volume that waits for a disk that refuses to read: a person may give up what it
  * held
  */
 function whatToDo(isFull: boolean, unread?: VolumeId): string {
-  if (isFull) return 'Make room on that disk: it goes on by itself.';
+  if (isFull) return 'Make room on that disk: the site goes on by itself.';
   const giveUp = `If what it can't read is lost for good: volume-mover rebuild ${unread} (recovery points that need it are given up)`;
-  return `Look at that disk: it is tried again by itself.${unread === undefined ? '' : ` ${giveUp}.`}`;
+  return `Look at that disk: the site retries by itself.${unread === undefined ? '' : ` ${giveUp}.`}`;
 }
 
 function isReading(error: unknown): boolean {

@@ -1,5 +1,5 @@
-// The site's rows as they come back from the store: checked, because an older version or another
-// program may have written them.
+// Reads the site's rows from the store and checks them, because another version or program may have
+// written them.
 import { z } from 'zod';
 import { attemptRecordSchema, attemptRefSchema, writeMarkSchema } from '../../contracts/attempt.js';
 import { applianceIdSchema, groupIdSchema, splitterIdSchema, volumeIdSchema } from '../../contracts/ids.js';
@@ -28,7 +28,7 @@ const groupRow: z.ZodType<GroupRow> = z.strictObject({
   lastPointAtMs: timeMsSchema,
   lastOrder: z.exactOptional(countSchema),
   snapshots: z.exactOptional(z.array(countSchema)),
-  // Stores of before there were policies have neither; the estate file says the policy at each
+  // Older stores, from before policies, have neither. The estate file sets the policy at each
   // start.
   retention: retentionPolicySchema.prefault({}),
   journal: groupJournalSchema.prefault({ bytes: 0, pointsDropped: 0 }),
@@ -64,10 +64,10 @@ const pointRow: z.ZodType<PointRow> = z.strictObject({
 });
 
 /**
- * The rows of all tables. One that is not of its table's form leaves out what it describes, and
- * stands in `unreadable`: the rules neither take it for missing nor write over it. Two kinds reach
- * further. A bad group is made anew where the estate file has it, which says all of it but the
- * place of its newest point; where it has not, the group's volumes are left out as well.
+ * Reads the rows of all tables. A row that is not of its table's form is in `unreadable`, and what
+ * it describes is left out: rules neither take it for missing nor overwrite it. Two kinds reach
+ * further. A bad group is made again from the estate file, which has all of it but the place of its
+ * newest point; if the file doesn't have the group, its volumes are left out too.
  */
 export function storedRows(store: RowStore, groups: Estate['groups']): SiteRows {
   const unreadable = new Map<TableName, Map<string, string>>(TABLE_NAMES.map((name) => [name, new Map()]));
@@ -103,17 +103,18 @@ export function storedRows(store: RowStore, groups: Estate['groups']): SiteRows 
   };
 }
 
-/** What is left out with a bad row of each table. */
+/** What is left out with an unreadable row, by table. */
 const LEFT_OUT: Readonly<Record<TableName, string>> = {
-  groups: 'the group is made anew from the estate file if it is there; otherwise it is left out, with its volumes',
-  volumes: 'nothing of the volume is taken in or served, and its records are refused',
+  groups:
+    'the group is made again from the estate file if the file has it; otherwise the group and its volumes are left out',
+  volumes: 'the volume is not served, and its records are refused',
   attempts: 'its verdict is not known, so its volumes are not moved; they go on replicating',
   moves: 'nothing of that move is accepted any more',
-  points: 'the point is not served, and until it can be read no history is let go of, so that what it needs stays',
-  holes: 'from its beginning on the volume is in no recovery point',
+  points: 'the point is not served, and no history is dropped until it can be read, so that what it needs stays',
+  holes: 'the volume is in no recovery point from the beginning of the hole on',
   owners: 'the timeline of the volume lacks a span',
   counters:
-    'nothing that needs a new number is accepted: no attempt (tickets), or no point (points); of the clock of ages, what the newest point knows of it counts',
+    'calls that need a new number are refused: attempts (tickets) or points (points); the clock of ages goes on from the newest point',
 };
 
 function sentenceOf(table: TableName, key: string, error: z.ZodError): string {
@@ -122,7 +123,7 @@ function sentenceOf(table: TableName, key: string, error: z.ZodError): string {
   return `Row "${key}" of table "${table}" is not of the form this version knows${why}: ${LEFT_OUT[table]}. Put the replica site's folder back from a copy, or run the version that wrote it.`;
 }
 
-/** Those that the estate file has: it says their settings at each start. They are readable then. */
+/** Unreadable groups made again from the estate file. They count as readable then. */
 function groupsAnew(
   unreadable: Map<string, string> | undefined,
   groups: Estate['groups'],

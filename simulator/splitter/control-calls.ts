@@ -1,5 +1,5 @@
-// The splitter's control API: one core function a call, which stores what it changed before it
-// answers.
+// The splitter's control API. Each call is one core function, which stores its changes before the
+// answer leaves.
 import type { Logger } from 'pino';
 import { createApiClient } from '../../control/client.js';
 import { applianceApi } from '../../contracts/appliance-api.js';
@@ -16,7 +16,7 @@ import type { Scans } from './volume/scans.js';
 import type { SourceDecisions } from './source/source-decisions.js';
 import type { VolumeFiles } from './files/volume-files.js';
 
-/** Longest wait for the new appliance's sign of life, in milliseconds. */
+/** Longest wait for the new appliance's health, in milliseconds. */
 const REACH_MS_MAX = 3_000;
 
 export interface ControlCallsOptions {
@@ -66,14 +66,20 @@ export function controlCalls(options: ControlCallsOptions): Handlers<typeof spli
     },
     resync: async (input) => {
       const volume = find(input.volume);
-      log.warn({ volume: volume.id, ranges: input.ranges?.length, operator: input.operator }, 'a resync is ordered');
+      log.warn(
+        { volume: volume.id, ranges: input.ranges?.length, operator: input.operator },
+        'a person orders a resync',
+      );
       await resync(volume, input, files(volume.id).marks);
       onDoubt(volume);
       return volume.split.describe();
     },
     decideSource: async (input) => {
       const volume = find(input.volume);
-      log.warn({ volume: volume.id, decision: input.decision, operator: input.operator }, 'a source is decided on');
+      log.warn(
+        { volume: volume.id, decision: input.decision, operator: input.operator },
+        'a person decides about a source',
+      );
       await decisions.decide(volume, input);
       return volume.split.describe();
     },

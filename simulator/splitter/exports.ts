@@ -2,7 +2,10 @@
 import type { VolumeId } from '../../contracts/ids.js';
 import type { BlockDevice, ExportDirectory } from '../../nbd/block-device.js';
 
-/** @param open opens a volume for one connection. */
+/**
+ * Makes the directory of exports.
+ * @param open opens a volume for one connection.
+ */
 export function exportsOf(volumes: Iterable<VolumeId>, open: (volume: VolumeId) => BlockDevice): ExportDirectory {
   const byName = new Map<string, VolumeId>([...volumes].map((volume) => [volume, volume]));
   return {

@@ -1,26 +1,26 @@
-// What a splitter may cost its host.
+// Limits on what a splitter takes from its host.
 import { z } from 'zod';
 import { parseOrRefuse } from '../../contracts/errors.js';
 
 const MIB = 1024 * 1024;
 
 export interface SplitterLimits {
-  /** Copies of one volume's writes that wait for their receipts, in memory, in bytes. */
+  /** Most memory for copies of one volume's unconfirmed writes, in bytes. */
   readonly queueMaxBytes: number;
-  /** The same of all volumes together. */
+  /** Most memory for the copies of all volumes, in bytes. */
   readonly memoryMaxBytes: number;
-  /** Size of the file that one volume's backlog may spill to. */
+  /** Largest spill file of one volume's backlog, in bytes. */
   readonly spillMaxBytes: number;
   /**
-   * How long after its start guests wait for the replica site's word about a disk that it has not
-   * taken yet, in milliseconds.
+   * How long after the start guests wait for the replica site's word about a new disk, in
+   * milliseconds.
    */
   readonly proofWaitMs: number;
 }
 
 /**
- * A queue holds about a second of a fast disk's writes; four such volumes fill the memory of a
- * splitter. A Linux guest gives a disk's request 30 s; others give it more.
+ * Default limits. A queue holds about a second of a fast disk's writes; four full queues fill the
+ * memory. A Linux guest gives a disk's request 30 s; others give it more.
  */
 export const DEFAULT_SPLITTER_LIMITS: SplitterLimits = {
   queueMaxBytes: 64 * MIB,
@@ -30,7 +30,7 @@ export const DEFAULT_SPLITTER_LIMITS: SplitterLimits = {
 };
 
 const MIB_MAX = 1024 * 1024;
-/** Longer than any guest's patience. */
+/** Longest proof wait, in seconds: longer than any guest's patience. */
 const PROOF_WAIT_S_MAX = 600;
 const mib = (defaultBytes: number): z.ZodType<number> =>
   z.coerce
@@ -52,7 +52,7 @@ const environmentSchema = z.object({
 });
 
 /**
- * Limits set in the environment, the defaults otherwise.
+ * Reads the limits from the environment, with defaults.
  * @throws MoverError INVALID_REQUEST naming the variable at fault.
  */
 export function readSplitterLimits(

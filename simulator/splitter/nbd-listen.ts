@@ -11,8 +11,8 @@ const SOCKET_NAME = 'nbd.sock';
 const SOCKET_PATH_BYTES_MAX = 103;
 
 /**
- * The addresses to listen on; without the socket, and a warning, when its path would be too long
- * for the system.
+ * The addresses to listen on. Leaves the socket out, with a warning, when its path is too long for
+ * the system.
  */
 export function nbdAddresses(
   tcp: { readonly host: string; readonly port: number },
@@ -25,7 +25,7 @@ export function nbdAddresses(
   return [tcp];
 }
 
-/** What is said about the addresses in use. */
+/** The addresses in use, as the ready line gives them. */
 export function describeNbd(addresses: readonly NbdAddress[]): NonNullable<ReadyLine['nbd']> {
   const tcp = addresses.find((address) => 'host' in address);
   const unix = addresses.find((address) => 'path' in address);

@@ -1,35 +1,37 @@
-// Wires a splitter together: store, volumes, streams, control API and NBD, in the order in which
-// they may be relied on.
+// Starts a splitter: store, volumes, control API, streams and NBD. Each starts once the parts it
+// relies on are up.
 import { join } from 'node:path';
 import type { Logger } from 'pino';
 import { MoverError } from '../../contracts/errors.js';
-import { splitterIdSchema, type VolumeId } from '../../contracts/ids.js';
+import type { Estate } from '../../contracts/estate.js';
+import { type SplitterId, splitterIdSchema, type VolumeId } from '../../contracts/ids.js';
 import { splitterApi } from '../../contracts/splitter-api.js';
-import { SPLITTER_DESCRIPTION } from '../control-server/descriptions.js';
-import { createControlServer } from '../control-server/server.js';
+import { Cleanup } from '../../control/cleanup.js';
 import { ProcessClock } from '../../control/clock/process-clock.js';
-import { syncFolderNames } from '../disk/folder-names.js';
 import type { NbdAddress } from '../../nbd/address.js';
 import type { BlockDevice } from '../../nbd/block-device.js';
 import { createNbdServer } from '../../nbd/server.js';
+import { SPLITTER_DESCRIPTION } from '../control-server/descriptions.js';
+import { createControlServer } from '../control-server/server.js';
+import { syncFolderNames } from '../disk/folder-names.js';
 import type { ProcessConfig } from '../process/config.js';
 import type { ReadyLine } from '../process/ready-line.js';
-import { openRowStore } from '../store/row-store.js';
+import { openRowStore, type RowStore } from '../store/row-store.js';
 import { isOutOfRoom } from '../store/storage-failure.js';
-import { CONFIRMED_TABLE } from './marks/confirmations.js';
 import { exportsOf } from './exports.js';
+import { type VolumeFiles, volumeFilesIn } from './files/volume-files.js';
 import type { SplitterLimits } from './limits.js';
+import { CONFIRMED_TABLE } from './marks/confirmations.js';
 import { describeNbd, nbdAddresses } from './nbd-listen.js';
-import { type Protection, startProtection } from './protection.js';
-import { META_TABLE, Sessions } from './streams/sessions.js';
+import { Protection } from './protection.js';
 import { SOURCES_TABLE } from './source/source-checks.js';
+import { META_TABLE, Sessions } from './streams/sessions.js';
 import { openUnprotected } from './volume/unprotected-device.js';
-import { volumeFilesIn } from './files/volume-files.js';
-import { volumeRows } from './volume-rows.js';
+import { type VolumeRows, volumeRows } from './volume-rows.js';
 
 export interface SplitterConfig extends Omit<ProcessConfig, 'role' | 'logLevel' | 'faults'> {
   readonly limits: SplitterLimits;
-  /** Serves the volumes without marks, queue and streams, for measuring what those cost. */
+  /** Serves the volumes without marks, queue and streams, to measure what those cost. */
   readonly unprotected: boolean;
   readonly log: Logger;
 }
@@ -37,92 +39,128 @@ export interface SplitterConfig extends Omit<ProcessConfig, 'role' | 'logLevel' 
 export interface RunningSplitter {
   readonly url: string;
   readonly nbd: NonNullable<ReadyLine['nbd']>;
-  /**
-   * Waits a moment for what is unconfirmed, so that an orderly stop leaves no marks. Safe to call
-   * twice.
-   */
+  /** Waits up to 2 s for receipts, so that an orderly stop leaves no marks. Safe to call twice. */
   readonly stop: () => Promise<void>;
 }
 
+/** The splitter's entry in the estate file, and what its data folder holds. */
+interface Host {
+  readonly id: SplitterId;
+  readonly entry: Estate['splitters'][number];
+  readonly store: RowStore;
+  readonly clock: ProcessClock;
+  readonly volumes: VolumeRows;
+  readonly files: (volume: VolumeId) => VolumeFiles;
+}
+
 /**
- * @throws MoverError INVALID_REQUEST for what the estate file has wrong or an address in use,
- * CORRUPT for a store that can't be read.
+ * Starts a splitter.
+ * @throws MoverError INVALID_REQUEST for a fault in the estate file or an address in use, CORRUPT
+ * for an unreadable store.
  */
 export async function startSplitter(config: SplitterConfig): Promise<RunningSplitter> {
-  const { estate, log, token } = config;
-  const id = splitterIdSchema.parse(config.id);
-  const entry = estate.splitters.find((splitter) => splitter.id === id);
-  if (entry === undefined) throw new MoverError('INVALID_REQUEST', `There is no splitter "${id}" in the estate file.`);
-
-  const store = openRowStore({
-    directory: join(config.dataFolder, 'store'),
-    tables: ['volumes', META_TABLE, CONFIRMED_TABLE, SOURCES_TABLE],
-    sync: config.sync,
-  });
-  const clock = new ProcessClock({ process: `splitter ${id}`, agreesAfterMs: config.clockAgreesAfterMs, log });
-  const undo: (() => Promise<void> | void)[] = [async () => store.close(), () => clock.stop()];
+  const cleanup = new Cleanup();
   try {
-    const { rows, unstored, unusable } = volumeRows(estate, id, new Map(store.rows('volumes')));
-    const sessions = new Sessions({ store, rows: unstored, log });
-    const files = volumeFilesIn(config.dataFolder);
-    if (config.sync) syncFolderNames(config.dataFolder);
-
-    const protection = startProtection({
-      ...config,
-      id,
-      sessions,
-      store,
-      files,
-      unusable,
-      clock,
-      rows: config.unprotected ? [] : rows,
-    });
-    undo.push(() => protection.stop());
-    const control = createControlServer({
-      api: splitterApi,
-      handlers: protection.handlers,
-      id,
-      ...SPLITTER_DESCRIPTION,
-      listen: entry.control,
-      token,
-      clock,
-      health: () => ({
-        notes: [
-          ...clock.notes,
-          ...(config.unprotected ? ['The volumes are served without protection.'] : protection.notes()),
-        ],
-      }),
-      log,
-    });
-    undo.push(() => control.stop());
-    const { url } = await control.start();
-    protection.connect(entry.control.url ?? url);
-
-    const sizes = new Map(rows.map((row) => [row.volume, row.sizeBytes]));
-    const exported = exportsOf([...sizes.keys(), ...unusable.map(({ volume }) => volume)], (volume) => {
-      const sizeBytes = config.unprotected ? sizes.get(volume) : undefined;
-      if (sizeBytes === undefined) return openLogged(protection, volume, log);
-      const { source, marks } = files(volume);
-      return openUnprotected(source, marks, sizeBytes);
-    });
-    const listen = async (addresses: readonly NbdAddress[]): Promise<readonly NbdAddress[]> => {
-      const nbd = createNbdServer({ exports: exported, listen: addresses, log });
-      undo.push(() => nbd.stop());
-      return nbd.start();
-    };
-    const addresses = await listen(nbdAddresses(entry.nbd, config.dataFolder, log)).catch(async (error: unknown) => {
-      if (!isOutOfRoom(error)) throw error;
-      log.error({ err: error }, 'no unix socket for NBD: there is no room to make it; guests are served over TCP');
-      return listen([entry.nbd]);
-    });
-    return { url, nbd: describeNbd(addresses), stop: once(async () => runBackwards(undo)) };
+    const host = openHost(config, cleanup);
+    const protection = startProtection(config, host, cleanup);
+    const url = await serveControl(config, host, protection, cleanup);
+    protection.connect(host.entry.control.url ?? url);
+    const addresses = await serveGuests(config, host, protection, cleanup);
+    let stopped: Promise<void> | undefined;
+    return { url, nbd: describeNbd(addresses), stop: async () => (stopped ??= cleanup.run()) };
   } catch (error) {
-    await runBackwards(undo);
+    await cleanup.afterFailure();
     throw error;
   }
 }
 
-/** A guest that is refused is told why; so is the log. */
+function openHost(config: SplitterConfig, cleanup: Cleanup): Host {
+  const { estate, dataFolder, sync, log } = config;
+  const id = splitterIdSchema.parse(config.id);
+  const entry = estate.splitters.find((splitter) => splitter.id === id);
+  if (entry === undefined) throw new MoverError('INVALID_REQUEST', `There is no splitter "${id}" in the estate file.`);
+  const store = openRowStore({
+    directory: join(dataFolder, 'store'),
+    tables: ['volumes', META_TABLE, CONFIRMED_TABLE, SOURCES_TABLE],
+    sync,
+  });
+  cleanup.add(async () => store.close());
+  const clock = new ProcessClock({ process: `splitter ${id}`, agreesAfterMs: config.clockAgreesAfterMs, log });
+  cleanup.add(() => clock.stop());
+  const volumes = volumeRows(estate, id, new Map(store.rows('volumes')));
+  return { id, entry, store, clock, volumes, files: volumeFilesIn(dataFolder) };
+}
+
+function startProtection(config: SplitterConfig, host: Host, cleanup: Cleanup): Protection {
+  const { store, volumes } = host;
+  const { rows, unstored, unusable } = volumes;
+  if (config.sync) syncFolderNames(config.dataFolder);
+  const sessions = new Sessions({ store, rows: unstored, log: config.log });
+  const protection = new Protection({
+    ...config,
+    ...host,
+    sessions,
+    unusable,
+    rows: config.unprotected ? [] : rows,
+  });
+  cleanup.add(async () => protection.stop());
+  protection.start();
+  return protection;
+}
+
+/** @returns the URL of the control API. */
+async function serveControl(
+  { unprotected, token, log }: SplitterConfig,
+  { id, entry, clock }: Host,
+  protection: Protection,
+  cleanup: Cleanup,
+): Promise<string> {
+  const control = createControlServer({
+    api: splitterApi,
+    handlers: protection.handlers,
+    id,
+    ...SPLITTER_DESCRIPTION,
+    listen: entry.control,
+    token,
+    clock,
+    health: () => ({
+      notes: [...clock.notes, ...(unprotected ? ['The volumes are served without protection.'] : protection.notes)],
+    }),
+    log,
+  });
+  cleanup.add(async () => control.stop());
+  const { url } = await control.start();
+  return url;
+}
+
+/** Serves the volumes over NBD: on a unix socket and over TCP, or over TCP alone on a full disk. */
+async function serveGuests(
+  { dataFolder, log, ...config }: SplitterConfig,
+  { entry, volumes, files }: Host,
+  protection: Protection,
+  cleanup: Cleanup,
+): Promise<readonly NbdAddress[]> {
+  const sizes = new Map(volumes.rows.map((row) => [row.volume, row.sizeBytes]));
+  const names = [...sizes.keys(), ...volumes.unusable.map(({ volume }) => volume)];
+  const exported = exportsOf(names, (volume) => {
+    const sizeBytes = config.unprotected ? sizes.get(volume) : undefined;
+    if (sizeBytes === undefined) return openLogged(protection, volume, log);
+    const { source, marks } = files(volume);
+    return openUnprotected(source, marks, sizeBytes);
+  });
+  const listen = async (addresses: readonly NbdAddress[]): Promise<readonly NbdAddress[]> => {
+    const nbd = createNbdServer({ exports: exported, listen: addresses, log });
+    cleanup.add(async () => nbd.stop());
+    return nbd.start();
+  };
+  return listen(nbdAddresses(entry.nbd, dataFolder, log)).catch(async (error: unknown) => {
+    if (!isOutOfRoom(error)) throw error;
+    log.error({ err: error }, 'no unix socket for NBD: there is no room to make it; guests are served over TCP');
+    return listen([entry.nbd]);
+  });
+}
+
+/** Opens a volume for a guest. A refusal is logged, and the guest is told why. */
 function openLogged(protection: Protection, volume: VolumeId, log: Logger): BlockDevice {
   try {
     return protection.open(volume);
@@ -130,13 +168,4 @@ function openLogged(protection: Protection, volume: VolumeId, log: Logger): Bloc
     log.warn({ err: error, volume }, 'a guest was refused');
     throw error;
   }
-}
-
-async function runBackwards(undo: readonly (() => Promise<void> | void)[]): Promise<void> {
-  for (const step of [...undo].reverse()) await step();
-}
-
-function once(action: () => Promise<void>): () => Promise<void> {
-  let done: Promise<void> | undefined;
-  return async () => (done ??= action());
 }

@@ -1,5 +1,5 @@
-// What the splitter knows of its volumes at a start: its own rows where it has them, the estate
-// file for volumes it never saw.
+// The rows of the splitter's volumes at a start: stored ones where there are any, else rows from
+// the estate file.
 import { isDeepStrictEqual } from 'node:util';
 import { z } from 'zod';
 import {
@@ -40,7 +40,7 @@ const rowSchema = z.strictObject({
       cut: writeMarkSchema,
       atMs: timeMsSchema,
       doubt: clockDoubtSchema.exactOptional(),
-      /** Of earlier versions: an instant of a clock that says nothing any more. */
+      /** Written by earlier versions: an instant of a clock that has no meaning now. */
       leaseExpiresAtMs: timeMsSchema.exactOptional(),
       lease: z
         .strictObject({ session: sessionSchema, untilMs: timeMsSchema, ms: durationMsSchema })
@@ -57,7 +57,7 @@ const rowSchema = z.strictObject({
       backlogBytes: bytesSchema,
     })
     .exactOptional(),
-  // Rows of before disks had identities get one.
+  // A row from before disks had identities gets one.
   source: sourceIdSchema.prefault(newSourceId),
   replaces: z.literal(true).exactOptional(),
   proven: z.literal(true).exactOptional(),
@@ -67,18 +67,17 @@ const rowSchema = z.strictObject({
 
 export interface VolumeRows {
   readonly rows: readonly VolumeSplitRow[];
-  /** Those of them that the store does not have so. */
+  /** Rows that differ from the stored ones, or are new. */
   readonly unstored: readonly VolumeSplitRow[];
   /**
-   * Volumes that are left out: what is wrong with one is no reason against the others. Their stored
-   * rows are not touched.
+   * Volumes that are left out, without effect on the others. Their stored rows stay as they are.
    */
   readonly unusable: readonly UnusableVolume[];
 }
 
 /**
- * The rows of the splitter's volumes in the estate file. A stored row wins, but for its appliances'
- * addresses: the estate file knows better.
+ * The rows of the splitter's volumes. A stored row wins, except for its appliances' addresses,
+ * which come from the estate file.
  */
 export function volumeRows(estate: Estate, splitter: SplitterId, stored: ReadonlyMap<string, unknown>): VolumeRows {
   const volumes = estate.splitters.find(({ id }) => id === splitter)?.volumes ?? [];
@@ -99,14 +98,14 @@ export function volumeRows(estate: Estate, splitter: SplitterId, stored: Readonl
   return { rows, unstored, unusable };
 }
 
-/** Why a volume is left out. */
+/** The entry of a volume that is left out. */
 export function unusable(volume: VolumeId, what: string, whatToDo: string): UnusableVolume {
   return { volume, reason: `Volume "${volume}" is not served: ${what}. ${whatToDo}; then start the splitter again.` };
 }
 
 export type Addresses = ReadonlyMap<ApplianceId, string>;
 
-/** Appliances whose port is chosen when they start, and that give no URL, have no address here. */
+/** Known control URLs of appliances. One without a URL and a fixed port has none here. */
 export function addressesOf(estate: Estate): Addresses {
   const known = estate.appliances.filter(({ control }) => control.url !== undefined || control.port !== 0);
   return new Map(known.map(({ id, control }) => [id, controlUrl(control)]));
@@ -137,7 +136,7 @@ function laterRow(volume: EstateVolume, content: unknown, addresses: Addresses):
     const why = error instanceof Error ? error.message : String(error);
     return unusable(
       volume.id,
-      `its stored row is not of the agreed form (${why})`,
+      `its stored row is not valid (${why})`,
       "Put the splitter's data folder back from a copy, or run the version that wrote it",
     );
   }
@@ -151,14 +150,16 @@ function laterRow(volume: EstateVolume, content: unknown, addresses: Addresses):
 }
 
 function withAddresses(row: VolumeSplitRow, addresses: Addresses): VolumeSplitRow {
-  const present = <E extends Endpoint>(endpoint: E): E => ({
+  const withAddress = <E extends Endpoint>(endpoint: E): E => ({
     ...endpoint,
     url: addresses.get(endpoint.appliance) ?? endpoint.url,
   });
   const { notice, route } = row;
   return {
     ...row,
-    route: present(route),
-    ...(notice === undefined ? {} : { notice: { ...notice, from: present(notice.from), to: present(notice.to) } }),
+    route: withAddress(route),
+    ...(notice === undefined
+      ? {}
+      : { notice: { ...notice, from: withAddress(notice.from), to: withAddress(notice.to) } }),
   };
 }

@@ -1,8 +1,8 @@
-// An lmdb store that outlives a disk that fails: after a failed change it is opened anew, and lmdb
-// is not asked again before the disk took something else. An lmdb that fails to write pages damages
-// its process's memory a little each time (it died of "free(): invalid pointer" after some 1,000),
-// and one that fails to write the page that a commit ends with refuses everything until it is
-// opened again.
+// An lmdb store that survives a failing disk. After a failed change the store is opened anew, and
+// lmdb is not called again before the disk has taken another write. An lmdb that fails to write
+// pages damages its process's memory a little each time (it died of "free(): invalid pointer" after
+// some 1,000). One that fails to write a commit's last page refuses everything until it is opened
+// again.
 import { closeSync, fsyncSync, mkdirSync, openSync } from 'node:fs';
 import { join } from 'node:path';
 import { type Database, open, type RootDatabase } from 'lmdb';
@@ -11,23 +11,23 @@ import { prepareLockFile } from './lock-file.js';
 import { isOutOfRoom, storageFailure } from './storage-failure.js';
 import { DATA_FILE, StoreRoom } from './store-room.js';
 
-/** A database of lmdb beside the tables, with room for a few more than any process has. */
+/** Most databases of a store: more than any process has tables. */
 const DATABASES_MAX = 32;
 /**
- * Pauses before the next try after one that failed, after two and so on; the last one for all
- * others. Milliseconds.
+ * Pauses before the next try after one failure, two and so on, in milliseconds; the last one for
+ * all others.
  */
 const PAUSES_MS = [0, 250, 1_000, 5_000, 30_000] as const;
-/** How often a disk that failed is looked at when nobody changes anything, in milliseconds. */
-const LOOK_EVERY_MS = 5_000;
+/** How often a failed disk is tried when nobody changes anything, in milliseconds. */
+const RETRY_EVERY_MS = 5_000;
 
 export interface LmdbFolderOptions {
   /** Made if missing. One process at a time may have it open. */
   readonly directory: string;
   readonly tables: readonly string[];
   /**
-   * Also on stable storage when a change returns (power loss); otherwise only safe against the
-   * death of the process.
+   * Whether a change is on stable storage when it returns (power loss). Otherwise it is only safe
+   * against the death of the process.
    */
   readonly sync: boolean;
   readonly encoding: 'json' | 'string';
@@ -41,9 +41,9 @@ interface Opened<Value> {
 
 interface Failure {
   readonly error: MoverError;
-  /** By the wall clock, for people. */
+  /** Start of the failure, by the wall clock: for people. */
   readonly sinceMs: number;
-  /** By the monotonic clock: before that nothing is tried. */
+  /** Earliest next try, by the monotonic clock. */
   readonly retryAtMs: number;
 }
 
@@ -51,25 +51,29 @@ export class LmdbFolder<Value> {
   readonly #options: LmdbFolderOptions;
   #opened: Opened<Value> | undefined;
   #failure: Failure | undefined;
-  /** Tries that failed, one after another. */
+  /** Failures in a row. */
   #failures = 0;
-  /** lmdb failed at a change: it is opened anew before the next one. */
+  /** lmdb failed at a change: the store is opened anew before the next one. */
   #isHarmed = false;
-  #look: NodeJS.Timeout | undefined;
+  #retry: NodeJS.Timeout | undefined;
   #isClosed = false;
 
   constructor(options: LmdbFolderOptions) {
     this.#options = options;
   }
 
-  /** Opens it, if it is not open. @throws MoverError STORAGE_FULL, STORAGE_FAILED */
+  /**
+   * Opens the store if it is not open.
+   * @throws MoverError STORAGE_FULL, STORAGE_FAILED
+   */
   open(): void {
     this.#usable();
   }
 
   /**
-   * @throws MoverError STORAGE_FULL, STORAGE_FAILED when it can't be opened now; Error for a table
-   * that it does not have
+   * The table for reading; opens the store if it is not open.
+   * @throws MoverError STORAGE_FULL, STORAGE_FAILED when it can't be opened now; Error for an
+   * unknown table
    */
   table(name: string): Database<Value, string> {
     const opened = this.#opened ?? this.#usable();
@@ -77,8 +81,8 @@ export class LmdbFolder<Value> {
   }
 
   /**
-   * All that the work changes, or nothing.
-   * @param entryBytes of each entry that it writes or deletes
+   * Makes all changes of `work`, or none.
+   * @param entryBytes size of each entry that it writes or deletes
    * @throws MoverError STORAGE_FULL, STORAGE_FAILED
    */
   change(entryBytes: readonly number[], work: (table: (name: string) => Database<Value, string>) => void): void {
@@ -86,7 +90,7 @@ export class LmdbFolder<Value> {
     try {
       opened.room.ensure(entryBytes);
     } catch (cause) {
-      // Room that is missing is told of by the room itself.
+      // The store's room notes by itself that the disk is full.
       throw isOutOfRoom(cause) ? storageFailure(this.#options.directory, cause) : this.#failed(cause);
     }
     try {
@@ -99,26 +103,26 @@ export class LmdbFolder<Value> {
     opened.room.replenish();
   }
 
-  /** What it lacks, in a sentence. */
+  /** What is wrong with the store, in a sentence; undefined when nothing is. */
   get note(): string | undefined {
     const { directory } = this.#options;
     if (this.#failure !== undefined) {
       const { error, sinceMs } = this.#failure;
       const since = new Date(sinceMs).toISOString();
-      return `Changes can't be stored in ${directory} since ${since}: ${error.message} They are refused, and all that was stored is there. Look at that disk: it is tried again by itself.`;
+      return `Changes can't be stored in ${directory} since ${since}: ${error.message} They are refused; everything stored before is safe. Check that disk: the store retries by itself.`;
     }
     return this.#opened?.room.isShort === true
-      ? `There is no room for the reserve of the store in ${directory}: once it is full, changes are refused. Make room on its disk.`
+      ? `The disk has no room for the reserve of the store in ${directory}: once the store is full, changes are refused. Make room on that disk.`
       : undefined;
   }
 
   async close(): Promise<void> {
     this.#isClosed = true;
-    clearTimeout(this.#look);
+    clearTimeout(this.#retry);
     await this.#opened?.root.close();
   }
 
-  /** The store, opened anew if the last change failed and the disk works again. */
+  /** The open store, opened anew if the last change failed and the disk works again. */
   #usable(): Opened<Value> {
     if (this.#opened !== undefined && this.#failure === undefined) return this.#opened;
     if (this.#failure !== undefined && performance.now() < this.#failure.retryAtMs) throw this.#failure.error;
@@ -131,14 +135,17 @@ export class LmdbFolder<Value> {
     }
   }
 
-  /** @throws the system's error while the disk takes nothing: lmdb is not asked then */
+  /**
+   * Opens the store anew.
+   * @throws the system's error while the disk takes nothing: lmdb is not called then
+   */
   #reopened(): Opened<Value> {
     const former = this.#opened;
     if (former !== undefined) {
       this.#tryDisk(former.room);
       if (!this.#isHarmed) return former;
       this.#opened = undefined;
-      // Nothing is under way: it is closed when this returns.
+      // Nothing is under way, so the store is closed when this returns.
       void former.root.close();
     }
     this.#opened = openLmdb<Value>(this.#options);
@@ -159,8 +166,8 @@ export class LmdbFolder<Value> {
 
   #recovered(): void {
     this.#failure = undefined;
-    clearTimeout(this.#look);
-    this.#look = undefined;
+    clearTimeout(this.#retry);
+    this.#retry = undefined;
   }
 
   #failed(cause: unknown): MoverError {
@@ -169,29 +176,32 @@ export class LmdbFolder<Value> {
     const pauseMs = PAUSES_MS[Math.min(this.#failures, PAUSES_MS.length) - 1] ?? 0;
     const sinceMs = this.#failure?.sinceMs ?? Date.now();
     this.#failure = { error, sinceMs, retryAtMs: performance.now() + pauseMs };
-    this.#lookLater();
+    this.#retryLater();
     return error;
   }
 
-  /** So that a disk that works again is told of, though nobody changes anything. */
-  #lookLater(): void {
-    if (this.#look !== undefined || this.#isClosed) return;
-    this.#look = setTimeout(() => {
-      this.#look = undefined;
+  /**
+   * Tries a failed disk again later, so that its recovery is noticed though nobody changes
+   * anything.
+   */
+  #retryLater(): void {
+    if (this.#retry !== undefined || this.#isClosed) return;
+    this.#retry = setTimeout(() => {
+      this.#retry = undefined;
       try {
         this.#usable();
       } catch {
-        this.#lookLater();
+        this.#retryLater();
       }
-    }, LOOK_EVERY_MS);
-    this.#look.unref();
+    }, RETRY_EVERY_MS);
+    this.#retry.unref();
   }
 }
 
 function openLmdb<Value>({ directory, tables, sync, encoding }: LmdbFolderOptions): Opened<Value> {
   mkdirSync(directory, { recursive: true });
   prepareLockFile(directory);
-  // `overlappingSync` lets a commit return before its data is synced: never wanted here.
+  // `overlappingSync` would let a commit return before its data is synced.
   const root = open({ path: directory, maxDbs: DATABASES_MAX, noSync: !sync, overlappingSync: false, encoding });
   const databases = new Map(tables.map((name) => [name, root.openDB<Value, string>({ name, encoding })]));
   return { root, tables: databases, room: new StoreRoom(directory, root, [...databases.values()]) };

@@ -1,15 +1,15 @@
-// lmdb maps its lock file into memory: on a full disk a page of it that has no room yet ends the
-// process with SIGBUS.
+// Makes lmdb's lock file whole. lmdb maps the file into memory, and on a full disk a page without
+// room would end the process with SIGBUS.
 import { closeSync, fstatSync, openSync, readSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 import { storageFailure } from './storage-failure.js';
 
-/** What lmdb itself would make is half as long; a longer one has room for more readers. */
+/** Twice the size that lmdb makes; the rest serves more readers. */
 const LOCK_FILE_BYTES = 16 * 1024;
 
 /**
- * Gives every page of the lock file its room: none more to one that is there. To be called before
- * the store is opened, by the only process that has it.
+ * Gives every page of the lock file its room on the disk. Takes none for a page that has it. Call
+ * it before the store is opened, in the only process that uses the store.
  * @throws MoverError STORAGE_FULL, STORAGE_FAILED
  */
 export function prepareLockFile(directory: string): void {

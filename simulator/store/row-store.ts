@@ -1,5 +1,5 @@
-// What a simulator process must remember: rows in tables, changed in one transaction, kept across
-// kill -9 at any moment.
+// The state of a simulator process: rows in tables, changed in transactions, and kept across kill
+// -9 at any moment.
 import { LmdbFolder } from './lmdb-folder.js';
 import { storageFailure } from './storage-failure.js';
 
@@ -8,8 +8,8 @@ export interface RowStoreOptions {
   readonly directory: string;
   readonly tables: readonly string[];
   /**
-   * Also on stable storage when `commit` returns (power loss); otherwise only safe against the
-   * death of the process.
+   * Whether a change is on stable storage when `commit` returns (power loss). Otherwise it is only
+   * safe against the death of the process.
    */
   readonly sync?: boolean;
 }
@@ -22,15 +22,17 @@ export interface RowChange {
 }
 
 export interface RowStore {
-  /** All rows of a table in the order of their keys, as they are when the iteration starts. */
+  /** All rows of a table, ordered by key, as they are when the iteration starts. */
   rows(table: string): Iterable<readonly [key: string, value: unknown]>;
   /**
-   * All changes or none, durable when it returns. After a failure the store is as it was before,
-   * and goes on: the caller publishes a change to its memory only after this has returned.
+   * Makes all changes or none; they are durable when it returns. A failure leaves the store
+   * unchanged and usable. So publish a change in memory only after this returns.
    * @throws MoverError STORAGE_FULL, STORAGE_FAILED; Error for a change that no store could take
    */
   commit(changes: readonly RowChange[]): void;
-  /** What it lacks, in a sentence: the space that is kept for changes on a full disk. */
+  /**
+   * What is wrong with the store, in a sentence: the disk fails, or lacks the reserve for changes.
+   */
   readonly note?: string | undefined;
   close(): Promise<void>;
 }
@@ -39,6 +41,7 @@ export interface RowStore {
 const KEY_BYTES_MAX = 1_978;
 
 /**
+ * Opens or makes a store.
  * @throws MoverError STORAGE_FULL, STORAGE_FAILED when the folder or its files can't be used, or
  * hold something else
  */
@@ -70,7 +73,10 @@ export function openRowStore({ directory, tables, sync = false }: RowStoreOption
   };
 }
 
-/** @throws MoverError STORAGE_FULL, STORAGE_FAILED for a value that can't be written as JSON */
+/**
+ * Sizes of the changed entries, in bytes.
+ * @throws MoverError STORAGE_FULL, STORAGE_FAILED for a value that can't be written as JSON
+ */
 function sizesOf(changes: readonly RowChange[], directory: string): number[] {
   try {
     return changes.map(({ key, value }) => Buffer.byteLength(key) + bytesOf(value));

@@ -1,15 +1,16 @@
-// What a failed write to a disk means to whoever asked for the change: nothing was changed, and
-// whether room is what is missing.
+// Turns a failed write into the error for whoever asked for the change: nothing was changed, and
+// room is missing or not.
 import { statfsSync } from 'node:fs';
 import { MoverError } from '../../contracts/errors.js';
 
 const NO_ROOM_CODES: ReadonlySet<unknown> = new Set(['ENOSPC', 'EDQUOT', 'EFBIG']);
-/**
- * How lmdb words the same: its errors carry numbers, and not every path of it gives them as a code.
- */
+/** lmdb's words for a full disk: its errors carry numbers, and not always as a code. */
 const NO_ROOM_TEXT = /no space left|MDB_MAP_FULL|quota exceeded/i;
 
-/** @param path the folder or file that could not be written */
+/**
+ * The error for a change that could not be stored.
+ * @param path the folder or file that could not be written
+ */
 export function storageFailure(path: string, cause: unknown): MoverError {
   return isOutOfRoom(cause) || isFull(path)
     ? new MoverError('STORAGE_FULL', `There is no room left to store a change in ${path}.`, { cause })
@@ -24,7 +25,7 @@ export function isOutOfRoom(error: unknown): boolean {
 }
 
 /**
- * lmdb says "Input/output error" of a write that the disk took in part only: what is free tells
+ * Whether the disk is full. lmdb says "Input/output error" of a partial write; the free space tells
  * why.
  */
 function isFull(path: string): boolean {
@@ -36,7 +37,7 @@ function isFull(path: string): boolean {
   }
 }
 
-/** Room that a change of a few rows takes. */
+/** Free bytes that a change of a few rows needs. */
 const ROOM_BYTES_MIN = 64 * 1024;
 
 /** ENOSPC's number on Linux and macOS. */

@@ -1,38 +1,40 @@
-// Room in a store's file, made before a change is asked for: an lmdb that fails to write a page
-// leaves its process's memory damaged (it died of "munmap_chunk(): invalid pointer" after a dozen
-// failed commits on a full disk), so it must never come to that. Blocks behind the last page of the
-// file are written as zeroes; lmdb does not look at them, and later writes its pages over them.
+// Reserves room in a store's file before a change is made. An lmdb that fails to write a page
+// damages its process's memory (it died of "munmap_chunk(): invalid pointer" after a dozen failed
+// commits on a full disk), so that must never happen. The reserve is blocks of zeroes behind the
+// last page of the file. lmdb ignores them, and later writes its pages over them.
 import { closeSync, openSync, statSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 import type { RootDatabase } from 'lmdb';
 import { z } from 'zod';
 
 /**
- * What is kept ready, in bytes: some hundred changes of a few rows that all make the store grow.
- * Most take pages that are free again.
+ * Size of the reserve, in bytes: some hundred small changes that all make the store grow. Most
+ * changes reuse free pages.
  */
 export const RESERVE_BYTES = 1024 * 1024;
-/** Below this it is brought back to the whole. */
+/** The reserve is filled up once it is smaller than this, in bytes. */
 const RESERVE_BYTES_MIN = RESERVE_BYTES / 2;
-/** Written to see whether the disk takes anything: a page. */
+/** Size of a trial write, in bytes: a page. */
 const TOUCHED_BYTES = 4096;
-/** How often that is tried on a disk without room, in milliseconds. */
+/** How often a disk without room is tried, in milliseconds. */
 const RESERVE_EVERY_MS = 10_000;
 export const DATA_FILE = 'data.mdb';
-/** Pages that a change of one entry copies on its way from the root, and what a split adds. */
+/**
+ * Pages that a change of one entry copies on the way from the root, and those that a split adds.
+ */
 const PATH_PAGES = 5;
-/** Pages of each change, however small: the list of databases, and the list of free pages. */
+/** Pages that every change takes: the list of databases, and the list of free pages. */
 const COMMON_PAGES = 16;
 /**
- * An entry larger than this has pages of its own, side by side, which must be found behind the last
- * page.
+ * Largest entry within a page, in bytes. A larger one needs pages side by side, which only the end
+ * of the file is sure to have.
  */
 const ENTRY_BYTES_MAX = 1_900;
 const ENTRY_OVERHEAD_BYTES = 64;
-/** A page's number in the list of free pages. */
+/** Size of a page's number in the list of free pages, in bytes. */
 const PAGE_NUMBER_BYTES = 8;
 
-/** What lmdb says of itself, as far as it is used here: its types leave it open. */
+/** The used part of lmdb's statistics, which its types leave open. */
 const treeSchema = z.object({
   treeBranchPageCount: z.number(),
   treeLeafPageCount: z.number(),
@@ -45,7 +47,7 @@ const rootSchema = z.object({
   free: treeSchema,
 });
 
-/** What it asks of each database. */
+/** The part of a database that is used here. */
 interface LmdbTable {
   getStats(): unknown;
 }
@@ -54,14 +56,14 @@ export class StoreRoom {
   readonly #root: RootDatabase;
   readonly #databases: readonly LmdbTable[];
   readonly #file: string;
-  /** Pages of the last two changes: what those replaced is not free yet. */
+  /** Pages of the last two changes: those they replaced are not free yet. */
   #recent: readonly [number, number] = [0, 0];
   #isShort = false;
-  /** Where lmdb's last page ends in the file, when it was last asked. */
+  /** End of lmdb's last page in the file, in bytes, at the last look. */
   #lastPageEnd = 0;
   #triedAtMs = -Infinity;
 
-  /** @param databases all of the store. */
+  /** @param databases all databases of the store. */
   constructor(directory: string, root: RootDatabase, databases: readonly LmdbTable[]) {
     this.#root = root;
     this.#databases = databases;
@@ -76,7 +78,7 @@ export class StoreRoom {
 
   /**
    * Makes sure that a change of entries of these sizes finds its pages.
-   * @throws the system's error, ENOSPC above all: then the change must not be tried
+   * @throws the system's error, mostly ENOSPC: the change must not be tried then
    */
   ensure(entryBytes: readonly number[]): void {
     const { pageSize, lastPageNumber, free } = this.#stats();
@@ -96,7 +98,7 @@ export class StoreRoom {
     this.#recent = [this.#recent[1], fixed + small];
   }
 
-  /** After a change: brings the reserve back. Never throws. */
+  /** Fills up the reserve after a change. Never throws. */
   replenish(): void {
     const { pageSize, lastPageNumber } = this.#stats();
     const reserveBytes = this.#sizeBytes - (lastPageNumber + 1) * pageSize;
@@ -116,7 +118,7 @@ export class StoreRoom {
   }
 
   /**
-   * Writes a page of the reserve, to see whether the disk takes anything.
+   * Writes a page of the reserve as a trial.
    * @throws the system's error
    */
   touch(): void {
@@ -124,7 +126,10 @@ export class StoreRoom {
     if (bytes > 0) this.#write(bytes, this.#lastPageEnd);
   }
 
-  /** @throws the system's error; what could be written stays, and is of use */
+  /**
+   * Extends the file.
+   * @throws the system's error; what was written stays, and is of use
+   */
   #extend(bytes: number): void {
     this.#write(bytes, this.#sizeBytes);
   }
@@ -144,7 +149,7 @@ export class StoreRoom {
     return statSync(this.#file).size;
   }
 
-  /** lmdb does not count its free pages: they are what no tree has. */
+  /** The store's size and free pages. lmdb does not count free pages: they are those in no tree. */
   #stats(): { readonly pageSize: number; readonly lastPageNumber: number; readonly free: number } {
     const stats = rootSchema.parse(this.#root.getStats());
     let used = META_PAGES + pagesOf(stats.root) + pagesOf(stats.free);

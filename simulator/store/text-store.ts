@@ -1,12 +1,11 @@
-// What is kept for ever and read on demand: texts by key, in several tables, of which nothing is
-// held in memory.
+// Texts by key in several tables, kept for ever and read on demand: none is held in memory.
 import { LmdbFolder } from './lmdb-folder.js';
 
 export interface TextStoreOptions {
   /** Made if missing. One process at a time may have it open. */
   readonly directory: string;
   readonly tables: readonly string[];
-  /** As of the row store: also safe against power loss. */
+  /** Whether a change is on stable storage when it returns, as in the row store. */
   readonly sync?: boolean;
 }
 
@@ -18,53 +17,53 @@ export interface TextChange {
 }
 
 export interface TextRange {
-  /** Keys that begin so. */
+  /** What the keys begin with. */
   readonly prefix: string;
-  /** Only what comes behind this key, in the direction of reading. */
+  /** Starts behind this key, in the direction of reading. */
   readonly after?: string | undefined;
-  /** The last one first. */
+  /** Reads from the last key to the first. */
   readonly reverse?: boolean;
 }
 
 export interface TextStore {
   get(table: string, key: string): string | undefined;
   /**
-   * Read as it goes: whoever stops early has read no more. Nothing may be awaited or changed in
-   * between.
+   * Reads entries while it is iterated: who stops early has read no more. Nothing may be awaited or
+   * changed meanwhile.
    */
   range(table: string, range: TextRange): Iterable<readonly [key: string, text: string]>;
-  /** How many keys begin so, by a walk over all of them. */
+  /** Counts the keys with the prefix, by a walk over all of them. */
   count(table: string, prefix: string): number;
   /**
-   * All changes or none; safe against the death of the process when it returns.
+   * Makes all changes or none; they survive the death of the process when it returns.
    * @throws MoverError STORAGE_FULL, STORAGE_FAILED
    */
   commit(changes: Iterable<TextChange>): void;
-  /** What it lacks, in a sentence. */
+  /** What is wrong with the store, in a sentence. */
   readonly note?: string | undefined;
   close(): Promise<void>;
 }
 
-/** Behind every key that begins with a prefix of printable ASCII. */
+/** Sorts behind every key of printable ASCII with the same prefix. */
 const BEHIND = '\u{7F}';
 
 /**
- * Keys are printable ASCII and spaces, at most 1,900 characters. A store that can't be opened now
- * is opened at a later call: until then each one is refused (STORAGE_FULL, STORAGE_FAILED), and
- * `note` tells why.
+ * Opens a store of texts. Keys are printable ASCII and spaces, at most 1,900 characters. A store
+ * that can't be opened now is opened at a later call. Until then every call is refused
+ * (STORAGE_FULL, STORAGE_FAILED), and `note` says why.
  */
 export function openTextStore({ directory, tables, sync = false }: TextStoreOptions): TextStore {
   const folder = new LmdbFolder<string>({ directory, tables, sync, encoding: 'string' });
   try {
     folder.open();
   } catch {
-    // The folder has noted it.
+    // `note` says why.
   }
   return {
     get: (name, key) => folder.table(name).get(key),
     *range(name, { prefix, after, reverse = false }) {
       const behind = `${prefix}${BEHIND}`;
-      // lmdb leaves out the end, and reads from the higher key to the lower one when reversed.
+      // lmdb excludes the end, and a reversed range goes from the higher key to the lower.
       const bounds = reverse
         ? { start: lower(after, behind), end: prefix, reverse }
         : { start: higher(after, prefix), end: behind };

@@ -42,7 +42,7 @@ export interface Wish {
   readonly fate: Fate;
 }
 
-/** Of a hundred volumes. */
+/** How many of a hundred volumes have which fate. */
 const SHARES: readonly (readonly [count: number, kind: Fate['kind']])[] = [
   [9, 'call refused'],
   [12, 'call lost'],

@@ -37,7 +37,7 @@ const BLOCK_BYTES = 4_096;
 const AT_ONCE = 24;
 /** More than all volumes in one group. */
 const ROOM = 1_000;
-/** Of the group that is too small for those that want to go there. */
+/** Room in the group that is too small for those that want to go there. */
 const NARROW_ROOM = 2;
 /** Each point of a large group names all of its members. */
 const POINT_EVERY_MS = 5_000;

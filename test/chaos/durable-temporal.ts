@@ -33,13 +33,13 @@ export class DurableTemporal {
     return this.#server.address;
   }
 
-  /** With kill -9; resolves when it is gone. */
+  /** Kills it with kill -9; resolves when it is gone. */
   async kill(): Promise<void> {
     process.kill(this.#server.processId, 'SIGKILL');
     await this.#server.stop();
   }
 
-  /** After `kill`. */
+  /** Starts it again after `kill`. */
   async restart(): Promise<void> {
     const port = portOf(`tcp://${this.#server.address}`);
     this.#server = await startTemporal({ ...this.#options, port, uiPort: portOf(this.#server.uiUrl) });

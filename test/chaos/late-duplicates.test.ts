@@ -72,7 +72,7 @@ async function bookmarks(): Promise<unknown> {
     .map(({ id, kind, bookmark, members }) => ({ id, kind, bookmark, members }));
 }
 
-/** In their order, then the other way round. */
+/** Sends the calls in their order, then the other way round. */
 async function sendAgain(calls: readonly SentCall[]): Promise<void> {
   const before = await decided();
   const marksBefore = await bookmarks();

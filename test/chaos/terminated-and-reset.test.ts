@@ -4,7 +4,7 @@ import { afterAll, beforeAll, expect, inject, test } from 'vitest';
 import { randomUUID } from 'node:crypto';
 import { COMMITTED_VOLUME, GOLD, type HeldMove, SILVER, Testbed, VOLUME_AT } from './testbed.js';
 
-/** Of a move that is to be abandoned, ms: how long the estate waits before it heals. */
+/** Lease of a move that is to be abandoned, ms: the estate waits so long before it heals. */
 const SHORT_LEASE = { leaseMs: 3_000 };
 
 let testbed: Testbed;

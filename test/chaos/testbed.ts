@@ -35,7 +35,7 @@ export const VOLUME_AT: Readonly<Record<MoveStep, VolumeId>> = {
   bookmark: volumeIdSchema.parse('at-bookmark'),
   reconfigure: volumeIdSchema.parse('at-reconfigure'),
 };
-/** For what happens right after the commit. */
+/** The volume of what happens right after the commit. */
 export const COMMITTED_VOLUME = volumeIdSchema.parse('at-commit');
 const MOVING: readonly VolumeId[] = [...Object.values(VOLUME_AT), COMMITTED_VOLUME];
 
@@ -49,7 +49,7 @@ const CALL_OF: Readonly<Record<MoveStep, string>> = {
 };
 
 const SIZE_MIB = 8;
-/** Of each guest: six of them, on as few as 2 cores. */
+/** Rate of each guest: six of them run on as few as 2 cores. */
 const WRITES_PER_SECOND = 40;
 const HEALED_MS_MAX = 60_000;
 

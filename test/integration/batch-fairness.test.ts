@@ -41,7 +41,7 @@ afterEach(async () => {
   await moves.stop();
 });
 
-/** As the product's, but for the slots and the distance of the estate. */
+/** Starts a worker like the product's, but with few slots and a distant estate. */
 async function startScarceWorker(): Promise<void> {
   const connection = await NativeConnection.connect({ address: inject('temporalAddress') });
   const near = Object.entries(createActivities(moves.live.world.ports()));

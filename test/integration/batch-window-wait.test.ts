@@ -47,14 +47,14 @@ async function start(
   return { moves, handle, closesAtMs };
 }
 
-/** From now on no move comes to its fence before the time. */
+/** Keeps every move from its fence until the time. */
 function lagUntil({ live }: Moves, atMs: number): void {
   live.faults.next('lag', 1_000_000, async (call) =>
     Date.now() > atMs ? call() : { volume: 's0v0', bufferedBytes: 0, undistributedBytes: 1e12 },
   );
 }
 
-/** From now on what is committed is not done before the time. */
+/** Keeps every committed move from its end until the time. */
 function learnAfter({ live }: Moves, atMs: number): void {
   live.faults.next('learn', 1_000_000, async (call) => {
     if (Date.now() > atMs) return call();

@@ -48,13 +48,13 @@ export function smallEstate(): Estate {
   return estateSchema.parse(SMALL_ESTATE);
 }
 
-/** With a worker and Temporal, or the data path alone. */
+/** Starts an estate: with a worker and Temporal, or the data path alone. */
 export async function startEstate({
   withWorker,
   environment = {},
 }: {
   readonly withWorker: boolean;
-  /** Of every process, on top of its own. */
+  /** Variables of every process, on top of its own. */
   readonly environment?: Readonly<Record<string, string>>;
 }): Promise<EstateFixture> {
   const folder = await mkdtemp(join(tmpdir(), 'estate-'));

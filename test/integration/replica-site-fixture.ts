@@ -62,7 +62,10 @@ export class SiteWorld {
   readonly #retention: Partial<RetentionPolicy>;
   #sitePort = 0;
 
-  /** Without an interval, points are closed on demand only. @param retention of both groups */
+  /**
+   * Makes a world that is not started. Without an interval, points are closed on demand only.
+   * @param retention of both groups
+   */
   constructor(pointEveryMs = HOUR_MS, retention: Partial<RetentionPolicy> = {}) {
     this.#pointEveryMs = pointEveryMs;
     this.#retention = retention;

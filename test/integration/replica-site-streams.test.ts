@@ -294,7 +294,7 @@ test('a volume whose distribution stands still is granted no more than its limit
   await until(async () => {
     for (; splitter.mayWrite(1); n += 1) splitter.write(1, n + 1, 0, block(n, 64 * KIB));
     const { notes } = await site.control.health({});
-    return notes.some((note) => note.includes(`volume "${V1}" is taken in since`));
+    return notes.some((note) => note.includes(`volume "${V1}" has been taken in since`));
   }, 'health names the volume');
   await splitter.confirmed(1, n);
   expect((await volumeOf(site)).undistributedBytes).toBeLessThanOrEqual(UNAPPLIED_BYTES_MAX + 65 * KIB);

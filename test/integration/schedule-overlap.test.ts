@@ -11,7 +11,7 @@ import { createSchedule, showSchedule, untilOutcomes } from './support/schedules
 const TEST_MS_MAX = 120_000;
 
 let testbed: CommandEstate;
-/** Of the test. */
+/** The schedule of the test. */
 let name: string;
 
 beforeAll(async () => {

@@ -25,7 +25,7 @@ export class FakeSite {
   readonly violations: string[] = [];
   readonly epochs = new Map<VolumeId, number>();
   duplicates = 0;
-  /** Of which volume each accepted record was, in the order in which they came. */
+  /** The volume of each accepted record, in the order in which they came. */
   readonly order: { readonly volume: VolumeId; readonly bytes: number }[] = [];
   /** Whether records are kept for `imageOf` and the trace; benchmarks don't. */
   keeps = true;

@@ -17,7 +17,7 @@ import { type EstateFixture, startEstate } from './estate-fixture.js';
 /** A machine that runs other things as well is slow, not wrong. */
 const PATIENCE_MS = 30_000;
 const STALLED = 'vm-1-disk-0';
-/** In the same group on the same host: its writes share the stream. */
+/** A volume of the same group on the same host: its writes share the stream. */
 const MOVED = 'vm-1-disk-1';
 
 let fixture: EstateFixture;
@@ -51,7 +51,9 @@ test('a move goes through while another volume on the same stream stalls, which 
   await until('the stall', PATIENCE_MS, async () => (await viewOf(STALLED))?.stalled);
   const { stdout } = await runCommand({ VOLUME_MOVER_ESTATE: estateFile }, ['volumes']);
   expect(stdout).toMatch(new RegExp(`${STALLED} .*, stalled`));
-  expect((await site.health({})).notes).toContainEqual(expect.stringContaining(`of volume "${STALLED}" is taken in`));
+  expect((await site.health({})).notes).toContainEqual(
+    expect.stringContaining(`of volume "${STALLED}" has been taken in`),
+  );
 
   const late = await client.moves.start({ volume: STALLED, to: 'cg-silver', options: { lagWaitMs: 100 } });
   const refused = await until('the refusal', PATIENCE_MS, async () => (await client.moves.get(late.moveId)).error);

@@ -13,6 +13,24 @@ async function endOf(handle: MoveHandle): Promise<unknown> {
   return handle.result().catch((error: unknown) => (error instanceof WorkflowFailedError ? error.cause : error));
 }
 
+type Held = Parameters<Moves['live']['faults']['hold']>;
+
+/** A move, cancelled while it is held up at a call; `release` lets the call go on. */
+async function cancelledAt(...held: Held): Promise<{ readonly handle: MoveHandle; readonly release: () => void }> {
+  moves = await Moves.start();
+  const hold = moves.live.faults.hold(...held);
+  const handle = await moves.move({ volume: 's0v0', to: 'g2' });
+  await hold.reached;
+  await handle.cancel();
+  return { handle, release: () => hold.release() };
+}
+
+async function expectOwner(group: string, epoch: number): Promise<void> {
+  await moves.live.checkPromises();
+  expect(moves.live.groupOf('s0v0')).toBe(group);
+  expect(moves.live.epochOf('s0v0')).toBe(epoch);
+}
+
 describe('before the commit a cancelled move ends as cancelled, with everything as it was', () => {
   test.each([
     { operation: 'siteVolumes', place: 'before' },
@@ -28,19 +46,13 @@ describe('before the commit a cancelled move ends as cancelled, with everything 
     { operation: 'bookmark', place: 'after' },
     { operation: 'adopt', place: 'before' },
   ] as const)('cancelled $place $operation', async ({ operation, place }) => {
-    moves = await Moves.start();
-    const hold = moves.live.faults.hold(operation, place);
-    const handle = await moves.move({ volume: 's0v0', to: 'g2' });
-    await hold.reached;
-    await handle.cancel();
+    const { handle, release } = await cancelledAt(operation, place);
     expect(await endOf(handle)).toBeInstanceOf(CancelledFailure);
     // The step that was held up goes on only now, as a zombie: it must change nothing.
-    hold.release();
+    release();
     expect(await activitiesOf(handle)).toContain('resolveAttempt');
     expect(await handle.query('progress')).toMatchObject({ stage: 'failed', verdict: 'ABORTED' });
-    await moves.live.checkPromises();
-    expect(moves.live.groupOf('s0v0')).toBe('g1');
-    expect(moves.live.epochOf('s0v0')).toBe(1);
+    await expectOwner('g1', 1);
   });
 });
 
@@ -52,22 +64,15 @@ describe('after the commit a cancelled move is completed forward and returns its
     { operation: 'join', place: 'before' },
     { operation: 'join', place: 'after' },
   ] as const)('cancelled $place $operation', async ({ operation, place }) => {
-    moves = await Moves.start();
-    const hold = moves.live.faults.hold(operation, place);
-    const handle = await moves.move({ volume: 's0v0', to: 'g2' });
-    await hold.reached;
-    await handle.cancel();
+    const { handle, release } = await cancelledAt(operation, place);
     expect(await handle.result()).toMatchObject({ outcome: 'moved', completedForward: true });
-    hold.release();
-    await moves.live.checkPromises();
-    expect(moves.live.groupOf('s0v0')).toBe('g2');
-    expect(moves.live.epochOf('s0v0')).toBe(2);
+    release();
+    await expectOwner('g2', 2);
   });
 });
 
 test('a move cancelled between two attempts ends as cancelled', async () => {
   moves = await Moves.start();
-
   moves.live.faults.fail('seal', new MoverError('CUT_VOID', 'The cut is void for this test.'), 20);
   const handle = await moves.move({ volume: 's0v0', to: 'g2', options: { attemptsMax: 20 } });
   await expect

@@ -211,7 +211,7 @@ test('ends with a sentence when its health port is taken', async () => {
   other.close();
 });
 
-/** As the server's API numbers it. */
+/** The type's number in the server's API. */
 const KEYWORD = 2;
 
 async function withOperator<T>(work: (connection: Connection) => Promise<T>): Promise<T> {

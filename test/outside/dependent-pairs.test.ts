@@ -15,9 +15,9 @@ import { applianceOf, GOLD, GROUPS, HOST_OF, PairsEstate, SILVER, VOLUME_OF } fr
 
 /** Longest time for something that takes a second, ms. */
 const PATIENCE_MS = 30_000;
-/** Of a cut or a fence, ms: longer than a host holds acknowledgements. */
+/** Delay of a cut or a fence, ms: longer than a host holds acknowledgements. */
 const TOO_LATE_MS = HOLD_MS_MAX + 150;
-/** For the check of all points, ms: hundreds of images, on a machine that others use. */
+/** Time for the check of all points, ms: hundreds of images on a busy machine. */
 const CHECK_MS_MAX = 300_000;
 const BOTH = [VOLUME_OF.cause, VOLUME_OF.effect];
 
@@ -124,8 +124,8 @@ describe('dependent pairs on two hosts that are moved together, there and back',
 
 describe('cuts of two hosts that are some time apart', () => {
   /**
-   * Of the second host's cut, ms: some ten pairs fit in, and the first host's hold is far from its
-   * end.
+   * Delay of the second host's cut, ms: some ten pairs fit in, and the first host's hold is far
+   * from its end.
    */
   const APART_MS = 40;
   /** Points that are closed for each check. */
@@ -267,7 +267,7 @@ async function groupOf(id: GroupId): Promise<ApplianceGroup> {
   return found;
 }
 
-/** Of both volumes: the group, and the epoch of its ownership. */
+/** Group and epoch of the ownership of both volumes. */
 async function standing(): Promise<readonly { readonly group: GroupId; readonly epoch: number }[]> {
   const volumes = await pairs.estate.client.volumes.list();
   return volumes.filter(({ volume }) => BOTH.includes(volume)).map(({ group, epoch }) => ({ group, epoch }));

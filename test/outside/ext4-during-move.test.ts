@@ -84,7 +84,7 @@ describe('an ext4 file system that is written during a move', () => {
     await expectClean(image);
   }
 
-  /** As on a host without the file system mounted: out, debugfs, in again. */
+  /** Adds a file as a host without the file system mounted does: out, debugfs, in again. */
   async function addFile(name: string, content: Buffer): Promise<void> {
     const image = outside.scratch('working.img');
     await writeFile(outside.scratch(name), content);

@@ -22,9 +22,9 @@ const APPLIANCES: Readonly<Record<string, string>> = {
 };
 /** Small, because the disk is copied as often as there are points. */
 const SIZE_MIB = 12;
-/** As above. */
+/** Interval of points, ms: short, for the same reason. */
 const POINT_EVERY_MS = 500;
-/** In each group, with the volume: both bookmarks of moves, one of a step, and others. */
+/** Points in each group with the volume: both bookmarks of moves, one of a step, and others. */
 const POINTS_MIN = 4;
 /** Every so many steps a named bookmark is made of one. */
 const BOOKMARK_EVERY = 3;
@@ -61,7 +61,7 @@ afterAll(async () => outside.stop());
 
 describe('an ext4 file system that grows while its volume is moved from group to group, back to its first', () => {
   const reports: MoveReport[] = [];
-  /** By point, the step that was the newest when it was made. */
+  /** The step that was the newest when a point was made, by point. */
   const bookmarked = new Map<string, number>();
   test(
     'is written throughout three moves, and afterwards the replica is the source',
@@ -137,7 +137,7 @@ describe('an ext4 file system that grows while its volume is moved from group to
     expect(reports).toHaveLength(GROUPS);
   });
 
-  /** In the order of the volume's history, whichever group closed them. */
+  /** Points in the order of the volume's history, whichever group closed them. */
   async function pointsWithDisk(): Promise<RecoveryPoint[]> {
     const positionIn = ({ members }: RecoveryPoint): number =>
       members.find(({ volume }) => volume === DISK)?.position ?? 0;

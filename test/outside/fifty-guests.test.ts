@@ -128,10 +128,10 @@ const reportSchema = z.object({
 });
 
 interface Run {
-  /** Of each volume. */
+  /** I/O errors by volume. */
   readonly errors: ReadonlyMap<string, number>;
   readonly writes: ReadonlyMap<string, number>;
-  /** Of writes to the sound volumes, ns: the middle of all jobs. */
+  /** p99 of writes to the sound volumes, ns: the middle of all jobs. */
   readonly p99Ns: number;
 }
 
@@ -206,7 +206,7 @@ const source = (volume: string): string => join(estate.folder, HOST, 'volumes', 
 
 /** Each fault in the words that an administrator reads. */
 async function named(): Promise<void> {
-  const expected = [source(BROKEN), source(FULL), `of volume "${STALLED}" is taken in`];
+  const expected = [source(BROKEN), source(FULL), `of volume "${STALLED}" has been taken in`];
   await untilTrue('health names the three volumes', PATIENCE_MS, async () => {
     const said = await notes();
     return expected.every((words) => said.includes(words));
@@ -221,7 +221,7 @@ async function inStep(): Promise<void> {
   });
 }
 
-/** As it was before the faults. */
+/** Resolves when all is as it was before the faults. */
 async function healed(): Promise<void> {
   await inStep();
   await untilTrue('health says nothing new', PATIENCE_MS, async () => (await notes()) === notesAtStart);

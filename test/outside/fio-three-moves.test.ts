@@ -21,7 +21,7 @@ describe('fio writing and verifying throughout three moves, round to the first g
   /** Blocks, each written once: 15 s at this rate, so that even slow moves are in the middle. */
   const WRITES = 3_000;
   const WRITES_PER_SECOND = 200;
-  /** Between two moves: enough that no two bookmarks hold the same. */
+  /** Writes between two moves: enough that no two bookmarks hold the same. */
   const WRITES_BETWEEN = 100;
   const reports: MoveReport[] = [];
 

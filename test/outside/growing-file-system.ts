@@ -6,16 +6,16 @@ import { join } from 'node:path';
 import { succeed } from '../support/tools.js';
 import { FS_BLOCK_BYTES } from './jbd2-journal.js';
 
-/** Of one file, at most: a transaction is some twenty blocks. */
+/** Largest file, bytes: a transaction is some twenty blocks. */
 const FILE_BYTES_MAX = 60_000;
-/** Of files that are made by steps; the oldest is removed. */
+/** Files that steps made and that are kept; the oldest is removed. */
 const FILES_KEPT = 20;
-/** As many as are used, and room: the disk is small. */
+/** Inodes: as many as are used, and room, since the disk is small. */
 const INODES = 256;
 const LINE = 'a line of the log, as long as lines of logs are, with the number of its step: ';
 const LOG = 'log';
 
-/** By file, the hash of its content. */
+/** The hash of a file's content, by file. */
 type Content = Readonly<Record<string, string>>;
 
 export class GrowingFileSystem {

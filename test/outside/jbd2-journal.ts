@@ -12,9 +12,12 @@ const TAG_BYTES = 8;
 const UUID_BYTES = 16;
 const TAG_FLAG = { escaped: 1, sameUuid: 2, last: 8 } as const;
 const TAGS_MAX = Math.floor((FS_BLOCK_BYTES - HEADER_BYTES - UUID_BYTES) / TAG_BYTES);
-/** In the journal's superblock. */
+/** Offsets in the journal's superblock. */
 const AT = { maxLength: 16, first: 20, sequence: 24, start: 28, incompatible: 40, uuid: 48 } as const;
-/** In block 0: the incompatible features of the file system's own superblock, little-endian. */
+/**
+ * Offset in block 0 of the incompatible features in the file system's own superblock,
+ * little-endian.
+ */
 const INCOMPATIBLE_FEATURES_AT = 1024 + 0x60;
 const NEEDS_RECOVERY = 0x4;
 
@@ -39,7 +42,7 @@ export class Jbd2Journal {
   }
 
   /**
-   * As mounting does: from now on the file system says that it needs recovery.
+   * Mounts it: from now on the file system says that it needs recovery.
    * @param blocks of the journal's inode, in order
    * @throws Error when the journal has features that are not written here, or is not empty
    */
@@ -70,7 +73,7 @@ export class Jbd2Journal {
     this.#sequence += 1;
   }
 
-  /** As unmounting does. @param block0 of the file system as it is to stay */
+  /** Unmounts it. @param block0 of the file system as it is to stay */
   async unmount(block0: Buffer): Promise<void> {
     await this.#writeSuperblock(0);
     await this.#disk.write(0, block0);

@@ -14,7 +14,7 @@ export const GOLD = groupIdSchema.parse('cg-gold');
 export const SILVER = groupIdSchema.parse('cg-silver');
 /** Only in an estate that is asked for with three groups. */
 export const BRONZE = groupIdSchema.parse('cg-bronze');
-/** In `cg-gold`, for the test of the file to write and to move. */
+/** The volume in `cg-gold` that the test of the file writes and moves. */
 export const DISK = volumeIdSchema.parse('disk');
 /** Members of the old and of the new group that stay where they are. */
 export const GOLD_NEIGHBOUR = volumeIdSchema.parse('gold-neighbour');
@@ -28,7 +28,7 @@ export const PATIENCE_MS = 30_000;
 interface OutsideOptions {
   /** Two, or three, each on an appliance of its own; default 2. */
   readonly groups?: 2 | 3;
-  /** Of each volume; default `SIZE_MIB`. */
+  /** Size of each volume; default `SIZE_MIB`. */
   readonly sizeMiB?: number;
   /** How often each group closes a point; default: as every test estate. */
   readonly pointEveryMs?: number;

@@ -14,7 +14,7 @@ import {
   WRITE_BYTES,
 } from './pair-log.js';
 
-/** By lane, the newest number on a disk. */
+/** The newest number on a disk, by lane. */
 export type Newest = readonly number[];
 
 /**

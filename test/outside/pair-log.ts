@@ -8,11 +8,11 @@ export const SIDES = ['cause', 'effect'] as const;
 export type Side = (typeof SIDES)[number];
 
 export const LANES = 4;
-/** Of each lane's ring: number n is in slot n mod this. */
+/** Slots of each lane's ring: number n is in slot n mod this. */
 export const SLOTS = 64;
-/** Of one write: small, so that an image of any point is opened quickly. */
+/** Size of one write: small, so that an image of any point is opened quickly. */
 export const WRITE_BYTES = 512;
-/** From slot to slot, so that the rings lie in 16 regions of marks. */
+/** Distance from slot to slot: the rings lie in 16 regions of marks. */
 const SPACING_BYTES = 4096;
 export const DISK_BYTES = LANES * SLOTS * SPACING_BYTES;
 

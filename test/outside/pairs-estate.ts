@@ -37,7 +37,7 @@ const SIZE_MIB = DISK_BYTES / (1024 * 1024);
 
 export class PairsEstate {
   readonly estate: TestEstate;
-  /** On their way to the host of the effects: cuts of ordinary points, and fences of moves. */
+  /** Calls to the host of the effects: cuts of ordinary points, and fences of moves. */
   readonly cuts = new SlowCalls('/v1/cuts');
   readonly fences = new SlowCalls('/v1/attempts/fence');
   readonly #detour: ControlDetour;

@@ -5,7 +5,7 @@ import type { Gate } from '../support/control-detour.js';
 
 export class SlowCalls implements Gate {
   readonly #path: string;
-  /** Of each call that comes, ms. */
+  /** Delay of each call that comes, ms. */
   delayMs = 0;
   /** Calls that were let through. */
   passed = 0;

@@ -135,10 +135,7 @@ export class Stranger {
     await rm(this.folder, { recursive: true, force: true });
   }
 
-  /**
-   * Without what `npm run` sets for the tests themselves, and without a Temporal of whoever runs
-   * them.
-   */
+  /** The environment without what `npm run` sets for the tests, and without anybody's Temporal. */
   #env(more: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
     const path = [join(this.#node, '..'), process.env['PATH'] ?? ''].join(delimiter);
     const kept = Object.entries(process.env).filter(([name]) => !OF_THE_TESTS.test(name));
@@ -153,7 +150,7 @@ export async function stop(child: ChildProcess): Promise<number | null> {
   return child.exitCode;
 }
 
-/** Of the npm on PATH, so that another Node.js can run the same one. */
+/** The npm on PATH as a module, so that another Node.js can run the same one. */
 async function npmCli(): Promise<string> {
   for (const folder of (process.env['PATH'] ?? '').split(delimiter)) {
     const found = await realpath(join(folder, 'npm')).catch(() => undefined);

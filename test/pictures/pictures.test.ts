@@ -51,7 +51,7 @@ afterAll(async () => {
   await estate.stop();
 });
 
-/** Until the guest's history is that much longer. */
+/** Resolves when the guest's history is that much longer. */
 async function morePoints(): Promise<void> {
   const { points } = await estate.client.points.list({ volume });
   const wanted = points.length + POINTS_BETWEEN;

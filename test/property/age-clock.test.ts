@@ -50,7 +50,7 @@ class Site {
   readonly clock = new SettableClock(START_MS);
   #watch = this.#begin();
   #age = new AgeClock(undefined, this.#watch.read());
-  /** By a clock that nobody can set. */
+  /** Time by a clock that nobody can set. */
   trueMs = START_MS;
   /** Time that processes lived. */
   livedMs = 0;

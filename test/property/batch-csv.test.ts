@@ -31,7 +31,7 @@ const TEXT = fc.oneof(
 );
 const FIELDS = fc.array(fc.oneof(TEXT, fc.integer()), { minLength: 1, maxLength: 8 });
 
-/** As RFC 4180 has it, character by character. @throws Error for what that grammar does not have */
+/** Parses by RFC 4180, character by character. @throws Error for what that grammar lacks */
 function parseCsv(text: string): string[][] {
   const rows: string[][] = [];
   let row: string[] = [];

@@ -26,7 +26,7 @@ const ZONES = [
   'America/Havana',
   'UTC',
 ];
-/** Around changes of the clocks of these zones, and anywhere. */
+/** Times around changes of the clocks of these zones, and anywhere. */
 const CHANGES = [
   '2025-03-30',
   '2025-10-26',
@@ -50,7 +50,7 @@ function read(timeZone: string, atMs: number): string {
   return (readers.get(timeZone)?.format(atMs) ?? '').replace(/\s+/, ' ');
 }
 
-/** By its definition: the first minute at which the clock reads the text or something later. */
+/** The first minute at which the clock reads the text or something later: the definition. */
 function firstMinuteAt(timeZone: string, text: string, fromMs: number): number {
   let atMs = fromMs;
   while (read(timeZone, atMs) < text) atMs += MINUTE_MS;

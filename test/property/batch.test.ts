@@ -112,7 +112,7 @@ function take(model: BatchModel, step: Step): void {
   }
 }
 
-/** From here on everything goes well: the batch must come to its end. */
+/** Lets everything go well from here on: the batch must come to its end. */
 function finish(model: BatchModel): void {
   for (let i = 0; !model.isOver; i += 1) {
     if (i > 2_000) throw new Error('the batch does not end');

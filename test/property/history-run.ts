@@ -259,8 +259,8 @@ class HistoryRun {
   }
 
   /**
-   * As the replica site does on a record of a stream. What is refused (sealed) stays with the
-   * splitter, and is not sent in this run.
+   * Appends as the replica site does on a record of a stream. What is refused (sealed) stays with
+   * the splitter, and is not sent in this run.
    */
   #append(volume: VolumeId, record: (stamp: Stamp) => NewRecord): void {
     const { session, n } = this.#mark(volume);

@@ -43,7 +43,7 @@ export type HistoryStep =
   /** The site is killed at the n-th change of its files from here on. */
   | { readonly step: 'dieAfter'; readonly calls: number; readonly tornShare: number };
 
-/** From 0 to 1, evenly: `fc.double` is even over floating-point numbers, which are mostly tiny. */
+/** Numbers from 0 to 1, evenly: those of `fc.double` are mostly tiny. */
 const share = fc.integer({ min: 0, max: 1_000 }).map((thousandths) => thousandths / 1_000);
 const volume = fc.constantFrom(...VOLUMES);
 const group = fc.constantFrom(...GROUPS);

@@ -91,7 +91,7 @@ export class MemoryDisk implements Files {
     for (const inode of new Set(this.#names.values())) inode.losePower(random);
   }
 
-  /** For tests that damage files: the bytes themselves. */
+  /** The bytes themselves, for tests that damage files. */
   contents(path: string): Buffer {
     return this.#inode(path).bytes;
   }

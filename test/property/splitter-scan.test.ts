@@ -1,5 +1,5 @@
-// The scan of a volume, held against a model: whatever the guest writes meanwhile, its digests are
-// those of the content at its mark.
+// A volume's scan against a model: whatever the guest writes meanwhile, its digests are those of
+// the content at its mark.
 import fc from 'fast-check';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -34,7 +34,7 @@ const change = fc
     offset: fc.integer({ min: 0, max: SIZE_BYTES - 1 }),
     length: fc.oneof(
       fc.integer({ min: 1, max: 9_000 }),
-      // Beyond 64 KiB a write leaves the main thread, and can be half-way.
+      // A write above 64 KiB leaves the main thread, and can be half-way.
       fc.integer({ min: VERIFY_REGION_BYTES, max: 4 * VERIFY_REGION_BYTES }),
     ),
     fill: fc.integer({ min: 1, max: 255 }),
@@ -128,7 +128,7 @@ async function run(steps: readonly Step[], sync: boolean): Promise<void> {
       else if (each.kind === 'open') opening ??= volume.openScan();
       else if (each.kind === 'read') {
         const scan = await opening;
-        // Not waited for: writes go on while it reads.
+        // The read is not awaited: writes go on meanwhile.
         if (scan !== undefined)
           early.push({ region: each.region, digest: scan.read(each.region, REGIONS - each.region) });
       } else {
@@ -147,7 +147,7 @@ async function run(steps: readonly Step[], sync: boolean): Promise<void> {
     expect(digests).toEqual(digestsOf(contentAt(copies, scan.mark.n)));
     for (const { region, digest } of early) expect(await digest).toEqual(digests.slice(region));
     volume.closeScan(scan, 'done');
-    // The source itself is at the end of what was numbered: the model is the same as the disk.
+    // In the end the model equals the disk.
     const again = await volume.openScan();
     expect(await again.read(0, REGIONS)).toEqual(digestsOf(contentAt(copies, split.lastN)));
   } finally {

@@ -183,7 +183,7 @@ function settles(sender: Sender, site: Site): boolean {
 interface Step {
   readonly kind: 'number' | 'send' | 'deliver' | 'deliverLate' | 'hear' | 'write' | 'apply' | 'break';
   readonly count: number;
-  /** Of the data of the records that are numbered. */
+  /** Bytes of data of the records that are numbered. */
   readonly bytes: number;
 }
 

@@ -1,4 +1,4 @@
-// The promises, checked against everything the simulation knows.
+// Checks the product's promises against everything the simulation knows.
 import { attemptName } from '../../contracts/attempt.js';
 import type { VolumeId } from '../../contracts/ids.js';
 import { HOLD_MS_MAX } from '../../contracts/splitter-api.js';
@@ -6,13 +6,13 @@ import { pointsOf, positionIn } from '../../simulator/replica-site/core/points.j
 import { BLOCKS, type World } from './world.js';
 
 /**
- * At any instant: what differs between the source and what is durable at the replica site is marked
- * at the splitter.
+ * Holds at any instant: where the source differs from what is durable at the replica site, the
+ * splitter has a mark.
  */
 export function checkMarks(world: World): void {
   for (const volume of world.volumes) {
     const host = world.hostOf(volume);
-    // Until the two ends have met again nobody can know what a folder that was put back lacks.
+    // Nobody knows what a folder put back lacks before the two ends have met again.
     const areFoldersOld = world.sitesPutBack + world.splittersPutBack + world.splittersLost > 0;
     if (areFoldersOld && host.core?.volume(volume).connected !== true) continue;
     const source = host.disks.get(volume);
@@ -27,7 +27,7 @@ export function checkMarks(world: World): void {
   }
 }
 
-/** Every point: the members together are a prefix of the guest's writes. */
+/** Each point's members together hold a prefix of the guest's writes. */
 export function checkPoints(world: World): { readonly checked: number; readonly full: number } {
   let checked = 0;
   let full = 0;
@@ -58,9 +58,9 @@ export function checkPoints(world: World): { readonly checked: number; readonly 
 }
 
 /**
- * A volume alone: at every position of its lineage outside its holes it is a state that the guest's
- * disk really had, whoever owned it; a hole's end is one again. @returns how many positions were
- * compared.
+ * Each volume alone: at every position of its lineage outside holes it is a state that the guest's
+ * disk really had, whoever owned it. So it is at a hole's end.
+ * @returns how many positions were compared.
  */
 export function checkLineages(world: World): number {
   let checked = 0;
@@ -86,9 +86,9 @@ export function checkLineages(world: World): number {
 }
 
 /**
- * A hole says from when to when: no point that contains the volume was cut inside it. A point's
- * time is that of the last of its cuts, so a member's own may be earlier by a hold. @returns how
- * many holes there were.
+ * Each hole's times: no point cut inside it contains the volume. A point's time is that of its last
+ * cut, so a member's own may be earlier by a hold.
+ * @returns how many holes there were.
  */
 export function checkHoles(world: World): number {
   let holes = 0;
@@ -114,9 +114,9 @@ export function checkHoles(world: World): number {
 }
 
 /**
- * The order of the timeline is that of the states: of two points of a group that contain a volume
- * in one epoch, the later one has no older state of it, whatever the clocks said. @returns how many
- * pairs were compared.
+ * The timeline's order is that of the states: of two points of a group that contain a volume in one
+ * epoch, the later has no older state of it, whatever the clocks said.
+ * @returns how many pairs were compared.
  */
 export function checkTimeline(world: World): number {
   let compared = 0;
@@ -139,10 +139,7 @@ export function checkTimeline(world: World): number {
   return compared;
 }
 
-/**
- * Ownership spans follow each other without gap or overlap, and name the groups that the commits
- * say.
- */
+/** Ownership spans follow each other without gap or overlap, and name the groups of the commits. */
 export function checkOwners(world: World): void {
   const { state } = world.site;
   for (const volume of world.volumes) {
@@ -154,7 +151,7 @@ export function checkOwners(world: World): void {
     for (const [i, owner] of owners.entries()) {
       const next = owners[i + 1];
       if (next === undefined) continue;
-      // Moves that a site forgot, because an older copy was put back, have no span of their own.
+      // A site that was put back to an older copy has forgotten some moves: they have no span.
       const follows = world.sitesPutBack > 0 ? owner.epoch < next.epoch : owner.epoch + 1 === next.epoch;
       if (!follows || owner.toPosition !== next.fromPosition || owner.toMs !== next.fromMs)
         throw new Error(`${volume}: the span of epoch ${owner.epoch} does not end where that of ${next.epoch} begins`);
@@ -163,8 +160,8 @@ export function checkOwners(world: World): void {
 }
 
 /**
- * All volumes of an attempt are in one group; bookmarks stand only for committed attempts, one of
- * each kind at most.
+ * All volumes of an attempt are in one group. Only committed attempts have bookmarks, at most one
+ * of each kind.
  */
 export function checkAttempts(world: World): void {
   const { state } = world.site;
@@ -179,7 +176,7 @@ export function checkAttempts(world: World): void {
     const name = `${record.attempt.move}#${record.attempt.n}`;
     if (record.state === 'ABORTED' && bookmarks.length > 0) throw new Error(`${name} was aborted and left a bookmark`);
     if (record.state === 'OPEN' && inForce.length > 0) throw new Error(`${name} is open and has a bookmark in force`);
-    // A commit that only a splitter remembered has no bookmarks any more.
+    // A commit that only a splitter remembered has no bookmarks.
     const isRemembered = record.state === 'COMMITTED' && record.reason !== undefined;
     if (
       record.state === 'COMMITTED' &&
@@ -196,14 +193,17 @@ export function checkAttempts(world: World): void {
 }
 
 /**
- * The guest reads its own last acknowledged write, or gets an error; it is never served another
- * disk in silence.
+ * The guest reads its own last acknowledged write, or gets an error. It is never served another
+ * disk silently.
  */
 export function checkReads(world: World): void {
   if (world.misread !== undefined) throw new Error(world.misread);
 }
 
-/** Once quiet: replica = source, nothing marked, fenced or announced, routes and owners agree. */
+/**
+ * Once quiet, replica = source, nothing is marked, fenced or announced, and routes and owners
+ * agree.
+ */
 export function checkQuiet(world: World): void {
   for (const volume of world.volumes) {
     const host = world.hostOf(volume);

@@ -1,4 +1,4 @@
-// The store of reports and plans in memory, for worlds that keep no files.
+// Text store in memory for reports and plans, in worlds that keep no files.
 import type { TextStore } from '../../simulator/store/text-store.js';
 
 export function memoryTexts(): TextStore {

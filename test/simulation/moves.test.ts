@@ -1,5 +1,5 @@
-// The protocol under seeded simulation: real cores, real steps, real saga; virtual time and a
-// hostile world. A failing seed is a bug report.
+// The protocol under seeded simulation: real cores, real steps and the real saga in virtual time
+// and a hostile world. A failing seed is a bug report.
 import { describe, expect, it } from 'vitest';
 import type { GroupId } from '../../contracts/ids.js';
 import {
@@ -17,12 +17,12 @@ import {
 import { LEASE_MS, runMove, type MoveEnd, type Trouble } from './orchestrator.js';
 import { NO_FAULTS, World, type Faults } from './world.js';
 
-/** Runs of each hostile mix; VOLUME_MOVER_SEEDS asks for more. */
+/** Runs of each hostile mix. VOLUME_MOVER_SEEDS asks for more. */
 const SEEDS = Number(process.env['VOLUME_MOVER_SEEDS'] ?? 40);
 const FIRST_SEED = Number(process.env['VOLUME_MOVER_SEED'] ?? Math.floor(Math.random() * 1_000_000));
-/** Virtual time in which a run without moves meets its faults. */
+/** Length of a run without moves, in ms of virtual time. */
 const STORY_WITHOUT_MOVES_MS = 5_000;
-/** Virtual time a run may take to become quiet after the last fault. */
+/** Longest virtual time from the last fault until a run is quiet, in ms. */
 const QUIET_LIMIT_MS = 60_000;
 
 interface Mix {
@@ -87,7 +87,7 @@ const MIXES: readonly Mix[] = [
   },
 ];
 
-/** Disks that take nothing for a while: calls are refused and repeated, nothing is half-done. */
+/** Disks are full for a while: calls are refused and repeated, and nothing is half-done. */
 const FULL_MIXES: readonly Mix[] = [
   {
     name: 'disks are full now and then',
@@ -105,7 +105,7 @@ const FULL_MIXES: readonly Mix[] = [
   },
 ];
 
-/** Folders that come back older, or empty: the two ends find out, and mend what differs. */
+/** Folders come back older, or empty: the two ends notice, and resend what differs. */
 const PUT_BACK_MIXES: readonly Mix[] = [
   {
     name: 'the replica site comes back older',
@@ -138,8 +138,7 @@ const PUT_BACK_MIXES: readonly Mix[] = [
 ];
 
 /**
- * Folders of splitters that are lost: a person has the disks recovered, and until then guests get
- * errors.
+ * Splitters' folders are lost: a person has the disks recovered, and guests get errors until then.
  */
 const LOST_MIXES: readonly Mix[] = [
   {
@@ -228,13 +227,12 @@ async function run(seed: number, mix: Mix, moves: number): Promise<Outcome> {
     checkAttempts(world);
     checkOwners(world);
     checkTimeline(world);
-    // A guest's disk that was put back has no history of its own that a point could be held
-    // against.
+    // A guest's disk that was put back has no single history to compare a point with.
     if (world.splittersPutBack + world.splittersLost > 0) points = { checked: 0, full: 0 };
     else {
       points = checkPoints(world);
       checkLineages(world);
-      // What a hole and a point say of their times is by clocks that were set.
+      // Holes and points carry times of clocks that were set.
       if (mix.faults.clockJump === undefined) checkHoles(world);
     }
   } catch (error) {
@@ -284,7 +282,7 @@ describe('moves under seeded simulation', () => {
           }
         }
         expect(kinds.get('moved') ?? 0, `outcomes ${JSON.stringify([...kinds])}`).toBeGreaterThan(0);
-        // In a few runs chance may put nothing back; in forty it does.
+        // A few runs may put nothing back by chance; forty don't.
         if (PUT_BACK_MIXES.includes(mix) && SEEDS >= 40) expect(putBack).toBeGreaterThan(0);
         if (LOST_MIXES.includes(mix) && SEEDS >= 40) expect(lost).toBeGreaterThan(0);
         if (process.env['VOLUME_MOVER_SEEDS'] !== undefined) console.info(mix.name, [...kinds], { putBack, lost });

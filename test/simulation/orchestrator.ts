@@ -1,5 +1,5 @@
-// What Temporal does for the saga, in virtual time: retries, workers that die and leave a zombie
-// behind, cancellation, termination.
+// Temporal's part for the saga, in virtual time: retries, workers that die and leave a zombie,
+// cancellation, termination.
 import { bookmark } from '../../activities/bookmark.js';
 import { learn, resolve } from '../../activities/compensation.js';
 import { flush } from '../../activities/flush.js';
@@ -18,12 +18,12 @@ import type { World } from './world.js';
 class Cancelled extends Error {}
 
 const RETRY_MS = 60;
-/** A step that keeps failing gives up after this long; notify waits out another move's lease. */
+/** Time until a step that keeps failing gives up, in ms; notify waits out another move's lease. */
 const STEP_LIMIT_MS = { patient: Number.POSITIVE_INFINITY, notify: 20_000, other: 6_000 };
 
 export interface Trouble {
   /**
-   * Chance that the worker dies during a step: the step goes on as a zombie and another worker
+   * Chance that the worker dies during a step: the step goes on as a zombie, and another worker
    * starts it again.
    */
   readonly workerDies: number;
@@ -69,8 +69,8 @@ export async function runMove(
   }
   const never = new Promise<never>(() => undefined);
   /**
-   * A workflow only goes on while it is not terminated; unless shielded, its cancellation
-   * interrupts it at once.
+   * Runs a step's call: a terminated workflow never goes on, and cancellation interrupts at once
+   * unless shielded.
    */
   const alive = async <T>(work: Promise<T>): Promise<T> => {
     work.catch(() => undefined);

@@ -1,26 +1,26 @@
-// A machine's disk under a page cache: what is not synced may be kept, lost, torn or reordered by a
-// power cut, and a failed sync forgets it. Processes have it open one after another; one that is
-// gone can't reach it any more.
+// A machine's disk under a page cache. A power cut may keep, lose, tear or reorder what is not
+// synced, and a failed sync forgets it. Processes open the disk one after another; a dead one can't
+// reach it.
 import { dirname } from 'node:path';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { DiskCalls, FileSize } from '../../simulator/disk/disk-calls.js';
 import type { Files } from '../../simulator/replica-site/journal/terms/files.js';
 import type { Chance } from './virtual-time.js';
 
-/** A disk writes this much whole or not at all, bytes. */
+/** Bytes that a disk writes whole or not at all. */
 const SECTOR_BYTES = 512;
-/** A sync takes up to so many turns of the event loop: others run meanwhile. */
+/** Longest sync, in turns of the event loop: others run meanwhile. */
 const SYNC_TURNS_MAX = 4;
 
-/** What every call of a process that is gone throws. */
+/** Thrown by every call of a dead process. */
 export class ProcessGone extends Error {
   override readonly name = 'ProcessGone';
 }
 
 export interface DiskOptions {
   /**
-   * Bytes written over equal ones never reach the disk: takes out every mend that writes again what
-   * a sync failed to bring there.
+   * Writing equal bytes never reaches the disk. This disables every mend that rewrites what a
+   * failed sync lost.
    */
   readonly skipsEqualBytes?: boolean;
 }
@@ -28,20 +28,20 @@ export interface DiskOptions {
 interface DirtySector {
   readonly at: number;
   readonly bytes: Buffer;
-  /** The how manieth change of the file brought it. */
+  /** Number of the file's change that wrote it. */
   readonly change: number;
 }
 
 class Inode {
-  /** What processes read. */
+  /** The content that processes read. */
   cache: Buffer = Buffer.alloc(0);
-  /** What is on the disk; its size counts, not its length. */
+  /** The content on the disk. `#diskBytes` of it count. */
   #disk: Buffer = Buffer.alloc(0);
   #diskBytes = 0;
-  /** Not on the disk yet, in order; of one sector there may be several. */
+  /** Sectors not yet on the disk, in order. One sector may be there several times. */
   #dirty: DirtySector[] = [];
   #sizes: { readonly bytes: number; readonly change: number }[] = [];
-  /** Changes so far: a sync reaches those before it began. */
+  /** Changes so far. A sync covers those before it began. */
   changes = 0;
 
   write(at: number, bytes: Uint8Array, skipsEqual: boolean): void {
@@ -72,14 +72,14 @@ class Inode {
   }
 
   /**
-   * Some of it reached the disk, and all of it counts as clean now: it reads as before, and no
-   * later sync writes it.
+   * Fails a sync: some sectors reached the disk, and all count as clean. They read as before, and
+   * no later sync writes them.
    */
   failSync(upTo: number, chance: Chance): void {
     this.#putSome(this.#takeDirty(upTo), chance);
   }
 
-  /** Memory is short: of what counts as clean, some is read from the disk again. */
+  /** Frees memory: some clean sectors are read from the disk again. */
   evict(chance: Chance): void {
     const dirty = new Set(this.#dirty.map(({ at }) => at));
     for (let at = 0; at < this.cache.length; at += SECTOR_BYTES)
@@ -90,7 +90,7 @@ class Inode {
     this.#putSome(this.#takeDirty(this.changes), chance);
     const size = this.#sizes[chance.below(this.#sizes.length + 1) - 1];
     this.#settleSize(size?.bytes ?? this.#diskBytes, this.changes);
-    // What lies beyond a file's end is zero once the file grows again.
+    // Bytes beyond a file's end are zero once the file grows again.
     this.#disk.fill(0, Math.min(this.#diskBytes, this.#disk.length));
     this.cache = Buffer.alloc(this.#diskBytes);
     this.#disk.copy(this.cache, 0, 0, this.#diskBytes);
@@ -141,15 +141,15 @@ class Inode {
   }
 }
 
-/** A folder is a name only: without it, what is in it is gone. */
+/** A folder is only a name. Without it, its content is gone. */
 const FOLDER = 'folder';
 type Entry = Inode | typeof FOLDER;
 
 interface NameChange {
   readonly folder: string;
-  /** The how manieth it is. */
+  /** Its number among all changes of names. */
   readonly change: number;
-  /** All at once, or none. */
+  /** Names that change together or not at all. */
   readonly changes: readonly { readonly path: string; readonly entry: Entry | undefined }[];
 }
 
@@ -161,14 +161,14 @@ export class PowerDisk {
   #unsyncedNames: NameChange[] = [];
   #nameChanges = 0;
   /**
-   * As journaling file systems do: after a failure nothing of a folder is synced any more before
-   * the next boot.
+   * Folders with a failed sync. As with journaling file systems, none of their changes is synced
+   * before the next boot.
    */
   readonly #failedFolders = new Set<string>();
   #process: DiskProcess | undefined;
   #failing: 'file' | 'folder' | undefined;
 
-  /** @param folders there from the beginning, on the disk. */
+  /** @param folders on the disk from the beginning. */
   constructor(chance: Chance, folders: readonly string[], { skipsEqualBytes = false }: DiskOptions = {}) {
     this.chance = chance;
     this.skipsEqualBytes = skipsEqualBytes;
@@ -176,7 +176,7 @@ export class PowerDisk {
     this.names = new Map(this.#syncedNames);
   }
 
-  /** The next process. The one before it is gone. */
+  /** Starts the next process. The one before is dead. */
   start(onDeath: () => void): DiskProcess {
     this.kill();
     this.#process = new DiskProcess(this, onDeath);
@@ -184,14 +184,14 @@ export class PowerDisk {
   }
 
   /**
-   * The process is gone, the page cache stays: the next process reads what the last one wrote,
-   * synced or not.
+   * Kills the process. The page cache stays: the next process reads what the last one wrote, synced
+   * or not.
    */
   kill(): void {
     this.#process?.end();
   }
 
-  /** The machine is gone with its page cache. */
+  /** Cuts the machine's power: its page cache is lost. */
   losePower(): void {
     this.kill();
     const { chance } = this;
@@ -213,12 +213,12 @@ export class PowerDisk {
     for (const inode of this.#inodes()) inode.evict(this.chance);
   }
 
-  /** The next sync of a file, or of a folder, fails. */
+  /** Makes the next sync of a file, or of a folder, fail. */
   failSync(what: 'file' | 'folder'): void {
     this.#failing = what;
   }
 
-  /** No further sync fails, but of the folders that only a boot mends. */
+  /** Ends the failing of syncs, except for folders that need a boot. */
   heal(): void {
     this.#failing = undefined;
   }
@@ -240,7 +240,7 @@ export class PowerDisk {
     throw Object.assign(new Error(`ENOENT: ${path}`), { code: 'ENOENT' });
   }
 
-  /** How many names were changed so far. */
+  /** Count of changes of names so far. */
   get nameChanges(): number {
     return this.#nameChanges;
   }
@@ -284,7 +284,7 @@ function apply(names: Map<string, Entry>, { changes }: NameChange): void {
   }
 }
 
-/** Nothing from beyond the end. */
+/** Reads nothing beyond the end. */
 function copyFrom(source: Buffer, into: Uint8Array, from: number, at: number): number {
   return source.subarray(at).copy(into, from);
 }
@@ -293,7 +293,7 @@ function ioError(): Error {
   return Object.assign(new Error('EIO: input/output error'), { code: 'EIO' });
 }
 
-/** One process's way to the disk: both rooms' ports to the file system. */
+/** One process's access to the disk: the file system ports of both rooms. */
 export class DiskProcess implements Files, DiskCalls {
   readonly #disk: PowerDisk;
   readonly #onDeath: () => void;
@@ -311,7 +311,7 @@ export class DiskProcess implements Files, DiskCalls {
     this.#alive = false;
   }
 
-  /** Dies before the change after `changes` more. */
+  /** Has the process die after this many more changes. */
   dieAfter(changes: number): void {
     this.#changesLeft = changes;
   }
@@ -366,7 +366,7 @@ export class DiskProcess implements Files, DiskCalls {
 
   async writeLater(fd: number, data: Uint8Array, from: number, at: number): Promise<number> {
     await this.#turns(1);
-    // In two parts: whoever is killed meanwhile leaves some sectors of it.
+    // Written in two parts: a kill between them leaves some sectors.
     const half = Math.floor((data.length - from) / 2 / SECTOR_BYTES) * SECTOR_BYTES;
     if (half === 0) return this.writeNow(fd, data, from, at);
     this.writeNow(fd, data.subarray(0, from + half), from, at);

@@ -1,9 +1,9 @@
 // What a guest may find on its disk after a power cut, sector by sector: its last acknowledged
-// write, or one issued later.
+// write, or a later one.
 
 const SECTOR_BYTES = 512;
 
-/** One write, by its content: each but zeroes has bytes of its own. */
+/** One write with its content. Every write has unique bytes, except zeroes. */
 export interface GuestWrite {
   readonly offset: number;
   readonly data: Buffer;
@@ -11,8 +11,7 @@ export interface GuestWrite {
 
 export class GuestModel {
   /**
-   * By sector, what it may hold: the last acknowledged content first, then what was issued after
-   * it.
+   * What each sector may hold: the last acknowledged content first, then what was issued after it.
    */
   readonly #sectors: (readonly Buffer[])[];
   #writes = 0;
@@ -21,7 +20,7 @@ export class GuestModel {
     this.#sectors = Array.from({ length: sizeBytes / SECTOR_BYTES }, () => [Buffer.alloc(SECTOR_BYTES)]);
   }
 
-  /** A write that is about to be issued; offset and length are whole sectors. */
+  /** Notes a write that is about to be issued. Offset and length are whole sectors. */
   issue(offset: number, length: number, isZero: boolean): GuestWrite {
     this.#writes += 1;
     const data = Buffer.alloc(length);
@@ -30,7 +29,7 @@ export class GuestModel {
     return { offset, data };
   }
 
-  /** It is acknowledged as being on stable storage: nothing older may be found any more. */
+  /** Notes that a write was acknowledged as on stable storage: nothing older may be found. */
   acknowledged({ offset, data }: GuestWrite): void {
     for (const [sector, content] of parts(offset, data)) {
       const contents = this.#at(sector);
@@ -40,7 +39,10 @@ export class GuestModel {
     }
   }
 
-  /** What the disk holds, read after a power cut. @returns what is wrong with it, if anything. */
+  /**
+   * Checks what the disk holds after a power cut.
+   * @returns what is wrong with it, if anything.
+   */
   found(disk: Buffer): string | undefined {
     for (const sector of this.#sectors.keys()) {
       const content = Buffer.from(disk.subarray(sector * SECTOR_BYTES, (sector + 1) * SECTOR_BYTES));
@@ -65,7 +67,7 @@ function* parts(offset: number, data: Buffer): Generator<readonly [sector: numbe
 
 const known = new WeakMap<Buffer, Buffer[]>();
 
-/** The same object each time: a write is found again by it. */
+/** The same object each time, so that a write is found again by it. */
 function sectorOf(data: Buffer, at: number): Buffer {
   const sectors = known.get(data) ?? [];
   known.set(data, sectors);

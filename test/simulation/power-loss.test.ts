@@ -1,17 +1,17 @@
-// Power loss under seeded simulation: the real shells of both sites over disks that lose what is
-// not synced. A failing seed is a bug report.
+// Power loss under seeded simulation: the real shells of both sites over disks that lose unsynced
+// data. A failing seed is a bug report.
 import { describe, expect, it } from 'vitest';
 import { type PowerOptions, PowerWorld, PromiseBroken } from './power-world.js';
 
-/** Runs for each seed that `moves.test.ts` would take: these are shorter. */
+/** Runs for each seed of `moves.test.ts`: these runs are shorter. */
 const RUNS_A_SEED = 50;
-/** VOLUME_MOVER_SEEDS asks for more, VOLUME_MOVER_SEED for a certain first one. */
+/** VOLUME_MOVER_SEEDS asks for more, VOLUME_MOVER_SEED sets the first. */
 const RUNS = Number(process.env['VOLUME_MOVER_SEEDS'] ?? 40) * RUNS_A_SEED;
 const FIRST_SEED = Number(process.env['VOLUME_MOVER_SEED'] ?? Math.floor(Math.random() * 1_000_000));
 const STEPS = 60;
-/** A fault that is put in is found within so many runs: several times as many as it takes. */
+/** Most runs until a planted fault is found: several times what it takes. */
 const FOUND_WITHIN_RUNS = 600;
-/** Far above what the runs take on a machine that is busy with much else. */
+/** Time limit far above what the runs take on a busy machine. */
 const TIMEOUT_MS = 900_000;
 
 async function brokenBy(seed: number, options: PowerOptions = {}): Promise<string | undefined> {
@@ -24,7 +24,7 @@ async function brokenBy(seed: number, options: PowerOptions = {}): Promise<strin
   }
 }
 
-/** What is found of a fault by the first seed that finds it. */
+/** What the first seed that finds a planted fault says of it. */
 async function firstFound(options: PowerOptions): Promise<string | undefined> {
   for (let seed = 1; seed <= FOUND_WITHIN_RUNS; seed += 1) {
     const broken = await brokenBy(seed, options);

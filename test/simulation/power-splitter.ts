@@ -1,5 +1,4 @@
-// A splitter's volume on a disk that may lose power: the shells as a start puts them together, with
-// sync.
+// A splitter's volume on a disk that may lose power: the shells as a start wires them, with sync.
 import type { Confirmed } from '../../contracts/lineage.js';
 import { SOURCE } from '../support/identities.js';
 import { applianceIdSchema, groupIdSchema, splitterIdSchema, volumeIdSchema } from '../../contracts/ids.js';
@@ -16,7 +15,7 @@ import { SourceFile } from '../../simulator/splitter/files/source-file.js';
 export const VOLUME = volumeIdSchema.parse('v1');
 export const SPLITTER = splitterIdSchema.parse('s1');
 export const GROUP = groupIdSchema.parse('g1');
-/** On every disk that the volume is started on. */
+/** Folders of every disk that the volume is started on. */
 export const SPLITTER_FOLDERS = ['/splitter', '/splitter/volumes'] as const;
 const FILES = { source: '/splitter/volumes/v1.img', marks: '/splitter/volumes/v1.marks' } as const;
 const QUEUE_BYTES = 4 * 1024 * 1024;
@@ -35,10 +34,10 @@ export interface VolumeLife {
 
 export interface VolumeLifeOptions {
   readonly session: number;
-  /** As an earlier life stored it. */
+  /** Confirmed position as an earlier life stored it. */
   readonly confirmed?: Confirmed | undefined;
   readonly sizeBytes: number;
-  /** Whether a write waits for a mark that another write has set, as it must. */
+  /** Whether a write waits for the sync of a mark that another write set, as it must. */
   readonly waitsForMarks?: boolean;
   readonly onMarked?: (volume: ProtectedVolume) => void;
 }
@@ -85,7 +84,7 @@ export function startVolume(
 class HastyMarksFile extends MarksFile {
   readonly #synced = new Set<number>();
 
-  /** Only who sets a mark waits for it. */
+  /** Here only the write that sets a mark waits for it. */
   override whenSynced(offset: number, length: number): Promise<void> | undefined {
     const region = firstRegion(offset);
     if (this.#synced.has(region)) return undefined;

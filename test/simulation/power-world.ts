@@ -1,5 +1,5 @@
-// Power cuts over the real shells: a guest's writes go through the splitter's files and the replica
-// site's journal, each on a machine that may lose power, and between them copies and receipts. Only
+// Power cuts over the real shells. A guest's writes go through the splitter's files and the replica
+// site's journal, each on a machine that may lose power; copies and receipts go between them. Only
 // the stores of rows are taken as safe, as lmdb's are.
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { pino } from 'pino';
@@ -28,28 +28,23 @@ import { Chance } from './virtual-time.js';
 
 const SECTOR_BYTES = 512;
 const SIZE_BYTES = 3 * REGION_BYTES + 8 * SECTOR_BYTES;
-/** Small, so that a run fills several. */
+/** Small, so that a run fills several segments. */
 const SEGMENT_BYTES = 24 * 1024;
 const QUEUE_BYTES = 4 * 1024 * 1024;
-/** Turns that a world may take to become quiet after the last fault. */
+/** Longest time from the last fault until a world is quiet, in turns. */
 const QUIET_TURNS_MAX = 4_000;
 const SITE_FOLDERS = ['/site', '/site/volumes'] as const;
-/** Writes that the guest has under way at most. */
+/** Most writes that the guest has under way. */
 const IN_FLIGHT_MAX = 6;
 const log = pino({ level: 'silent' });
 
-/** What a world leaves out of the product, to show that the test finds it missing. */
+/** Rules of the product that a world leaves out, to show that the test notices. */
 export interface PowerOptions {
-  /**
-   * Where what a failed sync did not bring to the disk can't be brought there by writing it again.
-   */
+  /** Where rewriting equal bytes does not reach the disk: what a failed sync lost stays lost. */
   readonly withoutRewriting?: 'splitter' | 'site';
   /** A write does not wait for the sync of a mark that another write set. */
   readonly withoutWaitingForMarks?: boolean;
-  /**
-   * A mark goes once the replica site has what it stands for, whether the source is on stable
-   * storage or not.
-   */
+  /** A mark is cleared once the replica site has its writes, though the source is not synced. */
   readonly withoutSyncBeforeClearing?: boolean;
 }
 
@@ -95,7 +90,7 @@ class Rows implements RowStore {
   }
 
   async close(): Promise<void> {
-    // They stay.
+    // The rows stay.
   }
 }
 
@@ -111,10 +106,10 @@ export class PowerWorld {
   #site: SiteLife | undefined;
   #link: Link | 'attaching' | undefined;
   #session = 0;
-  /** Position up to which the splitter was told that all is durable at the replica site. */
+  /** Position that the splitter was told is durable at the replica site. */
   #confirmed = 0;
   #inFlight = 0;
-  /** Nothing moves between the two while they are compared. */
+  /** Stops the stream while the two are compared. */
   #frozen = false;
 
   constructor(seed: number, options: PowerOptions = {}) {
@@ -166,7 +161,9 @@ export class PowerWorld {
     else await this.#cutPower(chance.pick(['both', 'splitter', 'site'] as const));
   }
 
-  /** Its life is over for writes then: a new one often comes soon. */
+  /**
+   * Fails a sync of the splitter, whose life can then write no more: a new life often follows soon.
+   */
   #failSplitter(): void {
     this.#splitterDisk.failSync('file');
     if (this.#chance.hit(0.5)) this.#splitter?.process.dieAfter(2 + this.#chance.below(12));
@@ -197,7 +194,7 @@ export class PowerWorld {
       await acknowledged;
       if (!life.dead) this.#guest.acknowledged(write);
     } catch {
-      // The guest was told that it failed, or is gone with its host.
+      // The guest was told of the failure, or is gone with its host.
     }
     if (life === this.#splitter) this.#inFlight -= 1;
   }
@@ -319,7 +316,7 @@ export class PowerWorld {
       if (copy === undefined) return;
       split.advance();
       intake.take(attached, frameOf(split, copy));
-      // It may have been refused.
+      // The record may have been refused.
       if (typeof this.#link !== 'object') return;
     }
   }
@@ -336,7 +333,7 @@ export class PowerWorld {
       const answer = await intake.claim(claim);
       if (stale()) return;
       if (answer.kind === 'refuse') {
-        // What was confirmed was on stable storage, and no mark is cleared before that is stored.
+        // What was confirmed was on stable storage, and it is stored before a mark is cleared.
         if (answer.code === 'LINEAGE_FORKED')
           this.#broken = new PromiseBroken(`the history was forked: ${answer.message}`);
         this.#link = undefined;
@@ -362,14 +359,14 @@ export class PowerWorld {
     }
   }
 
-  /** A journal may fail with its disk; what it must not do is to find its own files wrong. */
+  /** A journal may fail with its disk, but must not find its own files damaged. */
   #assertOpened(error: unknown): void {
     if (error instanceof MoverError && error.code === 'CORRUPT')
       this.#broken = new PromiseBroken(`the journal does not open: ${error.message}`);
   }
 
   #broken: PromiseBroken | undefined;
-  /** In the splitter's store of rows, before marks that rest on it are cleared. */
+  /** What the splitter's row store has as confirmed, before marks that rest on it are cleared. */
   #storedConfirmed: Confirmed | undefined;
 
   #receipt(attached: Attached): void {
@@ -440,13 +437,14 @@ export class PowerWorld {
   }
 
   /**
-   * Where source and replica differ, the region is marked; and nothing that was confirmed is lost.
+   * Checks that regions that differ between source and replica are marked, and that nothing
+   * confirmed is lost.
    */
   async #compare(): Promise<void> {
     this.#frozen = true;
     try {
       const replica = await this.#replica();
-      // Its disk fails still, or its process died meanwhile: there is another look when it is back.
+      // The disk still fails, or the process died meanwhile: the next look checks again.
       if (replica === undefined || this.#life.dead) return;
       const { marks } = this.#life.volume.split;
       const source = await this.#source();
@@ -485,12 +483,14 @@ export class PowerWorld {
     if (this.#broken !== undefined) throw this.#broken;
   }
 
-  /** Without further faults everything is confirmed, and then source and replica are the same. */
+  /**
+   * Checks that without further faults everything is confirmed, and source and replica become
+   * equal.
+   */
   async #becomeQuiet(): Promise<void> {
     this.#splitterDisk.heal();
     this.#siteDisk.heal();
-    // What a failed sync left behind needs a new life; what a failed sync of a folder left behind,
-    // a new boot.
+    // A failed sync of a file is mended by a new life, that of a folder by a boot.
     this.#killSplitter();
     this.#killSite();
     if (this.#splitterDisk.needsBoot) await this.#cutPower('splitter');

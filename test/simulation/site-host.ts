@@ -1,5 +1,5 @@
-// The replica site of the simulation: the real core over lineages kept in memory. A crash loses
-// what was not stored.
+// The simulation's replica site: the real core over lineages in memory. A crash loses what was not
+// stored.
 import { MoverError } from '../../contracts/errors.js';
 import type { VolumeId } from '../../contracts/ids.js';
 import { lineageIdSchema, type LineageId } from '../../contracts/lineage.js';
@@ -27,12 +27,11 @@ interface StoredRecord {
 }
 
 /**
- * Bytes of one token: a block of the simulated disks holds the number of the write that last
- * reached it.
+ * Bytes of a token, the content of a simulated block: the number of the write that last reached it.
  */
 export const BLOCK_BYTES = 4_096;
 
-/** Identities in the order in which they were made: no two are the same, whatever is put back. */
+/** Identities in the order of their making: all differ, whatever is put back. */
 let lineagesMade = 0;
 function newLineageId(): LineageId {
   lineagesMade += 1;
@@ -68,9 +67,9 @@ export class SiteHost implements Lineages {
   #lives = 0;
   state: SiteState;
   up = true;
-  /** Whether its disk takes no change of a row, and no record. */
+  /** Whether the disk is full: it takes no change of a row, and no record. */
   full = false;
-  /** How often the two ends did not agree on what is there. */
+  /** How often the two ends disagreed about what is there. */
   forks = 0;
 
   constructor(groups: readonly GroupRow[], volumes: readonly VolumeRow[]) {
@@ -100,12 +99,12 @@ export class SiteHost implements Lineages {
     this.state = this.#load();
     this.#lives += 1;
     this.state.beginLife({ number: this.#lives, beganAtMs: nowMs });
-    // What was found at the start is found again at the next one: it need not be stored now.
+    // The next start finds the same: it need not be stored now.
     if (this.full) this.state.settle();
     else this.#commit();
   }
 
-  /** Everything that the site's folder holds, at this instant. */
+  /** Copies the site's folder as it is now. */
   snapshot(): SiteFolder {
     return {
       rows: new Map([...this.#stored].map(([table, rows]) => [table, new Map(rows)])),
@@ -113,7 +112,7 @@ export class SiteHost implements Lineages {
     };
   }
 
-  /** While it is down: an older copy of the folder takes the place of the present one. */
+  /** Replaces the folder by an older copy. Only while the site is down. */
   putBack({ rows, lineages }: SiteFolder): void {
     for (const [table, content] of rows) this.#stored.set(table, new Map(content));
     this.#lineages.clear();
@@ -122,7 +121,7 @@ export class SiteHost implements Lineages {
   }
 
   /**
-   * One transaction, or none: what a full disk can't take was never changed.
+   * Runs a change as one transaction. A full disk leaves everything unchanged.
    * @throws MoverError STORAGE_FULL
    */
   #commit(): void {
@@ -139,7 +138,7 @@ export class SiteHost implements Lineages {
     this.state.settle();
   }
 
-  /** One control call: one core function, one transaction. */
+  /** Runs one control call: one core function, one transaction. */
   call<T>(run: (state: SiteState) => T): T {
     if (!this.up) throw new MoverError('UNREACHABLE', 'the replica site is down');
     let answer: T;
@@ -153,7 +152,7 @@ export class SiteHost implements Lineages {
     return answer;
   }
 
-  /** As the shell does it: what is heard decides. */
+  /** Learns what a claim says before it decides, as the shell does. */
   attach(
     volume: VolumeId,
     claim: Claim,
@@ -176,7 +175,7 @@ export class SiteHost implements Lineages {
     });
   }
 
-  /** @returns what to answer on the stream. */
+  /** @returns the answer for the stream. */
   receive(
     volume: VolumeId,
     frame: Frame,
@@ -235,7 +234,7 @@ export class SiteHost implements Lineages {
     return this.#of(volume).bases.get(session);
   }
 
-  /** Distribution advances a little. */
+  /** Advances distribution a little. */
   distribute(steps: number): void {
     if (!this.up) return;
     for (const lineage of this.#lineages.values())
@@ -243,8 +242,8 @@ export class SiteHost implements Lineages {
   }
 
   /**
-   * The content of a volume at a position: every record up to it, in order. Goes on from the last
-   * answer where it can.
+   * A volume's content at a position: every record up to it, in order. Continues from the last
+   * answer where possible.
    */
   contentAt(volume: VolumeId, position: number, blocks: number): Uint32Array {
     const { records } = this.#of(volume);

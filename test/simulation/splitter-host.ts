@@ -1,5 +1,5 @@
-// A hypervisor host of the simulation: the real splitter core over disks, marks and rows kept in
-// memory. A crash loses what was not stored.
+// The simulation's hypervisor host: the real splitter core over disks, marks and rows in memory. A
+// crash loses what was not stored.
 import type { WriteMark } from '../../contracts/attempt.js';
 import { type ErrorCode, MoverError } from '../../contracts/errors.js';
 import type { SplitterId, VolumeId } from '../../contracts/ids.js';
@@ -13,9 +13,7 @@ import { lifeOf } from '../support/identities.js';
 import { BLOCK_BYTES } from './site-host.js';
 import type { VirtualTime } from './virtual-time.js';
 
-/**
- * Room for copies: small, so that overflow to the spill and to marks happens in every other run.
- */
+/** Memory for copies: small, so that every other run overflows to the spill file and to marks. */
 const QUEUE_BYTES = 4 * REGION_BYTES;
 const SPILL_BYTES = 8 * BLOCK_BYTES;
 
@@ -50,17 +48,17 @@ export class SplitterHost {
   #session = 0;
   #lives: LifeId[] = [];
   core: SplitterCore | undefined;
-  /** Whether its disk takes no change of a row; marks and guests' disks have their room. */
+  /** Whether the disk takes no change of a row. Marks and guests' disks have their room. */
   full = false;
   /**
-   * Whether a new disk is kept from guests until the replica site took it, and a foreign one for
-   * good; off, the checker must find it.
+   * Whether guests wait for the proof of a new disk, and never get a foreign one. Off, the checker
+   * must notice.
    */
   provesSources = true;
   readonly #firstRows: readonly VolumeSplitRow[];
-  /** The replica as of a mark; undefined when it can't be had now. */
+  /** The replica at a mark; undefined when it can't be read now. */
   replicaAt: (volume: VolumeId, mark: WriteMark) => Uint32Array | undefined = () => undefined;
-  /** Volumes with a write under way: the range lock, as coarse as it gets. */
+  /** Volumes with a write under way: a range lock over the whole volume. */
   #writing = new Set<VolumeId>();
   #withheld: { volume: VolumeId; acknowledge: () => void }[] = [];
 
@@ -130,7 +128,7 @@ export class SplitterHost {
     }
   }
 
-  /** Everything that a folder holds, at this instant. */
+  /** Copies the folder as it is now. */
   snapshot(): SplitterFolder {
     return {
       rows: new Map(this.#rows),
@@ -142,7 +140,7 @@ export class SplitterHost {
     };
   }
 
-  /** While it is down: an older copy of the folder takes the place of the present one. */
+  /** Replaces the folder by an older copy. Only while the host is down. */
   putBack({ rows, marks, confirmed, disks, session, lives }: SplitterFolder): void {
     this.#rows = new Map(rows);
     this.#storedMarks = new Map(marks);
@@ -152,7 +150,7 @@ export class SplitterHost {
     this.#lives = [...lives];
   }
 
-  /** While it is down: its folder is lost, and it comes up as if it had never been. */
+  /** Deletes the folder. Only while the host is down: it then comes up as if new. */
   lose(): void {
     this.#rows = new Map(this.#firstRows.map((row) => [row.volume, { ...row, source: newSource() }]));
     this.#storedMarks = new Map();
@@ -168,7 +166,10 @@ export class SplitterHost {
     return this.disks.get(volume)?.[block];
   }
 
-  /** A person has a foreign disk made anew from the replica. @returns whether it was. */
+  /**
+   * A person has a foreign disk recovered from the replica.
+   * @returns whether it was.
+   */
   recover(volume: VolumeId, content: () => Uint32Array): boolean {
     const split = this.core?.volume(volume);
     if (split?.sourceState !== 'foreign' || split.row.fence !== undefined || this.full) return false;
@@ -181,7 +182,7 @@ export class SplitterHost {
     return true;
   }
 
-  /** The replica site took the volume. */
+  /** Handles an attach that the replica site accepted. */
   attached(volume: VolumeId, meeting: Meeting & { readonly n: number }, compares: boolean): void {
     const split = this.core?.volume(volume);
     if (split === undefined) return;
@@ -191,16 +192,16 @@ export class SplitterHost {
       this.storeMarks(volume);
     }
     split.attached(meeting);
-    if (split.isSourceNews) this.#changeRow(volume, (each) => each.sourceKnown());
+    if (split.isProofUnstored) this.#changeRow(volume, (each) => each.sourceKnown());
     if (split.sourceState === 'unproven') split.sourceState = 'present';
   }
 
-  /** What finds no room now is found out again. */
+  /** What can't be stored now is found again. */
   #changeRow(volume: VolumeId, change: (split: VolumeSplit) => void): void {
     if (!this.full) this.call((core) => core.changeRows([volume], change));
   }
 
-  /** The replica site did not take it. */
+  /** Handles a refused attach. */
   refused(
     volume: VolumeId,
     { code, advice }: { readonly code: ErrorCode; readonly advice?: Advice },
@@ -228,7 +229,7 @@ export class SplitterHost {
     }
   }
 
-  /** How far the replica is confirmed is stored before the marks that rest on it are cleared. */
+  /** Stores the confirmed position before marks that rest on it are cleared. */
   sweep(volume: VolumeId): void {
     const split = this.core?.volume(volume);
     if (split === undefined || this.full) return;
@@ -252,8 +253,8 @@ export class SplitterHost {
   }
 
   /**
-   * A guest write, in the three instants in which a real one can be interrupted: marked, written,
-   * numbered. Resolves when acknowledged; never, if the host crashes before.
+   * A guest write in the three steps between which a crash can fall: marked, written, numbered.
+   * Resolves when acknowledged; never, if the host crashes before.
    */
   async write(volume: VolumeId, block: number, tokens: Uint32Array, pause: () => Promise<void>): Promise<boolean> {
     const { core } = this;
@@ -283,7 +284,7 @@ export class SplitterHost {
     );
   }
 
-  /** A doubted region against the replica as it was when the short initialization began. */
+  /** Compares a doubted region with the replica at the start of the short initialization. */
   #compareOne(split: VolumeSplit): void {
     const { marks, initializationMark: mark, volume } = split;
     const region = marks.nextDoubted(0);
@@ -306,11 +307,11 @@ export class SplitterHost {
     for (const entry of free) entry.acknowledge();
   }
 
-  /** One region of a short initialization: read from the disk and queued, at one instant. */
+  /** Sends one region of a short initialization: read and queued at one instant. */
   resendOne(volume: VolumeId): void {
     const split = this.core?.volume(volume);
     if (split === undefined || this.#writing.has(volume) || !split.initialize(this.#time.wallMsOf(this.id))) return;
-    if (split.isComparisonNews) this.#changeRow(volume, (each) => each.keepComparison());
+    if (split.isComparisonUnstored) this.#changeRow(volume, (each) => each.keepComparison());
     const next = split.nextResend();
     if (next === undefined) this.#compareOne(split);
     else {
@@ -335,9 +336,9 @@ export interface SplitterFolder {
 
 type Owner = NonNullable<Advice['owner']>;
 
-/** Over all hosts: no two lives are the same, whatever is put back. */
+/** Counts lives over all hosts: all differ, whatever is put back. */
 let livesBegun = 0;
-/** The same for disks. */
+/** Counts disks likewise. */
 let disksMade = 0;
 
 function newSource(): SourceId {
@@ -345,10 +346,7 @@ function newSource(): SourceId {
   return sourceIdSchema.parse(disksMade.toString(16).padStart(32, 'd'));
 }
 
-/**
- * The tokens in a copy's data: in the simulation a block's content is the 4-byte number of the
- * write.
- */
+/** The tokens in a copy's data: each block's content is the 4-byte number of its write. */
 export function tokensOf(data: Buffer): Uint32Array {
   const tokens = new Uint32Array(data.length / 4);
   for (let i = 0; i < tokens.length; i += 1) tokens[i] = data.readUInt32LE(i * 4);

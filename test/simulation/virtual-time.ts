@@ -9,7 +9,7 @@ export class Chance {
     this.#state = seed >>> 0;
   }
 
-  /** In [0, 1). */
+  /** The next number in [0, 1). */
   next(): number {
     this.#state = (this.#state + 0x6d2b79f5) >>> 0;
     let t = this.#state;
@@ -43,7 +43,7 @@ interface Timer {
   readonly run: () => void;
 }
 
-/** Both clocks of a process of the simulation, and the one that ages are counted by. */
+/** Both clocks of a simulated process, and the clock for ages. */
 export interface VirtualMoment {
   readonly monotonicMs: number;
   readonly wallMs: number;
@@ -52,8 +52,8 @@ export interface VirtualMoment {
 
 export class VirtualTime {
   /**
-   * How far the wall clock of a process is from true time, ms, by its id; 0 unless set. To change
-   * it is a jump of that clock.
+   * Offset of a process's wall clock from true time, in ms, by process id; 0 unless set. A change
+   * is a jump of that clock.
    */
   readonly wallShiftsMs = new Map<string, number>();
   #nowMs = 1_000_000;
@@ -64,7 +64,7 @@ export class VirtualTime {
     return Math.floor(this.#nowMs);
   }
 
-  /** What the wall clock of a process says. */
+  /** A process's wall time. */
   wallMsOf(process: string): number {
     return this.nowMs + (this.wallShiftsMs.get(process) ?? 0);
   }
@@ -93,7 +93,7 @@ export class VirtualTime {
     return new Promise((resolve) => this.after(ms, resolve));
   }
 
-  /** As runUntil, for a condition that is dear to ask: it is asked now and then only. */
+  /** Like runUntil, for an expensive condition: it is checked now and then only. */
   async runUntilAsked(done: () => boolean, everyMs: number, limitMs: number): Promise<boolean> {
     for (let leftMs = limitMs; leftMs > 0; leftMs -= everyMs) {
       if (done()) return true;
@@ -124,7 +124,7 @@ export class VirtualTime {
   }
 }
 
-/** Lets every promise that can settle do so: a macrotask comes after all microtasks. */
+/** Lets every promise settle that can: a macrotask runs after all microtasks. */
 function settled(): Promise<void> {
   return new Promise((resolve) => setImmediate(resolve));
 }

@@ -1,5 +1,5 @@
-// An estate of the simulation: hosts, appliances, the replica site, and a network that delays,
-// drops, duplicates and reorders.
+// A simulated estate: hosts, appliances, the replica site, and a network that delays, drops,
+// duplicates and reorders.
 import type { WriteMark } from '../../contracts/attempt.js';
 import { MoverError } from '../../contracts/errors.js';
 import { applianceApi } from '../../contracts/appliance-api.js';
@@ -25,69 +25,59 @@ import { Chance, VirtualTime } from './virtual-time.js';
 
 const REGIONS = 6;
 const STALL_MS_MAX = 1_000;
-/** The replica site's process, for its clock. */
+/** Id of the replica site's process, for its clock. */
 const SITE = 'replica-site';
-/** A step of a time service, a wrong time zone, a wrong month. */
+/** Jumps of clocks, in ms: a time service's step, a wrong time zone, a wrong month. */
 const CLOCK_JUMPS_MS_MAX = [500, 10_000, 2 * 3_600_000, 31 * 86_400_000] as const;
 const FULL_MS_MAX = 1_500;
 /**
- * About as often as a lease runs out: so that some notices are asked about while their move still
- * works.
+ * Interval of looks for old notices, in ms: about a lease, so that some are asked about while their
+ * move still works.
  */
 const NOTICE_LOOK_EVERY_MS = 1_000;
-/**
- * Crashes that put a folder back, for each copy taken: copies are taken at every look, crashes are
- * rare.
- */
+/** Factor on the chance of a put-back: copies are taken at every look, but crashes are rare. */
 const PUT_BACK_PER_COPY = 10;
 export const BLOCKS = REGIONS * 16;
 const SIZE_BYTES = BLOCKS * BLOCK_BYTES;
 
 export interface Faults {
   /**
-   * Chance that a control call's request or answer is lost, and that a request arrives a second
-   * time later.
+   * Chance that a control call's request or answer is lost, or that a request arrives again later.
    */
   readonly loss: number;
   readonly duplicate: number;
   readonly delayMsMax: number;
   /**
-   * Chance that a frame, and all behind it on its stream, is late by up to a second: its splitter
-   * may live anew by then.
+   * Chance that a frame, and all behind it on its stream, is late by up to a second. Its splitter
+   * may run a new life by then.
    */
   readonly stall: number;
   /** Chance per look (every ~50 ms) that a stream breaks, or that a process crashes. */
   readonly breakStream: number;
   readonly crash: number;
   /**
-   * Chance per look that the wall clock of a process is set, by up to a month either way; its
-   * monotonic clock goes on as it was.
+   * Chance per look that a process's wall clock is set, by up to a month either way. Its monotonic
+   * clock is not.
    */
   readonly clockJump: number;
-  /**
-   * Chance that a process that crashes comes up with an older copy of its folder, or with an empty
-   * one.
-   */
+  /** Chance that a crashed process comes up with an older copy of its folder, or an empty one. */
   readonly sitePutBack: number;
   readonly splitterPutBack: number;
   /**
-   * Chance that a splitter which crashes has lost its folder; the replica site is down then as
-   * well, in every other case.
+   * Chance that a crashed splitter has lost its folder. In every other case the replica site is
+   * down too.
    */
   readonly splitterLost: number;
   /** Chance per look that a process's disk is full for a while. */
   readonly full: number;
   /**
-   * Whether splitter and replica site compare what they have when they meet; off, the checker must
-   * find a violation.
+   * Whether splitter and replica site compare what they have at an attach. Off, the checker must
+   * notice.
    */
   readonly compareEnds: boolean;
-  /**
-   * Whether disks are kept from guests until they are proven; off, the checker must find a
-   * violation.
-   */
+  /** Whether guests wait until disks are proven. Off, the checker must notice. */
   readonly proveSources: boolean;
-  /** Whether cuts over several splitters are confirmed; off, the checker must find a violation. */
+  /** Whether cuts over several splitters are confirmed. Off, the checker must notice. */
   readonly confirmCuts: boolean;
 }
 
@@ -115,14 +105,14 @@ interface Stream {
   readonly appliance: ApplianceId;
   live: boolean;
   readonly attached: Set<VolumeId>;
-  /** When the last frame sent arrives: frames of one stream keep their order. */
+  /** Arrival of the last frame sent, in ms: frames of a stream keep their order. */
   lastArrivalMs: number;
 }
 
 export interface WorldShape {
   readonly splitters: number;
   readonly volumesPerSplitter: number;
-  /** What volumes are besides their ids. */
+  /** VM and labels of a volume. */
   readonly described?: (volume: VolumeId) => Pick<VolumeRow, 'vm' | 'labels'>;
 }
 
@@ -138,10 +128,7 @@ export class World {
   readonly groups: readonly { readonly group: GroupId; readonly appliance: ApplianceId }[];
   readonly volumes: readonly VolumeId[];
   readonly #lastRounds = new Map<GroupId, Promise<undefined>>();
-  /**
-   * The guest's writes in the order in which they were issued; a write's token is its place here,
-   * from 1.
-   */
+  /** The guest's writes in the order of issue. A write's token is its place here, from 1. */
   readonly history: { readonly volume: VolumeId; readonly block: number; readonly count: number }[] = [];
   acknowledged = 0;
   worstLatencyMs = 0;
@@ -149,23 +136,23 @@ export class World {
   pointsSkipped = 0;
   stopped = false;
   readonly #streams = new Map<string, Stream>();
-  /** Copies of the folders: as they were at first, and as they were at some instant since. */
+  /** Copies of folders: the first, and some of later instants. */
   readonly #siteCopies: SiteFolder[] = [];
   readonly #splitterCopies = new Map<SplitterId, SplitterFolder[]>();
-  /** How often a folder was put back. A splitter's takes the guest's disks back with it. */
+  /** Count of put-backs. A splitter's takes the guest's disks back with it. */
   sitesPutBack = 0;
   splittersPutBack = 0;
-  /** How often one was lost: its disks are recovered from the replica. */
+  /** Count of lost folders: the disks are recovered from the replica. */
   splittersLost = 0;
-  /** What the guest read that it should not have. */
+  /** A wrong read of the guest. */
   misread: string | undefined;
   reads = 0;
   /**
-   * What the guest knows of its disks: its acknowledged writes, on top of what it was told that a
-   * disk was put back to.
+   * What the guest expects on its disks: its acknowledged writes, over what it was told a disk was
+   * put back to.
    */
   readonly #known = new Map<VolumeId, Uint32Array>();
-  /** The write that is under way: its blocks may hold either. */
+  /** The write under way: its blocks may hold the old or the new token. */
   #underWay:
     | { readonly volume: VolumeId; readonly block: number; readonly count: number; readonly token: number }
     | undefined;
@@ -242,7 +229,7 @@ export class World {
     throw new Error(`no host has ${volume}`);
   }
 
-  /** Starts everything that goes on by itself. */
+  /** Starts everything that runs by itself. */
   start(): void {
     const every = (ms: number, run: () => void): void => {
       const again = (): void => {
@@ -283,7 +270,7 @@ export class World {
     if (isDone) this.#told(volume);
   }
 
-  /** A disk was put back, or recovered, and the guest is told. */
+  /** Tells the guest that a disk was put back or recovered. */
   #told(volume: VolumeId): void {
     this.#known.set(volume, this.hostOf(volume).disks.get(volume)?.slice() ?? new Uint32Array(BLOCKS));
   }
@@ -294,7 +281,9 @@ export class World {
     return known;
   }
 
-  /** Whatever it reads is its own last acknowledged write, the one under way, or an error. */
+  /**
+   * Reads as the guest, which must get its last acknowledged write, the one under way, or an error.
+   */
   #read(): void {
     const volume = this.chance.pick(this.volumes);
     const block = this.chance.below(BLOCKS);
@@ -309,8 +298,8 @@ export class World {
       this.misread ??= `the guest read ${found} from block ${block} of ${volume} instead of its write ${expected}`;
   }
 
-  // ---- the guest: each write is issued only after the one before was acknowledged, so every point
-  // must be a prefix of its writes ----
+  // ---- the guest: issues a write once the one before is acknowledged, so points hold prefixes
+  // ----
 
   async #guest(): Promise<void> {
     while (!this.stopped) {
@@ -341,7 +330,7 @@ export class World {
     }
   }
 
-  /** What the members of a point must hold if the newest write in it is the one with this token. */
+  /** What a point's members must hold if this token's write is the newest in it. */
   stateAfter(token: number, volume: VolumeId): Uint32Array {
     const content = new Uint32Array(BLOCKS);
     for (let i = 0; i < token; i += 1) {
@@ -393,7 +382,7 @@ export class World {
     }
   }
 
-  /** @returns whether the volume is attached; a disk that is full at either end puts it off. */
+  /** @returns whether the volume is attached. A full disk at either end postpones it. */
   #attach(host: SplitterHost, volume: VolumeId, claim: Claim): boolean {
     try {
       const answer = this.site.attach(volume, claim, this.time.momentOf(SITE), this.faults.compareEnds);
@@ -407,8 +396,8 @@ export class World {
   }
 
   /**
-   * A frame arrives in its stream's order, also after the stream broke: buffers on the way still
-   * deliver what they hold.
+   * Delivers a frame in its stream's order, even after the stream broke: buffers on the way still
+   * deliver.
    */
   #send(host: SplitterHost, stream: Stream, volume: VolumeId, frame: Frame): void {
     const { core } = host;
@@ -462,7 +451,7 @@ export class World {
     }
   }
 
-  /** A store that has no room is asked again at the next tick. */
+  /** A store without room is asked again at the next tick. */
   #tickOf(host: SplitterHost): PendingVerdict[] {
     try {
       return host.call((core) => core.tick(this.time.nowMs));
@@ -573,7 +562,10 @@ export class World {
 
   // ---- control calls over the network ----
 
-  /** A request may be lost, its answer too, and a copy of it may arrive much later. */
+  /**
+   * Calls over the network: request or answer may be lost, and a copy of the request may arrive
+   * much later.
+   */
   async #network<T>(what: string, run: () => T): Promise<T> {
     const lost = (): MoverError => new MoverError('UNREACHABLE', `${what}: no answer`);
     await this.time.sleep(this.chance.between(0, this.faults.delayMsMax));
@@ -583,7 +575,7 @@ export class World {
         try {
           run();
         } catch {
-          // A late duplicate's answer goes nowhere.
+          // A late duplicate's answer is dropped.
         }
       });
     }
@@ -602,7 +594,7 @@ export class World {
     });
   }
 
-  /** One cut round of a group over every splitter that has members. */
+  /** Runs one cut round of a group over every splitter with members. */
   async #cutRound(group: GroupId): Promise<{ cuts: NewPoint['cuts']; leftOut: LeftOut[]; atMs: number } | undefined> {
     const hosts = [...this.splitters.values()].filter((host) =>
       [...host.disks.keys()].some((volume) => this.site.state.volumes.get(volume)?.group === group),
@@ -634,7 +626,7 @@ export class World {
     };
   }
 
-  /** As the appliance does it: one round of a group after the other. */
+  /** Runs a group's rounds one after another, as the appliance does. */
   async #point(group: GroupId): Promise<RecoveryPoint | undefined> {
     const point = (this.#lastRounds.get(group) ?? Promise.resolve()).then(async () => this.#closeRound(group));
     this.#lastRounds.set(

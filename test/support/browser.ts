@@ -16,7 +16,7 @@ const ARGS = [
   '--disable-component-update',
   '--disable-sync',
 ];
-/** As large as an administrator's window, so that nothing is folded away. */
+/** An administrator's window, so that nothing is folded away. */
 const VIEWPORT = { width: 1600, height: 1200 };
 
 export interface Browser {

@@ -22,7 +22,7 @@ const STAGE_MS_MAX = 60_000;
 export class CommandEstate {
   readonly estate: TestEstate;
   readonly namespace: string;
-  /** For files of the test. */
+  /** The folder for files of the test. */
   readonly folder: string;
 
   private constructor(estate: TestEstate, namespace: string, folder: string) {

@@ -12,7 +12,7 @@ export type FailingCall = 'open' | 'write' | 'meta' | 'sync';
 
 export class FailingCalls {
   readonly #control: string;
-  /** For the environment of processes. */
+  /** Variables for the environment of processes. */
   readonly env: Readonly<Record<string, string>>;
 
   /** @param folder for what is built; needs a C compiler */

@@ -5,7 +5,7 @@ export type FileCall = 'read' | 'write' | 'truncate' | 'rename' | 'remove';
 
 export interface Fault {
   readonly calls: readonly FileCall[];
-  /** Of the paths that are refused. */
+  /** Matches the paths that are refused. */
   readonly path: RegExp;
   readonly code: 'ENOSPC' | 'EIO' | 'EDQUOT';
   /** Share of a refused write's bytes that reach the file all the same. */

@@ -9,7 +9,7 @@ import { untilTrue } from './until.js';
  * much longer each time (common/util.go): at 39 s as a rule, or at 62 s.
  */
 const FORGOTTEN_MS_MAX = 90_000;
-/** For a test that forgets one workflow. */
+/** Time limit of a test that forgets one workflow, ms. */
 export const FORGETTING_TEST_MS = FORGOTTEN_MS_MAX + 30_000;
 
 /**

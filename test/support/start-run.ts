@@ -46,7 +46,7 @@ export class StartRun {
     return this.#output;
   }
 
-  /** With the ports in use. */
+  /** The estate with the ports in use. */
   get estate(): Estate {
     return readEstateFile(join(this.#data, 'estate.json'));
   }
@@ -59,7 +59,7 @@ export class StartRun {
     });
   }
 
-  /** Of the process with this id now. */
+  /** The process id of the present life of the process with this id. */
   async pidOf(id: string): Promise<number> {
     const { processes } = recordSchema.parse(JSON.parse(await readFile(join(this.#data, 'launcher.json'), 'utf8')));
     const found = processes.find((process) => process.id === id);

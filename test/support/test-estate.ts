@@ -31,7 +31,7 @@ export interface EstateShape {
   readonly groups: Readonly<
     Record<string, { readonly appliance: string; readonly volumes: readonly string[]; readonly volumesMax?: number }>
   >;
-  /** Of each volume. */
+  /** Size of each volume. */
   readonly sizeMiB: number;
 }
 
@@ -101,7 +101,7 @@ export class TestEstate {
     this.client = createMoverClient({ estate: running.estate, temporal: { client: this.temporal, uiUrl } });
   }
 
-  /** With faults that can be injected, and a trace of every numbered write. */
+  /** Starts it with faults that can be injected, and a trace of every numbered write. */
   static async start({ estate, temporal, environment = {}, prepare }: TestEstateOptions): Promise<TestEstate> {
     const folder = await mkdtemp(join(tmpdir(), 'vm-estate-'));
     const log: string[] = [];

@@ -1,7 +1,7 @@
 // Waiting for a condition: the only way that tests let time pass.
 import { setTimeout as delay } from 'node:timers/promises';
 
-/** Between looks, ms: short beside everything that is waited for. */
+/** Time between looks, ms: short beside everything that is waited for. */
 const LOOK_EVERY_MS = 25;
 
 /**
@@ -19,7 +19,7 @@ export async function until<T>(what: string, timeoutMs: number, found: () => Pro
   }
 }
 
-/** As `until`, for a condition that is true or not. */
+/** Waits as `until` does, for a condition that is true or not. */
 export async function untilTrue(what: string, timeoutMs: number, isTrue: () => Promise<boolean>): Promise<void> {
   await until(what, timeoutMs, async () => ((await isTrue()) ? true : undefined));
 }

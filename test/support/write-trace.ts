@@ -11,7 +11,7 @@ import { readAhead } from '../../nbd/read-ahead.js';
 const BLOCK_BYTES = 4096;
 const ZERO_BLOCK_DIGEST = digest(Buffer.alloc(BLOCK_BYTES));
 
-/** By block, the hash of its content; blocks that are missing hold zeroes. */
+/** The hash of a block's content, by block; blocks that are missing hold zeroes. */
 export type ReplayedDisk = ReadonlyMap<number, string>;
 
 /**

@@ -45,7 +45,7 @@ export class PageTestbed {
     return this.page;
   }
 
-  /** For people to look at. */
+  /** Leaves a picture for people to look at. */
   async screenshot(name: string, { fullPage = false }: { readonly fullPage?: boolean } = {}): Promise<void> {
     await this.page.screenshot({ path: join(SCREENSHOTS, `${name}.png`), fullPage });
   }

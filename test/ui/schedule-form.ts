@@ -41,7 +41,7 @@ export async function createSchedule(page: Page): Promise<void> {
   await page.waitForURL((url) => url.pathname.endsWith('/schedules'), { timeout: SHOWN_MS_MAX });
 }
 
-/** By the menu of the schedule's page, with the policy that the dialog offers first. */
+/** Triggers it by the menu of its page, with the policy that the dialog offers first. */
 export async function triggerSchedule(page: Page, url: string): Promise<void> {
   await page.goto(url);
   await page.locator('#schedule-actions-menu-button').click({ timeout: SHOWN_MS_MAX });

@@ -52,7 +52,7 @@ export function sampleServer(options: SampleOptions = {}): ControlServer & { rea
   return { ...server, logged };
 }
 
-/** For toMatchObject, where vitest's own is typed any. */
+/** A matcher for toMatchObject, where vitest's own is typed any. */
 export function containing(text: string): unknown {
   return expect.stringContaining(text);
 }

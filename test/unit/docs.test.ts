@@ -16,7 +16,7 @@ async function pages(): Promise<string[]> {
   return found.flat().filter((name) => name.endsWith('.md'));
 }
 
-/** As GitHub makes it: lower case, no punctuation, hyphens for spaces. */
+/** The anchor that GitHub makes: lower case, no punctuation, hyphens for spaces. */
 function anchorOf(heading: string): string {
   return heading
     .toLowerCase()

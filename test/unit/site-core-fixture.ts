@@ -38,7 +38,7 @@ export class MemoryLineages implements Lineages {
     return { position: records.length, session, n, timeMs: records.length };
   }
 
-  /** By volume: positions after `after` up to the last one that was given are lost. */
+  /** Positions after `after` up to the last one that was given are lost, by volume. */
   readonly lost = new Map<VolumeId, { readonly after: number; readonly upTo: number }>();
 
   soundPosition(volume: VolumeId, position: number): number {
@@ -47,7 +47,7 @@ export class MemoryLineages implements Lineages {
     return durable > after && durable <= upTo ? after : durable;
   }
 
-  /** By volume: another one than the usual after a fork. */
+  /** Another lineage than the usual after a fork, by volume. */
   readonly ids = new Map<VolumeId, LineageId>();
 
   lineage(volume: VolumeId): LineageId {
@@ -114,7 +114,7 @@ export class SiteUnderTest {
     return this.claim(volume, { session, epoch });
   }
 
-  /** As the shell does it: what is heard decides. */
+  /** Hears a claim as the shell does: what is heard decides. */
   claim(volume: VolumeId, claim: Partial<Claim> = {}): string {
     const { group, epoch } = this.state.volume(volume);
     const whole = claimOf({ session: 1, epoch, sizeBytes: SIZE_BYTES, ...claim }, claim.group ?? group);

@@ -146,7 +146,7 @@ describe('a full journal', () => {
     expect(timesOf(site)).toEqual([1, 3]);
     expect(site.state.group(G1).journal.alert?.message).toContain('1 of its oldest recovery points were dropped');
     expect(makeSpace(site.state, G1, costing(site, 90), NOON_MS + 1, NOBODY)).toBe(0);
-    expect(site.state.group(G1).journal.alert?.message).toContain('points that may not go');
+    expect(site.state.group(G1).journal.alert?.message).toContain("points that can't be dropped");
   });
 });
 

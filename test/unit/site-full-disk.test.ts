@@ -85,7 +85,7 @@ test('an estate file that can not be followed at the start is followed once ther
   const follower = new EstateFollower(site, missing, pino({ level: 'silent' }));
   follower.follow();
   expect(state.groups.get('new')).toBeUndefined();
-  expect(follower.note).toMatch(/estate file is not in force yet/);
+  expect(follower.note).toMatch(/estate file are not in force yet/);
   expect(site.failure?.error).toBe(FULL);
   vi.advanceTimersByTime(60_000);
   expect(state.groups.get('new')).toBeUndefined();
@@ -129,16 +129,16 @@ test('health is quiet while nothing is held up, and else says where, since when,
   ]);
   expect(storageNotes({ ...QUIET, journals: { ...QUIET.journals, open } })).toEqual([
     'The disk of /data/volumes is full since 2026-01-05T00:00:00.000Z: 0.0 MiB are free, at least 6.0 MiB are wanted. ' +
-      'Of 1 volume (one) no new writes are taken in: they are kept as marks at the splitter, nothing is lost, and recovery points leave the volume out. ' +
-      "Of 1 volume (one) what was taken in waits in the journal, durable, and the newest positions can't be opened as images yet. " +
-      'Of 1 volume (two) history that no recovery point needs any more stays, and takes up room. ' +
-      'Make room on that disk: it goes on by itself.',
+      '1 volume (one): no new writes are taken in. The splitter keeps them as marks: nothing is lost, and recovery points leave the volume out. ' +
+      "1 volume (one): durable writes wait in the journal, and the newest positions can't be opened as images yet. " +
+      '1 volume (two): history that no recovery point needs stays, and takes up room. ' +
+      'Make room on that disk: the site goes on by itself.',
   ]);
   const failing = new Map([[ONE, journal(0, { distribution: refusal('EIO', '/data/volumes/one/replica.img') })]]);
   expect(storageNotes({ ...QUIET, journals: { ...QUIET.journals, open: failing } })).toEqual([
     "/data/volumes/one/replica.img can't be used since 2026-01-05T00:00:00.000Z: EIO: refused, write '/data/volumes/one/replica.img'. " +
-      "Of 1 volume (one) what was taken in waits in the journal, durable, and the newest positions can't be opened as images yet. " +
-      'Look at that disk: it is tried again by itself.',
+      "1 volume (one): durable writes wait in the journal, and the newest positions can't be opened as images yet. " +
+      'Look at that disk: the site retries by itself.',
   ]);
 });
 

@@ -1,4 +1,4 @@
-// The queue of copies, held against a plain list; and how memory is shared.
+// The queue of copies against a plain list, and how volumes share memory.
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import {

@@ -1,5 +1,5 @@
-// What a splitter makes of a replica site's answer: what it compares, and what it changes before it
-// attaches a volume again.
+// A splitter's reaction to the replica site's answer: what it compares, and what it changes before
+// it attaches again.
 import { beforeEach, describe, expect, test } from 'vitest';
 import { applianceIdSchema, groupIdSchema, splitterIdSchema, volumeIdSchema } from '../../contracts/ids.js';
 import type { Confirmed } from '../../contracts/lineage.js';
@@ -50,7 +50,7 @@ describe('doubt', () => {
   test('is stored while anything is compared: a restart compares what is marked, a write’s region too', () => {
     const before = split(0b000001);
     before.doubt('a resync was ordered', NOW);
-    expect(before.isComparisonNews).toBe(true);
+    expect(before.isComparisonUnstored).toBe(true);
     before.keepComparison();
     expect(before.row.comparing).toBe('a resync was ordered');
     write(before, 3);
@@ -68,7 +68,7 @@ describe('doubt', () => {
     expect(restored.nextDirty()).toBe(3);
 
     for (let region = 0; region < REGIONS; region += 1) marks.compared(region, true);
-    expect(before.isComparisonNews).toBe(true);
+    expect(before.isComparisonUnstored).toBe(true);
     before.keepComparison();
     expect(before.row.comparing).toBeUndefined();
   });

@@ -1,5 +1,5 @@
-// The lease of a fence: by the monotonic clock of the splitter's life, and anew from the start of
-// another one.
+// The lease of a fence: measured by the monotonic clock of the splitter's life, and run again in
+// full from the start of another.
 import { expect, test } from 'vitest';
 import {
   applianceIdSchema,

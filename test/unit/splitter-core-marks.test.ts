@@ -1,4 +1,4 @@
-// The marks, held against a model that counts writes region by region.
+// The marks against a model that counts writes region by region.
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { firstRegion, lastRegion, Marks, REGION_BYTES } from '../../simulator/splitter/core/marks.js';
@@ -66,7 +66,7 @@ test('a region with a write that is unconfirmed, or was left out, is marked in m
         }
         expect(marks.dirty).toBe(leftOut.size);
       }
-      // Once all is confirmed and sent again, nothing stays marked.
+      // Nothing stays marked once all is confirmed and sent again.
       for (const of of open) marks.confirm(of.offset, of.length);
       for (let region = marks.nextDirty(); region !== undefined; region = marks.nextDirty()) {
         marks.resend(region);

@@ -1,5 +1,5 @@
-// What a failed sync of the source leaves to the next life of a splitter: the page cache shows what
-// the disk may never have got.
+// What a failed sync of the source leaves to the splitter's next life: the page cache shows data
+// that the disk may never have got.
 import { LINEAGE } from '../support/identities.js';
 import { expect, test } from 'vitest';
 import { REGION_BYTES } from '../../simulator/splitter/core/marks.js';
@@ -9,7 +9,7 @@ import { Chance } from '../simulation/virtual-time.js';
 
 const SIZE_BYTES = 2 * REGION_BYTES;
 const LENGTH = 4_096;
-/** What is lost by a failed sync depends on chance: some of it may have reached the disk. */
+/** A failed sync loses a random part: some of it may have reached the disk. */
 const SEEDS = Array.from({ length: 20 }, (_, seed) => seed);
 
 const nextLife = (disk: PowerDisk, session: number): VolumeLife =>

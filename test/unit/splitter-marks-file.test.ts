@@ -1,5 +1,5 @@
-// Marks on stable storage: who has to wait for them, and what a life that was killed, or whose sync
-// failed, leaves to the next.
+// Marks on stable storage: which writes wait for them, and what a life that was killed, or whose
+// sync failed, leaves to the next.
 import { describe, expect, it } from 'vitest';
 import { OpenFile } from '../../simulator/disk/open-file.js';
 import { Marks, REGION_BYTES } from '../../simulator/splitter/core/marks.js';
@@ -14,7 +14,7 @@ function machine(): PowerDisk {
   return new PowerDisk(new Chance(1), ['/host']);
 }
 
-/** The marks of the next life, as a start finds them. */
+/** The next life's marks, as a start finds them. */
 function nextLife(disk: PowerDisk): { readonly marks: Marks; readonly file: MarksFile } {
   const calls = disk.start(() => undefined);
   const { marks, lost } = loadMarks(PATH, SIZE_BYTES, calls.exists(PATH), calls);

@@ -1,4 +1,4 @@
-// A scan's bounds: what it keeps, what it lets go, and what it never does to the guest.
+// A scan's bounds: what it keeps, what it drops, and what it never does to the guest.
 import { setTimeout as delay } from 'node:timers/promises';
 import { expect, test } from 'vitest';
 import { volumeIdSchema } from '../../contracts/ids.js';
@@ -15,7 +15,7 @@ class Source {
   readonly bytes: Buffer;
   readonly isWritten = true;
   readings = 0;
-  /** Regions that can't be read. */
+  /** Regions that fail to be read. */
   readonly broken = new Set<number>();
 
   constructor(regions: number) {
@@ -66,8 +66,7 @@ test('a region that can’t be read has no digest, hinders no write, and the oth
   expect(() => scan.beforeNow(0, 1)).not.toThrow();
   await scan.beforeLater(2 * VERIFY_REGION_BYTES, 1);
   source.broken.clear();
-  // What they held at the mark will never be known; the last one is not needed before it is asked
-  // for.
+  // Their content at the mark stays unknown. The last one is not read before it is asked for.
   source.broken.add(5);
   const digests = await scan.read(0, 6);
   expect(digests.map((digest) => digest === null)).toEqual([true, false, true, false, false, true]);

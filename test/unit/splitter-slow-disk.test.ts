@@ -24,10 +24,10 @@ const BLOCK = 4_096;
 const DATA = Buffer.alloc(BLOCK, 7);
 let folder: string;
 let volume: ProtectedVolume;
-/** The monotonic clock, and how long a call on the main thread takes by it. */
+/** The monotonic clock, and what a call on the main thread takes by it, in milliseconds. */
 let clockMs: number;
 let callMs: number;
-/** Calls of the disk on the main thread, and those in the pool: under way at once, at most. */
+/** Count of the disk's calls on the main thread, and the most at once in the pool. */
 let atOnce: number;
 let inPool: number;
 let inPoolMax: number;

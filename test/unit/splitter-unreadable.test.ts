@@ -1,5 +1,4 @@
-// Regions that can't be read at the source: what is passed over, what is named, and what makes them
-// known again.
+// Regions that the source can't read: which are passed over, which are named, and what clears them.
 import { LINEAGE, SOURCE } from '../support/identities.js';
 import { beforeEach, expect, test } from 'vitest';
 import { estateSchema } from '../../contracts/estate.js';
@@ -43,7 +42,10 @@ beforeEach(() => {
   split.initialize(NOW);
 });
 
-/** Sends what can be sent. @returns regions in their order */
+/**
+ * Sends what can be sent.
+ * @returns regions in their order
+ */
 function resendAll(unreadable: readonly number[]): number[] {
   const tried: number[] = [];
   for (let range = split.nextResend(); range !== undefined; range = split.nextResend()) {
@@ -72,7 +74,7 @@ test('each is tried once and passed over until its time, the others are sent, an
   });
   expect(split.notes.join()).toContain(`bytes 0 to ${REGION_BYTES - 1}, ${3 * REGION_BYTES} to ${SIZE_BYTES - 1}`);
   split.marks.retryUnreadable(1);
-  // It is named until it is known to be readable.
+  // The region is named until it is known to be readable.
   expect(split.describe().unreadable?.regions).toBe(2);
   expect(resendAll([])).toEqual([0]);
   split.marks.retryUnreadable(Infinity);

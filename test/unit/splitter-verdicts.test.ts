@@ -1,5 +1,5 @@
-// A splitter that asks for verdicts by itself, while its store takes nothing: nothing is forgotten,
-// and nothing ends the process.
+// A splitter asks for verdicts while its store takes nothing: it forgets none, and the process goes
+// on.
 import { SOURCE } from '../support/identities.js';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';

@@ -19,7 +19,7 @@ const WAIT = { timeout: 5_000, interval: 5 };
 const REFUSAL = JSON.stringify({ level: 60, err: { message: 'no such group', code: 'INVALID_REQUEST' } });
 
 interface Scripted {
-  /** Of each life from the first on; the last goes on for all others. */
+  /** What each life does, from the first on; the last goes on for all others. */
   readonly lives: readonly (
     | 'serves'
     | 'dies'

@@ -5,7 +5,7 @@ import { isUnanswered } from '../../client/temporal/failure.js';
 
 const [CANCELLED, UNKNOWN, DEADLINE_EXCEEDED, NOT_FOUND] = [1, 2, 4, 5];
 
-/** As grpc makes it. */
+/** An error like grpc's. */
 function grpcError(code: number): Error {
   return Object.assign(new Error(`${code}: no answer`), { code, details: 'no answer', metadata: {} });
 }

@@ -110,6 +110,36 @@ const withinSimulator: readonly Plant[] = [
   ),
 ];
 
+/** Each room of the splitter with those of the splitter that it may import. */
+const SPLITTER_ROOMS: Readonly<Record<string, readonly string[]>> = {
+  marks: ['volume', 'files', 'core', 'shared'],
+  source: ['marks', 'volume', 'files', 'core', 'shared'],
+  streams: ['marks', 'volume', 'files', 'core', 'shared'],
+  attempts: ['marks', 'volume', 'files', 'core', 'shared'],
+  volume: ['files', 'core', 'shared'],
+  files: ['core', 'shared'],
+  shared: [],
+};
+
+const withinSplitter: readonly Plant[] = Object.entries(SPLITTER_ROOMS).flatMap(([room, may]) => {
+  const folder = `simulator/splitter/${room}`;
+  return [
+    plant(`splitter/${room}/ and the wiring`, folder, VALUE('../protection.js'), IMPORTS),
+    plant(`splitter/${room}/ and appliance/`, folder, VALUE('../../appliance/thing.js'), IMPORTS),
+    plant(`splitter/${room}/ and disk/`, folder, VALUE('../../disk/thing.js'), undefined),
+    ...[...Object.keys(SPLITTER_ROOMS), 'core']
+      .filter((other) => other !== room)
+      .map((other) =>
+        plant(
+          `splitter/${room}/ and ${other}/`,
+          folder,
+          VALUE(`../${other}/thing.js`),
+          may.includes(other) ? undefined : IMPORTS,
+        ),
+      ),
+  ];
+});
+
 const withinWorkflows: readonly Plant[] = [
   ['shared', 'saga', true],
   ['shared', 'move', true],
@@ -195,7 +225,15 @@ const circle: readonly Plant[] = [
   breaks: CIRCLE,
 }));
 
-const plants = [...acrossRooms, ...withinSimulator, ...withinWorkflows, ...impure, ...others, ...circle];
+const plants = [
+  ...acrossRooms,
+  ...withinSimulator,
+  ...withinSplitter,
+  ...withinWorkflows,
+  ...impure,
+  ...others,
+  ...circle,
+];
 const WALLS = new Set([IMPORTS, GLOBALS, PROPERTIES, CIRCLE, 'import(no-nodejs-modules)']);
 
 let found: ReadonlyMap<string, readonly string[]>;
@@ -211,6 +249,7 @@ test('the page has every room', () => {
 describe.each([
   ['across rooms, as docs/architecture.md says', acrossRooms],
   ['within simulator/', withinSimulator],
+  ['within simulator/splitter/', withinSplitter],
   ['within workflows/', withinWorkflows],
   ['pure folders', impure],
   ['packages and single things', others],

@@ -68,7 +68,7 @@ test('one run of flush may wait for small lag as long as the move allows', () =>
 });
 
 describe('when workers are behind', () => {
-  /** Of each step on the way forward; without a word of its own, a step has its move's. */
+  /** Priority of each step on the way forward; without one of its own, a step has its move's. */
   const urgency = (priorityKey: number): (number | undefined)[] =>
     MOVE_STEPS.map((step) => forwardPolicy(step, termsWith({}, priorityKey)).priority?.priorityKey);
 

@@ -1,6 +1,6 @@
-// How a splitter's life is taken in for a volume: whether both ends speak of the same disk and the
-// same history, and who owns it. The highest that any end has durably learned counts: epochs,
-// owners and tickets that the splitter knows and the site lost are taken over.
+// How a splitter attaches a volume: whether both ends mean the same disk and the same history, and
+// who owns the volume. The highest epoch, owner and ticket that either end has durably learned
+// counts: the site takes over what the splitter knows and the site lost.
 import { attemptName, type AttemptRef, type TicketedAttempt, type Verdict } from '../../../contracts/attempt.js';
 import type { ErrorCode } from '../../../contracts/errors.js';
 import type { GroupId, VolumeId } from '../../../contracts/ids.js';
@@ -13,7 +13,7 @@ import type { VolumeRow } from './rows.js';
 import type { SiteState } from './state.js';
 import type { SiteMoment } from './terms.js';
 
-/** What a splitter says of itself and of a volume when it attaches. */
+/** What a splitter says about itself and a volume when it attaches. */
 export interface Claim {
   readonly session: number;
   readonly life: LifeId;
@@ -21,7 +21,7 @@ export interface Claim {
   readonly group: GroupId;
   readonly sizeBytes: number;
   readonly source: SourceId;
-  /** Whether a person said that this source takes the place of the one before. */
+  /** Whether a person decided that this source replaces the one before. */
   readonly replaces: boolean;
   readonly confirmed?: Confirmed | undefined;
   readonly ticket: number;
@@ -38,7 +38,7 @@ export interface Refusal {
 export interface Attachment {
   readonly kind: 'attached';
   readonly session: number;
-  /** What is durable of the session. */
+  /** The session's last durable write. */
   readonly n: number;
   readonly lineage: LineageId;
   readonly base: number;
@@ -46,8 +46,8 @@ export interface Attachment {
 }
 
 /**
- * What is to be done about a claim. `fork`: the journal must begin a new lineage before
- * `forkLineage`.
+ * The answer to a claim. `fork`: the journal must begin a new lineage, then `forkLineage` is
+ * called.
  */
 export type Hearing =
   | Refusal
@@ -59,8 +59,8 @@ const refuse = (code: ErrorCode, message: string, advice?: Advice): Refusal =>
   advice === undefined ? { kind: 'refuse', code, message } : { kind: 'refuse', code, message, advice };
 
 /**
- * Takes over what the splitter knows better, and judges the rest. Changes nothing that a repeated
- * call would not find changed.
+ * Takes over what the splitter knows better, and judges the claim. A repeated call changes nothing
+ * more.
  */
 export function hear(state: SiteState, volume: VolumeId, claim: Claim, now: SiteMoment): Hearing {
   const known = state.volumes.get(volume);
@@ -88,8 +88,8 @@ export function hear(state: SiteState, volume: VolumeId, claim: Claim, now: Site
 }
 
 /**
- * Registers what was heard; from then on earlier sessions are refused, so a late write of one can't
- * slip in between. Everything that earlier sessions sent must be durable.
+ * Registers the claim. Earlier sessions are refused from then on, so a late write of one can't slip
+ * in. Everything that earlier sessions sent must be durable.
  */
 export function attach(state: SiteState, volume: VolumeId, claim: Claim): Attachment {
   const row = state.volume(volume);
@@ -118,9 +118,9 @@ export function attach(state: SiteState, volume: VolumeId, claim: Claim): Attach
 }
 
 /**
- * The journal has begun a new lineage at its durable position: what names later positions names
- * records that are lost.
- * @returns what the splitter is told: it sends again what may differ, as a new session.
+ * Adjusts the rows after the journal has begun a new lineage at its durable position: whatever
+ * names later positions names lost records.
+ * @returns the answer to the splitter: it sends again what may differ, as a new session.
  */
 export function forkLineage(state: SiteState, volume: VolumeId, reason: string, now: SiteMoment): Refusal {
   const lineage = state.lineages.lineage(volume);
@@ -136,7 +136,7 @@ export function forkLineage(state: SiteState, volume: VolumeId, reason: string, 
   return refuse('LINEAGE_FORKED', reason, { lineage: { lineage, position } });
 }
 
-/** Attempts opened from now on are newer than any that the splitter has seen. */
+/** Makes attempts opened from now on newer than any that the splitter has seen. */
 function takeOverTickets(state: SiteState, { ticket }: Claim): void {
   if (state.counters.unreadable.has('tickets')) return;
   const next = state.counters.get('tickets')?.next ?? 1;
@@ -144,11 +144,11 @@ function takeOverTickets(state: SiteState, { ticket }: Claim): void {
 }
 
 /**
- * A verdict that the splitter learned was given by this site: if the record says less, an older
- * copy was put back.
+ * Takes over a verdict that the splitter learned. This site gave it: if the record says less, an
+ * older copy of the site's folder was put back.
  */
 function takeOverVerdict(state: SiteState, row: VolumeRow, { decided, ticket, epoch }: Claim, now: SiteMoment): void {
-  // What became of an attempt whose row can't be read nobody knows: it stays as it is.
+  // The verdict of an attempt whose row can't be read is unknown: the row stays as it is.
   const isReadable = (attempt: AttemptRef): boolean => !state.attempts.unreadable.has(attemptName(attempt));
   if (
     decided !== undefined &&
@@ -165,15 +165,15 @@ function takeOverVerdict(state: SiteState, row: VolumeRow, { decided, ticket, ep
   const open = state.attempt(openAttempt);
   if (ticket > (open?.contents?.ticket ?? 0) || epoch > row.epoch)
     resolveAttempt(state, openAttempt, `the splitter of volume "${row.volume}" knows a newer attempt`, now.wallMs);
-  // It may have sealed the volume, and a splitter that was put back knows nothing of it and asks
-  // nobody.
+  // The attempt may have sealed the volume. A splitter whose older folder was put back doesn't know
+  // of it, and asks nobody.
   else if (hasExpired(state, open, now.monotonicMs))
     resolveAttempt(state, openAttempt, `its lease ran out, and volume "${row.volume}" was attached anew`, now.wallMs);
 }
 
 /**
- * The higher epoch counts. At the same one, the group of a splitter counts that attaches to a site
- * without memory of any.
+ * Takes over the owner if the splitter's epoch is higher; or at the same epoch, if the site has no
+ * memory of any session.
  */
 function takeOverOwner(state: SiteState, volume: VolumeId, claim: Claim, { wallMs }: SiteMoment): Refusal | undefined {
   const row = state.volume(volume);
@@ -214,7 +214,7 @@ function staleSession(row: VolumeRow, claim: Claim): Refusal | undefined {
 }
 
 /**
- * Why records can't just follow what is there; undefined when the history is the one that the
+ * Why records can't follow the site's history as it is; undefined if that is the history that the
  * splitter confirmed.
  */
 function forkReason(state: SiteState, row: VolumeRow, { confirmed }: Claim): string | undefined {
@@ -222,14 +222,14 @@ function forkReason(state: SiteState, row: VolumeRow, { confirmed }: Claim): str
   const { position } = state.lineages.durable(volume);
   const lineage = state.lineages.lineage(volume);
   const named = state.namedPosition(volume);
-  // Who has nothing confirmed has every write that it ever took marked: what it does not know of,
-  // it finds by what was touched.
+  // A splitter with nothing confirmed has marked every write it ever took. Records that it doesn't
+  // know of are in `touched`.
   const known = confirmed?.position === 0 ? undefined : confirmed;
   if (known !== undefined && known.lineage !== lineage)
     return `the replica site has another history of volume "${volume}" (at position ${position}) than the splitter confirmed (up to ${known.position})`;
   if (known !== undefined && known.position > position)
     return `the replica site has volume "${volume}" up to position ${position} only, and had confirmed ${known.position}`;
-  // What the records since the last attachment were is not known: who confirmed nothing must
+  // The records since the last attachment are unknown: a splitter that confirmed nothing must
   // compare too.
   if (position > 0 && row.lineage !== undefined && row.lineage !== lineage)
     return `the replica site can't vouch for all that it has of volume "${volume}", which must be compared; its history goes on at position ${position}`;
@@ -239,7 +239,7 @@ function forkReason(state: SiteState, row: VolumeRow, { confirmed }: Claim): str
 }
 
 /**
- * Members at positions that are lost leave their points: nobody may take later records for them.
+ * Strikes members at lost positions from their points: nobody may take later records for theirs.
  */
 function strikeLost(state: SiteState, volume: VolumeId): void {
   const isSound = (position: number): boolean => state.lineages.soundPosition(volume, position) === position;
@@ -252,9 +252,9 @@ function strikeLost(state: SiteState, volume: VolumeId): void {
 }
 
 /**
- * Settles the marks of provisional members when a new session attaches: a mark that was reached is
- * one no more; one that was not never will be (those writes come again as marks), so its member is
- * struck.
+ * Settles the marks of provisional members when a new session attaches. A mark that was reached is
+ * dropped. One that was not reached never will be (its writes are sent again from marks), so its
+ * member is struck.
  */
 function settleMarks(state: SiteState, row: VolumeRow): void {
   const durable = state.lineages.durable(row.volume);

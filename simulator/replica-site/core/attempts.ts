@@ -17,18 +17,16 @@ import type { SiteState } from './state.js';
 import { endOf, sinceInstant, termOf, type SiteMoment } from './terms.js';
 
 /**
- * How long a committed move's own mover is waited for to ask for the "joined" bookmark: a worker's
- * death, a retry, and some more.
+ * How long a committed move's own mover has to ask for the "joined" bookmark: enough for a worker's
+ * death and a retry.
  */
 const MOVER_JOINS_WITHIN_MS = 30_000;
 /**
- * No life has this number. What an earlier version decided counts as decided when this life began.
+ * Stands in for the instant that an earlier version did not note: its verdicts count as given when
+ * this life began. No life has this number.
  */
 const SOME_EARLIER_LIFE: Instant = { life: -1, atMs: 0 };
-/**
- * What an attempt opened by an earlier version has left: its own terms were instants of a wall
- * clock.
- */
+/** Stands in for the terms of an earlier version, which were instants of a wall clock. */
 const TERM_OF_EARLIER_VERSION: Term = { life: -1, untilMs: 0, ms: LEASE_MS_DEFAULT };
 
 type Contents = NonNullable<AttemptRecord['contents']>;
@@ -43,7 +41,7 @@ export interface OpenInput {
 }
 
 /**
- * Opens an attempt, or repeats the stored answer whatever it is by now.
+ * Opens an attempt. A repeated call gets the record as it is now.
  * @throws MoverError STALE_ATTEMPT, ATTEMPT_MISMATCH, VOLUME_NOT_FOUND, GROUP_NOT_FOUND,
  * NOT_SYNCED, NOT_OWNER, EPOCH_MISMATCH, VOLUME_BUSY, GROUP_FULL
  */
@@ -110,8 +108,8 @@ function sameContents(known: Contents, input: OpenInput): boolean {
 }
 
 /**
- * A site that was put back may know less than the splitters: they are heard before anything is
- * promised on their volumes.
+ * Refuses a volume that its splitter has not attached yet in this life: a site whose older folder
+ * was put back may know less than the splitters, so they are heard first.
  */
 function checkAcquainted(state: SiteState, { volume, splitter }: AttemptVolume): void {
   if (state.volume(volume).session === 0 || state.acquainted.has(volume)) return;
@@ -132,8 +130,8 @@ function checkOwnership(row: VolumeRow, bound: AttemptVolume, from: GroupId): vo
 }
 
 /**
- * An older attempt of the same move, or one whose lease ran out, is aborted; a live one of another
- * move is in the way.
+ * Aborts an older attempt of the same move, and one whose lease ran out. Refuses while another
+ * move's lease runs.
  */
 function clearTheWay(state: SiteState, volume: VolumeId, attempt: AttemptRef, now: SiteMoment): void {
   const other = state.volume(volume).openAttempt;
@@ -144,7 +142,9 @@ function clearTheWay(state: SiteState, volume: VolumeId, attempt: AttemptRef, no
   else throw new MoverError('VOLUME_BUSY', `Volume "${volume}" is being moved by ${other.move}.`);
 }
 
-/** Whether whoever needs its volumes or its room may abort an open attempt. */
+/**
+ * Whether others that need its volumes or its room may abort an open attempt: its lease ran out.
+ */
 export function hasExpired(state: SiteState, record: AttemptRecord | undefined, monotonicMs: number): boolean {
   const contents = record?.contents;
   return contents === undefined || endOf(state.life, contents.lease ?? TERM_OF_EARLIER_VERSION) <= monotonicMs;
@@ -156,14 +156,15 @@ export function mayRenew({ life }: SiteState, { deadline }: Contents, monotonicM
 }
 
 /**
- * Volumes that open attempts are to bring into the group. An attempt whose lease ran out keeps no
- * room.
+ * How many volumes open attempts will bring into the group. An attempt whose lease ran out reserves
+ * no room.
  */
 export function reservedIn(state: SiteState, group: GroupId, monotonicMs: number): number {
   let reserved = 0;
   for (const { record, volumes } of openAttemptsTo(state, group))
     if (!hasExpired(state, record, monotonicMs)) reserved += volumes;
-  // Where one whose record can't be read goes is not known: its room is kept everywhere.
+  // The target of an attempt whose record can't be read is unknown: its room is reserved in every
+  // group.
   for (const { name, volumes } of state.openAttempts()) if (state.attempts.unreadable.has(name)) reserved += volumes;
   return reserved;
 }
@@ -185,7 +186,7 @@ function openAttemptsTo(
   });
 }
 
-/** The attempt that keeps others from the volume: an open one whose lease has not run out. */
+/** The open attempt that keeps other moves from the volume; undefined if its lease ran out. */
 export function attemptInTheWay(
   state: SiteState,
   { openAttempt }: VolumeRow,
@@ -221,9 +222,8 @@ function openContents(
 }
 
 /**
- * Renewals end at the deadline: then the answer's lease is what was left before. What is left of
- * the deadline is stored with each one, so that restarts of the site prolong it by the time of one
- * lease at most.
+ * Renews the lease, at most up to the deadline. What is left of the deadline is stored with each
+ * renewal, so that a restart of the site prolongs it by one lease at most.
  * @throws MoverError as openContents
  */
 export function renewAttempt(
@@ -244,8 +244,7 @@ export function renewAttempt(
 }
 
 /**
- * A step renews the lease on its way, if the attempt is still open: whether it is anything else,
- * the step itself finds out.
+ * Renews the lease for a step, if the attempt is still open. If it isn't, the step itself says so.
  */
 export function renewIfOpen(
   state: SiteState,
@@ -258,7 +257,7 @@ export function renewIfOpen(
 }
 
 /**
- * Reads only.
+ * How far the old group's writes are drained. Changes nothing.
  * @throws MoverError ATTEMPT_NOT_FOUND, VOLUME_NOT_FOUND, CUT_VOID (the cut's writes will never
  * arrive: a later session has attached)
  */
@@ -279,7 +278,10 @@ export function drainProgress(state: SiteState, attempt: AttemptRef, cuts: reado
   return { drained, bytesLeft, recordsMissing };
 }
 
-/** What of an earlier session is not durable when a later one attaches never will be. */
+/**
+ * Refuses a cut in an earlier session that is not durable: once a later session has attached, it
+ * never will be.
+ */
 function refuseLostCut(state: SiteState, row: VolumeRow, cut: Cut): void {
   if (cut.session >= row.session) return;
   const durable = state.lineages.durable(row.volume);
@@ -291,8 +293,8 @@ function refuseLostCut(state: SiteState, row: VolumeRow, cut: Cut): void {
 }
 
 /**
- * The snapshot: applied = cut for every volume, and nothing accepted beyond it. Pins a point of the
- * old group exactly there.
+ * Makes the snapshot: a pinned point of the old group exactly at the cut. Every volume must be
+ * applied up to its cut, with nothing accepted beyond it.
  * @throws MoverError as openContents, ATTEMPT_MISMATCH, EPOCH_MISMATCH, NOT_OWNER, NOT_SYNCED,
  * NOT_DRAINED, CUT_VOID
  */
@@ -366,7 +368,7 @@ function sealOf(state: SiteState, bound: AttemptVolume, from: GroupId, cuts: rea
   return { volume: bound.volume, session: cut.session, n: cut.n, position };
 }
 
-/** How the "left" bookmark is called and kept. */
+/** Name and keep of the "left" bookmark. */
 interface LeftBookmark {
   readonly name?: string | undefined;
   readonly keep?: KeepRequest | undefined;
@@ -403,8 +405,8 @@ function bookmarkName(kind: 'left' | 'joined', contents: Contents): string {
 }
 
 /**
- * The commit, in one transaction: the new group owns every volume at epoch + 1; the "left" bookmark
- * is in force.
+ * Commits, in one transaction: the new group owns every volume at epoch + 1, and the "left"
+ * bookmark is in force.
  * @throws MoverError ATTEMPT_NOT_FOUND, ATTEMPT_ABORTED, NOT_SEALED, EPOCH_MISMATCH, NOT_OWNER
  */
 export function adoptAttempt(state: SiteState, attempt: AttemptRef, now: SiteMoment): AttemptRecord {
@@ -438,9 +440,9 @@ export function adoptAttempt(state: SiteState, attempt: AttemptRef, now: SiteMom
 }
 
 /**
- * A commit that a splitter learned of before this site lost it (an older copy was put back). Sealed
- * as it was then, it is made again; else only the verdict is kept, and each volume's new owner is
- * known by its splitter. A verdict that is known stands.
+ * Restores a commit that a splitter learned of and this site lost (an older copy of its folder was
+ * put back). If the attempt is still sealed, it is committed again. Otherwise only the verdict is
+ * stored; each volume's splitter knows the new owner. A stored verdict never changes.
  */
 export function recommitAttempt(state: SiteState, attempt: AttemptRef, reason: string, now: SiteMoment): void {
   const record = state.attempt(attempt);
@@ -461,8 +463,8 @@ export function recommitAttempt(state: SiteState, attempt: AttemptRef, reason: s
 }
 
 /**
- * The verdict, for ever. An unknown attempt leaves a tombstone, so that a late opening of it is
- * refused.
+ * Aborts an open attempt; a verdict is for ever. An unknown attempt leaves a tombstone, so that
+ * opening it late is refused.
  */
 export function resolveAttempt(state: SiteState, attempt: AttemptRef, reason: string, wallMs: number): AttemptRecord {
   const record = state.attempt(attempt);
@@ -482,7 +484,10 @@ export function resolveAttempt(state: SiteState, attempt: AttemptRef, reason: st
   return state.putAttempt({ ...rest, state: 'ABORTED', seals: [], decidedAtMs: wallMs, reason });
 }
 
-/** The verdict, unless the attempt's lease still runs: then its record as it is. */
+/**
+ * Resolves the attempt, unless it is open and its lease still runs: then it answers the record as
+ * it is.
+ */
 export function resolveExpired(
   state: SiteState,
   attempt: AttemptRef,
@@ -519,7 +524,7 @@ export function joinAttempt(state: SiteState, attempt: AttemptRef, pointId: Poin
       );
   }
   const row = state.point(pointId);
-  // A point has one bookmark: whoever has it keeps it.
+  // A point has one bookmark, and the first one stays.
   if (row.point.bookmark !== undefined || !containsAll(row.point, contents)) return record;
   const name = bookmarkName('joined', contents);
   state.points.put(pointId, {
@@ -530,8 +535,8 @@ export function joinAttempt(state: SiteState, attempt: AttemptRef, pointId: Poin
 }
 
 /**
- * Closes a point of a group. A committed move whose mover is gone has its "joined" bookmark all the
- * same: once the mover had time enough to ask, the first point with every moved volume gets it.
+ * Closes a point of a group. If a committed move's mover is gone, the first point with every moved
+ * volume gets the "joined" bookmark here, once the mover had its time to ask.
  * @throws MoverError GROUP_NOT_FOUND
  */
 export function closeGroupPoint(state: SiteState, input: NewPoint, now: SiteMoment): RecoveryPoint {
@@ -544,7 +549,7 @@ export function closeGroupPoint(state: SiteState, input: NewPoint, now: SiteMome
   return state.point(id).point;
 }
 
-/** Whether the volumes are still where the attempt took them. */
+/** Whether the volumes are still where the attempt moved them. */
 function isInForce(state: SiteState, { volumes }: Contents): boolean {
   return volumes.every(({ volume, epoch }) => state.volumes.get(volume)?.epoch === epoch + 1);
 }

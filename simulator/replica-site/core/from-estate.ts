@@ -1,5 +1,5 @@
-// What the estate file says that the replica site has not heard of yet. Where a volume is now, the
-// site itself knows better.
+// Takes over the estate file into the rows. The site itself knows better which group a volume is in
+// now.
 import { isDeepStrictEqual } from 'node:util';
 import type { Estate } from '../../../contracts/estate.js';
 import { beginOwnership } from './owners.js';
@@ -10,9 +10,9 @@ const FIRST_EPOCH = 1;
 const NOTHING_KEPT = { bytes: 0, pointsDropped: 0 };
 
 /**
- * Adds new groups and volumes; of known ones only a group's settings and a volume's host, VM and
- * labels follow the file.
- * @returns sentences about what contradicts it.
+ * Adds new groups and volumes. For known ones, takes over a group's settings, and a volume's
+ * splitter, VM and labels.
+ * @returns sentences about what contradicts the file.
  */
 export function followEstate(state: SiteState, estate: Estate, wallMs: number): string[] {
   for (const { id, appliance, volumesMax, pointEveryMs, retention } of estate.groups) {
@@ -39,7 +39,7 @@ export function followEstate(state: SiteState, estate: Estate, wallMs: number): 
   for (const splitter of estate.splitters) {
     for (const { id, sizeMiB, group, vm, labels } of splitter.volumes) {
       const named = { ...(vm === undefined ? {} : { vm }), ...(labels === undefined ? {} : { labels }) };
-      // It was known: as a new volume it would begin anew at epoch 1.
+      // It exists, though unreadable: added as a new volume it would begin again at epoch 1.
       if (state.volumes.unreadable.has(id)) continue;
       const known = state.volumes.get(id);
       const sizeBytes = sizeMiB * MIB;

@@ -1,4 +1,4 @@
-// Rows of a table by something they have in common: an estate has thousands of volumes and tens of
+// An index of a table's rows by a common property: an estate has thousands of volumes and tens of
 // thousands of points.
 
 const NONE: ReadonlyMap<string, never> = new Map<string, never>();
@@ -36,7 +36,7 @@ export class Index<Row extends object> {
   }
 
   /**
-   * The rows of one group by key, in the order in which they came into it. Not to be kept: it
+   * The rows of one group by key, in the order in which they were added. Don't keep the map: it
    * changes with the table.
    */
   of(name: string): ReadonlyMap<string, Row> {

@@ -1,5 +1,5 @@
-// What each group's recovery points cost in UNDO, and what goes when that is too much: the group's
-// own oldest points, said aloud.
+// Accounts for the UNDO that each group's recovery points cost. A group over its limit drops its
+// own oldest points, with an alert.
 import type { GroupId, PointId } from '../../../contracts/ids.js';
 import { isoTime } from '../../../contracts/iso-time.js';
 import type { GroupJournal } from '../../../contracts/retention.js';
@@ -8,13 +8,13 @@ import type { GroupRow, PointRow } from './rows.js';
 import type { SiteState } from './state.js';
 
 /**
- * An alert is over once the journal is this far below its limit: else it would come and go with
+ * An alert ends once the journal is this far below its limit: otherwise it would come and go with
  * every point.
  */
 const CALM_SHARE = 0.8;
 /**
- * An alert stays this long after the journal was last full, so that somebody sees it though the
- * next round found room again.
+ * An alert stays this long after the journal was last full, so that people see it even if the next
+ * round finds room again.
  */
 const ALERT_KEPT_MS = 3_600_000;
 const MIB = 1024 * 1024;
@@ -23,7 +23,7 @@ const MIB = 1024 * 1024;
 export type PointCosts = ReadonlyMap<PointId, number>;
 
 /**
- * Only accounts for what a group's points cost: while some of it is about to be consolidated,
+ * Accounts for what a group's points cost, and drops none: while UNDO waits for consolidation,
  * nobody can say whether it is too much.
  */
 export function accountFor(state: SiteState, group: GroupId, costs: PointCosts): void {
@@ -32,11 +32,10 @@ export function accountFor(state: SiteState, group: GroupId, costs: PointCosts):
 }
 
 /**
- * Accounts for what a group's points cost and, if that is over the group's limit, drops its oldest
- * ones until it is not. Never its newest point, one that is needed now, or one whose bookmark is
- * promised for ever or for a time that isn't over.
- * @param ageMs by the clock that ages are counted by: it outlives restarts, as an alert does
- * @returns how many points went. Others may cost more now: what lay between two neighbours is
+ * Accounts for what a group's points cost and, over the group's limit, drops its oldest ones. It
+ * never drops the newest point, one in use, or one whose bookmark's promise still holds.
+ * @param ageMs by the clock of ages: it survives restarts, as an alert does
+ * @returns how many points were dropped. Others may cost more now: UNDO between two neighbours is
  * charged to the earlier one.
  */
 export function makeSpace(
@@ -88,7 +87,7 @@ function alertOf({ state, row, bytes, dropped, nowMs }: Finding): Pick<GroupJour
       alert: {
         sinceMs,
         lastMs: nowMs,
-        message: `The journal of group "${group}" needs ${inMib(bytes)}, over ${limit}, for points that may not go: bookmarks that are promised, the newest point, and points in use. Let go of bookmarks, or raise retention.journalBytesMax.`,
+        message: `The journal of group "${group}" needs ${inMib(bytes)}, over ${limit}, for points that can't be dropped: promised bookmarks, the newest point, and points in use. Keep bookmarks for less long, or raise retention.journalBytesMax.`,
       },
     };
   }

@@ -1,9 +1,8 @@
-// The keys of a table in their order, kept so that a page of a long listing costs the page and not
-// a sort of everything.
+// The sorted keys of a table: a page of a long listing needs no sort of everything.
 
 export class KeyOrder {
   #sorted: string[];
-  /** Came since the last look, in any order: a start adds thousands, one after the other. */
+  /** Keys added since the last look, in any order: a start adds thousands, one by one. */
   readonly #added = new Set<string>();
   readonly #removed = new Set<string>();
 
@@ -20,8 +19,7 @@ export class KeyOrder {
   }
 
   /**
-   * The keys that come after `after` (all of them without it), in order. Not to be kept: the table
-   * may change.
+   * The keys after `after` (all keys without it), in order. Use them at once: the table may change.
    */
   *after(after?: string): Generator<string, void> {
     this.#settle();
@@ -35,7 +33,7 @@ export class KeyOrder {
   #settle(): void {
     if (this.#added.size === 0 && this.#removed.size === 0) return;
     const stayed = this.#removed.size === 0 ? this.#sorted : this.#sorted.filter((key) => !this.#removed.has(key));
-    // Nearly sorted already, which the engine's sort notices.
+    // The engine's sort is fast here: the keys are nearly sorted.
     this.#sorted = [...stayed, ...[...this.#added].toSorted(compare)].toSorted(compare);
     this.#added.clear();
     this.#removed.clear();

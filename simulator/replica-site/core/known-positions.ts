@@ -1,10 +1,10 @@
-// How far each volume's lineage reached, as rows remember: what its journal must still have.
+// How far each volume's lineage went, according to the rows: its journal must still go so far.
 import type { VolumeId } from '../../../contracts/ids.js';
 import type { SiteState } from './state.js';
 
 /**
- * The highest position that a point or an owner names of each volume: each was durable before it
- * was named.
+ * The highest position of each volume that a point or an owner names: it was durable before it was
+ * named.
  */
 export function knownPositions(state: SiteState): ReadonlyMap<VolumeId, number> {
   const known = new Map<VolumeId, number>();

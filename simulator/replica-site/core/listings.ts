@@ -18,10 +18,7 @@ export interface PageInput {
   readonly limit: number;
 }
 
-/**
- * The first `limit` of the items whose key comes after the cursor. `items` are in the order of
- * their keys.
- */
+/** The first `limit` items whose key comes after the cursor. `items` are sorted by key. */
 function pageOf<Item>(items: readonly Item[], keyOf: (item: Item) => string, { cursor, limit }: PageInput): Page<Item> {
   const start = cursor === undefined ? 0 : items.findIndex((item) => keyOf(item) > cursor);
   if (start < 0) return { items: [] };
@@ -30,7 +27,7 @@ function pageOf<Item>(items: readonly Item[], keyOf: (item: Item) => string, { c
   return last === undefined || start + limit >= items.length ? { items: page } : { items: page, next: keyOf(last) };
 }
 
-/** Which groups a listing is of: all that is given must be true of one. */
+/** Filters a listing of groups: every given field must match. */
 interface GroupFilter {
   readonly group?: GroupId | undefined;
   readonly appliance?: ApplianceId | undefined;
@@ -92,7 +89,7 @@ export function siteVolume(state: SiteState, row: VolumeRow, monotonicMs: number
   };
 }
 
-/** Digits of a place in a cursor, so that cursors compare as places in the timeline do. */
+/** Digits of a place in a cursor: padded cursors sort like places in the timeline. */
 const PLACE_DIGITS = 15;
 
 export function pageOfPoints(
@@ -107,7 +104,7 @@ export function pageOfPoints(
     `${kind}:${String(place).padStart(PLACE_DIGITS, '0')}:${id}`;
   const inTimeline = ({ id, order, atMs, kind }: RecoveryPoint): string =>
     order === undefined ? placed(0, atMs, id) : placed(1, order, `${kind === 'left' ? 1 : 0}:${id}`);
-  // As `pointsOf` sorts.
+  // The same order as that of `pointsOf`.
   const keyOf = (point: RecoveryPoint): string =>
     volume === undefined || point.order === undefined
       ? inTimeline(point)

@@ -1,8 +1,9 @@
-// Names by a pattern that people know from their shell. Without a regular expression: those of some
-// patterns take for ever.
+// Matches names against shell patterns. It uses no regular expression, as some patterns would take
+// one for ever.
 
 /**
- * `*` stands for any characters, none included, `?` for exactly one; everything else for itself.
+ * Whether a name matches. `*` stands for any characters, or none; `?` for exactly one; others for
+ * themselves.
  */
 export function matchesPattern(pattern: string, name: string): boolean {
   let p = 0;
@@ -18,7 +19,7 @@ export function matchesPattern(pattern: string, name: string): boolean {
       p += 1;
       n += 1;
     } else if (star >= 0) {
-      // The last star takes one character more.
+      // Let the last star take one character more.
       starAt += 1;
       n = starAt;
       p = star + 1;
@@ -28,7 +29,7 @@ export function matchesPattern(pattern: string, name: string): boolean {
   return p === pattern.length;
 }
 
-/** What every name of the pattern begins with: a sorted listing is only looked at there. */
+/** The prefix of every name that matches: only that part of a sorted listing must be searched. */
 export function prefixOf(pattern: string): string {
   return /^[^*?]*/.exec(pattern)?.[0] ?? '';
 }

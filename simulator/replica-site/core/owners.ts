@@ -1,17 +1,17 @@
-// Who owned a volume when: written by the commit of a move, read by timelines. History itself
-// belongs to the volume.
+// Which group owned a volume when. The commit of a move writes it, timelines read it. History
+// itself belongs to the volume.
 import type { MoveId, VolumeId } from '../../../contracts/ids.js';
 import type { VolumeRow } from './rows.js';
 import type { SiteState } from './state.js';
 
-/** Where a span begins, and the one before it ends. */
+/** Where one span of ownership ends and the next begins. */
 export interface OwnershipCut {
   readonly position: number;
   readonly atMs: number;
   readonly move?: MoveId;
 }
 
-/** The row's group owns the volume from the cut on; whoever did before, does no more. */
+/** Makes the row's group the owner from the cut on, and ends the span before. */
 export function beginOwnership(state: SiteState, row: VolumeRow, { position, atMs, move }: OwnershipCut): void {
   const { volume, group, epoch } = row;
   const before = state.ownersOf(volume).at(-1);
@@ -21,7 +21,7 @@ export function beginOwnership(state: SiteState, row: VolumeRow, { position, atM
   state.owners.put(ownerKey(owner), { owner: move === undefined ? owner : { ...owner, move } });
 }
 
-/** Spans begin and end at records that are there: those that they named are lost. */
+/** Moves the bounds of spans from lost positions to the last sound ones before them. */
 export function cutOwnership(state: SiteState, volume: VolumeId): void {
   const sound = (position: number): number => state.lineages.soundPosition(volume, position);
   for (const owner of state.ownersOf(volume)) {

@@ -1,13 +1,15 @@
-// Whether a point that was found by a time is surely the one that is meant: points are in the order
-// in which they were closed, and a clock that jumped may have given several of them the same time,
-// or none of them the right one.
+// Whether a point found by its time is surely the one meant. Points are in the order in which they
+// were closed; a clock that jumped may have given several of them the same time, or none the right
+// one.
 import { doubtSentence } from '../../../contracts/clock.js';
 import { isoTime } from '../../../contracts/iso-time.js';
 import type { RecoveryPoint } from '../../../contracts/point.js';
 import { pointsOf } from './points.js';
 import type { SiteState } from './state.js';
 
-/** A sentence about the doubted points that the time could mean as well; undefined when none is. */
+/**
+ * A sentence about doubtful points that the time could mean as well; undefined if there are none.
+ */
 export function doubtAbout(
   state: SiteState,
   of: Parameters<typeof pointsOf>[1],
@@ -17,8 +19,8 @@ export function doubtAbout(
   const points = pointsOf(state, of);
   const at = points.findIndex(({ id }) => id === found.id);
   const isDoubted = (i: number): boolean => points[i]?.clock?.doubt !== undefined;
-  // An earlier point with a later time: the clock was set back in between, and the time was gone
-  // through twice.
+  // An earlier point with a later time: the clock was set back in between, and passed the asked
+  // time twice.
   const twice = points.findIndex((point, i) => i < at && point.atMs > atMs);
   let first = twice >= 0 ? twice : at;
   let last = at;

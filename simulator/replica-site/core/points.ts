@@ -1,5 +1,5 @@
-// Recovery points: closing them from a cut without ever containing a torn member, finding them, and
-// dropping old ones.
+// Recovery points: closes them from a cut (never with a torn member), finds them, and drops old
+// ones.
 import type { AttemptRef, Cut, Verdict } from '../../../contracts/attempt.js';
 import { attemptName } from '../../../contracts/attempt.js';
 import { type ClockDoubt, CLOCK_SKEW_MS_MAX } from '../../../contracts/clock.js';
@@ -20,8 +20,8 @@ import type { SiteState } from './state.js';
 import type { SiteMoment } from './terms.js';
 
 /**
- * Points without a bookmark that a group keeps, whatever its policy says: each names every member,
- * and all are in memory.
+ * Most points without a bookmark that a group keeps, whatever its policy says: each names every
+ * member, and all are in memory.
  */
 export const UNNAMED_POINTS_PER_GROUP_MAX = 45_000;
 
@@ -34,23 +34,23 @@ export interface NewPoint {
   readonly cuts: readonly (Cut & { readonly fencedBy?: AttemptRef | undefined })[];
   readonly leftOut: readonly LeftOut[];
   readonly bookmark?: string | undefined;
-  /** How long the bookmark is kept; counted from the point's own time. */
+  /** How long the bookmark is kept, from the point's own time on. */
   readonly keep?: KeepRequest | undefined;
   readonly pinnedBy?: AttemptRef;
   /**
-   * The point comes after this one in the timeline; default: after every other point. A snapshot is
-   * closed long after its cut was taken, and points that were closed meanwhile come after it.
+   * The place in the timeline after which the point comes; default: the end. A snapshot is closed
+   * long after its cut was taken, and points closed meanwhile may come after it.
    */
   readonly after?: { readonly atMs: number; readonly order: number } | undefined;
 }
 
 /**
- * A time that is this far from what the site's own clock says can't be the wait for the cuts (30 s)
- * and a slow answer.
+ * A label further from the site's own clock than this is doubtful: waiting for the cuts (30 s) and
+ * a slow answer don't explain it.
  */
 const LABEL_AWAY_MS_MAX = 60_000;
 
-/** What a point holds, and when it was cut. */
+/** A point's members, and when it was cut. */
 interface Held {
   readonly atMs: number;
   readonly members: readonly PointMember[];
@@ -58,7 +58,11 @@ interface Held {
 
 type Judged = { readonly member: PointMember; readonly mark?: Cut } | { readonly leftOut: LeftOut };
 
-/** @param now absent where no clock is of interest. @throws MoverError GROUP_NOT_FOUND */
+/**
+ * Closes a point from its cuts.
+ * @param now absent where no clock matters
+ * @throws MoverError GROUP_NOT_FOUND
+ */
 export function addPoint(state: SiteState, input: NewPoint, now?: SiteMoment): RecoveryPoint {
   const group = state.group(input.group);
   const members: PointMember[] = [];
@@ -119,7 +123,7 @@ export function addPoint(state: SiteState, input: NewPoint, now?: SiteMoment): R
 }
 
 /**
- * Where a point stands in its group's timeline, the time of the one before it, and the snapshots
+ * A new point's place in its group's timeline, the time of the point before it, and the snapshots
  * that follow it.
  */
 function placeOf(
@@ -138,9 +142,9 @@ function placeOf(
 }
 
 /**
- * The time that is written on a point, and why it may be wrong. Times of one group grow from point
- * to point, by clocks of several hosts that differ a little. One that goes back by more is written
- * as it is: no point waits for a clock.
+ * The time on a point's label, and why it may be wrong. Times of one group grow from point to
+ * point, though they come from clocks of several hosts that differ a little. A time that goes back
+ * by more stays as it is: no point waits for a clock.
  */
 function labelOf(
   { group, atMs: cutAtMs, after, doubt }: NewPoint,
@@ -159,9 +163,9 @@ function labelOf(
 }
 
 /**
- * Where a snapshot stands: behind the points of its group that were closed since a place, as far as
- * they are older than its cut. What they hold tells, not their times: clocks may have been set
- * since. Looks at the points since by their ids, as a group has tens of thousands.
+ * A snapshot's place: after the points of its group closed since `after`, as far as they are older
+ * than its cut. Their members' positions decide, not their times, because clocks may have been set
+ * since. It looks at these points by id, as a group has tens of thousands.
  * @param next the number of the snapshot itself
  */
 function orderAfter(
@@ -177,8 +181,9 @@ function orderAfter(
 }
 
 /**
- * Snapshots that were sealed while a point waited for its writes come after it if their cuts did.
- * @returns the time of the last snapshot that comes before the point; undefined if none does.
+ * Moves snapshots behind a point that waited for its writes while they were sealed, if their cuts
+ * are later.
+ * @returns the time of the last snapshot before the point; undefined if there is none.
  */
 function letSnapshotsFollow(
   state: SiteState,
@@ -200,8 +205,8 @@ function letSnapshotsFollow(
 }
 
 /**
- * Where both hold the same, their times decide. A member that waits for a verdict says nothing: it
- * was cut behind the fence.
+ * Whether the point is older than the snapshot, by positions; by times if all are equal. A
+ * provisional member doesn't count: it was cut behind the fence.
  */
 function isOlder(point: Held, snapshot: Held): boolean {
   let older = false;
@@ -215,8 +220,8 @@ function isOlder(point: Held, snapshot: Held): boolean {
 }
 
 /**
- * What is stored of how long a bookmark is to be kept.
- * @param fromMs by the clock that ages are counted by
+ * The stored form of how long a bookmark is kept.
+ * @param fromMs by the clock of ages
  */
 export function keepFrom(asked: KeepRequest | undefined, fromMs: number): Keep {
   if (asked === undefined) return 'policy';
@@ -224,9 +229,9 @@ export function keepFrom(asked: KeepRequest | undefined, fromMs: number): Keep {
 }
 
 /**
- * Names a point, or says anew how long its bookmark is kept.
+ * Sets the name or the keep of a point's bookmark.
  * @throws MoverError POINT_NOT_FOUND; INVALID_REQUEST (no name and no bookmark, or another name for
- * one that a move made)
+ * a bookmark that a move made)
  */
 export function markPoint(
   state: SiteState,
@@ -277,8 +282,8 @@ function reached(state: SiteState, row: VolumeRow, mark: { readonly session: num
 }
 
 /**
- * Whether every cut of a point to be closed is durable here (or held behind a fence): nothing more
- * to wait for.
+ * Whether every cut of a point is durable here or held behind a fence: then the point need not
+ * wait.
  */
 export function cutsReached(state: SiteState, cuts: NewPoint['cuts']): boolean {
   return cuts.every((cut) => {
@@ -288,8 +293,8 @@ export function cutsReached(state: SiteState, cuts: NewPoint['cuts']): boolean {
 }
 
 /**
- * On commit the moved volume is struck from the old group's points since the fence; on abort it
- * stays.
+ * Settles provisional members by a verdict: on commit the moved volume is struck from the old
+ * group's points since the fence, on abort it stays.
  */
 export function settleProvisional(state: SiteState, attempt: AttemptRef, verdict: Verdict): void {
   const name = attemptName(attempt);
@@ -326,7 +331,7 @@ function keep(row: PointRow, name: string): PointRow {
 }
 
 /**
- * The lineage position at which a volume is opened for a point.
+ * The position in the lineage at which a volume is opened for a point.
  * @throws MoverError POINT_NOT_FOUND (the volume is not in it), POINT_UNAVAILABLE (its writes are
  * still behind a fence)
  */
@@ -350,9 +355,9 @@ export function positionIn(state: SiteState, row: PointRow, volume: VolumeId): n
 }
 
 /**
- * The position at which a volume is opened without a point: the newest that is applied.
- * @throws MoverError VOLUME_NOT_FOUND, POINT_UNAVAILABLE (a short initialization is under way: no
- * state of the disk the guest ever had)
+ * The newest applied position, at which a volume is opened without a point.
+ * @throws MoverError VOLUME_NOT_FOUND, POINT_UNAVAILABLE (a short initialization is under way: the
+ * guest never had the disk in this state)
  */
 export function newestPosition(state: SiteState, volume: VolumeId): number {
   state.volume(volume);
@@ -371,8 +376,8 @@ interface PointFilter {
 }
 
 /**
- * Points of a group in the order of its timeline; or those of any group that contain the volume, in
- * the order of its lineage.
+ * Points of a group in timeline order; or the points of any group that contain the volume, in the
+ * order of its lineage.
  */
 export function pointsOf(state: SiteState, of: PointFilter): RecoveryPoint[] {
   const points: RecoveryPoint[] = [];
@@ -381,9 +386,7 @@ export function pointsOf(state: SiteState, of: PointFilter): RecoveryPoint[] {
   return points.toSorted(of.volume === undefined ? inTimelineOrder : inLineageOrder(of.volume));
 }
 
-/**
- * A volume is in points of groups that have owned it only: with many groups, a few of all points.
- */
+/** Points that may match: a volume is only in points of groups that have owned it. */
 function candidates(state: SiteState, { group, volume }: PointFilter): Iterable<PointRow> {
   if (group !== undefined) return state.pointsOfGroup(group);
   if (volume === undefined) return state.points.values();
@@ -392,7 +395,7 @@ function candidates(state: SiteState, { group, volume }: PointFilter): Iterable<
 }
 
 /**
- * The point of that id, or the newest one not later than the time, by the points' own clock.
+ * The point with the id, or the newest one not later than the time, by the points' own clock.
  * @throws MoverError POINT_NOT_FOUND
  */
 export function findPoint(

@@ -1,6 +1,6 @@
-// Which recovery points of a group its retention policy no longer keeps: a pure function of its
-// points, the policy and the time, by the clock that ages are counted by
-// (control/clock/age-clock.ts).
+// Which recovery points of a group its retention policy no longer keeps: a pure function of the
+// points, the policy and the time by the clock of ages (control/clock/age-clock.ts), which never
+// goes back.
 import type { GroupId, PointId } from '../../../contracts/ids.js';
 import { inTimelineOrder, type RecoveryPoint } from '../../../contracts/point.js';
 import type { Keep, RetentionPolicy } from '../../../contracts/retention.js';
@@ -16,8 +16,8 @@ const FIRST_MONDAY_MS = 4 * DAY_MS;
 type Grain = 'hour' | 'day' | 'week';
 
 /**
- * Points of the group that may go, oldest first. Never its newest one, nor what a running move or
- * an open image needs.
+ * Points of the group that may be dropped, oldest first. Never the newest one, nor one that a
+ * running move or an open image needs.
  */
 export function beyondPolicy(
   rows: readonly PointRow[],
@@ -40,9 +40,9 @@ export function oldestFirst(rows: readonly PointRow[]): PointRow[] {
 }
 
 /**
- * What the clock of ages said last, as far as the store knows: points are stamped with it more
- * often than it is stored by itself. Before there was such a clock, the newest point's label, if it
- * is not in the future. Undefined for a site without any history.
+ * The newest known time of the clock of ages: from points, which are stamped with it often, and
+ * from its own row. Without any, the newest point's label, if it is not in the future. Undefined
+ * for a site without history.
  */
 export function newestAgeMs(state: SiteState, wallMs: number): number | undefined {
   let newestMs = state.storedAgeMs;
@@ -54,17 +54,17 @@ export function newestAgeMs(state: SiteState, wallMs: number): number | undefine
   return newestMs ?? (labelMs === undefined ? undefined : Math.min(labelMs, wallMs));
 }
 
-/** When a point began to age. Points of earlier versions have their label only. */
+/** When a point began to age. Points of earlier versions have only their label. */
 export function agedFromMs({ atMs, clock }: Pick<RecoveryPoint, 'atMs' | 'clock'>): number {
   return clock?.ageMs ?? atMs;
 }
 
-/** Needed now, whatever the policy says. */
+/** Whether the point is needed now, whatever the policy says. */
 export function isPinned({ point, pinnedBy }: PointRow, inUse: ReadonlySet<PointId>): boolean {
   return pinnedBy !== undefined || point.bookmark?.pending === true || inUse.has(point.id);
 }
 
-/** Whether a bookmark's own keep holds the point, also when the journal is full. */
+/** Whether a bookmark's own keep holds the point even if the journal is full. */
 export function isPromised(keep: Keep | undefined, ageMs: number): boolean {
   return keep === 'forever' || (typeof keep === 'object' && ageMs < keep.untilMs);
 }
@@ -84,13 +84,15 @@ function isBeyond({ point }: PointRow, policy: RetentionPolicy, nowMs: number, k
 }
 
 /**
- * The hours, days and weeks (UTC) that have a kept point: the first one stays as the others go, so
- * that thinning is stable.
+ * The hours, days and weeks (UTC) that have a kept point. The first point of each stays as the
+ * others go, so that thinning is stable.
  */
 class Buckets {
   readonly #last: Record<Grain, number> = { hour: -1, day: -1, week: -1 };
 
-  /** Points come oldest first. Bookmarks don't count: they go by rules of their own. */
+  /**
+   * Notes a kept point; call it oldest first. Bookmarked points don't count: other rules drop them.
+   */
   add({ point }: PointRow): void {
     if (point.bookmark !== undefined) return;
     for (const grain of ['hour', 'day', 'week'] as const) this.#last[grain] = bucketOf(grain, agedFromMs(point));
@@ -112,7 +114,10 @@ function bucketOf(grain: Grain, atMs: number): number {
   }
 }
 
-/** Drops what the group's policy no longer keeps. @returns how many points went. */
+/**
+ * Drops points that the group's policy no longer keeps.
+ * @returns how many points were dropped.
+ */
 export function applyPolicy(state: SiteState, group: GroupId, ageMs: number, inUse: ReadonlySet<PointId>): number {
   const gone = beyondPolicy(state.pointsOfGroup(group), state.group(group).retention, ageMs, inUse);
   for (const id of gone) state.points.delete(id);

@@ -1,5 +1,5 @@
-// Whether a record of a splitter's stream is accepted: the epoch check, and each write exactly once
-// and in order.
+// Decides whether a record of a splitter's stream is accepted: checks the epoch, and takes each
+// write exactly once and in order.
 import type { ErrorCode } from '../../../contracts/errors.js';
 import type { VolumeId } from '../../../contracts/ids.js';
 import type { Hole } from '../../../contracts/point.js';
@@ -21,7 +21,7 @@ const APPEND: Admission = { kind: 'append' };
 const DUPLICATE: Admission = { kind: 'duplicate' };
 const refuse = (code: ErrorCode, message: string): Admission => ({ kind: 'refuse', code, message });
 
-/** Decides on one record; `append` counts it as accepted: the caller must then append it. */
+/** Decides on one record. `append` counts it as accepted: the caller must append it. */
 export function admit(state: SiteState, volume: VolumeId, head: RecordHead): Admission {
   const row = state.volumes.get(volume);
   if (row === undefined) return missing(state, volume);
@@ -67,7 +67,7 @@ function refuseHead(
   return undefined;
 }
 
-/** A short initialization starts at this position: from here on no point may contain the volume. */
+/** Begins a short initialization at a position: no point from it on may contain the volume. */
 export function beginHole(
   state: SiteState,
   volume: VolumeId,
@@ -81,9 +81,9 @@ export function beginHole(
 }
 
 /**
- * The short initialization ended with the record at this position: the volume is consistent again
- * from it on. Its times are labels: an end that a clock set back puts before the beginning is shown
- * as the beginning.
+ * Ends the short initialization with the record at a position: the volume is consistent from it on.
+ * Times are labels: if the clock was set back before the beginning, the end is shown as the
+ * beginning.
  */
 export function endHole(state: SiteState, volume: VolumeId, toPosition: number, untilMs: number): void {
   const { openHole, ...row } = state.volume(volume);
@@ -95,9 +95,9 @@ export function endHole(state: SiteState, volume: VolumeId, toPosition: number, 
 }
 
 /**
- * When the volume's journal is opened: a hole's row is stored before its record is appended, so a
- * row may speak of a record that never became durable, or is lost. Such a beginning is forgotten
- * (the splitter sends it again); such an end is open again.
+ * Mends rows of holes when the volume's journal is opened. A hole's row is stored before its record
+ * is appended, so it may speak of a record that never became durable, or is lost. A lost beginning
+ * is forgotten (the splitter sends it again); a lost end opens the hole again.
  */
 export function mendHolesOf(state: SiteState, volume: VolumeId): void {
   const isSound = (position: number): boolean => state.lineages.soundPosition(volume, position) === position;
@@ -116,7 +116,7 @@ export function mendHolesOf(state: SiteState, volume: VolumeId): void {
   }
 }
 
-/** The same for every volume at once: where all journals are known from the start. */
+/** Mends the holes of all volumes, for a site that knows all its journals from the start. */
 export function mendHoles(state: SiteState): void {
   for (const volume of new Set([...state.holes.values()].map((row) => row.hole.volume))) mendHolesOf(state, volume);
 }

@@ -1,5 +1,5 @@
-// Which positions of each volume's lineage any point of any group still names: found in steps,
-// because all points have to be looked at.
+// Which positions of each volume any point of any group still names. All points must be read, so it
+// works in steps.
 import type { PointId, VolumeId } from '../../../contracts/ids.js';
 import type { PointRow } from './rows.js';
 import type { SiteState } from './state.js';
@@ -7,20 +7,14 @@ import type { SiteState } from './state.js';
 /** Points looked at in one step: with the most members a group may have, about a millisecond. */
 const POINTS_PER_STEP = 16;
 
-/**
- * Positions of one volume, each with the point that it is kept for: the oldest of those that name
- * it.
- */
+/** Named positions of one volume, each with the point it is kept for: the oldest that names it. */
 export type NamedPositions = ReadonlyMap<number, PointId>;
 
 export class RetentionWalk {
   readonly #points: Iterator<PointRow>;
   readonly #named: Map<VolumeId, Map<number, PointId>>;
 
-  /**
-   * @param volumes those in question. Points that are added while the walk goes on are seen as
-   * well.
-   */
+  /** @param volumes the volumes asked about. The walk also sees points that are added meanwhile. */
   constructor(state: SiteState, volumes: Iterable<VolumeId>) {
     this.#points = state.points.values();
     this.#named = new Map([...volumes].map((volume) => [volume, new Map<number, PointId>()]));
@@ -31,7 +25,10 @@ export class RetentionWalk {
     return this.#named;
   }
 
-  /** @returns whether every point has been looked at. */
+  /**
+   * Reads the next few points.
+   * @returns whether every point has been read.
+   */
   step(): boolean {
     for (let count = 0; count < POINTS_PER_STEP; count += 1) {
       const next = this.#points.next();

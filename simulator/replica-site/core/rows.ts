@@ -1,5 +1,5 @@
-// What the replica site remembers for ever: the rows of its tables. Plain JSON; times and positions
-// as in the contracts.
+// The rows of the replica site's tables: what it remembers across restarts. Plain JSON; times and
+// positions as in the contracts.
 import type { AttemptRecord, AttemptRef, WriteMark } from '../../../contracts/attempt.js';
 import {
   pointIdSchema,
@@ -21,9 +21,9 @@ export interface GroupRow {
   readonly pointEveryMs: number;
   /** The time of the newest point that is no snapshot: a label, which may be wrong. */
   readonly lastPointAtMs: number;
-  /** Its place in the timeline; absent before the first one. */
+  /** The newest point's place in the timeline; absent before the first one. */
   readonly lastOrder?: number;
-  /** Numbers of the snapshots that follow it. */
+  /** Numbers of the snapshots that follow the newest point. */
   readonly snapshots?: readonly number[];
   readonly retention: RetentionPolicy;
   readonly journal: GroupJournal;
@@ -38,15 +38,16 @@ export interface VolumeRow {
   /** The newest session that attached; older ones are refused. */
   readonly session: number;
   readonly openAttempt?: AttemptRef;
-  /** Set between seal and verdict: nothing more is accepted. */
+  /** Whether the volume is between seal and verdict: no record is accepted. */
   readonly sealed: boolean;
-  /** The hole that is still open, by its key. */
+  /** Key of the hole that is still open. */
   readonly openHole?: string;
-  /** As the estate file says. */
+  /** Name of the virtual machine, from the estate file. */
   readonly vm?: string;
   readonly labels?: Labels;
   /**
-   * The disk that the replica is made from; absent before the first attachment, as the next two.
+   * The disk that the replica is made from. This and the next two are absent before the first
+   * attachment.
    */
   readonly source?: SourceId;
   /** The life of the splitter that attached as the session. */
@@ -63,7 +64,7 @@ export interface PointRow {
   readonly point: RecoveryPoint;
   /** Set while a running move needs the point. */
   readonly pinnedBy?: AttemptRef;
-  /** For provisional members: where they stand in the splitter's own numbering. */
+  /** Positions of provisional members in the splitter's own numbering, by volume. */
   readonly provisionalMarks: Readonly<Record<string, WriteMark>>;
 }
 
@@ -84,9 +85,7 @@ export interface CounterRow {
   readonly next: number;
 }
 
-/**
- * What the core needs to know of the journals: each answer is about records that are durable here.
- */
+/** What the core asks the journals. Each answer is about records that are durable here. */
 export interface Lineages {
   /** The newest durable record; position 0, session 0 and n 0 before the first. */
   durable(volume: VolumeId): {
@@ -96,11 +95,11 @@ export interface Lineages {
     readonly timeMs: number;
   };
   /**
-   * The last position up to the given one whose record is there: others may have been given, and
-   * are lost. What comes next follows `durable` all the same: no position is ever given twice.
+   * The last position up to the given one whose record is not lost. New records follow `durable`
+   * all the same: no position is given twice.
    */
   soundPosition(volume: VolumeId, position: number): number;
-  /** The identity of the volume's history as its journal has it. */
+  /** The identity of the history in the volume's journal. */
   lineage(volume: VolumeId): LineageId;
   /** The position up to which the replica volume has everything. */
   appliedPosition(volume: VolumeId): number;
@@ -109,7 +108,7 @@ export interface Lineages {
   sessionBase(volume: VolumeId, session: number): number | undefined;
 }
 
-/** Named so that a point of the row's group is found from its id alone. */
+/** The id of a point, made from its number. */
 export function pointIdOf(number: number): PointId {
   return pointIdSchema.parse(`p${String(number).padStart(9, '0')}`);
 }

@@ -1,4 +1,4 @@
-// The tables of the replica site and the look-ups every rule needs. Rules are functions over it;
+// The tables of the replica site, with the look-ups that rules need. Rules are functions over it;
 // the shell makes each call one transaction.
 import type { AttemptRecord, AttemptRef } from '../../../contracts/attempt.js';
 import { attemptName } from '../../../contracts/attempt.js';
@@ -34,8 +34,7 @@ export interface SiteRows {
   readonly owners: Iterable<readonly [string, OwnerRow]>;
   readonly counters: Iterable<readonly [string, CounterRow]>;
   /**
-   * Keys of stored rows that can't be read, by table, each with the sentence that says what is left
-   * out because of it.
+   * Keys of stored rows that can't be read, by table, each with a sentence about what is left out.
    */
   readonly unreadable?: ReadonlyMap<TableName, ReadonlyMap<string, string>>;
 }
@@ -51,7 +50,7 @@ export const EMPTY_SITE: SiteRows = {
   counters: [],
 };
 
-/** The row of the counters' table that keeps the clock of ages. */
+/** The row of the counters' table that stores the clock of ages. */
 const AGE_COUNTER = 'age';
 
 export class SiteState {
@@ -75,15 +74,15 @@ export class SiteState {
   readonly #ownersByVolume: Index<OwnerRow>;
   readonly #ownersByGroup: Index<OwnerRow>;
   /**
-   * Volumes that a splitter has attached in this life of the site: what it knew better was taken
+   * Volumes that a splitter has attached in this life of the site: what it knew better is taken
    * over.
    */
   readonly acquainted = new Set<VolumeId>();
-  /** The highest position that a point of an earlier life names, by volume. */
+  /** The highest position named by points of earlier lives, by volume. */
   readonly #named = new Map<VolumeId, number>();
   /**
-   * The newest record accepted of each volume, durable or still being written; it counts while its
-   * session is the present one.
+   * The newest accepted record of each volume, durable or not. It counts while its session is the
+   * present one.
    */
   readonly #accepted = new Map<VolumeId, { session: number; n: number }>();
   #life: Life = { number: 0, beganAtMs: 0 };
@@ -123,22 +122,25 @@ export class SiteState {
         if (provisional === undefined) this.#named.set(volume, Math.max(position, this.#named.get(volume) ?? 0));
   }
 
-  /** What rules changed since the last `settle` or `undo`: to be stored in one transaction. */
+  /**
+   * Rows that rules changed since the last `settle` or `undo`: the shell stores them in one
+   * transaction.
+   */
   changes(): RowChange[] {
     return this.#tables.flatMap((table) => table.changes());
   }
 
-  /** The changes are stored: from now on others may see them. */
+  /** Makes the changes final, once they are stored. */
   settle(): void {
     for (const table of this.#tables) table.settle();
   }
 
-  /** The changes could not be stored: everything is as it was before. */
+  /** Takes the changes back, when they could not be stored. */
   undo(): void {
     for (const table of this.#tables) table.undo();
   }
 
-  /** What is left out because of rows that can't be read, in sentences. */
+  /** Sentences about what is left out because of unreadable rows. */
   get unreadable(): string[] {
     return this.#tables.flatMap((table) => [...table.unreadable.values()]);
   }
@@ -175,8 +177,8 @@ export class SiteState {
   }
 
   /**
-   * @throws MoverError CORRUPT: one whose record can't be read is never taken for one that nobody
-   * opened
+   * The record of an attempt; undefined if nobody opened it.
+   * @throws MoverError CORRUPT if its record can't be read: it may have been opened
    */
   attempt(ref: AttemptRef): AttemptRecord | undefined {
     this.attempts.refuseUnreadable(attemptName(ref));
@@ -188,34 +190,34 @@ export class SiteState {
     return record;
   }
 
-  /** The present life of the process: what leases and the like are measured by. */
+  /** The present life of the process: leases and the like are measured in it. */
   get life(): Life {
     return this.#life;
   }
 
-  /** To be called once, before any rule that measures. */
+  /** Begins the life. Call it once, before any rule that measures time. */
   beginLife(life: Life): void {
     this.#life = life;
   }
 
-  /**
-   * What the clock that ages are counted by said when it was last stored; undefined if it never
-   * was.
-   */
+  /** The stored time of the clock of ages; undefined if it was never stored. */
   get storedAgeMs(): number | undefined {
     return this.counters.get(AGE_COUNTER)?.next;
   }
 
   /**
-   * A row that can't be read stays: the newest point says how far the clock was, and nothing else
-   * waits for it.
+   * Stores the clock of ages. An unreadable row stays: the newest point has the clock's time too,
+   * and nothing else needs the row.
    */
   storeAge(ageMs: number): void {
     if (this.counters.unreadable.has(AGE_COUNTER)) return;
     this.counters.put(AGE_COUNTER, { next: ageMs });
   }
 
-  /** The next number of a counter, starting at 1. @throws MoverError CORRUPT */
+  /**
+   * Takes the next number of a counter, from 1 on.
+   * @throws MoverError CORRUPT
+   */
   take(counter: 'tickets' | 'points'): number {
     this.counters.refuseUnreadable(counter);
     const next = this.counters.get(counter)?.next ?? 1;
@@ -232,12 +234,12 @@ export class SiteState {
     return [...this.#volumesByVm.of(vm).values()];
   }
 
-  /** In the order of their ids, from the first one after this. */
+  /** Volumes with ids after the given one, ordered by id; all of them without it. */
   volumesAfter(volume?: string): Iterable<VolumeRow> {
     return this.volumes.after(volume);
   }
 
-  /** In the order of their ids, from the first one after this. */
+  /** Groups with ids after the given one, ordered by id; all of them without it. */
   groupsAfter(group?: string): Iterable<GroupRow> {
     return this.groups.after(group);
   }
@@ -267,12 +269,12 @@ export class SiteState {
     return this.#pointsByGroup.of(group).size;
   }
 
-  /** Points in which the volume is a provisional member whose mark is not settled. */
+  /** Points with the volume as a provisional member whose mark is not settled. */
   pointsMarking(volume: VolumeId): PointRow[] {
     return [...this.#pointsByMarkedVolume.of(volume).values()];
   }
 
-  /** Points in which a volume is a member provisionally, until the verdict on the attempt. */
+  /** Points with provisional members that wait for the verdict on the attempt. */
   pointsAwaiting(attempt: AttemptRef): PointRow[] {
     return [...this.#pointsByAttempt.of(attemptName(attempt)).values()];
   }
@@ -281,20 +283,20 @@ export class SiteState {
     return [...this.#holesByVolume.of(volume).values()].map((row) => row.hole);
   }
 
-  /** Who owned the volume when, oldest first. */
+  /** Spans of ownership of the volume, oldest first. */
   ownersOf(volume: VolumeId): Ownership[] {
-    // By epoch, not by time: a commit after a clock was set back is the newest all the same.
+    // Sorted by epoch, not by time: a clock may have been set back before a commit.
     return [...this.#ownersByVolume.of(volume).values()].map((row) => row.owner).toSorted((a, b) => a.epoch - b.epoch);
   }
 
-  /** Which volumes the group owned when, oldest first. */
+  /** Spans of ownership of the group, oldest first. */
   ownedBy(group: GroupId): Ownership[] {
     return [...this.#ownersByGroup.of(group).values()]
       .map((row) => row.owner)
       .toSorted((a, b) => a.fromMs - b.fromMs || a.epoch - b.epoch);
   }
 
-  /** A record of the volume's present session is accepted: the next one must follow it. */
+  /** Notes a record as accepted: the volume's next record must follow it. */
   accept(volume: VolumeId, session: number, n: number): void {
     const accepted = this.#accepted.get(volume);
     if (accepted === undefined) this.#accepted.set(volume, { session, n });
@@ -302,20 +304,21 @@ export class SiteState {
   }
 
   /**
-   * The highest position that points of earlier lives name: the volume's history went at least so
+   * The highest position named by points of earlier lives: the volume's history went at least so
    * far.
    */
   namedPosition(volume: VolumeId): number {
     return this.#named.get(volume) ?? 0;
   }
 
-  /** No point names a later position any more. */
+  /** Notes that no point names a later position any more. */
   limitNamed(volume: VolumeId, position: number): void {
     if (this.namedPosition(volume) > position) this.#named.set(volume, position);
   }
 
   /**
-   * What was accepted and is not durable is gone: the volume goes on after its last durable record.
+   * Forgets accepted records that are not durable: the volume continues after its last durable
+   * record.
    */
   forgetAccepted(volume: VolumeId): void {
     this.#accepted.delete(volume);
@@ -330,8 +333,8 @@ export class SiteState {
   }
 
   /**
-   * Place in the lineage of a write in the splitter's numbering; undefined when its session never
-   * attached here. A session that attached but sent nothing yet starts where the lineage ends.
+   * Position of a write, given in the splitter's numbering; undefined if its session never attached
+   * here. A session that has attached but sent nothing begins where the lineage ends.
    */
   positionOf(row: VolumeRow, mark: { readonly session: number; readonly n: number }): number | undefined {
     const base = this.lineages.sessionBase(row.volume, mark.session);
@@ -339,9 +342,9 @@ export class SiteState {
     return mark.session === row.session ? this.lineages.durable(row.volume).position + mark.n : undefined;
   }
 
-  /** Whether a position lies in a span of which only the end state can be recovered. */
+  /** Whether a position lies in a hole: a span of which only the end can be recovered. */
   inHole(volume: VolumeId, position: number): boolean {
-    // Its key says where a hole begins; where it ends only its row does.
+    // The key of an unreadable hole says where it begins; only its row would say where it ends.
     for (const key of this.holes.unreadable.keys())
       if (key.startsWith(`${volume}:`) && position >= Number(key.slice(volume.length + 1))) return true;
     for (const { hole } of this.#holesByVolume.of(volume).values()) {

@@ -1,5 +1,5 @@
-// A keyed table that remembers what changed, so that the shell can make one transaction of one
-// control call, or take it back.
+// A keyed table that remembers changes, so that the shell can make one transaction of a call, or
+// undo it.
 import { MoverError } from '../../../contracts/errors.js';
 import { Index } from './index-of-table.js';
 import { KeyOrder } from './key-order.js';
@@ -7,28 +7,25 @@ import { KeyOrder } from './key-order.js';
 export interface RowChange {
   readonly table: string;
   readonly key: string;
-  /** Absent: the row was deleted. */
+  /** The row; absent if it was deleted. */
   readonly value?: unknown;
 }
 
 export class Table<Row extends object> {
   readonly name: string;
   #rows = new Map<string, Row>();
-  /**
-   * The rows that a change which is not settled yet replaced, by key; undefined where there was
-   * none.
-   */
+  /** Rows before the unsettled changes, by key; undefined if the row is new. */
   readonly #before = new Map<string, Row | undefined>();
   readonly #indexes: Index<Row>[] = [];
   #order: KeyOrder | undefined;
 
   /**
-   * Keys of stored rows that can't be read, with a sentence each: they are neither there nor
-   * missing, and nothing is put over them.
+   * Keys of stored rows that can't be read, with a sentence each. They count neither as present nor
+   * as missing, and are never overwritten.
    */
   readonly unreadable: ReadonlyMap<string, string>;
 
-  /** `rows` are taken as they are, unchanged: what an earlier life stored. */
+  /** Makes a table of stored rows; they don't count as changes. */
   constructor(
     name: string,
     rows: Iterable<readonly [string, Row]>,
@@ -39,10 +36,7 @@ export class Table<Row extends object> {
     for (const [key, row] of rows) this.#rows.set(key, row);
   }
 
-  /**
-   * Groups the rows by what `groupsOf` says of each, from now on: a look-up then needs no walk over
-   * the table.
-   */
+  /** Indexes the rows by `groupsOf` from now on, so that a look-up needs no walk over the table. */
   indexBy(groupsOf: (row: Row) => Iterable<string>): Index<Row> {
     const index = new Index(groupsOf);
     for (const [key, row] of this.#rows) index.add(key, row);
@@ -50,14 +44,14 @@ export class Table<Row extends object> {
     return index;
   }
 
-  /** Keeps the keys' order from now on, for `after`. */
+  /** Keeps the keys sorted from now on, for `after`. */
   keepOrder(): void {
     this.#order ??= new KeyOrder(this.#rows.keys());
   }
 
   /**
-   * The rows whose key comes after this one, in the order of their keys.
-   * @throws Error unless the table keeps it
+   * Rows with keys after the given one, in the order of their keys.
+   * @throws Error unless the table keeps that order
    */
   *after(key?: string): Generator<Row, void> {
     if (this.#order === undefined) throw new Error(`Table "${this.name}" does not keep the order of its keys.`);
@@ -71,14 +65,14 @@ export class Table<Row extends object> {
     return this.#rows.get(key);
   }
 
-  /** @throws MoverError CORRUPT when there is a row of that key that can't be read */
+  /** @throws MoverError CORRUPT if the key's row can't be read */
   refuseUnreadable(key: string): void {
     const sentence = this.unreadable.get(key);
     if (sentence !== undefined) throw new MoverError('CORRUPT', sentence);
   }
 
   /**
-   * Rows are values: a changed row is put again, never altered in place.
+   * Adds or replaces a row. Rows are values: never change one in place.
    * @throws MoverError CORRUPT
    */
   put(key: string, row: Row): Row {
@@ -120,14 +114,14 @@ export class Table<Row extends object> {
     });
   }
 
-  /** The changes are stored: they can't be taken back any more. */
+  /** Makes the changes final, once they are stored. */
   settle(): void {
     this.#before.clear();
   }
 
   /**
-   * The changes could not be stored: the rows are as they were. Costs a walk over the table if rows
-   * come back that were deleted.
+   * Takes the changes back, when they could not be stored. If deleted rows come back, it sorts the
+   * whole table.
    */
   undo(): void {
     let returned = false;
@@ -142,7 +136,7 @@ export class Table<Row extends object> {
     if (returned) this.#restoreOrder();
   }
 
-  /** Rows stand in the order of their keys, as when they are read from the store. */
+  /** Sorts the rows by key, as they are when read from the store. */
   #restoreOrder(): void {
     const rows = [...this.#rows].toSorted(([a], [b]) => (a < b ? -1 : 1));
     for (const [key, row] of rows) for (const index of this.#indexes) index.replace(key, row, undefined);

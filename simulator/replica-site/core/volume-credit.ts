@@ -1,48 +1,47 @@
-// How much of one volume its streams may send: the taker's side of credit. Pure: who sends and who
-// stores is the shell's business.
+// How much of one volume its streams may send: the receiver's side of credit. Pure: the shell sends
+// and stores.
 
 export interface CreditLimits {
-  /** The most that may be on its way or in memory. */
+  /** Most bytes on the way or in memory. */
   readonly windowBytes: number;
-  /** The most that may be on its way, in memory, or in DO. */
+  /** Most bytes on the way, in memory, or in DO. */
   readonly unappliedBytesMax: number;
 }
 
-/** What is taken in of the volume. Of either a record adds no more than it cost. */
+/** Bytes of the volume that the site holds. A record adds at most its cost to either number. */
 export interface Holding {
-  /** Not durable yet: in memory. */
+  /** Bytes in memory: not durable yet. */
   readonly unwrittenBytes: number;
-  /** Not applied yet: in DO, or on its way into it. */
+  /** Bytes in DO, or on the way into it: not applied yet. */
   readonly unappliedBytes: number;
 }
 
 interface Book {
-  /** In all since the attachment began: what it may send, and what came. */
+  /** Bytes that it may send in all since it began. */
   grantedBytes: number;
+  /** Bytes that came in all since it began. */
   takenBytes: number;
-  /** Whether it knows that it has used up its credit. */
+  /** Whether it was told that its credit is used up. */
   toldSpent: boolean;
 }
 
 /**
- * It is granted anew in steps of at least this part of the window: a grant is not sent for every
- * record.
+ * The least new grant, as a share of the window: otherwise a grant would be sent for every record.
  */
 const STEP_PART = 1 / 4;
 
 /**
- * Invariants, at every instant and whatever the senders do:
- * - Only the newest attachment has credit. So the room of the volume is given out once, however
- *   often it is attached.
- * - What is granted and not taken is at most the room there was when it was granted; taking a
- *   record moves it from the one to the
- *   other. So `unwrittenBytes` never exceeds the window, nor `unappliedBytes` its limit, by more
- * than one record.
- * - When everything that came is applied, the newest attachment has credit.
+ * The credit of one volume's attachments. Invariants at every instant, whatever the senders do:
+ * - Only the newest attachment has credit, so the volume's room is given out once, however often it
+ *   is attached.
+ * - Unused credit is at most the room at the time of the grant, and a taken record turns credit
+ *   into bytes held. So `unwrittenBytes` never exceeds the window, nor `unappliedBytes` its limit,
+ *   by more than one record.
+ * - When all that came is applied, the newest attachment has credit.
  */
 export class VolumeCredit<Attachment> {
   readonly #limits: CreditLimits;
-  /** In the order in which they came. */
+  /** Attachments, the oldest first. */
   readonly #books = new Map<Attachment, Book>();
   #newest: { readonly attachment: Attachment; readonly book: Book } | undefined;
 
@@ -54,15 +53,12 @@ export class VolumeCredit<Attachment> {
     return this.#books.keys();
   }
 
-  /**
-   * Whether the newest attachment has used up what it was granted: nothing more of the volume comes
-   * in.
-   */
+  /** Whether the newest attachment has used up its credit: no more of the volume comes in. */
   get isSpent(): boolean {
     return this.#newest !== undefined && isSpent(this.#newest.book);
   }
 
-  /** What older attachments were granted and have not used counts no more. */
+  /** Adds an attachment. Unused credit of older ones is void. */
   add(attachment: Attachment): void {
     const before = this.#newest?.book;
     if (before !== undefined) before.grantedBytes = Math.min(before.grantedBytes, before.takenBytes);
@@ -78,7 +74,10 @@ export class VolumeCredit<Attachment> {
     this.#newest = last === undefined ? undefined : { attachment: last[0], book: last[1] };
   }
 
-  /** A record came. @returns false if it was sent without credit: it must not be taken in. */
+  /**
+   * Counts a record that came.
+   * @returns false if it was sent without credit: the record must not be taken.
+   */
   take(attachment: Attachment, costBytes: number): boolean {
     const book = this.#books.get(attachment);
     if (book === undefined || isSpent(book)) return false;
@@ -87,9 +86,8 @@ export class VolumeCredit<Attachment> {
   }
 
   /**
-   * What to tell the newest attachment now: the bytes granted in all. It is told of each grant, and
-   * once of having used up the last one when there is no room for another. Undefined when there is
-   * nothing new to tell.
+   * The bytes granted in all, to tell the newest attachment. It is told of each grant, and once
+   * when its credit is used up and there is no room for more. Undefined if there is nothing new.
    */
   next(holding: Holding): { readonly to: Attachment; readonly grantedBytes: number } | undefined {
     if (this.#newest === undefined) return undefined;

@@ -1,5 +1,4 @@
-// The volumes of the site by what is asked of them, a page at a time and in the order of their ids,
-// at the cost of the page.
+// Listings of volumes by filter, a page at a time and ordered by id. A page costs only the page.
 import type { GroupId, VolumeId } from '../../../contracts/ids.js';
 import { type InventoryVolume, labelsOfQuery } from '../../../contracts/inventory.js';
 import { GROUP_MEMBERS_MAX } from '../../../contracts/replica-site-api.js';
@@ -17,7 +16,7 @@ export interface VolumeFilter {
 }
 
 /**
- * Only which volumes: what is durable of each has to be made known before it can be shown in full.
+ * One page of volumes. Their journals must be opened before they can be shown in full.
  * @throws MoverError VOLUME_NOT_FOUND; INVALID_REQUEST for labels that can't be read
  */
 export function pageOfVolumes(
@@ -61,10 +60,7 @@ function matcherOf({ group, vm, namePattern, labels }: VolumeFilter): (row: Volu
     );
 }
 
-/**
- * Volumes among which all that are asked for are, in the order of their ids: as few as an index can
- * tell.
- */
+/** Volumes that may match, ordered by id: as few as an index can tell. */
 function* candidates(state: SiteState, filter: VolumeFilter, cursor: string | undefined): Generator<VolumeRow, void> {
   const { volume, group, vm, namePattern } = filter;
   if (volume !== undefined) {
@@ -83,7 +79,7 @@ function* candidates(state: SiteState, filter: VolumeFilter, cursor: string | un
   }
   const prefix = namePattern === undefined ? '' : prefixOf(namePattern);
   if (cursor === undefined || cursor < prefix) {
-    // The prefix itself may be a volume; what `volumesAfter` begins with is behind it.
+    // The prefix itself may be a volume; `volumesAfter` begins after it.
     const exact = prefix === '' ? undefined : state.volumes.get(prefix);
     if (exact !== undefined) yield exact;
   }

@@ -1,5 +1,5 @@
-// One stream of a splitter (relayed by an appliance): its handles, what comes in under each, and
-// the receipts that go back.
+// One stream of a splitter, relayed by an appliance: its handles, the records under each, and the
+// receipts that go back.
 import type { Logger } from 'pino';
 import { MoverError, type ErrorCode } from '../../../contracts/errors.js';
 import type { Advice } from '../../../contracts/lineage.js';
@@ -30,15 +30,15 @@ export class IntakeStream {
   readonly #intakes: Intakes;
   #log: Logger;
   /**
-   * Frames under a handle that is not here are dropped: it was refused, and what was on its way
-   * still comes.
+   * Handles in use. Frames under other handles are dropped: after a refusal, frames already on the
+   * way still arrive.
    */
   readonly #handles = new Map<number, Handle>();
   /**
-   * Handles whose receipt is sent once all that could be read by now was read: one each, however
-   * many records it is for.
+   * Attachments whose receipt is due: one is sent for each in the next turn of the event loop,
+   * however many records it is for.
    */
-  readonly #owing = new Map<Attachment, VolumeIntake>();
+  readonly #receiptsDue = new Map<Attachment, VolumeIntake>();
   #open = true;
 
   constructor({ connection, intakes, log }: IntakeStreamOptions) {
@@ -127,10 +127,10 @@ export class IntakeStream {
       handle,
       session,
       epoch,
-      onDurable: () => this.#owe(attachment, intake),
+      onDurable: () => this.#scheduleReceipt(attachment, intake),
       onRefused: (code, message) => {
         this.#handles.delete(handle);
-        this.#owing.delete(attachment);
+        this.#receiptsDue.delete(attachment);
         this.#log.info({ volume, code }, 'refused');
         this.#connection.send({ type: 'refused', handle, code, message });
       },
@@ -141,24 +141,24 @@ export class IntakeStream {
     return attachment;
   }
 
-  #owe(attachment: Attachment, intake: VolumeIntake): void {
-    if (this.#owing.size === 0) setImmediate(() => this.#sendReceipts());
-    this.#owing.set(attachment, intake);
+  #scheduleReceipt(attachment: Attachment, intake: VolumeIntake): void {
+    if (this.#receiptsDue.size === 0) setImmediate(() => this.#sendReceipts());
+    this.#receiptsDue.set(attachment, intake);
   }
 
   #sendReceipts(): void {
-    for (const [{ handle, session, epoch }, intake] of this.#owing) {
+    for (const [{ handle, session, epoch }, intake] of this.#receiptsDue) {
       const n = intake.durableOf(session);
       if (n > 0) this.#connection.send({ type: 'receipt', handle, session, n, epoch });
     }
-    this.#owing.clear();
+    this.#receiptsDue.clear();
   }
 
   #release(handle: number): void {
     const held = this.#handles.get(handle);
     this.#handles.delete(handle);
     if (held?.kind !== 'attached') return;
-    this.#owing.delete(held.attachment);
+    this.#receiptsDue.delete(held.attachment);
     held.intake.remove(held.attachment);
   }
 

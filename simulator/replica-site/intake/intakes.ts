@@ -1,4 +1,4 @@
-// The intakes of all volumes that streams have attached, and how the journals' events find them.
+// The intakes of all volumes that streams have attached. Passes the journals' events to them.
 import { MoverError } from '../../../contracts/errors.js';
 import type { VolumeId } from '../../../contracts/ids.js';
 import { failureOfJournal } from '../journal-failure.js';
@@ -13,16 +13,16 @@ export interface IntakesOptions {
   readonly site: Site;
   readonly journals: Journals;
   readonly unappliedBytesMax: number;
-  /** Bytes that are free for journals; undefined if that isn't known. */
+  /** Free bytes on the journals' disk; undefined if unknown. */
   readonly freeBytes: () => number | undefined;
-  /** A short initialization has come to its end, up to this position. */
+  /** Called when a short initialization has ended, with the position of its last record. */
   readonly onInitialized: (volume: VolumeId, position: number) => void;
 }
 
 export class Intakes {
   readonly #options: IntakesOptions;
   readonly #intakes = new Map<VolumeId, VolumeIntake>();
-  /** Of volumes whose journal took nothing more since something of theirs was durable. */
+  /** Gates of volumes whose journal has refused records, until a record is durable again. */
   readonly #gates = new Map<VolumeId, StallGate>();
 
   constructor(options: IntakesOptions) {
@@ -43,7 +43,8 @@ export class Intakes {
   }
 
   /**
-   * Of a volume whose journal was rebuilt: what closed its gate is gone with the former journal.
+   * The intake of a volume whose journal was rebuilt. Its gate opens: the fault is gone with the
+   * former journal.
    * @throws MoverError as `intake`
    */
   async rebuilt(volume: VolumeId): Promise<VolumeIntake> {
@@ -51,13 +52,13 @@ export class Intakes {
     return this.intake(volume);
   }
 
-  /** What is wrong, in sentences. */
+  /** Sentences about stalled volumes. */
   get notes(): string[] {
     return [...this.#intakes.values()].flatMap((intake) => intake.note ?? []);
   }
 
   /**
-   * Whether nothing more of the volume has been taken in for a while, because too much of it is not
+   * Whether no record of the volume has been taken for a while, because too much of it is not
    * applied.
    */
   isStalled(volume: VolumeId): boolean {
@@ -73,13 +74,15 @@ export class Intakes {
     this.#intakes.get(volume)?.applied();
   }
 
-  /** The journal could not take what was appended: it has to be sent again. */
+  /**
+   * Tells the intake that the journal could not write appended records: they must be sent again.
+   */
   stalled(volume: VolumeId, cause: JournalError): void {
     this.#options.site.state.forgetAccepted(volume);
-    this.#intakes.get(volume)?.stalled(this.#closedGate(volume, cause));
+    this.#intakes.get(volume)?.stalled(this.#closeGate(volume, cause));
   }
 
-  /** A person has the journal rebuilt: whoever is attached attaches anew when that is done. */
+  /** Ends the intake because a person has the journal rebuilt: splitters attach anew afterwards. */
   rebuilding(volume: VolumeId, error: MoverError): void {
     const intake = this.#intakes.get(volume);
     this.#intakes.delete(volume);
@@ -89,11 +92,14 @@ export class Intakes {
   failed(volume: VolumeId, cause: unknown): void {
     const intake = this.#intakes.get(volume);
     this.#intakes.delete(volume);
-    intake?.failed(this.#closedGate(volume, cause));
+    intake?.failed(this.#closeGate(volume, cause));
   }
 
-  /** @returns what those who attach are told meanwhile. */
-  #closedGate(volume: VolumeId, cause: unknown): MoverError {
+  /**
+   * Closes the volume's gate.
+   * @returns the error for attachments until it opens.
+   */
+  #closeGate(volume: VolumeId, cause: unknown): MoverError {
     const failure = failureOfJournal(volume, cause);
     const error =
       failure instanceof MoverError

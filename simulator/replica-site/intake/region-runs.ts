@@ -1,10 +1,10 @@
-// Byte ranges as runs of the regions that marks stand for: short enough to be told in one answer.
+// Turns byte ranges into runs of the regions that marks stand for: short enough for one answer.
 import { VERIFY_REGION_BYTES } from '../../../contracts/verify.js';
 
 /** Neighbouring regions of 64 KiB. */
 export type RegionRun = readonly [first: number, count: number];
 
-/** Runs in ascending order, none touching the next. */
+/** Ascending runs of the regions that the ranges touch; no run touches the next. */
 export function regionRuns(ranges: Iterable<{ readonly offset: number; readonly length: number }>): RegionRun[] {
   const regions = new Set<number>();
   for (const { offset, length } of ranges) {

@@ -1,13 +1,13 @@
-// Holds a volume's splitters off after its journal took nothing more: they attach again as often as
-// they like, the disk is asked now and then.
+// Holds splitters off a volume whose journal refused records. They may attach as often as they
+// like; the disk is asked only now and then.
 import type { MoverError } from '../../../contracts/errors.js';
 import { RetryPauses } from '../../disk/retry-pauses.js';
 import { ROOM_BYTES_MIN } from './limits.js';
 
 export interface StallGateOptions {
-  /** Bytes that are free for the volume's journal; undefined if that isn't known. */
+  /** Free bytes on the journal's disk; undefined if unknown. */
   readonly freeBytes: () => number | undefined;
-  /** Milliseconds since any moment, of a clock that is never set. */
+  /** A monotonic clock, milliseconds. */
   readonly steadyMs: () => number;
 }
 
@@ -20,13 +20,13 @@ export class StallGate {
     this.#options = options;
   }
 
-  /** The journal took nothing more. */
+  /** Closes the gate for a pause: the journal refused records. */
   close(error: MoverError): void {
     this.#closed = { error, untilMs: this.#options.steadyMs() + this.#pauses.next() };
   }
 
   /**
-   * Lets one who attaches try again, if it is time to and there is room.
+   * Lets an attachment through if the pause is over and there is room.
    * @throws MoverError why not
    */
   pass(): void {

@@ -1,5 +1,5 @@
-// Takes in one volume's records, whichever stream brings them: decides on each, appends it, and
-// tells what became durable.
+// Takes in one volume's records from all its streams: decides on each, appends it, and reports what
+// became durable.
 import { MoverError, type ErrorCode } from '../../../contracts/errors.js';
 import type { VolumeId } from '../../../contracts/ids.js';
 import { costOf, RECORD_COST_BYTES } from '../../stream/credit.js';
@@ -20,24 +20,27 @@ import { regionRuns, type RegionRun } from './region-runs.js';
 export interface Attached {
   readonly session: number;
   readonly epoch: number;
-  /** Something of the session became durable, or was sent again though it is. */
+  /**
+   * Called when a record of the session became durable, or a durable one was sent again: a receipt
+   * is due.
+   */
   readonly onDurable: () => void;
-  /** Nothing more is taken from it. */
+  /** Called when the attachment ends: no more of its records are taken. */
   readonly onRefused: (code: ErrorCode, message: string) => void;
   /**
-   * So much may be sent in all since the attachment began, while so much of the volume is not
-   * applied.
+   * Called with the bytes it may send in all since it began, and the volume's bytes not applied
+   * yet.
    */
   readonly onCredit: (grantedBytes: number, unappliedBytes: number) => void;
 }
 
 /**
- * How long an attachment waits until what is durable is applied too, in milliseconds: then what was
- * changed counts as not known.
+ * How long an attachment waits for durable records to be applied, milliseconds. After that the
+ * changed regions count as unknown.
  */
 const APPLIED_WITHIN_MS = 5_000;
 
-/** An attachment, and what the splitter must have marked. */
+/** An attachment, with the regions that the splitter must have marked; undefined if unknown. */
 export interface Claimed extends Attachment {
   readonly touched: readonly RegionRun[] | undefined;
 }
@@ -47,7 +50,7 @@ export interface VolumeIntakeOptions {
   readonly site: Site;
   readonly journal: VolumeJournal;
   readonly unappliedBytesMax: number;
-  /** As of the intakes. */
+  /** Called when a short initialization has ended, with the position of its last record. */
   readonly onInitialized: (volume: VolumeId, position: number) => void;
 }
 
@@ -62,20 +65,21 @@ export class VolumeIntake {
   readonly #credit: VolumeCredit<Attached>;
   #appendedPosition: number;
   /**
-   * Since when the newest attachment has had no credit: by the wall clock for people, by the other
-   * for its length.
+   * When the newest attachment's credit was used up: by the wall clock, to be shown, and by the
+   * monotonic one, to be measured.
    */
   #spentSince: { readonly atMs: number; readonly monotonicMs: number } | undefined;
   /**
-   * Rows of holes may speak of records that are not durable: to be mended before the next record.
+   * Whether rows of holes may speak of records that never became durable: they are mended before
+   * the next record.
    */
   #mayNeedMending = true;
-  /** Sessions below are refused: a newer one waits until what they sent is durable. */
+  /** Older sessions are refused: a newer one waits until all they sent is durable. */
   #sessionMin = 0;
-  /** Why nothing more is taken here. */
+  /** Why no more records are taken. */
   #failure: MoverError | undefined;
-  /** Those who wait until everything appended is durable. */
-  #settling: { readonly resolve: () => void; readonly reject: (error: MoverError) => void }[] = [];
+  /** Callers that wait until everything appended is durable. */
+  #waitingForDurable: { readonly resolve: () => void; readonly reject: (error: MoverError) => void }[] = [];
 
   constructor({ volume, site, journal, unappliedBytesMax, onInitialized }: VolumeIntakeOptions) {
     this.#onInitialized = onInitialized;
@@ -87,59 +91,58 @@ export class VolumeIntake {
     this.#appendedPosition = journal.durable.position;
   }
 
-  /** What is durable of a session. */
+  /** The last durable write of a session; 0 if none. */
   durableOf(session: number): number {
     const { durable } = this.#journal;
     return durable.session === session ? durable.n : 0;
   }
 
   /**
-   * Hears what the splitter says of itself and registers it. The records of earlier sessions are
-   * durable, and no more of them are taken, before a newer one counts: its place in the lineage is
-   * where they end.
+   * Judges a claim and registers it. A new session counts only once all records of earlier sessions
+   * are durable and no more of them are taken: it begins in the lineage where they end.
    * @throws MoverError STORAGE_FULL, STORAGE_FAILED; when the journal failed meanwhile
    */
   async claim(claim: Claim): Promise<Claimed | Refusal> {
     if (this.#mayNeedMending) this.#site.change((state) => mendHolesOf(state, this.volume));
     this.#mayNeedMending = false;
-    const first = this.#hear(claim);
+    const first = this.#judge(claim);
     if (first.kind === 'refuse') return first;
     if (first.kind !== 'sameSession') {
       this.#sessionMin = Math.max(this.#sessionMin, claim.session);
-      await this.#settled();
+      await this.#allDurable();
     }
-    const heard = this.#hear(claim);
+    const heard = this.#judge(claim);
     if (heard.kind === 'refuse') return heard;
     if (heard.kind === 'fork') {
       const reason = await this.#forkFrom(claim, heard.reason);
       return this.#site.change((state, now) => forkLineage(state, this.volume, reason, now));
     }
     const touched = heard.kind === 'newSession' ? await this.#touchedAfter(claim.confirmed) : [];
-    // The journal may have failed while it was waited for: then another one takes the records.
+    // The journal may have failed during the wait: then another intake takes the records.
     if (this.#failure !== undefined) throw this.#failure;
     const attachment = this.#site.change((state) => attach(state, this.volume, claim));
     return { ...attachment, touched };
   }
 
   /**
-   * Begins a new lineage. Whoever is attached has to attach anew, and hears of it then.
+   * Begins a new lineage. All attachments end; splitters hear of it when they attach anew.
    * @throws MoverError when the journal fails meanwhile
    */
   async startOver(reason: string): Promise<void> {
     this.#refuseAll(reason);
-    await this.#settled();
-    // One that has begun already, and that nobody has heard of, is as good as another.
+    await this.#allDurable();
+    // An unused lineage that no splitter knows yet will do.
     const { isLineageUnused, lineage } = this.#journal;
     if (!isLineageUnused || this.#site.state.volume(this.volume).lineage === lineage.id)
       await this.#journal.fork(reason.slice(0, REASON_LENGTH_MAX));
-    // Who attached meanwhile did so to the former lineage.
+    // Attachments made meanwhile were made to the former lineage.
     this.#refuseAll(reason);
     this.#site.change((state, nowMs) => forkLineage(state, this.volume, reason, nowMs));
   }
 
   /**
-   * Begins a new lineage, unless one has begun that the splitter has not heard of.
-   * @returns why the splitter's lineage goes on no more
+   * Begins a new lineage, unless there is an unused one that the splitter doesn't know.
+   * @returns why the splitter's lineage ended
    */
   async #forkFrom({ confirmed }: Claim, reason: string): Promise<string> {
     const { isLineageUnused, lineage } = this.#journal;
@@ -154,13 +157,12 @@ export class VolumeIntake {
     for (const attached of this.#credit.attachments) this.#refuse(attached, 'LINEAGE_FORKED', reason);
   }
 
-  #hear(claim: Claim): ReturnType<typeof hear> {
+  #judge(claim: Claim): ReturnType<typeof hear> {
     return this.#site.change((state, now) => hear(state, this.volume, claim, now));
   }
 
   /**
-   * What records that the splitter does not know to be durable changed; undefined when that is not
-   * known any more.
+   * Regions changed by records that the splitter does not know to be durable; undefined if unknown.
    */
   async #touchedAfter(confirmed: Claim['confirmed']): Promise<readonly RegionRun[] | undefined> {
     const from = confirmed?.position ?? 0;
@@ -171,28 +173,27 @@ export class VolumeIntake {
       const runs = ranges === undefined ? undefined : regionRuns(ranges);
       return runs === undefined || runs.length > TOUCHED_RUNS_MAX ? undefined : runs;
     } catch (error) {
-      // A replica that does not keep up, or history that is damaged, must not keep the volume from
-      // being attached.
+      // A slow replica or damaged history must not keep the volume from being attached.
       if (limit.aborted || (error instanceof JournalError && (error.code === 'CORRUPT' || error.code === 'DAMAGED')))
         return undefined;
       throw error;
     }
   }
 
-  /** Whether nothing more has been granted for a while: what was granted before has arrived. */
+  /** Whether the credit has been used up for a while without a new grant. */
   get isStalled(): boolean {
     return this.#spentSince !== undefined && performance.now() - this.#spentSince.monotonicMs >= STALL_TOLD_AFTER_MS;
   }
 
-  /** What is wrong, in a sentence; nothing while the volume's records are taken in. */
+  /** A sentence if the volume is stalled; undefined otherwise. */
   get note(): string | undefined {
     if (this.#spentSince === undefined || !this.isStalled) return undefined;
     const { atMs } = this.#spentSince;
     const [waiting, limit] = [this.#unappliedBytes(), this.#unappliedBytesMax].map((bytes) => Math.ceil(bytes / MIB));
     return (
-      `Nothing more of volume "${this.volume}" is taken in since ${new Date(atMs).toISOString()}: ${waiting} MiB wait to be ` +
-      `applied to its replica, the limit is ${limit} MiB. Its newer writes wait at the splitter, and then only marks are kept; ` +
-      'other volumes go on. It goes on by itself when some are applied; if the number does not fall, look at the log of the replica site.'
+      `No write of volume "${this.volume}" has been taken in since ${new Date(atMs).toISOString()}: ${waiting} MiB wait to be ` +
+      `applied to its replica; the limit is ${limit} MiB. Newer writes wait at the splitter, which then keeps only marks. ` +
+      "Other volumes are not affected. It goes on by itself once enough is applied. If the number doesn't fall, look at the replica site's log."
     );
   }
 
@@ -210,7 +211,7 @@ export class VolumeIntake {
     this.#grant();
   }
 
-  /** A record of an attached stream; one that is refused ends that attachment. */
+  /** Takes a record of an attachment. A refused record ends the attachment. */
   take(from: Attached, frame: RecordFrame): void {
     if (frame.session < this.#sessionMin) {
       this.#refuse(from, 'STALE_SESSION', `A newer session of volume "${this.volume}" is attaching.`);
@@ -232,39 +233,38 @@ export class VolumeIntake {
     this.#grant();
   }
 
-  /** To be called when the journal says so. */
+  /** Call it when the journal reports durable records. */
   durable({ position }: Durable): void {
-    if (position === this.#appendedPosition) for (const waiting of this.#settling.splice(0)) waiting.resolve();
+    if (position === this.#appendedPosition) for (const waiting of this.#waitingForDurable.splice(0)) waiting.resolve();
     for (const attached of this.#credit.attachments) attached.onDurable();
     this.#grant();
   }
 
-  /** To be called when the journal says that records were applied. */
+  /** Call it when the journal reports applied records. */
   applied(): void {
     this.#grant();
   }
 
   /**
-   * The journal forgot what was appended and isn't durable: whoever is attached has to attach anew,
-   * and sends it again.
+   * Call it when the journal has dropped records that are not durable: all attachments end, and
+   * splitters send them again.
    */
   stalled(error: MoverError): void {
-    this.#sendAway(error);
+    this.#endAll(error);
     this.#appendedPosition = this.#journal.durable.position;
     this.#mayNeedMending = true;
   }
 
   /**
-   * The journal failed: whoever is attached has to attach anew, and then the journal is opened
-   * anew.
+   * Call it when the journal failed: all attachments end, and the next one opens the journal anew.
    */
   failed(error: MoverError): void {
     this.#failure = error;
-    this.#sendAway(error);
+    this.#endAll(error);
   }
 
-  #sendAway(error: MoverError): void {
-    for (const waiting of this.#settling.splice(0)) waiting.reject(error);
+  #endAll(error: MoverError): void {
+    for (const waiting of this.#waitingForDurable.splice(0)) waiting.reject(error);
     for (const attached of this.#credit.attachments) this.#refuse(attached, error.code, error.message);
   }
 
@@ -280,8 +280,8 @@ export class VolumeIntake {
   }
 
   /**
-   * Before the record: a record whose hole can't be stored is not taken, and the splitter sends it
-   * again.
+   * Stores the hole before its record is appended. If it can't be stored, the record is refused,
+   * and the splitter sends it again.
    */
   #storedHole(from: Attached, frame: InitBeginFrame | InitEndFrame): boolean {
     try {
@@ -296,8 +296,8 @@ export class VolumeIntake {
   }
 
   /**
-   * A point must never contain what lies in a hole, even if this process dies between this and the
-   * record.
+   * Stores where a hole begins or ends. It must come before the record: even if the process dies
+   * between the two, no point may contain what lies in the hole.
    */
   #storeHole(frame: InitBeginFrame | InitEndFrame): void {
     const position = this.#appendedPosition + 1;
@@ -306,14 +306,14 @@ export class VolumeIntake {
         endHole(state, this.volume, position, frame.timeMs);
         return;
       }
-      // Nothing after the last durable record is in any point before the hole.
+      // The hole begins no later than the last durable record: no point before it has later ones.
       const { timeMs } = this.#journal.durable;
       const sinceMs = timeMs > 0 ? Math.min(frame.sinceMs, timeMs) : frame.sinceMs;
       beginHole(state, this.volume, { fromPosition: position, sinceMs, reason: reasonOf(frame) });
     });
   }
 
-  /** Grants what there is room for, or tells that there is none. */
+  /** Grants credit for the room there is, or says that there is none. */
   #grant(): void {
     const unappliedBytes = this.#unappliedBytes();
     const due = this.#credit.next({ unappliedBytes, unwrittenBytes: this.#unwrittenBytes() });
@@ -323,9 +323,7 @@ export class VolumeIntake {
     due?.to.onCredit(due.grantedBytes, unappliedBytes);
   }
 
-  /**
-   * What is in memory, by what it cost to send: the bookkeeping of many tiny records counts too.
-   */
+  /** Bytes in memory, by the credit they cost: the bookkeeping of many tiny records counts too. */
   #unwrittenBytes(): number {
     const records = this.#appendedPosition - this.#journal.durable.position;
     return this.#journal.unwrittenBytes + records * (RECORD_COST_BYTES - RECORD_HEADER_BYTES);
@@ -335,10 +333,10 @@ export class VolumeIntake {
     return this.#journal.undistributedBytes + this.#journal.unwrittenBytes;
   }
 
-  async #settled(): Promise<void> {
+  async #allDurable(): Promise<void> {
     if (this.#journal.durable.position === this.#appendedPosition) return;
     await new Promise<void>((resolve, reject) => {
-      this.#settling.push({ resolve, reject });
+      this.#waitingForDurable.push({ resolve, reject });
     });
   }
 

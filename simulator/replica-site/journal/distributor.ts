@@ -20,8 +20,8 @@ import type { Durable, JournalLog } from './terms/types.js';
 import type { UndoLog } from './undo/undo-log.js';
 
 /**
- * A wholly applied DO segment is deleted once it has this many bytes, though it isn't full: keeps
- * what is read again at the next opening small, and mostly never reaches the disk.
+ * Bytes at which the growing DO segment is deleted once it is wholly applied. Small segments keep
+ * the re-reading at the next opening short, and mostly never reach the disk.
  */
 const DO_KEPT_BYTES_MAX = 1024 * 1024;
 
@@ -48,16 +48,16 @@ export interface DistributorStart {
 
 export interface DistributorEvents {
   onApplied(applied: Durable): void;
-  /** A file can't be used now: it is tried again, and told again. */
+  /** A file can't be used now. Called again after each failed retry. */
   onStalled(error: Error): void;
-  /** It has gone on after that. */
-  onWentOn(): void;
+  /** Distribution works again after a stall. */
+  onStallEnded(): void;
   onFailed(error: unknown): void;
 }
 
 /**
- * A batch that must be brought in before anything else: its UNDO is written, and the replica image
- * may have a part of it.
+ * A batch whose UNDO is written and that the replica image may hold in part: it must be applied
+ * before anything else.
  */
 interface Unfinished {
   readonly batch: Batch;
@@ -79,12 +79,12 @@ export class Distributor {
   #running: Promise<void> | undefined;
   #unfinished: Unfinished | undefined;
   /**
-   * DO segments out of the row whose files are still to be removed, in this order: a gap would be
-   * taken for damage.
+   * DO segments out of the log whose files are still to be removed, in this order: recovery would
+   * take a gap for damage.
    */
-  readonly #leaving: Segment[] = [];
+  readonly #toRemove: Segment[] = [];
   readonly #pauses = new RetryPauses();
-  /** While set, a refused try waits. */
+  /** Set while distribution waits before it retries after a refusal. */
   #retry: NodeJS.Timeout | undefined;
   #isStalled = false;
 
@@ -111,10 +111,7 @@ export class Distributor {
     return this.#count;
   }
 
-  /**
-   * Blocks of the replica image that failed their check, each as often as it was overwritten then,
-   * since opening.
-   */
+  /** Overwrites, since opening, of blocks of the replica image that failed their check. */
   get damagedBlocks(): number {
     return this.#damagedBlocks;
   }
@@ -123,12 +120,12 @@ export class Distributor {
   extend(position: number, doBytes: number): void {
     this.#durablePosition = position;
     this.#backlogBytes += doBytes;
-    this.#goOn();
+    this.#continue();
   }
 
   /**
-   * Goes on from another position; everything before must be applied and deleted, and distribution
-   * paused.
+   * Goes on from another position. All earlier records must be applied and their segments deleted,
+   * and distribution paused.
    */
   continueFrom(applied: Durable): void {
     this.#applied = applied;
@@ -147,13 +144,10 @@ export class Distributor {
 
   resume(): void {
     this.#paused = false;
-    this.#goOn();
+    this.#continue();
   }
 
-  /**
-   * Deletes DO segments that are wholly applied; the growing one too, if it has at least
-   * `growingBytes`.
-   */
+  /** Deletes wholly applied DO segments; the growing one only if it has at least `growingBytes`. */
   async deleteApplied(growingBytes: number): Promise<void> {
     const { files, directory, doLog, replica, sync } = this.#parts;
     const applied = this.#applied.position;
@@ -162,24 +156,24 @@ export class Distributor {
     if (count === -1) count = doLog.segments.length;
     const growingToo = growing !== undefined && growing.lastPosition <= applied && growing.bytes >= growingBytes;
     if (growingToo) count = doLog.segments.length;
-    if (count === 0 && this.#leaving.length === 0) return;
-    // Taken out of the row before the disk is waited for: what is appended meanwhile begins a new
+    if (count === 0 && this.#toRemove.length === 0) return;
+    // Taken out of the log before waiting for the disk: records appended meanwhile begin a new
     // segment.
     const gone = doLog.shift(count);
     const { segment } = this.#cursor;
     if (segment !== undefined && gone.includes(segment)) this.#cursor = cursorAtStart;
-    this.#leaving.push(...gone);
+    this.#toRemove.push(...gone);
     if (sync) await replica.commit();
-    for (let next = this.#leaving[0]; next !== undefined; next = this.#leaving[0]) {
+    for (let next = this.#toRemove[0]; next !== undefined; next = this.#toRemove[0]) {
       files.remove(next.path);
-      this.#leaving.shift();
-      // One after another: of several names a power cut may bring back any, and a row with a gap is
-      // refused.
+      this.#toRemove.shift();
+      // One sync for each removal: after a power cut, any of several unsynced removals may be
+      // undone, and recovery refuses a log with a gap.
       if (sync) await files.syncDirectory(directory);
     }
   }
 
-  #goOn(): void {
+  #continue(): void {
     if (this.#paused || this.#running !== undefined || this.#retry !== undefined) return;
     if (this.#applied.position >= this.#durablePosition && !this.#isStalled) return;
     this.#parts.turns.enqueue(this.#task);
@@ -191,15 +185,15 @@ export class Distributor {
 
   async #runBatch(): Promise<void> {
     try {
-      if (this.#unfinished !== undefined) await this.#bringIn(this.#unfinished);
+      if (this.#unfinished !== undefined) await this.#apply(this.#unfinished);
       else if (this.#applied.position < this.#durablePosition) await this.#distribute();
       await this.deleteApplied(DO_KEPT_BYTES_MAX);
-      this.#wentOn();
+      this.#endStall();
     } catch (error) {
       this.#stalledOrFailed(error);
     }
     this.#running = undefined;
-    this.#goOn();
+    this.#continue();
   }
 
   #stalledOrFailed(error: unknown): void {
@@ -213,16 +207,16 @@ export class Distributor {
     if (this.#paused) return;
     this.#retry = setTimeout(() => {
       this.#retry = undefined;
-      this.#goOn();
+      this.#continue();
     }, this.#pauses.next());
     this.#retry.unref();
   }
 
-  #wentOn(): void {
+  #endStall(): void {
     if (!this.#isStalled) return;
     this.#isStalled = false;
     this.#pauses.reset();
-    this.#events.onWentOn();
+    this.#events.onStallEnded();
   }
 
   async #distribute(): Promise<void> {
@@ -234,12 +228,12 @@ export class Distributor {
       const batch = readBatch({ files, log: doLog, window, ...limits }, this.#cursor);
       if (batch.pieces.length === 0) throw this.#missingRecords();
       const changes = readChanges(replica, batch.pieces, old);
-      await this.#reach(changes);
+      await this.#storeEnd(changes);
       const covered = undo.append(changes);
       if (sync) await undo.commit();
       if (images.count > 0) images.publish(covered());
       try {
-        await this.#bringIn({ batch, changes });
+        await this.#apply({ batch, changes });
       } catch (error) {
         if (isRefusal(error)) this.#unfinished = { batch, changes: changes.map(kept) };
         throw error;
@@ -249,15 +243,15 @@ export class Distributor {
     }
   }
 
-  async #bringIn({ batch, changes }: Unfinished): Promise<void> {
+  async #apply({ batch, changes }: Unfinished): Promise<void> {
     applyChanges(this.#parts.replica, changes);
     await this.#noteDamage(changes);
     this.#unfinished = undefined;
     this.#advance(batch);
   }
 
-  /** How far the image reaches is stored before it gets there. */
-  async #reach(changes: readonly Change[]): Promise<void> {
+  /** Stores a larger end of the replica image before the image is written up to it. */
+  async #storeEnd(changes: readonly Change[]): Promise<void> {
     const { manifest, replica, sync } = this.#parts;
     const end = changes.reduce((reach, { piece }) => {
       return piece.data === undefined ? reach : Math.max(reach, piece.offset + piece.length);
@@ -270,7 +264,7 @@ export class Distributor {
     try {
       await manifest.save();
     } catch (error) {
-      // It is tried again with the batch, before anything of it is written.
+      // The retry of the batch stores it again, before it writes anything.
       manifest.replicaEnd = before;
       throw error;
     }

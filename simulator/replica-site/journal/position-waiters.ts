@@ -1,4 +1,4 @@
-// Those who wait until a position is applied.
+// Callers that wait until a position is applied.
 import { abortReason } from './abort-reason.js';
 
 interface Waiter {

@@ -1,6 +1,6 @@
-// Makes a journal usable whatever lies in its folder: what can't be used goes aside, what is sound
-// is kept, all of it is looked at, and a new lineage begins. A kill at any step leaves a folder
-// that the next rebuild, or opening, goes on from.
+// Makes a journal usable whatever lies in its folder. Files that can't be used go aside, sound ones
+// are kept and checked whole, and a new lineage begins. After a kill at any step the next rebuild,
+// or opening, continues with what is there.
 import { join } from 'node:path';
 import { isOutOfRoom } from '../../store/storage-failure.js';
 import { Aside, isAsideName } from './files/aside.js';
@@ -11,13 +11,13 @@ import { GivingUp, isUnreadable } from './files/unreadable.js';
 import { openCheckedJournal } from './volume-journal.js';
 import type { CheckedJournal } from './volume-journal.js';
 
-/** Why a rebuilt journal has a new lineage: nobody can say what its files went through. */
+/** Reason of a rebuilt journal's new lineage: nobody knows what happened to its files. */
 const REASON = 'the journal was rebuilt';
 
 /**
  * Rebuilds the journal of a folder that no other journal has open, and returns it opened. Reads all
- * of the replica image and of UNDO once; what the disk refuses to read counts as damaged. What has
- * to be sent again, and what is lost, is told by the journal.
+ * of the replica image and of UNDO once; what the disk refuses to read counts as damaged. The
+ * journal's `toResend` and `damage` tell what must be sent again and what is lost.
  * @throws JournalError OUT_OF_RANGE, SIZE_MISMATCH, FAILED; the system's error if the disk refuses
  * to write
  */
@@ -42,21 +42,21 @@ export async function rebuildVolumeJournal(options: JournalOptions, reason = REA
 }
 
 /**
- * A folder that can't be opened at all loses its journal first, and its replica image only if that
- * does not help.
+ * Opens the journal. If that fails, moves everything but the replica image aside and tries again;
+ * then moves the replica image aside too.
  */
 async function openAnyway(options: JournalOptions): Promise<CheckedJournal> {
   const { files = processFiles, directory, sync = false, log } = options;
   const aside = new Aside(files, directory, sync);
-  for (const isSpared of [isReplicaName, () => false]) {
+  for (const isKept of [isReplicaName, () => false]) {
     try {
       return await openCheckedJournal(options, { checksReplica: true });
     } catch (error) {
-      // A disk that is full or fails may take it in a minute; anything else won't change by itself.
-      if (isOutOfRoom(error) || isUnreadable(error) || isOthers(error)) throw error;
-      log?.warn({ err: error, directory }, 'a journal can not be opened: its files go aside');
+      // A full or failing disk may recover by itself: nothing is moved aside for it.
+      if (isOutOfRoom(error) || isUnreadable(error) || isMismatch(error)) throw error;
+      log?.warn({ err: error, directory }, "a journal can't be opened: its files go aside");
       files.release(directory);
-      const names = (files.list(directory) ?? []).filter((name) => !isAsideName(name) && !isSpared(name));
+      const names = (files.list(directory) ?? []).filter((name) => !isAsideName(name) && !isKept(name));
       await aside.move(names.map((name) => join(directory, name)));
     }
   }
@@ -67,7 +67,7 @@ function isReplicaName(name: string): boolean {
   return name.startsWith('replica.');
 }
 
-/** Another volume's size is no damage of the folder's: nothing of it is touched. */
-function isOthers(error: unknown): boolean {
+/** Whether the caller's options don't fit the folder (another volume's size): that is no damage. */
+function isMismatch(error: unknown): boolean {
   return error instanceof JournalError && (error.code === 'OUT_OF_RANGE' || error.code === 'SIZE_MISMATCH');
 }

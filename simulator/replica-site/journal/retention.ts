@@ -1,4 +1,4 @@
-// Carries out what `retain` asks for, one call after another: first the facts, then the files.
+// Carries out `retain`, one call at a time: stores what is retained first, then changes files.
 import { Consolidation, ExaminedSegments } from './undo/consolidation.js';
 import type { Budget, ConsolidationOptions } from './undo/consolidation.js';
 import { withoutOld } from './terms/damage.js';
@@ -12,15 +12,9 @@ import { isSame, narrowed, oldest } from './terms/retained-positions.js';
 import type { Durable, RetainResult } from './terms/types.js';
 import type { Retained } from './terms/retained-positions.js';
 
-/**
- * UNDO read and written by one call at most, bytes, and a segment more: about a tenth of a second
- * of work.
- */
+/** UNDO bytes that one call reads and writes at most, plus one segment: about 0.1 s of work. */
 const WORK_BYTES_MAX = 64 * 1024 * 1024;
-/**
- * Bytes at which the growing segment is closed, so that what a busy volume wrote before one call
- * has come to rest some calls later.
- */
+/** Bytes at which a call closes the growing segment, so that a later call can consolidate it. */
 const REST_BYTES_MIN = 256 * 1024;
 
 export interface RetentionOptions extends Omit<ConsolidationOptions, 'examined'> {
@@ -43,28 +37,31 @@ export class Retention {
     this.#options = options;
   }
 
-  /** `assertGoingOn` throws if the work is to end, between two segments. */
+  /** Calls `assertGoingOn` between segments; it throws to end the work. */
   retain(asked: Retained, assertGoingOn: () => void): Promise<RetainResult> {
     return this.exclusively(() => this.#retain(asked, assertGoingOn));
   }
 
-  /** Does work that changes the row of UNDO segments, while no call of `retain` does. */
+  /** Runs work that changes the list of UNDO segments, while no call of `retain` runs. */
   exclusively<Result>(work: () => Promise<Result>): Promise<Result> {
     const result = this.#running.then(work);
     this.#running = result.catch(() => undefined);
     return result;
   }
 
-  /** Gives up what damage in UNDO makes useless; to be called exclusively. */
+  /**
+   * Gives up the history that damage in UNDO makes useless. Call it within `exclusively`. Tells
+   * whether anything was given up.
+   */
   async lose({ file, offset }: DamagePlace): Promise<boolean> {
-    // It knows the row as it was.
+    // Its walk is over the segments as they were.
     this.#consolidation = undefined;
     const isLost = await this.#options.history.lose(file, offset);
     this.#options.images.deleteUnneeded();
     return isLost;
   }
 
-  /** Resolves once no call works any more; never rejects. */
+  /** Resolves once no work is under way; never rejects. */
   async idle(): Promise<void> {
     await this.#running;
   }
@@ -73,7 +70,7 @@ export class Retention {
     assertGoingOn();
     const { manifest, undo, images } = this.#options;
     if ((undo.growing?.bytes ?? 0) >= REST_BYTES_MIN) undo.seal();
-    await this.#letGo(asked);
+    await this.#storeRetained(asked);
     let freedBytes = undo.retire(manifest.trimPosition);
     images.deleteUnneeded();
     const budget = { bytes: WORK_BYTES_MAX };
@@ -95,7 +92,10 @@ export class Retention {
     return { trimPosition: manifest.trimPosition, freedBytes, done };
   }
 
-  /** Undefined if damage was found: the row is another one then. */
+  /**
+   * Undefined if damage was found and given up: the segments have changed, and a new walk is
+   * needed.
+   */
   async #consolidate(
     consolidation: Consolidation,
     budget: Budget,
@@ -111,23 +111,25 @@ export class Retention {
   }
 
   /**
-   * Once it is stored that a position is let go of, UNDO that only it needed may go, in any order.
+   * Stores which positions are retained. Afterwards UNDO that only other positions needed may be
+   * deleted, in any order.
    */
-  async #letGo(asked: Retained): Promise<void> {
+  async #storeRetained(asked: Retained): Promise<void> {
     const { manifest, replica, sync, applied } = this.#options;
     const { position, timeMs } = applied();
     const retained = narrowed(manifest.retained, asked, position);
     const damage = withoutOld(manifest.damage, asked);
     if (isSame(retained, manifest.retained) && damage === manifest.damage) return;
     manifest.damage = damage;
-    // All at or before the floor is never redone, so that no sums are needed from UNDO that goes.
+    // Records up to the floor are never redone, so that redo needs no sums from UNDO that is
+    // deleted.
     if (sync) await replica.commit();
     const before = { retained: manifest.retained, trimPosition: manifest.trimPosition, floor: manifest.floor };
     Object.assign(manifest, { retained, trimPosition: oldest(retained), floor: { position, timeMs } });
     try {
       await manifest.save();
     } catch (error) {
-      // No file has gone yet. The wider facts are as true, whichever are stored.
+      // No file is deleted yet: the wider set of positions is true, whichever one is stored.
       Object.assign(manifest, before);
       throw error;
     }

@@ -1,17 +1,13 @@
-// Shares the event loop among all volumes that have something to distribute, and leaves the larger
-// part to others.
+// Shares the event loop among all volumes that distribute, and leaves most of it to other work.
 
-/**
- * Work done before other events get their turn, milliseconds: what it may add to any answer of the
- * process.
- */
+/** Milliseconds of distribution before other events run: the most it adds to any answer. */
 const TURN_MS_MAX = 1;
 
 export class Turns {
   readonly #tasks = new Set<() => void>();
   #scheduled = false;
 
-  /** Runs `task` soon, after those already waiting; once, if it waits already. */
+  /** Runs `task` soon, after the waiting ones. A task that waits already is not added again. */
   enqueue(task: () => void): void {
     this.#tasks.add(task);
     this.#schedule();
@@ -39,5 +35,5 @@ export class Turns {
   }
 }
 
-/** One for the process: its volumes share one event loop. */
+/** The turns of the whole process, which has one event loop. */
 export const processTurns = new Turns();

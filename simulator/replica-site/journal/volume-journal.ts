@@ -39,14 +39,11 @@ import type { Retained } from './terms/retained-positions.js';
 import { UndoBytes } from './undo/undo-bytes.js';
 import { UndoLog } from './undo/undo-log.js';
 
-/**
- * Default size of a segment file, bytes: what a trim can free at once, and consolidation looks at
- * at once.
- */
+/** Default size of a segment file, bytes: the unit of trimming and of consolidation. */
 const SEGMENT_BYTES = 16 * 1024 * 1024;
 /**
- * Largest size of a segment file, bytes: places in it are 32-bit numbers, and a group may exceed
- * the size.
+ * Largest size of a segment file, bytes. Offsets in it are 32-bit numbers, and one group of records
+ * may exceed the size.
  */
 const SEGMENT_BYTES_MAX = 1024 * 1024 * 1024;
 
@@ -54,29 +51,29 @@ type ResolvedOptions = JournalOptions &
   Required<Pick<JournalOptions, 'files' | 'spareFiles' | 'segmentBytes' | 'sync'>>;
 
 /**
- * Opens the journal in a folder, recovering what an earlier process left there. A volume without
- * records gets no folder. Damage keeps no journal from opening: what it costs is told by `damage`,
- * `toResend` and, if records were lost, a new `lineage`.
+ * Opens the journal in a folder and recovers what an earlier process left there. A volume without
+ * records gets no folder. A damaged journal opens too: `damage`, `toResend` and, if records were
+ * lost, a new `lineage` tell what the damage costs.
  * @throws JournalError SIZE_MISMATCH, OUT_OF_RANGE; CORRUPT, FAILED if the disk fails meanwhile
  */
 export async function openVolumeJournal(options: JournalOptions): Promise<VolumeJournal> {
   return openCheckedJournal(options);
 }
 
-/** What a rebuild does besides. */
+/** A journal with what only a rebuild does. */
 export interface CheckedJournal extends VolumeJournal {
-  /** Looks at all of UNDO, and notes what is damaged. */
+  /** Checks all of UNDO, and notes the damage. */
   checkUndo(): Promise<void>;
   /**
-   * Lost history is known to people now: it is told of the positions that need it, and no more of
-   * the journal.
+   * Marks lost history as known to people: positions that need it still report it, the journal's
+   * own notes no longer do.
    */
   acceptLosses(): Promise<void>;
 }
 
 /**
- * As `openVolumeJournal`; `checksReplica`: all of the replica image is read before anything of DO
- * is distributed.
+ * Opens like `openVolumeJournal`. With `checksReplica` it reads all of the replica image before it
+ * distributes anything.
  */
 export async function openCheckedJournal(
   options: JournalOptions,
@@ -101,7 +98,7 @@ export async function openCheckedJournal(
     await journal.noteBadUndo(recovered.badUndo);
     return journal;
   } catch (error) {
-    // Somebody opens it again: two must not distribute at once.
+    // The caller will open it again: two journals must not distribute at once.
     await journal.close().catch(() => undefined);
     throw error;
   }
@@ -120,7 +117,7 @@ class OpenJournal implements CheckedJournal {
   readonly #undoBytes: UndoBytes;
   readonly #waiters = new PositionWaiters();
   #lineage: Lineage;
-  /** Where the lineage began, if it did in this life. */
+  /** Position where the lineage began, if it began since this opening. */
   #lineageBegan: number | undefined;
   #isNotingReplica = false;
   #onHeldUp: ((cause: Error) => void) | undefined;
@@ -153,7 +150,7 @@ class OpenJournal implements CheckedJournal {
     };
     this.#appender = new Appender(manifest, doLog, durable, {
       onDurable: (group, doBytes) => {
-        this.#wentOn('intake');
+        this.#endStall('intake');
         this.#distributor.extend(group.position, doBytes);
         this.#options.onDurable?.(group);
       },
@@ -169,7 +166,7 @@ class OpenJournal implements CheckedJournal {
         this.#options.onApplied?.(applied);
       },
       onStalled,
-      onWentOn: () => this.#wentOn('distribution'),
+      onStallEnded: () => this.#endStall('distribution'),
       onFailed,
     });
     this.#undoBytes = new UndoBytes(files, undo);
@@ -184,7 +181,7 @@ class OpenJournal implements CheckedJournal {
       sync,
       applied,
     });
-    replica.tellOf(() => this.#noteReplica());
+    replica.onDamageFound(() => this.#noteReplica());
     this.#distributor.resume();
   }
 
@@ -266,7 +263,7 @@ class OpenJournal implements CheckedJournal {
       manifest.lineage = this.#lineage;
       throw this.#stall('intake', error);
     }
-    this.#began(forked);
+    this.#setLineage(forked);
     this.#options.log?.info({ directory: this.#options.directory, ...forked.parent, fork: forked.id }, 'forked');
     return forked;
   }
@@ -319,8 +316,8 @@ class OpenJournal implements CheckedJournal {
       try {
         return await this.#images.open(position);
       } catch (error) {
-        // What is damaged is given up; the position may not need it.
-        if (!(await this.#hasGivenUp(error))) throw error;
+        // The damaged UNDO is given up now. The position may not need it, so try again.
+        if (!(await this.#giveUpDamaged(error))) throw error;
       }
     }
   }
@@ -338,21 +335,21 @@ class OpenJournal implements CheckedJournal {
     this.#assertUsable();
     assertAscending(retained.positions);
     assertPosition(retained.everyFrom);
-    let gaveUp: Error | undefined;
+    let abortError: Error | undefined;
     const assertGoingOn = (): void => {
       this.#assertUsable();
       if (signal?.aborted !== true) return;
-      gaveUp = abortReason(signal);
-      throw gaveUp;
+      abortError = abortReason(signal);
+      throw abortError;
     };
     try {
       const result = await this.#retention.retain(retained, assertGoingOn);
-      this.#wentOn('retention');
+      this.#endStall('retention');
       return result;
     } catch (error) {
-      if (isRefusal(error) && error !== gaveUp) throw this.#stall('retention', error);
+      if (isRefusal(error) && error !== abortError) throw this.#stall('retention', error);
       const closed = error instanceof JournalError && error.code === 'CLOSED';
-      throw closed || error === gaveUp ? error : this.#fail(error);
+      throw closed || error === abortError ? error : this.#fail(error);
     }
   }
 
@@ -363,17 +360,17 @@ class OpenJournal implements CheckedJournal {
       try {
         return await this.#undoBytes.after(positions);
       } catch (error) {
-        if (!(await this.#hasGivenUp(error))) throw error;
+        if (!(await this.#giveUpDamaged(error))) throw error;
       }
     }
   }
 
   /**
-   * Ends a lineage whose last records are lost: what is sound of it is applied, and a new one goes
-   * on behind all positions that ever were. To be called before anybody else knows the journal.
+   * Ends a lineage whose last records are lost: applies its sound records, and begins a new lineage
+   * after every position that ever existed. Call it before anybody else has the journal.
    */
   async endLineage({ drainTo, place, ...loss }: Loss): Promise<void> {
-    await this.#drained(drainTo);
+    await this.#whenDrained(drainTo);
     await this.#distributor.pause();
     await this.#distributor.deleteApplied(0);
     const { manifest, replica } = this.#recovered;
@@ -390,16 +387,16 @@ class OpenJournal implements CheckedJournal {
     manifest.lineage = newLineage({ id: this.#lineage.id, position: after, reason });
     await manifest.save();
     this.#appender.continueFrom(continued);
-    this.#began(manifest.lineage);
+    this.#setLineage(manifest.lineage);
     this.#distributor.continueFrom(continued);
     this.#distributor.resume();
     log?.warn({ directory, ...place, ...manifest.lineage }, 'records were lost: a new lineage begins');
   }
 
   /**
-   * Begins a new lineage if blocks of the replica image are damaged, though no record is lost: only
-   * who attaches to another lineage compares all that is there with its source. To be called before
-   * anybody else knows the journal.
+   * Begins a new lineage if blocks of the replica image are damaged, though no record is lost: a
+   * splitter compares the whole volume only when it attaches to another lineage. Call it before
+   * anybody else has the journal.
    */
   async doubtReplica(): Promise<void> {
     const replica = this.damage.find((damage) => damage.kind === 'replica');
@@ -411,7 +408,7 @@ class OpenJournal implements CheckedJournal {
     const reason = `${bytes} bytes of the replica image fail their checksum (${file}, byte ${offset})`;
     manifest.lineage = newLineage({ id: this.#lineage.id, position: this.durable.position, reason });
     await manifest.save();
-    this.#began(manifest.lineage);
+    this.#setLineage(manifest.lineage);
     this.#distributor.resume();
     this.#options.log?.warn(
       { file, offset, bytes, ...manifest.lineage },
@@ -419,7 +416,7 @@ class OpenJournal implements CheckedJournal {
     );
   }
 
-  /** Old data that was found to be damaged when the journal was opened. */
+  /** Notes old data that recovery found damaged. */
   async noteBadUndo(bad: readonly BadPayload[]): Promise<void> {
     for (const { header, file, fileOffset } of bad) {
       if (header.kind === 'oldData') await this.#history.note(header, { file, offset: fileOffset });
@@ -428,13 +425,13 @@ class OpenJournal implements CheckedJournal {
 
   async checkUndo(): Promise<void> {
     this.#assertUsable();
-    await this.#drained(this.durable.position);
+    await this.#whenDrained(this.durable.position);
     for (;;) {
       try {
         await this.#undo.checkPayloads((header, place) => this.#history.note(header, place));
         break;
       } catch (error) {
-        if (!(await this.#hasGivenUp(error))) throw error;
+        if (!(await this.#giveUpDamaged(error))) throw error;
       }
     }
   }
@@ -469,7 +466,7 @@ class OpenJournal implements CheckedJournal {
     await this.#retention.idle();
     this.#images.closeAll();
     try {
-      // Nothing is left to apply: the next opening has nothing to read again.
+      // Spares the next opening the re-reading of applied records.
       if (this.#failure === undefined) await this.#distributor.deleteApplied(0);
     } catch (error) {
       if (!isRefusal(error)) throw error;
@@ -486,12 +483,15 @@ class OpenJournal implements CheckedJournal {
       throw new JournalError('TRIMMED', `position ${position} is before ${this.trimPosition}, where history begins`);
     }
     if (!isOpenable(retained, position)) {
-      throw new JournalError('TRIMMED', `position ${position} was let go of, between others that are retained`);
+      throw new JournalError(
+        'TRIMMED',
+        `position ${position} is not retained: its history was dropped, between others that are kept`,
+      );
     }
   }
 
-  /** Whether the error told of damaged UNDO, and that is given up now. */
-  async #hasGivenUp(error: unknown): Promise<boolean> {
+  /** Gives up damaged UNDO that the error names. False if it names none, or none is given up. */
+  async #giveUpDamaged(error: unknown): Promise<boolean> {
     const place = error instanceof JournalError && error.code === 'CORRUPT' ? error.place : undefined;
     if (place === undefined) return false;
     this.#assertUsable();
@@ -502,16 +502,16 @@ class OpenJournal implements CheckedJournal {
       });
   }
 
-  #began(lineage: Lineage): void {
+  #setLineage(lineage: Lineage): void {
     this.#lineage = lineage;
     this.#lineageBegan = this.#appender.appended.position;
   }
 
   /**
-   * As `whenApplied`, but a disk that holds up distribution is told at once: whoever opens the
-   * journal tries again.
+   * Waits like `whenApplied`, but rejects at once with the disk's error when distribution stalls:
+   * whoever opens the journal tries again.
    */
-  async #drained(position: number): Promise<void> {
+  async #whenDrained(position: number): Promise<void> {
     const stalled = new AbortController();
     this.#onHeldUp = (error) => stalled.abort(error);
     try {
@@ -523,7 +523,7 @@ class OpenJournal implements CheckedJournal {
     }
   }
 
-  /** Stores damage that a read found, so that the next opening knows of it, and tells of it. */
+  /** Stores damage that a read found, for the next opening, and reports it. */
   #noteReplica(): void {
     if (this.#isNotingReplica) return;
     this.#isNotingReplica = true;
@@ -546,7 +546,7 @@ class OpenJournal implements CheckedJournal {
         this.#fail(error);
         return;
       }
-      // Stored with the next change: what was found is told all the same.
+      // The next change stores it; the damage is reported all the same.
       this.#options.log?.warn({ directory: this.#options.directory, err: error }, 'damage could not be stored yet');
     }
     this.#options.onReplicaDamaged?.();
@@ -566,7 +566,7 @@ class OpenJournal implements CheckedJournal {
   #stall(part: StalledPart, cause: Error): JournalError {
     const error = stalledBy(cause);
     const known = this.#stalls.get(part);
-    // Said once: it is tried again and again.
+    // Logged once, not at every retry.
     const { directory, log } = this.#options;
     if (known === undefined) log?.warn({ directory, part, err: cause }, 'the journal is held up by its disk');
     if (part === 'distribution') this.#onHeldUp?.(cause);
@@ -575,7 +575,7 @@ class OpenJournal implements CheckedJournal {
     return error;
   }
 
-  #wentOn(part: StalledPart): void {
+  #endStall(part: StalledPart): void {
     const { directory, log } = this.#options;
     if (this.#stalls.delete(part)) log?.info({ directory, part }, 'the journal goes on');
   }
@@ -600,7 +600,7 @@ function damagedAt(position: number, { kind, file, offset }: Damage): JournalErr
 
 function assertPosition(position: number): void {
   if (!Number.isSafeInteger(position) || position < 0) {
-    throw new JournalError('OUT_OF_RANGE', `${position} is no position`);
+    throw new JournalError('OUT_OF_RANGE', `${position} is not a position`);
   }
 }
 

@@ -1,5 +1,5 @@
-// The plans of batches, item by item, and what batches report at their end. A plan is drafted in
-// pages and finished once, for ever.
+// Plans of batches, item by item, and reports of batches. A plan is drafted in pages and finished
+// once; then it never changes.
 import { z } from 'zod';
 import {
   batchItemSchema,
@@ -29,7 +29,10 @@ export class BatchPlans {
     this.#store = store;
   }
 
-  /** @throws MoverError INVALID_REQUEST when the seqs do not follow from `from` on */
+  /**
+   * Stores a page of a draft. Does nothing once a plan is finished.
+   * @throws MoverError INVALID_REQUEST if the seqs are not consecutive from `from` on
+   */
   storePage({ batch, draft, from, items }: ParsedInputOf<typeof reportsApi.storeBatchPlan>): void {
     const gap = items.findIndex(({ seq }, i) => seq !== from + i);
     if (gap >= 0) throw refused(`items.${gap}.seq`, `${from + gap} is expected: the moves of a page follow each other`);
@@ -40,8 +43,9 @@ export class BatchPlans {
   }
 
   /**
-   * @returns how many moves the plan has that was finished first.
-   * @throws MoverError INVALID_REQUEST when some were not stored
+   * Makes a draft the plan, unless one is finished already.
+   * @returns how many moves the finished plan has.
+   * @throws MoverError INVALID_REQUEST if some moves were not stored
    */
   finish(plan: ParsedInputOf<typeof reportsApi.finishBatchPlan>): { planned: number } {
     const { batch, draft, planned } = plan;
@@ -59,7 +63,7 @@ export class BatchPlans {
   /** @throws MoverError CORRUPT */
   page({ batch, from, limit }: ParsedInputOf<typeof reportsApi.batchPlan>): OutputOf<typeof reportsApi.batchPlan> {
     const plan = this.#plan(batch);
-    // Until then no draft is the plan.
+    // No draft is the plan before it is finished.
     if (plan === undefined) return { items: [], leftOut: [] };
     const { planned, alreadyThere, refused, leftOut } = plan;
     const items: BatchItem[] = [];

@@ -1,5 +1,5 @@
-// The final reports of moves: by move, by batch in its order, and by end. Ids have no spaces, so
-// spaces part the keys.
+// Final reports of moves, indexed by move, by batch in the batch's order, and by end. Ids have no
+// spaces, so spaces separate the parts of a key.
 import { MoverError } from '../../../contracts/errors.js';
 import type { MoveId } from '../../../contracts/ids.js';
 import type { reportsApi, StoredMoveReport } from '../../../contracts/report.js';
@@ -14,13 +14,13 @@ const BY_BATCH = 'byBatch';
 export const MOVE_REPORT_TABLES = [MOVES, BY_END, BY_BATCH] as const;
 
 /**
- * One answer has no more than this, and at least one report: reports of moves of many volumes are
+ * Most bytes of one answer, which has at least one report: reports of moves of many volumes are
  * large.
  */
 const PAGE_BYTES_MAX = 4 * 1024 * 1024;
-/** Any outcome, where the indexes have the outcome first. */
+/** Stands for any outcome in index keys, which begin with the outcome. */
 const ANY = 'any';
-/** The id of a run, behind the "@" of a move id. */
+/** The run id after the "@" of a move id. */
 const RUN_ID = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
 
 type Reports = OutputOf<typeof reportsApi.reports>;
@@ -32,7 +32,7 @@ export class MoveReports {
     this.#store = store;
   }
 
-  /** In place of an earlier one of the same move. */
+  /** Stores a report; it replaces an earlier one of the same move. */
   put(report: StoredMoveReport): void {
     const { move } = report;
     const before = this.#find(move);
@@ -46,7 +46,7 @@ export class MoveReports {
   }
 
   /**
-   * Of the move; of the newest move of a workflow id when no run is named.
+   * The report of a move; for a workflow id without a run, of its newest move.
    * @throws MoverError REPORT_NOT_FOUND, CORRUPT
    */
   get(move: MoveId): StoredMoveReport {

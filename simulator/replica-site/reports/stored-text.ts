@@ -1,9 +1,12 @@
-// Values as the store keeps them: JSON, and checked when they come back, because an older version
-// may have written them.
+// Values in the store: JSON, checked when they are read, because another version may have written
+// them.
 import type { z } from 'zod';
 import { MoverError } from '../../../contracts/errors.js';
 
-/** @throws MoverError CORRUPT naming what is not of the form that this version knows */
+/**
+ * Parses a stored value.
+ * @throws MoverError CORRUPT if it is not of the form that this version knows
+ */
 export function readStored<S extends z.ZodType>(schema: S, text: string, what: string): z.output<S> {
   const result = schema.safeParse(jsonOf(text));
   if (result.success) return result.data;
@@ -22,8 +25,7 @@ function jsonOf(text: string): unknown {
 }
 
 /**
- * Digits of a number in a key, so that keys are in the order of the numbers: enough for a time and
- * for a count.
+ * Digits of a number in a key, so that keys sort like the numbers: enough for a time or a count.
  */
 const DIGITS = 16;
 

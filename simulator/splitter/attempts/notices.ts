@@ -1,22 +1,24 @@
-// Withdraws notices of moves that nobody works at any more: a mover that was terminated, or whose
-// attempt the replica site has lost, compensates nothing.
+// Withdraws notices of abandoned moves: an orchestrator that was terminated, or whose attempt the
+// replica site has lost, compensates nothing.
 import type { Logger } from 'pino';
 import { attemptName, type Verdict } from '../../../contracts/attempt.js';
 import type { PendingVerdict } from '../core/splitter-core.js';
 
 /**
- * How often it is looked; what was announced at two looks in a row is asked about. Longer than a
- * move takes to reach its fence as a rule.
+ * Interval between looks, in milliseconds. A notice seen at two looks in a row is asked about.
+ * Longer than a move usually takes to its fence.
  */
 const LOOK_EVERY_MS = 30_000;
 
 export interface NoticesOptions {
   readonly announced: () => readonly PendingVerdict[];
-  /** Asks for the verdict; undefined while the attempt's lease runs, or when nobody answers. */
+  /**
+   * Asks for the verdict; undefined while the attempt's lease runs, or when no resolver answers.
+   */
   readonly ask: (pending: PendingVerdict) => Promise<Verdict | undefined>;
   readonly learn: (pending: PendingVerdict, verdict: Verdict) => void;
   readonly log: Logger;
-  /** For tests. */
+  /** Replaces LOOK_EVERY_MS in tests. */
   readonly lookEveryMs?: number | undefined;
 }
 
@@ -36,7 +38,7 @@ export class Notices {
     clearInterval(this.#timer);
   }
 
-  /** Never rejects. */
+  /** Asks about notices seen at the last look too. Never rejects. */
   async #look(): Promise<void> {
     if (this.#asking) return;
     this.#asking = true;

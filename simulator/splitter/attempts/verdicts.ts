@@ -1,5 +1,5 @@
-// Asks for the verdict of attempts whose fence outlived its lease: a dead orchestrator must not
-// leave a volume in between.
+// Asks for the verdicts of attempts whose fence outlived its lease: a dead orchestrator must not
+// leave a volume fenced.
 import { setTimeout as pause } from 'node:timers/promises';
 import type { Logger } from 'pino';
 import { createApiClient } from '../../../control/client.js';
@@ -12,15 +12,15 @@ import { monotonicMs } from '../shared/clock.js';
 import type { PendingVerdict } from '../core/splitter-core.js';
 import type { VolumeSplitRow } from '../core/volume-split.js';
 
-/** Longest wait for one resolver's answer, in milliseconds: another is asked then. */
+/** Longest wait for one resolver's answer, in milliseconds. Then another is asked. */
 const RESOLVE_MS_MAX = 3_000;
-/** setTimeout's longest delay; a lease beyond it is looked at again then. */
+/** Longest delay of setTimeout, in milliseconds. A longer lease is looked at again then. */
 const TIMER_MS_MAX = 2 ** 31 - 1;
 
 interface Lease {
-  /** Of the attempt that raised the fence. */
+  /** Ticket of the attempt that raised the fence. */
   readonly ticket: number;
-  /** When to look at it, by the monotonic clock; Infinity while its verdict is being asked for. */
+  /** When the lease ends, by the monotonic clock; Infinity while the verdict is being asked for. */
   readonly atMs: number;
 }
 
@@ -29,12 +29,13 @@ export interface VerdictsOptions {
   readonly token: string | undefined;
   readonly log: Logger;
   /**
-   * Lets leases run out and returns what must be asked for; stores what changed.
-   * @throws MoverError when that can't be stored
+   * Lets leases run out and stores that.
+   * @returns the attempts to ask about.
+   * @throws MoverError when it can't be stored
    */
   readonly tick: () => readonly PendingVerdict[];
   /**
-   * Learns and stores the verdict. Does nothing if the fence is gone meanwhile.
+   * Learns and stores the verdict. Does nothing if the fence is gone.
    * @throws MoverError when it can't be stored: nothing is learned then
    */
   readonly learn: (pending: PendingVerdict, verdict: Verdict) => void;
@@ -55,7 +56,7 @@ export class Verdicts {
 
   /**
    * Takes note of the fence in a changed row, or of its absence.
-   * @param leaseEndsAtMs by the monotonic clock
+   * @param leaseEndsAtMs end of its lease, by the monotonic clock
    */
   follow(row: VolumeSplitRow, leaseEndsAtMs: number | undefined): void {
     const { fence } = row;
@@ -69,7 +70,7 @@ export class Verdicts {
     this.#stopping.abort();
   }
 
-  /** A timer only while a fence is up whose verdict isn't being asked for. */
+  /** Sets a timer for the next lease to end, among those whose verdict is not being asked for. */
   #arm(): void {
     clearTimeout(this.#timer);
     if (this.#leases.size === 0 || this.#stopping.signal.aborted) return;
@@ -101,7 +102,8 @@ export class Verdicts {
   }
 
   /**
-   * Asks each resolver in turn, again and again, until one answers or there is no need any more.
+   * Asks each resolver in turn, again and again, until the verdict is learned or not needed any
+   * more.
    */
   async #ask(pending: PendingVerdict): Promise<void> {
     const { log } = this.#options;
@@ -111,7 +113,7 @@ export class Verdicts {
     let verdict: Verdict | undefined;
     while (!this.#stopping.signal.aborted && this.#isAwaited(pending)) {
       verdict ??= await this.askOnce(pending, false);
-      if (verdict !== undefined && this.#isLearned(pending, verdict)) {
+      if (verdict !== undefined && this.#tryToLearn(pending, verdict)) {
         log.info({ attempt, verdict }, 'verdict received');
         break;
       }
@@ -120,8 +122,11 @@ export class Verdicts {
     this.#asking.delete(pending.attempt.ticket);
   }
 
-  /** A verdict is for ever: one that can't be stored now is not asked for again. */
-  #isLearned(pending: PendingVerdict, verdict: Verdict): boolean {
+  /**
+   * Tries to learn a verdict. A verdict is final, so one that can't be stored now is not asked for
+   * again.
+   */
+  #tryToLearn(pending: PendingVerdict, verdict: Verdict): boolean {
     try {
       this.#options.learn(pending, verdict);
       return true;
@@ -138,8 +143,9 @@ export class Verdicts {
   }
 
   /**
-   * @param onlyIfExpired an attempt whose lease runs stays open: then, and when nobody answers,
-   * undefined. Never rejects.
+   * Asks each resolver once. Never rejects.
+   * @param onlyIfExpired leaves an attempt open whose lease still runs.
+   * @returns undefined for an open attempt, and when no resolver answers.
    */
   async askOnce(pending: PendingVerdict, onlyIfExpired: boolean): Promise<Verdict | undefined> {
     const { splitter, token, log } = this.#options;

@@ -1,9 +1,9 @@
-// The numbered copies of a volume's writes on their way to the replica site, in order, within
-// bounds: memory first, then a spill file.
+// The numbered copies of a volume's writes on their way to the replica site: in order and bounded,
+// first in memory, then in a spill file.
 
 import { REGION_BYTES } from './marks.js';
 
-/** Bookkeeping of one copy besides its data, so that a flood of tiny writes is bounded too. */
+/** Memory that a copy takes besides its data, in bytes: bounds a flood of tiny writes too. */
 const COPY_OVERHEAD_BYTES = 256;
 
 interface CopyHead {
@@ -14,7 +14,7 @@ export interface WriteCopy extends CopyHead {
   readonly kind: 'write';
   readonly offset: number;
   readonly length: number;
-  /** Where the data is: in memory, or at this place of the spill file. */
+  /** The data in memory, or its place in the spill file. */
   readonly data: Buffer | { readonly spilledAt: number };
 }
 export interface ZeroesCopy extends CopyHead {
@@ -33,49 +33,50 @@ export interface InitEndCopy extends CopyHead {
 export type Copy = WriteCopy | ZeroesCopy | InitBeginCopy | InitEndCopy;
 
 /**
- * A bounded file that holds what does not fit in memory while a fence is up. Synchronous: it is
- * only touched under a fence.
+ * A bounded file for copies that find no room in memory while a fence is up. Synchronous: used only
+ * under a fence.
  */
 export interface SpillFile {
-  /** Bytes it may still take. */
+  /** Bytes that still fit. */
   readonly freeBytes: number;
-  /** Returns where the data went; undefined when the file could not take it after all. */
+  /** @returns the data's place; undefined when it could not be written. */
   append(data: Buffer): number | undefined;
   read(at: number, length: number): Buffer;
-  /** Nothing in it is needed any more. */
+  /** Empties the file. */
   reset(): void;
 }
 
-/**
- * The part of the memory that is divided among the volumes; the rest is for those that need more.
- */
+/** Part of the memory that is divided among the volumes. The rest is shared. */
 const OWN_PART = 1 / 4;
 
 /**
- * Memory that the volumes of one splitter share. Each has a part of its own, which it finds free
- * whatever the others do: the shared rest alone can be used up by volumes whose copies can't be
- * sent, however they share it.
+ * Memory that one splitter's volumes share. Each volume also has a part of its own that others
+ * can't take: volumes whose copies can't be sent may use up the shared rest, however it is divided.
  */
 export class MemoryBudget {
   readonly maxBytes: number;
-  /** What each volume may hold beside the shared rest. */
+  /** What each volume holds for itself, in bytes. */
   readonly ownBytes: number;
   readonly #sharedMaxBytes: number;
   #sharedUsedBytes = 0;
 
-  /** @param volumes how many have a part of their own; without, all memory is shared. */
+  /** @param volumes how many have a part of their own; 0: all memory is shared. */
   constructor(maxBytes: number, volumes = 0) {
     this.maxBytes = maxBytes;
     this.ownBytes = volumes === 0 ? 0 : Math.floor((maxBytes * OWN_PART) / volumes);
     this.#sharedMaxBytes = maxBytes - this.ownBytes * volumes;
   }
 
-  /** What is free of the shared rest. */
+  /** Free bytes of the shared rest. */
   get freeBytes(): number {
     return Math.max(0, this.#sharedMaxBytes - this.#sharedUsedBytes);
   }
 
-  /** A volume that holds `heldBytes` takes more. @param always even beyond the bound. */
+  /**
+   * Takes memory for a volume that holds `heldBytes`.
+   * @param always even beyond the bound.
+   * @returns whether it was taken.
+   */
   take(heldBytes: number, bytes: number, always = false): boolean {
     const shared = this.#sharedOf(heldBytes + bytes) - this.#sharedOf(heldBytes);
     if (!always && shared > 0 && this.#sharedUsedBytes + shared > this.#sharedMaxBytes) return false;
@@ -83,7 +84,7 @@ export class MemoryBudget {
     return true;
   }
 
-  /** A volume that holds `heldBytes` gives some of it back. */
+  /** Gives back some memory of a volume that holds `heldBytes`. */
   give(heldBytes: number, bytes: number): void {
     this.#sharedUsedBytes -= this.#sharedOf(heldBytes) - this.#sharedOf(heldBytes - bytes);
   }
@@ -98,7 +99,7 @@ export class CopyQueue {
   readonly #spill: SpillFile;
   readonly #volumeMaxBytes: number;
   #copies: (Copy | undefined)[] = [];
-  /** Index of the oldest unconfirmed copy; what lies before it is dropped now and then. */
+  /** Index of the oldest unconfirmed copy. `#compact` drops what lies before it. */
   #head = 0;
   /** Index of the next copy to be sent. */
   #next = 0;
@@ -112,7 +113,7 @@ export class CopyQueue {
     this.#volumeMaxBytes = volumeMaxBytes;
   }
 
-  /** Bytes of data that are not confirmed. */
+  /** Unconfirmed data, in bytes. */
   get dataBytes(): number {
     return this.#dataBytes;
   }
@@ -122,31 +123,31 @@ export class CopyQueue {
   }
 
   /**
-   * Whether there is room for a region to be sent again: resends use at most half, so that live
-   * writes find the rest.
+   * Whether there is room to send a region again. Resends use at most half, and leave the rest to
+   * live writes.
    */
   get hasRoomForResend(): boolean {
     return this.isEmpty || this.#memoryBytes < this.#shareBytes / 2;
   }
 
   /**
-   * What the volume may hold in memory now: its own part, and never more of the shared rest than
-   * what is free of it, so that a few volumes whose copies can't be sent leave room there (dynamic
+   * What the volume may hold in memory now: its own part, and as much of the shared rest as is
+   * still free. So a few volumes whose copies can't be sent leave room for others (dynamic
    * thresholds: Choudhury and Hahne, IEEE/ACM Transactions on Networking 6(2), 1998). Many of them
-   * take nearly all of it one after another: hence the part of its own.
+   * take nearly all of it one after another: hence each volume's own part.
    */
   get #shareBytes(): number {
     return Math.min(this.#volumeMaxBytes, this.#budget.ownBytes + this.#budget.freeBytes);
   }
 
   /**
-   * @param maySpill whether data may go to the spill file when memory is full (behind a fence).
-   * @returns false when there is no room: the caller keeps a mark only.
+   * Adds a copy.
+   * @param maySpill whether its data may go to the spill file when memory is full (behind a fence).
+   * @returns false when there is no room: the caller keeps only a mark.
    */
   push(copy: Copy, maySpill: boolean): boolean {
     const cost = memoryCost(copy);
-    // One that is small finds room in an empty queue always, so that every volume gets on, however
-    // slowly.
+    // A small copy always fits into an empty queue, so every volume gets on, however slowly.
     const always = this.isEmpty && cost <= REGION_BYTES + COPY_OVERHEAD_BYTES;
     if (
       (always || this.#memoryBytes + cost <= this.#shareBytes) &&
@@ -161,7 +162,7 @@ export class CopyQueue {
     return true;
   }
 
-  /** Marker records always fit: there are at most two of them in a queue. */
+  /** Marker records always fit: a queue holds at most two. */
   pushMarker(copy: InitBeginCopy | InitEndCopy): void {
     this.#copies.push(copy);
   }
@@ -198,17 +199,17 @@ export class CopyQueue {
     this.#next += 1;
   }
 
-  /** The data of a write, read back from the spill file if it is there. */
+  /** A write's data, read back from the spill file if it is there. */
   dataOf(copy: WriteCopy): Buffer {
     return Buffer.isBuffer(copy.data) ? copy.data : this.#spill.read(copy.data.spilledAt, copy.length);
   }
 
-  /** The stream broke: whatever is unconfirmed has to be sent again. */
+  /** Starts sending again at the oldest unconfirmed copy: the stream broke. */
   rewind(): void {
     this.#next = this.#head;
   }
 
-  /** Everything up to `n` is durable at the replica site. */
+  /** Removes copies up to `n`, which are durable at the replica site. */
   confirm(n: number, confirmed: (copy: Copy) => void): void {
     for (let copy = this.#copies[this.#head]; copy !== undefined && copy.n <= n; copy = this.#copies[this.#head]) {
       this.#copies[this.#head] = undefined;
@@ -226,14 +227,12 @@ export class CopyQueue {
     this.#compact();
   }
 
-  /**
-   * Nothing of it will be sent: what was numbered has no place in the replica's history any more.
-   */
+  /** Removes all copies, unsent: the replica's history has no place for them any more. */
   drop(dropped: (copy: Copy) => void): void {
     this.confirm(Number.MAX_SAFE_INTEGER, dropped);
   }
 
-  /** Data of the copies beyond `n`. */
+  /** Data of the copies beyond `n`, in bytes. */
   dataBytesBeyond(n: number): number {
     let bytes = 0;
     for (let i = this.#copies.length - 1; i >= this.#head; i -= 1) {
@@ -249,7 +248,7 @@ export class CopyQueue {
     if (this.#spilled === 0) this.#spill.reset();
   }
 
-  /** The places of confirmed copies go now and then: amortised constant time. */
+  /** Drops the places of confirmed copies, in amortised constant time. */
   #compact(): void {
     if (this.#head === this.#copies.length) {
       this.#copies = [];

@@ -1,28 +1,24 @@
-// What the two ends' words about a volume mean, when it is attached: what to compare, and what to
-// change before trying again.
+// What to do when a volume is attached, by what its two ends know: compare it, or change something
+// and try again.
 import type { Advice, Confirmed, LifeId, LineageId } from '../../../contracts/lineage.js';
 import { REGION_BYTES } from './marks.js';
 import type { VolumeSplit } from './volume-split.js';
 
-/** What the replica site says of the history that it has. */
+/** What the replica site says of its history of the volume. */
 export interface Meeting {
   readonly lineage: LineageId;
   /** Position before the session's first record. */
   readonly base: number;
-  /** The life that was attached before. */
+  /** The life that was attached last. */
   readonly former?: LifeId | undefined;
-  /**
-   * Runs of regions that records after the confirmed position changed; undefined when that is not
-   * known.
-   */
+  /** Runs of regions changed by records after the confirmed position; undefined when unknown. */
   readonly touched?: readonly (readonly [first: number, count: number])[] | undefined;
 }
 
 /**
- * Why the replica may differ where no mark says so, as a clause for people; undefined when the
- * marks tell all of it. For the first attachment of a session: later ones know by receipts what
- * arrived.
- * @param isKnown whether a life is of this folder, as far as it is remembered
+ * Why the replica may differ in unmarked regions, as a clause for people; undefined when the marks
+ * are enough. Only for a session's first attachment: at later ones the receipts tell what arrived.
+ * @param isKnown whether a life is one of this folder's, as far as they are remembered
  */
 export function doubtOf(split: VolumeSplit, meeting: Meeting, isKnown: (life: LifeId) => boolean): string | undefined {
   const { base, former, touched } = meeting;
@@ -31,8 +27,8 @@ export function doubtOf(split: VolumeSplit, meeting: Meeting, isKnown: (life: Li
     return 'the replica has writes of another life of this splitter: its folder is older, or the volume ran elsewhere';
   if (touched === undefined)
     return 'it is not known any more what the replica received after the last write that was confirmed here';
-  // A mark alone says nothing: a write of this life may have set it, whose receipt clears it. What
-  // is to be sent whole is safe.
+  // Only dirty and doubted regions are safe. Any other mark may be this life's, and a receipt
+  // clears it.
   const { marks } = split;
   const unknown = touched.some(([first, count]) => {
     for (let region = first; region < first + count; region += 1)
@@ -43,24 +39,22 @@ export function doubtOf(split: VolumeSplit, meeting: Meeting, isKnown: (life: Li
 }
 
 export type Remedy =
-  /** Somebody else owns the volume: its writes go there. */
+  /** Another appliance owns the volume: its writes go there. */
   | { readonly kind: 'reroute'; readonly owner: NonNullable<Advice['owner']> }
-  /** The session's number was used by another life. */
+  /** Another life used the session's number. */
   | { readonly kind: 'renumber'; readonly sessionMin: number }
   /**
-   * The replica's history is not the one that was confirmed: a session of its own, and everything
-   * is compared.
+   * The replica's history is not the confirmed one: a new session begins, and the volume is
+   * compared.
    */
   | { readonly kind: 'startOver'; readonly lineage: Confirmed; readonly sessionMin: number };
 
-/**
- * What the splitter does before it attaches the volume again; undefined when only waiting helps.
- */
+/** What the splitter does before it attaches the volume again; undefined when it can only wait. */
 export function remedyFor(split: VolumeSplit, { owner, sessionMin, lineage }: Advice): Remedy | undefined {
   if (owner !== undefined) return { kind: 'reroute', owner };
   if (lineage !== undefined) return { kind: 'startOver', lineage, sessionMin: sessionMin ?? 0 };
   if (sessionMin === undefined) return undefined;
   if (split.isNewSession) return { kind: 'renumber', sessionMin };
-  // Another life took the volume over while this one was attached: what it wrote is not known here.
+  // Another life took the volume over meanwhile: its writes are unknown here.
   return split.confirmed === undefined ? undefined : { kind: 'startOver', lineage: split.confirmed, sessionMin };
 }

@@ -1,5 +1,5 @@
-// The holds of a host: for the instant of a cut over several splitters, acknowledgements of some
-// volumes are withheld. Bounded; released by itself.
+// Holds of a host: acknowledgements of some volumes are withheld for the instant of a cut over
+// several splitters. Each hold is bounded and releases itself.
 import type { VolumeId } from '../../../contracts/ids.js';
 
 /** Answers that are remembered, so that a repeated confirm gets the same one. */
@@ -14,15 +14,15 @@ export class Holds {
   readonly #active = new Map<string, Hold>();
   readonly #answers = new Map<string, boolean>();
 
-  /** Raises a hold; a key is used once: raising it again changes nothing. */
+  /** Raises a hold. A key is used once: raising it again changes nothing. */
   raise(key: string, volumes: Iterable<VolumeId>, expiresAtMs: number): void {
     if (this.#active.has(key) || this.#answers.has(key)) return;
     this.#active.set(key, { volumes: new Set(volumes), expiresAtMs });
   }
 
   /**
-   * Whether the volumes were held without a gap until now; releases them. Repeated, it gives the
-   * same answer.
+   * Releases a hold.
+   * @returns whether it lasted without a gap until now; a repeated call gets the same answer.
    */
   confirm(key: string, nowMs: number): boolean {
     const answered = this.#answers.get(key);
@@ -33,7 +33,7 @@ export class Holds {
     return held;
   }
 
-  /** Releases what ran out. */
+  /** Releases the holds whose time is over. */
   expire(nowMs: number): void {
     for (const [key, hold] of this.#active) if (hold.expiresAtMs <= nowMs) this.#release(key, false);
   }
@@ -43,7 +43,7 @@ export class Holds {
     return false;
   }
 
-  /** When the next hold runs out; undefined without any: then nothing is withheld. */
+  /** End of the next hold to run out; undefined without holds. */
   get nextExpiryMs(): number | undefined {
     let next: number | undefined;
     for (const hold of this.#active.values())

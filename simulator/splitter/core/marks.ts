@@ -1,12 +1,12 @@
-// Which regions of a volume have writes that aren't known to be durable at the replica site. The
-// bit is set before the source is written.
+// Which regions of a volume have writes that may not be durable at the replica site. A region's bit
+// is set before the source is written.
 
-/** One bit of the bitmap stands for this many bytes: a short initialization sends whole regions. */
+/** Size of a region, in bytes: one bit of the bitmap, and the unit of a short initialization. */
 export const REGION_BYTES = 64 * 1024;
 
 /**
- * Regions that are known to be unreadable; a disk that fails everywhere has more, which are tried
- * again and again.
+ * Most regions that are remembered as unreadable. A disk that fails everywhere has more; the rest
+ * are tried each time.
  */
 export const UNREADABLE_REGIONS_MAX = 4_096;
 
@@ -14,35 +14,30 @@ const NO_BITS = new Uint8Array(0);
 
 export class Marks {
   readonly regions: number;
-  /** Bytes of the bitmap. */
+  /** Size of the bitmap, in bytes. */
   readonly byteLength: number;
   readonly #sizeBytes: number;
-  /**
-   * Made with the first mark: ten thousand volumes that nobody writes need no memory for theirs.
-   */
+  /** Made with the first mark: ten thousand unwritten volumes take no memory for bitmaps. */
   #bits: Uint8Array = NO_BITS;
-  /** Writes under way or unconfirmed, by region; a region without any has no entry. */
+  /** Count of writes under way or unconfirmed, by region; absent for none. */
   readonly #outstanding = new Map<number, number>();
-  /** Regions with writes that were never numbered: they must be sent again from the source. */
+  /** Regions that must be sent again from the source: some write to them was not numbered. */
   readonly #dirty: Set<number>;
-  /** Those of them that the source could not be read at when it was tried last. */
+  /** Dirty regions that the source could not read at the last try. */
   readonly #unreadable = new Set<number>();
-  /** Those of the unreadable ones whose time to be tried again has not come. */
+  /** Unreadable regions whose retry is not due yet. */
   readonly #passedOver = new Set<number>();
-  /** Regions whose bit may be cleared. */
+  /** Regions whose bit may be cleared: no write to them is outstanding. */
   readonly #settled = new Set<number>();
-  /**
-   * Regions of which nobody knows whether the replica has them as they are: to be compared before
-   * they are sent.
-   */
+  /** Regions that may differ from the replica: compared before they are sent. */
   #doubted: Uint8Array = NO_BITS;
   #doubtedCount = 0;
-  /** Those that were settled when the source's last sync for their sake began. */
+  /** Settled regions whose bits are cleared once the current sync of the source ends. */
   readonly #clearing = new Set<number>();
   #marked = 0;
 
   /**
-   * @param bits the stored bitmap; every region marked in it counts as dirty: what was in memory is
+   * @param bits the stored bitmap. Its marked regions are dirty: the copies that were in memory are
    * gone.
    */
   constructor(sizeBytes: number, bits?: Uint8Array) {
@@ -73,14 +68,14 @@ export class Marks {
     return this.#dirty.size;
   }
 
-  /** The bitmap's bytes [from, to), for the shell to store. */
+  /** Bytes [from, to) of the bitmap, for the shell to store. */
   bytes(from: number, to: number): Uint8Array {
     if (this.#bits === NO_BITS) this.#bits = new Uint8Array(this.byteLength);
     return this.#bits.subarray(from, to);
   }
 
   /**
-   * A write begins: its regions are marked.
+   * Marks the regions of a write that begins.
    * @returns the regions whose bit was not set yet: store them before the source is written.
    */
   begin(offset: number, length: number): number[] {
@@ -97,8 +92,8 @@ export class Marks {
   }
 
   /**
-   * A write is durable at the replica site: a region without any other outstanding one may be
-   * cleared.
+   * Counts off a write that is durable at the replica site. A region without other outstanding
+   * writes is settled.
    */
   confirm(offset: number, length: number): void {
     const last = lastRegion(offset, length);
@@ -113,16 +108,19 @@ export class Marks {
     }
   }
 
-  /** A write won't be sent, or failed half-way: its regions must be sent again from the source. */
+  /**
+   * Marks the regions of a write that won't be sent, or that failed, to be sent again from the
+   * source.
+   */
   abandon(offset: number, length: number): void {
     const last = lastRegion(offset, length);
-    for (let region = firstRegion(offset); region <= last; region += 1) this.#soil(region);
+    for (let region = firstRegion(offset); region <= last; region += 1) this.#addDirty(region);
     this.confirm(offset, length);
   }
 
   // ---- doubt ----
 
-  /** Regions that may differ from the replica, for all that is known here. */
+  /** Count of doubted regions: those that may differ from the replica. */
   get doubted(): number {
     return this.#doubtedCount;
   }
@@ -132,8 +130,8 @@ export class Marks {
   }
 
   /**
-   * Nobody can say what of the replica is as it is here: every region is marked.
-   * @returns those that were not, to be stored.
+   * Doubts and marks every region that is not dirty.
+   * @returns those that were not marked, to be stored.
    */
   doubtAll(): number[] {
     const fresh: number[] = [];
@@ -152,7 +150,7 @@ export class Marks {
     return fresh;
   }
 
-  /** An earlier life was comparing: what it left marked is compared before it is sent. */
+  /** Resumes an earlier life's comparison: what it left marked is compared before it is sent. */
   doubtMarked(): void {
     if (this.#dirty.size === 0) return;
     if (this.#doubted === NO_BITS) this.#doubted = new Uint8Array(this.byteLength);
@@ -163,7 +161,7 @@ export class Marks {
     this.#dirty.clear();
   }
 
-  /** The first doubted region from this one on, if any. */
+  /** The first doubted region at or after `from`. */
   nextDoubted(from: number): number | undefined {
     if (this.#doubtedCount === 0) return undefined;
     for (let region = from; region < this.regions; region += 1) {
@@ -174,30 +172,30 @@ export class Marks {
   }
 
   /**
-   * A doubted region was compared: the same needs no sending, another one does. One that became
-   * dirty meanwhile stays so.
+   * Takes the result for a doubted region: an equal one is settled, another becomes dirty. One that
+   * became dirty meanwhile stays so.
    */
   compared(region: number, same: boolean): void {
     if (!this.isDoubted(region)) return;
-    if (!same) this.#soil(region);
+    if (!same) this.#addDirty(region);
     else {
-      this.#believe(region);
+      this.#endDoubt(region);
       if (!this.#outstanding.has(region)) this.#settled.add(region);
     }
   }
 
   /**
-   * Regions, or all that are doubted, are sent without being compared.
+   * Makes regions dirty without a comparison; by default all doubted ones.
    * @returns those whose bit was not set yet, to be stored.
    */
-  distrust(regions?: Iterable<number>): number[] {
+  markDirty(regions?: Iterable<number>): number[] {
     const fresh: number[] = [];
     for (const region of regions ?? this.#doubtedRegions()) {
       if (!this.isMarked(region)) {
         this.#set(region);
         fresh.push(region);
       }
-      this.#soil(region);
+      this.#addDirty(region);
     }
     return fresh;
   }
@@ -208,21 +206,21 @@ export class Marks {
     return regions;
   }
 
-  #soil(region: number): void {
+  #addDirty(region: number): void {
     this.#unsettle(region);
     this.#dirty.add(region);
-    this.#believe(region);
+    this.#endDoubt(region);
   }
 
-  #believe(region: number): void {
+  #endDoubt(region: number): void {
     if (!this.isDoubted(region)) return;
     this.#doubted[region >> 3] = (this.#doubted[region >> 3] ?? 0) & ~(1 << (region & 7));
     this.#doubtedCount -= 1;
   }
 
   /**
-   * The next region to be sent again, if any. Those that are passed over go to the end, so that
-   * they are not met each time.
+   * The next dirty region to send. Moves those passed over to the end, so that they are not met
+   * each time.
    */
   nextDirty(): number | undefined {
     if (this.#passedOver.size === this.#dirty.size) return undefined;
@@ -233,7 +231,7 @@ export class Marks {
     return undefined;
   }
 
-  /** The source can't be read there. The region stays dirty, and the others go on. */
+  /** Passes over a region that the source can't read. It stays dirty, and the others go on. */
   passOver(region: number): void {
     if (!this.#dirty.has(region)) return;
     this.#toTheEnd(region);
@@ -243,31 +241,29 @@ export class Marks {
   }
 
   /**
-   * Lets regions that were passed over be tried again, the longest known first.
-   * @param count at most so many
+   * Makes regions that were passed over due again, the longest known first.
+   * @param count the most of them.
    */
   retryUnreadable(count: number): void {
     for (const region of [...this.#passedOver].slice(0, count)) this.#passedOver.delete(region);
   }
 
-  /** In the order in which they were found. */
+  /** Unreadable regions, in the order in which they were found. */
   get unreadable(): ReadonlySet<number> {
     return this.#unreadable;
   }
 
-  /**
-   * A write is on its way, and nothing of the regions that it covers whole has to be sent besides.
-   */
-  overwritten(offset: number, length: number): void {
+  /** Cleans the regions that a numbered write covers whole: the write brings all of them. */
+  cleanCovered(offset: number, length: number): void {
     if (this.#dirty.size === 0) return;
     for (const region of this.#coveredWhole(offset, length)) this.#clean(region);
   }
 
   /**
-   * A write that is not on its way covers regions whole that could not be read: they are worth a
-   * try at once.
+   * Makes unreadable regions due again that an unnumbered write covers whole: it may have mended
+   * them.
    */
-  worthATry(offset: number, length: number): void {
+  retryCovered(offset: number, length: number): void {
     if (this.#passedOver.size === 0) return;
     for (const region of this.#coveredWhole(offset, length)) this.#passedOver.delete(region);
   }
@@ -291,23 +287,24 @@ export class Marks {
     this.#dirty.add(region);
   }
 
-  /**
-   * A region was read from the source and is queued: outstanding like any write, no longer dirty.
-   */
+  /** Counts a region as queued for sending: outstanding like any write, and no longer dirty. */
   resend(region: number): void {
     this.#clean(region);
     this.#outstanding.set(region, (this.#outstanding.get(region) ?? 0) + 1);
     this.#unsettle(region);
   }
 
-  /** Clears the bits of the regions that are settled. @returns them, for the shell to store. */
+  /**
+   * Clears the bits of the settled regions.
+   * @returns them, for the shell to store.
+   */
   clearSettled(): number[] {
     return this.#clearAll(this.#settled);
   }
 
   /**
-   * The same in two steps, for a shell that syncs the source in between.
-   * @returns how many regions are settled now.
+   * First of two steps of clearing, for a shell that syncs the source in between.
+   * @returns how many regions are to be cleared.
    */
   beginClearing(): number {
     for (const region of this.#settled) this.#clearing.add(region);
@@ -359,7 +356,7 @@ export class Marks {
   }
 }
 
-/** Bytes of the bitmap of a volume. */
+/** Size of a volume's bitmap, in bytes. */
 export function bitmapBytes(volumeBytes: number): number {
   return Math.ceil(Math.ceil(volumeBytes / REGION_BYTES) / 8);
 }

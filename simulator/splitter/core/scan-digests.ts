@@ -1,18 +1,17 @@
-// The digests of a volume's regions as of one mark: each is kept once taken, in bounded memory.
-// Pure: who reads the source, and when, is the shell's business.
+// The digests of a volume's regions as of one mark, in bounded memory. Pure: the shell reads the
+// source.
 import { DIGEST_BYTES, digestText } from '../../digest/region-digest.js';
 
 /**
- * Regions whose digests are kept together: 2 KiB, so that scattered writes don't cost much more
- * than they must.
+ * Regions whose digests share a chunk of 2 KiB: small enough that scattered writes waste little.
  */
 const CHUNK_REGIONS = 64;
 /**
- * Digests kept behind the farthest region that was asked for, in regions: a caller that starts
- * again some seconds back still finds them.
+ * Regions behind the farthest one asked for whose digests are kept: a caller that resumes some
+ * seconds back still finds them.
  */
 export const KEPT_BEHIND_REGIONS = 64 * 1024;
-/** Chunks of one scan: 34 MiB, for writes to 64 GiB of the volume that the scan has not reached. */
+/** Most chunks of one scan: 34 MiB, enough for writes to 64 GiB ahead of the scan. */
 export const SCAN_CHUNKS_MAX = 16 * 1024;
 
 type Known = 0 | 1 | 2 | 3;
@@ -23,7 +22,7 @@ const UNREADABLE: Known = 3;
 
 interface Chunk {
   readonly known: Uint8Array;
-  /** Made with the first digest that is not of zeroes. */
+  /** Made with the first digest of a region that is not all zeroes. */
   digests: Buffer | undefined;
 }
 
@@ -38,7 +37,7 @@ export class ScanDigests {
     this.#chunksMax = chunksMax;
   }
 
-  /** Regions below it have been let go. */
+  /** Digests of regions below this one are dropped. */
   get floor(): number {
     return this.#floor;
   }
@@ -48,17 +47,15 @@ export class ScanDigests {
     return this.#chunks.size > this.#chunksMax;
   }
 
-  /**
-   * Whether a region's digest is still to be taken: before the region is changed, or when it is
-   * asked for.
-   */
+  /** Whether a region's digest is still to be taken. */
   needs(region: number): boolean {
     if (region < this.#floor) return false;
     return (this.#chunks.get(chunkOf(region))?.known[region % CHUNK_REGIONS] ?? UNKNOWN) === UNKNOWN;
   }
 
   /**
-   * @param digest undefined for zeroes. The first one counts: it was taken before anything changed.
+   * Keeps a region's first digest: it was taken before anything changed.
+   * @param digest undefined for a region of zeroes.
    */
   put(region: number, digest: Buffer | undefined): void {
     if (!this.needs(region)) return;
@@ -70,14 +67,14 @@ export class ScanDigests {
     digest.copy(chunk.digests, place * DIGEST_BYTES);
   }
 
-  /** The source can't be read there: what the region held at the mark will never be known. */
+  /** Notes that the source can't read the region: its content at the mark stays unknown. */
   putUnreadable(region: number): void {
     if (this.needs(region)) this.#chunk(chunkOf(region)).known[region % CHUNK_REGIONS] = UNREADABLE;
   }
 
   /**
-   * The digest as text; null when the region could not be read, undefined when its digest was not
-   * taken, or let go.
+   * The digest as text; null when the region could not be read, undefined when its digest is not
+   * taken or is dropped.
    */
   get(region: number): string | null | undefined {
     const chunk = this.#chunks.get(chunkOf(region));
@@ -94,7 +91,7 @@ export class ScanDigests {
     }
   }
 
-  /** Everything before `region` was asked for: what lies far behind is let go. */
+  /** Notes that the scan is read up to `region`, and drops digests far behind it. */
   reached(region: number): void {
     const floor = Math.floor((region - KEPT_BEHIND_REGIONS) / CHUNK_REGIONS) * CHUNK_REGIONS;
     for (; this.#floor < floor; this.#floor += CHUNK_REGIONS) this.#chunks.delete(chunkOf(this.#floor));

@@ -1,12 +1,11 @@
-// The volumes of a splitter by what calls ask for: a call's cost is that of its own volumes,
-// however many others the host has.
+// The splitter's volumes by group and by fence: a call's cost depends on its own volumes only.
 import type { GroupId } from '../../../contracts/ids.js';
 import type { VolumeSplit, VolumeSplitRow } from './volume-split.js';
 
 export class SplitIndex {
   readonly #byGroup = new Map<GroupId, Set<VolumeSplit>>();
   readonly #fenced = new Set<VolumeSplit>();
-  /** Volumes whose row was changed and is not stored yet, with the row as it was. */
+  /** Volumes with a changed row that is not stored yet, each with its former row. */
   readonly #before = new Map<VolumeSplit, VolumeSplitRow>();
 
   constructor(splits: Iterable<VolumeSplit>) {
@@ -20,7 +19,7 @@ export class SplitIndex {
     return [...(this.#byGroup.get(group) ?? [])];
   }
 
-  /** Those that have a fence, of whatever attempt. */
+  /** Volumes with a fence, of any attempt. */
   fenced(): VolumeSplit[] {
     return [...this.#fenced];
   }
@@ -30,13 +29,13 @@ export class SplitIndex {
     return [...this.#before.keys()].map((split) => split.row);
   }
 
-  /** The changes are stored: each volume does what follows from its own. */
+  /** Applies the stored changes to each volume. */
   settle(): void {
     for (const [split, before] of this.#before) split.settled(before);
     this.#before.clear();
   }
 
-  /** The changes could not be stored: every row is as it was. */
+  /** Restores every row: the changes could not be stored. */
   undo(): void {
     for (const [split, before] of this.#before) split.restore(before);
     this.#before.clear();

@@ -1,6 +1,6 @@
-// One hypervisor host: its volumes, and the control calls that concern several of them at one
-// instant. What a call changes is stored before anybody can see it. All or none of a call's volumes
-// change, but a verdict is learned by each volume for itself.
+// One hypervisor host: its volumes, and the control calls that concern several of them. A call's
+// changes are stored before anybody can see them. All or none of a call's volumes change, except
+// that each learns a verdict by itself.
 import type { Cut, Endpoint, TicketedAttempt, Verdict } from '../../../contracts/attempt.js';
 import { attemptName } from '../../../contracts/attempt.js';
 import type { ClockDoubt } from '../../../contracts/clock.js';
@@ -16,7 +16,7 @@ import type { VolumeSplit, VolumeSplitRow } from './volume-split.js';
 
 type Api = typeof splitterApi;
 
-/** A fence whose verdict must be asked for, at any of the resolvers. */
+/** An attempt whose verdict must be asked for, at any of the resolvers. */
 export interface PendingVerdict {
   readonly attempt: TicketedAttempt;
   readonly volumes: readonly VolumeId[];
@@ -27,14 +27,14 @@ export interface PendingVerdict {
 export interface SplitterCoreOptions {
   readonly splitter: SplitterId;
   readonly volumes: Iterable<VolumeSplit>;
-  /** Volumes that are left out, each with why; may change while the splitter runs. */
+  /** Volumes that are left out, and why. */
   readonly unusable?: ReadonlyMap<VolumeId, UnusableVolume>;
   /**
    * Stores changed rows, all or none.
    * @throws MoverError STORAGE_FULL, STORAGE_FAILED: then nothing has changed
    */
   readonly store: (rows: readonly VolumeSplitRow[]) => void;
-  /** Called with rows that are stored and in force. */
+  /** Called with rows once they are stored and in force. */
   readonly onStored?: (rows: readonly VolumeSplitRow[]) => void;
 }
 
@@ -47,8 +47,8 @@ export class SplitterCore {
   readonly #store: SplitterCoreOptions['store'];
   readonly #onStored: SplitterCoreOptions['onStored'];
   /**
-   * Where the other members stood when a fence was raised, by ticket: a repeated call must not give
-   * a later instant. Lost with the process; then none are given.
+   * Cuts of the other members when a fence was raised, by ticket: a repeated call must not give a
+   * later instant. Lost with the process; then none are given.
    */
   readonly #others = new Map<number, readonly Cut[]>();
 
@@ -73,7 +73,8 @@ export class SplitterCore {
   }
 
   /**
-   * Why there is no such volume here: VOLUME_UNUSABLE when it is left out, else VOLUME_NOT_FOUND.
+   * The error for a volume that is not served: VOLUME_UNUSABLE when it is left out, else
+   * VOLUME_NOT_FOUND.
    */
   missing(id: VolumeId): MoverError {
     const unusable = this.#unusable.get(id);
@@ -87,8 +88,8 @@ export class SplitterCore {
   }
 
   /**
-   * Runs what changes rows. A call that is refused may have changed some before (a fence lapses):
-   * that is stored too.
+   * Runs a call and stores the rows it changed. A refused call may have changed some too (a fence
+   * lapses): those are stored.
    */
   #change<T>(call: () => T): T {
     let result: T;
@@ -155,7 +156,7 @@ export class SplitterCore {
     };
   }
 
-  /** The other members, of the same groups, at this instant. */
+  /** Cuts of the groups' other members now. */
   #standingOthers(splits: readonly VolumeSplit[]): Cut[] {
     const groups = new Set(splits.map((split) => split.row.route.group));
     return [...groups]
@@ -172,8 +173,7 @@ export class SplitterCore {
   }
 
   /**
-   * @throws MoverError NOT_FENCED when no volume here is fenced by the attempt; as
-   * VolumeSplit.renew otherwise
+   * @throws MoverError NOT_FENCED when the attempt fences no volume here; else as VolumeSplit.renew
    */
   renew(input: ParsedInputOf<Api['renew']>, monotonicMs: number): OutputOf<Api['renew']> {
     const fenced = this.#index.fenced().filter((split) => split.row.fence?.attempt.ticket === input.attempt.ticket);
@@ -187,9 +187,9 @@ export class SplitterCore {
   }
 
   /**
-   * Each volume learns the verdict by itself: one that knows a newer attempt, or that is not here,
-   * keeps no other from it.
-   * @throws MoverError as VolumeSplit.checkLearn, VOLUME_NOT_FOUND: the first refusal, after all
+   * Tells each volume the verdict. One that refuses it, or is not here, does not keep the others
+   * from it.
+   * @throws MoverError as VolumeSplit.checkLearn, VOLUME_NOT_FOUND: the first refusal, once all
    * others have learned
    */
   learn(input: ParsedInputOf<Api['learn']>, wallMs: number): OutputOf<Api['learn']> {
@@ -217,7 +217,7 @@ export class SplitterCore {
   }
 
   /**
-   * Who owns the volume by the replica site's word.
+   * Follows the replica site's word about the volume's owner.
    * @throws MoverError VOLUME_NOT_FOUND, STORAGE_FULL, STORAGE_FAILED
    */
   reroute(volume: VolumeId, route: Endpoint & { readonly epoch: number }): void {
@@ -230,7 +230,7 @@ export class SplitterCore {
   }
 
   /**
-   * Changes rows for reasons of this host's own, all or none.
+   * Changes rows, all or none, for reasons of this host's own.
    * @throws MoverError STORAGE_FULL, STORAGE_FAILED
    */
   changeRows(volumes: Iterable<VolumeId>, change: (split: VolumeSplit) => void): void {
@@ -262,7 +262,8 @@ export class SplitterCore {
   }
 
   /**
-   * Lets holds run out and finds the fences whose verdict must be asked for, one entry an attempt.
+   * Lets holds and leases run out.
+   * @returns the fences whose verdict must be asked for, one entry an attempt.
    */
   tick(monotonicMs: number): PendingVerdict[] {
     this.holds.expire(monotonicMs);
@@ -284,8 +285,7 @@ export class SplitterCore {
   }
 
   /**
-   * Announced moves that have raised no fence here, one entry an attempt: whoever announced them
-   * may be gone.
+   * Announced moves without a fence here, one entry an attempt: their orchestrators may be gone.
    */
   announced(): PendingVerdict[] {
     const announced = new Map<number, PendingVerdict>();
@@ -299,7 +299,7 @@ export class SplitterCore {
     return [...announced.values()];
   }
 
-  /** The verdict that this splitter asked for by itself. */
+  /** Learns a verdict that this splitter asked for by itself. */
   learnPending(pending: PendingVerdict, verdict: Verdict, wallMs: number): void {
     const volumes = pending.volumes.map((volume) => ({
       volume,

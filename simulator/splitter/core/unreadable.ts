@@ -1,13 +1,13 @@
-// What is said of regions of a volume that can't be read at its source: byte ranges, and the
-// sentence that names them.
+// Describes the regions that can't be read at the source: byte ranges, and the sentence that names
+// them.
 import type { VolumeId } from '../../../contracts/ids.js';
 import { type ByteRange, type SplitterVolume, UNREADABLE_RANGES_MAX } from '../../../contracts/splitter-api.js';
 import { REGION_BYTES, UNREADABLE_REGIONS_MAX } from './marks.js';
 
-/** Ranges in a sentence; the inventory names more. */
+/** Most ranges that the sentence names; the inventory lists more. */
 const RANGES_NAMED_MAX = 4;
 
-/** Undefined when all can be read. */
+/** The unreadable ranges; undefined when all regions can be read. */
 export function unreadableOf(sizeBytes: number, regions: ReadonlySet<number>): SplitterVolume['unreadable'] {
   if (regions.size === 0) return undefined;
   return { regions: regions.size, ranges: rangesOf(sizeBytes, regions).slice(0, UNREADABLE_RANGES_MAX) };
@@ -31,7 +31,7 @@ export function unreadableSentence(
   );
 }
 
-/** Neighbouring regions make one range. */
+/** The regions as byte ranges, neighbours joined. */
 function rangesOf(sizeBytes: number, regions: ReadonlySet<number>): ByteRange[] {
   const ranges: { offset: number; length: number }[] = [];
   for (const region of [...regions].toSorted((a, b) => a - b)) {

@@ -1,5 +1,5 @@
-// The splitter's state machine for one virtual volume: marks, numbering, the queue, and what a move
-// may do to the route. No I/O and no clock: the shell stores rows and marks, writes the source, and
+// The splitter's state machine for one virtual volume: marks, numbering, the queue, and a move's
+// changes of the route. No I/O and no clock: the shell stores rows and marks, writes the source and
 // sends the copies.
 import type {
   AttemptRef,
@@ -22,33 +22,33 @@ import { CopyQueue, type Copy, type MemoryBudget, type SpillFile } from './copie
 import { type Marks, REGION_BYTES } from './marks.js';
 import { unreadableOf, unreadableSentence } from './unreadable.js';
 
-/** Longest reason of a short initialization, in characters: several may come together. */
+/** Longest reason of a short initialization, in characters: several reasons may be joined. */
 const REASON_LENGTH_MAX = 1_000;
 
 /**
- * A lease in stored form: no monotonic instant means anything in another life of the process, so it
- * names the life it was granted in. In a later one it runs anew, in full, from the start: a lease
- * never decides, so a longer one is safe.
+ * A lease in stored form. A monotonic instant means nothing in another life of the process, so the
+ * lease names the session it was granted in. In a later life it runs again in full from the start:
+ * a lease never decides, so a longer one is safe.
  */
 interface Lease {
   readonly session: number;
-  /** Its end by that life's monotonic clock. */
+  /** End of the lease, by that life's monotonic clock. */
   readonly untilMs: number;
-  /** As last granted. */
+  /** Duration as last granted. */
   readonly ms: number;
 }
 
 interface Fence {
   readonly attempt: TicketedAttempt;
   readonly cut: WriteMark;
-  /** Wall time of the cut, a label: a repeated call gets the same. */
+  /** Wall time of the cut: a label. A repeated call gets the same one. */
   readonly atMs: number;
-  /** Why that label may be wrong. */
+  /** Why the label may be wrong. */
   readonly doubt?: ClockDoubt | undefined;
   readonly lease: Lease;
   /**
-   * The lease ran out, or a newer attempt came by: the verdict is being asked for, and no renewal
-   * is taken.
+   * The lease ran out, or a newer attempt arrived: the verdict is being asked for, and renewals are
+   * refused.
    */
   readonly lapsed: boolean;
 }
@@ -60,39 +60,41 @@ interface Notice {
   readonly resolvers: readonly string[];
 }
 
-/** What a splitter must remember of a volume for ever. Stored before a control call is answered. */
+/**
+ * What a splitter remembers of a volume across restarts. Stored before a control call is answered.
+ */
 export interface VolumeSplitRow {
   readonly volume: VolumeId;
   readonly sizeBytes: number;
   readonly route: Endpoint & { readonly epoch: number };
   readonly notice?: Notice;
   readonly fence?: Fence;
-  /** The newest attempt whose verdict was learned: it and everything older is over. */
+  /** The newest attempt with a known verdict: it and every older one are over. */
   readonly decided?: {
     readonly attempt: TicketedAttempt;
     readonly verdict: Verdict;
     readonly atMs: number;
     readonly backlogBytes: number;
   };
-  /** The disk that guests write. */
+  /** Identity of the disk that guests write. */
   readonly source: SourceId;
-  /** A person said that it takes the place of the one before; until the replica site knows. */
+  /** A person put this disk in place of the former one, and the replica site does not know yet. */
   readonly replaces?: true;
   /**
-   * The replica site took the disk once, or a person vouched for it: guests may use it, whoever is
-   * away.
+   * The replica site took the disk once, or a person vouched for it: guests may use it while the
+   * site is away.
    */
   readonly proven?: true;
-  /** What was found wrong with the disk; until a person decides. */
+  /** Fault of the disk, until a person decides. */
   readonly refused?: RefusedSource;
-  /** Why what is marked is compared before it is sent; until nothing is left to compare. */
+  /** Why marked regions are compared before they are sent; absent once none is left to compare. */
   readonly comparing?: string;
 }
 
-/** What only a person can decide. */
+/** Faults that only a person can decide about. */
 export type RefusedSource = Extract<SourceState, 'missing' | 'foreign'>;
 
-/** What the splitter says of a volume when it attaches it, besides its session. */
+/** What the splitter says of a volume when it attaches it. */
 export interface AttachClaim {
   readonly session: number;
   readonly epoch: number;
@@ -108,28 +110,28 @@ export interface VolumeSplitOptions {
   readonly row: VolumeSplitRow;
   readonly splitter: SplitterId;
   /**
-   * This life's number: greater than that of every earlier one. 0 while none is stored: then
-   * nothing is numbered.
+   * This life's session number, greater than every earlier one. NO_SESSION until one is stored:
+   * writes then get no numbers.
    */
   readonly session: number;
   readonly marks: Marks;
   readonly budget: MemoryBudget;
   readonly spill: SpillFile;
   readonly queueMaxBytes: number;
-  /** Wall time, a label. */
+  /** Wall time: a label. */
   readonly nowMs: number;
-  /** When this life began, by its monotonic clock. */
+  /** Start of this life, by its monotonic clock. */
   readonly beganAtMs: number;
-  /** Why everything marked has to be sent again, when it has. */
+  /** Reason of the short initialization when regions are marked at the start. */
   readonly startReason: string;
-  /** How far the replica's history was known to be durable, as stored by an earlier life. */
+  /** Position up to which the replica was known to be durable, as stored by an earlier life. */
   readonly confirmed?: Confirmed | undefined;
 }
 
-/** What the volume's writes are, whether or not somebody takes them now. */
+/** The volume's mode, whether or not an appliance is connected. */
 type InnerMode = Exclude<ReplicationMode, 'UNCONFIRMED'>;
 
-/** Where a write landed: sent in order, or kept by its mark only. */
+/** Outcome of a write: numbered and sent in order, or kept by its mark only. */
 export type Completion = { readonly kind: 'numbered'; readonly n: number } | { readonly kind: 'marked' };
 const MARKED: Completion = { kind: 'marked' };
 
@@ -138,43 +140,40 @@ function labelOf(atMs: number, doubt: ClockDoubt | undefined): Pick<Fence, 'atMs
 }
 
 /**
- * Who has a confirmation of the disk's writes needs no other proof: rows of before there was one
- * have only that.
+ * State of the disk by its row. A confirmed position proves it too: older rows have no `proven`.
  */
 function stateOf({ refused, proven }: VolumeSplitRow, confirmed: Confirmed | undefined): SourceState {
   return refused ?? (proven === true || confirmed !== undefined ? 'present' : 'unproven');
 }
 
-/** The session of a volume that has none yet: lives are numbered from 1. */
+/** Stands for a volume without a session: real ones start at 1. */
 export const NO_SESSION = 0;
 
 export class VolumeSplit {
   readonly marks: Marks;
   #session: number;
-  /**
-   * Sessions of this life of the splitter: a lease that names one is measured by this life's clock.
-   */
+  /** Sessions of this life: a lease that names one of them is measured by this life's clock. */
   readonly #sessions = new Set<number>();
   readonly #splitter: SplitterId;
   readonly #beganAtMs: number;
   readonly #queue: CopyQueue;
-  /** Told of each change of the row, which is to be stored before the answer leaves. */
+  /** Called at each change of the row. The row is stored before the answer leaves. */
   onRow: (before: VolumeSplitRow) => void = () => undefined;
   #row: VolumeSplitRow;
   #lastN = 0;
   /**
-   * The history that the replica's records belong to, and the position before this session's first
-   * one; known once attached.
+   * The replica's lineage, and its position before this session's first record; known once
+   * attached.
    */
   #lineage: { readonly id: LineageId; readonly base: number } | undefined;
   #confirmed: Confirmed | undefined;
   #confirmedN = 0;
   #mode: InnerMode;
-  /** Number of the record that began the newest short initialization. */
+  /** Number of the newest initBegin record. */
   #initN = 0;
-  /** Whether guests may use the disk, and so whether points may contain it. */
+  /** Whether guests may use the disk. Only a `present` one may be in recovery points. */
   sourceState: SourceState;
-  /** How far the disk is made from the replica. */
+  /** Progress of recovering the disk from the replica. */
   recovery: SplitterVolume['source']['recovery'];
   #marksOnlySince: { readonly sinceMs: number; readonly reason: string };
   #connected = false;
@@ -182,15 +181,12 @@ export class VolumeSplit {
   #resentBytes = 0;
   #stalled: SplitterVolume['stalled'];
   /**
-   * A fence outlived the splitter that raised it while writes were unconfirmed: its cut may never
-   * be drained.
+   * The splitter restarted behind the fence with unconfirmed writes: the cut may never be drained.
    */
   #fenceVoid: boolean;
-  /** What the system said when the source could not be read last. */
+  /** The system's message at the last failed read of the source. */
   #whyUnreadable = '';
-  /**
-   * What an administrator should know, by topic: a newer sentence takes the place of an older one.
-   */
+  /** Sentences for an administrator, by topic: a newer one replaces the older. */
   readonly #notes = new Map<string, string>();
 
   constructor(options: VolumeSplitOptions) {
@@ -210,8 +206,7 @@ export class VolumeSplit {
   }
 
   /**
-   * A number that no earlier life had is stored: from now on writes can be numbered. Those of
-   * before are kept by marks.
+   * Begins numbering in a new session, whose number is stored. Earlier writes are kept by marks.
    */
   startSession(session: number): void {
     this.#beginSession(session);
@@ -219,8 +214,8 @@ export class VolumeSplit {
   }
 
   /**
-   * What is queued can't be sent: its copies are lost. Marks stand for it, and as numbers have no
-   * gaps, the volume needs a new session before anything is numbered again. To be called detached.
+   * Gives up the queued copies, which can't be sent: marks stand for them. Numbers have no gaps, so
+   * the volume needs a new session before it numbers again. Call it detached.
    */
   loseQueue(reason: string, nowMs: number): void {
     this.#session = NO_SESSION;
@@ -243,9 +238,7 @@ export class VolumeSplit {
     return this.#row.volume;
   }
 
-  /**
-   * This life's number for the volume, or a later one if the replica's history was forked since.
-   */
+  /** The current session: this life's, or a later one if the replica's history was forked since. */
   get session(): number {
     return this.#session;
   }
@@ -254,16 +247,14 @@ export class VolumeSplit {
     return this.#mode === 'SYNCED';
   }
 
-  /**
-   * As others see it: what is queued for an appliance that does not take it is not replicated now.
-   */
+  /** The mode as others see it: numbered writes without a stream are UNCONFIRMED. */
   get mode(): ReplicationMode {
     if (this.sourceState !== 'present') return 'MARKS_ONLY';
     return this.#mode === 'SYNCED' && !this.#connected ? 'UNCONFIRMED' : this.#mode;
   }
 
   /**
-   * How far the replica's history is known to be durable: to be stored before marks that rest on it
+   * Position up to which the replica is known to be durable. Store it before marks that rest on it
    * are cleared.
    */
   get confirmed(): Confirmed | undefined {
@@ -275,18 +266,18 @@ export class VolumeSplit {
     return [...this.#notes.values(), ...(unreadable === undefined ? [] : [unreadable])];
   }
 
-  /** Says something about a topic; undefined takes it back. */
+  /** Sets the sentence of a topic; undefined removes it. */
   note(topic: string, sentence: string | undefined): void {
     if (sentence === undefined) this.#notes.delete(topic);
     else this.#notes.set(topic, sentence);
   }
 
-  /** Number of the newest numbered record. */
+  /** Number of the newest record. */
   get lastN(): number {
     return this.#lastN;
   }
 
-  /** Whether everything that was numbered is known to be durable at the replica site. */
+  /** Whether every numbered record is known to be durable at the replica site. */
   get allConfirmed(): boolean {
     return this.#queue.isEmpty;
   }
@@ -301,15 +292,12 @@ export class VolumeSplit {
     this.onRow(before);
   }
 
-  /** A change of the row could not be stored: it was none. */
+  /** Undoes a change of the row that could not be stored. */
   restore(row: VolumeSplitRow): void {
     this.#put(row);
   }
 
-  /**
-   * A change of the row is stored. What follows from it for the queue and the stream happens only
-   * now.
-   */
+  /** Applies a stored change of the row to the queue and the stream. */
   settled(before: VolumeSplitRow): void {
     const { fence, route } = this.#row;
     if (before.fence !== undefined && before.fence.attempt.ticket !== fence?.attempt.ticket) this.#fenceVoid = false;
@@ -322,17 +310,16 @@ export class VolumeSplit {
   // ---- the guest's writes ----
 
   /**
-   * A write begins.
-   * @returns the regions whose mark must be stored before the source is written.
+   * Begins a write.
+   * @returns the regions whose marks must be stored before the source is written.
    */
   begin(offset: number, length: number): number[] {
     return this.marks.begin(offset, length);
   }
 
   /**
-   * The source has the write: number it and queue its copy. Called under the range lock that
-   * `begin` was called under, so that overlapping writes are numbered in the order in which they
-   * reached the source.
+   * Numbers a write that the source has, and queues its copy. Call it under the same range lock as
+   * `begin`: overlapping writes are then numbered in the order in which they reached the source.
    */
   complete(
     write:
@@ -344,31 +331,29 @@ export class VolumeSplit {
     const n = this.#lastN + 1;
     if (admits && this.#queue.push({ ...write, n, timeMs: nowMs }, this.#row.fence !== undefined)) {
       this.#lastN = n;
-      this.marks.overwritten(write.offset, write.length);
+      this.marks.cleanCovered(write.offset, write.length);
       return { kind: 'numbered', n };
     }
-    this.marks.worthATry(write.offset, write.length);
+    this.marks.retryCovered(write.offset, write.length);
     this.#fallBack(this.#paused ? 'group paused' : 'backlog full', nowMs);
     this.marks.abandon(write.offset, write.length);
     return MARKED;
   }
 
-  /**
-   * The source refused the write: nobody knows what it holds now, so the regions are sent again.
-   */
+  /** Marks the regions of a failed write to be sent again: the source may hold any part of it. */
   fail(offset: number, length: number, nowMs: number): void {
     this.#fallBack('source write failed', nowMs);
     this.marks.abandon(offset, length);
   }
 
-  /** A write that had begun is refused before anything of it reached the source. */
+  /** Takes back a write that was refused before any of it reached the source. */
   withdraw(offset: number, length: number): void {
     this.marks.confirm(offset, length);
   }
 
   /**
-   * From now on only marks are kept. What is in that state already, or being sent again, stays as
-   * it is.
+   * Keeps only marks from now on. Does nothing while that is so already, or during a short
+   * initialization.
    */
   #fallBack(reason: string, nowMs: number): void {
     if (this.#mode !== 'SYNCED') return;
@@ -378,7 +363,7 @@ export class VolumeSplit {
 
   // ---- sending ----
 
-  /** What the volume is attached with. */
+  /** What the splitter says of the volume when it attaches it. */
   claim(): AttachClaim {
     const { route, source, replaces, notice, fence, decided } = this.#row;
     const tickets = [notice, fence, decided].map((known) => known?.attempt.ticket ?? 0);
@@ -395,8 +380,8 @@ export class VolumeSplit {
   }
 
   /**
-   * The stream to the route's appliance is up for this volume; everything up to `n` of this session
-   * is durable there, which began after position `base` of the lineage.
+   * The stream carries the volume now. Records up to `n` of this session are durable, and the
+   * session began after position `base` of the lineage.
    */
   attached({ n, lineage, base }: { readonly n: number; readonly lineage: LineageId; readonly base: number }): void {
     this.#connected = true;
@@ -406,9 +391,9 @@ export class VolumeSplit {
   }
 
   /**
-   * The replica's history is not the one that was confirmed here: what was numbered has no place in
-   * it, and what of the replica is as it is here nobody knows. The volume goes on as a session of
-   * its own, and everything is compared. @returns regions to be marked in store.
+   * Begins a new session against a replica whose history is not the one confirmed here. The queued
+   * records have no place in it and are dropped; the whole volume is compared.
+   * @returns regions to be marked in store.
    */
   startOver(session: number, lineage: Confirmed, reason: string, nowMs: number): number[] {
     this.detached();
@@ -419,14 +404,14 @@ export class VolumeSplit {
     return this.doubt(reason, nowMs);
   }
 
-  /** Whether the replica site has taken nothing of the present session yet. */
+  /** Whether the current session was never attached. */
   get isNewSession(): boolean {
     return this.#lineage === undefined;
   }
 
   /**
-   * Another life used this session's number, or a later one. Only before the session was attached:
-   * what is queued begins at 1 then.
+   * Gives the session a new number, since another life used this one or a later one. Only before
+   * the session was attached: its queue still begins at 1.
    */
   renumber(session: number): void {
     this.detached();
@@ -443,40 +428,37 @@ export class VolumeSplit {
   }
 
   /**
-   * Nobody knows what of the replica is as it is here: everything is compared.
+   * Has the whole volume compared with its replica.
    * @returns regions to be marked in store.
    */
   doubt(reason: string, nowMs: number): number[] {
     this.#fallBack(reason, nowMs);
     const { reason: before } = this.#marksOnlySince;
-    // What a person ordered is still why, though the other end has a reason of its own.
+    // A person's reason stays beside the new one.
     const isDoubted = this.marks.doubted > 0 && !before.includes(reason);
     const why = isDoubted ? `${before}; ${reason}`.slice(0, REASON_LENGTH_MAX) : reason;
     this.#marksOnlySince = { ...this.#marksOnlySince, reason: why };
     return this.marks.doubtAll();
   }
 
-  /**
-   * Whether it is to be stored that marked regions are compared, or are not any more: a restart
-   * goes on with that.
-   */
-  get isComparisonNews(): boolean {
+  /** Whether the stored `comparing` is out of date. A restart resumes a comparison by it. */
+  get isComparisonUnstored(): boolean {
     return this.marks.doubted > 0 !== (this.#row.comparing !== undefined);
   }
 
   keepComparison(): void {
     const { comparing: _before, ...row } = this.#row;
-    if (!this.isComparisonNews) return;
+    if (!this.isComparisonUnstored) return;
     this.#put(this.marks.doubted > 0 ? { ...row, comparing: this.#marksOnlySince.reason } : row);
   }
 
   /**
-   * A person wants regions sent again, whatever the replica has.
+   * Marks regions to be sent again, whatever the replica has.
    * @returns regions to be marked in store.
    */
   sendAgain(regions: Iterable<number>, reason: string, nowMs: number): number[] {
     this.#fallBack(reason, nowMs);
-    return this.marks.distrust(regions);
+    return this.marks.markDirty(regions);
   }
 
   detached(): void {
@@ -484,7 +466,7 @@ export class VolumeSplit {
     this.#queue.rewind();
   }
 
-  /** The next copy to be sent. Behind a fence nothing beyond the cut is. */
+  /** The next copy to send. Behind a fence nothing beyond the cut is sent. */
   peek(): Copy | undefined {
     if (!this.#connected || this.#paused || this.sourceState !== 'present') return undefined;
     return this.#queue.peek(this.#sendableUpTo());
@@ -504,7 +486,7 @@ export class VolumeSplit {
     return this.#queue.dataOf(copy);
   }
 
-  /** Everything up to `n` of this session is durable at the replica site. */
+  /** Records up to `n` of this session are durable at the replica site. */
   receipt(n: number): void {
     this.#queue.confirm(n, (copy) => {
       if (copy.kind === 'write' || copy.kind === 'zeroes') this.marks.confirm(copy.offset, copy.length);
@@ -515,14 +497,14 @@ export class VolumeSplit {
   }
 
   /**
-   * The replica site has been taking nothing more of the volume for a while; undefined when it does
+   * Notes since when the replica site takes nothing more of the volume; undefined when it does
    * again.
    */
   stalled(stalled: SplitterVolume['stalled']): void {
     this.#stalled = stalled;
   }
 
-  /** The group was paused at its appliance: from now on only marks are kept. */
+  /** Keeps only marks from now on: the group was paused at its appliance. */
   pause(nowMs: number): void {
     this.#paused = true;
     this.#fallBack('group paused', nowMs);
@@ -535,7 +517,7 @@ export class VolumeSplit {
   // ---- short initialization ----
 
   /**
-   * Starts one when it is due and possible: connected, not fenced, what was numbered is confirmed.
+   * Starts one if it is due and possible: connected, not fenced, all numbered records confirmed.
    * @returns whether one is under way.
    */
   initialize(nowMs: number): boolean {
@@ -552,8 +534,8 @@ export class VolumeSplit {
   }
 
   /**
-   * The next range to read from the source, under the range lock, and pass to `resent`; undefined
-   * when there is no room or none is left.
+   * The next range to read from the source, under the range lock, for `resent`. Undefined when
+   * there is no room, or nothing left.
    */
   nextResend(): { readonly region: number; readonly offset: number; readonly length: number } | undefined {
     if (this.#mode !== 'INITIALIZING' || this.#row.fence !== undefined || this.#paused || !this.#queue.hasRoomForResend)
@@ -564,14 +546,14 @@ export class VolumeSplit {
     return { region, offset, length: Math.min(REGION_BYTES, this.#row.sizeBytes - offset) };
   }
 
-  /** Whether a region that is to be sent again finds room now. */
+  /** Whether the queue has room for a region now. */
   get hasRoomForResend(): boolean {
     return this.#queue.hasRoomForResend;
   }
 
   /**
-   * A region as it is at the source now.
-   * @returns false if there is no room after all: it stays dirty.
+   * Queues a region as it is at the source now.
+   * @returns false if there is no room after all: the region stays dirty.
    */
   resent(
     region: number,
@@ -589,15 +571,18 @@ export class VolumeSplit {
   }
 
   /**
-   * The source can't be read there: the region stays marked, is named, and is passed over until
-   * `retryUnreadable`.
+   * Passes over a region that the source can't read. It stays marked and is named in the notes
+   * until `retryUnreadable`.
    */
   passOver(region: number, why: string): void {
     this.#whyUnreadable = why;
     this.marks.passOver(region);
   }
 
-  /** Ends the short initialization once nothing is dirty. @returns whether it ended now. */
+  /**
+   * Ends the short initialization once nothing is dirty.
+   * @returns whether it ended now.
+   */
   finishInitialization(nowMs: number): boolean {
     if (this.#mode !== 'INITIALIZING' || this.marks.dirty + this.marks.doubted > 0) return false;
     this.#lastN += 1;
@@ -606,14 +591,14 @@ export class VolumeSplit {
     return true;
   }
 
-  /** Where the short initialization under way began; undefined without one. */
+  /** Mark of the initBegin record; undefined without a short initialization. */
   get initializationMark(): WriteMark | undefined {
     return this.#mode === 'INITIALIZING' ? { session: this.#session, n: this.#initN } : undefined;
   }
 
   // ---- cuts ----
 
-  /** Where the volume stands now, for a point of its group, or why it can't be in one. */
+  /** The volume's cut now, for a point of its group, or why no point may contain it. */
   standing(): (Cut & { readonly fencedBy?: AttemptRef }) | LeftOut {
     if (this.sourceState !== 'present') return { volume: this.volume, reason: 'inconsistent' };
     if (this.#mode === 'MARKS_ONLY') return { volume: this.volume, reason: 'marks-only' };
@@ -625,7 +610,9 @@ export class VolumeSplit {
 
   // ---- the control calls of a move: each may be repeated, delayed or reordered ----
 
-  /** @throws MoverError when the attempt is over here, or older than one that is known. */
+  /**
+   * @throws MoverError ATTEMPT_ABORTED, ATTEMPT_COMMITTED (the attempt is over here), STALE_ATTEMPT
+   */
   #refuseOver(attempt: TicketedAttempt): void {
     const { decided, notice, fence } = this.#row;
     if (decided !== undefined && decided.attempt.ticket === attempt.ticket) {
@@ -666,42 +653,44 @@ export class VolumeSplit {
   }
 
   /**
-   * The replica site says who owns the volume: a later epoch than the one known here, without a
-   * fence that awaits its verdict.
+   * Follows the replica site's word about the owner, if its epoch is later and no fence awaits a
+   * verdict.
    */
   reroute(route: Endpoint & { readonly epoch: number }): void {
     const { notice: _over, ...row } = this.#row;
     if (row.fence === undefined && route.epoch > row.route.epoch) this.#put({ ...row, route });
   }
 
-  /** A person decided what the volume's disk is. */
+  /** Stores a new identity of the disk: a person decided about it. */
   replaceSource(source: SourceId): void {
     const { refused: _over, ...row } = this.#row;
     this.#put({ ...row, source, replaces: true, proven: true });
   }
 
-  /** Whether the replica site's word about the disk is still to be stored. */
-  get isSourceNews(): boolean {
+  /** Whether the row lacks what the replica site said of the disk. */
+  get isProofUnstored(): boolean {
     return this.#row.proven !== true || this.#row.replaces === true;
   }
 
-  /** The replica site knows the disk. */
+  /** Stores the replica site's word: it knows the disk. */
   sourceKnown(): void {
     const { replaces: _known, ...row } = this.#row;
-    if (this.isSourceNews) this.#put({ ...row, proven: true });
+    if (this.isProofUnstored) this.#put({ ...row, proven: true });
   }
 
-  /** A person vouches for the disk. The replica site may still say that it is another one. */
+  /**
+   * Stores that a person vouches for the disk. The replica site may still refuse it as another one.
+   */
   vouchForSource(): void {
     this.#put({ ...this.#row, proven: true });
   }
 
-  /** The disk is not what it should be: from now on, until a person decides. */
+  /** Refuses the disk until a person decides. */
   refuseSource(refused: RefusedSource): void {
     if (this.#row.refused !== refused) this.#put({ ...this.#row, refused });
   }
 
-  /** The very file that was missing is there again. */
+  /** Lifts a `missing`: the very file is back. */
   sourceBack(): void {
     const { refused, ...row } = this.#row;
     if (refused === 'missing') this.#put(row);
@@ -746,18 +735,15 @@ export class VolumeSplit {
       );
   }
 
-  /**
-   * @throws MoverError SOURCE_UNREADABLE while a part of the source can't be read that has to be
-   * sent again
-   */
+  /** @throws MoverError SOURCE_UNREADABLE while a dirty region can't be read from the source */
   refuseUnreadable(): void {
     const sentence = unreadableSentence(this.volume, this.#row.sizeBytes, this.marks.unreadable, this.#whyUnreadable);
     if (sentence !== undefined) throw new MoverError('SOURCE_UNREADABLE', sentence);
   }
 
   /**
-   * Raises the fence, or finds it up: the cut is the same. `checkFence` passed for every volume of
-   * the call.
+   * Raises the fence. A repeated call gets the same cut. Call `checkFence` for every volume of the
+   * call first.
    */
   fence(
     attempt: TicketedAttempt,
@@ -780,21 +766,22 @@ export class VolumeSplit {
     return { volume: this.volume, ...cut, ...label, repeated: fence !== undefined };
   }
 
-  /** When the fence's lease runs out, by this life's monotonic clock; undefined without a fence. */
+  /** End of the fence's lease, by this life's monotonic clock; undefined without a fence. */
   get leaseEndsAtMs(): number | undefined {
     const lease = this.#row.fence?.lease;
     if (lease === undefined) return undefined;
     return this.#sessions.has(lease.session) ? lease.untilMs : this.#beganAtMs + lease.ms;
   }
 
-  /** A renewal never shortens. */
+  /** The lease with at least the asked end: a renewal never shortens it. */
   #leaseUntil(askedMs: number, monotonicMs: number): Lease {
     const untilMs = Math.max(askedMs, this.leaseEndsAtMs ?? 0);
     return { session: this.#session, untilMs, ms: Math.max(0, untilMs - monotonicMs) };
   }
 
   /**
-   * @returns how long the lease lasts now.
+   * Renews the fence's lease.
+   * @returns how long it lasts now, in milliseconds.
    * @throws MoverError ATTEMPT_ABORTED, ATTEMPT_COMMITTED, STALE_ATTEMPT, NOT_FENCED, FENCE_LAPSED,
    * CUT_VOID
    */
@@ -815,7 +802,10 @@ export class VolumeSplit {
     return lease.ms;
   }
 
-  /** @returns whether the lease has just run out or had before: the verdict must be asked for. */
+  /**
+   * Lets the lease run out if its time is over.
+   * @returns whether it has run out, now or before: the verdict must be asked for.
+   */
   lapse(monotonicMs: number): boolean {
     const { fence } = this.#row;
     if (fence === undefined) return false;
@@ -835,7 +825,7 @@ export class VolumeSplit {
         );
       return;
     }
-    // A fence is lifted by its own verdict only, also when that of a newer attempt came first.
+    // A fence is lifted by its own verdict only, even if a newer attempt's came first.
     if (fence?.attempt.ticket !== attempt.ticket) this.#refuseOver(attempt);
     if (verdict === 'ABORTED') return;
     if (fence?.attempt.ticket !== attempt.ticket)
@@ -850,7 +840,7 @@ export class VolumeSplit {
       );
   }
 
-  /** The verdict, once. An attempt never seen is remembered as over. */
+  /** Learns a verdict, once. An attempt never seen before is remembered as over. */
   learn(attempt: TicketedAttempt, verdict: Verdict, bound: AttemptVolume, to: Endpoint, nowMs: number): void {
     const { notice, fence, ...row } = this.#row;
     if (row.decided?.attempt.ticket === attempt.ticket) return;
@@ -860,8 +850,7 @@ export class VolumeSplit {
         ? { attempt, verdict, atMs: nowMs, backlogBytes: this.#backlogBytes() }
         : row.decided;
     const others = {
-      // An older notice is over, unless its fence is up: it says where the verdict can be asked
-      // for.
+      // An older notice is over, unless its fence is up: the notice names the resolvers to ask.
       ...(notice !== undefined &&
       notice.attempt.ticket !== attempt.ticket &&
       (notice.attempt.ticket > attempt.ticket || fence !== undefined)
@@ -884,7 +873,7 @@ export class VolumeSplit {
     return fence === undefined ? 0 : this.#queue.dataBytesBeyond(fence.cut.session === this.#session ? fence.cut.n : 0);
   }
 
-  /** What was learned of the newest decided attempt, if it is this one. */
+  /** The verdict, if this is the newest decided attempt. */
   learned(attempt: TicketedAttempt): Learned | undefined {
     const { decided } = this.#row;
     if (decided?.attempt.ticket !== attempt.ticket) return undefined;

@@ -1,5 +1,4 @@
-// Where a fenced volume's backlog goes when memory is full: a bounded file that is never read after
-// a restart.
+// A bounded file for a fenced volume's backlog when memory is full. Never read after a restart.
 import { closeSync, openSync, readSync, rmSync, writeSync } from 'node:fs';
 import type { Logger } from 'pino';
 import type { SpillFile } from '../core/copies.js';
@@ -11,7 +10,7 @@ export class BacklogFile implements SpillFile {
   #fd: number | undefined;
   #usedBytes = 0;
 
-  /** Removes what an earlier life left behind: its marks stand for it. */
+  /** Removes an earlier life's file: marks stand for its content. */
   constructor(path: string, maxBytes: number, log: Logger) {
     this.#path = path;
     this.#maxBytes = maxBytes;
@@ -37,8 +36,7 @@ export class BacklogFile implements SpillFile {
   }
 
   /**
-   * @throws Error when the data can't be read back: what is queued is lost then, and marks stand
-   * for it.
+   * @throws Error when the data can't be read back: the queue is lost then, and marks stand for it.
    */
   read(at: number, length: number): Buffer {
     if (this.#fd === undefined) throw new Error(`${this.#path} holds nothing.`);
@@ -67,7 +65,7 @@ export class BacklogFile implements SpillFile {
     this.#remove();
   }
 
-  /** One that stays can't be spilled to: marks are kept instead. */
+  /** Deletes the file. If it stays, nothing can be spilled, and marks are kept instead. */
   #remove(): void {
     try {
       rmSync(this.#path, { force: true });

@@ -1,22 +1,22 @@
-// Whether a volume's disk answers at once. One whose call took long gets the thread pool for a
-// while, and one thread of it: the process has a single main thread, and a slow disk must not make
-// the guests of all other volumes wait.
+// Whether a volume's disk answers at once. After a slow call, its calls go to the thread pool for a
+// while, one at a time: the process has one main thread, and a slow disk must not make other
+// volumes' guests wait.
 import { monotonicMs } from '../shared/clock.js';
 
 /**
- * The page cache takes microseconds, a busy disk some 10 ms: a call of this many milliseconds is a
- * slow disk's.
+ * Duration from which a call counts as slow, in milliseconds. The page cache takes microseconds, a
+ * busy disk some 10 ms.
  */
 const SLOW_CALL_MS = 50;
 /**
- * How long a slow disk is not asked on the main thread, in milliseconds: at worst it stalls one
- * call in so much time.
+ * How long a slow disk stays off the main thread, in milliseconds: at worst one call in this time
+ * stalls it.
  */
 const SLOW_FOR_MS = 5_000;
 
 export class DiskPace {
   readonly #clock: () => number;
-  /** By the monotonic clock; none while the disk is quick. */
+  /** End of the slow time, by the monotonic clock; undefined while the disk is quick. */
   #slowUntilMs: number | undefined;
   #last: Promise<unknown> = Promise.resolve();
 
@@ -24,7 +24,7 @@ export class DiskPace {
     this.#clock = clock;
   }
 
-  /** Whether the disk may be asked on the main thread. */
+  /** Whether the disk may be called on the main thread. */
   get isQuick(): boolean {
     if (this.#slowUntilMs === undefined) return true;
     if (this.#clock() < this.#slowUntilMs) return false;
@@ -32,7 +32,7 @@ export class DiskPace {
     return true;
   }
 
-  /** A call on the main thread. */
+  /** Runs a call on the main thread, and times it. */
   now<T>(call: () => T): T {
     const beganMs = this.#clock();
     try {
@@ -44,8 +44,8 @@ export class DiskPace {
   }
 
   /**
-   * A call in the thread pool: of a slow disk, one after the other, so that the pool's other
-   * threads stay free.
+   * Runs a call in the thread pool. A slow disk's calls run one after another, so that the pool's
+   * other threads stay free.
    */
   async later<T>(call: () => Promise<T>): Promise<T> {
     if (this.isQuick) return call();

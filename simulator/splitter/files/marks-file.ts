@@ -1,5 +1,5 @@
-// The stored bitmap of marks: pages of 512 bytes, each with its checksum, each written whole,
-// before the source is.
+// The stored bitmap of marks: pages of 512 bytes, each with its checksum and written whole, before
+// the source is.
 import { dirname } from 'node:path';
 import { crc32 } from 'node:zlib';
 import { bitmapBytes, firstRegion, lastRegion, Marks } from '../core/marks.js';
@@ -7,7 +7,7 @@ import { systemCalls, type DiskCalls } from '../../disk/disk-calls.js';
 import { syncFolder } from '../../disk/folder-names.js';
 import { OpenFile } from '../../disk/open-file.js';
 
-/** A disk's sector, which is written whole or not at all. */
+/** A disk's sector: written whole or not at all. */
 const PAGE_BYTES = 512;
 const CRC_BYTES = 4;
 const PAGE_BITS_BYTES = PAGE_BYTES - CRC_BYTES;
@@ -15,13 +15,13 @@ const REGIONS_PER_PAGE = PAGE_BITS_BYTES * 8;
 
 export interface LoadedMarks {
   readonly marks: Marks;
-  /** Why everything is marked; absent when the bitmap was good, or none was needed. */
+  /** Why everything is marked; absent when the bitmap was good or not needed. */
   readonly lost?: string;
 }
 
 /**
- * @param isSourceWritten a volume that was never written needs no bitmap; one that was and has none
- * has lost it.
+ * Loads the bitmap. Marks everything if it is missing beside a written source, or damaged.
+ * @param isSourceWritten whether the volume was ever written: else it needs no bitmap.
  */
 export function loadMarks(
   path: string,
@@ -56,26 +56,24 @@ export class MarksFile {
   readonly #file: OpenFile;
   readonly #marks: Marks;
   readonly #calls: DiskCalls;
-  /** Pages that are ahead of the file, and whether with marks that were set. */
+  /** Pages that are ahead of the file; true if with marks that were set. */
   readonly #unstored = new Map<number, boolean>();
   /**
-   * Pages stored with marks that may not be on stable storage, each by the last storing that set
-   * any.
+   * Pages whose set marks may not be on stable storage, each with the last storing that set any.
    */
   readonly #unsynced = new Map<number, number>();
   #storings = 0;
   readonly #page = Buffer.alloc(PAGE_BYTES);
   #exists: boolean;
   /**
-   * What lies on the disk is found damaged, or missing beside a written source, at the next start
-   * too: that says of every region that it is marked. So nothing has to be stored until the whole
-   * file is.
+   * The file on the disk is missing or damaged. The next start finds that too and marks every
+   * region, so nothing has to be stored before the whole file is.
    */
   #isLost: boolean;
 
   /**
-   * @param isLost as `loadMarks` found it: a page written alone would give the others a trust that
-   * they have lost.
+   * @param isLost whether `loadMarks` found the file lost: one good page would make the others look
+   * trustworthy.
    */
   constructor(path: string, marks: Marks, isLost = false, calls: DiskCalls = systemCalls) {
     this.#file = new OpenFile(path, pagesOf(marks) * PAGE_BYTES, calls);
@@ -84,15 +82,14 @@ export class MarksFile {
     this.#exists = !isLost && calls.exists(path);
     this.#isLost = isLost;
     if (isLost) this.#replaceLost();
-    // A life that was killed, or that failed to sync, may have left these marks in the page cache
-    // only: where they are needed they are written again.
+    // A life that was killed, or failed to sync, may have left these marks in the page cache only:
+    // they are written again when they are needed.
     if (marks.marked === 0 || isLost) return;
     for (let page = 0; page < pagesOf(marks); page += 1) if (hasMarks(marks, page)) this.#unstored.set(page, true);
   }
 
   /**
-   * Whether marks of these bytes may be missing in the file: no write to them may go on before
-   * `store` succeeds.
+   * Whether marks of these bytes may be missing in the file: a write to them must `store` first.
    */
   isBehindAt(offset: number, length: number): boolean {
     if (this.#unstored.size === 0) return false;
@@ -103,9 +100,9 @@ export class MarksFile {
   }
 
   /**
-   * Stores marks that were set for a write to these bytes, and what of their pages could not be
-   * stored before.
-   * @throws the system's error: the pages stay due, and only who writes to them waits for that.
+   * Stores marks that were set for a write to these bytes, and what earlier stores left due of
+   * their pages.
+   * @throws the system's error: the pages stay due, and only writes to them wait for that.
    */
   store(regions: readonly number[], offset: number, length: number): void {
     for (const region of regions) this.#unstored.set(pageOf(region), true);
@@ -126,9 +123,8 @@ export class MarksFile {
   }
 
   /**
-   * The same for marks that were cleared: a power cut may bring those back, so nobody waits for
-   * them.
-   * @throws the system's error; the file has marks too many then, which is safe.
+   * Stores marks that were cleared. Nobody waits for a sync: a power cut may only bring marks back.
+   * @throws the system's error. The file then has too many marks, which is safe.
    */
   storeCleared(regions: readonly number[]): void {
     for (const region of regions) {
@@ -140,8 +136,8 @@ export class MarksFile {
   }
 
   /**
-   * Resolves when the marks of these bytes, stored before, are on stable storage; undefined if they
-   * are known to be.
+   * Resolves when stored marks of these bytes are on stable storage; undefined if they are known to
+   * be.
    */
   whenSynced(offset: number, length: number): Promise<void> | undefined {
     if (this.#unsynced.size === 0) return undefined;
@@ -155,7 +151,7 @@ export class MarksFile {
     if (!this.#exists) return;
     const storings = this.#storings;
     await this.#file.sync();
-    // What was stored since then may have come too late for this sync.
+    // A page stored after the sync began may have missed it.
     for (const [page, storing] of this.#unsynced) if (storing <= storings) this.#unsynced.delete(page);
   }
 
@@ -177,13 +173,13 @@ export class MarksFile {
     this.#stored(page);
   }
 
-  /** Never throws: while there is no room for the whole file, the lost one stands for it. */
+  /** Replaces the lost file by a whole one. Never throws: without room, the lost file stays. */
   #replaceLost(): void {
     try {
       this.#writeWhole();
       this.#isLost = false;
     } catch {
-      // Tried again with the next mark.
+      // The next mark tries again.
     }
   }
 
@@ -201,8 +197,8 @@ export class MarksFile {
 }
 
 /**
- * For a volume that is about to be written without marks: later, all of it must count as marked,
- * after a power cut too.
+ * Deletes the bitmap of a volume that will be written without marks: a later start then counts all
+ * of it as marked, after a power cut too.
  */
 export function discardMarks(path: string): void {
   if (!systemCalls.exists(path)) return;
@@ -211,9 +207,9 @@ export function discardMarks(path: string): void {
 }
 
 /**
- * In one step, so that a file with some pages only can't be seen. A power cut may leave such a
- * file, or none: either is found damaged, and all is marked. Nothing relies on its marks before a
- * sync of file and folder.
+ * Writes the whole file and renames it into place, so that no file with only some pages is seen. A
+ * power cut may leave such a file, or none: either is found damaged, and all is marked. Nothing
+ * relies on its marks before file and folder are synced.
  */
 function writeWhole(calls: DiskCalls, path: string, marks: Marks): void {
   const content = Buffer.alloc(pagesOf(marks) * PAGE_BYTES);
@@ -235,12 +231,12 @@ function writeWhole(calls: DiskCalls, path: string, marks: Marks): void {
   }
 }
 
-/** It may take what little room there is. */
+/** Deletes the unfinished file: it may hold the disk's last room. */
 function discardDraft(calls: DiskCalls, path: string): void {
   try {
     calls.remove(path);
   } catch {
-    // Why it could not be written says more.
+    // The error of the write says more.
   }
 }
 
@@ -281,7 +277,7 @@ function fillPage(into: Buffer, marks: Marks, page: number): void {
   into.writeUInt32BE(checksum(into.subarray(0, PAGE_BITS_BYTES), page), PAGE_BITS_BYTES);
 }
 
-/** Seeded with the page's number: a page at the wrong place fails it. */
+/** The page's checksum, seeded with its number: a page at the wrong place fails it. */
 function checksum(bits: Buffer, page: number): number {
   return crc32(bits, page);
 }

@@ -1,11 +1,11 @@
-// The virtual volume itself: a sparse file. A volume that was never written has none, and reads as
-// zeroes.
+// A virtual volume's content: a sparse file. A volume that was never written has no file and reads
+// as zeroes.
 import { systemCalls, type DiskCalls } from '../../disk/disk-calls.js';
 import { OpenFile } from '../../disk/open-file.js';
 import { DiskPace } from './disk-pace.js';
 import { isZero } from './zero.js';
 
-/** Zeroing reads, and writes where it must, in steps of this many bytes. */
+/** Zeroing works in steps of this many bytes: it reads, and writes where it must. */
 const ZERO_STEP_BYTES = 1024 * 1024;
 const ZEROES = Buffer.alloc(ZERO_STEP_BYTES);
 
@@ -26,12 +26,12 @@ export class SourceFile {
     return this.#file.path;
   }
 
-  /** Whether it was ever written. */
+  /** Whether the volume was ever written. */
   get isWritten(): boolean {
     return this.#written;
   }
 
-  /** Whether the disk may be asked on the main thread, by the calls that end in `Now`. */
+  /** Whether the disk is quick enough for calls on the main thread, those named `…Now`. */
   get isQuick(): boolean {
     return this.#pace.isQuick;
   }
@@ -55,8 +55,8 @@ export class SourceFile {
   }
 
   /**
-   * Makes the range zero and leaves alone what is already, so that holes stay holes. For ranges up
-   * to ZERO_STEP_BYTES.
+   * Zeroes a range of up to ZERO_STEP_BYTES. Writes nothing if it is zero already, so holes stay
+   * holes.
    */
   zeroNow(offset: number, length: number): void {
     if (this.#isAllHole()) return;
@@ -64,9 +64,8 @@ export class SourceFile {
   }
 
   /**
-   * The same for any range.
-   * @param doubted whether zeroes that are read may be in the page cache only: they are written
-   * then.
+   * Zeroes a range of any length, in the thread pool.
+   * @param doubted writes zeroes even where zeroes are read: those may be in the page cache only.
    */
   async zeroLater(offset: number, length: number, doubted = false): Promise<void> {
     if (this.#isAllHole()) return;
@@ -78,7 +77,7 @@ export class SourceFile {
   }
 
   /**
-   * Writes what was just read: an earlier life may have failed to sync it, and then only writing it
+   * Writes data that was just read: an earlier life may have failed to sync it, and only writing it
    * again brings it to the disk.
    */
   async rewrite(offset: number, data: Buffer): Promise<void> {
@@ -93,7 +92,7 @@ export class SourceFile {
     if (this.#written) await this.#file.sync();
   }
 
-  /** Another file lies in its place. */
+  /** Opens the file that now lies in its place. */
   renewed(): void {
     this.#file.renewed();
     this.#written = this.#calls.exists(this.path);

@@ -1,4 +1,4 @@
-// Where a volume's files lie in the data folder.
+// Paths of a volume's files in the data folder.
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import type { VolumeId } from '../../../contracts/ids.js';
@@ -10,7 +10,10 @@ export interface VolumeFiles {
   readonly trace: string;
 }
 
-/** @returns the names of a volume's files in a folder that is made here. */
+/**
+ * Makes the folder of the volumes' files.
+ * @returns a volume's paths in it.
+ */
 export function volumeFilesIn(dataFolder: string): (volume: VolumeId) => VolumeFiles {
   const folder = join(dataFolder, 'volumes');
   mkdirSync(folder, { recursive: true });

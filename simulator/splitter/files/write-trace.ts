@@ -1,5 +1,5 @@
-// A record of every numbered write, made at the instant of numbering: what tests hold the replica's
-// history against.
+// A trace of every numbered record, written when it is numbered: tests compare the replica's
+// history with it.
 import { createHash } from 'node:crypto';
 import { closeSync, openSync, writeSync } from 'node:fs';
 import type { Logger } from 'pino';
@@ -15,8 +15,8 @@ export interface TracedRecord {
 }
 
 /**
- * Appends lines "session n timeMs kind offset length sha256"; the last is "-" for records without
- * data. Never throws: a trace that can't be written ends there, and the guest goes on.
+ * Appends lines "session n timeMs kind offset length sha256"; the last is "-" without data. Never
+ * throws: after a failed write the trace ends, and the guest goes on.
  */
 export class WriteTrace {
   readonly #path: string;

@@ -1,6 +1,6 @@
-// Whether data is all zeroes: what needn't be stored, nor sent.
+// Whether data is all zeroes, which need not be stored or sent.
 
-/** Compared in steps that stay in the processor's cache. */
+/** Size of one comparison, in bytes: it stays in the processor's cache. */
 const STEP_BYTES = 64 * 1024;
 const ZEROES = Buffer.alloc(STEP_BYTES);
 

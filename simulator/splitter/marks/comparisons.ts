@@ -1,5 +1,5 @@
-// Compares regions of which nobody knows whether the replica has them: only digests cross the link,
-// and what is the same is not sent.
+// Compares doubted regions with the replica. Only digests cross the link, and equal regions are not
+// sent.
 import { createApiClient } from '../../../control/client.js';
 import { applianceApi } from '../../../contracts/appliance-api.js';
 import type { WriteMark } from '../../../contracts/attempt.js';
@@ -9,16 +9,16 @@ import type { Calls } from '../../../contracts/route.js';
 import { MARK_WAIT_MS_MAX } from '../../../contracts/verify.js';
 import type { ProtectedVolume } from '../volume/protected-volume.js';
 
-/** Regions whose digests are asked for in one call: 16 MiB of the volume. */
+/** Regions per call for digests: 16 MiB of the volume. */
 const REGIONS_PER_CALL = 256;
 /**
- * How long the replica site may take to apply what was sent before the comparison began: else it is
- * asked again.
+ * How long the replica site may take to apply what was sent before the comparison began, in
+ * milliseconds. After that it is asked again.
  */
 const APPLIED_WITHIN_MS = MARK_WAIT_MS_MAX;
 /**
- * Longest wait for one answer, in milliseconds: the wait above, or the digests of a slow disk, and
- * some more.
+ * Longest wait for one answer, in milliseconds: more than the wait above, or than a slow disk's
+ * digests.
  */
 const ANSWER_MS_MAX = 30_000;
 
@@ -26,7 +26,7 @@ interface Comparison {
   readonly appliance: Pick<Calls<typeof applianceApi>, 'openMarkImage' | 'digestImage' | 'closeMarkImage'>;
   readonly mark: WriteMark;
   readonly image: string;
-  /** Where the next call begins. */
+  /** First region of the next call. */
   nextRegion: number;
 }
 
@@ -41,9 +41,10 @@ export class Comparisons {
   }
 
   /**
-   * Compares the next doubted regions with the replica as it was when the short initialization
-   * began: everything sent since comes on top of it, in order. @throws MoverError when the replica
-   * site can't tell now; the system's error when the source can't be read
+   * Compares the next doubted regions with the replica at the start of the short initialization.
+   * Everything sent since comes on top of that, in order.
+   * @throws MoverError when the replica site can't answer now; the system's error when the source
+   * can't be read
    */
   async step(volume: ProtectedVolume): Promise<void> {
     const { marks, initializationMark: mark } = volume.split;
@@ -60,14 +61,13 @@ export class Comparisons {
     } catch (error) {
       this.#open.delete(volume);
       if (!(error instanceof MoverError) || error.retryable || hasRemedy(error.code, 'new-image')) throw error;
-      // The replica can't be read for comparing: then all that is doubted is sent.
-      volume.store(marks.distrust());
+      // The replica can't be read for comparing: everything doubted is sent.
+      volume.store(marks.markDirty());
     }
   }
 
   /**
-   * Nothing of the volume is doubted any more. Never rejects: an image that stays open is closed by
-   * its idle limit.
+   * Ends the volume's comparison. Never rejects: an image left open is closed by its idle limit.
    */
   async end(volume: ProtectedVolume): Promise<void> {
     const comparison = this.#open.get(volume);

@@ -1,5 +1,5 @@
-// How far each volume's replica is known to be durable, stored before the marks that rest on it are
-// cleared: at the next attachment a replica site that has less, or another history, is found out.
+// The position up to which each volume's replica is durable, stored before marks that rest on it
+// are cleared. At the next attach it shows whether the replica site has less, or another history.
 import type { VolumeId } from '../../../contracts/ids.js';
 import { confirmedSchema, type Confirmed } from '../../../contracts/lineage.js';
 import type { RowStore } from '../../store/row-store.js';
@@ -10,7 +10,7 @@ export class Confirmations {
   readonly #store: RowStore;
   readonly #stored = new Map<string, Confirmed>();
 
-  /** A row that can't be read counts as none: the volume is compared then. */
+  /** Reads the stored positions. An unreadable row counts as none: the volume is then compared. */
   constructor(store: RowStore) {
     this.#store = store;
     for (const [volume, row] of store.rows(CONFIRMED_TABLE)) {
@@ -25,7 +25,7 @@ export class Confirmations {
 
   /**
    * Stores what changed, in one transaction.
-   * @throws MoverError STORAGE_FULL, STORAGE_FAILED: then no mark may be cleared
+   * @throws MoverError STORAGE_FULL, STORAGE_FAILED: no mark may be cleared then
    */
   put(confirmations: Iterable<readonly [VolumeId, Confirmed]>): void {
     const changed = [...confirmations].filter(([volume, confirmed]) => !isSame(this.#stored.get(volume), confirmed));

@@ -1,14 +1,14 @@
-// Clears settled marks of all volumes in batches: a region written again and again is then marked
-// once, not once a write. How far the replicas are confirmed is stored first.
+// Clears settled marks of all volumes in batches, so that a region written again and again is
+// marked once. Stores first how far the replicas are confirmed.
 import type { Logger } from 'pino';
 import type { Confirmations } from './confirmations.js';
 import type { ProtectedVolume } from '../volume/protected-volume.js';
 
 /**
- * How long a mark that is not needed any more may stay: it would only be sent again after a crash.
+ * Delay until settled marks are cleared, in milliseconds. A crash meanwhile only sends them again.
  */
 const SWEEP_AFTER_MS = 200;
-/** How long until it is tried again after the store had no room. */
+/** Delay until the next try after a failed store, in milliseconds. */
 const AFTER_FAILURE_MS = 5_000;
 
 export class MarksSweep {
@@ -23,24 +23,24 @@ export class MarksSweep {
     this.#log = log;
   }
 
-  /** To be called after a receipt. Without anything to clear there is no timer. */
+  /** Has the volume's settled marks cleared soon. Call it after a receipt. */
   add(volume: ProtectedVolume): void {
     if (volume.split.marks.settled === 0) return;
     this.#due.add(volume);
     this.#timer ??= setTimeout(() => void this.now(), SWEEP_AFTER_MS);
   }
 
-  /** The last time: what can't be stored now stays marked. Never rejects. */
+  /** Clears marks for the last time. What can't be stored now stays marked. Never rejects. */
   async stop(): Promise<void> {
     this.#isStopped = true;
     await this.now();
   }
 
-  /** Never rejects. */
+  /** Clears the settled marks now. Never rejects. */
   async now(): Promise<void> {
     clearTimeout(this.#timer);
     this.#timer = undefined;
-    if (!this.#confirmed()) {
+    if (!this.#storeConfirmations()) {
       if (!this.#isStopped) this.#timer = setTimeout(() => void this.now(), AFTER_FAILURE_MS);
       return;
     }
@@ -52,15 +52,18 @@ export class MarksSweep {
   async #clear(volume: ProtectedVolume): Promise<void> {
     try {
       await volume.clearMarks();
-      // Where the disk was waited for, more may have been settled meanwhile.
+      // More marks may have settled during the sync.
       this.add(volume);
     } catch (error) {
       this.#log.warn({ err: error, volume: volume.id }, 'cleared marks could not be stored');
     }
   }
 
-  /** Marks are cleared only once it is stored what they rest on. @returns whether it is */
-  #confirmed(): boolean {
+  /**
+   * Stores the positions that the marks rest on.
+   * @returns whether they are stored: else no mark may be cleared.
+   */
+  #storeConfirmations(): boolean {
     try {
       this.#confirmations.put(
         [...this.#due].flatMap(({ id, split: { confirmed } }) => (confirmed === undefined ? [] : [[id, confirmed]])),

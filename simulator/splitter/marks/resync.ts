@@ -1,5 +1,5 @@
-// Makes a replica like its source again because a person says so: compared as a whole, or given
-// ranges sent whatever the replica has.
+// Resyncs a replica by a person's order: compares the whole volume, or sends given ranges whatever
+// the replica has.
 import { type ErrorCode, MoverError } from '../../../contracts/errors.js';
 import type { ResyncInput } from '../../../contracts/repair.js';
 import type { SourceState } from '../../../contracts/splitter-api.js';
@@ -9,8 +9,8 @@ import { firstRegion, lastRegion } from '../core/marks.js';
 import type { ProtectedVolume } from '../volume/protected-volume.js';
 
 /**
- * The marks are on stable storage when it resolves. May be repeated: regions that are marked stay
- * so.
+ * Orders a resync. Its marks are on stable storage when it resolves. A repeated order changes
+ * nothing.
  * @throws MoverError VOLUME_BUSY, SOURCE_UNPROVEN, SOURCE_MISSING, FOREIGN_SOURCE, INVALID_REQUEST,
  * STORAGE_FULL, STORAGE_FAILED
  */
@@ -21,7 +21,7 @@ export async function resync(volume: ProtectedVolume, input: ResyncInput, marksP
   const reason = orderedBy('a resync was ordered', input);
   const { ranges } = input;
   const regions = ranges === undefined ? undefined : regionsOf(volume, ranges);
-  await stored(volume, marksPath, () =>
+  await storeMarksOf(volume, marksPath, () =>
     regions === undefined ? split.doubt(reason, nowMs()) : split.sendAgain(regions, reason, nowMs()),
   );
   split.note(
@@ -33,7 +33,7 @@ export async function resync(volume: ProtectedVolume, input: ResyncInput, marksP
 }
 
 /**
- * @throws MoverError VOLUME_BUSY while a move holds the volume: its cut is to be applied as it is
+ * @throws MoverError VOLUME_BUSY while a move holds the volume: its cut must be applied unchanged
  */
 export function refuseFenced({ id, split }: ProtectedVolume): void {
   const { fence } = split.row;
@@ -45,10 +45,10 @@ export function refuseFenced({ id, split }: ProtectedVolume): void {
 }
 
 /**
- * Stores marks that a change in memory calls for.
- * @throws MoverError STORAGE_FULL, STORAGE_FAILED: it can be repeated
+ * Makes a change in memory and stores the marks it calls for.
+ * @throws MoverError STORAGE_FULL, STORAGE_FAILED: the change can be repeated
  */
-export async function stored(
+export async function storeMarksOf(
   volume: ProtectedVolume,
   marksPath: string,
   change: () => readonly number[],

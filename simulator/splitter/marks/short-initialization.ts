@@ -1,6 +1,6 @@
-// Sends marked regions again, volume by volume, a region at a time, whenever a volume's situation
-// lets it. What can't be read at the source is passed over, and tried again at growing intervals,
-// so that a broken disk takes neither the others' turns nor its own.
+// Short initialization: sends marked regions again, region by region, whenever a volume's state
+// lets it. Regions that the source can't read are retried at growing intervals, so that a broken
+// disk takes neither other volumes' turns nor its own.
 import type { Logger } from 'pino';
 import { MoverError } from '../../../contracts/errors.js';
 import { monotonicMs } from '../shared/clock.js';
@@ -8,63 +8,62 @@ import type { Comparisons } from './comparisons.js';
 import type { ProtectedVolume, Resent } from '../volume/protected-volume.js';
 
 /**
- * Volumes that read their source at the same time: guests' requests share the disk and the thread
- * pool.
+ * Most volumes that resend at the same time: guests' requests share the disk and the thread pool.
  */
 const VOLUMES_AT_ONCE = 4;
 /**
- * Regions in a row that can't be read before a volume rests: reading a broken disk may take seconds
+ * Unreadable regions in a row after which a volume rests: reading a broken disk may take seconds
  * each.
  */
 const UNREADABLE_IN_A_ROW_MAX = 8;
-/** How long it rests while it has regions that were not tried yet, in milliseconds. */
+/** Rest of a volume with regions that were not tried yet, in milliseconds. */
 const REST_MS = 1_000;
-/** When regions that could not be read are tried again, in milliseconds: at first, and at last. */
+/** First and longest delay until unreadable regions are tried again, in milliseconds. */
 const RETRY_FIRST_MS = 1_000;
 const RETRY_LAST_MS = 60_000;
-/** Of them, so many at a time; all of them once one could be read. */
+/** Unreadable regions tried at a time; all of them once one could be read. */
 const RETRIED_AT_ONCE = 16;
 
-/** How long until it is tried again to store that a volume is compared, in milliseconds. */
-const KEEP_AGAIN_MS = 5_000;
+/** Delay until the next try to store that a volume is compared, in milliseconds. */
+const STORE_AGAIN_MS = 5_000;
 
 interface Retry {
   readonly timer: NodeJS.Timeout;
   readonly unreadable: number;
   readonly delayMs: number;
-  /** The time is over; how it went decides on the next delay. */
+  /** The delay is over: the outcome decides the next one. */
   isDue: boolean;
 }
 
 export class ShortInitialization {
   readonly #comparisons: Comparisons;
-  readonly #keep: (volume: ProtectedVolume) => void;
+  readonly #store: (volume: ProtectedVolume) => void;
   readonly #log: Logger;
   readonly #waiting = new Set<ProtectedVolume>();
   readonly #running = new Set<ProtectedVolume>();
   readonly #resting = new Map<ProtectedVolume, NodeJS.Timeout>();
   readonly #retries = new Map<ProtectedVolume, Retry>();
   #isStopped = false;
-  /** By the monotonic clock. */
-  #keepAfterMs = 0;
+  /** No try to store a comparison before this, by the monotonic clock. */
+  #storeAfterMs = 0;
 
   /**
-   * @param keep stores whether the volume is compared.
+   * @param store stores whether the volume is compared.
    * @throws MoverError STORAGE_FULL, STORAGE_FAILED
    */
-  constructor(comparisons: Comparisons, keep: (volume: ProtectedVolume) => void, log: Logger) {
+  constructor(comparisons: Comparisons, store: (volume: ProtectedVolume) => void, log: Logger) {
     this.#comparisons = comparisons;
-    this.#keep = keep;
+    this.#store = store;
     this.#log = log;
   }
 
   /**
-   * To be called whenever a volume may go on: attached, resumed, unfenced, something confirmed,
-   * something only marked.
+   * Starts or resumes a volume's short initialization if possible. Call it when the volume is
+   * attached, resumed or unfenced, when records are confirmed, and when a write is only marked.
    */
   poke(volume: ProtectedVolume): void {
     if (volume.split.isSynced || this.#isStopped) return;
-    this.#keepComparison(volume);
+    this.#storeComparison(volume);
     this.#waiting.add(volume);
     this.#startWaiting();
   }
@@ -76,7 +75,7 @@ export class ShortInitialization {
     for (const { timer } of this.#retries.values()) clearTimeout(timer);
   }
 
-  /** One that is running and was poked again stays in the waiting set, and runs again. */
+  /** Starts waiting volumes. One that was poked while running stays waiting, and runs again. */
   #startWaiting(): void {
     for (const volume of this.#waiting) {
       if (this.#running.size >= VOLUMES_AT_ONCE) return;
@@ -94,7 +93,7 @@ export class ShortInitialization {
       if (volume.finishInitialization()) {
         await this.#comparisons.end(volume);
         volume.split.note('doubt', undefined);
-        this.#keepComparison(volume);
+        this.#storeComparison(volume);
         this.#log.info(
           { volume: volume.id, resentBytes: volume.split.describe().resentBytes },
           'short initialization ended',
@@ -110,14 +109,14 @@ export class ShortInitialization {
     this.#startWaiting();
   }
 
-  /** What can't be stored costs a restart bytes: then all that is marked is sent. */
-  #keepComparison(volume: ProtectedVolume): void {
-    if (!volume.split.isComparisonNews || monotonicMs() < this.#keepAfterMs) return;
+  /** Stores whether the volume is compared. Without that, a restart sends all that is marked. */
+  #storeComparison(volume: ProtectedVolume): void {
+    if (!volume.split.isComparisonUnstored || monotonicMs() < this.#storeAfterMs) return;
     try {
-      this.#keep(volume);
+      this.#store(volume);
     } catch (error) {
-      this.#keepAfterMs = monotonicMs() + KEEP_AGAIN_MS;
-      this.#log.warn({ err: error, volume: volume.id }, 'it could not be stored that a volume is compared');
+      this.#storeAfterMs = monotonicMs() + STORE_AGAIN_MS;
+      this.#log.warn({ err: error, volume: volume.id }, 'a volume’s comparison could not be stored');
     }
   }
 
@@ -134,8 +133,8 @@ export class ShortInitialization {
   }
 
   /**
-   * What may be missing is compared first, so that what is known to be is not sent twice; then all
-   * that is known goes.
+   * Sends the next dirty region; compares doubted ones once none is left. So nothing known to be
+   * missing waits for a comparison.
    */
   async #step(volume: ProtectedVolume): Promise<Resent> {
     const resent = await volume.resendNext();
@@ -153,7 +152,7 @@ export class ShortInitialization {
     this.#rest(volume);
   }
 
-  /** It goes on after a while, poked or not. */
+  /** Lets the volume rest, and resumes it after REST_MS, poked or not. */
   #rest(volume: ProtectedVolume): void {
     if (this.#isStopped) return;
     this.#waiting.add(volume);
@@ -164,7 +163,7 @@ export class ShortInitialization {
     this.#resting.set(volume, timer);
   }
 
-  /** The delay grows for as long as nothing that was unreadable becomes readable. */
+  /** Schedules the retry of unreadable regions. The delay grows until one becomes readable. */
   #retryLater(volume: ProtectedVolume): void {
     const { unreadable } = volume.split.marks;
     const before = this.#retries.get(volume);

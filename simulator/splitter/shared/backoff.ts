@@ -1,4 +1,4 @@
-// Growing pauses between tries, with jitter, so that many splitters don't come back all at once.
+// Growing pauses between tries. Jitter keeps many splitters from coming back all at once.
 
 const FIRST_MS = 50;
 const LAST_MS = 2_000;
@@ -6,9 +6,7 @@ const LAST_MS = 2_000;
 export class Backoff {
   #nextMs = FIRST_MS;
 
-  /**
-   * The pause before the next try, in milliseconds: between half and all of 50, 100, 200 … 2,000.
-   */
+  /** The pause before the next try, in milliseconds: half to all of 50, 100, 200 … 2,000. */
   next(): number {
     const ms = this.#nextMs * (0.5 + Math.random() / 2);
     this.#nextMs = Math.min(LAST_MS, this.#nextMs * 2);

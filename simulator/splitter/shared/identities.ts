@@ -1,5 +1,5 @@
-// Random identities: of a disk, and of a life of this process. 128 bits, so that no two are the
-// same by chance.
+// Random identities of disks and of lives of this process: 128 bits, so that no two are equal by
+// chance.
 import { randomBytes } from 'node:crypto';
 import { lifeIdSchema, sourceIdSchema, type LifeId, type SourceId } from '../../../contracts/lineage.js';
 

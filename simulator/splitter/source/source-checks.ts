@@ -1,5 +1,5 @@
-// Whether a source is still the file that an earlier life left: one that is gone is refused, one
-// that was changed outside is compared.
+// Checks whether a source is still the file of an earlier life. One that is gone is refused; one
+// that was changed from outside is compared.
 import { statSync } from 'node:fs';
 import { z } from 'zod';
 import type { VolumeId } from '../../../contracts/ids.js';
@@ -9,20 +9,20 @@ export const SOURCES_TABLE = 'sources';
 
 const seenSchema = z.strictObject({
   inode: z.number(),
-  /** When the file was made; absent where the file system can't tell. */
+  /** When the file was made; absent where the file system does not tell. */
   bornMs: z.number().exactOptional(),
   /**
-   * When it was last changed, by an orderly stop: since then nobody may have. Absent while the
-   * splitter runs, and after a crash.
+   * When the file was last changed, noted by an orderly stop: nobody may have changed it since.
+   * Absent while the splitter runs, and after a crash.
    */
   restedMs: z.number().exactOptional(),
 });
 type Seen = z.infer<typeof seenSchema>;
 
 /**
- * What became of a source since the last life. `same`: the very file that was there. `changed`:
- * that file, with other content perhaps. `replaced`: another file. `new`: no file is known of, and
- * none is missed. The reason is a clause for people.
+ * What became of a source since the last life. `same`: the file that was there. `changed`: that
+ * file, perhaps with other content. `replaced`: another file. `new`: no file was known or expected.
+ * The reason is a clause for people.
  */
 export type SourceFinding =
   | { readonly kind: 'same' }
@@ -30,11 +30,16 @@ export type SourceFinding =
   | { readonly kind: 'missing' }
   | { readonly kind: 'changed' | 'replaced'; readonly reason: string };
 
+/** Whether the file is the one that an earlier life left, whatever was written to it since. */
+export function isSameFile({ kind }: SourceFinding): boolean {
+  return kind === 'same' || kind === 'changed';
+}
+
 export class SourceChecks {
   readonly #store: RowStore;
   readonly #seen = new Map<string, Seen>();
 
-  /** A row that can't be read counts as none: nothing is known of the file then. */
+  /** Reads the noted files. An unreadable row counts as none: nothing is known of that file. */
   constructor(store: RowStore) {
     this.#store = store;
     for (const [volume, row] of store.rows(SOURCES_TABLE)) {
@@ -44,23 +49,24 @@ export class SourceChecks {
   }
 
   /**
-   * @param wasWritten whether there is evidence that the volume has a file: a mark, or a confirmed
-   * write
+   * Compares the file with what was noted of it.
+   * @param wasWritten whether a mark or a confirmed write shows that the volume had a file
    */
   find(volume: VolumeId, path: string, wasWritten: boolean): SourceFinding {
     const now = seenNow(path);
     const before = this.#seen.get(volume);
     if (now === undefined) return before !== undefined || wasWritten ? { kind: 'missing' } : { kind: 'new' };
     if (before === undefined) return { kind: 'new' };
-    const born = before.bornMs !== undefined && now.bornMs !== undefined && before.bornMs !== now.bornMs;
-    if (before.inode !== now.inode || born) return { kind: 'replaced', reason: 'the file of its source was replaced' };
+    const hasOtherBirth = before.bornMs !== undefined && now.bornMs !== undefined && before.bornMs !== now.bornMs;
+    if (before.inode !== now.inode || hasOtherBirth)
+      return { kind: 'replaced', reason: 'the file of its source was replaced' };
     if (before.restedMs !== undefined && before.restedMs !== now.restedMs)
       return { kind: 'changed', reason: 'its source was changed while the splitter was stopped' };
     return { kind: 'same' };
   }
 
   /**
-   * Notes the files as they are.
+   * Notes the files as they are now.
    * @param atRest nobody writes them any more.
    * @throws MoverError STORAGE_FULL, STORAGE_FAILED
    */
@@ -75,18 +81,18 @@ export class SourceChecks {
     for (const { key, value } of changes) this.#seen.set(key, value);
   }
 
-  /** Nothing is known of the volume's file any more: a person put another one there. */
+  /** Forgets the volume's file: a person put another one there. */
   forget(volume: VolumeId): void {
     this.#store.commit([{ table: SOURCES_TABLE, key: volume }]);
     this.#seen.delete(volume);
   }
 }
 
-/** Undefined when there is no file, or an empty one that holds nothing of a disk. */
+/** The file as it is now; undefined when there is none, or only an empty one. */
 function seenNow(path: string): Seen | undefined {
   const found = statSync(path, { throwIfNoEntry: false });
   if (found === undefined || !found.isFile() || found.size === 0) return undefined;
-  // Where a file system keeps no time of birth, the time of the last change is told for it.
+  // A file system without times of birth gives the time of the last change for it.
   const isBornKnown = found.birthtimeMs > 0 && found.birthtimeMs < found.ctimeMs;
   return { inode: found.ino, ...(isBornKnown ? { bornMs: found.birthtimeMs } : {}), restedMs: found.ctimeMs };
 }

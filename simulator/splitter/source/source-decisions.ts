@@ -1,6 +1,6 @@
-// What a person decides for a volume whose disk is missing or foreign. Marks are stored first, then
-// the disk is put in its place, then its identity is stored: a kill in between leaves the volume
-// refused, or wholly compared, and the decision can be repeated.
+// A person's decision about a disk that is missing or foreign. Marks are stored first, then the
+// disk is put in place, then its identity is stored. A kill in between leaves the volume refused or
+// wholly compared, and the decision can be repeated.
 import { closeSync, fsyncSync, ftruncateSync, openSync, renameSync, statSync } from 'node:fs';
 import { dirname } from 'node:path';
 import type { Logger } from 'pino';
@@ -15,7 +15,7 @@ import { nowMs } from '../shared/clock.js';
 import type { SplitterCore } from '../core/splitter-core.js';
 import { newSourceId } from '../shared/identities.js';
 import type { ProtectedVolume } from '../volume/protected-volume.js';
-import { orderedBy, refuseFenced, stored } from '../marks/resync.js';
+import { orderedBy, refuseFenced, storeMarksOf } from '../marks/resync.js';
 import type { SourceChecks } from './source-checks.js';
 import { copyImage, openPoint, type OpenedPoint } from './source-recovery.js';
 import type { VolumeFiles } from '../files/volume-files.js';
@@ -43,7 +43,8 @@ export class SourceDecisions {
   }
 
   /**
-   * `recover` is answered once the recovery point is open; the copying goes on after that.
+   * Carries out a decision. `recover` is answered once the recovery point is open; copying
+   * continues afterwards.
    * @throws MoverError SOURCE_PRESENT, SOURCE_DECISION_REFUSED, VOLUME_BUSY, STORAGE_FULL,
    * STORAGE_FAILED; for `recover` POINT_NOT_FOUND, POINT_UNAVAILABLE, UNREACHABLE
    */
@@ -65,7 +66,7 @@ export class SourceDecisions {
     else await this.#take(volume, input.decision, input);
   }
 
-  /** Recoveries under way end, unfinished. */
+  /** Ends recoveries under way, unfinished. */
   async stop(): Promise<void> {
     this.#stopping.abort(new Error('the splitter is stopping'));
     await Promise.all(this.#running);
@@ -96,8 +97,8 @@ export class SourceDecisions {
   }
 
   /**
-   * Lifts the wait only. A replica that was made from another disk is still kept: the replica site
-   * refuses this one then.
+   * Lifts only the wait for a proof. If the replica was made from another disk, the replica site
+   * still refuses this one, and the replica is kept.
    */
   #vouch(volume: ProtectedVolume): void {
     const { core, onDecided, log } = this.#options;
@@ -166,11 +167,14 @@ export class SourceDecisions {
     }
   }
 
-  /** @param put brings the disk to its place */
+  /**
+   * Puts a disk in place, under a new identity, and has it compared.
+   * @param put moves the disk to its place
+   */
   async #replace(volume: ProtectedVolume, reason: string, put: () => void): Promise<void> {
     const { core, checks, files, onDecided, log } = this.#options;
     const { source, marks } = files(volume.id);
-    await stored(volume, marks, () => volume.split.doubt(reason, nowMs()));
+    await storeMarksOf(volume, marks, () => volume.split.doubt(reason, nowMs()));
     try {
       put();
     } catch (error) {
@@ -184,7 +188,7 @@ export class SourceDecisions {
       'doubt',
       `Volume "${volume.id}": ${reason}. It is compared with its replica, and what differs is sent again; until then no new recovery point contains it.`,
     );
-    log.warn({ volume: volume.id, reason }, 'the source of a volume was decided on');
+    log.warn({ volume: volume.id, reason }, 'a person’s decision about a source is in force');
     onDecided(volume);
   }
 }
@@ -193,7 +197,7 @@ function refused({ id }: ProtectedVolume, why: string): MoverError {
   return new MoverError('SOURCE_DECISION_REFUSED', `For volume "${id}" ${why}. Nothing was changed.`);
 }
 
-/** A hole of the disk's size: its presence says that it was accepted. */
+/** Makes a disk that is one hole. Its presence says that an empty disk was accepted. */
 function makeBlank(path: string, sizeBytes: number): void {
   const fd = openSync(path, 'a');
   try {

@@ -1,15 +1,15 @@
-// Whether a new disk is the volume's. The replica site says so once, when it takes the disk; that
-// is stored, and only then do guests use it. Else a folder that was lost would be served as blank
-// disks while the replica site is away.
+// Proofs that a new disk is the volume's. The replica site gives one when it first takes the disk.
+// It is stored, and only then do guests use the disk. Otherwise a lost folder would be served as
+// blank disks while the replica site is away.
 import type { Logger } from 'pino';
-import type { VolumeId } from '../../../contracts/ids.js';
 import { Backoff } from '../shared/backoff.js';
 import type { SplitterCore } from '../core/splitter-core.js';
 import type { ProtectedVolume } from '../volume/protected-volume.js';
+import { unprovenSource } from '../volume/refusals.js';
 
 export interface SourceProofsOptions {
   readonly core: SplitterCore;
-  /** How long guests' requests wait, from now on, before they get an error. */
+  /** How long guests' requests wait from now on, in milliseconds, before they get an error. */
   readonly waitMs: number;
   /** The volumes' disks may be used. */
   readonly onProven: (volumes: readonly ProtectedVolume[]) => void;
@@ -19,48 +19,51 @@ export interface SourceProofsOptions {
 export class SourceProofs {
   readonly #options: SourceProofsOptions;
   readonly #backoff = new Backoff();
-  /** Whose disk the replica site knows; that is to be stored, in one transaction with others. */
-  readonly #news = new Set<ProtectedVolume>();
+  /** Volumes with a proof to store, in one transaction with others. */
+  readonly #unstored = new Set<ProtectedVolume>();
   #storing: NodeJS.Immediate | undefined;
   #retry: NodeJS.Timeout | undefined;
-  readonly #patience: NodeJS.Timeout;
+  readonly #waitTimer: NodeJS.Timeout;
 
   /** Bars each volume whose disk is unproven. */
   constructor(volumes: Iterable<ProtectedVolume>, options: SourceProofsOptions) {
     this.#options = options;
     const waiting = [...volumes].filter(({ split }) => split.sourceState === 'unproven');
     for (const volume of waiting) volume.barUntilProven(unprovenSource(volume.id));
-    this.#patience = setTimeout(() => waiting.forEach((volume) => volume.endWait()), options.waitMs);
-    this.#patience.unref();
+    this.#waitTimer = setTimeout(() => waiting.forEach((volume) => volume.endWait()), options.waitMs);
+    this.#waitTimer.unref();
   }
 
   /** The replica site took the disk. */
   known(volume: ProtectedVolume): void {
-    if (!volume.split.isSourceNews) return;
-    this.#news.add(volume);
+    if (!volume.split.isProofUnstored) return;
+    this.#unstored.add(volume);
     if (this.#retry === undefined) this.#storing ??= setImmediate(() => this.#store());
   }
 
   stop(): void {
-    clearTimeout(this.#patience);
+    clearTimeout(this.#waitTimer);
     clearImmediate(this.#storing);
     clearTimeout(this.#retry);
   }
 
-  /** Where there is no room for it, guests are served all the same: the next start asks again. */
+  /**
+   * Stores the proofs. If they can't be stored, guests are served all the same: the next start asks
+   * again.
+   */
   #store(): void {
     const { core, onProven, log } = this.#options;
     this.#storing = undefined;
-    const known = [...this.#news];
+    const known = [...this.#unstored];
     try {
       core.changeRows(
         known.map(({ id }) => id),
         (split) => split.sourceKnown(),
       );
-      this.#news.clear();
+      this.#unstored.clear();
       this.#backoff.reset();
     } catch (error) {
-      log.warn({ err: error }, 'it could not be stored that the replica site knows disks; it is tried again');
+      log.warn({ err: error }, 'the replica site’s proofs of disks could not be stored; trying again');
       this.#retry = setTimeout(() => {
         this.#retry = undefined;
         this.#store();
@@ -70,8 +73,4 @@ export class SourceProofs {
     for (const volume of proven) volume.unbar();
     onProven(proven);
   }
-}
-
-function unprovenSource(volume: VolumeId): string {
-  return `The disk of volume "${volume}" is new here, and the replica site has not said yet whether it has the volume from another disk. Guests' requests wait for a moment, and then get I/O errors. Start the replica site and the appliance: it goes on by itself. If they stay away, and the volume is new, type: volume-mover source accept-blank ${volume} (an empty disk), or: volume-mover source accept ${volume} (the disk that is there).`;
 }

@@ -1,5 +1,5 @@
-// Makes a volume's disk anew from its replica: a recovery point is copied over NBD into a file
-// beside the disk's place.
+// Recovers a volume's disk from its replica: copies a recovery point over NBD into a file beside
+// the disk's place.
 import { open, rm } from 'node:fs/promises';
 import { connectNbd } from '../../../nbd/client.js';
 import type { NbdClient } from '../../../nbd/nbd-client.js';
@@ -13,7 +13,7 @@ import { isZero } from '../files/zero.js';
 
 /** Longest wait for one answer of an appliance, in milliseconds. */
 const ANSWER_MS_MAX = 10_000;
-/** Grain of the holes that the file keeps. */
+/** Size of the holes that the file keeps, in bytes. */
 const GRAIN_BYTES = 64 * 1024;
 
 export interface OpenedPoint {
@@ -24,16 +24,16 @@ export interface OpenedPoint {
 export interface PointWanted {
   readonly volume: VolumeId;
   readonly sizeBytes: number;
-  /** Default: the newest that contains the volume. */
+  /** The point to open; the newest that contains the volume if undefined. */
   readonly point: PointId | undefined;
-  /** Control URLs of appliances, in the order in which they are asked. */
+  /** Control URLs of appliances, asked in this order. */
   readonly appliances: readonly string[];
   readonly token: string | undefined;
 }
 
 /**
- * @throws MoverError POINT_NOT_FOUND, POINT_UNAVAILABLE, VOLUME_NOT_FOUND, UNREACHABLE: nothing can
- * be recovered now
+ * Opens the point at the first appliance that can.
+ * @throws MoverError POINT_NOT_FOUND, POINT_UNAVAILABLE, VOLUME_NOT_FOUND, UNREACHABLE
  */
 export async function openPoint(wanted: PointWanted): Promise<OpenedPoint> {
   let last: unknown = new MoverError('UNREACHABLE', 'The estate has no appliance.');
@@ -72,8 +72,8 @@ async function openAt(url: string, { volume, sizeBytes, point: asked, token }: P
 }
 
 /**
- * Copies the image; the file is whole and on stable storage when it resolves, and gone when it
- * rejects.
+ * Copies the image into a file, which is whole and on stable storage when it resolves, and gone
+ * when it rejects.
  * @throws NbdError, NbdDisconnected, the system's error, the signal's reason
  */
 export async function copyImage(

@@ -1,4 +1,4 @@
-// The stream to one appliance: which volumes are attached on it, and whose turn it is to send.
+// The stream to one appliance: attaches volumes on it, and lets them send by turns.
 import type { Logger } from 'pino';
 import type { SplitterId } from '../../../contracts/ids.js';
 import type { LifeId } from '../../../contracts/lineage.js';
@@ -15,16 +15,16 @@ import type { ProtectedVolume } from '../volume/protected-volume.js';
 import type { Reunion } from './reunion.js';
 
 /**
- * What a volume may send in its turn, in bytes: small beside the connection's high-water mark, so
- * that all get turns.
+ * Bytes of a volume's turn: small beside the connection's high-water mark, so that every volume
+ * gets turns.
  */
 const TURN_BYTES = 128 * 1024;
 /**
- * How long the first frame to send may wait for others, in milliseconds: one system call then
- * carries them all, here and at every hop.
+ * How long the first frame waits for others, in milliseconds: one system call then carries them
+ * all, here and at every hop.
  */
 const GATHER_MS = 1;
-/** So many waiting frames leave at once, with whatever this turn of the loop adds. */
+/** Waiting frames that are sent without further delay, with whatever this turn of the loop adds. */
 const GATHERED_FRAMES_MAX = 16;
 const MIB = 1024 * 1024;
 
@@ -33,24 +33,23 @@ interface Member {
   readonly epoch: number;
   readonly backoff: Backoff;
   /**
-   * Its name on the present connection; undefined between a refusal, or a break, and the next
-   * attach.
+   * The volume's handle on the current connection; undefined between a refusal or break and the
+   * next attach.
    */
   handle: number | undefined;
   isAttached: boolean;
   retry: NodeJS.Timeout | undefined;
-  /** How much the replica site takes of it under the present attachment. */
+  /** What the replica site grants the current attachment. */
   credit: CreditAccount;
   /**
-   * What waited there to be applied when it last said that it grants no more; undefined when it did
-   * not say so.
+   * What waited there to be applied when it last refused more credit; undefined if it did not say.
    */
   unappliedBytes: number | undefined;
-  /** While it has something to send and no credit. */
+  /** Set while the volume has something to send and no credit. */
   stall: Stall | undefined;
   /**
-   * What is left of its turn, in bytes; below zero after a frame larger than that, which its next
-   * turns pay for.
+   * What is left of the volume's turn, in bytes. A larger frame makes it negative, and the next
+   * turns pay for it.
    */
   turnBytes: number;
 }
@@ -66,13 +65,13 @@ export interface ApplianceStreamOptions {
   readonly splitter: SplitterId;
   readonly life: LifeId;
   readonly reunion: Reunion;
-  /** The splitter's own control URL, for the appliance's calls. */
+  /** The splitter's control URL, for the appliance's calls. */
   readonly controlUrl: string;
   readonly token: string | undefined;
   readonly log: Logger;
-  /** The volume's situation changed: attached, resumed, or something was confirmed. */
+  /** The volume was attached or resumed, or something was confirmed. */
   readonly onProgress: (volume: ProtectedVolume) => void;
-  /** What the volume has to send can't be read back: it is to be taken off the stream. */
+  /** The volume's queue can't be read back: take the volume off the stream. */
   readonly onUnsendable: (volume: ProtectedVolume, error: unknown) => void;
 }
 
@@ -81,11 +80,11 @@ export class ApplianceStream {
   readonly #kept: KeptConnection;
   readonly #members = new Map<ProtectedVolume, Member>();
   readonly #byHandle = new Map<number, Member>();
-  /** Members with something to send, whose turn comes in this order. */
+  /** Members with something to send, in the order of their turns. */
   readonly #ready = new Set<Member>();
   #connection: FrameConnection | undefined;
   #lastHandle = 0;
-  /** Times that a volume was woken since the last pump. */
+  /** Wake-ups since the last pump. */
   #gathered = 0;
   #gathering: NodeJS.Timeout | undefined;
   #isFull = false;
@@ -106,7 +105,7 @@ export class ApplianceStream {
     });
   }
 
-  /** The volume's writes go this way from now on, at the epoch it has now. */
+  /** Sends the volume's writes on this stream, at the epoch of its row. */
   add(volume: ProtectedVolume): void {
     const member: Member = {
       volume,
@@ -141,7 +140,7 @@ export class ApplianceStream {
     this.#schedulePump();
   }
 
-  /** What is wrong, in a sentence; nothing when the stream is up. */
+  /** What is wrong, in a sentence; undefined while the stream is up. */
   get note(): string | undefined {
     return this.#connection === undefined
       ? `There is no stream to ${this.#options.url}: writes wait, and then only marks are kept.`
@@ -181,7 +180,7 @@ export class ApplianceStream {
     this.#lastHandle += 1;
     member.handle = this.#lastHandle;
     this.#byHandle.set(member.handle, member);
-    // Whether the group is paused is for the appliance to say again.
+    // The appliance says again if the group is paused.
     split.resume();
     this.#connection.send({
       type: 'attach',
@@ -203,7 +202,9 @@ export class ApplianceStream {
     member.isAttached = false;
   }
 
-  /** What concerns an older attachment is for a handle that is nobody's any more. */
+  /**
+   * Handles a frame. One for an older attachment has a handle that no member has, and is dropped.
+   */
   #received(frame: StreamFrame): void {
     const member = 'handle' in frame ? this.#byHandle.get(frame.handle) : undefined;
     if (member === undefined) return;
@@ -219,7 +220,7 @@ export class ApplianceStream {
         split.receipt(frame.n);
         break;
       case 'credit':
-        // One that comes before `attached` was for whoever had the handle before.
+        // Credit before `attached` was for the handle's earlier attachment.
         if (member.isAttached) this.#credited(member, frame);
         return;
       case 'refused':
@@ -243,7 +244,7 @@ export class ApplianceStream {
     try {
       this.#options.reunion.attached(volume, frame);
     } catch (error) {
-      this.#putOff(member, `what was answered for volume "${volume.id}" could not be stored: ${messageOf(error)}`);
+      this.#attachLater(member, `the answer for volume "${volume.id}" could not be stored: ${messageOf(error)}`);
       return;
     }
     member.isAttached = true;
@@ -265,10 +266,10 @@ export class ApplianceStream {
   }
 
   /**
-   * Waits a moment before it is said. A credit that never comes, whatever the reason, is told of
-   * too.
+   * Notes that the volume has no credit, and tells of it after STALL_TOLD_AFTER_MS, whatever the
+   * reason.
    */
-  #stalls(member: Member): void {
+  #noteStall(member: Member): void {
     if (member.stall !== undefined) return;
     const stall: Stall = {
       sinceMs: nowMs(),
@@ -288,20 +289,20 @@ export class ApplianceStream {
     const { code, message } = frame;
     log.warn({ volume: volume.id, appliance: url, code }, message);
     this.#unattach(member);
-    let isWorthIt = false;
+    let attachAtOnce = false;
     try {
-      isWorthIt = reunion.refused(volume, frame);
+      attachAtOnce = reunion.refused(volume, frame);
     } catch (error) {
       log.warn({ err: error, volume: volume.id }, 'the advice could not be followed');
     }
-    // A volume that is owned elsewhere has left this stream by now.
+    // A volume that another appliance owns has left this stream.
     if (this.#members.get(volume) !== member) return;
-    if (isWorthIt) this.#attach(member);
-    else this.#putOff(member, `${url} refuses volume "${volume.id}" (${code}): ${message}`);
+    if (attachAtOnce) this.#attach(member);
+    else this.#attachLater(member, `${url} refuses volume "${volume.id}" (${code}): ${message}`);
   }
 
-  /** Tries again later, and says why meanwhile. */
-  #putOff(member: Member, why: string): void {
+  /** Attaches again after a pause, and says why meanwhile. */
+  #attachLater(member: Member, why: string): void {
     this.#unattach(member);
     member.volume.split.note('stream', why);
     clearTimeout(member.retry);
@@ -320,7 +321,7 @@ export class ApplianceStream {
     this.#gathering = undefined;
     this.#gathered = 0;
     if (this.#connection === undefined) return;
-    // Who has more to send goes to the end of the set, and so comes again within this loop.
+    // A member with more to send goes to the end of the set, and gets another turn in this loop.
     for (const member of this.#ready) {
       if (this.#isFull) return;
       this.#ready.delete(member);
@@ -328,7 +329,10 @@ export class ApplianceStream {
     }
   }
 
-  /** @returns whether there is more to send now. */
+  /**
+   * Sends the member's copies for one turn.
+   * @returns whether it has more to send now.
+   */
   #takeTurn(connection: FrameConnection, member: Member): boolean {
     const { handle, epoch, credit } = member;
     const { split } = member.volume;
@@ -338,7 +342,7 @@ export class ApplianceStream {
       const copy = split.peek();
       if (copy === undefined) return false;
       if (!credit.isOpen) {
-        this.#stalls(member);
+        this.#noteStall(member);
         return false;
       }
       let frame: RecordFrame;

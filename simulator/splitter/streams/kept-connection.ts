@@ -1,4 +1,4 @@
-// A stream to an appliance that is made again whenever it breaks, until it is closed.
+// A connection to an appliance that is opened again whenever it breaks, until it is closed.
 import type { Logger } from 'pino';
 import type { FrameConnection, StreamFrame } from '../../stream/connection.js';
 import { connectStream } from '../../stream/connect.js';
@@ -45,7 +45,7 @@ export class KeptConnection {
             { appliance: url, by: reason.by, err: reason.by === 'fault' ? reason.error : undefined },
             'stream ended',
           );
-          this.#later();
+          this.#reconnectLater();
         },
       });
       this.#connection = connection;
@@ -54,15 +54,15 @@ export class KeptConnection {
     } catch (error) {
       if (this.#closing.signal.aborted) return;
       log.debug({ appliance: url, err: error }, 'no stream');
-      this.#later();
+      this.#reconnectLater();
     }
   }
 
-  #later(): void {
+  #reconnectLater(): void {
     this.#retry = setTimeout(() => void this.#connect(), this.#backoff.next());
   }
 
-  /** For good. Safe to call twice. */
+  /** Closes the connection for good. Safe to call twice. */
   close(): void {
     clearTimeout(this.#retry);
     this.#closing.abort();

@@ -1,8 +1,8 @@
-// What happens when a volume meets its replica again: the two ends say what they have, and what
-// they can't agree on is compared.
+// What happens when a volume meets its replica again: each end says what it has, and the volume is
+// compared where they disagree.
 import type { Logger } from 'pino';
 import { controlUrl, type Estate } from '../../../contracts/estate.js';
-import type { ApplianceId, VolumeId } from '../../../contracts/ids.js';
+import type { ApplianceId } from '../../../contracts/ids.js';
 import type { Advice } from '../../../contracts/lineage.js';
 import type { AttachedFrame, RefusedFrame } from '../../stream/frame.js';
 import { nowMs } from '../shared/clock.js';
@@ -10,6 +10,7 @@ import type { Confirmations } from '../marks/confirmations.js';
 import { doubtOf, remedyFor } from '../core/doubt.js';
 import type { SplitterCore } from '../core/splitter-core.js';
 import type { ProtectedVolume } from '../volume/protected-volume.js';
+import { foreignSource } from '../volume/refusals.js';
 import type { Sessions } from './sessions.js';
 
 export interface ReunionOptions {
@@ -19,7 +20,7 @@ export interface ReunionOptions {
   readonly estate: Estate;
   /** The replica site took the volume's disk. */
   readonly onSourceKnown: (volume: ProtectedVolume) => void;
-  /** The volume's situation changed: there may be something to compare or to send again. */
+  /** There may be something to compare or to send again. */
   readonly onDoubt: (volume: ProtectedVolume) => void;
   readonly log: Logger;
 }
@@ -34,8 +35,8 @@ export class Reunion {
   }
 
   /**
-   * The replica site took the volume.
-   * @throws MoverError STORAGE_FULL, STORAGE_FAILED, the system's error: to be attached again later
+   * Handles an attach that the replica site accepted.
+   * @throws MoverError STORAGE_FULL, STORAGE_FAILED, the system's error: attach again later
    */
   attached(volume: ProtectedVolume, frame: AttachedFrame): void {
     const { sessions, onSourceKnown } = this.#options;
@@ -49,10 +50,10 @@ export class Reunion {
   }
 
   /**
-   * The replica site did not take it, and said what the splitter can do about it.
-   * @returns whether it is worth attaching at once.
-   * @throws MoverError STORAGE_FULL, STORAGE_FAILED, the system's error: it is refused and heard
-   * again
+   * Handles a refused attach, and follows the site's advice.
+   * @returns whether to attach again at once.
+   * @throws MoverError STORAGE_FULL, STORAGE_FAILED, the system's error: the next refusal repeats
+   * the advice
    */
   refused(volume: ProtectedVolume, { code, message, advice }: RefusedFrame): boolean {
     if (code === 'FOREIGN_SOURCE') {
@@ -63,12 +64,12 @@ export class Reunion {
   }
 
   /**
-   * Stored, so that it holds at the next start too, whoever is away then. If it can't be, it is
-   * when the site says it again.
+   * Bars a disk that the replica site calls foreign. Stores that, so that it holds at the next
+   * start while the site is away. A failed store is repeated when the site says it again.
    */
   #foreign(volume: ProtectedVolume): void {
     const { sourceState, row } = volume.split;
-    // A disk that is being recovered, or was found missing, is that still.
+    // A missing disk, or one being recovered, stays in that state.
     if (sourceState === 'missing' || sourceState === 'recovering') return;
     try {
       if (row.refused === undefined)
@@ -115,8 +116,4 @@ export class Reunion {
     );
     onDoubt(volume);
   }
-}
-
-export function foreignSource(volume: VolumeId): string {
-  return `The disk of volume "${volume}" is not the one that its replica was made from. Guests get I/O errors, nothing of it is sent, and the replica is kept as it is; it stays so until you decide. Put this splitter's whole folder back and start it again, or type: volume-mover source recover ${volume} (from the replica), or: volume-mover source accept ${volume} (the disk that is there, as it is).`;
 }

@@ -1,7 +1,7 @@
-// The lives of a splitter and their numbers. A number is stored before anything is numbered under
-// it, so that no two lives share one; a volume that has none yet is served, and its writes are kept
-// by marks. So a splitter starts on a disk that takes nothing. By its lives a folder that was put
-// back is found out: the replica site names the last one that it heard.
+// The splitter's lives and session numbers. A number is stored before anything is numbered under
+// it, so that no two lives share one. Until then a volume is served with marks only, so a splitter
+// starts even on a full disk. The list of lives reveals a folder put back from a copy: the replica
+// site names the last life it heard.
 import type { Logger } from 'pino';
 import { z } from 'zod';
 import { MoverError } from '../../../contracts/errors.js';
@@ -17,8 +17,8 @@ export const META_TABLE = 'meta';
 const SESSION_KEY = 'session';
 const LIVES_KEY = 'lives';
 /**
- * Lives that are remembered: the replica site names the last one that attached a volume, which may
- * be long ago.
+ * Lives that are remembered. The replica site names the last one that attached a volume, perhaps
+ * long ago.
  */
 const LIVES_MAX = 1_000;
 
@@ -27,22 +27,22 @@ const livesSchema = z.array(lifeIdSchema);
 export interface SessionsOptions {
   readonly store: RowStore;
   /**
-   * Rows that are new or changed at this start: stored with the first number, since nothing may be
-   * sent by a row that is not stored.
+   * Rows that are new or changed at this start. They are stored with the first number: nothing may
+   * be sent by a row that is not stored.
    */
   readonly rows: readonly VolumeSplitRow[];
   readonly log: Logger;
 }
 
 export class Sessions {
-  /** This life. */
+  /** Identity of this life. */
   readonly life: LifeId = newLifeId();
   readonly #store: RowStore;
   readonly #log: Logger;
   readonly #backoff = new Backoff();
   readonly #waiting = new Map<VolumeId, (session: number) => void>();
   #rows: readonly VolumeSplitRow[];
-  /** Of this folder, this one included. */
+  /** Lives of this folder, this one included. */
   #lives: readonly LifeId[];
   #retry: NodeJS.Timeout | undefined;
   #failure: Error | undefined;
@@ -56,13 +56,13 @@ export class Sessions {
   }
 
   /**
-   * Whether it is this life or an earlier one of this folder. One that is not lived after the
+   * Whether a life is this one or an earlier one of this folder. An unknown one ran after the
    * folder was copied, or elsewhere.
    */
   readonly isKnown = (life: LifeId): boolean => this.#lives.includes(life);
 
   /**
-   * A number that was never used, and is not below `min`.
+   * Stores and returns an unused number of at least `min`.
    * @throws MoverError STORAGE_FULL, STORAGE_FAILED
    */
   next(min = 0): number {
@@ -70,8 +70,8 @@ export class Sessions {
   }
 
   /**
-   * A number for volumes that are loaded now; NO_SESSION if it can't be stored: then each has to
-   * ask for one.
+   * The number for the volumes at the start; NO_SESSION if it can't be stored: each then has to
+   * `want` one.
    */
   first(): number {
     try {
@@ -82,7 +82,7 @@ export class Sessions {
     }
   }
 
-  /** Calls back, once, when a number is stored: perhaps at once. */
+  /** Calls back once when a number is stored, perhaps at once. */
   want(volume: VolumeId, started: (session: number) => void): void {
     this.#waiting.set(volume, started);
     if (this.#retry === undefined) this.#serve();
@@ -92,7 +92,7 @@ export class Sessions {
   get notes(): string[] {
     if (this.#failure === undefined || this.#waiting.size === 0) return [];
     return [
-      `The number of this life can't be stored: guests are served, but writes to ${this.#waiting.size} volumes are kept by marks only and nothing is sent. It is tried again by itself. ${this.#failure.message}`,
+      `No session number can be stored: guests are served, but writes to ${this.#waiting.size} volumes are only marked and nothing is sent. The splitter tries again by itself. ${this.#failure.message}`,
     ];
   }
 
@@ -119,7 +119,9 @@ export class Sessions {
     }
   }
 
-  /** @throws Error when the store can't be read, or takes nothing */
+  /**
+   * @throws MoverError CORRUPT for a stored number that can't be read, STORAGE_FULL, STORAGE_FAILED
+   */
   #take(min = 0): number {
     const stored = new Map(this.#store.rows(META_TABLE)).get(SESSION_KEY);
     const last = stored === undefined ? NO_SESSION : sessionOf(stored);
@@ -145,8 +147,5 @@ export class Sessions {
 function sessionOf(stored: unknown): number {
   const session = sessionSchema.safeParse(stored);
   if (session.success) return session.data;
-  throw new MoverError(
-    'CORRUPT',
-    'The stored session number is not of the agreed form: it is not known which were used.',
-  );
+  throw new MoverError('CORRUPT', 'The stored session number is not valid: the numbers used so far are unknown.');
 }

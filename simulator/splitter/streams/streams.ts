@@ -1,10 +1,10 @@
 // All streams of a splitter: one to each appliance that a volume is routed to, or is announced to
-// move to; none longer than needed.
+// move to. A stream closes when no volume needs it.
 import { ApplianceStream, type ApplianceStreamOptions } from './appliance-stream.js';
 import { NO_SESSION } from '../core/volume-split.js';
 import type { ProtectedVolume } from '../volume/protected-volume.js';
 
-/** Where a volume is attached, and which appliances must be connected because of it. */
+/** Where a volume is attached, and the appliances it needs connected. */
 interface Followed {
   readonly url: string;
   readonly epoch: number;
@@ -14,7 +14,7 @@ interface Followed {
 
 interface Counted {
   readonly stream: ApplianceStream;
-  /** Volumes that need it. */
+  /** Count of volumes that need it. */
   needs: number;
 }
 
@@ -28,8 +28,8 @@ export class Streams {
   }
 
   /**
-   * Brings the streams in line with the volume's row and session: to be called when either is new
-   * or changed.
+   * Brings the streams in line with the volume's row and session. Call it when either is new or
+   * changed.
    */
   follow(volume: ProtectedVolume): void {
     const { session, row } = volume.split;
@@ -51,7 +51,7 @@ export class Streams {
     if (url !== undefined) this.#streams.get(url)?.stream.wake(volume);
   }
 
-  /** What the volume says of itself has changed. */
+  /** Attaches the volume anew: its claim has changed. */
   reattach(volume: ProtectedVolume): void {
     const url = this.#followed.get(volume)?.url;
     const stream = url === undefined ? undefined : this.#streams.get(url)?.stream;

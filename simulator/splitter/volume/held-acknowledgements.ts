@@ -1,5 +1,5 @@
-// The guests' acknowledgements that a cut over several splitters withholds, until it is confirmed
-// or its time is over.
+// The guests' acknowledgements that a cut over several splitters withholds, until the cut is
+// confirmed or its hold runs out.
 import type { VolumeId } from '../../../contracts/ids.js';
 import { monotonicMs } from '../shared/clock.js';
 import type { Holds } from '../core/holds.js';
@@ -13,7 +13,10 @@ export class HeldAcknowledgements {
     this.#holds = holds;
   }
 
-  /** Nothing when the acknowledgement may leave at once; else a promise for when it may. */
+  /**
+   * Passes an acknowledgement.
+   * @returns nothing when it may leave at once, else a promise for when it may.
+   */
   pass(volume: VolumeId): void | Promise<void> {
     if (!this.#holds.isHeld(volume)) return undefined;
     this.#holds.expire(monotonicMs());
@@ -26,7 +29,9 @@ export class HeldAcknowledgements {
     });
   }
 
-  /** To be called after anything that may have released a hold. */
+  /**
+   * Lets acknowledgements go whose hold is over. Call it after anything that may release a hold.
+   */
   release(): void {
     for (const [volume, waiting] of this.#waiting) {
       if (this.#holds.isHeld(volume)) continue;
@@ -36,7 +41,7 @@ export class HeldAcknowledgements {
     this.#arm();
   }
 
-  /** A timer only while somebody waits. */
+  /** Sets a timer for the next hold's end, if an acknowledgement waits. */
   #arm(): void {
     clearTimeout(this.#timer);
     const expiryMs = this.#holds.nextExpiryMs;

@@ -1,5 +1,5 @@
-// One virtual volume in its shell: the guest's reads and writes on the source file, under marks and
-// locks, numbered for the stream.
+// One protected volume's shell: runs the guest's reads and writes on the source file, under marks
+// and range locks, and numbers the writes for the stream.
 import { MoverError } from '../../../contracts/errors.js';
 import type { VolumeId } from '../../../contracts/ids.js';
 import type { WriteMark } from '../../../contracts/attempt.js';
@@ -20,13 +20,13 @@ import type { WriteTrace } from '../files/write-trace.js';
 import { isZero } from '../files/zero.js';
 
 /**
- * Up to this many bytes the page cache answers sooner (about 5 µs) than the thread pool would
- * (about 25 µs).
+ * Longest read or write on the main thread, in bytes: the page cache answers sooner (about 5 µs)
+ * than the thread pool (about 25 µs).
  */
 const AT_ONCE_BYTES_MAX = 64 * 1024;
 /**
- * Longest time for which a scan's opening may hold up writes that take longer than a tick: as long
- * as a cut's hold.
+ * Longest hold of asynchronous writes while a scan opens, in milliseconds: the same as a cut's
+ * hold.
  */
 const SCAN_HOLD_MS_MAX = 250;
 
@@ -34,10 +34,10 @@ export type SourceChange =
   | { readonly kind: 'write'; readonly offset: number; readonly length: number; readonly data: Buffer }
   | { readonly kind: 'zeroes'; readonly offset: number; readonly length: number };
 
-/** What came of sending a region again: 'none' when none is left, or there is no room now. */
+/** Outcome of sending a region again; 'none' when none is left, or there is no room now. */
 export type Resent = 'sent' | 'unreadable' | 'none';
 
-/** What the volume tells its splitter; each is called often and must be quick. */
+/** What the volume tells its splitter. Each is called often and must be quick. */
 export interface VolumeEvents {
   /** There is something new to send. */
   readonly onNumbered: (volume: ProtectedVolume) => void;
@@ -45,7 +45,7 @@ export interface VolumeEvents {
   readonly onMarked: (volume: ProtectedVolume) => void;
   /** Marks may be cleared. */
   readonly onSettled: (volume: ProtectedVolume) => void;
-  /** The first write made the disk's file: from now on it is missed when it is gone. */
+  /** The first write made the disk's file: if the file is gone later, it is missing. */
   readonly onMade?: (volume: ProtectedVolume) => void;
 }
 
@@ -55,16 +55,14 @@ export interface ProtectedVolumeOptions {
   readonly marksFile: MarksFile;
   readonly trace?: WriteTrace | undefined;
   readonly held: HeldAcknowledgements;
-  /**
-   * Whether each write is acknowledged only when it, and before it its mark, is on stable storage.
-   */
+  /** Whether a write is acknowledged only once its mark and then its data are on stable storage. */
   readonly sync: boolean;
   /**
-   * The bitmap was lost, and all is marked: regions of zeroes are not written anew, so that holes
+   * The bitmap was lost and all is marked. Regions of zeroes are then not written anew, so holes
    * stay holes.
    */
   readonly marksLost?: boolean;
-  /** An earlier life was comparing, and may have failed to sync what is compared now. */
+  /** An earlier life was comparing. It may have failed to sync what is compared now. */
   readonly resumesComparison?: boolean;
   readonly events: VolumeEvents;
 }
@@ -85,12 +83,12 @@ export class ProtectedVolume {
   #scan: VolumeScan | undefined;
   #guests = 0;
   #barred: string | undefined;
-  /** While guests' requests wait for the replica site's word about the disk. */
+  /** The wait for the replica site's word about the disk; guests' requests wait with it. */
   #wait: { readonly over: Promise<void>; readonly end: () => void } | undefined;
   #isClearing = false;
-  /** The disk's file is there, and those who must know were told. */
+  /** The disk's file exists, and `onMade` was called if a write made it. */
   #isMade: boolean;
-  /** The last write failed. */
+  /** Whether the last write failed. */
   #isFailing = false;
 
   constructor(options: ProtectedVolumeOptions) {
@@ -128,8 +126,7 @@ export class ProtectedVolume {
   }
 
   /**
-   * From now on guests get I/O errors, and nothing is sent: the disk is not the one that is
-   * replicated.
+   * Refuses guests' requests with I/O errors and sends nothing: the disk is not the replicated one.
    */
   bar(state: Exclude<SourceState, 'present'>, why: string): void {
     this.#barred = why;
@@ -138,7 +135,7 @@ export class ProtectedVolume {
     this.endWait();
   }
 
-  /** Guests may use the disk: a person decided what it is, or the replica site took it. */
+  /** Lets guests use the disk: a person decided about it, or the replica site took it. */
   unbar(): void {
     this.#barred = undefined;
     this.split.sourceState = 'present';
@@ -146,10 +143,7 @@ export class ProtectedVolume {
     this.endWait();
   }
 
-  /**
-   * The disk is not known to be the volume's: guests' requests wait until it is decided, or until
-   * `endWait`.
-   */
+  /** Holds guests' requests until `unbar`, `bar` or `endWait`: the disk may not be the volume's. */
   barUntilProven(why: string): void {
     this.bar('unproven', why);
     let end = (): void => undefined;
@@ -159,7 +153,7 @@ export class ProtectedVolume {
     this.#wait = { over, end };
   }
 
-  /** Requests that wait go on, and get an error if the disk is still barred. */
+  /** Lets waiting requests go on. They get an error if the disk is still barred. */
   endWait(): void {
     this.#wait?.end();
     this.#wait = undefined;
@@ -171,8 +165,8 @@ export class ProtectedVolume {
   }
 
   /**
-   * Another file lies in the disk's place; the volume is barred. Waits for writes that began
-   * before.
+   * Opens the file that now lies in the disk's place, once earlier writes are done. The volume is
+   * barred meanwhile.
    */
   async sourceRenewed(): Promise<void> {
     const release = await this.#lock.acquire(0, this.sizeBytes);
@@ -207,8 +201,9 @@ export class ProtectedVolume {
   }
 
   /**
-   * Marks, writes the source, numbers. Complete when the guest may be told so.
-   * @param durable whether it must be on stable storage then (FUA).
+   * Marks the regions, writes the source, and numbers the write.
+   * @param durable whether the data must be on stable storage at the acknowledgement (FUA).
+   * @returns nothing, or a promise, for when the guest may be acknowledged.
    * @throws NbdError when the source, or the mark, could not be written.
    */
   change(change: SourceChange, durable: boolean): void | Promise<void> {
@@ -234,7 +229,7 @@ export class ProtectedVolume {
     if (entering !== undefined) await entering;
     const release = await this.#lock.acquire(change.offset, change.length);
     try {
-      // No other scan can be opened while this write is half-way.
+      // No other scan can open while this write is half-way.
       await this.#scan?.beforeLater(change.offset, change.length);
       await this.#writeSourceLater(change);
       this.#complete(change);
@@ -249,8 +244,8 @@ export class ProtectedVolume {
     const { offset, length } = change;
     this.#mark(offset, length);
     try {
-      // Another write may have set the mark, and be waiting for the same sync.
-      if (this.#sync) await this.#noting(this.#marksFile.whenSynced(offset, length));
+      // Another write may have set the mark and wait for the same sync.
+      if (this.#sync) await this.#syncOrNote(this.#marksFile.whenSynced(offset, length));
       if (change.kind === 'write') await this.#source.writeLater(offset, change.data);
       else await this.#source.zeroLater(offset, length, this.#sync && this.split.marks.isDirty(offset, length));
     } catch (error) {
@@ -259,19 +254,22 @@ export class ProtectedVolume {
   }
 
   /**
-   * Everything written before is on stable storage when it resolves, with its marks.
+   * Brings all earlier writes and their marks to stable storage.
    * @throws NbdError
    */
   async flush(): Promise<void> {
     try {
-      await this.#noting(Promise.all([this.#source.sync(), this.#marksFile.sync()]));
+      await this.#syncOrNote(Promise.all([this.#source.sync(), this.#marksFile.sync()]));
     } catch (error) {
       throw nbdErrorOf(error);
     }
   }
 
-  /** @throws what the sync throws, once an administrator is told. */
-  async #noting(sync: Promise<unknown> | undefined): Promise<void> {
+  /**
+   * Tells the administrator of a sync that fails.
+   * @throws the sync's error
+   */
+  async #syncOrNote(sync: Promise<unknown> | undefined): Promise<void> {
     try {
       await sync;
     } catch (error) {
@@ -325,7 +323,7 @@ export class ProtectedVolume {
     return nbdErrorOf(error);
   }
 
-  /** The guest was told; so is the administrator, until a write succeeds. */
+  /** Tells the administrator of a failed write until a write succeeds. The guest gets the error. */
   #noteFailure(what: string, error: unknown): void {
     this.#isFailing = true;
     const why = error instanceof Error ? error.message : String(error);
@@ -342,7 +340,10 @@ export class ProtectedVolume {
 
   // ---- short initialization ----
 
-  /** Begins one if it is due and possible. @returns whether one is under way. */
+  /**
+   * Begins a short initialization if it is due and possible.
+   * @returns whether one is under way.
+   */
   initialize(): boolean {
     const before = this.split.lastN;
     const timeMs = nowMs();
@@ -351,7 +352,7 @@ export class ProtectedVolume {
     return isUnderWay;
   }
 
-  /** Queues the next marked region as it is at the source now. */
+  /** Queues the next dirty region as it is at the source now. */
   async resendNext(): Promise<Resent> {
     const range = this.split.nextResend();
     if (range === undefined) return 'none';
@@ -376,9 +377,9 @@ export class ProtectedVolume {
   }
 
   /**
-   * Compares a doubted region with the digest of the replica's; what differs is sent again.
-   * @param mark of the short initialization that the digest belongs to: when it is over, so is the
-   * comparison.
+   * Compares a doubted region with the replica's digest. A region that differs is sent again.
+   * @param mark the short initialization that the digest belongs to. Once it is over, the result is
+   * dropped.
    */
   async compare(region: number, digest: string | null, mark: WriteMark): Promise<void> {
     const { marks, row } = this.split;
@@ -386,7 +387,7 @@ export class ProtectedVolume {
     const length = Math.min(REGION_BYTES, row.sizeBytes - offset);
     const release = await this.#lock.acquire(offset, length);
     try {
-      // One that can't be read is sent again when it can.
+      // An unreadable region counts as different; it is sent once it can be read.
       const data = await this.#source.readLater(offset, length).catch(() => undefined);
       const isSame = data !== undefined && digestText(digestOf(data)) === digest;
       if (isSame && this.#resumesComparison) await this.#rewrite(offset, data, isZero(data));
@@ -400,8 +401,8 @@ export class ProtectedVolume {
   }
 
   /**
-   * What an earlier life failed to sync reads back all the same. Its mark goes only after a sync,
-   * which needs a write.
+   * Writes data that was just read. An earlier life may have failed to sync it, and only a write
+   * makes the sync before the mark is cleared cover it.
    */
   async #rewrite(offset: number, data: Buffer, zero: boolean): Promise<void> {
     if (this.#sync && !(zero && this.#marksLost)) await this.#source.rewrite(offset, data);
@@ -426,8 +427,7 @@ export class ProtectedVolume {
   // ---- scans ----
 
   /**
-   * The volume's content as of now, for comparing: at an instant at which every write is either
-   * numbered or not begun.
+   * Opens a scan of the volume's content as of now, an instant when no write is half-way.
    * @throws MoverError SOURCE_UNREADABLE, NOT_SYNCED, SCAN_BUSY
    */
   async openScan(): Promise<VolumeScan> {
@@ -454,17 +454,18 @@ export class ProtectedVolume {
 
   /**
    * Stores marks that were set without a write.
-   * @throws the system's error; the pages stay due, and no write goes on before them
+   * @throws the system's error; the pages stay due, and no write to them goes on before they are
+   * stored
    */
   store(regions: readonly number[]): void {
     this.#marksFile.storeAll(regions);
   }
 
   /**
-   * Clears the marks of what is durable at the replica site; with sync, of what is on stable
-   * storage here too: a power cut could otherwise take from the source what the replica has, with
-   * no mark to tell.
-   * @throws the system's error; the file then has marks too many, which is safe.
+   * Clears the marks of what is durable at the replica site. With `sync`, the source is synced
+   * first: otherwise a power cut could take a write from the source that the replica has, without a
+   * mark.
+   * @throws the system's error. The file then has too many marks, which is safe.
    */
   async clearMarks(): Promise<void> {
     const { marks } = this.split;
@@ -473,7 +474,7 @@ export class ProtectedVolume {
     } else if (!this.#isClearing && marks.beginClearing() > 0) {
       this.#isClearing = true;
       try {
-        await this.#noting(this.#source.sync());
+        await this.#syncOrNote(this.#source.sync());
         this.#storeCleared(marks.finishClearing());
       } finally {
         this.#isClearing = false;
@@ -486,7 +487,7 @@ export class ProtectedVolume {
     if (regions.length > 0) this.#marksFile.storeCleared(regions);
   }
 
-  /** Gives the file descriptors back while no guest has the volume open. */
+  /** Closes the files while no guest has the volume open. */
   closeIfIdle(): void {
     if (this.#guests > 0) return;
     this.#source.close();

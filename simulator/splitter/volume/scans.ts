@@ -1,5 +1,5 @@
-// The scans that are open at a splitter: one a volume, few in all, each closed by itself when
-// nobody reads it any more.
+// The open scans of a splitter: one a volume, SCANS_MAX in all. A scan that nobody reads closes by
+// itself.
 import type { Logger } from 'pino';
 import { MoverError } from '../../../contracts/errors.js';
 import type { VolumeId } from '../../../contracts/ids.js';
@@ -11,7 +11,7 @@ import type { VolumeScan } from './volume-scan.js';
 type Api = typeof verifySourceApi;
 
 /**
- * Scans open at once: each costs guests some of the disk and of the processor, and may keep 34 MiB
+ * Most scans open at once. Each costs guests some disk and processor time, and keeps up to 34 MiB
  * of digests.
  */
 export const SCANS_MAX = 8;
@@ -32,7 +32,7 @@ export interface ScansOptions {
 export class Scans {
   readonly #options: ScansOptions;
   readonly #scans = new Map<string, OpenScan>();
-  /** By scan: opening takes a moment, and may be repeated meanwhile. */
+  /** Scans being opened, by id: a repeated call waits for the same one. */
   readonly #opening = new Map<string, Promise<OpenScan>>();
 
   constructor(options: ScansOptions) {
@@ -40,8 +40,9 @@ export class Scans {
   }
 
   /**
+   * Opens a scan. A repeated call finds it open.
    * @throws MoverError VOLUME_NOT_FOUND, VOLUME_UNUSABLE, SOURCE_UNREADABLE, NOT_SYNCED, SCAN_BUSY,
-   * INVALID_REQUEST (the id stands for a scan of another volume)
+   * INVALID_REQUEST (another volume's scan has this id)
    */
   async open(input: ParsedInputOf<Api['openScan']>): Promise<OutputOf<Api['openScan']>> {
     const { volume, scan: id } = input;
@@ -74,7 +75,10 @@ export class Scans {
     return open;
   }
 
-  /** @throws MoverError SCAN_NOT_FOUND and as `VolumeScan.read` */
+  /**
+   * Reads digests of an open scan, and renews its lease.
+   * @throws MoverError SCAN_NOT_FOUND and as `VolumeScan.read`
+   */
   async read({ scan: id, from, count }: ParsedInputOf<Api['readScan']>): Promise<OutputOf<Api['readScan']>> {
     const open = this.#scans.get(id);
     if (open === undefined) throw new MoverError('SCAN_NOT_FOUND', `There is no open scan "${id}" at this splitter.`);
@@ -82,7 +86,7 @@ export class Scans {
     return { digests: await open.scan.read(from, count) };
   }
 
-  /** No error if it is closed already. */
+  /** Closes a scan; does nothing if it is closed already. */
   close(id: string, why = 'closed'): void {
     const open = this.#scans.get(id);
     if (open === undefined) return;

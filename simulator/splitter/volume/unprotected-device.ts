@@ -1,4 +1,4 @@
-// A virtual volume without protection, for measuring what protection costs: no marks, no queue, no
+// A virtual volume without protection, to measure what protection costs: no marks, no queue, no
 // stream.
 import type { BlockDevice } from '../../../nbd/block-device.js';
 import { nbdErrorOf } from '../../disk/errno.js';
@@ -6,7 +6,9 @@ import { discardMarks } from '../files/marks-file.js';
 import { SourceFile } from '../files/source-file.js';
 import { BLOCK_SIZES } from './volume-device.js';
 
-/** @param marksPath goes, so that a later protected life counts the whole volume as marked. */
+/**
+ * @param marksPath bitmap to delete: a later protected life then counts the whole volume as marked.
+ */
 export function openUnprotected(sourcePath: string, marksPath: string, sizeBytes: number): BlockDevice {
   discardMarks(marksPath);
   const source = new SourceFile(sourcePath, sizeBytes);

@@ -3,7 +3,8 @@ import type { BlockDevice, BlockSizes, ZeroesOptions } from '../../../nbd/block-
 import type { ProtectedVolume } from './protected-volume.js';
 
 /**
- * Any alignment is taken; file system blocks are best; the largest payload is that of the stream.
+ * Any alignment is allowed, file system blocks are best, and 32 MiB is the stream's largest
+ * payload.
  */
 export const BLOCK_SIZES: BlockSizes = { minimum: 1, preferred: 4_096, maximum: 32 * 1024 * 1024 };
 
@@ -32,8 +33,8 @@ export class VolumeDevice implements BlockDevice {
   }
 
   /**
-   * A trim changes nothing: the space can't be given back from here, and source and replica must
-   * agree on the content.
+   * Zeroes a range. A trim changes nothing: this disk can't free space, and source and replica must
+   * keep equal contents.
    */
   zeroes(offset: number, length: number, { fua, trim }: ZeroesOptions): void | Promise<void> {
     return trim ? undefined : this.#volume.change({ kind: 'zeroes', offset, length }, fua);

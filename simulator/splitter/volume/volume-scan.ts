@@ -1,8 +1,7 @@
-// A volume's content as of one mark, by digests. Nothing is copied: a write that is about to change
-// a region the scan has not reached has the region's digest taken first, and only that is kept. A
-// region without a digest has therefore not been touched since the mark, and can be read at any
-// time without a lock: a write that comes in between takes the digest itself, and the torn reading
-// is dropped.
+// A volume's content as of one mark, as digests. Nothing is copied. A write that is about to change
+// a region ahead of the scan takes the region's digest first. So a region without a digest is
+// unchanged since the mark and can be read without a lock. A write during that read takes the
+// digest itself, and the scan drops its torn reading.
 import type { WriteMark } from '../../../contracts/attempt.js';
 import { MoverError } from '../../../contracts/errors.js';
 import type { VolumeId } from '../../../contracts/ids.js';
@@ -12,7 +11,7 @@ import { firstRegion, lastRegion } from '../core/marks.js';
 import { ScanDigests } from '../core/scan-digests.js';
 import type { SourceFile } from '../files/source-file.js';
 
-/** Regions digested before others get their turn: about 0.2 ms, which guests hardly notice. */
+/** Regions digested in one turn of the loop: about 0.2 ms, which guests hardly notice. */
 const REGIONS_PER_TURN = 4;
 
 export interface VolumeScanOptions {
@@ -31,7 +30,7 @@ export class VolumeScan {
   readonly atMs: number;
   readonly #source: VolumeScanOptions['source'];
   readonly #digests: ScanDigests;
-  /** Why it says nothing any more. */
+  /** Why the scan ended. */
   #ended: string | undefined;
 
   constructor({ volume, sizeBytes, mark, atMs, source, digests }: VolumeScanOptions) {
@@ -47,7 +46,7 @@ export class VolumeScan {
     return this.#digests.regions;
   }
 
-  /** Why nothing can be read of it any more. */
+  /** Why the scan ended; undefined while it can be read. */
   get ended(): string | undefined {
     return this.#ended;
   }
@@ -57,8 +56,8 @@ export class VolumeScan {
   }
 
   /**
-   * A write that is made within this tick is about to change the source. Never throws: the guest's
-   * write comes first.
+   * Takes digests before a synchronous write changes the source. Never throws: the guest's write
+   * comes first.
    */
   beforeNow(offset: number, length: number): void {
     if (this.#ended !== undefined) return;
@@ -76,17 +75,17 @@ export class VolumeScan {
   }
 
   /**
-   * The same for a write of any length, which holds its range lock: the disk is read, and the
-   * digests taken, in small steps.
+   * Takes digests before an asynchronous write, which holds its range lock. Reads the disk in small
+   * steps.
    */
   async beforeLater(offset: number, length: number): Promise<void> {
     await this.#take(firstRegion(offset), lastRegion(offset, length) + 1);
   }
 
   /**
-   * @returns null for a region that can't be read
-   * @throws MoverError SCAN_NOT_FOUND (it has ended, or these were let go), INVALID_REQUEST (no
-   * such regions)
+   * The digests of `count` regions; null for one that can't be read.
+   * @throws MoverError SCAN_NOT_FOUND (the scan has ended, or dropped these digests),
+   * INVALID_REQUEST (no such regions)
    */
   async read(from: number, count: number): Promise<(string | null)[]> {
     const to = from + count;
@@ -116,8 +115,7 @@ export class VolumeScan {
   }
 
   /**
-   * Takes the digests of [from, to) that are missing. Never rejects: a region that can't be read is
-   * one without a digest.
+   * Takes the missing digests of [from, to). Never rejects: an unreadable region is noted as such.
    */
   async #take(from: number, to: number): Promise<void> {
     for (let region = from; region < to && this.#ended === undefined;) {
@@ -136,7 +134,7 @@ export class VolumeScan {
     const { at, bytes } = this.#placeOf(from, to);
     let data: Buffer | undefined;
     try {
-      // A volume that was never written needs no reading, and no turns.
+      // A volume that was never written is all zeroes: nothing is read.
       data = this.#source.isWritten ? await this.#source.readLater(at, bytes) : undefined;
     } catch {
       if (to - from === 1) this.#digests.putUnreadable(from);
@@ -153,7 +151,7 @@ export class VolumeScan {
     }
   }
 
-  /** Where the regions without a digest end that begin at `from`. */
+  /** End of the run of regions without a digest that begins at `from`, within one turn. */
   #endOfMissing(from: number, to: number): number {
     const limit = Math.min(to, from + REGIONS_PER_TURN);
     let end = from;

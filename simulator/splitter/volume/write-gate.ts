@@ -1,8 +1,7 @@
-// Finds an instant at which no write is half-way: written to the source, in part or whole, but not
-// numbered yet. Writes that begin and end within one tick are never half-way and don't pass here.
-// Those that take longer are let in until an instant is wanted; then new ones wait for those that
-// are inside, and for no longer than they are told. The whole range lock would do as well, but it
-// would hold up every small write too.
+// Finds an instant when no write is half-way: in the source, at least in part, but not numbered.
+// Synchronous writes are never half-way and don't pass the gate. Asynchronous ones enter until such
+// an instant is wanted; new ones then wait for those inside, up to a limit. Locking the whole range
+// would do too, but would also hold up every small write.
 import { MoverError } from '../../../contracts/errors.js';
 
 export class WriteGate {
@@ -10,7 +9,10 @@ export class WriteGate {
   #shut: Promise<void> | undefined;
   #emptied: (() => void) | undefined;
 
-  /** Before anything of a write is done. @returns undefined when it may go on at once. */
+  /**
+   * Lets a write in, before anything of it is done.
+   * @returns undefined when it may go on at once.
+   */
   enter(): Promise<void> | undefined {
     if (this.#shut !== undefined) return this.#enterLater();
     this.#inside += 1;
@@ -22,16 +24,16 @@ export class WriteGate {
     this.#inside += 1;
   }
 
-  /** The write is numbered, or failed. */
+  /** Lets a write out that is numbered, or failed. */
   leave(): void {
     this.#inside -= 1;
     if (this.#inside === 0) this.#emptied?.();
   }
 
   /**
-   * Runs `act` at once if no write is half-way, else at the instant when none is.
+   * Runs `act` when no write is half-way: at once if possible.
    * @param waitMs longest time for which writes are held up.
-   * @throws MoverError SCAN_BUSY when they take longer, or somebody else waits for such an instant
+   * @throws MoverError SCAN_BUSY when the writes inside take longer, or another `atRest` is waiting
    */
   async atRest<T>(waitMs: number, act: () => T): Promise<T> {
     if (this.#shut !== undefined) throw new MoverError('SCAN_BUSY', 'Another scan of the volume is being opened.');

@@ -43,7 +43,7 @@ export class BatchTestbed {
     return { handle, report: await handle.result() };
   }
 
-  /** Between two tests of a file: the estate is as promised, and its guest goes on. */
+  /** Checks between two tests of a file that the estate is as promised; its guest goes on. */
   async checkPromises(): Promise<void> {
     const { live } = this.moves;
     await live.checkPromises().finally(() => (live.world.guestRuns = true));

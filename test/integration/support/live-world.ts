@@ -6,7 +6,7 @@ import { checkAttempts, checkQuiet, isQuiet } from '../../simulation/checker.js'
 import { NO_FAULTS, World, type WorldShape } from '../../simulation/world.js';
 import { PortFaults } from './port-faults.js';
 
-/** Between steps of the clock, ms: below the simulation's own delays. */
+/** Time between steps of the clock, ms: below the simulation's own delays. */
 const TICK_MS = 2;
 /** How long the estate may take to become quiet once its guest stops, ms. */
 const QUIET_TIMEOUT_MS = 20_000;

@@ -1,5 +1,5 @@
-// Takes new records: gives each its position, writes those of one turn together, and tells when
-// they are durable.
+// Takes new records: gives each its position, writes the records of one turn of the event loop
+// together, and reports when they are durable.
 import { crc32 } from 'node:zlib';
 import { JournalError } from '../terms/errors.js';
 import type { Manifest } from '../manifest/manifest.js';
@@ -19,7 +19,7 @@ interface Pending {
   readonly record: NewRecord;
   readonly position: number;
   readonly payload: Uint8Array | undefined;
-  /** The manifest tells of it: it is stored first. */
+  /** Whether the manifest mentions it, and so must be saved before it is written. */
   readonly isInManifest: boolean;
 }
 
@@ -46,12 +46,12 @@ export class Appender {
     return this.#durable;
   }
 
-  /** Last record taken, durable or not. */
+  /** The last appended record, durable or not. */
   get appended(): Applied {
     return this.#appended;
   }
 
-  /** Bytes of DO of the records that were taken and are not durable yet: so much is in memory. */
+  /** Bytes of DO of the records that are appended but not durable yet: they are in memory. */
   get unwrittenBytes(): number {
     return this.#unwrittenBytes;
   }
@@ -61,7 +61,10 @@ export class Appender {
     return this.#count;
   }
 
-  /** @throws JournalError OUT_OF_ORDER, OUT_OF_RANGE; then none is taken */
+  /**
+   * Gives each record the next position, and returns the last one.
+   * @throws JournalError OUT_OF_ORDER, OUT_OF_RANGE; then no record is taken
+   */
   append(records: readonly NewRecord[]): number {
     this.#assertOrder(records);
     for (const record of records) {
@@ -69,7 +72,8 @@ export class Appender {
       const position = before.position + 1;
       const beginsSession = record.n === 1;
       if (beginsSession) this.#manifest.sessions.begin(record.session, before.position);
-      // An older session goes on: one that began meanwhile and has no record never was.
+      // An older session continues, so a session that began after it and has no record is
+      // forgotten.
       else if (this.#manifest.sessions.forgetEmpty(before.position)) this.#manifest.isBehind = true;
       const makesWhole = record.kind === 'initEnd' && this.#manifest.makeWhole(position);
       const isInManifest = beginsSession || makesWhole;
@@ -78,13 +82,13 @@ export class Appender {
       this.#unwrittenBytes += recordBytes(pending);
       this.#appended = { position, session: record.session, n: record.n };
     }
-    // A microtask ends the turn of whoever appends: all that one read of a socket brought becomes
-    // one group.
+    // A microtask runs at the end of the caller's turn: all records of one socket read become one
+    // group.
     if (this.#pending.length > 0) this.#flushing ??= Promise.resolve().then(() => this.#flush());
     return this.#appended.position;
   }
 
-  /** Goes on from another position; nothing may be on its way. */
+  /** Continues after another position. No record may be waiting to be written. */
   continueFrom(durable: Durable): void {
     this.#durable = durable;
     this.#appended = durable;
@@ -100,16 +104,16 @@ export class Appender {
     const begun = new Set<number>();
     for (const record of records) {
       assertRecord(record, this.#manifest.sizeBytes);
-      const goesOn = position > 0 && record.session === session && record.n === n + 1;
+      const continues = position > 0 && record.session === session && record.n === n + 1;
       const base = this.#manifest.sessions.base(record.session);
       const known = begun.has(record.session) || (base !== undefined && base !== position);
-      if (!goesOn && (record.n !== 1 || known)) {
+      if (!continues && (record.n !== 1 || known)) {
         throw new JournalError(
           'OUT_OF_ORDER',
           `record ${record.n} of session ${record.session} cannot follow record ${n} of session ${session}`,
         );
       }
-      if (!goesOn) begun.add(record.session);
+      if (!continues) begun.add(record.session);
       ({ session, n } = record);
       position += 1;
     }
@@ -126,9 +130,9 @@ export class Appender {
   }
 
   /**
-   * What was taken and isn't durable never was: the next record follows the last durable one. With
-   * sync a session that it began stays noted: after a power cut the disk may hold records of it all
-   * the same, which must not be of a session that nobody knows.
+   * Forgets records that are not durable: the next record follows the last durable one. With sync
+   * it keeps a session that they began: after a power cut the disk may hold records of it, and
+   * recovery must know their session.
    */
   #forgetPending(): void {
     this.#pending = [];
@@ -157,8 +161,8 @@ export class Appender {
   }
 
   /**
-   * As many as fit a segment; one that the manifest tells of begins a group, because that is saved
-   * before it.
+   * Takes as many records as fit a segment. A record that the manifest mentions begins a group,
+   * because the manifest is saved before the group.
    */
   #takeGroup(): readonly Pending[] {
     const room = this.#log.room(recordBytes(this.#pending[0]));

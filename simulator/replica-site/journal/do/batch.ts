@@ -1,5 +1,4 @@
-// Takes the next records to apply from the DO journal, as many as one slice of the event loop
-// should carry.
+// Reads the next records to apply from DO, as many as one turn of the event loop should apply.
 import { crc32 } from 'node:zlib';
 import { blockCeiling } from '../ranges/blocks.js';
 import { corrupt } from '../terms/errors.js';
@@ -9,14 +8,13 @@ import type { RecordHeader } from '../segments/record-format.js';
 import { SEGMENT_HEADER_BYTES } from '../segments/segment-format.js';
 import type { Segment, SegmentLog } from '../segments/segment-log.js';
 
-/**
- * Records of one batch at most: keeps the search for overlaps, each with each, under 10
- * microseconds.
- */
+/** Most records of one batch: the pairwise search for overlaps takes under 10 microseconds. */
 export const BATCH_RECORDS_MAX = 128;
-/** Bytes of old data read for one batch at most: about a millisecond of copying. */
+/** Most bytes of old data read for one batch: about a millisecond of copying. */
 export const BATCH_OLD_BYTES_MAX = 1024 * 1024;
-/** Bytes of DO read for one batch: 63 writes of 4 KiB, about half a millisecond of work in all. */
+/**
+ * Most bytes of DO read for one batch: 63 writes of 4 KiB, about half a millisecond of work in all.
+ */
 export const BATCH_WINDOW_BYTES = 256 * 1024;
 
 /** A record, or a part of a long one. */
@@ -27,9 +25,9 @@ export interface Piece {
   readonly length: number;
   /** What to write; undefined for zeroes, and for records that write nothing. */
   readonly data: Buffer | undefined;
-  /** The record's last piece. */
+  /** Whether it is the record's last piece. */
   readonly last: boolean;
-  /** The range, and the blocks it lies in, were never written: no need to read it. */
+  /** Whether the range and the blocks it lies in were never written: they need not be read. */
   readonly oldIsZero: boolean;
 }
 
@@ -44,7 +42,7 @@ export interface PartialRecord {
 
 /** Where the next batch begins: at a record, or within it. */
 export interface Cursor {
-  /** Undefined: at the row's first segment, whichever it is then. */
+  /** Undefined: the log's first segment, whichever that is then. */
   readonly segment: Segment | undefined;
   readonly fileOffset: number;
   readonly partial: PartialRecord | undefined;
@@ -55,22 +53,25 @@ export const cursorAtStart: Cursor = { segment: undefined, fileOffset: SEGMENT_H
 export interface Batch {
   readonly pieces: readonly Piece[];
   readonly next: Cursor;
-  /** Bytes of DO of the records that the batch ends. */
+  /** Bytes of DO of the records whose last piece is in the batch. */
   readonly doBytes: number;
 }
 
 export interface BatchSource {
   readonly files: Files;
   readonly log: SegmentLog;
-  /** Receives what is read; pieces point into it. */
+  /** Memory for the records read; pieces point into it. */
   readonly window: Buffer;
-  /** Records after this position are left for later. */
+  /** The last position to read. */
   readonly upTo: number;
-  /** End of the blocks that were ever written in the replica image. */
+  /** End of the replica image: no block after it was ever written. */
   readonly replicaEnd: number;
 }
 
-/** Empty if nothing is there up to the limit. @throws JournalError CORRUPT */
+/**
+ * Reads the next batch; it is empty if no record is left up to the limit.
+ * @throws JournalError CORRUPT
+ */
 export function readBatch(source: BatchSource, cursor: Cursor): Batch {
   const { log } = source;
   let at = cursor;
@@ -115,7 +116,7 @@ class BatchBuilder {
     const window = this.#load(this.#fileOffset, this.#segment.bytes - this.#fileOffset);
     let at = 0;
     while (at + RECORD_HEADER_BYTES <= window.length && this.#pieces.length < BATCH_RECORDS_MAX) {
-      // What comes after the limit may be damaged.
+      // Records after the limit may be damaged.
       if (this.#pieces.at(-1)?.header.position === this.#source.upTo) return;
       const header = decodeRecordHeader(window, at);
       if (header === undefined) throw this.#corrupt('damaged record header', undefined);
@@ -136,7 +137,8 @@ class BatchBuilder {
   }
 
   /**
-   * Takes what fits of a record of which `done` bytes are applied; false if the batch ends here.
+   * Takes as much as fits of a record of which `done` bytes are applied. False if the batch ends
+   * here.
    */
   #take(header: RecordHeader, done: number, payload: Buffer, crcBefore: number | undefined): boolean {
     const covered = coveredBytes(header);

@@ -1,4 +1,4 @@
-// What a record must be before it gets a position.
+// Checks a record before it gets a position.
 import { JournalError } from '../terms/errors.js';
 import { REASON_LENGTH_MAX, WRITE_BYTES_MAX } from '../terms/types.js';
 import type { NewRecord } from '../terms/types.js';

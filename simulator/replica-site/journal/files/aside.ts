@@ -1,17 +1,16 @@
-// Keeps what a journal can't use any more: files go to a folder of their own beside it, and nothing
-// is deleted.
+// Moves files that a journal can't use to a folder beside it. Nothing is deleted.
 import { basename, dirname, join } from 'node:path';
 import type { Files } from '../terms/files.js';
 
 const ASIDE_PREFIX = 'damaged-';
 const COPY_BYTES = 1024 * 1024;
 
-/** Whether an entry of a journal's folder holds what was moved aside. */
+/** Whether an entry of a journal's folder holds files that were moved aside. */
 export function isAsideName(name: string): boolean {
   return name.startsWith(ASIDE_PREFIX);
 }
 
-/** One folder for each second in which something is moved. */
+/** Moves files into folders named by the second in which they are moved. */
 export class Aside {
   readonly #files: Files;
   readonly #directory: string;
@@ -23,10 +22,7 @@ export class Aside {
     this.#sync = sync;
   }
 
-  /**
-   * Moves files; those that are gone already are left out. Returns the folder, or undefined if
-   * nothing was there.
-   */
+  /** Moves the files that exist. Returns their new folder; undefined if none existed. */
   async move(paths: readonly string[]): Promise<string | undefined> {
     const there = paths.filter((path) => this.#files.size(path) !== undefined);
     if (there.length === 0) return undefined;
@@ -36,7 +32,7 @@ export class Aside {
     return folder;
   }
 
-  /** Moves one file at once; after a power cut it may be where it was. */
+  /** Moves one file without a sync: after a power cut it may be back in its old place. */
   moveNow(path: string): void {
     if (this.#files.size(path) !== undefined) this.#files.rename(path, this.#freeName(this.#folder(), path));
   }

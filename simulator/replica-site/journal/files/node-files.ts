@@ -5,26 +5,26 @@ import { dirname } from 'node:path';
 import { SharedSync } from '../../../disk/shared-sync.js';
 import type { Files } from '../terms/files.js';
 
-/** Open files at most, of all volumes together: well under the usual limit of 4096 of a process. */
+/** Most open files, of all volumes together: well under a process's usual limit of 4096. */
 const OPEN_FILES_MAX = 1024;
-/** Parts of one vectored write at most: IOV_MAX on Linux. */
+/** Most parts of one vectored write: IOV_MAX on Linux. */
 const WRITE_PARTS_MAX = 1024;
-/** A guest's data: for the process's user and group only. */
+/** Readable by the process's user and group only: it is a guest's data. */
 const FILE_MODE = 0o640;
 
 interface OpenFile {
   readonly fd: number;
   /** Operations on other threads that use the descriptor now. */
   users: number;
-  /** To be closed by its last user. */
+  /** Whether its last user must close it. */
   dropped: boolean;
 }
 
 export class NodeFiles implements Files {
   readonly #openFilesMax: number;
-  /** In order of last use, the oldest first. */
+  /** Open files by path, the least recently used first. */
   readonly #open = new Map<string, OpenFile>();
-  /** By folder: kept, because one that failed must not be heard to succeed later. */
+  /** Syncs by folder. Kept for ever, so that one that failed never succeeds later. */
   readonly #directorySyncs = new Map<string, SharedSync>();
 
   constructor(openFilesMax = OPEN_FILES_MAX) {
@@ -159,8 +159,8 @@ export class NodeFiles implements Files {
 }
 
 /**
- * The file system that all volumes of this process share, so that the bound on open files holds for
- * all together.
+ * The process's file system: all volumes share it, so that the limit on open files holds for all
+ * together.
  */
 export const processFiles: Files = new NodeFiles();
 
@@ -173,7 +173,7 @@ async function syncOnce(directory: string): Promise<void> {
   }
 }
 
-/** The system's errors about a descriptor don't say which file it is. */
+/** Adds the path to errors of the system, which name no file if the call took a descriptor. */
 function naming<Result>(path: string, work: () => Result): Result {
   try {
     return work();

@@ -1,10 +1,10 @@
-// The same files for work that must go on when the disk is full: it draws on the reserve. Opening a
-// journal, and letting go of history.
+// Files for work that must succeed on a full disk: opening a journal, and dropping history. When a
+// write finds no room, the reserve gives some and the write is repeated.
 import type { RoomReserve } from '../../../disk/room-reserve.js';
 import { isOutOfRoom } from '../../../store/storage-failure.js';
 import type { Files } from '../terms/files.js';
 
-/** What a name, or the end of a file, may take beside the bytes written. */
+/** Room that a new name or the end of a file may take beside the bytes written. */
 const EXTRA_BYTES = 64 * 1024;
 
 export function spareFiles(files: Files, reserve: Pick<RoomReserve, 'give'>): Files {

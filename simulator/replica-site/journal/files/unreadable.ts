@@ -1,6 +1,6 @@
-// Tells bytes that the disk refuses to read from damaged ones. A failing disk may answer again in a
-// minute; history that was given up is gone. So the disk is asked again, until a person has the
-// journal rebuilt.
+// Tells bytes that the disk refuses to read (EIO) from damaged ones. A failing disk may answer
+// again in a minute, but history that was given up is gone. So the disk is asked again, until a
+// person has the journal rebuilt.
 import type { Files } from '../terms/files.js';
 
 /** The disk refused to read, and a person said that it counts as damage. */
@@ -9,7 +9,7 @@ class GivenUp extends Error {
 }
 
 /**
- * What the work answers; undefined if it read what is given up. A disk that only refuses throws.
+ * The work's answer; undefined if it read bytes that are given up. Throws if the disk only refuses.
  */
 export function unlessGivenUp<Result>(work: () => Result): Result | undefined {
   try {
@@ -20,7 +20,7 @@ export function unlessGivenUp<Result>(work: () => Result): Result | undefined {
   }
 }
 
-/** The same for work on another thread. */
+/** Does the same for work on another thread. */
 export async function unlessGivenUpLater<Result>(work: Promise<Result>): Promise<Result | undefined> {
   try {
     return await work;
@@ -35,16 +35,16 @@ export function isUnreadable(error: unknown): boolean {
   return error instanceof GivenUp || (error instanceof Error && 'code' in error && error.code === 'EIO');
 }
 
-/** Lets a rebuild take for damaged what the disk refuses to read. */
+/** Lets a rebuild treat bytes that the disk refuses to read as damaged. */
 export class GivingUp {
   #isOver = false;
 
-  /** From now on a disk that refuses is asked again. */
+  /** Ends giving up: from now on a read that the disk refuses throws the disk's error. */
   end(): void {
     this.#isOver = true;
   }
 
-  /** The same files; what they can't read is given up. */
+  /** The same files, but bytes that they can't read are given up. */
   of(files: Files): Files {
     return {
       makeDirectory: (directory) => files.makeDirectory(directory),

@@ -1,4 +1,4 @@
-// One open image: the live replica image, with what changed since its position put back from UNDO.
+// One open image: the live replica image, with the old data after its position put back from UNDO.
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { crc32 } from 'node:zlib';
 import type { DamagePlace } from '../terms/damage.js';
@@ -15,7 +15,7 @@ import type { UndoIndex } from '../undo/undo-index.js';
 import type { UndoLog } from '../undo/undo-log.js';
 import { unlessGivenUpLater } from '../files/unreadable.js';
 
-/** Records added to the overlay in one slice of the event loop: a few milliseconds. */
+/** Records added to the overlay in one turn of the event loop: a few milliseconds. */
 const RECORDS_PER_TURN = 8192;
 
 export interface ImageSource {
@@ -23,31 +23,31 @@ export interface ImageSource {
   readonly sizeBytes: number;
   readonly replica: Replica;
   readonly undo: UndoLog;
-  /** Old bytes that an image needs turned out to be damaged. */
+  /** Called when old bytes that an image needs are found to be damaged. */
   readonly onDamage: (found: FoundDamage) => Promise<void>;
 }
 
 /**
- * A record of UNDO with damaged old data; without a position if the record itself says that they
- * were damaged.
+ * An UNDO record with damaged old data. It has no position if it is an `oldDamaged` record, which
+ * says that the bytes were damaged when they were overwritten.
  */
 export interface FoundDamage {
   readonly position: number | undefined;
   readonly offset: number;
   readonly length: number;
   readonly place: DamagePlace;
-  /** Of the image that needs it. */
+  /** Position of the image that needs it. */
   readonly imagePosition: number;
 }
 
 export class OpenImage implements Image {
   readonly position: number;
-  /** UNDO retired later is still needed. */
+  /** How many segments had been retired when it was opened: it may need segments retired later. */
   readonly openedAt: number;
   readonly #source: ImageSource;
   readonly #onClose: (image: OpenImage) => void;
   readonly #overlay: Overlay;
-  /** UNDO published while older UNDO is still being added; undefined once that is done. */
+  /** UNDO published while older UNDO is still being loaded; undefined after loading. */
   #waiting: UndoIndex[] | undefined = [];
   #closed = false;
 
@@ -63,10 +63,7 @@ export class OpenImage implements Image {
     return { count: this.#overlay.count, bytes: this.#overlay.bytes };
   }
 
-  /**
-   * Adds all UNDO after the position that is written when this is called; `publish` brings the
-   * rest.
-   */
+  /** Adds all UNDO after the position that is written by now; `publish` adds the rest. */
   async load(): Promise<void> {
     for (const extract of this.#source.undo.extractsAfter(this.position)) {
       await this.#addSlowly(await this.#source.undo.index(extract));
@@ -76,7 +73,7 @@ export class OpenImage implements Image {
     for (const index of waiting) this.publish(index);
   }
 
-  /** New UNDO is written and the replica image is about to be overwritten. */
+  /** Adds new UNDO. Called before the replica image is overwritten. */
   publish(index: UndoIndex): void {
     if (this.#waiting === undefined) this.#overlay.add(index, this.#overlay.firstOf(index), index.count);
     else this.#waiting.push(index);
@@ -92,8 +89,8 @@ export class OpenImage implements Image {
     const { replica } = this.#source;
     const wide = replica.widened(offset, offset + length);
     const wideBytes = Buffer.allocUnsafe(wide.to - wide.from);
-    // The replica first: whatever is overwritten from now on has its UNDO in the overlay by the
-    // time that is asked.
+    // The replica is read first: bytes overwritten from now on have their UNDO in the overlay by
+    // the time it is read.
     const damaged = await replica.readLater(wideBytes, wide.from);
     const bytes = wideBytes.subarray(offset - wide.from, offset - wide.from + length);
     const extents = this.#overlay.within(offset, offset + length);
@@ -119,7 +116,7 @@ export class OpenImage implements Image {
     }
   }
 
-  /** A damaged block of the live replica does no harm where UNDO has all that is asked for. */
+  /** Refuses a damaged block of the live replica unless UNDO has all bytes that are asked for. */
   #assertUnneeded({ block }: DamagedBlock, start: number, end: number): void {
     const from = Math.max(start, block * BLOCK_BYTES);
     const to = Math.min(end, (block + 1) * BLOCK_BYTES);
@@ -139,7 +136,7 @@ export class OpenImage implements Image {
     if (isDamagedRun(extent)) {
       const { start: offset, end } = extent;
       const place = { file: this.#source.replica.path, offset };
-      await this.#tell({ position: undefined, offset, length: end - offset, place });
+      await this.#reportDamage({ position: undefined, offset, length: end - offset, place });
       throw this.#corruptReplica('bytes that were damaged before they were overwritten', extent.start);
     }
     const { files } = this.#source;
@@ -152,13 +149,13 @@ export class OpenImage implements Image {
     if (count < record.length || header === undefined || header.payloadCrc !== crc32(payload)) {
       const position = header?.position ?? this.position + 1;
       const place = { file: path, offset: fileOffset };
-      await this.#tell({ position: header?.position, offset: recordOffset, length: recordLength, place });
+      await this.#reportDamage({ position: header?.position, offset: recordOffset, length: recordLength, place });
       throw corrupt('damaged UNDO record', { file: path, offset: fileOffset, position });
     }
     payload.copy(into, 0, extent.start - recordOffset, extent.end - recordOffset);
   }
 
-  async #tell(found: Omit<FoundDamage, 'imagePosition'>): Promise<void> {
+  async #reportDamage(found: Omit<FoundDamage, 'imagePosition'>): Promise<void> {
     await this.#source.onDamage({ ...found, imagePosition: this.position });
   }
 

@@ -1,5 +1,5 @@
-// The open images of a volume: each learns of new UNDO before the replica is overwritten, and keeps
-// the UNDO alive that it found.
+// The open images of a volume. Each gets new UNDO before the replica is overwritten, and keeps the
+// UNDO that it needs from deletion.
 import { OpenImage } from './image.js';
 import type { ImageSource } from './image.js';
 import type { UndoIndex } from '../undo/undo-index.js';
@@ -16,7 +16,10 @@ export class OpenImages {
     return this.#images.size;
   }
 
-  /** `position` must be applied. @throws JournalError CORRUPT, CLOSED */
+  /**
+   * Opens an image. `position` must be applied.
+   * @throws JournalError CORRUPT, CLOSED
+   */
   async open(position: number): Promise<OpenImage> {
     const image = new OpenImage(position, this.#source, (closed) => this.#forget(closed));
     this.#images.add(image);
@@ -33,7 +36,7 @@ export class OpenImages {
     for (const image of this.#images) image.publish(index);
   }
 
-  /** Deletes UNDO, trimmed or written anew, that no open image needs. */
+  /** Deletes trimmed or rewritten UNDO that no open image needs. */
   deleteUnneeded(): void {
     this.#source.undo.deleteRetired(this.#images);
   }

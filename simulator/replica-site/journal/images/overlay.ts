@@ -1,5 +1,5 @@
-// What differs between the live replica and the volume at one position: for each byte the first
-// UNDO after it.
+// The difference between the live replica and the volume at one position: the first UNDO after it
+// for each byte.
 import { ExtentMap } from '../ranges/extent-map.js';
 import type { Extent } from '../ranges/extent-map.js';
 import { DAMAGED_RUN, ZERO_RUN } from '../undo/undo-index.js';
@@ -9,7 +9,7 @@ export class Overlay {
   readonly #position: number;
   readonly #extents = new ExtentMap();
   /**
-   * The files that hold the old bytes: a segment may be written anew meanwhile, and this one is
+   * Files that hold the old bytes. Consolidation may rewrite a segment meanwhile; the old file is
    * kept for the image.
    */
   readonly #paths: string[] = [];
@@ -65,12 +65,12 @@ export class Overlay {
   }
 }
 
-/** The extent's bytes were zero; no record holds them. */
+/** Whether the extent's bytes were zero, so that no record holds them. */
 export function isZeroRun(extent: Extent): boolean {
   return extent.source.fileOffset === ZERO_RUN;
 }
 
-/** The extent's bytes failed their check when they were overwritten. */
+/** Whether the extent's bytes failed their check when they were overwritten. */
 export function isDamagedRun(extent: Extent): boolean {
   return extent.source.fileOffset === DAMAGED_RUN;
 }

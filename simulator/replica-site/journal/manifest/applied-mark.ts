@@ -1,6 +1,6 @@
-// How far the replica image is: the last position that is in the replica image, noted after each
-// batch: tells when UNDO has lost its end. Whoever finds less UNDO than this must not read old data
-// from the image again: it holds newer data already.
+// The last position that is in the replica image, stored after each batch. If UNDO ends before it,
+// UNDO has lost its end, and old data must not be read from the image again: the image is newer
+// already.
 import { join } from 'node:path';
 import { crc32 } from 'node:zlib';
 import type { Files } from '../terms/files.js';
@@ -12,7 +12,7 @@ const DONE_AT = 8;
 const SUM_AT = 16;
 const MARK_BYTES = SUM_AT + 4;
 
-/** All of a position, and the first bytes of the record after it. */
+/** The last position applied whole, and how many bytes of the record after it are applied. */
 export interface AppliedReach {
   readonly position: number;
   readonly done: number;
@@ -31,7 +31,8 @@ export class AppliedMark {
   }
 
   /**
-   * Nothing if it is not there or damaged. UNDO of what is noted was written, and synced, before.
+   * The stored mark; {@link NOTHING_APPLIED} if it is missing or damaged. UNDO up to the mark was
+   * written, and synced, before the mark.
    */
   read(): AppliedReach {
     if ((this.#files.size(this.#path) ?? 0) < MARK_BYTES) return NOTHING_APPLIED;

@@ -1,5 +1,5 @@
-// The small facts about a volume's lineage that no segment holds any more once it is dropped; one
-// file, replaced whole.
+// Small facts about a volume's lineage that are not in its segments, or outlive them: one file,
+// replaced whole.
 import { dirname, join } from 'node:path';
 import { crc32 } from 'node:zlib';
 import { z } from 'zod';
@@ -14,9 +14,7 @@ import { isUnreadable, unlessGivenUp } from '../files/unreadable.js';
 import type { Retained } from '../terms/retained-positions.js';
 
 export const MANIFEST_NAME = 'manifest';
-/**
- * The same facts again: one damaged file of some hundred bytes must not cost a volume's history.
- */
+/** A copy of the same facts: damage to one small file must not cost a volume's history. */
 export const MANIFEST_COPY_NAME = 'manifest.copy';
 const NEW_MANIFEST_NAME = 'manifest.new';
 
@@ -33,8 +31,8 @@ const lineageSchema = z.strictObject({
   parent: z.exactOptional(z.strictObject({ id: z.string(), position: safe, reason: z.string() })),
 });
 /**
- * Format 1 had no checksums of the replica image, and retained every position from the trim
- * position on. Format 2 had no identity of the lineage.
+ * All formats that can be read. Format 1 had no checksums of the replica image, and retained every
+ * position from the trim position on. Format 2 had no lineage.
  */
 const manifestSchema = z.discriminatedUnion('format', [
   z.strictObject({ format: z.literal(1), ...facts }),
@@ -51,16 +49,16 @@ const manifestSchema = z.discriminatedUnion('format', [
 ]);
 type Stored = z.infer<typeof manifestSchema>;
 
-/** What is written now. */
+/** The format that is written now. */
 export const MANIFEST_FORMAT = 3;
-/** From this one on the replica image has checksums. */
+/** The first format with checksums of the replica image. */
 export const SUMS_FORMAT = 2;
-/** From this one on there are two of it. */
+/** The first format of which a copy is kept. */
 const MIRRORED_FORMAT = 3;
 
 /**
- * A position known to be applied though no UNDO may say so any more, and known to be in the replica
- * image and its sums (with sync: on the disk): nothing up to it is ever redone.
+ * A position known to be applied even if no UNDO says so any more, and known to be in the replica
+ * image and its checksums (with sync: on the disk). Recovery redoes nothing up to it.
  */
 export interface Floor {
   readonly position: number;
@@ -70,39 +68,42 @@ export interface Floor {
 export class Manifest {
   readonly sizeBytes: number;
   readonly sessions: Sessions;
-  /** Of what was loaded, until it is brought to {@link MANIFEST_FORMAT}. */
+  /** Format of the loaded file, until recovery upgrades it to {@link MANIFEST_FORMAT}. */
   format: Stored['format'] = MANIFEST_FORMAT;
   /** The oldest openable position. */
   trimPosition = 0;
-  /** What of the positions after it stays openable. */
+  /** The positions after it that stay openable. */
   retained: Retained = { positions: [], everyFrom: 0 };
   floor: Floor = { position: 0, timeMs: 0 };
   /**
-   * Made with the manifest; an older format gets one when it is loaded. Stored before any record of
-   * it is.
+   * Identity of the history, stored before its first record. A file of an older format gets a new
+   * one when it is loaded.
    */
   lineage: Lineage = newLineage();
-  /** Bytes of the volume that the replica image may reach: its sums' file covers them all. */
+  /** End of the replica image at most, bytes. The checksum file covers all blocks before it. */
   replicaEnd = 0;
   /**
-   * Positions that were lost, each with the last one before it that has a record: none of them is
-   * ever given again.
+   * Spans of lost positions: after `after`, the last position with a record, up to `upTo`. None of
+   * them is given to a record again.
    */
   jumps: readonly (readonly [after: number, upTo: number])[] = [];
   damage: readonly Damage[] = [];
-  /** Both files have the same facts. */
+  /** Whether both files have the same facts. */
   isMirrored = false;
-  /** What is stored isn't what these facts are: to be saved before the next record. */
+  /** Whether the stored facts differ from these: then they are saved before the next record. */
   isBehind = false;
   readonly #files: Files;
   readonly #directory: string;
   readonly sync: boolean;
   /**
-   * The folder's own name survives a power cut. From the start it is not known: a life that was
-   * killed may have made it.
+   * Whether the folder's own name survives a power cut. Unknown at first: a killed process may have
+   * created the folder.
    */
   #folderSynced = false;
-  /** Saves run one after another: each writes the newest facts under the same temporary name. */
+  /**
+   * The last save. Saves run one after another: each writes the newest facts under one temporary
+   * name.
+   */
   #saving: Promise<void> = Promise.resolve();
 
   constructor(files: Files, directory: string, sizeBytes: number, sync: boolean, sessions = new Sessions()) {
@@ -114,8 +115,8 @@ export class Manifest {
   }
 
   /**
-   * The folder's manifest, from its copy if the first one is damaged. `lost`: something is there,
-   * and none of it is sound.
+   * Loads the folder's manifest, or its copy if the manifest is damaged. `none`: neither exists;
+   * `lost`: one exists, but none is sound.
    * @throws JournalError SIZE_MISMATCH
    */
   static load(files: Files, directory: string, sizeBytes: number, sync: boolean): Manifest | 'none' | 'lost' {
@@ -124,7 +125,7 @@ export class Manifest {
     const [bytes, copy] = [readWhole(files, path), readWhole(files, copyPath)];
     const stored = parse(bytes) ?? parse(copy);
     if (stored === undefined) {
-      for (const refused of [bytes, copy]) if (refused instanceof Error) throw refused;
+      for (const read of [bytes, copy]) if (read instanceof Error) throw read;
       return bytes === undefined && copy === undefined ? 'none' : 'lost';
     }
     if (stored.sizeBytes !== sizeBytes) {
@@ -144,23 +145,23 @@ export class Manifest {
       manifest.damage = stored.damage;
       manifest.isMirrored = bytes instanceof Buffer && copy instanceof Buffer && bytes.equals(copy);
     }
-    // Facts of a save that never ended must not come back later, when others rest on newer ones.
+    // An unfinished save left different facts: the copy must not come back later, when newer facts
+    // count.
     if (!manifest.isMirrored && parse(bytes) !== undefined && copy !== undefined) files.remove(copyPath);
     manifest.retained = stored.format === 1 ? { positions: [], everyFrom: stored.trimPosition } : stored.retained;
     return manifest;
   }
 
   /**
-   * The highest position before this one that has a record: between the two, none may be missing
-   * but what was lost.
+   * The last position before this one that has a record: only lost positions lie between the two.
    */
   positionBefore(position: number): number {
     return this.jumps.find(([, upTo]) => upTo === position - 1)?.[0] ?? position - 1;
   }
 
   /**
-   * The short initialization that ends at a position brought what was lost before. Tells whether
-   * anything was.
+   * Notes that the short initialization that ends at a position has brought all lost records. Tells
+   * whether any were lost.
    */
   makeWhole(position: number): boolean {
     const isLost = (damage: Damage): boolean => damage.kind === 'records' && damage.wholeFrom === undefined;
@@ -169,7 +170,7 @@ export class Manifest {
     return true;
   }
 
-  /** Takes back what `makeWhole` said of positions that never became durable. */
+  /** Undoes `makeWhole` for positions that never became durable. Tells whether there were any. */
   forgetWhole(durablePosition: number): boolean {
     const before = this.damage;
     this.damage = before.map((damage) => {
@@ -180,15 +181,15 @@ export class Manifest {
     return this.damage.some((damage, index) => damage !== before[index]);
   }
 
-  /** The session and number of a position; undefined for one that was lost or never was. */
+  /** The session and number of a position; undefined if it is lost or never existed. */
   locate(position: number): { readonly session: number; readonly n: number } | undefined {
     const isLost = this.jumps.some(([after, upTo]) => position > after && position <= upTo);
     return isLost ? undefined : this.sessions.locate(position);
   }
 
   /**
-   * Resolves once the facts as they are now are stored. After a failure the stored ones are as
-   * before, or these.
+   * Resolves once the present facts are stored. After a failure the stored facts are the earlier
+   * ones or these.
    */
   save(): Promise<void> {
     const saving = this.#saving.then(() => this.#store());
@@ -202,21 +203,21 @@ export class Manifest {
       await this.#storeBoth();
     } catch (error) {
       this.isBehind = true;
-      this.#giveUpNew();
+      this.#removeUnfinished();
       throw error;
     }
   }
 
   /**
-   * What it takes up of a full disk is given back; a file that stays is removed before the next
-   * try.
+   * Removes the unfinished file, which takes room of a full disk. If that fails, the next save
+   * removes it.
    */
-  #giveUpNew(): void {
+  #removeUnfinished(): void {
     const newPath = join(this.#directory, NEW_MANIFEST_NAME);
     try {
       if (this.#files.size(newPath) !== undefined) this.#files.remove(newPath);
     } catch {
-      // The failure that led here is the one to tell.
+      // The failure that led here is the one to report.
     }
   }
 
@@ -227,7 +228,7 @@ export class Manifest {
     if (this.#files.size(path) === undefined) this.#files.makeDirectory(this.#directory);
     this.isMirrored = false;
     await this.#replace(path, bytes);
-    // Nothing may rest on the facts before both have them: so either is as good as the other.
+    // A save ends only when both files have the facts, so that either one will do.
     if (this.format >= MIRRORED_FORMAT) {
       await this.#replace(copyPath, bytes);
       this.isMirrored = true;
@@ -288,8 +289,8 @@ function parse(bytes: Buffer | Error | undefined): Stored | undefined {
 }
 
 /**
- * Undefined if there is no such file; empty if it is given up; the disk's error if it can't be
- * read: the other may do.
+ * Reads a whole file. Undefined if it doesn't exist; empty if it is given up; the disk's error if
+ * the disk refuses to read it, because the other file may do.
  */
 function readWhole(files: Files, path: string): Buffer | Error | undefined {
   const fileBytes = files.size(path);

@@ -8,7 +8,7 @@ export interface SessionBase {
 
 export class Sessions {
   readonly #bases = new Map<number, number>();
-  /** In order of base: a session begins where the one before it ended. */
+  /** All sessions, ordered by base: a session begins where the one before it ended. */
   readonly #order: SessionBase[] = [];
 
   constructor(entries: readonly SessionBase[] = []) {
@@ -19,7 +19,10 @@ export class Sessions {
     return this.#order;
   }
 
-  /** A session that began here already and has no record yet begins again. */
+  /**
+   * Begins a session after position `base`. Does nothing if it began there already, without a
+   * record.
+   */
   begin(session: number, base: number): void {
     if (this.#bases.get(session) === base) return;
     this.#bases.set(session, base);
@@ -44,16 +47,16 @@ export class Sessions {
   }
 
   /**
-   * Forgets sessions none of whose records is durable: their begin was noted, and then the process
-   * ended. Tells whether there were any.
+   * Forgets sessions without a durable record: the process ended after their begin was stored.
+   * Tells whether there were any.
    */
   forgetEmpty(durablePosition: number): boolean {
     return this.#forgetFrom(durablePosition);
   }
 
   /**
-   * Forgets sessions that begin after records which are not there any more. Tells whether there
-   * were any.
+   * Forgets sessions that begin after `position`, whose records are gone. Tells whether there were
+   * any.
    */
   forgetBeyond(position: number): boolean {
     return this.#forgetFrom(position + 1);

@@ -1,5 +1,5 @@
-// A set of blocks as sorted ranges that don't touch: damage comes in stretches, and may be as large
-// as a volume.
+// A set of blocks as sorted ranges that don't touch: damage comes in stretches, up to a whole
+// volume.
 import { BLOCK_BYTES } from './blocks.js';
 import type { ByteRange } from '../terms/damage.js';
 
@@ -35,7 +35,7 @@ export class BlockRanges {
     this.#ranges = [...apart, merged].sort((one, other) => one.from - other.from);
   }
 
-  /** Takes blocks [from, to) out. */
+  /** Removes blocks [from, to). */
   remove(from: number, to: number): void {
     if (from >= to) return;
     this.#ranges = this.#ranges.flatMap((range) => {
@@ -46,7 +46,7 @@ export class BlockRanges {
     });
   }
 
-  /** The same as bytes of a volume. */
+  /** The ranges in bytes of a volume. */
   bytes(sizeBytes: number): readonly ByteRange[] {
     return this.#ranges.flatMap(({ from, to }) => {
       const offset = from * BLOCK_BYTES;

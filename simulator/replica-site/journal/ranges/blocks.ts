@@ -1,9 +1,6 @@
-// The volume cut into blocks: what a checksum of the replica image covers, and what zeroes are
-// looked for in.
+// Blocks of the volume: the unit of the replica image's checksums and of the search for zeroes.
 
-/**
- * Bytes of a block: the file system's, what a hole is made of, and what most guests write at once.
- */
+/** Bytes of a block: a file system's block, hence the unit of holes and of most guests' writes. */
 export const BLOCK_BYTES = 4096;
 
 export function blockOf(offset: number): number {
@@ -15,7 +12,7 @@ export function blockStart(offset: number): number {
   return offset - (offset % BLOCK_BYTES);
 }
 
-/** The first block's start at or after `offset`. */
+/** The first start of a block at or after `offset`. */
 export function blockCeiling(offset: number): number {
   return blockStart(offset + BLOCK_BYTES - 1);
 }

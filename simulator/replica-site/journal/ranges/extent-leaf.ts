@@ -1,15 +1,13 @@
-// A sorted run of extents in flat arrays: the leaf of an extent map, which may hold millions of
-// them.
+// A leaf of an extent map: a sorted run of extents in flat arrays, as a map may hold millions.
 
 /**
- * Extents of a leaf at most: small enough to shift at each insertion, large enough to have few
- * leaves.
+ * Most extents of a leaf: few enough to shift at each insertion, many enough to keep leaves few.
  */
 export const LEAF_EXTENTS_MAX = 256;
 
 /** Which UNDO record holds the bytes of an extent. */
 export interface ExtentSource {
-  /** Number of its file, as the map's owner counts them. */
+  /** Number of its file: the map's owner numbers the files. */
   readonly file: number;
   /** Byte of the record's header in its segment. */
   readonly fileOffset: number;
@@ -56,7 +54,7 @@ export class ExtentLeaf {
     return low;
   }
 
-  /** The leaf must have room. */
+  /** Inserts an extent. The leaf must have room. */
   insert(index: number, start: number, end: number, source: ExtentSource): void {
     for (const numbers of this.#all()) numbers.copyWithin(index + 1, index, this.count);
     this.#starts[index] = start;

@@ -1,5 +1,4 @@
-// Sorted ranges of the volume that never overlap, each with the UNDO record that holds its old
-// bytes.
+// Sorted, disjoint ranges of the volume, each with the UNDO record that holds its old bytes.
 import { ExtentLeaf, LEAF_EXTENTS_MAX } from './extent-leaf.js';
 import type { ExtentSource } from './extent-leaf.js';
 
@@ -23,7 +22,7 @@ export class ExtentMap {
     return this.#bytes;
   }
 
-  /** Adds the parts of [start, end) that nothing covers yet: what came first stays. */
+  /** Adds the parts of [start, end) that are not covered yet: earlier extents stay. */
   cover(start: number, end: number, source: ExtentSource): void {
     let at = start;
     while (at < end) {

@@ -1,4 +1,5 @@
-// Finds zeroes: stored without payload in UNDO, and never written over a hole of the replica image.
+// Finds zeroes. UNDO stores them without payload, and they are never written over a hole of the
+// replica image.
 import { BLOCK_BYTES } from './blocks.js';
 
 const COMPARED_BYTES = 64 * 1024;
@@ -15,8 +16,8 @@ export function isZero(bytes: Buffer, from = 0, to = bytes.length): boolean {
 }
 
 /**
- * Splits bytes read from `offset` of the volume into runs that are zero or not, block by block.
- * `visit` gets each run as a range of `bytes`, in order.
+ * Splits bytes read at `offset` of the volume into runs of zero and other blocks. Calls `visit`
+ * with each run, in order, as a range of `bytes`.
  */
 export function zeroRuns(
   bytes: Buffer,

@@ -1,4 +1,4 @@
-// What UNDO tells redo: the sums of blocks overwritten in part, and which bytes were not zero
+// What redo needs from UNDO: checksums of blocks overwritten in part, and which bytes were not zero
 // before they were overwritten.
 import { crc32 } from 'node:zlib';
 import { decodeEdgeSums } from '../segments/edge-sums.js';
@@ -26,7 +26,7 @@ export class LoggedSums {
     this.#files = files;
   }
 
-  /** Reads what UNDO notes of positions from `from` on. What can't be read is told by `isKnown`. */
+  /** Reads the UNDO of positions from `from` on. `isKnown` says what could be read. */
   async collect(segments: readonly Segment[], from: number, loss: UndoLoss | undefined): Promise<void> {
     this.#knownFrom = loss === undefined ? 0 : loss.before + 1;
     const rest = loss?.rest;
@@ -46,17 +46,17 @@ export class LoggedSums {
     }
   }
 
-  /** Whether all that UNDO noted of a position could be read. */
+  /** Whether all UNDO of a position could be read. */
   isKnown(position: number): boolean {
     return position >= this.#knownFrom && !this.#unknown.has(position);
   }
 
-  /** The sum that a block has once the record of a position is in the replica image. */
+  /** The checksum of a block once the record of a position is in the replica image. */
   at(position: number, block: number): number | undefined {
     return this.#edges.get(position)?.findLast((edge) => edge.block === block)?.sum;
   }
 
-  /** Bytes that were not zero when the record of a position was brought into the replica image. */
+  /** Bytes that were not zero before the record of a position was applied. */
   overwrittenAt(position: number): readonly ByteRange[] {
     return this.#overwritten.get(position) ?? nothing;
   }

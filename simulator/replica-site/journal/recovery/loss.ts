@@ -1,4 +1,4 @@
-// Judges what a damaged folder still proves: what is applied, which records are lost, and which
+// Judges what a damaged folder still proves: which records are applied, which are lost, and which
 // bytes are in doubt.
 import type { AppliedReach } from '../manifest/applied-mark.js';
 import { BATCH_RECORDS_MAX } from '../do/batch.js';
@@ -9,7 +9,7 @@ import type { RecoveredUndo, UndoLoss } from './recovered-segments.js';
 /** Records that were durable and are lost; the lineage ends before them. */
 export interface Loss {
   readonly after: number;
-  /** No position up to this one is ever given again. */
+  /** No record gets a position up to this one any more. */
   readonly upTo: number;
   readonly ranges: readonly ByteRange[] | 'all';
   /** Sound records up to this position are applied before the lineage ends. */
@@ -17,14 +17,14 @@ export interface Loss {
   readonly place: DamagePlace;
 }
 
-/** Applied records that DO has no more: whether the replica image has all of them is not known. */
+/** Applied records that are gone from DO: the replica image may lack parts of them. */
 export interface Suspect {
   readonly from: number;
   readonly ranges: readonly ByteRange[];
 }
 
 export interface Verdict {
-  /** The last position that is wholly applied. */
+  /** The last position that is applied whole. */
   readonly applied: number;
   /** The position after it, if a part of it is applied. */
   readonly partial: number | undefined;
@@ -37,24 +37,23 @@ export interface Evidence {
   readonly undo: RecoveredUndo;
   readonly found: RecoveredDo;
   /**
-   * The highest position that UNDO or the manifest says to be applied, the last one perhaps in
-   * part.
+   * The highest position that is applied, by UNDO or the manifest; the last one perhaps in part.
    */
   readonly undoPosition: number;
   readonly isPartial: boolean;
-  /** Bytes of the last position that UNDO reaches, if it is one in part. */
+  /** Bytes of the last position that UNDO covers, if only a part of it is applied. */
   readonly done: number;
-  /** All up to this position is in the replica image for sure. */
+  /** All records up to this position are certainly in the replica image. */
   readonly floor: number;
-  /** What is known to be applied, though UNDO may not say so. */
+  /** What is known to be applied even if UNDO doesn't say so. */
   readonly mark: AppliedReach;
   /** A loss that an earlier opening found. */
   readonly pending: DamageOf<'records'> | undefined;
   readonly knownPosition: number;
-  /** UNDO of positions up to this one is gone for good. */
+  /** UNDO of positions up to this one was dropped. */
   readonly trimPosition: number;
   readonly positionBefore: (position: number) => number;
-  /** What UNDO says that positions overwrote; undefined if it doesn't tell. */
+  /** Bytes that positions overwrote, according to UNDO; undefined if it is not all there. */
   readonly rangesOfUndo: (from: number, to: number) => Promise<readonly ByteRange[] | undefined>;
   readonly folderPlace: DamagePlace;
 }
@@ -78,7 +77,7 @@ export async function judge(evidence: Evidence): Promise<Verdict> {
   };
 
   if (undo.unknownUpTo !== undefined && undoLoss !== undefined) {
-    // Applied is what UNDO says, and perhaps more: DO brings the replica image there again.
+    // More may be applied than UNDO says: redo of DO brings the replica image there again.
     partial = undefined;
     const certain = Math.max(applied, floor, marked);
     if (last !== undefined && last > certain) applied = Math.min(last, Math.max(undo.unknownUpTo, certain));
@@ -121,7 +120,7 @@ export async function judge(evidence: Evidence): Promise<Verdict> {
       partial = undefined;
     }
   }
-  // What is in order after what is applied, and can be applied too.
+  // The run of sound records right after the applied ones can be applied too.
   const next = Math.max(applied, partial ?? 0);
   const run = isApart ? undefined : found.runs.find(({ from, to }) => from <= next + 1 && to > next);
   const drainTo = Math.max(next, run?.to ?? 0);
@@ -133,8 +132,8 @@ export async function judge(evidence: Evidence): Promise<Verdict> {
 }
 
 /**
- * UNDO that ends before what is known to be applied has lost its end: the last batch may be there
- * without its mark.
+ * UNDO with its lost end, if it ends before what is known to be applied. The last batch may be
+ * applied without its mark.
  */
 function withKnownEnd(evidence: Evidence): RecoveredUndo {
   const { undo, floor, mark, trimPosition, positionBefore, folderPlace } = evidence;
@@ -151,7 +150,7 @@ function withKnownEnd(evidence: Evidence): RecoveredUndo {
   return { ...undo, loss: { before: upTo, place, rest: undefined }, unknownUpTo: upTo };
 }
 
-/** Whether more of the last position is in the replica image than UNDO tells of. */
+/** Whether more of the last position is in the replica image than UNDO says. */
 function isBeyond({ mark, undoPosition, isPartial, done }: Evidence): boolean {
   if (isPartial) return mark.position >= undoPosition || (mark.position === undoPosition - 1 && mark.done > done);
   return mark.position === undoPosition && mark.done > 0;
@@ -178,7 +177,7 @@ function merged(losses: readonly Omit<Loss, 'drainTo'>[], knownPosition: number,
   return {
     after: Math.min(...losses.map((loss) => loss.after)),
     upTo: Math.max(upTo, knownPosition),
-    // Records that others remember and nobody here saw: what they wrote is not known.
+    // Nobody here saw the records that others know of, so what they wrote is unknown.
     ranges: knownPosition > upTo || losses.some((loss) => loss.ranges === 'all') ? 'all' : ranges,
     drainTo,
     place: first.place,

@@ -1,5 +1,4 @@
-// Reads the DO journal of a folder: which records are there to be applied, and which are damaged or
-// missing.
+// Reads the DO journal of a folder: which records can be applied, and which are damaged or missing.
 import type { ByteRange, DamagePlace } from '../terms/damage.js';
 import { coveredBytes, payloadBytes, RECORD_HEADER_BYTES } from '../segments/record-format.js';
 import type { RecordHeader } from '../segments/record-format.js';
@@ -7,7 +6,7 @@ import { checkSegment, listSegments } from './recovered-segments.js';
 import type { RecoveryFolder } from './recovered-segments.js';
 import type { Segment } from '../segments/segment-log.js';
 
-/** Ranges noted one by one at most: more are taken for the whole volume. */
+/** Most ranges noted one by one; more of them count as the whole volume. */
 const RANGES_MAX = 16 * 1024;
 
 type RecordVisit = (header: RecordHeader, segment: Segment, fileOffset: number) => void;
@@ -17,7 +16,7 @@ interface DoPlace {
   readonly at: number;
 }
 
-/** Sound records one after another, without a gap between them. */
+/** Sound records without a gap between them. */
 export interface DoRun {
   readonly from: number;
   readonly to: number;
@@ -25,7 +24,7 @@ export interface DoRun {
   readonly end: DoPlace;
 }
 
-/** Records that were there once. `range` is known if only the payload is damaged. */
+/** Damaged or missing records. `ranges` are known if only payloads are damaged. */
 export interface DoGap {
   readonly from: number;
   readonly to: number;
@@ -38,17 +37,17 @@ export interface RecoveredDo {
   readonly runs: readonly DoRun[];
   readonly gaps: readonly DoGap[];
   /**
-   * Bytes of the volume that sound records after the first gap cover; undefined if they are too
-   * many.
+   * Bytes of the volume that sound records after the first gap cover; undefined if the ranges are
+   * too many.
    */
   readonly afterGap: readonly { readonly position: number; readonly range: ByteRange }[] | undefined;
   readonly first: number | undefined;
   readonly last: RecordHeader | undefined;
-  /** No record after this position was ever there. */
+  /** No record after this position ever existed. */
   readonly seenUpTo: number;
 }
 
-/** Every record checked, and the sound ones visited in order. */
+/** Checks every record, and visits the sound ones in order. */
 export async function recoverDo(folder: RecoveryFolder, visit: RecordVisit): Promise<RecoveredDo> {
   const listed = listSegments(folder, 'do');
   const reader = new DoReader(folder, visit);
@@ -73,7 +72,7 @@ class DoReader {
   #first: number | undefined;
   #last: RecordHeader | undefined;
   #seenUpTo = 0;
-  /** What comes is of no order any more. */
+  /** Whether records are out of order from here on: none of them is used. */
   #isBroken = false;
 
   constructor(folder: RecoveryFolder, visit: RecordVisit) {
@@ -136,7 +135,7 @@ class DoReader {
     };
   }
 
-  /** Notes what is missing before a position; false if the position is of no use. */
+  /** Notes what is missing before a position. False if the record can't be used. */
   #goesOnTo(position: number, segment: Segment, fileOffset: number): boolean {
     if (this.#isBroken) return false;
     const expected = this.#expected;

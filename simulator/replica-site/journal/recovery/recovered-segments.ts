@@ -1,5 +1,5 @@
-// Finds the segments of a journal in its folder and checks them. A torn tail of the last one is cut
-// off; what else is damaged is told apart from what is sound, so that the rest can be used.
+// Finds the segments of a journal in its folder and checks them. Cuts off a torn tail of the last
+// one, and tells damaged parts from sound ones, so that the sound ones can be used.
 import { join } from 'node:path';
 import type { DamagePlace } from '../terms/damage.js';
 import type { Files } from '../terms/files.js';
@@ -22,7 +22,7 @@ import type { JournalLog } from '../terms/types.js';
 import { unlessGivenUp } from '../files/unreadable.js';
 import { isZero } from '../ranges/zeroes.js';
 
-/** Of a consolidated segment whose header is damaged. */
+/** Spans of a consolidated segment whose header is damaged: unknown. */
 const UNKNOWN_SPANS = 0;
 
 export interface RecoveryFolder {
@@ -33,14 +33,14 @@ export interface RecoveryFolder {
   readonly log: JournalLog | undefined;
 }
 
-/** A record of which only the payload is damaged. */
+/** A record with a sound header and a damaged payload. */
 export interface BadPayload {
   readonly header: RecordHeader;
   readonly file: string;
   readonly fileOffset: number;
 }
 
-/** A segment file; one whose header is damaged is told by its name, and by its first record. */
+/** A segment file. If its header is damaged, its name and first record say what it is. */
 interface Listed {
   readonly name: SegmentName;
   readonly segment: Segment;
@@ -55,7 +55,7 @@ export function listSegments(folder: RecoveryFolder, kind: SegmentKind): readonl
     const parsed = parseSegmentName(name);
     return parsed?.kind === kind ? [{ name: parsed, path: join(directory, name) }] : [];
   });
-  // What is written anew stands for all that earlier generations of its sequence numbers held.
+  // A rewritten segment replaces all segments with the sequence numbers that it spans.
   candidates.sort((one, other) => order(one.name, other.name));
   let covered = 0;
   const current = candidates.filter(({ name, path }) => {
@@ -111,14 +111,14 @@ function readHeader(files: Files, path: string): SegmentHeader | undefined {
   return count < bytes.length ? undefined : decodeSegmentHeader(bytes);
 }
 
-/** Position 0 if the first record is damaged too. */
+/** Makes up a header from the name and the first record; position 0 if that is damaged too. */
 function headerOfRecords(files: Files, path: string, name: SegmentName): SegmentHeader {
   const { kind, sequence, generation } = name;
   const firstPosition = readRecordHeader(files, path, SEGMENT_HEADER_BYTES)?.position ?? 0;
   const base = { kind, sequence, synced: false, continued: false, firstPosition };
   if (generation === 0) return { ...base, consolidated: undefined };
-  // How many it stands for, and where it ends, is not known: it joins no other, and what is before
-  // it is given up.
+  // How many segments it replaced and where it ends is unknown: it joins no other, and all UNDO
+  // before it is given up.
   const spans = UNKNOWN_SPANS;
   const signature = { intervalStart: -1, positionsWithin: 0 };
   return { ...base, consolidated: { spans, lastPosition: firstPosition, bytes: files.size(path) ?? 0, signature } };
@@ -131,8 +131,8 @@ export function readRecordHeader(files: Files, path: string, at: number): Record
 }
 
 /**
- * Killed before the header was whole; or, after a power cut, the header's page was lost and nothing
- * after it synced.
+ * Whether the header was never written whole: the process was killed before, or a power cut lost
+ * the header's page and nothing after it was synced.
  */
 function isUnfinished(files: Files, path: string, bytes: number): boolean {
   if (bytes < SEGMENT_HEADER_BYTES) return true;
@@ -141,14 +141,11 @@ function isUnfinished(files: Files, path: string, bytes: number): boolean {
   return count !== undefined && isZero(header) && !laterGroupFollows(files, path, SEGMENT_HEADER_BYTES, bytes);
 }
 
-/** What is found in a segment, in order. */
+/** Receives what a segment holds, in order. */
 export interface SegmentVisitor {
   onRecord(header: RecordHeader, segment: Segment, fileOffset: number): void;
   onBadPayload(header: RecordHeader, segment: Segment, fileOffset: number): void;
-  /**
-   * Records are missing between the last one and the next; without a next one, up to the segment's
-   * end.
-   */
+  /** Records are missing before `next`; if `next` is undefined, up to the segment's end. */
   onGap(
     segment: Segment,
     fileOffset: number,
@@ -157,8 +154,8 @@ export interface SegmentVisitor {
 }
 
 /**
- * Visits all records of a segment; cuts a torn tail off the last one. Undefined if no record is
- * left, and the file is removed. `bytes` of the answer end with the last record that can be used.
+ * Visits all records of a segment, and cuts a torn tail off the last segment. The answer's `bytes`
+ * end with the last usable record. Undefined if no record is left and the file was removed.
  */
 export async function checkSegment(
   folder: RecoveryFolder,
@@ -170,7 +167,7 @@ export async function checkSegment(
   const { path, bytes, firstPosition } = segment;
   let position = segment.continued ? firstPosition : firstPosition - 1;
   let whole = !segment.continued;
-  /** Where sums stand that no old data follows yet. */
+  /** Byte of checksums that no old data follows yet. */
   let dangling: number | undefined;
   let from = SEGMENT_HEADER_BYTES;
   let soundBytes = from;
@@ -179,7 +176,7 @@ export async function checkSegment(
     const expected = whole ? position + 1 : position;
     const follows = header.position === expected || manifest.positionBefore(header.position) <= position;
     if (!follows) visitor.onGap(segment, fileOffset, { position: header.position, at: fileOffset });
-    // Alone it says nothing of how far UNDO reaches: the group ended here only if it was torn.
+    // Checksums alone don't say how far UNDO reaches: if the group ends with them, it is torn.
     dangling = header.kind === 'edgeSums' ? (dangling ?? fileOffset) : undefined;
     if (dangling !== undefined) return;
     position = header.position;
@@ -210,7 +207,7 @@ export async function checkSegment(
     dangling = undefined;
     if (rest === undefined) break;
     from = rest.at;
-    // Whether records of that position came before is not known.
+    // Whether the position has earlier records is unknown.
     position = rest.position;
     whole = false;
   }
@@ -230,9 +227,9 @@ export async function checkSegment(
 }
 
 /**
- * A killed process leaves a prefix of what it wrote, so a whole header or payload that fails its
- * checksum was damaged later. After a power cut anything may stand where the last group was; a
- * later group is the proof against.
+ * Whether the end is a torn tail, not damage. A killed process leaves a prefix of what it wrote, so
+ * a whole header or payload that fails its checksum was damaged later. After a power cut the last
+ * group's bytes may be anything; a later group proves that it was synced.
  */
 function isTorn(files: Files, segment: Segment, end: ScanEnd): boolean {
   if (end.fault === 'unreadable') return false;
@@ -242,31 +239,31 @@ function isTorn(files: Files, segment: Segment, end: ScanEnd): boolean {
 }
 
 /**
- * UNDO before a position is of no use: something between is missing, and nobody knows which bytes
- * it covered.
+ * UNDO before a position is useless: records are missing, and nobody knows which bytes they
+ * covered.
  */
 export interface UndoLoss {
   readonly before: number;
   readonly place: DamagePlace;
-  /** The segment that the loss ends in, and where its sound rest begins. */
+  /** The segment that the loss ends in, and the place where its sound rest begins. */
   readonly rest: { readonly segment: Segment; readonly at: number; readonly position: number } | undefined;
 }
 
 export interface RecoveredUndo {
-  /** After the loss, if there is one. */
+  /** Usable segments: those after the loss, if there is one. */
   readonly segments: readonly Segment[];
   readonly loss: UndoLoss | undefined;
-  /** The end of UNDO is unreadable: it held records up to this position at most. */
+  /** Set if the end of UNDO is unreadable: it held records up to this position at most. */
   readonly unknownUpTo: number | undefined;
   readonly bad: readonly BadPayload[];
-  /** Files of no use any more. */
+  /** Paths of files that are useless now. */
   readonly unused: readonly string[];
 }
 
 /**
- * All UNDO segments after the trim position that can be used; the records of the last one are
- * checked and visited. Those before it never change any more and are checked whenever an image
- * reads them. Removes what trims left behind.
+ * Finds all usable UNDO segments after the trim position. It checks and visits the records of the
+ * last one; the others never change, and are checked when an image reads them. It removes files
+ * that trims left.
  */
 export async function recoverUndo(
   folder: RecoveryFolder,
@@ -299,7 +296,7 @@ export async function recoverUndo(
       isLast = false;
       continue;
     }
-    // A consolidated one was whole before it got its name, and holds nothing that isn't applied.
+    // A consolidated segment was whole before it got its name, and holds only applied records.
     const checked = last.consolidated === undefined ? await checkSegment(folder, last, isLast, visitor) : last;
     if (unknownUpTo !== undefined && checked !== undefined) {
       unknownUpTo += checked.lastPosition;
@@ -313,7 +310,7 @@ export async function recoverUndo(
     if (loss?.rest !== undefined) loss = { ...loss, rest: { ...loss.rest, segment: checked } };
     break;
   }
-  // From the newest to the oldest, as long as each joins the one after it.
+  // From the newest to the oldest, while each adjoins the one after it.
   for (let older = segments.pop(); older !== undefined; older = segments.pop()) {
     const next = kept[0];
     if (loss === undefined && next !== undefined && sequenceAfter(older) !== next.sequence) {
@@ -336,12 +333,14 @@ export async function recoverUndo(
   return { segments: kept, loss, unknownUpTo: undefined, bad, unused };
 }
 
-/** The oldest position whose image needs nothing from before the segment. */
+/** The oldest position whose image needs no UNDO before the segment. */
 function beginning(manifest: Manifest, { continued, firstPosition }: Segment): number {
   return continued ? firstPosition : manifest.positionBefore(firstPosition);
 }
 
-/** Gives each segment the last position that its neighbour tells. */
+/**
+ * Sets each segment's last position: from the header of the segment after it, or else by a scan.
+ */
 async function joined(folder: RecoveryFolder, listed: readonly Listed[]): Promise<Segment[]> {
   const segments: Segment[] = [];
   for (const [index, { segment, isHeaderDamaged }] of listed.entries()) {
@@ -364,7 +363,7 @@ async function joined(folder: RecoveryFolder, listed: readonly Listed[]): Promis
   });
 }
 
-/** The last position that the segment's own records tell. */
+/** Sets the last position from the segment's own records. */
 async function withScannedEnd({ files }: RecoveryFolder, segment: Segment): Promise<Segment> {
   let last = segment.firstPosition;
   const range = { from: SEGMENT_HEADER_BYTES, to: segment.bytes, payloads: false };

@@ -1,6 +1,6 @@
-// Brings a folder back to a working state after any end of the process: what is durable, what is
-// applied, what is left. What is damaged is told apart from the rest: damaged history costs the
-// positions that need it, damaged DO what it held.
+// Recovers a folder after any end of the process: finds what is durable, what is applied and what
+// is left to apply. Damage is told apart: damaged history costs the positions that need it, damaged
+// DO the records in it.
 import { join } from 'node:path';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { APPLIED_NAME, AppliedMark } from '../manifest/applied-mark.js';
@@ -32,34 +32,34 @@ import type { Durable, JournalLog } from '../terms/types.js';
 
 export interface RecoveryOptions {
   readonly files: Files;
-  /** For what has to be written although the disk may be full. */
+  /** Files for writes that must succeed on a full disk. */
   readonly spareFiles: Files;
   readonly directory: string;
   readonly sizeBytes: number;
   readonly segmentBytes: number;
   readonly sync: boolean;
-  /** Positions up to this one existed, as others remember. */
+  /** The last position that others know of. */
   readonly knownPosition: number;
   readonly log: JournalLog | undefined;
 }
 
 export interface Recovered {
   readonly manifest: Manifest;
-  /** Nothing of an earlier manifest is there: the lineage begins with this opening. */
+  /** Whether no earlier manifest was usable, so that the lineage begins with this opening. */
   readonly isLineageNew: boolean;
   readonly replica: Replica;
   readonly doLog: SegmentLog;
   readonly undoLog: SegmentLog;
   readonly durable: Durable;
   readonly applied: Durable;
-  /** Where distribution goes on. */
+  /** Where distribution continues. */
   readonly cursor: Cursor;
   readonly backlogBytes: number;
-  /** Still to be noted, once all that is sound is applied: the lineage ends with it. */
+  /** Records lost: the caller ends the lineage once all sound records are applied. */
   readonly loss: Loss | undefined;
-  /** Still to be cut off. */
+  /** UNDO that is given up. */
   readonly undoLoss: UndoLoss | undefined;
-  /** Old data known to be damaged, of sound records. */
+  /** Damaged old data of records with sound headers. */
   readonly badUndo: readonly BadPayload[];
 }
 
@@ -67,8 +67,8 @@ export interface Recovered {
 export async function recover(options: RecoveryOptions): Promise<Recovered> {
   const { files, spareFiles, directory, sizeBytes, sync, log } = options;
   const names = files.list(directory) ?? [];
-  // Before anything is removed for what another file stands for: a power cut could bring back
-  // neither.
+  // Sync the names before files are removed because another one replaces them: otherwise a power
+  // cut could lose both.
   if (sync && names.length > 0) await files.syncDirectory(directory);
   const stored = names.length === 0 ? 'none' : Manifest.load(spareFiles, directory, sizeBytes, sync);
   if (typeof stored !== 'string') {
@@ -82,7 +82,7 @@ export async function recover(options: RecoveryOptions): Promise<Recovered> {
   return { ...recovered, isLineageNew: true };
 }
 
-/** Whether a file could only have been left by a journal that had records. */
+/** Whether only a journal with records could have left the file. */
 function isJournalsName(name: string): boolean {
   return (
     parseSegmentName(name) !== undefined ||
@@ -94,9 +94,9 @@ function isJournalsName(name: string): boolean {
 }
 
 /**
- * Without a manifest nothing of DO and UNDO can be trusted: nobody knows which positions were let
- * go of. The replica image is kept, for most of what it holds is right, but all of it has to be
- * compared with its source, or sent again.
+ * Begins a new lineage in a folder without a manifest. DO and UNDO can't be used: nobody knows
+ * which positions were dropped. The replica image is kept, as most of it is right, but all of it
+ * must be compared with its source, or sent again.
  */
 async function startAnew(options: RecoveryOptions, names: readonly string[]): Promise<Manifest> {
   const { files, spareFiles, directory, sizeBytes, sync, knownPosition, log } = options;
@@ -133,7 +133,7 @@ async function lastPositionIn(files: Files, path: string): Promise<number> {
   return last;
 }
 
-/** How far UNDO reaches: all of `position`, or its first `done` bytes only. */
+/** How far UNDO goes: all of `position`, or only its first `done` bytes. */
 interface UndoReach {
   readonly position: number;
   readonly done: number | undefined;
@@ -146,12 +146,14 @@ class Recovery {
   readonly #replica: Replica;
   readonly #loggedSums: LoggedSums;
   readonly #aside: Aside;
-  /** The last whole position that UNDO or DO tells the time of. */
+  /**
+   * Time of the last whole applied position, milliseconds since 1970, from UNDO or the manifest.
+   */
   #appliedTimeMs: number;
   #lastUndo: RecordHeader | undefined;
-  /** Of the records that are there to be applied. */
+  /** DO header of the last position that UNDO reaches, by position. */
   readonly #doHeaders = new Map<number, RecordHeader>();
-  /** By file, where the last group begins of those that were read. */
+  /** Byte, by file, where the last group that was read begins. */
   readonly #groupStarts = new Map<string, number>();
 
   constructor(options: RecoveryOptions, manifest: Manifest, folder: RecoveryFolder) {
@@ -196,7 +198,7 @@ class Recovery {
     if (await this.#replica.condemnUnknown(replicaEnd)) {
       this.#options.log?.warn({ file: this.#replica.path }, 'checksums of the replica image are gone');
     }
-    // Before redo makes the file long again.
+    // Must come before redo, which extends the file again.
     if (this.#manifest.format >= SUMS_FORMAT) await this.#replica.findCutOff();
     const runs = loss === undefined ? found.runs : found.runs.filter((run) => run.from <= loss.drainTo);
     const cursor = await this.#redo(doLog, runs, suspects, reach);
@@ -211,13 +213,14 @@ class Recovery {
     const drained = loss === undefined ? undefined : Math.max(applied, loss.drainTo);
     const durable = last ?? { position: drained ?? applied, timeMs: this.#appliedTimeMs };
     const position = Math.max(durable.position, applied);
-    // At once: an older session that goes on would otherwise reach the base of a forgotten one.
+    // Forget them now: otherwise an older session that continues could reach the base of a
+    // forgotten one.
     const forgets = loss === undefined && sessions.forgetEmpty(position);
     const hasForgotten = this.#manifest.forgetWhole(position) || forgets;
     const isStored = sessions.entries.length > 0 || this.#manifest.jumps.length > 0;
     if (hasForgotten) this.#manifest.isBehind = true;
-    // With sync in any case: what was read may have been written without, or its folder's name not
-    // be synced.
+    // With sync, save in any case: the manifest may have been written without sync, or the folder's
+    // name not be synced.
     const isSynced = this.#options.sync && this.#folder.names.length > 0;
     if (isSynced || (isStored && !this.#manifest.isMirrored)) await this.#manifest.save();
     const left = bytesAfter.filter((one) => one.position > applied && one.position <= position);
@@ -257,7 +260,9 @@ class Recovery {
     });
   }
 
-  /** What the UNDO of some positions says they overwrote; undefined if it is not all there. */
+  /**
+   * Bytes that some positions overwrote, according to their UNDO; undefined if it is not all there.
+   */
   async #rangesOfUndo(
     { segments, loss }: RecoveredUndo,
     from: number,
@@ -282,8 +287,8 @@ class Recovery {
   }
 
   /**
-   * Cuts off what comes after the last record that can be applied. What is lost is stored before:
-   * the next opening must not take the rest for all there ever was.
+   * Cuts off DO after the last record that can be applied. It stores the loss first: the next
+   * opening must not take the rest of DO for all of it.
    */
   async #cutDo({ segments, runs }: RecoveredDo, loss: Loss): Promise<readonly Segment[]> {
     const { files } = this.#options;
@@ -307,8 +312,8 @@ class Recovery {
   }
 
   /**
-   * Stores what was found; then what is of no use goes aside. A kill between the two finds less to
-   * do.
+   * Stores what was found, then moves useless files aside. After a kill between the two, the next
+   * opening finds fewer files.
    */
   async #noteDamage({ segments, unused }: RecoveredUndo, { applied, undoLoss, suspects }: Verdict): Promise<void> {
     const manifest = this.#manifest;
@@ -326,8 +331,8 @@ class Recovery {
   }
 
   /**
-   * All that is applied is in the replica image, and its sums are there: none of it is redone any
-   * more.
+   * Upgrades the manifest to the present format. All applied records are in the replica image and
+   * its checksums, so the floor moves to the last of them.
    */
   async #upgrade(appliedPosition: number): Promise<void> {
     const from = this.#manifest.format;
@@ -350,8 +355,8 @@ class Recovery {
   }
 
   /**
-   * Applies again, without new UNDO, all DO whose UNDO is written, and condemns in between what
-   * records that are gone may have left. Returns where distribution goes on.
+   * Applies again, without new UNDO, all DO whose UNDO is written. In between it condemns blocks
+   * that lost records may have left half-written. Returns where distribution continues.
    */
   async #redo(
     doLog: SegmentLog,
@@ -410,8 +415,7 @@ class Recovery {
       const from = piece.offset - piece.header.offset;
       const length = Math.min(piece.length, done - from);
       this.#apply(piece, length, piece.data?.subarray(0, length));
-      // The whole payload was checked when the segment was scanned, so no running checksum is
-      // needed.
+      // The scan of the segment checked the whole payload, so no running checksum is needed.
       if (from + length === done) {
         const { segment, fileOffset } = next;
         const recordBytes = RECORD_HEADER_BYTES + payloadBytes(piece.header);
@@ -424,8 +428,8 @@ class Recovery {
   }
 
   /**
-   * The floor is known to be in the replica image; UNDO that would tell sums of what is before it
-   * may be gone.
+   * Redoes a piece, unless it is at or before the floor: that is known to be in the replica image,
+   * and the UNDO with its checksums may be gone.
    */
   #apply({ header, offset }: Piece, length: number, data: Buffer | undefined): void {
     const known = this.#manifest.format >= SUMS_FORMAT && header.position <= this.#manifest.floor.position;
@@ -455,8 +459,7 @@ class Recovery {
       const last = segments.at(-1);
       const start = last === undefined ? undefined : this.#groupStarts.get(last.path);
       if (last === undefined || start === undefined || start >= last.bytes) continue;
-      // Damage stays as it is, for people to look at: a group that fails its check was not left by
-      // a failed sync.
+      // A damaged group stays as it is, for people to look at: it was not left by a failed sync.
       const { fault } = await scanRecords(
         files,
         last.path,
@@ -489,7 +492,7 @@ function isAtStart({ start }: DoRun, doLog: SegmentLog): boolean {
   return start.segment.sequence === doLog.first?.sequence && start.at === SEGMENT_HEADER_BYTES;
 }
 
-/** Nothing is left to be applied; what stands before may be damaged. */
+/** The cursor after all of DO: no record is left to apply, and earlier ones may be damaged. */
 function cursorAtEnd({ segments }: SegmentLog): Cursor {
   const last = segments.at(-1);
   return last === undefined ? cursorAtStart : { segment: last, fileOffset: last.bytes, partial: undefined };
@@ -504,7 +507,7 @@ function rangesOf({ damage }: Manifest): readonly ByteRange[] {
   return damage.flatMap((one) => (one.kind === 'replica' ? one.ranges : []));
 }
 
-/** A loss that was stored, but whose new lineage was not begun yet. */
+/** A stored loss whose new lineage has not begun yet. */
 function pendingLoss(manifest: Manifest): DamageOf<'records'> | undefined {
   for (const damage of manifest.damage) {
     if (damage.kind === 'records' && isPending(manifest, damage)) return damage;

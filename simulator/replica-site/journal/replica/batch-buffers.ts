@@ -1,4 +1,4 @@
-// Memory for a batch under way, shared by all volumes: most of them are idle.
+// Buffers for a batch under way. All volumes share them, as most volumes are idle.
 import { BATCH_WINDOW_BYTES } from '../do/batch.js';
 import { oldDataBuffer } from './changes.js';
 
@@ -8,8 +8,8 @@ export interface BatchBuffers {
 }
 
 /**
- * Kept for the next batch at most: without sync one is enough, with it as many as volumes waiting
- * for the disk.
+ * Most buffers kept for later batches. One is enough without sync; with sync, as many as volumes
+ * that wait for the disk at once.
  */
 const SPARE_MAX = 8;
 const spare: BatchBuffers[] = [];
@@ -18,7 +18,7 @@ export function takeBatchBuffers(): BatchBuffers {
   return spare.pop() ?? { window: Buffer.allocUnsafeSlow(BATCH_WINDOW_BYTES), old: oldDataBuffer() };
 }
 
-/** Nothing may point into them any more. */
+/** Returns buffers that nothing points into any more. */
 export function giveBackBatchBuffers(buffers: BatchBuffers): void {
   if (spare.length < SPARE_MAX) spare.push(buffers);
 }

@@ -1,5 +1,5 @@
-// Works out what a batch overwrites: the UNDO of each of its pieces, and the sums of blocks
-// overwritten in part.
+// Works out what a batch overwrites: the UNDO of each piece, and the checksums of blocks that it
+// overwrites in part.
 import { BATCH_OLD_BYTES_MAX, BATCH_RECORDS_MAX } from '../do/batch.js';
 import type { Piece } from '../do/batch.js';
 import { BLOCK_BYTES, blockOf, blockStart } from '../ranges/blocks.js';
@@ -9,15 +9,15 @@ import type { DamagedBlock, Replica } from './replica.js';
 import { isZero, zeroRuns } from '../ranges/zeroes.js';
 
 /**
- * Bytes of old data in one UNDO record at most: an image checks a whole record to serve any part of
+ * Most bytes of old data in one UNDO record: an image checks a whole record to serve any part of
  * it.
  */
 const OLD_DATA_BYTES_MAX = 128 * 1024;
 
 /**
- * What one UNDO record keeps of a range of the volume: its old bytes, that they were zero, or that
- * they failed their check. Ranges of one piece meet at bounds of blocks only, so that redo of some
- * of them leaves no block in part.
+ * One UNDO record's range of the volume: its old bytes, or that they were zero, or that they failed
+ * their check. Ranges of one piece meet only at block boundaries, so that redoing some of them
+ * leaves no block in part.
  */
 export type OldRange = { readonly offset: number; readonly length: number } & (
   | { readonly kind: 'oldData'; readonly data: Buffer }
@@ -28,7 +28,7 @@ export type OldRange = { readonly offset: number; readonly length: number } & (
 export interface Change {
   readonly piece: Piece;
   readonly old: readonly OldRange[];
-  /** Sums of blocks that the piece overwrites in part, as they are afterwards. */
+  /** Checksums, as they are afterwards, of blocks that the piece overwrites in part. */
   readonly edges: readonly EdgeSum[];
   /** Blocks that fail their check before the piece is written. */
   readonly damaged: readonly DamagedBlock[];
@@ -37,12 +37,12 @@ export interface Change {
 const noEdges: readonly EdgeSum[] = [];
 const noDamage: readonly DamagedBlock[] = [];
 
-/** Memory for the old data of one batch, each piece's widened to whole blocks. */
+/** A buffer for the old data of one batch, with each piece widened to whole blocks. */
 export function oldDataBuffer(): Buffer {
   return Buffer.allocUnsafeSlow(BATCH_OLD_BYTES_MAX + BATCH_RECORDS_MAX * 2 * BLOCK_BYTES);
 }
 
-/** Reads the old data of a batch into `buffer`, checking it; nothing is written yet. */
+/** Reads the old data of a batch into `buffer` and checks it. Writes nothing. */
 export function readChanges(replica: Replica, pieces: readonly Piece[], buffer: Buffer): readonly Change[] {
   let used = 0;
   return pieces.map((piece, index) => {
@@ -67,7 +67,7 @@ export function readChanges(replica: Replica, pieces: readonly Piece[], buffer: 
   });
 }
 
-/** Brings a batch into the replica image; its UNDO must be written before. */
+/** Writes a batch to the replica image. Its UNDO must be written before. */
 export function applyChanges(replica: Replica, changes: readonly Change[]): void {
   for (const change of changes) {
     try {
@@ -89,9 +89,9 @@ function applyChange(replica: Replica, { piece, old, edges }: Change): void {
 }
 
 /**
- * A full disk takes a part of a piece. Until the rest is taken, the bytes must fit the sums of
- * their blocks: older images read the other bytes of these blocks. As far as the disk lets it; a
- * new try of the piece mends the rest.
+ * Puts old bytes back after a full disk took only a part of a piece. Until a retry writes the whole
+ * piece, the bytes must match the checksums of their blocks, because older images read the other
+ * bytes of these blocks. It puts back what the disk allows; the retry mends the rest.
  */
 function putBack(replica: Replica, { old }: Change): void {
   try {
@@ -100,13 +100,11 @@ function putBack(replica: Replica, { old }: Change): void {
       else if (range.kind === 'oldZeroes') replica.putBackZeroes(range.offset, range.length);
     }
   } catch {
-    // The failure that led here is the one to tell.
+    // The failure that led here is the one to report.
   }
 }
 
-/**
- * The same change with memory of its own: what it was made from is used again for the next batch.
- */
+/** A copy of the change with buffers of its own: the next batch reuses the batch's buffers. */
 export function kept(change: Change): Change {
   const { data } = change.piece;
   const piece = data === undefined ? change.piece : { ...change.piece, data: Buffer.from(data) };
@@ -117,8 +115,8 @@ export function kept(change: Change): Change {
 }
 
 /**
- * The most usual record: its payload's checksum, which was checked when it was read, is that of the
- * block too.
+ * Whether the piece is one whole block, the most usual record. Its payload's checksum, checked when
+ * it was read, is the block's checksum too.
  */
 function isOneBlock({ header, offset, length }: Piece): boolean {
   return length === BLOCK_BYTES && header.length === BLOCK_BYTES && offset % BLOCK_BYTES === 0;
@@ -129,8 +127,8 @@ function sumsOfBlock({ header, offset }: Piece): readonly EdgeSum[] {
 }
 
 /**
- * Earlier pieces of the same batch aren't in the replica image yet when it is read. Tells whether
- * this one matters.
+ * Overwrites `old` with an earlier piece of the same batch, which the replica image doesn't hold
+ * yet. Tells whether the two overlap.
  */
 function overwrite(old: Buffer, offset: number, earlier: Piece): boolean {
   const from = Math.max(offset, earlier.offset);
@@ -148,7 +146,8 @@ function coversWhole(replica: Replica, piece: Piece, block: number): boolean {
 }
 
 /**
- * `wide` has the blocks that the piece lies in, as they are before it; undefined if they are zero.
+ * Checksums of the first and last block if the piece overwrites them in part. `wide` is the old
+ * data of the piece's blocks; undefined if zero.
  */
 function edgeSums(
   replica: Replica,
@@ -168,7 +167,8 @@ function edgeSums(
     const bytes = Buffer.alloc(Math.min(BLOCK_BYTES, replica.sizeBytes - start));
     wide?.copy(bytes, 0, start - wideStart);
     overwrite(bytes, start, piece);
-    // A damaged block stays damaged: the bytes that stay are as wrong as before, and so is the sum.
+    // A damaged block stays damaged: its other bytes are as wrong as before, so the checksum is
+    // too.
     const difference = damaged.find((one) => one.block === block)?.difference ?? 0;
     return { block, sum: (sumOf(bytes) ^ difference) >>> 0 };
   };

@@ -1,5 +1,5 @@
-// The checksums of the replica image, 4 bytes a block in a file of their own: zero for a block of
-// zeroes, so that a hole of the image is a hole here too.
+// The checksums of the replica image: a file with 4 bytes a block. A block of zeroes has checksum
+// zero, so that a hole of the image is a hole of this file too.
 import { join } from 'node:path';
 import { crc32 } from 'node:zlib';
 import { BLOCK_BYTES } from '../ranges/blocks.js';
@@ -9,26 +9,22 @@ import { zeroBytes } from '../ranges/zeroes.js';
 
 export const SUMS_NAME = 'replica.sum';
 const SUM_BYTES = 4;
-/**
- * Stands for each byte of sums that can't be read: of no use, so that their blocks fail their
- * check.
- */
+/** Fills in for each unreadable byte of checksums, so that its block fails its check. */
 const UNREADABLE = 0xff;
 const ZERO_BLOCK_CRC = crc32(zeroBytes.subarray(0, BLOCK_BYTES));
 /**
- * Sums read or written at once without memory of their own: what one batch piece touches, and a
- * little more.
+ * Checksums read or written without a buffer of their own: what one piece touches, and a few more.
  */
 const SCRATCH_SUMS = 1024;
 
-/** The sum of one block; the volume's last one may be short, and is padded with zeroes. */
+/** The checksum of one block. A short last block of the volume is padded with zeroes. */
 export function sumOf(block: Buffer): number {
   let crc = crc32(block);
   if (block.length < BLOCK_BYTES) crc = crc32(zeroBytes.subarray(0, BLOCK_BYTES - block.length), crc);
   return sumOfCrc(crc);
 }
 
-/** The sum of a whole block of which the CRC is known. */
+/** The checksum of a whole block whose CRC is known. */
 export function sumOfCrc(crc: number): number {
   return (crc ^ ZERO_BLOCK_CRC) >>> 0;
 }
@@ -36,7 +32,7 @@ export function sumOfCrc(crc: number): number {
 export class ReplicaSums {
   readonly path: string;
   #files: Files;
-  /** Made when first needed: a site holds thousands of volumes that nobody writes to. */
+  /** Allocated when first needed: a site holds thousands of volumes that nobody writes to. */
   #scratch: Buffer | undefined;
   /** Bytes of the file. */
   #bytes: number;
@@ -47,17 +43,17 @@ export class ReplicaSums {
     this.#bytes = files.size(this.path) ?? 0;
   }
 
-  /** From now on by way of these. */
+  /** Uses these files from now on. */
   use(files: Files): void {
     this.#files = files;
   }
 
-  /** Blocks that the file has a sum of; those after it have sum zero. */
+  /** How many blocks the file has a checksum of; later blocks have checksum zero. */
   get blocks(): number {
     return Math.ceil(this.#bytes / SUM_BYTES);
   }
 
-  /** The sums of `count` blocks, to be looked at before the next call. */
+  /** The checksums of `count` blocks; valid until the next call. */
   read(first: number, count: number): SumList {
     const sums = this.#room(count);
     const stored = this.#stored(sums, first);
@@ -67,7 +63,7 @@ export class ReplicaSums {
     return done === undefined ? unreadableSums(count) : new SumList(sums.fill(0, done));
   }
 
-  /** As `read`, off the main thread. */
+  /** Reads like `read`, off the main thread. */
   async readLater(first: number, count: number): Promise<SumList> {
     const sums = Buffer.allocUnsafe(count * SUM_BYTES);
     const stored = this.#stored(sums, first);
@@ -75,7 +71,7 @@ export class ReplicaSums {
     return new SumList(sums.fill(0, done));
   }
 
-  /** Writes the sums of `count` blocks, each as `sumAt` tells. */
+  /** Writes the checksums of `count` blocks, as returned by `sumAt`. */
   write(first: number, count: number, sumAt: (block: number) => number): void {
     const sums = this.#room(count);
     let anySet = false;
@@ -91,7 +87,7 @@ export class ReplicaSums {
   }
 
   /**
-   * Makes the file long enough for the sums of `blocks` blocks. Those that are new are of blocks of
+   * Extends the file to the checksums of `blocks` blocks. New ones are zero: those of blocks of
    * zeroes.
    */
   extend(blocks: number): void {
@@ -117,7 +113,7 @@ export class ReplicaSums {
   }
 }
 
-/** Sums that the disk refuses to read: every block fails its check. */
+/** Stand-ins for checksums that the disk refuses to read: every block fails its check. */
 export function unreadableSums(count: number): SumList {
   return new SumList(Buffer.alloc(count * SUM_BYTES, UNREADABLE));
 }

@@ -1,12 +1,12 @@
-// The replica image: a sparse file, made at the first byte that isn't zero and zero beyond its end,
-// and its checksums.
+// The replica image and its checksums. The image is a sparse file, created at the first byte that
+// isn't zero; beyond its end all bytes are zero.
 //
-// Why no end of the process leaves a block and its sum apart: before a piece is brought in, its
-// UNDO is written, and with it the sums that blocks have afterwards which it overwrites in part. DO
-// is kept until image and sums are written (with sync: synced). So whatever part of both a crash
-// leaves, redo writes every byte of the pieces again, computes the sums of blocks they cover wholly
-// from DO's own checked data, and takes the sums of the others from UNDO: none is computed from
-// bytes of the image, so that damage there, however old, stays visible.
+// Why no crash parts a block from its checksum: before a piece is written, its UNDO is, with the
+// later checksums of the blocks that the piece overwrites in part. DO is kept until image and
+// checksums are written (with sync: synced). Whatever part of both a crash leaves, redo writes
+// every byte of the pieces again. It computes the checksums of blocks that they cover whole from
+// DO's own checked data, and takes the others from UNDO. None is computed from bytes of the image,
+// so damage there, however old, stays visible.
 import { join } from 'node:path';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { BlockRanges } from '../ranges/block-ranges.js';
@@ -21,28 +21,30 @@ import { isUnreadable, unlessGivenUp } from '../files/unreadable.js';
 import { isZero, zeroBytes, zeroRuns } from '../ranges/zeroes.js';
 
 export const REPLICA_NAME = 'replica.img';
-/** Bytes of the image read at once to build its sums. */
+/** Bytes of the image read at once to build its checksums. */
 const BUILD_BYTES = 1024 * 1024;
-/** Bytes of the image read at an opening to find out what was healed meanwhile. */
+/**
+ * Most bytes of the image read at an opening, to find damaged blocks that were overwritten since.
+ */
 const CHECK_AGAIN_BYTES_MAX = 64 * 1024 * 1024;
-/** Sums written at once for blocks that nobody can vouch for. */
+/** Checksums written in one turn of the event loop for blocks that count as damaged. */
 const CONDEMNED_AT_ONCE = 64 * 1024;
-/** Sums looked at in one turn of the event loop: of 64 MiB. */
+/** Checksums examined in one turn of the event loop: those of 64 MiB. */
 const SUMS_AT_ONCE = 16 * 1024;
-/** Turns a right sum into a wrong one. */
+/** XOR mask that makes a right checksum wrong. */
 const WRONG = 0x5a5a_5a5a;
 /**
- * The image's reach is stored in steps, at least this large and doubling, bytes: it must be stored
- * before it is used.
+ * The least step in which the stored end of the image grows, bytes; it doubles. It must be stored
+ * before the image is written up to it.
  */
 const REACH_STEP_BYTES = 16 * 1024 * 1024;
 
-/** A block whose bytes and sum don't belong together. */
+/** A block whose bytes and checksum don't match. */
 export interface DamagedBlock {
   readonly block: number;
   /**
-   * XOR of the sum of its bytes and the stored one: kept by every sum stored later, until the block
-   * is written whole.
+   * XOR of the checksum of its bytes and the stored one. Every later checksum keeps it, until the
+   * block is written whole.
    */
   readonly difference: number;
 }
@@ -57,14 +59,14 @@ export class Replica {
   readonly #sums: ReplicaSums;
   /** Bytes of the image file. */
   #bytes: number;
-  /** Files, of image and sums, whose names survive a power cut. */
+  /** How many of the two files (image, checksums) have a name that survives a power cut. */
   #namesSynced = 0;
   /** Blocks known to fail their check. */
   readonly #bad = new BlockRanges();
   #onFound: (() => void) | undefined;
   /**
-   * Distribution and retention both ask. The system tells of a failure once: neither may hear of
-   * success in its stead.
+   * Shared, because distribution and retention both sync: the system reports a failure once, and
+   * neither may be told of success instead.
    */
   readonly #sync = new SharedSync(() => this.#commit());
 
@@ -77,31 +79,33 @@ export class Replica {
     this.#sums = new ReplicaSums(files, directory);
   }
 
-  /** From now on by way of these. */
+  /** Uses these files from now on. */
   use(files: Files): void {
     this.#files = files;
     this.#sums.use(files);
   }
 
-  /** Calls when a read finds a block damaged that was not known to be. */
-  tellOf(onFound: () => void): void {
+  /** Sets what is called when a read finds a damaged block that was not known yet. */
+  onDamageFound(onFound: () => void): void {
     this.#onFound = onFound;
   }
 
-  /** From this byte on, a block's first, neither image nor sums were ever written. */
+  /**
+   * End of the blocks that were ever written, in the image or its checksums; a multiple of a block.
+   */
   get end(): number {
     return Math.max(blockCeiling(this.#bytes), this.#sums.blocks * BLOCK_BYTES);
   }
 
-  /** Parts of the volume known to fail their check now. */
+  /** Parts of the volume now known to fail their check. */
   get damagedRanges(): readonly ByteRange[] {
     return this.#bad.bytes(this.sizeBytes);
   }
 
   /**
-   * Makes room in the sums' file for an image that reaches `end`, and returns the reach to be
-   * stored before the image is written beyond the present one: a file that is shorter than its
-   * stored reach has lost something.
+   * Extends the checksum file for an image that ends at `end`, and returns the end to store before
+   * the image is written beyond the `present` one. A file shorter than its stored end has lost
+   * something.
    */
   reachFor(end: number, present: number): number {
     const step = Math.max(end, present * 2, REACH_STEP_BYTES);
@@ -111,8 +115,7 @@ export class Replica {
   }
 
   /**
-   * Condemns the blocks whose sums are gone though the image reached them. Tells whether there were
-   * any.
+   * Marks blocks up to `reach` whose checksums are gone as damaged. Tells whether there were any.
    */
   async condemnUnknown(reach: number): Promise<boolean> {
     const first = this.#sums.blocks;
@@ -127,8 +130,9 @@ export class Replica {
   }
 
   /**
-   * Finds blocks behind the end of a file that was cut short or is gone. A file only grows, so
-   * there every sum is one of zeroes. Reads the sums of what the stored reach has beyond the end.
+   * Finds damaged blocks beyond the end of an image that was cut short or is gone: files only grow,
+   * so a checksum there must be zero. Reads the checksums between the image's end and its stored
+   * end.
    */
   async findCutOff(): Promise<void> {
     for (let from = blockOf(blockCeiling(this.#bytes)); from < this.#sums.blocks; from += SUMS_AT_ONCE) {
@@ -144,10 +148,7 @@ export class Replica {
     if (this.#bytes % BLOCK_BYTES > 0) await this.check([{ offset: this.#bytes - 1, length: 1 }]);
   }
 
-  /**
-   * Makes every block that the range touches fail its check, whatever is in it, until it is written
-   * whole.
-   */
+  /** Makes every block that the range touches fail its check until it is written whole. */
   condemn(offset: number, length: number): void {
     const { from, to } = this.widened(offset, offset + length);
     for (let at = from; at < to; at += BLOCK_BYTES) {
@@ -158,8 +159,8 @@ export class Replica {
   }
 
   /**
-   * Looks again at ranges that were damaged once; of very many, the rest is taken to be damaged
-   * still.
+   * Checks again the ranges that were damaged once. Beyond {@link CHECK_AGAIN_BYTES_MAX} it counts
+   * the rest as still damaged.
    */
   async checkAgain(ranges: readonly ByteRange[]): Promise<void> {
     let left = CHECK_AGAIN_BYTES_MAX;
@@ -189,8 +190,8 @@ export class Replica {
   }
 
   /**
-   * Reads whole blocks, and answers which of them are damaged: definitive, for both files are
-   * written synchronously.
+   * Reads whole blocks and returns the damaged ones. The answer is final: both files are written
+   * synchronously.
    * @throws the system's error for blocks that the disk refuses to read, unless they are known to
    * be damaged
    */
@@ -204,8 +205,8 @@ export class Replica {
   }
 
   /**
-   * As `read`, off the main thread. Bytes written meanwhile may appear or not, but each block is of
-   * one instant.
+   * Reads like `read`, off the main thread. Bytes written meanwhile may appear or not, but each
+   * block is of one instant.
    */
   async readLater(into: Buffer, offset: number): Promise<readonly DamagedBlock[]> {
     const stored = this.#stored(into, offset);
@@ -220,7 +221,8 @@ export class Replica {
     if (both === undefined) return this.read(into, offset);
     const [count, sums] = both;
     into.fill(0, count);
-    // Distribution may have come between block and sum: looked at again where it can't.
+    // Distribution may have written between the reads of block and checksum, so read again
+    // synchronously.
     return damagedBlocks(into, offset, sums).flatMap(({ block }) => {
       const start = block * BLOCK_BYTES - offset;
       return this.read(into.subarray(start, start + BLOCK_BYTES), block * BLOCK_BYTES);
@@ -228,7 +230,8 @@ export class Replica {
   }
 
   /**
-   * `known` has the sums of the blocks that are written in part, and of others if they are known.
+   * Writes bytes and checksums. `known` has the checksums of blocks written in part, and of others
+   * if known.
    */
   write(data: Buffer, offset: number, known: readonly EdgeSum[]): void {
     this.#writeImage(data, offset);
@@ -242,7 +245,7 @@ export class Replica {
   }
 
   /**
-   * Overwrites bytes known not to be all zero; blocks overwritten in part get their sums from
+   * Overwrites bytes that are not all zero. Blocks overwritten in part get their checksums from
    * `writeSums`.
    */
   writeZeroes(offset: number, length: number): void {
@@ -253,7 +256,7 @@ export class Replica {
     if (last > first) this.#sums.write(first, last - first, () => 0);
   }
 
-  /** Bytes as they were before a `write` that failed: their sums are still these bytes'. */
+  /** Puts back the bytes from before a failed `write`: the stored checksums are still theirs. */
   putBack(data: Buffer, offset: number): void {
     this.#writeImage(data, offset);
   }
@@ -268,12 +271,12 @@ export class Replica {
   }
 
   /**
-   * Brings a piece in again, whatever is there of it. `loggedSum` tells what UNDO notes of a block;
-   * a block of which it notes nothing is one that another piece of the same record completes.
-   * Without it, when UNDO itself is damaged, a block written in part must not be blessed: one that
-   * fails its check before fails it afterwards. Zeroes are written wherever UNDO says that the
-   * bytes were not (`overwritten`), though they read as zeroes: a sync may have failed, and then
-   * only writing helps.
+   * Writes a piece again, whatever part of it is there. `loggedSum` returns the checksum that UNDO
+   * has for a block; if it has none, another piece of the same record completes the block. Without
+   * `loggedSum`, because UNDO itself is damaged, a block written in part that failed its check
+   * before must fail it afterwards. Zeroes are written wherever the bytes were not zero before
+   * (`overwritten`), even if they read as zeroes: a sync may have failed, and only writing helps
+   * then.
    */
   redo(
     offset: number,
@@ -314,7 +317,10 @@ export class Replica {
     return damaged;
   }
 
-  /** One that is known to be damaged need not be readable: nothing of it is lost any more. */
+  /**
+   * Reads one block. An unreadable block that is known to be damaged counts as zeroes: it has
+   * nothing left to lose.
+   */
   #checkedBlock(into: Buffer, offset: number): readonly DamagedBlock[] {
     try {
       this.#readImage(into, offset);
@@ -325,18 +331,18 @@ export class Replica {
     }
   }
 
-  /** What blocks' sums differ by from what they should be, before they are written in part. */
+  /** XOR of the computed and stored checksums of blocks that are about to be written in part. */
   #differences(blocks: readonly number[]): ReadonlyMap<number, number> {
     return new Map(blocks.map((block) => [block, (this.#computedSum(block) ^ this.#sums.read(block, 1).at(0)) >>> 0]));
   }
 
-  /** Blocks written whole are damaged no more. */
+  /** Notes that blocks written whole are no longer damaged. */
   #heal(offset: number, length: number): void {
     if (this.#bad.isEmpty) return;
     this.#bad.remove(blockOf(blockCeiling(offset)), this.#wholeBlocksEnd(offset + length));
   }
 
-  /** Computes all sums from the image: for a folder that had none. */
+  /** Computes all checksums from the image of a folder that had none. */
   async buildSums(): Promise<void> {
     this.#sums.removeAll();
     const window = Buffer.allocUnsafe(BUILD_BYTES);
@@ -353,8 +359,8 @@ export class Replica {
   }
 
   /**
-   * What was written survives a power cut once this resolves. Fails for ever once it failed;
-   * recovery writes anew what DO has.
+   * Resolves once all writes survive a power cut. Once failed, it always fails; recovery rewrites
+   * from DO.
    */
   commit(): Promise<void> {
     return this.#sync.request();
@@ -369,7 +375,7 @@ export class Replica {
     this.#namesSynced = files;
   }
 
-  /** The first block, seen from the front, that bytes ending at `end` don't fill. */
+  /** The first block that bytes up to `end` don't fill. */
   #wholeBlocksEnd(end: number): number {
     return end >= this.sizeBytes ? blockOf(blockCeiling(end)) : blockOf(end);
   }

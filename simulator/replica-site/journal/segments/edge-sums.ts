@@ -1,7 +1,8 @@
-// What UNDO notes about blocks that a record overwrites in part: the sums they have afterwards.
+// Payload of an `edgeSums` record in UNDO: checksums, as they are afterwards, of the blocks that a
+// record overwrites in part.
 import { readSafeInteger, writeSafeInteger } from './record-format.js';
 
-/** The sum of a block once a piece is in the replica image. */
+/** A block's checksum once a piece is in the replica image. */
 export interface EdgeSum {
   readonly block: number;
   readonly sum: number;

@@ -1,12 +1,12 @@
-// Tells a torn tail from a damaged record after a power cut, where pages of the last group may be
-// lost in any order.
+// Tells a torn tail from a damaged record. A power cut may lose pages of the last group in any
+// order.
 import type { Files } from '../terms/files.js';
 import { unlessGivenUp } from '../files/unreadable.js';
 import { isZero } from '../ranges/zeroes.js';
 import { RECORD_HEADER_BYTES, decodeRecordHeader } from './record-format.js';
 
 /**
- * A disk writes this much whole or not at all, bytes; what it did not write of a file that grew is
+ * Bytes that a disk writes whole or not at all. Sectors of a grown file that it did not write are
  * zero.
  */
 const SECTOR_BYTES = 512;
@@ -30,8 +30,8 @@ export function hasLostSector(files: Files, path: string, at: number, fileBytes:
 }
 
 /**
- * True if the file holds a record of a group that began after byte `at`: a group is written only
- * once the one before it is synced, so whatever stood at `at` was synced, and reported.
+ * Whether the file holds a record of a group that began after byte `at`. A group is written only
+ * once the one before it is synced, so the bytes at `at` were synced, and reported.
  */
 export function laterGroupFollows(files: Files, path: string, at: number, fileBytes: number): boolean {
   const rest = Buffer.alloc(fileBytes - at);

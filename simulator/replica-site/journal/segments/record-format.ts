@@ -1,15 +1,16 @@
-// The 64-byte header of every DO and UNDO record: one shape for both, so that one scanner reads
-// both.
+// The 64-byte header of every DO and UNDO record. One scanner reads both.
 import { crc32 } from 'node:zlib';
 
 export const RECORD_HEADER_BYTES = 64;
 
 /**
- * DO: write, zeroes, initBegin, initEnd. UNDO: oldData (what a record overwrote), oldZeroes (the
- * same, all zero, so without payload), oldDamaged (the same, but it failed its check: nobody may
- * read it any more), untouched (the record overwrote nothing), edgeSums (sums of blocks of the
- * replica image overwritten in part, as they are afterwards). Every position has at least one UNDO
- * record, and one that isn't edgeSums, until UNDO is consolidated.
+ * Kinds of records. DO has write, zeroes, initBegin and initEnd. UNDO has:
+ * - oldData: what a record overwrote.
+ * - oldZeroes: the same, all zero, so without payload.
+ * - oldDamaged: the same, but the bytes had failed their check, so that nobody may read them.
+ * - untouched: the record overwrote nothing.
+ * - edgeSums: checksums, as they are afterwards, of replica blocks that were overwritten in part.
+ *   Until UNDO is consolidated, every position has at least one UNDO record other than edgeSums.
  */
 const kindNumbers = {
   write: 1,
@@ -39,10 +40,10 @@ const kindOfNumber = new Map<number, RecordKind>([
 
 export interface RecordHeader {
   readonly kind: RecordKind;
-  /** No further record of this position follows; a long UNDO is split into several. */
+  /** Whether it is the position's last record: long UNDO is split into several. */
   readonly last: boolean;
   /**
-   * Bytes from the start of the write call that carried this record: tells which records were
+   * Bytes from the start of its group (the records of one write call): tells which records were
    * synced before it.
    */
   readonly groupDistance: number;
@@ -51,14 +52,14 @@ export interface RecordHeader {
   readonly n: number;
   readonly epoch: number;
   readonly timeMs: number;
-  /** Byte of the volume; for initBegin the start of the gap, milliseconds since 1970. */
+  /** Byte of the volume; for initBegin the time the gap began, milliseconds since 1970. */
   readonly offset: number;
   /** Bytes of the volume; for initBegin and edgeSums the bytes of the payload. */
   readonly length: number;
   readonly payloadCrc: number;
 }
 
-/** Bytes that follow the header. */
+/** Bytes of the payload, which follows the header. */
 export function payloadBytes(header: RecordHeader): number {
   switch (header.kind) {
     case 'write':
@@ -127,7 +128,7 @@ export function encodeRecordHeader(header: RecordHeader, into: Buffer, start: nu
   into.writeUInt32LE(headerCrc(into, start), start + at.headerCrc);
 }
 
-/** The header at `start`, or undefined if the bytes there aren't one. */
+/** The header at `start`; undefined if the bytes there are none. */
 export function decodeRecordHeader(from: Buffer, start: number): RecordHeader | undefined {
   const kind = kindOfNumber.get(from[start + at.kind] ?? 0);
   if (kind === undefined || from.readUInt16LE(start + at.reserved) !== 0) return undefined;

@@ -1,5 +1,5 @@
-// Writes the last group of a segment again, in its place: the only way to stable storage for what
-// an earlier sync failed to bring there.
+// Rewrites the last group of a segment in place. If an earlier sync failed, only that brings the
+// group to stable storage.
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { JournalError } from '../terms/errors.js';
 import type { Files } from '../terms/files.js';
@@ -7,20 +7,20 @@ import { scanRecords } from './scan.js';
 import { SEGMENT_HEADER_BYTES, decodeSegmentHeader } from './segment-format.js';
 import type { Segment } from './segment-log.js';
 
-/** Bytes written in one slice of the event loop: less than a millisecond. */
+/** Bytes written in one turn of the event loop: less than a millisecond. */
 const SLICE_BYTES = 512 * 1024;
 
 /**
- * The group begins at byte `start` of the file; where the segment begins with it, the segment's
- * header is written too. The bytes stay the same, so a crash half-way does no harm.
- * @throws JournalError FAILED when the group, which was read before, is gone: the next opening cuts
- * it off
+ * Rewrites and syncs the group at byte `start` of the file, and the segment's header if it is the
+ * first group. The bytes stay the same, so a crash half-way does no harm.
+ * @throws JournalError FAILED if the group, which was readable before, is lost: the next opening
+ * cuts it off
  */
 export async function rewriteLastGroup(files: Files, segment: Segment, start: number): Promise<void> {
   const { path, bytes: end } = segment;
   const header = Buffer.alloc(SEGMENT_HEADER_BYTES);
   files.read(path, header, 0);
-  // One that was damaged before is known to be, and its records tell what the segment holds.
+  // A header that was damaged before is no new loss: the records tell what the segment holds.
   const wasSound = decodeSegmentHeader(header) !== undefined;
   const slice = Buffer.allocUnsafe(Math.min(SLICE_BYTES, end));
   for (let at = start <= SEGMENT_HEADER_BYTES ? 0 : start; at < end; at += slice.length) {
@@ -30,8 +30,7 @@ export async function rewriteLastGroup(files: Files, segment: Segment, start: nu
     await nextTurn();
   }
   await files.datasync(path);
-  // The page cache may have let go of it since it was checked. What is on the disk now can't change
-  // any more.
+  // The page cache may have dropped the group since it was checked. What the disk holds now stays.
   files.read(path, header, 0);
   const { fault } = await scanRecords(files, path, { from: start, to: end, payloads: true }, () => undefined);
   if (fault !== undefined || (wasSound && decodeSegmentHeader(header) === undefined)) throw neverReachedTheDisk(path);

@@ -1,5 +1,4 @@
-// Reads a segment record by record: at recovery to check everything, for an image to list what
-// changed.
+// Reads a segment record by record: recovery checks everything, an image lists what changed.
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { crc32 } from 'node:zlib';
 import type { Files } from '../terms/files.js';
@@ -8,33 +7,35 @@ import type { RecordHeader } from './record-format.js';
 import { unlessGivenUp } from '../files/unreadable.js';
 
 /**
- * Bytes read at once: long enough for the disk, short enough for the event loop, which gets its
- * turn after each.
+ * Bytes read at once: enough for the disk, few enough for the event loop, which runs after each.
  */
 const WINDOW_BYTES = 1024 * 1024;
 
 export interface ScanRange {
   readonly from: number;
   readonly to: number;
-  /** Check payloads too, not only headers. */
+  /** Whether payloads are checked too, not only headers. */
   readonly payloads: boolean;
-  /** Bytes read at once; default {@link WINDOW_BYTES}. Less if `visit` takes long. */
+  /** Bytes read at once; default {@link WINDOW_BYTES}. Set fewer if `visit` takes long. */
   readonly windowBytes?: number;
-  /** Called for a record whose payload alone is damaged, in place of ending there. */
+  /**
+   * Called for a record whose header is sound and payload is not; the scan goes on. Without it the
+   * scan ends there.
+   */
   readonly onBadPayload?: (header: RecordHeader, fileOffset: number) => void;
 }
 
 /**
- * Where the scan ended: at the range's end without a fault, or at the first record that is wrong.
- * `short`: the range ends within the record; `header`, `payload`: they fail their checksum;
- * `unreadable`: the disk refused to read it.
+ * Where the scan ended: at the range's end without a fault, or at the first bad record. `short`:
+ * the range ends within the record; `header`, `payload`: they fail their checksum; `unreadable`:
+ * the disk refused to read it.
  */
 export interface ScanEnd {
   readonly at: number;
   readonly fault: 'short' | 'header' | 'payload' | 'unreadable' | undefined;
 }
 
-/** Calls `visit` for each good record in order. */
+/** Calls `visit` for each sound record in order. */
 export async function scanRecords(
   files: Files,
   path: string,
@@ -74,17 +75,17 @@ export async function scanRecords(
   return { at, fault: undefined };
 }
 
-/** Where records can be read again. */
+/** The place after damage from which records are sound again. */
 export interface SoundRest {
   readonly at: number;
-  /** Of the first record there. */
+  /** Position of the first record there. */
   readonly position: number;
 }
 
 /**
- * Looks behind damage for the place from which every record to the range's end is sound, in order,
- * and at or before `lastPosition`. A guest's data may look like a record: only an unbroken row up
- * to the end is believed.
+ * Finds the first place after damage from which every record to the range's end is sound, in order,
+ * and of a position from `first` to `last`. A guest's data may look like a record, so only an
+ * unbroken row up to the end counts.
  */
 export async function findSoundRest(
   files: Files,
@@ -109,7 +110,7 @@ export async function findSoundRest(
   return undefined;
 }
 
-/** The piece of the file that is in memory. */
+/** The part of the file that is in memory. */
 class ScanWindow {
   readonly #files: Files;
   readonly #path: string;
@@ -129,7 +130,7 @@ class ScanWindow {
     return at >= this.#start && at + length <= this.#start + this.#buffer.length;
   }
 
-  /** Tells what is wrong if the file is shorter than it should be, or can't be read. */
+  /** Loads bytes from `at` on; `length` of them must be there. Returns the fault, if any. */
   load(at: number, length: number): 'short' | 'unreadable' | undefined {
     const buffer = Buffer.allocUnsafe(Math.max(length, Math.min(this.#windowBytes, this.#end - at)));
     const count = unlessGivenUp(() => this.#files.read(this.#path, buffer, at));

@@ -1,5 +1,5 @@
-// Names and 64-byte headers of segment files: each says which positions it begins with, so that a
-// list of headers is the map of a whole lineage.
+// Names and 64-byte headers of segment files. A header says the first position, so the headers are
+// the map of a whole lineage.
 import { crc32 } from 'node:zlib';
 import { readSafeInteger, writeSafeInteger } from './record-format.js';
 import type { Signature } from '../terms/retained-positions.js';
@@ -10,19 +10,19 @@ export type SegmentKind = 'do' | 'undo';
 
 export interface SegmentHeader {
   readonly kind: SegmentKind;
-  /** Written with fdatasync after each group. */
+  /** Whether each group was followed by fdatasync. */
   readonly synced: boolean;
-  /** Its first record goes on with the position that ended the segment before. */
+  /** Whether its first record continues the last position of the segment before it. */
   readonly continued: boolean;
   readonly sequence: number;
   readonly firstPosition: number;
-  /** Undefined for a segment as it was first written. */
+  /** What a rewrite knew; undefined if the segment was never rewritten. */
   readonly consolidated: Consolidated | undefined;
 }
 
-/** What was known of a segment when it was written anew, whole, with less in it. */
+/** Facts about a segment that consolidation has rewritten whole, with fewer records. */
 export interface Consolidated {
-  /** Sequence numbers, from the segment's own on, of the segments that it stands for. */
+  /** How many segments it replaces: their sequence numbers begin with its own. */
   readonly spans: number;
   readonly lastPosition: number;
   /** Bytes of the whole file. */
@@ -67,7 +67,7 @@ export function encodeSegmentHeader(header: SegmentHeader): Buffer {
     bytes.writeUInt32LE(spans, at.spans);
     writeSafeInteger(bytes, lastPosition, at.lastPosition);
     bytes.writeUInt32LE(fileBytes, at.bytes);
-    // One more, so that it is never negative.
+    // Plus one, because it may be -1.
     writeSafeInteger(bytes, signature.intervalStart + 1, at.intervalStart);
     bytes.writeUInt32LE(signature.positionsWithin, at.positionsWithin);
   }
@@ -103,13 +103,13 @@ function decodeConsolidated(bytes: Buffer): Consolidated {
   };
 }
 
-/** Each time it is written anew, a segment gets the next generation. */
+/** The name of a segment's file. Each rewrite gets the next generation. */
 export function segmentName(kind: SegmentKind, sequence: number, generation = 0): string {
   const digits = String(sequence).padStart(SEQUENCE_DIGITS, '0');
   return generation === 0 ? `${kind}-${digits}.seg` : `${kind}-${digits}.g${generation}.seg`;
 }
 
-/** The name of a file that is to become the segment once it is whole. */
+/** The name of a segment's file until it is whole. */
 export function unfinishedName(segment: string): string {
   return segment + NEW_SUFFIX;
 }
@@ -124,7 +124,7 @@ export interface SegmentName {
   readonly generation: number;
 }
 
-/** What a file's name says, or undefined for a file of another kind. */
+/** Parts of a segment file's name; undefined for other files. */
 export function parseSegmentName(name: string): SegmentName | undefined {
   const match = namePattern.exec(name);
   if (match === null) return undefined;

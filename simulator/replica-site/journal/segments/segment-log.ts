@@ -1,11 +1,14 @@
-// A journal on disk: a row of segment files, of which only the last grows; whole ones are dropped
-// from the front.
+// A log on disk, DO or UNDO: a list of segment files. Only the last one grows; whole ones are
+// dropped from the front.
 import { join } from 'node:path';
 import type { Files } from '../terms/files.js';
 import { SEGMENT_HEADER_BYTES, encodeSegmentHeader, segmentName } from './segment-format.js';
 import type { SegmentHeader, SegmentKind } from './segment-format.js';
 
-/** One file of the row. It never changes once another follows it; another may take its place. */
+/**
+ * One file of the log. It never changes once another follows it, but a rewritten file may replace
+ * it.
+ */
 export interface Segment extends SegmentHeader {
   readonly path: string;
   readonly generation: number;
@@ -15,11 +18,11 @@ export interface Segment extends SegmentHeader {
   readonly bytes: number;
 }
 
-/** Records written by one call. */
+/** Records written by one write call. */
 export interface Group {
   readonly firstPosition: number;
   readonly lastPosition: number;
-  /** Its first record goes on with a position whose earlier records are already written. */
+  /** Whether its first record continues a position whose earlier records are already written. */
   readonly continued: boolean;
   readonly parts: readonly Uint8Array[];
   readonly bytes: number;
@@ -42,13 +45,13 @@ export class SegmentLog {
   readonly #options: SegmentLogOptions;
   #segments: GrowingSegment[];
   #nextSequence: number;
-  /** The next group begins a new segment. */
+  /** Whether the next group begins a new segment. */
   #sealed: boolean;
   #bytes: number;
   #namesUnsynced = false;
   /**
-   * What a failed write left behind the end of a file, and could not be cut off: it must be before
-   * the next write.
+   * A partly written group that could not be cut off a file. It must be cut off before the next
+   * write.
    */
   #leftover: { readonly path: string; readonly bytes: number } | undefined;
 
@@ -69,17 +72,17 @@ export class SegmentLog {
     return this.#segments[0];
   }
 
-  /** The segment that grows, if the next group doesn't begin a new one. */
+  /** The segment that the next group may be appended to; undefined if it begins a new one. */
   get growing(): Segment | undefined {
     return this.#sealed ? undefined : this.#segments.at(-1);
   }
 
-  /** Bytes of all files of the row. */
+  /** Bytes of all its files. */
   get bytes(): number {
     return this.#bytes;
   }
 
-  /** Bytes that still fit the growing segment, or a new one if it is full. */
+  /** Bytes left in the growing segment, or in a new one if fewer than `atLeast` are left. */
   room(atLeast: number): number {
     const growing = this.growing;
     const left = growing === undefined ? 0 : this.#options.segmentBytes - growing.bytes;
@@ -92,8 +95,7 @@ export class SegmentLog {
 
   /**
    * Writes a group at the end; begins a new segment if it doesn't fit. Returns where its first byte
-   * went. If the write fails, the row is as it was before, and the next group goes where this one
-   * should have gone.
+   * went. After a failure the log is as before, and the next group takes the same place.
    */
   append(group: Group): { readonly segment: Segment; readonly fileOffset: number } {
     let segment = this.#sealed ? undefined : this.#segments.at(-1);
@@ -113,8 +115,8 @@ export class SegmentLog {
   }
 
   /**
-   * With sync, makes what was appended survive a power cut. Called after each group, so only the
-   * last segment needs it.
+   * Makes appended groups survive a power cut; does nothing without sync. It is called after each
+   * group, so only the last segment needs it.
    */
   async commit(): Promise<void> {
     const { files, directory, sync } = this.#options;
@@ -126,12 +128,12 @@ export class SegmentLog {
     this.#namesUnsynced = false;
   }
 
-  /** The next group begins a new segment. */
+  /** Makes the next group begin a new segment. */
   seal(): void {
     this.#sealed = true;
   }
 
-  /** Takes the first `count` segments out of the row and returns them; their files stay. */
+  /** Takes the first `count` segments out of the log and returns them. Their files stay. */
   shift(count: number): readonly Segment[] {
     const gone = this.#segments.splice(0, count);
     if (this.#segments.length === 0) this.#sealed = true;
@@ -140,19 +142,19 @@ export class SegmentLog {
   }
 
   /**
-   * Puts one segment in the place of neighbouring ones, none of which may grow; their files stay.
+   * Puts one segment in the place of neighbouring ones, none of which may grow. Their files stay.
    */
   replace(sources: readonly Segment[], segment: Segment): void {
     const start = this.#segments.findIndex((one) => one === sources[0]);
-    if (start === -1) throw new RangeError(`segment ${segment.path} replaces none of the row`);
+    if (start === -1) throw new RangeError(`segment ${segment.path} replaces none of the log`);
     for (const source of sources) this.#bytes -= source.bytes;
     this.#segments.splice(start, sources.length, { ...segment });
     this.#bytes += segment.bytes;
   }
 
   /**
-   * A part of a group at the end of a file would be taken for damage once something stands behind
-   * it.
+   * Writes, and cuts off what a failed write left: a partial group would look like damage once
+   * something follows it.
    */
   #write(path: string, parts: readonly Uint8Array[], at: number): void {
     const { files } = this.#options;
@@ -164,7 +166,7 @@ export class SegmentLog {
       try {
         this.#cutOff(this.#leftover);
       } catch {
-        // The next write begins with it.
+        // The next write begins by cutting it off.
       }
       throw error;
     }

@@ -1,5 +1,5 @@
-// What a journal can't vouch for: kept in its manifest, told to people, and asked before a position
-// is opened.
+// Damage of a journal: stored in its manifest, reported to people, and checked before a position is
+// opened.
 import { z } from 'zod';
 import { countBefore } from './retained-positions.js';
 import type { Retained } from './retained-positions.js';
@@ -18,14 +18,13 @@ export interface DamagePlace {
 const place = { file: z.string(), offset: safe };
 
 /**
- * - `history`: old content that images of the positions `from` to `to` need can't be read. With
- *   `bytes` only these of the
- *   volume; without, nobody knows which, and none of the positions opens.
- *   `accepted` by a rebuild, it is told of these positions only.
+ * Kinds of damage:
+ * - `history`: old data that images of the positions `from` to `to` need can't be read. `bytes` are
+ *   the damaged bytes of the volume; without it they are unknown, and none of the positions opens.
+ *   `accepted` by a rebuild: only these positions report it.
  * - `records`: records after `after` up to `upTo` were durable and are lost. `ranges` of the volume
- *   have to be sent again.
- *   Positions after `after` don't open before `wholeFrom`: there a short initialization after the
- * loss ended.
+ *   must be sent again. Positions after `after` don't open before `wholeFrom`, where a short
+ *   initialization after the loss ended.
  * - `replica`: blocks of the replica image fail their check. An overwrite heals them.
  */
 export const damageSchema = z.discriminatedUnion('kind', [
@@ -50,25 +49,25 @@ export const damageSchema = z.discriminatedUnion('kind', [
 export type Damage = Readonly<z.infer<typeof damageSchema>>;
 export type DamageOf<Kind extends Damage['kind']> = Extract<Damage, { kind: Kind }>;
 
-/** Entries of history kept apart at most: more become one that covers them all. */
+/** Most entries of damaged history; beyond it they become one entry that covers them all. */
 const HISTORY_ENTRIES_MAX = 256;
 
-/** Why a position can't be served wholly; undefined if nothing is known against it. */
+/** Why a position can't be served whole; undefined if no damage is known. */
 export function damageAt(all: readonly Damage[], position: number): Damage | undefined {
   const against = all.filter((damage) => isAgainst(damage, position));
   return against.find((damage) => damage.kind !== 'history' || damage.bytes === undefined) ?? against[0];
 }
 
-/** The last position up to the given one that has not been lost. */
+/** The last position up to the given one whose record is not lost. */
 export function soundPosition(all: readonly Damage[], position: number): number {
   let sound = position;
-  // The latest loss first: an earlier one may reach up to where it begins.
+  // The latest loss first: an earlier loss may end where the later one begins.
   for (const damage of all.filter((one) => one.kind === 'records').toSorted((a, b) => b.upTo - a.upTo))
     if (sound > damage.after && sound <= damage.upTo) sound = damage.after;
   return sound;
 }
 
-/** Whether no byte of a damaged position can be vouched for. */
+/** Whether the damage concerns every byte of the position. */
 export function isWhole(damage: Damage): boolean {
   return damage.kind === 'records' || (damage.kind === 'history' && damage.bytes === undefined);
 }
@@ -84,18 +83,18 @@ function isAgainst(damage: Damage, position: number): boolean {
   }
 }
 
-/** The same, known to people. */
+/** The same damage, marked as known to people. */
 export function accepted(damage: Damage): Damage {
   return damage.kind === 'history' ? { ...damage, accepted: true } : damage;
 }
 
-/** Notes lost records; what was noted of the same loss before is replaced. */
+/** Adds lost records; replaces an earlier entry of the same loss. */
 export function withRecords(all: readonly Damage[], lost: DamageOf<'records'>): readonly Damage[] {
   const isOther = (damage: Damage): boolean => damage.kind !== 'records' || damage.wholeFrom !== undefined;
   return [...all.filter((damage) => isOther(damage) || damage.kind !== 'records' || damage.upTo < lost.after), lost];
 }
 
-/** Adds damage of history; the same again adds nothing. */
+/** Adds damaged history that no entry covers yet. */
 export function withHistory(all: readonly Damage[], found: DamageOf<'history'>): readonly Damage[] {
   const entries = all.filter((damage) => damage.kind === 'history');
   if (entries.some((one) => includes(one, found))) return all;
@@ -114,7 +113,7 @@ function includes(one: DamageOf<'history'>, other: DamageOf<'history'>): boolean
   return bytes.offset >= one.bytes.offset && bytes.offset + bytes.length <= one.bytes.offset + one.bytes.length;
 }
 
-/** Forgets what concerns none of the positions that are still asked for. */
+/** Drops damage that concerns none of the positions still retained. */
 export function withoutOld(all: readonly Damage[], { positions, everyFrom }: Retained): readonly Damage[] {
   const isAsked = (from: number, to: number): boolean => {
     return to >= everyFrom || countBefore(positions, from) < countBefore(positions, to + 1);
@@ -133,8 +132,7 @@ export function withoutOld(all: readonly Damage[], { positions, everyFrom }: Ret
 }
 
 /**
- * What has to be sent again before the volume is whole: ranges, or all of it; undefined if nothing
- * has.
+ * What must be sent again before the volume is whole: ranges, or all of it; undefined if nothing.
  */
 export function rangesToResend(all: readonly Damage[]): readonly ByteRange[] | 'all' | undefined {
   const ranges: ByteRange[] = [];

@@ -1,17 +1,17 @@
-// The journal's own errors: the shell around it maps their codes to what its callers understand.
+// The journal's own errors. The replica site maps their codes to those of its API.
 
 /**
- * - `CORRUPT`: stored bytes fail their check; `place` names where. Nothing of it is served.
- * - `DAMAGED`: the position needs what is damaged or lost; `place` names where. Others open.
+ * - `CORRUPT`: stored bytes fail their check; `place` says where. None of them is served.
+ * - `DAMAGED`: the position needs damaged or lost data; `place` says where. Other positions open.
  * - `TRIMMED`: the position's UNDO was dropped.
  * - `BEYOND_DURABLE`: the position isn't durable yet.
- * - `OUT_OF_RANGE`: offset, length or another number outside its limits.
- * - `OUT_OF_ORDER`: a record that doesn't follow the one before it.
+ * - `OUT_OF_RANGE`: an offset, length or other number is outside its limits.
+ * - `OUT_OF_ORDER`: a record doesn't follow the one before it.
  * - `SIZE_MISMATCH`: the folder holds a volume of another size.
- * - `FAILED`: an earlier failure of the files; close the journal and open it again.
- * - `STALLED`: a file can't be written or read now (`cause` tells which). Nothing durable is lost;
- *   it is tried again.
- * - `CLOSED`: the journal or image was closed.
+ * - `FAILED`: the files failed earlier; close the journal and open it again.
+ * - `STALLED`: a file can't be written or read now; `cause` is the system's error. Nothing durable
+ *   is lost; the journal retries.
+ * - `CLOSED`: the journal or image is closed.
  */
 export type JournalErrorCode =
   | 'CORRUPT'
@@ -26,8 +26,8 @@ export type JournalErrorCode =
   | 'CLOSED';
 
 /**
- * Where stored bytes are wrong: `offset` in bytes of the file, `position` of the record expected
- * there.
+ * Where stored bytes are wrong: byte `offset` of the file, where the record of `position` should
+ * be.
  */
 export interface CorruptPlace {
   readonly file: string;

@@ -1,22 +1,21 @@
-// Which history a journal holds: an identity that no other history has, and what it branched off
-// from.
+// The identity of a journal's history, and the history it branched off from.
 import { randomBytes } from 'node:crypto';
 
-/** 128 bits: two lineages never get the same by chance. */
+/** 128 bits: two lineages never share an id by chance. */
 const ID_BYTES = 16;
 
 /**
- * The lineage that another one goes on from: both have the same records up to the position, and
- * none after it.
+ * The lineage that another one branched off from: both have the same records up to `position`, and
+ * share none after it.
  */
 export interface LineageParent {
   readonly id: string;
   readonly position: number;
-  /** Why the older lineage could not go on: a clause for people. */
+  /** Why the older lineage ended: a clause for people. */
   readonly reason: string;
 }
 
-/** Within one identity a position stands for one record for ever. */
+/** A history in which each position stands for one record, for ever. */
 export interface Lineage {
   /** 32 hexadecimal digits. */
   readonly id: string;

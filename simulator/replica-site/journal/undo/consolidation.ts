@@ -1,6 +1,6 @@
-// One walk over the UNDO that has come to rest, oldest first: keeps of each interval between
-// retained positions the first old content of every byte, and writes segments anew that hold much
-// else, or that are small and side by side.
+// One walk over the UNDO that no longer grows, oldest first. Of each interval between retained
+// positions it keeps the first old content of every byte. It rewrites segments that hold much else,
+// and joins small neighbours.
 import { ExtentMap } from '../ranges/extent-map.js';
 import type { Files } from '../terms/files.js';
 import { intervalStart, signatureOf } from '../terms/retained-positions.js';
@@ -13,18 +13,16 @@ import { rewriteSegments } from './segment-rewrite.js';
 import type { UndoLog } from './undo-log.js';
 
 /**
- * A segment is written anew if that frees an eighth of it: what is copied stays within 7 times what
- * is freed.
+ * A segment is rewritten if that frees an eighth of it, so that at most 7 bytes are copied for each
+ * byte freed.
  */
 const WORTH_SHARE = 8;
-/**
- * Intervals of less consolidated UNDO than this are always looked at again when they grow, bytes.
- */
+/** Intervals with less consolidated UNDO than this, bytes, are re-read whenever they grow. */
 const SMALL_INTERVAL_BYTES = 64 * 1024 * 1024;
 /**
- * Larger ones once they have grown by a quarter: every look reads the whole interval, to know what
- * it covers. So all looks together read 5 times as much as there is, and what lies there unlooked
- * at is a quarter at most.
+ * Larger intervals are re-read once they have grown by a quarter, because a visit reads the whole
+ * interval to know what it covers. Re-reading only after 25 % growth bounds total reads to 5× the
+ * data, and leaves at most a quarter unconsolidated.
  */
 const GROWN_SHARE = 4;
 
@@ -36,14 +34,14 @@ export interface ConsolidationOptions {
   readonly examined: ExaminedSegments;
 }
 
-/** Bytes that a call may still read. */
+/** Bytes of work left to a call. */
 export interface Budget {
   bytes: number;
 }
 
 /**
- * Segments found to hold nothing worth freeing, as long as the same positions are retained and they
- * don't grow.
+ * Segments with nothing worth freeing, as long as they don't grow and the same positions are
+ * retained.
  */
 export class ExaminedSegments {
   readonly #known = new WeakMap<Segment, { readonly signature: Signature; readonly bytes: number }>();
@@ -62,22 +60,25 @@ export class ExaminedSegments {
   }
 }
 
-/** `skipped`: not looked at yet, and not worth it now; its neighbours aren't joined with it. */
+/**
+ * What to do with a segment: `read` it; `known` to hold nothing worth freeing; or `skipped`: not
+ * worth reading now, and not to be joined with its neighbours.
+ */
 interface Visit {
   readonly segment: Segment;
   readonly how: 'read' | 'known' | 'skipped';
 }
 
 /**
- * Safe under any retained positions that follow the ones it was made for: positions once let go of
- * never come back, and it touches only what is at or before their `everyFrom`.
+ * A walk for one set of retained positions. It stays safe when fewer are retained later: dropped
+ * positions never come back, and it touches only segments up to their `everyFrom`.
  */
 export class Consolidation {
   readonly retained: Retained;
   readonly #options: ConsolidationOptions;
   readonly #visits: Visit[];
   readonly #coverage: Coverage;
-  /** Neighbours to become one file. */
+  /** Plans of neighbouring segments that will become one file. */
   #joined: SegmentPlan[] = [];
   #joinedBytes = SEGMENT_HEADER_BYTES;
 
@@ -89,7 +90,7 @@ export class Consolidation {
   }
 
   /**
-   * Goes on until the end, which it tells by true, or until the budget is used up.
+   * Walks until the end (`done`) or until the budget is used up.
    * @throws JournalError CORRUPT
    */
   async run(
@@ -121,8 +122,7 @@ export class Consolidation {
       size[known ? 'known' : 'fresh'] += segment.bytes;
       sizes.set(start, size);
     }
-    // From the newest to the oldest, because what is looked at needs the coverage from its
-    // interval's start on.
+    // Newest first: a segment that is read needs the coverage from the start of its interval on.
     const visits: Visit[] = [];
     let neededFrom = Infinity;
     for (const { segment, signature, known } of marks.toReversed()) {
@@ -139,18 +139,18 @@ export class Consolidation {
 
   async #visit({ segment, how }: Visit, budget: Budget): Promise<number> {
     const { files } = this.#options;
-    const hasGrownOn = segment.lastPosition > this.retained.everyFrom;
-    if (how === 'skipped' || hasGrownOn || !this.#isThere(segment)) return this.#writeJoined(budget);
-    if (how === 'known') return this.#consider(planToKeepAll(segment), budget);
+    const hasGrown = segment.lastPosition > this.retained.everyFrom;
+    if (how === 'skipped' || hasGrown || !this.#isThere(segment)) return this.#writeJoined(budget);
+    if (how === 'known') return this.#join(planToKeepAll(segment), budget);
     budget.bytes -= segment.bytes;
-    return this.#consider(await planSegment(files, segment, this.#coverage), budget);
+    return this.#join(await planSegment(files, segment, this.#coverage), budget);
   }
 
   /**
-   * Joins the segment with those before it, if it is worth it. Returns the bytes freed by writing
-   * those.
+   * Joins the segment with those before it if that is worth it. Returns the bytes freed by writing
+   * the joined ones before it.
    */
-  async #consider(plan: SegmentPlan, budget: Budget): Promise<number> {
+  async #join(plan: SegmentPlan, budget: Budget): Promise<number> {
     const { undo, segmentBytes } = this.#options;
     const { segment, bytes, keptBytes } = plan;
     const grows = segment === undo.growing;
@@ -192,7 +192,10 @@ export class Consolidation {
     return before - segment.bytes;
   }
 
-  /** Trims may have come between two calls: they take from the front. */
+  /**
+   * Whether the segment is still in the log: a trim between two calls drops segments from the
+   * front.
+   */
   #isThere(segment: Segment): boolean {
     const first = this.#options.undo.segments[0];
     return first !== undefined && first.sequence <= segment.sequence;
@@ -212,7 +215,7 @@ function isWorth({ bytes, keptBytes }: SegmentPlan): boolean {
 class Coverage implements IntervalCoverage {
   readonly #retained: Retained;
   #start = Number.NaN;
-  /** Positions up to this one are of the same interval. */
+  /** Positions up to this one are in the same interval. */
   #end = -1;
   #extents = new ExtentMap();
 

@@ -1,5 +1,5 @@
-// What damage to UNDO costs: positions are given up, what is of no use goes aside, and the rest
-// goes on being used.
+// Handles damage to UNDO: gives up the positions that need the damaged records, moves useless files
+// aside, and keeps using the rest.
 import type { Aside } from '../files/aside.js';
 import { withHistory } from '../terms/damage.js';
 import type { ByteRange, Damage, DamagePlace } from '../terms/damage.js';
@@ -14,12 +14,12 @@ import { rewriteSegments } from './segment-rewrite.js';
 import type { Durable, JournalLog } from '../terms/types.js';
 import type { UndoLog } from './undo-log.js';
 
-/** No retained positions are like these: the segment is looked at by the next consolidation. */
+/** A signature that no retained positions have: the next consolidation reads the segment. */
 const UNEXAMINED = { intervalStart: -1, positionsWithin: 0xffff_ffff };
 
 /**
- * Notes in the manifest that no position before `before` opens any more; to be saved before any
- * file goes.
+ * Notes in the manifest that no position before `before` opens any more. Save it before any file is
+ * removed.
  */
 export function loseHistory(manifest: Manifest, loss: { readonly before: number; readonly place: DamagePlace }): void {
   const { before, place } = loss;
@@ -35,7 +35,7 @@ export function loseHistory(manifest: Manifest, loss: { readonly before: number;
   manifest.trimPosition = oldest(retained);
 }
 
-/** The damage with what is known of the replica image now. */
+/** The damage, with the replica image's part replaced by what is known now. */
 export function withReplica(all: readonly Damage[], replica: Replica): readonly Damage[] {
   const known = all.find((damage) => damage.kind === 'replica');
   const ranges = replica.damagedRanges;
@@ -65,7 +65,7 @@ export interface HistoryLossOptions {
   readonly applied: () => Durable;
 }
 
-/** To be used while nothing else changes the row of UNDO segments. */
+/** Gives up damaged history. Use it while nothing else changes the list of UNDO segments. */
 export class HistoryLoss {
   readonly #options: HistoryLossOptions;
 
@@ -74,9 +74,9 @@ export class HistoryLoss {
   }
 
   /**
-   * Records of the segment from byte `at` on can't be read: nobody knows what they covered, so
-   * every position before the next sound record is given up, and with it all UNDO from before.
-   * False if the segment is no part of UNDO any more.
+   * Handles records that can't be read from byte `at` of the segment on. Nobody knows which bytes
+   * they covered, so every position before the next sound record is given up, with all UNDO before
+   * it. False if the segment is no longer part of UNDO.
    */
   async lose(path: string, at: number): Promise<boolean> {
     const { files, manifest, replica, undo, sync, applied, log } = this.#options;
@@ -101,7 +101,7 @@ export class HistoryLoss {
     return true;
   }
 
-  /** Old data of one record is damaged: images that need it are told, and no others. */
+  /** Notes that one record's old data is damaged, for the positions whose images need it. */
   async note(header: Pick<RecordHeader, 'position' | 'offset' | 'length'>, place: DamagePlace): Promise<void> {
     const { manifest, undo } = this.#options;
     const { position, offset, length } = header;
@@ -110,7 +110,7 @@ export class HistoryLoss {
     const from = Math.max(needed, manifest.trimPosition);
     if (from >= position) return;
     const damage = withHistory(manifest.damage, { kind: 'history', from, to: position - 1, bytes, ...place });
-    // One that a full disk kept from being stored is stored with the next try.
+    // Damage that a full disk kept from being stored is stored by the next call.
     if (damage === manifest.damage && !manifest.isBehind) return;
     manifest.damage = damage;
     await manifest.save();

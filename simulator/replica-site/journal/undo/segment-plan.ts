@@ -1,5 +1,5 @@
-// Finds out which records of an UNDO segment are the first of their bytes since a retained
-// position: what must be kept.
+// Finds the records of an UNDO segment that must be kept: those that hold the first old content of
+// any byte since a retained position.
 import { corrupt } from '../terms/errors.js';
 import type { ExtentMap } from '../ranges/extent-map.js';
 import type { Files } from '../terms/files.js';
@@ -10,12 +10,12 @@ import { SEGMENT_HEADER_BYTES } from '../segments/segment-format.js';
 import type { Segment } from '../segments/segment-log.js';
 
 /**
- * Bytes read between turns of the event loop: at most 2048 headers, a few milliseconds with a
- * search for each.
+ * Bytes read in one turn of the event loop: at most 2048 headers, a few milliseconds with one
+ * search each.
  */
 const WINDOW_BYTES = 128 * 1024;
 
-/** A part of the segment to be taken over: its bytes as they are, or some ranges of one record. */
+/** A part of the segment to keep: bytes of the file as they are, or some ranges of one record. */
 export type KeptPart =
   | { readonly kind: 'bytes'; readonly from: number; to: number }
   | { readonly kind: 'record'; readonly fileOffset: number; readonly ranges: readonly VolumeRange[] };
@@ -30,27 +30,30 @@ export interface SegmentPlan {
   /** Bytes of the segment's file when the plan was made. */
   readonly bytes: number;
   readonly parts: readonly KeptPart[];
-  /** Bytes that the parts will have. */
+  /** Bytes that the parts will take in the new file. */
   readonly keptBytes: number;
 }
 
-/** What is covered since the interval of the retained positions began. */
+/** The bytes of the volume covered so far in the present interval between retained positions. */
 export interface IntervalCoverage {
   /**
-   * Moves on to the interval of a position, and forgets what was covered before it began; -1:
-   * nobody needs it.
+   * Moves to the interval of a position, forgetting the coverage of earlier ones. `needed` is false
+   * before the first retained position.
    */
   enter(position: number): { readonly needed: boolean; readonly extents: ExtentMap };
 }
 
-/** Everything is kept: the segment's bytes need not be looked at. */
+/** A plan that keeps everything, made without reading the segment. */
 export function planToKeepAll(segment: Segment): SegmentPlan {
   const { bytes } = segment;
   const parts = bytes > SEGMENT_HEADER_BYTES ? [{ kind: 'bytes' as const, from: SEGMENT_HEADER_BYTES, to: bytes }] : [];
   return { segment, bytes, parts, keptBytes: bytes - SEGMENT_HEADER_BYTES };
 }
 
-/** Adds what the segment's records cover to `coverage`. @throws JournalError CORRUPT */
+/**
+ * Plans a segment, adding what its records cover to `coverage`.
+ * @throws JournalError CORRUPT
+ */
 export async function planSegment(files: Files, segment: Segment, coverage: IntervalCoverage): Promise<SegmentPlan> {
   const { bytes } = segment;
   const parts: KeptPart[] = [];
@@ -84,11 +87,11 @@ function keptPart(header: RecordHeader, fileOffset: number, coverage: IntervalCo
   };
   if (ranges.length === 1 && ranges[0]?.length === length) return whole;
   const part: KeptPart = { kind: 'record', fileOffset, ranges };
-  // Many small ranges may need more headers than they save data.
+  // Headers of many small ranges may take more bytes than the ranges save.
   return partBytes(part, header) < partBytes(whole, header) ? part : whole;
 }
 
-/** The extents of a coverage are asked for what they cover only. */
+/** Stands for an extent's source: only the bounds are used. */
 const NO_SOURCE = { file: 0, fileOffset: 0, recordOffset: 0, recordLength: 0 };
 
 function partBytes(part: KeptPart, header: RecordHeader): number {

@@ -1,11 +1,11 @@
 // Writes one UNDO segment in place of several, with only what their plans keep.
 //
 // Why no crash loses old data: the new file is whole (with sync: on the disk) before it gets its
-// name, and has its name (with sync: for good) before any file that it stands for is removed. Its
-// header tells the sequence numbers it stands for, and its name a generation later than theirs:
-// recovery takes the latest generation and removes what it covers, and files that never got their
-// name. Everything in it is applied and at or before the manifest's floor, which was saved before:
-// recovery needs no UNDO from there to join DO, or to redo it.
+// name, and has its name (with sync: durably) before any file that it replaces is removed. Its
+// header says which sequence numbers it replaces, and its name has a later generation than theirs.
+// Recovery takes the latest generation, and removes the files that it replaces and files that never
+// got their name. Everything in it is applied and at or before the manifest's floor, which was
+// saved before, so recovery needs no UNDO from there to redo DO.
 import { dirname, join } from 'node:path';
 import { crc32 } from 'node:zlib';
 import { corrupt } from '../terms/errors.js';
@@ -24,7 +24,10 @@ import type { Segment } from '../segments/segment-log.js';
 import type { KeptPart, SegmentPlan } from './segment-plan.js';
 import { unlessGivenUpLater } from '../files/unreadable.js';
 
-/** Bytes copied at once: read off the main thread, written on it in less than a millisecond. */
+/**
+ * Bytes copied at once: read off the main thread, written on the main thread in less than a
+ * millisecond.
+ */
 const COPY_BYTES = 512 * 1024;
 
 export interface RewriteOptions {
@@ -32,7 +35,10 @@ export interface RewriteOptions {
   readonly sync: boolean;
 }
 
-/** Makes the file; those of the plans stay. @throws JournalError CORRUPT */
+/**
+ * Writes the new file. The files of the plans stay.
+ * @throws JournalError CORRUPT
+ */
 export async function rewriteSegments(
   { files, sync }: RewriteOptions,
   plans: readonly [SegmentPlan, ...SegmentPlan[]],
@@ -65,14 +71,15 @@ export async function rewriteSegments(
     const writer = new PartWriter(files, unfinished, encodeSegmentHeader(headerOf(planned)));
     for (const { segment, parts } of plans) for (const part of parts) await writer.copy(segment, part);
     writer.flush();
-    // Damaged data was left out: the header must say how long the file is.
+    // Damaged data was left out, so the file is shorter than planned: the header must say its
+    // length.
     bytes = writer.written;
     header = headerOf(bytes);
     if (bytes !== planned) files.write(unfinished, [encodeSegmentHeader(header)], 0);
     if (sync) await files.datasync(unfinished);
     files.rename(unfinished, path);
   } catch (error) {
-    giveUp(files, unfinished);
+    removeUnfinished(files, unfinished);
     throw error;
   }
   if (sync) await files.syncDirectory(directory);
@@ -80,13 +87,14 @@ export async function rewriteSegments(
 }
 
 /**
- * What it takes up of a full disk is given back; a file that stays is removed before the next try.
+ * Removes the unfinished file, which takes room of a full disk. If that fails, the next try removes
+ * it.
  */
-function giveUp(files: Files, unfinished: string): void {
+function removeUnfinished(files: Files, unfinished: string): void {
   try {
     files.remove(unfinished);
   } catch {
-    // The failure that led here is the one to tell.
+    // The failure that led here is the one to report.
   }
 }
 
@@ -138,8 +146,8 @@ class PartWriter {
 }
 
 /**
- * A record for each range, of data that was checked: damaged data never gets a good checksum, but
- * is said to be damaged.
+ * One record for each range of a record. Its data is checked: damaged data becomes `oldDamaged` and
+ * never gets a good checksum.
  */
 async function recordParts(
   files: Files,

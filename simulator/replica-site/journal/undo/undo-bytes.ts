@@ -1,5 +1,5 @@
-// Counts the UNDO kept for each of some positions; remembers the counts at positions within
-// segments, which never change.
+// Counts the UNDO kept for each of some positions. Counts within a segment never change, so they
+// are remembered.
 import { corrupt } from '../terms/errors.js';
 import type { Files } from '../terms/files.js';
 import { countBefore } from '../terms/retained-positions.js';
@@ -11,7 +11,7 @@ import type { UndoLog } from './undo-log.js';
 export class UndoBytes {
   readonly #files: Files;
   readonly #undo: UndoLog;
-  /** By segment: bytes of its records at or before a position within it. */
+  /** Known counts by segment: bytes of its records up to a position within it. */
   readonly #known = new WeakMap<Segment, Map<number, number>>();
 
   constructor(files: Files, undo: UndoLog) {
@@ -20,7 +20,7 @@ export class UndoBytes {
   }
 
   /**
-   * By ascending position: bytes of records after it up to the next one, or to the end.
+   * Bytes of UNDO records after each of the ascending positions, up to the next one or to the end.
    * @throws JournalError CORRUPT
    */
   async after(positions: readonly number[]): Promise<readonly number[]> {

@@ -1,17 +1,17 @@
-// What a stretch of UNDO covers, without the old data: the headers' numbers in flat arrays.
+// An index of UNDO records without their old data: the headers' numbers in flat arrays.
 
 import type { RecordHeader } from '../segments/record-format.js';
 
 const INITIAL_CAPACITY = 64;
 /**
- * Stands for the file offset of a zero run, which has no bytes in the file: a segment's header is
- * there.
+ * File offset that marks a run of zeroes, which has no bytes in the file. No record can be there:
+ * the segment's header is.
  */
 export const ZERO_RUN = 0;
-/** The same for bytes that failed their check when they were overwritten. */
+/** File offset that marks bytes that failed their check when they were overwritten. */
 export const DAMAGED_RUN = 1;
 
-/** Records of one segment in order of position. */
+/** Records of one segment, in order of position. */
 export class UndoIndex {
   readonly path: string;
   #count = 0;
@@ -28,7 +28,7 @@ export class UndoIndex {
     return this.#count;
   }
 
-  /** Adds what a record covers, if anything; its header is at `fileOffset`. */
+  /** Adds a record whose header is at `fileOffset`, if it covers bytes of the volume. */
   addRecord({ kind, position, offset, length }: RecordHeader, fileOffset: number): void {
     switch (kind) {
       case 'oldData':
@@ -70,7 +70,10 @@ export class UndoIndex {
     return this.#lengths[index] ?? 0;
   }
 
-  /** Of the record's header; {@link ZERO_RUN} or {@link DAMAGED_RUN} if it has no bytes. */
+  /**
+   * Byte of the record's header in the file; {@link ZERO_RUN} or {@link DAMAGED_RUN} if it has no
+   * bytes.
+   */
   fileOffset(index: number): number {
     return this.#fileOffsets[index] ?? 0;
   }

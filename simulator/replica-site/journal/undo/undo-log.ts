@@ -1,5 +1,5 @@
-// The UNDO journal: written before the replica image is overwritten, read by images, dropped from
-// the front by trims.
+// The UNDO journal. It is written before the replica image is overwritten, read by images, and
+// trimmed from the front.
 import { crc32 } from 'node:zlib';
 import type { Aside } from '../files/aside.js';
 import type { Change } from '../replica/changes.js';
@@ -16,33 +16,33 @@ import { SEGMENT_HEADER_BYTES } from '../segments/segment-format.js';
 import type { Segment, SegmentLog } from '../segments/segment-log.js';
 import { UndoIndex } from './undo-index.js';
 
-/** Extents of which only the bounds are asked for. */
+/** Stands for an extent's source: only the bounds are used. */
 const NO_SOURCE = { file: 0, fileOffset: 0, recordOffset: 0, recordLength: 0 };
 
-/** A segment as it stood at some instant: what is appended later isn't part of it. */
+/** A segment as of some instant, without what is appended later. */
 export interface SegmentExtract {
   readonly segment: Segment;
   readonly bytes: number;
-  /** Nothing will be appended to it. */
+  /** Whether nothing will be appended to the segment. */
   readonly complete: boolean;
 }
 
-/** Out of the row, but still needed by open images. */
+/** A segment that is out of the log, but that open images may still need. */
 interface RetiredSegment {
   readonly segment: Segment;
-  /** Images opened since then don't know it. */
+  /** Number of its retirement: images opened later don't use it. */
   readonly retirement: number;
-  /** Kept for people to look at, not deleted. */
+  /** Whether the file goes aside, for people to look at, instead of being deleted. */
   readonly isKept: boolean;
 }
 
 /**
- * What an image needs: old data after its position, of segments that weren't retired when it was
+ * What an image needs: old data after its position, from segments not yet retired when it was
  * opened.
  */
 export interface UndoReader {
   readonly position: number;
-  /** What {@link UndoLog.retirements} was when it was opened. */
+  /** {@link UndoLog.retirements} when it was opened. */
   readonly openedAt: number;
 }
 
@@ -65,12 +65,12 @@ export class UndoLog {
     return this.#log.bytes + this.#retired.reduce((sum, { segment }) => sum + segment.bytes, 0);
   }
 
-  /** The row, oldest first. */
+  /** Segments, oldest first. */
   get segments(): readonly Segment[] {
     return this.#log.segments;
   }
 
-  /** The last of the row, if it still grows. */
+  /** The last segment, if it still grows. */
   get growing(): Segment | undefined {
     return this.#log.growing;
   }
@@ -80,19 +80,19 @@ export class UndoLog {
     return this.#retirements;
   }
 
-  /** Writes the UNDO of a batch; the answer tells, to images that ask, what it covers. */
+  /** Writes the UNDO of a batch. Returns a function that makes its index, for open images. */
   append(changes: readonly Change[]): () => UndoIndex {
     const group = new UndoGroup(changes);
     const { segment, fileOffset } = this.#log.append(group);
     return () => group.index(segment.path, fileOffset);
   }
 
-  /** With sync, makes what was appended survive a power cut. */
+  /** Makes appended UNDO survive a power cut; does nothing without sync. */
   commit(): Promise<void> {
     return this.#log.commit();
   }
 
-  /** The growing segment grows no more. */
+  /** Ends the growing segment: the next batch begins a new one. */
   seal(): void {
     this.#log.seal();
   }
@@ -105,7 +105,10 @@ export class UndoLog {
       .map((segment) => ({ segment, bytes: segment.bytes, complete: segment !== growing }));
   }
 
-  /** What an extract covers, from its records' headers. @throws JournalError CORRUPT */
+  /**
+   * Indexes an extract, from its records' headers.
+   * @throws JournalError CORRUPT
+   */
   async index(extract: SegmentExtract): Promise<UndoIndex> {
     const { segment, bytes, complete } = extract;
     const known = this.#indexes.get(segment);
@@ -117,7 +120,7 @@ export class UndoLog {
       last = header.position;
       index.addRecord(header, fileOffset);
     });
-    // The last record of a consolidated segment may be gone; its header tells its length instead.
+    // The last record of a consolidated segment may have been dropped; its header says its length.
     const short = complete && segment.consolidated === undefined && last !== segment.lastPosition;
     if (fault !== undefined || short) {
       throw corrupt('damaged UNDO record', { file: segment.path, offset: at, position: last + 1 });
@@ -127,7 +130,7 @@ export class UndoLog {
   }
 
   /**
-   * Reads every record with its payload; tells of those with damaged old data.
+   * Reads every record with its payload, and calls `onBad` for those with damaged old data.
    * @throws JournalError CORRUPT where no record begins
    */
   async checkPayloads(onBad: (header: RecordHeader, place: DamagePlace) => Promise<void>): Promise<void> {
@@ -147,36 +150,36 @@ export class UndoLog {
   }
 
   /**
-   * Takes whole segments at or before a position out of the journal; `deleteRetired` deletes them.
-   * Returns their bytes.
+   * Takes segments that end at or before a position out of the log; `deleteRetired` deletes their
+   * files. Returns their bytes.
    */
   retire(position: number): number {
     const keep = this.#log.segments.findIndex((segment) => segment.lastPosition > position);
     return this.#retireAll(this.#log.shift(keep === -1 ? this.#log.segments.length : keep), false);
   }
 
-  /** As `retire`, but the files go aside. */
+  /** Does the same as `retire`, but the files go aside. */
   retireAside(position: number): void {
     const keep = this.#log.segments.findIndex((segment) => segment.lastPosition > position);
     this.#retireAll(this.#log.shift(keep === -1 ? this.#log.segments.length : keep), true);
   }
 
-  /** Puts a segment in the place of neighbouring ones, which are retired. */
+  /** Replaces neighbouring segments by one, and retires them. */
   replace(sources: readonly Segment[], segment: Segment): void {
     this.#log.replace(sources, segment);
     this.#retireAll(sources, false);
   }
 
-  /** The same for a damaged one, whose file goes aside. */
+  /** Replaces a damaged segment, whose file goes aside. */
   replaceAside(source: Segment, segment: Segment): void {
     this.#log.replace([source], segment);
     this.#retireAll([source], true);
   }
 
   /**
-   * The oldest position whose image takes any of the bytes from the record of `position`: older
-   * images find all of them in UNDO from before. `trimPosition` if there is none, or if that UNDO
-   * can't be read.
+   * The oldest position whose image reads any of the bytes from the record of `position`: older
+   * images find all of them in earlier UNDO. `trimPosition` if there is no such bound, or if that
+   * UNDO can't be read.
    */
   async neededFrom(position: number, bytes: ByteRange, trimPosition: number): Promise<number> {
     const found = new ExtentMap();
@@ -197,8 +200,8 @@ export class UndoLog {
   }
 
   /**
-   * Deletes retired segments that no image needs; one that the disk refuses to delete is tried
-   * again with the next ones.
+   * Deletes retired segments that no image needs. One that the disk refuses to delete is tried
+   * again later.
    */
   deleteRetired(readers: Iterable<UndoReader>): void {
     if (this.#retired.length === 0) return;
@@ -207,17 +210,17 @@ export class UndoLog {
     for (const retired of this.#retired) {
       const { segment, retirement } = retired;
       const needed = all.some(({ position, openedAt }) => openedAt < retirement && position < segment.lastPosition);
-      if (needed || !this.#isGone(retired)) kept.push(retired);
+      if (needed || !this.#remove(retired)) kept.push(retired);
     }
     this.#retired = kept;
   }
 
-  /** No image is open: indexes are built anew when needed. */
+  /** Drops the indexes while no image is open; they are built again when needed. */
   forgetIndexes(): void {
     this.#indexes.clear();
   }
 
-  #isGone({ segment: { path }, isKept }: RetiredSegment): boolean {
+  #remove({ segment: { path }, isKept }: RetiredSegment): boolean {
     try {
       if (isKept) this.#aside.moveNow(path);
       else this.#files.remove(path);
@@ -254,7 +257,7 @@ class UndoGroup {
     for (const change of changes) this.#add(change);
   }
 
-  /** What the records cover, once it is known where they were written. */
+  /** The index of the records, given where they were written. */
   index(path: string, fileOffset: number): UndoIndex {
     const index = new UndoIndex(path);
     for (const header of this.#headers) index.addRecord(header, fileOffset + header.groupDistance);
@@ -263,7 +266,7 @@ class UndoGroup {
 
   #add({ piece, old, edges }: Change): void {
     if (old.length === 0) this.#push(piece.header, 'untouched', 0, 0, piece.last, undefined);
-    // First, so that no redo of a part of the piece goes without them.
+    // Checksums come first, so that they are there when only a part of the piece is redone.
     if (edges.length > 0) {
       const payload = encodeEdgeSums(edges);
       this.#push(piece.header, 'edgeSums', piece.offset, payload.length, false, payload);

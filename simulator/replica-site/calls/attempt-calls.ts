@@ -1,0 +1,51 @@
+// The steps of a move at the replica site.
+import type { replicaSiteApi } from '../../../contracts/replica-site-api.js';
+import type { Handlers } from '../../control-server/handlers.js';
+import * as attempts from '../core/attempts.js';
+import type { Journals } from '../journals.js';
+import type { Site } from '../site.js';
+
+type AttemptCalls = Pick<
+  Handlers<typeof replicaSiteApi>,
+  'open' | 'renew' | 'drain' | 'seal' | 'bookmark' | 'adopt' | 'resolve' | 'get' | 'join'
+>;
+
+export function attemptCalls(site: Site, journals: Journals): AttemptCalls {
+  const { state } = site;
+  return {
+    open: (input) => site.change((state, now) => attempts.openAttempt(state, input, now)),
+    renew: ({ attempt, leaseMs }) =>
+      site.change((state, now) => attempts.renewAttempt(state, attempt, leaseMs, now.monotonicMs)),
+    drain: async ({ attempt, cuts }) => {
+      await journals.require(cuts.map((cut) => cut.volume));
+      return attempts.drainProgress(state, attempt, cuts);
+    },
+    seal: async ({ attempt, cuts, atMs, doubt, others, leaseMs }) => {
+      await journals.require(cuts.map((cut) => cut.volume));
+      await journals.lookAt(others.map((cut) => cut.volume));
+      const known = others.filter((cut) => !journals.unusable.has(cut.volume));
+      return site.change((state, now) => {
+        attempts.renewIfOpen(state, attempt, leaseMs, now.monotonicMs);
+        return attempts.sealAttempt(state, attempt, cuts, known, atMs, { now, doubt });
+      });
+    },
+    bookmark: ({ attempt, leaseMs, ...left }) =>
+      site.change((state, now) => {
+        attempts.renewIfOpen(state, attempt, leaseMs, now.monotonicMs);
+        return attempts.bookmarkAttempt(state, attempt, left);
+      }),
+    adopt: ({ attempt, leaseMs }) =>
+      site.change((state, now) => {
+        attempts.renewIfOpen(state, attempt, leaseMs, now.monotonicMs);
+        return attempts.adoptAttempt(state, attempt, now);
+      }),
+    resolve: ({ attempt, reason, onlyIfExpired }) =>
+      site.change((state, now) =>
+        onlyIfExpired
+          ? attempts.resolveExpired(state, attempt, reason, now)
+          : attempts.resolveAttempt(state, attempt, reason, now.wallMs),
+      ),
+    get: (attempt) => attempts.getAttempt(state, attempt),
+    join: ({ attempt, point }) => site.change((state) => attempts.joinAttempt(state, attempt, point)),
+  };
+}
