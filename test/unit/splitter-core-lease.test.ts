@@ -117,3 +117,15 @@ test('a new session in the same life, with the fence still up, does not move the
   expect(core.tick(9_000_000 + LEASE_MS - 1)).toEqual([]);
   expect(core.tick(9_000_000 + LEASE_MS)).toHaveLength(1);
 });
+
+test('in another life a repeated fence has its old cut, and a hold that is never confirmed: writes were acknowledged since', () => {
+  const before = fenced({ monotonicMs: 1, wallMs: WALL_MS });
+  const after = live(before.volume(V1).row, 2, 40);
+  const again = after.fence(
+    { attempt, volumes: [V1], leaseMs: LEASE_MS, holdMs: 250 },
+    { monotonicMs: 50, wallMs: WALL_MS },
+  );
+  expect(again.cuts).toEqual([{ volume: V1, session: 1, n: 0 }]);
+  expect(after.holds.isHeld(V1)).toBe(false);
+  expect(after.confirm({ attempt }, 60)).toEqual({ held: false });
+});

@@ -20,6 +20,11 @@ export class Holds {
     this.#active.set(key, { volumes: new Set(volumes), expiresAtMs });
   }
 
+  /** Answers that a hold did not last, unless it is active or was answered in this life. */
+  forgo(key: string): void {
+    if (!this.#active.has(key) && !this.#answers.has(key)) this.#release(key, false);
+  }
+
   /**
    * Releases a hold.
    * @returns whether it lasted without a gap until now; a repeated call gets the same answer.

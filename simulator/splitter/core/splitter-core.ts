@@ -146,8 +146,12 @@ export class SplitterCore {
     const splits = input.volumes.map((id) => this.volume(id));
     for (const split of splits) split.checkFence(input.attempt);
     const fenced = this.#change(() => splits.map((split) => split.fence(input.attempt, input.leaseMs, now)));
-    if (input.holdMs > 0) this.holds.raise(attemptName(input.attempt), input.volumes, now.monotonicMs + input.holdMs);
-    if (!fenced.some(({ repeated }) => repeated)) this.#others.set(input.attempt.ticket, this.#standingOthers(splits));
+    const isFirst = !fenced.some(({ repeated }) => repeated);
+    const key = attemptName(input.attempt);
+    // Another life's hold ended with it: acknowledgements may have passed behind that cut.
+    if (!isFirst) this.holds.forgo(key);
+    else if (input.holdMs > 0) this.holds.raise(key, input.volumes, now.monotonicMs + input.holdMs);
+    if (isFirst) this.#others.set(input.attempt.ticket, this.#standingOthers(splits));
     return {
       cuts: fenced.map(({ volume, session, n }) => ({ volume, session, n })),
       others: [...(this.#others.get(input.attempt.ticket) ?? [])],
