@@ -1,4 +1,4 @@
-// Looking up an attempt's record and everything the steps need to know of it.
+// Looks up an attempt's record and everything that the steps need to know about it.
 import type { AttemptRecord, AttemptRef, AttemptVolume } from '../contracts/attempt.js';
 import { attemptName } from '../contracts/attempt.js';
 import { MoverError } from '../contracts/errors.js';
@@ -9,7 +9,7 @@ import type { AttemptContext } from '../contracts/steps.js';
 import { endpointOf, findGroup, orUndefined } from '../control/site-lookup.js';
 import { anyAppliance, applianceOf, splitterOf, type Ports, type SplitterPort } from '../control/ports.js';
 
-/** The record, or undefined when the attempt was never heard of. */
+/** Finds the record; undefined for an attempt that the replica site has never seen. */
 export async function findAttempt(ports: Ports, { move, n }: AttemptRef): Promise<AttemptRecord | undefined> {
   return await orUndefined(
     'ATTEMPT_NOT_FOUND',
@@ -17,14 +17,17 @@ export async function findAttempt(ports: Ports, { move, n }: AttemptRef): Promis
   );
 }
 
-/** @throws MoverError ATTEMPT_ABORTED */
+/** Refuses an aborted attempt. @throws MoverError ATTEMPT_ABORTED */
 export function refuseAborted(record: AttemptRecord): void {
   if (record.state !== 'ABORTED') return;
   const why = record.reason ?? 'no reason kept';
   throw new MoverError('ATTEMPT_ABORTED', `Attempt ${attemptName(record.attempt)} was aborted: ${why}.`);
 }
 
-/** @throws MoverError ATTEMPT_ABORTED (a tombstone), GROUP_NOT_FOUND */
+/**
+ * Builds the context from a record. @throws MoverError ATTEMPT_ABORTED (a tombstone),
+ * GROUP_NOT_FOUND
+ */
 export async function contextOf(
   ports: Ports,
   record: AttemptRecord,
@@ -44,7 +47,7 @@ export async function contextOf(
   return { attempt: { ...attempt, ticket: contents.ticket }, volumes: contents.volumes, from, to, options };
 }
 
-/** The volumes of the attempt, by the splitter that protects them. */
+/** Groups the attempt's volumes by the splitter that protects them. */
 export function bySplitter(
   ports: Ports,
   volumes: readonly AttemptVolume[],
@@ -54,7 +57,7 @@ export function bySplitter(
   return [...groups].map(([id, bound]) => ({ splitter: splitterOf(ports, id), volumes: bound }));
 }
 
-/** The attempt's volumes as their splitters see them now, in the attempt's order of splitters. */
+/** The splitters' current view of the attempt's volumes, in the attempt's order of splitters. */
 export async function inventory(ports: Ports, { volumes }: AttemptContext): Promise<SplitterVolume[]> {
   const asked = await Promise.all(
     bySplitter(ports, volumes).flatMap(({ splitter, volumes: bound }) =>
@@ -65,7 +68,7 @@ export async function inventory(ports: Ports, { volumes }: AttemptContext): Prom
 }
 
 /**
- * Renews every fence of the attempt; past the commit there is nothing to renew.
+ * Renews every fence of the attempt. After the commit there is nothing to renew.
  * @throws MoverError FENCE_LAPSED, CUT_VOID, NOT_FENCED, ATTEMPT_ABORTED
  */
 export async function renewFences(ports: Ports, context: AttemptContext, leaseMs: number): Promise<void> {
@@ -75,17 +78,17 @@ export async function renewFences(ports: Ports, context: AttemptContext, leaseMs
       bySplitter(ports, volumes).map(async ({ splitter }) => splitter.calls.renew({ attempt, leaseMs })),
     );
   } catch (error) {
-    // A splitter that has learned of the commit, and perhaps knows a newer attempt by now, has no
-    // fence of this one.
+    // A splitter that has learned of the commit, and may know a newer attempt, has no fence of this
+    // one.
     if ((await findAttempt(ports, attempt))?.state !== 'COMMITTED') throw error;
   }
 }
 
 /**
- * Renews the lease of the attempt, then that of every fence, which is never longer than the
- * attempt's own: at the deadline both end.
- * @returns how long they last from now on, milliseconds: a length, since the clocks of this process
- * and the replica site may differ.
+ * Renews the attempt's lease, then every fence's. A fence's lease is never longer than the
+ * attempt's: at the deadline both end.
+ * @returns how long they last from now, ms; a duration, since this process's clock and the replica
+ * site's may differ.
  * @throws MoverError FENCE_LAPSED, CUT_VOID, NOT_FENCED, ATTEMPT_ABORTED, ATTEMPT_COMMITTED
  */
 export async function renewLeases(ports: Ports, context: AttemptContext): Promise<number> {

@@ -1,10 +1,10 @@
-// Step 4: the "left" bookmark on the snapshot. Pending until the commit: an aborted attempt leaves
-// none.
+// Step 4: the "left" bookmark on the snapshot. It is pending until the commit; an aborted attempt
+// leaves none.
 import type { AttemptContext } from '../contracts/steps.js';
 import { renewFences } from './attempt-context.js';
 import { applianceOf, type Ports } from '../control/ports.js';
 
-/** @throws MoverError ATTEMPT_ABORTED, NOT_SEALED, FENCE_LAPSED, CUT_VOID */
+/** Sets the bookmark. @throws MoverError ATTEMPT_ABORTED, NOT_SEALED, FENCE_LAPSED, CUT_VOID */
 export async function bookmark(ports: Ports, context: AttemptContext): Promise<void> {
   const { move, n } = context.attempt;
   const { leaseMs, keepLeft } = context.options;

@@ -1,15 +1,15 @@
-// Compensation: ask for the verdict, for ever; and make every splitter obey it.
+// Compensation: asks for the final verdict and makes every splitter obey it.
 import type { AttemptRecord, AttemptRef, Verdict } from '../contracts/attempt.js';
 import { type ErrorCode, MoverError } from '../contracts/errors.js';
 import { bySplitter, contextOf } from './attempt-context.js';
 import { anyAppliance, type Ports } from '../control/ports.js';
 import { moveOptionsSchema } from '../contracts/move.js';
 
-/** The longest reason the replica site keeps. */
+/** Longest reason that the replica site keeps, characters. */
 const REASON_LENGTH_MAX = 1_000;
 
 /**
- * The verdict: an attempt still open, or never heard of, becomes ABORTED.
+ * The verdict. An attempt that is open or unknown becomes ABORTED.
  * @throws MoverError UNREACHABLE when no appliance answers
  */
 export async function resolve(ports: Ports, attempt: AttemptRef, reason: string): Promise<AttemptRecord> {
@@ -19,13 +19,13 @@ export async function resolve(ports: Ports, attempt: AttemptRef, reason: string)
 }
 
 /**
- * Names the refusals that end a compensation. A splitter that knows newer attempts is past this
- * one. A volume that is left out there stays behind its fence, and asks by itself once it is
- * mended.
+ * Refusals after which a splitter needs no verdict. One that knows newer attempts is past this one.
+ * A volume that it does not serve stays behind its fence, and the splitter asks for the verdict
+ * itself once that is repaired.
  */
 const NOT_NEEDED: ReadonlySet<ErrorCode> = new Set<ErrorCode>(['STALE_ATTEMPT', 'VOLUME_UNUSABLE']);
 
-/** Every splitter of the record learns the verdict: fences are lifted, notices withdrawn. */
+/** Tells every splitter of the record the verdict. It lifts fences and withdraws notices. */
 export async function learn(ports: Ports, record: AttemptRecord, verdict: Verdict): Promise<void> {
   const context = await contextOf(ports, record, moveOptionsSchema.parse({}));
   await Promise.all(

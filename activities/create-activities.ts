@@ -1,5 +1,5 @@
-// The Temporal activities: the five steps of a move and the two of its compensation, the
-// verification, and those of batches, over ports.
+// The Temporal activities over ports: five steps of a move, two of its compensation, the
+// verification, and those of batches.
 import type { AttemptRecord, AttemptRef, Verdict } from '../contracts/attempt.js';
 import type { ParsedMoveInput } from '../contracts/move.js';
 import type { AttemptContext, Flushed, Reconfigured, Snapshot } from '../contracts/steps.js';
@@ -20,8 +20,8 @@ import { runStep, runVerify } from './step-run.js';
 import { verify, type VerifyWork } from './verify.js';
 
 /**
- * Every activity may run again with the same arguments, at any time. A failure's type is a code of
- * the registry, its first detail the problem.
+ * Makes the activities. Each may run again with the same arguments at any time. A failure's type is
+ * a code of the registry, its first detail the problem.
  */
 export function createActivities(ports: Ports, batches: BatchSettings = { runEventsMax: BATCH_RUN_EVENTS_MAX }) {
   return {
@@ -38,7 +38,7 @@ export function createActivities(ports: Ports, batches: BatchSettings = { runEve
       runStep(async () => resolve(ports, attempt, reason)),
     learnVerdict: async (record: AttemptRecord, verdict: Verdict): Promise<void> =>
       runStep(async () => learn(ports, record, verdict)),
-    /** Also as a local activity: it gives no signs of life. */
+    /** May run as a local activity, so it sends no heartbeats. */
     storeReport: async (report: StoredMoveReport): Promise<void> => {
       try {
         await storeReport(ports, report);

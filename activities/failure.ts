@@ -1,11 +1,11 @@
-// How a step's failure crosses into Temporal: the registry's code becomes the failure's type, and
-// says whether Temporal tries again.
+// Translates a step's failure for Temporal: its type is the registry's code, which decides whether
+// Temporal retries.
 import { ApplicationFailure, CancelledFailure } from '@temporalio/common';
 import { MoverError, toProblem } from '../contracts/errors.js';
 
 /**
- * The failure Temporal is given for whatever a step threw. A cancellation and a Temporal failure
- * pass as they are; what nobody foresaw is INTERNAL and is tried again.
+ * The Temporal failure for whatever a step threw. Cancellations and Temporal failures pass
+ * unchanged. An unforeseen error becomes INTERNAL and is retried.
  */
 export function toFailure(error: unknown): Error {
   if (error instanceof CancelledFailure || error instanceof ApplicationFailure) return error;

@@ -1,5 +1,5 @@
-// Until when a move may raise its fence: a move of a batch gives up at the end of the maintenance
-// window, with everything as before.
+// The latest time at which a move may raise its fence. A batch's move gives up at the end of the
+// maintenance window and changes nothing.
 import { MoverError } from '../contracts/errors.js';
 import type { MoveOptions } from '../contracts/move.js';
 import type { StepRun } from './run.js';

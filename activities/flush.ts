@@ -1,5 +1,5 @@
-// Step 2: wait until little is on its way, raise the fence, and wait until everything up to the cut
-// is applied to the replicas.
+// Step 2: waits until little is in transit, raises the fence, and waits until everything up to the
+// cut is applied to the replicas.
 import { attemptName, type Cut } from '../contracts/attempt.js';
 import { MoverError } from '../contracts/errors.js';
 import type { VolumeId } from '../contracts/ids.js';
@@ -11,16 +11,17 @@ import { applianceOf, type Ports } from '../control/ports.js';
 import type { StepRun } from './run.js';
 
 /**
- * Between looks at the lag or the drain: short at first, since a quiet volume is drained at once.
+ * First pause between polls of the lag or the drain, ms. It is short since a quiet volume drains at
+ * once.
  */
 const POLL_MS_MIN = 5;
 const POLL_MS_MAX = 200;
-/** Leases are renewed this many times before they would run out. */
+/** Renewals in one length of a lease. */
 const RENEWALS_PER_LEASE = 4;
 
 /**
- * @throws MoverError LAG_TOO_LARGE, WINDOW_CLOSED, NOT_SYNCED, CUT_VOID, FENCE_LAPSED,
- * ATTEMPT_ABORTED and as the control calls
+ * Flushes the volumes. @throws MoverError LAG_TOO_LARGE, WINDOW_CLOSED, NOT_SYNCED, CUT_VOID,
+ * FENCE_LAPSED, ATTEMPT_ABORTED and those of the control calls
  */
 export async function flush(ports: Ports, context: AttemptContext, run: StepRun): Promise<Flushed> {
   const before = await inventory(ports, context);
@@ -38,21 +39,21 @@ export async function flush(ports: Ports, context: AttemptContext, run: StepRun)
   return { ...raised, resentBytes };
 }
 
-/** @throws MoverError WINDOW_CLOSED */
+/** Refuses to raise a fence too late. @throws MoverError WINDOW_CLOSED */
 function refuseTooLate({ options }: AttemptContext, run: StepRun): void {
   if (isTooLateToFence(options, run)) throw windowClosed(options);
 }
 
-/** Neither fenced by this attempt nor past its commit: no earlier run of this step came far. */
+/**
+ * Whether this attempt has neither fenced nor committed, so that no earlier run of this step came
+ * far.
+ */
 function isUntouched({ attempt, volumes }: AttemptContext, split: SplitterVolume): boolean {
   const bound = volumes.find(({ volume }) => volume === split.volume);
   return split.fence?.attempt.ticket !== attempt.ticket && split.route.epoch === bound?.epoch;
 }
 
-/**
- * If a seal exists, the flush was done by an earlier run of this step; its outcome stands in the
- * record.
- */
+/** The flush of an earlier run of this step, if a seal exists: its outcome is in the record. */
 async function flushedBefore(
   ports: Ports,
   { attempt }: AttemptContext,
@@ -66,7 +67,7 @@ async function flushedBefore(
   return { cuts, others: [], cutAtMs: record.left.atMs };
 }
 
-/** Polls at growing intervals until `done`; renews what must be renewed on the way. */
+/** Polls at growing intervals until `done`, and calls `renew` in time on the way. */
 async function poll(
   run: StepRun,
   leaseMs: number,
@@ -134,8 +135,8 @@ async function lag(ports: Ports, { from, volumes }: AttemptContext): Promise<num
 }
 
 /**
- * One splitter needs no hold: its cut is one instant. Several must all still hold after all have
- * answered.
+ * Raises the fences. One splitter's cut is one instant and needs no hold. Several must all still
+ * hold after all have answered.
  */
 async function raiseFences(
   ports: Ports,

@@ -1,13 +1,13 @@
-// What a verification found: ranges that differ, merged, and the sentence that names them and the
-// side at fault.
+// The findings of a verification: ranges that differ, merged, and the sentence that names them and
+// the side at fault.
 import { type Mismatch, MISMATCHES_LISTED_MAX, type VerifyReport } from '../contracts/verify.js';
 
-/** Ranges named in the sentence; the report lists more. */
+/** Ranges named in the sentence. The report lists more. */
 const RANGES_NAMED_MAX = 3;
 
 /**
- * Adds a range at the end, joined to the last one where they touch and are alike. Beyond the limit
- * it is only counted, by the caller.
+ * Appends a range; joins it to the last one if they touch and have the same fault. Beyond the limit
+ * the caller only counts it.
  */
 export function withMismatch(listed: readonly Mismatch[], found: Mismatch): Mismatch[] {
   const last = listed.at(-1);
@@ -17,8 +17,8 @@ export function withMismatch(listed: readonly Mismatch[], found: Mismatch): Mism
 }
 
 /**
- * @example 'Volume "v" and its replica differ in 1 of 128 regions: bytes 65536 to 131071. The
- * replica’s own checksums …'
+ * Describes the mismatches. @example 'Volume "v" and its replica differ in 1 of 128 regions: bytes
+ * 65536 to 131071. The replica’s own checksums …'
  */
 export function describeMismatch({ volume, regions, mismatchedRegions, mismatches }: VerifyReport): string {
   const named = mismatches
@@ -48,7 +48,7 @@ export function describeMismatch({ volume, regions, mismatchedRegions, mismatche
   ].join(' ');
 }
 
-/** Which side is where matters only when both are at fault. */
+/** Names the places per side. They matter only when both sides are at fault. */
 function placesOf(
   mismatches: readonly Mismatch[],
   fault: Mismatch['fault'],

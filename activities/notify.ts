@@ -1,4 +1,4 @@
-// Step 1: check the plan, open the attempt at the replica site, and tell the splitters that the
+// Step 1: checks the plan, opens the attempt at the replica site, and tells the splitters that the
 // volumes will leave.
 import type { AttemptRef } from '../contracts/attempt.js';
 import { MoverError } from '../contracts/errors.js';
@@ -10,9 +10,9 @@ import { planMove, refuseUnlessOk } from './plan.js';
 import { applianceOf, type Ports } from '../control/ports.js';
 
 /**
- * @throws MoverError MOVE_REFUSED with every reason against the move; ATTEMPT_ABORTED;
- * WINDOW_CLOSED; VOLUME_BUSY and others that pass by themselves; as `open` of the appliance and
- * `notify` of the splitter.
+ * Notifies. @throws MoverError MOVE_REFUSED with every reason against the move; ATTEMPT_ABORTED;
+ * WINDOW_CLOSED; VOLUME_BUSY and others that pass by themselves; those of the appliance's `open`
+ * and the splitter's `notify`.
  */
 export async function notify(
   ports: Ports,
@@ -30,7 +30,7 @@ export async function notify(
   try {
     return await tellSplitters(ports, await open(ports, plan, input, attempt));
   } catch (error) {
-    // The volumes were moved on since, and back to where this move found them, at later epochs.
+    // The volumes have since moved away and back to where this move found them, at later epochs.
     const earlier = isMismatch(error) ? await resume(ports, input, attempt) : undefined;
     if (earlier === undefined) throw error;
     return earlier;
@@ -38,7 +38,7 @@ export async function notify(
 }
 
 /**
- * After the time for fences only what is committed already goes on.
+ * Resumes a committed attempt; past the time for fences nothing else continues.
  * @throws MoverError WINDOW_CLOSED
  */
 async function committed(ports: Ports, input: ParsedMoveInput, attempt: AttemptRef): Promise<AttemptContext> {
@@ -52,8 +52,8 @@ function isMismatch(error: unknown): boolean {
 }
 
 /**
- * An earlier run of this step opened the attempt, and since then the estate is no longer as the
- * plan wants it: the record counts.
+ * Resumes an attempt that an earlier run of this step opened. The estate may no longer match the
+ * plan; the record counts.
  */
 async function resume(ports: Ports, input: ParsedMoveInput, attempt: AttemptRef): Promise<AttemptContext | undefined> {
   const record = await findAttempt(ports, attempt);

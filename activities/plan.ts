@@ -1,4 +1,4 @@
-// The plan of a move: every reason against it, at once. Reads only.
+// The plan of a move: every reason against it at once. It only reads.
 import type { Endpoint } from '../contracts/attempt.js';
 import { hasRemedy } from '../contracts/error-registry.js';
 import { MoverError, type ErrorCode, type Reason } from '../contracts/errors.js';
@@ -11,8 +11,8 @@ import { ClockComparison } from '../control/clock/compare-clocks.js';
 import { endpointOf, findGroup, findVolume } from '../control/site-lookup.js';
 
 /**
- * Checks a move against the estate as it is now, and compares the clocks of those it asks.
- * @param own the move itself: its own open attempt is not in its way.
+ * Checks a move against the present estate, and compares the clocks of the processes it asks.
+ * @param own the move itself: its own open attempt does not block it.
  * @throws MoverError UNREACHABLE when no appliance answers.
  */
 export async function planMove(ports: Ports, input: ParsedMoveInput, own?: MoveId): Promise<MovePlan> {
@@ -77,8 +77,8 @@ export async function planMove(ports: Ports, input: ParsedMoveInput, own?: MoveI
 }
 
 /**
- * @throws MoverError MOVE_REFUSED with every reason, or the first passing one when the others pass
- * too.
+ * Refuses a plan with reasons. @throws MoverError MOVE_REFUSED with every reason, or the first
+ * reason if all pass by themselves.
  */
 export function refuseUnlessOk(plan: MovePlan): void {
   if (plan.ok) return;

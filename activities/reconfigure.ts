@@ -1,4 +1,4 @@
-// Step 5: adopt (the commit), teach the splitters, and wait for the first point of the new group
+// Step 5: adopts (the commit), tells the splitters, and waits for the first point of the new group
 // with every moved volume.
 import type { AttemptRecord } from '../contracts/attempt.js';
 import { MoverError } from '../contracts/errors.js';
@@ -11,13 +11,13 @@ import { bySplitter, inventory, renewFences } from './attempt-context.js';
 import { anyAppliance, applianceOf, type Ports } from '../control/ports.js';
 import type { StepRun } from './run.js';
 
-/** Between tries to close a point with every moved volume in it. */
+/** First pause between tries to close a point with every moved volume, ms. */
 const JOIN_PAUSE_MS_MIN = 20;
 const JOIN_PAUSE_MS_MAX = 1_000;
 
 /**
- * @throws MoverError ATTEMPT_ABORTED, NOT_SEALED, FENCE_LAPSED (before the commit), STALE_ATTEMPT
- * (moved again before it joined)
+ * Reconfigures. @throws MoverError ATTEMPT_ABORTED, NOT_SEALED, FENCE_LAPSED (before the commit),
+ * STALE_ATTEMPT (moved again before it joined)
  */
 export async function reconfigure(
   ports: Ports,
@@ -41,7 +41,10 @@ export async function reconfigure(
   };
 }
 
-/** Renewing first tells a lapsed fence from a slow worker; once committed, leases are over. */
+/**
+ * Commits. Renewing first tells a lapsed fence from a slow worker; after the commit leases don't
+ * matter.
+ */
 async function adopt(ports: Ports, context: AttemptContext): Promise<AttemptRecord> {
   const { move, n } = context.attempt;
   const { leaseMs } = context.options;
@@ -50,8 +53,8 @@ async function adopt(ports: Ports, context: AttemptContext): Promise<AttemptReco
 }
 
 /**
- * A splitter that knows newer attempts has learned this one's commit before: it answers no more
- * about it.
+ * Tells the splitters the commit. One that knows newer attempts has learned it before and refuses
+ * to answer.
  */
 async function teach(ports: Ports, { attempt, volumes, to }: AttemptContext): Promise<Learned[]> {
   const answers = await Promise.all(
@@ -105,7 +108,7 @@ async function movedVolumes(
         epochAfter: epoch + 1,
         cut,
         backlogBytes: learned.find((entry) => entry.volume === volume)?.backlogBytes ?? 0,
-        // A splitter that was restarted meanwhile counts from zero.
+        // A splitter that restarted since then counts from zero.
         resentBytes: Math.max(0, split.resentBytes - resentBefore),
         holes: await holesSince(ports, volume, cut.position),
       };

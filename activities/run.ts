@@ -1,12 +1,12 @@
-// What one run of an activity is given: clocks, a sleep, and a way to say "still alive".
+// What one run of an activity gets: clocks, a sleep, and a heartbeat.
 import type { Heartbeat } from '../contracts/move.js';
 import type { VerifyHeartbeat } from '../contracts/verify.js';
 
-/** One run of an activity. `sleep` rejects when it is cancelled. */
+/** One run of an activity. `sleep` rejects when the activity is cancelled. */
 export interface ActivityRun<Details> {
-  /** Wall time: for labels, and for what is wall time by nature, as a maintenance window is. */
+  /** Wall time, for labels and for maintenance windows. */
   nowMs(): number;
-  /** Milliseconds since any moment, by a clock that is never set: for durations. */
+  /** Milliseconds since an arbitrary moment by a clock that is never set, for durations. */
   monotonicMs(): number;
   sleep(ms: number): Promise<void>;
   heartbeat(details: Details): void;
@@ -18,7 +18,7 @@ export type StepRun = ActivityRun<Heartbeat>;
 
 /** One run of a verification. */
 export interface VerifyRun extends ActivityRun<VerifyHeartbeat> {
-  /** The same for every retry, and for no other verification: names the scans. */
+  /** Names the scans: the same for every retry, and different for every verification. */
   readonly id: string;
   /** The last heartbeat of an earlier run, if there was one. */
   readonly earlier: unknown;

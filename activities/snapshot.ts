@@ -1,12 +1,12 @@
-// Step 3: pin a recovery point of the old group exactly at the cut.
+// Step 3: pins a recovery point of the old group exactly at the cut.
 import { MoverError } from '../contracts/errors.js';
 import type { AttemptContext, Flushed, Snapshot } from '../contracts/steps.js';
 import { renewFences } from './attempt-context.js';
 import { applianceOf, type Ports } from '../control/ports.js';
 
 /**
- * @throws MoverError ATTEMPT_ABORTED, FENCE_LAPSED, CUT_VOID, NOT_DRAINED and as `seal` of the
- * replica site
+ * Seals the attempt. @throws MoverError ATTEMPT_ABORTED, FENCE_LAPSED, CUT_VOID, NOT_DRAINED and
+ * those of the replica site's `seal`
  */
 export async function snapshot(ports: Ports, context: AttemptContext, flushed: Flushed): Promise<Snapshot> {
   const { move, n } = context.attempt;

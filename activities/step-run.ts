@@ -1,21 +1,21 @@
-// One run of a step inside a Temporal activity: its clock, its sleep, its signs of life.
+// One run of a step inside a Temporal activity: its clock, its sleep, its heartbeats.
 import { Context } from '@temporalio/activity';
 import type { Heartbeat } from '../contracts/move.js';
 import type { ActivityRun, StepRun, VerifyRun } from './run.js';
 import { toFailure } from './failure.js';
 
 /**
- * Signs of life in one heartbeat time-out: several may be late or lost before Temporal takes the
- * worker for dead.
+ * Heartbeats per heartbeat timeout. Several may be late or lost before Temporal declares the worker
+ * dead.
  */
 const HEARTBEATS_PER_TIMEOUT = 4;
-/** Between signs of life when the activity was scheduled without a heartbeat time-out, ms. */
+/** Pause between heartbeats of an activity scheduled without a heartbeat timeout, ms. */
 const HEARTBEAT_EVERY_MS_DEFAULT = 2_000;
 
 /**
- * Runs a step and keeps saying that it lives, with its newest progress, however long one of its
- * calls takes. A step that is done before the first sign is due needs none: each is a call that the
- * server stores, and five a move are a good part of what a move costs it.
+ * Runs a step and sends heartbeats with its newest progress, however long a call takes. A step that
+ * ends before the first heartbeat is due sends none: the server stores each one, and five per move
+ * would be a good part of a move's cost.
  * @throws ApplicationFailure as `toFailure` makes it; CancelledFailure when the activity was
  * cancelled or the worker shuts down.
  */
@@ -24,8 +24,8 @@ export async function runStep<T>(work: (run: StepRun) => Promise<T>): Promise<T>
 }
 
 /**
- * As `runStep`, for a verification: what it told last is told again when it fails, so that the next
- * run goes on from there.
+ * Like `runStep`, for a verification. When it fails it repeats its last heartbeat, so that the next
+ * run resumes there.
  */
 export async function runVerify<T>(work: (run: VerifyRun) => Promise<T>): Promise<T> {
   const { info } = Context.current();
@@ -50,7 +50,7 @@ export async function runVerify<T>(work: (run: VerifyRun) => Promise<T>): Promis
   });
 }
 
-/** As `runStep`, for any activity: its newest progress is told again and again. */
+/** Like `runStep`, for any activity: it repeats its newest progress. */
 export async function runBeating<T, Details>(work: (run: ActivityRun<Details>) => Promise<T>): Promise<T> {
   const context = Context.current();
   let newest: Details | undefined;

@@ -1,11 +1,10 @@
-// After a move: its report goes to the replica site, where it stays when Temporal's history is
-// gone.
+// Stores a move's report at the replica site, where it outlives Temporal's history.
 import type { StoredMoveReport } from '../contracts/report.js';
 import { anyAppliance, type Ports } from '../control/ports.js';
 
 /**
- * Stored again it takes its own place.
- * @throws MoverError UNREACHABLE when no appliance answers, and as the control call
+ * Stores a report; a repeated call replaces it.
+ * @throws MoverError UNREACHABLE when no appliance answers, and those of the control call
  */
 export async function storeReport(ports: Ports, report: StoredMoveReport): Promise<void> {
   await anyAppliance(ports, ({ calls }) => calls.storeReport(report));

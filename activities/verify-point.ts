@@ -1,5 +1,5 @@
 // A common point of a volume and its replica: a scan at the splitter, and an image at the replica
-// site as of the scan's mark.
+// site at the scan's mark.
 import { MoverError } from '../contracts/errors.js';
 import type { VolumeId } from '../contracts/ids.js';
 import type { VerifyHeartbeat } from '../contracts/verify.js';
@@ -8,21 +8,23 @@ import type { VerifyRun } from './run.js';
 
 type Open = NonNullable<VerifyHeartbeat['open']>;
 
-/** The splitter that protects a volume, with what the replica site holds for the volume's size. */
+/** The splitter that protects a volume, with the volume's size at the replica site. */
 export interface Source extends SplitterPort {
   readonly sizeBytes: number;
 }
 
-/** Outlasts noticing a dead worker (8 s) and its replacement several times over. */
+/**
+ * Lease of a scan. It is several times what it takes to notice a dead worker (8 s) and replace it.
+ */
 const SCAN_LEASE_MS = 60_000;
-/** One look of the replica site for the mark, ms. */
+/** Longest wait for the mark in one call to the replica site, ms. */
 const MARK_WAIT_MS = 5_000;
 /**
- * How long a mark may take to the replica site in all, ms: a backlog over a slow link. Then a newer
- * one is no worse.
+ * Longest wait for a mark to reach the replica site, ms: a backlog over a slow link. After that a
+ * newer mark is no worse.
  */
 const MARK_WAIT_MS_IN_ALL = 10 * 60_000;
-/** Longest wait for either side to let go, ms: it does by itself later. */
+/** Longest wait for either side to close, ms. It closes itself later. */
 const CLOSE_MS_MAX = 2_000;
 
 /** The splitter that protects the volume. @throws MoverError VOLUME_NOT_FOUND, UNREACHABLE */
@@ -34,8 +36,8 @@ export async function sourceOf(ports: Ports, volume: VolumeId): Promise<Source> 
 }
 
 /**
- * @throws MoverError NOT_SYNCED, SCAN_BUSY, SCAN_NOT_FOUND, POINT_UNAVAILABLE, POINT_TRIMMED,
- * IMAGE_LIMIT and as the control calls
+ * Opens a common point. @throws MoverError NOT_SYNCED, SCAN_BUSY, SCAN_NOT_FOUND,
+ * POINT_UNAVAILABLE, POINT_TRIMMED, IMAGE_LIMIT and those of the control calls
  */
 export async function openPoint(
   ports: Ports,
@@ -57,18 +59,19 @@ export async function openPoint(
       } catch (error) {
         const mayArrive = error instanceof MoverError && error.code === 'POINT_UNAVAILABLE';
         if (!mayArrive || run.monotonicMs() > giveUpAtMs) throw error;
-        // Keeps the scan, and finds out whether the splitter that made the mark still lives.
+        // Renews the scan's lease, and finds out whether the splitter that made the mark still
+        // lives.
         await source.calls.readScan({ scan, from: nextRegion, count: 1 }, options);
       }
     }
   } catch (error) {
-    // Whoever tries again opens a newer one.
+    // A retry opens a newer one.
     await closeScan(source, scan);
     throw error;
   }
 }
 
-/** Never rejects: what can't be told to let go does so by itself. */
+/** Closes a common point. Never rejects: a side that can't be reached closes itself. */
 export async function closePoint(ports: Ports, source: SplitterPort, { scan, image }: Open): Promise<void> {
   const options = { signal: AbortSignal.timeout(CLOSE_MS_MAX) };
   await Promise.all([

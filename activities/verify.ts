@@ -1,7 +1,7 @@
 // Compares a volume at its source with its replica, region by region, at a common point, while the
-// guest goes on writing. Only digests travel. A common point that is lost (a restart, history let
-// go) is replaced by a new one for the regions that are left: each region is compared at exactly
-// one instant, and the report says at which.
+// guest writes. Only digests travel. A lost common point (a restart, dropped history) is replaced
+// by a new one for the remaining regions. Each region is compared at exactly one instant, which the
+// report names.
 import { ApplicationFailure, CancelledFailure } from '@temporalio/common';
 import { hasRemedy } from '../contracts/error-registry.js';
 import { MoverError, toProblem } from '../contracts/errors.js';
@@ -23,24 +23,22 @@ import { closePoint, openPoint, type Source, sourceOf } from './verify-point.js'
 export type VerifyWork = Pick<ParsedVerifyInput, 'volume' | 'bytesPerSecond'>;
 type Open = NonNullable<VerifyHeartbeat['open']>;
 
-/** New common points in a row without a region compared; then the retry policy has its say. */
+/** New common points in a row without a compared region, before the retry policy takes over. */
 const POINTS_IN_VAIN_MAX = 3;
-/** Before a new common point, ms. */
+/** Pause before a new common point, ms. */
 const NEW_POINT_PAUSE_MS = 200;
-/**
- * Calls of one size a second, so that a slow rate is kept evenly and a quick one costs few calls.
- */
+/** Batches per second, of equal size: they keep a slow rate even and make a fast one cheap. */
 const BATCHES_PER_SECOND = 4;
 /**
- * What a region that is zero on both sides counts for: reading a hole costs the processor a little,
- * and the disk nothing.
+ * Cost of a region that is zero on both sides: reading a hole costs the processor little and the
+ * disk nothing.
  */
 const ZERO_REGION_BYTES = VERIFY_REGION_BYTES / 16;
 
 /**
- * @throws ApplicationFailure VERIFY_MISMATCH (non-retryable) whose second detail is the report;
- * MoverError VOLUME_NOT_FOUND, NOT_SYNCED, SOURCE_UNREADABLE, SCAN_BUSY, IMAGE_LIMIT, UNREACHABLE,
- * LINK_DOWN, CORRUPT and as the control calls; CancelledFailure
+ * Verifies a volume. @throws ApplicationFailure VERIFY_MISMATCH (non-retryable) whose second detail
+ * is the report; MoverError VOLUME_NOT_FOUND, NOT_SYNCED, SOURCE_UNREADABLE, SCAN_BUSY,
+ * IMAGE_LIMIT, UNREACHABLE, LINK_DOWN, CORRUPT and those of the control calls; CancelledFailure
  */
 export async function verify(ports: Ports, work: VerifyWork, run: VerifyRun): Promise<VerifyReport> {
   const source = await sourceOf(ports, work.volume);
@@ -59,8 +57,8 @@ export async function verify(ports: Ports, work: VerifyWork, run: VerifyRun): Pr
 }
 
 /**
- * Another run goes on with the same scan and image: this one failed for a reason that may pass, or
- * its worker is being stopped.
+ * Whether another run continues with the same scan and image: this one failed for a passing reason,
+ * or its worker is stopping.
  */
 function isToBeContinued(error: unknown): boolean {
   if (error instanceof CancelledFailure) return error.message === 'WORKER_SHUTDOWN';
@@ -124,7 +122,7 @@ class Comparison {
       scan,
       nextRegion,
     });
-    // A point at which nothing was compared says nothing.
+    // Leaves out points at which nothing was compared.
     const points = this.#state.points.filter(({ fromRegion, toRegion }) => toRegion > fromRegion);
     this.#update({ open, points: [...points, { atMs, ...open.mark, fromRegion: nextRegion, toRegion: nextRegion }] });
     return open;
@@ -175,8 +173,8 @@ class Comparison {
   }
 
   /**
-   * @throws MoverError POINT_UNAVAILABLE (retryable) when no point has lasted lately;
-   * SCAN_NOT_FOUND when there have been too many
+   * Refuses a further point. @throws MoverError POINT_UNAVAILABLE (retryable) when no recent point
+   * has lasted; SCAN_NOT_FOUND after too many
    */
   #refuseAnother(cause: MoverError, inVain: number): void {
     const { volume } = this.#work;
@@ -199,7 +197,7 @@ class Comparison {
     this.#run.heartbeat(this.#state);
   }
 
-  /** Lets go of both sides; what can't be reached lets go by itself. */
+  /** Closes both sides; one that can't be reached closes itself. */
   async close(): Promise<void> {
     const { open, ...rest } = this.#state;
     if (open === undefined) return;
@@ -226,13 +224,16 @@ class Comparison {
   }
 }
 
-/** The source's side first: without it there is nothing to hold the replica against. */
+/**
+ * The fault of a region. The source is checked first: without it the replica has nothing to compare
+ * with.
+ */
 function faultOf(source: string | null, replica: string | null | undefined): Mismatch['fault'] {
   if (source === null) return 'source-unreadable';
   return replica === null ? 'replica-checksum' : 'differs';
 }
 
-/** What a batch counts for against the rate, in bytes. */
+/** Bytes that a batch counts against the rate. */
 function costOf(source: readonly (string | null)[], replica: readonly (string | null)[]): number {
   return source.reduce(
     (sum, digest, i) => sum + (digest === '' && replica[i] === '' ? ZERO_REGION_BYTES : VERIFY_REGION_BYTES),

@@ -1,32 +1,33 @@
-// Finds and reads the estate file: the one place that says where splitters, appliances and Temporal
-// listen.
+// Finds and reads the estate file, which says where splitters, appliances and Temporal listen.
 import { join, resolve } from 'node:path';
 import type { Estate } from '../contracts/estate.js';
 import { readEstateFile as readFrom } from '../control/estate-file.js';
 
-/** Where `npm start` keeps everything, below the project's folder. */
+/** Folder below the project's, where `npm start` keeps everything. */
 export const ESTATE_FOLDER = '.estate';
-/** The estate file with the ports in use, in a running estate's data folder. */
+/** Name of the estate file in a running estate's data folder. It has the ports in use. */
 export const ESTATE_FILE = 'estate.json';
 
 export interface FindEstateOptions {
-  /** A path given by the user; it wins. */
+  /** A path given by the user; it takes precedence. */
   readonly path?: string | undefined;
-  /** Default: this process's environment; `VOLUME_MOVER_ESTATE` comes second. */
+  /**
+   * Environment with `VOLUME_MOVER_ESTATE`, the second choice. Default: this process's environment.
+   */
   readonly environment?: NodeJS.ProcessEnv;
-  /** Where to look for `.estate/estate.json` last; default: the current folder. */
+  /** Folder with `.estate/estate.json`, the last choice. Default: the current folder. */
   readonly folder?: string;
 }
 
-/** The path to read; that the file exists is not checked. */
+/** The path to read. Whether the file exists is not checked. */
 export function findEstateFile({ path, environment = process.env, folder = '.' }: FindEstateOptions = {}): string {
   const named = path ?? environment['VOLUME_MOVER_ESTATE'];
   return resolve(named === undefined || named === '' ? join(folder, ESTATE_FOLDER, ESTATE_FILE) : named);
 }
 
 /**
- * @throws MoverError INVALID_REQUEST when the file is missing, is no JSON, or names every field at
- * fault.
+ * Reads the estate file. @throws MoverError INVALID_REQUEST when it is missing or no JSON, or
+ * naming every field at fault.
  */
 export function readEstateFile(path: string): Estate {
   const whenMissing =

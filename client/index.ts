@@ -1,4 +1,4 @@
-// What programs import: the SDK client, and the types and errors that its calls speak in.
+// The package's main entry: the SDK client, and the types and errors of its calls.
 export { createMoverClient, type MoverClient, type MoverClientOptions } from './sdk.js';
 export { findEstateFile, readEstateFile } from './estate-file.js';
 export type {

@@ -1,5 +1,4 @@
-// The SDK client: everything a program needs to plan, start and follow moves, and to list and
-// recover what is protected.
+// The SDK client: plans, starts and follows moves; lists and recovers what is protected.
 import { createHttpPorts } from '../control/http-ports.js';
 import type { Ports } from '../control/ports.js';
 import type { Estate } from '../contracts/estate.js';
@@ -17,49 +16,49 @@ import type { VerificationClient } from './verifications/verification-client.js'
 import { createGroupClient, createVolumeClient, type GroupClient, type VolumeClient } from './volumes/volume-client.js';
 
 export interface MoverClientOptions {
-  /** Where everything listens; `readEstateFile` reads it from a file. */
+  /** Addresses of all processes; `readEstateFile` reads them from a file. */
   readonly estate: Estate;
   /** Bearer token of the control APIs; not sent when absent. */
   readonly token?: string | undefined;
   /** Longest wait for one control answer, in milliseconds; default 10 s. */
   readonly timeoutMs?: number | undefined;
   /**
-   * A connection of your own, which `close` leaves open. Default: connects at the first call that
-   * needs Temporal.
+   * Your own connection, which `close` leaves open. Default: connects at the first call that needs
+   * Temporal.
    */
   readonly temporal?: Omit<TemporalAccess, 'close'> | undefined;
   /**
-   * Names another Temporal server by `TEMPORAL_ADDRESS` and its like; default: this process's
+   * Environment whose `TEMPORAL_*` variables may name another server. Default: this process's
    * environment.
    */
   readonly environment?: NodeJS.ProcessEnv;
 }
 
 /**
- * Every call rejects with a MoverError whose `code` is one of the registry's and whose `action`
- * says what to do. All of them may reject with UNREACHABLE; the codes named at a call come on top.
+ * The SDK client. Every call rejects with a MoverError: `code` is one of the registry's, `action`
+ * says what to do. All may reject with UNREACHABLE, in addition to the codes named at a call.
  */
 export interface MoverClient {
   readonly moves: MoveClient;
-  /** Comparisons of a volume with its replica, online. */
+  /** Online comparisons of a volume with its replica. */
   readonly verifications: VerificationClient;
   /** Many moves under limits, in a window, with one report. */
   readonly batches: BatchClient;
-  /** Batches that start by themselves. */
+  /** Batches started at set times. */
   readonly schedules: ScheduleClient;
-  /** Recovery points as files, bookmarks and histories. */
+  /** Recovery points, bookmarks and histories; recovery to files. */
   readonly points: PointClient;
   /** Recovery points as open disks. */
   readonly images: ImageClient;
   readonly volumes: VolumeClient;
   readonly groups: GroupClient;
-  /** Closes the connection to Temporal if one was opened here. Safe to call more than once. */
+  /** Closes the connection to Temporal if the client opened it. Safe to call more than once. */
   close(): Promise<void>;
 }
 
 /**
- * @throws MoverError INVALID_REQUEST when a URL of the estate can't be used. Connects to nothing
- * yet.
+ * Makes a client; connects to nothing yet. @throws MoverError INVALID_REQUEST when a URL of the
+ * estate can't be used
  */
 export function createMoverClient(options: MoverClientOptions): MoverClient {
   const { estate } = options;
@@ -81,8 +80,8 @@ export function createMoverClient(options: MoverClientOptions): MoverClient {
 }
 
 /**
- * Most calls need no Temporal: it is connected to at the first that does. A failure to connect may
- * be tried again.
+ * Connects to Temporal at the first call that needs it; most don't. A failed connection may be
+ * retried.
  */
 class LazyTemporal {
   readonly #options: MoverClientOptions;

@@ -1,5 +1,5 @@
-// The control API of a data protection appliance: how the orchestrator, the splitters and people
-// reach replication.
+// The control API of a data protection appliance. The orchestrator, the splitters and operators
+// reach replication through it.
 import { z } from 'zod';
 import { attemptRecordSchema, attemptRefSchema } from './attempt.js';
 import { applianceIdSchema, groupIdSchema, volumeIdSchema } from './ids.js';
@@ -18,16 +18,13 @@ import { verifyReplicaApi } from './verify.js';
 export const groupStateSchema = z.enum(['ACTIVE', 'PAUSED', 'INITIALIZING', 'DISCONNECTED']);
 export type GroupState = z.infer<typeof groupStateSchema>;
 
-/** A group as its appliance knows it. */
+/** A group as its appliance sees it. */
 export const applianceGroupSchema = siteGroupSchema.extend({
   state: groupStateSchema,
-  /** Splitters that have members of the group and are connected now. */
+  /** Connected splitters that have members of the group. */
   splitters: z.array(z.string()),
   lastPoint: z.strictObject({ id: z.string(), atMs: timeMsSchema }).optional(),
-  /**
-   * Points skipped because a splitter did not answer or no longer held, since the start of the
-   * process.
-   */
+  /** Points skipped since the process started: a splitter did not answer or no longer held. */
   pointsSkipped: countSchema,
 });
 export type ApplianceGroup = z.infer<typeof applianceGroupSchema>;
@@ -41,10 +38,7 @@ export type Link = z.infer<typeof linkSchema>;
 
 /** Faults of the rounds that close recovery points over several splitters. */
 export const roundFaultsSchema = z.strictObject({
-  /**
-   * Take the cuts one after another without holding acknowledgements and without asking again: such
-   * points may be torn.
-   */
+  /** Takes the cuts one after another, without hold or confirmation. Such points may be torn. */
   unconfirmed: z.boolean(),
 });
 export type RoundFaults = z.infer<typeof roundFaultsSchema>;
@@ -60,7 +54,7 @@ export const applianceApi = {
     method: 'GET',
     path: '/v1/appliance',
     summary:
-      'The appliance itself: id, link, groups whose replication is paused, where it serves images over NBD, and what it knows of clocks.',
+      'The appliance itself: id, link, paused groups, its NBD address for images, and its findings about clocks.',
     input: z.strictObject({}),
     output: z.strictObject({
       appliance: applianceIdSchema,
@@ -68,8 +62,8 @@ export const applianceApi = {
       pausedGroups: z.array(groupIdSchema),
       nbd: z.strictObject({ host: z.string(), port: z.number().int() }),
       /**
-       * The appliance's wall clock now, and those of the replica site and the splitters beside it,
-       * as of its last calls.
+       * The wall clocks of the appliance (now), the replica site and the splitters (at its last
+       * calls).
        */
       clock: clockViewSchema.optional(),
       skews: z.array(clockSkewSchema).optional(),
@@ -133,7 +127,7 @@ export const applianceApi = {
   lag: operation({
     method: 'GET',
     path: '/v1/lag',
-    summary: 'What is on its way through this appliance for a volume.',
+    summary: 'Bytes of a volume in transit through this appliance.',
     input: z.strictObject({ volume: volumeIdSchema }),
     output: z.strictObject({ volume: volumeIdSchema, bufferedBytes: bytesSchema, undistributedBytes: bytesSchema }),
   }),
@@ -155,7 +149,7 @@ export const applianceApi = {
   closeAccess: operation({
     method: 'POST',
     path: '/v1/accesses/close',
-    summary: 'Close an image access: its connections end and its scratch is thrown away. Closing it again is no error.',
+    summary: 'Close an image access: its connections end and its scratch is discarded. Closing it again is no error.',
     input: z.strictObject({
       access: accessIdSchema,
       /** Who closes it. */
@@ -174,7 +168,7 @@ export const applianceApi = {
     method: 'POST',
     path: '/v1/faults/rounds',
     summary:
-      'Close points over several splitters without hold and confirmation, to see what these are for; or as it should be.',
+      'Turn off hold and confirmation for points over several splitters (`unconfirmed`), or turn them on again. Such points may be torn.',
     input: roundFaultsSchema,
     output: roundFaultsSchema,
   }),

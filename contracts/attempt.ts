@@ -1,5 +1,5 @@
-// An attempt is one try of a move. Its record at the replica site is the one point of truth: OPEN →
-// COMMITTED or ABORTED, once.
+// An attempt is one try of a move. Its record at the replica site is the single source of truth:
+// OPEN → COMMITTED or ABORTED, decided once.
 import { z } from 'zod';
 import {
   applianceIdSchema,
@@ -20,9 +20,9 @@ import {
   writeNumberSchema,
 } from './numbers.js';
 
-/** Volumes that may leave at one cut: a VM's disks. */
+/** Volumes that may leave at one cut; enough for all disks of a VM. */
 export const VOLUMES_PER_MOVE_MAX = 64;
-/** Tries of one move, so that an estate that always voids the cut ends in an answer. */
+/** Attempts of one move. The limit ends a move in an estate that voids every cut. */
 export const ATTEMPTS_PER_MOVE_MAX = 1_000;
 
 export const attemptRefSchema = z.strictObject({
@@ -31,9 +31,7 @@ export const attemptRefSchema = z.strictObject({
 });
 export type AttemptRef = z.infer<typeof attemptRefSchema>;
 
-/**
- * An attempt as the splitters know it: with the ticket that orders it against every other attempt.
- */
+/** An attempt as the splitters know it. The ticket orders it against every other attempt. */
 export const ticketedAttemptSchema = attemptRefSchema.extend({ ticket: ticketSchema });
 export type TicketedAttempt = z.infer<typeof ticketedAttemptSchema>;
 
@@ -49,8 +47,7 @@ export const cutSchema = writeMarkSchema.extend({ volume: volumeIdSchema });
 export type Cut = z.infer<typeof cutSchema>;
 
 /**
- * A group and the appliance that serves it, with that appliance's control URL (how a splitter
- * reaches it).
+ * A group, the appliance that serves it, and the control URL where splitters reach that appliance.
  */
 export const endpointSchema = z.strictObject({ group: groupIdSchema, appliance: applianceIdSchema, url: z.url() });
 export type Endpoint = z.infer<typeof endpointSchema>;
@@ -67,21 +64,21 @@ export const sealSchema = cutSchema.extend({ position: positionSchema });
 export type Seal = z.infer<typeof sealSchema>;
 
 /**
- * An instant by the monotonic clock of one life of the replica site; means nothing in another one.
+ * An instant by the monotonic clock of one life of the replica site. It has no meaning in another
+ * life.
  */
 export const instantSchema = z.strictObject({ life: countSchema, atMs: durationMsSchema });
 export type Instant = z.infer<typeof instantSchema>;
 
 /**
- * A length of time that runs by the replica site's monotonic clock; anew, in full, from the start
- * of a later life.
+ * A duration that runs by the replica site's monotonic clock. It restarts in full in a later life.
  */
 export const termSchema = z.strictObject({
-  /** The life of the replica site it was granted in. */
+  /** The life of the replica site that granted it. */
   life: countSchema,
   /** Its end by that life's monotonic clock. */
   untilMs: durationMsSchema,
-  /** As last granted. */
+  /** The length last granted. */
   ms: durationMsSchema,
 });
 export type Term = z.infer<typeof termSchema>;
@@ -103,22 +100,19 @@ export const attemptRecordSchema = z.strictObject({
       to: groupIdSchema,
       openedAtMs: timeMsSchema,
       /**
-       * The old group's newest point then, by the clock of points: its snapshot is later than that,
-       * and no later than its cut.
+       * Time of the old group's newest point at the opening, by the clock of points. The snapshot's
+       * time is later than this and not later than the cut.
        */
       clockMs: timeMsSchema.default(0),
-      /**
-       * The old group's newest point then, by its place in the timeline; absent in records of
-       * earlier versions.
-       */
+      /** Place of that newest point in the timeline; absent in records of earlier versions. */
       pointOrder: countSchema.optional(),
       /**
-       * When it has run out anyone may abort the attempt; renewed by the running move, never beyond
-       * the deadline.
+       * Anyone may abort the attempt once the lease has run out. The running move renews it, but
+       * never beyond the deadline.
        */
       lease: termSchema.optional(),
       deadline: termSchema.optional(),
-      /** Of earlier versions, by a wall clock: not looked at any more. */
+      /** Written by earlier versions from a wall clock; ignored now. */
       leaseExpiresAtMs: timeMsSchema.optional(),
       deadlineMs: timeMsSchema.optional(),
     })
@@ -126,8 +120,8 @@ export const attemptRecordSchema = z.strictObject({
   /** Empty until sealed. */
   seals: z.array(sealSchema),
   /**
-   * The snapshot at the cut: a recovery point of the old group, pinned while the attempt is open;
-   * its bookmark is in force once committed.
+   * The snapshot at the cut: a recovery point of the old group, pinned while the attempt is open.
+   * Its bookmark takes effect at the commit.
    */
   left: z
     .strictObject({ point: pointIdSchema, atMs: timeMsSchema, name: z.string(), bookmarked: z.boolean() })
@@ -135,9 +129,9 @@ export const attemptRecordSchema = z.strictObject({
   /** The first point of the new group that contains every moved volume. */
   joined: z.strictObject({ point: pointIdSchema, name: z.string() }).optional(),
   decidedAtMs: timeMsSchema.optional(),
-  /** The same instant, for durations. */
+  /** The instant of `decidedAtMs` on the monotonic clock, for durations. */
   decided: instantSchema.optional(),
-  /** Why it was aborted, in words. */
+  /** Why it was aborted, as a sentence. */
   reason: z.string().optional(),
 });
 export type AttemptRecord = z.infer<typeof attemptRecordSchema>;

@@ -1,5 +1,5 @@
-// What a batch hands from one run of its workflow to the next, and what its activities tell it:
-// numbers rather than volumes, so that a batch of any size stays small.
+// State that a batch hands to the next run of its workflow, and results of its activities. Moves
+// are numbers here, not volumes, so that a batch of any size stays small.
 import { z } from 'zod';
 import {
   BATCH_CONCURRENCY_MAX,
@@ -15,30 +15,29 @@ import { errorCodeSchema } from './errors.js';
 import { volumeIdSchema } from './ids.js';
 import { countSchema, durationMsSchema, timeMsSchema } from './numbers.js';
 
-/** Moves of one batch: one bit for each goes from run to run. */
+/** Moves of one batch. Each costs one bit of the state passed from run to run. */
 export const BATCH_PLANNED_MAX = 1_000_000;
 /**
- * Moves looked at and passed over because a limit of their groups or appliances is reached: how far
- * a batch looks ahead.
+ * How far a batch looks ahead: moves it may pass over because a limit of their groups or appliances
+ * is reached.
  */
 export const BATCH_LOOK_AHEAD_MAX = 400;
-/** Failed moves that wait for their next try; while it is so many, no further ones are begun. */
+/** No new move starts while this many failed moves await a retry. */
 export const BATCH_RETRIES_WAITING_MAX = 500;
-/** Volumes that are to be skipped when their turn comes. */
+/** Volumes with a pending skip, applied when their turn comes. */
 export const BATCH_SKIPS_MAX = 1_000;
 /**
- * Events after which a new run goes on. The server warns at 4,096; between two looks at the length
- * come at most 50 starts (4 events each) and what ended meanwhile, 500 ends and their workflow
- * tasks at the most.
+ * Events after which the workflow continues as new. The server warns at 4,096. Between two checks
+ * at most 50 starts (4 events each) and 500 ends with their workflow tasks are added.
  */
 export const BATCH_RUN_EVENTS_MAX = 2_000;
 
 /** How a move of a batch ended. */
 export const moveEndSchema = z.discriminatedUnion('kind', [
   z.strictObject({ kind: z.literal('moved'), tookMs: durationMsSchema }),
-  /** It was in its target group when its turn came. */
+  /** The volumes were in the target group already when the move's turn came. */
   z.strictObject({ kind: z.literal('there') }),
-  /** It gave up before its fence because the window ended: its turn comes again. */
+  /** The move gave up before its fence because the window ended. It is queued again. */
   z.strictObject({ kind: z.literal('window-closed') }),
   z.strictObject({ kind: z.literal('cancelled') }),
   z.strictObject({
@@ -46,25 +45,24 @@ export const moveEndSchema = z.discriminatedUnion('kind', [
     code: errorCodeSchema.optional(),
     message: z.string(),
     /**
-     * The volumes are in their target all the same (what failed came after the move): no further
-     * try can help.
+     * The volumes reached their target: the failure came after the commit, so a retry can't help.
      */
     stands: z.boolean(),
   }),
 ]);
 export type MoveEnd = z.infer<typeof moveEndSchema>;
 
-/** The end of a move that an activity awaited. */
+/** The end of a move that an activity waited for. */
 export const awaitedMoveSchema = z.strictObject({
   workflowId: z.string(),
   /**
-   * Absent when there is no such workflow, or it was of another batch and has ended: the move's
-   * turn comes again.
+   * Absent when the workflow does not exist, or ended and belongs to another batch. The move is
+   * queued again.
    */
   end: moveEndSchema.optional(),
-  /** Names the move together with the workflow id. */
+  /** The run id that, with the workflow id, names the move. */
   firstRunId: z.string().optional(),
-  /** Terminated or timed out: it left no report itself. */
+  /** The workflow was terminated or timed out, so it left no report of its own. */
   isLost: z.boolean(),
 });
 export type AwaitedMove = z.infer<typeof awaitedMoveSchema>;
@@ -74,7 +72,7 @@ export const plannedBatchSchema = z.strictObject({
   alreadyThere: countSchema,
   refused: countSchema,
   leftOut: z.array(batchLeftOutSchema).max(BATCH_FAILURES_SHOWN_MAX),
-  /** Events of one run of the workflow, after which a new one goes on: the worker says. */
+  /** Events after which the workflow continues as new, as the worker is configured. */
   runEventsMax: countSchema,
 });
 export type PlannedBatch = z.infer<typeof plannedBatchSchema>;
@@ -85,26 +83,26 @@ export type OpenWindow = z.infer<typeof openWindowSchema>;
 /** One move on its way through a batch. */
 export const batchTicketSchema = z.strictObject({
   seq: countSchema,
-  /** How often `retryFailed` brought it back. */
+  /** How often `retryFailed` queued it again. */
   round: countSchema,
-  /** Workflows begun for it in this round. */
+  /** Workflows started for it in this round. */
   starts: countSchema,
   failures: countSchema,
 });
 export type BatchTicket = z.infer<typeof batchTicketSchema>;
 
-/** A failure as it is kept until the last try. */
+/** The failure of the last try, kept for the report until the next try ends. */
 const lastFailureSchema = z.strictObject({ code: errorCodeSchema.optional(), message: z.string() });
 
 export const stopSchema = z.strictObject({
   why: z.enum(['aborted', 'cancelled', 'failures', 'canary', 'window']),
   running: runningSchema,
-  /** A sentence. */
+  /** The request as a sentence. */
   text: z.string(),
 });
 export type Stop = z.infer<typeof stopSchema>;
 
-/** Of a set of numbers: 32 at a time, by place. */
+/** A set of move numbers as pairs of word index and 32-bit word. */
 export const seqSetSchema = z.array(z.tuple([countSchema, countSchema]));
 
 export const carriedBatchSchema = z.strictObject({
@@ -130,11 +128,11 @@ export const carriedBatchSchema = z.strictObject({
     .max(BATCH_CONCURRENCY_MAX),
   skips: z.array(volumeIdSchema).max(BATCH_SKIPS_MAX),
   failures: z.array(batchFailureSchema).max(BATCH_FAILURES_SHOWN_MAX),
-  /** Moves by how long they took: counts by rung of a ladder. */
+  /** Histogram of the moves' durations: bucket and count. */
   durations: z.array(z.tuple([countSchema, countSchema])),
-  /** The last starts, for the rate. */
+  /** Times of the last starts, for the rate limit. */
   starts: z.array(timeMsSchema),
-  /** Ends of the last minutes, counted by spans. */
+  /** Ends of the last minutes: start of a span and count. */
   ends: z.array(z.tuple([timeMsSchema, countSchema])),
   pausedBy: z.string().optional(),
   canary: z.enum(['none', 'running', 'waiting', 'passed']),
@@ -145,7 +143,8 @@ export const carriedBatchSchema = z.strictObject({
 export type CarriedBatch = z.infer<typeof carriedBatchSchema>;
 
 /**
- * What of a batch's input its later runs need: all but the list, which is a stored plan by then.
+ * The part of a batch's input that later runs need: all but the list of moves, which is a stored
+ * plan by then.
  */
 export const batchSettingsSchema = z.strictObject(batchInputSchema.shape).omit({ moves: true });
 export type BatchSettings = z.output<typeof batchSettingsSchema>;

@@ -1,5 +1,5 @@
-// A batch: many moves under limits, in a window, with one report. What goes in, what it says while
-// it runs, and what it leaves behind.
+// A batch: many moves under limits, in a window, with one report. These are its input, its progress
+// and its result.
 import { z } from 'zod';
 import { VOLUMES_PER_MOVE_MAX } from './attempt.js';
 import { errorCodeSchema } from './errors.js';
@@ -7,16 +7,16 @@ import { groupIdSchema, moveIdSchema, volumeIdSchema } from './ids.js';
 import { moveOptionsSchema } from './move.js';
 import { bytesSchema, countSchema, durationMsSchema, timeMsSchema } from './numbers.js';
 
-/** Moves listed one by one; more are named by a selector. */
+/** Moves in an explicit list. A selector may name more. */
 export const BATCH_MOVES_MAX = 2_000;
-/** The whole input, as JSON: it is kept in the workflow's history. */
+/** Size of the whole input as JSON: the workflow's history keeps it. */
 export const BATCH_INPUT_BYTES_MAX = 200_000;
-/** Failures that a batch shows itself; all of them are in the stored reports. */
+/** Failures that a batch itself lists. The stored reports have all of them. */
 export const BATCH_FAILURES_SHOWN_MAX = 100;
-/** Moves at once: each parent run awaits its children, far below the server's 2,000. */
+/** Moves that run at once: far below the server's limit of 2,000 pending children. */
 export const BATCH_CONCURRENCY_MAX = 500;
 
-/** A batch: its workflow id and first run's id, as of a move. */
+/** A batch's id: its workflow id and first run's id, like a move's. */
 export const batchIdSchema = moveIdSchema;
 export type BatchId = z.infer<typeof batchIdSchema>;
 
@@ -35,7 +35,10 @@ export type BatchMove = z.infer<typeof batchMoveSchema>;
 
 const PATTERN_LENGTH_MAX = 200;
 
-/** Volumes for which all of it is true, paged from the inventory. A VM's disks go together. */
+/**
+ * Selects the volumes that match every field, read page by page from the inventory. The disks of a
+ * VM move together.
+ */
 export const selectorSchema = z
   .strictObject({
     from: z.union([groupIdSchema, z.array(groupIdSchema).min(1).max(1_000)]).optional(),
@@ -53,12 +56,13 @@ const clockTime = z.string().regex(/^([01]\d|2[0-3]):[0-5]\d$/, 'a time of day a
 export const WEEKDAYS = ['mon', 'tue', 'wed', 'thu', 'fri', 'sat', 'sun'] as const;
 
 /**
- * When moves may run. An end before the start is on the next day; days name the day of the start.
+ * When moves may run. If `end` is before `start`, it is on the next day. Days name the day of the
+ * start.
  */
 export const windowSchema = z.strictObject({
   /**
-   * An IANA time zone. Only its form is checked here: which zones there are differs between
-   * machines, so an activity says.
+   * An IANA time zone. Only its form is checked here: machines differ in the zones they know, so an
+   * activity checks the name.
    */
   timeZone: z
     .string()
@@ -79,12 +83,12 @@ export const concurrencySchema = z.strictObject({
 });
 export type Concurrency = z.output<typeof concurrencySchema>;
 
-/** What becomes of moves that run when a batch ends early. */
+/** What happens to running moves when a batch ends early. */
 export const runningSchema = z.enum(['finish', 'roll-back']);
 
 export const batchOptionsSchema = z.strictObject({
   concurrency: concurrencySchema.prefault({}),
-  /** Moves started in a second, at most. */
+  /** Upper limit of starts a second. */
   startsPerSecond: z.number().positive().max(1_000).optional(),
   order: z
     .union([z.enum(['listed', 'smallest-first']), z.strictObject({ byLabel: z.string().min(1).max(100) })])
@@ -93,21 +97,21 @@ export const batchOptionsSchema = z.strictObject({
     .discriminatedUnion('policy', [
       z.strictObject({ policy: z.literal('continue') }),
       /**
-       * Stops after so many failures, or so many percent of all moves, whichever comes first;
-       * running moves finish.
+       * Stops after so many failures or so many percent of all moves, whichever comes first.
+       * Running moves finish.
        */
       z.strictObject({
         policy: z.literal('stop-after'),
         count: z.number().int().min(1).optional(),
         percent: z.number().positive().max(100).optional(),
       }),
-      /** Stops at the first failure; running moves roll back. */
+      /** Stops at the first failure. Running moves roll back. */
       z.strictObject({ policy: z.literal('stop-now') }),
     ])
     .prefault({ policy: 'continue' }),
   retries: z
     .strictObject({
-      /** Further tries of a move that failed, each a move of its own. */
+      /** Retries of a failed move; each is a move of its own. */
       max: z.number().int().min(0).max(20).default(0),
       backoffMs: durationMsSchema
         .min(100)
@@ -116,21 +120,21 @@ export const batchOptionsSchema = z.strictObject({
     })
     .prefault({}),
   window: windowSchema.optional(),
-  /** At the end of the window the batch ends as incomplete, or waits for the next one. */
+  /** Whether the batch ends as incomplete when its window ends, or waits for the next window. */
   atWindowEnd: z.enum(['finish', 'wait']).default('finish'),
   /**
-   * How long a move is taken to last, until this batch knows better: none starts that isn't
+   * Assumed duration of a move until this batch has measured some. No move starts unless it is
    * expected to end inside the window.
    */
   expectedMoveMs: durationMsSchema
     .min(1)
     .max(24 * 3_600_000)
     .default(60_000),
-  /** Started later than this after its scheduled time, the batch is skipped. */
+  /** Skips the batch if it starts later than this after its scheduled time. */
   startWithinMs: durationMsSchema.min(1_000).optional(),
   /**
-   * So many moves first; the others wait until these succeeded and, unless `approval` is false,
-   * somebody approved.
+   * Starts `count` moves first. The others wait until these succeeded and, unless `approval` is
+   * false, a person approved.
    */
   canary: z.strictObject({ count: z.number().int().min(1).max(1_000), approval: z.boolean().default(true) }).optional(),
   move: moveOptionsSchema.prefault({}),
@@ -147,15 +151,16 @@ export const batchInputSchema = z
       .max(BATCH_MOVES_MAX, `at most ${BATCH_MOVES_MAX} moves; name more by "select"`)
       .optional(),
     select: selectorSchema.optional(),
-    /** The failed moves of an earlier batch, by its id. */
+    /** Selects the failed moves of an earlier batch, by its id. */
     failedOf: batchIdSchema.optional(),
-    /** Where selected volumes go: one group, or … */
+    /** The one target group of all selected volumes. Give this or `map`. */
     to: groupIdSchema.optional(),
     /**
-     * … one for each group they are in. A selected volume in a group without an entry is refused.
+     * The target group for each source group. A selected volume of a group without an entry is
+     * refused.
      */
     map: z.record(groupIdSchema, groupIdSchema).optional(),
-    /** Plan every move, change nothing, and report. */
+    /** Plans every move and reports; changes nothing. */
     dryRun: z.boolean().default(false),
     operator: z.string().max(200).optional(),
     reason: z.string().max(1_000).optional(),
@@ -177,8 +182,8 @@ export type BatchInput = z.input<typeof batchInputSchema>;
 export type ParsedBatchInput = z.output<typeof batchInputSchema>;
 
 /**
- * One move of a batch as planned. Stored at the replica site, so that a batch of any size goes on
- * from a number.
+ * One planned move of a batch. The plan is stored at the replica site, so a later run only needs
+ * the number where it goes on.
  */
 export const batchItemSchema = z.strictObject({
   seq: countSchema,
@@ -186,12 +191,12 @@ export const batchItemSchema = z.strictObject({
   from: groupIdSchema,
   to: groupIdSchema,
   sizeBytes: bytesSchema,
-  /** Of the source and the target group. */
+  /** The appliances of the source and the target group. */
   appliances: z.array(z.string()).min(1).max(2),
 });
 export type BatchItem = z.infer<typeof batchItemSchema>;
 
-/** A volume or move that the plan leaves out, with the reason. */
+/** A volume or move that the plan leaves out, and why. */
 export const batchLeftOutSchema = z.strictObject({
   volumes: z.array(volumeIdSchema).min(1).max(VOLUMES_PER_MOVE_MAX),
   to: groupIdSchema.optional(),
@@ -201,18 +206,18 @@ export const batchLeftOutSchema = z.strictObject({
 export type BatchLeftOut = z.infer<typeof batchLeftOutSchema>;
 
 export const batchCountsSchema = z.strictObject({
-  /** Moves of the plan, those already there not counted. */
+  /** Moves of the plan without those already in their target. */
   planned: countSchema,
-  /** Not started yet, retries included. */
+  /** Moves that have not started, retries included. */
   waiting: countSchema,
   running: countSchema,
   moved: countSchema,
   failed: countSchema,
-  /** Ended by a person, or by the batch itself when it stopped, with everything as before. */
+  /** Cancelled by a person, or by the batch when it stopped. The volumes stayed in their group. */
   cancelled: countSchema,
-  /** There already when planned, or when their turn came. */
+  /** Already in the target group, when planned or when their turn came. */
   alreadyThere: countSchema,
-  /** Skipped by an update. */
+  /** Skipped by the update `skipVolume`. */
   skipped: countSchema,
   /** Refused by the plan: no such volume, no group for it, no room. */
   refused: countSchema,
@@ -223,7 +228,7 @@ export const batchFailureSchema = z.strictObject({
   seq: countSchema,
   volumes: z.array(volumeIdSchema),
   to: groupIdSchema,
-  /** Its last try. */
+  /** The id of its last try. */
   move: moveIdSchema.optional(),
   tries: countSchema,
   code: errorCodeSchema.optional(),
@@ -245,35 +250,35 @@ export const batchStageSchema = z.enum([
 ]);
 export type BatchStage = z.infer<typeof batchStageSchema>;
 
-/** What the query `progress` answers. */
+/** The answer of the query `progress`. */
 export const batchProgressSchema = z.strictObject({
   batch: batchIdSchema,
   stage: batchStageSchema,
   counts: batchCountsSchema,
   concurrency: concurrencySchema,
   startedAtMs: timeMsSchema,
-  /** Moves ended in a minute, over the last few minutes. */
+  /** Moves that ended per minute, averaged over the last few minutes. */
   perMinute: z.number().min(0),
-  /** When the last move is expected to end; absent while nothing is known. */
+  /** When the last move is expected to end; absent until it can be estimated. */
   expectedEndMs: timeMsSchema.optional(),
-  /** Moves that have been running longest. */
+  /** The moves that have been running longest. */
   longest: z.array(z.strictObject({ volumes: z.array(volumeIdSchema), to: groupIdSchema, sinceMs: timeMsSchema })),
-  /** The first ones. */
+  /** The first failures. */
   failures: z.array(batchFailureSchema).max(BATCH_FAILURES_SHOWN_MAX),
-  /** The last thing that somebody asked, and who: pause, resume, … */
+  /** The last request and who made it: pause, resume, … */
   lastRequest: z.string().optional(),
   window: z.strictObject({ opensAtMs: timeMsSchema, closesAtMs: timeMsSchema }).optional(),
 });
 export type BatchProgress = z.infer<typeof batchProgressSchema>;
 
 export const batchOutcomeSchema = z.enum([
-  /** Every move of the plan was tried (and failures, if any, are listed). */
+  /** Every planned move was tried. The report lists any failures. */
   'complete',
-  /** The window or an abort ended it before: the next run goes on. */
+  /** The window or an abort ended the batch early. The next batch takes the rest. */
   'incomplete',
-  /** Its failure policy ended it. */
+  /** The failure policy ended the batch. */
   'stopped',
-  /** It began too late after its scheduled time. */
+  /** The batch started too late after its scheduled time. */
   'skipped-late',
   'dry-run',
   'failed',
@@ -282,15 +287,15 @@ export const batchOutcomeSchema = z.enum([
 export const batchReportSchema = z.strictObject({
   batch: batchIdSchema,
   outcome: batchOutcomeSchema,
-  /** A sentence: why it ended so. */
+  /** Why the batch ended, as a sentence. */
   summary: z.string(),
   counts: batchCountsSchema,
   failures: z.array(batchFailureSchema).max(BATCH_FAILURES_SHOWN_MAX),
-  /** Refused by the plan, the first ones. */
+  /** The first volumes or moves that the plan refused. */
   leftOut: z.array(batchLeftOutSchema).max(BATCH_FAILURES_SHOWN_MAX),
   /**
-   * Volumes that match the selector now and did not when the batch was planned, and the other way
-   * round.
+   * Volumes that match the selector now but did not at planning; and those that matched then but no
+   * longer do.
    */
   addedMeanwhile: z.array(volumeIdSchema).max(BATCH_FAILURES_SHOWN_MAX),
   removedMeanwhile: z.array(volumeIdSchema).max(BATCH_FAILURES_SHOWN_MAX),
@@ -298,12 +303,12 @@ export const batchReportSchema = z.strictObject({
   reason: z.string().optional(),
   startedAtMs: timeMsSchema,
   endedAtMs: timeMsSchema,
-  /** Parent runs, by continue-as-new. */
+  /** Runs of the batch's workflow, counted across continue-as-new. */
   runs: countSchema,
 });
 export type BatchReport = z.infer<typeof batchReportSchema>;
 
-/** Every update takes one object that says who asks, and why. */
+/** Every update takes one object that says who asks and why. */
 export const requestSchema = z.strictObject({
   operator: z.string().min(1).max(200),
   reason: z.string().min(1).max(1_000),
@@ -312,7 +317,7 @@ export const abortRequestSchema = requestSchema.extend({ running: runningSchema.
 export const concurrencyRequestSchema = requestSchema.extend({ concurrency: concurrencySchema });
 export const skipRequestSchema = requestSchema.extend({ volume: volumeIdSchema });
 
-/** Names of the updates of a batch. */
+/** The names of a batch's updates. */
 export const BATCH_UPDATES = {
   pause: 'pause',
   resume: 'resume',

@@ -1,41 +1,41 @@
-// The one registry of error codes: what went wrong, who says so, whether trying again can help, and
+// The one registry of error codes: what went wrong, who raises it, whether a retry can help, and
 // what the user can do.
 
 /**
- * Where an error is raised; `stream`: in the frames between splitter and replica site. An appliance
- * passes on what the site says.
+ * Where an error is raised. `stream` is a frame between splitter and replica site. An appliance
+ * passes on the site's errors.
  */
 export type Raiser = 'splitter' | 'appliance' | 'replica-site' | 'stream' | 'orchestrator' | 'client';
 
-/** What the command's exit code calls it. */
+/** The name of the command's exit code. */
 export type ErrorExit = 'failed' | 'usage' | 'refused' | 'unreachable' | 'notFound';
 
-/** How the product gets over it by itself. */
+/** How the product recovers by itself. */
 export type Remedy =
-  /** The cut was void or the attempt was over: the move makes a new attempt. */
+  /** The cut was void or the attempt was over: the move opens a new attempt. */
   | 'new-attempt'
-  /** A verification goes on at a new common point. */
+  /** A verification continues at a new common point. */
   | 'new-point'
   /** A comparison opens another image. */
   | 'new-image'
-  /** It passes: a move that is planned waits instead of being refused. */
+  /** The condition passes: a planned move waits and is not refused. */
   | 'waiting'
   /** Another appliance may answer for the replica site. */
   | 'another-appliance';
 
 interface ErrorKind {
-  /** Without a full stop. */
+  /** A short title without a full stop. */
   readonly title: string;
   /** What the user can do, as a sentence. */
   readonly action: string;
   /** HTTP status of the problem+json answer. */
   readonly status: number;
-  /** Whether the same call may succeed later without anyone changing anything. */
+  /** Whether the same call may succeed later although nobody changes anything. */
   readonly retryable: boolean;
   readonly exit: ErrorExit;
   readonly raisedBy: readonly Raiser[];
   readonly remedies?: readonly Remedy[];
-  /** An open image that meets it is gone for good. */
+  /** Set when the error ends an open image for good. */
   readonly endsImage?: true;
 }
 
@@ -615,7 +615,7 @@ const REGISTRY = {
 export type ErrorCode = keyof typeof REGISTRY;
 export const ERRORS: Readonly<Record<ErrorCode, ErrorKind>> = REGISTRY;
 
-/** Whether the product gets over the error in that way. */
+/** Whether the product recovers from the error in that way. */
 export function hasRemedy(code: ErrorCode, remedy: Remedy): boolean {
   return ERRORS[code].remedies?.includes(remedy) === true;
 }

@@ -1,5 +1,5 @@
-// Errors as they travel: the project's one error class, its problem+json, and what a schema says of
-// bad input.
+// Errors on the wire: the project's one error class, its problem+json form, and the refusal of bad
+// input.
 import { z } from 'zod';
 import { type ErrorCode, ERRORS } from './error-registry.js';
 
@@ -8,16 +8,16 @@ export { type ErrorCode, ERRORS };
 const ERROR_CODES = Object.keys(ERRORS).filter((code): code is ErrorCode => code in ERRORS);
 export const errorCodeSchema = z.enum(ERROR_CODES);
 
-/** One reason against a request: a field or thing, and what is wrong with it. */
+/** One reason against a request: the field or thing at fault and what is wrong with it. */
 export const reasonSchema = z.strictObject({
   code: errorCodeSchema,
-  /** The field or thing at fault, e.g. `volume`, `to`, `vm-1-disk-0`. */
+  /** The field or thing at fault, for example `volume`, `to` or `vm-1-disk-0`. */
   subject: z.string(),
   message: z.string(),
 });
 export type Reason = z.infer<typeof reasonSchema>;
 
-/** problem+json (RFC 9457) with the registry's code; what every control API answers on failure. */
+/** problem+json (RFC 9457) with the registry's code. Every control API answers failures with it. */
 export const problemSchema = z.strictObject({
   type: z.string(),
   title: z.string(),
@@ -31,7 +31,7 @@ export const problemSchema = z.strictObject({
 export type Problem = z.infer<typeof problemSchema>;
 
 /**
- * The project's one error class. `message` is a whole sentence about this case; title and action
+ * The project's one error class. `message` is a whole sentence about this case. Title and action
  * come from the registry.
  */
 export class MoverError extends Error {
@@ -76,20 +76,23 @@ export function fromProblem(problem: Problem): MoverError {
   return new MoverError(problem.code, problem.detail, { reasons: problem.reasons ?? [] });
 }
 
-/** INVALID_REQUEST for one field. `sentence` says it to people where field and message don't. */
+/**
+ * Makes an INVALID_REQUEST for one field. Pass `sentence` when field and message alone don't read
+ * well.
+ */
 export function invalidField(subject: string, message: string, sentence = `${subject}: ${message}.`): MoverError {
   return new MoverError('INVALID_REQUEST', sentence, { reasons: [{ code: 'INVALID_REQUEST', subject, message }] });
 }
 
-/** zod tells a missing field as one that is undefined: true, but not how people say it. */
+/** Words of an issue. zod reports a missing field as undefined; people say "required". */
 function wordsOf(issue: z.core.$ZodIssue): string {
   const isMissing = issue.code === 'invalid_type' && issue.message.endsWith('received undefined');
   return isMissing ? `is missing; a ${issue.expected} is expected` : issue.message;
 }
 
 /**
- * What zod says of a value, one reason an issue, each naming the field and what is accepted.
- * `root` names the value itself when the fault is not in a field of it.
+ * Turns zod's issues into reasons. Each names the field and what is accepted. `root` names the
+ * value itself when the fault is not in one of its fields.
  */
 export function reasonsOf(error: z.ZodError, root = 'input'): Reason[] {
   return error.issues.flatMap((issue): Reason[] => {
@@ -105,7 +108,10 @@ export function reasonsOf(error: z.ZodError, root = 'input'): Reason[] {
   });
 }
 
-/** @throws MoverError INVALID_REQUEST naming every field at fault and what is accepted. */
+/**
+ * Parses a value. @throws MoverError INVALID_REQUEST naming every field at fault and what is
+ * accepted.
+ */
 export function parseOrRefuse<S extends z.ZodType>(schema: S, value: unknown, what: string): z.output<S> {
   const result = schema.safeParse(value);
   if (result.success) return result.data;

@@ -1,5 +1,5 @@
-// The estate file: which processes there are, where they listen, and where each volume starts out.
-// Copied and edited by users.
+// The estate file: the processes, where they listen, and where each volume starts. Users copy and
+// edit it.
 import { z } from 'zod';
 import { applianceIdSchema, groupIdSchema, splitterIdSchema, volumeIdSchema } from './ids.js';
 import { labelsSchema, vmSchema } from './inventory.js';
@@ -9,21 +9,21 @@ import { retentionPolicySchema } from './retention.js';
 
 const port = z.number().int().min(0).max(65_535);
 /**
- * Where a server listens; port 0 takes a free one. `url` is what others use when it differs
+ * Where a server listens. Port 0 takes a free one. `url` is the address for others when it differs
  * (containers).
  */
 const listenSchema = z.strictObject({ host: z.string().default('127.0.0.1'), port, url: z.url().optional() });
 const nbdListenSchema = z.strictObject({ host: z.string().default('127.0.0.1'), port });
 
 /**
- * Smallest and largest virtual volume: one region of marks; 64 TiB keeps offsets and regions well
- * inside safe integers.
+ * Smallest and largest virtual volume. The minimum holds whole regions of marks; 64 TiB keeps
+ * offsets and regions well inside safe integers.
  */
 const VOLUME_MIB_MIN = 1;
 const VOLUME_MIB_MAX = 64 * 1024 * 1024;
 /**
- * Points that the first period of a group's policy may hold: each names every member, and all are
- * kept in memory.
+ * Points that the first period of a group's policy may hold. Each names every member, and all are
+ * in memory.
  */
 const POINTS_KEPT_MAX = 40_000;
 
@@ -39,11 +39,13 @@ export type EstateGroup = z.infer<typeof estateGroupSchema>;
 export const estateVolumeSchema = z.strictObject({
   id: volumeIdSchema,
   sizeMiB: z.number().int().min(VOLUME_MIB_MIN).max(VOLUME_MIB_MAX),
-  /** Where it starts out; after a move the replica site and the splitter know better. */
+  /**
+   * The group it starts in. After a move the replica site and the splitter know the current one.
+   */
   group: groupIdSchema,
-  /** The virtual machine that it is a disk of: a batch moves a VM's disks together. */
+  /** The virtual machine that owns the disk. A batch moves a VM's disks together. */
   vm: vmSchema.optional(),
-  /** What people choose volumes by. */
+  /** Labels by which people select volumes. */
   labels: labelsSchema.optional(),
 });
 export type EstateVolume = z.infer<typeof estateVolumeSchema>;
@@ -104,7 +106,7 @@ export const estateSchema = z
 export type Estate = z.output<typeof estateSchema>;
 export type EstateInput = z.input<typeof estateSchema>;
 
-/** The control URL others use for a server of the estate. */
+/** The control URL that other processes use for a server of the estate. */
 export function controlUrl(listen: {
   readonly host: string;
   readonly port: number;

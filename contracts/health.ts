@@ -1,4 +1,4 @@
-// What every process says of itself at /healthz.
+// What every process reports about itself at /healthz.
 import { z } from 'zod';
 import { clockViewSchema } from './clock.js';
 import { operation } from './route.js';
@@ -9,14 +9,14 @@ export const healthSchema = z.strictObject({
   role: z.enum(['splitter', 'appliance', 'replica-site', 'worker']),
   id: z.string(),
   startedAtMs: timeMsSchema,
-  /** The process's wall clock now, and why it may be wrong. */
+  /** The process's wall clock now, and any doubt about it. */
   clock: clockViewSchema.optional(),
-  /** Sentences about what is degraded; empty when ok. */
+  /** Sentences about what is degraded; empty when the process is ok. */
   notes: z.array(z.string()),
 });
 export type Health = z.infer<typeof healthSchema>;
 
-/** The one operation that every process has and that needs no token. */
+/** The health operation. Every process has it, and it needs no token. */
 export const healthOperation = operation({
   method: 'GET',
   path: '/healthz',

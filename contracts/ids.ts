@@ -1,15 +1,15 @@
-// The names of things that cross a boundary. Branded, so that a group can't be passed where a
-// volume is meant.
+// Ids of things that cross a boundary. They are branded, so the compiler refuses a group where a
+// volume is expected.
 import { z } from 'zod';
 
 /**
- * Longest id of a volume, group, splitter or appliance: they become file and NBD export names
+ * Longest id of a volume, group, splitter or appliance. Ids become file names and NBD export names
  * (export names: 255 bytes with the point).
  */
 export const ID_LENGTH_MAX = 64;
 /**
- * Longest move id: a Temporal workflow id (1,000 at most there) would not be readable in a path or
- * a log line beyond this.
+ * Longest move id. Temporal allows workflow ids of 1,000 characters, but a longer one is not
+ * readable in a path or log line.
  */
 export const MOVE_ID_LENGTH_MAX = 300;
 
@@ -25,8 +25,8 @@ export const applianceIdSchema = name.brand<'ApplianceId'>();
 export const pointIdSchema = name.brand<'PointId'>();
 
 /**
- * A move: the workflow id and the first run's id, so that Reset or a retry is the same move and a
- * reused workflow id is a new one.
+ * The id of a move: workflow id and first run's id. A Reset or retry keeps it; a reused workflow id
+ * makes a new move.
  */
 export const moveIdSchema = z
   .string()

@@ -1,21 +1,20 @@
-// Image access: recovery points opened as disks for as long as somebody works with them, and what
-// is told of each.
+// Image access: a recovery point opened as disks for as long as somebody works with them.
 import { z } from 'zod';
 import { groupIdSchema, ID_LENGTH_MAX, pointIdSchema, volumeIdSchema } from './ids.js';
 import { bytesSchema, countSchema, durationMsSchema, timeMsSchema } from './numbers.js';
 import { leftOutSchema } from './point.js';
 
 const HOUR_MS = 3_600_000;
-/** How long an access stays open at most unless asked for otherwise: a working day. */
+/** Default limit of an open access: a working day. */
 export const ACCESS_MS_DEFAULT = 12 * HOUR_MS;
-/** Longest time that may be asked for: an open image keeps history that nothing else needs. */
+/** Longest limit that may be asked for. An open image keeps history that nothing else needs. */
 export const ACCESS_MS_MAX = 7 * 24 * HOUR_MS;
-/** Shortest: less would be over before a client has connected. */
+/** Shortest limit. With less the access would end before a client connects. */
 export const ACCESS_MS_MIN = 1_000;
-/** Characters of a name or a reason at most: a line for people. */
+/** Longest name or reason, characters: one line for people. */
 export const ACCESS_TEXT_LENGTH_MAX = 200;
 
-/** An access. The caller may choose it, so that opening can be repeated. */
+/** The id of an access. The caller may choose it, so that opening can be repeated. */
 export const accessIdSchema = z
   .string()
   .max(ID_LENGTH_MAX, `at most ${ID_LENGTH_MAX} characters`)
@@ -28,28 +27,28 @@ const text = z.string().min(1).max(ACCESS_TEXT_LENGTH_MAX);
 export const openAccessInputSchema = z
   .strictObject({
     /**
-     * The id to give to it: called again with the same one, the access is returned as it is.
-     * Absent: one is made up.
+     * The id for the new access. If an access with this id exists, it is returned as it is. Absent:
+     * the appliance makes one up.
      */
     access: accessIdSchema.optional(),
-    /** Every volume of the group's point; else `volume`. */
+    /** Opens every volume of the group's point. Give this or `volume`. */
     group: groupIdSchema.optional(),
     volume: volumeIdSchema.optional(),
-    /** Which point; with neither this nor `atMs` the newest. */
+    /** The point to open. Without this and `atMs` it is the newest. */
     point: pointIdSchema.optional(),
-    /** The last point, in the order of the timeline, whose time is not later than this. */
+    /** Opens the last point, in the order of the timeline, whose time is not later than this. */
     atMs: timeMsSchema.optional(),
     /**
-     * Writes go to a scratch that is thrown away when the access ends; the replica is never
-     * touched.
+     * Writes go to a scratch, which is discarded when the access ends. The replica is never
+     * changed.
      */
     writable: z.boolean().default(false),
-    /** Who asks: a program, with the host it runs on. */
+    /** The program that asks, with its host. */
     client: text,
-    /** For whom: a person. */
+    /** The person who asks. */
     operator: text.optional(),
     reason: text.optional(),
-    /** When it is closed by itself, counted from its opening. */
+    /** Time from opening after which the access is closed automatically. */
     forMs: durationMsSchema.min(ACCESS_MS_MIN).max(ACCESS_MS_MAX).default(ACCESS_MS_DEFAULT),
   })
   .superRefine(({ group, volume, point, atMs }, context) => {
@@ -63,9 +62,9 @@ export type OpenAccessInput = z.input<typeof openAccessInputSchema>;
 export type ParsedOpenAccessInput = z.output<typeof openAccessInputSchema>;
 
 /**
- * Why an access ended: somebody closed it; nobody was connected for too long; its time was up; the
- * appliance was restarted and the scratch is gone; the replica site let go of its history, or can't
- * read it.
+ * Why an access ended. `closed`: somebody closed it. `idle`: nobody was connected for too long.
+ * `age`: its time was up. `restart`: the appliance restarted, so the scratch is gone. `history`:
+ * the replica site dropped the history or can't read it.
  */
 export const accessEndSchema = z.enum(['closed', 'idle', 'age', 'restart', 'history']);
 export type AccessEnd = z.infer<typeof accessEndSchema>;
@@ -75,9 +74,9 @@ export const accessExportSchema = z.strictObject({
   /** The name of the NBD export. */
   name: z.string(),
   sizeBytes: bytesSchema,
-  /** Connections now. */
+  /** Connections open now. */
   connections: countSchema,
-  /** By all clients that have left, and those that are connected. */
+  /** Totals of all connections, open and closed. */
   readBytes: bytesSchema,
   writtenBytes: bytesSchema,
 });
@@ -85,12 +84,14 @@ export type AccessExport = z.infer<typeof accessExportSchema>;
 
 export const accessSchema = z.strictObject({
   id: accessIdSchema,
-  /** The group whose volumes it has; absent for that of one volume. */
+  /** The group that was opened; absent when one volume was opened. */
   group: groupIdSchema.optional(),
   point: pointIdSchema,
   /** The point's time, by the splitters' wall clocks. */
   atMs: timeMsSchema,
-  /** A sentence, if the point was looked for by a time and a clock was in doubt thereabouts. */
+  /**
+   * A sentence about a clock in doubt around the requested time; only for a point found by time.
+   */
   clockDoubt: z.string().optional(),
   writable: z.boolean(),
   client: z.string(),
@@ -98,18 +99,18 @@ export const accessSchema = z.strictObject({
   reason: z.string().optional(),
   openedAtMs: timeMsSchema,
   exports: z.array(accessExportSchema),
-  /** Members of the group that the point does not contain. */
+  /** Members of the group that are not in the point. */
   leftOut: z.array(leftOutSchema),
   /**
-   * What its writes take up of the appliance's disk now, and the most that they may. Of a writable
-   * one.
+   * Disk space of the appliance that the scratch takes now, and its limit. Only for a writable
+   * access.
    */
   scratch: z.strictObject({ bytes: bytesSchema, bytesMax: bytesSchema }).optional(),
-  /** When it is closed by itself if nothing changes, and why then. Of an open one. */
+  /** When the open access will be closed if nothing changes, and why. */
   limit: z.strictObject({ atMs: timeMsSchema, why: z.enum(['idle', 'age']) }).optional(),
-  /** Sentences about what is near a limit; empty when nothing is. */
+  /** Sentences about limits that are near; empty when none is. */
   warnings: z.array(z.string()),
-  /** Absent while it is open. */
+  /** Set once the access has ended. */
   ended: z
     .strictObject({
       atMs: timeMsSchema,

@@ -1,5 +1,4 @@
-// What a vendor's splitter, appliance or replica site implements, and the forms that every call
-// speaks in.
+// The schemas and APIs that a vendor's splitter, appliance or replica site implements.
 export * from './appliance-api.js';
 export * from './attempt.js';
 export * from './batch.js';

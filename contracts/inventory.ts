@@ -1,21 +1,21 @@
-// What a volume is to people besides its id: the VM it is a disk of, and labels; and how a listing
-// is asked for them.
+// How people name a volume besides its id: its VM and its labels; and how a listing filters by
+// them.
 import { z } from 'zod';
 import { invalidField, type MoverError } from './errors.js';
 import { applianceIdSchema, groupIdSchema, splitterIdSchema, volumeIdSchema } from './ids.js';
 import { bytesSchema } from './numbers.js';
 
-/** Names in use at hypervisors are below 100 characters. */
+/** Longest VM name. Hypervisors use fewer than 100 characters. */
 const VM_LENGTH_MAX = 200;
-/** Kept in memory for every volume, and repeated in each listing. */
+/** Labels of one volume. They are in memory for every volume and in each listing. */
 const LABELS_PER_VOLUME_MAX = 16;
 const LABEL_KEY_LENGTH_MAX = 63;
 const LABEL_VALUE_LENGTH_MAX = 63;
 const NAME_PATTERN_LENGTH_MAX = 200;
-/** Every label of a volume asked for at once, as `labelsQuery` writes them. */
+/** Length of a query for as many labels as one volume may have, in the form of `labelsQuery`. */
 const LABELS_QUERY_LENGTH_MAX = LABELS_PER_VOLUME_MAX * (LABEL_KEY_LENGTH_MAX + LABEL_VALUE_LENGTH_MAX + 2);
 
-// Control characters by their numbers: vendors' regular expressions know no \p{Cc}.
+// Lists control characters by number: the regular expressions of many languages lack \p{Cc}.
 // oxlint-disable-next-line no-control-regex -- to be refused
 const NO_CONTROLS = /^[^\x00-\x1f\x7f-\x9f]*$/;
 
@@ -39,24 +39,24 @@ export const labelsSchema = z
   .refine((labels) => Object.keys(labels).length <= LABELS_PER_VOLUME_MAX, `at most ${LABELS_PER_VOLUME_MAX} labels`);
 export type Labels = Readonly<Record<string, string>>;
 
-/** Which volumes a listing is asked for; all that is given must be true of one. */
+/** Filters of a volume listing. A volume must match all that are given. */
 export const volumeFilterFields = {
   group: groupIdSchema.optional(),
   volume: volumeIdSchema.optional(),
   vm: vmSchema.optional(),
-  /** Of the volume's id: `*` stands for any characters, `?` for one. */
+  /** A pattern for the volume's id: `*` stands for any characters, `?` for one. */
   namePattern: z.string().min(1).max(NAME_PATTERN_LENGTH_MAX).optional(),
-  /** `tier=gold,app=db`: every label named has that value. `labelsQuery` writes it. */
+  /** Labels that must match, as `tier=gold,app=db`; written by `labelsQuery`. */
   labels: z.string().min(1).max(LABELS_QUERY_LENGTH_MAX).optional(),
 };
 
-/** A volume without anything that its journal would have to be opened for. */
+/** The fields of a volume that need no access to its journal. */
 export const inventoryVolumeSchema = z.strictObject({
   volume: volumeIdSchema,
   splitter: splitterIdSchema,
   sizeBytes: bytesSchema,
   group: groupIdSchema,
-  /** Of its group. */
+  /** The appliance of its group. */
   appliance: applianceIdSchema,
   vm: vmSchema.optional(),
   labels: labelsSchema.optional(),
@@ -64,7 +64,7 @@ export const inventoryVolumeSchema = z.strictObject({
 export type InventoryVolume = z.infer<typeof inventoryVolumeSchema>;
 
 /**
- * Labels as a listing is asked for them.
+ * Writes labels in the form that a listing's `labels` filter takes.
  * @throws MoverError INVALID_REQUEST for a name or value that no volume can have
  */
 export function labelsQuery(labels: Labels): string {
@@ -75,7 +75,7 @@ export function labelsQuery(labels: Labels): string {
     .join(',');
 }
 
-/** The labels of a listing's input. @throws MoverError INVALID_REQUEST */
+/** Reads the labels of a listing's `labels` filter. @throws MoverError INVALID_REQUEST */
 export function labelsOfQuery(query: string): Labels {
   const pairs = query.split(',').map((pair) => {
     const at = pair.indexOf('=');

@@ -1,5 +1,5 @@
-// A time as every message tells it. The one place where pure cores meet `Date`, which they may not
-// read the clock by.
+// The form of a time in messages. This is the only use of `Date` in pure cores: they may format a
+// time with it but not read the clock.
 
 /** @example "2026-11-23T10:00:00.000Z" */
 export function isoTime(ms: number): string {

@@ -1,5 +1,5 @@
-// Times that people give: one reading of them for every command, export name and SDK call, so that
-// no typing error becomes a time.
+// Reads the times that people give. Every command, export name and SDK call uses it, so no typing
+// error becomes a time.
 import { CLOCK_SKEW_MS_MAX } from './clock.js';
 import { invalidField } from './errors.js';
 import { isoTime } from './iso-time.js';
@@ -13,9 +13,9 @@ const UNITS_MS: ReadonlyMap<string, number> = new Map([
   ['h', HOUR_MS],
   ['d', 24 * HOUR_MS],
 ]);
-/** Nothing here is older. A number below it is in seconds, or a slip. */
+/** Earliest accepted time. A smaller number is in seconds or a typing error. */
 const MOMENT_MS_MIN = Date.UTC(2000, 0, 1);
-/** What is taken, for help texts and refusals. */
+/** The accepted forms, for help texts and refusals. */
 export const MOMENT_HELP = 'ISO 8601, e.g. 2026-11-23T10:00:00Z (UTC if it names no zone), or how long ago, e.g. -2h';
 
 const DATE = String.raw`(\d{4})-(\d{2})-(\d{2})`;
@@ -27,8 +27,8 @@ const AGO = /^-?(\d+(?:\.\d+)?)\s*([smhd])$/;
 export type MomentRead = { readonly atMs: number } | { readonly problem: string };
 
 /**
- * Reads a time as people write it: ISO 8601, with a zone or in UTC; or how long ago. Refuses days
- * that don't exist, plain numbers, other forms, and the future.
+ * Reads a time as people write it: ISO 8601 with a zone or in UTC, or how long ago. Refuses days
+ * that don't exist, plain numbers, other forms and future times.
  * @example "2026-11-23T10:00:00+01:00", "2026-11-23", "-90m"
  */
 export function readMoment(text: string, nowMs: number): MomentRead {
@@ -46,9 +46,8 @@ export function readMoment(text: string, nowMs: number): MomentRead {
 }
 
 /**
- * Checks a time that came as a number, milliseconds since 1970-01-01 UTC, or reads one that came as
- * text.
- * @param field as the caller calls it
+ * Checks a time given as a number (milliseconds since 1970-01-01 UTC), or reads one given as text.
+ * @param field the caller's name for the field
  * @throws MoverError INVALID_REQUEST naming the field
  */
 export function momentMs(given: number | string, field: string, nowMs: number): number {
@@ -68,7 +67,7 @@ function checked(given: string, atMs: number, nowMs: number): MomentRead {
   return { atMs };
 }
 
-/** Undefined for a day or a time of day that does not exist. */
+/** The instant in milliseconds; undefined for a day or a time of day that does not exist. */
 function instantOf([, y, mo, d, h = '00', mi = '00', s = '00', fraction = '', zone = 'Z']: RegExpExecArray):
   | number
   | undefined {
@@ -84,7 +83,7 @@ function instantOf([, y, mo, d, h = '00', mi = '00', s = '00', fraction = '', zo
   return midnight.getTime() + hour * HOUR_MS + minute * MINUTE_MS + second * SECOND_MS + millis - offsetMs;
 }
 
-/** How far a zone is ahead of UTC. */
+/** How far a zone is ahead of UTC, milliseconds; undefined if the zone does not exist. */
 function offsetOf(zone: string): number | undefined {
   const [, sign, hours, minutes] = /^([+-])(\d{2}):?(\d{2})$/.exec(zone) ?? [];
   if (sign === undefined) return 0;

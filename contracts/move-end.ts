@@ -1,9 +1,12 @@
-// What the failure of a move's workflow means for the batch that it is a move of.
+// Translates the failure of a move's workflow into the end that its batch records.
 import type { MoveEnd } from './batch-run.js';
 import { errorCodeSchema, problemSchema } from './errors.js';
 import { moveReportSchema } from './move.js';
 
-/** Many ends are told at once; the stored report of the move has all of it. */
+/**
+ * Longest message kept, characters. One answer tells many ends; the move's stored report has the
+ * full text.
+ */
 const MESSAGE_LENGTH_MAX = 1_000;
 
 interface WithDetail {
@@ -12,7 +15,8 @@ interface WithDetail {
 }
 
 /**
- * @param type the failure's: a code of the registry, as far as a move gives it
+ * Translates a workflow failure.
+ * @param type the failure's type: a code of the registry, if the move set one
  * @param detail its first detail: `{ progress, problem, report }`
  */
 export function endOfFailure(type: unknown, message: string, detail: unknown): MoveEnd {

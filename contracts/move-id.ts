@@ -1,14 +1,18 @@
-// The id of a move. The first run's id makes a workflow id that is used again a new move, and Reset
-// or a retry the same one.
+// The id of a move: workflow id and first run's id. A Reset or retry keeps it; a reused workflow id
+// makes a new move.
 import { MOVE_ID_LENGTH_MAX, moveIdSchema, type MoveId } from './ids.js';
 import { invalidField } from './errors.js';
 
-/** What a move id can't carry as it is; "%" too, so that two workflow ids never become one. */
+/**
+ * Characters that a move id must encode. "%" is one of them, so that two workflow ids never become
+ * one.
+ */
 const ENCODED = /[^\x21-\x24\x26-\x7e]/gu;
 const WITH_RUN = /^(?<workflowId>.+)@(?<run>[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})$/;
 
 /**
- * Workflow ids may hold anything: spaces and what is not ASCII is percent-encoded.
+ * Makes a move id. A workflow id may hold any text: spaces and non-ASCII characters are
+ * percent-encoded.
  * @param firstRunId the run id of the workflow's first run (`firstExecutionRunId`).
  * @throws MoverError INVALID_REQUEST when the workflow id is too long for a move id.
  */
@@ -23,14 +27,14 @@ export function moveIdOf(workflowId: string, firstRunId: string): MoveId {
   );
 }
 
-/** A workflow id as it stands in a move id. */
+/** Encodes a workflow id for use in a move id. */
 export function encodedWorkflowId(workflowId: string): string {
   return workflowId.replaceAll(ENCODED, encodeURIComponent);
 }
 
 /**
- * Reads either form that people have at hand: a move id, or a workflow id alone (then its newest
- * move is meant). Ids of batches and verifications are of the same form.
+ * Reads a move id, or a workflow id alone, which stands for its newest move. Ids of batches and
+ * verifications have the same form.
  */
 export function parseMoveId(id: string): { readonly workflowId: string; readonly firstRunId?: string } {
   const { workflowId, run } = WITH_RUN.exec(id)?.groups ?? {};
@@ -38,7 +42,7 @@ export function parseMoveId(id: string): { readonly workflowId: string; readonly
   return { workflowId: decoded(workflowId), firstRunId: run };
 }
 
-/** What is no ASCII is percent-encoded in a move id. */
+/** Undoes the percent-encoding of a workflow id. */
 function decoded(workflowId: string): string {
   try {
     return decodeURIComponent(workflowId);

@@ -1,4 +1,4 @@
-// What goes into a move, what it says while it runs, and what it leaves behind for an auditor.
+// A move's input, its progress, and the report that it leaves for an auditor.
 import { z } from 'zod';
 import { attemptRefSchema, endpointSchema, sealSchema, verdictSchema, VOLUMES_PER_MOVE_MAX } from './attempt.js';
 import { groupIdSchema, moveIdSchema, pointIdSchema, splitterIdSchema, volumeIdSchema } from './ids.js';
@@ -15,40 +15,36 @@ export const MOVE_STEPS = ['notify', 'flush', 'snapshot', 'bookmark', 'reconfigu
 export const moveStepSchema = z.enum(MOVE_STEPS);
 export type MoveStep = z.infer<typeof moveStepSchema>;
 
-/**
- * Default lease of a fence: outlasts noticing a dead worker (10 s) and a retry, three times over.
- */
+/** Default lease of a fence: three times what it takes to notice a dead worker (10 s) and retry. */
 export const LEASE_MS_DEFAULT = 60_000;
 /**
- * Shortest lease: three heartbeat time-outs and a worker's restart. Shorter only makes sense in
- * tests.
+ * Shortest lease. Production needs three heartbeat timeouts and a worker's restart; shorter ones
+ * are for tests.
  */
 const LEASE_MS_MIN = 1_000;
 const LEASE_MS_MAX = 600_000;
 
 export const moveOptionsSchema = z.strictObject({
   leaseMs: durationMsSchema.min(LEASE_MS_MIN).max(LEASE_MS_MAX).default(LEASE_MS_DEFAULT),
-  /** Tries after a void cut or a lapsed fence. */
+  /** Attempts after a void cut or a lapsed fence. */
   attemptsMax: z.number().int().min(1).max(20).default(5),
-  /** The fence is raised once no more than this is on its way. */
+  /** Raises the fence once no more than this many bytes are in transit. */
   lagBytesMax: bytesSchema.default(4 * 1024 * 1024),
-  /**
-   * How long to wait for the lag to become small before the move gives up, with everything as
-   * before.
-   */
+  /** Longest wait for a small lag. After it the move gives up and nothing has changed. */
   lagWaitMs: durationMsSchema.max(24 * 3_600_000).default(30 * 60_000),
-  /** An attempt renews no longer than this after its opening. */
+  /** No renewal extends an attempt beyond this time after its opening. */
   attemptDeadlineMs: durationMsSchema
     .min(LEASE_MS_MIN)
     .max(24 * 3_600_000)
     .default(2 * 3_600_000),
   /**
-   * How long the "left" bookmark is kept; default: as the old group's policy keeps its last points.
+   * How long the "left" bookmark is kept. Default: as long as the old group's policy keeps its last
+   * points.
    */
   keepLeft: keepRequestSchema.optional(),
   /**
-   * No fence is raised after this time, milliseconds since 1970: the move then ends
-   * (WINDOW_CLOSED), with everything as before.
+   * Latest time to raise a fence, milliseconds since 1970. After it the move ends with
+   * WINDOW_CLOSED and nothing has changed.
    */
   fenceByMs: timeMsSchema.optional(),
 });
@@ -56,24 +52,24 @@ export type MoveOptions = z.infer<typeof moveOptionsSchema>;
 
 const ONE_OF = 'give either "volume" (a volume id) or "volumes" (a list of 1 to 64 volume ids), not both';
 
-/** `{ "volume": "vm-17-disk-0", "to": "cg-silver" }` is enough. */
+/** A move's input. `{ "volume": "vm-17-disk-0", "to": "cg-silver" }` is enough. */
 export const moveInputSchema = z
   .strictObject({
     volume: volumeIdSchema.optional(),
     /** Volumes that leave at one cut. */
     volumes: z.array(volumeIdSchema).min(1).max(VOLUMES_PER_MOVE_MAX).optional(),
     to: groupIdSchema,
-    /** The group the volumes are expected in; refused if they are elsewhere. */
+    /** The group that the volumes are expected in. The move is refused if they are elsewhere. */
     from: groupIdSchema.optional(),
-    /** Who asked, and why: kept in the report. The Temporal UI sends no identity. */
+    /** Who asked and why. The report keeps both, since the Temporal UI sends no identity. */
     operator: z.string().max(200).optional(),
     reason: z.string().max(1_000).optional(),
     /**
-     * Whether each volume is compared with its replica, online, once it has joined; a difference
-     * fails the workflow, not the move.
+     * Compares each volume with its replica, online, after the join. A difference fails the
+     * workflow but does not undo the move.
      */
     verify: z.boolean().optional(),
-    /** Set by a batch for its moves. */
+    /** The batch that started the move, and the move's number in it. */
     batch: z.strictObject({ batch: moveIdSchema, seq: z.number().int().min(0) }).optional(),
     options: moveOptionsSchema.prefault({}),
   })
@@ -88,13 +84,13 @@ export const moveInputSchema = z
 export type MoveInput = z.input<typeof moveInputSchema>;
 export type ParsedMoveInput = z.output<typeof moveInputSchema>;
 
-/** The plan: every reason against the move, at once. `busy` reasons pass by themselves. */
+/** The plan: every reason against the move at once. Reasons in `busy` pass by themselves. */
 export const movePlanSchema = z.strictObject({
   ok: z.boolean(),
   reasons: z.array(reasonSchema),
   /**
-   * Sentences about what is not as it should be and stands against no move: clocks that differ.
-   * Absent when there is none.
+   * Sentences about problems that don't stop the move, such as clocks that differ; absent when
+   * there are none.
    */
   warnings: z.array(z.string()).optional(),
   volumes: z.array(
@@ -117,7 +113,7 @@ export const stepReportSchema = z.strictObject({
   attempt: z.number().int(),
   startedAtMs: timeMsSchema,
   endedAtMs: timeMsSchema,
-  /** Absent when the step did what it should. */
+  /** Why the step failed; absent when it succeeded. */
   error: z.strictObject({ code: errorCodeSchema.optional(), message: z.string() }).optional(),
 });
 export type StepReport = z.infer<typeof stepReportSchema>;
@@ -134,7 +130,7 @@ export const moveStageSchema = z.enum([
 ]);
 export type MoveStage = z.infer<typeof moveStageSchema>;
 
-/** What the query `progress` answers while a move runs and after. */
+/** The answer of the query `progress`, during a move and after it. */
 export const moveProgressSchema = z.strictObject({
   move: moveIdSchema,
   volumes: z.array(volumeIdSchema),
@@ -147,7 +143,7 @@ export const moveProgressSchema = z.strictObject({
 });
 export type MoveProgress = z.infer<typeof moveProgressSchema>;
 
-/** Heartbeat of flush and of the wait for join. */
+/** Heartbeat of the flush and of the wait for the join. */
 export const heartbeatSchema = z.strictObject({
   doing: z.enum(['waiting for small lag', 'fencing', 'draining', 'teaching splitters', 'waiting for join']),
   bytesLeft: bytesSchema,
@@ -161,16 +157,13 @@ export const movedVolumeSchema = z.strictObject({
   epochBefore: epochSchema,
   epochAfter: epochSchema,
   cut: sealSchema,
-  /** Backlog held when the verdict was learned. */
+  /** Size of the backlog when the verdict was learned. */
   backlogBytes: bytesSchema,
   /**
-   * Bytes that short initialization sent from the fence to the join; 0 when nothing had to be sent
-   * again.
+   * Bytes that short initialization sent between fence and join; 0 when nothing had to be resent.
    */
   resentBytes: bytesSchema,
-  /**
-   * Spans of the move of which only the end state can be recovered; empty in a run without faults.
-   */
+  /** Spans during the move of which only the end state can be recovered; empty without faults. */
   holes: z.array(holeSchema),
 });
 export type MovedVolume = z.infer<typeof movedVolumeSchema>;
@@ -179,7 +172,7 @@ export type MovedVolume = z.infer<typeof movedVolumeSchema>;
 export const moveReportSchema = z.strictObject({
   move: moveIdSchema,
   outcome: z.literal('moved'),
-  /** Whether a failure or cancellation after the commit made it finish through compensation. */
+  /** Whether the move failed or was cancelled after the commit and compensation completed it. */
   completedForward: z.boolean(),
   attempt: attemptRefSchema,
   volumes: z.array(movedVolumeSchema),
@@ -189,7 +182,7 @@ export const moveReportSchema = z.strictObject({
   reason: z.string().optional(),
   startedAtMs: timeMsSchema,
   endedAtMs: timeMsSchema,
-  /** From the first splitter's fence to the last one's learning of the verdict. */
+  /** Time from the first splitter's fence until the last one learned the verdict. */
   fencedMs: durationMsSchema,
   cutAtMs: timeMsSchema,
   committedAtMs: timeMsSchema,
@@ -198,11 +191,11 @@ export const moveReportSchema = z.strictObject({
     joined: z.strictObject({ point: pointIdSchema, group: groupIdSchema, name: z.string() }),
   }),
   steps: z.array(stepReportSchema),
-  /** Tries that were rolled back before this one, each with its reason. */
+  /** Earlier attempts that were rolled back, each with its reason. */
   abortedAttempts: z.array(z.strictObject({ n: z.number().int(), reason: z.string() })),
   /**
-   * The volumes whose replica was found to be the same after the move; absent when that was not
-   * asked for.
+   * Volumes whose replica equals the source after the move; absent when no verification was asked
+   * for.
    */
   verified: z.array(verifiedVolumeSchema).optional(),
 });

@@ -1,4 +1,5 @@
-// Recovery points: consistent cuts of a group, each a vector of positions in its members' lineages.
+// Recovery points: consistent cuts of a group. Each is a vector of positions in its members'
+// lineages.
 import { z } from 'zod';
 import { attemptRefSchema } from './attempt.js';
 import { clockDoubtSchema } from './clock.js';
@@ -15,7 +16,7 @@ export const pointMemberSchema = z.strictObject({
   volume: volumeIdSchema,
   position: positionSchema,
   epoch: epochSchema,
-  /** Set while the volume is fenced by this attempt: struck on commit, kept on abort. */
+  /** Set while this attempt fences the volume. The entry is struck on commit and kept on abort. */
   provisional: attemptRefSchema.optional(),
 });
 export type PointMember = z.infer<typeof pointMemberSchema>;
@@ -36,25 +37,25 @@ export type LeftOut = z.infer<typeof leftOutSchema>;
 
 export const bookmarkSchema = z.strictObject({
   name: z.string().min(1).max(BOOKMARK_NAME_LENGTH_MAX),
-  /** Pending until the attempt's verdict; an aborted attempt leaves none. */
+  /** True until the attempt's verdict. An aborted attempt leaves no bookmark. */
   pending: z.boolean(),
   keep: keepSchema.default('policy'),
   attempt: attemptRefSchema.optional(),
 });
 export type Bookmark = z.infer<typeof bookmarkSchema>;
 
-/** What the replica site's clocks said when it closed a point. */
+/** The replica site's clocks when it closed a point. */
 export const pointClockSchema = z.strictObject({
   /**
-   * The life of the replica site's process (each start makes a number up), and milliseconds by that
+   * The life of the replica site's process (each start picks a new number) and milliseconds on that
    * life's monotonic clock.
    */
   life: countSchema,
   monotonicMs: durationMsSchema,
   wallMs: timeMsSchema,
-  /** By the clock that ages are counted by: what the group's policy looks at. */
+  /** Time on the clock that counts ages. The group's policy uses it. */
   ageMs: timeMsSchema,
-  /** Why the point's `atMs` may be wrong; absent when nothing speaks against it. */
+  /** Why the point's `atMs` may be wrong; absent when there is no doubt. */
   doubt: clockDoubtSchema.optional(),
 });
 
@@ -63,14 +64,14 @@ export const recoveryPointSchema = z.strictObject({
   group: groupIdSchema,
   kind: pointKindSchema,
   /**
-   * When the cut was taken, by the splitters' wall clocks: a label, which a wrong clock makes
-   * wrong. The order of points is another matter.
+   * When the cut was taken, by the splitters' wall clocks. It is a label and wrong when the clock
+   * is; `order` gives the sequence.
    */
   atMs: timeMsSchema,
   /**
-   * Its place in the timeline: the site's count of points at its closing; of a snapshot ("left"),
-   * whose cut is older, the place of the point that it follows. Absent in points of earlier
-   * versions, which are in the order of their times.
+   * Its place in the timeline: the site's count of points when it closed. A snapshot ("left") has
+   * an older cut, so it takes the place of the point it follows. Absent in points of earlier
+   * versions, which are ordered by their times.
    */
   order: countSchema.optional(),
   /** Absent in points of earlier versions. */
@@ -81,31 +82,28 @@ export const recoveryPointSchema = z.strictObject({
 });
 export type RecoveryPoint = z.infer<typeof recoveryPointSchema>;
 
-/** A member of a point that can't be opened any more, or not wholly. */
+/** A member of a point that can't be opened any more, or only in part. */
 export const damagedMemberSchema = z.strictObject({
   point: pointIdSchema,
   volume: volumeIdSchema,
-  /** A sentence: what is damaged, and what that means for the point. */
+  /** What is damaged and what that means for the point, as a sentence. */
   message: z.string(),
 });
 export type DamagedMember = z.infer<typeof damagedMemberSchema>;
 
-/** A point that was looked for by a time. */
+/** A point that was found by a time. */
 export const foundPointSchema = recoveryPointSchema.extend({
-  /**
-   * A sentence: which clock was in doubt around that time, so that another point may be the one
-   * that is meant.
-   */
+  /** A sentence: which clock was in doubt around that time, so that another point may be meant. */
   doubt: z.string().optional(),
 });
 export type FoundPoint = z.infer<typeof foundPointSchema>;
 
-/** Sorts points as the timeline was written, whatever their times say. */
+/** Compares points by their order in the timeline, whatever their times say. */
 export function inTimelineOrder(
   a: Pick<RecoveryPoint, 'id' | 'order' | 'kind' | 'atMs'>,
   b: Pick<RecoveryPoint, 'id' | 'order' | 'kind' | 'atMs'>,
 ): number {
-  // Those of earlier versions come first: they are older.
+  // Points of earlier versions have no order. They are older, so they come first.
   const [first, second] = [a.order ?? -1, b.order ?? -1];
   const legacy = first === -1 && second === -1;
   const snapshots = Number(a.kind === 'left') - Number(b.kind === 'left');
@@ -113,14 +111,14 @@ export function inTimelineOrder(
 }
 
 /**
- * A span of a volume's lineage of which only the end state can be recovered, because marks had to
- * be used.
+ * A span of a volume's lineage of which only the end state can be recovered, because marks replaced
+ * single writes.
  */
 export const holeSchema = z.strictObject({
   volume: volumeIdSchema,
-  /** First position inside: the short initialization's start. */
+  /** First position inside: the start of the short initialization. */
   fromPosition: positionSchema,
-  /** Position of its end; absent while it goes on. */
+  /** Position of its end; absent while it lasts. */
   toPosition: positionSchema.optional(),
   /** When the first write was left out of the stream, by the splitter's clock. */
   sinceMs: timeMsSchema,
@@ -130,7 +128,7 @@ export const holeSchema = z.strictObject({
 export type Hole = z.infer<typeof holeSchema>;
 
 /**
- * A span of a volume's life in one group: positions after `fromPosition`, up to and with
+ * A span of a volume's life in one group: positions after `fromPosition`, up to and including
  * `toPosition`.
  */
 export const ownershipSchema = z.strictObject({
@@ -139,30 +137,31 @@ export const ownershipSchema = z.strictObject({
   epoch: epochSchema,
   fromPosition: positionSchema,
   /**
-   * When the cut was taken that made it the group's, by the clock of points; of its first group:
-   * when it was first known.
+   * Time of the cut that gave the volume to the group, by the clock of points. For its first group:
+   * when the volume was first known.
    */
   fromMs: timeMsSchema,
-  /** Absent while it is still in the group. */
+  /** Absent while the volume is in the group. */
   toPosition: positionSchema.optional(),
   toMs: timeMsSchema.optional(),
-  /** The move that brought it here; absent for its first group. */
+  /** The move that brought the volume here; absent for its first group. */
   move: moveIdSchema.optional(),
 });
 export type Ownership = z.infer<typeof ownershipSchema>;
 
-/** The position of a volume in a point that contains it. */
+/** The position of a volume in a point; undefined if the point does not contain it. */
 export function heldOf({ members }: Pick<RecoveryPoint, 'members'>, volume: VolumeId): number {
   return members.find((member) => member.volume === volume)?.position ?? 0;
 }
 
 /**
- * Sorts points of any group that contain a volume, in the order of the volume's lineage: a snapshot
- * of the group that it left may have been placed after points of the group that it joined.
+ * Compares points of any groups that contain a volume by the order of the volume's lineage. The
+ * timeline's order is not enough: a snapshot of the old group may be placed after points of the new
+ * group.
  */
 export function inLineageOrder(volume: VolumeId): (a: RecoveryPoint, b: RecoveryPoint) => number {
   const known = new Map<RecoveryPoint, number>();
-  // A group may have a thousand members: each point is looked through once.
+  // A group may have a thousand members, so each point is searched only once.
   const held = (point: RecoveryPoint): number => {
     const position = known.get(point) ?? heldOf(point, volume);
     known.set(point, position);

@@ -1,5 +1,5 @@
-// What a person may order for a volume: have it sent again, say which disk counts, have its history
-// at the replica site rebuilt.
+// Repairs that a person may order for a volume: send it again, decide which disk counts, or rebuild
+// its history at the replica site.
 import { z } from 'zod';
 import { pointIdSchema, volumeIdSchema } from './ids.js';
 import { lineageIdSchema } from './lineage.js';
@@ -7,12 +7,12 @@ import { bytesSchema, positionSchema } from './numbers.js';
 import { operation } from './route.js';
 
 /**
- * Ranges of one call: ten times what a verification's report lists, and still one answer within a
- * call's time.
+ * Ranges of one call: ten times what a verification's report lists, and still answered within a
+ * call's time limit.
  */
 export const RESYNC_RANGES_MAX = 1_000;
 
-/** Who orders, and why: kept in the hole's reason and in the log. */
+/** Who orders it and why. The hole's reason and the log keep both. */
 const ordered = {
   operator: z.string().min(1).max(200).optional(),
   reason: z.string().min(1).max(1_000).optional(),
@@ -24,8 +24,8 @@ export type Range = z.infer<typeof rangeSchema>;
 export const resyncInputSchema = z.strictObject({
   volume: volumeIdSchema,
   /**
-   * Absent: the whole volume is compared by digests, and what differs is sent. Given: these bytes
-   * are sent, whatever the replica has.
+   * Ranges to send whatever the replica has. Absent: the whole volume is compared by digests and
+   * only differences are sent.
    */
   ranges: z.array(rangeSchema).min(1).max(RESYNC_RANGES_MAX).optional(),
   ...ordered,
@@ -33,8 +33,8 @@ export const resyncInputSchema = z.strictObject({
 export type ResyncInput = z.infer<typeof resyncInputSchema>;
 
 /**
- * `accept`: the disk as it is counts. `accept-blank`: an empty disk takes its place. `recover`: the
- * disk is made anew from the replica.
+ * `accept`: the disk counts as it is. `accept-blank`: an empty disk takes its place. `recover`: the
+ * disk is rebuilt from the replica.
  */
 export const sourceDecisionSchema = z.enum(['accept-blank', 'accept', 'recover']);
 export type SourceDecision = z.infer<typeof sourceDecisionSchema>;
@@ -42,7 +42,7 @@ export type SourceDecision = z.infer<typeof sourceDecisionSchema>;
 export const decideSourceInputSchema = z.strictObject({
   volume: volumeIdSchema,
   decision: sourceDecisionSchema,
-  /** To recover from; default: the newest recovery point that contains the volume. */
+  /** The point to recover from. Default: the newest recovery point that contains the volume. */
   point: pointIdSchema.optional(),
   ...ordered,
 });
@@ -53,14 +53,14 @@ export type RebuildInput = z.infer<typeof rebuildInputSchema>;
 
 export const rebuiltSchema = z.strictObject({
   volume: volumeIdSchema,
-  /** The history that goes on from here. */
+  /** The lineage that continues from here. */
   lineage: lineageIdSchema,
-  /** How far the history is kept. */
+  /** Last position of the history that is kept. */
   position: positionSchema,
 });
 export type Rebuilt = z.infer<typeof rebuiltSchema>;
 
-/** The replica's side, at the replica site and passed on by every appliance. */
+/** The replica's side. The replica site implements it, and every appliance passes it on. */
 export const repairReplicaApi = {
   rebuild: operation({
     method: 'POST',

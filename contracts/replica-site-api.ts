@@ -1,5 +1,5 @@
-// The control API of the replica site, called by the appliances only. It holds the truth: owners,
-// epochs, attempts, points.
+// The control API of the replica site. Only appliances call it. It holds the truth: owners, epochs,
+// attempts, points.
 import { z } from 'zod';
 import {
   attemptRecordSchema,
@@ -46,9 +46,9 @@ import { verifyReplicaApi } from './verify.js';
 
 /** Rows in one page of a listing. */
 export const PAGE_ROWS_MAX = 1_000;
-/** Images named in one call that keeps them: those of a group of the most members. */
+/** Images that one keep-alive call may name: as many as the largest group has members. */
 export const IMAGES_KEPT_PER_CALL_MAX = 1_024;
-/** Members of a group: one cut round asks for all of them at once. */
+/** Members of a group. One cut round asks for all of them at once. */
 export const GROUP_MEMBERS_MAX = 1_024;
 
 const cutsSchema = z.array(cutSchema).min(1).max(VOLUMES_PER_MOVE_MAX);
@@ -57,24 +57,25 @@ const pageInput = z.strictObject({
   limit: z.coerce.number().int().min(1).max(PAGE_ROWS_MAX).default(PAGE_ROWS_MAX),
 });
 const attemptInput = z.strictObject({ attempt: attemptRefSchema });
-/** A step of an open attempt may renew its lease on the way. */
+/** Input of a step of an open attempt. The call may also renew the attempt's lease. */
 const stepInput = attemptInput.extend({ leaseMs: durationMsSchema.optional() });
 
 /**
- * What a full or failing disk holds up of a volume: nothing durable is lost, and all else goes on.
+ * Work on a volume that a full or failing disk blocks. Nothing durable is lost, and everything else
+ * continues.
  */
 const volumeStallSchema = z.strictObject({
-  /** What is not done: taking in new writes, applying what is durable, or letting go of history. */
+  /** What is blocked: accepting new writes, applying durable ones, or dropping history. */
   part: z.enum(['intake', 'distribution', 'retention']),
   sinceMs: timeMsSchema,
-  /** What the system says, with the path. */
+  /** The system's error message with the path. */
   message: z.string(),
 });
 
 /** A volume as the replica site knows it. */
 export const siteVolumeSchema = z.strictObject({
   volume: volumeIdSchema,
-  /** The host whose splitter protects it. */
+  /** The splitter that protects it. */
   splitter: splitterIdSchema,
   sizeBytes: bytesSchema,
   group: groupIdSchema,
@@ -87,23 +88,23 @@ export const siteVolumeSchema = z.strictObject({
     timeMs: timeMsSchema,
   }),
   appliedPosition: positionSchema,
-  /** Durable bytes that are not applied to the replica volume yet. */
+  /** Durable bytes not yet applied to the replica volume. */
   undistributedBytes: bytesSchema,
-  /** Whether a short initialization is under way: no point may contain the volume. */
+  /** Whether a short initialization is running. Until it ends no point may contain the volume. */
   initializing: z.boolean(),
   /**
-   * Sentences: what of it is damaged here, what that means, and what to type. Absent if nothing is
-   * known to be.
+   * Sentences about damage at this site: what is damaged, what that means, what to type. Absent
+   * when none is known.
    */
   damage: z.array(z.string()).optional(),
-  /** Absent while nothing is held up by a disk. */
+  /** Absent while no disk blocks anything. */
   stalls: z.array(volumeStallSchema).optional(),
   /**
-   * The attempt that is open on it, if any; not one whose lease ran out, which anyone may abort who
-   * needs the volume.
+   * The attempt open on the volume. One with an expired lease is not shown: anyone who needs the
+   * volume may abort it.
    */
   openAttempt: attemptRefSchema.optional(),
-  /** As the estate file says. */
+  /** The VM named in the estate file. */
   vm: vmSchema.optional(),
   labels: labelsSchema.optional(),
 });
@@ -116,7 +117,7 @@ export const siteGroupSchema = z.strictObject({
   /** How often the appliance closes a recovery point. */
   pointEveryMs: durationMsSchema,
   volumes: countSchema,
-  /** Rooms kept for volumes that an open attempt brings, until its lease runs out. */
+  /** Places reserved for volumes of open attempts, until the attempts' leases run out. */
   reserved: countSchema,
   retention: retentionPolicySchema,
   journal: groupJournalSchema,
@@ -124,17 +125,17 @@ export const siteGroupSchema = z.strictObject({
 export type SiteGroup = z.infer<typeof siteGroupSchema>;
 
 /**
- * A fault: whether distribution of a volume stands still until it is told to go on, or the process
- * ends.
+ * A fault: whether distribution of a volume is paused. It lasts until told otherwise or until the
+ * process ends.
  */
 const distributionSchema = z.strictObject({ volume: volumeIdSchema, paused: z.boolean() });
 
 export const drainProgressSchema = z.strictObject({
   /** Whether everything up to every cut is applied to the replica volumes. */
   drained: z.boolean(),
-  /** Durable bytes up to the cuts that are not applied yet. */
+  /** Durable bytes up to the cuts that are not yet applied. */
   bytesLeft: bytesSchema,
-  /** Records up to the cuts that have not reached the replica site yet. */
+  /** Records up to the cuts that have not reached the replica site. */
   recordsMissing: countSchema,
 });
 export type DrainProgress = z.infer<typeof drainProgressSchema>;
@@ -152,8 +153,8 @@ export const attemptsApi = {
       to: groupIdSchema,
       leaseMs: durationMsSchema,
       /**
-       * No renewal goes beyond this many milliseconds after the opening, so that a zombie can't
-       * renew for ever.
+       * No renewal extends the attempt beyond this many milliseconds after its opening, so that a
+       * zombie can't renew for ever.
        */
       deadlineAfterMs: durationMsSchema,
     }),
@@ -180,7 +181,7 @@ export const attemptsApi = {
       'Snapshot: pin a recovery point of the old group exactly at the cuts. Refused (NOT_DRAINED) unless applied = cut for every volume.',
     input: stepInput.extend({
       cuts: cutsSchema,
-      /** Wall time of the cuts, and why it may be wrong. */
+      /** Wall time of the cuts. */
       atMs: timeMsSchema,
       doubt: clockDoubtSchema.optional(),
       others: z.array(cutSchema).max(GROUP_MEMBERS_MAX).default([]),
@@ -212,8 +213,8 @@ export const attemptsApi = {
     input: attemptInput.extend({
       reason: z.string().max(1_000).default('resolved'),
       /**
-       * An attempt whose lease still runs is left open: for one who only wonders whether anybody
-       * still works at it.
+       * Leaves an attempt open while its lease runs. For callers that only check whether anybody
+       * still works on it.
        */
       onlyIfExpired: z.boolean().default(false),
     }),
@@ -239,10 +240,7 @@ export const pointsApi = {
       points: z.array(recoveryPointSchema),
       holes: z.array(holeSchema),
       owners: z.array(ownershipSchema),
-      /**
-       * Members of the points of this page that need damaged data, as far as it is known; the
-       * others open.
-       */
+      /** Members of this page's points that need data known to be damaged. Other members open. */
       damaged: z.array(damagedMemberSchema).optional(),
       next: z.string().optional(),
     }),
@@ -312,14 +310,14 @@ export const replicaSiteApi = {
     input: z.strictObject({
       group: groupIdSchema,
       kind: z.enum(['periodic', 'demand']),
-      /** Wall time of the cuts, and why it may be wrong. */
+      /** Wall time of the cuts. */
       atMs: timeMsSchema,
       doubt: clockDoubtSchema.optional(),
       cuts: z.array(cutSchema.extend({ fencedBy: attemptRefSchema.optional() })).max(GROUP_MEMBERS_MAX),
       leftOut: z.array(leftOutSchema).max(GROUP_MEMBERS_MAX),
       waitMs: durationMsSchema.max(30_000),
       bookmark: z.string().min(1).max(BOOKMARK_NAME_LENGTH_MAX).optional(),
-      /** How long the bookmark is kept; default as the group's policy. */
+      /** How long the bookmark is kept. Default: as the group's policy says. */
       keep: keepRequestSchema.optional(),
     }),
     output: recoveryPointSchema,
@@ -339,7 +337,7 @@ export const replicaSiteApi = {
     input: z.strictObject({
       volume: volumeIdSchema,
       point: pointIdSchema.optional(),
-      /** For one who had this image open and lost it; not together with a point. */
+      /** The position of an image that the caller had open and lost. Not together with a point. */
       position: positionSchema.optional(),
       client: z.string().max(200),
     }),
@@ -351,9 +349,9 @@ export const replicaSiteApi = {
     summary: 'Say that images are still wanted, though nobody reads them; tells which of them are not open any more.',
     input: z.strictObject({ images: z.array(z.string()).max(IMAGES_KEPT_PER_CALL_MAX) }),
     output: z.strictObject({
-      /** Not known: the replica site was restarted. */
+      /** Images the replica site does not know, because it restarted. */
       missing: z.array(z.string()),
-      /** Closed by the replica site because they took too much. */
+      /** Images that the replica site closed because they took too much space. */
       evicted: z.array(z.string()),
     }),
   }),
@@ -375,13 +373,13 @@ export const replicaSiteApi = {
 } as const;
 
 /**
- * Raw read of an open image: GET with `image`, `offset`, `length`; answers
- * application/octet-stream. Not in the table: it isn't JSON.
+ * Path of a raw read of an open image: GET with `image`, `offset`, `length`; answers
+ * application/octet-stream. It is not in the table because it isn't JSON.
  */
 export const IMAGE_READ_PATH = '/v1/images/read';
-/** Largest length of one raw read. */
+/** Largest `length` of one raw read. */
 export const IMAGE_READ_BYTES_MAX = 4 * 1024 * 1024;
-/** Where a stream is asked for, by HTTP upgrade, at an appliance and at the replica site. */
+/** Path where a stream is opened by HTTP upgrade, at an appliance and at the replica site. */
 export const STREAM_PATH = '/v1/stream';
 /** The protocol name in the Upgrade header. */
 export const STREAM_PROTOCOL = 'volume-mover-stream/1';

@@ -1,4 +1,5 @@
-// Reports that last: kept at the replica site when Temporal's history of a move or batch is gone.
+// Durable reports: the replica site keeps them after Temporal has dropped the history of a move or
+// batch.
 import { z } from 'zod';
 import { batchIdSchema, batchItemSchema, batchLeftOutSchema, batchReportSchema } from './batch.js';
 import { problemSchema } from './errors.js';
@@ -9,10 +10,10 @@ import { operation } from './route.js';
 
 /** Reports in one page of a listing. */
 export const REPORTS_PER_PAGE_MAX = 500;
-/** Planned moves stored and read at once. */
+/** Planned moves in one page, for storing and reading. */
 export const BATCH_PLAN_PAGE_MAX = 200;
 
-/** How a move ended, whatever way. */
+/** How a move ended. */
 export const moveOutcomeSchema = z.enum(['moved', 'failed', 'cancelled']);
 
 export const storedMoveReportSchema = z.strictObject({
@@ -27,18 +28,18 @@ export const storedMoveReportSchema = z.strictObject({
   reason: z.string().optional(),
   batch: batchIdSchema.optional(),
   seq: countSchema.optional(),
-  /** Of a move that is done, also when its verification failed after it. */
+  /** Set for a move that is done, even if its verification failed afterwards. */
   report: moveReportSchema.optional(),
-  /** Of one that is not: how far it came, … */
+  /** Set for a move that is not done: how far it came. */
   progress: moveProgressSchema.optional(),
-  /** … and why. */
+  /** Set for a move that is not done: why it failed. */
   problem: problemSchema.optional(),
 });
 export type StoredMoveReport = z.infer<typeof storedMoveReportSchema>;
 
 /**
- * One making of a plan. Two of them may run at once (a repeated activity): their pages don't mix,
- * the first one finished counts.
+ * One draft of a plan. A repeated activity may write two at once. Their pages don't mix, and the
+ * draft completed first counts.
  */
 const planDraftSchema = z
   .string()
@@ -115,7 +116,7 @@ export const reportsApi = {
     }),
     output: z.strictObject({
       items: z.array(batchItemSchema),
-      /** Absent until the plan is whole. */
+      /** Absent until the plan is complete. */
       planned: countSchema.optional(),
       alreadyThere: countSchema.optional(),
       refused: countSchema.optional(),

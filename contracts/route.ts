@@ -1,14 +1,14 @@
-// How an operation of a control API is declared: once, as data, from which server, client and
-// OpenAPI document are made.
+// Declares the operations of a control API once, as data. Server, client and OpenAPI document are
+// made from it.
 import type { z } from 'zod';
 
 /**
- * GET reads and takes its input from the query string; POST changes and takes one JSON object.
- * Every POST may be repeated.
+ * One operation. GET reads and takes its input from the query string. POST changes state and takes
+ * one JSON object. Every POST may be repeated.
  */
 export interface Operation<Input extends z.ZodObject = z.ZodObject, Output extends z.ZodType = z.ZodType> {
   readonly method: 'GET' | 'POST';
-  /** Absolute path without parameters, e.g. `/v1/attempts/open`. */
+  /** Absolute path without parameters, for example `/v1/attempts/open`. */
   readonly path: string;
   readonly summary: string;
   readonly input: Input;
@@ -17,16 +17,13 @@ export interface Operation<Input extends z.ZodObject = z.ZodObject, Output exten
 
 export type Api = Readonly<Record<string, Operation>>;
 
-/** What a caller passes: defaults may be left out. */
+/** What a caller passes. Fields with defaults may be left out. */
 export type InputOf<O extends Operation> = z.input<O['input']>;
-/** What a handler receives: parsed, with defaults filled in. */
+/** What a handler receives: parsed input with defaults filled in. */
 export type ParsedInputOf<O extends Operation> = z.output<O['input']>;
 export type OutputOf<O extends Operation> = z.output<O['output']>;
 
-/**
- * The operations of an API as async functions: implemented by the server's handlers and by the
- * client alike.
- */
+/** The operations of an API as async functions. Server handlers and clients both implement it. */
 export type Calls<A extends Api> = {
   readonly [K in keyof A]: (
     input: InputOf<A[K]>,

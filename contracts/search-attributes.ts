@@ -1,25 +1,25 @@
-// What moves and batches can be searched by in Temporal, in the UI and by the API: registered in
-// the namespace once, checked by each worker.
+// Temporal search attributes of moves and batches, for the UI and the API. They are registered once
+// per namespace, and each worker checks them.
 import type { MoveStage } from './move.js';
 
-/** Name to type, as `temporal operator search-attribute create` takes them. */
+/** Each attribute's type, as `temporal operator search-attribute create` takes it. */
 export const SEARCH_ATTRIBUTES = {
-  /** Every volume of a move, as many as fit. */
+  /** The volumes of a move, as many as fit. */
   Volumes: 'KeywordList',
   FromGroup: 'Keyword',
   ToGroup: 'Keyword',
-  /** A `SearchStage` of a move; of a batch its own stage. */
+  /** A move's `SearchStage`, or a batch's own stage. */
   Stage: 'Keyword',
   /** How it ended; absent while it runs. */
   Outcome: 'Keyword',
-  /** Of a batch and of each of its moves. */
+  /** The id of a batch, on the batch and on each of its moves. */
   BatchId: 'Keyword',
 } as const;
 export type SearchAttributeName = keyof typeof SEARCH_ATTRIBUTES;
 
 /**
- * Where a move is, coarsely: each change is an event of its history. `flush` is the wait for small
- * lag and the drain behind the fence.
+ * Coarse stage of a move: each change adds an event to its history. `flush` covers the wait for a
+ * small lag and the drain behind the fence.
  */
 export type SearchStage =
   | 'planning'
@@ -53,17 +53,17 @@ export function searchStageOf(stage: MoveStage): SearchStage {
 }
 
 /**
- * The server refuses a value of more than 2,048 bytes, and does so again at each try of a
- * workflow's task.
+ * Largest value of a list, bytes. The server refuses more than 2,048, and again at each retry of
+ * the workflow task.
  */
 const LIST_BYTES_MAX = 2_000;
-/** Quotes and comma around each entry of a list, as the server stores it. */
+/** Bytes that the server stores beside each list entry: quotes and comma. */
 const ENTRY_BYTES = 3;
-/** What a server on PostgreSQL or SQLite keeps of a keyword. */
+/** Characters of a keyword that a server on PostgreSQL or SQLite keeps. */
 const KEYWORD_LENGTH_MAX = 255;
 
 /**
- * The first entries, as many as the server takes: a move of 64 volumes with the longest ids has
+ * The first entries that fit the server's limit. A move of 64 volumes with the longest ids has
  * more. Entries are ASCII.
  */
 export function listThatFits(entries: readonly string[]): string[] {
@@ -71,7 +71,7 @@ export function listThatFits(entries: readonly string[]): string[] {
   return entries.filter((entry) => (bytes += entry.length + ENTRY_BYTES) <= LIST_BYTES_MAX);
 }
 
-/** A keyword as it is stored and has to be searched for. */
+/** Cuts a keyword to the length that is stored; search for this form. */
 export function keywordOf(text: string): string {
   return text.slice(0, KEYWORD_LENGTH_MAX);
 }

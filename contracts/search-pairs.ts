@@ -1,5 +1,5 @@
-// The search attributes of a move or batch, with their values: set by who starts it, and by the
-// workflow as it goes. Plain data in the form that Temporal's clients and workflows take.
+// The search attributes of a move or batch with their values, as plain data for Temporal's clients
+// and workflows. The starter sets some, and the workflow sets the rest.
 import type { MoveInput } from './move.js';
 import type { StoredMoveReport } from './report.js';
 import { keywordOf, listThatFits, type SearchAttributeName, type SearchStage } from './search-attributes.js';
@@ -23,7 +23,7 @@ export const SEARCH_KEYS = {
   BatchId: keyword('BatchId'),
 } as const satisfies Record<SearchAttributeName, SearchKey<string>>;
 
-/** What is known of a move before it runs; its workflow sets what its starter left out. */
+/** Attributes known before a move runs. The workflow sets those that its starter left out. */
 export function attributesAtStart({
   volume,
   volumes,

@@ -22,23 +22,26 @@ import { decideSourceInputSchema, resyncInputSchema } from './repair.js';
 import { operation } from './route.js';
 import { verifySourceApi } from './verify.js';
 
-/** Longest hold of a cut over several splitters: the only time a guest may wait for a move. */
+/**
+ * Longest hold of a cut over several splitters. It is the only time a guest may wait for a move.
+ */
 export const HOLD_MS_MAX = 250;
 
 /**
- * How a volume's writes get to the replica site. SYNCED: each is numbered and sent in order.
- * UNCONFIRMED: each is numbered and kept in order, but no appliance takes them now. MARKS_ONLY:
- * only marks are kept (overflow, outage, pause, doubt). INITIALIZING: what is marked is being
- * compared and sent again.
+ * How a volume's writes reach the replica site. SYNCED: each is numbered and sent in order.
+ * UNCONFIRMED: each is numbered and kept in order, but no appliance accepts them now. MARKS_ONLY:
+ * only marks are kept (overflow, outage, pause, doubt). INITIALIZING: marked regions are compared
+ * and sent again.
  */
 export const replicationModeSchema = z.enum(['SYNCED', 'UNCONFIRMED', 'MARKS_ONLY', 'INITIALIZING']);
 export type ReplicationMode = z.infer<typeof replicationModeSchema>;
 
 /**
- * `unproven`: a new disk, and the replica site has not said yet whether it knows the volume by
- * another one: guests wait, then are refused. `missing`: the disk's file is gone, though the volume
- * was replicated. `foreign`: it is not the disk that the replica was made from. Both are refused to
- * guests until a person decides. `recovering`: it is being made from the replica.
+ * State of the source disk. `unproven`: a new disk; the replica site has not yet said whether it
+ * knows the volume by another one, so guests wait and are then refused. `missing`: the disk's file
+ * is gone although the volume was replicated. `foreign`: it is not the disk that the replica was
+ * made from. Guests are refused both until a person decides. `recovering`: it is being rebuilt from
+ * the replica.
  */
 export const sourceStateSchema = z.enum(['present', 'unproven', 'missing', 'foreign', 'recovering']);
 export type SourceState = z.infer<typeof sourceStateSchema>;
@@ -47,15 +50,15 @@ export const fenceSchema = z.strictObject({
   attempt: ticketedAttemptSchema,
   cut: writeMarkSchema,
   /**
-   * The lease as last granted. It runs by the splitter's monotonic clock; after a restart anew, in
-   * full.
+   * The lease as last granted. It runs by the splitter's monotonic clock and restarts in full after
+   * a restart.
    */
   leaseMs: durationMsSchema,
-  /** Whether the lease ran out and the verdict is being asked for. */
+  /** Whether the lease ran out and the splitter is asking for the verdict. */
   lapsed: z.boolean(),
 });
 
-/** Ranges that a listing names; there may be more, which are counted. */
+/** Ranges that a listing names. More may exist; they are counted. */
 export const UNREADABLE_RANGES_MAX = 32;
 export const byteRangeSchema = z.strictObject({ offset: bytesSchema, length: bytesSchema });
 export type ByteRange = z.infer<typeof byteRangeSchema>;
@@ -66,58 +69,61 @@ export const splitterVolumeSchema = z.strictObject({
   sizeBytes: bytesSchema,
   route: endpointSchema.extend({ epoch: epochSchema }),
   mode: replicationModeSchema,
-  /** Whether the stream to the route's appliance is up for this volume. */
+  /** Whether this volume's stream to the route's appliance is up. */
   connected: z.boolean(),
   /** The newest numbered write. */
   last: writeMarkSchema,
   /** Bytes numbered but not yet known to be durable at the replica site. */
   unconfirmedBytes: bytesSchema,
-  /** Of these, held back behind a fence. */
+  /** The part of the unconfirmed bytes that a fence holds back. */
   backlogBytes: bytesSchema,
-  /** Regions whose mark is set. */
+  /** Regions that are marked. */
   markedRegions: countSchema,
-  /** Bytes sent by short initialization since the start of the process. */
+  /** Bytes sent by short initialization since the process started. */
   resentBytes: bytesSchema,
   /** The disk that guests write, and whether it may be used. */
   source: z.strictObject({
     id: sourceIdSchema,
     state: sourceStateSchema,
-    /** How far the disk is made from the replica, of which point. */
+    /** Progress of rebuilding the disk from the replica, and the point used. */
     recovery: z.strictObject({ point: pointIdSchema, doneBytes: bytesSchema, totalBytes: bytesSchema }).optional(),
   }),
-  /** How far the replica's history is known to be durable. */
+  /** How far the history at the replica site is known to be durable. */
   confirmed: confirmedSchema.optional(),
   /**
-   * Why and since when writes are kept by marks, and how many regions are to be compared before
-   * they are sent.
+   * Why and since when only marks are kept, and how many regions must be compared before they are
+   * sent.
    */
   initialization: z.strictObject({ sinceMs: timeMsSchema, reason: z.string(), doubtedRegions: countSchema }).optional(),
-  /** While the replica site takes nothing more of the volume, though there is something to send. */
+  /**
+   * Set while the replica site accepts nothing more of the volume although there is something to
+   * send.
+   */
   stalled: z
     .strictObject({
       sinceMs: timeMsSchema,
-      /** What waited there to be applied when it last said. */
+      /** Bytes that waited there to be applied, by its last answer. */
       unappliedBytes: bytesSchema.exactOptional(),
     })
     .optional(),
   notice: z.strictObject({ attempt: ticketedAttemptSchema, to: endpointSchema }).optional(),
   fence: fenceSchema.optional(),
   /**
-   * What of the source can't be read and so not be sent again; until it can, the volume is in no
-   * recovery point.
+   * Parts of the source that can't be read, so can't be resent. The volume is in no recovery point
+   * until they can.
    */
   unreadable: z
     .strictObject({ regions: countSchema, ranges: z.array(byteRangeSchema).max(UNREADABLE_RANGES_MAX) })
     .optional(),
-  /** Sentences about what an administrator should know, e.g. a bitmap that was lost. */
+  /** Sentences for an administrator, for example about a lost bitmap. */
   notes: z.array(z.string()),
 });
 export type SplitterVolume = z.infer<typeof splitterVolumeSchema>;
 
-/** A volume of the estate file that is not served, because its row or files can't be used. */
+/** A volume of the estate file that is not served because its row or files are unusable. */
 export const unusableVolumeSchema = z.strictObject({
   volume: volumeIdSchema,
-  /** What is wrong, with the file or row, what it means, and what to do. */
+  /** What is wrong with the file or row, what that means, and what to do. */
   reason: z.string(),
 });
 export type UnusableVolume = z.infer<typeof unusableVolumeSchema>;
@@ -126,7 +132,7 @@ export const learnedSchema = z.strictObject({
   volume: volumeIdSchema,
   verdict: verdictSchema,
   atMs: timeMsSchema,
-  /** What the fence held back then. */
+  /** Bytes that the fence held back at that time. */
   backlogBytes: bytesSchema,
 });
 export type Learned = z.infer<typeof learnedSchema>;
@@ -144,9 +150,9 @@ export const splitterApi = {
     output: z.strictObject({
       splitter: splitterIdSchema,
       volumes: z.array(splitterVolumeSchema),
-      /** Those that are not served. Asked for by name, one is refused (VOLUME_UNUSABLE). */
+      /** Volumes that are not served. A request for one by name is refused (VOLUME_UNUSABLE). */
       unusable: z.array(unusableVolumeSchema).optional(),
-      /** The host's wall clock now, and why it may be wrong. */
+      /** The host's wall clock now, and any doubt about it. */
       clock: clockViewSchema.optional(),
     }),
   }),
@@ -160,7 +166,7 @@ export const splitterApi = {
       volumes: z.array(attemptVolumeSchema).min(1).max(VOLUMES_PER_MOVE_MAX),
       from: endpointSchema,
       to: endpointSchema,
-      /** Where the verdict can be asked for, besides the two appliances. */
+      /** Where the splitter can ask for the verdict besides the two appliances. */
       resolvers: z.array(z.url()).min(1).max(16),
     }),
     output: z.strictObject({ volumes: z.array(splitterVolumeSchema) }),
@@ -212,7 +218,7 @@ export const splitterApi = {
     }),
     output: z.strictObject({
       volumes: z.array(splitterVolumeSchema),
-      /** What was learned, and when, as first answered: the same at every repetition. */
+      /** What was learned and when. A repeated call gets the first answer. */
       learned: z.array(learnedSchema),
     }),
   }),
@@ -244,7 +250,7 @@ export const splitterApi = {
     method: 'POST',
     path: '/v1/volumes/resync',
     summary:
-      'Make the replica like the source again: without ranges the whole volume is compared by digests and what differs is sent; ranges are sent whatever the replica has. Marked in store before the answer. Refused (VOLUME_BUSY) behind a fence, (SOURCE_UNPROVEN, SOURCE_MISSING, FOREIGN_SOURCE) while the disk may not be used. May be repeated.',
+      'Make the replica equal to the source again. Without ranges the whole volume is compared by digests and differences are sent; given ranges are sent without comparing. The marks are stored before the answer. Refused (VOLUME_BUSY) behind a fence, (SOURCE_UNPROVEN, SOURCE_MISSING, FOREIGN_SOURCE) while the disk may not be used. May be repeated.',
     input: resyncInputSchema,
     output: splitterVolumeSchema,
   }),
@@ -252,7 +258,7 @@ export const splitterApi = {
     method: 'POST',
     path: '/v1/volumes/source',
     summary:
-      'What a person decides for a volume whose source is missing or foreign: an empty disk takes its place, the disk as it is counts, or the disk is made anew from the replica (answered at once; inventory says how far it is). Then the volume is compared. For an unproven source the first two are a person’s word that it is right; a replica of another disk still refuses it. Refused (SOURCE_PRESENT) when nothing is to be decided.',
+      'A person’s decision for a volume whose source is missing or foreign: an empty disk takes its place, the disk counts as it is, or the disk is rebuilt from the replica (answered at once; inventory shows the progress). Then the volume is compared. For an unproven source the first two confirm that the disk is right; a replica of another disk still refuses it. Refused (SOURCE_PRESENT) when nothing is to be decided.',
     input: decideSourceInputSchema,
     output: splitterVolumeSchema,
   }),

@@ -1,11 +1,12 @@
-// The steps of a move as the saga sees them. In production each is a Temporal activity; in the
-// simulation a plain function. Arguments and results cross Temporal's history: plain JSON, small.
+// The steps of a move as the saga sees them. In production each is a Temporal activity, in the
+// simulation a plain function. Arguments and results are stored in Temporal's history, so they are
+// plain JSON and small.
 import type { AttemptRecord, AttemptRef, AttemptVolume, Cut, Endpoint, TicketedAttempt, Verdict } from './attempt.js';
 import type { ClockDoubt } from './clock.js';
 import type { MovedVolume, ParsedMoveInput } from './move.js';
 import type { PointId, VolumeId } from './ids.js';
 
-/** What every step after notify needs to know of the attempt. */
+/** What every step after notify needs to know about the attempt. */
 export interface AttemptContext {
   readonly attempt: TicketedAttempt;
   readonly volumes: readonly AttemptVolume[];
@@ -14,15 +15,17 @@ export interface AttemptContext {
   readonly options: ParsedMoveInput['options'];
 }
 
-/** Where the volumes' writes are held by the fence, and the place and time of the cut. */
+/** The result of the flush: the fence's cuts and their time. */
 export interface Flushed {
   readonly cuts: readonly Cut[];
-  /** Other members of the old group at the same instant; empty with several splitters. */
+  /** Cuts of the old group's other members at the same instant; empty with several splitters. */
   readonly others: readonly Cut[];
   readonly cutAtMs: number;
   /** Why that time may be wrong: a splitter's clock had jumped. */
   readonly clockDoubt?: ClockDoubt;
-  /** Bytes sent by short initialization so far, by volume: the report tells the difference. */
+  /**
+   * Bytes sent by short initialization so far, per volume. The report gives the growth since then.
+   */
   readonly resentBytes: readonly { readonly volume: VolumeId; readonly bytes: number }[];
 }
 
@@ -41,20 +44,22 @@ export interface Reconfigured {
 }
 
 /**
- * Each step may be called again with the same arguments, at any time, by a zombie too: the guards
- * are at the splitters and the replica site. A step that can't do its work throws; the error's code
- * says whether trying again may help.
+ * The steps. Each may be called again with the same arguments at any time, even by a zombie:
+ * splitters and replica site hold the guards. A step that can't do its work throws; the error's
+ * code says whether a retry may help.
  */
 export interface MoveSteps {
-  /** Plan's checks, then open, then notify at each splitter. */
+  /** Checks the plan, opens the attempt, and notifies each splitter. */
   notify(input: ParsedMoveInput, attempt: AttemptRef): Promise<AttemptContext>;
   flush(context: AttemptContext): Promise<Flushed>;
   snapshot(context: AttemptContext, flushed: Flushed): Promise<Snapshot>;
   bookmark(context: AttemptContext): Promise<void>;
-  /** Adopt, learn, join. After a commit it completes whatever is left of it. */
+  /**
+   * Adopts, teaches the splitters the verdict, and joins. After a commit it completes what is left.
+   */
   reconfigure(context: AttemptContext, flushed: Flushed): Promise<Reconfigured>;
-  /** Compensation: the verdict, for ever. */
+  /** Compensation: gets the final verdict; aborts the attempt if it is open. */
   resolve(attempt: AttemptRef, reason: string): Promise<AttemptRecord>;
-  /** Compensation: every splitter of the record learns that it was aborted. */
+  /** Compensation: tells every splitter of the record that it was aborted. */
   learn(record: AttemptRecord, verdict: Verdict): Promise<void>;
 }

@@ -1,5 +1,5 @@
-// Verifying online: what compares a volume at its source with its replica at one common point,
-// while the guest goes on writing.
+// Online verification: compares a volume's source with its replica at one common point while the
+// guest writes.
 import { z } from 'zod';
 import { writeMarkSchema } from './attempt.js';
 import { volumeIdSchema } from './ids.js';
@@ -9,33 +9,31 @@ import { operation } from './route.js';
 const MIB = 1024 * 1024;
 
 /**
- * What is compared, and named when it differs: the splitter's region of marks. The last one of a
- * volume may be shorter.
+ * Unit of comparison and of reported differences: the splitter's region of marks. A volume's last
+ * region may be shorter.
  */
 export const VERIFY_REGION_BYTES = 64 * 1024;
-/** Regions in one call: 32 MiB, what a disk of 100 MB/s reads well within a call's time limit. */
+/** Regions in one call: 32 MiB, which a disk of 100 MB/s reads well within a call's time limit. */
 export const DIGESTS_PER_CALL_MAX = 512;
-/** Default rate: a fifth of what one processor can digest, so that guests find the rest. */
+/** Default rate: a fifth of what one processor can digest, which leaves the rest to guests. */
 export const VERIFY_BYTES_PER_SECOND_DEFAULT = 200 * MIB;
-/** Slowest rate: one region a second, which is what keeps a scan's lease alive. */
+/** Slowest rate: one region a second, enough to keep a scan's lease alive. */
 const BYTES_PER_SECOND_MIN = VERIFY_REGION_BYTES;
 const BYTES_PER_SECOND_MAX = 100 * 1024 * MIB;
 /** Shortest and longest lease of a scan. */
 const SCAN_LEASE_MS_MIN = 100;
 const SCAN_LEASE_MS_MAX = 600_000;
 /**
- * Longest wait of the replica site for a mark to be applied, in one call: within a call's time
- * limit.
+ * Longest wait for a mark to be applied at the replica site, in one call. It is shorter than a
+ * call's time limit.
  */
 export const MARK_WAIT_MS_MAX = 8_000;
-/** Ranges that a report lists; there may be more, which are counted. */
+/** Ranges that a report lists. More may exist; they are counted. */
 export const MISMATCHES_LISTED_MAX = 100;
-/**
- * Common points of one verification: an estate that loses one after the other ends in an answer.
- */
+/** Common points of one verification. The limit ends a verification that loses every point. */
 export const VERIFY_POINTS_MAX = 200;
 
-/** Chosen by the caller, so that opening can be repeated. */
+/** Id of a scan. The caller chooses it, so that opening can be repeated. */
 export const scanIdSchema = z
   .string()
   .min(1)
@@ -43,8 +41,8 @@ export const scanIdSchema = z
   .regex(/^[\x21-\x7e]+$/, 'printable ASCII without spaces');
 
 /**
- * SHA-256 of a region's bytes in base64url; the empty string when all of them are zero, so that
- * sparse volumes cost little.
+ * Length of a region's SHA-256 in base64url. All-zero regions have an empty digest, so sparse
+ * volumes cost little.
  */
 const SHA256_BASE64URL_LENGTH = 43;
 const digestSchema = z.string().max(SHA256_BASE64URL_LENGTH);
@@ -54,7 +52,7 @@ const regionsInput = {
   count: z.number().int().min(1).max(DIGESTS_PER_CALL_MAX),
 };
 
-/** The source's side, at the splitter. */
+/** The source's side. The splitter implements it. */
 export const verifySourceApi = {
   openScan: operation({
     method: 'POST',
@@ -64,7 +62,7 @@ export const verifySourceApi = {
     input: z.strictObject({
       volume: volumeIdSchema,
       scan: scanIdSchema,
-      /** Closed by itself when nobody reads for so long. */
+      /** The scan closes itself after this time without a read. */
       leaseMs: durationMsSchema.min(SCAN_LEASE_MS_MIN).max(SCAN_LEASE_MS_MAX),
     }),
     output: z.strictObject({
@@ -94,8 +92,8 @@ export const verifySourceApi = {
 } as const;
 
 /**
- * The replica's side, at the replica site and passed on by every appliance: only digests cross the
- * link.
+ * The replica's side. The replica site implements it and every appliance passes it on: only digests
+ * cross the link.
  */
 export const verifyReplicaApi = {
   openMarkImage: operation({
@@ -109,8 +107,8 @@ export const verifyReplicaApi = {
       waitMs: durationMsSchema.max(MARK_WAIT_MS_MAX),
       client: z.string().max(200),
       /**
-       * Also when the mark is inside a short initialization: the image is the replica as it stood,
-       * no state of the guest's disk.
+       * Opens a mark inside a short initialization too. That image is the replica as it stood, not
+       * a state of the guest's disk.
        */
       evenInHole: z.boolean().default(false),
     }),
@@ -133,12 +131,12 @@ export const verifyReplicaApi = {
   }),
 } as const;
 
-/** `{ "volume": "vm-17-disk-0" }` is enough. */
+/** A verification's input. `{ "volume": "vm-17-disk-0" }` is enough. */
 export const verifyInputSchema = z.strictObject({
   volume: volumeIdSchema,
   /**
-   * Bytes of the volume compared in a second at most; regions that are zero on both sides count for
-   * a sixteenth.
+   * Most bytes of the volume compared per second. Regions that are zero on both sides count for a
+   * sixteenth.
    */
   bytesPerSecond: z
     .number()
@@ -146,7 +144,7 @@ export const verifyInputSchema = z.strictObject({
     .min(BYTES_PER_SECOND_MIN)
     .max(BYTES_PER_SECOND_MAX)
     .default(VERIFY_BYTES_PER_SECOND_DEFAULT),
-  /** Who asked, and why: kept in the workflow's input. */
+  /** Who asked and why. The workflow's input keeps both. */
   operator: z.string().max(200).optional(),
   reason: z.string().max(1_000).optional(),
 });
@@ -154,9 +152,9 @@ export type VerifyInput = z.input<typeof verifyInputSchema>;
 export type ParsedVerifyInput = z.output<typeof verifyInputSchema>;
 
 /**
- * `differs`: the replica's own checksums hold, it is as it was written, so the source or the way
- * there is at fault. `replica-checksum`: what the replica site stored fails its own checksum.
- * `source-unreadable`: the source's disk failed there, so that nothing was compared.
+ * `differs`: the replica's own checksums hold, so the source or the transfer is at fault.
+ * `replica-checksum`: data stored at the replica site fails its own checksum. `source-unreadable`:
+ * the source's disk failed there, so nothing was compared.
  */
 export const mismatchSchema = z.strictObject({
   offset: bytesSchema,
@@ -166,7 +164,7 @@ export const mismatchSchema = z.strictObject({
 export type Mismatch = z.infer<typeof mismatchSchema>;
 
 /**
- * One instant at which both sides were compared, for the regions from `fromRegion` up to, not with,
+ * One instant at which both sides were compared: regions from `fromRegion` up to but excluding
  * `toRegion`.
  */
 export const commonPointSchema = z.strictObject({
@@ -176,7 +174,9 @@ export const commonPointSchema = z.strictObject({
   toRegion: countSchema,
 });
 
-/** How far a verification has come: its heartbeat, from which another worker goes on. */
+/**
+ * Progress of a verification. It is the activity's heartbeat, from which another worker resumes.
+ */
 export const verifyHeartbeatSchema = z.strictObject({
   startedAtMs: timeMsSchema,
   sizeBytes: bytesSchema,
@@ -185,7 +185,7 @@ export const verifyHeartbeatSchema = z.strictObject({
   mismatchedRegions: countSchema,
   mismatches: z.array(mismatchSchema).max(MISMATCHES_LISTED_MAX),
   points: z.array(commonPointSchema).max(VERIFY_POINTS_MAX),
-  /** Common points tried so far: the next one needs another name. */
+  /** Common points tried so far. Each needs a new name. */
   openings: countSchema,
   /** What is open on both sides now. */
   open: z.strictObject({ scan: scanIdSchema, mark: writeMarkSchema, image: z.string() }).optional(),
@@ -196,29 +196,29 @@ export const verifyReportSchema = z.strictObject({
   volume: volumeIdSchema,
   sizeBytes: bytesSchema,
   regions: countSchema,
-  /** Ranges that differ, merged, the first {@link MISMATCHES_LISTED_MAX}. */
+  /** Ranges that differ, merged; the first {@link MISMATCHES_LISTED_MAX}. */
   mismatches: z.array(mismatchSchema).max(MISMATCHES_LISTED_MAX),
   mismatchedRegions: countSchema,
   points: z.array(commonPointSchema).max(VERIFY_POINTS_MAX),
   startedAtMs: timeMsSchema,
   endedAtMs: timeMsSchema,
-  /** The limit that was in force. */
+  /** The rate limit that applied. */
   bytesPerSecond: bytesSchema,
 });
 export type VerifyReport = z.infer<typeof verifyReportSchema>;
 
-/** What the query `progress` answers; how many regions are done is in the activity's heartbeat. */
+/** The answer of the query `progress`. The activity's heartbeat says how many regions are done. */
 export const verifyProgressSchema = z.strictObject({
   volume: volumeIdSchema,
   stage: z.enum(['verifying', 'done', 'failed']),
   bytesPerSecond: bytesSchema,
   startedAtMs: timeMsSchema,
-  /** Once it is done, also when it found mismatches. */
+  /** Set once it is done, even if it found mismatches. */
   report: verifyReportSchema.optional(),
 });
 export type VerifyProgress = z.infer<typeof verifyProgressSchema>;
 
-/** What a move's report keeps of the verification of one of its volumes. */
+/** The part of a verification that the move's report keeps for one volume. */
 export const verifiedVolumeSchema = verifyReportSchema.pick({
   volume: true,
   sizeBytes: true,

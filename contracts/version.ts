@@ -1,3 +1,2 @@
-// The product's version, as package.json says it (a test compares): code below dist/ can't tell
-// where that file lies.
+// The product's version. A test compares it with package.json, which code below dist/ can't locate.
 export const VERSION = '0.2.0';

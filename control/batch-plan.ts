@@ -4,7 +4,10 @@ import { MoverError } from '../contracts/errors.js';
 import { BATCH_PLAN_PAGE_MAX } from '../contracts/report.js';
 import { anyAppliance, type Ports } from './ports.js';
 
-/** @throws MoverError BATCH_NOT_FOUND when the plan has no such move, UNREACHABLE, CORRUPT */
+/**
+ * Reads moves of the plan by number. @throws MoverError BATCH_NOT_FOUND when the plan has no such
+ * move, UNREACHABLE, CORRUPT
+ */
 export async function readPlan(
   ports: Ports,
   { batch, seqs }: { readonly batch: BatchId; readonly seqs: readonly number[] },
@@ -23,7 +26,7 @@ export async function readPlan(
   return [...found.values()];
 }
 
-/** The plan from a move on, a page at a time. */
+/** Yields the plan from a move on, one page at a time. */
 export async function* planPages(ports: Ports, batch: BatchId, begin = 0): AsyncGenerator<BatchItem[], void> {
   let from = begin;
   for (;;) {

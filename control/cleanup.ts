@@ -1,4 +1,4 @@
-// What was started so far, stopped in reverse order.
+// A stack of started things, to be stopped in reverse order.
 
 type Stop = () => Promise<void> | void;
 
@@ -10,8 +10,8 @@ export class Cleanup {
   }
 
   /**
-   * Stops everything, each once; what can't be stopped keeps none of the rest.
-   * @throws Error the first that could not be stopped
+   * Stops everything once. A failed stop does not prevent the others.
+   * @throws Error the first failure to stop something
    */
   readonly run = async (): Promise<void> => {
     const troubles: unknown[] = [];
@@ -26,8 +26,7 @@ export class Cleanup {
   };
 
   /**
-   * Stops everything after a failure: why something failed says more than what could not be
-   * stopped.
+   * Stops everything after a failure. Errors of stopping are dropped: the first failure says more.
    */
   async afterFailure(): Promise<void> {
     await this.run().catch(() => undefined);

@@ -1,22 +1,21 @@
-// The typed client of a control API, made from its table of operations: what activities, the client
-// and the simulator's processes call with.
+// The typed client of a control API, made from its table of operations. Activities, the SDK client
+// and the simulators use it.
 import type { z } from 'zod';
 import { MoverError, reasonsOf } from '../contracts/errors.js';
 import type { Api, Calls } from '../contracts/route.js';
 import { type Exchange, runExchange, subjectOf } from './exchange.js';
 
-/**
- * Longest wait for a whole answer, in milliseconds, unless told otherwise: no answer that is not
- * stuck takes as long.
- */
+/** Default time limit for a whole answer, ms. Only a stuck call takes longer. */
 export const CALL_TIMEOUT_MS_DEFAULT = 10_000;
 
 export interface ApiClientOptions {
-  /** Where the API is served, e.g. `http://127.0.0.1:7101`; a path in it is kept as a prefix. */
+  /**
+   * Where the API is served, for example `http://127.0.0.1:7101`. A path in it is kept as a prefix.
+   */
   readonly baseUrl: string;
   /** Bearer token; not sent when absent. */
   readonly token?: string | undefined;
-  /** Longest time from a call to the end of its answer, in milliseconds. */
+  /** Longest time from a call to the end of its answer, ms. */
   readonly timeoutMs?: number | undefined;
 }
 
@@ -24,9 +23,9 @@ export interface ApiClientOptions {
  * The operations of `api` as functions. Connections are kept alive between calls.
  *
  * A call rejects with the reason of its own signal when that aborts, else with a MoverError: the
- * server's own; UNREACHABLE (retryable) when there was no answer of this API: refused or broken
- * connection, time-out, an error page of something else; INTERNAL when the call succeeded but its
- * answer is not of the operation's form.
+ * server's own error; UNREACHABLE (retryable) without an answer of this API (refused or broken
+ * connection, timeout, another server's error page); INTERNAL when the call succeeded but the
+ * answer does not match the operation.
  * @throws MoverError INVALID_REQUEST when `baseUrl` is no http or https URL.
  */
 export function createApiClient<A extends Api>(api: A, options: ApiClientOptions): Calls<A> {

@@ -1,5 +1,5 @@
-// Reads the estate file, and the environment that names it: the same refusals for every process and
-// for the client.
+// Reads the estate file and the environment that names it. Every process and the client refuse it
+// in the same words.
 import { readFileSync } from 'node:fs';
 import { parseOrRefuse, MoverError } from '../contracts/errors.js';
 import { type Estate, estateSchema } from '../contracts/estate.js';
@@ -15,9 +15,11 @@ const BY_ENVIRONMENT: Naming = {
 };
 
 /**
- * @param named what names the file (the subject of a refusal), and what to say of one that is not
- * there, as the end of a sentence.
- * @throws MoverError INVALID_REQUEST naming the file, and the field at fault if it could be read.
+ * Reads the estate file.
+ * @param named the subject of a refusal (what names the file), and the end of the sentence for a
+ * missing file.
+ * @throws MoverError INVALID_REQUEST naming the file, and the field at fault if the file could be
+ * read.
  */
 export function readEstateFile(path: string, named: Naming = BY_ENVIRONMENT): Estate {
   return parseOrRefuse(estateSchema, readJson(path, named), `estate file ${path}`);
@@ -40,7 +42,7 @@ function isMissing(error: unknown): boolean {
   return error instanceof Error && 'code' in error && error.code === 'ENOENT';
 }
 
-/** Compose files set variables to nothing when they mean to leave them out. */
+/** Removes empty variables: compose files set a variable to nothing to leave it out. */
 export function withoutEmpty(environment: Readonly<Record<string, string | undefined>>): Record<string, string> {
   return Object.fromEntries(
     Object.entries(environment).filter((entry): entry is [string, string] => entry[1] !== undefined && entry[1] !== ''),

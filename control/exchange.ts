@@ -1,4 +1,4 @@
-// One request and its answer over HTTP: every way it can fail becomes one of the registry's errors.
+// One HTTP request and its answer. Every failure becomes one of the registry's errors.
 import { Agent, request } from 'undici';
 import { fromProblem, MoverError, problemSchema } from '../contracts/errors.js';
 import type { Operation } from '../contracts/route.js';
@@ -6,20 +6,20 @@ import { causeOf } from './cause.js';
 import { queryString } from './query.js';
 import { timeLimit } from './time-limit.js';
 
-/** How much of an answer that is no problem+json goes into an error's message, in characters. */
+/** Longest excerpt of an answer that is no problem+json in an error's message, characters. */
 const EXCERPT_LENGTH_MAX = 200;
 
 /**
- * How long an idle connection is kept, in milliseconds: shorter than the servers keep theirs, so
- * that no request meets a closing one.
+ * How long an idle connection is kept, ms. Servers keep theirs longer, so no request meets a
+ * closing one.
  */
 const IDLE_CONNECTION_MS = 4_000;
 
-/** The process's connections, kept alive between calls; idle ones don't keep the process alive. */
+/** The process's connections, kept alive between calls. Idle ones don't keep the process alive. */
 const CONNECTIONS = new Agent({ keepAliveTimeout: IDLE_CONNECTION_MS, keepAliveMaxTimeout: IDLE_CONNECTION_MS });
 
 export interface Exchange {
-  /** Without a slash at its end. */
+  /** The base URL without a trailing slash. */
   readonly baseUrl: string;
   /** The operation's name in the API's table. */
   readonly name: string;
@@ -30,15 +30,16 @@ export interface Exchange {
   readonly signal: AbortSignal | undefined;
 }
 
-/** What was asked of whom, as the start of a sentence. */
+/** The request as the start of a sentence: what was asked of whom. */
 export function subjectOf({ baseUrl, name, operation }: Exchange): string {
   return `${baseUrl}: ${name} (${operation.method} ${operation.path})`;
 }
 
 /**
- * The JSON of a successful answer, not yet held against the operation's schema.
- * @throws MoverError the server's own; UNREACHABLE without an answer of this API; INTERNAL for a
- * success that is no JSON.
+ * Runs a request and returns the JSON of a successful answer, not yet checked against the
+ * operation's schema.
+ * @throws MoverError the server's own error; UNREACHABLE without an answer of this API; INTERNAL
+ * for a success that is no JSON.
  * @throws the reason of `signal` when it aborts.
  */
 export async function runExchange(exchange: Exchange): Promise<unknown> {
@@ -59,8 +60,8 @@ export async function runExchange(exchange: Exchange): Promise<unknown> {
 }
 
 /**
- * Redirects are not followed: one would carry the token to another place, and turn a POST into a
- * GET.
+ * Builds the request. Redirects are not followed: they would send the token elsewhere and turn a
+ * POST into a GET.
  */
 function requestOf(exchange: Exchange, signal: AbortSignal): Parameters<typeof request> {
   const { baseUrl, operation, input, token } = exchange;

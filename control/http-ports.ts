@@ -1,4 +1,4 @@
-// The ports over HTTP: a typed client for each splitter and appliance of the estate, made once a
+// The ports over HTTP: a typed client for each splitter and appliance of the estate, made once per
 // process.
 import { applianceApi } from '../contracts/appliance-api.js';
 import { controlUrl, type Estate } from '../contracts/estate.js';
@@ -9,11 +9,14 @@ import type { AppliancePort, Ports, SplitterPort } from './ports.js';
 export interface HttpPortsOptions {
   /** Bearer token of the control APIs; not sent when absent. */
   readonly token?: string | undefined;
-  /** Longest time of one call, ms; default: that of the client. */
+  /** Longest time of one call, ms. Default: the client's. */
   readonly timeoutMs?: number | undefined;
 }
 
-/** Connects to nothing yet: an unreachable process is found by the call that needs it. */
+/**
+ * Makes the ports; connects to nothing yet. The first call that needs a process finds out whether
+ * it is reachable.
+ */
 export function createHttpPorts(
   estate: Pick<Estate, 'appliances' | 'splitters'>,
   { token, timeoutMs }: HttpPortsOptions = {},

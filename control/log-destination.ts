@@ -1,12 +1,11 @@
-// Where a process writes its log: standard error. A log that can't be written (a full disk) must
-// never end the process.
+// The log's destination, standard error. A failed write (a full disk) must never end the process.
 import { writeSync } from 'node:fs';
 
 const STDERR = 2;
 
 /**
- * For pino. Lines that can't be written are lost; the next one is tried again. Synchronous: the
- * last words before an end are there.
+ * A destination for pino. A line that can't be written is lost, and the next one is tried. Writes
+ * are synchronous, so the last lines before an exit are not lost.
  */
 export const logDestination = {
   write(line: string): void {
@@ -14,7 +13,7 @@ export const logDestination = {
     try {
       while (rest.length > 0) rest = rest.subarray(writeSync(STDERR, rest));
     } catch {
-      // There is nowhere to say it.
+      // No place is left to report it.
     }
   },
 };

@@ -1,4 +1,5 @@
-// The estate as the orchestrator reaches it: the control API of each splitter and appliance.
+// The ports through which the orchestrator reaches the estate: the control API of each splitter and
+// appliance.
 import type { applianceApi } from '../contracts/appliance-api.js';
 import { hasRemedy } from '../contracts/error-registry.js';
 import { MoverError } from '../contracts/errors.js';
@@ -8,7 +9,7 @@ import type { splitterApi } from '../contracts/splitter-api.js';
 
 export interface AppliancePort {
   readonly id: ApplianceId;
-  /** Its control URL: what splitters are given to reach it. */
+  /** Its control URL, which splitters are told. */
   readonly url: string;
   readonly calls: Calls<typeof applianceApi>;
 }
@@ -23,14 +24,14 @@ export interface Ports {
   readonly splitters: ReadonlyMap<SplitterId, SplitterPort>;
 }
 
-/** @throws MoverError UNREACHABLE when the estate names no such appliance. */
+/** Finds an appliance. @throws MoverError UNREACHABLE when the estate names no such appliance. */
 export function applianceOf(ports: Ports, id: ApplianceId): AppliancePort {
   const port = ports.appliances.get(id);
   if (port === undefined) throw new MoverError('UNREACHABLE', `The estate has no appliance "${id}".`);
   return port;
 }
 
-/** @throws MoverError UNREACHABLE when the estate names no such splitter. */
+/** Finds a splitter. @throws MoverError UNREACHABLE when the estate names no such splitter. */
 export function splitterOf(ports: Ports, id: SplitterId): SplitterPort {
   const port = ports.splitters.get(id);
   if (port === undefined) throw new MoverError('UNREACHABLE', `The estate has no splitter "${id}".`);
@@ -38,7 +39,7 @@ export function splitterOf(ports: Ports, id: SplitterId): SplitterPort {
 }
 
 /**
- * Asks one appliance after the other until one answers for the replica site.
+ * Asks the appliances one after the other until one answers for the replica site.
  * @throws MoverError the answer's own error; UNREACHABLE when none answered.
  */
 export async function anyAppliance<T>(ports: Ports, ask: (appliance: AppliancePort) => Promise<T>): Promise<T> {

@@ -1,10 +1,10 @@
-// GET operations take their input from the query string; this is how it gets there.
+// Writes the input of GET operations as a query string.
 import { MoverError } from '../contracts/errors.js';
 
 /**
- * The input as a query string with its `?`, or '' without fields. What is undefined is left out.
- * @throws MoverError INVALID_REQUEST for a field that is no string, number or boolean: it has no
- * one form in a query string.
+ * The input as a query string with its `?`, or '' without fields. Undefined fields are left out.
+ * @throws MoverError INVALID_REQUEST for a field that is no string, number or boolean, since it has
+ * no unique form in a query string.
  */
 export function queryString(input: Readonly<Record<string, unknown>>): string {
   const query = new URLSearchParams();

@@ -1,5 +1,5 @@
-// Volumes and groups as the replica site knows them, asked of any appliance: one of them by its id,
-// or all groups.
+// Looks up volumes and groups of the replica site through any appliance: one by its id, or all
+// groups.
 import type { Endpoint } from '../contracts/attempt.js';
 import { type ErrorCode, MoverError } from '../contracts/errors.js';
 import type { GroupId, VolumeId } from '../contracts/ids.js';
@@ -7,7 +7,7 @@ import type { SiteGroup, SiteVolume } from '../contracts/replica-site-api.js';
 import { anyAppliance, type Ports } from './ports.js';
 
 /**
- * All groups of the site, page by page: for listings. What a step asks of one group it asks with
+ * Reads all groups of the site, page by page, for listings. A step that needs one group uses
  * `findGroup`, whose cost does not grow with the estate.
  * @throws MoverError UNREACHABLE when no appliance answers.
  */
@@ -25,7 +25,7 @@ export async function findGroups(ports: Ports): Promise<SiteGroup[]> {
 }
 
 /**
- * One group; undefined when there is none of that id.
+ * Finds one group; undefined when none has the id.
  * @throws MoverError UNREACHABLE when no appliance answers.
  */
 export async function findGroup(ports: Ports, group: GroupId): Promise<SiteGroup | undefined> {
@@ -36,7 +36,7 @@ export async function findGroup(ports: Ports, group: GroupId): Promise<SiteGroup
   return found?.groups[0];
 }
 
-/** @throws MoverError GROUP_NOT_FOUND, UNREACHABLE */
+/** Finds one group. @throws MoverError GROUP_NOT_FOUND, UNREACHABLE */
 export async function requireGroup(ports: Ports, id: GroupId): Promise<SiteGroup> {
   const group = await findGroup(ports, id);
   if (group === undefined) throw new MoverError('GROUP_NOT_FOUND', `There is no consistency group "${id}".`);
@@ -44,7 +44,8 @@ export async function requireGroup(ports: Ports, id: GroupId): Promise<SiteGroup
 }
 
 /**
- * Where a group is served; undefined when there is none, or the estate does not know its appliance.
+ * Where a group is served; undefined without a group, or when the estate does not know its
+ * appliance.
  */
 export function endpointOf(ports: Ports, group: SiteGroup | undefined): Endpoint | undefined {
   const appliance = group === undefined ? undefined : ports.appliances.get(group.appliance);
@@ -54,7 +55,7 @@ export function endpointOf(ports: Ports, group: SiteGroup | undefined): Endpoint
 }
 
 /**
- * One volume; undefined when there is none of that id.
+ * Finds one volume; undefined when none has the id.
  * @throws MoverError UNREACHABLE when no appliance answers.
  */
 export async function findVolume(ports: Ports, volume: VolumeId): Promise<SiteVolume | undefined> {
@@ -65,7 +66,7 @@ export async function findVolume(ports: Ports, volume: VolumeId): Promise<SiteVo
   return found?.volumes[0];
 }
 
-/** The answer, or undefined when the call is refused with this code: there is no such thing. */
+/** The answer; undefined when the call is refused with this code. */
 export async function orUndefined<T>(code: ErrorCode, answer: Promise<T>): Promise<T | undefined> {
   try {
     return await answer;

@@ -1,12 +1,12 @@
 // One signal for "the caller gave up" and "it took too long". AbortSignal.any and .timeout would
-// do, but they keep their timers and their hold on a long-lived caller's signal until garbage
-// collection; thousands of calls under one signal add up.
+// keep their timers and a long-lived caller's signal until garbage collection; that adds up over
+// thousands of calls.
 
 export interface TimeLimit {
   readonly signal: AbortSignal;
-  /** Whether the time ran out, as against the caller's own abort. */
+  /** Whether the time ran out; false when the caller aborted. */
   readonly expired: () => boolean;
-  /** To be called when the call has ended, however it ended. */
+  /** Frees the timer and the caller's signal. Call it when the call has ended in any way. */
   readonly release: () => void;
 }
 

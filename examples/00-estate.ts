@@ -33,8 +33,8 @@ const estate = estateSchema.parse({
   worker: { health: anyPort },
 });
 
-// An existing server if TEMPORAL_ADDRESS names one; else a dev server, which is built the first
-// time (some minutes).
+// Uses the server that TEMPORAL_ADDRESS names, else a dev server, which the first run builds (some
+// minutes).
 const temporal = await openTemporal({ log: console.log });
 try {
   const running = await launchEstate({ estate, dataDirectory: '.estate', temporal, log: console.log });

@@ -1,4 +1,4 @@
-// 2. Plan a move: every reason against it, at once. Nothing is changed.
+// 2. Plan a move: shows every reason against it at once, and changes nothing.
 import { createMoverClient, findEstateFile, readEstateFile } from 'volume-mover';
 
 const client = createMoverClient({ estate: readEstateFile(findEstateFile()) });

@@ -1,4 +1,4 @@
-// 3. A batch: many moves under limits, in a maintenance window, with one canary that somebody
+// 3. A batch: many moves under limits, in a maintenance window, with one canary move that a person
 // approves.
 import { createMoverClient, findEstateFile, readEstateFile } from 'volume-mover';
 
@@ -10,7 +10,7 @@ try {
     operator: 'ann',
     reason: 'gold is closed',
     options: {
-      // No move starts outside it, nor one that isn't expected to end inside.
+      // No move starts outside the window, or if it isn't expected to end inside.
       window: { timeZone: 'Europe/Paris', start: '00:00', end: '23:59' },
       atWindowEnd: 'wait',
       canary: { count: 1, approval: true },

@@ -3,7 +3,7 @@ import { createMoverClient, findEstateFile, readEstateFile } from 'volume-mover'
 
 const client = createMoverClient({ estate: readEstateFile(findEstateFile()) });
 try {
-  // Made again under its name, a schedule is changed: a program may do this at each of its starts.
+  // Creating a schedule again under its name changes it, so a program may do this at each start.
   const { schedule, created } = await client.schedules.create({
     name: 'nightly',
     at: ['01:00'],

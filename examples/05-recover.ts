@@ -16,8 +16,8 @@ try {
   const { points } = await client.points.list({ volume });
   console.log(`listed: ${points.some(({ id }) => id === point.id)}`);
 
-  // Without a point or a time it is the newest one: `atMs: '-2h'` takes the last one of two hours
-  // ago.
+  // Without a point or a time it recovers the newest point. `atMs: '-2h'` takes the last one from
+  // two hours ago.
   const { files } = await client.points.recover({ volume, point: point.id, to: 'vm-3-disk-0.img', overwrite: true });
   for (const { path, position } of files)
     console.log(`${volume} at position ${position}: ${(await stat(path)).size} bytes`);

@@ -1,4 +1,4 @@
-// What a worker is told by its environment, checked before anything is started.
+// A worker's configuration from its environment, checked before anything starts.
 import { hostname } from 'node:os';
 import { z } from 'zod';
 import { parseOrRefuse } from '../contracts/errors.js';
@@ -12,19 +12,19 @@ import { temporalTarget, type TemporalTarget } from './temporal-target.js';
 export type LogLevel = z.infer<typeof logLevelSchema>;
 
 export interface WorkerConfig {
-  /** Names the worker in histories, logs and at /healthz. */
+  /** The worker's name in histories, logs and /healthz. */
   readonly id: string;
   readonly estate: Estate;
   readonly temporal: TemporalTarget;
   /** Bearer token of the control APIs. */
   readonly token?: string | undefined;
   readonly logLevel: LogLevel;
-  /** `host:port` for Prometheus metrics of the worker; none when absent. */
+  /** `host:port` for the worker's Prometheus metrics; no metrics when absent. */
   readonly metricsAddress?: string | undefined;
   readonly deployment?: Deployment | undefined;
-  /** Whether the worker ends when its stdin does, so that it never outlives who started it. */
+  /** Whether the worker ends when its stdin does, so that it never outlives its parent. */
   readonly exitWithParent: boolean;
-  /** How long the wall clock must agree with monotonic time to be believed; absent: 5 min. */
+  /** How long the wall clock must agree with monotonic time to be believed, ms. Default: 5 min. */
   readonly clockAgreesAfterMs?: number | undefined;
 }
 
@@ -52,8 +52,8 @@ const environmentSchema = z
   });
 
 /**
- * @throws MoverError INVALID_REQUEST naming every variable, or every field of the estate file, that
- * is at fault.
+ * Reads the configuration. @throws MoverError INVALID_REQUEST naming every variable, or every field
+ * of the estate file, that is at fault.
  */
 export function readWorkerConfig(environment: Environment = process.env): WorkerConfig {
   const given = withoutEmpty(environment);

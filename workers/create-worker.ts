@@ -1,4 +1,4 @@
-// A Temporal worker for moves: the one place where workflows, activities and ports meet.
+// A Temporal worker for moves. Only here do workflows, activities and ports meet.
 import {
   Worker,
   type NativeConnection,
@@ -12,26 +12,28 @@ import { TASK_QUEUE } from '../contracts/move.js';
 import { readablePayloads } from './readable-payloads.js';
 
 /**
- * Steps at once: each waits for others nearly all of its time. More moves than this queue up, those
- * with a fence first.
+ * Steps run at once. Each spends nearly all its time waiting. Further moves queue, those with a
+ * fence first.
  */
 const ACTIVITIES_MAX = 500;
 /**
- * How long steps may go on after the worker is told to stop, ms; then they are cancelled and go to
- * another worker.
+ * Time for running steps after the worker is told to stop, ms. Then they are cancelled and another
+ * worker takes them.
  */
 const GRACE_MS = 5_000;
-/** After this the worker stops whatever still runs, ms: longer than a call's own time limit. */
+/**
+ * Time after which the worker ends whatever still runs, ms: longer than a call's own time limit.
+ */
 const FORCE_MS = 20_000;
 /**
- * Longest hold-back of a heartbeat, ms: below half the steps' heartbeat time-out, so that one late
- * beat isn't taken for a dead worker, and a cancellation arrives soon.
+ * Longest delay of a heartbeat, ms. It is below half the steps' heartbeat timeout, so that one late
+ * heartbeat does not look like a dead worker, and a cancellation arrives soon.
  */
 const HEARTBEAT_THROTTLE_MS_MAX = 3_000;
 
 /**
- * How every worker of the product runs, whatever its queue: a benchmark's peer must run no
- * otherwise.
+ * Options of every worker of the product, whatever its queue. A benchmark's other worker must use
+ * the same.
  */
 export const WORKER_OPTIONS = {
   dataConverter: { payloadCodecs: [readablePayloads] },
@@ -41,13 +43,10 @@ export const WORKER_OPTIONS = {
   shutdownForceTime: FORCE_MS,
 };
 
-/**
- * A worker's place among the versions of a deployment. Without it the worker takes any task of its
- * queue.
- */
+/** A worker's version in a deployment. Without one the worker takes any task of its queue. */
 export interface Deployment {
   readonly name: string;
-  /** Of the code: work arrives once this version is made the current one. */
+  /** The version of the code. Work arrives once it is made the current version. */
   readonly buildId: string;
 }
 
@@ -58,14 +57,14 @@ export interface CreateWorkerOptions {
   readonly taskQueue?: string;
   readonly workflowBundle: WorkflowBundleOption;
   readonly ports: Ports;
-  /** Names the worker in histories; default: process id and host. */
+  /** The worker's name in histories. Default: process id and host. */
   readonly identity?: string;
   readonly deployment?: Deployment | undefined;
   /** Default: the product's own. */
   readonly batches?: BatchSettings | undefined;
 }
 
-/** Ready to `run()`; it does not close the connection. */
+/** Makes a worker, ready to `run()`. It does not close the connection. */
 export async function createWorker({
   connection,
   namespace,
@@ -88,7 +87,7 @@ export async function createWorker({
   });
 }
 
-/** A move keeps the code it was started with: it is over long before a version is retired. */
+/** Pins a move to the code it started with: a move ends long before a version is retired. */
 function versioned({ name, buildId }: Deployment): WorkerDeploymentOptions {
   return { useWorkerVersioning: true, version: { deploymentName: name, buildId }, defaultVersioningBehavior: 'PINNED' };
 }

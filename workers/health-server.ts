@@ -1,11 +1,11 @@
-// /healthz of a worker: whether it takes work, and what is degraded. Needs no token.
+// A worker's /healthz: whether it takes work, and what is degraded. It needs no token.
 import { createServer, type Server, type ServerResponse } from 'node:http';
 import { once } from 'node:events';
 import { MoverError, toProblem } from '../contracts/errors.js';
 import { healthOperation, type Health } from '../contracts/health.js';
 
 export interface HealthServer {
-  /** Base URL; with port 0 it says which port was free. */
+  /** Base URL, with the port that was taken. */
   readonly url: string;
   readonly stop: () => Promise<void>;
 }
@@ -18,8 +18,8 @@ export interface HealthServerOptions {
 }
 
 /**
- * Answers 200 with what `health` says, degraded or not: a worker that waits for Temporal is not
- * mended by restarting it.
+ * Answers 200 with what `health` returns, even when degraded: restarting a worker that waits for
+ * Temporal does not help.
  * @throws Error when the port is taken
  */
 export async function startHealthServer({ host, port, health }: HealthServerOptions): Promise<HealthServer> {

@@ -1,4 +1,4 @@
-// What programs import to run a worker of their own: one call, with their ports and their log.
+// The package's entry for a worker inside a program: one call, with its own ports and log.
 export { startWorker, type RunningWorker, type StartWorkerOptions } from './start-worker.js';
 export type { BatchSettings } from '../activities/batch/create-batch-activities.js';
 export { createHttpPorts, type HttpPortsOptions } from '../control/http-ports.js';

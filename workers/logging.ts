@@ -1,5 +1,5 @@
-// One log for everything a worker says: the SDK's own lines, workflows' and activities' included,
-// as pino's lines of JSON.
+// One log for a worker: its own lines and those of the SDK, workflows and activities, as pino's
+// JSON lines.
 import {
   DefaultLogger,
   makeTelemetryFilterString,
@@ -12,7 +12,7 @@ import { pino, type Logger } from 'pino';
 import { logDestination } from '../control/log-destination.js';
 import type { LogLevel } from './config.js';
 
-/** What a worker needs of a log: a line's fields, then its message. pino's loggers are such. */
+/** What a worker needs of a log: methods that take fields, then a message. pino's loggers fit. */
 export type WorkerLog = Readonly<
   Record<
     'trace' | 'debug' | 'info' | 'warn' | 'error',
@@ -20,7 +20,7 @@ export type WorkerLog = Readonly<
   >
 >;
 
-/** The worker's own log, on stderr: stdout is for the one line that says it is ready. */
+/** The worker's own log on stderr. stdout is for the one line that says it is ready. */
 export function createLog(id: string, level: LogLevel): Logger {
   return pino({ name: 'worker', level, base: { id } }, logDestination);
 }
@@ -40,7 +40,7 @@ export function sdkLogger(log: WorkerLog, level: LogLevel): SdkLogger {
 }
 
 /**
- * For `Runtime.install`: logs through pino, and metrics for Prometheus when an address is given.
+ * Options for `Runtime.install`: logs through pino, and Prometheus metrics if an address is given.
  */
 export function runtimeOptions(log: WorkerLog, level: LogLevel, metricsAddress?: string): RuntimeOptions {
   return {
@@ -65,7 +65,9 @@ function forward(log: WorkerLog, { level, message, meta }: LogEntry): void {
   log[PINO_LEVELS[level]](withoutBigints(error === undefined ? fields : { ...fields, err: error }), message);
 }
 
-/** A bigint is no JSON; the one there is, the SDK's time stamp, pino has better. */
+/**
+ * Drops bigints, which are no JSON. The only one is the SDK's time stamp, and pino adds its own.
+ */
 function withoutBigints(fields: Readonly<Record<string, unknown>>): Record<string, unknown> {
   return Object.fromEntries(Object.entries(fields).filter(([, value]) => typeof value !== 'bigint'));
 }

@@ -1,4 +1,4 @@
-// The worker process: reads its configuration, connects to Temporal, works until it is asked to
+// The worker process: reads its configuration, connects to Temporal, and works until it is asked to
 // stop.
 import { Runtime, type NativeConnection, type Worker } from '@temporalio/worker';
 import type { Logger } from 'pino';
@@ -12,7 +12,7 @@ import { openWorker } from './open-worker.js';
 import { listenForStop, type StopRequest } from './stop-request.js';
 import { temporalTrouble } from './temporal-connection.js';
 
-/** What there is of a worker so far. */
+/** The parts of a worker started so far. */
 interface Parts {
   readonly startedAtMs: number;
   readonly clock: ProcessClock;
@@ -23,7 +23,7 @@ interface Parts {
 async function main(): Promise<void> {
   const config = readWorkerConfig();
   log = createLog(config.id, config.logLevel);
-  // Signals are this process's own business: it closes more than the worker.
+  // This process handles signals itself, since it closes more than the worker.
   Runtime.install({ ...runtimeOptions(log, config.logLevel, config.metricsAddress), shutdownSignals: [] });
   const stop = listenForStop(config.exitWithParent);
   const { id, clockAgreesAfterMs: agreesAfterMs } = config;
@@ -36,7 +36,7 @@ async function main(): Promise<void> {
   try {
     await work(config, parts, server, stop, log);
   } catch (error) {
-    // A stop while Temporal is still being waited for is no failure.
+    // A stop while it waits for Temporal is no failure.
     if (!stop.signal.aborted || parts.connection !== undefined) throw error;
   } finally {
     await server.stop();

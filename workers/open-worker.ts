@@ -1,5 +1,5 @@
-// From a place in a Temporal server to a worker that is ready to run: the order that every worker's
-// start needs.
+// Connects to Temporal and makes a worker ready to run, in the order that every worker's start
+// needs.
 import type { NativeConnection, Worker } from '@temporalio/worker';
 import { createWorker, type CreateWorkerOptions } from './create-worker.js';
 import { sdkLogger, type WorkerLog } from './logging.js';
@@ -14,14 +14,14 @@ export interface OpenWorkerOptions extends Omit<
 > {
   readonly temporal: TemporalTarget;
   readonly log: WorkerLog;
-  /** Ends the waiting for Temporal, with its reason. */
+  /** Ends the wait for Temporal, with its reason. */
   readonly signal: AbortSignal;
-  /** Called once Temporal answers. The connection is the caller's from then on, to close. */
+  /** Called once Temporal answers. The caller then owns the connection and closes it. */
   readonly onConnected: (connection: NativeConnection) => void;
 }
 
 /**
- * Waits for Temporal, registers what is missing there, and makes the worker.
+ * Waits for Temporal, registers missing search attributes, and makes the worker.
  * @throws Error naming what Temporal lacks or refuses; the signal's reason
  */
 export async function openWorker({ temporal, log, signal, onConnected, ...rest }: OpenWorkerOptions): Promise<Worker> {

@@ -1,6 +1,6 @@
-// Input that is no JSON at all would fail the workflow task before any code of a workflow runs, and
-// Temporal tries that for ever. It is handed on as a text instead, which the workflow's own check
-// then refuses.
+// Passes input that is no JSON to the workflow as text, which its own check then refuses. Otherwise
+// it would fail the workflow task before any code of the workflow runs, and Temporal would retry
+// that for ever.
 import { defaultPayloadConverter, type Payload, type PayloadCodec } from '@temporalio/common';
 
 export const readablePayloads: PayloadCodec = {

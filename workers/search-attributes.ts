@@ -1,6 +1,5 @@
-// What workflows are searched by has to be registered in the namespace before any runs: setting one
-// that is not makes a workflow's task fail, and be tried again, for ever. So each worker makes sure
-// at its start.
+// Registers the search attributes in the namespace; each worker does so at its start. Upserting an
+// unregistered one fails a workflow's task, which Temporal retries for ever.
 import type { NativeConnection } from '@temporalio/worker';
 import { setTimeout as delay } from 'node:timers/promises';
 import { SEARCH_ATTRIBUTES, type SearchAttributeName } from '../contracts/search-attributes.js';
@@ -13,13 +12,14 @@ type IndexedValueType = NonNullable<
 
 const NAMES = Object.keys(SEARCH_ATTRIBUTES).filter((name): name is SearchAttributeName => name in SEARCH_ATTRIBUTES);
 
-/** As the server's API numbers them. */
+/** The types' numbers in the server's API. */
 const TYPES: Readonly<Record<(typeof SEARCH_ATTRIBUTES)[SearchAttributeName], IndexedValueType>> = {
   Keyword: 2,
   KeywordList: 7,
 };
 /**
- * How long the server's parts may take to learn of new ones, ms: they look every 10 s at the most.
+ * Longest time until all parts of the server know new attributes, ms. They refresh every 10 s at
+ * most.
  */
 const KNOWN_MS_MAX = 30_000;
 const LOOK_EVERY_MS = 200;
@@ -32,8 +32,8 @@ interface EnsureSearchAttributes {
 }
 
 /**
- * Registers those that the namespace does not have, where that is allowed.
- * @throws Error that names the command which registers what is missing; the signal's reason
+ * Registers the attributes that the namespace lacks, if it is allowed to.
+ * @throws Error naming the command that registers what is missing; the signal's reason
  */
 export async function ensureSearchAttributes(ensure: EnsureSearchAttributes): Promise<void> {
   const { namespace } = ensure.target;
@@ -45,7 +45,7 @@ export async function ensureSearchAttributes(ensure: EnsureSearchAttributes): Pr
       searchAttributes: Object.fromEntries(missing.map((name) => [name, TYPES[SEARCH_ATTRIBUTES[name]]])),
     });
   } catch (error) {
-    // Another worker that starts now may have done it.
+    // Another worker that starts now may have registered them.
     const still = await missingIn(ensure);
     if (still.length > 0) throw refusal(ensure, still, error);
   }
@@ -53,12 +53,15 @@ export async function ensureSearchAttributes(ensure: EnsureSearchAttributes): Pr
   await untilKnown(ensure);
 }
 
-/** @throws Error when one of ours is there with another type: nothing can be set then */
+/**
+ * The attributes that are missing. @throws Error when one exists with another type, since it can't
+ * be set then
+ */
 async function missingIn(ensure: EnsureSearchAttributes): Promise<SearchAttributeName[]> {
   const { namespace } = ensure.target;
   const { operatorService } = ensure.connection;
   const listed = await operatorService.listSearchAttributes({ namespace }).catch(() => undefined);
-  // Not everywhere may everybody list them; searching by them then tells.
+  // A server may forbid listing them. A search then shows which are known.
   if (listed === undefined) return await unknownIn(ensure);
   const { customAttributes } = listed;
   const wrong = NAMES.filter((name) => {
@@ -85,7 +88,7 @@ async function unknownIn({
   return unknown;
 }
 
-/** A search that is refused while the server does not know the attribute. */
+/** A search that the server refuses while it does not know the attribute. */
 function searchBy(name: SearchAttributeName): string {
   return `${name} = "-"`;
 }
@@ -101,8 +104,8 @@ function refusal({ target }: EnsureSearchAttributes, missing: readonly SearchAtt
 }
 
 /**
- * Registered is not yet known everywhere: a workflow that sets them too early would have its first
- * task tried again.
+ * Waits until the server knows the attributes. Registration propagates slowly: a workflow that set
+ * them too early would fail its first task.
  */
 async function untilKnown({ connection, target, log, signal }: EnsureSearchAttributes): Promise<void> {
   const { namespace } = target;

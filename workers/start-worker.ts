@@ -1,5 +1,5 @@
-// A worker inside a program of one's own. The product's own process (main.ts) adds configuration,
-// health and signals.
+// A worker inside another program. The product's own process (main.ts) adds configuration, health
+// and signals.
 import { type NativeConnection, Runtime, type Worker } from '@temporalio/worker';
 import { createHttpPorts } from '../control/http-ports.js';
 import type { Ports } from '../control/ports.js';
@@ -12,39 +12,38 @@ import { openWorker } from './open-worker.js';
 import { temporalTarget } from './temporal-target.js';
 
 export interface StartWorkerOptions {
-  /** Where everything listens; `readEstateFile` reads it from a file. */
+  /** Addresses of all processes; `readEstateFile` reads them from a file. */
   readonly estate: Estate;
-  /** How the steps reach splitters and appliances. Default: over HTTP, as the estate says. */
+  /** How the steps reach splitters and appliances. Default: HTTP, as the estate says. */
   readonly ports?: Ports | undefined;
   /** Bearer token of the control APIs, for the default ports. */
   readonly token?: string | undefined;
-  /** Gets every line of the worker, of the Temporal SDK and of the workflows. */
+  /** Receives every line of the worker, the Temporal SDK and the workflows. */
   readonly log: WorkerLog;
-  /** The least level of the SDK's and the workflows' lines; default: info. */
+  /** Lowest level of the SDK's and the workflows' lines. Default: info. */
   readonly logLevel?: LogLevel | undefined;
-  /** Names the worker in histories; default: process id and host. */
+  /** The worker's name in histories. Default: process id and host. */
   readonly identity?: string | undefined;
   readonly deployment?: Deployment | undefined;
   /**
-   * Names another Temporal server by `TEMPORAL_ADDRESS` and its like; default: this process's
+   * Environment whose `TEMPORAL_*` variables may name another server. Default: this process's
    * environment.
    */
   readonly environment?: NodeJS.ProcessEnv | undefined;
-  /** Ends the waiting for Temporal, with its reason; a worker that runs is ended by `stop`. */
+  /** Ends the wait for Temporal, with its reason. A running worker is ended by `stop`. */
   readonly signal?: AbortSignal | undefined;
 }
 
 export interface RunningWorker {
   /** Resolves when the worker has ended and its connection is closed. Rejects when it failed. */
   readonly ended: Promise<void>;
-  /** Takes no more work, gives running steps 5 s, and resolves as `ended`. Safe to call twice. */
+  /** Takes no more work, gives running steps 5 s, and resolves with `ended`. Safe to call twice. */
   stop(): Promise<void>;
 }
 
 /**
  * Starts a worker for moves, batches and verifications; resolves when it takes work. It waits up to
- * 5 min for Temporal.
- * Once a process: the SDK has one runtime, whose log is the first worker's.
+ * 5 min for Temporal. The SDK has one runtime per process, which uses the first worker's log.
  * @throws Error naming what Temporal lacks or refuses; the signal's reason
  */
 export async function startWorker(options: StartWorkerOptions): Promise<RunningWorker> {
@@ -71,7 +70,7 @@ export async function startWorker(options: StartWorkerOptions): Promise<RunningW
 
 let isInstalled = false;
 
-/** Signals are the program's own business: it closes more than the worker. */
+/** The program handles signals itself, since it closes more than the worker. */
 function installRuntime(log: WorkerLog, level: LogLevel): void {
   if (isInstalled) return;
   Runtime.install({ ...runtimeOptions(log, level), shutdownSignals: [] });
@@ -80,7 +79,7 @@ function installRuntime(log: WorkerLog, level: LogLevel): void {
 
 function running(worker: Worker, connection: NativeConnection | undefined): RunningWorker {
   const ended = runToItsEnd(worker, connection);
-  // Whoever does not look at `ended` learns of a failure by `stop`.
+  // A program that ignores `ended` learns of a failure from `stop`.
   ended.catch(() => undefined);
   return {
     ended,

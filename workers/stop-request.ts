@@ -1,14 +1,14 @@
-// Why and when a worker is asked to stop: a signal, or the end of the process that started it.
+// When and why a worker is asked to stop: by a signal, or by the end of its parent process.
 
 export interface StopRequest {
   readonly signal: AbortSignal;
-  /** Resolves to why. */
+  /** Resolves with the reason. */
   readonly asked: Promise<string>;
 }
 
 /**
- * To be called once a process. A parent that wants its children gone with it holds their stdin
- * open, however it dies.
+ * Listens for a stop; call it once per process. A parent that wants its children to end with it
+ * holds their stdin open, so that any kind of death closes it.
  */
 export function listenForStop(exitWithParent: boolean): StopRequest {
   const controller = new AbortController();

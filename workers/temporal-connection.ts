@@ -1,23 +1,20 @@
-// The worker's connection to Temporal. Both start at the same time with an estate, so the first
-// tries may come too early.
+// The worker's connection to Temporal. An estate starts both at the same time, so the first tries
+// may come too early.
 import { NativeConnection } from '@temporalio/worker';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { WorkerLog } from './logging.js';
 import type { TemporalTarget } from './temporal-target.js';
 
-/**
- * How long a worker waits for Temporal at its start before it gives up, ms: a database's first
- * start takes a minute.
- */
+/** How long a starting worker waits for Temporal, ms. A database's first start takes a minute. */
 const CONNECT_WAIT_MS = 5 * 60_000;
 const PAUSE_MS_MIN = 250;
 const PAUSE_MS_MAX = 5_000;
-/** Longest wait for one answer when asked whether Temporal is there, ms. */
+/** Longest wait for one answer to a check of Temporal, ms. */
 const CHECK_TIMEOUT_MS = 1_000;
 
 /**
  * Tries until Temporal answers.
- * @throws Error that names the address and the last failure; the signal's reason when it aborts.
+ * @throws Error naming the address and the last failure; the signal's reason when it aborts.
  */
 export async function connectToTemporal(
   { connection }: TemporalTarget,

@@ -1,5 +1,5 @@
-// Which Temporal server a worker works for: TEMPORAL_* and temporal.toml first, as every Temporal
-// tool reads them, else the estate's own.
+// Chooses the Temporal server of a worker: TEMPORAL_* and temporal.toml first, like every Temporal
+// tool, else the estate's own.
 import { loadClientConnectConfig } from '@temporalio/envconfig';
 import type { NativeConnectionOptions } from '@temporalio/worker';
 import { MoverError } from '../contracts/errors.js';
@@ -12,7 +12,10 @@ export interface TemporalTarget {
 
 const NAMESPACE_DEFAULT = 'default';
 
-/** @throws MoverError INVALID_REQUEST when the named profile does not exist or can't be read. */
+/**
+ * The server to use. @throws MoverError INVALID_REQUEST when the named profile does not exist or
+ * can't be read.
+ */
 export function temporalTarget(environment: Record<string, string>, estate: Pick<Estate, 'temporal'>): TemporalTarget {
   const { connectionOptions, namespace } = load(environment);
   const { host, port } = estate.temporal;

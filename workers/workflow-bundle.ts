@@ -1,4 +1,4 @@
-// The workflows as one file of code for Temporal's sandbox: bundled once for each state of the
+// The workflows as one file of code for Temporal's sandbox. It is bundled once per state of the
 // sources, not at each start.
 import { bundleWorkflowCode, type Logger, type WorkflowBundleOption } from '@temporalio/worker';
 import { createHash } from 'node:crypto';
@@ -14,15 +14,15 @@ const ROOMS = ['contracts', 'workflows'];
 /** Packages whose code is bundled with them. */
 const PACKAGES = ['@temporalio/worker', '@temporalio/workflow', 'zod'];
 /**
- * Loaded once a worker instead of once a workflow: 61 → 36 ms to replay a move. Our own schemas
- * can't be: zod completes them when used.
+ * Modules loaded once per worker instead of once per workflow: 61 → 36 ms to replay a move. Our own
+ * schemas can't be, since zod completes them when used.
  */
 const PRELOADED = ['zod'];
 const BUNDLE_FOLDER = join(ROOT, '.workflow-bundles');
 
 /**
- * Reads the bundle of the present sources, or makes it (1 to 3 s) and keeps it where the code
- * itself lies, if that can be written.
+ * Reads the bundle of the present sources, or makes it (1 to 3 s) and keeps it beside the code if
+ * that folder is writable.
  */
 export async function workflowBundle(logger: Logger): Promise<WorkflowBundleOption> {
   const codePath = join(BUNDLE_FOLDER, `${await contentKey()}.js`);
@@ -31,13 +31,13 @@ export async function workflowBundle(logger: Logger): Promise<WorkflowBundleOpti
   return (await keep(codePath, code)) ? { codePath } : { code };
 }
 
-/** The code that workers run, made anew. */
+/** Bundles the code that workers run. */
 export async function bundleWorkflows(logger: Logger): Promise<string> {
   const { code } = await bundleWorkflowCode({ workflowsPath: workflowsPath(), preloadModules: PRELOADED, logger });
   return code;
 }
 
-/** Compiled, or as written when tests run it so. */
+/** The path of the workflows: compiled, or the sources when tests run those. */
 function workflowsPath(): string {
   const compiled = resolve(ROOT, 'workflows/index.js');
   return existsSync(compiled) ? compiled : resolve(ROOT, 'workflows/index.ts');
@@ -53,7 +53,7 @@ async function keep(codePath: string, code: string): Promise<boolean> {
     await Promise.all(older.map(async (file) => rm(join(BUNDLE_FOLDER, file), { force: true })));
     return true;
   } catch {
-    // A read-only installation: the bundle is made again at the next start.
+    // The installation is read-only, so the bundle is made again at the next start.
     return false;
   }
 }

@@ -1,4 +1,4 @@
-// What the worker's bundle offers: the workflow types by name, and one that answers to every other
+// Exports of the worker's bundle: the workflow types by name, and one that answers to every other
 // name.
 export { moveBatch } from './batch/move-batch.js';
 export { moveVolume } from './move/move-volume.js';

@@ -1,5 +1,5 @@
-// The ends of moves that a batch's workflow can't be told of by Temporal itself: those that an
-// earlier run of it began.
+// Waits for moves that an earlier run of a batch's workflow started. Temporal does not report their
+// ends to the present run.
 import { WorkflowNotFoundError, type WorkflowClient, type WorkflowExecutionDescription } from '@temporalio/client';
 import { ApplicationFailure, CancelledFailure } from '@temporalio/common';
 import type { BatchId } from '../../contracts/batch.js';
@@ -7,11 +7,11 @@ import type { AwaitedMove, MoveEnd } from '../../contracts/batch-run.js';
 import { endOfFailure } from '../../contracts/move-end.js';
 import type { ActivityRun } from '../run.js';
 
-/** Workflows looked at at once. */
+/** Workflows described at the same time. */
 const AT_ONCE = 10;
 /**
- * Between looks, ms: short at first, since a move takes a second; long moves are looked at every
- * five.
+ * Pause between polls, ms. It starts short, since a move takes a second, and grows to five seconds
+ * for long moves.
  */
 const POLL_MS_MIN = 200;
 const POLL_MS_MAX = 5_000;
@@ -25,7 +25,7 @@ export interface AwaitHeartbeat {
   readonly waitingFor: number;
 }
 
-/** Waits until at least one of the moves has ended, however long; answers with all that have. */
+/** Waits without limit until at least one of the moves has ended, and returns all that have. */
 export async function awaitMoves(
   client: WorkflowClient,
   { batch, workflowIds }: AwaitWork,
@@ -46,7 +46,7 @@ export async function awaitMoves(
   }
 }
 
-/** Asks each move to be cancelled; those that have ended are past it. */
+/** Asks each move to cancel. Ended ones are skipped. */
 export async function cancelMoves(client: WorkflowClient, workflowIds: readonly string[]): Promise<void> {
   for (let at = 0; at < workflowIds.length; at += AT_ONCE) {
     await Promise.all(
@@ -65,8 +65,8 @@ async function lookAt(client: WorkflowClient, batch: BatchId, workflowId: string
   try {
     const description = await client.getHandle(workflowId).describe();
     const { status, memo } = description;
-    // A workflow id that is used again: a move of an earlier batch of this name, which is still
-    // under way.
+    // False when the workflow id is used by a move of an earlier batch of this name, which is still
+    // running.
     const isOurs = memo?.['batch'] === batch;
     if (status.name === 'RUNNING' || status.name === 'PAUSED') return undefined;
     if (!isOurs) return { workflowId, isLost: false };

@@ -1,4 +1,4 @@
-// What came and went while a batch ran: its selector's volumes now, beside those that were planned.
+// Compares the volumes that a batch's selector matches now with those that were planned.
 import { BATCH_FAILURES_SHOWN_MAX, type BatchId, type ParsedBatchInput } from '../../contracts/batch.js';
 import type { VolumeId } from '../../contracts/ids.js';
 import { anyAppliance, type Ports } from '../../control/ports.js';
@@ -17,8 +17,8 @@ export interface Compared {
 }
 
 /**
- * The first hundred of each, by id. A volume that is where the batch would move it was not missed,
- * and one that the plan refused was not added.
+ * The first hundred added and removed volumes, by id. A volume that is in its target was not
+ * missed, and one that the plan refused was not added.
  */
 export async function compareSelection(ports: Ports, { batch, input }: CompareWork): Promise<Compared> {
   const { select } = input;

@@ -1,4 +1,4 @@
-// The activities of a batch, over ports and over the worker's own Temporal client.
+// The activities of a batch, over ports and the worker's own Temporal client.
 import { Context } from '@temporalio/activity';
 import type { BatchId, BatchItem, BatchReport, MaintenanceWindow } from '../../contracts/batch.js';
 import type { AwaitedMove, OpenWindow, PlannedBatch } from '../../contracts/batch-run.js';
@@ -16,13 +16,13 @@ import { findInPlan } from './find-in-plan.js';
 import { windowOf } from '../../control/clock/window.js';
 
 export interface BatchSettings {
-  /** Events of one run of a batch's workflow, after which a new one goes on. */
+  /** Events of one run of a batch's workflow after which it continues as new. */
   readonly runEventsMax: number;
 }
 
 type Looked = { readonly looked: number };
 
-/** Each may run again with the same arguments, at any time. */
+/** Makes the activities. Each may run again with the same arguments at any time. */
 export function createBatchActivities(ports: Ports, { runEventsMax }: BatchSettings) {
   return {
     planBatch: async (work: PlanWork): Promise<PlannedBatch> =>
@@ -42,7 +42,10 @@ export function createBatchActivities(ports: Ports, { runEventsMax }: BatchSetti
       ),
     cancelMoves: async (workflowIds: readonly string[]): Promise<void> =>
       runBeating<void, Looked>(async () => cancelMoves(Context.current().client.workflow, workflowIds)),
-    /** Cancels the batch's own workflow: one whose earlier run was cancelled ends as cancelled. */
+    /**
+     * Cancels the batch's own workflow, so that a batch whose earlier run was cancelled ends as
+     * cancelled.
+     */
     cancelOwnWorkflow: async (): Promise<void> =>
       runBeating<void, Looked>(async () => {
         const { client, info } = Context.current();
@@ -53,7 +56,7 @@ export function createBatchActivities(ports: Ports, { runEventsMax }: BatchSetti
       runBeating<DryRun, DryRun>(async (run) => dryRun(ports, work, Context.current().info.heartbeatDetails, run)),
     compareSelection: async (work: CompareWork): Promise<Compared> =>
       runBeating<Compared, Looked>(async () => compareSelection(ports, work)),
-    /** For a move that could not do so itself; a report of its own stands. */
+    /** Stores the report of a move that could not. A report of the move's own stands. */
     storeLostMove: async (report: StoredMoveReport): Promise<void> =>
       runBeating<void, Looked>(async () => storeLostMove(ports, report)),
     storeBatchReport: async (report: BatchReport): Promise<void> =>
@@ -72,7 +75,7 @@ async function storeLostMove(ports: Ports, report: StoredMoveReport): Promise<vo
   }
 }
 
-/** Names one try of an activity, unlike every other. */
+/** A name for one try of an activity, different from every other. */
 function thisRun(): string {
   const { workflowExecution, activityId, attempt } = Context.current().info;
   return `${workflowExecution?.runId ?? ''}.${activityId}.${attempt}`;

@@ -1,5 +1,5 @@
-// A batch's wishes against the inventory as it is: which moves it makes in which order, and what it
-// leaves out and why. Decides only.
+// Turns a batch's input and the inventory into its moves and their order, and says what it leaves
+// out and why. Pure: does no I/O.
 import type { BatchItem, BatchLeftOut, BatchMove, BatchOptions } from '../../contracts/batch.js';
 import { BATCH_FAILURES_SHOWN_MAX } from '../../contracts/batch.js';
 import { VOLUMES_PER_MOVE_MAX } from '../../contracts/attempt.js';
@@ -9,7 +9,7 @@ import type { InventoryVolume } from '../../contracts/inventory.js';
 import type { SiteGroup } from '../../contracts/replica-site-api.js';
 import { compare } from './selection.js';
 
-/** A move as wished for, before anything was looked at. */
+/** A requested move, before anything was looked up. */
 export interface Wish {
   readonly volumes: readonly VolumeId[];
   readonly to: GroupId;
@@ -20,7 +20,7 @@ export interface DraftPlan {
   readonly items: readonly BatchItem[];
   readonly alreadyThere: number;
   readonly refused: number;
-  /** The first ones. */
+  /** The first volumes or moves left out. */
   readonly leftOut: readonly BatchLeftOut[];
 }
 
@@ -34,8 +34,8 @@ export function wishOf({ volume, volumes, to, from }: BatchMove): Wish {
 }
 
 /**
- * One wish for each VM's disks in one group (at most 64 together), in the order of their first
- * disk; volumes of no VM go alone.
+ * One wish for a VM's disks in one group (at most 64 together), in the order of their first disk.
+ * Volumes without a VM move alone.
  * @param targetOf undefined for a volume whose group has no target
  */
 export function wishesOf(
@@ -65,7 +65,10 @@ export function wishesOf(
   return { wishes, withoutTarget };
 }
 
-/** @param withoutTarget selected volumes in groups that the batch's mapping says nothing of */
+/**
+ * Drafts the plan. @param withoutTarget selected volumes in groups that the batch's map does not
+ * contain
+ */
 export function draftPlan(
   wishes: readonly Wish[],
   withoutTarget: readonly InventoryVolume[],
@@ -157,7 +160,7 @@ function lookAt({ volumes, to, from }: Wish, estate: Estate, taken: ReadonlySet<
   };
 }
 
-/** Those alike keep the order in which they were wished for. */
+/** Sorts the moves. Equal ones keep the order of the wishes. */
 function ordered(drafts: readonly Draft[], order: BatchOptions['order']): readonly Draft[] {
   if (order === 'listed') return drafts;
   if (order === 'smallest-first') return drafts.toSorted((a, b) => a.item.sizeBytes - b.item.sizeBytes);
@@ -165,7 +168,7 @@ function ordered(drafts: readonly Draft[], order: BatchOptions['order']): readon
   return drafts.toSorted((a, b) => compareLabels(a.labels?.[byLabel], b.labels?.[byLabel]));
 }
 
-/** Numbers by their size, before texts by their code points; without the label last. */
+/** Compares labels: numbers by value, before texts by code points; a missing label is last. */
 function compareLabels(a: string | undefined, b: string | undefined): number {
   if (a === undefined || b === undefined) return Number(a === undefined) - Number(b === undefined);
   const isNumber = (text: string): boolean => /^-?\d+(\.\d+)?$/.test(text);

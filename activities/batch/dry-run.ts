@@ -1,4 +1,4 @@
-// A batch without its moves: the plan of each one, against the estate as it is.
+// A dry run of a batch: plans each move against the present estate and moves nothing.
 import { z } from 'zod';
 import {
   BATCH_FAILURES_SHOWN_MAX,
@@ -15,7 +15,7 @@ import type { Ports } from '../../control/ports.js';
 import type { ActivityRun } from '../run.js';
 import { planPages } from '../../control/batch-plan.js';
 
-/** Moves looked at at once: each asks splitters and appliances. */
+/** Moves planned at the same time. Each asks splitters and appliances. */
 const AT_ONCE = 8;
 
 export interface DryRunWork {
@@ -23,19 +23,18 @@ export interface DryRunWork {
   readonly options: MoveOptions;
 }
 
-/** What is known so far; the last heartbeat has it, so that another worker goes on from there. */
+/** Progress so far. It is the heartbeat, so another worker resumes from it. */
 export const dryRunSchema = z.strictObject({
-  /** Moves looked at. */
+  /** Moves planned so far. */
   looked: countSchema,
   failed: countSchema,
-  /** The first ones. */
+  /** The first failures. */
   failures: z.array(batchFailureSchema),
 });
 export type DryRun = z.infer<typeof dryRunSchema>;
 
 /**
- * Every move of the batch. Rooms in target groups were counted over the whole batch when it was
- * planned.
+ * Plans every move of the batch. Room in target groups was counted for the whole batch at planning.
  * @param earlier the last heartbeat of an earlier try, if there was one
  */
 export async function dryRun(
@@ -69,7 +68,7 @@ async function lookAt(
   options: MoveOptions,
 ): Promise<BatchFailure | undefined> {
   const plan = await planMove(ports, moveInputSchema.parse({ volumes, from, to, options }));
-  // The room is the batch's business: some of its moves make room for others.
+  // The batch checks room itself: some of its moves make room for others.
   const reasons = plan.reasons.filter(({ code }) => code !== 'GROUP_FULL');
   const [first] = reasons;
   if (first === undefined) return undefined;

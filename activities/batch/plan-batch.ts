@@ -1,5 +1,5 @@
-// The plan of a batch: made once from the inventory, kept at the replica site page by page, and the
-// same for ever after.
+// Makes the plan of a batch once from the inventory, and stores it at the replica site page by
+// page. It never changes after that.
 import type { BatchId, ParsedBatchInput } from '../../contracts/batch.js';
 import { BATCH_PLANNED_MAX, type PlannedBatch } from '../../contracts/batch-run.js';
 import { MoverError } from '../../contracts/errors.js';
@@ -19,17 +19,17 @@ export interface PlanWork {
 
 type StoredPlan = Omit<PlannedBatch, 'runEventsMax'>;
 
-/** What the heartbeat of the planning says. */
+/** The heartbeat of the planning. */
 export interface PlanHeartbeat {
   readonly doing: 'listing' | 'storing';
   readonly count: number;
 }
 
 /**
- * Expands a batch into its moves and stores them. Asked again it answers with the plan that was
- * finished first.
- * @param draft names this run of the planning, unlike every other
- * @throws MoverError INVALID_REQUEST (too many moves, labels that can't be), BATCH_NOT_FOUND,
+ * Expands a batch into its moves and stores them. A repeated call returns the plan that was
+ * completed first.
+ * @param draft names this run of the planning, different from every other
+ * @throws MoverError INVALID_REQUEST (too many moves, impossible labels), BATCH_NOT_FOUND,
  * GROUP_NOT_FOUND, UNREACHABLE
  */
 export async function planBatch(
@@ -58,7 +58,7 @@ export async function planBatch(
   await anyAppliance(ports, ({ calls }) =>
     calls.finishBatchPlan({ batch, draft, planned, alreadyThere, refused, leftOut, plannedAtMs: run.nowMs() }),
   );
-  // Another run of this activity may have been first: its plan stands.
+  // If another run of this activity was faster, its plan stands.
   return (await storedPlan(ports, batch)) ?? { planned, alreadyThere, refused, leftOut };
 }
 
@@ -92,12 +92,12 @@ export function targetOf(
   { group }: InventoryVolume,
 ): GroupId | undefined {
   if (to !== undefined) return to;
-  // A volume that is where the mapping leads to is where it should be.
+  // A volume in one of the map's target groups is where it should be.
   return map?.[group] ?? (Object.values(map ?? {}).includes(group) ? group : undefined);
 }
 
 /**
- * A target that does not exist would refuse every volume, one by one.
+ * Refuses unknown targets, which would otherwise refuse every volume one by one.
  * @throws MoverError GROUP_NOT_FOUND
  */
 function refuseUnknownTargets({ to, map }: PlanWork['input'], groups: ReadonlySet<GroupId>): void {
@@ -119,8 +119,8 @@ function fieldsOf(map: PlanWork['input']['map']): { readonly group: GroupId; rea
 }
 
 /**
- * The volumes that listed moves name; one call each is cheaper than all volumes of the estate,
- * until there are many.
+ * The volumes of the listed moves. While they are few, one call each is cheaper than reading the
+ * whole estate.
  */
 async function named(
   ports: Ports,
@@ -137,7 +137,7 @@ function byId(volumes: readonly InventoryVolume[]): Map<VolumeId, InventoryVolum
 
 /**
  * The moves of an earlier batch whose last try failed.
- * @throws MoverError BATCH_NOT_FOUND when nothing is known of it
+ * @throws MoverError BATCH_NOT_FOUND when the batch is unknown
  */
 async function failedMoves(
   ports: Ports,
@@ -154,7 +154,7 @@ async function failedMoves(
     const page = await anyAppliance(ports, ({ calls }) =>
       calls.reports({ batch: failedOf, ...(from === undefined ? {} : { cursor: from }) }),
     );
-    // In the batch's order, the tries of one move one after another.
+    // Reports are in the batch's order; the tries of one move are neighbours.
     for (const { seq, outcome, volumes, to } of page.reports)
       if (seq !== undefined) last.set(seq, { outcome, volumes, to });
     listing(last.size);

@@ -1,12 +1,12 @@
-// The volumes that a batch's selector means, page by page from the inventory.
+// Selects the volumes of a batch's selector, page by page from the inventory.
 import type { Selector } from '../../contracts/batch.js';
 import { type InventoryVolume, labelsQuery } from '../../contracts/inventory.js';
 import type { GroupId } from '../../contracts/ids.js';
 import { anyAppliance, type Ports } from '../../control/ports.js';
 
 /**
- * Every volume for which all of the selector is true, by id.
- * @param page called after each page, to show that it goes on
+ * Every volume that matches the whole selector, sorted by id.
+ * @param page called after each page, to report progress
  * @throws MoverError INVALID_REQUEST for labels that no volume can have, UNREACHABLE
  */
 export async function selectVolumes(
@@ -24,8 +24,8 @@ export async function selectVolumes(
       ? {}
       : { labels: labelsQuery(select.labels) }),
   };
-  // A volume that comes or goes between two pages may be listed twice or not at all: once is
-  // enough, and the rest is found at the end.
+  // A volume that comes or goes between two pages may be listed twice or not at all. A map removes
+  // duplicates; the check at the batch's end finds the rest.
   const found = new Map<string, InventoryVolume>();
   let cursor: string | undefined;
   do {
@@ -45,7 +45,7 @@ export function groupsOf({ from }: Selector): readonly GroupId[] | undefined {
   return from === undefined || Array.isArray(from) ? from : [from];
 }
 
-/** By code points: the same on every machine. */
+/** Compares texts by code points, the same on every machine. */
 export function compare(a: string, b: string): number {
   return a < b ? -1 : a > b ? 1 : 0;
 }

@@ -1,5 +1,5 @@
-// How a batch's workflow ended, and what it left: its report is the result, a failure's detail, or
-// at the replica site alone.
+// How a batch's workflow ended, and its report: from the result, from a failure's detail, or only
+// from the replica site.
 import { CancelledFailure, TerminatedFailure, WorkflowFailedError } from '@temporalio/client';
 import { z } from 'zod';
 import { type BatchReport, batchReportSchema } from '../../contracts/batch.js';
@@ -12,14 +12,14 @@ export type BatchState = 'running' | BatchReport['outcome'] | 'cancelled' | 'ter
 export interface BatchEnd {
   readonly state: Exclude<BatchState, 'running'>;
   readonly report?: BatchReport;
-  /** Of one that was stopped, or that failed before it had a plan. */
+  /** Set when the batch was stopped, or failed before it had a plan. */
   readonly error?: MoverError;
 }
 
-/** What a failed batch leaves in its failure's first detail, besides the problem. */
+/** The first detail of a failed batch's failure; the problem beside it is read elsewhere. */
 const detailSchema = z.object({ report: batchReportSchema });
 
-/** Undefined when the error says nothing about the batch's end. */
+/** How the batch ended; undefined when the error says nothing about it. */
 export function batchEndOf(error: unknown): BatchEnd | undefined {
   if (!(error instanceof WorkflowFailedError)) return undefined;
   if (error.cause instanceof CancelledFailure) return { state: 'cancelled' };
@@ -38,7 +38,7 @@ export function batchEndOf(error: unknown): BatchEnd | undefined {
   };
 }
 
-/** Of a batch that Temporal has forgotten. */
+/** How a batch ended that Temporal has dropped, by its report. */
 export function batchEndOfReport(report: BatchReport): BatchEnd {
   const { outcome, summary } = report;
   return {

@@ -1,20 +1,21 @@
-// Names of batches: a workflow id that people can read. The batch id itself is made as a move's.
+// Readable workflow ids for batches. A batch id is built from one like a move id.
 import { createHash, randomBytes } from 'node:crypto';
 import type { BatchId, ParsedBatchInput } from '../../contracts/batch.js';
 import { invalidField } from '../../contracts/errors.js';
 import { encodedWorkflowId, moveIdOf, parseMoveId } from '../../contracts/move-id.js';
 
-/**
- * Bytes of randomness at the end of a default id: two batches of one kind on one day don't collide.
- */
+/** Random bytes at the end of a default id. They keep two batches of one kind on one day apart. */
 const UNIQUE_BYTES = 4;
 /**
- * The ids of a batch's moves begin with its own, followed by number, volume and try: these have to
- * fit into a move id.
+ * Longest workflow id of a batch. Its moves' ids append number, volume and try, and must fit into a
+ * move id.
  */
 const WORKFLOW_ID_LENGTH_MAX = 160;
 
-/** @example "batch-cg-gold-to-cg-silver-3f9a0c12", "batch-of-12-moves-88c01d7e" */
+/**
+ * A default workflow id. @example "batch-cg-gold-to-cg-silver-3f9a0c12",
+ * "batch-of-12-moves-88c01d7e"
+ */
 export function defaultBatchWorkflowId({ moves, select, failedOf, to }: ParsedBatchInput): string {
   return `batch-${whatOf()}${randomBytes(UNIQUE_BYTES).toString('hex')}`;
 
@@ -25,7 +26,7 @@ export function defaultBatchWorkflowId({ moves, select, failedOf, to }: ParsedBa
   }
 }
 
-/** @throws MoverError INVALID_REQUEST for one that is too long for the ids of its moves */
+/** @throws MoverError INVALID_REQUEST for an id too long for the ids of its moves */
 export function refuseLongBatchId(workflowId: string): void {
   if (encodedWorkflowId(workflowId).length <= WORKFLOW_ID_LENGTH_MAX) return;
   const message = `at most ${WORKFLOW_ID_LENGTH_MAX} characters (each space or non-ASCII one counts as three or more): the ids of the batch's moves begin with it`;
@@ -33,8 +34,8 @@ export function refuseLongBatchId(workflowId: string): void {
 }
 
 /**
- * As a batch id, if it is a whole one: a workflow id alone does not name a batch to the replica
- * site.
+ * The id as a batch id if it is a whole one. The replica site does not know batches by workflow id
+ * alone.
  */
 export function wholeBatchId(id: string): BatchId | undefined {
   const { workflowId, firstRunId } = parseMoveId(id);
@@ -42,7 +43,7 @@ export function wholeBatchId(id: string): BatchId | undefined {
 }
 
 /**
- * The same for the same input, however its fields are ordered: what a repeated start is known by.
+ * Hash of an input, independent of the order of its fields. A repeated start is recognized by it.
  */
 export function digestOf(input: ParsedBatchInput): string {
   return createHash('sha256')

@@ -1,4 +1,4 @@
-// Parts of a batch in a line: a failure, counts, names. Progress and reports say them alike.
+// Lines about a batch (a failure, counts, names), shared by progress and reports.
 import type { BatchCounts, BatchFailure } from '../../contracts/batch.js';
 import { printable } from '../text/printable.js';
 
@@ -9,7 +9,7 @@ export function failureLine({ volumes, to, message, code, tries }: BatchFailure)
   return printable(`${namesOf(volumes)} → ${to}: ${message}${code === undefined ? '' : ` (${code})`}${more}`);
 }
 
-/** Those that are not zero; moved always. */
+/** The counts that are not zero; `moved` always. */
 export function countWords(counts: BatchCounts): string {
   const { moved, failed, running, waiting, cancelled, skipped, alreadyThere, refused } = counts;
   const named: readonly (readonly [number, string])[] = [
@@ -25,7 +25,7 @@ export function countWords(counts: BatchCounts): string {
   return `${moved} moved${others.join('')}`;
 }
 
-/** @example "vm-1-disk-0, vm-1-disk-1", "a, b, c and 4 more" */
+/** The volumes' names in a line. @example "vm-1-disk-0, vm-1-disk-1", "a, b, c and 4 more" */
 export function namesOf(volumes: readonly string[]): string {
   const shown = volumes.slice(0, NAMES_SHOWN).join(', ');
   return volumes.length <= NAMES_SHOWN ? shown : `${shown} and ${volumes.length - NAMES_SHOWN} more`;

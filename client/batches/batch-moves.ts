@@ -1,5 +1,5 @@
-// The moves of a batch, each with how it ended: its plan and the stored reports, both in its order,
-// put together page by page.
+// The moves of a batch, each with how it ended. Plan and stored reports are in the same order and
+// are merged page by page.
 import { planPages } from '../../control/batch-plan.js';
 import { anyAppliance, type Ports } from '../../control/ports.js';
 import type { BatchId, BatchItem } from '../../contracts/batch.js';
@@ -12,11 +12,11 @@ export type BatchMoveOutcome =
   | 'moved'
   | 'failed'
   | 'cancelled'
-  /** It was in its group when its turn came. */
+  /** The volumes were in the target group when the move's turn came. */
   | 'already-there'
-  /** The window ended before its fence. */
+  /** The window ended before the move's fence. */
   | 'window-closed'
-  /** Nothing is stored of it: it waits, runs or was skipped. */
+  /** No report is stored: the move waits, runs or was skipped. */
   | 'not-moved';
 
 export interface BatchMoveReport {
@@ -26,21 +26,21 @@ export interface BatchMoveReport {
   readonly to: GroupId;
   readonly sizeBytes: number;
   readonly outcome: BatchMoveOutcome;
-  /** Moves made for it. */
+  /** Moves started for it. */
   readonly tries: number;
-  /** The last one, … */
+  /** The id of its last try. */
   readonly move?: MoveId;
   readonly startedAtMs?: number;
   readonly endedAtMs?: number;
-  /** … and why it did not succeed. */
+  /** Why the last try did not succeed. */
   readonly problem?: { readonly code: ErrorCode; readonly message: string; readonly action: string };
   /**
-   * Failed after its commit, by its verification: the volumes are in their new group all the same.
+   * True when only the verification after the commit failed: the volumes are in their new group.
    */
   readonly stands?: boolean;
 }
 
-/** In the batch's order. @throws MoverError UNREACHABLE, CORRUPT */
+/** Yields the moves in the batch's order. @throws MoverError UNREACHABLE, CORRUPT */
 export async function* batchMoves(ports: Ports, batch: BatchId): AsyncGenerator<BatchMoveReport, void> {
   const tried = triesOf(storedReports(ports, batch));
   let next = await tried.next();
@@ -65,7 +65,7 @@ async function* storedReports(ports: Ports, batch: BatchId): AsyncGenerator<Stor
   } while (cursor !== undefined);
 }
 
-/** The tries of one move come one after another. */
+/** Groups reports by move. The tries of one move are neighbours. */
 async function* triesOf(reports: AsyncIterable<StoredMoveReport>): AsyncGenerator<StoredMoveReport[], void> {
   let tries: StoredMoveReport[] = [];
   for await (const report of reports) {
@@ -82,7 +82,7 @@ function seqOf([first]: readonly StoredMoveReport[]): number | undefined {
   return first?.seq;
 }
 
-/** @param tries of this move, oldest first */
+/** The result of one move. @param tries the reports of its tries, oldest first */
 export function batchMoveOf(item: BatchItem, tries: readonly StoredMoveReport[]): BatchMoveReport {
   const { seq, volumes, from, to, sizeBytes } = item;
   const last = tries.at(-1);
@@ -105,10 +105,7 @@ function endOf({
   return { outcome, problem: why, ...(report === undefined ? {} : { stands: true }) };
 }
 
-/**
- * What to do about the reasons themselves, where there are any: the refusal's own advice is to mend
- * them.
- */
+/** The advice of the reasons, if there are any: the refusal's own advice only says to fix them. */
 function actionOf({ action, reasons = [] }: NonNullable<StoredMoveReport['problem']>): string {
   return reasons.length === 0 ? action : [...new Set(reasons.map(({ code }) => ERRORS[code].action))].join(' ');
 }

@@ -1,5 +1,4 @@
-// Batches as Temporal workflows: start, look at, watch, list, and ask things of them while they
-// run.
+// Batches as Temporal workflows: start, get, follow and list them, and send them requests.
 import {
   type Client,
   type WorkflowExecutionInfo,
@@ -53,7 +52,7 @@ import { describeBatch } from './describe-batch.js';
 import { firstInput } from './first-input.js';
 import { storedBatchReport } from './stored-batch.js';
 
-/** Longest wait for an update's answer, ms: one that looks through the plan may take 30 s. */
+/** Longest wait for an update's answer, ms. An update that searches the plan may take 30 s. */
 const UPDATE_TIMEOUT_MS = 40_000;
 
 const answerSchema = z.object({ message: z.string() });
@@ -72,13 +71,14 @@ export class Batches implements BatchClient {
     const input = checkBatchInput(given, Date.now());
     const workflowId = options.workflowId ?? defaultBatchWorkflowId(input);
     refuseLongBatchId(workflowId);
-    // An id that nothing can have is refused before there is a workflow.
+    // Refuses a workflow id too long for a move id before a workflow exists.
     moveIdOf(workflowId, randomUUID());
     const { operator, reason } = input;
     const run = await this.#runs.start({
       workflowId,
       input: given,
-      // The list itself may be as large as a history allows, and memos come with every listing.
+      // The memo holds a digest: the list itself may be as large as a history allows, and every
+      // listing returns memos.
       same: { key: 'digest', value: digestOf(input) },
       memo: { ...(operator === undefined ? {} : { operator }), ...(reason === undefined ? {} : { reason }) },
       summary: `${input.dryRun ? 'Dry run: move' : 'Move'} ${describeBatch(input)}`,
@@ -167,7 +167,7 @@ export class Batches implements BatchClient {
     { options }: RetryOptions,
   ): Promise<BatchInput> {
     const first = await firstInput(await this.#runs.client(), workflowId, parseMoveId(batchId).firstRunId ?? '');
-    // What was said about times of the first batch is past.
+    // Times given for the first batch are past.
     const { startWithinMs: _late, move, ...kept } = first?.options ?? {};
     const { fenceByMs: _past, ...moveOptions } = move ?? {};
     return { failedOf: batchId, operator, reason, options: { ...kept, move: moveOptions, ...options } };
@@ -210,7 +210,7 @@ export class Batches implements BatchClient {
       ? await progressOf(await this.#runs.client(), batchProgressSchema, workflowId)
       : await storedBatchReport(this.#ports, started.batchId).catch(() => undefined);
     const own = seen?.batch === started.batchId ? seen : undefined;
-    // Visibility comes a little later than what happens.
+    // Visibility lags behind the workflow.
     const stage =
       own !== undefined && 'stage' in own
         ? own.stage
@@ -231,7 +231,7 @@ export class Batches implements BatchClient {
     const found = await this.#runs.find(id);
     const { workflowId, firstRunId, id: batchId } = found;
     if (!isRunning(found)) throw ended(batchId);
-    // The newest run of this very batch, whatever comes under its workflow id later.
+    // Pins this very batch, in case its workflow id is used again.
     const handle = client.workflow.getHandle(workflowId, undefined, { firstExecutionRunId: firstRunId });
     try {
       const answer = await client.withDeadline(Date.now() + UPDATE_TIMEOUT_MS, () =>
@@ -268,7 +268,7 @@ function isNotFound(error: unknown): error is MoverError {
   return error instanceof MoverError && error.code === 'BATCH_NOT_FOUND';
 }
 
-/** Of a batch whose workflow id has been used again since. @throws MoverError BATCH_NOT_FOUND */
+/** The last run of a batch whose workflow id was used again. @throws MoverError BATCH_NOT_FOUND */
 async function lastRunOf(client: Client, batchId: BatchId): Promise<string> {
   const query = `${ofType('moveBatch')} AND BatchId = ${literal(keywordOf(batchId))}`;
   for await (const { runId } of client.workflow.list({ query })) return runId;

@@ -1,5 +1,4 @@
-// What a batch is started with, checked before there is a workflow: form, size, and whether its
-// window can be.
+// Checks a batch's input before a workflow exists: form, size, and whether its window is possible.
 import { windowOf } from '../../control/clock/window.js';
 import {
   BATCH_INPUT_BYTES_MAX,
@@ -10,11 +9,11 @@ import {
 import { invalidField, type MoverError, parseOrRefuse } from '../../contracts/errors.js';
 
 /**
- * @throws MoverError INVALID_REQUEST naming every field at fault: of the form, too large, an
- * unknown time zone, too short a window
+ * Checks an input. @throws MoverError INVALID_REQUEST naming every field at fault: wrong form, too
+ * large, unknown time zone, window too short
  */
 export function checkBatchInput(given: BatchInput, nowMs: number): ParsedBatchInput {
-  // The list is the reason for a large input: its size is told before each entry's faults are.
+  // Check the size first: a list makes an input large, and its entries' faults would hide that.
   refuseLarge(given);
   const input = parseOrRefuse(batchInputSchema, given, 'batch');
   refuseWindow(input, nowMs);

@@ -1,7 +1,7 @@
-// Says in a few words what a batch is to move.
+// Describes in a few words what a batch moves.
 import type { BatchInput } from '../../contracts/batch.js';
 
-/** @example "volumes of cg-gold named vm-1* to cg-silver" */
+/** Describes a batch's input. @example "volumes of cg-gold named vm-1* to cg-silver" */
 export function describeBatch({ moves, select, failedOf, to, map = {} }: BatchInput): string {
   if (moves !== undefined) return `${moves.length} moves`;
   if (failedOf !== undefined) return `failed moves of ${failedOf}`;

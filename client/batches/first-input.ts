@@ -1,11 +1,9 @@
-// What a batch was started with, from the first event of its history: whoever started it, and
-// however.
+// Reads a batch's input from the first event of its history, so it works for a batch started by
+// anyone.
 import { type Client, defaultPayloadConverter } from '@temporalio/client';
 import { type BatchInput, batchInputSchema, type ParsedBatchInput } from '../../contracts/batch.js';
 
-/**
- * Undefined when the history is gone, or can't be read here (its payloads are encoded otherwise).
- */
+/** The input; undefined when the history is gone or its payloads have another encoding. */
 export async function firstInput(
   { workflowService, options: { namespace } }: Client,
   workflowId: string,

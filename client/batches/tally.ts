@@ -1,9 +1,9 @@
-// What a batch's moves come to, by the groups they go between: counts, bytes, and how long they
-// took. One number is kept for each move.
+// Totals of a batch's moves by pair of groups: counts, bytes and durations. It keeps one number per
+// move.
 import type { GroupId, VolumeId } from '../../contracts/ids.js';
 import type { BatchMoveOutcome, BatchMoveReport } from './batch-moves.js';
 
-/** Moves shown as having taken longest. */
+/** How many of the longest moves are shown. */
 const LONGEST_SHOWN = 5;
 
 export interface Durations {
@@ -18,9 +18,9 @@ export interface GroupTally {
   readonly counts: Readonly<Record<BatchMoveOutcome, number>>;
   readonly volumesMoved: number;
   readonly bytesMoved: number;
-  /** When its first move began and its last one ended; absent when there was none. */
+  /** Start of its first move and end of its last; absent without moves. */
   readonly span?: { readonly fromMs: number; readonly toMs: number };
-  /** Of those that moved; absent when none did. */
+  /** Durations of the moves that succeeded; absent when none did. */
   readonly durations?: Durations;
 }
 
@@ -69,12 +69,12 @@ export class BatchTally {
     return this.#moves;
   }
 
-  /** Of those that moved, the longest first. */
+  /** The longest successful moves, longest first. */
   get longest(): readonly LongMove[] {
     return this.#longest;
   }
 
-  /** By source, then target. */
+  /** Totals by pair of groups, sorted by source, then target. */
   groups(): GroupTally[] {
     const sums = [...this.#sums].toSorted(([a], [b]) => (a < b ? -1 : 1)).map(([, sum]) => sum);
     return sums.map(({ fromMs, toMs, tookMs, ...sum }) => {
@@ -87,7 +87,7 @@ export class BatchTally {
     });
   }
 
-  /** Of all moves that moved; undefined when none did. */
+  /** Durations of all successful moves; undefined when none did. */
   durations(): Durations | undefined {
     return durationsOf([...this.#sums.values()].flatMap(({ tookMs }) => tookMs));
   }
@@ -103,7 +103,7 @@ export class BatchTally {
   }
 }
 
-/** By nearest rank: of a hundred moves 95 took no longer than `p95Ms`. */
+/** Percentiles by nearest rank: 95 % of the moves took `p95Ms` or less. */
 function durationsOf(tookMs: readonly number[]): Durations | undefined {
   const sorted = Float64Array.from(tookMs).sort();
   const rank = (percent: number): number => sorted[Math.max(0, Math.ceil((sorted.length * percent) / 100) - 1)] ?? 0;

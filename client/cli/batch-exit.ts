@@ -1,8 +1,8 @@
-// What a batch's state comes to as an exit code.
+// Translates a batch's state into an exit code.
 import type { Batch } from '../batches/batch-client.js';
 import { EXIT, exitCodeOf, type ExitCode } from './exit-code.js';
 
-/** Zero for one that runs, and for one that moved all that it was asked for. */
+/** The exit code: zero for a batch that runs, or that moved all it was asked for. */
 export function exitCodeOfBatch({ state, report, error }: Batch): ExitCode {
   switch (state) {
     case 'running':

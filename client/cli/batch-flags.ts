@@ -1,4 +1,5 @@
-// The flags of `batch start`, as the input of a batch: a file, flags, or flags on top of a file.
+// The flags of `batch start` as a batch's input: from a file, from flags, or from flags on top of a
+// file.
 import { type Command, Option } from 'commander';
 import { readFile } from 'node:fs/promises';
 import { text } from 'node:stream/consumers';
@@ -62,7 +63,7 @@ export interface BatchInputFlags extends BatchOptionFlags {
   readonly reason?: string;
 }
 
-/** Which volumes, where to, and how. */
+/** Adds all flags of a batch: volumes, targets and options. */
 export function withBatchFlags(command: Command): Command {
   command
     .option('--input <file>', 'the batch as a JSON object, "-" for standard input; flags go on top of it')
@@ -79,7 +80,7 @@ export function withBatchFlags(command: Command): Command {
     .option('--reason <text>', 'why; kept in the reports');
 }
 
-/** How, alone. */
+/** Adds only the option flags. */
 export function withBatchOptions(command: Command): Command {
   return command
     .option('--concurrency <n>', 'moves at once (default 20)', parseCount)
@@ -103,7 +104,7 @@ export function withBatchOptions(command: Command): Command {
     .option('--verify', 'compare each volume with its replica after its move');
 }
 
-/** The flag that a field comes from, by the beginning of its path: the longest one counts. */
+/** The flag for each field, by the beginning of its path. The longest match counts. */
 const FLAG_OF: Readonly<Record<string, keyof BatchInputFlags>> = {
   moves: 'volumes',
   'select.from': 'from',
@@ -133,13 +134,13 @@ const FLAG_OF: Readonly<Record<string, keyof BatchInputFlags>> = {
 
 export interface FlagsContext {
   readonly environment: NodeJS.ProcessEnv;
-  /** Who asks when neither flags nor file say so; default: the login name. */
+  /** Who asks if neither flags nor file say so. Default: the login name. */
   readonly operator?: string;
-  /** The text of --input. */
+  /** Reads the file of --input. */
   readonly read?: (file: string) => Promise<string>;
 }
 
-/** @throws MoverError INVALID_REQUEST naming the flag or the field */
+/** The checked input. @throws MoverError INVALID_REQUEST naming the flag or the field */
 export async function batchInputOf(
   flags: BatchInputFlags,
   { environment, operator = operatorOf(environment), read = readInput }: FlagsContext,
@@ -180,7 +181,7 @@ async function objectIn(
   return { ...value };
 }
 
-/** The input that flags and a file make together, unchecked. A flag overrules the file. */
+/** The unchecked input from file and flags. A flag overrides the file. */
 function batchValueOf(
   flags: BatchInputFlags,
   base: Readonly<Record<string, unknown>>,
@@ -196,7 +197,7 @@ function batchValueOf(
   };
 }
 
-/** Which volumes, and where to. */
+/** Which volumes to move, and where. */
 function whatOf(flags: BatchInputFlags, base: Readonly<Record<string, unknown>>): Readonly<Record<string, unknown>> {
   const { from, name, vm, label, to, map, volumes, input } = flags;
   if (volumes !== undefined) return { moves: listedMoves(volumes, flags) };
@@ -209,7 +210,7 @@ function whatOf(flags: BatchInputFlags, base: Readonly<Record<string, unknown>>)
     );
   return {
     ...(selects ? { select: { ...objectOf(base['select']), ...select } } : {}),
-    // One of them takes the other's place.
+    // Each of `to` and `map` replaces the other.
     ...(to === undefined && map === undefined ? {} : { to, map }),
   };
 }
@@ -227,7 +228,7 @@ function listedMoves(
   return volumes.map((volume) => withoutUndefined({ volume, to, from: from?.[0] }));
 }
 
-/** The options that the flags name, and no others. */
+/** The options that the flags give, and no others. */
 export function optionsOf(flags: BatchOptionFlags): Options {
   const { concurrency, perGroup, perAppliance, startsPerSecond, order, onFailure, retries, retryAfter } = flags;
   const { window, atWindowEnd, expectedMove, canary, approval, verify } = flags;
@@ -254,7 +255,9 @@ export function optionsOf(flags: BatchOptionFlags): Options {
   };
 }
 
-/** Limits and retries are put together field by field; each other option is one whole. */
+/**
+ * Merges options. Limits and retries merge field by field; a flag replaces any other option whole.
+ */
 function mergedOptions(base: Readonly<Record<string, unknown>>, flags: Options): Readonly<Record<string, unknown>> {
   const { concurrency, retries } = flags;
   return {
@@ -278,7 +281,7 @@ function refusal(reasons: readonly Reason[], flags: BatchInputFlags): MoverError
 }
 
 /**
- * The flag that a field was given by; undefined when it comes from the file.
+ * The flag that a field came from; undefined when it came from the file.
  * @example "--per-group"
  */
 function flagOf(path: string, flags: BatchInputFlags): string | undefined {
@@ -290,5 +293,5 @@ function flagOf(path: string, flags: BatchInputFlags): string | undefined {
   return `--${flag.replaceAll(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`;
 }
 
-/** For the help of commands that take a batch. */
+/** Help text of commands that take a batch. */
 export const INPUT_HELP = `A batch's input has at most ${BATCH_INPUT_BYTES_MAX / 1_000} kB of JSON and ${BATCH_MOVES_MAX} listed moves; name more by --from, --name, --vm and --label.`;

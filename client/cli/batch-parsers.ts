@@ -1,4 +1,4 @@
-// Values of a batch's flags as people write them on the command line.
+// Parses the values of a batch's flags.
 import { InvalidArgumentError } from 'commander';
 import { type BatchInput, type MaintenanceWindow, WEEKDAYS, windowSchema } from '../../contracts/batch.js';
 
@@ -8,7 +8,7 @@ type Weekday = (typeof WEEKDAYS)[number];
 export const WINDOW_HELP =
   'when moves may run: [days] <start>-<end> <time zone>, e.g. "22:00-05:00 Europe/Paris", "mon-fri 20:00-06:00 UTC"';
 
-/** @example "22:00-05:00 Europe/Paris", "sat,sun 08:00-18:00 America/New_York" */
+/** Parses a window. @example "22:00-05:00 Europe/Paris", "sat,sun 08:00-18:00 America/New_York" */
 export function parseWindow(text: string): MaintenanceWindow {
   const { days, start, end, timeZone } =
     /^\s*(?:(?<days>[a-z,-]+)\s+)?(?<start>\d{1,2}:\d\d)\s*-\s*(?<end>\d{1,2}:\d\d)\s+(?<timeZone>\S+)\s*$/i.exec(text)
@@ -30,7 +30,7 @@ function daysOf(text: string): Weekday[] {
     const [from, to] = [named(first), named(last)];
     if (from < 0 || to < 0 || more.length > 0)
       throw new InvalidArgumentError(`"${part}" is no day: give ${WEEKDAYS.join(', ')}, as a list or from-to.`);
-    // From Saturday to Monday is three days.
+    // Saturday to Monday is three days.
     const count = ((to - from + WEEKDAYS.length) % WEEKDAYS.length) + 1;
     return Array.from({ length: count }, (_, i) => WEEKDAYS[(from + i) % WEEKDAYS.length] ?? 'mon');
   });
@@ -39,7 +39,7 @@ function daysOf(text: string): Weekday[] {
 
 export const ON_FAILURE_HELP = 'continue, stop-now, stop-after=<count> or stop-after=<percent>%';
 
-/** @example "continue", "stop-now", "stop-after=5", "stop-after=10%" */
+/** Parses a failure policy. @example "continue", "stop-now", "stop-after=5", "stop-after=10%" */
 export function parseOnFailure(text: string): NonNullable<Options['failures']> {
   if (text === 'continue' || text === 'stop-now') return { policy: text };
   const { limit, sign } = /^stop-after=(?<limit>\d+(?:\.\d+)?)(?<sign>%?)$/.exec(text)?.groups ?? {};
@@ -53,7 +53,7 @@ export function parseOnFailure(text: string): NonNullable<Options['failures']> {
 
 export const ORDER_HELP = 'listed, smallest-first, or label=<name>: by the value of that label';
 
-/** @example "listed", "smallest-first", "label=wave" */
+/** Parses an order. @example "listed", "smallest-first", "label=wave" */
 export function parseOrder(text: string): NonNullable<Options['order']> {
   if (text === 'listed' || text === 'smallest-first') return text;
   const [, byLabel] = /^label=(.+)$/.exec(text) ?? [];
@@ -67,7 +67,7 @@ export function parseCount(text: string): number {
   throw new InvalidArgumentError('Give a whole number.');
 }
 
-/** @example "cg-a=cg-b,cg-c=cg-d"; several times: all of them */
+/** Adds pairs to a map of groups; the flag may repeat. @example "cg-a=cg-b,cg-c=cg-d" */
 export function gatheredMap(
   text: string,
   before: Readonly<Record<string, string>> = {},
@@ -85,12 +85,12 @@ export function gatheredMap(
   return { ...before, ...Object.fromEntries(entries) };
 }
 
-/** One with commas, or several times. */
+/** Adds values to a list, separated by commas or given by repeating the flag. */
 export function gatheredList(text: string, before: readonly string[] = []): readonly string[] {
   return [...before, ...listed(text)];
 }
 
-/** @example "tier=gold"; several times: all of them */
+/** Adds a label; the flag may repeat. @example "tier=gold" */
 export function gatheredLabels(
   text: string,
   before: Readonly<Record<string, string>> = {},

@@ -1,4 +1,4 @@
-// A batch as people see it: its progress while it runs, and its report at its end.
+// Shows a batch to people: its progress while it runs, and its report at the end.
 import type { BatchCounts, BatchFailure, BatchProgress, BatchReport, Concurrency } from '../../contracts/batch.js';
 import { ERRORS } from '../../contracts/errors.js';
 import { countWords, failureLine, namesOf } from '../batches/batch-lines.js';
@@ -7,16 +7,16 @@ import { printable } from '../text/printable.js';
 import { counted, duration, time } from '../text/format.js';
 
 const BAR_WIDTH = 32;
-/** Of the many that a progress may have. */
+/** Failures shown of a progress. */
 const FAILURES_SHOWN = 5;
 
-/** Every move that has had its end. */
+/** Moves that have ended. */
 function endedOf({ moved, failed, cancelled, skipped, planned, waiting, running }: BatchCounts): number {
-  // Those that were there when their turn came are told together with those that the plan left out.
+  // A progress counts moves already in their target together with those that the plan left out.
   return Math.max(moved + failed + cancelled + skipped, planned - waiting - running);
 }
 
-/** The live picture. @param nowMs for what lasts until now */
+/** The live picture. @param nowMs the end of durations that still run */
 export function batchPicture(progress: BatchProgress, nowMs: number): string[] {
   const { batch, stage, counts, longest, window, lastRequest } = progress;
   return [
@@ -36,7 +36,7 @@ export function batchPicture(progress: BatchProgress, nowMs: number): string[] {
 }
 
 /**
- * One line of a progress, for logs.
+ * A progress as one log line.
  * @example "running: 12 of 40 ended, 11 moved, 1 failed, 8 running, 20 waiting; 9.5 a minute"
  */
 export function batchLine(progress: BatchProgress): string {
@@ -83,7 +83,7 @@ function windowWords({ opensAtMs, closesAtMs }: NonNullable<BatchProgress['windo
   return `closed since ${time(closesAtMs)}`;
 }
 
-/** A batch at one moment, for `status`; at its end its report. */
+/** A batch at one moment, for `status`; its report once it has ended. */
 export function batchLines(batch: Batch, nowMs: number): string[] {
   const { batchId, state, progress, report, error, url, startedAtMs, endedAtMs } = batch;
   const ended =

@@ -1,19 +1,19 @@
-// What the command's exit code says, for scripts. Documented in `volume-mover --help`.
+// The command's exit codes, for scripts. `volume-mover --help` documents them.
 import { ERRORS, MoverError } from '../../contracts/errors.js';
 
 export const EXIT = {
   ok: 0,
-  /** It was tried and did not succeed; everything is as before, or the message says what is not. */
+  /** The operation failed. Everything is as before unless the message says otherwise. */
   failed: 1,
   /** The command line, an input or the estate file is wrong. */
   usage: 2,
-  /** The estate stands against it: nothing was changed. */
+  /** The estate's state does not allow it; nothing was changed. */
   refused: 3,
   /** A process or Temporal cannot be reached. */
   unreachable: 4,
   /** There is no such volume, group, point, image access, move, verification, batch or schedule. */
   notFound: 5,
-  /** Ctrl-C: 128 + SIGINT. A move or batch that was being watched goes on. */
+  /** Ctrl-C: 128 + SIGINT. A watched move or batch continues. */
   interrupted: 130,
 } as const;
 export type ExitCode = (typeof EXIT)[keyof typeof EXIT];

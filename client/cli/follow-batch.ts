@@ -1,4 +1,4 @@
-// Follows a running batch until it has ended: a picture on a terminal, lines in a log.
+// Follows a running batch to its end: a picture on a terminal, lines in a log.
 import type { BatchProgress } from '../../contracts/batch.js';
 import { MoverError } from '../../contracts/errors.js';
 import type { Batch } from '../batches/batch-client.js';
@@ -9,12 +9,12 @@ import { failureLine } from '../batches/batch-lines.js';
 import { EXIT, type ExitCode } from './exit-code.js';
 import type { Output } from './output.js';
 
-/** How often the picture is drawn again, ms: times in it go on without news. */
+/** How often the picture is redrawn, ms: its durations grow even without news. */
 const PICTURE_INTERVAL_MS = 500;
-/** Between lines of counts, ms: a night's log stays readable. */
+/** Pause between lines of counts, ms. It keeps a night's log readable. */
 const LINE_INTERVAL_MS = 10_000;
 
-/** Ctrl-C leaves the batch running, and says so. @throws what following it throws */
+/** Follows a batch. Ctrl-C leaves it running and says so. @throws what following it throws */
 export async function followBatch(
   client: MoverClient,
   batchId: string,
@@ -56,7 +56,7 @@ async function show(client: MoverClient, batchId: string, output: Output, signal
   return batch;
 }
 
-/** What is new, a line each: the stage, failures, and now and then the counts. */
+/** Logs news, one line each: the stage, failures, and sometimes the counts. */
 class Log {
   readonly #output: Output;
   #stage: BatchProgress['stage'] | undefined;
@@ -70,7 +70,7 @@ class Log {
 
   add(progress: BatchProgress, nowMs: number): void {
     const { stage, failures } = progress;
-    // A failed move that is tried again leaves the list.
+    // A failed move that is retried leaves the list.
     this.#failures = Math.min(this.#failures, failures.length);
     for (const failure of failures.slice(this.#failures)) this.#output.progress(`failed: ${failureLine(failure)}`);
     this.#failures = failures.length;

@@ -1,5 +1,4 @@
-// Follows what runs on the terminal until it has ended: a line of what goes on now, lines of what
-// is done.
+// Follows something that runs until it has ended: a status line, and a line for each finished part.
 import { MoverError } from '../../contracts/errors.js';
 import type { MoveStage } from '../../contracts/move.js';
 import type { Move, StartedMove } from '../moves/move-client.js';
@@ -7,17 +6,17 @@ import type { MoverClient } from '../sdk.js';
 import { newSteps, stageLine, stepLine } from './move-view.js';
 import type { Output } from './output.js';
 
-/** How often the line of what goes on now is drawn again, ms. */
+/** How often the status line is redrawn, ms. */
 const STATUS_INTERVAL_MS = 100;
 
 interface Shown<T> {
-  /** The line of what goes on now. */
+  /** The text of the status line. */
   readonly status: () => string;
-  /** Called for each item, with the line taken away. */
+  /** Called for each item, while the status line is hidden. */
   readonly update: (item: T) => void;
 }
 
-/** @returns the last item. @throws what following throws */
+/** Follows and shows items. @returns the last item. @throws what following throws */
 export async function followShown<T>(
   items: AsyncIterable<T>,
   output: Output,
@@ -41,7 +40,7 @@ export async function followShown<T>(
   return last;
 }
 
-/** @throws what following the move throws */
+/** Follows a move. @throws what following it throws */
 export async function followMove(
   client: MoverClient,
   { moveId }: StartedMove,

@@ -1,8 +1,8 @@
-// Lines on a terminal that are drawn again in place, as a batch goes on.
+// Lines on a terminal that are redrawn in place.
 import { printable, shortened } from '../text/printable.js';
 
 const COLUMNS_UNKNOWN = 80;
-/** A line that fills the last column wraps on some terminals. */
+/** Columns left free: a line that fills the last column wraps on some terminals. */
 const MARGIN = 1;
 
 interface Terminal {
@@ -18,16 +18,16 @@ export class LivePicture {
     this.#terminal = terminal;
   }
 
-  /** In place of what was drawn before. */
+  /** Replaces what was drawn before. */
   draw(lines: readonly string[]): void {
     const columns = (this.#terminal.columns ?? COLUMNS_UNKNOWN) - MARGIN;
     const fitting = lines.map((line) => `${shortened(printable(line), columns, '…')}\n`);
-    // All at once: a terminal that shows it half taken away flickers.
+    // One write for all: a terminal that shows a half-removed picture flickers.
     this.#terminal.write(`${this.#back()}${fitting.join('')}`);
     this.#drawn = lines.length;
   }
 
-  /** Takes it away. */
+  /** Removes the picture. */
   clear(): void {
     if (this.#drawn > 0) this.#terminal.write(this.#back());
     this.#drawn = 0;

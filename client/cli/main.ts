@@ -1,7 +1,7 @@
 // Entry of the `volume-mover` command.
 import { runCli } from './program.js';
 
-// `volume-mover points ... | head` closes the pipe early; that is no failure.
+// `volume-mover points ... | head` closes the pipe early. That is no failure.
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {
   if (error.code === 'EPIPE') process.exit();
   throw error;

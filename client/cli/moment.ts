@@ -4,7 +4,7 @@ import { readMoment } from '../../contracts/moment.js';
 import { time } from '../text/format.js';
 
 /**
- * @returns milliseconds since 1970-01-01 UTC.
+ * Parses a time. @returns milliseconds since 1970-01-01 UTC.
  * @throws InvalidArgumentError; commander names the option
  */
 export function parseMoment(text: string): number {
@@ -13,7 +13,7 @@ export function parseMoment(text: string): number {
   return read.atMs;
 }
 
-/** Says which moment a requested time was taken to mean, after the point that was found. */
+/** Words for the moment that a requested time was taken to mean, shown after the found point. */
 export function askedWords(atMs: number | undefined): string {
   return atMs === undefined ? '' : `, the last not later than ${time(atMs)}`;
 }

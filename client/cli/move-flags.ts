@@ -1,4 +1,4 @@
-// The flags of `plan` and `move`, as the input of a move.
+// The flags of `plan` and `move` as a move's input.
 import type { Command } from 'commander';
 import type { MoveInput } from '../../contracts/move.js';
 import type { KeepRequest } from '../../contracts/retention.js';
@@ -20,7 +20,7 @@ export function withMoveFlags(command: Command): Command {
     .option('--from <group>', 'refuse unless the volumes are in this group');
 }
 
-/** As it was typed: the client checks it. */
+/** The input as typed; the client checks it. */
 export function moveInputOf(volumes: readonly string[], flags: MoveInputFlags): MoveInput {
   const { to, from, operator, reason, verify, keepLeft } = flags;
   const [first = '', ...more] = volumes;

@@ -1,4 +1,4 @@
-// A move as `--json` shows it: errors as the registry's problems.
+// A move as `--json` shows it. Errors become the registry's problems.
 import { toProblem } from '../../contracts/errors.js';
 import type { Move } from '../moves/move-client.js';
 

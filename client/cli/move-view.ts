@@ -1,4 +1,4 @@
-// A move as people see it: its progress line by line while it runs, and the report at its end.
+// Shows a move to people: its progress line by line, and its report at the end.
 import {
   MOVE_STEPS,
   type MoveProgress,
@@ -20,7 +20,10 @@ const STEP_MEANING: Readonly<Record<StepReport['step'], string>> = {
   verify: 'volume and replica are the same',
 };
 
-/** @example "  ✓ flush        38 ms  fence raised, everything up to the cut applied" */
+/**
+ * A finished step. @example "  ✓ flush        38 ms  fence raised, everything up to the cut
+ * applied"
+ */
 export function stepLine({ step, attempt, startedAtMs, endedAtMs, error }: StepReport): string {
   const mark = error === undefined ? '✓' : '✗';
   const took = duration(endedAtMs - startedAtMs).padStart(8);
@@ -28,7 +31,7 @@ export function stepLine({ step, attempt, startedAtMs, endedAtMs, error }: StepR
   return `  ${mark} ${step.padEnd(11)} ${took}  ${error === undefined ? STEP_MEANING[step] : error.message}${tries}`;
 }
 
-/** The line of what goes on now; empty when nothing does. */
+/** The status line; empty when nothing runs. */
 export function stageLine(stage: MoveStage, sinceMs: number): string {
   const running = duration(sinceMs);
   const index = MOVE_STEPS.findIndex((step) => step === stage);
@@ -37,7 +40,7 @@ export function stageLine(stage: MoveStage, sinceMs: number): string {
   return `  … ${stage} (${running})`;
 }
 
-/** Which steps of a progress were not there in the one seen before. */
+/** The steps of a progress that are new since the last one. */
 export function newSteps(progress: MoveProgress, seen: number): readonly StepReport[] {
   return progress.steps.slice(seen);
 }

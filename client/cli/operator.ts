@@ -1,4 +1,4 @@
-// Who asks, when nobody says: the user's login name.
+// The default operator: the user's login name.
 import { userInfo } from 'node:os';
 
 export function operatorOf(environment: NodeJS.ProcessEnv): string {
@@ -9,7 +9,7 @@ function loginName(): string {
   try {
     return userInfo().username;
   } catch {
-    // A container's user may have a number and no name.
+    // A container's user may have a number but no name.
     return 'unknown';
   }
 }

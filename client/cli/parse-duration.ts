@@ -1,4 +1,4 @@
-// A length of time as people write it on the command line.
+// A duration on the command line.
 import { InvalidArgumentError } from 'commander';
 
 const UNITS_MS: ReadonlyMap<string, number> = new Map([
@@ -8,7 +8,7 @@ const UNITS_MS: ReadonlyMap<string, number> = new Map([
   ['d', 86_400_000],
 ]);
 
-/** @returns milliseconds. @example "90s", "30m", "1.5h", "2d" */
+/** Parses a duration. @returns milliseconds. @example "90s", "30m", "1.5h", "2d" */
 export function parseDuration(text: string): number {
   const [, count, unit] = /^(\d+(?:\.\d+)?)\s*([smhd])$/.exec(text.trim()) ?? [];
   const unitMs = UNITS_MS.get(unit ?? '');

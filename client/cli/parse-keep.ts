@@ -1,9 +1,9 @@
-// How long a bookmark is to be kept, as people write it on the command line.
+// How long to keep a bookmark, on the command line.
 import { InvalidArgumentError } from 'commander';
 import type { KeepRequest } from '../../contracts/retention.js';
 import { PERIOD_HELP, periodIn } from './period.js';
 
-/** @example "policy", "forever", "30d" */
+/** Parses a keep. @example "policy", "forever", "30d" */
 export function parseKeep(text: string): KeepRequest {
   if (text === 'policy' || text === 'forever') return text;
   const forMs = periodIn(text);

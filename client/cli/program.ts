@@ -1,4 +1,4 @@
-// The command line as a whole: global options, one file a command, usage errors as exit code 2.
+// The command line as a whole: global options, one file per command, usage errors as exit code 2.
 import { Command, CommanderError, Option } from 'commander';
 import { VERSION } from '../../contracts/version.js';
 import { batchCommand } from './commands/batch.js';
@@ -30,7 +30,7 @@ The estate is found by --estate FILE, else VOLUME_MOVER_ESTATE, else .estate/est
 VOLUME_MOVER_TOKEN is the bearer token of the control APIs, if they have one. TEMPORAL_ADDRESS, TEMPORAL_PROFILE and their
 like name another Temporal server than the estate's.`;
 
-/** Parses and runs one command line. @returns the exit code; never rejects for what the user did */
+/** Parses and runs one command line. @returns the exit code; a user's mistake never rejects */
 export async function runCli(
   args: readonly string[],
   streams: Streams = process,

@@ -1,5 +1,4 @@
-// A stored report as people read it: who asked for what, how it ended, and why if it did not
-// succeed.
+// Shows a stored report to people: who asked for what, how it ended, and why if it failed.
 import type { StoredMoveReport } from '../../contracts/report.js';
 import { printable } from '../text/printable.js';
 import { time } from '../text/format.js';

@@ -1,5 +1,4 @@
-// What every command works with: a client of the estate the user means, an output, and Ctrl-C as a
-// signal.
+// What every command works with: a client of the chosen estate, an output, and Ctrl-C as a signal.
 import { findEstateFile, readEstateFile } from '../estate-file.js';
 import { createMoverClient, type MoverClient } from '../sdk.js';
 import { EXIT, exitCodeOf, type ExitCode } from './exit-code.js';
@@ -17,7 +16,7 @@ export interface Session {
   readonly signal: AbortSignal;
 }
 
-/** How a command runs; it returns its exit code, or throws what `exitCodeOf` knows. */
+/** The body of a command. It returns its exit code, or throws what `exitCodeOf` knows. */
 export type CommandBody = (session: Session) => Promise<ExitCode>;
 
 export interface CommandContext {
@@ -27,8 +26,8 @@ export interface CommandContext {
 }
 
 /**
- * Runs a command to its end, whatever happens: the answer or the failure is written, and the exit
- * code set.
+ * Runs a command to its end in every case: writes the answer or the failure, and sets the exit
+ * code.
  */
 export async function runCommand(context: CommandContext, flags: GlobalFlags, body: CommandBody): Promise<void> {
   const output = new Output(context.streams, flags.json === true);

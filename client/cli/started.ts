@@ -1,4 +1,4 @@
-// What commands say of a workflow that they have just started.
+// Messages of commands that have just started a workflow.
 import type { StartedWorkflow } from '../workflow-client.js';
 import type { Output } from './output.js';
 
@@ -12,7 +12,7 @@ export function answerStarted(
   output.answer({ ...started }, () => [`Started ${id}`, ...urlLines(started), ...more].join('\n'));
 }
 
-/** Before it is followed. @param what with its id, e.g. "Move move-1@…" */
+/** The message before following a workflow. @param what its kind and id, e.g. "Move move-1@…" */
 export function announceStarted(output: Output, what: string, started: StartedWorkflow): void {
   for (const line of [what, ...urlLines(started)]) output.progress(line);
 }

@@ -1,4 +1,4 @@
-// Follows a volume until its replica has everything: what a command with --wait does.
+// Follows a volume until its replica is complete, for commands with --wait.
 import { setTimeout as delay } from 'node:timers/promises';
 import { MoverError } from '../../contracts/errors.js';
 import type { VolumeId } from '../../contracts/ids.js';
@@ -7,12 +7,12 @@ import type { MoverClient } from '../sdk.js';
 import { bytes } from '../text/format.js';
 import type { Output } from './output.js';
 
-/** Time between looks, ms. */
+/** Pause between checks, ms. */
 const LOOK_EVERY_MS = 200;
 
 /**
- * @throws MoverError FOREIGN_SOURCE, SOURCE_MISSING when the disk may not be used after all,
- * UNREACHABLE; the signal's reason
+ * Waits until everything is replicated. @throws MoverError FOREIGN_SOURCE, SOURCE_MISSING when the
+ * disk may not be used after all, UNREACHABLE; the signal's reason
  */
 export async function untilReplicated(
   client: MoverClient,
@@ -34,7 +34,7 @@ export async function untilReplicated(
   }
 }
 
-/** @example "INITIALIZING: 12 regions to compare, 3 to send" */
+/** The replication state in words. @example "INITIALIZING: 12 regions to compare, 3 to send" */
 export function statusOf({ mode, source, initialization, markedRegions }: SplitterVolume): string {
   const { recovery } = source;
   if (recovery !== undefined)

@@ -1,4 +1,4 @@
-// A verification as people see it: how far it is, its verdict, and the table of what differs.
+// Shows a verification to people: progress, verdict, and a table of differences.
 import type { VerifyHeartbeat, VerifyReport } from '../../contracts/verify.js';
 import type { Verification } from '../verifications/verification-client.js';
 import { bytes, duration, table, time } from '../text/format.js';
@@ -10,7 +10,7 @@ const FAULTS = {
   'source-unreadable': "the source can't be read; not compared",
 } as const;
 
-/** @example "  … verifying 42 % (1.2 GiB of 2.8 GiB, 6.4 s), 1 region differs" */
+/** The status line. @example "  … verifying 42 % (1.2 GiB of 2.8 GiB, 6.4 s), 1 region differs" */
 export function verifyStatusLine(progress: VerifyHeartbeat | undefined, sinceMs: number): string {
   const running = duration(sinceMs);
   if (progress === undefined) return `  … verifying (${running})`;
@@ -20,7 +20,7 @@ export function verifyStatusLine(progress: VerifyHeartbeat | undefined, sinceMs:
   return `  … verifying ${Math.floor(share * 100)} % (${bytes(Math.floor(sizeBytes * share))} of ${bytes(sizeBytes)}, ${running})${differ}`;
 }
 
-/** The verdict in a sentence, and what stands behind it. */
+/** The verdict in a sentence, and the facts behind it. */
 export function verifyReportLines(report: VerifyReport): string[] {
   const { volume, sizeBytes, regions, mismatchedRegions, mismatches, points, startedAtMs, endedAtMs } = report;
   const took = duration(endedAtMs - startedAtMs);
@@ -39,7 +39,7 @@ export function verifyReportLines(report: VerifyReport): string[] {
   ];
 }
 
-/** For one that ended without a verdict. */
+/** The line for a verification that ended without a verdict. */
 export function verifyEndLine({ state, verificationId }: Verification): string {
   return `Verification ${verificationId} was ${state}; it says nothing about the replica, and changed nothing.`;
 }

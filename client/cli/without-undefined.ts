@@ -1,4 +1,4 @@
-// Input made of flags: what was not given is no field of it.
+// Builds an input from flags: a flag that was not given is no field.
 
 /** The fields that have a value. */
 export function withoutUndefined(fields: Readonly<Record<string, unknown>>): Record<string, unknown> {

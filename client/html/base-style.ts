@@ -1,5 +1,4 @@
-// The look that all pages share, light and dark. Contrast of text on its background is at least 4.5
-// to 1 in both.
+// Styles shared by all pages, light and dark. Text has a contrast of at least 4.5 to 1 in both.
 
 export const BASE_STYLE = `
 :root {

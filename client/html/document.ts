@@ -1,14 +1,14 @@
-// A page that needs nothing else: no file, no network, and no style or script but its own.
+// A self-contained HTML page: no other file, no network, and no style or script but its own.
 import { createHash } from 'node:crypto';
 import { escaped, jsonData } from './escape.js';
 
 export interface HtmlDocument {
   readonly title: string;
   readonly style: string;
-  /** The inside of `main`; texts by users are escaped in it. */
+  /** Content of `main`, with users' text already escaped. */
   readonly body: string;
   readonly script?: string;
-  /** What the script reads, as the text of the element `data`. */
+  /** Data for the script, in the element `data`. */
   readonly data?: unknown;
 }
 
@@ -40,7 +40,7 @@ ${scripts.join('')}</body>
 `;
 }
 
-/** What a Content-Security-Policy allows is exactly this text. */
+/** The hash by which a Content-Security-Policy allows exactly this text. */
 function hashOf(text: string): string {
   return `sha256-${createHash('sha256').update(text).digest('base64')}`;
 }

@@ -1,4 +1,4 @@
-// Text by users inside a page: as text, as an attribute, or as data for the script; never as
+// Escapes users' text for a page: as text, as an attribute, or as data for the script; never as
 // markup.
 
 const ENTITIES: Readonly<Record<string, string>> = {
@@ -8,15 +8,15 @@ const ENTITIES: Readonly<Record<string, string>> = {
   '"': '&quot;',
   "'": '&#39;',
 };
-/** Not allowed in a page at all, or able to turn the text around. */
+/** Characters that a page may not contain, or that reverse the direction of text. */
 const UNPRINTABLE = /[\p{Cc}\p{Cs}\u202A-\u202E\u2066-\u2069]/gu;
 
-/** For text and for quoted attributes alike. */
+/** Escapes text for content and quoted attributes. */
 export function escaped(text: string): string {
   return text.replace(UNPRINTABLE, '\uFFFD').replace(/[&<>"']/g, (character) => ENTITIES[character] ?? '');
 }
 
-/** For the inside of a script element of type application/json: no `<` can end it. */
+/** JSON for a script element of type application/json. No `<` in it can end the element. */
 export function jsonData(value: unknown): string {
   return JSON.stringify(value).replace(/</g, '\\u003c');
 }

@@ -1,5 +1,5 @@
-// Image access: recovery points opened as NBD disks at an appliance, which holds them open until
-// they are closed or their time is up.
+// Image access: recovery points opened as NBD disks at an appliance. It holds them open until they
+// are closed or their time is up.
 import { hostname } from 'node:os';
 import { requireGroup } from '../../control/site-lookup.js';
 import { anyAppliance, type AppliancePort, type Ports } from '../../control/ports.js';
@@ -16,35 +16,36 @@ import { momentMs } from '../../contracts/moment.js';
 import { imageAddressOf, imageUri } from './image-address.js';
 
 /**
- * Longest wait for an opening, ms: it takes time in proportion to what has changed since the point.
+ * Longest wait for an opening, ms. An opening takes longer the more has changed since the point.
  */
 export const OPENING_MS_MAX = 90_000;
 
 export type OpenImageInput = Omit<OpenAccessInput, 'client' | 'atMs'> & {
-  /** Milliseconds since 1970-01-01 UTC, or text: "2026-11-23T10:00:00Z", "-2h". */
+  /** A time: milliseconds since 1970-01-01 UTC, or text such as "2026-11-23T10:00:00Z" or "-2h". */
   readonly atMs?: number | string | undefined;
-  /** Who asks; default: this program on this host. */
+  /** Who asks. Default: this program on this host. */
   readonly client?: string | undefined;
 };
 
-/** An access with where it is. */
+/** An access with its address. */
 export interface ListedAccess extends Omit<Access, 'exports'> {
   readonly appliance: ApplianceId;
   readonly exports: readonly (AccessExport & {
-    /** For nbdcopy, qemu and their like; of an open one. */
+    /** The URI for nbdcopy, qemu and similar tools; only while the access is open. */
     readonly uri?: string;
   })[];
 }
 
 export interface ListedAccesses {
-  /** Newest first: those that are open, then those that have ended. */
+  /** Newest first: open ones, then ended ones. */
   readonly accesses: ListedAccess[];
-  /** Appliances that did not answer: what they have open is missing. */
+  /** Appliances that did not answer. Their accesses are missing from the list. */
   readonly unreachable: ApplianceId[];
 }
 
 /**
- * At the group's own appliance if it answers: any of them serves every volume's images.
+ * Opens an access, at the group's own appliance if it answers; any appliance can serve every
+ * volume's images.
  * @throws MoverError INVALID_REQUEST, GROUP_NOT_FOUND, VOLUME_NOT_FOUND, POINT_NOT_FOUND,
  * POINT_UNAVAILABLE, POINT_TRIMMED, IMAGE_LIMIT, UNREACHABLE; the signal's reason
  */
@@ -62,7 +63,7 @@ export async function openAccess(ports: Ports, words: OpenImageInput, signal?: A
   });
 }
 
-/** @throws MoverError UNREACHABLE when no appliance answers */
+/** Lists accesses. @throws MoverError UNREACHABLE when no appliance answers */
 export async function listAccesses(ports: Ports): Promise<ListedAccesses> {
   const answers = await Promise.all([...ports.appliances.values()].map((appliance) => accessesOf(appliance)));
   const unreachable = answers.flatMap((answer) => ('unreachable' in answer ? [answer.unreachable] : []));
@@ -77,8 +78,8 @@ export async function listAccesses(ports: Ports): Promise<ListedAccesses> {
 }
 
 /**
- * @throws MoverError ACCESS_NOT_FOUND; UNREACHABLE when an appliance that does not answer may have
- * it
+ * Finds an access. @throws MoverError ACCESS_NOT_FOUND; UNREACHABLE when an appliance that does not
+ * answer may have it
  */
 export async function getAccess(ports: Ports, access: AccessId): Promise<ListedAccess> {
   const { accesses, unreachable } = await listAccesses(ports);
@@ -90,7 +91,7 @@ export async function getAccess(ports: Ports, access: AccessId): Promise<ListedA
 }
 
 /**
- * Closed again it is no error.
+ * Closes an access. Closing it again is no error.
  * @throws MoverError ACCESS_NOT_FOUND; UNREACHABLE when an appliance that does not answer may have
  * it
  */

@@ -1,5 +1,4 @@
-// Where the images of an appliance are reached over NBD, as an address and as the URI that disk
-// tools take.
+// Where an appliance serves images over NBD: the address, and URIs for disk tools.
 import type { AppliancePort } from '../../control/ports.js';
 
 export interface ImageAddress {
@@ -8,8 +7,8 @@ export interface ImageAddress {
 }
 
 /**
- * In a container an appliance listens on every interface; the host of its control URL is the one to
- * use then.
+ * The NBD address of an appliance. In a container it listens on every interface; then the host of
+ * its control URL is used.
  * @throws MoverError UNREACHABLE
  */
 export async function imageAddressOf({ url, calls }: AppliancePort): Promise<ImageAddress> {
@@ -18,7 +17,7 @@ export async function imageAddressOf({ url, calls }: AppliancePort): Promise<Ima
   return { host: everywhere ? new URL(url).hostname : nbd.host, port: nbd.port };
 }
 
-/** @example "nbd://127.0.0.1:10809/access-3f2a9c1b/vm-1-disk-0" */
+/** An export's URI. @example "nbd://127.0.0.1:10809/access-3f2a9c1b/vm-1-disk-0" */
 export function imageUri({ host, port }: ImageAddress, exportName: string): string {
   const named = host.includes(':') && !host.startsWith('[') ? `[${host}]` : host;
   return `nbd://${named}:${port}/${exportName}`;

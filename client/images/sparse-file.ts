@@ -1,10 +1,9 @@
-// Writes a disk image that takes only the space of its data, and appears under its name only when
-// it is whole.
+// Writes a sparse disk image. It appears under its name only when it is complete.
 import { randomBytes } from 'node:crypto';
 import { link, open, rename, rm, type FileHandle } from 'node:fs/promises';
 import { invalidField, type MoverError } from '../../contracts/errors.js';
 
-/** Grain of the holes, bytes: the block size of common file systems. */
+/** Smallest hole, bytes: the block size of common file systems. */
 const GRAIN_BYTES = 4096;
 const ZEROES = Buffer.alloc(GRAIN_BYTES);
 
@@ -20,7 +19,7 @@ export class SparseFile {
     this.#file = file;
   }
 
-  /** Makes a draft beside the path, all zeroes. @throws the system's error */
+  /** Makes an all-zero draft beside the path. @throws the system's error */
   static async create(path: string, sizeBytes: number): Promise<SparseFile> {
     const draft = `${path}.${randomBytes(4).toString('hex')}.part`;
     const file = await open(draft, 'wx');
@@ -34,12 +33,14 @@ export class SparseFile {
     return new SparseFile(path, draft, file);
   }
 
-  /** Bytes that are not in a hole. */
+  /** Bytes outside holes. */
   get dataBytes(): number {
     return this.#dataBytes;
   }
 
-  /** `offset` is a multiple of 4 KiB. Zeroes are left out, grain by grain. */
+  /**
+   * Writes data at `offset`, a multiple of 4 KiB. Blocks of 4 KiB that are all zero are left out.
+   */
   async write(offset: number, data: Buffer): Promise<void> {
     for (let start = nextData(data, 0); start < data.length;) {
       const end = nextZero(data, start);
@@ -50,8 +51,8 @@ export class SparseFile {
   }
 
   /**
-   * On stable storage, and under its name.
-   * @throws MoverError INVALID_REQUEST when the name is taken and may not be.
+   * Syncs the file to stable storage and gives it its name.
+   * @throws MoverError INVALID_REQUEST when the name is taken and `overwrite` is false.
    */
   async publish(overwrite: boolean): Promise<void> {
     await this.#file.sync();
@@ -70,7 +71,7 @@ export class SparseFile {
     }
   }
 
-  /** Removes the draft. To be called instead of `publish`. */
+  /** Removes the draft. Call it instead of `publish`. */
   async discard(): Promise<void> {
     await this.#file.close().catch(() => undefined);
     await rm(this.#draft, { force: true });

@@ -1,15 +1,15 @@
-// Names of moves: a workflow id that people can read.
+// Readable workflow ids for moves.
 import { randomBytes } from 'node:crypto';
 import type { ParsedMoveInput } from '../../contracts/move.js';
 
 /**
- * Bytes of randomness at the end of a default id: two moves of one volume to one group on one day
- * don't collide.
+ * Random bytes at the end of a default id. They keep two moves of one volume to one group on one
+ * day apart.
  */
 const UNIQUE_BYTES = 4;
 
 /**
- * @example "move-vm-1-disk-0-to-cg-silver-3f9a0c12",
+ * A default workflow id. @example "move-vm-1-disk-0-to-cg-silver-3f9a0c12",
  * "move-vm-1-disk-0-and-2-more-to-cg-silver-88c01d7e"
  */
 export function defaultWorkflowId(input: ParsedMoveInput): string {

@@ -1,4 +1,4 @@
-// Moves as Temporal workflows: planned, started, looked at, listed, followed, cancelled.
+// Moves as Temporal workflows: plan, start, get, list, follow and cancel them.
 import type { WorkflowExecutionInfo } from '@temporalio/client';
 import { randomUUID } from 'node:crypto';
 import { refuseUnlessOk } from '../../activities/plan.js';
@@ -52,7 +52,7 @@ export class Moves implements MoveClient {
     const input = parseOrRefuse(moveInputSchema, given, 'move');
     if (options.planFirst === true) await this.#refuseHopeless(input);
     const workflowId = options.workflowId ?? defaultWorkflowId(input);
-    // An id that a move can't have is refused before there is a workflow.
+    // Refuses a workflow id too long for a move id before a workflow exists.
     moveIdOf(workflowId, randomUUID());
     const run = await this.#runs.start({
       workflowId,

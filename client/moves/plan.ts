@@ -1,11 +1,11 @@
-// The plan of a move, with what this program finds of clocks.
+// The plan of a move, with this program's findings about clocks.
 import { planMove } from '../../activities/plan.js';
 import type { Estate } from '../../contracts/estate.js';
 import type { MovePlan, ParsedMoveInput } from '../../contracts/move.js';
 import type { Ports } from '../../control/ports.js';
 import { workerClockWarnings } from './worker-clock.js';
 
-/** The plan's own checks know every clock but the worker's. */
+/** Plans a move and adds the worker's clock; the plan itself compares all others. */
 export async function planWithClocks(ports: Ports, estate: Estate, input: ParsedMoveInput): Promise<MovePlan> {
   const [plan, worker] = await Promise.all([planMove(ports, input), workerClockWarnings(estate)]);
   const warnings = [...(plan.warnings ?? []), ...worker];

@@ -1,5 +1,4 @@
-// Reports of moves that ended, from the replica site: they are there when Temporal's history of a
-// move is gone.
+// Reports of ended moves from the replica site, which outlive Temporal's history.
 import { anyAppliance, type Ports } from '../../control/ports.js';
 import { MoverError, parseOrRefuse } from '../../contracts/errors.js';
 import { moveIdSchema } from '../../contracts/ids.js';
@@ -8,7 +7,7 @@ import { encodedWorkflowId, parseMoveId } from '../../contracts/move-id.js';
 import type { Move } from './move-client.js';
 
 /**
- * By move id, or by workflow id (its newest move).
+ * Finds a report by move id, or by workflow id (its newest move).
  * @throws MoverError REPORT_NOT_FOUND, INVALID_REQUEST, UNREACHABLE
  */
 export async function getReport(ports: Ports, id: string): Promise<StoredMoveReport> {
@@ -18,7 +17,7 @@ export async function getReport(ports: Ports, id: string): Promise<StoredMoveRep
   return await anyAppliance(ports, ({ calls }) => calls.report({ move }));
 }
 
-/** A move that Temporal has forgotten, by its report. */
+/** A move that Temporal has dropped, built from its report. */
 export function moveOf(stored: StoredMoveReport): Move {
   const { workflowId, firstRunId } = parseMoveId(stored.move);
   const { move, outcome, startedAtMs, endedAtMs, progress, report, problem } = stored;

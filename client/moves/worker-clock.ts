@@ -1,4 +1,5 @@
-// Whether the worker's clock goes with this program's: moves in windows are begun and ended by it.
+// Compares the worker's clock with this program's. The worker's clock starts and ends moves in
+// windows.
 import { ClockComparison } from '../../control/clock/compare-clocks.js';
 import { MoverError } from '../../contracts/errors.js';
 import { controlUrl, type Estate } from '../../contracts/estate.js';
@@ -6,12 +7,12 @@ import { healthOperation } from '../../contracts/health.js';
 import { createApiClient } from '../../control/client.js';
 
 /**
- * Longest wait for a worker's health, ms: it asks Temporal first. A plan is none the worse without
- * it.
+ * Longest wait for a worker's health, ms; the worker asks Temporal first. The plan is complete
+ * without it.
  */
 const HEALTH_MS_MAX = 2_000;
 
-/** Sentences about the worker's clock; none when it can't be asked. */
+/** Sentences about the worker's clock; none when the worker can't be asked. */
 export async function workerClockWarnings({ worker }: Estate): Promise<string[]> {
   if (worker.health.port === 0) return [];
   try {

@@ -1,4 +1,4 @@
-// Named recovery points: closed now under a name, or an earlier point named, or kept longer.
+// Bookmarks: closes a point under a name, names an earlier point, or changes how long one is kept.
 import { requireGroup } from '../../control/site-lookup.js';
 import { anyAppliance, applianceOf, type Ports } from '../../control/ports.js';
 import { applianceApi } from '../../contracts/appliance-api.js';
@@ -7,15 +7,16 @@ import type { RecoveryPoint } from '../../contracts/point.js';
 import type { InputOf } from '../../contracts/route.js';
 
 /**
- * Without a name it is a point like those that the clock closes. Kept as the group's policy says
+ * Input for closing a point. Without a name the point is ordinary. The group's policy keeps it
  * unless `keep` says otherwise.
  */
 export type ClosePointInput = InputOf<typeof applianceApi.closePoint>;
-/** Without a name the point's bookmark keeps the one it has. */
+/** Input for naming a point. If it has no name, the bookmark keeps its present one. */
 export type MarkPointInput = InputOf<typeof applianceApi.markPoint>;
 
 /**
- * Asks the appliance that serves the group, and no other: it alone knows the group's splitters.
+ * Closes a point. It asks the appliance that serves the group: only that one knows the group's
+ * splitters.
  * @throws MoverError INVALID_REQUEST, GROUP_NOT_FOUND, GROUP_PAUSED, UNREACHABLE
  */
 export async function closePoint(ports: Ports, input: ClosePointInput): Promise<RecoveryPoint> {
@@ -25,8 +26,8 @@ export async function closePoint(ports: Ports, input: ClosePointInput): Promise<
 }
 
 /**
- * @throws MoverError INVALID_REQUEST (no name yet, or a move's bookmark would be renamed),
- * POINT_NOT_FOUND, UNREACHABLE
+ * Names a point. @throws MoverError INVALID_REQUEST (no name yet, or a move's bookmark would be
+ * renamed), POINT_NOT_FOUND, UNREACHABLE
  */
 export async function markPoint(ports: Ports, input: MarkPointInput): Promise<RecoveryPoint> {
   const asked = parseOrRefuse(applianceApi.markPoint.input, input, 'bookmark');

@@ -1,4 +1,4 @@
-// One recovery point of a volume or a group: by its id, by a time, or the newest.
+// Finds one recovery point of a volume or a group: by its id, by a time, or the newest.
 import type { PointId } from '../../contracts/ids.js';
 import { momentMs } from '../../contracts/moment.js';
 import type { FoundPoint } from '../../contracts/point.js';
@@ -6,16 +6,16 @@ import { anyAppliance, type Ports } from '../../control/ports.js';
 import type { PointOwner } from './list.js';
 
 export type PointInput = PointOwner & {
-  /** Which point; with neither this nor a time the newest. */
+  /** The point's id. Without this and `atMs` it is the newest point. */
   readonly point?: PointId | undefined;
   /**
-   * The last point, in the order of the timeline, whose time is not later than this: milliseconds
-   * since 1970-01-01 UTC, or text as people write it ("2026-11-23T10:00:00Z", "-2h").
+   * Finds the last point, in the order of the timeline, whose time is not later than this:
+   * milliseconds since 1970-01-01 UTC, or text ("2026-11-23T10:00:00Z", "-2h").
    */
   readonly atMs?: number | string | undefined;
 };
 
-/** @throws MoverError INVALID_REQUEST, POINT_NOT_FOUND, UNREACHABLE */
+/** Finds a point. @throws MoverError INVALID_REQUEST, POINT_NOT_FOUND, UNREACHABLE */
 export async function findPoint(ports: Ports, input: PointInput): Promise<FoundPoint> {
   const { point } = input;
   const atMs = input.atMs === undefined ? undefined : momentMs(input.atMs, 'atMs', Date.now());

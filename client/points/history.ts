@@ -1,10 +1,10 @@
-// A whole history for a timeline: of a group with the holes of its volumes, which only a volume's
-// own listing has.
+// The whole history for a timeline. A group's listing lacks holes, so they are read from its
+// volumes' listings.
 import { anyAppliance, type Ports } from '../../control/ports.js';
 import type { Hole } from '../../contracts/point.js';
 import { type ListedPoints, listPoints, type PointOwner } from './list.js';
 
-/** @throws MoverError GROUP_NOT_FOUND, VOLUME_NOT_FOUND, UNREACHABLE */
+/** Lists a history. @throws MoverError GROUP_NOT_FOUND, VOLUME_NOT_FOUND, UNREACHABLE */
 export async function listHistory(ports: Ports, owner: PointOwner): Promise<ListedPoints> {
   const listed = await listPoints(ports, owner);
   if ('volume' in owner) return listed;

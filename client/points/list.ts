@@ -1,11 +1,11 @@
-// The recovery points of a group or a volume, with its holes and owners.
+// Lists the recovery points of a group or a volume, with holes and owners.
 import { anyAppliance, type Ports } from '../../control/ports.js';
 import { findGroup, findVolume } from '../../control/site-lookup.js';
 import { MoverError } from '../../contracts/errors.js';
 import { type GroupId, groupIdSchema, type VolumeId, volumeIdSchema } from '../../contracts/ids.js';
 import type { DamagedMember, Hole, Ownership, RecoveryPoint } from '../../contracts/point.js';
 
-/** Points of a group, or of any group that contains a volume. */
+/** Points of a group, or of all groups that contain a volume. */
 export type PointOwner = { readonly group: GroupId } | { readonly volume: VolumeId };
 
 export interface ListedPoints {
@@ -13,13 +13,13 @@ export interface ListedPoints {
   readonly points: RecoveryPoint[];
   /** Spans of the volume of which only the end state can be recovered. */
   readonly holes: Hole[];
-  /** When which group owned the volume; of a group: which volumes it owned when. Oldest first. */
+  /** A volume's owners, or a group's volumes, over time. Oldest first. */
   readonly owners: Ownership[];
-  /** Members of points that can't be opened, or not wholly, because stored data is damaged. */
+  /** Members of points that can't be opened, or only in part, because stored data is damaged. */
   readonly damaged?: readonly DamagedMember[] | undefined;
 }
 
-/** @throws MoverError GROUP_NOT_FOUND, VOLUME_NOT_FOUND, UNREACHABLE */
+/** Lists points. @throws MoverError GROUP_NOT_FOUND, VOLUME_NOT_FOUND, UNREACHABLE */
 export async function listPoints(ports: Ports, owner: PointOwner): Promise<ListedPoints> {
   const points: RecoveryPoint[] = [];
   const holes: Hole[] = [];
@@ -42,7 +42,7 @@ export async function listPoints(ports: Ports, owner: PointOwner): Promise<Liste
 }
 
 /**
- * Whether a name that may be either is a group or a volume; a group if both exist.
+ * Resolves a name to a group or a volume; a group if both exist.
  * @throws MoverError VOLUME_NOT_FOUND when it is neither; UNREACHABLE
  */
 export async function ownerNamed(ports: Ports, name: string): Promise<PointOwner> {

@@ -1,4 +1,4 @@
-// Recovery points: listed, found, closed, named, and copied to files.
+// The SDK's client for recovery points: list, find, close, name, and copy to files.
 import type { FoundPoint, RecoveryPoint } from '../../contracts/point.js';
 import type { Ports } from '../../control/ports.js';
 import { closePoint, type ClosePointInput, markPoint, type MarkPointInput } from './bookmarks.js';
@@ -9,13 +9,15 @@ import { recover, type Recovered, type RecoverInput, type RecoverOptions } from 
 
 export interface PointClient {
   /**
-   * The newest, the one that is named, or the last before a time.
+   * Finds the newest point, a given one, or the last before a time.
    * @throws INVALID_REQUEST, POINT_NOT_FOUND
    */
   get(input: PointInput): Promise<FoundPoint>;
-  /** Oldest first. @throws GROUP_NOT_FOUND, VOLUME_NOT_FOUND */
+  /** Lists points, oldest first. @throws GROUP_NOT_FOUND, VOLUME_NOT_FOUND */
   list(owner: PointOwner): Promise<ListedPoints>;
-  /** As `list`; of a group with the holes of its volumes too: what a timeline is made of. */
+  /**
+   * Like `list`, but a group's history includes its volumes' holes. Timelines are drawn from it.
+   */
   history(owner: PointOwner): Promise<ListedPoints>;
   /**
    * Closes a recovery point of a group now, as a bookmark if a name is given.
@@ -23,9 +25,9 @@ export interface PointClient {
    */
   close(input: ClosePointInput): Promise<RecoveryPoint>;
   /**
-   * Names a recovery point, or says anew how long its bookmark is kept.
-   * @throws POINT_NOT_FOUND; INVALID_REQUEST when it has no name yet and none is given, or a move's
-   *   bookmark would be renamed
+   * Names a recovery point, or changes how long its bookmark is kept.
+   * @throws POINT_NOT_FOUND; INVALID_REQUEST when it has no name and none is given, or a move's
+   * bookmark would be renamed
    */
   mark(input: MarkPointInput): Promise<RecoveryPoint>;
   /**
@@ -33,7 +35,7 @@ export interface PointClient {
    * @throws POINT_NOT_FOUND, POINT_TRIMMED, INVALID_REQUEST (a file exists)
    */
   recover(input: RecoverInput, options?: RecoverOptions): Promise<Recovered>;
-  /** Whether a name is a group's or a volume's. @throws VOLUME_NOT_FOUND when neither */
+  /** Resolves a name to a group or a volume. @throws VOLUME_NOT_FOUND when it is neither */
   ownerNamed(name: string): Promise<PointOwner>;
 }
 

@@ -1,4 +1,4 @@
-// Recovery to files: opens a recovery point over NBD and copies it, one sparse image a volume.
+// Recovers to files: opens a recovery point over NBD and copies it, one sparse image per volume.
 import { mkdir, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { anyAppliance, type Ports } from '../../control/ports.js';
@@ -15,17 +15,17 @@ import { SparseFile, taken } from '../images/sparse-file.js';
 
 export type RecoverInput = PointInput & {
   /**
-   * A volume's image file; a folder (made if it is missing) for a group, or to have the file named
-   * after the volume.
+   * The image file of a volume. Or a folder, made if missing: required for a group; a volume's file
+   * in it is named after the volume.
    */
   readonly to: string;
-  /** Whether existing files may be replaced; default false. */
+  /** Whether existing files may be replaced. Default: false. */
   readonly overwrite?: boolean | undefined;
 };
 
 export interface RecoverOptions {
   readonly signal?: AbortSignal | undefined;
-  /** Called now and then with how much of all volumes is copied. */
+  /** Called from time to time with the bytes copied of all volumes. */
   readonly onProgress?: ((doneBytes: number, totalBytes: number) => void) | undefined;
 }
 
@@ -33,7 +33,7 @@ export interface RecoveredVolume {
   readonly volume: VolumeId;
   readonly path: string;
   readonly sizeBytes: number;
-  /** Bytes that are not zero, by 4 KiB blocks: what the sparse file takes. */
+  /** Bytes of the 4 KiB blocks that are not all zero: the space that the sparse file takes. */
   readonly dataBytes: number;
   readonly position: number;
 }
@@ -41,15 +41,16 @@ export interface RecoveredVolume {
 export interface Recovered {
   readonly point: RecoveryPoint;
   readonly files: RecoveredVolume[];
-  /** Members of the group that the point does not contain, with the reason. */
+  /** Members of the group that are not in the point, with the reason. */
   readonly leftOut: LeftOut[];
-  /** A sentence, if the point was looked for by a time and a clock was in doubt thereabouts. */
+  /**
+   * A sentence about a clock in doubt around the requested time; only for a point found by time.
+   */
   readonly doubt?: string | undefined;
 }
 
 /**
- * Copies a recovery point to files. They appear under their names only when every one of them is
- * whole.
+ * Copies a recovery point to files. They get their names only when all of them are complete.
  * @throws MoverError POINT_NOT_FOUND, POINT_TRIMMED, UNREACHABLE, INVALID_REQUEST (a file exists);
  * the signal's reason
  */
@@ -133,7 +134,10 @@ async function openMember(
   }
 }
 
-/** Every appliance serves the images of the whole replica site; the first that does is taken. */
+/**
+ * Opens an image at the first appliance that answers; each serves the images of the whole replica
+ * site.
+ */
 async function openImage(ports: Ports, exportName: string): Promise<NbdClient> {
   return await anyAppliance(ports, async (appliance) => {
     const address = await imageAddressOf(appliance);

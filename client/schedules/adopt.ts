@@ -1,5 +1,5 @@
-// A schedule made by hand, as it should have been made: what the Temporal UI's form could not set
-// is set, all else stays.
+// Corrects a schedule made by hand: sets what the Temporal UI's form could not set, and leaves the
+// rest.
 import type { ScheduleDescription, ScheduleUpdateOptions } from '@temporalio/client';
 import { z } from 'zod';
 import { batchInputSchema } from '../../contracts/batch.js';
@@ -10,11 +10,11 @@ import { CATCH_UP_MS_SENSIBLE } from './schedule-warnings.js';
 
 export interface AdoptOptions {
   readonly overlap?: Overlap | undefined;
-  /** Default: what it has if that is sensible, else 10 minutes. */
+  /** Default: the present value if it is sensible, else 10 minutes. */
   readonly catchUpMs?: number | undefined;
   readonly jitterMs?: number | undefined;
   readonly pauseOnFailure?: boolean | undefined;
-  /** Of a schedule that has none: its times are read in it from then on. */
+  /** Time zone for a schedule that has none. Its times are read in it from then on. */
   readonly timeZone?: string | undefined;
 }
 
@@ -25,7 +25,7 @@ const adoptSchema = z.strictObject({
   pauseOnFailure: z.boolean(),
 });
 
-/** @throws MoverError INVALID_REQUEST */
+/** The corrected schedule. @throws MoverError INVALID_REQUEST */
 export function adoptedFrom(
   name: string,
   { spec, action, policies, state, typedSearchAttributes }: ScheduleDescription,

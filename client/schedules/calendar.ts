@@ -1,19 +1,16 @@
-// Times of a calendar as numbers, one set of spans a field: what cron texts, calendars as JSON and
-// what the server answers all become.
+// Calendar times as numbers, one set of spans per field. Cron texts, JSON calendars and the
+// server's answers are converted to it.
 import { type CalendarSpec, type CalendarSpecDescription, DAYS_OF_WEEK, type Month, MONTHS } from '@temporalio/client';
 import { z } from 'zod';
 
-/** From `start` to `end`, both included, every `step`-th. */
+/** The values from `start` to `end`, both included, every `step`-th. */
 export interface Span {
   readonly start: number;
   readonly end: number;
   readonly step: number;
 }
 
-/**
- * Smallest and largest value of each field. Days of the week count from Sunday, 0; months from
- * January, 1.
- */
+/** Smallest and largest value of each field. Sunday is day 0, January is month 1. */
 export const FIELD_LIMITS = {
   second: { min: 0, max: 59 },
   minute: { min: 0, max: 59 },
@@ -44,7 +41,7 @@ export function only(...values: readonly number[]): readonly Span[] {
   return values.map((value) => ({ start: value, end: value, step: 1 }));
 }
 
-/** In order, each once. */
+/** All values, sorted and unique. */
 export function valuesOf(spans: readonly Span[]): number[] {
   const values = new Set<number>();
   for (const { start, end, step } of spans) for (let value = start; value <= end; value += step) values.add(value);
@@ -58,10 +55,7 @@ export function isAll(field: CalendarField, spans: readonly Span[]): boolean {
 
 const MONTH_LENGTHS = [31, 29, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31] as const;
 
-/**
- * Whether there is any day like that: 30 February is none. Which weekday a date is on is not looked
- * at.
- */
+/** Whether any date matches; 30 February does not. Weekdays are not considered. */
 export function hasDays({ dayOfMonth, month }: Calendar): boolean {
   const [first = FIELD_LIMITS.dayOfMonth.max + 1] = valuesOf(dayOfMonth);
   return valuesOf(month).some((number) => first <= (MONTH_LENGTHS[number - 1] ?? 0));
@@ -88,7 +82,7 @@ const numberWords = (field: CalendarField): string =>
 const monthNumber = z.enum(MONTHS).transform((name) => MONTHS.indexOf(name) + 1);
 const weekdayNumber = z.enum(DAYS_OF_WEEK).transform((name) => DAYS_OF_WEEK.indexOf(name));
 
-/** Temporal's CalendarSpec, with Temporal's defaults for what is left out. */
+/** Temporal's CalendarSpec, with Temporal's defaults for omitted fields. */
 export const calendarSchema = z
   .strictObject({
     second: fieldSchema('second', numberIn('second'), numberWords('second')).optional(),
@@ -115,7 +109,7 @@ export const calendarSchema = z
 
 const FIELDS: readonly CalendarField[] = ['second', 'minute', 'hour', 'dayOfMonth', 'month', 'dayOfWeek', 'year'];
 
-/** As Temporal's client takes it. */
+/** A calendar in the form that Temporal's client takes. */
 export function specOf(calendar: Calendar): CalendarSpec {
   const { second, minute, hour, dayOfMonth, year } = calendar;
   return {
@@ -129,7 +123,7 @@ export function specOf(calendar: Calendar): CalendarSpec {
   };
 }
 
-/** As Temporal's client describes it. */
+/** A calendar from the form in which Temporal's client describes it. */
 export function calendarOf(description: CalendarSpecDescription): Calendar {
   const { second, minute, hour, dayOfMonth, year } = description;
   return {
@@ -147,7 +141,7 @@ export function calendarOf(description: CalendarSpecDescription): Calendar {
       end: DAYS_OF_WEEK.indexOf(end),
       step,
     })),
-    // The server writes "any year" as none.
+    // The server writes "any year" as an empty list.
     year: year.length === 0 ? allOf('year') : year,
   };
 }

@@ -1,5 +1,5 @@
-// Cron texts as Temporal reads them, checked before anything is made of them; and calendars written
-// as cron texts again.
+// Parses cron texts as Temporal does, so that faults show before a schedule exists; and writes
+// calendars as cron texts.
 import {
   allOf,
   type Calendar,
@@ -15,13 +15,13 @@ import {
 
 export interface Cron {
   readonly calendar: Calendar;
-  /** Of `CRON_TZ=` or `TZ=` at its beginning. */
+  /** The zone from a leading `CRON_TZ=` or `TZ=`. */
   readonly timeZone?: string;
   /** The five to seven fields, or the shorthand, without zone and comment. */
   readonly fields: string;
 }
 
-/** Why a cron text is not one, as a sentence. */
+/** Why a text is not a cron text, as a sentence. */
 export class CronError extends Error {}
 
 const SHORTHANDS: ReadonlyMap<string, string> = new Map([
@@ -51,13 +51,13 @@ const FIELD_WORDS: Readonly<Record<CalendarField, string>> = {
   year: 'year',
 };
 
-/** @throws CronError */
+/** Parses a cron text. @throws CronError */
 export function parseCron(text: string): Cron {
   const split = splitCron(text);
   return { calendar: calendarOf(split.fields), ...split };
 }
 
-/** The zone that it begins with, if any, and its fields, unchecked. */
+/** Splits a cron text into its zone, if any, and its fields, unchecked. */
 export function splitCron(text: string): Pick<Cron, 'timeZone' | 'fields'> {
   const [uncommented = ''] = text.split('#', 1);
   const { timeZone, rest = '' } =
@@ -103,7 +103,7 @@ function spanOf(field: CalendarField, text: string): readonly Span[] {
   const { min, max } = FIELD_LIMITS[field];
   const step = stepText === undefined ? 1 : Number(stepText);
   const start = first === undefined ? min : valueOf(field, first, text);
-  // "5/15" goes on to the end of the field.
+  // "5/15" continues to the end of the field.
   const openEnd = stepText === undefined ? start : max;
   const end = last === undefined ? (first === undefined ? max : openEnd) : valueOf(field, last, text);
   if (step < 1 || end < start) throw refused(field, text);
@@ -120,7 +120,7 @@ function valueOf(field: CalendarField, word: string, text: string): number {
   return number;
 }
 
-/** Sunday is 0, and 7 as well. */
+/** Largest weekday: Sunday is 0, and 7 as well. */
 const SUNDAY_TOO = 7;
 
 function withSundays({ start, end, step }: Span): readonly Span[] {
@@ -142,7 +142,9 @@ function refused(field: CalendarField, text: string): CronError {
   );
 }
 
-/** Five fields where they say it all, else six with the year or seven with seconds. */
+/**
+ * Writes a cron text: five fields where they suffice, else six with the year or seven with seconds.
+ */
 export function cronOf(calendar: Calendar): string {
   const { second, year } = calendar;
   const hasSeconds = valuesOf(second).join() !== '0';

@@ -1,14 +1,13 @@
-// The groups that a schedule's batches are for: a name that is mistyped should be told by day, not
-// by the night's first run.
+// Checks the groups that a schedule names, so that a typing error shows by day and not in the
+// night's first run.
 import { findGroups } from '../../control/site-lookup.js';
 import type { Ports } from '../../control/ports.js';
 import type { BatchInput } from '../../contracts/batch.js';
 import { MoverError, type Reason } from '../../contracts/errors.js';
 
 /**
- * @returns whether the estate could be asked: a schedule may be made before its estate is started
- * @throws MoverError INVALID_REQUEST naming each field that names a group which the estate does not
- * have
+ * @returns false when the estate did not answer: a schedule may be made before its estate starts
+ * @throws MoverError INVALID_REQUEST naming each field with a group that the estate does not have
  */
 export async function refuseUnknownGroups(ports: Ports, batch: BatchInput): Promise<boolean> {
   const known = await groupsKnown(ports);
@@ -33,7 +32,7 @@ async function groupsKnown(ports: Ports): Promise<ReadonlySet<string> | undefine
   }
 }
 
-/** Every group that is named, with the field that names it. */
+/** Every group named in a batch, with its field. */
 function groupsIn({
   moves = [],
   select,

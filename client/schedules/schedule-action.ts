@@ -1,5 +1,4 @@
-// What a schedule starts, and how it is made in Temporal: the same for a new schedule and for one
-// that is changed.
+// The workflow that a schedule starts, in Temporal's form, for both new and changed schedules.
 import type { ScheduleOptions, ScheduleOptionsStartWorkflowAction } from '@temporalio/client';
 import { type SearchAttributePair, TypedSearchAttributes, type Workflow } from '@temporalio/common';
 import type { BatchInput } from '../../contracts/batch.js';
@@ -14,7 +13,7 @@ export const BATCH_WORKFLOW = 'moveBatch';
 
 export type Action = ScheduleOptionsStartWorkflowAction<Workflow>;
 
-/** Temporal appends the time of each run. */
+/** The workflow id's prefix. Temporal appends the time of each run. */
 export function workflowIdOf(schedule: string): string {
   return `${schedule}-batch`;
 }
@@ -40,7 +39,7 @@ export function policiesOf({
 }
 
 /**
- * Of the schedule and of each batch it starts: what is known before it runs. The batch sets its id
+ * Attributes known before a run, for the schedule and each of its batches. The batch sets its id
  * and outcome itself.
  */
 export function attributesOf({ to, select, moves }: BatchInput): TypedSearchAttributes {
@@ -57,7 +56,7 @@ function single(key: typeof SEARCH_KEYS.ToGroup, groups: ReadonlySet<string>): S
   return groups.size === 1 ? [...groups].map((group) => ({ key, value: keywordOf(group) })) : [];
 }
 
-/** For a namespace that does not know the search attributes. */
+/** The action without search attributes, for a namespace that does not know them. */
 export function unsearchable({ typedSearchAttributes: _unknown, ...action }: Action): Action {
   return action;
 }

@@ -1,5 +1,5 @@
-// What a schedule of batches is made from, checked as a whole before anything is made: nobody is
-// awake when it runs.
+// The input of a schedule of batches. It is checked as a whole beforehand, since nobody is awake
+// when it runs.
 import type { CalendarSpec, ScheduleSpec } from '@temporalio/client';
 import { z } from 'zod';
 import { type BatchInput, batchInputSchema, WEEKDAYS } from '../../contracts/batch.js';
@@ -8,7 +8,7 @@ import { checkBatchInput } from '../batches/check-input.js';
 import { allOf, type Calendar, calendarSchema, hasDays, only, specOf } from './calendar.js';
 import { CronError, parseCron, splitCron } from './cron.js';
 
-/** Temporal's names: what becomes of a run whose time comes while the one before still runs. */
+/** Temporal's names for what happens when a run is due while the previous one still runs. */
 export const OVERLAPS = ['SKIP', 'BUFFER_ONE', 'BUFFER_ALL', 'CANCEL_OTHER', 'TERMINATE_OTHER', 'ALLOW_ALL'] as const;
 export const overlapSchema = z.enum(OVERLAPS);
 export type Overlap = z.infer<typeof overlapSchema>;
@@ -16,18 +16,16 @@ export type Overlap = z.infer<typeof overlapSchema>;
 const SECOND_MS = 1_000;
 const DAY_MS = 86_400_000;
 /**
- * A run that an outage of Temporal kept from its time is still begun for so long: later, its window
- * is someone else's morning.
+ * How late a run that an outage delayed may still start, ms. Later would be another part of the day
+ * than its window.
  */
 export const CATCH_UP_MS_DEFAULT = 10 * 60_000;
-/** The server's own bounds. */
+/** The server's smallest value. */
 const CATCH_UP_MS_MIN = 10 * SECOND_MS;
 const CATCH_UP_MS_MAX = 365 * DAY_MS;
 const JITTER_MS_MAX = DAY_MS;
 const TIMES_MAX = 50;
-/**
- * The names of a batch's moves begin with its schedule's name, and a move's id has 300 characters.
- */
+/** Longest name. The ids of a batch's moves begin with it, and a move's id has 300 characters. */
 const NAME_LENGTH_MAX = 100;
 const NOTE_LENGTH_MAX = 1_000;
 
@@ -52,8 +50,8 @@ const scheduleInputSchema = z
   .strictObject({
     name: scheduleNameSchema,
     /**
-     * As Temporal reads it: a day of the month *and* a day of the week, if both are given. May
-     * begin with `CRON_TZ=<zone> `.
+     * A cron text as Temporal reads it: a day of the month *and* a day of the week must match if
+     * both are given. May begin with `CRON_TZ=<zone> `.
      */
     cron: z
       .union([z.string(), z.array(z.string()).min(1).max(TIMES_MAX)], { error: 'a cron text, or a list of them' })
@@ -61,9 +59,9 @@ const scheduleInputSchema = z
         for (const message of cronFaults(listOf(cron))) context.addIssue({ code: 'custom', message });
       })
       .optional(),
-    /** Times of day, … */
+    /** Times of day. */
     at: z.array(clockTime).min(1).max(TIMES_MAX).optional(),
-    /** … every day, or on these. */
+    /** The days on which `at` applies. Default: every day. */
     days: z.array(z.enum(WEEKDAYS)).min(1).optional(),
     /** Temporal's CalendarSpec. */
     calendars: z.array(calendarSchema.refine(hasDays, NEVER)).min(1).max(TIMES_MAX).optional(),
@@ -71,12 +69,12 @@ const scheduleInputSchema = z
     batch: batchInputSchema,
     overlap: overlapSchema.default('SKIP'),
     catchUpMs: catchUpMsSchema.default(CATCH_UP_MS_DEFAULT),
-    /** Each run begins up to so much later than its time. */
+    /** Each run starts up to this much after its time. */
     jitterMs: jitterMsSchema.default(0),
-    /** A batch that fails, or that its failure policy stops, pauses the schedule. */
+    /** Pauses the schedule when a batch fails or its failure policy stops it. */
     pauseOnFailure: z.boolean().default(true),
     note: z.string().max(NOTE_LENGTH_MAX).optional(),
-    /** Of a new schedule; one that is there already stays as it is. */
+    /** The state of a new schedule. An existing one keeps its state. */
     paused: z.boolean().default(false),
   })
   .superRefine((input, context) => {
@@ -88,26 +86,28 @@ const scheduleInputSchema = z
     if (zones.size === 0) refuse('timeZone', 'say which clocks are meant, for example Europe/Paris, or UTC');
     if (zones.size > 1) refuse('cron', `one schedule has one time zone, not ${[...zones].join(' and ')}`);
   });
-/** Times are in `timeZone`, and exactly one of `cron`, `at` and `calendars` says which. */
+/**
+ * A schedule's input. Times are in `timeZone`. Give exactly one of `cron`, `at` and `calendars`.
+ */
 export type ScheduleInput = Omit<z.input<typeof scheduleInputSchema>, 'calendars'> & {
   readonly calendars?: readonly CalendarSpec[] | undefined;
 };
 
-/** A schedule's input, found good, as Temporal's client takes it. */
+/** A checked input in the form that Temporal's client takes. */
 export interface CheckedSchedule extends Omit<z.output<typeof scheduleInputSchema>, 'batch'> {
   readonly spec: ScheduleSpec;
   readonly times: readonly Calendar[];
   readonly zone: string;
-  /** As given, with who asks: what it leaves out is decided when it runs. */
+  /** The batch as given, plus who asks. Its defaults are filled in when it runs. */
   readonly batch: BatchInput;
 }
 
-/** Of what came from outside. @throws MoverError INVALID_REQUEST naming every field at fault */
+/** Checks input from outside. @throws MoverError INVALID_REQUEST naming every field at fault */
 export function assertScheduleInput(value: unknown): asserts value is ScheduleInput {
   parseOrRefuse(scheduleInputSchema, value, 'schedule');
 }
 
-/** @throws MoverError INVALID_REQUEST naming every field at fault */
+/** Checks a schedule. @throws MoverError INVALID_REQUEST naming every field at fault */
 export function checkSchedule(given: ScheduleInput): CheckedSchedule {
   const input = parseOrRefuse(scheduleInputSchema, given, 'schedule');
   const batch: BatchInput = { operator: `schedule ${input.name}`, ...given.batch };
@@ -121,7 +121,7 @@ export function checkSchedule(given: ScheduleInput): CheckedSchedule {
     times,
     zone,
     spec: {
-      // What was written as cron the server reads itself.
+      // The server parses cron texts itself.
       ...(crons.length > 0 ? { cronExpressions: crons.map(({ fields }) => fields) } : { calendars: times.map(specOf) }),
       timezone: zone,
       ...(input.jitterMs > 0 ? { jitter: input.jitterMs } : {}),
@@ -129,7 +129,7 @@ export function checkSchedule(given: ScheduleInput): CheckedSchedule {
   };
 }
 
-/** Size and window too: at night nobody would see the refusal. */
+/** Checks size and window too: at night nobody would see the refusal. */
 function refuseBatch(batch: BatchInput): void {
   try {
     checkBatchInput(batch, Date.now());
@@ -162,7 +162,7 @@ function listOf(cron: Times['cron']): readonly string[] {
   return typeof cron === 'string' ? [cron] : cron;
 }
 
-/** Its own, and those of its cron texts. */
+/** The schedule's zone and those of its cron texts. */
 function zonesOf({ cron, timeZone }: Times): ReadonlySet<string> {
   const zones = [timeZone, ...listOf(cron).map((text) => splitCron(text).timeZone)];
   return new Set(zones.filter((zone) => zone !== undefined));
@@ -187,7 +187,7 @@ export function timeZoneFault(name: string): string {
   return `"${name}" is no time zone; give an IANA name, for example Europe/Paris`;
 }
 
-/** One calendar for each time of day: hours and minutes of one calendar would be crossed. */
+/** One calendar per time of day: hours and minutes in one calendar would combine freely. */
 function clockTimes({ at = [], days }: Times): Calendar[] {
   const dayOfWeek =
     days === undefined ? allOf('dayOfWeek') : only(...days.map((day) => (WEEKDAYS.indexOf(day) + 1) % 7));

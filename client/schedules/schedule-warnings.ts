@@ -1,5 +1,4 @@
-// What can't be right about a schedule: mostly what the Temporal UI's form leaves at the server's
-// defaults.
+// Warnings about a schedule, mostly about server defaults that the Temporal UI's form leaves.
 import type { ScheduleDescription } from '@temporalio/client';
 import { batchInputSchema } from '../../contracts/batch.js';
 import { MoverError, parseOrRefuse } from '../../contracts/errors.js';
@@ -22,19 +21,19 @@ export interface ScheduleWarning {
     | 'batch'
     | 'searchAttributes';
   readonly message: string;
-  /** Whether `adopt` mends it. */
+  /** Whether `adopt` corrects it. */
   readonly adoptable: boolean;
 }
 
-/** Catch-up beyond this starts last night's migration in the middle of some other day, ms. */
+/**
+ * Longest sensible catch-up, ms. Beyond it a missed migration could start in the middle of another
+ * day.
+ */
 export const CATCH_UP_MS_SENSIBLE = 24 * 3_600_000;
 
 type Described = Pick<ScheduleDescription, 'spec' | 'policies' | 'action' | 'info'>;
 
-/**
- * @param hasWorkers whether anybody takes work from its task queue now; undefined when nobody could
- * say
- */
+/** @param hasWorkers whether any worker polls its task queue now; undefined when unknown */
 export function warningsOf(schedule: Described, hasWorkers: boolean | undefined): ScheduleWarning[] {
   const warnings: ScheduleWarning[] = [];
   const warn = (about: ScheduleWarning['about'], message: string, adoptable = false): void =>

@@ -1,5 +1,5 @@
-// Schedules of batches, on Temporal Schedules: made, looked at, paused, run out of turn, and mended
-// when made by hand in the UI.
+// Schedules of batches, on Temporal Schedules: create, show, pause, trigger, backfill, and correct
+// those made by hand in the UI.
 import {
   ScheduleAlreadyRunning,
   type ScheduleDescription,
@@ -37,38 +37,38 @@ import { type UiForm, uiFormOf } from './ui-form.js';
 import type { TemporalAccess } from '../temporal/connection.js';
 
 export interface ScheduleRun {
-  /** Undefined when the workflow id is not one a batch can have. */
+  /** Undefined when the workflow id can't be a batch's. */
   readonly batch: BatchId | undefined;
   readonly workflowId: string;
   readonly scheduledAtMs: number;
   readonly startedAtMs: number;
   /**
-   * As the batch's report says; else `running`, `failed`, `cancelled`, `terminated`, `timed-out`,
-   * `ended`, or `forgotten` by Temporal.
+   * The outcome in the batch's report; else `running`, `failed`, `cancelled`, `terminated`,
+   * `timed-out`, `ended`, or `forgotten` by Temporal.
    */
   readonly outcome: string;
 }
 
 export interface ScheduleAction {
   readonly workflowType: string;
-  /** Without the time that Temporal appends. */
+  /** The workflow id without the time that Temporal appends. */
   readonly workflowId: string;
   readonly taskQueue: string;
-  /** A batch's input; anything, when it was made by hand. */
+  /** A batch's input. It may be anything if the schedule was made by hand. */
   readonly input: unknown;
 }
 
 export interface Schedule {
   readonly name: string;
-  /** When it runs, in words. */
+  /** Its times in words. */
   readonly when: string;
-  /** Undefined when none is set: then its times are UTC. */
+  /** Undefined when none is set; its times are then UTC. */
   readonly timeZone?: string;
   readonly paused: boolean;
-  /** Why it is paused, or whatever was noted last. */
+  /** Why it is paused, or the last note. */
   readonly note?: string;
   readonly nextRunsMs: readonly number[];
-  /** The last ones, newest first. */
+  /** The last runs, newest first. */
   readonly lastRuns: readonly ScheduleRun[];
   readonly runningNow: number;
   readonly overlap: Overlap;
@@ -79,27 +79,28 @@ export interface Schedule {
   readonly runs: { readonly started: number; readonly skippedForOverlap: number; readonly missedCatchUp: number };
   readonly createdAtMs: number;
   readonly changedAtMs?: number;
-  /** In the Temporal UI; undefined when nobody said where the UI is. */
+  /** The schedule's page in the Temporal UI; undefined when the UI's address is unknown. */
   readonly url: string | undefined;
   readonly warnings: readonly ScheduleWarning[];
 }
 
 export interface ListedSchedules {
-  /** By name. */
+  /** The schedules, sorted by name. */
   readonly schedules: readonly Schedule[];
   /** Schedules of the namespace that could not be read, and why. */
   readonly unreadable: readonly { readonly name: string; readonly message: string }[];
   /**
-   * Schedules of the namespace that start no workflow of volume-mover and are not for its workers.
+   * How many schedules of the namespace neither start a volume-mover workflow nor use its task
+   * queue.
    */
   readonly foreign: number;
 }
 
 export interface CreatedSchedule {
   readonly schedule: Schedule;
-  /** False when there was one by that name, which is changed now. */
+  /** False when the name existed, so that schedule was changed. */
   readonly created: boolean;
-  /** False when no appliance answered: whether there are the groups that it names is not known. */
+  /** False when no appliance answered, so that the groups it names are unchecked. */
   readonly groupsKnown: boolean;
 }
 
@@ -114,7 +115,7 @@ export interface TriggerOptions {
 }
 
 export interface Triggered {
-  /** `waiting`: it begins when what runs now has ended. */
+  /** `waiting`: it starts when the present run has ended. */
   readonly result: 'started' | 'skipped' | 'waiting';
   readonly run?: ScheduleRun;
 }
@@ -130,23 +131,30 @@ export interface Adopted {
   readonly mended: readonly ScheduleWarning[];
 }
 
-/** A backfill starts a batch for each time in it: more than a month of them is a mistake, ms. */
+/**
+ * Longest period of a backfill, ms. It starts a batch for each time in the period, so more than a
+ * month is a mistake.
+ */
 const BACKFILL_MS_MAX = 31 * 86_400_000;
-/** How long Temporal may take to say what became of a trigger, ms: commonly under a second. */
+/**
+ * Longest wait until Temporal tells the result of a trigger, ms. It commonly takes less than a
+ * second.
+ */
 const TRIGGER_KNOWN_MS_MAX = 10_000;
 const LOOK_EVERY_MS = 100;
 /**
- * Longest wait for one description, ms. To the server it is a query of the schedule's own workflow,
- * which a busy server loses now and then; another one is answered at once. 5 s is its own patience.
+ * Longest wait for one description, ms. For the server it is a query of the schedule's own
+ * workflow, which a busy server sometimes loses; a second query is answered at once. The server's
+ * own limit is 5 s.
  */
 const DESCRIBE_MS_MAX = 7_000;
 const DESCRIBE_ATTEMPTS_MAX = 3;
 /** Schedules described at once. */
 const DESCRIBED_AT_ONCE = 8;
-/** Runs of one schedule that are looked up. */
+/** Last runs shown of one schedule. */
 const LAST_RUNS_SHOWN_MAX = 5;
 
-/** All of them may reject with UNREACHABLE on top of what they name. */
+/** The SDK's client for schedules. All calls may also reject with UNREACHABLE. */
 export type ScheduleClient = Pick<Schedules, keyof Schedules>;
 
 export class Schedules {
@@ -159,8 +167,8 @@ export class Schedules {
   }
 
   /**
-   * Makes a schedule of batches, or changes the one of that name to be so; whether that one is
-   * paused stays. Everything is checked first, the groups only where the estate answers.
+   * Makes a schedule of batches, or changes the one of that name, which keeps its paused state.
+   * Everything is checked first; groups only if the estate answers.
    * @throws MoverError INVALID_REQUEST
    */
   async create(given: ScheduleInput): Promise<CreatedSchedule> {
@@ -193,7 +201,7 @@ export class Schedules {
   }
 
   /**
-   * What to type into the Temporal UI to make such a schedule there; makes nothing.
+   * What to type into the Temporal UI to make this schedule there. Makes nothing.
    * @throws MoverError INVALID_REQUEST
    */
   async uiFormFor(given: ScheduleInput): Promise<UiForm> {
@@ -208,7 +216,10 @@ export class Schedules {
     });
   }
 
-  /** As `uiFormFor`, of a schedule that is there. @throws MoverError SCHEDULE_NOT_FOUND */
+  /**
+   * What to type to make an existing schedule again; like `uiFormFor`. @throws MoverError
+   * SCHEDULE_NOT_FOUND
+   */
   async uiForm(name: string): Promise<UiForm> {
     const { spec, action } = await this.#describe(name);
     const { calendars = [], intervals = [], skip = [], startAt, endAt, timezone } = spec;
@@ -240,7 +251,7 @@ export class Schedules {
           if (isOurs(description)) schedules.push(await this.#scheduleOf(description, hasWorkers));
           else foreign += 1;
         } catch (error) {
-          // Deleted since it was listed.
+          // It was deleted since the listing.
           if (error instanceof MoverError && error.code === 'SCHEDULE_NOT_FOUND') continue;
           if (error instanceof MoverError && error.code === 'UNREACHABLE') throw error;
           unreadable.push({ name, message: error instanceof Error ? error.message : String(error) });
@@ -251,26 +262,26 @@ export class Schedules {
     return { schedules: schedules.sort((a, b) => (a.name < b.name ? -1 : 1)), unreadable, foreign };
   }
 
-  /** @throws MoverError SCHEDULE_NOT_FOUND */
+  /** Finds a schedule. @throws MoverError SCHEDULE_NOT_FOUND */
   async get(name: string): Promise<Schedule> {
     return await this.#scheduleOf(await this.#describe(name), await this.#hasWorkers());
   }
 
   /**
-   * What runs goes on; nothing begins by itself until it is resumed.
+   * Pauses a schedule until `resume`. Running batches continue.
    * @throws MoverError SCHEDULE_NOT_FOUND
    */
   async pause(name: string, request: ScheduleRequest = {}): Promise<Schedule> {
     return await this.#change(name, async (handle) => handle.pause(noteOf('Paused', request)));
   }
 
-  /** @throws MoverError SCHEDULE_NOT_FOUND */
+  /** Resumes a schedule. @throws MoverError SCHEDULE_NOT_FOUND */
   async resume(name: string, request: ScheduleRequest = {}): Promise<Schedule> {
     return await this.#change(name, async (handle) => handle.unpause(noteOf('Resumed', request)));
   }
 
   /**
-   * Runs it once now, paused or not, and says what came of it.
+   * Runs a schedule once now, even if it is paused, and says what came of it.
    * @throws MoverError SCHEDULE_NOT_FOUND
    */
   async trigger(name: string, { overlap }: TriggerOptions = {}): Promise<Triggered> {
@@ -292,8 +303,8 @@ export class Schedules {
   }
 
   /**
-   * Runs it for each of its times in a past period, at most 31 days, as if that time were now:
-   * under SKIP only one while that runs.
+   * Runs a schedule for each of its times in a past period of at most 31 days, as if the time were
+   * now. With SKIP, times that come while a run lasts are left out.
    * @throws MoverError SCHEDULE_NOT_FOUND, INVALID_REQUEST
    */
   async backfill(name: string, { fromMs, toMs, overlap }: BackfillInput): Promise<void> {
@@ -308,10 +319,10 @@ export class Schedules {
   }
 
   /**
-   * Mends a schedule that was made by hand: overlap, catch-up, jitter, pause on failure, search
-   * attributes and summary. Its times, input, note, and whether it is paused stay.
-   * @throws MoverError SCHEDULE_NOT_FOUND; INVALID_REQUEST when it starts no batch that could run:
-   * then it has to be made anew
+   * Corrects a schedule made by hand: overlap, catch-up, jitter, pause on failure, search
+   * attributes and summary. Its times, input, note and paused state stay.
+   * @throws MoverError SCHEDULE_NOT_FOUND; INVALID_REQUEST when it starts no batch that could run,
+   * so it must be made again
    */
   async adopt(name: string, options: AdoptOptions = {}): Promise<Adopted> {
     const before = await this.get(name);
@@ -329,7 +340,7 @@ export class Schedules {
     return { schedule, mended: before.warnings.filter(({ about }) => !left.has(about)) };
   }
 
-  /** What runs goes on. @throws MoverError SCHEDULE_NOT_FOUND */
+  /** Deletes a schedule. Running batches continue. @throws MoverError SCHEDULE_NOT_FOUND */
   async delete(name: string): Promise<void> {
     const handle = await this.#handle(name);
     await this.#call(name, async () => handle.delete());
@@ -409,7 +420,7 @@ export class Schedules {
     };
   }
 
-  /** Of the newest run under its id, unless that is of another batch already. */
+  /** The outcome of the newest run under the id, unless that belongs to another batch. */
   async #outcomeOf(workflowId: string, firstRunId: string): Promise<string> {
     const { client } = await this.#temporal();
     try {
@@ -417,7 +428,7 @@ export class Schedules {
       const { firstRunId: newest } = described.raw.workflowExecutionInfo ?? {};
       if (newest && newest !== firstRunId)
         described = await client.workflow.getHandle(workflowId, firstRunId).describe();
-      // One that was cancelled or terminated may have said before how it ended.
+      // A cancelled or terminated run may have set its outcome before.
       const told = described.typedSearchAttributes.get(SEARCH_KEYS.Outcome);
       const { name: status } = described.status;
       return ENDED_BY_OTHERS.get(status) ?? told ?? ENDED_UNTOLD.get(status) ?? 'ended';
@@ -427,14 +438,17 @@ export class Schedules {
     }
   }
 
-  /** Of a batch whose history is gone; the list is told without it rather than not at all. */
+  /**
+   * The stored outcome of a batch whose history is gone. On failure the list omits it and stays
+   * usable.
+   */
   async #storedOutcomeOf(workflowId: string, firstRunId: string): Promise<string> {
     const batch = batchIdIfAny(workflowId, firstRunId);
     const report = batch === undefined ? undefined : await storedBatchReport(this.#ports, batch).catch(() => undefined);
     return report?.outcome ?? 'forgotten';
   }
 
-  /** Whether anybody takes work now. Not everywhere may everybody ask. */
+  /** Whether any worker polls the queue; undefined when the caller may not ask. */
   async #hasWorkers(): Promise<boolean | undefined> {
     const { client } = await this.#temporal();
     try {
@@ -465,8 +479,8 @@ export class Schedules {
 }
 
 /**
- * A namespace that no worker has prepared yet does not know the search attributes: it does without
- * them until it is made again or adopted.
+ * Retries without search attributes in a namespace that no worker has prepared. They are set when
+ * the schedule is made again or adopted.
  */
 async function searchableIfKnown(make: (isKnown: boolean) => Promise<void>): Promise<void> {
   try {
@@ -477,26 +491,26 @@ async function searchableIfKnown(make: (isKnown: boolean) => Promise<void>): Pro
   }
 }
 
-/** As the server's API numbers it. */
+/** The task queue type's number in the server's API. */
 const WORKFLOW_QUEUE = 1;
 
 type RecentAction = ScheduleDescription['info']['recentActions'][number];
 
-/** Whatever the run said of itself before. */
+/** Ends that outweigh what the run reported before. */
 const ENDED_BY_OTHERS: ReadonlyMap<string, string> = new Map([
   ['RUNNING', 'running'],
   ['CANCELLED', 'cancelled'],
   ['TERMINATED', 'terminated'],
 ]);
-/** When the run could not say. */
+/** Ends of runs that reported no outcome. */
 const ENDED_UNTOLD: ReadonlyMap<string, string> = new Map([
   ['FAILED', 'failed'],
   ['TIMED_OUT', 'timed-out'],
 ]);
 
 /**
- * Theirs is whatever has nothing to do with our workers: one made by hand with one typing error is
- * ours.
+ * Whether a schedule concerns volume-mover: it starts one of its workflows or uses its task queue.
+ * One made by hand with a single typing error still counts.
  */
 function isOurs({ action }: ScheduleDescription): boolean {
   return action.workflowType === BATCH_WORKFLOW || action.taskQueue === TASK_QUEUE;
@@ -519,7 +533,8 @@ function noteOf(done: string, { operator, reason }: ScheduleRequest): string {
 }
 
 /**
- * Its times, input and state it keeps; what would be wrong about them too is not adopt's to decide.
+ * Refuses what `adopt` can't correct: it keeps times, input and state, so faults in them are not
+ * its to decide.
  */
 function refuseForeign({ name, action }: Schedule): void {
   if (action.workflowType !== BATCH_WORKFLOW || action.taskQueue !== TASK_QUEUE)

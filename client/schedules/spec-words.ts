@@ -1,13 +1,13 @@
-// When a schedule runs, in words: people check these against what they meant.
+// A schedule's times in words, by which people check what they meant.
 import type { ScheduleSpecDescription } from '@temporalio/client';
 import { period } from '../text/format.js';
 import { type Calendar, calendarOf, isAll, MONTH_NAMES, valuesOf, WEEKDAY_NAMES } from './calendar.js';
 
-/** Times of day that are listed one by one. */
+/** Times of day listed one by one. */
 const TIMES_LISTED_MAX = 6;
 const MINUTES_AN_HOUR = 60;
 
-/** @example "at 01:00 on Mon and Tue, Europe/Paris" */
+/** Describes a spec. @example "at 01:00 on Mon and Tue, Europe/Paris" */
 export function specWords(spec: ScheduleSpecDescription): string {
   const { calendars = [], intervals = [], skip = [], startAt, endAt, jitter = 0, timezone } = spec;
   const times = [
@@ -59,14 +59,14 @@ function daysWords({ dayOfMonth, month, dayOfWeek, year }: Calendar): string[] {
   return [
     ...(anyDay && anyWeekday ? ['every day'] : []),
     ...(anyDay ? [] : [days]),
-    // Other crons take either; Temporal takes days for which both are true.
+    // Other cron implementations accept either day; Temporal requires both to match.
     ...(anyWeekday ? [] : [anyDay ? `on ${weekdays}` : `if it is ${weekdays}`]),
     ...(anyMonth ? [] : [`in ${listed(runs(valuesOf(month), (number) => MONTH_NAMES[number - 1] ?? `${number}`))}`]),
     ...(isAll('year', year) ? [] : [`in ${listed(runs(valuesOf(year), String))}`]),
   ];
 }
 
-/** Three or more in a row are told as first to last. */
+/** Shortens three or more consecutive values to first and last. */
 function runs(values: readonly number[], word: (value: number) => string): string[] {
   const words: string[] = [];
   for (let i = 0; i < values.length; i += 1) {

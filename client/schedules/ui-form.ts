@@ -1,22 +1,18 @@
-// What to type into the schedule form of the Temporal UI for a schedule, and what that form can't
-// say.
+// What to type into the Temporal UI's schedule form, and what the form can't set.
 import { type Calendar, valuesOf } from './calendar.js';
 import { cronOf } from './cron.js';
 
 export interface UiFormField {
-  /** As the form labels it; "Cron String" is in the tab String of its times. */
+  /** The form's label. "Cron String" is on the tab String of its times. */
   readonly field: string;
   readonly value: string;
 }
 
 export interface UiForm {
-  /** Of the form; undefined when nobody said where the UI is. */
+  /** The form's URL; undefined when the UI's address is unknown. */
   readonly url: string | undefined;
   readonly fields: readonly UiFormField[];
-  /**
-   * What the form can't set, and what becomes of it; and what of this schedule can't be said there
-   * at all.
-   */
+  /** What the form can't set and what results; and parts of this schedule that it can't express. */
   readonly cannot: readonly string[];
 }
 
@@ -30,7 +26,9 @@ export interface UiFormOf {
   };
   readonly times: readonly Calendar[];
   readonly timeZone: string;
-  /** Intervals, left-out days, a first or last day: not to be said in a cron text. */
+  /**
+   * Whether it has intervals, excluded days, or a first or last day, which cron text can't express.
+   */
   readonly hasMoreTimes: boolean;
   readonly formUrl: string | undefined;
 }
@@ -61,7 +59,7 @@ export function uiFormOf({ name, action, times, timeZone, hasMoreTimes, formUrl 
   };
 }
 
-/** The form takes one line: times that differ in their hours only go into one. */
+/** Joins times that differ only in their hours, since the form takes one line. */
 function merged(times: readonly Calendar[]): Calendar[] {
   const byRest = new Map<string, Calendar>();
   for (const calendar of times) {

@@ -1,9 +1,8 @@
-// A batch's input as short as it can be said: people read it in the schedule, and type it into the
-// UI.
+// Shortens a batch's input, since people read it in the schedule and type it into the UI.
 import { isDeepStrictEqual } from 'node:util';
 import { type BatchInput, batchInputSchema, type ParsedBatchInput } from '../../contracts/batch.js';
 
-/** Leaves out what the contract adds by itself. */
+/** Removes the defaults that the contract fills in. */
 export function withoutDefaults({ dryRun, options, ...rest }: ParsedBatchInput): BatchInput {
   const schema = batchInputSchema.shape.options;
   const kept = Object.entries(options).filter(([field]) => {

@@ -1,26 +1,26 @@
-// The client's way to Temporal: the server the user's own configuration names, else the one of the
-// estate file.
+// The client's connection to Temporal: the server in the user's own configuration, else the estate
+// file's.
 import { Client, Connection, type ConnectionOptions } from '@temporalio/client';
 import { loadClientConnectConfig } from '@temporalio/envconfig';
 import { MoverError } from '../../contracts/errors.js';
 import type { Estate } from '../../contracts/estate.js';
 import { causeOf } from '../../control/cause.js';
 
-/** Longest wait for a connection, ms: a server on the same continent answers in a tenth of it. */
+/** Longest wait for a connection, ms. A server on the same continent answers in a tenth of it. */
 const CONNECT_TIMEOUT_MS = 5_000;
-/** The namespace of a server that was not configured otherwise. */
+/** The default namespace. */
 const NAMESPACE_DEFAULT = 'default';
 
-/** A Temporal client with where people can look at its workflows. */
+/** A Temporal client, with the address of the Web UI. */
 export interface TemporalAccess {
   readonly client: Client;
-  /** Base URL of the Web UI; undefined when nobody said where it is. */
+  /** Base URL of the Web UI; undefined when unknown. */
   readonly uiUrl: string | undefined;
   /** Safe to call more than once. */
   readonly close: () => Promise<void>;
 }
 
-/** A run in the Web UI; undefined when nobody said where the UI is. */
+/** A run's page in the Web UI; undefined when the UI's address is unknown. */
 export function workflowUrl(
   { client, uiUrl }: Pick<TemporalAccess, 'client' | 'uiUrl'>,
   workflowId: string,
@@ -32,9 +32,8 @@ export function workflowUrl(
 }
 
 /**
- * Connects to the server that `TEMPORAL_ADDRESS` or `TEMPORAL_PROFILE` names (with the other
- * `TEMPORAL_*` variables: TLS, API key, namespace; Temporal Cloud included), else to the estate's
- * own.
+ * Connects to the server named by `TEMPORAL_ADDRESS` or `TEMPORAL_PROFILE` (the other `TEMPORAL_*`
+ * variables set TLS, API key and namespace; Temporal Cloud works too), else to the estate's own.
  * @throws MoverError UNREACHABLE
  */
 export async function connectTemporal(

@@ -1,4 +1,4 @@
-// What Temporal's client throws, as the registry's errors.
+// Translates errors of Temporal's client into the registry's errors.
 import {
   ApplicationFailure,
   CancelledFailure,
@@ -21,7 +21,7 @@ export interface MoveFailure {
   readonly error: MoverError;
 }
 
-/** What a failed move leaves in its failure's first detail, besides its progress. */
+/** The first detail of a failed move's failure; the progress beside it is read elsewhere. */
 const detailSchema = z.object({ problem: problemSchema });
 
 /** Why a workflow ended without a result; undefined when the error says nothing about its end. */
@@ -49,7 +49,7 @@ const NOT_FOUND = {
   verification: 'VERIFICATION_NOT_FOUND',
 } as const;
 
-/** What people call a workflow of ours. */
+/** What people call one of our workflows. */
 export type WorkflowNoun = keyof typeof NOT_FOUND;
 
 export function notFound(what: WorkflowNoun, message: string, cause?: unknown): MoverError {
@@ -57,8 +57,8 @@ export function notFound(what: WorkflowNoun, message: string, cause?: unknown): 
 }
 
 /**
- * @returns the noun's "not found" or UNREACHABLE where Temporal says so; a MoverError as it is.
- * Anything else is thrown on.
+ * @returns the noun's "not found" or UNREACHABLE for Temporal's errors, and a MoverError unchanged.
+ * Any other error is rethrown.
  */
 export function fromTemporal(error: unknown, workflowId: string, what: WorkflowNoun): MoverError {
   if (error instanceof MoverError) return error;
@@ -70,14 +70,14 @@ export function fromTemporal(error: unknown, workflowId: string, what: WorkflowN
 }
 
 /**
- * @returns SCHEDULE_NOT_FOUND, INVALID_REQUEST (in the server's words) or UNREACHABLE where
- * Temporal says so; a MoverError as it is. Anything else is thrown on.
+ * @returns SCHEDULE_NOT_FOUND, INVALID_REQUEST (in the server's words) or UNREACHABLE for
+ * Temporal's errors, and a MoverError unchanged. Any other error is rethrown.
  */
 export function fromSchedule(error: unknown, schedule: string): MoverError {
   if (error instanceof MoverError) return error;
   if (error instanceof ScheduleNotFoundError)
     return new MoverError('SCHEDULE_NOT_FOUND', `Temporal has no schedule "${schedule}".`, { cause: error });
-  // What the client makes of a refused spec.
+  // Temporal's client throws this for a refused spec.
   if (error instanceof TypeError) return refusedByTemporal(error, error.message);
   const service = isGrpcServiceError(error) ? error : error instanceof Error ? error.cause : undefined;
   if (!isGrpcServiceError(service)) throw error;
@@ -87,14 +87,14 @@ export function fromSchedule(error: unknown, schedule: string): MoverError {
 }
 
 /**
- * Whether a call got no answer in its time. At a deadline the server cancels the stream too: who is
- * first decides which of the two errors comes.
+ * Whether a call got no answer in time. At a deadline the server cancels the stream too, so either
+ * of two errors may arrive first.
  */
 export function isUnanswered(error: unknown): boolean {
   return isGrpcDeadlineError(error) || isGrpcCancelledError(error);
 }
 
-/** gRPC's number for an argument that is not accepted. */
+/** gRPC's code INVALID_ARGUMENT. */
 const INVALID_ARGUMENT = 3;
 
 function refusedByTemporal(cause: unknown, message: string): MoverError {
@@ -104,7 +104,7 @@ function refusedByTemporal(cause: unknown, message: string): MoverError {
   });
 }
 
-/** Activity failures wrap the step's own. */
+/** The application failure inside; activity failures wrap the step's own. */
 export function findApplicationFailure(error: unknown): ApplicationFailure | undefined {
   for (let cause = error; cause instanceof Error; cause = cause.cause) {
     if (cause instanceof ApplicationFailure) return cause;
@@ -112,7 +112,7 @@ export function findApplicationFailure(error: unknown): ApplicationFailure | und
   return undefined;
 }
 
-/** With the code and the reasons that the failure carries. */
+/** The MoverError with the failure's code and reasons. */
 export function fromApplicationFailure(failure: ApplicationFailure): MoverError {
   const code = errorCodeSchema.safeParse(failure.type);
   const detail = detailSchema.safeParse(failure.details?.[0]);

@@ -1,20 +1,27 @@
-// Following what runs on a server: quick while things change, slower while they don't, and through
-// short outages.
+// Polls something on a server: fast while it changes, slower while it doesn't, and through short
+// outages.
 import { setTimeout as delay } from 'node:timers/promises';
 import { isDeepStrictEqual } from 'node:util';
 import { MoverError } from '../../contracts/errors.js';
 import type { FollowOptions } from '../workflow-client.js';
 
-/** A step of a move takes from 20 ms up; people see no difference below this. */
+/**
+ * Shortest interval. A step of a move takes from 20 ms up; people notice nothing shorter than this.
+ */
 const INTERVAL_MS_MIN = 150;
-/** People wait this long for news without a doubt; a server with a thousand followers has rest. */
+/**
+ * Longest interval. People accept this delay, and a server with a thousand followers is not
+ * overloaded.
+ */
 const INTERVAL_MS_MAX = 2_000;
-/** A change is seen late by at most this part of the time that was quiet before it. */
+/** Interval as a share of the quiet time before it, which bounds how late a change is seen. */
 const QUIET_SHARE = 1 / 4;
-/** A server's restart takes a few seconds, a failover less than a minute. */
+/**
+ * Longest outage by default. A server restart takes a few seconds, a failover less than a minute.
+ */
 const OUTAGE_MS_MAX_DEFAULT = 60_000;
 
-/** Monotonic time, and waiting in it; `wait` rejects when the signal is aborted. */
+/** Monotonic time and a wait on it. `wait` rejects when the signal is aborted. */
 export interface FollowTime {
   nowMs(): number;
   wait(ms: number, signal: AbortSignal | undefined): Promise<void>;
@@ -26,7 +33,7 @@ const REAL_TIME: FollowTime = {
 };
 
 /**
- * Yields `first`, then what `look` finds each time that it has changed, until it has ended.
+ * Yields `first`, then each changed result of `look` until the state is an end.
  * @throws what `look` throws, UNREACHABLE only after `outageMsMax` without an answer; the signal's
  * reason
  */
@@ -39,7 +46,7 @@ export async function* follow<T extends { readonly state: string }>(
   signal?.throwIfAborted();
   yield first;
   let seen = first;
-  // What the caller does between two steps is no quiet time and no outage.
+  // Time that the caller spends between two items counts neither as quiet time nor as an outage.
   let changedAtMs = time.nowMs();
   let answeredAtMs = changedAtMs;
   while (seen.state === 'running') {

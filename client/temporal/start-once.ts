@@ -1,4 +1,5 @@
-// Starting a workflow under an id, safely repeated: the same for moves, batches and verifications.
+// Starts a workflow under an id so that the start can be repeated. Moves, batches and verifications
+// use it.
 import {
   type Client,
   isGrpcServiceError,
@@ -20,11 +21,11 @@ export interface StartOnce {
   readonly noun: WorkflowNoun;
   readonly workflowId: string;
   readonly input: unknown;
-  /** Tells two starts under one id apart; kept in the memo, so it has to be short. */
+  /** Tells two starts under one id apart. It is kept in the memo, so it must be short. */
   readonly same: { readonly key: string; readonly value: unknown };
-  /** More for the memo. */
+  /** Further fields of the memo. */
   readonly memo?: Readonly<Record<string, unknown>>;
-  /** One line for the Temporal UI; cut where it does not fit. */
+  /** One line for the Temporal UI; cut if too long. */
   readonly summary: string;
   readonly searchAttributes?: readonly SearchAttributePair[];
 }
@@ -36,8 +37,8 @@ export interface StartedRun {
 }
 
 /**
- * Starting is repeated after a lost answer: the run that is there is the answer, and something else
- * under its id is refused. An id whose workflow has ended stands for a new one.
+ * Starts a workflow. After a lost answer the repeated start returns the existing run; a different
+ * start under the same id is refused. An id whose workflow has ended starts a new one.
  * @throws MoverError ATTEMPT_MISMATCH, UNREACHABLE
  */
 export async function startOnce(client: Client, start: StartOnce): Promise<StartedRun> {
@@ -66,7 +67,7 @@ async function startedBefore(client: Client, { type, noun, workflowId, same }: S
   const { firstRunId, description } = await describeRun(client, workflowId).catch((error: unknown) => {
     throw fromTemporal(error, workflowId, noun);
   });
-  // What went through JSON has no fields that are undefined.
+  // Values that went through JSON have no undefined fields.
   const value: unknown = JSON.parse(JSON.stringify(same.value));
   if (description.type !== type || !isDeepStrictEqual(description.memo?.[same.key], value))
     throw new MoverError(
@@ -77,8 +78,8 @@ async function startedBefore(client: Client, { type, noun, workflowId, same }: S
 }
 
 /**
- * A namespace that no worker has prepared yet does not know the attributes: the workflow sets them
- * itself, once there is one.
+ * Starts without search attributes in a namespace that no worker has prepared. The workflow sets
+ * them once there is a worker.
  */
 async function startSearchable(
   client: Client,

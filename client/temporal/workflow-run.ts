@@ -1,16 +1,15 @@
-// A run of a workflow as Temporal describes it, and what it tells of its progress.
+// A workflow run as Temporal describes it, and its progress.
 import type { Client, WorkflowExecutionDescription } from '@temporalio/client';
 import type { z } from 'zod';
 
 const PROGRESS_QUERY = 'progress';
 /**
- * Longest wait for a query's answer, ms: without a worker none comes, and the description has to
- * do.
+ * Longest wait for a query's answer, ms. Without a worker none comes, and the description must do.
  */
 const QUERY_TIMEOUT_MS = 2_000;
 /**
- * Longest wait for a description, ms: a server that lives answers in milliseconds. Without a
- * deadline the client's own retries last a minute.
+ * Longest wait for a description, ms. A live server answers in milliseconds; without a deadline the
+ * client's own retries last a minute.
  */
 const DESCRIBE_TIMEOUT_MS = 10_000;
 
@@ -20,7 +19,7 @@ export interface DescribedRun {
   readonly description: WorkflowExecutionDescription;
 }
 
-/** The newest run, or the one that is named. @throws Temporal's own errors */
+/** Describes the newest run, or the given one. @throws Temporal's own errors */
 export async function describeRun(client: Client, workflowId: string, run?: string): Promise<DescribedRun> {
   const description = await client.withDeadline(Date.now() + DESCRIBE_TIMEOUT_MS, async () =>
     client.workflow.getHandle(workflowId, run).describe(),
@@ -34,8 +33,8 @@ export function isRunning({ description }: Pick<DescribedRun, 'description'>): b
 }
 
 /**
- * Undefined when there is no progress to tell: no worker, a workflow that failed before its
- * handlers stood, a history that is gone.
+ * The progress; undefined when none is available: no worker, a workflow that failed before its
+ * handlers were set, a history that is gone.
  */
 export async function progressOf<S extends z.ZodType>(
   client: Client,
@@ -54,8 +53,8 @@ export async function progressOf<S extends z.ZodType>(
 }
 
 /**
- * Reads the progress of one workflow again and again. Each query costs its worker a task, so it
- * asks only when the history has grown: no progress changes without an event.
+ * Reads one workflow's progress repeatedly. Each query costs its worker a task, so it asks only
+ * when the history has grown; progress never changes without an event.
  */
 export class ProgressReader<S extends z.ZodType> {
   readonly #schema: S;
@@ -66,12 +65,12 @@ export class ProgressReader<S extends z.ZodType> {
     this.#schema = schema;
   }
 
-  /** The newest that was told, if no worker answers now; undefined when none ever has. */
+  /** The newest progress, the last known if no worker answers now; undefined when none ever has. */
   async read(client: Client, run: DescribedRun): Promise<z.output<S> | undefined> {
     const { runId, historyLength } = run.description;
     const at = `${runId} ${historyLength}`;
     if (at === this.#askedAt) return this.#progress;
-    // A batch goes from run to run: what runs is asked by its workflow id.
+    // A batch continues as new, so its running run is asked by workflow id.
     const told = await progressOf(client, this.#schema, run.workflowId, isRunning(run) ? undefined : runId);
     if (told !== undefined) {
       this.#askedAt = at;

@@ -1,5 +1,5 @@
-// The runs of one workflow type: started once, found by id, listed, cancelled. Moves, verifications
-// and batches each have one of these.
+// The runs of one workflow type: start once, find by id, list, cancel. Moves, verifications and
+// batches each use one.
 import type { Client, WorkflowExecutionInfo } from '@temporalio/client';
 import { MoverError } from '../../contracts/errors.js';
 import type { MoveId } from '../../contracts/ids.js';
@@ -11,17 +11,17 @@ import { fromTemporal, notFound, type WorkflowNoun } from './failure.js';
 import { startOnce, type StartOnce, type StartedRun } from './start-once.js';
 import { describeRun, type DescribedRun, isRunning } from './workflow-run.js';
 
-/** Listed when nobody says how many. */
+/** Default length of a list. */
 const LISTED_DEFAULT = 20;
 const LISTED_MAX = 1_000;
-/** Workflows of a list that are looked at at once. */
+/** Workflows of a list that are examined at once. */
 const LOOKS_AT_ONCE = 10;
 
 export interface WorkflowKind {
   readonly type: (typeof WORKFLOW_TYPES)[number];
   readonly noun: WorkflowNoun;
   /**
-   * The last run of one whose workflow id is used again since. Default: its first run.
+   * Finds the last run of a workflow whose id was used again. Default: its first run.
    * @throws MoverError when Temporal has none
    */
   readonly lastRunOf?: (client: Client, id: MoveId) => Promise<string>;
@@ -31,7 +31,7 @@ export interface FoundRun extends DescribedRun {
   readonly id: MoveId;
 }
 
-/** A run with the id that is the same for all runs of its workflow. */
+/** A run with the id shared by all runs of its workflow. */
 export interface NamedRun extends StartedWorkflow {
   readonly id: MoveId;
 }
@@ -53,7 +53,7 @@ export class WorkflowRuns {
     return (await this.#temporal()).client;
   }
 
-  /** @throws MoverError ATTEMPT_MISMATCH, UNREACHABLE */
+  /** Starts a workflow. @throws MoverError ATTEMPT_MISMATCH, UNREACHABLE */
   async start(start: Omit<StartOnce, 'type' | 'noun'>): Promise<NamedRun> {
     const { client } = await this.#temporal();
     const { type, noun } = this.#kind;
@@ -66,7 +66,7 @@ export class WorkflowRuns {
   }
 
   /**
-   * The newest run: after a reset it is not the one that the id names.
+   * Finds the newest run; after a reset it is not the one in the id.
    * @throws MoverError not found, UNREACHABLE
    */
   async find(id: string): Promise<FoundRun> {
@@ -91,29 +91,29 @@ export class WorkflowRuns {
     }
   }
 
-  /** One that has ended stays as it is. @throws as `find` */
+  /** Cancels a workflow; an ended one stays as it is. @throws as `find` */
   async cancel(id: string): Promise<void> {
     const { client } = await this.#temporal();
     const found = await this.find(id);
     if (!isRunning(found)) return;
     const { workflowId, firstRunId } = found;
     try {
-      // The newest run of this very workflow, whatever comes under its id later.
+      // Pins this very workflow, in case its id is used again.
       await client.workflow.getHandle(workflowId, undefined, { firstExecutionRunId: firstRunId }).cancel();
     } catch (error) {
       throw fromTemporal(error, workflowId, this.#kind.noun);
     }
   }
 
-  /** What the run ended with. @throws Temporal's own errors, the failure of the run among them */
+  /** The result of a run. @throws Temporal's own errors, the failure of the run among them */
   async resultOf({ workflowId, description: { runId } }: EndedRun): Promise<unknown> {
     const { client } = await this.#temporal();
     return await client.workflow.getHandle(workflowId, runId).result();
   }
 
   /**
-   * Looks at each run that the clause of a visibility query selects, in Temporal's order. Those for
-   * which `look` finds nothing don't count.
+   * Calls `look` for each run that a visibility query selects, in Temporal's order. Runs for which
+   * it returns nothing don't count towards the limit.
    * @throws MoverError INVALID_REQUEST for a limit out of range; UNREACHABLE
    */
   async list<T>(
@@ -153,17 +153,17 @@ export class WorkflowRuns {
   }
 }
 
-/** A clause of a visibility query. Earlier runs of a workflow are none of their own. */
+/** A clause of a visibility query: the type's workflows, without runs that continued as new. */
 export function ofType(type: WorkflowKind['type']): string {
   return `WorkflowType = ${literal(type)} AND ExecutionStatus != 'ContinuedAsNew'`;
 }
 
-/** A string of a visibility query. */
+/** A string literal of a visibility query. */
 export function literal(text: string): string {
   return `'${text.replaceAll('\\', '\\\\').replaceAll("'", "\\'")}'`;
 }
 
-/** As a visibility query names how a run ended. */
+/** A clause of a visibility query: runs that ended in one of these ways. */
 export function endedAs(...statuses: readonly ExecutionStatus[]): string {
   return `ExecutionStatus IN (${statuses.map(literal).join(', ')})`;
 }

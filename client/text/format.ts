@@ -1,11 +1,11 @@
-// How values look to people: sizes, times, durations, tables.
+// Formats values for people: sizes, times, durations, tables.
 
 const UNITS = ['B', 'KiB', 'MiB', 'GiB', 'TiB'] as const;
 const STEP = 1024;
 const SECOND_MS = 1_000;
 const MINUTE_MS = 60_000;
 
-/** @example "0 B", "1.5 KiB", "64 MiB" */
+/** A size. @example "0 B", "1.5 KiB", "64 MiB" */
 export function bytes(count: number): string {
   let value = count;
   let unit = 0;
@@ -17,7 +17,7 @@ export function bytes(count: number): string {
   return `${value.toFixed(digits)} ${UNITS[unit]}`;
 }
 
-/** @example "0.4 ms", "38 ms", "1.5 s", "2 min 5 s" */
+/** A duration. @example "0.4 ms", "38 ms", "1.5 s", "2 min 5 s" */
 export function duration(ms: number): string {
   if (ms < 10) return `${Number(ms.toFixed(1))} ms`;
   if (ms < SECOND_MS) return `${Math.round(ms)} ms`;
@@ -26,17 +26,17 @@ export function duration(ms: number): string {
   return `${Math.floor(seconds / 60)} min ${seconds % 60} s`;
 }
 
-/** UTC, to the millisecond: what `--at` takes back. */
+/** A UTC time with milliseconds; `--at` accepts it. */
 export function time(ms: number): string {
   return new Date(ms).toISOString();
 }
 
-/** @example "1 point", "25,000 points" */
+/** A count with its noun. @example "1 point", "25,000 points" */
 export function counted(count: number, one: string): string {
   return `${count.toLocaleString('en-US')} ${one}${count === 1 ? '' : 's'}`;
 }
 
-/** Columns padded with spaces under their titles, two apart; no spaces at the ends of lines. */
+/** A table: columns padded with spaces under their titles, two apart, without trailing spaces. */
 export function table(titles: readonly string[], rows: readonly (readonly string[])[]): string {
   const widths = titles.map((title, column) => Math.max(title.length, ...rows.map((row) => row[column]?.length ?? 0)));
   const line = (cells: readonly string[]): string =>
@@ -54,7 +54,7 @@ const PERIODS: readonly (readonly [ms: number, name: string])[] = [
   [1_000, 's'],
 ];
 
-/** In the largest unit of which it is a whole number. @example "90m", "1h", "28d" */
+/** A period in the largest unit that divides it. @example "90m", "1h", "28d" */
 export function period(ms: number): string {
   const [unitMs, name] = PERIODS.find(([unitMs]) => ms >= unitMs && ms % unitMs === 0) ?? [1, 'ms'];
   return `${ms / unitMs}${name}`;

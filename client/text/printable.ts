@@ -1,9 +1,9 @@
-// Text by users on a terminal: names may hold anything, escape sequences and characters of two
-// columns included.
+// Users' text on a terminal. Names may contain anything, even escape sequences and characters two
+// columns wide.
 
 /**
- * Control and format characters (bidirectional overrides too) can rewrite a line or hide a part of
- * it.
+ * Control and format characters, bidirectional overrides included. They can rewrite or hide parts
+ * of a line.
  */
 const UNPRINTABLE = /[\p{Cc}\p{Cf}\p{Cs}\p{Co}\p{Zl}\p{Zp}]/gu;
 const BEYOND_ASCII = /[^\x20-\x7E]/gu;
@@ -12,7 +12,8 @@ const WIDE =
   /^[\p{Emoji_Presentation}\p{Script=Han}\p{Script=Hangul}\p{Script=Hiragana}\p{Script=Katakana}\u3000-\u303E\uFF01-\uFF60\uFFE0-\uFFE6]$/u;
 
 /**
- * Characters that a terminal would obey, or in ASCII not show, as their numbers.
+ * Replaces characters that a terminal would obey, or in ASCII mode could not show, by their
+ * numbers.
  * @example "caf\u{e9}"
  */
 export function printable(text: string, ascii = false): string {
@@ -21,19 +22,19 @@ export function printable(text: string, ascii = false): string {
   return ascii ? safe.replace(BEYOND_ASCII, named) : safe;
 }
 
-/** Columns that a terminal takes for it. */
+/** Columns that a text takes on a terminal. */
 export function columnsOf(text: string): number {
   let columns = 0;
   for (const character of text) columns += COMBINING.test(character) ? 0 : WIDE.test(character) ? 2 : 1;
   return columns;
 }
 
-/** Padded with spaces to so many columns. */
+/** Pads a text with spaces to a number of columns. */
 export function padded(text: string, columns: number): string {
   return text + ' '.repeat(Math.max(0, columns - columnsOf(text)));
 }
 
-/** What is too long loses its middle: ends tell disks of one machine apart. */
+/** Shortens a text in the middle: the ends tell disks of one machine apart. */
 export function shortened(text: string, columns: number, ellipsis: string): string {
   if (columnsOf(text) <= columns) return text;
   const room = columns - columnsOf(ellipsis);
@@ -53,10 +54,7 @@ function headOf(characters: readonly string[], columns: number, reversed = false
   return (reversed ? kept.reverse() : kept).join('');
 }
 
-/**
- * Lines of at most so many columns, broken at spaces where there are any; lines after the first are
- * indented.
- */
+/** Wraps a text at spaces where possible, and indents all lines but the first. */
 export function wrapped(text: string, columns: number, indent = 0): string[] {
   const lines: string[] = [];
   let line = '';

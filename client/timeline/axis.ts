@@ -1,4 +1,4 @@
-// Where an axis of time has its marks: at round UTC times, as many as there is room for.
+// Places the ticks of a time axis at round UTC times, as many as fit.
 import type { TimeRange } from './range.js';
 
 export interface Tick {
@@ -10,7 +10,7 @@ const SECOND_MS = 1_000;
 const MINUTE_MS = 60 * SECOND_MS;
 const HOUR_MS = 60 * MINUTE_MS;
 const DAY_MS = 24 * HOUR_MS;
-/** Weeks begin on Mondays; 1970-01-01 was a Thursday. */
+/** The first Monday after 1970-01-01, which was a Thursday: weeks begin on Mondays. */
 const MONDAY_MS = 4 * DAY_MS;
 const MONTHS_A_YEAR = 12;
 
@@ -30,12 +30,12 @@ const FIXED_STEPS_MS: readonly number[] = [
   ...[1, 2, 7].map((days) => days * DAY_MS),
 ];
 const MONTH_STEPS: readonly number[] = [1, 2, 3, 6, 12, 24, 60, 120];
-/** Shortest month, for how many marks a step makes at most. */
+/** Shortest month; bounds how many ticks a step makes. */
 const MONTH_MS_MIN = 28 * DAY_MS;
 
 /**
- * @param fits whether so many marks, with labels of that many characters, have room beside each
- * other
+ * Ticks of an axis. @param fits whether so many ticks with labels of that many characters fit side
+ * by side
  */
 export function ticksOf(range: TimeRange, fits: (count: number, labelLength: number) => boolean): Tick[] {
   const widthMs = range.toMs - range.fromMs;
@@ -54,7 +54,7 @@ function fixedTicks(range: TimeRange, stepMs: number): Tick[] {
   return ticks;
 }
 
-/** Calendar months are not of one length. */
+/** Calendar months differ in length. */
 function monthTicks({ fromMs, toMs }: TimeRange, step: number): Tick[] {
   const from = new Date(fromMs);
   const month = from.getUTCFullYear() * MONTHS_A_YEAR + from.getUTCMonth();
@@ -67,8 +67,8 @@ function monthTicks({ fromMs, toMs }: TimeRange, step: number): Tick[] {
 }
 
 /**
- * As much of the time as changes from mark to mark; at midnight the date, so that days can be told
- * apart.
+ * A label: the part of the time that changes between ticks. At midnight it is the date, which tells
+ * days apart.
  */
 function label(atMs: number, stepMs: number, { fromMs, toMs }: TimeRange): string {
   const iso = new Date(atMs).toISOString();

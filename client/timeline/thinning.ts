@@ -1,10 +1,10 @@
-// Thousands of points on a few hundred columns: what each column of a lane stands for, and how much
-// of it is drawn.
+// Thins thousands of points to a few hundred columns: what each column of a lane contains, and how
+// high it is drawn.
 import type { RecoveryPoint } from '../../contracts/point.js';
 import { cellOf, type TimeRange } from './range.js';
 import type { Lane, LeftOutPoint } from './timeline.js';
 
-/** A column of a lane in which there is something. */
+/** A non-empty column of a lane. */
 export interface Cell {
   readonly index: number;
   /** Points that contain the lane's volume, oldest first. */
@@ -12,7 +12,7 @@ export interface Cell {
   readonly leftOut: readonly LeftOutPoint[];
 }
 
-/** Every point of the lane in exactly one cell; only cells that have any, in order. */
+/** The non-empty cells in order. Every point of the lane is in exactly one. */
 export function cellsOf({ points, leftOut }: Lane, range: TimeRange, cells: number): Cell[] {
   const filled = new Map<number, { index: number; points: RecoveryPoint[]; leftOut: LeftOutPoint[] }>();
   const cell = (atMs: number): { points: RecoveryPoint[]; leftOut: LeftOutPoint[] } => {
@@ -27,9 +27,9 @@ export function cellsOf({ points, leftOut }: Lane, range: TimeRange, cells: numb
 }
 
 /**
- * How high a count is drawn, 1 to `levels`: one by one while that is enough, else by its logarithm,
- * because policies keep the last hour by the second and the last month by the week. One point is
- * always the lowest level.
+ * The height of a count, 1 to `levels`. Linear while the levels suffice, else logarithmic: policies
+ * keep the last hour by the second and the last month by the week. One point is always the lowest
+ * level.
  */
 export function levelOf(count: number, countMax: number, levels: number): number {
   if (countMax <= levels) return Math.min(count, levels);

@@ -1,5 +1,4 @@
-// The picture of a history, before anyone draws it: who owned what when, which points there are,
-// and what can't be recovered.
+// The data of a timeline before it is drawn: owners over time, points, and what can't be recovered.
 import { invalidField, type MoverError } from '../../contracts/errors.js';
 import {
   inLineageOrder,
@@ -14,59 +13,57 @@ import {
 import type { ListedPoints, PointOwner } from '../points/list.js';
 import { overlaps, type Span, type TimeRange } from './range.js';
 
-/**
- * Narrowest range that is drawn, ms: an axis needs some width even if all there is happened at
- * once.
- */
+/** Shortest range that is drawn, ms. An axis needs a width even if everything happened at once. */
 export const RANGE_MS_MIN = 1_000;
 /**
- * How much of the range may be spent, at its beginning, on showing that the first owner had no
- * point yet.
+ * Largest share of the range, at its beginning, that shows the first owner's time before its first
+ * point.
  */
 const LEAD_SHARE_MAX = 0.1;
 
 export interface TimelineInput {
   /**
-   * A volume's lanes are the groups that owned it; a group's are the volumes that were ever in it.
+   * A volume's lanes are the groups that owned it. A group's lanes are the volumes that were ever
+   * in it.
    */
   readonly owner: PointOwner;
-  /** Of a group: with the holes of its volumes, as `listHistory` gives them. */
+  /** The listing. For a group it includes its volumes' holes, as `listHistory` returns them. */
   readonly listed: ListedPoints;
   readonly nowMs: number;
-  /** Where the picture begins; default: the oldest point. */
+  /** Start of the picture. Default: the oldest point. */
   readonly sinceMs?: number | undefined;
   /**
-   * Where it ends; default: now, or the latest point if clocks disagree, but for times that are in
-   * doubt.
+   * End of the picture. Default: now, or the latest point if clocks disagree; times in doubt are
+   * ignored.
    */
   readonly untilMs?: number | undefined;
 }
 
-/** Points and spans that touch the range; spans are not cut to it. */
+/** Points and spans that touch the range. Spans are not cut to it. */
 export interface Timeline {
   readonly owner: PointOwner;
   readonly range: TimeRange;
-  /** In the order of first ownership; one that has nothing in the range is left out. */
+  /** The lanes in the order of first ownership. A lane with nothing in the range is left out. */
   readonly lanes: readonly Lane[];
-  /** In the order in which they were closed, whatever their times say. */
+  /** The points in the order in which they closed, whatever their times say. */
   readonly points: readonly RecoveryPoint[];
-  /** Likewise. */
+  /** The bookmarked points, in the same order. */
   readonly bookmarks: readonly MarkedPoint[];
   readonly holes: readonly Hole[];
-  /** Of the points: members that can't be opened, or not wholly. */
+  /** Members of the points that can't be opened, or only in part. */
   readonly damaged: readonly DamagedMember[];
-  /** Points that the range leaves out. */
+  /** How many points are before the range. */
   readonly pointsBefore: number;
   readonly pointsAfter: number;
 }
 
 export interface Lane {
-  /** The group's id, or the volume's. */
+  /** The group's id or the volume's. */
   readonly name: string;
   readonly spans: readonly Ownership[];
   /** Points that contain the lane's volume, oldest first. */
   readonly points: readonly RecoveryPoint[];
-  /** Points of the group that do not contain it. */
+  /** Points of the group that do not contain the volume. */
   readonly leftOut: readonly LeftOutPoint[];
   readonly holes: readonly LaneHole[];
 }
@@ -76,19 +73,19 @@ export interface LeftOutPoint {
   readonly reason: LeftOut['reason'];
 }
 
-/** The part of a hole that lies in a span of the lane. */
+/** The part of a hole inside a span of the lane. */
 export interface LaneHole extends Span {
   readonly hole: Hole;
 }
 
 export interface MarkedPoint {
-  /** What it is called in the picture: A to Z, then AA, AB … */
+  /** Its letter in the picture: A to Z, then AA, AB … */
   readonly mark: string;
   readonly point: RecoveryPoint;
   readonly bookmark: Bookmark;
 }
 
-/** @throws MoverError INVALID_REQUEST when the range ends before it begins */
+/** Makes a timeline. @throws MoverError INVALID_REQUEST when the range ends before it begins */
 export function createTimeline(input: TimelineInput): Timeline {
   const { owner, listed } = input;
   const all = listed.points.toSorted('volume' in owner ? inLineageOrder(owner.volume) : inTimelineOrder);
@@ -123,7 +120,10 @@ function rangeOf({ listed, nowMs, sinceMs, untilMs }: TimelineInput, points: rea
   return { fromMs: Math.min(fromMs, toMs - RANGE_MS_MIN), toMs };
 }
 
-/** The oldest point; a little earlier if that shows the first owner's beginning too. */
+/**
+ * Start of the range: the oldest point, or a little earlier if that shows the first owner's
+ * beginning.
+ */
 function beginning(oldestMs: number | undefined, owners: readonly Ownership[], toMs: number): number {
   const ownedMs = owners.length === 0 ? undefined : Math.min(...owners.map(({ fromMs }) => fromMs));
   if (oldestMs === undefined) return ownedMs ?? toMs;
@@ -176,8 +176,8 @@ function spanOfHole({ sinceMs, untilMs }: Hole): Span {
 }
 
 /**
- * Where a lane shows a hole: inside the lane's spans; all of it if nothing is known of who owned
- * the volume when.
+ * The parts of a hole that a lane shows: those inside its spans, or all of it if ownership is
+ * unknown.
  */
 function partsOf(hole: Hole, spans: readonly Ownership[]): LaneHole[] {
   if (spans.length === 0) return [{ hole, ...spanOfHole(hole) }];
@@ -185,7 +185,7 @@ function partsOf(hole: Hole, spans: readonly Ownership[]): LaneHole[] {
   return spans.flatMap((span) => {
     const fromMs = Math.max(sinceMs, span.fromMs);
     const toMs = earlier(untilMs, span.toMs);
-    // A hole that ends with a span is not one of the next span, though their times touch.
+    // A hole that ends with a span is not in the next span, though their times touch.
     const touches = toMs === undefined || fromMs < toMs || (fromMs === toMs && sinceMs === untilMs);
     return touches ? [{ hole, fromMs, toMs }] : [];
   });

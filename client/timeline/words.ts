@@ -1,10 +1,10 @@
-// What drawings and tables say of points, bookmarks and holes, in the same words everywhere.
+// Words about points, bookmarks and holes, shared by drawings and tables.
 import type { Bookmark, DamagedMember, Hole } from '../../contracts/point.js';
 import type { Keep } from '../../contracts/retention.js';
 import { time } from '../text/format.js';
 import type { PointOwner } from '../points/list.js';
 
-/** @example "policy", "for ever", "until 2026-12-01T00:00:00.000Z" */
+/** A keep in words. @example "policy", "for ever", "until 2026-12-01T00:00:00.000Z" */
 export function keepWords(keep: Keep): string {
   if (typeof keep === 'object') return `until ${time(keep.untilMs)}`;
   return keep === 'forever' ? 'for ever' : keep;
@@ -23,12 +23,12 @@ export function damagedWords({ point, volume, message }: DamagedMember): string 
   return `Damaged: ${point} of ${volume}. ${message}`;
 }
 
-/** @example "volume vm-1-disk-0" */
+/** An owner in words. @example "volume vm-1-disk-0" */
 export function ownerWords(owner: PointOwner): string {
   return 'volume' in owner ? `volume ${owner.volume}` : `group ${owner.group}`;
 }
 
-/** @example "behind 10, initializing 2"; the most frequent first */
+/** Counts of reasons, the most frequent first. @example "behind 10, initializing 2" */
 export function reasonCounts(reasons: Iterable<string>): string {
   const counts = new Map<string, number>();
   for (const reason of reasons) counts.set(reason, (counts.get(reason) ?? 0) + 1);

@@ -1,4 +1,4 @@
-// Verifications as Temporal workflows: started, looked at, listed, followed, cancelled.
+// Verifications as Temporal workflows: start, get, list, follow and cancel them.
 import {
   CancelledFailure,
   TerminatedFailure,
@@ -34,10 +34,10 @@ import type {
   VerificationState,
 } from './verification-client.js';
 
-/** Bytes of randomness at the end of a default workflow id. */
+/** Random bytes at the end of a default workflow id. */
 const UNIQUE_BYTES = 4;
 
-/** What a verification with a verdict leaves in its failure's first detail. */
+/** The first detail of a failed verification's failure, if it reached a verdict. */
 const detailSchema = z.object({ progress: verifyProgressSchema });
 const memoSchema = z.object({ input: verifyInputSchema });
 
@@ -51,7 +51,7 @@ export class Verifications implements VerificationClient {
   async start(given: VerifyInput, options: StartOptions = {}): Promise<StartedVerification> {
     const input = parseOrRefuse(verifyInputSchema, given, 'verify');
     const workflowId = options.workflowId ?? `verify-${input.volume}-${randomBytes(UNIQUE_BYTES).toString('hex')}`;
-    // An id that a verification can't have is refused before there is a workflow.
+    // Refuses a workflow id too long for an id before a workflow exists.
     moveIdOf(workflowId, randomUUID());
     const run = await this.#runs.start({
       workflowId,
@@ -79,7 +79,7 @@ export class Verifications implements VerificationClient {
     let { progress } = first;
     const look = async (): Promise<Verification> => {
       const next = await this.get(first.verificationId);
-      // Between two tries of its activity it tells nothing; what was compared stays compared.
+      // Between two tries the activity reports nothing; what was compared stays compared.
       progress = next.progress ?? progress;
       return next.state !== 'running' || progress === undefined ? next : { ...next, progress };
     };
@@ -106,7 +106,7 @@ export class Verifications implements VerificationClient {
   async #listed(info: WorkflowExecutionInfo, run: NamedRun): Promise<ListedVerification> {
     const { startTime, closeTime, memo, status } = info;
     const input = memoSchema.safeParse(memo).data?.input;
-    // Only the failure itself tells a difference from a verification that could not be finished.
+    // Only the failure tells a difference from a verification that could not finish.
     const { state } =
       status.name === 'RUNNING' ? ({ state: 'running' } as const) : await this.#end({ ...run, description: info });
     return {
@@ -159,7 +159,7 @@ function heartbeatOf({ raw }: WorkflowExecutionDescription): VerifyHeartbeat | u
   try {
     return verifyHeartbeatSchema.parse(defaultPayloadConverter.fromPayload(payload));
   } catch {
-    // Encrypted, or of another version: there is no progress to tell.
+    // Encrypted or from another version: there is no readable progress.
     return undefined;
   }
 }

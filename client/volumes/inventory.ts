@@ -1,4 +1,4 @@
-// What there is: volumes and groups, put together from the replica site's and the splitters' views.
+// Lists volumes and groups, combining the views of the replica site and the splitters.
 import { anyAppliance, type Ports } from '../../control/ports.js';
 import { findGroups } from '../../control/site-lookup.js';
 import type { GroupState } from '../../contracts/appliance-api.js';
@@ -8,11 +8,11 @@ import { type Labels, labelsQuery } from '../../contracts/inventory.js';
 import type { SiteGroup, SiteVolume } from '../../contracts/replica-site-api.js';
 import type { SplitterVolume } from '../../contracts/splitter-api.js';
 
-/** A volume as the replica site knows it, with what its splitter says. */
+/** A volume as the replica site and its splitter see it. */
 export interface ListedVolume extends SiteVolume {
-  /** Undefined when the splitter does not answer, or has left the volume out. */
+  /** Undefined when the splitter does not answer or does not serve the volume. */
   readonly splitterView: SplitterVolume | undefined;
-  /** Why the splitter has left the volume out: it is not served, and not protected. */
+  /** Why the splitter does not serve the volume, which is then not protected. */
   readonly unusable?: string | undefined;
 }
 
@@ -22,17 +22,18 @@ export interface ListedGroup extends SiteGroup {
   readonly lastPoint?: { readonly id: string; readonly atMs: number } | undefined;
 }
 
-/** Which volumes a listing is of: all that is given must be true of one. */
+/** Filters of a listing. A volume must match all that are given. */
 export interface VolumeFilter {
   readonly group?: GroupId | undefined;
   readonly vm?: string | undefined;
-  /** Of the volume's id: `*` stands for any characters, `?` for one. */
+  /** A pattern for the volume's id: `*` stands for any characters, `?` for one. */
   readonly namePattern?: string | undefined;
   readonly labels?: Labels | undefined;
 }
 
 /**
- * @throws MoverError UNREACHABLE when no appliance answers for the replica site; INVALID_REQUEST.
+ * Lists volumes. @throws MoverError UNREACHABLE when no appliance answers for the replica site;
+ * INVALID_REQUEST.
  */
 export async function listVolumes(ports: Ports, filter: VolumeFilter = {}): Promise<ListedVolume[]> {
   const [site, views] = await Promise.all([siteVolumes(ports, filter), splitterViews(ports)]);
@@ -43,7 +44,7 @@ export async function listVolumes(ports: Ports, filter: VolumeFilter = {}): Prom
   });
 }
 
-/** @throws MoverError UNREACHABLE when no appliance answers for the replica site. */
+/** Lists groups. @throws MoverError UNREACHABLE when no appliance answers for the replica site. */
 export async function listGroups(ports: Ports): Promise<ListedGroup[]> {
   const [site, views] = await Promise.all([findGroups(ports), groupViews(ports)]);
   return site.map((group) => {
@@ -92,7 +93,7 @@ async function groupViews(
   return new Map(groups.map(({ group, state, lastPoint }) => [group, { state, lastPoint }]));
 }
 
-/** A process that does not answer leaves a gap in the listing, not no listing. */
+/** Turns an unreachable process into an empty answer: the listing has a gap but does not fail. */
 async function orNothing<T>(asked: Promise<T[]>): Promise<T[]> {
   try {
     return await asked;

@@ -1,5 +1,5 @@
-// What a person orders when something was lost: a volume sent again, a history begun anew, a disk
-// decided on.
+// Repairs that a person orders after a loss: resend a volume, rebuild its history, decide about its
+// disk.
 import { anyAppliance, type Ports, splitterOf, type SplitterPort } from '../../control/ports.js';
 import { MoverError, parseOrRefuse } from '../../contracts/errors.js';
 import type { Estate } from '../../contracts/estate.js';
@@ -21,14 +21,16 @@ export type SourceOrder = InputOf<typeof splitterApi.decideSource>;
 export type RebuildOrder = InputOf<typeof repairReplicaApi.rebuild>;
 
 export interface RepairsOptions {
-  /** With patience: a recovery point may take a while to open, a journal to be read. */
+  /**
+   * Ports with a long time limit: opening a recovery point or reading a journal may take a while.
+   */
   readonly ports: Ports;
   readonly estate: Estate;
 }
 
 /**
- * @throws MoverError INVALID_REQUEST, VOLUME_NOT_FOUND, VOLUME_BUSY, SOURCE_UNPROVEN,
- * SOURCE_MISSING, FOREIGN_SOURCE, UNREACHABLE
+ * Resends a volume. @throws MoverError INVALID_REQUEST, VOLUME_NOT_FOUND, VOLUME_BUSY,
+ * SOURCE_UNPROVEN, SOURCE_MISSING, FOREIGN_SOURCE, UNREACHABLE
  */
 export async function resync(options: RepairsOptions, input: ResyncOrder): Promise<SplitterVolume> {
   const order = parseOrRefuse(resyncInputSchema, input, 'resync');
@@ -36,22 +38,26 @@ export async function resync(options: RepairsOptions, input: ResyncOrder): Promi
 }
 
 /**
- * @throws MoverError INVALID_REQUEST, VOLUME_NOT_FOUND, SOURCE_PRESENT, SOURCE_DECISION_REFUSED,
- * VOLUME_BUSY, POINT_NOT_FOUND, POINT_UNAVAILABLE, UNREACHABLE
+ * Decides about a volume's disk. @throws MoverError INVALID_REQUEST, VOLUME_NOT_FOUND,
+ * SOURCE_PRESENT, SOURCE_DECISION_REFUSED, VOLUME_BUSY, POINT_NOT_FOUND, POINT_UNAVAILABLE,
+ * UNREACHABLE
  */
 export async function decideSource(options: RepairsOptions, input: SourceOrder): Promise<SplitterVolume> {
   const order = parseOrRefuse(decideSourceInputSchema, input, 'source');
   return await splitterWith(options, order.volume).calls.decideSource(order);
 }
 
-/** @throws MoverError INVALID_REQUEST, VOLUME_NOT_FOUND, CORRUPT, UNREACHABLE */
+/**
+ * Rebuilds a volume's history. @throws MoverError INVALID_REQUEST, VOLUME_NOT_FOUND, CORRUPT,
+ * UNREACHABLE
+ */
 export async function rebuild({ ports }: RepairsOptions, input: RebuildOrder): Promise<Rebuilt> {
   const order = parseOrRefuse(rebuildInputSchema, input, 'rebuild');
   return await anyAppliance(ports, ({ calls }) => calls.rebuild(order));
 }
 
 /**
- * What the splitter says of a volume, whatever the replica site knows.
+ * The splitter's view of a volume, even if the replica site does not know it.
  * @throws MoverError VOLUME_NOT_FOUND, UNREACHABLE
  */
 export async function splitterView(options: RepairsOptions, volume: VolumeId): Promise<SplitterVolume> {
@@ -62,15 +68,15 @@ export async function splitterView(options: RepairsOptions, volume: VolumeId): P
 }
 
 /**
- * The ranges that a verification found; undefined when it found more than it lists: then all of the
- * volume is compared.
+ * The ranges that a verification found; undefined when it found more than it lists, so that the
+ * whole volume is compared.
  */
 export function rangesOf({ mismatches, mismatchedRegions }: VerifyReport): readonly Range[] | undefined {
   const listed = mismatches.reduce((sum, { length }) => sum + Math.ceil(length / VERIFY_REGION_BYTES), 0);
   return listed < mismatchedRegions ? undefined : mismatches.map(({ offset, length }) => ({ offset, length }));
 }
 
-/** By the estate file: the replica site may have lost what it knew. */
+/** Finds the splitter by the estate file, since the replica site may have lost its records. */
 function splitterWith({ ports, estate }: RepairsOptions, volume: VolumeId): SplitterPort {
   const splitter = estate.splitters.find(({ volumes }) => volumes.some(({ id }) => id === volume));
   if (splitter === undefined) throw unknown(volume);

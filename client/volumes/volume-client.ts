@@ -1,4 +1,4 @@
-// Volumes and groups: what there is, and what a person orders when something was lost.
+// The SDK's client for volumes and groups: lists them, and orders repairs.
 import type { Estate } from '../../contracts/estate.js';
 import type { VolumeId } from '../../contracts/ids.js';
 import type { Rebuilt } from '../../contracts/repair.js';
@@ -18,33 +18,33 @@ import {
 
 export interface VolumeClient {
   /**
-   * What the splitter says of a volume, whatever the replica site knows.
+   * The splitter's view of a volume, even if the replica site does not know it.
    * @throws VOLUME_NOT_FOUND
    */
   splitterView(volume: VolumeId): Promise<SplitterVolume>;
   /**
-   * All volumes, or those for which everything given is true.
+   * All volumes, or those that match the whole filter.
    * @throws INVALID_REQUEST for a label that no volume can have
    */
   list(filter?: VolumeFilter): Promise<ListedVolume[]>;
   /**
-   * Has a volume compared with its replica and what differs sent again, or given ranges sent
-   * whatever the replica has. Repeated, it does no harm.
+   * Compares a volume with its replica and resends differences, or resends given ranges without
+   * comparing. Safe to repeat.
    * @throws INVALID_REQUEST, VOLUME_NOT_FOUND, VOLUME_BUSY, SOURCE_UNPROVEN, SOURCE_MISSING,
    * FOREIGN_SOURCE
    */
   resync(order: ResyncOrder): Promise<SplitterVolume>;
   /**
-   * Has a volume's history at the replica site made usable again; the splitter then compares the
-   * volume by itself. @throws INVALID_REQUEST, VOLUME_NOT_FOUND, CORRUPT
+   * Makes a volume's history at the replica site usable again. The splitter then compares the
+   * volume.
+   * @throws INVALID_REQUEST, VOLUME_NOT_FOUND, CORRUPT
    */
   rebuild(order: RebuildOrder): Promise<Rebuilt>;
   /**
-   * Decides for a volume whose disk is missing or foreign. A recovery is answered once it has
-   * begun.
+   * Decides about a volume whose disk is missing or foreign. A recovery is answered once it has
+   * started.
    * @throws INVALID_REQUEST, VOLUME_NOT_FOUND, SOURCE_PRESENT, SOURCE_DECISION_REFUSED,
-   * VOLUME_BUSY,
-   *   POINT_NOT_FOUND, POINT_UNAVAILABLE
+   * VOLUME_BUSY, POINT_NOT_FOUND, POINT_UNAVAILABLE
    */
   decideSource(order: SourceOrder): Promise<SplitterVolume>;
 }
@@ -53,7 +53,10 @@ export interface GroupClient {
   list(): Promise<ListedGroup[]>;
 }
 
-/** @param patient for repairs: a recovery point may take a while to open, a journal to be read */
+/**
+ * @param patient ports with a long time limit, for repairs: opening a recovery point or reading a
+ * journal may take a while
+ */
 export function createVolumeClient(ports: Ports, patient: Ports, estate: Estate): VolumeClient {
   const repairs: RepairsOptions = { ports: patient, estate };
   return {

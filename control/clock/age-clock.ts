@@ -1,33 +1,30 @@
-// The clock that ages are counted by: it outlives restarts, never goes back, never stops, and does
-// not follow a jump of the wall clock.
+// The clock that counts ages. It survives restarts, never goes back, never stops, and does not
+// follow jumps of the wall clock.
 import type { Reading } from './clock.js';
 
 /**
- * A time on the wall clock's scale. While a process lives it goes on by monotonic time. What passed
- * while nobody lived, only the wall clock can say: it is believed once it has agreed with monotonic
- * time for long enough in this life. So a jump forward that is taken back meanwhile ages nothing, a
- * jump back stops nothing, and a month of downtime counts a while after the start.
+ * A time on the wall clock's scale. While the process lives it advances by monotonic time. Only the
+ * wall clock knows how long the process was down; it is believed once it has agreed with monotonic
+ * time for long enough in this life. So a forward jump that is corrected in time ages nothing, a
+ * backward jump stops nothing, and a month of downtime counts some time after the start.
  */
 export class AgeClock {
   #ageMs: number;
   #lookedAtMs: number;
 
-  /**
-   * @param storedMs what it said last in an earlier life; undefined if there was none, then it
-   * begins with the wall clock.
-   */
+  /** @param storedMs its last value in an earlier life; without one it starts at the wall clock. */
   constructor(storedMs: number | undefined, { monotonicMs, wallMs }: Reading) {
     this.#ageMs = storedMs ?? wallMs;
     this.#lookedAtMs = monotonicMs;
   }
 
-  /** Milliseconds; whole, and never less than before. */
+  /** The age in whole milliseconds; never less than before. */
   get ageMs(): number {
     return Math.floor(this.#ageMs);
   }
 
   /**
-   * Goes on to the reading.
+   * Advances to the reading.
    * @param isAgreed whether its wall time has agreed with monotonic time for long enough
    */
   advance({ monotonicMs, wallMs }: Reading, isAgreed: boolean): number {

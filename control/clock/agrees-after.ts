@@ -1,4 +1,4 @@
-// How long a wall clock must agree with monotonic time to be believed, as the environment says it.
+// Reads from the environment how long a wall clock must agree with monotonic time to be believed.
 import { z } from 'zod';
 import { CLOCK_AGREES_AFTER_MS_MAX } from '../../contracts/clock.js';
 
@@ -6,7 +6,7 @@ const SECOND_MS = 1_000;
 const MAX_S = CLOCK_AGREES_AFTER_MS_MAX / SECOND_MS;
 const RULE = `whole seconds, 1 to ${MAX_S}`;
 
-/** The text of VOLUME_MOVER_CLOCK_AGREES_S. @returns milliseconds */
+/** The text of VOLUME_MOVER_CLOCK_AGREES_S in seconds. @returns milliseconds */
 export const clockAgreesSchema = z
   .string()
   .regex(/^\d+$/, RULE)

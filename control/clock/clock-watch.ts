@@ -1,25 +1,24 @@
-// Notices when the wall clock goes another way than monotonic time says, and doubts it until both
-// have agreed for a while.
+// Detects when the wall clock and monotonic time diverge, and doubts the wall clock until both have
+// agreed for a while.
 import { type ClockDoubt, CLOCK_AGREES_AFTER_MS_DEFAULT } from '../../contracts/clock.js';
 import type { Clock, Moment } from './clock.js';
 
 /**
- * What the two clocks may differ by from one look to the next, milliseconds: a process may be kept
- * waiting between two readings.
+ * Allowed difference between two readings, ms: the process may be suspended between reading one
+ * clock and the other.
  */
 const TOLERANCE_MS = 1_000;
 /**
- * What they may drift apart by in the long run, a share of the time that passed. A time service
- * slews both clocks alike, so this only has to cover rounding; it is small so that many small steps
- * are noticed as one large one.
+ * Allowed long-term drift as a share of elapsed time. A time service slews both clocks alike, so
+ * this only covers rounding. It is small so that many small steps are noticed as one large one.
  */
 const DRIFT_SHARE = 0.001;
 
 export interface ClockWatchOptions {
   readonly clock: Clock;
-  /** Whose clock it is, for sentences. */
+  /** The process whose clock it is, for sentences. */
   readonly process: string;
-  /** How long the clocks must agree after a jump before there is no doubt any more. */
+  /** How long the clocks must agree after a jump before the doubt ends. */
   readonly agreesAfterMs?: number | undefined;
   /** Called once for each jump. */
   readonly onJump?: ((doubt: ClockDoubt) => void) | undefined;
@@ -30,11 +29,11 @@ export interface ClockWatchOptions {
 export class ClockWatch {
   readonly agreesAfterMs: number;
   readonly #options: ClockWatchOptions;
-  /** Wall minus monotonic time, as it ought to be. */
+  /** Expected difference of wall and monotonic time. */
   #offsetMs: number;
   #lookedAtMs: number;
   #lookedWallMs: number;
-  /** Since when, by the monotonic clock, the two have agreed. */
+  /** Monotonic time since which the two have agreed. */
   #agreesSinceMs: number;
   #doubt: ClockDoubt | undefined;
 
@@ -48,7 +47,7 @@ export class ClockWatch {
     this.#agreesSinceMs = this.#lookedAtMs;
   }
 
-  /** Reads both clocks. A jump is noticed by the very reading that is the first to have it. */
+  /** Reads both clocks. The first reading after a jump already detects it. */
   read(): Moment {
     const { clock } = this.#options;
     const monotonicMs = clock.monotonicMs();
@@ -66,10 +65,7 @@ export class ClockWatch {
     return { monotonicMs, wallMs, doubt: this.#doubt };
   }
 
-  /**
-   * For how long, as of the last reading, the clocks have agreed: in this process's life, and since
-   * the last jump.
-   */
+  /** How long the clocks have agreed at the last reading: in this life and since the last jump. */
   get agreedForMs(): number {
     return this.#lookedAtMs - this.#agreesSinceMs;
   }
@@ -80,9 +76,9 @@ export class ClockWatch {
   }
 
   /**
-   * Somebody knows that the clock jumped while nobody looked.
-   * @param jumpMs by how much,
-   * @param beforeMs what it said before
+   * Reports a jump that happened while nobody looked.
+   * @param jumpMs the size of the jump
+   * @param beforeMs the wall clock before it
    */
   suspect(jumpMs: number, beforeMs: number): void {
     const { process, onJump } = this.#options;

@@ -1,15 +1,14 @@
-// The two clocks of a process. Whatever lasts is measured by the monotonic one; the wall clock only
-// labels.
+// The two clocks of a process. Durations use the monotonic one; the wall clock only labels.
 import type { ClockDoubt } from '../../contracts/clock.js';
 
 export interface Clock {
   /**
-   * Whole milliseconds since any moment. Never set, never back; stands still only while the machine
-   * sleeps.
+   * Whole milliseconds since an arbitrary moment. It is never set and never goes back; it stops
+   * only while the machine sleeps.
    */
   monotonicMs(): number;
   /**
-   * Whole milliseconds since 1970-01-01 UTC, as the system says now: may jump either way at any
+   * Whole milliseconds since 1970-01-01 UTC by the system's clock, which may jump either way at any
    * time.
    */
   wallMs(): number;
@@ -21,7 +20,7 @@ export interface Reading {
   readonly wallMs: number;
 }
 
-/** A reading, with why its wall time may be wrong. */
+/** A reading, and why its wall time may be wrong. */
 export interface Moment extends Reading {
   readonly doubt?: ClockDoubt | undefined;
 }

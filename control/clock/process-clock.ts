@@ -1,19 +1,19 @@
-// A process watches its own clock from its start to its end, and says so in its health and its log.
+// Watches a process's own clock from start to end, and reports in its health and its log.
 import { type ClockDoubt, type ClockView, doubtSentence, shiftWords } from '../../contracts/clock.js';
 import { type Clock, type Moment, systemClock } from './clock.js';
 import { ClockWatch } from './clock-watch.js';
 
-/** How often the clocks are compared when nobody reads them anyway, milliseconds. */
+/** How often the clocks are compared when nobody reads them, ms. */
 const LOOK_EVERY_MS = 1_000;
 
-/** What is written of a jump. */
+/** The log methods used for jumps. */
 export interface ClockLog {
   warn(fields: object, message: string): void;
   info(fields: object, message: string): void;
 }
 
 export interface ProcessClockOptions {
-  /** In sentences. @example "splitter host-1" */
+  /** The process's name in sentences. @example "splitter host-1" */
   readonly process: string;
   /** How long the wall clock must agree with monotonic time to be believed. */
   readonly agreesAfterMs?: number | undefined;
@@ -43,12 +43,12 @@ export class ProcessClock {
     return this.watch.read();
   }
 
-  /** For durations. */
+  /** Monotonic time, for durations. */
   get monotonicMs(): number {
     return this.watch.read().monotonicMs;
   }
 
-  /** For labels. */
+  /** Wall time, for labels. */
   get wallMs(): number {
     return this.watch.read().wallMs;
   }

@@ -1,6 +1,5 @@
-// When a maintenance window is open, in its own time zone. Zone rules change with the machine's
-// data: so this is asked of an activity, whose answer stands in the history, and never computed in
-// a workflow.
+// When a maintenance window is open, in its own time zone. Zone rules depend on the machine's data.
+// So an activity computes this, its answer stays in the history, and a workflow never computes it.
 import type { MaintenanceWindow } from '../../contracts/batch.js';
 import { WEEKDAYS } from '../../contracts/batch.js';
 import type { OpenWindow } from '../../contracts/batch-run.js';
@@ -9,24 +8,28 @@ import { MoverError } from '../../contracts/errors.js';
 const MINUTE_MS = 60_000;
 const DAY_MS = 24 * 60 * MINUTE_MS;
 /**
- * Days looked at: a window of one weekday comes again after 7, and a day may have none (its hours
- * left out by a change of the clocks).
+ * Days searched. A window on one weekday returns after 7 days, and a clock change may remove its
+ * hours on one of them.
  */
 const DAYS_LOOKED_AT = 22;
 
-/** A reading of the wall clock, as if it were UTC: two readings of one zone compare as numbers. */
+/**
+ * A wall clock reading taken as if it were UTC, so that two readings of one zone compare as
+ * numbers.
+ */
 type Reading = number;
 
 /**
- * The window that is open at the time, or else the next one. It opens when the clocks of its zone
- * first read its start on one of its days, and closes when they first read its end after that;
- * where clocks jump over a time, at the jump.
+ * The window open at the time, or the next one. It opens when its zone's clocks first read its
+ * start on one of its days, and closes when they first read its end after that. If the clocks skip
+ * such a time, the jump counts.
  * @throws MoverError INVALID_REQUEST for a time zone that this machine does not know
  */
 export function windowOf(window: MaintenanceWindow, atMs: number): OpenWindow {
   const clock = clockOf(window.timeZone);
   const days = new Set(window.days ?? WEEKDAYS);
-  // One that began two days ago may still be open: it may last a day, and a day may have 25 hours.
+  // A window that began two days ago may still be open: it may last a day, and a day may have 25
+  // hours.
   const firstDay = startOfDay(clock(atMs)) - 2 * DAY_MS;
   for (let i = 0; i < DAYS_LOOKED_AT; i += 1) {
     const day = firstDay + i * DAY_MS;
@@ -86,7 +89,7 @@ function startOfDay(reading: Reading): Reading {
 
 /** The first instant at which the clock reads the wanted time or a later one. */
 function firstAt(clock: Clock, wanted: Reading): number {
-  // No zone is further than 14 hours from UTC, and none changes its offset twice within these two
+  // No zone is more than 14 hours from UTC, and none changes its offset twice within these two
   // days.
   const beforeMs = wanted - DAY_MS;
   const afterMs = wanted + DAY_MS;
@@ -96,7 +99,7 @@ function firstAt(clock: Clock, wanted: Reading): number {
   return changeOf(clock, beforeMs, afterMs);
 }
 
-/** The instant at which the clock jumps, between two at which its offset differs. */
+/** The instant of the clock's jump, between two instants with different offsets. */
 function changeOf(clock: Clock, beforeMs: number, afterMs: number): number {
   const offset = clock(beforeMs) - beforeMs;
   let low = Math.floor(beforeMs / 1_000);

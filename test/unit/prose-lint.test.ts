@@ -9,6 +9,10 @@ const PLANTS: ReadonlyMap<string, { readonly text: string; readonly breaks?: str
   ['a wide docstring', { text: `/** ${LONG} */\nexport const a = 1;\n`, breaks: 'prose(comment-width)' }],
   ['a long address', { text: `// https://example.org/${'a'.repeat(120)}\nexport {};\n` }],
   ['a comment behind code', { text: `export const a = 1; // ${LONG}\n` }],
+  [
+    'a docstring that begins with a circumstance',
+    { text: '/** After the commit, bytes on the disk. */\nexport const a = 1;\n', breaks: 'prose(doc-subject-first)' },
+  ],
   ['a docstring that fits', { text: '/** Bytes on the disk. */\nexport const a = 1;\n' }],
 ]);
 const fileOf = (name: string): string => `control/${name.replaceAll(' ', '-')}.ts`;

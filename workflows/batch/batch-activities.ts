@@ -1,22 +1,22 @@
-// A batch's activities, each with its patience: an estate that can't be reached is waited for,
-// since nobody watches a batch at night.
+// A batch's activities and their retry policies. They wait while the estate is unreachable, since
+// nobody watches a batch at night.
 import { proxyActivities, type ActivityOptions } from '@temporalio/workflow';
 import type { MoveActivities } from '../../activities/create-activities.js';
 
 const SECOND_MS = 1_000;
 const HOUR_MS = 3_600 * SECOND_MS;
 
-/** Without a sign of life for this long, another worker goes on, ms. */
+/** Heartbeat timeout, ms: after it another worker takes over. */
 const HEARTBEAT_TIMEOUT_MS = 10 * SECOND_MS;
-/** Longest try of what makes a few calls, ms. */
+/** Longest try of an activity that makes a few calls, ms. */
 const CALLS_TIMEOUT_MS = 60 * SECOND_MS;
-/** Longest try of what goes through a whole estate or plan, ms. */
+/** Longest try of an activity that reads a whole estate or plan, ms. */
 const LISTING_TIMEOUT_MS = HOUR_MS;
 /** Longest wait for the end of moves in one try, ms. */
 const AWAIT_TIMEOUT_MS = 24 * HOUR_MS;
-/** What is kept for the record alone holds up the end of a batch no longer than this, ms. */
+/** Longest delay of a batch's end by activities that only keep records, ms. */
 const RECORD_TIMEOUT_MS = 5 * 60 * SECOND_MS;
-/** Somebody waits for the answer of an update, ms. */
+/** Longest wait for the answer of an update, for which somebody waits, ms. */
 const ANSWER_TIMEOUT_MS = 30 * SECOND_MS;
 
 const PATIENT = { initialInterval: SECOND_MS / 2, backoffCoefficient: 2, maximumInterval: 30 * SECOND_MS };

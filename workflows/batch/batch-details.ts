@@ -2,9 +2,9 @@
 import type { BatchProgress } from '../../contracts/batch.js';
 import { namesOf } from '../shared/step-summaries.js';
 
-/** Failures listed: a hundred long ones would outgrow the server's 20 KB. */
+/** Failures listed. A hundred long ones would exceed the server's 20 KB. */
 const FAILURES_MAX = 40;
-/** Longest message shown, in characters. */
+/** Longest message shown, characters. */
 const MESSAGE_LENGTH_MAX = 200;
 const MINUTE_MS = 60_000;
 

@@ -18,7 +18,7 @@ import type { BatchCore } from './core/batch-core.js';
 import { answers } from './batch-activities.js';
 import { objection, REQUEST_SCHEMAS, UPDATE_DESCRIPTIONS, type UpdateName } from './core/batch-requests.js';
 
-/** What an update answers: a sentence. */
+/** The answer of an update: a sentence. */
 export interface Answer {
   readonly message: string;
 }
@@ -29,7 +29,7 @@ const PROGRESS_DESCRIPTION =
 
 export interface Handled {
   readonly batch: BatchCore;
-  /** Whether nothing can be changed any more. */
+  /** Whether the batch is over, so that nothing can be changed. */
   readonly isOver: () => boolean;
   readonly progress: () => BatchProgress;
   /** Called after each change. */
@@ -38,7 +38,7 @@ export interface Handled {
   readonly stopPlanning: () => void;
 }
 
-/** To be called before the first await. */
+/** Registers the query and the updates. Call it before the first await. */
 export function handleRequests(handled: Handled): void {
   const { batch, wake, stopPlanning } = handled;
   setHandler(batchProgressQuery, handled.progress, { description: PROGRESS_DESCRIPTION });
@@ -71,7 +71,7 @@ export function handleRequests(handled: Handled): void {
       return `The move of volume "${volume}" will be left out, if the batch has one.`;
     }
     const { seq, volumes } = await planned(batch, volume);
-    // While the plan was looked through, its turn may have come.
+    // The move may have started while the plan was searched.
     if (batch.inFlight.isMoving(volume))
       throw refusal(`Volume "${volume}" is being moved now: cancel its move instead.`);
     if (batch.isOver(seq)) throw refusal(`The move of volume "${volume}" is over; there is nothing to skip.`);
@@ -110,7 +110,10 @@ export function handleRequests(handled: Handled): void {
   }
 }
 
-/** @throws ApplicationFailure when the plan has no move of the volume, or can't be read now */
+/**
+ * Finds a volume's planned move. @throws ApplicationFailure when the plan has no move of the
+ * volume, or can't be read now
+ */
 async function planned(batch: BatchCore, volume: VolumeId): Promise<BatchItem> {
   try {
     return await answers.findInPlan({ batch: batch.id, volume });
@@ -124,7 +127,7 @@ function requestOf(request: unknown): { readonly operator: string; readonly reas
   return { operator, reason };
 }
 
-/** @throws ApplicationFailure INVALID_REQUEST */
+/** Checks a request's form. @throws ApplicationFailure INVALID_REQUEST */
 function validate(name: UpdateName, request: unknown): void {
   try {
     parseOrRefuse(REQUEST_SCHEMAS[name], request, name);

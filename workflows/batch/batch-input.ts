@@ -1,4 +1,4 @@
-// The input of a batch, as a person may have typed it or an earlier run handed it on.
+// Reads the input of a batch, typed by a person or carried over from an earlier run.
 import { ApplicationFailure, workflowInfo } from '@temporalio/workflow';
 import {
   BATCH_INPUT_BYTES_MAX,
@@ -23,8 +23,8 @@ export interface Continued {
 }
 
 /**
- * What an earlier run handed on; undefined in a batch's first run. Nobody else can: only a run that
- * continues one has it.
+ * The state carried over from an earlier run; undefined in a batch's first run. A person can't pass
+ * it: only a run that continues another one reads it.
  */
 export function continuedInput(args: readonly unknown[]): Continued | undefined {
   if (workflowInfo().continuedFromExecutionRunId === undefined || args.length !== 2) return undefined;
@@ -36,8 +36,8 @@ export function continuedInput(args: readonly unknown[]): Continued | undefined 
 }
 
 /**
- * @throws ApplicationFailure INVALID_REQUEST (non-retryable), as `parseInput`; also for an input
- * that is too long
+ * Parses a batch's input. @throws ApplicationFailure INVALID_REQUEST (non-retryable), as
+ * `parseInput`; also for an input that is too long
  */
 export function parseBatchInput(args: readonly unknown[]): ParsedBatchInput {
   const bytes = new TextEncoder().encode(JSON.stringify(args[0]) ?? '').length;

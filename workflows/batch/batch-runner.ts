@@ -1,6 +1,6 @@
-// Temporal around a batch: does what the batch decides, and tells it what happened. Moves are
-// children that outlive any run of this workflow; those that an earlier run began are awaited by an
-// activity, since Temporal tells their end to that run only.
+// Runs a batch on Temporal: carries out the core's decisions and reports events to it. Moves are
+// children that outlive any run of this workflow. Temporal reports a child's end only to the run
+// that started it, so an activity waits for the children of earlier runs.
 import {
   allHandlersFinished,
   CancellationScope,
@@ -36,13 +36,13 @@ import { batchDetailsOf } from './batch-details.js';
 import type { Decision, Start } from './core/decision.js';
 
 /**
- * Behind every move that a person waits for (1 is the most urgent of 5, 3 the default); see
- * `FENCED_AHEAD` of the steps' policies.
+ * Priority of a batch's moves (1 is the most urgent of 5, 3 the default). It puts them behind every
+ * move that a person waits for; see `FENCED_AHEAD` of the steps' policies.
  */
 const PRIORITY_KEY = 5;
 /**
- * A run that has done nothing yet is not continued, whatever the server suggests: it would never
- * get anywhere.
+ * Events below which a run never continues as new, whatever the server suggests. Otherwise a batch
+ * would make no progress.
  */
 const RUN_EVENTS_MIN = 30;
 
@@ -50,9 +50,9 @@ export class BatchRunner {
   readonly #batch: BatchCore;
   readonly #settings: BatchSettings;
   #changed = false;
-  /** The one timer: a wait for a later time than its own begins when it has rung. */
+  /** The one timer. A wait for a later time starts its timer only when this one has fired. */
   #alarm: { readonly atMs: number; readonly scope: CancellationScope } | undefined;
-  /** Reports under way for moves that could leave none. */
+  /** Reports now being stored for moves that could store none. */
   #storing = 0;
   #stage: BatchStage | undefined;
 
@@ -61,18 +61,18 @@ export class BatchRunner {
     this.#settings = settings;
   }
 
-  /** Something that decisions depend on has changed. */
+  /** Tells the runner that something has changed on which decisions depend. */
   wake(): void {
     this.#changed = true;
   }
 
-  /** Runs the batch until it is over, or until this run's history is long enough. */
+  /** Runs the batch until it is over or the run's history is long enough. */
   async run(): Promise<'over' | 'continue'> {
     const inherited = this.#batch.inFlight.workflowIds;
     let isReconciling = false;
     for (;;) {
       this.#changed = false;
-      // Before deciding: what is decided counts as done from then on.
+      // Check this before deciding: a decision counts as carried out.
       if (isLongEnough(this.#batch)) return 'continue';
       const decision = this.#batch.decide(Date.now());
       this.show();
@@ -85,12 +85,12 @@ export class BatchRunner {
     }
   }
 
-  /** Nothing is under way that only this run knows of: it may end. */
+  /** Waits until only durable work is under way, so that this run may end. */
   async settled(): Promise<void> {
     await condition(() => allHandlersFinished() && this.#storing === 0);
   }
 
-  /** In the UI's current details, and as the search attribute. */
+  /** Shows the stage in the UI's current details and as the search attribute. */
   show(stage?: BatchStage): void {
     const nowMs = Date.now();
     const progress = this.#batch.progress(nowMs, stage);
@@ -139,7 +139,7 @@ export class BatchRunner {
       .catch(() => undefined);
   }
 
-  /** Returns when the server has taken the start; the end is told to the batch when it comes. */
+  /** Returns when the server has accepted the start. The batch is told the end when it comes. */
   async #start({ item, workflowId }: Start): Promise<void> {
     const { seq } = item;
     const input = this.#inputOf(item);
@@ -152,7 +152,7 @@ export class BatchRunner {
         memo: { batch: this.#batch.id, seq },
         staticSummary: summaryLine(`Move ${namesOf(item.volumes)} to ${item.to} (${seq} of its batch)`),
         typedSearchAttributes: [...attributesAtStart(input), fromGroupAttribute(item.from)],
-        // The run's id tells batches apart and is short enough for a fairness key.
+        // The run's id differs between batches and is short enough for a fairness key.
         priority: { priorityKey: PRIORITY_KEY, fairnessKey: firstExecutionRunId },
       });
       this.#batch.named(seq, moveIdOf(workflowId, child.firstExecutionRunId));
@@ -218,7 +218,7 @@ export class BatchRunner {
     this.wake();
   }
 
-  /** A move that was terminated has left no report: its batch does so for it. */
+  /** Stores the report of a terminated move, which left none. */
   #storeLost(seq: number, message: string): void {
     const { item, startedAtMs, move } = this.#batch.inFlight.get(seq) ?? {};
     if (item === undefined || startedAtMs === undefined || move === undefined) return;
@@ -246,7 +246,7 @@ export class BatchRunner {
   }
 }
 
-/** Whether a new run should go on: the history is long, or a newer version of the code awaits. */
+/** Whether to continue as new: the history is long, or a newer version of the code is deployed. */
 function isLongEnough(batch: BatchCore): boolean {
   const { historyLength, continueAsNewSuggested, targetWorkerDeploymentVersionChanged } = workflowInfo();
   const eventsMax = batch.plan?.runEventsMax ?? BATCH_RUN_EVENTS_MAX;
@@ -254,7 +254,7 @@ function isLongEnough(batch: BatchCore): boolean {
   return historyLength >= RUN_EVENTS_MIN && (continueAsNewSuggested || targetWorkerDeploymentVersionChanged);
 }
 
-/** @param cause of the child's failure */
+/** Translates a child's end. @param cause the cause of the child's failure */
 function endOf(cause: unknown): MoveEnd {
   if (cause instanceof CancelledFailure) return { kind: 'cancelled' };
   if (cause instanceof ApplicationFailure) return endOfFailure(cause.type, cause.message, cause.details?.[0]);

@@ -26,15 +26,14 @@ import { SEARCH_KEYS } from '../../contracts/search-pairs.js';
 import { codeOf, messageOf, workflowFailure } from '../shared/step-failure.js';
 
 /**
- * Moves many volumes, as the input's options say; follow it with the query `progress`, steer it
- * with its updates. Cancelled, it puts back what is before its commit and ends as cancelled, with
- * its report stored.
- * @param carried what an earlier run hands on; never given by people.
- * @returns the report; failed moves are listed in it.
- * @throws ApplicationFailure BATCH_STOPPED with `{ report, problem }` as its detail when the
- * failure policy stopped it, so that its schedule
- *   pauses; INVALID_REQUEST at once for an input that is not accepted; the planning's own error
- * when there is nothing that could be planned.
+ * Moves many volumes as the input's options say. Follow it with the query `progress`, steer it with
+ * its updates. When cancelled it rolls back moves that are before their commit, stores its report
+ * and ends as cancelled.
+ * @param carried the state of an earlier run; people never pass it.
+ * @returns the report, which lists failed moves.
+ * @throws ApplicationFailure BATCH_STOPPED, with `{ report, problem }` as its detail, when the
+ * failure policy stopped it, so that its schedule pauses; INVALID_REQUEST at once for an input that
+ * is not accepted; the planning's own error when nothing could be planned.
  */
 export async function moveBatch(...args: [input: BatchInput, carried?: CarriedBatch]): Promise<BatchReport> {
   const continued = continuedInput(args);
@@ -52,12 +51,12 @@ export async function moveBatch(...args: [input: BatchInput, carried?: CarriedBa
 class BatchRun {
   readonly #batch: BatchCore;
   readonly #settings: BatchSettings;
-  /** Of the first run only. */
+  /** The parsed input; only in the first run. */
   readonly #input: ParsedBatchInput | undefined;
   readonly #runner: BatchRunner;
   readonly #planning = new CancellationScope({ cancellable: true });
   #endStage: BatchStage | undefined;
-  /** Of this very run, by Temporal. */
+  /** Whether Temporal cancelled this very run. */
   #isCancelled = false;
 
   constructor(batch: BatchCore, settings: BatchSettings, input: ParsedBatchInput | undefined) {
@@ -81,7 +80,7 @@ class BatchRun {
 
   #cancel(): void {
     this.#isCancelled = true;
-    // Its end is being written down already.
+    // The end is being recorded already.
     if (this.#endStage !== undefined) return;
     this.#batch.end({ why: 'cancelled', running: 'roll-back', text: 'The batch was cancelled.' });
     this.#planning.cancel();
@@ -100,7 +99,7 @@ class BatchRun {
     return await this.#end();
   }
 
-  /** Up to the plan. @returns the report of a batch that is over with that */
+  /** Plans the batch. @returns the report of a batch that is over with that */
   async #begin(input: ParsedBatchInput): Promise<BatchReport | undefined> {
     upsertSearchAttributes([{ key: SEARCH_KEYS.BatchId, value: keywordOf(this.#batch.id) }]);
     this.#runner.show();
@@ -161,7 +160,7 @@ class BatchRun {
     });
   }
 
-  /** What came and went, as far as it can be found out now. */
+  /** Changes to the selection during the batch, as far as they can be found out now. */
   async #meanwhile(): Promise<Pick<BatchReport, 'addedMeanwhile' | 'removedMeanwhile'>> {
     const { select, to, map } = this.#settings;
     if (select === undefined || this.#batch.plan === undefined) return NOTHING_MEANWHILE;
@@ -173,7 +172,10 @@ class BatchRun {
     }
   }
 
-  /** Only a run that was itself cancelled may end as cancelled: a later one asks for it. */
+  /**
+   * Only a run that was itself cancelled may end as cancelled, so a later run requests its own
+   * cancellation.
+   */
   async #cancelled({ summary }: BatchReport): Promise<CancelledFailure> {
     if (!this.#isCancelled) {
       await calls.cancelOwnWorkflow();
@@ -190,7 +192,7 @@ class BatchRun {
     return workflowFailure(error, message, { report }, { retryable: false });
   }
 
-  /** The report is made and stored, and nothing about the batch can be changed any more. */
+  /** Makes and stores the report. From here on nothing about the batch can be changed. */
   async #leave(
     ending: Pick<BatchReport, 'outcome' | 'summary'>,
     more?: Parameters<typeof batchReportOf>[4],
@@ -227,7 +229,7 @@ function settingsOf(input: ParsedBatchInput | undefined): BatchSettings {
 
 const SCHEDULED_START = defineSearchAttributeKey('TemporalScheduledStartTime', 'DATETIME');
 
-/** Why a scheduled batch comes too late to run at all. */
+/** Why a scheduled batch is too late to run; undefined when it is not. */
 function lateness({ options: { startWithinMs } }: ParsedBatchInput): string | undefined {
   const { typedSearchAttributes, startTime } = workflowInfo();
   const scheduled = typedSearchAttributes.get(SCHEDULED_START);
@@ -237,15 +239,10 @@ function lateness({ options: { startWithinMs } }: ParsedBatchInput): string | un
   return `It was scheduled for ${scheduled.toISOString()} and began ${lateMs} ms later, more than the ${startWithinMs} ms that it may be late.`;
 }
 
-/**
- * Room for what a move's workflow id has besides the batch's: its number, volume, and which try it
- * is.
- */
+/** The longest suffix that a move's workflow id adds to the batch's: number, volume and try. */
 const LONGEST_MOVE = `/1000000-${'v'.repeat(ID_LENGTH_MAX)}-again-1000-try-1000`;
 
-/**
- * @throws ApplicationFailure INVALID_REQUEST for a workflow id that is too long for the moves' ids
- */
+/** @throws ApplicationFailure INVALID_REQUEST for a workflow id too long for the moves' ids */
 function currentBatchId(): MoveId {
   const { workflowId, firstExecutionRunId } = workflowInfo();
   try {

@@ -16,7 +16,7 @@ import { forwardSummary, patientSummary } from '../shared/step-summaries.js';
 
 type OptionsOf = (step: StepName, attempt: AttemptRef) => ActivityOptions;
 
-/** The way forward. */
+/** The steps with the retry policy for the way forward. */
 export function forwardSteps(input: ParsedMoveInput): MoveSteps {
   const volumes = volumesOf(input);
   const terms = termsOf(input);
@@ -26,7 +26,7 @@ export function forwardSteps(input: ParsedMoveInput): MoveSteps {
   }));
 }
 
-/** Compensation, and what is left after a commit: tried without end. */
+/** The steps for compensation and for what is left after a commit: retried without end. */
 export function patientSteps(input: ParsedMoveInput): MoveSteps {
   const volumes = volumesOf(input);
   const terms = termsOf(input);
@@ -38,12 +38,12 @@ export function patientSteps(input: ParsedMoveInput): MoveSteps {
 
 function termsOf({ options }: ParsedMoveInput): StepTerms {
   const given = workflowInfo().priority?.priorityKey ?? 0;
-  // The server says 0 when the starter gave none.
+  // The server reports 0 when the starter gave none.
   return { options, priorityKey: given === 0 ? DEFAULT_PRIORITY_KEY : given };
 }
 
 function stepsWith(optionsOf: OptionsOf): MoveSteps {
-  // Each call brings its own time-outs; a proxy is not made without one.
+  // Each call passes its own timeouts, but a proxy can't be made without one.
   const { notify, flush, snapshot, bookmark, reconfigure, resolveAttempt, learnVerdict } =
     proxyActivities<MoveActivities>({ startToCloseTimeout: '1 minute' });
   return {

@@ -1,5 +1,5 @@
-// Every move leaves its report at the replica site, whatever its end; and nothing that goes wrong
-// with that changes the end.
+// Stores every move's report at the replica site, however the move ends. A failure to store it
+// never changes that end.
 import { CancellationScope, log, proxyActivities, proxyLocalActivities } from '@temporalio/workflow';
 import type { MoveActivities } from '../../activities/create-activities.js';
 import type { StoredMoveReport } from '../../contracts/report.js';
@@ -7,19 +7,19 @@ import type { StoredMoveReport } from '../../contracts/report.js';
 const SECOND_MS = 1_000;
 
 /**
- * At first in the workflow's own last task, which costs the server one event: well inside the
- * task's 10 s.
+ * Timeout of the first try, a local activity in the workflow's last task. It costs the server one
+ * event, and the time is well inside the task's 10 s.
  */
 const LOCAL_TIMEOUT_MS = 4 * SECOND_MS;
 const LOCAL_TRIES_MAX = 3;
 /**
- * Then as an ordinary activity for this long: a restart of the replica site, not a lasting outage,
- * may delay the end of a move.
+ * How long an ordinary activity tries after that. A restart of the replica site may delay a move's
+ * end; a lasting outage may not.
  */
 const PATIENT_TIMEOUT_MS = 5 * 60 * SECOND_MS;
 const CALL_TIMEOUT_MS = 30 * SECOND_MS;
 
-/** Never rejects; not cancelled with the move. */
+/** Stores the report. Never rejects, and is not cancelled with the move. */
 export async function keepReport(report: StoredMoveReport): Promise<void> {
   await CancellationScope.nonCancellable(async () => {
     try {

@@ -1,10 +1,10 @@
-// The markdown that the Temporal UI shows for a move under way.
+// The markdown that the Temporal UI shows for a running move.
 import type { MoveProgress, StepReport } from '../../contracts/move.js';
 import { namesOf } from '../shared/step-summaries.js';
 
-/** Steps listed: the newest; a move with many attempts would outgrow the server's 20 KB. */
+/** Steps listed, the newest. A move with many attempts would exceed the server's 20 KB. */
 const STEPS_MAX = 40;
-/** Longest error shown beside a step, in characters; the step's own event has the whole of it. */
+/** Longest error shown beside a step, characters. The step's own event has the full text. */
 const ERROR_LENGTH_MAX = 200;
 
 export function detailsOf({ volumes, from, to, stage, attempt, verdict, steps }: MoveProgress): string {

@@ -1,11 +1,14 @@
-// The last word of a move that failed: what happened, how things stand, and what the user can do.
+// The failure of a move: what happened, what state the volumes are in, and what the user can do.
 import type { ApplicationFailure } from '@temporalio/workflow';
 import { ERRORS } from '../../contracts/errors.js';
 import { MOVE_STEPS, type MoveProgress } from '../../contracts/move.js';
 import { codeOf, messageOf, workflowFailure } from '../shared/step-failure.js';
 import { namesOf } from '../shared/step-summaries.js';
 
-/** Its type is the registry's code; its one detail `{ progress, problem }`. */
+/**
+ * The failure that a move's workflow throws. Its type is the registry's code; its one detail is `{
+ * progress, problem }`.
+ */
 export function moveFailure(error: unknown, progress: MoveProgress): ApplicationFailure {
   const code = codeOf(error) ?? 'INTERNAL';
   const message = [
@@ -28,7 +31,7 @@ function sentence(text: string): string {
   return /[.!?]$/.test(text) ? text : `${text}.`;
 }
 
-/** True of every way a move can end without its report. */
+/** What is true of the volumes, for every way in which a move can end without its report. */
 function standing({ stage, verdict, from, to }: MoveProgress): string {
   const source = from === undefined ? '' : ` in group "${from}"`;
   if (verdict === 'COMMITTED')

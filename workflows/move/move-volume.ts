@@ -1,4 +1,5 @@
-// The workflow of one move: checks its input, runs the saga over activities, and says how it went.
+// The workflow of one move: checks its input, runs the saga over activities, and reports the
+// result.
 import {
   ApplicationFailure,
   isCancellation,
@@ -24,15 +25,13 @@ import { verifyMoved } from './verify-moved.js';
 import { VisibleRecorder } from './visible-recorder.js';
 
 /**
- * Moves volumes to another consistency group, all or none; follow it with the query `progress`.
- * Cancelled before the commit it puts everything back and ends as cancelled; after the commit it is
- * completed and returns its report.
+ * Moves volumes to another consistency group, all or none. Follow it with the query `progress`.
+ * When cancelled before the commit it puts everything back and ends as cancelled; after the commit
+ * it completes and returns its report.
  * @throws ApplicationFailure with the registry's code as its type and `{ progress, problem }` as
- * its detail: everything is as
- *   it was before, unless its message says otherwise. INVALID_REQUEST at once for an input that is
- * not accepted. With `verify`,
- *   VERIFY_MISMATCH when a replica differs after the move, which then is done. Whatever the end,
- * the report is kept at the replica site.
+ * its detail. Everything is as before unless its message says otherwise. INVALID_REQUEST at once
+ * for an input that is not accepted. With `verify`, VERIFY_MISMATCH when a replica differs after
+ * the move, which is done. The replica site keeps the report in every case.
  */
 export async function moveVolume(...args: [input: MoveInput]): Promise<MoveReport> {
   const begun: Begun = { move: currentMoveId(), startedAtMs: Date.now() };
@@ -63,14 +62,14 @@ export async function moveVolume(...args: [input: MoveInput]): Promise<MoveRepor
   return moved;
 }
 
-/** The end of a move that did not succeed, and what its workflow is to throw. */
+/** The end of a move that did not succeed, and the error that its workflow throws. */
 function endOf(
   error: unknown,
   recorder: VisibleRecorder,
   moved: MoveReport | undefined,
 ): Exclude<MoveEnd, { outcome: 'moved' }> & { readonly error: unknown } {
   if (moved !== undefined) {
-    // The move is done; its verification says by itself what came of it.
+    // The move is done; the failure is that of its verification.
     return { outcome: 'failed', error, progress: recorder.progress(), moved };
   }
   if (isCancellation(error)) {
@@ -84,8 +83,8 @@ function endOf(
 }
 
 /**
- * @throws ApplicationFailure INVALID_REQUEST; a report is left of it if the input names volumes and
- * a group
+ * Parses the input. @throws ApplicationFailure INVALID_REQUEST; stores a report first if the input
+ * names volumes and a group
  */
 async function parseOrLeaveReport(begun: Begun, args: readonly unknown[]): Promise<ParsedMoveInput> {
   try {

@@ -1,4 +1,4 @@
-// What the replica site keeps of a move, made of how it ended.
+// Builds the report that the replica site keeps of a move from how the move ended.
 import { ApplicationFailure } from '@temporalio/common';
 import { VOLUMES_PER_MOVE_MAX } from '../../contracts/attempt.js';
 import { MoverError, problemSchema, toProblem, type Problem } from '../../contracts/errors.js';
@@ -8,15 +8,15 @@ import type { StoredMoveReport } from '../../contracts/report.js';
 import { volumesOf } from '../saga/recorder.js';
 import { codeOf, messageOf } from '../shared/step-failure.js';
 
-/** The move's side of it: what it was asked for, and when it began. */
+/** What the move was asked for and when it began. */
 export interface Begun {
   readonly move: MoveId;
   readonly startedAtMs: number;
 }
 
 /**
- * How a move ended. `moved` is there as soon as it is committed and joined, also when its
- * verification failed after that.
+ * How a move ended. `moved` is set once it is committed and joined, even if its verification failed
+ * afterwards.
  */
 export type MoveEnd =
   | { readonly outcome: 'moved'; readonly moved: MoveReport }
@@ -65,8 +65,8 @@ function resultOf(end: MoveEnd): Pick<StoredMoveReport, 'report' | 'progress' | 
 }
 
 /**
- * Of an input that was refused: what can be made out of it. Undefined when it names no volume or no
- * group.
+ * The report of a refused input, from what can be read of it; undefined when it names no volume or
+ * no group.
  */
 export function refusedReportOf(
   { move, startedAtMs }: Begun,
@@ -91,7 +91,7 @@ export function refusedReportOf(
   };
 }
 
-/** The failures that end a move carry their problem in their detail, beside other things. */
+/** The problem in a failure's detail; every failure that ends a move carries one. */
 function problemOfEnd(error: unknown): Problem {
   const detail: unknown = error instanceof ApplicationFailure ? error.details?.[0] : undefined;
   const inside = typeof detail === 'object' && detail !== null && 'problem' in detail ? detail.problem : undefined;

@@ -1,5 +1,4 @@
-// The world the saga runs in when it is a Temporal workflow: durable time, and cancellation by
-// scope.
+// The saga's runtime in a Temporal workflow: durable time, and cancellation by scope.
 import { CancellationScope, isCancellation, sleep } from '@temporalio/workflow';
 import type { SagaRuntime } from '../saga/recorder.js';
 import { codeOf, messageOf } from '../shared/step-failure.js';

@@ -1,5 +1,5 @@
-// After a move that was asked to: every moved volume is compared with its replica. The move is done
-// whatever comes of it.
+// Verification after a move that asked for it: compares every moved volume with its replica. The
+// move is done whatever the result.
 import { ApplicationFailure, isCancellation } from '@temporalio/workflow';
 import { ERRORS, MoverError, toProblem } from '../../contracts/errors.js';
 import type { MoveReport } from '../../contracts/move.js';
@@ -9,8 +9,8 @@ import { codeOf, messageOf } from '../shared/step-failure.js';
 import { verifyReplica } from '../verify/verify-activity.js';
 
 /**
- * One volume after the other, all of them, also after one that differs. Cancelled, it ends with
- * those that were done: the move stands.
+ * Verifies the volumes one after the other, all of them, even after a mismatch. When cancelled it
+ * ends with the volumes verified so far; the move stands.
  * @throws ApplicationFailure VERIFY_MISMATCH, or why a volume could not be verified, with `{
  * progress, problem, report }` as its detail
  */
@@ -39,7 +39,7 @@ function summaryOf({ volume, sizeBytes, regions, points, startedAtMs, endedAtMs 
   return { volume, sizeBytes, regions, points, startedAtMs, endedAtMs };
 }
 
-/** A mismatch is worse than what could not be compared. */
+/** A mismatch takes precedence over a failed comparison. */
 function failureOf(failures: readonly unknown[], report: MoveReport, recorder: MoveRecorder): ApplicationFailure {
   const codes = failures.map((failure) => codeOf(failure) ?? 'INTERNAL');
   const code = codes.find((candidate) => candidate === 'VERIFY_MISMATCH') ?? codes[0] ?? 'INTERNAL';
@@ -55,7 +55,7 @@ function failureOf(failures: readonly unknown[], report: MoveReport, recorder: M
   return ApplicationFailure.create({
     message,
     type: code,
-    // Run again, the move would only find the volumes there already.
+    // A second run of the move would only find the volumes in their target.
     nonRetryable: true,
     details: [{ progress: recorder.progress(), problem: toProblem(new MoverError(code, message)), report }],
     ...(first instanceof Error ? { cause: first } : {}),

@@ -1,4 +1,4 @@
-// A recorder whose stages can be followed: in the UI's current details, in the worker's log, and by
+// A recorder that shows the stages of a move in the UI's current details, the worker's log and
 // search attributes.
 import { log, setCurrentDetails, upsertSearchAttributes, workflowInfo } from '@temporalio/workflow';
 import type { SearchAttributePair } from '@temporalio/common';
@@ -28,8 +28,8 @@ export class VisibleRecorder extends MoveRecorder {
   }
 
   /**
-   * Each upsert is an event: only where the stage changes, and not at the end, which is told with
-   * the outcome.
+   * Sets the search attribute only when the stage changes, since each upsert is an event. The end
+   * sets it together with the outcome.
    */
   #makeSearchable(stage: SearchStage): void {
     if (stage === this.#searchStage || stage === 'done' || stage === 'failed') return;
@@ -41,7 +41,7 @@ export class VisibleRecorder extends MoveRecorder {
   }
 }
 
-/** A move that was started by hand has none. */
+/** Sets the attributes that a move started by hand lacks. */
 function setMissing(attributes: readonly SearchAttributePair[]): void {
   const known = new Set(
     workflowInfo()

@@ -1,15 +1,15 @@
-// What a move has done so far: the saga writes it, queries and the final report read it.
+// What a move has done so far. The saga writes it; queries and the final report read it.
 import type { AttemptRef, Verdict } from '../../contracts/attempt.js';
 import type { ErrorCode } from '../../contracts/errors.js';
 import type { MoveId, VolumeId } from '../../contracts/ids.js';
 import type { MoveProgress, MoveStage, MoveStep, ParsedMoveInput, StepReport } from '../../contracts/move.js';
 
-/** How the saga asks about the world it runs in: a Temporal workflow, or the simulation. */
+/** What the saga needs from its environment: a Temporal workflow, or the simulation. */
 export interface SagaRuntime {
   nowMs(): number;
-  /** Cancellable. */
+  /** Sleeps; cancellable. */
   sleep(ms: number): Promise<void>;
-  /** Runs to its end even when the move is cancelled. */
+  /** Runs the work to its end even when the move is cancelled. */
   shielded<T>(work: () => Promise<T>): Promise<T>;
   /** Whether the error is the move's own cancellation. */
   isCancellation(error: unknown): boolean;
@@ -43,7 +43,7 @@ export class MoveRecorder {
     return [...this.#steps];
   }
 
-  /** A new try starts: the verdict on the one before says nothing of it. */
+  /** Starts a new attempt and forgets the verdict on the one before. */
   begin(attempt: AttemptRef): void {
     this.#attempt = attempt.n;
     this.#verdict = undefined;
@@ -61,13 +61,13 @@ export class MoveRecorder {
     this.#verdict = verdict;
   }
 
-  /** A step forward: the move is at its stage while it runs. */
+  /** Runs a step forward. The move's stage is the step while it runs. */
   async step<T>(step: MoveStep, attempt: AttemptRef, work: () => Promise<T>): Promise<T> {
     this.stage(step);
     return this.record(step, attempt, work);
   }
 
-  /** Runs one step and keeps its times and, if it fails, its error. The stage stays. */
+  /** Runs a step, keeps its times and, if it fails, its error. Does not change the stage. */
   async record<T>(step: StepReport['step'], attempt: AttemptRef, work: () => Promise<T>): Promise<T> {
     this.#attempt = attempt.n;
     const startedAtMs = this.#runtime.nowMs();

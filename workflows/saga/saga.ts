@@ -1,6 +1,6 @@
-// The saga of a move: five steps forward; on any failure the replica site's verdict says whether to
-// go back or forward. A plain function over steps and a runtime: Temporal runs it in production,
-// the simulation thousands of times a minute.
+// The saga of a move: five steps forward. On any failure the replica site's verdict says whether to
+// go back or forward. It is a plain function over steps and a runtime: Temporal runs it in
+// production, the simulation thousands of times a minute.
 import type { AttemptRef } from '../../contracts/attempt.js';
 import { hasRemedy } from '../../contracts/error-registry.js';
 import type { MoveId } from '../../contracts/ids.js';
@@ -8,11 +8,14 @@ import type { MoveReport, ParsedMoveInput } from '../../contracts/move.js';
 import type { MoveRecorder, SagaRuntime } from './recorder.js';
 import type { AttemptContext, Flushed, MoveSteps, Reconfigured } from '../../contracts/steps.js';
 
-/** Pause before attempt n + 1: doubles from here, so that whatever voided the cut can pass. */
+/**
+ * Pause before the second attempt; it doubles for each further one, so that the cause of a void cut
+ * can pass.
+ */
 const RETRY_PAUSE_MS_MIN = 500;
 const RETRY_PAUSE_MS_MAX = 30_000;
 
-/** What one attempt has learned so far: compensation goes on from here. */
+/** What one attempt has learned so far. Compensation starts from it. */
 interface Reached {
   context?: AttemptContext;
   flushed?: Flushed;
@@ -21,8 +24,8 @@ interface Reached {
 export interface Saga {
   readonly steps: MoveSteps;
   /**
-   * The same steps with a retry policy that never gives up: for compensation, and for what is left
-   * after the commit.
+   * The steps with a retry policy that never gives up, for compensation and for what is left after
+   * the commit.
    */
   readonly patientSteps: MoveSteps;
   readonly runtime: SagaRuntime;
@@ -33,9 +36,9 @@ export interface Saga {
 
 /**
  * Moves the volumes of the input, all or none.
- * @returns the report of a move that is done, also when it had to be completed after a failure or a
+ * @returns the report of a move that is done, even if it was completed after a failure or
  * cancellation past the commit.
- * @throws the failure (or cancellation) of the last attempt, after everything is as it was before.
+ * @throws the failure (or cancellation) of the last attempt, once everything is as it was before.
  */
 export async function moveSaga(saga: Saga): Promise<MoveReport> {
   const { runtime, recorder, input } = saga;
@@ -84,7 +87,7 @@ async function forward({ steps, recorder, input }: Saga, attempt: AttemptRef, re
   return committed(recorder, { context, flushed, reconfigured });
 }
 
-/** There is no way back from here. */
+/** Records the commit: there is no way back from here. */
 function committed(recorder: MoveRecorder, done: Done): Done {
   recorder.verdict('COMMITTED');
   recorder.stage('done');
@@ -92,9 +95,9 @@ function committed(recorder: MoveRecorder, done: Done): Done {
 }
 
 /**
- * The same for every prefix of an attempt, unclear answers included: ask for the verdict, then obey
- * it.
- * @returns what is done if the attempt turned out to be committed: there is no way back from it.
+ * Compensates an attempt: asks for the verdict and obeys it. It is the same for every prefix of an
+ * attempt, unclear answers included.
+ * @returns the result if the attempt turned out to be committed, since there is no way back then.
  */
 async function compensate(
   saga: Saga,

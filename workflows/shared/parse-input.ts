@@ -1,11 +1,11 @@
-// What a workflow is started with comes from people's hands: it is checked before anything else,
-// and a refusal says what is accepted.
+// Checks a workflow's input, which people type, before anything else. A refusal says what is
+// accepted.
 import { ApplicationFailure } from '@temporalio/common';
 import { MoverError, reasonsOf, toProblem, type Reason } from '../../contracts/errors.js';
 
-/** The part of a schema that is used here. */
+/** The part of a zod schema used here. */
 interface InputSchema<Parsed> {
-  /** Its fields. */
+  /** The schema's fields. */
   readonly shape: object;
   safeParse(
     value: unknown,
@@ -15,10 +15,10 @@ interface InputSchema<Parsed> {
 }
 
 /**
- * The input of a workflow's only argument, with defaults filled in.
- * @param internal fields that people don't give: a refusal does not offer them
- * @throws ApplicationFailure INVALID_REQUEST (non-retryable): a ZodError would fail the workflow
- * task, which is tried for ever.
+ * Parses a workflow's only argument and fills in defaults.
+ * @param internal fields that people don't give; a refusal does not offer them
+ * @throws ApplicationFailure INVALID_REQUEST (non-retryable). A ZodError would fail the workflow
+ * task, which Temporal retries for ever.
  */
 export function parseInput<Parsed>(
   schema: InputSchema<Parsed>,

@@ -1,4 +1,4 @@
-// The query that people and programs follow a move, or a verification, with.
+// The query by which people and programs follow a move or a verification.
 import { defineQuery } from '@temporalio/workflow';
 import type { MoveProgress } from '../../contracts/move.js';
 import type { VerifyProgress } from '../../contracts/verify.js';

@@ -1,5 +1,5 @@
-// What a failed activity says: its code and its sentence, under the layers that Temporal wraps
-// around them.
+// Reads a failed activity's code and sentence from under the layers that Temporal wraps around
+// them.
 import { ActivityFailure, ApplicationFailure, TimeoutFailure } from '@temporalio/workflow';
 import {
   type ErrorCode,
@@ -12,8 +12,8 @@ import {
 } from '../../contracts/errors.js';
 
 /**
- * The registry's code of a step's failure. A step that timed out counts as UNREACHABLE: nobody
- * answered for it.
+ * The registry's code of a step's failure. A step that timed out counts as UNREACHABLE, since
+ * nobody answered for it.
  */
 export function codeOf(error: unknown): ErrorCode | undefined {
   const causes = causesOf(error);
@@ -24,7 +24,7 @@ export function codeOf(error: unknown): ErrorCode | undefined {
   return causes.some((cause) => cause instanceof TimeoutFailure) ? 'UNREACHABLE' : undefined;
 }
 
-/** The problem that the failed step brought along, with its reasons. */
+/** The problem that the failed step attached, with its reasons. */
 function problemOf(error: unknown): Problem | undefined {
   for (const cause of causesOf(error)) {
     const problem = cause instanceof ApplicationFailure ? problemSchema.safeParse(cause.details?.[0]) : undefined;
@@ -46,8 +46,8 @@ export function messageOf(error: unknown): string {
 }
 
 /**
- * What a workflow ends with when a step failed. Its type is the registry's code; its one detail is
- * `left` with the problem.
+ * The failure that ends a workflow after a failed step. Its type is the registry's code; its one
+ * detail is `left` plus the problem.
  * @param message about the workflow as a whole; it becomes the problem's detail
  * @param left the progress or report that the workflow leaves
  */
@@ -74,7 +74,7 @@ function timeoutMessage({ timeoutType }: TimeoutFailure, step: string): string {
     : `No worker finished ${step} in time.`;
 }
 
-/** The error and everything that caused it, outermost first. */
+/** The error and its causes, outermost first. */
 function causesOf(error: unknown): Error[] {
   const causes: Error[] = [];
   for (let cause = error; cause instanceof Error; { cause } = cause) causes.push(cause);

@@ -1,4 +1,5 @@
-// How long a step may take and how often it is tried, before the saga is told that it failed.
+// Timeouts and retries of each step: how long it may take and how often it is tried before the saga
+// sees its failure.
 import type { ActivityOptions, Priority, RetryPolicy } from '@temporalio/common';
 import type { MoveOptions, MoveStep } from '../../contracts/move.js';
 
@@ -6,30 +7,28 @@ const SECOND_MS = 1_000;
 const HOUR_MS = 3_600_000;
 
 /**
- * Without a sign of life for this long, a step is given to another worker, ms: with the pause
- * before that, within 10 s.
+ * Heartbeat timeout of a step, ms. With the retry's pause another worker takes over within 10 s.
  */
 const HEARTBEAT_TIMEOUT_MS = 8 * SECOND_MS;
-/** Longest run of a step that only makes a few calls, each with a time limit of its own, ms. */
+/** Longest run of a step that only makes a few calls, each with its own time limit, ms. */
 const CALLS_TIMEOUT_MS = 60 * SECOND_MS;
 /**
- * Longest run of the step that waits for the join: as long as a whole backlog may take over a slow
- * link, ms.
+ * Longest run of the step that waits for the join, ms: time for a whole backlog over a slow link.
  */
 const JOIN_TIMEOUT_MS = 24 * HOUR_MS;
 /**
- * How long notify waits for what passes by itself (another move, a verdict under way, a restart),
- * ms.
+ * How long notify waits for conditions that pass by themselves (another move, a verdict under way,
+ * a restart), ms.
  */
 const PASSING_WAIT_MS = 180 * SECOND_MS;
 
-/** Of a move whose starter gives none; 1 is the most urgent of 5. */
+/** Priority of a move whose starter gives none; 1 is the most urgent of 5. */
 export const DEFAULT_PRIORITY_KEY = 3;
 const MOST_URGENT_PRIORITY_KEY = 1;
 /**
- * When workers are behind, tasks that shorten a fence go this much before those that would begin
- * one. Before the moves of more urgent starters they don't go: a batch (5) has its fenced steps
- * side by side with the first steps of an operator's own move (3).
+ * How much earlier, in priority keys, tasks that shorten a fence run than tasks that would begin
+ * one when workers are behind. They don't overtake the moves of more urgent starters: a batch's
+ * fenced steps (5) then rank equal to the first steps of an operator's own move (3).
  */
 const FENCED_AHEAD = 2;
 
@@ -40,22 +39,22 @@ interface Retry {
 }
 
 const UNHURRIED: Retry = { initialInterval: 500, backoffCoefficient: 1.5, maximumInterval: 10 * SECOND_MS };
-/** While guests write into the backlog. */
+/** Retries while guests write into the backlog. */
 const QUICK: Retry = { initialInterval: 200, backoffCoefficient: 2, maximumInterval: 5 * SECOND_MS };
 const PATIENT: Retry = { initialInterval: 500, backoffCoefficient: 2, maximumInterval: 30 * SECOND_MS };
 
 /** What the steps of one move have in common. */
 export interface StepTerms {
   readonly options: MoveOptions;
-  /** The move's own: `DEFAULT_PRIORITY_KEY` unless its starter gave another. */
+  /** The move's priority: `DEFAULT_PRIORITY_KEY` unless its starter gave another. */
   readonly priorityKey: number;
 }
 
 export type StepName = MoveStep | 'resolve' | 'learn';
 
 /**
- * For the way forward: retries end about when the attempt's lease does. They are counted, not
- * timed, so that an hour without any worker does not count: the step then finds out by itself
+ * The policy for the way forward. Retries end about when the attempt's lease does. They are
+ * counted, not timed: an hour without any worker then uses up none, and the step itself finds out
  * whether its attempt still stands.
  */
 export function forwardPolicy(step: StepName, terms: StepTerms): ActivityOptions {
@@ -78,14 +77,14 @@ export function forwardPolicy(step: StepName, terms: StepTerms): ActivityOptions
 }
 
 /**
- * For compensation and for what is left after the commit: without end. Only a failure that can't
- * pass ends it.
+ * The policy for compensation and for what is left after the commit: retries without end. Only a
+ * permanent failure ends it.
  */
 export function patientPolicy(step: StepName, terms: StepTerms): ActivityOptions {
   return { ...policy(runTimeoutMs(step, terms.options), PATIENT), priority: fencedPriority(terms) };
 }
 
-/** Its fairness key stays the move's own. */
+/** The fairness key stays the move's own. */
 function fencedPriority({ priorityKey }: StepTerms): Priority {
   return { priorityKey: Math.max(MOST_URGENT_PRIORITY_KEY, priorityKey - FENCED_AHEAD) };
 }
@@ -95,7 +94,7 @@ function runTimeoutMs(step: StepName, options: MoveOptions): number {
   return step === 'reconfigure' ? JOIN_TIMEOUT_MS : CALLS_TIMEOUT_MS;
 }
 
-/** The wait for small lag, then a drain that ends with the attempt's deadline. */
+/** Time for the wait for a small lag, and for a drain that ends with the attempt's deadline. */
 function flushTimeoutMs({ lagWaitMs, attemptDeadlineMs }: MoveOptions): number {
   return lagWaitMs + attemptDeadlineMs + CALLS_TIMEOUT_MS;
 }
@@ -104,7 +103,7 @@ function policy(startToCloseTimeout: number, retry: RetryPolicy): ActivityOption
   return { startToCloseTimeout, heartbeatTimeout: HEARTBEAT_TIMEOUT_MS, retry };
 }
 
-/** As many tries as make pauses of `durationMs` in all. */
+/** A policy with as many tries as have pauses of `durationMs` in total. */
 function within(durationMs: number, retry: Retry): RetryPolicy {
   let maximumAttempts = 1;
   let pauseMs = retry.initialInterval;

@@ -1,11 +1,11 @@
-// What the timeline of the Temporal UI says beside each activity.
+// The text beside each activity in the Temporal UI's timeline.
 import type { AttemptRef } from '../../contracts/attempt.js';
 import type { VolumeId } from '../../contracts/ids.js';
 import { MOVE_STEPS } from '../../contracts/move.js';
 import type { StepName } from './step-policies.js';
 
 /**
- * One volume by its name, more by the first and a count: stays below the server's 200 bytes with
+ * The name of one volume, or the first name and a count. Stays below the server's 200 bytes with
  * the longest ids.
  */
 export function namesOf(volumes: readonly VolumeId[]): string {
@@ -13,14 +13,14 @@ export function namesOf(volumes: readonly VolumeId[]): string {
   return more.length === 0 ? first : `${first} and ${more.length} more`;
 }
 
-/** @example "2/5 flush vm-1-disk-0 (attempt 2)" */
+/** The summary of a forward step. @example "2/5 flush vm-1-disk-0 (attempt 2)" */
 export function forwardSummary(step: StepName, volumes: readonly VolumeId[], { n }: AttemptRef): string {
   return `${titleOf(step)} ${namesOf(volumes)}${n > 1 ? ` (attempt ${n})` : ''}`;
 }
 
 /**
- * @example "undo: ask for the verdict on attempt 1 of vm-1-disk-0", or of what is left after a
- * commit "finish: 5/5 reconfigure vm-1-disk-0"
+ * The summary of a compensation, or of what is left after a commit. @example "undo: ask for the
+ * verdict on attempt 1 of vm-1-disk-0", "finish: 5/5 reconfigure vm-1-disk-0"
  */
 export function patientSummary(step: StepName, volumes: readonly VolumeId[], attempt: AttemptRef): string {
   switch (step) {

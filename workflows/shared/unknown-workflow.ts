@@ -1,9 +1,9 @@
-// A mistyped workflow type: without this, Temporal would try its first task for ever.
+// Answers a mistyped workflow type. Without it Temporal would retry the first task for ever.
 import { ApplicationFailure, workflowInfo } from '@temporalio/workflow';
 import { MoverError, toProblem } from '../../contracts/errors.js';
 import { WORKFLOW_TYPES } from '../../contracts/workflow-types.js';
 
-/** @throws ApplicationFailure UNKNOWN_WORKFLOW, at once */
+/** Fails. @throws ApplicationFailure UNKNOWN_WORKFLOW, at once */
 export async function unknownWorkflow(): Promise<never> {
   const { workflowType, taskQueue } = workflowInfo();
   const known = WORKFLOW_TYPES.map((type) => `"${type}"`).join(', ');

@@ -7,25 +7,24 @@ import type { VerifyReport } from '../../contracts/verify.js';
 const SECOND_MS = 1_000;
 const DAY_MS = 24 * 3_600 * SECOND_MS;
 
-/** Longest run, ms: the largest volume (64 TiB) at the default rate takes four days. */
+/** Longest run, ms. The largest volume (64 TiB) at the default rate takes four days. */
 const RUN_MS_MAX = 7 * DAY_MS;
-/**
- * Without a sign of life for this long, another worker goes on where this one told that it was, ms.
- */
+/** Heartbeat timeout, ms: after it another worker resumes from the last heartbeat. */
 const HEARTBEAT_TIMEOUT_MS = 8 * SECOND_MS;
 /**
- * Tries, ten seconds apart in the end: half an hour of an estate that can't be reached, or of a
+ * Tries, in the end ten seconds apart: they outlast half an hour of an unreachable estate, or of a
  * volume that has only marks.
  */
 const TRIES_MAX = 180;
 /**
- * Behind everything that a guest or a person waits for (1 is the most urgent of 5, 3 the default).
+ * Priority behind everything that a guest or a person waits for (1 is the most urgent of 5, 3 the
+ * default).
  */
 const PRIORITY = { priorityKey: 4 } as const;
 
 /**
- * @throws ActivityFailure whose cause is VERIFY_MISMATCH with the report as its second detail, or
- * why there is no report
+ * Verifies one volume. @throws ActivityFailure whose cause is VERIFY_MISMATCH with the report as
+ * its second detail, or the reason why there is no report
  */
 export async function verifyReplica(volume: VolumeId, bytesPerSecond: number): Promise<VerifyReport> {
   const options: ActivityOptions = {
@@ -38,7 +37,7 @@ export async function verifyReplica(volume: VolumeId, bytesPerSecond: number): P
       maximumAttempts: TRIES_MAX,
     },
     priority: PRIORITY,
-    // A cancelled verification lets go of both sides before the workflow ends.
+    // A cancelled verification releases both sides before the workflow ends.
     cancellationType: 'WAIT_CANCELLATION_COMPLETED',
     summary: `verify ${volume}`,
   };

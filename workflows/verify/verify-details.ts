@@ -1,7 +1,7 @@
 // The markdown that the Temporal UI shows for a verification.
 import type { VerifyProgress } from '../../contracts/verify.js';
 
-/** Ranges shown: all that a report lists would do, and stay far below the server's 20 KB. */
+/** Ranges shown: as many as a report lists, which stays far below the server's 20 KB. */
 const RANGES_SHOWN_MAX = 100;
 const MIB = 1024 * 1024;
 

@@ -2,7 +2,7 @@
 import { ApplicationFailure } from '@temporalio/workflow';
 import { verifyReportSchema, type VerifyReport } from '../../contracts/verify.js';
 
-/** Of a failed activity; undefined when the failure is of another kind. */
+/** The report in a failed activity's failure; undefined for a failure of another kind. */
 export function reportOf(error: unknown): VerifyReport | undefined {
   for (let cause = error; cause instanceof Error; { cause } = cause) {
     if (!(cause instanceof ApplicationFailure) || cause.type !== 'VERIFY_MISMATCH') continue;

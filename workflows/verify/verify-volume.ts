@@ -1,5 +1,5 @@
-// The workflow of one verification: checks its input, runs the comparison as an activity, and says
-// how it went.
+// The workflow of one verification: checks its input, runs the comparison as an activity, and
+// reports the result.
 import { type ApplicationFailure, isCancellation, log, setCurrentDetails, setHandler } from '@temporalio/workflow';
 import { ERRORS } from '../../contracts/errors.js';
 import {
@@ -19,13 +19,12 @@ import { reportOf } from './verify-report.js';
 const EXAMPLE: VerifyInput = { volume: 'vm-17-disk-0' };
 
 /**
- * Compares a volume with its replica at one common point while the guest goes on writing; follow it
- * with the query `progress`. Nothing is changed, and it can be cancelled at any time.
- * @returns the report of a replica that is the same.
+ * Compares a volume with its replica at one common point while the guest writes. Follow it with the
+ * query `progress`. It changes nothing and can be cancelled at any time.
+ * @returns the report of a replica that equals its source.
  * @throws ApplicationFailure with the registry's code as its type and `{ progress, problem }` as
- * its detail: VERIFY_MISMATCH when the
- *   replica differs, with the report in `progress`. INVALID_REQUEST at once for an input that is
- * not accepted.
+ * its detail: VERIFY_MISMATCH when the replica differs, with the report in `progress`.
+ * INVALID_REQUEST at once for an input that is not accepted.
  */
 export async function verifyVolume(...args: [input: VerifyInput]): Promise<VerifyReport> {
   const input = parseInput(verifyInputSchema, EXAMPLE, args);

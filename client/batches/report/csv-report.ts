@@ -1,4 +1,4 @@
-// A batch's report for spreadsheets and scripts: one line a planned move, then what the plan left
+// A batch's report for spreadsheets and scripts: one line per planned move, then what the plan left
 // out.
 import type { Batch } from '../batch-client.js';
 import { time } from '../../text/format.js';
@@ -29,7 +29,7 @@ export function csvReport({ report }: Batch): BatchReportFormat {
       csvLine([
         seq,
         outcome,
-        // Ids have no spaces.
+        // Ids contain no spaces.
         volumes.join(' '),
         from,
         to,

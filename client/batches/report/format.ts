@@ -1,10 +1,10 @@
-// How a form of a batch's report is made: from its moves one by one, so that a batch of any size
-// needs little room.
+// The interface of a report's format. It takes moves one by one, so a batch of any size needs
+// little memory.
 import type { BatchMoveReport } from '../batch-moves.js';
 
 export interface BatchReportFormat {
   begin(): string;
-  /** In the batch's order. */
+  /** Takes the next move, in the batch's order. */
   move(move: BatchMoveReport): string;
   end(): string;
 }

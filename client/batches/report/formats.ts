@@ -1,4 +1,4 @@
-// The forms in which a batch's report can be had.
+// The formats of a batch's report.
 import type { Batch } from '../batch-client.js';
 import { csvReport } from './csv-report.js';
 import type { BatchReportFormat } from './format.js';

@@ -1,4 +1,4 @@
-// A batch's report for programs: one JSON object, its moves written as they come.
+// A batch's report for programs: one JSON object, its moves streamed one by one.
 import { toProblem } from '../../../contracts/errors.js';
 import type { Batch } from '../batch-client.js';
 import { BatchTally } from '../tally.js';

@@ -1,5 +1,5 @@
-// A batch's report for a terminal: its moves as they come, then what they come to, as what stands
-// last is seen first.
+// A batch's report for a terminal: moves as they arrive, then the totals, since a reader sees the
+// last lines first.
 import { countWords, failureLine, namesOf } from '../batch-lines.js';
 import { bytes, duration, table, time } from '../../text/format.js';
 import type { Batch } from '../batch-client.js';
@@ -9,11 +9,11 @@ import { BatchTally, type GroupTally } from '../tally.js';
 import type { BatchReportFormat } from './format.js';
 import { othersOf } from './others.js';
 
-/** Columns are as wide as most of their values: the rows to come aren't known yet. */
+/** Widths of the columns. They fit most values, since later rows are not yet known. */
 const WIDTHS = [7, 13, 24, 12, 16, 16] as const;
 const TITLES = ['SEQ', 'OUTCOME', 'STARTED', 'TOOK', 'FROM', 'TO', 'VOLUMES'];
 const GROUP_TITLES = ['FROM', 'TO', 'MOVED', 'FAILED', 'OTHERS', 'SIZE', 'FIRST', 'LAST', 'MEDIAN', 'P95', 'LONGEST'];
-/** Failures told in words below the rows. */
+/** Failures explained below the rows. */
 const FAILURES_SHOWN = 100;
 
 export function tableReport(batch: Batch): BatchReportFormat {

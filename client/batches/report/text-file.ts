@@ -1,14 +1,14 @@
-// Puts text that comes in parts into a file, which appears under its name only when it is whole.
+// Writes streamed text to a file. The file appears under its name only when it is complete.
 import { mkdir } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { SparseFile } from '../../images/sparse-file.js';
 
-/** Kept until it is written, bytes: whole grains of the file, as its writer wants them. */
+/** Size of the write buffer, bytes: a multiple of the file writer's grain. */
 const PART_BYTES = 256 * 1024;
 
 /**
- * @throws MoverError INVALID_REQUEST when the file exists and may not be replaced; what `parts`
- * throws; the system's error
+ * Writes a file. @throws MoverError INVALID_REQUEST when the file exists and may not be replaced;
+ * what `parts` throws; the system's error
  */
 export async function writeTextFile(path: string, parts: AsyncIterable<string>, overwrite: boolean): Promise<void> {
   await mkdir(dirname(path), { recursive: true });

@@ -1,4 +1,4 @@
-// volume-mover bookmark: closes a recovery point now under a name, or names an earlier one and says
+// volume-mover bookmark: closes a recovery point now under a name, or names an earlier one and sets
 // how long it is kept.
 import { Command, Option } from 'commander';
 import { invalidField, parseOrRefuse } from '../../../contracts/errors.js';
@@ -71,7 +71,7 @@ async function markEarlier(
 ): Promise<RecoveryPoint> {
   const point = parseOrRefuse(pointIdSchema, id, '--point');
   if (more !== undefined) throw invalidField('group', 'is not named with --point: the point says which group it is of');
-  // A default would quietly end what someone else wanted to keep for ever.
+  // A default would silently end what someone else wanted to keep for ever.
   if (keep === undefined)
     throw invalidField('--keep', `say how long the bookmark is kept: policy, forever, or ${PERIOD_HELP}`);
   return await client.points.mark({ point, keep, ...(name === undefined ? {} : { name }) });

@@ -1,4 +1,4 @@
-// volume-mover cancel: asks a move to end, and says how it did.
+// volume-mover cancel: asks a move to end, and shows how it ended.
 import { Command } from 'commander';
 import type { Move } from '../../moves/move-client.js';
 import { EXIT } from '../exit-code.js';

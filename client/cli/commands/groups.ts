@@ -1,5 +1,5 @@
-// volume-mover groups: every consistency group, who serves it, how full it is, and what its history
-// may cost.
+// volume-mover groups: every consistency group, its appliance, how full it is, and the limit of its
+// history.
 import { Command } from 'commander';
 import type { RetentionPolicy } from '../../../contracts/retention.js';
 import type { ListedGroup } from '../../volumes/inventory.js';
@@ -59,7 +59,7 @@ function row({
   ];
 }
 
-/** @example "all 1h, hourly 1d, daily 7d, weekly 28d" */
+/** A policy in words. @example "all 1h, hourly 1d, daily 7d, weekly 28d" */
 function policyWords({ keepAllMs, hourlyMs, dailyMs, weeklyMs }: RetentionPolicy): string {
   const periods: readonly (readonly [string, number])[] = [
     ['all', keepAllMs],

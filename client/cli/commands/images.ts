@@ -1,4 +1,4 @@
-// volume-mover images: the image accesses that are open, and the last that ended, with why.
+// volume-mover images: open image accesses, and those that ended last, with the reason.
 import { Command } from 'commander';
 import type { ListedAccess, ListedAccesses } from '../../images/accesses.js';
 import { EXIT } from '../exit-code.js';

@@ -1,5 +1,5 @@
 // volume-mover open: opens a recovery point of a volume or a group as NBD disks, for qemu, nbdcopy
-// and their like.
+// and similar tools.
 import { Command, Option } from 'commander';
 import { MOMENT_HELP } from '../../../contracts/moment.js';
 import { parseOrRefuse } from '../../../contracts/errors.js';

@@ -1,4 +1,4 @@
-// volume-mover plan: every reason against a move, at once, without changing anything.
+// volume-mover plan: shows every reason against a move at once, and changes nothing.
 import { Command } from 'commander';
 import type { MovePlan } from '../../../contracts/move.js';
 import { EXIT } from '../exit-code.js';
@@ -37,7 +37,7 @@ function describe({ ok, reasons, warnings = [], volumes, from, to }: MovePlan): 
   return [...listed, `The move${way} cannot be made:`, ...against, ...warned].join('\n');
 }
 
-/** @example "cg-gold (appliance-1)" */
+/** A group with its appliance. @example "cg-gold (appliance-1)" */
 function nameOf({ group, appliance }: NonNullable<MovePlan['from']>): string {
   return `${group} (${appliance})`;
 }

@@ -1,5 +1,5 @@
-// volume-mover points: the recovery points of a group, or of a volume across every group it has
-// been in, as a picture or a table.
+// volume-mover points: the recovery points of a group, or of a volume across all its groups, as a
+// picture or a table.
 import { Command, Option } from 'commander';
 import { MOMENT_HELP } from '../../../contracts/moment.js';
 import { doubtSentence } from '../../../contracts/clock.js';
@@ -27,8 +27,7 @@ interface PointsFlags extends GlobalFlags {
 
 const TITLES = ['POINT', 'TIME', 'GROUP', 'KIND', 'VOLUMES', 'LEFT OUT', 'KEEP', 'BOOKMARK'];
 /**
- * Points listed under the picture: their ids are what one recovers by, and the newest are most
- * often wanted.
+ * Points listed under the picture. Recovery needs their ids, and the newest are wanted most often.
  */
 const NEWEST_LISTED = 5;
 const COLUMNS_UNKNOWN = 80;
@@ -76,7 +75,7 @@ function drawOptions(
   { streams: { stdout }, environment }: CommandContext,
   { ascii = false }: PointsFlags,
 ): DrawOptions {
-  // Set and not empty, as https://no-color.org says.
+  // Counts when set and not empty, as https://no-color.org says.
   const noColor = environment['NO_COLOR'] ?? '';
   return { columns: stdout.columns ?? COLUMNS_UNKNOWN, ascii, colours: stdout.isTTY === true && noColor === '' };
 }
@@ -90,7 +89,7 @@ function jsonOf(
   return damaged.length === 0 ? shown : { ...shown, damaged };
 }
 
-/** Without a range every point, also one whose time is in the future because a clock was wrong. */
+/** Lists points. Without a range it lists all, even one in the future because of a wrong clock. */
 function listLines(points: readonly RecoveryPoint[], { holes, damaged }: Timeline): string[] {
   return [
     table(TITLES, points.map(row)),
@@ -100,14 +99,14 @@ function listLines(points: readonly RecoveryPoint[], { holes, damaged }: Timelin
   ];
 }
 
-/** Why there are no points before the oldest one, where a hole says so. */
+/** Explains by a hole why there are no points before the oldest one. */
 function holeBefore({ holes }: ListedPoints, { range }: Timeline): string[] {
   const before = holes.filter(({ untilMs }) => untilMs !== undefined && untilMs < range.fromMs);
   const newest = before.toSorted((a, b) => a.sinceMs - b.sinceMs).at(-1);
   return newest === undefined ? [] : [`Before all of these: ${printable(holeWords(newest))}`];
 }
 
-/** One line for each clock that was in doubt, for the question marks in the list. */
+/** One line for each clock that was in doubt; it explains the question marks in the list. */
 function doubtLines(points: readonly RecoveryPoint[]): string[] {
   const sentences = new Set(
     points.flatMap(({ clock }) => (clock?.doubt === undefined ? [] : doubtSentence(clock.doubt))),

@@ -1,5 +1,5 @@
-// volume-mover rebuild: has a volume's history at the replica site made usable again; the volume is
-// then compared by itself.
+// volume-mover rebuild: makes a volume's history at the replica site usable again. The splitter
+// then compares the volume.
 import { Command } from 'commander';
 import { parseOrRefuse } from '../../../contracts/errors.js';
 import { volumeIdSchema } from '../../../contracts/ids.js';

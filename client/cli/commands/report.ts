@@ -1,4 +1,4 @@
-// volume-mover report: how a move ended, from the replica site, which keeps it when Temporal's
+// volume-mover report: how a move ended, from the replica site, which keeps it after Temporal's
 // history is gone.
 import { Command } from 'commander';
 import { EXIT } from '../exit-code.js';

@@ -1,5 +1,5 @@
-// volume-mover resync: has a volume compared with its replica and sent again where it differs, or
-// ranges of it sent as they are.
+// volume-mover resync: compares a volume with its replica and resends differences, or resends given
+// ranges without comparing.
 import { Command, InvalidArgumentError, Option } from 'commander';
 import { MoverError, parseOrRefuse } from '../../../contracts/errors.js';
 import { volumeIdSchema, type VolumeId } from '../../../contracts/ids.js';
@@ -70,7 +70,8 @@ function begun({ volume }: SplitterVolume, ranges: readonly Range[] | undefined)
 }
 
 /**
- * @throws MoverError VERIFICATION_NOT_FOUND, INVALID_REQUEST when it is no verdict on this volume
+ * The ranges that a verification found. @throws MoverError VERIFICATION_NOT_FOUND, INVALID_REQUEST
+ * when it has no verdict on this volume
  */
 async function verifiedRanges(
   client: MoverClient,

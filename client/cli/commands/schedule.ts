@@ -1,4 +1,4 @@
-// volume-mover schedule: schedules of batches, one subcommand a file or a pair of them.
+// volume-mover schedule: schedules of batches. Each file below has one or two subcommands.
 import { Command } from 'commander';
 import type { CommandContext } from '../session.js';
 import { adoptCommand } from './schedule/adopt.js';

@@ -1,4 +1,4 @@
-// volume-mover source: what a person decides for a volume whose disk is missing, foreign or
+// volume-mover source: a person's decision about a volume whose disk is missing, foreign or
 // unproven.
 import { Command } from 'commander';
 import { parseOrRefuse } from '../../../contracts/errors.js';

@@ -1,4 +1,4 @@
-// volume-mover status: where a move stands, or how it ended.
+// volume-mover status: the state of a move, or how it ended.
 import { Command } from 'commander';
 import { EXIT } from '../exit-code.js';
 import { moveJson } from '../move-json.js';

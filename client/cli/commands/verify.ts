@@ -1,4 +1,4 @@
-// volume-mover verify: compares a volume with its replica while the guest goes on writing.
+// volume-mover verify: compares a volume with its replica while the guest writes.
 import { Command } from 'commander';
 import { z } from 'zod';
 import { type MoverError, parseOrRefuse, toProblem } from '../../../contracts/errors.js';
@@ -49,7 +49,7 @@ export function verifyCommand(context: CommandContext): Command {
     );
 }
 
-/** @throws MoverError INVALID_REQUEST */
+/** Builds the input. @throws MoverError INVALID_REQUEST */
 function inputOf(volume: string, { rate, operator, reason }: VerifyFlags): ParsedVerifyInput {
   const bytesPerSecond =
     rate === undefined
@@ -59,9 +59,7 @@ function inputOf(volume: string, { rate, operator, reason }: VerifyFlags): Parse
   return parseOrRefuse(verifyInputSchema, given, 'verify');
 }
 
-/**
- * Nobody but who waits here reads the verdict, so that an interruption ends the verification too.
- */
+/** Follows the verification. Ctrl-C cancels it too, since nobody else reads the verdict. */
 async function follow(
   client: MoverClient,
   { verificationId }: StartedVerification,
@@ -96,7 +94,7 @@ function answerWith(verification: Verification, output: Output): ExitCode {
   return state === 'same' ? EXIT.ok : EXIT.failed;
 }
 
-/** Ready to be pasted. */
+/** The resync command, ready to paste. */
 function resyncLine({ state, report, verificationId }: Verification): string[] {
   if (state !== 'different' || report === undefined) return [];
   return [`  Only what was found: volume-mover resync ${report.volume} --verified ${verificationId}`];

@@ -1,4 +1,4 @@
-// volume-mover volumes: every protected volume, where it belongs and how its replication stands.
+// volume-mover volumes: every protected volume, its group, and the state of its replication.
 import { Command } from 'commander';
 import { parseOrRefuse } from '../../../contracts/errors.js';
 import { groupIdSchema } from '../../../contracts/ids.js';
@@ -39,7 +39,7 @@ function gathered(word: string, before: readonly string[]): readonly string[] {
   return [...before, word];
 }
 
-/** @throws MoverError INVALID_REQUEST */
+/** Builds the filter. @throws MoverError INVALID_REQUEST */
 function filterOf({ group, vm, name, label }: VolumesFlags): VolumeFilter {
   return {
     ...(group === undefined ? {} : { group: parseOrRefuse(groupIdSchema, group, '--group') }),
@@ -67,7 +67,7 @@ function row(volume: ListedVolume): string[] {
   ];
 }
 
-/** Stands in place of the mode: in each of these states nobody protects the volume. */
+/** Text in place of the mode for a volume that nobody protects. */
 function missingView({ unusable }: ListedVolume): string {
   return unusable === undefined ? 'UNREACHABLE' : 'UNUSABLE';
 }

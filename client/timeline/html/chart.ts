@@ -1,5 +1,5 @@
-// A timeline as SVG: per lane its name, flags of bookmarks, a histogram of points on a grid of
-// columns, and the bar of ownership.
+// A timeline as SVG. Each lane has its name, bookmark flags, a histogram of points on a grid of
+// columns, and the ownership bar.
 import { ticksOf } from '../axis.js';
 import { overlaps } from '../range.js';
 import { type Cell, cellsOf, levelOf } from '../thinning.js';
@@ -10,7 +10,7 @@ import type { DetailsTable } from './details.js';
 import { escaped } from '../../html/escape.js';
 import { type Flag, flagLabel, placeFlags } from './flags.js';
 
-/** Of the drawing, in its own pixels; the page scales it to its width. */
+/** Width of the drawing in its own pixels; the page scales it. */
 const WIDTH = 1_240;
 const LEFT = 8;
 const RIGHT = WIDTH - 16;
@@ -27,7 +27,7 @@ const LANE_GAP = 24;
 const AXIS_HEIGHT = 30;
 const LANE_COLOURS = 6;
 const LEVELS = 12;
-/** A narrower hole could not be seen, nor its label be put in it. */
+/** Narrowest hole that is visible and can hold its label. */
 const HOLE_WIDTH_MIN = 6;
 const HOLE_LABEL_WIDTH = 44;
 const LABEL_CHARACTER = 8;
@@ -104,7 +104,7 @@ function drawLane(chart: Chart, lane: Lane, cells: readonly Cell[], index: numbe
     `<text class="name" x="${LEFT}" y="${top + 16}">${escaped(lane.name)} <tspan class="quiet" font-weight="400" dx="8">${escaped(said)}</tspan></text>`,
     bars(timeline, lane, colour, barTop),
     holes(timeline, lane, histogramTop, barTop),
-    // Above the holes: the points that leave the volume out are often those of a hole.
+    // Drawn above the holes: points that leave the volume out are often those of a hole.
     ticks(chart, cells, colour, barTop),
     flags.svg,
     '</g>',
@@ -180,7 +180,7 @@ function drawFlags({ timeline, details }: Chart, bookmarks: readonly MarkedPoint
   const flags = placeFlags(bookmarks, ({ point }) => xOf(timeline, point.atMs), [LEFT, RIGHT]);
   const rows = flags.length === 0 ? 0 : Math.max(...flags.map(({ row }) => row)) + 1;
   const height = rows * FLAG_ROW;
-  // The first row stands lowest, right above the points.
+  // The first row is the lowest, right above the points.
   const centre = ({ row }: Flag): number => top + height - row * FLAG_ROW - FLAG_ROW / 2;
   const stem = 'volume' in timeline.owner ? HISTOGRAM : 0;
   const svg = [...flags]

@@ -1,12 +1,11 @@
-// What the page's script shows of points: only those that something in the picture names, each
-// once.
+// Points for the page's script: only those that the picture refers to, each once.
 import type { DamagedMember, RecoveryPoint } from '../../../contracts/point.js';
 import { bookmarkWords, keepWords } from '../words.js';
 import { time } from '../../text/format.js';
 
-/** Points described for one place of the picture; the rest is counted. */
+/** Points described for one place of the picture. The others are counted. */
 export const POINTS_DESCRIBED_MAX = 3;
-/** Members named of one point: a group may have a thousand. */
+/** Members named of one point; a group may have a thousand. */
 const MEMBERS_NAMED_MAX = 24;
 
 interface PointDetails {
@@ -34,7 +33,7 @@ export class DetailsTable {
     return this.#points;
   }
 
-  /** Where the first few of the points are in the table; they are put there if they aren't yet. */
+  /** Indexes of the first few points in the table. Missing ones are added. */
   indexesOf(points: readonly RecoveryPoint[]): number[] {
     return points.slice(0, POINTS_DESCRIBED_MAX).map((point) => {
       const index = this.#indexes.get(point.id) ?? this.#points.push(this.#detailsOf(point)) - 1;

@@ -1,9 +1,9 @@
-// Where the flags of bookmarks stand, so that none hides another: beside each other, then stacked,
-// then together as one.
+// Places bookmark flags so that none hides another: side by side, then stacked, then merged into
+// one.
 import type { MarkedPoint } from '../timeline.js';
 
 export interface Flag {
-  /** Centre. */
+  /** Centre of the flag. */
   readonly x: number;
   readonly row: number;
   readonly marked: readonly MarkedPoint[];
@@ -15,7 +15,7 @@ const GAP = 3;
 const HEIGHT = 20;
 const CHARACTER_WIDTH = 9;
 
-/** The letter of one bookmark, or how many stand there. */
+/** The letter of one bookmark, or the number of several. */
 export function flagLabel(marked: readonly MarkedPoint[]): string {
   return marked.length === 1 ? (marked[0]?.mark ?? '') : `${marked.length}×`;
 }
@@ -24,7 +24,7 @@ function widthOf(label: string): number {
   return Math.max(HEIGHT, label.length * CHARACTER_WIDTH + 8);
 }
 
-/** @param xOf where a bookmark belongs; they come from left to right */
+/** Places the flags. @param xOf the position of a bookmark; positions ascend */
 export function placeFlags(
   bookmarks: readonly MarkedPoint[],
   xOf: (marked: MarkedPoint) => number,

@@ -1,4 +1,4 @@
-// A timeline as one page that needs nothing else: no file, no network, and no script but its own.
+// A timeline as a self-contained page: no other file, no network, and no script but its own.
 import type { Hole } from '../../../contracts/point.js';
 import { htmlDocument } from '../../html/document.js';
 import type { MarkedPoint, Timeline } from '../timeline.js';
@@ -11,7 +11,7 @@ import { SCRIPT } from './script.js';
 import { STYLE } from './style.js';
 import { type TimelinePageInput, viewsOf } from './views.js';
 
-/** Bookmarks and holes listed below the picture, the newest: each is a row of the page. */
+/** Bookmarks and holes listed below the picture, the newest. Each is a row of the page. */
 const ROWS_MAX = 500;
 
 export function timelinePage(input: TimelinePageInput): string {
@@ -56,7 +56,7 @@ ${holeTable(timeline.holes)}
 const HATCH =
   '<pattern id="hatch" width="8" height="8" patternUnits="userSpaceOnUse" patternTransform="rotate(45)"><rect class="hatch-back" width="8" height="8"/><line class="hatch-line" x1="0" x2="0" y1="0" y2="8"/></pattern>';
 
-/** @example "2026-11-23 10:00:00 to 2026-11-23 12:00:00 UTC" */
+/** The range in words. @example "2026-11-23 10:00:00 to 2026-11-23 12:00:00 UTC" */
 function spanWords({ range: { fromMs, toMs } }: Timeline): string {
   return `${shortTime(fromMs)} to ${shortTime(toMs)} UTC`;
 }
@@ -83,7 +83,7 @@ function facts({ points, bookmarks, holes, pointsBefore, pointsAfter }: Timeline
   return `<dl class="facts">${rows.join('')}</dl>`;
 }
 
-/** Only what is in the picture. */
+/** The legend, only with symbols that the picture has. */
 function legend({ owner, lanes, bookmarks, points }: Timeline): string {
   const inOrBy = 'volume' in owner ? 'owned by the group' : 'the volume is in the group';
   const entries = [

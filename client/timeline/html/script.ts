@@ -1,5 +1,5 @@
-// What the page does: shows a column's points on hover or focus, holds them on click, moves by
-// arrow keys, changes the span shown. Everything is put into the page as text, never as markup.
+// The page's script: shows a column's points on hover or focus, pins them on click, moves by arrow
+// keys, changes the view. It inserts everything as text, never as markup.
 
 export const SCRIPT = `
 'use strict';

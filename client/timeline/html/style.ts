@@ -1,4 +1,4 @@
-// The look of the page: what a timeline has besides the look that all pages share.
+// Styles of a timeline, in addition to those that all pages share.
 import { BASE_STYLE } from '../../html/base-style.js';
 
 export const STYLE = `${BASE_STYLE}

@@ -1,5 +1,4 @@
-// The spans a page can show: everything, and shorter ones up to the same end where there is enough
-// to see.
+// The views of a page: everything, and shorter ranges with the same end that show enough.
 import type { PointOwner, ListedPoints } from '../../points/list.js';
 import type { TimeRange } from '../range.js';
 import { createTimeline, type Timeline } from '../timeline.js';
@@ -12,10 +11,10 @@ export interface View {
 
 export interface TimelinePageInput {
   readonly owner: PointOwner;
-  /** Of a group: with the holes of its volumes, as `listHistory` gives them. */
+  /** The listing. For a group it includes its volumes' holes, as `listHistory` returns them. */
   readonly listed: ListedPoints;
   readonly nowMs: number;
-  /** What the picture spans, as `createTimeline` chose or cut it. */
+  /** The range of the picture, chosen or cut by `createTimeline`. */
   readonly range: TimeRange;
 }
 
@@ -25,7 +24,7 @@ const SHORTER: readonly (readonly [id: string, name: string, periodMs: number])[
   ['24h', 'Last 24 hours', 24 * HOUR_MS],
   ['1h', 'Last hour', HOUR_MS],
 ];
-/** A view of more than this part of everything would look the same. */
+/** A shorter view covers at most this share of everything; a longer one would look the same. */
 const SHARE_MAX = 0.7;
 const POINTS_MIN = 2;
 

@@ -1,4 +1,4 @@
-// Puts a timeline's page into a file, which appears under its name only when it is whole.
+// Writes a timeline's page to a file, which appears under its name only when it is complete.
 import { mkdir } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { SparseFile } from '../../images/sparse-file.js';
@@ -6,8 +6,8 @@ import { timelinePage } from './page.js';
 import type { TimelinePageInput } from './views.js';
 
 /**
- * @throws MoverError INVALID_REQUEST when the file exists and may not be replaced; the system's
- * error
+ * Writes the page. @throws MoverError INVALID_REQUEST when the file exists and may not be replaced;
+ * the system's error
  */
 export async function writeTimelinePage(path: string, input: TimelinePageInput, overwrite: boolean): Promise<void> {
   const page = Buffer.from(timelinePage(input));

@@ -1,11 +1,11 @@
-// The bookmarks of a timeline by their letters: a line each where there is room, else two.
+// Explains a timeline's bookmarks by letter: one line each, or two if there is no room.
 import type { MarkedPoint } from '../timeline.js';
 import { bookmarkWords, keepWords } from '../words.js';
 import { counted, time } from '../../text/format.js';
 import { columnsOf, padded, printable, wrapped } from '../../text/printable.js';
 import { painted } from './row.js';
 
-/** Bookmarks that are explained, the newest: more would push the picture off the screen. */
+/** Bookmarks explained, the newest. More would push the picture off the screen. */
 const BOOKMARKS_EXPLAINED_MAX = 40;
 
 interface Place {

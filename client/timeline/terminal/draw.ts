@@ -1,5 +1,5 @@
-// A timeline as lines of text: an axis in UTC, a bar for each lane with its points above it,
-// bookmarks by letter, holes crossed out.
+// A timeline as lines of text: an axis in UTC, a bar per lane with its points above, bookmarks by
+// letter, holes crossed out.
 import { ticksOf } from '../axis.js';
 import { cellOf, type TimeRange } from '../range.js';
 import { type Cell, cellsOf, levelOf } from '../thinning.js';
@@ -12,22 +12,22 @@ import { padded, printable, shortened, wrapped } from '../../text/printable.js';
 import { painted, Row } from './row.js';
 
 export interface DrawOptions {
-  /** Columns of the terminal; on fewer than 40 nothing could be read, so that 40 are used. */
+  /** Columns of the terminal. Fewer than 40 would be unreadable, so at least 40 are used. */
   readonly columns: number;
-  /** Without characters beyond ASCII; default false. */
+  /** Uses ASCII only. Default: false. */
   readonly ascii?: boolean;
-  /** With the terminal's own colours; default false. */
+  /** Uses the terminal's own colours. Default: false. */
   readonly colours?: boolean;
 }
 
 const COLUMNS_MIN = 40;
-/** Lane names take this part of the width at most. */
+/** Largest share of the width for lane names. */
 const LABEL_SHARE_MAX = 1 / 3;
-/** Bookmarks at one place are stacked so high; then the topmost says that there are several. */
+/** Bookmarks stacked at one place. Beyond that the topmost shows that there are several. */
 const STACK_MAX = 3;
 const SEVERAL = '*';
 const TICK_GAP = 2;
-/** Damaged members told in words at most. */
+/** Damaged members listed. */
 const DAMAGED_SHOWN_MAX = 8;
 
 interface Canvas {
@@ -47,7 +47,7 @@ interface DrawnLane {
   readonly cells: readonly Cell[];
 }
 
-/** Lines without line ends, none wider than the terminal. */
+/** The lines without line ends, none wider than the terminal. */
 export function drawTimeline(timeline: Timeline, options: DrawOptions): string[] {
   const columns = Math.max(COLUMNS_MIN, Math.floor(options.columns));
   const { ascii = false, colours = false } = options;
@@ -135,7 +135,7 @@ function cellsOfSpan(
   return [cellOf(range, cells, fromMs), cellOf(range, cells, toMs)];
 }
 
-/** Bookmarks above a bar, the first of a place lowest. */
+/** Bookmarks above a bar, the first of each place lowest. */
 function stackLines(canvas: Canvas, marked: readonly MarkedPoint[]): string[] {
   const { cells, colours, timeline } = canvas;
   const rows: Row[] = [];
@@ -173,7 +173,7 @@ function labelled({ labelColumns }: Canvas, label: string, drawn: string): strin
   return `${padded(label, labelColumns + TICK_GAP)}${drawn}`.trimEnd();
 }
 
-/** Only what is in the picture. */
+/** The legend, only with symbols that the picture has. */
 function legendLines({ timeline, glyphs, columns, cells, countMax }: Canvas, lanes: readonly DrawnLane[]): string[] {
   const { fromMs, toMs } = timeline.range;
   const { levels } = glyphs;
@@ -189,7 +189,7 @@ function legendLines({ timeline, glyphs, columns, cells, countMax }: Canvas, lan
     ...(has(({ lane }) => lane.holes.length > 0) ? [`${glyphs.hole} hole`] : []),
     ...(timeline.bookmarks.length === 0 ? [] : ['letters: bookmarks']),
   ];
-  // A symbol stays on one line with what it means.
+  // Keeps a symbol and its meaning on one line.
   const tied = parts.map((part) => part.replaceAll(' ', '\u00A0'));
   return wrapped(tied.join(glyphs.separator), columns, 2).map((line) => line.replaceAll('\u00A0', ' '));
 }
@@ -202,7 +202,7 @@ const UNITS: readonly (readonly [ms: number, name: string])[] = [
   [1, 'ms'],
 ];
 
-/** @example "1.5 min" */
+/** A rounded duration. @example "1.5 min" */
 function roughly(ms: number): string {
   const [unitMs, name] = UNITS.find(([unitMs]) => ms >= unitMs) ?? [1, 'ms'];
   return `${Number((ms / unitMs).toPrecision(2))} ${name}`;
@@ -217,7 +217,7 @@ function leftOutLines(canvas: Canvas): string[] {
     });
 }
 
-/** A few in words; the list has them all. */
+/** The first damaged members in words; the list has all. */
 function damagedLines(damaged: Timeline['damaged'], canvas: Canvas): string[] {
   const shown = damaged.slice(-DAMAGED_SHOWN_MAX);
   const more = damaged.length - shown.length;

@@ -1,13 +1,13 @@
-// The characters of a timeline on a terminal, with Unicode or without.
+// The characters of a timeline on a terminal, in Unicode or ASCII.
 
 export interface Glyphs {
-  /** How many points are in a column, from one to the most. */
+  /** The number of points in a column, from one to the most. */
   readonly levels: readonly string[];
   readonly leftOut: string;
   readonly owned: string;
   readonly begins: string;
   readonly ends: string;
-  /** Goes on at the right end. */
+  /** Continues at the right end. */
   readonly goesOn: string;
   readonly hole: string;
   readonly axis: string;

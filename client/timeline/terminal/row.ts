@@ -1,8 +1,8 @@
-// A line of cells, each a character of one column in a colour of its own.
+// A line of cells, each one coloured character wide.
 
 export type Colour = 'owned' | 'point' | 'leftOut' | 'hole' | 'bookmark' | 'quiet' | 'plain';
 
-/** Parameters of the SGR sequence; a terminal's own sixteen colours suit its background. */
+/** SGR parameters. The terminal's own sixteen colours suit its background. */
 const SGR: Readonly<Record<Colour, string>> = {
   owned: '36',
   point: '32',
@@ -24,7 +24,7 @@ export class Row {
     this.#cells = Array.from({ length }, () => ({ text: ' ', colour: 'plain' }));
   }
 
-  /** What lies beyond either end is not drawn. */
+  /** Writes text; parts beyond either end are dropped. */
   put(index: number, text: string, colour: Colour): void {
     Array.from(text).forEach((character, offset) => {
       if (this.#cells[index + offset] !== undefined) this.#cells[index + offset] = { text: character, colour };
@@ -39,7 +39,7 @@ export class Row {
     return this.#cells.slice(Math.max(0, from), to + 1).every(({ text }) => text === ' ');
   }
 
-  /** Without spaces at its end. */
+  /** The line without trailing spaces. */
   toString(colours: boolean): string {
     const end = this.#cells.findLastIndex(({ text }) => text !== ' ');
     const runs: { text: string; colour: Colour }[] = [];

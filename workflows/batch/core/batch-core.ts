@@ -1,6 +1,6 @@
-// What a batch knows and decides, without Temporal: which move is next, when to wait and for what,
-// and when it is over. Time comes in from outside; what it keeps is numbers, so that it stays small
-// and goes from one run to the next as JSON.
+// A batch's state and decisions, without Temporal: which move is next, what to wait for, and when
+// it is over. The caller passes the time. State holds numbers instead of volumes, so it stays small
+// and moves from run to run as JSON.
 import type {
   BatchCounts,
   BatchFailure,
@@ -23,7 +23,7 @@ import type { Skips } from './skips.js';
 import { stopOf } from './stop.js';
 import { type Gate, WindowGate } from './window-gate.js';
 
-/** No further try can help: the time given by `options.move.fenceByMs` stays over. */
+/** Ends the batch once `options.move.fenceByMs` is past, since no retry can help. */
 const FENCE_BY_PASSED = {
   kind: 'failed',
   code: 'WINDOW_CLOSED',
@@ -34,7 +34,7 @@ const FENCE_BY_PASSED = {
 export class BatchCore {
   readonly id: BatchId;
   readonly startedAtMs: number;
-  /** Runs of the workflow so far, this one included. */
+  /** Runs of the workflow so far, including this one. */
   readonly runs: number;
   readonly #options: BatchOptions;
   readonly #moves: Moves;
@@ -44,7 +44,7 @@ export class BatchCore {
   #stop: Stop | undefined;
   #lastRequest: string | undefined;
 
-  /** @param workflowId of the batch: the moves' workflow ids begin with it */
+  /** @param workflowId the batch's: it prefixes the moves' workflow ids */
   constructor(options: BatchOptions, workflowId: string, carried: CarriedBatch) {
     this.id = carried.batch;
     this.startedAtMs = carried.startedAtMs;
@@ -58,12 +58,12 @@ export class BatchCore {
     this.#lastRequest = carried.lastRequest;
   }
 
-  /** A batch that has done nothing yet. */
+  /** Makes a batch that has done nothing yet. */
   static begin(options: BatchOptions, workflowId: string, batch: BatchId, nowMs: number): BatchCore {
     return new BatchCore(options, workflowId, firstRunOf(options, batch, nowMs));
   }
 
-  /** For the next run of the workflow. */
+  /** The state for the next run of the workflow. */
   carried(): CarriedBatch {
     return {
       batch: this.id,
@@ -86,7 +86,7 @@ export class BatchCore {
     return this.#stop;
   }
 
-  /** The last one that was told. */
+  /** The window last learned. */
   get window(): OpenWindow | undefined {
     return this.#window.window;
   }
@@ -112,7 +112,7 @@ export class BatchCore {
     return this.#moves.skips;
   }
 
-  /** Whether the move's turn is over already: a skip would come too late. */
+  /** Whether the move is over already, so that a skip comes too late. */
   isOver(seq: number): boolean {
     return this.#moves.isOver(seq);
   }
@@ -121,7 +121,7 @@ export class BatchCore {
     this.#moves.plans(plan);
   }
 
-  /** What was read of the plan. */
+  /** Takes items read from the plan. */
   provide(items: readonly BatchItem[]): void {
     this.#moves.provide(items);
   }
@@ -130,16 +130,15 @@ export class BatchCore {
     this.#window.opened(window);
   }
 
-  /** The workflow of a move that runs is known, and with it the move's name. */
+  /** Records the move id once a running move's workflow is known. */
   named(seq: number, move: MoveId): void {
     this.#moves.named(seq, move);
   }
 
   /**
-   * A move that was running has ended. Its end may be told more than once: only the first one
-   * counts.
-   * @param end undefined when its workflow does not exist: it was never begun, and its turn comes
-   * again.
+   * Records the end of a running move. Only the first report of an end counts.
+   * @param end undefined when the workflow does not exist: it never started, so the move is queued
+   * again
    */
   ended(seq: number, end: MoveEnd | undefined, nowMs: number): void {
     const hasGivenUp = end?.kind === 'window-closed' && !this.#window.isFenceBy(this.#options.move.fenceByMs);
@@ -150,7 +149,7 @@ export class BatchCore {
     if (stop !== undefined) this.end(stop);
   }
 
-  /** Nothing starts any more. It may be said again: see {@link stopOf}. */
+  /** Stops further starts. May be called again: see {@link stopOf}. */
   end(stop: Stop): void {
     this.#stop = stopOf(this.#stop, stop);
   }
@@ -167,7 +166,7 @@ export class BatchCore {
     this.#moves.limit(concurrency);
   }
 
-  /** All that failed so far get another turn. @returns how many */
+  /** Queues all failed moves again. @returns how many */
   retryFailed(): number {
     this.#canary.reopen();
     return this.#moves.retryFailed();
@@ -181,7 +180,7 @@ export class BatchCore {
     this.#lastRequest = what;
   }
 
-  /** What to do now. What it says to start counts as running from then on. */
+  /** What to do now. The starts it returns count as running from then on. */
   decide(nowMs: number): Decision {
     const toCancel = this.#stop?.running === 'roll-back' ? this.#moves.askToCancel() : [];
     if (toCancel.length > 0) return { kind: 'cancel', workflowIds: toCancel };
@@ -214,7 +213,7 @@ export class BatchCore {
   #begin(nowMs: number): Decision {
     const begun = this.#moves.begin(nowMs, this.#canary.reach(this.#moves.planned));
     if (begun.kind !== 'none') return begun;
-    // Those that were left out may have been the last.
+    // The moves just skipped may have been the last.
     if (this.#moves.waiting === 0 || this.#isCanaryOver) return this.decide(nowMs);
     return waitUntil(Math.min(begun.untilMs, this.#window.closesAtMs));
   }

@@ -1,4 +1,4 @@
-// The last word of a batch: how it ended, in a sentence and in numbers.
+// The final report of a batch: how it ended, in a sentence and in numbers.
 import type { BatchCounts, BatchReport } from '../../../contracts/batch.js';
 import type { BatchSettings } from '../../../contracts/batch-run.js';
 import type { BatchCore } from './batch-core.js';
@@ -30,7 +30,7 @@ export function batchReportOf(
   };
 }
 
-/** Of a batch that has nothing left to do, or was told to do no more. */
+/** How a batch ended that has nothing left to do or was stopped. */
 export function endingOf(batch: BatchCore): Ending {
   const counts = batch.counts();
   const { stop } = batch;

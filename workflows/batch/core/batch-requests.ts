@@ -1,5 +1,4 @@
-// What people can ask of a running batch: which requests can't be granted now and why, and what the
-// others change.
+// Requests to a running batch: their schemas, their descriptions, and the reasons to refuse them.
 import {
   abortRequestSchema,
   type BATCH_UPDATES,
@@ -35,7 +34,7 @@ export const UPDATE_DESCRIPTIONS: Readonly<Record<UpdateName, string>> = {
   approveCanary: 'Let the batch go on after its first moves. Give { operator, reason }.',
 };
 
-/** Why the batch can't do that now, as a sentence; undefined when it can. */
+/** Why the batch must refuse the request now, as a sentence; undefined when it need not. */
 export function objection(batch: BatchCore, isOver: boolean, name: UpdateName, volume?: VolumeId): string | undefined {
   if (isOver) return 'The batch is over; nothing about it can be changed any more.';
   const { stop } = batch;
@@ -47,7 +46,7 @@ export function objection(batch: BatchCore, isOver: boolean, name: UpdateName, v
       if (stop !== undefined) return stopping(batch);
       return batch.isPaused ? undefined : 'The batch is not paused; there is nothing to resume.';
     case 'abort':
-      // Those that finish may still be asked to roll back.
+      // An abort that lets moves finish may be followed by one that rolls them back.
       return stop?.running === 'roll-back'
         ? 'The batch is stopping already, and its running moves roll back.'
         : undefined;

@@ -1,5 +1,5 @@
-// The first moves of a batch, which the others wait for: until they have ended and, unless the
-// input says otherwise, somebody approved.
+// The canary: the first moves of a batch. The others wait until these have ended and, unless the
+// input says otherwise, a person approved.
 import type { BatchOptions } from '../../../contracts/batch.js';
 import type { CarriedBatch, Stop } from '../../../contracts/batch-run.js';
 
@@ -18,14 +18,14 @@ export class Canary {
     return this.#state;
   }
 
-  /** How many of the planned moves, from the first on, may have their turn. */
+  /** How many planned moves, from the first on, may start. */
   reach(planned: number): number {
     return this.#options === undefined || this.#state !== 'running' ? planned : Math.min(planned, this.#options.count);
   }
 
   /**
-   * All its moves have ended: it passes, or waits for somebody.
-   * @returns a stop when some failed and nobody is to be asked
+   * Records that all canary moves have ended: the canary passes, or waits for approval.
+   * @returns a stop when some failed and no approval is asked for
    */
   ended({ failed, planned }: { readonly failed: number; readonly planned: number }): Stop | undefined {
     if (this.#options === undefined || this.#state !== 'running') return undefined;
@@ -40,7 +40,10 @@ export class Canary {
     this.#state = 'passed';
   }
 
-  /** Its failed moves get another turn: it is approved once they have ended. */
+  /**
+   * Reopens the canary because its failed moves are queued again. It needs approval once they have
+   * ended.
+   */
   reopen(): void {
     if (this.#state === 'waiting') this.#state = 'running';
   }

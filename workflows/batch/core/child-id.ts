@@ -1,10 +1,10 @@
-// The workflow id of a batch's move: the same for the same try, however often the batch's own code
-// runs.
+// Workflow ids of a batch's moves. The same try always gets the same id, however often the batch's
+// code runs.
 import type { BatchItem } from '../../../contracts/batch.js';
 
 /**
- * @example "weekend/17-vm-4-disk-0", its second try "weekend/17-vm-4-disk-0-try-2", tried again on
- * request "…-again-1"
+ * The workflow id of one try of a move. @example "weekend/17-vm-4-disk-0", its second try
+ * "weekend/17-vm-4-disk-0-try-2", tried again on request "…-again-1"
  */
 export function childIdOf(
   batchWorkflowId: string,

@@ -1,28 +1,28 @@
-// What a batch can say is to be done now, for the one that does it.
+// What a batch decides to do now, as data for the runner.
 import type { BatchItem } from '../../../contracts/batch.js';
 
-/** Planned moves read at once. */
+/** Planned moves read in one call. */
 export const ITEMS_READ_MAX = 200;
 
-/** A move to be started now; the batch counts it as running from then on. */
+/** A move to start now. The batch counts it as running from then on. */
 export interface Start {
   readonly item: BatchItem;
   readonly workflowId: string;
 }
 
 export type Decision =
-  /** These moves of the plan must be known before anything else can be decided. */
+  /** Read these moves of the plan: nothing else can be decided before. */
   | { readonly kind: 'read'; readonly seqs: readonly number[] }
   | { readonly kind: 'start'; readonly starts: readonly Start[] }
-  /** The window at, or next after, the time. */
+  /** Find the window that is open at the time, or the next one. */
   | { readonly kind: 'window'; readonly atMs: number }
-  /** These moves are to be cancelled; asked for once. */
+  /** Cancel these moves; each is named only once. */
   | { readonly kind: 'cancel'; readonly workflowIds: readonly string[] }
-  /** Until something happens, or the time. */
+  /** Wait until something happens, or until the time. */
   | { readonly kind: 'wait'; readonly untilMs?: number }
   | { readonly kind: 'end' };
 
-/** @param untilMs Infinity: only for something to happen */
+/** Waits until a time. @param untilMs Infinity waits only for something to happen */
 export function waitUntil(untilMs: number): Decision {
   return Number.isFinite(untilMs) ? { kind: 'wait', untilMs } : { kind: 'wait' };
 }

@@ -1,16 +1,16 @@
-// How long the moves of a batch take: counts by rungs of a ladder, so that it stays small however
-// many there are.
+// A histogram of the moves' durations in exponential buckets. Its size does not grow with the
+// number of moves.
 
-/** Each rung is a quarter above the one before: an estimate is at most so much too long. */
+/** Ratio between neighbouring buckets: an estimate is at most 25 % too long. */
 const RUNG_GROWTH = 1.25;
-/** A day: no move is expected to last longer. */
+/** Upper end of the histogram: a day. No move is expected to last longer. */
 const DURATION_MS_MAX = 24 * 3_600_000;
-/** Of a hundred moves this many last no longer than what is expected of the next one. */
+/** Percentile of past durations that estimates the next move. */
 const EXPECTED_PERCENT = 95;
-/** Below so many ended moves the expectation given beforehand counts too. */
+/** Ended moves below which the configured expectation counts too. */
 const MEASURED_MIN = 5;
 
-/** Whole milliseconds, the same on every machine. */
+/** Upper bounds of the buckets in whole milliseconds, the same on every machine. */
 const RUNGS: readonly number[] = ladder();
 
 function ladder(): number[] {
@@ -41,8 +41,8 @@ export class Durations {
   }
 
   /**
-   * How long the next move is taken to last, ms.
-   * @param beforehandMs what counts while nearly nothing is known
+   * Expected duration of the next move, ms.
+   * @param beforehandMs the configured expectation, used while little is measured
    */
   expectedMs(beforehandMs: number): number {
     const measuredMs = this.#quantileMs();

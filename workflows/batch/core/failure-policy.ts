@@ -1,8 +1,8 @@
-// How many failures a batch takes before it stops.
+// The failure policy: how many failures a batch tolerates before it stops.
 import type { BatchOptions } from '../../../contracts/batch.js';
 import type { Stop } from '../../../contracts/batch-run.js';
 
-/** What the policy says after a failure; undefined when the batch goes on. */
+/** The stop that the policy demands after a failure; undefined when the batch continues. */
 export function stopForFailures(
   policy: BatchOptions['failures'],
   { failed, planned }: { readonly failed: number; readonly planned: number },

@@ -1,4 +1,4 @@
-// What a batch's first run begins with: a batch that has done nothing yet.
+// The initial state of a batch.
 import type { BatchId, BatchOptions } from '../../../contracts/batch.js';
 import type { CarriedBatch } from '../../../contracts/batch-run.js';
 

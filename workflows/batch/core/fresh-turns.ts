@@ -1,5 +1,5 @@
-// Moves that nobody has looked at yet in their round: those that people want tried again, then the
-// plan's own in their order.
+// Moves not yet considered in their round: first those that `retryFailed` queued again, then the
+// rest of the plan in order.
 import type { BatchTicket, CarriedBatch } from '../../../contracts/batch-run.js';
 import { ITEMS_READ_MAX } from './decision.js';
 import { SeqSet } from './seq-set.js';
@@ -7,9 +7,9 @@ import { SeqSet } from './seq-set.js';
 type Carried = Pick<CarriedBatch, 'cursor' | 'round' | 'again'>;
 
 export class FreshTurns {
-  /** The first move of the plan that nobody has looked at. */
+  /** The first move of the plan not yet considered. */
   #cursor: number;
-  /** How often failed ones were brought back. */
+  /** How often failed moves were queued again. */
   #round: number;
   readonly #again: SeqSet;
 
@@ -27,14 +27,14 @@ export class FreshTurns {
     return seq >= this.#cursor || this.#again.has(seq);
   }
 
-  /** Whether none is left below the number. */
+  /** Whether no move is left below this number. */
   isThrough(reach: number): boolean {
     return this.#again.size === 0 && this.#cursor >= reach;
   }
 
   /**
-   * The next one, which stays the next one until it is passed.
-   * @param reach the plan's own below this number
+   * The next move. It stays the next one until it is passed.
+   * @param reach the plan's moves only below this number
    */
   next(reach: number): BatchTicket | undefined {
     const again = this.#again.first();
@@ -42,7 +42,7 @@ export class FreshTurns {
     return this.#cursor < reach ? { seq: this.#cursor, round: 0, starts: 0, failures: 0 } : undefined;
   }
 
-  /** What is worth reading when the next one is not known. */
+  /** Numbers of the moves to read when the next one's item is not known. */
   page(reach: number): number[] {
     const again = this.#again.first();
     if (again !== undefined) return [again];
@@ -50,12 +50,12 @@ export class FreshTurns {
     return Array.from({ length: count }, (_, i) => this.#cursor + i);
   }
 
-  /** The next one has been looked at. */
+  /** Marks the next move as considered. */
   pass({ seq }: BatchTicket): void {
     if (!this.#again.delete(seq)) this.#cursor += 1;
   }
 
-  /** These have another turn; the set is empty afterwards. */
+  /** Queues these moves again and empties the set. */
   beginRound(failed: SeqSet): void {
     this.#round += 1;
     this.#again.take(failed);

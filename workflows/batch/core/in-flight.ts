@@ -1,5 +1,5 @@
-// The moves that run: what is known of each, the room that they leave under the limits, and which
-// were asked to stop.
+// The moves that run: what is known of each, the room they leave under the limits, and which were
+// asked to cancel.
 import type { BatchItem, BatchProgress, Concurrency } from '../../../contracts/batch.js';
 import type { BatchTicket, CarriedBatch } from '../../../contracts/batch-run.js';
 import type { MoveId, VolumeId } from '../../../contracts/ids.js';
@@ -7,7 +7,7 @@ import { Occupancy } from './occupancy.js';
 
 type Carried = Pick<CarriedBatch, 'concurrency' | 'flying'>;
 
-/** Moves shown as running longest. */
+/** How many of the longest-running moves are shown. */
 const LONGEST_SHOWN = 5;
 
 export interface Flight {
@@ -15,13 +15,13 @@ export interface Flight {
   readonly workflowId: string;
   readonly startedAtMs: number;
   readonly cancelAsked: boolean;
-  /** Absent until its workflow is known, which this run began or found. */
+  /** Absent until this run has started or found the move's workflow. */
   readonly move?: MoveId;
-  /** Absent after a new run has begun until the plan is read. */
+  /** Absent in a new run until the plan is read. */
   readonly item?: BatchItem;
 }
 
-/** For those who only look. */
+/** A read-only view for other modules. */
 export type InFlightView = Pick<InFlight, 'get' | 'isMoving' | 'limits' | 'longest' | 'seqOf' | 'workflowIds'>;
 
 export class InFlight {
@@ -63,12 +63,12 @@ export class InFlight {
     return this.#all.map(({ workflowId }) => workflowId);
   }
 
-  /** Moves of which not all is known that the limits need. */
+  /** Numbers of running moves whose items are missing; the limits need them. */
   get unread(): readonly number[] {
     return this.#all.flatMap(({ ticket, item }) => (item === undefined ? [ticket.seq] : []));
   }
 
-  /** Those that run longest, that one first. */
+  /** The longest-running moves, the oldest first. */
   get longest(): BatchProgress['longest'] {
     return this.#all
       .flatMap(({ item, startedAtMs }) =>
@@ -98,7 +98,7 @@ export class InFlight {
     return this.size >= this.#limits.all;
   }
 
-  /** Whether it may start under every limit but that of all. */
+  /** Whether the move may start under every limit except the overall one. */
   hasRoomFor(item: BatchItem): boolean {
     return this.#occupancy.hasRoom(item, this.#limits);
   }
@@ -113,7 +113,7 @@ export class InFlight {
     if (flight !== undefined) this.#flights.set(seq, { ...flight, move });
   }
 
-  /** @returns false when it doesn't run */
+  /** @returns false when the move does not run */
   provide(item: BatchItem): boolean {
     const flight = this.#flights.get(item.seq);
     if (flight === undefined) return false;
@@ -124,7 +124,7 @@ export class InFlight {
     return true;
   }
 
-  /** @returns undefined when it doesn't run, or has been taken out before */
+  /** @returns undefined when the move does not run or was removed before */
   remove(seq: number): Flight | undefined {
     const flight = this.#flights.get(seq);
     this.#flights.delete(seq);
@@ -132,7 +132,7 @@ export class InFlight {
     return flight;
   }
 
-  /** @returns workflow ids of those that were not asked before */
+  /** @returns workflow ids of the moves not asked before */
   askToCancel(): readonly string[] {
     const notAsked = this.#all.filter(({ cancelAsked }) => !cancelAsked);
     for (const flight of notAsked) this.#flights.set(flight.ticket.seq, { ...flight, cancelAsked: true });

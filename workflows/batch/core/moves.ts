@@ -1,5 +1,5 @@
-// Where each move of a batch is (it waits, runs, or is over), and the only ways from one to the
-// other.
+// The state of each move of a batch (waiting, running or over) and the only transitions between
+// them.
 import type { BatchCounts, BatchFailure, BatchItem, BatchOptions, Concurrency } from '../../../contracts/batch.js';
 import type { BatchTicket, CarriedBatch, MoveEnd, PlannedBatch } from '../../../contracts/batch-run.js';
 import type { MoveId } from '../../../contracts/ids.js';
@@ -14,7 +14,7 @@ import { Skips } from './skips.js';
 import { StartRate } from './start-rate.js';
 import { Tally } from './tally.js';
 
-/** Starts in one decision: between two of them the workflow looks at the length of its history. */
+/** Starts in one decision. The workflow checks the length of its history between decisions. */
 const STARTS_AT_ONCE_MAX = 50;
 
 type Carried = Omit<
@@ -22,10 +22,10 @@ type Carried = Omit<
   'batch' | 'startedAtMs' | 'runs' | 'pausedBy' | 'canary' | 'window' | 'stop' | 'lastRequest'
 >;
 
-/** What can be begun now. */
+/** What can start now. */
 type Begun =
   | Extract<Decision, { kind: 'read' | 'start' }>
-  /** Nothing before the time, or before a move ends when it is Infinity. */
+  /** Nothing can start before the time; Infinity: before a move ends. */
   | { readonly kind: 'none'; readonly untilMs: number };
 
 export class Moves {
@@ -40,7 +40,7 @@ export class Moves {
   readonly #rate: StartRate;
   readonly #pace: Pace;
 
-  /** @param workflowId of the batch: the moves' workflow ids begin with it */
+  /** @param workflowId the batch's: it prefixes the moves' workflow ids */
   constructor(options: BatchOptions, workflowId: string, carried: Carried) {
     this.#expectedMoveMs = options.expectedMoveMs;
     this.#workflowId = workflowId;
@@ -54,7 +54,10 @@ export class Moves {
     this.#pace = new Pace(carried.ends);
   }
 
-  /** In the order of the schema: what the next run is given stays the same to the byte. */
+  /**
+   * The state for the next run. Its keys are in the schema's order, so equal states are equal
+   * bytes.
+   */
   carried(): Carried {
     const { cursor, round, ...waiting } = this.#queue.carried();
     const { concurrency, flying } = this.#inFlight.carried();
@@ -108,14 +111,13 @@ export class Moves {
   }
 
   /**
-   * What has begun in an earlier run and is known by number only: without it limits are not kept,
-   * and failures not told.
+   * Moves started in an earlier run whose items are missing. Limits and failure reports need them.
    */
   get unread(): readonly number[] {
     return [...this.#inFlight.unread, ...this.#queue.unread];
   }
 
-  /** How long the next move is expected to last. */
+  /** Expected duration of the next move, ms. */
   get expectedMs(): number {
     return this.#durations.expectedMs(this.#expectedMoveMs);
   }
@@ -128,9 +130,7 @@ export class Moves {
     return !this.#queue.has(seq) && this.#inFlight.get(seq) === undefined;
   }
 
-  /**
-   * Whether all of the plan's moves below the number are over, and none is to have another turn.
-   */
+  /** Whether all planned moves below the number are over and none is queued again. */
   isThrough(reach: number): boolean {
     return this.running === 0 && this.#queue.isThrough(reach);
   }
@@ -147,7 +147,7 @@ export class Moves {
     this.#inFlight.limit(concurrency);
   }
 
-  /** @returns how many that failed have another turn now */
+  /** Queues all failed moves again. @returns how many */
   retryFailed(): number {
     const count = this.failed;
     this.#queue.beginRound(this.#tally.takeFailed());
@@ -155,8 +155,8 @@ export class Moves {
   }
 
   /**
-   * Takes out of the queue what the limits allow to run now.
-   * @param reach of the plan, only what is below this number
+   * Takes the moves out of the queue that the limits allow to run now.
+   * @param reach the plan's moves only below this number
    */
   begin(nowMs: number, reach: number): Begun {
     const starts: Start[] = [];
@@ -176,7 +176,7 @@ export class Moves {
     return { kind: 'none', untilMs: Math.min(rateMs, this.#queue.nextDueAtMs(nowMs)) };
   }
 
-  /** The next turn that isn't left out. */
+  /** The next move that is not skipped. */
   #next(nowMs: number, reach: number): Exclude<Turn, { kind: 'skip' }> {
     for (;;) {
       const turn = this.#queue.take({
@@ -201,12 +201,12 @@ export class Moves {
     this.#inFlight.named(seq, move);
   }
 
-  /** @returns workflow ids of those that run and were not asked to stop before */
+  /** @returns workflow ids of running moves not asked before */
   askToCancel(): readonly string[] {
     return this.#inFlight.askToCancel();
   }
 
-  /** @returns whether it failed for good */
+  /** @returns whether the move failed for good */
   ended(
     seq: number,
     end: MoveEnd | undefined,
@@ -245,7 +245,7 @@ export class Moves {
     return true;
   }
 
-  /** What waits for another try has failed, and gets none. */
+  /** Turns all moves that await a retry into failures. */
   giveUpRetries(): void {
     for (const { ticket, last, item } of this.#queue.giveUpRetries()) this.#tally.addFailed(ticket, last, { item });
   }

@@ -1,4 +1,4 @@
-// How many moves run now by group and appliance: whether one more may start.
+// Counts running moves by group and appliance, to tell whether one more may start.
 import type { BatchItem, Concurrency } from '../../../contracts/batch.js';
 
 type Place = Pick<BatchItem, 'from' | 'to' | 'appliances'>;
@@ -14,7 +14,7 @@ export class Occupancy {
     this.#change(place, -1);
   }
 
-  /** Whether one more fits under every limit but that of all. */
+  /** Whether one more move fits under every limit except the overall one. */
   hasRoom(place: Place, { perSourceGroup, perTargetGroup, perAppliance }: Concurrency): boolean {
     return (
       this.#count(`from ${place.from}`) < (perSourceGroup ?? Infinity) &&

@@ -1,4 +1,5 @@
-// How quickly moves end, over the last few minutes: what the rate and the expected end are made of.
+// How fast moves ended over the last few minutes. The rate and the expected end are computed from
+// it.
 
 const SPAN_MS = 10_000;
 const SPANS = 30;
@@ -18,7 +19,10 @@ export class Pace {
     else this.#spans = [...this.#spans, [fromMs, 1] satisfies [number, number]].slice(-SPANS);
   }
 
-  /** @param sinceMs when it all began: a batch that is a minute old has no older minutes */
+  /**
+   * Moves that ended per minute. @param sinceMs when the batch started: a batch one minute old has
+   * no older minutes
+   */
   perMinute(nowMs: number, sinceMs: number): number {
     const fromMs = Math.max(sinceMs, nowMs - SPANS * SPAN_MS);
     const ended = this.#spans.reduce((sum, [atMs, count]) => (atMs + SPAN_MS > fromMs ? sum + count : sum), 0);

@@ -1,5 +1,4 @@
-// The moves that wait for their turn: what is due again, then what was passed over, then what is
-// new; and what is known of them.
+// The moves that wait: due retries first, then moves passed over because of a limit, then new ones.
 import type { BatchItem, BatchOptions } from '../../../contracts/batch.js';
 import { BATCH_LOOK_AHEAD_MAX, type BatchTicket, type CarriedBatch } from '../../../contracts/batch-run.js';
 import { ITEMS_READ_MAX } from './decision.js';
@@ -10,21 +9,21 @@ import type { SeqSet } from './seq-set.js';
 
 type Carried = Pick<CarriedBatch, 'cursor' | 'round' | 'again' | 'passed' | 'retries'>;
 
-/** What is to become of a move whose turn it is: `pass` it over while a limit holds it back. */
+/** What to do with a move whose turn it is. `pass`: pass it over while a limit holds it back. */
 export type Verdict = 'start' | 'skip' | 'pass';
 
-/** What the next turn is. */
+/** The next turn. */
 export type Turn =
-  /** These must be known before. */
+  /** Read these items first. */
   | { readonly kind: 'read'; readonly seqs: readonly number[] }
-  /** It waits no more. */
+  /** Start this move; it is no longer in the queue. */
   | { readonly kind: 'start'; readonly ticket: BatchTicket; readonly item: BatchItem }
   | { readonly kind: 'skip' }
   | { readonly kind: 'none' };
 
 interface Look {
   readonly nowMs: number;
-  /** How far in the plan new ones may be looked at: below this number. */
+  /** New moves of the plan are considered below this number. */
   readonly reach: number;
   readonly judge: (item: BatchItem) => Verdict;
 }
@@ -34,7 +33,7 @@ const NO_TURN: Turn = { kind: 'none' };
 export class Queue {
   readonly #fresh: FreshTurns;
   readonly #retries: Retries;
-  /** Looked at, and passed over. */
+  /** Moves considered and passed over. */
   #passed: readonly BatchTicket[];
   readonly #items = new Map<number, BatchItem>();
 
@@ -52,22 +51,22 @@ export class Queue {
     return this.#fresh.has(seq) || this.#passed.some((ticket) => ticket.seq === seq) || this.#retries.has(seq);
   }
 
-  /** Those waiting for another try that are known by number only. */
+  /** Numbers of moves that await a retry and whose items are missing. */
   get unread(): readonly number[] {
     return this.#retries.toJSON().flatMap(({ seq }) => (this.#items.has(seq) ? [] : [seq]));
   }
 
-  /** Whether none waits of those below the number, and none for another turn. */
+  /** Whether no move waits: none below the number, none passed over, no retry. */
   isThrough(reach: number): boolean {
     return this.#passed.length === 0 && this.#retries.size === 0 && this.#fresh.isThrough(reach);
   }
 
-  /** Whether so many wait for their next try that no other move has its turn. */
+  /** Whether so many retries wait that no other move may start. */
   isHeldBack(nowMs: number): boolean {
     return this.#retries.isFull && this.#retries.due(nowMs).length === 0;
   }
 
-  /** When time alone gives a move its turn; Infinity for never. */
+  /** When the next retry is due; Infinity for never. */
   nextDueAtMs(nowMs: number): number {
     return this.#retries.nextDueAtMs(nowMs);
   }
@@ -76,25 +75,25 @@ export class Queue {
     this.#items.set(item.seq, item);
   }
 
-  /** Its turn comes again as soon as there is room for it. */
+  /** Queues a move again, to start as soon as there is room. */
   comesAgain(ticket: BatchTicket, item: BatchItem | undefined): void {
     if (item !== undefined) this.provide(item);
     this.#passed = [...this.#passed, ticket];
   }
 
-  /** Its turn comes again after a while. @returns false for one that has had all its tries */
+  /** Queues a retry of a move after a pause. @returns false when it has no tries left */
   triesAgain(ticket: BatchTicket, last: LastFailure, item: BatchItem | undefined, nowMs: number): boolean {
     if (!this.#retries.add(ticket, last, nowMs)) return false;
     if (item !== undefined) this.provide(item);
     return true;
   }
 
-  /** These have another turn as if they were new. */
+  /** Queues these moves again as if they were new. */
   beginRound(failed: SeqSet): void {
     this.#fresh.beginRound(failed);
   }
 
-  /** Takes out what waits for another try. */
+  /** Removes all moves that await a retry. */
   giveUpRetries(): { ticket: BatchTicket; last: LastFailure; item: BatchItem | undefined }[] {
     return this.#retries.takeAll().map((retry) => {
       const item = this.#items.get(retry.seq);
@@ -103,7 +102,7 @@ export class Queue {
     });
   }
 
-  /** The next one that is not passed over. */
+  /** The next turn; a move that a limit holds back is passed over. */
   take(look: Look): Turn {
     const known = [...this.#retries.due(look.nowMs), ...this.#passed].map(ticketOf);
     const unread = known.map(({ seq }) => seq).filter((seq) => !this.#items.has(seq));
@@ -140,7 +139,7 @@ export class Queue {
   }
 }
 
-/** Without what is known of it only where it waits. */
+/** A ticket without the fields that only a retry has. */
 function ticketOf({ seq, round, starts, failures }: BatchTicket): BatchTicket {
   return { seq, round, starts, failures };
 }

@@ -1,11 +1,11 @@
-// Failed moves that wait for their next try.
+// Failed moves that await their next try.
 import type { BatchOptions } from '../../../contracts/batch.js';
 import { BATCH_RETRIES_WAITING_MAX, type BatchTicket, type CarriedBatch } from '../../../contracts/batch-run.js';
 import type { LastFailure } from './last-failure.js';
 
 type Retry = CarriedBatch['retries'][number];
 
-/** A day: a failure is never forgotten for longer. */
+/** Longest pause before a retry: a day. */
 const PAUSE_MS_MAX = 24 * 3_600_000;
 
 export class Retries {
@@ -21,7 +21,7 @@ export class Retries {
     return this.#waiting.length;
   }
 
-  /** So many that no move is begun for the first time. */
+  /** Whether the limit of waiting retries is reached, so that no new move starts. */
   get isFull(): boolean {
     return this.#waiting.length >= BATCH_RETRIES_WAITING_MAX;
   }
@@ -30,11 +30,11 @@ export class Retries {
     return this.#waiting.some((retry) => retry.seq === seq);
   }
 
-  /** @returns false for one that has had all its tries: it does not wait */
+  /** Adds a retry. @returns false when the move has no tries left; it does not wait then */
   add(ticket: BatchTicket, last: LastFailure, nowMs: number): boolean {
     const { max, backoffMs } = this.#options;
     if (ticket.failures > max) return false;
-    // Doubles with each try.
+    // The pause doubles with each try.
     const pauseMs = Math.min(backoffMs * 2 ** (ticket.failures - 1), PAUSE_MS_MAX);
     this.#waiting = [...this.#waiting, { ...ticket, dueAtMs: nowMs + pauseMs, last }];
     return true;
@@ -48,7 +48,7 @@ export class Retries {
     return this.#waiting.filter(({ dueAtMs }) => dueAtMs <= nowMs);
   }
 
-  /** When the next one is due that isn't yet; Infinity when there is none. */
+  /** When the next retry becomes due; Infinity when none is pending. */
   nextDueAtMs(nowMs: number): number {
     return Math.min(...this.#waiting.map(({ dueAtMs }) => dueAtMs).filter((dueAtMs) => dueAtMs > nowMs));
   }

@@ -1,13 +1,13 @@
-// A set of a batch's moves at one bit each: a million of them still fit into what goes from run to
+// A set of move numbers as a bitmap. A million moves still fit into the state passed from run to
 // run.
 
 const BITS = 32;
 
 export class SeqSet {
-  /** Bits by place; a place without bits is left out. */
+  /** 32-bit words by index; absent when zero. */
   readonly #words = new Map<number, number>();
   #size = 0;
-  /** No smaller place has bits. */
+  /** Lower bound of the index of the first non-zero word. */
   #lowest = Number.MAX_SAFE_INTEGER;
   #highest = -1;
 
@@ -45,7 +45,7 @@ export class SeqSet {
     return true;
   }
 
-  /** The smallest one that is not below `from`. */
+  /** The smallest member that is not below `from`. */
   first(from = 0): number | undefined {
     for (let place = Math.max(this.#lowest, Math.floor(from / BITS)); place <= this.#highest; place += 1) {
       const bits = this.#words.get(place);
@@ -61,7 +61,7 @@ export class SeqSet {
     return undefined;
   }
 
-  /** Takes over all of the other set, which is empty afterwards. */
+  /** Moves all members of the other set into this one; the other is empty afterwards. */
   take(other: SeqSet): void {
     for (let seq = other.first(); seq !== undefined; seq = other.first()) {
       other.delete(seq);

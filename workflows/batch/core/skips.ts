@@ -1,4 +1,4 @@
-// Volumes that people want left out: their moves are passed by when their turn comes.
+// Volumes that people want left out. Their moves are skipped when their turn comes.
 import type { BatchItem } from '../../../contracts/batch.js';
 import { BATCH_SKIPS_MAX } from '../../../contracts/batch-run.js';
 import type { VolumeId } from '../../../contracts/ids.js';

@@ -1,10 +1,10 @@
-// No more starts than so many a second: the last ones are remembered, and one more waits until the
-// oldest of them is long enough ago.
+// Limits the rate of starts: it remembers the last ones and delays the next until the oldest of
+// them is long enough ago.
 
 const SECOND_MS = 1_000;
 
 export class StartRate {
-  /** In a span of `spanMs` there are at most `count` starts; no limit when absent. */
+  /** Limit of `count` starts in any span of `spanMs`. Absent: no limit. */
   readonly #limit: { readonly count: number; readonly spanMs: number } | undefined;
   #starts: number[];
 
@@ -14,7 +14,7 @@ export class StartRate {
     this.#starts = [...starts];
   }
 
-  /** When the next one may start. */
+  /** The earliest time of the next start. */
   nextAtMs(): number {
     if (this.#limit === undefined) return 0;
     const { count, spanMs } = this.#limit;

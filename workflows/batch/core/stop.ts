@@ -1,9 +1,9 @@
-// Why a batch ends before all its moves had their turn, and how several reasons become one.
+// Why a batch ends before all moves were tried, and how several reasons combine.
 import type { Stop } from '../../../contracts/batch-run.js';
 
 /**
- * The first reason stands, but for a cancellation; the stricter wish about the running moves
- * counts.
+ * Combines two stops. The first reason stands unless the next is a cancellation; the stricter rule
+ * for running moves wins.
  */
 export function stopOf(first: Stop | undefined, next: Stop): Stop {
   const { why, text } = first === undefined || next.why === 'cancelled' ? next : first;

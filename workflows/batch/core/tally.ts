@@ -1,4 +1,4 @@
-// The moves that are over: how many by how they ended, which ones failed, and why.
+// The moves that are over: counts by outcome, and the failures.
 import {
   BATCH_FAILURES_SHOWN_MAX,
   type BatchCounts,
@@ -34,7 +34,7 @@ export class Tally {
     return this.#failed.size;
   }
 
-  /** With those that the plan left out, and the others: what neither is over nor runs waits. */
+  /** Counts of all moves. A planned move that is neither over nor running is waiting. */
   counts(plan: PlannedBatch | undefined, running: number): BatchCounts {
     const { moved, there, cancelled, skipped } = this.#counts;
     const { planned, alreadyThere, refused } = plan ?? { planned: 0, alreadyThere: 0, refused: 0 };
@@ -51,7 +51,7 @@ export class Tally {
     };
   }
 
-  /** The first ones, as many as are shown. */
+  /** The first failures, up to the number shown. */
   get failures(): readonly BatchFailure[] {
     return this.#failures;
   }
@@ -60,9 +60,7 @@ export class Tally {
     this.#counts[count] += 1;
   }
 
-  /**
-   * @param item undefined when it is not known in this run: the failure counts, but can't be shown
-   */
+  /** @param item undefined when this run does not know it: the failure counts but can't be shown */
   addFailed(
     { seq, failures }: BatchTicket,
     last: LastFailure,
@@ -81,7 +79,7 @@ export class Tally {
     });
   }
 
-  /** The failed ones, which count as over no more. */
+  /** Removes the failed moves from the tally and returns them. */
   takeFailed(): SeqSet {
     const failed = this.#failed;
     this.#failed = new SeqSet();

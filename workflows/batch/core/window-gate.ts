@@ -1,15 +1,15 @@
-// The maintenance window: whether a move may start now, when to look again, and whether the
-// window's end is the batch's.
+// The maintenance window: whether a move may start now, when to check again, and whether the
+// window's end ends the batch.
 import type { BatchOptions } from '../../../contracts/batch.js';
 import type { OpenWindow } from '../../../contracts/batch-run.js';
 
 export type Gate =
   | { readonly kind: 'open' }
-  /** Which window it is must be known first. */
+  /** The window must be looked up first. */
   | { readonly kind: 'ask' }
-  /** Nothing starts before the time; Infinity when the window does not say. */
+  /** Nothing starts before the time; Infinity when the window sets none. */
   | { readonly kind: 'closed'; readonly untilMs: number }
-  /** No further move can start in any window of this batch. @param text a sentence */
+  /** No move can start any more in a window of this batch. @param text the reason as a sentence */
   | { readonly kind: 'over'; readonly text: string };
 
 const WINDOW_ENDED: Gate = { kind: 'over', text: 'The maintenance window ended before all moves were made.' };
@@ -23,12 +23,12 @@ export class WindowGate {
     this.#window = window;
   }
 
-  /** The last one that was told. */
+  /** The window last learned. */
   get window(): OpenWindow | undefined {
     return this.#window;
   }
 
-  /** Infinity while no window is known. */
+  /** The end of the window; Infinity while none is known. */
   get closesAtMs(): number {
     return this.#window?.closesAtMs ?? Infinity;
   }
@@ -41,15 +41,15 @@ export class WindowGate {
     return this.#window !== undefined && (nowMs < this.#window.opensAtMs || nowMs >= this.#window.closesAtMs);
   }
 
-  /**
-   * Whether moves give up for the end of this window, and not for an earlier time that the input
-   * gives.
-   */
+  /** Whether the window's end, not an earlier time in the input, makes moves give up. */
   isFenceBy(givenMs: number | undefined): boolean {
     return this.#window !== undefined && (givenMs ?? Infinity) >= this.#window.closesAtMs;
   }
 
-  /** @param isIdle nothing runs: what is expected of a move can't change any more */
+  /**
+   * Whether a move may start. @param isIdle no move runs, so the expected duration can't change any
+   * more
+   */
   look(nowMs: number, { expectedMs, isIdle }: { readonly expectedMs: number; readonly isIdle: boolean }): Gate {
     const { window, atWindowEnd } = this.#options;
     if (window === undefined) return { kind: 'open' };
@@ -63,11 +63,11 @@ export class WindowGate {
       };
     if (nowMs < opensAtMs) return { kind: 'closed', untilMs: opensAtMs };
     if (nowMs + expectedMs <= closesAtMs) return { kind: 'open' };
-    // Nothing more is expected to end in time.
+    // No further move is expected to end in time.
     return isIdle && atWindowEnd === 'finish' ? WINDOW_ENDED : { kind: 'closed', untilMs: closesAtMs };
   }
 
-  /** For a batch that people hold back meanwhile: the window may end all the same. */
+  /** The gate while people hold the batch back. The window may end meanwhile. */
   lookWhileHeld(nowMs: number): Gate {
     const { window, atWindowEnd } = this.#options;
     if (window === undefined || atWindowEnd === 'wait') return { kind: 'closed', untilMs: Infinity };

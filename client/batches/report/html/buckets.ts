@@ -1,5 +1,5 @@
-// When the moves of a batch ended, counted by spans of its time, for each two groups they go
-// between: the same room for any number.
+// Counts a batch's ended moves by span of time, for each pair of groups. Memory does not grow with
+// the number of moves.
 import { cellOf, type TimeRange } from '../../../timeline/range.js';
 import type { BatchMoveReport } from '../../batch-moves.js';
 
@@ -38,7 +38,7 @@ export class Buckets {
     lane.moves += 1;
   }
 
-  /** Those with the most moves first. */
+  /** The lanes, those with the most moves first. */
   lanes(): Lane[] {
     return [...this.#lanes.values()].toSorted(
       (a, b) => b.moves - a.moves || (`${a.from} ${a.to}` < `${b.from} ${b.to}` ? -1 : 1),

@@ -1,11 +1,11 @@
-// What moved when, as SVG: a row for each two groups, a column for each span of time, failures on
-// top of moves.
+// The chart of a batch as SVG: a row per pair of groups, a column per span of time, failures
+// stacked on moves.
 import { ticksOf } from '../../../timeline/axis.js';
 import { escaped } from '../../../html/escape.js';
 import { counted, time } from '../../../text/format.js';
 import type { Buckets, Lane } from './buckets.js';
 
-/** Of the drawing, in its own pixels; the page scales it to its width. */
+/** Width of the drawing in its own pixels; the page scales it. */
 const WIDTH = 1_240;
 const LEFT = 8;
 const RIGHT = WIDTH - 16;
@@ -13,11 +13,11 @@ const NAME_HEIGHT = 24;
 const BARS_HEIGHT = 48;
 const LANE_GAP = 18;
 const AXIS_HEIGHT = 30;
-/** The least that can be seen and pointed at. */
+/** Lowest bar that can be seen and pointed at. */
 const BAR_MIN = 2;
 const LABEL_CHARACTER = 8;
 const LABEL_ROOM = 40;
-/** Rows of the picture; the table below it has all. */
+/** Rows of the chart. The table below it has all pairs. */
 export const LANES_MAX = 12;
 export const COLUMNS = 136;
 

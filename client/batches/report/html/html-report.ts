@@ -1,4 +1,4 @@
-// A batch's report as one page: all of it by group, and so many of its moves one by one.
+// A batch's report as one page: totals by group, and a limited number of single moves.
 import type { Batch } from '../../batch-client.js';
 import type { BatchMoveReport } from '../../batch-moves.js';
 import { BatchTally } from '../../tally.js';
@@ -7,7 +7,7 @@ import { Buckets } from './buckets.js';
 import { COLUMNS } from './chart.js';
 import { batchPage } from './page.js';
 
-/** Rows of moves, and of failures: more make a page slow to open, and nobody reads them. */
+/** Rows of moves, and of failures. More would make the page slow to open, and nobody reads them. */
 const ROWS_MAX = 1_000;
 
 export function htmlReport(batch: Batch, nowMs: number): BatchReportFormat {

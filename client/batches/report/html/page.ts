@@ -1,5 +1,4 @@
-// The page of a batch's report: what it came to, what moved when, failures with what to do, and its
-// moves.
+// The page of a batch's report: result, chart, failures with advice, and moves.
 import type { BatchCounts } from '../../../../contracts/batch.js';
 import { bytes, duration, counted, time } from '../../../text/format.js';
 import type { Batch } from '../../batch-client.js';
@@ -12,7 +11,7 @@ import type { Buckets } from './buckets.js';
 import { drawChart, LANES_MAX } from './chart.js';
 import { STYLE } from './style.js';
 
-/** Rows of the table of groups: an estate has hundreds of them, a mapping may have more. */
+/** Rows of the table of groups. An estate has hundreds of groups; a mapping may have more. */
 const GROUPS_MAX = 1_000;
 /** Volumes named in one row. */
 const NAMES_MAX = 8;
@@ -20,12 +19,12 @@ const NAMES_MAX = 8;
 export interface BatchPageInput {
   readonly batch: Batch;
   readonly nowMs: number;
-  /** Of all moves. */
+  /** Totals of all moves. */
   readonly tally: BatchTally;
   readonly buckets: Buckets;
-  /** The first of all, … */
+  /** The first moves, for the table. */
   readonly moves: readonly BatchMoveReport[];
-  /** … and the first that failed. */
+  /** The first failed moves. */
   readonly failures: readonly BatchMoveReport[];
 }
 
@@ -99,7 +98,7 @@ function facts(tally: BatchTally, groups: readonly GroupTally[], counts: BatchCo
   return `<dl class="facts">${rows.join('')}</dl>`;
 }
 
-/** The parts of the whole, as one bar. */
+/** The shares of the outcomes as one bar. */
 function share({ planned, moved, failed, cancelled, skipped, waiting, running }: BatchCounts): string {
   const parts = (
     [
@@ -210,7 +209,7 @@ function moveTable(moves: readonly BatchMoveReport[], count: number, csv: string
   );
 }
 
-/** A table under its title, and how to get the rest; nothing when there is nothing. */
+/** A table with a title and, if rows are left out, how to get the rest. Empty without rows. */
 function section(
   title: string,
   head: string,
@@ -238,7 +237,7 @@ function names(volumes: readonly string[]): string {
   return volumes.slice(0, NAMES_MAX).map(id).join(', ') + (more > 0 ? ` and ${more} more` : '');
 }
 
-/** Not broken at its hyphens. */
+/** An id that does not break at its hyphens. */
 function id(name: string): string {
   return `<span class="id">${escaped(name)}</span>`;
 }
@@ -247,7 +246,7 @@ function number(count: number): string {
   return count.toLocaleString('en-US');
 }
 
-/** @example "2026-11-23 22:00:07" */
+/** A time in UTC without milliseconds. @example "2026-11-23 22:00:07" */
 function shortTime(ms: number): string {
   return time(ms).slice(0, 'YYYY-MM-DDThh:mm:ss'.length).replace('T', ' ');
 }

@@ -1,4 +1,4 @@
-// The look of a batch's report: what it has besides the look that all pages share.
+// Styles of a batch's report, in addition to those that all pages share.
 import { BASE_STYLE } from '../../../html/base-style.js';
 
 export const STYLE = `${BASE_STYLE}

@@ -1,10 +1,10 @@
-// The batch that a command is about, and who asks what of it.
+// Arguments of the batch commands: the batch, and who asks for what.
 import type { Command } from 'commander';
 import type { BatchRequest } from '../../../batches/batch-client.js';
 import { operatorOf } from '../../operator.js';
 import type { GlobalFlags } from '../../session.js';
 
-/** A request has a reason in the batch's history, if only that there was none. */
+/** The reason recorded in the batch's history when none is given. */
 const NO_REASON = 'no reason given';
 
 export interface RequestFlags extends GlobalFlags {

@@ -1,5 +1,5 @@
-// volume-mover batch report: what moved when, by group, how long it took, and what failed and why,
-// of a batch of any size.
+// volume-mover batch report: what a batch moved when, by group, with durations and failures. Works
+// for any size.
 import { Command, Option } from 'commander';
 import { MoverError } from '../../../../contracts/errors.js';
 import { batchReportFormat, REPORT_FORMATS, type ReportFormatName } from '../../../batches/report/formats.js';
@@ -26,8 +26,8 @@ export function batchReportCommand(context: CommandContext): Command {
       runCommand(context, flags, async ({ client, output }) => {
         const { format = flags.json === true ? 'json' : 'table', to, overwrite } = flags;
         const batch = await client.batches.get(id);
-        // --json says how an answer looks on standard output; with --to the answer is where the
-        // file is.
+        // --json sets the form of the answer on standard output. With --to that answer is only the
+        // file's path.
         if (flags.json === true && to === undefined && format !== 'json')
           throw new MoverError('INVALID_REQUEST', '--format: with --json and without --to it can only be json.');
         const parts = reportParts(client, batch, format);

@@ -1,5 +1,5 @@
-// volume-mover batch pause, resume, abort, skip, approve: what is asked of a running batch,
-// answered with a sentence.
+// volume-mover batch pause, resume, abort, skip, approve: requests to a running batch, answered
+// with a sentence.
 import { Command } from 'commander';
 import { parseOrRefuse } from '../../../../contracts/errors.js';
 import { volumeIdSchema } from '../../../../contracts/ids.js';

@@ -1,5 +1,4 @@
-// volume-mover batch retry-failed: another turn for the failed moves, in the running batch or in a
-// new one.
+// volume-mover batch retry-failed: retries the failed moves, in the running batch or in a new one.
 import { Command } from 'commander';
 import { type BatchOptionFlags, optionsOf, withBatchOptions } from '../../batch-flags.js';
 import { EXIT } from '../../exit-code.js';

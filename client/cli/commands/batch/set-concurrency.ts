@@ -1,4 +1,4 @@
-// volume-mover batch set-concurrency: new limits for a running batch; those that are not named
+// volume-mover batch set-concurrency: changes limits of a running batch. Limits that are not named
 // stay.
 import { Command } from 'commander';
 import { MoverError } from '../../../../contracts/errors.js';

@@ -1,4 +1,4 @@
-// volume-mover batch start: starts a batch out of flags, a file, or both.
+// volume-mover batch start: starts a batch from flags, a file, or both.
 import { Command } from 'commander';
 import { withoutDefaults } from '../../../schedules/without-defaults.js';
 import { batchInputOf, type BatchInputFlags, INPUT_HELP, withBatchFlags } from '../../batch-flags.js';

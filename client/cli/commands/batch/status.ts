@@ -1,4 +1,4 @@
-// volume-mover batch status: where a batch stands, or how it ended.
+// volume-mover batch status: the state of a batch, or how it ended.
 import { Command } from 'commander';
 import { answerWithBatch } from '../../batch-answer.js';
 import { type CommandContext, type GlobalFlags, runCommand } from '../../session.js';

@@ -1,4 +1,4 @@
-// volume-mover schedule adopt: mends what the Temporal UI's form could not set.
+// volume-mover schedule adopt: sets what the Temporal UI's form could not.
 import { Command } from 'commander';
 import { EXIT } from '../../exit-code.js';
 import { type CommandContext, type GlobalFlags, runCommand } from '../../session.js';

@@ -75,7 +75,7 @@ export function createCommand(context: CommandContext): Command {
 }
 
 /**
- * Times as they were typed: the schema says what is wrong with it.
+ * Builds the input with times as typed; the schema explains any fault.
  * @throws MoverError INVALID_REQUEST
  */
 function inputOf(name: string, flags: ScheduleCreateFlags, batch: BatchInput): ScheduleInput {

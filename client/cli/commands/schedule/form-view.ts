@@ -1,5 +1,4 @@
-// The values for the schedule form of the Temporal UI, one a line, so that each can be copied
-// whole.
+// The values for the Temporal UI's schedule form, one per line, so that each can be copied whole.
 import type { UiForm } from '../../../schedules/ui-form.js';
 
 export function uiFormLines({ url, fields, cannot }: UiForm): string[] {

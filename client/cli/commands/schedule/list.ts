@@ -1,5 +1,4 @@
-// volume-mover schedule list: every schedule of batches, when it runs, how it went, and what can't
-// be right about it.
+// volume-mover schedule list: every schedule of batches, its times, its last runs, and warnings.
 import { Command } from 'commander';
 import type { ListedSchedules, Schedule } from '../../../schedules/schedules.js';
 import { printable } from '../../../text/printable.js';

@@ -1,4 +1,4 @@
-// Options that several schedule commands share, and refusals that name flags.
+// Options shared by schedule commands, and refusals that name flags.
 import { Option } from 'commander';
 import { MoverError } from '../../../../contracts/errors.js';
 import { type Overlap, OVERLAPS } from '../../../schedules/schedule-input.js';
@@ -10,7 +10,7 @@ const OVERLAP_NAMES: ReadonlyMap<string, Overlap> = new Map(
   OVERLAPS.map((overlap) => [overlap.toLowerCase().replace('_', '-'), overlap]),
 );
 
-/** @param otherwise what holds when it is not given */
+/** The --overlap option. @param otherwise what applies without the flag */
 export function overlapOption(otherwise: string): Option {
   return new Option('--overlap <policy>', `when the batch before still runs (default: ${otherwise})`).choices([
     ...OVERLAP_NAMES.keys(),
@@ -58,7 +58,7 @@ const FLAGS: ReadonlyMap<string, string> = new Map([
   ['batch', '--input'],
 ]);
 
-/** Refusals name fields; people typed flags. */
+/** Rewrites refusals to name flags, since they name fields and people typed flags. */
 export async function namingFlags<T>(work: () => Promise<T>): Promise<T> {
   try {
     return await work();
@@ -70,7 +70,7 @@ export async function namingFlags<T>(work: () => Promise<T>): Promise<T> {
   }
 }
 
-/** @example "batch.options.window.start" → "--input: options.window.start" */
+/** The flag of a field. @example "batch.options.window.start" → "--input: options.window.start" */
 function flagOf(subject: string): string {
   const [field = '', ...path] = subject.split('.');
   const flag = FLAGS.get(field);

@@ -1,5 +1,5 @@
-// volume-mover schedule pause, resume and delete: whether a schedule begins anything by itself.
-// What runs goes on.
+// volume-mover schedule pause, resume and delete: whether a schedule starts batches. Running ones
+// continue.
 import { Command } from 'commander';
 import { EXIT } from '../../exit-code.js';
 import { type CommandContext, type GlobalFlags, runCommand } from '../../session.js';

@@ -1,4 +1,4 @@
-// volume-mover schedule trigger and backfill: runs out of turn.
+// volume-mover schedule trigger and backfill: starts batches outside the schedule's times.
 import { Command, Option } from 'commander';
 import type { Triggered } from '../../../schedules/schedules.js';
 import { EXIT, type ExitCode } from '../../exit-code.js';

@@ -1,4 +1,4 @@
-// volume-mover schedule show: all there is to know about one; with --ui what to type to make the
+// volume-mover schedule show: everything about one schedule. With --ui: what to type to make the
 // same by hand.
 import { Command } from 'commander';
 import { EXIT } from '../../exit-code.js';

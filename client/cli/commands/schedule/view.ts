@@ -1,4 +1,4 @@
-// A schedule as people read it.
+// Shows a schedule to people.
 import type { Schedule, ScheduleRun } from '../../../schedules/schedules.js';
 import type { ScheduleWarning } from '../../../schedules/schedule-warnings.js';
 import { printable } from '../../../text/printable.js';
