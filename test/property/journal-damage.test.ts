@@ -4,7 +4,7 @@ import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { runDamage } from './journal-damage-run.js';
 import type { DamageTotals } from './journal-damage-run.js';
-import { life } from './journal-damage-steps.js';
+import { life, type Write } from './journal-damage-steps.js';
 
 /** Runs; VOLUME_MOVER_SEEDS asks for more, VOLUME_MOVER_SEED for those of an earlier run. */
 const RUNS = Number(process.env['VOLUME_MOVER_SEEDS'] ?? 0) * 100 || 600;
@@ -29,3 +29,38 @@ test(
     expect(sum(({ forks }) => forks)).toBeGreaterThan(RUNS / 50);
   },
 );
+
+/** Writes to the beginning of the volume. */
+const writes = (...lengths: number[]): Write[] => lengths.map((length) => ({ offset: 0, length, isZero: false }));
+
+test('a record that was applied and is lost, with its UNDO, is in no older position that opens', async () => {
+  const quiet = { keep: [], everyFrom: 0, isRemembered: false };
+  const totals = await runDamage({
+    sync: false,
+    chapters: [
+      { ...quiet, writes: [], more: writes(1), closes: true, harms: [{ how: 'flip', file: 393, share: 0, bit: 0 }] },
+      {
+        ...quiet,
+        writes: writes(4096, 4096, 3941, 3708, 4096, 4096, 2365, 1124, 4096),
+        more: [],
+        closes: true,
+        harms: [],
+      },
+      {
+        ...quiet,
+        writes: writes(4096, 4096),
+        more: [
+          { offset: 16_384, length: 3_553, isZero: false },
+          { offset: 15_498, length: 4_147, isZero: false },
+        ],
+        closes: false,
+        harms: [
+          { how: 'flip', file: 66, share: 0.466422, bit: 0 },
+          { how: 'truncate', file: 389, share: 0, bit: 0 },
+        ],
+      },
+    ],
+    last: [],
+  });
+  expect(totals.refused).toBeGreaterThan(0);
+});

@@ -128,6 +128,9 @@ export async function judge(evidence: Evidence): Promise<Verdict> {
     losses.push({ after: drainTo, upTo: knownPosition, ranges: 'all', place: evidence.folderPlace });
   }
   const loss = merged(losses, knownPosition, drainTo);
+  // A lost record may be in the replica image, and the UNDO that would take it out is lost, too.
+  if (loss !== undefined && undoLoss !== undefined && (undo.unknownUpTo ?? 0) > loss.after)
+    undoLoss = { ...undoLoss, before: Math.max(undoLoss.before, loss.upTo) };
   return { applied, partial, loss, undoLoss, suspects };
 }
 
