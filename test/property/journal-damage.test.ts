@@ -30,24 +30,25 @@ test(
   },
 );
 
+const QUIET = { keep: [], everyFrom: 0, isRemembered: false };
+
 /** Writes to the beginning of the volume. */
 const writes = (...lengths: number[]): Write[] => lengths.map((length) => ({ offset: 0, length, isZero: false }));
 
 test('a record that was applied and is lost, with its UNDO, is in no older position that opens', async () => {
-  const quiet = { keep: [], everyFrom: 0, isRemembered: false };
   const totals = await runDamage({
     sync: false,
     chapters: [
-      { ...quiet, writes: [], more: writes(1), closes: true, harms: [{ how: 'flip', file: 393, share: 0, bit: 0 }] },
+      { ...QUIET, writes: [], more: writes(1), closes: true, harms: [{ how: 'flip', file: 393, share: 0, bit: 0 }] },
       {
-        ...quiet,
+        ...QUIET,
         writes: writes(4096, 4096, 3941, 3708, 4096, 4096, 2365, 1124, 4096),
         more: [],
         closes: true,
         harms: [],
       },
       {
-        ...quiet,
+        ...QUIET,
         writes: writes(4096, 4096),
         more: [
           { offset: 16_384, length: 3_553, isZero: false },
@@ -64,3 +65,22 @@ test('a record that was applied and is lost, with its UNDO, is in no older posit
   });
   expect(totals.refused).toBeGreaterThan(0);
 });
+
+test.each([
+  [2, 0.7, 0.3],
+  [2, 0.9, 0.9],
+  [3, 0.5, 0.5],
+  [3, 0.7, 0.9],
+  [4, 0.9, 0.5],
+])(
+  'DO and UNDO that both lost their ends (%i records, from %d and %d on) serve no wrong byte',
+  async (n, doEnd, undoEnd) => {
+    const more = Array.from({ length: n }, (_, i) => ({ offset: 1_000 * i, length: 3_000, isZero: false }));
+    const harms = [
+      { how: 'truncate', file: 1, share: doEnd, bit: 0 },
+      { how: 'truncate', file: 6, share: undoEnd, bit: 0 },
+    ] as const;
+    const life = { sync: false, chapters: [{ ...QUIET, writes: [], more, closes: false, harms }], last: [] };
+    expect(await runDamage(life)).toMatchObject({ harmed: 2, forks: 1 });
+  },
+);

@@ -83,6 +83,9 @@ export async function judge(evidence: Evidence): Promise<Verdict> {
     if (last !== undefined && last > certain) applied = Math.min(last, Math.max(undo.unknownUpTo, certain));
     else if (marked > 0 || undo.unknownUpTo <= floor) applied = certain;
     else loseAll(applied, undoLoss.place, undo.unknownUpTo);
+    // What was cut off DO may have been applied, with UNDO that is lost.
+    const end = Math.max(applied, last ?? 0);
+    if (found.isCutOff && undo.unknownUpTo > end) loseAll(end, undoLoss.place, undo.unknownUpTo);
     undoLoss = { ...undoLoss, before: Math.max(applied, losses.at(-1)?.upTo ?? 0) };
   }
   const isApart = found.first !== undefined && evidence.positionBefore(found.first) > Math.max(applied, partial ?? 0);

@@ -2,6 +2,7 @@
 import type { ByteRange, DamagePlace } from '../terms/damage.js';
 import { coveredBytes, payloadBytes, RECORD_HEADER_BYTES } from '../segments/record-format.js';
 import type { RecordHeader } from '../segments/record-format.js';
+import { SEGMENT_HEADER_BYTES, parseSegmentName } from '../segments/segment-format.js';
 import { checkSegment, listSegments } from './recovered-segments.js';
 import type { RecoveryFolder } from './recovered-segments.js';
 import type { Segment } from '../segments/segment-log.js';
@@ -45,6 +46,8 @@ export interface RecoveredDo {
   readonly last: RecordHeader | undefined;
   /** No record after this position ever existed. */
   readonly seenUpTo: number;
+  /** A tail that looked like one being written was cut off: how many records it held is unknown. */
+  readonly isCutOff: boolean;
 }
 
 /** Checks every record, and visits the sound ones in order. */
@@ -52,11 +55,14 @@ export async function recoverDo(folder: RecoveryFolder, visit: RecordVisit): Pro
   const listed = listSegments(folder, 'do');
   const reader = new DoReader(folder, visit);
   const segments: Segment[] = [];
+  // DO is never rewritten: what is not listed was removed as unfinished.
+  let isCutOff = folder.names.filter((name) => parseSegmentName(name)?.kind === 'do').length > listed.length;
   for (const [index, { segment }] of listed.entries()) {
     const checked = await checkSegment(folder, segment, index === listed.length - 1, reader);
+    if ((checked?.bytes ?? SEGMENT_HEADER_BYTES) < segment.bytes) isCutOff = true;
     if (checked !== undefined) segments.push(checked);
   }
-  return reader.finish(segments);
+  return { ...reader.finish(segments), isCutOff };
 }
 
 class DoReader {
@@ -119,7 +125,7 @@ class DoReader {
     this.#seenUpTo = Math.max(this.#seenUpTo, upTo);
   }
 
-  finish(segments: readonly Segment[]): RecoveredDo {
+  finish(segments: readonly Segment[]): Omit<RecoveredDo, 'isCutOff'> {
     if (this.#place !== undefined && this.#expected !== undefined) {
       const to = Math.max(this.#seenUpTo, this.#expected);
       this.#gaps.push({ from: this.#expected, to, ranges: undefined, place: this.#place });
