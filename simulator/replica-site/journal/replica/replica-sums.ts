@@ -29,6 +29,11 @@ export function sumOfCrc(crc: number): number {
   return (crc ^ ZERO_BLOCK_CRC) >>> 0;
 }
 
+/** The CRC of a whole block whose checksum is known. */
+export function crcOfSum(sum: number): number {
+  return (sum ^ ZERO_BLOCK_CRC) >>> 0;
+}
+
 export class ReplicaSums {
   readonly path: string;
   #files: Files;

@@ -31,7 +31,13 @@ export interface RecordStamp {
  */
 export type NewRecord = RecordStamp &
   (
-    | { readonly kind: 'write'; readonly offset: number; readonly data: Uint8Array }
+    | {
+        readonly kind: 'write';
+        readonly offset: number;
+        readonly data: Uint8Array;
+        /** CRC-32 of `data`, if it was checked on arrival. Otherwise the journal computes it. */
+        readonly dataCrc?: number | undefined;
+      }
     | { readonly kind: 'zeroes'; readonly offset: number; readonly length: number }
     | { readonly kind: 'initBegin'; readonly sinceMs: number; readonly reason: string }
     | { readonly kind: 'initEnd' }
