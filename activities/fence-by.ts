@@ -11,6 +11,6 @@ export function isTooLateToFence({ fenceByMs }: Pick<MoveOptions, 'fenceByMs'>, 
 }
 
 export function windowClosed({ fenceByMs }: Pick<MoveOptions, 'fenceByMs'>): MoverError {
-  const until = fenceByMs === undefined ? '' : ` until ${new Date(fenceByMs).toISOString()}`;
-  return new MoverError('WINDOW_CLOSED', `The move was allowed to raise its fence${until}, and did not come so far.`);
+  const until = fenceByMs === undefined ? '' : ` by ${new Date(fenceByMs).toISOString()}`;
+  return new MoverError('WINDOW_CLOSED', `The move was not ready to raise its fence${until}, the latest time allowed.`);
 }

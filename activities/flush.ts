@@ -95,12 +95,12 @@ async function waitForSmallLag(
     const { move, n } = attempt;
     await applianceOf(ports, context.from.appliance).calls.renew({ attempt: { move, n }, leaseMs: options.leaseMs });
   };
-  let known: readonly SplitterVolume[] | undefined = first;
-  const look = async (): Promise<readonly SplitterVolume[]> => known ?? (await inventory(ports, context));
+  let cached: readonly SplitterVolume[] | undefined = first;
+  const readVolumes = async (): Promise<readonly SplitterVolume[]> => cached ?? (await inventory(ports, context));
   await poll(run, options.leaseMs, renew, async () => {
     refuseTooLate(context, run);
-    const [splits, undistributed] = await Promise.all([look(), lag(ports, context)]);
-    known = undefined;
+    const [splits, undistributed] = await Promise.all([readVolumes(), lag(ports, context)]);
+    cached = undefined;
     const bytesLeft = undistributed + splits.reduce((sum, split) => sum + split.unconfirmedBytes, 0);
     run.heartbeat({ doing: 'waiting for small lag', bytesLeft });
     if (bytesLeft <= options.lagBytesMax && splits.every(isSynced)) return true;
@@ -115,7 +115,7 @@ function isSynced(split: SplitterVolume): boolean {
 
 function lateness({ connected, stalled, mode }: SplitterVolume): string {
   if (!connected) return 'not connected to its appliance';
-  return stalled === undefined ? mode : 'stalled: the replica site takes nothing more of it';
+  return stalled === undefined ? mode : 'stalled: the replica site accepts no writes of it';
 }
 
 function lagTooLarge(
@@ -157,7 +157,7 @@ async function raiseFences(
   if (hosts.length > 1) {
     const confirmed = await Promise.all(hosts.map(async ({ splitter }) => splitter.calls.confirm({ attempt })));
     if (!confirmed.every(({ held }) => held)) {
-      const why = `Not every splitter still held when asked again: the ${hosts.length} cuts are not one instant.`;
+      const why = `Not every splitter held its writes until all had answered, so the ${hosts.length} cuts are not one instant.`;
       throw new MoverError('CUT_VOID', why);
     }
   }

@@ -29,7 +29,7 @@ export function describeMismatch({ volume, regions, mismatchedRegions, mismatche
   const sides = [
     ...(faults.has('source-unreadable')
       ? [
-          `The source can't be read${placesOf(mismatches, 'source-unreadable', faults)}, so nothing was compared: mend its disk, or let the guest write those bytes anew.`,
+          `The source can't be read${placesOf(mismatches, 'source-unreadable', faults)}, so nothing was compared: repair its disk, or let the guest write those bytes again.`,
         ]
       : []),
     ...(faults.has('replica-checksum')
@@ -37,7 +37,7 @@ export function describeMismatch({ volume, regions, mismatchedRegions, mismatche
       : []),
     ...(faults.has('differs')
       ? [
-          `The replica’s own checksums hold${placesOf(mismatches, 'differs', faults)}, so it is as it was written: the source, or the way from it, is at fault.`,
+          `The replica’s own checksums hold${placesOf(mismatches, 'differs', faults)}, so it holds what was sent to it: the fault is in the source or in the transfer.`,
         ]
       : []),
   ];

@@ -28,7 +28,7 @@ export async function notify(
     refuseUnlessOk(plan);
   }
   try {
-    return await tellSplitters(ports, await open(ports, plan, input, attempt));
+    return await notifySplitters(ports, await open(ports, plan, input, attempt));
   } catch (error) {
     // The volumes have since moved away and back to where this move found them, at later epochs.
     const earlier = isMismatch(error) ? await resume(ports, input, attempt) : undefined;
@@ -60,7 +60,7 @@ async function resume(ports: Ports, input: ParsedMoveInput, attempt: AttemptRef)
   if (record === undefined) return undefined;
   refuseAborted(record);
   const context = await contextOf(ports, record, input.options);
-  return record.state === 'COMMITTED' ? context : await tellSplitters(ports, context);
+  return record.state === 'COMMITTED' ? context : await notifySplitters(ports, context);
 }
 
 async function open(
@@ -86,7 +86,7 @@ async function open(
   return { attempt: { ...attempt, ticket: contents.ticket }, volumes: contents.volumes, from, to, options };
 }
 
-async function tellSplitters(ports: Ports, context: AttemptContext): Promise<AttemptContext> {
+async function notifySplitters(ports: Ports, context: AttemptContext): Promise<AttemptContext> {
   const { attempt, from, to } = context;
   const resolvers = [...new Set([from.url, to.url])];
   await Promise.all(

@@ -18,32 +18,32 @@ import { endpointOf, findGroup, findVolume } from '../control/site-lookup.js';
 export async function planMove(ports: Ports, input: ParsedMoveInput, own?: MoveId): Promise<MovePlan> {
   const wanted = input.volumes ?? (input.volume === undefined ? [] : [input.volume]);
   const reasons: Reason[] = [];
-  const against = (code: ErrorCode, subject: string, message: string): void =>
+  const addReason = (code: ErrorCode, subject: string, message: string): void =>
     void reasons.push({ code, subject, message });
 
   const found = await Promise.all(wanted.map((volume) => findVolume(ports, volume)));
   const volumes = found.flatMap((volume) => volume ?? []);
   wanted.forEach((volume, i) => {
-    if (found[i] === undefined) against('VOLUME_NOT_FOUND', volume, `there is no volume "${volume}"`);
+    if (found[i] === undefined) addReason('VOLUME_NOT_FOUND', volume, `there is no volume "${volume}"`);
   });
   for (const volume of volumes) {
     if (volume.group === input.to)
-      against('ALREADY_THERE', volume.volume, `volume "${volume.volume}" is in group "${input.to}" already`);
+      addReason('ALREADY_THERE', volume.volume, `volume "${volume.volume}" is in group "${input.to}" already`);
     else if (input.from !== undefined && volume.group !== input.from)
-      against(
+      addReason(
         'NOT_OWNER',
         volume.volume,
         `volume "${volume.volume}" is in group "${volume.group}", not "${input.from}"`,
       );
     if (volume.openAttempt !== undefined && volume.openAttempt.move !== own)
-      against('VOLUME_BUSY', volume.volume, `volume "${volume.volume}" is being moved by ${volume.openAttempt.move}`);
+      addReason('VOLUME_BUSY', volume.volume, `volume "${volume.volume}" is being moved by ${volume.openAttempt.move}`);
   }
   const sources = new Set(volumes.map((volume) => volume.group));
   if (sources.size > 1)
-    against(
+    addReason(
       'INVALID_REQUEST',
       'volumes',
-      `the volumes are in several groups (${[...sources].join(', ')}); one move takes them from one group`,
+      `the volumes are in several groups (${[...sources].join(', ')}); one move takes volumes of one group only`,
     );
 
   const [source] = sources;
@@ -53,24 +53,24 @@ export async function planMove(ports: Ports, input: ParsedMoveInput, own?: MoveI
   ]);
   const from = endpointOf(ports, origin);
   const to = endpointOf(ports, target);
-  if (to === undefined) against('GROUP_NOT_FOUND', 'to', `there is no consistency group "${input.to}"`);
+  if (to === undefined) addReason('GROUP_NOT_FOUND', 'to', `there is no consistency group "${input.to}"`);
   const arriving = volumes.filter((volume) => volume.group !== input.to && volume.openAttempt?.move !== own).length;
   if (target !== undefined && target.volumes + target.reserved + arriving > target.volumesMax) {
-    against(
+    addReason(
       'GROUP_FULL',
       'to',
       `group "${input.to}" has room for ${target.volumesMax} volumes; ${target.volumes + target.reserved} are taken or reserved`,
     );
   }
   const clocks = new ClockComparison();
-  const planned = await Promise.all(volumes.map((volume) => checkSplitter(ports, volume, against, clocks)));
-  for (const served of [from, to]) if (served !== undefined) await checkGroup(ports, served, against, clocks);
+  const checked = await Promise.all(volumes.map((volume) => checkSplitter(ports, volume, addReason, clocks)));
+  for (const served of [from, to]) if (served !== undefined) await checkGroup(ports, served, addReason, clocks);
   const { warnings } = clocks;
   return {
     ok: reasons.length === 0,
     reasons,
     ...(warnings.length === 0 ? {} : { warnings }),
-    volumes: planned,
+    volumes: checked,
     ...(from === undefined ? {} : { from }),
     ...(to === undefined ? {} : { to }),
   };
@@ -91,9 +91,14 @@ export function refuseUnlessOk(plan: MovePlan): void {
   });
 }
 
-type Against = (code: ErrorCode, subject: string, message: string) => void;
+type AddReason = (code: ErrorCode, subject: string, message: string) => void;
 
-async function checkGroup(ports: Ports, served: Endpoint, against: Against, clocks: ClockComparison): Promise<void> {
+async function checkGroup(
+  ports: Ports,
+  served: Endpoint,
+  addReason: AddReason,
+  clocks: ClockComparison,
+): Promise<void> {
   const appliance = ports.appliances.get(served.appliance);
   try {
     const asked = clocks.ask();
@@ -101,10 +106,10 @@ async function checkGroup(ports: Ports, served: Endpoint, against: Against, cloc
     clocks.answered(`appliance ${served.appliance}`, asked, described?.clock);
     clocks.seenBy(`appliance ${served.appliance}`, described?.skews ?? []);
     if (described?.pausedGroups.includes(served.group) === true)
-      against('GROUP_PAUSED', served.group, `replication of group "${served.group}" is paused`);
+      addReason('GROUP_PAUSED', served.group, `replication of group "${served.group}" is paused`);
   } catch (error) {
     if (!(error instanceof MoverError)) throw error;
-    against(
+    addReason(
       error.code,
       served.appliance,
       `appliance "${served.appliance}" of group "${served.group}" does not answer: ${error.message}`,
@@ -115,43 +120,43 @@ async function checkGroup(ports: Ports, served: Endpoint, against: Against, cloc
 async function checkSplitter(
   ports: Ports,
   volume: SiteVolume,
-  against: Against,
+  addReason: AddReason,
   clocks: ClockComparison,
 ): Promise<MovePlan['volumes'][number]> {
-  const known = {
+  const planned = {
     volume: volume.volume,
     sizeBytes: volume.sizeBytes,
     splitter: volume.splitter,
     epoch: volume.epoch,
     undistributedBytes: volume.undistributedBytes,
   };
-  const split = await askSplitter(ports, volume, against, clocks);
-  if (split === undefined) return { ...known, unconfirmedBytes: 0 };
+  const split = await askSplitter(ports, volume, addReason, clocks);
+  if (split === undefined) return { ...planned, unconfirmedBytes: 0 };
   if (split.route.epoch !== volume.epoch || split.route.group !== volume.group) {
-    against(
+    addReason(
       'PENDING_VERDICT',
       volume.volume,
       `splitter "${volume.splitter}" has not learned yet that volume "${volume.volume}" belongs to group "${volume.group}"`,
     );
   }
   if (split.unreadable !== undefined)
-    against(
+    addReason(
       'SOURCE_UNREADABLE',
       volume.volume,
       split.notes.join(' ') || `parts of volume "${volume.volume}" can't be read`,
     );
-  return { ...known, unconfirmedBytes: split.unconfirmedBytes };
+  return { ...planned, unconfirmedBytes: split.unconfirmedBytes };
 }
 
 async function askSplitter(
   ports: Ports,
   volume: SiteVolume,
-  against: Against,
+  addReason: AddReason,
   clocks: ClockComparison,
 ): Promise<SplitterVolume | undefined> {
   const splitter = ports.splitters.get(volume.splitter);
   if (splitter === undefined) {
-    against(
+    addReason(
       'VOLUME_NOT_FOUND',
       volume.volume,
       `the estate has no splitter "${volume.splitter}", which protects volume "${volume.volume}"`,
@@ -165,7 +170,7 @@ async function askSplitter(
     return volumes[0];
   } catch (error) {
     if (!(error instanceof MoverError)) throw error;
-    against(
+    addReason(
       error.code,
       volume.splitter,
       `splitter "${volume.splitter}" does not answer for volume "${volume.volume}": ${error.message}`,

@@ -27,7 +27,7 @@ export async function reconfigure(
 ): Promise<Reconfigured> {
   const { decidedAtMs, left, seals } = await adopt(ports, context);
   run.heartbeat({ doing: 'teaching splitters', bytesLeft: 0 });
-  const learned = await teach(ports, context);
+  const learned = await sendVerdict(ports, context);
   const joined = await waitForJoin(ports, context, run);
   if (left === undefined || decidedAtMs === undefined) {
     throw new MoverError('INTERNAL', 'A committed attempt has a snapshot and a time.');
@@ -53,10 +53,10 @@ async function adopt(ports: Ports, context: AttemptContext): Promise<AttemptReco
 }
 
 /**
- * Tells the splitters the commit. One that knows newer attempts has learned it before and refuses
- * to answer.
+ * Sends the commit to the splitters. One that knows newer attempts has received it before and
+ * refuses to answer.
  */
-async function teach(ports: Ports, { attempt, volumes, to }: AttemptContext): Promise<Learned[]> {
+async function sendVerdict(ports: Ports, { attempt, volumes, to }: AttemptContext): Promise<Learned[]> {
   const answers = await Promise.all(
     bySplitter(ports, volumes).map(async ({ splitter, volumes: bound }) => {
       try {

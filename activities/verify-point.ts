@@ -50,7 +50,7 @@ export async function openPoint(
   const { mark, atMs } = opened;
   try {
     if (opened.sizeBytes !== source.sizeBytes) throw otherSize(volume, opened.sizeBytes, source.sizeBytes);
-    const giveUpAtMs = run.monotonicMs() + MARK_WAIT_MS_IN_ALL;
+    const deadlineMs = run.monotonicMs() + MARK_WAIT_MS_IN_ALL;
     for (;;) {
       try {
         const input = { volume, mark, waitMs: MARK_WAIT_MS, client: `verify ${run.id}`.slice(0, 200) };
@@ -58,7 +58,7 @@ export async function openPoint(
         return { atMs, open: { scan, mark, image } };
       } catch (error) {
         const mayArrive = error instanceof MoverError && error.code === 'POINT_UNAVAILABLE';
-        if (!mayArrive || run.monotonicMs() > giveUpAtMs) throw error;
+        if (!mayArrive || run.monotonicMs() > deadlineMs) throw error;
         // Renews the scan's lease, and finds out whether the splitter that made the mark still
         // lives.
         await source.calls.readScan({ scan, from: nextRegion, count: 1 }, options);

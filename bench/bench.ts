@@ -43,7 +43,7 @@ export interface BenchRun {
   /** Numbers of volumes, ascending, for benchmarks of several sizes; absent: their own. */
   readonly volumes?: readonly number[] | undefined;
   /** Called with a line about the current work. */
-  readonly say: (line: string) => void;
+  readonly print: (line: string) => void;
   /** Folder for CPU profiles of the product's processes; absent: no profiles. */
   readonly profileFolder: string | undefined;
 }

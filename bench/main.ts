@@ -60,7 +60,7 @@ async function main(
       profileFolder: profile,
       volumes,
       // Standard output carries only the report.
-      say: (line) => console.error(line),
+      print: (line) => console.error(line),
     });
     print(report, json);
     return report.goals.every(({ met }) => met) ? 0 : 1;

@@ -18,7 +18,7 @@ export function reportText(report: BenchReport): string {
   const { machine, goals, stretch, conditions, notMeasured, versions } = report;
   const { cores, processor, memoryGiB, system, node, loadAtStart } = machine;
   return [
-    `${report.bench}: medians of ${report.repetitions} repetitions, product and peers in turn`,
+    `${report.bench}: ${report.repetitions === 1 ? 'one measurement' : `medians of ${report.repetitions} repetitions`}, product and peers in turn`,
     '',
     ...[report.table, ...(report.furtherTables ?? [])].flatMap(({ titles, rows }) => [table(titles, rows), '']),
     table(['GOAL', 'VALUE', 'WANTED', ''], [...goals.map(goalRow), ...stretch.map(stretchRow)]),

@@ -45,7 +45,8 @@ export const moveEndSchema = z.discriminatedUnion('kind', [
     code: errorCodeSchema.optional(),
     message: z.string(),
     /**
-     * The volumes reached their target: the failure came after the commit, so a retry can't help.
+     * The move stands: it is committed and only failed afterwards, so a retry can't help. Recorded
+     * histories have this name.
      */
     stands: z.boolean(),
   }),

@@ -59,7 +59,7 @@ const UNITS: readonly (readonly [ms: number, name: string])[] = [
 ];
 
 /** Formats a shift in its two largest units. @example "+31 d", "-10 min", "+1 h 30 min" */
-export function shiftWords(ms: number): string {
+export function shiftText(ms: number): string {
   const sign = ms < 0 ? '-' : '+';
   // A jump measured between two readings is a few milliseconds off. Rounding prevents "59 min 59 s"
   // for an hour.
@@ -77,7 +77,7 @@ export function shiftWords(ms: number): string {
 /** Says in a sentence whose clock is in doubt, by how much and since when. */
 export function doubtSentence({ process, jumpMs, sinceMs, jumps }: ClockDoubt): string {
   const more = jumps > 1 ? `, the last of ${jumps} jumps` : '';
-  return `The wall clock of ${process} jumped by ${shiftWords(jumpMs)} after ${isoTime(sinceMs)}${more}.`;
+  return `The wall clock of ${process} jumped by ${shiftText(jumpMs)} after ${isoTime(sinceMs)}${more}.`;
 }
 
 /** Whether the clocks are further apart than a slow answer can explain. */
@@ -91,5 +91,5 @@ export function isSkewed({ aheadMs }: Pick<ClockSkew, 'aheadMs'>): boolean {
  */
 export function skewSentence({ process, aheadMs }: ClockSkew, than: string): string {
   const how = aheadMs < 0 ? 'behind' : 'ahead of';
-  return `The clock of ${process} is ${shiftWords(Math.abs(aheadMs)).slice(1)} ${how} that of ${than}: set them by one time service. Times in the history come from the splitters' clocks.`;
+  return `The clock of ${process} is ${shiftText(Math.abs(aheadMs)).slice(1)} ${how} that of ${than}: set them by one time service. Times in the history come from the splitters' clocks.`;
 }

@@ -41,8 +41,8 @@ interface ErrorKind {
 
 const REGISTRY = {
   INVALID_REQUEST: {
-    title: 'The request is not of the accepted form',
-    action: 'Correct the fields named in the details.',
+    title: 'The request is not valid',
+    action: 'Correct the fields that the message names, then send the request again.',
     status: 400,
     retryable: false,
     exit: 'usage',
@@ -50,23 +50,25 @@ const REGISTRY = {
   },
   UNAUTHORIZED: {
     title: 'The bearer token is missing or wrong',
-    action: 'Set VOLUME_MOVER_TOKEN to the token the server was started with.',
+    action:
+      'Nothing was changed. Set VOLUME_MOVER_TOKEN to the token that the process was started with, then repeat the command.',
     status: 401,
     retryable: false,
     exit: 'usage',
     raisedBy: ['splitter', 'appliance', 'replica-site'],
   },
   TOO_LARGE: {
-    title: 'The request is larger than the limit',
-    action: 'Send fewer items in one request.',
+    title: 'The request is too large',
+    action: 'Nothing was changed. Send fewer items in one request.',
     status: 413,
     retryable: false,
     exit: 'usage',
     raisedBy: ['splitter', 'appliance', 'replica-site', 'stream'],
   },
   ROUTE_NOT_FOUND: {
-    title: 'There is no such operation',
-    action: 'See /openapi.json for the operations.',
+    title: 'The control API has no such operation',
+    action:
+      'Nothing was changed. Compare the request with the list of operations at /openapi.json of the same address.',
     status: 404,
     retryable: false,
     exit: 'failed',
@@ -74,7 +76,7 @@ const REGISTRY = {
   },
   UNKNOWN_WORKFLOW: {
     title: 'There is no such workflow type',
-    action: 'Use workflow type moveVolume, moveBatch or verifyVolume.',
+    action: 'Nothing was changed. Start the workflow again with type moveVolume, moveBatch or verifyVolume.',
     status: 404,
     retryable: false,
     exit: 'failed',
@@ -90,9 +92,9 @@ const REGISTRY = {
     endsImage: true,
   },
   VOLUME_UNUSABLE: {
-    title: 'The volume is known here, but its row or files cannot be used',
+    title: 'The stored state or the files of the volume cannot be used',
     action:
-      'Mend what the message names at the process that answered, then start that process again; other volumes are not affected.',
+      'This volume is stopped; other volumes go on. Repair what the message names, then restart the process that answered.',
     status: 409,
     retryable: false,
     exit: 'refused',
@@ -109,7 +111,7 @@ const REGISTRY = {
   },
   POINT_NOT_FOUND: {
     title: 'There is no such recovery point',
-    action: 'List the points with: volume-mover points <group|volume>',
+    action: 'List the recovery points with: volume-mover points <group|volume>',
     status: 404,
     retryable: false,
     exit: 'notFound',
@@ -126,7 +128,7 @@ const REGISTRY = {
   },
   IMAGE_NOT_FOUND: {
     title: 'There is no such open image',
-    action: 'Open the recovery point again.',
+    action: 'No stored data is affected. Open the recovery point again: volume-mover open <group|volume>',
     status: 404,
     retryable: false,
     exit: 'failed',
@@ -134,8 +136,9 @@ const REGISTRY = {
     remedies: ['new-point', 'new-image'],
   },
   IMAGE_EVICTED: {
-    title: 'The replica site closed the image because open images took too much',
-    action: 'Open a later recovery point, or close images that are not needed.',
+    title: 'The replica site closed the image: open images used too much memory or disk',
+    action:
+      'No recovery point is affected. Close images that nobody needs (volume-mover images lists them), then open a recovery point again.',
     status: 410,
     retryable: false,
     exit: 'failed',
@@ -145,15 +148,15 @@ const REGISTRY = {
   },
   ACCESS_NOT_FOUND: {
     title: 'There is no such image access',
-    action: 'List them with: volume-mover images',
+    action: 'List the image accesses with: volume-mover images',
     status: 404,
     retryable: false,
     exit: 'notFound',
     raisedBy: ['appliance', 'client'],
   },
   ACCESS_MISMATCH: {
-    title: 'The image access is known with other contents, or has ended',
-    action: 'Give another id, or none: then one is made up.',
+    title: 'The id of the image access is taken',
+    action: 'Give another id, or no id: then the appliance chooses one.',
     status: 409,
     retryable: false,
     exit: 'refused',
@@ -161,7 +164,7 @@ const REGISTRY = {
   },
   MOVE_NOT_FOUND: {
     title: 'There is no such move',
-    action: 'Check the move id; it is printed when a move is started.',
+    action: 'List the moves with: volume-mover moves',
     status: 404,
     retryable: false,
     exit: 'notFound',
@@ -169,15 +172,15 @@ const REGISTRY = {
   },
   VERIFICATION_NOT_FOUND: {
     title: 'There is no such verification',
-    action: 'Check the verification id; it is printed when a verification is started.',
+    action: 'List the verifications with: volume-mover verification list',
     status: 404,
     retryable: false,
     exit: 'notFound',
     raisedBy: ['client'],
   },
   REPORT_NOT_FOUND: {
-    title: 'There is no stored report of it',
-    action: 'Check the id; a move or batch that still runs has none yet.',
+    title: 'There is no stored report',
+    action: 'Check the id. A move or batch stores its report when it ends.',
     status: 404,
     retryable: false,
     exit: 'notFound',
@@ -200,9 +203,9 @@ const REGISTRY = {
     raisedBy: ['client'],
   },
   BATCH_STOPPED: {
-    title: 'The batch was stopped by its failure policy',
+    title: 'The failure policy stopped the batch',
     action:
-      'Look at the failures with: volume-mover batch report <batch-id>; then: volume-mover batch retry-failed <batch-id>',
+      'Moves that ended stay as they are. To see the failures: volume-mover batch report <batch-id>. To try them again: volume-mover batch retry-failed <batch-id>',
     status: 409,
     retryable: false,
     exit: 'failed',
@@ -210,15 +213,16 @@ const REGISTRY = {
   },
   BATCH_REQUEST_REFUSED: {
     title: 'The batch cannot do that now',
-    action: 'Look at where it is with: volume-mover batch status <batch-id>',
+    action: 'The batch is unchanged. To see its state: volume-mover batch status <batch-id>',
     status: 409,
     retryable: false,
     exit: 'refused',
     raisedBy: ['orchestrator', 'client'],
   },
   WINDOW_CLOSED: {
-    title: 'The maintenance window ended before the fence',
-    action: 'Nothing: everything is as before; the next run of the batch moves the volume.',
+    title: 'The maintenance window ended before the move raised its fence',
+    action:
+      'The volumes stay where they were. The next run of the batch moves them; a move of its own must be started again.',
     status: 409,
     retryable: false,
     exit: 'failed',
@@ -226,7 +230,7 @@ const REGISTRY = {
   },
   MOVE_REFUSED: {
     title: 'The move cannot be made',
-    action: 'Mend every reason listed, then start the move again.',
+    action: 'Remove every reason listed, then start the move again.',
     status: 409,
     retryable: false,
     exit: 'refused',
@@ -234,23 +238,24 @@ const REGISTRY = {
   },
   ALREADY_THERE: {
     title: 'The volume is in that group already',
-    action: 'Nothing: there is nothing to move.',
+    action: 'Nothing to do.',
     status: 409,
     retryable: false,
     exit: 'refused',
     raisedBy: ['orchestrator'],
   },
   LAG_TOO_LARGE: {
-    title: 'The lag did not become small in time',
-    action: 'Look at the link and the appliance, or give the move a longer options.lagWaitMs.',
+    title: 'The replica site did not catch up in time',
+    action:
+      'Check the link and the disks of the replica site, then start the move again; options.lagWaitMs of the move allows a longer wait.',
     status: 409,
     retryable: false,
     exit: 'failed',
     raisedBy: ['orchestrator'],
   },
   VOLUME_BUSY: {
-    title: 'Another move of the volume is open',
-    action: 'Wait for the other move to end, or cancel it.',
+    title: 'Another operation on the volume is under way',
+    action: 'Wait until it has ended. A move can also be cancelled: volume-mover cancel <move-id>',
     status: 409,
     retryable: true,
     exit: 'refused',
@@ -258,8 +263,8 @@ const REGISTRY = {
     remedies: ['waiting'],
   },
   STALE_ATTEMPT: {
-    title: 'A newer attempt is known; this one is over',
-    action: 'Nothing: late duplicates are refused on purpose.',
+    title: 'A newer attempt has replaced this one',
+    action: 'Nothing to do: a late repetition of an old call is refused on purpose.',
     status: 409,
     retryable: false,
     exit: 'failed',
@@ -267,7 +272,7 @@ const REGISTRY = {
   },
   ATTEMPT_ABORTED: {
     title: 'The attempt was aborted',
-    action: 'Start the move again.',
+    action: 'To move the volumes, start the move again.',
     status: 409,
     retryable: false,
     exit: 'failed',
@@ -276,22 +281,22 @@ const REGISTRY = {
   },
   ATTEMPT_COMMITTED: {
     title: 'The attempt is committed already',
-    action: 'Nothing: the move is done; the way back is a new move.',
+    action: 'Nothing to do: the move is done. To go back, start a new move to the old group.',
     status: 409,
     retryable: false,
     exit: 'failed',
     raisedBy: ['splitter', 'replica-site'],
   },
   ATTEMPT_MISMATCH: {
-    title: 'The attempt is known with other contents',
-    action: 'Start a new move: a move id stands for one move only.',
+    title: 'The id is in use for something else',
+    action: 'Start again under a new id: an id names one move, batch or verification only.',
     status: 409,
     retryable: false,
     exit: 'refused',
     raisedBy: ['splitter', 'replica-site', 'client'],
   },
   EPOCH_MISMATCH: {
-    title: 'The ownership of the volume changed meanwhile',
+    title: 'The volume has changed its group since',
     action: 'Look at the volume with volume-mover volumes, then start the move again.',
     status: 409,
     retryable: false,
@@ -299,43 +304,44 @@ const REGISTRY = {
     raisedBy: ['splitter', 'replica-site', 'stream'],
   },
   STALE_SESSION: {
-    title: 'The writes are of an earlier life of the splitter',
-    action: 'Nothing: late duplicates are refused on purpose.',
+    title: 'The writes are from before a restart of the splitter',
+    action: 'Nothing to do: late repetitions are refused on purpose, and the splitter sends what is missing.',
     status: 409,
     retryable: false,
     exit: 'failed',
     raisedBy: ['stream'],
   },
   LINEAGE_FORKED: {
-    title: 'The replica site does not have the history that the splitter confirmed',
-    action: 'Nothing: the splitter compares the volume and sends again what differs; the span is shown as a hole.',
+    title: 'The replica site has another history of the volume than the splitter confirmed',
+    action:
+      'Nothing to do: the splitter compares the volume and sends what differs. Recovery points have a hole for that time; volume-mover points <volume> shows it.',
     status: 409,
     retryable: true,
     exit: 'failed',
     raisedBy: ['stream'],
   },
   FOREIGN_SOURCE: {
-    title: 'The source is not the disk that the replica was made from',
+    title: 'The source is another disk than the one that the replica was made from',
     action:
-      'Put the right disk back and start the splitter again, or decide: volume-mover source recover <volume> (from the replica), or volume-mover source accept <volume> (this disk as it is).',
+      'The volume is stopped, and its recovery points are kept. Put the right disk back and restart the splitter; or decide: volume-mover source recover <volume> (make the disk from the replica), or volume-mover source accept <volume> (use this disk as it is).',
     status: 409,
     retryable: false,
     exit: 'refused',
     raisedBy: ['splitter', 'stream'],
   },
   SOURCE_UNPROVEN: {
-    title: 'The replica site has not said yet whether the source is the disk of the volume',
+    title: 'Nobody has confirmed yet that the source is the right disk',
     action:
-      'Start the replica site and the appliance of its group; it goes on by itself. If they stay away, and the disk is right: volume-mover source accept-blank <volume>, or volume-mover source accept <volume>.',
+      'The volume waits, and its recovery points are kept. Start the replica site and the appliance of its group: the volume then goes on by itself. Without them, and only if the disk is right: volume-mover source accept <volume>, or volume-mover source accept-blank <volume> for an empty disk.',
     status: 409,
     retryable: false,
     exit: 'refused',
     raisedBy: ['splitter'],
   },
   SOURCE_MISSING: {
-    title: 'The source of the volume is gone',
+    title: 'The source of the volume is missing',
     action:
-      'Put the file back and start the splitter again, or decide: volume-mover source recover <volume> (from the replica), or volume-mover source accept-blank <volume> (an empty disk).',
+      'The volume is stopped, and its recovery points are kept. Put the file back and restart the splitter; or decide: volume-mover source recover <volume> (make the disk from the replica), or volume-mover source accept-blank <volume> (begin with an empty disk).',
     status: 409,
     retryable: false,
     exit: 'refused',
@@ -344,7 +350,7 @@ const REGISTRY = {
   SOURCE_PRESENT: {
     title: 'The source of the volume is there and in use',
     action:
-      'Nothing: there is nothing to decide. To have the volume compared with its replica: volume-mover resync <volume>',
+      'Nothing was changed: there is nothing to decide. To compare the volume with its replica: volume-mover resync <volume>',
     status: 409,
     retryable: false,
     exit: 'refused',
@@ -352,7 +358,7 @@ const REGISTRY = {
   },
   SOURCE_DECISION_REFUSED: {
     title: 'That decision does not fit the disk that is there',
-    action: 'Look at the disk, then decide anew: volume-mover source accept-blank|accept|recover <volume>',
+    action: 'Look at the disk, then decide again: volume-mover source accept-blank|accept|recover <volume>',
     status: 409,
     retryable: false,
     exit: 'refused',
@@ -360,31 +366,33 @@ const REGISTRY = {
   },
   WRITE_GAP: {
     title: 'A write is missing before this one',
-    action: 'Nothing: the splitter sends from the gap on.',
+    action: 'Nothing to do: the splitter sends the missing writes again.',
     status: 409,
     retryable: true,
     exit: 'failed',
     raisedBy: ['stream'],
   },
   CREDIT_EXCEEDED: {
-    title: 'More of the volume was sent than the replica site had granted',
-    action: 'Nothing: the splitter attaches the volume anew. If it comes again and again, update the splitter.',
+    title: 'The splitter sent more of the volume than the replica site had granted',
+    action:
+      'Nothing to do: the splitter attaches the volume again, and no write is lost. If it happens again and again, update the splitter.',
     status: 409,
     retryable: true,
     exit: 'failed',
     raisedBy: ['stream'],
   },
   NOT_OWNER: {
-    title: 'The group is not served here',
-    action: 'Send the call to the appliance that serves the group.',
+    title: 'The volume or group belongs elsewhere',
+    action:
+      'Nothing was changed. Find the group of the volume with volume-mover volumes, and the appliance of the group with volume-mover groups.',
     status: 409,
     retryable: false,
     exit: 'refused',
     raisedBy: ['appliance', 'replica-site', 'stream', 'orchestrator'],
   },
   NOT_SYNCED: {
-    title: 'The volume has writes that are known by marks only',
-    action: 'Wait until its short initialization has ended.',
+    title: 'Short initialization of the volume is under way',
+    action: 'Wait until the mode of the volume is SYNCED: volume-mover volumes',
     status: 409,
     retryable: true,
     exit: 'failed',
@@ -394,7 +402,7 @@ const REGISTRY = {
   SOURCE_UNREADABLE: {
     title: 'Parts of the volume’s source cannot be read',
     action:
-      'Mend the disk of the file that is named, or let the guest write the named bytes anew; then start it again.',
+      'Nothing was changed. Repair the disk of the file that is named, or let the guest write the named bytes again; then repeat the command.',
     status: 409,
     retryable: false,
     exit: 'refused',
@@ -402,7 +410,7 @@ const REGISTRY = {
   },
   NOT_NOTIFIED: {
     title: 'The splitter has no notice of this attempt',
-    action: 'Nothing: a new attempt gives a new notice.',
+    action: 'Nothing to do: the move goes on with a new attempt.',
     status: 409,
     retryable: false,
     exit: 'failed',
@@ -411,7 +419,7 @@ const REGISTRY = {
   },
   NOT_FENCED: {
     title: 'The splitter has no fence of this attempt',
-    action: 'Nothing: a new attempt raises a new fence.',
+    action: 'Nothing to do: the move goes on with a new attempt.',
     status: 409,
     retryable: false,
     exit: 'failed',
@@ -420,7 +428,7 @@ const REGISTRY = {
   },
   FENCE_LAPSED: {
     title: 'The lease of the fence ran out',
-    action: 'Nothing: a new attempt is made.',
+    action: 'Nothing to do: the move goes on with a new attempt.',
     status: 409,
     retryable: false,
     exit: 'failed',
@@ -429,7 +437,7 @@ const REGISTRY = {
   },
   CUT_VOID: {
     title: 'The cut is not valid',
-    action: 'Nothing: a new attempt is made.',
+    action: 'Nothing to do: it is made again.',
     status: 409,
     retryable: false,
     exit: 'failed',
@@ -437,8 +445,8 @@ const REGISTRY = {
     remedies: ['new-attempt'],
   },
   PENDING_VERDICT: {
-    title: 'The splitter still awaits the verdict of an older attempt',
-    action: 'Nothing: it asks for the verdict by itself.',
+    title: 'The splitter waits for the verdict on an earlier attempt',
+    action: 'Nothing to do: the splitter asks for the verdict by itself.',
     status: 409,
     retryable: true,
     exit: 'failed',
@@ -446,8 +454,8 @@ const REGISTRY = {
     remedies: ['waiting'],
   },
   NOT_DRAINED: {
-    title: 'The writes up to the cut are not all applied yet',
-    action: 'Nothing: the call is repeated.',
+    title: 'Writes up to the cut are still being applied',
+    action: 'Nothing to do: the call is repeated.',
     status: 409,
     retryable: true,
     exit: 'failed',
@@ -456,7 +464,7 @@ const REGISTRY = {
   },
   NOT_SEALED: {
     title: 'The volume has no sealed snapshot of this attempt',
-    action: 'Nothing: a new attempt is made.',
+    action: 'Nothing to do: the move goes on with a new attempt.',
     status: 409,
     retryable: false,
     exit: 'failed',
@@ -465,7 +473,7 @@ const REGISTRY = {
   },
   NOT_COMMITTED: {
     title: 'The attempt is not committed',
-    action: 'Nothing: the join follows the commit.',
+    action: 'Nothing to do: the join follows the commit.',
     status: 409,
     retryable: false,
     exit: 'failed',
@@ -473,7 +481,7 @@ const REGISTRY = {
   },
   GROUP_FULL: {
     title: 'The group has no room for more volumes',
-    action: 'Move a volume out of it, or raise its limit in the estate file.',
+    action: 'Move a volume out of the group, or raise its limit in the estate file.',
     status: 409,
     retryable: false,
     exit: 'refused',
@@ -481,7 +489,7 @@ const REGISTRY = {
   },
   GROUP_PAUSED: {
     title: 'Replication of the group is paused',
-    action: 'Resume the group.',
+    action: 'Resume the group: operation resumeGroup of its appliance.',
     status: 409,
     retryable: true,
     exit: 'refused',
@@ -489,7 +497,7 @@ const REGISTRY = {
   },
   POINT_TRIMMED: {
     title: 'The journal no longer reaches back to that position',
-    action: 'Choose a later recovery point.',
+    action: 'Choose a later recovery point: volume-mover points <group|volume>',
     status: 410,
     retryable: false,
     exit: 'notFound',
@@ -499,7 +507,7 @@ const REGISTRY = {
   },
   POINT_DAMAGED: {
     title: 'The recovery point needs stored data that is damaged or lost',
-    action: 'Choose another recovery point: volume-mover points <volume> says which ones open.',
+    action: 'Choose another recovery point: volume-mover points <volume> shows which ones open.',
     status: 410,
     retryable: false,
     exit: 'notFound',
@@ -508,7 +516,7 @@ const REGISTRY = {
   },
   POINT_UNAVAILABLE: {
     title: 'The recovery point is not durable at the replica site yet',
-    action: 'Try again shortly, or choose an earlier point.',
+    action: 'Try again in a few seconds, or choose an earlier point: volume-mover points <group|volume>',
     status: 409,
     retryable: true,
     exit: 'failed',
@@ -517,7 +525,7 @@ const REGISTRY = {
   },
   SCAN_NOT_FOUND: {
     title: 'There is no such open scan',
-    action: 'Nothing: the verification goes on at a new common point.',
+    action: 'Nothing to do: the verification goes on at a new common point.',
     status: 404,
     retryable: false,
     exit: 'failed',
@@ -525,17 +533,18 @@ const REGISTRY = {
     remedies: ['new-point'],
   },
   SCAN_BUSY: {
-    title: 'The volume cannot be scanned now',
-    action: 'Wait for the other verification to end, or cancel it.',
+    title: 'Another scan of the volume is under way',
+    action:
+      'Wait until the other verification has ended, or cancel it: volume-mover verification list, then volume-mover verification cancel <verification-id>',
     status: 409,
     retryable: true,
     exit: 'failed',
     raisedBy: ['splitter'],
   },
   VERIFY_MISMATCH: {
-    title: 'The replica is not the same as its source',
+    title: 'The replica differs from its source',
     action:
-      'Do not rely on these ranges of the replica. If the source is right, have it sent again: volume-mover resync <volume>; then verify again.',
+      'Recovery from these ranges may give wrong data. If the source is right, send it again: volume-mover resync <volume>; then verify again: volume-mover verify <volume>',
     status: 409,
     retryable: false,
     exit: 'failed',
@@ -543,7 +552,7 @@ const REGISTRY = {
   },
   IMAGE_LIMIT: {
     title: 'Too many images are open',
-    action: 'Close an image first.',
+    action: 'Close an image first: volume-mover images, then volume-mover close <access>',
     status: 429,
     retryable: true,
     exit: 'refused',
@@ -551,7 +560,7 @@ const REGISTRY = {
   },
   UNREACHABLE: {
     title: 'The other side cannot be reached',
-    action: 'Check that the process runs and that its address is right.',
+    action: 'Check that the process runs and that its address is right, then try again.',
     status: 503,
     retryable: true,
     exit: 'unreachable',
@@ -560,7 +569,8 @@ const REGISTRY = {
   },
   LINK_DOWN: {
     title: 'The link to the replica site is down',
-    action: 'Restore the link.',
+    action:
+      'Guests go on, and splitters remember what they write. Restore the link; replication then goes on by itself.',
     status: 503,
     retryable: true,
     exit: 'unreachable',
@@ -569,7 +579,7 @@ const REGISTRY = {
   },
   CORRUPT: {
     title: 'Stored data failed its checksum',
-    action: 'Do not use this copy; see the details for the place.',
+    action: 'Do not use this copy. The message names the place.',
     status: 500,
     retryable: false,
     exit: 'failed',
@@ -577,9 +587,9 @@ const REGISTRY = {
     endsImage: true,
   },
   STORAGE_FULL: {
-    title: 'The disk that the process stores its data on is full',
+    title: 'The disk of the process is full',
     action:
-      'Make room on the disk of the folder that is named; nothing was changed, and the process goes on by itself.',
+      'Nothing was changed. Make room on the disk of the folder that the message names; the process then goes on by itself.',
     status: 507,
     retryable: true,
     exit: 'failed',
@@ -587,7 +597,7 @@ const REGISTRY = {
   },
   STORAGE_FAILED: {
     title: 'The process could not store a change',
-    action: 'Look at the disk of the folder that is named; nothing was changed, and the call can be repeated.',
+    action: 'Nothing was changed. Check the disk of the folder that the message names, then repeat the command.',
     status: 503,
     retryable: true,
     exit: 'failed',
@@ -595,7 +605,7 @@ const REGISTRY = {
   },
   SHUTTING_DOWN: {
     title: 'The process is shutting down',
-    action: 'Nothing: the call is repeated.',
+    action: 'Nothing to do: the call is repeated. If it goes on, start the process again.',
     status: 503,
     retryable: true,
     exit: 'unreachable',
@@ -604,7 +614,7 @@ const REGISTRY = {
   },
   INTERNAL: {
     title: 'Something unforeseen went wrong',
-    action: 'See the log of the process that answered.',
+    action: 'Look for the error in the log of the process that answered.',
     status: 500,
     retryable: true,
     exit: 'failed',

@@ -84,8 +84,8 @@ export function invalidField(subject: string, message: string, sentence = `${sub
   return new MoverError('INVALID_REQUEST', sentence, { reasons: [{ code: 'INVALID_REQUEST', subject, message }] });
 }
 
-/** Words of an issue. zod reports a missing field as undefined; people say "required". */
-function wordsOf(issue: z.core.$ZodIssue): string {
+/** The text of an issue. zod reports a missing field as undefined. */
+function issueText(issue: z.core.$ZodIssue): string {
   const isMissing = issue.code === 'invalid_type' && issue.message.endsWith('received undefined');
   return isMissing ? `is missing; a ${issue.expected} is expected` : issue.message;
 }
@@ -104,7 +104,7 @@ export function reasonsOf(error: z.ZodError, root = 'input'): Reason[] {
         message: `unknown field "${key}"`,
       }));
     }
-    return [{ code: 'INVALID_REQUEST', subject: path === '' ? root : path, message: wordsOf(issue) }];
+    return [{ code: 'INVALID_REQUEST', subject: path === '' ? root : path, message: issueText(issue) }];
   });
 }
 

@@ -79,7 +79,7 @@ export function labelsQuery(labels: Labels): string {
 export function labelsOfQuery(query: string): Labels {
   const pairs = query.split(',').map((pair) => {
     const at = pair.indexOf('=');
-    if (at < 1) throw refused(`"${pair}" is no label: give name=value, several with commas between`);
+    if (at < 1) throw refused(`"${pair}" is not a label: give name=value, several separated by commas`);
     return [pair.slice(0, at), pair.slice(at + 1)] as const;
   });
   const checked = labelsSchema.safeParse(Object.fromEntries(pairs));

@@ -38,10 +38,10 @@ export function readMoment(text: string, nowMs: number): MomentRead {
   if (unitMs !== undefined) return { atMs: Math.max(MOMENT_MS_MIN, nowMs - Math.round(Number(count) * unitMs)) };
   if (/^\d+$/.test(given)) return { problem: `"${given}" is a plain number: give ${MOMENT_HELP}` };
   const iso = ISO.exec(given);
-  if (iso === null) return { problem: `"${given}" is no time that is understood: give ${MOMENT_HELP}` };
+  if (iso === null) return { problem: `"${given}" is not a valid time: give ${MOMENT_HELP}` };
   const atMs = instantOf(iso);
   return atMs === undefined
-    ? { problem: `"${given}" is not in the calendar, or not on the clock: give ${MOMENT_HELP}` }
+    ? { problem: `"${given}" is no date of the calendar, or no time of day: give ${MOMENT_HELP}` }
     : checked(given, atMs, nowMs);
 }
 

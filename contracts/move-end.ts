@@ -4,8 +4,8 @@ import { errorCodeSchema, problemSchema } from './errors.js';
 import { moveReportSchema } from './move.js';
 
 /**
- * Longest message kept, characters. One answer tells many ends; the move's stored report has the
- * full text.
+ * Longest message kept, characters. One activity result lists many ends; the move's stored report
+ * has the full text.
  */
 const MESSAGE_LENGTH_MAX = 1_000;
 
@@ -25,6 +25,7 @@ export function endOfFailure(type: unknown, message: string, detail: unknown): M
   const { problem, report }: WithDetail = typeof detail === 'object' && detail !== null ? detail : {};
   const reasons = problemSchema.safeParse(problem).data?.reasons ?? [];
   if (reasons.length > 0 && reasons.every((reason) => reason.code === 'ALREADY_THERE')) return { kind: 'there' };
+  // A failure after the commit carries the report of the move.
   const stands = moveReportSchema.safeParse(report).success;
   return {
     kind: 'failed',

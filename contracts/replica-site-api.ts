@@ -262,7 +262,7 @@ export const pointsApi = {
     method: 'GET',
     path: '/v1/points/find',
     summary:
-      'The last point of the group or volume, in the order of the timeline, whose own time is not later than the time given; with a sentence if a clock was in doubt thereabouts.',
+      'The last point of the group or volume, in the order of the timeline, whose own time is not later than the time given; with a sentence if a clock was in doubt around it.',
     input: z.strictObject({
       group: groupIdSchema.optional(),
       volume: volumeIdSchema.optional(),
@@ -346,7 +346,7 @@ export const replicaSiteApi = {
   keepImages: operation({
     method: 'POST',
     path: '/v1/images/keep',
-    summary: 'Say that images are still wanted, though nobody reads them; tells which of them are not open any more.',
+    summary: 'Keep images open although nobody reads them. Returns those that are not open any more.',
     input: z.strictObject({ images: z.array(z.string()).max(IMAGES_KEPT_PER_CALL_MAX) }),
     output: z.strictObject({
       /** Images the replica site does not know, because it restarted. */

@@ -93,7 +93,7 @@ export const reportsApi = {
     method: 'POST',
     path: '/v1/batches/plan/finish',
     summary:
-      'The plan is whole: so many moves, and what it leaves out. The first answer stands. Refused (INVALID_REQUEST) when moves of the draft are missing.',
+      'Complete the plan: the number of its moves, and what it leaves out. The first completed plan counts. Refused (INVALID_REQUEST) when moves of the draft are missing.',
     input: z.strictObject({
       batch: batchIdSchema,
       draft: planDraftSchema,

@@ -225,7 +225,7 @@ export const splitterApi = {
   cut: operation({
     method: 'POST',
     path: '/v1/cuts',
-    summary: 'For an ordinary recovery point: where every member of the group on this host stands, at one instant.',
+    summary: 'For an ordinary recovery point: the position of every member of the group on this host, at one instant.',
     input: z.strictObject({
       round: z.string().max(100),
       group: groupIdSchema,

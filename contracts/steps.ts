@@ -55,7 +55,8 @@ export interface MoveSteps {
   snapshot(context: AttemptContext, flushed: Flushed): Promise<Snapshot>;
   bookmark(context: AttemptContext): Promise<void>;
   /**
-   * Adopts, teaches the splitters the verdict, and joins. After a commit it completes what is left.
+   * Adopts, sends the verdict to the splitters, and joins. After a commit it completes what is
+   * left.
    */
   reconfigure(context: AttemptContext, flushed: Flushed): Promise<Reconfigured>;
   /** Compensation: gets the final verdict; aborts the attempt if it is open. */

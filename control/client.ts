@@ -56,7 +56,7 @@ function conforming<S extends z.ZodType>(exchange: Exchange, schema: S, content:
   if (result.success) return result.data;
   const reasons = reasonsOf(result.error, 'answer');
   const listed = reasons.map((reason) => `${reason.subject}: ${reason.message}`).join('; ');
-  throw new MoverError('INTERNAL', `${subjectOf(exchange)} answered not in the agreed form: ${listed}`, { reasons });
+  throw new MoverError('INTERNAL', `${subjectOf(exchange)} answered in an unexpected form: ${listed}`, { reasons });
 }
 
 function withoutSlash(baseUrl: string): string {

@@ -78,7 +78,7 @@ function contentOf(exchange: Exchange, status: number, text: string): unknown {
   const content = jsonOf(text);
   if (status >= 200 && status < 300) {
     if (content === undefined)
-      throw new MoverError('INTERNAL', `${subjectOf(exchange)} answered with what is not JSON: ${excerpt(text)}`);
+      throw new MoverError('INTERNAL', `${subjectOf(exchange)} answered something that is not JSON: ${excerpt(text)}`);
     return content;
   }
   const problem = problemSchema.safeParse(content);

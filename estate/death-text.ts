@@ -11,13 +11,13 @@ const LINE_LENGTH_MAX = 200;
 const REASON_LENGTH_MAX = 1_000;
 
 /** What the message needs to know of a process. */
-type Told = Pick<Supervised, 'name' | 'meaning' | 'dataFolder' | 'logFile'>;
+type DescribedProcess = Pick<Supervised, 'name' | 'meaning' | 'dataFolder' | 'logFile'>;
 
-/** The message about a death. @param restart its `telling` decides how much is said */
-export function deathText(process: Told, end: ProcessEnd, restart: Restart): string {
-  const { deaths, pauseMs, telling } = restart;
+/** The message about a death. @param restart its `detail` decides how much is shown */
+export function deathText(process: DescribedProcess, end: ProcessEnd, restart: Restart): string {
+  const { deaths, pauseMs, detail } = restart;
   const when = pauseMs === 0 ? 'now' : `in ${seconds(pauseMs)}`;
-  if (telling !== 'whole') {
+  if (detail !== 'full') {
     return `${process.name} ${end.how} again, ${deaths} times in a row now, for the same reason; next try ${when}.`;
   }
   const count = deaths === 1 ? '' : `, ${deaths} times in a row now`;
@@ -39,7 +39,7 @@ function reasonOf({ how, reason, lastLines }: ProcessEnd): string[] {
   return [`${guess} Its last lines:`, ...lastLines.slice(-LAST_LINES).map((line) => cut(line, LINE_LENGTH_MAX))];
 }
 
-function adviceOn({ dataFolder }: Told, { reason = '', lastLines }: ProcessEnd, deaths: number): string {
+function adviceOn({ dataFolder }: DescribedProcess, { reason = '', lastLines }: ProcessEnd, deaths: number): string {
   const text = [reason, ...lastLines].join('\n');
   if (/ENOSPC|no space left|database or disk is full/i.test(text))
     return `Make room on the disk of ${dataFolder}; it then starts by itself.`;

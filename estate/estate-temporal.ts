@@ -19,12 +19,12 @@ export interface PlanTemporalOptions {
   readonly databaseFile?: string | undefined;
   readonly logFile: string;
   /** Called with each line about the server used or built. */
-  readonly say: (line: string) => void;
+  readonly print: (line: string) => void;
 }
 
 /** Plans the server. @throws Error saying what to install or set when no server can be had */
-export async function planTemporal({ say, port, uiPort, ...files }: PlanTemporalOptions): Promise<EstateTemporal> {
-  const located = await locateTemporal({ log: say });
+export async function planTemporal({ print, port, uiPort, ...files }: PlanTemporalOptions): Promise<EstateTemporal> {
+  const located = await locateTemporal({ log: print });
   if (located.kind === 'existing') {
     const { address, namespace } = located.server;
     return { kind: 'existing', server: located.server, access: { address, namespace } };

@@ -12,7 +12,7 @@ const RECORD_FILE = 'launcher.json';
 const LEAVE_MS_MAX = 15_000;
 /** Longest wait after SIGKILL, ms. */
 const GONE_MS_MAX = 5_000;
-const LOOK_EVERY_MS = 50;
+const POLL_INTERVAL_MS = 50;
 
 const processSchema = z.object({ id: z.string(), pid: z.number().int().positive(), start: z.string() });
 const recordSchema = z.object({ launcher: processSchema, processes: z.array(processSchema) });
@@ -35,7 +35,7 @@ export function recordRun(
  */
 export async function endLastRun(
   dataDirectory: string,
-  say: (line: string) => void,
+  print: (line: string) => void,
   leaveMsMax = LEAVE_MS_MAX,
 ): Promise<void> {
   const path = join(dataDirectory, RECORD_FILE);
@@ -47,9 +47,9 @@ export async function endLastRun(
   // From here on the folder is this launcher's: another launcher is refused while this one waits.
   write(path, processes);
   if (stillThere(processes).length === 0) return;
-  say(`The last run was killed. Waiting for its processes to end: ${named(stillThere(processes))} ...`);
+  print(`The last run was killed. Waiting for its processes to end: ${named(stillThere(processes))} ...`);
   if (await areGoneWithin(leaveMsMax, processes)) return;
-  say(`They hang, so they are ended with SIGKILL: ${named(stillThere(processes))}. What they stored is kept.`);
+  print(`They hang, so they are ended with SIGKILL: ${named(stillThere(processes))}. What they stored is kept.`);
   for (const { pid } of stillThere(processes)) end(pid);
   if (await areGoneWithin(GONE_MS_MAX, processes)) return;
   throw new Error(
@@ -94,10 +94,10 @@ function stillThere(processes: readonly Recorded[]): Recorded[] {
 }
 
 async function areGoneWithin(ms: number, processes: readonly Recorded[]): Promise<boolean> {
-  const giveUpAtMs = performance.now() + ms;
+  const deadlineMs = performance.now() + ms;
   while (stillThere(processes).length > 0) {
-    if (performance.now() > giveUpAtMs) return false;
-    await delay(LOOK_EVERY_MS);
+    if (performance.now() > deadlineMs) return false;
+    await delay(POLL_INTERVAL_MS);
   }
   return true;
 }

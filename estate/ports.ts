@@ -45,7 +45,7 @@ export async function refuseTakenPorts(wanted: readonly WantedPort[]): Promise<v
     if (port === 0) continue;
     const other = owners.get(port);
     if (other !== undefined) problems.push(`port ${port} is used twice: by ${other} and by ${by}`);
-    else if (!(await isPortFree(port))) problems.push(`port ${port} is taken: ${by} wants it`);
+    else if (!(await isPortFree(port))) problems.push(`port ${port} is taken, and it is needed by ${by}`);
     owners.set(port, by);
   }
   if (problems.length > 0) throw new Error(['The estate cannot start:', ...problems, ADVICE].join('\n  '));

@@ -11,21 +11,21 @@ export interface QuietOptions {
   /** Longest wait, ms. */
   readonly timeoutMs: number;
   /** Called at each poll with what is still in flight. */
-  readonly say?: (line: string) => void;
+  readonly print?: (line: string) => void;
 }
 
 /**
  * Waits until the volume is quiet. Its guest must have stopped.
  * @throws Error with what is still in flight when the time is over
  */
-export async function waitUntilQuiet(client: MoverClient, { volume, timeoutMs, say }: QuietOptions): Promise<void> {
-  const giveUpAtMs = performance.now() + timeoutMs;
+export async function waitUntilQuiet(client: MoverClient, { volume, timeoutMs, print }: QuietOptions): Promise<void> {
+  const deadlineMs = performance.now() + timeoutMs;
   for (;;) {
     const found = (await client.volumes.list()).find((candidate) => candidate.volume === volume);
     const left = found === undefined ? 'it is not listed' : restOf(found);
     if (left === '') return;
-    say?.(left);
-    if (performance.now() > giveUpAtMs)
+    print?.(left);
+    if (performance.now() > deadlineMs)
       throw new Error(`Volume ${volume} is not quiet after ${timeoutMs} ms: ${left}.`);
     await delay(POLL_MS);
   }

@@ -1,4 +1,4 @@
-// Decides when a process that ended is started again, and how much the user is told. Pure: the
+// Decides when a process that ended is started again, and how much of it is shown. Pure: the
 // caller passes a monotonic time.
 
 export interface RestartLimits {
@@ -12,15 +12,15 @@ export interface RestartLimits {
 
 export const RESTART_LIMITS: RestartLimits = { firstPauseMs: 1_000, pauseMsMax: 30_000, servedMs: 60_000 };
 
-/** `whole`: reason, meaning and advice. `line`: that it happened again. `nothing`: silence. */
-export type Telling = 'whole' | 'line' | 'nothing';
+/** `full`: reason, meaning and advice. `line`: that it happened again. `none`: no message. */
+export type MessageDetail = 'full' | 'line' | 'none';
 
 export interface Restart {
   /** Deaths in a row including this one, without `servedMs` of service in between. */
   readonly deaths: number;
   /** Milliseconds until the restart. There is always a restart. */
   readonly pauseMs: number;
-  readonly telling: Telling;
+  readonly detail: MessageDetail;
 }
 
 /** The restarts of one process. */
@@ -28,7 +28,7 @@ export class RestartPolicy {
   readonly #limits: RestartLimits;
   #deaths = 0;
   #servesSinceMs: number | undefined;
-  #toldReason: string | undefined;
+  #lastReason: string | undefined;
 
   constructor(limits: RestartLimits = RESTART_LIMITS) {
     this.#limits = limits;
@@ -39,16 +39,16 @@ export class RestartPolicy {
     this.#servesSinceMs = nowMs;
   }
 
-  /** Notes a death and decides the restart. @param reason tells whether the death is a new one */
+  /** Notes a death and decides the restart. @param reason a new reason is shown in full */
   died(nowMs: number, reason: string): Restart {
     const servedMs = this.#servesSinceMs === undefined ? 0 : nowMs - this.#servesSinceMs;
     this.#servesSinceMs = undefined;
     if (servedMs >= this.#limits.servedMs) this.#deaths = 0;
     this.#deaths += 1;
     const pauseMs = this.#pauseMs(this.#deaths);
-    const isNew = this.#deaths === 1 || reason !== this.#toldReason;
-    this.#toldReason = reason;
-    return { deaths: this.#deaths, pauseMs, telling: isNew ? 'whole' : this.#againTelling(pauseMs) };
+    const isNew = this.#deaths === 1 || reason !== this.#lastReason;
+    this.#lastReason = reason;
+    return { deaths: this.#deaths, pauseMs, detail: isNew ? 'full' : this.#detailOfRepeat(pauseMs) };
   }
 
   #pauseMs(deaths: number): number {
@@ -57,11 +57,11 @@ export class RestartPolicy {
   }
 
   /**
-   * Tells one line per death until the pause reaches its limit, then only at 8, 16, 32 … deaths: a
+   * One line per death until the pause reaches its limit, then only at 8, 16, 32 … deaths: a
    * night's crash loop is some ten lines.
    */
-  #againTelling(pauseMs: number): Telling {
+  #detailOfRepeat(pauseMs: number): MessageDetail {
     if (pauseMs < this.#limits.pauseMsMax) return 'line';
-    return Number.isInteger(Math.log2(this.#deaths)) ? 'line' : 'nothing';
+    return Number.isInteger(Math.log2(this.#deaths)) ? 'line' : 'none';
   }
 }

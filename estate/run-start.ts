@@ -32,7 +32,7 @@ export async function runStart(options: StartOptions): Promise<number> {
   const interrupted = whenAskedToStop();
   const stopping = new AbortController();
   const run: StartedParts = {};
-  const supervisor = new Supervisor({ say, onLife: () => record(options.data, run) });
+  const supervisor = new Supervisor({ print, onLife: () => record(options.data, run) });
   try {
     await Promise.race([start(options, run, supervisor, stopping.signal), interrupted, supervisor.refused]);
     await Promise.race([interrupted, supervisor.refused]);
@@ -57,25 +57,25 @@ async function start(
   const data = resolve(options.data);
   const planned = readEstateFile(resolve(options.estate));
   await mkdir(join(data, 'logs'), { recursive: true });
-  await endLastRun(data, say);
+  await endLastRun(data, print);
   await refuseTakenPorts([...wantedPorts(planned), ...temporalPorts(planned)]);
   const temporal = await planTemporal({
     port: planned.temporal.port,
     uiPort: planned.temporal.uiPort,
     databaseFile: join(data, DATABASE_FILE),
     logFile: join(data, 'logs', 'temporal.log'),
-    say,
+    print,
   });
   run.temporal = temporal;
-  run.estate = await prepareEstate({ estate: planned, dataDirectory: data, temporal: temporal.access, log: say });
+  run.estate = await prepareEstate({ estate: planned, dataDirectory: data, temporal: temporal.access, log: print });
   const { estate, stages } = run.estate;
-  if (temporal.kind === 'existing') void watchExistingServer(temporal.server, { say, signal });
+  if (temporal.kind === 'existing') void watchExistingServer(temporal.server, { print, signal });
   const [first = [], ...others] = stages;
   await supervisor.start(temporal.kind === 'own' ? [temporal.server, ...first] : first);
   for (const stage of others) await supervisor.start(stage);
   if (signal.aborted) return;
   const estateFile = relative(process.cwd(), join(data, ESTATE_FILE));
-  say(welcome({ estate, estateFile, logs: join(options.data, 'logs'), temporalUiUrl: temporal.access.uiUrl }));
+  print(welcome({ estate, estateFile, logs: join(options.data, 'logs'), temporalUiUrl: temporal.access.uiUrl }));
 }
 
 /** Stops everything that was started, even if some of it can't be stopped. @returns exit code */
@@ -87,7 +87,7 @@ async function stop(
   stopping.abort();
   supervisor.end();
   if (estate === undefined) return 0;
-  say('Stopping ... (Ctrl-C again stops without waiting)');
+  print('Stopping ... (Ctrl-C again stops without waiting)');
   const troubles: string[] = [];
   const attempt = async (work: Promise<void> | undefined): Promise<void> =>
     work?.catch((error: unknown) => void troubles.push(messageOf(error)));
@@ -98,7 +98,7 @@ async function stop(
     return 1;
   }
   await supervisor.settled();
-  say('Stopped. The next start continues from this state.');
+  print('Stopped. The next start continues from this state.');
   return 0;
 }
 
@@ -116,7 +116,7 @@ function temporalPorts({ temporal: { port, uiPort } }: Estate): { port: number; 
   ];
 }
 
-function say(line: string): void {
+function print(line: string): void {
   console.log(line);
 }
 

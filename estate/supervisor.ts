@@ -35,7 +35,7 @@ const LIMITS: SupervisorLimits = {
 const PATIENCE_FACTOR_MAX = 16;
 
 export interface SupervisorOptions {
-  readonly say: (line: string) => void;
+  readonly print: (line: string) => void;
   /** Called when a life of a process begins. */
   readonly onLife?: () => void;
   readonly limits?: Partial<SupervisorLimits>;
@@ -45,14 +45,14 @@ export class Supervisor {
   /** Rejects when a process refuses its configuration at its first start: the user must mend it. */
   readonly refused: Promise<never>;
   #refuse: (reason: Error) => void = () => undefined;
-  readonly #say: (line: string) => void;
+  readonly #print: (line: string) => void;
   readonly #onLife: () => void;
   readonly #limits: SupervisorLimits;
   readonly #ending = new AbortController();
   readonly #kept: Promise<void>[] = [];
 
-  constructor({ say, onLife = () => undefined, limits = {} }: SupervisorOptions) {
-    this.#say = say;
+  constructor({ print, onLife = () => undefined, limits = {} }: SupervisorOptions) {
+    this.#print = print;
     this.#onLife = onLife;
     this.#limits = { ...LIMITS, ...limits };
     this.refused = new Promise((_resolve, reject) => {
@@ -86,7 +86,7 @@ export class Supervisor {
   async #keep(process: Supervised): Promise<void> {
     const keeper = new Keeper(process, {
       limits: this.#limits,
-      say: this.#say,
+      print: this.#print,
       onLife: this.#onLife,
       refuse: this.#refuse,
     });
@@ -108,8 +108,8 @@ class Keeper {
   readonly #policy: RestartPolicy;
   #hasServed = false;
   #lives = 0;
-  /** Whether the user was told of the last death, and so is told of the next life. */
-  #deathWasTold = false;
+  /** Whether the last death was shown; then the next life is shown too. */
+  #deathWasShown = false;
   #patienceFactor = 1;
 
   constructor(process: Supervised, options: KeeperOptions) {
@@ -128,8 +128,8 @@ class Keeper {
         return;
       }
       const restart = this.#policy.died(performance.now(), end.reason ?? end.how);
-      this.#deathWasTold = restart.telling !== 'nothing';
-      if (this.#deathWasTold) this.#options.say(deathText(this.#process, end, restart));
+      this.#deathWasShown = restart.detail !== 'none';
+      if (this.#deathWasShown) this.#options.print(deathText(this.#process, end, restart));
       onFirst();
       await delay(restart.pauseMs, undefined, { signal: ending }).catch(() => undefined);
     }
@@ -169,9 +169,9 @@ class Keeper {
       isServing = true;
       this.#policy.serves(performance.now());
       this.#patienceFactor = 1;
-      if (!this.#hasServed) this.#options.say(where);
-      else if (this.#deathWasTold)
-        this.#options.say(`${this.#process.name} runs again (process id ${this.#process.pid}).`);
+      if (!this.#hasServed) this.#options.print(where);
+      else if (this.#deathWasShown)
+        this.#options.print(`${this.#process.name} runs again (process id ${this.#process.pid}).`);
       this.#hasServed = true;
       onServing();
     };

@@ -21,8 +21,8 @@ const TYPES: Readonly<Record<(typeof SEARCH_ATTRIBUTES)[SearchAttributeName], In
  * Longest time until all parts of the server know new attributes, ms. They refresh every 10 s at
  * most.
  */
-const KNOWN_MS_MAX = 30_000;
-const LOOK_EVERY_MS = 200;
+const PROPAGATION_MS_MAX = 30_000;
+const POLL_INTERVAL_MS = 200;
 
 interface EnsureSearchAttributes {
   readonly connection: Pick<NativeConnection, 'operatorService' | 'workflowService'>;
@@ -50,7 +50,7 @@ export async function ensureSearchAttributes(ensure: EnsureSearchAttributes): Pr
     if (still.length > 0) throw refusal(ensure, still, error);
   }
   ensure.log.info({ namespace, searchAttributes: missing }, 'search attributes registered');
-  await untilKnown(ensure);
+  await waitUntilKnown(ensure);
 }
 
 /**
@@ -62,7 +62,7 @@ async function missingIn(ensure: EnsureSearchAttributes): Promise<SearchAttribut
   const { operatorService } = ensure.connection;
   const listed = await operatorService.listSearchAttributes({ namespace }).catch(() => undefined);
   // A server may forbid listing them. A search then shows which are known.
-  if (listed === undefined) return await unknownIn(ensure);
+  if (listed === undefined) return await findUnknown(ensure);
   const { customAttributes } = listed;
   const wrong = NAMES.filter((name) => {
     const type = customAttributes[name];
@@ -70,13 +70,13 @@ async function missingIn(ensure: EnsureSearchAttributes): Promise<SearchAttribut
   });
   if (wrong.length > 0) {
     throw new Error(
-      `Namespace "${namespace}" has the search attributes ${wrong.join(', ')} with another type than volume-mover needs (${wrong.map((name) => `${name} ${SEARCH_ATTRIBUTES[name]}`).join(', ')}). Use a namespace of its own, or remove them there.`,
+      `Namespace "${namespace}" has the search attributes ${wrong.join(', ')} with another type than volume-mover needs (${wrong.map((name) => `${name} ${SEARCH_ATTRIBUTES[name]}`).join(', ')}). Use another namespace for volume-mover, or remove these search attributes.`,
     );
   }
   return NAMES.filter((name) => customAttributes[name] === undefined);
 }
 
-async function unknownIn({
+async function findUnknown({
   connection,
   target: { namespace },
 }: EnsureSearchAttributes): Promise<SearchAttributeName[]> {
@@ -98,7 +98,7 @@ function refusal({ target }: EnsureSearchAttributes, missing: readonly SearchAtt
   const named = missing.map((name) => `--name ${name} --type ${SEARCH_ATTRIBUTES[name]}`).join(' ');
   const why = cause instanceof Error ? cause.message : String(cause);
   return new Error(
-    `Namespace "${namespace}" lacks the search attributes ${missing.join(', ')}, and the server did not let the worker register them (${why}). Have somebody who may do it run: temporal operator search-attribute create --address ${connection.address} --namespace ${namespace} ${named}`,
+    `Namespace "${namespace}" lacks the search attributes ${missing.join(', ')}, and the server did not let the worker register them (${why}). Ask an administrator of that namespace to run: temporal operator search-attribute create --address ${connection.address} --namespace ${namespace} ${named}`,
     { cause },
   );
 }
@@ -107,20 +107,23 @@ function refusal({ target }: EnsureSearchAttributes, missing: readonly SearchAtt
  * Waits until the server knows the attributes. Registration propagates slowly: a workflow that set
  * them too early would fail its first task.
  */
-async function untilKnown({ connection, target, log, signal }: EnsureSearchAttributes): Promise<void> {
+async function waitUntilKnown({ connection, target, log, signal }: EnsureSearchAttributes): Promise<void> {
   const { namespace } = target;
   const query = NAMES.map(searchBy).join(' OR ');
-  const giveUpAtMs = performance.now() + KNOWN_MS_MAX;
+  const deadlineMs = performance.now() + PROPAGATION_MS_MAX;
   for (;;) {
     try {
       await connection.workflowService.countWorkflowExecutions({ namespace, query });
       return;
     } catch (error) {
-      if (performance.now() > giveUpAtMs) {
-        log.warn({ err: error, namespace }, 'the search attributes can not be searched by yet; going on all the same');
+      if (performance.now() > deadlineMs) {
+        log.warn(
+          { err: error, namespace },
+          'the new search attributes cannot be searched yet; the worker starts anyway',
+        );
         return;
       }
     }
-    await delay(LOOK_EVERY_MS, undefined, { signal });
+    await delay(POLL_INTERVAL_MS, undefined, { signal });
   }
 }

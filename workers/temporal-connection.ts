@@ -22,13 +22,13 @@ export async function connectToTemporal(
   signal: AbortSignal,
 ): Promise<NativeConnection> {
   const { address } = connection;
-  const giveUpAtMs = performance.now() + CONNECT_WAIT_MS;
+  const deadlineMs = performance.now() + CONNECT_WAIT_MS;
   for (let pauseMs = PAUSE_MS_MIN; ; pauseMs = Math.min(pauseMs * 2, PAUSE_MS_MAX)) {
     try {
       return await NativeConnection.connect(connection);
     } catch (error) {
       const cause = error instanceof Error ? error.message : String(error);
-      if (performance.now() > giveUpAtMs) {
+      if (performance.now() > deadlineMs) {
         throw new Error(
           `Temporal at ${address} did not answer for ${CONNECT_WAIT_MS / 1_000} s; set TEMPORAL_ADDRESS, or start it. The last failure: ${cause}`,
           { cause: error },

@@ -35,10 +35,10 @@ export async function awaitMoves(
     const ended: AwaitedMove[] = [];
     for (let at = 0; at < workflowIds.length; at += AT_ONCE) {
       run.signal?.throwIfAborted();
-      const looked = await Promise.all(
-        workflowIds.slice(at, at + AT_ONCE).map(async (workflowId) => lookAt(client, batch, workflowId)),
+      const found = await Promise.all(
+        workflowIds.slice(at, at + AT_ONCE).map(async (workflowId) => findEnd(client, batch, workflowId)),
       );
-      ended.push(...looked.flatMap((end) => end ?? []));
+      ended.push(...found.flatMap((end) => end ?? []));
     }
     if (ended.length > 0 || workflowIds.length === 0) return ended;
     run.heartbeat({ waitingFor: workflowIds.length });
@@ -61,7 +61,7 @@ export async function cancelMoves(client: WorkflowClient, workflowIds: readonly 
   }
 }
 
-async function lookAt(client: WorkflowClient, batch: BatchId, workflowId: string): Promise<AwaitedMove | undefined> {
+async function findEnd(client: WorkflowClient, batch: BatchId, workflowId: string): Promise<AwaitedMove | undefined> {
   try {
     const description = await client.getHandle(workflowId).describe();
     const { status, memo } = description;

@@ -34,8 +34,8 @@ export async function compareSelection(ports: Ports, { batch, input }: CompareWo
   const stillThere = new Set(there.map(({ volume }) => volume));
   const added = now.filter((volume) => {
     const to = targetOf(input, volume);
-    const isWished = to !== undefined && to !== volume.group;
-    return isWished && !planned.has(volume.volume) && !refused.has(volume.volume);
+    const isToMove = to !== undefined && to !== volume.group;
+    return isToMove && !planned.has(volume.volume) && !refused.has(volume.volume);
   });
   return {
     addedMeanwhile: added.map(({ volume }) => volume).slice(0, BATCH_FAILURES_SHOWN_MAX),

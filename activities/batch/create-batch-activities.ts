@@ -20,7 +20,8 @@ export interface BatchSettings {
   readonly runEventsMax: number;
 }
 
-type Looked = { readonly looked: number };
+/** The heartbeat of activities that report only that they run. */
+type CountHeartbeat = { readonly looked: number };
 
 /** Makes the activities. Each may run again with the same arguments at any time. */
 export function createBatchActivities(ports: Ports, { runEventsMax }: BatchSettings) {
@@ -31,23 +32,23 @@ export function createBatchActivities(ports: Ports, { runEventsMax }: BatchSetti
         runEventsMax,
       })),
     readPlan: async (work: { readonly batch: BatchId; readonly seqs: readonly number[] }): Promise<BatchItem[]> =>
-      runBeating<BatchItem[], Looked>(async () => readPlan(ports, work)),
+      runBeating<BatchItem[], CountHeartbeat>(async () => readPlan(ports, work)),
     findInPlan: async (work: { readonly batch: BatchId; readonly volume: VolumeId }): Promise<BatchItem> =>
-      runBeating<BatchItem, Looked>(async (run) => findInPlan(ports, work, run)),
+      runBeating<BatchItem, CountHeartbeat>(async (run) => findInPlan(ports, work, run)),
     windowOf: async (window: MaintenanceWindow, atMs: number): Promise<OpenWindow> =>
-      runBeating<OpenWindow, Looked>(async () => windowOf(window, atMs)),
+      runBeating<OpenWindow, CountHeartbeat>(async () => windowOf(window, atMs)),
     awaitMoves: async (work: AwaitWork): Promise<AwaitedMove[]> =>
       runBeating<AwaitedMove[], AwaitHeartbeat>(async (run) =>
         awaitMoves(Context.current().client.workflow, work, run),
       ),
     cancelMoves: async (workflowIds: readonly string[]): Promise<void> =>
-      runBeating<void, Looked>(async () => cancelMoves(Context.current().client.workflow, workflowIds)),
+      runBeating<void, CountHeartbeat>(async () => cancelMoves(Context.current().client.workflow, workflowIds)),
     /**
      * Cancels the batch's own workflow, so that a batch whose earlier run was cancelled ends as
      * cancelled.
      */
     cancelOwnWorkflow: async (): Promise<void> =>
-      runBeating<void, Looked>(async () => {
+      runBeating<void, CountHeartbeat>(async () => {
         const { client, info } = Context.current();
         const { workflowId, runId } = info.workflowExecution ?? {};
         if (workflowId !== undefined) await client.workflow.getHandle(workflowId, runId).cancel();
@@ -55,12 +56,12 @@ export function createBatchActivities(ports: Ports, { runEventsMax }: BatchSetti
     dryRun: async (work: DryRunWork): Promise<DryRun> =>
       runBeating<DryRun, DryRun>(async (run) => dryRun(ports, work, Context.current().info.heartbeatDetails, run)),
     compareSelection: async (work: CompareWork): Promise<Compared> =>
-      runBeating<Compared, Looked>(async () => compareSelection(ports, work)),
-    /** Stores the report of a move that could not. A report of the move's own stands. */
+      runBeating<Compared, CountHeartbeat>(async () => compareSelection(ports, work)),
+    /** Stores a report for a move that could not store one. Never replaces the move's own. */
     storeLostMove: async (report: StoredMoveReport): Promise<void> =>
-      runBeating<void, Looked>(async () => storeLostMove(ports, report)),
+      runBeating<void, CountHeartbeat>(async () => storeLostMove(ports, report)),
     storeBatchReport: async (report: BatchReport): Promise<void> =>
-      runBeating<void, Looked>(async () => {
+      runBeating<void, CountHeartbeat>(async () => {
         await anyAppliance(ports, ({ calls }) => calls.storeBatchReport(report));
       }),
   };

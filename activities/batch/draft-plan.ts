@@ -10,7 +10,7 @@ import type { SiteGroup } from '../../contracts/replica-site-api.js';
 import { compare } from './selection.js';
 
 /** A requested move, before anything was looked up. */
-export interface Wish {
+export interface RequestedMove {
   readonly volumes: readonly VolumeId[];
   readonly to: GroupId;
   readonly from?: GroupId | undefined;
@@ -29,21 +29,21 @@ export interface Estate {
   readonly groups: ReadonlyMap<GroupId, Pick<SiteGroup, 'appliance' | 'volumesMax' | 'volumes' | 'reserved'>>;
 }
 
-export function wishOf({ volume, volumes, to, from }: BatchMove): Wish {
+export function requestedMoveOf({ volume, volumes, to, from }: BatchMove): RequestedMove {
   return { volumes: volumes ?? (volume === undefined ? [] : [volume]), to, from };
 }
 
 /**
- * One wish for a VM's disks in one group (at most 64 together), in the order of their first disk.
- * Volumes without a VM move alone.
+ * Groups selected volumes into moves: a VM's disks in one group are one move (at most 64 disks), in
+ * the order of the first disk. Volumes without a VM move alone.
  * @param targetOf undefined for a volume whose group has no target
  */
-export function wishesOf(
+export function requestedMovesOf(
   selected: readonly InventoryVolume[],
   targetOf: (volume: InventoryVolume) => GroupId | undefined,
-): { readonly wishes: Wish[]; readonly withoutTarget: InventoryVolume[] } {
+): { readonly moves: RequestedMove[]; readonly withoutTarget: InventoryVolume[] } {
   const together = new Map<string, { volumes: VolumeId[]; to: GroupId; from: GroupId }[]>();
-  const wishes: Wish[] = [];
+  const moves: RequestedMove[] = [];
   const withoutTarget: InventoryVolume[] = [];
   for (const volume of selected) {
     const to = targetOf(volume);
@@ -52,17 +52,17 @@ export function wishesOf(
       continue;
     }
     const key = volume.vm === undefined ? undefined : JSON.stringify([volume.vm, volume.group]);
-    const known = key === undefined ? undefined : together.get(key);
-    const last = known?.at(-1);
+    const siblings = key === undefined ? undefined : together.get(key);
+    const last = siblings?.at(-1);
     if (last !== undefined && last.volumes.length < VOLUMES_PER_MOVE_MAX) {
       last.volumes.push(volume.volume);
       continue;
     }
-    const wish = { volumes: [volume.volume], to, from: volume.group };
-    wishes.push(wish);
-    if (key !== undefined) together.set(key, [...(known ?? []), wish]);
+    const move = { volumes: [volume.volume], to, from: volume.group };
+    moves.push(move);
+    if (key !== undefined) together.set(key, [...(siblings ?? []), move]);
   }
-  return { wishes, withoutTarget };
+  return { moves, withoutTarget };
 }
 
 /**
@@ -70,7 +70,7 @@ export function wishesOf(
  * contain
  */
 export function draftPlan(
-  wishes: readonly Wish[],
+  requested: readonly RequestedMove[],
   withoutTarget: readonly InventoryVolume[],
   estate: Estate,
   order: BatchOptions['order'],
@@ -91,13 +91,13 @@ export function draftPlan(
       `volume "${volume}" is in group "${group}", for which "map" names no target`,
     );
   const drafts: Draft[] = [];
-  const taken = new Set<VolumeId>();
-  for (const wish of wishes) {
-    const looked = lookAt(wish, estate, taken);
-    for (const volume of wish.volumes) taken.add(volume);
-    if (looked === 'there') alreadyThere += 1;
-    else if ('code' in looked) refuse(wish.volumes, wish.to, looked.code, looked.message);
-    else drafts.push(looked);
+  const named = new Set<VolumeId>();
+  for (const move of requested) {
+    const draft = draftMove(move, estate, named);
+    for (const volume of move.volumes) named.add(volume);
+    if (draft === 'there') alreadyThere += 1;
+    else if ('code' in draft) refuse(move.volumes, move.to, draft.code, draft.message);
+    else drafts.push(draft);
   }
   const rooms = new Map(
     [...estate.groups].map(([id, { volumesMax, volumes, reserved }]) => [id, volumesMax - volumes - reserved]),
@@ -107,12 +107,7 @@ export function draftPlan(
     const { volumes, from, to } = draft.item;
     const room = rooms.get(to) ?? 0;
     if (room < volumes.length) {
-      refuse(
-        volumes,
-        to,
-        'GROUP_FULL',
-        `group "${to}" has room for ${Math.max(0, room)} more when the turn of these comes`,
-      );
+      refuse(volumes, to, 'GROUP_FULL', `group "${to}" has room for ${Math.max(0, room)} more volumes only`);
       continue;
     }
     rooms.set(to, room - volumes.length);
@@ -129,22 +124,26 @@ interface Draft {
 
 type Refusal = { readonly code: ErrorCode; readonly message: string };
 
-function lookAt({ volumes, to, from }: Wish, estate: Estate, taken: ReadonlySet<VolumeId>): Draft | Refusal | 'there' {
-  const twice = volumes.find((volume, i) => taken.has(volume) || volumes.indexOf(volume) !== i);
+function draftMove(
+  { volumes, to, from }: RequestedMove,
+  estate: Estate,
+  named: ReadonlySet<VolumeId>,
+): Draft | Refusal | 'there' {
+  const twice = volumes.find((volume, i) => named.has(volume) || volumes.indexOf(volume) !== i);
   if (twice !== undefined) return { code: 'INVALID_REQUEST', message: `volume "${twice}" is named more than once` };
   const target = estate.groups.get(to);
   if (target === undefined) return { code: 'GROUP_NOT_FOUND', message: `there is no consistency group "${to}"` };
   const missing = volumes.find((volume) => !estate.volumes.has(volume));
   if (missing !== undefined) return { code: 'VOLUME_NOT_FOUND', message: `there is no volume "${missing}"` };
-  const known = volumes.flatMap((volume) => estate.volumes.get(volume) ?? []);
-  const moving = known.filter(({ group }) => group !== to);
+  const found = volumes.flatMap((volume) => estate.volumes.get(volume) ?? []);
+  const moving = found.filter(({ group }) => group !== to);
   const [first, ...others] = moving;
   if (first === undefined) return 'there';
-  const elsewhere = others.find(({ group }) => group !== first.group);
-  if (elsewhere !== undefined)
+  const inOtherGroup = others.find(({ group }) => group !== first.group);
+  if (inOtherGroup !== undefined)
     return {
       code: 'INVALID_REQUEST',
-      message: `the volumes are in several groups ("${first.group}", "${elsewhere.group}"); one move takes them from one group`,
+      message: `the volumes are in several groups ("${first.group}", "${inOtherGroup.group}"); one move takes volumes of one group only`,
     };
   if (from !== undefined && first.group !== from)
     return { code: 'NOT_OWNER', message: `volume "${first.volume}" is in group "${first.group}", not "${from}"` };
@@ -160,7 +159,7 @@ function lookAt({ volumes, to, from }: Wish, estate: Estate, taken: ReadonlySet<
   };
 }
 
-/** Sorts the moves. Equal ones keep the order of the wishes. */
+/** Sorts the moves. Equal ones keep the requested order. */
 function ordered(drafts: readonly Draft[], order: BatchOptions['order']): readonly Draft[] {
   if (order === 'listed') return drafts;
   if (order === 'smallest-first') return drafts.toSorted((a, b) => a.item.sizeBytes - b.item.sizeBytes);

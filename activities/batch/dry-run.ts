@@ -43,26 +43,26 @@ export async function dryRun(
   earlier: unknown,
   run: ActivityRun<DryRun>,
 ): Promise<DryRun> {
-  let so = dryRunSchema.safeParse(earlier).data ?? { looked: 0, failed: 0, failures: [] };
-  for await (const items of planPages(ports, batch, so.looked)) {
+  let state = dryRunSchema.safeParse(earlier).data ?? { looked: 0, failed: 0, failures: [] };
+  for await (const items of planPages(ports, batch, state.looked)) {
     for (let at = 0; at < items.length; at += AT_ONCE) {
       run.signal?.throwIfAborted();
       const some = items.slice(at, at + AT_ONCE);
-      const found = (await Promise.all(some.map((item) => lookAt(ports, item, options)))).flatMap(
+      const found = (await Promise.all(some.map((item) => checkMove(ports, item, options)))).flatMap(
         (failure) => failure ?? [],
       );
-      so = {
-        looked: so.looked + some.length,
-        failed: so.failed + found.length,
-        failures: [...so.failures, ...found].slice(0, BATCH_FAILURES_SHOWN_MAX),
+      state = {
+        looked: state.looked + some.length,
+        failed: state.failed + found.length,
+        failures: [...state.failures, ...found].slice(0, BATCH_FAILURES_SHOWN_MAX),
       };
-      run.heartbeat(so);
+      run.heartbeat(state);
     }
   }
-  return so;
+  return state;
 }
 
-async function lookAt(
+async function checkMove(
   ports: Ports,
   { seq, volumes, from, to }: BatchItem,
   options: MoveOptions,

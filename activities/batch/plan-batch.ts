@@ -9,7 +9,7 @@ import { BATCH_PLAN_PAGE_MAX, type StoredMoveReport } from '../../contracts/repo
 import { findGroups } from '../../control/site-lookup.js';
 import { anyAppliance, type Ports } from '../../control/ports.js';
 import type { ActivityRun } from '../run.js';
-import { draftPlan, type DraftPlan, type Wish, wishesOf, wishOf } from './draft-plan.js';
+import { draftPlan, type DraftPlan, type RequestedMove, requestedMoveOf, requestedMovesOf } from './draft-plan.js';
 import { selectVolumes } from './selection.js';
 
 export interface PlanWork {
@@ -45,7 +45,7 @@ export async function planBatch(
   if (planned > BATCH_PLANNED_MAX)
     throw new MoverError(
       'INVALID_REQUEST',
-      `The batch has ${planned} moves; at most ${BATCH_PLANNED_MAX} can be made in one.`,
+      `The batch has ${planned} moves; at most ${BATCH_PLANNED_MAX} are allowed.`,
     );
   for (let from = 0; from < planned; from += BATCH_PLAN_PAGE_MAX) {
     run.signal?.throwIfAborted();
@@ -79,12 +79,12 @@ async function makePlan(ports: Ports, input: PlanWork['input'], run: ActivityRun
   if (select !== undefined) {
     refuseUnknownTargets(input, new Set(groups.keys()));
     const selected = await selectVolumes(ports, select, listing);
-    const { wishes, withoutTarget } = wishesOf(selected, (volume) => targetOf(input, volume));
-    return draftPlan(wishes, withoutTarget, { volumes: byId(selected), groups }, input.options.order);
+    const { moves: requested, withoutTarget } = requestedMovesOf(selected, (volume) => targetOf(input, volume));
+    return draftPlan(requested, withoutTarget, { volumes: byId(selected), groups }, input.options.order);
   }
-  const wishes = moves === undefined ? await failedMoves(ports, failedOf, listing) : moves.map(wishOf);
-  const volumes = await named(ports, wishes, listing);
-  return draftPlan(wishes, [], { volumes, groups }, input.options.order);
+  const requested = moves === undefined ? await failedMoves(ports, failedOf, listing) : moves.map(requestedMoveOf);
+  const volumes = await findVolumes(ports, requested, listing);
+  return draftPlan(requested, [], { volumes, groups }, input.options.order);
 }
 
 export function targetOf(
@@ -122,12 +122,12 @@ function fieldsOf(map: PlanWork['input']['map']): { readonly group: GroupId; rea
  * The volumes of the listed moves. While they are few, one call each is cheaper than reading the
  * whole estate.
  */
-async function named(
+async function findVolumes(
   ports: Ports,
-  wishes: readonly Wish[],
+  requested: readonly RequestedMove[],
   listing: (count: number) => void,
 ): Promise<Map<VolumeId, InventoryVolume>> {
-  const wanted = new Set(wishes.flatMap(({ volumes }) => volumes));
+  const wanted = new Set(requested.flatMap(({ volumes }) => volumes));
   return byId((await selectVolumes(ports, {}, listing)).filter(({ volume }) => wanted.has(volume)));
 }
 
@@ -143,10 +143,10 @@ async function failedMoves(
   ports: Ports,
   failedOf: BatchId | undefined,
   listing: (count: number) => void,
-): Promise<Wish[]> {
+): Promise<RequestedMove[]> {
   if (failedOf === undefined) throw new MoverError('INTERNAL', 'A batch names its moves in one of three ways.');
   if ((await storedPlan(ports, failedOf)) === undefined)
-    throw new MoverError('BATCH_NOT_FOUND', `The replica site knows nothing of batch "${failedOf}".`);
+    throw new MoverError('BATCH_NOT_FOUND', `The replica site has no plan of batch "${failedOf}".`);
   const last = new Map<number, Pick<StoredMoveReport, 'outcome' | 'volumes' | 'to'>>();
   let cursor: string | undefined;
   do {

@@ -32,7 +32,7 @@ async function run(options: BenchRun): Promise<BenchResult> {
   const sizes: Size[] = [];
   let server = 'unknown';
   for (const count of volumes) {
-    options.say(`Starting an estate of ${count} volumes.`);
+    options.print(`Starting an estate of ${count} volumes.`);
     const testbed = await openTestbed(count, options);
     try {
       ({ server } = testbed);
@@ -58,15 +58,15 @@ function repetitionFactor(volumes: number, largest: number): number {
   return Math.min(REPETITION_FACTOR_MAX, Math.floor(largest / volumes));
 }
 
-async function measureSize(testbed: Testbed, volumes: number, { repetitions, say }: BenchRun): Promise<Size> {
-  say(`Warming up with ${testbed.warmUpVolumes} moves and no-op workflows.`);
+async function measureSize(testbed: Testbed, volumes: number, { repetitions, print }: BenchRun): Promise<Size> {
+  print(`Warming up with ${testbed.warmUpVolumes} moves and no-op workflows.`);
   await warmUp(testbed);
   const pairs: Pair[] = [];
   for (let repetition = 1; repetition <= repetitions; repetition += 1) {
     const both = await measureBoth(testbed, volumes, repetition % 2 === 1 ? 'there' : 'back');
     pairs.push({ volumes, repetition, ...both });
     const line = (name: string, { perSecond, othersCores }: Measured): void =>
-      say(`${repetition}. ${name} of ${volumes}: ${perSecond.toFixed(1)}/s; others ${othersCores.toFixed(2)} cores`);
+      print(`${repetition}. ${name} of ${volumes}: ${perSecond.toFixed(1)}/s; others ${othersCores.toFixed(2)} cores`);
     line('batch', both.batch);
     line('no-op workflows', both.noops);
   }

@@ -17,11 +17,11 @@ export const idle: Bench = {
   run,
 };
 
-async function run({ folder, profileFolder, volumes = VOLUMES, repetitions, say }: BenchRun): Promise<BenchResult> {
+async function run({ folder, profileFolder, volumes = VOLUMES, repetitions, print }: BenchRun): Promise<BenchResult> {
   const sizes: { readonly volumes: number; readonly idle: Omit<IdleEstate, 'running'> }[] = [];
   for (let repetition = 1; repetition <= repetitions; repetition += 1) {
     for (const count of volumes) {
-      say(`${repetition}. starting an estate of ${count} volumes.`);
+      print(`${repetition}. starting an estate of ${count} volumes.`);
       const part = `idle-${count}-${repetition}`;
       const { running, ...measured } = await launchIdleEstate({
         estate: batchEstate(count, 0).estate,

@@ -30,11 +30,11 @@ export interface Testbed extends Omit<BatchEstate, 'estate'> {
 }
 
 /** Starts the testbed. @throws Error when a part doesn't start; what was started is then stopped */
-export async function openTestbed(volumes: number, { folder, profileFolder, say }: BenchRun): Promise<Testbed> {
+export async function openTestbed(volumes: number, { folder, profileFolder, print }: BenchRun): Promise<Testbed> {
   const cleanup = new Cleanup();
   const part = `batch-${volumes}`;
   try {
-    const temporal = await startOwnTemporal(say);
+    const temporal = await startOwnTemporal(print);
     cleanup.add(temporal.stop);
     const { address, uiUrl } = temporal;
     const environment = { VOLUME_MOVER_LOG_LEVEL: 'warn', ...profiling(profileFolder, part) };

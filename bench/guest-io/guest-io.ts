@@ -63,7 +63,7 @@ async function run(options: BenchRun): Promise<BenchResult> {
  * Measures all runs. All servers run all the time, idle unless measured, so that compared runs
  * follow each other closely.
  */
-async function measureAll({ folder, profileFolder, repetitions, say }: BenchRun): Promise<Measured[]> {
+async function measureAll({ folder, profileFolder, repetitions, print }: BenchRun): Promise<Measured[]> {
   const running: { readonly subject: Subject; readonly server: RunningSubject }[] = [];
   const runs: Measured[] = [];
   try {
@@ -79,7 +79,7 @@ async function measureAll({ folder, profileFolder, repetitions, say }: BenchRun)
         for (const { subject, server } of repetition % 2 === 1 ? running : running.toReversed()) {
           const load = { depth, seconds: RUN_S, sizeBytes: SIZE_BYTES, seed: repetition, folder };
           const result = await measure(server, load);
-          say(`${repetition}. ${subject.name}, depth ${depth}: ${sentence(result)}`);
+          print(`${repetition}. ${subject.name}, depth ${depth}: ${sentence(result)}`);
           runs.push({ subject: subject.name, depth, repetition, ...result });
         }
       }

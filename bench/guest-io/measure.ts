@@ -106,11 +106,11 @@ export async function measure(subject: RunningSubject, options: RunOptions): Pro
 
 /** Waits until the second copy has caught up and marked regions were sent again. */
 async function catchUp(subject: RunningSubject): Promise<SecondCopy> {
-  const giveUpAtMs = performance.now() + CATCH_UP_MS_MAX;
+  const deadlineMs = performance.now() + CATCH_UP_MS_MAX;
   for (;;) {
     const copy = await subject.secondCopy();
     if (copy.behindBytes === 0 && copy.inOrder) return copy;
-    if (performance.now() > giveUpAtMs)
+    if (performance.now() > deadlineMs)
       throw new Error(`Still ${copy.behindBytes} bytes behind after ${CATCH_UP_MS_MAX} ms.`);
     await delay(POLL_MS);
   }

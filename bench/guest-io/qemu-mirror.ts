@@ -92,9 +92,9 @@ async function statusOf(qmp: Qmp): Promise<string | undefined> {
 
 /** Waits for a status of the job; undefined: until the job is gone. */
 async function waitForJob(qmp: Qmp, wanted: string | undefined): Promise<void> {
-  const giveUpAtMs = performance.now() + JOB_MS_MAX;
+  const deadlineMs = performance.now() + JOB_MS_MAX;
   for (let status = await statusOf(qmp); status !== wanted; status = await statusOf(qmp)) {
-    if (performance.now() > giveUpAtMs)
+    if (performance.now() > deadlineMs)
       throw new Error(`The mirror job is still ${status ?? 'gone'} after ${JOB_MS_MAX} ms.`);
     await delay(POLL_MS);
   }

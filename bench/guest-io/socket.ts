@@ -18,7 +18,7 @@ export function nbdUri(socket: string, name: string): string {
  * @throws Error when the program ends first or doesn't listen within 10 s
  */
 export async function connectWhenListening(path: string, program: Program): Promise<Socket> {
-  const giveUpAtMs = performance.now() + LISTEN_MS_MAX;
+  const deadlineMs = performance.now() + LISTEN_MS_MAX;
   let hasEnded = false;
   void program.ended.then(() => (hasEnded = true));
   for (;;) {
@@ -29,7 +29,7 @@ export async function connectWhenListening(path: string, program: Program): Prom
     } catch (cause) {
       socket.destroy();
       if (hasEnded) throw new Error(`The server of ${path} ended: ${program.lastOutput()}`, { cause });
-      if (performance.now() > giveUpAtMs)
+      if (performance.now() > deadlineMs)
         throw new Error(`Nothing listens on ${path} after ${LISTEN_MS_MAX} ms.`, { cause });
       await delay(POLL_MS);
     }

@@ -35,16 +35,16 @@ export const history: Bench = {
 };
 
 async function run(options: BenchRun): Promise<BenchResult> {
-  const { repetitions, say } = options;
+  const { repetitions, print } = options;
   const version = await versionOf(PROGRAM);
   const testbed = await openTestbed(options);
   try {
-    const points = await measurePoints(testbed, say);
-    say('Writing the volumes to open and compare.');
+    const points = await measurePoints(testbed, print);
+    print('Writing the volumes to open and compare.');
     const oldPoint = await prepareOpening(testbed);
     const openings = await measureOpening(testbed, oldPoint, repetitions);
     await prepareVerification(testbed);
-    const compared = await measureVerification(testbed, repetitions, say);
+    const compared = await measureVerification(testbed, repetitions, print);
     return {
       goals: [...pointGoals(points), flatGoal(openings)],
       stretch: verificationGoals(compared),

@@ -69,7 +69,7 @@ export interface PointsOutcome {
  * Moves the volume along its whole route while a guest writes.
  * @throws Error when a move, the guest or the estate fails
  */
-export async function measurePoints(testbed: Testbed, say: (line: string) => void): Promise<PointsOutcome> {
+export async function measurePoints(testbed: Testbed, print: (line: string) => void): Promise<PointsOutcome> {
   const { address, name } = testbed.source(MOVED_VOLUME);
   const guest = await startGuest({
     address,
@@ -79,20 +79,20 @@ export async function measurePoints(testbed: Testbed, say: (line: string) => voi
     writesPerSecond: WRITES_PER_SECOND,
   });
   try {
-    const working = measure(testbed, guest, say);
+    const working = measure(testbed, guest, print);
     return await Promise.race([working, guest.failed, testbed.estate.failed]);
   } finally {
     await guest.abandon();
   }
 }
 
-async function measure(testbed: Testbed, guest: Guest, say: (line: string) => void): Promise<PointsOutcome> {
+async function measure(testbed: Testbed, guest: Guest, print: (line: string) => void): Promise<PointsOutcome> {
   const history = new History(testbed);
   const moves: MoveOutcome[] = [];
   for (const [i, from] of WAY.entries()) {
     const to = WAY[(i + 1) % WAY.length] ?? WAY[0];
     const outcome = await measureMove(testbed, history, { from, to });
-    say(
+    print(
       `${from} → ${to}: ${outcome.before} points before, ${outcome.before - outcome.lost.length} of them after, ${outcome.after} in all`,
     );
     moves.push(outcome);
@@ -186,11 +186,11 @@ class History {
 
   /** Waits until the volume's group has closed `POINTS_IN_GROUP` points of its own. */
   async waitForPoints(group: GroupId): Promise<void> {
-    const giveUpAtMs = performance.now() + WAIT_MS_MAX;
+    const deadlineMs = performance.now() + WAIT_MS_MAX;
     for (;;) {
       const own = (await this.list()).filter((point) => point.group === group && point.kind === 'periodic');
       if (own.length >= POINTS_IN_GROUP) return;
-      if (performance.now() > giveUpAtMs) throw new Error(`${group} closed ${own.length} points in ${WAIT_MS_MAX} ms.`);
+      if (performance.now() > deadlineMs) throw new Error(`${group} closed ${own.length} points in ${WAIT_MS_MAX} ms.`);
       await delay(MOVED_POINT_EVERY_MS / 4);
     }
   }

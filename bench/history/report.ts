@@ -14,8 +14,8 @@ export function moveTable({ moves }: PointsOutcome): Table {
     titles: [
       'MOVE',
       'POINTS BEFORE',
-      'OF THEM AFTER',
-      'ALL AFTER',
+      'STILL THERE AFTER',
+      'POINTS AFTER',
       'FENCED',
       'WRITTEN MEANWHILE',
       'SENT AGAIN',
@@ -37,7 +37,7 @@ export function moveTable({ moves }: PointsOutcome): Table {
 export function openingTable(openings: readonly Opening[]): Table {
   const ordered = OPENED.toSorted((a, b) => a.sizeMiB - b.sizeMiB || a.changedMiB - b.changedMiB);
   return {
-    titles: ['VOLUME', 'CHANGED', 'POINT OPENED IN', 'MIN–MAX', 'OF IT CONNECTING'],
+    titles: ['VOLUME', 'CHANGED', 'POINT OPENED IN', 'MIN–MAX', 'CONNECTING'],
     rows: ordered.map((volume) => {
       const own = openingsOf(openings, volume);
       const { median, min, max } = spreadOf(own.map(({ ms }) => ms));
@@ -54,7 +54,7 @@ export function openingTable(openings: readonly Opening[]): Table {
 
 export function verificationTable(compared: readonly Compared[]): Table {
   return {
-    titles: ['VOLUME', 'COMPARED BY', 'TOOK', 'MIN–MAX', 'A SECOND'],
+    titles: ['VOLUME', 'COMPARED BY', 'TOOK', 'MIN–MAX', 'PER SECOND'],
     rows: COMPARED.flatMap((volume) =>
       ([OURS, PEER] as const).map((subject) => {
         const own = comparedOf(compared, volume, subject);

@@ -39,10 +39,10 @@ export interface Testbed {
 }
 
 /** Starts the testbed. @throws Error when a part doesn't start; what was started is then stopped */
-export async function openTestbed({ folder, profileFolder, say }: BenchRun): Promise<Testbed> {
+export async function openTestbed({ folder, profileFolder, print }: BenchRun): Promise<Testbed> {
   const cleanup = new Cleanup();
   try {
-    const server = await startOwnTemporal(say);
+    const server = await startOwnTemporal(print);
     cleanup.add(server.stop);
     const { address, uiUrl, client: temporal } = server;
     const dataDirectory = join(folder, 'estate');

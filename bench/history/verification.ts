@@ -73,7 +73,7 @@ export async function prepareVerification(testbed: Testbed): Promise<void> {
 export async function measureVerification(
   testbed: Testbed,
   repetitions: number,
-  say: (line: string) => void,
+  print: (line: string) => void,
 ): Promise<Compared[]> {
   for (const volume of COMPARED) for (const compare of [ours, peer]) await compare(testbed, volume.id);
   const runs: Compared[] = [];
@@ -88,7 +88,7 @@ export async function measureVerification(
         await compare(testbed, id);
         const ms = performance.now() - startedAtMs;
         const bytesPerSecond = (sizeMiB * MIB * 1_000) / ms;
-        say(`${repetition}. ${subject}, ${sizeMiB} MiB ${content}: ${Math.round(bytesPerSecond / MIB)} MiB/s`);
+        print(`${repetition}. ${subject}, ${sizeMiB} MiB ${content}: ${Math.round(bytesPerSecond / MIB)} MiB/s`);
         runs.push({ subject, volume: id, repetition, ms, bytesPerSecond });
       }
     }

@@ -68,7 +68,7 @@ async function measureBoth(
   testbed: Testbed,
   concurrency: Concurrency,
   repetition: number,
-  { say }: BenchRun,
+  { print }: BenchRun,
 ): Promise<Measured[]> {
   const both = [
     { subject: MOVES, work: testbed.move },
@@ -77,7 +77,7 @@ async function measureBoth(
   const measured: Measured[] = [];
   for (const { subject, work } of repetition % 2 === 1 ? both : both.toReversed()) {
     const batch = await measureBatch(testbed, work, { concurrency, count: WORKFLOWS[concurrency] });
-    say(
+    print(
       `${repetition}. ${subject}, ${concurrency} at a time: ${batch.perSecond.toFixed(1)}/s; others ${batch.othersCores.toFixed(2)} cores`,
     );
     measured.push({ subject, concurrency, repetition, ...batch });

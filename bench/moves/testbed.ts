@@ -27,10 +27,10 @@ export interface Testbed {
 }
 
 /** Starts the testbed. @throws Error when a part doesn't start; what was started is then stopped */
-export async function openTestbed({ folder, profileFolder, say }: BenchRun): Promise<Testbed> {
+export async function openTestbed({ folder, profileFolder, print }: BenchRun): Promise<Testbed> {
   const cleanup = new Cleanup();
   try {
-    const temporal = await startOwnTemporal(say);
+    const temporal = await startOwnTemporal(print);
     cleanup.add(temporal.stop);
     const { address } = temporal;
     const environment = { VOLUME_MOVER_LOG_LEVEL: 'warn', ...profiling(profileFolder, 'moves') };

@@ -10,7 +10,7 @@ export function failureLine({ volumes, to, message, code, tries }: BatchFailure)
 }
 
 /** The counts that are not zero; `moved` always. */
-export function countWords(counts: BatchCounts): string {
+export function countsText(counts: BatchCounts): string {
   const { moved, failed, running, waiting, cancelled, skipped, alreadyThere, refused } = counts;
   const named: readonly (readonly [number, string])[] = [
     [failed, 'failed'],

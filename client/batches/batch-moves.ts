@@ -35,9 +35,10 @@ export interface BatchMoveReport {
   /** Why the last try did not succeed. */
   readonly problem?: { readonly code: ErrorCode; readonly message: string; readonly action: string };
   /**
-   * True when only the verification after the commit failed: the volumes are in their new group.
+   * True when the move is committed and only failed afterwards: the volumes are in their new
+   * group.
    */
-  readonly stands?: boolean;
+  readonly committed?: boolean;
 }
 
 /** Yields the moves in the batch's order. @throws MoverError UNREACHABLE, CORRUPT */
@@ -96,13 +97,13 @@ function endOf({
   outcome,
   problem,
   report,
-}: StoredMoveReport): Pick<BatchMoveReport, 'outcome' | 'problem' | 'stands'> {
+}: StoredMoveReport): Pick<BatchMoveReport, 'outcome' | 'problem' | 'committed'> {
   if (outcome !== 'failed' || problem === undefined) return { outcome };
   const end = endOfFailure(problem.code, problem.detail, { problem, report });
   if (end.kind === 'there') return { outcome: 'already-there' };
   const why = { code: problem.code, message: problem.detail, action: actionOf(problem) };
   if (end.kind === 'window-closed') return { outcome: 'window-closed', problem: why };
-  return { outcome, problem: why, ...(report === undefined ? {} : { stands: true }) };
+  return { outcome, problem: why, ...(report === undefined ? {} : { committed: true }) };
 }
 
 /** The advice of the reasons, if there are any: the refusal's own advice only says to fix them. */

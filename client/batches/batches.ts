@@ -149,16 +149,13 @@ export class Batches implements BatchClient {
     const batch = await this.get(id);
     if (batch.state === 'running') return { message: await this.#ask(batch.batchId, 'retryFailed', parsed) };
     if (batch.state === 'dry-run')
-      throw new MoverError(
-        'BATCH_REQUEST_REFUSED',
-        'The batch was a dry run; nothing was tried, and nothing can be tried again.',
-      );
+      throw new MoverError('BATCH_REQUEST_REFUSED', 'The batch was a dry run, so there is nothing to retry.');
     const failed = (batch.report ?? batch.progress)?.counts.failed;
     if (failed === 0)
-      throw new MoverError('BATCH_REQUEST_REFUSED', 'No move of the batch failed; there is nothing to try again.');
+      throw new MoverError('BATCH_REQUEST_REFUSED', 'No move of the batch has failed, so there is nothing to retry.');
     const started = await this.start(await this.#retryInput(batch, parsed, retry), retry);
     const what = failed === undefined ? 'failed moves' : failed === 1 ? 'one failed move' : `${failed} failed moves`;
-    return { message: `The batch had ended: its ${what} go on as batch ${started.batchId}.`, started };
+    return { message: `The batch has ended. A new batch retries its ${what}: ${started.batchId}`, started };
   }
 
   async #retryInput(
@@ -176,8 +173,8 @@ export class Batches implements BatchClient {
   async #describe(found: FoundRun, reader = new ProgressReader(batchProgressSchema)): Promise<Batch> {
     const { workflowId, firstRunId, id, description } = found;
     const { runId, startTime, closeTime } = description;
-    const told = await reader.read(await this.#runs.client(), found);
-    const progress = told?.batch === id ? told : undefined;
+    const answer = await reader.read(await this.#runs.client(), found);
+    const progress = answer?.batch === id ? answer : undefined;
     const end = isRunning(found) ? undefined : await this.#end(found);
     return {
       ...startedOf(await this.#runs.named({ workflowId, firstRunId, runId })),
@@ -206,10 +203,10 @@ export class Batches implements BatchClient {
     const named = firstRunId === undefined ? run : await this.#runs.named({ workflowId, firstRunId, runId });
     const started = startedOf(named);
     const running = info.status.name === 'RUNNING';
-    const seen = running
+    const latest = running
       ? await progressOf(await this.#runs.client(), batchProgressSchema, workflowId)
       : await storedBatchReport(this.#ports, started.batchId).catch(() => undefined);
-    const own = seen?.batch === started.batchId ? seen : undefined;
+    const own = latest?.batch === started.batchId ? latest : undefined;
     // Visibility lags behind the workflow.
     const stage =
       own !== undefined && 'stage' in own
@@ -252,7 +249,7 @@ function refusalOf(error: unknown, batchId: BatchId, workflowId: string): MoverE
   }
   if (error instanceof WorkflowUpdateRPCTimeoutOrCancelledError) {
     const message =
-      'No worker answered in time; the request may still be granted. Look with: volume-mover batch status';
+      'No worker answered in time. The batch may still act on the request. To see: volume-mover batch status';
     return new MoverError('UNREACHABLE', `${message} ${batchId}`, { cause: error });
   }
   if (error instanceof WorkflowNotFoundError) return ended(batchId);
@@ -260,7 +257,7 @@ function refusalOf(error: unknown, batchId: BatchId, workflowId: string): MoverE
 }
 
 function ended(batchId: BatchId): MoverError {
-  const message = `Batch "${batchId}" has ended; nothing about it can be changed any more.`;
+  const message = `Batch "${batchId}" has ended and cannot be changed. To try its failed moves again: volume-mover batch retry-failed ${batchId}`;
   return new MoverError('BATCH_REQUEST_REFUSED', message);
 }
 

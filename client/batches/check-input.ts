@@ -25,7 +25,7 @@ function refuseLarge(given: BatchInput): void {
   if (bytes <= BATCH_INPUT_BYTES_MAX) return;
   throw refused(
     'moves',
-    `the input has ${bytes} bytes of JSON, and at most ${BATCH_INPUT_BYTES_MAX} are kept in a history. Name the volumes by "select" (from, name, vm, labels) instead of listing them`,
+    `the input has ${bytes} bytes of JSON, and at most ${BATCH_INPUT_BYTES_MAX} are kept in a history. Select the volumes by "select" (from, name, vm, labels) instead of listing them`,
   );
 }
 

@@ -66,13 +66,13 @@ export interface BatchInputFlags extends BatchOptionFlags {
 /** Adds all flags of a batch: volumes, targets and options. */
 export function withBatchFlags(command: Command): Command {
   command
-    .option('--input <file>', 'the batch as a JSON object, "-" for standard input; flags go on top of it')
-    .option('--from <groups>', 'volumes of this group, or these with commas', gatheredList)
-    .option('--to <group>', 'where all of them go')
-    .option('--map <from=to,…>', 'where those of each group go', gatheredMap)
-    .option('--name <pattern>', 'volumes with such an id: * stands for any characters, ? for one')
+    .option('--input <file>', 'the batch as a JSON object, "-" for standard input; flags override it')
+    .option('--from <groups>', 'volumes of this group, or of several: cg-a,cg-b', gatheredList)
+    .option('--to <group>', 'the group that all of them move to')
+    .option('--map <from=to,…>', 'the target group for each source group', gatheredMap)
+    .option('--name <pattern>', 'volumes whose id matches: * is any characters, ? is one')
     .option('--vm <name>', 'disks of this virtual machine')
-    .option('--label <name=value>', 'volumes with this label; several times: with all of them', gatheredLabels)
+    .option('--label <name=value>', 'volumes with this label; repeat the flag to require several', gatheredLabels)
     .option('--volumes <a,b,…>', 'these volumes, each a move of its own', gatheredList);
   return withBatchOptions(command)
     .option('--dry-run', 'plan every move and change nothing')
@@ -83,24 +83,28 @@ export function withBatchFlags(command: Command): Command {
 /** Adds only the option flags. */
 export function withBatchOptions(command: Command): Command {
   return command
-    .option('--concurrency <n>', 'moves at once (default 20)', parseCount)
-    .option('--per-group <n>', 'of one source group, and into one target group, at once', parseCount)
-    .option('--per-appliance <n>', 'at one appliance at once', parseCount)
-    .option('--starts-per-second <n>', 'moves begun in a second', Number)
+    .option('--concurrency <n>', 'moves at the same time (default 20)', parseCount)
+    .option('--per-group <n>', 'moves at the same time out of one group, and into one group', parseCount)
+    .option('--per-appliance <n>', 'moves at the same time at one appliance', parseCount)
+    .option('--starts-per-second <n>', 'moves started per second', Number)
     .addOption(new Option('--order <order>', ORDER_HELP).argParser(parseOrder))
     .addOption(new Option('--on-failure <policy>', ON_FAILURE_HELP).argParser(parseOnFailure))
-    .option('--retries <n>', 'further tries of a move that failed', parseCount)
-    .option('--retry-after <time>', 'before the next try: 90s, 30m (default 60s)', parseDuration)
+    .option('--retries <n>', 'further tries of a failed move', parseCount)
+    .option('--retry-after <time>', 'pause before the next try: 90s, 30m (default 60s)', parseDuration)
     .addOption(new Option('--window <window>', WINDOW_HELP).argParser(parseWindow))
     .addOption(
-      new Option('--at-window-end <what>', 'end as incomplete, or wait for the next window').choices([
-        'finish',
-        'wait',
-      ]),
+      new Option(
+        '--at-window-end <what>',
+        'when the window ends: end as incomplete, or wait for the next window',
+      ).choices(['finish', 'wait']),
     )
-    .option('--expected-move <time>', 'how long a move is taken to last at first (default 60s)', parseDuration)
-    .option('--canary <n>', 'so many moves first; the others wait for: volume-mover batch approve', parseCount)
-    .option('--no-approval', 'with --canary: go on by itself once these have succeeded')
+    .option(
+      '--expected-move <time>',
+      'expected duration of a move, until some are measured (default 60s)',
+      parseDuration,
+    )
+    .option('--canary <n>', 'start with this many moves; the others wait for: volume-mover batch approve', parseCount)
+    .option('--no-approval', 'with --canary: start the others when these have succeeded')
     .option('--verify', 'compare each volume with its replica after its move');
 }
 
@@ -170,13 +174,13 @@ async function objectIn(
   try {
     value = JSON.parse(await read(file));
   } catch (error) {
-    const what = error instanceof SyntaxError ? 'is no JSON' : 'cannot be read';
+    const what = error instanceof SyntaxError ? 'is not JSON' : 'cannot be read';
     throw invalidField('--input', `${where} ${what}: ${causeOf(error)}`);
   }
   if (typeof value !== 'object' || value === null || Array.isArray(value))
     throw invalidField(
       '--input',
-      `${where} holds no JSON object, as { "select": { "from": "cg-gold" }, "to": "cg-silver" } is one`,
+      `${where} is not a JSON object; give for example { "select": { "from": "cg-gold" }, "to": "cg-silver" }`,
     );
   return { ...value };
 }
@@ -206,7 +210,7 @@ function whatOf(flags: BatchInputFlags, base: Readonly<Record<string, unknown>>)
   if (input === undefined && !selects)
     throw invalidField(
       '--from',
-      'say which volumes: --from, --name, --vm or --label with --to or --map, --volumes with --to, or --input',
+      'name the volumes: --from, --name, --vm or --label with --to or --map, --volumes with --to, or --input',
     );
   return {
     ...(selects ? { select: { ...objectOf(base['select']), ...select } } : {}),
@@ -219,12 +223,12 @@ function listedMoves(
   volumes: readonly string[],
   { to, from, name, vm, label }: BatchInputFlags,
 ): Record<string, unknown>[] {
-  if (to === undefined) throw invalidField('--to', 'with --volumes name the group that they go to');
+  if (to === undefined) throw invalidField('--to', 'with --volumes, name the target group');
   if (name !== undefined || vm !== undefined || label !== undefined)
-    throw invalidField('--volumes', 'names the volumes: not together with --name, --vm or --label');
-  if (from !== undefined && from.length > 1) throw invalidField('--from', 'with --volumes name one group at most');
+    throw invalidField('--volumes', 'cannot be used together with --name, --vm or --label');
+  if (from !== undefined && from.length > 1) throw invalidField('--from', 'with --volumes, name one group at most');
   if (volumes.length > BATCH_MOVES_MAX)
-    throw invalidField('--volumes', `at most ${BATCH_MOVES_MAX}; more are named by --from, --name, --vm and --label`);
+    throw invalidField('--volumes', `at most ${BATCH_MOVES_MAX}; select more by --from, --name, --vm and --label`);
   return volumes.map((volume) => withoutUndefined({ volume, to, from: from?.[0] }));
 }
 

@@ -29,7 +29,7 @@ function daysOf(text: string): Weekday[] {
     const [first, last = first, ...more] = part.split('-');
     const [from, to] = [named(first), named(last)];
     if (from < 0 || to < 0 || more.length > 0)
-      throw new InvalidArgumentError(`"${part}" is no day: give ${WEEKDAYS.join(', ')}, as a list or from-to.`);
+      throw new InvalidArgumentError(`"${part}" is not a day: give ${WEEKDAYS.join(', ')}, as a list or from-to.`);
     // Saturday to Monday is three days.
     const count = ((to - from + WEEKDAYS.length) % WEEKDAYS.length) + 1;
     return Array.from({ length: count }, (_, i) => WEEKDAYS[(from + i) % WEEKDAYS.length] ?? 'mon');
@@ -75,7 +75,7 @@ export function gatheredMap(
   const entries = listed(text).map((entry): [string, string] => {
     const [from = '', to = '', ...more] = entry.split('=');
     if (from === '' || to === '' || more.length > 0)
-      throw new InvalidArgumentError(`"${entry}" is no mapping: give <from>=<to>, several with commas.`);
+      throw new InvalidArgumentError(`"${entry}" is not a mapping: give <from>=<to>, several with commas.`);
     return [from, to];
   });
   const twice = [...Object.keys(before), ...entries.map(([from]) => from)].find(
@@ -97,12 +97,12 @@ export function gatheredLabels(
 ): Readonly<Record<string, string>> {
   const [, name, value] = /^([^=]+)=(.*)$/.exec(text) ?? [];
   if (name === undefined || value === undefined)
-    throw new InvalidArgumentError(`"${text}" is no label: give name=value.`);
+    throw new InvalidArgumentError(`"${text}" is not a label: give name=value.`);
   return { ...before, [name]: value };
 }
 
 function listed(text: string): string[] {
   const words = text.split(',').map((word) => word.trim());
   if (words.every((word) => word !== '')) return words;
-  throw new InvalidArgumentError('Something is missing beside a comma.');
+  throw new InvalidArgumentError('A value is missing before or after a comma.');
 }

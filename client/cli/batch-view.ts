@@ -1,7 +1,7 @@
 // Shows a batch to people: its progress while it runs, and its report at the end.
 import type { BatchCounts, BatchFailure, BatchProgress, BatchReport, Concurrency } from '../../contracts/batch.js';
 import { ERRORS } from '../../contracts/errors.js';
-import { countWords, failureLine, namesOf } from '../batches/batch-lines.js';
+import { countsText, failureLine, namesOf } from '../batches/batch-lines.js';
 import type { Batch } from '../batches/batch-client.js';
 import { printable } from '../text/printable.js';
 import { counted, duration, time } from '../text/format.js';
@@ -22,16 +22,16 @@ export function batchPicture(progress: BatchProgress, nowMs: number): string[] {
   return [
     `Batch ${batch}: ${stage.replaceAll('-', ' ')}`,
     `  ${bar(counts)}`,
-    `  ${rateWords(progress, nowMs)}`,
-    `  ${countWords(counts)}`,
-    `  limits   ${limitWords(progress.concurrency)}`,
-    ...(window === undefined ? [] : [`  window   ${windowWords(window, nowMs)}`]),
+    `  ${rateText(progress, nowMs)}`,
+    `  ${countsText(counts)}`,
+    `  limits   ${limitsText(progress.concurrency)}`,
+    ...(window === undefined ? [] : [`  window   ${windowText(window, nowMs)}`]),
     ...longest.map(
       ({ volumes, to, sinceMs }, i) =>
         `  ${i === 0 ? 'longest ' : '        '} ${namesOf(volumes)} → ${to}, for ${duration(Math.max(0, nowMs - sinceMs))}`,
     ),
     ...lastFailures(progress).map((line, i) => `  ${i === 0 ? 'failed  ' : '        '} ${line}`),
-    ...(lastRequest === undefined ? [] : [`  asked    ${lastRequest}`]),
+    ...(lastRequest === undefined ? [] : [`  request  ${lastRequest}`]),
   ].map((line) => printable(line));
 }
 
@@ -42,7 +42,7 @@ export function batchPicture(progress: BatchProgress, nowMs: number): string[] {
 export function batchLine(progress: BatchProgress): string {
   const { stage, counts, perMinute, expectedEndMs } = progress;
   const until = expectedEndMs === undefined ? '' : `, done at about ${time(expectedEndMs)}`;
-  return `${stage}: ${endedOf(counts)} of ${counts.planned} ended, ${countWords(counts)}; ${perMinute} a minute${until}`;
+  return `${stage}: ${endedOf(counts)} of ${counts.planned} ended, ${countsText(counts)}; ${perMinute} a minute${until}`;
 }
 
 function lastFailures({ failures, counts }: BatchProgress): string[] {
@@ -60,7 +60,7 @@ function bar(counts: BatchCounts): string {
   return `${bar} ${ended} of ${planned} (${Math.floor(share * 100)} %)`;
 }
 
-function rateWords({ perMinute, expectedEndMs, startedAtMs }: BatchProgress, nowMs: number): string {
+function rateText({ perMinute, expectedEndMs, startedAtMs }: BatchProgress, nowMs: number): string {
   const left =
     expectedEndMs === undefined
       ? ''
@@ -68,7 +68,7 @@ function rateWords({ perMinute, expectedEndMs, startedAtMs }: BatchProgress, now
   return `${perMinute} moves a minute${left}, running for ${duration(Math.max(0, nowMs - startedAtMs))}`;
 }
 
-export function limitWords({ all, perSourceGroup, perTargetGroup, perAppliance }: Concurrency): string {
+export function limitsText({ all, perSourceGroup, perTargetGroup, perAppliance }: Concurrency): string {
   return [
     `${all} at once`,
     ...(perSourceGroup === undefined ? [] : [`${perSourceGroup} out of a group`]),
@@ -77,7 +77,7 @@ export function limitWords({ all, perSourceGroup, perTargetGroup, perAppliance }
   ].join(', ');
 }
 
-function windowWords({ opensAtMs, closesAtMs }: NonNullable<BatchProgress['window']>, nowMs: number): string {
+function windowText({ opensAtMs, closesAtMs }: NonNullable<BatchProgress['window']>, nowMs: number): string {
   if (nowMs < opensAtMs) return `opens ${time(opensAtMs)} (in ${duration(opensAtMs - nowMs)})`;
   if (nowMs < closesAtMs) return `open until ${time(closesAtMs)} (for ${duration(closesAtMs - nowMs)})`;
   return `closed since ${time(closesAtMs)}`;
@@ -97,8 +97,8 @@ export function batchLines(batch: Batch, nowMs: number): string[] {
   if (state === 'running' && progress !== undefined) return [...head, ...batchPicture(progress, nowMs).slice(1)];
   return [
     ...head,
-    ...(state === 'running' ? ['  No worker answers for its progress.'] : []),
-    ...(progress === undefined ? [] : [`  ${countWords(progress.counts)}`]),
+    ...(state === 'running' ? ['  Its progress is not known: no worker answers.'] : []),
+    ...(progress === undefined ? [] : [`  ${countsText(progress.counts)}`]),
     ...(error === undefined ? [] : [`  ${printable(error.message)} (${error.code})`]),
   ];
 }
@@ -118,7 +118,9 @@ function batchReportLines(report: BatchReport): string[] {
     ...(counts.refused > Math.min(leftOut.length, FAILURES_SHOWN)
       ? [`… and ${counts.refused - Math.min(leftOut.length, FAILURES_SHOWN)} more left out`]
       : []),
-    ...(addedMeanwhile.length === 0 ? [] : [`match the selector since it was planned: ${namesOf(addedMeanwhile)}`]),
+    ...(addedMeanwhile.length === 0
+      ? []
+      : [`match the selector only since the batch was planned: ${namesOf(addedMeanwhile)}`]),
     ...(removedMeanwhile.length === 0 ? [] : [`no longer match the selector: ${namesOf(removedMeanwhile)}`]),
   ];
   return lines.map((line) => `  ${printable(line)}`);

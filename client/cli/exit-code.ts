@@ -27,8 +27,8 @@ Exit codes:
   0    done
   1    failed: it was tried and did not succeed
   2    usage: the command line, an input or the estate file is wrong
-  3    refused: the estate stands against it, nothing was changed
-  4    unreachable: a process of the estate, or Temporal
+  3    refused: the state of the estate does not allow it; nothing was changed
+  4    unreachable: a process of the estate, or Temporal, does not answer
   5    not found: no such volume, group, recovery point, image access, move, verification, batch or
        schedule
   130  interrupted; a move or batch that was being watched goes on`;

@@ -61,8 +61,8 @@ class Log {
   readonly #output: Output;
   #stage: BatchProgress['stage'] | undefined;
   #failures = 0;
-  #saidAtMs = 0;
-  #said = '';
+  #loggedAtMs = 0;
+  #loggedLine = '';
 
   constructor(output: Output) {
     this.#output = output;
@@ -75,11 +75,11 @@ class Log {
     for (const failure of failures.slice(this.#failures)) this.#output.progress(`failed: ${failureLine(failure)}`);
     this.#failures = failures.length;
     const line = batchLine(progress);
-    const isDue = nowMs - this.#saidAtMs >= LINE_INTERVAL_MS && line !== this.#said;
+    const isDue = nowMs - this.#loggedAtMs >= LINE_INTERVAL_MS && line !== this.#loggedLine;
     if (stage === this.#stage && !isDue) return;
     this.#output.progress(line);
     this.#stage = stage;
-    this.#saidAtMs = nowMs;
-    this.#said = line;
+    this.#loggedAtMs = nowMs;
+    this.#loggedLine = line;
   }
 }

@@ -47,7 +47,7 @@ export async function followMove(
   output: Output,
   signal: AbortSignal,
 ): Promise<Move> {
-  let seen = 0;
+  let shownSteps = 0;
   let stage: MoveStage = 'planning';
   let stageSinceMs = performance.now();
   return await followShown(client.moves.follow(moveId, { signal }), output, {
@@ -56,8 +56,8 @@ export async function followMove(
       if (progress === undefined) return;
       if (progress.stage !== stage) stageSinceMs = performance.now();
       stage = progress.stage;
-      for (const step of newSteps(progress, seen)) output.progress(stepLine(step));
-      seen = progress.steps.length;
+      for (const step of newSteps(progress, shownSteps)) output.progress(stepLine(step));
+      shownSteps = progress.steps.length;
     },
   });
 }

@@ -14,6 +14,6 @@ export function parseMoment(text: string): number {
 }
 
 /** Words for the moment that a requested time was taken to mean, shown after the found point. */
-export function askedWords(atMs: number | undefined): string {
+export function requestedTimeText(atMs: number | undefined): string {
   return atMs === undefined ? '' : `, the last not later than ${time(atMs)}`;
 }

@@ -15,8 +15,8 @@ const STEP_MEANING: Readonly<Record<StepReport['step'], string>> = {
   snapshot: 'snapshot at the cut sealed',
   bookmark: '"left" bookmark set',
   reconfigure: 'committed, splitters re-routed, joined',
-  resolve: 'verdict asked for',
-  learn: 'splitters told: as before',
+  resolve: 'verdict received',
+  learn: 'splitters informed, nothing changes for them',
   verify: 'volume and replica are the same',
 };
 
@@ -40,9 +40,9 @@ export function stageLine(stage: MoveStage, sinceMs: number): string {
   return `  … ${stage} (${running})`;
 }
 
-/** The steps of a progress that are new since the last one. */
-export function newSteps(progress: MoveProgress, seen: number): readonly StepReport[] {
-  return progress.steps.slice(seen);
+/** The steps that are not shown yet. */
+export function newSteps(progress: MoveProgress, shown: number): readonly StepReport[] {
+  return progress.steps.slice(shown);
 }
 
 export function reportLines(report: MoveReport): string[] {
@@ -65,7 +65,9 @@ export function reportLines(report: MoveReport): string[] {
       ({ volume, regions, startedAtMs, endedAtMs }) =>
         `  ${volume}  verified: all ${regions} regions are the same as at the replica (${duration(endedAtMs - startedAtMs)})`,
     ),
-    ...(report.completedForward ? ['  Completed after a failure or a cancellation that came past the commit.'] : []),
+    ...(report.completedForward
+      ? ['  A failure or a cancellation came after the commit, so the move was completed.']
+      : []),
   ];
 }
 
@@ -77,7 +79,7 @@ export function moveLines(move: Move): string[] {
     `Move ${move.moveId}: ${move.state}${progress === undefined || move.state !== 'running' ? '' : ` (${progress.stage})`}`,
     `  started ${time(move.startedAtMs)}${ended}`,
     ...(progress === undefined
-      ? ['  No worker answers for its progress.']
+      ? ['  Its progress is not known: no worker answers.']
       : [`  ${progress.volumes.join(', ')} → ${progress.to}`, ...progress.steps.map(stepLine)]),
     ...(url === undefined ? [] : [`  ${url}`]),
     ...(report === undefined ? [] : reportLines(report)),

@@ -36,8 +36,8 @@ export class Output {
   /** Lines that redraw in place; undefined when the output is no terminal or is for programs. */
   picture(): LivePicture | undefined {
     const { stdout, stderr } = this.#streams;
-    const isSeen = !this.json && stdout.isTTY === true && stderr.isTTY === true;
-    return isSeen ? new LivePicture(stderr) : undefined;
+    const isTerminal = !this.json && stdout.isTTY === true && stderr.isTTY === true;
+    return isTerminal ? new LivePicture(stderr) : undefined;
   }
 
   /** A part of an answer too large to build at once. */

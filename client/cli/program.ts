@@ -8,6 +8,7 @@ import { closeCommand } from './commands/close.js';
 import { groupsCommand } from './commands/groups.js';
 import { imagesCommand } from './commands/images.js';
 import { moveCommand } from './commands/move.js';
+import { movesCommand } from './commands/moves.js';
 import { openCommand } from './commands/open.js';
 import { planCommand } from './commands/plan.js';
 import { pointsCommand } from './commands/points.js';
@@ -18,6 +19,7 @@ import { resyncCommand } from './commands/resync.js';
 import { scheduleCommand } from './commands/schedule.js';
 import { sourceCommand } from './commands/source.js';
 import { statusCommand } from './commands/status.js';
+import { verificationCommand } from './commands/verification.js';
 import { verifyCommand } from './commands/verify.js';
 import { volumesCommand } from './commands/volumes.js';
 import { EXIT, EXIT_CODE_HELP, type ExitCode } from './exit-code.js';
@@ -27,8 +29,8 @@ import type { CommandContext } from './session.js';
 const DESCRIPTION = `Moves replication of protected virtual volumes between consistency groups while their guests keep writing.
 
 The estate is found by --estate FILE, else VOLUME_MOVER_ESTATE, else .estate/estate.json of a running \`npm start\`.
-VOLUME_MOVER_TOKEN is the bearer token of the control APIs, if they have one. TEMPORAL_ADDRESS, TEMPORAL_PROFILE and their
-like name another Temporal server than the estate's.`;
+VOLUME_MOVER_TOKEN is the bearer token of the control APIs, if they have one. TEMPORAL_ADDRESS, TEMPORAL_PROFILE and the other
+TEMPORAL_* variables select another Temporal server than the estate's.`;
 
 /** Parses and runs one command line. @returns the exit code; a user's mistake never rejects */
 export async function runCli(
@@ -61,6 +63,7 @@ function createProgram(context: CommandContext): Command {
     bookmarkCommand,
     planCommand,
     moveCommand,
+    movesCommand,
     batchCommand,
     scheduleCommand,
     statusCommand,
@@ -68,6 +71,7 @@ function createProgram(context: CommandContext): Command {
     cancelCommand,
     recoverCommand,
     verifyCommand,
+    verificationCommand,
     resyncCommand,
     sourceCommand,
     rebuildCommand,
@@ -86,7 +90,7 @@ function createProgram(context: CommandContext): Command {
   for (const command of treeOf(program)) {
     command
       .exitOverride()
-      .showHelpAfterError('(add --help for what is accepted)')
+      .showHelpAfterError('(add --help to see what is accepted)')
       .configureOutput({
         writeOut: (text) => void streams.stdout.write(text),
         writeErr: (text) => void streams.stderr.write(text),

@@ -8,7 +8,7 @@ import { bytes } from '../text/format.js';
 import type { Output } from './output.js';
 
 /** Pause between checks, ms. */
-const LOOK_EVERY_MS = 200;
+const POLL_INTERVAL_MS = 200;
 
 /**
  * Waits until everything is replicated. @throws MoverError FOREIGN_SOURCE, SOURCE_MISSING when the
@@ -27,7 +27,7 @@ export async function untilReplicated(
         throw new MoverError(state === 'foreign' ? 'FOREIGN_SOURCE' : 'SOURCE_MISSING', view.notes.join(' '));
       if (state === 'present' && view.mode === 'SYNCED' && view.unconfirmedBytes === 0) return view;
       output.status(`  … ${statusOf(view)}`);
-      await delay(LOOK_EVERY_MS, undefined, { signal });
+      await delay(POLL_INTERVAL_MS, undefined, { signal });
     }
   } finally {
     output.status('');
@@ -41,5 +41,5 @@ export function statusOf({ mode, source, initialization, markedRegions }: Splitt
     return `recovering the source from ${recovery.point}: ${bytes(recovery.doneBytes)} of ${bytes(recovery.totalBytes)}`;
   if (initialization === undefined) return mode;
   const { doubtedRegions } = initialization;
-  return `${mode}: ${doubtedRegions} regions to compare, ${markedRegions - doubtedRegions} marked besides`;
+  return `${mode}: ${doubtedRegions} regions to compare, ${markedRegions - doubtedRegions} more marked`;
 }

@@ -5,10 +5,23 @@ import { bytes, duration, table, time } from '../text/format.js';
 
 const TITLES = ['OFFSET', 'LENGTH', 'FAULT'];
 const FAULTS = {
-  differs: 'differs; the replica is as it was written',
+  differs: 'differs; the checksums of the replica hold',
   'replica-checksum': 'the replica fails its own checksum',
   'source-unreadable': "the source can't be read; not compared",
 } as const;
+
+/** A running verification, for `status`. */
+export function verifyRunningLines(verification: Verification, nowMs: number): string[] {
+  const { verificationId, startedAtMs, progress, url } = verification;
+  return [
+    `Verification ${verificationId}: running`,
+    `  started ${time(startedAtMs)}`,
+    ...(progress === undefined
+      ? ['  Its progress is not known yet.']
+      : [verifyStatusLine(progress, nowMs - startedAtMs)]),
+    ...(url === undefined ? [] : [`  ${url}`]),
+  ];
+}
 
 /** The status line. @example "  … verifying 42 % (1.2 GiB of 2.8 GiB, 6.4 s), 1 region differs" */
 export function verifyStatusLine(progress: VerifyHeartbeat | undefined, sinceMs: number): string {
@@ -41,5 +54,5 @@ export function verifyReportLines(report: VerifyReport): string[] {
 
 /** The line for a verification that ended without a verdict. */
 export function verifyEndLine({ state, verificationId }: Verification): string {
-  return `Verification ${verificationId} was ${state}; it says nothing about the replica, and changed nothing.`;
+  return `Verification ${verificationId} was ${state}; it has no result, and it changed nothing.`;
 }

@@ -49,13 +49,13 @@ export interface ListedAccesses {
  * @throws MoverError INVALID_REQUEST, GROUP_NOT_FOUND, VOLUME_NOT_FOUND, POINT_NOT_FOUND,
  * POINT_UNAVAILABLE, POINT_TRIMMED, IMAGE_LIMIT, UNREACHABLE; the signal's reason
  */
-export async function openAccess(ports: Ports, words: OpenImageInput, signal?: AbortSignal): Promise<ListedAccess> {
-  const { client = `volume-mover@${hostname()}`, ...rest } = words;
-  const atMs = words.atMs === undefined ? undefined : momentMs(words.atMs, 'atMs', Date.now());
-  const given = Object.fromEntries(
+export async function openAccess(ports: Ports, given: OpenImageInput, signal?: AbortSignal): Promise<ListedAccess> {
+  const { client = `volume-mover@${hostname()}`, ...rest } = given;
+  const atMs = given.atMs === undefined ? undefined : momentMs(given.atMs, 'atMs', Date.now());
+  const fields = Object.fromEntries(
     Object.entries({ ...rest, atMs, client }).filter(([, value]) => value !== undefined),
   );
-  const input = parseOrRefuse(openAccessInputSchema, given, 'access');
+  const input = parseOrRefuse(openAccessInputSchema, fields, 'access');
   const preferred = input.group === undefined ? undefined : (await requireGroup(ports, input.group)).appliance;
   return anyAppliance(withFirst(ports, preferred), async (appliance) => {
     const access = await appliance.calls.openAccess(input, signal === undefined ? {} : { signal });
@@ -87,7 +87,7 @@ export async function getAccess(ports: Ports, access: AccessId): Promise<ListedA
   if (found !== undefined) return found;
   if (unreachable.length > 0)
     throw new MoverError('UNREACHABLE', `Image access "${access}" may be at: ${unreachable.join(', ')}.`);
-  throw unknown(access);
+  throw noSuchAccess(access);
 }
 
 /**
@@ -97,23 +97,23 @@ export async function getAccess(ports: Ports, access: AccessId): Promise<ListedA
  */
 export async function closeAccess(ports: Ports, access: AccessId, client?: string): Promise<ListedAccess> {
   const found: ListedAccess[] = [];
-  let away: MoverError | undefined;
+  let unreachable: MoverError | undefined;
   for (const appliance of ports.appliances.values()) {
     try {
       const closed = await appliance.calls.closeAccess({ access, client: client ?? `volume-mover@${hostname()}` });
       found.push(await listed(appliance, closed));
     } catch (error) {
       if (!(error instanceof MoverError)) throw error;
-      if (error.code === 'UNREACHABLE') away = error;
+      if (error.code === 'UNREACHABLE') unreachable = error;
       else if (error.code !== 'ACCESS_NOT_FOUND') throw error;
     }
   }
   const [first] = found;
   if (first !== undefined) return first;
-  throw away ?? unknown(access);
+  throw unreachable ?? noSuchAccess(access);
 }
 
-function unknown(access: AccessId): MoverError {
+function noSuchAccess(access: AccessId): MoverError {
   return new MoverError('ACCESS_NOT_FOUND', `There is no image access "${access}".`);
 }
 

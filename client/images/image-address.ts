@@ -13,8 +13,8 @@ export interface ImageAddress {
  */
 export async function imageAddressOf({ url, calls }: AppliancePort): Promise<ImageAddress> {
   const { nbd } = await calls.describe({});
-  const everywhere = nbd.host === '0.0.0.0' || nbd.host === '::';
-  return { host: everywhere ? new URL(url).hostname : nbd.host, port: nbd.port };
+  const onEveryInterface = nbd.host === '0.0.0.0' || nbd.host === '::';
+  return { host: onEveryInterface ? new URL(url).hostname : nbd.host, port: nbd.port };
 }
 
 /** An export's URI. @example "nbd://127.0.0.1:10809/access-3f2a9c1b/vm-1-disk-0" */

@@ -50,7 +50,7 @@ export class Moves implements MoveClient {
 
   async start(given: MoveInput, options: StartMoveOptions = {}): Promise<StartedMove> {
     const input = parseOrRefuse(moveInputSchema, given, 'move');
-    if (options.planFirst === true) await this.#refuseHopeless(input);
+    if (options.planFirst === true) await this.#refuseImpossible(input);
     const workflowId = options.workflowId ?? defaultWorkflowId(input);
     // Refuses a workflow id too long for a move id before a workflow exists.
     moveIdOf(workflowId, randomUUID());
@@ -94,7 +94,7 @@ export class Moves implements MoveClient {
     return await getReport(this.#ports, id);
   }
 
-  async #refuseHopeless(input: ParsedMoveInput): Promise<void> {
+  async #refuseImpossible(input: ParsedMoveInput): Promise<void> {
     try {
       refuseUnlessOk(await planWithClocks(this.#ports, this.#estate, input));
     } catch (error) {

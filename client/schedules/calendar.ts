@@ -77,7 +77,7 @@ function fieldSchema<I>(field: CalendarField, value: z.ZodType<number, I>, accep
 }
 
 const numberIn = (field: CalendarField) => z.number().int().min(FIELD_LIMITS[field].min).max(FIELD_LIMITS[field].max);
-const numberWords = (field: CalendarField): string =>
+const numberText = (field: CalendarField): string =>
   `a number ${FIELD_LIMITS[field].min} to ${FIELD_LIMITS[field].max}`;
 const monthNumber = z.enum(MONTHS).transform((name) => MONTHS.indexOf(name) + 1);
 const weekdayNumber = z.enum(DAYS_OF_WEEK).transform((name) => DAYS_OF_WEEK.indexOf(name));
@@ -85,13 +85,13 @@ const weekdayNumber = z.enum(DAYS_OF_WEEK).transform((name) => DAYS_OF_WEEK.inde
 /** Temporal's CalendarSpec, with Temporal's defaults for omitted fields. */
 export const calendarSchema = z
   .strictObject({
-    second: fieldSchema('second', numberIn('second'), numberWords('second')).optional(),
-    minute: fieldSchema('minute', numberIn('minute'), numberWords('minute')).optional(),
-    hour: fieldSchema('hour', numberIn('hour'), numberWords('hour')).optional(),
-    dayOfMonth: fieldSchema('dayOfMonth', numberIn('dayOfMonth'), numberWords('dayOfMonth')).optional(),
+    second: fieldSchema('second', numberIn('second'), numberText('second')).optional(),
+    minute: fieldSchema('minute', numberIn('minute'), numberText('minute')).optional(),
+    hour: fieldSchema('hour', numberIn('hour'), numberText('hour')).optional(),
+    dayOfMonth: fieldSchema('dayOfMonth', numberIn('dayOfMonth'), numberText('dayOfMonth')).optional(),
     month: fieldSchema('month', monthNumber, 'a month, for example "JANUARY"').optional(),
     dayOfWeek: fieldSchema('dayOfWeek', weekdayNumber, 'a day, for example "MONDAY"').optional(),
-    year: fieldSchema('year', numberIn('year'), numberWords('year')).optional(),
+    year: fieldSchema('year', numberIn('year'), numberText('year')).optional(),
     comment: z.string().optional(),
   })
   .transform(({ second, minute, hour, dayOfMonth, month, dayOfWeek, year }): Calendar => ({

@@ -41,7 +41,7 @@ const BY_COUNT: ReadonlyMap<number, readonly CalendarField[]> = new Map([
   [7, ['second', ...FIVE, 'year']],
 ]);
 
-const FIELD_WORDS: Readonly<Record<CalendarField, string>> = {
+const FIELD_NAMES: Readonly<Record<CalendarField, string>> = {
   second: 'second',
   minute: 'minute',
   hour: 'hour',
@@ -73,7 +73,7 @@ function calendarOf(text: string): Calendar {
   const names = BY_COUNT.get(parts.length);
   if (names === undefined || parts[0]?.startsWith('@') !== false || text === '')
     throw new CronError(
-      `"${text}" is no cron text: give minute, hour, day of the month, month and day of the week, for example "0 1 * * *"`,
+      `"${text}" is not a cron text: give minute, hour, day of the month, month and day of the week, for example "0 1 * * *"`,
     );
   const given = new Map(names.map((name, i) => [name, spansOf(name, parts[i] ?? '')]));
   const field = (name: CalendarField, otherwise: readonly Span[]): readonly Span[] => given.get(name) ?? otherwise;
@@ -138,7 +138,7 @@ function refused(field: CalendarField, text: string): CronError {
   const names = namesOf(field);
   const or = names.length === 0 ? '' : `, or ${names[0]} to ${names.at(-1)}`;
   return new CronError(
-    `"${text}" is no ${FIELD_WORDS[field]}: give ${min} to ${max}${or}, "*", ranges (1-3), steps (*/2) or a list of them`,
+    `"${text}" is not valid as ${FIELD_NAMES[field]}: give ${min} to ${max}${or}, "*", ranges (1-3), steps (*/2) or a list of them`,
   );
 }
 

@@ -10,10 +10,10 @@ import { MoverError, type Reason } from '../../contracts/errors.js';
  * @throws MoverError INVALID_REQUEST naming each field with a group that the estate does not have
  */
 export async function refuseUnknownGroups(ports: Ports, batch: BatchInput): Promise<boolean> {
-  const known = await groupsKnown(ports);
-  if (known === undefined) return false;
+  const groups = await estateGroups(ports);
+  if (groups === undefined) return false;
   const reasons = groupsIn(batch)
-    .filter(({ group }) => !known.has(group))
+    .filter(({ group }) => !groups.has(group))
     .map(({ subject, group }): Reason => {
       const message = `there is no consistency group "${group}"`;
       return { code: 'GROUP_NOT_FOUND', subject, message };
@@ -23,7 +23,7 @@ export async function refuseUnknownGroups(ports: Ports, batch: BatchInput): Prom
   throw new MoverError('INVALID_REQUEST', `The schedule is not accepted: ${listed}.`, { reasons });
 }
 
-async function groupsKnown(ports: Ports): Promise<ReadonlySet<string> | undefined> {
+async function estateGroups(ports: Ports): Promise<ReadonlySet<string> | undefined> {
   try {
     return new Set((await findGroups(ports)).map(({ group }) => group));
   } catch (error) {

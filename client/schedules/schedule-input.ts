@@ -83,7 +83,7 @@ const scheduleInputSchema = z
     if (ways !== 1) refuse('cron', 'give exactly one of "cron", "at" and "calendars"');
     if (input.days !== undefined && input.at === undefined) refuse('days', 'only with "at"');
     const zones = zonesOf(input);
-    if (zones.size === 0) refuse('timeZone', 'say which clocks are meant, for example Europe/Paris, or UTC');
+    if (zones.size === 0) refuse('timeZone', 'name the time zone of the times, for example Europe/Paris or UTC');
     if (zones.size > 1) refuse('cron', `one schedule has one time zone, not ${[...zones].join(' and ')}`);
   });
 /**

@@ -43,32 +43,35 @@ export function warningsOf(schedule: Described, hasWorkers: boolean | undefined)
   if (policies.catchupWindow > CATCH_UP_MS_SENSIBLE)
     warn(
       'catchUp',
-      `runs missed in an outage are made up for ${period(policies.catchupWindow)} afterwards, at any time of day`,
+      `a run missed in an outage may start up to ${period(policies.catchupWindow)} late, at any time of day`,
       true,
     );
   const { overlap = 'SKIP' } = policies;
   if (overlap !== 'SKIP') warn('overlap', `overlap is ${overlap}: ${OVERLAP_RISKS[overlap]}`, true);
-  if (!policies.pauseOnFailure) warn('pauseOnFailure', 'it goes on night after night when its batches fail', true);
-  if (!spec.timezone) warn('timeZone', 'no time zone: its times are UTC', true);
-  if (info.nextActionTimes.length === 0) warn('times', 'it has no next run');
+  if (!policies.pauseOnFailure) warn('pauseOnFailure', 'it keeps starting batches after one has failed', true);
+  if (!spec.timezone) warn('timeZone', 'no time zone is set, so its times are UTC', true);
+  if (info.nextActionTimes.length === 0) warn('times', 'it has no further run');
   if (!WORKFLOW_TYPES.some((type) => type === action.workflowType))
     warn('workflowType', `there is no workflow type "${action.workflowType}"; a batch is "${BATCH_WORKFLOW}"`);
   else if (!isBatch) warn('workflowType', `it starts "${action.workflowType}", not a batch ("${BATCH_WORKFLOW}")`);
   if (action.taskQueue !== TASK_QUEUE)
-    warn('taskQueue', `no worker of volume-mover works on task queue "${action.taskQueue}"; theirs is "${TASK_QUEUE}"`);
-  else if (hasWorkers === false) warn('taskQueue', `no worker is there for task queue "${TASK_QUEUE}" now`);
+    warn(
+      'taskQueue',
+      `workers of volume-mover poll task queue "${TASK_QUEUE}", not "${action.taskQueue}", so its batches would never run`,
+    );
+  else if (hasWorkers === false) warn('taskQueue', `no worker polls task queue "${TASK_QUEUE}" now: start a worker`);
   if (isBatch) for (const message of batchFaults(action.args)) warn('batch', message);
   if (isBatch && !isSearchable(action.typedSearchAttributes))
-    warn('searchAttributes', 'its batches can not be searched for by group before they run', true);
+    warn('searchAttributes', 'its batches cannot be found by group before they run', true);
   return warnings;
 }
 
 const OVERLAP_RISKS: Readonly<Record<Exclude<Overlap, 'SKIP'>, string>> = {
-  BUFFER_ONE: 'a run that could not begin at its time begins when the one before ends',
-  BUFFER_ALL: 'runs that could not begin at their times begin one after the other when the one before ends',
-  CANCEL_OTHER: 'a batch that still runs is rolled back when the next one is due',
-  TERMINATE_OTHER: 'a batch that still runs is killed without a report when the next one is due',
-  ALLOW_ALL: 'two batches may move the same volumes at once',
+  BUFFER_ONE: 'a run that is due while a batch runs starts when that batch ends',
+  BUFFER_ALL: 'runs that are due while a batch runs start one after the other when it ends',
+  CANCEL_OTHER: 'a batch that still runs when the next one is due is cancelled: its moves roll back',
+  TERMINATE_OTHER: 'a batch that still runs when the next one is due is terminated and leaves no report',
+  ALLOW_ALL: 'two batches may move the same volumes at the same time',
 };
 
 function isSearchable(attributes: Described['action']['typedSearchAttributes']): boolean {

@@ -32,7 +32,7 @@ import {
   type ScheduleInput,
 } from './schedule-input.js';
 import { type ScheduleWarning, warningsOf } from './schedule-warnings.js';
-import { specWords } from './spec-words.js';
+import { specText } from './spec-text.js';
 import { type UiForm, uiFormOf } from './ui-form.js';
 import type { TemporalAccess } from '../temporal/connection.js';
 
@@ -101,7 +101,7 @@ export interface CreatedSchedule {
   /** False when the name existed, so that schedule was changed. */
   readonly created: boolean;
   /** False when no appliance answered, so that the groups it names are unchecked. */
-  readonly groupsKnown: boolean;
+  readonly groupsChecked: boolean;
 }
 
 export interface ScheduleRequest {
@@ -137,11 +137,11 @@ export interface Adopted {
  */
 const BACKFILL_MS_MAX = 31 * 86_400_000;
 /**
- * Longest wait until Temporal tells the result of a trigger, ms. It commonly takes less than a
+ * Longest wait for the result of a trigger, ms. It commonly takes less than a
  * second.
  */
-const TRIGGER_KNOWN_MS_MAX = 10_000;
-const LOOK_EVERY_MS = 100;
+const TRIGGER_WAIT_MS_MAX = 10_000;
+const POLL_INTERVAL_MS = 100;
 /**
  * Longest wait for one description, ms. For the server it is a query of the schedule's own
  * workflow, which a busy server sometimes loses; a second query is answered at once. The server's
@@ -175,15 +175,15 @@ export class Schedules {
     const input = checkSchedule(given);
     const { client } = await this.#temporal();
     const { name, spec, note, paused } = input;
-    const groupsKnown = await refuseUnknownGroups(this.#ports, input.batch);
+    const groupsChecked = await refuseUnknownGroups(this.#ports, input.batch);
     let created = true;
     await this.#call(name, async () =>
-      searchableIfKnown(async (isKnown) => {
+      withAttributesIfKnown(async (hasAttributes) => {
         const definition = {
           spec,
-          action: isKnown ? actionOf(input) : unsearchable(actionOf(input)),
+          action: hasAttributes ? actionOf(input) : unsearchable(actionOf(input)),
           policies: policiesOf(input),
-          ...(isKnown ? { typedSearchAttributes: attributesOf(input.batch) } : {}),
+          ...(hasAttributes ? { typedSearchAttributes: attributesOf(input.batch) } : {}),
         };
         const noted = note === undefined ? {} : { note };
         try {
@@ -197,7 +197,7 @@ export class Schedules {
         }
       }),
     );
-    return { schedule: await this.get(name), created, groupsKnown };
+    return { schedule: await this.get(name), created, groupsChecked };
   }
 
   /**
@@ -225,7 +225,7 @@ export class Schedules {
     const { calendars = [], intervals = [], skip = [], startAt, endAt, timezone } = spec;
     return uiFormOf({
       name,
-      action: actionSeen(action),
+      action: describedAction(action),
       times: calendars.map(calendarOf),
       timeZone: timezone === undefined || timezone === '' ? 'UTC' : timezone,
       hasMoreTimes: intervals.length + skip.length > 0 || startAt !== undefined || endAt !== undefined,
@@ -244,7 +244,7 @@ export class Schedules {
     let foreign = 0;
     const hasWorkers = await this.#hasWorkers();
     const left = names.sort();
-    const look = async (): Promise<void> => {
+    const readNext = async (): Promise<void> => {
       for (let name = left.shift(); name !== undefined; name = left.shift()) {
         try {
           const description = await this.#describe(name);
@@ -258,7 +258,7 @@ export class Schedules {
         }
       }
     };
-    await Promise.all(Array.from({ length: DESCRIBED_AT_ONCE }, look));
+    await Promise.all(Array.from({ length: DESCRIBED_AT_ONCE }, readNext));
     return { schedules: schedules.sort((a, b) => (a.name < b.name ? -1 : 1)), unreadable, foreign };
   }
 
@@ -289,16 +289,16 @@ export class Schedules {
     const policy = parseOrRefuse(overlapSchema, overlap ?? before.policies.overlap ?? 'SKIP', 'overlap');
     const handle = await this.#handle(name);
     await this.#call(name, async () => handle.trigger(policy));
-    const known = new Set(before.info.recentActions.map(({ action }) => action.workflow.firstExecutionRunId));
-    const giveUpAtMs = performance.now() + TRIGGER_KNOWN_MS_MAX;
+    const earlier = new Set(before.info.recentActions.map(({ action }) => action.workflow.firstExecutionRunId));
+    const deadlineMs = performance.now() + TRIGGER_WAIT_MS_MAX;
     for (;;) {
       const { info } = await this.#describe(name);
-      const started = info.recentActions.find(({ action }) => !known.has(action.workflow.firstExecutionRunId));
+      const started = info.recentActions.find(({ action }) => !earlier.has(action.workflow.firstExecutionRunId));
       if (started !== undefined) return { result: 'started', run: await this.#runOf(started) };
       if (info.numActionsSkippedOverlap > before.info.numActionsSkippedOverlap) return { result: 'skipped' };
-      if (performance.now() > giveUpAtMs || (policy.startsWith('BUFFER') && info.runningActions.length > 0))
+      if (performance.now() > deadlineMs || (policy.startsWith('BUFFER') && info.runningActions.length > 0))
         return { result: 'waiting' };
-      await delay(LOOK_EVERY_MS);
+      await delay(POLL_INTERVAL_MS);
     }
   }
 
@@ -333,7 +333,9 @@ export class Schedules {
       throw refusal('timeZone', `it has a time zone already, ${before.timeZone}`);
     const handle = await this.#handle(name);
     await this.#call(name, async () =>
-      searchableIfKnown(async (isKnown) => handle.update((previous) => adoptedFrom(name, previous, options, isKnown))),
+      withAttributesIfKnown(async (hasAttributes) =>
+        handle.update((previous) => adoptedFrom(name, previous, options, hasAttributes)),
+      ),
     );
     const schedule = await this.get(name);
     const left = new Set(schedule.warnings.map(({ about }) => about));
@@ -385,7 +387,7 @@ export class Schedules {
     const recent = info.recentActions.slice(-LAST_RUNS_SHOWN_MAX).reverse();
     return {
       name,
-      when: specWords(spec),
+      when: specText(spec),
       ...(spec.timezone === undefined || spec.timezone === '' ? {} : { timeZone: spec.timezone }),
       paused: state.paused,
       ...(state.note === undefined || state.note === '' ? {} : { note: state.note }),
@@ -396,7 +398,7 @@ export class Schedules {
       catchUpMs: policies.catchupWindow,
       pauseOnFailure: policies.pauseOnFailure,
       jitterMs: spec.jitter ?? 0,
-      action: actionSeen(action),
+      action: describedAction(action),
       runs: {
         started: info.numActionsTaken,
         skippedForOverlap: info.numActionsSkippedOverlap,
@@ -429,9 +431,9 @@ export class Schedules {
       if (newest && newest !== firstRunId)
         described = await client.workflow.getHandle(workflowId, firstRunId).describe();
       // A cancelled or terminated run may have set its outcome before.
-      const told = described.typedSearchAttributes.get(SEARCH_KEYS.Outcome);
+      const reported = described.typedSearchAttributes.get(SEARCH_KEYS.Outcome);
       const { name: status } = described.status;
-      return ENDED_BY_OTHERS.get(status) ?? told ?? ENDED_UNTOLD.get(status) ?? 'ended';
+      return OUTCOME_OF_STATUS.get(status) ?? reported ?? OUTCOME_WITHOUT_REPORT.get(status) ?? 'ended';
     } catch (error) {
       if (error instanceof WorkflowNotFoundError) return await this.#storedOutcomeOf(workflowId, firstRunId);
       throw fromSchedule(error, workflowId);
@@ -482,7 +484,7 @@ export class Schedules {
  * Retries without search attributes in a namespace that no worker has prepared. They are set when
  * the schedule is made again or adopted.
  */
-async function searchableIfKnown(make: (isKnown: boolean) => Promise<void>): Promise<void> {
+async function withAttributesIfKnown(make: (hasAttributes: boolean) => Promise<void>): Promise<void> {
   try {
     await make(true);
   } catch (error) {
@@ -496,14 +498,14 @@ const WORKFLOW_QUEUE = 1;
 
 type RecentAction = ScheduleDescription['info']['recentActions'][number];
 
-/** Ends that outweigh what the run reported before. */
-const ENDED_BY_OTHERS: ReadonlyMap<string, string> = new Map([
+/** Outcomes that take precedence over what the run reported before. */
+const OUTCOME_OF_STATUS: ReadonlyMap<string, string> = new Map([
   ['RUNNING', 'running'],
   ['CANCELLED', 'cancelled'],
   ['TERMINATED', 'terminated'],
 ]);
-/** Ends of runs that reported no outcome. */
-const ENDED_UNTOLD: ReadonlyMap<string, string> = new Map([
+/** Outcomes of runs that reported none. */
+const OUTCOME_WITHOUT_REPORT: ReadonlyMap<string, string> = new Map([
   ['FAILED', 'failed'],
   ['TIMED_OUT', 'timed-out'],
 ]);
@@ -516,7 +518,7 @@ function isOurs({ action }: ScheduleDescription): boolean {
   return action.workflowType === BATCH_WORKFLOW || action.taskQueue === TASK_QUEUE;
 }
 
-function actionSeen({ workflowType, workflowId, taskQueue, args }: ScheduleDescription['action']): ScheduleAction {
+function describedAction({ workflowType, workflowId, taskQueue, args }: ScheduleDescription['action']): ScheduleAction {
   return { workflowType, workflowId: workflowId ?? '', taskQueue, input: args?.length === 1 ? args[0] : args };
 }
 

@@ -41,9 +41,9 @@ export function uiFormOf({ name, action, times, timeZone, hasMoreTimes, formUrl 
     'pause on failure: off',
     'jitter: none',
     'search attributes: none, unless each is added there by hand',
-    `mend all of them with: volume-mover schedule adopt ${name}`,
-    ...others.map((cron) => `its times need another schedule as well: CRON_TZ=${timeZone} ${cron}`),
-    ...(hasMoreTimes ? ['its intervals, left-out days, first or last day can not be said in a cron text'] : []),
+    `to set all of them: volume-mover schedule adopt ${name}`,
+    ...others.map((cron) => `for its other times make another schedule: CRON_TZ=${timeZone} ${cron}`),
+    ...(hasMoreTimes ? ['its intervals, excluded days, first or last day: a cron text cannot express them'] : []),
   ];
   return {
     url: formUrl,

@@ -36,7 +36,8 @@ export function moveFailureOf(error: unknown): MoveFailure | undefined {
   }
   if (application !== undefined) return { outcome: 'failed', error: fromApplicationFailure(application) };
   if (error.cause instanceof TerminatedFailure) {
-    const message = 'The move was terminated in Temporal. What it had open is aborted when its lease runs out.';
+    const message =
+      'The move was terminated in Temporal. Its attempt is aborted when its lease runs out, unless it was committed. No write is lost.';
     return { outcome: 'terminated', error: new MoverError('ATTEMPT_ABORTED', message) };
   }
   const what = error.cause instanceof TimeoutFailure ? 'The move ran out of time' : 'The move failed';
@@ -64,7 +65,9 @@ export function fromTemporal(error: unknown, workflowId: string, what: WorkflowN
   if (error instanceof MoverError) return error;
   if (error instanceof WorkflowNotFoundError) return notFound(what, `Temporal has no ${what} "${workflowId}".`, error);
   if (isGrpcServiceError(error) || (error instanceof Error && isGrpcServiceError(error.cause))) {
-    return new MoverError('UNREACHABLE', `Temporal did not do what was asked: ${causeOf(error)}.`, { cause: error });
+    return new MoverError('UNREACHABLE', `Temporal did not carry out the request: ${causeOf(error)}.`, {
+      cause: error,
+    });
   }
   throw error;
 }
@@ -83,7 +86,7 @@ export function fromSchedule(error: unknown, schedule: string): MoverError {
   if (!isGrpcServiceError(service)) throw error;
   const code: number = service.code;
   if (code === INVALID_ARGUMENT) return refusedByTemporal(error, service.details);
-  return new MoverError('UNREACHABLE', `Temporal did not do what was asked: ${causeOf(error)}.`, { cause: error });
+  return new MoverError('UNREACHABLE', `Temporal did not carry out the request: ${causeOf(error)}.`, { cause: error });
 }
 
 /**

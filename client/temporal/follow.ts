@@ -33,36 +33,36 @@ const REAL_TIME: FollowTime = {
 };
 
 /**
- * Yields `first`, then each changed result of `look` until the state is an end.
- * @throws what `look` throws, UNREACHABLE only after `outageMsMax` without an answer; the signal's
+ * Yields `first`, then each changed result of `read` until the state is an end.
+ * @throws what `read` throws, UNREACHABLE only after `outageMsMax` without an answer; the signal's
  * reason
  */
 export async function* follow<T extends { readonly state: string }>(
   first: T,
-  look: () => Promise<T>,
+  read: () => Promise<T>,
   { signal, outageMsMax = OUTAGE_MS_MAX_DEFAULT }: FollowOptions = {},
   time: FollowTime = REAL_TIME,
 ): AsyncGenerator<T, void> {
   signal?.throwIfAborted();
   yield first;
-  let seen = first;
+  let latest = first;
   // Time that the caller spends between two items counts neither as quiet time nor as an outage.
   let changedAtMs = time.nowMs();
   let answeredAtMs = changedAtMs;
-  while (seen.state === 'running') {
+  while (latest.state === 'running') {
     await pause(time, intervalMs(time.nowMs() - changedAtMs), signal);
     try {
-      const next = await look();
+      const next = await read();
       signal?.throwIfAborted();
       answeredAtMs = time.nowMs();
-      if (isDeepStrictEqual(next, seen)) continue;
-      seen = next;
+      if (isDeepStrictEqual(next, latest)) continue;
+      latest = next;
     } catch (error) {
       signal?.throwIfAborted();
       if (!isOutage(error) || time.nowMs() - answeredAtMs >= outageMsMax) throw error;
       continue;
     }
-    yield seen;
+    yield latest;
     changedAtMs = time.nowMs();
     answeredAtMs = changedAtMs;
   }

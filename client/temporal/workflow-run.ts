@@ -71,10 +71,10 @@ export class ProgressReader<S extends z.ZodType> {
     const at = `${runId} ${historyLength}`;
     if (at === this.#askedAt) return this.#progress;
     // A batch continues as new, so its running run is asked by workflow id.
-    const told = await progressOf(client, this.#schema, run.workflowId, isRunning(run) ? undefined : runId);
-    if (told !== undefined) {
+    const progress = await progressOf(client, this.#schema, run.workflowId, isRunning(run) ? undefined : runId);
+    if (progress !== undefined) {
       this.#askedAt = at;
-      this.#progress = told;
+      this.#progress = progress;
     }
     return this.#progress;
   }

@@ -15,7 +15,7 @@ import { describeRun, type DescribedRun, isRunning } from './workflow-run.js';
 const LISTED_DEFAULT = 20;
 const LISTED_MAX = 1_000;
 /** Workflows of a list that are examined at once. */
-const LOOKS_AT_ONCE = 10;
+const READ_AT_ONCE = 10;
 
 export interface WorkflowKind {
   readonly type: (typeof WORKFLOW_TYPES)[number];
@@ -84,7 +84,7 @@ export class WorkflowRuns {
               (await lastRunOf?.(client, moveIdOf(workflowId, firstRunId))) ?? firstRunId,
             );
       if (found.description.type !== type)
-        throw notFound(noun, `"${workflowId}" is no ${noun} but a workflow of type ${found.description.type}.`);
+        throw notFound(noun, `"${workflowId}" is not a ${noun}; it is a workflow of type ${found.description.type}.`);
       return { ...found, id: moveIdOf(workflowId, found.firstRunId) };
     } catch (error) {
       throw fromTemporal(error, workflowId, noun);
@@ -112,13 +112,13 @@ export class WorkflowRuns {
   }
 
   /**
-   * Calls `look` for each run that a visibility query selects, in Temporal's order. Runs for which
+   * Calls `read` for each run that a visibility query selects, in Temporal's order. Runs for which
    * it returns nothing don't count towards the limit.
    * @throws MoverError INVALID_REQUEST for a limit out of range; UNREACHABLE
    */
   async list<T>(
     { clause, limit = LISTED_DEFAULT }: { readonly clause: string | undefined; readonly limit?: number | undefined },
-    look: (info: WorkflowExecutionInfo, run: NamedRun) => Promise<T | undefined>,
+    read: (info: WorkflowExecutionInfo, run: NamedRun) => Promise<T | undefined>,
   ): Promise<T[]> {
     if (!Number.isInteger(limit) || limit < 1 || limit > LISTED_MAX)
       throw new MoverError('INVALID_REQUEST', `limit: a whole number from 1 to ${LISTED_MAX} is expected.`);
@@ -127,29 +127,29 @@ export class WorkflowRuns {
     const query = clause === undefined ? ofType(type) : `${ofType(type)} AND ${clause}`;
     const listed: T[] = [];
     try {
-      let together: WorkflowExecutionInfo[] = [];
+      let page: WorkflowExecutionInfo[] = [];
       for await (const info of client.workflow.list({ query })) {
-        together.push(info);
-        if (together.length < Math.min(LOOKS_AT_ONCE, limit - listed.length)) continue;
-        listed.push(...(await this.#lookAt(together, look)));
-        together = [];
+        page.push(info);
+        if (page.length < Math.min(READ_AT_ONCE, limit - listed.length)) continue;
+        listed.push(...(await this.#readAll(page, read)));
+        page = [];
         if (listed.length >= limit) return listed;
       }
-      return [...listed, ...(await this.#lookAt(together, look))];
+      return [...listed, ...(await this.#readAll(page, read))];
     } catch (error) {
       throw fromTemporal(error, type, noun);
     }
   }
 
-  async #lookAt<T>(
+  async #readAll<T>(
     infos: readonly WorkflowExecutionInfo[],
-    look: (info: WorkflowExecutionInfo, run: NamedRun) => Promise<T | undefined>,
+    read: (info: WorkflowExecutionInfo, run: NamedRun) => Promise<T | undefined>,
   ): Promise<T[]> {
-    const looks = infos.map(async (info) => {
+    const reads = infos.map(async (info) => {
       const { workflowId, runId } = info;
-      return look(info, await this.named({ workflowId, runId, firstRunId: info.raw.firstRunId || runId }));
+      return read(info, await this.named({ workflowId, runId, firstRunId: info.raw.firstRunId || runId }));
     });
-    return (await Promise.all(looks)).filter((found) => found !== undefined);
+    return (await Promise.all(reads)).filter((found) => found !== undefined);
   }
 }
 

@@ -95,7 +95,7 @@ export function createTimeline(input: TimelineInput): Timeline {
   return {
     owner,
     range,
-    lanes: lanesOf(owner, listed, points, holes).filter((lane) => isSeen(lane, range)),
+    lanes: lanesOf(owner, listed, points, holes).filter((lane) => isInRange(lane, range)),
     points,
     bookmarks: bookmarksOf(points),
     holes,
@@ -195,9 +195,9 @@ function earlier(a: number | undefined, b: number | undefined): number | undefin
   return a === undefined ? b : b === undefined ? a : Math.min(a, b);
 }
 
-function isSeen({ spans, points, leftOut, holes }: Lane, range: TimeRange): boolean {
-  const somethingElse = points.length + leftOut.length > 0;
-  return somethingElse || [...spans, ...holes].some((span) => overlaps(range, span));
+function isInRange({ spans, points, leftOut, holes }: Lane, range: TimeRange): boolean {
+  const hasPoints = points.length + leftOut.length > 0;
+  return hasPoints || [...spans, ...holes].some((span) => overlaps(range, span));
 }
 
 const LETTERS = 26;

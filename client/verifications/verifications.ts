@@ -77,13 +77,13 @@ export class Verifications implements VerificationClient {
   async *follow(id: string, options: FollowOptions = {}): AsyncGenerator<Verification, void> {
     const first = await this.get(id);
     let { progress } = first;
-    const look = async (): Promise<Verification> => {
+    const read = async (): Promise<Verification> => {
       const next = await this.get(first.verificationId);
       // Between two tries the activity reports nothing; what was compared stays compared.
       progress = next.progress ?? progress;
       return next.state !== 'running' || progress === undefined ? next : { ...next, progress };
     };
-    yield* follow(first, look, options);
+    yield* follow(first, read, options);
   }
 
   async cancel(id: string): Promise<void> {

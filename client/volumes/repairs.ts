@@ -63,7 +63,7 @@ export async function rebuild({ ports }: RepairsOptions, input: RebuildOrder): P
 export async function splitterView(options: RepairsOptions, volume: VolumeId): Promise<SplitterVolume> {
   const { volumes } = await splitterWith(options, volume).calls.inventory({ volume });
   const [view] = volumes;
-  if (view === undefined) throw unknown(volume);
+  if (view === undefined) throw noSuchVolume(volume);
   return view;
 }
 
@@ -79,10 +79,10 @@ export function rangesOf({ mismatches, mismatchedRegions }: VerifyReport): reado
 /** Finds the splitter by the estate file, since the replica site may have lost its records. */
 function splitterWith({ ports, estate }: RepairsOptions, volume: VolumeId): SplitterPort {
   const splitter = estate.splitters.find(({ volumes }) => volumes.some(({ id }) => id === volume));
-  if (splitter === undefined) throw unknown(volume);
+  if (splitter === undefined) throw noSuchVolume(volume);
   return splitterOf(ports, splitter.id);
 }
 
-function unknown(volume: VolumeId): MoverError {
+function noSuchVolume(volume: VolumeId): MoverError {
   return new MoverError('VOLUME_NOT_FOUND', `No splitter of the estate has a volume "${volume}".`);
 }

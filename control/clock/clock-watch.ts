@@ -31,8 +31,8 @@ export class ClockWatch {
   readonly #options: ClockWatchOptions;
   /** Expected difference of wall and monotonic time. */
   #offsetMs: number;
-  #lookedAtMs: number;
-  #lookedWallMs: number;
+  #lastMonotonicMs: number;
+  #lastWallMs: number;
   /** Monotonic time since which the two have agreed. */
   #agreesSinceMs: number;
   #doubt: ClockDoubt | undefined;
@@ -41,10 +41,10 @@ export class ClockWatch {
     const { clock, agreesAfterMs = CLOCK_AGREES_AFTER_MS_DEFAULT } = options;
     this.#options = options;
     this.agreesAfterMs = agreesAfterMs;
-    this.#lookedAtMs = clock.monotonicMs();
-    this.#lookedWallMs = clock.wallMs();
-    this.#offsetMs = this.#lookedWallMs - this.#lookedAtMs;
-    this.#agreesSinceMs = this.#lookedAtMs;
+    this.#lastMonotonicMs = clock.monotonicMs();
+    this.#lastWallMs = clock.wallMs();
+    this.#offsetMs = this.#lastWallMs - this.#lastMonotonicMs;
+    this.#agreesSinceMs = this.#lastMonotonicMs;
   }
 
   /** Reads both clocks. The first reading after a jump already detects it. */
@@ -52,12 +52,12 @@ export class ClockWatch {
     const { clock } = this.#options;
     const monotonicMs = clock.monotonicMs();
     const wallMs = clock.wallMs();
-    const driftMs = DRIFT_SHARE * (monotonicMs - this.#lookedAtMs);
+    const driftMs = DRIFT_SHARE * (monotonicMs - this.#lastMonotonicMs);
     const awayMs = wallMs - monotonicMs - this.#offsetMs;
     if (Math.abs(awayMs) > TOLERANCE_MS + driftMs) this.#jumped(awayMs, monotonicMs, wallMs - monotonicMs);
     else this.#offsetMs += Math.max(-driftMs, Math.min(driftMs, awayMs));
-    this.#lookedAtMs = monotonicMs;
-    this.#lookedWallMs = wallMs;
+    this.#lastMonotonicMs = monotonicMs;
+    this.#lastWallMs = wallMs;
     if (this.#doubt !== undefined && monotonicMs - this.#agreesSinceMs >= this.agreesAfterMs) {
       this.#doubt = undefined;
       this.#options.onAgreed?.();
@@ -67,7 +67,7 @@ export class ClockWatch {
 
   /** How long the clocks have agreed at the last reading: in this life and since the last jump. */
   get agreedForMs(): number {
-    return this.#lookedAtMs - this.#agreesSinceMs;
+    return this.#lastMonotonicMs - this.#agreesSinceMs;
   }
 
   /** Whether they have agreed for long enough. */
@@ -76,22 +76,22 @@ export class ClockWatch {
   }
 
   /**
-   * Reports a jump that happened while nobody looked.
+   * Reports a jump that happened between two readings.
    * @param jumpMs the size of the jump
    * @param beforeMs the wall clock before it
    */
   suspect(jumpMs: number, beforeMs: number): void {
     const { process, onJump } = this.#options;
-    this.#agreesSinceMs = this.#lookedAtMs;
+    this.#agreesSinceMs = this.#lastMonotonicMs;
     const jumps = (this.#doubt?.jumps ?? 0) + 1;
     this.#doubt = { process, jumpMs: Math.round(jumpMs), sinceMs: this.#doubt?.sinceMs ?? Math.round(beforeMs), jumps };
     onJump?.(this.#doubt);
   }
 
   #jumped(awayMs: number, monotonicMs: number, offsetMs: number): void {
-    const beforeMs = this.#lookedWallMs;
+    const beforeMs = this.#lastWallMs;
     this.#offsetMs = offsetMs;
-    this.#lookedAtMs = monotonicMs;
+    this.#lastMonotonicMs = monotonicMs;
     this.suspect(awayMs, beforeMs);
   }
 }

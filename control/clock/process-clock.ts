@@ -1,10 +1,10 @@
 // Watches a process's own clock from start to end, and reports in its health and its log.
-import { type ClockDoubt, type ClockView, doubtSentence, shiftWords } from '../../contracts/clock.js';
+import { type ClockDoubt, type ClockView, doubtSentence, shiftText } from '../../contracts/clock.js';
 import { type Clock, type Moment, systemClock } from './clock.js';
 import { ClockWatch } from './clock-watch.js';
 
 /** How often the clocks are compared when nobody reads them, ms. */
-const LOOK_EVERY_MS = 1_000;
+const CHECK_INTERVAL_MS = 1_000;
 
 /** The log methods used for jumps. */
 export interface ClockLog {
@@ -35,7 +35,7 @@ export class ProcessClock {
       onJump: (doubt) => log.warn({ ...doubt }, doubtSentence(doubt)),
       onAgreed: () => log.info({}, 'the wall clock has agreed with monotonic time for long enough: no doubt any more'),
     });
-    this.#timer = setInterval(() => this.watch.read(), LOOK_EVERY_MS);
+    this.#timer = setInterval(() => this.watch.read(), CHECK_INTERVAL_MS);
     this.#timer.unref();
   }
 
@@ -70,6 +70,6 @@ export class ProcessClock {
 
   #sentence(doubt: ClockDoubt): string {
     const leftMs = Math.max(0, this.watch.agreesAfterMs - this.watch.agreedForMs);
-    return `${doubtSentence(doubt)} Times noted since may be wrong; leases, holds and ages go on by monotonic time. Check the time service of the host of ${this.#process}; this note goes once the clock has run evenly for another ${shiftWords(leftMs).slice(1)}.`;
+    return `${doubtSentence(doubt)} Times noted since may be wrong; leases, holds and ages go on by monotonic time. Check the time service of the host of ${this.#process}; this note goes once the clock has run evenly for another ${shiftText(leftMs).slice(1)}.`;
   }
 }

@@ -7,7 +7,7 @@ import type { Guest } from '../guest/guest.js';
 import { type DiskCheck, verifyCut, verifyFinal } from '../guest/verify.js';
 import type { RunningEstate } from '../launch.js';
 import { nbdAddressOf } from '../nbd-address.js';
-import type { Say } from './stages.js';
+import type { Print } from './stages.js';
 
 export interface Proof {
   /** The source compared with the replica, once quiet. */
@@ -21,7 +21,7 @@ export interface Proof {
   readonly problems: readonly string[];
 }
 
-export async function proveMove(estate: RunningEstate, report: MoveReport, guest: Guest, say: Say): Promise<Proof> {
+export async function proveMove(estate: RunningEstate, report: MoveReport, guest: Guest, print: Print): Promise<Proof> {
   const [moved] = report.volumes;
   if (moved === undefined) throw new Error('The report of the move names no volume.');
   const { volume, splitter } = moved;
@@ -30,13 +30,13 @@ export async function proveMove(estate: RunningEstate, report: MoveReport, guest
   const image = (point: string): Export => ({ address: appliance, name: `${volume}@${point}` });
   const { left: leftBookmark, joined: joinedBookmark } = report.bookmarks;
 
-  say('source and replica, byte for byte');
+  print('source and replica, byte for byte');
   const replica = await compareExports(source, image('latest'));
-  say('source and the guest’s memory');
+  print('source and the guest’s memory');
   const written = await verify(source, guest, verifyFinal);
-  say('the "left" bookmark');
+  print('the "left" bookmark');
   const left = await verify(image(leftBookmark.point), guest, verifyCut);
-  say('the "joined" bookmark');
+  print('the "joined" bookmark');
   const joined = await verify(image(joinedBookmark.point), guest, verifyCut);
   return { replica, source: written, left, joined, problems: problemsOf({ replica, source: written, left, joined }) };
 }

@@ -21,7 +21,7 @@ import { waitUntilQuiet } from '../quiet.js';
 import { Supervisor } from '../supervisor.js';
 import { temporalTrouble } from '../temporal/reach.js';
 import { demoEstate } from './demo-estate.js';
-import type { Say, Stage } from './stages.js';
+import type { Print, Stage } from './stages.js';
 import { type Proof, proveMove } from './prove.js';
 
 const VOLUME: VolumeId = volumeIdSchema.parse('vm-1-disk-0');
@@ -37,7 +37,7 @@ const QUIET_MS_MAX = 20_000;
 /** Longest start of Temporal, ms: 0.4 to 2 s measured, more on a busy machine. */
 const TEMPORAL_MS_MAX = 60_000;
 /** Time between two progress lines about the guest, ms. */
-const SAY_INTERVAL_MS = 200;
+const PRINT_INTERVAL_MS = 200;
 
 export interface DemoReport {
   readonly move: MoveReport;
@@ -57,7 +57,7 @@ export interface Demo {
   readonly report: DemoReport;
   readonly estate: RunningEstate;
   /** Restarts processes that end from now on, as the proof is complete. */
-  readonly keep: (say: Say) => void;
+  readonly keep: (print: Print) => void;
   /**
    * Stops everything and removes the demo's folder.
    * @throws Error when something can't be stopped; the rest is stopped
@@ -76,7 +76,7 @@ export async function runDemo(stage: Stage, signal: AbortSignal): Promise<Demo> 
     // A process that dies during the proof makes the demo fail with its reason.
     const died = [estate.failed, failureOf(temporal)];
     const report = await Promise.race([runStages(stage, estate, temporal, cleanup), interrupted, ...died]);
-    return { report, estate, keep: (say) => keep(estate, temporal, cleanup, say), stop: cleanup.run };
+    return { report, estate, keep: (print) => keep(estate, temporal, cleanup, print), stop: cleanup.run };
   } catch (error) {
     await cleanup.afterFailure();
     throw error;
@@ -89,18 +89,18 @@ interface RunningDemo {
 }
 
 async function setUp(stage: Stage, folder: string, cleanup: Cleanup): Promise<RunningDemo> {
-  const temporal = await stage('Start Temporal', async (say) => openTemporal(folder, cleanup, say));
-  const estate = await stage('Start the estate: replica site, 2 appliances, splitter, worker', async (say) =>
-    launchEstate({ estate: await demoEstate(), dataDirectory: folder, temporal: temporal.access, log: say }),
+  const temporal = await stage('Start Temporal', async (print) => openTemporal(folder, cleanup, print));
+  const estate = await stage('Start the estate: replica site, 2 appliances, splitter, worker', async (print) =>
+    launchEstate({ estate: await demoEstate(), dataDirectory: folder, temporal: temporal.access, log: print }),
   );
   cleanup.add(async () => estate.stop());
   return { estate, temporal };
 }
 
 /** Finds or starts Temporal. @throws Error when an existing server or our own can't be reached */
-async function openTemporal(folder: string, cleanup: Cleanup, say: Say): Promise<EstateTemporal> {
+async function openTemporal(folder: string, cleanup: Cleanup, print: Print): Promise<EstateTemporal> {
   const files = { databaseFile: join(folder, 'temporal.db'), logFile: join(folder, 'temporal.log') };
-  const temporal = await planTemporal({ port: 0, uiPort: 0, ...files, say });
+  const temporal = await planTemporal({ port: 0, uiPort: 0, ...files, print });
   if (temporal.kind === 'existing') {
     const trouble = await temporalTrouble(temporal.server.connection);
     if (trouble !== undefined)
@@ -128,8 +128,8 @@ async function failureOf(temporal: EstateTemporal): Promise<never> {
   throw new Error([`The Temporal server ${how}.`, ...lastLines].join('\n  '));
 }
 
-function keep(estate: RunningEstate, temporal: EstateTemporal, cleanup: Cleanup, say: Say): void {
-  const supervisor = new Supervisor({ say });
+function keep(estate: RunningEstate, temporal: EstateTemporal, cleanup: Cleanup, print: Print): void {
+  const supervisor = new Supervisor({ print });
   void supervisor.start([...(temporal.kind === 'own' ? [temporal.server] : []), ...estate.stages.flat()]);
   cleanup.add(async () => supervisor.end());
 }
@@ -153,22 +153,22 @@ async function runStages(
   cleanup.add(async () => guest.abandon());
   const writing = async <T>(work: Promise<T>): Promise<T> => Promise.race([work, guest.failed]);
 
-  await stage(`A guest writes to ${VOLUME}`, async (say) => writing(watchGuest(guest, BEFORE_MS, say)));
+  await stage(`A guest writes to ${VOLUME}`, async (print) => writing(watchGuest(guest, BEFORE_MS, print)));
   guest.phase('during');
-  const move = await stage(`Move ${VOLUME} from cg-gold to ${TARGET} while the guest writes`, async (say) =>
-    writing(moveVolume(client, say)),
+  const move = await stage(`Move ${VOLUME} from cg-gold to ${TARGET} while the guest writes`, async (print) =>
+    writing(moveVolume(client, print)),
   );
   guest.phase('after');
-  await stage('The guest keeps writing, now protected in the new group', async (say) =>
-    writing(watchGuest(guest, AFTER_MS, say)),
+  await stage('The guest keeps writing, now protected in the new group', async (print) =>
+    writing(watchGuest(guest, AFTER_MS, print)),
   );
-  await stage('The guest stops; wait until no write is in flight', async (say) => {
+  await stage('The guest stops; wait until no write is in flight', async (print) => {
     await guest.stop();
-    await waitUntilQuiet(client, { volume: VOLUME, timeoutMs: QUIET_MS_MAX, say });
+    await waitUntilQuiet(client, { volume: VOLUME, timeoutMs: QUIET_MS_MAX, print });
     return guest.log.acknowledged;
   });
-  const proof = await stage('Compare source, replica and bookmarks with what the guest wrote', async (say) =>
-    proveMove(estate, move.report, guest, say),
+  const proof = await stage('Compare source, replica and bookmarks with what the guest wrote', async (print) =>
+    proveMove(estate, move.report, guest, print),
   );
   return {
     move: move.report,
@@ -196,23 +196,23 @@ async function openClient(estate: RunningEstate, temporal: EstateTemporal, clean
   });
 }
 
-async function watchGuest(guest: Guest, forMs: number, say: Say): Promise<number> {
+async function watchGuest(guest: Guest, forMs: number, print: Print): Promise<number> {
   const endAtMs = performance.now() + forMs;
   while (performance.now() < endAtMs) {
-    say(`${guest.log.acknowledged} writes acknowledged`);
-    await delay(Math.min(SAY_INTERVAL_MS, forMs));
+    print(`${guest.log.acknowledged} writes acknowledged`);
+    await delay(Math.min(PRINT_INTERVAL_MS, forMs));
   }
   return guest.log.acknowledged;
 }
 
-async function moveVolume(client: MoverClient, say: Say): Promise<{ report: MoveReport; url: Move['url'] }> {
+async function moveVolume(client: MoverClient, print: Print): Promise<{ report: MoveReport; url: Move['url'] }> {
   const started = await client.moves.start({ volume: VOLUME, to: TARGET, operator: 'demo', reason: 'npm run demo' });
   let move: Move | undefined;
   for await (move of client.moves.follow(started.moveId)) {
     if (move.progress === undefined) continue;
     const { stage, steps } = move.progress;
     const done = steps.map(({ step, startedAtMs, endedAtMs }) => `${step} ${duration(endedAtMs - startedAtMs)}`);
-    say([...done, stage].join(' → '));
+    print([...done, stage].join(' → '));
   }
   const { report, error, state, url } = move ?? (await client.moves.get(started.moveId));
   if (report === undefined) throw error ?? new Error(`The move ended as ${state}.`);

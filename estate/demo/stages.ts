@@ -3,10 +3,10 @@
 import { Listr, PRESET_TIMER } from 'listr2';
 
 /** Takes a line about the current work. */
-export type Say = (line: string) => void;
+export type Print = (line: string) => void;
 
 /** Runs one stage of the demo under a title. */
-export type Stage = <T>(title: string, work: (say: Say) => Promise<T>) => Promise<T>;
+export type Stage = <T>(title: string, work: (print: Print) => Promise<T>) => Promise<T>;
 
 export const silentStage: Stage = async (_title, work) => work(() => undefined);
 

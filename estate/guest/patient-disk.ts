@@ -40,7 +40,7 @@ export class PatientDisk {
    * @throws NbdError when the disk refuses; Error after 60 s
    */
   async write(offset: number, data: Buffer): Promise<void> {
-    const giveUpAtMs = performance.now() + PATIENCE_MS;
+    const deadlineMs = performance.now() + PATIENCE_MS;
     for (;;) {
       const connected = this.#connected();
       try {
@@ -48,7 +48,7 @@ export class PatientDisk {
         return;
       } catch (error) {
         if (this.#closing || !isOutage(error)) throw error;
-        if (performance.now() > giveUpAtMs)
+        if (performance.now() > deadlineMs)
           throw new Error(`The disk has been gone for ${PATIENCE_MS} ms.`, { cause: error });
         // Another write may already have reconnected.
         if (this.#client === connected) this.#client = undefined;
@@ -69,7 +69,7 @@ export class PatientDisk {
   }
 
   async #connect(): Promise<NbdClient> {
-    const giveUpAtMs = performance.now() + PATIENCE_MS;
+    const deadlineMs = performance.now() + PATIENCE_MS;
     for (;;) {
       try {
         const client = await connectNbd(this.#address, this.#exportName);
@@ -78,7 +78,7 @@ export class PatientDisk {
       } catch (error) {
         // An export that never existed is a mistake, not an outage.
         const mistaken = error instanceof NbdRefused && this.#connections === 0;
-        if (this.#closing || mistaken || !isOutage(error) || performance.now() > giveUpAtMs) throw error;
+        if (this.#closing || mistaken || !isOutage(error) || performance.now() > deadlineMs) throw error;
         await delay(RECONNECT_PAUSE_MS);
       }
     }

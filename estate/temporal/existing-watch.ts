@@ -10,7 +10,7 @@ const CHECK_EVERY_MS = 10_000;
 const FAILED_CHECKS = 2;
 
 export interface WatchExistingOptions {
-  readonly say: (line: string) => void;
+  readonly print: (line: string) => void;
   readonly signal: AbortSignal;
   readonly checkEveryMs?: number;
 }
@@ -21,7 +21,7 @@ export interface WatchExistingOptions {
  */
 export async function watchExistingServer(
   { address, connection }: ExistingServer,
-  { say, signal, checkEveryMs = CHECK_EVERY_MS }: WatchExistingOptions,
+  { print, signal, checkEveryMs = CHECK_EVERY_MS }: WatchExistingOptions,
 ): Promise<void> {
   let isReported = false;
   let failedChecks = FAILED_CHECKS - 1;
@@ -30,10 +30,10 @@ export async function watchExistingServer(
     if (signal.aborted) return;
     failedChecks = trouble === undefined ? 0 : failedChecks + 1;
     if (trouble === undefined) {
-      if (isReported) say(`Temporal at ${address} answers again.`);
+      if (isReported) print(`Temporal at ${address} answers again.`);
       isReported = false;
     } else if (!isReported && failedChecks >= FAILED_CHECKS) {
-      say(unreachableText(address, trouble));
+      print(unreachableText(address, trouble));
       isReported = true;
     }
     await delay(checkEveryMs, undefined, { signal }).catch(() => undefined);

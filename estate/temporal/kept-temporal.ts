@@ -39,7 +39,7 @@ export class KeptTemporal implements Supervised {
     this.uiUrl = `http://127.0.0.1:${uiPort}`;
     const state =
       databaseFile === undefined
-        ? 'Running moves are forgotten, and undone when their leases end.'
+        ? 'The records of running moves in Temporal are lost; these moves are aborted when their leases end.'
         : `Moves, batches and schedules are kept in ${databaseFile}; they wait until it runs again. Commands that need Temporal fail until then.`;
     this.meaning = `Guests keep writing, protected. ${state}`;
   }

@@ -70,7 +70,7 @@ export async function startAppliance(
   const paused = new PausedGroups(store);
   const link = new Link();
   const site = new SiteClient({ url: siteUrl, token, link });
-  const members: Members = new Members({ site, log, onLearned: (volume) => tellIfPaused(volume) });
+  const members: Members = new Members({ site, log, onLearned: (volume) => sendPause(volume) });
   const relays: Relays = new Relays({
     siteUrl,
     token,
@@ -80,9 +80,9 @@ export async function startAppliance(
     log,
   });
   /** Tells the splitter of a newly attached volume if the volume's group is paused. */
-  const tellIfPaused = (volume: VolumeId): void => {
+  const sendPause = (volume: VolumeId): void => {
     const owner = members.known.ownerOf(volume);
-    if (owner !== undefined && paused.has(owner.group)) relays.tell('pause', new Set([volume]));
+    if (owner !== undefined && paused.has(owner.group)) relays.send('pause', new Set([volume]));
   };
   // Random instead of a time: after the clock is set back, a round must not reuse the name of an
   // earlier life's round.

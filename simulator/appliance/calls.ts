@@ -127,13 +127,13 @@ function groupCalls({ members, relays, rounds, served, paused, clock }: CallsOpt
     pauseGroup: async ({ group }, { signal }) => {
       served.require(group);
       paused.pause(group, clock.wallMs);
-      relays.tell('pause', members.known.membersOf(group));
+      relays.send('pause', members.known.membersOf(group));
       return describe(group, signal);
     },
     resumeGroup: async ({ group }, { signal }) => {
       served.require(group);
       paused.resume(group);
-      relays.tell('resume', members.known.membersOf(group));
+      relays.send('resume', members.known.membersOf(group));
       return describe(group, signal);
     },
   } satisfies Partial<Calls>;

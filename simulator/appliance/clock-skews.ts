@@ -8,7 +8,7 @@ const PROCESSES_MAX = 10_000;
 /** How long a comparison counts, ms: an older one's process is gone or no longer called. */
 const KEPT_MS = 10 * 60_000;
 
-interface Seen extends ClockSkew {
+interface TimedSkew extends ClockSkew {
   readonly atMs: number;
 }
 
@@ -18,7 +18,7 @@ export type Asked = Readonly<Record<'monotonicMs' | 'wallMs', number>>;
 export class ClockSkews {
   readonly #clock: Pick<ProcessClock, 'now' | 'monotonicMs'>;
   readonly #name: string;
-  readonly #seen = new Map<string, Seen>();
+  readonly #skews = new Map<string, TimedSkew>();
 
   /** @param name the appliance's name in sentences */
   constructor(name: string, clock: Pick<ProcessClock, 'now' | 'monotonicMs'>) {
@@ -41,16 +41,16 @@ export class ClockSkews {
     if (tookMs > CLOCK_SKEW_MS_MAX) return;
     // Computed from the monotonic clock: the appliance's own wall clock may have jumped in between.
     const aheadMs = Math.round(wallMs - (now.wallMs - tookMs / 2));
-    this.#seen.delete(process);
-    this.#seen.set(process, { process, aheadMs, atMs: now.monotonicMs });
-    const [oldest] = this.#seen.keys();
-    if (oldest !== undefined && this.#seen.size > PROCESSES_MAX) this.#seen.delete(oldest);
+    this.#skews.delete(process);
+    this.#skews.set(process, { process, aheadMs, atMs: now.monotonicMs });
+    const [oldest] = this.#skews.keys();
+    if (oldest !== undefined && this.#skews.size > PROCESSES_MAX) this.#skews.delete(oldest);
   }
 
   /** The skew of every process compared within `KEPT_MS`. */
   get all(): ClockSkew[] {
     const sinceMs = this.#clock.monotonicMs - KEPT_MS;
-    return [...this.#seen.values()]
+    return [...this.#skews.values()]
       .filter(({ atMs }) => atMs >= sinceMs)
       .map(({ process, aheadMs }) => ({ process, aheadMs }));
   }

@@ -98,9 +98,9 @@ export class Relay implements LinkUser {
   }
 
   /** Tells the splitter to only mark these volumes' writes (pause), or to send again (resume). */
-  tell(type: 'pause' | 'resume', isMeant: (volume: VolumeId) => boolean): void {
+  send(type: 'pause' | 'resume', concerns: (volume: VolumeId) => boolean): void {
     for (const [handle, { volume, attached }] of this.#handles) {
-      if (attached && isMeant(volume)) this.#downstream.send({ type, handle });
+      if (attached && concerns(volume)) this.#downstream.send({ type, handle });
     }
   }
 

@@ -94,8 +94,8 @@ export class Relays {
     return bytes;
   }
 
-  tell(type: 'pause' | 'resume', volumes: ReadonlySet<VolumeId>): void {
-    for (const relay of this.#relays) relay.tell(type, (volume) => volumes.has(volume));
+  send(type: 'pause' | 'resume', volumes: ReadonlySet<VolumeId>): void {
+    for (const relay of this.#relays) relay.send(type, (volume) => volumes.has(volume));
   }
 
   stop(): void {

@@ -41,7 +41,7 @@ export class EstateFollower {
   get note(): string | undefined {
     return this.#retry === undefined
       ? undefined
-      : 'Changes of the estate file are not in force yet: they could not be stored. The site retries by itself.';
+      : 'The site still uses the old estate file: the changes could not be stored. It tries again by itself; check the disk of its data folder.';
   }
 
   stop(): void {

@@ -5,7 +5,7 @@ import { MoverError } from '../../contracts/errors.js';
 import type { PointId, VolumeId } from '../../contracts/ids.js';
 import { newestPosition, positionIn } from './core/points.js';
 import { aloneBytes, type BurdenLimits, burdenOf } from './image-burden.js';
-import { assertUndamaged } from './damage-words.js';
+import { assertUndamaged } from './damage-text.js';
 import { failureOfJournal } from './journal-failure.js';
 import type { Journals } from './journals.js';
 import type { Image } from './journal/terms/types.js';

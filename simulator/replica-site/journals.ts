@@ -259,7 +259,7 @@ export class Journals implements Lineages {
   #known(volume: VolumeId): VolumeJournal | undefined {
     const journal = this.#journals.get(volume);
     if (journal === undefined && this.hasRecords(volume) && !this.#unusable.has(volume)) {
-      throw new Error(`The journal of volume "${volume}" has not been looked at.`);
+      throw new Error(`The journal of volume "${volume}" has not been checked yet.`);
     }
     return journal;
   }

@@ -10,7 +10,7 @@ import type { ProcessConfig } from '../process/config.js';
 import type { RunningProcess } from '../process/run-process.js';
 import { streamUpgrade } from '../stream/accept.js';
 import { replicaSiteCalls } from './calls/calls.js';
-import { damageNotes } from './damage-words.js';
+import { damageNotes } from './damage-text.js';
 import { EstateFollower } from './estate-follower.js';
 import { Images, type ImageLimits } from './images.js';
 import { IntakeStream } from './intake/intake-stream.js';

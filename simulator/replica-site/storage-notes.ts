@@ -33,9 +33,10 @@ interface Stalled extends Stall {
 
 const MEANINGS: Readonly<Record<StalledPart, string>> = {
   intake:
-    'no new writes are taken in. The splitter keeps them as marks: nothing is lost, and recovery points leave the volume out',
-  distribution: "durable writes wait in the journal, and the newest positions can't be opened as images yet",
-  retention: 'history that no recovery point needs stays, and takes up room',
+    'no new writes are accepted. The splitter keeps them as marks: nothing is lost, and new recovery points leave the volume out',
+  distribution:
+    "durable writes wait in the journal to be applied, and the newest positions can't be opened as images yet",
+  retention: 'history that no recovery point needs is not deleted, and takes room',
 };
 const PARTS = ['intake', 'distribution', 'retention'] as const satisfies readonly StalledPart[];
 
@@ -71,10 +72,10 @@ function notesOfRows({ site, rowsFolder, freeBytes }: StorageNotesOptions): stri
   // There is room again, but no change was tried since.
   if (isFull && free !== undefined && free >= ROWS_ROOM_BYTES_MIN) return [];
   const what = isFull
-    ? `The disk of ${rowsFolder} is full since ${time(sinceMs)}: ${mib(free)} are free, at least ${mib(ROWS_ROOM_BYTES_MIN)} are wanted.`
+    ? `The disk of ${rowsFolder} is full since ${time(sinceMs)}: ${mib(free)} are free, at least ${mib(ROWS_ROOM_BYTES_MIN)} are needed.`
     : `Changes can't be stored in ${rowsFolder} since ${time(sinceMs)}: ${error.message}`;
   return [
-    `${what} No recovery point is closed, and calls that change something are refused; all that was stored is there and can be read. ${whatToDo(isFull)}`,
+    `${what} No recovery point is closed, and calls that change something are refused; everything stored before is safe and can be read. ${whatToDo(isFull)}`,
   ];
 }
 
@@ -85,7 +86,7 @@ function notesOfFull({ volumesFolder, freeBytes }: StorageNotesOptions, full: re
   const wanted = [...waiting.values()].reduce((sum, bytes) => sum + bytes, ROOM_BYTES_MIN);
   const parts = PARTS.flatMap((part) => partOf(part, full));
   return [
-    `The disk of ${volumesFolder} is full since ${time(sinceMs)}: ${mib(freeBytes(volumesFolder))} are free, at least ${mib(wanted)} are wanted. ${parts.join(' ')} ${whatToDo(true)}`,
+    `The disk of ${volumesFolder} is full since ${time(sinceMs)}: ${mib(freeBytes(volumesFolder))} are free, at least ${mib(wanted)} are needed. ${parts.join(' ')} ${whatToDo(true)}`,
   ];
 }
 
@@ -108,10 +109,10 @@ function notesOfFailing(failing: readonly Stalled[]): string[] {
 function notesOfUnusable({ journals }: StorageNotesOptions): string[] {
   return [...journals.unusable].map(([volume, error]) => {
     if (isBeingRebuilt(error))
-      return `${error.message} Its writes are kept as marks at the splitter meanwhile, and its images can't be opened; nothing needs to be done.`;
+      return `${error.message} Until then the splitter keeps its writes as marks, and its images can't be opened. Nothing to do.`;
     return error instanceof Error && isRefusal(error)
       ? `The journal of volume "${volume}" can't be opened: ${error.message}. Its writes are kept as marks at the splitter, and its images can't be opened; nothing is lost. ${whatToDo(isOutOfRoom(error), isReading(error) ? volume : undefined)}`
-      : `The journal of volume "${volume}" can't be used (${error instanceof Error ? error.message : String(error)}): none of its new writes are taken in, and none of its points open. If its disk is sound: volume-mover rebuild ${volume}`;
+      : `The journal of volume "${volume}" can't be used (${error instanceof Error ? error.message : String(error)}): no new writes are accepted, and none of its points open. If its disk is sound: volume-mover rebuild ${volume}`;
   });
 }
 
@@ -129,9 +130,9 @@ function partOf(part: StalledPart, stalled: readonly Stalled[]): string[] {
  * held
  */
 function whatToDo(isFull: boolean, unread?: VolumeId): string {
-  if (isFull) return 'Make room on that disk: the site goes on by itself.';
-  const giveUp = `If what it can't read is lost for good: volume-mover rebuild ${unread} (recovery points that need it are given up)`;
-  return `Look at that disk: the site retries by itself.${unread === undefined ? '' : ` ${giveUp}.`}`;
+  if (isFull) return 'Make room on that disk: the site then goes on by itself.';
+  const giveUp = `If what it can't read is lost for good: volume-mover rebuild ${unread} (recovery points that need it are lost)`;
+  return `Check that disk: the site tries again by itself.${unread === undefined ? '' : ` ${giveUp}.`}`;
 }
 
 function isReading(error: unknown): boolean {

@@ -78,7 +78,7 @@ export function controlCalls(options: ControlCallsOptions): Handlers<typeof spli
       const volume = find(input.volume);
       log.warn(
         { volume: volume.id, decision: input.decision, operator: input.operator },
-        'a person decides about a source',
+        'a decision about a source was received',
       );
       await decisions.decide(volume, input);
       return volume.split.describe();

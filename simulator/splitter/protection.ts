@@ -32,7 +32,7 @@ import { VolumeDevice } from './volume/volume-device.js';
 
 /** Longest time for which an orderly stop waits for receipts, in milliseconds. */
 const DRAIN_MS_MAX = 2_000;
-const DRAIN_LOOK_EVERY_MS = 10;
+const DRAIN_POLL_INTERVAL_MS = 10;
 
 export interface ProtectionOptions {
   readonly id: SplitterId;
@@ -250,6 +250,6 @@ async function drained(volumes: Iterable<ProtectedVolume>): Promise<void> {
       if (split.allConfirmed || !split.connected || split.row.fence !== undefined) waiting.delete(volume);
     }
     if (waiting.size === 0) return;
-    await pause(DRAIN_LOOK_EVERY_MS);
+    await pause(DRAIN_POLL_INTERVAL_MS);
   }
 }

@@ -28,4 +28,4 @@ export const REFUSAL_BYTES_MAX = 64 * 1024;
 /**
  * Time without credit after which either end reports a volume, ms: a busy one may wait for less.
  */
-export const STALL_TOLD_AFTER_MS = 1_000;
+export const STALL_SHOWN_AFTER_MS = 1_000;

@@ -63,13 +63,14 @@ describe('failures', () => {
     await hold.reached;
     testbed.moves.live.faults.fail('seal', corrupt, 1);
     await untilBatch(handle, 'the failure', ({ stage }) => stage === 'stopping');
-    const why = 'The batch is stopping: 1 of 4 moves failed, as many as the failure policy allows.';
+    const why =
+      'The batch is stopping and takes no further requests: 1 of 4 moves failed, which is the limit of the failure policy.';
     const concurrency = { all: 3 };
     for (const update of ['pause', 'resume', 'retryFailed', 'approveCanary'])
       expect(await refusalOf(ask(handle, update)), update).toBe(why);
     expect(await refusalOf(ask(handle, 'setConcurrency', { concurrency }))).toBe(why);
     expect(await refusalOf(ask(handle, 'skipVolume', { volume: 's0v3' }))).toBe(why);
-    expect(await ask(handle, 'abort')).toBe('Aborting: 1 running moves finish.');
+    expect(await ask(handle, 'abort')).toBe('Aborting: no further move starts. Running moves (1) finish.');
     hold.release();
     const report = reportIn(await failureOf(handle));
     expect(report).toMatchObject({ outcome: 'stopped', counts: { moved: 1, failed: 1, waiting: 2 } });

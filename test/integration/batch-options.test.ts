@@ -88,7 +88,7 @@ describe('an input that is not accepted says what is', () => {
       input: {
         moves: Array.from({ length: 1_999 }, (_, i) => ({ volume: `v${i}`.padEnd(64, 'x'), to: 'g'.repeat(64) })),
       },
-      says: 'Name the volumes by "select"',
+      says: 'Select the volumes by "select"',
     },
     { what: 'no volumes', input: {}, says: 'give exactly one of "moves", "select" and "failedOf"' },
     { what: 'a selector of nothing', input: { select: {}, to: 'g1' }, says: 'name at least one of "from"' },
@@ -102,7 +102,7 @@ describe('an input that is not accepted says what is', () => {
       input: { select: { from: 'g1' }, to: 'g9' },
       says: 'no consistency group "g9"',
     },
-    { what: 'an unknown batch', input: { failedOf: 'b@1' }, says: 'knows nothing of batch "b@1"' },
+    { what: 'an unknown batch', input: { failedOf: 'b@1' }, says: 'has no plan of batch "b@1"' },
   ])('$what', async ({ input, says }) => {
     const failure = await failureOf(await startBatch(testbed.moves, input));
     expect(failure.message).toContain(says);

@@ -27,15 +27,17 @@ describe('a canary', () => {
     const hold = testbed.moves.live.faults.hold('open', 'before');
     const handle = await startBatch(testbed.moves, { moves: testbed.listed(THREE), options });
     await hold.reached;
-    expect(await refusalOf(ask(handle, 'approveCanary'))).toContain('The first moves still run');
+    expect(await refusalOf(ask(handle, 'approveCanary'))).toContain(
+      'The canary, the first moves of the batch, still runs',
+    );
     hold.release();
     expect(await untilBatch(handle, 'the wait', ({ stage }) => stage === 'waiting-for-approval')).toMatchObject({
       counts: { moved: 1, running: 0, waiting: 2 },
     });
     const others = testbed.moves.live.faults.hold('open', 'before');
-    expect(await ask(handle, 'approveCanary')).toBe('Approved: 2 moves wait for their turn.');
+    expect(await ask(handle, 'approveCanary')).toBe('Approved. Moves waiting to start: 2.');
     await others.reached;
-    expect(await refusalOf(ask(handle, 'approveCanary'))).toBe('The first moves were approved already.');
+    expect(await refusalOf(ask(handle, 'approveCanary'))).toBe('The canary was approved already.');
     others.release();
     expect((await handle.result()).counts).toMatchObject({ moved: 3 });
   });
@@ -59,7 +61,7 @@ describe('a canary', () => {
       'the wait',
       ({ stage, counts }) => stage === 'waiting-for-approval' && counts.failed === 1,
     );
-    expect(await ask(handle, 'retryFailed')).toBe('1 failed moves get another turn.');
+    expect(await ask(handle, 'retryFailed')).toBe('Failed moves queued again: 1.');
     await untilBatch(handle, 'the wait', ({ stage, counts }) => stage === 'waiting-for-approval' && counts.moved === 1);
     expect((await progressOf(handle)).counts).toMatchObject({ failed: 0, running: 0, waiting: 2 });
     await ask(handle, 'approveCanary');
@@ -83,20 +85,22 @@ describe('updates', () => {
       options: { concurrency: { all: 1 } },
     });
     await hold.reached;
-    expect(await refusalOf(ask(handle, 'resume'))).toBe('The batch is not paused; there is nothing to resume.');
+    expect(await refusalOf(ask(handle, 'resume'))).toBe('The batch is not paused, so it cannot be resumed.');
     expect(await refusalOf(ask(handle, 'retryFailed'))).toContain('No move of the batch has failed');
     expect(await refusalOf(ask(handle, 'approveCanary'))).toContain('The batch has no canary');
     expect(await refusalOf(ask(handle, 'skipVolume', { volume: 's0v0' }))).toContain('is being moved now');
     expect(await refusalOf(ask(handle, 'skipVolume', { volume: 's0v5' }))).toContain('has no move of volume "s0v5"');
     expect(await refusalOf(ask(handle, 'pause', { operator: '' }))).toContain('operator');
     expect(await refusalOf(ask(handle, 'setConcurrency', { concurrency: { all: 0 } }))).toContain('concurrency.all');
-    expect(await ask(handle, 'pause')).toBe('Paused: 1 moves run and finish, 3 wait.');
+    expect(await ask(handle, 'pause')).toBe(
+      'Paused: no further move starts. Running moves (1) finish, the others (3) wait. To go on: resume.',
+    );
     expect(await refusalOf(ask(handle, 'pause'))).toBe('The batch is paused already.');
-    expect(await ask(handle, 'skipVolume', { volume: 's0v2' })).toContain('will be left out');
+    expect(await ask(handle, 'skipVolume', { volume: 's0v2' })).toBe('The batch will skip the move of s0v2.');
     hold.release();
     await untilCounts(handle, ({ moved, running }) => moved === 1 && running === 0);
     expect(await progressOf(handle)).toMatchObject({ stage: 'paused', lastRequest: 'skipVolume by ann: a test' });
-    expect(await refusalOf(ask(handle, 'skipVolume', { volume: 's0v0' }))).toContain('is over');
+    expect(await refusalOf(ask(handle, 'skipVolume', { volume: 's0v0' }))).toContain('has ended already');
     const second = testbed.moves.live.faults.hold('open', 'before');
     await ask(handle, 'setConcurrency', { concurrency: { all: 2 } });
     await ask(handle, 'resume');
@@ -115,7 +119,7 @@ describe('updates', () => {
     });
     await hold.reached;
     expect((await progressOf(handle)).failures).toMatchObject([{ volumes: ['s0v0'], code: 'CORRUPT' }]);
-    expect(await ask(handle, 'retryFailed')).toBe('1 failed moves get another turn.');
+    expect(await ask(handle, 'retryFailed')).toBe('Failed moves queued again: 1.');
     expect((await progressOf(handle)).counts).toMatchObject({ failed: 0, waiting: 2, running: 1 });
     hold.release();
     const last = testbed.moves.live.faults.hold('bookmark', 'before');
@@ -123,7 +127,7 @@ describe('updates', () => {
     const { longest } = await progressOf(handle);
     expect(longest).toMatchObject([{ volumes: ['s0v0'] }]);
     expect(await ask(handle, 'abort', { running: 'roll-back' })).toBe(
-      'Aborting: 1 running moves roll back unless they are committed.',
+      'Aborting: no further move starts. Running moves (1) roll back unless they are committed.',
     );
     expect(await handle.result()).toMatchObject({
       outcome: 'incomplete',
@@ -161,7 +165,7 @@ describe('updates', () => {
     const moves = testbed.listed(THREE);
     const handle = await startBatch(testbed.moves, { moves, options: { concurrency: { all: 1 } } });
     await hold.reached;
-    expect(await ask(handle, 'abort')).toBe('Aborting: 1 running moves finish.');
+    expect(await ask(handle, 'abort')).toBe('Aborting: no further move starts. Running moves (1) finish.');
     expect(await progressOf(handle)).toMatchObject({ stage: 'stopping', counts: { running: 1, waiting: 2 } });
     hold.release();
     const report = await handle.result();
@@ -176,7 +180,7 @@ describe('updates', () => {
     });
     await again.reached;
     await ask(second, 'abort');
-    expect(await ask(second, 'abort', { running: 'roll-back' })).toContain('1 running moves roll back');
+    expect(await ask(second, 'abort', { running: 'roll-back' })).toContain('Running moves (1) roll back');
     expect(await refusalOf(ask(second, 'abort'))).toContain('its running moves roll back');
     again.release();
     expect(await second.result()).toMatchObject({ outcome: 'incomplete', counts: { cancelled: 1, waiting: 2 } });

@@ -43,12 +43,12 @@ let firstId = '';
 
 test('a dry run changes nothing, is waited for, and is refused when something could not be moved', async () => {
   const { exitCode, stdout } = await batch('start --from cg-gold --to cg-silver --dry-run');
-  expect(stdout).toContain('Nothing was changed. 4 of 4 moves could be made now');
+  expect(stdout).toContain('nothing was changed: 4 of 4 moves could be made now');
   expect(exitCode).toBe(EXIT.ok);
   const hopeless = await batch('start --volumes a,no-such --to cg-silver --dry-run');
   expect(hopeless.exitCode).toBe(EXIT.refused);
   expect(hopeless.stdout).toContain('VOLUME_NOT_FOUND');
-  expect(await groupsOf('a')).toEqual(['cg-gold']);
+  expect(await testbed.groupsOf('a')).toEqual(['cg-gold']);
 });
 
 test('a batch is followed in lines to its end, and its status says the same afterwards', async () => {
@@ -57,9 +57,9 @@ test('a batch is followed in lines to its end, and its status says the same afte
   expect(exitCode).toBe(EXIT.ok);
   const moved = await batch('start --volumes a,b --to cg-silver --id first --reason tiers --concurrency 2 --wait');
   expect(moved.stdout).toMatch(/^Batch first@/m);
-  expect(moved.stdout).toContain('Every move was tried: 2 of 2 moved.');
+  expect(moved.stdout).toContain('Every move of the batch has ended: 2 of 2 moved.');
   expect(moved.exitCode).toBe(EXIT.ok);
-  expect(await groupsOf('a', 'b')).toEqual(['cg-silver', 'cg-silver']);
+  expect(await testbed.groupsOf('a', 'b')).toEqual(['cg-silver', 'cg-silver']);
   const status = await batch('status first');
   expect(status.stdout).toMatch(/^Batch first@\S+: complete$/m);
   expect(status.stdout).toContain('because tiers');
@@ -106,24 +106,28 @@ test(
 
     const resumed = await batch('resume steered');
     expect(resumed).toMatchObject({ exitCode: EXIT.refused, stdout: '' });
-    expect(resumed.stderr).toContain('The batch is not paused; there is nothing to resume. (BATCH_REQUEST_REFUSED)');
+    expect(resumed.stderr).toContain('The batch is not paused, so it cannot be resumed. (BATCH_REQUEST_REFUSED)');
     expect((await batch('retry-failed steered')).stderr).toContain('No move of the batch has failed');
     expect((await batch('set-concurrency steered')).exitCode).toBe(EXIT.usage);
-    expect((await batch('pause steered --reason lunch')).stdout).toContain('Paused: 0 moves run and finish, 2 wait.');
+    expect((await batch('pause steered --reason lunch')).stdout).toContain(
+      'Paused: no further move starts. Running moves (0) finish, the others (2) wait.',
+    );
     expect((await batch('pause steered')).exitCode).toBe(EXIT.refused);
-    expect((await batch('set-concurrency steered 3 --per-group 1')).stdout).toContain('at most 3 moves run at once');
-    expect((await batch('skip steered e')).stdout).toContain('will be left out');
+    expect((await batch('set-concurrency steered 3 --per-group 1')).stdout).toContain(
+      'at most 3 moves run at the same time',
+    );
+    expect((await batch('skip steered e')).stdout).toContain('will skip the move of e');
     expect((await batch('skip steered f')).stderr).toContain('has no move of volume "f"');
     expect((await batch('status steered')).stdout).toMatch(/limits +3 at once, 1 out of a group, 1 into a group/);
     expect((await batch('resume steered --operator bob --reason back')).exitCode).toBe(EXIT.ok);
     await interruptedWatch('steered');
-    expect((await batch('approve steered')).stdout).toContain('Approved: ');
+    expect((await batch('approve steered')).stdout).toContain('Approved. ');
     const watched = await batch('watch steered');
     expect(watched.stdout).toContain('2 of 3 moved, 1 skipped');
     expect(watched.exitCode).toBe(EXIT.ok);
     const late = await batch('pause steered');
     expect(late.exitCode).toBe(EXIT.refused);
-    expect(late.stderr).toContain('has ended; nothing about it can be changed any more');
+    expect(late.stderr).toContain('has ended and cannot be changed');
     expect((await batch('retry-failed steered')).exitCode).toBe(EXIT.refused);
   },
   LONG_TEST_MS,
@@ -157,10 +161,10 @@ test(
 
     await moveByHand('a', 'cg-gold');
     const retried = await batch('retry-failed failing --id second-try --wait');
-    expect(retried.stdout).toContain('The batch had ended: its one failed move go');
+    expect(retried.stdout).toContain('The batch has ended. A new batch retries its one failed move: ');
     expect(retried.stdout).toContain('1 of 1 moved');
     expect(retried.exitCode).toBe(EXIT.ok);
-    expect(await groupsOf('b')).toEqual(['cg-small']);
+    expect(await testbed.groupsOf('b')).toEqual(['cg-small']);
     await untilTrue('the new batch in the list', BATCH_MS_MAX, async () => {
       const { stdout } = await batch('list --outcome complete --limit 5');
       return /^second-try@\S+ +complete .* 1 of 1 /m.test(stdout);
@@ -185,7 +189,7 @@ test(
     await forgetWorkflow(estate.temporal, firstId);
     const status = await batch(`status ${firstId}`);
     expect(status.exitCode).toBe(EXIT.ok);
-    expect(status.stdout).toContain('Every move was tried: 2 of 2 moved.');
+    expect(status.stdout).toContain('Every move of the batch has ended: 2 of 2 moved.');
     expect(await batch(`report ${firstId} --format csv`)).toEqual(before);
   },
   FORGETTING_TEST_MS,
@@ -207,11 +211,6 @@ test('what is no batch is not found, and a batch that cannot be planned has its 
     'The id of the batch is too long',
   );
 });
-
-async function groupsOf(...volumes: readonly string[]): Promise<(string | undefined)[]> {
-  const listed = await estate.client.volumes.list();
-  return volumes.map((volume) => listed.find((candidate) => candidate.volume === volume)?.group);
-}
 
 async function moveByHand(volume: string, to: string): Promise<void> {
   await estate.move({ volume: volumeIdSchema.parse(volume), to: groupIdSchema.parse(to) });

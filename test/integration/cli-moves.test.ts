@@ -17,7 +17,11 @@ import { nbdAddressOf } from '../../estate/nbd-address.js';
 import type { Chunk } from '../../nbd/read-ahead.js';
 import { type Ran, runCommand } from '../support/cli.js';
 import { FORGETTING_TEST_MS, forgetWorkflow } from '../support/forget-workflow.js';
+import { untilTrue } from '../support/until.js';
 import { type EstateFixture, startEstate } from './estate-fixture.js';
+
+/** Temporal's lists lag behind its workflows. */
+const WAIT_MS = 30_000;
 
 let fixture: EstateFixture;
 let client: MoverClient;
@@ -92,7 +96,7 @@ test.each([
 test('a label that can not be read is refused in words', async () => {
   const { exitCode, stderr } = await cli('volumes', '--label', 'shop');
   expect(exitCode).toBe(EXIT.usage);
-  expect(stderr).toContain('"shop" is no label: give name=value');
+  expect(stderr).toContain('"shop" is not a label: give name=value');
 });
 
 test('a plan without reasons against it ends with 0, one with reasons lists them all and ends with 3', async () => {
@@ -164,6 +168,25 @@ test('the report of a move that was cancelled says so', async () => {
   expect(exitCode).toBe(EXIT.ok);
   expect(stdout).toContain(`Move ${cancelledId}: cancelled`);
   expect(stdout).toContain('vm-1-disk-1: ');
+});
+
+test('moves are listed with their volumes and groups, and by outcome', async () => {
+  await untilTrue('both ends are listed', WAIT_MS, async () => {
+    const { stdout } = await cli('moves');
+    return [moveId, cancelledId].every((id) => new RegExp(`^${id} +(moved|cancelled) `, 'm').test(stdout));
+  });
+  const listed = await cli('moves', '--outcome', 'cancelled');
+  expect(listed.exitCode).toBe(EXIT.ok);
+  expect(listed.stdout).toMatch(new RegExp(`^${cancelledId} +cancelled .* vm-1-disk-1 +(cg-gold|-) +cg-silver$`, 'm'));
+  expect(listed.stdout).not.toContain(moveId);
+  expect((await cli('moves', '--running')).stdout).toBe('No such moves.\n');
+  const { answer } = await json(
+    z.object({ moves: z.array(z.object({ moveId: z.string() })) }),
+    'moves',
+    '--limit',
+    '1',
+  );
+  expect(answer.moves).toHaveLength(1);
 });
 
 test(

@@ -63,6 +63,37 @@ test('a volume under its guest’s writes is found to be the same, and the verdi
   expect(stdout).toMatch(/^ {2}regions 0 to 127 as of \d{4}-/m);
 });
 
+test('verifications are listed, shown and cancelled', async () => {
+  const { verificationId } = await client.verifications.start({ volume: QUIET, bytesPerSecond: 1024 * 1024 });
+  await untilTrue('it is listed as running', WAIT_MS, async () =>
+    (await cli('verification', 'list', '--running')).stdout.includes(verificationId),
+  );
+  const running = await cli('verification', 'status', verificationId);
+  expect(running.exitCode).toBe(EXIT.ok);
+  expect(running.stdout).toContain(`Verification ${verificationId}: running`);
+  const cancelled = await cli('verification', 'cancel', verificationId);
+  expect(cancelled.exitCode).toBe(EXIT.ok);
+  expect(cancelled.stdout).toContain(`Verification ${verificationId} is being cancelled.`);
+  await lastOf(client.verifications.follow(verificationId));
+  const status = await cli('verification', 'status', verificationId);
+  expect(status.exitCode).toBe(EXIT.failed);
+  expect(status.stdout).toContain('was cancelled; it has no result');
+  await untilTrue('its outcome is listed', WAIT_MS, async () =>
+    (await cli('verification', 'list', '--outcome', 'cancelled')).stdout.includes(verificationId),
+  );
+  const listedSchema = z.object({ verifications: z.array(z.object({ volume: z.string(), state: z.string() })) });
+  const listed = listedSchema.parse(JSON.parse((await cli('verification', 'list', '--json')).stdout));
+  expect(listed.verifications).toContainEqual({ volume: QUIET, state: 'cancelled' });
+  expect(listed.verifications).toContainEqual({ volume: BUSY, state: 'same' });
+});
+
+test('a verification that does not exist is named, with what to type', async () => {
+  const { exitCode, stderr } = await cli('verification', 'status', 'no-such-verification');
+  expect(exitCode).toBe(EXIT.notFound);
+  expect(stderr).toContain('VERIFICATION_NOT_FOUND');
+  expect(stderr).toContain('volume-mover verification list');
+});
+
 test('a verification is not disturbed by a move of its volume, nor by its worker being killed, and goes on at the same point', async () => {
   // Eight megabytes at one a second: both come in between.
   const started = await client.verifications.start({ volume: BUSY, bytesPerSecond: 1024 * 1024 });
@@ -98,7 +129,7 @@ test('a bit that flipped at the source: the range is named, the replica is as it
   const answer = answerSchema.parse(JSON.parse(stdout));
   expect(answer).toMatchObject({ state: 'different', error: { code: 'VERIFY_MISMATCH' } });
   expect(answer.report.mismatches).toEqual([{ offset: at, length: VERIFY_REGION_BYTES, fault: 'differs' }]);
-  expect(answer.error?.detail).toContain('the source, or the way from it, is at fault');
+  expect(answer.error?.detail).toContain('the fault is in the source or in the transfer');
 });
 
 test('what a verification found is sent again, and nothing else; after that both are the same', async () => {
@@ -119,7 +150,7 @@ test('a bit that flipped in the replica too: both ranges, each with the side at 
   const { exitCode, stdout } = await cli('verify', QUIET, '--rate', '50');
   expect(exitCode).toBe(EXIT.failed);
   expect(stdout).toMatch(/differ in 2 of 128 regions/);
-  expect(stdout).toMatch(/^589824 +64 KiB +differs; the replica is as it was written$/m);
+  expect(stdout).toMatch(/^589824 +64 KiB +differs; the checksums of the replica hold$/m);
   expect(stdout).toMatch(/^1310720 +64 KiB +the replica fails its own checksum$/m);
   // Damage puts the whole volume in doubt, so that what differs without damage is sent too.
   await untilTrue(
@@ -135,7 +166,7 @@ test('a move whose verification finds a mismatch fails loudly, and says that the
   const { exitCode, stderr } = await cli('move', QUIET, '--to', 'cg-silver', '--verify');
   expect(exitCode).toBe(EXIT.failed);
   expect(stderr).toContain('VERIFY_MISMATCH');
-  expect(stderr).toContain('The move itself is done and committed: group "cg-silver" owns "vm-1-disk-1".');
+  expect(stderr).toContain('The move is done: group "cg-silver" owns "vm-1-disk-1".');
   expect(stderr).toContain('bytes 589824 to 655359');
   expect((await cli('volumes')).stdout).toMatch(/^vm-1-disk-1 .* cg-silver +2 /m);
 });

@@ -80,7 +80,7 @@ test('a port that is taken is named with who wants it, and nothing is started', 
   if (appliance === undefined) throw new Error('The estate has an appliance.');
   appliance.nbd.port = port;
   const launching = launchEstate({ estate, dataDirectory: fixture.folder, log: () => undefined });
-  await expect(launching).rejects.toThrow(`port ${port} is taken: appliance appliance-1 for NBD wants it`);
+  await expect(launching).rejects.toThrow(`port ${port} is taken, and it is needed by appliance appliance-1 for NBD`);
   other.close();
 });
 

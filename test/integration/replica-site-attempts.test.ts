@@ -14,6 +14,7 @@ import {
   V2,
   V3,
   S2,
+  volumeOf,
 } from './replica-site-fixture.js';
 import { block, TestSplitter } from './test-splitter.js';
 
@@ -37,13 +38,6 @@ const cut = (n: number, volume = V1, session = 1) => ({ volume, session, n });
 
 async function drained(site: RunningSite, n: number, cuts: ReturnType<typeof cut>[]): Promise<void> {
   await until(async () => (await site.control.drain({ attempt: attemptRef(n), cuts })).drained, 'drained');
-}
-
-async function volumeOf(site: RunningSite, volume = V1) {
-  const { volumes } = await site.control.volumes({ volume });
-  const [row] = volumes;
-  if (row === undefined) throw new Error('no such volume');
-  return row;
 }
 
 test('a move from open to join changes the owner once, and each step answers the same again', async () => {

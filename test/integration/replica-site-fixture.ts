@@ -1,25 +1,25 @@
 // Starts replica sites and appliances on free ports, in this process or as processes of their own
 // that can be killed.
-import { type ChildProcess, spawn } from 'node:child_process';
+import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { createInterface } from 'node:readline';
 import { setTimeout as pause } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { pino } from 'pino';
 import { applianceApi } from '../../contracts/appliance-api.js';
 import { type Estate, type EstateInput, estateSchema } from '../../contracts/estate.js';
 import { groupIdSchema, moveIdSchema, splitterIdSchema, type VolumeId, volumeIdSchema } from '../../contracts/ids.js';
-import { replicaSiteApi } from '../../contracts/replica-site-api.js';
+import { replicaSiteApi, type SiteVolume } from '../../contracts/replica-site-api.js';
 import type { RetentionPolicy } from '../../contracts/retention.js';
 import type { Calls } from '../../contracts/route.js';
 import { createApiClient } from '../../control/client.js';
+import { freePort } from '../../estate/temporal/free-port.js';
 import { type ApplianceLimits, startAppliance } from '../../simulator/appliance/appliance.js';
 import { readyLineSchema } from '../../simulator/process/ready-line.js';
 import { startReplicaSite, type ReplicaSiteLimits } from '../../simulator/replica-site/replica-site.js';
+import { firstLine } from '../support/first-line.js';
 
 const MIB = 1024 * 1024;
 export const SIZE_BYTES = MIB;
@@ -198,25 +198,6 @@ function callableOnce(stop: () => Promise<void>): () => Promise<void> {
   return async () => (stopping ??= stop());
 }
 
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const address = server.address();
-  server.close();
-  await once(server, 'close');
-  if (address === null || typeof address === 'string') throw new Error('no port');
-  return address.port;
-}
-
-async function firstLine(child: ChildProcess): Promise<string> {
-  if (child.stdout === null) throw new Error('no stdout');
-  const lines = createInterface({ input: child.stdout });
-  const ended = once(lines, 'close').then(() => Promise.reject(new Error('the process ended before it was ready')));
-  ended.catch(() => undefined);
-  const [line] = (await Promise.race([once(lines, 'line'), ended])) as [string];
-  return line;
-}
-
 /** @throws Error after a while in which the condition never held. */
 export async function until(condition: () => boolean | Promise<boolean>, what: string): Promise<void> {
   const endMs = Date.now() + PATIENCE_MS;
@@ -225,6 +206,14 @@ export async function until(condition: () => boolean | Promise<boolean>, what: s
     await pause(5);
   }
   throw new Error(`it never came to this: ${what}`);
+}
+
+/** What the replica site says of a volume. */
+export async function volumeOf(site: Pick<RunningSite, 'control'>, volume = V1): Promise<SiteVolume> {
+  const { volumes } = await site.control.volumes({ volume });
+  const [found] = volumes;
+  if (found === undefined) throw new Error(`no volume ${volume}`);
+  return found;
 }
 
 /** What a call that is to be refused is refused with. */

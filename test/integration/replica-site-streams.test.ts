@@ -14,6 +14,7 @@ import {
   V1,
   V2,
   V3,
+  volumeOf,
 } from './replica-site-fixture.js';
 import { block, TestSplitter, VolumeModel } from './test-splitter.js';
 
@@ -26,13 +27,6 @@ beforeEach(() => {
   world = new SiteWorld();
 });
 afterEach(async () => world.stop());
-
-async function volumeOf(site: RunningSite, volume = V1) {
-  const { volumes } = await site.control.volumes({ volume });
-  const [row] = volumes;
-  if (row === undefined) throw new Error('no such volume');
-  return row;
-}
 
 async function readImage(site: RunningSite, image: string, offset = 0, length = SIZE_BYTES): Promise<Buffer> {
   const response = await fetch(`${site.url}${IMAGE_READ_PATH}?image=${image}&offset=${offset}&length=${length}`);
@@ -294,7 +288,7 @@ test('a volume whose distribution stands still is granted no more than its limit
   await until(async () => {
     for (; splitter.mayWrite(1); n += 1) splitter.write(1, n + 1, 0, block(n, 64 * KIB));
     const { notes } = await site.control.health({});
-    return notes.some((note) => note.includes(`volume "${V1}" has been taken in since`));
+    return notes.some((note) => note.includes(`volume "${V1}" has been accepted since`));
   }, 'health names the volume');
   await splitter.confirmed(1, n);
   expect((await volumeOf(site)).undistributedBytes).toBeLessThanOrEqual(UNAPPLIED_BYTES_MAX + 65 * KIB);

@@ -41,7 +41,7 @@ async function trigger(): Promise<Ran> {
   return cli('schedule', 'trigger', name);
 }
 
-const waits = { exitCode: EXIT.ok, stdout: expect.stringContaining('begins when what runs now has ended') as string };
+const waits = { exitCode: EXIT.ok, stdout: expect.stringContaining('starts when the running one has ended') as string };
 
 /** Ends the newest run, without a failure. */
 async function endNewest(): Promise<void> {

@@ -34,7 +34,7 @@ test('a volume without credit waits alone, is named with since when and why, and
   const { connected, notes } = await describe(splitter, V1);
   expect(connected).toBe(true);
   expect(notes).toEqual([
-    expect.stringMatching(/takes nothing more of volume "v1" since \d{4}-.*: it did not say why/),
+    expect.stringMatching(/has accepted no write of volume "v1" since \d{4}-.*: it gave no reason/),
   ]);
   expect((await splitter.control.health({})).status).toBe('degraded');
   expect(world.site.records(V1)).toEqual([]);

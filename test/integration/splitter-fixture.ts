@@ -5,7 +5,6 @@ import { once } from 'node:events';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { createInterface } from 'node:readline';
 import { setTimeout as pause } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { pino } from 'pino';
@@ -28,6 +27,7 @@ import type { NbdClient } from '../../nbd/nbd-client.js';
 import { readyLineSchema } from '../../simulator/process/ready-line.js';
 import { DEFAULT_SPLITTER_LIMITS, type SplitterLimits } from '../../simulator/splitter/limits.js';
 import { startSplitter } from '../../simulator/splitter/splitter.js';
+import { firstLine } from '../support/first-line.js';
 import { FakeAppliance, FakeSite } from './splitter-fake-site.js';
 
 export const MIB = 1024 * 1024;
@@ -207,15 +207,6 @@ export class SplitterWorld {
       },
     };
   }
-}
-
-async function firstLine(child: ChildProcess): Promise<string> {
-  if (child.stdout === null) throw new Error('no stdout');
-  const lines = createInterface({ input: child.stdout });
-  const ended = once(lines, 'close').then(() => Promise.reject(new Error('the process ended before it was ready')));
-  const [line] = (await Promise.race([once(lines, 'line'), ended])) as [string];
-  ended.catch(() => undefined);
-  return line;
 }
 
 /** @throws Error after 10 s in which the condition never held. */

@@ -52,14 +52,14 @@ test('a move goes through while another volume on the same stream stalls, which 
   const { stdout } = await runCommand({ VOLUME_MOVER_ESTATE: estateFile }, ['volumes']);
   expect(stdout).toMatch(new RegExp(`${STALLED} .*, stalled`));
   expect((await site.health({})).notes).toContainEqual(
-    expect.stringContaining(`of volume "${STALLED}" has been taken in`),
+    expect.stringContaining(`No write of volume "${STALLED}" has been accepted`),
   );
 
   const late = await client.moves.start({ volume: STALLED, to: 'cg-silver', options: { lagWaitMs: 100 } });
   const refused = await until('the refusal', PATIENCE_MS, async () => (await client.moves.get(late.moveId)).error);
   expect(refused).toMatchObject({
     code: 'LAG_TOO_LARGE',
-    message: expect.stringContaining(`${STALLED} is stalled: the replica site takes nothing more of it`) as string,
+    message: expect.stringContaining(`${STALLED} is stalled: the replica site accepts no writes of it`) as string,
   });
 
   const { moveId } = await client.moves.start({ volume: MOVED, to: 'cg-silver' });

@@ -44,7 +44,7 @@ beforeEach(async () => {
   said = [];
   folder = await mkdtemp(join(tmpdir(), 'supervised-'));
   estate = await prepareEstate({ estate: smallEstate(), dataDirectory: folder, log: () => undefined });
-  supervisor = new Supervisor({ say: (line) => void said.push(line), limits: LIMITS });
+  supervisor = new Supervisor({ print: (line) => void said.push(line), limits: LIMITS });
 });
 afterEach(async () => {
   supervisor.end();
@@ -120,7 +120,7 @@ test(
   'splitters start and serve although the replica site hangs at its start',
   async () => {
     const limits = { ...LIMITS, stageMsMax: 500 };
-    supervisor = new Supervisor({ say: (line) => void said.push(line), limits });
+    supervisor = new Supervisor({ print: (line) => void said.push(line), limits });
     const starting = startAll();
     await untilTrue('the begin of the replica site', WAIT_MS_MAX, async () => {
       return estate.process(REPLICA_SITE_ID).pid !== undefined;
@@ -151,7 +151,7 @@ test(
   'a process that hangs is ended and started again',
   async () => {
     const limits = { ...LIMITS, failedChecksMax: 2 };
-    supervisor = new Supervisor({ say: (line) => void said.push(line), limits });
+    supervisor = new Supervisor({ print: (line) => void said.push(line), limits });
     await startAll();
     const appliance = estate.process('appliance-2');
     const { pid } = appliance;
@@ -207,7 +207,7 @@ test(
     const { address } = temporal;
     const watched = watchExistingServer(
       { address, namespace: 'default', connection: { address } },
-      { say: (line) => void said.push(line), signal: over.signal, checkEveryMs: 50 },
+      { print: (line) => void said.push(line), signal: over.signal, checkEveryMs: 50 },
     );
     try {
       await temporal.kill();

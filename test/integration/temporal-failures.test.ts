@@ -1,25 +1,15 @@
 // What a move does on the real Temporal server when a step fails: tries again, rolls back, or goes
 // forward, and says so.
-import { ApplicationFailure, WorkflowFailedError } from '@temporalio/client';
 import { afterEach, describe, expect, test } from 'vitest';
 import { ERRORS, MoverError, problemSchema, type ErrorCode } from '../../contracts/errors.js';
 import { MOVE_STEPS, moveProgressSchema } from '../../contracts/move.js';
 import type { AppliancePort, SplitterPort } from '../../control/ports.js';
-import { activitiesOf, failedTasksOf, Moves, runsOf, summariesOf, type MoveHandle } from './support/moves.js';
+import { activitiesOf, failedTasksOf, failureOf, Moves, runsOf, summariesOf } from './support/moves.js';
 
 let moves: Moves;
 afterEach(async () => moves.stop());
 
 const UNREACHABLE = new MoverError('UNREACHABLE', 'The line is dead.');
-
-async function failureOf(handle: MoveHandle): Promise<ApplicationFailure> {
-  const error: unknown = await handle.result().then(
-    () => new Error('the move did not fail'),
-    (failure: unknown) => failure,
-  );
-  if (error instanceof WorkflowFailedError && error.cause instanceof ApplicationFailure) return error.cause;
-  throw error;
-}
 
 interface Failing {
   readonly step: string;

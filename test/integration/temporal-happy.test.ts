@@ -52,7 +52,7 @@ test('progress can be queried during a move and after it', async () => {
   const metadata = await handle.query(workflowMetadataQuery);
   expect(metadata.currentDetails).toContain('Stage **done**, attempt 1, verdict **COMMITTED**');
   expect(metadata.definition?.queryDefinitions?.find(({ name }) => name === 'progress')?.description).toContain(
-    'Where the move is',
+    'State of the move',
   );
 });
 

@@ -1,22 +1,15 @@
 // What people start workflows with by mistake is refused at once, in words that help; no workflow
 // task ever fails over it.
-import { ApplicationFailure, WorkflowFailedError } from '@temporalio/client';
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import * as workflows from '../../workflows/index.js';
-import { activitiesOf, failedTasksOf, Moves, type MoveHandle } from './support/moves.js';
+import { activitiesOf, failedTasksOf, failureOf, Moves, type MoveHandle } from './support/moves.js';
 
 let moves: Moves;
 beforeAll(async () => {
   moves = await Moves.start();
 });
 afterAll(async () => moves.stop());
-
-async function failureOf(handle: MoveHandle): Promise<ApplicationFailure> {
-  const error: unknown = await handle.result().catch((failure: unknown) => failure);
-  if (error instanceof WorkflowFailedError && error.cause instanceof ApplicationFailure) return error.cause;
-  throw error;
-}
 
 const good = { volume: 's0v0', to: 'g2' };
 const EXAMPLE = '{"volume":"vm-17-disk-0","to":"cg-silver"}';
@@ -115,7 +108,7 @@ describe('a workflow type that does not exist', () => {
     expect(failure).toMatchObject({ type: 'UNKNOWN_WORKFLOW', nonRetryable: true });
     const known = Object.keys(workflows).filter((name) => name !== 'default');
     expect(failure.message).toBe(
-      `There is no workflow type "${type}" on task queue "${moves.taskQueue}"; there is: ${known.map((name) => `"${name}"`).join(', ')}.`,
+      `There is no workflow type "${type}" on task queue "${moves.taskQueue}". The types are ${known.map((name) => `"${name}"`).join(', ')}.`,
     );
     expect(await failedTasksOf(handle)).toBe(0);
   });

@@ -128,7 +128,7 @@ test('a bit that flipped at the source is a mismatch of its region, and the repl
     (error: unknown) => error,
   );
   expect(failure).toMatchObject({ type: 'VERIFY_MISMATCH', nonRetryable: true });
-  expect(String(failure)).toMatch(/"v1".*2 of 16 regions: bytes 327680 to 458751\..*as it was written/);
+  expect(String(failure)).toMatch(/"v1".*2 of 16 regions: bytes 327680 to 458751\..*holds what was sent to it/);
   expect(failure).toHaveProperty('details.1', expect.objectContaining({ mismatchedRegions: 2 }));
   expect(failure).toHaveProperty('details.1.mismatches', [
     { offset: 5 * VERIFY_REGION_BYTES, length: 2 * VERIFY_REGION_BYTES, fault: 'differs' },

@@ -133,9 +133,9 @@ test('filled by somebody else: intake stops cleanly, all that is there can be re
     ),
   );
   expect(note).toMatch(
-    /\d volumes? \((one|two|three).*no new writes are taken in\. The splitter keeps them as marks: nothing is lost/,
+    /\d volumes? \((one|two|three).*no new writes are accepted\. The splitter keeps them as marks: nothing is lost/,
   );
-  expect(note).toMatch(/Make room on that disk: the site goes on by itself\.$/);
+  expect(note).toMatch(/Make room on that disk: the site then goes on by itself\.$/);
   expect((await site.volumes({})).volumes.flatMap(({ stalls }) => stalls ?? [])).toContainEqual(
     expect.objectContaining({ part: 'intake', message: expect.stringMatching(/ENOSPC.*\.seg/) as unknown }),
   );

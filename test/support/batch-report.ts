@@ -51,7 +51,7 @@ export function madeBatch(report: Partial<BatchReport> = {}): Batch {
       ...batchReportSchema.parse({
         batch: BATCH_ID,
         outcome: 'complete',
-        summary: 'Every move was tried: 2 of 3 moved, 1 failed.',
+        summary: 'Every move of the batch has ended: 2 of 3 moved, 1 failed.',
         counts: {
           planned: 3,
           waiting: 0,

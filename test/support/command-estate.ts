@@ -52,6 +52,12 @@ export class CommandEstate {
     return runCommand(environment, words);
   }
 
+  /** The groups that the volumes belong to now. */
+  async groupsOf(...volumes: readonly string[]): Promise<(string | undefined)[]> {
+    const listed = await this.estate.client.volumes.list();
+    return volumes.map((volume) => listed.find((candidate) => candidate.volume === volume)?.group);
+  }
+
   /** @param batch its workflow id or its whole id */
   async untilStage(batch: string, stage: BatchStage): Promise<void> {
     await untilTrue(`batch ${batch} ${stage}`, STAGE_MS_MAX, async () => {

@@ -2,7 +2,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 
 /** Time between looks, ms: short beside everything that is waited for. */
-const LOOK_EVERY_MS = 25;
+const POLL_INTERVAL_MS = 25;
 
 /**
  * Looks until `found` answers with something, and returns that.
@@ -10,12 +10,12 @@ const LOOK_EVERY_MS = 25;
  * @throws Error after `timeoutMs`; whatever `found` throws
  */
 export async function until<T>(what: string, timeoutMs: number, found: () => Promise<T | undefined>): Promise<T> {
-  const giveUpAtMs = Date.now() + timeoutMs;
+  const deadlineMs = Date.now() + timeoutMs;
   for (;;) {
     const result = await found();
     if (result !== undefined) return result;
-    if (Date.now() > giveUpAtMs) throw new Error(`${what} did not come about within ${timeoutMs} ms.`);
-    await delay(LOOK_EVERY_MS);
+    if (Date.now() > deadlineMs) throw new Error(`${what} did not come about within ${timeoutMs} ms.`);
+    await delay(POLL_INTERVAL_MS);
   }
 }
 

@@ -38,7 +38,7 @@ function page(): string {
   if (report === undefined) throw new Error('a made batch has its report');
   const [left] = madeMove(9_999).volumes;
   const batch = madeBatch({
-    summary: `Every move was tried: ${counts.moved} of ${MOVES} moved, ${counts.failed} failed, 2 refused.`,
+    summary: `Every move of the batch has ended: ${counts.moved} of ${MOVES} moved, ${counts.failed} failed, 2 refused.`,
     counts: { ...report.counts, planned: MOVES, ...counts, refused: 2, alreadyThere: 12, skipped: 3 },
     operator: 'ann',
     reason: NASTY,

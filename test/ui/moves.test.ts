@@ -112,7 +112,7 @@ const REFUSALS: readonly {
   {
     name: 'unknown-volume',
     input: '{ "volume": "vm-9-disk-9", "to": "cg-gold" }',
-    told: ['there is no volume', 'Mend every reason listed'],
+    told: ['there is no volume', 'Remove every reason listed'],
   },
 ];
 

@@ -110,7 +110,7 @@ test('a schedule typed into the form as it was printed runs a batch; its faults 
   await screenshot('schedule-2-triggered');
 
   const listed = await cli('schedule', 'list');
-  expect(listed.stdout).toContain('warning: catchUp: runs missed in an outage are made up for 365d');
+  expect(listed.stdout).toContain('warning: catchUp: a run missed in an outage may start up to 365d late');
   expect(listed.stdout).toContain('warning: pauseOnFailure: ');
   expect((await cli('schedule', 'adopt', 'ui-nightly')).exitCode).toBe(EXIT.ok);
   expect(await show('ui-nightly')).toMatchObject({ when: 'at 01:00 every day, Europe/Paris', warnings: [] });

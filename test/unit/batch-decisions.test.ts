@@ -18,36 +18,36 @@ describe('the gate of a maintenance window', () => {
   const wait = new WindowGate({ window: DAILY, atWindowEnd: 'wait' }, OPEN);
 
   test('is open for a batch without a window, and asks for a window that it was not told', () => {
-    expect(new WindowGate({ window: undefined, atWindowEnd: 'finish' }, undefined).look(0, IDLE).kind).toBe('open');
-    expect(new WindowGate({ window: DAILY, atWindowEnd: 'finish' }, undefined).look(0, IDLE).kind).toBe('ask');
+    expect(new WindowGate({ window: undefined, atWindowEnd: 'finish' }, undefined).gateAt(0, IDLE).kind).toBe('open');
+    expect(new WindowGate({ window: DAILY, atWindowEnd: 'finish' }, undefined).gateAt(0, IDLE).kind).toBe('ask');
   });
 
   test('opens with the window, and closes as soon as no further move is expected to end in it', () => {
-    expect(finish.look(999, BUSY)).toEqual({ kind: 'closed', untilMs: 1_000 });
-    expect(finish.look(1_000, BUSY).kind).toBe('open');
-    expect(finish.look(1_700, BUSY).kind).toBe('open');
-    expect(finish.look(1_701, BUSY)).toEqual({ kind: 'closed', untilMs: 2_000 });
+    expect(finish.gateAt(999, BUSY)).toEqual({ kind: 'closed', untilMs: 1_000 });
+    expect(finish.gateAt(1_000, BUSY).kind).toBe('open');
+    expect(finish.gateAt(1_700, BUSY).kind).toBe('open');
+    expect(finish.gateAt(1_701, BUSY)).toEqual({ kind: 'closed', untilMs: 2_000 });
   });
 
   test('is over when nothing runs that could change what is expected, unless the batch waits for the next window', () => {
-    expect(finish.look(1_701, IDLE).kind).toBe('over');
-    expect(wait.look(1_701, IDLE)).toEqual({ kind: 'closed', untilMs: 2_000 });
-    expect(finish.look(2_000, BUSY).kind).toBe('over');
-    expect(wait.look(2_000, BUSY).kind).toBe('ask');
+    expect(finish.gateAt(1_701, IDLE).kind).toBe('over');
+    expect(wait.gateAt(1_701, IDLE)).toEqual({ kind: 'closed', untilMs: 2_000 });
+    expect(finish.gateAt(2_000, BUSY).kind).toBe('over');
+    expect(wait.gateAt(2_000, BUSY).kind).toBe('ask');
   });
 
   test('is over for moves that are expected to last longer than any window is open', () => {
-    expect(wait.look(1_000, { expectedMs: 1_001, isIdle: true })).toEqual({
+    expect(wait.gateAt(1_000, { expectedMs: 1_001, isIdle: true })).toEqual({
       kind: 'over',
-      text: 'A move is expected to last 1001 ms, longer than the window is open.',
+      text: 'No move fits into the maintenance window: a move is expected to last 1001 ms, longer than the window is open.',
     });
-    expect(wait.look(1_000, { expectedMs: 1_001, isIdle: false })).toEqual({ kind: 'closed', untilMs: 2_000 });
+    expect(wait.gateAt(1_000, { expectedMs: 1_001, isIdle: false })).toEqual({ kind: 'closed', untilMs: 2_000 });
   });
 
   test('ends a batch that is paused when its window ends, but not one that waits for the next', () => {
-    expect(finish.lookWhileHeld(1_999)).toEqual({ kind: 'closed', untilMs: 2_000 });
-    expect(finish.lookWhileHeld(2_000).kind).toBe('over');
-    expect(wait.lookWhileHeld(2_000)).toEqual({ kind: 'closed', untilMs: Infinity });
+    expect(finish.gateWhileHeld(1_999)).toEqual({ kind: 'closed', untilMs: 2_000 });
+    expect(finish.gateWhileHeld(2_000).kind).toBe('over');
+    expect(wait.gateWhileHeld(2_000)).toEqual({ kind: 'closed', untilMs: Infinity });
   });
 
   test('is what moves give up for, unless the input gives an earlier time', () => {
@@ -61,12 +61,12 @@ describe('the gate of a maintenance window', () => {
 describe('a canary', () => {
   test('lets the first moves have their turn, and all of them once it is approved', () => {
     const canary = new Canary({ count: 3, approval: true }, 'running');
-    expect(canary.reach(10)).toBe(3);
-    expect(canary.reach(2)).toBe(2);
+    expect(canary.startable(10)).toBe(3);
+    expect(canary.startable(2)).toBe(2);
     expect(canary.ended({ failed: 1, planned: 10 })).toBeUndefined();
     expect(canary.state).toBe('waiting');
     canary.approve();
-    expect(canary.reach(10)).toBe(10);
+    expect(canary.startable(10)).toBe(10);
   });
 
   test('that nobody is to approve stops the batch when one of its moves failed', () => {

@@ -1,7 +1,7 @@
-// What a batch's wishes become against an inventory: its moves in their order, and what is left out
-// and why.
+// What a batch's requests become against an inventory: its moves in their order, and what is left
+// out and why.
 import { describe, expect, test } from 'vitest';
-import { draftPlan, type Estate, wishesOf, wishOf } from '../../activities/batch/draft-plan.js';
+import { draftPlan, type Estate, requestedMoveOf, requestedMovesOf } from '../../activities/batch/draft-plan.js';
 import { batchMoveSchema } from '../../contracts/batch.js';
 import { applianceIdSchema, groupIdSchema } from '../../contracts/ids.js';
 import { type InventoryVolume, inventoryVolumeSchema } from '../../contracts/inventory.js';
@@ -38,21 +38,23 @@ function estateOf(volumes: readonly InventoryVolume[], volumesMax = 10): Estate 
   };
 }
 
-const moves = (...given: unknown[]) => given.map((move) => wishOf(batchMoveSchema.parse(move)));
+const moves = (...given: unknown[]) => given.map((move) => requestedMoveOf(batchMoveSchema.parse(move)));
 
 describe('selected volumes', () => {
   test('of one VM in one group are one move, at most 64 of them; those of no VM go alone', () => {
     const disks = Array.from({ length: 66 }, (_, i) => volume(`big-${String(i).padStart(2, '0')}`, { vm: 'big' }));
     const split = [volume('a-1', { vm: 'a' }), volume('a-2', { vm: 'a', group: 'silver' }), volume('z')];
-    const { wishes, withoutTarget } = wishesOf([...split, ...disks], () => g('bronze'));
-    expect(wishes.map(({ volumes }) => volumes.length)).toEqual([1, 1, 1, 64, 2]);
+    const { moves: requested, withoutTarget } = requestedMovesOf([...split, ...disks], () => g('bronze'));
+    expect(requested.map(({ volumes }) => volumes.length)).toEqual([1, 1, 1, 64, 2]);
     expect(withoutTarget).toEqual([]);
   });
 
   test('in a group without a target are refused by name', () => {
     const selected = [volume('a'), volume('b', { group: 'silver' })];
-    const { wishes, withoutTarget } = wishesOf(selected, ({ group }) => (group === 'gold' ? g('silver') : undefined));
-    const plan = draftPlan(wishes, withoutTarget, estateOf(selected), 'listed');
+    const { moves: requested, withoutTarget } = requestedMovesOf(selected, ({ group }) =>
+      group === 'gold' ? g('silver') : undefined,
+    );
+    const plan = draftPlan(requested, withoutTarget, estateOf(selected), 'listed');
     expect(plan.items).toMatchObject([
       { seq: 0, volumes: ['a'], from: 'gold', to: 'silver', appliances: ['a1', 'a2'] },
     ]);
@@ -67,13 +69,13 @@ describe('the order', () => {
     volume('c', { sizeBytes: 200, labels: { wave: '9' } }),
     volume('d', { sizeBytes: 100, labels: { wave: 'last' } }),
   ];
-  const wishes = moves(...volumes.map((each) => ({ volume: each.volume, to: 'silver' })));
+  const requested = moves(...volumes.map((each) => ({ volume: each.volume, to: 'silver' })));
   test.each([
     { order: 'listed' as const, expected: ['a', 'b', 'c', 'd'] },
     { order: 'smallest-first' as const, expected: ['b', 'd', 'c', 'a'] },
     { order: { byLabel: 'wave' }, expected: ['c', 'a', 'd', 'b'] },
   ])('$order', ({ order, expected }) => {
-    const { items } = draftPlan(wishes, [], estateOf(volumes), order);
+    const { items } = draftPlan(requested, [], estateOf(volumes), order);
     expect(items.map(({ volumes: [only] }) => only)).toEqual(expected);
     expect(items.map(({ seq }) => seq)).toEqual([0, 1, 2, 3]);
   });

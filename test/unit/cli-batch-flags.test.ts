@@ -84,9 +84,9 @@ test('flags go on top of a file, field by field', async () => {
 });
 
 test.each([
-  ['', /--from: say which volumes/],
-  ['--volumes a,b', /--to: with --volumes name the group/],
-  ['--volumes a --to x --vm v', /--volumes: names the volumes: not together/],
+  ['', /--from: name the volumes/],
+  ['--volumes a,b', /--to: with --volumes, name the target group/],
+  ['--volumes a --to x --vm v', /--volumes: cannot be used together/],
   ['--from a', /to: with "select" give exactly one of "to" and "map"/],
   ['--name * --to x --map a=b', /--to: with "select" give exactly one/],
   ['--name * --to x --concurrency 501', /--concurrency: Too big: expected number to be <=500/],
@@ -97,10 +97,10 @@ test.each([
   ['--name * --to x --order wave', /--order.*label=<name>/],
   ['--name * --to x --on-failure stop-after=0', /--on-failure.*stop-after=<count>/],
   ['--name * --to x --on-failure stop-after=101%', /--on-failure/],
-  ['--name * --to x --label gold', /"gold" is no label: give name=value/],
-  ['--name * --map a', /"a" is no mapping/],
+  ['--name * --to x --label gold', /"gold" is not a label: give name=value/],
+  ['--name * --map a', /"a" is not a mapping/],
   ['--name * --map a=b,a=c', /"a" is mapped twice/],
-  ['--from a,,b --to x', /missing beside a comma/],
+  ['--from a,,b --to x', /missing before or after a comma/],
   ['--name * --to x --canary two', /whole number/],
 ])('%s is refused by the name of the flag', async (flags, said) => {
   expect(await refusalOf(flags.split(' ').filter((word) => word !== ''))).toMatch(said);
@@ -109,7 +109,7 @@ test.each([
 test.each([
   ['22:00-05:00', /Give when moves may run/],
   ['22:00-24:00 UTC', /Give when moves may run/],
-  ['someday 22:00-05:00 UTC', /"someday" is no day/],
+  ['someday 22:00-05:00 UTC', /"someday" is not a day/],
   ['22:00-05:00 Europe/Atlantis', /--window: "Europe\/Atlantis" is no time zone that this machine knows/],
 ])('the window %s is refused', async (window, said) => {
   expect(await refusalOf(['--name', '*', '--to', 'x', '--window', window])).toMatch(said);
@@ -126,17 +126,17 @@ test('a list that is too long points to selectors, whichever limit it meets firs
     /moves: at most 2000 moves; name more by "select"/,
   );
   expect(await refusalOf(['--to', 'x', '--volumes', many.map(({ volume }) => volume).join(',')])).toMatch(
-    /--volumes: at most 2000; more are named by --from, --name, --vm and --label/,
+    /--volumes: at most 2000; select more by --from, --name, --vm and --label/,
   );
   const long = Array.from({ length: 1_500 }, (_, i) => ({ volume: `${'v'.repeat(58)}${i}`, to: 'x'.repeat(64) }));
   const refused = await refusalOf(['--input', 'f'], { moves: long });
   expect(refused).toContain(`at most ${BATCH_INPUT_BYTES_MAX}`);
-  expect(refused).toContain('Name the volumes by "select"');
+  expect(refused).toContain('Select the volumes by "select"');
 });
 
 test.each([
-  ['{', /--input: "f" is no JSON/],
-  ['[]', /--input: "f" holds no JSON object/],
+  ['{', /--input: "f" is not JSON/],
+  ['[]', /--input: "f" is not a JSON object/],
   [{ moves: [{ volume: 'a' }] }, /moves\.0\.to: is missing/],
   [{ select: { group: 'a' }, to: 'x' }, /select\.group: unknown field "group"/],
 ])('the file %j is refused', async (file, said) => {

@@ -52,7 +52,7 @@ test('the picture has counts, rate, expected end, the longest move, failures and
   expect(lines).toContainEqual('  limits   8 at once, 2 into a group');
   expect(lines).toContainEqual('  longest  vm-1-disk-0 → cg-silver, for 1 min 0 s');
   expect(lines).toContainEqual('  failed   vm-3-disk-0 → cg-silver: No room. (GROUP_FULL), 2 tries');
-  expect(lines).toContainEqual('  asked    pause by ann: lunch');
+  expect(lines).toContainEqual('  request  pause by ann: lunch');
 });
 
 test('a picture says when its window opens, how long it is open, or that it is closed', () => {
@@ -115,7 +115,7 @@ test('one that could not be planned has the exit code of its reason; one that ru
 
 test('the end of a batch is told with its report', () => {
   const lines = batchLines(madeBatch({ operator: 'ann', reason: 'tiers' }), BEGAN_MS);
-  expect(lines).toContainEqual('  Every move was tried: 2 of 3 moved, 1 failed.');
+  expect(lines).toContainEqual('  Every move of the batch has ended: 2 of 3 moved, 1 failed.');
   expect(lines).toContainEqual('  asked for by ann');
   expect(lines[1]).toContain('(after 60 min 0 s)');
 });

@@ -1,6 +1,6 @@
 // The watch over a process's wall clock, and the words for what it finds.
 import { describe, expect, test } from 'vitest';
-import { shiftWords, skewSentence } from '../../contracts/clock.js';
+import { shiftText, skewSentence } from '../../contracts/clock.js';
 import { ClockWatch } from '../../control/clock/clock-watch.js';
 import { SettableClock } from '../support/settable-clock.js';
 
@@ -15,7 +15,7 @@ function watched(): { clock: SettableClock; watch: ClockWatch; said: string[]; l
     clock,
     process: 'splitter s1',
     agreesAfterMs: AGREES_MS,
-    onJump: ({ jumpMs }) => said.push(shiftWords(jumpMs)),
+    onJump: ({ jumpMs }) => said.push(shiftText(jumpMs)),
     onAgreed: () => said.push('agreed'),
   });
   /** Time passes, looked at once a second. */
@@ -56,7 +56,7 @@ describe('a wall clock', () => {
       expect(watch.read().doubt).toBeDefined();
       look(1);
       expect(watch.read().doubt).toBeUndefined();
-      expect(said).toEqual([shiftWords(jumpMs), 'agreed']);
+      expect(said).toEqual([shiftText(jumpMs), 'agreed']);
     },
   );
 
@@ -89,7 +89,7 @@ test.each([
   [1_500, '+2 s'],
   [-400, '-400 ms'],
 ])('a shift of %i ms reads %s', (ms, words) => {
-  expect(shiftWords(ms)).toBe(words);
+  expect(shiftText(ms)).toBe(words);
 });
 
 test('a skew says whose clock is where', () => {

@@ -30,7 +30,7 @@ class VirtualTime implements FollowTime {
 }
 
 function unreachable(): MoverError {
-  return new MoverError('UNREACHABLE', 'Temporal did not do what was asked.');
+  return new MoverError('UNREACHABLE', 'Temporal did not carry out the request.');
 }
 
 test('yields what is there, each change, and the end', async () => {

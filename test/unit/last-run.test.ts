@@ -15,7 +15,7 @@ const recordSchema = z.object({ processes: z.array(z.unknown()) });
 let folder: string;
 let children: ChildProcess[];
 let said: string[];
-const say = (line: string): void => void said.push(line);
+const print = (line: string): void => void said.push(line);
 
 beforeEach(async () => {
   folder = await mkdtemp(join(tmpdir(), 'volume-mover-test-'));
@@ -40,7 +40,7 @@ async function changeRecord(change: (record: string) => string): Promise<void> {
 }
 
 test('without an earlier run there is nothing to wait for', async () => {
-  await endLastRun(folder, say);
+  await endLastRun(folder, print);
   expect(said).toEqual([]);
 });
 
@@ -48,7 +48,7 @@ test.runIf(process.platform === 'linux')('a process that hangs is ended, and sai
   const { child, pid } = await sleeper();
   recordRun(folder, [{ id: 'host-1', pid }]);
   const ended = once(child, 'exit');
-  await endLastRun(folder, say, LEAVE_MS);
+  await endLastRun(folder, print, LEAVE_MS);
   expect(await ended).toEqual([null, 'SIGKILL']);
   expect(said).toEqual([
     `The last run was killed. Waiting for its processes to end: host-1 (process id ${pid}) ...`,
@@ -60,7 +60,7 @@ test.runIf(process.platform === 'linux')('a stranger with the same process id is
   const { child, pid } = await sleeper();
   recordRun(folder, [{ id: 'host-1', pid }]);
   await changeRecord((record) => record.replaceAll(/ (\d+)"/g, ' 1"'));
-  await endLastRun(folder, say, LEAVE_MS);
+  await endLastRun(folder, print, LEAVE_MS);
   expect(said).toEqual([]);
   expect(child.exitCode).toBeNull();
 });
@@ -73,13 +73,13 @@ test.runIf(process.platform === 'linux')('a launcher that lives keeps its folder
     const { processes } = recordSchema.parse(JSON.parse(record));
     return JSON.stringify({ launcher: processes[0], processes: [] });
   });
-  await expect(endLastRun(folder, say, LEAVE_MS)).rejects.toThrow(
+  await expect(endLastRun(folder, print, LEAVE_MS)).rejects.toThrow(
     `An estate runs already in ${folder}: process ${pid}`,
   );
 });
 
 test('a record that was torn is nothing to go by', async () => {
   await writeFile(join(folder, 'launcher.json'), '{"launcher":');
-  await endLastRun(folder, say);
+  await endLastRun(folder, print);
   expect(said).toEqual([]);
 });

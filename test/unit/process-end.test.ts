@@ -9,7 +9,7 @@ const PROCESS = {
   dataFolder: '/data/replica-site',
   logFile: '/data/logs/replica-site.log',
 };
-const FIRST = { deaths: 1, pauseMs: 0, telling: 'whole' } as const;
+const FIRST = { deaths: 1, pauseMs: 0, detail: 'full' } as const;
 const READY = '{"level":30,"msg":"ready"}';
 
 function fatal(message: string, code = 'INTERNAL'): string {
@@ -25,7 +25,7 @@ test('the reason is that of the last fatal line; a code of the configuration mak
 
 test('the text says what, when, why, what it means, what to do, and where the log is', () => {
   const end = processEnd('ended with exit code 1', [READY, fatal('ENOSPC: no space left on device, write')]);
-  expect(deathText(PROCESS, end, { deaths: 3, pauseMs: 2_000, telling: 'whole' }).split('\n')).toEqual([
+  expect(deathText(PROCESS, end, { deaths: 3, pauseMs: 2_000, detail: 'full' }).split('\n')).toEqual([
     'The replica site ended with exit code 1, 3 times in a row now. It is started again in 2 s; nothing else is stopped.',
     '  Why     ENOSPC: no space left on device, write',
     '  Data    Guests write on.',
@@ -48,7 +48,7 @@ test('a taken port and a folder without permission each get their own advice', (
 });
 
 test('a death that is known already takes one line', () => {
-  const restart = { deaths: 5, pauseMs: 8_000, telling: 'line' } as const;
+  const restart = { deaths: 5, pauseMs: 8_000, detail: 'line' } as const;
   expect(deathText(PROCESS, processEnd('ended with exit code 1', []), restart)).toBe(
     'The replica site ended with exit code 1 again, 5 times in a row now, for the same reason; next try in 8 s.',
   );

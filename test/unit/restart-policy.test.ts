@@ -25,7 +25,7 @@ test('a process that served for a while has recovered; one that served for less 
   policy.serves(100_000);
   expect(policy.died(159_999, 'disk full')).toMatchObject({ deaths: 8 });
   policy.serves(200_000);
-  expect(policy.died(260_000, 'disk full')).toEqual({ deaths: 1, pauseMs: 0, telling: 'whole' });
+  expect(policy.died(260_000, 'disk full')).toEqual({ deaths: 1, pauseMs: 0, detail: 'full' });
 });
 
 test('service counts once: a life that never serves is not reckoned from the service of the one before', () => {
@@ -36,15 +36,15 @@ test('service counts once: a life that never serves is not reckoned from the ser
 });
 
 test('a reason is told once as a whole, then by a line while the pause grows, then ever more rarely', () => {
-  const tellings = dieAgain(new RestartPolicy(LIMITS), 40).map(({ telling }) => telling);
-  expect(tellings.slice(0, 7)).toEqual(['whole', 'line', 'line', 'line', 'line', 'line', 'nothing']);
-  const told = tellings.flatMap((telling, i) => (telling === 'nothing' ? [] : [i + 1]));
+  const details = dieAgain(new RestartPolicy(LIMITS), 40).map(({ detail }) => detail);
+  expect(details.slice(0, 7)).toEqual(['full', 'line', 'line', 'line', 'line', 'line', 'none']);
+  const told = details.flatMap((detail, i) => (detail === 'none' ? [] : [i + 1]));
   expect(told).toEqual([1, 2, 3, 4, 5, 6, 8, 16, 32]);
 });
 
 test('a new reason is told as a whole, however often it died before', () => {
   const policy = new RestartPolicy(LIMITS);
   dieAgain(policy, 20);
-  expect(policy.died(0, 'port taken')).toMatchObject({ deaths: 21, telling: 'whole' });
-  expect(policy.died(0, 'port taken')).toMatchObject({ telling: 'nothing' });
+  expect(policy.died(0, 'port taken')).toMatchObject({ deaths: 21, detail: 'full' });
+  expect(policy.died(0, 'port taken')).toMatchObject({ detail: 'none' });
 });

@@ -52,7 +52,7 @@ test('each time of day is a calendar of its own, on its days', () => {
 
 test.each<[string, Partial<ScheduleInput>, string]>([
   ['name', { name: 'every night' }, 'letters, digits'],
-  ['cron', { cron: '0 25 * * *' }, '"25" is no hour'],
+  ['cron', { cron: '0 25 * * *' }, '"25" is not valid as hour'],
   ['cron', { cron: '0 1 30 2 *' }, 'there is no such day in any year'],
   ['cron', { at: ['01:00'] }, 'exactly one of'],
   ['cron', { cron: undefined }, 'exactly one of'],
@@ -61,7 +61,7 @@ test.each<[string, Partial<ScheduleInput>, string]>([
   ['at.0', { cron: undefined, at: ['1:00'] }, 'HH:MM'],
   ['days', { days: ['mon'] }, 'only with "at"'],
   ['timeZone', { timeZone: 'Europe/Atlantis' }, 'is no time zone'],
-  ['timeZone', { timeZone: undefined }, 'which clocks are meant'],
+  ['timeZone', { timeZone: undefined }, 'name the time zone'],
   ['catchUpMs', { catchUpMs: 1_000 }, '10000'],
   ['batch.to', { batch: { select: { from: GOLD } } }, 'exactly one of "to" and "map"'],
   [

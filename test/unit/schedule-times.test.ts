@@ -3,7 +3,7 @@
 import { expect, test } from 'vitest';
 import { type Calendar, calendarSchema, hasDays, valuesOf } from '../../client/schedules/calendar.js';
 import { CronError, cronOf, parseCron } from '../../client/schedules/cron.js';
-import { calendarWords, specWords } from '../../client/schedules/spec-words.js';
+import { calendarText, specText } from '../../client/schedules/spec-text.js';
 
 test.each([
   ['0 1 * * *', '0 1 * * *', 'at 01:00 every day'],
@@ -22,7 +22,7 @@ test.each([
   const { calendar } = parseCron(text);
   expect(sorted(parseCron(cronOf(calendar)).calendar)).toEqual(sorted(calendar));
   expect(sorted(parseCron(written).calendar)).toEqual(sorted(calendar));
-  expect(calendarWords(calendar)).toBe(words);
+  expect(calendarText(calendar)).toBe(words);
 });
 
 test('a zone before the fields is taken from them', () => {
@@ -32,20 +32,20 @@ test('a zone before the fields is taken from them', () => {
 });
 
 test.each([
-  ['', 'is no cron text'],
+  ['', 'is not a cron text'],
   ['0 1 * *', 'give minute, hour, day of the month'],
   ['@every 4h', 'names no time of day'],
-  ['@often', 'is no cron text'],
-  ['61 1 * * *', '"61" is no minute: give 0 to 59'],
-  ['0 24 * * *', '"24" is no hour: give 0 to 23'],
-  ['0 1 0 * *', '"0" is no day of the month: give 1 to 31'],
-  ['0 1 * 13 *', '"13" is no month: give 1 to 12, or jan to dec'],
-  ['0 1 * * 8', '"8" is no day of the week: give 0 to 6, or sun to sat'],
-  ['0 1 * * funday', '"funday" is no day of the week'],
-  ['0 5-3 * * *', '"5-3" is no hour'],
-  ['0 */0 * * *', '"*/0" is no hour'],
-  ['0 1 ? * *', '"?" is no day of the month'],
-  ['0 1,, * * *', '"" is no hour'],
+  ['@often', 'is not a cron text'],
+  ['61 1 * * *', '"61" is not valid as minute: give 0 to 59'],
+  ['0 24 * * *', '"24" is not valid as hour: give 0 to 23'],
+  ['0 1 0 * *', '"0" is not valid as day of the month: give 1 to 31'],
+  ['0 1 * 13 *', '"13" is not valid as month: give 1 to 12, or jan to dec'],
+  ['0 1 * * 8', '"8" is not valid as day of the week: give 0 to 6, or sun to sat'],
+  ['0 1 * * funday', '"funday" is not valid as day of the week'],
+  ['0 5-3 * * *', '"5-3" is not valid as hour'],
+  ['0 */0 * * *', '"*/0" is not valid as hour'],
+  ['0 1 ? * *', '"?" is not valid as day of the month'],
+  ['0 1,, * * *', '"" is not valid as hour'],
 ])('%j is refused, naming the field', (text, told) => {
   expect(() => parseCron(text)).toThrow(CronError);
   expect(() => parseCron(text)).toThrow(told);
@@ -72,10 +72,10 @@ test.each([{ hour: 25 }, { month: 'Juli' }, { hours: 1 }, { hour: { start: 5, en
 );
 
 test('a spec is told with its zone, or that it has none', () => {
-  expect(specWords({ intervals: [{ every: 14_400_000, offset: 3_600_000 }], timezone: '' })).toBe(
+  expect(specText({ intervals: [{ every: 14_400_000, offset: 3_600_000 }], timezone: '' })).toBe(
     'every 4h, 1h later, UTC (no time zone is set)',
   );
-  expect(specWords({ timezone: 'Europe/Paris' })).toBe('never, Europe/Paris');
+  expect(specText({ timezone: 'Europe/Paris' })).toBe('never, Europe/Paris');
 });
 
 function sorted(calendar: Calendar): Record<string, number[]> {

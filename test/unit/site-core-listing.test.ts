@@ -76,7 +76,7 @@ describe('a listing of volumes', () => {
   });
 
   test('refuses labels that can not be read, and says how they are written', () => {
-    expect(() => pageOfVolumes(site, { labels: 'tier', limit: 1 })).toThrow('"tier" is no label: give name=value');
+    expect(() => pageOfVolumes(site, { labels: 'tier', limit: 1 })).toThrow('"tier" is not a label: give name=value');
     expect(() => labelsQuery({ tier: 'gold,silver' })).toThrow('no comma');
   });
 

@@ -85,7 +85,7 @@ test('an estate file that can not be followed at the start is followed once ther
   const follower = new EstateFollower(site, missing, pino({ level: 'silent' }));
   follower.follow();
   expect(state.groups.get('new')).toBeUndefined();
-  expect(follower.note).toMatch(/estate file are not in force yet/);
+  expect(follower.note).toMatch(/still uses the old estate file/);
   expect(site.failure?.error).toBe(FULL);
   vi.advanceTimersByTime(60_000);
   expect(state.groups.get('new')).toBeUndefined();
@@ -120,7 +120,7 @@ const QUIET = {
   freeBytes: (): number | undefined => 0,
 };
 
-test('health is quiet while nothing is held up, and else says where, since when, what is wanted, what it means and what to do', () => {
+test('health is quiet while nothing is held up, and else says where, since when, what is needed, what it means and what to do', () => {
   expect(storageNotes(QUIET)).toEqual([]);
   const full = refusal('ENOSPC', '/data/volumes/one/do-1.seg');
   const open = new Map([
@@ -128,24 +128,24 @@ test('health is quiet while nothing is held up, and else says where, since when,
     [TWO, journal(0, { retention: full })],
   ]);
   expect(storageNotes({ ...QUIET, journals: { ...QUIET.journals, open } })).toEqual([
-    'The disk of /data/volumes is full since 2026-01-05T00:00:00.000Z: 0.0 MiB are free, at least 6.0 MiB are wanted. ' +
-      '1 volume (one): no new writes are taken in. The splitter keeps them as marks: nothing is lost, and recovery points leave the volume out. ' +
-      "1 volume (one): durable writes wait in the journal, and the newest positions can't be opened as images yet. " +
-      '1 volume (two): history that no recovery point needs stays, and takes up room. ' +
-      'Make room on that disk: the site goes on by itself.',
+    'The disk of /data/volumes is full since 2026-01-05T00:00:00.000Z: 0.0 MiB are free, at least 6.0 MiB are needed. ' +
+      '1 volume (one): no new writes are accepted. The splitter keeps them as marks: nothing is lost, and new recovery points leave the volume out. ' +
+      "1 volume (one): durable writes wait in the journal to be applied, and the newest positions can't be opened as images yet. " +
+      '1 volume (two): history that no recovery point needs is not deleted, and takes room. ' +
+      'Make room on that disk: the site then goes on by itself.',
   ]);
   const failing = new Map([[ONE, journal(0, { distribution: refusal('EIO', '/data/volumes/one/replica.img') })]]);
   expect(storageNotes({ ...QUIET, journals: { ...QUIET.journals, open: failing } })).toEqual([
     "/data/volumes/one/replica.img can't be used since 2026-01-05T00:00:00.000Z: EIO: refused, write '/data/volumes/one/replica.img'. " +
-      "1 volume (one): durable writes wait in the journal, and the newest positions can't be opened as images yet. " +
-      'Look at that disk: the site retries by itself.',
+      "1 volume (one): durable writes wait in the journal to be applied, and the newest positions can't be opened as images yet. " +
+      'Check that disk: the site tries again by itself.',
   ]);
 });
 
 test('health says that rows can not be stored until there is room again', () => {
   const site = { failure: { error: FULL, sinceMs: SINCE_MS } };
   expect(storageNotes({ ...QUIET, site }).join()).toMatch(
-    /^The disk of \/data\/rows is full since 2026.*wanted\. No recovery point is closed.*all that was stored is there.*by itself\.$/,
+    /^The disk of \/data\/rows is full since 2026.*needed\. No recovery point is closed.*everything stored before is safe.*by itself\.$/,
   );
   expect(storageNotes({ ...QUIET, site, freeBytes: () => 2 * MIB })).toEqual([]);
 });
@@ -154,7 +154,7 @@ test('a journal that can not be opened for its disk is told of with the path; a 
   const cause = refusal('EIO', '/data/volumes/one/manifest');
   const unusable = new Map([[ONE, cause]]);
   expect(storageNotes({ ...QUIET, journals: { ...QUIET.journals, unusable } }).join()).toMatch(
-    /^The journal of volume "one" can't be opened: .*\/data\/volumes\/one\/manifest.*nothing is lost\. Look at that disk/,
+    /^The journal of volume "one" can't be opened: .*\/data\/volumes\/one\/manifest.*nothing is lost\. Check that disk/,
   );
   expect(failureOfJournal(ONE, stalledBy(cause))).toMatchObject({ code: 'STORAGE_FAILED', retryable: true });
   expect(failureOfJournal(ONE, cause)).toMatchObject({ message: expect.stringContaining('/manifest') as unknown });

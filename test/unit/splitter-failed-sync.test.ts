@@ -43,7 +43,7 @@ test('after a failed sync no mark is cleared, and every later write fails until 
   const failing = Promise.resolve(volume.change({ ...ones, offset: LENGTH }, false));
   disk.failSync('file');
   await expect(failing).rejects.toMatchObject({ code: 'EIO' });
-  expect(split.notes).toEqual([expect.stringContaining('writes fail until the splitter is started again')]);
+  expect(split.notes).toEqual([expect.stringContaining('writes fail and the guest gets I/O errors')]);
   split.receipt(split.lastN);
   await expect(volume.clearMarks()).rejects.toThrow('stable storage');
   expect(split.marks.isMarked(0)).toBe(true);

@@ -114,7 +114,7 @@ afterEach(async () => {
 });
 
 function supervisorWith(limits: typeof LIMITS): Supervisor {
-  return new Supervisor({ say: (line) => void said.push(line), limits });
+  return new Supervisor({ print: (line) => void said.push(line), limits });
 }
 
 function fake(id: string, script: Scripted): FakeProcess {

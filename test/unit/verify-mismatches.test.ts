@@ -41,7 +41,7 @@ test('ranges beyond the limit are not listed, but the last one listed still grow
 test('the sentence names the first ranges and the side at fault', () => {
   const told = describeMismatch(reportOf([at(0), at(20), at(40), at(60)]));
   expect(told).toContain('"v1" and its replica differ in 4 of 100 regions: bytes 0 to 9, 20 to 29, 40 to 49 and more.');
-  expect(told).toContain('hold there, so it is as it was written: the source, or the way from it, is at fault.');
+  expect(told).toContain('hold there, so it holds what was sent to it: the fault is in the source or in the transfer.');
   expect(told).not.toContain('fails its own checksum');
   expect(describeMismatch(reportOf([at(0, 'replica-checksum')]))).toContain('fails its own checksum there.');
 });
@@ -55,7 +55,7 @@ test('where both sides are at fault, the sentence says which is where', () => {
 test('what can’t be read at the source was not compared, and the sentence says what to do', () => {
   const told = describeMismatch(reportOf([at(0, 'source-unreadable')]));
   expect(told).toContain('could not be compared in 1 of 100 regions: bytes 0 to 9.');
-  expect(told).toContain('mend its disk, or let the guest write those bytes anew');
+  expect(told).toContain('repair its disk, or let the guest write those bytes again');
   expect(told).not.toContain('differ');
   expect(describeMismatch(reportOf([at(0, 'source-unreadable'), at(20)]))).toContain(
     "can't be read in the range that begins at byte 0",

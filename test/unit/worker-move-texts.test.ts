@@ -69,7 +69,7 @@ describe('the last word of a failed move', () => {
     const failure = moveFailure(refused, progress({ steps }));
     expect(failure.type).toBe('LAG_TOO_LARGE');
     expect(failure.message).toBe(
-      'The move of vm-1-disk-0 to group "cg-silver" failed at step 2/5 (flush): The lag is large. Everything is as it was before: the volumes stay in group "cg-gold", with all their recovery points. Look at the link and the appliance, or give the move a longer options.lagWaitMs.',
+      'The move of vm-1-disk-0 to group "cg-silver" failed at step 2/5 (flush): The lag is large. Everything is as it was before: the volumes stay in group "cg-gold", with all their recovery points. Check the link and the disks of the replica site, then start the move again; options.lagWaitMs of the move allows a longer wait.',
     );
   });
 
@@ -78,8 +78,8 @@ describe('the last word of a failed move', () => {
       state: { verdict: 'COMMITTED', stage: 'completing-forward' },
       says: 'The move is committed and group "cg-silver" owns the volumes',
     },
-    { state: { verdict: undefined, stage: 'rolling-back' }, says: 'The verdict could not be asked for' },
-    { state: { verdict: 'ABORTED', stage: 'rolling-back' }, says: 'not every splitter could be told' },
+    { state: { verdict: undefined, stage: 'rolling-back' }, says: 'It is not known whether the move was committed' },
+    { state: { verdict: 'ABORTED', stage: 'rolling-back' }, says: 'not every splitter has received the verdict' },
   ])('does not claim more than is known: $says', ({ state, says }) => {
     const { message } = moveFailure(refused, progress({ steps, ...state }));
     expect(message).toContain(says);
@@ -96,7 +96,7 @@ describe('the last word of a failed move', () => {
       new TimeoutFailure('heartbeat', undefined, 'HEARTBEAT'),
     );
     expect(codeOf(died)).toBe('UNREACHABLE');
-    expect(messageOf(died)).toBe('The worker that ran flush gave no sign of life.');
+    expect(messageOf(died)).toBe('The worker that ran flush stopped answering.');
   });
 
   test('of something nobody foresaw is INTERNAL', () => {

@@ -16,7 +16,13 @@ import { messageOf } from '../shared/step-failure.js';
 import { namesOf } from '../shared/step-summaries.js';
 import type { BatchCore } from './core/batch-core.js';
 import { answers } from './batch-activities.js';
-import { objection, REQUEST_SCHEMAS, UPDATE_DESCRIPTIONS, type UpdateName } from './core/batch-requests.js';
+import {
+  movingMessage,
+  refusalOf,
+  REQUEST_SCHEMAS,
+  UPDATE_DESCRIPTIONS,
+  type UpdateName,
+} from './core/batch-requests.js';
 
 /** The answer of an update: a sentence. */
 export interface Answer {
@@ -25,9 +31,9 @@ export interface Answer {
 
 export const batchProgressQuery = defineQuery<BatchProgress>('progress');
 const PROGRESS_DESCRIPTION =
-  'Where the batch is: its stage, counts by state, rate, expected end, the moves that run longest, and the failed ones with their reasons.';
+  'State of the batch: its stage, counts, rate and expected end, the longest-running moves, and the failed ones with their reasons.';
 
-export interface Handled {
+export interface HandlerContext {
   readonly batch: BatchCore;
   /** Whether the batch is over, so that nothing can be changed. */
   readonly isOver: () => boolean;
@@ -39,59 +45,62 @@ export interface Handled {
 }
 
 /** Registers the query and the updates. Call it before the first await. */
-export function handleRequests(handled: Handled): void {
-  const { batch, wake, stopPlanning } = handled;
-  setHandler(batchProgressQuery, handled.progress, { description: PROGRESS_DESCRIPTION });
+export function handleRequests(context: HandlerContext): void {
+  const { batch, wake, stopPlanning } = context;
+  setHandler(batchProgressQuery, context.progress, { description: PROGRESS_DESCRIPTION });
 
-  handle(handled, 'pause', (request) => {
+  handle(context, 'pause', (request) => {
     const { operator, reason } = requestSchema.parse(request);
     batch.pause(`${operator}: ${reason}`);
     const { running, waiting } = batch.counts();
-    return `Paused: ${running} moves run and finish, ${waiting} wait.`;
+    return `Paused: no further move starts. Running moves (${running}) finish, the others (${waiting}) wait. To go on: resume.`;
   });
-  handle(handled, 'resume', () => {
+  handle(context, 'resume', () => {
     batch.resume();
-    return `Resumed: ${batch.counts().waiting} moves wait for their turn.`;
+    return `Resumed. Moves waiting to start: ${batch.counts().waiting}.`;
   });
-  handle(handled, 'abort', (request) => {
+  handle(context, 'abort', (request) => {
     const { operator, reason, running } = abortRequestSchema.parse(request);
     batch.end({ why: 'aborted', running, text: `${operator} aborted the batch: ${reason}.` });
     stopPlanning();
-    return `Aborting: ${batch.counts().running} running moves ${running === 'finish' ? 'finish' : 'roll back unless they are committed'}.`;
+    return `Aborting: no further move starts. Running moves (${batch.counts().running}) ${running === 'finish' ? 'finish' : 'roll back unless they are committed'}.`;
   });
-  handle(handled, 'setConcurrency', (request) => {
+  handle(context, 'setConcurrency', (request) => {
     const { concurrency } = concurrencyRequestSchema.parse(request);
     batch.limit(concurrency);
-    return `From now on at most ${concurrency.all} moves run at once.`;
+    return `From now on at most ${concurrency.all} moves run at the same time.`;
   });
-  handle(handled, 'skipVolume', async (request) => {
+  handle(context, 'skipVolume', async (request) => {
     const { volume } = skipRequestSchema.parse(request);
     if (batch.plan === undefined) {
       batch.skips.add(volume);
-      return `The move of volume "${volume}" will be left out, if the batch has one.`;
+      return `The batch will skip the move of volume "${volume}", if its plan has one.`;
     }
-    const { seq, volumes } = await planned(batch, volume);
+    const { seq, volumes } = await findPlannedMove(batch, volume);
     // The move may have started while the plan was searched.
-    if (batch.inFlight.isMoving(volume))
-      throw refusal(`Volume "${volume}" is being moved now: cancel its move instead.`);
-    if (batch.isOver(seq)) throw refusal(`The move of volume "${volume}" is over; there is nothing to skip.`);
+    if (batch.inFlight.isMoving(volume)) throw refusal(movingMessage(volume));
+    if (batch.isOver(seq)) throw refusal(`The move of volume "${volume}" has ended already, so it cannot be skipped.`);
     batch.skips.add(volume);
-    return `The move of ${namesOf(volumes)} will be left out.`;
+    return `The batch will skip the move of ${namesOf(volumes)}.`;
   });
-  handle(handled, 'retryFailed', () => `${batch.retryFailed()} failed moves get another turn.`);
-  handle(handled, 'approveCanary', () => {
+  handle(context, 'retryFailed', () => `Failed moves queued again: ${batch.retryFailed()}.`);
+  handle(context, 'approveCanary', () => {
     batch.approve();
-    return `Approved: ${batch.counts().waiting} moves wait for their turn.`;
+    return `Approved. Moves waiting to start: ${batch.counts().waiting}.`;
   });
 
-  function handle({ isOver }: Handled, name: UpdateName, grant: (request: unknown) => string | Promise<string>): void {
+  function handle(
+    { isOver }: HandlerContext,
+    name: UpdateName,
+    carryOut: (request: unknown) => string | Promise<string>,
+  ): void {
     const update = defineUpdate<Answer, [unknown]>(BATCH_UPDATES[name]);
     setHandler(
       update,
       async (request): Promise<Answer> => {
         const { operator, reason } = requestOf(request);
         batch.requested(`${name} by ${operator}: ${reason}`);
-        const message = await grant(request);
+        const message = await carryOut(request);
         wake();
         return { message };
       },
@@ -99,11 +108,11 @@ export function handleRequests(handled: Handled): void {
         description: UPDATE_DESCRIPTIONS[name],
         validator: (...args: unknown[]) => {
           if (args.length !== 1)
-            throw refusal(`Give one object to ${name}: { operator, reason, … }.`, 'INVALID_REQUEST');
+            throw refusal(`Give ${name} exactly one object: { operator, reason, … }.`, 'INVALID_REQUEST');
           const [request] = args;
           validate(name, request);
-          const objected = objection(batch, isOver(), name, volumeOf(request));
-          if (objected !== undefined) throw refusal(objected);
+          const reason = refusalOf(batch, isOver(), name, volumeOf(request));
+          if (reason !== undefined) throw refusal(reason);
         },
       },
     );
@@ -114,7 +123,7 @@ export function handleRequests(handled: Handled): void {
  * Finds a volume's planned move. @throws ApplicationFailure when the plan has no move of the
  * volume, or can't be read now
  */
-async function planned(batch: BatchCore, volume: VolumeId): Promise<BatchItem> {
+async function findPlannedMove(batch: BatchCore, volume: VolumeId): Promise<BatchItem> {
   try {
     return await answers.findInPlan({ batch: batch.id, volume });
   } catch (error) {

@@ -42,7 +42,7 @@ export function continuedInput(args: readonly unknown[]): Continued | undefined 
 export function parseBatchInput(args: readonly unknown[]): ParsedBatchInput {
   const bytes = new TextEncoder().encode(JSON.stringify(args[0]) ?? '').length;
   if (bytes > BATCH_INPUT_BYTES_MAX) {
-    const message = `the input has ${bytes} bytes; at most ${BATCH_INPUT_BYTES_MAX} are kept in a history. Name the volumes by "select" (from, name, vm, labels) instead of listing them`;
+    const message = `the input has ${bytes} bytes, and Temporal keeps at most ${BATCH_INPUT_BYTES_MAX} of an input. Select the volumes by "select" (from, name, vm, labels) instead of listing them`;
     const error = new MoverError('INVALID_REQUEST', `The input is not accepted: ${message}.`, {
       reasons: [{ code: 'INVALID_REQUEST', subject: 'moves', message }],
     });

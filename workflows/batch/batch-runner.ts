@@ -51,7 +51,7 @@ export class BatchRunner {
   readonly #settings: BatchSettings;
   #changed = false;
   /** The one timer. A wait for a later time starts its timer only when this one has fired. */
-  #alarm: { readonly atMs: number; readonly scope: CancellationScope } | undefined;
+  #timer: { readonly atMs: number; readonly scope: CancellationScope } | undefined;
   /** Reports now being stored for moves that could store none. */
   #storing = 0;
   #stage: BatchStage | undefined;
@@ -61,7 +61,7 @@ export class BatchRunner {
     this.#settings = settings;
   }
 
-  /** Tells the runner that something has changed on which decisions depend. */
+  /** Makes the runner decide again, because something has changed. */
   wake(): void {
     this.#changed = true;
   }
@@ -119,27 +119,27 @@ export class BatchRunner {
         await Promise.all(decision.starts.map(async (start) => this.#start(start)));
         return;
       case 'wait':
-        if (decision.untilMs !== undefined) this.#ringAt(decision.untilMs);
+        if (decision.untilMs !== undefined) this.#wakeAt(decision.untilMs);
         await condition(() => this.#changed);
     }
   }
 
-  #ringAt(atMs: number): void {
-    if (this.#alarm !== undefined && this.#alarm.atMs <= atMs) return;
-    this.#alarm?.scope.cancel();
+  #wakeAt(atMs: number): void {
+    if (this.#timer !== undefined && this.#timer.atMs <= atMs) return;
+    this.#timer?.scope.cancel();
     const scope = new CancellationScope({ cancellable: true });
-    const alarm = { atMs, scope };
-    this.#alarm = alarm;
+    const timer = { atMs, scope };
+    this.#timer = timer;
     scope
       .run(async () => {
         await sleep(Math.max(1, atMs - Date.now()));
-        if (this.#alarm === alarm) this.#alarm = undefined;
+        if (this.#timer === timer) this.#timer = undefined;
         this.wake();
       })
       .catch(() => undefined);
   }
 
-  /** Returns when the server has accepted the start. The batch is told the end when it comes. */
+  /** Starts a move. Returns when the server has accepted it; `#awaitChild` reports its end. */
   async #start({ item, workflowId }: Start): Promise<void> {
     const { seq } = item;
     const input = this.#inputOf(item);
@@ -160,7 +160,7 @@ export class BatchRunner {
     } catch (error) {
       if (error instanceof WorkflowExecutionAlreadyStartedError) this.#reconcile([workflowId]);
       else {
-        const message = `The move could not be begun: ${messageOf(error)}`;
+        const message = `The move could not be started: ${messageOf(error)}`;
         this.#settle(seq, { end: { kind: 'failed', message, stands: false }, isLost: false });
       }
     }
@@ -239,7 +239,9 @@ export class BatchRunner {
         seq,
         problem: toProblem(new MoverError('INTERNAL', message)),
       })
-      .catch((error: unknown) => log.warn('the report of a lost move was not stored', { move, error }))
+      .catch((error: unknown) =>
+        log.warn('the report of a move without a workflow could not be stored at the replica site', { move, error }),
+      )
       .finally(() => {
         this.#storing -= 1;
       });

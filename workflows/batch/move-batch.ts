@@ -19,7 +19,7 @@ import { BatchCore } from './core/batch-core.js';
 import { calls, listing, records } from './batch-activities.js';
 import { handleRequests } from './batch-handlers.js';
 import { continuedInput, parseBatchInput } from './batch-input.js';
-import { batchReportOf, endingOf, NOTHING_MEANWHILE } from './core/batch-report.js';
+import { batchReportOf, endingOf, NO_CHANGES } from './core/batch-report.js';
 import { BatchRunner } from './batch-runner.js';
 import { moveIdOf } from '../../contracts/move-id.js';
 import { SEARCH_KEYS } from '../../contracts/search-pairs.js';
@@ -103,8 +103,8 @@ class BatchRun {
   async #begin(input: ParsedBatchInput): Promise<BatchReport | undefined> {
     upsertSearchAttributes([{ key: SEARCH_KEYS.BatchId, value: keywordOf(this.#batch.id) }]);
     this.#runner.show();
-    const late = lateness(input);
-    if (late !== undefined) return await this.#leave({ outcome: 'skipped-late', summary: late });
+    const tooLate = lateness(input);
+    if (tooLate !== undefined) return await this.#finish({ outcome: 'skipped-late', summary: tooLate });
     try {
       await this.#planning.run(async () => this.#plan(input));
     } catch (error) {
@@ -120,7 +120,7 @@ class BatchRun {
       const open = await calls.windowOf(window, Date.now());
       const lengthMs = open.closesAtMs - open.opensAtMs;
       if (expectedMoveMs > lengthMs) {
-        const message = `a move is expected to last ${expectedMoveMs} ms (options.expectedMoveMs), longer than the window is open (${lengthMs} ms)`;
+        const message = `options.expectedMoveMs: a move is expected to last ${expectedMoveMs} ms, but the window is open for ${lengthMs} ms only`;
         throw ApplicationFailure.nonRetryable(message, 'INVALID_REQUEST');
       }
       this.#batch.opened(open);
@@ -137,10 +137,10 @@ class BatchRun {
         listing.dryRun({ batch: this.#batch.id, options: options.move }),
       );
       const { refused, ...counts } = this.#batch.counts();
-      const summary = `Nothing was changed. ${looked - failed} of ${looked} moves could be made now; ${refused} were refused by the plan.`;
-      return await this.#leave(
+      const summary = `Dry run, nothing was changed: ${looked - failed} of ${looked} moves could be made now; the plan refused ${refused} more.`;
+      return await this.#finish(
         { outcome: 'dry-run', summary },
-        { ...NOTHING_MEANWHILE, failures, counts: { ...counts, refused, waiting: looked - failed, failed } },
+        { ...NO_CHANGES, failures, counts: { ...counts, refused, waiting: looked - failed, failed } },
       );
     } catch (error) {
       if (this.#batch.stop !== undefined && isCancellation(error)) return undefined;
@@ -150,7 +150,7 @@ class BatchRun {
 
   async #end(): Promise<BatchReport> {
     const ending = endingOf(this.#batch);
-    const report = await this.#leave(ending, await this.#meanwhile());
+    const report = await this.#finish(ending, await this.#selectionChanges());
     if (this.#batch.stop?.why === 'cancelled') throw await this.#cancelled(report);
     if (report.outcome !== 'stopped') return report;
     const message = `${report.summary} ${ERRORS.BATCH_STOPPED.action}`;
@@ -161,14 +161,17 @@ class BatchRun {
   }
 
   /** Changes to the selection during the batch, as far as they can be found out now. */
-  async #meanwhile(): Promise<Pick<BatchReport, 'addedMeanwhile' | 'removedMeanwhile'>> {
+  async #selectionChanges(): Promise<Pick<BatchReport, 'addedMeanwhile' | 'removedMeanwhile'>> {
     const { select, to, map } = this.#settings;
-    if (select === undefined || this.#batch.plan === undefined) return NOTHING_MEANWHILE;
+    if (select === undefined || this.#batch.plan === undefined) return NO_CHANGES;
     try {
       return await records.compareSelection({ batch: this.#batch.id, input: { select, to, map } });
     } catch (error) {
-      log.warn('what came and went meanwhile could not be found out', { batch: this.#batch.id, error });
-      return NOTHING_MEANWHILE;
+      log.warn('volumes that came or went during the batch could not be listed; the report names none', {
+        batch: this.#batch.id,
+        error,
+      });
+      return NO_CHANGES;
     }
   }
 
@@ -187,13 +190,13 @@ class BatchRun {
   async #failed(error: unknown): Promise<ApplicationFailure> {
     const code = codeOf(error) ?? 'INTERNAL';
     const message = `The batch could not be planned: ${messageOf(error)}`;
-    const report = await this.#leave({ outcome: 'failed', summary: message });
+    const report = await this.#finish({ outcome: 'failed', summary: message });
     log.warn(message, { batch: this.#batch.id, code });
     return workflowFailure(error, message, { report }, { retryable: false });
   }
 
   /** Makes and stores the report. From here on nothing about the batch can be changed. */
-  async #leave(
+  async #finish(
     ending: Pick<BatchReport, 'outcome' | 'summary'>,
     more?: Parameters<typeof batchReportOf>[4],
   ): Promise<BatchReport> {
@@ -205,10 +208,13 @@ class BatchRun {
     try {
       await records.storeBatchReport(report);
     } catch (error) {
-      log.error('the report of the batch could not be stored at the replica site; it is in this history only', {
-        batch: report.batch,
-        error,
-      });
+      log.error(
+        'the report of the batch could not be stored at the replica site; it is in the history of this workflow only',
+        {
+          batch: report.batch,
+          error,
+        },
+      );
     }
     return report;
   }
@@ -236,7 +242,7 @@ function lateness({ options: { startWithinMs } }: ParsedBatchInput): string | un
   if (startWithinMs === undefined || scheduled === undefined) return undefined;
   const lateMs = startTime.getTime() - scheduled.getTime();
   if (lateMs <= startWithinMs) return undefined;
-  return `It was scheduled for ${scheduled.toISOString()} and began ${lateMs} ms later, more than the ${startWithinMs} ms that it may be late.`;
+  return `No move was started: the batch was scheduled for ${scheduled.toISOString()} and began ${lateMs} ms late, but options.startWithinMs allows ${startWithinMs} ms.`;
 }
 
 /** The longest suffix that a move's workflow id adds to the batch's: number, volume and try. */
@@ -250,7 +256,7 @@ function currentBatchId(): MoveId {
     return moveIdOf(workflowId, firstExecutionRunId);
   } catch (error) {
     if (!(error instanceof MoverError)) throw error;
-    const message = `The workflow id is too long for a batch: the ids of its moves begin with it and need ${LONGEST_MOVE.length} characters more. ${error.message}`;
+    const message = `The workflow id is too long for a batch: the ids of its moves begin with it and add up to ${LONGEST_MOVE.length} characters. ${error.message}`;
     throw ApplicationFailure.nonRetryable(message, error.code, {
       problem: toProblem(new MoverError(error.code, message)),
     });

@@ -26,7 +26,7 @@ export async function keepReport(report: StoredMoveReport): Promise<void> {
       await store(report);
     } catch (error) {
       log.error(
-        `The report of move ${report.move} could not be stored at the replica site; it is in this history only.`,
+        `The report of move ${report.move} could not be stored at the replica site. It is in the history of this workflow only.`,
         {
           move: report.move,
           error,
@@ -48,7 +48,10 @@ async function store(report: StoredMoveReport): Promise<void> {
     await local.storeReport(report);
     return;
   } catch (error) {
-    log.warn(`The report of move ${report.move} could not be stored at once; trying on.`, { move: report.move, error });
+    log.warn(`The report of move ${report.move} could not be stored at once; it is tried again for 5 minutes.`, {
+      move: report.move,
+      error,
+    });
   }
   const patient = proxyActivities<MoveActivities>({
     startToCloseTimeout: CALL_TIMEOUT_MS,

@@ -14,7 +14,7 @@ export function moveFailure(error: unknown, progress: MoveProgress): Application
   const message = [
     `The move of ${namesOf(progress.volumes)} to group "${progress.to}" failed${placeOf(progress)}:`,
     sentence(messageOf(error)),
-    standing(progress),
+    stateOfVolumes(progress),
     ERRORS[code].action,
   ].join(' ');
   return workflowFailure(error, message, { progress });
@@ -31,14 +31,14 @@ function sentence(text: string): string {
   return /[.!?]$/.test(text) ? text : `${text}.`;
 }
 
-/** What is true of the volumes, for every way in which a move can end without its report. */
-function standing({ stage, verdict, from, to }: MoveProgress): string {
+/** The state in which a failed move left its volumes. */
+function stateOfVolumes({ stage, verdict, from, to }: MoveProgress): string {
   const source = from === undefined ? '' : ` in group "${from}"`;
   if (verdict === 'COMMITTED')
-    return `The move is committed and group "${to}" owns the volumes, but what follows the commit could not be finished.`;
+    return `The move is committed and group "${to}" owns the volumes, but the work after the commit could not be finished.`;
   if (verdict === undefined)
-    return 'The verdict could not be asked for; the splitters ask for it by themselves when the lease runs out, and go on replicating in one group or the other.';
+    return 'It is not known whether the move was committed: no appliance gave the verdict. The splitters ask for it when the lease runs out, and then replicate in the old or the new group; no write is lost.';
   if (stage !== 'failed')
-    return `The move is aborted and the volumes stay${source}, but not every splitter could be told; each asks for the verdict by itself when the lease runs out.`;
+    return `The move is aborted and the volumes stay${source}, but not every splitter has received the verdict; each asks for it when the lease runs out.`;
   return `Everything is as it was before: the volumes stay${source}, with all their recovery points.`;
 }

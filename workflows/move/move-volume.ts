@@ -19,7 +19,7 @@ import { parseMoveInput } from './move-input.js';
 import { PROGRESS_DESCRIPTION, progressQuery } from '../shared/progress-query.js';
 import { moveSaga } from '../saga/saga.js';
 import { attributesAtStart, outcomeAttributes } from '../../contracts/search-pairs.js';
-import { type Begun, type MoveEnd, refusedReportOf, storedReportOf } from './stored-report.js';
+import { type EndedMove, type MoveStart, refusedReportOf, storedReportOf } from './stored-report.js';
 import { temporalRuntime } from './temporal-runtime.js';
 import { verifyMoved } from './verify-moved.js';
 import { VisibleRecorder } from './visible-recorder.js';
@@ -34,31 +34,31 @@ import { VisibleRecorder } from './visible-recorder.js';
  * the move, which is done. The replica site keeps the report in every case.
  */
 export async function moveVolume(...args: [input: MoveInput]): Promise<MoveReport> {
-  const begun: Begun = { move: currentMoveId(), startedAtMs: Date.now() };
-  const input = await parseOrLeaveReport(begun, args);
-  const recorder = new VisibleRecorder(begun.move, input);
+  const started: MoveStart = { move: currentMoveId(), startedAtMs: Date.now() };
+  const input = await parseOrStoreRefusal(started, args);
+  const recorder = new VisibleRecorder(started.move, input);
   setHandler(progressQuery, () => recorder.progress(), { description: PROGRESS_DESCRIPTION });
   let moved: MoveReport | undefined;
-  const leave = async (end: MoveEnd): Promise<void> => {
+  const finish = async (end: EndedMove): Promise<void> => {
     upsertSearchAttributes(outcomeAttributes(end.outcome));
-    await keepReport(storedReportOf(begun, input, end, Date.now()));
+    await keepReport(storedReportOf(started, input, end, Date.now()));
   };
   try {
     moved = await moveSaga({
       steps: forwardSteps(input),
       patientSteps: patientSteps(input),
       runtime: temporalRuntime,
-      move: begun.move,
+      move: started.move,
       input,
       recorder,
     });
     if (input.verify === true) moved = await verifyMoved(moved, recorder);
   } catch (error) {
     const end = endOf(error, recorder, moved);
-    await leave(end);
+    await finish(end);
     throw end.error;
   }
-  await leave({ outcome: 'moved', moved });
+  await finish({ outcome: 'moved', moved });
   return moved;
 }
 
@@ -67,7 +67,7 @@ function endOf(
   error: unknown,
   recorder: VisibleRecorder,
   moved: MoveReport | undefined,
-): Exclude<MoveEnd, { outcome: 'moved' }> & { readonly error: unknown } {
+): Exclude<EndedMove, { outcome: 'moved' }> & { readonly error: unknown } {
   if (moved !== undefined) {
     // The move is done; the failure is that of its verification.
     return { outcome: 'failed', error, progress: recorder.progress(), moved };
@@ -86,13 +86,13 @@ function endOf(
  * Parses the input. @throws ApplicationFailure INVALID_REQUEST; stores a report first if the input
  * names volumes and a group
  */
-async function parseOrLeaveReport(begun: Begun, args: readonly unknown[]): Promise<ParsedMoveInput> {
+async function parseOrStoreRefusal(started: MoveStart, args: readonly unknown[]): Promise<ParsedMoveInput> {
   try {
     return parseMoveInput(args);
   } catch (error) {
-    const report = refusedReportOf(begun, args, error);
-    const known = report === undefined ? [] : attributesAtStart({ volumes: report.volumes, to: report.to });
-    upsertSearchAttributes([...known.filter(({ key }) => key.name !== 'Stage'), ...outcomeAttributes('failed')]);
+    const report = refusedReportOf(started, args, error);
+    const attributes = report === undefined ? [] : attributesAtStart({ volumes: report.volumes, to: report.to });
+    upsertSearchAttributes([...attributes.filter(({ key }) => key.name !== 'Stage'), ...outcomeAttributes('failed')]);
     if (report !== undefined) await keepReport(report);
     throw error;
   }

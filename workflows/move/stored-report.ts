@@ -9,7 +9,7 @@ import { volumesOf } from '../saga/recorder.js';
 import { codeOf, messageOf } from '../shared/step-failure.js';
 
 /** What the move was asked for and when it began. */
-export interface Begun {
+export interface MoveStart {
   readonly move: MoveId;
   readonly startedAtMs: number;
 }
@@ -18,7 +18,7 @@ export interface Begun {
  * How a move ended. `moved` is set once it is committed and joined, even if its verification failed
  * afterwards.
  */
-export type MoveEnd =
+export type EndedMove =
   | { readonly outcome: 'moved'; readonly moved: MoveReport }
   | { readonly outcome: 'cancelled'; readonly progress: MoveProgress }
   | {
@@ -29,9 +29,9 @@ export type MoveEnd =
     };
 
 export function storedReportOf(
-  { move, startedAtMs }: Begun,
+  { move, startedAtMs }: MoveStart,
   input: ParsedMoveInput,
-  end: MoveEnd,
+  end: EndedMove,
   endedAtMs: number,
 ): StoredMoveReport {
   const { operator, reason, batch } = input;
@@ -51,7 +51,7 @@ export function storedReportOf(
   };
 }
 
-function resultOf(end: MoveEnd): Pick<StoredMoveReport, 'report' | 'progress' | 'problem'> {
+function resultOf(end: EndedMove): Pick<StoredMoveReport, 'report' | 'progress' | 'problem'> {
   switch (end.outcome) {
     case 'moved':
       return { report: end.moved };
@@ -69,7 +69,7 @@ function resultOf(end: MoveEnd): Pick<StoredMoveReport, 'report' | 'progress' | 
  * no group.
  */
 export function refusedReportOf(
-  { move, startedAtMs }: Begun,
+  { move, startedAtMs }: MoveStart,
   [input]: readonly unknown[],
   error: unknown,
 ): StoredMoveReport | undefined {

@@ -44,10 +44,10 @@ function failureOf(failures: readonly unknown[], report: MoveReport, recorder: M
   const codes = failures.map((failure) => codeOf(failure) ?? 'INTERNAL');
   const code = codes.find((candidate) => candidate === 'VERIFY_MISMATCH') ?? codes[0] ?? 'INTERNAL';
   const message = [
-    `The move itself is done and committed: group "${report.to.group}" owns ${report.volumes.map(({ volume }) => `"${volume}"`).join(', ')}.`,
+    `The move is done: group "${report.to.group}" owns ${report.volumes.map(({ volume }) => `"${volume}"`).join(', ')}.`,
     code === 'VERIFY_MISMATCH'
-      ? 'But the verification after it failed:'
-      : 'But the verification after it could not be finished:',
+      ? 'The verification after it found a difference:'
+      : 'The verification after it could not be finished:',
     ...failures.map((failure) => messageOf(failure)),
     ERRORS[code].action,
   ].join(' ');

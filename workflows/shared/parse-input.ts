@@ -41,7 +41,7 @@ function refusal(fields: readonly string[], example: object, reasons: readonly R
   const listed = reasons.map(({ subject, message }) => `${subject}: ${message}`).join('; ');
   const error = new MoverError(
     'INVALID_REQUEST',
-    `The input is not accepted: ${listed}. Give one JSON object, for example ${JSON.stringify(example)}; its fields are ${fields.join(', ')}.`,
+    `The input is not accepted: ${listed}. Nothing was changed. Give one JSON object, for example ${JSON.stringify(example)}. Its fields are ${fields.join(', ')}.`,
     { reasons },
   );
   return ApplicationFailure.nonRetryable(error.message, error.code, { problem: toProblem(error) });

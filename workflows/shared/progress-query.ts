@@ -5,8 +5,8 @@ import type { VerifyProgress } from '../../contracts/verify.js';
 
 export const progressQuery = defineQuery<MoveProgress>('progress');
 export const PROGRESS_DESCRIPTION =
-  'Where the move is: its stage, its attempt, the verdict once there is one, and each step so far with its times and error.';
+  'State of the move: its stage, attempt and verdict, and each step so far with its times and error.';
 
 export const verifyProgressQuery = defineQuery<VerifyProgress>('progress');
 export const VERIFY_PROGRESS_DESCRIPTION =
-  'Whether the verification goes on, and its report once it is done. How many regions are compared is in the heartbeat of the pending activity.';
+  'State of the verification, and its report when it is done. The heartbeat of the pending activity has the number of compared regions.';

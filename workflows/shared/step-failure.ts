@@ -70,7 +70,7 @@ export function workflowFailure(
 
 function timeoutMessage({ timeoutType }: TimeoutFailure, step: string): string {
   return timeoutType === 'HEARTBEAT'
-    ? `The worker that ran ${step} gave no sign of life.`
+    ? `The worker that ran ${step} stopped answering.`
     : `No worker finished ${step} in time.`;
 }
 

@@ -9,7 +9,7 @@ export async function unknownWorkflow(): Promise<never> {
   const known = WORKFLOW_TYPES.map((type) => `"${type}"`).join(', ');
   const error = new MoverError(
     'UNKNOWN_WORKFLOW',
-    `There is no workflow type "${workflowType}" on task queue "${taskQueue}"; there is: ${known}.`,
+    `There is no workflow type "${workflowType}" on task queue "${taskQueue}". The types are ${known}.`,
   );
   throw ApplicationFailure.nonRetryable(error.message, error.code, { problem: toProblem(error) });
 }

@@ -11,13 +11,13 @@ export function verifyDetailsOf({ volume, stage, bytesPerSecond, report }: Verif
     '',
     `Stage **${stage}**, at most ${Math.round(bytesPerSecond / MIB)} MiB/s`,
   ];
-  if (stage === 'verifying') lines.push('', 'How far it is: see the heartbeat of the pending activity.');
+  if (stage === 'verifying') lines.push('', 'Progress: see the heartbeat of the pending activity.');
   if (report === undefined) return lines.join('\n');
   const { regions, mismatchedRegions, mismatches, points } = report;
   lines.push(
     '',
     mismatchedRegions === 0
-      ? `All ${regions} regions are the same, compared at ${points.length} common point(s).`
+      ? `All ${regions} regions are the same, compared at ${points.length === 1 ? 'one common point' : `${points.length} common points`}.`
       : `**${mismatchedRegions} of ${regions} regions differ.**`,
   );
   if (mismatches.length > 0)

@@ -28,7 +28,7 @@ const EXAMPLE: VerifyInput = { volume: 'vm-17-disk-0' };
  */
 export async function verifyVolume(...args: [input: VerifyInput]): Promise<VerifyReport> {
   const input = parseInput(verifyInputSchema, EXAMPLE, args);
-  let progress = begun(input);
+  let progress = initialProgress(input);
   const show = (next: VerifyProgress): void => {
     progress = next;
     setCurrentDetails(verifyDetailsOf(progress));
@@ -49,7 +49,7 @@ export async function verifyVolume(...args: [input: VerifyInput]): Promise<Verif
   }
 }
 
-function begun({ volume, bytesPerSecond }: ParsedVerifyInput): VerifyProgress {
+function initialProgress({ volume, bytesPerSecond }: ParsedVerifyInput): VerifyProgress {
   return { volume, stage: 'verifying', bytesPerSecond, startedAtMs: Date.now() };
 }
 

@@ -1,6 +1,6 @@
 // A batch's report for a terminal: moves as they arrive, then the totals, since a reader sees the
 // last lines first.
-import { countWords, failureLine, namesOf } from '../batch-lines.js';
+import { countsText, failureLine, namesOf } from '../batch-lines.js';
 import { bytes, duration, table, time } from '../../text/format.js';
 import type { Batch } from '../batch-client.js';
 import { printable } from '../../text/printable.js';
@@ -58,7 +58,7 @@ function endLines(batch: Batch, tally: BatchTally, failures: readonly BatchMoveR
     `Batch ${batchId}: ${state}`,
     `  ${time(startedAtMs)} to ${endedAtMs === undefined ? 'now, it still runs' : `${time(endedAtMs)} (${duration(endedAtMs - startedAtMs)})`}`,
     ...(report === undefined ? [] : [`  ${printable(report.summary)}`]),
-    ...(report === undefined && counts !== undefined ? [`  ${countWords(counts)}`] : []),
+    ...(report === undefined && counts !== undefined ? [`  ${countsText(counts)}`] : []),
     ...(durations === undefined
       ? []
       : [
@@ -94,9 +94,9 @@ function failureLines(failures: readonly BatchMoveReport[], failed: number, batc
   return [
     '',
     'Failed:',
-    ...failures.flatMap(({ seq, volumes, to, tries, problem, stands }) => [
+    ...failures.flatMap(({ seq, volumes, to, tries, problem, committed }) => [
       `  ${failureLine({ seq, volumes: [...volumes], to, tries, message: problem?.message ?? 'without a reason', ...(problem === undefined ? {} : { code: problem.code }) })}`,
-      ...(stands === true ? ['    the volumes are in their new group all the same'] : []),
+      ...(committed === true ? ['    the move is committed: the volumes are in their new group'] : []),
       ...(problem === undefined ? [] : [`    what to do: ${problem.action}`]),
     ]),
     ...(more > 0 ? [`  … and ${more} more; all of them: volume-mover batch report ${batchId} --format csv`] : []),
@@ -112,7 +112,9 @@ function leftOutLines({ report }: Batch): string[] {
     ...(leftOut.length === 0 ? [] : ['', 'Left out:']),
     ...leftOut.map(({ volumes, message, code }) => `  ${printable(`${namesOf(volumes)}: ${message} (${code})`)}`),
     ...(more > 0 ? [`  … and ${more} more`] : []),
-    ...(addedMeanwhile.length === 0 ? [] : ['', `Match the selector since it was planned: ${namesOf(addedMeanwhile)}`]),
+    ...(addedMeanwhile.length === 0
+      ? []
+      : ['', `Match the selector only since the batch was planned: ${namesOf(addedMeanwhile)}`]),
     ...(removedMeanwhile.length === 0 ? [] : ['', `No longer match the selector: ${namesOf(removedMeanwhile)}`]),
   ];
 }

@@ -8,7 +8,7 @@ import type { KeepRequest } from '../../../contracts/retention.js';
 import type { MoverClient } from '../../sdk.js';
 import { printable } from '../../text/printable.js';
 import { parseKeep } from '../parse-keep.js';
-import { bookmarkWords, keepWords } from '../../timeline/words.js';
+import { bookmarkText, keepText } from '../../timeline/texts.js';
 import { EXIT } from '../exit-code.js';
 import { time } from '../../text/format.js';
 import { PERIOD_HELP } from '../period.js';
@@ -21,7 +21,7 @@ interface BookmarkFlags extends GlobalFlags {
 
 export function bookmarkCommand(context: CommandContext): Command {
   return new Command('bookmark')
-    .description('close a recovery point of a group now under a name, or name an earlier one (--point)')
+    .description('close a recovery point of a group now and name it, or name an earlier one (--point)')
     .usage('<group> <name> [--keep <how-long>] | --point <id> [name] --keep <how-long>')
     .argument('[group]', 'whose recovery point is closed; not with --point')
     .argument(
@@ -78,8 +78,8 @@ async function markEarlier(
 }
 
 function describe({ id, group, atMs, bookmark, members, leftOut }: RecoveryPoint): string {
-  const name = bookmark === undefined ? '' : ` "${printable(bookmarkWords(bookmark))}"`;
-  const kept = bookmark === undefined ? '' : `, kept: ${keepWords(bookmark.keep)}`;
+  const name = bookmark === undefined ? '' : ` "${printable(bookmarkText(bookmark))}"`;
+  const kept = bookmark === undefined ? '' : `, kept: ${keepText(bookmark.keep)}`;
   return [
     `Bookmark${name}: point ${id} of ${group}, ${time(atMs)}, ${members.length} volumes${kept}.`,
     ...leftOut.map(({ volume, reason }) => `Not in the point: ${volume} (${reason}).`),

@@ -12,9 +12,7 @@ interface CancelFlags extends GlobalFlags {
 
 export function cancelCommand(context: CommandContext): Command {
   return new Command('cancel')
-    .description(
-      'cancel a move: before its commit all goes back as it was, after it the move is completed (exit code 1)',
-    )
+    .description('cancel a move: before its commit it is rolled back; after its commit it is completed (exit code 1)')
     .argument('<move-id>', 'as printed when the move was started')
     .option('--no-wait', 'return as soon as Temporal has the request')
     .action(async (moveId: string, flags: CancelFlags) =>
@@ -31,9 +29,9 @@ export function cancelCommand(context: CommandContext): Command {
 function describe({ moveId, state }: Move): string {
   switch (state) {
     case 'running':
-      return `Move ${moveId} was asked to end.`;
+      return `Asked move ${moveId} to cancel. To see how it ends: volume-mover status ${moveId}`;
     case 'moved':
-      return `Move ${moveId} was past its commit and is done; the way back is a new move.`;
+      return `Move ${moveId} was committed already and is done. To go back, start a new move to the old group.`;
     case 'cancelled':
       return `Move ${moveId} is cancelled; everything is as before.`;
     case 'failed':

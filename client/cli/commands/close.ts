@@ -10,7 +10,7 @@ import { type CommandContext, type GlobalFlags, runCommand } from '../session.js
 export function closeCommand(context: CommandContext): Command {
   return new Command('close')
     .description(
-      'close an image access: its clients are disconnected, its writes thrown away; closed again it is no error',
+      'close an image access: its clients are disconnected and its writes discarded; closing it again is no error',
     )
     .argument('<access>', 'as printed when it was opened')
     .action(async (id: string, flags: GlobalFlags) =>
@@ -24,5 +24,5 @@ export function closeCommand(context: CommandContext): Command {
 
 function describe({ id, ended, writable }: ListedAccess): string {
   const when = ended === undefined ? '' : ` at ${time(ended.atMs)} (${ended.why})`;
-  return `Access ${id} ended${when}${writable ? '; what was written is gone' : ''}.`;
+  return `Access ${id} ended${when}${writable ? '; its writes are discarded' : ''}.`;
 }

@@ -53,14 +53,14 @@ function row({
     `${taken} of ${volumesMax}`,
     duration(pointEveryMs),
     last,
-    policyWords(retention),
+    policyText(retention),
     `${bytes(journal.bytes)} of ${bytes(retention.journalBytesMax)}`,
     String(journal.pointsDropped),
   ];
 }
 
 /** A policy in words. @example "all 1h, hourly 1d, daily 7d, weekly 28d" */
-function policyWords({ keepAllMs, hourlyMs, dailyMs, weeklyMs }: RetentionPolicy): string {
+function policyText({ keepAllMs, hourlyMs, dailyMs, weeklyMs }: RetentionPolicy): string {
   const periods: readonly (readonly [string, number])[] = [
     ['all', keepAllMs],
     ['hourly', hourlyMs],
@@ -68,7 +68,7 @@ function policyWords({ keepAllMs, hourlyMs, dailyMs, weeklyMs }: RetentionPolicy
     ['weekly', weeklyMs],
   ];
   const kept = periods.filter(([, ms]) => ms > 0).map(([name, ms]) => `${name} ${period(ms)}`);
-  return kept.length === 0 ? 'the newest' : kept.join(', ');
+  return kept.length === 0 ? 'the newest only' : kept.join(', ');
 }
 
 function alertLines({ group, journal: { alert } }: ListedGroup): string[] {

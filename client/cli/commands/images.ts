@@ -23,7 +23,7 @@ function describe({ accesses, unreachable }: ListedAccesses): string {
   return [
     table(TITLES, accesses.map(row)),
     ...accesses.flatMap(({ warnings }) => warnings),
-    ...unreachable.map((appliance) => `Appliance ${appliance} does not answer; its accesses are missing here.`),
+    ...unreachable.map((appliance) => `Appliance ${appliance} does not answer; its image accesses are not listed.`),
   ].join('\n');
 }
 

@@ -18,17 +18,20 @@ interface MoveFlags extends MoveInputFlags {
 
 export function moveCommand(context: CommandContext): Command {
   return withMoveFlags(new Command('move'))
-    .description('move volumes to another group and wait for the end; Ctrl-C ends the waiting, not the move')
+    .description('move volumes to another group and wait for the end; Ctrl-C stops the waiting, and the move goes on')
     .option('--operator <name>', 'who asks; kept in the report', context.environment['USER'])
     .option('--reason <text>', 'why; kept in the report')
-    .option('--verify', 'compare each volume with its replica after the move, online; a difference is exit code 1')
+    .option(
+      '--verify',
+      'after the move, compare each volume with its replica while the guest writes; exit code 1 if they differ',
+    )
     .addOption(
       new Option(
         '--keep-left <how-long>',
         'how long the "left" bookmark is kept: policy (of the old group; the default), forever, or a period like 30d',
       ).argParser(parseKeep),
     )
-    .option('--no-wait', 'return as soon as the move is started')
+    .option('--no-wait', 'return as soon as the move has started')
     .action(async (volumes: string[], flags: MoveFlags) =>
       runCommand(context, flags, async ({ client, output, signal }) => {
         const started = await client.moves.start(moveInputOf(volumes, flags), { planFirst: true });

@@ -7,7 +7,7 @@ import { pointIdSchema } from '../../../contracts/ids.js';
 import type { ListedAccess } from '../../images/accesses.js';
 import { EXIT } from '../exit-code.js';
 import { bytes, table, time } from '../../text/format.js';
-import { askedWords, parseMoment } from '../moment.js';
+import { requestedTimeText, parseMoment } from '../moment.js';
 import { parseDuration } from '../parse-duration.js';
 import { type CommandContext, type GlobalFlags, runCommand } from '../session.js';
 
@@ -24,13 +24,13 @@ const TITLES = ['VOLUME', 'SIZE', 'URI'];
 
 export function openCommand(context: CommandContext): Command {
   return new Command('open')
-    .description('open a recovery point as NBD disks; it stays open until it is closed, or its limits')
-    .argument('<group|volume>', 'a group: every volume of the point; or one volume')
+    .description('open a recovery point as NBD disks, until it is closed or reaches a limit')
+    .argument('<group|volume>', 'a group (every volume of the point), or one volume')
     .addOption(new Option('--point <id>', 'which recovery point; without this and --at, the newest').conflicts('at'))
     .addOption(new Option('--at <time>', `the newest point not later than this: ${MOMENT_HELP}`).argParser(parseMoment))
-    .option('--writable', 'take writes, into a scratch that is thrown away at the end; the replica is never touched')
+    .option('--writable', 'accept writes into a scratch that is discarded at the end; the replica never changes')
     .addOption(
-      new Option('--for <duration>', 'close it by itself after so long, e.g. 30m, 4h; 12h if not given').argParser(
+      new Option('--for <duration>', 'close it automatically after this time, e.g. 30m, 4h (default 12h)').argParser(
         parseDuration,
       ),
     )
@@ -60,7 +60,7 @@ function describe(
   const until = limit === undefined ? '' : `, until ${time(limit.atMs)} at the latest`;
   const rows = exports.map(({ volume, sizeBytes, uri }) => [volume, bytes(sizeBytes), uri ?? '-']);
   return [
-    `Access ${id}: ${what} at point ${point}, ${time(atMs)}${askedWords(askedMs)}, ${how}${until}.`,
+    `Access ${id}: ${what} at point ${point}, ${time(atMs)}${requestedTimeText(askedMs)}, ${how}${until}.`,
     ...(clockDoubt === undefined ? [] : [clockDoubt]),
     table(TITLES, rows),
     ...leftOut.map(({ volume, reason }) => `Not in the point: ${volume} (${reason}).`),

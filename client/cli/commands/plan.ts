@@ -10,7 +10,7 @@ const TITLES = ['VOLUME', 'SIZE', 'SPLITTER', 'EPOCH', 'UNCONFIRMED', 'UNDISTRIB
 
 export function planCommand(context: CommandContext): Command {
   return withMoveFlags(new Command('plan'))
-    .description('say what stands against a move (exit code 3), or that nothing does')
+    .description('check a move and list every reason against it (exit code 3 if there is one); changes nothing')
     .action(async (volumes: string[], flags: MoveInputFlags) =>
       runCommand(context, flags, async ({ client, output }) => {
         const plan = await client.moves.plan(moveInputOf(volumes, flags));
@@ -32,7 +32,7 @@ function describe({ ok, reasons, warnings = [], volumes, from, to }: MovePlan): 
   const listed = volumes.length === 0 ? [] : [table(TITLES, volumes.map(row)), ''];
   const way = [from === undefined ? '' : ` from ${nameOf(from)}`, to === undefined ? '' : ` to ${nameOf(to)}`].join('');
   const warned = warnings.length === 0 ? [] : ['', ...warnings.map((warning) => `Warning: ${warning}`)];
-  if (ok) return [...listed, `Nothing stands against the move${way}.`, ...warned].join('\n');
+  if (ok) return [...listed, `The move${way} can be made.`, ...warned].join('\n');
   const against = reasons.map(({ code, message }) => `  - ${message} (${code})`);
   return [...listed, `The move${way} cannot be made:`, ...against, ...warned].join('\n');
 }

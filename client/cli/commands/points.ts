@@ -10,7 +10,7 @@ import { overlaps } from '../../timeline/range.js';
 import { drawTimeline, type DrawOptions } from '../../timeline/terminal/draw.js';
 import { printable } from '../../text/printable.js';
 import { createTimeline, type Timeline } from '../../timeline/timeline.js';
-import { bookmarkWords, damagedWords, holeWords, keepWords } from '../../timeline/words.js';
+import { bookmarkText, damagedText, holeText, keepText } from '../../timeline/texts.js';
 import { counted, table, time } from '../../text/format.js';
 import { EXIT } from '../exit-code.js';
 import { parseMoment } from '../moment.js';
@@ -36,12 +36,12 @@ export function pointsCommand(context: CommandContext): Command {
   const nowMs = Date.now();
   return new Command('points')
     .description('show recovery points as a timeline with the newest listed below it, or all of them as a list')
-    .argument('<group|volume>', 'a group, or a volume: then of every group that contained it')
+    .argument('<group|volume>', 'a group; or a volume, with the points of every group that contained it')
     .option('--list', 'a table of every point, oldest first, instead of the timeline')
     .option('--ascii', 'a timeline for terminals without Unicode')
     .addOption(new Option('--since <time>', `only from this time on: ${MOMENT_HELP}`).argParser(parseMoment))
     .addOption(new Option('--until <time>', 'only up to this time; as --since').argParser(parseMoment))
-    .addOption(new Option('--html <file>', 'write the timeline as a page that needs nothing else').conflicts('list'))
+    .addOption(new Option('--html <file>', 'write the timeline as one self-contained HTML page').conflicts('list'))
     .option('--overwrite', 'replace the file if it exists')
     .action(async (name: string, flags: PointsFlags) =>
       runCommand(context, flags, async ({ client, output }) => {
@@ -94,8 +94,8 @@ function listLines(points: readonly RecoveryPoint[], { holes, damaged }: Timelin
   return [
     table(TITLES, points.map(row)),
     ...doubtLines(points),
-    ...holes.map((hole) => printable(holeWords(hole))),
-    ...damaged.map((member) => printable(damagedWords(member))),
+    ...holes.map((hole) => printable(holeText(hole))),
+    ...damaged.map((member) => printable(damagedText(member))),
   ];
 }
 
@@ -103,7 +103,7 @@ function listLines(points: readonly RecoveryPoint[], { holes, damaged }: Timelin
 function holeBefore({ holes }: ListedPoints, { range }: Timeline): string[] {
   const before = holes.filter(({ untilMs }) => untilMs !== undefined && untilMs < range.fromMs);
   const newest = before.toSorted((a, b) => a.sinceMs - b.sinceMs).at(-1);
-  return newest === undefined ? [] : [`Before all of these: ${printable(holeWords(newest))}`];
+  return newest === undefined ? [] : [`Before these points: ${printable(holeText(newest))}`];
 }
 
 /** One line for each clock that was in doubt; it explains the question marks in the list. */
@@ -135,7 +135,7 @@ function row({ id, atMs, clock, group, kind, members, leftOut, bookmark }: Recov
     kind,
     String(members.length),
     out === '' ? '-' : out,
-    keepWords(bookmark?.keep ?? 'policy'),
-    bookmark === undefined ? '-' : printable(bookmarkWords(bookmark)),
+    keepText(bookmark?.keep ?? 'policy'),
+    bookmark === undefined ? '-' : printable(bookmarkText(bookmark)),
   ];
 }

@@ -15,7 +15,7 @@ interface RebuildFlags extends GlobalFlags {
 export function rebuildCommand(context: CommandContext): Command {
   return new Command('rebuild')
     .description(
-      "make a volume's history at the replica site usable again: what is sound is kept, a new lineage begins, and the splitter compares the volume by itself",
+      "repair a volume's history at the replica site: keep what is sound and begin a new lineage; the splitter then compares the volume by itself",
     )
     .argument('<volume>', 'the volume')
     .option('--operator <name>', 'who asks; kept with the lineage', operatorOf(context.environment))

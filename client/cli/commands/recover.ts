@@ -6,7 +6,7 @@ import { pointIdSchema } from '../../../contracts/ids.js';
 import type { Recovered } from '../../points/recover.js';
 import { EXIT } from '../exit-code.js';
 import { bytes, table, time } from '../../text/format.js';
-import { askedWords, parseMoment } from '../moment.js';
+import { requestedTimeText, parseMoment } from '../moment.js';
 import { type CommandContext, type GlobalFlags, runCommand } from '../session.js';
 
 interface RecoverFlags extends GlobalFlags {
@@ -20,7 +20,7 @@ const TITLES = ['VOLUME', 'FILE', 'SIZE', 'DATA', 'POSITION'];
 
 export function recoverCommand(context: CommandContext): Command {
   return new Command('recover')
-    .description('copy a recovery point to sparse image files; they appear only when whole')
+    .description('copy a recovery point to sparse image files; a file appears only when it is complete')
     .argument('<volume|group>', 'a volume, or a group: one file for each of its volumes')
     .requiredOption('--to <path>', 'the image file of a volume; a folder for a group')
     .addOption(new Option('--point <id>', 'which recovery point; without this and --at, the newest').conflicts('at'))
@@ -49,7 +49,7 @@ function describe({ point, files, leftOut, doubt }: Recovered, atMs: number | un
     String(position),
   ]);
   return [
-    `Recovered point ${point.id} of ${point.group}, ${time(point.atMs)}${askedWords(atMs)}.`,
+    `Recovered point ${point.id} of ${point.group}, ${time(point.atMs)}${requestedTimeText(atMs)}.`,
     ...(doubt === undefined ? [] : [doubt]),
     table(TITLES, rows),
     ...leftOut.map(({ volume, reason }) => `Not in the point: ${volume} (${reason}).`),

@@ -7,7 +7,7 @@ import { type CommandContext, type GlobalFlags, runCommand } from '../session.js
 
 export function reportCommand(context: CommandContext): Command {
   return new Command('report')
-    .description('show the report that a move left, however it ended; it is kept when Temporal has forgotten the move')
+    .description('show the stored report of a move that has ended, also after Temporal has deleted its history')
     .argument('<move-id>', 'as printed when the move was started; a workflow id means its newest move')
     .action(async (moveId: string, flags: GlobalFlags) =>
       runCommand(context, flags, async ({ client, output }) => {

@@ -26,7 +26,7 @@ const RANGE = /^(\d+):(\d+)$/;
 export function resyncCommand(context: CommandContext): Command {
   return new Command('resync')
     .description(
-      'make a replica like its source again, online: the whole volume is compared by digests and only what differs is sent; or the given ranges are sent, whatever the replica has',
+      'make a replica equal to its source again while the guest writes: compare the whole volume and send only what differs, or send the given ranges without comparing',
     )
     .argument('<volume>', 'the volume')
     .addOption(
@@ -37,7 +37,7 @@ export function resyncCommand(context: CommandContext): Command {
     .option('--verified <verification-id>', 'send what this verification found to differ')
     .option('--operator <name>', 'who asks; shown with the hole', operatorOf(context.environment))
     .option('--reason <text>', 'why; shown with the hole')
-    .option('--wait', 'until the replica has everything')
+    .option('--wait', 'wait until the replica has everything')
     .action(async (name: string, flags: ResyncFlags) =>
       runCommand(context, flags, async ({ client, output, signal }) => {
         const volume = parseOrRefuse(volumeIdSchema, name, 'volume');
@@ -53,8 +53,8 @@ export function resyncCommand(context: CommandContext): Command {
         const end = flags.wait === true ? await untilReplicated(client, volume, { output, signal }) : view;
         output.answer({ volume: end }, () =>
           flags.wait === true
-            ? `The replica of ${volume} is confirmed up to what its source has.`
-            : `How far it is: volume-mover volumes`,
+            ? `The replica of ${volume} has everything that its source has.`
+            : 'Progress: volume-mover volumes',
         );
         return EXIT.ok;
       }),
@@ -66,7 +66,7 @@ function begun({ volume }: SplitterVolume, ranges: readonly Range[] | undefined)
     ranges === undefined
       ? `Volume ${volume} is compared with its replica; what differs is sent again.`
       : `${bytes(ranges.reduce((sum, { length }) => sum + length, 0))} of volume ${volume} are sent again, in whole regions of 64 KiB.`;
-  return `${what} Its guest goes on. No new recovery point contains the volume until it is done; those that are there stay.`;
+  return `${what} The guest goes on. Until this is done no new recovery point contains the volume; existing points stay.`;
 }
 
 /**
@@ -83,7 +83,7 @@ async function verifiedRanges(
   if (report === undefined || report.volume !== volume || report.mismatches.length === 0)
     throw new MoverError(
       'INVALID_REQUEST',
-      `Verification ${verification} (${state}) found nothing of volume "${volume}" to be sent again. To have all of it compared: volume-mover resync ${volume}`,
+      `Verification ${verification} (${state}) found no difference of volume "${volume}", so nothing is sent. To compare the whole volume: volume-mover resync ${volume}`,
     );
   return rangesOf(report);
 }

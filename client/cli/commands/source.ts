@@ -18,20 +18,20 @@ interface SourceFlags extends GlobalFlags {
 
 const DESCRIPTIONS: Readonly<Record<SourceDecision, string>> = {
   'accept-blank':
-    'begin with an empty disk: guests get zeroes, and the replica becomes empty too; its recovery points stay',
-  accept: 'take the disk that is there as it is: the replica is made like it; its recovery points stay',
+    'begin with an empty disk: guests read zeroes, and the replica becomes empty too; existing recovery points stay',
+  accept: 'use the disk that is there as it is: the replica becomes equal to it; existing recovery points stay',
   recover:
-    'make the disk anew from the replica: guests get I/O errors until it is done, then find it as it was at the recovery point',
+    'make the disk from the replica: guests get I/O errors until it is done, then see the disk as of the recovery point',
 };
 const DONE: Readonly<Record<SourceDecision, string>> = {
-  'accept-blank': 'has an empty disk now. Its replica is made like it',
-  accept: 'is used as it is now. Its replica is made like it',
-  recover: 'is being made anew from its replica; guests get I/O errors until it is done',
+  'accept-blank': 'has an empty disk now, and its replica is made equal to it',
+  accept: 'uses its disk as it is, and its replica is made equal to it',
+  recover: 'gets its disk back from the replica; guests get I/O errors until that is done',
 };
 
 export function sourceCommand(context: CommandContext): Command {
   const source = new Command('source').description(
-    'decide for a volume whose source is missing, foreign or unproven, as volume-mover volumes says',
+    'decide about a volume that volume-mover volumes shows as SOURCE MISSING, FOREIGN or UNPROVEN',
   );
   for (const decision of ['accept-blank', 'accept', 'recover'] as const)
     source.addCommand(decisionCommand(context, decision));
@@ -44,7 +44,7 @@ function decisionCommand(context: CommandContext, decision: SourceDecision): Com
     .argument('<volume>', 'the volume')
     .option('--operator <name>', 'who decides; shown with the hole', operatorOf(context.environment))
     .option('--reason <text>', 'why; shown with the hole')
-    .option('--wait', 'until the replica is like the disk');
+    .option('--wait', 'wait until the replica equals the disk');
   if (decision === 'recover')
     command.option('--point <id>', 'the recovery point (default: the newest that contains the volume)');
   return command.action(async (name: string, flags: SourceFlags) =>
@@ -58,12 +58,12 @@ function decisionCommand(context: CommandContext, decision: SourceDecision): Com
         ...(operator === undefined ? {} : { operator }),
         ...(reason === undefined ? {} : { reason }),
       });
-      output.progress(`Volume ${volume} ${DONE[decision]}. No new recovery point contains it until then.`);
+      output.progress(`Volume ${volume} ${DONE[decision]}. Until then no new recovery point contains the volume.`);
       const end = flags.wait === true ? await untilReplicated(client, volume, { output, signal }) : view;
       output.answer({ volume: end }, () =>
         flags.wait === true
-          ? `The disk of ${volume} is in use, and its replica is like it.`
-          : 'How far it is: volume-mover volumes',
+          ? `The disk of ${volume} is in use, and its replica equals it.`
+          : 'Progress: volume-mover volumes',
       );
       return EXIT.ok;
     }),

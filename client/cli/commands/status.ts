@@ -7,7 +7,7 @@ import { type CommandContext, type GlobalFlags, runCommand } from '../session.js
 
 export function statusCommand(context: CommandContext): Command {
   return new Command('status')
-    .description('show a move; exit code 1 when it ended without having moved')
+    .description('show a move; exit code 1 if it ended without moving the volumes')
     .argument('<move-id>', 'as printed when the move was started; a workflow id means its newest move')
     .action(async (moveId: string, flags: GlobalFlags) =>
       runCommand(context, flags, async ({ client, output }) => {

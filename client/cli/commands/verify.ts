@@ -1,7 +1,7 @@
 // volume-mover verify: compares a volume with its replica while the guest writes.
 import { Command } from 'commander';
 import { z } from 'zod';
-import { type MoverError, parseOrRefuse, toProblem } from '../../../contracts/errors.js';
+import { parseOrRefuse } from '../../../contracts/errors.js';
 import { type ParsedVerifyInput, verifyInputSchema } from '../../../contracts/verify.js';
 import type { MoverClient } from '../../sdk.js';
 import type { StartedVerification, Verification } from '../../verifications/verification-client.js';
@@ -11,7 +11,8 @@ import type { Output } from '../output.js';
 import { type CommandContext, type GlobalFlags, runCommand } from '../session.js';
 import { announceStarted, answerStarted } from '../started.js';
 import { withoutUndefined } from '../without-undefined.js';
-import { verifyEndLine, verifyReportLines, verifyStatusLine } from '../verify-view.js';
+import { answerWithVerification } from '../verification-answer.js';
+import { verifyStatusLine } from '../verify-view.js';
 
 const MIB = 1024 * 1024;
 
@@ -29,7 +30,7 @@ const rateSchema = z.object({
 export function verifyCommand(context: CommandContext): Command {
   return new Command('verify')
     .description(
-      'compare a volume with its replica at one point in time, online; exit code 1 when they differ; Ctrl-C cancels it',
+      'compare a volume with its replica while the guest writes; exit code 1 if they differ; Ctrl-C cancels it',
     )
     .argument('<volume>', 'the volume')
     .option('--rate <MiB/s>', 'compare no faster than this (default 200)')
@@ -73,33 +74,11 @@ async function follow(
       status: () => verifyStatusLine(progress, performance.now() - startedAtMs),
       update: (verification) => ({ progress } = verification),
     });
-    return answerWith(ended, output);
+    return answerWithVerification(ended, output);
   } catch (error) {
     if (!signal.aborted) throw error;
     await client.verifications.cancel(verificationId);
-    output.progress(`Interrupted: verification ${verificationId} was asked to end.`);
+    output.progress(`Interrupted: verification ${verificationId} is being cancelled. It changed nothing.`);
     return EXIT.interrupted;
   }
-}
-
-function answerWith(verification: Verification, output: Output): ExitCode {
-  const { report, error, state, ...rest } = verification;
-  if (report === undefined && error !== undefined) throw error;
-  const json = { ...rest, state, ...(report === undefined ? {} : { report }) };
-  output.answer(error === undefined ? json : { ...json, error: toProblem(error) }, () =>
-    report === undefined
-      ? verifyEndLine(verification)
-      : [...verifyReportLines(report), ...adviceOf(error), ...resyncLine(verification)].join('\n'),
-  );
-  return state === 'same' ? EXIT.ok : EXIT.failed;
-}
-
-/** The resync command, ready to paste. */
-function resyncLine({ state, report, verificationId }: Verification): string[] {
-  if (state !== 'different' || report === undefined) return [];
-  return [`  Only what was found: volume-mover resync ${report.volume} --verified ${verificationId}`];
-}
-
-function adviceOf(error: MoverError | undefined): string[] {
-  return error === undefined ? [] : [`  What to do: ${error.action}`];
 }

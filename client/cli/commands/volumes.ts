@@ -19,11 +19,11 @@ interface VolumesFlags extends GlobalFlags {
 
 export function volumesCommand(context: CommandContext): Command {
   return new Command('volumes')
-    .description('list the protected volumes, or those for which all that is given is true')
+    .description('list the protected volumes; with options, those that match all of them')
     .option('--group <group>', 'in this consistency group now')
     .option('--vm <name>', 'disks of this virtual machine')
-    .option('--name <pattern>', 'with such an id: * stands for any characters, ? for one')
-    .option('--label <name=value>', 'with this label; several times: with all of them', gathered, [])
+    .option('--name <pattern>', 'whose id matches: * is any characters, ? is one')
+    .option('--label <name=value>', 'with this label; repeat the flag to require several', gathered, [])
     .action(async (flags: VolumesFlags) =>
       runCommand(context, flags, async ({ client, output }) => {
         const volumes = await client.volumes.list(filterOf(flags));

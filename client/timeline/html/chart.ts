@@ -4,7 +4,7 @@ import { ticksOf } from '../axis.js';
 import { overlaps } from '../range.js';
 import { type Cell, cellsOf, levelOf } from '../thinning.js';
 import type { Lane, MarkedPoint, Timeline } from '../timeline.js';
-import { bookmarkWords, holeWords, ownerWords, reasonCounts } from '../words.js';
+import { bookmarkText, holeText, ownerText, reasonCounts } from '../texts.js';
 import { counted, time } from '../../text/format.js';
 import type { DetailsTable } from './details.js';
 import { escaped } from '../../html/escape.js';
@@ -60,7 +60,7 @@ export function drawChart(timeline: Timeline, details: DetailsTable): string {
     top += drawn.height + LANE_GAP;
   });
   const height = top + AXIS_HEIGHT;
-  const label = `Timeline of ${ownerWords(timeline.owner)}, ${time(timeline.range.fromMs)} to ${time(timeline.range.toMs)}`;
+  const label = `Timeline of ${ownerText(timeline.owner)}, ${time(timeline.range.fromMs)} to ${time(timeline.range.toMs)}`;
   return [
     `<svg class="chart" viewBox="0 0 ${WIDTH} ${height}" role="group" aria-label="${escaped(label)}">`,
     axis(timeline, top),
@@ -97,11 +97,11 @@ function drawLane(chart: Chart, lane: Lane, cells: readonly Cell[], index: numbe
   const barTop = histogramTop + HISTOGRAM;
   const colour = `lane${index % LANE_COLOURS}`;
   const height = NAME_HEIGHT + flags.height + HISTOGRAM + BAR;
-  const said = `${counted(lane.points.length, 'point')}${lane.leftOut.length === 0 ? '' : `, left out of ${lane.leftOut.length} (${reasonCounts(lane.leftOut.map(({ reason }) => reason))})`}`;
+  const text = `${counted(lane.points.length, 'point')}${lane.leftOut.length === 0 ? '' : `, left out of ${lane.leftOut.length} (${reasonCounts(lane.leftOut.map(({ reason }) => reason))})`}`;
   const svg = [
-    `<g class="lane" role="group" aria-label="${escaped(`${lane.name}: ${said}`)}">`,
+    `<g class="lane" role="group" aria-label="${escaped(`${lane.name}: ${text}`)}">`,
     `<rect x="0" y="${top}" width="${WIDTH}" height="${height}" fill="transparent"/>`,
-    `<text class="name" x="${LEFT}" y="${top + 16}">${escaped(lane.name)} <tspan class="quiet" font-weight="400" dx="8">${escaped(said)}</tspan></text>`,
+    `<text class="name" x="${LEFT}" y="${top + 16}">${escaped(lane.name)} <tspan class="quiet" font-weight="400" dx="8">${escaped(text)}</tspan></text>`,
     bars(timeline, lane, colour, barTop),
     holes(timeline, lane, histogramTop, barTop),
     // Drawn above the holes: points that leave the volume out are often those of a hole.
@@ -171,7 +171,7 @@ function holes(timeline: Timeline, lane: Lane, top: number, barTop: number): str
       const x = xOf(timeline, fromMs);
       const width = round(Math.max(HOLE_WIDTH_MIN, xOf(timeline, toMs ?? timeline.range.toMs) - x));
       const label = width < HOLE_LABEL_WIDTH ? '' : `<text class="hole-label" x="${x + 4}" y="${top + 14}">hole</text>`;
-      return `<g><title>${escaped(holeWords(hole))}</title><rect class="hole" x="${x}" y="${barTop - 16}" width="${width}" height="${BAR + 16}" rx="2"/>${label}</g>`;
+      return `<g><title>${escaped(holeText(hole))}</title><rect class="hole" x="${x}" y="${barTop - 16}" width="${width}" height="${BAR + 16}" rx="2"/>${label}</g>`;
     })
     .join('');
 }
@@ -188,7 +188,7 @@ function drawFlags({ timeline, details }: Chart, bookmarks: readonly MarkedPoint
     .map((flag) => {
       const points = flag.marked.map(({ point }) => point);
       const y = centre(flag);
-      const names = flag.marked.slice(0, 5).map(({ mark, bookmark }) => `${mark} "${bookmarkWords(bookmark)}"`);
+      const names = flag.marked.slice(0, 5).map(({ mark, bookmark }) => `${mark} "${bookmarkText(bookmark)}"`);
       const label = `${flag.marked.length === 1 ? 'Bookmark' : `${flag.marked.length} bookmarks:`} ${names.join(', ')}`;
       const stemX = xOf(timeline, points[0]?.atMs ?? 0);
       return [

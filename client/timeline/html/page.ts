@@ -2,7 +2,7 @@
 import type { Hole } from '../../../contracts/point.js';
 import { htmlDocument } from '../../html/document.js';
 import type { MarkedPoint, Timeline } from '../timeline.js';
-import { bookmarkWords, keepWords, ownerWords } from '../words.js';
+import { bookmarkText, keepText, ownerText } from '../texts.js';
 import { counted, time } from '../../text/format.js';
 import { drawChart } from './chart.js';
 import { DetailsTable } from './details.js';
@@ -19,14 +19,14 @@ export function timelinePage(input: TimelinePageInput): string {
   const views = viewsOf(input);
   const [{ timeline }] = views;
   const details = new DetailsTable(timeline.damaged);
-  const title = `Recovery points of ${ownerWords(owner)}`;
+  const title = `Recovery points of ${ownerText(owner)}`;
   const name = 'volume' in owner ? owner.volume : owner.group;
   const buttons = views.map(
     ({ id, name: view }) => `<button type="button" data-view="${id}" aria-pressed="${id === 'all'}">${view}</button>`,
   );
   const charts = views.map(
     ({ id, name: view, timeline: shown }) =>
-      `<section data-view="${id}" aria-label="${view}"><p class="sub">${spanWords(shown)}</p><div class="scroll chart-frame">${drawChart(shown, details)}</div></section>`,
+      `<section data-view="${id}" aria-label="${view}"><p class="sub">${rangeText(shown)}</p><div class="scroll chart-frame">${drawChart(shown, details)}</div></section>`,
   );
   return htmlDocument({
     title,
@@ -57,7 +57,7 @@ const HATCH =
   '<pattern id="hatch" width="8" height="8" patternUnits="userSpaceOnUse" patternTransform="rotate(45)"><rect class="hatch-back" width="8" height="8"/><line class="hatch-line" x1="0" x2="0" y1="0" y2="8"/></pattern>';
 
 /** The range in words. @example "2026-11-23 10:00:00 to 2026-11-23 12:00:00 UTC" */
-function spanWords({ range: { fromMs, toMs } }: Timeline): string {
+function rangeText({ range: { fromMs, toMs } }: Timeline): string {
   return `${shortTime(fromMs)} to ${shortTime(toMs)} UTC`;
 }
 
@@ -137,7 +137,7 @@ function bookmarkTable(bookmarks: readonly MarkedPoint[]): string {
     .slice(-ROWS_MAX)
     .map(
       ({ mark, point, bookmark }) =>
-        `<tr><td><span class="letter">${mark}</span></td><td>${escaped(bookmarkWords(bookmark))}</td><td class="nowrap">${time(point.atMs)}</td><td>${escaped(point.group)}</td><td>${point.kind}</td><td>${keepWords(bookmark.keep)}</td><td class="mono">${escaped(point.id)}</td></tr>`,
+        `<tr><td><span class="letter">${mark}</span></td><td>${escaped(bookmarkText(bookmark))}</td><td class="nowrap">${time(point.atMs)}</td><td>${escaped(point.group)}</td><td>${point.kind}</td><td>${keepText(bookmark.keep)}</td><td class="mono">${escaped(point.id)}</td></tr>`,
     );
   return section(
     'Bookmarks',

@@ -1,6 +1,6 @@
 // Explains a timeline's bookmarks by letter: one line each, or two if there is no room.
 import type { MarkedPoint } from '../timeline.js';
-import { bookmarkWords, keepWords } from '../words.js';
+import { bookmarkText, keepText } from '../texts.js';
 import { counted, time } from '../../text/format.js';
 import { columnsOf, padded, printable, wrapped } from '../../text/printable.js';
 import { painted } from './row.js';
@@ -20,8 +20,8 @@ export function bookmarkLines(marked: readonly MarkedPoint[], { columns, ascii, 
   const hidden = marked.length - explained.length;
   const rows = explained.map(({ mark, point, bookmark }) => ({
     mark,
-    name: printable(bookmarkWords(bookmark), ascii),
-    details: `${time(point.atMs)}  ${point.id}  ${point.group}  kept: ${keepWords(bookmark.keep)}`,
+    name: printable(bookmarkText(bookmark), ascii),
+    details: `${time(point.atMs)}  ${point.id}  ${point.group}  kept: ${keepText(bookmark.keep)}`,
   }));
   const markColumns = Math.max(...rows.map(({ mark }) => mark.length)) + 4;
   const nameColumns = Math.max(...rows.map(({ name }) => columnsOf(name))) + 2;

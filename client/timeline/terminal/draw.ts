@@ -4,7 +4,7 @@ import { ticksOf } from '../axis.js';
 import { cellOf, type TimeRange } from '../range.js';
 import { type Cell, cellsOf, levelOf } from '../thinning.js';
 import type { Lane, MarkedPoint, Timeline } from '../timeline.js';
-import { damagedWords, holeWords, ownerWords, reasonCounts } from '../words.js';
+import { damagedText, holeText, ownerText, reasonCounts } from '../texts.js';
 import { counted, time } from '../../text/format.js';
 import { bookmarkLines } from './bookmarks.js';
 import { ASCII, type Glyphs, UNICODE } from './glyphs.js';
@@ -68,7 +68,7 @@ export function drawTimeline(timeline: Timeline, options: DrawOptions): string[]
     '',
     ...legendLines(canvas, lanes),
     ...leftOutLines(canvas),
-    ...timeline.holes.flatMap((hole) => warning(canvas, holeWords(hole), 'hole')),
+    ...timeline.holes.flatMap((hole) => warning(canvas, holeText(hole), 'hole')),
     ...damagedLines(timeline.damaged, canvas),
     ...bookmarkLines(timeline.bookmarks, canvas),
   ];
@@ -81,7 +81,7 @@ function headLines({ timeline, glyphs, columns }: Canvas): string[] {
     ...(pointsAfter === 0 ? [] : [`${counted(pointsAfter, 'point')} after`]),
   ];
   const parts = [
-    `Recovery points of ${ownerWords(owner)}: ${counted(points.length, 'point')}`,
+    `Recovery points of ${ownerText(owner)}: ${counted(points.length, 'point')}`,
     `${time(range.fromMs)} to ${time(range.toMs)}`,
     ...elsewhere,
   ];
@@ -222,7 +222,7 @@ function damagedLines(damaged: Timeline['damaged'], canvas: Canvas): string[] {
   const shown = damaged.slice(-DAMAGED_SHOWN_MAX);
   const more = damaged.length - shown.length;
   return [
-    ...shown.flatMap((member) => warning(canvas, damagedWords(member), 'hole')),
+    ...shown.flatMap((member) => warning(canvas, damagedText(member), 'hole')),
     ...(more === 0 ? [] : warning(canvas, `Damaged: ${counted(more, 'more member')} of older points`, 'hole')),
   ];
 }

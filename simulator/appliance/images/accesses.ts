@@ -341,7 +341,7 @@ export class Accesses {
         await Promise.all(missing.map(async (id) => held.get(id)?.reopen(id)));
       }
     } catch (error) {
-      this.#options.log.debug({ err: error }, 'the replica site could not be told which images are wanted');
+      this.#options.log.debug({ err: error }, 'the replica site could not be asked to keep open images');
     } finally {
       this.#keeping = false;
     }

@@ -67,7 +67,7 @@ export class ScratchFolder {
     const isFull = isOutOfRoom(error);
     if (isFull && free !== undefined && free >= ROOM_BYTES_MIN) return undefined;
     const what = isFull
-      ? `The disk of ${this.#path} is full since ${new Date(sinceMs).toISOString()}: ${((free ?? 0) / MIB).toFixed(1)} MiB are free, at least ${(ROOM_BYTES_MIN / MIB).toFixed(1)} MiB are wanted.`
+      ? `The disk of ${this.#path} is full since ${new Date(sinceMs).toISOString()}: ${((free ?? 0) / MIB).toFixed(1)} MiB are free, at least ${(ROOM_BYTES_MIN / MIB).toFixed(1)} MiB are needed.`
       : `A scratch in ${this.#path} can't be used since ${new Date(sinceMs).toISOString()}: ${error.message}.`;
     return `${what} Writes to image access ${owner} are refused to its client; what the client wrote before, recovery points and replication are not affected. ${isFull ? 'Free space on that disk, or close image accesses' : 'Check that disk, or close the access'}: volume-mover images`;
   }

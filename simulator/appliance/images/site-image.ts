@@ -126,14 +126,14 @@ export class SiteImage {
   }
 
   async #retrying<Result>(attempt: () => Promise<Result>): Promise<Result> {
-    const giveUpAtMs = performance.now() + (this.#parts.siteAwayMsMax ?? SITE_AWAY_MS_MAX);
+    const deadlineMs = performance.now() + (this.#parts.siteAwayMsMax ?? SITE_AWAY_MS_MAX);
     for (;;) {
       this.#closing.signal.throwIfAborted();
       if (this.#lost !== undefined) throw this.#lost;
       try {
         return await attempt();
       } catch (error) {
-        const givesUp = performance.now() > giveUpAtMs || this.#parts.stopping.aborted || this.#closing.signal.aborted;
+        const givesUp = performance.now() > deadlineMs || this.#parts.stopping.aborted || this.#closing.signal.aborted;
         if (givesUp || !(error instanceof MoverError && mayRecover(error))) throw error;
       }
       await pause(RETRY_EVERY_MS, undefined, { signal: this.#closing.signal }).catch(() => undefined);

@@ -6,7 +6,7 @@ import { closePoint, type PointCloser } from '../close-point.js';
 import { pageOfPoints } from '../core/listings.js';
 import { doubtAbout } from '../core/point-doubt.js';
 import { findPoint, markPoint } from '../core/points.js';
-import { damagedMembers } from '../damage-words.js';
+import { damagedMembers } from '../damage-text.js';
 
 type PointCalls = Pick<Handlers<typeof replicaSiteApi>, 'listPoints' | 'markPoint' | 'findPoint' | 'closePoint'>;
 

@@ -4,7 +4,7 @@ import type { replicaSiteApi, SiteVolume } from '../../../contracts/replica-site
 import type { Handlers } from '../../control-server/handlers.js';
 import { pageOfGroups, siteVolume } from '../core/listings.js';
 import { inventoryVolume, pageOfVolumes } from '../core/volume-listing.js';
-import { damageNotes } from '../damage-words.js';
+import { damageNotes } from '../damage-text.js';
 import type { Journals } from '../journals.js';
 import type { Site } from '../site.js';
 

@@ -2,7 +2,7 @@
 
 export class KeyOrder {
   #sorted: string[];
-  /** Keys added since the last look, in any order: a start adds thousands, one by one. */
+  /** Keys added since the last listing, in any order: a start adds thousands, one by one. */
   readonly #added = new Set<string>();
   readonly #removed = new Set<string>();
 

@@ -33,7 +33,7 @@ export function doubtAbout(
   if (begin === undefined || end === undefined || doubt === undefined) return undefined;
   const span = begin === end ? `point ${begin.id}` : `points ${begin.id} to ${end.id}`;
   const when = begin === end ? timeOf(begin) : `${timeOf(begin)} to ${timeOf(end)}`;
-  return `${doubtSentence(doubt)} The times of ${span} (${when}) may be wrong by as much: look at the list of points, and choose one by its id if ${found.id} is not the one.`;
+  return `${doubtSentence(doubt)} The times of ${span} (${when}) may be wrong by that much. If ${found.id} is not the point that you want, choose one by its id: volume-mover points <group|volume> --list`;
 }
 
 function timeOf({ atMs }: RecoveryPoint): string {

@@ -4,7 +4,7 @@ import { MoverError, type ErrorCode } from '../../../contracts/errors.js';
 import type { VolumeId } from '../../../contracts/ids.js';
 import { costOf, RECORD_COST_BYTES } from '../../stream/credit.js';
 import type { InitBeginFrame, InitEndFrame, RecordFrame } from '../../stream/frame.js';
-import { STALL_TOLD_AFTER_MS } from '../../stream/limits.js';
+import { STALL_SHOWN_AFTER_MS } from '../../stream/limits.js';
 import { TOUCHED_RUNS_MAX } from '../../stream/payload.js';
 import { attach, forkLineage, hear, type Attachment, type Claim, type Refusal } from '../core/attach.js';
 import { admit, beginHole, endHole, mendHolesOf } from '../core/records.js';
@@ -111,13 +111,13 @@ export class VolumeIntake {
       this.#sessionMin = Math.max(this.#sessionMin, claim.session);
       await this.#allDurable();
     }
-    const heard = this.#judge(claim);
-    if (heard.kind === 'refuse') return heard;
-    if (heard.kind === 'fork') {
-      const reason = await this.#forkFrom(claim, heard.reason);
+    const judgement = this.#judge(claim);
+    if (judgement.kind === 'refuse') return judgement;
+    if (judgement.kind === 'fork') {
+      const reason = await this.#forkFrom(claim, judgement.reason);
       return this.#site.change((state, now) => forkLineage(state, this.volume, reason, now));
     }
-    const touched = heard.kind === 'newSession' ? await this.#touchedAfter(claim.confirmed) : [];
+    const touched = judgement.kind === 'newSession' ? await this.#touchedAfter(claim.confirmed) : [];
     // The journal may have failed during the wait: then another intake takes the records.
     if (this.#failure !== undefined) throw this.#failure;
     const attachment = this.#site.change((state) => attach(state, this.volume, claim));
@@ -182,7 +182,7 @@ export class VolumeIntake {
 
   /** Whether the credit has been used up for a while without a new grant. */
   get isStalled(): boolean {
-    return this.#spentSince !== undefined && performance.now() - this.#spentSince.monotonicMs >= STALL_TOLD_AFTER_MS;
+    return this.#spentSince !== undefined && performance.now() - this.#spentSince.monotonicMs >= STALL_SHOWN_AFTER_MS;
   }
 
   /** A sentence if the volume is stalled; undefined otherwise. */
@@ -191,9 +191,9 @@ export class VolumeIntake {
     const { atMs } = this.#spentSince;
     const [waiting, limit] = [this.#unappliedBytes(), this.#unappliedBytesMax].map((bytes) => Math.ceil(bytes / MIB));
     return (
-      `No write of volume "${this.volume}" has been taken in since ${new Date(atMs).toISOString()}: ${waiting} MiB wait to be ` +
+      `No write of volume "${this.volume}" has been accepted since ${new Date(atMs).toISOString()}: ${waiting} MiB wait to be ` +
       `applied to its replica; the limit is ${limit} MiB. Newer writes wait at the splitter, which then keeps only marks. ` +
-      "Other volumes are not affected. It goes on by itself once enough is applied. If the number doesn't fall, look at the replica site's log."
+      "Other volumes are not affected. It goes on by itself when enough is applied. If the number doesn't fall, check the replica site's log."
     );
   }
 

@@ -1,7 +1,7 @@
 // Carries out `retain`, one call at a time: stores what is retained first, then changes files.
 import { Consolidation, ExaminedSegments } from './undo/consolidation.js';
 import type { Budget, ConsolidationOptions } from './undo/consolidation.js';
-import { withoutOld } from './terms/damage.js';
+import { withoutDropped } from './terms/damage.js';
 import type { DamagePlace } from './terms/damage.js';
 import { JournalError } from './terms/errors.js';
 import type { HistoryLoss } from './undo/history-loss.js';
@@ -118,7 +118,7 @@ export class Retention {
     const { manifest, replica, sync, applied } = this.#options;
     const { position, timeMs } = applied();
     const retained = narrowed(manifest.retained, asked, position);
-    const damage = withoutOld(manifest.damage, asked);
+    const damage = withoutDropped(manifest.damage, asked);
     if (isSame(retained, manifest.retained) && damage === manifest.damage) return;
     manifest.damage = damage;
     // Records up to the floor are never redone, so that redo needs no sums from UNDO that is

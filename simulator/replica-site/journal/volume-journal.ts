@@ -264,7 +264,10 @@ class OpenJournal implements CheckedJournal {
       throw this.#stall('intake', error);
     }
     this.#setLineage(forked);
-    this.#options.log?.info({ directory: this.#options.directory, ...forked.parent, fork: forked.id }, 'forked');
+    this.#options.log?.info(
+      { directory: this.#options.directory, ...forked.parent, fork: forked.id },
+      'a new lineage begins: the histories differ',
+    );
     return forked;
   }
 
@@ -477,8 +480,8 @@ class OpenJournal implements CheckedJournal {
 
   #assertOpenable(position: number, evenInHole: boolean): void {
     const { damage, retained } = this.#recovered.manifest;
-    const against = damageAt(evenInHole ? damage.filter((one) => one.kind !== 'records') : damage, position);
-    if (against !== undefined && isWhole(against)) throw damagedAt(position, against);
+    const found = damageAt(evenInHole ? damage.filter((one) => one.kind !== 'records') : damage, position);
+    if (found !== undefined && isWhole(found)) throw damagedAt(position, found);
     if (position < this.trimPosition) {
       throw new JournalError('TRIMMED', `position ${position} is before ${this.trimPosition}, where history begins`);
     }
@@ -577,7 +580,7 @@ class OpenJournal implements CheckedJournal {
 
   #endStall(part: StalledPart): void {
     const { directory, log } = this.#options;
-    if (this.#stalls.delete(part)) log?.info({ directory, part }, 'the journal goes on');
+    if (this.#stalls.delete(part)) log?.info({ directory, part }, 'the disk works again: the journal goes on');
   }
 
   #fail(error: unknown): JournalError {

@@ -5,10 +5,10 @@ import { attemptName, type Verdict } from '../../../contracts/attempt.js';
 import type { PendingVerdict } from '../core/splitter-core.js';
 
 /**
- * Interval between looks, in milliseconds. A notice seen at two looks in a row is asked about.
- * Longer than a move usually takes to its fence.
+ * Interval between checks, ms: longer than a move usually takes to its fence. A notice that two
+ * checks in a row find is asked about.
  */
-const LOOK_EVERY_MS = 30_000;
+const CHECK_INTERVAL_MS = 30_000;
 
 export interface NoticesOptions {
   readonly announced: () => readonly PendingVerdict[];
@@ -18,35 +18,35 @@ export interface NoticesOptions {
   readonly ask: (pending: PendingVerdict) => Promise<Verdict | undefined>;
   readonly learn: (pending: PendingVerdict, verdict: Verdict) => void;
   readonly log: Logger;
-  /** Replaces LOOK_EVERY_MS in tests. */
-  readonly lookEveryMs?: number | undefined;
+  /** Replaces CHECK_INTERVAL_MS in tests. */
+  readonly checkIntervalMs?: number | undefined;
 }
 
 export class Notices {
   readonly #options: NoticesOptions;
   readonly #timer: NodeJS.Timeout;
-  /** Tickets announced at the last look. */
-  #seen: ReadonlySet<number> = new Set();
+  /** Tickets announced at the last check. */
+  #announcedBefore: ReadonlySet<number> = new Set();
   #asking = false;
 
   constructor(options: NoticesOptions) {
     this.#options = options;
-    this.#timer = setInterval(() => void this.#look(), options.lookEveryMs ?? LOOK_EVERY_MS).unref();
+    this.#timer = setInterval(() => void this.#check(), options.checkIntervalMs ?? CHECK_INTERVAL_MS).unref();
   }
 
   stop(): void {
     clearInterval(this.#timer);
   }
 
-  /** Asks about notices seen at the last look too. Never rejects. */
-  async #look(): Promise<void> {
+  /** Asks about notices that the last check found too. Never rejects. */
+  async #check(): Promise<void> {
     if (this.#asking) return;
     this.#asking = true;
     const { announced, ask, learn, log } = this.#options;
-    const now = announced();
-    const old = now.filter(({ attempt }) => this.#seen.has(attempt.ticket));
-    this.#seen = new Set(now.map(({ attempt }) => attempt.ticket));
-    for (const pending of old) {
+    const current = announced();
+    const lasting = current.filter(({ attempt }) => this.#announcedBefore.has(attempt.ticket));
+    this.#announcedBefore = new Set(current.map(({ attempt }) => attempt.ticket));
+    for (const pending of lasting) {
       const verdict = await ask(pending);
       if (verdict === undefined) continue;
       log.info(

@@ -151,7 +151,7 @@ export class SplitterCore {
     // Another life's hold ended with it: acknowledgements may have passed behind that cut.
     if (!isFirst) this.holds.forgo(key);
     else if (input.holdMs > 0) this.holds.raise(key, input.volumes, now.monotonicMs + input.holdMs);
-    if (isFirst) this.#others.set(input.attempt.ticket, this.#standingOthers(splits));
+    if (isFirst) this.#others.set(input.attempt.ticket, this.#cutsOfOthers(splits));
     return {
       cuts: fenced.map(({ volume, session, n }) => ({ volume, session, n })),
       others: [...(this.#others.get(input.attempt.ticket) ?? [])],
@@ -161,14 +161,14 @@ export class SplitterCore {
   }
 
   /** Cuts of the groups' other members now. */
-  #standingOthers(splits: readonly VolumeSplit[]): Cut[] {
+  #cutsOfOthers(splits: readonly VolumeSplit[]): Cut[] {
     const groups = new Set(splits.map((split) => split.row.route.group));
     return [...groups]
       .flatMap((group) => this.#index.membersOf(group))
       .filter((split) => !splits.includes(split))
       .flatMap((split) => {
-        const standing = split.standing();
-        return 'reason' in standing ? [] : [{ volume: standing.volume, session: standing.session, n: standing.n }];
+        const cut = split.standing();
+        return 'reason' in cut ? [] : [{ volume: cut.volume, session: cut.session, n: cut.n }];
       });
   }
 
@@ -254,9 +254,9 @@ export class SplitterCore {
     const cuts: OutputOf<Api['cut']>['cuts'] = [];
     const leftOut: OutputOf<Api['cut']>['leftOut'] = [];
     for (const split of members) {
-      const standing = split.standing();
-      if ('reason' in standing) leftOut.push(standing);
-      else cuts.push(standing);
+      const cut = split.standing();
+      if ('reason' in cut) leftOut.push(cut);
+      else cuts.push(cut);
     }
     return { cuts, leftOut, atMs: now.wallMs, ...doubtOf(now.doubt) };
   }

@@ -26,8 +26,8 @@ export function unreadableSentence(
   const more = ranges.length > named.length || regions.size === UNREADABLE_REGIONS_MAX ? ' and more' : '';
   return (
     `Volume "${volume}": bytes ${named.join(', ')}${more} of its source can't be read to be sent again (${why}). ` +
-    "They stay marked and are tried again; its group's points leave the volume out until they can be read, or the guest has written " +
-    'them anew. Mend the disk of that file.'
+    'They stay marked and are tried again. Until they can be read, or the guest writes them again, new points of the group leave the ' +
+    'volume out. Repair the disk of that file.'
   );
 }
 

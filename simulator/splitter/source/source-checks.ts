@@ -7,7 +7,7 @@ import type { RowStore } from '../../store/row-store.js';
 
 export const SOURCES_TABLE = 'sources';
 
-const seenSchema = z.strictObject({
+const fileSchema = z.strictObject({
   inode: z.number(),
   /** When the file was made; absent where the file system does not tell. */
   bornMs: z.number().exactOptional(),
@@ -17,7 +17,7 @@ const seenSchema = z.strictObject({
    */
   restedMs: z.number().exactOptional(),
 });
-type Seen = z.infer<typeof seenSchema>;
+type KnownFile = z.infer<typeof fileSchema>;
 
 /**
  * What became of a source since the last life. `same`: the file that was there. `changed`: that
@@ -37,14 +37,14 @@ export function isSameFile({ kind }: SourceFinding): boolean {
 
 export class SourceChecks {
   readonly #store: RowStore;
-  readonly #seen = new Map<string, Seen>();
+  readonly #known = new Map<string, KnownFile>();
 
   /** Reads the noted files. An unreadable row counts as none: nothing is known of that file. */
   constructor(store: RowStore) {
     this.#store = store;
     for (const [volume, row] of store.rows(SOURCES_TABLE)) {
-      const seen = seenSchema.safeParse(row);
-      if (seen.success) this.#seen.set(volume, seen.data);
+      const file = fileSchema.safeParse(row);
+      if (file.success) this.#known.set(volume, file.data);
     }
   }
 
@@ -53,8 +53,8 @@ export class SourceChecks {
    * @param wasWritten whether a mark or a confirmed write shows that the volume had a file
    */
   find(volume: VolumeId, path: string, wasWritten: boolean): SourceFinding {
-    const now = seenNow(path);
-    const before = this.#seen.get(volume);
+    const now = presentFile(path);
+    const before = this.#known.get(volume);
     if (now === undefined) return before !== undefined || wasWritten ? { kind: 'missing' } : { kind: 'new' };
     if (before === undefined) return { kind: 'new' };
     const hasOtherBirth = before.bornMs !== undefined && now.bornMs !== undefined && before.bornMs !== now.bornMs;
@@ -72,27 +72,27 @@ export class SourceChecks {
    */
   note(sources: Iterable<readonly [VolumeId, path: string]>, atRest: boolean): void {
     const changes = [...sources].flatMap(([volume, path]) => {
-      const now = seenNow(path);
+      const now = presentFile(path);
       if (now === undefined) return [];
       const { restedMs: _rested, ...running } = now;
       return [{ table: SOURCES_TABLE, key: volume, value: atRest ? now : running }];
     });
     this.#store.commit(changes);
-    for (const { key, value } of changes) this.#seen.set(key, value);
+    for (const { key, value } of changes) this.#known.set(key, value);
   }
 
   /** Forgets the volume's file: a person put another one there. */
   forget(volume: VolumeId): void {
     this.#store.commit([{ table: SOURCES_TABLE, key: volume }]);
-    this.#seen.delete(volume);
+    this.#known.delete(volume);
   }
 }
 
 /** The file as it is now; undefined when there is none, or only an empty one. */
-function seenNow(path: string): Seen | undefined {
+function presentFile(path: string): KnownFile | undefined {
   const found = statSync(path, { throwIfNoEntry: false });
   if (found === undefined || !found.isFile() || found.size === 0) return undefined;
   // A file system without times of birth gives the time of the last change for it.
-  const isBornKnown = found.birthtimeMs > 0 && found.birthtimeMs < found.ctimeMs;
-  return { inode: found.ino, ...(isBornKnown ? { bornMs: found.birthtimeMs } : {}), restedMs: found.ctimeMs };
+  const hasBirthTime = found.birthtimeMs > 0 && found.birthtimeMs < found.ctimeMs;
+  return { inode: found.ino, ...(hasBirthTime ? { bornMs: found.birthtimeMs } : {}), restedMs: found.ctimeMs };
 }

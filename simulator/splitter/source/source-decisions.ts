@@ -87,7 +87,7 @@ export class SourceDecisions {
         `no disk of ${volume.sizeBytes} bytes lies at ${source}. For an empty one: volume-mover source accept-blank ${volume.id}; from the replica: volume-mover source recover ${volume.id}`,
       );
     if (volume.split.sourceState === 'unproven') {
-      this.#vouch(volume);
+      this.#acceptUnproven(volume);
       return;
     }
     const what = decision === 'accept' ? 'the disk that is there was accepted' : 'an empty disk was accepted';
@@ -100,11 +100,11 @@ export class SourceDecisions {
    * Lifts only the wait for a proof. If the replica was made from another disk, the replica site
    * still refuses this one, and the replica is kept.
    */
-  #vouch(volume: ProtectedVolume): void {
+  #acceptUnproven(volume: ProtectedVolume): void {
     const { core, onDecided, log } = this.#options;
     core.changeRows([volume.id], (split) => split.vouchForSource());
     volume.unbar();
-    log.warn({ volume: volume.id }, 'a person vouched for a disk that the replica site has not seen');
+    log.warn({ volume: volume.id }, 'a disk that the replica site has not seen was accepted by a person');
     onDecided(volume);
   }
 
@@ -132,11 +132,11 @@ export class SourceDecisions {
       throw error;
     }
     const running = this.#recover(volume, input, opened).catch((error: unknown) => {
-      const said = error instanceof Error ? error.message : String(error);
+      const message = error instanceof Error ? error.message : String(error);
       this.#options.log.error({ err: error, volume: volume.id }, 'a source could not be recovered');
       volume.bar(
         before,
-        `${why} Its recovery from point ${opened.point} did not succeed (${said}): nothing was changed.`,
+        `${why} Its recovery from point ${opened.point} did not succeed (${message}): nothing was changed.`,
       );
     });
     this.#running.add(running);

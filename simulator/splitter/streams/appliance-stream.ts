@@ -5,7 +5,7 @@ import type { LifeId } from '../../../contracts/lineage.js';
 import type { FrameConnection, StreamFrame } from '../../stream/connection.js';
 import { costOf, CreditAccount } from '../../stream/credit.js';
 import type { AttachedFrame, CreditFrame, RecordFrame, RefusedFrame } from '../../stream/frame.js';
-import { STALL_TOLD_AFTER_MS } from '../../stream/limits.js';
+import { STALL_SHOWN_AFTER_MS } from '../../stream/limits.js';
 import { Backoff } from '../shared/backoff.js';
 import { nowMs } from '../shared/clock.js';
 import type { Copy } from '../core/copies.js';
@@ -143,7 +143,7 @@ export class ApplianceStream {
   /** What is wrong, in a sentence; undefined while the stream is up. */
   get note(): string | undefined {
     return this.#connection === undefined
-      ? `There is no stream to ${this.#options.url}: writes wait, and then only marks are kept.`
+      ? `No stream to appliance ${this.#options.url}. Guests go on; their writes wait here, then only marks are kept, and all is sent when the stream is back. Check that appliance and the network.`
       : undefined;
   }
 
@@ -262,11 +262,11 @@ export class ApplianceStream {
     if (credit.isOpen) {
       endStall(member);
       this.wake(volume);
-    } else if (member.stall?.isTold === true) tellStall(member, member.stall);
+    } else if (member.stall?.isTold === true) noteStall(member, member.stall);
   }
 
   /**
-   * Notes that the volume has no credit, and tells of it after STALL_TOLD_AFTER_MS, whatever the
+   * Notes that the volume has no credit, and shows it after STALL_SHOWN_AFTER_MS, whatever the
    * reason.
    */
   #noteStall(member: Member): void {
@@ -276,8 +276,8 @@ export class ApplianceStream {
       timer: setTimeout(() => {
         stall.isTold = true;
         this.#options.log.warn({ volume: member.volume.id, unappliedBytes: member.unappliedBytes }, 'volume stalled');
-        tellStall(member, stall);
-      }, STALL_TOLD_AFTER_MS),
+        noteStall(member, stall);
+      }, STALL_SHOWN_AFTER_MS),
       isTold: false,
     };
     member.stall = stall;
@@ -362,17 +362,17 @@ export class ApplianceStream {
   }
 }
 
-function tellStall({ volume: { id, split }, unappliedBytes }: Member, { sinceMs }: Stall): void {
+function noteStall({ volume: { id, split }, unappliedBytes }: Member, { sinceMs }: Stall): void {
   split.stalled({ sinceMs, ...(unappliedBytes === undefined ? {} : { unappliedBytes }) });
   const why =
     unappliedBytes === undefined
-      ? 'it did not say why'
-      : `${Math.ceil(unappliedBytes / MIB)} MiB waited there to be applied when it last said`;
+      ? 'it gave no reason'
+      : `${Math.ceil(unappliedBytes / MIB)} MiB waited there to be applied at its last report`;
   split.note(
     'credit',
-    `The replica site takes nothing more of volume "${id}" since ${new Date(sinceMs).toISOString()}: ${why}. Newer writes ` +
-      'wait here, and then only marks are kept; other volumes go on. It goes on by itself once some are applied; ' +
-      'if it does not, look at the health of the replica site (/healthz).',
+    `The replica site has accepted no write of volume "${id}" since ${new Date(sinceMs).toISOString()}: ${why}. Newer writes ` +
+      'wait here, then only marks are kept; other volumes are not affected. It goes on by itself when enough is applied; ' +
+      'if it does not, check the health of the replica site (/healthz).',
   );
 }
 

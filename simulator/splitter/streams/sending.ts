@@ -99,7 +99,7 @@ export class Sending {
   #loseQueue(volume: ProtectedVolume, error: unknown): void {
     this.#options.log.error(
       { err: error, volume: volume.id },
-      'the backlog can’t be read back; marks stand for it, and are sent again',
+      'the backlog can’t be read back; its regions are marked and sent again',
     );
     volume.split.loseQueue('backlog lost', nowMs());
     this.#streams?.follow(volume);

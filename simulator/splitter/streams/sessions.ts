@@ -92,7 +92,7 @@ export class Sessions {
   get notes(): string[] {
     if (this.#failure === undefined || this.#waiting.size === 0) return [];
     return [
-      `No session number can be stored: guests are served, but writes to ${this.#waiting.size} volumes are only marked and nothing is sent. The splitter tries again by itself. ${this.#failure.message}`,
+      `Writes to ${this.#waiting.size} volumes are marked but not sent, because the splitter cannot store a session number: ${this.#failure.message} Guests are served, and the splitter tries again by itself. Check the disk of its data folder.`,
     ];
   }
 

@@ -37,7 +37,7 @@ export type SourceChange =
 /** Outcome of sending a region again; 'none' when none is left, or there is no room now. */
 export type Resent = 'sent' | 'unreadable' | 'none';
 
-/** What the volume tells its splitter. Each is called often and must be quick. */
+/** Calls that report changes of the volume. Each is made often and must be quick. */
 export interface VolumeEvents {
   /** There is something new to send. */
   readonly onNumbered: (volume: ProtectedVolume) => void;
@@ -83,7 +83,7 @@ export class ProtectedVolume {
   #scan: VolumeScan | undefined;
   #guests = 0;
   #barred: string | undefined;
-  /** The wait for the replica site's word about the disk; guests' requests wait with it. */
+  /** The wait until the replica site knows the disk; guests' requests wait with it. */
   #wait: { readonly over: Promise<void>; readonly end: () => void } | undefined;
   #isClearing = false;
   /** The disk's file exists, and `onMade` was called if a write made it. */
@@ -266,7 +266,7 @@ export class ProtectedVolume {
   }
 
   /**
-   * Tells the administrator of a sync that fails.
+   * Notes a failed sync for the administrator.
    * @throws the sync's error
    */
   async #syncOrNote(sync: Promise<unknown> | undefined): Promise<void> {
@@ -276,7 +276,7 @@ export class ProtectedVolume {
       const fails = this.#sync ? 'writes' : 'flushes';
       this.split.note(
         'sync',
-        `Volume "${this.id}" could not be brought to stable storage: ${fails} fail until the splitter is started again.`,
+        `Volume "${this.id}" could not be synced to its disk, so ${fails} fail and the guest gets I/O errors. Check that disk, then restart the splitter.`,
       );
       throw error;
     }
@@ -295,7 +295,7 @@ export class ProtectedVolume {
       this.#marksFile.store(fresh, offset, length);
     } catch (error) {
       this.split.withdraw(offset, length);
-      this.#noteFailure('A mark could not be stored', error);
+      this.#noteFailure('a write was refused, because its mark could not be stored', error);
       throw nbdErrorOf(error);
     }
   }
@@ -318,18 +318,18 @@ export class ProtectedVolume {
 
   #failed({ offset, length }: SourceChange, error: unknown): NbdError {
     this.split.fail(offset, length, nowMs());
-    this.#noteFailure('A write failed, and what it touched is sent again', error);
+    this.#noteFailure('a write failed, and its regions are sent to the replica site again', error);
     this.#events.onMarked(this);
     return nbdErrorOf(error);
   }
 
-  /** Tells the administrator of a failed write until a write succeeds. The guest gets the error. */
+  /** Notes a failed write for the administrator until a write succeeds. */
   #noteFailure(what: string, error: unknown): void {
     this.#isFailing = true;
     const why = error instanceof Error ? error.message : String(error);
     this.split.note(
       'write',
-      `Volume "${this.id}": ${what} (${why}); the guest was told so. Look at the disk of ${this.#source.path}.`,
+      `Volume "${this.id}": ${what} (${why}). The guest got an I/O error. Check the disk of ${this.#source.path}.`,
     );
   }
 
@@ -434,10 +434,10 @@ export class ProtectedVolume {
     if (this.#scan !== undefined) throw new MoverError('SCAN_BUSY', `Volume "${this.id}" is being scanned already.`);
     return this.#gate.atRest(SCAN_HOLD_MS_MAX, () => {
       this.split.refuseUnreadable();
-      const standing = this.split.standing();
-      if ('reason' in standing)
+      const cut = this.split.standing();
+      if ('reason' in cut)
         throw new MoverError('NOT_SYNCED', `Volume "${this.id}" has writes that are known by marks only.`);
-      const { session, n } = standing;
+      const { session, n } = cut;
       const { id: volume, sizeBytes } = this;
       this.#scan = new VolumeScan({ volume, sizeBytes, mark: { session, n }, atMs: nowMs(), source: this.#source });
       return this.#scan;

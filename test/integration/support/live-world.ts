@@ -51,9 +51,9 @@ export class LiveWorld {
    */
   async checkPromises(): Promise<void> {
     this.world.guestRuns = false;
-    const giveUpAtMs = performance.now() + QUIET_TIMEOUT_MS;
+    const deadlineMs = performance.now() + QUIET_TIMEOUT_MS;
     while (!isQuiet(this.world)) {
-      if (performance.now() > giveUpAtMs) throw new Error(`The estate (seed ${this.seed}) did not become quiet.`);
+      if (performance.now() > deadlineMs) throw new Error(`The estate (seed ${this.seed}) did not become quiet.`);
       await delay(TICK_MS);
     }
     checkAttempts(this.world);

@@ -1,7 +1,7 @@
 // A live estate with a worker of its own on the real Temporal server, and what tests ask of its
 // histories.
-import type { Client, WorkflowHandleWithFirstExecutionRunId } from '@temporalio/client';
-import { defaultPayloadConverter } from '@temporalio/common';
+import { type Client, WorkflowFailedError, type WorkflowHandleWithFirstExecutionRunId } from '@temporalio/client';
+import { ApplicationFailure, defaultPayloadConverter } from '@temporalio/common';
 import { TestWorkflowEnvironment } from '@temporalio/testing';
 import { DefaultLogger, NativeConnection, Runtime, type Worker } from '@temporalio/worker';
 import { randomUUID } from 'node:crypto';
@@ -117,6 +117,16 @@ export class Moves {
 
 async function connect(): Promise<NativeConnection> {
   return NativeConnection.connect({ address: inject('temporalAddress') });
+}
+
+/** What a move failed with. @throws Error if it did not fail, or was cancelled */
+export async function failureOf(handle: Pick<MoveHandle, 'result'>): Promise<ApplicationFailure> {
+  const error: unknown = await handle.result().then(
+    () => new Error('the move did not fail'),
+    (failure: unknown) => failure,
+  );
+  if (error instanceof WorkflowFailedError && error.cause instanceof ApplicationFailure) return error.cause;
+  throw error;
 }
 
 export async function eventsOf(handle: Pick<MoveHandle, 'fetchHistory'>): Promise<HistoryEvent[]> {

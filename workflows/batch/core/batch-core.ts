@@ -27,7 +27,7 @@ import { type Gate, WindowGate } from './window-gate.js';
 const FENCE_BY_PASSED = {
   kind: 'failed',
   code: 'WINDOW_CLOSED',
-  message: 'The time of options.move.fenceByMs was over before the fence.',
+  message: 'The move was not started: the time given by options.move.fenceByMs is past.',
   stands: true,
 } as const satisfies MoveEnd;
 
@@ -141,9 +141,9 @@ export class BatchCore {
    * again
    */
   ended(seq: number, end: MoveEnd | undefined, nowMs: number): void {
-    const hasGivenUp = end?.kind === 'window-closed' && !this.#window.isFenceBy(this.#options.move.fenceByMs);
-    const mayTryAgain = this.#stop === undefined;
-    const hasFailed = this.#moves.ended(seq, hasGivenUp ? FENCE_BY_PASSED : end, { nowMs, mayTryAgain });
+    const hasMissedFence = end?.kind === 'window-closed' && !this.#window.isFenceBy(this.#options.move.fenceByMs);
+    const mayRetry = this.#stop === undefined;
+    const hasFailed = this.#moves.ended(seq, hasMissedFence ? FENCE_BY_PASSED : end, { nowMs, mayRetry });
     if (!hasFailed) return;
     const stop = stopForFailures(this.#options.failures, this.#moves);
     if (stop !== undefined) this.end(stop);
@@ -182,16 +182,16 @@ export class BatchCore {
 
   /** What to do now. The starts it returns count as running from then on. */
   decide(nowMs: number): Decision {
-    const toCancel = this.#stop?.running === 'roll-back' ? this.#moves.askToCancel() : [];
+    const toCancel = this.#stop?.running === 'roll-back' ? this.#moves.requestCancellation() : [];
     if (toCancel.length > 0) return { kind: 'cancel', workflowIds: toCancel };
     const { unread } = this.#moves;
     if (unread.length > 0) return { kind: 'read', seqs: unread.slice(0, ITEMS_READ_MAX) };
     if (this.plan === undefined) return this.#stop === undefined ? { kind: 'wait' } : { kind: 'end' };
     if (this.#isCanaryOver) this.#endCanary();
-    if (this.#stop !== undefined) this.#moves.giveUpRetries();
+    if (this.#stop !== undefined) this.#moves.failRetries();
     if (this.#moves.waiting === 0 || this.#stop !== undefined)
       return this.#moves.running === 0 ? { kind: 'end' } : { kind: 'wait' };
-    const gate = this.#look(nowMs);
+    const gate = this.#gateAt(nowMs);
     switch (gate.kind) {
       case 'ask':
         return { kind: 'window', atMs: nowMs };
@@ -205,13 +205,13 @@ export class BatchCore {
     }
   }
 
-  #look(nowMs: number): Gate {
-    if (this.isPaused || this.canary === 'waiting') return this.#window.lookWhileHeld(nowMs);
-    return this.#window.look(nowMs, { expectedMs: this.#moves.expectedMs, isIdle: this.#moves.running === 0 });
+  #gateAt(nowMs: number): Gate {
+    if (this.isPaused || this.canary === 'waiting') return this.#window.gateWhileHeld(nowMs);
+    return this.#window.gateAt(nowMs, { expectedMs: this.#moves.expectedMs, isIdle: this.#moves.running === 0 });
   }
 
   #begin(nowMs: number): Decision {
-    const begun = this.#moves.begin(nowMs, this.#canary.reach(this.#moves.planned));
+    const begun = this.#moves.begin(nowMs, this.#canary.startable(this.#moves.planned));
     if (begun.kind !== 'none') return begun;
     // The moves just skipped may have been the last.
     if (this.#moves.waiting === 0 || this.#isCanaryOver) return this.decide(nowMs);
@@ -219,7 +219,7 @@ export class BatchCore {
   }
 
   get #isCanaryOver(): boolean {
-    return this.canary === 'running' && this.#moves.isThrough(this.#canary.reach(this.#moves.planned));
+    return this.canary === 'running' && this.#moves.isDone(this.#canary.startable(this.#moves.planned));
   }
 
   #endCanary(): void {

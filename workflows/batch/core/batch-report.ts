@@ -4,16 +4,16 @@ import type { BatchSettings } from '../../../contracts/batch-run.js';
 import type { BatchCore } from './batch-core.js';
 
 type Ending = Pick<BatchReport, 'outcome' | 'summary'>;
-type Meanwhile = Pick<BatchReport, 'addedMeanwhile' | 'removedMeanwhile'>;
+type SelectionChanges = Pick<BatchReport, 'addedMeanwhile' | 'removedMeanwhile'>;
 
-export const NOTHING_MEANWHILE: Meanwhile = { addedMeanwhile: [], removedMeanwhile: [] };
+export const NO_CHANGES: SelectionChanges = { addedMeanwhile: [], removedMeanwhile: [] };
 
 export function batchReportOf(
   batch: BatchCore,
   { operator, reason }: BatchSettings,
   ending: Ending,
   endedAtMs: number,
-  { counts, failures, ...meanwhile }: Meanwhile & Partial<Pick<BatchReport, 'counts' | 'failures'>> = NOTHING_MEANWHILE,
+  { counts, failures, ...meanwhile }: SelectionChanges & Partial<Pick<BatchReport, 'counts' | 'failures'>> = NO_CHANGES,
 ): BatchReport {
   return {
     batch: batch.id,
@@ -34,7 +34,8 @@ export function batchReportOf(
 export function endingOf(batch: BatchCore): Ending {
   const counts = batch.counts();
   const { stop } = batch;
-  if (stop === undefined) return { outcome: 'complete', summary: `Every move was tried: ${tally(counts)}.` };
+  if (stop === undefined)
+    return { outcome: 'complete', summary: `Every move of the batch has ended: ${tally(counts)}.` };
   const summary = `${stop.text} ${capitalized(tally(counts))}.`;
   switch (stop.why) {
     case 'failures':
@@ -55,8 +56,8 @@ function tally({ planned, moved, failed, cancelled, waiting, skipped, alreadyThe
     ...(failed > 0 ? [`${failed} failed`] : []),
     ...(cancelled > 0 ? [`${cancelled} cancelled`] : []),
     ...(skipped > 0 ? [`${skipped} skipped`] : []),
-    ...(waiting > 0 ? [`${waiting} not begun`] : []),
-    ...(alreadyThere > 0 ? [`${alreadyThere} there already`] : []),
+    ...(waiting > 0 ? [`${waiting} not started`] : []),
+    ...(alreadyThere > 0 ? [`${alreadyThere} already there`] : []),
     ...(refused > 0 ? [`${refused} refused`] : []),
   ];
   return parts.join(', ');

@@ -6,6 +6,7 @@ import {
   requestSchema,
   skipRequestSchema,
 } from '../../../contracts/batch.js';
+import { BATCH_SKIPS_MAX } from '../../../contracts/batch-run.js';
 import type { VolumeId } from '../../../contracts/ids.js';
 import type { BatchCore } from './batch-core.js';
 
@@ -22,21 +23,27 @@ export const REQUEST_SCHEMAS = {
 } as const satisfies Record<UpdateName, unknown>;
 
 export const UPDATE_DESCRIPTIONS: Readonly<Record<UpdateName, string>> = {
-  pause: 'No further moves start until resume; running ones go on. Give { operator, reason }.',
-  resume: 'Go on after a pause. Give { operator, reason }.',
+  pause: 'Starts no further moves until resume; running moves go on. Give { operator, reason }.',
+  resume: 'Starts moves again after a pause. Give { operator, reason }.',
   abort:
-    'End the batch: nothing starts any more, and running moves finish, or with "running": "roll-back" are put back if they are before their commit. Give { operator, reason, running }.',
+    'Ends the batch: no further move starts. Running moves finish; with "running": "roll-back" those before their commit are rolled back. Give { operator, reason, running }.',
   setConcurrency:
-    'New limits for moves at once, from now on. Give { operator, reason, concurrency: { all, perSourceGroup, … } }.',
+    'Sets how many moves run at the same time, from now on. Give { operator, reason, concurrency: { all, perSourceGroup, … } }.',
   skipVolume:
-    'Leave the move of a volume out when its turn comes; its VM’s other disks with it. Give { operator, reason, volume }.',
-  retryFailed: 'Give every move that has failed so far another turn. Give { operator, reason }.',
-  approveCanary: 'Let the batch go on after its first moves. Give { operator, reason }.',
+    'Skips the waiting move of a volume; the other disks of that move are skipped too. Give { operator, reason, volume }.',
+  retryFailed: 'Queues every failed move again. Give { operator, reason }.',
+  approveCanary: 'Starts the other moves after the canary, the first moves of the batch. Give { operator, reason }.',
 };
 
-/** Why the batch must refuse the request now, as a sentence; undefined when it need not. */
-export function objection(batch: BatchCore, isOver: boolean, name: UpdateName, volume?: VolumeId): string | undefined {
-  if (isOver) return 'The batch is over; nothing about it can be changed any more.';
+/** The refusal to skip a volume whose move runs. */
+export function movingMessage(volume: VolumeId): string {
+  return `Volume "${volume}" is being moved now, so it cannot be skipped. To stop its move: volume-mover cancel <move-id>`;
+}
+
+/** Why the batch refuses a request now, as a sentence; undefined when it accepts it. */
+export function refusalOf(batch: BatchCore, isOver: boolean, name: UpdateName, volume?: VolumeId): string | undefined {
+  if (isOver)
+    return 'The batch has ended and cannot be changed. To try its failed moves again: volume-mover batch retry-failed <batch-id>';
   const { stop } = batch;
   switch (name) {
     case 'pause':
@@ -44,7 +51,7 @@ export function objection(batch: BatchCore, isOver: boolean, name: UpdateName, v
       return batch.isPaused ? 'The batch is paused already.' : undefined;
     case 'resume':
       if (stop !== undefined) return stopping(batch);
-      return batch.isPaused ? undefined : 'The batch is not paused; there is nothing to resume.';
+      return batch.isPaused ? undefined : 'The batch is not paused, so it cannot be resumed.';
     case 'abort':
       // An abort that lets moves finish may be followed by one that rolls them back.
       return stop?.running === 'roll-back'
@@ -54,33 +61,32 @@ export function objection(batch: BatchCore, isOver: boolean, name: UpdateName, v
       return stop === undefined ? undefined : stopping(batch);
     case 'skipVolume':
       if (stop !== undefined) return stopping(batch);
-      if (volume !== undefined && batch.inFlight.isMoving(volume))
-        return `Volume "${volume}" is being moved now: cancel its move instead.`;
+      if (volume !== undefined && batch.inFlight.isMoving(volume)) return movingMessage(volume);
       return batch.skips.hasRoom()
         ? undefined
-        : 'So many volumes are to be skipped already that no more can be kept in mind.';
+        : `At most ${BATCH_SKIPS_MAX} volumes of a batch can wait to be skipped, and that many do. Abort the batch, or try again when some have been skipped.`;
     case 'retryFailed':
       if (stop !== undefined) return stopping(batch);
-      return batch.counts().failed > 0 ? undefined : 'No move of the batch has failed; there is nothing to try again.';
+      return batch.counts().failed > 0 ? undefined : 'No move of the batch has failed, so there is nothing to retry.';
     case 'approveCanary':
-      return approvalObjection(batch);
+      return approvalRefusal(batch);
   }
 }
 
-function approvalObjection(batch: BatchCore): string | undefined {
+function approvalRefusal(batch: BatchCore): string | undefined {
   if (batch.stop !== undefined) return stopping(batch);
   switch (batch.canary) {
     case 'none':
-      return 'The batch has no canary; there is nothing to approve.';
+      return 'The batch has no canary, so there is nothing to approve.';
     case 'running':
-      return 'The first moves still run; they can be approved once all of them have ended.';
+      return 'The canary, the first moves of the batch, still runs. Approve it when all of these moves have ended.';
     case 'passed':
-      return 'The first moves were approved already.';
+      return 'The canary was approved already.';
     case 'waiting':
       return undefined;
   }
 }
 
 function stopping({ stop }: BatchCore): string {
-  return `The batch is stopping: ${stop?.text ?? ''}`;
+  return `The batch is stopping and takes no further requests: ${stop?.text ?? ''}`;
 }

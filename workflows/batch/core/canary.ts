@@ -18,8 +18,8 @@ export class Canary {
     return this.#state;
   }
 
-  /** How many planned moves, from the first on, may start. */
-  reach(planned: number): number {
+  /** How many moves of the plan, from the first on, may start. */
+  startable(planned: number): number {
     return this.#options === undefined || this.#state !== 'running' ? planned : Math.min(planned, this.#options.count);
   }
 

@@ -2,7 +2,7 @@
 // number of moves.
 
 /** Ratio between neighbouring buckets: an estimate is at most 25 % too long. */
-const RUNG_GROWTH = 1.25;
+const BUCKET_GROWTH = 1.25;
 /** Upper end of the histogram: a day. No move is expected to last longer. */
 const DURATION_MS_MAX = 24 * 3_600_000;
 /** Percentile of past durations that estimates the next move. */
@@ -11,13 +11,13 @@ const EXPECTED_PERCENT = 95;
 const MEASURED_MIN = 5;
 
 /** Upper bounds of the buckets in whole milliseconds, the same on every machine. */
-const RUNGS: readonly number[] = ladder();
+const BUCKET_BOUNDS_MS: readonly number[] = bucketBounds();
 
-function ladder(): number[] {
-  const rungs = [1];
-  for (let rung = 1; rung < DURATION_MS_MAX; rung = Math.ceil(rung * RUNG_GROWTH))
-    rungs.push(Math.ceil(rung * RUNG_GROWTH));
-  return rungs;
+function bucketBounds(): number[] {
+  const bounds = [1];
+  for (let bound = 1; bound < DURATION_MS_MAX; bound = Math.ceil(bound * BUCKET_GROWTH))
+    bounds.push(Math.ceil(bound * BUCKET_GROWTH));
+  return bounds;
 }
 
 export class Durations {
@@ -26,17 +26,17 @@ export class Durations {
 
   static from(counts: readonly (readonly [number, number])[]): Durations {
     const durations = new Durations();
-    for (const [rung, count] of counts) {
-      durations.#counts.set(rung, count);
+    for (const [bucket, count] of counts) {
+      durations.#counts.set(bucket, count);
       durations.#measured += count;
     }
     return durations;
   }
 
   add(tookMs: number): void {
-    const found = RUNGS.findIndex((rungMs) => tookMs <= rungMs);
-    const rung = found < 0 ? RUNGS.length - 1 : found;
-    this.#counts.set(rung, (this.#counts.get(rung) ?? 0) + 1);
+    const found = BUCKET_BOUNDS_MS.findIndex((boundMs) => tookMs <= boundMs);
+    const bucket = found < 0 ? BUCKET_BOUNDS_MS.length - 1 : found;
+    this.#counts.set(bucket, (this.#counts.get(bucket) ?? 0) + 1);
     this.#measured += 1;
   }
 
@@ -53,9 +53,9 @@ export class Durations {
   #quantileMs(): number | undefined {
     let left = Math.ceil((this.#measured * EXPECTED_PERCENT) / 100);
     if (left === 0) return undefined;
-    for (const [rung, rungMs] of RUNGS.entries()) {
-      left -= this.#counts.get(rung) ?? 0;
-      if (left <= 0) return rungMs;
+    for (const [bucket, boundMs] of BUCKET_BOUNDS_MS.entries()) {
+      left -= this.#counts.get(bucket) ?? 0;
+      if (left <= 0) return boundMs;
     }
     return DURATION_MS_MAX;
   }

@@ -14,13 +14,13 @@ export function stopForFailures(
       return {
         why: 'failures',
         running: 'roll-back',
-        text: 'A move failed, and the failure policy is to stop at once.',
+        text: 'A move failed, and the failure policy stops the batch at the first failure.',
       };
     case 'stop-after': {
       const { count, percent } = policy;
       const isOver = failed >= (count ?? Infinity) || (percent !== undefined && failed * 100 >= percent * planned);
       if (!isOver) return undefined;
-      const text = `${failed} of ${planned} moves failed, as many as the failure policy allows.`;
+      const text = `${failed} of ${planned} moves failed, which is the limit of the failure policy.`;
       return { why: 'failures', running: 'finish', text };
     }
   }

@@ -28,25 +28,25 @@ export class FreshTurns {
   }
 
   /** Whether no move is left below this number. */
-  isThrough(reach: number): boolean {
-    return this.#again.size === 0 && this.#cursor >= reach;
+  isDone(startable: number): boolean {
+    return this.#again.size === 0 && this.#cursor >= startable;
   }
 
   /**
    * The next move. It stays the next one until it is passed.
-   * @param reach the plan's moves only below this number
+   * @param startable only moves of the plan below this number
    */
-  next(reach: number): BatchTicket | undefined {
+  next(startable: number): BatchTicket | undefined {
     const again = this.#again.first();
     if (again !== undefined) return { seq: again, round: this.#round, starts: 0, failures: 0 };
-    return this.#cursor < reach ? { seq: this.#cursor, round: 0, starts: 0, failures: 0 } : undefined;
+    return this.#cursor < startable ? { seq: this.#cursor, round: 0, starts: 0, failures: 0 } : undefined;
   }
 
   /** Numbers of the moves to read when the next one's item is not known. */
-  page(reach: number): number[] {
+  page(startable: number): number[] {
     const again = this.#again.first();
     if (again !== undefined) return [again];
-    const count = Math.min(ITEMS_READ_MAX, reach - this.#cursor);
+    const count = Math.min(ITEMS_READ_MAX, startable - this.#cursor);
     return Array.from({ length: count }, (_, i) => this.#cursor + i);
   }
 

@@ -132,8 +132,11 @@ export class InFlight {
     return flight;
   }
 
-  /** @returns workflow ids of the moves not asked before */
-  askToCancel(): readonly string[] {
+  /**
+   * Marks every running move as asked to cancel. @returns workflow ids of those that were not
+   * marked before
+   */
+  requestCancellation(): readonly string[] {
     const notAsked = this.#all.filter(({ cancelAsked }) => !cancelAsked);
     for (const flight of notAsked) this.#flights.set(flight.ticket.seq, { ...flight, cancelAsked: true });
     return notAsked.map(({ workflowId }) => workflowId);

@@ -22,8 +22,8 @@ type Carried = Omit<
   'batch' | 'startedAtMs' | 'runs' | 'pausedBy' | 'canary' | 'window' | 'stop' | 'lastRequest'
 >;
 
-/** What can start now. */
-type Begun =
+/** The moves that can start now, or what to wait for. */
+type NextStarts =
   | Extract<Decision, { kind: 'read' | 'start' }>
   /** Nothing can start before the time; Infinity: before a move ends. */
   | { readonly kind: 'none'; readonly untilMs: number };
@@ -130,9 +130,9 @@ export class Moves {
     return !this.#queue.has(seq) && this.#inFlight.get(seq) === undefined;
   }
 
-  /** Whether all planned moves below the number are over and none is queued again. */
-  isThrough(reach: number): boolean {
-    return this.running === 0 && this.#queue.isThrough(reach);
+  /** Whether all moves of the plan below this number are over and none is queued again. */
+  isDone(startable: number): boolean {
+    return this.running === 0 && this.#queue.isDone(startable);
   }
 
   plans(plan: PlannedBatch): void {
@@ -156,9 +156,9 @@ export class Moves {
 
   /**
    * Takes the moves out of the queue that the limits allow to run now.
-   * @param reach the plan's moves only below this number
+   * @param startable only moves of the plan below this number may start
    */
-  begin(nowMs: number, reach: number): Begun {
+  begin(nowMs: number, startable: number): NextStarts {
     const starts: Start[] = [];
     let rateMs = Infinity;
     while (starts.length < STARTS_AT_ONCE_MAX && !this.#inFlight.isFull && !this.#queue.isHeldBack(nowMs)) {
@@ -166,7 +166,7 @@ export class Moves {
         rateMs = this.#rate.nextAtMs();
         break;
       }
-      const turn = this.#next(nowMs, reach);
+      const turn = this.#next(nowMs, startable);
       if (turn.kind === 'none') break;
       if (turn.kind === 'start') starts.push(this.#start(turn, nowMs));
       else if (starts.length === 0) return turn;
@@ -177,11 +177,11 @@ export class Moves {
   }
 
   /** The next move that is not skipped. */
-  #next(nowMs: number, reach: number): Exclude<Turn, { kind: 'skip' }> {
+  #next(nowMs: number, startable: number): Exclude<Turn, { kind: 'skip' }> {
     for (;;) {
       const turn = this.#queue.take({
         nowMs,
-        reach,
+        startable,
         judge: (item) => (this.skips.covers(item) ? 'skip' : this.#inFlight.hasRoomFor(item) ? 'start' : 'pass'),
       });
       if (turn.kind !== 'skip') return turn;
@@ -202,23 +202,19 @@ export class Moves {
   }
 
   /** @returns workflow ids of running moves not asked before */
-  askToCancel(): readonly string[] {
-    return this.#inFlight.askToCancel();
+  requestCancellation(): readonly string[] {
+    return this.#inFlight.requestCancellation();
   }
 
   /** @returns whether the move failed for good */
-  ended(
-    seq: number,
-    end: MoveEnd | undefined,
-    more: { readonly nowMs: number; readonly mayTryAgain: boolean },
-  ): boolean {
+  ended(seq: number, end: MoveEnd | undefined, more: { readonly nowMs: number; readonly mayRetry: boolean }): boolean {
     const flight = this.#inFlight.remove(seq);
     if (flight === undefined) return false;
     if (end !== undefined) this.#pace.ended(more.nowMs);
     switch (end?.kind) {
       case undefined:
       case 'window-closed':
-        this.#queue.comesAgain(flight.ticket, flight.item);
+        this.#queue.requeue(flight.ticket, flight.item);
         return false;
       case 'moved':
         this.#durations.add(end.tookMs);
@@ -229,24 +225,24 @@ export class Moves {
         this.#tally.add(end.kind);
         return false;
       case 'failed':
-        return this.#hasFailed(flight, end, more);
+        return this.#recordFailure(flight, end, more);
     }
   }
 
-  #hasFailed(
+  #recordFailure(
     { ticket: { failures, ...ticket }, item, move }: Flight,
     end: Extract<MoveEnd, { kind: 'failed' }>,
-    { nowMs, mayTryAgain }: { readonly nowMs: number; readonly mayTryAgain: boolean },
+    { nowMs, mayRetry }: { readonly nowMs: number; readonly mayRetry: boolean },
   ): boolean {
     const tried = { ...ticket, failures: failures + 1 };
     const last = lastFailureOf(end);
-    if (mayTryAgain && !end.stands && this.#queue.triesAgain(tried, last, item, nowMs)) return false;
+    if (mayRetry && !end.stands && this.#queue.queueRetry(tried, last, item, nowMs)) return false;
     this.#tally.addFailed(tried, last, { item, move });
     return true;
   }
 
   /** Turns all moves that await a retry into failures. */
-  giveUpRetries(): void {
-    for (const { ticket, last, item } of this.#queue.giveUpRetries()) this.#tally.addFailed(ticket, last, { item });
+  failRetries(): void {
+    for (const { ticket, last, item } of this.#queue.takeRetries()) this.#tally.addFailed(ticket, last, { item });
   }
 }

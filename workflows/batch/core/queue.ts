@@ -21,10 +21,10 @@ export type Turn =
   | { readonly kind: 'skip' }
   | { readonly kind: 'none' };
 
-interface Look {
+interface TurnRequest {
   readonly nowMs: number;
   /** New moves of the plan are considered below this number. */
-  readonly reach: number;
+  readonly startable: number;
   readonly judge: (item: BatchItem) => Verdict;
 }
 
@@ -57,8 +57,8 @@ export class Queue {
   }
 
   /** Whether no move waits: none below the number, none passed over, no retry. */
-  isThrough(reach: number): boolean {
-    return this.#passed.length === 0 && this.#retries.size === 0 && this.#fresh.isThrough(reach);
+  isDone(startable: number): boolean {
+    return this.#passed.length === 0 && this.#retries.size === 0 && this.#fresh.isDone(startable);
   }
 
   /** Whether so many retries wait that no other move may start. */
@@ -76,13 +76,13 @@ export class Queue {
   }
 
   /** Queues a move again, to start as soon as there is room. */
-  comesAgain(ticket: BatchTicket, item: BatchItem | undefined): void {
+  requeue(ticket: BatchTicket, item: BatchItem | undefined): void {
     if (item !== undefined) this.provide(item);
     this.#passed = [...this.#passed, ticket];
   }
 
   /** Queues a retry of a move after a pause. @returns false when it has no tries left */
-  triesAgain(ticket: BatchTicket, last: LastFailure, item: BatchItem | undefined, nowMs: number): boolean {
+  queueRetry(ticket: BatchTicket, last: LastFailure, item: BatchItem | undefined, nowMs: number): boolean {
     if (!this.#retries.add(ticket, last, nowMs)) return false;
     if (item !== undefined) this.provide(item);
     return true;
@@ -94,7 +94,7 @@ export class Queue {
   }
 
   /** Removes all moves that await a retry. */
-  giveUpRetries(): { ticket: BatchTicket; last: LastFailure; item: BatchItem | undefined }[] {
+  takeRetries(): { ticket: BatchTicket; last: LastFailure; item: BatchItem | undefined }[] {
     return this.#retries.takeAll().map((retry) => {
       const item = this.#items.get(retry.seq);
       this.#items.delete(retry.seq);
@@ -103,28 +103,28 @@ export class Queue {
   }
 
   /** The next turn; a move that a limit holds back is passed over. */
-  take(look: Look): Turn {
-    const known = [...this.#retries.due(look.nowMs), ...this.#passed].map(ticketOf);
+  take(request: TurnRequest): Turn {
+    const known = [...this.#retries.due(request.nowMs), ...this.#passed].map(ticketOf);
     const unread = known.map(({ seq }) => seq).filter((seq) => !this.#items.has(seq));
     if (unread.length > 0) return { kind: 'read', seqs: unread.slice(0, ITEMS_READ_MAX) };
     for (const ticket of known) {
       const item = this.#items.get(ticket.seq);
       if (item === undefined) continue;
-      const verdict = look.judge(item);
+      const verdict = request.judge(item);
       if (verdict === 'pass') continue;
       this.#retries.delete(ticket.seq);
       this.#passed = this.#passed.filter(({ seq }) => seq !== ticket.seq);
       return this.#out(verdict, ticket, item);
     }
-    return this.#takeFresh(look);
+    return this.#takeFresh(request);
   }
 
-  #takeFresh({ reach, judge }: Look): Turn {
+  #takeFresh({ startable, judge }: TurnRequest): Turn {
     while (this.#passed.length < BATCH_LOOK_AHEAD_MAX && !this.#retries.isFull) {
-      const ticket = this.#fresh.next(reach);
+      const ticket = this.#fresh.next(startable);
       if (ticket === undefined) return NO_TURN;
       const item = this.#items.get(ticket.seq);
-      if (item === undefined) return { kind: 'read', seqs: this.#fresh.page(reach) };
+      if (item === undefined) return { kind: 'read', seqs: this.#fresh.page(startable) };
       this.#fresh.pass(ticket);
       const verdict = judge(item);
       if (verdict !== 'pass') return this.#out(verdict, ticket, item);

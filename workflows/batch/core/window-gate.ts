@@ -50,7 +50,7 @@ export class WindowGate {
    * Whether a move may start. @param isIdle no move runs, so the expected duration can't change any
    * more
    */
-  look(nowMs: number, { expectedMs, isIdle }: { readonly expectedMs: number; readonly isIdle: boolean }): Gate {
+  gateAt(nowMs: number, { expectedMs, isIdle }: { readonly expectedMs: number; readonly isIdle: boolean }): Gate {
     const { window, atWindowEnd } = this.#options;
     if (window === undefined) return { kind: 'open' };
     if (this.#window === undefined) return { kind: 'ask' };
@@ -59,7 +59,7 @@ export class WindowGate {
     if (isIdle && expectedMs > closesAtMs - opensAtMs)
       return {
         kind: 'over',
-        text: `A move is expected to last ${expectedMs} ms, longer than the window is open.`,
+        text: `No move fits into the maintenance window: a move is expected to last ${expectedMs} ms, longer than the window is open.`,
       };
     if (nowMs < opensAtMs) return { kind: 'closed', untilMs: opensAtMs };
     if (nowMs + expectedMs <= closesAtMs) return { kind: 'open' };
@@ -68,7 +68,7 @@ export class WindowGate {
   }
 
   /** The gate while people hold the batch back. The window may end meanwhile. */
-  lookWhileHeld(nowMs: number): Gate {
+  gateWhileHeld(nowMs: number): Gate {
     const { window, atWindowEnd } = this.#options;
     if (window === undefined || atWindowEnd === 'wait') return { kind: 'closed', untilMs: Infinity };
     if (this.#window === undefined) return { kind: 'ask' };

@@ -56,12 +56,12 @@ function drawLane(buckets: Buckets, lane: Lane, top: number, highest: number): s
   const { from, to, moved, failed } = lane;
   const base = top + NAME_HEIGHT + BARS_HEIGHT;
   const sum = (cells: Uint32Array): number => cells.reduce((total, count) => total + count, 0);
-  const said = `${sum(moved).toLocaleString('en-US')} moved${sum(failed) === 0 ? '' : `, ${sum(failed).toLocaleString('en-US')} failed`}`;
+  const counts = `${sum(moved).toLocaleString('en-US')} moved${sum(failed) === 0 ? '' : `, ${sum(failed).toLocaleString('en-US')} failed`}`;
   const width = (RIGHT - LEFT) / buckets.count;
   const bars = [...moved.keys()].map((i) => bar(buckets, lane, i, { width, base, highest }));
   return [
-    `<g role="img" aria-label="${escaped(`${from} to ${to}: ${said}`)}">`,
-    `<text class="name" x="${LEFT}" y="${top + 16}">${escaped(from)} → ${escaped(to)} <tspan class="quiet" font-weight="400" dx="8">${said}</tspan></text>`,
+    `<g role="img" aria-label="${escaped(`${from} to ${to}: ${counts}`)}">`,
+    `<text class="name" x="${LEFT}" y="${top + 16}">${escaped(from)} → ${escaped(to)} <tspan class="quiet" font-weight="400" dx="8">${counts}</tspan></text>`,
     `<line class="base" x1="${LEFT}" x2="${RIGHT}" y1="${base}" y2="${base}"/>`,
     ...bars,
     '</g>',

@@ -119,19 +119,19 @@ function share({ planned, moved, failed, cancelled, skipped, waiting, running }:
     x += (count / whole) * 1_000;
     return `<rect class="${name}" x="${from.toFixed(1)}" y="0" width="${(x - from).toFixed(1)}" height="18"/>`;
   });
-  const said = parts.map(([, words, count]) => `${number(count)} ${words}`);
+  const texts = parts.map(([, name, count]) => `${number(count)} ${name}`);
   const legend = parts.map(
     ([name], i) =>
-      `<li><svg viewBox="0 0 14 14" aria-hidden="true"><rect class="${name}" width="14" height="14" rx="3"/></svg>${said[i]}</li>`,
+      `<li><svg viewBox="0 0 14 14" aria-hidden="true"><rect class="${name}" width="14" height="14" rx="3"/></svg>${texts[i]}</li>`,
   );
   if (parts.length === 0) return '';
-  return `<div class="card"><div class="share"><svg viewBox="0 0 1000 18" preserveAspectRatio="none" role="img" aria-label="${said.join(', ')}">${bars.join('')}</svg></div><ul class="legend">${legend.join('')}</ul></div>`;
+  return `<div class="card"><div class="share"><svg viewBox="0 0 1000 18" preserveAspectRatio="none" role="img" aria-label="${texts.join(', ')}">${bars.join('')}</svg></div><ul class="legend">${legend.join('')}</ul></div>`;
 }
 
 function failureTable(failures: readonly BatchMoveReport[], failed: number, csv: string): string {
   const rows = failures.map(
-    ({ seq, volumes, from, to, tries, problem, stands }) =>
-      `<tr><td class="number">${seq}</td><td>${names(volumes)}</td><td>${id(from)} → ${id(to)}</td><td class="number">${tries}</td><td>${escaped(problem?.message ?? '')}${stands === true ? ' The volumes are in their new group all the same.' : ''}${problem === undefined ? '' : ` <span class="badge">${problem.code}</span><span class="todo">What to do: ${escaped(problem.action)}</span>`}</td></tr>`,
+    ({ seq, volumes, from, to, tries, problem, committed }) =>
+      `<tr><td class="number">${seq}</td><td>${names(volumes)}</td><td>${id(from)} → ${id(to)}</td><td class="number">${tries}</td><td>${escaped(problem?.message ?? '')}${committed === true ? ' The move is committed: the volumes are in their new group.' : ''}${problem === undefined ? '' : ` <span class="badge">${problem.code}</span><span class="todo">What to do: ${escaped(problem.action)}</span>`}</td></tr>`,
   );
   return section(
     'Failed',

@@ -1,34 +1,22 @@
 // volume-mover batch list: the batches that Temporal knows, running ones first.
-import { Command, Option } from 'commander';
-import { batchOutcomeSchema } from '../../../../contracts/batch.js';
-import type { BatchState } from '../../../batches/batch-end.js';
+import { Command } from 'commander';
+import { type BatchReport, batchOutcomeSchema } from '../../../../contracts/batch.js';
 import type { ListedBatch } from '../../../batches/batch-client.js';
 import { printable } from '../../../text/printable.js';
-import { parseCount } from '../../batch-parsers.js';
-import { EXIT } from '../../exit-code.js';
 import { table, time } from '../../../text/format.js';
-import { type CommandContext, type GlobalFlags, runCommand } from '../../session.js';
+import { EXIT } from '../../exit-code.js';
+import { type ListFlags, listOptionsOf, stateText, withListFlags } from '../../list-flags.js';
+import { type CommandContext, runCommand } from '../../session.js';
 
 const TITLES = ['BATCH', 'STATE', 'STARTED', 'ENDED', 'MOVED', 'FAILED', 'LEFT', 'BY', 'REASON'];
 
-interface BatchListFlags extends GlobalFlags {
-  readonly running?: boolean;
-  readonly outcome?: BatchState;
-  readonly limit?: number;
-}
-
 export function batchListCommand(context: CommandContext): Command {
-  return new Command('list')
-    .description('list batches, running ones first, then by end; Temporal knows them as long as its retention lasts')
-    .addOption(new Option('--running', 'only those that run').conflicts('outcome'))
-    .addOption(new Option('--outcome <outcome>', 'only those that ended so').choices(batchOutcomeSchema.options))
-    .option('--limit <n>', 'how many at most (default 20)', parseCount)
-    .action(async ({ running, outcome, limit, ...flags }: BatchListFlags) =>
+  return withListFlags(new Command('list'), batchOutcomeSchema.options)
+    .description('list batches, running ones first, then the last ended; Temporal keeps them for its retention time')
+    .action(async (flags: ListFlags<BatchReport['outcome']>) =>
       runCommand(context, flags, async ({ client, output }) => {
-        const batches = await client.batches.list({ state: running === true ? 'running' : outcome, limit });
-        output.answer({ batches }, () =>
-          batches.length === 0 ? 'There are no such batches.' : table(TITLES, batches.map(row)),
-        );
+        const batches = await client.batches.list(listOptionsOf(flags));
+        output.answer({ batches }, () => (batches.length === 0 ? 'No such batches.' : table(TITLES, batches.map(row))));
         return EXIT.ok;
       }),
     );
@@ -37,7 +25,7 @@ export function batchListCommand(context: CommandContext): Command {
 function row({ batchId, state, stage, startedAtMs, endedAtMs, counts, operator, reason }: ListedBatch): string[] {
   return [
     batchId,
-    stage === undefined || stage === 'running' ? state : `${state} (${stage})`,
+    stateText(state, stage),
     time(startedAtMs),
     endedAtMs === undefined ? '-' : time(endedAtMs),
     counts === undefined ? '-' : `${counts.moved} of ${counts.planned}`,

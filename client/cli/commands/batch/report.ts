@@ -18,7 +18,7 @@ interface BatchReportFlags extends GlobalFlags {
 
 export function batchReportCommand(context: CommandContext): Command {
   return withBatch(new Command('report'))
-    .description('what a batch moved when, by group, how long it took, and what failed, why, and what to do')
+    .description('list what a batch moved, when and how long it took, what failed and why, and what to do')
     .addOption(new Option('--format <format>', 'the form of the report (default table)').choices(REPORT_FORMATS))
     .option('--to <file>', 'write it there instead of to standard output')
     .option('--overwrite', 'replace the file if it exists')

@@ -13,25 +13,27 @@ interface BatchAbortFlags extends RequestFlags {
 }
 
 export function pauseCommand(context: CommandContext): Command {
-  return simple(context, 'pause', 'start no further moves until resume; running ones go on', (batches, id, request) =>
+  return simple(context, 'pause', 'start no further moves until resume; running moves go on', (batches, id, request) =>
     batches.pause(id, request),
   );
 }
 
 export function resumeCommand(context: CommandContext): Command {
-  return simple(context, 'resume', 'go on after a pause', (batches, id, request) => batches.resume(id, request));
+  return simple(context, 'resume', 'start moves again after a pause', (batches, id, request) =>
+    batches.resume(id, request),
+  );
 }
 
 export function approveCommand(context: CommandContext): Command {
-  return simple(context, 'approve', 'go on after the first moves (--canary)', (batches, id, request) =>
+  return simple(context, 'approve', 'start the other moves after the canary (--canary)', (batches, id, request) =>
     batches.approve(id, request),
   );
 }
 
 export function abortCommand(context: CommandContext): Command {
   return withRequest(withBatch(new Command('abort')))
-    .description('end a batch: nothing starts any more, and running moves finish')
-    .option('--roll-back', 'running moves that are before their commit are put back instead')
+    .description('end a batch: no further move starts, running moves finish')
+    .option('--roll-back', 'roll back running moves that are not committed yet')
     .action(async (id: string, flags: BatchAbortFlags) =>
       ask(context, flags, async (batches, request) =>
         batches.abort(id, { ...request, running: flags.rollBack === true ? 'roll-back' : 'finish' }),
@@ -41,7 +43,7 @@ export function abortCommand(context: CommandContext): Command {
 
 export function skipCommand(context: CommandContext): Command {
   return withRequest(withBatch(new Command('skip')).argument('<volume>', 'the volume'))
-    .description('leave out the move of a volume, and of its VM’s other disks, when its turn comes')
+    .description('skip the waiting move of a volume, with the other disks of that move')
     .action(async (id: string, volume: string, flags: RequestFlags) =>
       ask(context, flags, async (batches, request) =>
         batches.skip(id, { ...request, volume: parseOrRefuse(volumeIdSchema, volume, 'volume') }),

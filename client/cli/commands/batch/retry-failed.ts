@@ -14,7 +14,7 @@ interface RetryFailedFlags extends BatchOptionFlags, RequestFlags {
 export function retryFailedCommand(context: CommandContext): Command {
   return withBatchOptions(withRequest(withBatch(new Command('retry-failed'))))
     .description(
-      'give the failed moves another turn; of a batch that has ended, in a new one with its options, unless others are given here',
+      'retry the failed moves; for a batch that has ended, in a new batch with the same options unless others are given',
     )
     .option('--id <id>', 'the workflow id of the new batch')
     .option('--wait', 'follow the new batch to its end')

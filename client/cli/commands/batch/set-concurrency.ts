@@ -13,15 +13,15 @@ interface SetConcurrencyFlags extends RequestFlags {
 }
 
 export function setConcurrencyCommand(context: CommandContext): Command {
-  return withRequest(withBatch(new Command('set-concurrency')).argument('[n]', 'moves at once', parseCount))
-    .description('change how many moves of a batch run at once, from now on; limits that are not named stay')
-    .option('--per-group <n>', 'of one source group, and into one target group, at once', parseCount)
-    .option('--per-appliance <n>', 'at one appliance at once', parseCount)
+  return withRequest(withBatch(new Command('set-concurrency')).argument('[n]', 'moves at the same time', parseCount))
+    .description('change how many moves of a batch run at the same time; limits that are not given stay')
+    .option('--per-group <n>', 'moves at the same time out of one group, and into one group', parseCount)
+    .option('--per-appliance <n>', 'moves at the same time at one appliance', parseCount)
     .action(async (id: string, all: number | undefined, flags: SetConcurrencyFlags) =>
       runCommand(context, flags, async ({ client, output }) => {
         const { perGroup, perAppliance } = flags;
         if (all === undefined && perGroup === undefined && perAppliance === undefined)
-          throw new MoverError('INVALID_REQUEST', 'n: say how many moves at once, --per-group or --per-appliance.');
+          throw new MoverError('INVALID_REQUEST', 'n: give a number of moves, --per-group or --per-appliance.');
         const { batchId, progress } = await client.batches.get(id);
         const message = await client.batches.setConcurrency(batchId, {
           ...requestOf(flags, context.environment),

@@ -14,11 +14,11 @@ interface BatchStartFlags extends BatchInputFlags, GlobalFlags {
 
 export function batchStartCommand(context: CommandContext): Command {
   const command = new Command('start')
-    .description('start a batch, and return at once unless --wait is given; a dry run is waited for')
+    .description('start a batch and return at once; with --wait, and for a dry run, wait for the end')
     .addHelpText('after', `\n${INPUT_HELP}`);
   return withBatchFlags(command)
-    .option('--id <id>', 'the workflow id; started again with the same input while it runs, it is the same batch')
-    .option('--wait', 'follow it to its end, as volume-mover batch watch does; exit code 1 unless all went well')
+    .option('--id <id>', 'the workflow id; the same id and input again, while the batch runs, start nothing new')
+    .option('--wait', 'follow it to its end, like volume-mover batch watch; exit code 1 unless every move succeeded')
     .action(async (flags: BatchStartFlags) =>
       runCommand(context, flags, async ({ client, output, signal }) => {
         const input = await batchInputOf(flags, context);

@@ -7,7 +7,7 @@ import { withBatch } from './batch-argument.js';
 export function batchStatusCommand(context: CommandContext): Command {
   return withBatch(new Command('status'))
     .description(
-      'show a batch; exit code 1 when it ended without having moved all. One that Temporal has forgotten is known by its stored report, if its whole id is given',
+      'show a batch; exit code 1 if it ended without moving everything. After Temporal has deleted its history, give the whole batch id',
     )
     .action(async (batchId: string, flags: GlobalFlags) =>
       runCommand(context, flags, async ({ client, output }) =>

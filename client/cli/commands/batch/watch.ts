@@ -8,7 +8,7 @@ import { withBatch } from './batch-argument.js';
 export function batchWatchCommand(context: CommandContext): Command {
   return withBatch(new Command('watch'))
     .description(
-      'follow a batch to its end: a live picture on a terminal, lines elsewhere; Ctrl-C ends the watching, not the batch; exit code 1 unless all went well',
+      'follow a batch to its end: a live picture on a terminal, lines elsewhere; Ctrl-C stops the watching, and the batch goes on; exit code 1 unless every move succeeded',
     )
     .action(async (id: string, flags: GlobalFlags) =>
       runCommand(context, flags, async ({ client, output, signal }) => {

@@ -3,7 +3,7 @@ import { Command } from 'commander';
 import { EXIT } from '../../exit-code.js';
 import { type CommandContext, type GlobalFlags, runCommand } from '../../session.js';
 import { catchUpOption, jitterOption, namingFlags, overlapIn, overlapOption, timeZoneOption } from './options.js';
-import { scheduleLines, warningWords } from './view.js';
+import { scheduleLines, warningText } from './view.js';
 
 interface ScheduleAdoptFlags extends GlobalFlags {
   readonly overlap?: string;
@@ -15,12 +15,12 @@ interface ScheduleAdoptFlags extends GlobalFlags {
 
 export function adoptCommand(context: CommandContext): Command {
   return new Command('adopt')
-    .description('mend a schedule made by hand in the UI: its times, input, note, and whether it is paused stay')
+    .description('correct a schedule made by hand in the UI; its times, input, note and paused state stay')
     .argument('<schedule>')
     .addOption(overlapOption('skip'))
-    .addOption(catchUpOption("10m, where it is the server's 365 days"))
+    .addOption(catchUpOption("10m if it is the server's 365 days"))
     .addOption(jitterOption())
-    .option('--no-pause-on-failure', 'go on when a batch failed or was stopped by its failure policy')
+    .option('--no-pause-on-failure', 'go on after a batch that failed or was stopped by its failure policy')
     .addOption(timeZoneOption())
     .action(async (name: string, flags: ScheduleAdoptFlags) =>
       runCommand(context, flags, async ({ client, output }) => {
@@ -29,8 +29,8 @@ export function adoptCommand(context: CommandContext): Command {
         const { schedule, mended } = await namingFlags(async () => client.schedules.adopt(name, options));
         output.answer({ mended, ...schedule }, () =>
           [
-            mended.length === 0 ? `There was nothing to mend in ${name}.` : `Adopted ${name}. Mended:`,
-            ...mended.map((warning) => `  - ${warningWords(warning)}`),
+            mended.length === 0 ? `There was nothing to correct in ${name}.` : `Adopted ${name}. Corrected:`,
+            ...mended.map((warning) => `  - ${warningText(warning)}`),
             ...scheduleLines(schedule),
           ].join('\n'),
         );

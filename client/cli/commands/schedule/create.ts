@@ -31,7 +31,7 @@ const collected = (text: string, before: readonly string[] = []): string[] => [.
 
 export function createCommand(context: CommandContext): Command {
   const command = new Command('create')
-    .description('make a schedule of batches; if there is one by that name, it is changed, and stays paused if it is')
+    .description('create a schedule of batches, or change the one of that name, which keeps its paused state')
     .argument('<schedule>', 'its name: letters, digits, ".", "_" and "-"')
     .addHelpText('after', `\n${INPUT_HELP}`);
   return withBatchFlags(command)
@@ -47,10 +47,10 @@ export function createCommand(context: CommandContext): Command {
     .addOption(overlapOption('skip'))
     .addOption(catchUpOption('10m'))
     .addOption(jitterOption())
-    .option('--no-pause-on-failure', 'go on when a batch failed or was stopped by its failure policy')
+    .option('--no-pause-on-failure', 'go on after a batch that failed or was stopped by its failure policy')
     .option('--note <text>', 'shown with the schedule until it is paused or resumed')
-    .option('--paused', 'make it paused')
-    .option('--ui', 'make nothing; print what to type into the schedule form of the Temporal UI')
+    .option('--paused', 'create it paused')
+    .option('--ui', 'create nothing; print what to type into the schedule form of the Temporal UI')
     .action(async (name: string, flags: ScheduleCreateFlags) =>
       runCommand(context, flags, async ({ client: { schedules }, output }) => {
         const read = { environment: context.environment, operator: `schedule ${name}` };
@@ -61,11 +61,15 @@ export function createCommand(context: CommandContext): Command {
           return EXIT.ok;
         }
         const made = await namingFlags(async () => schedules.create(inputOf(name, flags, batch)));
-        const { schedule, created, groupsKnown } = made;
-        output.answer({ created, groupsKnown, ...schedule }, () =>
+        const { schedule, created, groupsChecked } = made;
+        output.answer({ created, groupsChecked, ...schedule }, () =>
           [
             `${created ? 'Created' : 'Changed'} schedule ${name}.`,
-            ...(groupsKnown ? [] : ['No appliance answered, so the names of its groups were not checked.']),
+            ...(groupsChecked
+              ? []
+              : [
+                  'No appliance answered, so the names of its groups are not checked. To check them later: volume-mover groups',
+                ]),
             ...scheduleLines(schedule),
           ].join('\n'),
         );

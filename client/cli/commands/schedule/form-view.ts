@@ -5,7 +5,7 @@ export function uiFormLines({ url, fields, cannot }: UiForm): string[] {
   return [
     `In the Temporal UI, ${url ?? 'under Schedules, Create Schedule'}:`,
     ...fields.map(({ field, value }) => `  ${field}: ${value}`),
-    'What the form can not set:',
+    'What the form cannot set:',
     ...cannot.map((line) => `  - ${line}`),
   ];
 }

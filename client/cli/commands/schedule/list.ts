@@ -5,11 +5,11 @@ import { printable } from '../../../text/printable.js';
 import { EXIT } from '../../exit-code.js';
 import { table, time } from '../../../text/format.js';
 import { type CommandContext, type GlobalFlags, runCommand } from '../../session.js';
-import { stateWords, warningLines } from './view.js';
+import { scheduleStateText, warningLines } from './view.js';
 
 export function listCommand(context: CommandContext): Command {
   return new Command('list')
-    .description('list the schedules, with warnings of what can not be right about those made by hand')
+    .description('list the schedules, with warnings about likely mistakes')
     .action(async (flags: GlobalFlags) =>
       runCommand(context, flags, async ({ client, output }) => {
         const listed = await client.schedules.list();
@@ -24,8 +24,8 @@ function listLines({ schedules, unreadable, foreign }: ListedSchedules): string[
   return [
     schedules.length === 0 ? 'No schedules.' : table(['NAME', 'RUNS', 'NEXT', 'LAST', 'STATE'], schedules.map(row)),
     ...warned.flatMap((schedule) => ['', `${schedule.name}:`, ...warningLines(schedule)]),
-    ...unreadable.map(({ name, message }) => `\n${printable(name)} can not be read: ${printable(message)}`),
-    ...(foreign === 0 ? [] : [`\n${foreign} other schedules of the namespace have nothing to do with volume-mover.`]),
+    ...unreadable.map(({ name, message }) => `\n${printable(name)} cannot be read: ${printable(message)}`),
+    ...(foreign === 0 ? [] : [`\n${foreign} other schedules of this namespace do not belong to volume-mover.`]),
   ];
 }
 
@@ -38,6 +38,6 @@ function row(schedule: Schedule): string[] {
     when,
     next === undefined ? '-' : time(next),
     last === undefined ? '-' : `${time(last.startedAtMs)} ${last.outcome}`,
-    stateWords(schedule),
+    scheduleStateText(schedule),
   ];
 }

@@ -12,9 +12,10 @@ const OVERLAP_NAMES: ReadonlyMap<string, Overlap> = new Map(
 
 /** The --overlap option. @param otherwise what applies without the flag */
 export function overlapOption(otherwise: string): Option {
-  return new Option('--overlap <policy>', `when the batch before still runs (default: ${otherwise})`).choices([
-    ...OVERLAP_NAMES.keys(),
-  ]);
+  return new Option(
+    '--overlap <policy>',
+    `what to do when the previous batch still runs (default: ${otherwise})`,
+  ).choices([...OVERLAP_NAMES.keys()]);
 }
 
 export function overlapIn(flags: { readonly overlap?: string }): { overlap?: Overlap } {
@@ -25,18 +26,16 @@ export function overlapIn(flags: { readonly overlap?: string }): { overlap?: Ove
 export function catchUpOption(otherwise: string): Option {
   return new Option(
     '--catch-up <duration>',
-    `how long after its time a run that an outage prevented still begins (default: ${otherwise})`,
+    `how late a run that an outage prevented may still start (default: ${otherwise})`,
   ).argParser(parseDuration);
 }
 
 export function jitterOption(): Option {
-  return new Option('--jitter <duration>', 'each run begins up to so much later than its time').argParser(
-    parseDuration,
-  );
+  return new Option('--jitter <duration>', 'each run starts up to this much after its time').argParser(parseDuration);
 }
 
 export function timeZoneOption(): Option {
-  return new Option('--time-zone <zone>', 'whose clocks the times are of: Europe/Paris, UTC …');
+  return new Option('--time-zone <zone>', 'time zone of the times: Europe/Paris, UTC …');
 }
 
 export const operatorOption = (context: CommandContext): Option =>

@@ -14,7 +14,7 @@ interface SchedulePauseFlags extends GlobalFlags {
 export function pauseCommand(context: CommandContext): Command {
   return new Command('pause')
     .description(
-      'pause a schedule: nothing begins by itself; a batch that runs goes on (see: volume-mover batch pause)',
+      'pause a schedule: it starts no batch; a running batch goes on (to pause that: volume-mover batch pause)',
     )
     .argument('<schedule>')
     .addOption(operatorOption(context))
@@ -24,7 +24,7 @@ export function pauseCommand(context: CommandContext): Command {
 
 export function resumeCommand(context: CommandContext): Command {
   return new Command('resume')
-    .description('resume a paused schedule; what it missed is not made up for (see: volume-mover schedule backfill)')
+    .description('resume a paused schedule; missed runs are not made up (for that: volume-mover schedule backfill)')
     .argument('<schedule>')
     .addOption(operatorOption(context))
     .addOption(reasonOption())
@@ -47,7 +47,7 @@ async function change(
 
 export function deleteCommand(context: CommandContext): Command {
   return new Command('delete')
-    .description('delete a schedule; a batch that runs goes on')
+    .description('delete a schedule; a running batch goes on')
     .argument('<schedule>')
     .action(async (name: string, flags: GlobalFlags) =>
       runCommand(context, flags, async ({ client, output }) => {

@@ -6,7 +6,7 @@ import { time } from '../../../text/format.js';
 import { type CommandContext, type GlobalFlags, runCommand } from '../../session.js';
 import { parseMoment } from '../../moment.js';
 import { namingFlags, overlapIn, overlapOption } from './options.js';
-import { runWords } from './view.js';
+import { runText } from './view.js';
 
 interface ScheduleTriggerFlags extends GlobalFlags {
   readonly overlap?: string;
@@ -14,7 +14,9 @@ interface ScheduleTriggerFlags extends GlobalFlags {
 
 export function triggerCommand(context: CommandContext): Command {
   return new Command('trigger')
-    .description('run a schedule once now, paused or not; skipped because one still runs is exit code 3')
+    .description(
+      'run a schedule once now, even if it is paused; exit code 3 if it is skipped because a batch still runs',
+    )
     .argument('<schedule>')
     .addOption(overlapOption("the schedule's own"))
     .action(async (name: string, flags: ScheduleTriggerFlags) =>
@@ -35,9 +37,9 @@ const EXIT_OF: Readonly<Record<Triggered['result'], ExitCode>> = {
 function describe(name: string, { result, run }: Triggered): string {
   switch (result) {
     case 'started':
-      return run === undefined ? `Started a batch of ${name}.` : `Started ${runWords(run)}`;
+      return run === undefined ? `Started a batch of ${name}.` : `Started ${runText(run)}`;
     case 'waiting':
-      return `A batch of ${name} begins when what runs now has ended.`;
+      return `A batch of ${name} starts when the running one has ended.`;
     case 'skipped':
       return `Skipped: a batch of ${name} still runs. Wait for its end, or choose another --overlap.`;
   }
@@ -50,7 +52,7 @@ interface ScheduleBackfillFlags extends ScheduleTriggerFlags {
 
 export function backfillCommand(context: CommandContext): Command {
   return new Command('backfill')
-    .description('run a schedule for its times in a past period, as if they were now; under skip one batch at a time')
+    .description('run a schedule for each of its times in a past period; with overlap skip, one batch at a time')
     .argument('<schedule>')
     .addOption(new Option('--from <time>', 'e.g. 2026-11-23T01:00:00Z').argParser(parseMoment).makeOptionMandatory())
     .addOption(new Option('--to <time>', 'at most 31 days later').argParser(parseMoment).makeOptionMandatory())

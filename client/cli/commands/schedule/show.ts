@@ -12,7 +12,7 @@ interface ScheduleShowFlags extends GlobalFlags {
 
 export function showCommand(context: CommandContext): Command {
   return new Command('show')
-    .description('show a schedule: when it runs, what it starts, how its last runs went, and what can not be right')
+    .description('show a schedule: when it runs, what it starts, how its last runs ended, and warnings')
     .argument('<schedule>', 'as volume-mover schedule list shows it')
     .option('--ui', 'what to type into the schedule form of the Temporal UI for the same schedule')
     .action(async (name: string, flags: ScheduleShowFlags) =>

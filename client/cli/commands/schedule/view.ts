@@ -11,7 +11,7 @@ export function scheduleLines(schedule: Schedule): string[] {
   const { name, when, nextRunsMs, lastRuns, overlap, catchUpMs, pauseOnFailure, jitterMs, action, runs, url } =
     schedule;
   return [
-    `${name}: ${stateWords(schedule)}`,
+    `${name}: ${scheduleStateText(schedule)}`,
     ...(url === undefined ? [] : [`  ${url}`]),
     `  runs ${when}`,
     `  next: ${nextRunsMs.slice(0, NEXT_SHOWN).map(time).join(', ') || 'none'}`,
@@ -19,28 +19,28 @@ export function scheduleLines(schedule: Schedule): string[] {
     `  with ${printable(JSON.stringify(action.input) ?? 'nothing')}`,
     `  overlap ${overlap}, catch-up ${period(catchUpMs)}, jitter ${jitterMs === 0 ? 'none' : period(jitterMs)}, ${pauseOnFailure ? 'pauses on failure' : 'goes on after failures'}`,
     `  ${runs.started} started, ${runs.skippedForOverlap} skipped because the one before still ran, ${runs.missedCatchUp} missed`,
-    ...lastRuns.map((run) => `  ${runWords(run)}`),
+    ...lastRuns.map((run) => `  ${runText(run)}`),
     ...warningLines(schedule),
   ];
 }
 
-export function stateWords({ paused, note }: Pick<Schedule, 'paused' | 'note'>): string {
+export function scheduleStateText({ paused, note }: Pick<Schedule, 'paused' | 'note'>): string {
   const state = paused ? 'paused' : 'active';
   return note === undefined ? state : `${state} (${printable(note)})`;
 }
 
-export function runWords({ batch, workflowId, startedAtMs, outcome }: ScheduleRun): string {
+export function runText({ batch, workflowId, startedAtMs, outcome }: ScheduleRun): string {
   return `${time(startedAtMs)} ${outcome}: ${printable(batch ?? workflowId)}`;
 }
 
 export function warningLines({ name, warnings }: Pick<Schedule, 'name' | 'warnings'>): string[] {
   const mends = warnings.some(({ adoptable }) => adoptable);
   return [
-    ...warnings.map((warning) => `  warning: ${warningWords(warning)}`),
-    ...(mends ? [`  mend what can be with: volume-mover schedule adopt ${name}`] : []),
+    ...warnings.map((warning) => `  warning: ${warningText(warning)}`),
+    ...(mends ? [`  to correct what can be corrected: volume-mover schedule adopt ${name}`] : []),
   ];
 }
 
-export function warningWords({ about, message }: ScheduleWarning): string {
+export function warningText({ about, message }: ScheduleWarning): string {
   return `${about}: ${printable(message)}`;
 }

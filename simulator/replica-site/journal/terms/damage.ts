@@ -54,8 +54,8 @@ const HISTORY_ENTRIES_MAX = 256;
 
 /** Why a position can't be served whole; undefined if no damage is known. */
 export function damageAt(all: readonly Damage[], position: number): Damage | undefined {
-  const against = all.filter((damage) => isAgainst(damage, position));
-  return against.find((damage) => damage.kind !== 'history' || damage.bytes === undefined) ?? against[0];
+  const concerning = all.filter((damage) => concerns(damage, position));
+  return concerning.find((damage) => damage.kind !== 'history' || damage.bytes === undefined) ?? concerning[0];
 }
 
 /** The last position up to the given one whose record is not lost. */
@@ -72,7 +72,7 @@ export function isWhole(damage: Damage): boolean {
   return damage.kind === 'records' || (damage.kind === 'history' && damage.bytes === undefined);
 }
 
-function isAgainst(damage: Damage, position: number): boolean {
+function concerns(damage: Damage, position: number): boolean {
   switch (damage.kind) {
     case 'history':
       return position >= damage.from && position <= damage.to;
@@ -114,16 +114,16 @@ function includes(one: DamageOf<'history'>, other: DamageOf<'history'>): boolean
 }
 
 /** Drops damage that concerns none of the positions still retained. */
-export function withoutOld(all: readonly Damage[], { positions, everyFrom }: Retained): readonly Damage[] {
-  const isAsked = (from: number, to: number): boolean => {
+export function withoutDropped(all: readonly Damage[], { positions, everyFrom }: Retained): readonly Damage[] {
+  const isRetained = (from: number, to: number): boolean => {
     return to >= everyFrom || countBefore(positions, from) < countBefore(positions, to + 1);
   };
   const kept = all.filter((damage) => {
     switch (damage.kind) {
       case 'history':
-        return isAsked(damage.from, damage.to);
+        return isRetained(damage.from, damage.to);
       case 'records':
-        return damage.wholeFrom === undefined || isAsked(damage.after + 1, damage.wholeFrom - 1);
+        return damage.wholeFrom === undefined || isRetained(damage.after + 1, damage.wholeFrom - 1);
       case 'replica':
         return true;
     }

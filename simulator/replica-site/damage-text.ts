@@ -28,7 +28,7 @@ export function damagedMembers(
   return points.flatMap(({ id: point, members }) =>
     members.flatMap(({ volume, position }) => {
       const damage = journalOf(volume)?.damageAt(position);
-      return damage === undefined ? [] : [{ point, volume, message: `${memberWords(damage)}.` }];
+      return damage === undefined ? [] : [{ point, volume, message: `${memberText(damage)}.` }];
     }),
   );
 }
@@ -42,11 +42,11 @@ export function assertUndamaged(volume: VolumeId, position: number, journal: Dam
   if (damage === undefined) return;
   throw new MoverError(
     'POINT_DAMAGED',
-    `Volume "${volume}" at position ${position}: ${memberWords(damage)} (${damage.file}, byte ${damage.offset}).`,
+    `Volume "${volume}" at position ${position}: ${memberText(damage)} (${damage.file}, byte ${damage.offset}).`,
   );
 }
 
-function memberWords(damage: Damage): string {
+function memberText(damage: Damage): string {
   switch (damage.kind) {
     case 'history':
       return damage.bytes === undefined

@@ -8,15 +8,15 @@ const TIMES_LISTED_MAX = 6;
 const MINUTES_AN_HOUR = 60;
 
 /** Describes a spec. @example "at 01:00 on Mon and Tue, Europe/Paris" */
-export function specWords(spec: ScheduleSpecDescription): string {
+export function specText(spec: ScheduleSpecDescription): string {
   const { calendars = [], intervals = [], skip = [], startAt, endAt, jitter = 0, timezone } = spec;
   const times = [
-    ...calendars.map((calendar) => calendarWords(calendarOf(calendar))),
+    ...calendars.map((calendar) => calendarText(calendarOf(calendar))),
     ...intervals.map(({ every, offset }) => `every ${period(every)}${offset > 0 ? `, ${period(offset)} later` : ''}`),
   ];
   const parts = [
     times.length === 0 ? 'never' : times.join('; and '),
-    ...skip.map((calendar) => `but not ${calendarWords(calendarOf(calendar))}`),
+    ...skip.map((calendar) => `but not ${calendarText(calendarOf(calendar))}`),
     ...(startAt === undefined ? [] : [`from ${startAt.toISOString()} on`]),
     ...(endAt === undefined ? [] : [`until ${endAt.toISOString()}`]),
     timezone === undefined || timezone === '' ? 'UTC (no time zone is set)' : timezone,
@@ -25,11 +25,11 @@ export function specWords(spec: ScheduleSpecDescription): string {
   return parts.join(', ');
 }
 
-export function calendarWords(calendar: Calendar): string {
-  return [timesWords(calendar), ...daysWords(calendar)].join(' ');
+export function calendarText(calendar: Calendar): string {
+  return [timesText(calendar), ...daysText(calendar)].join(' ');
 }
 
-function timesWords({ second, minute, hour }: Calendar): string {
+function timesText({ second, minute, hour }: Calendar): string {
   const [seconds, minutes, hours] = [valuesOf(second), valuesOf(minute), valuesOf(hour)];
   const onTheMinute = seconds.join() === '0';
   const count = seconds.length * minutes.length * hours.length;
@@ -39,16 +39,16 @@ function timesWords({ second, minute, hour }: Calendar): string {
     );
     return `at ${listed(times)}`;
   }
-  const at = `at ${minuteWords(minutes)}${onTheMinute ? '' : ` and ${seconds.length} seconds of it`}`;
+  const at = `at ${minutesText(minutes)}${onTheMinute ? '' : ` and ${seconds.length} seconds of it`}`;
   return isAll('hour', hour) ? `${at} of every hour` : `${at} of the hours ${listed(runs(hours, String))}`;
 }
 
-function minuteWords(minutes: readonly number[]): string {
+function minutesText(minutes: readonly number[]): string {
   if (minutes.length === MINUTES_AN_HOUR) return 'every minute';
   return `minute${minutes.length === 1 ? '' : 's'} ${listed(runs(minutes, String))}`;
 }
 
-function daysWords({ dayOfMonth, month, dayOfWeek, year }: Calendar): string[] {
+function daysText({ dayOfMonth, month, dayOfWeek, year }: Calendar): string[] {
   const [anyDay, anyMonth, anyWeekday] = [
     isAll('dayOfMonth', dayOfMonth),
     isAll('month', month),

@@ -5,26 +5,26 @@ import { time } from '../text/format.js';
 import type { PointOwner } from '../points/list.js';
 
 /** A keep in words. @example "policy", "for ever", "until 2026-12-01T00:00:00.000Z" */
-export function keepWords(keep: Keep): string {
+export function keepText(keep: Keep): string {
   if (typeof keep === 'object') return `until ${time(keep.untilMs)}`;
   return keep === 'forever' ? 'for ever' : keep;
 }
 
-export function bookmarkWords({ name, pending }: Bookmark): string {
+export function bookmarkText({ name, pending }: Bookmark): string {
   return pending ? `${name} (pending)` : name;
 }
 
-export function holeWords({ volume, sinceMs, untilMs, reason }: Hole): string {
+export function holeText({ volume, sinceMs, untilMs, reason }: Hole): string {
   const until = untilMs === undefined ? 'now, still open' : time(untilMs);
   return `Hole: ${volume} from ${time(sinceMs)} to ${until}, only the end state can be recovered (${reason})`;
 }
 
-export function damagedWords({ point, volume, message }: DamagedMember): string {
+export function damagedText({ point, volume, message }: DamagedMember): string {
   return `Damaged: ${point} of ${volume}. ${message}`;
 }
 
 /** An owner in words. @example "volume vm-1-disk-0" */
-export function ownerWords(owner: PointOwner): string {
+export function ownerText(owner: PointOwner): string {
   return 'volume' in owner ? `volume ${owner.volume}` : `group ${owner.group}`;
 }
 

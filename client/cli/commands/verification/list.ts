@@ -1,0 +1,31 @@
+// volume-mover verification list: the verifications that Temporal knows, running ones first.
+import { Command } from 'commander';
+import type { ListedVerification, VerificationState } from '../../../verifications/verification-client.js';
+import { table, time } from '../../../text/format.js';
+import { EXIT } from '../../exit-code.js';
+import { type ListFlags, listOptionsOf, withListFlags } from '../../list-flags.js';
+import { type CommandContext, runCommand } from '../../session.js';
+
+const TITLES = ['VERIFICATION', 'STATE', 'STARTED', 'ENDED', 'VOLUME'];
+type Outcome = Exclude<VerificationState, 'running'>;
+const OUTCOMES = ['same', 'different', 'failed', 'cancelled', 'terminated'] as const satisfies readonly Outcome[];
+
+export function verificationListCommand(context: CommandContext): Command {
+  return withListFlags(new Command('list'), OUTCOMES)
+    .description(
+      'list verifications, running ones first, then the last ended; Temporal keeps them for its retention time',
+    )
+    .action(async (flags: ListFlags<Outcome>) =>
+      runCommand(context, flags, async ({ client, output }) => {
+        const verifications = await client.verifications.list(listOptionsOf(flags));
+        output.answer({ verifications }, () =>
+          verifications.length === 0 ? 'No such verifications.' : table(TITLES, verifications.map(row)),
+        );
+        return EXIT.ok;
+      }),
+    );
+}
+
+function row({ verificationId, state, startedAtMs, endedAtMs, volume }: ListedVerification): string[] {
+  return [verificationId, state, time(startedAtMs), endedAtMs === undefined ? '-' : time(endedAtMs), volume ?? '-'];
+}
