@@ -33,10 +33,17 @@ export interface SeedRun {
 /**
  * Runs one seed under a mix, to its quiet end.
  * @param moves 0 lets the estate run without one
+ * @param onWorld is called with the world before it starts
  * @throws Error that begins with the seed, at the first broken promise
  */
-export async function runSeed(mix: Mix, seed: number, moves: number): Promise<SeedRun> {
+export async function runSeed(
+  mix: Mix,
+  seed: number,
+  moves: number,
+  onWorld?: (world: World) => void,
+): Promise<SeedRun> {
   const world = new World(seed, { ...NO_FAULTS, ...mix.faults }, mix);
+  onWorld?.(world);
   world.start();
   const ends: MoveEnd[] = [];
   const targets: readonly GroupId[] = world.groups.map(({ group }) => group);
