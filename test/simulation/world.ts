@@ -333,9 +333,9 @@ export class World {
       let interrupted = false;
       for (;;) {
         const host = this.hostOf(volume);
-        const crashed = this.time.sleep(5_000).then(() => false);
-        const done = await Promise.race([host.write(volume, block, tokens, pause), crashed]);
-        if (done) break;
+        // A write that a crash cut off is never acknowledged.
+        const done = await this.time.within(5_000, host.write(volume, block, tokens, pause));
+        if (done === true) break;
         interrupted = true;
         await this.time.sleep(5);
       }
