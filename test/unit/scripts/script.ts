@@ -68,10 +68,16 @@ export class Command {
 }
 
 /** What each command does, by its name. */
-export type Commands<Subject> = Readonly<Record<string, (subject: Subject, command: Command) => string[]>>;
+export type Commands<Subject, Answer = string[]> = Readonly<
+  Record<string, (subject: Subject, command: Command) => Answer>
+>;
 
 /** @throws Error when there is no command of that name */
-export function perform<Subject>(commands: Commands<Subject>, subject: Subject, command: Command): string[] {
+export function perform<Subject, Answer>(
+  commands: Commands<Subject, Answer>,
+  subject: Subject,
+  command: Command,
+): Answer {
   const run = commands[command.name];
   if (run === undefined) throw new Error(`there is no command "${command.name}"`);
   return run(subject, command);
@@ -189,6 +195,20 @@ function measured(text: string, units: Readonly<Record<string, number>>): number
   if (count === undefined || of === undefined)
     throw new Error(`"${text}" has none of the units ${Object.keys(units).join(', ')}`);
   return Number(count) * of;
+}
+
+/**
+ * Checks that no field is there without a value: rows and answers leave such a field out, as it is
+ * stored and sent.
+ * @throws Error that names the field
+ */
+export function exact<T>(value: T): T {
+  if (typeof value !== 'object' || value === null || Buffer.isBuffer(value)) return value;
+  for (const [key, field] of Object.entries(value)) {
+    if (field === undefined) throw new Error(`field "${key}" is there without a value`);
+    exact(field);
+  }
+  return value;
 }
 
 /** A size for people: 4096 is "4 KiB". */

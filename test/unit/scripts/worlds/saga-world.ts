@@ -20,7 +20,7 @@ import {
 import type { AttemptContext, Flushed, MoveSteps, Reconfigured, Snapshot } from '../../../../contracts/steps.js';
 import { MoveRecorder, type SagaRuntime } from '../../../../workflows/saga/recorder.js';
 import { moveSaga } from '../../../../workflows/saga/saga.js';
-import { type Command, msOf, type World } from '../script.js';
+import { type Command, exact, msOf, type World } from '../script.js';
 
 const MOVE = moveIdSchema.parse('m1');
 const SPLITTER = splitterIdSchema.parse('s1');
@@ -180,9 +180,10 @@ class Run {
 
   /** Everything: each call with the stage that a query sees meanwhile, then the end. */
   async tell(): Promise<string[]> {
+    const [before = ''] = progressText(this.#recorder.progress());
     const end = await this.#end();
     const calls = this.#calls.map(({ atMs, text, stage }) => `${atMs} ms  ${text}  [${stage}]`);
-    return [...calls, ...end, ...progressText(this.#recorder.progress())];
+    return [before, ...calls, ...end, ...progressText(exact(this.#recorder.progress()))];
   }
 
   async tellShort(): Promise<string> {
@@ -192,14 +193,16 @@ class Run {
 
   async #end(): Promise<string[]> {
     try {
-      const report = await moveSaga({
-        steps: this.#steps(''),
-        patientSteps: this.#steps(' patiently'),
-        runtime: this.#runtime,
-        move: MOVE,
-        input: this.#input,
-        recorder: this.#recorder,
-      });
+      const report = exact(
+        await moveSaga({
+          steps: this.#steps(''),
+          patientSteps: this.#steps(' patiently'),
+          runtime: this.#runtime,
+          move: MOVE,
+          input: this.#input,
+          recorder: this.#recorder,
+        }),
+      );
       return reportText(report);
     } catch (error) {
       if (error instanceof Cancelled) return [`cancelled after ${this.#nowMs} ms`];
@@ -313,7 +316,7 @@ class Run {
     return { point: pointIdSchema.parse('p000000001'), seals: [] };
   }
 
-  #commit({ attempt }: AttemptContext): Reconfigured {
+  #commit({ attempt, volumes }: AttemptContext): Reconfigured {
     const record = this.#records.get(attemptName(attempt));
     if (record?.state === 'ABORTED') throw new MoverError('ATTEMPT_ABORTED', 'the attempt was aborted');
     if (record?.state === 'OPEN') this.#put({ ...record, state: 'COMMITTED', decidedAtMs: this.#nowMs });
@@ -323,7 +326,16 @@ class Run {
       learnedAtMs: this.#nowMs,
       joined: { point: pointIdSchema.parse('p000000002'), name: 'v1 joined from gold' },
       left: { point: pointIdSchema.parse('p000000001'), name: 'v1 left for silver' },
-      volumes: [],
+      volumes: volumes.map(({ volume, splitter, epoch }) => ({
+        volume,
+        splitter,
+        epochBefore: epoch,
+        epochAfter: epoch + 1,
+        cut: { volume, session: 1, n: 7, position: 7 },
+        backlogBytes: 0,
+        resentBytes: 0,
+        holes: [],
+      })),
     };
   }
 
@@ -353,7 +365,8 @@ function reportText(report: MoveReport): string[] {
   return [
     `${report.outcome}${report.completedForward ? ', completed forward' : ''} after ${report.endedAtMs} ms`,
     `  ${attempt.move}#${attempt.n} ${from.group} → ${to.group}, ${report.startedAtMs}..${report.endedAtMs} ms, ` +
-      `cut at ${report.cutAtMs}, committed at ${report.committedAtMs}, fenced ${report.fencedMs} ms, ${report.volumes.length} volumes`,
+      `cut at ${report.cutAtMs}, committed at ${report.committedAtMs}, fenced ${report.fencedMs} ms`,
+    ...report.volumes.map(({ volume, epochBefore, epochAfter }) => `  ${volume} epoch ${epochBefore} → ${epochAfter}`),
     `  left ${bookmarks.left.group} "${bookmarks.left.name}", joined ${bookmarks.joined.group} "${bookmarks.joined.name}"`,
     ...(report.operator === undefined ? [] : [`  operator ${report.operator}`]),
     ...(report.reason === undefined ? [] : [`  reason ${report.reason}`]),

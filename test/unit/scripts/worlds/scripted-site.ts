@@ -12,6 +12,8 @@ import { MemoryLineages } from '../../site-core-fixture.js';
 const WALL_AHEAD_MS = 1_000_000;
 const AGE_AHEAD_MS = 5_000_000;
 
+export const GROUPS = ['gold', 'silver', 'bronze'] as const;
+
 type Records = ReadonlyMap<VolumeId, { readonly session: number; readonly n: number }[]>;
 
 /** A folder's whole content. */
@@ -31,8 +33,8 @@ export class ScriptedSite {
   #copy: Folder | undefined;
 
   /** Runs a call and stores what it changed. */
-  change(call: () => string[]): string[] {
-    let output: string[];
+  change<T>(call: () => T): T {
+    let output: T;
     try {
       output = call();
     } catch (error) {
@@ -52,21 +54,25 @@ export class ScriptedSite {
   }
 
   /** The first life: volumes and groups from an estate file. */
-  found(volumes: readonly { readonly id: string; readonly group: string }[], rooms: ReadonlyMap<string, number>): void {
+  found(
+    volumes: readonly { readonly id: string; readonly group: string; readonly splitter?: string }[],
+    rooms: ReadonlyMap<string, number>,
+  ): void {
+    const splitters = new Set(volumes.map(({ splitter = 's1' }) => splitter));
     const estate: EstateInput = {
       replicaSite: { control: { port: 1 } },
-      appliances: [{ id: 'a1', control: { port: 1 }, nbd: { port: 1 } }],
-      splitters: [
-        {
-          id: 's1',
-          control: { port: 1 },
-          nbd: { port: 1 },
-          volumes: volumes.map(({ id, group }) => ({ id, sizeMiB: 1, group })),
-        },
-      ],
-      groups: ['gold', 'silver', 'bronze'].map((id) => ({
+      appliances: GROUPS.map((group) => ({ id: `for-${group}`, control: { port: 1 }, nbd: { port: 1 } })),
+      splitters: [...splitters].map((id) => ({
         id,
-        appliance: 'a1',
+        control: { port: 1 },
+        nbd: { port: 1 },
+        volumes: volumes
+          .filter(({ splitter = 's1' }) => splitter === id)
+          .map((volume) => ({ id: volume.id, sizeMiB: 1, group: volume.group })),
+      })),
+      groups: GROUPS.map((id) => ({
+        id,
+        appliance: `for-${id}`,
         ...(rooms.has(id) ? { volumesMax: rooms.get(id) } : {}),
       })),
       worker: { health: { port: 1 } },

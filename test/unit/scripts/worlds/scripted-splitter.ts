@@ -1,7 +1,7 @@
 // The splitter's cores for scripts: SplitterCore and VolumeSplits, with disk and time in memory.
 import type { ClockDoubt } from '../../../../contracts/clock.js';
 import { MoverError } from '../../../../contracts/errors.js';
-import { splitterIdSchema, type VolumeId } from '../../../../contracts/ids.js';
+import { type SplitterId, splitterIdSchema, type VolumeId } from '../../../../contracts/ids.js';
 import { type Confirmed, sourceIdSchema } from '../../../../contracts/lineage.js';
 import type { UnusableVolume } from '../../../../contracts/splitter-api.js';
 import type { Moment } from '../../../../control/clock/clock.js';
@@ -54,7 +54,8 @@ export interface Limits {
 }
 
 export class ScriptedSplitter {
-  core = new SplitterCore({ splitter: SPLITTER, volumes: [], store: () => undefined });
+  readonly id: SplitterId;
+  core: SplitterCore;
   limits: Limits = { queueBytes: 8 * REGION_BYTES, memoryBytes: 16 * REGION_BYTES, spillBytes: 0 };
   /** What the disk has: a life begins with it. */
   readonly rows = new Map<VolumeId, VolumeSplitRow>();
@@ -75,6 +76,11 @@ export class ScriptedSplitter {
   #sources = 0;
   #stored: string[] = [];
 
+  constructor(id: SplitterId = SPLITTER) {
+    this.id = id;
+    this.core = new SplitterCore({ splitter: id, volumes: [], store: () => undefined });
+  }
+
   /** Which rows were stored since the last call of this, a line for each transaction. */
   takeStored(): string[] {
     const stored = this.#stored;
@@ -90,7 +96,7 @@ export class ScriptedSplitter {
     this.monotonicMs = 0;
     const budget = new MemoryBudget(limits.memoryBytes);
     this.core = new SplitterCore({
-      splitter: SPLITTER,
+      splitter: this.id,
       unusable: this.unusable,
       volumes: [...this.rows.values()].map((row) => this.#split(row, session, budget)),
       store: (rows) => this.#store(rows),
@@ -105,7 +111,7 @@ export class ScriptedSplitter {
     if (row.comparing !== undefined) marks.doubtMarked();
     return new VolumeSplit({
       row,
-      splitter: SPLITTER,
+      splitter: this.id,
       session,
       marks,
       budget,

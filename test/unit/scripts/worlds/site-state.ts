@@ -3,7 +3,7 @@ import { attemptName, type AttemptRecord, type Term } from '../../../../contract
 import type { RecoveryPoint } from '../../../../contracts/point.js';
 import type { PointRow, VolumeRow } from '../../../../simulator/replica-site/core/rows.js';
 import { endOf } from '../../../../simulator/replica-site/core/terms.js';
-import { listText } from '../script.js';
+import { exact, listText } from '../script.js';
 import type { ScriptedSite } from './scripted-site.js';
 import { markText } from './words.js';
 
@@ -11,12 +11,12 @@ export function describeSite(site: ScriptedSite): ReadonlyMap<string, string> {
   const { core } = site;
   const rooms = [...core.groups.values()].filter((row) => core.pointCount(row.group) + row.lastPointAtMs > 0);
   return new Map([
-    ...[...core.volumes.values()].map((row): [string, string] => [row.volume, volumeText(site, row)]),
+    ...[...core.volumes.values()].map((row): [string, string] => [row.volume, volumeText(site, exact(row))]),
     ...[...core.attempts.values()].map(({ record }): [string, string] => [
       attemptName(record.attempt),
-      attemptText(site, record),
+      attemptText(site, exact(record)),
     ]),
-    ...[...core.points.values()].map((row): [string, string] => [pointName(row.point), pointText(row)]),
+    ...[...core.points.values()].map((row): [string, string] => [pointName(row.point), pointText(exact(row))]),
     ...rooms.map((row): [string, string] => [
       row.group,
       `newest point at ${row.lastPointAtMs}, order ${row.lastOrder ?? 'none'}, snapshots after it ${listText(row.snapshots ?? [])}`,

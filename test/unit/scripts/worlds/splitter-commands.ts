@@ -14,7 +14,7 @@ import { REGION_BYTES } from '../../../../simulator/splitter/core/marks.js';
 import type { PendingVerdict } from '../../../../simulator/splitter/core/splitter-core.js';
 import type { VolumeSplit } from '../../../../simulator/splitter/core/volume-split.js';
 import { lifeOf } from '../../../support/identities.js';
-import { bytesOf, type Command, type Commands, listOf, listText, msOf, numberOf } from '../script.js';
+import { bytesOf, type Command, type Commands, exact, listOf, listText, msOf, numberOf } from '../script.js';
 import { ticketText } from './splitter-state.js';
 import { SPLITTER, type ScriptedSplitter } from './scripted-splitter.js';
 import { lineageOf, lineageText } from './words.js';
@@ -217,7 +217,7 @@ const guest: Commands<ScriptedSplitter> = {
 const stream: Commands<ScriptedSplitter> = {
   claim(splitter, command) {
     const split = splitOf(splitter, command);
-    const { session, epoch, group, source, replaces, confirmed, ticket, decided } = split.claim();
+    const { session, epoch, group, source, replaces, confirmed, ticket, decided } = exact(split.claim());
     return [
       [
         `${split.volume} session ${session}, ${group}@${epoch}, disk ${source.at(-1) ?? ''}`,
@@ -485,7 +485,9 @@ const rows: Commands<ScriptedSplitter> = {
 
   inventory(splitter, command) {
     const [word] = command.words;
-    const { volumes, unusable = [] } = splitter.core.inventory(word === undefined ? {} : { volume: volumeOf(word) });
+    const { volumes, unusable = [] } = exact(
+      splitter.core.inventory(word === undefined ? {} : { volume: volumeOf(word) }),
+    );
     const left = unusable.map(({ volume, reason }) => `${volume} (${reason})`);
     return [
       `${volumes.map(({ volume }) => volume).join(' ')}${left.length === 0 ? '' : `, left out ${left.join(' ')}`}`,
@@ -532,9 +534,8 @@ const control: Commands<ScriptedSplitter> = {
     const [attempt = '', ...words] = command.words;
     const leaseMs = command.ms('lease') ?? LEASE_MS;
     const holdMs = command.ms('hold') ?? 0;
-    const { cuts, others, atMs, doubt } = splitter.core.fence(
-      { attempt: attemptOf(attempt), volumes: volumesOf(words), leaseMs, holdMs },
-      splitter.now,
+    const { cuts, others, atMs, doubt } = exact(
+      splitter.core.fence({ attempt: attemptOf(attempt), volumes: volumesOf(words), leaseMs, holdMs }, splitter.now),
     );
     const list = (each: typeof cuts): string =>
       each.map(({ volume, session, n }) => `${volume} ${session}:${n}`).join(', ');
@@ -595,7 +596,7 @@ const control: Commands<ScriptedSplitter> = {
       round: command.word(1),
       holdMs: command.ms('hold') ?? 0,
     };
-    const { cuts, leftOut, atMs, doubt } = splitter.core.cut(input, splitter.now);
+    const { cuts, leftOut, atMs, doubt } = exact(splitter.core.cut(input, splitter.now));
     const members = cuts.map(
       ({ volume, session, n, fencedBy }) =>
         `${volume} ${session}:${n}${fencedBy === undefined ? '' : ` fenced by ${fencedBy.move}#${fencedBy.n}`}`,

@@ -2,7 +2,7 @@
 import { attemptName, type TicketedAttempt } from '../../../../contracts/attempt.js';
 import type { SplitterVolume } from '../../../../contracts/splitter-api.js';
 import type { VolumeSplit } from '../../../../simulator/splitter/core/volume-split.js';
-import { sizeText } from '../script.js';
+import { exact, sizeText } from '../script.js';
 import type { ScriptedSplitter } from './scripted-splitter.js';
 import { lineageText } from './words.js';
 
@@ -11,7 +11,8 @@ export function describeSplitter(splitter: ScriptedSplitter): ReadonlyMap<string
 }
 
 function describeSplit(splitter: ScriptedSplitter, split: VolumeSplit): string {
-  const seen = split.describe();
+  const seen = exact(split.describe());
+  exact(split.row);
   return [
     `${seen.mode}${seen.connected ? '' : ', no stream'}`,
     `${seen.route.group}@${seen.route.epoch}`,
