@@ -43,6 +43,10 @@ export const commands = {
   'test:ui': { tools: vitest('ui') },
   'test:chaos': { tools: vitest('chaos') },
   'test:package': { tools: vitest('package') },
+  mutate: {
+    tools: [['node', 'scripts/mutate.mjs']],
+    takes: 'hours; npm run mutate -- --only workflows/saga takes minutes',
+  },
   // npm runs it before it packs: the tarball has the compiled product and its workflow bundle.
   prepack: { build: true, entry: 'workers/make-bundle.js' },
   format: { tools: [['oxfmt']] },
