@@ -36,6 +36,7 @@ export const retention: Room = {
       replace: 'return pinnedBy !== undefined || inUse.has(point.id);',
       breaks: 'A point whose bookmark waits for a verdict is dropped.',
       kind: 'forgotten field',
+      equivalent: 'Only a snapshot gets a pending bookmark, and it is pinned until the verdict, which settles both.',
     },
     {
       id: 'retention/open-image-dropped',
