@@ -31,6 +31,7 @@ export const commands = {
   start: { temporal: true, entry: 'estate/start.js' },
   bench: { temporal: true, entry: 'bench/main.js' },
   'volume-mover': { build: true, entry: 'client/cli/main.js' },
+  simulate: { build: true, entry: 'test/simulation/simulate.js' },
   openapi: { build: true, entry: 'simulator/openapi.js' },
   // The tests' own set-up builds dist/ and finds the server, if a group needs them.
   test: {

@@ -56,6 +56,8 @@ export class VirtualTime {
    * is a jump of that clock.
    */
   readonly wallShiftsMs = new Map<string, number>();
+  /** Called after each timer, once the promises it settled are. */
+  onStep: (() => void) | undefined;
   #nowMs = 1_000_000;
   #order = 0;
   #timers: Timer[] = [];
@@ -110,6 +112,7 @@ export class VirtualTime {
     const endMs = this.#nowMs + limitMs;
     while (!done()) {
       await settled();
+      this.onStep?.();
       if (done()) return true;
       const timer = this.#timers[0];
       if (timer === undefined || timer.atMs > endMs) {
