@@ -47,6 +47,8 @@ export const commands = {
     tools: [['node', 'scripts/mutate.mjs']],
     takes: 'hours; npm run mutate -- --only workflows/saga takes minutes',
   },
+  // Plants bugs in a copy of the sources, and looks who finds them: docs/reliability.md.
+  bank: { build: true, entry: 'test/bank/main.js' },
   // npm runs it before it packs: the tarball has the compiled product and its workflow bundle.
   prepack: { build: true, entry: 'workers/make-bundle.js' },
   format: { tools: [['oxfmt']] },

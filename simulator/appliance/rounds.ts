@@ -38,12 +38,12 @@ export interface RoundRequest {
 export interface RoundsOptions {
   /** Unique among all appliances and their lives, so that their rounds can't be mixed up. */
   readonly name: string;
-  readonly site: SiteClient;
-  readonly relays: Relays;
-  readonly members: Members;
+  readonly site: Pick<SiteClient, 'call'>;
+  readonly relays: Pick<Relays, 'isAttached' | 'splittersOf'>;
+  readonly members: Pick<Members, 'known' | 'learnPoint' | 'refreshGroup'>;
   readonly token: string | undefined;
   readonly clock: Pick<ProcessClock, 'wallMs'>;
-  readonly skews: ClockSkews;
+  readonly skews: Pick<ClockSkews, 'answered' | 'ask'>;
 }
 
 interface CutRequest {
