@@ -12,7 +12,18 @@ const port = z.number().int().min(0).max(65_535);
  * Where a server listens. Port 0 takes a free one. `url` is the address for others when it differs
  * (containers).
  */
-const listenSchema = z.strictObject({ host: z.string().default('127.0.0.1'), port, url: z.url().optional() });
+const listenSchema = z
+  .strictObject({
+    host: z.string().default('127.0.0.1'),
+    port,
+    url: z.url().optional(),
+    /** Whether the server itself speaks TLS. */
+    tls: z.boolean().optional(),
+  })
+  .refine(({ url, tls }) => tls !== true || url === undefined || url.startsWith('https:'), {
+    path: ['url'],
+    error: 'must begin with https: as "tls" is true',
+  });
 const nbdListenSchema = z.strictObject({ host: z.string().default('127.0.0.1'), port });
 
 /**
@@ -125,6 +136,7 @@ export function controlUrl(listen: {
   readonly host: string;
   readonly port: number;
   readonly url?: string | undefined;
+  readonly tls?: boolean | undefined;
 }): string {
-  return listen.url ?? `http://${listen.host}:${listen.port}`;
+  return listen.url ?? `${listen.tls === true ? 'https' : 'http'}://${listen.host}:${listen.port}`;
 }

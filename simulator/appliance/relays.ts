@@ -1,6 +1,7 @@
 // All current streams: which splitter has attached which volume here.
 import { setMaxListeners } from 'node:events';
 import type { Logger } from 'pino';
+import type { Credentials } from '../../control/credentials.js';
 import { MoverError } from '../../contracts/errors.js';
 import type { VolumeId } from '../../contracts/ids.js';
 import { connectStream } from '../stream/connect.js';
@@ -10,7 +11,7 @@ import { Relay, type AttachedVolume, type SplitterAddress } from './relay.js';
 
 export interface RelaysOptions {
   readonly siteUrl: string;
-  readonly token: string | undefined;
+  readonly credentials: Credentials | undefined;
   readonly link: Link;
   readonly onAttached: (attached: AttachedVolume) => void;
   /** Called when no splitter has the volume attached here any more. */
@@ -37,10 +38,10 @@ export class Relays {
    * closed, and the splitter tries again.
    */
   async accept(downstream: FrameConnection): Promise<void> {
-    const { siteUrl, token, link, onAttached, log } = this.#options;
+    const { siteUrl, credentials, link, onAttached, log } = this.#options;
     try {
       const upstream = await link.call(
-        async (signal) => connectStream({ url: siteUrl, token, signal }),
+        async (signal) => connectStream({ url: siteUrl, credentials, signal }),
         this.#stopping.signal,
       );
       const relay = new Relay({

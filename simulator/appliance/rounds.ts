@@ -1,5 +1,6 @@
 // Closes a recovery point of a group: takes a cut at each splitter that has members, confirms it if
 // there are several splitters, then closes the point at the replica site.
+import type { Credentials } from '../../control/credentials.js';
 import { MoverError } from '../../contracts/errors.js';
 import type { GroupId, VolumeId } from '../../contracts/ids.js';
 import type { RoundFaults } from '../../contracts/appliance-api.js';
@@ -41,7 +42,7 @@ export interface RoundsOptions {
   readonly site: SiteClient;
   readonly relays: Relays;
   readonly members: Members;
-  readonly token: string | undefined;
+  readonly credentials: Credentials | undefined;
   readonly clock: Pick<ProcessClock, 'wallMs'>;
   readonly skews: ClockSkews;
 }
@@ -204,7 +205,7 @@ export class Rounds {
     if (this.#clients.size >= CLIENTS_MAX) this.#clients.clear();
     const client = createApiClient(splitterApi, {
       baseUrl: controlUrl,
-      token: this.#options.token,
+      credentials: this.#options.credentials,
       timeoutMs: SPLITTER_CALL_MS_MAX,
     });
     this.#clients.set(controlUrl, client);

@@ -90,7 +90,8 @@ test('a configuration that is not accepted names the variable, or the field of t
   const good = { VOLUME_MOVER_ESTATE: join(world.folder, 'estate.json'), VOLUME_MOVER_DATA: '/tmp' };
   expect(read({ ...good, VOLUME_MOVER_ID: 's9' })).toEqual(['VOLUME_MOVER_ID']);
   expect(read({ ...good, VOLUME_MOVER_ID: 's1', VOLUME_MOVER_SYNC: 'yes' })).toEqual(['VOLUME_MOVER_SYNC']);
-  expect(
-    readProcessConfig('splitter', { ...good, VOLUME_MOVER_ID: 's1', VOLUME_MOVER_SYNC: '1', VOLUME_MOVER_TOKEN: '' }),
-  ).toMatchObject({ id: 's1', sync: true, trace: false, token: undefined });
+  const empty = { VOLUME_MOVER_TOKEN: '', VOLUME_MOVER_CALLERS_FILE: '' };
+  const config = readProcessConfig('splitter', { ...good, ...empty, VOLUME_MOVER_ID: 's1', VOLUME_MOVER_SYNC: '1' });
+  expect(config).toMatchObject({ id: 's1', sync: true, trace: false });
+  expect(config.access?.callers.areKnown).toBe(false);
 });

@@ -1,5 +1,6 @@
 // A connection to an appliance that is opened again whenever it breaks, until it is closed.
 import type { Logger } from 'pino';
+import type { Credentials } from '../../../control/credentials.js';
 import type { FrameConnection, StreamFrame } from '../../stream/connection.js';
 import { connectStream } from '../../stream/connect.js';
 import { Backoff } from '../shared/backoff.js';
@@ -7,7 +8,7 @@ import { Backoff } from '../shared/backoff.js';
 export interface KeptConnectionOptions {
   /** Control URL of the appliance. */
   readonly url: string;
-  readonly token: string | undefined;
+  readonly credentials: Credentials | undefined;
   readonly log: Logger;
   readonly onUp: (connection: FrameConnection) => void;
   readonly onFrame: (frame: StreamFrame) => void;
@@ -28,9 +29,9 @@ export class KeptConnection {
   }
 
   async #connect(): Promise<void> {
-    const { url, token, log, onUp, onFrame, onDrain, onDown } = this.#options;
+    const { url, credentials, log, onUp, onFrame, onDrain, onDown } = this.#options;
     try {
-      const connection = await connectStream({ url, token, signal: this.#closing.signal });
+      const connection = await connectStream({ url, credentials, signal: this.#closing.signal });
       connection.start({
         onFrame: (frame) => {
           this.#backoff.reset();
