@@ -69,13 +69,21 @@ function readToken(given: Environment): Readable<string> | undefined {
   const path = given[TOKEN_FILE];
   if (token !== undefined && path !== undefined) throw invalidField(TOKEN_FILE, `set it or ${TOKEN}, not both`);
   if (path !== undefined) return new WatchedFile({ path, setting: TOKEN_FILE, parse: tokenIn });
-  return token === undefined ? undefined : { content: token, fault: undefined };
+  return token === undefined ? undefined : { content: checkedToken(token), fault: undefined };
 }
 
-/** A token goes into a header: printable ASCII without spaces. */
+/** A token goes into a header. */
+const TOKEN_FORM = /^[\x21-\x7e]+$/;
+const TOKEN_RULE = 'one token, printable ASCII without spaces';
+
 function tokenIn(bytes: Buffer): string {
   const token = bytes.toString('utf8').trim();
-  if (!/^[\x21-\x7e]+$/.test(token)) throw new Error('it must hold one token, printable ASCII without spaces');
+  if (!TOKEN_FORM.test(token)) throw new Error(`it must hold ${TOKEN_RULE}`);
+  return token;
+}
+
+function checkedToken(token: string): string {
+  if (!TOKEN_FORM.test(token)) throw invalidField(TOKEN, `must be ${TOKEN_RULE}`);
   return token;
 }
 

@@ -187,6 +187,7 @@ function notesOf(link: Link, relays: Relays, scratch: ScratchFolder): string[] {
   const notes: string[] = [];
   if (link.state.cut) notes.push('The link to the replica site is cut on purpose.');
   if (relays.siteGone) notes.push('The replica site was unreachable when a splitter last connected.');
+  if (relays.refusal !== undefined) notes.push(relays.refusal);
   if (scratch.note !== undefined) notes.push(scratch.note);
   return notes;
 }

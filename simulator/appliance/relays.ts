@@ -4,6 +4,7 @@ import type { Logger } from 'pino';
 import type { Credentials } from '../../control/credentials.js';
 import { MoverError } from '../../contracts/errors.js';
 import type { VolumeId } from '../../contracts/ids.js';
+import { ownRefusal } from '../control-server/own-refusal.js';
 import { connectStream } from '../stream/connect.js';
 import type { FrameConnection } from '../stream/connection.js';
 import type { Link } from './link.js';
@@ -26,6 +27,7 @@ export class Relays {
   readonly #stopping = new AbortController();
   /** Set by a failed connection: it is logged once, not for each splitter that retries. */
   #siteGone = false;
+  #refusal: string | undefined;
 
   constructor(options: RelaysOptions) {
     this.#options = options;
@@ -62,8 +64,10 @@ export class Relays {
       relay.start();
       if (this.#siteGone) log.info('the replica site can be reached again');
       this.#siteGone = false;
+      this.#refusal = undefined;
     } catch (error) {
       downstream.close();
+      this.#refusal = ownRefusal(error, 'An appliance needs the role admin at the replica site.')?.message;
       if (this.#siteGone || this.#stopping.signal.aborted) return;
       this.#siteGone = true;
       log.warn({ err: error }, 'no stream to the replica site');
@@ -73,6 +77,11 @@ export class Relays {
   /** Whether the last connection to the replica site failed. */
   get siteGone(): boolean {
     return this.#siteGone;
+  }
+
+  /** Why the replica site did not let this appliance in then; undefined when it did. */
+  get refusal(): string | undefined {
+    return this.#refusal;
   }
 
   isAttached(volume: VolumeId): boolean {

@@ -10,6 +10,7 @@ import type { Calls } from '../../contracts/route.js';
 import { splitterApi } from '../../contracts/splitter-api.js';
 import { createApiClient } from '../../control/client.js';
 import type { ProcessClock } from '../../control/clock/process-clock.js';
+import { ownRefusal } from '../control-server/own-refusal.js';
 import type { ClockSkews } from './clock-skews.js';
 import { groupCut, holdMsFor, type GroupCut, type SplitterCut } from './core/point-round.js';
 import type { Members } from './members.js';
@@ -97,7 +98,11 @@ export class Rounds {
     const { group, kind } = request;
     if (kind === 'demand') this.#yielding.get(group)?.abort();
     const before = this.#last.get(group) ?? Promise.resolve();
-    const round = before.then(async () => (kind === 'demand' ? this.#close(request) : this.#closeUnlessAsked(request)));
+    const round = before
+      .then(async () => (kind === 'demand' ? this.#close(request) : this.#closeUnlessAsked(request)))
+      .catch((error: unknown) => {
+        throw ownRefusal(error, 'An appliance needs the role replicate at splitters.') ?? error;
+      });
     const ended = round.then(
       () => undefined,
       () => undefined,

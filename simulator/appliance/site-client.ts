@@ -1,10 +1,10 @@
 // Calls the replica site's control API over the link, which may be cut.
 import type { Credentials } from '../../control/credentials.js';
-import { MoverError } from '../../contracts/errors.js';
 import { replicaSiteApi } from '../../contracts/replica-site-api.js';
 import type { SiteGroup, SiteVolume } from '../../contracts/replica-site-api.js';
 import type { Calls, InputOf, OutputOf } from '../../contracts/route.js';
 import { createApiClient } from '../../control/client.js';
+import { ownRefusal } from '../control-server/own-refusal.js';
 import type { Link } from './link.js';
 
 type SiteApi = typeof replicaSiteApi;
@@ -42,7 +42,7 @@ export class SiteClient {
     try {
       return await this.#link.call(async (linked) => call(input, { signal: linked }), signal);
     } catch (error) {
-      throw ownRefusal(error) ?? error;
+      throw ownRefusal(error, 'An appliance needs the role admin at the replica site.') ?? error;
     }
   }
 
@@ -61,16 +61,6 @@ export class SiteClient {
       return { items, next };
     });
   }
-}
-
-/**
- * The error for a refusal of this appliance. Its own caller is known and permitted, so neither code
- * may reach it.
- */
-function ownRefusal(cause: unknown): MoverError | undefined {
-  if (!(cause instanceof MoverError) || !['UNAUTHORIZED', 'FORBIDDEN'].includes(cause.code)) return undefined;
-  const message = `The replica site does not let this appliance in: ${cause.message} An appliance needs the role admin there.`;
-  return new MoverError('UNREACHABLE', message, { cause });
 }
 
 async function everyPage<Item>(

@@ -3,7 +3,7 @@
 import { createHash, timingSafeEqual } from 'node:crypto';
 import { z } from 'zod';
 import { AUDIT_TEXT_LENGTH_MAX } from '../../contracts/audit.js';
-import { MoverError, parseOrRefuse } from '../../contracts/errors.js';
+import { parseOrRefuse } from '../../contracts/errors.js';
 import { type Role, roleSchema } from '../../contracts/roles.js';
 import type { Credentials } from '../../control/credentials.js';
 import { parseJson } from '../../control/json-text.js';
@@ -83,13 +83,13 @@ export class Callers {
   /**
    * Finds the caller. A token that is sent decides, with its certificate if its entry names one.
    * @param needsCertificate whether nobody gets in without a client certificate
-   * @throws MoverError UNAUTHORIZED
+   * @returns the caller, or why it is not known, as the end of a sentence
    */
-  identify({ authorization, certificate }: Shown, needsCertificate: boolean): Caller {
+  identify({ authorization, certificate }: Shown, needsCertificate: boolean): Caller | { readonly refusal: string } {
     if (certificate?.fault !== undefined)
-      throw unauthorized(`The client certificate of ${nameOf(certificate)} is not accepted: ${certificate.fault}.`);
+      return { refusal: `its certificate, of ${nameOf(certificate)}, is not accepted (${certificate.fault})` };
     if (needsCertificate && certificate === undefined)
-      throw unauthorized('No client certificate was shown, and this server needs one.');
+      return { refusal: 'it showed no client certificate, and needs one' };
     const names = certificate?.names ?? [];
     const entries = this.#entries;
     if (entries.length === 0) return certificate === undefined ? ANYONE : { ...ANYONE, name: nameOf(certificate) };
@@ -100,11 +100,9 @@ export class Callers {
         ? entries.find((entry) => entry.tokenSha256 === undefined && shownHere(entry))
         : withToken(entries, token).find(shownHere);
     if (found !== undefined) return found;
-    const ofWhom =
-      certificate === undefined ? '' : `, and no caller has the certificate of ${nameOf(certificate)} alone`;
-    throw unauthorized(
-      token === undefined ? `No bearer token was sent${ofWhom}.` : 'The bearer token is not known here.',
-    );
+    if (token !== undefined) return { refusal: 'its bearer token is not known' };
+    if (certificate === undefined) return { refusal: 'it showed neither a bearer token nor a certificate' };
+    return { refusal: `its certificate, of ${nameOf(certificate)}, is no caller's, and it sent no bearer token` };
   }
 
   get #entries(): readonly Entry[] {
@@ -136,10 +134,6 @@ function withToken(entries: readonly Entry[], token: string): Entry[] {
 
 function nameOf({ names }: ShownCertificate): string {
   return (names[0] ?? 'nobody').slice(0, AUDIT_TEXT_LENGTH_MAX);
-}
-
-function unauthorized(message: string): MoverError {
-  return new MoverError('UNAUTHORIZED', message);
 }
 
 function digest(text: string): Buffer {

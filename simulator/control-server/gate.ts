@@ -13,10 +13,13 @@ export interface Rule {
 }
 
 export class Gate {
+  readonly #server: string;
   readonly #access: Access;
   readonly #needsCertificate: boolean;
 
-  constructor(access: Access, { host, tls = false }: ListenAddress) {
+  /** @param server its name in refusals. @example "splitter host-1" */
+  constructor(server: string, access: Access, { host, tls = false }: ListenAddress) {
+    this.#server = server;
     this.#access = access;
     this.#needsCertificate = tls && !isLoopback(host);
   }
@@ -24,7 +27,9 @@ export class Gate {
   /** @throws MoverError UNAUTHORIZED */
   identify({ headers: { authorization }, socket }: IncomingMessage): Caller {
     const shown = { authorization, certificate: shownCertificate(socket) };
-    return this.#access.callers.identify(shown, this.#needsCertificate);
+    const found = this.#access.callers.identify(shown, this.#needsCertificate);
+    if (!('refusal' in found)) return found;
+    throw new MoverError('UNAUTHORIZED', `The ${this.#server} does not let the caller in: ${found.refusal}.`);
   }
 
   /** @throws MoverError FORBIDDEN */
@@ -33,7 +38,7 @@ export class Gate {
     const needed = rule.roles.join(' or ');
     throw new MoverError(
       'FORBIDDEN',
-      `${name} may not call ${rule.operation}: it needs the role ${needed}, and ${name} has ${roles.join(', ')}.`,
+      `${name} may not call ${rule.operation} of the ${this.#server}: that takes the role ${needed}, and ${name} has ${roles.join(', ')}.`,
     );
   }
 }

@@ -70,6 +70,7 @@ export interface ControlServer {
 export function createControlServer<A extends Api & ServerAnswered>(options: ControlServerOptions<A>): ControlServer {
   const { api, role, id, listen, access = OPEN_ACCESS, audit, log, limits = {}, binaryRoutes = [] } = options;
   const { credentials } = access;
+  const name = `${role.replace('-', ' ')} ${id}`;
   const startedAtMs = Date.now();
   const stopping = new AbortController();
   const cutOff = new AbortController();
@@ -77,7 +78,7 @@ export function createControlServer<A extends Api & ServerAnswered>(options: Con
   setMaxListeners(0, cutOff.signal);
   let document: Promise<OpenApiDocument> | undefined;
 
-  const admission = new Admission(new Gate(access, listen), audit);
+  const admission = new Admission(new Gate(name, access, listen), audit);
   const app = createApp({
     operations: bindHandlers(api, options.handlers),
     binaryRoutes,
@@ -89,9 +90,7 @@ export function createControlServer<A extends Api & ServerAnswered>(options: Con
     },
     document: async () => (document ??= openApiDocument(api, options, binaryRoutes)),
     listAudit:
-      api.audit === undefined
-        ? undefined
-        : async (query) => audit?.list(query) ?? { process: `${role} ${id}`, entries: [] },
+      api.audit === undefined ? undefined : async (query) => audit?.list(query) ?? { process: name, entries: [] },
     admission,
     tls: listen.tls === true ? credentials.tls : undefined,
     limits,

@@ -9,6 +9,7 @@ import { EXIT } from '../../client/cli/exit-code.js';
 import { createMoverClient, type MoverClient } from '../../client/sdk.js';
 import { auditEntrySchema } from '../../contracts/audit.js';
 import { applianceApi } from '../../contracts/appliance-api.js';
+import { splitterApi } from '../../contracts/splitter-api.js';
 import { controlUrl, type Estate } from '../../contracts/estate.js';
 import { createApiClient } from '../../control/client.js';
 import { readCredentials } from '../../control/credentials.js';
@@ -20,6 +21,8 @@ import { type Ran, runCommand } from '../support/cli.js';
 import { type EstateFixture, smallEstate, startEstate } from './estate-fixture.js';
 
 const VOLUME = 'vm-1-disk-0';
+/** Longest wait for something that takes a second or two. */
+const WAIT_MS_MAX = 20_000;
 /** What each caller may do, by the name in its certificate. */
 const ROLES = {
   worker: ['move'],
@@ -36,6 +39,7 @@ type Name = keyof typeof ROLES;
 let folder: string;
 let fixture: EstateFixture;
 let environmentOf: (name: string) => Record<string, string>;
+let writeCallers: (without?: Name) => Promise<void>;
 
 function withTls(estate: Estate): Estate {
   const tls = <L extends { readonly port: number }>(listen: L): L & { readonly tls: true } => ({
@@ -54,8 +58,12 @@ beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'who-may-'));
   const authority = new Authority(folder);
   const callers = join(folder, 'callers.json');
-  const entries = Object.entries(ROLES).map(([name, roles]) => ({ name, roles, certificate: `${name}.example` }));
-  await writeFile(callers, JSON.stringify({ callers: entries }));
+  writeCallers = async (without) => {
+    const listed = Object.entries(ROLES).filter(([name]) => name !== without);
+    const entries = listed.map(([name, roles]) => ({ name, roles, certificate: `${name}.example` }));
+    await writeFile(callers, JSON.stringify({ callers: entries }));
+  };
+  await writeCallers();
   const issued = new Map([...Object.keys(ROLES), 'replica-site'].map((name) => [name, authority.issue(name)]));
   environmentOf = (name) => {
     const { cert, key } = issued.get(name) ?? { cert: '', key: '' };
@@ -133,7 +141,9 @@ test('a person does what the role allows, and is refused the rest with exit code
 
   const refused = await cli('reader', 'bookmark', 'cg-gold', 'mine');
   expect(refused).toMatchObject({ exitCode: EXIT.refused });
-  expect(refused.stderr).toContain('reader may not call closePoint: it needs the role operate, and reader has read.');
+  expect(refused.stderr).toContain(
+    'reader may not call closePoint of the appliance appliance-1: that takes the role operate, and reader has read.',
+  );
   expect((await cli('operator', 'audit')).exitCode).toBe(EXIT.refused);
   expect((await cli('operator', 'source', 'accept', VOLUME)).exitCode).toBe(EXIT.refused);
   expect((await cli('reader', 'points', 'cg-gold')).exitCode).toBe(EXIT.ok);
@@ -167,9 +177,42 @@ test('without a certificate or with one of no caller nobody gets in, and the aud
   expect(strangers.map(({ caller, operation }) => [caller, operation])).toEqual([['-', 'siteVolumes']]);
 });
 
+test('a launcher sees that each process is well, whose health it asks for over TLS', async () => {
+  const supervised = fixture.running.stages.flat();
+  expect(supervised.map(({ id }) => id)).toContain('host-1');
+  expect(await Promise.all(supervised.map(async (process) => process.answers()))).not.toContain(false);
+});
+
 test('the audit is there after a kill', async () => {
   const before = (await audit()).filter(({ process }) => process === 'splitter host-1');
   await fixture.running.process('host-1').restart('SIGKILL');
   const after = (await audit()).filter(({ process }) => process === 'splitter host-1');
   expect(after.slice(-before.length)).toEqual(before);
+});
+
+test('a splitter that is struck off sends nothing more, says why, and goes on when it is back', async () => {
+  const [splitter] = fixture.running.estate.splitters;
+  if (splitter === undefined) throw new Error('The estate has a splitter.');
+  const credentials = readCredentials(environmentOf('reader'));
+  const { health, inventory } = createApiClient(splitterApi, { baseUrl: controlUrl(splitter.control), credentials });
+  const isConnected = async (): Promise<boolean[]> => (await inventory({})).volumes.map(({ connected }) => connected);
+  await writeCallers('host-1');
+  await expect.poll(isConnected, { timeout: WAIT_MS_MAX }).toEqual([false, false, false]);
+  const notes = async (): Promise<string> => (await health({})).notes.join(' ');
+  await expect
+    .poll(notes, { timeout: WAIT_MS_MAX })
+    .toContain("The appliance appliance-1 does not let the caller in: its certificate, of host-1, is no caller's");
+  await writeCallers();
+  await expect.poll(isConnected, { timeout: WAIT_MS_MAX }).toEqual([true, true, true]);
+  await expect.poll(notes, { timeout: WAIT_MS_MAX }).not.toContain('does not let');
+});
+
+test('an appliance that the site does not know tells its own callers so, instead of blaming them', async () => {
+  await writeCallers('appliance-1');
+  const bookmark = async (): Promise<string> => (await cli('operator', 'bookmark', 'cg-gold', 'now')).stderr;
+  await expect
+    .poll(bookmark, { timeout: WAIT_MS_MAX })
+    .toContain('This process itself is refused: The replica site replica-site does not let the caller in');
+  await writeCallers();
+  await expect.poll(bookmark, { timeout: WAIT_MS_MAX }).toBe('');
 });

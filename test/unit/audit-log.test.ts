@@ -85,8 +85,15 @@ test('whatever a caller sends makes an entry of bounded size', async () => {
   for (const input of [undefined, null, 5, 'x', [], { volume: { deep: {} }, reason: 'r'.repeat(9_999) }])
     add(log, input);
   add(log, { volumes: Array.from({ length: 5_000 }, () => 'v'.repeat(5_000)) });
+  log.addRefusal({
+    caller: undefined,
+    from: 'somewhere',
+    operation: `GET /${'x'.repeat(10_000)}`,
+    input: undefined,
+    outcome: 'UNAUTHORIZED',
+  });
   const { entries } = await log.list(all);
-  expect(entries).toHaveLength(7);
+  expect(entries).toHaveLength(8);
   expect(Math.max(...entries.map((entry) => JSON.stringify(entry).length))).toBeLessThan(20_000);
 });
 

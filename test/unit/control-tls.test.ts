@@ -60,7 +60,7 @@ test('a caller without a certificate is refused in words, but may ask for health
   const url = await started();
   await expect(list(url, shown())).rejects.toMatchObject({
     code: 'UNAUTHORIZED',
-    message: 'No client certificate was shown, and this server needs one.',
+    message: 'The splitter sample does not let the caller in: it showed no client certificate, and needs one.',
   });
   await expect(createApiClient(sampleApi, { baseUrl: url, credentials: shown() }).health({})).resolves.toMatchObject({
     status: 'ok',
@@ -71,7 +71,7 @@ test('a certificate of another authority is refused in words', async () => {
   const url = await started();
   await expect(list(url, shown(other.issue('worker-1'), other))).rejects.toMatchObject({
     code: 'UNAUTHORIZED',
-    message: containing('The client certificate of worker-1 is not accepted: '),
+    message: containing('its certificate, of worker-1, is not accepted ('),
   });
 });
 

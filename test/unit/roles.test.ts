@@ -143,7 +143,7 @@ test('a refusal says who may not do what, and which role it takes', async () => 
   await server.stop();
   expect(answer.status).toBe(403);
   expect(problem.detail).toBe(
-    'with-operate may not call decideSource: it needs the role admin, and with-operate has operate.',
+    'with-operate may not call decideSource of the splitter tested: that takes the role admin, and with-operate has operate.',
   );
 });
 

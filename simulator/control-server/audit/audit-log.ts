@@ -1,7 +1,7 @@
 // The audit of a process: an entry for each call that changes something, and for each that was
 // refused for who called. It never stands in the way of a call.
 import { MoverError } from '../../../contracts/errors.js';
-import type { AuditEntry, auditOperation } from '../../../contracts/audit.js';
+import { AUDIT_TEXT_LENGTH_MAX, type AuditEntry, type auditOperation } from '../../../contracts/audit.js';
 import type { OutputOf, ParsedInputOf } from '../../../contracts/route.js';
 import { AgeClock } from '../../../control/clock/age-clock.js';
 import type { Moment } from '../../../control/clock/clock.js';
@@ -132,10 +132,10 @@ export class AuditLog {
     const now = clock.now();
     const entry = {
       atMs: now.wallMs,
-      caller: caller?.name ?? '-',
+      caller: bounded(caller?.name ?? '-'),
       roles: [...(caller?.roles ?? [])],
-      from,
-      operation,
+      from: bounded(from),
+      operation: bounded(operation),
       about: aboutOf(input),
       outcome,
       ...(times === undefined ? {} : { times }),
@@ -160,6 +160,11 @@ export class AuditLog {
     };
     this.#failure = { message, sinceMs, lost: before + lost };
   }
+}
+
+/** A path that somebody made up may be as long as a request. */
+function bounded(text: string): string {
+  return text.slice(0, AUDIT_TEXT_LENGTH_MAX);
 }
 
 function wordsOf(error: unknown): string {

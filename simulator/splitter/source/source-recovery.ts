@@ -6,6 +6,7 @@ import { connectNbd } from '../../../nbd/client.js';
 import type { NbdClient } from '../../../nbd/nbd-client.js';
 import { readAhead } from '../../../nbd/read-ahead.js';
 import { createApiClient } from '../../../control/client.js';
+import { ownRefusal } from '../../control-server/own-refusal.js';
 import { applianceApi } from '../../../contracts/appliance-api.js';
 import { hasRemedy } from '../../../contracts/error-registry.js';
 import { MoverError } from '../../../contracts/errors.js';
@@ -42,7 +43,8 @@ export async function openPoint(wanted: PointWanted): Promise<OpenedPoint> {
     try {
       return await openAt(url, wanted);
     } catch (error) {
-      if (!(error instanceof MoverError) || !hasRemedy(error.code, 'another-appliance')) throw error;
+      if (!(error instanceof MoverError) || !hasRemedy(error.code, 'another-appliance'))
+        throw ownRefusal(error, 'A splitter needs the role replicate at appliances.') ?? error;
       last = error;
     }
   }

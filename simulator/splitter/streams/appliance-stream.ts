@@ -143,9 +143,10 @@ export class ApplianceStream {
 
   /** What is wrong, in a sentence; undefined while the stream is up. */
   get note(): string | undefined {
-    return this.#connection === undefined
-      ? `There is no stream to ${this.#options.url}: writes wait, and then only marks are kept.`
-      : undefined;
+    if (this.#connection !== undefined) return undefined;
+    const { refusal } = this.#kept;
+    const why = refusal === undefined ? '' : ` ${refusal}`;
+    return `There is no stream to ${this.#options.url}: writes wait, and then only marks are kept.${why}`;
   }
 
   close(): void {
