@@ -30,7 +30,7 @@ export const auditEntrySchema = z.strictObject({
   about: z.record(text, z.union([text, z.array(text).max(AUDIT_NAMES_MAX)])),
   /** `OK`, or the code of the error that was answered. */
   outcome: z.union([z.literal('OK'), errorCodeSchema]),
-  /** Set for an entry that stands for later refusals of the same kind: how many. */
+  /** Set for an entry that stands for later calls of the same kind: how many. */
   times: countSchema.optional(),
 });
 export type AuditEntry = z.infer<typeof auditEntrySchema>;
@@ -41,7 +41,7 @@ export const auditOperation = operation({
   path: '/v1/audit',
   roles: ['admin'],
   summary:
-    'Who called which operation about what, and how it ended, newest first: calls that change something, and all that were refused for who called.',
+    'Who called which operation about what, and how it ended, newest first: calls that change something, streams, and all that were refused for who called.',
   input: z.strictObject({
     /** Only entries from this time on, by the process's clock. */
     sinceMs: z.coerce.number().int().min(0).optional(),

@@ -1,9 +1,27 @@
 // What a process shows the servers that it calls: a bearer token, and a certificate over TLS. Each
 // comes from a file that may be replaced at any time, or from the environment.
+import { X509Certificate } from 'node:crypto';
 import { createSecureContext } from 'node:tls';
-import { invalidField } from '../contracts/errors.js';
+import { invalidField, MoverError } from '../contracts/errors.js';
 import { withoutEmpty } from './estate-file.js';
+import { isLoopback } from './loopback.js';
 import { WatchedFile } from './watched-file.js';
+
+/**
+ * The token to send to a URL; undefined without one.
+ * @throws MoverError INVALID_REQUEST when others could read it on the way
+ */
+export function tokenFor(url: string, credentials: Credentials | undefined): string | undefined {
+  const token = credentials?.token;
+  if (token === undefined) return undefined;
+  const { protocol, hostname } = new URL(url);
+  const isSafe = protocol === 'https:' || isLoopback(hostname.replace(/^\[|\]$/g, ''));
+  if (isSafe || credentials?.allowsPlain === true) return token;
+  throw new MoverError(
+    'INVALID_REQUEST',
+    `The token is not sent to ${url}, since others could read it on the way: use https, or set ${PLAIN_HTTP}=1 where a tunnel protects the network.`,
+  );
+}
 
 export interface TlsIdentity {
   /** Certificates, in PEM, of the authority that signs the other end's. Default: the system's. */
@@ -18,7 +36,12 @@ export interface Credentials {
   readonly token?: string | undefined;
   /** The same object for as long as nothing changes: connections are kept per object. */
   readonly tls?: TlsIdentity | undefined;
-  /** Sentences about files that can't be used now. */
+  /**
+   * Whether a tunnel protects what is sent without TLS: tokens go over http to other machines, and
+   * servers of this process listen there.
+   */
+  readonly allowsPlain?: boolean | undefined;
+  /** Sentences about files that can't be used now, and about a certificate that ends soon. */
   readonly faults?: readonly string[] | undefined;
 }
 
@@ -29,6 +52,11 @@ export const TOKEN_FILE = 'VOLUME_MOVER_TOKEN_FILE';
 export const CA_FILE = 'VOLUME_MOVER_TLS_CA_FILE';
 export const CERT_FILE = 'VOLUME_MOVER_TLS_CERT_FILE';
 export const KEY_FILE = 'VOLUME_MOVER_TLS_KEY_FILE';
+export const PLAIN_HTTP = 'VOLUME_MOVER_PLAIN_HTTP';
+
+const DAY_MS = 24 * 60 * 60_000;
+/** A certificate that ends sooner is told in health: a fortnight is enough to replace it. */
+const CERTIFICATE_ENDS_WITHIN_MS = 14 * DAY_MS;
 
 /**
  * Reads the credentials that the environment names.
@@ -37,7 +65,7 @@ export const KEY_FILE = 'VOLUME_MOVER_TLS_KEY_FILE';
  */
 export function readCredentials(environment: Environment = process.env): Credentials {
   const given = withoutEmpty(environment);
-  return new FileCredentials(readToken(given), readTls(given));
+  return new FileCredentials(readToken(given), readTls(given), given[PLAIN_HTTP] === '1');
 }
 
 type Readable<Content> = Pick<WatchedFile<Content>, 'content' | 'fault'>;
@@ -45,8 +73,10 @@ type Readable<Content> = Pick<WatchedFile<Content>, 'content' | 'fault'>;
 class FileCredentials implements Credentials {
   readonly #token: Readable<string> | undefined;
   readonly #tls: TlsFiles | undefined;
+  readonly allowsPlain: boolean;
 
-  constructor(token: Readable<string> | undefined, tls: TlsFiles | undefined) {
+  constructor(token: Readable<string> | undefined, tls: TlsFiles | undefined, allowsPlain: boolean) {
+    this.allowsPlain = allowsPlain;
     this.#token = token;
     this.#tls = tls;
   }
@@ -154,7 +184,16 @@ class TlsFiles {
 
   get faults(): readonly (string | undefined)[] {
     void this.identity;
-    return [this.#fault, ...this.#files.map(({ file }) => file.fault)];
+    return [this.#fault, this.#ending, ...this.#files.map(({ file }) => file.fault)];
+  }
+
+  /** A sentence when the own certificate has ended or ends soon. */
+  get #ending(): string | undefined {
+    const { cert } = this.#identity;
+    if (cert === undefined) return undefined;
+    const endsMs = Date.parse(new X509Certificate(cert).validTo);
+    if (endsMs - Date.now() > CERTIFICATE_ENDS_WITHIN_MS) return undefined;
+    return `The certificate of ${CERT_FILE} ends at ${new Date(endsMs).toISOString()}: others then refuse this process. Put a new one in its place; it counts at once.`;
   }
 
   #contents(): string[] {

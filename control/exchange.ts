@@ -4,7 +4,7 @@ import { fromProblem, MoverError, problemSchema } from '../contracts/errors.js';
 import type { Operation } from '../contracts/route.js';
 import { causeOf } from './cause.js';
 import { connectionsFor } from './connections.js';
-import type { Credentials } from './credentials.js';
+import { type Credentials, tokenFor } from './credentials.js';
 import { queryString } from './query.js';
 import { timeLimit } from './time-limit.js';
 
@@ -58,7 +58,8 @@ export async function runExchange(exchange: Exchange): Promise<unknown> {
  */
 function requestOf(exchange: Exchange, signal: AbortSignal): Parameters<typeof request> {
   const { baseUrl, operation, input, credentials } = exchange;
-  const token = credentials?.token;
+  // Whoever may be asked by anybody needs no token, and gets none.
+  const token = operation.roles.length === 0 ? undefined : tokenFor(baseUrl, credentials);
   const url = `${baseUrl}${operation.path}`;
   const headers: Record<string, string> = { accept: 'application/json' };
   if (token !== undefined) headers['authorization'] = `Bearer ${token}`;

@@ -1,24 +1,21 @@
 // Who gets in: what a process shows others, whom it lets in itself, and where it may listen.
-import { isIPv4, isIPv6 } from 'node:net';
 import { MoverError } from '../../contracts/errors.js';
 import {
   CA_FILE,
   CERT_FILE,
   type Credentials,
   KEY_FILE,
+  PLAIN_HTTP,
   readCredentials,
   TOKEN_FILE,
 } from '../../control/credentials.js';
+import { isLoopback } from '../../control/loopback.js';
 import { Callers, CALLERS_FILE } from './callers.js';
-
-const PLAIN_HTTP = 'VOLUME_MOVER_PLAIN_HTTP';
 
 export interface Access {
   /** What the process shows others. Its certificate is also that of its own server. */
   readonly credentials: Credentials;
   readonly callers: Callers;
-  /** Whether other machines may connect without TLS. */
-  readonly allowsPlain: boolean;
 }
 
 export interface ListenAddress {
@@ -29,7 +26,7 @@ export interface ListenAddress {
 }
 
 /** Nothing to show, and nobody to tell apart. */
-export const OPEN_ACCESS: Access = { credentials: {}, callers: new Callers({}), allowsPlain: false };
+export const OPEN_ACCESS: Access = { credentials: {}, callers: new Callers({}) };
 
 /**
  * Reads it from the environment.
@@ -40,20 +37,12 @@ export function readAccess(environment: Readonly<Record<string, string | undefin
   return {
     credentials,
     callers: new Callers(credentials, environment[CALLERS_FILE] || undefined),
-    allowsPlain: environment[PLAIN_HTTP] === '1',
   };
 }
 
 /** Sentences about files that can't be used now. */
 export function accessNotes({ credentials, callers }: Access): string[] {
   return [...(credentials.faults ?? []), ...(callers.fault === undefined ? [] : [callers.fault])];
-}
-
-/** Whether only processes of this machine can reach a server that listens on `host`. */
-export function isLoopback(host: string): boolean {
-  if (isIPv4(host)) return host.startsWith('127.');
-  if (isIPv6(host)) return host === '::1';
-  return host === 'localhost';
 }
 
 /**
@@ -70,7 +59,7 @@ export function requireProtection({ host, tls = false }: ListenAddress, access: 
     if (ca !== undefined) return;
     throw refusal('tls', `${beyond(host)}: set ${CA_FILE} to the authority that signs the callers' certificates`);
   }
-  if (!access.allowsPlain)
+  if (access.credentials.allowsPlain !== true)
     throw refusal(
       'tls',
       `${beyond(host)}: say "tls": true in the estate file and set ${CERT_FILE}, ${KEY_FILE} and ${CA_FILE}, or listen on 127.0.0.1; behind a tunnel of your own, set ${PLAIN_HTTP}=1 and ${CALLERS_FILE} or ${TOKEN_FILE}`,

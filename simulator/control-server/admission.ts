@@ -1,6 +1,7 @@
 // Lets callers in, and tells the audit: of each refusal for who called, and of each call that
 // changes something.
 import type { IncomingMessage } from 'node:http';
+import type { AuditEntry } from '../../contracts/audit.js';
 import { MoverError } from '../../contracts/errors.js';
 import type { Operation } from '../../contracts/route.js';
 import type { AuditLog } from './audit/audit-log.js';
@@ -33,16 +34,23 @@ export class Admission {
       this.#gate.permit(caller, rule);
       this.#callers.set(request, caller);
     } catch (error) {
-      if (error instanceof MoverError)
-        this.#audit?.addRefusal({
-          caller,
-          from: addressOf(request),
-          operation: rule.operation,
-          input: undefined,
-          outcome: error.code,
-        });
+      if (error instanceof MoverError) this.#tell(request, rule, caller, error.code);
       throw error;
     }
+  }
+
+  /** Tells of a stream that was let in. */
+  opened(request: IncomingMessage, rule: Rule): void {
+    this.#tell(request, rule, this.#callers.get(request), 'OK');
+  }
+
+  #tell(
+    request: IncomingMessage,
+    { operation }: Rule,
+    caller: Caller | undefined,
+    outcome: AuditEntry['outcome'],
+  ): void {
+    this.#audit?.addGathered({ caller, from: addressOf(request), operation, input: undefined, outcome });
   }
 
   /** Makes a call that was let in, and tells how it ended. */

@@ -2,7 +2,8 @@
 import type { IncomingMessage } from 'node:http';
 import { MoverError } from '../../contracts/errors.js';
 import { mayCall, type Role } from '../../contracts/roles.js';
-import { type Access, isLoopback, type ListenAddress } from './access.js';
+import { isLoopback } from '../../control/loopback.js';
+import type { Access, ListenAddress } from './access.js';
 import type { Caller } from './callers.js';
 import { shownCertificate } from './shown-certificate.js';
 

@@ -25,6 +25,7 @@ export class OpenStreams {
    */
   admit(request: IncomingMessage, socket: Duplex): void {
     this.#admission.admit(request, RULE);
+    this.#admission.opened(request, RULE);
     this.#open.set(socket, request);
     socket.once('close', () => this.#open.delete(socket));
   }

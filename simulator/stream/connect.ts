@@ -2,7 +2,7 @@
 import { type ClientRequest, type IncomingMessage, request as httpRequest } from 'node:http';
 import { request as httpsRequest } from 'node:https';
 import type { Socket } from 'node:net';
-import type { Credentials } from '../../control/credentials.js';
+import { type Credentials, tokenFor } from '../../control/credentials.js';
 import { fromProblem, MoverError, problemSchema } from '../../contracts/errors.js';
 import { STREAM_PATH, STREAM_PROTOCOL } from '../../contracts/replica-site-api.js';
 import { type ConnectionOptions, FrameConnection } from './connection.js';
@@ -79,14 +79,14 @@ function upgradeRequest(baseUrl: string, credentials: Credentials | undefined): 
   if (!/^https?:/.test(baseUrl) || !URL.canParse(baseUrl))
     throw new MoverError('INVALID_REQUEST', `"${baseUrl}" is not an http or https URL.`);
   const url = `${baseUrl.replace(/\/+$/, '')}${STREAM_PATH}`;
-  const { token, tls } = credentials ?? {};
+  const token = tokenFor(url, credentials);
   const headers = {
     connection: 'Upgrade',
     upgrade: STREAM_PROTOCOL,
     ...(token === undefined ? {} : { authorization: `Bearer ${token}` }),
   };
   // No shared agent: the socket leaves HTTP and must not return to a pool.
-  return (url.startsWith('https:') ? httpsRequest : httpRequest)(url, { ...tls, headers, agent: false });
+  return (url.startsWith('https:') ? httpsRequest : httpRequest)(url, { ...credentials?.tls, headers, agent: false });
 }
 
 /** The reason of a refusal; undefined unless the answer is problem+json of this API. */

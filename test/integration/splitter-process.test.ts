@@ -90,6 +90,10 @@ test('a configuration that is not accepted names the variable, or the field of t
   const good = { VOLUME_MOVER_ESTATE: join(world.folder, 'estate.json'), VOLUME_MOVER_DATA: '/tmp' };
   expect(read({ ...good, VOLUME_MOVER_ID: 's9' })).toEqual(['VOLUME_MOVER_ID']);
   expect(read({ ...good, VOLUME_MOVER_ID: 's1', VOLUME_MOVER_SYNC: 'yes' })).toEqual(['VOLUME_MOVER_SYNC']);
+  const audit = { VOLUME_MOVER_AUDIT_MIB: '0', VOLUME_MOVER_AUDIT_DAYS: 'many' };
+  expect(read({ ...good, VOLUME_MOVER_ID: 's1', ...audit })).toEqual(Object.keys(audit));
+  const noFile = { VOLUME_MOVER_CALLERS_FILE: join(world.folder, 'none.json') };
+  expect(read({ ...good, VOLUME_MOVER_ID: 's1', ...noFile })).toEqual(Object.keys(noFile));
   const empty = { VOLUME_MOVER_TOKEN: '', VOLUME_MOVER_CALLERS_FILE: '' };
   const config = readProcessConfig('splitter', { ...good, ...empty, VOLUME_MOVER_ID: 's1', VOLUME_MOVER_SYNC: '1' });
   expect(config).toMatchObject({ id: 's1', sync: true, trace: false });

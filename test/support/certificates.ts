@@ -9,6 +9,8 @@ const NEW_KEY = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes
 export interface IssueOptions {
   /** Entries of the SAN beside its DNS name, as openssl writes them. */
   readonly alternatives?: readonly string[] | undefined;
+  /** Days until it ends. */
+  readonly days?: number | undefined;
 }
 
 /** Paths of a certificate and its key. */
@@ -29,11 +31,11 @@ export class Authority {
     openssl('req', '-x509', ...NEW_KEY, '-keyout', this.#keyPath, '-out', this.path, '-subj', `/CN=${name}`);
   }
 
-  issue(name: string, { alternatives = ['IP:127.0.0.1', 'DNS:localhost'] }: IssueOptions = {}): Issued {
+  issue(name: string, { alternatives = ['IP:127.0.0.1', 'DNS:localhost'], days = 30 }: IssueOptions = {}): Issued {
     const cert = join(this.#folder, `${this.#name}-${name}.pem`);
     const key = join(this.#folder, `${this.#name}-${name}.key`);
     const signing = ['req', '-x509', '-CA', this.path, '-CAkey', this.#keyPath];
-    const made = [...NEW_KEY, '-keyout', key, '-out', cert, '-subj', `/CN=${name}`];
+    const made = [...NEW_KEY, '-keyout', key, '-out', cert, '-subj', `/CN=${name}`, '-days', String(days)];
     const names = `subjectAltName=${[`DNS:${name}.example`, ...alternatives].join(',')}`;
     openssl(...signing, ...made, '-addext', names, '-addext', 'basicConstraints=critical,CA:FALSE');
     return { cert, key };

@@ -85,7 +85,7 @@ test('whatever a caller sends makes an entry of bounded size', async () => {
   for (const input of [undefined, null, 5, 'x', [], { volume: { deep: {} }, reason: 'r'.repeat(9_999) }])
     add(log, input);
   add(log, { volumes: Array.from({ length: 5_000 }, () => 'v'.repeat(5_000)) });
-  log.addRefusal({
+  log.addGathered({
     caller: undefined,
     from: 'somewhere',
     operation: `GET /${'x'.repeat(10_000)}`,
@@ -162,9 +162,9 @@ test('entries go by age, which a wall clock that jumps does not make', async () 
 test('repeated refusals of one caller make one entry and a count', async () => {
   const log = open();
   const refusal = { caller: undefined, from: '10.0.0.9', operation: 'fence', input: undefined } as const;
-  for (let i = 0; i < 10_000; i += 1) log.addRefusal({ ...refusal, operation: `GET /${i}`, outcome: 'UNAUTHORIZED' });
-  log.addRefusal({ ...refusal, caller: WORKER, outcome: 'FORBIDDEN' });
-  log.addRefusal({ ...refusal, caller: WORKER, operation: 'resync', outcome: 'FORBIDDEN' });
+  for (let i = 0; i < 10_000; i += 1) log.addGathered({ ...refusal, operation: `GET /${i}`, outcome: 'UNAUTHORIZED' });
+  log.addGathered({ ...refusal, caller: WORKER, outcome: 'FORBIDDEN' });
+  log.addGathered({ ...refusal, caller: WORKER, operation: 'resync', outcome: 'FORBIDDEN' });
   log.flush();
   const { entries } = await log.list(all);
   expect(entries.map(({ caller, operation, outcome, times }) => [caller, operation, outcome, times])).toEqual([

@@ -110,7 +110,7 @@ test('a stream ends when its caller is struck off, and others go on', async () =
   const entryOf = (name: string) => ({ name, roles: ['replicate'], tokenSha256: sha256(name) });
   const callers = callersOf([entryOf('host-1'), entryOf('host-2')]);
   const server = sampleServer({
-    access: { credentials: {}, callers, allowsPlain: false },
+    access: { credentials: {}, callers },
     onUpgrade: streamUpgrade({ onStream: (connection) => void new Recorder(connection) }),
   });
   const { url } = await server.start();

@@ -59,7 +59,7 @@ export function sampleServer(options: SampleOptions = {}): ControlServer & { rea
 
 /** What a process gets that was started with one token for all. */
 export function accessWith(credentials: Credentials): Access {
-  return { credentials, callers: new Callers(credentials), allowsPlain: false };
+  return { credentials, callers: new Callers(credentials) };
 }
 
 /** A matcher for toMatchObject, where vitest's own is typed any. */

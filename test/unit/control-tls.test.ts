@@ -1,6 +1,9 @@
 // Control calls and streams over TLS with client certificates: who is let in, who is refused in
 // words, and certificates that are replaced.
 import { copyFileSync, mkdtempSync, rmSync } from 'node:fs';
+import { once } from 'node:events';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest';
@@ -29,7 +32,7 @@ beforeAll(() => {
 afterAll(() => rmSync(folder, { recursive: true }));
 
 function accessOf(credentials: Credentials): Access {
-  return { credentials, callers: new Callers(credentials), allowsPlain: false };
+  return { credentials, callers: new Callers(credentials) };
 }
 
 /** A TLS server that listens beyond loopback; reached here by 127.0.0.1. */
@@ -166,10 +169,44 @@ test.each([
 
 test('behind a tunnel a server may listen without TLS, but not without callers', async () => {
   const listen = { host: '0.0.0.0', port: 0 };
-  const closed = sampleServer({ access: { ...accessOf({}), allowsPlain: true }, listen });
+  const closed = sampleServer({ access: accessOf({ allowsPlain: true }), listen });
   await expect(closed.start()).rejects.toMatchObject({ message: containing('VOLUME_MOVER_CALLERS_FILE') });
-  const open = sampleServer({ access: { ...accessOf({ token: 'secret' }), allowsPlain: true }, listen });
+  const open = sampleServer({ access: accessOf({ token: 'secret', allowsPlain: true }), listen });
   onTestFinished(() => open.stop());
   const { port } = await open.start();
   await expect(list(`http://127.0.0.1:${port}`, { token: 'secret' })).resolves.toBeDefined();
+});
+
+test('a token is not sent to another machine in clear, unless a tunnel protects it', async () => {
+  const received: (string | undefined)[] = [];
+  const server = createServer((request, response) => {
+    received.push(request.headers.authorization);
+    response.writeHead(200, { 'content-type': 'application/json' }).end(JSON.stringify({ names: [] }));
+  });
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  onTestFinished(() => void server.close());
+  const { port } = server.address() as AddressInfo;
+  // An address of this machine that does not look like loopback.
+  const elsewhere = `http://[::ffff:127.0.0.1]:${port}`;
+  const refusal = { code: 'INVALID_REQUEST', message: containing('VOLUME_MOVER_PLAIN_HTTP=1') };
+  await expect(list(elsewhere, { token: 'secret' })).rejects.toMatchObject(refusal);
+  await expect(connectStream({ url: elsewhere, credentials: { token: 'secret' } })).rejects.toMatchObject(refusal);
+  expect(received).toEqual([]);
+  await list(elsewhere, { token: 'secret', allowsPlain: true });
+  await list(`http://127.0.0.1:${port}`, { token: 'secret' });
+  const { health } = createApiClient(sampleApi, { baseUrl: elsewhere, credentials: { token: 'secret' } });
+  await expect(health({})).rejects.toMatchObject({ code: 'INTERNAL' });
+  expect(received).toEqual(['Bearer secret', 'Bearer secret', undefined]);
+});
+
+test('a certificate that ends soon is told, and one that does not is not', () => {
+  const faultsOf = ({ cert, key }: Issued): readonly string[] =>
+    readCredentials({ VOLUME_MOVER_TLS_CERT_FILE: cert, VOLUME_MOVER_TLS_KEY_FILE: key }).faults ?? [];
+  expect(faultsOf(ofServer)).toEqual([]);
+  expect(faultsOf(authority.issue('brief', { days: 5 }))).toEqual([
+    expect.stringMatching(
+      /^The certificate of VOLUME_MOVER_TLS_CERT_FILE ends at .*Z: others then refuse this process/,
+    ),
+  ]);
 });

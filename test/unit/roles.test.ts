@@ -61,7 +61,7 @@ function serverOf(api: Api, description: Description): ControlServer {
     handlers: handlersOf(api),
     id: 'tested',
     listen: { host: '127.0.0.1', port: 0 },
-    access: { credentials: {}, callers: new Callers({}, join(folder, 'callers.json')), allowsPlain: false },
+    access: { credentials: {}, callers: new Callers({}, join(folder, 'callers.json')) },
     health: () => ({ notes: [] }),
     log: pino({ level: 'silent' }),
     binaryRoutes: [imageReadRoute(letIn)],

@@ -1,7 +1,7 @@
 // Reads raw bytes of an open image at the replica site.
 import { request } from 'undici';
 import { connectionsFor } from '../../../control/connections.js';
-import type { Credentials } from '../../../control/credentials.js';
+import { type Credentials, tokenFor } from '../../../control/credentials.js';
 import { fromProblem, MoverError, problemSchema } from '../../../contracts/errors.js';
 import { IMAGE_READ_BYTES_MAX, IMAGE_READ_PATH } from '../../../contracts/replica-site-api.js';
 import type { Link } from '../link.js';
@@ -49,13 +49,13 @@ export class ImageReader {
 
 /** Fetches a body. @throws MoverError the server's own, UNREACHABLE; the signal's reason */
 async function fetchBytes(url: string, credentials: Credentials | undefined, signal: AbortSignal): Promise<Buffer> {
-  const { token, tls } = credentials ?? {};
+  const token = tokenFor(url, credentials);
   let status: number;
   let body: Buffer;
   try {
     const response = await request(url, {
       headers: token === undefined ? {} : { authorization: `Bearer ${token}` },
-      dispatcher: connectionsFor(tls),
+      dispatcher: connectionsFor(credentials?.tls),
       signal: AbortSignal.any([signal, AbortSignal.timeout(READ_MS_MAX)]),
     });
     status = response.statusCode;

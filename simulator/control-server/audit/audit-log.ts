@@ -13,9 +13,9 @@ import { AUDIT_LIMITS_DEFAULT } from './audit-limits.js';
 /** Folder of the audit in a process's data folder. */
 export const AUDIT_FOLDER = 'audit';
 
-/** Refusals of one caller within this time make one entry, then one that counts the others, ms. */
+/** Such calls of one caller within this time make one entry, and one that counts the others, ms. */
 const GATHER_MS_DEFAULT = 60_000;
-/** Callers whose refusals are gathered apart. Those beyond are gathered as one. */
+/** Callers whose calls are gathered apart. Those beyond are gathered as one. */
 const GATHERED_MAX = 1_000;
 
 export interface AuditLogOptions {
@@ -82,10 +82,11 @@ export class AuditLog {
   }
 
   /**
-   * Adds a refusal for who called. Repeated ones are gathered: they must neither push other entries
-   * out nor fill the disk.
+   * Adds a call of a kind that may come again and again: a refusal for who called, a stream over a
+   * bad link. Repeated ones are gathered: they must neither push other entries out nor fill the
+   * disk.
    */
-  addRefusal(call: AuditedCall): void {
+  addGathered(call: AuditedCall): void {
     const who = `${call.caller?.name ?? ''} ${call.from} ${call.outcome}`;
     const key = call.caller === undefined ? who : `${who} ${call.operation}`;
     const place = this.#gathered.has(key) || this.#gathered.size < GATHERED_MAX ? key : 'others';
