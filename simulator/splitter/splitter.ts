@@ -11,6 +11,7 @@ import { ProcessClock } from '../../control/clock/process-clock.js';
 import type { NbdAddress } from '../../nbd/address.js';
 import type { BlockDevice } from '../../nbd/block-device.js';
 import { createNbdServer } from '../../nbd/server.js';
+import { AUDIT_FOLDER, AuditLog } from '../control-server/audit/audit-log.js';
 import { SPLITTER_DESCRIPTION } from '../control-server/descriptions.js';
 import { createControlServer } from '../control-server/server.js';
 import { syncFolderNames } from '../disk/folder-names.js';
@@ -99,6 +100,7 @@ function startProtection(config: SplitterConfig, host: Host, cleanup: Cleanup): 
   const protection = new Protection({
     ...config,
     ...host,
+    credentials: config.access?.credentials,
     sessions,
     unusable,
     rows: config.unprotected ? [] : rows,
@@ -110,7 +112,7 @@ function startProtection(config: SplitterConfig, host: Host, cleanup: Cleanup): 
 
 /** @returns the URL of the control API. */
 async function serveControl(
-  { unprotected, token, log }: SplitterConfig,
+  { unprotected, dataFolder, access, auditLimits, log }: SplitterConfig,
   { id, entry, clock }: Host,
   protection: Protection,
   cleanup: Cleanup,
@@ -121,7 +123,13 @@ async function serveControl(
     id,
     ...SPLITTER_DESCRIPTION,
     listen: entry.control,
-    token,
+    access,
+    audit: new AuditLog({
+      folder: join(dataFolder, AUDIT_FOLDER),
+      process: `splitter ${id}`,
+      clock,
+      limits: auditLimits,
+    }),
     clock,
     health: () => ({
       notes: [...clock.notes, ...(unprotected ? ['The volumes are served without protection.'] : protection.notes)],

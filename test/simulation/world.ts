@@ -718,6 +718,7 @@ export class World {
     const unused = (): Promise<never> => Promise.reject(new Error('the steps do not call this'));
     return {
       health: unused,
+      audit: unused,
       cut: unused,
       confirmCut: unused,
       openScan: unused,
@@ -762,6 +763,8 @@ export class World {
       site.call((state) => state.point(point ?? pointIdOf(0)).point);
     const calls: ApplianceCalls = {
       health: unused,
+      audit: unused,
+      siteAudit: unused,
       describe: () =>
         over('describe', () => ({
           appliance: id,

@@ -96,5 +96,5 @@ async function siteWith(volumes: readonly Volume[]): Promise<SiteClient> {
   });
   onTestFinished(async () => server.stop());
   const { port } = await server.start();
-  return new SiteClient({ url: `http://127.0.0.1:${port}`, token: undefined, link: new Link() });
+  return new SiteClient({ url: `http://127.0.0.1:${port}`, credentials: undefined, link: new Link() });
 }

@@ -63,7 +63,7 @@ beforeEach(async () => {
         [splitters.one, splitters.two].map(({ url }, i) => ({ splitter: i === 0 ? S1 : S2, controlUrl: url })),
     },
     members: { known, learnPoint: () => undefined, refreshGroup: async () => undefined },
-    token: undefined,
+    credentials: undefined,
     clock: { wallMs: 1_000 },
     skews: { ask: () => ({ monotonicMs: 0, wallMs: 0 }), answered: () => undefined },
   });

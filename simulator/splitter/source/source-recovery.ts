@@ -1,10 +1,12 @@
 // Recovers a volume's disk from its replica: copies a recovery point over NBD into a file beside
 // the disk's place.
 import { open, rm } from 'node:fs/promises';
+import type { Credentials } from '../../../control/credentials.js';
 import { connectNbd } from '../../../nbd/client.js';
 import type { NbdClient } from '../../../nbd/nbd-client.js';
 import { readAhead } from '../../../nbd/read-ahead.js';
 import { createApiClient } from '../../../control/client.js';
+import { ownRefusal } from '../../control-server/own-refusal.js';
 import { applianceApi } from '../../../contracts/appliance-api.js';
 import { hasRemedy } from '../../../contracts/error-registry.js';
 import { MoverError } from '../../../contracts/errors.js';
@@ -28,7 +30,7 @@ export interface PointWanted {
   readonly point: PointId | undefined;
   /** Control URLs of appliances, asked in this order. */
   readonly appliances: readonly string[];
-  readonly token: string | undefined;
+  readonly credentials: Credentials | undefined;
 }
 
 /**
@@ -41,15 +43,19 @@ export async function openPoint(wanted: PointWanted): Promise<OpenedPoint> {
     try {
       return await openAt(url, wanted);
     } catch (error) {
-      if (!(error instanceof MoverError) || !hasRemedy(error.code, 'another-appliance')) throw error;
+      if (!(error instanceof MoverError) || !hasRemedy(error.code, 'another-appliance'))
+        throw ownRefusal(error, 'A splitter needs the role replicate at appliances.') ?? error;
       last = error;
     }
   }
   throw last;
 }
 
-async function openAt(url: string, { volume, sizeBytes, point: asked, token }: PointWanted): Promise<OpenedPoint> {
-  const appliance = createApiClient(applianceApi, { baseUrl: url, token, timeoutMs: ANSWER_MS_MAX });
+async function openAt(
+  url: string,
+  { volume, sizeBytes, point: asked, credentials }: PointWanted,
+): Promise<OpenedPoint> {
+  const appliance = createApiClient(applianceApi, { baseUrl: url, credentials, timeoutMs: ANSWER_MS_MAX });
   const { id: point } = await appliance.findPoint({ volume, ...(asked === undefined ? {} : { point: asked }) });
   const { nbd } = await appliance.describe({});
   const isAnywhere = nbd.host === '0.0.0.0' || nbd.host === '::';
