@@ -6,6 +6,7 @@ import { MoverError } from '../../contracts/errors.js';
 import type { VolumeId } from '../../contracts/ids.js';
 import type { LeftOut, RecoveryPoint } from '../../contracts/point.js';
 import { causeOf } from '../../control/cause.js';
+import { certificatesFor } from '../../nbd/certificates.js';
 import { connectNbd } from '../../nbd/client.js';
 import type { NbdClient } from '../../nbd/nbd-client.js';
 import { readAhead } from '../../nbd/read-ahead.js';
@@ -142,7 +143,7 @@ async function openImage(ports: Ports, exportName: string): Promise<NbdClient> {
   return await anyAppliance(ports, async (appliance) => {
     const address = await imageAddressOf(appliance);
     try {
-      return await connectNbd(address, exportName);
+      return await connectNbd(address, exportName, { certificates: certificatesFor(address) });
     } catch (cause) {
       const message = `Appliance "${appliance.id}" does not serve image "${exportName}" over NBD: ${causeOf(cause)}.`;
       throw new MoverError('UNREACHABLE', message, { cause });

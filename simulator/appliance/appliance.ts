@@ -14,6 +14,7 @@ import { createNbdServer } from '../../nbd/server.js';
 import type { ProcessConfig } from '../process/config.js';
 import type { RunningProcess } from '../process/run-process.js';
 import { syncFolderNames } from '../disk/folder-names.js';
+import { nbdCertificates } from '../process/nbd-certificates.js';
 import { openRowStore } from '../store/row-store.js';
 import { streamUpgrade } from '../stream/accept.js';
 import { applianceCalls } from './calls.js';
@@ -39,7 +40,7 @@ const LIFE_BYTES = 8;
 
 export type ApplianceConfig = Pick<
   ProcessConfig,
-  'id' | 'estate' | 'dataFolder' | 'token' | 'sync' | 'faults' | 'clockAgreesAfterMs'
+  'id' | 'estate' | 'dataFolder' | 'token' | 'nbdTls' | 'sync' | 'faults' | 'clockAgreesAfterMs'
 >;
 
 export interface ApplianceLimits extends AccessLimits {
@@ -107,6 +108,7 @@ export async function startAppliance(
       log,
     }),
     listen: [appliance.nbd],
+    certificates: nbdCertificates(config.nbdTls, appliance.nbd.host, log),
     log,
   });
   let nbdPort = appliance.nbd.port;

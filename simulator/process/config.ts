@@ -16,6 +16,8 @@ export interface ProcessConfig {
   /** The process's own folder; no other process may use it. */
   readonly dataFolder: string;
   readonly token?: string | undefined;
+  /** Folder of the certificates that NBD is served with over TLS. */
+  readonly nbdTls?: string | undefined;
   readonly logLevel: string;
   /** Whether stored state must also survive a power loss. */
   readonly sync: boolean;
@@ -40,6 +42,7 @@ const environmentSchema = z.object({
   VOLUME_MOVER_ID: text.max(ID_LENGTH_MAX).optional(),
   VOLUME_MOVER_DATA: text,
   VOLUME_MOVER_TOKEN: text.optional(),
+  VOLUME_MOVER_NBD_TLS: text.optional(),
   VOLUME_MOVER_LOG_LEVEL: z.enum(['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent']).default('info'),
   VOLUME_MOVER_SYNC: flag,
   VOLUME_MOVER_FAULTS: flag,
@@ -61,6 +64,7 @@ export function readProcessConfig(role: ProcessRole, environment: Environment = 
     estate,
     dataFolder: read.VOLUME_MOVER_DATA,
     token: read.VOLUME_MOVER_TOKEN,
+    nbdTls: read.VOLUME_MOVER_NBD_TLS,
     logLevel: read.VOLUME_MOVER_LOG_LEVEL,
     sync: read.VOLUME_MOVER_SYNC,
     faults: read.VOLUME_MOVER_FAULTS,

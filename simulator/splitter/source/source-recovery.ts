@@ -1,6 +1,7 @@
 // Recovers a volume's disk from its replica: copies a recovery point over NBD into a file beside
 // the disk's place.
 import { open, rm } from 'node:fs/promises';
+import { certificatesFor } from '../../../nbd/certificates.js';
 import { connectNbd } from '../../../nbd/client.js';
 import type { NbdClient } from '../../../nbd/nbd-client.js';
 import { readAhead } from '../../../nbd/read-ahead.js';
@@ -56,7 +57,7 @@ async function openAt(url: string, { volume, sizeBytes, point: asked, token }: P
   const address = { host: isAnywhere ? new URL(url).hostname : nbd.host, port: nbd.port };
   let image: NbdClient;
   try {
-    image = await connectNbd(address, `${volume}@${point}`);
+    image = await connectNbd(address, `${volume}@${point}`, { certificates: certificatesFor(address) });
   } catch (cause) {
     const why = cause instanceof Error ? cause.message : String(cause);
     throw new MoverError('POINT_UNAVAILABLE', `Point ${point} of volume "${volume}" can't be opened: ${why}`, {
