@@ -107,6 +107,7 @@ export class ServerMemory {
 
   /** Lets those in line go on for whom there is room, and gives the turn if nobody has it. */
   #wake(): void {
+    if (this.#looks === undefined) return;
     for (const share of this.#waiting) {
       if (!this.mayHold(share, share.wantedBytes)) continue;
       this.#waiting.delete(share);
@@ -122,7 +123,7 @@ export class ServerMemory {
         first.user.roomAgain();
       }
     }
-    if (this.#waiting.size > 0 || this.#looks === undefined) return;
+    if (this.#waiting.size > 0) return;
     clearInterval(this.#looks);
     this.#looks = undefined;
   }

@@ -5,6 +5,7 @@ import { connectNbd } from '../../nbd/client.js';
 import { NbdError } from '../../nbd/errors.js';
 import type { MetaContext, StatusExtent } from '../../nbd/meta-context.js';
 import type { NbdClient } from '../../nbd/nbd-client.js';
+import { readAhead } from '../../nbd/read-ahead.js';
 import { afterThisTest, serve } from './nbd-fixture.js';
 import { directoryOf, MemoryDevice } from './nbd-memory-device.js';
 import { RawClient, request, words } from './nbd-raw-client.js';
@@ -262,5 +263,47 @@ describe('structured reads', () => {
     expect((await client.reply()).errno).toBe(0);
     expect((await client.take(512)).equals(Buffer.alloc(512))).toBe(true);
     client.destroy();
+  });
+});
+
+describe('reading ahead', () => {
+  test('leaves out holes, reads the rest once and in order, in pieces', async () => {
+    const extents = [MIB / 2, MIB / 4, MIB, MIB / 4, MIB / 4, MIB / 4, MIB + MIB / 2];
+    const device = disk({
+      list: () => [ALLOCATION],
+      open: (name) =>
+        name === ALLOCATION
+          ? {
+              name,
+              // Not all at once: the reader asks again.
+              extents: (offset) =>
+                extentsFrom(
+                  extents.map((length, index) => ({ length, flags: index % 2 === 0 ? 3 : 0 })),
+                  offset,
+                ).slice(0, 2),
+            }
+          : undefined,
+    });
+    device.content
+      .fill(5, MIB / 2, (3 * MIB) / 4)
+      .fill(6, (7 * MIB) / 4, 2 * MIB)
+      .fill(7, (9 * MIB) / 4, (5 * MIB) / 2);
+    const client = await connected(device, ALLOCATION);
+    const seen = Buffer.alloc(4 * MIB);
+    const ranges: string[] = [];
+    for await (const { offset, data } of readAhead(client, { chunkBytes: 200 * KIB })) {
+      data.copy(seen, offset);
+      ranges.push(`${offset / KIB}+${data.length / KIB}`);
+    }
+    expect(seen.equals(device.content)).toBe(true);
+    expect(ranges).toEqual(['512+200', '712+56', '1792+200', '1992+56', '2304+200', '2504+56']);
+  });
+
+  test('reads everything of an export that tells no holes', async () => {
+    const device = disk();
+    device.content.fill(9);
+    let bytes = 0;
+    for await (const { data } of readAhead(await connected(device, ALLOCATION))) bytes += data.length;
+    expect(bytes).toBe(4 * MIB);
   });
 });
