@@ -60,6 +60,18 @@ const pageInput = z.strictObject({
 });
 const attemptInput = z.strictObject({ attempt: attemptRefSchema });
 /** Input of a step of an open attempt. The call may also renew the attempt's lease. */
+/**
+ * Most bytes of an image that one question about holes or changes covers: the most that one NBD
+ * request does.
+ */
+export const IMAGE_MAP_BYTES_MAX = 4 * 1024 ** 3;
+const imageRangeSchema = z.strictObject({
+  image: z.string(),
+  /** Bytes from the start of the volume. */
+  offset: bytesSchema,
+  /** Bytes. */
+  length: bytesSchema.min(1).max(IMAGE_MAP_BYTES_MAX),
+});
 const stepInput = attemptInput.extend({ leaseMs: durationMsSchema.optional() });
 
 /**
@@ -378,6 +390,30 @@ export const replicaSiteApi = {
       missing: z.array(z.string()),
       /** Images that the replica site closed because they took too much space. */
       evicted: z.array(z.string()),
+    }),
+  }),
+  mapImage: operation({
+    method: 'POST',
+    path: '/v1/images/map',
+    roles: ['replicate'],
+    routine: true,
+    summary: 'Tell which parts of an open image surely read as zeroes, so that nobody needs to read them.',
+    input: imageRangeSchema,
+    output: z.strictObject({
+      /** Begin at `offset`. They may end before the range does: ask again for the rest. */
+      parts: z.array(z.strictObject({ length: bytesSchema, isHole: z.boolean() })),
+    }),
+  }),
+  imageChanges: operation({
+    method: 'POST',
+    path: '/v1/images/changes',
+    roles: ['replicate'],
+    routine: true,
+    summary: 'Tell which parts of an open image may differ from an earlier recovery point of the same volume.',
+    input: imageRangeSchema.extend({ since: pointIdSchema }),
+    output: z.strictObject({
+      /** Begin at `offset`. They may end before the range does: ask again for the rest. */
+      parts: z.array(z.strictObject({ length: bytesSchema, isChanged: z.boolean() })),
     }),
   }),
   closeImage: operation({

@@ -15,6 +15,7 @@ import { createNbdServer } from '../../nbd/server.js';
 import type { ProcessConfig } from '../process/config.js';
 import type { RunningProcess } from '../process/run-process.js';
 import { syncFolderNames } from '../disk/folder-names.js';
+import { nbdCertificates } from '../process/nbd-certificates.js';
 import { openRowStore } from '../store/row-store.js';
 import { streamUpgrade } from '../stream/accept.js';
 import { applianceCalls } from './calls.js';
@@ -40,7 +41,7 @@ const LIFE_BYTES = 8;
 
 export type ApplianceConfig = Pick<
   ProcessConfig,
-  'id' | 'estate' | 'dataFolder' | 'access' | 'auditLimits' | 'sync' | 'faults' | 'clockAgreesAfterMs'
+  'id' | 'estate' | 'dataFolder' | 'access' | 'nbdTls' | 'auditLimits' | 'sync' | 'faults' | 'clockAgreesAfterMs'
 >;
 
 export interface ApplianceLimits extends AccessLimits {
@@ -115,6 +116,7 @@ export async function startAppliance(
       log,
     }),
     listen: [appliance.nbd],
+    certificates: nbdCertificates(config.nbdTls, appliance.nbd.host, log),
     log,
   });
   let nbdPort = appliance.nbd.port;

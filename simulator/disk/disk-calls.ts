@@ -2,6 +2,7 @@
 // refuse writes, as a power cut would.
 import * as fs from 'node:fs';
 import { open } from 'node:fs/promises';
+import { systemHoles, type HoleCalls } from './holes.js';
 import { WRITE_BYTES_MAX } from './write-size.js';
 
 /** The size of an open file. */
@@ -45,9 +46,13 @@ export interface DiskCalls {
   rename(from: string, to: string): void;
   /** Removes a file; no error if there is none. */
   remove(path: string): void;
+  /** Absent: every byte counts as data, and no hole is made. */
+  readonly holes?: HoleCalls;
 }
 
 class SystemCalls implements DiskCalls {
+  readonly holes = systemHoles;
+
   exists(path: string): boolean {
     return fs.existsSync(path);
   }

@@ -21,6 +21,8 @@ export interface ProcessConfig {
   /** Who gets in, and what the process shows others. Default: anybody of this machine; nothing. */
   readonly access?: Access | undefined;
   readonly auditLimits?: AuditLimits | undefined;
+  /** Folder of the certificates that NBD is served with over TLS. */
+  readonly nbdTls?: string | undefined;
   readonly logLevel: string;
   /** Whether stored state must also survive a power loss. */
   readonly sync: boolean;
@@ -44,6 +46,7 @@ const environmentSchema = z.object({
   VOLUME_MOVER_ESTATE: text,
   VOLUME_MOVER_ID: text.max(ID_LENGTH_MAX).optional(),
   VOLUME_MOVER_DATA: text,
+  VOLUME_MOVER_NBD_TLS: text.optional(),
   VOLUME_MOVER_LOG_LEVEL: z.enum(['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent']).default('info'),
   VOLUME_MOVER_SYNC: flag,
   VOLUME_MOVER_FAULTS: flag,
@@ -69,6 +72,7 @@ export function readProcessConfig(role: ProcessRole, environment: Environment = 
     dataFolder: read.VOLUME_MOVER_DATA,
     access: readAccess(given),
     auditLimits: { bytesMax: read.VOLUME_MOVER_AUDIT_MIB, ageMsMax: read.VOLUME_MOVER_AUDIT_DAYS },
+    nbdTls: read.VOLUME_MOVER_NBD_TLS,
     logLevel: read.VOLUME_MOVER_LOG_LEVEL,
     sync: read.VOLUME_MOVER_SYNC,
     faults: read.VOLUME_MOVER_FAULTS,

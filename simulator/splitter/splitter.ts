@@ -17,6 +17,7 @@ import { createControlServer } from '../control-server/server.js';
 import { syncFolderNames } from '../disk/folder-names.js';
 import type { ProcessConfig } from '../process/config.js';
 import type { ReadyLine } from '../process/ready-line.js';
+import { nbdCertificates } from '../process/nbd-certificates.js';
 import { openRowStore, type RowStore } from '../store/row-store.js';
 import { isOutOfRoom } from '../store/storage-failure.js';
 import { exportsOf } from './exports.js';
@@ -156,8 +157,9 @@ async function serveGuests(
     const { source, marks } = files(volume);
     return openUnprotected(source, marks, sizeBytes);
   });
+  const certificates = nbdCertificates(config.nbdTls, entry.nbd.host, log);
   const listen = async (addresses: readonly NbdAddress[]): Promise<readonly NbdAddress[]> => {
-    const nbd = createNbdServer({ exports: exported, listen: addresses, log });
+    const nbd = createNbdServer({ exports: exported, listen: addresses, certificates, log });
     cleanup.add(async () => nbd.stop());
     return nbd.start();
   };

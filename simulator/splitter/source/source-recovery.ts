@@ -2,7 +2,9 @@
 // the disk's place.
 import { open, rm } from 'node:fs/promises';
 import type { Credentials } from '../../../control/credentials.js';
+import { certificatesFor } from '../../../nbd/certificates.js';
 import { connectNbd } from '../../../nbd/client.js';
+import { BASE_ALLOCATION } from '../../../nbd/meta-context.js';
 import type { NbdClient } from '../../../nbd/nbd-client.js';
 import { readAhead } from '../../../nbd/read-ahead.js';
 import { createApiClient } from '../../../control/client.js';
@@ -62,7 +64,10 @@ async function openAt(
   const address = { host: isAnywhere ? new URL(url).hostname : nbd.host, port: nbd.port };
   let image: NbdClient;
   try {
-    image = await connectNbd(address, `${volume}@${point}`);
+    image = await connectNbd(address, `${volume}@${point}`, {
+      contexts: [BASE_ALLOCATION],
+      certificates: certificatesFor(address),
+    });
   } catch (cause) {
     const why = cause instanceof Error ? cause.message : String(cause);
     throw new MoverError('POINT_UNAVAILABLE', `Point ${point} of volume "${volume}" can't be opened: ${why}`, {
@@ -97,6 +102,7 @@ export async function copyImage(
       }
       onProgress(offset + data.length);
     }
+    onProgress(image.sizeBytes);
     await file.sync();
     await file.close();
   } catch (error) {

@@ -2,6 +2,7 @@
 import * as fs from 'node:fs';
 import { open } from 'node:fs/promises';
 import { dirname } from 'node:path';
+import { type Allocated, systemHoles } from '../../../disk/holes.js';
 import { SharedSync } from '../../../disk/shared-sync.js';
 import { WRITE_BYTES_MAX } from '../../../disk/write-size.js';
 import type { Files } from '../terms/files.js';
@@ -67,6 +68,10 @@ export class NodeFiles implements Files {
       }
       return done;
     });
+  }
+
+  partAt(path: string, at: number, length: number): Promise<Allocated> {
+    return this.#keepingOpen(path, (fd) => systemHoles.partAt(fd, at, length));
   }
 
   write(path: string, parts: readonly Uint8Array[], at: number): void {

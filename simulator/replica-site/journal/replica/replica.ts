@@ -9,6 +9,7 @@
 // so damage there, however old, stays visible.
 import { join } from 'node:path';
 import { setImmediate as nextTurn } from 'node:timers/promises';
+import type { Allocated } from '../../../disk/holes.js';
 import { BlockRanges } from '../ranges/block-ranges.js';
 import { SharedSync } from '../../../disk/shared-sync.js';
 import { BLOCK_BYTES, blockCeiling, blockOf, blockStart } from '../ranges/blocks.js';
@@ -234,6 +235,27 @@ export class Replica {
       const start = block * BLOCK_BYTES - offset;
       return this.read(into.subarray(start, start + BLOCK_BYTES), block * BLOCK_BYTES).damaged;
     });
+  }
+
+  /**
+   * Which parts of the range surely read as zeroes: holes of the image whose blocks all have the
+   * checksum of zeroes. From the range's begin on, no more than `countMax` parts.
+   */
+  async parts(offset: number, length: number, countMax: number): Promise<readonly Allocated[]> {
+    const parts: Allocated[] = [];
+    const end = offset + length;
+    for (let at = offset; at < end && parts.length < countMax; at += parts.at(-1)?.length ?? length) {
+      const part = await this.#partAt(at, end - at);
+      const isHole = part.isHole && !(await this.#sums.anySet(blockOf(at), blockOf(blockCeiling(at + part.length))));
+      parts.push({ length: part.length, isHole });
+    }
+    return parts;
+  }
+
+  async #partAt(at: number, length: number): Promise<Allocated> {
+    if (at >= this.#bytes) return { length, isHole: true };
+    const within = Math.min(length, this.#bytes - at);
+    return (await this.#files.partAt?.(this.path, at, within)) ?? { length: within, isHole: false };
   }
 
   /**
