@@ -59,7 +59,7 @@ export class SplitterHost {
   provesSources = true;
   readonly #firstRows: readonly VolumeSplitRow[];
   /** The replica at a mark; undefined when it can't be read now. */
-  replicaAt: (volume: VolumeId, mark: WriteMark) => Uint32Array | undefined = () => undefined;
+  replicaAt: (volume: VolumeId, mark: WriteMark) => Readonly<Uint32Array> | undefined = () => undefined;
   /** Volumes with a write under way: a range lock over the whole volume. */
   #writing = new Set<VolumeId>();
   #withheld: { volume: VolumeId; acknowledge: () => void }[] = [];
@@ -274,7 +274,7 @@ export class SplitterHost {
     await pause();
     if (this.core !== core) return false;
     split.complete(
-      { kind: 'write', offset, length, data: Buffer.from(tokens.buffer.slice(0)) },
+      { kind: 'write', offset, length, data: Buffer.from(tokens.buffer) },
       this.#time.wallMsOf(this.id),
     );
     this.#writing.delete(volume);
@@ -303,6 +303,7 @@ export class SplitterHost {
   #release(): void {
     const { core } = this;
     if (core === undefined) return;
+    if (this.#withheld.length === 0) return;
     const still = this.#withheld.filter((entry) => core.holds.isHeld(entry.volume));
     const free = this.#withheld.filter((entry) => !still.includes(entry));
     this.#withheld = still;
@@ -340,7 +341,5 @@ type Owner = NonNullable<Advice['owner']>;
 
 /** The tokens in a copy's data: each block's content is the 4-byte number of its write. */
 export function tokensOf(data: Buffer): Uint32Array {
-  const tokens = new Uint32Array(data.length / 4);
-  for (let i = 0; i < tokens.length; i += 1) tokens[i] = data.readUInt32LE(i * 4);
-  return tokens;
+  return new Uint32Array(data.buffer, data.byteOffset, data.length / 4);
 }

@@ -132,6 +132,7 @@ export class World {
   readonly #lastRounds = new Map<GroupId, Promise<undefined>>();
   /** The guest's writes in the order of issue. A write's token is its place here, from 1. */
   readonly history: { readonly volume: VolumeId; readonly block: number; readonly count: number }[] = [];
+  readonly #statesAfter = new Map<VolumeId, { readonly token: number; readonly content: Uint32Array }>();
   acknowledged = 0;
   worstLatencyMs = 0;
   guestRuns = true;
@@ -226,7 +227,7 @@ export class World {
     this.#siteCopies.push(this.site.snapshot());
   }
 
-  #replicaAt(volume: VolumeId, mark: WriteMark): Uint32Array | undefined {
+  #replicaAt(volume: VolumeId, mark: WriteMark): Readonly<Uint32Array> | undefined {
     const { site } = this;
     const position = site.up ? site.state.positionOf(site.state.volume(volume), mark) : undefined;
     return position === undefined || position > site.durable(volume).position
@@ -346,14 +347,19 @@ export class World {
     }
   }
 
-  /** What a point's members must hold if this token's write is the newest in it. */
-  stateAfter(token: number, volume: VolumeId): Uint32Array {
-    const content = new Uint32Array(BLOCKS);
-    for (let i = 0; i < token; i += 1) {
+  /**
+   * What a point's members must hold if this token's write is the newest in it. Continues from the
+   * last answer where possible, and takes it over: an answer holds until the volume's next one.
+   */
+  stateAfter(token: number, volume: VolumeId): Readonly<Uint32Array> {
+    const cached = this.#statesAfter.get(volume);
+    const known = cached !== undefined && cached.token <= token ? cached : { token: 0, content: new Uint32Array(BLOCKS) };
+    for (let i = known.token; i < token; i += 1) {
       const write = this.history[i];
-      if (write !== undefined && write.volume === volume) content.fill(i + 1, write.block, write.block + write.count);
+      if (write?.volume === volume) known.content.fill(i + 1, write.block, write.block + write.count);
     }
-    return content;
+    this.#statesAfter.set(volume, { token, content: known.content });
+    return known.content;
   }
 
   // ---- streams: splitter → appliance → replica site ----
