@@ -239,11 +239,14 @@ export class SiteHost implements Lineages {
     return this.#of(volume).bases.get(session);
   }
 
-  /** Advances distribution a little. */
-  distribute(steps: number): void {
-    if (!this.up) return;
-    for (const lineage of this.#lineages.values())
+  /** Advances distribution a little. @returns whether there was anything to apply */
+  distribute(steps: number): boolean {
+    let isBusy = false;
+    for (const lineage of this.up ? this.#lineages.values() : []) {
+      if (lineage.applied < lineage.records.length) isBusy = true;
       lineage.applied = Math.min(lineage.records.length, lineage.applied + steps);
+    }
+    return isBusy;
   }
 
   /**

@@ -162,10 +162,9 @@ export class SplitterHost {
     this.#lives = [];
   }
 
-  /** What a guest reads; undefined for an error. */
-  read(volume: VolumeId, block: number): number | undefined {
-    if (this.core?.volume(volume).sourceState !== 'present') return undefined;
-    return this.disks.get(volume)?.[block];
+  /** The disk as a guest reads it; undefined for an error. */
+  readable(volume: VolumeId): Readonly<Uint32Array> | undefined {
+    return this.core?.volume(volume).sourceState === 'present' ? this.disks.get(volume) : undefined;
   }
 
   /**
@@ -310,10 +309,14 @@ export class SplitterHost {
     for (const entry of free) entry.acknowledge();
   }
 
-  /** Sends one region of a short initialization: read and queued at one instant. */
-  resendOne(volume: VolumeId): void {
+  /**
+   * Sends one region of a short initialization: read and queued at one instant.
+   * @returns whether a short initialization is under way
+   */
+  resendOne(volume: VolumeId): boolean {
     const split = this.core?.volume(volume);
-    if (split === undefined || this.#writing.has(volume) || !split.initialize(this.#time.wallMsOf(this.id))) return;
+    if (split === undefined || this.#writing.has(volume) || !split.initialize(this.#time.wallMsOf(this.id)))
+      return false;
     if (split.isComparisonUnstored) this.#changeRow(volume, (each) => each.keepComparison());
     const next = split.nextResend();
     if (next === undefined) this.#compareOne(split);
@@ -324,6 +327,7 @@ export class SplitterHost {
       split.resent(next.region, { kind: 'write', data: Buffer.from(tokens.buffer) }, this.#time.wallMsOf(this.id));
     }
     split.finishInitialization(this.#time.wallMsOf(this.id));
+    return true;
   }
 }
 
