@@ -181,11 +181,14 @@ export function checkAttempts(world: World): void {
     if (record.state === 'OPEN' && inForce.length > 0) throw new Error(`${name} is open and has a bookmark in force`);
     // A commit that only a splitter remembered has no bookmarks.
     const isRemembered = record.state === 'COMMITTED' && record.reason !== undefined;
-    if (
-      record.state === 'COMMITTED' &&
-      !isRemembered &&
-      (left !== 1 || joined !== (record.joined === undefined ? 0 : 1))
-    )
+    // Retention may have dropped the points since.
+    const isGone = (point: string | undefined): boolean =>
+      point !== undefined && world.retention !== undefined && state.points.get(point) === undefined;
+    const kept = {
+      left: isGone(record.left?.point) ? 0 : 1,
+      joined: record.joined === undefined || isGone(record.joined.point) ? 0 : 1,
+    };
+    if (record.state === 'COMMITTED' && !isRemembered && (left !== kept.left || joined !== kept.joined))
       throw new Error(`${name} is committed with ${left} "left" and ${joined} "joined" bookmarks`);
     if (record.state !== 'COMMITTED') continue;
     for (const { volume, epoch } of record.contents?.volumes ?? []) {
