@@ -148,16 +148,20 @@ class Run {
       recorder,
     }).then(
       (report): MoveEnd => ({ kind: 'moved', report, progress: recorder.progress() }),
-      (error: unknown): MoveEnd =>
-        error instanceof Cancelled
-          ? { kind: 'cancelled', progress: recorder.progress() }
-          : {
-              kind: 'failed',
-              code: runtime.codeOf(error),
-              message: runtime.messageOf(error),
-              reasons: error instanceof MoverError ? error.reasons : [],
-              progress: recorder.progress(),
-            },
+      (error: unknown): MoveEnd => {
+        if (error instanceof Cancelled) {
+          // As the workflow does, wherever the saga was.
+          recorder.stage('failed');
+          return { kind: 'cancelled', progress: recorder.progress() };
+        }
+        return {
+          kind: 'failed',
+          code: runtime.codeOf(error),
+          message: runtime.messageOf(error),
+          reasons: error instanceof MoverError ? error.reasons : [],
+          progress: recorder.progress(),
+        };
+      },
     );
     const termination = new Promise<MoveEnd>((resolve) => {
       this.#endNow = () => resolve({ kind: 'terminated', progress: recorder.progress() });
