@@ -20,7 +20,7 @@ const PART_GROWTH = 4;
 const FIRST_SEED = 1;
 
 export type Killer =
-  | { readonly by: 'test'; readonly name: string }
+  | { readonly by: 'test'; readonly name: string; readonly message: string }
   | { readonly by: 'simulation'; readonly mix: string; readonly seed: number; readonly message: string };
 
 export interface Judgement {
@@ -52,7 +52,7 @@ export async function judge(
   for (const request of [...(withTests ? [{ files: tests }] : []), ...(isSimulated ? [CALM] : [])]) {
     const { broken, failed } = await runner.run({ ...request, env: TESTS_ENV, changed }, TESTS_MS_MAX);
     if (broken !== undefined) return { broken, runs: 0 };
-    if (failed !== undefined) return { killer: { by: 'test', name: failed.name }, runs: 0 };
+    if (failed !== undefined) return { killer: { by: 'test', ...failed }, runs: 0 };
   }
   if (!isSimulated) return { runs: 0 };
   const broken = await compile(folder);
