@@ -16,7 +16,7 @@ import { readCredentials } from '../../control/credentials.js';
 import { startGuest } from '../../estate/guest/guest.js';
 import { nbdAddressOf } from '../../estate/nbd-address.js';
 import { waitUntilQuiet } from '../../estate/quiet.js';
-import { Authority } from '../support/certificates.js';
+import { Authority } from '../support/authority.js';
 import { type Ran, runCommand } from '../support/cli.js';
 import { type EstateFixture, smallEstate, startEstate } from './estate-fixture.js';
 

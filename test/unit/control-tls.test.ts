@@ -2,10 +2,12 @@
 // words, and certificates that are replaced.
 import { copyFileSync, mkdtempSync, rmSync } from 'node:fs';
 import { once } from 'node:events';
-import { createServer } from 'node:http';
+import { createServer, type IncomingMessage } from 'node:http';
+import { Agent, get as httpsGet } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { TLSSocket } from 'node:tls';
 import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest';
 import { createApiClient } from '../../control/client.js';
 import { type Credentials, readCredentials } from '../../control/credentials.js';
@@ -13,7 +15,7 @@ import { type Access, readAccess } from '../../simulator/control-server/access.j
 import { Callers } from '../../simulator/control-server/callers.js';
 import { streamUpgrade } from '../../simulator/stream/accept.js';
 import { connectStream } from '../../simulator/stream/connect.js';
-import { Authority, type Issued } from '../support/certificates.js';
+import { Authority, type Issued } from '../support/authority.js';
 import { containing, sampleApi, type SampleOptions, sampleServer } from './control-fixture.js';
 import { Recorder, writeFrame } from './stream-fixture.js';
 
@@ -209,4 +211,19 @@ test('a certificate that ends soon is told, and one that does not is not', () =>
       /^The certificate of VOLUME_MOVER_TLS_CERT_FILE ends at .*Z: others then refuse this process/,
     ),
   ]);
+});
+
+test('a connection that resumes a session still shows its certificate', async () => {
+  const url = await started();
+  const agent = new Agent({ ...authority.identity(ofClient), keepAlive: false });
+  const ask = async (): Promise<{ status: number | undefined; isResumed: boolean }> => {
+    const request = httpsGet(`${url}/v1/things`, { agent });
+    const [response] = (await once(request, 'response')) as [IncomingMessage];
+    const isResumed = request.socket instanceof TLSSocket && request.socket.isSessionReused();
+    response.resume();
+    await once(response, 'end');
+    return { status: response.statusCode, isResumed };
+  };
+  expect(await ask()).toEqual({ status: 200, isResumed: false });
+  expect(await ask()).toEqual({ status: 200, isResumed: true });
 });
