@@ -16,8 +16,8 @@ import { Callers } from '../../simulator/control-server/callers.js';
 import { streamUpgrade } from '../../simulator/stream/accept.js';
 import { connectStream } from '../../simulator/stream/connect.js';
 import { Authority, type Issued } from '../support/authority.js';
-import { containing, sampleApi, type SampleOptions, sampleServer } from './control-fixture.js';
-import { Recorder, writeFrame } from './stream-fixture.js';
+import { containing, sampleApi, type SampleOptions, sampleServer } from '../unit/control-fixture.js';
+import { Recorder, writeFrame } from '../unit/stream-fixture.js';
 
 let folder: string;
 let authority: Authority;
@@ -82,10 +82,11 @@ test('a certificate of another authority is refused in words', async () => {
 
 test('a client does not speak to a server of another authority, nor to one of another name', async () => {
   const url = await started();
-  await expect(list(url, { tls: { ...authority.identity(ofClient), ...caOf(other) } })).rejects.toMatchObject({
-    code: 'UNREACHABLE',
-    message: containing('certificate'),
-  });
+  const trusting = { tls: { ...authority.identity(ofClient), ...caOf(other) } };
+  const untrusted = { code: 'UNREACHABLE', message: containing('set VOLUME_MOVER_TLS_CA_FILE to the authority') };
+  await expect(list(url, trusting)).rejects.toMatchObject(untrusted);
+  await expect(list(url, {})).rejects.toMatchObject(untrusted);
+  await expect(connectStream({ url, credentials: trusting })).rejects.toMatchObject(untrusted);
   const elsewhere = authority.issue('elsewhere', { alternatives: [] });
   const strange = await started({ access: accessOf({ tls: authority.identity(elsewhere) }) });
   await expect(list(strange, shown(ofClient))).rejects.toMatchObject({ code: 'UNREACHABLE' });
@@ -226,4 +227,13 @@ test('a connection that resumes a session still shows its certificate', async ()
   };
   expect(await ask()).toEqual({ status: 200, isResumed: false });
   expect(await ask()).toEqual({ status: 200, isResumed: true });
+});
+
+test('a client that speaks TLS to a server without it is told so', async () => {
+  const plain = sampleServer();
+  const { port } = await plain.start();
+  const url = `https://127.0.0.1:${port}`;
+  const refusal = { code: 'UNREACHABLE', message: containing('the server does not speak TLS') };
+  await expect(list(url, shown(ofClient))).rejects.toMatchObject(refusal);
+  await expect(connectStream({ url, credentials: shown(ofClient) })).rejects.toMatchObject(refusal);
 });
