@@ -40,6 +40,17 @@ test('every secret is made, and each process can be started with its own', () =>
     if (host !== undefined) expect(certificate.checkHost(host), name).toBe(host);
     expect(certificate.checkIP('127.0.0.1'), name).toBe('127.0.0.1');
   }
+  const nbd = new X509Certificate(readFileSync(join(folder, 'nbd', 'server-cert.pem')));
+  const ofNbd = new X509Certificate(readFileSync(join(folder, 'nbd', 'ca-cert.pem')));
+  for (const { control } of [...composeEstate().appliances, ...composeEstate().splitters]) {
+    const { hostname } = new URL(control.url ?? '');
+    expect(nbd.checkHost(hostname)).toBe(hostname);
+  }
+  for (const end of ['server', 'client']) {
+    const signed = new X509Certificate(readFileSync(join(folder, 'nbd', `${end}-cert.pem`)));
+    expect(signed.verify(ofNbd.publicKey), end).toBe(true);
+    expect(existsSync(join(folder, 'nbd', `${end}-key.pem`)), end).toBe(true);
+  }
   // A second run leaves them as they are: processes know each other by them.
   const before = readFileSync(join(folder, 'ca.pem'));
   make();
