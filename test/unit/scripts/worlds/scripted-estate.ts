@@ -21,6 +21,7 @@ import * as attempts from '../../../../simulator/replica-site/core/attempts.js';
 import { pointsOf } from '../../../../simulator/replica-site/core/points.js';
 import { admit, beginHole, endHole } from '../../../../simulator/replica-site/core/records.js';
 import { claimOf } from '../../../support/identities.js';
+import { folded } from '../script.js';
 import { brief } from './brief.js';
 import { GROUPS, ScriptedSite } from './scripted-site.js';
 import { ScriptedSplitter } from './scripted-splitter.js';
@@ -51,8 +52,11 @@ export class ScriptedEstate {
   readonly #later: { readonly atMs: number; readonly act: () => void }[] = [];
 
   /** The first start: every volume is attached. */
-  found(volumes: readonly { readonly id: string; readonly group: string; readonly splitter: string }[]): void {
-    this.site.change(() => this.site.found(volumes, new Map()));
+  found(
+    volumes: readonly { readonly id: string; readonly group: string; readonly splitter: string }[],
+    rooms: ReadonlyMap<string, number>,
+  ): void {
+    this.site.change(() => this.site.found(volumes, rooms));
     for (const { id, group, splitter } of volumes) {
       const host = this.#hostOf(splitterIdSchema.parse(splitter));
       const volume = volumeIdSchema.parse(id);
@@ -149,7 +153,7 @@ export class ScriptedEstate {
 
   /** What was called since the last time. */
   takeLines(): string[] {
-    const lines = this.#lines;
+    const lines = folded(this.#lines);
     this.#lines = [];
     return lines;
   }
@@ -199,7 +203,13 @@ export class ScriptedEstate {
       this.#call(`${host.id}.${name}`, input, answer);
     const api = splitterApi;
     const calls: Partial<SplitterPort['calls']> = {
-      inventory: (input) => call('inventory', input, () => host.core.inventory(api.inventory.input.parse(input))),
+      inventory: (input) =>
+        call('inventory', input, () => {
+          const answer = host.core.inventory(api.inventory.input.parse(input));
+          // A clock in doubt says so; its time is right by now.
+          const { clockDoubt: doubt } = host;
+          return doubt === undefined ? answer : { ...answer, clock: { wallMs: Date.now(), doubt } };
+        }),
       notify: (input) => call('notify', input, () => host.core.notify(api.notify.input.parse(input))),
       fence: (input) => call('fence', input, () => host.core.fence(api.fence.input.parse(input), host.now)),
       confirm: (input) =>

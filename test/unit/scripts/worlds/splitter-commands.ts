@@ -435,6 +435,12 @@ const marks: Commands<ScriptedSplitter> = {
     return [];
   },
 
+  /** Every doubted region is sent, uncompared: the replica can't be read. */
+  'send-doubted'(splitter, command) {
+    const split = splitOf(splitter, command);
+    return [`${split.volume} new marks ${listText(split.marks.markDirty())}`];
+  },
+
   'send-again'(splitter, command) {
     const split = splitOf(splitter, command);
     const fresh = split.sendAgain(listOf(command.word(1)), command.word(2), splitter.wallMs);
@@ -551,6 +557,15 @@ const control: Commands<ScriptedSplitter> = {
     const leaseMs = command.ms('lease') ?? LEASE_MS;
     const granted = splitter.core.renew({ attempt: attemptOf(command.word(0)), leaseMs }, splitter.monotonicMs);
     return [`renewed for ${granted.leaseMs} ms`];
+  },
+
+  /** The renewal of one volume's fence, by itself. */
+  'renew-volume'(splitter, command) {
+    const [attempt = '', volume = ''] = command.words;
+    const leaseMs = command.ms('lease') ?? LEASE_MS;
+    const split = splitter.core.volume(volumeOf(volume));
+    const granted = split.renew(attemptOf(attempt), leaseMs, splitter.monotonicMs);
+    return [`renewed for ${granted} ms`];
   },
 
   learn(splitter, command) {

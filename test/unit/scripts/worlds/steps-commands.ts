@@ -80,14 +80,16 @@ function flushedOf(steps: ScriptedSteps, attempt: AttemptRef): Flushed {
 // ---- the estate ----
 
 const estateCommands: StepCommands = {
-  /** The volumes, each in gold on s1 unless it says v2@silver or v2@gold/s2. */
+  /** The volumes, each in gold on s1, or as v2@silver or v2@gold/s2 say; `silver=2`: its room. */
   estate({ estate }, command) {
+    const room = command.number('silver');
     estate.found(
       command.words.map((word) => {
         const [place = '', splitter = 's1'] = word.split('/');
         const [id = '', group = 'gold'] = place.split('@');
         return { id, group, splitter };
       }),
+      new Map(room === undefined ? [] : [['silver', room]]),
     );
     return [];
   },
@@ -198,6 +200,17 @@ const estateCommands: StepCommands = {
       split.resent(next.region, { kind: 'zeroes' }, estate.site.wallMs);
     split.finishInitialization(estate.site.wallMs);
     estate.deliver();
+    return [];
+  },
+
+  /** The replica site's folder is copied, and an older copy put back. */
+  'copy-site'({ estate }) {
+    estate.site.copy();
+    return [];
+  },
+
+  'put-back-site'({ estate }) {
+    estate.site.putBack();
     return [];
   },
 
