@@ -1,5 +1,6 @@
 // A whole estate for scripts over the steps of a move: the real cores of the replica site and of
 // splitters, behind ports whose calls a script can refuse, lose, and see.
+import type { ClockSkew } from '../../../../contracts/clock.js';
 import { applianceApi } from '../../../../contracts/appliance-api.js';
 import { errorCodeSchema, MoverError } from '../../../../contracts/errors.js';
 import {
@@ -42,7 +43,8 @@ export class ScriptedEstate {
   /** Processes that the estate of the worker does not name. */
   readonly unnamed = new Set<string>();
   readonly pausedGroups = new Set<GroupId>();
-  readonly stalled = new Set<VolumeId>();
+  /** What appliances found about clocks. */
+  readonly skews: ClockSkew[] = [];
   /** Whether records reach the replica site. */
   isLinkUp = true;
   readonly #troubles = new Map<string, Trouble[]>();
@@ -231,6 +233,7 @@ export class ScriptedEstate {
           appliance: applianceIdSchema.parse(`for-${group}`),
           link: { cut: false },
           pausedGroups: [...this.pausedGroups],
+          ...(this.skews.length === 0 ? {} : { skews: this.skews }),
           nbd: { host: '127.0.0.1', port: 1 },
         })),
       siteGroups: (input) => call('siteGroups', input, () => ({ groups: [this.#groupOf(input.group)] })),

@@ -37,7 +37,8 @@ async function told(estate: ScriptedEstate, step: () => Promise<unknown>): Promi
     end = `= ${brief(await step())}`;
   } catch (error) {
     if (!(error instanceof MoverError)) throw error;
-    end = `${error.code}: ${error.message}`;
+    const reasons = error.reasons.length === 0 ? '' : ` (${error.reasons.map(({ code }) => code).join(', ')})`;
+    end = `${error.code}: ${error.message}${reasons}`;
   }
   return [...estate.takeLines(), end];
 }
@@ -184,6 +185,14 @@ const estateCommands: StepCommands = {
     return [];
   },
 
+  /** The stream of a volume breaks, and is not up again while the link is cut. */
+  detach({ estate }, command) {
+    const volume = volumeOf(command.word(0));
+    estate.isLinkUp = false;
+    estate.hostOfVolume(volume).core.volume(volume).detached();
+    return [];
+  },
+
   /** A region of the source can't be read. */
   unreadable({ estate }, command) {
     const volume = volumeOf(command.word(0));
@@ -211,6 +220,12 @@ const estateCommands: StepCommands = {
 
   'put-back-site'({ estate }) {
     estate.site.putBack();
+    return [];
+  },
+
+  /** An appliance finds that a clock is ahead. */
+  skew({ estate }, command) {
+    estate.skews.push({ process: command.word(0), aheadMs: msOf(command.word(1)) });
     return [];
   },
 

@@ -34,6 +34,7 @@ export class ScriptedVerify {
   cancelWith: string | undefined;
   bytesPerSecond = VERIFY_REGION_BYTES * 8;
   readonly troubles = new Map<string, Trouble[]>();
+  readonly #abort = new AbortController();
   #monotonicMs = 0;
   #marks = 0;
   #earlier: VerifyHeartbeat | undefined;
@@ -47,6 +48,7 @@ export class ScriptedVerify {
   async run(id: string): Promise<string[]> {
     const run: VerifyRun = {
       id,
+      signal: this.#abort.signal,
       earlier: this.#earlier,
       nowMs: () => WALL_MS + this.#monotonicMs,
       monotonicMs: () => this.#monotonicMs,
@@ -75,6 +77,11 @@ export class ScriptedVerify {
     if (beat === undefined) return ['no heartbeat'];
     const open = beat.open === undefined ? 'nothing open' : `open ${beat.open.scan} and ${beat.open.image}`;
     return [`at region ${beat.nextRegion} of ${beat.regions}, ${beat.openings} openings, ${open}`];
+  }
+
+  /** Nobody waits for the verification any more. */
+  abort(): void {
+    this.#abort.abort(new CancelledFailure('CANCELLED'));
   }
 
   #takeLines(): string[] {
@@ -109,11 +116,23 @@ export class ScriptedVerify {
     return answer();
   }
 
+  /** A call that ends when the activity is cancelled: it is given the activity's signal. */
+  async #cancellable<T>(
+    options: { readonly signal?: AbortSignal } | undefined,
+    name: string,
+    detail: string,
+    answer: () => T,
+    region = 0,
+  ): Promise<T> {
+    if (options?.signal !== this.#abort.signal) throw new Error(`${name} can't be cancelled`);
+    return await this.#call(name, detail, answer, region);
+  }
+
   get #ports(): Ports {
     const splitter = splitterIdSchema.parse('s1');
     const splitterCalls: Partial<SplitterPort['calls']> = {
-      openScan: ({ volume, scan, leaseMs }) =>
-        this.#call('openScan', `${volume} ${scan} for ${leaseMs ?? 0} ms`, () => {
+      openScan: ({ volume, scan, leaseMs }, options) =>
+        this.#cancellable(options, 'openScan', `${volume} ${scan} for ${leaseMs ?? 0} ms`, () => {
           this.#marks += 1;
           const sizeBytes = this.scanBytes ?? this.sizeBytes;
           return {
@@ -125,8 +144,9 @@ export class ScriptedVerify {
             atMs: WALL_MS + this.#monotonicMs,
           };
         }),
-      readScan: ({ scan, from, count }) =>
-        this.#call(
+      readScan: ({ scan, from, count }, options) =>
+        this.#cancellable(
+          options,
           'readScan',
           `${scan} ${from}+${count}`,
           () => ({ digests: this.source.slice(from, from + count) }),
@@ -139,8 +159,9 @@ export class ScriptedVerify {
         this.#call('siteVolumes', volume ?? '', () => ({
           volumes: this.hasVolume ? [{ ...SITE_VOLUME, sizeBytes: this.sizeBytes }] : [],
         })),
-      openMarkImage: ({ volume, mark, waitMs, client }) =>
-        this.#call(
+      openMarkImage: ({ volume, mark, waitMs, client }, options) =>
+        this.#cancellable(
+          options,
           'openMarkImage',
           `${volume} at ${mark.session}:${mark.n} within ${waitMs ?? 0} ms for "${client ?? ''}"`,
           () => ({
@@ -149,8 +170,9 @@ export class ScriptedVerify {
             sizeBytes: this.sizeBytes,
           }),
         ),
-      digestImage: ({ image, from, count }) =>
-        this.#call(
+      digestImage: ({ image, from, count }, options) =>
+        this.#cancellable(
+          options,
           'digestImage',
           `${image} ${from}+${count}`,
           () => ({ digests: this.replica.slice(from, from + count - (this.isShort ? 1 : 0)) }),
@@ -217,6 +239,7 @@ export const verifyCommands: Commands<ScriptedVerify, string[] | Promise<string[
     const what = command.word(0);
     if (what === 'size') verification.scanBytes = verification.sizeBytes + 1;
     else if (what === 'volume') verification.hasVolume = false;
+    else if (what === 'source') verification.source.pop();
     else verification.isShort = true;
     return [];
   },
@@ -238,6 +261,11 @@ export const verifyCommands: Commands<ScriptedVerify, string[] | Promise<string[
 
   advance(verification, command) {
     verification.advance(msOf(command.word(0)));
+    return [];
+  },
+
+  abort(verification) {
+    verification.abort();
     return [];
   },
 
