@@ -46,6 +46,7 @@ export const commands = {
     tools: [['node', 'scripts/mutate.mjs']],
     takes: 'hours; npm run mutate -- --only workflows/saga takes minutes',
   },
+  'mutate:scripts': { tools: [['node', 'scripts/mutate-scripts.mjs']], takes: 'about 3 minutes' },
   // npm runs it before it packs: the tarball has the compiled product and its workflow bundle.
   prepack: { build: true, entry: 'workers/make-bundle.js' },
   format: { tools: [['oxfmt']] },

@@ -404,7 +404,9 @@ const marks: Commands<ScriptedSplitter> = {
 
   /** Queues a region that was read, whether or not there is room. */
   'queue-region'(splitter, command) {
-    const isQueued = splitOf(splitter, command).resent(numberOf(command.word(1)), { kind: 'zeroes' }, splitter.wallMs);
+    const data = Buffer.alloc(REGION_BYTES, 'R');
+    const split = splitOf(splitter, command);
+    const isQueued = split.resent(numberOf(command.word(1)), { kind: 'write', data }, splitter.wallMs);
     return [isQueued ? 'queued' : 'no room after all'];
   },
 
