@@ -52,14 +52,14 @@ export const zeroes: Bench = {
   run,
 };
 
-async function run({ folder, repetitions, say }: BenchRun): Promise<BenchResult> {
+async function run({ folder, repetitions, print }: BenchRun): Promise<BenchResult> {
   const runs: (Measured & { readonly kind: Kind; readonly repetition: number })[] = [];
   for (let repetition = 1; repetition <= repetitions; repetition += 1) {
     const disk = await startDisk(join(folder, String(repetition)));
     try {
       for (const kind of KINDS) {
         const measured = await measureKind(disk.guest, kind);
-        say(`${repetition}. ${kind}: ${duration(measured.ms)}, longest turn ${duration(measured.longestTurnMs)}`);
+        print(`${repetition}. ${kind}: ${duration(measured.ms)}, longest turn ${duration(measured.longestTurnMs)}`);
         runs.push({ kind, repetition, ...measured });
       }
     } finally {
