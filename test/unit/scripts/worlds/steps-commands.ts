@@ -185,6 +185,15 @@ const estateCommands: StepCommands = {
     return [];
   },
 
+  /** The splitter follows an owner's epoch that the replica site does not know. */
+  'later-epoch'({ estate }, command) {
+    const volume = volumeOf(command.word(0));
+    const { core } = estate.hostOfVolume(volume);
+    const { route } = core.volume(volume).row;
+    core.reroute(volume, { ...route, epoch: route.epoch + 1 });
+    return [];
+  },
+
   /** The stream of a volume breaks, and is not up again while the link is cut. */
   detach({ estate }, command) {
     const volume = volumeOf(command.word(0));

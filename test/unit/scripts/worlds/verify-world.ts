@@ -244,13 +244,18 @@ export const verifyCommands: Commands<ScriptedVerify, string[] | Promise<string[
     return [];
   },
 
-  /** A call is refused, as often as said, from a region on. */
+  /** A call is refused, as often as said, from a region on; `step=` regions further each time. */
   trouble(verification, command) {
     const name = command.word(0);
-    const trouble = { code: command.word(1), from: command.number('from') ?? 0 };
+    const code = command.word(1);
+    const from = command.number('from') ?? 0;
+    const step = command.number('step') ?? 0;
     const times = command.number('times') ?? 1;
     const planned = verification.troubles.get(name) ?? [];
-    verification.troubles.set(name, [...planned, ...Array.from({ length: times }, () => trouble)]);
+    verification.troubles.set(name, [
+      ...planned,
+      ...Array.from({ length: times }, (_, i) => ({ code, from: from + i * step })),
+    ]);
     return [];
   },
 
@@ -270,7 +275,9 @@ export const verifyCommands: Commands<ScriptedVerify, string[] | Promise<string[
   },
 
   async verify(verification, command) {
-    return await verification.run(command.word(0));
+    const lines = await verification.run(command.word(0));
+    // With hundreds of calls only the end is told.
+    return command.option('tell') === 'end' ? lines.slice(-1) : lines;
   },
 
   beat: (verification) => verification.beat(),
