@@ -63,7 +63,7 @@ export default defineConfig({
   test: {
     projects: [...groups, ...onDemand].map(project),
     // The smallest machine that must run this has 2 cores.
-    maxWorkers: 2,
+    maxWorkers: 4,
     coverage: {
       provider: 'v8',
       include: ['{contracts,control,nbd,workflows,activities,workers,client,simulator,estate}/**/*.ts'],

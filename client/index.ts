@@ -1,6 +1,7 @@
 // The package's main entry: the SDK client, and the types and errors of its calls.
 export { createMoverClient, type MoverClient, type MoverClientOptions } from './sdk.js';
 export { findEstateFile, readEstateFile } from './estate-file.js';
+export { type Credentials, readCredentials, type TlsIdentity } from '../control/credentials.js';
 export type {
   DescribedWorkflow,
   FollowOptions,
@@ -58,6 +59,7 @@ export type { Recovered, RecoveredVolume, RecoverInput, RecoverOptions } from '.
 export type { ImageClient, OpenOptions } from './images/image-client.js';
 export type { ListedAccess, ListedAccesses, OpenImageInput } from './images/accesses.js';
 export type { GroupClient, VolumeClient } from './volumes/volume-client.js';
+export type { AuditClient, AuditQuery, ListedAudit, ListedAuditEntry } from './audit/audit-client.js';
 export type { ListedGroup, ListedVolume, VolumeFilter } from './volumes/inventory.js';
 export type { RebuildOrder, ResyncOrder, SourceOrder } from './volumes/repairs.js';
 export { createTimeline, type Timeline, type TimelineInput } from './timeline/timeline.js';

@@ -2,6 +2,8 @@
 import { createHttpPorts } from '../control/http-ports.js';
 import type { Ports } from '../control/ports.js';
 import type { Estate } from '../contracts/estate.js';
+import { type AuditClient, createAuditClient } from './audit/audit-client.js';
+import type { Credentials } from '../control/credentials.js';
 import { Batches } from './batches/batches.js';
 import type { BatchClient } from './batches/batch-client.js';
 import { OPENING_MS_MAX } from './images/accesses.js';
@@ -18,8 +20,10 @@ import { createGroupClient, createVolumeClient, type GroupClient, type VolumeCli
 export interface MoverClientOptions {
   /** Addresses of all processes; `readEstateFile` reads them from a file. */
   readonly estate: Estate;
-  /** Bearer token of the control APIs; not sent when absent. */
+  /** Bearer token of the control APIs; not sent when absent. Short for `credentials`. */
   readonly token?: string | undefined;
+  /** What the control APIs are shown; `readCredentials` reads it from the environment. */
+  readonly credentials?: Credentials | undefined;
   /** Longest wait for one control answer, in milliseconds; default 10 s. */
   readonly timeoutMs?: number | undefined;
   /**
@@ -52,6 +56,8 @@ export interface MoverClient {
   readonly images: ImageClient;
   readonly volumes: VolumeClient;
   readonly groups: GroupClient;
+  /** Who called what at which process. */
+  readonly audit: AuditClient;
   /** Closes the connection to Temporal if the client opened it. Safe to call more than once. */
   close(): Promise<void>;
 }
@@ -61,9 +67,9 @@ export interface MoverClient {
  * estate can't be used
  */
 export function createMoverClient(options: MoverClientOptions): MoverClient {
-  const { estate } = options;
-  const ports: Ports = createHttpPorts(estate, options);
-  const patient: Ports = createHttpPorts(estate, { ...options, timeoutMs: OPENING_MS_MAX });
+  const { estate, token, credentials = { token }, timeoutMs } = options;
+  const ports: Ports = createHttpPorts(estate, { credentials, timeoutMs });
+  const patient: Ports = createHttpPorts(estate, { credentials, timeoutMs: OPENING_MS_MAX });
   const lazy = new LazyTemporal(options);
   const temporal = async (): Promise<TemporalAccess> => lazy.access();
   return {
@@ -75,6 +81,7 @@ export function createMoverClient(options: MoverClientOptions): MoverClient {
     images: createImageClient(ports, patient),
     volumes: createVolumeClient(ports, patient, estate),
     groups: createGroupClient(ports),
+    audit: createAuditClient(ports),
     close: async () => lazy.close(),
   };
 }

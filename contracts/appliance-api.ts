@@ -2,6 +2,7 @@
 // reach replication through it.
 import { z } from 'zod';
 import { attemptRecordSchema, attemptRefSchema } from './attempt.js';
+import { auditOperation } from './audit.js';
 import { applianceIdSchema, groupIdSchema, volumeIdSchema } from './ids.js';
 import { clockSkewSchema, clockViewSchema } from './clock.js';
 import { healthOperation } from './health.js';
@@ -45,6 +46,7 @@ export type RoundFaults = z.infer<typeof roundFaultsSchema>;
 
 export const applianceApi = {
   health: healthOperation,
+  audit: auditOperation,
   ...attemptsApi,
   ...pointsApi,
   ...verifyReplicaApi,
@@ -53,6 +55,7 @@ export const applianceApi = {
   describe: operation({
     method: 'GET',
     path: '/v1/appliance',
+    roles: ['read'],
     summary:
       'The appliance itself: id, link, paused groups, its NBD address for images, and its findings about clocks.',
     input: z.strictObject({}),
@@ -72,6 +75,7 @@ export const applianceApi = {
   groups: operation({
     method: 'GET',
     path: '/v1/groups',
+    roles: ['read'],
     summary: 'The groups this appliance serves, with their states.',
     input: z.strictObject({}),
     output: z.strictObject({ groups: z.array(applianceGroupSchema) }),
@@ -86,6 +90,11 @@ export const applianceApi = {
     path: '/v1/site/volumes',
     summary: 'All volumes of the replica site: owner, epoch, positions.',
   }),
+  siteAudit: operation({
+    ...auditOperation,
+    path: '/v1/site/audit',
+    summary: 'The audit of the replica site.',
+  }),
   inventory: operation({
     ...replicaSiteApi.inventory,
     path: '/v1/site/inventory',
@@ -94,6 +103,7 @@ export const applianceApi = {
   join: operation({
     method: 'POST',
     path: '/v1/attempts/join',
+    roles: ['move'],
     summary:
       'Close a point of the new group and, if it contains every moved volume, put the "joined" bookmark on it. Call again until `joined` is set.',
     input: z.strictObject({ attempt: attemptRefSchema }),
@@ -102,6 +112,7 @@ export const applianceApi = {
   closePoint: operation({
     method: 'POST',
     path: '/v1/points/close',
+    roles: ['operate'],
     summary: 'Close a recovery point of a group now, as a named bookmark if a name is given.',
     input: z.strictObject({
       group: groupIdSchema,
@@ -113,6 +124,7 @@ export const applianceApi = {
   pauseGroup: operation({
     method: 'POST',
     path: '/v1/groups/pause',
+    roles: ['operate'],
     summary: 'Stop replicating a group: its splitters keep marks only.',
     input: z.strictObject({ group: groupIdSchema }),
     output: applianceGroupSchema,
@@ -120,6 +132,7 @@ export const applianceApi = {
   resumeGroup: operation({
     method: 'POST',
     path: '/v1/groups/resume',
+    roles: ['operate'],
     summary: 'Replicate the group again: short initialization of what is marked.',
     input: z.strictObject({ group: groupIdSchema }),
     output: applianceGroupSchema,
@@ -127,6 +140,7 @@ export const applianceApi = {
   lag: operation({
     method: 'GET',
     path: '/v1/lag',
+    roles: ['read'],
     summary: 'Bytes of a volume in transit through this appliance.',
     input: z.strictObject({ volume: volumeIdSchema }),
     output: z.strictObject({ volume: volumeIdSchema, bufferedBytes: bytesSchema, undistributedBytes: bytesSchema }),
@@ -134,6 +148,7 @@ export const applianceApi = {
   openAccess: operation({
     method: 'POST',
     path: '/v1/accesses/open',
+    roles: ['operate'],
     summary:
       'Open a volume, or every volume of a group, at one recovery point as NBD exports: all or none, read-only or with a scratch for writes.',
     input: openAccessInputSchema,
@@ -142,6 +157,7 @@ export const applianceApi = {
   listAccesses: operation({
     method: 'GET',
     path: '/v1/accesses',
+    roles: ['read'],
     summary: 'The image accesses of this appliance, newest first: the open ones and the last that ended, with why.',
     input: z.strictObject({}),
     output: z.strictObject({ accesses: z.array(accessSchema) }),
@@ -149,6 +165,7 @@ export const applianceApi = {
   closeAccess: operation({
     method: 'POST',
     path: '/v1/accesses/close',
+    roles: ['operate'],
     summary: 'Close an image access: its connections end and its scratch is discarded. Closing it again is no error.',
     input: z.strictObject({
       access: accessIdSchema,
@@ -160,6 +177,7 @@ export const applianceApi = {
   setLink: operation({
     method: 'POST',
     path: '/v1/faults/link',
+    roles: ['admin'],
     summary: 'Slow the link to the replica site, cut it, or restore it (no limit, not cut).',
     input: linkSchema,
     output: linkSchema,
@@ -167,6 +185,7 @@ export const applianceApi = {
   setRounds: operation({
     method: 'POST',
     path: '/v1/faults/rounds',
+    roles: ['admin'],
     summary:
       'Turn off hold and confirmation for points over several splitters (`unconfirmed`), or turn them on again. Such points may be torn.',
     input: roundFaultsSchema,

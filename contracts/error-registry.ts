@@ -49,12 +49,21 @@ const REGISTRY = {
     raisedBy: ['splitter', 'appliance', 'replica-site', 'stream', 'orchestrator', 'client'],
   },
   UNAUTHORIZED: {
-    title: 'The bearer token is missing or wrong',
+    title: 'The caller is not known: its token or certificate is missing or wrong',
     action:
-      'Nothing was changed. Set VOLUME_MOVER_TOKEN to the token that the process was started with, then repeat the command.',
+      'Nothing was changed. Set VOLUME_MOVER_TOKEN_FILE to a file with a token that the server knows, and VOLUME_MOVER_TLS_CERT_FILE and VOLUME_MOVER_TLS_KEY_FILE where it asks for a certificate, then repeat the command.',
     status: 401,
     retryable: false,
     exit: 'usage',
+    raisedBy: ['splitter', 'appliance', 'replica-site'],
+  },
+  FORBIDDEN: {
+    title: 'The caller may not do this',
+    action:
+      'Use a token or certificate that has the role, or give the caller the role in the file that VOLUME_MOVER_CALLERS_FILE of the server names.',
+    status: 403,
+    retryable: false,
+    exit: 'refused',
     raisedBy: ['splitter', 'appliance', 'replica-site'],
   },
   TOO_LARGE: {

@@ -12,7 +12,18 @@ const port = z.number().int().min(0).max(65_535);
  * Where a server listens. Port 0 takes a free one. `url` is the address for others when it differs
  * (containers).
  */
-const listenSchema = z.strictObject({ host: z.string().default('127.0.0.1'), port, url: z.url().optional() });
+const listenSchema = z
+  .strictObject({
+    host: z.string().default('127.0.0.1'),
+    port,
+    url: z.url().optional(),
+    /** Whether the server itself speaks TLS. */
+    tls: z.boolean().optional(),
+  })
+  .refine(({ url, tls }) => tls !== true || url === undefined || url.startsWith('https:'), {
+    path: ['url'],
+    error: 'must begin with https: as "tls" is true',
+  });
 const nbdListenSchema = z.strictObject({ host: z.string().default('127.0.0.1'), port });
 
 /**
@@ -77,15 +88,29 @@ export const estateSchema = z
   .superRefine((estate, context) => {
     const refuse = (path: (string | number)[], message: string): void =>
       context.addIssue({ code: 'custom', path, message });
+    const groups = new Set<string>(estate.groups.map(({ id }) => id));
     const seen = new Map<string, Set<string>>();
     const once = (what: string, id: string, path: (string | number)[]): void => {
       const ids = seen.get(what) ?? new Set<string>();
       if (ids.has(id)) refuse(path, `${what} "${id}" is there twice`);
       seen.set(what, ids.add(id));
     };
+    /** Names by which people ask for a volume or a group, in lower case, and whose they are. */
+    const named = new Map<string, { readonly what: string; readonly id: string }>();
+    const onceByName = (what: 'group' | 'volume', id: string, path: (string | number)[]): void => {
+      const name = id.toLowerCase();
+      const other = named.get(name);
+      if (other === undefined) named.set(name, { what, id });
+      else if (other.what === what && other.id === id) refuse(path, `${what} "${id}" is there twice`);
+      else
+        refuse(
+          path,
+          `${what} "${id}" has the name of ${other.what} "${other.id}": no two volumes or groups may have one name, in capitals or not`,
+        );
+    };
     estate.appliances.forEach((appliance, i) => once('appliance', appliance.id, ['appliances', i, 'id']));
     estate.groups.forEach((group, i) => {
-      once('group', group.id, ['groups', i, 'id']);
+      onceByName('group', group.id, ['groups', i, 'id']);
       if (group.retention.keepAllMs / group.pointEveryMs > POINTS_KEPT_MAX)
         refuse(
           ['groups', i, 'retention', 'keepAllMs'],
@@ -97,8 +122,8 @@ export const estateSchema = z
     estate.splitters.forEach((splitter, i) => {
       once('splitter', splitter.id, ['splitters', i, 'id']);
       splitter.volumes.forEach((volume, j) => {
-        once('volume', volume.id, ['splitters', i, 'volumes', j, 'id']);
-        if (!seen.get('group')?.has(volume.group))
+        onceByName('volume', volume.id, ['splitters', i, 'volumes', j, 'id']);
+        if (!groups.has(volume.group))
           refuse(['splitters', i, 'volumes', j, 'group'], `there is no group "${volume.group}"`);
       });
     });
@@ -111,6 +136,7 @@ export function controlUrl(listen: {
   readonly host: string;
   readonly port: number;
   readonly url?: string | undefined;
+  readonly tls?: boolean | undefined;
 }): string {
-  return listen.url ?? `http://${listen.host}:${listen.port}`;
+  return listen.url ?? `${listen.tls === true ? 'https' : 'http'}://${listen.host}:${listen.port}`;
 }

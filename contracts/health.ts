@@ -20,6 +20,7 @@ export type Health = z.infer<typeof healthSchema>;
 export const healthOperation = operation({
   method: 'GET',
   path: '/healthz',
+  roles: [],
   summary: 'Whether the process serves, and what is degraded.',
   input: z.strictObject({}),
   output: healthSchema,

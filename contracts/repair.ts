@@ -65,6 +65,7 @@ export const repairReplicaApi = {
   rebuild: operation({
     method: 'POST',
     path: '/v1/volumes/rebuild',
+    roles: ['admin'],
     summary:
       'Make the journal of a volume usable again: what is sound is kept, what is not goes aside, and a new lineage begins. The splitter then compares the volume by itself. May be repeated.',
     input: rebuildInputSchema,

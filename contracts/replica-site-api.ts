@@ -16,6 +16,7 @@ import {
   splitterIdSchema,
   volumeIdSchema,
 } from './ids.js';
+import { auditOperation } from './audit.js';
 import { clockDoubtSchema } from './clock.js';
 import { healthOperation } from './health.js';
 import { inventoryVolumeSchema, labelsSchema, vmSchema, volumeFilterFields } from './inventory.js';
@@ -41,6 +42,7 @@ import {
 import { repairReplicaApi } from './repair.js';
 import { reportsApi } from './report.js';
 import { groupJournalSchema, keepRequestSchema, retentionPolicySchema } from './retention.js';
+import type { Role } from './roles.js';
 import { operation } from './route.js';
 import { verifyReplicaApi } from './verify.js';
 
@@ -58,6 +60,18 @@ const pageInput = z.strictObject({
 });
 const attemptInput = z.strictObject({ attempt: attemptRefSchema });
 /** Input of a step of an open attempt. The call may also renew the attempt's lease. */
+/**
+ * Most bytes of an image that one question about holes or changes covers: the most that one NBD
+ * request does.
+ */
+export const IMAGE_MAP_BYTES_MAX = 4 * 1024 ** 3;
+const imageRangeSchema = z.strictObject({
+  image: z.string(),
+  /** Bytes from the start of the volume. */
+  offset: bytesSchema,
+  /** Bytes. */
+  length: bytesSchema.min(1).max(IMAGE_MAP_BYTES_MAX),
+});
 const stepInput = attemptInput.extend({ leaseMs: durationMsSchema.optional() });
 
 /**
@@ -144,6 +158,7 @@ export const attemptsApi = {
   open: operation({
     method: 'POST',
     path: '/v1/attempts/open',
+    roles: ['move'],
     summary:
       'Open an attempt on all its volumes, or repeat the stored answer. Aborts expired attempts that are in its way.',
     input: z.strictObject({
@@ -163,6 +178,8 @@ export const attemptsApi = {
   renew: operation({
     method: 'POST',
     path: '/v1/attempts/renew',
+    roles: ['move'],
+    routine: true,
     summary: 'Renew the lease of an open attempt, up to its deadline.',
     input: attemptInput.extend({ leaseMs: durationMsSchema }),
     output: attemptRecordSchema,
@@ -170,6 +187,8 @@ export const attemptsApi = {
   drain: operation({
     method: 'POST',
     path: '/v1/attempts/drain',
+    roles: ['move'],
+    routine: true,
     summary: 'How far the replica volumes are from the cuts. Changes nothing.',
     input: attemptInput.extend({ cuts: cutsSchema }),
     output: drainProgressSchema,
@@ -177,6 +196,7 @@ export const attemptsApi = {
   seal: operation({
     method: 'POST',
     path: '/v1/attempts/seal',
+    roles: ['move'],
     summary:
       'Snapshot: pin a recovery point of the old group exactly at the cuts. Refused (NOT_DRAINED) unless applied = cut for every volume.',
     input: stepInput.extend({
@@ -191,6 +211,7 @@ export const attemptsApi = {
   bookmark: operation({
     method: 'POST',
     path: '/v1/attempts/bookmark',
+    roles: ['move'],
     summary: 'Put the pending "left" bookmark on the snapshot.',
     input: stepInput.extend({
       name: z.string().min(1).max(BOOKMARK_NAME_LENGTH_MAX).optional(),
@@ -201,6 +222,7 @@ export const attemptsApi = {
   adopt: operation({
     method: 'POST',
     path: '/v1/attempts/adopt',
+    roles: ['move'],
     summary:
       'The commit: in one transaction the new group owns every volume, at epoch + 1, and the "left" bookmark is in force.',
     input: stepInput,
@@ -209,6 +231,7 @@ export const attemptsApi = {
   resolve: operation({
     method: 'POST',
     path: '/v1/attempts/resolve',
+    roles: ['move', 'replicate'],
     summary: 'The verdict, for ever: an open or unknown attempt becomes ABORTED; a decided one is returned as it is.',
     input: attemptInput.extend({
       reason: z.string().max(1_000).default('resolved'),
@@ -223,6 +246,7 @@ export const attemptsApi = {
   get: operation({
     method: 'GET',
     path: '/v1/attempts',
+    roles: ['read'],
     summary: 'The record of an attempt.',
     input: z.strictObject({ move: moveIdSchema, n: z.coerce.number().int().min(1) }),
     output: attemptRecordSchema,
@@ -233,6 +257,7 @@ export const pointsApi = {
   listPoints: operation({
     method: 'GET',
     path: '/v1/points',
+    roles: ['read'],
     summary:
       'Recovery points, oldest first: of a group, or every point of any group that contains a volume; with the holes of the volume, and when which group owned it (of a group: which volumes it owned).',
     input: pageInput.extend({ group: groupIdSchema.optional(), volume: volumeIdSchema.optional() }),
@@ -248,6 +273,7 @@ export const pointsApi = {
   markPoint: operation({
     method: 'POST',
     path: '/v1/points/mark',
+    roles: ['operate'],
     summary:
       'Name a recovery point, or change how long its bookmark is kept. The names of "left" and "joined" bookmarks stay.',
     input: z.strictObject({
@@ -261,6 +287,7 @@ export const pointsApi = {
   findPoint: operation({
     method: 'GET',
     path: '/v1/points/find',
+    roles: ['read'],
     summary:
       'The last point of the group or volume, in the order of the timeline, whose own time is not later than the time given; with a sentence if a clock was in doubt around it.',
     input: z.strictObject({
@@ -275,6 +302,7 @@ export const pointsApi = {
 
 export const replicaSiteApi = {
   health: healthOperation,
+  audit: auditOperation,
   ...attemptsApi,
   ...pointsApi,
   ...verifyReplicaApi,
@@ -283,6 +311,7 @@ export const replicaSiteApi = {
   groups: operation({
     method: 'GET',
     path: '/v1/groups',
+    roles: ['read'],
     summary:
       'The groups of the site: all, or those that an appliance serves, or one (GROUP_NOT_FOUND if there is none).',
     input: pageInput.extend({ group: groupIdSchema.optional(), appliance: applianceIdSchema.optional() }),
@@ -291,6 +320,7 @@ export const replicaSiteApi = {
   volumes: operation({
     method: 'GET',
     path: '/v1/volumes',
+    roles: ['read'],
     summary: 'The volumes of the site: owner, epoch, positions.',
     input: pageInput.extend(volumeFilterFields),
     output: z.strictObject({ volumes: z.array(siteVolumeSchema), next: z.string().optional() }),
@@ -298,6 +328,7 @@ export const replicaSiteApi = {
   inventory: operation({
     method: 'GET',
     path: '/v1/inventory',
+    roles: ['read'],
     summary: 'The volumes of the site by what is known of them without their journals: quick for estates of any size.',
     input: pageInput.extend(volumeFilterFields),
     output: z.strictObject({ volumes: z.array(inventoryVolumeSchema), next: z.string().optional() }),
@@ -305,6 +336,8 @@ export const replicaSiteApi = {
   closePoint: operation({
     method: 'POST',
     path: '/v1/points/close',
+    roles: ['replicate'],
+    routine: true,
     summary:
       'Close a recovery point of a group from a cut. A member that is not durable up to its cut within the wait is left out.',
     input: z.strictObject({
@@ -325,6 +358,7 @@ export const replicaSiteApi = {
   join: operation({
     method: 'POST',
     path: '/v1/attempts/join',
+    roles: ['move'],
     summary:
       'Put the "joined" bookmark on this point of the new group, once: it is kept by the first point that contains every moved volume.',
     input: attemptInput.extend({ point: pointIdSchema }),
@@ -333,6 +367,7 @@ export const replicaSiteApi = {
   openImage: operation({
     method: 'POST',
     path: '/v1/images/open',
+    roles: ['replicate'],
     summary: 'Open a volume at a point, at a position (or at the newest applied position) for reading.',
     input: z.strictObject({
       volume: volumeIdSchema,
@@ -346,6 +381,8 @@ export const replicaSiteApi = {
   keepImages: operation({
     method: 'POST',
     path: '/v1/images/keep',
+    roles: ['replicate'],
+    routine: true,
     summary: 'Keep images open although nobody reads them. Returns those that are not open any more.',
     input: z.strictObject({ images: z.array(z.string()).max(IMAGES_KEPT_PER_CALL_MAX) }),
     output: z.strictObject({
@@ -355,9 +392,35 @@ export const replicaSiteApi = {
       evicted: z.array(z.string()),
     }),
   }),
+  mapImage: operation({
+    method: 'POST',
+    path: '/v1/images/map',
+    roles: ['replicate'],
+    routine: true,
+    summary: 'Tell which parts of an open image surely read as zeroes, so that nobody needs to read them.',
+    input: imageRangeSchema,
+    output: z.strictObject({
+      /** Begin at `offset`. They may end before the range does: ask again for the rest. */
+      parts: z.array(z.strictObject({ length: bytesSchema, isHole: z.boolean() })),
+    }),
+  }),
+  imageChanges: operation({
+    method: 'POST',
+    path: '/v1/images/changes',
+    roles: ['replicate'],
+    routine: true,
+    summary: 'Tell which parts of an open image may differ from an earlier recovery point of the same volume.',
+    input: imageRangeSchema.extend({ since: pointIdSchema }),
+    output: z.strictObject({
+      /** Begin at `offset`. They may end before the range does: ask again for the rest. */
+      parts: z.array(z.strictObject({ length: bytesSchema, isChanged: z.boolean() })),
+    }),
+  }),
   closeImage: operation({
     method: 'POST',
     path: '/v1/images/close',
+    roles: ['replicate'],
+    routine: true,
     summary: 'Close an image. Closing it again is no error.',
     input: z.strictObject({ image: z.string() }),
     output: z.strictObject({}),
@@ -365,6 +428,7 @@ export const replicaSiteApi = {
   setDistribution: operation({
     method: 'POST',
     path: '/v1/faults/distribution',
+    roles: ['admin'],
     summary:
       'Stop applying what is durable of a volume to its replica volume, or go on: a volume that stalls, on purpose.',
     input: distributionSchema,
@@ -377,9 +441,13 @@ export const replicaSiteApi = {
  * application/octet-stream. It is not in the table because it isn't JSON.
  */
 export const IMAGE_READ_PATH = '/v1/images/read';
+/** Roles for it: one of them is needed. */
+export const IMAGE_READ_ROLES: readonly Role[] = ['replicate'];
 /** Largest `length` of one raw read. */
 export const IMAGE_READ_BYTES_MAX = 4 * 1024 * 1024;
 /** Path where a stream is opened by HTTP upgrade, at an appliance and at the replica site. */
 export const STREAM_PATH = '/v1/stream';
+/** Roles for opening a stream: one of them is needed. */
+export const STREAM_ROLES: readonly Role[] = ['replicate'];
 /** The protocol name in the Upgrade header. */
 export const STREAM_PROTOCOL = 'volume-mover-stream/1';

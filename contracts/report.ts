@@ -57,6 +57,7 @@ export const reportsApi = {
   storeReport: operation({
     method: 'POST',
     path: '/v1/reports/store',
+    roles: ['move'],
     summary: 'Store the final report of a move, for ever. A later one of the same move (after Reset) takes its place.',
     input: storedMoveReportSchema,
     output: z.strictObject({}),
@@ -64,6 +65,7 @@ export const reportsApi = {
   report: operation({
     method: 'GET',
     path: '/v1/reports/move',
+    roles: ['read'],
     summary: 'The stored report of a move; of the newest move of a workflow id, when only that is given.',
     input: z.strictObject({ move: moveIdSchema }),
     output: storedMoveReportSchema,
@@ -71,6 +73,7 @@ export const reportsApi = {
   reports: operation({
     method: 'GET',
     path: '/v1/reports',
+    roles: ['read'],
     summary:
       'Stored reports of the moves of a batch, in its order (tries of the same move one after another), or of all moves by end, newest first.',
     input: z.strictObject({ ...pageInput, batch: batchIdSchema.optional(), outcome: moveOutcomeSchema.optional() }),
@@ -79,6 +82,8 @@ export const reportsApi = {
   storeBatchPlan: operation({
     method: 'POST',
     path: '/v1/batches/plan/store',
+    roles: ['move'],
+    routine: true,
     summary:
       'Store a page of a batch’s plan: its moves from seq `from` on. Storing a page again is no error; once the plan is finished it changes nothing.',
     input: z.strictObject({
@@ -92,6 +97,7 @@ export const reportsApi = {
   finishBatchPlan: operation({
     method: 'POST',
     path: '/v1/batches/plan/finish',
+    roles: ['move'],
     summary:
       'Complete the plan: the number of its moves, and what it leaves out. The first completed plan counts. Refused (INVALID_REQUEST) when moves of the draft are missing.',
     input: z.strictObject({
@@ -108,6 +114,7 @@ export const reportsApi = {
   batchPlan: operation({
     method: 'GET',
     path: '/v1/batches/plan',
+    roles: ['read'],
     summary: 'Moves of a batch’s plan from a seq on, and how many there are.',
     input: z.strictObject({
       batch: batchIdSchema,
@@ -126,6 +133,7 @@ export const reportsApi = {
   storeBatchReport: operation({
     method: 'POST',
     path: '/v1/batches/report/store',
+    roles: ['move'],
     summary: 'Store the final report of a batch.',
     input: batchReportSchema,
     output: z.strictObject({}),
@@ -133,6 +141,7 @@ export const reportsApi = {
   batchReport: operation({
     method: 'GET',
     path: '/v1/batches/report',
+    roles: ['read'],
     summary: 'The stored report of a batch.',
     input: z.strictObject({ batch: batchIdSchema }),
     output: batchReportSchema,

@@ -1,6 +1,7 @@
 // Declares the operations of a control API once, as data. Server, client and OpenAPI document are
 // made from it.
 import type { z } from 'zod';
+import type { Role } from './roles.js';
 
 /**
  * One operation. GET reads and takes its input from the query string. POST changes state and takes
@@ -11,6 +12,13 @@ export interface Operation<Input extends z.ZodObject = z.ZodObject, Output exten
   /** Absolute path without parameters, for example `/v1/attempts/open`. */
   readonly path: string;
   readonly summary: string;
+  /** The caller needs one of these. Empty: anybody may call. */
+  readonly roles: readonly Role[];
+  /**
+   * Set for calls that machines make all the time: the audit has only those that were refused for
+   * who called.
+   */
+  readonly routine?: true;
   readonly input: Input;
   readonly output: Output;
 }

@@ -11,6 +11,7 @@ import {
   VOLUMES_PER_MOVE_MAX,
   writeMarkSchema,
 } from './attempt.js';
+import { auditOperation } from './audit.js';
 import { clockDoubtSchema, clockViewSchema } from './clock.js';
 import { groupIdSchema, pointIdSchema, splitterIdSchema, volumeIdSchema } from './ids.js';
 import { confirmedSchema, sourceIdSchema } from './lineage.js';
@@ -141,10 +142,12 @@ const volumesSchema = z.array(volumeIdSchema).min(1).max(VOLUMES_PER_MOVE_MAX);
 
 export const splitterApi = {
   health: healthOperation,
+  audit: auditOperation,
   ...verifySourceApi,
   inventory: operation({
     method: 'GET',
     path: '/v1/volumes',
+    roles: ['read'],
     summary: 'The virtual volumes of this host.',
     input: z.strictObject({ volume: volumeIdSchema.optional() }),
     output: z.strictObject({
@@ -159,6 +162,7 @@ export const splitterApi = {
   notify: operation({
     method: 'POST',
     path: '/v1/attempts/notify',
+    roles: ['move'],
     summary:
       'The volumes leave one group and are to join another. Writes still go to the old one. The new appliance is reached before the answer.',
     input: z.strictObject({
@@ -174,6 +178,7 @@ export const splitterApi = {
   fence: operation({
     method: 'POST',
     path: '/v1/attempts/fence',
+    roles: ['move'],
     summary:
       'End the old group’s ownership here: the cut. Later writes go to the backlog. With a hold, their acknowledgement waits for confirm.',
     input: z.strictObject({
@@ -194,6 +199,7 @@ export const splitterApi = {
   confirm: operation({
     method: 'POST',
     path: '/v1/attempts/confirm',
+    roles: ['move'],
     summary: 'Whether acknowledgements were withheld without a gap since the fence; releases them.',
     input: z.strictObject({ attempt: ticketedAttemptSchema }),
     output: z.strictObject({ held: z.boolean() }),
@@ -201,6 +207,8 @@ export const splitterApi = {
   renew: operation({
     method: 'POST',
     path: '/v1/attempts/renew',
+    roles: ['move'],
+    routine: true,
     summary: 'Renew the lease of the fence. Refused (FENCE_LAPSED) once it ran out.',
     input: z.strictObject({ attempt: ticketedAttemptSchema, leaseMs: durationMsSchema }),
     output: z.strictObject({ leaseMs: durationMsSchema }),
@@ -208,6 +216,7 @@ export const splitterApi = {
   learn: operation({
     method: 'POST',
     path: '/v1/attempts/learn',
+    roles: ['move'],
     summary:
       'The verdict. COMMITTED: route to the new group at epoch + 1; ABORTED: as before. Then the backlog in order, then live writes.',
     input: z.strictObject({
@@ -225,6 +234,8 @@ export const splitterApi = {
   cut: operation({
     method: 'POST',
     path: '/v1/cuts',
+    roles: ['replicate'],
+    routine: true,
     summary: 'For an ordinary recovery point: the position of every member of the group on this host, at one instant.',
     input: z.strictObject({
       round: z.string().max(100),
@@ -242,6 +253,8 @@ export const splitterApi = {
   confirmCut: operation({
     method: 'POST',
     path: '/v1/cuts/confirm',
+    roles: ['replicate'],
+    routine: true,
     summary: 'Whether acknowledgements were withheld without a gap since the cut; releases them.',
     input: z.strictObject({ round: z.string().max(100) }),
     output: z.strictObject({ held: z.boolean() }),
@@ -249,6 +262,7 @@ export const splitterApi = {
   resync: operation({
     method: 'POST',
     path: '/v1/volumes/resync',
+    roles: ['operate'],
     summary:
       'Make the replica equal to the source again. Without ranges the whole volume is compared by digests and differences are sent; given ranges are sent without comparing. The marks are stored before the answer. Refused (VOLUME_BUSY) behind a fence, (SOURCE_UNPROVEN, SOURCE_MISSING, FOREIGN_SOURCE) while the disk may not be used. May be repeated.',
     input: resyncInputSchema,
@@ -257,6 +271,7 @@ export const splitterApi = {
   decideSource: operation({
     method: 'POST',
     path: '/v1/volumes/source',
+    roles: ['admin'],
     summary:
       'A person’s decision for a volume whose source is missing or foreign: an empty disk takes its place, the disk counts as it is, or the disk is rebuilt from the replica (answered at once; inventory shows the progress). Then the volume is compared. For an unproven source the first two confirm that the disk is right; a replica of another disk still refuses it. Refused (SOURCE_PRESENT) when nothing is to be decided.',
     input: decideSourceInputSchema,

@@ -57,6 +57,8 @@ export const verifySourceApi = {
   openScan: operation({
     method: 'POST',
     path: '/v1/scans/open',
+    roles: ['move'],
+    routine: true,
     summary:
       'Fix the volume’s content as of now, for comparing: the mark is the newest numbered write. Nothing is copied; a write that is about to change a region has its digest taken first. Called again with the same id, the answer is the same. Refused (NOT_SYNCED) while writes are known by marks only, (SOURCE_UNREADABLE) while some can’t be sent again because the source can’t be read there, (SCAN_BUSY) while another scan of the volume is open.',
     input: z.strictObject({
@@ -77,6 +79,8 @@ export const verifySourceApi = {
   readScan: operation({
     method: 'POST',
     path: '/v1/scans/read',
+    roles: ['move'],
+    routine: true,
     summary:
       'Digests of regions as of the scan’s mark; renews the lease. Repeated, the answer is the same. Digests far behind what was read last are let go (SCAN_NOT_FOUND). Null for a region that can’t be read.',
     input: z.strictObject({ scan: scanIdSchema, ...regionsInput }),
@@ -85,6 +89,8 @@ export const verifySourceApi = {
   closeScan: operation({
     method: 'POST',
     path: '/v1/scans/close',
+    roles: ['move'],
+    routine: true,
     summary: 'Close a scan. Closing it again is no error.',
     input: z.strictObject({ scan: scanIdSchema }),
     output: z.strictObject({}),
@@ -99,6 +105,8 @@ export const verifyReplicaApi = {
   openMarkImage: operation({
     method: 'POST',
     path: '/v1/verify/images/open',
+    roles: ['move', 'replicate'],
+    routine: true,
     summary:
       'Open the replica as of a mark in the splitter’s numbering, once that is applied. Refused (POINT_UNAVAILABLE) when it is not within the wait, (NOT_SYNCED) when the mark is inside a short initialization.',
     input: z.strictObject({
@@ -117,6 +125,8 @@ export const verifyReplicaApi = {
   digestImage: operation({
     method: 'POST',
     path: '/v1/verify/images/digest',
+    roles: ['move', 'replicate'],
+    routine: true,
     summary:
       'Digests of regions of an image that was opened at a mark; null for a region that fails its own checksum there.',
     input: z.strictObject({ image: z.string(), ...regionsInput }),
@@ -125,6 +135,8 @@ export const verifyReplicaApi = {
   closeMarkImage: operation({
     method: 'POST',
     path: '/v1/verify/images/close',
+    roles: ['move', 'replicate'],
+    routine: true,
     summary: 'Close an image that was opened at a mark. Closing it again is no error.',
     input: z.strictObject({ image: z.string() }),
     output: z.strictObject({}),

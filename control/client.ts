@@ -3,6 +3,7 @@
 import type { z } from 'zod';
 import { MoverError, reasonsOf } from '../contracts/errors.js';
 import type { Api, Calls } from '../contracts/route.js';
+import type { Credentials } from './credentials.js';
 import { type Exchange, runExchange, subjectOf } from './exchange.js';
 
 /** Default time limit for a whole answer, ms. Only a stuck call takes longer. */
@@ -13,8 +14,8 @@ export interface ApiClientOptions {
    * Where the API is served, for example `http://127.0.0.1:7101`. A path in it is kept as a prefix.
    */
   readonly baseUrl: string;
-  /** Bearer token; not sent when absent. */
-  readonly token?: string | undefined;
+  /** What the server is shown: nothing when absent. */
+  readonly credentials?: Credentials | undefined;
   /** Longest time from a call to the end of its answer, ms. */
   readonly timeoutMs?: number | undefined;
 }
@@ -31,7 +32,7 @@ export interface ApiClientOptions {
 export function createApiClient<A extends Api>(api: A, options: ApiClientOptions): Calls<A> {
   const common = {
     baseUrl: withoutSlash(options.baseUrl),
-    token: options.token,
+    credentials: options.credentials,
     timeoutMs: options.timeoutMs ?? CALL_TIMEOUT_MS_DEFAULT,
   };
   const callOf = <K extends Extract<keyof A, string>>(name: K): Calls<A>[K] => {

@@ -3,6 +3,7 @@
 import { readFileSync } from 'node:fs';
 import { parseOrRefuse, MoverError } from '../contracts/errors.js';
 import { type Estate, estateSchema } from '../contracts/estate.js';
+import { parseJson } from './json-text.js';
 
 interface Naming {
   readonly subject: string;
@@ -27,7 +28,7 @@ export function readEstateFile(path: string, named: Naming = BY_ENVIRONMENT): Es
 
 function readJson(path: string, { subject, whenMissing }: Naming): unknown {
   try {
-    return JSON.parse(readFileSync(path, 'utf8'));
+    return parseJson(readFileSync(path, 'utf8'));
   } catch (cause) {
     const unreadable = `cannot be read as JSON: ${cause instanceof Error ? cause.message : String(cause)}`;
     const message = isMissing(cause) ? whenMissing : unreadable;

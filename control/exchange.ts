@@ -1,22 +1,15 @@
 // One HTTP request and its answer. Every failure becomes one of the registry's errors.
-import { Agent, request } from 'undici';
+import { request } from 'undici';
 import { fromProblem, MoverError, problemSchema } from '../contracts/errors.js';
 import type { Operation } from '../contracts/route.js';
 import { causeOf } from './cause.js';
+import { connectionsFor } from './connections.js';
+import { type Credentials, tokenFor } from './credentials.js';
 import { queryString } from './query.js';
 import { timeLimit } from './time-limit.js';
 
 /** Longest excerpt of an answer that is no problem+json in an error's message, characters. */
 const EXCERPT_LENGTH_MAX = 200;
-
-/**
- * How long an idle connection is kept, ms. Servers keep theirs longer, so no request meets a
- * closing one.
- */
-const IDLE_CONNECTION_MS = 4_000;
-
-/** The process's connections, kept alive between calls. Idle ones don't keep the process alive. */
-const CONNECTIONS = new Agent({ keepAliveTimeout: IDLE_CONNECTION_MS, keepAliveMaxTimeout: IDLE_CONNECTION_MS });
 
 export interface Exchange {
   /** The base URL without a trailing slash. */
@@ -25,7 +18,7 @@ export interface Exchange {
   readonly name: string;
   readonly operation: Operation;
   readonly input: Readonly<Record<string, unknown>>;
-  readonly token: string | undefined;
+  readonly credentials: Credentials | undefined;
   readonly timeoutMs: number;
   readonly signal: AbortSignal | undefined;
 }
@@ -64,11 +57,13 @@ export async function runExchange(exchange: Exchange): Promise<unknown> {
  * POST into a GET.
  */
 function requestOf(exchange: Exchange, signal: AbortSignal): Parameters<typeof request> {
-  const { baseUrl, operation, input, token } = exchange;
+  const { baseUrl, operation, input, credentials } = exchange;
+  // Whoever may be asked by anybody needs no token, and gets none.
+  const token = operation.roles.length === 0 ? undefined : tokenFor(baseUrl, credentials);
   const url = `${baseUrl}${operation.path}`;
   const headers: Record<string, string> = { accept: 'application/json' };
   if (token !== undefined) headers['authorization'] = `Bearer ${token}`;
-  const options = { method: operation.method, headers, signal, dispatcher: CONNECTIONS } as const;
+  const options = { method: operation.method, headers, signal, dispatcher: connectionsFor(credentials?.tls) } as const;
   if (operation.method === 'GET') return [`${url}${queryString(input)}`, options];
   headers['content-type'] = 'application/json';
   return [url, { ...options, body: JSON.stringify(input) }];

@@ -4,11 +4,12 @@ import { applianceApi } from '../contracts/appliance-api.js';
 import { controlUrl, type Estate } from '../contracts/estate.js';
 import { splitterApi } from '../contracts/splitter-api.js';
 import { createApiClient } from './client.js';
+import type { Credentials } from './credentials.js';
 import type { AppliancePort, Ports, SplitterPort } from './ports.js';
 
 export interface HttpPortsOptions {
-  /** Bearer token of the control APIs; not sent when absent. */
-  readonly token?: string | undefined;
+  /** What the control APIs are shown: nothing when absent. */
+  readonly credentials?: Credentials | undefined;
   /** Longest time of one call, ms. Default: the client's. */
   readonly timeoutMs?: number | undefined;
 }
@@ -19,15 +20,15 @@ export interface HttpPortsOptions {
  */
 export function createHttpPorts(
   estate: Pick<Estate, 'appliances' | 'splitters'>,
-  { token, timeoutMs }: HttpPortsOptions = {},
+  { credentials, timeoutMs }: HttpPortsOptions = {},
 ): Ports {
   const appliances = estate.appliances.map(({ id, control }): AppliancePort => {
     const url = controlUrl(control);
-    return { id, url, calls: createApiClient(applianceApi, { baseUrl: url, token, timeoutMs }) };
+    return { id, url, calls: createApiClient(applianceApi, { baseUrl: url, credentials, timeoutMs }) };
   });
   const splitters = estate.splitters.map(({ id, control }): SplitterPort => ({
     id,
-    calls: createApiClient(splitterApi, { baseUrl: controlUrl(control), token, timeoutMs }),
+    calls: createApiClient(splitterApi, { baseUrl: controlUrl(control), credentials, timeoutMs }),
   }));
   return {
     appliances: new Map(appliances.map((port) => [port.id, port])),

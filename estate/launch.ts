@@ -3,6 +3,7 @@ import { mkdir, readFile, rename, writeFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { ESTATE_FILE } from '../client/estate-file.js';
 import type { Estate } from '../contracts/estate.js';
+import { readCredentials } from '../control/credentials.js';
 import { EstateProcess } from './estate-process.js';
 import { entryPoint } from './project.js';
 import { refuseTakenPorts, wantedPorts, withPorts } from './ports.js';
@@ -21,6 +22,8 @@ export interface LaunchOptions {
   readonly temporal?: LaunchTemporal | undefined;
   /** Variables added to every process's environment, e.g. VOLUME_MOVER_FAULTS. */
   readonly environment?: Readonly<Record<string, string>>;
+  /** Variables of one process alone, by its id, for example its token or certificate. */
+  readonly environmentFor?: (id: string) => Readonly<Record<string, string>>;
   /** Called with a line for each process that starts. */
   readonly log: (line: string) => void;
 }
@@ -95,11 +98,17 @@ async function prepare(options: LaunchOptions): Promise<Running> {
   await mkdir(logs, { recursive: true });
   const estateFile = join(dataDirectory, ESTATE_FILE);
   const failure = new Failure();
-  const environment = environmentOf(options, estateFile);
+  const shared = environmentOf(options, estateFile);
   const processOf = ({ id, role, entry, listen }: Member): SupervisedProcess => {
     const dataFolder = join(dataDirectory, id);
+    const environment = { ...shared, ...options.environmentFor?.(id) };
     const spec = { id, role, entry: entryPoint(entry), dataFolder, logFile: join(logs, `${id}.log`), environment };
-    return new SupervisedProcess(new EstateProcess(spec, failure.fail), role, urlOf(listen));
+    return new SupervisedProcess(
+      new EstateProcess(spec, failure.fail),
+      role,
+      urlOf(listen),
+      readCredentials(environment),
+    );
   };
   const stages = stagesOf(estate, options.temporal !== undefined).map((stage) => stage.map(processOf));
   const running = new Running(estate, estateFile, stages, failure.failed);
@@ -180,6 +189,7 @@ class Failure {
 interface Listen {
   readonly host: string;
   readonly port: number;
+  readonly tls?: boolean | undefined;
 }
 
 interface Member {
@@ -214,8 +224,8 @@ function stagesOf(estate: Estate, withWorker: boolean): Member[][] {
 }
 
 /** The URL on this machine; the estate file's `url` may name another route. */
-function urlOf({ host, port }: Listen): string {
-  return `http://${host.includes(':') ? `[${host}]` : host}:${port}`;
+function urlOf({ host, port, tls }: Listen): string {
+  return `${tls === true ? 'https' : 'http'}://${host.includes(':') ? `[${host}]` : host}:${port}`;
 }
 
 /** The estate with Temporal's address, so that the command line finds it by the same file. */

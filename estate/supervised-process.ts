@@ -1,11 +1,17 @@
 // One of the estate's own processes, as the supervisor sees it.
+import { MoverError } from '../contracts/errors.js';
 import { healthOperation } from '../contracts/health.js';
+import type { Calls } from '../contracts/route.js';
+import { createApiClient } from '../control/client.js';
+import type { Credentials } from '../control/credentials.js';
 import type { EstateProcess } from './estate-process.js';
 import type { ProcessEnd } from './process-end.js';
 import type { Supervised } from './supervised.js';
 
 /** Longest wait for a health answer, ms: an answer normally takes microseconds. */
 const ANSWER_MS_MAX = 5_000;
+
+const HEALTH_API = { health: healthOperation };
 
 export type EstateRole = 'replica site' | 'appliance' | 'splitter' | 'worker';
 
@@ -22,15 +28,15 @@ export class SupervisedProcess implements Supervised {
   readonly process: EstateProcess;
   readonly name: string;
   readonly meaning: string;
-  readonly #healthUrl: URL;
+  readonly #health: Calls<typeof HEALTH_API>['health'];
 
   /** @param baseUrl of the server that answers for its health */
-  constructor(process: EstateProcess, role: EstateRole, baseUrl: string) {
+  constructor(process: EstateProcess, role: EstateRole, baseUrl: string, credentials?: Credentials) {
     this.process = process;
     const isOnlyOne = role === 'replica site' || role === 'worker';
     this.name = isOnlyOne ? `The ${role}` : `The ${role} ${process.id}`;
     this.meaning = MEANINGS[role];
-    this.#healthUrl = new URL(healthOperation.path, baseUrl);
+    this.#health = createApiClient(HEALTH_API, { baseUrl, credentials, timeoutMs: ANSWER_MS_MAX }).health;
   }
 
   get id(): string {
@@ -63,11 +69,11 @@ export class SupervisedProcess implements Supervised {
 
   async answers(): Promise<boolean> {
     try {
-      const answer = await fetch(this.#healthUrl, { signal: AbortSignal.timeout(ANSWER_MS_MAX) });
-      await answer.arrayBuffer();
+      await this.#health({});
       return true;
-    } catch {
-      return false;
+    } catch (error) {
+      // Any answer counts, even one that is no health of this version.
+      return error instanceof MoverError && error.code !== 'UNREACHABLE';
     }
   }
 

@@ -1,5 +1,6 @@
 // What a backend provides so that the NBD server can serve it: a directory of exports, each a block
 // device.
+import type { MetaContext } from './meta-context.js';
 
 /** Bytes; each a power of two, except that `maximum` may be any multiple of `minimum`. */
 export interface BlockSizes {
@@ -18,6 +19,17 @@ export interface ZeroesOptions {
   readonly trim: boolean;
   /** The device may deallocate the range; unless `trim`, it must read as zeroes afterwards. */
   readonly mayTrim: boolean;
+}
+
+/** What a device can tell about its blocks besides their content. */
+export interface DeviceContexts {
+  /** Names shown to clients that ask. A context that isn't listed can still be opened. */
+  list(): readonly string[] | Promise<readonly string[]>;
+  /**
+   * A context by its name; undefined if there is none. Throw `NbdError` to tell the client why:
+   * EPERM as "policy".
+   */
+  open(name: string): MetaContext | undefined | Promise<MetaContext | undefined>;
 }
 
 /**
@@ -40,6 +52,8 @@ export interface BlockDevice {
   readonly canMultiConn?: boolean;
   /** Aborts when the device goes away by itself. The connection then ends after its requests. */
   readonly gone?: AbortSignal;
+  /** Absent: the device knows of no context. */
+  readonly contexts?: DeviceContexts;
 
   /** Exactly `length` bytes. The buffer passes to the server and must not change afterwards. */
   read(offset: number, length: number): Buffer | Promise<Buffer>;

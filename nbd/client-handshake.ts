@@ -16,18 +16,24 @@ import {
   OPTION_REPLY_MAGIC,
   OptionReply,
 } from './protocol.js';
+import type { Certificates } from './certificates.js';
 import { SocketReader } from './socket-reader.js';
+import { useTls } from './tls.js';
 
 /** Largest option reply: the longest name and the longest description, with room. */
 const REPLY_BYTES_MAX = 4 * MAX_NAME_BYTES;
 /** Most exports in one listing; an endless listing would exhaust the client's memory. */
 const LISTED_EXPORTS_MAX = 1_000_000;
 
+const NO_CONTEXTS: ReadonlyMap<number, string> = new Map();
+
 export interface NegotiatedExport {
   readonly sizeBytes: number;
   /** `TransmissionFlag` bits. */
   readonly flags: number;
   readonly blockSizes: BlockSizes;
+  /** Names of the contexts that the server has, by their ids. */
+  readonly contexts: ReadonlyMap<number, string>;
 }
 
 interface OptionAnswer {
@@ -36,8 +42,8 @@ interface OptionAnswer {
 }
 
 export class ClientHandshake {
-  readonly #socket: Socket;
-  readonly #reader: SocketReader;
+  #socket: Socket;
+  #reader: SocketReader;
   #padded = true;
 
   constructor(socket: Socket) {
@@ -65,21 +71,40 @@ export class ClientHandshake {
     this.#socket.write(flags);
   }
 
+  /** The socket; once TLS is agreed on, the one over it. */
+  get socket(): Socket {
+    return this.#socket;
+  }
+
+  /**
+   * Goes on over TLS.
+   * @throws NbdRefused, NbdProtocolError, NbdDisconnected, the error of the server's certificate
+   */
+  async startTls(certificates: Certificates, host: string): Promise<void> {
+    this.#ask(Option.startTls, Buffer.alloc(0));
+    const { reply, data } = await this.#answer(Option.startTls);
+    if (reply !== OptionReply.ack) throw refused(reply, data, 'TLS');
+    this.#expectSilence();
+    this.#socket = await useTls(this.#socket, certificates, host);
+    this.#reader = new SocketReader(this.#socket);
+  }
+
   /**
    * Opens an export; the transmission phase follows.
    * @throws NbdRefused, NbdProtocolError, NbdDisconnected
    */
-  async go(name: string): Promise<NegotiatedExport> {
+  async go(name: string, wanted: readonly string[] = []): Promise<NegotiatedExport> {
+    const contexts = wanted.length === 0 ? NO_CONTEXTS : await this.#choose(name, wanted);
     this.#ask(Option.go, goData(name));
     let size: { sizeBytes: number; flags: number } | undefined;
     let blockSizes: BlockSizes = DEFAULT_BLOCK_SIZES;
     for (;;) {
       const { reply, data } = await this.#answer(Option.go);
-      if (reply === OptionReply.errUnsupported) return this.#exportName(name);
+      if (reply === OptionReply.errUnsupported) return this.#exportName(name, contexts);
       if (reply === OptionReply.ack) {
         if (size === undefined) throw new NbdProtocolError("the export's size is missing");
         this.#expectSilence();
-        return { ...size, blockSizes };
+        return { ...size, blockSizes, contexts };
       }
       if (reply !== OptionReply.info) throw refused(reply, data, `export "${name}"`);
       const kind = data.length < 2 ? undefined : data.readUInt16BE(0);
@@ -107,18 +132,37 @@ export class ClientHandshake {
     }
   }
 
+  /** Agrees on structured replies and chooses contexts; none if the server doesn't know how. */
+  async #choose(name: string, wanted: readonly string[]): Promise<ReadonlyMap<number, string>> {
+    this.#ask(Option.structuredReply, Buffer.alloc(0));
+    const agreed = await this.#answer(Option.structuredReply);
+    if (isErrorReply(agreed.reply)) return NO_CONTEXTS;
+    this.#ask(Option.setMetaContext, queryData(name, wanted));
+    const contexts = new Map<number, string>();
+    for (;;) {
+      const { reply, data } = await this.#answer(Option.setMetaContext);
+      if (reply === OptionReply.ack) return contexts;
+      if (reply === OptionReply.errUnsupported) return NO_CONTEXTS;
+      if (reply !== OptionReply.metaContext || data.length < 4) {
+        throw refused(reply, data, `contexts of export "${name}"`);
+      }
+      if (contexts.size === wanted.length) throw new NbdProtocolError("contexts that weren't asked for");
+      contexts.set(data.readUInt32BE(0), data.toString('utf8', 4));
+    }
+  }
+
   /** Tells the server that nothing will be opened. */
   abort(): void {
     this.#ask(Option.abort, Buffer.alloc(0));
   }
 
   /** Opens by EXPORT_NAME, for servers older than GO: no block sizes; a refusal closes it. */
-  async #exportName(name: string): Promise<NegotiatedExport> {
+  async #exportName(name: string, contexts: NegotiatedExport['contexts']): Promise<NegotiatedExport> {
     this.#ask(Option.exportName, Buffer.from(name, 'utf8'));
     const answer = await this.#reader.take(10);
     if (this.#padded) await this.#reader.skip(EXPORT_NAME_PADDING_BYTES);
     this.#expectSilence();
-    return { ...sizeAndFlags(answer), blockSizes: DEFAULT_BLOCK_SIZES };
+    return { ...sizeAndFlags(answer), blockSizes: DEFAULT_BLOCK_SIZES, contexts };
   }
 
   /** Throws if bytes follow the handshake: from then on a server only answers requests. */
@@ -144,6 +188,19 @@ export class ClientHandshake {
     if (length > REPLY_BYTES_MAX) throw new NbdProtocolError(`option reply of ${length} bytes`);
     return { reply: header.readUInt32BE(12), data: await this.#reader.take(length) };
   }
+}
+
+function queryData(name: string, queries: readonly string[]): Buffer {
+  const count = Buffer.alloc(4);
+  count.writeUInt32BE(queries.length);
+  return Buffer.concat([withLength(name), count, ...queries.map(withLength)]);
+}
+
+function withLength(text: string): Buffer {
+  const bytes = Buffer.from(text, 'utf8');
+  const length = Buffer.alloc(4);
+  length.writeUInt32BE(bytes.length);
+  return Buffer.concat([length, bytes]);
 }
 
 function goData(name: string): Buffer {

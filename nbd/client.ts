@@ -1,8 +1,8 @@
 // The NBD client's entry points: open an export, list exports.
 import { connect } from 'node:net';
-import type { Socket } from 'node:net';
 import { describeAddress } from './address.js';
 import type { NbdAddress } from './address.js';
+import type { Certificates } from './certificates.js';
 import { ClientHandshake } from './client-handshake.js';
 import { ClientSession } from './client-session.js';
 import { NbdDisconnected } from './errors.js';
@@ -14,6 +14,13 @@ const TCP_OPTIONS = { noDelay: true, keepAlive: true, keepAliveInitialDelay: TCP
 export interface ConnectOptions {
   /** Aborting while connecting rejects with the signal's reason; afterwards it has no effect. */
   readonly signal?: AbortSignal;
+  /**
+   * Names of contexts to ask for, for block status. Those that the server doesn't have are left
+   * out; so are all if it doesn't speak structured replies.
+   */
+  readonly contexts?: readonly string[];
+  /** The client's side of TLS: with them, nothing is sent or told without it. */
+  readonly certificates?: Certificates | undefined;
 }
 
 /**
@@ -28,26 +35,26 @@ export async function connectNbd(
   exportName: string,
   options: ConnectOptions = {},
 ): Promise<NbdClient> {
-  return negotiate(address, options, async (handshake, socket) => {
-    const negotiated = await handshake.go(exportName);
-    return new ClientSession(socket, negotiated);
+  return negotiate(address, options, async (handshake) => {
+    const negotiated = await handshake.go(exportName, options.contexts);
+    return new ClientSession(handshake.socket, negotiated);
   });
 }
 
 /** Lists the names of a server's exports. @throws as `connectNbd` */
 export async function listNbdExports(address: NbdAddress, options: ConnectOptions = {}): Promise<readonly string[]> {
-  return negotiate(address, options, async (handshake, socket) => {
+  return negotiate(address, options, async (handshake) => {
     const names = await handshake.list();
     handshake.abort();
-    socket.destroySoon();
+    handshake.socket.destroySoon();
     return names;
   });
 }
 
 async function negotiate<T>(
   address: NbdAddress,
-  { signal }: ConnectOptions,
-  dialogue: (handshake: ClientHandshake, socket: Socket) => Promise<T>,
+  { signal, certificates }: ConnectOptions,
+  dialogue: (handshake: ClientHandshake) => Promise<T>,
 ): Promise<T> {
   signal?.throwIfAborted();
   const socket = connect({ ...address, ...TCP_OPTIONS });
@@ -60,7 +67,10 @@ async function negotiate<T>(
   try {
     const handshake = new ClientHandshake(socket);
     await handshake.greet();
-    return await dialogue(handshake, socket);
+    if (certificates !== undefined) {
+      await handshake.startTls(certificates, 'host' in address ? address.host : 'localhost');
+    }
+    return await dialogue(handshake);
   } catch (error) {
     socket.destroy();
     signal?.throwIfAborted();

@@ -23,11 +23,14 @@ export class NbdError extends Error {
   readonly code: NbdErrorCode;
   /** The error's number on the wire (Linux values). */
   readonly errno: number;
+  /** The message without the code in front of it. */
+  readonly reason: string;
 
   constructor(code: NbdErrorCode, message: string, options?: ErrorOptions) {
     super(`${code}: ${message}`, options);
     this.code = code;
     this.errno = ERRNO[code];
+    this.reason = message;
   }
 }
 

@@ -1,4 +1,5 @@
-// Limits on what one client may cost an NBD server.
+// Limits on what clients may cost an NBD server, one by one and together.
+import type { MemoryLimits } from './memory.js';
 
 export interface NbdLimits {
   /** Open connections; a further one is closed at once. */
@@ -12,6 +13,8 @@ export interface NbdLimits {
    * read. At the limit the socket is paused; one request may exceed it.
    */
   readonly bytesInFlightMax: number;
+  /** Memory of all connections together: see `ServerMemory`. */
+  readonly memory: MemoryLimits;
   /** Bytes of one read or write. */
   readonly payloadBytesMax: number;
   /** Milliseconds from connecting to the transmission phase. */
@@ -20,7 +23,8 @@ export interface NbdLimits {
   readonly lingerMsMax: number;
 }
 
-const MIB = 1024 * 1024;
+const KIB = 1024;
+const MIB = 1024 * KIB;
 
 export const DEFAULT_NBD_LIMITS: NbdLimits = {
   // A host's virtual volumes times a client's usual few connections each.
@@ -29,6 +33,9 @@ export const DEFAULT_NBD_LIMITS: NbdLimits = {
   requestsInFlightMax: 256,
   // Two of the largest payloads: one in flight and one arriving.
   bytesInFlightMax: 64 * MIB,
+  // Four of the largest payloads beside 128 KiB for each of 1024 connections, so 256 MiB in all.
+  // Two seconds: a live client on a bad link is faster than that.
+  memory: { ownBytesMax: 128 * KIB, sharedBytesMax: 128 * MIB, slowMsMax: 2_000 },
   // What clients assume unless told otherwise (doc/proto.md, "Block size constraints").
   payloadBytesMax: 32 * MIB,
   // A few round trips of options, with time for a person at a prompt.

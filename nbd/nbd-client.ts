@@ -1,5 +1,6 @@
 // An export as its client sees it: the guest's view of its disk.
 import type { BlockSizes } from './block-device.js';
+import type { StatusExtent } from './meta-context.js';
 
 export interface WriteOptions {
   /** Settle only once the data is on stable storage. */
@@ -24,10 +25,17 @@ export interface NbdClient {
   /** `TransmissionFlag` bits. */
   readonly flags: number;
   readonly blockSizes: BlockSizes;
+  /** The contexts that were asked for and that the server has. */
+  readonly contexts: readonly string[];
   /** Settles when the connection has ended, for whatever reason. Never rejects. */
   readonly closed: Promise<void>;
   /** Reads `length` bytes into a buffer that the caller owns. */
   read(offset: number, length: number): Promise<Buffer>;
+  /**
+   * The extents from `offset` on, by context. They may end before the range does, each context
+   * elsewhere. EINVAL without contexts. Lengths up to 4 GiB - 1.
+   */
+  blockStatus(offset: number, length: number): Promise<ReadonlyMap<string, readonly StatusExtent[]>>;
   /** Writes without copying: the data must not change until the promise settles. */
   write(offset: number, data: Buffer, options?: WriteOptions): Promise<void>;
   /** Writes zeroes. Lengths up to 4 GiB - 1. */

@@ -10,14 +10,17 @@ const WORD_BYTES = 4;
 
 export class OutputBatch {
   readonly #socket: Socket;
+  readonly #onSent: (() => void) | undefined;
   #arena = Buffer.allocUnsafeSlow(ARENA_BYTES);
   #runStart = 0;
   #runEnd = 0;
   #pieces: Buffer[] = [];
   #bytes = 0;
 
-  constructor(socket: Socket) {
+  /** @param onSent called each time when all bytes of a `send` have left */
+  constructor(socket: Socket, onSent?: () => void) {
     this.#socket = socket;
+    this.#onSent = onSent;
   }
 
   /** Bytes gathered here or waiting in the socket for the peer to read. */
@@ -56,12 +59,17 @@ export class OutputBatch {
     this.#bytes = 0;
     if (!this.#socket.writable) return;
     if (pieces.length === 1) {
-      this.#socket.write(first);
+      this.#write(first, true);
       return;
     }
     this.#socket.cork();
-    for (const piece of pieces) this.#socket.write(piece);
+    for (const [index, piece] of pieces.entries()) this.#write(piece, index === pieces.length - 1);
     this.#socket.uncork();
+  }
+
+  #write(piece: Buffer, last: boolean): void {
+    if (last && this.#onSent !== undefined) this.#socket.write(piece, this.#onSent);
+    else this.#socket.write(piece);
   }
 
   #endRun(): void {

@@ -1,5 +1,5 @@
 // The numbers of the NBD wire protocol that this server and client speak.
-// Source: NetworkBlockDevice/nbd, doc/proto.md (fixed newstyle, simple replies).
+// Source: NetworkBlockDevice/nbd, doc/proto.md (fixed newstyle, simple and structured replies).
 
 /** The first eight bytes that a server sends. */
 export const INIT_MAGIC: Buffer = Buffer.from('NBDMAGIC', 'latin1');
@@ -9,6 +9,7 @@ export const OPTION_MAGIC: Buffer = Buffer.from('IHAVEOPT', 'latin1');
 export const OPTION_REPLY_MAGIC = { high: 0x0003e889, low: 0x045565a9 } as const;
 export const REQUEST_MAGIC = 0x25609513;
 export const SIMPLE_REPLY_MAGIC = 0x67446698;
+export const STRUCTURED_REPLY_MAGIC = 0x668e33ef;
 
 /** Bytes: option magic, option number, data length. */
 export const OPTION_HEADER_BYTES = 16;
@@ -18,6 +19,8 @@ export const OPTION_REPLY_HEADER_BYTES = 20;
 export const REQUEST_HEADER_BYTES = 28;
 /** Bytes: magic, error, cookie. */
 export const REPLY_HEADER_BYTES = 16;
+/** Bytes: magic, flags, type, cookie, length. */
+export const CHUNK_HEADER_BYTES = 20;
 /** Bytes of padding after EXPORT_NAME unless both sides agreed on NO_ZEROES. */
 export const EXPORT_NAME_PADDING_BYTES = 124;
 
@@ -32,6 +35,8 @@ export const Option = {
   info: 6,
   go: 7,
   structuredReply: 8,
+  listMetaContext: 9,
+  setMetaContext: 10,
 } as const;
 
 const ERROR_REPLY = 0x80000000;
@@ -40,9 +45,11 @@ export const OptionReply = {
   ack: 1,
   server: 2,
   info: 3,
+  metaContext: 4,
   errUnsupported: ERROR_REPLY + 1,
   errPolicy: ERROR_REPLY + 2,
   errInvalid: ERROR_REPLY + 3,
+  errTlsRequired: ERROR_REPLY + 5,
   errUnknown: ERROR_REPLY + 6,
   errShutdown: ERROR_REPLY + 7,
   errTooBig: ERROR_REPLY + 9,
@@ -62,6 +69,7 @@ export const TransmissionFlag = {
   sendFua: 1 << 3,
   sendTrim: 1 << 5,
   sendWriteZeroes: 1 << 6,
+  sendDf: 1 << 7,
   canMultiConn: 1 << 8,
 } as const;
 
@@ -72,9 +80,30 @@ export const Command = {
   flush: 3,
   trim: 4,
   writeZeroes: 6,
+  blockStatus: 7,
 } as const;
 
-export const CommandFlag = { fua: 1 << 0, noHole: 1 << 1, fastZero: 1 << 4 } as const;
+export const CommandFlag = { fua: 1 << 0, noHole: 1 << 1, df: 1 << 2, requestOne: 1 << 3, fastZero: 1 << 4 } as const;
+
+/** A structured reply is one chunk or several; the last has this flag. */
+export const CHUNK_DONE = 1 << 0;
+
+const ERROR_CHUNK = 1 << 15;
+
+/** The kinds of chunks of a structured reply. */
+export const Chunk = {
+  none: 0,
+  offsetData: 1,
+  offsetHole: 2,
+  blockStatus: 5,
+  error: ERROR_CHUNK + 1,
+  errorOffset: ERROR_CHUNK + 2,
+} as const;
+
+/** Whether a chunk's type is one of the error types. */
+export function isErrorChunk(type: number): boolean {
+  return type >= ERROR_CHUNK;
+}
 
 /** Longest export name the protocol allows, in bytes of UTF-8. */
 export const MAX_NAME_BYTES = 4096;

@@ -22,6 +22,10 @@ export interface ExportBounds {
   readonly readOnly: boolean;
   readonly minimumBlockBytes: number;
   readonly maximumPayloadBytes: number;
+  /** Whether structured replies were agreed on. */
+  readonly structured: boolean;
+  /** Whether the client chose a context, which block status needs. */
+  readonly hasContexts: boolean;
 }
 
 /** Why a request must be refused, if so. Source: doc/proto.md, "Error values". */
@@ -29,7 +33,7 @@ export function refusalOf(request: NbdRequest, bounds: ExportBounds): NbdErrorCo
   switch (request.type) {
     case Command.read:
       // FUA means nothing for a read, but some clients set it.
-      if ((request.flags & ~CommandFlag.fua) !== 0) return 'EINVAL';
+      if ((request.flags & ~(CommandFlag.fua | (bounds.structured ? CommandFlag.df : 0))) !== 0) return 'EINVAL';
       if (request.length > bounds.maximumPayloadBytes) return 'EINVAL';
       return rangeRefusal(request, bounds, 'EINVAL');
     case Command.write:
@@ -46,6 +50,10 @@ export function refusalOf(request: NbdRequest, bounds: ExportBounds): NbdErrorCo
       if ((request.flags & ~(CommandFlag.fua | CommandFlag.noHole)) !== 0) return 'EINVAL';
       if (bounds.readOnly) return 'EPERM';
       return rangeRefusal(request, bounds, 'ENOSPC');
+    case Command.blockStatus:
+      if ((request.flags & ~CommandFlag.requestOne) !== 0) return 'EINVAL';
+      if (!bounds.hasContexts || request.length === 0) return 'EINVAL';
+      return rangeRefusal(request, bounds, 'EINVAL');
     case Command.flush:
       if ((request.flags & ~CommandFlag.fua) !== 0) return 'EINVAL';
       return request.offset === 0 && request.length === 0 ? undefined : 'EINVAL';

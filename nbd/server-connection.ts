@@ -3,9 +3,11 @@ import type { Socket } from 'node:net';
 import type { ExportDirectory, NbdPeer } from './block-device.js';
 import { NbdDisconnected } from './errors.js';
 import type { NbdLimits } from './limits.js';
+import type { ServerMemory } from './memory.js';
 import { ServerHandshake } from './server-handshake.js';
-import type { OpenedExport } from './server-handshake.js';
+import type { OpenedExport, TlsTerms } from './server-handshake.js';
 import { Transmission } from './transmission.js';
+import type { TransmissionEvents } from './transmission.js';
 
 /** The part of a logger (pino's shape) that the server needs. */
 export interface NbdLog {
@@ -18,6 +20,8 @@ export interface ServerConnectionOptions {
   readonly exports: ExportDirectory;
   readonly peer: NbdPeer;
   readonly limits: NbdLimits;
+  readonly memory: ServerMemory;
+  readonly tls: TlsTerms;
   readonly log: NbdLog;
 }
 
@@ -25,27 +29,34 @@ export class ServerConnection {
   /** Settles once the socket and the device are closed. Never rejects. */
   readonly closed: Promise<void>;
   readonly #options: ServerConnectionOptions;
+  /** The socket; once TLS is agreed on, the one over it. */
+  #socket: Socket;
   #transmission: Transmission | undefined;
   #ending = false;
   #deviceFailureLogged = false;
 
   constructor(options: ServerConnectionOptions) {
     this.#options = options;
+    this.#socket = options.socket;
     // An error event without a listener ends the process. `close` follows the error.
     options.socket.on('error', (error) => this.#debug(error, 'connection lost'));
     this.closed = this.#serve().catch((error: unknown) => this.#warn(error, 'connection failed'));
   }
 
+  /** Whether the client hasn't opened an export yet. */
+  get isNegotiating(): boolean {
+    return this.#transmission === undefined;
+  }
+
   /** Ends the connection: during the handshake at once, otherwise after the requests in flight. */
   end(): void {
     this.#ending = true;
-    if (this.#transmission === undefined) this.#options.socket.destroy();
+    if (this.#transmission === undefined) this.#socket.destroy();
     else this.#transmission.end();
     this.#cutAfterLingering();
   }
 
   async #serve(): Promise<void> {
-    const { socket } = this.#options;
     try {
       const opened = await this.#negotiate();
       if (opened !== undefined) await this.#transmit(opened);
@@ -53,26 +64,33 @@ export class ServerConnection {
       if (error instanceof NbdDisconnected) this.#debug(error, 'client left');
       else throw error;
     } finally {
-      await this.#closeSocket(socket);
+      await this.#closeSocket(this.#socket);
     }
   }
 
   async #negotiate(): Promise<OpenedExport | undefined> {
-    const { socket, exports, peer, limits } = this.#options;
-    const deadline = setTimeout(() => socket.destroy(), limits.handshakeMsMax);
+    const deadline = setTimeout(() => this.#socket.destroy(), this.#options.limits.handshakeMsMax);
+    const onSecure = (secure: Socket): void => {
+      this.#socket = secure;
+      secure.on('error', (error) => this.#debug(error, 'connection lost'));
+    };
     try {
-      return await new ServerHandshake(socket, exports, peer, limits).negotiate();
+      return await new ServerHandshake({ ...this.#options, onSecure }).negotiate();
     } finally {
       clearTimeout(deadline);
     }
   }
 
-  async #transmit({ device, early }: OpenedExport): Promise<void> {
-    const { socket, limits } = this.#options;
-    const transmission = new Transmission(socket, device, limits, {
+  async #transmit({ early, ...agreed }: OpenedExport): Promise<void> {
+    const { limits, memory } = this.#options;
+    const socket = this.#socket;
+    const { device } = agreed;
+    const events: TransmissionEvents = {
       deviceFailed: (error) => this.#deviceFailed(error),
       violated: (error) => this.#warn(error, 'client broke the protocol'),
-    });
+      slow: () => this.#warn(undefined, 'client too slow while others wait for memory'),
+    };
+    const transmission = new Transmission(socket, agreed, { limits, memory, events });
     this.#transmission = transmission;
     const end = (): void => this.end();
     device.gone?.addEventListener('abort', end, { once: true });
@@ -96,7 +114,8 @@ export class ServerConnection {
   }
 
   #cutAfterLingering(): void {
-    const { socket, limits } = this.#options;
+    const { limits } = this.#options;
+    const socket = this.#socket;
     if (socket.closed) return;
     const cut = setTimeout(() => socket.destroy(), limits.lingerMsMax);
     socket.once('close', () => clearTimeout(cut));

@@ -1,59 +1,84 @@
 // The server's side of fixed newstyle option haggling, from the greeting to an opened export.
 import type { Socket } from 'node:net';
 import type { BlockDevice, ExportDirectory, NbdPeer } from './block-device.js';
-import { NbdDisconnected, NbdError, NbdProtocolError } from './errors.js';
-import type { NbdLimits } from './limits.js';
+import type { Certificates } from './certificates.js';
+import { NbdError, NbdProtocolError } from './errors.js';
 import { exportFlags, exportInformation } from './export-information.js';
-import {
-  EXPORT_NAME_PADDING_BYTES,
-  HandshakeFlag,
-  INIT_MAGIC,
-  MAX_NAME_BYTES,
-  Option,
-  OPTION_HEADER_BYTES,
-  OPTION_MAGIC,
-  OPTION_REPLY_HEADER_BYTES,
-  OPTION_REPLY_MAGIC,
-  OptionReply,
-} from './protocol.js';
-import { SocketReader } from './socket-reader.js';
+import type { NbdLimits } from './limits.js';
+import { namesFor } from './meta-context.js';
+import type { MetaContext } from './meta-context.js';
+import { contextQueries, nameAskedFor } from './option-data.js';
+import type { ContextQueries } from './option-data.js';
+import { OptionDialogue } from './option-dialogue.js';
+import { serveTls } from './tls.js';
+import { EXPORT_NAME_PADDING_BYTES, MAX_NAME_BYTES, Option, OptionReply } from './protocol.js';
 
-/** Largest option: the longest name, and more information requests than there are kinds. */
-const OPTION_BYTES_MAX = MAX_NAME_BYTES + 1024;
-/**
- * Largest oversized option whose data is read and dropped, so that the client gets an error. A
- * larger one cuts the connection.
- */
-const DROPPED_OPTION_BYTES_MAX = 32 * 1024 * 1024;
-
-const SUPPORTED_FLAGS = HandshakeFlag.fixedNewstyle | HandshakeFlag.noZeroes;
+/** Most contexts of one connection: each costs the device memory. */
+const CONTEXTS_MAX = 16;
 
 /** The handshake's result. */
 export interface OpenedExport {
   readonly device: BlockDevice;
   /** Transmission bytes that arrived already, from a client that didn't wait for the reply. */
   readonly early: Buffer;
+  /** Whether structured replies were agreed on. */
+  readonly structured: boolean;
+  /** The contexts that the client chose. A context's id is its index. */
+  readonly contexts: readonly MetaContext[];
 }
 
-interface OptionRequest {
-  readonly option: number;
-  /** Undefined when the data exceeded the limit. */
-  readonly data: Buffer | undefined;
+/** The place of TLS in a handshake. */
+export interface TlsTerms {
+  /** The server's certificates; undefined: the server has none, and can't speak TLS. */
+  readonly certificates: (() => Certificates) | undefined;
+  /** Whether nothing is told without it. */
+  readonly required: boolean;
 }
+
+export interface ServerHandshakeOptions {
+  readonly socket: Socket;
+  readonly exports: ExportDirectory;
+  readonly peer: NbdPeer;
+  readonly limits: NbdLimits;
+  readonly tls: TlsTerms;
+  /** Called with the socket that stands for the connection from now on. */
+  readonly onSecure: (socket: Socket) => void;
+}
+
+/** An export that a client asked about, and will most likely open next. */
+interface InHand {
+  readonly name: string;
+  readonly device: BlockDevice;
+  readonly contexts: readonly MetaContext[];
+}
+
+interface Refusal {
+  readonly refusal: number;
+  readonly message: string;
+}
+
+const TLS_REQUIRED: Refusal = {
+  refusal: OptionReply.errTlsRequired,
+  message: 'TLS with a client certificate is required, except on the same host',
+};
+const NO_CERTIFICATES: Refusal = {
+  refusal: OptionReply.errUnsupported,
+  message: 'the server has no certificates, so it serves clients on its own host only',
+};
 
 export class ServerHandshake {
-  readonly #socket: Socket;
-  readonly #reader: SocketReader;
-  readonly #exports: ExportDirectory;
-  readonly #peer: NbdPeer;
-  readonly #limits: NbdLimits;
+  readonly #options: ServerHandshakeOptions;
+  #socket: Socket;
+  #dialogue: OptionDialogue;
+  #isSecure = false;
+  #padded = true;
+  #structured = false;
+  #inHand: InHand | undefined;
 
-  constructor(socket: Socket, exports: ExportDirectory, peer: NbdPeer, limits: NbdLimits) {
-    this.#socket = socket;
-    this.#reader = new SocketReader(socket);
-    this.#exports = exports;
-    this.#peer = peer;
-    this.#limits = limits;
+  constructor(options: ServerHandshakeOptions) {
+    this.#options = options;
+    this.#socket = options.socket;
+    this.#dialogue = new OptionDialogue(options.socket);
   }
 
   /**
@@ -63,169 +88,239 @@ export class ServerHandshake {
    * throws
    */
   async negotiate(): Promise<OpenedExport | undefined> {
-    const device = await this.#haggle();
-    return device === undefined ? undefined : { device, early: this.#reader.early };
-  }
-
-  async #haggle(): Promise<BlockDevice | undefined> {
-    const padded = await this.#greet();
-    for (;;) {
-      const { option, data } = await this.#nextOption();
-      if (data === undefined) {
-        // EXPORT_NAME can't be answered with an error.
-        if (option === Option.exportName) return undefined;
-        await this.#reply(option, OptionReply.errTooBig, text('option too long'));
-        continue;
-      }
-      switch (option) {
-        case Option.exportName:
-          return this.#exportName(data.toString('utf8'), padded);
-        case Option.abort:
-          await this.#reply(option, OptionReply.ack);
-          return undefined;
-        case Option.list:
-          await this.#list(data);
-          break;
-        case Option.info:
-        case Option.go: {
-          const device = await this.#informOrGo(option, data);
-          if (device !== undefined) return device;
-          break;
+    try {
+      this.#padded = await this.#dialogue.greet();
+      for (;;) {
+        const end = await this.#answerOption();
+        if (end === 'left') return undefined;
+        if (end !== undefined) {
+          this.#inHand = undefined;
+          return { ...end, early: this.#dialogue.early, structured: this.#structured };
         }
-        default:
-          await this.#reply(option, OptionReply.errUnsupported);
       }
+    } finally {
+      await this.#putDown();
     }
   }
 
-  /** Returns whether the client wants padding after EXPORT_NAME. */
-  async #greet(): Promise<boolean> {
-    const flags = Buffer.alloc(2);
-    flags.writeUInt16BE(SUPPORTED_FLAGS);
-    await this.#send(Buffer.concat([INIT_MAGIC, OPTION_MAGIC, flags]));
-    const clientFlags = (await this.#reader.take(4)).readUInt32BE();
-    if ((clientFlags & ~SUPPORTED_FLAGS) !== 0) throw new NbdProtocolError('unknown client flags');
-    return (clientFlags & HandshakeFlag.noZeroes) === 0;
+  /** Answers one option. Returns how the dialogue ended, if it did. */
+  async #answerOption(): Promise<InHand | 'left' | undefined> {
+    const { option, data } = await this.#dialogue.next();
+    if (data === undefined) {
+      // EXPORT_NAME can't be answered with an error.
+      if (option === Option.exportName) return 'left';
+      await this.#refuse(option, { refusal: OptionReply.errTooBig, message: 'option too long' });
+      return undefined;
+    }
+    if (this.#options.tls.required && !this.#isSecure && option !== Option.startTls && option !== Option.abort) {
+      if (option === Option.exportName) return 'left';
+      await this.#refuse(option, TLS_REQUIRED);
+      return undefined;
+    }
+    switch (option) {
+      case Option.startTls:
+        await this.#startTls(data);
+        return undefined;
+      case Option.exportName:
+        return (await this.#exportName(data.toString('utf8'))) ?? 'left';
+      case Option.abort:
+        await this.#dialogue.reply(option, OptionReply.ack);
+        return 'left';
+      case Option.list:
+        await this.#list(data);
+        return undefined;
+      case Option.structuredReply:
+        await this.#structuredReply(data);
+        return undefined;
+      case Option.listMetaContext:
+      case Option.setMetaContext:
+        await this.#metaContext(option, data);
+        return undefined;
+      case Option.info:
+      case Option.go:
+        return this.#informOrGo(option, data);
+      default:
+        await this.#dialogue.reply(option, OptionReply.errUnsupported);
+        return undefined;
+    }
   }
 
-  async #nextOption(): Promise<OptionRequest> {
-    const header = await this.#reader.take(OPTION_HEADER_BYTES);
-    if (!header.subarray(0, OPTION_MAGIC.length).equals(OPTION_MAGIC)) {
-      throw new NbdProtocolError('bad option magic');
+  async #startTls(data: Buffer): Promise<void> {
+    const { certificates } = this.#options.tls;
+    if (certificates === undefined) {
+      await this.#refuse(Option.startTls, NO_CERTIFICATES);
+      return;
     }
-    const option = header.readUInt32BE(8);
-    const length = header.readUInt32BE(12);
-    if (length <= OPTION_BYTES_MAX) return { option, data: await this.#reader.take(length) };
-    if (length > DROPPED_OPTION_BYTES_MAX) throw new NbdProtocolError(`option of ${length} bytes`);
-    await this.#reader.skip(length);
-    return { option, data: undefined };
+    if (data.length > 0 || this.#isSecure) {
+      await this.#refuse(Option.startTls, invalid(data.length > 0 ? 'STARTTLS takes no data' : 'TLS is in use'));
+      return;
+    }
+    // Whoever can write into the connection must not smuggle options into the part under TLS.
+    if (this.#dialogue.early.length > 0) throw new NbdProtocolError('bytes between STARTTLS and TLS');
+    const secured = certificates();
+    await this.#dialogue.reply(Option.startTls, OptionReply.ack);
+    this.#socket = await serveTls(this.#socket, secured);
+    this.#options.onSecure(this.#socket);
+    this.#isSecure = true;
+    // Nothing that was agreed on before counts.
+    this.#structured = false;
+    await this.#putDown();
+    this.#dialogue = new OptionDialogue(this.#socket);
   }
 
   async #list(data: Buffer): Promise<void> {
     if (data.length > 0) {
-      await this.#reply(Option.list, OptionReply.errInvalid, text('LIST takes no data'));
+      await this.#refuse(Option.list, invalid('LIST takes no data'));
       return;
     }
-    for (const name of this.#exports.list()) {
+    for (const name of this.#options.exports.list()) {
       const bytes = text(name);
       const length = Buffer.alloc(4);
       length.writeUInt32BE(bytes.length);
-      await this.#reply(Option.list, OptionReply.server, Buffer.concat([length, bytes]));
+      await this.#dialogue.reply(Option.list, OptionReply.server, Buffer.concat([length, bytes]));
     }
-    await this.#reply(Option.list, OptionReply.ack);
+    await this.#dialogue.reply(Option.list, OptionReply.ack);
   }
 
-  async #exportName(name: string, padded: boolean): Promise<BlockDevice | undefined> {
-    const device = await this.#open(name);
+  async #structuredReply(data: Buffer): Promise<void> {
+    if (data.length > 0) {
+      await this.#refuse(Option.structuredReply, invalid('STRUCTURED_REPLY takes no data'));
+      return;
+    }
+    this.#structured = true;
+    await this.#dialogue.reply(Option.structuredReply, OptionReply.ack);
+  }
+
+  async #metaContext(option: number, data: Buffer): Promise<void> {
+    // Whatever comes of it, an earlier choice no longer counts.
+    if (option === Option.setMetaContext) this.#forgetContexts();
+    const asked = contextQueries(data);
+    if (asked === undefined) {
+      await this.#refuse(option, invalid('malformed option'));
+      return;
+    }
+    if (!this.#structured) {
+      await this.#refuse(option, invalid('structured replies come first'));
+      return;
+    }
+    const device = await this.#take(asked.exportName);
+    if (!isOpen(device)) {
+      await this.#refuse(option, device);
+      return;
+    }
+    if (option === Option.listMetaContext) await this.#listContexts(device, asked);
+    else await this.#setContexts(device, asked);
+  }
+
+  async #listContexts(device: BlockDevice, { queries }: ContextQueries): Promise<void> {
+    const listed = (await device.contexts?.list()) ?? [];
+    const names = queries.length === 0 ? listed : queries.flatMap((query) => namesFor(query, listed));
+    for (const name of new Set(names)) await this.#tellContext(Option.listMetaContext, 0, name);
+    await this.#dialogue.reply(Option.listMetaContext, OptionReply.ack);
+  }
+
+  async #setContexts(device: BlockDevice, { exportName, queries }: ContextQueries): Promise<void> {
+    const contexts: MetaContext[] = [];
+    try {
+      for (const name of new Set(queries)) {
+        const context = await device.contexts?.open(name);
+        if (context !== undefined) contexts.push(context);
+        if (contexts.length > CONTEXTS_MAX) {
+          await this.#refuse(Option.setMetaContext, { refusal: OptionReply.errTooBig, message: 'too many contexts' });
+          return;
+        }
+      }
+    } catch (error) {
+      await this.#refuse(Option.setMetaContext, refusalFor(error));
+      return;
+    }
+    this.#inHand = { name: exportName, device, contexts };
+    for (const [id, { name }] of contexts.entries()) await this.#tellContext(Option.setMetaContext, id, name);
+    await this.#dialogue.reply(Option.setMetaContext, OptionReply.ack);
+  }
+
+  async #tellContext(option: number, id: number, name: string): Promise<void> {
+    const number = Buffer.alloc(4);
+    number.writeUInt32BE(id);
+    await this.#dialogue.reply(option, OptionReply.metaContext, Buffer.concat([number, text(name)]));
+  }
+
+  async #exportName(name: string): Promise<InHand | undefined> {
+    const device = await this.#take(name);
     if (!isOpen(device)) return undefined;
-    const answer = Buffer.alloc(10 + (padded ? EXPORT_NAME_PADDING_BYTES : 0));
+    const answer = Buffer.alloc(10 + (this.#padded ? EXPORT_NAME_PADDING_BYTES : 0));
     answer.writeBigUInt64BE(BigInt(device.sizeBytes), 0);
-    answer.writeUInt16BE(exportFlags(device), 8);
-    return this.#closingOnFailure(device, this.#send(answer));
+    answer.writeUInt16BE(exportFlags(device, this.#structured), 8);
+    await this.#dialogue.send(answer);
+    return this.#inHand;
   }
 
-  async #informOrGo(option: number, data: Buffer): Promise<BlockDevice | undefined> {
+  async #informOrGo(option: number, data: Buffer): Promise<InHand | undefined> {
     const name = nameAskedFor(data);
     if (name === undefined) {
-      await this.#reply(option, OptionReply.errInvalid, text('malformed option'));
+      await this.#refuse(option, invalid('malformed option'));
       return undefined;
     }
     if (Buffer.byteLength(name) > MAX_NAME_BYTES) {
-      await this.#reply(option, OptionReply.errTooBig, text('name too long'));
+      await this.#refuse(option, { refusal: OptionReply.errTooBig, message: 'name too long' });
       return undefined;
     }
-    const device = await this.#open(name);
+    const device = await this.#take(name);
     if (!isOpen(device)) {
-      await this.#reply(option, device.refusal, text(device.message));
+      await this.#refuse(option, device);
       return undefined;
     }
-    await this.#closingOnFailure(device, this.#inform(option, name, device));
-    if (option === Option.go) return device;
-    await device.close();
-    return undefined;
+    await this.#inform(option, name, device);
+    return option === Option.go ? this.#inHand : undefined;
   }
 
   async #inform(option: number, name: string, device: BlockDevice): Promise<void> {
     // All items are sent, requested or not: the protocol allows it, and clients that don't ask
     // still learn the block sizes.
-    const items = exportInformation(name, device, this.#limits.payloadBytesMax);
-    for (const item of items) await this.#reply(option, OptionReply.info, item);
-    await this.#reply(option, OptionReply.ack);
+    const { payloadBytesMax } = this.#options.limits;
+    const items = exportInformation(name, device, { structured: this.#structured, payloadBytesMax });
+    for (const item of items) await this.#dialogue.reply(option, OptionReply.info, item);
+    await this.#dialogue.reply(option, OptionReply.ack);
   }
 
-  async #open(name: string): Promise<BlockDevice | Refusal> {
+  /**
+   * Opens an export, or takes the one in hand: a client that asks before it opens an image costs
+   * one image. The export in hand is closed when another takes its place, and at the end.
+   */
+  async #take(name: string): Promise<BlockDevice | Refusal> {
+    if (this.#inHand?.name === name) return this.#inHand.device;
+    await this.#putDown();
     try {
-      const device = await this.#exports.open(name, this.#peer);
-      return device ?? { refusal: OptionReply.errUnknown, message: 'no such export' };
+      const device = await this.#options.exports.open(name, this.#options.peer);
+      if (device === undefined) return { refusal: OptionReply.errUnknown, message: 'no such export' };
+      this.#inHand = { name, device, contexts: [] };
+      return device;
     } catch (error) {
       return refusalFor(error);
     }
   }
 
-  async #closingOnFailure(device: BlockDevice, step: Promise<void>): Promise<BlockDevice> {
-    try {
-      await step;
-      return device;
-    } catch (error) {
-      await device.close();
-      throw error;
-    }
+  #forgetContexts(): void {
+    if (this.#inHand !== undefined) this.#inHand = { ...this.#inHand, contexts: [] };
   }
 
-  #reply(option: number, reply: number, data: Buffer = Buffer.alloc(0)): Promise<void> {
-    const header = Buffer.alloc(OPTION_REPLY_HEADER_BYTES);
-    header.writeUInt32BE(OPTION_REPLY_MAGIC.high, 0);
-    header.writeUInt32BE(OPTION_REPLY_MAGIC.low, 4);
-    header.writeUInt32BE(option, 8);
-    header.writeUInt32BE(reply, 12);
-    header.writeUInt32BE(data.length, 16);
-    return this.#send(Buffer.concat([header, data]));
+  async #putDown(): Promise<void> {
+    const inHand = this.#inHand;
+    this.#inHand = undefined;
+    await inHand?.device.close();
   }
 
-  /**
-   * Sends and waits for the socket to drain: answers can't pile up for a client that doesn't read.
-   */
-  async #send(bytes: Buffer): Promise<void> {
-    const socket = this.#socket;
-    if (!socket.writable) throw new NbdDisconnected('the client closed the connection');
-    if (socket.write(bytes)) return;
-    await new Promise<void>((resolve) => {
-      const changed = (): void => {
-        socket.off('drain', changed).off('close', changed);
-        resolve();
-      };
-      socket.on('drain', changed).on('close', changed);
-    });
+  async #refuse(option: number, { refusal, message }: Refusal): Promise<void> {
+    await this.#dialogue.reply(option, refusal, text(message));
   }
-}
-
-interface Refusal {
-  readonly refusal: number;
-  readonly message: string;
 }
 
 function isOpen(opened: BlockDevice | Refusal): opened is BlockDevice {
   return !('refusal' in opened);
+}
+
+function invalid(message: string): Refusal {
+  return { refusal: OptionReply.errInvalid, message };
 }
 
 function refusalFor(error: unknown): Refusal {
@@ -237,16 +332,6 @@ function refusalFor(error: unknown): Refusal {
     return { refusal: OptionReply.errShutdown, message };
   }
   return { refusal: OptionReply.errUnknown, message };
-}
-
-/** The name in the data of INFO or GO; undefined when the data's lengths contradict each other. */
-function nameAskedFor(data: Buffer): string | undefined {
-  if (data.length < 6) return undefined;
-  const nameBytes = data.readUInt32BE(0);
-  if (nameBytes > data.length - 6) return undefined;
-  const requests = data.readUInt16BE(4 + nameBytes);
-  if (data.length !== 6 + nameBytes + 2 * requests) return undefined;
-  return data.toString('utf8', 4, 4 + nameBytes);
 }
 
 function text(message: string): Buffer {

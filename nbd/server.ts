@@ -1,13 +1,16 @@
 // The NBD server: listens, and gives each client its own connection.
 import { createServer } from 'node:net';
 import type { Server, Socket } from 'node:net';
-import { describeAddress } from './address.js';
+import { describeAddress, isLocal } from './address.js';
 import type { NbdAddress } from './address.js';
 import type { ExportDirectory } from './block-device.js';
+import type { CertificateFolder } from './certificates.js';
 import { DEFAULT_NBD_LIMITS, TCP_KEEP_ALIVE_MS } from './limits.js';
+import { ServerMemory } from './memory.js';
 import type { NbdLimits } from './limits.js';
 import { listen } from './listen.js';
 import { ServerConnection } from './server-connection.js';
+import type { TlsTerms } from './server-handshake.js';
 import type { NbdLog } from './server-connection.js';
 
 export interface NbdServerOptions {
@@ -16,6 +19,13 @@ export interface NbdServerOptions {
   readonly listen: readonly NbdAddress[];
   /** A limit left out is the one of `DEFAULT_NBD_LIMITS`. */
   readonly limits?: Partial<NbdLimits>;
+  /**
+   * The server's side of TLS, which clients of other hosts must use, with a certificate of their
+   * own. Absent: only clients of the same host are served.
+   */
+  readonly certificates?: CertificateFolder | undefined;
+  /** Whether a client needs TLS; when absent: one that is on another host. */
+  readonly needsTls?: (socket: Socket) => boolean;
   /** Silent when absent. */
   readonly log?: NbdLog;
 }
@@ -47,6 +57,7 @@ class ListeningServer implements NbdServer {
   readonly #options: NbdServerOptions;
   readonly #limits: NbdLimits;
   readonly #log: NbdLog;
+  readonly #memory: ServerMemory;
   readonly #connections = new Set<ServerConnection>();
   #listeners: Server[] = [];
   #connectionsSeen = 0;
@@ -57,6 +68,7 @@ class ListeningServer implements NbdServer {
     this.#options = options;
     this.#limits = { ...DEFAULT_NBD_LIMITS, ...options.limits };
     this.#log = options.log ?? SILENT;
+    this.#memory = new ServerMemory(this.#limits.memory);
   }
 
   start(): Promise<readonly NbdAddress[]> {
@@ -93,7 +105,7 @@ class ListeningServer implements NbdServer {
   }
 
   #accept(socket: Socket, address: NbdAddress): void {
-    if (this.#stopped !== undefined || this.#connections.size >= this.#limits.connectionsMax) {
+    if (this.#stopped !== undefined || !this.#makeRoom()) {
       socket.destroy();
       this.#log.warn({ connections: this.#connections.size }, 'connection refused');
       return;
@@ -106,10 +118,32 @@ class ListeningServer implements NbdServer {
       exports: this.#options.exports,
       peer: { connection: this.#connectionsSeen, address: remote },
       limits: this.#limits,
+      memory: this.#memory,
+      tls: this.#tlsFor(socket),
       log: this.#log,
     });
     this.#connections.add(connection);
     void connection.closed.then(() => this.#connections.delete(connection));
+  }
+
+  #tlsFor(socket: Socket): TlsTerms {
+    const { certificates, needsTls = (client) => !isLocal(client) } = this.#options;
+    return {
+      certificates: certificates === undefined ? undefined : () => certificates.now,
+      required: needsTls(socket),
+    };
+  }
+
+  /** Whether one more connection fits. The longest handshake gives way: it may never end. */
+  #makeRoom(): boolean {
+    if (this.#connections.size < this.#limits.connectionsMax) return true;
+    for (const connection of this.#connections) {
+      if (!connection.isNegotiating) continue;
+      this.#connections.delete(connection);
+      connection.end();
+      return true;
+    }
+    return false;
   }
 
   async #close(): Promise<void> {

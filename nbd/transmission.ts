@@ -2,30 +2,48 @@
 // bounds in both directions.
 import type { Socket } from 'node:net';
 import type { BlockDevice } from './block-device.js';
-import { errnoOf, NbdError } from './errors.js';
+import { NbdError } from './errors.js';
 import type { NbdLimits } from './limits.js';
+import type { MemoryShare, MemoryUser, ServerMemory } from './memory.js';
+import { answerOf } from './meta-context.js';
+import type { MetaContext, StatusExtent } from './meta-context.js';
 import { OutputBatch } from './output-batch.js';
-import { Command, CommandFlag, SIMPLE_REPLY_MAGIC } from './protocol.js';
+import { Command, CommandFlag } from './protocol.js';
+import { SimpleReplies, StructuredReplies } from './replies.js';
+import type { ContextStatus, Replies } from './replies.js';
 import { RequestParser } from './request-parser.js';
 import type { RequestSink } from './request-parser.js';
 import { refusalOf } from './request.js';
 import type { ExportBounds, NbdRequest } from './request.js';
 
-const SUCCESS = 0;
 const EMPTY = Buffer.alloc(0);
+/** Memory that a request takes besides its data, in bytes: bounds a flood of tiny ones too. */
+const REQUEST_OVERHEAD_BYTES = 2 * 1024;
+/** Most extents of one context in one reply: 32 KiB. A client asks again for the rest. */
+const EXTENTS_PER_REPLY_MAX = 4_096;
 
 /** The result of a device call: data for a read, nothing for the others. */
 type Outcome = Buffer | void;
+
+/** What the handshake agreed on. */
+export interface AgreedExport {
+  readonly device: BlockDevice;
+  readonly structured: boolean;
+  /** The chosen contexts, by id. */
+  readonly contexts: readonly MetaContext[];
+}
 
 export interface TransmissionEvents {
   /** A device threw something that isn't an NbdError. */
   deviceFailed(error: unknown): void;
   /** The client broke the protocol; its connection is being cut. */
   violated(error: unknown): void;
+  /** The client is slow while others wait for memory; its connection is being cut. */
+  slow(): void;
 }
 
 /** Takes over a socket after the handshake. Doesn't close the device. */
-export class Transmission implements RequestSink {
+export class Transmission implements RequestSink, MemoryUser {
   /** Settles once no request is or will be with the device. Replies may still be in the socket. */
   readonly finished: Promise<void>;
   readonly #finish: () => void;
@@ -36,14 +54,27 @@ export class Transmission implements RequestSink {
   readonly #events: TransmissionEvents;
   readonly #parser: RequestParser;
   readonly #output: OutputBatch;
+  readonly #memory: MemoryShare;
+  readonly #contexts: readonly MetaContext[];
+  /** Undefined unless structured replies were agreed on. */
+  readonly #structured: StructuredReplies | undefined;
+  readonly #replies: Replies;
   /** The unparsed rest of the chunk that met a limit. The socket stays paused while it is set. */
   #held: Buffer | undefined;
+  /** Times when a payload began to arrive and when answers began to be unread. */
+  #arrivingSinceMs: number | undefined;
+  #unreadSinceMs: number | undefined;
   #requestsInFlight = 0;
   #bytesInFlight = 0;
   #ending = false;
   #turnScheduled = false;
 
-  constructor(socket: Socket, device: BlockDevice, limits: NbdLimits, events: TransmissionEvents) {
+  constructor(
+    socket: Socket,
+    agreed: AgreedExport,
+    { limits, memory, events }: { limits: NbdLimits; memory: ServerMemory; events: TransmissionEvents },
+  ) {
+    const { device, structured, contexts } = agreed;
     const { promise, resolve } = deferred();
     this.finished = promise;
     this.#finish = resolve;
@@ -56,9 +87,15 @@ export class Transmission implements RequestSink {
       readOnly: device.readOnly,
       minimumBlockBytes: device.blockSizes.minimum,
       maximumPayloadBytes: Math.min(device.blockSizes.maximum, limits.payloadBytesMax),
+      structured,
+      hasContexts: contexts.length > 0,
     };
+    this.#contexts = contexts;
     this.#parser = new RequestParser(this, this.#bounds.maximumPayloadBytes);
-    this.#output = new OutputBatch(socket);
+    this.#output = new OutputBatch(socket, () => this.#account());
+    this.#structured = structured ? new StructuredReplies(this.#output) : undefined;
+    this.#replies = this.#structured ?? new SimpleReplies(this.#output);
+    this.#memory = memory.open(this);
     socket.on('drain', () => this.#turn());
     socket.once('close', () => this.end());
     // The socket may have closed before this listener was added.
@@ -79,6 +116,32 @@ export class Transmission implements RequestSink {
     this.#scheduleTurn();
   }
 
+  get awaitsClientSinceMs(): number | undefined {
+    const since = [this.#arrivingSinceMs, this.#unreadSinceMs].filter((time) => time !== undefined);
+    return since.length === 0 ? undefined : Math.min(...since);
+  }
+
+  get movedBytes(): number {
+    const { bytesRead, bytesWritten, writableLength } = this.#socket;
+    return bytesRead + bytesWritten - writableLength;
+  }
+
+  roomAgain(): void {
+    this.#scheduleTurn();
+  }
+
+  cut(): void {
+    this.#events.slow();
+    this.#socket.destroy();
+    this.end();
+  }
+
+  /** Bytes that the connection holds in memory now. */
+  get #heldBytes(): number {
+    const requests = this.#requestsInFlight * REQUEST_OVERHEAD_BYTES;
+    return this.#bytesInFlight + requests + this.#parser.arrivedBytes + this.#output.unsentBytes;
+  }
+
   ready(): boolean {
     if (this.#ending) return false;
     if (this.#requestsInFlight >= this.#limits.requestsInFlightMax) return false;
@@ -91,7 +154,18 @@ export class Transmission implements RequestSink {
     return this.#bytesInFlight === 0 && !this.#socket.writableNeedDrain;
   }
 
+  admits(type: number, length: number): boolean {
+    const data = type === Command.read ? Math.min(length, this.#bounds.maximumPayloadBytes) : 0;
+    return this.#memory.mayHold(this.#heldBytes + REQUEST_OVERHEAD_BYTES + data);
+  }
+
+  mayArrive(bytes: number): boolean {
+    return this.#memory.mayHold(this.#heldBytes + bytes);
+  }
+
   take(request: NbdRequest): void {
+    this.#memory.endTurn();
+    this.#arrivingSinceMs = undefined;
     if (request.type === Command.disconnect) {
       this.end();
       return;
@@ -99,6 +173,10 @@ export class Transmission implements RequestSink {
     const refusal = refusalOf(request, this.#bounds);
     if (refusal !== undefined) {
       this.#fail(request, new NbdError(refusal, 'refused by the server'));
+      return;
+    }
+    if (request.type === Command.blockStatus) {
+      void this.#answerStatus(request);
       return;
     }
     let outcome: Outcome | Promise<Outcome>;
@@ -127,10 +205,28 @@ export class Transmission implements RequestSink {
 
   async #answerLater(request: NbdRequest, outcome: Promise<Outcome>): Promise<void> {
     const bytes = request.type === Command.read ? request.length : (request.payload?.length ?? 0);
+    await this.#inFlight(request, bytes, async () => this.#succeed(request, await outcome));
+  }
+
+  async #answerStatus(request: NbdRequest): Promise<void> {
+    const countMax = (request.flags & CommandFlag.requestOne) === 0 ? EXTENTS_PER_REPLY_MAX : 1;
+    await this.#inFlight(request, 0, async () => {
+      const statuses: ContextStatus[] = [];
+      for (const [id, context] of this.#contexts.entries()) {
+        const extents: readonly StatusExtent[] = await context.extents(request.offset, request.length);
+        if (extents.length === 0) throw new Error(`context ${context.name} has no extent at ${request.offset}`);
+        statuses.push({ id, extents: answerOf(extents, request.length, countMax) });
+      }
+      this.#structured?.status(request, statuses);
+    });
+  }
+
+  /** Counts a request and its bytes as in flight until `answer` ends; answers a failure. */
+  async #inFlight(request: NbdRequest, bytes: number, answer: () => Promise<void>): Promise<void> {
     this.#requestsInFlight += 1;
     this.#bytesInFlight += bytes;
     try {
-      this.#succeed(request, await outcome);
+      await answer();
     } catch (error) {
       this.#fail(request, error);
     }
@@ -141,7 +237,7 @@ export class Transmission implements RequestSink {
 
   #succeed(request: NbdRequest, outcome: Outcome): void {
     if (request.type !== Command.read) {
-      this.#answer(request, SUCCESS);
+      this.#replies.done(request);
       return;
     }
     const data = Buffer.isBuffer(outcome) ? outcome : EMPTY;
@@ -150,20 +246,12 @@ export class Transmission implements RequestSink {
       this.#fail(request, new Error(message));
       return;
     }
-    this.#answer(request, SUCCESS);
-    if (data.length > 0) this.#output.data(data);
+    this.#replies.data(request, data);
   }
 
   #fail(request: NbdRequest, error: unknown): void {
     if (!(error instanceof NbdError)) this.#events.deviceFailed(error);
-    this.#answer(request, errnoOf(error));
-  }
-
-  #answer(request: NbdRequest, errno: number): void {
-    this.#output.word(SIMPLE_REPLY_MAGIC);
-    this.#output.word(errno);
-    this.#output.word(request.cookieHigh);
-    this.#output.word(request.cookieLow);
+    this.#replies.failed(request, error);
   }
 
   #consume(chunk: Buffer): void {
@@ -178,6 +266,18 @@ export class Transmission implements RequestSink {
     }
     if (this.#held !== undefined) this.#socket.pause();
     this.#output.send();
+    this.#account();
+  }
+
+  /** Tells the memory what the connection holds, and notes since when the client owes something. */
+  #account(): void {
+    this.#memory.hold(this.#heldBytes);
+    const unread = this.#output.unsentBytes > 0;
+    if (!unread) this.#unreadSinceMs = undefined;
+    else this.#unreadSinceMs ??= performance.now();
+    const mayArrive = this.#parser.isArriving && this.#held === undefined;
+    if (!mayArrive) this.#arrivingSinceMs = undefined;
+    else this.#arrivingSinceMs ??= performance.now();
   }
 
   /**
@@ -194,8 +294,12 @@ export class Transmission implements RequestSink {
 
   #turn(): void {
     this.#output.send();
+    this.#account();
     if (this.#ending) {
-      if (this.#requestsInFlight === 0) this.#finish();
+      if (this.#requestsInFlight === 0) {
+        this.#memory.close();
+        this.#finish();
+      }
       return;
     }
     if (this.#held === undefined || !this.ready()) return;

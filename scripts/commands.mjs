@@ -31,6 +31,7 @@ export const commands = {
   start: { temporal: true, entry: 'estate/start.js' },
   bench: { temporal: true, entry: 'bench/main.js' },
   'volume-mover': { build: true, entry: 'client/cli/main.js' },
+  simulate: { build: true, entry: 'test/simulation/simulate.js' },
   openapi: { build: true, entry: 'simulator/openapi.js' },
   // The tests' own set-up builds dist/ and finds the server, if a group needs them.
   test: {
@@ -42,6 +43,12 @@ export const commands = {
   'test:ui': { tools: vitest('ui') },
   'test:chaos': { tools: vitest('chaos') },
   'test:package': { tools: vitest('package') },
+  mutate: {
+    tools: [['node', 'scripts/mutate.mjs']],
+    takes: 'hours; npm run mutate -- --only workflows/saga takes minutes',
+  },
+  // Plants bugs in a copy of the sources, and looks who finds them: docs/reliability.md.
+  bank: { build: true, entry: 'test/bank/main.js' },
   // npm runs it before it packs: the tarball has the compiled product and its workflow bundle.
   prepack: { build: true, entry: 'workers/make-bundle.js' },
   format: { tools: [['oxfmt']] },

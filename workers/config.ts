@@ -4,6 +4,7 @@ import { z } from 'zod';
 import { parseOrRefuse } from '../contracts/errors.js';
 import type { Estate } from '../contracts/estate.js';
 import { clockAgreesSchema } from '../control/clock/agrees-after.js';
+import { type Credentials, readCredentials } from '../control/credentials.js';
 import { readEstateFile, withoutEmpty } from '../control/estate-file.js';
 import { ID_LENGTH_MAX } from '../contracts/ids.js';
 import type { Deployment } from './create-worker.js';
@@ -16,8 +17,8 @@ export interface WorkerConfig {
   readonly id: string;
   readonly estate: Estate;
   readonly temporal: TemporalTarget;
-  /** Bearer token of the control APIs. */
-  readonly token?: string | undefined;
+  /** What the control APIs are shown. */
+  readonly credentials: Credentials;
   readonly logLevel: LogLevel;
   /** `host:port` for the worker's Prometheus metrics; no metrics when absent. */
   readonly metricsAddress?: string | undefined;
@@ -35,7 +36,6 @@ const environmentSchema = z
   .object({
     VOLUME_MOVER_ESTATE: z.string({ error: 'must be set to the path of the estate file' }),
     VOLUME_MOVER_ID: z.string().max(ID_LENGTH_MAX).optional(),
-    VOLUME_MOVER_TOKEN: z.string().optional(),
     VOLUME_MOVER_LOG_LEVEL: logLevelSchema.default('info'),
     VOLUME_MOVER_METRICS: z
       .string()
@@ -63,7 +63,7 @@ export function readWorkerConfig(environment: Environment = process.env): Worker
     id: read.VOLUME_MOVER_ID ?? `worker-${hostname()}-${process.pid}`,
     estate,
     temporal: temporalTarget(given, estate),
-    token: read.VOLUME_MOVER_TOKEN,
+    credentials: readCredentials(given),
     logLevel: read.VOLUME_MOVER_LOG_LEVEL,
     metricsAddress: read.VOLUME_MOVER_METRICS,
     deployment: deploymentOf(read.VOLUME_MOVER_DEPLOYMENT, read.VOLUME_MOVER_BUILD_ID),

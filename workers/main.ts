@@ -54,13 +54,13 @@ async function work(
   stop: StopRequest,
   log: Logger,
 ): Promise<void> {
-  const { estate, id, token, temporal, deployment } = config;
+  const { estate, id, credentials, temporal, deployment } = config;
   const worker = await openWorker({
     temporal,
     log,
     signal: stop.signal,
     onConnected: (connection) => (parts.connection = connection),
-    ports: createHttpPorts(estate, { token }),
+    ports: createHttpPorts(estate, { credentials }),
     identity: id,
     deployment,
   });
@@ -78,14 +78,16 @@ async function stopWhenAsked(worker: Worker, { asked }: StopRequest, log: Logger
 }
 
 async function healthOf(
-  { id, temporal }: WorkerConfig,
+  { id, temporal, credentials }: WorkerConfig,
   { startedAtMs, clock, connection, worker }: Parts,
 ): Promise<Health> {
   const trouble =
     connection === undefined
       ? `Temporal at ${temporal.connection.address} has not answered yet.`
       : await temporalTrouble(connection, temporal);
-  const notes = [trouble, workerTrouble(worker), ...clock.notes].filter((note) => note !== undefined);
+  const notes = [trouble, workerTrouble(worker), ...(credentials.faults ?? []), ...clock.notes].filter(
+    (note) => note !== undefined,
+  );
   const status = notes.length === 0 ? 'ok' : 'degraded';
   return { status, role: 'worker', id, startedAtMs, clock: clock.view, notes };
 }

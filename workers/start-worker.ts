@@ -1,6 +1,7 @@
 // A worker inside another program. The product's own process (main.ts) adds configuration, health
 // and signals.
 import { type NativeConnection, Runtime, type Worker } from '@temporalio/worker';
+import type { Credentials } from '../control/credentials.js';
 import { createHttpPorts } from '../control/http-ports.js';
 import type { Ports } from '../control/ports.js';
 import type { Estate } from '../contracts/estate.js';
@@ -16,8 +17,10 @@ export interface StartWorkerOptions {
   readonly estate: Estate;
   /** How the steps reach splitters and appliances. Default: HTTP, as the estate says. */
   readonly ports?: Ports | undefined;
-  /** Bearer token of the control APIs, for the default ports. */
+  /** Bearer token of the control APIs, for the default ports. Short for `credentials`. */
   readonly token?: string | undefined;
+  /** What the control APIs are shown by the default ports. */
+  readonly credentials?: Credentials | undefined;
   /** Receives every line of the worker, the Temporal SDK and the workflows. */
   readonly log: WorkerLog;
   /** Lowest level of the SDK's and the workflows' lines. Default: info. */
@@ -47,8 +50,8 @@ export interface RunningWorker {
  * @throws Error naming what Temporal lacks or refuses; the signal's reason
  */
 export async function startWorker(options: StartWorkerOptions): Promise<RunningWorker> {
-  const { estate, token, log, logLevel = 'info', identity, deployment } = options;
-  const { environment = process.env, ports = createHttpPorts(estate, { token }) } = options;
+  const { estate, token, credentials = { token }, log, logLevel = 'info', identity, deployment } = options;
+  const { environment = process.env, ports = createHttpPorts(estate, { credentials }) } = options;
   installRuntime(log, logLevel);
   let connection: NativeConnection | undefined;
   try {

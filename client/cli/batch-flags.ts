@@ -13,6 +13,7 @@ import {
 } from '../../contracts/batch.js';
 import { invalidField, MoverError, reasonsOf, type Reason } from '../../contracts/errors.js';
 import { causeOf } from '../../control/cause.js';
+import { DuplicateKeyError, parseJson } from '../../control/json-text.js';
 import { checkBatchInput } from '../batches/check-input.js';
 import {
   gatheredLabels,
@@ -172,9 +173,9 @@ async function objectIn(
   const where = file === '-' ? 'standard input' : `"${file}"`;
   let value: unknown;
   try {
-    value = JSON.parse(await read(file));
+    value = parseJson(await read(file));
   } catch (error) {
-    const what = error instanceof SyntaxError ? 'is not JSON' : 'cannot be read';
+    const what = failureWords(error);
     throw invalidField('--input', `${where} ${what}: ${causeOf(error)}`);
   }
   if (typeof value !== 'object' || value === null || Array.isArray(value))
@@ -183,6 +184,11 @@ async function objectIn(
       `${where} is not a JSON object; give for example { "select": { "from": "cg-gold" }, "to": "cg-silver" }`,
     );
   return { ...value };
+}
+
+function failureWords(error: unknown): string {
+  if (error instanceof DuplicateKeyError) return 'is ambiguous';
+  return error instanceof SyntaxError ? 'is no JSON' : 'cannot be read';
 }
 
 /** The unchecked input from file and flags. A flag overrides the file. */

@@ -1,6 +1,7 @@
 // The command line as a whole: global options, one file per command, usage errors as exit code 2.
 import { Command, CommanderError, Option } from 'commander';
 import { VERSION } from '../../contracts/version.js';
+import { auditCommand } from './commands/audit.js';
 import { batchCommand } from './commands/batch.js';
 import { bookmarkCommand } from './commands/bookmark.js';
 import { cancelCommand } from './commands/cancel.js';
@@ -29,8 +30,9 @@ import type { CommandContext } from './session.js';
 const DESCRIPTION = `Moves replication of protected virtual volumes between consistency groups while their guests keep writing.
 
 The estate is found by --estate FILE, else VOLUME_MOVER_ESTATE, else .estate/estate.json of a running \`npm start\`.
-VOLUME_MOVER_TOKEN is the bearer token of the control APIs, if they have one. TEMPORAL_ADDRESS, TEMPORAL_PROFILE and the other
-TEMPORAL_* variables select another Temporal server than the estate's.`;
+VOLUME_MOVER_TOKEN_FILE (a file with a token), VOLUME_MOVER_TLS_CERT_FILE and VOLUME_MOVER_TLS_KEY_FILE (a certificate) say who
+calls the control APIs, if they ask; VOLUME_MOVER_TLS_CA_FILE has the authority of theirs. TEMPORAL_ADDRESS, TEMPORAL_PROFILE and
+the other TEMPORAL_* variables select another Temporal server than the estate's.`;
 
 /** Parses and runs one command line. @returns the exit code; a user's mistake never rejects */
 export async function runCli(
@@ -78,6 +80,7 @@ function createProgram(context: CommandContext): Command {
     openCommand,
     imagesCommand,
     closeCommand,
+    auditCommand,
   ];
   for (const make of commands) {
     const command = make(context);

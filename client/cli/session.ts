@@ -1,5 +1,6 @@
 // What every command works with: a client of the chosen estate, an output, and Ctrl-C as a signal.
 import { findEstateFile, readEstateFile } from '../estate-file.js';
+import { readCredentials } from '../../control/credentials.js';
 import { createMoverClient, type MoverClient } from '../sdk.js';
 import { EXIT, exitCodeOf, type ExitCode } from './exit-code.js';
 import { Output, type Streams } from './output.js';
@@ -52,5 +53,5 @@ export async function runCommand(context: CommandContext, flags: GlobalFlags, bo
 
 async function openClient(environment: NodeJS.ProcessEnv, path: string | undefined): Promise<MoverClient> {
   const estate = readEstateFile(findEstateFile({ path, environment }));
-  return createMoverClient({ estate, token: environment['VOLUME_MOVER_TOKEN'], environment });
+  return createMoverClient({ estate, credentials: readCredentials(environment), environment });
 }

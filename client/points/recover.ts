@@ -6,7 +6,9 @@ import { MoverError } from '../../contracts/errors.js';
 import type { VolumeId } from '../../contracts/ids.js';
 import type { LeftOut, RecoveryPoint } from '../../contracts/point.js';
 import { causeOf } from '../../control/cause.js';
+import { certificatesFor } from '../../nbd/certificates.js';
 import { connectNbd } from '../../nbd/client.js';
+import { BASE_ALLOCATION } from '../../nbd/meta-context.js';
 import type { NbdClient } from '../../nbd/nbd-client.js';
 import { readAhead } from '../../nbd/read-ahead.js';
 import { imageAddressOf } from '../images/image-address.js';
@@ -142,7 +144,10 @@ async function openImage(ports: Ports, exportName: string): Promise<NbdClient> {
   return await anyAppliance(ports, async (appliance) => {
     const address = await imageAddressOf(appliance);
     try {
-      return await connectNbd(address, exportName);
+      return await connectNbd(address, exportName, {
+        contexts: [BASE_ALLOCATION],
+        certificates: certificatesFor(address),
+      });
     } catch (cause) {
       const message = `Appliance "${appliance.id}" does not serve image "${exportName}" over NBD: ${causeOf(cause)}.`;
       throw new MoverError('UNREACHABLE', message, { cause });
@@ -156,9 +161,11 @@ async function copyAll(opened: readonly Opened[], { signal, onProgress }: Recove
   for (const { image, file } of opened) {
     for await (const { offset, data } of readAhead(image, { signal })) {
       await file.write(offset, data);
-      doneBytes += data.length;
-      onProgress?.(doneBytes, totalBytes);
+      onProgress?.(doneBytes + offset + data.length, totalBytes);
     }
+    // The holes of an image are not read; they are done all the same.
+    doneBytes += image.sizeBytes;
+    onProgress?.(doneBytes, totalBytes);
   }
 }
 

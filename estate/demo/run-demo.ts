@@ -15,6 +15,7 @@ import { type Guest, startGuest } from '../guest/guest.js';
 import type { LatencySummary } from '../guest/latency.js';
 import { type EstateTemporal, planTemporal } from '../estate-temporal.js';
 import { Cleanup } from '../../control/cleanup.js';
+import { readCredentials } from '../../control/credentials.js';
 import { launchEstate, type RunningEstate } from '../launch.js';
 import { nbdAddressOf } from '../nbd-address.js';
 import { waitUntilQuiet } from '../quiet.js';
@@ -188,10 +189,9 @@ async function openClient(estate: RunningEstate, temporal: EstateTemporal, clean
   const environment = temporal.kind === 'existing' ? process.env : {};
   const access = await connectTemporal(estate.estate, environment);
   cleanup.add(access.close);
-  const token = process.env['VOLUME_MOVER_TOKEN'];
   return createMoverClient({
     estate: estate.estate,
-    token,
+    credentials: readCredentials(),
     temporal: { client: access.client, uiUrl: temporal.access.uiUrl },
   });
 }

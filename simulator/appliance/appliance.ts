@@ -8,12 +8,14 @@ import { MoverError } from '../../contracts/errors.js';
 import { controlUrl } from '../../contracts/estate.js';
 import type { VolumeId } from '../../contracts/ids.js';
 import { ProcessClock } from '../../control/clock/process-clock.js';
+import { AUDIT_FOLDER, AuditLog } from '../control-server/audit/audit-log.js';
 import { APPLIANCE_DESCRIPTION } from '../control-server/descriptions.js';
 import { createControlServer } from '../control-server/server.js';
 import { createNbdServer } from '../../nbd/server.js';
 import type { ProcessConfig } from '../process/config.js';
 import type { RunningProcess } from '../process/run-process.js';
 import { syncFolderNames } from '../disk/folder-names.js';
+import { nbdCertificates } from '../process/nbd-certificates.js';
 import { openRowStore } from '../store/row-store.js';
 import { streamUpgrade } from '../stream/accept.js';
 import { applianceCalls } from './calls.js';
@@ -39,7 +41,7 @@ const LIFE_BYTES = 8;
 
 export type ApplianceConfig = Pick<
   ProcessConfig,
-  'id' | 'estate' | 'dataFolder' | 'token' | 'sync' | 'faults' | 'clockAgreesAfterMs'
+  'id' | 'estate' | 'dataFolder' | 'access' | 'nbdTls' | 'auditLimits' | 'sync' | 'faults' | 'clockAgreesAfterMs'
 >;
 
 export interface ApplianceLimits extends AccessLimits {
@@ -57,23 +59,30 @@ export async function startAppliance(
   log: Logger,
   limits: ApplianceLimits = {},
 ): Promise<RunningProcess> {
-  const { id, estate, dataFolder, token, sync, faults, clockAgreesAfterMs } = config;
+  const { id, estate, dataFolder, access, auditLimits, sync, faults, clockAgreesAfterMs } = config;
+  const credentials = access?.credentials;
   const appliance = estate.appliances.find((candidate) => candidate.id === id);
   if (appliance === undefined)
     throw new MoverError('INVALID_REQUEST', `There is no appliance "${id}" in the estate file.`);
   const siteUrl = controlUrl(estate.replicaSite.control);
   const clock = new ProcessClock({ process: `appliance ${id}`, agreesAfterMs: clockAgreesAfterMs, log });
   const skews = new ClockSkews(`appliance ${id}`, clock);
+  const audit = new AuditLog({
+    folder: join(dataFolder, AUDIT_FOLDER),
+    process: `appliance ${id}`,
+    clock,
+    limits: auditLimits,
+  });
 
   const store = openRowStore({ directory: join(dataFolder, 'rows'), tables: [PAUSED_TABLE, ACCESSES_TABLE], sync });
   if (sync) syncFolderNames(dataFolder);
   const paused = new PausedGroups(store);
   const link = new Link();
-  const site = new SiteClient({ url: siteUrl, token, link });
+  const site = new SiteClient({ url: siteUrl, credentials, link });
   const members: Members = new Members({ site, log, onLearned: (volume) => sendPause(volume) });
   const relays: Relays = new Relays({
     siteUrl,
-    token,
+    credentials,
     link,
     onAttached: (attached) => members.attached(attached),
     onDetached: (volume) => members.detached(volume),
@@ -87,13 +96,13 @@ export async function startAppliance(
   // Random instead of a time: after the clock is set back, a round must not reuse the name of an
   // earlier life's round.
   const name = `${appliance.id}.${randomBytes(LIFE_BYTES).toString('hex')}`;
-  const rounds = new Rounds({ name, site, relays, members, token, clock, skews });
+  const rounds = new Rounds({ name, site, relays, members, credentials, clock, skews });
   const served = new ServedGroups({ appliance: appliance.id, estate, site, members, relays, rounds, paused });
   const ownership = new Ownership(site, served);
   const points = new PointTimer({ groups: served.all, rounds, isAlive: (group) => served.isAlive(group), log });
 
   const scratch = new ScratchFolder(join(dataFolder, 'scratch'), limits, log);
-  const reader = new ImageReader({ siteUrl, token, link });
+  const reader = new ImageReader({ siteUrl, credentials, link });
   const stopping = new AbortController();
   const parts = { site, reader, log, siteAwayMsMax: limits.siteAwayMsMax, stopping: stopping.signal };
   const accesses = new Accesses({ appliance: appliance.id, parts, scratch, store, log, ...limits });
@@ -107,6 +116,7 @@ export async function startAppliance(
       log,
     }),
     listen: [appliance.nbd],
+    certificates: nbdCertificates(config.nbdTls, appliance.nbd.host, log),
     log,
   });
   let nbdPort = appliance.nbd.port;
@@ -132,7 +142,8 @@ export async function startAppliance(
     }),
     id,
     listen: appliance.control,
-    token,
+    access,
+    audit,
     clock,
     health: () => ({
       notes: [
@@ -145,7 +156,7 @@ export async function startAppliance(
       ],
     }),
     log,
-    onUpgrade: streamUpgrade({ token, onStream: (connection) => void relays.accept(connection) }),
+    onUpgrade: streamUpgrade({ onStream: (connection) => void relays.accept(connection) }),
   });
 
   const stop = async (): Promise<void> => {
@@ -178,6 +189,7 @@ function notesOf(link: Link, relays: Relays, scratch: ScratchFolder): string[] {
   const notes: string[] = [];
   if (link.state.cut) notes.push('The link to the replica site is cut on purpose.');
   if (relays.siteGone) notes.push('The replica site was unreachable when a splitter last connected.');
+  if (relays.refusal !== undefined) notes.push(relays.refusal);
   if (scratch.note !== undefined) notes.push(scratch.note);
   return notes;
 }

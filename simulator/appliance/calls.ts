@@ -98,6 +98,7 @@ function forwardedCalls({ site }: CallsOptions) {
     siteGroups: async (input, { signal }) => site.call('groups', input, signal),
     siteVolumes: async (input, { signal }) => site.call('volumes', input, signal),
     inventory: async (input, { signal }) => site.call('inventory', input, signal),
+    siteAudit: async (input, { signal }) => site.call('audit', input, signal),
     storeReport: async (input, { signal }) => site.call('storeReport', input, signal),
     report: async (input, { signal }) => site.call('report', input, signal),
     reports: async (input, { signal }) => site.call('reports', input, signal),

@@ -3,6 +3,7 @@
 import type { AttemptRecord, AttemptRef } from '../../contracts/attempt.js';
 import { attemptName } from '../../contracts/attempt.js';
 import { MoverError } from '../../contracts/errors.js';
+import { refuseMovedAgain } from './core/moved-again.js';
 import type { Ownership } from './ownership.js';
 import type { Rounds } from './rounds.js';
 import type { SiteClient } from './site-client.js';
@@ -21,12 +22,16 @@ const FRUITLESS_EVERY_MS = 2_000;
 const FRUITLESS_KEPT_MAX = 1_000;
 
 export class Join {
-  readonly #site: SiteClient;
-  readonly #rounds: Rounds;
-  readonly #ownership: Ownership;
+  readonly #site: Pick<SiteClient, 'call' | 'volumes'>;
+  readonly #rounds: Pick<Rounds, 'close'>;
+  readonly #ownership: Pick<Ownership, 'require'>;
   readonly #fruitlessAtMs = new Map<string, number>();
 
-  constructor(site: SiteClient, rounds: Rounds, ownership: Ownership) {
+  constructor(
+    site: Pick<SiteClient, 'call' | 'volumes'>,
+    rounds: Pick<Rounds, 'close'>,
+    ownership: Pick<Ownership, 'require'>,
+  ) {
     this.#site = site;
     this.#rounds = rounds;
     this.#ownership = ownership;
@@ -49,7 +54,10 @@ export class Join {
       return record;
     const mustHave = record.contents?.volumes.map((bound) => bound.volume);
     const point = await this.#rounds.close({ group, kind: 'demand', waitMs: WAIT_MS, mustHave, signal });
-    if (point === undefined) return record;
+    if (point === undefined) {
+      refuseMovedAgain(record, await this.#site.volumes({ group }, signal));
+      return record;
+    }
     const joined = await this.#site.call('join', { attempt, point: point.id }, signal);
     if (joined.joined === undefined) this.#noteFruitless(attemptName(attempt), nowMs);
     else this.#fruitlessAtMs.delete(attemptName(attempt));

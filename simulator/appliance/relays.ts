@@ -1,8 +1,10 @@
 // All current streams: which splitter has attached which volume here.
 import { setMaxListeners } from 'node:events';
 import type { Logger } from 'pino';
+import type { Credentials } from '../../control/credentials.js';
 import { MoverError } from '../../contracts/errors.js';
 import type { VolumeId } from '../../contracts/ids.js';
+import { ownRefusal } from '../control-server/own-refusal.js';
 import { connectStream } from '../stream/connect.js';
 import type { FrameConnection } from '../stream/connection.js';
 import type { Link } from './link.js';
@@ -10,7 +12,7 @@ import { Relay, type AttachedVolume, type SplitterAddress } from './relay.js';
 
 export interface RelaysOptions {
   readonly siteUrl: string;
-  readonly token: string | undefined;
+  readonly credentials: Credentials | undefined;
   readonly link: Link;
   readonly onAttached: (attached: AttachedVolume) => void;
   /** Called when no splitter has the volume attached here any more. */
@@ -25,6 +27,7 @@ export class Relays {
   readonly #stopping = new AbortController();
   /** Set by a failed connection: it is logged once, not for each splitter that retries. */
   #siteGone = false;
+  #refusal: string | undefined;
 
   constructor(options: RelaysOptions) {
     this.#options = options;
@@ -37,10 +40,10 @@ export class Relays {
    * closed, and the splitter tries again.
    */
   async accept(downstream: FrameConnection): Promise<void> {
-    const { siteUrl, token, link, onAttached, log } = this.#options;
+    const { siteUrl, credentials, link, onAttached, log } = this.#options;
     try {
       const upstream = await link.call(
-        async (signal) => connectStream({ url: siteUrl, token, signal }),
+        async (signal) => connectStream({ url: siteUrl, credentials, signal }),
         this.#stopping.signal,
       );
       const relay = new Relay({
@@ -61,8 +64,10 @@ export class Relays {
       relay.start();
       if (this.#siteGone) log.info('the replica site can be reached again');
       this.#siteGone = false;
+      this.#refusal = undefined;
     } catch (error) {
       downstream.close();
+      this.#refusal = ownRefusal(error, 'An appliance needs the role admin at the replica site.')?.message;
       if (this.#siteGone || this.#stopping.signal.aborted) return;
       this.#siteGone = true;
       log.warn({ err: error }, 'no stream to the replica site');
@@ -72,6 +77,11 @@ export class Relays {
   /** Whether the last connection to the replica site failed. */
   get siteGone(): boolean {
     return this.#siteGone;
+  }
+
+  /** Why the replica site did not let this appliance in then; undefined when it did. */
+  get refusal(): string | undefined {
+    return this.#refusal;
   }
 
   isAttached(volume: VolumeId): boolean {

@@ -1,5 +1,6 @@
 // Closes a recovery point of a group: takes a cut at each splitter that has members, confirms it if
 // there are several splitters, then closes the point at the replica site.
+import type { Credentials } from '../../control/credentials.js';
 import { MoverError } from '../../contracts/errors.js';
 import type { GroupId, VolumeId } from '../../contracts/ids.js';
 import type { RoundFaults } from '../../contracts/appliance-api.js';
@@ -9,6 +10,7 @@ import type { Calls } from '../../contracts/route.js';
 import { splitterApi } from '../../contracts/splitter-api.js';
 import { createApiClient } from '../../control/client.js';
 import type { ProcessClock } from '../../control/clock/process-clock.js';
+import { ownRefusal } from '../control-server/own-refusal.js';
 import type { ClockSkews } from './clock-skews.js';
 import { groupCut, holdMsFor, type GroupCut, type SplitterCut } from './core/point-round.js';
 import type { Members } from './members.js';
@@ -38,12 +40,12 @@ export interface RoundRequest {
 export interface RoundsOptions {
   /** Unique among all appliances and their lives, so that their rounds can't be mixed up. */
   readonly name: string;
-  readonly site: SiteClient;
-  readonly relays: Relays;
-  readonly members: Members;
-  readonly token: string | undefined;
+  readonly site: Pick<SiteClient, 'call'>;
+  readonly relays: Pick<Relays, 'isAttached' | 'splittersOf'>;
+  readonly members: Pick<Members, 'known' | 'learnPoint' | 'refreshGroup'>;
+  readonly credentials: Credentials | undefined;
   readonly clock: Pick<ProcessClock, 'wallMs'>;
-  readonly skews: ClockSkews;
+  readonly skews: Pick<ClockSkews, 'answered' | 'ask'>;
 }
 
 interface CutRequest {
@@ -96,7 +98,11 @@ export class Rounds {
     const { group, kind } = request;
     if (kind === 'demand') this.#yielding.get(group)?.abort();
     const before = this.#last.get(group) ?? Promise.resolve();
-    const round = before.then(async () => (kind === 'demand' ? this.#close(request) : this.#closeUnlessAsked(request)));
+    const round = before
+      .then(async () => (kind === 'demand' ? this.#close(request) : this.#closeUnlessAsked(request)))
+      .catch((error: unknown) => {
+        throw ownRefusal(error, 'An appliance needs the role replicate at splitters.') ?? error;
+      });
     const ended = round.then(
       () => undefined,
       () => undefined,
@@ -204,7 +210,7 @@ export class Rounds {
     if (this.#clients.size >= CLIENTS_MAX) this.#clients.clear();
     const client = createApiClient(splitterApi, {
       baseUrl: controlUrl,
-      token: this.#options.token,
+      credentials: this.#options.credentials,
       timeoutMs: SPLITTER_CALL_MS_MAX,
     });
     this.#clients.set(controlUrl, client);

@@ -1,8 +1,10 @@
 // Calls the replica site's control API over the link, which may be cut.
+import type { Credentials } from '../../control/credentials.js';
 import { replicaSiteApi } from '../../contracts/replica-site-api.js';
 import type { SiteGroup, SiteVolume } from '../../contracts/replica-site-api.js';
 import type { Calls, InputOf, OutputOf } from '../../contracts/route.js';
 import { createApiClient } from '../../control/client.js';
+import { ownRefusal } from '../control-server/own-refusal.js';
 import type { Link } from './link.js';
 
 type SiteApi = typeof replicaSiteApi;
@@ -11,23 +13,37 @@ type WithoutPage<Name extends 'groups' | 'volumes'> = Omit<InputOf<SiteApi[Name]
 /** Longest call, ms: the site's longest wait for a point's cuts (30 s) plus time to answer. */
 const CALL_MS_MAX = 35_000;
 
+export interface SiteClientOptions {
+  readonly url: string;
+  readonly credentials: Credentials | undefined;
+  readonly link: Link;
+}
+
 export class SiteClient {
   readonly #calls: Calls<SiteApi>;
   readonly #link: Link;
 
-  constructor({ url, token, link }: { readonly url: string; readonly token: string | undefined; readonly link: Link }) {
-    this.#calls = createApiClient(replicaSiteApi, { baseUrl: url, token, timeoutMs: CALL_MS_MAX });
+  constructor({ url, credentials, link }: SiteClientOptions) {
+    this.#calls = createApiClient(replicaSiteApi, { baseUrl: url, credentials, timeoutMs: CALL_MS_MAX });
     this.#link = link;
   }
 
-  /** Calls the site. @throws MoverError the site's, UNREACHABLE, LINK_DOWN; the signal's reason */
+  /**
+   * Calls the site.
+   * @throws MoverError the site's, UNREACHABLE (also when the site does not let this appliance in),
+   * LINK_DOWN; the signal's reason
+   */
   async call<Name extends keyof SiteApi>(
     name: Name,
     input: InputOf<SiteApi[Name]>,
     signal?: AbortSignal,
   ): Promise<OutputOf<SiteApi[Name]>> {
     const call = this.#calls[name];
-    return this.#link.call(async (linked) => call(input, { signal: linked }), signal);
+    try {
+      return await this.#link.call(async (linked) => call(input, { signal: linked }), signal);
+    } catch (error) {
+      throw ownRefusal(error, 'An appliance needs the role admin at the replica site.') ?? error;
+    }
   }
 
   /** Every volume of a listing, all pages. */

@@ -1,31 +1,45 @@
-// The HTTP application of a control server, before it listens: routes, parsing, token, limits,
-// errors.
+// The HTTP application of a control server, before it listens: routes, parsing, who may call,
+// limits, errors.
+import { createServer as createTlsServer } from 'node:https';
 import type { Socket } from 'node:net';
-import { type FastifyInstance, type FastifyReply, type FastifyRequest, fastify } from 'fastify';
+import {
+  type FastifyInstance,
+  type FastifyReply,
+  type FastifyRequest,
+  type FastifyServerFactory,
+  fastify,
+} from 'fastify';
 import { createSerializerCompiler } from 'fastify-type-provider-zod';
 import type { Logger } from 'pino';
+import { auditOperation } from '../../contracts/audit.js';
 import { MoverError, parseOrRefuse } from '../../contracts/errors.js';
 import { type Health, healthOperation } from '../../contracts/health.js';
-import type { Operation } from '../../contracts/route.js';
-import { checkBearer } from './bearer.js';
+import type { Operation, ParsedInputOf } from '../../contracts/route.js';
+import type { TlsIdentity } from '../../control/credentials.js';
+import type { Admission } from './admission.js';
 import type { BinaryRoute } from './binary-route.js';
 import { callContext } from './call-context.js';
 import type { BoundOperation, CallContext } from './handlers.js';
 import { BODY_BYTES_MAX_DEFAULT, type ControlLimits, REQUEST_MS_MAX_DEFAULT } from './limits.js';
+import type { Rule } from './gate.js';
 import type { OpenApiDocument } from './openapi.js';
 import { problemReply } from './problem-reply.js';
 import { refuseOnSocket } from './raw-problem.js';
 
 const OPENAPI_PATH = '/openapi.json';
-/** Paths that need no token: whether the process serves, and how to call it. */
-const PUBLIC_PATHS: ReadonlySet<string | undefined> = new Set([healthOperation.path, OPENAPI_PATH]);
+/** How long an idle TLS connection is kept, ms: as long as a plain one, longer than clients do. */
+const KEEP_ALIVE_MS = 72_000;
 
 interface AppOptions {
   readonly operations: readonly BoundOperation[];
   readonly binaryRoutes: readonly BinaryRoute[];
   readonly health: () => Health;
+  /** Lists the audit; undefined for an API without one. */
+  readonly listAudit: ((query: ParsedInputOf<typeof auditOperation>) => Promise<unknown>) | undefined;
   readonly document: () => Promise<OpenApiDocument>;
-  readonly token: string | undefined;
+  readonly admission: Admission;
+  /** The server's own certificate; undefined for plain HTTP. */
+  readonly tls: TlsIdentity | undefined;
   readonly limits: ControlLimits;
   readonly log: Logger;
   /** Once aborted, new requests are refused with its reason and connections aren't kept alive. */
@@ -35,11 +49,14 @@ interface AppOptions {
 }
 
 export function createApp(options: AppOptions): FastifyInstance {
-  const { operations, binaryRoutes, health, document, token, limits, log, stopping, cutOff } = options;
+  const { operations, binaryRoutes, health, listAudit, document, admission, tls, limits, log, stopping, cutOff } =
+    options;
   const replyWithProblem = problemReply(log);
+  const requestTimeout = limits.requestMsMax ?? REQUEST_MS_MAX_DEFAULT;
   const app = fastify({
     bodyLimit: limits.bodyBytesMax ?? BODY_BYTES_MAX_DEFAULT,
-    requestTimeout: limits.requestMsMax ?? REQUEST_MS_MAX_DEFAULT,
+    requestTimeout,
+    ...(tls === undefined ? {} : { serverFactory: tlsServerFactory(tls, requestTimeout) }),
     exposeHeadRoutes: false,
     // The hook below refuses instead, with the registry's code.
     return503OnClosing: false,
@@ -58,35 +75,61 @@ export function createApp(options: AppOptions): FastifyInstance {
   });
   app.addHook('onRequest', async (request) => {
     stopping.throwIfAborted();
-    if (!PUBLIC_PATHS.has(request.routeOptions.url)) checkBearer(token, request.headers.authorization);
+    admission.admit(request.raw, ruleOf(request));
   });
   app.addHook('onSend', async (_request, reply) => {
     if (stopping.aborted) reply.header('connection', 'close');
   });
 
   app.setSerializerCompiler(createSerializerCompiler());
-  const add = (operation: Operation, call: (input: unknown, context: CallContext) => unknown): void => {
+  const rules = new Map<string, Rule>();
+  /** What an unknown path needs: a caller who is known. */
+  const ruleOf = ({ method, routeOptions, url }: FastifyRequest): Rule =>
+    rules.get(`${method} ${routeOptions.url}`) ?? { operation: `${method} ${pathOf(url)}`, roles: ['read'] };
+  const add = (name: string, operation: Operation, call: (input: unknown, context: CallContext) => unknown): void => {
+    rules.set(`${operation.method} ${operation.path}`, { operation: name, roles: operation.roles });
     app.route({
       method: operation.method,
       url: operation.path,
       schema: { response: { 200: operation.output } },
-      handler: async (request, reply) =>
-        call(operation.method === 'GET' ? request.query : request.body, callContext(reply, cutOff)),
+      handler: async (request, reply) => {
+        const input = operation.method === 'GET' ? request.query : request.body;
+        return admission.audited(request.raw, { name, operation, input }, () =>
+          call(input, callContext(reply, cutOff)),
+        );
+      },
     });
   };
-  add(healthOperation, (input) => {
+  add('health', healthOperation, (input) => {
     parseOrRefuse(healthOperation.input, input, 'input');
     return health();
   });
-  for (const { operation, call } of operations) add(operation, call);
+  if (listAudit !== undefined)
+    add('audit', auditOperation, async (input) => listAudit(parseOrRefuse(auditOperation.input, input, 'input')));
+  for (const { name, operation, call } of operations) add(name, operation, call);
   for (const route of binaryRoutes) {
+    rules.set(`GET ${route.path}`, { operation: route.name, roles: route.roles });
     app.get(route.path, async (request: FastifyRequest, reply: FastifyReply) => {
       const bytes = await route.read(request.query, callContext(reply, cutOff));
       return reply.type('application/octet-stream').send(bytes);
     });
   }
+  rules.set(`GET ${OPENAPI_PATH}`, { operation: 'openapi', roles: [] });
   app.get(OPENAPI_PATH, document);
   return app;
+}
+
+/**
+ * Makes a TLS server. It asks for a client certificate, and the gate looks at it: whoever has none
+ * or a wrong one is refused in words instead of an alert.
+ */
+function tlsServerFactory(tls: TlsIdentity, requestTimeout: number): FastifyServerFactory {
+  return (handler) => {
+    const server = createTlsServer({ ...tls, requestCert: tls.ca !== undefined, rejectUnauthorized: false }, handler);
+    server.requestTimeout = requestTimeout;
+    server.keepAliveTimeout = KEEP_ALIVE_MS;
+    return server;
+  };
 }
 
 /** Refuses what isn't HTTP, has too large a header, or doesn't arrive in time. */

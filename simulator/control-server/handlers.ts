@@ -1,5 +1,6 @@
 // What a process writes to serve an API: one function per operation, which gets its parsed input.
 import { parseOrRefuse } from '../../contracts/errors.js';
+import type { auditOperation } from '../../contracts/audit.js';
 import type { healthOperation } from '../../contracts/health.js';
 import type { Api, Operation, OutputOf, ParsedInputOf } from '../../contracts/route.js';
 
@@ -13,8 +14,11 @@ export type Handler<O extends Operation> = (
   context: CallContext,
 ) => Promise<OutputOf<O>> | OutputOf<O>;
 
-/** The operations that a process answers itself: all but health, which the server answers. */
-type Served<A extends Api> = Exclude<keyof A, 'health'>;
+/** The operations that a process has handlers for: the server answers health and audit itself. */
+type Served<A extends Api> = Exclude<keyof A, 'health' | 'audit'>;
+
+/** What the server answers itself has one form in every API. */
+export type ServerAnswered = { readonly health?: typeof healthOperation; readonly audit?: typeof auditOperation };
 
 export type Handlers<A extends Api> = { readonly [K in Served<A>]: Handler<A[K]> };
 
@@ -28,12 +32,10 @@ export interface BoundOperation {
   readonly call: (input: unknown, context: CallContext) => unknown;
 }
 
-/** Binds every operation of `api` but health to its handler. */
-export function bindHandlers<A extends Api & { readonly health?: typeof healthOperation }>(
-  api: A,
-  handlers: Handlers<A>,
-): BoundOperation[] {
-  const isServed = (name: Extract<keyof A, string>): name is Extract<Served<A>, string> => name !== 'health';
+/** Binds every operation of `api` that a process has a handler for. */
+export function bindHandlers<A extends Api & ServerAnswered>(api: A, handlers: Handlers<A>): BoundOperation[] {
+  const isServed = (name: Extract<keyof A, string>): name is Extract<Served<A>, string> =>
+    name !== 'health' && name !== 'audit';
   const bind = <K extends Extract<Served<A>, string>>(
     name: K,
     operation: A[K],

@@ -1,7 +1,7 @@
 // The replica site's one operation that answers bytes: declared once, for its server and its
 // OpenAPI document.
 import { z } from 'zod';
-import { IMAGE_READ_BYTES_MAX, IMAGE_READ_PATH } from '../../contracts/replica-site-api.js';
+import { IMAGE_READ_BYTES_MAX, IMAGE_READ_PATH, IMAGE_READ_ROLES } from '../../contracts/replica-site-api.js';
 import { binaryRoute, type BinaryRoute } from './binary-route.js';
 import type { CallContext } from './handlers.js';
 
@@ -19,6 +19,7 @@ export function imageReadRoute(read: (range: ImageRead, context: CallContext) =>
   return binaryRoute({
     name: 'readImage',
     path: IMAGE_READ_PATH,
+    roles: IMAGE_READ_ROLES,
     summary: 'Bytes of an open image, exactly as many as asked for.',
     input: imageReadSchema,
     read,

@@ -12,6 +12,7 @@ import {
   ticketedAttemptSchema,
   writeMarkSchema,
 } from '../../contracts/attempt.js';
+import { auditEntrySchema } from '../../contracts/audit.js';
 import { problemSchema, reasonSchema } from '../../contracts/errors.js';
 import { healthSchema } from '../../contracts/health.js';
 import { accessExportSchema, accessSchema } from '../../contracts/images.js';
@@ -54,6 +55,7 @@ for (const [id, schema] of Object.entries({
   Link: linkSchema,
   Access: accessSchema,
   AccessExport: accessExportSchema,
+  AuditEntry: auditEntrySchema,
 })) {
   namedSchemas.add(schema, { id });
 }

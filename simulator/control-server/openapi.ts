@@ -5,6 +5,7 @@ import { fastify } from 'fastify';
 import { createJsonSchemaTransform, createJsonSchemaTransformObject } from 'fastify-type-provider-zod';
 import { z } from 'zod';
 import { healthOperation } from '../../contracts/health.js';
+import type { Role } from '../../contracts/roles.js';
 import type { Api, Operation } from '../../contracts/route.js';
 import type { BinaryRoute } from './binary-route.js';
 import { mergeable, reachable, renamed } from './components.js';
@@ -13,6 +14,17 @@ import { problemReferences, problemResponses, type ServerRole } from './problem-
 
 /** Version of the control APIs, not of the program: grows when a vendor must change something. */
 const API_VERSION = '1.0.0';
+
+const BEARER =
+  'Required when the server was given tokens. An operation names the roles of which the caller needs one; `admin` includes all, every role includes `read`.';
+const MUTUAL_TLS =
+  'A client certificate is required beyond loopback. Its names may be those of a caller with roles; a server that was given no callers lets every certificate of its authority do everything.';
+
+/** Set here: the plugin knows those of OpenAPI 3.0, which has no mutualTLS. */
+const SECURITY_SCHEMES = {
+  bearer: { type: 'http', scheme: 'bearer', description: BEARER },
+  mutualTLS: { type: 'mutualTLS', description: MUTUAL_TLS },
+};
 
 export interface Description {
   /** The process that serves the API: only its errors are listed. */
@@ -49,17 +61,6 @@ export async function openApiDocument(
     openapi: {
       openapi: '3.1.0',
       info: { title: about.title, description: about.description, version: API_VERSION },
-      components: {
-        securitySchemes: {
-          bearer: {
-            type: 'http',
-            scheme: 'bearer',
-            description:
-              'Required when the server was started with a token, which it must be to listen beyond loopback.',
-          },
-        },
-      },
-      security: [{ bearer: [] }],
     },
     transform: createJsonSchemaTransform({ schemaRegistry: namedSchemas }),
     transformObject: createJsonSchemaTransformObject({ schemaRegistry: namedSchemas }),
@@ -67,7 +68,8 @@ export async function openApiDocument(
   const neverCalled = (): never => {
     throw new Error('A route that only describes the API was called.');
   };
-  for (const [name, operation] of Object.entries({ health: healthOperation, ...api })) {
+  const operations = Object.entries<Operation>({ health: healthOperation, ...api });
+  for (const [name, operation] of operations) {
     app.route({
       method: operation.method,
       url: operation.path,
@@ -81,7 +83,11 @@ export async function openApiDocument(
   await app.ready();
   const generated = documentSchema.parse(app.swagger());
   await app.close();
-  return tidied(generated, about.role);
+  const rolesOf = new Map([
+    ...operations.map(([name, { roles }]) => [name, roles] as const),
+    ...binaryRoutes.map(({ name, roles }) => [name, roles] as const),
+  ]);
+  return tidied(generated, about.role, rolesOf);
 }
 
 function schemaOf(name: string, operation: Operation): Record<string, unknown> {
@@ -90,8 +96,12 @@ function schemaOf(name: string, operation: Operation): Record<string, unknown> {
     summary: operation.summary,
     [operation.method === 'GET' ? 'querystring' : 'body']: operation.input,
     response: { 200: { description: 'The answer.', content: { 'application/json': { schema: operation.output } } } },
-    ...(operation.path === healthOperation.path ? { security: [] } : {}),
   };
+}
+
+/** A token or a certificate with one of the roles. For these schemes OpenAPI 3.1 lists roles so. */
+function securityOf(roles: readonly Role[]): Record<string, string[]>[] {
+  return ['bearer', 'mutualTLS'].flatMap((scheme) => roles.map((role) => ({ [scheme]: [role] })));
 }
 
 function binarySchemaOf({ name, summary, input }: BinaryRoute): Record<string, unknown> {
@@ -100,14 +110,19 @@ function binarySchemaOf({ name, summary, input }: BinaryRoute): Record<string, u
   return { operationId: name, summary, querystring: input, response };
 }
 
-function tidied(generated: OpenApiDocument, role: ServerRole): OpenApiDocument {
+function tidied(
+  generated: OpenApiDocument,
+  role: ServerRole,
+  rolesOf: ReadonlyMap<string, readonly Role[]>,
+): OpenApiDocument {
   const { paths, components } = generated;
   const merged = mergeable(components.schemas);
   for (const [path, item] of Object.entries(paths)) {
     for (const [method, operation] of Object.entries(item)) {
       const { operationId, summary, responses, ...rest } = operation;
       const problems = problemReferences(role, method === 'post' ? 'POST' : 'GET', path === healthOperation.path);
-      item[method] = { operationId, summary, ...rest, responses: { ...responses, ...problems } };
+      const security = securityOf(rolesOf.get(operationId) ?? []);
+      item[method] = { operationId, summary, security, ...rest, responses: { ...responses, ...problems } };
     }
   }
   const responses = problemResponses(role);
@@ -119,7 +134,7 @@ function tidied(generated: OpenApiDocument, role: ServerRole): OpenApiDocument {
   return documentSchema.parse({
     ...generated,
     paths: renamed(paths, merged),
-    components: { ...components, responses, schemas: Object.fromEntries(schemas) },
+    components: { ...components, securitySchemes: SECURITY_SCHEMES, responses, schemas: Object.fromEntries(schemas) },
   });
 }
 

@@ -35,7 +35,7 @@ export function problemResponses(role: ServerRole): Record<string, ProblemRespon
 }
 
 /**
- * References to those responses, by status, for an operation. `bare`: the operation needs no token
+ * References to those responses, by status, for an operation. `bare`: the operation needs no role
  * and looks nothing up.
  */
 export function problemReferences(

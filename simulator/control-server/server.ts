@@ -1,5 +1,5 @@
-// Serves a control API from its table of operations: parsing, token, limits, errors and the OpenAPI
-// document are the same for every process.
+// Serves a control API from its table of operations: parsing, who may call, the audit, limits,
+// errors and the OpenAPI document are the same for every process.
 import { setMaxListeners } from 'node:events';
 import type { IncomingMessage } from 'node:http';
 import type { AddressInfo } from 'node:net';
@@ -10,12 +10,19 @@ import { MoverError } from '../../contracts/errors.js';
 import type { ClockView } from '../../contracts/clock.js';
 import type { Api } from '../../contracts/route.js';
 import { createApp } from './app.js';
-import { requireTokenBeyondLoopback } from './bearer.js';
+import { type Access, accessNotes, type ListenAddress, OPEN_ACCESS, requireProtection } from './access.js';
+import { Admission } from './admission.js';
+import type { AuditLog } from './audit/audit-log.js';
 import type { BinaryRoute } from './binary-route.js';
-import { bindHandlers, type Handlers } from './handlers.js';
+import { Gate } from './gate.js';
+import { bindHandlers, type Handlers, type ServerAnswered } from './handlers.js';
+import { failureOf } from './failure.js';
+import { followAccess } from './follow-access.js';
 import { lifeCycle } from './life-cycle.js';
 import { type ControlLimits, STOP_GRACE_MS_DEFAULT } from './limits.js';
+import { OpenStreams } from './open-streams.js';
 import { type Description, type OpenApiDocument, openApiDocument } from './openapi.js';
+import { refuseOnSocket } from './raw-problem.js';
 import { trackSockets } from './sockets.js';
 
 export interface ControlServerOptions<A extends Api> extends Description {
@@ -23,9 +30,11 @@ export interface ControlServerOptions<A extends Api> extends Description {
   readonly handlers: Handlers<A>;
   readonly id: string;
   /** Port 0 lets the system choose a free port. */
-  readonly listen: { readonly host: string; readonly port: number };
-  /** Bearer token that every call must carry; required when other machines can connect. */
-  readonly token?: string | undefined;
+  readonly listen: ListenAddress;
+  /** Who gets in. Default: anybody, and only this machine can connect. */
+  readonly access?: Access | undefined;
+  /** Keeps who called what. Default: nothing is kept. */
+  readonly audit?: AuditLog | undefined;
   /** Sentences about what is degraded; empty when all is well. */
   readonly health: () => { readonly notes: readonly string[] };
   /** The process's wall clock, reported with its health. */
@@ -33,7 +42,7 @@ export interface ControlServerOptions<A extends Api> extends Description {
   readonly log: Logger;
   readonly limits?: ControlLimits | undefined;
   readonly binaryRoutes?: readonly BinaryRoute[] | undefined;
-  /** Takes over every connection that asks for an upgrade; it must check the token itself. */
+  /** Takes over every connection that asks for an upgrade, once its caller was let in. */
   readonly onUpgrade?: ((request: IncomingMessage, socket: Duplex, head: Buffer) => void) | undefined;
 }
 
@@ -47,8 +56,8 @@ export interface ControlServer {
   readonly app: FastifyInstance;
   /**
    * Listens. Safe to call twice; may be called again after a failure, but not after `stop`.
-   * @throws MoverError INVALID_REQUEST without a token beyond loopback, or when the address can't
-   * be listened on
+   * @throws MoverError INVALID_REQUEST beyond loopback without TLS or callers, or when the address
+   * can't be listened on
    */
   readonly start: () => Promise<Listening>;
   /**
@@ -58,8 +67,10 @@ export interface ControlServer {
   readonly stop: () => Promise<void>;
 }
 
-export function createControlServer<A extends Api>(options: ControlServerOptions<A>): ControlServer {
-  const { api, role, id, listen, token, log, limits = {}, binaryRoutes = [] } = options;
+export function createControlServer<A extends Api & ServerAnswered>(options: ControlServerOptions<A>): ControlServer {
+  const { api, role, id, listen, access = OPEN_ACCESS, audit, log, limits = {}, binaryRoutes = [] } = options;
+  const { credentials } = access;
+  const name = `${role.replace('-', ' ')} ${id}`;
   const startedAtMs = Date.now();
   const stopping = new AbortController();
   const cutOff = new AbortController();
@@ -67,34 +78,52 @@ export function createControlServer<A extends Api>(options: ControlServerOptions
   setMaxListeners(0, cutOff.signal);
   let document: Promise<OpenApiDocument> | undefined;
 
+  const admission = new Admission(new Gate(name, access, listen), audit);
   const app = createApp({
     operations: bindHandlers(api, options.handlers),
     binaryRoutes,
     health: () => {
-      const notes = [...options.health().notes];
+      const notes = [...options.health().notes, ...accessNotes(access)];
+      if (audit?.note !== undefined) notes.push(audit.note);
       const clock = options.clock === undefined ? {} : { clock: options.clock.view };
       return { status: notes.length === 0 ? 'ok' : 'degraded', role, id, startedAtMs, ...clock, notes };
     },
     document: async () => (document ??= openApiDocument(api, options, binaryRoutes)),
-    token,
+    listAudit:
+      api.audit === undefined ? undefined : async (query) => audit?.list(query) ?? { process: name, entries: [] },
+    admission,
+    tls: listen.tls === true ? credentials.tls : undefined,
     limits,
     log,
     stopping: stopping.signal,
     cutOff: cutOff.signal,
   });
   const sockets = trackSockets(app.server);
-  if (options.onUpgrade !== undefined) app.server.on('upgrade', options.onUpgrade);
+  const streams = new OpenStreams(admission, log);
+  const { onUpgrade } = options;
+  if (onUpgrade !== undefined)
+    app.server.on('upgrade', (request, socket, head) => {
+      try {
+        streams.admit(request, socket);
+        onUpgrade(request, socket, head);
+      } catch (error) {
+        refuseOnSocket(socket, failureOf(error, 'stream'));
+      }
+    });
+  let following: ReturnType<typeof followAccess> | undefined;
 
   const start = async (): Promise<Listening> => {
-    requireTokenBeyondLoopback(listen.host, token);
+    requireProtection(listen, access);
     try {
       // "localhost" would open a second server, for IPv6, that nothing here knows of.
       await app.listen({ host: listen.host === 'localhost' ? '127.0.0.1' : listen.host, port: listen.port });
     } catch (error) {
       throw cannotListen(listen, error);
     }
+    following = followAccess({ server: app.server, credentials, streams, log });
     const { port } = addressOf(app);
-    const url = `http://${listen.host.includes(':') ? `[${listen.host}]` : listen.host}:${port}`;
+    const scheme = listen.tls === true ? 'https' : 'http';
+    const url = `${scheme}://${listen.host.includes(':') ? `[${listen.host}]` : listen.host}:${port}`;
     log.info({ role, id, url }, 'control API listening');
     return { host: listen.host, port, url };
   };
@@ -102,6 +131,7 @@ export function createControlServer<A extends Api>(options: ControlServerOptions
   const stop = async (): Promise<void> => {
     const reason = new MoverError('SHUTTING_DOWN', `The ${role} ${id} is shutting down.`);
     stopping.abort(reason);
+    following?.stop();
     sockets.destroyStrays();
     const grace = setTimeout(() => {
       cutOff.abort(reason);
@@ -109,6 +139,7 @@ export function createControlServer<A extends Api>(options: ControlServerOptions
     }, limits.stopGraceMs ?? STOP_GRACE_MS_DEFAULT);
     await app.close();
     clearTimeout(grace);
+    audit?.flush();
   };
 
   return { app, ...lifeCycle(start, stop) };

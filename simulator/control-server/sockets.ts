@@ -10,18 +10,28 @@ export interface OpenSockets {
 }
 
 export function trackSockets(server: Server): OpenSockets {
-  const open = new Set<Socket>();
-  const asking = new WeakSet<Socket>();
+  /** Each with its name. With TLS a request names another object than the connection did. */
+  const open = new Map<Socket, string>();
+  const asking = new Set<string>();
   server.on('connection', (socket) => {
-    open.add(socket);
-    socket.once('close', () => open.delete(socket));
+    const name = nameOf(socket);
+    open.set(socket, name);
+    socket.once('close', () => {
+      open.delete(socket);
+      asking.delete(name);
+    });
   });
-  server.on('request', ({ socket }: IncomingMessage) => asking.add(socket));
-  const destroy = (which: (socket: Socket) => boolean): void => {
-    for (const socket of open) if (which(socket)) socket.destroy();
+  server.on('request', ({ socket }: IncomingMessage) => asking.add(nameOf(socket)));
+  const destroy = (which: (name: string) => boolean): void => {
+    for (const [socket, name] of open) if (which(name)) socket.destroy();
   };
   return {
-    destroyStrays: () => destroy((socket) => !asking.has(socket)),
+    destroyStrays: () => destroy((name) => !asking.has(name)),
     destroyAll: () => destroy(() => true),
   };
+}
+
+/** Its far end: no two open connections to one address have the same. */
+function nameOf({ remoteAddress, remotePort }: Socket): string {
+  return `${remoteAddress} ${remotePort}`;
 }

@@ -2,6 +2,8 @@
 // refuse writes, as a power cut would.
 import * as fs from 'node:fs';
 import { open } from 'node:fs/promises';
+import { systemHoles, type HoleCalls } from './holes.js';
+import { WRITE_BYTES_MAX } from './write-size.js';
 
 /** The size of an open file. */
 export interface FileSize {
@@ -28,7 +30,10 @@ export interface DiskCalls {
    * the end of the file
    */
   readNow(fd: number, data: Uint8Array, from: number, at: number): number;
-  /** Writes `data`, starting at its byte `from`, to file offset `at`. @returns bytes written */
+  /**
+   * Writes `data`, starting at its byte `from`, to file offset `at`. @returns bytes written, which
+   * may be fewer than there are
+   */
   writeNow(fd: number, data: Uint8Array, from: number, at: number): number;
   /** Like `readNow`, off the main thread. */
   readLater(fd: number, data: Uint8Array, from: number, at: number): Promise<number>;
@@ -41,9 +46,13 @@ export interface DiskCalls {
   rename(from: string, to: string): void;
   /** Removes a file; no error if there is none. */
   remove(path: string): void;
+  /** Absent: every byte counts as data, and no hole is made. */
+  readonly holes?: HoleCalls;
 }
 
 class SystemCalls implements DiskCalls {
+  readonly holes = systemHoles;
+
   exists(path: string): boolean {
     return fs.existsSync(path);
   }
@@ -74,7 +83,7 @@ class SystemCalls implements DiskCalls {
   }
 
   writeNow(fd: number, data: Uint8Array, from: number, at: number): number {
-    return fs.writeSync(fd, data, from, data.length - from, at);
+    return fs.writeSync(fd, data, from, Math.min(data.length - from, WRITE_BYTES_MAX), at);
   }
 
   readLater(fd: number, data: Uint8Array, from: number, at: number): Promise<number> {
@@ -88,7 +97,7 @@ class SystemCalls implements DiskCalls {
 
   writeLater(fd: number, data: Uint8Array, from: number, at: number): Promise<number> {
     return new Promise((resolve, reject) => {
-      fs.write(fd, data, from, data.length - from, at, (error, count) => {
+      fs.write(fd, data, from, Math.min(data.length - from, WRITE_BYTES_MAX), at, (error, count) => {
         if (error === null) resolve(count);
         else reject(error);
       });

@@ -1,6 +1,7 @@
 // A file that is opened when first used: ten thousand idle volumes hold no descriptors.
 import { dirname } from 'node:path';
 import { systemCalls, type DiskCalls } from './disk-calls.js';
+import type { Allocated } from './holes.js';
 import { SharedSync } from './shared-sync.js';
 
 export class OpenFile {
@@ -81,6 +82,25 @@ export class OpenFile {
     });
   }
 
+  /** The part of the file at `offset` that is one hole, or data, as far as anybody knows. */
+  async partAt(offset: number, length: number): Promise<Allocated> {
+    const { holes } = this.#calls;
+    if (holes === undefined) return { length, isHole: false };
+    return this.#later(async () => holes.partAt(this.fd, offset, length));
+  }
+
+  /** Makes the range a hole. @returns false if that isn't possible: nothing has changed then */
+  async punch(offset: number, length: number): Promise<boolean> {
+    const { holes } = this.#calls;
+    if (holes === undefined) return false;
+    return this.#later(async () => holes.punch(this.fd, offset, length));
+  }
+
+  /** Like `punch`, on the main thread: for short ranges. */
+  punchNow(offset: number, length: number): boolean {
+    return this.#calls.holes?.punchNow(this.fd, offset, length) ?? false;
+  }
+
   /** Resolves once everything written before the call is on stable storage. */
   async sync(): Promise<void> {
     return this.#sync.request();
@@ -94,10 +114,10 @@ export class OpenFile {
     await this.#calls.syncFolder(dirname(this.path));
   }
 
-  async #later(action: () => Promise<void>): Promise<void> {
+  async #later<Result>(action: () => Promise<Result>): Promise<Result> {
     this.#pending += 1;
     try {
-      await action();
+      return await action();
     } finally {
       this.#pending -= 1;
       if (this.#pending === 0) for (const fd of this.#retired.splice(0)) this.#calls.close(fd);

@@ -5,6 +5,9 @@ import type { Estate } from '../../contracts/estate.js';
 import { clockAgreesSchema } from '../../control/clock/agrees-after.js';
 import { readEstateFile, withoutEmpty } from '../../control/estate-file.js';
 import { ID_LENGTH_MAX } from '../../contracts/ids.js';
+import { type Access, readAccess } from '../control-server/access.js';
+import type { AuditLimits } from '../control-server/audit/audit-files.js';
+import { auditAgeSchema, auditBytesSchema, AUDIT_LIMITS_DEFAULT } from '../control-server/audit/audit-limits.js';
 
 export type ProcessRole = 'splitter' | 'appliance' | 'replica-site';
 
@@ -15,7 +18,11 @@ export interface ProcessConfig {
   readonly estate: Estate;
   /** The process's own folder; no other process may use it. */
   readonly dataFolder: string;
-  readonly token?: string | undefined;
+  /** Who gets in, and what the process shows others. Default: anybody of this machine; nothing. */
+  readonly access?: Access | undefined;
+  readonly auditLimits?: AuditLimits | undefined;
+  /** Folder of the certificates that NBD is served with over TLS. */
+  readonly nbdTls?: string | undefined;
   readonly logLevel: string;
   /** Whether stored state must also survive a power loss. */
   readonly sync: boolean;
@@ -39,12 +46,14 @@ const environmentSchema = z.object({
   VOLUME_MOVER_ESTATE: text,
   VOLUME_MOVER_ID: text.max(ID_LENGTH_MAX).optional(),
   VOLUME_MOVER_DATA: text,
-  VOLUME_MOVER_TOKEN: text.optional(),
+  VOLUME_MOVER_NBD_TLS: text.optional(),
   VOLUME_MOVER_LOG_LEVEL: z.enum(['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent']).default('info'),
   VOLUME_MOVER_SYNC: flag,
   VOLUME_MOVER_FAULTS: flag,
   VOLUME_MOVER_TRACE: flag,
   VOLUME_MOVER_CLOCK_AGREES_S: clockAgreesSchema.optional(),
+  VOLUME_MOVER_AUDIT_MIB: auditBytesSchema.default(AUDIT_LIMITS_DEFAULT.bytesMax),
+  VOLUME_MOVER_AUDIT_DAYS: auditAgeSchema.default(AUDIT_LIMITS_DEFAULT.ageMsMax),
 });
 
 /**
@@ -53,14 +62,17 @@ const environmentSchema = z.object({
  * estate file
  */
 export function readProcessConfig(role: ProcessRole, environment: Environment = process.env): ProcessConfig {
-  const read = parseOrRefuse(environmentSchema, withoutEmpty(environment), 'environment');
+  const given = withoutEmpty(environment);
+  const read = parseOrRefuse(environmentSchema, given, 'environment');
   const estate = readEstateFile(read.VOLUME_MOVER_ESTATE);
   return {
     role,
     id: idOf(role, read.VOLUME_MOVER_ID, estate),
     estate,
     dataFolder: read.VOLUME_MOVER_DATA,
-    token: read.VOLUME_MOVER_TOKEN,
+    access: readAccess(given),
+    auditLimits: { bytesMax: read.VOLUME_MOVER_AUDIT_MIB, ageMsMax: read.VOLUME_MOVER_AUDIT_DAYS },
+    nbdTls: read.VOLUME_MOVER_NBD_TLS,
     logLevel: read.VOLUME_MOVER_LOG_LEVEL,
     sync: read.VOLUME_MOVER_SYNC,
     faults: read.VOLUME_MOVER_FAULTS,

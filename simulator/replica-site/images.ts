@@ -8,7 +8,8 @@ import { aloneBytes, type BurdenLimits, burdenOf } from './image-burden.js';
 import { assertUndamaged } from './damage-text.js';
 import { failureOfJournal } from './journal-failure.js';
 import type { Journals } from './journals.js';
-import type { Image } from './journal/terms/types.js';
+import type { Changes, Image } from './journal/terms/types.js';
+import type { Allocated } from '../disk/holes.js';
 import type { Site } from './site.js';
 
 /**
@@ -20,6 +21,13 @@ export const OPEN_IMAGES_MAX = 256;
 export const IMAGE_IDLE_MS_MAX = 10 * 60_000;
 /** How often idle images are looked for. */
 const IDLE_CHECK_EVERY_MS = 30_000;
+/**
+ * Most parts in one answer about an image's holes or changes: a few milliseconds of work. The
+ * caller asks again for the rest.
+ */
+const PARTS_MAX = 1_024;
+/** Most points that one open image remembers its changes since. */
+const CHANGES_PER_IMAGE_MAX = 4;
 /** Most evicted images that are remembered, so that their readers are told why they are gone. */
 const EVICTED_KEPT_MAX = 1_000;
 
@@ -36,6 +44,12 @@ export interface ImagesOptions extends ImageLimits {
   readonly log: Logger;
 }
 
+interface FoundChanges {
+  readonly found: Promise<Changes>;
+  /** Ranges held in memory, once they are found. */
+  count: number;
+}
+
 interface OpenImage {
   readonly volume: VolumeId;
   readonly point: PointId | undefined;
@@ -44,6 +58,14 @@ interface OpenImage {
   /** This and the next: by the monotonic clock. */
   readonly openedAtMs: number;
   readAtMs: number;
+  /** What changed since other points, by point: the most recently asked for are last. */
+  readonly changes: Map<PointId, FoundChanges>;
+}
+
+/** A part of an image that differs from an earlier point, or doesn't. */
+export interface ChangedPart {
+  readonly length: number;
+  readonly isChanged: boolean;
 }
 
 export class Images {
@@ -68,7 +90,12 @@ export class Images {
 
   /** Points with open images: retention keeps them meanwhile. */
   get points(): ReadonlySet<PointId> {
-    return new Set([...this.#images.values()].flatMap(({ point }) => point ?? []));
+    return new Set(
+      [...this.#images.values()].flatMap(({ point, changes }) => [
+        ...(point === undefined ? [] : [point]),
+        ...changes.keys(),
+      ]),
+    );
   }
 
   /**
@@ -117,6 +144,7 @@ export class Images {
         client,
         openedAtMs: performance.now(),
         readAtMs: performance.now(),
+        changes: new Map(),
       });
       log.info({ image: id, volume, point, position, client }, 'image opened');
       return { image: id, sizeBytes: journal.sizeBytes, position };
@@ -141,6 +169,91 @@ export class Images {
     } catch (error) {
       throw failureOfJournal(open.volume, error);
     }
+  }
+
+  /**
+   * Which parts of an image surely read as zeroes: from the range's begin on, as many as one answer
+   * has.
+   * @throws MoverError IMAGE_NOT_FOUND, IMAGE_EVICTED, INVALID_REQUEST
+   */
+  async parts(id: string, offset: number, length: number): Promise<readonly Allocated[]> {
+    const open = this.#readable(id, offset, length);
+    try {
+      return await open.image.parts(offset, length, PARTS_MAX);
+    } catch (error) {
+      throw failureOfJournal(open.volume, error);
+    }
+  }
+
+  /**
+   * Which parts of an image may differ from an earlier point of its volume: from the range's begin
+   * on, as many as one answer has.
+   * @throws MoverError IMAGE_NOT_FOUND, IMAGE_EVICTED, INVALID_REQUEST (also: the point is later),
+   * POINT_NOT_FOUND, POINT_UNAVAILABLE, POINT_DAMAGED, POINT_TRIMMED; the signal's reason
+   */
+  async changes(
+    {
+      image: id,
+      since,
+      offset,
+      length,
+    }: {
+      readonly image: string;
+      readonly since: PointId;
+      readonly offset: number;
+      readonly length: number;
+    },
+    signal: AbortSignal,
+  ): Promise<readonly ChangedPart[]> {
+    const open = this.#readable(id, offset, length);
+    try {
+      const changes = await this.#changesSince(open, since, signal);
+      return changedParts(changes, offset, length);
+    } catch (error) {
+      throw failureOfJournal(open.volume, error);
+    }
+  }
+
+  async #changesSince(open: OpenImage, since: PointId, signal: AbortSignal): Promise<Changes> {
+    const known = open.changes.get(since) ?? { found: this.#findChanges(open, since, signal), count: 0 };
+    open.changes.delete(since);
+    open.changes.set(since, known);
+    for (const oldest of open.changes.keys()) {
+      if (open.changes.size <= CHANGES_PER_IMAGE_MAX) break;
+      open.changes.delete(oldest);
+    }
+    try {
+      const changes = await known.found;
+      known.count = changes.count;
+      return changes;
+    } catch (error) {
+      if (open.changes.get(since) === known) open.changes.delete(since);
+      throw error;
+    }
+  }
+
+  async #findChanges({ volume, image }: OpenImage, since: PointId, signal: AbortSignal): Promise<Changes> {
+    const { site, journals } = this.#options;
+    const { state } = site;
+    const from = positionIn(state, state.point(since), volume);
+    if (from > image.position)
+      throw new MoverError('INVALID_REQUEST', `since: point ${since} is later than the image of volume "${volume}".`);
+    const journal = await journals.journal(volume);
+    assertUndamaged(volume, from, journal);
+    return journal.changedBetween(from, image.position, signal);
+  }
+
+  #readable(id: string, offset: number, length: number): OpenImage {
+    const open = this.#images.get(id);
+    if (open === undefined) throw this.#notOpen(id);
+    open.readAtMs = performance.now();
+    const sizeBytes = this.sizeOf(id);
+    if (offset + length > sizeBytes)
+      throw new MoverError(
+        'INVALID_REQUEST',
+        `${length} bytes at ${offset} are not all within the ${sizeBytes} bytes.`,
+      );
+    return open;
   }
 
   /**
@@ -220,7 +333,7 @@ export class Images {
 
   async #closeBurdening(): Promise<void> {
     const { site, journals, log } = this.#options;
-    const open = [...this.#images].map(([id, image]) => ({ id, ...image }));
+    const open = [...this.#images].map(([id, each]) => ({ id, ...each, image: burdenOfOne(each) }));
     const alone = await aloneBytes(open, site.state, site.now.ageMs, journals, (volume, error) =>
       log.warn({ err: error, volume }, "the UNDO kept for a volume's open images is unknown"),
     );
@@ -249,4 +362,25 @@ export class Images {
       this.close(id);
     }
   }
+}
+
+/** An image with all ranges that it holds in memory. */
+function burdenOfOne({ image, changes }: OpenImage): Pick<Image, 'position' | 'changedRanges'> {
+  const { count, bytes } = image.changedRanges;
+  const since = [...changes.values()].reduce((sum, each) => sum + each.count, 0);
+  return { position: image.position, changedRanges: { count: count + since, bytes } };
+}
+
+function changedParts(changes: Changes, offset: number, length: number): ChangedPart[] {
+  const end = offset + length;
+  const ranges = changes.within(offset, end, PARTS_MAX);
+  const parts: ChangedPart[] = [];
+  let at = offset;
+  for (const range of ranges) {
+    if (range.start > at) parts.push({ length: range.start - at, isChanged: false });
+    parts.push({ length: range.end - range.start, isChanged: true });
+    at = range.end;
+  }
+  if (ranges.length < PARTS_MAX && at < end) parts.push({ length: end - at, isChanged: false });
+  return parts;
 }

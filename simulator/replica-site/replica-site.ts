@@ -1,6 +1,8 @@
 // The replica site as one process: rows, journals, streams and the control API put together.
+import { join } from 'node:path';
 import type { Logger } from 'pino';
 import { replicaSiteApi } from '../../contracts/replica-site-api.js';
+import { AUDIT_FOLDER, AuditLog } from '../control-server/audit/audit-log.js';
 import { REPLICA_SITE_DESCRIPTION } from '../control-server/descriptions.js';
 import { imageReadRoute } from '../control-server/image-read.js';
 import { createControlServer } from '../control-server/server.js';
@@ -24,7 +26,7 @@ import { warmUp } from './warm-up.js';
 
 export type ReplicaSiteConfig = Pick<
   ProcessConfig,
-  'id' | 'estate' | 'dataFolder' | 'token' | 'sync' | 'clockAgreesAfterMs'
+  'id' | 'estate' | 'dataFolder' | 'access' | 'auditLimits' | 'sync' | 'clockAgreesAfterMs'
 > &
   Partial<Pick<ProcessConfig, 'faults'>>;
 
@@ -101,7 +103,7 @@ function createReplicaSite(config: ReplicaSiteConfig, log: Logger, limits: Repli
 
 function createServer(
   parts: ReplicaSite,
-  { id, estate, token, faults = false }: ReplicaSiteConfig,
+  { id, estate, dataFolder, access, auditLimits, faults = false }: ReplicaSiteConfig,
   log: Logger,
 ): ReturnType<typeof createControlServer> {
   const { storage, clock, site, journals, intakes, durability, images } = parts;
@@ -120,13 +122,18 @@ function createServer(
     }),
     id,
     listen: estate.replicaSite.control,
-    token,
+    access,
+    audit: new AuditLog({
+      folder: join(dataFolder, AUDIT_FOLDER),
+      process: `replica site ${id}`,
+      clock,
+      limits: auditLimits,
+    }),
     clock,
     health: () => ({ notes: healthNotes(parts) }),
     log,
     binaryRoutes: [imageReadRoute(async ({ image, offset, length }) => images.read(image, offset, length))],
     onUpgrade: streamUpgrade({
-      token,
       onStream: (connection) => new IntakeStream({ connection, intakes, log }).start(),
     }),
   });

@@ -1,6 +1,7 @@
 // The splitter's control API. Each call is one core function, which stores its changes before the
 // answer leaves.
 import type { Logger } from 'pino';
+import type { Credentials } from '../../control/credentials.js';
 import { createApiClient } from '../../control/client.js';
 import { applianceApi } from '../../contracts/appliance-api.js';
 import { MoverError } from '../../contracts/errors.js';
@@ -29,13 +30,13 @@ export interface ControlCallsOptions {
   readonly files: (volume: VolumeId) => VolumeFiles;
   /** There is something to compare or to send again. */
   readonly onDoubt: (volume: ProtectedVolume) => void;
-  readonly token: string | undefined;
+  readonly credentials: Credentials | undefined;
   readonly clock: ProcessClock;
   readonly log: Logger;
 }
 
 export function controlCalls(options: ControlCallsOptions): Handlers<typeof splitterApi> {
-  const { core, held, scans, decisions, find, files, onDoubt, token, clock, log } = options;
+  const { core, held, scans, decisions, find, files, onDoubt, credentials, clock, log } = options;
   const released = <T>(answer: T): T => {
     held.release();
     return answer;
@@ -45,7 +46,7 @@ export function controlCalls(options: ControlCallsOptions): Handlers<typeof spli
     notify: async (input, { signal }) => {
       const answer = core.notify(input);
       log.info({ attempt: input.attempt, to: input.to.group }, 'notified of a move');
-      await reach(input.to.url, token, signal);
+      await reach(input.to.url, credentials, signal);
       return answer;
     },
     fence: (input) => core.fence(input, clock.now()),
@@ -87,9 +88,9 @@ export function controlCalls(options: ControlCallsOptions): Handlers<typeof spli
 }
 
 /** @throws MoverError UNREACHABLE */
-async function reach(baseUrl: string, token: string | undefined, signal: AbortSignal): Promise<void> {
+async function reach(baseUrl: string, credentials: Credentials | undefined, signal: AbortSignal): Promise<void> {
   try {
-    await createApiClient(applianceApi, { baseUrl, token, timeoutMs: REACH_MS_MAX }).health({}, { signal });
+    await createApiClient(applianceApi, { baseUrl, credentials, timeoutMs: REACH_MS_MAX }).health({}, { signal });
   } catch (cause) {
     signal.throwIfAborted();
     throw new MoverError('UNREACHABLE', `The new appliance at ${baseUrl} can't be reached from here.`, { cause });

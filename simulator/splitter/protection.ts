@@ -2,6 +2,7 @@
 // what happens to a volume.
 import { setTimeout as pause } from 'node:timers/promises';
 import type { Logger } from 'pino';
+import type { Credentials } from '../../control/credentials.js';
 import type { Estate } from '../../contracts/estate.js';
 import type { SplitterId, VolumeId } from '../../contracts/ids.js';
 import type { splitterApi, UnusableVolume } from '../../contracts/splitter-api.js';
@@ -44,7 +45,7 @@ export interface ProtectionOptions {
   readonly store: RowStore;
   readonly files: (volume: VolumeId) => VolumeFiles;
   readonly limits: SplitterLimits;
-  readonly token?: string | undefined;
+  readonly credentials?: Credentials | undefined;
   readonly sync: boolean;
   readonly trace: boolean;
   readonly clock: ProcessClock;
@@ -71,7 +72,7 @@ export class Protection {
    * Call `start` before guests or control calls are let in.
    */
   constructor(options: ProtectionOptions) {
-    const { id: splitter, sessions, store, estate, files, limits, token, sync, log } = options;
+    const { id: splitter, sessions, store, estate, files, limits, credentials, sync, log } = options;
     this.#options = options;
     const confirmations = new Confirmations(store);
     const checks = new SourceChecks(store);
@@ -94,7 +95,7 @@ export class Protection {
       ]),
     );
     this.#initialization = new ShortInitialization(
-      new Comparisons(splitter, token),
+      new Comparisons(splitter, credentials),
       ({ id }) => core.changeRows([id], (split) => split.keepComparison()),
       log,
     );
@@ -105,7 +106,7 @@ export class Protection {
       volumes: this.#volumes,
       files,
       estate,
-      token,
+      credentials,
       proofWaitMs: limits.proofWaitMs,
       onProven: (proven) => proven.forEach((volume) => this.#proven(volume)),
       onDecided: (volume) => this.#decided(volume),
@@ -117,13 +118,13 @@ export class Protection {
       sessions,
       confirmations,
       estate,
-      token,
+      credentials,
       onSourceKnown: (volume) => this.#sources.known(volume),
       onDoubt: (volume) => this.#initialization.poke(volume),
       onProgress: (volume) => this.#progressed(volume),
       log,
     });
-    this.#attempts = new Attempts({ splitter, core, token, log });
+    this.#attempts = new Attempts({ splitter, core, credentials, log });
     this.#scans = new Scans({ find: (volume) => this.#find(volume), log });
   }
 
@@ -163,7 +164,7 @@ export class Protection {
   }
 
   get handlers(): Handlers<typeof splitterApi> {
-    const { files, token, clock, log } = this.#options;
+    const { files, credentials, clock, log } = this.#options;
     return controlCalls({
       core: this.#core,
       held: this.#held,
@@ -172,7 +173,7 @@ export class Protection {
       find: (volume) => this.#find(volume),
       files,
       onDoubt: (volume) => this.#initialization.poke(volume),
-      token,
+      credentials,
       clock,
       log,
     });

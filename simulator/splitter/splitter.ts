@@ -11,11 +11,13 @@ import { ProcessClock } from '../../control/clock/process-clock.js';
 import type { NbdAddress } from '../../nbd/address.js';
 import type { BlockDevice } from '../../nbd/block-device.js';
 import { createNbdServer } from '../../nbd/server.js';
+import { AUDIT_FOLDER, AuditLog } from '../control-server/audit/audit-log.js';
 import { SPLITTER_DESCRIPTION } from '../control-server/descriptions.js';
 import { createControlServer } from '../control-server/server.js';
 import { syncFolderNames } from '../disk/folder-names.js';
 import type { ProcessConfig } from '../process/config.js';
 import type { ReadyLine } from '../process/ready-line.js';
+import { nbdCertificates } from '../process/nbd-certificates.js';
 import { openRowStore, type RowStore } from '../store/row-store.js';
 import { isOutOfRoom } from '../store/storage-failure.js';
 import { exportsOf } from './exports.js';
@@ -99,6 +101,7 @@ function startProtection(config: SplitterConfig, host: Host, cleanup: Cleanup): 
   const protection = new Protection({
     ...config,
     ...host,
+    credentials: config.access?.credentials,
     sessions,
     unusable,
     rows: config.unprotected ? [] : rows,
@@ -110,7 +113,7 @@ function startProtection(config: SplitterConfig, host: Host, cleanup: Cleanup): 
 
 /** @returns the URL of the control API. */
 async function serveControl(
-  { unprotected, token, log }: SplitterConfig,
+  { unprotected, dataFolder, access, auditLimits, log }: SplitterConfig,
   { id, entry, clock }: Host,
   protection: Protection,
   cleanup: Cleanup,
@@ -121,7 +124,13 @@ async function serveControl(
     id,
     ...SPLITTER_DESCRIPTION,
     listen: entry.control,
-    token,
+    access,
+    audit: new AuditLog({
+      folder: join(dataFolder, AUDIT_FOLDER),
+      process: `splitter ${id}`,
+      clock,
+      limits: auditLimits,
+    }),
     clock,
     health: () => ({
       notes: [...clock.notes, ...(unprotected ? ['The volumes are served without protection.'] : protection.notes)],
@@ -148,8 +157,9 @@ async function serveGuests(
     const { source, marks } = files(volume);
     return openUnprotected(source, marks, sizeBytes);
   });
+  const certificates = nbdCertificates(config.nbdTls, entry.nbd.host, log);
   const listen = async (addresses: readonly NbdAddress[]): Promise<readonly NbdAddress[]> => {
-    const nbd = createNbdServer({ exports: exported, listen: addresses, log });
+    const nbd = createNbdServer({ exports: exported, listen: addresses, certificates, log });
     cleanup.add(async () => nbd.stop());
     return nbd.start();
   };

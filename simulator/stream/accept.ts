@@ -1,16 +1,14 @@
-// The server side of the stream: accepts HTTP connections that ask to be upgraded to it.
+// The server side of the stream: accepts HTTP connections that ask to be upgraded to it. The
+// control server has looked at who calls before.
 import type { IncomingMessage, Server } from 'node:http';
 import { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { MoverError } from '../../contracts/errors.js';
 import { STREAM_PATH, STREAM_PROTOCOL } from '../../contracts/replica-site-api.js';
-import { checkBearer } from '../control-server/bearer.js';
 import { refuseOnSocket } from '../control-server/raw-problem.js';
 import { type ConnectionOptions, FrameConnection } from './connection.js';
 
 export interface AcceptOptions {
-  /** Bearer token that the upgrade must carry; without one no token is required. */
-  readonly token?: string | undefined;
   /** Called for each stream. Frames wait until the stream is started. */
   readonly onStream: (connection: FrameConnection) => void;
   readonly connection?: ConnectionOptions | undefined;
@@ -23,13 +21,12 @@ export function acceptStreams(server: Server, options: AcceptOptions): void {
 
 /** An upgrade handler for a control server's `onUpgrade`; it does the same as `acceptStreams`. */
 export function streamUpgrade({
-  token,
   onStream,
   connection,
 }: AcceptOptions): (request: IncomingMessage, socket: Duplex, head: Buffer) => void {
   return (request, socket, head) => {
     try {
-      checkUpgrade(request, token);
+      checkUpgrade(request);
     } catch (error) {
       refuseOnSocket(
         socket,
@@ -47,9 +44,8 @@ export function streamUpgrade({
   };
 }
 
-/** Checks an upgrade request. @throws MoverError UNAUTHORIZED, ROUTE_NOT_FOUND, INVALID_REQUEST */
-function checkUpgrade(request: IncomingMessage, token: string | undefined): void {
-  checkBearer(token, request.headers.authorization);
+/** Checks an upgrade request. @throws MoverError ROUTE_NOT_FOUND, INVALID_REQUEST */
+function checkUpgrade(request: IncomingMessage): void {
   const [path] = (request.url ?? '').split('?', 1);
   if (request.method !== 'GET' || path !== STREAM_PATH) {
     throw new MoverError(

@@ -2,6 +2,7 @@
 import { type ClientRequest, type IncomingMessage, request as httpRequest } from 'node:http';
 import { request as httpsRequest } from 'node:https';
 import type { Socket } from 'node:net';
+import { type Credentials, tokenFor } from '../../control/credentials.js';
 import { fromProblem, MoverError, problemSchema } from '../../contracts/errors.js';
 import { STREAM_PATH, STREAM_PROTOCOL } from '../../contracts/replica-site-api.js';
 import { type ConnectionOptions, FrameConnection } from './connection.js';
@@ -10,7 +11,7 @@ import { CONNECT_MS_MAX_DEFAULT, REFUSAL_BYTES_MAX } from './limits.js';
 export interface ConnectOptions {
   /** Control URL of the appliance or replica site. */
   readonly url: string;
-  readonly token?: string | undefined;
+  readonly credentials?: Credentials | undefined;
   /** Cancels connecting; has no effect once connected. */
   readonly signal?: AbortSignal | undefined;
   /** Longest time until the upgrade is answered, in milliseconds. */
@@ -26,13 +27,13 @@ export interface ConnectOptions {
  */
 export async function connectStream({
   url,
-  token,
+  credentials,
   signal,
   timeoutMs = CONNECT_MS_MAX_DEFAULT,
   connection,
 }: ConnectOptions): Promise<FrameConnection> {
   signal?.throwIfAborted();
-  const request = upgradeRequest(url, token);
+  const request = upgradeRequest(url, credentials);
   return new Promise<FrameConnection>((resolve, reject) => {
     const settle = (): void => {
       clearTimeout(timer);
@@ -74,17 +75,18 @@ export async function connectStream({
 }
 
 /** Begins the request. @throws MoverError INVALID_REQUEST unless the URL is http or https */
-function upgradeRequest(baseUrl: string, token: string | undefined): ClientRequest {
+function upgradeRequest(baseUrl: string, credentials: Credentials | undefined): ClientRequest {
   if (!/^https?:/.test(baseUrl) || !URL.canParse(baseUrl))
     throw new MoverError('INVALID_REQUEST', `"${baseUrl}" is not an http or https URL.`);
   const url = `${baseUrl.replace(/\/+$/, '')}${STREAM_PATH}`;
+  const token = tokenFor(url, credentials);
   const headers = {
     connection: 'Upgrade',
     upgrade: STREAM_PROTOCOL,
     ...(token === undefined ? {} : { authorization: `Bearer ${token}` }),
   };
   // No shared agent: the socket leaves HTTP and must not return to a pool.
-  return (url.startsWith('https:') ? httpsRequest : httpRequest)(url, { headers, agent: false });
+  return (url.startsWith('https:') ? httpsRequest : httpRequest)(url, { ...credentials?.tls, headers, agent: false });
 }
 
 /** The reason of a refusal; undefined unless the answer is problem+json of this API. */

@@ -109,9 +109,14 @@ export function checkHeader(header: Buffer): number {
   return payloadLength;
 }
 
+/** The payload's checksum, as the sender computed it: CRC-32, 0 for an empty payload. */
+export function payloadCrcOf(header: Buffer): number {
+  return header.readUInt32BE(AT.payloadCrc);
+}
+
 /** Verifies a payload. @throws MoverError CORRUPT when it doesn't match the header */
 export function checkPayload(header: Buffer, payload: Buffer): void {
-  if ((payload.length === 0 ? 0 : crc32(payload)) === header.readUInt32BE(AT.payloadCrc)) return;
+  if ((payload.length === 0 ? 0 : crc32(payload)) === payloadCrcOf(header)) return;
   throw new MoverError('CORRUPT', 'The payload of a frame failed its checksum.');
 }
 

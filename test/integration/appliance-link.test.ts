@@ -1,6 +1,6 @@
 // What an appliance relays, and what happens when the link is cut or slow, or a group is paused.
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { FakeSplitterControl } from './fake-splitter-control.js';
+import { FakeSplitterControl } from '../support/fake-splitter-control.js';
 import { G1, refusal, S1, SiteWorld, SIZE_BYTES, until, V1, V2 } from './replica-site-fixture.js';
 import { block, TestSplitter, VolumeModel } from './test-splitter.js';
 import { connectNbd, listNbdExports } from '../../nbd/client.js';

@@ -3,7 +3,7 @@
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { listNbdExports } from '../../nbd/client.js';
 import type { GroupId, SplitterId, VolumeId } from '../../contracts/ids.js';
-import { FakeSplitterControl } from './fake-splitter-control.js';
+import { FakeSplitterControl } from '../support/fake-splitter-control.js';
 import {
   attemptRef,
   G1,

@@ -4,7 +4,7 @@ import { randomInt } from 'node:crypto';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { IMAGE_READ_PATH } from '../../contracts/replica-site-api.js';
 import type { PointId } from '../../contracts/ids.js';
-import { FakeSplitterControl } from './fake-splitter-control.js';
+import { FakeSplitterControl } from '../support/fake-splitter-control.js';
 import { G1, S1, SiteWorld, SIZE_BYTES, until, V1 } from './replica-site-fixture.js';
 import { block, TestSplitter, VolumeModel } from './test-splitter.js';
 

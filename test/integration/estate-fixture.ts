@@ -52,10 +52,15 @@ export function smallEstate(): Estate {
 export async function startEstate({
   withWorker,
   environment = {},
+  estate = smallEstate(),
+  environmentFor,
 }: {
   readonly withWorker: boolean;
   /** Variables of every process, on top of its own. */
   readonly environment?: Readonly<Record<string, string>>;
+  readonly estate?: Estate;
+  /** Variables of one process alone, by its id. */
+  readonly environmentFor?: (id: string) => Readonly<Record<string, string>>;
 }): Promise<EstateFixture> {
   const folder = await mkdtemp(join(tmpdir(), 'estate-'));
   const { TEMPORAL_ADDRESS: _address, TEMPORAL_PROFILE: _profile, ...env } = process.env;
@@ -66,7 +71,8 @@ export async function startEstate({
   };
   try {
     const running = await launchEstate({
-      estate: smallEstate(),
+      estate,
+      ...(environmentFor === undefined ? {} : { environmentFor }),
       dataDirectory: folder,
       temporal,
       environment: { VOLUME_MOVER_FAULTS: '1', ...environment },

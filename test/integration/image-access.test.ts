@@ -7,7 +7,7 @@ import type { GroupId, PointId, VolumeId } from '../../contracts/ids.js';
 import { accessIdSchema, type Access } from '../../contracts/images.js';
 import { connectNbd, listNbdExports } from '../../nbd/client.js';
 import type { NbdClient } from '../../nbd/nbd-client.js';
-import { FakeSplitterControl } from './fake-splitter-control.js';
+import { FakeSplitterControl } from '../support/fake-splitter-control.js';
 import {
   G1,
   refusal,

@@ -117,7 +117,6 @@ export class SiteWorld {
       id: 'replica-site',
       estate: this.estate,
       dataFolder: join(this.folder, 'site'),
-      token: undefined,
       sync: false,
       faults: true,
     };
@@ -138,7 +137,6 @@ export class SiteWorld {
       id,
       estate: this.estate,
       dataFolder: join(this.folder, id),
-      token: undefined,
       sync: false,
       faults: true,
     };

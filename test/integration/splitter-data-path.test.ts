@@ -24,14 +24,16 @@ beforeEach(async () => {
 });
 afterEach(async () => world.stop());
 
-/** Overlapping writes and zeroes of all sizes, many at a time. */
+/** Overlapping writes, zeroes and trims of all sizes, many at a time. */
 async function scribble(guest: NbdClient, random: () => number, operations: number): Promise<void> {
   const sizes = [512, 4 * KIB, 4 * KIB, 12 * KIB, 64 * KIB, 100 * KIB];
   const one = async (): Promise<void> => {
     const length = sizes[Math.floor(random() * sizes.length)] ?? 512;
     // A quarter of the volume, so that most overlap with something under way.
     const offset = Math.floor((random() * (SIZE_BYTES / 4 - length)) / 512) * 512;
-    if (random() < 0.1) await guest.zeroes(offset, length);
+    const kind = random();
+    if (kind < 0.1) await guest.zeroes(offset, length, { noHole: kind < 0.05 });
+    else if (kind < 0.2) await guest.trim(offset, length);
     else await guest.write(offset, Buffer.alloc(length, 1 + Math.floor(random() * 255)), { fua: random() < 0.02 });
   };
   for (let done = 0; done < operations; done += 32) await Promise.all(Array.from({ length: 32 }, one));

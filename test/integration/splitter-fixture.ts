@@ -40,7 +40,7 @@ const MAIN = fileURLToPath(new URL('../../dist/simulator/splitter/main.js', impo
 
 export interface Running {
   readonly control: Calls<typeof splitterApi>;
-  readonly open: (volume: VolumeId) => Promise<NbdClient>;
+  readonly open: (volume: VolumeId, contexts?: readonly string[]) => Promise<NbdClient>;
   readonly stop: () => Promise<void>;
   /** Only of a process of its own: kill -9. */
   readonly kill: () => Promise<void>;
@@ -200,8 +200,8 @@ export class SplitterWorld {
   ): Pick<Running, 'control' | 'open'> {
     return {
       control: createApiClient(splitterApi, { baseUrl: url }),
-      open: async (volume) => {
-        const client = await connectNbd(nbd.socket === undefined ? nbd : { path: nbd.socket }, volume);
+      open: async (volume, contexts = []) => {
+        const client = await connectNbd(nbd.socket === undefined ? nbd : { path: nbd.socket }, volume, { contexts });
         this.#cleanUps.push(async () => client.disconnect());
         return client;
       },

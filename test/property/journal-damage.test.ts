@@ -84,3 +84,58 @@ test.each([
     expect(await runDamage(life)).toMatchObject({ harmed: 2, forks: 1 });
   },
 );
+
+test('damage in the last group of UNDO that no kept position needs does not keep the journal from opening', async () => {
+  const zeroes = { offset: 1, length: 4096, isZero: true };
+  const totals = await runDamage({
+    sync: true,
+    chapters: [
+      {
+        writes: [zeroes, zeroes],
+        keep: [],
+        everyFrom: 0.5,
+        more: [],
+        closes: false,
+        harms: [{ how: 'flip', file: 769, share: 0.173914, bit: 0 }],
+        isRemembered: false,
+      },
+    ],
+    last: [],
+  });
+  expect(totals.harmed).toBe(1);
+});
+
+test('UNDO that lost its end before a segment with a damaged header is no way to an older position', async () => {
+  const write = (offset: number, length: number): Write => ({ offset, length, isZero: false });
+  const totals = await runDamage({
+    sync: true,
+    chapters: [
+      {
+        writes: [
+          write(1_260, 4_096),
+          { offset: 12_288, length: 2_749, isZero: true },
+          write(4_096, 3_734),
+          write(17_250, 5_299),
+          write(0, 3_411),
+          write(9_632, 4_751),
+          write(16_384, 87),
+          write(0, 4_096),
+          write(25_930, 2_358),
+          write(6_133, 4_096),
+          write(5_127, 4_096),
+        ],
+        keep: [0.87675, 0.424148],
+        everyFrom: 0.000012,
+        more: [write(0, 5_960), write(4_096, 4_096), write(8_192, 4_096), write(8_192, 4_096)],
+        closes: true,
+        harms: [
+          { how: 'flip', file: 109, share: 0.007471, bit: 0 },
+          { how: 'truncate', file: 348, share: 0.187282, bit: 7 },
+        ],
+        isRemembered: false,
+      },
+    ],
+    last: [],
+  });
+  expect(totals.refused).toBeGreaterThan(0);
+});

@@ -53,6 +53,7 @@ export async function runMove(
     to,
     options: { leaseMs: LEASE_MS, lagWaitMs: 4_000, attemptsMax: 4, attemptDeadlineMs: 30_000 },
   });
+  let ended = false;
   let terminated = false;
   let cancelled = false;
   let shields = 0;
@@ -64,6 +65,7 @@ export async function runMove(
   if (trouble.cancelAfterMs !== undefined) {
     time.after(trouble.cancelAfterMs, () => {
       cancelled = true;
+      if (!ended) world.befalls('cancel', move);
       cancelNow();
     });
   }
@@ -97,8 +99,9 @@ export async function runMove(
         ? time.sleep(chance.between(0, 150)).then(() => 'died' as const)
         : never;
       try {
-        const ended = await Promise.race([work(run).then((value) => ({ value })), dies]);
-        if (ended !== 'died') return ended.value;
+        const outcome = await Promise.race([work(run).then((value) => ({ value })), dies]);
+        if (outcome !== 'died') return outcome.value;
+        world.befalls('dead worker', move);
       } catch (error) {
         if (!(error instanceof MoverError)) throw error;
         if (!error.retryable || time.nowMs - startedAtMs > limitMs) throw error;
@@ -148,9 +151,13 @@ export async function runMove(
         ? { kind: 'cancelled' }
         : { kind: 'failed', code: runtime.codeOf(error), message: runtime.messageOf(error) },
   );
+  void saga.finally(() => {
+    ended = true;
+  });
   if (trouble.terminateAfterMs === undefined) return await saga;
   const termination = time.sleep(trouble.terminateAfterMs).then((): MoveEnd => {
     terminated = true;
+    if (!ended) world.befalls('terminate', move);
     return { kind: 'terminated' };
   });
   return await Promise.race([saga, termination]);

@@ -2,7 +2,7 @@
 // stored.
 import { MoverError } from '../../contracts/errors.js';
 import type { VolumeId } from '../../contracts/ids.js';
-import { lineageIdSchema, type LineageId } from '../../contracts/lineage.js';
+import type { LineageId } from '../../contracts/lineage.js';
 import { beginOwnership } from '../../simulator/replica-site/core/owners.js';
 import type { VolumeRow, GroupRow, Lineages } from '../../simulator/replica-site/core/rows.js';
 import {
@@ -18,6 +18,7 @@ import { EMPTY_SITE, SiteState, TABLE_NAMES, type SiteRows } from '../../simulat
 import type { SiteMoment } from '../../simulator/replica-site/core/terms.js';
 import { regionRuns, type RegionRun } from '../../simulator/replica-site/intake/region-runs.js';
 import type { Copy } from '../../simulator/splitter/core/copies.js';
+import type { Identities } from './identities.js';
 
 export type Frame = Copy & { readonly session: number; readonly epoch: number; readonly tokens?: Uint32Array };
 
@@ -31,22 +32,18 @@ interface StoredRecord {
  */
 export const BLOCK_BYTES = 4_096;
 
-/** Identities in the order of their making: all differ, whatever is put back. */
-let lineagesMade = 0;
-function newLineageId(): LineageId {
-  lineagesMade += 1;
-  return lineageIdSchema.parse(lineagesMade.toString(16).padStart(32, '0'));
-}
-
 class Lineage {
-  id = newLineageId();
+  id: LineageId;
   readonly records: StoredRecord[] = [];
   readonly bases = new Map<number, number>();
   applied = 0;
 
+  constructor(id: LineageId) {
+    this.id = id;
+  }
+
   copy(): Lineage {
-    const copy = new Lineage();
-    copy.id = this.id;
+    const copy = new Lineage(this.id);
     copy.records.push(...this.records);
     for (const [session, base] of this.bases) copy.bases.set(session, base);
     copy.applied = this.applied;
@@ -64,6 +61,7 @@ export class SiteHost implements Lineages {
   readonly #stored = new Map<string, Map<string, unknown>>(TABLE_NAMES.map((name) => [name, new Map()]));
   readonly #lineages = new Map<VolumeId, Lineage>();
   readonly #contents = new Map<VolumeId, { readonly position: number; readonly content: Uint32Array }>();
+  readonly #identities: Identities;
   #lives = 0;
   state: SiteState;
   up = true;
@@ -72,7 +70,8 @@ export class SiteHost implements Lineages {
   /** How often the two ends disagreed about what is there. */
   forks = 0;
 
-  constructor(groups: readonly GroupRow[], volumes: readonly VolumeRow[]) {
+  constructor(groups: readonly GroupRow[], volumes: readonly VolumeRow[], identities: Identities) {
+    this.#identities = identities;
     for (const group of groups) this.#stored.get('groups')?.set(group.group, group);
     for (const volume of volumes) this.#stored.get('volumes')?.set(volume.volume, volume);
     this.state = this.#load();
@@ -164,7 +163,7 @@ export class SiteHost implements Lineages {
       const heard = hear(state, volume, claim, now);
       if (heard.kind === 'refuse') return heard;
       if (heard.kind === 'fork') {
-        this.#of(volume).id = newLineageId();
+        this.#of(volume).id = this.#identities.lineage();
         this.forks += 1;
         return forkLineage(state, volume, heard.reason, now);
       }
@@ -210,7 +209,7 @@ export class SiteHost implements Lineages {
   #of(volume: VolumeId): Lineage {
     const known = this.#lineages.get(volume);
     if (known !== undefined) return known;
-    const fresh = new Lineage();
+    const fresh = new Lineage(this.#identities.lineage());
     this.#lineages.set(volume, fresh);
     return fresh;
   }

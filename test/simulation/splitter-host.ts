@@ -3,13 +3,14 @@
 import type { WriteMark } from '../../contracts/attempt.js';
 import { type ErrorCode, MoverError } from '../../contracts/errors.js';
 import type { SplitterId, VolumeId } from '../../contracts/ids.js';
-import { type Advice, type Confirmed, type LifeId, sourceIdSchema, type SourceId } from '../../contracts/lineage.js';
+import type { Advice, Confirmed, LifeId } from '../../contracts/lineage.js';
 import { MemoryBudget, type SpillFile } from '../../simulator/splitter/core/copies.js';
 import { doubtOf, remedyFor, type Meeting } from '../../simulator/splitter/core/doubt.js';
 import { Marks, REGION_BYTES } from '../../simulator/splitter/core/marks.js';
 import { SplitterCore } from '../../simulator/splitter/core/splitter-core.js';
 import { VolumeSplit, type VolumeSplitRow } from '../../simulator/splitter/core/volume-split.js';
 import { lifeOf } from '../support/identities.js';
+import type { Identities } from './identities.js';
 import { BLOCK_BYTES } from './site-host.js';
 import type { VirtualTime } from './virtual-time.js';
 
@@ -41,6 +42,7 @@ class SpillMemory implements SpillFile {
 export class SplitterHost {
   readonly id: SplitterId;
   readonly #time: VirtualTime;
+  readonly #identities: Identities;
   #rows: Map<VolumeId, VolumeSplitRow>;
   #storedMarks = new Map<VolumeId, Uint8Array>();
   #confirmed = new Map<VolumeId, Confirmed>();
@@ -62,9 +64,10 @@ export class SplitterHost {
   #writing = new Set<VolumeId>();
   #withheld: { volume: VolumeId; acknowledge: () => void }[] = [];
 
-  constructor(id: SplitterId, time: VirtualTime, rows: readonly VolumeSplitRow[]) {
+  constructor(id: SplitterId, time: VirtualTime, rows: readonly VolumeSplitRow[], identities: Identities) {
     this.id = id;
     this.#time = time;
+    this.#identities = identities;
     this.#firstRows = rows;
     this.#rows = new Map(rows.map((row) => [row.volume, row]));
     for (const row of rows) this.disks.set(row.volume, new Uint32Array(row.sizeBytes / BLOCK_BYTES));
@@ -77,8 +80,7 @@ export class SplitterHost {
 
   start(): void {
     this.#session += 1;
-    livesBegun += 1;
-    this.#lives.push(lifeOf(livesBegun));
+    this.#lives.push(this.#identities.life());
     const budget = new MemoryBudget(QUEUE_BYTES * 3);
     this.core = new SplitterCore({
       splitter: this.id,
@@ -152,7 +154,7 @@ export class SplitterHost {
 
   /** Deletes the folder. Only while the host is down: it then comes up as if new. */
   lose(): void {
-    this.#rows = new Map(this.#firstRows.map((row) => [row.volume, { ...row, source: newSource() }]));
+    this.#rows = new Map(this.#firstRows.map((row) => [row.volume, { ...row, source: this.#identities.source() }]));
     this.#storedMarks = new Map();
     this.#confirmed = new Map();
     for (const row of this.#firstRows) this.disks.set(row.volume, new Uint32Array(row.sizeBytes / BLOCK_BYTES));
@@ -176,7 +178,7 @@ export class SplitterHost {
     split.doubt('recovered', this.#time.wallMsOf(this.id));
     this.storeMarks(volume);
     this.disks.set(volume, content());
-    this.call((core) => core.changeRows([volume], (each) => each.replaceSource(newSource())));
+    this.call((core) => core.changeRows([volume], (each) => each.replaceSource(this.#identities.source())));
     split.sourceState = 'present';
     split.detached();
     return true;
@@ -335,16 +337,6 @@ export interface SplitterFolder {
 }
 
 type Owner = NonNullable<Advice['owner']>;
-
-/** Counts lives over all hosts: all differ, whatever is put back. */
-let livesBegun = 0;
-/** Counts disks likewise. */
-let disksMade = 0;
-
-function newSource(): SourceId {
-  disksMade += 1;
-  return sourceIdSchema.parse(disksMade.toString(16).padStart(32, 'd'));
-}
 
 /** The tokens in a copy's data: each block's content is the 4-byte number of its write. */
 export function tokensOf(data: Buffer): Uint32Array {

@@ -18,7 +18,9 @@ import type { PendingVerdict } from '../../simulator/splitter/core/splitter-core
 import { BatchPlans } from '../../simulator/replica-site/reports/batch-plans.js';
 import { MoveReports } from '../../simulator/replica-site/reports/move-reports.js';
 import { SOURCE } from '../support/identities.js';
+import { Identities } from './identities.js';
 import { memoryTexts } from './memory-texts.js';
+import { tracedCalls } from './traced-calls.js';
 import { BLOCK_BYTES, SiteHost, type Frame, type SiteFolder } from './site-host.js';
 import { SplitterHost, tokensOf, type SplitterFolder } from './splitter-host.js';
 import { Chance, VirtualTime } from './virtual-time.js';
@@ -135,6 +137,12 @@ export class World {
   guestRuns = true;
   pointsSkipped = 0;
   stopped = false;
+  /** Count of the faults that befell this run, by kind. */
+  readonly befell = new Map<string, number>();
+  /** Count of how often a guard, refusal or rare branch was reached, by name. */
+  readonly reached = new Map<string, number>();
+  /** Takes a line about each fault and call, when somebody reads along. */
+  trace: ((line: string) => void) | undefined;
   readonly #streams = new Map<string, Stream>();
   /** Copies of folders: the first, and some of later instants. */
   readonly #siteCopies: SiteFolder[] = [];
@@ -176,6 +184,7 @@ export class World {
     ).flat();
     this.volumes = placed.map(({ volume }) => volume);
     const g1 = 'g1' as GroupId;
+    const identities = new Identities();
     this.site = new SiteHost(
       this.groups.map(({ group, appliance }) => ({
         group,
@@ -196,6 +205,7 @@ export class World {
         sealed: false,
         ...shape.described?.(volume),
       })),
+      identities,
     );
     for (let s = 0; s < shape.splitters; s += 1) {
       const id = `s${s}` as SplitterId;
@@ -207,7 +217,7 @@ export class World {
           route: { group: g1, appliance: a1, url: urlOf(a1), epoch: 1 },
           source: SOURCE,
         }));
-      const host = new SplitterHost(id, this.time, rows);
+      const host = new SplitterHost(id, this.time, rows, identities);
       host.provesSources = faults.proveSources;
       host.replicaAt = (volume, mark) => this.#replicaAt(volume, mark);
       this.splitters.set(id, host);
@@ -222,6 +232,12 @@ export class World {
     return position === undefined || position > site.durable(volume).position
       ? undefined
       : site.contentAt(volume, position, BLOCKS);
+  }
+
+  /** Counts a fault. */
+  befalls(kind: string, whom: string): void {
+    this.befell.set(kind, (this.befell.get(kind) ?? 0) + 1);
+    this.trace?.(`fault: ${kind}, ${whom}`);
   }
 
   hostOf(volume: VolumeId): SplitterHost {
@@ -317,9 +333,9 @@ export class World {
       let interrupted = false;
       for (;;) {
         const host = this.hostOf(volume);
-        const crashed = this.time.sleep(5_000).then(() => false);
-        const done = await Promise.race([host.write(volume, block, tokens, pause), crashed]);
-        if (done) break;
+        // A write that a crash cut off is never acknowledged.
+        const done = await this.time.within(5_000, host.write(volume, block, tokens, pause));
+        if (done === true) break;
         interrupted = true;
         await this.time.sleep(5);
       }
@@ -401,8 +417,10 @@ export class World {
    */
   #send(host: SplitterHost, stream: Stream, volume: VolumeId, frame: Frame): void {
     const { core } = host;
-    if (this.chance.hit(this.faults.stall))
+    if (this.chance.hit(this.faults.stall)) {
       stream.lastArrivalMs = this.time.nowMs + this.chance.between(0, STALL_MS_MAX);
+      this.befalls('stall', `${host.id} to ${stream.appliance}`);
+    }
     stream.lastArrivalMs = Math.max(
       stream.lastArrivalMs + 0.001,
       this.time.nowMs + this.chance.between(0, this.faults.delayMsMax),
@@ -492,6 +510,7 @@ export class World {
     for (const stream of this.#streams.values()) {
       if (!this.chance.hit(this.faults.breakStream)) continue;
       stream.live = false;
+      this.befalls('broken stream', `to ${stream.appliance}`);
       for (const host of this.splitters.values())
         for (const split of host.core?.volumes ?? [])
           if (split.row.route.appliance === stream.appliance) split.detached();
@@ -499,6 +518,7 @@ export class World {
     if (this.chance.hit(this.faults.full)) {
       const disk = this.chance.pick([this.site, ...this.splitters.values()]);
       disk.full = true;
+      this.befalls('full disk', disk instanceof SplitterHost ? disk.id : SITE);
       this.time.after(this.chance.between(5, FULL_MS_MAX), () => {
         disk.full = false;
       });
@@ -511,6 +531,7 @@ export class World {
     const process = this.chance.pick([...this.splitters.keys(), SITE]);
     const rangeMs = this.chance.pick(CLOCK_JUMPS_MS_MAX);
     this.time.wallShiftsMs.set(process, Math.floor(this.chance.between(-Math.min(rangeMs, this.time.nowMs), rangeMs)));
+    this.befalls('clock set', process);
   }
 
   crashSomething(): void {
@@ -521,23 +542,27 @@ export class World {
       if (host.core === undefined) return;
       for (const [key, stream] of this.#streams) if (key.startsWith(`${host.id}>`)) stream.live = false;
       host.crash();
+      this.befalls('splitter crash', host.id);
       this.time.after(downMs, () => {
         if (this.chance.hit(this.faults.splitterPutBack * PUT_BACK_PER_COPY)) {
           host.putBack(this.chance.pick(this.#splitterCopies.get(host.id) ?? []));
           this.splittersPutBack += 1;
+          this.befalls('splitter put back', host.id);
           for (const volume of host.disks.keys()) this.#told(volume);
         }
         if (this.chance.hit(this.faults.splitterLost)) {
           host.lose();
           this.splittersLost += 1;
+          this.befalls('splitter lost', host.id);
           if (this.chance.hit(0.5)) this.#crashSite(this.chance.between(5, 600));
         }
         host.start();
       });
     } else if (which === 1) {
-      const appliance = this.chance.pick([...this.appliances.values()]);
+      const [id, appliance] = this.chance.pick([...this.appliances]);
       if (!appliance.up) return;
       appliance.up = false;
+      this.befalls('appliance crash', id);
       for (const stream of this.#streams.values()) stream.live = false;
       for (const host of this.splitters.values()) for (const split of host.core?.volumes ?? []) split.detached();
       this.time.after(downMs, () => {
@@ -549,12 +574,14 @@ export class World {
   #crashSite(downMs: number): void {
     if (!this.site.up) return;
     this.site.crash();
+    this.befalls('site crash', SITE);
     for (const stream of this.#streams.values()) stream.live = false;
     for (const host of this.splitters.values()) for (const split of host.core?.volumes ?? []) split.detached();
     this.time.after(downMs, () => {
       if (this.chance.hit(this.faults.sitePutBack * PUT_BACK_PER_COPY)) {
         this.site.putBack(this.chance.pick(this.#siteCopies));
         this.sitesPutBack += 1;
+        this.befalls('site put back', SITE);
       }
       this.site.restart(this.time.nowMs);
     });
@@ -567,11 +594,15 @@ export class World {
    * much later.
    */
   async #network<T>(what: string, run: () => T): Promise<T> {
-    const lost = (): MoverError => new MoverError('UNREACHABLE', `${what}: no answer`);
+    const lost = (message: string): MoverError => {
+      this.befalls(`lost ${message}`, what);
+      return new MoverError('UNREACHABLE', `${what}: no answer`);
+    };
     await this.time.sleep(this.chance.between(0, this.faults.delayMsMax));
-    if (this.chance.hit(this.faults.loss)) throw lost();
+    if (this.chance.hit(this.faults.loss)) throw lost('request');
     if (this.chance.hit(this.faults.duplicate)) {
       this.time.after(this.chance.between(0, 4_000), () => {
+        this.befalls('late duplicate', what);
         try {
           run();
         } catch {
@@ -581,12 +612,12 @@ export class World {
     }
     const answer = run();
     await this.time.sleep(this.chance.between(0, this.faults.delayMsMax));
-    if (this.chance.hit(this.faults.loss)) throw lost();
+    if (this.chance.hit(this.faults.loss)) throw lost('answer');
     return answer;
   }
 
   #over<T>(appliance: ApplianceId, what: string, run: () => T): Promise<T> {
-    return this.#network(what, () => {
+    return this.#network(`${what} at ${appliance}`, () => {
       if (this.appliances.get(appliance)?.up !== true)
         throw new MoverError('UNREACHABLE', `appliance ${appliance} is down`);
       if (!this.site.up) throw new MoverError('LINK_DOWN', 'the replica site is down');
@@ -603,7 +634,7 @@ export class World {
     const holdMs = hosts.length > 1 ? 250 : 0;
     const answers = await Promise.all(
       hosts.map((host) =>
-        this.#network('cut', () =>
+        this.#network(`cut at ${host.id}`, () =>
           host.call((core) => core.cut({ round, group, holdMs }, this.time.momentOf(host.id))),
         ),
       ),
@@ -611,7 +642,9 @@ export class World {
     if (hosts.length > 1) {
       const confirmed = await Promise.all(
         hosts.map((host) =>
-          this.#network('confirm', () => host.call((core) => core.confirmCut({ round }, this.time.nowMs))),
+          this.#network(`confirm at ${host.id}`, () =>
+            host.call((core) => core.confirmCut({ round }, this.time.nowMs)),
+          ),
         ),
       );
       if (this.faults.confirmCuts && !confirmed.every(({ held }) => held)) {
@@ -660,26 +693,32 @@ export class World {
       appliances: new Map(
         [...this.appliances.keys()].map((id): [ApplianceId, AppliancePort] => [
           id,
-          { id, url: urlOf(id), calls: this.#applianceCalls(id) },
+          { id, url: urlOf(id), calls: this.#traced(id, this.#applianceCalls(id)) },
         ]),
       ),
       splitters: new Map(
         [...this.splitters.values()].map((host): [SplitterId, SplitterPort] => [
           host.id,
-          { id: host.id, calls: this.#splitterCalls(host) },
+          { id: host.id, calls: this.#traced(host.id, this.#splitterCalls(host)) },
         ]),
       ),
     };
   }
 
+  /** Calls that tell the trace what was asked and answered. Nobody reads along: the same calls. */
+  #traced<C extends ApplianceCalls | SplitterCalls>(to: string, calls: C): C {
+    return this.trace === undefined ? calls : tracedCalls(to, calls, this.trace);
+  }
+
   #splitterCalls(host: SplitterHost): SplitterCalls {
     const over = <T>(what: string, run: (nowMs: number) => T): Promise<T> =>
-      this.#network(what, () => run(this.time.nowMs));
+      this.#network(`${what} at ${host.id}`, () => run(this.time.nowMs));
     const parse = <K extends keyof typeof splitterApi>(key: K, input: InputOf<(typeof splitterApi)[K]>) =>
       splitterApi[key].input.parse(input) as ReturnType<(typeof splitterApi)[K]['input']['parse']>;
     const unused = (): Promise<never> => Promise.reject(new Error('the steps do not call this'));
     return {
       health: unused,
+      audit: unused,
       cut: unused,
       confirmCut: unused,
       openScan: unused,
@@ -724,6 +763,8 @@ export class World {
       site.call((state) => state.point(point ?? pointIdOf(0)).point);
     const calls: ApplianceCalls = {
       health: unused,
+      audit: unused,
+      siteAudit: unused,
       describe: () =>
         over('describe', () => ({
           appliance: id,

@@ -7,11 +7,12 @@ import { splitterIdSchema, volumeIdSchema } from '../../contracts/ids.js';
 import { splitterApi } from '../../contracts/splitter-api.js';
 import { createControlServer } from '../../simulator/control-server/server.js';
 import { pino } from 'pino';
-import { containing, sampleApi, type SampleOptions, sampleServer } from './control-fixture.js';
+import type { Credentials } from '../../control/credentials.js';
+import { accessWith, containing, sampleApi, type SampleOptions, sampleServer } from './control-fixture.js';
 
-async function sample(options: SampleOptions = {}, token?: string) {
+async function sample(options: SampleOptions = {}, credentials?: Credentials) {
   const { url: baseUrl } = await sampleServer(options).start();
-  return createApiClient(sampleApi, { baseUrl, token });
+  return createApiClient(sampleApi, { baseUrl, credentials });
 }
 
 /** The URL of a server that is none of ours. */
@@ -65,8 +66,10 @@ test('what the server refuses comes back as the same error, with its reasons', a
 });
 
 test('the token is sent', async () => {
-  await expect((await sample({ token: 't' }, 't')).list({})).resolves.toBeDefined();
-  await expect((await sample({ token: 't' })).list({})).rejects.toMatchObject({ code: 'UNAUTHORIZED' });
+  await expect((await sample({ access: accessWith({ token: 't' }) }, { token: 't' })).list({})).resolves.toBeDefined();
+  await expect((await sample({ access: accessWith({ token: 't' }) })).list({})).rejects.toMatchObject({
+    code: 'UNAUTHORIZED',
+  });
 });
 
 test('a refused connection is UNREACHABLE and says where, which operation and why', async () => {
@@ -114,7 +117,7 @@ test('a redirect is not followed: the token stays here', async () => {
     response.end('{"names":[]}');
   });
   const baseUrl = await foreignServer((_request, response) => response.writeHead(307, { location: elsewhere }).end());
-  await expect(createApiClient(sampleApi, { baseUrl, token: 't' }).list({})).rejects.toMatchObject({
+  await expect(createApiClient(sampleApi, { baseUrl, credentials: { token: 't' } }).list({})).rejects.toMatchObject({
     code: 'UNREACHABLE',
   });
   expect(followed).toBe(false);

@@ -4,6 +4,9 @@ import { pino } from 'pino';
 import { z } from 'zod';
 import { healthOperation } from '../../contracts/health.js';
 import { operation } from '../../contracts/route.js';
+import type { Credentials } from '../../control/credentials.js';
+import type { Access } from '../../simulator/control-server/access.js';
+import { Callers } from '../../simulator/control-server/callers.js';
 import {
   type ControlServer,
   type ControlServerOptions,
@@ -15,6 +18,7 @@ export const sampleApi = {
   list: operation({
     method: 'GET',
     path: '/v1/things',
+    roles: ['read'],
     summary: 'Things.',
     input: z.strictObject({ name: z.string().optional(), limit: z.coerce.number().int().min(1).max(10).default(10) }),
     output: z.strictObject({ names: z.array(z.string()) }),
@@ -22,6 +26,7 @@ export const sampleApi = {
   change: operation({
     method: 'POST',
     path: '/v1/things/change',
+    roles: ['operate'],
     summary: 'Changes a thing.',
     input: z.strictObject({ name: z.string(), size: z.number().int().default(7) }),
     output: z.strictObject({ name: z.string(), size: z.number() }),
@@ -50,6 +55,11 @@ export function sampleServer(options: SampleOptions = {}): ControlServer & { rea
   });
   onTestFinished(() => server.stop());
   return { ...server, logged };
+}
+
+/** What a process gets that was started with one token for all. */
+export function accessWith(credentials: Credentials): Access {
+  return { credentials, callers: new Callers(credentials) };
 }
 
 /** A matcher for toMatchObject, where vitest's own is typed any. */

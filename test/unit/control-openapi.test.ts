@@ -66,12 +66,16 @@ test('every operation of the table is in the document under its own name', async
   expect(new Set(ids)).toEqual(new Set(Object.keys(applianceApi)));
 });
 
-test('the document says that all but health needs the token, and which codes there are', async () => {
+test('the document says which roles an operation needs, that health needs none, and which codes there are', async () => {
   const document = await documents.splitter();
   expect(document['openapi']).toBe('3.1.0');
-  expect(document['security']).toEqual([{ bearer: [] }]);
+  expect(Object.keys(document.components['securitySchemes'] ?? {})).toEqual(['bearer', 'mutualTLS']);
   expect(document.paths['/healthz']?.['get']?.['security']).toEqual([]);
-  expect(document.paths['/v1/volumes']?.['get']).not.toHaveProperty('security');
+  expect(document.paths['/v1/volumes']?.['get']?.['security']).toEqual([{ bearer: ['read'] }, { mutualTLS: ['read'] }]);
+  expect(document.paths['/v1/volumes/source']?.['post']?.['security']).toEqual([
+    { bearer: ['admin'] },
+    { mutualTLS: ['admin'] },
+  ]);
   expect(JSON.stringify(document.components['responses'])).toContain('`NOT_FENCED`');
 });
 

@@ -8,7 +8,7 @@ import { createApiClient } from '../../control/client.js';
 import { MoverError, type Problem, problemSchema } from '../../contracts/errors.js';
 import { healthSchema } from '../../contracts/health.js';
 import { binaryRoute } from '../../simulator/control-server/binary-route.js';
-import { containing, sampleApi, type SampleOptions, sampleServer } from './control-fixture.js';
+import { accessWith, containing, sampleApi, type SampleOptions, sampleServer } from './control-fixture.js';
 
 async function problemOf(response: Response): Promise<Problem> {
   expect(response.headers.get('content-type')).toMatch(/^application\/problem\+json/);
@@ -87,7 +87,7 @@ test('a path that cannot be decoded is answered with a problem', async () => {
 test.each([undefined, 'Bearer wrong', 'Bearer', 'Basic secret', 'secret', 'Bearer secret2', 'Bearer secre'])(
   'with a token set, "%s" is UNAUTHORIZED',
   async (authorization) => {
-    const { url } = await started({ token: 'secret' });
+    const { url } = await started({ access: accessWith({ token: 'secret' }) });
     const headers = authorization === undefined ? {} : { authorization };
     for (const path of ['/v1/things', '/v1/nothing']) {
       const response = await fetch(`${url}${path}`, { headers });
@@ -98,7 +98,7 @@ test.each([undefined, 'Bearer wrong', 'Bearer', 'Basic secret', 'secret', 'Beare
 );
 
 test('with a token set, the right one is let in, and health and the document need none', async () => {
-  const { url } = await started({ token: 'secret' });
+  const { url } = await started({ access: accessWith({ token: 'secret' }) });
   expect((await fetch(`${url}/v1/things`, { headers: { authorization: 'Bearer secret' } })).status).toBe(200);
   expect((await fetch(`${url}/healthz`)).status).toBe(200);
   expect((await fetch(`${url}/openapi.json`)).status).toBe(200);
@@ -152,11 +152,12 @@ test('a binary route is under the same token and refuses unknown fields too', as
   const route = binaryRoute({
     name: 'bytes',
     path: '/v1/bytes',
+    roles: ['read'],
     summary: 'Bytes.',
     input: z.strictObject({ length: z.coerce.number().int().max(10) }),
     read: async ({ length }) => Buffer.alloc(length, 0xee),
   });
-  const { url } = await started({ token: 'secret', binaryRoutes: [route] });
+  const { url } = await started({ access: accessWith({ token: 'secret' }), binaryRoutes: [route] });
   const headers = { authorization: 'Bearer secret' };
   const response = await fetch(`${url}/v1/bytes?length=3`, { headers });
   expect(response.headers.get('content-type')).toBe('application/octet-stream');

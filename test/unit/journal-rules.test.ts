@@ -3,6 +3,7 @@ import { mkdtempSync, readdirSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setImmediate as nextTurn } from 'node:timers/promises';
+import { crc32 } from 'node:zlib';
 
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 
@@ -41,6 +42,15 @@ describe('appending', () => {
     expect(() => journal.append([{ ...outside, length: 0 }])).toThrow(coded('OUT_OF_RANGE'));
     expect(() => journal.append([{ ...outside, epoch: -1, length: 1 }])).toThrow(coded('OUT_OF_RANGE'));
     await journal.close();
+  });
+
+  test('keeps the checksum that was checked on arrival: bytes that change in memory after it are found', async () => {
+    const journal = await open(new MemoryDisk());
+    const data = Buffer.alloc(BLOCK_BYTES, 1);
+    const dataCrc = crc32(Buffer.alloc(BLOCK_BYTES, 2));
+    journal.append([{ kind: 'write', session: 1, n: 1, epoch: 1, timeMs: 1, offset: 0, data, dataCrc }]);
+    await expect(journal.whenApplied(1)).rejects.toThrow(/damaged payload/);
+    await journal.close().catch(() => undefined);
   });
 
   test('writes the records of one turn at once', async () => {

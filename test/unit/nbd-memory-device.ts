@@ -1,5 +1,5 @@
 // A block device in memory for the NBD tests, answering at once or through promises.
-import type { BlockDevice, ExportDirectory } from '../../nbd/block-device.js';
+import type { BlockDevice, DeviceContexts, ExportDirectory } from '../../nbd/block-device.js';
 
 export interface MemoryDeviceOptions {
   readonly sizeBytes: number;
@@ -8,6 +8,7 @@ export interface MemoryDeviceOptions {
   readonly maximumBlockBytes?: number;
   readonly canMultiConn?: boolean;
   readonly description?: string;
+  readonly contexts?: DeviceContexts;
   /** Awaited before each call takes effect; calls complete at once when absent. */
   readonly gate?: () => Promise<void>;
 }
@@ -18,6 +19,7 @@ export class MemoryDevice implements BlockDevice {
   readonly blockSizes: BlockDevice['blockSizes'];
   readonly canMultiConn: boolean;
   readonly description: string;
+  readonly contexts?: DeviceContexts;
   readonly content: Buffer;
   /** Calls in order of arrival, such as "write 0+4096 fua". */
   readonly calls: string[] = [];
@@ -38,6 +40,7 @@ export class MemoryDevice implements BlockDevice {
     this.description = options.description ?? 'memory';
     this.content = Buffer.alloc(options.sizeBytes);
     this.#gate = options.gate;
+    if (options.contexts !== undefined) this.contexts = options.contexts;
   }
 
   read(offset: number, length: number): Buffer | Promise<Buffer> {

@@ -65,8 +65,8 @@ describe('handshake', () => {
   test('options that are unknown or not offered are refused, and haggling goes on', async () => {
     const { address } = await serve({});
     const client = await RawClient.greeted(address);
-    const [startTls, structuredReply, setMetaContext, madeUp] = [5, 8, 10, 4_000_000];
-    for (const option of [startTls, structuredReply, setMetaContext, madeUp]) {
+    const [startTls, extendedHeaders, madeUp] = [5, 11, 4_000_000];
+    for (const option of [startTls, extendedHeaders, madeUp]) {
       client.option(option, Buffer.from('some data'));
       expect(await client.optionReply()).toMatchObject({ option, reply: UNSUPPORTED });
     }
@@ -107,9 +107,9 @@ describe('handshake', () => {
     expect(await client.untilClosed()).toBe('closed');
   });
 
-  test('INFO tells about an export without opening it for good, GO then opens it', async () => {
+  test('INFO tells about an export, GO opens it, and both together open it once', async () => {
     const device = new MemoryDevice({ sizeBytes: MIB, description: 'a disk' });
-    const { address } = await serve({ vol: device });
+    const { server, address } = await serve({ vol: device });
     const client = await RawClient.greeted(address);
     for (const option of [6, 7]) {
       client.option(option, goData('vol', 1, 2, 3, 999));
@@ -122,11 +122,27 @@ describe('handshake', () => {
       expect(infos.get(1)?.toString()).toBe('vol');
       expect(infos.get(2)?.toString()).toBe('a disk');
       expect(infos.get(3)).toEqual(words(1, 4096, 32 * MIB));
-      expect(device.closes).toBe(1);
+      expect(device.closes).toBe(0);
     }
     client.send(request({ type: FLUSH }));
     expect(await client.reply()).toEqual({ errno: 0, cookie: 1n });
     client.destroy();
+    await server.stop();
+    expect(device.closes).toBe(1);
+  });
+
+  test('an export that was only asked about is closed when another is, and at the end', async () => {
+    const [one, other] = [new MemoryDevice({ sizeBytes: MIB }), new MemoryDevice({ sizeBytes: MIB })];
+    const { server, address } = await serve({ one, other });
+    const client = await RawClient.greeted(address);
+    for (const name of ['one', 'other']) {
+      client.option(6, goData(name));
+      while ((await client.optionReply()).reply !== ACK);
+    }
+    expect([one.closes, other.closes]).toEqual([1, 0]);
+    client.destroy();
+    await server.stop();
+    expect([one.closes, other.closes]).toEqual([1, 1]);
   });
 
   test('bad option magic cuts the connection', async () => {

@@ -39,6 +39,19 @@ test('a member is at its cut, or left out with the reason', () => {
   expect(close(site, [cut(3)], { group: G2 }).leftOut).toContainEqual({ volume: V1, reason: 'moved' });
 });
 
+test('a volume that left while its point waited, and came back, is not in the point', () => {
+  const site = new SiteUnderTest();
+  site.attach();
+  site.writes(1, 5);
+  site.open(1);
+  site.commit(ref(1));
+  site.writes(6, 8);
+  site.open(1, { move: 'm2', from: G2, to: G1 });
+  site.commit(ref(1, 'm2'));
+  expect(close(site, [cut(5)]).leftOut).toContainEqual({ volume: V1, reason: 'moved' });
+  expect(close(site, [cut(8)]).members).toMatchObject([{ volume: V1, position: 8, epoch: 3 }]);
+});
+
 test('the clock of a group never goes back', () => {
   const site = new SiteUnderTest();
   const times = [5_000, 4_000, 5_000, 9_000].map((atMs) => close(site, [], { atMs }).atMs);

@@ -67,7 +67,7 @@ test('a lease and a verdict that can’t be stored are tried again until they ar
   const learned: Verdict[] = [];
   verdicts = new Verdicts({
     splitter: splitterIdSchema.parse('s1'),
-    token: undefined,
+    credentials: undefined,
     log: pino({ level: 'silent' }),
     tick: () => {
       fail('tick');

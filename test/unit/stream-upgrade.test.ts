@@ -6,13 +6,14 @@ import { streamUpgrade } from '../../simulator/stream/accept.js';
 import { connectStream } from '../../simulator/stream/connect.js';
 import type { FrameConnection } from '../../simulator/stream/connection.js';
 import { encodeFrame } from '../../simulator/stream/encode.js';
-import { containing, sampleServer } from './control-fixture.js';
+import { accessWith, containing, sampleServer } from './control-fixture.js';
 import { Recorder, streamServer, writeFrame } from './stream-fixture.js';
 
 /** A server that records its streams. */
 async function recordingServer(token?: string) {
   const streams: Recorder[] = [];
-  const url = await streamServer({ token, onStream: (connection) => void streams.push(new Recorder(connection)) });
+  const onUpgrade = streamUpgrade({ onStream: (connection) => void streams.push(new Recorder(connection)) });
+  const { url } = await sampleServer({ access: accessWith({ token }), onUpgrade }).start();
   return { url, streams };
 }
 
@@ -41,7 +42,7 @@ async function ask(
 
 test('a stream goes both ways once it is upgraded', async () => {
   const { url, streams } = await recordingServer('secret');
-  const near = new Recorder(await connectStream({ url: `${url}/`, token: 'secret' }));
+  const near = new Recorder(await connectStream({ url: `${url}/`, credentials: { token: 'secret' } }));
   near.connection.send(writeFrame(1));
   await expect.poll(() => streams[0]?.frames).toEqual([writeFrame(1)]);
   streams[0]?.connection.send({ type: 'receipt', handle: 1, session: 1, n: 1, epoch: 1 });
@@ -76,7 +77,7 @@ test('frames sent together with the request for the upgrade, or with its answer,
 
 test.each([undefined, 'wrong'])('with token %s a stream is refused as UNAUTHORIZED', async (token) => {
   const { url, streams } = await recordingServer('secret');
-  await expect(connectStream({ url, token })).rejects.toMatchObject({ code: 'UNAUTHORIZED' });
+  await expect(connectStream({ url, credentials: { token } })).rejects.toMatchObject({ code: 'UNAUTHORIZED' });
   expect(streams).toHaveLength(0);
 });
 
@@ -123,11 +124,11 @@ test('a server that does not answer is UNREACHABLE in time, and an abort rejects
 test('a control server takes streams beside its calls, and ends them when it stops', async () => {
   const accepted: FrameConnection[] = [];
   const server = sampleServer({
-    token: 't',
-    onUpgrade: streamUpgrade({ token: 't', onStream: (connection) => void accepted.push(connection) }),
+    access: accessWith({ token: 't' }),
+    onUpgrade: streamUpgrade({ onStream: (connection) => void accepted.push(connection) }),
   });
   const { url } = await server.start();
-  const near = new Recorder(await connectStream({ url, token: 't' }));
+  const near = new Recorder(await connectStream({ url, credentials: { token: 't' } }));
   expect((await fetch(`${url}/healthz`)).status).toBe(200);
   const far = new Recorder(accepted[0] ?? (await Promise.reject(new Error('no stream'))));
   const beganMs = performance.now();

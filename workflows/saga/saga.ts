@@ -113,6 +113,7 @@ async function compensate(
     recorder.verdict('COMMITTED');
     recorder.stage('completing-forward');
     const context = reached.context ?? (await recorder.record('notify', attempt, () => steps.notify(input, attempt)));
+    recorder.from(context.from.group);
     const flushed = reached.flushed ?? (await recorder.record('flush', attempt, () => steps.flush(context)));
     const reconfigured = await recorder.record('reconfigure', attempt, () => steps.reconfigure(context, flushed));
     return committed(recorder, { context, flushed, reconfigured });

@@ -1,10 +1,10 @@
 // A recovery point of one volume as the disk of one connection: read-only, or with a scratch for
 // its writes.
-import { MoverError } from '../../../contracts/errors.js';
-import type { BlockDevice, BlockSizes, ZeroesOptions } from '../../../nbd/block-device.js';
+import type { BlockDevice, BlockSizes, DeviceContexts, ZeroesOptions } from '../../../nbd/block-device.js';
 import { NbdError } from '../../../nbd/errors.js';
 import { ReadAhead } from './read-ahead.js';
 import type { ScratchDisk } from './scratch-disk.js';
+import { imageContexts, nbdErrorOfSite } from './image-contexts.js';
 import type { SiteImage } from './site-image.js';
 
 const BLOCK_SIZES: BlockSizes = { minimum: 1, preferred: 4096, maximum: 32 * 1024 * 1024 };
@@ -34,6 +34,7 @@ export class ImageDevice implements BlockDevice {
   readonly canMultiConn: boolean;
   readonly description: string;
   readonly gone?: AbortSignal;
+  readonly contexts: DeviceContexts;
   readonly #image: SiteImage;
   readonly #scratch: ScratchDisk | undefined;
   readonly #reads: ReadAhead;
@@ -47,6 +48,7 @@ export class ImageDevice implements BlockDevice {
     this.canMultiConn = scratch === undefined || shared;
     this.description = description;
     if (gone !== undefined) this.gone = gone;
+    this.contexts = imageContexts(image, scratch);
     this.#image = image;
     this.#scratch = scratch;
     this.#reads = new ReadAhead(this.sizeBytes, async (offset, length) => image.read(offset, length));
@@ -85,6 +87,7 @@ export class ImageDevice implements BlockDevice {
   }
 
   async close(): Promise<void> {
+    this.#reads.close();
     await this.#onClose(this.traffic);
   }
 
@@ -97,8 +100,7 @@ export class ImageDevice implements BlockDevice {
     try {
       return await request();
     } catch (error) {
-      if (!(error instanceof MoverError)) throw error;
-      throw new NbdError(error.code === 'SHUTTING_DOWN' ? 'ESHUTDOWN' : 'EIO', error.message, { cause: error });
+      throw nbdErrorOfSite(error);
     }
   }
 }

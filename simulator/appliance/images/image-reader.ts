@@ -1,4 +1,7 @@
 // Reads raw bytes of an open image at the replica site.
+import { request } from 'undici';
+import { connectionsFor } from '../../../control/connections.js';
+import { type Credentials, tokenFor } from '../../../control/credentials.js';
 import { fromProblem, MoverError, problemSchema } from '../../../contracts/errors.js';
 import { IMAGE_READ_BYTES_MAX, IMAGE_READ_PATH } from '../../../contracts/replica-site-api.js';
 import type { Link } from '../link.js';
@@ -8,7 +11,7 @@ const READ_MS_MAX = 30_000;
 
 export interface ImageReaderOptions {
   readonly siteUrl: string;
-  readonly token: string | undefined;
+  readonly credentials: Credentials | undefined;
   readonly link: Link;
 }
 
@@ -33,12 +36,11 @@ export class ImageReader {
   }
 
   async #readPart(image: string, offset: number, length: number, signal: AbortSignal): Promise<Buffer> {
-    const { siteUrl, token, link } = this.#options;
+    const { siteUrl, credentials, link } = this.#options;
     const query = new URLSearchParams({ image, offset: String(offset), length: String(length) });
     const url = `${siteUrl.replace(/\/+$/, '')}${IMAGE_READ_PATH}?${query.toString()}`;
-    const headers = token === undefined ? {} : { authorization: `Bearer ${token}` };
     return link.call(async (linked) => {
-      const bytes = await fetchBytes(url, headers, linked);
+      const bytes = await fetchBytes(url, credentials, linked);
       if (bytes.length === length) return bytes;
       throw new MoverError('INTERNAL', `The replica site answered ${bytes.length} bytes instead of ${length}.`);
     }, signal);
@@ -46,17 +48,18 @@ export class ImageReader {
 }
 
 /** Fetches a body. @throws MoverError the server's own, UNREACHABLE; the signal's reason */
-async function fetchBytes(url: string, headers: Record<string, string>, signal: AbortSignal): Promise<Buffer> {
+async function fetchBytes(url: string, credentials: Credentials | undefined, signal: AbortSignal): Promise<Buffer> {
+  const token = tokenFor(url, credentials);
   let status: number;
   let body: Buffer;
   try {
-    const response = await fetch(url, {
-      headers,
-      redirect: 'error',
+    const response = await request(url, {
+      headers: token === undefined ? {} : { authorization: `Bearer ${token}` },
+      dispatcher: connectionsFor(credentials?.tls),
       signal: AbortSignal.any([signal, AbortSignal.timeout(READ_MS_MAX)]),
     });
-    status = response.status;
-    body = Buffer.from(await response.arrayBuffer());
+    status = response.statusCode;
+    body = Buffer.from(await response.body.arrayBuffer());
   } catch (cause) {
     signal.throwIfAborted();
     throw new MoverError('UNREACHABLE', 'The replica site did not answer a read.', { cause });

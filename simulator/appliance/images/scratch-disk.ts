@@ -15,6 +15,15 @@ export const SCRATCH_BLOCK_BYTES = 4_096;
 /** Largest synchronous read or write, bytes: the page cache is faster than the thread pool. */
 const AT_ONCE_BYTES_MAX = 64 * 1024;
 
+/** Longest part that is looked for at once, bytes: a millisecond of work. */
+const PART_BYTES_MAX = 64 * 1024 * 1024;
+
+/** A part of the disk, and where its content is. */
+export interface ScratchPart {
+  readonly length: number;
+  readonly from: 'file' | 'zero' | 'below';
+}
+
 /** Reads the disk below. */
 export type ReadBelow = (offset: number, length: number) => Promise<Buffer>;
 
@@ -69,6 +78,13 @@ export class ScratchDisk {
       else if (from === 'file') (await this.#readFile(start, end - start)).copy(result, start - offset);
     }
     return result;
+  }
+
+  /** The part of the disk that begins at `offset`, no longer than `length`. */
+  partAt(offset: number, length: number): ScratchPart {
+    const [first] = this.#runs(offset, offset + Math.min(length, PART_BYTES_MAX));
+    if (first === undefined) throw new RangeError('a part of no bytes');
+    return { length: first.end - first.start, from: first.from };
   }
 
   /** Writes. @throws NbdError ENOSPC (then nothing is written), EIO; what `below` throws */

@@ -4,8 +4,13 @@ import { setTimeout as pause } from 'node:timers/promises';
 import type { Logger } from 'pino';
 import { ERRORS, MoverError } from '../../../contracts/errors.js';
 import type { PointId, VolumeId } from '../../../contracts/ids.js';
+import type { RecoveryPoint } from '../../../contracts/point.js';
+import { IMAGE_MAP_BYTES_MAX, type replicaSiteApi } from '../../../contracts/replica-site-api.js';
+import type { OutputOf } from '../../../contracts/route.js';
 import type { SiteClient } from '../site-client.js';
 import type { ImageReader } from './image-reader.js';
+
+type Api = typeof replicaSiteApi;
 
 /**
  * Longest wait of a read for a replica site that restarts or a link that is down, ms: less than a
@@ -84,18 +89,37 @@ export class SiteImage {
    * closed
    */
   async read(offset: number, length: number): Promise<Buffer> {
-    return this.#retrying(async () => {
-      const image = this.#image;
-      try {
-        return await this.#parts.reader.read(image, offset, length, this.#closing.signal);
-      } catch (error) {
-        if (!(error instanceof MoverError)) throw error;
-        if (error.code === 'IMAGE_EVICTED') this.#lose(error);
-        if (error.code !== 'IMAGE_NOT_FOUND') throw error;
-        await this.#reopen(image);
-        return this.#parts.reader.read(this.#image, offset, length, this.#closing.signal);
-      }
-    });
+    return this.#asking(async (image) => this.#parts.reader.read(image, offset, length, this.#closing.signal));
+  }
+
+  /**
+   * Which parts of the range surely read as zeroes, from its begin on. Waits as `read`.
+   * @throws as `read`
+   */
+  async parts(offset: number, length: number): Promise<OutputOf<Api['mapImage']>['parts']> {
+    const range = { offset, length: Math.min(length, IMAGE_MAP_BYTES_MAX) };
+    const ask = async (image: string) => this.#parts.site.call('mapImage', { image, ...range }, this.#closing.signal);
+    return (await this.#asking(ask)).parts;
+  }
+
+  /**
+   * Which parts of the range may differ from an earlier point, from its begin on. Waits as `read`.
+   * @throws as `read`
+   */
+  async changes(since: PointId, offset: number, length: number): Promise<OutputOf<Api['imageChanges']>['parts']> {
+    const range = { since, offset, length: Math.min(length, IMAGE_MAP_BYTES_MAX) };
+    const ask = async (image: string) =>
+      this.#parts.site.call('imageChanges', { image, ...range }, this.#closing.signal);
+    return (await this.#asking(ask)).parts;
+  }
+
+  /** The points of the volume that the image may be compared with: the newest page of them. */
+  async earlierPoints(): Promise<readonly PointId[]> {
+    const { volume, position } = this.#held;
+    const { points } = await this.#parts.site.call('listPoints', { volume }, this.#closing.signal);
+    const isEarlier = (point: RecoveryPoint): boolean =>
+      point.members.some((member) => member.volume === volume && member.position <= position);
+    return points.filter(isEarlier).map(({ id }) => id);
   }
 
   /** Reopens an image that the site no longer has. Waits for the site as `read`. Never rejects. */
@@ -123,6 +147,22 @@ export class SiteImage {
   /** Lets go of the image without closing it: the next process continues with it. */
   release(): void {
     this.#closing.abort(new MoverError('SHUTTING_DOWN', 'The appliance is shutting down.'));
+  }
+
+  /** Asks about the image; opens it again if the site no longer has it. */
+  async #asking<Result>(ask: (image: string) => Promise<Result>): Promise<Result> {
+    return this.#retrying(async () => {
+      const image = this.#image;
+      try {
+        return await ask(image);
+      } catch (error) {
+        if (!(error instanceof MoverError)) throw error;
+        if (error.code === 'IMAGE_EVICTED') this.#lose(error);
+        if (error.code !== 'IMAGE_NOT_FOUND') throw error;
+        await this.#reopen(image);
+        return ask(this.#image);
+      }
+    });
   }
 
   async #retrying<Result>(attempt: () => Promise<Result>): Promise<Result> {

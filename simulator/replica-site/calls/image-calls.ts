@@ -7,7 +7,14 @@ import { digestImage, openMarkImage } from '../mark-images.js';
 
 type ImageCalls = Pick<
   Handlers<typeof replicaSiteApi>,
-  'openImage' | 'keepImages' | 'closeImage' | 'openMarkImage' | 'digestImage' | 'closeMarkImage'
+  | 'openImage'
+  | 'keepImages'
+  | 'closeImage'
+  | 'mapImage'
+  | 'imageChanges'
+  | 'openMarkImage'
+  | 'digestImage'
+  | 'closeMarkImage'
 >;
 
 export function imageCalls({ site, journals, durability }: PointCloser, images: Images): ImageCalls {
@@ -18,6 +25,8 @@ export function imageCalls({ site, journals, durability }: PointCloser, images: 
       images.close(image);
       return {};
     },
+    mapImage: async ({ image, offset, length }) => ({ parts: [...(await images.parts(image, offset, length))] }),
+    imageChanges: async (input, { signal }) => ({ parts: [...(await images.changes(input, signal))] }),
     openMarkImage: async (input, { signal }) => openMarkImage({ site, journals, durability, images }, input, signal),
     digestImage: async (input, { signal }) => digestImage(images, input, signal),
     closeMarkImage: ({ image }) => {

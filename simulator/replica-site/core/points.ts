@@ -257,6 +257,10 @@ function judge(state: SiteState, group: GroupId, cut: NewPoint['cuts'][number]):
   if (row === undefined || row.group !== group) return leave('moved');
   const position = state.positionOf(row, cut);
   if (position === undefined) return leave('behind');
+  // The point waited for its writes, and the volume left meanwhile and came back: the group did not
+  // own it all the time.
+  const { fromPosition = 0 } = state.ownersOf(cut.volume).at(-1) ?? {};
+  if (position < fromPosition) return leave('moved');
   if (state.inHole(cut.volume, position)) return leave('inconsistent');
   const member: PointMember = { volume: cut.volume, position, epoch: row.epoch };
   if (reached(state, row, cut)) return { member };

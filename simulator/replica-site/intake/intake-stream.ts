@@ -5,6 +5,7 @@ import { MoverError, type ErrorCode } from '../../../contracts/errors.js';
 import type { Advice } from '../../../contracts/lineage.js';
 import type { CloseReason, FrameConnection, StreamFrame } from '../../stream/connection.js';
 import type { AttachFrame, RefusedFrame } from '../../stream/frame.js';
+import { payloadCrcOf } from '../../stream/header.js';
 import { failureOfJournal } from '../journal-failure.js';
 import type { Intakes } from './intakes.js';
 import type { Attached, Claimed, VolumeIntake } from './volume-intake.js';
@@ -49,19 +50,19 @@ export class IntakeStream {
 
   start(): void {
     this.#connection.start({
-      onFrame: (frame) => this.#take(frame),
+      onFrame: (frame, { header }) => this.#take(frame, header),
       onClose: (reason) => this.#closed(reason),
     });
   }
 
-  #take(frame: StreamFrame): void {
+  #take(frame: StreamFrame, header: Buffer): void {
     switch (frame.type) {
       case 'write':
       case 'zeroes':
       case 'initBegin':
       case 'initEnd': {
         const handle = this.#handles.get(frame.handle);
-        if (handle?.kind === 'attached') handle.intake.take(handle.attachment, frame);
+        if (handle?.kind === 'attached') handle.intake.take(handle.attachment, frame, payloadCrcOf(header));
         return;
       }
       case 'attach':

@@ -211,8 +211,11 @@ export class VolumeIntake {
     this.#grant();
   }
 
-  /** Takes a record of an attachment. A refused record ends the attachment. */
-  take(from: Attached, frame: RecordFrame): void {
+  /**
+   * Takes a record of an attachment. A refused record ends the attachment.
+   * @param payloadCrc CRC-32 of the frame's payload, if it was checked on arrival
+   */
+  take(from: Attached, frame: RecordFrame, payloadCrc?: number): void {
     if (frame.session < this.#sessionMin) {
       this.#refuse(from, 'STALE_SESSION', `A newer session of volume "${this.volume}" is attaching.`);
       return;
@@ -227,7 +230,7 @@ export class VolumeIntake {
       return;
     }
     const admission = admit(this.#site.state, this.volume, frame);
-    if (admission.kind === 'append') this.#append(from, frame);
+    if (admission.kind === 'append') this.#append(from, frame, payloadCrc);
     else if (admission.kind === 'duplicate') from.onDurable();
     else this.#refuse(from, admission.code, admission.message);
     this.#grant();
@@ -273,9 +276,9 @@ export class VolumeIntake {
     attached.onRefused(code, message);
   }
 
-  #append(from: Attached, frame: RecordFrame): void {
+  #append(from: Attached, frame: RecordFrame, payloadCrc: number | undefined): void {
     if ((frame.type === 'initBegin' || frame.type === 'initEnd') && !this.#storedHole(from, frame)) return;
-    this.#appendedPosition = this.#journal.append([recordOf(frame)]);
+    this.#appendedPosition = this.#journal.append([recordOf(frame, payloadCrc)]);
     if (frame.type === 'initEnd') this.#onInitialized(this.volume, this.#appendedPosition);
   }
 
@@ -352,11 +355,20 @@ function reasonOf(frame: InitBeginFrame): string {
   return frame.reason.slice(0, REASON_LENGTH_MAX);
 }
 
-function recordOf(frame: RecordFrame): NewRecord {
+function recordOf(frame: RecordFrame, payloadCrc: number | undefined): NewRecord {
   const { session, n, epoch, timeMs } = frame;
   switch (frame.type) {
     case 'write':
-      return { kind: 'write', session, n, epoch, timeMs, offset: frame.offset, data: frame.data };
+      return {
+        kind: 'write',
+        session,
+        n,
+        epoch,
+        timeMs,
+        offset: frame.offset,
+        data: frame.data,
+        dataCrc: payloadCrc,
+      };
     case 'zeroes':
       return { kind: 'zeroes', session, n, epoch, timeMs, offset: frame.offset, length: frame.length };
     case 'initBegin':

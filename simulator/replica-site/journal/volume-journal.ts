@@ -25,6 +25,7 @@ import { processTurns } from './turns.js';
 import type {
   Applied,
   ChangedRange,
+  Changes,
   Durable,
   Image,
   JournalOptions,
@@ -36,6 +37,7 @@ import type {
   VolumeJournal,
 } from './terms/types.js';
 import type { Retained } from './terms/retained-positions.js';
+import { changesOf } from './undo/changes-between.js';
 import { UndoBytes } from './undo/undo-bytes.js';
 import { UndoLog } from './undo/undo-log.js';
 
@@ -288,6 +290,24 @@ class OpenJournal implements CheckedJournal {
     return ranges;
   }
 
+  async changedBetween(from: number, to: number, signal?: AbortSignal): Promise<Changes> {
+    this.#assertUsable();
+    assertPosition(from);
+    assertPosition(to);
+    if (from > to) throw new JournalError('OUT_OF_RANGE', `position ${from} is after position ${to}`);
+    if (to > this.durable.position) throw this.#beyondDurable(to);
+    await this.whenApplied(to, signal);
+    for (;;) {
+      this.#assertUsable();
+      this.#assertOpenable(from, false);
+      try {
+        return await this.#images.keeping(from, async () => changesOf(this.#undo, from, to, signal));
+      } catch (error) {
+        if (!(await this.#giveUpDamaged(error))) throw error;
+      }
+    }
+  }
+
   pauseDistribution(): Promise<void> {
     return this.#distributor.pause();
   }
@@ -306,12 +326,7 @@ class OpenJournal implements CheckedJournal {
   async openImage(position: number, signal?: AbortSignal, evenInHole = false): Promise<Image> {
     this.#assertUsable();
     assertPosition(position);
-    if (position > this.durable.position) {
-      throw new JournalError(
-        'BEYOND_DURABLE',
-        `position ${position} is beyond ${this.durable.position}, the last durable one`,
-      );
-    }
+    if (position > this.durable.position) throw this.#beyondDurable(position);
     await this.whenApplied(position, signal);
     for (;;) {
       this.#assertUsable();
@@ -476,6 +491,11 @@ class OpenJournal implements CheckedJournal {
     } finally {
       this.#options.files.release(this.#options.directory);
     }
+  }
+
+  #beyondDurable(position: number): JournalError {
+    const last = this.durable.position;
+    return new JournalError('BEYOND_DURABLE', `position ${position} is beyond ${last}, the last durable one`);
   }
 
   #assertOpenable(position: number, evenInHole: boolean): void {

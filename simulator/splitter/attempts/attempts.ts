@@ -1,5 +1,6 @@
 // Attempts whose orchestrator is silent: asks for their verdicts and learns them.
 import type { Logger } from 'pino';
+import type { Credentials } from '../../../control/credentials.js';
 import type { Verdict } from '../../../contracts/attempt.js';
 import { MoverError } from '../../../contracts/errors.js';
 import type { SplitterId } from '../../../contracts/ids.js';
@@ -12,7 +13,7 @@ import { Verdicts } from './verdicts.js';
 export interface AttemptsOptions {
   readonly splitter: SplitterId;
   readonly core: SplitterCore;
-  readonly token: string | undefined;
+  readonly credentials: Credentials | undefined;
   readonly log: Logger;
 }
 
@@ -22,12 +23,12 @@ export class Attempts {
   readonly #verdicts: Verdicts;
   readonly #notices: Notices;
 
-  constructor({ splitter, core, token, log }: AttemptsOptions) {
+  constructor({ splitter, core, credentials, log }: AttemptsOptions) {
     this.#core = core;
     this.#log = log;
     this.#verdicts = new Verdicts({
       splitter,
-      token,
+      credentials,
       log,
       tick: () => core.tick(monotonicMs()),
       learn: (pending, verdict) => this.#learn(pending, verdict),

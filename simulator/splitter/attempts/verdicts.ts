@@ -2,6 +2,7 @@
 // leave a volume fenced.
 import { setTimeout as pause } from 'node:timers/promises';
 import type { Logger } from 'pino';
+import type { Credentials } from '../../../control/credentials.js';
 import { createApiClient } from '../../../control/client.js';
 import { applianceApi } from '../../../contracts/appliance-api.js';
 import { attemptName, type Verdict } from '../../../contracts/attempt.js';
@@ -26,7 +27,7 @@ interface Lease {
 
 export interface VerdictsOptions {
   readonly splitter: SplitterId;
-  readonly token: string | undefined;
+  readonly credentials: Credentials | undefined;
   readonly log: Logger;
   /**
    * Lets leases run out and stores that.
@@ -148,11 +149,11 @@ export class Verdicts {
    * @returns undefined for an open attempt, and when no resolver answers.
    */
   async askOnce(pending: PendingVerdict, onlyIfExpired: boolean): Promise<Verdict | undefined> {
-    const { splitter, token, log } = this.#options;
+    const { splitter, credentials, log } = this.#options;
     const { move, n } = pending.attempt;
     for (const baseUrl of new Set([...pending.resolvers, pending.to.url])) {
       try {
-        const appliance = createApiClient(applianceApi, { baseUrl, token, timeoutMs: RESOLVE_MS_MAX });
+        const appliance = createApiClient(applianceApi, { baseUrl, credentials, timeoutMs: RESOLVE_MS_MAX });
         const reason = onlyIfExpired
           ? `its lease ran out, and splitter ${splitter} still has its notice`
           : `the fence's lease ran out at splitter ${splitter}`;

@@ -1,5 +1,7 @@
 // Which regions of a volume have writes that may not be durable at the replica site. A region's bit
 // is set before the source is written.
+import { RegionCounts } from './region-counts.js';
+import { RegionSet } from './region-set.js';
 
 /** Size of a region, in bytes: one bit of the bitmap, and the unit of a short initialization. */
 export const REGION_BYTES = 64 * 1024;
@@ -10,6 +12,9 @@ export const REGION_BYTES = 64 * 1024;
  */
 export const UNREADABLE_REGIONS_MAX = 4_096;
 
+/** Most regions cleared in one turn of the event loop: a few milliseconds of work. */
+const CLEARED_AT_ONCE_MAX = 128 * 1024;
+
 const NO_BITS = new Uint8Array(0);
 
 export class Marks {
@@ -19,21 +24,23 @@ export class Marks {
   readonly #sizeBytes: number;
   /** Made with the first mark: ten thousand unwritten volumes take no memory for bitmaps. */
   #bits: Uint8Array = NO_BITS;
-  /** Count of writes under way or unconfirmed, by region; absent for none. */
-  readonly #outstanding = new Map<number, number>();
+  /** Count of writes under way or unconfirmed, by region. */
+  readonly #outstanding = new RegionCounts();
   /** Regions that must be sent again from the source: some write to them was not numbered. */
-  readonly #dirty: Set<number>;
+  readonly #dirty = new RegionSet();
+  /** Where the next dirty region is looked for: each is met in its turn. */
+  #cursor = 0;
   /** Dirty regions that the source could not read at the last try. */
   readonly #unreadable = new Set<number>();
   /** Unreadable regions whose retry is not due yet. */
   readonly #passedOver = new Set<number>();
   /** Regions whose bit may be cleared: no write to them is outstanding. */
-  readonly #settled = new Set<number>();
+  readonly #settled = new RegionSet();
   /** Regions that may differ from the replica: compared before they are sent. */
   #doubted: Uint8Array = NO_BITS;
   #doubtedCount = 0;
   /** Settled regions whose bits are cleared once the current sync of the source ends. */
-  readonly #clearing = new Set<number>();
+  readonly #clearing = new RegionSet();
   #marked = 0;
 
   /**
@@ -45,7 +52,6 @@ export class Marks {
     this.byteLength = bitmapBytes(sizeBytes);
     this.#sizeBytes = sizeBytes;
     if (bits?.some((byte) => byte !== 0) === true) this.#bits = bits.slice();
-    this.#dirty = new Set();
     for (let byte = 0; byte < this.#bits.length; byte += 1) {
       if (this.#bits[byte] === 0) continue;
       for (let region = byte * 8; region < Math.min(byte * 8 + 8, this.regions); region += 1) {
@@ -80,10 +86,10 @@ export class Marks {
    */
   begin(offset: number, length: number): number[] {
     const fresh: number[] = [];
-    const last = lastRegion(offset, length);
-    for (let region = firstRegion(offset); region <= last; region += 1) {
-      this.#outstanding.set(region, (this.#outstanding.get(region) ?? 0) + 1);
-      this.#unsettle(region);
+    const [first, end] = regionsOf(offset, length);
+    this.#outstanding.add(first, end);
+    this.#unsettle(first, end);
+    for (let region = first; region < end; region += 1) {
       if (this.isMarked(region)) continue;
       this.#set(region);
       fresh.push(region);
@@ -96,16 +102,17 @@ export class Marks {
    * writes is settled.
    */
   confirm(offset: number, length: number): void {
-    const last = lastRegion(offset, length);
-    for (let region = firstRegion(offset); region <= last; region += 1) {
-      const left = (this.#outstanding.get(region) ?? 0) - 1;
-      if (left > 0) {
-        this.#outstanding.set(region, left);
-        continue;
-      }
-      this.#outstanding.delete(region);
-      if (!this.#dirty.has(region) && !this.isDoubted(region)) this.#settled.add(region);
-    }
+    const [first, end] = regionsOf(offset, length);
+    this.#outstanding.remove(first, end, (from, to) => this.#settle(from, to));
+  }
+
+  /** Regions [from, to) have no write outstanding: settles those that need nothing else. */
+  #settle(from: number, to: number): void {
+    this.#settled.add(from, to);
+    for (let region = this.#dirty.next(from, to); region !== undefined; region = this.#dirty.next(region + 1, to))
+      this.#settled.delete(region);
+    if (this.#doubtedCount === 0) return;
+    for (let region = from; region < to; region += 1) if (this.isDoubted(region)) this.#settled.delete(region);
   }
 
   /**
@@ -113,8 +120,8 @@ export class Marks {
    * source.
    */
   abandon(offset: number, length: number): void {
-    const last = lastRegion(offset, length);
-    for (let region = firstRegion(offset); region <= last; region += 1) this.#addDirty(region);
+    const [first, end] = regionsOf(offset, length);
+    this.#addDirty(first, end);
     this.confirm(offset, length);
   }
 
@@ -206,10 +213,10 @@ export class Marks {
     return regions;
   }
 
-  #addDirty(region: number): void {
-    this.#unsettle(region);
-    this.#dirty.add(region);
-    this.#endDoubt(region);
+  #addDirty(first: number, end = first + 1): void {
+    this.#unsettle(first, end);
+    this.#dirty.add(first, end);
+    if (this.#doubtedCount > 0) for (let region = first; region < end; region += 1) this.#endDoubt(region);
   }
 
   #endDoubt(region: number): void {
@@ -218,23 +225,23 @@ export class Marks {
     this.#doubtedCount -= 1;
   }
 
-  /**
-   * The next dirty region to send. Moves those passed over to the end, so that they are not met
-   * each time.
-   */
+  /** The next dirty region to send, in turn. Those passed over are left out. */
   nextDirty(): number | undefined {
     if (this.#passedOver.size === this.#dirty.size) return undefined;
-    for (const region of this.#dirty) {
-      if (!this.#passedOver.has(region)) return region;
-      this.#toTheEnd(region);
-    }
-    return undefined;
+    return this.#dirtyFrom(this.#cursor, this.regions) ?? this.#dirtyFrom(0, this.#cursor);
+  }
+
+  #dirtyFrom(from: number, to: number): number | undefined {
+    let region = this.#dirty.next(from, to);
+    while (region !== undefined && this.#passedOver.has(region)) region = this.#dirty.next(region + 1, to);
+    if (region !== undefined) this.#cursor = region;
+    return region;
   }
 
   /** Passes over a region that the source can't read. It stays dirty, and the others go on. */
   passOver(region: number): void {
     if (!this.#dirty.has(region)) return;
-    this.#toTheEnd(region);
+    this.#cursor = region + 1;
     if (this.#unreadable.size >= UNREADABLE_REGIONS_MAX && !this.#unreadable.has(region)) return;
     this.#unreadable.add(region);
     this.#passedOver.add(region);
@@ -256,7 +263,9 @@ export class Marks {
   /** Cleans the regions that a numbered write covers whole: the write brings all of them. */
   cleanCovered(offset: number, length: number): void {
     if (this.#dirty.size === 0) return;
-    for (const region of this.#coveredWhole(offset, length)) this.#clean(region);
+    const [first, end] = this.#coveredWhole(offset, length);
+    this.#dirty.delete(first, end);
+    if (this.#unreadable.size > 0) for (const region of within(this.#unreadable, first, end)) this.#clean(region);
   }
 
   /**
@@ -265,7 +274,8 @@ export class Marks {
    */
   retryCovered(offset: number, length: number): void {
     if (this.#passedOver.size === 0) return;
-    for (const region of this.#coveredWhole(offset, length)) this.#passedOver.delete(region);
+    const [first, end] = this.#coveredWhole(offset, length);
+    for (const region of within(this.#passedOver, first, end)) this.#passedOver.delete(region);
   }
 
   #clean(region: number): void {
@@ -274,32 +284,26 @@ export class Marks {
     this.#passedOver.delete(region);
   }
 
-  *#coveredWhole(offset: number, length: number): Generator<number> {
+  /** The regions [first, end) that a write covers whole. */
+  #coveredWhole(offset: number, length: number): readonly [first: number, end: number] {
     const end = offset + length;
-    for (let region = Math.ceil(offset / REGION_BYTES); region < this.regions; region += 1) {
-      if (Math.min((region + 1) * REGION_BYTES, this.#sizeBytes) > end) return;
-      yield region;
-    }
-  }
-
-  #toTheEnd(region: number): void {
-    this.#dirty.delete(region);
-    this.#dirty.add(region);
+    return [Math.ceil(offset / REGION_BYTES), end >= this.#sizeBytes ? this.regions : Math.floor(end / REGION_BYTES)];
   }
 
   /** Counts a region as queued for sending: outstanding like any write, and no longer dirty. */
   resend(region: number): void {
     this.#clean(region);
-    this.#outstanding.set(region, (this.#outstanding.get(region) ?? 0) + 1);
-    this.#unsettle(region);
+    this.#outstanding.add(region, region + 1);
+    this.#unsettle(region, region + 1);
   }
 
   /**
-   * Clears the bits of the settled regions.
+   * Clears the bits of the settled regions, or of as many as one turn clears.
    * @returns them, for the shell to store.
    */
   clearSettled(): number[] {
-    return this.#clearAll(this.#settled);
+    this.beginClearing();
+    return this.finishClearing();
   }
 
   /**
@@ -307,8 +311,12 @@ export class Marks {
    * @returns how many regions are to be cleared.
    */
   beginClearing(): number {
-    for (const region of this.#settled) this.#clearing.add(region);
-    this.#settled.clear();
+    let region = this.#settled.next(0, this.regions);
+    while (region !== undefined && this.#clearing.size < CLEARED_AT_ONCE_MAX) {
+      this.#settled.delete(region);
+      this.#clearing.add(region);
+      region = this.#settled.next(region + 1, this.regions);
+    }
     return this.#clearing.size;
   }
 
@@ -317,7 +325,10 @@ export class Marks {
    * @returns them.
    */
   finishClearing(): number[] {
-    return this.#clearAll(this.#clearing);
+    const cleared = [...this.#clearing];
+    this.#clearing.clear();
+    for (const region of cleared) this.#clear(region);
+    return cleared;
   }
 
   get settled(): number {
@@ -326,22 +337,12 @@ export class Marks {
 
   /** Whether a region of these bytes is to be sent again. */
   isDirty(offset: number, length: number): boolean {
-    if (this.#dirty.size === 0) return false;
-    const last = lastRegion(offset, length);
-    for (let region = firstRegion(offset); region <= last; region += 1) if (this.#dirty.has(region)) return true;
-    return false;
+    return this.#dirty.hasAny(...regionsOf(offset, length));
   }
 
-  #unsettle(region: number): void {
-    this.#settled.delete(region);
-    this.#clearing.delete(region);
-  }
-
-  #clearAll(regions: Set<number>): number[] {
-    const cleared = [...regions];
-    regions.clear();
-    for (const region of cleared) this.#clear(region);
-    return cleared;
+  #unsettle(first: number, end: number): void {
+    this.#settled.delete(first, end);
+    this.#clearing.delete(first, end);
   }
 
   #set(region: number): void {
@@ -367,4 +368,17 @@ export function firstRegion(offset: number): number {
 
 export function lastRegion(offset: number, length: number): number {
   return Math.floor((offset + Math.max(length, 1) - 1) / REGION_BYTES);
+}
+
+/** The members of a set within [first, end). The set may lose them meanwhile. */
+function within(set: ReadonlySet<number>, first: number, end: number): readonly number[] {
+  if (end - first > set.size) return [...set].filter((region) => region >= first && region < end);
+  const found: number[] = [];
+  for (let region = first; region < end; region += 1) if (set.has(region)) found.push(region);
+  return found;
+}
+
+/** The regions [first, end) that a range touches. */
+function regionsOf(offset: number, length: number): readonly [first: number, end: number] {
+  return [firstRegion(offset), lastRegion(offset, length) + 1];
 }

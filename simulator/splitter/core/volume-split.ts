@@ -377,12 +377,15 @@ export class VolumeSplit {
    */
   doubt(reason: string, nowMs: number): number[] {
     this.#fallBack(reason, nowMs);
-    const { reason: before } = this.#marksOnlySince;
-    // A person's reason stays beside the new one.
-    const isDoubted = this.marks.doubted > 0 && !before.includes(reason);
-    const why = isDoubted ? `${before}; ${reason}`.slice(0, REASON_LENGTH_MAX) : reason;
-    this.#marksOnlySince = { ...this.#marksOnlySince, reason: why };
+    this.#marksOnlySince = { ...this.#marksOnlySince, reason: this.#reasonWith(reason) };
     return this.marks.doubtAll();
+  }
+
+  /** The reason of a doubt. Reasons of a doubt that lasts stay beside the new one. */
+  #reasonWith(reason: string): string {
+    if (this.marks.doubted === 0) return reason;
+    const { reason: before } = this.#marksOnlySince;
+    return before.includes(reason) ? before : `${before}; ${reason}`.slice(0, REASON_LENGTH_MAX);
   }
 
   /** Whether the stored `comparing` is out of date. A restart resumes a comparison by it. */
@@ -629,7 +632,7 @@ export class VolumeSplit {
     if (this.#mode !== 'SYNCED' || this.#paused || this.sourceState !== 'present')
       throw new MoverError(
         'NOT_SYNCED',
-        `Volume "${this.volume}" has writes that are known by marks only (${this.#mode}).`,
+        `Volume "${this.volume}" has writes that are known by marks only (${this.mode}).`,
       );
   }
 

@@ -1,5 +1,6 @@
 // A virtual volume's content: a sparse file. A volume that was never written has no file and reads
 // as zeroes.
+import type { Allocated } from '../../disk/holes.js';
 import { systemCalls, type DiskCalls } from '../../disk/disk-calls.js';
 import { OpenFile } from '../../disk/open-file.js';
 import { DiskPace } from './disk-pace.js';
@@ -14,6 +15,8 @@ export class SourceFile {
   readonly #calls: DiskCalls;
   readonly #pace: DiskPace;
   #written: boolean;
+  /** The file system refused to make a hole. */
+  #cannotPunch = false;
 
   constructor(path: string, sizeBytes: number, calls: DiskCalls = systemCalls, pace = new DiskPace()) {
     this.#file = new OpenFile(path, sizeBytes, calls);
@@ -34,6 +37,11 @@ export class SourceFile {
   /** Whether the disk is quick enough for calls on the main thread, those named `…Now`. */
   get isQuick(): boolean {
     return this.#pace.isQuick;
+  }
+
+  /** Whether room can be freed. Trims are not even tried otherwise. */
+  get canPunch(): boolean {
+    return this.#calls.holes?.isKnown === true && !this.#cannotPunch;
   }
 
   readNow(offset: number, length: number): Buffer {
@@ -57,23 +65,51 @@ export class SourceFile {
   /**
    * Zeroes a range of up to ZERO_STEP_BYTES. Writes nothing if it is zero already, so holes stay
    * holes.
+   * @param mayPunch frees the room, where the file system can.
    */
-  zeroNow(offset: number, length: number): void {
-    if (this.#isAllHole()) return;
-    if (!isZero(this.readNow(offset, length))) this.writeNow(offset, ZEROES.subarray(0, length));
+  zeroNow(offset: number, length: number, mayPunch = false): void {
+    if (this.#isAllHole() || isZero(this.readNow(offset, length))) return;
+    if (mayPunch && this.canPunch && this.#isHoleMade(this.#file.punchNow(offset, length))) return;
+    this.writeNow(offset, ZEROES.subarray(0, length));
   }
 
   /**
    * Zeroes a range of any length, in the thread pool.
    * @param doubted writes zeroes even where zeroes are read: those may be in the page cache only.
+   * @param mayPunch frees the room, where the file system can.
    */
-  async zeroLater(offset: number, length: number, doubted = false): Promise<void> {
+  async zeroLater(offset: number, length: number, { doubted = false, mayPunch = false } = {}): Promise<void> {
     if (this.#isAllHole()) return;
+    if (mayPunch && !doubted && this.canPunch && this.#isHoleMade(await this.#file.punch(offset, length))) return;
     const end = offset + length;
-    for (let at = offset; at < end; at += ZERO_STEP_BYTES) {
-      const step = Math.min(ZERO_STEP_BYTES, end - at);
-      if (doubted || !isZero(await this.readLater(at, step))) await this.writeLater(at, ZEROES.subarray(0, step));
+    for (let at = offset; at < end;) {
+      const part = doubted ? { length: end - at, isHole: false } : await this.#file.partAt(at, end - at);
+      const step = part.isHole ? part.length : Math.min(ZERO_STEP_BYTES, part.length);
+      if (!part.isHole && (doubted || !isZero(await this.readLater(at, step))))
+        await this.writeLater(at, ZEROES.subarray(0, step));
+      at += step;
     }
+  }
+
+  #isHoleMade(isMade: boolean): boolean {
+    if (!isMade) this.#cannotPunch = true;
+    return isMade;
+  }
+
+  /** Whether the range is a hole, for all that the file system tells. */
+  async isHole(offset: number, length: number): Promise<boolean> {
+    if (this.#isAllHole()) return true;
+    const part = await this.#file.partAt(offset, length);
+    return part.isHole && part.length === length;
+  }
+
+  /** Which parts of the range are holes: from its begin on, no more than `countMax` of them. */
+  async parts(offset: number, length: number, countMax: number): Promise<Allocated[]> {
+    if (!this.#written) return [{ length, isHole: true }];
+    const parts: Allocated[] = [];
+    for (let at = offset; at < offset + length && parts.length < countMax; at += parts.at(-1)?.length ?? length)
+      parts.push(await this.#file.partAt(at, offset + length - at));
+    return parts;
   }
 
   /**

@@ -1,5 +1,6 @@
 // Compares doubted regions with the replica. Only digests cross the link, and equal regions are not
 // sent.
+import type { Credentials } from '../../../control/credentials.js';
 import { createApiClient } from '../../../control/client.js';
 import { applianceApi } from '../../../contracts/appliance-api.js';
 import type { WriteMark } from '../../../contracts/attempt.js';
@@ -32,12 +33,12 @@ interface Comparison {
 
 export class Comparisons {
   readonly #splitter: string;
-  readonly #token: string | undefined;
+  readonly #credentials: Credentials | undefined;
   readonly #open = new Map<ProtectedVolume, Comparison>();
 
-  constructor(splitter: string, token: string | undefined) {
+  constructor(splitter: string, credentials: Credentials | undefined) {
     this.#splitter = splitter;
-    this.#token = token;
+    this.#credentials = credentials;
   }
 
   /**
@@ -80,7 +81,11 @@ export class Comparisons {
     const known = this.#open.get(volume);
     if (known?.mark.session === mark.session && known.mark.n === mark.n) return known;
     const { url: baseUrl } = volume.split.row.route;
-    const appliance = createApiClient(applianceApi, { baseUrl, token: this.#token, timeoutMs: ANSWER_MS_MAX });
+    const appliance = createApiClient(applianceApi, {
+      baseUrl,
+      credentials: this.#credentials,
+      timeoutMs: ANSWER_MS_MAX,
+    });
     const { image } = await appliance.openMarkImage({
       volume: volume.id,
       mark,

@@ -4,6 +4,7 @@
 import { closeSync, fsyncSync, ftruncateSync, openSync, renameSync, statSync } from 'node:fs';
 import { dirname } from 'node:path';
 import type { Logger } from 'pino';
+import type { Credentials } from '../../../control/credentials.js';
 import { controlUrl, type Estate } from '../../../contracts/estate.js';
 import { MoverError } from '../../../contracts/errors.js';
 import type { VolumeId } from '../../../contracts/ids.js';
@@ -27,7 +28,7 @@ export interface SourceDecisionsOptions {
   readonly checks: SourceChecks;
   readonly files: (volume: VolumeId) => VolumeFiles;
   readonly estate: Estate;
-  readonly token: string | undefined;
+  readonly credentials: Credentials | undefined;
   /** The disk may be used again: the volume is attached anew and compared. */
   readonly onDecided: (volume: ProtectedVolume) => void;
   readonly log: Logger;
@@ -113,7 +114,7 @@ export class SourceDecisions {
     input: DecideSourceInput,
     before: Exclude<SourceState, 'present'>,
   ): Promise<void> {
-    const { estate, token } = this.#options;
+    const { estate, credentials } = this.#options;
     const { route } = volume.split.row;
     const others = estate.appliances.map(({ control }) => controlUrl(control)).filter((url) => url !== route.url);
     const why = volume.barred ?? '';
@@ -125,7 +126,7 @@ export class SourceDecisions {
         sizeBytes: volume.sizeBytes,
         point: input.point,
         appliances: [route.url, ...others],
-        token,
+        credentials,
       });
     } catch (error) {
       volume.bar(before, why);

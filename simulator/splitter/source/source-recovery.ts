@@ -1,10 +1,14 @@
 // Recovers a volume's disk from its replica: copies a recovery point over NBD into a file beside
 // the disk's place.
 import { open, rm } from 'node:fs/promises';
+import type { Credentials } from '../../../control/credentials.js';
+import { certificatesFor } from '../../../nbd/certificates.js';
 import { connectNbd } from '../../../nbd/client.js';
+import { BASE_ALLOCATION } from '../../../nbd/meta-context.js';
 import type { NbdClient } from '../../../nbd/nbd-client.js';
 import { readAhead } from '../../../nbd/read-ahead.js';
 import { createApiClient } from '../../../control/client.js';
+import { ownRefusal } from '../../control-server/own-refusal.js';
 import { applianceApi } from '../../../contracts/appliance-api.js';
 import { hasRemedy } from '../../../contracts/error-registry.js';
 import { MoverError } from '../../../contracts/errors.js';
@@ -28,7 +32,7 @@ export interface PointWanted {
   readonly point: PointId | undefined;
   /** Control URLs of appliances, asked in this order. */
   readonly appliances: readonly string[];
-  readonly token: string | undefined;
+  readonly credentials: Credentials | undefined;
 }
 
 /**
@@ -41,22 +45,29 @@ export async function openPoint(wanted: PointWanted): Promise<OpenedPoint> {
     try {
       return await openAt(url, wanted);
     } catch (error) {
-      if (!(error instanceof MoverError) || !hasRemedy(error.code, 'another-appliance')) throw error;
+      if (!(error instanceof MoverError) || !hasRemedy(error.code, 'another-appliance'))
+        throw ownRefusal(error, 'A splitter needs the role replicate at appliances.') ?? error;
       last = error;
     }
   }
   throw last;
 }
 
-async function openAt(url: string, { volume, sizeBytes, point: asked, token }: PointWanted): Promise<OpenedPoint> {
-  const appliance = createApiClient(applianceApi, { baseUrl: url, token, timeoutMs: ANSWER_MS_MAX });
+async function openAt(
+  url: string,
+  { volume, sizeBytes, point: asked, credentials }: PointWanted,
+): Promise<OpenedPoint> {
+  const appliance = createApiClient(applianceApi, { baseUrl: url, credentials, timeoutMs: ANSWER_MS_MAX });
   const { id: point } = await appliance.findPoint({ volume, ...(asked === undefined ? {} : { point: asked }) });
   const { nbd } = await appliance.describe({});
   const isAnywhere = nbd.host === '0.0.0.0' || nbd.host === '::';
   const address = { host: isAnywhere ? new URL(url).hostname : nbd.host, port: nbd.port };
   let image: NbdClient;
   try {
-    image = await connectNbd(address, `${volume}@${point}`);
+    image = await connectNbd(address, `${volume}@${point}`, {
+      contexts: [BASE_ALLOCATION],
+      certificates: certificatesFor(address),
+    });
   } catch (cause) {
     const why = cause instanceof Error ? cause.message : String(cause);
     throw new MoverError('POINT_UNAVAILABLE', `Point ${point} of volume "${volume}" can't be opened: ${why}`, {
@@ -91,6 +102,7 @@ export async function copyImage(
       }
       onProgress(offset + data.length);
     }
+    onProgress(image.sizeBytes);
     await file.sync();
     await file.close();
   } catch (error) {

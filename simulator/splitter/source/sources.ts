@@ -1,6 +1,7 @@
 // The sources of all volumes: notes their files, checks them at a start, and bars each until it is
 // known to be the volume's.
 import type { Logger } from 'pino';
+import type { Credentials } from '../../../control/credentials.js';
 import type { Estate } from '../../../contracts/estate.js';
 import type { VolumeId } from '../../../contracts/ids.js';
 import type { SplitterCore } from '../core/splitter-core.js';
@@ -18,7 +19,7 @@ export interface SourcesOptions {
   readonly volumes: ReadonlyMap<VolumeId, ProtectedVolume>;
   readonly files: (volume: VolumeId) => VolumeFiles;
   readonly estate: Estate;
-  readonly token: string | undefined;
+  readonly credentials: Credentials | undefined;
   /**
    * How long guests wait from the start on for the replica site's word about a new disk, in
    * milliseconds.
@@ -46,7 +47,7 @@ export class Sources {
 
   /** Bars each volume whose disk is unproven. */
   constructor(options: SourcesOptions) {
-    const { core, checks, volumes, files, estate, token, proofWaitMs, onProven, onDecided, log } = options;
+    const { core, checks, volumes, files, estate, credentials, proofWaitMs, onProven, onDecided, log } = options;
     this.#options = options;
     this.#proofs = new SourceProofs(volumes.values(), {
       core,
@@ -57,7 +58,7 @@ export class Sources {
       },
       log,
     });
-    this.decisions = new SourceDecisions({ core, checks, files, estate, token, onDecided, log });
+    this.decisions = new SourceDecisions({ core, checks, files, estate, credentials, onDecided, log });
   }
 
   /** Bars the disks that may not be used, and notes the files of the others. */

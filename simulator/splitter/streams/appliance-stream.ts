@@ -1,5 +1,6 @@
 // The stream to one appliance: attaches volumes on it, and lets them send by turns.
 import type { Logger } from 'pino';
+import type { Credentials } from '../../../control/credentials.js';
 import type { SplitterId } from '../../../contracts/ids.js';
 import type { LifeId } from '../../../contracts/lineage.js';
 import type { FrameConnection, StreamFrame } from '../../stream/connection.js';
@@ -67,7 +68,7 @@ export interface ApplianceStreamOptions {
   readonly reunion: Reunion;
   /** The splitter's control URL, for the appliance's calls. */
   readonly controlUrl: string;
-  readonly token: string | undefined;
+  readonly credentials: Credentials | undefined;
   readonly log: Logger;
   /** The volume was attached or resumed, or something was confirmed. */
   readonly onProgress: (volume: ProtectedVolume) => void;
@@ -93,7 +94,7 @@ export class ApplianceStream {
     this.#options = options;
     this.#kept = new KeptConnection({
       url: options.url,
-      token: options.token,
+      credentials: options.credentials,
       log: options.log,
       onUp: (connection) => this.#up(connection),
       onFrame: (frame) => this.#received(frame),
@@ -142,9 +143,10 @@ export class ApplianceStream {
 
   /** What is wrong, in a sentence; undefined while the stream is up. */
   get note(): string | undefined {
-    return this.#connection === undefined
-      ? `No stream to appliance ${this.#options.url}. Guests go on; their writes wait here, then only marks are kept, and all is sent when the stream is back. Check that appliance and the network.`
-      : undefined;
+    if (this.#connection !== undefined) return undefined;
+    const { refusal } = this.#kept;
+    const why = refusal === undefined ? '' : ` ${refusal}`;
+    return `No stream to appliance ${this.#options.url}.${why} Guests go on; their writes wait here, then only marks are kept, and all is sent when the stream is back. Check that appliance and the network.`;
   }
 
   close(): void {

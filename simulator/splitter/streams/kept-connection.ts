@@ -1,5 +1,7 @@
 // A connection to an appliance that is opened again whenever it breaks, until it is closed.
 import type { Logger } from 'pino';
+import { MoverError } from '../../../contracts/errors.js';
+import type { Credentials } from '../../../control/credentials.js';
 import type { FrameConnection, StreamFrame } from '../../stream/connection.js';
 import { connectStream } from '../../stream/connect.js';
 import { Backoff } from '../shared/backoff.js';
@@ -7,7 +9,7 @@ import { Backoff } from '../shared/backoff.js';
 export interface KeptConnectionOptions {
   /** Control URL of the appliance. */
   readonly url: string;
-  readonly token: string | undefined;
+  readonly credentials: Credentials | undefined;
   readonly log: Logger;
   readonly onUp: (connection: FrameConnection) => void;
   readonly onFrame: (frame: StreamFrame) => void;
@@ -21,6 +23,7 @@ export class KeptConnection {
   readonly #closing = new AbortController();
   #retry: NodeJS.Timeout | undefined;
   #connection: FrameConnection | undefined;
+  #refusal: string | undefined;
 
   constructor(options: KeptConnectionOptions) {
     this.#options = options;
@@ -28,9 +31,10 @@ export class KeptConnection {
   }
 
   async #connect(): Promise<void> {
-    const { url, token, log, onUp, onFrame, onDrain, onDown } = this.#options;
+    const { url, credentials, log, onUp, onFrame, onDrain, onDown } = this.#options;
     try {
-      const connection = await connectStream({ url, token, signal: this.#closing.signal });
+      const connection = await connectStream({ url, credentials, signal: this.#closing.signal });
+      this.#refusal = undefined;
       connection.start({
         onFrame: (frame) => {
           this.#backoff.reset();
@@ -53,9 +57,23 @@ export class KeptConnection {
       else onUp(connection);
     } catch (error) {
       if (this.#closing.signal.aborted) return;
-      log.debug({ appliance: url, err: error }, 'no stream');
+      this.#failed(error);
       this.#reconnectLater();
     }
+  }
+
+  /** Why the appliance refuses this splitter; undefined when it does not, or can't be reached. */
+  get refusal(): string | undefined {
+    return this.#refusal;
+  }
+
+  /** A refusal for who calls stays until a person acts: it is told once. */
+  #failed(error: unknown): void {
+    const { url, log } = this.#options;
+    const isRefused = error instanceof MoverError && (error.code === 'UNAUTHORIZED' || error.code === 'FORBIDDEN');
+    if (isRefused && this.#refusal === undefined) log.error({ appliance: url, err: error }, 'a stream is refused');
+    else log.debug({ appliance: url, err: error }, 'no stream');
+    this.#refusal = isRefused ? error.message : undefined;
   }
 
   #reconnectLater(): void {

@@ -1,5 +1,6 @@
 // Sends the volumes' writes: their sessions, their streams, and how they meet their replicas again.
 import type { Logger } from 'pino';
+import type { Credentials } from '../../../control/credentials.js';
 import type { Estate } from '../../../contracts/estate.js';
 import type { SplitterId } from '../../../contracts/ids.js';
 import type { SplitterCore } from '../core/splitter-core.js';
@@ -17,7 +18,7 @@ export interface SendingOptions {
   readonly sessions: Sessions;
   readonly confirmations: Confirmations;
   readonly estate: Estate;
-  readonly token: string | undefined;
+  readonly credentials: Credentials | undefined;
   /** The replica site took the volume's disk. */
   readonly onSourceKnown: (volume: ProtectedVolume) => void;
   /** There is something to compare or to send again. */
@@ -43,13 +44,13 @@ export class Sending {
    * @param controlUrl where the appliances reach this splitter.
    */
   connect(volumes: Iterable<ProtectedVolume>, controlUrl: string): void {
-    const { splitter, sessions, token, onProgress, log } = this.#options;
+    const { splitter, sessions, credentials, onProgress, log } = this.#options;
     this.#streams = new Streams({
       splitter,
       life: sessions.life,
       reunion: this.#reunion,
       controlUrl,
-      token,
+      credentials,
       log,
       onProgress,
       onUnsendable: (volume, error) => this.#loseQueue(volume, error),

@@ -6,6 +6,7 @@ import type { WriteMark } from '../../../contracts/attempt.js';
 import type { SourceState } from '../../../contracts/splitter-api.js';
 import { NbdError } from '../../../nbd/errors.js';
 import { digestOf, digestText } from '../../digest/region-digest.js';
+import type { Allocated } from '../../disk/holes.js';
 import { nowMs } from '../shared/clock.js';
 import { REGION_BYTES } from '../core/marks.js';
 import type { VolumeSplit } from '../core/volume-split.js';
@@ -24,6 +25,8 @@ import { isZero } from '../files/zero.js';
  * than the thread pool (about 25 µs).
  */
 const AT_ONCE_BYTES_MAX = 64 * 1024;
+/** Only whole blocks of a file system free room, in bytes: the usual size of one. */
+const TRIM_BLOCK_BYTES = 4_096;
 /**
  * Longest hold of asynchronous writes while a scan opens, in milliseconds: the same as a cut's
  * hold.
@@ -33,6 +36,14 @@ const SCAN_HOLD_MS_MAX = 250;
 export type SourceChange =
   | { readonly kind: 'write'; readonly offset: number; readonly length: number; readonly data: Buffer }
   | { readonly kind: 'zeroes'; readonly offset: number; readonly length: number };
+
+/** How a change is made. */
+export interface ChangeOptions {
+  /** The room of zeroes may be freed. */
+  readonly mayPunch?: boolean;
+  /** Does nothing where nothing is stored: it is a trim. */
+  readonly unlessHole?: boolean;
+}
 
 /** Outcome of sending a region again; 'none' when none is left, or there is no room now. */
 export type Resent = 'sent' | 'unreadable' | 'none';
@@ -206,17 +217,17 @@ export class ProtectedVolume {
    * @returns nothing, or a promise, for when the guest may be acknowledged.
    * @throws NbdError when the source, or the mark, could not be written.
    */
-  change(change: SourceChange, durable: boolean): void | Promise<void> {
-    if (this.#wait !== undefined) return this.#afterWait(this.#wait.over, () => this.change(change, durable));
+  change(change: SourceChange, durable: boolean, how: ChangeOptions = {}): void | Promise<void> {
+    if (this.#wait !== undefined) return this.#afterWait(this.#wait.over, () => this.change(change, durable, how));
     this.#refuseBarred();
     const { offset, length } = change;
     if (this.#sync || length > AT_ONCE_BYTES_MAX || !this.#source.isQuick || !this.#lock.isFree(offset, length))
-      return this.#changeLater(change, durable);
+      return this.#changeLater(change, durable, how);
     this.#scan?.beforeNow(offset, length);
     this.#mark(offset, length);
     try {
       if (change.kind === 'write') this.#source.writeNow(offset, change.data);
-      else this.#source.zeroNow(offset, length);
+      else this.#source.zeroNow(offset, length, how.mayPunch);
     } catch (error) {
       throw this.#failed(change, error);
     }
@@ -224,14 +235,43 @@ export class ProtectedVolume {
     return durable ? this.#syncThenAcknowledge() : this.#held.pass(this.id);
   }
 
-  async #changeLater(change: SourceChange, durable: boolean): Promise<void> {
+  /**
+   * Frees the whole file blocks of a range. Source and replica must keep equal contents, so it is a
+   * write of zeroes. It changes nothing where nothing is stored, or where room can't be freed.
+   * @throws NbdError
+   */
+  async trim(offset: number, length: number, durable: boolean): Promise<void> {
+    if (this.#wait !== undefined) return this.#afterWait(this.#wait.over, () => this.trim(offset, length, durable));
+    this.#refuseBarred();
+    const from = Math.ceil(offset / TRIM_BLOCK_BYTES) * TRIM_BLOCK_BYTES;
+    const end = offset + length;
+    const to = end === this.sizeBytes ? end : Math.floor(end / TRIM_BLOCK_BYTES) * TRIM_BLOCK_BYTES;
+    if (from >= to || !this.#source.canPunch) return;
+    await this.#changeLater({ kind: 'zeroes', offset: from, length: to - from }, durable, {
+      mayPunch: true,
+      unlessHole: true,
+    });
+  }
+
+  /**
+   * Which parts of the source are holes: see `SourceFile.parts`.
+   * @throws NbdError
+   */
+  async parts(offset: number, length: number, countMax: number): Promise<Allocated[]> {
+    await this.#wait?.over;
+    this.#refuseBarred();
+    return this.#source.parts(offset, length, countMax).catch(raiseNbdError);
+  }
+
+  async #changeLater(change: SourceChange, durable: boolean, how: ChangeOptions): Promise<void> {
     const entering = this.#gate.enter();
     if (entering !== undefined) await entering;
     const release = await this.#lock.acquire(change.offset, change.length);
     try {
+      if (how.unlessHole === true && (await this.#isHole(change))) return;
       // No other scan can open while this write is half-way.
       await this.#scan?.beforeLater(change.offset, change.length);
-      await this.#writeSourceLater(change);
+      await this.#writeSourceLater(change, how);
       this.#complete(change);
     } finally {
       release();
@@ -240,14 +280,21 @@ export class ProtectedVolume {
     return this.#sync || durable ? this.#syncThenAcknowledge() : this.#held.pass(this.id);
   }
 
-  async #writeSourceLater(change: SourceChange): Promise<void> {
+  async #isHole({ offset, length }: SourceChange): Promise<boolean> {
+    return this.#source.isHole(offset, length).catch(raiseNbdError);
+  }
+
+  async #writeSourceLater(change: SourceChange, { mayPunch }: ChangeOptions): Promise<void> {
     const { offset, length } = change;
     this.#mark(offset, length);
     try {
       // Another write may have set the mark and wait for the same sync.
       if (this.#sync) await this.#syncOrNote(this.#marksFile.whenSynced(offset, length));
       if (change.kind === 'write') await this.#source.writeLater(offset, change.data);
-      else await this.#source.zeroLater(offset, length, this.#sync && this.split.marks.isDirty(offset, length));
+      else {
+        const doubted = this.#sync && this.split.marks.isDirty(offset, length);
+        await this.#source.zeroLater(offset, length, { doubted, mayPunch: mayPunch === true });
+      }
     } catch (error) {
       throw this.#failed(change, error);
     }

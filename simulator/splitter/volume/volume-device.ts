@@ -1,5 +1,6 @@
 // A virtual volume as one guest connection sees it over NBD.
-import type { BlockDevice, BlockSizes, ZeroesOptions } from '../../../nbd/block-device.js';
+import type { BlockDevice, BlockSizes, DeviceContexts, ZeroesOptions } from '../../../nbd/block-device.js';
+import { allocationOf } from '../../disk/allocation.js';
 import type { ProtectedVolume } from './protected-volume.js';
 
 /**
@@ -15,12 +16,14 @@ export class VolumeDevice implements BlockDevice {
   readonly description: string;
   /** All connections share one file and one state. */
   readonly canMultiConn = true;
+  readonly contexts: DeviceContexts;
   readonly #volume: ProtectedVolume;
 
   constructor(volume: ProtectedVolume) {
     this.sizeBytes = volume.sizeBytes;
     this.description = `virtual volume ${volume.id}`;
     this.#volume = volume;
+    this.contexts = allocationOf(async (offset, length, countMax) => volume.parts(offset, length, countMax));
     volume.guestCame();
   }
 
@@ -32,12 +35,9 @@ export class VolumeDevice implements BlockDevice {
     return this.#volume.change({ kind: 'write', offset, length: data.length, data }, fua);
   }
 
-  /**
-   * Zeroes a range. A trim changes nothing: this disk can't free space, and source and replica must
-   * keep equal contents.
-   */
-  zeroes(offset: number, length: number, { fua, trim }: ZeroesOptions): void | Promise<void> {
-    return trim ? undefined : this.#volume.change({ kind: 'zeroes', offset, length }, fua);
+  zeroes(offset: number, length: number, { fua, trim, mayTrim }: ZeroesOptions): void | Promise<void> {
+    if (trim) return this.#volume.trim(offset, length, fua);
+    return this.#volume.change({ kind: 'zeroes', offset, length }, fua, { mayPunch: mayTrim });
   }
 
   async flush(): Promise<void> {

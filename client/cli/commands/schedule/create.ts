@@ -1,6 +1,7 @@
 // volume-mover schedule create: makes a schedule, or changes the one of that name.
 import { Command, InvalidArgumentError, Option } from 'commander';
 import type { BatchInput } from '../../../../contracts/batch.js';
+import { parseJson } from '../../../../control/json-text.js';
 import { assertScheduleInput, type ScheduleInput } from '../../../schedules/schedule-input.js';
 import { withoutDefaults } from '../../../schedules/without-defaults.js';
 import { gatheredList } from '../../batch-parsers.js';
@@ -105,7 +106,7 @@ function inputOf(name: string, flags: ScheduleCreateFlags, batch: BatchInput): S
 
 function parseCalendar(text: string, before: readonly unknown[] = []): unknown[] {
   try {
-    return [...before, JSON.parse(text)];
+    return [...before, parseJson(text)];
   } catch {
     throw new InvalidArgumentError('Give a JSON object, e.g. {"hour":1,"dayOfWeek":["MONDAY"]}.');
   }

@@ -209,7 +209,7 @@ function encode(group: readonly Pending[]): { readonly parts: Uint8Array[]; read
 
 function headerOf({ record, position, payload }: Pending, groupDistance: number): RecordHeader {
   const { kind, session, n, epoch, timeMs } = record;
-  const payloadCrc = payload === undefined ? 0 : crc32(payload);
+  const payloadCrc = (kind === 'write' ? record.dataCrc : undefined) ?? (payload === undefined ? 0 : crc32(payload));
   const range = {
     offset: kind === 'write' || kind === 'zeroes' ? record.offset : kind === 'initBegin' ? record.sinceMs : 0,
     length: kind === 'zeroes' ? record.length : (payload?.length ?? 0),

@@ -2,7 +2,9 @@
 import * as fs from 'node:fs';
 import { open } from 'node:fs/promises';
 import { dirname } from 'node:path';
+import { type Allocated, systemHoles } from '../../../disk/holes.js';
 import { SharedSync } from '../../../disk/shared-sync.js';
+import { WRITE_BYTES_MAX } from '../../../disk/write-size.js';
 import type { Files } from '../terms/files.js';
 
 /** Most open files, of all volumes together: well under a process's usual limit of 4096. */
@@ -66,6 +68,10 @@ export class NodeFiles implements Files {
       }
       return done;
     });
+  }
+
+  partAt(path: string, at: number, length: number): Promise<Allocated> {
+    return this.#keepingOpen(path, (fd) => systemHoles.partAt(fd, at, length));
   }
 
   write(path: string, parts: readonly Uint8Array[], at: number): void {
@@ -198,15 +204,19 @@ function readOnce(fd: number, into: Uint8Array, start: number, at: number): Prom
 }
 
 function writeAll(fd: number, parts: readonly Uint8Array[], at: number): number {
-  const total = parts.reduce((sum, part) => sum + part.length, 0);
   const [only] = parts;
   // A plain write costs less than a vectored one, and most are of one part.
-  const plain = parts.length === 1 && only !== undefined;
-  let done = plain ? fs.writeSync(fd, only, 0, total, at) : fs.writevSync(fd, parts, at);
-  if (done === total) return total;
-  const rest = Buffer.concat(parts);
-  while (done < total) done += fs.writeSync(fd, rest, done, total - done, at + done);
-  return total;
+  if (parts.length === 1 && only !== undefined) return writePlain(fd, only, 0, at);
+  const total = parts.reduce((sum, part) => sum + part.length, 0);
+  const done = fs.writevSync(fd, parts, at);
+  return done === total ? total : writePlain(fd, Buffer.concat(parts), done, at);
+}
+
+/** Writes `data` to file offset `at` without its first `done` bytes, which are there. */
+function writePlain(fd: number, data: Uint8Array, done: number, at: number): number {
+  for (let next = done; next < data.length;)
+    next += fs.writeSync(fd, data, next, Math.min(data.length - next, WRITE_BYTES_MAX), at + next);
+  return data.length;
 }
 
 function missingAsUndefined<Result>(work: () => Result): Result | undefined {

@@ -4,6 +4,7 @@ import { crc32 } from 'node:zlib';
 import type { DamagePlace } from '../terms/damage.js';
 import { JournalError, corrupt } from '../terms/errors.js';
 import type { Extent } from '../ranges/extent-map.js';
+import type { Allocated } from '../../../disk/holes.js';
 import type { Files } from '../terms/files.js';
 import { Overlay, isDamagedRun, isZeroRun } from './overlay.js';
 import { RECORD_HEADER_BYTES, decodeRecordHeader } from '../segments/record-format.js';
@@ -102,6 +103,18 @@ export class OpenImage implements Image {
     return bytes;
   }
 
+  async parts(offset: number, length: number, countMax: number): Promise<readonly Allocated[]> {
+    this.#assertOpen();
+    // The replica first, as for a read: bytes overwritten from now on have their UNDO in the
+    // overlay by the time it is looked at.
+    const below = await this.#source.replica.parts(offset, length, countMax);
+    this.#assertOpen();
+    const end = offset + below.reduce((sum, part) => sum + part.length, 0);
+    const extents = this.#overlay.within(offset, end, countMax);
+    const upTo = extents.length < countMax ? end : (extents.at(-1)?.end ?? end);
+    return overlaid(offset, upTo, below, extents);
+  }
+
   close(): void {
     if (this.#closed) return;
     this.#closed = true;
@@ -162,4 +175,26 @@ export class OpenImage implements Image {
   #assertOpen(): void {
     if (this.#closed) throw new JournalError('CLOSED', `image at position ${this.position} is closed`);
   }
+}
+
+/** The parts of [start, end) as UNDO and the live replica together have them. */
+function overlaid(start: number, end: number, below: readonly Allocated[], extents: readonly Extent[]): Allocated[] {
+  const parts: Allocated[] = [];
+  const add = (to: number, isHole: boolean): void => {
+    if (to > at) parts.push({ length: to - at, isHole });
+    at = Math.max(at, to);
+  };
+  let at = start;
+  let next = 0;
+  let partEnd = start;
+  for (const { length, isHole } of below) {
+    partEnd += length;
+    for (let extent = extents[next]; extent !== undefined && extent.start < partEnd; extent = extents[next]) {
+      add(extent.start, isHole);
+      add(extent.end, isZeroRun(extent));
+      next += 1;
+    }
+    add(Math.min(partEnd, end), isHole);
+  }
+  return parts;
 }

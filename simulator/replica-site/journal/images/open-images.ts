@@ -32,6 +32,17 @@ export class OpenImages {
     return image;
   }
 
+  /** Keeps the UNDO after a position from deletion while `work` reads it. */
+  async keeping<Result>(position: number, work: () => Promise<Result>): Promise<Result> {
+    const reader = new OpenImage(position, this.#source, (closed) => this.#forget(closed));
+    this.#images.add(reader);
+    try {
+      return await work();
+    } finally {
+      reader.close();
+    }
+  }
+
   publish(index: UndoIndex): void {
     for (const image of this.#images) image.publish(index);
   }

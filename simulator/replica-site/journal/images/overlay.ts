@@ -47,9 +47,9 @@ export class Overlay {
     }
   }
 
-  /** The parts of [start, end) whose bytes come from UNDO. */
-  within(start: number, end: number): readonly Extent[] {
-    return this.#extents.within(start, end);
+  /** The parts of [start, end) whose bytes come from UNDO: the first `countMax` of them. */
+  within(start: number, end: number, countMax?: number): readonly Extent[] {
+    return this.#extents.within(start, end, countMax);
   }
 
   /** The file that holds an extent's bytes. */

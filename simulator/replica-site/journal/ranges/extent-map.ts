@@ -35,15 +35,15 @@ export class ExtentMap {
     }
   }
 
-  /** The covered parts of [start, end), in order. */
-  within(start: number, end: number): readonly Extent[] {
+  /** The covered parts of [start, end), in order: the first `countMax` of them. */
+  within(start: number, end: number, countMax = Number.POSITIVE_INFINITY): readonly Extent[] {
     const found: Extent[] = [];
     const place = this.#find(start);
     for (let number = place.number, index = place.index; number < this.#leaves.length; number += 1, index = 0) {
       const leaf = this.#leaves[number];
       if (leaf === undefined) break;
       for (; index < leaf.count; index += 1) {
-        if (leaf.start(index) >= end) return found;
+        if (leaf.start(index) >= end || found.length === countMax) return found;
         found.push({
           start: Math.max(start, leaf.start(index)),
           end: Math.min(end, leaf.end(index)),

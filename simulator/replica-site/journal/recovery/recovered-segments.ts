@@ -31,6 +31,8 @@ export interface RecoveryFolder {
   readonly names: readonly string[];
   readonly manifest: Manifest;
   readonly log: JournalLog | undefined;
+  /** Segment files in which the check finds damage, whether anything needs those parts or not. */
+  readonly damaged: Set<string>;
 }
 
 /** A record with a sound header and a damaged payload. */
@@ -163,7 +165,7 @@ export async function checkSegment(
   isLast: boolean,
   visitor: SegmentVisitor,
 ): Promise<Segment | undefined> {
-  const { files, log, manifest } = folder;
+  const { files, log, manifest, damaged } = folder;
   const { path, bytes, firstPosition } = segment;
   let position = segment.continued ? firstPosition : firstPosition - 1;
   let whole = !segment.continued;
@@ -192,6 +194,7 @@ export async function checkSegment(
       isTornOff = true;
       break;
     }
+    damaged.add(path);
     const bad = fault === 'payload' ? readRecordHeader(files, path, end.at) : undefined;
     if (bad !== undefined) {
       dangling = bad.kind === 'edgeSums' ? (dangling ?? end.at) : undefined;
@@ -271,7 +274,7 @@ export async function recoverUndo(
 ): Promise<RecoveredUndo> {
   const { files, manifest } = folder;
   const listed = [...listSegments(folder, 'undo')];
-  const segments = await joined(folder, listed);
+  const { segments, torn } = await joined(folder, listed);
   const bad: BadPayload[] = [];
   let loss: UndoLoss | undefined;
   let unknownUpTo: number | undefined;
@@ -313,7 +316,8 @@ export async function recoverUndo(
   // From the newest to the oldest, while each adjoins the one after it.
   for (let older = segments.pop(); older !== undefined; older = segments.pop()) {
     const next = kept[0];
-    if (loss === undefined && next !== undefined && sequenceAfter(older) !== next.sequence) {
+    const adjoins = next !== undefined && sequenceAfter(older) === next.sequence && !torn.has(older.path);
+    if (loss === undefined && next !== undefined && !adjoins) {
       loss = { before: beginning(manifest, next), place: { file: next.path, offset: 0 }, rest: undefined };
     }
     if (loss === undefined) kept.unshift(older);
@@ -340,37 +344,69 @@ function beginning(manifest: Manifest, { continued, firstPosition }: Segment): n
 
 /**
  * Sets each segment's last position: from the header of the segment after it, or else by a scan.
+ * @returns also the paths of scanned segments that lack records before the segment after them
  */
-async function joined(folder: RecoveryFolder, listed: readonly Listed[]): Promise<Segment[]> {
+async function joined(
+  folder: RecoveryFolder,
+  listed: readonly Listed[],
+): Promise<{ readonly segments: Segment[]; readonly torn: ReadonlySet<string> }> {
   const segments: Segment[] = [];
+  const torn = new Set<string>();
   for (const [index, { segment, isHeaderDamaged }] of listed.entries()) {
     const next = listed[index + 1];
     const follows = next !== undefined && next.segment.sequence === sequenceAfter(segment);
     if (next === undefined) {
-      segments.push(isHeaderDamaged ? await withScannedEnd(folder, segment) : segment);
+      segments.push(isHeaderDamaged ? (await withScannedEnd(folder, segment)).segment : segment);
     } else if (segment.consolidated !== undefined && !isHeaderDamaged) {
       segments.push(segment);
     } else if (follows && !next.isHeaderDamaged && segment.consolidated === undefined) {
       segments.push({ ...segment, lastPosition: beginning(folder.manifest, next.segment) });
     } else {
-      segments.push(await withScannedEnd(folder, segment));
+      const scanned = await withScannedEnd(folder, segment);
+      segments.push(scanned.segment);
+      if (follows && !reaches(scanned, next.segment, folder.manifest)) torn.add(segment.path);
     }
   }
-  return segments.map((segment, index) => {
+  const ordered = segments.map((segment, index) => {
     const before = segments[index - 1];
     if (listed[index]?.isHeaderDamaged !== true || before === undefined) return segment;
     return { ...segment, continued: before.lastPosition === segment.firstPosition };
   });
+  return { segments: ordered, torn };
+}
+
+interface ScannedSegment {
+  readonly segment: Segment;
+  /** Whether its last record is also the last of that position. */
+  readonly isWhole: boolean;
+  /** Whether its end, or a record on the way there, can't be read. */
+  readonly isDamaged: boolean;
+}
+
+/**
+ * Whether the segment's records reach up to the next segment. If the next one doesn't tell where it
+ * begins, no image gets past its damaged first record.
+ */
+function reaches({ segment, isWhole, isDamaged }: ScannedSegment, next: Segment, manifest: Manifest): boolean {
+  if (next.firstPosition === 0) return true;
+  if (isDamaged) return false;
+  const { lastPosition } = segment;
+  return isWhole ? manifest.positionBefore(next.firstPosition) <= lastPosition : next.firstPosition === lastPosition;
 }
 
 /** Sets the last position from the segment's own records. */
-async function withScannedEnd({ files }: RecoveryFolder, segment: Segment): Promise<Segment> {
-  let last = segment.firstPosition;
+async function withScannedEnd({ files }: RecoveryFolder, segment: Segment): Promise<ScannedSegment> {
+  let lastPosition = segment.firstPosition;
+  let isWhole = true;
   const range = { from: SEGMENT_HEADER_BYTES, to: segment.bytes, payloads: false };
-  await scanRecords(files, segment.path, range, ({ position }) => {
-    last = position;
+  const { fault } = await scanRecords(files, segment.path, range, ({ position, last }) => {
+    lastPosition = position;
+    isWhole = last;
   });
   const { consolidated } = segment;
-  if (consolidated === undefined) return { ...segment, lastPosition: last };
-  return { ...segment, lastPosition: last, consolidated: { ...consolidated, lastPosition: last } };
+  const scanned =
+    consolidated === undefined
+      ? { ...segment, lastPosition }
+      : { ...segment, lastPosition, consolidated: { ...consolidated, lastPosition } };
+  return { segment: scanned, isWhole, isDamaged: fault !== undefined };
 }

@@ -65,20 +65,20 @@ export interface Recovered {
 
 /** @throws JournalError SIZE_MISMATCH */
 export async function recover(options: RecoveryOptions): Promise<Recovered> {
-  const { files, spareFiles, directory, sizeBytes, sync, log } = options;
+  const { files, spareFiles, directory, sizeBytes, sync } = options;
   const names = files.list(directory) ?? [];
   // Sync the names before files are removed because another one replaces them: otherwise a power
   // cut could lose both.
   if (sync && names.length > 0) await files.syncDirectory(directory);
   const stored = names.length === 0 ? 'none' : Manifest.load(spareFiles, directory, sizeBytes, sync);
   if (typeof stored !== 'string') {
-    const recovered = await new Recovery(options, stored, { files, directory, names, manifest: stored, log }).run();
+    const recovered = await new Recovery(options, stored, names).run();
     return { ...recovered, isLineageNew: false };
   }
   const isLost = stored === 'lost' || names.some(isJournalsName) || options.knownPosition > 0;
   const manifest = isLost ? await startAnew(options, names) : new Manifest(spareFiles, directory, sizeBytes, sync);
   const left = files.list(directory) ?? [];
-  const recovered = await new Recovery(options, manifest, { files, directory, names: left, manifest, log }).run();
+  const recovered = await new Recovery(options, manifest, left).run();
   return { ...recovered, isLineageNew: true };
 }
 
@@ -172,10 +172,12 @@ class Recovery {
   /** Byte, by file, where the last group that was read begins. */
   readonly #groupStarts = new Map<string, number>();
 
-  constructor(options: RecoveryOptions, manifest: Manifest, folder: RecoveryFolder) {
+  /** @param names files in the journal's folder */
+  constructor(options: RecoveryOptions, manifest: Manifest, names: readonly string[]) {
     this.#options = options;
     this.#manifest = manifest;
-    this.#folder = folder;
+    const { files, directory, log } = options;
+    this.#folder = { files, directory, names, manifest, log, damaged: new Set() };
     this.#replica = new Replica(options.spareFiles, options.directory, options.sizeBytes);
     this.#loggedSums = new LoggedSums(options.files);
     this.#aside = new Aside(options.files, options.directory, options.sync);
@@ -237,7 +239,7 @@ class Recovery {
     const doLog = this.#segmentLog('do', doSegments);
     const undoSegments = undo.segments.filter(({ lastPosition }) => lastPosition > (undoLoss?.before ?? -1));
     const undoLog = this.#segmentLog('undo', undoSegments);
-    await this.#commitLogs([doLog, undoLog], damagedFiles(undo, found));
+    await this.#commitLogs([doLog, undoLog]);
     return { doLog, undoLog, reach };
   }
 
@@ -497,11 +499,10 @@ class Recovery {
    * no sync is known to have reached is written again: the last group of each row, since a later
    * group is proof of the sync before it. (Redo writes the replica image again, `run` the
    * manifest.)
-   * @param damaged files in which the check found damage
    * @throws JournalError FAILED: the page cache let go of what never reached the disk since it was
    * checked; the next opening cuts it off
    */
-  async #commitLogs(logs: readonly SegmentLog[], damaged: ReadonlySet<string>): Promise<void> {
+  async #commitLogs(logs: readonly SegmentLog[]): Promise<void> {
     const { files, sync } = this.#options;
     if (!sync) return;
     for (const { segments } of logs) {
@@ -517,7 +518,7 @@ class Recovery {
         () => undefined,
       );
       if (fault === undefined) await rewriteLastGroup(files, last, start);
-      else if (!damaged.has(last.path)) throw neverReachedTheDisk(last.path);
+      else if (!this.#folder.damaged.has(last.path)) throw neverReachedTheDisk(last.path);
     }
   }
 
@@ -530,12 +531,6 @@ class Recovery {
     const { session, n } = this.#manifest.locate(position) ?? { session: 0, n: 0 };
     return { position, session, n, timeMs };
   }
-}
-
-/** Files of DO and UNDO in which something is damaged or missing. */
-function damagedFiles(undo: RecoveredUndo, found: RecoveredDo): ReadonlySet<string> {
-  const places = [...found.gaps.map(({ place }) => place), ...(undo.loss === undefined ? [] : [undo.loss.place])];
-  return new Set([...places, ...undo.bad].map(({ file }) => file));
 }
 
 function isAtStart({ start }: DoRun, doLog: SegmentLog): boolean {

@@ -4,7 +4,7 @@ import { BATCH_OLD_BYTES_MAX, BATCH_RECORDS_MAX } from '../do/batch.js';
 import type { Piece } from '../do/batch.js';
 import { BLOCK_BYTES, blockOf, blockStart } from '../ranges/blocks.js';
 import type { EdgeSum } from '../segments/edge-sums.js';
-import { sumOf, sumOfCrc } from './replica-sums.js';
+import { crcOfSum, sumOf, sumOfCrc } from './replica-sums.js';
 import type { DamagedBlock, Replica } from './replica.js';
 import { isZero, zeroRuns } from '../ranges/zeroes.js';
 
@@ -20,7 +20,12 @@ const OLD_DATA_BYTES_MAX = 128 * 1024;
  * leaves no block in part.
  */
 export type OldRange = { readonly offset: number; readonly length: number } & (
-  | { readonly kind: 'oldData'; readonly data: Buffer }
+  | {
+      readonly kind: 'oldData';
+      readonly data: Buffer;
+      /** CRC-32 of `data`, if known from the check of its block. */
+      readonly crc?: number;
+    }
   | { readonly kind: 'oldZeroes' | 'oldDamaged' }
 );
 
@@ -55,15 +60,17 @@ export function readChanges(replica: Replica, pieces: readonly Piece[], buffer: 
     const wide = replica.widened(offset, offset + length);
     const bytes = buffer.subarray(used, used + wide.to - wide.from);
     used += bytes.length;
-    let damaged = replica.read(bytes, wide.from);
+    let { damaged, sum } = replica.read(bytes, wide.from);
     for (let before = 0; before < index; before += 1) {
       const earlier = pieces[before];
       if (earlier === undefined || !overwrite(bytes, wide.from, earlier)) continue;
+      sum = undefined;
       if (damaged.length > 0) damaged = damaged.filter(({ block }) => !coversWhole(replica, earlier, block));
     }
     const old = bytes.subarray(offset - wide.from, offset - wide.from + length);
     const edges = edgeSums(replica, piece, bytes, damaged);
-    return { piece, old: oldRanges(old, offset, damaged), edges, damaged };
+    const crc = sum === undefined || old.length !== bytes.length ? undefined : crcOfSum(sum);
+    return { piece, old: oldRanges(old, offset, damaged, crc), edges, damaged };
   });
 }
 
@@ -175,7 +182,13 @@ function edgeSums(
   return [...(firstPartly ? [edge(first)] : []), ...(lastPartly ? [edge(last)] : [])];
 }
 
-function oldRanges(old: Buffer, offset: number, damaged: readonly DamagedBlock[]): readonly OldRange[] {
+/** @param crc CRC-32 of `old`, if known */
+function oldRanges(
+  old: Buffer,
+  offset: number,
+  damaged: readonly DamagedBlock[],
+  crc: number | undefined,
+): readonly OldRange[] {
   const ranges: OldRange[] = [];
   let at = 0;
   for (const { block } of damaged) {
@@ -185,11 +198,12 @@ function oldRanges(old: Buffer, offset: number, damaged: readonly DamagedBlock[]
     ranges.push({ kind: 'oldDamaged', offset: offset + from, length: to - from });
     at = to;
   }
-  addSound(ranges, old.subarray(at), offset + at);
+  addSound(ranges, old.subarray(at), offset + at, at === 0 ? crc : undefined);
   return ranges;
 }
 
-function addSound(ranges: OldRange[], old: Buffer, offset: number): void {
+/** @param crc CRC-32 of `old`, if known */
+function addSound(ranges: OldRange[], old: Buffer, offset: number, crc?: number): void {
   zeroRuns(old, offset, (from, to, zero) => {
     if (zero) {
       ranges.push({ kind: 'oldZeroes', offset: offset + from, length: to - from });
@@ -197,7 +211,9 @@ function addSound(ranges: OldRange[], old: Buffer, offset: number): void {
     }
     for (let start = from; start < to;) {
       const end = Math.min(to, blockStart(offset + start + OLD_DATA_BYTES_MAX) - offset);
-      ranges.push({ kind: 'oldData', offset: offset + start, length: end - start, data: old.subarray(start, end) });
+      const data = old.subarray(start, end);
+      const known = crc !== undefined && data.length === old.length ? { crc } : {};
+      ranges.push({ kind: 'oldData', offset: offset + start, length: data.length, data, ...known });
       start = end;
     }
   });

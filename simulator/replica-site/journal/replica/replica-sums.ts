@@ -5,12 +5,14 @@ import { crc32 } from 'node:zlib';
 import { BLOCK_BYTES } from '../ranges/blocks.js';
 import type { Files } from '../terms/files.js';
 import { unlessGivenUp } from '../files/unreadable.js';
-import { zeroBytes } from '../ranges/zeroes.js';
+import { isZero, zeroBytes } from '../ranges/zeroes.js';
 
 export const SUMS_NAME = 'replica.sum';
 const SUM_BYTES = 4;
 /** Fills in for each unreadable byte of checksums, so that its block fails its check. */
 const UNREADABLE = 0xff;
+/** Bytes of the file looked at once, to find checksums that aren't those of zeroes. */
+const LOOKED_AT_BYTES = 1024 * 1024;
 const ZERO_BLOCK_CRC = crc32(zeroBytes.subarray(0, BLOCK_BYTES));
 /**
  * Checksums read or written without a buffer of their own: what one piece touches, and a few more.
@@ -27,6 +29,11 @@ export function sumOf(block: Buffer): number {
 /** The checksum of a whole block whose CRC is known. */
 export function sumOfCrc(crc: number): number {
   return (crc ^ ZERO_BLOCK_CRC) >>> 0;
+}
+
+/** The CRC of a whole block whose checksum is known. */
+export function crcOfSum(sum: number): number {
+  return (sum ^ ZERO_BLOCK_CRC) >>> 0;
 }
 
 export class ReplicaSums {
@@ -69,6 +76,22 @@ export class ReplicaSums {
     const stored = this.#stored(sums, first);
     const done = stored.length === 0 ? 0 : await this.#files.readLater(this.path, stored, first * SUM_BYTES);
     return new SumList(sums.fill(0, done));
+  }
+
+  /** Whether any of the blocks [from, to) has a checksum other than that of zeroes. */
+  async anySet(from: number, to: number): Promise<boolean> {
+    const end = Math.min(this.#bytes, to * SUM_BYTES);
+    for (let at = from * SUM_BYTES; at < end;) {
+      const length = Math.min(end - at, LOOKED_AT_BYTES);
+      const part = (await this.#files.partAt?.(this.path, at, length)) ?? { length, isHole: false };
+      if (!part.isHole) {
+        const sums = Buffer.allocUnsafe(part.length);
+        const done = await this.#files.readLater(this.path, sums, at);
+        if (!isZero(sums, 0, done)) return true;
+      }
+      at += part.length;
+    }
+    return false;
   }
 
   /** Writes the checksums of `count` blocks, as returned by `sumAt`. */

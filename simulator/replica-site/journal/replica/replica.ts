@@ -9,6 +9,7 @@
 // so damage there, however old, stays visible.
 import { join } from 'node:path';
 import { setImmediate as nextTurn } from 'node:timers/promises';
+import type { Allocated } from '../../../disk/holes.js';
 import { BlockRanges } from '../ranges/block-ranges.js';
 import { SharedSync } from '../../../disk/shared-sync.js';
 import { BLOCK_BYTES, blockCeiling, blockOf, blockStart } from '../ranges/blocks.js';
@@ -47,6 +48,13 @@ export interface DamagedBlock {
    * block is written whole.
    */
   readonly difference: number;
+}
+
+/** What a read of whole blocks found. */
+export interface CheckedRead {
+  readonly damaged: readonly DamagedBlock[];
+  /** The checksum of what was read, if that is one sound block. */
+  readonly sum: number | undefined;
 }
 
 const undamaged: readonly DamagedBlock[] = [];
@@ -190,18 +198,18 @@ export class Replica {
   }
 
   /**
-   * Reads whole blocks and returns the damaged ones. The answer is final: both files are written
-   * synchronously.
+   * Reads whole blocks and checks them. The answer is final: both files are written synchronously.
    * @throws the system's error for blocks that the disk refuses to read, unless they are known to
    * be damaged
    */
-  read(into: Buffer, offset: number): readonly DamagedBlock[] {
-    const damaged = this.#checked(into, offset);
+  read(into: Buffer, offset: number): CheckedRead {
+    const checked = this.#checked(into, offset);
+    const { damaged } = checked;
     const isNew = damaged.some(({ block }) => !this.#bad.has(block));
     if (!this.#bad.isEmpty) this.#bad.remove(blockOf(offset), blockOf(offset) + blockCount(into));
     for (const { block } of damaged) this.#bad.add(block, block + 1);
     if (isNew) this.#onFound?.();
-    return damaged;
+    return checked;
   }
 
   /**
@@ -218,15 +226,36 @@ export class Replica {
       if (!isUnreadable(error)) throw error;
       return undefined;
     });
-    if (both === undefined) return this.read(into, offset);
+    if (both === undefined) return this.read(into, offset).damaged;
     const [count, sums] = both;
     into.fill(0, count);
     // Distribution may have written between the reads of block and checksum, so read again
     // synchronously.
-    return damagedBlocks(into, offset, sums).flatMap(({ block }) => {
+    return checkBlocks(into, offset, sums).damaged.flatMap(({ block }) => {
       const start = block * BLOCK_BYTES - offset;
-      return this.read(into.subarray(start, start + BLOCK_BYTES), block * BLOCK_BYTES);
+      return this.read(into.subarray(start, start + BLOCK_BYTES), block * BLOCK_BYTES).damaged;
     });
+  }
+
+  /**
+   * Which parts of the range surely read as zeroes: holes of the image whose blocks all have the
+   * checksum of zeroes. From the range's begin on, no more than `countMax` parts.
+   */
+  async parts(offset: number, length: number, countMax: number): Promise<readonly Allocated[]> {
+    const parts: Allocated[] = [];
+    const end = offset + length;
+    for (let at = offset; at < end && parts.length < countMax; at += parts.at(-1)?.length ?? length) {
+      const part = await this.#partAt(at, end - at);
+      const isHole = part.isHole && !(await this.#sums.anySet(blockOf(at), blockOf(blockCeiling(at + part.length))));
+      parts.push({ length: part.length, isHole });
+    }
+    return parts;
+  }
+
+  async #partAt(at: number, length: number): Promise<Allocated> {
+    if (at >= this.#bytes) return { length, isHole: true };
+    const within = Math.min(length, this.#bytes - at);
+    return (await this.#files.partAt?.(this.path, at, within)) ?? { length: within, isHole: false };
   }
 
   /**
@@ -303,10 +332,10 @@ export class Replica {
     });
   }
 
-  #checked(into: Buffer, offset: number): readonly DamagedBlock[] {
+  #checked(into: Buffer, offset: number): CheckedRead {
     try {
       this.#readImage(into, offset);
-      return damagedBlocks(into, offset, this.#sums.read(blockOf(offset), blockCount(into)));
+      return checkBlocks(into, offset, this.#sums.read(blockOf(offset), blockCount(into)));
     } catch (error) {
       if (!isUnreadable(error)) throw error;
     }
@@ -314,7 +343,7 @@ export class Replica {
     for (let start = 0; start < into.length; start += BLOCK_BYTES) {
       damaged.push(...this.#checkedBlock(into.subarray(start, start + BLOCK_BYTES), offset + start));
     }
-    return damaged;
+    return { damaged, sum: undefined };
   }
 
   /**
@@ -324,10 +353,10 @@ export class Replica {
   #checkedBlock(into: Buffer, offset: number): readonly DamagedBlock[] {
     try {
       this.#readImage(into, offset);
-      return damagedBlocks(into, offset, this.#sums.read(blockOf(offset), 1));
+      return checkBlocks(into, offset, this.#sums.read(blockOf(offset), 1)).damaged;
     } catch (error) {
       if (!isUnreadable(error) || !this.#bad.has(blockOf(offset))) throw error;
-      return damagedBlocks(into.fill(0), offset, unreadableSums(1));
+      return checkBlocks(into.fill(0), offset, unreadableSums(1)).damaged;
     }
   }
 
@@ -427,9 +456,10 @@ function blockCount(bytes: Buffer): number {
   return Math.ceil(bytes.length / BLOCK_BYTES);
 }
 
-function damagedBlocks(bytes: Buffer, offset: number, sums: SumList): readonly DamagedBlock[] {
-  let damaged: DamagedBlock[] | undefined;
+function checkBlocks(bytes: Buffer, offset: number, sums: SumList): CheckedRead {
   const count = blockCount(bytes);
+  if (bytes.length === BLOCK_BYTES && sumOf(bytes) === sums.at(0)) return { damaged: undamaged, sum: sums.at(0) };
+  let damaged: DamagedBlock[] | undefined;
   for (let index = 0; index < count; index += 1) {
     const block = count === 1 ? bytes : bytes.subarray(index * BLOCK_BYTES, (index + 1) * BLOCK_BYTES);
     const difference = (sumOf(block) ^ sums.at(index)) >>> 0;
@@ -437,5 +467,5 @@ function damagedBlocks(bytes: Buffer, offset: number, sums: SumList): readonly D
     damaged ??= [];
     damaged.push({ block: blockOf(offset) + index, difference });
   }
-  return damaged ?? undamaged;
+  return { damaged: damaged ?? undamaged, sum: undefined };
 }

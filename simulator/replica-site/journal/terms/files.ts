@@ -1,5 +1,6 @@
 // The journal's port to the file system. A test can stop it at any call, as kill -9 or a power cut
 // would.
+import type { Allocated } from '../../../disk/holes.js';
 
 /** Paths are absolute. Calls without a promise have reached the page cache when they return. */
 export interface Files {
@@ -16,6 +17,10 @@ export interface Files {
   read(path: string, into: Uint8Array, at: number): number;
   /** Reads like `read`, off the main thread. */
   readLater(path: string, into: Uint8Array, at: number): Promise<number>;
+  /**
+   * The part of the file that begins at `at`: a hole, or data. Absent: every byte counts as data.
+   */
+  partAt?(path: string, at: number, length: number): Promise<Allocated>;
   /** Writes all parts in order from byte `at` on; creates the file if missing. */
   write(path: string, parts: readonly Uint8Array[], at: number): void;
   truncate(path: string, length: number): void;

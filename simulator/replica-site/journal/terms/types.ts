@@ -1,5 +1,6 @@
 // The interface of one replica volume's journal. Code outside of the journal's folder uses these
 // types only.
+import type { Allocated } from '../../../disk/holes.js';
 import type { Files } from './files.js';
 import type { ByteRange, Damage } from './damage.js';
 import type { JournalError } from './errors.js';
@@ -31,7 +32,13 @@ export interface RecordStamp {
  */
 export type NewRecord = RecordStamp &
   (
-    | { readonly kind: 'write'; readonly offset: number; readonly data: Uint8Array }
+    | {
+        readonly kind: 'write';
+        readonly offset: number;
+        readonly data: Uint8Array;
+        /** CRC-32 of `data`, if it was checked on arrival. Otherwise the journal computes it. */
+        readonly dataCrc?: number | undefined;
+      }
     | { readonly kind: 'zeroes'; readonly offset: number; readonly length: number }
     | { readonly kind: 'initBegin'; readonly sinceMs: number; readonly reason: string }
     | { readonly kind: 'initEnd' }
@@ -137,6 +144,11 @@ export interface Image {
    * @throws JournalError OUT_OF_RANGE, CLOSED, CORRUPT
    */
   read(offset: number, length: number): Promise<Buffer>;
+  /**
+   * Which parts of the range surely read as zeroes: from its begin on, about `countMax` of them.
+   * @throws JournalError CLOSED
+   */
+  parts(offset: number, length: number, countMax: number): Promise<readonly Allocated[]>;
   /** Releases the UNDO that only this image needs. May be called again. */
   close(): void;
 }
@@ -154,6 +166,14 @@ export interface RetainResult {
 export interface ChangedRange {
   readonly offset: number;
   readonly length: number;
+}
+
+/** The ranges of the volume that differ between two positions, or may. */
+export interface Changes {
+  /** How many ranges are held in memory. */
+  readonly count: number;
+  /** The changed parts of [start, end), in order: the first `countMax` of them. */
+  within(start: number, end: number, countMax: number): readonly { readonly start: number; readonly end: number }[];
 }
 
 /** Replica image, DO journal and UNDO journal of one volume. */
@@ -223,6 +243,14 @@ export interface VolumeJournal {
    * @throws JournalError CORRUPT, FAILED, CLOSED; the signal's reason
    */
   changedAfter(position: number, signal?: AbortSignal): Promise<readonly ChangedRange[] | undefined>;
+
+  /**
+   * The ranges that records after position `from`, up to position `to`, changed. Both must be
+   * openable. Takes time in proportion to the UNDO between them.
+   * @throws JournalError DAMAGED, TRIMMED, BEYOND_DURABLE, OUT_OF_RANGE, FAILED, CLOSED; the
+   * signal's reason
+   */
+  changedBetween(from: number, to: number, signal?: AbortSignal): Promise<Changes>;
 
   /** Stops after the batch under way; resolves once it is done. */
   pauseDistribution(): Promise<void>;

@@ -273,8 +273,8 @@ class UndoGroup {
     }
     old.forEach((range, index) => {
       const last = piece.last && index === old.length - 1;
-      const data = range.kind === 'oldData' ? range.data : undefined;
-      this.#push(piece.header, range.kind, range.offset, range.length, last, data);
+      const [data, crc] = range.kind === 'oldData' ? [range.data, range.crc] : [];
+      this.#push(piece.header, range.kind, range.offset, range.length, last, data, crc);
     });
   }
 
@@ -285,8 +285,9 @@ class UndoGroup {
     length: number,
     last: boolean,
     data: Buffer | undefined,
+    crc?: number,
   ): void {
-    const payloadCrc = data === undefined ? 0 : crc32(data);
+    const payloadCrc = crc ?? (data === undefined ? 0 : crc32(data));
     const header = { ...record, kind, offset, length, last, payloadCrc, groupDistance: this.bytes };
     const encoded = Buffer.allocUnsafe(RECORD_HEADER_BYTES);
     encodeRecordHeader(header, encoded, 0);

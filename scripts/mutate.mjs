@@ -1,0 +1,30 @@
+// Runs the mutation tests: of everything, or with `--only <path>` of one folder or file; judged by
+// all unit and property tests, or with `--judges <path>` by those of one folder. They take the
+// processor for a long time, so they give way to everything else.
+import { existsSync, statSync } from 'node:fs';
+import { join } from 'node:path';
+import { parseArgs } from 'node:util';
+
+import { root } from './root.mjs';
+import { runTool } from './run-tool.mjs';
+
+const { values } = parseArgs({
+  options: { only: { type: 'string', multiple: true }, judges: { type: 'string' } },
+});
+
+/** A file, or the files of a folder that end so. */
+function filesOf(path, ending) {
+  if (!existsSync(join(root, path))) throw new Error(`there is no ${path}`);
+  return statSync(join(root, path)).isDirectory() ? `${path.replace(/\/$/, '')}/**/*${ending}` : path;
+}
+
+const chosen = (values.only ?? []).map((path) => filesOf(path, '.ts'));
+if (values.judges !== undefined) process.env.VOLUME_MOVER_JUDGES = filesOf(values.judges, '.test.ts');
+
+process.exitCode = await runTool('nice', [
+  '-n',
+  '10',
+  'stryker',
+  'run',
+  ...(chosen.length === 0 ? [] : ['--mutate', chosen.join(',')]),
+]);

@@ -1,0 +1,140 @@
+// The files of an audit: lines of JSON that are only ever appended, in files of bounded size, of
+// which the oldest go first.
+import { appendFileSync, mkdirSync, readdirSync, readFileSync, statSync, unlinkSync } from 'node:fs';
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { type AuditEntry, auditEntrySchema } from '../../../contracts/audit.js';
+
+/** Largest file, bytes: reading one back takes a few milliseconds of the process's thread. */
+const FILE_BYTES_MAX = 256 * 1024;
+/** Parts of the longest age that one file may span: entries go by whole files. */
+const FILES_PER_AGE = 16;
+/** Number of the first entry, and the age clock then: labels of entries may be wrong. */
+const NAME = /^(\d{15})-(\d{15})\.jsonl$/;
+const DIGITS = 15;
+
+interface AuditFile {
+  readonly path: string;
+  /** Number of its first entry. */
+  readonly first: number;
+  /** The age clock when it was begun, ms. */
+  readonly beganMs: number;
+  bytes: number;
+}
+
+export interface AuditLimits {
+  /** Most bytes of all files together, give or take one file. */
+  readonly bytesMax: number;
+  /** Age from which an entry may go, ms. */
+  readonly ageMsMax: number;
+}
+
+export class AuditFiles {
+  readonly #folder: string;
+  readonly #limits: AuditLimits;
+  /** Oldest first. The last one is written. */
+  #files: AuditFile[] = [];
+  #nextSeq = 0;
+  /** Whether the last line may have no end: a write was cut short. */
+  #isTorn = false;
+  #isOpen = false;
+
+  constructor(folder: string, limits: AuditLimits) {
+    this.#folder = folder;
+    this.#limits = limits;
+  }
+
+  /**
+   * Takes up the files of earlier lives.
+   * @returns the last age that they tell; undefined without any
+   * @throws the system's error
+   */
+  open(): number | undefined {
+    mkdirSync(this.#folder, { recursive: true });
+    this.#files = readdirSync(this.#folder)
+      .sort()
+      .flatMap((name) => {
+        const [, first, beganMs] = NAME.exec(name) ?? [];
+        if (first === undefined) return [];
+        const path = join(this.#folder, name);
+        return { path, first: Number(first), beganMs: Number(beganMs), bytes: statSync(path).size };
+      });
+    this.#isOpen = true;
+    const last = this.#files.at(-1);
+    if (last === undefined) return undefined;
+    const text = readFileSync(last.path, 'utf8');
+    this.#isTorn = text !== '' && !text.endsWith('\n');
+    const newest = entriesIn(text).at(-1);
+    this.#nextSeq = newest === undefined ? last.first : newest.seq + 1;
+    return last.beganMs;
+  }
+
+  /**
+   * Appends an entry under the next number.
+   * @param ageMs the age clock now
+   * @throws the system's error; the entry is not kept then, and its number is used again
+   */
+  append(entry: Omit<AuditEntry, 'seq'>, ageMs: number): void {
+    if (!this.#isOpen) this.open();
+    const file = this.#fileToWrite(ageMs);
+    const line = `${this.#isTorn ? '\n' : ''}${JSON.stringify({ seq: this.#nextSeq, ...entry })}\n`;
+    this.#isTorn = true;
+    appendFileSync(file.path, line);
+    this.#isTorn = false;
+    file.bytes += Buffer.byteLength(line);
+    this.#nextSeq += 1;
+  }
+
+  /** The entries of one file after the other, newest first. */
+  async *entries(before: number | undefined): AsyncGenerator<AuditEntry> {
+    const files = this.#files.filter(({ first }) => before === undefined || first < before);
+    for (const { path } of files.reverse()) {
+      const text = await readFile(path, 'utf8').catch((error: unknown) => {
+        // It was dropped in between.
+        if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return '';
+        throw error;
+      });
+      for (const entry of entriesIn(text).reverse()) if (before === undefined || entry.seq < before) yield entry;
+    }
+  }
+
+  #fileToWrite(ageMs: number): AuditFile {
+    const last = this.#files.at(-1);
+    const { ageMsMax } = this.#limits;
+    const isFull = last === undefined || last.bytes >= FILE_BYTES_MAX;
+    if (!isFull && ageMs - last.beganMs <= ageMsMax / FILES_PER_AGE) return last;
+    this.#drop(ageMs);
+    const [first, began] = [this.#nextSeq, ageMs].map((number) => String(number).padStart(DIGITS, '0'));
+    const path = join(this.#folder, `${first}-${began}.jsonl`);
+    const next = { path, first: this.#nextSeq, beganMs: ageMs, bytes: 0 };
+    this.#files.push(next);
+    this.#isTorn = false;
+    return next;
+  }
+
+  /** Drops the oldest files, by the bytes of all and by age. Looked at whenever a file begins. */
+  #drop(ageMs: number): void {
+    const { bytesMax, ageMsMax } = this.#limits;
+    let bytes = this.#files.reduce((sum, file) => sum + file.bytes, 0);
+    for (let [oldest, next] = this.#files; oldest !== undefined; [oldest, next] = this.#files) {
+      // Its newest entry is older than the first one of the next file.
+      const endedMs = next?.beganMs ?? ageMs;
+      if (bytes <= bytesMax && endedMs >= ageMs - ageMsMax) return;
+      unlinkSync(oldest.path);
+      bytes -= oldest.bytes;
+      this.#files.shift();
+    }
+  }
+}
+
+/** The lines that hold an entry; one that was cut short is left out. */
+function entriesIn(text: string): AuditEntry[] {
+  return text.split('\n').flatMap((line) => {
+    if (line === '') return [];
+    try {
+      return auditEntrySchema.safeParse(JSON.parse(line)).data ?? [];
+    } catch {
+      return [];
+    }
+  });
+}

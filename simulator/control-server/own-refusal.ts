@@ -1,0 +1,13 @@
+// A process that calls another on behalf of its own caller, and is refused itself.
+import { MoverError } from '../../contracts/errors.js';
+
+/**
+ * The error to answer instead when `cause` is a refusal of this process: its own caller is known
+ * and permitted, and must not take the refusal for one of its own.
+ * @param advice what an administrator does about it, as a sentence
+ * @returns UNREACHABLE; undefined for any other error
+ */
+export function ownRefusal(cause: unknown, advice: string): MoverError | undefined {
+  if (!(cause instanceof MoverError) || (cause.code !== 'UNAUTHORIZED' && cause.code !== 'FORBIDDEN')) return undefined;
+  return new MoverError('UNREACHABLE', `This process itself is refused: ${cause.message} ${advice}`, { cause });
+}

@@ -1,0 +1,32 @@
+// Mutation testing: which code is mutated, and by which tests it is judged. `npm run mutate`.
+export default {
+  mutate: [
+    'simulator/*/core/**/*.ts',
+    'workflows/saga/**/*.ts',
+    'workflows/batch/**/*.ts',
+    'activities/**/*.ts',
+    // Types only, or generated from the estate file: nothing to mutate.
+    '!**/rows.ts',
+  ],
+  plugins: ['@stryker-mutator/vitest-runner'],
+  testRunner: 'vitest',
+  vitest: { configFile: 'test/mutation/vitest.config.ts', related: true },
+  coverageAnalysis: 'perTest',
+  // A value computed at import needs a new process for each mutant: too slow for what it shows.
+  ignoreStatic: true,
+  // TypeScript 7 has no API to read tsconfig.json by; nothing in it needs a rewrite.
+  tsconfigFile: 'tsconfig.none.json',
+  // The tests run TypeScript as it is: a mutant with a type error is one that runs.
+  disableTypeChecks: false,
+  concurrency: 1,
+  // A mutant that loops is noticed by its hits; a busy machine must not look like one.
+  timeoutMS: 30_000,
+  timeoutFactor: 4,
+  tempDirName: 'test-output/stryker',
+  ignorePatterns: ['/dist', '/docs', '/coverage', '/test-output', '/.estate', '/bench', '/test/replay/histories'],
+  reporters: ['clear-text', 'progress-append-only', 'json', 'html'],
+  clearTextReporter: { allowEmojis: false, logTests: false, allowColor: false },
+  jsonReporter: { fileName: 'test-output/mutation/mutation.json' },
+  htmlReporter: { fileName: 'test-output/mutation/mutation.html' },
+  thresholds: { high: 90, low: 85, break: null },
+};

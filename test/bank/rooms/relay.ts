@@ -1,0 +1,253 @@
+// Bugs of the way between splitter and replica site: streams, credit, and the appliance.
+import type { Room } from '../bug.js';
+
+const DECODER = 'simulator/stream/decoder.ts';
+const CONNECTION = 'simulator/stream/connection.ts';
+const CREDIT = 'simulator/stream/credit.ts';
+const VOLUME_CREDIT = 'simulator/replica-site/core/volume-credit.ts';
+const REGION_RUNS = 'simulator/replica-site/intake/region-runs.ts';
+const MEMBERSHIP = 'simulator/appliance/core/membership.ts';
+const IN_FLIGHT = 'simulator/appliance/core/bytes-in-flight.ts';
+const ROUND = 'simulator/appliance/core/point-round.ts';
+const ROUNDS = 'simulator/appliance/rounds.ts';
+const SCHEDULE = 'simulator/appliance/core/point-schedule.ts';
+const BUCKET = 'simulator/appliance/core/token-bucket.ts';
+const GROUP_STATE = 'simulator/appliance/core/group-state.ts';
+
+export const relay: Room = {
+  name: 'relay',
+  tests: ['test/unit/stream-', 'test/unit/appliance-core', 'test/unit/point-', 'test/property/stream-credit'],
+  simulated: false,
+  bugs: [
+    {
+      id: 'relay/payload-not-checked',
+      file: DECODER,
+      find: '  checkPayload(header, payload);\n',
+      replace:
+        '  checkPayload(header, Buffer.from(payload));\n  if (payload.length > HEADER_BYTES) checkPayload(header, payload);\n',
+      breaks: 'Nothing: each payload is checked twice.',
+      kind: 'forgotten change',
+      equivalent: 'The check only reads, so that a second one gives the same result.',
+    },
+    {
+      id: 'relay/damaged-payload-taken',
+      file: DECODER,
+      find: '  checkPayload(header, payload);\n',
+      replace: '  if (payload.length === 0) checkPayload(header, payload);\n',
+      breaks: 'A write whose bytes were damaged on the way reaches the replica.',
+      kind: 'inverted guard',
+    },
+    {
+      id: 'relay/frame-over-chunks-cut',
+      file: DECODER,
+      find: 'const end = Math.min(chunk.length, at + buffer.length - partial.filled);',
+      replace: 'const end = Math.min(chunk.length, at + buffer.length);',
+      breaks: 'The bytes after a frame that spans two chunks are lost.',
+      kind: 'forgotten field',
+    },
+    {
+      id: 'relay/held-back-frames-lost',
+      file: CONNECTION,
+      find: 'this.#received = this.#next < this.#received.length ? [...this.#received.slice(this.#next), ...frames] : frames;',
+      replace: 'this.#received = frames;',
+      breaks: 'Frames that wait while reading is paused are lost.',
+      kind: 'forgotten field',
+    },
+    {
+      id: 'relay/hands-over-while-paused',
+      file: CONNECTION,
+      find: 'while (!this.#paused && this.#reason === undefined) {',
+      replace: 'while (this.#reason === undefined) {',
+      breaks: 'A pause takes effect only at the next chunk: a busy link is flooded.',
+      kind: 'missing guard',
+    },
+    {
+      id: 'relay/sender-never-told-to-go-on',
+      file: CONNECTION,
+      find: '      this.#full = false;\n      this.#handlers?.onDrain?.();',
+      replace: '      this.#handlers?.onDrain?.();',
+      breaks: 'A stream that was full once takes no further frame without a wait.',
+      kind: 'forgotten change',
+    },
+    {
+      id: 'relay/half-frame-is-a-clean-end',
+      file: CONNECTION,
+      find: "if (this.#decoder.atBoundary) this.#end({ by: 'peer' });",
+      replace: "if (!this.#decoder.atBoundary || this.#closed) this.#end({ by: 'peer' });",
+      breaks: 'A stream that broke in the middle of a frame is reported as ended by the other side.',
+      kind: 'inverted guard',
+    },
+    {
+      id: 'relay/credit-exceeded-by-one-more',
+      file: CREDIT,
+      find: 'return this.#spentBytes < this.#grantedBytes;',
+      replace: 'return this.#spentBytes <= this.#grantedBytes;',
+      breaks: 'A sender sends one record beyond its credit, and its attachment is ended for it.',
+      kind: 'off by one',
+    },
+    {
+      id: 'relay/late-grant-takes-credit-back',
+      file: CREDIT,
+      find: 'this.#grantedBytes = Math.max(this.#grantedBytes, bytes);',
+      replace: 'this.#grantedBytes = bytes;',
+      breaks: 'A grant that comes late takes back a greater one.',
+      kind: 'missing guard',
+    },
+    {
+      id: 'relay/zeroes-cost-nothing',
+      file: CREDIT,
+      find: "    case 'zeroes':\n    case 'initEnd':\n      return RECORD_COST_BYTES;",
+      replace: "    case 'initEnd':\n      return RECORD_COST_BYTES;\n    case 'zeroes':\n      return 0;",
+      breaks: 'A flood of trims fills the memory of the replica site.',
+      kind: 'wrong value',
+    },
+    {
+      id: 'relay/credit-of-former-attachment',
+      file: VOLUME_CREDIT,
+      find: '    if (before !== undefined) before.grantedBytes = Math.min(before.grantedBytes, before.takenBytes);\n',
+      replace: '',
+      breaks: 'A volume attached again and again is given its room each time.',
+      kind: 'forgotten change',
+    },
+    {
+      id: 'relay/takes-without-credit',
+      file: VOLUME_CREDIT,
+      find: 'if (book === undefined || isSpent(book)) return false;',
+      replace: 'if (book === undefined) return false;',
+      breaks: 'A sender that ignores its credit fills the memory of the replica site.',
+      kind: 'missing guard',
+    },
+    {
+      id: 'relay/room-in-memory-only',
+      file: VOLUME_CREDIT,
+      find: 'return Math.min(windowBytes - unwrittenBytes, unappliedBytesMax - unappliedBytes);',
+      replace: 'return windowBytes - unwrittenBytes;',
+      breaks: 'A volume whose distribution stands still fills the disk with DO.',
+      kind: 'forgotten field',
+    },
+    {
+      id: 'relay/stall-not-told',
+      file: VOLUME_CREDIT,
+      find: 'if (!isSpent(book) || book.toldSpent) return undefined;',
+      replace: 'if (isSpent(book) || book.toldSpent) return undefined;',
+      breaks: 'A splitter never hears why it gets no credit.',
+      kind: 'inverted guard',
+    },
+    {
+      id: 'relay/last-region-of-a-range-missing',
+      file: REGION_RUNS,
+      find: 'region <= last; region += 1) regions.add(region);',
+      replace: 'region < last; region += 1) regions.add(region);',
+      breaks: 'A splitter is not told of the last region that a lost record changed.',
+      kind: 'off by one',
+    },
+    {
+      id: 'relay/older-owner-learned',
+      file: MEMBERSHIP,
+      find: 'if (known !== undefined && known.epoch >= ownership.epoch) return;',
+      replace: 'if (known !== undefined && known.epoch === ownership.epoch) return;',
+      breaks: 'A late answer gives a moved volume back to its old group: cuts ask the wrong splitters.',
+      kind: 'wrong side',
+    },
+    {
+      id: 'relay/moved-volume-stays-member',
+      file: MEMBERSHIP,
+      find: "if (reason !== 'moved') named.add(volume);",
+      replace: "if (reason === 'moved') named.add(volume);",
+      breaks: 'A volume that moved away stays a member, and others are asked about again and again.',
+      kind: 'inverted guard',
+    },
+    {
+      id: 'relay/last-byte-never-confirmed',
+      file: IN_FLIGHT,
+      find: 'if (step.n > n) break;',
+      replace: 'if (step.n >= n) break;',
+      breaks: 'The last record of a quiet volume counts as under way for ever.',
+      kind: 'off by one',
+    },
+    {
+      id: 'relay/two-splitters-do-not-hold',
+      file: ROUND,
+      find: 'return splitters > 1 ? HOLD_MS_MAX : 0;',
+      replace: 'return splitters > 2 ? HOLD_MS_MAX : 0;',
+      breaks: 'Points over two splitters are torn.',
+      kind: 'off by one',
+    },
+    {
+      id: 'relay/time-of-the-first-cut',
+      file: ROUND,
+      find: 'Math.max(...answers.map((answer) => answer.atMs));',
+      replace: 'Math.min(...answers.map((answer) => answer.atMs));',
+      breaks: 'A point contains writes that are later than its time.',
+      kind: 'wrong side',
+    },
+    {
+      id: 'relay/unreachable-not-told',
+      file: ROUND,
+      find: 'if (!named.has(volume) && !isAttached(volume)) leftOut.push(',
+      replace: 'if (!named.has(volume) && isAttached(volume)) leftOut.push(',
+      breaks: 'A member of a host that is gone is left out without its reason.',
+      kind: 'inverted guard',
+    },
+    {
+      id: 'relay/void-cut-closed',
+      file: ROUNDS,
+      find: '      if (!held)\n        throw new MoverError(',
+      replace: '      if (!held && i < 0)\n        throw new MoverError(',
+      breaks: 'A point is closed though a splitter did not hold: it is torn.',
+      kind: 'missing guard',
+      tests: ['test/unit/rounds', 'test/unit/appliance-core'],
+    },
+    {
+      id: 'relay/confirms-before-all-cuts',
+      file: ROUNDS,
+      find: '    const taken = await Promise.allSettled(splitters.map(async (splitter) => this.#takeCut(splitter, request)));',
+      replace:
+        '    const taking = splitters.map(async (splitter) => this.#takeCut(splitter, request));\n    await Promise.race(taking);\n    const taken = await Promise.allSettled(taking.slice(0, splitters.length));',
+      breaks: 'Nothing: all cuts are awaited all the same.',
+      kind: 'wrong order',
+      equivalent: 'Every cut is still awaited before the first confirmation is asked for.',
+    },
+    {
+      id: 'relay/point-without-a-moved-volume',
+      file: ROUNDS,
+      find: 'if (!mustHave.every((volume) => cut.cuts.some((entry) => entry.volume === volume))) return undefined;',
+      replace: 'if (!mustHave.some((volume) => cut.cuts.some((entry) => entry.volume === volume))) return undefined;',
+      breaks: 'A join closes point after point that lacks some of the moved volumes.',
+      kind: 'only some',
+      tests: ['test/unit/rounds', 'test/unit/appliance-core'],
+    },
+    {
+      id: 'relay/due-again-at-once',
+      file: SCHEDULE,
+      find: 'entry.dueMs += (missed + 1) * entry.everyMs;',
+      replace: 'entry.dueMs += missed * entry.everyMs;',
+      breaks: 'A group closes points without a pause.',
+      kind: 'off by one',
+    },
+    {
+      id: 'relay/two-rounds-at-once',
+      file: SCHEDULE,
+      find: 'if (entry.running || entry.dueMs > nowMs) continue;',
+      replace: 'if (entry.dueMs > nowMs) continue;',
+      breaks: 'A slow group runs two rounds at once.',
+      kind: 'missing guard',
+    },
+    {
+      id: 'relay/idle-link-saves-up',
+      file: BUCKET,
+      find: 'this.#bytes = Math.min(this.#burstBytes, this.#bytes + Math.max(0, gained));',
+      replace: 'this.#bytes += Math.max(0, gained);',
+      breaks: 'A slow link catches up on its idle time in one burst.',
+      kind: 'missing guard',
+    },
+    {
+      id: 'relay/group-gone-with-one-member',
+      file: GROUP_STATE,
+      find: '(members > 0 && attached === 0)',
+      replace: '(members > 0 && attached < members)',
+      breaks: 'A group is called DISCONNECTED when one of its hosts is away.',
+      kind: 'wrong value',
+    },
+  ],
+};

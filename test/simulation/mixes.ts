@@ -1,0 +1,139 @@
+// The mixes of faults that seeds run under.
+import type { Trouble } from './orchestrator.js';
+import { NO_FAULTS, type Faults, type World } from './world.js';
+
+/** What a run is made of: faults, size, and what befalls its moves. */
+export interface Mix {
+  readonly name: string;
+  readonly faults: Partial<Faults>;
+  readonly splitters: number;
+  readonly volumesPerSplitter: number;
+  readonly trouble: (world: World) => Trouble;
+}
+
+const hostile = { loss: 0.03, duplicate: 0.08, delayMsMax: 12, stall: 0.004, breakStream: 0.03, crash: 0.01 };
+const sometimes = (world: World): Trouble => {
+  const workerDies = world.chance.hit(0.5) ? 0.15 : 0;
+  const fate = world.chance.below(5);
+  if (fate === 0) return { workerDies, cancelAfterMs: world.chance.between(0, 600) };
+  if (fate === 1) return { workerDies, terminateAfterMs: world.chance.between(0, 600) };
+  return { workerDies };
+};
+
+/** Networks, crashes and clocks. */
+const ROUGH_MIXES: readonly Mix[] = [
+  {
+    name: 'one splitter, lossy network, zombies',
+    faults: { ...hostile, crash: 0, breakStream: 0 },
+    splitters: 1,
+    volumesPerSplitter: 3,
+    trouble: sometimes,
+  },
+  {
+    name: 'one splitter, everything at once',
+    faults: hostile,
+    splitters: 1,
+    volumesPerSplitter: 3,
+    trouble: sometimes,
+  },
+  {
+    name: 'two splitters, lossy network, zombies',
+    faults: { ...hostile, crash: 0, breakStream: 0.01 },
+    splitters: 2,
+    volumesPerSplitter: 2,
+    trouble: sometimes,
+  },
+  {
+    name: 'two splitters, everything at once',
+    faults: hostile,
+    splitters: 2,
+    volumesPerSplitter: 2,
+    trouble: sometimes,
+  },
+  {
+    name: 'crashes only',
+    faults: { ...NO_FAULTS, stall: 0.01, crash: 0.05 },
+    splitters: 1,
+    volumesPerSplitter: 2,
+    trouble: () => ({ workerDies: 0 }),
+  },
+  {
+    name: 'clocks that are set, everything at once',
+    faults: { ...hostile, clockJump: 0.05 },
+    splitters: 2,
+    volumesPerSplitter: 2,
+    trouble: sometimes,
+  },
+];
+
+/** Disks are full for a while: calls are refused and repeated, and nothing is half-done. */
+const FULL_MIXES: readonly Mix[] = [
+  {
+    name: 'disks are full now and then',
+    faults: { ...hostile, full: 0.05 },
+    splitters: 2,
+    volumesPerSplitter: 2,
+    trouble: sometimes,
+  },
+  {
+    name: 'disks are full, and the replica site comes back older',
+    faults: { ...hostile, crash: 0.02, full: 0.05, sitePutBack: 0.05 },
+    splitters: 1,
+    volumesPerSplitter: 3,
+    trouble: sometimes,
+  },
+];
+
+/** Folders come back older, or empty: the two ends notice, and resend what differs. */
+export const PUT_BACK_MIXES: readonly Mix[] = [
+  {
+    name: 'the replica site comes back older',
+    faults: { ...hostile, crash: 0.02, sitePutBack: 0.05 },
+    splitters: 1,
+    volumesPerSplitter: 3,
+    trouble: sometimes,
+  },
+  {
+    name: 'the replica site comes back older, two splitters',
+    faults: { ...hostile, crash: 0.02, sitePutBack: 0.05 },
+    splitters: 2,
+    volumesPerSplitter: 2,
+    trouble: sometimes,
+  },
+  {
+    name: 'splitters come back older',
+    faults: { ...hostile, crash: 0.02, splitterPutBack: 0.05 },
+    splitters: 2,
+    volumesPerSplitter: 2,
+    trouble: sometimes,
+  },
+  {
+    name: 'everything comes back older',
+    faults: { ...hostile, crash: 0.02, sitePutBack: 0.05, splitterPutBack: 0.05 },
+    splitters: 2,
+    volumesPerSplitter: 2,
+    trouble: sometimes,
+  },
+];
+
+/**
+ * Splitters' folders are lost: a person has the disks recovered, and guests get errors until then.
+ */
+export const LOST_MIXES: readonly Mix[] = [
+  {
+    name: 'splitters lose their folders',
+    faults: { ...hostile, crash: 0.03, splitterLost: 0.8 },
+    splitters: 2,
+    volumesPerSplitter: 2,
+    trouble: sometimes,
+  },
+  {
+    name: 'splitters lose their folders, disks are full now and then',
+    faults: { ...hostile, crash: 0.03, splitterLost: 0.8, full: 0.03 },
+    splitters: 1,
+    volumesPerSplitter: 3,
+    trouble: sometimes,
+  },
+];
+
+export const MIXES: readonly Mix[] = [...ROUGH_MIXES, ...PUT_BACK_MIXES, ...LOST_MIXES, ...FULL_MIXES];

@@ -1,0 +1,139 @@
+// What a journal tells about its images besides their bytes: which differ between two positions,
+// and which surely are zeroes. Against a model that keeps the volume at every position.
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import fc from 'fast-check';
+import { afterAll, expect, test } from 'vitest';
+import type { NewRecord, VolumeJournal } from '../../simulator/replica-site/journal/terms/types.js';
+import { processFiles } from '../../simulator/replica-site/journal/files/node-files.js';
+import { MemoryDisk } from '../property/journal-memory-disk.js';
+import { BLOCK_BYTES, open, SIZE_BYTES } from './journal-fixture.js';
+
+const PARTS_MAX = 1_000;
+
+const folder = mkdtempSync(join(tmpdir(), 'journal-'));
+afterAll(() => rmSync(folder, { recursive: true }));
+
+interface Step {
+  readonly fill: number;
+  readonly offset: number;
+  readonly length: number;
+}
+
+const step = fc
+  .record({
+    fill: fc.constantFrom(0, 1, 2),
+    offset: fc.integer({ min: 0, max: SIZE_BYTES - 1 }),
+    length: fc.oneof(fc.integer({ min: 1, max: 3 * BLOCK_BYTES }), fc.constant(8 * BLOCK_BYTES)),
+  })
+  .map((one): Step => ({ ...one, length: Math.min(one.length, SIZE_BYTES - one.offset) }));
+
+function recordOf({ fill, offset, length }: Step, n: number): NewRecord {
+  const stamp = { session: 1, n, epoch: 1, timeMs: 1_000 + n };
+  if (fill === 0) return { ...stamp, kind: 'zeroes', offset, length };
+  return { ...stamp, kind: 'write', offset, data: Buffer.alloc(length, fill) };
+}
+
+/** Appends the steps. Returns the volume as it was at each position. */
+async function fill(journal: VolumeJournal, steps: readonly Step[]): Promise<Buffer[]> {
+  const states = [Buffer.alloc(SIZE_BYTES)];
+  for (const [index, one] of steps.entries()) {
+    journal.append([recordOf(one, index + 1)]);
+    states.push(Buffer.from(states[index] ?? '').fill(one.fill, one.offset, one.offset + one.length));
+  }
+  await journal.whenApplied(steps.length);
+  return states;
+}
+
+/** The bytes of the volume that the ranges cover. */
+function covered(ranges: readonly { readonly start: number; readonly end: number }[]): Buffer {
+  const bytes = Buffer.alloc(SIZE_BYTES);
+  for (const { start, end } of ranges) bytes.fill(1, start, end);
+  return bytes;
+}
+
+test('no byte that differs between two positions is missing, and none is told that was not written between them', async () => {
+  const run = fc.record({
+    steps: fc.array(step, { minLength: 1, maxLength: 12 }),
+    kept: fc.array(fc.nat(12), { maxLength: 5 }),
+    pick: fc.tuple(fc.nat(), fc.nat()),
+  });
+  await fc.assert(
+    fc.asyncProperty(run, async ({ steps, kept, pick }) => {
+      const journal = await open(new MemoryDisk(), { segmentBytes: 10_000 });
+      const states = await fill(journal, steps);
+      const positions = [...new Set(kept.filter((position) => position <= steps.length))].sort((a, b) => a - b);
+      // Dropped positions make UNDO be consolidated.
+      while (!(await journal.retain({ positions, everyFrom: steps.length })).done);
+      const openable = [...new Set([...positions, steps.length])];
+      const [one = 0, other = 0] = pick.map((choice) => openable[choice % openable.length] ?? 0);
+      const [from, to] = [Math.min(one, other), Math.max(one, other)];
+      const changes = await journal.changedBetween(from, to);
+      const told = covered(changes.within(0, SIZE_BYTES, PARTS_MAX));
+      const written = covered(
+        steps.slice(from, to).map(({ offset, length }) => ({ start: offset, end: offset + length })),
+      );
+      const [before, after] = [states[from], states[to]];
+      const missing = told.findIndex((is, at) => is === 0 && before?.[at] !== after?.[at]);
+      const tooMuch = told.findIndex((is, at) => is === 1 && written[at] === 0);
+      expect({ missing, tooMuch }, `${from} to ${to}`).toEqual({ missing: -1, tooMuch: -1 });
+      await journal.close();
+    }),
+    { numRuns: 40 },
+  );
+}, 60_000);
+
+test('changes are refused from a position that is dropped, or after the other', async () => {
+  const journal = await open(new MemoryDisk());
+  await fill(
+    journal,
+    [1, 2, 3].map((each) => ({ fill: each % 3, offset: 0, length: 512 })),
+  );
+  await journal.retain({ positions: [2], everyFrom: 3 });
+  await expect(journal.changedBetween(1, 3)).rejects.toMatchObject({ code: 'TRIMMED' });
+  await expect(journal.changedBetween(3, 2)).rejects.toMatchObject({ code: 'OUT_OF_RANGE' });
+  await expect(journal.changedBetween(2, 4)).rejects.toMatchObject({ code: 'BEYOND_DURABLE' });
+  expect((await journal.changedBetween(3, 3)).count).toBe(0);
+  await journal.close();
+});
+
+test('what an image tells to be a hole reads as zeroes, at every position, on real files and in memory', async () => {
+  let runs = 0;
+  const run = fc.record({ steps: fc.array(step, { minLength: 1, maxLength: 8 }), onDisk: fc.boolean() });
+  await fc.assert(
+    fc.asyncProperty(run, async ({ steps, onDisk }) => {
+      runs += 1;
+      const files = onDisk ? processFiles : new MemoryDisk();
+      const journal = await open(new MemoryDisk(), { files, directory: join(folder, String(runs)) });
+      const states = await fill(journal, steps);
+      for (const [position, state] of states.entries()) {
+        const image = await journal.openImage(position);
+        for (let at = 0; at < SIZE_BYTES;) {
+          const parts = await image.parts(at, SIZE_BYTES - at, 3);
+          expect(parts.length).toBeGreaterThan(0);
+          for (const { length, isHole } of parts) {
+            if (isHole) expect(state.subarray(at, at + length).equals(Buffer.alloc(length))).toBe(true);
+            at += length;
+          }
+          expect(at).toBeLessThanOrEqual(SIZE_BYTES);
+        }
+        image.close();
+      }
+      await journal.close();
+    }),
+    { numRuns: 30 },
+  );
+}, 60_000);
+
+test('an empty image is one hole, and so is what was first written after its position', async () => {
+  const journal = await open(new MemoryDisk(), { files: processFiles, directory: join(folder, 'holes') });
+  const empty = await journal.openImage(0);
+  expect(await empty.parts(0, SIZE_BYTES, PARTS_MAX)).toEqual([{ length: SIZE_BYTES, isHole: true }]);
+  await fill(journal, [{ fill: 1, offset: BLOCK_BYTES, length: BLOCK_BYTES }]);
+  const isAllHole = (await empty.parts(0, SIZE_BYTES, PARTS_MAX)).every(({ isHole }) => isHole);
+  expect(isAllHole).toBe(true);
+  const full = await journal.openImage(1);
+  expect(await full.parts(BLOCK_BYTES, BLOCK_BYTES, PARTS_MAX)).toEqual([{ length: BLOCK_BYTES, isHole: false }]);
+  await journal.close();
+});
