@@ -177,7 +177,7 @@ class TlsFiles {
       this.#fault = undefined;
     } catch (error) {
       const why = error instanceof Error ? error.message : String(error);
-      this.#fault = `The new certificate, key or authority cannot be used (${why}). The former ones still count.`;
+      this.#fault = `The new certificate, key or authority cannot be used (${why}). The previous ones stay in use.`;
     }
     return this.#identity;
   }
@@ -193,7 +193,7 @@ class TlsFiles {
     if (cert === undefined) return undefined;
     const endsMs = Date.parse(new X509Certificate(cert).validTo);
     if (endsMs - Date.now() > CERTIFICATE_ENDS_WITHIN_MS) return undefined;
-    return `The certificate of ${CERT_FILE} ends at ${new Date(endsMs).toISOString()}: others then refuse this process. Put a new one in its place; it counts at once.`;
+    return `The certificate of ${CERT_FILE} ends at ${new Date(endsMs).toISOString()}. From then on other processes refuse this one. Replace the file with a new certificate; no restart is needed.`;
   }
 
   #contents(): string[] {

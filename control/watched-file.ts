@@ -1,10 +1,10 @@
-// A small file whose content counts as it is now: certificates, tokens and lists of callers are
+// A small file whose newest content is used: certificates, tokens and lists of callers are
 // replaced while processes run.
 import { readFileSync, statSync } from 'node:fs';
 import { MoverError } from '../contracts/errors.js';
 
-/** How often the file is looked at while its content is used, ms. A look costs microseconds. */
-const LOOK_EVERY_MS_DEFAULT = 1_000;
+/** How often the file is checked for changes while it is used, ms. A check costs microseconds. */
+const CHECK_INTERVAL_MS_DEFAULT = 1_000;
 
 export interface WatchedFileOptions<Content> {
   readonly path: string;
@@ -12,14 +12,14 @@ export interface WatchedFileOptions<Content> {
   readonly setting: string;
   /** @throws MoverError INVALID_REQUEST, Error saying what is wrong with the content */
   readonly parse: (bytes: Buffer) => Content;
-  readonly lookEveryMs?: number | undefined;
+  readonly checkIntervalMs?: number | undefined;
 }
 
 export class WatchedFile<Content> {
   readonly #options: WatchedFileOptions<Content>;
   #stamp: string;
   #content: Content;
-  #lookedAtMs = performance.now();
+  #checkedAtMs = performance.now();
   #fault: string | undefined;
 
   /** Reads the file. @throws MoverError INVALID_REQUEST naming the setting and what is wrong */
@@ -42,8 +42,8 @@ export class WatchedFile<Content> {
    */
   get content(): Content {
     const nowMs = performance.now();
-    if (nowMs - this.#lookedAtMs < (this.#options.lookEveryMs ?? LOOK_EVERY_MS_DEFAULT)) return this.#content;
-    this.#lookedAtMs = nowMs;
+    if (nowMs - this.#checkedAtMs < (this.#options.checkIntervalMs ?? CHECK_INTERVAL_MS_DEFAULT)) return this.#content;
+    this.#checkedAtMs = nowMs;
     try {
       const stamp = this.#readStamp();
       if (stamp !== this.#stamp) {
@@ -52,7 +52,7 @@ export class WatchedFile<Content> {
       }
       this.#fault = undefined;
     } catch (error) {
-      this.#fault = `${this.#options.setting}: ${this.#faultOf(error)} What it said before still counts.`;
+      this.#fault = `${this.#options.setting}: ${this.#faultOf(error)} Its previous content stays in use.`;
     }
     return this.#content;
   }

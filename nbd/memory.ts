@@ -21,8 +21,8 @@ const SLOW_BYTES_PER_S = 256 * 1024;
 
 /** Part of the time that a client may be slow while its connection has the turn: others wait. */
 const TURN_PATIENCE = 1 / 2;
-/** How often slow clients are looked for in the time that they may be slow. */
-const LOOKS_PER_LIMIT = 4;
+/** How often slow clients are looked for, within the time that they may be slow. */
+const CHECKS_PER_LIMIT = 4;
 
 /** A connection, as the memory's owner sees it. */
 export interface MemoryUser {
@@ -46,8 +46,8 @@ export class ServerMemory {
   readonly #waiting = new Set<MemoryShare>();
   #sharedBytes = 0;
   #turn: MemoryShare | undefined;
-  #looks: NodeJS.Timeout | undefined;
-  #lookedAtMs = 0;
+  #checkTimer: NodeJS.Timeout | undefined;
+  #checkedAtMs = 0;
 
   constructor(limits: MemoryLimits) {
     this.#limits = limits;
@@ -82,9 +82,9 @@ export class ServerMemory {
   /** @internal */
   wait(share: MemoryShare): void {
     this.#waiting.add(share);
-    if (this.#looks === undefined) {
-      this.#looks = setInterval(() => this.#look(), this.#lookEveryMs).unref();
-      this.#lookedAtMs = performance.now();
+    if (this.#checkTimer === undefined) {
+      this.#checkTimer = setInterval(() => this.#cutSlow(), this.#checkIntervalMs).unref();
+      this.#checkedAtMs = performance.now();
       for (const each of this.#shares) each.watch();
     }
     this.#wake();
@@ -107,7 +107,7 @@ export class ServerMemory {
 
   /** Lets those in line go on for whom there is room, and gives the turn if nobody has it. */
   #wake(): void {
-    if (this.#looks === undefined) return;
+    if (this.#checkTimer === undefined) return;
     for (const share of this.#waiting) {
       if (!this.mayHold(share, share.wantedBytes)) continue;
       this.#waiting.delete(share);
@@ -124,15 +124,15 @@ export class ServerMemory {
       }
     }
     if (this.#waiting.size > 0) return;
-    clearInterval(this.#looks);
-    this.#looks = undefined;
+    clearInterval(this.#checkTimer);
+    this.#checkTimer = undefined;
   }
 
   /** Cuts the slow clients, as somebody waits for memory. */
-  #look(): void {
+  #cutSlow(): void {
     const nowMs = performance.now();
-    const late = nowMs - this.#lookedAtMs > 2 * this.#lookEveryMs;
-    this.#lookedAtMs = nowMs;
+    const late = nowMs - this.#checkedAtMs > 2 * this.#checkIntervalMs;
+    this.#checkedAtMs = nowMs;
     for (const share of this.#shares) {
       // This process was the slow one: no client is to blame for the time.
       if (late) share.watch();
@@ -148,8 +148,8 @@ export class ServerMemory {
     }
   }
 
-  get #lookEveryMs(): number {
-    return this.#limits.slowMsMax / LOOKS_PER_LIMIT;
+  get #checkIntervalMs(): number {
+    return this.#limits.slowMsMax / CHECKS_PER_LIMIT;
   }
 
   #beyondOwn(bytes: number): number {

@@ -46,7 +46,7 @@ export interface ServerHandshakeOptions {
 }
 
 /** An export that a client asked about, and will most likely open next. */
-interface InHand {
+interface Candidate {
   readonly name: string;
   readonly device: BlockDevice;
   readonly contexts: readonly MetaContext[];
@@ -73,7 +73,7 @@ export class ServerHandshake {
   #isSecure = false;
   #padded = true;
   #structured = false;
-  #inHand: InHand | undefined;
+  #candidate: Candidate | undefined;
 
   constructor(options: ServerHandshakeOptions) {
     this.#options = options;
@@ -94,17 +94,17 @@ export class ServerHandshake {
         const end = await this.#answerOption();
         if (end === 'left') return undefined;
         if (end !== undefined) {
-          this.#inHand = undefined;
+          this.#candidate = undefined;
           return { ...end, early: this.#dialogue.early, structured: this.#structured };
         }
       }
     } finally {
-      await this.#putDown();
+      await this.#closeCandidate();
     }
   }
 
   /** Answers one option. Returns how the dialogue ended, if it did. */
-  async #answerOption(): Promise<InHand | 'left' | undefined> {
+  async #answerOption(): Promise<Candidate | 'left' | undefined> {
     const { option, data } = await this.#dialogue.next();
     if (data === undefined) {
       // EXPORT_NAME can't be answered with an error.
@@ -164,7 +164,7 @@ export class ServerHandshake {
     this.#isSecure = true;
     // Nothing that was agreed on before counts.
     this.#structured = false;
-    await this.#putDown();
+    await this.#closeCandidate();
     this.#dialogue = new OptionDialogue(this.#socket);
   }
 
@@ -203,7 +203,7 @@ export class ServerHandshake {
       await this.#refuse(option, invalid('structured replies come first'));
       return;
     }
-    const device = await this.#take(asked.exportName);
+    const device = await this.#openCandidate(asked.exportName);
     if (!isOpen(device)) {
       await this.#refuse(option, device);
       return;
@@ -234,7 +234,7 @@ export class ServerHandshake {
       await this.#refuse(Option.setMetaContext, refusalFor(error));
       return;
     }
-    this.#inHand = { name: exportName, device, contexts };
+    this.#candidate = { name: exportName, device, contexts };
     for (const [id, { name }] of contexts.entries()) await this.#tellContext(Option.setMetaContext, id, name);
     await this.#dialogue.reply(Option.setMetaContext, OptionReply.ack);
   }
@@ -245,17 +245,17 @@ export class ServerHandshake {
     await this.#dialogue.reply(option, OptionReply.metaContext, Buffer.concat([number, text(name)]));
   }
 
-  async #exportName(name: string): Promise<InHand | undefined> {
-    const device = await this.#take(name);
+  async #exportName(name: string): Promise<Candidate | undefined> {
+    const device = await this.#openCandidate(name);
     if (!isOpen(device)) return undefined;
     const answer = Buffer.alloc(10 + (this.#padded ? EXPORT_NAME_PADDING_BYTES : 0));
     answer.writeBigUInt64BE(BigInt(device.sizeBytes), 0);
     answer.writeUInt16BE(exportFlags(device, this.#structured), 8);
     await this.#dialogue.send(answer);
-    return this.#inHand;
+    return this.#candidate;
   }
 
-  async #informOrGo(option: number, data: Buffer): Promise<InHand | undefined> {
+  async #informOrGo(option: number, data: Buffer): Promise<Candidate | undefined> {
     const name = nameAskedFor(data);
     if (name === undefined) {
       await this.#refuse(option, invalid('malformed option'));
@@ -265,13 +265,13 @@ export class ServerHandshake {
       await this.#refuse(option, { refusal: OptionReply.errTooBig, message: 'name too long' });
       return undefined;
     }
-    const device = await this.#take(name);
+    const device = await this.#openCandidate(name);
     if (!isOpen(device)) {
       await this.#refuse(option, device);
       return undefined;
     }
     await this.#inform(option, name, device);
-    return option === Option.go ? this.#inHand : undefined;
+    return option === Option.go ? this.#candidate : undefined;
   }
 
   async #inform(option: number, name: string, device: BlockDevice): Promise<void> {
@@ -284,16 +284,16 @@ export class ServerHandshake {
   }
 
   /**
-   * Opens an export, or takes the one in hand: a client that asks before it opens an image costs
-   * one image. The export in hand is closed when another takes its place, and at the end.
+   * Opens an export, or takes the candidate: a client that asks before it opens an image costs
+   * one image. The candidate is closed when another takes its place, and at the end.
    */
-  async #take(name: string): Promise<BlockDevice | Refusal> {
-    if (this.#inHand?.name === name) return this.#inHand.device;
-    await this.#putDown();
+  async #openCandidate(name: string): Promise<BlockDevice | Refusal> {
+    if (this.#candidate?.name === name) return this.#candidate.device;
+    await this.#closeCandidate();
     try {
       const device = await this.#options.exports.open(name, this.#options.peer);
       if (device === undefined) return { refusal: OptionReply.errUnknown, message: 'no such export' };
-      this.#inHand = { name, device, contexts: [] };
+      this.#candidate = { name, device, contexts: [] };
       return device;
     } catch (error) {
       return refusalFor(error);
@@ -301,13 +301,13 @@ export class ServerHandshake {
   }
 
   #forgetContexts(): void {
-    if (this.#inHand !== undefined) this.#inHand = { ...this.#inHand, contexts: [] };
+    if (this.#candidate !== undefined) this.#candidate = { ...this.#candidate, contexts: [] };
   }
 
-  async #putDown(): Promise<void> {
-    const inHand = this.#inHand;
-    this.#inHand = undefined;
-    await inHand?.device.close();
+  async #closeCandidate(): Promise<void> {
+    const candidate = this.#candidate;
+    this.#candidate = undefined;
+    await candidate?.device.close();
   }
 
   async #refuse(option: number, { refusal, message }: Refusal): Promise<void> {

@@ -127,8 +127,8 @@ export interface BackfillInput extends TriggerOptions {
 
 export interface Adopted {
   readonly schedule: Schedule;
-  /** What was wrong before. */
-  readonly mended: readonly ScheduleWarning[];
+  /** The warnings that it no longer has. */
+  readonly corrected: readonly ScheduleWarning[];
 }
 
 /**
@@ -339,7 +339,7 @@ export class Schedules {
     );
     const schedule = await this.get(name);
     const left = new Set(schedule.warnings.map(({ about }) => about));
-    return { schedule, mended: before.warnings.filter(({ about }) => !left.has(about)) };
+    return { schedule, corrected: before.warnings.filter(({ about }) => !left.has(about)) };
   }
 
   /** Deletes a schedule. Running batches continue. @throws MoverError SCHEDULE_NOT_FOUND */

@@ -10,12 +10,12 @@ import type { Reading } from './clock.js';
  */
 export class AgeClock {
   #ageMs: number;
-  #lookedAtMs: number;
+  #advancedAtMs: number;
 
   /** @param storedMs its last value in an earlier life; without one it starts at the wall clock. */
   constructor(storedMs: number | undefined, { monotonicMs, wallMs }: Reading) {
     this.#ageMs = storedMs ?? wallMs;
-    this.#lookedAtMs = monotonicMs;
+    this.#advancedAtMs = monotonicMs;
   }
 
   /** The age in whole milliseconds; never less than before. */
@@ -28,8 +28,8 @@ export class AgeClock {
    * @param isAgreed whether its wall time has agreed with monotonic time for long enough
    */
   advance({ monotonicMs, wallMs }: Reading, isAgreed: boolean): number {
-    this.#ageMs += Math.max(0, monotonicMs - this.#lookedAtMs);
-    this.#lookedAtMs = Math.max(this.#lookedAtMs, monotonicMs);
+    this.#ageMs += Math.max(0, monotonicMs - this.#advancedAtMs);
+    this.#advancedAtMs = Math.max(this.#advancedAtMs, monotonicMs);
     if (isAgreed) this.#ageMs = Math.max(this.#ageMs, wallMs);
     return this.ageMs;
   }

@@ -11,7 +11,7 @@ const DAY_MS = 24 * 60 * MINUTE_MS;
  * Days searched. A window on one weekday returns after 7 days, and a clock change may remove its
  * hours on one of them.
  */
-const DAYS_LOOKED_AT = 22;
+const DAYS_SEARCHED = 22;
 
 /**
  * A wall clock reading taken as if it were UTC, so that two readings of one zone compare as
@@ -31,7 +31,7 @@ export function windowOf(window: MaintenanceWindow, atMs: number): OpenWindow {
   // A window that began two days ago may still be open: it may last a day, and a day may have 25
   // hours.
   const firstDay = startOfDay(clock(atMs)) - 2 * DAY_MS;
-  for (let i = 0; i < DAYS_LOOKED_AT; i += 1) {
+  for (let i = 0; i < DAYS_SEARCHED; i += 1) {
     const day = firstDay + i * DAY_MS;
     const weekday = WEEKDAYS[(new Date(day).getUTCDay() + 6) % 7];
     if (weekday === undefined || !days.has(weekday)) continue;
@@ -41,7 +41,7 @@ export function windowOf(window: MaintenanceWindow, atMs: number): OpenWindow {
     const closesAtMs = firstAt(clock, endsAt > startsAt ? endsAt : endsAt + DAY_MS);
     if (opensAtMs < closesAtMs && atMs < closesAtMs) return { opensAtMs, closesAtMs };
   }
-  throw new MoverError('INTERNAL', `No window was found within ${DAYS_LOOKED_AT} days.`);
+  throw new MoverError('INTERNAL', `No window was found within ${DAYS_SEARCHED} days.`);
 }
 
 type Clock = (atMs: number) => Reading;

@@ -64,10 +64,10 @@ export class Callers {
    * @param path of the file that lists the callers
    * @throws MoverError INVALID_REQUEST when the file can't be used
    */
-  constructor(credentials: Credentials, path?: string, lookEveryMs?: number) {
+  constructor(credentials: Credentials, path?: string, checkIntervalMs?: number) {
     this.#credentials = credentials;
     if (path === undefined) return;
-    this.#file = new WatchedFile({ path, setting: CALLERS_FILE, parse: callersIn, lookEveryMs });
+    this.#file = new WatchedFile({ path, setting: CALLERS_FILE, parse: callersIn, checkIntervalMs });
   }
 
   /** Whether callers are told apart at all. */

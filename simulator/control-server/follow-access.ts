@@ -1,13 +1,13 @@
 // A running server follows the files of its access: new connections get a new certificate, and
-// streams of callers that were struck off end.
+// streams of callers that may no longer call end.
 import { Server as TlsServer } from 'node:https';
 import type { Server } from 'node:http';
 import type { Logger } from 'pino';
 import type { Credentials } from '../../control/credentials.js';
 import type { OpenStreams } from './open-streams.js';
 
-/** How often the files are looked at, ms. */
-const LOOK_EVERY_MS = 1_000;
+/** How often the files are checked for changes, ms. */
+const CHECK_INTERVAL_MS = 1_000;
 
 export interface FollowAccessOptions {
   readonly server: Server;
@@ -28,7 +28,7 @@ export function followAccess({ server, credentials, streams, log }: FollowAccess
     shown = tls;
     server.setSecureContext(tls);
     log.info('the certificate was replaced');
-  }, LOOK_EVERY_MS);
+  }, CHECK_INTERVAL_MS);
   timer.unref();
   return { stop: () => clearInterval(timer) };
 }

@@ -30,7 +30,7 @@ export class Gate {
     const shown = { authorization, certificate: shownCertificate(socket) };
     const found = this.#access.callers.identify(shown, this.#needsCertificate);
     if (!('refusal' in found)) return found;
-    throw new MoverError('UNAUTHORIZED', `The ${this.#server} does not let the caller in: ${found.refusal}.`);
+    throw new MoverError('UNAUTHORIZED', `The ${this.#server} refused the caller: ${found.refusal}.`);
   }
 
   /** @throws MoverError FORBIDDEN */

@@ -9,5 +9,9 @@ import { MoverError } from '../../contracts/errors.js';
  */
 export function ownRefusal(cause: unknown, advice: string): MoverError | undefined {
   if (!(cause instanceof MoverError) || (cause.code !== 'UNAUTHORIZED' && cause.code !== 'FORBIDDEN')) return undefined;
-  return new MoverError('UNREACHABLE', `This process itself is refused: ${cause.message} ${advice}`, { cause });
+  return new MoverError(
+    'UNREACHABLE',
+    `This process was refused when it called another one: ${cause.message} ${advice}`,
+    { cause },
+  );
 }

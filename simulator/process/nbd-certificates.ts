@@ -12,12 +12,15 @@ import { CertificateFolder } from '../../nbd/certificates.js';
 export function nbdCertificates(folder: string | undefined, host: string, log: Logger): CertificateFolder | undefined {
   if (folder === undefined) {
     if (!isLocal({ remoteAddress: host }) && host !== 'localhost')
-      log.warn({ host }, 'NBD serves this host only: clients of others need TLS; set VOLUME_MOVER_NBD_TLS');
+      log.warn(
+        { host },
+        'NBD serves clients of this host only, because those of other hosts need TLS: set VOLUME_MOVER_NBD_TLS',
+      );
     return undefined;
   }
   try {
     return new CertificateFolder(folder, 'server', (error) => {
-      log.warn({ err: error, folder }, 'changed NBD certificates could not be read: the former ones stay in use');
+      log.warn({ err: error, folder }, 'changed NBD certificates could not be read: the previous ones stay in use');
     });
   } catch (cause) {
     const why = cause instanceof Error ? cause.message : String(cause);

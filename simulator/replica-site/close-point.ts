@@ -33,7 +33,7 @@ export async function closePoint(
   const { site, journals } = closer;
   const { waitMs, ...point } = input;
   site.state.group(input.group);
-  await journals.lookAt(input.cuts.map((cut) => cut.volume));
+  await journals.openAll(input.cuts.map((cut) => cut.volume));
   const awaited = input.cuts.filter((cut) => !isStalled(cut.volume));
   await whenReached(closer, awaited, waitMs, signal);
   signal.throwIfAborted();

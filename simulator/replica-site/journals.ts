@@ -142,7 +142,7 @@ export class Journals implements Lineages {
    * Opens the volumes' journals, so that the rules can ask what is durable. A volume whose journal
    * can't be opened counts as one without records, and is in `unusable`.
    */
-  async lookAt(volumes: Iterable<VolumeId>): Promise<void> {
+  async openAll(volumes: Iterable<VolumeId>): Promise<void> {
     const unknown = [...volumes].filter(
       (volume) => !this.#journals.has(volume) && this.hasRecords(volume) && !this.#unusable.has(volume),
     );

@@ -25,7 +25,7 @@ export interface ReplicaDoubtsOptions {
 interface Doubt {
   readonly pauses: RetryPauses;
   /**
-   * Set while the next look waits: because a move is open, the last try failed, or a comparison has
+   * Set while the next try waits: because a move is open, the last try failed, or a comparison has
    * just ended.
    */
   retry: NodeJS.Timeout | undefined;
@@ -44,7 +44,7 @@ export class ReplicaDoubts {
   found(volume: VolumeId): void {
     if (this.#isStopped || this.#doubts.has(volume)) return;
     this.#doubts.set(volume, newDoubt());
-    void this.#look(volume);
+    void this.#orderOrRetry(volume);
   }
 
   /**
@@ -53,7 +53,7 @@ export class ReplicaDoubts {
    */
   initialized(volume: VolumeId, position: number): void {
     this.#forget(volume);
-    void this.#lookBehind(volume, position);
+    void this.#checkAfterComparison(volume, position);
   }
 
   stop(): void {
@@ -62,7 +62,7 @@ export class ReplicaDoubts {
   }
 
   /** Never rejects. */
-  async #lookBehind(volume: VolumeId, position: number): Promise<void> {
+  async #checkAfterComparison(volume: VolumeId, position: number): Promise<void> {
     const journal = this.#options.journals.open.get(volume);
     if (journal === undefined) return;
     try {
@@ -75,21 +75,21 @@ export class ReplicaDoubts {
     if (this.#isStopped || this.#doubts.has(volume) || !isDamaged) return;
     const doubt = newDoubt();
     this.#doubts.set(volume, doubt);
-    this.#lookLater(volume, doubt, COMPARED_EVERY_MS);
+    this.#orderLater(volume, doubt, COMPARED_EVERY_MS);
   }
 
   /** Never rejects. */
-  async #look(volume: VolumeId): Promise<void> {
+  async #orderOrRetry(volume: VolumeId): Promise<void> {
     const { log } = this.#options;
     const doubt = this.#doubts.get(volume);
     if (doubt === undefined) return;
     try {
       const next = await this.#order(volume, doubt);
       if (next === 'done') this.#forget(volume);
-      if (next === 'later') this.#lookLater(volume, doubt, doubt.pauses.next());
+      if (next === 'later') this.#orderLater(volume, doubt, doubt.pauses.next());
     } catch (error) {
       log.warn({ volume, err: error }, 'the comparison of a damaged replica could not be ordered yet');
-      this.#lookLater(volume, doubt, doubt.pauses.next());
+      this.#orderLater(volume, doubt, doubt.pauses.next());
     }
   }
 
@@ -108,7 +108,7 @@ export class ReplicaDoubts {
     // A move needs its cut applied as it is. It ends by itself.
     if (openAttempt !== undefined) return 'later';
     const intake = await intakes.intake(volume);
-    // A short initialization ended meanwhile: `initialized` looks again.
+    // A short initialization ended meanwhile: `initialized` checks again.
     if (this.#doubts.get(volume) !== doubt) return 'ordered';
     const bytes = damage.ranges.reduce((sum, { length }) => sum + length, 0);
     const { file, offset } = damage;
@@ -117,11 +117,11 @@ export class ReplicaDoubts {
     return 'ordered';
   }
 
-  #lookLater(volume: VolumeId, doubt: Doubt, pauseMs: number): void {
+  #orderLater(volume: VolumeId, doubt: Doubt, pauseMs: number): void {
     if (this.#isStopped || this.#doubts.get(volume) !== doubt) return;
     doubt.retry = setTimeout(() => {
       doubt.retry = undefined;
-      void this.#look(volume);
+      void this.#orderOrRetry(volume);
     }, pauseMs);
     doubt.retry.unref();
   }

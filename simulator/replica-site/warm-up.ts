@@ -9,7 +9,7 @@ export async function warmUp(journals: Journals, volumes: Iterable<VolumeId>, si
   for (const volume of volumes) {
     if (signal.aborted) return;
     if (!journals.hasRecords(volume)) continue;
-    await journals.lookAt([volume]);
+    await journals.openAll([volume]);
     await nextTurn();
   }
 }

@@ -65,7 +65,7 @@ test('a caller without a certificate is refused in words, but may ask for health
   const url = await started();
   await expect(list(url, shown())).rejects.toMatchObject({
     code: 'UNAUTHORIZED',
-    message: 'The splitter sample does not let the caller in: it showed no client certificate, and needs one.',
+    message: 'The splitter sample refused the caller: it showed no client certificate, and needs one.',
   });
   await expect(createApiClient(sampleApi, { baseUrl: url, credentials: shown() }).health({})).resolves.toMatchObject({
     status: 'ok',
@@ -209,7 +209,7 @@ test('a certificate that ends soon is told, and one that does not is not', () =>
   expect(faultsOf(ofServer)).toEqual([]);
   expect(faultsOf(authority.issue('brief', { days: 5 }))).toEqual([
     expect.stringMatching(
-      /^The certificate of VOLUME_MOVER_TLS_CERT_FILE ends at .*Z: others then refuse this process/,
+      /^The certificate of VOLUME_MOVER_TLS_CERT_FILE ends at .*Z\. From then on other processes refuse this one/,
     ),
   ]);
 });

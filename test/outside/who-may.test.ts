@@ -201,7 +201,7 @@ test('a splitter that is struck off sends nothing more, says why, and goes on wh
   const notes = async (): Promise<string> => (await health({})).notes.join(' ');
   await expect
     .poll(notes, { timeout: WAIT_MS_MAX })
-    .toContain("The appliance appliance-1 does not let the caller in: its certificate, of host-1, is no caller's");
+    .toContain("The appliance appliance-1 refused the caller: its certificate, of host-1, is no caller's");
   await writeCallers();
   await expect.poll(isConnected, { timeout: WAIT_MS_MAX }).toEqual([true, true, true]);
   await expect.poll(notes, { timeout: WAIT_MS_MAX }).not.toContain('does not let');
@@ -212,7 +212,7 @@ test('an appliance that the site does not know tells its own callers so, instead
   const bookmark = async (): Promise<string> => (await cli('operator', 'bookmark', 'cg-gold', 'now')).stderr;
   await expect
     .poll(bookmark, { timeout: WAIT_MS_MAX })
-    .toContain('This process itself is refused: The replica site replica-site does not let the caller in');
+    .toContain('This process was refused when it called another one: The replica site replica-site refused the caller');
   await writeCallers();
   await expect.poll(bookmark, { timeout: WAIT_MS_MAX }).toBe('');
 });

@@ -179,7 +179,7 @@ test('a folder that cannot be written is told in words, stops no call, and heals
   writeFileSync(join(folder, 'audit'), 'a file is in its place');
   const log = open();
   add(log);
-  expect(log.note).toMatch(/^The audit can't be written in .* 1 calls are missing in it/);
+  expect(log.note).toMatch(/^The audit cannot be written in .* Calls that are missing in it: 1;/);
   rmSync(join(folder, 'audit'));
   add(log);
   expect(log.note).toBeUndefined();

@@ -103,7 +103,9 @@ test('a changed list counts at the next call, and a broken one leaves the former
   expect(identify('a')).toBe('its bearer token is not known');
   fileOf('callers.json', '{ "callers": [');
   expect(identify('b')).toBe('bee');
-  expect(callers.fault).toMatch(/^VOLUME_MOVER_CALLERS_FILE: the file .* cannot be used: .* What it said before/);
+  expect(callers.fault).toMatch(
+    /^VOLUME_MOVER_CALLERS_FILE: the file .* cannot be used: .* Its previous content stays in use\.$/,
+  );
 });
 
 test('a stream ends when its caller is struck off, and others go on', async () => {
@@ -167,7 +169,7 @@ describe('credentials of the environment', () => {
 test('a file that is replaced behind a symbolic link is noticed, as secrets are by orchestrators', () => {
   const link = join(folder, 'secret');
   symlinkSync(fileOf('first', 'one'), link);
-  const file = new WatchedFile({ path: link, setting: 'S', parse: String, lookEveryMs: 0 });
+  const file = new WatchedFile({ path: link, setting: 'S', parse: String, checkIntervalMs: 0 });
   expect(file.content).toBe('one');
   symlinkSync(fileOf('second', 'two'), `${link}.new`);
   renameSync(`${link}.new`, link);

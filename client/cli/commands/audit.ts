@@ -18,8 +18,10 @@ interface AuditFlags extends GlobalFlags {
 export function auditCommand(context: CommandContext): Command {
   return new Command('audit')
     .description('list who changed or ordered what, and who was refused, oldest first')
-    .addOption(new Option('--since <time>', 'only from this time on').argParser(parseMoment))
-    .addOption(new Option('--limit <n>', 'so many entries, the newest ones (default 1000)').argParser(parseCount))
+    .addOption(new Option('--since <time>', 'only entries from this time on').argParser(parseMoment))
+    .addOption(
+      new Option('--limit <n>', 'how many entries at most, the newest ones (default 1000)').argParser(parseCount),
+    )
     .action(async (flags: AuditFlags) =>
       runCommand(context, flags, async ({ client, output }) => {
         const listed = await client.audit.list({ sinceMs: flags.since, limit: flags.limit });

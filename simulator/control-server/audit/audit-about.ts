@@ -33,27 +33,27 @@ export function aboutOf(input: unknown): AuditEntry['about'] {
   if (typeof input !== 'object' || input === null) return {};
   const values = new Map(Object.entries(input));
   const picked = FIELDS.flatMap((field): [string, string | string[]][] => {
-    const words = wordsOf(values.get(field));
-    return words === undefined ? [] : [[field, words]];
+    const texts = textsOf(values.get(field));
+    return texts === undefined ? [] : [[field, texts]];
   });
   return Object.fromEntries(picked);
 }
 
-function wordsOf(value: unknown): string | string[] | undefined {
-  if (!Array.isArray(value)) return wordOf(value);
-  const words = value.slice(0, AUDIT_NAMES_MAX).flatMap((item) => wordOf(item) ?? []);
-  return words.length === 0 ? undefined : words;
+function textsOf(value: unknown): string | string[] | undefined {
+  if (!Array.isArray(value)) return textOf(value);
+  const texts = value.slice(0, AUDIT_NAMES_MAX).flatMap((item) => textOf(item) ?? []);
+  return texts.length === 0 ? undefined : texts;
 }
 
 /** The name of one thing: itself, or the name in it. */
-function wordOf(value: unknown): string | undefined {
+function textOf(value: unknown): string | undefined {
   if (typeof value === 'string') return value.slice(0, AUDIT_TEXT_LENGTH_MAX);
   if (typeof value === 'number' || typeof value === 'boolean') return String(value);
   if (typeof value !== 'object' || value === null) return undefined;
   const attempt = attemptRefSchema.safeParse(
     'move' in value && 'n' in value ? { move: value.move, n: value.n } : value,
   );
-  if (attempt.success) return wordOf(attemptName(attempt.data));
-  if ('volume' in value) return wordOf(value.volume);
-  return 'group' in value ? wordOf(value.group) : undefined;
+  if (attempt.success) return textOf(attemptName(attempt.data));
+  if ('volume' in value) return textOf(value.volume);
+  return 'group' in value ? textOf(value.group) : undefined;
 }

@@ -74,7 +74,7 @@ export class AuditLog {
     if (this.#failure === undefined) return undefined;
     const { message, sinceMs, lost } = this.#failure;
     const since = new Date(sinceMs).toISOString();
-    return `The audit can't be written in ${this.#options.folder} since ${since}: ${message}. ${lost} calls are missing in it; they were answered all the same. Check that disk: it goes on by itself.`;
+    return `The audit cannot be written in ${this.#options.folder} since ${since}: ${message}. Calls that are missing in it: ${lost}; they were answered as usual. Check that disk; the audit then goes on by itself.`;
   }
 
   add(call: AuditedCall): void {
@@ -122,7 +122,7 @@ export class AuditLog {
         if (entries.length === limit) return { process, entries, next: entry.seq };
       }
     } catch (cause) {
-      throw new MoverError('STORAGE_FAILED', `The audit in ${folder} can't be read: ${wordsOf(cause)}.`, { cause });
+      throw new MoverError('STORAGE_FAILED', `The audit in ${folder} can't be read: ${messageOf(cause)}.`, { cause });
     }
     return { process, entries };
   }
@@ -154,7 +154,7 @@ export class AuditLog {
       sinceMs,
       lost: before,
     } = this.#failure ?? {
-      message: wordsOf(error),
+      message: messageOf(error),
       sinceMs: this.#options.clock.now().wallMs,
       lost: 0,
     };
@@ -167,6 +167,6 @@ function bounded(text: string): string {
   return text.slice(0, AUDIT_TEXT_LENGTH_MAX);
 }
 
-function wordsOf(error: unknown): string {
+function messageOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
 }

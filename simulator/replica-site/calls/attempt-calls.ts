@@ -22,7 +22,7 @@ export function attemptCalls(site: Site, journals: Journals): AttemptCalls {
     },
     seal: async ({ attempt, cuts, atMs, doubt, others, leaseMs }) => {
       await journals.require(cuts.map((cut) => cut.volume));
-      await journals.lookAt(others.map((cut) => cut.volume));
+      await journals.openAll(others.map((cut) => cut.volume));
       const known = others.filter((cut) => !journals.unusable.has(cut.volume));
       return site.change((state, now) => {
         attempts.renewIfOpen(state, attempt, leaseMs, now.monotonicMs);

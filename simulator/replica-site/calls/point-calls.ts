@@ -21,7 +21,7 @@ export function pointCalls(options: PointCallsOptions): PointCalls {
     listPoints: async ({ group, volume, ...page }) => {
       if (group !== undefined) state.group(group);
       if (volume !== undefined) state.volume(volume);
-      if (volume !== undefined) await journals.lookAt([volume]);
+      if (volume !== undefined) await journals.openAll([volume]);
       const { items: points, ...rest } = pageOfPoints(state, { group, volume, ...page });
       const damaged = damagedMembers(points, (member) => journals.open.get(member));
       return damaged.length === 0 ? { points, ...rest } : { points, damaged, ...rest };

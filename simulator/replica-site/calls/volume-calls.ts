@@ -19,7 +19,7 @@ export function volumeCalls(site: Site, journals: Journals): VolumeCalls {
     },
     volumes: async (input) => {
       const { items, ...rest } = pageOfVolumes(state, input);
-      await journals.lookAt(items.map((row) => row.volume));
+      await journals.openAll(items.map((row) => row.volume));
       const { monotonicMs } = site.now;
       const volumes = items.map(({ volume }) => {
         const journal = journals.open.get(volume);

@@ -10,7 +10,6 @@ import type {
   Verdict,
   WriteMark,
 } from '../../../contracts/attempt.js';
-import { attemptName } from '../../../contracts/attempt.js';
 import type { ClockDoubt } from '../../../contracts/clock.js';
 import { MoverError } from '../../../contracts/errors.js';
 import type { GroupId, SplitterId, VolumeId } from '../../../contracts/ids.js';
@@ -18,81 +17,26 @@ import type { Confirmed, LineageId, SourceId } from '../../../contracts/lineage.
 import type { LeftOut } from '../../../contracts/point.js';
 import type { Learned, ReplicationMode, SourceState, SplitterVolume } from '../../../contracts/splitter-api.js';
 import type { Moment } from '../../../control/clock/clock.js';
+import {
+  type GuardedRow,
+  isFencedByAnother,
+  refuseFence,
+  refuseNotice,
+  refuseOver,
+  refuseVerdict,
+  renewableFence,
+  withLapsedFence,
+  withVerdict,
+} from './attempt-guards.js';
 import { CopyQueue, type Copy, type MemoryBudget, type SpillFile } from './copies.js';
 import { type Marks, REGION_BYTES } from './marks.js';
 import { unreadableOf, unreadableSentence } from './unreadable.js';
+import type { Fence, Lease, Notice, RefusedSource, VolumeSplitRow } from './volume-split-row.js';
+
+export type { RefusedSource, VolumeSplitRow };
 
 /** Longest reason of a short initialization, in characters: several reasons may be joined. */
 const REASON_LENGTH_MAX = 1_000;
-
-/**
- * A lease in stored form. A monotonic instant means nothing in another life of the process, so the
- * lease names the session it was granted in. In a later life it runs again in full from the start:
- * a lease never decides, so a longer one is safe.
- */
-interface Lease {
-  readonly session: number;
-  /** End of the lease, by that life's monotonic clock. */
-  readonly untilMs: number;
-  /** Duration as last granted. */
-  readonly ms: number;
-}
-
-interface Fence {
-  readonly attempt: TicketedAttempt;
-  readonly cut: WriteMark;
-  /** Wall time of the cut: a label. A repeated call gets the same one. */
-  readonly atMs: number;
-  /** Why the label may be wrong. */
-  readonly doubt?: ClockDoubt | undefined;
-  readonly lease: Lease;
-  /**
-   * The lease ran out, or a newer attempt arrived: the verdict is being asked for, and renewals are
-   * refused.
-   */
-  readonly lapsed: boolean;
-}
-
-interface Notice {
-  readonly attempt: TicketedAttempt;
-  readonly from: Endpoint;
-  readonly to: Endpoint;
-  readonly resolvers: readonly string[];
-}
-
-/**
- * What a splitter remembers of a volume across restarts. Stored before a control call is answered.
- */
-export interface VolumeSplitRow {
-  readonly volume: VolumeId;
-  readonly sizeBytes: number;
-  readonly route: Endpoint & { readonly epoch: number };
-  readonly notice?: Notice;
-  readonly fence?: Fence;
-  /** The newest attempt with a known verdict: it and every older one are over. */
-  readonly decided?: {
-    readonly attempt: TicketedAttempt;
-    readonly verdict: Verdict;
-    readonly atMs: number;
-    readonly backlogBytes: number;
-  };
-  /** Identity of the disk that guests write. */
-  readonly source: SourceId;
-  /** A person put this disk in place of the former one, and the replica site does not know yet. */
-  readonly replaces?: true;
-  /**
-   * The replica site took the disk once, or a person vouched for it: guests may use it while the
-   * site is away.
-   */
-  readonly proven?: true;
-  /** Fault of the disk, until a person decides. */
-  readonly refused?: RefusedSource;
-  /** Why marked regions are compared before they are sent; absent once none is left to compare. */
-  readonly comparing?: string;
-}
-
-/** Faults that only a person can decide about. */
-export type RefusedSource = Extract<SourceState, 'missing' | 'foreign'>;
 
 /** What the splitter says of a volume when it attaches it. */
 export interface AttachClaim {
@@ -613,24 +557,9 @@ export class VolumeSplit {
 
   // ---- the control calls of a move: each may be repeated, delayed or reordered ----
 
-  /**
-   * @throws MoverError ATTEMPT_ABORTED, ATTEMPT_COMMITTED (the attempt is over here), STALE_ATTEMPT
-   */
-  #refuseOver(attempt: TicketedAttempt): void {
-    const { decided, notice, fence } = this.#row;
-    if (decided !== undefined && decided.attempt.ticket === attempt.ticket) {
-      const code = decided.verdict === 'ABORTED' ? 'ATTEMPT_ABORTED' : 'ATTEMPT_COMMITTED';
-      throw new MoverError(
-        code,
-        `Splitter ${this.#splitter} knows the verdict of attempt ${attemptName(attempt)} on volume "${this.volume}": ${decided.verdict}.`,
-      );
-    }
-    const newest = Math.max(decided?.attempt.ticket ?? 0, notice?.attempt.ticket ?? 0, fence?.attempt.ticket ?? 0);
-    if (newest > attempt.ticket)
-      throw new MoverError(
-        'STALE_ATTEMPT',
-        `Splitter ${this.#splitter} has seen a newer attempt on volume "${this.volume}" than ${attemptName(attempt)}.`,
-      );
+  /** What the guards of a move's calls judge by. */
+  get #guarded(): GuardedRow {
+    return { row: this.#row, splitter: this.#splitter, isFenceVoid: this.#fenceVoid };
   }
 
   /**
@@ -638,21 +567,10 @@ export class VolumeSplit {
    * EPOCH_MISMATCH
    */
   checkNotify(attempt: TicketedAttempt, bound: AttemptVolume, from: Endpoint): void {
-    this.#refuseOver(attempt);
-    const { fence, route } = this.#row;
-    if (fence !== undefined && fence.attempt.ticket !== attempt.ticket) {
-      this.#put({ ...this.#row, fence: { ...fence, lapsed: true } });
-      throw new MoverError(
-        'PENDING_VERDICT',
-        `Splitter ${this.#splitter} still awaits the verdict of attempt ${attemptName(fence.attempt)} on volume "${this.volume}".`,
-      );
-    }
-    if (route.epoch !== bound.epoch || route.group !== from.group) {
-      throw new MoverError(
-        'EPOCH_MISMATCH',
-        `Splitter ${this.#splitter} sends volume "${this.volume}" to group "${route.group}" at epoch ${route.epoch}, not "${from.group}" at epoch ${bound.epoch}.`,
-      );
-    }
+    refuseOver(this.#guarded, attempt);
+    // A newer attempt waits: the verdict on the fenced one is asked for now.
+    if (isFencedByAnother(this.#row, attempt)) this.#put(withLapsedFence(this.#row));
+    refuseNotice(this.#guarded, attempt, bound, from);
   }
 
   /**
@@ -708,28 +626,8 @@ export class VolumeSplit {
    * FENCE_LAPSED, CUT_VOID, NOT_NOTIFIED, SOURCE_UNREADABLE, NOT_SYNCED
    */
   checkFence(attempt: TicketedAttempt): void {
-    this.#refuseOver(attempt);
-    const { fence, notice } = this.#row;
-    if (fence !== undefined) {
-      if (fence.attempt.ticket !== attempt.ticket)
-        throw new MoverError(
-          'PENDING_VERDICT',
-          `Volume "${this.volume}" is fenced by attempt ${attemptName(fence.attempt)}.`,
-        );
-      if (fence.lapsed)
-        throw new MoverError('FENCE_LAPSED', `The lease of the fence of volume "${this.volume}" ran out.`);
-      if (this.#fenceVoid)
-        throw new MoverError(
-          'CUT_VOID',
-          `Splitter ${this.#splitter} was restarted behind the fence of volume "${this.volume}".`,
-        );
-      return;
-    }
-    if (notice?.attempt.ticket !== attempt.ticket)
-      throw new MoverError(
-        'NOT_NOTIFIED',
-        `Splitter ${this.#splitter} has no notice of attempt ${attemptName(attempt)} for volume "${this.volume}".`,
-      );
+    refuseOver(this.#guarded, attempt);
+    if (refuseFence(this.#guarded, attempt) === 'up already') return;
     this.refuseUnreadable();
     if (this.#mode !== 'SYNCED' || this.#paused || this.sourceState !== 'present')
       throw new MoverError(
@@ -789,17 +687,8 @@ export class VolumeSplit {
    * CUT_VOID
    */
   renew(attempt: TicketedAttempt, leaseMs: number, monotonicMs: number): number {
-    this.#refuseOver(attempt);
-    const { fence } = this.#row;
-    if (fence?.attempt.ticket !== attempt.ticket)
-      throw new MoverError('NOT_FENCED', `Volume "${this.volume}" has no fence of attempt ${attemptName(attempt)}.`);
-    if (fence.lapsed)
-      throw new MoverError('FENCE_LAPSED', `The lease of the fence of volume "${this.volume}" ran out.`);
-    if (this.#fenceVoid)
-      throw new MoverError(
-        'CUT_VOID',
-        `Splitter ${this.#splitter} was restarted behind the fence of volume "${this.volume}".`,
-      );
+    refuseOver(this.#guarded, attempt);
+    const fence = renewableFence(this.#guarded, attempt);
     const lease = this.#leaseUntil(monotonicMs + leaseMs, monotonicMs);
     this.#put({ ...this.#row, fence: { ...fence, lease } });
     return lease.ms;
@@ -812,57 +701,20 @@ export class VolumeSplit {
   lapse(monotonicMs: number): boolean {
     const { fence } = this.#row;
     if (fence === undefined) return false;
-    if (!fence.lapsed && (this.leaseEndsAtMs ?? 0) <= monotonicMs)
-      this.#put({ ...this.#row, fence: { ...fence, lapsed: true } });
+    if (!fence.lapsed && (this.leaseEndsAtMs ?? 0) <= monotonicMs) this.#put(withLapsedFence(this.#row));
     return this.#row.fence?.lapsed === true;
   }
 
   /** @throws MoverError STALE_ATTEMPT, NOT_FENCED, ATTEMPT_MISMATCH */
   checkLearn(attempt: TicketedAttempt, verdict: Verdict, bound: AttemptVolume): void {
-    const { decided, fence, route } = this.#row;
-    if (decided !== undefined && decided.attempt.ticket === attempt.ticket) {
-      if (decided.verdict !== verdict)
-        throw new MoverError(
-          'ATTEMPT_MISMATCH',
-          `The verdict of attempt ${attemptName(attempt)} is ${decided.verdict}, not ${verdict}.`,
-        );
-      return;
-    }
-    // A fence is lifted by its own verdict only, even if a newer attempt's came first.
-    if (fence?.attempt.ticket !== attempt.ticket) this.#refuseOver(attempt);
-    if (verdict === 'ABORTED') return;
-    if (fence?.attempt.ticket !== attempt.ticket)
-      throw new MoverError(
-        'NOT_FENCED',
-        `Volume "${this.volume}" has no fence of attempt ${attemptName(attempt)}: it can't have been committed.`,
-      );
-    if (route.epoch !== bound.epoch)
-      throw new MoverError(
-        'STALE_ATTEMPT',
-        `Volume "${this.volume}" is at epoch ${route.epoch}; attempt ${attemptName(attempt)} was bound to ${bound.epoch}.`,
-      );
+    refuseVerdict(this.#guarded, attempt, verdict, bound);
   }
 
   /** Learns a verdict, once. An attempt never seen before is remembered as over. */
   learn(attempt: TicketedAttempt, verdict: Verdict, bound: AttemptVolume, to: Endpoint, nowMs: number): void {
-    const { notice, fence, ...row } = this.#row;
-    if (row.decided?.attempt.ticket === attempt.ticket) return;
-    const isNewest = (row.decided?.attempt.ticket ?? 0) < attempt.ticket;
-    const decided =
-      row.decided === undefined || isNewest
-        ? { attempt, verdict, atMs: nowMs, backlogBytes: this.#backlogBytes() }
-        : row.decided;
-    const others = {
-      // An older notice is over, unless its fence is up: the notice names the resolvers to ask.
-      ...(notice !== undefined &&
-      notice.attempt.ticket !== attempt.ticket &&
-      (notice.attempt.ticket > attempt.ticket || fence !== undefined)
-        ? { notice }
-        : {}),
-      ...(fence !== undefined && fence.attempt.ticket !== attempt.ticket ? { fence } : {}),
-    };
-    const route = verdict === 'ABORTED' ? row.route : { ...to, epoch: bound.epoch + 1 };
-    this.#put({ ...row, ...others, decided, route });
+    const backlogBytes = this.#backlogBytes();
+    const row = withVerdict(this.#row, { attempt, verdict, bound, to, atMs: nowMs, backlogBytes });
+    if (row !== undefined) this.#put(row);
   }
 
   // ---- what others see ----

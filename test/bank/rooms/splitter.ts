@@ -3,6 +3,7 @@ import type { Room } from '../bug.js';
 
 const VOLUME = 'simulator/splitter/core/volume-split.ts';
 const CORE = 'simulator/splitter/core/splitter-core.ts';
+const GUARDS = 'simulator/splitter/core/attempt-guards.ts';
 const MARKS = 'simulator/splitter/core/marks.ts';
 const COPIES = 'simulator/splitter/core/copies.ts';
 const HOLDS = 'simulator/splitter/core/holds.ts';
@@ -15,7 +16,7 @@ export const splitter: Room = {
   bugs: [
     {
       id: 'splitter/epoch-stays-after-commit',
-      file: VOLUME,
+      file: GUARDS,
       find: '{ ...to, epoch: bound.epoch + 1 };',
       replace: '{ ...to, epoch: bound.epoch };',
       breaks: 'After a commit the splitter sends at the old epoch, so the new owner refuses every write.',
@@ -23,16 +24,16 @@ export const splitter: Room = {
     },
     {
       id: 'splitter/abort-keeps-fence',
-      file: VOLUME,
-      find: '...(fence !== undefined && fence.attempt.ticket !== attempt.ticket ? { fence } : {}),',
+      file: GUARDS,
+      find: 'const staysFenced = fence !== undefined && fence.attempt.ticket !== attempt.ticket;',
       replace:
-        "...(fence !== undefined && (fence.attempt.ticket !== attempt.ticket || verdict === 'ABORTED') ? { fence } : {}),",
+        "const staysFenced = fence !== undefined && (fence.attempt.ticket !== attempt.ticket || verdict === 'ABORTED');",
       breaks: 'An aborted move leaves its fence: the volume is never replicated again.',
       kind: 'inverted guard',
     },
     {
       id: 'splitter/fence-loses-its-notice',
-      file: VOLUME,
+      file: GUARDS,
       find: '(notice.attempt.ticket > attempt.ticket || fence !== undefined)',
       replace: 'notice.attempt.ticket > attempt.ticket',
       breaks:
@@ -41,15 +42,15 @@ export const splitter: Room = {
     },
     {
       id: 'splitter/notice-outlives-verdict',
-      file: VOLUME,
-      find: 'notice.attempt.ticket !== attempt.ticket &&\n      (',
-      replace: 'notice.attempt.ticket !== 0 &&\n      (',
+      file: GUARDS,
+      find: 'notice.attempt.ticket !== attempt.ticket &&\n    (',
+      replace: 'notice.attempt.ticket !== 0 &&\n    (',
       breaks: 'The notice of a decided move stays, and is shown as a move that is coming.',
       kind: 'wrong value',
     },
     {
       id: 'splitter/old-ticket-after-verdict',
-      file: VOLUME,
+      file: GUARDS,
       find: 'const newest = Math.max(decided?.attempt.ticket ?? 0, notice?.attempt.ticket ?? 0, fence?.attempt.ticket ?? 0);',
       replace: 'const newest = Math.max(notice?.attempt.ticket ?? 0, fence?.attempt.ticket ?? 0);',
       breaks: 'A late notice or fence of an attempt older than the last verdict is accepted.',
@@ -57,7 +58,7 @@ export const splitter: Room = {
     },
     {
       id: 'splitter/old-ticket-after-notice',
-      file: VOLUME,
+      file: GUARDS,
       find: 'const newest = Math.max(decided?.attempt.ticket ?? 0, notice?.attempt.ticket ?? 0, fence?.attempt.ticket ?? 0);',
       replace: 'const newest = Math.max(decided?.attempt.ticket ?? 0, fence?.attempt.ticket ?? 0);',
       breaks: 'A late notice of an older attempt replaces the newer one.',
@@ -89,17 +90,17 @@ export const splitter: Room = {
     },
     {
       id: 'splitter/lapsed-fence-renewed',
-      file: VOLUME,
-      find: '\n    if (fence.lapsed)\n',
-      replace: '\n    if (fence.lapsed && this.#fenceVoid)\n',
+      file: GUARDS,
+      find: '  if (lapsed) throw',
+      replace: '  if (lapsed && isFenceVoid) throw',
       breaks: 'A worker that comes too late renews a fence whose verdict is already being asked for.',
       kind: 'missing guard',
     },
     {
       id: 'splitter/void-cut-renewed',
-      file: VOLUME,
-      find: '\n    if (this.#fenceVoid)\n',
-      replace: '\n    if (this.#fenceVoid && fence.cut.session === this.#session)\n',
+      file: GUARDS,
+      find: '  if (isFenceVoid)\n',
+      replace: '  if (isFenceVoid && lapsed)\n',
       breaks:
         'A move goes on with a cut whose writes died with the splitter: it waits for its drain until the deadline.',
       kind: 'missing guard',
@@ -210,39 +211,39 @@ export const splitter: Room = {
     },
     {
       id: 'splitter/notice-of-another-epoch',
-      file: VOLUME,
-      find: 'if (route.epoch !== bound.epoch || route.group !== from.group) {',
-      replace: 'if (route.epoch !== bound.epoch && route.group !== from.group) {',
+      file: GUARDS,
+      find: 'if (route.epoch !== bound.epoch || route.group !== from.group)',
+      replace: 'if (route.epoch !== bound.epoch && route.group !== from.group)',
       breaks: 'A notice for an earlier epoch of the same group is taken.',
       kind: 'inverted guard',
     },
     {
       id: 'splitter/newer-attempt-waits-for-lease',
       file: VOLUME,
-      find: "      this.#put({ ...this.#row, fence: { ...fence, lapsed: true } });\n      throw new MoverError(\n        'PENDING_VERDICT',",
-      replace: "      throw new MoverError(\n        'PENDING_VERDICT',",
+      find: '    if (isFencedByAnother(this.#row, attempt)) this.#put(withLapsedFence(this.#row));\n',
+      replace: '',
       breaks: 'A second move waits for the whole lease of a dead one before anybody asks for the verdict.',
       kind: 'forgotten change',
     },
     {
       id: 'splitter/commit-without-fence',
-      file: VOLUME,
-      find: "    if (verdict === 'ABORTED') return;\n    if (fence?.attempt.ticket",
-      replace: "    if (verdict === 'ABORTED' || fence === undefined) return;\n    if (fence?.attempt.ticket",
+      file: GUARDS,
+      find: "  if (verdict === 'ABORTED') return;\n  if (fence?.attempt.ticket",
+      replace: "  if (verdict === 'ABORTED' || fence === undefined) return;\n  if (fence?.attempt.ticket",
       breaks: 'A commit is believed of an attempt that never fenced here: the route changes without a cut.',
       kind: 'missing guard',
     },
     {
       id: 'splitter/own-verdict-refused',
-      file: VOLUME,
-      find: 'if (fence?.attempt.ticket !== attempt.ticket) this.#refuseOver(attempt);',
-      replace: 'this.#refuseOver(attempt);',
+      file: GUARDS,
+      find: 'if (fence?.attempt.ticket !== attempt.ticket) refuseOver(guarded, attempt);',
+      replace: 'refuseOver(guarded, attempt);',
       breaks: 'A fence can not be lifted by its own verdict once a newer attempt was heard of.',
       kind: 'missing guard',
     },
     {
       id: 'splitter/old-verdict-replaces-newer',
-      file: VOLUME,
+      file: GUARDS,
       find: 'const isNewest = (row.decided?.attempt.ticket ?? 0) < attempt.ticket;',
       replace: 'const isNewest = (row.decided?.attempt.ticket ?? 0) !== attempt.ticket;',
       breaks: 'The verdict of an old attempt hides the newest one: late calls of attempts in between are accepted.',

@@ -26,11 +26,11 @@ export function adoptCommand(context: CommandContext): Command {
       runCommand(context, flags, async ({ client, output }) => {
         const { catchUp: catchUpMs, jitter: jitterMs, pauseOnFailure, timeZone } = flags;
         const options = { ...overlapIn(flags), catchUpMs, jitterMs, pauseOnFailure, timeZone };
-        const { schedule, mended } = await namingFlags(async () => client.schedules.adopt(name, options));
-        output.answer({ mended, ...schedule }, () =>
+        const { schedule, corrected } = await namingFlags(async () => client.schedules.adopt(name, options));
+        output.answer({ corrected, ...schedule }, () =>
           [
-            mended.length === 0 ? `There was nothing to correct in ${name}.` : `Adopted ${name}. Corrected:`,
-            ...mended.map((warning) => `  - ${warningText(warning)}`),
+            corrected.length === 0 ? `There was nothing to correct in ${name}.` : `Adopted ${name}. Corrected:`,
+            ...corrected.map((warning) => `  - ${warningText(warning)}`),
             ...scheduleLines(schedule),
           ].join('\n'),
         );

@@ -59,82 +59,135 @@ export interface Evidence {
 }
 
 export async function judge(evidence: Evidence): Promise<Verdict> {
-  const { found, undoPosition, isPartial, floor, pending, knownPosition } = evidence;
-  const marked = evidence.mark.position;
-  const undo = withKnownEnd(evidence);
-  const last = found.last?.position;
-  let applied = isPartial ? undoPosition - 1 : undoPosition;
-  let partial = isPartial ? undoPosition : undefined;
-  let undoLoss = undo.loss;
-  const losses: Omit<Loss, 'drainTo'>[] = [];
-  if (pending !== undefined) {
-    const { after, upTo, ranges, file, offset } = pending;
-    losses.push({ after, upTo, ranges, place: { file, offset } });
-  }
-  const seenUpTo = Math.max(found.seenUpTo, last ?? 0);
-  const loseAll = (after: number, place: DamagePlace, upTo = seenUpTo): void => {
-    losses.push({ after, upTo: Math.max(upTo, undoPosition, after), ranges: 'all', place });
-  };
+  return await new Judgement(evidence).reach();
+}
 
-  if (undo.unknownUpTo !== undefined && undoLoss !== undefined) {
-    // More may be applied than UNDO says: redo of DO brings the replica image there again.
-    partial = undefined;
-    const certain = Math.max(applied, floor, marked);
-    if (last !== undefined && last > certain) applied = Math.min(last, Math.max(undo.unknownUpTo, certain));
-    else if (marked > 0 || undo.unknownUpTo <= floor) applied = certain;
-    else loseAll(applied, undoLoss.place, undo.unknownUpTo);
-    // What was cut off DO may have been applied, with UNDO that is lost.
-    const end = Math.max(applied, last ?? 0);
-    if (found.isCutOff && undo.unknownUpTo > end) loseAll(end, undoLoss.place, undo.unknownUpTo);
-    undoLoss = { ...undoLoss, before: Math.max(applied, losses.at(-1)?.upTo ?? 0) };
+/** A judgement in the making. Each step may lower what counts as applied, and add losses. */
+class Judgement {
+  readonly #evidence: Evidence;
+  readonly #undo: RecoveredUndo;
+  #applied: number;
+  #partial: number | undefined;
+  #undoLoss: UndoLoss | undefined;
+  readonly #losses: Omit<Loss, 'drainTo'>[] = [];
+  readonly #suspects: Suspect[] = [];
+  /** The last position of DO that was seen, sound or not. */
+  readonly #seenUpTo: number;
+
+  constructor(evidence: Evidence) {
+    const { found, undoPosition, isPartial, pending } = evidence;
+    this.#evidence = evidence;
+    this.#undo = withKnownEnd(evidence);
+    this.#applied = isPartial ? undoPosition - 1 : undoPosition;
+    this.#partial = isPartial ? undoPosition : undefined;
+    this.#undoLoss = this.#undo.loss;
+    this.#seenUpTo = Math.max(found.seenUpTo, found.last?.position ?? 0);
+    if (pending !== undefined) {
+      const { after, upTo, ranges, file, offset } = pending;
+      this.#losses.push({ after, upTo, ranges, place: { file, offset } });
+    }
   }
-  const isApart = found.first !== undefined && evidence.positionBefore(found.first) > Math.max(applied, partial ?? 0);
-  const firstGap = found.gaps[0];
-  const suspects: Suspect[] = [];
-  const doubt = async (
+
+  async reach(): Promise<Verdict> {
+    this.#judgeEndOfUndo();
+    const isApart = this.#isDoApart();
+    if (isApart) this.#loseAllBetween();
+    else await this.#judgeGaps();
+    return this.#verdict(isApart);
+  }
+
+  /** The end of UNDO is lost: more may be applied than it says. */
+  #judgeEndOfUndo(): void {
+    const { found, floor, mark } = this.#evidence;
+    const { unknownUpTo } = this.#undo;
+    const undoLoss = this.#undoLoss;
+    if (unknownUpTo === undefined || undoLoss === undefined) return;
+    const last = found.last?.position;
+    // Redo of DO brings the replica image there again.
+    this.#partial = undefined;
+    const certain = Math.max(this.#applied, floor, mark.position);
+    if (last !== undefined && last > certain) this.#applied = Math.min(last, Math.max(unknownUpTo, certain));
+    else if (mark.position > 0 || unknownUpTo <= floor) this.#applied = certain;
+    else this.#loseAll(this.#applied, undoLoss.place, unknownUpTo);
+    // What was cut off DO may have been applied, with UNDO that is lost.
+    const end = Math.max(this.#applied, last ?? 0);
+    if (found.isCutOff && unknownUpTo > end) this.#loseAll(end, undoLoss.place, unknownUpTo);
+    this.#undoLoss = { ...undoLoss, before: Math.max(this.#applied, this.#losses.at(-1)?.upTo ?? 0) };
+  }
+
+  /** Whether DO begins behind what is applied, so that records in between are missing. */
+  #isDoApart(): boolean {
+    const { found, positionBefore } = this.#evidence;
+    return found.first !== undefined && positionBefore(found.first) > Math.max(this.#applied, this.#partial ?? 0);
+  }
+
+  #loseAllBetween(): void {
+    const { undoPosition } = this.#evidence;
+    const place = this.#firstPlace;
+    this.#loseAll(this.#applied, place);
+    this.#undoLoss = { before: Math.max(this.#seenUpTo, undoPosition), place, rest: undefined };
+  }
+
+  async #judgeGaps(): Promise<void> {
+    const { found, floor, folderPlace } = this.#evidence;
+    for (const gap of found.gaps) {
+      await this.#suspect(Math.max(gap.from, floor + 1), Math.min(gap.to, this.#applied), gap.ranges, gap.place);
+      if (gap.to <= this.#applied) continue;
+      this.#losses.push(lossOf(gap, this.#applied, found, this.#seenUpTo));
+      break;
+    }
+    const last = found.last?.position;
+    if (last !== undefined && last < this.#applied)
+      await this.#suspect(Math.max(last, floor) + 1, this.#applied, undefined, folderPlace);
+    const partial = this.#partial;
+    if (partial === undefined || found.runs.some((run) => run.from <= partial && run.to >= partial)) return;
+    this.#loseAll(this.#applied, this.#firstPlace);
+    await this.#suspect(partial, partial, undefined, folderPlace);
+    this.#partial = undefined;
+  }
+
+  #verdict(isApart: boolean): Verdict {
+    const { found, knownPosition, folderPlace } = this.#evidence;
+    const [applied, partial, losses] = [this.#applied, this.#partial, this.#losses];
+    // The run of sound records right after the applied ones can be applied too.
+    const next = Math.max(applied, partial ?? 0);
+    const run = isApart ? undefined : found.runs.find(({ from, to }) => from <= next + 1 && to > next);
+    const drainTo = Math.max(next, run?.to ?? 0);
+    if (losses.length === 0 && knownPosition > Math.max(drainTo, found.last?.position ?? 0)) {
+      losses.push({ after: drainTo, upTo: knownPosition, ranges: 'all', place: folderPlace });
+    }
+    const loss = merged(losses, knownPosition, drainTo);
+    let undoLoss = this.#undoLoss;
+    // A lost record may be in the replica image, and the UNDO that would take it out is lost, too.
+    if (loss !== undefined && undoLoss !== undefined && (this.#undo.unknownUpTo ?? 0) > loss.after)
+      undoLoss = { ...undoLoss, before: Math.max(undoLoss.before, loss.upTo) };
+    return { applied, partial, loss, undoLoss, suspects: this.#suspects };
+  }
+
+  /** Where DO is first damaged; the folder, if nowhere. */
+  get #firstPlace(): DamagePlace {
+    const { found, folderPlace } = this.#evidence;
+    return found.gaps[0]?.place ?? folderPlace;
+  }
+
+  /** Records after `after` are lost, and nobody knows what they wrote. */
+  #loseAll(after: number, place: DamagePlace, upTo = this.#seenUpTo): void {
+    const end = Math.max(upTo, this.#evidence.undoPosition, after);
+    this.#losses.push({ after, upTo: end, ranges: 'all', place });
+  }
+
+  /** Applied records that are gone from DO. What they wrote is in UNDO, or unknown. */
+  async #suspect(
     from: number,
     to: number,
     ranges: readonly ByteRange[] | undefined,
     place: DamagePlace,
-  ): Promise<void> => {
+  ): Promise<void> {
     if (from > to) return;
-    const known = ranges ?? (await evidence.rangesOfUndo(from, to));
-    if (known === undefined) loseAll(from - 1, place);
-    else suspects.push({ from, ranges: known });
-  };
-  if (isApart) {
-    const place = firstGap?.place ?? evidence.folderPlace;
-    loseAll(applied, place);
-    undoLoss = { before: Math.max(seenUpTo, undoPosition), place, rest: undefined };
-  } else {
-    for (const gap of found.gaps) {
-      await doubt(Math.max(gap.from, floor + 1), Math.min(gap.to, applied), gap.ranges, gap.place);
-      if (gap.to <= applied) continue;
-      losses.push(lossOf(gap, applied, found, seenUpTo));
-      break;
-    }
-    if (last !== undefined && last < applied) {
-      await doubt(Math.max(last, floor) + 1, applied, undefined, evidence.folderPlace);
-    }
-    const isThere = found.runs.some((run) => partial !== undefined && run.from <= partial && run.to >= partial);
-    if (partial !== undefined && !isThere) {
-      loseAll(applied, firstGap?.place ?? evidence.folderPlace);
-      await doubt(partial, partial, undefined, evidence.folderPlace);
-      partial = undefined;
-    }
+    const known = ranges ?? (await this.#evidence.rangesOfUndo(from, to));
+    if (known === undefined) this.#loseAll(from - 1, place);
+    else this.#suspects.push({ from, ranges: known });
   }
-  // The run of sound records right after the applied ones can be applied too.
-  const next = Math.max(applied, partial ?? 0);
-  const run = isApart ? undefined : found.runs.find(({ from, to }) => from <= next + 1 && to > next);
-  const drainTo = Math.max(next, run?.to ?? 0);
-  if (losses.length === 0 && knownPosition > Math.max(drainTo, last ?? 0)) {
-    losses.push({ after: drainTo, upTo: knownPosition, ranges: 'all', place: evidence.folderPlace });
-  }
-  const loss = merged(losses, knownPosition, drainTo);
-  // A lost record may be in the replica image, and the UNDO that would take it out is lost, too.
-  if (loss !== undefined && undoLoss !== undefined && (undo.unknownUpTo ?? 0) > loss.after)
-    undoLoss = { ...undoLoss, before: Math.max(undoLoss.before, loss.upTo) };
-  return { applied, partial, loss, undoLoss, suspects };
 }
 
 /**

@@ -139,6 +139,22 @@ interface UndoReach {
   readonly done: number | undefined;
 }
 
+/** What the logs hold, before anything is judged. */
+interface ReadLogs {
+  readonly undo: RecoveredUndo;
+  readonly found: RecoveredDo;
+  /** The last position that UNDO or the manifest's floor reaches. */
+  readonly undoPosition: number;
+  /** Bytes of each DO record that may not be applied yet. */
+  readonly bytesAfter: readonly { readonly position: number; readonly bytes: number }[];
+}
+
+interface OpenLogs {
+  readonly doLog: SegmentLog;
+  readonly undoLog: SegmentLog;
+  readonly reach: UndoReach;
+}
+
 class Recovery {
   readonly #options: RecoveryOptions;
   readonly #manifest: Manifest;
@@ -169,7 +185,35 @@ class Recovery {
   }
 
   async run(): Promise<Omit<Recovered, 'isLineageNew'>> {
-    const { floor, sessions, replicaEnd } = this.#manifest;
+    const logs = await this.#readLogs();
+    const verdict = await this.#judge(logs);
+    const { applied, loss, undoLoss } = verdict;
+    const { doLog, undoLog, reach } = await this.#openLogs(logs, verdict);
+    const cursor = await this.#restoreReplica(logs, verdict, doLog, reach);
+    await this.#noteDamage(logs.undo, verdict);
+
+    const durable = this.#durable(logs, verdict);
+    const position = Math.max(durable.position, applied);
+    await this.#saveManifest(position, loss);
+    const left = logs.bytesAfter.filter((one) => one.position > applied && one.position <= position);
+    return {
+      manifest: this.#manifest,
+      replica: this.#replica,
+      doLog,
+      undoLog,
+      durable: this.#locate(position, durable.timeMs),
+      applied: this.#locate(applied, this.#appliedTimeMs),
+      cursor,
+      backlogBytes: left.reduce((sum, { bytes }) => sum + bytes, 0),
+      loss,
+      undoLoss,
+      badUndo: logs.undo.bad.filter(({ header }) => header.position > (undoLoss?.before ?? 0)),
+    };
+  }
+
+  /** Reads UNDO, then DO. Changes nothing. */
+  async #readLogs(): Promise<ReadLogs> {
+    const { floor } = this.#manifest;
     const undo = await recoverUndo(this.#folder, (header, segment, fileOffset) => {
       this.#lastUndo = header;
       this.#groupStarts.set(segment.path, fileOffset - header.groupDistance);
@@ -184,18 +228,32 @@ class Recovery {
       }
       if (header.position === undoPosition) this.#doHeaders.set(header.position, header);
     });
-    const verdict = await this.#judge(undo, found, undoPosition);
-    const { applied, loss, suspects } = verdict;
-    const doSegments = loss === undefined ? found.segments : await this.#cutDo(found, loss);
+    return { undo, found, undoPosition, bytesAfter };
+  }
 
+  /** Opens what the verdict leaves of both logs. */
+  async #openLogs({ undo, found }: ReadLogs, verdict: Verdict): Promise<OpenLogs> {
+    const { loss, undoLoss } = verdict;
+    const doSegments = loss === undefined ? found.segments : await this.#cutDo(found, loss);
     const reach = this.#reach(verdict);
     const doLog = this.#segmentLog('do', doSegments);
-    const undoSegments = undo.segments.filter(({ lastPosition }) => lastPosition > (verdict.undoLoss?.before ?? -1));
+    const undoSegments = undo.segments.filter(({ lastPosition }) => lastPosition > (undoLoss?.before ?? -1));
     const undoLog = this.#segmentLog('undo', undoSegments);
     await this.#commitLogs([doLog, undoLog]);
+    return { doLog, undoLog, reach };
+  }
+
+  /** Brings the replica image to the applied position. Returns where distribution continues. */
+  async #restoreReplica(
+    { undo, found }: ReadLogs,
+    { applied, loss, undoLoss, suspects }: Verdict,
+    doLog: SegmentLog,
+    reach: UndoReach,
+  ): Promise<Cursor> {
+    const { floor, replicaEnd } = this.#manifest;
     const { first } = found;
     if (first !== undefined) {
-      await this.#loggedSums.collect(undo.segments, Math.max(first, floor.position + 1), verdict.undoLoss);
+      await this.#loggedSums.collect(undo.segments, Math.max(first, floor.position + 1), undoLoss);
     }
     if (await this.#replica.condemnUnknown(replicaEnd)) {
       this.#options.log?.warn({ file: this.#replica.path }, 'checksums of the replica image are gone');
@@ -209,12 +267,18 @@ class Recovery {
     if (this.#manifest.format < SUMS_FORMAT) await this.#replica.buildSums();
     if (this.#options.sync) await this.#replica.commit();
     if (this.#manifest.format < MANIFEST_FORMAT) await this.#upgrade(applied);
-    await this.#noteDamage(undo, verdict);
+    return cursor;
+  }
 
-    const last = loss === undefined ? found.last : undefined;
-    const drained = loss === undefined ? undefined : Math.max(applied, loss.drainTo);
-    const durable = last ?? { position: drained ?? applied, timeMs: this.#appliedTimeMs };
-    const position = Math.max(durable.position, applied);
+  /** The last durable position, and its time. */
+  #durable({ found }: ReadLogs, { applied, loss }: Verdict): Pick<Durable, 'position' | 'timeMs'> {
+    if (loss !== undefined) return { position: Math.max(applied, loss.drainTo), timeMs: this.#appliedTimeMs };
+    return found.last ?? { position: applied, timeMs: this.#appliedTimeMs };
+  }
+
+  /** Saves the manifest if what it has of positions up to this one must be stored. */
+  async #saveManifest(position: number, loss: Loss | undefined): Promise<void> {
+    const { sessions } = this.#manifest;
     // Forget them now: otherwise an older session that continues could reach the base of a
     // forgotten one.
     const forgets = loss === undefined && sessions.forgetEmpty(position);
@@ -225,23 +289,9 @@ class Recovery {
     // name not be synced.
     const isSynced = this.#options.sync && this.#folder.names.length > 0;
     if (isSynced || (isStored && !this.#manifest.isMirrored)) await this.#manifest.save();
-    const left = bytesAfter.filter((one) => one.position > applied && one.position <= position);
-    return {
-      manifest: this.#manifest,
-      replica: this.#replica,
-      doLog,
-      undoLog,
-      durable: this.#locate(position, durable.timeMs),
-      applied: this.#locate(applied, this.#appliedTimeMs),
-      cursor,
-      backlogBytes: left.reduce((sum, { bytes }) => sum + bytes, 0),
-      loss,
-      undoLoss: verdict.undoLoss,
-      badUndo: undo.bad.filter(({ header }) => header.position > (verdict.undoLoss?.before ?? 0)),
-    };
   }
 
-  async #judge(undo: RecoveredUndo, found: RecoveredDo, undoPosition: number): Promise<Verdict> {
+  async #judge({ undo, found, undoPosition }: ReadLogs): Promise<Verdict> {
     const { manifest } = this.#folder;
     const isPartial = this.#lastUndo?.last === false && this.#lastUndo.position === undoPosition;
     const { done = 0 } = this.#reach({ applied: undoPosition, partial: isPartial ? undoPosition : undefined });

@@ -11,8 +11,8 @@ export const SUMS_NAME = 'replica.sum';
 const SUM_BYTES = 4;
 /** Fills in for each unreadable byte of checksums, so that its block fails its check. */
 const UNREADABLE = 0xff;
-/** Bytes of the file looked at once, to find checksums that aren't those of zeroes. */
-const LOOKED_AT_BYTES = 1024 * 1024;
+/** Bytes of the file read at once to find checksums that aren't those of zeroes. */
+const SEARCH_BYTES = 1024 * 1024;
 const ZERO_BLOCK_CRC = crc32(zeroBytes.subarray(0, BLOCK_BYTES));
 /**
  * Checksums read or written without a buffer of their own: what one piece touches, and a few more.
@@ -82,7 +82,7 @@ export class ReplicaSums {
   async anySet(from: number, to: number): Promise<boolean> {
     const end = Math.min(this.#bytes, to * SUM_BYTES);
     for (let at = from * SUM_BYTES; at < end;) {
-      const length = Math.min(end - at, LOOKED_AT_BYTES);
+      const length = Math.min(end - at, SEARCH_BYTES);
       const part = (await this.#files.partAt?.(this.path, at, length)) ?? { length, isHole: false };
       if (!part.isHole) {
         const sums = Buffer.allocUnsafe(part.length);
