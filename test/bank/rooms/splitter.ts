@@ -17,8 +17,8 @@ export const splitter: Room = {
     {
       id: 'splitter/epoch-stays-after-commit',
       file: GUARDS,
-      find: '{ ...to, epoch: bound.epoch + 1 };',
-      replace: '{ ...to, epoch: bound.epoch };',
+      find: '{ ...to, epoch: bound.epoch + 1 },',
+      replace: '{ ...to, epoch: bound.epoch },',
       breaks: 'After a commit the splitter sends at the old epoch, so the new owner refuses every write.',
       kind: 'off by one',
     },
