@@ -54,7 +54,9 @@ export async function planMove(ports: Ports, input: ParsedMoveInput, own?: MoveI
   const from = endpointOf(ports, origin);
   const to = endpointOf(ports, target);
   if (to === undefined) addReason('GROUP_NOT_FOUND', 'to', `there is no consistency group "${input.to}"`);
-  const arriving = volumes.filter((volume) => volume.group !== input.to && volume.openAttempt?.move !== own).length;
+  // What the move itself has reserved is in the group's count already.
+  const hasReserved = ({ openAttempt }: SiteVolume): boolean => openAttempt !== undefined && openAttempt.move === own;
+  const arriving = volumes.filter((volume) => volume.group !== input.to && !hasReserved(volume)).length;
   if (target !== undefined && target.volumes + target.reserved + arriving > target.volumesMax) {
     addReason(
       'GROUP_FULL',

@@ -9,8 +9,9 @@ import { history } from './history/history.js';
 import { moves } from './moves/moves.js';
 import { type BenchReport, reportText } from './report-text.js';
 import { runBench } from './run-bench.js';
+import { zeroes } from './zeroes/zeroes.js';
 
-const BENCHES: readonly Bench[] = [guestIo, moves, history, batch, idle];
+const BENCHES: readonly Bench[] = [guestIo, moves, history, batch, idle, zeroes];
 /** Most repetitions; more would take hours. */
 const REPETITIONS_MAX = 100;
 /** Most volumes on one splitter of an estate. */

@@ -277,7 +277,7 @@ const REGISTRY = {
     status: 409,
     retryable: false,
     exit: 'failed',
-    raisedBy: ['splitter', 'replica-site'],
+    raisedBy: ['splitter', 'appliance', 'replica-site'],
   },
   ATTEMPT_ABORTED: {
     title: 'The attempt was aborted',

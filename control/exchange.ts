@@ -7,6 +7,7 @@ import { connectionsFor } from './connections.js';
 import { type Credentials, tokenFor } from './credentials.js';
 import { queryString } from './query.js';
 import { timeLimit } from './time-limit.js';
+import { tlsHint } from './tls-hint.js';
 
 /** Longest excerpt of an answer that is no problem+json in an error's message, characters. */
 const EXCERPT_LENGTH_MAX = 200;
@@ -46,7 +47,7 @@ export async function runExchange(exchange: Exchange): Promise<unknown> {
       throw unreachable(exchange, `no answer within ${exchange.timeoutMs} ms`, error);
     }
     exchange.signal?.throwIfAborted();
-    throw unreachable(exchange, causeOf(error), error);
+    throw unreachable(exchange, `${causeOf(error)}${tlsHint(error)}`, error);
   } finally {
     limit.release();
   }

@@ -19,10 +19,10 @@ export interface StatusExtent {
 export interface MetaContext {
   readonly name: string;
   /**
-   * The extents from `offset` on, at least one. They may end before the range does: the client asks
-   * again for the rest.
+   * The extents from `offset` on, at least one. They may end before the range does, and the client
+   * asks again for the rest; more than `countMax` are of no use.
    */
-  extents(offset: number, length: number): readonly StatusExtent[] | Promise<readonly StatusExtent[]>;
+  extents(offset: number, length: number, countMax: number): readonly StatusExtent[] | Promise<readonly StatusExtent[]>;
 }
 
 /**

@@ -213,7 +213,7 @@ export class Transmission implements RequestSink, MemoryUser {
     await this.#inFlight(request, 0, async () => {
       const statuses: ContextStatus[] = [];
       for (const [id, context] of this.#contexts.entries()) {
-        const extents: readonly StatusExtent[] = await context.extents(request.offset, request.length);
+        const extents: readonly StatusExtent[] = await context.extents(request.offset, request.length, countMax);
         if (extents.length === 0) throw new Error(`context ${context.name} has no extent at ${request.offset}`);
         statuses.push({ id, extents: answerOf(extents, request.length, countMax) });
       }

@@ -49,6 +49,7 @@ export const commands = {
   },
   // Plants bugs in a copy of the sources, and looks who finds them: docs/reliability.md.
   bank: { build: true, entry: 'test/bank/main.js' },
+  'mutate:scripts': { tools: [['node', 'scripts/mutate-scripts.mjs']], takes: 'about 3 minutes' },
   // npm runs it before it packs: the tarball has the compiled product and its workflow bundle.
   prepack: { build: true, entry: 'workers/make-bundle.js' },
   format: { tools: [['oxfmt']] },

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Makes what docker-compose.yml calls secrets, once: an authority of its own, a certificate for each process and for
-# three people's roles, who may do what, and the database's password. Needs openssl 3.
+# three people's roles, who may do what, certificates for NBD, and the database's password. Needs openssl 3.
 #   scripts/make-secrets.sh [folder]     default: secrets. A file that is there already stays.
 set -euo pipefail
 folder=${1:-secrets}
@@ -13,22 +13,32 @@ cd "$folder"
 
 new_key() { openssl req "$@" -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes 2>/dev/null; }
 
-if [[ ! -e ca.key ]]; then
-  new_key -x509 -days 3650 -subj '/CN=volume-mover authority' -keyout ca.key -out ca.pem
-  chmod 600 ca.key
-fi
-
-# certificate NAME [HOST...]: for a process that answers under these names, or for a caller only.
-certificate() {
-  local name=$1 hosts=DNS:localhost,IP:127.0.0.1 host
-  shift
-  [[ ! -e $name.pem ]] || return 0
-  for host in "$@"; do hosts=DNS:$host,$hosts; done
-  new_key -x509 -CA ca.pem -CAkey ca.key -days "$DAYS" -subj "/CN=$name" -keyout "$name.key" -out "$name.pem" \
-    -addext "subjectAltName=$hosts" -addext basicConstraints=critical,CA:FALSE
-  chmod 644 "$name.key"
+# authority NAME CERT KEY
+authority() {
+  [[ ! -e $3 ]] || return 0
+  new_key -x509 -days 3650 -subj "/CN=$1" -keyout "$3" -out "$2" -addext keyUsage=critical,keyCertSign,cRLSign
+  chmod 600 "$3"
 }
 
+# signed CA-CERT CA-KEY NAME CERT KEY [HOST...]: for a process that answers under these hosts, or for a caller only.
+signed() {
+  local ca_cert=$1 ca_key=$2 name=$3 cert=$4 key=$5 hosts=DNS:localhost,IP:127.0.0.1 host
+  shift 5
+  [[ ! -e $cert ]] || return 0
+  for host in "$@"; do hosts=DNS:$host,$hosts; done
+  new_key -x509 -CA "$ca_cert" -CAkey "$ca_key" -days "$DAYS" -subj "/CN=$name" -keyout "$key" -out "$cert" \
+    -addext "subjectAltName=$hosts" -addext basicConstraints=critical,CA:FALSE
+  chmod 644 "$key"
+}
+
+# certificate NAME [HOST...]: of control calls and streams.
+certificate() {
+  local name=$1
+  shift
+  signed ca.pem ca.key "$name" "$name.pem" "$name.key" "$@"
+}
+
+authority 'volume-mover authority' ca.pem ca.key
 certificate replica-site replica-site
 certificate appliance-1 appliance-1
 certificate appliance-2 appliance-2
@@ -60,3 +70,9 @@ callers callers.json "$(caller worker-1 move)" "$(caller host-1 replicate)" "$(c
 callers callers-of-site.json "$(caller appliance-1 admin)" "$(caller appliance-2 admin)"
 
 [[ -e database-password ]] || openssl rand -hex 24 >database-password
+
+# NBD has an authority of its own: guests have its certificates. The files have the names that NBD clients look for.
+mkdir -p nbd
+authority 'volume-mover NBD authority' nbd/ca-cert.pem nbd-ca.key
+signed nbd/ca-cert.pem nbd-ca.key server nbd/server-cert.pem nbd/server-key.pem appliance-1 appliance-2 splitter-host-1
+signed nbd/ca-cert.pem nbd-ca.key client nbd/client-cert.pem nbd/client-key.pem

@@ -188,7 +188,7 @@ async function objectIn(
 
 function failureWords(error: unknown): string {
   if (error instanceof DuplicateKeyError) return 'is ambiguous';
-  return error instanceof SyntaxError ? 'is no JSON' : 'cannot be read';
+  return error instanceof SyntaxError ? 'is not JSON' : 'cannot be read';
 }
 
 /** The unchecked input from file and flags. A flag overrides the file. */

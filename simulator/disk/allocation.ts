@@ -1,10 +1,19 @@
-// The context `base:allocation` of a disk: which parts of its file are holes.
+// The context `base:allocation` of a disk: which parts of it are holes.
 import type { DeviceContexts } from '../../nbd/block-device.js';
 import { Allocation, BASE_ALLOCATION } from '../../nbd/meta-context.js';
+import type { StatusExtent } from '../../nbd/meta-context.js';
 import type { Allocated } from './holes.js';
 
 /** Most parts that are looked up for one answer: each costs two calls of the thread pool. */
-export const PARTS_MAX = 1_024;
+const PARTS_MAX = 1_024;
+/** Parts that are looked up for a client that wants one extent: it asks again soon. */
+const PARTS_FOR_ONE = 64;
+/**
+ * Smallest hole that is told, bytes. A client reads each stretch of data by itself, so a smaller
+ * hole costs more than it saves.
+ */
+const HOLE_BYTES_MIN = 64 * 1024;
+const HOLE = Allocation.hole + Allocation.zero;
 
 /** The contexts of a disk that knows its holes and nothing more. */
 export function allocationOf(
@@ -12,12 +21,24 @@ export function allocationOf(
 ): DeviceContexts {
   const context = {
     name: BASE_ALLOCATION,
-    extents: async (offset: number, length: number) =>
-      (await parts(offset, length, PARTS_MAX)).map((part) => ({ length: part.length, flags: flagsOf(part) })),
+    extents: async (offset: number, length: number, countMax: number) =>
+      extentsOf(await parts(offset, length, countMax === 1 ? PARTS_FOR_ONE : PARTS_MAX)),
   };
   return { list: () => [context.name], open: (name) => (name === context.name ? context : undefined) };
 }
 
-function flagsOf({ isHole }: Allocated): number {
-  return isHole ? Allocation.hole + Allocation.zero : 0;
+/**
+ * The extents of parts that follow one another. Small holes between data are told as data. The
+ * first and the last part may go on outside, so they are told as they are.
+ */
+export function extentsOf(parts: readonly Allocated[]): StatusExtent[] {
+  const extents: { length: number; readonly flags: number }[] = [];
+  for (const [index, { length, isHole }] of parts.entries()) {
+    const isTold = length >= HOLE_BYTES_MIN || index === 0 || index === parts.length - 1;
+    const flags = isHole && isTold ? HOLE : 0;
+    const last = extents.at(-1);
+    if (last?.flags === flags) last.length += length;
+    else extents.push({ length, flags });
+  }
+  return extents;
 }

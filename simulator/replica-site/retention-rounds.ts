@@ -14,10 +14,13 @@ import type { SiteMoment } from './core/terms.js';
 import type { VolumeJournal } from './journal/terms/types.js';
 import type { Site } from './site.js';
 
+/** What a round needs of a journal. */
+export type RetainedJournal = Pick<VolumeJournal, 'applied' | 'failure' | 'retain' | 'trimPosition' | 'undoBytesAfter'>;
+
 export interface RetentionRoundsOptions {
   readonly site: Pick<Site, 'state' | 'change' | 'now'>;
   /** Open journals: the others have nothing to drop. */
-  readonly journals: ReadonlyMap<VolumeId, VolumeJournal>;
+  readonly journals: ReadonlyMap<VolumeId, RetainedJournal>;
   /** Points with open images. */
   readonly inUse: () => ReadonlySet<PointId>;
   /**
@@ -29,6 +32,8 @@ export interface RetentionRoundsOptions {
   readonly steadyMs: () => number;
   readonly log: Pick<Logger, 'debug' | 'info' | 'warn'>;
   readonly signal: AbortSignal;
+  /** Lets others work between two slices; default: a turn of the event loop. */
+  readonly nextTurn?: () => Promise<void>;
 }
 
 /** A volume's applied position at some time. */
@@ -139,7 +144,7 @@ export class RetentionRounds {
   /**
    * The newest position that was applied long enough ago; undefined if no look is old enough yet.
    */
-  #settled(volume: VolumeId, journal: VolumeJournal): number | undefined {
+  #settled(volume: VolumeId, journal: RetainedJournal): number | undefined {
     const atMs = this.#options.steadyMs();
     const looks = [...(this.#seen.get(volume) ?? []), { position: journal.applied.position, atMs }];
     const settled = looks.findLastIndex((look) => atMs - look.atMs >= this.#options.settledAfterMs);
@@ -193,7 +198,7 @@ export class RetentionRounds {
   }
 
   async #pause(): Promise<void> {
-    await nextTurn();
+    await (this.#options.nextTurn ?? nextTurn)();
     this.#options.signal.throwIfAborted();
   }
 }

@@ -3,6 +3,7 @@ import { type ClientRequest, type IncomingMessage, request as httpRequest } from
 import { request as httpsRequest } from 'node:https';
 import type { Socket } from 'node:net';
 import { type Credentials, tokenFor } from '../../control/credentials.js';
+import { tlsHint } from '../../control/tls-hint.js';
 import { fromProblem, MoverError, problemSchema } from '../../contracts/errors.js';
 import { STREAM_PATH, STREAM_PROTOCOL } from '../../contracts/replica-site-api.js';
 import { type ConnectionOptions, FrameConnection } from './connection.js';
@@ -51,7 +52,7 @@ export async function connectStream({
     const abort = (): void => fail(signal?.reason);
     signal?.addEventListener('abort', abort, { once: true });
 
-    request.on('error', (error) => unreachable(error.message, error));
+    request.on('error', (error) => unreachable(`${error.message}${tlsHint(error)}`, error));
     request.on('response', (response) => {
       refusalOf(response).then(
         (problem) =>

@@ -69,7 +69,7 @@ async function main(): Promise<void> {
   process.once('SIGINT', () => process.exit(1));
   const tests = [...new Set(bugs.flatMap((bug) => bug.tests))];
   const sound = { tests, simulated: bugs.some(({ simulated }) => simulated) };
-  const { killer, broken } = await judge(runner, sound, [], {
+  const { killer, broken } = await judge(scratch, runner, sound, [], {
     ...options,
     runsMax: Math.min(SOUND_RUNS, options.runsMax),
   });
@@ -81,7 +81,7 @@ async function main(): Promise<void> {
     const startedAtMs = performance.now();
     const changed = before === undefined ? [bug.file] : [before, bug.file];
     before = bug.file;
-    const judgement = await scratch.with(bug, async () => judge(runner, bug, changed, options));
+    const judgement = await scratch.with(bug, async () => judge(scratch, runner, bug, changed, options));
     const found = { bug, ...judgement, seconds: (performance.now() - startedAtMs) / 1_000 };
     all.push(found);
     say(lineOf(found));

@@ -53,6 +53,8 @@ export interface StartOptions {
   /** Default: v1 and v2. */
   readonly volumes?: readonly VolumeId[];
   readonly environment?: Record<string, string>;
+  /** Only of a process of its own: where it listens for guests, beside its unix socket. */
+  readonly nbdHost?: string;
 }
 
 /**
@@ -115,7 +117,7 @@ export class SplitterWorld {
     return control.notify({ attempt: of, volumes, from, to, resolvers: [this.first.url, this.second.url] });
   }
 
-  #estate(sizeMiB: number, volumes: readonly VolumeId[] = [V1, V2]): EstateInput {
+  #estate(sizeMiB: number, volumes: readonly VolumeId[] = [V1, V2], nbdHost = '127.0.0.1'): EstateInput {
     return {
       replicaSite: { control: { port: 0 } },
       appliances: [this.first, this.second].map(({ name, port }) => ({
@@ -127,7 +129,7 @@ export class SplitterWorld {
         {
           id: SPLITTER,
           control: { port: 0 },
-          nbd: { port: 0 },
+          nbd: { host: nbdHost, port: 0 },
           volumes: volumes.map((id) => ({ id, sizeMiB, group: 'g1' })),
         },
       ],
@@ -160,11 +162,11 @@ export class SplitterWorld {
   }
 
   /** A splitter as a process of its own. */
-  async splitterProcess({ sizeMiB = SIZE_MIB, environment = {} }: StartOptions = {}): Promise<
-    Running & { readonly child: ChildProcess }
+  async splitterProcess({ sizeMiB = SIZE_MIB, environment = {}, nbdHost }: StartOptions = {}): Promise<
+    Running & { readonly child: ChildProcess; readonly nbdPort: number }
   > {
     const estatePath = join(this.folder, 'estate.json');
-    writeFileSync(estatePath, JSON.stringify(this.#estate(sizeMiB)));
+    writeFileSync(estatePath, JSON.stringify(this.#estate(sizeMiB, undefined, nbdHost)));
     const child = spawn(process.execPath, [MAIN], {
       env: {
         ...process.env,
@@ -188,6 +190,7 @@ export class SplitterWorld {
     if (ready.nbd === undefined) throw new Error('a splitter without NBD');
     return {
       child,
+      nbdPort: ready.nbd.port,
       ...this.#reach(ready.url, ready.nbd),
       stop: async () => end('SIGTERM'),
       kill: async () => end('SIGKILL'),

@@ -3,7 +3,7 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { randomBytes } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { networkInterfaces, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import type { NbdAddress } from '../../nbd/address.js';
@@ -11,6 +11,7 @@ import { CertificateFolder } from '../../nbd/certificates.js';
 import { connectNbd, listNbdExports } from '../../nbd/client.js';
 import { createNbdServer } from '../../nbd/server.js';
 import type { NbdServer } from '../../nbd/server.js';
+import { SplitterWorld, V1 } from '../integration/splitter-fixture.js';
 import { TestAuthority } from '../support/nbd-certificates.js';
 import { runTool, succeed } from '../support/tools.js';
 import { directoryOf, MemoryDevice } from '../unit/nbd-memory-device.js';
@@ -193,5 +194,55 @@ describe('renewed certificates', () => {
     await succeed('nbdinfo', uri(clientFolder));
     expect(unusable).not.toEqual([]);
     await succeed('mv', `${key}.away`, key);
+  });
+});
+
+describe('a splitter', () => {
+  /** An address of this host that isn't a loopback one: to the splitter, another host. */
+  function outerAddress(): string {
+    const all = Object.values(networkInterfaces()).flatMap((each) => each ?? []);
+    const outer = all.find(({ internal, family }) => !internal && family === 'IPv4');
+    if (outer === undefined) throw new Error('this machine has no network');
+    return outer.address;
+  }
+
+  test('serves other hosts over TLS only, and its own as before', async () => {
+    const world = await new SplitterWorld().start();
+    try {
+      await ours.issue(serverFolder, 'server', outerAddress());
+      const { nbdPort, open } = await world.splitterProcess({
+        nbdHost: '0.0.0.0',
+        environment: { VOLUME_MOVER_NBD_TLS: serverFolder },
+      });
+      const host = outerAddress();
+      const plain = await runTool('nbdinfo', `nbd://${host}:${nbdPort}/${V1}`);
+      expect(plain.exitCode).not.toBe(0);
+      expect(plain.output).toMatch(/TLS/);
+      const info = await succeed(
+        'nbdinfo',
+        '--json',
+        `nbds://${host}:${nbdPort}/${V1}?tls-certificates=${clientFolder}`,
+      );
+      expect(JSON.parse(info)).toMatchObject({ TLS: true, exports: [{ 'export-name': V1 }] });
+      const certificates = new CertificateFolder(clientFolder, 'client').now;
+      await expect(connectNbd({ host, port: nbdPort }, V1)).rejects.toThrow(/TLS with a client certificate/);
+      const local = await connectNbd({ host: '127.0.0.1', port: nbdPort }, V1, { certificates });
+      await local.write(0, Buffer.alloc(512, 1));
+      await local.disconnect();
+      const unix = await open(V1);
+      expect((await unix.read(0, 512)).equals(Buffer.alloc(512, 1))).toBe(true);
+    } finally {
+      await world.stop();
+    }
+  });
+
+  test('does not start with a folder that lacks a file, and says which', async () => {
+    const world = await new SplitterWorld().start();
+    try {
+      const started = world.splitterProcess({ environment: { VOLUME_MOVER_NBD_TLS: folder } });
+      await expect(started).rejects.toThrow(/ended before it was ready/);
+    } finally {
+      await world.stop();
+    }
   });
 });

@@ -1,15 +1,10 @@
 // The mixes of faults that seeds run under.
+import type { Mix } from './mix.js';
 import type { Trouble } from './orchestrator.js';
-import { NO_FAULTS, type Faults, type World } from './world.js';
+import { PROTOCOL_MIXES } from './protocol-mixes.js';
+import { NO_FAULTS, type World } from './world.js';
 
-/** What a run is made of: faults, size, and what befalls its moves. */
-export interface Mix {
-  readonly name: string;
-  readonly faults: Partial<Faults>;
-  readonly splitters: number;
-  readonly volumesPerSplitter: number;
-  readonly trouble: (world: World) => Trouble;
-}
+export type { Mix } from './mix.js';
 
 const hostile = { loss: 0.03, duplicate: 0.08, delayMsMax: 12, stall: 0.004, breakStream: 0.03, crash: 0.01 };
 const sometimes = (world: World): Trouble => {
@@ -136,4 +131,10 @@ export const LOST_MIXES: readonly Mix[] = [
   },
 ];
 
-export const MIXES: readonly Mix[] = [...ROUGH_MIXES, ...PUT_BACK_MIXES, ...LOST_MIXES, ...FULL_MIXES];
+export const MIXES: readonly Mix[] = [
+  ...ROUGH_MIXES,
+  ...PROTOCOL_MIXES,
+  ...PUT_BACK_MIXES,
+  ...LOST_MIXES,
+  ...FULL_MIXES,
+];

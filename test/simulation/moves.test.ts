@@ -9,12 +9,18 @@ import type { GroupId } from '../../contracts/ids.js';
 import { isQuiet } from './checker.js';
 import { LOST_MIXES, MIXES, PUT_BACK_MIXES, type Mix } from './mixes.js';
 import { LEASE_MS, runMove } from './orchestrator.js';
+import { unreached } from './reached.js';
 import { QUIET_LIMIT_MS, runSeed } from './run.js';
 import { NO_FAULTS, World } from './world.js';
 
 /** Longest time for all runs, in ms: hours, where VOLUME_MOVER_SEEDS asks for them. */
 const SIMULATE_MS_MAX = 24 * 3_600_000;
 const RUN = fileURLToPath(new URL('../../scripts/run.mjs', import.meta.url));
+/** Shares of a mix's moves: most of what befalls them only delays them. */
+const MOVED_SHARE_MIN = 0.2;
+const FAILED_SHARE_MAX = 0.6;
+/** Fewer seeds may miss a rare branch by chance. */
+const SEEDS_THAT_REACH_ALL = 40;
 /** Seeds of CI's share, each in every mix. VOLUME_MOVER_SEEDS asks for more. */
 const SEEDS = Number(process.env['VOLUME_MOVER_SEEDS'] ?? 40);
 const FIRST_SEED = Number(process.env['VOLUME_MOVER_SEED'] ?? Math.floor(Math.random() * 1_000_000));
@@ -25,6 +31,7 @@ const totalsSchema = z.object({
   reads: z.number(),
   moves: countsSchema,
   faults: countsSchema,
+  reached: countsSchema,
   broken: z.array(z.object({ seed: z.number(), message: z.string() })),
 });
 const reportSchema = z.object({ mixes: z.record(z.string(), totalsSchema) });
@@ -54,10 +61,24 @@ describe(`moves in every mix of faults (seeds ${FIRST_SEED} to ${FIRST_SEED + SE
     expect(totals?.moves['moved'], `outcomes ${JSON.stringify(totals?.moves)}`).toBeGreaterThan(0);
     // A few runs may put nothing back by chance; forty don't.
     if (SEEDS < 40) return;
+    const counts = Object.entries(totals?.moves ?? {});
+    const shareOf = (kind: string): number => {
+      const all = counts.reduce((sum, [, count]) => sum + count, 0);
+      return counts.reduce((sum, [name, count]) => sum + (name.startsWith(kind) ? count : 0), 0) / all;
+    };
+    expect(shareOf('moved')).toBeGreaterThan(MOVED_SHARE_MIN);
+    expect(shareOf('failed')).toBeLessThan(FAILED_SHARE_MAX);
     const { faults = {} } = totals ?? {};
     const putBack = (faults['site put back'] ?? 0) + (faults['splitter put back'] ?? 0);
     if (PUT_BACK_MIXES.includes(mix)) expect(putBack).toBeGreaterThan(0);
     if (LOST_MIXES.includes(mix)) expect(faults['splitter lost']).toBeGreaterThan(0);
+  });
+
+  it.runIf(SEEDS >= SEEDS_THAT_REACH_ALL)('reach every declared guard, refusal and rare branch', () => {
+    const marks = Object.values(report.mixes).flatMap(({ reached }) => Object.entries(reached));
+    const counts = new Map<string, number>();
+    for (const [mark, count] of marks) counts.set(mark, (counts.get(mark) ?? 0) + count);
+    expect(unreached(counts)).toEqual([]);
   });
 });
 

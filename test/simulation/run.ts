@@ -1,5 +1,8 @@
 // One seed's run: the estate, a guest that writes, moves one after another, and all checks.
-import type { GroupId } from '../../contracts/ids.js';
+import { groupIdSchema } from '../../contracts/ids.js';
+import type { Told } from './assertions/endings.js';
+import { judge, whyNotSettled } from './assertions/judge.js';
+import { FenceWatch } from './assertions/liveness.js';
 import {
   checkAttempts,
   checkHoles,
@@ -7,21 +10,25 @@ import {
   checkMarks,
   checkOwners,
   checkPoints,
-  checkQuiet,
   checkReads,
   checkTimeline,
-  isQuiet,
 } from './checker.js';
 import type { Mix } from './mixes.js';
-import { runMove, type MoveEnd } from './orchestrator.js';
+import type { MoveEnd } from './orchestrator.js';
+import { tellEpilogue, tellStory } from './story.js';
 import { NO_FAULTS, World } from './world.js';
 
 /** Length of a run without moves, in ms of virtual time. */
 const STORY_WITHOUT_MOVES_MS = 5_000;
 /** Longest virtual time until the moves of a run have ended, in ms. */
-const STORY_LIMIT_MS = 40 * 60_000;
+const STORY_LIMIT_MS = 5 * 60_000;
 /** Longest virtual time from the last fault until a run is quiet, in ms. */
 export const QUIET_LIMIT_MS = 60_000;
+
+/** Longest virtual time of the last moves, when nothing disturbs any more, in ms. */
+const EPILOGUE_LIMIT_MS = 30_000;
+/** The group that all volumes are in at first. */
+const FIRST_GROUP = groupIdSchema.parse('g1');
 
 /** What a run that kept every promise shows. */
 export interface SeedRun {
@@ -37,34 +44,31 @@ export interface SeedRun {
  * @throws Error that begins with the seed, at the first broken promise
  */
 export async function runSeed(
-  mix: Mix,
+  given: Mix,
   seed: number,
   moves: number,
   onWorld?: (world: World) => void,
 ): Promise<SeedRun> {
+  const mix: Mix = { ...given, ...given.drawn?.(seed) };
   const world = new World(seed, { ...NO_FAULTS, ...mix.faults }, mix);
   onWorld?.(world);
   world.start();
-  const ends: MoveEnd[] = [];
-  const targets: readonly GroupId[] = world.groups.map(({ group }) => group);
+  let told: Told[] = [];
   const story = (async () => {
     await world.time.sleep(moves === 0 ? STORY_WITHOUT_MOVES_MS : 200);
-    for (let i = 0; i < moves; i += 1) {
-      const all = world.chance.hit(0.5);
-      const first = world.chance.pick(world.volumes);
-      const group = world.site.state.volume(first).group;
-      const together = all
-        ? world.volumes.filter((volume) => world.site.state.volume(volume).group === group)
-        : [first];
-      const to = world.chance.pick(targets.filter((target) => target !== group));
-      ends.push(await runMove(world, `m${i}@seed${seed}`, together, to, mix.trouble(world)));
-      await world.time.sleep(world.chance.between(0, 300));
-    }
+    told = await tellStory(world, seed, moves, {
+      crossing: mix.crossing ?? 0,
+      lingerMs: mix.lingerMs ?? 0,
+      trouble: mix.trouble,
+    });
   })();
   let storyDone = false;
   void story.finally(() => {
     storyDone = true;
   });
+  const fences = new FenceWatch();
+  const { crash, full, slow } = world.faults;
+  const neverFails = crash + full + slow === 0 && mix.aims !== true;
   /** The first broken promise ends the run. */
   const watched: Error[] = [];
   const watch = (): void => {
@@ -73,6 +77,8 @@ export async function runSeed(
       checkMarks(world);
       checkAttempts(world);
       checkReads(world);
+      if (world.witness.broken !== undefined) throw new Error(world.witness.broken);
+      if (neverFails) fences.look(world);
     } catch (error) {
       watched.push(error instanceof Error ? error : new Error('the check failed', { cause: error }));
     }
@@ -84,37 +90,59 @@ export async function runSeed(
   for (const error of watched) throw new Error(`seed ${seed}: ${error.message}`, { cause: error });
   const { confirmCuts, compareEnds, proveSources } = world.faults;
   world.faults = { ...NO_FAULTS, confirmCuts, compareEnds, proveSources };
-  world.guestRuns = false;
-  const quiet = await world.time.runUntilAsked(
-    () => world.acknowledged === world.history.length && isQuiet(world),
-    100,
-    QUIET_LIMIT_MS,
-  );
-  if (!quiet) {
-    try {
-      checkQuiet(world);
-    } catch (error) {
-      throw new Error(`seed ${seed}: ${String(error)}`, { cause: error });
-    }
-    throw new Error(`seed ${seed}: the guest is not served`);
+  world.aims.clear();
+  await settles(world, seed, 'in nobody’s way', watched);
+  if (moves > 0) {
+    let epilogueDone = false;
+    world.guestRuns = true;
+    const epilogue = tellEpilogue(world, seed)
+      .catch((error: unknown) => void watched.push(error instanceof Error ? error : new Error(String(error))))
+      .finally(() => {
+        epilogueDone = true;
+      });
+    const isOver = await world.time.runUntil(() => epilogueDone || watched.length > 0, EPILOGUE_LIMIT_MS);
+    if (!isOver) throw new Error(`seed ${seed}: in calm, the last moves do not end`);
+    if (watched.length === 0) await epilogue;
+    await settles(world, seed, 'none', watched);
   }
-  for (const error of watched) throw new Error(`seed ${seed}: ${error.message}`, { cause: error });
   let points;
   try {
     checkAttempts(world);
     checkOwners(world);
     checkTimeline(world);
+    if (moves > 0) judge(world, told, FIRST_GROUP, mix.roomOf !== undefined);
     // A guest's disk that was put back has no single history to compare a point with.
     if (world.splittersPutBack + world.splittersLost > 0) points = { checked: 0, full: 0 };
     else {
       points = checkPoints(world);
       checkLineages(world);
       // Holes and points carry times of clocks that were set.
-      if (mix.faults.clockJump === undefined) checkHoles(world);
+      if (world.time.wallShiftsMs.size === 0) checkHoles(world);
     }
   } catch (error) {
     throw new Error(`seed ${seed}: ${String(error)}`, { cause: error });
   }
   world.stopped = true;
-  return { ends, points, world };
+  return { ends: told.map(({ end }) => end), points, world };
+}
+
+/**
+ * Lets a run come to rest, with the guest stopped.
+ * @throws Error if it does not within a minute, or a promise is broken meanwhile
+ */
+async function settles(
+  world: World,
+  seed: number,
+  openAttempts: 'none' | 'in nobody’s way',
+  watched: readonly Error[],
+): Promise<void> {
+  world.guestRuns = false;
+  let why: string | undefined;
+  const isSettled = (): boolean => {
+    why = whyNotSettled(world, openAttempts);
+    return why === undefined || watched.length > 0;
+  };
+  await world.time.runUntilAsked(isSettled, 100, QUIET_LIMIT_MS);
+  for (const error of watched) throw new Error(`seed ${seed}: ${error.message}`, { cause: error });
+  if (why !== undefined) throw new Error(`seed ${seed}: ${why}`);
 }

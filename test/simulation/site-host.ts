@@ -17,6 +17,13 @@ import { mendHoles, beginHole, endHole, admit } from '../../simulator/replica-si
 import { EMPTY_SITE, SiteState, TABLE_NAMES, type SiteRows } from '../../simulator/replica-site/core/state.js';
 import type { SiteMoment } from '../../simulator/replica-site/core/terms.js';
 import { regionRuns, type RegionRun } from '../../simulator/replica-site/intake/region-runs.js';
+import {
+  isOpenable,
+  narrowed,
+  oldest,
+  type Retained,
+} from '../../simulator/replica-site/journal/terms/retained-positions.js';
+import type { RetainedJournal } from '../../simulator/replica-site/retention-rounds.js';
 import type { Copy } from '../../simulator/splitter/core/copies.js';
 import type { Identities } from './identities.js';
 
@@ -35,6 +42,10 @@ export const BLOCK_BYTES = 4_096;
 class Lineage {
   id: LineageId;
   readonly records: StoredRecord[] = [];
+  /** Records that have arrived and are not durable yet: a crash loses them. */
+  pending: StoredRecord[] = [];
+  /** Positions that can be opened. */
+  retained: Retained = { positions: [], everyFrom: 0 };
   readonly bases = new Map<number, number>();
   applied = 0;
 
@@ -47,8 +58,15 @@ class Lineage {
     copy.records.push(...this.records);
     for (const [session, base] of this.bases) copy.bases.set(session, base);
     copy.applied = this.applied;
+    copy.retained = this.retained;
     return copy;
   }
+}
+
+/** Zeroes have tokens too, so that they can be told from a write that was lost. */
+function apply(frame: Frame | undefined, content: Uint32Array): void {
+  if ((frame?.kind === 'write' || frame?.kind === 'zeroes') && frame.tokens !== undefined)
+    content.set(frame.tokens, frame.offset / BLOCK_BYTES);
 }
 
 /** A folder's whole content. */
@@ -62,11 +80,15 @@ export class SiteHost implements Lineages {
   readonly #lineages = new Map<VolumeId, Lineage>();
   readonly #contents = new Map<VolumeId, { readonly position: number; readonly content: Uint32Array }>();
   readonly #identities: Identities;
+  /** The newest write up to each position, by volume, as far as it was asked for. */
+  readonly #newest = new Map<VolumeId, number[]>();
   #lives = 0;
   state: SiteState;
   up = true;
   /** Whether the disk is full: it takes no change of a row, and no record. */
   full = false;
+  /** How often a start found holes that speak of records which were lost. */
+  mended = 0;
   /** How often the two ends disagreed about what is there. */
   forks = 0;
 
@@ -85,11 +107,72 @@ export class SiteHost implements Lineages {
     for (const name of TABLE_NAMES) Object.assign(rows, { [name]: [...(this.#stored.get(name) ?? [])] });
     const state = new SiteState(rows satisfies SiteRows, this);
     mendHoles(state);
+    if (state.changes().some(({ table }) => table === 'holes')) this.mended += 1;
     return state;
   }
 
   crash(): void {
     this.up = false;
+    for (const lineage of this.#lineages.values()) lineage.pending = [];
+  }
+
+  /**
+   * Makes what has arrived of a volume durable.
+   * @returns its last durable record
+   */
+  sync(volume: VolumeId): ReturnType<SiteHost['durable']> {
+    const lineage = this.#of(volume);
+    for (const record of lineage.pending.splice(0)) {
+      if (!lineage.bases.has(record.session)) lineage.bases.set(record.session, lineage.records.length);
+      lineage.records.push(record);
+    }
+    return this.durable(volume);
+  }
+
+  /** The records of a volume's lineage, oldest first. */
+  recordsOf(volume: VolumeId): Frame[] {
+    return this.#of(volume).records.map(({ frame }) => frame);
+  }
+
+  /** The newest of the guest's writes up to a position. */
+  newestToken(volume: VolumeId, position: number): number {
+    const { records } = this.#of(volume);
+    const newest = this.#newest.get(volume) ?? [0];
+    for (let at = newest.length; at <= position; at += 1) {
+      let token = newest[at - 1] ?? 0;
+      for (const held of records[at - 1]?.frame.tokens ?? []) token = Math.max(token, held);
+      newest.push(token);
+    }
+    this.#newest.set(volume, newest);
+    return newest[position] ?? 0;
+  }
+
+  isOpenable(volume: VolumeId, position: number): boolean {
+    return isOpenable(this.#of(volume).retained, position);
+  }
+
+  /** The volume's journal, as retention sees it. */
+  journal(volume: VolumeId): RetainedJournal {
+    const lineageOf = (): Lineage => this.#of(volume);
+    const costAfter = (position: number, next: number): number => Math.max(0, next - position) * BLOCK_BYTES;
+    return {
+      failure: undefined,
+      get applied() {
+        return { position: lineageOf().applied, session: 0, n: 0 };
+      },
+      get trimPosition() {
+        return oldest(lineageOf().retained);
+      },
+      retain: async (asked) => {
+        const lineage = lineageOf();
+        const before = lineage.retained;
+        lineage.retained = narrowed(before, asked, lineage.applied);
+        const freedBytes = Math.max(0, lineage.retained.everyFrom - before.everyFrom) * BLOCK_BYTES;
+        return { freedBytes, trimPosition: oldest(lineage.retained), done: true };
+      },
+      undoBytesAfter: async (positions) =>
+        positions.map((position, i) => costAfter(position, positions[i + 1] ?? lineageOf().applied)),
+    };
   }
 
   /** @param nowMs by the monotonic clock */
@@ -117,6 +200,7 @@ export class SiteHost implements Lineages {
     this.#lineages.clear();
     for (const [volume, lineage] of lineages) this.#lineages.set(volume, lineage.copy());
     this.#contents.clear();
+    this.#newest.clear();
   }
 
   /**
@@ -158,6 +242,8 @@ export class SiteHost implements Lineages {
     now: SiteMoment,
     compares: boolean,
   ): (Attachment & { readonly touched: RegionRun[] }) | Refusal {
+    // A new session begins where all that earlier ones sent is durable.
+    this.sync(volume);
     return this.call((state) => {
       if (!compares) return { ...attach(state, volume, claim), touched: [] };
       const heard = hear(state, volume, claim, now);
@@ -174,27 +260,22 @@ export class SiteHost implements Lineages {
     });
   }
 
-  /** @returns the answer for the stream. */
-  receive(
-    volume: VolumeId,
-    frame: Frame,
-  ): { kind: 'receipt'; session: number; n: number } | { kind: 'refused'; code: string } {
+  /** @returns the answer for the stream. What was taken is durable only after `sync`. */
+  receive(volume: VolumeId, frame: Frame): { kind: 'taken' } | { kind: 'refused'; code: string } {
     if (this.full) return { kind: 'refused', code: 'STORAGE_FULL' };
     return this.call((state) => {
       const admission = admit(state, volume, frame);
       if (admission.kind === 'refuse') return { kind: 'refused', code: admission.code };
       if (admission.kind === 'append') {
         const lineage = this.#of(volume);
-        const position = lineage.records.length + 1;
-        if (!lineage.bases.has(frame.session)) lineage.bases.set(frame.session, lineage.records.length);
+        const position = lineage.records.length + lineage.pending.length + 1;
         if (frame.kind === 'initBegin')
           beginHole(state, volume, { fromPosition: position, sinceMs: frame.sinceMs, reason: frame.reason });
         if (frame.kind === 'initEnd') endHole(state, volume, position, frame.timeMs);
         this.#commit();
-        lineage.records.push({ session: frame.session, frame });
+        lineage.pending.push({ session: frame.session, frame });
       }
-      const durable = this.durable(volume);
-      return { kind: 'receipt', session: durable.session, n: durable.n };
+      return { kind: 'taken' };
     });
   }
 
@@ -233,30 +314,28 @@ export class SiteHost implements Lineages {
     return this.#of(volume).bases.get(session);
   }
 
-  /** Advances distribution a little. */
-  distribute(steps: number): void {
-    if (!this.up) return;
-    for (const lineage of this.#lineages.values())
+  /** Advances distribution a little. @returns whether there was anything to apply */
+  distribute(steps: number): boolean {
+    let isBusy = false;
+    for (const lineage of this.up ? this.#lineages.values() : []) {
+      if (lineage.applied < lineage.records.length) isBusy = true;
       lineage.applied = Math.min(lineage.records.length, lineage.applied + steps);
+    }
+    return isBusy;
   }
 
   /**
    * A volume's content at a position: every record up to it, in order. Continues from the last
-   * answer where possible.
+   * answer where possible, and takes it over: an answer holds until the volume's next one.
    */
-  contentAt(volume: VolumeId, position: number, blocks: number): Uint32Array {
+  contentAt(volume: VolumeId, position: number, blocks: number): Readonly<Uint32Array> {
     const { records } = this.#of(volume);
     const cached = this.#contents.get(volume);
     const known =
       cached !== undefined && cached.position <= position ? cached : { position: 0, content: new Uint32Array(blocks) };
-    for (let i = known.position; i < position; i += 1) {
-      const frame = records[i]?.frame;
-      if (frame?.kind === 'write' && frame.tokens !== undefined)
-        known.content.set(frame.tokens, frame.offset / BLOCK_BYTES);
-      else if (frame?.kind === 'zeroes')
-        known.content.fill(0, frame.offset / BLOCK_BYTES, (frame.offset + frame.length) / BLOCK_BYTES);
-    }
-    this.#contents.set(volume, { position, content: known.content });
-    return known.content.slice();
+    for (let i = known.position; i < position; i += 1) apply(records[i]?.frame, known.content);
+    if (cached !== known || cached.position !== position)
+      this.#contents.set(volume, { position, content: known.content });
+    return known.content;
   }
 }

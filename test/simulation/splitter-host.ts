@@ -19,13 +19,20 @@ const QUEUE_BYTES = 4 * REGION_BYTES;
 const SPILL_BYTES = 8 * BLOCK_BYTES;
 
 class SpillMemory implements SpillFile {
+  readonly #onUse: () => void;
   #chunks: Buffer[] = [];
   #used = 0;
+
+  constructor(onUse: () => void) {
+    this.#onUse = onUse;
+  }
+
   get freeBytes(): number {
     return SPILL_BYTES - this.#used;
   }
   append(data: Buffer): number {
     this.#used += data.length * (BLOCK_BYTES / 4);
+    this.#onUse();
     return this.#chunks.push(data) - 1;
   }
   read(at: number, _length: number): Buffer {
@@ -43,6 +50,7 @@ export class SplitterHost {
   readonly id: SplitterId;
   readonly #time: VirtualTime;
   readonly #identities: Identities;
+  readonly #reaches: (mark: string) => void;
   #rows: Map<VolumeId, VolumeSplitRow>;
   #storedMarks = new Map<VolumeId, Uint8Array>();
   #confirmed = new Map<VolumeId, Confirmed>();
@@ -59,15 +67,24 @@ export class SplitterHost {
   provesSources = true;
   readonly #firstRows: readonly VolumeSplitRow[];
   /** The replica at a mark; undefined when it can't be read now. */
-  replicaAt: (volume: VolumeId, mark: WriteMark) => Uint32Array | undefined = () => undefined;
+  replicaAt: (volume: VolumeId, mark: WriteMark) => Readonly<Uint32Array> | undefined = () => undefined;
+  /** The tokens of writes of zeroes, by volume and number: their records carry no data. */
+  readonly #zeroes = new Map<string, Uint32Array>();
   /** Volumes with a write under way: a range lock over the whole volume. */
   #writing = new Set<VolumeId>();
   #withheld: { volume: VolumeId; acknowledge: () => void }[] = [];
 
-  constructor(id: SplitterId, time: VirtualTime, rows: readonly VolumeSplitRow[], identities: Identities) {
+  constructor(
+    id: SplitterId,
+    time: VirtualTime,
+    rows: readonly VolumeSplitRow[],
+    identities: Identities,
+    reaches: (mark: string) => void = () => undefined,
+  ) {
     this.id = id;
-    this.#time = time;
     this.#identities = identities;
+    this.#reaches = reaches;
+    this.#time = time;
     this.#firstRows = rows;
     this.#rows = new Map(rows.map((row) => [row.volume, row]));
     for (const row of rows) this.disks.set(row.volume, new Uint32Array(row.sizeBytes / BLOCK_BYTES));
@@ -96,10 +113,10 @@ export class SplitterHost {
             session: this.#session,
             marks: this.#loadMarks(row),
             budget,
-            spill: new SpillMemory(),
+            spill: new SpillMemory(() => this.#reaches('a backlog that spilled')),
             queueMaxBytes: QUEUE_BYTES,
             nowMs: this.#time.wallMsOf(this.id),
-            beganAtMs: this.#time.nowMs,
+            beganAtMs: this.#time.monotonicMsOf(this.id),
             startReason: 'splitter restarted',
             confirmed: this.#confirmed.get(row.volume),
           }),
@@ -116,6 +133,7 @@ export class SplitterHost {
 
   crash(): void {
     this.core = undefined;
+    this.#zeroes.clear();
     this.#writing.clear();
     this.#withheld = [];
   }
@@ -162,10 +180,9 @@ export class SplitterHost {
     this.#lives = [];
   }
 
-  /** What a guest reads; undefined for an error. */
-  read(volume: VolumeId, block: number): number | undefined {
-    if (this.core?.volume(volume).sourceState !== 'present') return undefined;
-    return this.disks.get(volume)?.[block];
+  /** The disk as a guest reads it; undefined for an error. */
+  readable(volume: VolumeId): Readonly<Uint32Array> | undefined {
+    return this.core?.volume(volume).sourceState === 'present' ? this.disks.get(volume) : undefined;
   }
 
   /**
@@ -254,11 +271,17 @@ export class SplitterHost {
     if (marks !== undefined) this.#storeMarks(volume, marks);
   }
 
+  /** The tokens of a write of zeroes. */
+  zeroesOf(volume: VolumeId, n: number): Uint32Array {
+    return this.#zeroes.get(`${volume} ${n}`) ?? new Uint32Array();
+  }
+
   /**
    * A guest write in the three steps between which a crash can fall: marked, written, numbered.
-   * Resolves when acknowledged; never, if the host crashes before.
+   * Resolves with whether it was acknowledged; never, if the host crashes before. A write that
+   * fails may have reached the source all the same.
    */
-  async write(volume: VolumeId, block: number, tokens: Uint32Array, pause: () => Promise<void>): Promise<boolean> {
+  async write({ volume, block, tokens, zeroes, fails }: WriteRequest, pause: () => Promise<void>): Promise<boolean> {
     const { core } = this;
     if (core === undefined) return false;
     const split = core.volume(volume);
@@ -270,13 +293,28 @@ export class SplitterHost {
     this.#storeMarks(volume, split.marks);
     await pause();
     if (this.core !== core) return false;
-    this.disks.get(volume)?.set(tokens, block);
+    const reachesSource = !fails || (tokens[0] ?? 0) % 2 === 0;
+    if (reachesSource) this.disks.get(volume)?.set(tokens, block);
     await pause();
     if (this.core !== core) return false;
-    split.complete(
-      { kind: 'write', offset, length, data: Buffer.from(tokens.buffer.slice(0)) },
-      this.#time.wallMsOf(this.id),
+    const wallMs = this.#time.wallMsOf(this.id);
+    if (fails) {
+      this.#reaches('a write failed at the source');
+      split.fail(offset, length, wallMs);
+      this.#writing.delete(volume);
+      return false;
+    }
+    const data = Buffer.from(tokens.buffer);
+    const { isSynced } = split;
+    const done = split.complete(
+      zeroes ? { kind: 'zeroes', offset, length } : { kind: 'write', offset, length, data },
+      wallMs,
     );
+    if (zeroes && done.kind === 'numbered') {
+      this.#reaches('zeroes');
+      this.#zeroes.set(`${volume} ${done.n}`, tokens);
+    }
+    if (done.kind === 'marked' && isSynced) this.#reaches('a queue that overflowed');
     this.#writing.delete(volume);
     await pause();
     if (this.core !== core) return false;
@@ -303,16 +341,21 @@ export class SplitterHost {
   #release(): void {
     const { core } = this;
     if (core === undefined) return;
+    if (this.#withheld.length === 0) return;
     const still = this.#withheld.filter((entry) => core.holds.isHeld(entry.volume));
     const free = this.#withheld.filter((entry) => !still.includes(entry));
     this.#withheld = still;
     for (const entry of free) entry.acknowledge();
   }
 
-  /** Sends one region of a short initialization: read and queued at one instant. */
-  resendOne(volume: VolumeId): void {
+  /**
+   * Sends one region of a short initialization: read and queued at one instant.
+   * @returns whether a short initialization is under way
+   */
+  resendOne(volume: VolumeId): boolean {
     const split = this.core?.volume(volume);
-    if (split === undefined || this.#writing.has(volume) || !split.initialize(this.#time.wallMsOf(this.id))) return;
+    if (split === undefined || this.#writing.has(volume) || !split.initialize(this.#time.wallMsOf(this.id)))
+      return false;
     if (split.isComparisonUnstored) this.#changeRow(volume, (each) => each.keepComparison());
     const next = split.nextResend();
     if (next === undefined) this.#compareOne(split);
@@ -323,7 +366,18 @@ export class SplitterHost {
       split.resent(next.region, { kind: 'write', data: Buffer.from(tokens.buffer) }, this.#time.wallMsOf(this.id));
     }
     split.finishInitialization(this.#time.wallMsOf(this.id));
+    return true;
   }
+}
+
+/** What a guest writes. */
+export interface WriteRequest {
+  readonly volume: VolumeId;
+  readonly block: number;
+  readonly tokens: Uint32Array;
+  /** Whether it is a request to write zeroes. Each has its token all the same. */
+  readonly zeroes: boolean;
+  readonly fails: boolean;
 }
 
 /** A folder's whole content. */
@@ -340,7 +394,5 @@ type Owner = NonNullable<Advice['owner']>;
 
 /** The tokens in a copy's data: each block's content is the 4-byte number of its write. */
 export function tokensOf(data: Buffer): Uint32Array {
-  const tokens = new Uint32Array(data.length / 4);
-  for (let i = 0; i < tokens.length; i += 1) tokens[i] = data.readUInt32LE(i * 4);
-  return tokens;
+  return new Uint32Array(data.buffer, data.byteOffset, data.length / 4);
 }

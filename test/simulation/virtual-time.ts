@@ -60,6 +60,7 @@ export class VirtualTime {
   readonly wallShiftsMs = new Map<string, number>();
   /** Called after each timer, once the promises it settled are. */
   onStep: (() => void) | undefined;
+  readonly #origins = new Map<string, number>();
   #nowMs = 1_000_000;
   /** The next timer is the last one here. Of those due at one instant the first made runs first. */
   readonly #timers: Timer[] = [];
@@ -73,9 +74,18 @@ export class VirtualTime {
     return this.nowMs + (this.wallShiftsMs.get(process) ?? 0);
   }
 
+  /** A process's monotonic time: it means nothing in another process, or in another life. */
+  monotonicMsOf(process: string): number {
+    return this.nowMs + (this.#origins.get(process) ?? 0);
+  }
+
+  /** Starts a process's monotonic clock anew. */
+  startClock(process: string, originMs: number): void {
+    this.#origins.set(process, originMs);
+  }
+
   momentOf(process: string): VirtualMoment {
-    const { nowMs } = this;
-    return { monotonicMs: nowMs, wallMs: this.wallMsOf(process), ageMs: nowMs };
+    return { monotonicMs: this.monotonicMsOf(process), wallMs: this.wallMsOf(process), ageMs: this.nowMs };
   }
 
   after(ms: number, run: () => void): Timer {

@@ -1,29 +1,37 @@
 // A simulated estate: hosts, appliances, the replica site, and a network that delays, drops,
 // duplicates and reorders.
-import type { WriteMark } from '../../contracts/attempt.js';
+import { attemptName, attemptRecordSchema, type AttemptRecord, type WriteMark } from '../../contracts/attempt.js';
 import { MoverError } from '../../contracts/errors.js';
 import { applianceApi } from '../../contracts/appliance-api.js';
 import type { ApplianceId, GroupId, PointId, SplitterId, VolumeId } from '../../contracts/ids.js';
-import type { LeftOut, RecoveryPoint } from '../../contracts/point.js';
-import { retentionPolicySchema } from '../../contracts/retention.js';
+import type { RecoveryPoint } from '../../contracts/point.js';
+import { retentionPolicySchema, type RetentionPolicy } from '../../contracts/retention.js';
 import type { Calls, InputOf, OutputOf } from '../../contracts/route.js';
 import { splitterApi } from '../../contracts/splitter-api.js';
 import type { AppliancePort, Ports, SplitterPort } from '../../control/ports.js';
 import type { Claim } from '../../simulator/replica-site/core/attach.js';
 import * as attempts from '../../simulator/replica-site/core/attempts.js';
-import { cutsReached, pointsOf, type NewPoint } from '../../simulator/replica-site/core/points.js';
+import { cutsReached, findPoint, pointsOf } from '../../simulator/replica-site/core/points.js';
 import { pointIdOf, type VolumeRow } from '../../simulator/replica-site/core/rows.js';
 import { inventoryVolume, pageOfVolumes } from '../../simulator/replica-site/core/volume-listing.js';
+import type { SiteState } from '../../simulator/replica-site/core/state.js';
 import type { PendingVerdict } from '../../simulator/splitter/core/splitter-core.js';
+import type { VolumeSplit } from '../../simulator/splitter/core/volume-split.js';
+import { refuseMovedAgain } from '../../simulator/appliance/core/moved-again.js';
+import { groupCut, holdMsFor, type GroupCut } from '../../simulator/appliance/core/point-round.js';
 import { BatchPlans } from '../../simulator/replica-site/reports/batch-plans.js';
 import { MoveReports } from '../../simulator/replica-site/reports/move-reports.js';
 import { SOURCE } from '../support/identities.js';
 import { Identities } from './identities.js';
+import { Aims } from './aims.js';
+import { ApplianceHost } from './appliance-host.js';
 import { memoryTexts } from './memory-texts.js';
+import { RetentionHost } from './retention-host.js';
 import { tracedCalls } from './traced-calls.js';
 import { BLOCK_BYTES, SiteHost, type Frame, type SiteFolder } from './site-host.js';
 import { SplitterHost, tokensOf, type SplitterFolder } from './splitter-host.js';
-import { Chance, VirtualTime } from './virtual-time.js';
+import { Chance, VirtualTime, type VirtualMoment } from './virtual-time.js';
+import { type Commit, serve, Witness } from './witness.js';
 
 const REGIONS = 6;
 const STALL_MS_MAX = 1_000;
@@ -32,11 +40,21 @@ const SITE = 'replica-site';
 /** Jumps of clocks, in ms: a time service's step, a wrong time zone, a wrong month. */
 const CLOCK_JUMPS_MS_MAX = [500, 10_000, 2 * 3_600_000, 31 * 86_400_000] as const;
 const FULL_MS_MAX = 1_500;
+const SLOW_MS_MAX = 3_000;
+const PAUSED_MS_MAX = 1_500;
+/** Origins of monotonic clocks, in ms: each life of a process counts from another one. */
+const ORIGIN_MS_MAX = 1_000_000;
+/** Interval of rounds of retention, in ms. */
+const RETENTION_EVERY_MS = 300;
 /**
  * Interval of looks for old notices, in ms: about a lease, so that some are asked about while their
  * move still works.
  */
 const NOTICE_LOOK_EVERY_MS = 1_000;
+/** Interval at which senders and distribution look for work that they do not find, in ms. */
+const IDLE_MS = 16;
+/** Interval of the guest's reads of a whole disk, in ms. */
+const READ_EVERY_MS = 10;
 /** Factor on the chance of a put-back: copies are taken at every look, but crashes are rare. */
 const PUT_BACK_PER_COPY = 10;
 export const BLOCKS = REGIONS * 16;
@@ -72,6 +90,17 @@ export interface Faults {
   readonly splitterLost: number;
   /** Chance per look that a process's disk is full for a while. */
   readonly full: number;
+  /** Chance that a control call takes up to three seconds: longer than a hold and a lease. */
+  readonly slow: number;
+  /** Longest time until a record that arrived is durable, in ms. A crash before loses it. */
+  readonly syncMsMax: number;
+  /** Share of a guest's writes that are zeroes, and that fail at the source at first. */
+  readonly zeroes: number;
+  readonly failedWrite: number;
+  /** Chance per look that a person pauses a group for a while. */
+  readonly pause: number;
+  /** Chance per look that a hasty mover makes a call of an open attempt too early. */
+  readonly hasty: number;
   /**
    * Whether splitter and replica site compare what they have at an attach. Off, the checker must
    * notice.
@@ -95,6 +124,12 @@ export const NO_FAULTS: Faults = {
   splitterPutBack: 0,
   splitterLost: 0,
   full: 0,
+  slow: 0,
+  syncMsMax: 0,
+  zeroes: 0,
+  failedWrite: 0,
+  pause: 0,
+  hasty: 0,
   compareEnds: true,
   proveSources: true,
   confirmCuts: true,
@@ -102,6 +137,11 @@ export const NO_FAULTS: Faults = {
 
 type ApplianceCalls = Calls<typeof applianceApi>;
 type SplitterCalls = Calls<typeof splitterApi>;
+
+/** The input of a call that concerns an attempt. */
+interface OfAttempt {
+  readonly attempt: { readonly move: string };
+}
 
 interface Stream {
   readonly appliance: ApplianceId;
@@ -111,9 +151,23 @@ interface Stream {
   lastArrivalMs: number;
 }
 
+export interface GuestWrite {
+  readonly volume: VolumeId;
+  readonly block: number;
+  readonly count: number;
+  readonly issuedAtMs: number;
+  acknowledgedAtMs?: number;
+}
+
 export interface WorldShape {
   readonly splitters: number;
   readonly volumesPerSplitter: number;
+  /** Most volumes of a group; unlimited if absent. */
+  readonly roomOf?: (group: GroupId) => number;
+  /** Policy of every group. Retention runs if it is there. */
+  readonly retention?: Partial<RetentionPolicy>;
+  /** How much faster than time ages grow, so that a run of seconds has hours and days. */
+  readonly agesFaster?: number;
   /** VM and labels of a volume. */
   readonly described?: (volume: VolumeId) => Pick<VolumeRow, 'vm' | 'labels'>;
 }
@@ -126,12 +180,20 @@ export class World {
   readonly reports = new MoveReports(memoryTexts());
   readonly batches = new BatchPlans(memoryTexts());
   readonly splitters = new Map<SplitterId, SplitterHost>();
-  readonly appliances: ReadonlyMap<ApplianceId, { up: boolean }>;
+  readonly appliances: ReadonlyMap<ApplianceId, ApplianceHost>;
+  /** Sees each control call as it is answered. */
+  readonly witness = new Witness();
+  /** Faults that wait for a call. */
+  readonly aims = new Aims();
+  readonly retention: RetentionHost | undefined;
+  readonly #agesFaster: number;
+  /** When the round of each point began. */
+  readonly roundsBegan = new Map<PointId, number>();
   readonly groups: readonly { readonly group: GroupId; readonly appliance: ApplianceId }[];
   readonly volumes: readonly VolumeId[];
-  readonly #lastRounds = new Map<GroupId, Promise<undefined>>();
   /** The guest's writes in the order of issue. A write's token is its place here, from 1. */
-  readonly history: { readonly volume: VolumeId; readonly block: number; readonly count: number }[] = [];
+  readonly history: GuestWrite[] = [];
+  readonly #statesAfter = new Map<VolumeId, { readonly token: number; readonly content: Uint32Array }>();
   acknowledged = 0;
   worstLatencyMs = 0;
   guestRuns = true;
@@ -140,7 +202,7 @@ export class World {
   /** Count of the faults that befell this run, by kind. */
   readonly befell = new Map<string, number>();
   /** Count of how often a guard, refusal or rare branch was reached, by name. */
-  readonly reached = new Map<string, number>();
+  readonly reached: ReadonlyMap<string, number> = this.witness.reached.counts;
   /** Takes a line about each fault and call, when somebody reads along. */
   trace: ((line: string) => void) | undefined;
   readonly #streams = new Map<string, Stream>();
@@ -170,12 +232,21 @@ export class World {
     this.faults = faults;
     const a1 = 'a1' as ApplianceId;
     const a2 = 'a2' as ApplianceId;
-    this.appliances = new Map([a1, a2].map((id) => [id, { up: true }]));
     this.groups = [
       { group: 'g1' as GroupId, appliance: a1 },
       { group: 'g2' as GroupId, appliance: a2 },
       { group: 'g3' as GroupId, appliance: a1 },
     ];
+    this.appliances = new Map(
+      [a1, a2].map((id) => [
+        id,
+        new ApplianceHost(
+          this.groups.filter(({ appliance }) => appliance === id).map(({ group }) => group),
+          this.time.nowMs,
+        ),
+      ]),
+    );
+    this.#agesFaster = shape.agesFaster ?? 1;
     const placed = Array.from({ length: shape.splitters }, (_, s) =>
       Array.from({ length: shape.volumesPerSplitter }, (_v, v) => ({
         splitter: `s${s}` as SplitterId,
@@ -189,10 +260,10 @@ export class World {
       this.groups.map(({ group, appliance }) => ({
         group,
         appliance,
-        volumesMax: 64,
+        volumesMax: shape.roomOf?.(group) ?? 64,
         pointEveryMs: 200,
         lastPointAtMs: 0,
-        retention: retentionPolicySchema.parse({}),
+        retention: retentionPolicySchema.parse(shape.retention ?? {}),
         journal: { bytes: 0, pointsDropped: 0 },
       })),
       placed.map(({ splitter, volume }) => ({
@@ -217,21 +288,42 @@ export class World {
           route: { group: g1, appliance: a1, url: urlOf(a1), epoch: 1 },
           source: SOURCE,
         }));
-      const host = new SplitterHost(id, this.time, rows, identities);
+      const host = new SplitterHost(id, this.time, rows, identities, (mark) => this.reaches(mark));
       host.provesSources = faults.proveSources;
       host.replicaAt = (volume, mark) => this.#replicaAt(volume, mark);
       this.splitters.set(id, host);
       this.#splitterCopies.set(id, [host.snapshot()]);
     }
     this.#siteCopies.push(this.site.snapshot());
+    if (shape.retention !== undefined) this.retention = new RetentionHost(this);
   }
 
-  #replicaAt(volume: VolumeId, mark: WriteMark): Uint32Array | undefined {
+  #replicaAt(volume: VolumeId, mark: WriteMark): Readonly<Uint32Array> | undefined {
     const { site } = this;
     const position = site.up ? site.state.positionOf(site.state.volume(volume), mark) : undefined;
     return position === undefined || position > site.durable(volume).position
       ? undefined
       : site.contentAt(volume, position, BLOCKS);
+  }
+
+  /** Counts a guard, refusal or rare branch. */
+  reaches(mark: string): void {
+    this.witness.reached.hit(mark);
+  }
+
+  /** Whether the replica site, or a splitter, ever came back older. */
+  get hasSiteForgotten(): boolean {
+    return this.sitesPutBack > 0;
+  }
+
+  get hasSplitterForgotten(): boolean {
+    return this.splittersPutBack + this.splittersLost > 0;
+  }
+
+  /** The site's clocks. */
+  get siteMoment(): VirtualMoment {
+    const moment = this.time.momentOf(SITE);
+    return { ...moment, ageMs: moment.ageMs * this.#agesFaster };
   }
 
   /** Counts a fault. */
@@ -247,30 +339,47 @@ export class World {
 
   /** Starts everything that runs by itself. */
   start(): void {
-    const every = (ms: number, run: () => void): void => {
+    /** A loop that finds nothing to do looks half as often each time, at last every `idleMs`. */
+    const poll = (busyMs: number, idleMs: number, run: () => boolean): void => {
+      let everyMs = busyMs;
       const again = (): void => {
         if (this.stopped) return;
-        run();
-        this.time.after(this.chance.between(ms / 2, ms * 1.5), again);
+        everyMs = run() ? busyMs : Math.min(everyMs * 2, idleMs);
+        this.time.after(this.chance.between(everyMs / 2, everyMs * 1.5), again);
       };
-      this.time.after(this.chance.between(0, ms), again);
+      this.time.after(this.chance.between(0, busyMs), again);
     };
+    const every = (ms: number, run: () => void): void =>
+      poll(ms, ms, () => {
+        run();
+        return true;
+      });
     for (const host of this.splitters.values()) {
-      every(4, () => this.#pump(host));
+      poll(4, IDLE_MS, () => this.#pump(host));
       every(30, () => this.#tick(host));
       every(NOTICE_LOOK_EVERY_MS, () => this.#askAboutNotices(host));
       every(40, () => {
         for (const volume of host.disks.keys()) host.sweep(volume);
       });
     }
-    every(5, () => this.site.distribute(1 + this.chance.below(8)));
-    for (const { group } of this.groups) every(150, () => void this.#point(group).catch(() => undefined));
+    poll(5, IDLE_MS, () => this.site.distribute(1 + this.chance.below(8)));
+    for (const appliance of this.appliances.values())
+      every(20, () => {
+        this.#askAboutMembers(appliance);
+        for (const group of appliance.up ? appliance.schedule.take(this.time.nowMs) : [])
+          this.#periodicPoint(appliance, group);
+      });
+    const { retention } = this;
+    if (retention !== undefined) {
+      every(RETENTION_EVERY_MS, () => void retention.round());
+      every(RETENTION_EVERY_MS, () => retention.person());
+    }
     every(50, () => this.#mischief());
     every(100, () => {
       for (const volume of this.volumes) this.#recover(volume);
     });
     void this.#guest();
-    every(2, () => this.#read());
+    every(READ_EVERY_MS, () => this.#read());
   }
 
   // ---- a person, and a guest that reads ----
@@ -298,20 +407,25 @@ export class World {
   }
 
   /**
-   * Reads as the guest, which must get its last acknowledged write, the one under way, or an error.
+   * Reads a disk as the guest, which must get its last acknowledged write of each block, the one
+   * under way, or an error.
    */
   #read(): void {
     const volume = this.chance.pick(this.volumes);
-    const block = this.chance.below(BLOCKS);
-    const found = this.hostOf(volume).read(volume, block);
-    if (found === undefined) return;
+    const disk = this.hostOf(volume).readable(volume);
+    if (disk === undefined) return;
     this.reads += 1;
-    const expected = this.#knownOf(volume)[block];
+    const known = this.#knownOf(volume);
     const write = this.#underWay;
-    const isUnderWay =
-      write?.volume === volume && block >= write.block && block < write.block + write.count && found === write.token;
-    if (found !== expected && !isUnderWay)
-      this.misread ??= `the guest read ${found} from block ${block} of ${volume} instead of its write ${expected}`;
+    for (let block = 0; block < BLOCKS; block += 1) {
+      const found = disk[block];
+      const expected = known[block];
+      if (found === expected) continue;
+      const isUnderWay =
+        write?.volume === volume && block >= write.block && block < write.block + write.count && found === write.token;
+      if (!isUnderWay)
+        this.misread ??= `the guest read ${found} from block ${block} of ${volume} instead of its write ${expected}`;
+    }
   }
 
   // ---- the guest: issues a write once the one before is acknowledged, so points hold prefixes
@@ -324,8 +438,10 @@ export class World {
       const volume = this.chance.pick(this.volumes);
       const count = 1 + this.chance.below(3);
       const block = this.chance.below(BLOCKS - count);
-      this.history.push({ volume, block, count });
+      const write: GuestWrite = { volume, block, count, issuedAtMs: this.time.nowMs };
+      this.history.push(write);
       const token = this.history.length;
+      const zeroes = this.faults.zeroes > 0 && this.chance.hit(this.faults.zeroes);
       const tokens = new Uint32Array(count).fill(token);
       this.#underWay = { volume, block, count, token };
       const issuedAtMs = this.time.nowMs;
@@ -333,12 +449,15 @@ export class World {
       let interrupted = false;
       for (;;) {
         const host = this.hostOf(volume);
+        const fails = this.faults.failedWrite > 0 && this.chance.hit(this.faults.failedWrite);
+        const request = { volume, block, tokens, zeroes, fails };
         // A write that a crash cut off is never acknowledged.
-        const done = await this.time.within(5_000, host.write(volume, block, tokens, pause));
+        const done = await this.time.within(5_000, host.write(request, pause));
         if (done === true) break;
         interrupted = true;
         await this.time.sleep(5);
       }
+      write.acknowledgedAtMs = this.time.nowMs;
       this.acknowledged = this.history.length;
       this.#knownOf(volume).fill(token, block, block + count);
       this.#underWay = undefined;
@@ -346,14 +465,20 @@ export class World {
     }
   }
 
-  /** What a point's members must hold if this token's write is the newest in it. */
-  stateAfter(token: number, volume: VolumeId): Uint32Array {
-    const content = new Uint32Array(BLOCKS);
-    for (let i = 0; i < token; i += 1) {
+  /**
+   * What a point's members must hold if this token's write is the newest in it. Continues from the
+   * last answer where possible, and takes it over: an answer holds until the volume's next one.
+   */
+  stateAfter(token: number, volume: VolumeId): Readonly<Uint32Array> {
+    const cached = this.#statesAfter.get(volume);
+    const known =
+      cached !== undefined && cached.token <= token ? cached : { token: 0, content: new Uint32Array(BLOCKS) };
+    for (let i = known.token; i < token; i += 1) {
       const write = this.history[i];
-      if (write !== undefined && write.volume === volume) content.fill(i + 1, write.block, write.block + write.count);
+      if (write?.volume === volume) known.content.fill(i + 1, write.block, write.block + write.count);
     }
-    return content;
+    this.#statesAfter.set(volume, { token, content: known.content });
+    return known.content;
   }
 
   // ---- streams: splitter → appliance → replica site ----
@@ -367,14 +492,21 @@ export class World {
     return fresh;
   }
 
-  #pathUp(appliance: ApplianceId): boolean {
-    return this.site.up && this.appliances.get(appliance)?.up === true;
+  #applianceOf(id: ApplianceId): ApplianceHost {
+    const host = this.appliances.get(id);
+    if (host === undefined) throw new Error(`there is no appliance ${id}`);
+    return host;
   }
 
-  #pump(host: SplitterHost): void {
+  #pathUp(appliance: ApplianceId): boolean {
+    return this.site.up && this.#applianceOf(appliance).up;
+  }
+
+  /** Sends what is to be sent. @returns whether there was anything to do */
+  #pump(host: SplitterHost): boolean {
     const { core } = host;
-    if (core === undefined) return;
-    for (const split of core.volumes) {
+    let isBusy = false;
+    for (const split of core?.volumes ?? []) {
       const { route } = split.row;
       if (!this.#pathUp(route.appliance)) {
         if (split.connected) split.detached();
@@ -382,26 +514,40 @@ export class World {
       }
       const stream = this.#streamOf(host, route.appliance);
       if (!split.connected || !stream.attached.has(split.volume)) {
+        isBusy = true;
         split.detached();
         const claim = { ...split.claim(), life: host.life, sizeBytes: split.row.sizeBytes };
         if (!this.#attach(host, split.volume, claim)) continue;
         stream.attached.add(split.volume);
+        // The appliance says again if the group is paused.
+        const owner = this.#applianceOf(route.appliance);
+        if (owner.paused.has(route.group)) split.pause(this.time.wallMsOf(host.id));
+        else split.resume();
+        if ((owner.members.ownerOf(split.volume)?.epoch ?? 0) < route.epoch) owner.wanted.add(split.volume);
       }
-      host.resendOne(split.volume);
+      if (host.resendOne(split.volume)) isBusy = true;
       for (let i = 0; i < 4; i += 1) {
         const copy = split.peek();
         if (copy === undefined) break;
+        isBusy = true;
         split.advance();
-        const tokens = copy.kind === 'write' ? { tokens: tokensOf(split.dataOf(copy)) } : {};
+        const tokens =
+          copy.kind === 'write'
+            ? { tokens: tokensOf(split.dataOf(copy)) }
+            : copy.kind === 'zeroes'
+              ? { tokens: host.zeroesOf(split.volume, copy.n) }
+              : {};
         this.#send(host, stream, split.volume, { ...copy, session: split.session, epoch: route.epoch, ...tokens });
       }
     }
+    return isBusy;
   }
 
   /** @returns whether the volume is attached. A full disk at either end postpones it. */
   #attach(host: SplitterHost, volume: VolumeId, claim: Claim): boolean {
     try {
-      const answer = this.site.attach(volume, claim, this.time.momentOf(SITE), this.faults.compareEnds);
+      const answer = this.site.attach(volume, claim, this.siteMoment, this.faults.compareEnds);
+      if (answer.kind === 'refuse') this.reaches(`attach refused: ${answer.code}`);
       if (answer.kind === 'attached') host.attached(volume, answer, this.faults.compareEnds);
       else host.refused(volume, answer, (owner) => ({ ...owner, url: urlOf(owner.appliance) }));
       return answer.kind === 'attached';
@@ -431,15 +577,22 @@ export class World {
         return;
       }
       const answer = this.site.receive(volume, frame);
-      this.time.after(this.chance.between(0, this.faults.delayMsMax), () => {
-        if (host.core !== core || core === undefined) return;
-        const split = core.volume(volume);
-        if (answer.kind === 'refused') {
-          if (stream.live) stream.attached.delete(volume);
-        } else if (answer.session === split.session && stream.live) {
-          split.receipt(answer.n);
-        }
-      });
+      if (answer.kind === 'refused') this.reaches(`record refused: ${answer.code}`);
+      const { syncMsMax } = this.faults;
+      const tell = (): void => {
+        const durable = this.site.up ? this.site.sync(volume) : undefined;
+        this.time.after(this.chance.between(0, this.faults.delayMsMax), () => {
+          if (host.core !== core || core === undefined) return;
+          const split = core.volume(volume);
+          if (answer.kind === 'refused') {
+            if (stream.live) stream.attached.delete(volume);
+          } else if (durable?.session === split.session && stream.live) {
+            split.receipt(durable.n);
+          }
+        });
+      };
+      if (syncMsMax === 0) tell();
+      else this.time.after(this.chance.between(0, syncMsMax), tell);
     });
   }
 
@@ -455,14 +608,16 @@ export class World {
             state,
             { move: verdict.attempt.move, n: verdict.attempt.n },
             'lease ran out',
-            this.time.nowMs,
+            this.time.wallMsOf(SITE),
           ),
         ),
       )
         .then((record) => {
+          this.witness.saw(record);
           if (host.core !== core || record.state === 'OPEN') return undefined;
           const { state } = record;
-          host.call((now) => now.learnPending(verdict, state, this.time.nowMs));
+          host.call((now) => now.learnPending(verdict, state, this.time.wallMsOf(host.id)));
+          this.reaches(`a splitter asked: ${state}`);
           return undefined;
         })
         .catch(() => undefined);
@@ -472,7 +627,7 @@ export class World {
   /** A store without room is asked again at the next tick. */
   #tickOf(host: SplitterHost): PendingVerdict[] {
     try {
-      return host.call((core) => core.tick(this.time.nowMs));
+      return host.call((core) => core.tick(this.time.monotonicMsOf(host.id)));
     } catch (error) {
       if (error instanceof MoverError && error.code === 'STORAGE_FULL') return [];
       throw error;
@@ -485,14 +640,13 @@ export class World {
       const appliance = this.chance.pick([...this.appliances.keys()]);
       const attempt = { move: pending.attempt.move, n: pending.attempt.n };
       void this.#over(appliance, 'resolve', () =>
-        this.site.call((state) =>
-          attempts.resolveExpired(state, attempt, 'announced and gone', this.time.momentOf(SITE)),
-        ),
+        this.site.call((state) => attempts.resolveExpired(state, attempt, 'announced and gone', this.siteMoment)),
       )
         .then((record) => {
           if (host.core !== core || record.state === 'OPEN') return undefined;
           const { state } = record;
-          host.call((now) => now.learnPending(pending, state, this.time.nowMs));
+          host.call((now) => now.learnPending(pending, state, this.time.wallMsOf(host.id)));
+          this.reaches(`a splitter asked about a notice: ${state}`);
           return undefined;
         })
         .catch(() => undefined);
@@ -524,6 +678,8 @@ export class World {
       });
     }
     if (this.chance.hit(this.faults.crash)) this.crashSomething();
+    if (this.faults.pause > 0 && this.chance.hit(this.faults.pause)) this.#pauseSomeGroup();
+    if (this.faults.hasty > 0 && this.chance.hit(this.faults.hasty)) this.#beHasty();
     if (this.faults.clockJump > 0 && this.chance.hit(this.faults.clockJump)) this.#setSomeClock();
   }
 
@@ -537,43 +693,67 @@ export class World {
   crashSomething(): void {
     const downMs = this.chance.between(5, 600);
     const which = this.chance.below(3);
-    if (which === 0) {
-      const host = this.chance.pick([...this.splitters.values()]);
-      if (host.core === undefined) return;
-      for (const [key, stream] of this.#streams) if (key.startsWith(`${host.id}>`)) stream.live = false;
-      host.crash();
-      this.befalls('splitter crash', host.id);
-      this.time.after(downMs, () => {
-        if (this.chance.hit(this.faults.splitterPutBack * PUT_BACK_PER_COPY)) {
-          host.putBack(this.chance.pick(this.#splitterCopies.get(host.id) ?? []));
-          this.splittersPutBack += 1;
-          this.befalls('splitter put back', host.id);
-          for (const volume of host.disks.keys()) this.#told(volume);
-        }
-        if (this.chance.hit(this.faults.splitterLost)) {
-          host.lose();
-          this.splittersLost += 1;
-          this.befalls('splitter lost', host.id);
-          if (this.chance.hit(0.5)) this.#crashSite(this.chance.between(5, 600));
-        }
-        host.start();
-      });
-    } else if (which === 1) {
-      const [id, appliance] = this.chance.pick([...this.appliances]);
-      if (!appliance.up) return;
-      appliance.up = false;
-      this.befalls('appliance crash', id);
-      for (const stream of this.#streams.values()) stream.live = false;
-      for (const host of this.splitters.values()) for (const split of host.core?.volumes ?? []) split.detached();
-      this.time.after(downMs, () => {
-        appliance.up = true;
-      });
-    } else this.#crashSite(downMs);
+    if (which === 0) this.#crashSplitter(this.chance.pick([...this.splitters.values()]), downMs);
+    else if (which === 1) this.#crashAppliance(this.chance.pick([...this.appliances.keys()]), downMs);
+    else this.#crashSite(downMs);
+  }
+
+  /** Crashes a process by its id, for a while. */
+  crash(process: string): void {
+    const downMs = this.chance.between(5, 600);
+    const host = [...this.splitters.values()].find(({ id }) => id === process);
+    if (host !== undefined) this.#crashSplitter(host, downMs);
+    else if (process === SITE) this.#crashSite(downMs);
+  }
+
+  /** Takes the replica site down for a while. */
+  outage(downMs: number): void {
+    this.#crashSite(downMs);
+  }
+
+  #crashSplitter(host: SplitterHost, downMs: number): void {
+    if (host.core === undefined) return;
+    for (const [key, stream] of this.#streams) if (key.startsWith(`${host.id}>`)) stream.live = false;
+    host.crash();
+    this.befalls('splitter crash', host.id);
+    this.time.after(downMs, () => {
+      if (this.chance.hit(this.faults.splitterPutBack * PUT_BACK_PER_COPY)) {
+        host.putBack(this.chance.pick(this.#splitterCopies.get(host.id) ?? []));
+        this.splittersPutBack += 1;
+        this.befalls('splitter put back', host.id);
+        this.witness.splitterForgot(host.id, host.disks.keys());
+        for (const volume of host.disks.keys()) this.#told(volume);
+      }
+      if (this.chance.hit(this.faults.splitterLost)) {
+        host.lose();
+        this.splittersLost += 1;
+        this.befalls('splitter lost', host.id);
+        this.witness.splitterForgot(host.id, host.disks.keys());
+        if (this.chance.hit(0.5)) this.#crashSite(this.chance.between(5, 600));
+      }
+      this.time.startClock(host.id, this.#newOrigin());
+      host.start();
+    });
+  }
+
+  #newOrigin(): number {
+    return Math.floor(this.chance.between(0, ORIGIN_MS_MAX));
+  }
+
+  #crashAppliance(id: ApplianceId, downMs: number): void {
+    const appliance = this.#applianceOf(id);
+    if (!appliance.up) return;
+    appliance.crash();
+    this.befalls('appliance crash', id);
+    for (const stream of this.#streams.values()) stream.live = false;
+    for (const host of this.splitters.values()) for (const split of host.core?.volumes ?? []) split.detached();
+    this.time.after(downMs, () => appliance.restart(this.time.nowMs));
   }
 
   #crashSite(downMs: number): void {
     if (!this.site.up) return;
     this.site.crash();
+    this.retention?.crash();
     this.befalls('site crash', SITE);
     for (const stream of this.#streams.values()) stream.live = false;
     for (const host of this.splitters.values()) for (const split of host.core?.volumes ?? []) split.detached();
@@ -581,109 +761,239 @@ export class World {
       if (this.chance.hit(this.faults.sitePutBack * PUT_BACK_PER_COPY)) {
         this.site.putBack(this.chance.pick(this.#siteCopies));
         this.sitesPutBack += 1;
+        this.witness.siteForgot();
         this.befalls('site put back', SITE);
       }
-      this.site.restart(this.time.nowMs);
+      this.time.startClock(SITE, this.#newOrigin());
+      const { mended } = this.site;
+      this.site.restart(this.time.monotonicMsOf(SITE));
+      if (this.site.mended > mended) this.reaches('holes that were mended');
     });
   }
 
+  /** A person pauses a group, and resumes it after a while. */
+  #pauseSomeGroup(): void {
+    const { group, appliance: id } = this.chance.pick(this.groups);
+    const appliance = this.#applianceOf(id);
+    if (!appliance.up || appliance.paused.has(group)) return;
+    const tell = (change: (split: VolumeSplit, wallMs: number) => void): void => {
+      for (const host of this.splitters.values())
+        for (const split of host.core?.volumes ?? [])
+          if (this.#isAttached(id, split.volume) && split.row.route.group === group)
+            change(split, this.time.wallMsOf(host.id));
+    };
+    appliance.paused.add(group);
+    this.befalls('group paused', group);
+    tell((split, wallMs) => split.pause(wallMs));
+    this.time.after(this.chance.between(5, PAUSED_MS_MAX), () => {
+      appliance.paused.delete(group);
+      tell((split) => split.resume());
+    });
+  }
+
+  /** Makes a call of some open attempt before its time, as a mover would that skipped a step. */
+  #beHasty(): void {
+    const open = [...this.site.state.attempts.values()]
+      .map(({ record }) => record)
+      .filter(({ state }) => state === 'OPEN');
+    if (open.length === 0 || !this.site.up) return;
+    const { attempt, contents } = this.chance.pick(open);
+    const bound = contents?.volumes ?? [];
+    const fences = bound.map(({ volume }) => ({ volume, fence: this.hostOf(volume).core?.volume(volume).row.fence }));
+    const cuts = fences.flatMap(({ volume, fence }) =>
+      fence?.attempt.move === attempt.move ? [{ volume, ...fence.cut }] : [],
+    );
+    const atMs = Math.max(0, ...fences.map(({ fence }) => fence?.atMs ?? 0));
+    const calls: Record<string, (state: SiteState) => unknown> = {
+      seal: (state) => attempts.sealAttempt(state, attempt, cuts, [], atMs, { now: this.siteMoment }),
+      bookmark: (state) => attempts.bookmarkAttempt(state, attempt),
+      adopt: (state) => attempts.adoptAttempt(state, attempt, this.siteMoment),
+      join: (state) => attempts.joinAttempt(state, attempt, pointIdOf(1)),
+    };
+    const call = this.chance.pick(Object.keys(calls));
+    const make = calls[call];
+    // A hasty commit would be one without its mover: only the refusals are of interest.
+    const isEarly = call !== 'seal' || cuts.length === bound.length;
+    if (make === undefined || !isEarly) return;
+    this.befalls('hasty call', call);
+    const record = attemptRecordSchema.safeParse(this.#hastily(call, attempt, make));
+    if (record.success) this.#sawRecord(record.data);
+  }
+
+  #hastily(call: string, input: unknown, make: (state: SiteState) => unknown): unknown {
+    try {
+      return serve(this.witness, { process: SITE, call: `hasty ${call}`, input }, () => this.site.call(make));
+    } catch (error) {
+      if (error instanceof MoverError) return undefined;
+      throw error;
+    }
+  }
+
   // ---- control calls over the network ----
+
+  #delayMs(): number {
+    const { slow, delayMsMax } = this.faults;
+    return this.chance.between(0, slow > 0 && this.chance.hit(slow) ? SLOW_MS_MAX : delayMsMax);
+  }
 
   /**
    * Calls over the network: request or answer may be lost, and a copy of the request may arrive
    * much later.
    */
-  async #network<T>(what: string, run: () => T): Promise<T> {
+  async #network<T>(call: string, process: string, run: () => T, move?: string): Promise<T> {
+    const what = `${call} at ${process}`;
     const lost = (message: string): MoverError => {
       this.befalls(`lost ${message}`, what);
       return new MoverError('UNREACHABLE', `${what}: no answer`);
     };
-    await this.time.sleep(this.chance.between(0, this.faults.delayMsMax));
-    if (this.chance.hit(this.faults.loss)) throw lost('request');
-    if (this.chance.hit(this.faults.duplicate)) {
-      this.time.after(this.chance.between(0, 4_000), () => {
-        this.befalls('late duplicate', what);
-        try {
-          run();
-        } catch {
-          // A late duplicate's answer is dropped.
-        }
-      });
+    const again = (): void => {
+      this.befalls('late duplicate', what);
+      try {
+        run();
+      } catch {
+        // A late duplicate's answer is dropped.
+      }
+    };
+    const later = (): void => {
+      this.time.after(this.chance.between(0, 4_000), again);
+    };
+    await this.time.sleep(this.#delayMs());
+    if (this.chance.hit(this.faults.loss)) {
+      // Nobody waits for it any more, and it arrives all the same.
+      if (this.chance.hit(0.5)) later();
+      throw lost('request');
     }
+    if (this.chance.hit(this.faults.duplicate)) later();
+    for (const aim of this.aims.take(call, 'before', move)) await aim.act({ process, again });
     const answer = run();
-    await this.time.sleep(this.chance.between(0, this.faults.delayMsMax));
+    for (const aim of this.aims.take(call, 'after', move)) await aim.act({ process, again });
+    await this.time.sleep(this.#delayMs());
     if (this.chance.hit(this.faults.loss)) throw lost('answer');
     return answer;
   }
 
-  #over<T>(appliance: ApplianceId, what: string, run: () => T): Promise<T> {
-    return this.#network(`${what} at ${appliance}`, () => {
-      if (this.appliances.get(appliance)?.up !== true)
-        throw new MoverError('UNREACHABLE', `appliance ${appliance} is down`);
+  #over<T>(appliance: ApplianceId, call: string, run: () => T, move?: string): Promise<T> {
+    const reach = (): T => {
+      if (!this.#applianceOf(appliance).up) throw new MoverError('UNREACHABLE', `appliance ${appliance} is down`);
       if (!this.site.up) throw new MoverError('LINK_DOWN', 'the replica site is down');
       return run();
-    });
+    };
+    return this.#network(call, SITE, reach, move);
+  }
+
+  // ---- recovery points, as the appliances close them ----
+
+  #isAttached(appliance: ApplianceId, volume: VolumeId): boolean {
+    const stream = this.#streams.get(`${this.hostOf(volume).id}>${appliance}`);
+    return stream?.live === true && stream.attached.has(volume);
+  }
+
+  /** Asks the replica site who owns the volumes that an appliance does not know. */
+  #askAboutMembers(appliance: ApplianceHost): void {
+    if (!appliance.up || !this.site.up) return;
+    const asked = appliance.wantsEverything ? this.volumes : [...appliance.wanted];
+    appliance.wantsEverything = false;
+    appliance.wanted.clear();
+    for (const volume of asked) {
+      const { group, epoch } = this.site.state.volume(volume);
+      appliance.members.learn({ volume, group, epoch });
+    }
   }
 
   /** Runs one cut round of a group over every splitter with members. */
-  async #cutRound(group: GroupId): Promise<{ cuts: NewPoint['cuts']; leftOut: LeftOut[]; atMs: number } | undefined> {
+  async #cutRound(id: ApplianceId, group: GroupId): Promise<GroupCut | undefined> {
+    const { members } = this.#applianceOf(id);
+    const volumes = members.membersOf(group);
     const hosts = [...this.splitters.values()].filter((host) =>
-      [...host.disks.keys()].some((volume) => this.site.state.volumes.get(volume)?.group === group),
+      [...host.disks.keys()].some((volume) => volumes.has(volume) && this.#isAttached(id, volume)),
     );
+    if (hosts.length === 0 && volumes.size > 0)
+      throw new MoverError('UNREACHABLE', `no splitter with volumes of ${group} is connected`);
     const round = `r${this.chance.below(1_000_000_000)}`;
-    const holdMs = hosts.length > 1 ? 250 : 0;
+    const holdMs = holdMsFor(hosts.length);
+    if (hosts.length > 2) this.reaches('a round over more than two splitters');
     const answers = await Promise.all(
       hosts.map((host) =>
-        this.#network(`cut at ${host.id}`, () =>
-          host.call((core) => core.cut({ round, group, holdMs }, this.time.momentOf(host.id))),
-        ),
+        this.#network('cut', host.id, () => {
+          const now = this.time.momentOf(host.id);
+          const answer = host.call((core) => core.cut({ round, group, holdMs }, now));
+          if (holdMs > 0) this.witness.raised(`${host.id} ${round}`, host.life, holdMs, now.monotonicMs);
+          return answer;
+        }),
       ),
     );
     if (hosts.length > 1) {
       const confirmed = await Promise.all(
         hosts.map((host) =>
-          this.#network(`confirm at ${host.id}`, () =>
-            host.call((core) => core.confirmCut({ round }, this.time.nowMs)),
-          ),
+          this.#network('confirmCut', host.id, () => {
+            const nowMs = this.time.monotonicMsOf(host.id);
+            const answer = host.call((core) => core.confirmCut({ round }, nowMs));
+            this.witness.confirmed(`${host.id} ${round}`, host.life, answer.held, nowMs);
+            return answer;
+          }),
         ),
       );
       if (this.faults.confirmCuts && !confirmed.every(({ held }) => held)) {
         this.pointsSkipped += 1;
+        this.reaches('a round that was not held');
         return undefined;
       }
     }
-    return {
-      cuts: answers.flatMap((answer) => answer.cuts),
-      leftOut: answers.flatMap((answer) => answer.leftOut),
-      atMs: Math.max(...answers.map((answer) => answer.atMs)),
-    };
+    return groupCut(answers, volumes, (volume) => this.#isAttached(id, volume), this.time.nowMs);
   }
 
-  /** Runs a group's rounds one after another, as the appliance does. */
-  async #point(group: GroupId): Promise<RecoveryPoint | undefined> {
-    const point = (this.#lastRounds.get(group) ?? Promise.resolve()).then(async () => this.#closeRound(group));
-    this.#lastRounds.set(
-      group,
-      point.then(
-        () => undefined,
-        () => undefined,
-      ),
-    );
-    return point;
+  #periodicPoint(appliance: ApplianceHost, group: GroupId): void {
+    const { schedule } = appliance;
+    const done = (): void => schedule.done(group, this.time.nowMs);
+    if (appliance.paused.has(group)) done();
+    else
+      void this.#point(group, 'periodic')
+        .catch(() => undefined)
+        .finally(done);
   }
 
-  async #closeRound(group: GroupId): Promise<RecoveryPoint | undefined> {
-    const round = await this.#cutRound(group);
+  /** Closes a point of a group; undefined if its cut lacks a volume of `mustHave`. */
+  async #point(
+    group: GroupId,
+    kind: 'periodic' | 'demand',
+    mustHave: readonly VolumeId[] = [],
+  ): Promise<RecoveryPoint | undefined> {
+    const { appliance: id } = this.groups.find((served) => served.group === group) ?? {};
+    if (id === undefined) throw new Error(`nobody serves ${group}`);
+    const appliance = this.#applianceOf(id);
+    return await appliance.round(group, async () => this.#closeRound(id, group, kind, mustHave));
+  }
+
+  async #closeRound(
+    id: ApplianceId,
+    group: GroupId,
+    kind: 'periodic' | 'demand',
+    mustHave: readonly VolumeId[],
+  ): Promise<RecoveryPoint | undefined> {
+    const appliance = this.#applianceOf(id);
+    const { members } = appliance;
+    if (kind === 'demand')
+      members.learnGroup(
+        group,
+        this.site.call((state) => state.membersOf(group)).map(({ volume, epoch }) => ({ volume, group, epoch })),
+      );
+    const beganAtMs = this.time.nowMs;
+    const round = await this.#cutRound(id, group);
     if (round === undefined) return undefined;
-    for (
-      let tries = 0;
-      tries < 30 && this.site.up && !this.site.call((state) => cutsReached(state, round.cuts));
-      tries += 1
-    )
-      await this.time.sleep(10);
-    return this.site.call((state) =>
-      attempts.closeGroupPoint(state, { group, kind: 'periodic', ...round }, this.time.momentOf(SITE)),
+    if (members !== appliance.members) throw new MoverError('UNREACHABLE', `appliance ${id} was restarted`);
+    if (!mustHave.every((volume) => round.cuts.some((cut) => cut.volume === volume))) return undefined;
+    const isBehind = (): boolean => this.site.up && !this.site.call((state) => cutsReached(state, round.cuts));
+    for (let tries = 0; tries < 30 && isBehind(); tries += 1) await this.time.sleep(10);
+    const unjoined = this.site.call((state) => state.unjoinedAttempts(group));
+    const point = this.site.call((state) =>
+      attempts.closeGroupPoint(state, { group, kind, ...round }, this.siteMoment),
     );
+    this.roundsBegan.set(point.id, beganAtMs);
+    this.witness.closed(point);
+    if (unjoined.some(({ attempt }) => this.site.state.attempt(attempt)?.joined?.point === point.id))
+      this.reaches("the site's own join");
+    for (const volume of members.learnPoint(point)) appliance.wanted.add(volume);
+    return point;
   }
 
   // ---- the ports the real steps work over ----
@@ -711,8 +1021,13 @@ export class World {
   }
 
   #splitterCalls(host: SplitterHost): SplitterCalls {
-    const over = <T>(what: string, run: (nowMs: number) => T): Promise<T> =>
-      this.#network(`${what} at ${host.id}`, () => run(this.time.nowMs));
+    const { witness } = this;
+    const look = <T>(call: string, run: () => T): Promise<T> => this.#network(call, host.id, run);
+    const over = <T>(call: string, input: OfAttempt, run: (now: VirtualMoment) => T): Promise<T> => {
+      const answer = (): T => run(this.time.momentOf(host.id));
+      const served = (): T => serve(witness, { process: host.id, call, input }, answer);
+      return this.#network(call, host.id, served, input.attempt.move);
+    };
     const parse = <K extends keyof typeof splitterApi>(key: K, input: InputOf<(typeof splitterApi)[K]>) =>
       splitterApi[key].input.parse(input) as ReturnType<(typeof splitterApi)[K]['input']['parse']>;
     const unused = (): Promise<never> => Promise.reject(new Error('the steps do not call this'));
@@ -726,23 +1041,61 @@ export class World {
       closeScan: unused,
       resync: unused,
       decideSource: unused,
-      inventory: (input) => over('inventory', () => host.call((core) => core.inventory(parse('inventory', input)))),
-      notify: (input) => over('notify', () => host.call((core) => core.notify(parse('notify', input)))),
+      inventory: (input) => look('inventory', () => host.call((core) => core.inventory(parse('inventory', input)))),
+      notify: (input) =>
+        over('notify', input, () => {
+          const parsed = parse('notify', input);
+          const answer = host.call((core) => core.notify(parsed));
+          witness.took('notify', idsOf(parsed.volumes), parsed.attempt);
+          return answer;
+        }),
       fence: (input) =>
-        over('fence', () => host.call((core) => core.fence(parse('fence', input), this.time.momentOf(host.id)))),
-      confirm: (input) => over('confirm', (nowMs) => host.call((core) => core.confirm(parse('confirm', input), nowMs))),
-      renew: (input) => over('renew', (nowMs) => host.call((core) => core.renew(parse('renew', input), nowMs))),
+        over('fence', input, (now) => {
+          const parsed = parse('fence', input);
+          const answer = host.call((core) => core.fence(parsed, now));
+          witness.took('fence', parsed.volumes, parsed.attempt);
+          witness.fenced(host.id, host.life, parsed, answer, now.monotonicMs, this.time.nowMs);
+          return answer;
+        }),
+      confirm: (input) =>
+        over('confirm', input, ({ monotonicMs }) => {
+          const parsed = parse('confirm', input);
+          const answer = host.call((core) => core.confirm(parsed, monotonicMs));
+          witness.confirmed(`${host.id} ${attemptName(parsed.attempt)}`, host.life, answer.held, monotonicMs);
+          return answer;
+        }),
+      renew: (input) =>
+        over('renew', input, ({ monotonicMs }) => host.call((core) => core.renew(parse('renew', input), monotonicMs))),
       learn: (input) =>
-        over('learn', (nowMs) => {
-          return host.call((core) => core.learn(parse('learn', input), nowMs));
+        over('learn', input, ({ wallMs }) => {
+          const parsed = parse('learn', input);
+          const answer = host.call((core) => core.learn(parsed, wallMs));
+          witness.learned(idsOf(parsed.volumes), parsed.attempt, parsed.verdict);
+          return answer;
         }),
     };
   }
 
   #applianceCalls(id: ApplianceId): ApplianceCalls {
     const { site } = this;
-    const over = <T>(what: string, run: (nowMs: number) => T): Promise<T> =>
-      this.#over(id, what, () => run(this.time.nowMs));
+    const look = <T>(call: string, run: () => T): Promise<T> => this.#over(id, call, run);
+    const over = <T>(call: string, input: OfAttempt, run: (now: VirtualMoment) => T): Promise<T> => {
+      const served = (): T => serve(this.witness, { process: SITE, call, input }, () => run(this.siteMoment));
+      return this.#over(id, call, served, input.attempt.move);
+    };
+    /** A call that answers with the attempt's record, seen by the witness. */
+    const record = (
+      call: string,
+      input: OfAttempt,
+      run: (state: SiteState, now: VirtualMoment) => AttemptRecord,
+      stored?: (answer: AttemptRecord, now: VirtualMoment) => void,
+    ): Promise<AttemptRecord> =>
+      over(call, input, (now) => {
+        const answer = site.call((state) => run(state, now));
+        this.#sawRecord(answer);
+        stored?.(answer, now);
+        return answer;
+      });
     const parse = <K extends keyof typeof applianceApi>(key: K, input: InputOf<(typeof applianceApi)[K]>) =>
       applianceApi[key].input.parse(input) as ReturnType<(typeof applianceApi)[K]['input']['parse']>;
     const unused = (): Promise<never> => Promise.reject(new Error('the steps do not call this'));
@@ -756,20 +1109,18 @@ export class World {
         retention: row.retention,
         journal: row.journal,
         volumes: site.state.membersOf(group).length,
-        reserved: attempts.reservedIn(site.state, group, this.time.nowMs),
+        reserved: attempts.reservedIn(site.state, group, this.siteMoment.monotonicMs),
       };
     };
-    const find = (point: PointId | undefined): RecoveryPoint =>
-      site.call((state) => state.point(point ?? pointIdOf(0)).point);
     const calls: ApplianceCalls = {
       health: unused,
       audit: unused,
       siteAudit: unused,
       describe: () =>
-        over('describe', () => ({
+        look('describe', () => ({
           appliance: id,
           link: { cut: false },
-          pausedGroups: [],
+          pausedGroups: [...this.#applianceOf(id).paused],
           nbd: { host: '127.0.0.1', port: 0 },
         })),
       groups: unused,
@@ -787,107 +1138,118 @@ export class World {
       listAccesses: unused,
       closeAccess: unused,
       inventory: (input) =>
-        over('inventory', () => {
+        look('inventory', () => {
           const { items, ...rest } = pageOfVolumes(site.state, parse('inventory', input));
           return { volumes: items.map((row) => inventoryVolume(site.state, row)), ...rest };
         }),
       storeReport: (input) =>
-        over('storeReport', () => {
+        look('storeReport', () => {
           this.reports.put(parse('storeReport', input));
           return {};
         }),
-      report: (input) => over('report', () => this.reports.get(parse('report', input).move)),
-      reports: (input) => over('reports', () => this.reports.page(parse('reports', input))),
+      report: (input) => look('report', () => this.reports.get(parse('report', input).move)),
+      reports: (input) => look('reports', () => this.reports.page(parse('reports', input))),
       storeBatchPlan: (input) =>
-        over('storeBatchPlan', () => {
+        look('storeBatchPlan', () => {
           this.batches.storePage(parse('storeBatchPlan', input));
           return {};
         }),
-      finishBatchPlan: (input) => over('finishBatchPlan', () => this.batches.finish(parse('finishBatchPlan', input))),
-      batchPlan: (input) => over('batchPlan', () => this.batches.page(parse('batchPlan', input))),
+      finishBatchPlan: (input) => look('finishBatchPlan', () => this.batches.finish(parse('finishBatchPlan', input))),
+      batchPlan: (input) => look('batchPlan', () => this.batches.page(parse('batchPlan', input))),
       storeBatchReport: (input) =>
-        over('storeBatchReport', () => {
+        look('storeBatchReport', () => {
           this.batches.storeReport(parse('storeBatchReport', input));
           return {};
         }),
-      batchReport: (input) => over('batchReport', () => this.batches.report(parse('batchReport', input).batch)),
+      batchReport: (input) => look('batchReport', () => this.batches.report(parse('batchReport', input).batch)),
       siteGroups: (input) =>
-        over('siteGroups', () => {
+        look('siteGroups', () => {
           const { group: only } = parse('siteGroups', input);
           const found = this.groups.filter(({ group }) => only === undefined || group === only);
           if (found.length === 0) throw new MoverError('GROUP_NOT_FOUND', `There is no consistency group "${only}".`);
           return { groups: found.map(({ group }) => groupRow(group)) };
         }),
       siteVolumes: (input) =>
-        over('siteVolumes', () => {
+        look('siteVolumes', () => {
           const { volume } = parse('siteVolumes', input);
           return { volumes: volume === undefined ? [] : [this.#describe(volume)] };
         }),
       lag: (input) =>
-        over('lag', () => ({
+        look('lag', () => ({
           volume: parse('lag', input).volume,
           bufferedBytes: 0,
           undistributedBytes: site.undistributedBytes(parse('lag', input).volume),
         })),
       open: (input) =>
-        over('open', () =>
-          site.call((state) => attempts.openAttempt(state, parse('open', input), this.time.momentOf(SITE))),
+        record(
+          'open',
+          input,
+          (state, now) => attempts.openAttempt(state, parse('open', input), now),
+          (answer, { monotonicMs }) => this.#opened(answer, input.deadlineAfterMs, monotonicMs),
         ),
       renew: (input) =>
-        over('renew', (nowMs) =>
-          site.call((state) => attempts.renewAttempt(state, parse('renew', input).attempt, input.leaseMs, nowMs)),
+        record('renew', input, (state, { monotonicMs }) =>
+          this.#renewed(attempts.renewAttempt(state, parse('renew', input).attempt, input.leaseMs, monotonicMs), input),
         ),
       drain: (input) =>
-        over('drain', () =>
+        over('drain', input, () =>
           site.call((state) =>
             attempts.drainProgress(state, parse('drain', input).attempt, parse('drain', input).cuts),
           ),
         ),
       seal: (input) =>
-        over('seal', (nowMs) => {
+        record('seal', input, (state, now) => {
           const { attempt, cuts, others, atMs } = parse('seal', input);
-          return site.call((state) => {
-            attempts.renewIfOpen(state, attempt, input.leaseMs, nowMs);
-            return attempts.sealAttempt(state, attempt, cuts, others, atMs, { now: this.time.momentOf(SITE) });
-          });
+          attempts.renewIfOpen(state, attempt, input.leaseMs, now.monotonicMs);
+          return attempts.sealAttempt(state, attempt, cuts, others, atMs, { now });
         }),
       bookmark: (input) =>
-        over('bookmark', () =>
-          site.call((state) =>
-            attempts.bookmarkAttempt(state, parse('bookmark', input).attempt, parse('bookmark', input)),
-          ),
+        record('bookmark', input, (state) =>
+          attempts.bookmarkAttempt(state, parse('bookmark', input).attempt, parse('bookmark', input)),
         ),
       adopt: (input) =>
-        over('adopt', (nowMs) => {
-          const { attempt, leaseMs } = parse('adopt', input);
-          return site.call((state) => {
-            attempts.renewIfOpen(state, attempt, leaseMs, nowMs);
-            return attempts.adoptAttempt(state, attempt, this.time.momentOf(SITE));
-          });
-        }),
-      resolve: (input) =>
-        over('resolve', (nowMs) =>
-          site.call((state) =>
-            attempts.resolveAttempt(state, parse('resolve', input).attempt, input.reason ?? 'resolved', nowMs),
-          ),
+        record(
+          'adopt',
+          input,
+          (state, now) => {
+            const { attempt, leaseMs } = parse('adopt', input);
+            attempts.renewIfOpen(state, attempt, leaseMs, now.monotonicMs);
+            return attempts.adoptAttempt(state, attempt, now);
+          },
+          ({ contents }) => {
+            for (const { volume, epoch } of contents?.volumes ?? [])
+              if (contents !== undefined)
+                this.#applianceOf(id).members.learn({ volume, group: contents.to, epoch: epoch + 1 });
+          },
         ),
-      get: (input) => over('get', () => site.call((state) => attempts.getAttempt(state, parse('get', input)))),
+      resolve: (input) =>
+        record('resolve', input, (state, { wallMs }) => {
+          const { attempt, reason } = parse('resolve', input);
+          const before = state.attempt(attempt);
+          this.reaches(`resolve: ${before?.state ?? 'unknown'}`);
+          return attempts.resolveAttempt(state, attempt, reason, wallMs);
+        }),
+      get: (input) => record('get', { attempt: input }, (state) => attempts.getAttempt(state, parse('get', input))),
       join: async (input) => {
         const { attempt } = parse('join', input);
-        const record = await over('join', () => site.call((state) => attempts.getAttempt(state, attempt)));
-        if (record.joined !== undefined) return record;
-        if (record.contents === undefined)
-          return await over('join', () => site.call((state) => attempts.joinAttempt(state, attempt, pointIdOf(0))));
-        const point = await this.#point(record.contents.to);
-        return await over('join', () =>
-          site.call((state) =>
-            point === undefined ? attempts.getAttempt(state, attempt) : attempts.joinAttempt(state, attempt, point.id),
-          ),
-        );
+        const before = await record('join', input, (state) => attempts.getAttempt(state, attempt));
+        const { contents } = before;
+        if (before.joined !== undefined) return before;
+        if (before.state !== 'COMMITTED') throw new MoverError('NOT_COMMITTED', `the attempt is ${before.state}`);
+        if (contents === undefined)
+          return await record('join', input, (state) => attempts.joinAttempt(state, attempt, pointIdOf(0)));
+        const point = await this.#point(contents.to, 'demand', idsOf(contents.volumes));
+        if (point === undefined) {
+          const members = site.call((state) => state.membersOf(contents.to));
+          refuseMovedAgain(before, members);
+          return before;
+        }
+        const pointed = { attempt, point: point.id };
+        return await record('join', pointed, (state) => attempts.joinAttempt(state, attempt, point.id));
       },
-      findPoint: (input) => over('findPoint', () => find(parse('findPoint', input).point)),
+      findPoint: (input) => look('findPoint', () => site.call((state) => findPoint(state, parse('findPoint', input)))),
       listPoints: (input) =>
-        over('listPoints', () => {
+        look('listPoints', () => {
           const { volume, group } = parse('listPoints', input);
           return {
             points: pointsOf(site.state, { volume, group }),
@@ -899,9 +1261,53 @@ export class World {
     return calls;
   }
 
+  #sawRecord(record: AttemptRecord): void {
+    this.witness.saw(record);
+    const commit = this.witness.committed(record);
+    if (commit !== undefined) this.#committed(commit);
+  }
+
+  #renewed(record: AttemptRecord, { leaseMs }: { readonly leaseMs: number }): AttemptRecord {
+    if ((record.contents?.lease?.ms ?? leaseMs) < leaseMs) this.reaches('a renewal that the deadline cut short');
+    return record;
+  }
+
+  /** A group has room for its members and for all that were promised a place. */
+  #opened(record: AttemptRecord, deadlineAfterMs: number, nowMs: number): void {
+    const { contents } = record;
+    if (record.state !== 'OPEN' || contents === undefined) return;
+    this.witness.opened(record, deadlineAfterMs, nowMs);
+    const { state } = this.site;
+    const taken = state.memberCount(contents.to) + attempts.reservedIn(state, contents.to, nowMs);
+    const { volumesMax } = state.group(contents.to);
+    if (taken > volumesMax)
+      this.witness.break(`${contents.to} has room for ${volumesMax} volumes, and ${taken} have a place`);
+  }
+
+  /** Checks a commit: its fences stand, and each lineage ends exactly at its cut. */
+  #committed({ record, contents }: Commit): void {
+    if (this.hasSiteForgotten || this.hasSplitterForgotten) return;
+    const name = attemptName(record.attempt);
+    for (const { volume } of contents.volumes) {
+      const seal = record.seals.find((candidate) => candidate.volume === volume);
+      const { position } = this.site.durable(volume);
+      if (seal?.position !== position)
+        this.witness.break(`${name} was committed with ${volume} at ${position}, sealed at ${seal?.position}`);
+      const split = this.hostOf(volume).core?.volume(volume);
+      if (split === undefined) continue;
+      const { fence, route } = split.row;
+      const isFenced =
+        fence?.attempt.ticket === contents.ticket && fence.cut.session === seal?.session && fence.cut.n === seal.n;
+      if (!isFenced)
+        this.witness.break(
+          `${name} was committed at ${JSON.stringify(seal)} while ${volume} had the fence ${JSON.stringify(fence)} and went to ${route.group}`,
+        );
+    }
+  }
+
   #describe(volume: VolumeId): OutputOf<typeof applianceApi.siteVolumes>['volumes'][number] {
     const row = this.site.state.volume(volume);
-    const openAttempt = attempts.attemptInTheWay(this.site.state, row, this.time.nowMs);
+    const openAttempt = attempts.attemptInTheWay(this.site.state, row, this.siteMoment.monotonicMs);
     return {
       volume,
       splitter: row.splitter,
@@ -916,6 +1322,10 @@ export class World {
       ...(openAttempt === undefined ? {} : { openAttempt }),
     };
   }
+}
+
+function idsOf(bound: readonly { readonly volume: VolumeId }[]): VolumeId[] {
+  return bound.map(({ volume }) => volume);
 }
 
 function urlOf(appliance: ApplianceId): string {

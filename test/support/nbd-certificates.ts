@@ -42,8 +42,11 @@ export class TestAuthority {
     return new TestAuthority(folder);
   }
 
-  /** Puts a signed certificate and the authority's own into a folder, under the usual names. */
-  async issue(folder: string, end: 'server' | 'client'): Promise<string> {
+  /**
+   * Puts a signed certificate and the authority's own into a folder, under the usual names.
+   * @param ip of a host that the certificate names beside localhost
+   */
+  async issue(folder: string, end: 'server' | 'client', ip = '127.0.0.1'): Promise<string> {
     mkdirSync(folder, { recursive: true });
     const fileOf = (part: string): string => join(folder, `${end}-${part}.pem`);
     const [key, request, cert] = [fileOf('key'), fileOf('request'), fileOf('cert')];
@@ -63,7 +66,7 @@ export class TestAuthority {
       `/CN=${end === 'server' ? 'localhost' : 'a client'}`,
     );
     const extensions = join(folder, `${end}.ext`);
-    writeFileSync(extensions, `subjectAltName=DNS:localhost,IP:127.0.0.1\nextendedKeyUsage=${end}Auth\n`);
+    writeFileSync(extensions, `subjectAltName=DNS:localhost,IP:127.0.0.1,IP:${ip}\nextendedKeyUsage=${end}Auth\n`);
     const ca = join(this.#folder, 'ca-cert.pem');
     await succeed(
       'openssl',

@@ -1,59 +1,18 @@
 // docker-compose.yml can't be run where there is no container engine, so what can be known of it
 // without one is held here.
 import { Ajv } from 'ajv';
-import { execFileSync } from 'node:child_process';
-import { X509Certificate } from 'node:crypto';
-import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
-import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
-import { fileURLToPath } from 'node:url';
-import { describe, expect, onTestFinished, test } from 'vitest';
-import { parse } from 'yaml';
+import { describe, expect, test } from 'vitest';
 import { z } from 'zod';
 
-import { estateSchema } from '../../contracts/estate.js';
 import { SEARCH_ATTRIBUTES } from '../../contracts/search-attributes.js';
-import { readAccess } from '../../simulator/control-server/access.js';
 import { RETENTION_DAYS } from '../../estate/temporal/retention.js';
+import { compose, composeEstate, document, OUR_IMAGE, ours, services } from '../support/compose-file.js';
 
-const PROJECT = fileURLToPath(new URL('../../', import.meta.url));
-const OUR_IMAGE = 'volume-mover';
-
-/** What these tests read of a service; the specification's schema checks the rest. */
-const serviceSchema = z.looseObject({
-  image: z.string(),
-  build: z.string().optional(),
-  command: z.array(z.string()).optional(),
-  entrypoint: z.array(z.string()).optional(),
-  environment: z.record(z.string(), z.union([z.string(), z.number()])).default({}),
-  ports: z.array(z.string()).default([]),
-  secrets: z.array(z.union([z.string(), z.object({ source: z.string(), target: z.string() })])).default([]),
-  depends_on: z.record(z.string(), z.looseObject({ condition: z.string() })).default({}),
-  healthcheck: z.looseObject({ test: z.array(z.string()) }).optional(),
-});
-const composeSchema = z.looseObject({
-  services: z.record(z.string(), serviceSchema),
-  configs: z.record(z.string(), z.object({ content: z.string() })),
-  secrets: z.record(z.string(), z.object({ file: z.string() })),
-});
-
-const document: unknown = parse(await readFile(join(PROJECT, 'docker-compose.yml'), 'utf8'), { merge: true });
-const compose = composeSchema.parse(document);
-const services = Object.entries(compose.services);
-const ours = services.filter(([, service]) => service.image === OUR_IMAGE);
 const isOneShot = (name: string): boolean =>
   services.some(([, { depends_on }]) => depends_on[name]?.condition === 'service_completed_successfully');
-
-/** The host name by which others reach a process, by its id. */
-const estateHosts = ((): ReadonlyMap<string, string> => {
-  const { replicaSite, appliances, splitters } = estateSchema.parse(
-    JSON.parse(compose.configs['estate']?.content ?? ''),
-  );
-  const named = [{ id: 'replica-site', ...replicaSite }, ...appliances, ...splitters];
-  return new Map(named.map(({ id, control }) => [id, new URL(control.url ?? '').hostname]));
-})();
 
 describe('docker-compose.yml', () => {
   test('is a valid Compose file by the specification', async () => {
@@ -100,7 +59,7 @@ describe('docker-compose.yml', () => {
   });
 
   test('carries an estate file that our own schema accepts, with one process for each of its members', () => {
-    const estate = estateSchema.parse(JSON.parse(compose.configs['estate']?.content ?? ''));
+    const estate = composeEstate();
     const ids = ours.map(([, { environment }]) => environment['VOLUME_MOVER_ID']);
     const members = [...estate.appliances, ...estate.splitters].map(({ id }) => String(id));
     expect(new Set(ids)).toEqual(new Set(['replica-site', 'worker-1', ...members]));
@@ -117,7 +76,7 @@ describe('docker-compose.yml', () => {
   });
 
   test('lets the processes find each other by service name and port', () => {
-    const estate = estateSchema.parse(JSON.parse(compose.configs['estate']?.content ?? ''));
+    const estate = composeEstate();
     const controls = [estate.replicaSite, ...estate.appliances, ...estate.splitters].map(({ control }) => control);
     for (const { url, port } of controls) {
       const { hostname, port: urlPort } = new URL(url ?? '');
@@ -151,39 +110,8 @@ describe('docker-compose.yml', () => {
       Object.keys(environment).filter((variable) => /PASSWORD|PWD|TOKEN|SECRET/.test(variable)),
     );
     expect(passwords).toEqual(['POSTGRES_PASSWORD_FILE']);
-    const estate = estateSchema.parse(JSON.parse(compose.configs['estate']?.content ?? ''));
+    const estate = composeEstate();
     const controls = [estate.replicaSite, ...estate.appliances, ...estate.splitters].map(({ control }) => control);
     for (const control of controls) expect(control).toMatchObject({ tls: true });
-  });
-
-  test('finds every secret that scripts/make-secrets.sh makes, each fit for its process', () => {
-    const folder = mkdtempSync(join(tmpdir(), 'secrets-'));
-    onTestFinished(() => rmSync(folder, { recursive: true }));
-    const make = (): Buffer => execFileSync(join(PROJECT, 'scripts', 'make-secrets.sh'), [folder]);
-    make();
-    const pathOf = (secret: string): string =>
-      join(folder, compose.secrets[secret]?.file.replace('./secrets/', '') ?? secret);
-    for (const secret of Object.keys(compose.secrets)) expect(existsSync(pathOf(secret)), secret).toBe(true);
-    for (const [name, { environment, secrets }] of ours) {
-      const byTarget = new Map(
-        secrets.map((secret) => (typeof secret === 'string' ? [secret, secret] : [secret.target, secret.source])),
-      );
-      const read = Object.fromEntries(
-        Object.entries(environment).map(([variable, value]) => {
-          const source = byTarget.get(String(value).replace('/run/secrets/', ''));
-          return [variable, source === undefined ? String(value) : pathOf(source)];
-        }),
-      );
-      const { callers, credentials } = readAccess(read);
-      expect(callers.areKnown, name).toBe(true);
-      const certificate = new X509Certificate(credentials.tls?.cert ?? '');
-      const host = estateHosts.get(String(environment['VOLUME_MOVER_ID']));
-      if (host !== undefined) expect(certificate.checkHost(host), name).toBe(host);
-      expect(certificate.checkIP('127.0.0.1'), name).toBe('127.0.0.1');
-    }
-    // A second run leaves them as they are: processes know each other by them.
-    const before = readFileSync(join(folder, 'ca.pem'));
-    make();
-    expect(readFileSync(join(folder, 'ca.pem'))).toEqual(before);
   });
 });

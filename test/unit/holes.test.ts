@@ -92,12 +92,14 @@ function counting(): DiskCalls & { readonly count: { read: number; written: numb
     readNow: (...words) => calls.readNow(...words),
     writeNow: (...words) => calls.writeNow(...words),
     readLater: async (file, data, from, at) => {
-      count.read += data.length - from;
-      return calls.readLater(file, data, from, at);
+      const read = await calls.readLater(file, data, from, at);
+      count.read += read;
+      return read;
     },
     writeLater: async (file, data, from, at) => {
-      count.written += data.length - from;
-      return calls.writeLater(file, data, from, at);
+      const written = await calls.writeLater(file, data, from, at);
+      count.written += written;
+      return written;
     },
     datasync: async (...words) => calls.datasync(...words),
     syncFolder: async (...words) => calls.syncFolder(...words),

@@ -98,6 +98,24 @@ test('changes are refused from a position that is dropped, or after the other', 
   await journal.close();
 });
 
+test('changes that are being read keep the history they need, though it is dropped meanwhile', async () => {
+  const count = 24;
+  const steps = Array.from({ length: count }, (_, n) => ({
+    fill: 1 + (n % 2),
+    offset: (n % 16) * BLOCK_BYTES,
+    length: BLOCK_BYTES,
+  }));
+  const journal = await open(new MemoryDisk(), { segmentBytes: 10_000 });
+  await fill(journal, steps);
+  const reading = journal.changedBetween(2, count - 2);
+  await journal.retain({ positions: [], everyFrom: count });
+  expect((await reading).within(0, SIZE_BYTES, PARTS_MAX).map(({ start }) => start / BLOCK_BYTES)).toEqual(
+    Array.from({ length: 16 }, (_, block) => block),
+  );
+  await expect(journal.changedBetween(2, count)).rejects.toMatchObject({ code: 'TRIMMED' });
+  await journal.close();
+});
+
 test('what an image tells to be a hole reads as zeroes, at every position, on real files and in memory', async () => {
   let runs = 0;
   const run = fc.record({ steps: fc.array(step, { minLength: 1, maxLength: 8 }), onDisk: fc.boolean() });

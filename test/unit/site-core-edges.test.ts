@@ -170,3 +170,34 @@ test('given room for one more volume, when a move is open that will take it, the
   site.open(1);
   expect(codeOf(() => site.open(1, { move: 'm2', volumes: [V2] }))).toBe('GROUP_FULL');
 });
+
+describe('given a volume that moved there, back, and there again', () => {
+  test('when the last move joins on a point of the first stay, then it is not joined', () => {
+    const closeIn = (group: typeof G2, n: number) =>
+      addPoint(site.state, { group, kind: 'demand', atMs: NOON_MS, cuts: [cut(n)], leftOut: [] });
+    site.open(1);
+    site.commit(ref(1));
+    const former = closeIn(G2, 5);
+    site.open(1, { move: 'm2', from: G2, to: G1 });
+    site.commit(ref(1, 'm2'));
+    site.open(1, { move: 'm3' });
+    site.commit(ref(1, 'm3'));
+    expect(former.members).toMatchObject([{ volume: V1, epoch: 2 }]);
+    expect(attempts.joinAttempt(site.state, ref(1, 'm3'), former.id).joined).toBeUndefined();
+    expect(attempts.joinAttempt(site.state, ref(1, 'm3'), closeIn(G2, 5).id).joined).toBeDefined();
+  });
+
+  test('when a move planned before the first one is opened late, then it is refused', () => {
+    site.open(1);
+    site.commit(ref(1));
+    expect(codeOf(() => site.open(1, { move: 'm2', from: G2, to: G1, epoch: 1 }))).toBe('EPOCH_MISMATCH');
+  });
+});
+
+test('given an attempt that was aborted here, when a splitter claims its commit, then the verdict stays', () => {
+  site.open(1);
+  const { contents } = attempts.resolveAttempt(site.state, ref(1), 'test', 0);
+  const attempt = { ...ref(1), ticket: contents?.ticket ?? 0 };
+  site.claim(V1, { session: 2, ticket: attempt.ticket, decided: { attempt, verdict: 'COMMITTED' } });
+  expect(site.state.attempt(ref(1))?.state).toBe('ABORTED');
+});

@@ -96,6 +96,18 @@ describe('a policy', () => {
     ]);
   });
 
+  test('keeps the first plain point of an hour, though a bookmark of the same hour is older', () => {
+    const hourMs = NOON_MS - 10 * HOUR_MS;
+    const site = siteWith([
+      { atMs: hourMs + 1, bookmark: 'kept', keep: 'forever' },
+      { atMs: hourMs + 2 },
+      { atMs: hourMs + 3 },
+      { atMs: NOON_MS },
+    ]);
+    applyPolicy(site.state, G1, NOON_MS, NOBODY);
+    expect(timesOf(site)).toEqual([hourMs + 1, hourMs + 2, NOON_MS]);
+  });
+
   test('never takes the newest point, what a running move has pinned, or what is open', () => {
     const site = siteWith([{ atMs: 1 }, { atMs: 2 }]);
     site.attach();

@@ -154,3 +154,15 @@ test('the spill file is reset as soon as nothing in it is needed', () => {
   queue.confirm(4, () => {});
   expect(spill.resets).toBe(1);
 });
+
+test('given a long queue, when most of what was sent is confirmed, then sending goes on where it was', () => {
+  const queue = new CopyQueue(new MemoryBudget(1024 * KIB * KIB), new SpillMemory(0), 1024 * KIB * KIB);
+  for (let n = 1; n <= 4_000; n += 1) queue.push(write(n, 1), false);
+  for (let n = 1; n <= 3_000; n += 1) queue.advance();
+  const confirmed: number[] = [];
+  queue.confirm(2_500, ({ n }) => confirmed.push(n));
+  expect(confirmed).toHaveLength(2_500);
+  expect(queue.peek(Number.MAX_SAFE_INTEGER)?.n).toBe(3_001);
+  queue.rewind();
+  expect(queue.peek(Number.MAX_SAFE_INTEGER)?.n).toBe(2_501);
+});

@@ -79,6 +79,7 @@ test('send says false above the high-water mark, and drain says when to go on', 
   far.connection.resume();
   await near.until(({ drains }) => drains === 1);
   await far.until(({ frames }) => frames.length === sent);
+  expect(near.connection.send(writeFrame(sent + 1)), 'after the drain the sender goes on').toBe(true);
 });
 
 test('pause stops the hand-over in the midst of a chunk, and resume loses nothing', async () => {

@@ -6,8 +6,12 @@ import type { DeviceContexts } from '../../../nbd/block-device.js';
 import { NbdError } from '../../../nbd/errors.js';
 import { Allocation, BASE_ALLOCATION } from '../../../nbd/meta-context.js';
 import type { MetaContext, StatusExtent } from '../../../nbd/meta-context.js';
+import { extentsOf } from '../../disk/allocation.js';
 import type { ScratchDisk, ScratchPart } from './scratch-disk.js';
 import type { SiteImage } from './site-image.js';
+
+/** The part of an image that is used here. */
+export type MappedImage = Pick<SiteImage, 'held' | 'parts' | 'changes' | 'earlierPoints'>;
 
 /** Stands before the id of the earlier point in the name of the context. */
 export const CHANGED_SINCE = 'volume-mover:changed-since/';
@@ -16,12 +20,19 @@ export const CHANGED_FLAG = 1;
 const HOLE = Allocation.hole + Allocation.zero;
 
 type Below = (offset: number, length: number) => Promise<readonly StatusExtent[]>;
+type Remembered = (offset: number, length: number, countMax: number) => Promise<readonly StatusExtent[]>;
+
+/**
+ * Least bytes that one question to the replica site covers. Clients such as qemu ask for one extent
+ * at a time; the next answers are at hand then.
+ */
+const ASKED_BYTES_MIN = 1024 ** 3;
 
 /** The contexts of an image, with the scratch that lies over it. */
-export function imageContexts(image: SiteImage, scratch: ScratchDisk | undefined): DeviceContexts {
-  const holes: Below = async (offset, length) =>
-    (await image.parts(offset, length)).map((part) => ({ length: part.length, flags: part.isHole ? HOLE : 0 }));
-  const allocation = contextOf(BASE_ALLOCATION, holes, scratch, (part) => (part.from === 'zero' ? HOLE : 0));
+export function imageContexts(image: MappedImage, scratch: ScratchDisk | undefined): DeviceContexts {
+  const holes: Below = async (offset, length) => extentsOf(await image.parts(offset, length));
+  const remembered = remembering(holes, image.held.sizeBytes);
+  const allocation = contextOf(BASE_ALLOCATION, remembered, scratch, (part) => (part.from === 'zero' ? HOLE : 0));
   return {
     list: async () => {
       // Listing is for people: what fails here says more when the context is opened.
@@ -38,7 +49,7 @@ export function imageContexts(image: SiteImage, scratch: ScratchDisk | undefined
 
 /** @throws NbdError EPERM with the site's reason if the changes aren't known */
 async function openChanges(
-  image: SiteImage,
+  image: MappedImage,
   scratch: ScratchDisk | undefined,
   since: PointId,
   name: string,
@@ -55,7 +66,32 @@ async function openChanges(
     if (error instanceof MoverError) throw new NbdError('EPERM', error.message, { cause: error });
     throw error;
   }
-  return contextOf(name, changes, scratch, () => CHANGED_FLAG);
+  return contextOf(name, remembering(changes, image.held.sizeBytes), scratch, () => CHANGED_FLAG);
+}
+
+/** Keeps the site's last answer, which stays true: an image never changes. */
+function remembering(below: Below, sizeBytes: number): Remembered {
+  let start = 0;
+  let extents: readonly StatusExtent[] = [];
+  return async (offset, length, countMax) => {
+    const known = extentsFrom(extents, offset - start, countMax);
+    if (known.length > 0) return known;
+    const asked = Math.min(Math.max(length, ASKED_BYTES_MIN), sizeBytes - offset);
+    const answer = await below(offset, asked);
+    [start, extents] = [offset, answer];
+    return answer;
+  };
+}
+
+/** The extents that follow the first `skipped` bytes, `countMax` of them; maybe none. */
+function extentsFrom(extents: readonly StatusExtent[], skipped: number, countMax: number): readonly StatusExtent[] {
+  if (skipped < 0) return [];
+  let left = skipped;
+  for (const [index, { length, flags }] of extents.entries()) {
+    if (left < length) return [{ length: length - left, flags }, ...extents.slice(index + 1, index + countMax)];
+    left -= length;
+  }
+  return [];
 }
 
 function pointOf(name: string): PointId | undefined {
@@ -67,17 +103,17 @@ function pointOf(name: string): PointId | undefined {
 /** A context that the scratch decides where it has blocks, and the image elsewhere. */
 function contextOf(
   name: string,
-  below: Below,
+  below: Remembered,
   scratch: ScratchDisk | undefined,
   flagsOfScratch: (part: ScratchPart) => number,
 ): MetaContext {
   return {
     name,
-    extents: async (offset, length) => {
+    extents: async (offset, length, countMax) => {
       try {
         const part = scratch?.partAt(offset, length);
-        if (part === undefined) return await below(offset, length);
-        if (part.from === 'below') return within(await below(offset, part.length), part.length);
+        if (part === undefined) return await below(offset, length, countMax);
+        if (part.from === 'below') return within(await below(offset, part.length, countMax), part.length);
         return [{ length: part.length, flags: flagsOfScratch(part) }];
       } catch (error) {
         throw nbdErrorOfSite(error);

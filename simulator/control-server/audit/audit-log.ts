@@ -117,8 +117,7 @@ export class AuditLog {
     const { process, folder } = this.#options;
     const entries: AuditEntry[] = [];
     try {
-      for await (const entry of this.#files.entries(before)) {
-        if (entry.atMs < sinceMs) continue;
+      for await (const entry of this.#files.entries(before, sinceMs)) {
         entries.push(entry);
         if (entries.length === limit) return { process, entries, next: entry.seq };
       }

@@ -105,7 +105,7 @@ export class MarksFile {
    * @throws the system's error: the pages stay due, and only writes to them wait for that.
    */
   store(regions: readonly number[], offset: number, length: number): void {
-    for (const region of regions) this.#unstored.set(pageOf(region), true);
+    for (const page of pagesTouched(regions)) this.#unstored.set(page, true);
     this.#storings += 1;
     const last = pageOf(lastRegion(offset, length));
     for (let page = pageOf(firstRegion(offset)); page <= last; page += 1)
@@ -117,7 +117,7 @@ export class MarksFile {
    * @throws the system's error: the pages stay due
    */
   storeAll(regions: readonly number[]): void {
-    for (const region of regions) this.#unstored.set(pageOf(region), true);
+    for (const page of pagesTouched(regions)) this.#unstored.set(page, true);
     this.#storings += 1;
     for (const page of this.#unstored.keys()) this.#write(page);
   }
@@ -127,10 +127,7 @@ export class MarksFile {
    * @throws the system's error. The file then has too many marks, which is safe.
    */
   storeCleared(regions: readonly number[]): void {
-    for (const region of regions) {
-      const page = pageOf(region);
-      if (!this.#unstored.has(page)) this.#unstored.set(page, false);
-    }
+    for (const page of pagesTouched(regions)) if (!this.#unstored.has(page)) this.#unstored.set(page, false);
     this.#storings += 1;
     for (const page of this.#unstored.keys()) this.#write(page);
   }
@@ -255,6 +252,18 @@ function readWhole(calls: DiskCalls, path: string): Buffer {
 
 function pageOf(region: number): number {
   return Math.floor(region / REGIONS_PER_PAGE);
+}
+
+/** The pages of regions, each run of regions on one page once: a request may touch thousands. */
+function pagesTouched(regions: readonly number[]): number[] {
+  const pages: number[] = [];
+  let last = -1;
+  for (const region of regions) {
+    const page = pageOf(region);
+    if (page !== last) pages.push(page);
+    last = page;
+  }
+  return pages;
 }
 
 function hasMarks(marks: Marks, page: number): boolean {

@@ -69,7 +69,8 @@ export class SourceFile {
    */
   zeroNow(offset: number, length: number, mayPunch = false): void {
     if (this.#isAllHole() || isZero(this.readNow(offset, length))) return;
-    if (mayPunch && this.canPunch && this.#isHoleMade(this.#file.punchNow(offset, length))) return;
+    if (mayPunch && this.canPunch && this.#isHoleMade(this.#pace.now(() => this.#file.punchNow(offset, length))))
+      return;
     this.writeNow(offset, ZEROES.subarray(0, length));
   }
 
@@ -80,7 +81,7 @@ export class SourceFile {
    */
   async zeroLater(offset: number, length: number, { doubted = false, mayPunch = false } = {}): Promise<void> {
     if (this.#isAllHole()) return;
-    if (mayPunch && !doubted && this.canPunch && this.#isHoleMade(await this.#file.punch(offset, length))) return;
+    if (mayPunch && !doubted && this.canPunch && (await this.#punchLater(offset, length))) return;
     const end = offset + length;
     for (let at = offset; at < end;) {
       const part = doubted ? { length: end - at, isHole: false } : await this.#file.partAt(at, end - at);
@@ -89,6 +90,10 @@ export class SourceFile {
         await this.writeLater(at, ZEROES.subarray(0, step));
       at += step;
     }
+  }
+
+  async #punchLater(offset: number, length: number): Promise<boolean> {
+    return this.#isHoleMade(await this.#pace.later(async () => this.#file.punch(offset, length)));
   }
 
   #isHoleMade(isMade: boolean): boolean {

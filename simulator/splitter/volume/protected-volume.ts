@@ -15,6 +15,7 @@ import type { HeldAcknowledgements } from './held-acknowledgements.js';
 import type { MarksFile } from '../files/marks-file.js';
 import { RangeLock } from '../../disk/range-lock.js';
 import type { SourceFile } from '../files/source-file.js';
+import { longChanges } from './long-changes.js';
 import { VolumeScan } from './volume-scan.js';
 import { WriteGate } from './write-gate.js';
 import type { WriteTrace } from '../files/write-trace.js';
@@ -25,6 +26,11 @@ import { isZero } from '../files/zero.js';
  * than the thread pool (about 25 µs).
  */
 const AT_ONCE_BYTES_MAX = 64 * 1024;
+/**
+ * A longer change waits for a turn of its own, in bytes: the marks of more take a part of a
+ * millisecond.
+ */
+const LONG_BYTES = 256 * 1024 * 1024;
 /** Only whole blocks of a file system free room, in bytes: the usual size of one. */
 const TRIM_BLOCK_BYTES = 4_096;
 /**
@@ -268,6 +274,7 @@ export class ProtectedVolume {
     if (entering !== undefined) await entering;
     const release = await this.#lock.acquire(change.offset, change.length);
     try {
+      if (change.length > LONG_BYTES) await longChanges.turn();
       if (how.unlessHole === true && (await this.#isHole(change))) return;
       // No other scan can open while this write is half-way.
       await this.#scan?.beforeLater(change.offset, change.length);

@@ -107,7 +107,7 @@ export const batch: Room = {
     {
       id: 'batch/interrupted-move-forgotten',
       file: MOVES,
-      find: '        this.#queue.comesAgain(flight.ticket, flight.item);\n        return false;',
+      find: '        this.#queue.requeue(flight.ticket, flight.item);\n        return false;',
       replace: '        return false;',
       breaks: 'A move that the end of a window interrupted is never tried again, and the batch never ends.',
       kind: 'forgotten change',
@@ -115,16 +115,16 @@ export const batch: Room = {
     {
       id: 'batch/retries-a-refusal-that-stands',
       file: MOVES,
-      find: 'if (mayTryAgain && !end.stands && this.#queue.triesAgain(tried, last, item, nowMs)) return false;',
-      replace: 'if (mayTryAgain && this.#queue.triesAgain(tried, last, item, nowMs)) return false;',
+      find: 'if (mayRetry && !end.stands && this.#queue.queueRetry(tried, last, item, nowMs)) return false;',
+      replace: 'if (mayRetry && this.#queue.queueRetry(tried, last, item, nowMs)) return false;',
       breaks: 'A move that can never succeed is tried again and again.',
       kind: 'missing guard',
     },
     {
       id: 'batch/retries-while-stopping',
       file: MOVES,
-      find: 'if (mayTryAgain && !end.stands && this.#queue.triesAgain(tried, last, item, nowMs)) return false;',
-      replace: 'if (!end.stands && this.#queue.triesAgain(tried, last, item, nowMs)) return false;',
+      find: 'if (mayRetry && !end.stands && this.#queue.queueRetry(tried, last, item, nowMs)) return false;',
+      replace: 'if (!end.stands && this.#queue.queueRetry(tried, last, item, nowMs)) return false;',
       breaks: 'A move that fails while its batch stops waits for a retry that never comes.',
       kind: 'missing guard',
     },
@@ -235,7 +235,7 @@ export const batch: Room = {
     {
       id: 'batch/retries-not-given-up',
       file: CORE,
-      find: '    if (this.#stop !== undefined) this.#moves.giveUpRetries();\n',
+      find: '    if (this.#stop !== undefined) this.#moves.failRetries();\n',
       replace: '',
       breaks: 'Moves that failed are reported as not begun when the batch stops.',
       kind: 'forgotten change',

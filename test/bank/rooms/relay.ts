@@ -52,6 +52,8 @@ export const relay: Room = {
       replace: 'this.#received = frames;',
       breaks: 'Frames that wait while reading is paused are lost.',
       kind: 'forgotten field',
+      equivalent:
+        'Frames wait only while the stream itself is paused, and it delivers no chunk until all are handed over.',
     },
     {
       id: 'relay/hands-over-while-paused',

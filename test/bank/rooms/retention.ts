@@ -174,6 +174,8 @@ export const retention: Room = {
       replace: 'const isSettled = everyFrom !== undefined;',
       breaks: 'A move that begins during a long round loses the UNDO of its snapshot.',
       kind: 'missing guard',
+      equivalent:
+        'A move that begins after the look cuts at positions that are newer than what was applied long before that look.',
     },
     {
       id: 'retention/spares-the-new-group',
@@ -195,9 +197,9 @@ export const retention: Room = {
       id: 'retention/unreadable-points-need-nothing',
       file: ROUNDS,
       find: 'const mayBeNeeded = site.state.points.unreadable.size > 0;',
-      replace: 'const mayBeNeeded = site.state.points.unreadable.size > site.state.points.size;',
+      replace: 'const mayBeNeeded = site.state.points.unreadable.size > 1;',
       breaks: 'UNDO of a point whose row can not be read is dropped.',
-      kind: 'wrong value',
+      kind: 'off by one',
       tests: ['test/unit/retention-', 'test/unit/site-unreadable'],
     },
     {

@@ -108,7 +108,7 @@ export const steps: Room = {
     {
       id: 'steps/lag-of-the-first-look',
       file: FLUSH,
-      find: '    known = undefined;\n',
+      find: '    cached = undefined;\n',
       replace: '',
       breaks: 'Flush waits for a lag that it never looks at again.',
       kind: 'forgotten change',
@@ -156,9 +156,9 @@ export const steps: Room = {
     {
       id: 'steps/taught-before-the-commit',
       file: RECONFIGURE,
-      find: "  const { decidedAtMs, left, seals } = await adopt(ports, context);\n  run.heartbeat({ doing: 'teaching splitters', bytesLeft: 0 });\n  const learned = await teach(ports, context);",
+      find: "  const { decidedAtMs, left, seals } = await adopt(ports, context);\n  run.heartbeat({ doing: 'teaching splitters', bytesLeft: 0 });\n  const learned = await sendVerdict(ports, context);",
       replace:
-        "  run.heartbeat({ doing: 'teaching splitters', bytesLeft: 0 });\n  const learned = await teach(ports, context);\n  const { decidedAtMs, left, seals } = await adopt(ports, context);",
+        "  run.heartbeat({ doing: 'teaching splitters', bytesLeft: 0 });\n  const learned = await sendVerdict(ports, context);\n  const { decidedAtMs, left, seals } = await adopt(ports, context);",
       breaks: 'Splitters send at the new epoch before the site has given it.',
       kind: 'wrong order',
     },
@@ -237,8 +237,8 @@ export const steps: Room = {
     {
       id: 'steps/own-attempt-in-the-way',
       file: PLAN,
-      find: 'volume.openAttempt.move !== own)\n      against(',
-      replace: 'volume.openAttempt.move === own)\n      against(',
+      find: 'volume.openAttempt.move !== own)\n      addReason(',
+      replace: 'volume.openAttempt.move === own)\n      addReason(',
       breaks: "A plan does not see another move's attempt, and calls its own one an obstacle.",
       kind: 'inverted guard',
     },

@@ -4,7 +4,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { MoverError } from '../../../contracts/errors.js';
-import { type Command, outputOf, type World } from './script.js';
+import { type Command, folded, outputOf, type World } from './script.js';
 
 /** Counts, says words again, and refuses. */
 class Counter implements World {
@@ -63,6 +63,13 @@ test.each([
 
 test('a last block without its end is refused', async () => {
   await expect(outputOf('# x.\n\nsay yes\n', new Counter())).rejects.toThrow('lacks its ----');
+});
+
+test('groups of lines that come more than twice in a row are folded, others are not', () => {
+  const lines = (text: string): string[] => text.split(' ');
+  expect(folded(lines('a b a b a b c c d'))).toEqual(['a', 'b', '… 2 times more', 'c', 'c', 'd']);
+  expect(folded(lines('a a a a b a'))).toEqual(['a', '… 3 times more', 'b', 'a']);
+  expect(folded([])).toEqual([]);
 });
 
 /** Codes that the sources raise by name. */

@@ -211,6 +211,34 @@ export function exact<T>(value: T): T {
   return value;
 }
 
+/** Longest group of lines whose repetitions are folded. */
+const FOLDED_LINES_MAX = 4;
+
+/** The lines, with "… 7 times more" for each group of lines that comes more than twice in a row. */
+export function folded(lines: readonly string[]): string[] {
+  const told: string[] = [];
+  for (let at = 0; at < lines.length;) {
+    const group = Array.from({ length: FOLDED_LINES_MAX }, (_, i) => i + 1)
+      .map((size) => ({ size, times: timesInARow(lines, at, size) }))
+      .find(({ times }) => times > 2) ?? { size: 1, times: 1 };
+    told.push(...lines.slice(at, at + group.size));
+    if (group.times > 1) told.push(`… ${group.times - 1} times more`);
+    at += group.size * group.times;
+  }
+  return told;
+}
+
+function timesInARow(lines: readonly string[], at: number, size: number): number {
+  const group = lines.slice(at, at + size).join('\n');
+  let times = 1;
+  while (
+    at + (times + 1) * size <= lines.length &&
+    lines.slice(at + times * size, at + (times + 1) * size).join('\n') === group
+  )
+    times += 1;
+  return times;
+}
+
 /** A size for people: 4096 is "4 KiB". */
 export function sizeText(bytes: number): string {
   return bytes % 1_024 === 0 && bytes > 0 ? `${bytes / 1_024} KiB` : `${bytes} B`;

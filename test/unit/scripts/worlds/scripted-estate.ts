@@ -1,5 +1,6 @@
 // A whole estate for scripts over the steps of a move: the real cores of the replica site and of
 // splitters, behind ports whose calls a script can refuse, lose, and see.
+import type { ClockSkew } from '../../../../contracts/clock.js';
 import { applianceApi } from '../../../../contracts/appliance-api.js';
 import { errorCodeSchema, MoverError } from '../../../../contracts/errors.js';
 import {
@@ -21,6 +22,7 @@ import * as attempts from '../../../../simulator/replica-site/core/attempts.js';
 import { pointsOf } from '../../../../simulator/replica-site/core/points.js';
 import { admit, beginHole, endHole } from '../../../../simulator/replica-site/core/records.js';
 import { claimOf } from '../../../support/identities.js';
+import { folded } from '../script.js';
 import { brief } from './brief.js';
 import { GROUPS, ScriptedSite } from './scripted-site.js';
 import { ScriptedSplitter } from './scripted-splitter.js';
@@ -41,7 +43,8 @@ export class ScriptedEstate {
   /** Processes that the estate of the worker does not name. */
   readonly unnamed = new Set<string>();
   readonly pausedGroups = new Set<GroupId>();
-  readonly stalled = new Set<VolumeId>();
+  /** What appliances found about clocks. */
+  readonly skews: ClockSkew[] = [];
   /** Whether records reach the replica site. */
   isLinkUp = true;
   readonly #troubles = new Map<string, Trouble[]>();
@@ -51,8 +54,11 @@ export class ScriptedEstate {
   readonly #later: { readonly atMs: number; readonly act: () => void }[] = [];
 
   /** The first start: every volume is attached. */
-  found(volumes: readonly { readonly id: string; readonly group: string; readonly splitter: string }[]): void {
-    this.site.change(() => this.site.found(volumes, new Map()));
+  found(
+    volumes: readonly { readonly id: string; readonly group: string; readonly splitter: string }[],
+    rooms: ReadonlyMap<string, number>,
+  ): void {
+    this.site.change(() => this.site.found(volumes, rooms));
     for (const { id, group, splitter } of volumes) {
       const host = this.#hostOf(splitterIdSchema.parse(splitter));
       const volume = volumeIdSchema.parse(id);
@@ -149,7 +155,7 @@ export class ScriptedEstate {
 
   /** What was called since the last time. */
   takeLines(): string[] {
-    const lines = this.#lines;
+    const lines = folded(this.#lines);
     this.#lines = [];
     return lines;
   }
@@ -199,7 +205,13 @@ export class ScriptedEstate {
       this.#call(`${host.id}.${name}`, input, answer);
     const api = splitterApi;
     const calls: Partial<SplitterPort['calls']> = {
-      inventory: (input) => call('inventory', input, () => host.core.inventory(api.inventory.input.parse(input))),
+      inventory: (input) =>
+        call('inventory', input, () => {
+          const answer = host.core.inventory(api.inventory.input.parse(input));
+          // A clock in doubt says so; its time is right by now.
+          const { clockDoubt: doubt } = host;
+          return doubt === undefined ? answer : { ...answer, clock: { wallMs: Date.now(), doubt } };
+        }),
       notify: (input) => call('notify', input, () => host.core.notify(api.notify.input.parse(input))),
       fence: (input) => call('fence', input, () => host.core.fence(api.fence.input.parse(input), host.now)),
       confirm: (input) =>
@@ -221,6 +233,7 @@ export class ScriptedEstate {
           appliance: applianceIdSchema.parse(`for-${group}`),
           link: { cut: false },
           pausedGroups: [...this.pausedGroups],
+          ...(this.skews.length === 0 ? {} : { skews: this.skews }),
           nbd: { host: '127.0.0.1', port: 1 },
         })),
       siteGroups: (input) => call('siteGroups', input, () => ({ groups: [this.#groupOf(input.group)] })),

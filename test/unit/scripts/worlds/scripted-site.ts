@@ -5,6 +5,7 @@ import { MoverError } from '../../../../contracts/errors.js';
 import type { VolumeId } from '../../../../contracts/ids.js';
 import { followEstate } from '../../../../simulator/replica-site/core/from-estate.js';
 import { EMPTY_SITE, SiteState, TABLE_NAMES, type TableName } from '../../../../simulator/replica-site/core/state.js';
+import type { AttemptRow } from '../../../../simulator/replica-site/core/rows.js';
 import type { SiteMoment } from '../../../../simulator/replica-site/core/terms.js';
 import { MemoryLineages } from '../../site-core-fixture.js';
 
@@ -96,6 +97,17 @@ export class ScriptedSite {
     this.#life += 1;
     this.monotonicMs = 0;
     this.core.beginLife({ number: this.#life, beganAtMs: 0 });
+  }
+
+  /** Takes from a stored record what earlier versions did not store. */
+  makeOld(attempt: string): void {
+    const stored = this.#stored.get('attempts');
+    const row = stored?.get(attempt) as AttemptRow | undefined;
+    if (row === undefined) throw new Error(`nothing is stored of ${attempt}`);
+    const { decided: _decided, contents, ...record } = row.record;
+    if (contents === undefined) throw new Error(`${attempt} has no contents`);
+    const { lease: _lease, deadline: _deadline, pointOrder: _order, ...old } = contents;
+    stored?.set(attempt, { record: { ...record, contents: old } } satisfies AttemptRow);
   }
 
   /** Copies the folder, for `putBack`. */

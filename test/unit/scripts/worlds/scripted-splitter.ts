@@ -88,6 +88,13 @@ export class ScriptedSplitter {
     return stored;
   }
 
+  /** Another host: nothing is stored yet. */
+  forget(): void {
+    for (const stored of [this.rows, this.bitmaps, this.confirmed, this.unusable]) stored.clear();
+    this.lives.length = 0;
+    this.session = 0;
+  }
+
   /** Begins a life with what the disk has. Its monotonic clock begins at 0. */
   begin(session: number): void {
     const { limits } = this;

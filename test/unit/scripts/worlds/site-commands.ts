@@ -73,8 +73,13 @@ const life: Commands<ScriptedSite> = {
     return [];
   },
 
-  /** Another life. `unreadable=attempts/m1#1` is a stored row that can't be read. */
+  /**
+   * Another life. `unreadable=attempts/m1#1` is a row that can't be read, `old=m1#1` a record of an
+   * earlier version.
+   */
   restart(site, command) {
+    const old = command.option('old');
+    if (old !== undefined) site.makeOld(old);
     const [name, key] = command.option('unreadable')?.split('/') ?? [];
     const table = TABLE_NAMES.find((each) => each === name);
     site.begin(table === undefined || key === undefined ? undefined : { table, key });
@@ -152,6 +157,13 @@ const stream: Commands<ScriptedSite> = {
   accept(site, command) {
     const { session, n } = markOf(command.word(1));
     site.core.accept(volumeOf(command.word(0)), session, n);
+    return [];
+  },
+
+  /** A row that says that the volume is not sealed, as nothing but a fault could make it. */
+  unseal(site, command) {
+    const row = site.core.volume(volumeOf(command.word(0)));
+    site.core.volumes.put(row.volume, { ...row, sealed: false });
     return [];
   },
 
@@ -247,6 +259,12 @@ const calls: Commands<ScriptedSite> = {
   /** What a splitter asks when its fence lapsed. */
   'resolve-expired'(site, command) {
     return answered(attempts.resolveExpired(site.core, attemptOf(command), 'a splitter asked', site.now));
+  },
+
+  /** What a splitter's word of a commit does, as at an attachment. */
+  recommit(site, command) {
+    attempts.recommitAttempt(site.core, attemptOf(command), 'a splitter learned it', site.now);
+    return [];
   },
 
   join(site, command) {

@@ -4,6 +4,7 @@ import {
   applianceIdSchema,
   groupIdSchema,
   moveIdSchema,
+  pointIdSchema,
   type VolumeId,
   volumeIdSchema,
 } from '../../../../contracts/ids.js';
@@ -87,8 +88,9 @@ function doubtText(doubt: { readonly jumpMs: number } | undefined): string {
 // ---- a life of the splitter, its clocks and its disk ----
 
 const life: Commands<ScriptedSplitter> = {
-  /** The volumes, each in gold unless it says v2@silver. */
+  /** A host and its volumes, each in gold unless it says v2@silver. A later one is another host. */
   volumes(splitter, command) {
+    splitter.forget();
     const sizeBytes =
       (command.number('regions') ?? DEFAULT_REGIONS) * REGION_BYTES + bytesOf(command.option('rest') ?? '0');
     const isNew = command.option('disk') === 'new';
@@ -288,7 +290,7 @@ const stream: Commands<ScriptedSplitter> = {
     }
     const fresh = split.startOver(session, remedy.lineage, 'the lineage was forked', splitter.wallMs);
     splitter.storeMarks(split);
-    return [`starts over as session ${session}, new marks ${listText(fresh)}`];
+    return [`remedy ${remedy.kind} as session ${session}, new marks ${listText(fresh)}`];
   },
 
   detach(splitter, command) {
@@ -394,9 +396,18 @@ const marks: Commands<ScriptedSplitter> = {
 
   finish(splitter, command) {
     const split = splitOf(splitter, command);
+    const isDone = split.finishInitialization(splitter.wallMs);
     return [
-      `${split.volume} ${split.finishInitialization(splitter.wallMs) ? 'is initialized' : 'is not initialized yet'}`,
+      `${split.volume} ${isDone ? 'is initialized' : 'is not initialized now'}, ${split.isSynced ? '' : 'not '}synced`,
     ];
+  },
+
+  /** Queues a region that was read, whether or not there is room. */
+  'queue-region'(splitter, command) {
+    const data = Buffer.alloc(REGION_BYTES, 'R');
+    const split = splitOf(splitter, command);
+    const isQueued = split.resent(numberOf(command.word(1)), { kind: 'write', data }, splitter.wallMs);
+    return [isQueued ? 'queued' : 'no room after all'];
   },
 
   /** The source can't read a region. */
@@ -414,7 +425,9 @@ const marks: Commands<ScriptedSplitter> = {
 
   doubt(splitter, command) {
     const split = splitOf(splitter, command);
-    const fresh = split.doubt(command.word(1), splitter.wallMs);
+    const length = command.number('reason-length');
+    const reason = length === undefined ? command.word(1) : command.word(1).repeat(length);
+    const fresh = split.doubt(reason, splitter.wallMs);
     splitter.storeMarks(split);
     return [`${split.volume} new marks ${listText(fresh)}`];
   },
@@ -433,6 +446,12 @@ const marks: Commands<ScriptedSplitter> = {
     const split = splitOf(splitter, command);
     splitter.core.changeRows([split.volume], (each) => each.keepComparison());
     return [];
+  },
+
+  /** Every doubted region is sent, uncompared: the replica can't be read. */
+  'send-doubted'(splitter, command) {
+    const split = splitOf(splitter, command);
+    return [`${split.volume} new marks ${listText(split.marks.markDirty())}`];
   },
 
   'send-again'(splitter, command) {
@@ -469,8 +488,12 @@ const rows: Commands<ScriptedSplitter> = {
         change((each) => each.sourceBack());
         break;
       case 'present':
+        split.sourceState = word;
+        split.recovery = undefined;
+        break;
       case 'recovering':
         split.sourceState = word;
+        split.recovery = { point: pointIdSchema.parse('p000000007'), doneBytes: 5, totalBytes: 9 };
         break;
       default:
         throw new Error(`a source is never ${word}`);
@@ -485,12 +508,10 @@ const rows: Commands<ScriptedSplitter> = {
 
   inventory(splitter, command) {
     const [word] = command.words;
-    const { volumes, unusable = [] } = exact(
-      splitter.core.inventory(word === undefined ? {} : { volume: volumeOf(word) }),
-    );
-    const left = unusable.map(({ volume, reason }) => `${volume} (${reason})`);
+    const { volumes, unusable } = exact(splitter.core.inventory(word === undefined ? {} : { volume: volumeOf(word) }));
+    const left = unusable?.map(({ volume, reason }) => `${volume} (${reason})`);
     return [
-      `${volumes.map(({ volume }) => volume).join(' ')}${left.length === 0 ? '' : `, left out ${left.join(' ')}`}`,
+      `${volumes.map(({ volume }) => volume).join(' ')}${left === undefined ? '' : `, left out ${left.join(' ')}`}`,
     ];
   },
 
@@ -504,6 +525,7 @@ const rows: Commands<ScriptedSplitter> = {
     const source: SourceId = splitter.newSource();
     try {
       splitter.core.changeRows(volumesOf(command.words), (split) => {
+        split.refuseSource('missing');
         split.replaceSource(source);
         if (split.volume === command.words.at(-1)) throw new RangeError('a bug');
       });
@@ -551,6 +573,15 @@ const control: Commands<ScriptedSplitter> = {
     const leaseMs = command.ms('lease') ?? LEASE_MS;
     const granted = splitter.core.renew({ attempt: attemptOf(command.word(0)), leaseMs }, splitter.monotonicMs);
     return [`renewed for ${granted.leaseMs} ms`];
+  },
+
+  /** The renewal of one volume's fence, by itself. */
+  'renew-volume'(splitter, command) {
+    const [attempt = '', volume = ''] = command.words;
+    const leaseMs = command.ms('lease') ?? LEASE_MS;
+    const split = splitter.core.volume(volumeOf(volume));
+    const granted = split.renew(attemptOf(attempt), leaseMs, splitter.monotonicMs);
+    return [`renewed for ${granted} ms`];
   },
 
   learn(splitter, command) {

@@ -6,6 +6,9 @@ import { exact, sizeText } from '../script.js';
 import type { ScriptedSplitter } from './scripted-splitter.js';
 import { lineageText } from './words.js';
 
+/** Longest reason that is told word by word: a longer one tests a limit. */
+const REASON_LENGTH_SHOWN_MAX = 300;
+
 export function describeSplitter(splitter: ScriptedSplitter): ReadonlyMap<string, string> {
   return new Map([...splitter.core.volumes].map((split) => [split.volume, describeSplit(splitter, split)]));
 }
@@ -40,7 +43,10 @@ function sourceText({ row }: VolumeSplit, { source }: SplitterVolume): string[] 
     ...(row.refused === undefined ? [] : [`refused as ${row.refused}`]),
   ];
   if (source.state === 'present' && stored.length === 0) return [];
-  return [`disk ${source.id.at(-1) ?? ''} ${source.state}${stored.map((word) => ` (${word})`).join('')}`];
+  const { recovery } = source;
+  const progress =
+    recovery === undefined ? '' : ` (${recovery.doneBytes} of ${recovery.totalBytes} B of ${recovery.point})`;
+  return [`disk ${source.id.at(-1) ?? ''} ${source.state}${progress}${stored.map((word) => ` (${word})`).join('')}`];
 }
 
 function marksText({ marks, row }: VolumeSplit, seen: SplitterVolume): string[] {
@@ -57,12 +63,18 @@ function marksText({ marks, row }: VolumeSplit, seen: SplitterVolume): string[] 
     ...(seen.markedRegions === 0
       ? []
       : [`${seen.markedRegions} marked${kinds.length === 0 ? '' : ` (${kinds.join(', ')})`}`]),
-    ...(initialization === undefined ? [] : [`marks only since ${initialization.sinceMs} "${initialization.reason}"`]),
+    ...(initialization === undefined
+      ? []
+      : [`marks only since ${initialization.sinceMs} "${reasonText(initialization.reason)}"`]),
     ...(initialization === undefined || initialization.doubtedRegions === marks.doubted
       ? []
       : [`says ${initialization.doubtedRegions} doubted`]),
-    ...(row.comparing === undefined ? [] : [`comparing "${row.comparing}"`]),
+    ...(row.comparing === undefined ? [] : [`comparing "${reasonText(row.comparing)}"`]),
   ];
+}
+
+function reasonText(reason: string): string {
+  return reason.length > REASON_LENGTH_SHOWN_MAX ? `${reason.slice(0, 10)}…, ${reason.length} characters` : reason;
 }
 
 function moveText({ core, monotonicMs }: ScriptedSplitter, split: VolumeSplit, seen: SplitterVolume): string[] {

@@ -37,7 +37,8 @@ async function told(estate: ScriptedEstate, step: () => Promise<unknown>): Promi
     end = `= ${brief(await step())}`;
   } catch (error) {
     if (!(error instanceof MoverError)) throw error;
-    end = `${error.code}: ${error.message}`;
+    const reasons = error.reasons.length === 0 ? '' : ` (${error.reasons.map(({ code }) => code).join(', ')})`;
+    end = `${error.code}: ${error.message}${reasons}`;
   }
   return [...estate.takeLines(), end];
 }
@@ -80,14 +81,16 @@ function flushedOf(steps: ScriptedSteps, attempt: AttemptRef): Flushed {
 // ---- the estate ----
 
 const estateCommands: StepCommands = {
-  /** The volumes, each in gold on s1 unless it says v2@silver or v2@gold/s2. */
+  /** The volumes, each in gold on s1, or as v2@silver or v2@gold/s2 say; `silver=2`: its room. */
   estate({ estate }, command) {
+    const room = command.number('silver');
     estate.found(
       command.words.map((word) => {
         const [place = '', splitter = 's1'] = word.split('/');
         const [id = '', group = 'gold'] = place.split('@');
         return { id, group, splitter };
       }),
+      new Map(room === undefined ? [] : [['silver', room]]),
     );
     return [];
   },
@@ -182,6 +185,14 @@ const estateCommands: StepCommands = {
     return [];
   },
 
+  /** The stream of a volume breaks, and is not up again while the link is cut. */
+  detach({ estate }, command) {
+    const volume = volumeOf(command.word(0));
+    estate.isLinkUp = false;
+    estate.hostOfVolume(volume).core.volume(volume).detached();
+    return [];
+  },
+
   /** A region of the source can't be read. */
   unreadable({ estate }, command) {
     const volume = volumeOf(command.word(0));
@@ -198,6 +209,23 @@ const estateCommands: StepCommands = {
       split.resent(next.region, { kind: 'zeroes' }, estate.site.wallMs);
     split.finishInitialization(estate.site.wallMs);
     estate.deliver();
+    return [];
+  },
+
+  /** The replica site's folder is copied, and an older copy put back. */
+  'copy-site'({ estate }) {
+    estate.site.copy();
+    return [];
+  },
+
+  'put-back-site'({ estate }) {
+    estate.site.putBack();
+    return [];
+  },
+
+  /** An appliance finds that a clock is ahead. */
+  skew({ estate }, command) {
+    estate.skews.push({ process: command.word(0), aheadMs: msOf(command.word(1)) });
     return [];
   },
 

@@ -16,9 +16,9 @@ import { readCredentials } from '../../control/credentials.js';
 import { startGuest } from '../../estate/guest/guest.js';
 import { nbdAddressOf } from '../../estate/nbd-address.js';
 import { waitUntilQuiet } from '../../estate/quiet.js';
-import { Authority } from '../support/certificates.js';
+import { Authority } from '../support/authority.js';
 import { type Ran, runCommand } from '../support/cli.js';
-import { type EstateFixture, smallEstate, startEstate } from './estate-fixture.js';
+import { type EstateFixture, smallEstate, startEstate } from '../integration/estate-fixture.js';
 
 const VOLUME = 'vm-1-disk-0';
 /** Longest wait for something that takes a second or two. */

@@ -1,7 +1,7 @@
 // A mutating fuzzer for the NBD server and client: valid dialogues, cut, mixed and spoilt. No
 // crash, no growth, and other clients go on. A minute by default; longer when asked for:
-// VOLUME_MOVER_FUZZ_S=600 npx vitest run test/property/nbd-fuzz.test.ts
-// A run prints its seed; VOLUME_MOVER_FUZZ_SEED runs it again.
+// VOLUME_MOVER_FUZZ_S=600 npx vitest run test/simulation/nbd-fuzz.test.ts
+// A run prints its seed; VOLUME_MOVER_SEED runs it again.
 import { once } from 'node:events';
 import { connect, createServer } from 'node:net';
 import type { AddressInfo, Socket } from 'node:net';
@@ -19,7 +19,7 @@ const KIB = 1024;
 const MIB = 1024 * KIB;
 const SIZE_BYTES = 256 * KIB;
 const SECONDS = Number(process.env['VOLUME_MOVER_FUZZ_S'] ?? '50');
-const SEED = Number(process.env['VOLUME_MOVER_FUZZ_SEED'] ?? String(Date.now() % 1_000_000));
+const SEED = Number(process.env['VOLUME_MOVER_SEED'] ?? String(Date.now() % 1_000_000));
 /** Dialogues at the same time. */
 const AT_ONCE = 8;
 /** Part of the time after which memory must not grow any more. */

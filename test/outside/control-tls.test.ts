@@ -2,10 +2,12 @@
 // words, and certificates that are replaced.
 import { copyFileSync, mkdtempSync, rmSync } from 'node:fs';
 import { once } from 'node:events';
-import { createServer } from 'node:http';
+import { createServer, type IncomingMessage } from 'node:http';
+import { Agent, get as httpsGet } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { TLSSocket } from 'node:tls';
 import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest';
 import { createApiClient } from '../../control/client.js';
 import { type Credentials, readCredentials } from '../../control/credentials.js';
@@ -13,9 +15,9 @@ import { type Access, readAccess } from '../../simulator/control-server/access.j
 import { Callers } from '../../simulator/control-server/callers.js';
 import { streamUpgrade } from '../../simulator/stream/accept.js';
 import { connectStream } from '../../simulator/stream/connect.js';
-import { Authority, type Issued } from '../support/certificates.js';
-import { containing, sampleApi, type SampleOptions, sampleServer } from './control-fixture.js';
-import { Recorder, writeFrame } from './stream-fixture.js';
+import { Authority, type Issued } from '../support/authority.js';
+import { containing, sampleApi, type SampleOptions, sampleServer } from '../unit/control-fixture.js';
+import { Recorder, writeFrame } from '../unit/stream-fixture.js';
 
 let folder: string;
 let authority: Authority;
@@ -80,10 +82,11 @@ test('a certificate of another authority is refused in words', async () => {
 
 test('a client does not speak to a server of another authority, nor to one of another name', async () => {
   const url = await started();
-  await expect(list(url, { tls: { ...authority.identity(ofClient), ...caOf(other) } })).rejects.toMatchObject({
-    code: 'UNREACHABLE',
-    message: containing('certificate'),
-  });
+  const trusting = { tls: { ...authority.identity(ofClient), ...caOf(other) } };
+  const untrusted = { code: 'UNREACHABLE', message: containing('set VOLUME_MOVER_TLS_CA_FILE to the authority') };
+  await expect(list(url, trusting)).rejects.toMatchObject(untrusted);
+  await expect(list(url, {})).rejects.toMatchObject(untrusted);
+  await expect(connectStream({ url, credentials: trusting })).rejects.toMatchObject(untrusted);
   const elsewhere = authority.issue('elsewhere', { alternatives: [] });
   const strange = await started({ access: accessOf({ tls: authority.identity(elsewhere) }) });
   await expect(list(strange, shown(ofClient))).rejects.toMatchObject({ code: 'UNREACHABLE' });
@@ -209,4 +212,28 @@ test('a certificate that ends soon is told, and one that does not is not', () =>
       /^The certificate of VOLUME_MOVER_TLS_CERT_FILE ends at .*Z\. From then on other processes refuse this one/,
     ),
   ]);
+});
+
+test('a connection that resumes a session still shows its certificate', async () => {
+  const url = await started();
+  const agent = new Agent({ ...authority.identity(ofClient), keepAlive: false });
+  const ask = async (): Promise<{ status: number | undefined; isResumed: boolean }> => {
+    const request = httpsGet(`${url}/v1/things`, { agent });
+    const [response] = (await once(request, 'response')) as [IncomingMessage];
+    const isResumed = request.socket instanceof TLSSocket && request.socket.isSessionReused();
+    response.resume();
+    await once(response, 'end');
+    return { status: response.statusCode, isResumed };
+  };
+  expect(await ask()).toEqual({ status: 200, isResumed: false });
+  expect(await ask()).toEqual({ status: 200, isResumed: true });
+});
+
+test('a client that speaks TLS to a server without it is told so', async () => {
+  const plain = sampleServer();
+  const { port } = await plain.start();
+  const url = `https://127.0.0.1:${port}`;
+  const refusal = { code: 'UNREACHABLE', message: containing('the server does not speak TLS') };
+  await expect(list(url, shown(ofClient))).rejects.toMatchObject(refusal);
+  await expect(connectStream({ url, credentials: shown(ofClient) })).rejects.toMatchObject(refusal);
 });

@@ -1,0 +1,130 @@
+// What a move reports is what happened: its outcome is the verdict at the replica site, and nothing
+// of it is left at a splitter.
+import { attemptName, type AttemptRecord } from '../../../contracts/attempt.js';
+import { hasRemedy } from '../../../contracts/error-registry.js';
+import type { VolumeId } from '../../../contracts/ids.js';
+import type { MoveReport } from '../../../contracts/move.js';
+import { ATTEMPTS_MAX, type MoveEnd } from '../orchestrator.js';
+import type { World } from '../world.js';
+
+/** A move of the story, and how it ended. */
+export interface Told {
+  readonly move: string;
+  readonly volumes: readonly VolumeId[];
+  readonly end: MoveEnd;
+  /** Whether other moves of these volumes ran at the same time. */
+  readonly crossed: boolean;
+  /** Whether the workflow was reset: activities of its first run may still open an attempt. */
+  readonly reset: boolean;
+  /** Whether it had a latest time for its fence, or a short deadline. */
+  readonly hasWindow: boolean;
+  readonly fenceByMs?: number | undefined;
+}
+
+function recordsOf(world: World, move: string): AttemptRecord[] {
+  return [...world.site.state.attempts.values()]
+    .map(({ record }) => record)
+    .filter(({ attempt }) => attempt.move === move);
+}
+
+/**
+ * Right when a move ends. A terminated one leaves everything to leases, and a crossed one may have
+ * been overtaken.
+ */
+export function checkEnded(world: World, { move, volumes, end, crossed, reset }: Told): void {
+  if (end.kind === 'terminated') return;
+  const records = recordsOf(world, move);
+  const states = records.map(({ attempt, state }) => `${attempt.n} ${state}`).join(', ');
+  const committed = records.filter(({ state }) => state === 'COMMITTED');
+  if (!world.hasSiteForgotten) {
+    if (!reset && records.some(({ state }) => state === 'OPEN'))
+      throw new Error(`${move} ended as ${end.kind} and left ${states}`);
+    if (committed.length !== (end.kind === 'moved' ? 1 : 0) && !isCutShort(world, end))
+      throw new Error(`${move} ended as ${end.kind}, and its attempts are: ${states}`);
+  }
+  const [only] = committed;
+  if (end.kind === 'moved' && only !== undefined) checkMoved(world, end.report, only);
+  const { verdict, stage } = end.progress;
+  if (
+    verdict !== (end.kind === 'moved' ? 'COMMITTED' : verdict) ||
+    stage !== (end.kind === 'moved' ? 'done' : 'failed')
+  )
+    if (!crossed && !reset && !isCutShort(world, end))
+      throw new Error(`${move} ended as ${end.kind} and shows ${verdict} at stage ${stage}`);
+  if (end.kind === 'failed' && end.code !== undefined && hasRemedy(end.code, 'new-attempt'))
+    if (end.progress.attempt < ATTEMPTS_MAX && !isCutShort(world, end))
+      throw new Error(`${move} gave up with ${end.code} at its attempt ${end.progress.attempt}`);
+  if (!reset && !world.hasSiteForgotten && !world.hasSplitterForgotten) checkNothingLeft(world, move, volumes);
+}
+
+/**
+ * No fence is raised after the window, except by a request that was on its way. Only in a network
+ * that neither loses nor repeats.
+ */
+export function checkWindow(
+  world: World,
+  { move, fenceByMs = Number.MAX_SAFE_INTEGER }: Told,
+  delayMsMax: number,
+): void {
+  for (const [name, atMs] of world.witness.fencedAtMs)
+    if (name.startsWith(`${move}#`) && atMs > fenceByMs + delayMsMax + 1)
+      throw new Error(`${name} raised a fence at ${atMs}, and its window ended at ${fenceByMs}`);
+}
+
+/**
+ * Whether a committed move failed after the commit, and says so: its volumes were moved on before
+ * they had joined, or a splitter came back older and has no fence to lift.
+ */
+function isCutShort(world: World, end: MoveEnd): boolean {
+  if (end.kind !== 'failed' || end.progress.verdict !== 'COMMITTED') return false;
+  return end.code === 'STALE_ATTEMPT' || (end.code === 'NOT_FENCED' && world.hasSplitterForgotten);
+}
+
+function checkMoved(world: World, report: MoveReport, record: AttemptRecord): void {
+  const { contents, seals, left, joined } = record;
+  const name = attemptName(record.attempt);
+  if (attemptName(report.attempt) !== name)
+    throw new Error(`${report.move} reports attempt ${report.attempt.n}, not ${name}`);
+  if (contents === undefined || left === undefined || joined === undefined)
+    throw new Error(`${name} counts as moved without ${left === undefined ? 'a "left"' : 'a "joined"'} bookmark`);
+  const { bookmarks, volumes } = report;
+  if (bookmarks.left.point !== left.point || bookmarks.joined.point !== joined.point)
+    throw new Error(`${name} reports the bookmarks ${JSON.stringify(bookmarks)}, not those of its record`);
+  if (volumes.length !== contents.volumes.length) throw new Error(`${name} reports ${volumes.length} volumes`);
+  for (const { volume, epoch } of contents.volumes) {
+    const reported = volumes.find((candidate) => candidate.volume === volume);
+    const seal = seals.find((candidate) => candidate.volume === volume);
+    if (reported === undefined || seal === undefined) throw new Error(`${name} does not report ${volume}`);
+    if (reported.epochBefore !== epoch || reported.epochAfter !== epoch + 1 || reported.cut.position !== seal.position)
+      throw new Error(`${name} reports ${JSON.stringify(reported)}, and its seal is ${JSON.stringify(seal)}`);
+  }
+  checkWhole(world, record);
+}
+
+/** Both bookmarks of a committed move are on points with every volume of it. */
+export function checkWhole(world: World, { attempt, contents, left, joined, seals }: AttemptRecord): void {
+  for (const { volume, epoch } of contents?.volumes ?? []) {
+    const memberIn = (point: string | undefined) =>
+      point === undefined
+        ? undefined
+        : world.site.state.points.get(point)?.point.members.find((member) => member.volume === volume);
+    const isKept = (point: string | undefined): boolean =>
+      point !== undefined && world.site.state.points.get(point) !== undefined;
+    const seal = seals.find((candidate) => candidate.volume === volume);
+    const before = memberIn(left?.point);
+    if (isKept(left?.point) && (before?.epoch !== epoch || before.position !== seal?.position))
+      throw new Error(`the "left" point of ${attemptName(attempt)} has ${volume} as ${JSON.stringify(before)}`);
+    const after = memberIn(joined?.point);
+    if (isKept(joined?.point) && (after?.epoch !== epoch + 1 || after.position < (seal?.position ?? 0)))
+      throw new Error(`the "joined" point of ${attemptName(attempt)} has ${volume} as ${JSON.stringify(after)}`);
+  }
+}
+
+/** The verdict was taught before the move ended: no splitter that is up waits for it. */
+function checkNothingLeft(world: World, move: string, volumes: readonly VolumeId[]): void {
+  for (const volume of volumes) {
+    const { fence, notice } = world.hostOf(volume).core?.volume(volume).row ?? {};
+    if (fence?.attempt.move === move) throw new Error(`${move} has ended, and its fence of ${volume} stands`);
+    if (notice?.attempt.move === move) throw new Error(`${move} has ended, and ${volume} still has its notice`);
+  }
+}

@@ -1,0 +1,124 @@
+// What retention may drop, and what it must: by the words of the policy, not by its code.
+import type { GroupId, PointId } from '../../../contracts/ids.js';
+import { inTimelineOrder, type RecoveryPoint } from '../../../contracts/point.js';
+import type { RetentionPolicy } from '../../../contracts/retention.js';
+import type { PointRow } from '../../../simulator/replica-site/core/rows.js';
+import type { SiteHost } from '../site-host.js';
+
+const HOUR_MS = 3_600_000;
+
+/** A group's points at some instant, and what else decides about them. */
+export interface GroupLook {
+  readonly group: GroupId;
+  readonly rows: readonly PointRow[];
+  readonly policy: RetentionPolicy;
+  readonly ageMs: number;
+  readonly inUse: ReadonlySet<PointId>;
+  /** Points dropped for lack of room, ever. */
+  readonly droppedForRoom: number;
+}
+
+function ageOf({ atMs, clock }: RecoveryPoint, nowMs: number): number {
+  return nowMs - (clock?.ageMs ?? atMs);
+}
+
+function longest({ keepAllMs, hourlyMs, dailyMs, weeklyMs }: RetentionPolicy): number {
+  return Math.max(keepAllMs, hourlyMs, dailyMs, weeklyMs);
+}
+
+function newestOf(rows: readonly PointRow[]): PointId | undefined {
+  return rows
+    .map(({ point }) => point)
+    .toSorted(inTimelineOrder)
+    .at(-1)?.id;
+}
+
+/** Why nobody may drop a point now, whatever the policy and the journal's room say. */
+function heldBy({ rows, inUse, ageMs }: GroupLook, { point, pinnedBy }: PointRow): string | undefined {
+  const keep = point.bookmark?.keep;
+  if (point.id === newestOf(rows)) return 'it is the newest';
+  if (pinnedBy !== undefined) return `${pinnedBy.move} needs it`;
+  if (point.bookmark?.pending === true) return 'its bookmark is pending';
+  if (inUse.has(point.id)) return 'an image of it is open';
+  if (keep === 'forever') return 'its bookmark is kept for ever';
+  if (typeof keep === 'object' && ageMs < keep.untilMs) return `its bookmark is promised until ${keep.untilMs}`;
+  return undefined;
+}
+
+/**
+ * Each dropped point was free to go, and past the period that keeps every point, unless the journal
+ * had no room.
+ * @returns how many were dropped.
+ */
+export function checkDropped(before: GroupLook, after: GroupLook): number {
+  const left = new Set(after.rows.map(({ point }) => point.id));
+  const gone = before.rows.filter(({ point }) => !left.has(point.id));
+  const forRoom = after.droppedForRoom - before.droppedForRoom;
+  for (const row of gone) {
+    const { point } = row;
+    const what = `point ${point.id} (${point.kind}) of ${before.group} was dropped at age ${ageOf(point, before.ageMs)}`;
+    const why = heldBy(before, row);
+    if (why !== undefined) throw new Error(`${what}, though ${why}`);
+    const keptMs = point.bookmark === undefined ? before.policy.keepAllMs : longest(before.policy);
+    const isPromise = point.bookmark !== undefined && point.bookmark.keep !== 'policy';
+    if (forRoom === 0 && !isPromise && ageOf(point, after.ageMs) <= keptMs)
+      throw new Error(`${what}, and the policy keeps it for ${keptMs}`);
+  }
+  if (forRoom > 0) checkOldestFirst(before, after, gone);
+  return gone.length;
+}
+
+/** Checks that the oldest went first, for room: something holds an older one that stays. */
+function checkOldestFirst(before: GroupLook, after: GroupLook, gone: readonly PointRow[]): void {
+  const last = gone
+    .map(({ point }) => point)
+    .toSorted(inTimelineOrder)
+    .at(-1);
+  for (const row of after.rows) {
+    if (last === undefined || inTimelineOrder(row.point, last) > 0 || heldBy(before, row) !== undefined) continue;
+    throw new Error(`point ${last.id} of ${before.group} was dropped for room before the older ${row.point.id}`);
+  }
+}
+
+/**
+ * What a whole round must have done: nothing stays that no rule keeps, and no hour lost its last
+ * point.
+ */
+export function checkRound(before: GroupLook, after: GroupLook): void {
+  const { policy } = before;
+  const was = new Set(before.rows.map(({ point }) => point.id));
+  const stayed = after.rows.filter(
+    (row) => was.has(row.point.id) && heldBy(before, row) === undefined && heldBy(after, row) === undefined,
+  );
+  const hours = new Map<number, PointId>();
+  for (const { point } of stayed.toSorted((a, b) => inTimelineOrder(a.point, b.point))) {
+    const ageMs = ageOf(point, before.ageMs);
+    const { bookmark } = point;
+    const isOver = bookmark === undefined || bookmark.keep === 'policy' ? ageMs > longest(policy) : true;
+    if (isOver) throw new Error(`point ${point.id} of ${before.group} stays at age ${ageMs}, and nothing keeps it`);
+    if (bookmark !== undefined || ageMs <= policy.keepAllMs || ageOf(point, after.ageMs) > policy.hourlyMs) continue;
+    const hour = Math.floor((point.clock?.ageMs ?? point.atMs) / HOUR_MS);
+    const other = hours.get(hour);
+    if (other !== undefined) throw new Error(`points ${other} and ${point.id} of ${before.group} stay for one hour`);
+    hours.set(hour, point.id);
+  }
+  if (after.droppedForRoom > before.droppedForRoom) return;
+  const unnamed = new Set(before.rows.flatMap(({ point }) => (point.bookmark === undefined ? [point.id] : [])));
+  const kept = new Set(after.rows.filter(({ point }) => unnamed.has(point.id)).map(hourOf));
+  for (const row of before.rows) {
+    if (row.point.bookmark !== undefined || ageOf(row.point, after.ageMs) > policy.hourlyMs) continue;
+    if (!kept.has(hourOf(row))) throw new Error(`no point of ${before.group} is left of the hour of ${row.point.id}`);
+  }
+}
+
+function hourOf({ point }: PointRow): number {
+  return Math.floor((point.clock?.ageMs ?? point.atMs) / HOUR_MS);
+}
+
+/** Every kept point can be opened: its members' positions are still there. */
+export function checkOpenable(site: SiteHost): void {
+  for (const { point } of site.state.points.values())
+    for (const { volume, position, provisional } of point.members)
+      if (provisional === undefined && !site.isOpenable(volume, position))
+        throw new Error(`point ${point.id} (${point.kind}) needs position ${position} of ${volume}, which was dropped`);
+}

@@ -1,0 +1,156 @@
+// The replica site's retention in virtual time: the real rounds over journals in memory, a person
+// who keeps and opens points, and a judge beside them.
+import { pino } from 'pino';
+import type { GroupId, PointId, VolumeId } from '../../contracts/ids.js';
+import { markPoint } from '../../simulator/replica-site/core/points.js';
+import type { SiteState } from '../../simulator/replica-site/core/state.js';
+import type { SiteMoment } from '../../simulator/replica-site/core/terms.js';
+import { RetentionRounds, type RetainedJournal } from '../../simulator/replica-site/retention-rounds.js';
+import { MoverError } from '../../contracts/errors.js';
+import { checkDropped, checkOpenable, checkRound, type GroupLook } from './assertions/retention.js';
+import type { SiteHost } from './site-host.js';
+import type { Chance, VirtualMoment, VirtualTime } from './virtual-time.js';
+import type { Witness } from './witness.js';
+
+/** Age from which on a position may be dropped, in ms: longer than a point waits for its cuts. */
+const SETTLED_AFTER_MS = { quick: 400, slow: 8_000 };
+/** Longest pause of a round between two slices, in ms: moves and crashes come in between. */
+const PAUSE_MS_MAX = 6;
+const OPENED_MS_MAX = 1_500;
+const log = pino({ level: 'silent' });
+
+/** What retention needs of the world. */
+export interface RetentionWorld {
+  readonly site: SiteHost;
+  readonly siteMoment: VirtualMoment;
+  readonly time: VirtualTime;
+  readonly chance: Chance;
+  readonly witness: Witness;
+  readonly volumes: readonly VolumeId[];
+  readonly groups: readonly { readonly group: GroupId }[];
+  readonly faults: { readonly slow: number };
+  reaches(mark: string): void;
+}
+
+export class RetentionHost {
+  readonly #world: RetentionWorld;
+  readonly #inUse = new Set<PointId>();
+  #life = new AbortController();
+  #rounds: RetentionRounds;
+  #running = false;
+
+  constructor(world: RetentionWorld) {
+    this.#world = world;
+    this.#rounds = this.#newRounds();
+  }
+
+  /** The site's process ended: so does its round. */
+  crash(): void {
+    this.#life.abort();
+    this.#life = new AbortController();
+    this.#rounds = this.#newRounds();
+    this.#inUse.clear();
+  }
+
+  #newRounds(): RetentionRounds {
+    const world = this.#world;
+    const { site, time, chance } = world;
+    const { signal } = this.#life;
+    return new RetentionRounds({
+      site: {
+        get state() {
+          return site.state;
+        },
+        get now() {
+          return world.siteMoment;
+        },
+        change: (rule) => this.#judged(rule),
+      },
+      journals: new Map(world.volumes.map((volume): [VolumeId, RetainedJournal] => [volume, site.journal(volume)])),
+      inUse: () => this.#inUse,
+      settledAfterMs: world.faults.slow > 0 ? SETTLED_AFTER_MS.slow : SETTLED_AFTER_MS.quick,
+      steadyMs: () => time.nowMs,
+      log,
+      signal,
+      nextTurn: () => time.sleep(chance.between(0, PAUSE_MS_MAX)),
+    });
+  }
+
+  /** Runs a round, unless one is under way. */
+  async round(): Promise<void> {
+    const world = this.#world;
+    if (this.#running || !world.site.up) return;
+    this.#running = true;
+    const { signal } = this.#life;
+    const before = this.#look();
+    try {
+      await this.#rounds.run();
+      world.reaches('retention: round');
+      if (!world.site.full) for (const [group, look] of this.#look()) checkRound(before.get(group) ?? look, look);
+      checkOpenable(world.site);
+    } catch (error) {
+      if (signal.aborted) world.reaches('retention: round cut short');
+      else if (!(error instanceof MoverError)) world.witness.break(String(error));
+    } finally {
+      this.#running = false;
+    }
+  }
+
+  #judged<T>(rule: (state: SiteState, now: SiteMoment) => T): T {
+    const world = this.#world;
+    const before = this.#look();
+    const result = world.site.call((state) => rule(state, world.siteMoment));
+    try {
+      for (const [group, look] of this.#look()) {
+        const dropped = checkDropped(before.get(group) ?? look, look);
+        if (dropped > 0)
+          world.reaches(isForRoom(before.get(group), look) ? 'retention: for room' : 'retention: by policy');
+      }
+    } catch (error) {
+      world.witness.break(String(error));
+    }
+    return result;
+  }
+
+  #look(): Map<GroupId, GroupLook> {
+    const { site, siteMoment, groups } = this.#world;
+    return new Map(
+      groups.map(({ group }): [GroupId, GroupLook] => {
+        const { retention, journal } = site.state.group(group);
+        return [
+          group,
+          {
+            group,
+            rows: site.state.pointsOfGroup(group),
+            policy: retention,
+            ageMs: siteMoment.ageMs,
+            inUse: new Set(this.#inUse),
+            droppedForRoom: journal.pointsDropped,
+          },
+        ];
+      }),
+    );
+  }
+
+  /** A person keeps a point, or has an image of one open for a while. */
+  person(): void {
+    const world = this.#world;
+    const { site, chance, time, siteMoment } = world;
+    const points = [...site.state.points.values()];
+    if (!site.up || site.full || points.length === 0) return;
+    const { point } = chance.pick(points);
+    if (chance.hit(0.5)) {
+      this.#inUse.add(point.id);
+      time.after(chance.between(0, OPENED_MS_MAX), () => this.#inUse.delete(point.id));
+      return;
+    }
+    const name = point.bookmark?.attempt === undefined ? { name: 'kept' } : {};
+    const keep = chance.hit(0.2) ? ('forever' as const) : { forMs: Math.ceil(chance.between(1, 24 * 3_600_000)) };
+    site.call((state) => markPoint(state, { point: point.id, keep, ...name }, siteMoment.ageMs));
+    world.reaches('retention: a person kept a point');
+  }
+}
+
+function isForRoom(before: GroupLook | undefined, after: GroupLook): boolean {
+  return before !== undefined && after.droppedForRoom > before.droppedForRoom;
+}
