@@ -17,7 +17,7 @@ export function withoutByteOrderMark(text: string): string {
   return text.startsWith(BYTE_ORDER_MARK) ? text.slice(BYTE_ORDER_MARK.length) : text;
 }
 
-/** Parses a text. @throws SyntaxError when it is not JSON; DuplicateKeyError naming key and lines */
+/** Parses a text. @throws SyntaxError if it is not JSON; DuplicateKeyError naming key and lines */
 export function parseJson(text: string): unknown {
   const json = withoutByteOrderMark(text);
   const value: unknown = JSON.parse(json);
