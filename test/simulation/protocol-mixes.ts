@@ -139,7 +139,7 @@ export const PROTOCOL_MIXES: readonly Mix[] = [
   },
   {
     name: 'retention',
-    faults: { ...lossy, stall: 0.003, breakStream: 0.01, crash: 0.003 },
+    faults: { ...lossy, stall: 0.003, breakStream: 0.01, crash: 0.015 },
     splitters: 1,
     volumesPerSplitter: 3,
     agesFaster: AGES_FASTER,
@@ -168,7 +168,7 @@ export const PROTOCOL_MIXES: readonly Mix[] = [
   },
   {
     name: 'failed writes, zeroes, late syncs and paused groups',
-    faults: { ...lossy, breakStream: 0.01, crash: 0.02, zeroes: 0.2, failedWrite: 0.01, syncMsMax: 60, pause: 0.01 },
+    faults: { ...lossy, breakStream: 0.01, crash: 0.04, zeroes: 0.2, failedWrite: 0.02, syncMsMax: 150, pause: 0.01 },
     splitters: 1,
     volumesPerSplitter: 3,
     trouble: ({ chance }) => ({ workerDies: chance.hit(0.3) ? 0.1 : 0 }),
