@@ -42,7 +42,7 @@ export function checkPoints(world: World): { readonly checked: number; readonly 
     checked += 1;
     if (contents.size > 1) full += 1;
     let newest = 0;
-    for (const content of contents.values()) for (const token of content) newest = Math.max(newest, token);
+    for (const content of contents.values()) for (const token of content) if (token > newest) newest = token;
     for (const [volume, content] of contents) {
       const expected = world.stateAfter(newest, volume);
       for (let block = 0; block < BLOCKS; block += 1) {
@@ -71,15 +71,17 @@ export function checkLineages(world: World): number {
     for (let position = 0; position <= end; position += 1) {
       if (world.site.state.inHole(volume, position)) continue;
       const content = world.site.contentAt(volume, position, BLOCKS);
-      const token = content.reduce((highest, held) => Math.max(highest, held), newest);
+      let token = newest;
+      for (const held of content) if (held > token) token = held;
       if (token !== newest) expected = world.stateAfter(token, volume);
       newest = token;
       checked += 1;
-      const wrong = content.findIndex((held, block) => held !== expected[block]);
-      if (wrong >= 0)
-        throw new Error(
-          `position ${position} of ${volume}: block ${wrong} holds ${content[wrong]} instead of ${expected[wrong]} though it contains write ${newest}`,
-        );
+      for (let block = 0; block < BLOCKS; block += 1) {
+        if (content[block] !== expected[block])
+          throw new Error(
+            `position ${position} of ${volume}: block ${block} holds ${content[block]} instead of ${expected[block]} though it contains write ${newest}`,
+          );
+      }
     }
   }
   return checked;
@@ -165,8 +167,9 @@ export function checkOwners(world: World): void {
  */
 export function checkAttempts(world: World): void {
   const { state } = world.site;
+  const named = [...state.points.values()].filter(({ point }) => point.bookmark !== undefined);
   for (const { record } of state.attempts.values()) {
-    const bookmarks = [...state.points.values()].filter(
+    const bookmarks = named.filter(
       ({ point }) =>
         point.bookmark?.attempt?.move === record.attempt.move && point.bookmark.attempt.n === record.attempt.n,
     );
@@ -212,7 +215,7 @@ export function checkQuiet(world: World): void {
     const host = world.hostOf(volume);
     const source = host.disks.get(volume) ?? new Uint32Array();
     const replica = world.site.contentAt(volume, world.site.appliedPosition(volume), BLOCKS);
-    const expected = world.stateAfter(world.history.length, volume);
+    const expected = world.stateAfter(world.history.length, volume).slice();
     for (let block = 0; block < BLOCKS; block += 1) {
       if (world.splittersPutBack + world.splittersLost > 0) expected[block] = source[block] ?? 0;
       if (source[block] !== expected[block])

@@ -63,6 +63,12 @@ class Lineage {
   }
 }
 
+function apply(frame: Frame | undefined, content: Uint32Array): void {
+  // Writes of zeroes have their tokens too.
+  if (frame?.kind !== 'write' && frame?.kind !== 'zeroes') return;
+  if (frame.tokens !== undefined) content.set(frame.tokens, frame.offset / BLOCK_BYTES);
+}
+
 /** A folder's whole content. */
 export interface SiteFolder {
   readonly rows: ReadonlyMap<string, ReadonlyMap<string, unknown>>;
@@ -308,28 +314,28 @@ export class SiteHost implements Lineages {
     return this.#of(volume).bases.get(session);
   }
 
-  /** Advances distribution a little. */
-  distribute(steps: number): void {
-    if (!this.up) return;
-    for (const lineage of this.#lineages.values())
+  /** Advances distribution a little. @returns whether there was anything to apply */
+  distribute(steps: number): boolean {
+    let isBusy = false;
+    for (const lineage of this.up ? this.#lineages.values() : []) {
+      if (lineage.applied < lineage.records.length) isBusy = true;
       lineage.applied = Math.min(lineage.records.length, lineage.applied + steps);
+    }
+    return isBusy;
   }
 
   /**
    * A volume's content at a position: every record up to it, in order. Continues from the last
-   * answer where possible.
+   * answer where possible, and takes it over: an answer holds until the volume's next one.
    */
-  contentAt(volume: VolumeId, position: number, blocks: number): Uint32Array {
+  contentAt(volume: VolumeId, position: number, blocks: number): Readonly<Uint32Array> {
     const { records } = this.#of(volume);
     const cached = this.#contents.get(volume);
     const known =
       cached !== undefined && cached.position <= position ? cached : { position: 0, content: new Uint32Array(blocks) };
-    for (let i = known.position; i < position; i += 1) {
-      const frame = records[i]?.frame;
-      if ((frame?.kind === 'write' || frame?.kind === 'zeroes') && frame.tokens !== undefined)
-        known.content.set(frame.tokens, frame.offset / BLOCK_BYTES);
-    }
-    this.#contents.set(volume, { position, content: known.content });
-    return known.content.slice();
+    for (let i = known.position; i < position; i += 1) apply(records[i]?.frame, known.content);
+    if (cached !== known || cached.position !== position)
+      this.#contents.set(volume, { position, content: known.content });
+    return known.content;
   }
 }

@@ -67,7 +67,7 @@ export class SplitterHost {
   provesSources = true;
   readonly #firstRows: readonly VolumeSplitRow[];
   /** The replica at a mark; undefined when it can't be read now. */
-  replicaAt: (volume: VolumeId, mark: WriteMark) => Uint32Array | undefined = () => undefined;
+  replicaAt: (volume: VolumeId, mark: WriteMark) => Readonly<Uint32Array> | undefined = () => undefined;
   /** The tokens of writes of zeroes, by volume and number: their records carry no data. */
   readonly #zeroes = new Map<string, Uint32Array>();
   /** Volumes with a write under way: a range lock over the whole volume. */
@@ -180,10 +180,9 @@ export class SplitterHost {
     this.#lives = [];
   }
 
-  /** What a guest reads; undefined for an error. */
-  read(volume: VolumeId, block: number): number | undefined {
-    if (this.core?.volume(volume).sourceState !== 'present') return undefined;
-    return this.disks.get(volume)?.[block];
+  /** The disk as a guest reads it; undefined for an error. */
+  readable(volume: VolumeId): Readonly<Uint32Array> | undefined {
+    return this.core?.volume(volume).sourceState === 'present' ? this.disks.get(volume) : undefined;
   }
 
   /**
@@ -305,7 +304,7 @@ export class SplitterHost {
       this.#writing.delete(volume);
       return false;
     }
-    const data = Buffer.from(tokens.buffer.slice(0));
+    const data = Buffer.from(tokens.buffer);
     const { isSynced } = split;
     const done = split.complete(
       zeroes ? { kind: 'zeroes', offset, length } : { kind: 'write', offset, length, data },
@@ -343,16 +342,21 @@ export class SplitterHost {
   #release(): void {
     const { core } = this;
     if (core === undefined) return;
+    if (this.#withheld.length === 0) return;
     const still = this.#withheld.filter((entry) => core.holds.isHeld(entry.volume, entry.upTo));
     const free = this.#withheld.filter((entry) => !still.includes(entry));
     this.#withheld = still;
     for (const entry of free) entry.acknowledge();
   }
 
-  /** Sends one region of a short initialization: read and queued at one instant. */
-  resendOne(volume: VolumeId): void {
+  /**
+   * Sends one region of a short initialization: read and queued at one instant.
+   * @returns whether a short initialization is under way
+   */
+  resendOne(volume: VolumeId): boolean {
     const split = this.core?.volume(volume);
-    if (split === undefined || this.#writing.has(volume) || !split.initialize(this.#time.wallMsOf(this.id))) return;
+    if (split === undefined || this.#writing.has(volume) || !split.initialize(this.#time.wallMsOf(this.id)))
+      return false;
     if (split.isComparisonUnstored) this.#changeRow(volume, (each) => each.keepComparison());
     const next = split.nextResend();
     if (next === undefined) this.#compareOne(split);
@@ -363,6 +367,7 @@ export class SplitterHost {
       split.resent(next.region, { kind: 'write', data: Buffer.from(tokens.buffer) }, this.#time.wallMsOf(this.id));
     }
     split.finishInitialization(this.#time.wallMsOf(this.id));
+    return true;
   }
 }
 
@@ -390,7 +395,5 @@ type Owner = NonNullable<Advice['owner']>;
 
 /** The tokens in a copy's data: each block's content is the 4-byte number of its write. */
 export function tokensOf(data: Buffer): Uint32Array {
-  const tokens = new Uint32Array(data.length / 4);
-  for (let i = 0; i < tokens.length; i += 1) tokens[i] = data.readUInt32LE(i * 4);
-  return tokens;
+  return new Uint32Array(data.buffer, data.byteOffset, data.length / 4);
 }

@@ -37,9 +37,11 @@ export class Chance {
   }
 }
 
+/** Steps between two turns of the event loop: its other users wait a few milliseconds at most. */
+const STEPS_PER_TURN = 1_000;
+
 interface Timer {
   readonly atMs: number;
-  readonly order: number;
   readonly run: () => void;
 }
 
@@ -60,8 +62,8 @@ export class VirtualTime {
   onStep: (() => void) | undefined;
   readonly #origins = new Map<string, number>();
   #nowMs = 1_000_000;
-  #order = 0;
-  #timers: Timer[] = [];
+  /** The next timer is the last one here. Of those due at one instant the first made runs first. */
+  readonly #timers: Timer[] = [];
 
   get nowMs(): number {
     return Math.floor(this.#nowMs);
@@ -86,23 +88,35 @@ export class VirtualTime {
     return { monotonicMs: this.monotonicMsOf(process), wallMs: this.wallMsOf(process), ageMs: this.nowMs };
   }
 
-  after(ms: number, run: () => void): void {
-    const timer = { atMs: this.#nowMs + Math.max(0, ms), order: this.#order, run };
-    this.#order += 1;
-    let low = 0;
-    let high = this.#timers.length;
-    while (low < high) {
-      const middle = (low + high) >>> 1;
-      const other = this.#timers[middle];
-      if (other !== undefined && (other.atMs < timer.atMs || (other.atMs === timer.atMs && other.order < timer.order)))
-        low = middle + 1;
-      else high = middle;
+  after(ms: number, run: () => void): Timer {
+    const timer = { atMs: this.#nowMs + Math.max(0, ms), run };
+    const timers = this.#timers;
+    let at = timers.push(timer) - 1;
+    // Most timers are due soon: few stand behind their place.
+    for (; at > 0; at -= 1) {
+      const sooner = timers[at - 1];
+      if (sooner === undefined || sooner.atMs > timer.atMs) break;
+      timers[at] = sooner;
     }
-    this.#timers.splice(low, 0, timer);
+    timers[at] = timer;
+    return timer;
   }
 
   sleep(ms: number): Promise<void> {
     return new Promise((resolve) => this.after(ms, resolve));
+  }
+
+  /** What the work gives; undefined if that takes longer. */
+  async within<T>(ms: number, work: Promise<T>): Promise<T | undefined> {
+    return await new Promise((resolve, reject) => {
+      const limit = this.after(ms, () => resolve(undefined));
+      work.then(resolve, reject).finally(() => this.#drop(limit));
+    });
+  }
+
+  #drop(timer: Timer): void {
+    const at = this.#timers.indexOf(timer);
+    if (at >= 0) this.#timers.splice(at, 1);
   }
 
   /** Like runUntil, for an expensive condition: it is checked now and then only. */
@@ -120,16 +134,16 @@ export class VirtualTime {
    */
   async runUntil(done: () => boolean, limitMs: number): Promise<boolean> {
     const endMs = this.#nowMs + limitMs;
-    while (!done()) {
-      await settled();
+    for (let steps = 1; !done(); steps += 1) {
+      await (steps % STEPS_PER_TURN === 0 ? turned() : settled());
       this.onStep?.();
       if (done()) return true;
-      const timer = this.#timers[0];
+      const timer = this.#timers.at(-1);
       if (timer === undefined || timer.atMs > endMs) {
         this.#nowMs = endMs;
         return done();
       }
-      this.#timers.shift();
+      this.#timers.pop();
       this.#nowMs = timer.atMs;
       timer.run();
     }
@@ -137,7 +151,19 @@ export class VirtualTime {
   }
 }
 
-/** Lets every promise settle that can: a macrotask runs after all microtasks. */
+/**
+ * Lets every promise settle that can: Node.js empties the queue of microtasks before it runs the
+ * next tick. A turn of the event loop would do as well, and take ten times as long.
+ */
 function settled(): Promise<void> {
-  return new Promise((resolve) => setImmediate(resolve));
+  return new Promise((resolve) => {
+    process.nextTick(resolve);
+  });
+}
+
+/** Lets the process's own timers and messages have a turn, too. */
+function turned(): Promise<void> {
+  return new Promise((resolve) => {
+    setImmediate(resolve);
+  });
 }

@@ -11,6 +11,9 @@ export interface Order {
   readonly to: number;
 }
 
+// Refusals are errors, and there are many. Facts tell their messages only.
+Error.stackTraceLimit = 0;
+
 process.on('message', (order: Order) => void follow(order));
 // The parent is gone: nobody waits for the facts.
 process.on('disconnect', () => process.exit());

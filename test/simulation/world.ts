@@ -51,6 +51,10 @@ const RETENTION_EVERY_MS = 300;
  * move still works.
  */
 const NOTICE_LOOK_EVERY_MS = 1_000;
+/** Interval at which senders and distribution look for work that they do not find, in ms. */
+const IDLE_MS = 16;
+/** Interval of the guest's reads of a whole disk, in ms. */
+const READ_EVERY_MS = 10;
 /** Factor on the chance of a put-back: copies are taken at every look, but crashes are rare. */
 const PUT_BACK_PER_COPY = 10;
 export const BLOCKS = REGIONS * 16;
@@ -189,6 +193,7 @@ export class World {
   readonly volumes: readonly VolumeId[];
   /** The guest's writes in the order of issue. A write's token is its place here, from 1. */
   readonly history: GuestWrite[] = [];
+  readonly #statesAfter = new Map<VolumeId, { readonly token: number; readonly content: Uint32Array }>();
   acknowledged = 0;
   worstLatencyMs = 0;
   guestRuns = true;
@@ -293,7 +298,7 @@ export class World {
     if (shape.retention !== undefined) this.retention = new RetentionHost(this);
   }
 
-  #replicaAt(volume: VolumeId, mark: WriteMark): Uint32Array | undefined {
+  #replicaAt(volume: VolumeId, mark: WriteMark): Readonly<Uint32Array> | undefined {
     const { site } = this;
     const position = site.up ? site.state.positionOf(site.state.volume(volume), mark) : undefined;
     return position === undefined || position > site.durable(volume).position
@@ -334,23 +339,30 @@ export class World {
 
   /** Starts everything that runs by itself. */
   start(): void {
-    const every = (ms: number, run: () => void): void => {
+    /** A loop that finds nothing to do looks half as often each time, at last every `idleMs`. */
+    const poll = (busyMs: number, idleMs: number, run: () => boolean): void => {
+      let everyMs = busyMs;
       const again = (): void => {
         if (this.stopped) return;
-        run();
-        this.time.after(this.chance.between(ms / 2, ms * 1.5), again);
+        everyMs = run() ? busyMs : Math.min(everyMs * 2, idleMs);
+        this.time.after(this.chance.between(everyMs / 2, everyMs * 1.5), again);
       };
-      this.time.after(this.chance.between(0, ms), again);
+      this.time.after(this.chance.between(0, busyMs), again);
     };
+    const every = (ms: number, run: () => void): void =>
+      poll(ms, ms, () => {
+        run();
+        return true;
+      });
     for (const host of this.splitters.values()) {
-      every(4, () => this.#pump(host));
+      poll(4, IDLE_MS, () => this.#pump(host));
       every(30, () => this.#tick(host));
       every(NOTICE_LOOK_EVERY_MS, () => this.#askAboutNotices(host));
       every(40, () => {
         for (const volume of host.disks.keys()) host.sweep(volume);
       });
     }
-    every(5, () => this.site.distribute(1 + this.chance.below(8)));
+    poll(5, IDLE_MS, () => this.site.distribute(1 + this.chance.below(8)));
     for (const appliance of this.appliances.values())
       every(20, () => {
         this.#askAboutMembers(appliance);
@@ -367,7 +379,7 @@ export class World {
       for (const volume of this.volumes) this.#recover(volume);
     });
     void this.#guest();
-    every(2, () => this.#read());
+    every(READ_EVERY_MS, () => this.#read());
   }
 
   // ---- a person, and a guest that reads ----
@@ -395,20 +407,25 @@ export class World {
   }
 
   /**
-   * Reads as the guest, which must get its last acknowledged write, the one under way, or an error.
+   * Reads a disk as the guest, which must get its last acknowledged write of each block, the one
+   * under way, or an error.
    */
   #read(): void {
     const volume = this.chance.pick(this.volumes);
-    const block = this.chance.below(BLOCKS);
-    const found = this.hostOf(volume).read(volume, block);
-    if (found === undefined) return;
+    const disk = this.hostOf(volume).readable(volume);
+    if (disk === undefined) return;
     this.reads += 1;
-    const expected = this.#knownOf(volume)[block];
+    const known = this.#knownOf(volume);
     const write = this.#underWay;
-    const isUnderWay =
-      write?.volume === volume && block >= write.block && block < write.block + write.count && found === write.token;
-    if (found !== expected && !isUnderWay)
-      this.misread ??= `the guest read ${found} from block ${block} of ${volume} instead of its write ${expected}`;
+    for (let block = 0; block < BLOCKS; block += 1) {
+      const found = disk[block];
+      const expected = known[block];
+      if (found === expected) continue;
+      const isUnderWay =
+        write?.volume === volume && block >= write.block && block < write.block + write.count && found === write.token;
+      if (!isUnderWay)
+        this.misread ??= `the guest read ${found} from block ${block} of ${volume} instead of its write ${expected}`;
+    }
   }
 
   // ---- the guest: issues a write once the one before is acknowledged, so points hold prefixes
@@ -432,11 +449,11 @@ export class World {
       let interrupted = false;
       for (;;) {
         const host = this.hostOf(volume);
-        const crashed = this.time.sleep(5_000).then(() => false);
         const fails = this.faults.failedWrite > 0 && this.chance.hit(this.faults.failedWrite);
         const request = { volume, block, tokens, zeroes, fails };
-        const done = await Promise.race([host.write(request, pause), crashed]);
-        if (done) break;
+        // A write that a crash cut off is never acknowledged.
+        const done = await this.time.within(5_000, host.write(request, pause));
+        if (done === true) break;
         interrupted = true;
         await this.time.sleep(5);
       }
@@ -448,14 +465,20 @@ export class World {
     }
   }
 
-  /** What a point's members must hold if this token's write is the newest in it. */
-  stateAfter(token: number, volume: VolumeId): Uint32Array {
-    const content = new Uint32Array(BLOCKS);
-    for (let i = 0; i < token; i += 1) {
+  /**
+   * What a point's members must hold if this token's write is the newest in it. Continues from the
+   * last answer where possible, and takes it over: an answer holds until the volume's next one.
+   */
+  stateAfter(token: number, volume: VolumeId): Readonly<Uint32Array> {
+    const cached = this.#statesAfter.get(volume);
+    const known =
+      cached !== undefined && cached.token <= token ? cached : { token: 0, content: new Uint32Array(BLOCKS) };
+    for (let i = known.token; i < token; i += 1) {
       const write = this.history[i];
-      if (write !== undefined && write.volume === volume) content.fill(i + 1, write.block, write.block + write.count);
+      if (write?.volume === volume) known.content.fill(i + 1, write.block, write.block + write.count);
     }
-    return content;
+    this.#statesAfter.set(volume, { token, content: known.content });
+    return known.content;
   }
 
   // ---- streams: splitter → appliance → replica site ----
@@ -479,10 +502,11 @@ export class World {
     return this.site.up && this.#applianceOf(appliance).up;
   }
 
-  #pump(host: SplitterHost): void {
+  /** Sends what is to be sent. @returns whether there was anything to do */
+  #pump(host: SplitterHost): boolean {
     const { core } = host;
-    if (core === undefined) return;
-    for (const split of core.volumes) {
+    let isBusy = false;
+    for (const split of core?.volumes ?? []) {
       const { route } = split.row;
       if (!this.#pathUp(route.appliance)) {
         if (split.connected) split.detached();
@@ -490,6 +514,7 @@ export class World {
       }
       const stream = this.#streamOf(host, route.appliance);
       if (!split.connected || !stream.attached.has(split.volume)) {
+        isBusy = true;
         split.detached();
         const claim = { ...split.claim(), life: host.life, sizeBytes: split.row.sizeBytes };
         if (!this.#attach(host, split.volume, claim)) continue;
@@ -500,10 +525,11 @@ export class World {
         else split.resume();
         if ((owner.members.ownerOf(split.volume)?.epoch ?? 0) < route.epoch) owner.wanted.add(split.volume);
       }
-      host.resendOne(split.volume);
+      if (host.resendOne(split.volume)) isBusy = true;
       for (let i = 0; i < 4; i += 1) {
         const copy = split.peek();
         if (copy === undefined) break;
+        isBusy = true;
         split.advance();
         const tokens =
           copy.kind === 'write'
@@ -514,6 +540,7 @@ export class World {
         this.#send(host, stream, split.volume, { ...copy, session: split.session, epoch: route.epoch, ...tokens });
       }
     }
+    return isBusy;
   }
 
   /** @returns whether the volume is attached. A full disk at either end postpones it. */
@@ -827,7 +854,7 @@ export class World {
         // A late duplicate's answer is dropped.
       }
     };
-    const later = (): void => this.time.after(this.chance.between(0, 4_000), again);
+    const later = (): void => void this.time.after(this.chance.between(0, 4_000), again);
     await this.time.sleep(this.#delayMs());
     if (this.chance.hit(this.faults.loss)) {
       // Nobody waits for it any more, and it arrives all the same.

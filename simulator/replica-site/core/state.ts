@@ -73,6 +73,7 @@ export class SiteState {
   readonly #holesByVolume: Index<HoleRow>;
   readonly #ownersByVolume: Index<OwnerRow>;
   readonly #ownersByGroup: Index<OwnerRow>;
+  readonly #tables: readonly Pick<Table<object>, 'changes' | 'settle' | 'undo' | 'unreadable'>[];
   /**
    * Volumes that a splitter has attached in this life of the site: what it knew better is taken
    * over.
@@ -97,6 +98,8 @@ export class SiteState {
     this.holes = new Table('holes', rows.holes, rows.unreadable?.get('holes'));
     this.owners = new Table('owners', rows.owners, rows.unreadable?.get('owners'));
     this.counters = new Table('counters', rows.counters, rows.unreadable?.get('counters'));
+    const { groups, volumes, attempts, moves, points, holes, owners, counters } = this;
+    this.#tables = [groups, volumes, attempts, moves, points, holes, owners, counters];
     this.volumes.keepOrder();
     this.groups.keepOrder();
     this.#volumesByGroup = this.volumes.indexBy((row) => [row.group]);
@@ -143,11 +146,6 @@ export class SiteState {
   /** Sentences about what is left out because of unreadable rows. */
   get unreadable(): string[] {
     return this.#tables.flatMap((table) => [...table.unreadable.values()]);
-  }
-
-  get #tables(): readonly Pick<Table<object>, 'changes' | 'settle' | 'undo' | 'unreadable'>[] {
-    const { groups, volumes, attempts, moves, points, holes, owners, counters } = this;
-    return [groups, volumes, attempts, moves, points, holes, owners, counters];
   }
 
   /** @throws MoverError VOLUME_NOT_FOUND, VOLUME_UNUSABLE */
