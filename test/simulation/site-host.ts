@@ -64,9 +64,8 @@ class Lineage {
 }
 
 function apply(frame: Frame | undefined, content: Uint32Array): void {
-  // Writes of zeroes have their tokens too.
-  if (frame?.kind !== 'write' && frame?.kind !== 'zeroes') return;
-  if (frame.tokens !== undefined) content.set(frame.tokens, frame.offset / BLOCK_BYTES);
+  if ((frame?.kind === 'write' || frame?.kind === 'zeroes') && frame.tokens !== undefined)
+    content.set(frame.tokens, frame.offset / BLOCK_BYTES);
 }
 
 /** A folder's whole content. */

@@ -854,7 +854,9 @@ export class World {
         // A late duplicate's answer is dropped.
       }
     };
-    const later = (): void => void this.time.after(this.chance.between(0, 4_000), again);
+    const later = (): void => {
+      this.time.after(this.chance.between(0, 4_000), again);
+    };
     await this.time.sleep(this.#delayMs());
     if (this.chance.hit(this.faults.loss)) {
       // Nobody waits for it any more, and it arrives all the same.
