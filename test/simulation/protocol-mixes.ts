@@ -69,7 +69,19 @@ function kept(world: World): Trouble {
       : fate === 1
         ? { terminateAfterMs: chance.between(0, 600) }
         : {};
-  return { workerDies: 0.05, ...end, ...(share < 0.6 ? { options: { keepLeft } } : {}) };
+  // A move that sleeps behind its fence needs positions and points for longer than the policy does.
+  const sleeps = {
+    call: chance.pick(['seal', 'bookmark', 'adopt'] as const),
+    side: 'before',
+    kind: 'delay',
+    skip: 0,
+  } as const;
+  return {
+    workerDies: 0.05,
+    ...end,
+    ...(chance.hit(0.4) ? { aims: [sleeps] } : {}),
+    ...(share < 0.6 ? { options: { keepLeft } } : {}),
+  };
 }
 
 export const PROTOCOL_MIXES: readonly Mix[] = [
@@ -143,6 +155,7 @@ export const PROTOCOL_MIXES: readonly Mix[] = [
     splitters: 1,
     volumesPerSplitter: 3,
     agesFaster: AGES_FASTER,
+    aims: true,
     retention: {
       keepAllMs: HOUR_MS / 2,
       hourlyMs: 3 * HOUR_MS,
@@ -157,6 +170,7 @@ export const PROTOCOL_MIXES: readonly Mix[] = [
     splitters: 2,
     volumesPerSplitter: 2,
     agesFaster: AGES_FASTER,
+    aims: true,
     retention: {
       keepAllMs: 4 * HOUR_MS,
       hourlyMs: 8 * HOUR_MS,
