@@ -613,7 +613,6 @@ export class World {
         ),
       )
         .then((record) => {
-          this.witness.saw(record);
           if (host.core !== core || record.state === 'OPEN') return undefined;
           const { state } = record;
           host.call((now) => now.learnPending(verdict, state, this.time.wallMsOf(host.id)));
