@@ -69,7 +69,19 @@ function kept(world: World): Trouble {
       : fate === 1
         ? { terminateAfterMs: chance.between(0, 600) }
         : {};
-  return { workerDies: 0.05, ...end, ...(share < 0.6 ? { options: { keepLeft } } : {}) };
+  // A move that sleeps behind its fence needs positions and points for longer than the policy does.
+  const sleeps = {
+    call: chance.pick(['seal', 'bookmark', 'adopt'] as const),
+    side: 'before',
+    kind: 'delay',
+    skip: 0,
+  } as const;
+  return {
+    workerDies: 0.05,
+    ...end,
+    ...(chance.hit(0.4) ? { aims: [sleeps] } : {}),
+    ...(share < 0.6 ? { options: { keepLeft } } : {}),
+  };
 }
 
 export const PROTOCOL_MIXES: readonly Mix[] = [
@@ -139,10 +151,11 @@ export const PROTOCOL_MIXES: readonly Mix[] = [
   },
   {
     name: 'retention',
-    faults: { ...lossy, stall: 0.003, breakStream: 0.01, crash: 0.003 },
+    faults: { ...lossy, stall: 0.003, breakStream: 0.01, crash: 0.015 },
     splitters: 1,
     volumesPerSplitter: 3,
     agesFaster: AGES_FASTER,
+    aims: true,
     retention: {
       keepAllMs: HOUR_MS / 2,
       hourlyMs: 3 * HOUR_MS,
@@ -157,6 +170,7 @@ export const PROTOCOL_MIXES: readonly Mix[] = [
     splitters: 2,
     volumesPerSplitter: 2,
     agesFaster: AGES_FASTER,
+    aims: true,
     retention: {
       keepAllMs: 4 * HOUR_MS,
       hourlyMs: 8 * HOUR_MS,
@@ -168,7 +182,7 @@ export const PROTOCOL_MIXES: readonly Mix[] = [
   },
   {
     name: 'failed writes, zeroes, late syncs and paused groups',
-    faults: { ...lossy, breakStream: 0.01, crash: 0.02, zeroes: 0.2, failedWrite: 0.01, syncMsMax: 60, pause: 0.01 },
+    faults: { ...lossy, breakStream: 0.01, crash: 0.04, zeroes: 0.2, failedWrite: 0.02, syncMsMax: 150, pause: 0.01 },
     splitters: 1,
     volumesPerSplitter: 3,
     trouble: ({ chance }) => ({ workerDies: chance.hit(0.3) ? 0.1 : 0 }),

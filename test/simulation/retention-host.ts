@@ -35,9 +35,13 @@ export interface RetentionWorld {
 export class RetentionHost {
   readonly #world: RetentionWorld;
   readonly #inUse = new Set<PointId>();
+  /** Points of which an image was open at any time of the present round. */
+  readonly #used = new Set<PointId>();
   #life = new AbortController();
   #rounds: RetentionRounds;
   #running = false;
+  /** Whether the store refused a change of the present round: the next one tries again. */
+  #wasRefused = false;
 
   constructor(world: RetentionWorld) {
     this.#world = world;
@@ -83,10 +87,14 @@ export class RetentionHost {
     this.#running = true;
     const { signal } = this.#life;
     const before = this.#look();
+    this.#used.clear();
+    this.#wasRefused = false;
+    for (const point of this.#inUse) this.#used.add(point);
     try {
       await this.#rounds.run();
       world.reaches('retention: round');
-      if (!world.site.full) for (const [group, look] of this.#look()) checkRound(before.get(group) ?? look, look);
+      if (!this.#wasRefused)
+        for (const [group, look] of this.#look()) checkRound(before.get(group) ?? look, { ...look, inUse: this.#used });
       checkOpenable(world.site);
     } catch (error) {
       if (signal.aborted) world.reaches('retention: round cut short');
@@ -99,7 +107,7 @@ export class RetentionHost {
   #judged<T>(rule: (state: SiteState, now: SiteMoment) => T): T {
     const world = this.#world;
     const before = this.#look();
-    const result = world.site.call((state) => rule(state, world.siteMoment));
+    const result = this.#stored(rule);
     try {
       for (const [group, look] of this.#look()) {
         const dropped = checkDropped(before.get(group) ?? look, look);
@@ -110,6 +118,16 @@ export class RetentionHost {
       world.witness.break(String(error));
     }
     return result;
+  }
+
+  #stored<T>(rule: (state: SiteState, now: SiteMoment) => T): T {
+    const { site, siteMoment } = this.#world;
+    try {
+      return site.call((state) => rule(state, siteMoment));
+    } catch (error) {
+      this.#wasRefused = true;
+      throw error;
+    }
   }
 
   #look(): Map<GroupId, GroupLook> {
@@ -141,6 +159,7 @@ export class RetentionHost {
     const { point } = chance.pick(points);
     if (chance.hit(0.5)) {
       this.#inUse.add(point.id);
+      this.#used.add(point.id);
       time.after(chance.between(0, OPENED_MS_MAX), () => this.#inUse.delete(point.id));
       return;
     }

@@ -72,7 +72,7 @@ export class SplitterHost {
   readonly #zeroes = new Map<string, Uint32Array>();
   /** Volumes with a write under way: a range lock over the whole volume. */
   #writing = new Set<VolumeId>();
-  #withheld: { volume: VolumeId; acknowledge: () => void }[] = [];
+  #withheld: { volume: VolumeId; upTo: number; acknowledge: () => void }[] = [];
 
   constructor(
     id: SplitterId,
@@ -318,9 +318,10 @@ export class SplitterHost {
     this.#writing.delete(volume);
     await pause();
     if (this.core !== core) return false;
-    if (!core.holds.isHeld(volume)) return true;
+    const upTo = core.holds.raised;
+    if (!core.holds.isHeld(volume, upTo)) return true;
     return await new Promise<boolean>((resolve) =>
-      this.#withheld.push({ volume, acknowledge: () => resolve(this.core === core) }),
+      this.#withheld.push({ volume, upTo, acknowledge: () => resolve(this.core === core) }),
     );
   }
 
@@ -342,7 +343,7 @@ export class SplitterHost {
     const { core } = this;
     if (core === undefined) return;
     if (this.#withheld.length === 0) return;
-    const still = this.#withheld.filter((entry) => core.holds.isHeld(entry.volume));
+    const still = this.#withheld.filter((entry) => core.holds.isHeld(entry.volume, entry.upTo));
     const free = this.#withheld.filter((entry) => !still.includes(entry));
     this.#withheld = still;
     for (const entry of free) entry.acknowledge();

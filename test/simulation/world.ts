@@ -613,7 +613,6 @@ export class World {
         ),
       )
         .then((record) => {
-          this.witness.saw(record);
           if (host.core !== core || record.state === 'OPEN') return undefined;
           const { state } = record;
           host.call((now) => now.learnPending(verdict, state, this.time.wallMsOf(host.id)));
@@ -980,10 +979,11 @@ export class World {
     const beganAtMs = this.time.nowMs;
     const round = await this.#cutRound(id, group);
     if (round === undefined) return undefined;
-    if (members !== appliance.members) throw new MoverError('UNREACHABLE', `appliance ${id} was restarted`);
     if (!mustHave.every((volume) => round.cuts.some((cut) => cut.volume === volume))) return undefined;
     const isBehind = (): boolean => this.site.up && !this.site.call((state) => cutsReached(state, round.cuts));
     for (let tries = 0; tries < 30 && isBehind(); tries += 1) await this.time.sleep(10);
+    // The site ends the calls of an appliance that is gone.
+    if (members !== appliance.members) throw new MoverError('UNREACHABLE', `appliance ${id} was restarted`);
     const unjoined = this.site.call((state) => state.unjoinedAttempts(group));
     const point = this.site.call((state) =>
       attempts.closeGroupPoint(state, { group, kind, ...round }, this.siteMoment),

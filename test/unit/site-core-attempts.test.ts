@@ -209,6 +209,26 @@ describe('the verdict', () => {
     expect(attempts.joinAttempt(site.state, ref(1), free.id).joined?.point).toBe(free.id);
   });
 
+  test('a volume behind the next move’s fence has not joined: it would be struck from the point at that commit', () => {
+    const site = new SiteUnderTest();
+    site.attach();
+    site.writes(1, 2);
+    site.open(1);
+    site.commit(ref(1));
+    site.open(1, { move: 'm2', from: G2, to: G1 });
+    const close = (n: number) =>
+      attempts.closeGroupPoint(
+        site.state,
+        { group: G2, kind: 'demand', atMs: 1, cuts: [{ ...cut(n), fencedBy: ref(1, 'm2') }], leftOut: [] },
+        momentAt(1),
+      );
+    expect(attempts.joinAttempt(site.state, ref(1), close(4).id).joined).toBeUndefined();
+    attempts.resolveAttempt(site.state, ref(1, 'm2'), 'test', 0);
+    site.writes(3, 4);
+    const whole = close(4);
+    expect(attempts.joinAttempt(site.state, ref(1), whole.id).joined?.point).toBe(whole.id);
+  });
+
   test('there and back again: late duplicates of the first move change nothing', () => {
     const site = new SiteUnderTest();
     site.attach();

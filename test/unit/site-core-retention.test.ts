@@ -120,6 +120,20 @@ describe('a policy', () => {
     expect(beyondPolicy(site.state.pointsOfGroup(G1), policy, NOON_MS, inUse)).toEqual([first?.id]);
     expect(left?.point).toBeDefined();
   });
+
+  test('keeps a point of an hour beside the snapshot of a running move, which an abort voids', () => {
+    const site = new SiteUnderTest();
+    site.attach();
+    site.writes(1, 1);
+    site.open(1);
+    const { left } = attempts.sealAttempt(site.state, ref(1), [cut(1)], [], 3);
+    const close = (atMs: number) =>
+      addPoint(site.state, { group: G1, kind: 'periodic', atMs, cuts: [], leftOut: [] }).id;
+    const [second] = [close(4), close(3 * HOUR_MS)];
+    const gone = beyondPolicy(site.state.pointsOfGroup(G1), policy, 3 * HOUR_MS, new Set());
+    expect(left?.point).toBeDefined();
+    expect(gone).not.toContain(second);
+  });
 });
 
 describe('a full journal', () => {

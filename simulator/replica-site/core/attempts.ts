@@ -554,11 +554,15 @@ function isInForce(state: SiteState, { volumes }: Contents): boolean {
   return volumes.every(({ volume, epoch }) => state.volumes.get(volume)?.epoch === epoch + 1);
 }
 
+/** A provisional member does not count: it is struck if the volume leaves again. */
 function containsAll(point: RecoveryPoint, contents: Contents): boolean {
   return (
     point.group === contents.to &&
     contents.volumes.every((bound) =>
-      point.members.some((member) => member.volume === bound.volume && member.epoch === bound.epoch + 1),
+      point.members.some(
+        ({ volume, epoch, provisional }) =>
+          volume === bound.volume && epoch === bound.epoch + 1 && provisional === undefined,
+      ),
     )
   );
 }

@@ -92,9 +92,10 @@ class Buckets {
 
   /**
    * Notes a kept point; call it oldest first. Bookmarked points don't count: other rules drop them.
+   * Nor do snapshots of running moves: an abort voids them.
    */
-  add({ point }: PointRow): void {
-    if (point.bookmark !== undefined) return;
+  add({ point, pinnedBy }: PointRow): void {
+    if (point.bookmark !== undefined || pinnedBy !== undefined) return;
     for (const grain of ['hour', 'day', 'week'] as const) this.#last[grain] = bucketOf(grain, agedFromMs(point));
   }
 

@@ -8,16 +8,25 @@ const ANSWERS_MAX = 1_024;
 interface Hold {
   readonly volumes: ReadonlySet<VolumeId>;
   readonly expiresAtMs: number;
+  /** Its place among all holds, in the order in which they were raised. */
+  readonly order: number;
 }
 
 export class Holds {
   readonly #active = new Map<string, Hold>();
   readonly #answers = new Map<string, boolean>();
+  #raised = 0;
+
+  /** Count of the holds raised so far. */
+  get raised(): number {
+    return this.#raised;
+  }
 
   /** Raises a hold. A key is used once: raising it again changes nothing. */
   raise(key: string, volumes: Iterable<VolumeId>, expiresAtMs: number): void {
     if (this.#active.has(key) || this.#answers.has(key)) return;
-    this.#active.set(key, { volumes: new Set(volumes), expiresAtMs });
+    this.#raised += 1;
+    this.#active.set(key, { volumes: new Set(volumes), expiresAtMs, order: this.#raised });
   }
 
   /** Answers that a hold did not last, unless it is active or was answered in this life. */
@@ -43,8 +52,13 @@ export class Holds {
     for (const [key, hold] of this.#active) if (hold.expiresAtMs <= nowMs) this.#release(key, false);
   }
 
-  isHeld(volume: VolumeId): boolean {
-    for (const hold of this.#active.values()) if (hold.volumes.has(volume)) return true;
+  /**
+   * Whether a hold is on the volume.
+   * @param upTo only of the first so many holds that were raised: a write that was numbered before
+   * a later hold's cut is in that cut, and need not wait for it.
+   */
+  isHeld(volume: VolumeId, upTo = this.#raised): boolean {
+    for (const { volumes, order } of this.#active.values()) if (order <= upTo && volumes.has(volume)) return true;
     return false;
   }
 

@@ -4,9 +4,15 @@ import type { VolumeId } from '../../../contracts/ids.js';
 import { monotonicMs } from '../shared/clock.js';
 import type { Holds } from '../core/holds.js';
 
+interface Waiting {
+  /** The holds it waits for: the first so many, raised before its write was done. */
+  readonly upTo: number;
+  readonly acknowledge: () => void;
+}
+
 export class HeldAcknowledgements {
   readonly #holds: Holds;
-  readonly #waiting = new Map<VolumeId, (() => void)[]>();
+  readonly #waiting = new Map<VolumeId, Waiting[]>();
   #timer: NodeJS.Timeout | undefined;
 
   constructor(holds: Holds) {
@@ -21,10 +27,11 @@ export class HeldAcknowledgements {
     if (!this.#holds.isHeld(volume)) return undefined;
     this.#holds.expire(monotonicMs());
     if (!this.#holds.isHeld(volume)) return undefined;
-    return new Promise((resolve) => {
+    const upTo = this.#holds.raised;
+    return new Promise((acknowledge) => {
       const waiting = this.#waiting.get(volume);
-      if (waiting === undefined) this.#waiting.set(volume, [resolve]);
-      else waiting.push(resolve);
+      if (waiting === undefined) this.#waiting.set(volume, [{ upTo, acknowledge }]);
+      else waiting.push({ upTo, acknowledge });
       this.#arm();
     });
   }
@@ -34,9 +41,11 @@ export class HeldAcknowledgements {
    */
   release(): void {
     for (const [volume, waiting] of this.#waiting) {
-      if (this.#holds.isHeld(volume)) continue;
-      this.#waiting.delete(volume);
-      for (const acknowledge of waiting) acknowledge();
+      const still = waiting.filter(({ upTo }) => this.#holds.isHeld(volume, upTo));
+      if (still.length === waiting.length) continue;
+      if (still.length === 0) this.#waiting.delete(volume);
+      else this.#waiting.set(volume, still);
+      for (const { upTo, acknowledge } of waiting) if (!this.#holds.isHeld(volume, upTo)) acknowledge();
     }
     this.#arm();
   }

@@ -44,7 +44,10 @@ export function checkEnded(world: World, { move, volumes, end, crossed, reset }:
   }
   const [only] = committed;
   if (end.kind === 'moved' && only !== undefined) checkMoved(world, end.report, only);
-  const { verdict, stage } = end.progress;
+  const { verdict } = end.progress;
+  // A cancellation between two attempts ends the move where it waits.
+  const isWaiting = end.kind === 'cancelled' && end.progress.stage === 'waiting-to-retry';
+  const stage = isWaiting ? 'failed' : end.progress.stage;
   if (
     verdict !== (end.kind === 'moved' ? 'COMMITTED' : verdict) ||
     stage !== (end.kind === 'moved' ? 'done' : 'failed')

@@ -1,6 +1,7 @@
 // Everything that must hold once a run is quiet, in one place.
 import { attemptName } from '../../../contracts/attempt.js';
 import type { GroupId } from '../../../contracts/ids.js';
+import { HOLD_MS_MAX } from '../../../contracts/splitter-api.js';
 import { checkQuiet } from '../checker.js';
 import type { World } from '../world.js';
 import { checkCauses } from './causes.js';
@@ -12,9 +13,13 @@ import { checkResidue } from './residue.js';
 import { checkPointTimes, checkRecoveryByTime } from './times.js';
 import { checkOpenable } from './retention.js';
 
+/** Longest write of a guest, in ms: a hold, the tick that ends it, and the write's own pauses. */
+const WRITE_MS_MAX = HOLD_MS_MAX + 60;
+
 /** Whether the guest is served, both ends agree, and no move has left anything behind. */
 export function whyNotSettled(world: World, openAttempts: 'none' | 'in nobody’s way'): string | undefined {
   if (world.acknowledged !== world.history.length) return 'the guest is not served';
+  if ([...world.appliances.values()].some(({ paused }) => paused.size > 0)) return 'a group is still paused';
   try {
     checkQuiet(world);
     checkResidue(world, { openAttempts });
@@ -26,6 +31,8 @@ export function whyNotSettled(world: World, openAttempts: 'none' | 'in nobody’
 
 /** Judges a run that is over and settled. */
 export function judge(world: World, told: readonly Told[], firstGroup: GroupId, smallGroups: boolean): void {
+  if (world.faults.confirmCuts && world.worstLatencyMs > WRITE_MS_MAX)
+    throw new Error(`the guest waited ${world.worstLatencyMs} ms for one write`);
   checkCauses(world, told, smallGroups);
   checkHistory(world, firstGroup);
   for (const { record } of world.site.state.attempts.values())
