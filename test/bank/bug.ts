@@ -30,6 +30,8 @@ export interface Bug {
   readonly tests?: readonly string[];
   /** Proof in a sentence that nobody can tell the change from the original. */
   readonly equivalent?: string;
+  /** The test that is still missing, in a sentence: the bug survives, and that is known. */
+  readonly open?: string;
 }
 
 /** The bugs of one part of the product. */

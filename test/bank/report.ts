@@ -7,18 +7,19 @@ export interface Found extends Judgement {
   readonly seconds: number;
 }
 
-export type Verdict = 'killed' | 'survived' | 'equivalent' | 'not equivalent' | 'broken';
+export type Verdict = 'killed' | 'survived' | 'open' | 'equivalent' | 'not equivalent' | 'broken';
 
-export function verdictOf({ bug: { equivalent }, killer, broken }: Found): Verdict {
+export function verdictOf({ bug: { equivalent, open }, killer, broken }: Found): Verdict {
   if (broken !== undefined) return 'broken';
   if (killer !== undefined) return equivalent === undefined ? 'killed' : 'not equivalent';
-  return equivalent === undefined ? 'survived' : 'equivalent';
+  if (equivalent !== undefined) return 'equivalent';
+  return open === undefined ? 'survived' : 'open';
 }
 
 /** Whether the bank's verdict is no reason to fail. */
 export function isSound(found: Found): boolean {
   const verdict = verdictOf(found);
-  return verdict === 'killed' || verdict === 'equivalent';
+  return verdict === 'killed' || verdict === 'equivalent' || verdict === 'open';
 }
 
 const VERDICT_WIDTH = 10;
@@ -26,7 +27,7 @@ const ID_WIDTH = 48;
 
 export function lineOf(found: Found): string {
   const { bug, killer, broken, runs, seconds } = found;
-  const by = broken ?? (killer === undefined ? (bug.equivalent ?? bug.breaks) : nameOf(killer));
+  const by = broken ?? (killer === undefined ? (bug.equivalent ?? bug.open ?? bug.breaks) : nameOf(killer));
   const counted = runs > 0 ? `${runs} runs, ` : '';
   return `${verdictOf(found).padEnd(VERDICT_WIDTH)}  ${bug.id.padEnd(ID_WIDTH)}  ${by} (${counted}${seconds.toFixed(1)} s)\n`;
 }
@@ -58,7 +59,7 @@ export function summaryOf(all: readonly Found[]): Summary {
     bySimulation: simulated.length,
     ...(median === undefined ? {} : { medianRuns: median }),
     equivalents: withVerdict('equivalent').length,
-    survivors: withVerdict('survived').map(({ bug }) => bug.id),
+    survivors: [...withVerdict('survived'), ...withVerdict('open')].map(({ bug }) => bug.id),
     unsound: [...withVerdict('not equivalent'), ...withVerdict('broken')].map(({ bug }) => bug.id),
     seconds: all.reduce((sum, { seconds }) => sum + seconds, 0),
   };

@@ -7,15 +7,7 @@ import { plant } from './plant.js';
 import type { Bug } from './bug.js';
 
 /** What a copy does not need, by name. */
-const LEFT_OUT: ReadonlySet<string> = new Set([
-  '.git',
-  '.estate',
-  'coverage',
-  'dist',
-  'docs',
-  'node_modules',
-  'test-output',
-]);
+const LEFT_OUT: ReadonlySet<string> = new Set(['.git', '.estate', 'coverage', 'dist', 'node_modules', 'test-output']);
 
 export class Scratch {
   readonly folder: string;

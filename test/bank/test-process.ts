@@ -5,7 +5,7 @@ import { createVitest, type Reporter, type TestCase, type TestModule, type Vites
 import type { TestRequest, TestRun } from './test-runner.js';
 
 /** First part of a failure's message that is kept, characters. */
-const MESSAGE_LENGTH_MAX = 300;
+const MESSAGE_LENGTH_MAX = 1_000;
 
 const [folder = '.'] = process.argv.slice(2);
 
@@ -18,7 +18,8 @@ class Collector implements Reporter {
     const name = `${relative(folder, test.module.moduleId)}: ${test.fullName.replaceAll(' > ', ' ')}`;
     if (result.state === 'passed') this.run = { ...this.run, passed: [...this.run.passed, name] };
     if (result.state !== 'failed' || this.run.failed !== undefined) return;
-    const message = result.errors.map((error) => error.message).join(' ');
+    // A property's seed and path are in the cause.
+    const message = result.errors.map(({ message: text, cause }) => [text, cause?.message ?? ''].join(' ')).join(' ');
     this.run = { ...this.run, failed: { name, message: message.slice(0, MESSAGE_LENGTH_MAX) } };
   }
 

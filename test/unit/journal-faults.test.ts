@@ -166,6 +166,26 @@ for (const { kind, path, file, calls, part } of CASES) {
 }
 
 test.each(FAULTS)(
+  '$code while the replica image is overwritten shows no newer byte in an image that is open',
+  async (fault) => {
+    const disk = new FaultyFiles(new MemoryDisk());
+    const journal = await open(new MemoryDisk(), { files: disk, segmentBytes: SEGMENT_BYTES });
+    appendUpTo(journal, BEFORE);
+    await journal.whenApplied(BEFORE);
+    const image = await journal.openImage(BEFORE);
+    const isAsBefore = async (): Promise<boolean> => contentsAt(BEFORE).equals(await image.read(0, SIZE_BYTES));
+    disk.fault = { ...fault, tornShare: 0.5, calls: ['write'], path: IMAGE };
+    appendUpTo(journal, AFTER);
+    await until(() => journal.stalls.has('distribution'));
+    disk.fault = undefined;
+    await journal.whenApplied(AFTER);
+    expect(await isAsBefore()).toBe(true);
+    image.close();
+    await journal.close();
+  },
+);
+
+test.each(FAULTS)(
   '$code on the manifest holds up a session that begins, and retention; all positions stay openable',
   async (fault) => {
     const disk = new FaultyFiles(new MemoryDisk());

@@ -132,3 +132,15 @@ test('a fence is lifted by its own verdict, also when that of a newer attempt wa
   expect(core.volume(V1).row).toMatchObject({ route: { ...SILVER, epoch: 2 }, decided: { attempt: { ticket: 2 } } });
   expect(() => notify(1)).toThrow(expect.objectContaining({ code: 'STALE_ATTEMPT' }));
 });
+
+test('the site’s word about the owner counts if its epoch is later, and never while a fence awaits its verdict', () => {
+  core.reroute(V1, { ...SILVER, epoch: 3 });
+  expect(core.volume(V1).row.route).toMatchObject({ group: SILVER.group, epoch: 3 });
+  for (const epoch of [2, 3]) core.reroute(V1, { ...BRONZE, epoch });
+  expect(core.volume(V1).row.route).toMatchObject({ group: SILVER.group, epoch: 3 });
+
+  notify(1, [V2]);
+  fence(1, [V2]);
+  core.reroute(V2, { ...BRONZE, epoch: 5 });
+  expect(core.volume(V2).row.route).toMatchObject({ group: GOLD.group, epoch: 1 });
+});

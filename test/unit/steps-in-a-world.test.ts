@@ -1,0 +1,94 @@
+// Steps against the simulated estate, without a fault but the one that each test makes.
+import { afterEach, beforeEach, expect, test } from 'vitest';
+import { learn } from '../../activities/compensation.js';
+import { planMove } from '../../activities/plan.js';
+import type { applianceApi } from '../../contracts/appliance-api.js';
+import type { AttemptRecord } from '../../contracts/attempt.js';
+import { type ApplianceId, groupIdSchema, moveIdSchema } from '../../contracts/ids.js';
+import { MoverError } from '../../contracts/errors.js';
+import { moveInputSchema } from '../../contracts/move.js';
+import type { OutputOf } from '../../contracts/route.js';
+import type { AppliancePort } from '../../control/ports.js';
+import { openAttempt } from '../../simulator/replica-site/core/attempts.js';
+import { runMove } from '../simulation/orchestrator.js';
+import { NO_FAULTS, World } from '../simulation/world.js';
+
+const SECOND_MS = 1_000;
+const LEASE_MS = 60 * SECOND_MS;
+const [G1, G2] = [groupIdSchema.parse('g1'), groupIdSchema.parse('g2')];
+let world: World;
+
+beforeEach(async () => {
+  world = new World(1, NO_FAULTS, { splitters: 1, volumesPerSplitter: 2 });
+  world.start();
+  await world.time.runUntil(() => world.acknowledged > 20, 10 * SECOND_MS);
+});
+afterEach(() => {
+  world.stopped = true;
+});
+
+/** What a call answers, in virtual time; an error's code. */
+async function answerOf<T>(call: Promise<T>): Promise<T | string> {
+  let answer: T | string | undefined;
+  void call.then(
+    (value) => (answer = value),
+    (error: unknown) => (answer = error instanceof MoverError ? error.code : String(error)),
+  );
+  await world.time.runUntil(() => answer !== undefined, 60 * SECOND_MS);
+  return answer ?? 'no answer';
+}
+
+function opened(move: string): AttemptRecord {
+  const [volume] = world.volumes;
+  if (volume === undefined) throw new Error('a world has volumes');
+  const { splitter, epoch } = world.site.state.volume(volume);
+  const attempt = { move: moveIdSchema.parse(move), n: 1 };
+  const input = { attempt, volumes: [{ volume, splitter, epoch }], from: G1, to: G2 };
+  const now = world.time.momentOf('replica-site');
+  return world.site.call((state) =>
+    openAttempt(state, { ...input, leaseMs: LEASE_MS, deadlineAfterMs: LEASE_MS }, now),
+  );
+}
+
+test('given a splitter that does not answer, when an abort is taught, then that fails and is tried again', async () => {
+  const record = opened('m1');
+  for (const host of world.splitters.values()) host.crash();
+  expect(await answerOf(learn(world.ports(), record, 'ABORTED'))).toBe('UNREACHABLE');
+});
+
+test('given a group whose last room is promised to a move, when another one is planned, then the plan says no', async () => {
+  const input = moveInputSchema.parse({ volume: world.volumes[1], to: G2 });
+  const planWith = async (reserved: number): Promise<unknown> => {
+    const { appliances, splitters } = world.ports();
+    const full = [...appliances].map(([id, port]): [ApplianceId, AppliancePort] => [
+      id,
+      {
+        ...port,
+        calls: { ...port.calls, siteGroups: async (query) => withRoom(await port.calls.siteGroups(query), reserved) },
+      },
+    ]);
+    return await answerOf(planMove({ appliances: new Map(full), splitters }, input, moveIdSchema.parse('m2')));
+  };
+  expect(await planWith(0)).toMatchObject({ ok: true });
+  expect(await planWith(1)).toMatchObject({ ok: false, reasons: [{ code: 'GROUP_FULL' }] });
+});
+
+type Groups = OutputOf<(typeof applianceApi)['siteGroups']>;
+
+/** The same groups, each with room for one volume, promised or not. */
+function withRoom(answer: Groups, reserved: number): Groups {
+  return { ...answer, groups: answer.groups.map((group) => ({ ...group, volumesMax: group.volumes + 1, reserved })) };
+}
+
+test('given a hole from before a move, when the volume has moved, then its report names no hole', async () => {
+  const [volume] = world.volumes;
+  if (volume === undefined) throw new Error('a world has volumes');
+  const host = world.hostOf(volume);
+  const holes = () => world.site.state.holesOf(volume);
+  const split = () => host.core?.volume(volume);
+  split()?.fail(0, 4_096, world.time.nowMs);
+  const isOver = (): boolean => holes().length > 0 && holes().every(({ toPosition }) => toPosition !== undefined);
+  expect(await world.time.runUntil(isOver, 60 * SECOND_MS)).toBe(true);
+  const end = await answerOf(runMove(world, 'm1', [volume], G2, { workerDies: 0 }));
+  expect(end).toMatchObject({ kind: 'moved', report: { volumes: [{ volume, holes: [] }] } });
+});
