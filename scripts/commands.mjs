@@ -41,6 +41,7 @@ export const commands = {
   'test:outside': { tools: vitest('outside') },
   'test:ui': { tools: vitest('ui') },
   'test:chaos': { tools: vitest('chaos') },
+  model: { tools: vitest('model'), takes: 'about 5 minutes on two cores' },
   'test:package': { tools: vitest('package') },
   // npm runs it before it packs: the tarball has the compiled product and its workflow bundle.
   prepack: { build: true, entry: 'workers/make-bundle.js' },
