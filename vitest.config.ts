@@ -24,7 +24,7 @@ const groups: readonly Group[] = [
   { name: 'property', setup: [], timeoutMs: 60 * SECOND_MS },
   { name: 'simulation', setup: [], timeoutMs: 120 * SECOND_MS },
   // Every state of small worlds, and the specification's traces, on the real cores.
-  { name: 'model', setup: [], timeoutMs: 300 * SECOND_MS },
+  { name: 'model', setup: [], timeoutMs: 900 * SECOND_MS },
   { name: 'integration', setup: [DIST, TEMPORAL], timeoutMs: 60 * SECOND_MS },
   { name: 'replay', setup: [TEMPORAL], timeoutMs: 60 * SECOND_MS },
   // Real NBD and disk clients against built processes, during moves.
