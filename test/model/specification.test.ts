@@ -116,9 +116,7 @@ describe('the replay', () => {
         }
       });
       expect(differences.join('\n')).toMatch(
-        instance === 'leaseDecides'
-          ? /fence of volume . at its splitter/
-          : /state of try 1: the specification has "ABORTED", the core "COMMITTED"/,
+        instance === 'leaseDecides' ? /fence of volume . at its splitter/ : /the core answers "resolve"/,
       );
     },
   );
