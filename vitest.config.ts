@@ -1,6 +1,7 @@
 // One project a test group, so that a group's set-up runs only when its tests do: unit tests start
 // in a second, and only the groups that need a server, a bundle or built processes wait for them.
 import { defineConfig } from 'vitest/config';
+import { openPrivates } from './test/model/open-privates.js';
 
 import type { TestProjectInlineConfiguration } from 'vitest/config';
 
@@ -22,6 +23,8 @@ const groups: readonly Group[] = [
   { name: 'unit', setup: [], timeoutMs: 10 * SECOND_MS },
   { name: 'property', setup: [], timeoutMs: 60 * SECOND_MS },
   { name: 'simulation', setup: [], timeoutMs: 120 * SECOND_MS },
+  // Every state of small worlds, and the specification's traces, on the real cores.
+  { name: 'model', setup: [], timeoutMs: 900 * SECOND_MS },
   { name: 'integration', setup: [DIST, TEMPORAL], timeoutMs: 60 * SECOND_MS },
   { name: 'replay', setup: [TEMPORAL], timeoutMs: 60 * SECOND_MS },
   // Real NBD and disk clients against built processes, during moves.
@@ -34,6 +37,7 @@ const groups: readonly Group[] = [
 
 function project({ name, setup, timeoutMs }: Group): TestProjectInlineConfiguration {
   return {
+    plugins: name === 'model' ? [openPrivates()] : [],
     test: {
       name,
       include: [`test/${name}/**/*.test.ts`],

@@ -42,6 +42,7 @@ export const commands = {
   'test:outside': { tools: vitest('outside') },
   'test:ui': { tools: vitest('ui') },
   'test:chaos': { tools: vitest('chaos') },
+  model: { tools: vitest('model'), takes: 'about 5 minutes on two cores' },
   'test:package': { tools: vitest('package') },
   mutate: {
     tools: [['node', 'scripts/mutate.mjs']],
