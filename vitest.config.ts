@@ -44,9 +44,9 @@ function project({ name, setup, timeoutMs }: Group): TestProjectInlineConfigurat
       globalSetup: [...setup],
       testTimeout: timeoutMs,
       hookTimeout: timeoutMs,
-      // Where servers and built processes are tested, each file is a process of its own: native code
-      // (Temporal's core, lmdb) and killed children stay apart. The others share processes, since
-      // loading the modules for each file took half of their time.
+      // Where servers and built processes are tested, each file is a process of its own: native
+      // code (Temporal's core, lmdb) and killed children stay apart. The others share processes,
+      // since loading the modules for each file took half of their time.
       pool: 'forks',
       isolate: setup.length > 0,
     },

@@ -71,7 +71,7 @@ function digestsOf(content: Buffer): string[] {
   });
 }
 
-/** As a caller does: a busy disk may keep writes under way longer than a scan waits for them. */
+/** Asks again as a caller does: a busy disk may keep writes under way longer than a scan waits. */
 async function openScan(volume: ProtectedVolume): Promise<VolumeScan> {
   for (;;) {
     try {

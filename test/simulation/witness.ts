@@ -68,6 +68,7 @@ export class Witness {
   readonly #fences = new Map<string, FenceAnswer>();
   readonly #holds = new Map<string, Held>();
   readonly #verdicts = new Map<string, AttemptRecord>();
+  #hasSiteForgotten = false;
   readonly #tickets = new Map<number, string>();
   readonly #deadlines = new Map<string, { readonly life: number; readonly lastMs: number }>();
 
@@ -84,6 +85,7 @@ export class Witness {
 
   /** The replica site came back older: what it said before counts no more. */
   siteForgot(): void {
+    this.#hasSiteForgotten = true;
     this.#verdicts.clear();
     this.#tickets.clear();
     this.#deadlines.clear();
@@ -96,6 +98,7 @@ export class Witness {
   splitterForgot(splitter: SplitterId, volumes: Iterable<VolumeId>): void {
     for (const volume of volumes) this.#newest.delete(volume);
     for (const key of this.#fences.keys()) if (key.startsWith(`${splitter} `)) this.#fences.delete(key);
+    for (const key of this.#holds.keys()) if (key.startsWith(`${splitter} `)) this.#holds.delete(key);
     for (const key of this.served.keys()) if (key.startsWith(`${splitter} `)) this.served.delete(key);
   }
 
@@ -126,7 +129,9 @@ export class Witness {
       newest.over = Math.max(newest.over, attempt.ticket);
     }
     const record = this.#verdicts.get(attemptName(attempt));
-    if (record !== undefined && record.state !== verdict)
+    // A site put back to an older copy may open or abort anew what it had decided: it takes over the
+    // splitter's verdict when that attaches.
+    if (record !== undefined && record.state !== verdict && !this.#hasSiteForgotten)
       this.break(`${attemptName(attempt)} is ${record.state}, and a splitter learned ${verdict}`);
   }
 
@@ -189,7 +194,8 @@ export class Witness {
   saw(record: AttemptRecord): void {
     const name = attemptName(record.attempt);
     const before = this.#verdicts.get(name);
-    if (before !== undefined) {
+    // Answers from before a put-back may still be on their way.
+    if (before !== undefined && !this.#hasSiteForgotten) {
       const hasChanged = before.state !== 'OPEN' && before.state !== record.state;
       const isEarlier = before.state !== 'OPEN' && before.decidedAtMs !== record.decidedAtMs;
       if (hasChanged || isEarlier)

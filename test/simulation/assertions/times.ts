@@ -83,7 +83,6 @@ function checkTime(
   asked: { readonly atMs: number; readonly group?: GroupId; readonly volume?: VolumeId },
 ): boolean {
   const inTime = all.filter((point) => point.atMs <= asked.atMs);
-  const newest = Math.max(...inTime.map(({ atMs }) => atMs));
   const what = `the point of ${asked.group ?? asked.volume} at ${asked.atMs}`;
   let point;
   try {
@@ -95,6 +94,9 @@ function checkTime(
   }
   // A volume's points of two groups follow its lineage; each has the time of its last member's cut.
   const apartMs = asked.volume === undefined ? LABEL_MOVED_MS_MAX : HOLD_MS_MAX;
+  // "Left" points of moves that overlap follow each other as they were sealed, not as they were cut.
+  const compared = point.kind === 'left' ? inTime.filter(({ kind }) => kind !== 'left') : inTime;
+  const newest = Math.max(...compared.map(({ atMs }) => atMs));
   const isWrong = !inTime.some(({ id }) => id === point.id) || point.atMs < newest - apartMs;
   if (isWrong) throw new Error(`${what} is ${point.id} of ${point.atMs}, though there is one of ${newest}`);
   world.reaches('recovery by time: found');
