@@ -25,7 +25,8 @@ const SEEDS_THAT_REACH_ALL = 40;
 const SEEDS = Number(process.env['VOLUME_MOVER_SEEDS'] ?? 40);
 /**
  * CI runs the same seeds each time, so that it judges the change and not the day's luck:
- * docs/reliability.md names two rare sequences that are not noticed yet. `npm run simulate` explores.
+ * docs/reliability.md names two rare sequences that are not noticed yet. `npm run simulate`
+ * explores.
  */
 const FIRST_SEED = Number(process.env['VOLUME_MOVER_SEED'] ?? 700_000);
 

@@ -129,8 +129,8 @@ export class Witness {
       newest.over = Math.max(newest.over, attempt.ticket);
     }
     const record = this.#verdicts.get(attemptName(attempt));
-    // A site put back to an older copy may open or abort anew what it had decided: it takes over the
-    // splitter's verdict when that attaches.
+    // A site put back to an older copy may open or abort anew what it had decided: it takes over
+    // the splitter's verdict when that attaches.
     if (record !== undefined && record.state !== verdict && !this.#hasSiteForgotten)
       this.break(`${attemptName(attempt)} is ${record.state}, and a splitter learned ${verdict}`);
   }

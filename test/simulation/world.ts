@@ -711,8 +711,9 @@ export class World {
   }
 
   /**
-   * Picks a copy to put back and drops the later ones: they are of a future that did not happen. Both
-   * ends put back, and one of them then to such a copy, is not noticed yet (docs/reliability.md).
+   * Picks a copy to put back and drops the later ones: they are of a future that did not happen.
+   * Both ends put back, and one of them then to such a copy, is not noticed yet
+   * (docs/reliability.md).
    */
   #older<Folder>(copies: Folder[]): Folder {
     const copy = this.chance.pick(copies);

@@ -94,7 +94,8 @@ function checkTime(
   }
   // A volume's points of two groups follow its lineage; each has the time of its last member's cut.
   const apartMs = asked.volume === undefined ? LABEL_MOVED_MS_MAX : HOLD_MS_MAX;
-  // "Left" points of moves that overlap follow each other as they were sealed, not as they were cut.
+  // "Left" points of moves that overlap follow each other as they were sealed, not as they were
+  // cut.
   const compared = point.kind === 'left' ? inTime.filter(({ kind }) => kind !== 'left') : inTime;
   const newest = Math.max(...compared.map(({ atMs }) => atMs));
   const isWrong = !inTime.some(({ id }) => id === point.id) || point.atMs < newest - apartMs;
