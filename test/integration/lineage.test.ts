@@ -401,7 +401,7 @@ test('(j) with its appliance stopped the mode says that nothing is confirmed, an
   await estate.process(appliance).stop();
   await untilTrue('the mode says so', PATIENCE_MS, async () => (await view()).mode !== 'SYNCED');
   expect((await view()).mode).toBe('UNCONFIRMED');
-  expect(await healthOf(HOST)).toMatch(/no stream/);
+  expect(await healthOf(HOST)).toMatch(/No stream to appliance/);
   expect((await cli('volumes')).stdout).toContain('UNCONFIRMED');
   await estate.process(appliance).start();
   await expectSame(A, B);
