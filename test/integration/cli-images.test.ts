@@ -76,7 +76,7 @@ test('a group is opened, listed and closed; what was written to it is gone, and 
   const closed = await cli('close', access.id);
   expect(closed.exitCode).toBe(EXIT.ok);
   expect(closed.stdout).toMatch(
-    new RegExp(`^Access ${access.id} ended at \\S+ \\(closed\\); what was written is gone`),
+    new RegExp(`^Access ${access.id} ended at \\S+ \\(closed\\); its writes are discarded`),
   );
   await disk.closed;
   expect((await cli('close', access.id)).exitCode).toBe(EXIT.ok);

@@ -1082,6 +1082,8 @@ export class World {
           const parsed = parse('learn', input);
           const answer = host.call((core) => core.learn(parsed, wallMs));
           witness.learned(idsOf(parsed.volumes), parsed.attempt, parsed.verdict);
+          // A splitter attaches its volumes at their new owner at once.
+          this.#pump(host);
           return answer;
         }),
     };

@@ -238,8 +238,8 @@ export const attempts: Room = {
     {
       id: 'attempts/joined-at-former-epoch',
       file: ATTEMPTS,
-      find: 'member.volume === bound.volume && member.epoch === bound.epoch + 1)',
-      replace: 'member.volume === bound.volume)',
+      find: 'volume === bound.volume && epoch === bound.epoch + 1 && provisional === undefined,',
+      replace: 'volume === bound.volume && epoch > 0 && provisional === undefined,',
       breaks: 'The "joined" bookmark stands on a point of an earlier stay in that group.',
       kind: 'forgotten field',
     },

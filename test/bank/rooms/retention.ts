@@ -58,8 +58,8 @@ export const retention: Room = {
     {
       id: 'retention/bookmarks-keep-an-hour',
       file: POLICY,
-      find: '    if (point.bookmark !== undefined) return;\n',
-      replace: '',
+      find: 'if (point.bookmark !== undefined || pinnedBy !== undefined) return;',
+      replace: 'if (pinnedBy !== undefined) return;',
       breaks: 'A bookmark stands for its hour: when it goes, the hour has no point.',
       kind: 'missing guard',
     },
