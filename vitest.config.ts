@@ -69,7 +69,7 @@ export default defineConfig({
   test: {
     projects: [...groups, ...onDemand].map(project),
     // The smallest machine that must run this has 2 cores.
-    maxWorkers: 4,
+    maxWorkers: 2,
     coverage: {
       provider: 'v8',
       include: ['{contracts,control,nbd,workflows,activities,workers,client,simulator,estate}/**/*.ts'],
