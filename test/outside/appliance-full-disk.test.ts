@@ -103,7 +103,7 @@ test('a full disk is ENOSPC for the client of a scratch alone; a start changes n
   expect((await readOnly.client.read(0, BLOCK)).equals(before)).toBe(true);
   expect(await notes()).toMatch(
     new RegExp(
-      `The disk of .*/${APPLIANCE}/scratch is full since \\d{4}-.*Z: [\\d.]+ MiB are free, at least 1\\.0 MiB are wanted\\. Writes to image access ${writable.access} are refused`,
+      `The disk of .*/${APPLIANCE}/scratch is full since \\d{4}-.*Z: [\\d.]+ MiB are free, at least 1\\.0 MiB are needed\\. Writes to image access ${writable.access} are refused`,
     ),
   );
   // The store may have room of its own for it: either way the answer is what is so, now and after a

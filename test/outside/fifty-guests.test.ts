@@ -206,7 +206,7 @@ const source = (volume: string): string => join(estate.folder, HOST, 'volumes', 
 
 /** Each fault in the words that an administrator reads. */
 async function named(): Promise<void> {
-  const expected = [source(BROKEN), source(FULL), `of volume "${STALLED}" has been taken in`];
+  const expected = [source(BROKEN), source(FULL), `of volume "${STALLED}" has been accepted`];
   await untilTrue('health names the three volumes', PATIENCE_MS, async () => {
     const said = await notes();
     return expected.every((words) => said.includes(words));

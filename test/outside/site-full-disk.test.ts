@@ -129,7 +129,7 @@ test('filled by somebody else: intake stops cleanly, all that is there can be re
   const note = await untilFull();
   expect(note).toMatch(
     new RegExp(
-      `^The disk of .*/${SITE}/volumes is full since \\d{4}-.*Z: [\\d.]+ MiB are free, at least [\\d.]+ MiB are wanted\\.`,
+      `^The disk of .*/${SITE}/volumes is full since \\d{4}-.*Z: [\\d.]+ MiB are free, at least [\\d.]+ MiB are needed\\.`,
     ),
   );
   expect(note).toMatch(
