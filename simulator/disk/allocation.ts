@@ -32,13 +32,24 @@ export function allocationOf(
  * first and the last part may go on outside, so they are told as they are.
  */
 export function extentsOf(parts: readonly Allocated[]): StatusExtent[] {
-  const extents: { length: number; readonly flags: number }[] = [];
-  for (const [index, { length, isHole }] of parts.entries()) {
-    const isTold = length >= HOLE_BYTES_MIN || index === 0 || index === parts.length - 1;
-    const flags = isHole && isTold ? HOLE : 0;
-    const last = extents.at(-1);
-    if (last?.flags === flags) last.length += length;
-    else extents.push({ length, flags });
+  const runs = joined(parts, (one, other) => one.isHole === other.isHole);
+  const told = runs.map(({ length, isHole }, index) => {
+    const isTold = length >= HOLE_BYTES_MIN || index === 0 || index === runs.length - 1;
+    return { length, flags: isHole && isTold ? HOLE : 0 };
+  });
+  return joined(told, (one, other) => one.flags === other.flags);
+}
+
+/** The parts with neighbours that are alike made one. */
+function joined<Part extends { readonly length: number }>(
+  parts: readonly Part[],
+  alike: (one: Part, other: Part) => boolean,
+): Part[] {
+  const runs: Part[] = [];
+  for (const part of parts) {
+    const last = runs.at(-1);
+    if (last !== undefined && alike(last, part)) runs[runs.length - 1] = { ...last, length: last.length + part.length };
+    else runs.push(part);
   }
-  return extents;
+  return runs;
 }
