@@ -22,7 +22,7 @@ export interface MoverClientOptions {
   readonly estate: Estate;
   /** Bearer token of the control APIs; not sent when absent. Short for `credentials`. */
   readonly token?: string | undefined;
-  /** What the control APIs are shown; `readCredentials` reads it from the environment. */
+  /** Token and certificate for the control APIs; `readCredentials` reads the environment. */
   readonly credentials?: Credentials | undefined;
   /** Longest wait for one control answer, in milliseconds; default 10 s. */
   readonly timeoutMs?: number | undefined;

@@ -26,7 +26,7 @@ export const auditEntrySchema = z.strictObject({
   from: text,
   /** Name of the operation in the API's table; `stream`; or method and path of an unknown one. */
   operation: text,
-  /** What the call named: volume, volumes, group, from, to, attempt, point and the like. */
+  /** Names in the call: volume, volumes, group, from, to, attempt, point and the like. */
   about: z.record(text, z.union([text, z.array(text).max(AUDIT_NAMES_MAX)])),
   /** `OK`, or the code of the error that was answered. */
   outcome: z.union([z.literal('OK'), errorCodeSchema]),

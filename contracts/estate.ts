@@ -17,7 +17,7 @@ const listenSchema = z
     host: z.string().default('127.0.0.1'),
     port,
     url: z.url().optional(),
-    /** Whether the server itself speaks TLS. */
+    /** True if the server itself speaks TLS. */
     tls: z.boolean().optional(),
   })
   .refine(({ url, tls }) => tls !== true || url === undefined || url.startsWith('https:'), {

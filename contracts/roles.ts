@@ -10,7 +10,7 @@ import { z } from 'zod';
 export const roleSchema = z.enum(['read', 'operate', 'move', 'replicate', 'admin']);
 export type Role = z.infer<typeof roleSchema>;
 
-/** Whether a caller with these roles may do what needs one of `needed`. Nothing needed: anybody. */
+/** Checks a caller's roles: one of `needed` is enough, and none needed lets anybody. */
 export function mayCall(roles: readonly Role[], needed: readonly Role[]): boolean {
   return needed.length === 0 || needed.some((role) => includes(roles, role));
 }

@@ -14,7 +14,7 @@ export interface ApiClientOptions {
    * Where the API is served, for example `http://127.0.0.1:7101`. A path in it is kept as a prefix.
    */
   readonly baseUrl: string;
-  /** What the server is shown: nothing when absent. */
+  /** Token and certificate for the server; absent: none. */
   readonly credentials?: Credentials | undefined;
   /** Longest time from a call to the end of its answer, ms. */
   readonly timeoutMs?: number | undefined;

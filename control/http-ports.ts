@@ -8,7 +8,7 @@ import type { Credentials } from './credentials.js';
 import type { AppliancePort, Ports, SplitterPort } from './ports.js';
 
 export interface HttpPortsOptions {
-  /** What the control APIs are shown: nothing when absent. */
+  /** Token and certificate for the control APIs; absent: none. */
   readonly credentials?: Credentials | undefined;
   /** Longest time of one call, ms. Default: the client's. */
   readonly timeoutMs?: number | undefined;

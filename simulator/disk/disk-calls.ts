@@ -3,7 +3,7 @@
 import * as fs from 'node:fs';
 import { open } from 'node:fs/promises';
 import { systemHoles, type HoleCalls } from './holes.js';
-import { WRITE_BYTES_MAX } from './write-size.js';
+import { IMAGE_WRITE_BYTES_MAX } from './write-size.js';
 
 /** The size of an open file. */
 export interface FileSize {
@@ -83,7 +83,7 @@ class SystemCalls implements DiskCalls {
   }
 
   writeNow(fd: number, data: Uint8Array, from: number, at: number): number {
-    return fs.writeSync(fd, data, from, Math.min(data.length - from, WRITE_BYTES_MAX), at);
+    return fs.writeSync(fd, data, from, Math.min(data.length - from, IMAGE_WRITE_BYTES_MAX), at);
   }
 
   readLater(fd: number, data: Uint8Array, from: number, at: number): Promise<number> {
@@ -97,7 +97,7 @@ class SystemCalls implements DiskCalls {
 
   writeLater(fd: number, data: Uint8Array, from: number, at: number): Promise<number> {
     return new Promise((resolve, reject) => {
-      fs.write(fd, data, from, Math.min(data.length - from, WRITE_BYTES_MAX), at, (error, count) => {
+      fs.write(fd, data, from, Math.min(data.length - from, IMAGE_WRITE_BYTES_MAX), at, (error, count) => {
         if (error === null) resolve(count);
         else reject(error);
       });

@@ -6,4 +6,4 @@
  * write to it. After a guest filled its disk by writes of 1 MiB, each write of 4 KiB costs three
  * times as much as after writes of 64 KiB (docs/benchmarks.md, guest-io).
  */
-export const WRITE_BYTES_MAX = 64 * 1024;
+export const IMAGE_WRITE_BYTES_MAX = 64 * 1024;

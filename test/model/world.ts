@@ -1,26 +1,18 @@
 // The whole small world: parts as machines, and what is on its way between them. A call that was
 // sent may arrive any number of times, at any later time, or never: so lost, repeated, late and
 // reordered calls need no rules of their own.
-import type { Endpoint } from '../../contracts/attempt.js';
 import { attemptName } from '../../contracts/attempt.js';
 import type { SplitterId, VolumeId } from '../../contracts/ids.js';
 import type { NewPoint } from '../../simulator/replica-site/core/points.js';
 import { Mover, MOVER_START, type Answer, type MoverState, type Request, type SplitterRequest } from './mover.js';
 import { judgeHolds, judgeSite, judgeSplitter, judgeTogether } from './promises.js';
-import { GOLD, SILVER, type Scenario, siteRows, splitterRows, splittersOf } from './scenario.js';
+import { type Scenario, siteRows, splittersOf } from './scenario.js';
 import { Interned, Sets } from './search/interned.js';
 import { Machine } from './search/machine.js';
+import { type SplitterMachine, splitterMachines } from './splitter-machines.js';
 import { SitePart, type SiteInput, type SiteOutput, type SiteView } from './site-part.js';
-import {
-  type Frame,
-  SplitterPart,
-  type SplitterInput,
-  type SplitterOutput,
-  type SplitterView,
-  type VolumeView,
-} from './splitter-part.js';
+import type { Frame, SplitterInput, SplitterOutput, SplitterView, VolumeView } from './splitter-part.js';
 
-type SplitterMachine = Machine<SplitterInput, SplitterOutput, SplitterView>;
 type SiteMachine = Machine<SiteInput, SiteOutput, SiteView>;
 
 /** More than there are different answers in any search. */
@@ -85,24 +77,7 @@ export class World {
     this.#splitterIds = splittersOf(scenario);
     this.#volumes = scenario.volumes.map(({ volume }) => volume);
     this.#hosts = scenario.volumes.map(({ splitter }) => this.#splitterIds.indexOf(splitter));
-    const endpointOf = (owner: { readonly group: string; readonly epoch: number }): Endpoint & { epoch: number } => ({
-      ...(owner.group === GOLD.group ? GOLD : SILVER),
-      epoch: owner.epoch,
-    });
-    this.#splitters = this.#splitterIds.map(
-      (splitter, i) =>
-        new Machine<SplitterInput, SplitterOutput, SplitterView>(
-          () =>
-            new SplitterPart({
-              splitter,
-              lives: (i + 1) * 1_000,
-              rows: splitterRows(scenario, splitter),
-              queueBytes: scenario.queueBytes,
-              endpointOf,
-            }),
-          judgeSplitter,
-        ),
-    );
+    this.#splitters = splitterMachines(scenario, judgeSplitter);
     const { groups, volumes } = siteRows(scenario);
     this.#site = new Machine<SiteInput, SiteOutput, SiteView>(
       () => new SitePart(groups, volumes, scenario.flaws.site),

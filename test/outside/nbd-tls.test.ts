@@ -12,7 +12,7 @@ import { connectNbd, listNbdExports } from '../../nbd/client.js';
 import { createNbdServer } from '../../nbd/server.js';
 import type { NbdServer } from '../../nbd/server.js';
 import { SplitterWorld, V1 } from '../integration/splitter-fixture.js';
-import { TestAuthority } from '../support/nbd-certificates.js';
+import { NbdAuthority } from '../support/nbd-certificates.js';
 import { runTool, succeed } from '../support/tools.js';
 import { directoryOf, MemoryDevice } from '../unit/nbd-memory-device.js';
 import { RawClient, words as numbers } from '../unit/nbd-raw-client.js';
@@ -24,7 +24,7 @@ const [INVALID, ACK] = [0x80000003, 1];
 const STARTTLS = 5;
 
 let folder: string;
-let ours: TestAuthority;
+let ours: NbdAuthority;
 let serverFolder: string;
 let clientFolder: string;
 let strangerFolder: string;
@@ -36,11 +36,11 @@ const unusable: Error[] = [];
 
 beforeAll(async () => {
   folder = mkdtempSync(join(tmpdir(), 'nbd-tls-'));
-  ours = await TestAuthority.make(join(folder, 'authority'), 'ours');
-  serverFolder = await ours.issue(join(folder, 'server'), 'server');
-  clientFolder = await ours.issue(join(folder, 'client'), 'client');
-  const theirs = await TestAuthority.make(join(folder, 'other'), 'theirs');
-  strangerFolder = await theirs.issue(join(folder, 'stranger'), 'client');
+  ours = new NbdAuthority(join(folder, 'authority'), 'ours');
+  serverFolder = ours.issue(join(folder, 'server'), 'server');
+  clientFolder = ours.issue(join(folder, 'client'), 'client');
+  const theirs = new NbdAuthority(join(folder, 'other'), 'theirs');
+  strangerFolder = theirs.issue(join(folder, 'stranger'), 'client');
   // The stranger trusts our server, so only the server can refuse.
   await succeed('cp', join(clientFolder, 'ca-cert.pem'), join(strangerFolder, 'ca-cert.pem'));
   device = new MemoryDevice({ sizeBytes: SIZE_BYTES, canMultiConn: true });
@@ -177,14 +177,14 @@ describe('renewed certificates', () => {
     const before = await connectNbd(address, 'vol', {
       certificates: new CertificateFolder(clientFolder, 'client').now,
     });
-    const next = await TestAuthority.make(join(folder, 'next'), 'next');
-    await next.issue(serverFolder, 'server');
-    const nextClient = await next.issue(join(folder, 'next-client'), 'client');
+    const next = new NbdAuthority(join(folder, 'next'), 'next');
+    next.issue(serverFolder, 'server');
+    const nextClient = next.issue(join(folder, 'next-client'), 'client');
     await succeed('nbdinfo', uri(nextClient));
     expect((await runTool('nbdinfo', uri(clientFolder))).exitCode).not.toBe(0);
     await before.write(0, Buffer.alloc(4096, 9));
     await before.disconnect();
-    await ours.issue(serverFolder, 'server');
+    ours.issue(serverFolder, 'server');
     await succeed('nbdinfo', uri(clientFolder));
   });
 
@@ -209,7 +209,7 @@ describe('a splitter', () => {
   test('serves other hosts over TLS only, and its own as before', async () => {
     const world = await new SplitterWorld().start();
     try {
-      await ours.issue(serverFolder, 'server', outerAddress());
+      ours.issue(serverFolder, 'server', outerAddress());
       const { nbdPort, open } = await world.splitterProcess({
         nbdHost: '0.0.0.0',
         environment: { VOLUME_MOVER_NBD_TLS: serverFolder },

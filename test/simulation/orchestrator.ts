@@ -19,10 +19,9 @@ import {
 import { MoveRecorder, type SagaRuntime } from '../../workflows/saga/recorder.js';
 import { moveSaga } from '../../workflows/saga/saga.js';
 import type { MoveSteps } from '../../contracts/steps.js';
+import { Cancelled, plainErrors, Shields } from '../support/saga-runtime.js';
 import type { AimPlan } from './aims.js';
 import type { World } from './world.js';
-
-class Cancelled extends Error {}
 
 const RETRY_MS = 60;
 /** Time until a step that keeps failing gives up, in ms; notify waits out another move's lease. */
@@ -107,7 +106,7 @@ class Run {
   #terminated = false;
   #ended = false;
   #cancelled = false;
-  #shields = 0;
+  readonly #shields = new Shields();
   #cancelNow = (): void => undefined;
   #dieNow = (): void => undefined;
   #endNow = (): void => undefined;
@@ -225,7 +224,7 @@ class Run {
    */
   async #alive<T>(work: Promise<T>): Promise<T> {
     work.catch(() => undefined);
-    const shielded = this.#shields > 0;
+    const shielded = this.#shields.isUp;
     if (!shielded && this.#cancelled) throw new Cancelled('cancelled');
     try {
       return await (shielded ? work : Promise.race([work, this.#cancellation]));
@@ -303,17 +302,8 @@ class Run {
     return {
       nowMs: () => time.nowMs,
       sleep: (ms) => this.#event(() => time.sleep(ms)),
-      shielded: async (work) => {
-        this.#shields += 1;
-        try {
-          return await work();
-        } finally {
-          this.#shields -= 1;
-        }
-      },
-      isCancellation: (error) => error instanceof Cancelled,
-      codeOf: (error) => (error instanceof MoverError ? error.code : undefined),
-      messageOf: (error) => (error instanceof Error ? error.message : String(error)),
+      shielded: (work) => this.#shields.run(work),
+      ...plainErrors,
     };
   }
 }

@@ -11,6 +11,8 @@ export interface IssueOptions {
   readonly alternatives?: readonly string[] | undefined;
   /** Days until it ends. */
   readonly days?: number | undefined;
+  /** End of TLS that it is for; absent: either. */
+  readonly end?: 'server' | 'client' | undefined;
 }
 
 /** Paths of a certificate and its key. */
@@ -31,13 +33,14 @@ export class Authority {
     openssl('req', '-x509', ...NEW_KEY, '-keyout', this.#keyPath, '-out', this.path, '-subj', `/CN=${name}`);
   }
 
-  issue(name: string, { alternatives = ['IP:127.0.0.1', 'DNS:localhost'], days = 30 }: IssueOptions = {}): Issued {
+  issue(name: string, { alternatives = ['IP:127.0.0.1', 'DNS:localhost'], days = 30, end }: IssueOptions = {}): Issued {
     const cert = join(this.#folder, `${this.#name}-${name}.pem`);
     const key = join(this.#folder, `${this.#name}-${name}.key`);
     const signing = ['req', '-x509', '-CA', this.path, '-CAkey', this.#keyPath];
     const made = [...NEW_KEY, '-keyout', key, '-out', cert, '-subj', `/CN=${name}`, '-days', String(days)];
     const names = `subjectAltName=${[`DNS:${name}.example`, ...alternatives].join(',')}`;
-    openssl(...signing, ...made, '-addext', names, '-addext', 'basicConstraints=critical,CA:FALSE');
+    const usage = end === undefined ? [] : ['-addext', `extendedKeyUsage=${end}Auth`];
+    openssl(...signing, ...made, '-addext', names, '-addext', 'basicConstraints=critical,CA:FALSE', ...usage);
     return { cert, key };
   }
 

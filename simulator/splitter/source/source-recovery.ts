@@ -8,6 +8,7 @@ import { BASE_ALLOCATION } from '../../../nbd/meta-context.js';
 import type { NbdClient } from '../../../nbd/nbd-client.js';
 import { readAhead } from '../../../nbd/read-ahead.js';
 import { createApiClient } from '../../../control/client.js';
+import { hostToReach } from '../../../control/loopback.js';
 import { ownRefusal } from '../../control-server/own-refusal.js';
 import { applianceApi } from '../../../contracts/appliance-api.js';
 import { hasRemedy } from '../../../contracts/error-registry.js';
@@ -60,8 +61,7 @@ async function openAt(
   const appliance = createApiClient(applianceApi, { baseUrl: url, credentials, timeoutMs: ANSWER_MS_MAX });
   const { id: point } = await appliance.findPoint({ volume, ...(asked === undefined ? {} : { point: asked }) });
   const { nbd } = await appliance.describe({});
-  const isAnywhere = nbd.host === '0.0.0.0' || nbd.host === '::';
-  const address = { host: isAnywhere ? new URL(url).hostname : nbd.host, port: nbd.port };
+  const address = { host: hostToReach(nbd.host, url), port: nbd.port };
   let image: NbdClient;
   try {
     image = await connectNbd(address, `${volume}@${point}`, {

@@ -4,17 +4,11 @@
 import type { Cut } from '../../../contracts/attempt.js';
 import { attemptName } from '../../../contracts/attempt.js';
 import { Mover, MOVER_START, type Phase, type Request } from '../mover.js';
-import { type Scenario, siteRows, splitterRows, splittersOf, SILVER, GOLD } from '../scenario.js';
+import { type Scenario, siteRows } from '../scenario.js';
 import { Machine } from '../search/machine.js';
+import { splitterMachines } from '../splitter-machines.js';
 import { SitePart, type SiteInput, type SiteOutput, type SiteView } from '../site-part.js';
-import {
-  type Frame,
-  SplitterPart,
-  type SplitterInput,
-  type SplitterOutput,
-  type SplitterView,
-  type VolumeView,
-} from '../splitter-part.js';
+import type { Frame, SplitterInput, SplitterOutput, SplitterView, VolumeView } from '../splitter-part.js';
 import { differencesOf } from './compare.js';
 import type { SpecStep, SpecWorld, SpecYes } from './spec.js';
 
@@ -56,20 +50,7 @@ export class Cores {
   constructor(scenario: Scenario) {
     this.#scenario = scenario;
     this.#mover = new Mover(scenario.tries, {});
-    this.#splitters = splittersOf(scenario).map(
-      (splitter, i) =>
-        new Machine<SplitterInput, SplitterOutput, SplitterView>(
-          () =>
-            new SplitterPart({
-              splitter,
-              lives: (i + 1) * 1_000,
-              rows: splitterRows(scenario, splitter),
-              queueBytes: scenario.queueBytes,
-              endpointOf: ({ group, epoch }) => ({ ...(group === GOLD.group ? GOLD : SILVER), epoch }),
-            }),
-          () => undefined,
-        ),
-    );
+    this.#splitters = splitterMachines(scenario, () => undefined);
     const { groups, volumes } = siteRows(scenario);
     this.#site = new Machine<SiteInput, SiteOutput, SiteView>(
       () => new SitePart(groups, volumes),

@@ -214,7 +214,7 @@ export function exact<T>(value: T): T {
 /** Longest group of lines whose repetitions are folded. */
 const FOLDED_LINES_MAX = 4;
 
-/** The lines, with "… 7 times more" for each group of lines that comes more than twice in a row. */
+/** Shortens groups of lines that come more than twice in a row to "… 7 times more". */
 export function folded(lines: readonly string[]): string[] {
   const told: string[] = [];
   for (let at = 0; at < lines.length;) {

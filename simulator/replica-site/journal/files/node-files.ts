@@ -4,7 +4,7 @@ import { open } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { type Allocated, systemHoles } from '../../../disk/holes.js';
 import { SharedSync } from '../../../disk/shared-sync.js';
-import { WRITE_BYTES_MAX } from '../../../disk/write-size.js';
+import { IMAGE_WRITE_BYTES_MAX } from '../../../disk/write-size.js';
 import type { Files } from '../terms/files.js';
 
 /** Most open files, of all volumes together: well under a process's usual limit of 4096. */
@@ -215,7 +215,7 @@ function writeAll(fd: number, parts: readonly Uint8Array[], at: number): number 
 /** Writes `data` to file offset `at` without its first `done` bytes, which are there. */
 function writePlain(fd: number, data: Uint8Array, done: number, at: number): number {
   for (let next = done; next < data.length;)
-    next += fs.writeSync(fd, data, next, Math.min(data.length - next, WRITE_BYTES_MAX), at + next);
+    next += fs.writeSync(fd, data, next, Math.min(data.length - next, IMAGE_WRITE_BYTES_MAX), at + next);
   return data.length;
 }
 

@@ -20,6 +20,7 @@ import {
 import type { AttemptContext, Flushed, MoveSteps, Reconfigured, Snapshot } from '../../../../contracts/steps.js';
 import { MoveRecorder, type SagaRuntime } from '../../../../workflows/saga/recorder.js';
 import { moveSaga } from '../../../../workflows/saga/saga.js';
+import { Cancelled, plainErrors, Shields } from '../../../support/saga-runtime.js';
 import { type Command, exact, msOf, type World } from '../script.js';
 
 const MOVE = moveIdSchema.parse('m1');
@@ -29,8 +30,6 @@ const STEP_MS = 10;
 
 type StepName = keyof MoveSteps;
 const STEP_NAMES: readonly StepName[] = [...MOVE_STEPS, 'resolve', 'learn'];
-
-class Cancelled extends Error {}
 
 /** What becomes of one call of a step. */
 interface Fate {
@@ -154,7 +153,7 @@ class Run {
   readonly #aheadMs: number;
   #nowMs = 0;
   #isCancelled = false;
-  #shields = 0;
+  readonly #shields = new Shields();
 
   constructor(input: ParsedMoveInput, fates: ReadonlyMap<string, Fate[]>, aheadMs = 0) {
     this.#input = input;
@@ -163,17 +162,8 @@ class Run {
     this.#runtime = {
       nowMs: () => this.#nowMs,
       sleep: (ms) => this.#pause(ms),
-      shielded: async (work) => {
-        this.#shields += 1;
-        try {
-          return await work();
-        } finally {
-          this.#shields -= 1;
-        }
-      },
-      isCancellation: (error) => error instanceof Cancelled,
-      codeOf: (error) => (error instanceof MoverError ? error.code : undefined),
-      messageOf: (error) => (error instanceof Error ? error.message : String(error)),
+      shielded: (work) => this.#shields.run(work),
+      ...plainErrors,
     };
     this.#recorder = new MoveRecorder(this.#runtime, MOVE, input);
   }
@@ -232,7 +222,7 @@ class Run {
 
   /** A cancelled move goes on behind a shield only. */
   #interrupt(): void {
-    if (this.#isCancelled && this.#shields === 0) throw new Cancelled('cancelled');
+    if (this.#isCancelled && !this.#shields.isUp) throw new Cancelled('cancelled');
   }
 
   /** One call of a step. A lost answer, and a late cancellation, come after its effect. */
