@@ -89,13 +89,16 @@ export class Rounds {
   }
 
   /**
-   * Closes a point, after the group's earlier rounds have ended. Undefined if the cut lacks a
-   * volume of `mustHave`, and for a periodic point that gave way to one on demand.
+   * Closes a point, after the group's earlier rounds have ended. Undefined if a volume of
+   * `mustHave` is not attached or not in the cut, and for a periodic point that gave way to one on
+   * demand.
    * @throws MoverError UNREACHABLE (a splitter did not answer), CUT_VOID (a splitter's hold ended
    * too early), LINK_DOWN, GROUP_NOT_FOUND
    */
   async close(request: RoundRequest): Promise<RecoveryPoint | undefined> {
-    const { group, kind } = request;
+    const { group, kind, mustHave = [] } = request;
+    // Such a volume is in no cut yet. The caller asks again, and periodic points go on meanwhile.
+    if (!mustHave.every((volume) => this.#options.relays.isAttached(volume))) return undefined;
     if (kind === 'demand') this.#yielding.get(group)?.abort();
     const before = this.#last.get(group) ?? Promise.resolve();
     const round = before

@@ -89,7 +89,19 @@ export class VirtualTime {
   }
 
   after(ms: number, run: () => void): Timer {
-    const timer = { atMs: this.#nowMs + Math.max(0, ms), run };
+    return this.#at(this.#nowMs + Math.max(0, ms), run);
+  }
+
+  /**
+   * Runs after a delay, and never before its line's earlier entries: a line keeps its order.
+   * @returns when it runs
+   */
+  inLine(lastMs: number, delayMs: number, run: () => void): number {
+    return this.#at(Math.max(lastMs, this.#nowMs + delayMs), run).atMs;
+  }
+
+  #at(atMs: number, run: () => void): Timer {
+    const timer = { atMs, run };
     const timers = this.#timers;
     let at = timers.push(timer) - 1;
     // Most timers are due soon: few stand behind their place.

@@ -147,7 +147,7 @@ interface Stream {
   readonly appliance: ApplianceId;
   live: boolean;
   readonly attached: Set<VolumeId>;
-  /** Arrival of the last frame sent, in ms: frames of a stream keep their order. */
+  /** Arrival of the last frame sent, in ms. */
   lastArrivalMs: number;
 }
 
@@ -563,15 +563,10 @@ export class World {
    */
   #send(host: SplitterHost, stream: Stream, volume: VolumeId, frame: Frame): void {
     const { core } = host;
-    if (this.chance.hit(this.faults.stall)) {
-      stream.lastArrivalMs = this.time.nowMs + this.chance.between(0, STALL_MS_MAX);
-      this.befalls('stall', `${host.id} to ${stream.appliance}`);
-    }
-    stream.lastArrivalMs = Math.max(
-      stream.lastArrivalMs + 0.001,
-      this.time.nowMs + this.chance.between(0, this.faults.delayMsMax),
-    );
-    this.time.after(stream.lastArrivalMs - this.time.nowMs, () => {
+    const isStalled = this.chance.hit(this.faults.stall);
+    if (isStalled) this.befalls('stall', `${host.id} to ${stream.appliance}`);
+    const delayMs = this.chance.between(0, isStalled ? STALL_MS_MAX : this.faults.delayMsMax);
+    stream.lastArrivalMs = this.time.inLine(stream.lastArrivalMs, delayMs, () => {
       if (!this.#pathUp(stream.appliance)) {
         stream.live = false;
         return;
@@ -980,6 +975,7 @@ export class World {
     kind: 'periodic' | 'demand',
     mustHave: readonly VolumeId[],
   ): Promise<RecoveryPoint | undefined> {
+    if (!mustHave.every((volume) => this.#isAttached(id, volume))) return undefined;
     const appliance = this.#applianceOf(id);
     const { members } = appliance;
     if (kind === 'demand')

@@ -42,6 +42,7 @@ function isClosePoint(name: string, _input: unknown): _input is Point {
 const splitters = { one: new FakeSplitterControl('s1'), two: new FakeSplitterControl('s2') };
 let site: ClosingSite;
 let rounds: Rounds;
+const detached = new Set<string>();
 
 beforeEach(async () => {
   splitters.one = await new FakeSplitterControl('s1').start();
@@ -49,6 +50,7 @@ beforeEach(async () => {
   splitters.one.members.set(V1, { group: G1, n: 5 });
   splitters.two.members.set(V2, { group: G1, n: 7 });
   site = new ClosingSite();
+  detached.clear();
   const known = new Membership();
   known.learnGroup(
     G1,
@@ -58,7 +60,7 @@ beforeEach(async () => {
     name: 'test',
     site,
     relays: {
-      isAttached: () => true,
+      isAttached: (volume) => !detached.has(volume),
       splittersOf: () =>
         [splitters.one, splitters.two].map(({ url }, i) => ({ splitter: i === 0 ? S1 : S2, controlUrl: url })),
     },
@@ -112,5 +114,13 @@ describe('given two splitters with members of a group', () => {
     expect(await close({ mustHave: [V1, absent] })).toBe('no point');
     expect(site.closed).toEqual([]);
     expect(await close({ mustHave: [V1, V2] })).toBe('v1@5 v2@7');
+  });
+
+  test('when a point must have a volume that has not attached yet, then no splitter is asked', async () => {
+    detached.add(V2);
+    expect(await close({ kind: 'demand', mustHave: [V2] })).toBe('no point');
+    expect([...splitters.one.asked, ...splitters.two.asked]).toEqual([]);
+    detached.delete(V2);
+    expect(await close({ kind: 'demand', mustHave: [V2] })).toBe('v1@5 v2@7');
   });
 });

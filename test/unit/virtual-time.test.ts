@@ -1,0 +1,20 @@
+// The simulation's clock: when timers run, and in which order.
+import { expect, test } from 'vitest';
+import { VirtualTime } from '../simulation/virtual-time.js';
+
+test('a line keeps its order, whatever fraction of a millisecond it is', async () => {
+  const time = new VirtualTime();
+  const ran: number[] = [];
+  let lastMs = 0;
+  let count = 0;
+  const delays = [2.7, 0.1, 0, 1.9, 0.4, 3, 0];
+  const send = (): void => {
+    for (const delayMs of delays) {
+      const n = (count += 1);
+      lastMs = time.inLine(lastMs, delayMs, () => ran.push(n));
+    }
+  };
+  for (const atMs of [0, 0.3, 0.9, 1.4]) time.after(atMs, send);
+  await time.runUntil(() => false, 20);
+  expect(ran).toEqual(Array.from({ length: 4 * delays.length }, (_, i) => i + 1));
+});
