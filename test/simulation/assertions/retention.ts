@@ -107,7 +107,9 @@ export function checkRound(before: GroupLook, after: GroupLook): void {
   const unnamed = new Set(before.rows.flatMap(({ point }) => (point.bookmark === undefined ? [point.id] : [])));
   const kept = new Set(after.rows.filter(({ point }) => unnamed.has(point.id)).map(hourOf));
   for (const row of before.rows) {
-    if (row.point.bookmark !== undefined || ageOf(row.point, after.ageMs) > policy.hourlyMs) continue;
+    // An abort voids its move's snapshot.
+    const isSnapshot = row.pinnedBy !== undefined;
+    if (isSnapshot || row.point.bookmark !== undefined || ageOf(row.point, after.ageMs) > policy.hourlyMs) continue;
     if (!kept.has(hourOf(row))) throw new Error(`no point of ${before.group} is left of the hour of ${row.point.id}`);
   }
 }

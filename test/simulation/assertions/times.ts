@@ -92,8 +92,10 @@ function checkTime(
     world.reaches('recovery by time: before the first point');
     return false;
   }
-  // A volume's points of two groups follow its lineage; each has the time of its last member's cut.
-  const apartMs = asked.volume === undefined ? LABEL_MOVED_MS_MAX : HOLD_MS_MAX;
+  // A point has the time of its last member's cut. A volume's points of two groups follow its
+  // lineage, and a group's snapshot follows a point whose last cut, of another volume, was later.
+  const isByLineage = asked.volume !== undefined || point.kind === 'left';
+  const apartMs = isByLineage ? HOLD_MS_MAX : LABEL_MOVED_MS_MAX;
   // "Left" points of moves that overlap follow each other as they were sealed, not as they were
   // cut.
   const compared = point.kind === 'left' ? inTime.filter(({ kind }) => kind !== 'left') : inTime;
