@@ -155,7 +155,9 @@ async function raiseFences(
     ),
   );
   if (hosts.length > 1) {
-    const confirmed = await Promise.all(hosts.map(async ({ splitter }) => splitter.calls.confirm({ attempt })));
+    const confirmed = await Promise.all(
+      hosts.map(async ({ splitter }, i) => splitter.calls.confirm({ attempt, life: answers[i]?.life })),
+    );
     if (!confirmed.every(({ held }) => held)) {
       const why = `Not every splitter held its writes until all had answered, so the ${hosts.length} cuts are not one instant.`;
       throw new MoverError('CUT_VOID', why);

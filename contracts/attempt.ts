@@ -35,6 +35,19 @@ export type AttemptRef = z.infer<typeof attemptRefSchema>;
 export const ticketedAttemptSchema = attemptRefSchema.extend({ ticket: ticketSchema });
 export type TicketedAttempt = z.infer<typeof ticketedAttemptSchema>;
 
+/**
+ * Whether both are one attempt. A replica site whose folder was put back may give a ticket away
+ * again, so a ticket alone does not tell.
+ */
+export function isSameAttempt(a: TicketedAttempt | undefined, b: TicketedAttempt | undefined): boolean {
+  return a !== undefined && b !== undefined && a.ticket === b.ticket && a.n === b.n && a.move === b.move;
+}
+
+/** Names an attempt with its ticket: `move#n/ticket`. */
+export function ticketedName(attempt: TicketedAttempt): string {
+  return `${attemptName(attempt)}/${attempt.ticket}`;
+}
+
 export const verdictSchema = z.enum(['COMMITTED', 'ABORTED']);
 export type Verdict = z.infer<typeof verdictSchema>;
 

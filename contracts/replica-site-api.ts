@@ -27,6 +27,7 @@ import {
   epochSchema,
   positionSchema,
   sessionSchema,
+  ticketSchema,
   timeMsSchema,
   writeNumberSchema,
 } from './numbers.js';
@@ -235,6 +236,11 @@ export const attemptsApi = {
     summary: 'The verdict, for ever: an open or unknown attempt becomes ABORTED; a decided one is returned as it is.',
     input: attemptInput.extend({
       reason: z.string().max(1_000).default('resolved'),
+      /**
+       * The attempt's ticket, if the caller knows it. A site that lost it gives no later attempt
+       * the same one.
+       */
+      ticket: ticketSchema.optional(),
       /**
        * Leaves an attempt open while its lease runs. For callers that only check whether anybody
        * still works on it.

@@ -14,7 +14,7 @@ import {
 import { auditOperation } from './audit.js';
 import { clockDoubtSchema, clockViewSchema } from './clock.js';
 import { groupIdSchema, pointIdSchema, splitterIdSchema, volumeIdSchema } from './ids.js';
-import { confirmedSchema, sourceIdSchema } from './lineage.js';
+import { confirmedSchema, lifeIdSchema, sourceIdSchema } from './lineage.js';
 import { healthOperation } from './health.js';
 import { bytesSchema, countSchema, durationMsSchema, epochSchema, timeMsSchema } from './numbers.js';
 import { leftOutSchema } from './point.js';
@@ -46,6 +46,12 @@ export type ReplicationMode = z.infer<typeof replicationModeSchema>;
  */
 export const sourceStateSchema = z.enum(['present', 'unproven', 'missing', 'foreign', 'recovering']);
 export type SourceState = z.infer<typeof sourceStateSchema>;
+
+/**
+ * The life that answered the cut. A late duplicate of the call may raise the hold again in a later
+ * life, which does not count.
+ */
+const heldBySchema = lifeIdSchema.optional();
 
 export const fenceSchema = z.strictObject({
   attempt: ticketedAttemptSchema,
@@ -191,6 +197,7 @@ export const splitterApi = {
       cuts: z.array(cutSchema),
       /** Other members of the old group on this host, at the same instant. */
       others: z.array(cutSchema),
+      life: lifeIdSchema,
       /** Wall time of the cut, and why it may be wrong. */
       atMs: timeMsSchema,
       doubt: clockDoubtSchema.optional(),
@@ -201,7 +208,7 @@ export const splitterApi = {
     path: '/v1/attempts/confirm',
     roles: ['move'],
     summary: 'Whether acknowledgements were withheld without a gap since the fence; releases them.',
-    input: z.strictObject({ attempt: ticketedAttemptSchema }),
+    input: z.strictObject({ attempt: ticketedAttemptSchema, life: heldBySchema }),
     output: z.strictObject({ held: z.boolean() }),
   }),
   renew: operation({
@@ -245,6 +252,7 @@ export const splitterApi = {
     output: z.strictObject({
       cuts: z.array(cutSchema.extend({ fencedBy: attemptRefSchema.optional() })).max(GROUP_MEMBERS_MAX),
       leftOut: z.array(leftOutSchema).max(GROUP_MEMBERS_MAX),
+      life: lifeIdSchema,
       /** Wall time of the cut, and why it may be wrong. */
       atMs: timeMsSchema,
       doubt: clockDoubtSchema.optional(),
@@ -256,7 +264,7 @@ export const splitterApi = {
     roles: ['replicate'],
     routine: true,
     summary: 'Whether acknowledgements were withheld without a gap since the cut; releases them.',
-    input: z.strictObject({ round: z.string().max(100) }),
+    input: z.strictObject({ round: z.string().max(100), life: heldBySchema }),
     output: z.strictObject({ held: z.boolean() }),
   }),
   resync: operation({

@@ -194,7 +194,11 @@ export class Rounds {
     // Confirms even when one cut failed: the other splitters' guests need not wait until the hold
     // expires.
     const confirmed = Promise.allSettled(
-      splitters.map(async (splitter) => this.#client(splitter).confirmCut({ round: request.round })),
+      splitters.map(async (splitter, i) => {
+        const answer = taken[i];
+        const life = answer?.status === 'fulfilled' ? answer.value.life : undefined;
+        return this.#client(splitter).confirmCut({ round: request.round, life });
+      }),
     );
     const answers = taken.map(valueOf);
     for (const [i, { held }] of (await confirmed).map(valueOf).entries()) {

@@ -81,6 +81,7 @@ export class Protection {
     this.#unusable = new Map([...options.unusable, ...unusable].map((volume) => [volume.volume, volume]));
     const core = new SplitterCore({
       splitter,
+      life: sessions.life,
       volumes: loaded.map(({ split }) => split),
       unusable: this.#unusable,
       store: (rows) => store.commit(rows.map((row) => ({ table: 'volumes', key: row.volume, value: row }))),

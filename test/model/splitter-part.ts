@@ -136,6 +136,10 @@ export class SplitterPart implements Part<SplitterInput, SplitterOutput, Splitte
     return [this.#core, this.#rows, this.#marks, this.#confirmed, this.#disks, this.#writing, this.#session];
   }
 
+  get #life(): LifeId {
+    return this.#lives.at(-1) ?? lifeOf(0);
+  }
+
   #start(): SplitterCore {
     this.#session += 1;
     this.#lives.push(lifeOf(this.#options.lives + this.#session));
@@ -144,6 +148,7 @@ export class SplitterPart implements Part<SplitterInput, SplitterOutput, Splitte
     const { splitter, queueBytes } = this.#options;
     return new SplitterCore({
       splitter,
+      life: this.#life,
       store: (rows) => {
         for (const row of rows) this.#rows.set(row.volume, row);
       },
@@ -315,11 +320,10 @@ export class SplitterPart implements Part<SplitterInput, SplitterOutput, Splitte
 
   view(): SplitterView {
     const core = this.#core;
-    const life = this.#lives.at(-1) ?? lifeOf(0);
     const volumes = [...core.volumes].map((split): [VolumeId, VolumeView] => {
       const { volume, row } = split;
       const isIdle = !this.#writing.has(volume);
-      const claim: Claim = { ...split.claim(), life, sizeBytes: row.sizeBytes };
+      const claim: Claim = { ...split.claim(), life: this.#life, sizeBytes: row.sizeBytes };
       return [
         volume,
         {

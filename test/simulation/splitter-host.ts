@@ -101,6 +101,7 @@ export class SplitterHost {
     const budget = new MemoryBudget(QUEUE_BYTES * 3);
     this.core = new SplitterCore({
       splitter: this.id,
+      life: this.life,
       store: (rows) => {
         if (this.full) throw new MoverError('STORAGE_FULL', `the disk of splitter ${this.id} is full`);
         for (const row of rows) this.#rows.set(row.volume, row);

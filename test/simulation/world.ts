@@ -598,14 +598,7 @@ export class World {
       const { core } = host;
       const appliance = this.chance.pick([...this.appliances.keys()]);
       void this.#over(appliance, 'resolve', () =>
-        this.site.call((state) =>
-          attempts.resolveAttempt(
-            state,
-            { move: verdict.attempt.move, n: verdict.attempt.n },
-            'lease ran out',
-            this.time.wallMsOf(SITE),
-          ),
-        ),
+        this.site.call((state) => attempts.answerVerdict(state, questionOf(verdict, false), this.siteMoment)),
       )
         .then((record) => {
           if (host.core !== core || record.state === 'OPEN') return undefined;
@@ -632,9 +625,8 @@ export class World {
     const { core } = host;
     for (const pending of core?.announced() ?? []) {
       const appliance = this.chance.pick([...this.appliances.keys()]);
-      const attempt = { move: pending.attempt.move, n: pending.attempt.n };
       void this.#over(appliance, 'resolve', () =>
-        this.site.call((state) => attempts.resolveExpired(state, attempt, 'announced and gone', this.siteMoment)),
+        this.site.call((state) => attempts.answerVerdict(state, questionOf(pending, true), this.siteMoment)),
       )
         .then((record) => {
           if (host.core !== core || record.state === 'OPEN') return undefined;
@@ -929,10 +921,10 @@ export class World {
     );
     if (hosts.length > 1) {
       const confirmed = await Promise.all(
-        hosts.map((host) =>
+        hosts.map((host, i) =>
           this.#network('confirmCut', host.id, () => {
             const nowMs = this.time.monotonicMsOf(host.id);
-            const answer = host.call((core) => core.confirmCut({ round }, nowMs));
+            const answer = host.call((core) => core.confirmCut({ round, life: answers[i]?.life }, nowMs));
             this.witness.confirmed(`${host.id} ${round}`, host.life, answer.held, nowMs);
             return answer;
           }),
@@ -1232,11 +1224,10 @@ export class World {
           },
         ),
       resolve: (input) =>
-        record('resolve', input, (state, { wallMs }) => {
-          const { attempt, reason } = parse('resolve', input);
-          const before = state.attempt(attempt);
-          this.reaches(`resolve: ${before?.state ?? 'unknown'}`);
-          return attempts.resolveAttempt(state, attempt, reason, wallMs);
+        record('resolve', input, (state, now) => {
+          const asked = parse('resolve', input);
+          this.reaches(`resolve: ${state.attempt(asked.attempt)?.state ?? 'unknown'}`);
+          return attempts.answerVerdict(state, asked, now);
         }),
       get: (input) => record('get', { attempt: input }, (state) => attempts.getAttempt(state, parse('get', input))),
       join: async (input) => {
@@ -1339,4 +1330,9 @@ function idsOf(bound: readonly { readonly volume: VolumeId }[]): VolumeId[] {
 
 function urlOf(appliance: ApplianceId): string {
   return `http://${appliance}.test`;
+}
+
+/** What a splitter asks about an attempt that it has a fence or a notice of. */
+function questionOf({ attempt: { move, n, ticket } }: PendingVerdict, onlyIfExpired: boolean) {
+  return { attempt: { move, n }, ticket, reason: 'a splitter asked', onlyIfExpired };
 }

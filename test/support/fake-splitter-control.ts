@@ -6,6 +6,7 @@ import type { GroupId, VolumeId } from '../../contracts/ids.js';
 import type { LeftOut } from '../../contracts/point.js';
 import { splitterApi } from '../../contracts/splitter-api.js';
 import { createControlServer } from '../../simulator/control-server/server.js';
+import { LIFE } from './identities.js';
 
 export class FakeSplitterControl {
   /** Where each member stands now. */
@@ -45,7 +46,7 @@ export class FakeSplitterControl {
           const cuts = [...this.members]
             .filter(([, member]) => member.group === group)
             .map(([volume, { n, session = 1 }]) => ({ volume, session, n }));
-          return { cuts, leftOut: this.leftOut, atMs: this.atMs ?? Date.now() };
+          return { cuts, leftOut: this.leftOut, life: LIFE, atMs: this.atMs ?? Date.now() };
         },
         confirmCut: ({ round }) => {
           this.confirmed.push(round);

@@ -10,6 +10,7 @@ import { BytesInFlight } from '../../simulator/appliance/core/bytes-in-flight.js
 import { groupCut, holdMsFor } from '../../simulator/appliance/core/point-round.js';
 import { PointSchedule } from '../../simulator/appliance/core/point-schedule.js';
 import { TokenBucket } from '../../simulator/appliance/core/token-bucket.js';
+import { LIFE } from '../support/identities.js';
 
 const G1 = groupIdSchema.parse('g1');
 const G2 = groupIdSchema.parse('g2');
@@ -29,8 +30,8 @@ test('a group is paused, disconnected, initializing or active, in this order', (
 test('one splitter holds nothing, several do; members nobody has attached are unreachable', () => {
   expect([holdMsFor(1), holdMsFor(2)]).toEqual([0, 250]);
   const answers = [
-    { cuts: [{ volume: V1, session: 1, n: 4 }], leftOut: [], atMs: 7 },
-    { cuts: [], leftOut: [{ volume: V2, reason: 'marks-only' as const }], atMs: 9 },
+    { cuts: [{ volume: V1, session: 1, n: 4 }], leftOut: [], life: LIFE, atMs: 7 },
+    { cuts: [], leftOut: [{ volume: V2, reason: 'marks-only' as const }], life: LIFE, atMs: 9 },
   ];
   expect(groupCut(answers, [V1, V2, V3], () => false, 1)).toEqual({
     cuts: answers[0]?.cuts,

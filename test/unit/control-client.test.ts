@@ -8,6 +8,7 @@ import { splitterApi } from '../../contracts/splitter-api.js';
 import { createControlServer } from '../../simulator/control-server/server.js';
 import { pino } from 'pino';
 import type { Credentials } from '../../control/credentials.js';
+import { LIFE } from '../support/identities.js';
 import { accessWith, containing, sampleApi, type SampleOptions, sampleServer } from './control-fixture.js';
 
 async function sample(options: SampleOptions = {}, credentials?: Credentials) {
@@ -160,12 +161,13 @@ test('the splitter’s API goes through whole: brands, defaults, nested records 
       fence: ({ volumes, holdMs }) => ({
         cuts: volumes.map((each) => ({ volume: each, session: 1, n: holdMs })),
         others: [],
+        life: LIFE,
         atMs: 5,
       }),
       confirm: refuse,
       renew: refuse,
       learn: refuse,
-      cut: () => ({ cuts: [], leftOut: [], atMs: 0 }),
+      cut: () => ({ cuts: [], leftOut: [], life: LIFE, atMs: 0 }),
       confirmCut: () => ({ held: true }),
       openScan: refuse,
       readScan: refuse,

@@ -13,7 +13,7 @@ import {
 import { MemoryBudget } from '../../simulator/splitter/core/copies.js';
 import { Marks } from '../../simulator/splitter/core/marks.js';
 import { SplitterCore } from '../../simulator/splitter/core/splitter-core.js';
-import { LINEAGE, SOURCE } from '../support/identities.js';
+import { LIFE, LINEAGE, SOURCE } from '../support/identities.js';
 import { VolumeSplit, type VolumeSplitRow } from '../../simulator/splitter/core/volume-split.js';
 
 const SPLITTER = splitterIdSchema.parse('s1');
@@ -47,6 +47,7 @@ beforeEach(() => {
   const budget = new MemoryBudget(SIZE_BYTES);
   core = new SplitterCore({
     splitter: SPLITTER,
+    life: LIFE,
     volumes: [V1, V2].map(
       (volume) =>
         new VolumeSplit({

@@ -15,7 +15,7 @@ import { Marks } from '../../simulator/splitter/core/marks.js';
 import { SplitterCore } from '../../simulator/splitter/core/splitter-core.js';
 import { VolumeSplit, type VolumeSplitRow } from '../../simulator/splitter/core/volume-split.js';
 import { volumeRows } from '../../simulator/splitter/volume-rows.js';
-import { LINEAGE, SOURCE } from '../support/identities.js';
+import { LIFE, LINEAGE, SOURCE } from '../support/identities.js';
 import { ESTATE, S1, V1 } from './site-core-fixture.js';
 
 const SIZE_BYTES = 1024 * 1024;
@@ -44,7 +44,12 @@ function live(row: VolumeSplitRow, session: number, beganAtMs: number): Splitter
     startReason: 'test',
   });
   split.attached({ n: 0, lineage: LINEAGE, base: 0 });
-  return new SplitterCore({ splitter: splitterIdSchema.parse('s1'), volumes: [split], store: () => undefined });
+  return new SplitterCore({
+    splitter: splitterIdSchema.parse('s1'),
+    life: LIFE,
+    volumes: [split],
+    store: () => undefined,
+  });
 }
 
 function fenced(now: Moment): SplitterCore {

@@ -39,12 +39,7 @@ export function attemptCalls(site: Site, journals: Journals): AttemptCalls {
         attempts.renewIfOpen(state, attempt, leaseMs, now.monotonicMs);
         return attempts.adoptAttempt(state, attempt, now);
       }),
-    resolve: ({ attempt, reason, onlyIfExpired }) =>
-      site.change((state, now) =>
-        onlyIfExpired
-          ? attempts.resolveExpired(state, attempt, reason, now)
-          : attempts.resolveAttempt(state, attempt, reason, now.wallMs),
-      ),
+    resolve: (input) => site.change((state, now) => attempts.answerVerdict(state, input, now)),
     get: (attempt) => attempts.getAttempt(state, attempt),
     join: ({ attempt, point }) => site.change((state) => attempts.joinAttempt(state, attempt, point)),
   };

@@ -6,7 +6,7 @@ import type { ErrorCode } from '../../../contracts/errors.js';
 import type { GroupId, VolumeId } from '../../../contracts/ids.js';
 import type { Advice, Confirmed, LifeId, LineageId, SourceId } from '../../../contracts/lineage.js';
 import type { RecoveryPoint } from '../../../contracts/point.js';
-import { hasExpired, recommitAttempt, resolveAttempt } from './attempts.js';
+import { hasExpired, recommitAttempt, recoverTickets, resolveAttempt } from './attempts.js';
 import { beginOwnership, cutOwnership } from './owners.js';
 import { mendHolesOf, missing } from './records.js';
 import type { VolumeRow } from './rows.js';
@@ -75,7 +75,7 @@ export function hear(state: SiteState, volume: VolumeId, claim: Claim, now: Site
       'FOREIGN_SOURCE',
       `The disk that the splitter offers for volume "${volume}" is not the one that its replica was made from. The replica is kept as it is, and nothing is taken from this disk.`,
     );
-  takeOverTickets(state, claim);
+  recoverTickets(state, claim.ticket);
   takeOverVerdict(state, known, claim, now);
   const disowned = takeOverOwner(state, volume, claim, now);
   if (disowned !== undefined) return disowned;
@@ -134,13 +134,6 @@ export function forkLineage(state: SiteState, volume: VolumeId, reason: string, 
   mendHolesOf(state, volume);
   state.volumes.put(volume, { ...state.volume(volume), lineage });
   return refuse('LINEAGE_FORKED', reason, { lineage: { lineage, position } });
-}
-
-/** Makes attempts opened from now on newer than any that the splitter has seen. */
-function takeOverTickets(state: SiteState, { ticket }: Claim): void {
-  if (state.counters.unreadable.has('tickets')) return;
-  const next = state.counters.get('tickets')?.next ?? 1;
-  if (ticket >= next) state.counters.put('tickets', { next: ticket + 1 });
 }
 
 /**

@@ -7,8 +7,9 @@ import { MoverError } from '../../../contracts/errors.js';
 import type { GroupId, PointId, VolumeId } from '../../../contracts/ids.js';
 import { LEASE_MS_DEFAULT } from '../../../contracts/move.js';
 import type { RecoveryPoint } from '../../../contracts/point.js';
-import type { DrainProgress } from '../../../contracts/replica-site-api.js';
+import type { DrainProgress, replicaSiteApi } from '../../../contracts/replica-site-api.js';
 import type { KeepRequest } from '../../../contracts/retention.js';
+import type { ParsedInputOf } from '../../../contracts/route.js';
 import { beginOwnership } from './owners.js';
 import { addPoint, keepFrom, type NewPoint, settleProvisional } from './points.js';
 import { agedFromMs } from './policy.js';
@@ -462,6 +463,13 @@ export function recommitAttempt(state: SiteState, attempt: AttemptRef, reason: s
   state.putAttempt({ attempt, state: 'COMMITTED', seals: [], decidedAtMs: now.wallMs, reason });
 }
 
+/** Makes attempts opened from now on newer than one that a splitter has seen. */
+export function recoverTickets(state: SiteState, ticket: number): void {
+  if (state.counters.unreadable.has('tickets')) return;
+  const next = state.counters.get('tickets')?.next ?? 1;
+  if (ticket >= next) state.counters.put('tickets', { next: ticket + 1 });
+}
+
 /**
  * Aborts an open attempt; a verdict is for ever. An unknown attempt leaves a tombstone, so that
  * opening it late is refused.
@@ -485,17 +493,17 @@ export function resolveAttempt(state: SiteState, attempt: AttemptRef, reason: st
 }
 
 /**
- * Resolves the attempt, unless it is open and its lease still runs: then it answers the record as
- * it is.
+ * Answers the question for a verdict. With `onlyIfExpired` an open attempt whose lease still runs
+ * stays open.
  */
-export function resolveExpired(
+export function answerVerdict(
   state: SiteState,
-  attempt: AttemptRef,
-  reason: string,
+  { attempt, ticket, reason, onlyIfExpired }: ParsedInputOf<(typeof replicaSiteApi)['resolve']>,
   { monotonicMs, wallMs }: SiteMoment,
 ): AttemptRecord {
+  if (ticket !== undefined) recoverTickets(state, ticket);
   const record = state.attempt(attempt);
-  if (record?.state === 'OPEN' && !hasExpired(state, record, monotonicMs)) return record;
+  if (onlyIfExpired && record?.state === 'OPEN' && !hasExpired(state, record, monotonicMs)) return record;
   return resolveAttempt(state, attempt, reason, wallMs);
 }
 

@@ -1,7 +1,7 @@
 // Withdraws notices of abandoned moves: an orchestrator that was terminated, or whose attempt the
 // replica site has lost, compensates nothing.
 import type { Logger } from 'pino';
-import { attemptName, type Verdict } from '../../../contracts/attempt.js';
+import { attemptName, ticketedName, type Verdict } from '../../../contracts/attempt.js';
 import type { PendingVerdict } from '../core/splitter-core.js';
 
 /**
@@ -25,8 +25,8 @@ export interface NoticesOptions {
 export class Notices {
   readonly #options: NoticesOptions;
   readonly #timer: NodeJS.Timeout;
-  /** Tickets announced at the last check. */
-  #announcedBefore: ReadonlySet<number> = new Set();
+  /** Attempts announced at the last check. */
+  #announcedBefore: ReadonlySet<string> = new Set();
   #asking = false;
 
   constructor(options: NoticesOptions) {
@@ -44,8 +44,8 @@ export class Notices {
     this.#asking = true;
     const { announced, ask, learn, log } = this.#options;
     const current = announced();
-    const lasting = current.filter(({ attempt }) => this.#announcedBefore.has(attempt.ticket));
-    this.#announcedBefore = new Set(current.map(({ attempt }) => attempt.ticket));
+    const lasting = current.filter(({ attempt }) => this.#announcedBefore.has(ticketedName(attempt)));
+    this.#announcedBefore = new Set(current.map(({ attempt }) => ticketedName(attempt)));
     for (const pending of lasting) {
       const verdict = await ask(pending);
       if (verdict === undefined) continue;

@@ -5,7 +5,7 @@ import type { Logger } from 'pino';
 import type { Credentials } from '../../../control/credentials.js';
 import { createApiClient } from '../../../control/client.js';
 import { applianceApi } from '../../../contracts/appliance-api.js';
-import { attemptName, type Verdict } from '../../../contracts/attempt.js';
+import { attemptName, ticketedName, type Verdict } from '../../../contracts/attempt.js';
 import { MoverError } from '../../../contracts/errors.js';
 import type { SplitterId, VolumeId } from '../../../contracts/ids.js';
 import { Backoff } from '../shared/backoff.js';
@@ -19,8 +19,8 @@ const RESOLVE_MS_MAX = 3_000;
 const TIMER_MS_MAX = 2 ** 31 - 1;
 
 interface Lease {
-  /** Ticket of the attempt that raised the fence. */
-  readonly ticket: number;
+  /** Name of the attempt that raised the fence. */
+  readonly attempt: string;
   /** When the lease ends, by the monotonic clock; Infinity while the verdict is being asked for. */
   readonly atMs: number;
 }
@@ -46,8 +46,8 @@ export class Verdicts {
   readonly #options: VerdictsOptions;
   readonly #stopping = new AbortController();
   readonly #leases = new Map<VolumeId, Lease>();
-  /** Tickets of the attempts being asked for. */
-  readonly #asking = new Set<number>();
+  /** Names of the attempts being asked for. */
+  readonly #asking = new Set<string>();
   readonly #tickBackoff = new Backoff();
   #timer: NodeJS.Timeout | undefined;
 
@@ -62,7 +62,11 @@ export class Verdicts {
   follow(row: VolumeSplitRow, leaseEndsAtMs: number | undefined): void {
     const { fence } = row;
     if (fence === undefined) this.#leases.delete(row.volume);
-    else this.#leases.set(row.volume, { ticket: fence.attempt.ticket, atMs: fence.lapsed ? 0 : (leaseEndsAtMs ?? 0) });
+    else
+      this.#leases.set(row.volume, {
+        attempt: ticketedName(fence.attempt),
+        atMs: fence.lapsed ? 0 : (leaseEndsAtMs ?? 0),
+      });
     this.#arm();
   }
 
@@ -93,10 +97,10 @@ export class Verdicts {
     }
     this.#tickBackoff.reset();
     for (const pending of due) {
-      const { ticket } = pending.attempt;
-      for (const volume of pending.volumes) this.#leases.set(volume, { ticket, atMs: Infinity });
-      if (this.#asking.has(ticket)) continue;
-      this.#asking.add(ticket);
+      const attempt = ticketedName(pending.attempt);
+      for (const volume of pending.volumes) this.#leases.set(volume, { attempt, atMs: Infinity });
+      if (this.#asking.has(attempt)) continue;
+      this.#asking.add(attempt);
       void this.#ask(pending);
     }
     this.#arm();
@@ -120,7 +124,7 @@ export class Verdicts {
       }
       await pause(backoff.next(), undefined, { signal: this.#stopping.signal }).catch(() => undefined);
     }
-    this.#asking.delete(pending.attempt.ticket);
+    this.#asking.delete(ticketedName(pending.attempt));
   }
 
   /**
@@ -140,7 +144,8 @@ export class Verdicts {
   }
 
   #isAwaited(pending: PendingVerdict): boolean {
-    return pending.volumes.some((volume) => this.#leases.get(volume)?.ticket === pending.attempt.ticket);
+    const attempt = ticketedName(pending.attempt);
+    return pending.volumes.some((volume) => this.#leases.get(volume)?.attempt === attempt);
   }
 
   /**
@@ -150,7 +155,7 @@ export class Verdicts {
    */
   async askOnce(pending: PendingVerdict, onlyIfExpired: boolean): Promise<Verdict | undefined> {
     const { splitter, credentials, log } = this.#options;
-    const { move, n } = pending.attempt;
+    const { move, n, ticket } = pending.attempt;
     for (const baseUrl of new Set([...pending.resolvers, pending.to.url])) {
       try {
         const appliance = createApiClient(applianceApi, { baseUrl, credentials, timeoutMs: RESOLVE_MS_MAX });
@@ -158,7 +163,7 @@ export class Verdicts {
           ? `its lease ran out, and splitter ${splitter} still has its notice`
           : `the fence's lease ran out at splitter ${splitter}`;
         const { state } = await appliance.resolve(
-          { attempt: { move, n }, reason, onlyIfExpired },
+          { attempt: { move, n }, ticket, reason, onlyIfExpired },
           { signal: this.#stopping.signal },
         );
         if (state !== 'OPEN') return state;

@@ -3,6 +3,7 @@
 import {
   type AttemptVolume,
   attemptName,
+  isSameAttempt,
   type Endpoint,
   type TicketedAttempt,
   type Verdict,
@@ -25,24 +26,31 @@ export interface GuardedRow {
  */
 export function refuseOver({ row, splitter }: GuardedRow, attempt: TicketedAttempt): void {
   const { volume, decided, notice, fence } = row;
-  if (decided !== undefined && decided.attempt.ticket === attempt.ticket) {
+  if (decided !== undefined && isSameAttempt(decided.attempt, attempt)) {
     const code = decided.verdict === 'ABORTED' ? 'ATTEMPT_ABORTED' : 'ATTEMPT_COMMITTED';
     throw new MoverError(
       code,
       `Splitter ${splitter} knows the verdict of attempt ${attemptName(attempt)} on volume "${volume}": ${decided.verdict}.`,
     );
   }
-  const newest = Math.max(decided?.attempt.ticket ?? 0, notice?.attempt.ticket ?? 0, fence?.attempt.ticket ?? 0);
-  if (newest > attempt.ticket)
+  const known = [decided, notice, fence].map((each) => each?.attempt);
+  if (known.some((other) => other !== undefined && isBehind(attempt, other)))
     throw new MoverError(
       'STALE_ATTEMPT',
       `Splitter ${splitter} has seen a newer attempt on volume "${volume}" than ${attemptName(attempt)}.`,
     );
 }
 
+/**
+ * Whether an attempt may be older than another one: its ticket is lower, or was given away twice.
+ */
+function isBehind(attempt: TicketedAttempt, other: TicketedAttempt): boolean {
+  return attempt.ticket <= other.ticket && !isSameAttempt(attempt, other);
+}
+
 /** Whether another attempt's fence is up. */
 export function isFencedByAnother({ fence }: VolumeSplitRow, attempt: TicketedAttempt): boolean {
-  return fence !== undefined && fence.attempt.ticket !== attempt.ticket;
+  return fence !== undefined && !isSameAttempt(fence.attempt, attempt);
 }
 
 /** The row with its fence lapsed: the verdict must be asked for. */
@@ -57,7 +65,7 @@ export function refuseNotice(
   bound: AttemptVolume,
   from: Endpoint,
 ): void {
-  if (fence !== undefined && fence.attempt.ticket !== attempt.ticket)
+  if (fence !== undefined && !isSameAttempt(fence.attempt, attempt))
     throw new MoverError(
       'PENDING_VERDICT',
       `Splitter ${splitter} still awaits the verdict of attempt ${attemptName(fence.attempt)} on volume "${volume}".`,
@@ -77,12 +85,12 @@ export function refuseFence(guarded: GuardedRow, attempt: TicketedAttempt): 'up 
   const { row, splitter } = guarded;
   const { volume, fence, notice } = row;
   if (fence !== undefined) {
-    if (fence.attempt.ticket !== attempt.ticket)
+    if (!isSameAttempt(fence.attempt, attempt))
       throw new MoverError('PENDING_VERDICT', `Volume "${volume}" is fenced by attempt ${attemptName(fence.attempt)}.`);
     refuseInvalid(guarded, fence);
     return 'up already';
   }
-  if (notice?.attempt.ticket !== attempt.ticket)
+  if (!isSameAttempt(notice?.attempt, attempt))
     throw new MoverError(
       'NOT_NOTIFIED',
       `Splitter ${splitter} has no notice of attempt ${attemptName(attempt)} for volume "${volume}".`,
@@ -96,7 +104,7 @@ export function refuseFence(guarded: GuardedRow, attempt: TicketedAttempt): 'up 
  */
 export function renewableFence(guarded: GuardedRow, attempt: TicketedAttempt): Fence {
   const { volume, fence } = guarded.row;
-  if (fence?.attempt.ticket !== attempt.ticket)
+  if (fence === undefined || !isSameAttempt(fence.attempt, attempt))
     throw new MoverError('NOT_FENCED', `Volume "${volume}" has no fence of attempt ${attemptName(attempt)}.`);
   refuseInvalid(guarded, fence);
   return fence;
@@ -116,7 +124,7 @@ export function refuseVerdict(
   bound: AttemptVolume,
 ): void {
   const { volume, decided, fence, route } = guarded.row;
-  if (decided !== undefined && decided.attempt.ticket === attempt.ticket) {
+  if (decided !== undefined && isSameAttempt(decided.attempt, attempt)) {
     if (decided.verdict !== verdict)
       throw new MoverError(
         'ATTEMPT_MISMATCH',
@@ -125,9 +133,9 @@ export function refuseVerdict(
     return;
   }
   // A fence is lifted by its own verdict only, even if a newer attempt's came first.
-  if (fence?.attempt.ticket !== attempt.ticket) refuseOver(guarded, attempt);
+  if (!isSameAttempt(fence?.attempt, attempt)) refuseOver(guarded, attempt);
   if (verdict === 'ABORTED') return;
-  if (fence?.attempt.ticket !== attempt.ticket)
+  if (!isSameAttempt(fence?.attempt, attempt))
     throw new MoverError(
       'NOT_FENCED',
       `Volume "${volume}" has no fence of attempt ${attemptName(attempt)}: it can't have been committed.`,
@@ -155,14 +163,14 @@ export interface LearnedVerdict {
 export function withVerdict(before: VolumeSplitRow, learned: LearnedVerdict): VolumeSplitRow | undefined {
   const { notice, fence, ...row } = before;
   const { attempt, verdict, bound, to, atMs, backlogBytes } = learned;
-  if (row.decided?.attempt.ticket === attempt.ticket) return undefined;
+  if (isSameAttempt(row.decided?.attempt, attempt)) return undefined;
   const isNewest = (row.decided?.attempt.ticket ?? 0) < attempt.ticket;
   // An older notice is over, unless its fence is up: the notice names the resolvers to ask.
   const staysNotified =
     notice !== undefined &&
-    notice.attempt.ticket !== attempt.ticket &&
+    !isSameAttempt(notice.attempt, attempt) &&
     (notice.attempt.ticket > attempt.ticket || fence !== undefined);
-  const staysFenced = fence !== undefined && fence.attempt.ticket !== attempt.ticket;
+  const staysFenced = isFencedByAnother(before, attempt);
   return {
     ...row,
     ...(staysNotified ? { notice } : {}),

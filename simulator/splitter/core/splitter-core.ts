@@ -2,11 +2,11 @@
 // changes are stored before anybody can see them. All or none of a call's volumes change, except
 // that each learns a verdict by itself.
 import type { Cut, Endpoint, TicketedAttempt, Verdict } from '../../../contracts/attempt.js';
-import { attemptName } from '../../../contracts/attempt.js';
+import { attemptName, isSameAttempt, ticketedName } from '../../../contracts/attempt.js';
 import type { ClockDoubt } from '../../../contracts/clock.js';
 import { MoverError } from '../../../contracts/errors.js';
 import type { SplitterId, VolumeId } from '../../../contracts/ids.js';
-import type { SourceId } from '../../../contracts/lineage.js';
+import type { LifeId, SourceId } from '../../../contracts/lineage.js';
 import type { OutputOf, ParsedInputOf } from '../../../contracts/route.js';
 import type { splitterApi, UnusableVolume } from '../../../contracts/splitter-api.js';
 import type { Moment } from '../../../control/clock/clock.js';
@@ -26,6 +26,7 @@ export interface PendingVerdict {
 
 export interface SplitterCoreOptions {
   readonly splitter: SplitterId;
+  readonly life: LifeId;
   readonly volumes: Iterable<VolumeSplit>;
   /** Volumes that are left out, and why. */
   readonly unusable?: ReadonlyMap<VolumeId, UnusableVolume>;
@@ -41,19 +42,21 @@ export interface SplitterCoreOptions {
 export class SplitterCore {
   readonly holds = new Holds();
   readonly #splitter: SplitterId;
+  readonly #life: LifeId;
   readonly #volumes: ReadonlyMap<VolumeId, VolumeSplit>;
   readonly #unusable: ReadonlyMap<VolumeId, UnusableVolume>;
   readonly #index: SplitIndex;
   readonly #store: SplitterCoreOptions['store'];
   readonly #onStored: SplitterCoreOptions['onStored'];
   /**
-   * Cuts of the other members when a fence was raised, by ticket: a repeated call must not give a
+   * Cuts of the other members when a fence was raised, by attempt: a repeated call must not give a
    * later instant. Lost with the process; then none are given.
    */
-  readonly #others = new Map<number, readonly Cut[]>();
+  readonly #others = new Map<string, readonly Cut[]>();
 
-  constructor({ splitter, volumes, unusable = new Map(), store, onStored }: SplitterCoreOptions) {
+  constructor({ splitter, life, volumes, unusable = new Map(), store, onStored }: SplitterCoreOptions) {
     this.#splitter = splitter;
+    this.#life = life;
     this.#unusable = unusable;
     this.#store = store;
     this.#onStored = onStored;
@@ -151,10 +154,11 @@ export class SplitterCore {
     // Another life's hold ended with it: acknowledgements may have passed behind that cut.
     if (!isFirst) this.holds.forgo(key);
     else if (input.holdMs > 0) this.holds.raise(key, input.volumes, now.monotonicMs + input.holdMs);
-    if (isFirst) this.#others.set(input.attempt.ticket, this.#cutsOfOthers(splits));
+    if (isFirst) this.#others.set(ticketedName(input.attempt), this.#cutsOfOthers(splits));
     return {
       cuts: fenced.map(({ volume, session, n }) => ({ volume, session, n })),
-      others: [...(this.#others.get(input.attempt.ticket) ?? [])],
+      others: [...(this.#others.get(ticketedName(input.attempt)) ?? [])],
+      life: this.#life,
       atMs: Math.max(...fenced.map(({ atMs }) => atMs)),
       ...doubtOf(fenced.find(({ doubt }) => doubt !== undefined)?.doubt),
     };
@@ -173,14 +177,14 @@ export class SplitterCore {
   }
 
   confirm(input: ParsedInputOf<Api['confirm']>, monotonicMs: number): OutputOf<Api['confirm']> {
-    return { held: this.holds.confirm(attemptName(input.attempt), monotonicMs) };
+    return { held: this.#confirmHold(attemptName(input.attempt), input.life, monotonicMs) };
   }
 
   /**
    * @throws MoverError NOT_FENCED when the attempt fences no volume here; else as VolumeSplit.renew
    */
   renew(input: ParsedInputOf<Api['renew']>, monotonicMs: number): OutputOf<Api['renew']> {
-    const fenced = this.#index.fenced().filter((split) => split.row.fence?.attempt.ticket === input.attempt.ticket);
+    const fenced = this.#index.fenced().filter((split) => isSameAttempt(split.row.fence?.attempt, input.attempt));
     if (fenced.length === 0)
       throw new MoverError(
         'NOT_FENCED',
@@ -215,7 +219,7 @@ export class SplitterCore {
     });
     const [refusal] = refusals;
     if (refusal !== undefined) throw refusal;
-    this.#others.delete(attempt.ticket);
+    this.#others.delete(ticketedName(attempt));
     const learned = splits.flatMap((split) => split.learned(attempt) ?? []);
     return { volumes: splits.map((split) => split.describe()), learned };
   }
@@ -258,11 +262,17 @@ export class SplitterCore {
       if ('reason' in cut) leftOut.push(cut);
       else cuts.push(cut);
     }
-    return { cuts, leftOut, atMs: now.wallMs, ...doubtOf(now.doubt) };
+    return { cuts, leftOut, life: this.#life, atMs: now.wallMs, ...doubtOf(now.doubt) };
   }
 
   confirmCut(input: ParsedInputOf<Api['confirmCut']>, monotonicMs: number): OutputOf<Api['confirmCut']> {
-    return { held: this.holds.confirm(input.round, monotonicMs) };
+    return { held: this.#confirmHold(input.round, input.life, monotonicMs) };
+  }
+
+  /** Releases a hold. @returns whether it lasted since the cut that `life` answered */
+  #confirmHold(key: string, life: LifeId | undefined, monotonicMs: number): boolean {
+    const held = this.holds.confirm(key, monotonicMs);
+    return held && (life === undefined || life === this.#life);
   }
 
   /**
@@ -271,14 +281,15 @@ export class SplitterCore {
    */
   tick(monotonicMs: number): PendingVerdict[] {
     this.holds.expire(monotonicMs);
-    const pending = new Map<number, PendingVerdict>();
+    const pending = new Map<string, PendingVerdict>();
     const fenced = this.#index.fenced();
     const lapsed = this.#change(() => fenced.filter((split) => split.lapse(monotonicMs)));
     for (const split of lapsed) {
       const { fence, notice } = split.row;
       if (fence === undefined || notice === undefined) continue;
-      const known = pending.get(fence.attempt.ticket);
-      pending.set(fence.attempt.ticket, {
+      const name = ticketedName(fence.attempt);
+      const known = pending.get(name);
+      pending.set(name, {
         attempt: fence.attempt,
         volumes: [...(known?.volumes ?? []), split.volume],
         resolvers: notice.resolvers,
@@ -292,13 +303,14 @@ export class SplitterCore {
    * Announced moves without a fence here, one entry an attempt: their orchestrators may be gone.
    */
   announced(): PendingVerdict[] {
-    const announced = new Map<number, PendingVerdict>();
+    const announced = new Map<string, PendingVerdict>();
     for (const split of this.#volumes.values()) {
       const { fence, notice } = split.row;
       if (fence !== undefined || notice === undefined) continue;
       const { attempt, resolvers, to } = notice;
-      const known = announced.get(attempt.ticket);
-      announced.set(attempt.ticket, { attempt, volumes: [...(known?.volumes ?? []), split.volume], resolvers, to });
+      const name = ticketedName(attempt);
+      const known = announced.get(name);
+      announced.set(name, { attempt, volumes: [...(known?.volumes ?? []), split.volume], resolvers, to });
     }
     return [...announced.values()];
   }

@@ -1,14 +1,15 @@
 // The splitter's state machine for one virtual volume: marks, numbering, the queue, and a move's
 // changes of the route. No I/O and no clock: the shell stores rows and marks, writes the source and
 // sends the copies.
-import type {
-  AttemptRef,
-  AttemptVolume,
-  Cut,
-  Endpoint,
-  TicketedAttempt,
-  Verdict,
-  WriteMark,
+import {
+  type AttemptRef,
+  type AttemptVolume,
+  type Cut,
+  type Endpoint,
+  isSameAttempt,
+  type TicketedAttempt,
+  type Verdict,
+  type WriteMark,
 } from '../../../contracts/attempt.js';
 import type { ClockDoubt } from '../../../contracts/clock.js';
 import { MoverError } from '../../../contracts/errors.js';
@@ -244,7 +245,7 @@ export class VolumeSplit {
   /** Applies a stored change of the row to the queue and the stream. */
   settled(before: VolumeSplitRow): void {
     const { fence, route } = this.#row;
-    if (before.fence !== undefined && before.fence.attempt.ticket !== fence?.attempt.ticket) this.#fenceVoid = false;
+    if (before.fence !== undefined && !isSameAttempt(before.fence.attempt, fence?.attempt)) this.#fenceVoid = false;
     if (before.route.epoch === route.epoch) return;
     const cut = before.fence?.cut;
     if (cut?.session === this.#session) this.receipt(cut.n);
@@ -618,7 +619,7 @@ export class VolumeSplit {
   }
 
   notify(notice: Notice): void {
-    if (this.#row.notice?.attempt.ticket !== notice.attempt.ticket) this.#put({ ...this.#row, notice });
+    if (!isSameAttempt(this.#row.notice?.attempt, notice.attempt)) this.#put({ ...this.#row, notice });
   }
 
   /**
@@ -731,7 +732,7 @@ export class VolumeSplit {
   /** The verdict, if this is the newest decided attempt. */
   learned(attempt: TicketedAttempt): Learned | undefined {
     const { decided } = this.#row;
-    if (decided?.attempt.ticket !== attempt.ticket) return undefined;
+    if (decided === undefined || !isSameAttempt(decided.attempt, attempt)) return undefined;
     return { volume: this.volume, verdict: decided.verdict, atMs: decided.atMs, backlogBytes: decided.backlogBytes };
   }
 

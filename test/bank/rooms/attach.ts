@@ -12,7 +12,7 @@ export const attach: Room = {
   bugs: [
     {
       id: 'attach/equal-ticket-given-again',
-      file: ATTACH,
+      file: 'simulator/replica-site/core/attempts.ts',
       find: 'if (ticket >= next)',
       replace: 'if (ticket > next)',
       breaks: 'A site that was put back gives a ticket that the splitter knows: a new move looks like an old one.',

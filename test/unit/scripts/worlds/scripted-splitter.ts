@@ -3,6 +3,7 @@ import type { ClockDoubt } from '../../../../contracts/clock.js';
 import { MoverError } from '../../../../contracts/errors.js';
 import { type SplitterId, splitterIdSchema, type VolumeId } from '../../../../contracts/ids.js';
 import { type Confirmed, sourceIdSchema } from '../../../../contracts/lineage.js';
+import { lifeOf } from '../../../support/identities.js';
 import type { UnusableVolume } from '../../../../contracts/splitter-api.js';
 import type { Moment } from '../../../../control/clock/clock.js';
 import { MemoryBudget, type SpillFile } from '../../../../simulator/splitter/core/copies.js';
@@ -78,7 +79,7 @@ export class ScriptedSplitter {
 
   constructor(id: SplitterId = SPLITTER) {
     this.id = id;
-    this.core = new SplitterCore({ splitter: id, volumes: [], store: () => undefined });
+    this.core = new SplitterCore({ splitter: id, life: lifeOf(0), volumes: [], store: () => undefined });
   }
 
   /** Which rows were stored since the last call of this, a line for each transaction. */
@@ -104,6 +105,7 @@ export class ScriptedSplitter {
     const budget = new MemoryBudget(limits.memoryBytes);
     this.core = new SplitterCore({
       splitter: this.id,
+      life: lifeOf(this.lives.length),
       unusable: this.unusable,
       volumes: [...this.rows.values()].map((row) => this.#split(row, session, budget)),
       store: (rows) => this.#store(rows),

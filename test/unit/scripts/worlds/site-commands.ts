@@ -258,7 +258,9 @@ const calls: Commands<ScriptedSite> = {
 
   /** What a splitter asks when its fence lapsed. */
   'resolve-expired'(site, command) {
-    return answered(attempts.resolveExpired(site.core, attemptOf(command), 'a splitter asked', site.now));
+    const ticket = command.number('ticket');
+    const input = { attempt: attemptOf(command), reason: 'a splitter asked', onlyIfExpired: true };
+    return answered(attempts.answerVerdict(site.core, ticket === undefined ? input : { ...input, ticket }, site.now));
   },
 
   /** What a splitter's word of a commit does, as at an attachment. */

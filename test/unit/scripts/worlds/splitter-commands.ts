@@ -8,7 +8,7 @@ import {
   type VolumeId,
   volumeIdSchema,
 } from '../../../../contracts/ids.js';
-import type { SourceId } from '../../../../contracts/lineage.js';
+import type { LifeId, SourceId } from '../../../../contracts/lineage.js';
 import type { Copy } from '../../../../simulator/splitter/core/copies.js';
 import { doubtOf, remedyFor } from '../../../../simulator/splitter/core/doubt.js';
 import { REGION_BYTES } from '../../../../simulator/splitter/core/marks.js';
@@ -565,7 +565,10 @@ const control: Commands<ScriptedSplitter> = {
   },
 
   confirm(splitter, command) {
-    const { held } = splitter.core.confirm({ attempt: attemptOf(command.word(0)) }, splitter.monotonicMs);
+    const { held } = splitter.core.confirm(
+      { attempt: attemptOf(command.word(0)), ...lifeIn(command) },
+      splitter.monotonicMs,
+    );
     return [held ? 'held' : 'not held'];
   },
 
@@ -639,10 +642,16 @@ const control: Commands<ScriptedSplitter> = {
   },
 
   'confirm-cut'(splitter, command) {
-    const { held } = splitter.core.confirmCut({ round: command.word(0) }, splitter.monotonicMs);
+    const { held } = splitter.core.confirmCut({ round: command.word(0), ...lifeIn(command) }, splitter.monotonicMs);
     return [held ? 'held' : 'not held'];
   },
 };
+
+/** The life that answered the cut, when the script says so. */
+function lifeIn(command: Command): { readonly life?: LifeId } {
+  const life = command.number('life');
+  return life === undefined ? {} : { life: lifeOf(life) };
+}
 
 function verdictOf(text: string): Verdict {
   return verdictSchema.parse(text);
