@@ -29,7 +29,15 @@ export type LifeId = z.infer<typeof lifeIdSchema>;
  * How far a lineage is known to be durable at the replica site. The splitter stores it before it
  * clears the marks that depend on it.
  */
-export const confirmedSchema = z.strictObject({ lineage: lineageIdSchema, position: positionSchema });
+export const confirmedSchema = z.strictObject({
+  lineage: lineageIdSchema,
+  position: positionSchema,
+  /**
+   * The life that sent the record at the position; absent when another life of the splitter did.
+   * When both ends are put back, positions of the lineage come again, sent by another life.
+   */
+  life: lifeIdSchema.optional(),
+});
 export type Confirmed = z.infer<typeof confirmedSchema>;
 
 /**

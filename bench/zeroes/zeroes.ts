@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { pino } from 'pino';
 import { bytes, duration } from '../../client/text/format.js';
 import { applianceIdSchema, groupIdSchema, splitterIdSchema, volumeIdSchema } from '../../contracts/ids.js';
-import { lineageIdSchema, sourceIdSchema } from '../../contracts/lineage.js';
+import { lifeIdSchema, lineageIdSchema, sourceIdSchema } from '../../contracts/lineage.js';
 import { connectNbd } from '../../nbd/client.js';
 import type { NbdClient } from '../../nbd/nbd-client.js';
 import { createNbdServer } from '../../nbd/server.js';
@@ -158,6 +158,7 @@ function protectedVolume(path: string): ProtectedVolume {
     },
     splitter: splitterIdSchema.parse('host'),
     session: 1,
+    life: lifeIdSchema.parse('1'.repeat(32)),
     marks,
     budget: new MemoryBudget(256 * MIB),
     spill: new BacklogFile(`${path}.spill`, 0, pino({ level: 'silent' })),

@@ -10,6 +10,7 @@ import {
   countSchema,
   durationMsSchema,
   epochSchema,
+  positionSchema,
   sessionSchema,
   timeMsSchema,
 } from '../../contracts/numbers.js';
@@ -17,7 +18,17 @@ import type { Estate } from '../../contracts/estate.js';
 import { holeSchema, inTimelineOrder, ownershipSchema, recoveryPointSchema } from '../../contracts/point.js';
 import { groupJournalSchema, retentionPolicySchema } from '../../contracts/retention.js';
 import type { RowStore } from '../store/row-store.js';
-import type { AttemptRow, CounterRow, GroupRow, HoleRow, MoveRow, OwnerRow, PointRow, VolumeRow } from './core/rows.js';
+import type {
+  AttemptRow,
+  CounterRow,
+  GroupRow,
+  HoleRow,
+  MoveRow,
+  OwnerRow,
+  PointRow,
+  Sender,
+  VolumeRow,
+} from './core/rows.js';
 import { type SiteRows, TABLE_NAMES, type TableName } from './core/state.js';
 
 const groupRow: z.ZodType<GroupRow> = z.strictObject({
@@ -34,6 +45,8 @@ const groupRow: z.ZodType<GroupRow> = z.strictObject({
   journal: groupJournalSchema.prefault({ bytes: 0, pointsDropped: 0 }),
 });
 
+const senderSchema: z.ZodType<Sender> = z.strictObject({ base: positionSchema, life: lifeIdSchema });
+
 const volumeRow: z.ZodType<VolumeRow> = z.strictObject({
   volume: volumeIdSchema,
   splitter: splitterIdSchema,
@@ -48,6 +61,7 @@ const volumeRow: z.ZodType<VolumeRow> = z.strictObject({
   labels: z.exactOptional(labelsSchema),
   source: z.exactOptional(sourceIdSchema),
   life: z.exactOptional(lifeIdSchema),
+  senders: z.exactOptional(z.array(senderSchema)),
   lineage: z.exactOptional(lineageIdSchema),
 });
 

@@ -3,6 +3,7 @@
 import { statSync } from 'node:fs';
 import type { Logger } from 'pino';
 import type { SplitterId, VolumeId } from '../../contracts/ids.js';
+import type { LifeId } from '../../contracts/lineage.js';
 import type { UnusableVolume } from '../../contracts/splitter-api.js';
 import { MemoryBudget } from './core/copies.js';
 import { VolumeSplit, type VolumeSplitRow } from './core/volume-split.js';
@@ -22,6 +23,7 @@ export interface LoadOptions {
   readonly id: SplitterId;
   /** The session that the volumes begin with; NO_SESSION when its number can't be stored yet. */
   readonly session: number;
+  readonly life: LifeId;
   readonly rows: readonly VolumeSplitRow[];
   readonly files: (volume: VolumeId) => VolumeFiles;
   readonly confirmations: Confirmations;
@@ -67,7 +69,7 @@ function tryLoad(row: VolumeSplitRow, budget: MemoryBudget, options: LoadOptions
 }
 
 function load(row: VolumeSplitRow, budget: MemoryBudget, options: LoadOptions): LoadedVolume | UnusableVolume {
-  const { id, session, files, confirmations, checks, limits, trace, log } = options;
+  const { id, session, life, files, confirmations, checks, limits, trace, log } = options;
   const paths = files(row.volume);
   const fault = sourceFault(paths.source, row.sizeBytes);
   if (fault !== undefined) return unusable(row.volume, fault, 'Put the right file in its place');
@@ -85,6 +87,7 @@ function load(row: VolumeSplitRow, budget: MemoryBudget, options: LoadOptions): 
     row,
     splitter: id,
     session,
+    life,
     confirmed,
     marks,
     budget,

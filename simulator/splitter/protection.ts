@@ -76,7 +76,13 @@ export class Protection {
     this.#options = options;
     const confirmations = new Confirmations(store);
     const checks = new SourceChecks(store);
-    const { loaded, unusable } = loadVolumes({ ...options, session: sessions.first(), confirmations, checks });
+    const { loaded, unusable } = loadVolumes({
+      ...options,
+      session: sessions.first(),
+      life: sessions.life,
+      confirmations,
+      checks,
+    });
     this.#loaded = loaded;
     this.#unusable = new Map([...options.unusable, ...unusable].map((volume) => [volume.volume, volume]));
     const core = new SplitterCore({

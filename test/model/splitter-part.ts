@@ -159,6 +159,7 @@ export class SplitterPart implements Part<SplitterInput, SplitterOutput, Splitte
           row,
           splitter,
           session: this.#session,
+          life: this.#life,
           marks,
           budget,
           spill: NO_SPILL,

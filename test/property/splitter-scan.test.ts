@@ -20,7 +20,7 @@ import { MarksFile } from '../../simulator/splitter/files/marks-file.js';
 import { ProtectedVolume } from '../../simulator/splitter/volume/protected-volume.js';
 import { SourceFile } from '../../simulator/splitter/files/source-file.js';
 import { BacklogFile } from '../../simulator/splitter/files/backlog-file.js';
-import { LINEAGE, SOURCE } from '../support/identities.js';
+import { LIFE, LINEAGE, SOURCE } from '../support/identities.js';
 import type { VolumeScan } from '../../simulator/splitter/volume/volume-scan.js';
 
 const TIMEOUT_MS = 120_000;
@@ -101,6 +101,7 @@ async function run(steps: readonly Step[], sync: boolean): Promise<void> {
     },
     splitter: splitterIdSchema.parse('s1'),
     session: 1,
+    life: LIFE,
     marks,
     budget: new MemoryBudget(BUDGET_BYTES),
     spill: new BacklogFile(join(folder, 'spill'), 0, log),

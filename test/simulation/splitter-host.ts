@@ -112,6 +112,7 @@ export class SplitterHost {
             row,
             splitter: this.id,
             session: this.#session,
+            life: this.life,
             marks: this.#loadMarks(row),
             budget,
             spill: new SpillMemory(() => this.#reaches('a backlog that spilled')),
@@ -206,7 +207,7 @@ export class SplitterHost {
   attached(volume: VolumeId, meeting: Meeting & { readonly n: number }, compares: boolean): void {
     const split = this.core?.volume(volume);
     if (split === undefined) return;
-    if (split.isNewSession && compares) {
+    if (compares) {
       const reason = doubtOf(split, meeting, (life) => this.#lives.includes(life));
       if (reason !== undefined) split.doubt(reason, this.#time.wallMsOf(this.id));
       this.storeMarks(volume);

@@ -697,17 +697,6 @@ export class World {
     this.#crashSite(downMs);
   }
 
-  /**
-   * Picks a copy to put back and drops the later ones: they are of a future that did not happen.
-   * Both ends put back, and one of them then to such a copy, is not noticed yet
-   * (docs/reliability.md).
-   */
-  #older<Folder>(copies: Folder[]): Folder {
-    const copy = this.chance.pick(copies);
-    copies.splice(copies.indexOf(copy) + 1);
-    return copy;
-  }
-
   #crashSplitter(host: SplitterHost, downMs: number): void {
     if (host.core === undefined) return;
     for (const [key, stream] of this.#streams) if (key.startsWith(`${host.id}>`)) stream.live = false;
@@ -715,7 +704,7 @@ export class World {
     this.befalls('splitter crash', host.id);
     this.time.after(downMs, () => {
       if (this.chance.hit(this.faults.splitterPutBack * PUT_BACK_PER_COPY)) {
-        host.putBack(this.#older(this.#splitterCopies.get(host.id) ?? []));
+        host.putBack(this.chance.pick(this.#splitterCopies.get(host.id) ?? []));
         this.splittersPutBack += 1;
         this.befalls('splitter put back', host.id);
         this.witness.splitterForgot(host.id, host.disks.keys());
@@ -756,7 +745,7 @@ export class World {
     for (const host of this.splitters.values()) for (const split of host.core?.volumes ?? []) split.detached();
     this.time.after(downMs, () => {
       if (this.chance.hit(this.faults.sitePutBack * PUT_BACK_PER_COPY)) {
-        this.site.putBack(this.#older(this.#siteCopies));
+        this.site.putBack(this.chance.pick(this.#siteCopies));
         this.sitesPutBack += 1;
         this.witness.siteForgot();
         this.befalls('site put back', SITE);

@@ -45,6 +45,44 @@ describe('the history', () => {
     expect(heard({ session: 2, confirmed }).kind).toBe(kind);
   });
 
+  test('is forked where another life sent the record that was confirmed', () => {
+    expect(site.claim(V1, { session: 2 })).toBe('after 0');
+    site.writes(1, 4, V1, 2);
+    const confirmed = (position: number, life: number) => ({ lineage: LINEAGE, position, life: lifeOf(life) });
+    const heardOf = (position: number, life: number) => heard({ session: 3, confirmed: confirmed(position, life) });
+    for (const [position, life] of [
+      [1, 1],
+      [10, 1],
+      [11, 2],
+      [14, 2],
+    ] as const)
+      expect(heardOf(position, life).kind).toBe('newSession');
+    for (const [position, life] of [
+      [10, 2],
+      [11, 1],
+      [14, 3],
+    ] as const)
+      expect(heardOf(position, life)).toMatchObject({
+        kind: 'fork',
+        reason: expect.stringContaining('another life') as string,
+      });
+  });
+
+  test('names no life that sent nothing, and of many the last', () => {
+    for (let session = 2; session <= 100; session += 1) site.claim(V1, { session });
+    expect(site.state.volume(V1).senders).toEqual([
+      { base: 0, life: lifeOf(1) },
+      { base: 10, life: lifeOf(100) },
+    ]);
+    for (let session = 101; session <= 200; session += 1) {
+      site.claim(V1, { session });
+      site.writes(1, 1, V1, session);
+    }
+    const senders = site.state.volume(V1).senders ?? [];
+    expect([senders.length, senders.at(-1)?.life]).toEqual([64, lifeOf(200)]);
+    expect(heard({ session: 201, confirmed: { lineage: LINEAGE, position: 5, life: lifeOf(1) } }).kind).toBe('fork');
+  });
+
   test('is forked where a point names more than there is', () => {
     close();
     const { records } = site.lineages;

@@ -54,6 +54,7 @@ beforeEach(() => {
           row: { volume, sizeBytes: SIZE_BYTES, route: { ...GOLD, epoch: 1 }, source: SOURCE, proven: true },
           splitter: SPLITTER,
           session: 1,
+          life: LIFE,
           marks: new Marks(SIZE_BYTES),
           budget,
           spill: { freeBytes: 0, append: () => undefined, read: () => Buffer.alloc(0), reset: () => undefined },

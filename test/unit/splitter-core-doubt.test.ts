@@ -7,7 +7,7 @@ import { MemoryBudget } from '../../simulator/splitter/core/copies.js';
 import { doubtOf, remedyFor } from '../../simulator/splitter/core/doubt.js';
 import { Marks, REGION_BYTES } from '../../simulator/splitter/core/marks.js';
 import { VolumeSplit } from '../../simulator/splitter/core/volume-split.js';
-import { LINEAGE, lifeOf, SOURCE } from '../support/identities.js';
+import { LIFE, lifeOf, LINEAGE, SOURCE } from '../support/identities.js';
 
 const REGIONS = 6;
 const SIZE_BYTES = REGIONS * REGION_BYTES;
@@ -25,6 +25,7 @@ function split(marked: number, confirmed?: Confirmed): VolumeSplit {
     },
     splitter: splitterIdSchema.parse('s1'),
     session: 2,
+    life: LIFE,
     confirmed,
     marks: new Marks(SIZE_BYTES, Uint8Array.of(marked)),
     budget: new MemoryBudget(SIZE_BYTES * 4),
@@ -98,6 +99,27 @@ describe('doubt', () => {
   });
 });
 
+describe('a session that was attached before', () => {
+  let volume: VolumeSplit;
+  beforeEach(() => {
+    volume = split(0, { ...CONFIRMED, life: lifeOf(1) });
+    volume.attached({ n: 0, lineage: LINEAGE, base: 7 });
+  });
+
+  test('has no doubt about a replica that goes on where it was', () => {
+    expect(doubtOf(volume, { ...meeting, base: 7 }, knows)).toBeUndefined();
+    expect(volume.confirmed).toEqual({ ...CONFIRMED, life: lifeOf(1) });
+  });
+
+  test('doubts a replica that has other writes before its own', () => {
+    expect(doubtOf(volume, meeting, knows)).toContain('was put back');
+    write(volume, 1);
+    volume.receipt(1);
+    volume.attached({ n: 0, lineage: LINEAGE, base: 9 });
+    expect(volume.confirmed).toEqual({ lineage: LINEAGE, position: 9 });
+  });
+});
+
 describe('remedies', () => {
   test('a session whose number was used is numbered anew before it was attached, and begun anew after', () => {
     const volume = split(0, CONFIRMED);
@@ -147,7 +169,7 @@ describe('starting over', () => {
     volume.receipt(volume.lastN);
     volume.marks.clearSettled();
     expect(volume.marks.marked).toBe(0);
-    expect(volume.confirmed).toEqual({ lineage: LINEAGE, position: 3 + 4 });
+    expect(volume.confirmed).toEqual({ lineage: LINEAGE, position: 3 + 4, life: LIFE });
   });
 
   test('a write that is kept by its mark only takes a region out of doubt: it is sent, whatever the comparison says', () => {

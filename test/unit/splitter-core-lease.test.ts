@@ -35,6 +35,7 @@ function live(row: VolumeSplitRow, session: number, beganAtMs: number): Splitter
     row,
     splitter: splitterIdSchema.parse('s1'),
     session,
+    life: LIFE,
     marks: new Marks(SIZE_BYTES),
     budget: new MemoryBudget(SIZE_BYTES),
     spill: { freeBytes: 0, append: () => 0, read: () => Buffer.alloc(0), reset: () => undefined },

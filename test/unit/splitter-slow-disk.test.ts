@@ -17,7 +17,7 @@ import { MarksFile } from '../../simulator/splitter/files/marks-file.js';
 import { ProtectedVolume } from '../../simulator/splitter/volume/protected-volume.js';
 import { SourceFile } from '../../simulator/splitter/files/source-file.js';
 import { BacklogFile } from '../../simulator/splitter/files/backlog-file.js';
-import { LINEAGE, SOURCE } from '../support/identities.js';
+import { LIFE, LINEAGE, SOURCE } from '../support/identities.js';
 
 const SIZE_BYTES = 4 * REGION_BYTES;
 const BLOCK = 4_096;
@@ -70,6 +70,7 @@ beforeEach(() => {
     },
     splitter: splitterIdSchema.parse('s1'),
     session: 1,
+    life: LIFE,
     marks,
     budget: new MemoryBudget(SIZE_BYTES),
     spill: new BacklogFile(join(folder, 'spill'), 0, pino({ level: 'silent' })),

@@ -1,5 +1,5 @@
 // Regions that the source can't read: which are passed over, which are named, and what clears them.
-import { LINEAGE, SOURCE } from '../support/identities.js';
+import { LIFE, LINEAGE, SOURCE } from '../support/identities.js';
 import { beforeEach, expect, test } from 'vitest';
 import { estateSchema } from '../../contracts/estate.js';
 import { applianceIdSchema, groupIdSchema, splitterIdSchema, volumeIdSchema } from '../../contracts/ids.js';
@@ -30,6 +30,7 @@ beforeEach(() => {
     },
     splitter: splitterIdSchema.parse('s1'),
     session: 1,
+    life: LIFE,
     marks: new Marks(SIZE_BYTES, Uint8Array.of(0b1111)),
     budget: new MemoryBudget(SIZE_BYTES * 20),
     spill: { freeBytes: 0, append: () => undefined, read: () => Buffer.alloc(0), reset: () => undefined },

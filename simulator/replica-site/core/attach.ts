@@ -10,6 +10,7 @@ import { hasExpired, recommitAttempt, recoverTickets, resolveAttempt } from './a
 import { beginOwnership, cutOwnership } from './owners.js';
 import { mendHolesOf, missing } from './records.js';
 import type { VolumeRow } from './rows.js';
+import { senderOf, withSender } from './senders.js';
 import type { SiteState } from './state.js';
 import type { SiteMoment } from './terms.js';
 
@@ -94,25 +95,21 @@ export function hear(state: SiteState, volume: VolumeId, claim: Claim, now: Site
 export function attach(state: SiteState, volume: VolumeId, claim: Claim): Attachment {
   const row = state.volume(volume);
   const lineage = state.lineages.lineage(volume);
-  if (claim.session > row.session) settleMarks(state, row);
-  if (
-    claim.session !== row.session ||
-    claim.life !== row.life ||
-    claim.source !== row.source ||
-    lineage !== row.lineage
-  ) {
-    const { session, life, source } = claim;
-    state.volumes.put(volume, { ...row, session, life, source, lineage });
+  const durable = state.lineages.durable(volume);
+  const { session, life, source } = claim;
+  const base = state.lineages.sessionBase(volume, session) ?? durable.position;
+  if (session > row.session) settleMarks(state, row);
+  if (session !== row.session || life !== row.life || source !== row.source || lineage !== row.lineage) {
+    const senders = withSender(row.senders ?? [], { base, life });
+    state.volumes.put(volume, { ...row, session, life, source, lineage, senders });
   }
   state.acquainted.add(volume);
-  const durable = state.lineages.durable(volume);
-  const { session } = claim;
   return {
     kind: 'attached',
     session,
     n: durable.session === session ? durable.n : 0,
     lineage,
-    base: state.lineages.sessionBase(volume, session) ?? durable.position,
+    base,
     ...(row.life === undefined ? {} : { former: row.life }),
   };
 }
@@ -222,6 +219,8 @@ function forkReason(state: SiteState, row: VolumeRow, { confirmed }: Claim): str
     return `the replica site has another history of volume "${volume}" (at position ${position}) than the splitter confirmed (up to ${known.position})`;
   if (known !== undefined && known.position > position)
     return `the replica site has volume "${volume}" up to position ${position} only, and had confirmed ${known.position}`;
+  if (known?.life !== undefined && senderOf(row.senders ?? [], known.position) !== known.life)
+    return `the replica site has another history of volume "${volume}" (at position ${position}) than the splitter confirmed (up to ${known.position}): the record there came from another life of the splitter`;
   // The records since the last attachment are unknown: a splitter that confirmed nothing must
   // compare too.
   if (position > 0 && row.lineage !== undefined && row.lineage !== lineage)

@@ -29,6 +29,12 @@ export interface GroupRow {
   readonly journal: GroupJournal;
 }
 
+/** The records after a position, up to the next sender's, came from one life of the splitter. */
+export interface Sender {
+  readonly base: number;
+  readonly life: LifeId;
+}
+
 export interface VolumeRow {
   readonly volume: VolumeId;
   readonly splitter: SplitterId;
@@ -52,6 +58,8 @@ export interface VolumeRow {
   readonly source?: SourceId;
   /** The life of the splitter that attached as the session. */
   readonly life?: LifeId;
+  /** Which lives sent the records, oldest first. */
+  readonly senders?: readonly Sender[];
   /** The lineage whose positions the rows speak of. */
   readonly lineage?: LineageId;
 }

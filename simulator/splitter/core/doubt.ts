@@ -17,11 +17,16 @@ export interface Meeting {
 
 /**
  * Why the replica may differ in unmarked regions, as a clause for people; undefined when the marks
- * are enough. Only for a session's first attachment: at later ones the receipts tell what arrived.
+ * are enough. At a session's later attachments the receipts tell what arrived.
  * @param isKnown whether a life is one of this folder's, as far as they are remembered
  */
 export function doubtOf(split: VolumeSplit, meeting: Meeting, isKnown: (life: LifeId) => boolean): string | undefined {
-  const { base, former, touched } = meeting;
+  const { lineage, base, former, touched } = meeting;
+  const { joinedAt } = split;
+  if (joinedAt !== undefined)
+    return joinedAt.id === lineage && joinedAt.base === base
+      ? undefined
+      : 'the replica has other writes before those of this session than it had before: its folder was put back';
   if (base === 0) return undefined;
   if (former !== undefined && !isKnown(former))
     return 'the replica has writes of another life of this splitter: its folder is older, or the volume ran elsewhere';

@@ -14,7 +14,7 @@ import {
 import type { ClockDoubt } from '../../../contracts/clock.js';
 import { MoverError } from '../../../contracts/errors.js';
 import type { GroupId, SplitterId, VolumeId } from '../../../contracts/ids.js';
-import type { Confirmed, LineageId, SourceId } from '../../../contracts/lineage.js';
+import type { Confirmed, LifeId, LineageId, SourceId } from '../../../contracts/lineage.js';
 import type { LeftOut } from '../../../contracts/point.js';
 import type { Learned, ReplicationMode, SourceState, SplitterVolume } from '../../../contracts/splitter-api.js';
 import type { Moment } from '../../../control/clock/clock.js';
@@ -59,6 +59,7 @@ export interface VolumeSplitOptions {
    * writes then get no numbers.
    */
   readonly session: number;
+  readonly life: LifeId;
   readonly marks: Marks;
   readonly budget: MemoryBudget;
   readonly spill: SpillFile;
@@ -111,6 +112,7 @@ export class VolumeSplit {
    * attached.
    */
   #lineage: { readonly id: LineageId; readonly base: number } | undefined;
+  readonly #life: LifeId;
   #confirmed: Confirmed | undefined;
   #confirmedN = 0;
   #mode: InnerMode;
@@ -136,6 +138,7 @@ export class VolumeSplit {
 
   constructor(options: VolumeSplitOptions) {
     this.#session = options.session;
+    this.#life = options.life;
     this.#sessions.add(options.session);
     this.#confirmed = options.confirmed;
     this.marks = options.marks;
@@ -330,6 +333,7 @@ export class VolumeSplit {
    */
   attached({ n, lineage, base }: { readonly n: number; readonly lineage: LineageId; readonly base: number }): void {
     this.#connected = true;
+    if (this.#lineage?.base !== base) this.#confirmedN = 0;
     this.#lineage = { id: lineage, base };
     this.receipt(n);
     this.#queue.rewind();
@@ -352,6 +356,11 @@ export class VolumeSplit {
   /** Whether the current session was never attached. */
   get isNewSession(): boolean {
     return this.#lineage === undefined;
+  }
+
+  /** The lineage that the session was attached to, and the position before its first record. */
+  get joinedAt(): { readonly id: LineageId; readonly base: number } | undefined {
+    return this.#lineage;
   }
 
   /**
@@ -441,7 +450,11 @@ export class VolumeSplit {
     });
     if (this.#lineage === undefined) return;
     this.#confirmedN = Math.max(this.#confirmedN, Math.min(n, this.#lastN));
-    this.#confirmed = { lineage: this.#lineage.id, position: this.#lineage.base + this.#confirmedN };
+    const { id: lineage, base } = this.#lineage;
+    const position = base + this.#confirmedN;
+    if (this.#confirmedN > 0) this.#confirmed = { lineage, position, life: this.#life };
+    else if (this.#confirmed?.lineage !== lineage || this.#confirmed.position !== position)
+      this.#confirmed = { lineage, position };
   }
 
   /**

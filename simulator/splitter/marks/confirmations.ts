@@ -35,5 +35,5 @@ export class Confirmations {
 }
 
 function isSame(one: Confirmed | undefined, other: Confirmed): boolean {
-  return one?.lineage === other.lineage && one.position === other.position;
+  return one?.lineage === other.lineage && one.position === other.position && one.life === other.life;
 }

@@ -41,10 +41,8 @@ export class Reunion {
   attached(volume: ProtectedVolume, frame: AttachedFrame): void {
     const { sessions, onSourceKnown } = this.#options;
     const { split } = volume;
-    if (split.isNewSession) {
-      const reason = doubtOf(split, frame, sessions.isKnown);
-      if (reason !== undefined) this.#doubt(volume, reason);
-    }
+    const reason = doubtOf(split, frame, sessions.isKnown);
+    if (reason !== undefined) this.#doubt(volume, reason);
     split.attached(frame);
     onSourceKnown(volume);
   }

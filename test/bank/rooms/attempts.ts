@@ -278,9 +278,8 @@ export const attempts: Room = {
     {
       id: 'attempts/running-move-resolved',
       file: ATTEMPTS,
-      find: "if (record?.state === 'OPEN' && !hasExpired(state, record, monotonicMs)) return record;",
-      replace:
-        "if (record?.state === 'OPEN' && record.left !== undefined && !hasExpired(state, record, monotonicMs)) return record;",
+      find: "if (onlyIfExpired && record?.state === 'OPEN' && !hasExpired(",
+      replace: "if (onlyIfExpired && record?.state === 'OPEN' && record.left !== undefined && !hasExpired(",
       breaks: 'A splitter that asks about an old notice aborts a move that is working.',
       kind: 'missing guard',
     },

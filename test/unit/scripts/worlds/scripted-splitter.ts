@@ -122,6 +122,7 @@ export class ScriptedSplitter {
       row,
       splitter: this.id,
       session,
+      life: lifeOf(this.lives.length),
       marks,
       budget,
       spill,

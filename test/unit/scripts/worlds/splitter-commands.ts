@@ -252,7 +252,7 @@ const stream: Commands<ScriptedSplitter> = {
               }),
     };
     const known = splitter.lives.map(lifeOf);
-    const reason = split.isNewSession ? doubtOf(split, meeting, (each) => known.includes(each)) : undefined;
+    const reason = doubtOf(split, meeting, (each) => known.includes(each));
     if (reason !== undefined) {
       split.doubt(reason, splitter.wallMs);
       splitter.storeMarks(split);
