@@ -7,7 +7,7 @@ import type { MovedVolume } from '../contracts/move.js';
 import type { Hole } from '../contracts/point.js';
 import type { Learned } from '../contracts/splitter-api.js';
 import type { AttemptContext, Flushed, Reconfigured } from '../contracts/steps.js';
-import { bySplitter, inventory, renewFences } from './attempt-context.js';
+import { bySplitter, findAttempt, inventory, renewFences } from './attempt-context.js';
 import { anyAppliance, applianceOf, type Ports } from '../control/ports.js';
 import type { StepRun } from './run.js';
 
@@ -71,10 +71,8 @@ async function sendVerdict(ports: Ports, { attempt, volumes, to }: AttemptContex
 }
 
 async function waitForJoin(ports: Ports, context: AttemptContext, run: StepRun): Promise<Reconfigured['joined']> {
-  const { move, n } = context.attempt;
-  const appliance = applianceOf(ports, context.to.appliance);
   for (let pauseMs = JOIN_PAUSE_MS_MIN; ; pauseMs = Math.min(pauseMs * 2, JOIN_PAUSE_MS_MAX)) {
-    const { joined } = await appliance.calls.join({ attempt: { move, n } });
+    const joined = await tryToJoin(ports, context);
     if (joined !== undefined) return joined;
     const splits = await inventory(ports, context);
     run.heartbeat({
@@ -82,6 +80,21 @@ async function waitForJoin(ports: Ports, context: AttemptContext, run: StepRun):
       bytesLeft: splits.reduce((sum, split) => sum + split.unconfirmedBytes, 0),
     });
     await run.sleep(pauseMs);
+  }
+}
+
+/**
+ * Asks for the join. A replica site that was put back has forgotten the commit; it takes it over
+ * from the splitters as they attach.
+ */
+async function tryToJoin(ports: Ports, { attempt, to }: AttemptContext): Promise<AttemptRecord['joined']> {
+  const { move, n } = attempt;
+  try {
+    return (await applianceOf(ports, to.appliance).calls.join({ attempt: { move, n } })).joined;
+  } catch (error) {
+    if (!(error instanceof MoverError) || error.code !== 'NOT_COMMITTED') throw error;
+    if ((await findAttempt(ports, attempt))?.state === 'ABORTED') throw error;
+    return undefined;
   }
 }
 

@@ -86,6 +86,20 @@ describe('the last word of a failed move', () => {
     expect(message).not.toContain('Everything is as it was');
   });
 
+  test('of two verdicts says whose word counts', () => {
+    const mismatch = new ActivityFailure(
+      'Activity task failed',
+      'learnVerdict',
+      '1',
+      'NON_RETRYABLE_FAILURE',
+      'w',
+      ApplicationFailure.create({ message: 'It is COMMITTED', type: 'ATTEMPT_MISMATCH', nonRetryable: true }),
+    );
+    const { message } = moveFailure(mismatch, progress({ steps, verdict: 'ABORTED', stage: 'rolling-back' }));
+    expect(message).toContain('A splitter knows the move as committed');
+    expect(message).not.toContain('the volumes stay');
+  });
+
   test('of a worker that died again and again names the step', () => {
     const died = new ActivityFailure(
       'Activity task timed out',

@@ -5,6 +5,10 @@ import { MOVE_STEPS, type MoveProgress } from '../../contracts/move.js';
 import { codeOf, messageOf, workflowFailure } from '../shared/step-failure.js';
 import { namesOf } from '../shared/step-summaries.js';
 
+/** A splitter learned that the move was committed, and the replica site has lost that. */
+const TWO_VERDICTS =
+  'A splitter knows the move as committed, and the replica site has lost that: its folder was put back. The site takes it over as the splitter attaches, and no write is lost.';
+
 /**
  * The failure that a move's workflow throws. Its type is the registry's code; its one detail is `{
  * progress, problem }`.
@@ -14,7 +18,7 @@ export function moveFailure(error: unknown, progress: MoveProgress): Application
   const message = [
     `The move of ${namesOf(progress.volumes)} to group "${progress.to}" failed${placeOf(progress)}:`,
     sentence(messageOf(error)),
-    stateOfVolumes(progress),
+    code === 'ATTEMPT_MISMATCH' && progress.verdict === 'ABORTED' ? TWO_VERDICTS : stateOfVolumes(progress),
     ERRORS[code].action,
   ].join(' ');
   return workflowFailure(error, message, { progress });

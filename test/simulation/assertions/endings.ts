@@ -52,7 +52,7 @@ export function checkEnded(world: World, { move, volumes, end, crossed, reset }:
     verdict !== (end.kind === 'moved' ? 'COMMITTED' : verdict) ||
     stage !== (end.kind === 'moved' ? 'done' : 'failed')
   )
-    if (!crossed && !reset && !isCutShort(world, end))
+    if (!crossed && !reset && !isCutShort(world, end) && !hasTwoVerdicts(world, end))
       throw new Error(`${move} ended as ${end.kind} and shows ${verdict} at stage ${stage}`);
   if (end.kind === 'failed' && end.code !== undefined && hasRemedy(end.code, 'new-attempt'))
     if (end.progress.attempt < ATTEMPTS_MAX && !isCutShort(world, end))
@@ -81,6 +81,11 @@ export function checkWindow(
 function isCutShort(world: World, end: MoveEnd): boolean {
   if (end.kind !== 'failed' || end.progress.verdict !== 'COMMITTED') return false;
   return end.code === 'STALE_ATTEMPT' || (end.code === 'NOT_FENCED' && world.hasSplitterForgotten);
+}
+
+/** A splitter knew of a commit that the site, put back since, had lost: the failure says so. */
+function hasTwoVerdicts(world: World, end: MoveEnd): boolean {
+  return world.hasSiteForgotten && end.kind === 'failed' && end.code === 'ATTEMPT_MISMATCH';
 }
 
 function checkMoved(world: World, report: MoveReport, record: AttemptRecord): void {
