@@ -82,7 +82,7 @@ export async function runSeed(
     } catch (error) {
       watched.push(error instanceof Error ? error : new Error('the check failed', { cause: error }));
     }
-    world.time.after(world.chance.between(5, 60), watch);
+    world.time.quietly(world.chance.between(5, 60), watch);
   };
   watch();
   const ended = await world.time.runUntil(() => storyDone || watched.length > 0, STORY_LIMIT_MS);

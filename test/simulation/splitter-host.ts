@@ -347,6 +347,7 @@ export class SplitterHost {
     const free = this.#withheld.filter((entry) => !still.includes(entry));
     this.#withheld = still;
     for (const entry of free) entry.acknowledge();
+    this.#time.stir();
   }
 
   /**

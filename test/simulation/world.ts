@@ -345,9 +345,9 @@ export class World {
       const again = (): void => {
         if (this.stopped) return;
         everyMs = run() ? busyMs : Math.min(everyMs * 2, idleMs);
-        this.time.after(this.chance.between(everyMs / 2, everyMs * 1.5), again);
+        this.time.quietly(this.chance.between(everyMs / 2, everyMs * 1.5), again);
       };
-      this.time.after(this.chance.between(0, busyMs), again);
+      this.time.quietly(this.chance.between(0, busyMs), again);
     };
     const every = (ms: number, run: () => void): void =>
       poll(ms, ms, () => {
@@ -371,7 +371,10 @@ export class World {
       });
     const { retention } = this;
     if (retention !== undefined) {
-      every(RETENTION_EVERY_MS, () => void retention.round());
+      every(RETENTION_EVERY_MS, () => {
+        void retention.round();
+        this.time.stir();
+      });
       every(RETENTION_EVERY_MS, () => retention.person());
     }
     every(50, () => this.#mischief());
@@ -576,7 +579,7 @@ export class World {
       const { syncMsMax } = this.faults;
       const tell = (): void => {
         const durable = this.site.up ? this.site.sync(volume) : undefined;
-        this.time.after(this.chance.between(0, this.faults.delayMsMax), () => {
+        this.time.quietly(this.chance.between(0, this.faults.delayMsMax), () => {
           if (host.core !== core || core === undefined) return;
           const split = core.volume(volume);
           if (answer.kind === 'refused') {
@@ -587,7 +590,7 @@ export class World {
         });
       };
       if (syncMsMax === 0) tell();
-      else this.time.after(this.chance.between(0, syncMsMax), tell);
+      else this.time.quietly(this.chance.between(0, syncMsMax), tell);
     });
   }
 
@@ -950,6 +953,7 @@ export class World {
   #periodicPoint(appliance: ApplianceHost, group: GroupId): void {
     const { schedule } = appliance;
     const done = (): void => schedule.done(group, this.time.nowMs);
+    this.time.stir();
     if (appliance.paused.has(group)) done();
     else
       void this.#point(group, 'periodic')
