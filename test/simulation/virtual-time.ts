@@ -103,8 +103,8 @@ export class VirtualTime {
    * Runs after a delay something that settles no promise, or calls `stir` when it does. The next
    * timer need not wait for promises then, which takes as long as a small step itself.
    */
-  quietly(ms: number, run: () => void): void {
-    this.#add({ atMs: this.#nowMs + Math.max(0, ms), run, isQuiet: true });
+  quietly(ms: number, run: () => void): Timer {
+    return this.#add({ atMs: this.#nowMs + Math.max(0, ms), run, isQuiet: true });
   }
 
   /** Says that a promise was settled: what waits for it runs before the next timer. */
@@ -138,15 +138,8 @@ export class VirtualTime {
     return new Promise((resolve) => this.after(ms, resolve));
   }
 
-  /** What the work gives; undefined if that takes longer. */
-  async within<T>(ms: number, work: Promise<T>): Promise<T | undefined> {
-    return await new Promise((resolve, reject) => {
-      const limit = this.after(ms, () => resolve(undefined));
-      work.then(resolve, reject).finally(() => this.#drop(limit));
-    });
-  }
-
-  #drop(timer: Timer): void {
+  /** Takes a timer back; it may have run. */
+  cancel(timer: Timer): void {
     const at = this.#timers.indexOf(timer);
     if (at >= 0) this.#timers.splice(at, 1);
   }

@@ -29,7 +29,8 @@ import { memoryTexts } from './memory-texts.js';
 import { RetentionHost } from './retention-host.js';
 import { tracedCalls } from './traced-calls.js';
 import { BLOCK_BYTES, SiteHost, type Frame, type SiteFolder } from './site-host.js';
-import { SplitterHost, tokensOf, type SplitterFolder } from './splitter-host.js';
+import { SplitterHost, tokensOf, type SplitterFolder, type WriteRequest } from './splitter-host.js';
+import { Tokens } from './tokens.js';
 import { Chance, VirtualTime, type VirtualMoment } from './virtual-time.js';
 import { type Commit, serve, Witness } from './witness.js';
 
@@ -53,6 +54,8 @@ const RETENTION_EVERY_MS = 300;
 const NOTICE_LOOK_EVERY_MS = 1_000;
 /** Interval at which senders and distribution look for work that they do not find, in ms. */
 const IDLE_MS = 16;
+/** Longest time of a write, in ms: then the guest tries it again. */
+const WRITE_LIMIT_MS = 5_000;
 /** Interval of the guest's reads of a whole disk, in ms. */
 const READ_EVERY_MS = 10;
 /** Factor on the chance of a put-back: copies are taken at every look, but crashes are rare. */
@@ -193,6 +196,7 @@ export class World {
   readonly volumes: readonly VolumeId[];
   /** The guest's writes in the order of issue. A write's token is its place here, from 1. */
   readonly history: GuestWrite[] = [];
+  readonly #tokens = new Tokens();
   readonly #statesAfter = new Map<VolumeId, { readonly token: number; readonly content: Uint32Array }>();
   acknowledged = 0;
   worstLatencyMs = 0;
@@ -381,7 +385,7 @@ export class World {
     every(100, () => {
       for (const volume of this.volumes) this.#recover(volume);
     });
-    void this.#guest();
+    this.#guest();
     every(READ_EVERY_MS, () => this.#read());
   }
 
@@ -434,38 +438,52 @@ export class World {
   // ---- the guest: issues a write once the one before is acknowledged, so points hold prefixes
   // ----
 
-  async #guest(): Promise<void> {
-    while (!this.stopped) {
-      await this.time.sleep(this.chance.between(0, 6));
-      if (!this.guestRuns) continue;
-      const volume = this.chance.pick(this.volumes);
-      const count = 1 + this.chance.below(3);
-      const block = this.chance.below(BLOCKS - count);
-      const write: GuestWrite = { volume, block, count, issuedAtMs: this.time.nowMs };
-      this.history.push(write);
-      const token = this.history.length;
-      const zeroes = this.faults.zeroes > 0 && this.chance.hit(this.faults.zeroes);
-      const tokens = new Uint32Array(count).fill(token);
-      this.#underWay = { volume, block, count, token };
-      const issuedAtMs = this.time.nowMs;
-      const pause = (): Promise<void> => this.time.sleep(this.chance.between(0, 2));
-      let interrupted = false;
-      for (;;) {
-        const host = this.hostOf(volume);
-        const fails = this.faults.failedWrite > 0 && this.chance.hit(this.faults.failedWrite);
-        const request = { volume, block, tokens, zeroes, fails };
-        // A write that a crash cut off is never acknowledged.
-        const done = await this.time.within(5_000, host.write(request, pause));
-        if (done === true) break;
-        interrupted = true;
-        await this.time.sleep(5);
-      }
-      write.acknowledgedAtMs = this.time.nowMs;
-      this.acknowledged = this.history.length;
-      this.#knownOf(volume).fill(token, block, block + count);
-      this.#underWay = undefined;
-      if (!interrupted) this.worstLatencyMs = Math.max(this.worstLatencyMs, this.time.nowMs - issuedAtMs);
-    }
+  #guest(): void {
+    this.time.quietly(this.chance.between(0, 6), () => {
+      if (this.stopped) return;
+      if (this.guestRuns) this.#write();
+      else this.#guest();
+    });
+  }
+
+  #write(): void {
+    const volume = this.chance.pick(this.volumes);
+    const count = 1 + this.chance.below(3);
+    const block = this.chance.below(BLOCKS - count);
+    const write: GuestWrite = { volume, block, count, issuedAtMs: this.time.nowMs };
+    this.history.push(write);
+    const token = this.history.length;
+    const zeroes = this.faults.zeroes > 0 && this.chance.hit(this.faults.zeroes);
+    this.#underWay = { volume, block, count, token };
+    this.#tryWrite(write, { volume, block, tokens: this.#tokens.take(count, token), zeroes });
+  }
+
+  /** Tries a write until it is acknowledged. */
+  #tryWrite(write: GuestWrite, request: Omit<WriteRequest, 'fails'>, wasInterrupted = false): void {
+    const fails = this.faults.failedWrite > 0 && this.chance.hit(this.faults.failedWrite);
+    let isOver = false;
+    const over = (isAcknowledged: boolean): void => {
+      if (isOver) return;
+      isOver = true;
+      this.time.cancel(limit);
+      if (isAcknowledged) this.#acknowledge(write, wasInterrupted);
+      else this.time.quietly(5, () => this.#tryWrite(write, request, true));
+    };
+    // A write that a crash cut off is never acknowledged.
+    const limit = this.time.quietly(WRITE_LIMIT_MS, () => over(false));
+    const pause = (then: () => void): void => void this.time.quietly(this.chance.between(0, 2), then);
+    this.hostOf(write.volume).write({ ...request, fails }, pause, over);
+  }
+
+  #acknowledge(write: GuestWrite, wasInterrupted: boolean): void {
+    const { volume, block, count, issuedAtMs } = write;
+    const { nowMs } = this.time;
+    write.acknowledgedAtMs = nowMs;
+    this.acknowledged = this.history.length;
+    this.#knownOf(volume).fill(this.acknowledged, block, block + count);
+    this.#underWay = undefined;
+    if (!wasInterrupted) this.worstLatencyMs = Math.max(this.worstLatencyMs, nowMs - issuedAtMs);
+    if (!this.stopped) this.#guest();
   }
 
   /**
