@@ -148,10 +148,14 @@ export class SplitterHost {
     }
   }
 
+  storedRows(): ReadonlyMap<VolumeId, VolumeSplitRow> {
+    return new Map(this.#rows);
+  }
+
   /** Copies the folder as it is now. */
   snapshot(): SplitterFolder {
     return {
-      rows: new Map(this.#rows),
+      rows: this.storedRows(),
       marks: new Map([...this.#storedMarks].map(([volume, bits]) => [volume, bits.slice()])),
       confirmed: new Map(this.#confirmed),
       disks: new Map([...this.disks].map(([volume, disk]) => [volume, disk.slice()])),

@@ -26,6 +26,7 @@ import { Identities } from './identities.js';
 import { Aims } from './aims.js';
 import { ApplianceHost } from './appliance-host.js';
 import { memoryTexts } from './memory-texts.js';
+import { ParsedInputs } from './parsed-inputs.js';
 import { RetentionHost } from './retention-host.js';
 import { tracedCalls } from './traced-calls.js';
 import { BLOCK_BYTES, SiteHost, type Frame, type SiteFolder } from './site-host.js';
@@ -186,6 +187,7 @@ export class World {
   readonly appliances: ReadonlyMap<ApplianceId, ApplianceHost>;
   /** Sees each control call as it is answered. */
   readonly witness = new Witness();
+  readonly inputs = new ParsedInputs();
   /** Faults that wait for a call. */
   readonly aims = new Aims();
   readonly retention: RetentionHost | undefined;
@@ -867,13 +869,13 @@ export class World {
    * much later.
    */
   async #network<T>(call: string, process: string, run: () => T, move?: string): Promise<T> {
-    const what = `${call} at ${process}`;
+    const what = (): string => `${call} at ${process}`;
     const lost = (message: string): MoverError => {
-      this.befalls(`lost ${message}`, what);
-      return new MoverError('UNREACHABLE', `${what}: no answer`);
+      this.befalls(`lost ${message}`, what());
+      return new MoverError('UNREACHABLE', `${what()}: no answer`);
     };
     const again = (): void => {
-      this.befalls('late duplicate', what);
+      this.befalls('late duplicate', what());
       try {
         run();
       } catch {
@@ -1058,7 +1060,7 @@ export class World {
       return this.#network(call, host.id, served, input.attempt.move);
     };
     const parse = <K extends keyof typeof splitterApi>(key: K, input: InputOf<(typeof splitterApi)[K]>) =>
-      splitterApi[key].input.parse(input) as ReturnType<(typeof splitterApi)[K]['input']['parse']>;
+      this.inputs.of(splitterApi[key].input, input) as ReturnType<(typeof splitterApi)[K]['input']['parse']>;
     const unused = (): Promise<never> => Promise.reject(new Error('the steps do not call this'));
     return {
       health: unused,
@@ -1128,7 +1130,7 @@ export class World {
         return answer;
       });
     const parse = <K extends keyof typeof applianceApi>(key: K, input: InputOf<(typeof applianceApi)[K]>) =>
-      applianceApi[key].input.parse(input) as ReturnType<(typeof applianceApi)[K]['input']['parse']>;
+      this.inputs.of(applianceApi[key].input, input) as ReturnType<(typeof applianceApi)[K]['input']['parse']>;
     const unused = (): Promise<never> => Promise.reject(new Error('the steps do not call this'));
     const groupRow = (group: GroupId) => {
       const row = site.state.group(group);
