@@ -83,6 +83,8 @@ export class SiteHost implements Lineages {
   /** The newest write up to each position, by volume, as far as it was asked for. */
   readonly #newest = new Map<VolumeId, number[]>();
   #lives = 0;
+  /** Count of the changes of the rows, and of the loads of other ones. */
+  version = 0;
   state: SiteState;
   up = true;
   /** Whether the disk is full: it takes no change of a row, and no record. */
@@ -104,6 +106,7 @@ export class SiteHost implements Lineages {
 
   #load(): SiteState {
     const rows = { ...EMPTY_SITE };
+    this.version += 1;
     for (const name of TABLE_NAMES) Object.assign(rows, { [name]: [...(this.#stored.get(name) ?? [])] });
     const state = new SiteState(rows satisfies SiteRows, this);
     mendHoles(state);
@@ -186,10 +189,15 @@ export class SiteHost implements Lineages {
     else this.#commit();
   }
 
+  /** Copies the stored rows, by table. */
+  storedRows(): Map<string, ReadonlyMap<string, unknown>> {
+    return new Map([...this.#stored].map(([table, rows]) => [table, new Map(rows)]));
+  }
+
   /** Copies the site's folder as it is now. */
   snapshot(): SiteFolder {
     return {
-      rows: new Map([...this.#stored].map(([table, rows]) => [table, new Map(rows)])),
+      rows: this.storedRows(),
       lineages: new Map([...this.#lineages].map(([volume, lineage]) => [volume, lineage.copy()])),
     };
   }
@@ -209,10 +217,12 @@ export class SiteHost implements Lineages {
    */
   #commit(): void {
     const changes = this.state.changes();
-    if (this.full && changes.length > 0) {
+    if (changes.length === 0) return;
+    if (this.full) {
       this.state.undo();
       throw new MoverError('STORAGE_FULL', 'the disk of the replica site is full');
     }
+    this.version += 1;
     for (const change of changes) {
       const table = this.#stored.get(change.table);
       if (change.value === undefined) table?.delete(change.key);

@@ -150,10 +150,14 @@ export class SplitterHost {
     }
   }
 
+  storedRows(): ReadonlyMap<VolumeId, VolumeSplitRow> {
+    return new Map(this.#rows);
+  }
+
   /** Copies the folder as it is now. */
   snapshot(): SplitterFolder {
     return {
-      rows: new Map(this.#rows),
+      rows: this.storedRows(),
       marks: new Map([...this.#storedMarks].map(([volume, bits]) => [volume, bits.slice()])),
       confirmed: new Map(this.#confirmed),
       disks: new Map([...this.disks].map(([volume, disk]) => [volume, disk.slice()])),
@@ -165,7 +169,7 @@ export class SplitterHost {
   /** Replaces the folder by an older copy. Only while the host is down. */
   putBack({ rows, marks, confirmed, disks, session, lives }: SplitterFolder): void {
     this.#rows = new Map(rows);
-    this.#storedMarks = new Map(marks);
+    this.#storedMarks = new Map([...marks].map(([volume, bits]) => [volume, bits.slice()]));
     this.#confirmed = new Map(confirmed);
     this.disks = new Map([...disks].map(([volume, disk]) => [volume, disk.slice()]));
     this.#session = session;
@@ -265,7 +269,10 @@ export class SplitterHost {
   }
 
   #storeMarks(volume: VolumeId, marks: Marks): void {
-    this.#storedMarks.set(volume, marks.bytes(0, marks.byteLength).slice());
+    const stored = this.#storedMarks.get(volume);
+    const bytes = marks.bytes(0, marks.byteLength);
+    if (stored === undefined) this.#storedMarks.set(volume, bytes.slice());
+    else stored.set(bytes);
   }
 
   storeMarks(volume: VolumeId): void {
@@ -280,51 +287,61 @@ export class SplitterHost {
 
   /**
    * A guest write in the three steps between which a crash can fall: marked, written, numbered.
-   * Resolves with whether it was acknowledged; never, if the host crashes before. A write that
-   * fails may have reached the source all the same.
+   * `over` hears whether it was acknowledged; nothing, if the host crashes while it is withheld. A
+   * write that fails may have reached the source all the same.
    */
-  async write({ volume, block, tokens, zeroes, fails }: WriteRequest, pause: () => Promise<void>): Promise<boolean> {
+  write(
+    { volume, block, tokens, zeroes, fails }: WriteRequest,
+    pause: (then: () => void) => void,
+    over: (isAcknowledged: boolean) => void,
+  ): void {
     const { core } = this;
-    if (core === undefined) return false;
-    const split = core.volume(volume);
-    if (split.sourceState !== 'present') return false;
+    const split = core?.volume(volume);
+    if (core === undefined || split?.sourceState !== 'present') {
+      over(false);
+      return;
+    }
     const offset = block * BLOCK_BYTES;
     const length = tokens.length * BLOCK_BYTES;
+    const unlessCrashed = (step: () => void) => (): void => {
+      if (this.core === core) step();
+      else over(false);
+    };
+    const reach = (): void => {
+      const reachesSource = !fails || (tokens[0] ?? 0) % 2 === 0;
+      if (reachesSource) this.disks.get(volume)?.set(tokens, block);
+      pause(unlessCrashed(number));
+    };
+    const number = (): void => {
+      this.#writing.delete(volume);
+      const wallMs = this.#time.wallMsOf(this.id);
+      if (fails) {
+        this.#reaches('a write failed at the source');
+        split.fail(offset, length, wallMs);
+        over(false);
+        return;
+      }
+      const { isSynced } = split;
+      const done = split.complete(
+        zeroes ? { kind: 'zeroes', offset, length } : { kind: 'write', offset, length, data: bytesOf(tokens) },
+        wallMs,
+      );
+      if (zeroes && done.kind === 'numbered') {
+        this.#reaches('zeroes');
+        this.#zeroes.set(`${volume} ${done.n}`, tokens);
+      }
+      if (done.kind === 'marked' && isSynced) this.#reaches('a queue that overflowed');
+      pause(unlessCrashed(acknowledge));
+    };
+    const acknowledge = (): void => {
+      const upTo = core.holds.raised;
+      if (core.holds.isHeld(volume, upTo)) this.#withheld.push({ volume, upTo, acknowledge: () => over(true) });
+      else over(true);
+    };
     this.#writing.add(volume);
     split.begin(offset, length);
     this.#storeMarks(volume, split.marks);
-    await pause();
-    if (this.core !== core) return false;
-    const reachesSource = !fails || (tokens[0] ?? 0) % 2 === 0;
-    if (reachesSource) this.disks.get(volume)?.set(tokens, block);
-    await pause();
-    if (this.core !== core) return false;
-    const wallMs = this.#time.wallMsOf(this.id);
-    if (fails) {
-      this.#reaches('a write failed at the source');
-      split.fail(offset, length, wallMs);
-      this.#writing.delete(volume);
-      return false;
-    }
-    const data = Buffer.from(tokens.buffer);
-    const { isSynced } = split;
-    const done = split.complete(
-      zeroes ? { kind: 'zeroes', offset, length } : { kind: 'write', offset, length, data },
-      wallMs,
-    );
-    if (zeroes && done.kind === 'numbered') {
-      this.#reaches('zeroes');
-      this.#zeroes.set(`${volume} ${done.n}`, tokens);
-    }
-    if (done.kind === 'marked' && isSynced) this.#reaches('a queue that overflowed');
-    this.#writing.delete(volume);
-    await pause();
-    if (this.core !== core) return false;
-    const upTo = core.holds.raised;
-    if (!core.holds.isHeld(volume, upTo)) return true;
-    return await new Promise<boolean>((resolve) =>
-      this.#withheld.push({ volume, upTo, acknowledge: () => resolve(this.core === core) }),
-    );
+    pause(unlessCrashed(reach));
   }
 
   /** Compares a doubted region with the replica at the start of the short initialization. */
@@ -348,7 +365,9 @@ export class SplitterHost {
     const still = this.#withheld.filter((entry) => core.holds.isHeld(entry.volume, entry.upTo));
     const free = this.#withheld.filter((entry) => !still.includes(entry));
     this.#withheld = still;
-    for (const entry of free) entry.acknowledge();
+    // The guest hears of it once this call is over.
+    for (const { acknowledge } of free) void Promise.resolve().then(acknowledge);
+    this.#time.stir();
   }
 
   /**
@@ -366,7 +385,7 @@ export class SplitterHost {
       const disk = this.disks.get(volume);
       const from = next.offset / BLOCK_BYTES;
       const tokens = disk?.slice(from, from + next.length / BLOCK_BYTES) ?? new Uint32Array();
-      split.resent(next.region, { kind: 'write', data: Buffer.from(tokens.buffer) }, this.#time.wallMsOf(this.id));
+      split.resent(next.region, { kind: 'write', data: bytesOf(tokens) }, this.#time.wallMsOf(this.id));
     }
     split.finishInitialization(this.#time.wallMsOf(this.id));
     return true;
@@ -394,6 +413,10 @@ export interface SplitterFolder {
 }
 
 type Owner = NonNullable<Advice['owner']>;
+
+function bytesOf(tokens: Uint32Array): Buffer {
+  return Buffer.from(tokens.buffer, tokens.byteOffset, tokens.byteLength);
+}
 
 /** The tokens in a copy's data: each block's content is the 4-byte number of its write. */
 export function tokensOf(data: Buffer): Uint32Array {

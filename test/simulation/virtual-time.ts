@@ -37,12 +37,15 @@ export class Chance {
   }
 }
 
-/** Steps between two turns of the event loop: its other users wait a few milliseconds at most. */
-const STEPS_PER_TURN = 1_000;
+/** Ticks between two turns of the event loop: its other users wait a few milliseconds at most. */
+const TICKS_PER_TURN = 1_000;
+
+const NOW = Promise.resolve();
 
 interface Timer {
   readonly atMs: number;
   readonly run: () => void;
+  readonly isQuiet: boolean;
 }
 
 /** Both clocks of a simulated process, and the clock for ages. */
@@ -64,6 +67,10 @@ export class VirtualTime {
   #nowMs = 1_000_000;
   /** The next timer is the last one here. Of those due at one instant the first made runs first. */
   readonly #timers: Timer[] = [];
+  /** Whether a quiet timer settled a promise after all. */
+  #isStirred = false;
+  /** Whether quiet timers wait for promises like all others: slower, and the same run. */
+  isNeverQuiet = false;
 
   get nowMs(): number {
     return Math.floor(this.#nowMs);
@@ -89,19 +96,32 @@ export class VirtualTime {
   }
 
   after(ms: number, run: () => void): Timer {
-    return this.#at(this.#nowMs + Math.max(0, ms), run);
+    return this.#add({ atMs: this.#nowMs + Math.max(0, ms), run, isQuiet: false });
   }
 
   /**
-   * Runs after a delay, and never before its line's earlier entries: a line keeps its order.
+   * Runs after a delay something that settles no promise, or calls `stir` when it does. The next
+   * timer need not wait for promises then, which takes as long as a small step itself.
+   */
+  quietly(ms: number, run: () => void): Timer {
+    return this.#add({ atMs: this.#nowMs + Math.max(0, ms), run, isQuiet: true });
+  }
+
+  /** Says that a promise was settled: what waits for it runs before the next timer. */
+  stir(): void {
+    this.#isStirred = true;
+  }
+
+  /**
+   * Runs quietly after a delay, and never before its line's earlier entries: a line keeps its
+   * order.
    * @returns when it runs
    */
   inLine(lastMs: number, delayMs: number, run: () => void): number {
-    return this.#at(Math.max(lastMs, this.#nowMs + delayMs), run).atMs;
+    return this.#add({ atMs: Math.max(lastMs, this.#nowMs + delayMs), run, isQuiet: true }).atMs;
   }
 
-  #at(atMs: number, run: () => void): Timer {
-    const timer = { atMs, run };
+  #add(timer: Timer): Timer {
     const timers = this.#timers;
     let at = timers.push(timer) - 1;
     // Most timers are due soon: few stand behind their place.
@@ -118,15 +138,8 @@ export class VirtualTime {
     return new Promise((resolve) => this.after(ms, resolve));
   }
 
-  /** What the work gives; undefined if that takes longer. */
-  async within<T>(ms: number, work: Promise<T>): Promise<T | undefined> {
-    return await new Promise((resolve, reject) => {
-      const limit = this.after(ms, () => resolve(undefined));
-      work.then(resolve, reject).finally(() => this.#drop(limit));
-    });
-  }
-
-  #drop(timer: Timer): void {
+  /** Takes a timer back; it may have run. */
+  cancel(timer: Timer): void {
     const at = this.#timers.indexOf(timer);
     if (at >= 0) this.#timers.splice(at, 1);
   }
@@ -144,10 +157,39 @@ export class VirtualTime {
    * Runs timers, and the promises they settle, until `done` or until `limitMs` of virtual time have
    * passed.
    */
-  async runUntil(done: () => boolean, limitMs: number): Promise<boolean> {
+  runUntil(done: () => boolean, limitMs: number): Promise<boolean> {
     const endMs = this.#nowMs + limitMs;
-    for (let steps = 1; !done(); steps += 1) {
-      await (steps % STEPS_PER_TURN === 0 ? turned() : settled());
+    return new Promise((resolve, reject) => {
+      let turns = 0;
+      const settled = (): void => {
+        try {
+          const isDone = this.#runSome(done, endMs);
+          if (isDone === undefined) wait();
+          else resolve(isDone);
+        } catch (error) {
+          reject(error instanceof Error ? error : new Error('a timer failed', { cause: error }));
+        }
+      };
+      const tick = (): void => process.nextTick(settled);
+      // Node.js empties the queue of microtasks before it runs a tick that one of them asked for:
+      // every promise settles that can. A turn of the event loop would do as well, and take ten
+      // times as long; now and then it lets the process's own timers and messages have a turn, too.
+      const wait = (): void => {
+        turns += 1;
+        if (turns % TICKS_PER_TURN === 0) setImmediate(settled);
+        else void NOW.then(tick);
+      };
+      if (done()) resolve(true);
+      else wait();
+    });
+  }
+
+  /**
+   * Runs timers up to the first after which promises are to settle.
+   * @returns whether it is done, once that is known
+   */
+  #runSome(done: () => boolean, endMs: number): boolean | undefined {
+    for (;;) {
       this.onStep?.();
       if (done()) return true;
       const timer = this.#timers.at(-1);
@@ -158,24 +200,10 @@ export class VirtualTime {
       this.#timers.pop();
       this.#nowMs = timer.atMs;
       timer.run();
+      if (done()) return true;
+      if (timer.isQuiet && !this.#isStirred && !this.isNeverQuiet) continue;
+      this.#isStirred = false;
+      return undefined;
     }
-    return true;
   }
-}
-
-/**
- * Lets every promise settle that can: Node.js empties the queue of microtasks before it runs the
- * next tick. A turn of the event loop would do as well, and take ten times as long.
- */
-function settled(): Promise<void> {
-  return new Promise((resolve) => {
-    process.nextTick(resolve);
-  });
-}
-
-/** Lets the process's own timers and messages have a turn, too. */
-function turned(): Promise<void> {
-  return new Promise((resolve) => {
-    setImmediate(resolve);
-  });
 }

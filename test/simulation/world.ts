@@ -26,10 +26,12 @@ import { Identities } from './identities.js';
 import { Aims } from './aims.js';
 import { ApplianceHost } from './appliance-host.js';
 import { memoryTexts } from './memory-texts.js';
+import { ParsedInputs } from './parsed-inputs.js';
 import { RetentionHost } from './retention-host.js';
 import { tracedCalls } from './traced-calls.js';
 import { BLOCK_BYTES, SiteHost, type Frame, type SiteFolder } from './site-host.js';
-import { SplitterHost, tokensOf, type SplitterFolder } from './splitter-host.js';
+import { SplitterHost, tokensOf, type SplitterFolder, type WriteRequest } from './splitter-host.js';
+import { Tokens } from './tokens.js';
 import { Chance, VirtualTime, type VirtualMoment } from './virtual-time.js';
 import { type Commit, serve, Witness } from './witness.js';
 
@@ -53,6 +55,8 @@ const RETENTION_EVERY_MS = 300;
 const NOTICE_LOOK_EVERY_MS = 1_000;
 /** Interval at which senders and distribution look for work that they do not find, in ms. */
 const IDLE_MS = 16;
+/** Longest time of a write, in ms: then the guest tries it again. */
+const WRITE_LIMIT_MS = 5_000;
 /** Interval of the guest's reads of a whole disk, in ms. */
 const READ_EVERY_MS = 10;
 /** Factor on the chance of a put-back: copies are taken at every look, but crashes are rare. */
@@ -183,6 +187,7 @@ export class World {
   readonly appliances: ReadonlyMap<ApplianceId, ApplianceHost>;
   /** Sees each control call as it is answered. */
   readonly witness = new Witness();
+  readonly inputs = new ParsedInputs();
   /** Faults that wait for a call. */
   readonly aims = new Aims();
   readonly retention: RetentionHost | undefined;
@@ -193,6 +198,7 @@ export class World {
   readonly volumes: readonly VolumeId[];
   /** The guest's writes in the order of issue. A write's token is its place here, from 1. */
   readonly history: GuestWrite[] = [];
+  readonly #tokens = new Tokens();
   readonly #statesAfter = new Map<VolumeId, { readonly token: number; readonly content: Uint32Array }>();
   acknowledged = 0;
   worstLatencyMs = 0;
@@ -345,9 +351,9 @@ export class World {
       const again = (): void => {
         if (this.stopped) return;
         everyMs = run() ? busyMs : Math.min(everyMs * 2, idleMs);
-        this.time.after(this.chance.between(everyMs / 2, everyMs * 1.5), again);
+        this.time.quietly(this.chance.between(everyMs / 2, everyMs * 1.5), again);
       };
-      this.time.after(this.chance.between(0, busyMs), again);
+      this.time.quietly(this.chance.between(0, busyMs), again);
     };
     const every = (ms: number, run: () => void): void =>
       poll(ms, ms, () => {
@@ -371,14 +377,17 @@ export class World {
       });
     const { retention } = this;
     if (retention !== undefined) {
-      every(RETENTION_EVERY_MS, () => void retention.round());
+      every(RETENTION_EVERY_MS, () => {
+        void retention.round();
+        this.time.stir();
+      });
       every(RETENTION_EVERY_MS, () => retention.person());
     }
     every(50, () => this.#mischief());
     every(100, () => {
       for (const volume of this.volumes) this.#recover(volume);
     });
-    void this.#guest();
+    this.#guest();
     every(READ_EVERY_MS, () => this.#read());
   }
 
@@ -431,38 +440,52 @@ export class World {
   // ---- the guest: issues a write once the one before is acknowledged, so points hold prefixes
   // ----
 
-  async #guest(): Promise<void> {
-    while (!this.stopped) {
-      await this.time.sleep(this.chance.between(0, 6));
-      if (!this.guestRuns) continue;
-      const volume = this.chance.pick(this.volumes);
-      const count = 1 + this.chance.below(3);
-      const block = this.chance.below(BLOCKS - count);
-      const write: GuestWrite = { volume, block, count, issuedAtMs: this.time.nowMs };
-      this.history.push(write);
-      const token = this.history.length;
-      const zeroes = this.faults.zeroes > 0 && this.chance.hit(this.faults.zeroes);
-      const tokens = new Uint32Array(count).fill(token);
-      this.#underWay = { volume, block, count, token };
-      const issuedAtMs = this.time.nowMs;
-      const pause = (): Promise<void> => this.time.sleep(this.chance.between(0, 2));
-      let interrupted = false;
-      for (;;) {
-        const host = this.hostOf(volume);
-        const fails = this.faults.failedWrite > 0 && this.chance.hit(this.faults.failedWrite);
-        const request = { volume, block, tokens, zeroes, fails };
-        // A write that a crash cut off is never acknowledged.
-        const done = await this.time.within(5_000, host.write(request, pause));
-        if (done === true) break;
-        interrupted = true;
-        await this.time.sleep(5);
-      }
-      write.acknowledgedAtMs = this.time.nowMs;
-      this.acknowledged = this.history.length;
-      this.#knownOf(volume).fill(token, block, block + count);
-      this.#underWay = undefined;
-      if (!interrupted) this.worstLatencyMs = Math.max(this.worstLatencyMs, this.time.nowMs - issuedAtMs);
-    }
+  #guest(): void {
+    this.time.quietly(this.chance.between(0, 6), () => {
+      if (this.stopped) return;
+      if (this.guestRuns) this.#write();
+      else this.#guest();
+    });
+  }
+
+  #write(): void {
+    const volume = this.chance.pick(this.volumes);
+    const count = 1 + this.chance.below(3);
+    const block = this.chance.below(BLOCKS - count);
+    const write: GuestWrite = { volume, block, count, issuedAtMs: this.time.nowMs };
+    this.history.push(write);
+    const token = this.history.length;
+    const zeroes = this.faults.zeroes > 0 && this.chance.hit(this.faults.zeroes);
+    this.#underWay = { volume, block, count, token };
+    this.#tryWrite(write, { volume, block, tokens: this.#tokens.take(count, token), zeroes });
+  }
+
+  /** Tries a write until it is acknowledged. */
+  #tryWrite(write: GuestWrite, request: Omit<WriteRequest, 'fails'>, wasInterrupted = false): void {
+    const fails = this.faults.failedWrite > 0 && this.chance.hit(this.faults.failedWrite);
+    let isOver = false;
+    const over = (isAcknowledged: boolean): void => {
+      if (isOver) return;
+      isOver = true;
+      this.time.cancel(limit);
+      if (isAcknowledged) this.#acknowledge(write, wasInterrupted);
+      else this.time.quietly(5, () => this.#tryWrite(write, request, true));
+    };
+    // A write that a crash cut off is never acknowledged.
+    const limit = this.time.quietly(WRITE_LIMIT_MS, () => over(false));
+    const pause = (then: () => void): void => void this.time.quietly(this.chance.between(0, 2), then);
+    this.hostOf(write.volume).write({ ...request, fails }, pause, over);
+  }
+
+  #acknowledge(write: GuestWrite, wasInterrupted: boolean): void {
+    const { volume, block, count, issuedAtMs } = write;
+    const { nowMs } = this.time;
+    write.acknowledgedAtMs = nowMs;
+    this.acknowledged = this.history.length;
+    this.#knownOf(volume).fill(this.acknowledged, block, block + count);
+    this.#underWay = undefined;
+    if (!wasInterrupted) this.worstLatencyMs = Math.max(this.worstLatencyMs, nowMs - issuedAtMs);
+    if (!this.stopped) this.#guest();
   }
 
   /**
@@ -576,7 +599,7 @@ export class World {
       const { syncMsMax } = this.faults;
       const tell = (): void => {
         const durable = this.site.up ? this.site.sync(volume) : undefined;
-        this.time.after(this.chance.between(0, this.faults.delayMsMax), () => {
+        this.time.quietly(this.chance.between(0, this.faults.delayMsMax), () => {
           if (host.core !== core || core === undefined) return;
           const split = core.volume(volume);
           if (answer.kind === 'refused') {
@@ -587,7 +610,7 @@ export class World {
         });
       };
       if (syncMsMax === 0) tell();
-      else this.time.after(this.chance.between(0, syncMsMax), tell);
+      else this.time.quietly(this.chance.between(0, syncMsMax), tell);
     });
   }
 
@@ -827,13 +850,13 @@ export class World {
    * much later.
    */
   async #network<T>(call: string, process: string, run: () => T, move?: string): Promise<T> {
-    const what = `${call} at ${process}`;
+    const what = (): string => `${call} at ${process}`;
     const lost = (message: string): MoverError => {
-      this.befalls(`lost ${message}`, what);
-      return new MoverError('UNREACHABLE', `${what}: no answer`);
+      this.befalls(`lost ${message}`, what());
+      return new MoverError('UNREACHABLE', `${what()}: no answer`);
     };
     const again = (): void => {
-      this.befalls('late duplicate', what);
+      this.befalls('late duplicate', what());
       try {
         run();
       } catch {
@@ -931,6 +954,7 @@ export class World {
   #periodicPoint(appliance: ApplianceHost, group: GroupId): void {
     const { schedule } = appliance;
     const done = (): void => schedule.done(group, this.time.nowMs);
+    this.time.stir();
     if (appliance.paused.has(group)) done();
     else
       void this.#point(group, 'periodic')
@@ -1017,7 +1041,7 @@ export class World {
       return this.#network(call, host.id, served, input.attempt.move);
     };
     const parse = <K extends keyof typeof splitterApi>(key: K, input: InputOf<(typeof splitterApi)[K]>) =>
-      splitterApi[key].input.parse(input) as ReturnType<(typeof splitterApi)[K]['input']['parse']>;
+      this.inputs.of(splitterApi[key].input, input) as ReturnType<(typeof splitterApi)[K]['input']['parse']>;
     const unused = (): Promise<never> => Promise.reject(new Error('the steps do not call this'));
     return {
       health: unused,
@@ -1087,7 +1111,7 @@ export class World {
         return answer;
       });
     const parse = <K extends keyof typeof applianceApi>(key: K, input: InputOf<(typeof applianceApi)[K]>) =>
-      applianceApi[key].input.parse(input) as ReturnType<(typeof applianceApi)[K]['input']['parse']>;
+      this.inputs.of(applianceApi[key].input, input) as ReturnType<(typeof applianceApi)[K]['input']['parse']>;
     const unused = (): Promise<never> => Promise.reject(new Error('the steps do not call this'));
     const groupRow = (group: GroupId) => {
       const row = site.state.group(group);

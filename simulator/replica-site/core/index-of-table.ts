@@ -20,14 +20,19 @@ export class Index<Row extends object> {
   }
 
   replace(key: string, before: Row | undefined, after: Row | undefined): void {
-    const names = after === undefined ? new Set<string>() : new Set(this.#groupsOf(after));
-    for (const name of before === undefined ? [] : this.#groupsOf(before)) {
-      if (names.has(name)) continue;
+    if (before !== undefined) this.#remove(key, before, after);
+    if (after !== undefined) this.add(key, after);
+  }
+
+  /** Removes a row from the groups that the one after it is not in. */
+  #remove(key: string, before: Row, after: Row | undefined): void {
+    const kept = new Set(after === undefined ? [] : this.#groupsOf(after));
+    for (const name of this.#groupsOf(before)) {
+      if (kept.has(name)) continue;
       const group = this.#groups.get(name);
       group?.delete(key);
       if (group?.size === 0) this.#groups.delete(name);
     }
-    if (after !== undefined) this.add(key, after);
   }
 
   /** Groups that have rows. */

@@ -385,9 +385,16 @@ interface PointFilter {
  */
 export function pointsOf(state: SiteState, of: PointFilter): RecoveryPoint[] {
   const points: RecoveryPoint[] = [];
-  for (const { point } of candidates(state, of))
-    if (of.volume === undefined || contains(point, of.volume)) points.push(point);
-  return points.toSorted(of.volume === undefined ? inTimelineOrder : inLineageOrder(of.volume));
+  for (const { point } of candidates(state, of)) if (matches(point, of)) points.push(point);
+  return points.sort(orderOf(of));
+}
+
+function matches(point: RecoveryPoint, { volume }: PointFilter): boolean {
+  return volume === undefined || contains(point, volume);
+}
+
+function orderOf({ volume }: PointFilter): (a: RecoveryPoint, b: RecoveryPoint) => number {
+  return volume === undefined ? inTimelineOrder : inLineageOrder(volume);
 }
 
 /** Points that may match: a volume is only in points of groups that have owned it. */
@@ -415,7 +422,12 @@ export function findPoint(
     throw new MoverError('POINT_NOT_FOUND', `Point ${point.id} is not one of ${describe(query)}.`);
   }
   const { atMs = Number.POSITIVE_INFINITY } = query;
-  const found = pointsOf(state, query).findLast((point) => point.atMs <= atMs);
+  // One pass: to sort all points of a group for one of them takes many times as long.
+  const compare = orderOf(query);
+  let found: RecoveryPoint | undefined;
+  for (const { point } of candidates(state, query))
+    if (point.atMs <= atMs && matches(point, query) && (found === undefined || compare(point, found) > 0))
+      found = point;
   if (found !== undefined) return found;
   const when = query.atMs === undefined ? 'yet' : `at or before ${isoTime(query.atMs)}`;
   throw new MoverError('POINT_NOT_FOUND', `There is no recovery point of ${describe(query)} ${when}.`);

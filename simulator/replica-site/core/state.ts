@@ -73,7 +73,7 @@ export class SiteState {
   readonly #holesByVolume: Index<HoleRow>;
   readonly #ownersByVolume: Index<OwnerRow>;
   readonly #ownersByGroup: Index<OwnerRow>;
-  readonly #tables: readonly Pick<Table<object>, 'changes' | 'settle' | 'undo' | 'unreadable'>[];
+  readonly #tables: readonly Pick<Table<object>, 'isChanged' | 'changes' | 'settle' | 'undo' | 'unreadable'>[];
   /**
    * Volumes that a splitter has attached in this life of the site: what it knew better is taken
    * over.
@@ -130,7 +130,9 @@ export class SiteState {
    * transaction.
    */
   changes(): RowChange[] {
-    return this.#tables.flatMap((table) => table.changes());
+    const changes: RowChange[] = [];
+    for (const table of this.#tables) if (table.isChanged) changes.push(...table.changes());
+    return changes;
   }
 
   /** Makes the changes final, once they are stored. */

@@ -106,9 +106,13 @@ export class Table<Row extends object> {
     return this.#rows.size;
   }
 
+  /** Whether any row changed since the last `settle` or `undo`. */
+  get isChanged(): boolean {
+    return this.#before.size > 0;
+  }
+
   /** Every key changed since the last `settle` or `undo`, with its value now. */
   changes(): RowChange[] {
-    if (this.#before.size === 0) return [];
     return [...this.#before.keys()].map((key): RowChange => {
       const value = this.#rows.get(key);
       return value === undefined ? { table: this.name, key } : { table: this.name, key, value };
@@ -118,7 +122,7 @@ export class Table<Row extends object> {
   /** Makes the changes final, once they are stored. */
   settle(): void {
     // To clear an empty map is not free, and most calls change nothing in most tables.
-    if (this.#before.size > 0) this.#before.clear();
+    if (this.isChanged) this.#before.clear();
   }
 
   /**

@@ -11,6 +11,12 @@ interface Page {
   used: number;
 }
 
+/**
+ * Counters of a page that has no write any more: all zero. The next page takes them, so that a few
+ * writes now and then don't make and drop 16 KiB each.
+ */
+let spare: Uint32Array | undefined;
+
 export class RegionCounts {
   readonly #pages = new Map<number, Page>();
 
@@ -46,7 +52,10 @@ export class RegionCounts {
       if (page !== undefined) {
         if (end - first === PAGE_REGIONS) page.whole = Math.max(0, page.whole - 1);
         else countOff(page, first, end);
-        if (page.used === 0) page.counts = undefined;
+        if (page.used === 0 && page.counts !== undefined) {
+          spare = page.counts;
+          page.counts = undefined;
+        }
         if (page.whole === 0 && page.used === 0) this.#pages.delete(number);
       }
       for (const [runFrom, runTo] of freeRuns(this.#pages.get(number), first, end))
@@ -57,7 +66,10 @@ export class RegionCounts {
 }
 
 function count(page: Page, first: number, end: number): void {
-  page.counts ??= new Uint32Array(PAGE_REGIONS);
+  if (page.counts === undefined) {
+    page.counts = spare ?? new Uint32Array(PAGE_REGIONS);
+    spare = undefined;
+  }
   for (let index = first; index < end; index += 1) {
     const before = page.counts[index] ?? 0;
     if (before === 0) page.used += 1;

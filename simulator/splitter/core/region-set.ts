@@ -13,6 +13,9 @@ interface Page {
   count: number;
 }
 
+/** Bits of a page that has no region any more: none is set. The next page takes them. */
+let spare: Uint32Array | undefined;
+
 export class RegionSet {
   readonly #pages = new Map<number, Page>();
   #size = 0;
@@ -91,7 +94,7 @@ export class RegionSet {
   }
 
   #addWithin(number: number, page: Page | undefined, first: number, end: number): void {
-    const words = page?.words ?? new Uint32Array(PAGE_WORDS);
+    const words = page?.words ?? takeSpare();
     const added = setBits(words, first, end);
     if (added === 0) return;
     const count = (page?.count ?? 0) + added;
@@ -105,6 +108,7 @@ export class RegionSet {
     }
     const words = page.words ?? new Uint32Array(PAGE_WORDS).fill(ALL_BITS);
     const count = page.count - clearBits(words, first, end);
+    if (count === 0) spare = words;
     this.#put(number, count === 0 ? undefined : { words, count });
   }
 
@@ -113,6 +117,12 @@ export class RegionSet {
     if (page === undefined) this.#pages.delete(number);
     else this.#pages.set(number, page);
   }
+}
+
+function takeSpare(): Uint32Array {
+  const words = spare ?? new Uint32Array(PAGE_WORDS);
+  spare = undefined;
+  return words;
 }
 
 /** The page of a region, and which of its regions [first, end) come before `to`. */
@@ -167,9 +177,7 @@ function nextBit(words: Uint32Array, from: number): number | undefined {
 }
 
 function* bitsOf(words: Uint32Array): Generator<number> {
-  for (const [index, value] of words.entries()) {
-    for (let word = value; word !== 0; word &= word - 1) yield index * WORD_BITS + lowestBit(word);
-  }
+  for (let bit = nextBit(words, 0); bit !== undefined; bit = nextBit(words, bit + 1)) yield bit;
 }
 
 function lowestBit(word: number): number {
