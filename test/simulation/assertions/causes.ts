@@ -54,8 +54,9 @@ const EXPLAINED: Partial<Record<ErrorCode, Explains>> = {
   // Volumes of one group when they were chosen, and of several when the move began.
   INVALID_REQUEST: overtaken,
   ATTEMPT_COMMITTED: (of) => of.crossed,
-  // A site that came back older may have forgotten the move.
+  // A site that came back older may have forgotten the move, or that it was committed.
   ATTEMPT_NOT_FOUND: (of) => of.forgetful,
+  ATTEMPT_MISMATCH: (of) => of.forgetful,
 };
 
 export function checkCauses(world: World, told: readonly Told[], smallGroups: boolean): void {
