@@ -9,7 +9,9 @@ const SECOND_MS = 1_000;
 
 /** Builds dist/, for groups that start the product's processes. */
 const DIST = 'test/setup/dist.ts';
-/** Starts one Temporal dev server for the group and makes its workflow bundle. */
+/** Makes the workflow bundle of dist/. */
+const BUNDLE = 'test/setup/bundle.ts';
+/** Starts one Temporal dev server for the group. */
 const TEMPORAL = 'test/setup/temporal.ts';
 
 interface Group {
@@ -25,14 +27,14 @@ const groups: readonly Group[] = [
   { name: 'simulation', setup: [], timeoutMs: 120 * SECOND_MS },
   // Every state of small worlds, and the specification's traces, on the real cores.
   { name: 'model', setup: [], timeoutMs: 900 * SECOND_MS },
-  { name: 'integration', setup: [DIST, TEMPORAL], timeoutMs: 60 * SECOND_MS },
-  { name: 'replay', setup: [TEMPORAL], timeoutMs: 60 * SECOND_MS },
+  { name: 'integration', setup: [DIST, BUNDLE, TEMPORAL], timeoutMs: 60 * SECOND_MS },
+  { name: 'replay', setup: [DIST, BUNDLE], timeoutMs: 60 * SECOND_MS },
   // Real NBD and disk clients against built processes, during moves.
-  { name: 'outside', setup: [DIST, TEMPORAL], timeoutMs: 120 * SECOND_MS },
-  { name: 'ui', setup: [DIST, TEMPORAL], timeoutMs: 120 * SECOND_MS },
+  { name: 'outside', setup: [DIST, BUNDLE, TEMPORAL], timeoutMs: 120 * SECOND_MS },
+  { name: 'ui', setup: [DIST, BUNDLE, TEMPORAL], timeoutMs: 120 * SECOND_MS },
   // A stranger's use of the packed product: installs from the registry, so it may take its time.
-  { name: 'package', setup: [DIST, TEMPORAL], timeoutMs: 300 * SECOND_MS },
-  { name: 'chaos', setup: [DIST, TEMPORAL], timeoutMs: 300 * SECOND_MS },
+  { name: 'package', setup: [DIST, BUNDLE, TEMPORAL], timeoutMs: 300 * SECOND_MS },
+  { name: 'chaos', setup: [DIST, BUNDLE, TEMPORAL], timeoutMs: 300 * SECOND_MS },
 ];
 
 function project({ name, setup, timeoutMs }: Group): TestProjectInlineConfiguration {
@@ -54,10 +56,10 @@ function project({ name, setup, timeoutMs }: Group): TestProjectInlineConfigurat
 }
 
 /** Makes what the replay tests hold the workflows against: only when asked for. */
-const RECORDING: Group = { name: 'record', setup: [TEMPORAL], timeoutMs: 60 * SECOND_MS };
+const RECORDING: Group = { name: 'record', setup: [DIST, BUNDLE, TEMPORAL], timeoutMs: 60 * SECOND_MS };
 
 /** Takes the README's pictures anew: only when asked for. */
-const PICTURES: Group = { name: 'pictures', setup: [DIST, TEMPORAL], timeoutMs: 120 * SECOND_MS };
+const PICTURES: Group = { name: 'pictures', setup: [DIST, BUNDLE, TEMPORAL], timeoutMs: 120 * SECOND_MS };
 
 /** Groups that write what is kept in the repository, each with the variable that asks for it. */
 const onDemand: readonly Group[] = [

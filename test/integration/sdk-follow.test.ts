@@ -103,7 +103,8 @@ let client: MoverClient;
 beforeAll(async () => {
   fixture = await startEstate({ withWorker: true });
   way = await Way.to(fixture.temporalAddress);
-  connection = await Connection.connect({ address: way.address });
+  // By default a connection tries a call ten times, for 18 s, before anybody hears of an outage.
+  connection = await Connection.connect({ address: way.address, interceptors: [] });
   const temporal = new Client({ connection, interceptors: { workflow: [counting] } });
   const { estate } = fixture.running;
   client = createMoverClient({ estate, temporal: { client: temporal, uiUrl: undefined } });
