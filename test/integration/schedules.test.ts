@@ -13,7 +13,7 @@ import { groupIdSchema, volumeIdSchema } from '../../contracts/ids.js';
 import type { Ran } from '../support/cli.js';
 import { CommandEstate } from '../support/command-estate.js';
 import type { TestEstate } from '../support/test-estate.js';
-import { until } from '../support/until.js';
+import { COSTLY_POLL_INTERVAL_MS, until } from '../support/until.js';
 import { NEW_YEAR, showSchedule, tryToCreateSchedule } from './support/schedules.js';
 
 /** A few moves, on a loaded machine. */
@@ -39,10 +39,9 @@ const create = async (name: string, batch: unknown, ...more: string[]): Promise<
 
 /** Waits until a run has ended; says how the newest of those did. */
 async function outcomeOf(name: string): Promise<string> {
-  return until(`the end of a run of ${name}`, BATCH_MS_MAX + MINUTE_MS, async () => {
-    const { lastRuns } = await show(name);
-    return lastRuns.find(({ outcome }) => outcome !== 'running')?.outcome;
-  });
+  const look = async (): Promise<string | undefined> =>
+    (await show(name)).lastRuns.find(({ outcome }) => outcome !== 'running')?.outcome;
+  return until(`the end of a run of ${name}`, BATCH_MS_MAX + MINUTE_MS, look, COSTLY_POLL_INTERVAL_MS);
 }
 
 /** Long enough for what people do meanwhile. */

@@ -18,7 +18,7 @@ import {
 import type { StoredMoveReport } from '../../../contracts/report.js';
 import { anyAppliance } from '../../../control/ports.js';
 import type { moveBatch } from '../../../workflows/index.js';
-import { until } from '../../support/until.js';
+import { COSTLY_POLL_INTERVAL_MS, until } from '../../support/until.js';
 import type { Moves } from './moves.js';
 
 export type BatchHandle = WorkflowHandleWithFirstExecutionRunId<typeof moveBatch>;
@@ -50,10 +50,11 @@ export async function untilBatch(
   what: string,
   isSo: (progress: BatchProgress) => boolean,
 ): Promise<BatchProgress> {
-  return until(what, WAIT_MS_MAX, async () => {
+  const look = async (): Promise<BatchProgress | undefined> => {
     const progress = await progressOf(handle);
     return isSo(progress) ? progress : undefined;
-  });
+  };
+  return until(what, WAIT_MS_MAX, look, COSTLY_POLL_INTERVAL_MS);
 }
 
 export async function untilCounts(handle: BatchHandle, isSo: (counts: BatchCounts) => boolean): Promise<BatchProgress> {
