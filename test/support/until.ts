@@ -1,6 +1,11 @@
 // Waiting for a condition: the only way that tests let time pass.
 import { setTimeout as delay } from 'node:timers/promises';
 
+/**
+ * How long anything may take that a test waits for, ms: far above what it takes beside others on a
+ * busy machine, since only a failure waits so long.
+ */
+export const PATIENCE_MS = 120_000;
 /** Time between looks, ms: short beside everything that is waited for. */
 const POLL_INTERVAL_MS = 25;
 /**
