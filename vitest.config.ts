@@ -9,7 +9,9 @@ const SECOND_MS = 1_000;
 
 /** Builds dist/, for groups that start the product's processes. */
 const DIST = 'test/setup/dist.ts';
-/** Starts one Temporal dev server for the group and makes its workflow bundle. */
+/** Makes the workflow bundle of dist/. */
+const BUNDLE = 'test/setup/bundle.ts';
+/** Starts one Temporal dev server for the group. */
 const TEMPORAL = 'test/setup/temporal.ts';
 
 interface Group {
@@ -25,15 +27,20 @@ const groups: readonly Group[] = [
   { name: 'simulation', setup: [], timeoutMs: 120 * SECOND_MS },
   // Every state of small worlds, and the specification's traces, on the real cores.
   { name: 'model', setup: [], timeoutMs: 900 * SECOND_MS },
-  { name: 'integration', setup: [DIST, TEMPORAL], timeoutMs: 60 * SECOND_MS },
-  { name: 'replay', setup: [TEMPORAL], timeoutMs: 60 * SECOND_MS },
+  { name: 'integration', setup: [DIST, BUNDLE, TEMPORAL], timeoutMs: 300 * SECOND_MS },
+  { name: 'replay', setup: [DIST, BUNDLE], timeoutMs: 60 * SECOND_MS },
   // Real NBD and disk clients against built processes, during moves.
-  { name: 'outside', setup: [DIST, TEMPORAL], timeoutMs: 120 * SECOND_MS },
-  { name: 'ui', setup: [DIST, TEMPORAL], timeoutMs: 120 * SECOND_MS },
+  { name: 'outside', setup: [DIST, BUNDLE, TEMPORAL], timeoutMs: 120 * SECOND_MS },
+  { name: 'ui', setup: [DIST, BUNDLE, TEMPORAL], timeoutMs: 120 * SECOND_MS },
   // A stranger's use of the packed product: installs from the registry, so it may take its time.
-  { name: 'package', setup: [DIST, TEMPORAL], timeoutMs: 300 * SECOND_MS },
-  { name: 'chaos', setup: [DIST, TEMPORAL], timeoutMs: 300 * SECOND_MS },
+  { name: 'package', setup: [DIST, BUNDLE, TEMPORAL], timeoutMs: 300 * SECOND_MS },
+  { name: 'chaos', setup: [DIST, BUNDLE, TEMPORAL], timeoutMs: 300 * SECOND_MS },
 ];
+
+/** The groups of `npm test`. */
+const INSIDE = ['unit', 'property', 'simulation', 'integration', 'replay'];
+/** Groups whose files share processes. */
+const SHARING = ['unit', 'property', 'simulation', 'model', 'integration'];
 
 function project({ name, setup, timeoutMs }: Group): TestProjectInlineConfiguration {
   return {
@@ -44,20 +51,22 @@ function project({ name, setup, timeoutMs }: Group): TestProjectInlineConfigurat
       globalSetup: [...setup],
       testTimeout: timeoutMs,
       hookTimeout: timeoutMs,
-      // Where servers and built processes are tested, each file is a process of its own: native
-      // code (Temporal's core, lmdb) and killed children stay apart. The others share processes,
-      // since loading the modules for each file took half of their time.
+      // Files share processes: loading the modules for each file took half of the time of unit
+      // tests, and 0.7 s of each integration test. The groups that take programs, browsers and
+      // packages apart run each file in a process of its own.
       pool: 'forks',
-      isolate: setup.length > 0,
+      isolate: !SHARING.includes(name),
+      // The groups of `npm test` run at once, and the others after them, should all be asked for.
+      ...(INSIDE.includes(name) ? {} : { maxWorkers: 2, sequence: { groupOrder: 1 } }),
     },
   };
 }
 
 /** Makes what the replay tests hold the workflows against: only when asked for. */
-const RECORDING: Group = { name: 'record', setup: [TEMPORAL], timeoutMs: 60 * SECOND_MS };
+const RECORDING: Group = { name: 'record', setup: [DIST, BUNDLE, TEMPORAL], timeoutMs: 60 * SECOND_MS };
 
 /** Takes the README's pictures anew: only when asked for. */
-const PICTURES: Group = { name: 'pictures', setup: [DIST, TEMPORAL], timeoutMs: 120 * SECOND_MS };
+const PICTURES: Group = { name: 'pictures', setup: [DIST, BUNDLE, TEMPORAL], timeoutMs: 120 * SECOND_MS };
 
 /** Groups that write what is kept in the repository, each with the variable that asks for it. */
 const onDemand: readonly Group[] = [
@@ -68,8 +77,9 @@ const onDemand: readonly Group[] = [
 export default defineConfig({
   test: {
     projects: [...groups, ...onDemand].map(project),
-    // The smallest machine that must run this has 2 cores.
-    maxWorkers: 2,
+    // The smallest machine that must run this has 2 cores. Integration tests spend half of their
+    // time waiting, so that a third file fits beside two others.
+    maxWorkers: 3,
     coverage: {
       provider: 'v8',
       include: ['{contracts,control,nbd,workflows,activities,workers,client,simulator,estate}/**/*.ts'],

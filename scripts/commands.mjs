@@ -36,7 +36,7 @@ export const commands = {
   // The tests' own set-up builds dist/ and finds the server, if a group needs them.
   test: {
     tools: vitest(...INSIDE_GROUPS),
-    takes: 'about 10 minutes on two cores; npm run test:fast takes less than one',
+    takes: 'about 5 minutes on two cores; npm run test:fast takes less than one',
   },
   'test:fast': { tools: vitest(...FAST_GROUPS) },
   'test:outside': { tools: vitest('outside') },

@@ -60,6 +60,8 @@ export interface StartTemporalOptions {
    * moves and batches.
    */
   readonly searchAttributes?: Readonly<Record<string, string>>;
+  /** Settings of the server besides those that moves need, e.g. `['limit.x=5']`; default: none. */
+  readonly dynamicConfig?: readonly string[];
   /** Called with each line that the server writes (errors only). */
   readonly log: (line: string) => void;
 }
@@ -148,7 +150,7 @@ export async function beginTemporal(
 }
 
 function serverArgs(options: StartTemporalOptions, port: number, uiPort: number): string[] {
-  const { databaseFile, searchAttributes = SEARCH_ATTRIBUTES } = options;
+  const { databaseFile, searchAttributes = SEARCH_ATTRIBUTES, dynamicConfig = [] } = options;
   return [
     'server',
     'start-dev',
@@ -156,7 +158,7 @@ function serverArgs(options: StartTemporalOptions, port: number, uiPort: number)
     `--port=${port}`,
     `--ui-port=${uiPort}`,
     '--log-level=error',
-    ...DYNAMIC_CONFIG.map((value) => `--dynamic-config-value=${value}`),
+    ...[...DYNAMIC_CONFIG, ...dynamicConfig].map((value) => `--dynamic-config-value=${value}`),
     ...Object.entries(searchAttributes).map(([name, type]) => `--search-attribute=${name}=${type}`),
     ...(databaseFile === undefined
       ? []

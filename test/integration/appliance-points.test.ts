@@ -156,7 +156,7 @@ test('steps of a move are taken at the appliance that serves the group, and the 
   expect(await refusal(a2.control.join({ attempt }))).toBe('NOT_COMMITTED');
   await a2.control.adopt({ attempt });
   expect(await refusal(a1.control.join({ attempt }))).toBe('NOT_OWNER');
-  // The volume has not attached there yet.
+  // The volume has not attached here yet.
   expect((await a2.control.join({ attempt })).joined).toBeUndefined();
 
   stream.detach(1);

@@ -3,7 +3,7 @@
 import { afterEach, expect, test } from 'vitest';
 import type { BatchInput } from '../../contracts/batch.js';
 import { MoverError } from '../../contracts/errors.js';
-import { until, untilTrue } from '../support/until.js';
+import { PATIENCE_MS, until, untilTrue } from '../support/until.js';
 import { runsOf } from './support/batch-history.js';
 import { type BatchHandle, moveReportsOf, startBatch, untilCounts } from './support/batches.js';
 import { Moves } from './support/moves.js';
@@ -11,8 +11,6 @@ import { Moves } from './support/moves.js';
 let moves: Moves;
 afterEach(async () => moves.stop());
 
-/** How long a run may take to be followed by the next one, ms. */
-const RUN_MS_MAX = 30_000;
 const INPUT: BatchInput = { select: { from: 'g1' }, to: 'g2', options: { concurrency: { all: 3 } } };
 
 async function start(): Promise<void> {
@@ -25,7 +23,7 @@ async function start(): Promise<void> {
  */
 async function terminateAfterNewRun(handle: BatchHandle): Promise<string> {
   const newest = moves.client.workflow.getHandle(handle.workflowId);
-  const runId = await until('a new run', RUN_MS_MAX, async () => {
+  const runId = await until('a new run', PATIENCE_MS, async () => {
     const { runId: known } = await newest.describe();
     return known === handle.firstExecutionRunId ? undefined : known;
   });
@@ -43,7 +41,7 @@ function holdFirst(): { readonly reached: () => Promise<void>; readonly release:
     throw new MoverError('UNREACHABLE', 'The line is dead.');
   });
   return {
-    reached: async () => untilTrue('the first move', RUN_MS_MAX, async () => isReached),
+    reached: async () => untilTrue('the first move', PATIENCE_MS, async () => isReached),
     release: () => {
       isReleased = true;
     },

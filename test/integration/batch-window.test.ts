@@ -6,6 +6,7 @@ import { startsIn } from './support/batch-history.js';
 import { BatchTestbed, clock, HOUR_MS, THREE, windowOf } from './support/batch-testbed.js';
 import { ask, failureOf, progressOf, startBatch, storedReportOf, untilBatch } from './support/batches.js';
 import { eventsOf } from './support/moves.js';
+import { PATIENCE_MS } from '../support/until.js';
 
 let testbed: BatchTestbed;
 beforeAll(async () => {
@@ -108,7 +109,7 @@ test('a scheduled batch that begins too late is skipped', async () => {
     const now = Date.now();
     await schedule.backfill({ start: new Date(now - 4_000_000), end: new Date(now - 300_000), overlap: 'ALLOW_ALL' });
     const started = await expect
-      .poll(async () => (await schedule.describe()).info.recentActions[0]?.action, { timeout: 20_000 })
+      .poll(async () => (await schedule.describe()).info.recentActions[0]?.action, { timeout: PATIENCE_MS })
       .toBeDefined()
       .then(async () => (await schedule.describe()).info.recentActions[0]?.action);
     const report: unknown = await testbed.moves.client.workflow.getHandle(started?.workflow.workflowId ?? '').result();

@@ -9,10 +9,8 @@ import type { Ran } from '../support/cli.js';
 import { CommandEstate } from '../support/command-estate.js';
 import { FORGETTING_TEST_MS, forgetWorkflow } from '../support/forget-workflow.js';
 import type { TestEstate } from '../support/test-estate.js';
-import { until, untilTrue } from '../support/until.js';
+import { PATIENCE_MS, until, untilTrue } from '../support/until.js';
 
-/** A few moves, on a loaded machine. */
-const BATCH_MS_MAX = 60_000;
 /** Several batches one after another. */
 const LONG_TEST_MS = 180_000;
 
@@ -22,7 +20,7 @@ let estate: TestEstate;
 beforeAll(async () => {
   testbed = await CommandEstate.start();
   ({ estate } = testbed);
-}, 120_000);
+});
 
 afterAll(async () => testbed.stop());
 
@@ -99,7 +97,7 @@ test(
     const listed = z.object({
       batches: z.array(z.object({ batchId: z.string(), stage: z.string(), operator: z.string() })),
     });
-    await until('the batch in the list', BATCH_MS_MAX, async () => {
+    await until('the batch in the list', PATIENCE_MS, async () => {
       const { batches } = await json(listed, 'list --running');
       return batches.find(({ batchId, stage }) => batchId === started.batchId && stage === 'waiting-for-approval');
     });
@@ -165,7 +163,7 @@ test(
     expect(retried.stdout).toContain('1 of 1 moved');
     expect(retried.exitCode).toBe(EXIT.ok);
     expect(await testbed.groupsOf('b')).toEqual(['cg-small']);
-    await untilTrue('the new batch in the list', BATCH_MS_MAX, async () => {
+    await untilTrue('the new batch in the list', PATIENCE_MS, async () => {
       const { stdout } = await batch('list --outcome complete --limit 5');
       return /^second-try@\S+ +complete .* 1 of 1 /m.test(stdout);
     });
@@ -220,7 +218,7 @@ async function moveByHand(volume: string, to: string): Promise<void> {
 async function interruptedWatch(id: string): Promise<void> {
   const before = process.listenerCount('SIGINT');
   const watching = batch(`watch ${id}`);
-  await untilTrue('a command that listens', BATCH_MS_MAX, async () => process.listenerCount('SIGINT') > before);
+  await untilTrue('a command that listens', PATIENCE_MS, async () => process.listenerCount('SIGINT') > before);
   process.emit('SIGINT');
   const { exitCode, stdout } = await watching;
   expect(exitCode).toBe(EXIT.interrupted);

@@ -7,10 +7,9 @@ import { nbdAddressOf } from '../../estate/nbd-address.js';
 import { connectNbd } from '../../nbd/client.js';
 import type { NbdClient } from '../../nbd/nbd-client.js';
 import { type Ran, runCommand } from '../support/cli.js';
-import { until } from '../support/until.js';
+import { PATIENCE_MS, until } from '../support/until.js';
 import { type EstateFixture, startEstate } from './estate-fixture.js';
 
-const PATIENCE_MS = 30_000;
 const SIZE_BYTES = 8 * 1024 * 1024;
 
 let fixture: EstateFixture;

@@ -17,11 +17,8 @@ import { nbdAddressOf } from '../../estate/nbd-address.js';
 import type { Chunk } from '../../nbd/read-ahead.js';
 import { type Ran, runCommand } from '../support/cli.js';
 import { FORGETTING_TEST_MS, forgetWorkflow } from '../support/forget-workflow.js';
-import { untilTrue } from '../support/until.js';
+import { PATIENCE_MS, untilTrue } from '../support/until.js';
 import { type EstateFixture, startEstate } from './estate-fixture.js';
-
-/** Temporal's lists lag behind its workflows. */
-const WAIT_MS = 30_000;
 
 let fixture: EstateFixture;
 let client: MoverClient;
@@ -171,7 +168,7 @@ test('the report of a move that was cancelled says so', async () => {
 });
 
 test('moves are listed with their volumes and groups, and by outcome', async () => {
-  await untilTrue('both ends are listed', WAIT_MS, async () => {
+  await untilTrue('both ends are listed', PATIENCE_MS, async () => {
     const { stdout } = await cli('moves');
     return [moveId, cancelledId].every((id) => new RegExp(`^${id} +(moved|cancelled) `, 'm').test(stdout));
   });

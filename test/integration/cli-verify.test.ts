@@ -17,7 +17,7 @@ import { waitUntilQuiet } from '../../estate/quiet.js';
 import { type Ran, runCommand } from '../support/cli.js';
 import { flipBit } from '../support/flip-bit.js';
 import { lastOf } from '../support/last-of.js';
-import { untilTrue } from '../support/until.js';
+import { PATIENCE_MS, untilTrue } from '../support/until.js';
 import { type EstateFixture, startEstate } from './estate-fixture.js';
 
 const SIZE_BYTES = 8 * 1024 * 1024;
@@ -25,7 +25,6 @@ const REGIONS = SIZE_BYTES / VERIFY_REGION_BYTES;
 /** Its guest writes. */
 const BUSY = volumeIdSchema.parse('vm-1-disk-0');
 const QUIET = volumeIdSchema.parse('vm-1-disk-1');
-const WAIT_MS = 30_000;
 
 let fixture: EstateFixture;
 let client: MoverClient;
@@ -65,7 +64,7 @@ test('a volume under its guest’s writes is found to be the same, and the verdi
 
 test('verifications are listed, shown and cancelled', async () => {
   const { verificationId } = await client.verifications.start({ volume: QUIET, bytesPerSecond: 1024 * 1024 });
-  await untilTrue('it is listed as running', WAIT_MS, async () =>
+  await untilTrue('it is listed as running', PATIENCE_MS, async () =>
     (await cli('verification', 'list', '--running')).stdout.includes(verificationId),
   );
   const running = await cli('verification', 'status', verificationId);
@@ -78,7 +77,7 @@ test('verifications are listed, shown and cancelled', async () => {
   const status = await cli('verification', 'status', verificationId);
   expect(status.exitCode).toBe(EXIT.failed);
   expect(status.stdout).toContain('was cancelled; it has no result');
-  await untilTrue('its outcome is listed', WAIT_MS, async () =>
+  await untilTrue('its outcome is listed', PATIENCE_MS, async () =>
     (await cli('verification', 'list', '--outcome', 'cancelled')).stdout.includes(verificationId),
   );
   const listedSchema = z.object({ verifications: z.array(z.object({ volume: z.string(), state: z.string() })) });
@@ -99,7 +98,7 @@ test('a verification is not disturbed by a move of its volume, nor by its worker
   const started = await client.verifications.start({ volume: BUSY, bytesPerSecond: 1024 * 1024 });
   const compared = async (): Promise<number> =>
     (await client.verifications.get(started.workflowId)).progress?.nextRegion ?? 0;
-  await untilTrue('something is compared', WAIT_MS, async () => (await compared()) > 0);
+  await untilTrue('something is compared', PATIENCE_MS, async () => (await compared()) > 0);
   const moved = await client.moves.start({ volume: BUSY, to: groupIdSchema.parse('cg-silver') });
   const move = await lastOf(client.moves.follow(moved.moveId));
   expect(move.state).toBe('moved');
@@ -121,7 +120,7 @@ test('a move that verifies its volume says so in its report and its steps', asyn
 });
 
 test('a bit that flipped at the source: the range is named, the replica is as it was written, exit code 1', async () => {
-  await waitUntilQuiet(client, { volume: QUIET, timeoutMs: WAIT_MS });
+  await waitUntilQuiet(client, { volume: QUIET, timeoutMs: PATIENCE_MS });
   const at = 9 * VERIFY_REGION_BYTES;
   await flipBit(join(fixture.folder, `host-1/volumes/${QUIET}.img`), at + 100);
   const { exitCode, stdout } = await cli('verify', QUIET, '--json');
@@ -155,10 +154,10 @@ test('a bit that flipped in the replica too: both ranges, each with the side at 
   // Damage puts the whole volume in doubt, so that what differs without damage is sent too.
   await untilTrue(
     'both are the same',
-    WAIT_MS,
+    PATIENCE_MS,
     async () => (await cli('verify', QUIET, '--rate', '50')).exitCode === EXIT.ok,
   );
-  await waitUntilQuiet(client, { volume: QUIET, timeoutMs: WAIT_MS });
+  await waitUntilQuiet(client, { volume: QUIET, timeoutMs: PATIENCE_MS });
 });
 
 test('a move whose verification finds a mismatch fails loudly, and says that the move itself is done', async () => {
@@ -185,7 +184,7 @@ test('a cancelled verification ends without a verdict, and the volume can be ver
   const { workflowId } = await client.verifications.start({ volume: BUSY, bytesPerSecond: VERIFY_REGION_BYTES });
   await untilTrue(
     'it is under way',
-    WAIT_MS,
+    PATIENCE_MS,
     async () => (await client.verifications.get(workflowId)).progress?.open !== undefined,
   );
   await client.verifications.cancel(workflowId);

@@ -1,11 +1,10 @@
 // A wall clock that stays where it jumped to is believed after the configured while: history is not
 // kept for ever.
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { until } from '../support/until.js';
+import { PATIENCE_MS, until } from '../support/until.js';
 import { ClockEstate, DAY_MS, GROUP, HOUR_MS } from './clock-estate.js';
 
 const AGREES_S = 2;
-const DROPPED_MS_MAX = 45_000;
 
 let estate: ClockEstate;
 beforeAll(async () => {
@@ -33,7 +32,7 @@ test('a month of downtime of the site is honoured once the clock has agreed for 
   await estate.running.process('replica-site').kill();
   await estate.setClocks(31 * DAY_MS);
   await estate.running.process('replica-site').start();
-  await until('the points of a month ago are dropped', DROPPED_MS_MAX, async () => {
+  await until('the points of a month ago are dropped', PATIENCE_MS, async () => {
     const ids = await estate.pointIds();
     return ids.some((id) => id !== forever.id && before.includes(id)) ? undefined : true;
   });

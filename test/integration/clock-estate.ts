@@ -15,13 +15,10 @@ import { nbdAddressOf } from '../../estate/nbd-address.js';
 import { waitUntilQuiet } from '../../estate/quiet.js';
 import { connectNbd } from '../../nbd/client.js';
 import { type Ran, runCommand } from '../support/cli.js';
-import { until } from '../support/until.js';
+import { PATIENCE_MS, until } from '../support/until.js';
 
 const SHIFTED_CLOCK = pathToFileURL(new URL('../support/shifted-clock.mjs', import.meta.url).pathname).href;
 const PORT = { port: 0 };
-/** A few points, on a loaded machine, ms. */
-const POINTS_MS_MAX = 45_000;
-const QUIET_MS_MAX = 20_000;
 const BLOCK_BYTES = 4_096;
 
 export const MINUTE_MS = 60_000;
@@ -110,7 +107,7 @@ export class ClockEstate {
    */
   async morePoints(count: number, isSuch: (point: RecoveryPoint) => boolean = () => true): Promise<RecoveryPoint[]> {
     const before = (await this.points()).at(-1)?.id ?? '';
-    return await until(`${count} more points`, POINTS_MS_MAX, async () => {
+    return await until(`${count} more points`, PATIENCE_MS, async () => {
       const more = (await this.points()).filter((point) => point.id > before && isSuch(point));
       return more.length >= count ? more : undefined;
     });
@@ -124,7 +121,7 @@ export class ClockEstate {
     } finally {
       await disk.disconnect();
     }
-    await waitUntilQuiet(this.client, { volume: VOLUME, timeoutMs: QUIET_MS_MAX });
+    await waitUntilQuiet(this.client, { volume: VOLUME, timeoutMs: PATIENCE_MS });
   }
 
   async health(id: ClockedProcess): Promise<Health> {
@@ -134,7 +131,7 @@ export class ClockEstate {
 
   /** Waits until the health of a process has a sentence, or has none such any more. */
   async untilNoted(id: ClockedProcess, sentence: RegExp, noted = true): Promise<void> {
-    await until(`${String(sentence)} ${noted ? 'in' : 'gone from'} the health of ${id}`, POINTS_MS_MAX, async () =>
+    await until(`${String(sentence)} ${noted ? 'in' : 'gone from'} the health of ${id}`, PATIENCE_MS, async () =>
       (await this.health(id)).notes.some((note) => sentence.test(note)) === noted ? true : undefined,
     );
   }

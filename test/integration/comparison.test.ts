@@ -8,13 +8,12 @@ import type { SplitterVolume } from '../../contracts/splitter-api.js';
 import { compareExports, withExport } from '../../estate/compare.js';
 import { createNamespace } from '../support/namespace.js';
 import { estateOf, TestEstate } from '../support/test-estate.js';
-import { untilTrue } from '../support/until.js';
+import { PATIENCE_MS, untilTrue } from '../support/until.js';
 
 const MIB = 1024 * 1024;
 const REGION_BYTES = 64 * 1024;
 const SIZE_MIB = 64;
 const REGIONS = (SIZE_MIB * MIB) / REGION_BYTES;
-const PATIENCE_MS = 40_000;
 const VOLUME = volumeIdSchema.parse('vm-1-disk-0');
 const HOST = 'host-1';
 

@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { type Estate, type EstateInput, estateSchema } from '../../contracts/estate.js';
 import { launchEstate, type RunningEstate } from '../../estate/launch.js';
 import { openTemporal } from '../../estate/temporal/open.js';
+import { FORGETS_SOON } from '../support/forget-workflow.js';
 
 const PORT = { port: 0 };
 const SIZE_MIB = 8;
@@ -64,7 +65,9 @@ export async function startEstate({
 }): Promise<EstateFixture> {
   const folder = await mkdtemp(join(tmpdir(), 'estate-'));
   const { TEMPORAL_ADDRESS: _address, TEMPORAL_PROFILE: _profile, ...env } = process.env;
-  const temporal = withWorker ? await openTemporal({ env, log: () => undefined }) : undefined;
+  const temporal = withWorker
+    ? await openTemporal({ env, log: () => undefined, dynamicConfig: FORGETS_SOON })
+    : undefined;
   const cleanUp = async (): Promise<void> => {
     await temporal?.stop();
     await rm(folder, { recursive: true, force: true });

@@ -13,6 +13,7 @@ import { nbdAddressOf } from '../../estate/nbd-address.js';
 import { waitUntilQuiet } from '../../estate/quiet.js';
 import { readAhead } from '../../nbd/read-ahead.js';
 import { type EstateFixture, smallEstate, startEstate } from './estate-fixture.js';
+import { PATIENCE_MS } from '../support/until.js';
 
 let fixture: EstateFixture;
 let client: MoverClient;
@@ -42,12 +43,12 @@ test('a guest outlives kill -9 of its splitter, and every acknowledged write is 
   await splitter.kill('SIGKILL');
   expect(await splitter.start()).toEqual(before);
   const atRestart = guest.log.acknowledged;
-  await expect.poll(() => guest.log.acknowledged, { timeout: 10_000 }).toBeGreaterThan(atRestart + 200);
+  await expect.poll(() => guest.log.acknowledged, { timeout: PATIENCE_MS }).toBeGreaterThan(atRestart + 200);
   await guest.stop();
   expect(guest.reconnections).toBeGreaterThan(0);
   expect(guest.log.acknowledged).toBe(guest.log.issued);
 
-  await waitUntilQuiet(client, { volume, timeoutMs: 20_000 });
+  await waitUntilQuiet(client, { volume, timeoutMs: PATIENCE_MS });
   const source = { address: await nbdAddressOf(splitter), name: volume };
   const replica = {
     address: await nbdAddressOf(fixture.running.process('appliance-1')),

@@ -11,12 +11,11 @@ import { compareExports, withExport } from '../../estate/compare.js';
 import { type Ran, runCommand } from '../support/cli.js';
 import { createNamespace } from '../support/namespace.js';
 import { estateOf, TestEstate } from '../support/test-estate.js';
-import { until, untilTrue } from '../support/until.js';
+import { PATIENCE_MS, until, untilTrue } from '../support/until.js';
 
 const MIB = 1024 * 1024;
 const REGION_BYTES = 64 * 1024;
 const SIZE_MIB = 16;
-const PATIENCE_MS = 40_000;
 const A = volumeIdSchema.parse('vm-1-disk-0');
 const B = volumeIdSchema.parse('vm-2-disk-0');
 const SITE = 'replica-site';

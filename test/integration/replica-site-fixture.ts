@@ -20,6 +20,7 @@ import { type ApplianceLimits, startAppliance } from '../../simulator/appliance/
 import { readyLineSchema } from '../../simulator/process/ready-line.js';
 import { startReplicaSite, type ReplicaSiteLimits } from '../../simulator/replica-site/replica-site.js';
 import { firstLine } from '../support/first-line.js';
+import { PATIENCE_MS } from '../support/until.js';
 
 const MIB = 1024 * 1024;
 export const SIZE_BYTES = MIB;
@@ -31,8 +32,6 @@ export const G2 = groupIdSchema.parse('g2');
 export const S1 = splitterIdSchema.parse('s1');
 export const S2 = splitterIdSchema.parse('s2');
 const HOUR_MS = 3_600_000;
-/** A machine that runs other things as well is slow, not wrong. */
-const PATIENCE_MS = 20_000;
 
 const log = pino({ level: process.env['TEST_LOG_LEVEL'] ?? 'silent' });
 

@@ -4,11 +4,11 @@ import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
 import { EXIT } from '../../client/cli/exit-code.js';
 import type { Ran } from '../support/cli.js';
 import { CommandEstate } from '../support/command-estate.js';
-import { untilTrue } from '../support/until.js';
+import { PATIENCE_MS, untilTrue } from '../support/until.js';
 import { HOUR_MS, windowOf } from './support/batch-testbed.js';
 import { createSchedule, showSchedule, untilOutcomes } from './support/schedules.js';
 
-const TEST_MS_MAX = 120_000;
+const TEST_MS_MAX = 3 * PATIENCE_MS;
 
 let testbed: CommandEstate;
 /** The schedule of the test. */
@@ -16,7 +16,7 @@ let name: string;
 
 beforeAll(async () => {
   testbed = await CommandEstate.start();
-}, 120_000);
+});
 
 afterEach(async () => {
   await cli('schedule', 'delete', name);
@@ -37,7 +37,7 @@ async function create(overlap: string): Promise<void> {
 /** The ids of runs name the second they are of: a second run in the same one would be the same. */
 async function trigger(): Promise<Ran> {
   const nowS = Math.floor(Date.now() / 1_000);
-  await untilTrue('the next second', 2_000, async () => Date.now() / 1_000 >= nowS + 1);
+  await untilTrue('the next second', PATIENCE_MS, async () => Date.now() / 1_000 >= nowS + 1);
   return cli('schedule', 'trigger', name);
 }
 

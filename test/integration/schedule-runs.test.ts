@@ -6,16 +6,16 @@ import { EXIT } from '../../client/cli/exit-code.js';
 import { batchIdSchema, type BatchInput } from '../../contracts/batch.js';
 import { groupIdSchema } from '../../contracts/ids.js';
 import { CommandEstate } from '../support/command-estate.js';
-import { untilTrue } from '../support/until.js';
-import { createSchedule, RUN_MS_MAX, showSchedule, untilOutcomes } from './support/schedules.js';
+import { PATIENCE_MS, untilTrue } from '../support/until.js';
+import { createSchedule, showSchedule, untilOutcomes } from './support/schedules.js';
 
-const TEST_MS_MAX = 120_000;
+const TEST_MS_MAX = 3 * PATIENCE_MS;
 
 let testbed: CommandEstate;
 
 beforeAll(async () => {
   testbed = await CommandEstate.start();
-}, 120_000);
+});
 
 afterAll(async () => testbed.stop());
 
@@ -52,10 +52,10 @@ test(
       expect((await testbed.cli('schedule', 'trigger', name)).exitCode).toBe(EXIT.ok);
       await untilOutcomes(testbed, name, 'failed');
     }
-    await untilTrue('the pause', RUN_MS_MAX, async () => (await showSchedule(testbed, 'careful')).paused);
+    await untilTrue('the pause', PATIENCE_MS, async () => (await showSchedule(testbed, 'careful')).paused);
     expect((await showSchedule(testbed, 'careful')).note).toContain('paused due to workflow failure');
     // The server has dealt with its end too: what it no longer counts as running.
-    await untilTrue('the end', RUN_MS_MAX, async () => (await showSchedule(testbed, 'careless')).runningNow === 0);
+    await untilTrue('the end', PATIENCE_MS, async () => (await showSchedule(testbed, 'careless')).runningNow === 0);
     expect((await showSchedule(testbed, 'careless')).paused).toBe(false);
   },
   TEST_MS_MAX,

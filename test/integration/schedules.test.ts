@@ -13,11 +13,9 @@ import { groupIdSchema, volumeIdSchema } from '../../contracts/ids.js';
 import type { Ran } from '../support/cli.js';
 import { CommandEstate } from '../support/command-estate.js';
 import type { TestEstate } from '../support/test-estate.js';
-import { until } from '../support/until.js';
+import { COSTLY_POLL_INTERVAL_MS, PATIENCE_MS, until } from '../support/until.js';
 import { NEW_YEAR, showSchedule, tryToCreateSchedule } from './support/schedules.js';
 
-/** A few moves, on a loaded machine. */
-const BATCH_MS_MAX = 60_000;
 const MINUTE_MS = 60_000;
 
 let testbed: CommandEstate;
@@ -26,7 +24,7 @@ let estate: TestEstate;
 beforeAll(async () => {
   testbed = await CommandEstate.start();
   ({ estate } = testbed);
-}, 120_000);
+});
 
 afterAll(async () => testbed.stop());
 
@@ -39,10 +37,9 @@ const create = async (name: string, batch: unknown, ...more: string[]): Promise<
 
 /** Waits until a run has ended; says how the newest of those did. */
 async function outcomeOf(name: string): Promise<string> {
-  return until(`the end of a run of ${name}`, BATCH_MS_MAX + MINUTE_MS, async () => {
-    const { lastRuns } = await show(name);
-    return lastRuns.find(({ outcome }) => outcome !== 'running')?.outcome;
-  });
+  const look = async (): Promise<string | undefined> =>
+    (await show(name)).lastRuns.find(({ outcome }) => outcome !== 'running')?.outcome;
+  return until(`the end of a run of ${name}`, PATIENCE_MS + MINUTE_MS, look, COSTLY_POLL_INTERVAL_MS);
 }
 
 /** Long enough for what people do meanwhile. */
@@ -176,7 +173,7 @@ test('a batch that its failure policy stops pauses its schedule, which says why'
   await estate.move({ volume: volumeIdSchema.parse('e'), to: groupIdSchema.parse('cg-small') });
   expect((await cli('batch', 'approve', workflowId)).exitCode).toBe(EXIT.ok);
   expect(await outcomeOf('stopping')).toBe('stopped');
-  const shown = await until('the pause', BATCH_MS_MAX, async () => {
+  const shown = await until('the pause', PATIENCE_MS, async () => {
     const schedule = await show('stopping');
     return schedule.paused ? schedule : undefined;
   });
@@ -262,7 +259,7 @@ test('a schedule made by hand is warned of, and adopted: its times, input, note 
     spec,
     action: { ...byHand, workflowType: 'moveBatsh', workflowId: 'other', args: [{ ...input, form: 'cg-gold' }] },
   });
-  const { stdout } = await until('both in the list', BATCH_MS_MAX, async () => {
+  const { stdout } = await until('both in the list', PATIENCE_MS, async () => {
     const listed = await cli('schedule', 'list');
     return listed.stdout.includes('mistyped') && listed.stdout.includes('by-hand') ? listed : undefined;
   });

@@ -10,10 +10,9 @@ import { applianceIdSchema, groupIdSchema, volumeIdSchema } from '../../contract
 import { createHttpPorts } from '../../control/http-ports.js';
 import { applianceOf } from '../../control/ports.js';
 import { lastOf } from '../support/last-of.js';
-import { untilTrue } from '../support/until.js';
+import { PATIENCE_MS, untilTrue } from '../support/until.js';
 import { type EstateFixture, startEstate } from './estate-fixture.js';
 
-const WAIT_MS = 30_000;
 const GOLD = groupIdSchema.parse('cg-gold');
 const SILVER = groupIdSchema.parse('cg-silver');
 const FIRST = volumeIdSchema.parse('vm-1-disk-0');
@@ -103,7 +102,8 @@ let client: MoverClient;
 beforeAll(async () => {
   fixture = await startEstate({ withWorker: true });
   way = await Way.to(fixture.temporalAddress);
-  connection = await Connection.connect({ address: way.address });
+  // By default a connection tries a call ten times, for 18 s, before anybody hears of an outage.
+  connection = await Connection.connect({ address: way.address, interceptors: [] });
   const temporal = new Client({ connection, interceptors: { workflow: [counting] } });
   const { estate } = fixture.running;
   client = createMoverClient({ estate, temporal: { client: temporal, uiUrl: undefined } });
@@ -130,7 +130,7 @@ test('a move that waits is asked for its progress once; looks go on', async () =
     if (progress?.stage === 'notify') break;
   const before = { ...asked };
   const ended = lastOf(moves);
-  await untilTrue('eight looks', WAIT_MS, async () => asked.describe - before.describe >= 8);
+  await untilTrue('eight looks', PATIENCE_MS, async () => asked.describe - before.describe >= 8);
   expect(asked.query - before.query).toBeLessThanOrEqual(1);
   await setLink(false);
   expect(await ended).toMatchObject({ state: 'moved', moveId });
@@ -146,7 +146,7 @@ test('following goes on through an outage of the way to Temporal, or gives up wh
   const refused = lastOf(hasty).catch((error: unknown) => error);
   const { failed } = asked;
   way.cut();
-  await untilTrue('two looks that fail', WAIT_MS, async () => asked.failed - failed >= 2);
+  await untilTrue('two looks that fail', PATIENCE_MS, async () => asked.failed - failed >= 2);
   expect(await refused).toMatchObject({ code: 'UNREACHABLE' });
   way.mend();
   await setLink(false);
@@ -171,7 +171,7 @@ test('moves, verifications and batches are listed alike, and each by its state',
   const dead = await client.moves.start({ volume: FIRST, to: GOLD }, { workflowId: 'goes-nowhere' });
   expect(await lastOf(client.moves.follow(dead.moveId))).toMatchObject({ state: 'failed' });
   // Visibility comes a little later than what happens.
-  await untilTrue('all are listed as ended', WAIT_MS, async () => {
+  await untilTrue('all are listed as ended', PATIENCE_MS, async () => {
     const running = await Promise.all([
       client.moves.list({ state: 'running' }),
       client.batches.list({ state: 'running' }),
@@ -218,7 +218,7 @@ test('a batch is cancelled as a move is: what is before its commit is put back',
   await setLink(true);
   const { batchId } = await client.batches.start({ moves: [{ volume: SECOND, to: GOLD }] });
   const isMoving = async (): Promise<boolean> => (await client.batches.get(batchId)).progress?.counts.running === 1;
-  await untilTrue('its move runs', WAIT_MS, isMoving);
+  await untilTrue('its move runs', PATIENCE_MS, isMoving);
   await client.batches.cancel(batchId);
   const ended = lastOf(client.batches.follow(batchId));
   await setLink(false);

@@ -8,11 +8,10 @@ import { volumeIdSchema } from '../../contracts/ids.js';
 import { compareExports, withExport } from '../../estate/compare.js';
 import { createNamespace } from '../support/namespace.js';
 import { estateOf, TestEstate } from '../support/test-estate.js';
-import { until, untilTrue } from '../support/until.js';
+import { PATIENCE_MS, until, untilTrue } from '../support/until.js';
 
 const MIB = 1024 * 1024;
 const SIZE_MIB = 32;
-const PATIENCE_MS = 40_000;
 const A = volumeIdSchema.parse('vm-1-disk-0');
 const HOST = 'host-1';
 

@@ -29,6 +29,7 @@ import { DEFAULT_SPLITTER_LIMITS, type SplitterLimits } from '../../simulator/sp
 import { startSplitter } from '../../simulator/splitter/splitter.js';
 import { firstLine } from '../support/first-line.js';
 import { FakeAppliance, FakeSite } from './splitter-fake-site.js';
+import { PATIENCE_MS } from '../support/until.js';
 
 export const MIB = 1024 * 1024;
 export const SIZE_MIB = 4;
@@ -212,9 +213,9 @@ export class SplitterWorld {
   }
 }
 
-/** @throws Error after 10 s in which the condition never held. */
+/** @throws Error after `PATIENCE_MS` in which the condition never held. */
 export async function until(condition: () => boolean | Promise<boolean>, what: string): Promise<void> {
-  for (const endMs = Date.now() + 10_000; Date.now() < endMs;) {
+  for (const endMs = Date.now() + PATIENCE_MS; Date.now() < endMs;) {
     if (await condition()) return;
     await pause(5);
   }

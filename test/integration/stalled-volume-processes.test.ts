@@ -11,11 +11,9 @@ import { type Guest, startGuest } from '../../estate/guest/guest.js';
 import { nbdAddressOf } from '../../estate/nbd-address.js';
 import { waitUntilQuiet } from '../../estate/quiet.js';
 import { runCommand } from '../support/cli.js';
-import { until } from '../support/until.js';
+import { PATIENCE_MS, until } from '../support/until.js';
 import { type EstateFixture, startEstate } from './estate-fixture.js';
 
-/** A machine that runs other things as well is slow, not wrong. */
-const PATIENCE_MS = 30_000;
 const STALLED = 'vm-1-disk-0';
 /** A volume of the same group on the same host: its writes share the stream. */
 const MOVED = 'vm-1-disk-1';

@@ -11,11 +11,10 @@ import type { Estate } from '../../contracts/estate.js';
 import { startGuest } from '../../estate/guest/guest.js';
 import { withPorts } from '../../estate/ports.js';
 import { StartRun } from '../support/start-run.js';
-import { until, untilTrue } from '../support/until.js';
+import { PATIENCE_MS, until, untilTrue } from '../support/until.js';
 import { smallEstate } from './estate-fixture.js';
 
-const TEST_MS_MAX = 180_000;
-const STEP_MS_MAX = 60_000;
+const TEST_MS_MAX = 3 * PATIENCE_MS;
 
 let folder: string;
 let runs: StartRun[];
@@ -74,7 +73,7 @@ test(
         workflowId: 'moved',
         args: [{ volume: 'vm-1-disk-0', to: 'cg-silver' }],
       });
-      await untilTrue('a step under way', STEP_MS_MAX, async () => {
+      await untilTrue('a step under way', PATIENCE_MS, async () => {
         const { raw } = await handle.describe();
         return (raw.pendingActivities ?? []).length > 0;
       });
@@ -83,7 +82,7 @@ test(
       await run.untilSaid('The Temporal server runs again');
       process.kill(appliance, 'SIGCONT');
       // The very same client: it finds its way back by itself.
-      const result = await until('the end of the move', STEP_MS_MAX, async () => {
+      const result = await until('the end of the move', PATIENCE_MS, async () => {
         const ended: Promise<unknown> = handle.result();
         return await ended.catch((error: unknown) => {
           if (error instanceof Error && error.name === 'ServiceError') return undefined;
@@ -91,14 +90,14 @@ test(
         });
       });
       expect(result).toMatchObject({ volumes: [{ volume: 'vm-1-disk-0' }] });
-      await untilTrue('the move among those found by their volume', STEP_MS_MAX, async () => {
+      await untilTrue('the move among those found by their volume', PATIENCE_MS, async () => {
         const query = 'Volumes = "vm-1-disk-0"';
         return (
           (await client.workflowService.countWorkflowExecutions({ namespace: 'default', query })).count.toNumber() > 0
         );
       });
       const before = guest.log.acknowledged;
-      await untilTrue('further writes', STEP_MS_MAX, async () => guest.log.acknowledged > before);
+      await untilTrue('further writes', PATIENCE_MS, async () => guest.log.acknowledged > before);
       await guest.stop();
       expect(guest.reconnections).toBe(0);
       expect(run.output).toContain(`kept in ${join(folder, 'data', 'temporal.db')}`);
@@ -113,12 +112,12 @@ test(
 );
 
 test(
-  'a worker that is killed six times, beside a Temporal that can not be reached, stops nobody; a second start is refused; a killed launcher leaves nobody',
+  'a worker that is killed three times, beside a Temporal that can not be reached, stops nobody; a second start is refused; a killed launcher leaves nobody',
   async () => {
     // Nobody listens on it.
     const estate = await withPorts(smallEstate());
     const nobody = createServer().listen(0, '127.0.0.1');
-    await until('a port', STEP_MS_MAX, async () => nobody.address() ?? undefined);
+    await until('a port', PATIENCE_MS, async () => nobody.address() ?? undefined);
     const found = nobody.address();
     const port = typeof found === 'object' ? found?.port : 0;
     nobody.close();
@@ -128,14 +127,14 @@ test(
     const others = ['replica-site', 'appliance-1', 'appliance-2', 'host-1'];
     const before = await Promise.all(others.map(async (id) => run.pidOf(id)));
     let worker = 0;
-    for (let kills = 0; kills < 6; kills += 1) {
-      worker = await until('another worker', STEP_MS_MAX, async () => {
+    for (let kills = 0; kills < 3; kills += 1) {
+      worker = await until('another worker', PATIENCE_MS, async () => {
         const pid = await run.pidOf('worker');
         return pid === worker ? undefined : pid;
       });
       process.kill(worker, 'SIGKILL');
     }
-    await run.untilSaid('The worker ended with SIGKILL again, 6 times in a row now');
+    await run.untilSaid('The worker ended with SIGKILL again, 3 times in a row now');
     expect(await Promise.all(others.map(async (id) => run.pidOf(id)))).toEqual(before);
     expect(before.every(isThere)).toBe(true);
 
@@ -145,7 +144,7 @@ test(
 
     const pids = await run.pids();
     await run.end('SIGKILL');
-    await untilTrue('the end of all', STEP_MS_MAX, async () => !pids.some(isThere));
+    await untilTrue('the end of all', PATIENCE_MS, async () => !pids.some(isThere));
     const again = await begin(estate, { TEMPORAL_ADDRESS: `127.0.0.1:${port}` });
     await again.untilSaid('splitter host-1');
     expect(await again.end()).toBe(0);

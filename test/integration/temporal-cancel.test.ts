@@ -5,6 +5,7 @@ import { afterEach, describe, expect, test } from 'vitest';
 import { MoverError } from '../../contracts/errors.js';
 import { progressQuery } from '../../workflows/shared/progress-query.js';
 import { activitiesOf, Moves, type MoveHandle } from './support/moves.js';
+import { PATIENCE_MS } from '../support/until.js';
 
 let moves: Moves;
 afterEach(async () => moves.stop());
@@ -76,7 +77,7 @@ test('a move cancelled between two attempts ends as cancelled', async () => {
   moves.live.faults.fail('seal', new MoverError('CUT_VOID', 'The cut is void for this test.'), 20);
   const handle = await moves.move({ volume: 's0v0', to: 'g2', options: { attemptsMax: 20 } });
   await expect
-    .poll(async () => (await handle.query(progressQuery)).stage, { timeout: 20_000, interval: 20 })
+    .poll(async () => (await handle.query(progressQuery)).stage, { timeout: PATIENCE_MS, interval: 20 })
     .toBe('waiting-to-retry');
   await handle.cancel();
   expect(await endOf(handle)).toBeInstanceOf(CancelledFailure);

@@ -8,14 +8,11 @@ import { MOVE_STEPS } from '../../contracts/move.js';
 import { storedMoveReportSchema, type StoredMoveReport } from '../../contracts/report.js';
 import { keywordOf } from '../../contracts/search-attributes.js';
 import { SEARCH_KEYS } from '../../contracts/search-pairs.js';
-import { untilTrue } from '../support/until.js';
+import { PATIENCE_MS, untilTrue } from '../support/until.js';
 import { activitiesOf, eventsOf, failedTasksOf, Moves, type MoveHandle } from './support/moves.js';
 
 let moves: Moves;
 afterEach(async () => moves.stop());
-
-/** How long the server may take to show a workflow in its listing, ms. */
-const VISIBLE_MS_MAX = 20_000;
 
 function storedOf(handle: MoveHandle): StoredMoveReport {
   const move = moveIdSchema.parse(`${handle.workflowId}@${handle.firstExecutionRunId}`);
@@ -136,7 +133,7 @@ describe('search attributes', () => {
     await handle.result();
     expect(await searchable(handle)).toMatchObject({ Stage: 'done', Outcome: 'moved' });
     const query = `Volumes = 's0v1' AND FromGroup = 'g1' AND Outcome = 'moved' AND WorkflowId = '${handle.workflowId}'`;
-    await untilTrue('the move in the listing', VISIBLE_MS_MAX, async () => {
+    await untilTrue('the move in the listing', PATIENCE_MS, async () => {
       return (await moves.client.workflow.count(query)).count === 1;
     });
     const upserts = (await eventsOf(handle)).filter((event) => event.upsertWorkflowSearchAttributesEventAttributes);
@@ -171,7 +168,7 @@ describe('a move that may not raise its fence any more', () => {
     const lag = moves.live.faults.hold('lag', 'before');
     const handle = await moves.move({ volume: 's0v0', to: 'g2', options: { fenceByMs } });
     await lag.reached;
-    await untilTrue('the end of the window', 10_000, async () => Date.now() > fenceByMs);
+    await untilTrue('the end of the window', PATIENCE_MS, async () => Date.now() > fenceByMs);
     lag.release();
     await expect(handle.result()).rejects.toMatchObject({ cause: { type: 'WINDOW_CLOSED' } });
     expect(moves.live.faults.called).not.toContain('fence');
@@ -186,7 +183,7 @@ describe('a move that may not raise its fence any more', () => {
     const drain = moves.live.faults.hold('drain', 'before');
     const handle = await moves.move({ volume: 's0v0', to: 'g2', options: { fenceByMs } });
     await drain.reached;
-    await untilTrue('the end of the window', 10_000, async () => Date.now() > fenceByMs);
+    await untilTrue('the end of the window', PATIENCE_MS, async () => Date.now() > fenceByMs);
     drain.release();
     expect(await handle.result()).toMatchObject({ outcome: 'moved' });
     await moves.live.checkPromises();

@@ -14,11 +14,10 @@ import { locateTemporal } from '../../estate/temporal/locate.js';
 import { startTemporal } from '../../estate/temporal/server.js';
 
 import type { StartTemporalOptions, TemporalDevServer } from '../../estate/temporal/server.js';
+import { PATIENCE_MS } from '../support/until.js';
 
 const BUILT_SERVER = fileURLToPath(new URL('../../dist/estate/temporal/server.js', import.meta.url));
 const DAY_SECONDS = 86_400;
-/** How long a server may take to end after its parent was killed, ms. */
-const END_TIMEOUT_MS = 10_000;
 
 let folder: string;
 let executable: string;
@@ -118,6 +117,6 @@ describe('startTemporal', () => {
     });
     expect(isAlive(processId)).toBe(true);
     parent.kill('SIGKILL');
-    await vi.waitFor(() => expect(isAlive(processId)).toBe(false), { timeout: END_TIMEOUT_MS });
+    await vi.waitFor(() => expect(isAlive(processId)).toBe(false), { timeout: PATIENCE_MS });
   });
 });

@@ -16,6 +16,7 @@ import { healthSchema } from '../../contracts/health.js';
 import { TASK_QUEUE } from '../../contracts/move.js';
 import { openTemporal, type OpenTemporal } from '../../estate/temporal/open.js';
 import { createNamespace } from '../support/namespace.js';
+import { PATIENCE_MS } from '../support/until.js';
 
 const BUILT_WORKER = fileURLToPath(new URL('../../dist/workers/main.js', import.meta.url));
 const readySchema = z.strictObject({ ready: z.literal(true), role: z.literal('worker'), id: z.string(), url: z.url() });
@@ -175,7 +176,7 @@ test('waits for a Temporal server that is not there yet, says so, and can be sto
   const port = await unusedPort();
   const worker = start({ TEMPORAL_ADDRESS: `127.0.0.1:${port}` });
   await expect
-    .poll(() => worker.log(), { timeout: 20_000 })
+    .poll(() => worker.log(), { timeout: PATIENCE_MS })
     .toContain(`Temporal at 127.0.0.1:${port} does not answer yet`);
   worker.child.kill('SIGTERM');
   expect(await worker.exitCode).toBe(0);
@@ -187,7 +188,7 @@ test('answers for its health while it waits for Temporal', async () => {
   start({ TEMPORAL_ADDRESS: `127.0.0.1:${port}` }, { worker: { health: { port: health } } });
   const ask = async (): Promise<unknown> => (await fetch(`http://127.0.0.1:${health}/healthz`)).json();
   await expect
-    .poll(async () => ask().catch(() => undefined), { timeout: 20_000 })
+    .poll(async () => ask().catch(() => undefined), { timeout: PATIENCE_MS })
     .toMatchObject({
       status: 'degraded',
       notes: [`Temporal at 127.0.0.1:${port} has not answered yet.`, 'The worker takes no work: it is starting.'],

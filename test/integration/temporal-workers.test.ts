@@ -3,6 +3,7 @@ import { randomUUID } from 'node:crypto';
 import { afterEach, describe, expect, test } from 'vitest';
 import { MOVE_STEPS } from '../../contracts/move.js';
 import { activitiesOf, eventsOf, Moves, runsOf, type MoveHandle } from './support/moves.js';
+import { PATIENCE_MS } from '../support/until.js';
 
 let moves: Moves;
 afterEach(async () => moves.stop());
@@ -20,7 +21,7 @@ test('a worker that is shut down in the middle of the drain hands its step to an
     first.worker.getState() === 'STOPPED' ? call() : notDrained(),
   );
   const handle = await moves.move({ volume: 's0v0', to: 'g2' });
-  await expect.poll(() => drains, { timeout: 10_000 }).toBeGreaterThan(2);
+  await expect.poll(() => drains, { timeout: PATIENCE_MS }).toBeGreaterThan(2);
   await moves.startWorker('second');
   await first.stop();
   expect(await handle.result()).toMatchObject({ attempt: { n: 1 }, abortedAttempts: [] });
@@ -38,11 +39,11 @@ test('a cancelled step hears of it with its heartbeats, within seconds', async (
     return { drained: false, bytesLeft: 4_096, recordsMissing: 1 };
   });
   const handle = await moves.move({ volume: 's0v0', to: 'g2' });
-  await expect.poll(() => lastDrainAtMs, { timeout: 10_000 }).toBeGreaterThan(0);
+  await expect.poll(() => lastDrainAtMs, { timeout: PATIENCE_MS }).toBeGreaterThan(0);
   await handle.cancel();
   await handle.result().catch(() => undefined);
   // The step polls several times a second for as long as it runs.
-  await expect.poll(() => performance.now() - lastDrainAtMs, { timeout: 8_000 }).toBeGreaterThan(1_000);
+  await expect.poll(() => performance.now() - lastDrainAtMs, { timeout: PATIENCE_MS }).toBeGreaterThan(1_000);
 });
 
 describe('a finished move that is reset to one of its steps repeats nothing and reports the same', () => {

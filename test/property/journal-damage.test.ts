@@ -6,8 +6,11 @@ import { runDamage } from './journal-damage-run.js';
 import type { DamageTotals } from './journal-damage-run.js';
 import { life, type Write } from './journal-damage-steps.js';
 
-/** Runs; VOLUME_MOVER_SEEDS asks for more, VOLUME_MOVER_SEED for those of an earlier run. */
-const RUNS = Number(process.env['VOLUME_MOVER_SEEDS'] ?? 0) * 100 || 600;
+/**
+ * Runs. VOLUME_MOVER_SEEDS asks for more, as .ci/run does; VOLUME_MOVER_SEED for those of an
+ * earlier run.
+ */
+const RUNS = Number(process.env['VOLUME_MOVER_SEEDS'] ?? 0) * 100 || 200;
 const SEED = Number(process.env['VOLUME_MOVER_SEED'] ?? Math.floor(Math.random() * 0x7fff_ffff));
 /** All runs, milliseconds: far above what they take on a slow machine. */
 const TIMEOUT_MS = 900_000;

@@ -1,5 +1,5 @@
 // A mutating fuzzer for the NBD server and client: valid dialogues, cut, mixed and spoilt. No
-// crash, no growth, and other clients go on. A minute by default; longer when asked for:
+// crash, no growth, and other clients go on. So many dialogues by default, or as long as asked for:
 // VOLUME_MOVER_FUZZ_S=600 npx vitest run test/simulation/nbd-fuzz.test.ts
 // A run prints its seed; VOLUME_MOVER_SEED runs it again.
 import { once } from 'node:events';
@@ -18,7 +18,10 @@ import { MemoryDevice } from '../unit/nbd-memory-device.js';
 const KIB = 1024;
 const MIB = 1024 * KIB;
 const SIZE_BYTES = 256 * KIB;
-const SECONDS = Number(process.env['VOLUME_MOVER_FUZZ_S'] ?? '50');
+/** How long to fuzz the server, s; the client gets a fifth. 0: so many dialogues each. */
+const SECONDS = Number(process.env['VOLUME_MOVER_FUZZ_S'] ?? '0');
+const DIALOGUES = 5_000;
+const SESSIONS = 80;
 const SEED = Number(process.env['VOLUME_MOVER_SEED'] ?? String(Date.now() % 1_000_000));
 /** Dialogues at the same time. */
 const AT_ONCE = 8;
@@ -29,6 +32,8 @@ const GROWTH_BYTES_MAX = 12 * MIB;
 const PATIENCE_MS = 30_000;
 /** Silence after which a server that spoils answers leaves, ms. */
 const SILENCE_MS = 100;
+/** All dialogues, ms: far above what they take on a slow machine. */
+const TIMEOUT_MS = SECONDS * 2_000 + 120_000;
 
 /** Random numbers from a seed (mulberry32). */
 class Dice {
@@ -185,10 +190,15 @@ async function hold(dice: Dice, address: NbdAddress, messages: readonly Buffer[]
   await closed;
 }
 
+/** How much of a test is done: of its time, if one was asked for, or of its dialogues. */
+function doneShare(ofDialogues: number, beganAtMs: number, seconds: number): number {
+  return seconds > 0 ? (performance.now() - beganAtMs) / (seconds * 1_000) : ofDialogues;
+}
+
 test(
   'no spoilt dialogue crashes the server, makes it grow, leaves a device open, or disturbs others',
   async () => {
-    console.log(`seed ${SEED}, ${SECONDS} s`);
+    console.log(`seed ${SEED}, ${SECONDS > 0 ? `${SECONDS} s` : `${DIALOGUES} dialogues`}`);
     let [opened, closed] = [0, 0];
     const counted =
       (make: () => MemoryDevice): (() => BlockDevice) =>
@@ -225,9 +235,9 @@ test(
     if (address === undefined) throw new Error('the server has no address');
     const other = await connectNbd(address, 'steady');
     const beganAtMs = performance.now();
-    const spent = (): number => (performance.now() - beganAtMs) / (SECONDS * 1_000);
     let [dialogues, warmBytes] = [0, 0];
-    while (spent() < 1) {
+    const done = (): number => doneShare(dialogues / DIALOGUES, beganAtMs, SECONDS);
+    while (done() < 1) {
       await Promise.all(
         Array.from({ length: AT_ONCE }, async () => {
           const dice = new Dice(SEED * 1_000_003 + (dialogues += 1));
@@ -238,7 +248,7 @@ test(
       await other.write(0, block);
       expect((await other.read(0, 512)).equals(block)).toBe(true);
       steady.calls.length = 0;
-      if (warmBytes === 0 && spent() > WARM_UP) warmBytes = await heldBytes();
+      if (warmBytes === 0 && done() > WARM_UP) warmBytes = await heldBytes();
     }
     await until('every device is closed', PATIENCE_MS, async () => (opened === closed ? true : undefined));
     const grown = (await heldBytes()) - warmBytes;
@@ -248,7 +258,7 @@ test(
     await other.disconnect();
     await server.stop();
   },
-  SECONDS * 2_000 + 60_000,
+  TIMEOUT_MS,
 );
 
 /** What a server sends once it has got so many bytes. */
@@ -331,7 +341,7 @@ test(
     expect(await converse(answers(whole), PATIENCE_MS)).toBe(true);
     const beganAtMs = performance.now();
     let sessions = 0;
-    while (performance.now() - beganAtMs < SECONDS * 200) {
+    while (doneShare(sessions / SESSIONS, beganAtMs, SECONDS / 5) < 1) {
       await Promise.all(
         Array.from({ length: AT_ONCE }, async () => {
           const dice = new Dice(SEED * 999_983 + (sessions += 1));
@@ -342,5 +352,5 @@ test(
     }
     console.log(`${sessions} sessions`);
   },
-  SECONDS * 1_000 + 60_000,
+  TIMEOUT_MS,
 );

@@ -7,7 +7,7 @@ import type { BatchStage } from '../../contracts/batch.js';
 import { type Ran, runCommand } from './cli.js';
 import { createNamespace } from './namespace.js';
 import { estateOf, TestEstate } from './test-estate.js';
-import { untilTrue } from './until.js';
+import { COSTLY_POLL_INTERVAL_MS, PATIENCE_MS, untilTrue } from './until.js';
 
 /** Three groups on two appliances; the last has room for one volume more. */
 const GROUPS = {
@@ -16,8 +16,6 @@ const GROUPS = {
   'cg-small': { appliance: 'appliance-2', volumes: ['f'], volumesMax: 2 },
 };
 const SIZE_MIB = 4;
-/** A few moves, on a loaded machine. */
-const STAGE_MS_MAX = 60_000;
 
 export class CommandEstate {
   readonly estate: TestEstate;
@@ -60,10 +58,9 @@ export class CommandEstate {
 
   /** @param batch its workflow id or its whole id */
   async untilStage(batch: string, stage: BatchStage): Promise<void> {
-    await untilTrue(`batch ${batch} ${stage}`, STAGE_MS_MAX, async () => {
-      const { progress } = await this.estate.client.batches.get(batch);
-      return progress?.stage === stage;
-    });
+    const isThere = async (): Promise<boolean> =>
+      (await this.estate.client.batches.get(batch)).progress?.stage === stage;
+    await untilTrue(`batch ${batch} ${stage}`, PATIENCE_MS, isThere, COSTLY_POLL_INTERVAL_MS);
   }
 
   async stop(): Promise<void> {

@@ -6,10 +6,7 @@ import { connect, type Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { z } from 'zod';
 import { MoverError, toProblem } from '../../contracts/errors.js';
-import { within } from './until.js';
-
-/** Longest wait for a call that is to be held up, ms. */
-const REACHED_MS_MAX = 30_000;
+import { PATIENCE_MS, within } from './until.js';
 
 export interface Address {
   readonly host: string;
@@ -53,7 +50,7 @@ export class Hold implements Gate {
 
   /** Resolves when the first call has got there. */
   async reached(): Promise<void> {
-    await within(`A call of ${this.#path} by ${this.#workflowId}`, REACHED_MS_MAX, this.#reached.given);
+    await within(`A call of ${this.#path} by ${this.#workflowId}`, PATIENCE_MS, this.#reached.given);
   }
 
   /** Lets the calls held up arrive, and every later one pass. */

@@ -3,11 +3,12 @@ import { type Client, WorkflowNotFoundError } from '@temporalio/client';
 import { untilTrue } from './until.js';
 
 /**
- * Longest time until the server has deleted a history, ms. It does so only once its queue of
- * transfer tasks has recorded that the run's close was dealt with, which it records every 30 s (+
- * 15 %, history.transferProcessorUpdateAckInterval), and looks again after 3 s and then half as
- * much longer each time (common/util.go): at 39 s as a rule, or at 62 s.
+ * Settings of a server that soon deletes a history. It does so only once its queue of transfer
+ * tasks has recorded that the run's close was dealt with, every 30 s by default, and looks again
+ * after 3 s and then half as much longer each time (common/util.go).
  */
+export const FORGETS_SOON = ['history.transferProcessorUpdateAckInterval="1s"'];
+/** Longest time until the server has deleted a history, ms: 62 s without those settings. */
 const FORGOTTEN_MS_MAX = 90_000;
 /** Time limit of a test that forgets one workflow, ms. */
 export const FORGETTING_TEST_MS = FORGOTTEN_MS_MAX + 30_000;

@@ -2,15 +2,10 @@
 import { Connection } from '@temporalio/client';
 import { msToTs } from '@temporalio/common/lib/time.js';
 import { randomUUID } from 'node:crypto';
-import { untilTrue } from './until.js';
+import { PATIENCE_MS, untilTrue } from './until.js';
 
 /** How long finished workflows are kept, ms: the shortest that the server takes. */
 const RETENTION_MS = 86_400_000;
-/**
- * The server's parts learn of a new namespace one by one; 10 s is how long they keep what they
- * know.
- */
-const KNOWN_MS_MAX = 30_000;
 
 /** Registers a namespace and waits until workflows can be started in it. */
 export async function createNamespace(address: string): Promise<string> {
@@ -22,7 +17,7 @@ export async function createNamespace(address: string): Promise<string> {
       namespace,
       workflowExecutionRetentionPeriod: msToTs(RETENTION_MS),
     });
-    await untilTrue(`namespace ${namespace}`, KNOWN_MS_MAX, async () => {
+    await untilTrue(`namespace ${namespace}`, PATIENCE_MS, async () => {
       try {
         await workflowService.listOpenWorkflowExecutions({ namespace, maximumPageSize: 1 });
         return true;

@@ -7,11 +7,9 @@ import { fileURLToPath } from 'node:url';
 import { z } from 'zod';
 import { readEstateFile } from '../../client/estate-file.js';
 import type { Estate } from '../../contracts/estate.js';
-import { until } from './until.js';
+import { PATIENCE_MS, until } from './until.js';
 
 const RUN = fileURLToPath(new URL('../../scripts/run.mjs', import.meta.url));
-/** A whole estate's start, on a loaded machine. */
-const SAID_MS_MAX = 60_000;
 
 const recordSchema = z.object({ processes: z.array(z.object({ id: z.string(), pid: z.number() })) });
 
@@ -52,7 +50,7 @@ export class StartRun {
   }
 
   async untilSaid(text: string): Promise<void> {
-    await until(`"${text}"`, SAID_MS_MAX, async () => {
+    await until(`"${text}"`, PATIENCE_MS, async () => {
       if (this.#output.includes(text)) return true;
       if (this.#child.exitCode !== null) throw new Error(`It ended before it said "${text}":\n${this.#output}`);
       return undefined;

@@ -16,14 +16,13 @@ import type { Export } from '../../estate/compare.js';
 import { launchEstate, type LaunchTemporal, type RunningEstate } from '../../estate/launch.js';
 import { nbdAddressOf } from '../../estate/nbd-address.js';
 import { waitUntilQuiet } from '../../estate/quiet.js';
+import { PATIENCE_MS } from './until.js';
 
 /**
  * How often a group of a test estate closes a point, ms: often enough that even a quick move has
  * some inside.
  */
 const POINT_EVERY_MS = 200;
-/** How long the rest of what guests wrote may take to its place, ms. */
-const QUIET_MS_MAX = 30_000;
 const LOOPBACK = '127.0.0.1';
 
 export interface EstateShape {
@@ -166,7 +165,7 @@ export class TestEstate {
 
   /** Waits until nothing of the volumes is on its way; their guests must have stopped. */
   async quiet(...volumes: readonly string[]): Promise<void> {
-    for (const volume of volumes) await waitUntilQuiet(this.client, { volume, timeoutMs: QUIET_MS_MAX });
+    for (const volume of volumes) await waitUntilQuiet(this.client, { volume, timeoutMs: PATIENCE_MS });
   }
 
   async stop(): Promise<void> {

@@ -18,13 +18,10 @@ import {
 import type { StoredMoveReport } from '../../../contracts/report.js';
 import { anyAppliance } from '../../../control/ports.js';
 import type { moveBatch } from '../../../workflows/index.js';
-import { until } from '../../support/until.js';
+import { COSTLY_POLL_INTERVAL_MS, PATIENCE_MS, until } from '../../support/until.js';
 import type { Moves } from './moves.js';
 
 export type BatchHandle = WorkflowHandleWithFirstExecutionRunId<typeof moveBatch>;
-
-/** How long anything in a small batch may take, ms. */
-const WAIT_MS_MAX = 30_000;
 
 export async function startBatch(
   moves: Moves,
@@ -50,10 +47,11 @@ export async function untilBatch(
   what: string,
   isSo: (progress: BatchProgress) => boolean,
 ): Promise<BatchProgress> {
-  return until(what, WAIT_MS_MAX, async () => {
+  const look = async (): Promise<BatchProgress | undefined> => {
     const progress = await progressOf(handle);
     return isSo(progress) ? progress : undefined;
-  });
+  };
+  return until(what, PATIENCE_MS, look, COSTLY_POLL_INTERVAL_MS);
 }
 
 export async function untilCounts(handle: BatchHandle, isSo: (counts: BatchCounts) => boolean): Promise<BatchProgress> {

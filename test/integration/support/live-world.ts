@@ -5,11 +5,10 @@ import type { GroupId, VolumeId } from '../../../contracts/ids.js';
 import { checkAttempts, checkQuiet, isQuiet } from '../../simulation/checker.js';
 import { NO_FAULTS, World, type WorldShape } from '../../simulation/world.js';
 import { PortFaults } from './port-faults.js';
+import { PATIENCE_MS } from '../../support/until.js';
 
 /** Time between steps of the clock, ms: below the simulation's own delays. */
 const TICK_MS = 2;
-/** How long the estate may take to become quiet once its guest stops, ms. */
-const QUIET_TIMEOUT_MS = 20_000;
 
 export class LiveWorld {
   readonly world: World;
@@ -51,7 +50,7 @@ export class LiveWorld {
    */
   async checkPromises(): Promise<void> {
     this.world.guestRuns = false;
-    const deadlineMs = performance.now() + QUIET_TIMEOUT_MS;
+    const deadlineMs = performance.now() + PATIENCE_MS;
     while (!isQuiet(this.world)) {
       if (performance.now() > deadlineMs) throw new Error(`The estate (seed ${this.seed}) did not become quiet.`);
       await delay(TICK_MS);

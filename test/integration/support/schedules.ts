@@ -7,12 +7,10 @@ import { EXIT } from '../../../client/cli/exit-code.js';
 import type { BatchInput } from '../../../contracts/batch.js';
 import type { Ran } from '../../support/cli.js';
 import type { CommandEstate } from '../../support/command-estate.js';
-import { until } from '../../support/until.js';
+import { COSTLY_POLL_INTERVAL_MS, PATIENCE_MS, until } from '../../support/until.js';
 
 /** A time that does not come during a test. */
 export const NEW_YEAR = '0 1 1 1 *';
-/** How long a run may take to begin or to end, on a loaded machine. */
-export const RUN_MS_MAX = 60_000;
 
 const shownSchema = z.object({
   name: z.string(),
@@ -67,8 +65,9 @@ export async function createSchedule(
 
 /** @param outcomes of all its runs, the newest first */
 export async function untilOutcomes(testbed: CommandEstate, name: string, ...outcomes: string[]): Promise<Shown> {
-  return until(`runs of ${name}: ${outcomes.join(', ')}`, RUN_MS_MAX, async () => {
+  const look = async (): Promise<Shown | undefined> => {
     const shown = await showSchedule(testbed, name);
     return shown.lastRuns.map(({ outcome }) => outcome).join() === outcomes.join() ? shown : undefined;
-  });
+  };
+  return until(`runs of ${name}: ${outcomes.join(', ')}`, PATIENCE_MS, look, COSTLY_POLL_INTERVAL_MS);
 }
