@@ -1,6 +1,6 @@
 // A splitter's volume on a disk that may lose power: the shells as a start wires them, with sync.
 import type { Confirmed } from '../../contracts/lineage.js';
-import { LIFE, SOURCE } from '../support/identities.js';
+import { lifeOf, SOURCE } from '../support/identities.js';
 import { applianceIdSchema, groupIdSchema, splitterIdSchema, volumeIdSchema } from '../../contracts/ids.js';
 import type { DiskCalls } from '../../simulator/disk/disk-calls.js';
 import { MemoryBudget, type SpillFile } from '../../simulator/splitter/core/copies.js';
@@ -58,7 +58,7 @@ export function startVolume(
     },
     splitter: SPLITTER,
     session,
-    life: LIFE,
+    life: lifeOf(session),
     confirmed,
     marks,
     budget: new MemoryBudget(QUEUE_BYTES),

@@ -4,6 +4,7 @@ import { attemptRecordSchema, ticketedAttemptSchema, type TicketedAttempt } from
 import { splitterIdSchema, volumeIdSchema } from '../../contracts/ids.js';
 import { splitterApi } from '../../contracts/splitter-api.js';
 import { Witness } from './witness.js';
+import { LIFE } from '../support/identities.js';
 
 const V1 = volumeIdSchema.parse('v1');
 const S1 = splitterIdSchema.parse('s1');
@@ -25,7 +26,12 @@ function recordOf(fields: object): ReturnType<typeof attemptRecordSchema.parse> 
 
 function fence(witness: Witness, n: number, nowMs = 0): void {
   const input = splitterApi.fence.input.parse({ attempt: attemptOf(1), volumes: [V1], leaseMs: 1_000, holdMs: 250 });
-  const answer = splitterApi.fence.output.parse({ cuts: [{ volume: V1, session: 1, n }], others: [], atMs: 5 });
+  const answer = splitterApi.fence.output.parse({
+    cuts: [{ volume: V1, session: 1, n }],
+    others: [],
+    life: LIFE,
+    atMs: 5,
+  });
   witness.fenced(S1, 'life', input, answer, nowMs, nowMs);
 }
 
