@@ -77,9 +77,9 @@ const onDemand: readonly Group[] = [
 export default defineConfig({
   test: {
     projects: [...groups, ...onDemand].map(project),
-    // The smallest machine that must run this has 2 cores. Integration tests spend half of their
-    // time waiting, so that a third file fits beside two others.
-    maxWorkers: 3,
+    // The smallest machine that must run this has 2 cores. Integration tests spend more than half
+    // of their time waiting, so that two files more fit beside two others.
+    maxWorkers: 4,
     coverage: {
       provider: 'v8',
       include: ['{contracts,control,nbd,workflows,activities,workers,client,simulator,estate}/**/*.ts'],
