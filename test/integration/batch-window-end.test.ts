@@ -8,7 +8,7 @@ import { ask, type BatchHandle, moveReportsOf, progressOf, startBatch, untilCoun
 import { Moves } from './support/moves.js';
 
 /** What is done before the window ends, ms. */
-const ROOM_MS = 20_000;
+const ROOM_MS = 30_000;
 const DAY_MS = 24 * HOUR_MS;
 /** A window's end, and what is done before and after it on a busy machine. */
 const WINDOW_TEST_MS_MAX = 2 * PATIENCE_MS;
