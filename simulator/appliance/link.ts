@@ -51,14 +51,19 @@ export class Link {
     this.#waiting.delete(user);
   }
 
-  /** Counts bytes sent. @returns whether the user may send more now; else `onRoom` says when */
+  /**
+   * Counts bytes sent.
+   * @returns whether the user may send more now; else `onRoom` says when, after this call
+   */
   sent(user: LinkUser, bytes: number): boolean {
     if (this.#bucket === undefined) return true;
     const nowMs = performance.now();
     this.#bucket.spend(bytes, nowMs);
     if (this.#bucket.waitMs(nowMs) === 0) return true;
     this.#waiting.add(user);
-    this.#letPass();
+    // Never at once, though there may be room by now: the user would hear of room before it hears
+    // that it waits, and wait for ever.
+    this.#letPassSoon();
     return false;
   }
 
@@ -91,20 +96,27 @@ export class Link {
   #letPass(): void {
     for (const user of this.#waiting) {
       if (this.#timer !== undefined) return;
-      const waitMs = this.#bucket?.waitMs(performance.now()) ?? 0;
-      if (waitMs > 0) {
-        this.#timer = setTimeout(
-          () => {
-            this.#timer = undefined;
-            this.#letPass();
-          },
-          Math.max(waitMs, TIMER_MS_MIN),
-        );
+      if (this.#waitMs() > 0) {
+        this.#letPassSoon();
         return;
       }
       this.#waiting.delete(user);
       user.onRoom();
     }
+  }
+
+  #letPassSoon(): void {
+    this.#timer ??= setTimeout(
+      () => {
+        this.#timer = undefined;
+        this.#letPass();
+      },
+      Math.max(this.#waitMs(), TIMER_MS_MIN),
+    );
+  }
+
+  #waitMs(): number {
+    return this.#bucket?.waitMs(performance.now()) ?? 0;
   }
 }
 

@@ -99,7 +99,12 @@ test('a move terminated after the run that began it has ended is counted too', a
   const hold = moves.live.faults.hold('open', 'before');
   const handle = await startBatch(moves, { select: ALL, to: 'g2', options: { concurrency: { all: 2 } } });
   await hold.reached;
-  const { longest } = await untilBatch(handle, 'seven moves', ({ counts }) => counts.moved === 7);
+  // A new run of the batch knows the volumes of a move once it has read them.
+  const { longest } = await untilBatch(
+    handle,
+    'seven moves',
+    (progress) => progress.counts.moved === 7 && progress.longest.length === 1,
+  );
   const volume = longest[0]?.volumes[0] ?? '';
   const seq = moves.live.world.volumes.findIndex((name) => name === volume);
   await moves.client.workflow.getHandle(`${handle.workflowId}/${seq}-${volume}`).terminate('a test');
