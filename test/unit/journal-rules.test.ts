@@ -1,5 +1,5 @@
 // What the journal refuses, and what it costs when nothing happens.
-import { mkdtempSync, readdirSync, rmSync, statSync } from 'node:fs';
+import { mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setImmediate as nextTurn } from 'node:timers/promises';
@@ -201,6 +201,27 @@ describe('on a real file system', () => {
     const image = await journal.openImage(1);
     expect((await image.read(sizeBytes - BLOCK_BYTES, BLOCK_BYTES)).equals(data)).toBe(true);
     await journal.close();
+  });
+
+  test('a file that is used stays open when room is needed for another', () => {
+    const files = new NodeFiles(2);
+    const path = (name: string): string => join(parent, name);
+    const first = (name: string): number => {
+      const byte = Buffer.alloc(1);
+      files.read(path(name), byte, 0);
+      return byte[0] ?? 0;
+    };
+    files.write(path('used'), [Buffer.of(1)], 0);
+    files.write(path('idle'), [Buffer.of(2)], 0);
+    first('used');
+    files.write(path('new'), [Buffer.of(3)], 0);
+    // Whoever opens them now finds other files.
+    for (const name of ['used', 'idle']) {
+      rmSync(path(name));
+      writeFileSync(path(name), Buffer.of(9));
+    }
+    expect([first('used'), first('idle')]).toEqual([1, 9]);
+    files.release(parent);
   });
 
   test.each([false, true])('many volumes share few open files, and find everything again (sync: %s)', async (sync) => {

@@ -187,6 +187,7 @@ export class Distributor {
     try {
       if (this.#unfinished !== undefined) await this.#apply(this.#unfinished);
       else if (this.#applied.position < this.#durablePosition) await this.#distribute();
+      if (this.#applied.position >= this.#durablePosition) this.#parts.replica.rest();
       await this.deleteApplied(DO_KEPT_BYTES_MAX);
       this.#endStall();
     } catch (error) {

@@ -20,11 +20,16 @@ interface OpenFile {
   users: number;
   /** Whether its last user must close it. */
   dropped: boolean;
+  /** Whether it was used since room was last made: then it stays open once more. */
+  isRecent: boolean;
 }
 
 export class NodeFiles implements Files {
   readonly #openFilesMax: number;
-  /** Open files by path, the least recently used first. */
+  /**
+   * Open files by path. The first one that is not recent is closed when room is needed: moving a
+   * file to the end at each use would cost more than the use.
+   */
   readonly #open = new Map<string, OpenFile>();
   /** Syncs by folder. Kept for ever, so that one that failed never succeeds later. */
   readonly #directorySyncs = new Map<string, SharedSync>();
@@ -127,19 +132,28 @@ export class NodeFiles implements Files {
   #use(path: string, flags = 0): OpenFile {
     const known = this.#open.get(path);
     if (known !== undefined) {
-      this.#open.delete(path);
-      this.#open.set(path, known);
+      known.isRecent = true;
       return known;
     }
-    const file = { fd: fs.openSync(path, fs.constants.O_RDWR | flags, FILE_MODE), users: 0, dropped: false };
+    const fd = fs.openSync(path, fs.constants.O_RDWR | flags, FILE_MODE);
+    if (this.#open.size >= this.#openFilesMax) this.#makeRoom();
+    const file = { fd, users: 0, dropped: false, isRecent: false };
     this.#open.set(path, file);
-    if (this.#open.size > this.#openFilesMax) {
-      for (const oldest of this.#open.keys()) {
-        this.#drop(oldest);
-        break;
-      }
-    }
     return file;
+  }
+
+  /** Closes the first file that was not used since it was last passed over. */
+  #makeRoom(): void {
+    for (const [path, file] of this.#open) {
+      if (!file.isRecent) {
+        this.#drop(path);
+        return;
+      }
+      // The loop reaches it again at the end, if all were recent.
+      file.isRecent = false;
+      this.#open.delete(path);
+      this.#open.set(path, file);
+    }
   }
 
   #drop(path: string): void {

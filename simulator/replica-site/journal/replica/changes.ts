@@ -84,6 +84,7 @@ export function applyChanges(replica: Replica, changes: readonly Change[]): void
       throw error;
     }
   }
+  replica.storeSums();
 }
 
 function applyChange(replica: Replica, { piece, old, edges }: Change): void {

@@ -1,11 +1,15 @@
 // The checksums of the replica image: a file with 4 bytes a block. A block of zeroes has checksum
 // zero, so that a hole of the image is a hole of this file too.
+//
+// Checksums of blocks that a batch writes whole are kept in memory until its end, and then written
+// together: after a kill, redo computes them again from DO. All others are written at once.
 import { join } from 'node:path';
 import { crc32 } from 'node:zlib';
 import { BLOCK_BYTES } from '../ranges/blocks.js';
 import type { Files } from '../terms/files.js';
-import { unlessGivenUp } from '../files/unreadable.js';
+import { isUnreadable, unlessGivenUp } from '../files/unreadable.js';
 import { isZero, zeroBytes } from '../ranges/zeroes.js';
+import { SumPages } from './sum-pages.js';
 
 export const SUMS_NAME = 'replica.sum';
 const SUM_BYTES = 4;
@@ -41,18 +45,24 @@ export class ReplicaSums {
   #files: Files;
   /** Allocated when first needed: a site holds thousands of volumes that nobody writes to. */
   #scratch: Buffer | undefined;
-  /** Bytes of the file. */
+  /** Bytes of the file once all checksums in memory are stored. */
   #bytes: number;
+  readonly #pages: SumPages;
 
   constructor(files: Files, directory: string) {
     this.#files = files;
     this.path = join(directory, SUMS_NAME);
     this.#bytes = files.size(this.path) ?? 0;
+    this.#pages = new SumPages({
+      read: (into, at) => this.#files.read(this.path, into, at),
+      write: (parts, at) => this.#files.write(this.path, parts, at),
+    });
   }
 
-  /** Uses these files from now on. */
+  /** Uses these files from now on. Everything must be stored. */
   use(files: Files): void {
     this.#files = files;
+    this.forget();
   }
 
   /** How many blocks the file has a checksum of; later blocks have checksum zero. */
@@ -64,10 +74,18 @@ export class ReplicaSums {
   read(first: number, count: number): SumList {
     const sums = this.#room(count);
     const stored = this.#stored(sums, first);
-    const done = unlessGivenUp(() =>
-      stored.length === 0 ? 0 : this.#files.read(this.path, stored, first * SUM_BYTES),
-    );
-    return done === undefined ? unreadableSums(count) : new SumList(sums.fill(0, done));
+    const at = first * SUM_BYTES;
+    const done = unlessGivenUp(() => (stored.length === 0 ? 0 : this.#files.read(this.path, stored, at)));
+    if (done === undefined) return unreadableSums(count);
+    this.#pages.copyTo(sums.fill(0, done), at);
+    return new SumList(sums);
+  }
+
+  /** The checksum of one block. Checksums near it stay in memory, for the blocks written next. */
+  readOne(block: number): number {
+    const at = block * SUM_BYTES;
+    if (at >= this.#bytes) return 0;
+    return unlessGivenUp(() => this.#pages.at(at)) ?? unreadableSums(1).at(0);
   }
 
   /** Reads like `read`, off the main thread. */
@@ -75,7 +93,8 @@ export class ReplicaSums {
     const sums = Buffer.allocUnsafe(count * SUM_BYTES);
     const stored = this.#stored(sums, first);
     const done = stored.length === 0 ? 0 : await this.#files.readLater(this.path, stored, first * SUM_BYTES);
-    return new SumList(sums.fill(0, done));
+    this.#pages.copyTo(sums.fill(0, done), first * SUM_BYTES);
+    return new SumList(sums);
   }
 
   /** Whether any of the blocks [from, to) has a checksum other than that of zeroes. */
@@ -106,7 +125,35 @@ export class ReplicaSums {
     const at = first * SUM_BYTES;
     if (!anySet && at >= this.#bytes) return;
     this.#files.write(this.path, [sums], at);
+    this.#pages.copyFrom(sums, at);
     this.#bytes = Math.max(this.#bytes, at + sums.length);
+  }
+
+  /**
+   * Keeps the checksum of one block in memory until `store`. Only for a block that DO writes whole:
+   * after a kill, redo computes its checksum again.
+   */
+  keep(block: number, sum: number): void {
+    const at = block * SUM_BYTES;
+    if (sum === 0 && at >= this.#bytes) return;
+    try {
+      this.#pages.set(at, sum);
+    } catch (error) {
+      if (!isUnreadable(error)) throw error;
+      // The disk may still take it, though it does not tell what is beside it.
+      this.write(block, 1, () => sum);
+    }
+    this.#bytes = Math.max(this.#bytes, at + SUM_BYTES);
+  }
+
+  /** Writes all checksums that `keep` left in memory. */
+  store(): void {
+    this.#pages.store();
+  }
+
+  /** Lets go of the memory. Everything must be stored. */
+  forget(): void {
+    this.#pages.clear();
   }
 
   /**
@@ -122,6 +169,7 @@ export class ReplicaSums {
 
   removeAll(): void {
     if (this.#files.size(this.path) !== undefined) this.#files.remove(this.path);
+    this.#pages.clear();
     this.#bytes = 0;
   }
 

@@ -260,11 +260,16 @@ export class Replica {
 
   /**
    * Writes bytes and checksums. `known` has the checksums of blocks written in part, and of others
-   * if known.
+   * if known. The known checksum of one whole block is left in memory until `storeSums`.
    */
   write(data: Buffer, offset: number, known: readonly EdgeSum[]): void {
     this.#writeImage(data, offset);
     this.#heal(offset, data.length);
+    const [one] = known;
+    if (data.length === BLOCK_BYTES && offset % BLOCK_BYTES === 0 && one !== undefined) {
+      this.#sums.keep(one.block, one.sum);
+      return;
+    }
     const first = blockOf(offset);
     this.#sums.write(first, blockOf(offset + data.length - 1) - first + 1, (block) => {
       for (const one of known) if (one.block === block) return one.sum;
@@ -293,6 +298,16 @@ export class Replica {
   putBackZeroes(offset: number, length: number): void {
     const end = Math.min(offset + length, this.#files.size(this.path) ?? 0);
     if (end > offset) this.#zeroImage(offset, end - offset);
+  }
+
+  /** Writes the checksums that `write` left in memory. Call it at the end of a batch. */
+  storeSums(): void {
+    this.#sums.store();
+  }
+
+  /** Lets go of memory that only a next batch has a use for. */
+  rest(): void {
+    this.#sums.forget();
   }
 
   writeSums(edges: readonly EdgeSum[]): void {
@@ -335,6 +350,7 @@ export class Replica {
   #checked(into: Buffer, offset: number): CheckedRead {
     try {
       this.#readImage(into, offset);
+      if (into.length === BLOCK_BYTES) return checkBlock(into, offset, this.#sums.readOne(blockOf(offset)));
       return checkBlocks(into, offset, this.#sums.read(blockOf(offset), blockCount(into)));
     } catch (error) {
       if (!isUnreadable(error)) throw error;
@@ -456,9 +472,14 @@ function blockCount(bytes: Buffer): number {
   return Math.ceil(bytes.length / BLOCK_BYTES);
 }
 
+function checkBlock(bytes: Buffer, offset: number, stored: number): CheckedRead {
+  const difference = (sumOf(bytes) ^ stored) >>> 0;
+  if (difference === 0) return { damaged: undamaged, sum: stored };
+  return { damaged: [{ block: blockOf(offset), difference }], sum: undefined };
+}
+
 function checkBlocks(bytes: Buffer, offset: number, sums: SumList): CheckedRead {
   const count = blockCount(bytes);
-  if (bytes.length === BLOCK_BYTES && sumOf(bytes) === sums.at(0)) return { damaged: undamaged, sum: sums.at(0) };
   let damaged: DamagedBlock[] | undefined;
   for (let index = 0; index < count; index += 1) {
     const block = count === 1 ? bytes : bytes.subarray(index * BLOCK_BYTES, (index + 1) * BLOCK_BYTES);
