@@ -1,13 +1,17 @@
 // Detects when the wall clock and monotonic time diverge, and doubts the wall clock until both have
 // agreed for a while.
 import { type ClockDoubt, CLOCK_AGREES_AFTER_MS_DEFAULT } from '../../contracts/clock.js';
-import type { Clock, Moment } from './clock.js';
+import type { Clock, Moment, Reading } from './clock.js';
 
-/**
- * Allowed difference between two readings, ms: the process may be suspended between reading one
- * clock and the other.
- */
+/** Allowed difference between two readings, ms. */
 const TOLERANCE_MS = 1_000;
+/**
+ * Longest time that reading both clocks may take, ms. A process that was suspended in between reads
+ * them again: what it missed would look like a jump.
+ */
+const READ_MS_MAX = 100;
+/** Readings until one is taken as it is. */
+const READINGS_MAX = 10;
 /**
  * Allowed long-term drift as a share of elapsed time. A time service slews both clocks alike, so
  * this only covers rounding. It is small so that many small steps are noticed as one large one.
@@ -41,17 +45,16 @@ export class ClockWatch {
     const { clock, agreesAfterMs = CLOCK_AGREES_AFTER_MS_DEFAULT } = options;
     this.#options = options;
     this.agreesAfterMs = agreesAfterMs;
-    this.#lastMonotonicMs = clock.monotonicMs();
-    this.#lastWallMs = clock.wallMs();
+    const first = readBoth(clock);
+    this.#lastMonotonicMs = first.monotonicMs;
+    this.#lastWallMs = first.wallMs;
     this.#offsetMs = this.#lastWallMs - this.#lastMonotonicMs;
     this.#agreesSinceMs = this.#lastMonotonicMs;
   }
 
   /** Reads both clocks. The first reading after a jump already detects it. */
   read(): Moment {
-    const { clock } = this.#options;
-    const monotonicMs = clock.monotonicMs();
-    const wallMs = clock.wallMs();
+    const { monotonicMs, wallMs } = readBoth(this.#options.clock);
     const driftMs = DRIFT_SHARE * (monotonicMs - this.#lastMonotonicMs);
     const awayMs = wallMs - monotonicMs - this.#offsetMs;
     if (Math.abs(awayMs) > TOLERANCE_MS + driftMs) this.#jumped(awayMs, monotonicMs, wallMs - monotonicMs);
@@ -93,5 +96,14 @@ export class ClockWatch {
     this.#offsetMs = offsetMs;
     this.#lastMonotonicMs = monotonicMs;
     this.suspect(awayMs, beforeMs);
+  }
+}
+
+/** Reads both clocks at what is nearly one instant. */
+function readBoth(clock: Clock): Reading {
+  for (let readings = 1; ; readings += 1) {
+    const monotonicMs = clock.monotonicMs();
+    const wallMs = clock.wallMs();
+    if (readings === READINGS_MAX || clock.monotonicMs() - monotonicMs <= READ_MS_MAX) return { monotonicMs, wallMs };
   }
 }

@@ -43,6 +43,27 @@ describe('a wall clock', () => {
     expect(watch.isAgreed).toBe(true);
   });
 
+  test('is not doubted by a process that was suspended between reading one clock and the other', () => {
+    const clock = new SettableClock(START_MS);
+    let suspendedMs = 5_000;
+    const watch = new ClockWatch({
+      process: 'splitter s1',
+      clock: {
+        monotonicMs: () => clock.monotonicMs(),
+        wallMs: () => {
+          clock.pass(suspendedMs);
+          suspendedMs = 0;
+          return clock.wallMs();
+        },
+      },
+    });
+    clock.pass(1_000);
+    expect(watch.read().doubt).toBeUndefined();
+    suspendedMs = 5_000;
+    expect(watch.read().doubt).toBeUndefined();
+    expect(watch.read().doubt).toBeUndefined();
+  });
+
   test.each([31 * 24 * 60 * MINUTE_MS, -10 * MINUTE_MS, 2 * 60 * MINUTE_MS, -1_500])(
     'that jumps by %i ms is doubted by the first reading that has it, until it agreed for long enough',
     (jumpMs) => {

@@ -192,6 +192,7 @@ test('the splitter’s API goes through whole: brands, defaults, nested records 
   expect(await client.fence({ attempt, volumes: ['vm-1-disk-0'], leaseMs: 1_000 })).toEqual({
     cuts: [{ volume, session: 1, n: 0 }],
     others: [],
+    life: LIFE,
     atMs: 5,
   });
   await expect(client.fence({ attempt, volumes: ['../x'], leaseMs: 1 })).rejects.toMatchObject({
