@@ -554,13 +554,14 @@ export class World {
         if (copy === undefined) break;
         isBusy = true;
         split.advance();
+        const { session } = split;
         const tokens =
           copy.kind === 'write'
-            ? { tokens: tokensOf(split.dataOf(copy)) }
+            ? tokensOf(split.dataOf(copy))
             : copy.kind === 'zeroes'
-              ? { tokens: host.zeroesOf(split.volume, copy.n) }
-              : {};
-        this.#send(host, stream, split.volume, { ...copy, session: split.session, epoch: route.epoch, ...tokens });
+              ? host.zeroesOf(split.volume, copy.n)
+              : undefined;
+        this.#send(host, stream, split.volume, { session, n: copy.n, epoch: route.epoch, copy, tokens });
       }
     }
     return isBusy;
