@@ -461,7 +461,7 @@ export class World {
   }
 
   /** Tries a write until it is acknowledged. */
-  #tryWrite(write: GuestWrite, request: Omit<WriteRequest, 'fails'>, wasInterrupted = false): void {
+  #tryWrite(write: GuestWrite, request: WriteRequest, wasInterrupted = false): void {
     const fails = this.faults.failedWrite > 0 && this.chance.hit(this.faults.failedWrite);
     let isOver = false;
     const over = (isAcknowledged: boolean): void => {
@@ -474,7 +474,7 @@ export class World {
     // A write that a crash cut off is never acknowledged.
     const limit = this.time.quietly(WRITE_LIMIT_MS, () => over(false));
     const pause = (then: () => void): void => void this.time.quietly(this.chance.between(0, 2), then);
-    this.hostOf(write.volume).write({ ...request, fails }, pause, over);
+    this.hostOf(write.volume).write(request, fails, pause, over);
   }
 
   #acknowledge(write: GuestWrite, wasInterrupted: boolean): void {
