@@ -842,7 +842,11 @@ export class World {
     const call = this.chance.pick(Object.keys(calls));
     const make = calls[call];
     // A hasty commit would be one without its mover: only the refusals are of interest.
-    const isEarly = call !== 'seal' || cuts.length === bound.length;
+    // Nor does the site know whether a cut over several splitters was confirmed: it is one instant
+    // only where all of them still hold.
+    const isHeld = bound.every(({ volume }) => this.hostOf(volume).core?.holds.isHeld(volume) === true);
+    const isOneInstant = isHeld || new Set(bound.map(({ splitter }) => splitter)).size === 1;
+    const isEarly = call !== 'seal' || (cuts.length === bound.length && isOneInstant);
     if (make === undefined || !isEarly) return;
     this.befalls('hasty call', call);
     const record = attemptRecordSchema.safeParse(this.#hastily(call, attempt, make));
