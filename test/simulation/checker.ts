@@ -33,16 +33,17 @@ export function checkPoints(world: World): { readonly checked: number; readonly 
   let full = 0;
   const { state } = world.site;
   for (const row of state.points.values()) {
-    const contents = new Map<VolumeId, Uint32Array>();
+    const contents = new Map<VolumeId, Readonly<Uint32Array>>();
+    let newest = 0;
     for (const member of row.point.members) {
       if (member.provisional !== undefined || member.position > world.site.durable(member.volume).position) continue;
-      contents.set(member.volume, world.site.contentAt(member.volume, positionIn(state, row, member.volume), BLOCKS));
+      const position = positionIn(state, row, member.volume);
+      contents.set(member.volume, world.site.contentAt(member.volume, position, BLOCKS));
+      newest = Math.max(newest, world.site.newestToken(member.volume, position));
     }
     if (contents.size === 0) continue;
     checked += 1;
     if (contents.size > 1) full += 1;
-    let newest = 0;
-    for (const content of contents.values()) for (const token of content) if (token > newest) newest = token;
     for (const [volume, content] of contents) {
       const expected = world.stateAfter(newest, volume);
       for (let block = 0; block < BLOCKS; block += 1) {
@@ -71,8 +72,7 @@ export function checkLineages(world: World): number {
     for (let position = 0; position <= end; position += 1) {
       if (world.site.state.inHole(volume, position)) continue;
       const content = world.site.contentAt(volume, position, BLOCKS);
-      let token = newest;
-      for (const held of content) if (held > token) token = held;
+      const token = world.site.newestToken(volume, position);
       if (token !== newest) expected = world.stateAfter(token, volume);
       newest = token;
       checked += 1;

@@ -8,9 +8,11 @@ import { z } from 'zod';
 import type { GroupId } from '../../contracts/ids.js';
 import { isQuiet } from './checker.js';
 import { LOST_MIXES, MIXES, PUT_BACK_MIXES, type Mix } from './mixes.js';
+import { factsOf } from './facts.js';
 import { LEASE_MS, runMove } from './orchestrator.js';
 import { unreached } from './reached.js';
 import { QUIET_LIMIT_MS, runSeed } from './run.js';
+import { mixNamed } from './share.js';
 import { NO_FAULTS, World } from './world.js';
 
 /** Longest time for all runs, in ms: hours, where VOLUME_MOVER_SEEDS asks for them. */
@@ -171,6 +173,12 @@ describe('moves under seeded simulation', () => {
     let seed = 1;
     while (seed <= 20 && !(await findsMisread(seed))) seed += 1;
     expect(seed, 'a seed with a blank disk').toBeLessThanOrEqual(20);
+  });
+
+  it('closes no torn point for a hasty mover that seals two hosts of which one holds no longer', async () => {
+    const run = await factsOf(mixNamed(MIXES, 'hasty movers'), 700_219);
+    expect(run.broken).toBeUndefined();
+    expect(run.faults.get('hasty call')).toBeGreaterThan(0);
   });
 
   it('lets a fence lapse and delivers the backlog when the orchestrator is gone for good', async () => {

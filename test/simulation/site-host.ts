@@ -27,11 +27,14 @@ import type { RetainedJournal } from '../../simulator/replica-site/retention-rou
 import type { Copy } from '../../simulator/splitter/core/copies.js';
 import type { Identities } from './identities.js';
 
-export type Frame = Copy & { readonly session: number; readonly epoch: number; readonly tokens?: Uint32Array };
-
-interface StoredRecord {
+/** A record on its way, and stored. */
+export interface Frame {
   readonly session: number;
-  readonly frame: Frame;
+  readonly n: number;
+  readonly epoch: number;
+  readonly copy: Copy;
+  /** What it writes. */
+  readonly tokens?: Uint32Array | undefined;
 }
 
 /**
@@ -41,9 +44,9 @@ export const BLOCK_BYTES = 4_096;
 
 class Lineage {
   id: LineageId;
-  readonly records: StoredRecord[] = [];
+  readonly records: Frame[] = [];
   /** Records that have arrived and are not durable yet: a crash loses them. */
-  pending: StoredRecord[] = [];
+  pending: Frame[] = [];
   /** Positions that can be opened. */
   retained: Retained = { positions: [], everyFrom: 0 };
   readonly bases = new Map<number, number>();
@@ -65,8 +68,8 @@ class Lineage {
 
 /** Zeroes have tokens too, so that they can be told from a write that was lost. */
 function apply(frame: Frame | undefined, content: Uint32Array): void {
-  if ((frame?.kind === 'write' || frame?.kind === 'zeroes') && frame.tokens !== undefined)
-    content.set(frame.tokens, frame.offset / BLOCK_BYTES);
+  if (frame?.tokens !== undefined && (frame.copy.kind === 'write' || frame.copy.kind === 'zeroes'))
+    content.set(frame.tokens, frame.copy.offset / BLOCK_BYTES);
 }
 
 /** A folder's whole content. */
@@ -133,8 +136,8 @@ export class SiteHost implements Lineages {
   }
 
   /** The records of a volume's lineage, oldest first. */
-  recordsOf(volume: VolumeId): Frame[] {
-    return this.#of(volume).records.map(({ frame }) => frame);
+  recordsOf(volume: VolumeId): readonly Frame[] {
+    return this.#of(volume).records;
   }
 
   /** The newest of the guest's writes up to a position. */
@@ -143,7 +146,7 @@ export class SiteHost implements Lineages {
     const newest = this.#newest.get(volume) ?? [0];
     for (let at = newest.length; at <= position; at += 1) {
       let token = newest[at - 1] ?? 0;
-      for (const held of records[at - 1]?.frame.tokens ?? []) token = Math.max(token, held);
+      for (const held of records[at - 1]?.tokens ?? []) token = Math.max(token, held);
       newest.push(token);
     }
     this.#newest.set(volume, newest);
@@ -265,7 +268,7 @@ export class SiteHost implements Lineages {
       }
       const changed = this.#of(volume)
         .records.slice(claim.confirmed?.position ?? 0)
-        .flatMap(({ frame }) => (frame.kind === 'write' || frame.kind === 'zeroes' ? [frame] : []));
+        .flatMap(({ copy }) => (copy.kind === 'write' || copy.kind === 'zeroes' ? [copy] : []));
       return { ...attach(state, volume, claim), touched: heard.kind === 'newSession' ? regionRuns(changed) : [] };
     });
   }
@@ -279,11 +282,12 @@ export class SiteHost implements Lineages {
       if (admission.kind === 'append') {
         const lineage = this.#of(volume);
         const position = lineage.records.length + lineage.pending.length + 1;
-        if (frame.kind === 'initBegin')
-          beginHole(state, volume, { fromPosition: position, sinceMs: frame.sinceMs, reason: frame.reason });
-        if (frame.kind === 'initEnd') endHole(state, volume, position, frame.timeMs);
+        const { copy } = frame;
+        if (copy.kind === 'initBegin')
+          beginHole(state, volume, { fromPosition: position, sinceMs: copy.sinceMs, reason: copy.reason });
+        if (copy.kind === 'initEnd') endHole(state, volume, position, copy.timeMs);
         this.#commit();
-        lineage.pending.push({ session: frame.session, frame });
+        lineage.pending.push(frame);
       }
       return { kind: 'taken' };
     });
@@ -307,8 +311,8 @@ export class SiteHost implements Lineages {
 
   durable(volume: VolumeId): { position: number; session: number; n: number; timeMs: number } {
     const { records } = this.#of(volume);
-    const last = records.at(-1)?.frame;
-    return { position: records.length, session: last?.session ?? 0, n: last?.n ?? 0, timeMs: last?.timeMs ?? 0 };
+    const last = records.at(-1);
+    return { position: records.length, session: last?.session ?? 0, n: last?.n ?? 0, timeMs: last?.copy.timeMs ?? 0 };
   }
 
   appliedPosition(volume: VolumeId): number {
@@ -343,7 +347,7 @@ export class SiteHost implements Lineages {
     const cached = this.#contents.get(volume);
     const known =
       cached !== undefined && cached.position <= position ? cached : { position: 0, content: new Uint32Array(blocks) };
-    for (let i = known.position; i < position; i += 1) apply(records[i]?.frame, known.content);
+    for (let i = known.position; i < position; i += 1) apply(records[i], known.content);
     if (cached !== known || cached.position !== position)
       this.#contents.set(volume, { position, content: known.content });
     return known.content;

@@ -291,7 +291,8 @@ export class SplitterHost {
    * write that fails may have reached the source all the same.
    */
   write(
-    { volume, block, tokens, zeroes, fails }: WriteRequest,
+    { volume, block, tokens, zeroes }: WriteRequest,
+    fails: boolean,
     pause: (then: () => void) => void,
     over: (isAcknowledged: boolean) => void,
   ): void {
@@ -399,7 +400,6 @@ export interface WriteRequest {
   readonly tokens: Uint32Array;
   /** Whether it is a request to write zeroes. Each has its token all the same. */
   readonly zeroes: boolean;
-  readonly fails: boolean;
 }
 
 /** A folder's whole content. */

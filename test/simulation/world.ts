@@ -461,7 +461,7 @@ export class World {
   }
 
   /** Tries a write until it is acknowledged. */
-  #tryWrite(write: GuestWrite, request: Omit<WriteRequest, 'fails'>, wasInterrupted = false): void {
+  #tryWrite(write: GuestWrite, request: WriteRequest, wasInterrupted = false): void {
     const fails = this.faults.failedWrite > 0 && this.chance.hit(this.faults.failedWrite);
     let isOver = false;
     const over = (isAcknowledged: boolean): void => {
@@ -474,7 +474,7 @@ export class World {
     // A write that a crash cut off is never acknowledged.
     const limit = this.time.quietly(WRITE_LIMIT_MS, () => over(false));
     const pause = (then: () => void): void => void this.time.quietly(this.chance.between(0, 2), then);
-    this.hostOf(write.volume).write({ ...request, fails }, pause, over);
+    this.hostOf(write.volume).write(request, fails, pause, over);
   }
 
   #acknowledge(write: GuestWrite, wasInterrupted: boolean): void {
@@ -554,13 +554,14 @@ export class World {
         if (copy === undefined) break;
         isBusy = true;
         split.advance();
+        const { session } = split;
         const tokens =
           copy.kind === 'write'
-            ? { tokens: tokensOf(split.dataOf(copy)) }
+            ? tokensOf(split.dataOf(copy))
             : copy.kind === 'zeroes'
-              ? { tokens: host.zeroesOf(split.volume, copy.n) }
-              : {};
-        this.#send(host, stream, split.volume, { ...copy, session: split.session, epoch: route.epoch, ...tokens });
+              ? host.zeroesOf(split.volume, copy.n)
+              : undefined;
+        this.#send(host, stream, split.volume, { session, n: copy.n, epoch: route.epoch, copy, tokens });
       }
     }
     return isBusy;
@@ -822,7 +823,11 @@ export class World {
     const call = this.chance.pick(Object.keys(calls));
     const make = calls[call];
     // A hasty commit would be one without its mover: only the refusals are of interest.
-    const isEarly = call !== 'seal' || cuts.length === bound.length;
+    // Nor does the site know whether a cut over several splitters was confirmed: it is one instant
+    // only where all of them still hold.
+    const isHeld = bound.every(({ volume }) => this.hostOf(volume).core?.holds.isHeld(volume) === true);
+    const isOneInstant = isHeld || new Set(bound.map(({ splitter }) => splitter)).size === 1;
+    const isEarly = call !== 'seal' || (cuts.length === bound.length && isOneInstant);
     if (make === undefined || !isEarly) return;
     this.befalls('hasty call', call);
     const record = attemptRecordSchema.safeParse(this.#hastily(call, attempt, make));

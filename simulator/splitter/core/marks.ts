@@ -325,6 +325,7 @@ export class Marks {
    * @returns them.
    */
   finishClearing(): number[] {
+    if (this.#clearing.size === 0) return [];
     const cleared = [...this.#clearing];
     this.#clearing.clear();
     for (const region of cleared) this.#clear(region);

@@ -1,6 +1,6 @@
 // How many writes of each region are under way or unconfirmed: counters in pages. A write that
 // covers a page whole counts once for the page, so a request over gigabytes costs a few counters.
-import { PAGE_REGIONS, partOf } from './region-set.js';
+import { PAGE_REGIONS, partOf, SPARES_MAX } from './region-set.js';
 
 interface Page {
   /** Writes that cover all regions of the page. */
@@ -12,10 +12,10 @@ interface Page {
 }
 
 /**
- * Counters of a page that has no write any more: all zero. The next page takes them, so that a few
+ * Counters of pages that have no write any more: all zero. The next pages take them, so that a few
  * writes now and then don't make and drop 16 KiB each.
  */
-let spare: Uint32Array | undefined;
+const spares: Uint32Array[] = [];
 
 export class RegionCounts {
   readonly #pages = new Map<number, Page>();
@@ -53,7 +53,7 @@ export class RegionCounts {
         if (end - first === PAGE_REGIONS) page.whole = Math.max(0, page.whole - 1);
         else countOff(page, first, end);
         if (page.used === 0 && page.counts !== undefined) {
-          spare = page.counts;
+          if (spares.length < SPARES_MAX) spares.push(page.counts);
           page.counts = undefined;
         }
         if (page.whole === 0 && page.used === 0) this.#pages.delete(number);
@@ -66,10 +66,7 @@ export class RegionCounts {
 }
 
 function count(page: Page, first: number, end: number): void {
-  if (page.counts === undefined) {
-    page.counts = spare ?? new Uint32Array(PAGE_REGIONS);
-    spare = undefined;
-  }
+  page.counts ??= spares.pop() ?? new Uint32Array(PAGE_REGIONS);
   for (let index = first; index < end; index += 1) {
     const before = page.counts[index] ?? 0;
     if (before === 0) page.used += 1;

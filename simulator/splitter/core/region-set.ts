@@ -13,8 +13,11 @@ interface Page {
   count: number;
 }
 
-/** Bits of a page that has no region any more: none is set. The next page takes them. */
-let spare: Uint32Array | undefined;
+/** Emptied pages that are kept, of all volumes together. */
+export const SPARES_MAX = 16;
+
+/** Bits of pages that have no region any more: none is set. The next pages take them. */
+const spares: Uint32Array[] = [];
 
 export class RegionSet {
   readonly #pages = new Map<number, Page>();
@@ -94,7 +97,7 @@ export class RegionSet {
   }
 
   #addWithin(number: number, page: Page | undefined, first: number, end: number): void {
-    const words = page?.words ?? takeSpare();
+    const words = page?.words ?? spares.pop() ?? new Uint32Array(PAGE_WORDS);
     const added = setBits(words, first, end);
     if (added === 0) return;
     const count = (page?.count ?? 0) + added;
@@ -108,7 +111,7 @@ export class RegionSet {
     }
     const words = page.words ?? new Uint32Array(PAGE_WORDS).fill(ALL_BITS);
     const count = page.count - clearBits(words, first, end);
-    if (count === 0) spare = words;
+    if (count === 0 && spares.length < SPARES_MAX) spares.push(words);
     this.#put(number, count === 0 ? undefined : { words, count });
   }
 
@@ -117,12 +120,6 @@ export class RegionSet {
     if (page === undefined) this.#pages.delete(number);
     else this.#pages.set(number, page);
   }
-}
-
-function takeSpare(): Uint32Array {
-  const words = spare ?? new Uint32Array(PAGE_WORDS);
-  spare = undefined;
-  return words;
 }
 
 /** The page of a region, and which of its regions [first, end) come before `to`. */

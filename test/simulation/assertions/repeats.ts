@@ -71,25 +71,28 @@ function checkRecord(world: World, { call, again, answer, input }: Served): void
   const now = world.site.state.attempt(first.attempt);
   if (now === undefined) throw new Error(`the replica site no longer knows ${name}`);
   const outcome = codeOf(again);
-  const what = `"${call}" of ${name} was answered, and repeated with ${JSON.stringify(input)}`;
+  const what = (): string => `"${call}" of ${name} was answered, and repeated with ${JSON.stringify(input)}`;
   if ('code' in outcome) {
     const code = now.state === 'ABORTED' ? 'ATTEMPT_ABORTED' : 'ATTEMPT_COMMITTED';
     const isOver = STEPS_OF_AN_OPEN_ATTEMPT.has(call) && outcome.code === code && isLate(call, now);
     // Its volumes were moved on before they had joined, or the point is gone meanwhile.
     const hasNotJoined = call === 'join' && now.joined === undefined;
     if (!isOver && !(hasNotJoined && (outcome.code === 'STALE_ATTEMPT' || outcome.code === 'POINT_NOT_FOUND')))
-      throw new Error(`${what} it gets ${outcome.code}`);
+      throw new Error(`${what()} it gets ${outcome.code}`);
     return;
   }
-  if (!isDeepStrictEqual(recordOf(outcome.answer), now) && call !== 'join')
-    throw new Error(`${what} it gets ${JSON.stringify(outcome.answer)} instead of ${JSON.stringify(now)}`);
+  const repeated = recordOf(outcome.answer);
+  if (outcome.answer !== now && !isDeepStrictEqual(repeated, now) && call !== 'join')
+    throw new Error(`${what()} it gets ${JSON.stringify(outcome.answer)} instead of ${JSON.stringify(now)}`);
   const kept: readonly (keyof AttemptRecord)[] =
     first.state === 'OPEN'
       ? []
       : ['state', 'decidedAtMs', 'seals', ...(first.joined === undefined ? [] : (['joined'] as const))];
   for (const field of kept)
     if (!isDeepStrictEqual(first[field], now[field]))
-      throw new Error(`${what} its ${field} is ${JSON.stringify(now[field])}, and was ${JSON.stringify(first[field])}`);
+      throw new Error(
+        `${what()} its ${field} is ${JSON.stringify(now[field])}, and was ${JSON.stringify(first[field])}`,
+      );
 }
 
 /** Whether a step is refused once the attempt is over; of a committed one only the renewal is. */
