@@ -122,7 +122,7 @@ test(
     const limits = { ...LIMITS, stageMsMax: 500 };
     supervisor = new Supervisor({ print: (line) => void said.push(line), limits });
     const starting = startAll();
-    await untilTrue('the begin of the replica site', WAIT_MS_MAX, async () => {
+    await untilTrue('the start of the replica site', WAIT_MS_MAX, async () => {
       return estate.process(REPLICA_SITE_ID).pid !== undefined;
     });
     estate.process(REPLICA_SITE_ID).signal('SIGSTOP');
@@ -200,7 +200,7 @@ test.runIf(process.platform === 'linux')(
 );
 
 test(
-  'a Temporal server of somebody else is told once when it can not be reached, once when it answers again, and is not started',
+  'a Temporal server of somebody else is not started: one line says that it cannot be reached, one that it answers again',
   async () => {
     const temporal = await DurableTemporal.start(folder);
     const over = new AbortController();

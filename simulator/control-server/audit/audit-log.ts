@@ -1,5 +1,5 @@
 // The audit of a process: an entry for each call that changes something, and for each that was
-// refused for who called. It never stands in the way of a call.
+// refused because of its caller. It never stands in the way of a call.
 import { MoverError } from '../../../contracts/errors.js';
 import { AUDIT_TEXT_LENGTH_MAX, type AuditEntry, type auditOperation } from '../../../contracts/audit.js';
 import type { OutputOf, ParsedInputOf } from '../../../contracts/route.js';
@@ -82,9 +82,8 @@ export class AuditLog {
   }
 
   /**
-   * Adds a call of a kind that may come again and again: a refusal for who called, a stream over a
-   * bad link. Repeated ones are gathered: they must neither push other entries out nor fill the
-   * disk.
+   * Adds a call of a kind that may come again and again: a refused caller, a stream over a bad
+   * link. Repeated ones are gathered: they must neither push other entries out nor fill the disk.
    */
   addGathered(call: AuditedCall): void {
     const who = `${call.caller?.name ?? ''} ${call.from} ${call.outcome}`;
