@@ -22,7 +22,7 @@ import { waitUntilQuiet } from '../../estate/quiet.js';
  * some inside.
  */
 const POINT_EVERY_MS = 200;
-/** How long the rest of what guests wrote may take to its place, ms. */
+/** Longest time for the guests' last writes to reach their replicas, ms. */
 const QUIET_MS_MAX = 30_000;
 const LOOPBACK = '127.0.0.1';
 

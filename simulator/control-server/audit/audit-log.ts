@@ -13,7 +13,10 @@ import { AUDIT_LIMITS_DEFAULT } from './audit-limits.js';
 /** Folder of the audit in a process's data folder. */
 export const AUDIT_FOLDER = 'audit';
 
-/** Such calls of one caller within this time make one entry, and one that counts the others, ms. */
+/**
+ * Time, ms, in which the gathered calls of one caller make two entries at most: the first call, and
+ * a count of the others.
+ */
 const GATHER_MS_DEFAULT = 60_000;
 /** Callers whose calls are gathered apart. Those beyond are gathered as one. */
 const GATHERED_MAX = 1_000;
