@@ -32,7 +32,7 @@ export async function runVerify<T>(work: (run: VerifyRun) => Promise<T>): Promis
   const id = `${info.workflowExecution?.runId ?? ''}.${info.activityId}`;
   const earlier: unknown = info.heartbeatDetails;
   return runBeating<T, Parameters<VerifyRun['heartbeat']>[0]>(async (run) => {
-    let newest: typeof earlier;
+    let newest = earlier;
     try {
       return await work({
         ...run,
@@ -50,10 +50,13 @@ export async function runVerify<T>(work: (run: VerifyRun) => Promise<T>): Promis
   });
 }
 
-/** Like `runStep`, for any activity: it repeats its newest progress. */
+/**
+ * Like `runStep`, for any activity. Until the run has progress of its own, it repeats the earlier
+ * run's: a heartbeat without it would erase what the next run resumes from.
+ */
 export async function runBeating<T, Details>(work: (run: ActivityRun<Details>) => Promise<T>): Promise<T> {
   const context = Context.current();
-  let newest: Details | undefined;
+  let newest: unknown = context.info.heartbeatDetails;
   const run: ActivityRun<Details> = {
     nowMs: () => Date.now(),
     monotonicMs: () => performance.now(),

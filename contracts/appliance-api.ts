@@ -64,11 +64,9 @@ export const applianceApi = {
       link: linkSchema,
       pausedGroups: z.array(groupIdSchema),
       nbd: z.strictObject({ host: z.string(), port: z.number().int() }),
-      /**
-       * The wall clocks of the appliance (now), the replica site and the splitters (at its last
-       * calls).
-       */
+      /** The appliance's own wall clock, now. */
       clock: clockViewSchema.optional(),
+      /** How far from it the clocks of replica site and splitters were at the last calls. */
       skews: z.array(clockSkewSchema).optional(),
     }),
   }),
@@ -141,7 +139,8 @@ export const applianceApi = {
     method: 'GET',
     path: '/v1/lag',
     roles: ['read'],
-    summary: 'Bytes of a volume in transit through this appliance.',
+    summary:
+      'Bytes of a volume that are not in its replica yet: in transit through this appliance, and durable at the replica site but not applied.',
     input: z.strictObject({ volume: volumeIdSchema }),
     output: z.strictObject({ volume: volumeIdSchema, bufferedBytes: bytesSchema, undistributedBytes: bytesSchema }),
   }),

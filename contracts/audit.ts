@@ -41,7 +41,7 @@ export const auditOperation = operation({
   path: '/v1/audit',
   roles: ['admin'],
   summary:
-    'Who called which operation about what, and how it ended, newest first: calls that change something, streams, and all that were refused for who called.',
+    'Who called which operation about what, and how it ended, newest first: calls that change something, streams, and all whose caller was refused.',
   input: z.strictObject({
     /** Only entries from this time on, by the process's clock. */
     sinceMs: z.coerce.number().int().min(0).optional(),

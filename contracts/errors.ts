@@ -87,7 +87,9 @@ export function invalidField(subject: string, message: string, sentence = `${sub
 /** The text of an issue. zod reports a missing field as undefined. */
 function issueText(issue: z.core.$ZodIssue): string {
   const isMissing = issue.code === 'invalid_type' && issue.message.endsWith('received undefined');
-  return isMissing ? `is missing; a ${issue.expected} is expected` : issue.message;
+  return isMissing
+    ? `is missing; ${/^[aeiou]/.test(issue.expected) ? 'an' : 'a'} ${issue.expected} is expected`
+    : issue.message;
 }
 
 /**

@@ -26,7 +26,7 @@ export function tokenFor(url: string, credentials: Credentials | undefined): str
 export interface TlsIdentity {
   /** Certificates, in PEM, of the authority that signs the other end's. Default: the system's. */
   readonly ca?: string | undefined;
-  /** The own certificate and its private key, in PEM. */
+  /** This process's certificate and its private key, in PEM. */
   readonly cert?: string | undefined;
   readonly key?: string | undefined;
 }
@@ -55,13 +55,13 @@ export const KEY_FILE = 'VOLUME_MOVER_TLS_KEY_FILE';
 export const PLAIN_HTTP = 'VOLUME_MOVER_PLAIN_HTTP';
 
 const DAY_MS = 24 * 60 * 60_000;
-/** A certificate that ends sooner is told in health: a fortnight is enough to replace it. */
+/** Health reports a certificate that ends sooner: a fortnight is enough to replace it. */
 const CERTIFICATE_ENDS_WITHIN_MS = 14 * DAY_MS;
 
 /**
  * Reads the credentials that the environment names.
- * @throws MoverError INVALID_REQUEST naming the setting: two that exclude each other, one that
- * lacks its other, or a file that can't be used
+ * @throws MoverError INVALID_REQUEST naming the setting: two that exclude each other, a certificate
+ * without its key or a key without its certificate, or a file that can't be used
  */
 export function readCredentials(environment: Environment = process.env): Credentials {
   const given = withoutEmpty(environment);
@@ -102,7 +102,7 @@ function readToken(given: Environment): Readable<string> | undefined {
   return token === undefined ? undefined : { content: checkedToken(token), fault: undefined };
 }
 
-/** A token goes into a header. */
+/** What an HTTP header can carry: a token is sent in one. */
 const TOKEN_FORM = /^[\x21-\x7e]+$/;
 const TOKEN_RULE = 'one token, printable ASCII without spaces';
 
@@ -146,7 +146,7 @@ function pemIn(bytes: Buffer): string {
   return pem;
 }
 
-/** Files that count together: a new certificate counts once its key is there too. */
+/** The files are used as a set: a new certificate is used once its key is there too. */
 class TlsFiles {
   readonly #files: readonly PemFile[];
   #seen: readonly string[];
@@ -187,7 +187,7 @@ class TlsFiles {
     return [this.#fault, this.#ending, ...this.#files.map(({ file }) => file.fault)];
   }
 
-  /** A sentence when the own certificate has ended or ends soon. */
+  /** A sentence when this process's certificate has ended or ends soon. */
   get #ending(): string | undefined {
     const { cert } = this.#identity;
     if (cert === undefined) return undefined;

@@ -19,7 +19,7 @@ export interface ConnectOptions {
    * out; so are all if it doesn't speak structured replies.
    */
   readonly contexts?: readonly string[];
-  /** The client's side of TLS: with them, nothing is sent or told without it. */
+  /** The client's side of TLS. When given, an export is named and opened over TLS only. */
   readonly certificates?: Certificates | undefined;
 }
 

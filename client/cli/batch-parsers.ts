@@ -5,8 +5,8 @@ import { type BatchInput, type MaintenanceWindow, WEEKDAYS, windowSchema } from 
 type Options = NonNullable<BatchInput['options']>;
 type Weekday = (typeof WEEKDAYS)[number];
 
-export const WINDOW_HELP =
-  'when moves may run: [days] <start>-<end> <time zone>, e.g. "22:00-05:00 Europe/Paris", "mon-fri 20:00-06:00 UTC"';
+const WINDOW_FORM = '[days] <start>-<end> <time zone>, e.g. "22:00-05:00 Europe/Paris", "mon-fri 20:00-06:00 UTC"';
+export const WINDOW_HELP = `when moves may run: ${WINDOW_FORM}`;
 
 /** Parses a window. @example "22:00-05:00 Europe/Paris", "sat,sun 08:00-18:00 America/New_York" */
 export function parseWindow(text: string): MaintenanceWindow {
@@ -20,7 +20,7 @@ export function parseWindow(text: string): MaintenanceWindow {
     ...(days === undefined ? {} : { days: daysOf(days.toLowerCase()) }),
   });
   if (window.success) return window.data;
-  throw new InvalidArgumentError(`Give ${WINDOW_HELP}; days are ${WEEKDAYS.join(', ')}, as a list or from-to.`);
+  throw new InvalidArgumentError(`Give ${WINDOW_FORM}; days are ${WEEKDAYS.join(', ')}, as a list or from-to.`);
 }
 
 function daysOf(text: string): Weekday[] {

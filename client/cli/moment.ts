@@ -13,7 +13,7 @@ export function parseMoment(text: string): number {
   return read.atMs;
 }
 
-/** Words for the moment that a requested time was taken to mean, shown after the found point. */
+/** Says how a requested time was understood; shown after the point that was found for it. */
 export function requestedTimeText(atMs: number | undefined): string {
   return atMs === undefined ? '' : `, the last not later than ${time(atMs)}`;
 }

@@ -11,7 +11,7 @@ export const RETENTION_DAYS = 30;
 
 const DAY_MS = 86_400_000;
 
-/** Sets the namespace's retention to 30 days, also for workflows that have already finished. */
+/** Sets the namespace's retention to `RETENTION_DAYS`. */
 export async function setRetention(connection: Connection, namespace: string): Promise<void> {
   await connection.workflowService.updateNamespace({
     namespace,

@@ -187,8 +187,14 @@ export async function startAppliance(
 
 function notesOf(link: Link, relays: Relays, scratch: ScratchFolder): string[] {
   const notes: string[] = [];
-  if (link.state.cut) notes.push('The link to the replica site is cut on purpose.');
-  if (relays.siteGone) notes.push('The replica site was unreachable when a splitter last connected.');
+  if (link.state.cut)
+    notes.push(
+      'The link to the replica site is cut by an injected fault, so nothing is replicated through this appliance. Restore it: POST /v1/faults/link with {"cut":false}.',
+    );
+  if (relays.siteGone)
+    notes.push(
+      'The replica site was unreachable when a splitter last connected. Check its process and the network to it: splitters keep marks meanwhile, and connect again by themselves.',
+    );
   if (relays.refusal !== undefined) notes.push(relays.refusal);
   if (scratch.note !== undefined) notes.push(scratch.note);
   return notes;

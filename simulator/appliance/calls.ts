@@ -19,7 +19,10 @@ import type { Rounds } from './rounds.js';
 import type { ServedGroups } from './served-groups.js';
 import type { SiteClient } from './site-client.js';
 
-/** Longest wait of a point on demand for members behind, ms. Shorter than the caller's time-out. */
+/**
+ * Longest time that a point on demand waits for members whose writes are not durable yet, ms.
+ * Shorter than the caller's time-out.
+ */
 const DEMAND_WAIT_MS = 4_000;
 
 export interface CallsOptions {
@@ -54,7 +57,10 @@ export function applianceCalls(options: CallsOptions): Calls {
   };
 }
 
-/** The steps of a move: only the appliance of the group at that end may make them. */
+/**
+ * The steps of a move. The old group's appliance makes drain, seal and bookmark; the new group's
+ * makes adopt and join; either makes the others.
+ */
 function moveCalls({ site, members, ownership, join }: CallsOptions) {
   return {
     open: async (input, { signal }) => ownership.seen(await site.call('open', input, signal)),

@@ -63,7 +63,7 @@ export class Rounds {
   readonly #last = new Map<GroupId, Promise<unknown>>();
   readonly #skipped = new Map<GroupId, number>();
   readonly #lastPoint = new Map<GroupId, { readonly id: string; readonly atMs: number }>();
-  /** Periodic rounds in progress. A point on demand aborts its group's instead of waiting. */
+  /** Periodic rounds in progress. A point on demand aborts that of its group instead of waiting. */
   readonly #yielding = new Map<GroupId, AbortController>();
   #count = 0;
   #faults: RoundFaults = { unconfirmed: false };
@@ -97,7 +97,8 @@ export class Rounds {
    */
   async close(request: RoundRequest): Promise<RecoveryPoint | undefined> {
     const { group, kind, mustHave = [] } = request;
-    // Such a volume is in no cut yet. The caller asks again, and periodic points go on meanwhile.
+    // A volume that isn't attached is in no cut yet. The caller asks again, and periodic points go
+    // on meanwhile.
     if (!mustHave.every((volume) => this.#options.relays.isAttached(volume))) return undefined;
     if (kind === 'demand') this.#yielding.get(group)?.abort();
     const before = this.#last.get(group) ?? Promise.resolve();
@@ -114,6 +115,7 @@ export class Rounds {
     return round;
   }
 
+  /** Closes a periodic point, or gives way to one on demand: it resolves to undefined then. */
   async #closeUnlessAsked(request: RoundRequest): Promise<RecoveryPoint | undefined> {
     const asked = new AbortController();
     const stop = (): void => asked.abort();

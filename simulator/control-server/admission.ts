@@ -1,4 +1,4 @@
-// Lets callers in, and tells the audit: of each refusal for who called, and of each call that
+// Lets callers in. Records in the audit each refused caller, each stream, and each call that
 // changes something.
 import type { IncomingMessage } from 'node:http';
 import type { AuditEntry } from '../../contracts/audit.js';
@@ -34,17 +34,17 @@ export class Admission {
       this.#gate.permit(caller, rule);
       this.#callers.set(request, caller);
     } catch (error) {
-      if (error instanceof MoverError) this.#tell(request, rule, caller, error.code);
+      if (error instanceof MoverError) this.#record(request, rule, caller, error.code);
       throw error;
     }
   }
 
-  /** Tells of a stream that was let in. */
+  /** Records a stream that was let in. */
   opened(request: IncomingMessage, rule: Rule): void {
-    this.#tell(request, rule, this.#callers.get(request), 'OK');
+    this.#record(request, rule, this.#callers.get(request), 'OK');
   }
 
-  #tell(
+  #record(
     request: IncomingMessage,
     { operation }: Rule,
     caller: Caller | undefined,
@@ -53,7 +53,7 @@ export class Admission {
     this.#audit?.addGathered({ caller, from: addressOf(request), operation, input: undefined, outcome });
   }
 
-  /** Makes a call that was let in, and tells how it ended. */
+  /** Makes a call that was let in, and records how it ended if it changes something. */
   async audited(
     request: IncomingMessage,
     { name, operation, input }: AdmittedCall,

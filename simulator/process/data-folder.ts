@@ -24,7 +24,7 @@ export function lockDataFolder(folder: string): FolderLock {
   const fd = openSync(path, 'a+');
   if (!isGranted(fd, folder)) {
     closeSync(fd);
-    const message = `The data folder ${folder} is in use by ${ownerIn(path)}.`;
+    const message = `The data folder ${folder} is in use by ${ownerIn(path)}. Stop that process, or give this one another folder (VOLUME_MOVER_DATA).`;
     throw new MoverError('INVALID_REQUEST', message);
   }
   nameOwner(fd);

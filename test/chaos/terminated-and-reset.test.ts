@@ -32,7 +32,7 @@ async function reset({ workflowId, runId }: Pick<HeldMove, 'workflowId' | 'runId
   return newRunId;
 }
 
-/** Where the volume is now, and where it is not. */
+/** The one of the two groups that the volume is not in now. */
 async function elsewhere(volume: HeldMove['volume']): Promise<HeldMove['to']> {
   return (await testbed.standing(volume)).group === GOLD ? SILVER : GOLD;
 }

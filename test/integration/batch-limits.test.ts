@@ -28,7 +28,7 @@ describe('moves at once', () => {
     { limits: { all: 3, perTargetGroup: 1 }, most: 1 },
     { limits: { all: 3, perAppliance: 1 }, most: 1 },
   ])('$limits: $most', async ({ limits, most }) => {
-    // A move that is held up until all that may run do run.
+    // Holds one move until as many run as may run at once.
     const hold = testbed.moves.live.faults.hold('notify', 'before');
     const handle = await startBatch(testbed.moves, { moves: testbed.listed(THREE), options: { concurrency: limits } });
     await hold.reached;

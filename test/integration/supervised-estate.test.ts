@@ -121,7 +121,7 @@ test(
     const limits = { ...LIMITS, stageMsMax: 500 };
     supervisor = new Supervisor({ print: (line) => void said.push(line), limits });
     const starting = startAll();
-    await untilTrue('the begin of the replica site', PATIENCE_MS, async () => {
+    await untilTrue('the start of the replica site', PATIENCE_MS, async () => {
       return estate.process(REPLICA_SITE_ID).pid !== undefined;
     });
     estate.process(REPLICA_SITE_ID).signal('SIGSTOP');
@@ -199,7 +199,7 @@ test.runIf(process.platform === 'linux')(
 );
 
 test(
-  'a Temporal server of somebody else is told once when it can not be reached, once when it answers again, and is not started',
+  'a Temporal server of somebody else is not started: one line says that it cannot be reached, one that it answers again',
   async () => {
     const temporal = await DurableTemporal.start(folder);
     const over = new AbortController();

@@ -9,7 +9,7 @@ import { worlds } from '../unit/scripts/worlds.js';
 
 /** An hour: thousands of mutants. */
 const TIMEOUT_MS = 3_600_000;
-/** Times that a mutant's place may be reached, beside the usual: it loops beyond that. */
+/** A mutant whose place is reached so many times more than usual counts as an endless loop. */
 const HITS_MAX = 200_000;
 
 interface Mutant {

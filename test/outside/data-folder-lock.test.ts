@@ -53,7 +53,7 @@ test('a process in another PID namespace is refused, whichever came first', asyn
   const folder = newFolder();
   const inside = await start(folder, NEW_NAMESPACE);
   expect(inside.said).toMatch(/^locked by process \d$/);
-  const inUse = `The data folder ${folder} is in use by ${inside.said.slice('locked by '.length)} on ${hostname()}.`;
+  const inUse = `The data folder ${folder} is in use by ${inside.said.slice('locked by '.length)} on ${hostname()}. Stop that process, or give this one another folder (VOLUME_MOVER_DATA).`;
   expect((await start(folder, NEW_NAMESPACE)).said).toBe(inUse);
   expect((await start(folder, [])).said).toBe(inUse);
 

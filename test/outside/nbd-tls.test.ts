@@ -1,5 +1,5 @@
-// NBD over TLS with the clients that people use: who has no certificate of the authority learns and
-// does nothing.
+// NBD over TLS with the clients that people use. A client without a certificate of the authority
+// learns nothing and can do nothing.
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { randomBytes } from 'node:crypto';
 import { readFile } from 'node:fs/promises';

@@ -39,9 +39,7 @@ export interface StepLimits {
   readonly stepsMax: number;
 }
 
-/**
- * Not `fc.double`: that one is even over floating-point numbers, most of which are next to nothing.
- */
+/** `fc.double` would draw from all floating-point numbers alike; most of those are close to 0. */
 const share = fc.integer({ min: 0, max: 1000 }).map((one) => one / 1000);
 
 function records(limits: StepLimits): fc.Arbitrary<RecordSketch> {

@@ -3,7 +3,7 @@ import type { Page } from 'playwright-core';
 import type { UiForm } from '../../client/schedules/ui-form.js';
 import { SHOWN_MS_MAX } from './start-form.js';
 
-/** Where what is printed for each field goes. */
+/** The form's inputs, by the labels that `volume-mover schedule create --ui` prints. */
 const INPUTS: ReadonlyMap<string, string> = new Map([
   ['Name', 'schedule-name-input'],
   ['Workflow Type', 'schedule-type-input'],

@@ -186,7 +186,7 @@ test('a folder that cannot be written is told in words, stops no call, and heals
   expect(await seqs(log)).toEqual([0]);
 });
 
-test('a server tells of changes, of refusals for who called, and not of looks', async () => {
+test('a server tells of changes, of refused callers, and not of looks', async () => {
   const api = { ...sampleApi, audit: auditOperation };
   const server = sampleServer({ access: accessWith({ token: 'secret' }), audit: open() });
   const { url } = await server.start();

@@ -81,7 +81,7 @@ describe('the order', () => {
   });
 });
 
-test('what is there already is no move, and goes without those of its volumes that are', () => {
+test('a volume that is in its target already is left out of its move; a move of only such volumes is none', () => {
   const volumes = [volume('a'), volume('b', { group: 'silver' }), volume('c', { group: 'silver' })];
   const plan = draftPlan(
     moves({ volumes: ['a', 'b'], to: 'silver' }, { volume: 'c', to: 'silver' }),

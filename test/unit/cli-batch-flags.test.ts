@@ -107,8 +107,8 @@ test.each([
 });
 
 test.each([
-  ['22:00-05:00', /Give when moves may run/],
-  ['22:00-24:00 UTC', /Give when moves may run/],
+  ['22:00-05:00', /Give \[days\] <start>-<end> <time zone>/],
+  ['22:00-24:00 UTC', /Give \[days\] <start>-<end> <time zone>/],
   ['someday 22:00-05:00 UTC', /"someday" is not a day/],
   ['22:00-05:00 Europe/Atlantis', /--window: "Europe\/Atlantis" is no time zone that this machine knows/],
 ])('the window %s is refused', async (window, said) => {

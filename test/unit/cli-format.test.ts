@@ -1,4 +1,4 @@
-// How the command line writes values, and reads times.
+// How the command line writes sizes, durations and tables.
 import { expect, test } from 'vitest';
 import { bytes, duration, table } from '../../client/text/format.js';
 

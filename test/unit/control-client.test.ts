@@ -1,3 +1,5 @@
+// The typed client of a control API over real HTTP: what it sends, and which error each failure
+// becomes.
 import { createServer, type RequestListener } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { expect, onTestFinished, test } from 'vitest';

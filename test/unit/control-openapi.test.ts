@@ -1,3 +1,4 @@
+// The OpenAPI documents: current, complete, and served by each process.
 import { readFile } from 'node:fs/promises';
 import { expect, test } from 'vitest';
 import { applianceApi } from '../../contracts/appliance-api.js';

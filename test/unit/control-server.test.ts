@@ -1,3 +1,4 @@
+// A control server over real HTTP: refusals, limits, tokens, health, and an orderly stop.
 import { request as httpRequest } from 'node:http';
 import { connect } from 'node:net';
 import { text } from 'node:stream/consumers';

@@ -30,7 +30,7 @@ function doFile(files: DiskProcess): string {
   return join('/site/v1', names.sort().at(-1) ?? '');
 }
 
-/** Nearly: each look lets go of half. */
+/** Evicts nearly all clean sectors: each call evicts about half of them, by chance. */
 function evictAll(disk: PowerDisk): void {
   for (let times = 0; times < 20; times += 1) disk.evict();
 }

@@ -1,3 +1,4 @@
+// The lock of byte ranges against a simple model, over random requests.
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { RangeLock } from '../../simulator/disk/range-lock.js';

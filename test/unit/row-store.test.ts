@@ -1,3 +1,4 @@
+// A store of rows: order, what survives a reopening, and commits that change all or nothing.
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';

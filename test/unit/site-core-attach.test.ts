@@ -1,5 +1,5 @@
-// What a replica site makes of what a splitter says when it attaches a volume: the highest that any
-// end has durably learned counts.
+// How a replica site judges a splitter's claim when a volume is attached. Of epoch, owner and
+// ticket, the highest that either end has stored counts.
 import { beforeEach, describe, expect, test } from 'vitest';
 import { lineageIdSchema, sourceIdSchema } from '../../contracts/lineage.js';
 import * as attempts from '../../simulator/replica-site/core/attempts.js';
@@ -68,7 +68,7 @@ describe('the history', () => {
       });
   });
 
-  test('names no life that sent nothing, and of many the last', () => {
+  test('lists only lives that sent a record, and of those the newest 64', () => {
     for (let session = 2; session <= 100; session += 1) site.claim(V1, { session });
     expect(site.state.volume(V1).senders).toEqual([
       { base: 0, life: lifeOf(1) },

@@ -1,3 +1,4 @@
+// Holds of acknowledgements: raised for a cut, confirmed once, and released by themselves.
 import { expect, test } from 'vitest';
 import { volumeIdSchema } from '../../contracts/ids.js';
 import { Holds } from '../../simulator/splitter/core/holds.js';

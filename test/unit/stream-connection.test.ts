@@ -1,3 +1,4 @@
+// A connection that carries frames: order, flow control, closing, faults and liveness.
 import { duplexPair } from 'node:stream';
 import * as fc from 'fast-check';
 import { expect, onTestFinished, test, vi } from 'vitest';

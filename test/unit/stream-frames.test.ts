@@ -1,3 +1,4 @@
+// Frames as bytes: any chunks decode to the same frames, and any change of a byte is detected.
 import { crc32 } from 'node:zlib';
 import * as fc from 'fast-check';
 import { expect, test } from 'vitest';

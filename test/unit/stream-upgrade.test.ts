@@ -1,3 +1,4 @@
+// An HTTP connection becomes a stream: what is let in, what is refused, and by which error.
 import { request } from 'node:http';
 import { createServer, type AddressInfo } from 'node:net';
 import { expect, onTestFinished, test } from 'vitest';

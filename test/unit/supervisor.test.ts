@@ -135,7 +135,7 @@ test('a process that dies at each start is started again and again, and the othe
   expect(said.filter((line) => line.includes('dying')).length).toBeLessThan(7);
 });
 
-test('its next life is said, once, and is no further news when the death was none', async () => {
+test('a death and the next life that serves are reported once each', async () => {
   const once = fake('once', { lives: ['serves'] });
   await supervisor.start([once]);
   once.die('ended with SIGKILL', []);

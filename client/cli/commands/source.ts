@@ -58,7 +58,9 @@ function decisionCommand(context: CommandContext, decision: SourceDecision): Com
         ...(operator === undefined ? {} : { operator }),
         ...(reason === undefined ? {} : { reason }),
       });
-      output.progress(`Volume ${volume} ${DONE[decision]}. Until then no new recovery point contains the volume.`);
+      output.progress(
+        `Volume ${volume} ${DONE[decision]}. Until its replica equals its disk, no new recovery point contains the volume.`,
+      );
       const end = flags.wait === true ? await untilReplicated(client, volume, { output, signal }) : view;
       output.answer({ volume: end }, () =>
         flags.wait === true

@@ -1,5 +1,5 @@
 // The audit of a process: an entry for each call that changes something, and for each that was
-// refused for who called. It never stands in the way of a call.
+// refused because of its caller. It never stands in the way of a call.
 import { MoverError } from '../../../contracts/errors.js';
 import { AUDIT_TEXT_LENGTH_MAX, type AuditEntry, type auditOperation } from '../../../contracts/audit.js';
 import type { OutputOf, ParsedInputOf } from '../../../contracts/route.js';
@@ -13,7 +13,10 @@ import { AUDIT_LIMITS_DEFAULT } from './audit-limits.js';
 /** Folder of the audit in a process's data folder. */
 export const AUDIT_FOLDER = 'audit';
 
-/** Such calls of one caller within this time make one entry, and one that counts the others, ms. */
+/**
+ * Time, ms, in which the gathered calls of one caller make two entries at most: the first call, and
+ * a count of the others.
+ */
 const GATHER_MS_DEFAULT = 60_000;
 /** Callers whose calls are gathered apart. Those beyond are gathered as one. */
 const GATHERED_MAX = 1_000;
@@ -82,9 +85,8 @@ export class AuditLog {
   }
 
   /**
-   * Adds a call of a kind that may come again and again: a refusal for who called, a stream over a
-   * bad link. Repeated ones are gathered: they must neither push other entries out nor fill the
-   * disk.
+   * Adds a call of a kind that may come again and again: a refused caller, a stream over a bad
+   * link. Repeated ones are gathered: they must neither push other entries out nor fill the disk.
    */
   addGathered(call: AuditedCall): void {
     const who = `${call.caller?.name ?? ''} ${call.from} ${call.outcome}`;

@@ -93,9 +93,10 @@ export class BatchPlans {
     return text === undefined ? undefined : readStored(planSchema, text, `plan of batch "${batch}"`);
   }
 
-  #otherDrafts(batch: BatchId, draft: string): TextChange[] {
+  /** Removes the items of all drafts but the one whose keys begin with `keptPrefix`. */
+  #otherDrafts(batch: BatchId, keptPrefix: string): TextChange[] {
     const keys = [...this.#store.range(ITEMS, { prefix: `${batch} ` })].map(([key]) => key);
-    return keys.filter((key) => !key.startsWith(draft)).map((key) => ({ table: ITEMS, key }));
+    return keys.filter((key) => !key.startsWith(keptPrefix)).map((key) => ({ table: ITEMS, key }));
   }
 }
 

@@ -167,7 +167,8 @@ export class VolumeSplit {
   }
 
   /**
-   * Begins numbering in a new session, whose number is stored. Earlier writes are kept by marks.
+   * Begins numbering in a new session. The caller has stored its number. Earlier writes are kept by
+   * marks.
    */
   startSession(session: number): void {
     this.#beginSession(session);
@@ -199,7 +200,7 @@ export class VolumeSplit {
     return this.#row.volume;
   }
 
-  /** The current session: this life's, or a later one if the replica's history was forked since. */
+  /** The current session: this life's first, or a later one that replaced it; or NO_SESSION. */
   get session(): number {
     return this.#session;
   }
@@ -411,6 +412,7 @@ export class VolumeSplit {
     return this.marks.doubted > 0 !== (this.#row.comparing !== undefined);
   }
 
+  /** Makes the row say whether a comparison is under way, and why. */
   keepComparison(): void {
     const { comparing: _before, ...row } = this.#row;
     if (!this.isComparisonUnstored) return;
@@ -486,7 +488,8 @@ export class VolumeSplit {
   // ---- short initialization ----
 
   /**
-   * Starts one if it is due and possible: connected, not fenced, all numbered records confirmed.
+   * Starts a short initialization if it is due and possible: connected, not fenced, all numbered
+   * records confirmed.
    * @returns whether one is under way.
    */
   initialize(nowMs: number): boolean {
@@ -549,7 +552,7 @@ export class VolumeSplit {
   }
 
   /**
-   * Ends the short initialization once nothing is dirty.
+   * Ends the short initialization once nothing is dirty or doubted.
    * @returns whether it ended now.
    */
   finishInitialization(nowMs: number): boolean {

@@ -72,7 +72,7 @@ export class Sources {
     this.#note(this.#inUse(), false);
   }
 
-  /** Has a file noted that the first write made. */
+  /** Notes a file that the volume's first write made. */
   made(volume: ProtectedVolume): void {
     if (this.#made.size === 0) setImmediate(() => this.#noteMade());
     this.#made.add(volume);

@@ -67,7 +67,7 @@ export class KeptConnection {
     return this.#refusal;
   }
 
-  /** A refusal for who calls stays until a person acts: it is told once. */
+  /** A refusal of the caller lasts until a person acts, so it is logged once. */
   #failed(error: unknown): void {
     const { url, log } = this.#options;
     const isRefused = error instanceof MoverError && (error.code === 'UNAUTHORIZED' || error.code === 'FORBIDDEN');

@@ -38,7 +38,7 @@ export interface Outcome {
 
 /**
  * Simulates, and hands over each sample as a trace.
- * @param onTrace gets no trace when absent: then none are written.
+ * @param onTrace absent: Quint writes no traces.
  * @throws Error if Quint fails for another reason than a broken promise
  */
 export async function simulate(run: Run, onTrace?: (trace: readonly State[], file: string) => void): Promise<Outcome> {

@@ -1,4 +1,4 @@
-// The worlds of scripts, by the folder of theirs: the splitter's core, the replica site's attempts,
+// The worlds of scripts, by their folder: the splitter's core, the replica site's attempts,
 // the steps of a move, the saga, and verification.
 import { perform, type World } from './script.js';
 import { SagaWorld } from './worlds/saga-world.js';
