@@ -498,7 +498,7 @@ const REGISTRY = {
   },
   GROUP_PAUSED: {
     title: 'Replication of the group is paused',
-    action: 'Resume the group: operation resumeGroup of its appliance.',
+    action: 'Resume the group at its appliance: POST /v1/groups/resume with {"group": "<group>"}',
     status: 409,
     retryable: true,
     exit: 'refused',
@@ -588,7 +588,8 @@ const REGISTRY = {
   },
   CORRUPT: {
     title: 'Stored data failed its checksum',
-    action: 'Do not use this copy. The message names the place.',
+    action:
+      'Do not use this copy: the message names the place. Choose another recovery point (volume-mover points <group|volume>), or have the journal of the volume repaired: volume-mover rebuild <volume>',
     status: 500,
     retryable: false,
     exit: 'failed',

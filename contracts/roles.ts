@@ -10,7 +10,7 @@ import { z } from 'zod';
 export const roleSchema = z.enum(['read', 'operate', 'move', 'replicate', 'admin']);
 export type Role = z.infer<typeof roleSchema>;
 
-/** Checks a caller's roles: one of `needed` is enough, and none needed lets anybody. */
+/** Checks a caller's roles: one of `needed` is enough. If none is needed, anybody may call. */
 export function mayCall(roles: readonly Role[], needed: readonly Role[]): boolean {
   return needed.length === 0 || needed.some((role) => includes(roles, role));
 }

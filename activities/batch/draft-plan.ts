@@ -107,7 +107,12 @@ export function draftPlan(
     const { volumes, from, to } = draft.item;
     const room = rooms.get(to) ?? 0;
     if (room < volumes.length) {
-      refuse(volumes, to, 'GROUP_FULL', `group "${to}" has room for ${Math.max(0, room)} more volumes only`);
+      refuse(
+        volumes,
+        to,
+        'GROUP_FULL',
+        `group "${to}" has room for ${Math.max(0, room)} more, and this move brings ${volumes.length}`,
+      );
       continue;
     }
     rooms.set(to, room - volumes.length);

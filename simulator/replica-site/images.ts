@@ -55,7 +55,7 @@ interface OpenImage {
   readonly point: PointId | undefined;
   readonly image: Image;
   readonly client: string;
-  /** This and the next: by the monotonic clock. */
+  /** By the monotonic clock, as `readAtMs` is. */
   readonly openedAtMs: number;
   readAtMs: number;
   /** What changed since other points, by point: the most recently asked for are last. */
@@ -172,7 +172,7 @@ export class Images {
   }
 
   /**
-   * Which parts of an image surely read as zeroes: from the range's begin on, as many as one answer
+   * Which parts of an image surely read as zeroes: from the range's start on, as many as one answer
    * has.
    * @throws MoverError IMAGE_NOT_FOUND, IMAGE_EVICTED, INVALID_REQUEST
    */
@@ -186,7 +186,7 @@ export class Images {
   }
 
   /**
-   * Which parts of an image may differ from an earlier point of its volume: from the range's begin
+   * Which parts of an image may differ from an earlier point of its volume: from the range's start
    * on, as many as one answer has.
    * @throws MoverError IMAGE_NOT_FOUND, IMAGE_EVICTED, INVALID_REQUEST (also: the point is later),
    * POINT_NOT_FOUND, POINT_UNAVAILABLE, POINT_DAMAGED, POINT_TRIMMED; the signal's reason

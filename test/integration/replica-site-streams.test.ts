@@ -235,7 +235,7 @@ test('a point waits for what is on its way, and leaves out what does not come in
   expect(late.leftOut).toContainEqual({ volume: V2, reason: 'behind' });
 });
 
-test('a volume is in no point between the begin and the end of a short initialization, also after kill -9', async () => {
+test('a volume is in no point between the start and the end of a short initialization, also after kill -9', async () => {
   let site = await world.siteProcess();
   let splitter = await TestSplitter.connect(site.url, S1);
   await splitter.attach(1, V1);

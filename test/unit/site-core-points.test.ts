@@ -140,7 +140,7 @@ describe('a provisional member', () => {
 });
 
 describe('a hole', () => {
-  test('keeps the volume out of points from its begin to before its end', () => {
+  test('keeps the volume out of points from its start to before its end', () => {
     const site = new SiteUnderTest();
     site.attach();
     site.writes(1, 9);

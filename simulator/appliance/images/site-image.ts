@@ -93,7 +93,7 @@ export class SiteImage {
   }
 
   /**
-   * Which parts of the range surely read as zeroes, from its begin on. Waits as `read`.
+   * Which parts of the range surely read as zeroes, from its start on. Waits as `read`.
    * @throws as `read`
    */
   async parts(offset: number, length: number): Promise<OutputOf<Api['mapImage']>['parts']> {
@@ -103,7 +103,7 @@ export class SiteImage {
   }
 
   /**
-   * Which parts of the range may differ from an earlier point, from its begin on. Waits as `read`.
+   * Which parts of the range may differ from an earlier point, from its start on. Waits as `read`.
    * @throws as `read`
    */
   async changes(since: PointId, offset: number, length: number): Promise<OutputOf<Api['imageChanges']>['parts']> {

@@ -108,7 +108,7 @@ export class SourceFile {
     return part.isHole && part.length === length;
   }
 
-  /** Which parts of the range are holes: from its begin on, no more than `countMax` of them. */
+  /** Which parts of the range are holes: from its start on, no more than `countMax` of them. */
   async parts(offset: number, length: number, countMax: number): Promise<Allocated[]> {
     if (!this.#written) return [{ length, isHole: true }];
     const parts: Allocated[] = [];

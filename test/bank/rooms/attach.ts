@@ -218,7 +218,7 @@ export const attach: Room = {
       file: STATE,
       find: 'if (position >= hole.fromPosition && (hole.toPosition',
       replace: 'if (position > hole.fromPosition && (hole.toPosition',
-      breaks: 'A point at the begin of a short initialization lacks the writes that only marks knew.',
+      breaks: 'A point at the start of a short initialization lacks the writes that only marks knew.',
       kind: 'off by one',
     },
     {

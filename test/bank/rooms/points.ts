@@ -145,7 +145,7 @@ export const points: Room = {
       file: POINTS,
       find: '  if (state.inHole(volume, position))\n    throw',
       replace: '  if (state.inHole(volume, position - 1))\n    throw',
-      breaks: 'The newest state is refused right after a short initialization, and given right at its begin.',
+      breaks: 'The newest state is refused right after a short initialization, and given right at its start.',
       kind: 'off by one',
     },
     {

@@ -157,7 +157,7 @@ export const splitter: Room = {
       file: VOLUME,
       find: "if (this.#mode === 'SYNCED' || !this.#connected || this.#paused || this.#row.fence !== undefined) return false;",
       replace: "if (this.#mode === 'SYNCED' || !this.#connected || this.#paused) return false;",
-      breaks: "A short initialization starts behind a fence: its begin takes a number that is in nobody's cut.",
+      breaks: "A short initialization starts behind a fence: its initBegin takes a number that is in nobody's cut.",
       kind: 'missing guard',
     },
     {
