@@ -15,7 +15,7 @@ import { QUIET_LIMIT_MS, runSeed } from './run.js';
 import { mixNamed } from './share.js';
 import { NO_FAULTS, World } from './world.js';
 
-/** Longest time for all runs, in ms: hours, where VOLUME_MOVER_SEEDS asks for them. */
+/** Longest time for all runs, in ms: hours, where VOLUME_MOVER_SIMULATED_SEEDS asks for them. */
 const SIMULATE_MS_MAX = 24 * 3_600_000;
 const RUN = fileURLToPath(new URL('../../scripts/run.mjs', import.meta.url));
 /** Shares of a mix's moves: most of what befalls them only delays them. */
@@ -23,12 +23,11 @@ const MOVED_SHARE_MIN = 0.2;
 const FAILED_SHARE_MAX = 0.6;
 /** Fewer seeds may miss a rare branch by chance. */
 const SEEDS_THAT_REACH_ALL = 40;
-/** Seeds, each in every mix. VOLUME_MOVER_SEEDS asks for more, as .ci/run does. */
-const SEEDS = Number(process.env['VOLUME_MOVER_SEEDS'] ?? 20);
+/** Seeds, each in every mix. VOLUME_MOVER_SIMULATED_SEEDS asks for more, as .ci/run does. */
+const SEEDS = Number(process.env['VOLUME_MOVER_SIMULATED_SEEDS'] ?? 20);
 /**
- * CI runs the same seeds each time, so that it judges the change and not the day's luck:
- * docs/reliability.md names two rare sequences that are not noticed yet. `npm run simulate`
- * explores.
+ * CI runs the same seeds each time, so that it judges the change and not the day's luck. `npm run
+ * simulate` explores.
  */
 const FIRST_SEED = Number(process.env['VOLUME_MOVER_SEED'] ?? 700_000);
 
