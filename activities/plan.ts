@@ -53,7 +53,17 @@ export async function planMove(ports: Ports, input: ParsedMoveInput, own?: MoveI
   ]);
   const from = endpointOf(ports, origin);
   const to = endpointOf(ports, target);
-  if (to === undefined) addReason('GROUP_NOT_FOUND', 'to', `there is no consistency group "${input.to}"`);
+  if (target === undefined) addReason('GROUP_NOT_FOUND', 'to', `there is no consistency group "${input.to}"`);
+  for (const [side, group, endpoint] of [
+    ['from', origin, from],
+    ['to', target, to],
+  ] as const)
+    if (group !== undefined && endpoint === undefined)
+      addReason(
+        'NOT_OWNER',
+        side,
+        `group "${group.group}" is served by appliance "${group.appliance}", which the estate file does not have`,
+      );
   // What the move itself has reserved is in the group's count already.
   const hasReserved = ({ openAttempt }: SiteVolume): boolean => openAttempt !== undefined && openAttempt.move === own;
   const arriving = volumes.filter((volume) => volume.group !== input.to && !hasReserved(volume)).length;
@@ -109,6 +119,12 @@ async function checkGroup(
     clocks.seenBy(`appliance ${served.appliance}`, described?.skews ?? []);
     if (described?.pausedGroups.includes(served.group) === true)
       addReason('GROUP_PAUSED', served.group, `replication of group "${served.group}" is paused`);
+    if (described?.servedGroups?.includes(served.group) === false)
+      addReason(
+        'NOT_OWNER',
+        served.group,
+        `appliance "${served.appliance}" does not serve group "${served.group}" now`,
+      );
   } catch (error) {
     if (!(error instanceof MoverError)) throw error;
     addReason(

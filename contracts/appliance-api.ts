@@ -63,6 +63,8 @@ export const applianceApi = {
       appliance: applianceIdSchema,
       link: linkSchema,
       pausedGroups: z.array(groupIdSchema),
+      /** The groups whose recovery points this appliance closes now. */
+      servedGroups: z.array(groupIdSchema).optional(),
       nbd: z.strictObject({ host: z.string(), port: z.number().int() }),
       /**
        * The wall clocks of the appliance (now), the replica site and the splitters (at its last

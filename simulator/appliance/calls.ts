@@ -119,20 +119,20 @@ function groupCalls({ members, relays, rounds, served, paused, clock }: CallsOpt
   return {
     groups: async (_, { signal }) => ({ groups: await served.describe(undefined, signal) }),
     closePoint: async ({ group, bookmark, keep }, { signal }): Promise<RecoveryPoint> => {
-      served.require(group);
+      await served.require(group, signal);
       if (paused.has(group)) throw new MoverError('GROUP_PAUSED', `Replication of group "${group}" is paused.`);
       const point = await rounds.close({ group, kind: 'demand', waitMs: DEMAND_WAIT_MS, bookmark, keep, signal });
       if (point === undefined) throw new MoverError('INTERNAL', `No point of group "${group}" was closed.`);
       return point;
     },
     pauseGroup: async ({ group }, { signal }) => {
-      served.require(group);
+      await served.require(group, signal);
       paused.pause(group, clock.wallMs);
       relays.send('pause', members.known.membersOf(group));
       return describe(group, signal);
     },
     resumeGroup: async ({ group }, { signal }) => {
-      served.require(group);
+      await served.require(group, signal);
       paused.resume(group);
       relays.send('resume', members.known.membersOf(group));
       return describe(group, signal);
@@ -164,12 +164,13 @@ function faultCalls({ link, rounds, faults }: CallsOptions) {
   } satisfies Partial<Calls>;
 }
 
-function viewCalls({ appliance, site, link, relays, paused, nbd, clock, skews }: CallsOptions) {
+function viewCalls({ appliance, site, link, relays, served, paused, nbd, clock, skews }: CallsOptions) {
   return {
     describe: () => ({
       appliance,
       link: link.state,
       pausedGroups: paused.all,
+      servedGroups: served.all.map(({ group }) => group),
       nbd: nbd(),
       clock: clock.view,
       skews: skews.all,

@@ -20,11 +20,11 @@ import type { RowStore } from '../store/row-store.js';
 import type { AttemptRow, CounterRow, GroupRow, HoleRow, MoveRow, OwnerRow, PointRow, VolumeRow } from './core/rows.js';
 import { type SiteRows, TABLE_NAMES, type TableName } from './core/state.js';
 
+const settings = { appliance: applianceIdSchema, volumesMax: countSchema, pointEveryMs: durationMsSchema };
+
 const groupRow: z.ZodType<GroupRow> = z.strictObject({
   group: groupIdSchema,
-  appliance: applianceIdSchema,
-  volumesMax: countSchema,
-  pointEveryMs: durationMsSchema,
+  ...settings,
   lastPointAtMs: timeMsSchema,
   lastOrder: z.exactOptional(countSchema),
   snapshots: z.exactOptional(z.array(countSchema)),
@@ -32,6 +32,7 @@ const groupRow: z.ZodType<GroupRow> = z.strictObject({
   // start.
   retention: retentionPolicySchema.prefault({}),
   journal: groupJournalSchema.prefault({ bytes: 0, pointsDropped: 0 }),
+  declared: z.exactOptional(z.strictObject({ ...settings, retention: retentionPolicySchema })),
 });
 
 const volumeRow: z.ZodType<VolumeRow> = z.strictObject({

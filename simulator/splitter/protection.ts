@@ -42,6 +42,8 @@ export interface ProtectionOptions {
   readonly rows: readonly VolumeSplitRow[];
   /** Volumes left out because of their rows. Those with unusable files join them. */
   readonly unusable: readonly UnusableVolume[];
+  /** What the estate file says otherwise, in sentences. */
+  readonly drift: readonly string[];
   readonly store: RowStore;
   readonly files: (volume: VolumeId) => VolumeFiles;
   readonly limits: SplitterLimits;
@@ -130,7 +132,8 @@ export class Protection {
 
   /** Refuses disks that may not be used, and begins what earlier lives left undone. */
   start(): void {
-    const { log } = this.#options;
+    const { drift, log } = this.#options;
+    for (const sentence of drift) log.warn(sentence);
     for (const { volume, reason } of this.#unusable.values()) log.error({ volume }, reason);
     this.#sources.start(this.#loaded);
     for (const volume of this.#volumes.values()) if (volume.split.marks.doubted > 0) this.#initialization.poke(volume);
@@ -189,11 +192,12 @@ export class Protection {
 
   /** What is degraded, in sentences. */
   get notes(): string[] {
-    const { sessions, store } = this.#options;
+    const { sessions, store, drift } = this.#options;
     return [
       ...sessions.notes,
       ...(store.note === undefined ? [] : [store.note]),
       ...[...this.#unusable.values()].map(({ reason }) => reason),
+      ...drift,
       ...this.#sending.notes,
       ...this.#loaded.flatMap(({ split }) => split.notes),
     ];

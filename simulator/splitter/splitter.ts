@@ -95,7 +95,7 @@ function openHost(config: SplitterConfig, cleanup: Cleanup): Host {
 
 function startProtection(config: SplitterConfig, host: Host, cleanup: Cleanup): Protection {
   const { store, volumes } = host;
-  const { rows, unstored, unusable } = volumes;
+  const { rows, unstored, unusable, drift } = volumes;
   if (config.sync) syncFolderNames(config.dataFolder);
   const sessions = new Sessions({ store, rows: unstored, log: config.log });
   const protection = new Protection({
@@ -104,6 +104,7 @@ function startProtection(config: SplitterConfig, host: Host, cleanup: Cleanup): 
     credentials: config.access?.credentials,
     sessions,
     unusable,
+    drift,
     rows: config.unprotected ? [] : rows,
   });
   cleanup.add(async () => protection.stop());

@@ -27,7 +27,15 @@ export interface GroupRow {
   readonly snapshots?: readonly number[];
   readonly retention: RetentionPolicy;
   readonly journal: GroupJournal;
+  /**
+   * The settings that were last taken from the estate file. A start follows the file only where it
+   * says something new, so what was changed at run time stays. Absent in rows of earlier versions.
+   */
+  readonly declared?: GroupSettings;
 }
+
+/** What the estate file, or a person at run time, decides of a group. */
+export type GroupSettings = Pick<GroupRow, 'appliance' | 'volumesMax' | 'pointEveryMs' | 'retention'>;
 
 export interface VolumeRow {
   readonly volume: VolumeId;
