@@ -6,6 +6,7 @@ import { batchCommand } from './commands/batch.js';
 import { bookmarkCommand } from './commands/bookmark.js';
 import { cancelCommand } from './commands/cancel.js';
 import { closeCommand } from './commands/close.js';
+import { estateCommand } from './commands/estate.js';
 import { groupsCommand } from './commands/groups.js';
 import { imagesCommand } from './commands/images.js';
 import { moveCommand } from './commands/move.js';
@@ -61,6 +62,7 @@ function createProgram(context: CommandContext): Command {
   const commands = [
     volumesCommand,
     groupsCommand,
+    estateCommand,
     pointsCommand,
     bookmarkCommand,
     planCommand,

@@ -2,6 +2,7 @@
 // file that has left out a group and a volume.
 import { readFileSync, writeFileSync } from 'node:fs';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import type { EstatePlan } from '../../client/declaration/compare-estate.js';
 import { createMoverClient, type MoverClient } from '../../client/sdk.js';
 import type { Estate } from '../../contracts/estate.js';
 import { groupIdSchema, volumeIdSchema } from '../../contracts/ids.js';
@@ -9,6 +10,7 @@ import { replicaSiteApi } from '../../contracts/replica-site-api.js';
 import { controlUrl } from '../../contracts/estate.js';
 import { createApiClient } from '../../control/client.js';
 import { waitUntilQuiet } from '../../estate/quiet.js';
+import { runCommand } from '../support/cli.js';
 import { type EstateFixture, startEstate } from './estate-fixture.js';
 
 const SILVER = groupIdSchema.parse('cg-silver');
@@ -51,4 +53,19 @@ test('a group and a volume that the file leaves out keep their protection over a
   expect(notes).toContainEqual(expect.stringMatching(/^Volume "vm-2-disk-0" of splitter "host-1" is not in/));
   const plan = await client.moves.plan({ volume: VOLUME, to: 'cg-gold' });
   expect(plan).toMatchObject({ ok: true, reasons: [] });
+
+  const told = await runCommand({}, ['estate', 'plan', '--json', '--estate', running.estateFile]);
+  expect(told.exitCode).toBe(1);
+  const { plan: estatePlan } = JSON.parse(told.stdout) as { plan: EstatePlan };
+  expect(estatePlan.differences.map(({ code, subject, unprotected }) => [code, subject, unprotected])).toEqual([
+    ['GROUP_UNDECLARED', SILVER, false],
+    ['VOLUME_UNDECLARED', VOLUME, false],
+  ]);
+  const words = await runCommand({}, ['estate', 'plan', '--estate', running.estateFile]);
+  expect(words.stdout).toMatch(
+    /^Everything is protected, but the file differs:\n {2}- Group "cg-silver" with 1 volumes/,
+  );
+  writeFileSync(running.estateFile, JSON.stringify(file));
+  const same = await runCommand({}, ['estate', 'plan', '--estate', running.estateFile]);
+  expect(same).toEqual({ exitCode: 0, stdout: 'The estate runs as the file says.\n', stderr: '' });
 });
