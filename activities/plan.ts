@@ -27,6 +27,8 @@ export async function planMove(ports: Ports, input: ParsedMoveInput, own?: MoveI
     if (found[i] === undefined) addReason('VOLUME_NOT_FOUND', volume, `there is no volume "${volume}"`);
   });
   for (const volume of volumes) {
+    if (volume.retired !== undefined)
+      addReason('VOLUME_RETIRED', volume.volume, `volume "${volume.volume}" is retired`);
     if (volume.group === input.to)
       addReason('ALREADY_THERE', volume.volume, `volume "${volume.volume}" is in group "${input.to}" already`);
     else if (input.from !== undefined && volume.group !== input.from)
@@ -64,6 +66,7 @@ export async function planMove(ports: Ports, input: ParsedMoveInput, own?: MoveI
         side,
         `group "${group.group}" is served by appliance "${group.appliance}", which the estate file does not have`,
       );
+  if (target?.retired !== undefined) addReason('GROUP_RETIRED', 'to', `group "${input.to}" is retired`);
   // What the move itself has reserved is in the group's count already.
   const hasReserved = ({ openAttempt }: SiteVolume): boolean => openAttempt !== undefined && openAttempt.move === own;
   const arriving = volumes.filter((volume) => volume.group !== input.to && !hasReserved(volume)).length;

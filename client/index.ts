@@ -63,6 +63,13 @@ export type { EstateClient } from './declaration/estate-client.js';
 export type { Difference, DifferenceCode, EstatePlan } from './declaration/compare-estate.js';
 export type { AuditClient, AuditQuery, ListedAudit, ListedAuditEntry } from './audit/audit-client.js';
 export type { ListedGroup, ListedVolume, VolumeFilter } from './volumes/inventory.js';
+export type {
+  AddGroupOrder,
+  AddVolumeOrder,
+  RetireGroupOrder,
+  RetireVolumeOrder,
+  SetGroupOrder,
+} from './volumes/lifecycle.js';
 export type { RebuildOrder, ResyncOrder, SourceOrder } from './volumes/repairs.js';
 export { createTimeline, type Timeline, type TimelineInput } from './timeline/timeline.js';
 export { drawTimeline, type DrawOptions } from './timeline/terminal/draw.js';

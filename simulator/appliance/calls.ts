@@ -48,6 +48,7 @@ export function applianceCalls(options: CallsOptions): Calls {
     ...moveCalls(options),
     ...forwardedCalls(options),
     ...groupCalls(options),
+    ...groupLifeCalls(options),
     ...accessCalls(options),
     ...faultCalls(options),
     ...viewCalls(options),
@@ -95,6 +96,8 @@ function forwardedCalls({ site }: CallsOptions) {
     digestImage: async (input, { signal }) => site.call('digestImage', input, signal),
     closeMarkImage: async (input, { signal }) => site.call('closeMarkImage', input, signal),
     rebuild: async (input, { signal }) => site.call('rebuild', input, signal),
+    addVolume: async (input, { signal }) => site.call('addVolume', input, signal),
+    retireVolume: async (input, { signal }) => site.call('retireVolume', input, signal),
     siteGroups: async (input, { signal }) => site.call('groups', input, signal),
     siteVolumes: async (input, { signal }) => site.call('volumes', input, signal),
     inventory: async (input, { signal }) => site.call('inventory', input, signal),
@@ -137,6 +140,20 @@ function groupCalls({ members, relays, rounds, served, paused, clock }: CallsOpt
       relays.send('resume', members.known.membersOf(group));
       return describe(group, signal);
     },
+  } satisfies Partial<Calls>;
+}
+
+/** Changes of groups. The site makes them; this appliance follows at once if one is its own. */
+function groupLifeCalls({ site, served }: CallsOptions) {
+  const follow = async <Changed>(changed: Changed, signal: AbortSignal): Promise<Changed> => {
+    // The change is made: if the site can't be asked now, it is within seconds.
+    await served.refresh(signal).catch(() => undefined);
+    return changed;
+  };
+  return {
+    addGroup: async (input, { signal }) => follow(await site.call('addGroup', input, signal), signal),
+    setGroup: async (input, { signal }) => follow(await site.call('setGroup', input, signal), signal),
+    retireGroup: async (input, { signal }) => follow(await site.call('retireGroup', input, signal), signal),
   } satisfies Partial<Calls>;
 }
 

@@ -95,6 +95,7 @@ export class ServedGroups {
         'NOT_OWNER',
         `Group "${group}" is served by appliance "${row.appliance}", not by "${appliance}".`,
       );
+    if (row.retired !== undefined) throw new MoverError('GROUP_NOT_FOUND', `Group "${group}" is retired.`);
     await this.refresh(signal);
     return row;
   }
@@ -121,7 +122,8 @@ export class ServedGroups {
     this.#timer.unref();
   }
 
-  #follow(rows: readonly SiteGroup[]): void {
+  #follow(listed: readonly SiteGroup[]): void {
+    const rows = listed.filter(({ retired }) => retired === undefined);
     const before = this.#groups;
     this.#groups = new Map(rows.map((row) => [row.group, row]));
     const isSame =

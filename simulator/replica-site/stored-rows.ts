@@ -15,6 +15,7 @@ import {
 } from '../../contracts/numbers.js';
 import type { Estate } from '../../contracts/estate.js';
 import { holeSchema, inTimelineOrder, ownershipSchema, recoveryPointSchema } from '../../contracts/point.js';
+import { retiredSchema } from '../../contracts/replica-site-api.js';
 import { groupJournalSchema, retentionPolicySchema } from '../../contracts/retention.js';
 import type { RowStore } from '../store/row-store.js';
 import type { AttemptRow, CounterRow, GroupRow, HoleRow, MoveRow, OwnerRow, PointRow, VolumeRow } from './core/rows.js';
@@ -33,6 +34,7 @@ const groupRow: z.ZodType<GroupRow> = z.strictObject({
   retention: retentionPolicySchema.prefault({}),
   journal: groupJournalSchema.prefault({ bytes: 0, pointsDropped: 0 }),
   declared: z.exactOptional(z.strictObject({ ...settings, retention: retentionPolicySchema })),
+  retired: z.exactOptional(retiredSchema),
 });
 
 const volumeRow: z.ZodType<VolumeRow> = z.strictObject({
@@ -50,6 +52,7 @@ const volumeRow: z.ZodType<VolumeRow> = z.strictObject({
   source: z.exactOptional(sourceIdSchema),
   life: z.exactOptional(lifeIdSchema),
   lineage: z.exactOptional(lineageIdSchema),
+  retired: z.exactOptional(retiredSchema),
 });
 
 const attemptRow: z.ZodType<AttemptRow> = z.strictObject({ record: attemptRecordSchema });

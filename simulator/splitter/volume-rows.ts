@@ -63,6 +63,7 @@ const rowSchema = z.strictObject({
   proven: z.literal(true).exactOptional(),
   refused: z.enum(['missing', 'foreign']).exactOptional(),
   comparing: z.string().exactOptional(),
+  retired: z.strictObject({ atMs: timeMsSchema }).exactOptional(),
 });
 
 export interface VolumeRows {
@@ -73,6 +74,8 @@ export interface VolumeRows {
    * Volumes that are left out, without effect on the others. Their stored rows stay as they are.
    */
   readonly unusable: readonly UnusableVolume[];
+  /** Volumes that a person retired: not served. */
+  readonly retired: readonly VolumeId[];
   /** What the estate file says otherwise, in sentences. */
   readonly drift: readonly string[];
 }
@@ -88,9 +91,11 @@ export function volumeRows(estate: Estate, splitter: SplitterId, stored: Readonl
   const rows: VolumeSplitRow[] = [];
   const unstored: VolumeSplitRow[] = [];
   const unusable: UnusableVolume[] = [];
+  const retired: VolumeId[] = [];
   const drift: string[] = [];
   const take = (found: VolumeSplitRow | UnusableVolume, content: unknown): void => {
     if ('reason' in found) unusable.push(found);
+    else if (found.retired !== undefined) retired.push(found.volume);
     else {
       rows.push(found);
       if (!isDeepStrictEqual(found, content)) unstored.push(found);
@@ -100,7 +105,11 @@ export function volumeRows(estate: Estate, splitter: SplitterId, stored: Readonl
     const content = stored.get(volume.id);
     const found = content === undefined ? firstRow(estate, volume, addresses) : laterRow(volume.id, content, addresses);
     take(found, content);
-    if ('sizeBytes' in found && found.sizeBytes !== volume.sizeMiB * MIB)
+    if ('retired' in found && found.retired !== undefined)
+      drift.push(
+        `Volume "${volume.id}" is in the estate file, but was retired: it is not served. Remove it from the file.`,
+      );
+    else if ('sizeBytes' in found && found.sizeBytes !== volume.sizeMiB * MIB)
       drift.push(
         `Volume "${volume.id}" has ${found.sizeBytes / MIB} MiB here, and ${volume.sizeMiB} MiB in the estate file. It is served and protected with the size it has. Correct sizeMiB in the file.`,
       );
@@ -112,12 +121,14 @@ export function volumeRows(estate: Estate, splitter: SplitterId, stored: Readonl
       );
       continue;
     }
-    take(laterRow(id, stored.get(id), addresses), stored.get(id));
-    drift.push(
-      `Volume "${id}" is not in the estate file. It is served and protected all the same. Put it back into the file.`,
-    );
+    const found = laterRow(id, stored.get(id), addresses);
+    take(found, stored.get(id));
+    if (!('retired' in found && found.retired !== undefined))
+      drift.push(
+        `Volume "${id}" is not in the estate file. It is served and protected all the same. Put it back into the file, or end its protection: volume-mover volume retire ${id}`,
+      );
   }
-  return { rows, unstored, unusable, drift };
+  return { rows, unstored, unusable, retired, drift };
 }
 
 /** Stored volumes that the estate file doesn't give to this splitter, and to which it does. */

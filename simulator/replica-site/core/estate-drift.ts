@@ -47,12 +47,18 @@ function* volumeDrift(state: SiteState, estate: Estate): Generator<Drift, void> 
   const declared = new Map(
     estate.splitters.flatMap(({ volumes }) => volumes.map(({ id, sizeMiB }) => [id, sizeMiB] as const)),
   );
-  for (const { volume, splitter, sizeBytes } of state.volumes.values()) {
+  for (const { volume, splitter, sizeBytes, retired } of state.volumes.values()) {
     const sizeMiB = declared.get(volume);
-    if (sizeMiB === undefined)
+    if (retired !== undefined) {
+      if (sizeMiB !== undefined)
+        yield {
+          sentence: `Volume "${volume}" is in the estate file, but was retired: it is not protected. Remove it from the file.`,
+          holds: (now) => now.volumes.get(volume)?.retired !== undefined,
+        };
+    } else if (sizeMiB === undefined)
       yield {
-        sentence: `Volume "${volume}" of splitter "${splitter}" is not in the estate file. It stays protected. Put it back into the file.`,
-        holds: (now) => now.volumes.get(volume) !== undefined,
+        sentence: `Volume "${volume}" of splitter "${splitter}" is not in the estate file. It stays protected. Put it back into the file, or end its protection: volume-mover volume retire ${volume}`,
+        holds: (now) => now.volumes.get(volume)?.retired === undefined,
       };
     else if (sizeMiB * MIB !== sizeBytes)
       yield {

@@ -25,6 +25,7 @@ export function followEstate(state: SiteState, estate: Estate, wallMs: number): 
       if (state.volumes.unreadable.has(id)) continue;
       const known = state.volumes.get(id);
       if (known === undefined) {
+        reviveGroup(state, group);
         state.volumes.put(id, {
           volume: id,
           splitter: splitter.id,
@@ -37,6 +38,7 @@ export function followEstate(state: SiteState, estate: Estate, wallMs: number): 
         });
         continue;
       }
+      if (known.retired !== undefined) continue;
       const { vm: knownVm, labels: knownLabels, ...rest } = known;
       const same = known.splitter === splitter.id && knownVm === vm && isDeepStrictEqual(knownLabels, labels);
       if (!same) state.volumes.put(id, { ...rest, splitter: splitter.id, ...named });
@@ -61,4 +63,10 @@ function followGroup(state: SiteState, group: GroupId, file: GroupSettings): voi
   const appliance = state.memberCount(group) > 0 ? known.appliance : file.appliance;
   const declared = { appliance, volumesMax, pointEveryMs, retention };
   if (!isDeepStrictEqual(known.declared, declared)) state.groups.put(group, { ...known, ...declared, declared });
+}
+
+/** Brings a retired group back, since the file puts a new volume into it. */
+function reviveGroup(state: SiteState, group: GroupId): void {
+  const { retired, ...row } = state.group(group);
+  if (retired !== undefined) state.groups.put(group, row);
 }

@@ -32,6 +32,13 @@ export interface GroupRow {
    * says something new, so what was changed at run time stays. Absent in rows of earlier versions.
    */
   readonly declared?: GroupSettings;
+  /** When it was retired: no points of it are closed any more. */
+  readonly retired?: Retired;
+}
+
+/** When a person retired a volume or group: a label. */
+export interface Retired {
+  readonly atMs: number;
 }
 
 /** What the estate file, or a person at run time, decides of a group. */
@@ -62,6 +69,11 @@ export interface VolumeRow {
   readonly life?: LifeId;
   /** The lineage whose positions the rows speak of. */
   readonly lineage?: LineageId;
+  /**
+   * When replication was ended for good. The row stays for the volume's history; it counts as
+   * member of no group.
+   */
+  readonly retired?: Retired;
 }
 
 export interface AttemptRow {

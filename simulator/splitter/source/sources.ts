@@ -72,6 +72,11 @@ export class Sources {
     this.#note(this.#inUse(), false);
   }
 
+  /** Bars an added volume until its disk is proven. */
+  added(volume: ProtectedVolume): void {
+    this.#proofs.expect([volume]);
+  }
+
   /** Has a file noted that the first write made. */
   made(volume: ProtectedVolume): void {
     if (this.#made.size === 0) setImmediate(() => this.#noteMade());
