@@ -27,6 +27,8 @@ export async function planMove(ports: Ports, input: ParsedMoveInput, own?: MoveI
     if (found[i] === undefined) addReason('VOLUME_NOT_FOUND', volume, `there is no volume "${volume}"`);
   });
   for (const volume of volumes) {
+    if (volume.retired !== undefined)
+      addReason('VOLUME_RETIRED', volume.volume, `volume "${volume.volume}" is retired`);
     if (volume.group === input.to)
       addReason('ALREADY_THERE', volume.volume, `volume "${volume.volume}" is in group "${input.to}" already`);
     else if (input.from !== undefined && volume.group !== input.from)
@@ -53,7 +55,18 @@ export async function planMove(ports: Ports, input: ParsedMoveInput, own?: MoveI
   ]);
   const from = endpointOf(ports, origin);
   const to = endpointOf(ports, target);
-  if (to === undefined) addReason('GROUP_NOT_FOUND', 'to', `there is no consistency group "${input.to}"`);
+  if (target === undefined) addReason('GROUP_NOT_FOUND', 'to', `there is no consistency group "${input.to}"`);
+  for (const [side, group, endpoint] of [
+    ['from', origin, from],
+    ['to', target, to],
+  ] as const)
+    if (group !== undefined && endpoint === undefined)
+      addReason(
+        'NOT_OWNER',
+        side,
+        `group "${group.group}" is served by appliance "${group.appliance}", which the estate file does not have`,
+      );
+  if (target?.retired !== undefined) addReason('GROUP_RETIRED', 'to', `group "${input.to}" is retired`);
   // What the move itself has reserved is in the group's count already.
   const hasReserved = ({ openAttempt }: SiteVolume): boolean => openAttempt !== undefined && openAttempt.move === own;
   const arriving = volumes.filter((volume) => volume.group !== input.to && !hasReserved(volume)).length;
@@ -109,6 +122,12 @@ async function checkGroup(
     clocks.seenBy(`appliance ${served.appliance}`, described?.skews ?? []);
     if (described?.pausedGroups.includes(served.group) === true)
       addReason('GROUP_PAUSED', served.group, `replication of group "${served.group}" is paused`);
+    if (described?.servedGroups?.includes(served.group) === false)
+      addReason(
+        'NOT_OWNER',
+        served.group,
+        `appliance "${served.appliance}" does not serve group "${served.group}" now`,
+      );
   } catch (error) {
     if (!(error instanceof MoverError)) throw error;
     addReason(

@@ -59,8 +59,17 @@ export type { Recovered, RecoveredVolume, RecoverInput, RecoverOptions } from '.
 export type { ImageClient, OpenOptions } from './images/image-client.js';
 export type { ListedAccess, ListedAccesses, OpenImageInput } from './images/accesses.js';
 export type { GroupClient, VolumeClient } from './volumes/volume-client.js';
+export type { EstateClient } from './declaration/estate-client.js';
+export type { Difference, DifferenceCode, EstatePlan } from './declaration/compare-estate.js';
 export type { AuditClient, AuditQuery, ListedAudit, ListedAuditEntry } from './audit/audit-client.js';
 export type { ListedGroup, ListedVolume, VolumeFilter } from './volumes/inventory.js';
+export type {
+  AddGroupOrder,
+  AddVolumeOrder,
+  RetireGroupOrder,
+  RetireVolumeOrder,
+  SetGroupOrder,
+} from './volumes/lifecycle.js';
 export type { RebuildOrder, ResyncOrder, SourceOrder } from './volumes/repairs.js';
 export { createTimeline, type Timeline, type TimelineInput } from './timeline/timeline.js';
 export { drawTimeline, type DrawOptions } from './timeline/terminal/draw.js';

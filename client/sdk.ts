@@ -6,6 +6,7 @@ import { type AuditClient, createAuditClient } from './audit/audit-client.js';
 import type { Credentials } from '../control/credentials.js';
 import { Batches } from './batches/batches.js';
 import type { BatchClient } from './batches/batch-client.js';
+import { createEstateClient, type EstateClient } from './declaration/estate-client.js';
 import { OPENING_MS_MAX } from './images/accesses.js';
 import { createImageClient, type ImageClient } from './images/image-client.js';
 import { Moves } from './moves/moves.js';
@@ -56,6 +57,8 @@ export interface MoverClient {
   readonly images: ImageClient;
   readonly volumes: VolumeClient;
   readonly groups: GroupClient;
+  /** The estate as a whole: how its file differs from what runs. */
+  readonly estate: EstateClient;
   /** Who called what at which process. */
   readonly audit: AuditClient;
   /** Closes the connection to Temporal if the client opened it. Safe to call more than once. */
@@ -81,6 +84,7 @@ export function createMoverClient(options: MoverClientOptions): MoverClient {
     images: createImageClient(ports, patient),
     volumes: createVolumeClient(ports, patient, estate),
     groups: createGroupClient(ports),
+    estate: createEstateClient(ports, estate),
     audit: createAuditClient(ports),
     close: async () => lazy.close(),
   };

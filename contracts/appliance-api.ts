@@ -6,6 +6,7 @@ import { auditOperation } from './audit.js';
 import { applianceIdSchema, groupIdSchema, volumeIdSchema } from './ids.js';
 import { clockSkewSchema, clockViewSchema } from './clock.js';
 import { healthOperation } from './health.js';
+import { siteLifecycleApi } from './lifecycle.js';
 import { accessIdSchema, accessSchema, ACCESS_TEXT_LENGTH_MAX, openAccessInputSchema } from './images.js';
 import { bytesSchema, countSchema, timeMsSchema } from './numbers.js';
 import { BOOKMARK_NAME_LENGTH_MAX, recoveryPointSchema } from './point.js';
@@ -52,6 +53,7 @@ export const applianceApi = {
   ...verifyReplicaApi,
   ...reportsApi,
   ...repairReplicaApi,
+  ...siteLifecycleApi,
   describe: operation({
     method: 'GET',
     path: '/v1/appliance',
@@ -63,6 +65,8 @@ export const applianceApi = {
       appliance: applianceIdSchema,
       link: linkSchema,
       pausedGroups: z.array(groupIdSchema),
+      /** The groups whose recovery points this appliance closes now. */
+      servedGroups: z.array(groupIdSchema).optional(),
       nbd: z.strictObject({ host: z.string(), port: z.number().int() }),
       /** The appliance's own wall clock, now. */
       clock: clockViewSchema.optional(),

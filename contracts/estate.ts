@@ -4,7 +4,7 @@ import { z } from 'zod';
 import { applianceIdSchema, groupIdSchema, splitterIdSchema, volumeIdSchema } from './ids.js';
 import { labelsSchema, vmSchema } from './inventory.js';
 import { countSchema, durationMsSchema } from './numbers.js';
-import { GROUP_MEMBERS_MAX } from './replica-site-api.js';
+import { GROUP_MEMBERS_MAX } from './group-size.js';
 import { retentionPolicySchema } from './retention.js';
 
 const port = z.number().int().min(0).max(65_535);

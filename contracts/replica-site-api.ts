@@ -18,7 +18,9 @@ import {
 } from './ids.js';
 import { auditOperation } from './audit.js';
 import { clockDoubtSchema } from './clock.js';
+import { GROUP_MEMBERS_MAX } from './group-size.js';
 import { healthOperation } from './health.js';
+import { siteLifecycleApi } from './lifecycle.js';
 import { inventoryVolumeSchema, labelsSchema, vmSchema, volumeFilterFields } from './inventory.js';
 import {
   bytesSchema,
@@ -51,8 +53,6 @@ import { verifyReplicaApi } from './verify.js';
 export const PAGE_ROWS_MAX = 1_000;
 /** Images that one keep-alive call may name: as many as the largest group has members. */
 export const IMAGES_KEPT_PER_CALL_MAX = 1_024;
-/** Members of a group. One cut round asks for all of them at once. */
-export const GROUP_MEMBERS_MAX = 1_024;
 
 const cutsSchema = z.array(cutSchema).min(1).max(VOLUMES_PER_MOVE_MAX);
 const pageInput = z.strictObject({
@@ -86,6 +86,9 @@ const volumeStallSchema = z.strictObject({
   /** The system's error message with the path. */
   message: z.string(),
 });
+
+/** When a volume or group was retired. */
+export const retiredSchema = z.strictObject({ atMs: timeMsSchema });
 
 /** A volume as the replica site knows it. */
 export const siteVolumeSchema = z.strictObject({
@@ -122,6 +125,8 @@ export const siteVolumeSchema = z.strictObject({
   /** The VM named in the estate file. */
   vm: vmSchema.optional(),
   labels: labelsSchema.optional(),
+  /** Set once its replication was ended for good. It is in no group then; its points are kept. */
+  retired: retiredSchema.optional(),
 });
 export type SiteVolume = z.infer<typeof siteVolumeSchema>;
 
@@ -136,6 +141,8 @@ export const siteGroupSchema = z.strictObject({
   reserved: countSchema,
   retention: retentionPolicySchema,
   journal: groupJournalSchema,
+  /** Set once it was ended: no points of it are closed any more. */
+  retired: retiredSchema.optional(),
 });
 export type SiteGroup = z.infer<typeof siteGroupSchema>;
 
@@ -314,6 +321,7 @@ export const replicaSiteApi = {
   ...verifyReplicaApi,
   ...reportsApi,
   ...repairReplicaApi,
+  ...siteLifecycleApi,
   groups: operation({
     method: 'GET',
     path: '/v1/groups',

@@ -16,9 +16,10 @@ import { clockDoubtSchema, clockViewSchema } from './clock.js';
 import { groupIdSchema, pointIdSchema, splitterIdSchema, volumeIdSchema } from './ids.js';
 import { confirmedSchema, lifeIdSchema, sourceIdSchema } from './lineage.js';
 import { healthOperation } from './health.js';
+import { splitterLifecycleApi } from './lifecycle.js';
 import { bytesSchema, countSchema, durationMsSchema, epochSchema, timeMsSchema } from './numbers.js';
 import { leftOutSchema } from './point.js';
-import { GROUP_MEMBERS_MAX } from './replica-site-api.js';
+import { GROUP_MEMBERS_MAX } from './group-size.js';
 import { decideSourceInputSchema, resyncInputSchema } from './repair.js';
 import { operation } from './route.js';
 import { verifySourceApi } from './verify.js';
@@ -150,6 +151,7 @@ export const splitterApi = {
   health: healthOperation,
   audit: auditOperation,
   ...verifySourceApi,
+  ...splitterLifecycleApi,
   inventory: operation({
     method: 'GET',
     path: '/v1/volumes',

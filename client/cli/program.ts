@@ -6,6 +6,8 @@ import { batchCommand } from './commands/batch.js';
 import { bookmarkCommand } from './commands/bookmark.js';
 import { cancelCommand } from './commands/cancel.js';
 import { closeCommand } from './commands/close.js';
+import { estateCommand } from './commands/estate.js';
+import { groupCommand } from './commands/group.js';
 import { groupsCommand } from './commands/groups.js';
 import { imagesCommand } from './commands/images.js';
 import { moveCommand } from './commands/move.js';
@@ -22,6 +24,7 @@ import { sourceCommand } from './commands/source.js';
 import { statusCommand } from './commands/status.js';
 import { verificationCommand } from './commands/verification.js';
 import { verifyCommand } from './commands/verify.js';
+import { volumeCommand } from './commands/volume.js';
 import { volumesCommand } from './commands/volumes.js';
 import { EXIT, EXIT_CODE_HELP, type ExitCode } from './exit-code.js';
 import type { Streams } from './output.js';
@@ -61,6 +64,9 @@ function createProgram(context: CommandContext): Command {
   const commands = [
     volumesCommand,
     groupsCommand,
+    volumeCommand,
+    groupCommand,
+    estateCommand,
     pointsCommand,
     bookmarkCommand,
     planCommand,

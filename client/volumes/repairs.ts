@@ -1,6 +1,7 @@
 // Repairs that a person orders after a loss: resend a volume, rebuild its history, decide about its
 // disk.
 import { anyAppliance, type Ports, splitterOf, type SplitterPort } from '../../control/ports.js';
+import { findVolume } from '../../control/site-lookup.js';
 import { MoverError, parseOrRefuse } from '../../contracts/errors.js';
 import type { Estate } from '../../contracts/estate.js';
 import type { VolumeId } from '../../contracts/ids.js';
@@ -34,7 +35,7 @@ export interface RepairsOptions {
  */
 export async function resync(options: RepairsOptions, input: ResyncOrder): Promise<SplitterVolume> {
   const order = parseOrRefuse(resyncInputSchema, input, 'resync');
-  return await splitterWith(options, order.volume).calls.resync(order);
+  return await (await splitterWith(options, order.volume)).calls.resync(order);
 }
 
 /**
@@ -44,7 +45,7 @@ export async function resync(options: RepairsOptions, input: ResyncOrder): Promi
  */
 export async function decideSource(options: RepairsOptions, input: SourceOrder): Promise<SplitterVolume> {
   const order = parseOrRefuse(decideSourceInputSchema, input, 'source');
-  return await splitterWith(options, order.volume).calls.decideSource(order);
+  return await (await splitterWith(options, order.volume)).calls.decideSource(order);
 }
 
 /**
@@ -61,7 +62,7 @@ export async function rebuild({ ports }: RepairsOptions, input: RebuildOrder): P
  * @throws MoverError VOLUME_NOT_FOUND, UNREACHABLE
  */
 export async function splitterView(options: RepairsOptions, volume: VolumeId): Promise<SplitterVolume> {
-  const { volumes } = await splitterWith(options, volume).calls.inventory({ volume });
+  const { volumes } = await (await splitterWith(options, volume)).calls.inventory({ volume });
   const [view] = volumes;
   if (view === undefined) throw noSuchVolume(volume);
   return view;
@@ -76,11 +77,15 @@ export function rangesOf({ mismatches, mismatchedRegions }: VerifyReport): reado
   return listed < mismatchedRegions ? undefined : mismatches.map(({ offset, length }) => ({ offset, length }));
 }
 
-/** Finds the splitter by the estate file, since the replica site may have lost its records. */
-function splitterWith({ ports, estate }: RepairsOptions, volume: VolumeId): SplitterPort {
-  const splitter = estate.splitters.find(({ volumes }) => volumes.some(({ id }) => id === volume));
+/**
+ * Finds the splitter by the estate file, since the replica site may have lost its records; and by
+ * the replica site if the file does not have the volume, which may have been added at run time.
+ */
+async function splitterWith({ ports, estate }: RepairsOptions, volume: VolumeId): Promise<SplitterPort> {
+  const declared = estate.splitters.find(({ volumes }) => volumes.some(({ id }) => id === volume))?.id;
+  const splitter = declared ?? (await findVolume(ports, volume))?.splitter;
   if (splitter === undefined) throw noSuchVolume(volume);
-  return splitterOf(ports, splitter.id);
+  return splitterOf(ports, splitter);
 }
 
 function noSuchVolume(volume: VolumeId): MoverError {

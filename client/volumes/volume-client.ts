@@ -1,10 +1,23 @@
 // The SDK's client for volumes and groups: lists them, and orders repairs.
 import type { Estate } from '../../contracts/estate.js';
 import type { VolumeId } from '../../contracts/ids.js';
+import type { Changed } from '../../contracts/lifecycle.js';
 import type { Rebuilt } from '../../contracts/repair.js';
 import type { SplitterVolume } from '../../contracts/splitter-api.js';
 import type { Ports } from '../../control/ports.js';
 import { type ListedGroup, listGroups, type ListedVolume, listVolumes, type VolumeFilter } from './inventory.js';
+import {
+  addGroup,
+  type AddGroupOrder,
+  addVolume,
+  type AddVolumeOrder,
+  retireGroup,
+  type RetireGroupOrder,
+  retireVolume,
+  type RetireVolumeOrder,
+  setGroup,
+  type SetGroupOrder,
+} from './lifecycle.js';
 import {
   decideSource,
   rebuild,
@@ -47,10 +60,27 @@ export interface VolumeClient {
    * VOLUME_BUSY, POINT_NOT_FOUND, POINT_UNAVAILABLE
    */
   decideSource(order: SourceOrder): Promise<SplitterVolume>;
+  /**
+   * Adds a volume while everything runs. Its splitter serves and protects it at once. Safe to
+   * repeat.
+   * @throws CHANGE_REFUSED with every reason
+   */
+  add(order: AddVolumeOrder): Promise<Changed>;
+  /**
+   * Ends a volume's replication. Its recovery points and its disk stay. Safe to repeat.
+   * @throws VOLUME_NOT_FOUND; CHANGE_REFUSED with every reason
+   */
+  retire(order: RetireVolumeOrder): Promise<Changed>;
 }
 
 export interface GroupClient {
   list(): Promise<ListedGroup[]>;
+  /** Adds a group, or brings a retired one back. Safe to repeat. @throws CHANGE_REFUSED */
+  add(order: AddGroupOrder): Promise<Changed>;
+  /** Changes settings of a group. Safe to repeat. @throws GROUP_NOT_FOUND, CHANGE_REFUSED */
+  set(order: SetGroupOrder): Promise<Changed>;
+  /** Ends a group that owns no volumes. Safe to repeat. @throws GROUP_NOT_FOUND, CHANGE_REFUSED */
+  retire(order: RetireGroupOrder): Promise<Changed>;
 }
 
 /**
@@ -65,9 +95,16 @@ export function createVolumeClient(ports: Ports, patient: Ports, estate: Estate)
     resync: (order) => resync(repairs, order),
     rebuild: (order) => rebuild(repairs, order),
     decideSource: (order) => decideSource(repairs, order),
+    add: (order) => addVolume(ports, order),
+    retire: (order) => retireVolume(ports, order),
   };
 }
 
 export function createGroupClient(ports: Ports): GroupClient {
-  return { list: () => listGroups(ports) };
+  return {
+    list: () => listGroups(ports),
+    add: (order) => addGroup(ports, order),
+    set: (order) => setGroup(ports, order),
+    retire: (order) => retireGroup(ports, order),
+  };
 }

@@ -97,9 +97,19 @@ export async function startAppliance(
   // earlier life's round.
   const name = `${appliance.id}.${randomBytes(LIFE_BYTES).toString('hex')}`;
   const rounds = new Rounds({ name, site, relays, members, credentials, clock, skews });
-  const served = new ServedGroups({ appliance: appliance.id, estate, site, members, relays, rounds, paused });
+  const points = new PointTimer({ rounds, isAlive: (group) => served.isAlive(group), log });
+  const served: ServedGroups = new ServedGroups({
+    appliance: appliance.id,
+    estate,
+    site,
+    members,
+    relays,
+    rounds,
+    paused,
+    onChanged: (groups) => points.serve(groups),
+    log,
+  });
   const ownership = new Ownership(site, served);
-  const points = new PointTimer({ groups: served.all, rounds, isAlive: (group) => served.isAlive(group), log });
 
   const scratch = new ScratchFolder(join(dataFolder, 'scratch'), limits, log);
   const reader = new ImageReader({ siteUrl, credentials, link });
@@ -112,7 +122,7 @@ export async function startAppliance(
       parts,
       accesses,
       scratch,
-      listed: () => served.all.flatMap((group) => [...members.known.membersOf(group.id)]),
+      listed: () => served.all.flatMap(({ group }) => [...members.known.membersOf(group)]),
       log,
     }),
     listen: [appliance.nbd],
@@ -162,6 +172,7 @@ export async function startAppliance(
   const stop = async (): Promise<void> => {
     stopping.abort();
     clock.stop();
+    served.stop();
     await points.stop();
     await nbd.stop();
     await accesses.stop();
@@ -177,7 +188,7 @@ export async function startAppliance(
     for (const address of await nbd.start()) if ('port' in address) nbdPort = address.port;
     const { url } = await server.start();
     members.start();
-    points.start();
+    served.start();
     return { url, nbd: { host: appliance.nbd.host, port: nbdPort }, stop };
   } catch (error) {
     await stop();

@@ -51,6 +51,7 @@ export function applianceCalls(options: CallsOptions): Calls {
     ...moveCalls(options),
     ...forwardedCalls(options),
     ...groupCalls(options),
+    ...groupLifeCalls(options),
     ...accessCalls(options),
     ...faultCalls(options),
     ...viewCalls(options),
@@ -101,6 +102,8 @@ function forwardedCalls({ site }: CallsOptions) {
     digestImage: async (input, { signal }) => site.call('digestImage', input, signal),
     closeMarkImage: async (input, { signal }) => site.call('closeMarkImage', input, signal),
     rebuild: async (input, { signal }) => site.call('rebuild', input, signal),
+    addVolume: async (input, { signal }) => site.call('addVolume', input, signal),
+    retireVolume: async (input, { signal }) => site.call('retireVolume', input, signal),
     siteGroups: async (input, { signal }) => site.call('groups', input, signal),
     siteVolumes: async (input, { signal }) => site.call('volumes', input, signal),
     inventory: async (input, { signal }) => site.call('inventory', input, signal),
@@ -125,24 +128,38 @@ function groupCalls({ members, relays, rounds, served, paused, clock }: CallsOpt
   return {
     groups: async (_, { signal }) => ({ groups: await served.describe(undefined, signal) }),
     closePoint: async ({ group, bookmark, keep }, { signal }): Promise<RecoveryPoint> => {
-      served.require(group);
+      await served.require(group, signal);
       if (paused.has(group)) throw new MoverError('GROUP_PAUSED', `Replication of group "${group}" is paused.`);
       const point = await rounds.close({ group, kind: 'demand', waitMs: DEMAND_WAIT_MS, bookmark, keep, signal });
       if (point === undefined) throw new MoverError('INTERNAL', `No point of group "${group}" was closed.`);
       return point;
     },
     pauseGroup: async ({ group }, { signal }) => {
-      served.require(group);
+      await served.require(group, signal);
       paused.pause(group, clock.wallMs);
       relays.send('pause', members.known.membersOf(group));
       return describe(group, signal);
     },
     resumeGroup: async ({ group }, { signal }) => {
-      served.require(group);
+      await served.require(group, signal);
       paused.resume(group);
       relays.send('resume', members.known.membersOf(group));
       return describe(group, signal);
     },
+  } satisfies Partial<Calls>;
+}
+
+/** Changes of groups. The site makes them; this appliance follows at once if one is its own. */
+function groupLifeCalls({ site, served }: CallsOptions) {
+  const follow = async <Changed>(changed: Changed, signal: AbortSignal): Promise<Changed> => {
+    // The change is made: if the site can't be asked now, it is within seconds.
+    await served.refresh(signal).catch(() => undefined);
+    return changed;
+  };
+  return {
+    addGroup: async (input, { signal }) => follow(await site.call('addGroup', input, signal), signal),
+    setGroup: async (input, { signal }) => follow(await site.call('setGroup', input, signal), signal),
+    retireGroup: async (input, { signal }) => follow(await site.call('retireGroup', input, signal), signal),
   } satisfies Partial<Calls>;
 }
 
@@ -170,12 +187,13 @@ function faultCalls({ link, rounds, faults }: CallsOptions) {
   } satisfies Partial<Calls>;
 }
 
-function viewCalls({ appliance, site, link, relays, paused, nbd, clock, skews }: CallsOptions) {
+function viewCalls({ appliance, site, link, relays, served, paused, nbd, clock, skews }: CallsOptions) {
   return {
     describe: () => ({
       appliance,
       link: link.state,
       pausedGroups: paused.all,
+      servedGroups: served.all.map(({ group }) => group),
       nbd: nbd(),
       clock: clock.view,
       skews: skews.all,

@@ -27,7 +27,7 @@ export class Ownership {
    */
   async require(side: keyof Groups, attempt: AttemptRef, signal: AbortSignal): Promise<GroupId | undefined> {
     const groups = this.#groups.get(attemptName(attempt)) ?? (await this.#ask(attempt, signal));
-    if (groups !== undefined) this.#served.require(groups[side]);
+    if (groups !== undefined) await this.#served.require(groups[side], signal);
     return groups?.[side];
   }
 

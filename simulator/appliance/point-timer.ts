@@ -1,9 +1,8 @@
-// Closes a recovery point of each group at the estate's interval, independent of the other groups
-// and of wall clocks.
+// Closes a recovery point of each served group at its interval, independent of the other groups and
+// of wall clocks.
 import { setMaxListeners } from 'node:events';
 import type { Logger } from 'pino';
 import { MoverError } from '../../contracts/errors.js';
-import type { EstateGroup } from '../../contracts/estate.js';
 import type { GroupId } from '../../contracts/ids.js';
 import { PointSchedule } from './core/point-schedule.js';
 import type { Rounds } from './rounds.js';
@@ -21,8 +20,13 @@ const FAILING_TOLD_AFTER_MS = 15_000;
 /** The longest wait that the replica site accepts, ms. */
 const WAIT_MS_MAX = 30_000;
 
+/** A group, and how often a point of it is closed. */
+export interface TimedGroup {
+  readonly group: GroupId;
+  readonly pointEveryMs: number;
+}
+
 export interface PointTimerOptions {
-  readonly groups: readonly EstateGroup[];
   readonly rounds: Pick<Rounds, 'close'>;
   /** Whether the group has anything that a point could contain. */
   readonly isAlive: (group: GroupId) => boolean;
@@ -39,7 +43,7 @@ interface Failing {
 export class PointTimer {
   readonly #options: PointTimerOptions;
   readonly #schedule: PointSchedule;
-  readonly #waitMs: ReadonlyMap<GroupId, number>;
+  #waitMs: ReadonlyMap<GroupId, number> = new Map();
   /** Groups whose last round failed, with what was logged: logged again when the code changes. */
   readonly #failing = new Map<GroupId, Failing>();
   readonly #running = new Set<Promise<void>>();
@@ -50,19 +54,22 @@ export class PointTimer {
     this.#options = options;
     // One listener per group whose point is being closed.
     setMaxListeners(0, this.#stopping.signal);
-    this.#schedule = new PointSchedule(
-      options.groups.map(({ id, pointEveryMs }) => ({ group: id, everyMs: pointEveryMs })),
+    this.#schedule = new PointSchedule([], performance.now());
+  }
+
+  /** Closes points of these groups from now on, and of no others. */
+  serve(groups: readonly TimedGroup[]): void {
+    this.#schedule.set(
+      groups.map(({ group, pointEveryMs }) => ({ group, everyMs: pointEveryMs })),
       performance.now(),
     );
     this.#waitMs = new Map(
-      options.groups.map(({ id, pointEveryMs }) => [
-        id,
+      groups.map(({ group, pointEveryMs }) => [
+        group,
         Math.min(WAIT_MS_MAX, Math.max(WAIT_MS_MIN, WAIT_INTERVALS * pointEveryMs)),
       ]),
     );
-  }
-
-  start(): void {
+    for (const group of this.#failing.keys()) if (!this.#waitMs.has(group)) this.#failing.delete(group);
     this.#plan();
   }
 

@@ -1,7 +1,10 @@
-// The groups that this appliance serves, and the state of each.
+// The groups that this appliance serves, and the state of each. The replica site says which they
+// are: a group that owns volumes keeps its recovery points whatever the estate file leaves out.
+import { setMaxListeners } from 'node:events';
+import type { Logger } from 'pino';
 import type { ApplianceGroup } from '../../contracts/appliance-api.js';
 import { MoverError } from '../../contracts/errors.js';
-import type { Estate, EstateGroup } from '../../contracts/estate.js';
+import type { Estate } from '../../contracts/estate.js';
 import type { ApplianceId, GroupId } from '../../contracts/ids.js';
 import type { SiteGroup } from '../../contracts/replica-site-api.js';
 import { groupState } from './core/group-state.js';
@@ -11,6 +14,14 @@ import type { Relays } from './relays.js';
 import type { Rounds } from './rounds.js';
 import type { SiteClient } from './site-client.js';
 
+/** How often the replica site is asked which groups are served here, ms: changes are rare. */
+const ASK_EVERY_MS = 5_000;
+/** Pause before the replica site is asked again after it did not answer, ms. */
+const RETRY_MS = 1_000;
+
+/** What a group's row at the replica site says of it. */
+export type ServedGroup = Pick<SiteGroup, 'group' | 'appliance' | 'volumesMax' | 'pointEveryMs' | 'retention'>;
+
 export interface ServedGroupsOptions {
   readonly appliance: ApplianceId;
   readonly estate: Estate;
@@ -19,6 +30,9 @@ export interface ServedGroupsOptions {
   readonly relays: Relays;
   readonly rounds: Rounds;
   readonly paused: PausedGroups;
+  /** Called with all served groups when some were added, changed or taken away. */
+  readonly onChanged: (groups: readonly ServedGroup[]) => void;
+  readonly log: Logger;
 }
 
 /** The replica site's current view of the groups. */
@@ -29,18 +43,35 @@ interface SiteView {
 
 export class ServedGroups {
   readonly #options: ServedGroupsOptions;
-  readonly #groups: ReadonlyMap<GroupId, EstateGroup>;
+  /** Served groups: those of the estate file until the replica site has answered. */
+  #groups: ReadonlyMap<GroupId, ServedGroup>;
   /** The site's last answer, used for its figures while the site is unreachable. */
   #lastView: SiteView | undefined;
+  readonly #stopping = new AbortController();
+  #timer: NodeJS.Timeout | undefined;
 
   constructor(options: ServedGroupsOptions) {
     this.#options = options;
+    setMaxListeners(0, this.#stopping.signal);
     this.#groups = new Map(
-      options.estate.groups.filter((group) => group.appliance === options.appliance).map((group) => [group.id, group]),
+      options.estate.groups
+        .filter((group) => group.appliance === options.appliance)
+        .map(({ id, ...group }) => [id, { group: id, ...group }]),
     );
   }
 
-  get all(): readonly EstateGroup[] {
+  /** Begins to follow the replica site, in the background. */
+  start(): void {
+    this.#options.onChanged(this.all);
+    void this.#ask();
+  }
+
+  stop(): void {
+    this.#stopping.abort();
+    clearTimeout(this.#timer);
+  }
+
+  get all(): readonly ServedGroup[] {
     return [...this.#groups.values()];
   }
 
@@ -48,16 +79,59 @@ export class ServedGroups {
     return this.#groups.has(group);
   }
 
-  /** The served group of this id. @throws MoverError GROUP_NOT_FOUND, NOT_OWNER */
-  require(group: GroupId): EstateGroup {
+  /**
+   * The served group of this id. Asks the replica site about one that is not known here: it may be
+   * new.
+   * @throws MoverError GROUP_NOT_FOUND, NOT_OWNER, UNREACHABLE, LINK_DOWN
+   */
+  async require(group: GroupId, signal: AbortSignal): Promise<ServedGroup> {
     const served = this.#groups.get(group);
     if (served !== undefined) return served;
-    const known = this.#options.estate.groups.find(({ id }) => id === group);
-    if (known === undefined) throw new MoverError('GROUP_NOT_FOUND', `There is no consistency group "${group}".`);
-    throw new MoverError(
-      'NOT_OWNER',
-      `Group "${group}" is served by appliance "${known.appliance}", not by "${this.#options.appliance}".`,
-    );
+    const [row] = await this.#options.site.groups({ group }, signal);
+    if (row === undefined) throw new MoverError('GROUP_NOT_FOUND', `There is no consistency group "${group}".`);
+    const { appliance } = this.#options;
+    if (row.appliance !== appliance)
+      throw new MoverError(
+        'NOT_OWNER',
+        `Group "${group}" is served by appliance "${row.appliance}", not by "${appliance}".`,
+      );
+    if (row.retired !== undefined) throw new MoverError('GROUP_NOT_FOUND', `Group "${group}" is retired.`);
+    await this.refresh(signal);
+    return row;
+  }
+
+  /**
+   * Asks the replica site which groups are served here.
+   * @throws MoverError UNREACHABLE, LINK_DOWN
+   */
+  async refresh(signal: AbortSignal): Promise<void> {
+    this.#follow(await this.#options.site.groups({ appliance: this.#options.appliance }, signal));
+  }
+
+  /** Asks again and again. Never rejects. */
+  async #ask(): Promise<void> {
+    let pauseMs = ASK_EVERY_MS;
+    try {
+      await this.refresh(this.#stopping.signal);
+    } catch (error) {
+      this.#options.log.debug({ err: error }, 'the served groups could not be asked for');
+      pauseMs = RETRY_MS;
+    }
+    if (this.#stopping.signal.aborted) return;
+    this.#timer = setTimeout(() => void this.#ask(), pauseMs);
+    this.#timer.unref();
+  }
+
+  #follow(listed: readonly SiteGroup[]): void {
+    const rows = listed.filter(({ retired }) => retired === undefined);
+    const before = this.#groups;
+    this.#groups = new Map(rows.map((row) => [row.group, row]));
+    const isSame =
+      before.size === rows.length &&
+      rows.every(({ group, pointEveryMs }) => before.get(group)?.pointEveryMs === pointEveryMs);
+    if (isSame) return;
+    this.#options.log.info({ groups: rows.map(({ group }) => group) }, 'the replica site says which groups are served');
+    this.#options.onChanged(rows);
   }
 
   /** Whether a point of the group would contain anything. */
@@ -71,12 +145,12 @@ export class ServedGroups {
   /** Describes all groups, or one. With an unreachable site, the figures are the last known. */
   async describe(only: GroupId | undefined, signal: AbortSignal): Promise<ApplianceGroup[]> {
     const view = await this.#view(only, signal);
-    const groups = only === undefined ? this.all : this.all.filter((group) => group.id === only);
+    const groups = only === undefined ? this.all : this.all.filter(({ group }) => group === only);
     return groups.map((group) => this.#describeOne(group, view));
   }
 
   #describeOne(
-    { id, appliance, volumesMax, pointEveryMs, retention }: EstateGroup,
+    { group: id, appliance, volumesMax, pointEveryMs, retention }: ServedGroup,
     view: SiteView | undefined,
   ): ApplianceGroup {
     const { members, relays, rounds, paused } = this.#options;
@@ -116,6 +190,7 @@ export class ServedGroups {
         site.groups({ appliance }, signal),
         site.volumes(only === undefined ? {} : { group: only }, signal),
       ]);
+      this.#follow(rows);
       const initializing = new Map<GroupId, number>();
       for (const row of volumes) {
         members.known.learn(row);

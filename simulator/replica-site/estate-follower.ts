@@ -1,20 +1,25 @@
-// Brings the site's rows in line with the estate file at the start. If the disk can't store the
-// change now, it retries.
+// Brings the site's rows in line with the estate file at the start, and tells what still differs.
+// If the disk can't store the change now, it retries.
 import type { Logger } from 'pino';
 import { MoverError } from '../../contracts/errors.js';
 import type { Estate } from '../../contracts/estate.js';
 import { RetryPauses } from '../disk/retry-pauses.js';
+import { type Drift, estateDrift } from './core/estate-drift.js';
 import { followEstate } from './core/from-estate.js';
 import type { Site } from './site.js';
 
+/** Differences that health names. More are counted. */
+const NOTES_MAX = 20;
+
 export class EstateFollower {
-  readonly #site: Pick<Site, 'change'>;
+  readonly #site: Pick<Site, 'change' | 'state'>;
   readonly #estate: Estate;
   readonly #log: Pick<Logger, 'warn' | 'info'>;
   readonly #pauses = new RetryPauses();
   #retry: NodeJS.Timeout | undefined;
+  #drift: readonly Drift[] = [];
 
-  constructor(site: Pick<Site, 'change'>, estate: Estate, log: Pick<Logger, 'warn' | 'info'>) {
+  constructor(site: Pick<Site, 'change' | 'state'>, estate: Estate, log: Pick<Logger, 'warn' | 'info'>) {
     this.#site = site;
     this.#estate = estate;
     this.#log = log;
@@ -27,8 +32,9 @@ export class EstateFollower {
   follow(): void {
     this.#retry = undefined;
     try {
-      for (const contradiction of this.#site.change((state, now) => followEstate(state, this.#estate, now.wallMs)))
-        this.#log.warn(contradiction);
+      this.#site.change((state, now) => followEstate(state, this.#estate, now.wallMs));
+      this.#drift = estateDrift(this.#site.state, this.#estate);
+      for (const { sentence } of this.#drift) this.#log.warn(sentence);
     } catch (error) {
       if (!(error instanceof MoverError)) throw error;
       this.#log.warn({ code: error.code, reason: error.message }, 'the estate file could not be followed yet');
@@ -37,11 +43,19 @@ export class EstateFollower {
     }
   }
 
-  /** A sentence while the file is not followed; undefined once it is. */
-  get note(): string | undefined {
-    return this.#retry === undefined
-      ? undefined
-      : 'The site still uses the old estate file: the changes could not be stored. It tries again by itself; check the disk of its data folder.';
+  /** What the file and the site differ in, or that the file is not followed yet, in sentences. */
+  get notes(): string[] {
+    if (this.#retry !== undefined)
+      return [
+        'The site still uses the old estate file: the changes could not be stored. It tries again by itself; check the disk of its data folder.',
+      ];
+    const { state } = this.#site;
+    const drift = this.#drift.filter(({ holds }) => holds(state)).map(({ sentence }) => sentence);
+    if (drift.length <= NOTES_MAX) return drift;
+    return [
+      ...drift.slice(0, NOTES_MAX),
+      `The estate file differs in ${drift.length - NOTES_MAX} more places: the log of the replica site's start has all of them.`,
+    ];
   }
 
   stop(): void {

@@ -150,7 +150,7 @@ function healthNotes({ storage, clock, follower, site, journals, intakes, images
     ...(store.note === undefined || site.failure !== undefined ? [] : [store.note]),
     ...(reports.note === undefined ? [] : [reports.note]),
     ...[...journals.open].flatMap(([volume, journal]) => damageNotes(volume, journal)),
-    ...(follower.note === undefined ? [] : [follower.note]),
+    ...follower.notes,
     ...intakes.notes,
     ...images.warnings,
     ...[...site.state.groups.values()].flatMap(({ journal }) => journal.alert?.message ?? []),

@@ -16,6 +16,7 @@ import {
 } from '../../contracts/numbers.js';
 import type { Estate } from '../../contracts/estate.js';
 import { holeSchema, inTimelineOrder, ownershipSchema, recoveryPointSchema } from '../../contracts/point.js';
+import { retiredSchema } from '../../contracts/replica-site-api.js';
 import { groupJournalSchema, retentionPolicySchema } from '../../contracts/retention.js';
 import type { RowStore } from '../store/row-store.js';
 import type {
@@ -31,11 +32,11 @@ import type {
 } from './core/rows.js';
 import { type SiteRows, TABLE_NAMES, type TableName } from './core/state.js';
 
+const settings = { appliance: applianceIdSchema, volumesMax: countSchema, pointEveryMs: durationMsSchema };
+
 const groupRow: z.ZodType<GroupRow> = z.strictObject({
   group: groupIdSchema,
-  appliance: applianceIdSchema,
-  volumesMax: countSchema,
-  pointEveryMs: durationMsSchema,
+  ...settings,
   lastPointAtMs: timeMsSchema,
   lastOrder: z.exactOptional(countSchema),
   snapshots: z.exactOptional(z.array(countSchema)),
@@ -43,6 +44,8 @@ const groupRow: z.ZodType<GroupRow> = z.strictObject({
   // start.
   retention: retentionPolicySchema.prefault({}),
   journal: groupJournalSchema.prefault({ bytes: 0, pointsDropped: 0 }),
+  declared: z.exactOptional(z.strictObject({ ...settings, retention: retentionPolicySchema })),
+  retired: z.exactOptional(retiredSchema),
 });
 
 const senderSchema: z.ZodType<Sender> = z.strictObject({ base: positionSchema, life: lifeIdSchema });
@@ -63,6 +66,7 @@ const volumeRow: z.ZodType<VolumeRow> = z.strictObject({
   life: z.exactOptional(lifeIdSchema),
   senders: z.exactOptional(z.array(senderSchema)),
   lineage: z.exactOptional(lineageIdSchema),
+  retired: z.exactOptional(retiredSchema),
 });
 
 const attemptRow: z.ZodType<AttemptRow> = z.strictObject({ record: attemptRecordSchema });

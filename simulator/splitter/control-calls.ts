@@ -16,6 +16,7 @@ import { resync } from './marks/resync.js';
 import type { Scans } from './volume/scans.js';
 import type { SourceDecisions } from './source/source-decisions.js';
 import type { VolumeFiles } from './files/volume-files.js';
+import type { VolumeLife } from './volume-life.js';
 
 /** Longest wait for the new appliance's health, in milliseconds. */
 const REACH_MS_MAX = 3_000;
@@ -25,6 +26,7 @@ export interface ControlCallsOptions {
   readonly held: HeldAcknowledgements;
   readonly scans: Scans;
   readonly decisions: SourceDecisions;
+  readonly life: VolumeLife;
   /** @throws MoverError VOLUME_NOT_FOUND, VOLUME_UNUSABLE */
   readonly find: (volume: VolumeId) => ProtectedVolume;
   readonly files: (volume: VolumeId) => VolumeFiles;
@@ -36,7 +38,7 @@ export interface ControlCallsOptions {
 }
 
 export function controlCalls(options: ControlCallsOptions): Handlers<typeof splitterApi> {
-  const { core, held, scans, decisions, find, files, onDoubt, credentials, clock, log } = options;
+  const { core, held, scans, decisions, life, find, files, onDoubt, credentials, clock, log } = options;
   const released = <T>(answer: T): T => {
     held.release();
     return answer;
@@ -65,6 +67,8 @@ export function controlCalls(options: ControlCallsOptions): Handlers<typeof spli
       scans.close(scan);
       return {};
     },
+    addVolume: (input) => life.add(input),
+    retireVolume: (input) => life.retire(input, clock.wallMs),
     resync: async (input) => {
       const volume = find(input.volume);
       log.warn(

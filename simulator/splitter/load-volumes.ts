@@ -45,6 +45,17 @@ export interface LoadedVolume extends Pick<
 export interface LoadedVolumes {
   readonly loaded: readonly LoadedVolume[];
   readonly unusable: readonly UnusableVolume[];
+  /** The memory that the volumes share, for those that are added later. */
+  readonly budget: MemoryBudget;
+}
+
+/** Loads one more volume while the splitter runs. */
+export function loadVolume(
+  row: VolumeSplitRow,
+  budget: MemoryBudget,
+  options: Omit<LoadOptions, 'rows'>,
+): LoadedVolume | UnusableVolume {
+  return tryLoad(row, budget, options);
 }
 
 export function loadVolumes(options: LoadOptions): LoadedVolumes {
@@ -56,10 +67,14 @@ export function loadVolumes(options: LoadOptions): LoadedVolumes {
     if ('reason' in result) leftOut.push(result);
     else loaded.push(result);
   }
-  return { loaded, unusable: leftOut };
+  return { loaded, unusable: leftOut, budget };
 }
 
-function tryLoad(row: VolumeSplitRow, budget: MemoryBudget, options: LoadOptions): LoadedVolume | UnusableVolume {
+function tryLoad(
+  row: VolumeSplitRow,
+  budget: MemoryBudget,
+  options: Omit<LoadOptions, 'rows'>,
+): LoadedVolume | UnusableVolume {
   try {
     return load(row, budget, options);
   } catch (error) {
@@ -68,7 +83,11 @@ function tryLoad(row: VolumeSplitRow, budget: MemoryBudget, options: LoadOptions
   }
 }
 
-function load(row: VolumeSplitRow, budget: MemoryBudget, options: LoadOptions): LoadedVolume | UnusableVolume {
+function load(
+  row: VolumeSplitRow,
+  budget: MemoryBudget,
+  options: Omit<LoadOptions, 'rows'>,
+): LoadedVolume | UnusableVolume {
   const { id, session, life, files, confirmations, checks, limits, trace, log } = options;
   const paths = files(row.volume);
   const fault = sourceFault(paths.source, row.sizeBytes);
@@ -131,7 +150,7 @@ function doubtChanged(split: VolumeSplit, marksFile: MarksFile, finding: SourceF
 }
 
 /** Says why a source file can't be the volume's; undefined when it can, or when there is none. */
-function sourceFault(path: string, sizeBytes: number): string | undefined {
+export function sourceFault(path: string, sizeBytes: number): string | undefined {
   const found = statSync(path, { throwIfNoEntry: false });
   if (found === undefined) return undefined;
   if (!found.isFile()) return `${path} is not a file`;

@@ -13,15 +13,15 @@ import type { RowStore } from '../store/row-store.js';
 import { Attempts } from './attempts/attempts.js';
 import { controlCalls } from './control-calls.js';
 import { SplitterCore } from './core/splitter-core.js';
-import type { VolumeSplitRow } from './core/volume-split.js';
+import { NO_SESSION, type VolumeSplitRow } from './core/volume-split.js';
 import type { VolumeFiles } from './files/volume-files.js';
 import type { SplitterLimits } from './limits.js';
-import { type LoadedVolume, loadVolumes } from './load-volumes.js';
+import { type LoadedVolume, loadVolume, loadVolumes } from './load-volumes.js';
 import { Comparisons } from './marks/comparisons.js';
 import { Confirmations } from './marks/confirmations.js';
 import { MarksSweep } from './marks/marks-sweep.js';
 import { ShortInitialization } from './marks/short-initialization.js';
-import { monotonicMs } from './shared/clock.js';
+import { monotonicMs, nowMs } from './shared/clock.js';
 import { SourceChecks } from './source/source-checks.js';
 import { Sources } from './source/sources.js';
 import { Sending } from './streams/sending.js';
@@ -29,6 +29,7 @@ import type { Sessions } from './streams/sessions.js';
 import { HeldAcknowledgements } from './volume/held-acknowledgements.js';
 import { ProtectedVolume, type VolumeEvents } from './volume/protected-volume.js';
 import { Scans } from './volume/scans.js';
+import { VolumeLife } from './volume-life.js';
 import { VolumeDevice } from './volume/volume-device.js';
 
 /** Longest time for which an orderly stop waits for receipts, in milliseconds. */
@@ -42,6 +43,10 @@ export interface ProtectionOptions {
   readonly rows: readonly VolumeSplitRow[];
   /** Volumes left out because of their rows. Those with unusable files join them. */
   readonly unusable: readonly UnusableVolume[];
+  /** Volumes that were retired in earlier lives. */
+  readonly retired: readonly VolumeId[];
+  /** What the estate file says otherwise, in sentences. */
+  readonly drift: readonly string[];
   readonly store: RowStore;
   readonly files: (volume: VolumeId) => VolumeFiles;
   readonly limits: SplitterLimits;
@@ -58,13 +63,14 @@ export class Protection {
   readonly #unusable: ReadonlyMap<VolumeId, UnusableVolume>;
   readonly #core: SplitterCore;
   readonly #held: HeldAcknowledgements;
-  readonly #volumes: ReadonlyMap<VolumeId, ProtectedVolume>;
+  readonly #volumes: Map<VolumeId, ProtectedVolume>;
   readonly #initialization: ShortInitialization;
   readonly #sweep: MarksSweep;
   readonly #sources: Sources;
   readonly #sending: Sending;
   readonly #attempts: Attempts;
   readonly #scans: Scans;
+  readonly #life: VolumeLife;
 
   /**
    * Makes the parts, each after those it needs. Takes a session number and opens the volumes'
@@ -72,17 +78,12 @@ export class Protection {
    * Call `start` before guests or control calls are let in.
    */
   constructor(options: ProtectionOptions) {
-    const { id: splitter, sessions, store, estate, files, limits, credentials, sync, log } = options;
+    const { id: splitter, sessions, store, estate, files, limits, credentials, log } = options;
     this.#options = options;
     const confirmations = new Confirmations(store);
     const checks = new SourceChecks(store);
-    const { loaded, unusable } = loadVolumes({
-      ...options,
-      session: sessions.first(),
-      life: sessions.life,
-      confirmations,
-      checks,
-    });
+    const loading = { ...options, life: sessions.life, confirmations, checks };
+    const { loaded, unusable, budget } = loadVolumes({ ...loading, session: sessions.first() });
     this.#loaded = loaded;
     this.#unusable = new Map([...options.unusable, ...unusable].map((volume) => [volume.volume, volume]));
     const core = new SplitterCore({
@@ -95,12 +96,7 @@ export class Protection {
     });
     this.#core = core;
     this.#held = new HeldAcknowledgements(core.holds);
-    this.#volumes = new Map(
-      loaded.map((volume) => [
-        volume.split.volume,
-        new ProtectedVolume({ ...volume, held: this.#held, sync, events: this.#events }),
-      ]),
-    );
+    this.#volumes = new Map(loaded.map((volume) => [volume.split.volume, this.#protectedOf(volume)]));
     this.#initialization = new ShortInitialization(
       new Comparisons(splitter, credentials),
       ({ id }) => core.changeRows([id], (split) => split.keepComparison()),
@@ -133,11 +129,56 @@ export class Protection {
     });
     this.#attempts = new Attempts({ splitter, core, credentials, log });
     this.#scans = new Scans({ find: (volume) => this.#find(volume), log });
+    this.#life = new VolumeLife({
+      ...options,
+      core,
+      volumes: this.#volumes,
+      unusable: this.#unusable,
+      load: (row) => loadVolume(row, budget, { ...loading, session: NO_SESSION }),
+      begin: (volume) => this.#begin(volume),
+      end: (volume) => this.#end(volume),
+    });
+  }
+
+  #protectedOf(volume: LoadedVolume): ProtectedVolume {
+    const { sync } = this.#options;
+    return new ProtectedVolume({ ...volume, held: this.#held, sync, events: this.#events });
+  }
+
+  /** Takes in a volume that was added. */
+  #begin(loaded: LoadedVolume): void {
+    const volume = this.#protectedOf(loaded);
+    this.#core.add(loaded.split);
+    this.#volumes.set(volume.id, volume);
+    this.#sources.added(volume);
+    this.#sending.follow(volume);
+    this.#sending.startSessions([volume]);
+  }
+
+  /** Lets go of a volume that was retired. */
+  #end(volume: ProtectedVolume): void {
+    const { sessions } = this.#options;
+    volume.bar('missing', `Volume "${volume.id}" was retired.`);
+    this.#volumes.delete(volume.id);
+    this.#core.remove(volume.split);
+    sessions.forget(volume.id);
+    this.#sending.forget(volume);
+    this.#initialization.forget(volume);
+    // Gives back the memory of what is still queued.
+    volume.split.loseQueue('retired', nowMs());
+    volume.closeIfIdle();
+  }
+
+  /** The volumes that guests may ask for, usable or not. */
+  *exported(): Generator<VolumeId, void> {
+    yield* this.#volumes.keys();
+    yield* this.#unusable.keys();
   }
 
   /** Refuses disks that may not be used, and begins what earlier lives left undone. */
   start(): void {
-    const { log } = this.#options;
+    const { drift, log } = this.#options;
+    for (const sentence of drift) log.warn(sentence);
     for (const { volume, reason } of this.#unusable.values()) log.error({ volume }, reason);
     this.#sources.start(this.#loaded);
     for (const volume of this.#volumes.values()) if (volume.split.marks.doubted > 0) this.#initialization.poke(volume);
@@ -177,6 +218,7 @@ export class Protection {
       held: this.#held,
       scans: this.#scans,
       decisions: this.#sources.decisions,
+      life: this.#life,
       find: (volume) => this.#find(volume),
       files,
       onDoubt: (volume) => this.#initialization.poke(volume),
@@ -196,13 +238,14 @@ export class Protection {
 
   /** What is degraded, in sentences. */
   get notes(): string[] {
-    const { sessions, store } = this.#options;
+    const { sessions, store, drift } = this.#options;
     return [
       ...sessions.notes,
       ...(store.note === undefined ? [] : [store.note]),
       ...[...this.#unusable.values()].map(({ reason }) => reason),
+      ...drift,
       ...this.#sending.notes,
-      ...this.#loaded.flatMap(({ split }) => split.notes),
+      ...[...this.#volumes.values()].flatMap(({ split }) => split.notes),
     ];
   }
 

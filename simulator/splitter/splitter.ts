@@ -95,7 +95,7 @@ function openHost(config: SplitterConfig, cleanup: Cleanup): Host {
 
 function startProtection(config: SplitterConfig, host: Host, cleanup: Cleanup): Protection {
   const { store, volumes } = host;
-  const { rows, unstored, unusable } = volumes;
+  const { rows, unstored, unusable, retired, drift } = volumes;
   if (config.sync) syncFolderNames(config.dataFolder);
   const sessions = new Sessions({ store, rows: unstored, log: config.log });
   const protection = new Protection({
@@ -104,6 +104,8 @@ function startProtection(config: SplitterConfig, host: Host, cleanup: Cleanup): 
     credentials: config.access?.credentials,
     sessions,
     unusable,
+    retired,
+    drift,
     rows: config.unprotected ? [] : rows,
   });
   cleanup.add(async () => protection.stop());
@@ -150,7 +152,7 @@ async function serveGuests(
   cleanup: Cleanup,
 ): Promise<readonly NbdAddress[]> {
   const sizes = new Map(volumes.rows.map((row) => [row.volume, row.sizeBytes]));
-  const names = [...sizes.keys(), ...volumes.unusable.map(({ volume }) => volume)];
+  const names = config.unprotected ? () => sizes.keys() : () => protection.exported();
   const exported = exportsOf(names, (volume) => {
     const sizeBytes = config.unprotected ? sizes.get(volume) : undefined;
     if (sizeBytes === undefined) return openLogged(protection, volume, log);

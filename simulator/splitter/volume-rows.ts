@@ -63,6 +63,7 @@ const rowSchema = z.strictObject({
   proven: z.literal(true).exactOptional(),
   refused: z.enum(['missing', 'foreign']).exactOptional(),
   comparing: z.string().exactOptional(),
+  retired: z.strictObject({ atMs: timeMsSchema }).exactOptional(),
 });
 
 export interface VolumeRows {
@@ -73,11 +74,16 @@ export interface VolumeRows {
    * Volumes that are left out, without effect on the others. Their stored rows stay as they are.
    */
   readonly unusable: readonly UnusableVolume[];
+  /** Volumes that a person retired: not served. */
+  readonly retired: readonly VolumeId[];
+  /** What the estate file says otherwise, in sentences. */
+  readonly drift: readonly string[];
 }
 
 /**
  * The rows of the splitter's volumes. A stored row wins, except for its appliances' addresses,
- * which come from the estate file.
+ * which come from the estate file. A volume that the file has left out is served and protected all
+ * the same, unless the file gives it to another splitter.
  */
 export function volumeRows(estate: Estate, splitter: SplitterId, stored: ReadonlyMap<string, unknown>): VolumeRows {
   const volumes = estate.splitters.find(({ id }) => id === splitter)?.volumes ?? [];
@@ -85,17 +91,60 @@ export function volumeRows(estate: Estate, splitter: SplitterId, stored: Readonl
   const rows: VolumeSplitRow[] = [];
   const unstored: VolumeSplitRow[] = [];
   const unusable: UnusableVolume[] = [];
+  const retired: VolumeId[] = [];
+  const drift: string[] = [];
+  const take = (found: VolumeSplitRow | UnusableVolume, content: unknown): void => {
+    if ('reason' in found) unusable.push(found);
+    else if (found.retired !== undefined) retired.push(found.volume);
+    else {
+      rows.push(found);
+      if (!isDeepStrictEqual(found, content)) unstored.push(found);
+    }
+  };
   for (const volume of volumes) {
     const content = stored.get(volume.id);
-    const found = content === undefined ? firstRow(estate, volume, addresses) : laterRow(volume, content, addresses);
-    if ('reason' in found) {
-      unusable.push(found);
+    const found = content === undefined ? firstRow(estate, volume, addresses) : laterRow(volume.id, content, addresses);
+    take(found, content);
+    if ('retired' in found && found.retired !== undefined)
+      drift.push(
+        `Volume "${volume.id}" is in the estate file, but was retired: it is not served. Remove it from the file.`,
+      );
+    else if ('sizeBytes' in found && found.sizeBytes !== volume.sizeMiB * MIB)
+      drift.push(
+        `Volume "${volume.id}" has ${found.sizeBytes / MIB} MiB here, and ${volume.sizeMiB} MiB in the estate file. It is served and protected with the size it has. Correct sizeMiB in the file.`,
+      );
+  }
+  for (const { id, otherSplitter } of leftOut(estate, splitter, stored.keys())) {
+    if (otherSplitter !== undefined) {
+      drift.push(
+        `Volume "${id}" was served here, but the estate file gives it to splitter "${otherSplitter}". It is not served here; its disk and its row stay. Remove it from "${otherSplitter}" unless its disk was brought there.`,
+      );
       continue;
     }
-    rows.push(found);
-    if (!isDeepStrictEqual(found, content)) unstored.push(found);
+    const found = laterRow(id, stored.get(id), addresses);
+    take(found, stored.get(id));
+    if (!('retired' in found && found.retired !== undefined))
+      drift.push(
+        `Volume "${id}" is not in the estate file. It is served and protected all the same. Put it back into the file, or end its protection: volume-mover volume retire ${id}`,
+      );
   }
-  return { rows, unstored, unusable };
+  return { rows, unstored, unusable, retired, drift };
+}
+
+/** Stored volumes that the estate file doesn't give to this splitter, and to which it does. */
+function* leftOut(
+  estate: Estate,
+  splitter: SplitterId,
+  stored: Iterable<string>,
+): Generator<{ readonly id: VolumeId; readonly otherSplitter: SplitterId | undefined }, void> {
+  const placed = new Map<string, SplitterId>(
+    estate.splitters.flatMap(({ id, volumes }) => volumes.map((volume) => [volume.id, id] as const)),
+  );
+  for (const key of stored) {
+    const { data: id } = volumeIdSchema.safeParse(key);
+    const otherSplitter = placed.get(key);
+    if (id !== undefined && otherSplitter !== splitter) yield { id, otherSplitter };
+  }
 }
 
 /** The entry of a volume that is left out. */
@@ -128,25 +177,18 @@ function firstRow(estate: Estate, volume: EstateVolume, addresses: Addresses): V
   };
 }
 
-function laterRow(volume: EstateVolume, content: unknown, addresses: Addresses): VolumeSplitRow | UnusableVolume {
-  let row: VolumeSplitRow;
+function laterRow(volume: VolumeId, content: unknown, addresses: Addresses): VolumeSplitRow | UnusableVolume {
   try {
-    row = parseOrRefuse(rowSchema.extend({ volume: z.literal(volume.id) }), content, 'it');
+    const row = parseOrRefuse(rowSchema.extend({ volume: z.literal(volume) }), content, 'it');
+    return withAddresses(row, addresses);
   } catch (error) {
     const why = error instanceof Error ? error.message : String(error);
     return unusable(
-      volume.id,
+      volume,
       `its stored row is not valid (${why})`,
       "Put the splitter's data folder back from a copy, or run the version that wrote it",
     );
   }
-  if (row.sizeBytes !== volume.sizeMiB * MIB)
-    return unusable(
-      volume.id,
-      `it has ${row.sizeBytes / MIB} MiB here, and ${volume.sizeMiB} MiB in the estate file, but a volume can't change its size`,
-      'Correct sizeMiB in the estate file',
-    );
-  return withAddresses(row, addresses);
 }
 
 function withAddresses(row: VolumeSplitRow, addresses: Addresses): VolumeSplitRow {

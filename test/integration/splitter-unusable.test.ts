@@ -72,9 +72,25 @@ test('the row of another volume under its name', async () => {
   await expectLeftOut(await world.splitter(), 'stored row');
 });
 
-test('a size that the estate file changed', async () => {
-  await changeRow((row) => ({ ...row, sizeBytes: 8 * MIB }));
-  await expectLeftOut(await world.splitter(), 'has 8 MiB here, and 4 MiB in the estate file', 'sizeMiB');
+test('a size that the estate file changed leaves out nothing: the volumes keep the size they have', async () => {
+  const splitter = await world.splitter({ sizeMiB: 8 });
+  expect((await splitter.control.health({})).notes).toContainEqual(
+    expect.stringMatching(/"v1" has 4 MiB here, and 8 MiB in the estate file. It is served and protected/),
+  );
+  const guest = await splitter.open(V1);
+  expect(guest.sizeBytes).toBe(SIZE_BYTES);
+  await guest.write(0, Buffer.alloc(BLOCK, 2));
+  await quiet(splitter, V1);
+});
+
+test('a volume that the estate file leaves out is served and protected all the same', async () => {
+  const splitter = await world.splitter({ volumes: [V2] });
+  expect((await splitter.control.health({})).notes).toContainEqual(
+    expect.stringMatching(/^Volume "v1" is not in the estate file\. It is served and protected/),
+  );
+  await (await splitter.open(V1)).write(0, Buffer.alloc(BLOCK, 2));
+  await quiet(splitter, V1);
+  expect(world.site.imageOf(V1, SIZE_BYTES).equals(world.source(V1))).toBe(true);
 });
 
 test('a source file of another size, or none', async () => {

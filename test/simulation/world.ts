@@ -1058,6 +1058,8 @@ export class World {
       closeScan: unused,
       resync: unused,
       decideSource: unused,
+      addVolume: unused,
+      retireVolume: unused,
       inventory: (input) => look('inventory', () => host.call((core) => core.inventory(parse('inventory', input)))),
       notify: (input) =>
         over('notify', input, () => {
@@ -1143,6 +1145,11 @@ export class World {
           nbd: { host: '127.0.0.1', port: 0 },
         })),
       groups: unused,
+      addVolume: unused,
+      retireVolume: unused,
+      addGroup: unused,
+      setGroup: unused,
+      retireGroup: unused,
       closePoint: unused,
       markPoint: unused,
       pauseGroup: unused,

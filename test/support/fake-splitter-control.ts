@@ -40,6 +40,8 @@ export class FakeSplitterControl {
         closeScan: unused,
         resync: unused,
         decideSource: unused,
+        addVolume: unused,
+        retireVolume: unused,
         cut: ({ round, group, holdMs }) => {
           this.asked.push({ round, group, holdMs });
           if (!this.answers) throw new MoverError('SHUTTING_DOWN', 'the test says so');

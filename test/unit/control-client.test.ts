@@ -176,6 +176,8 @@ test('the splitter’s API goes through whole: brands, defaults, nested records 
       closeScan: refuse,
       resync: refuse,
       decideSource: refuse,
+      addVolume: refuse,
+      retireVolume: refuse,
     },
     role: 'splitter',
     id: splitter,

@@ -5,7 +5,7 @@ import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { MoverError } from '../../contracts/errors.js';
 import { PointTimer } from '../../simulator/appliance/point-timer.js';
 import type { RecoveryPoint } from '../../contracts/point.js';
-import { ESTATE, G1 } from './site-core-fixture.js';
+import { G1 } from './site-core-fixture.js';
 
 beforeEach(() => {
   vi.useFakeTimers();
@@ -21,7 +21,6 @@ test('a group of which no point can be closed for a while is told of with the re
   );
   let isAlive = true;
   const timer = new PointTimer({
-    groups: ESTATE.groups.filter(({ id }) => id === G1).map((group) => ({ ...group, pointEveryMs: 1_000 })),
     rounds: {
       close: async (): Promise<RecoveryPoint | undefined> =>
         failure === undefined ? undefined : Promise.reject(failure),
@@ -29,7 +28,7 @@ test('a group of which no point can be closed for a while is told of with the re
     isAlive: () => isAlive,
     log: pino({ level: 'silent' }),
   });
-  timer.start();
+  timer.serve([{ group: G1, pointEveryMs: 1_000 }]);
   await vi.advanceTimersByTimeAsync(10_000);
   expect(timer.notes).toEqual([]);
   await vi.advanceTimersByTimeAsync(10_000);

@@ -85,14 +85,14 @@ test('an estate file that can not be followed at the start is followed once ther
   const follower = new EstateFollower(site, missing, pino({ level: 'silent' }));
   follower.follow();
   expect(state.groups.get('new')).toBeUndefined();
-  expect(follower.note).toMatch(/still uses the old estate file/);
+  expect(follower.notes).toEqual([expect.stringMatching(/still uses the old estate file/)]);
   expect(site.failure?.error).toBe(FULL);
   vi.advanceTimersByTime(60_000);
   expect(state.groups.get('new')).toBeUndefined();
   isFull = false;
   vi.advanceTimersByTime(5_000);
   expect(state.groups.get('new')).toBeDefined();
-  expect(follower.note).toBeUndefined();
+  expect(follower.notes).toEqual([]);
   expect(site.failure).toBeUndefined();
 });
 

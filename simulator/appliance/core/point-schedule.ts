@@ -2,6 +2,11 @@
 // has two rounds at once.
 import type { GroupId } from '../../../contracts/ids.js';
 
+export interface ScheduledGroup {
+  readonly group: GroupId;
+  readonly everyMs: number;
+}
+
 interface Entry {
   readonly everyMs: number;
   dueMs: number;
@@ -9,19 +14,29 @@ interface Entry {
 }
 
 export class PointSchedule {
-  readonly #entries = new Map<GroupId, Entry>();
+  #entries = new Map<GroupId, Entry>();
+
+  constructor(groups: readonly ScheduledGroup[], nowMs: number) {
+    this.set(groups, nowMs);
+  }
 
   /**
-   * Spreads the first points over each group's interval, so that the groups don't all come due at
-   * once. All times are a monotonic clock's.
+   * Takes the groups to close points of from now on. A group that keeps its interval keeps its due
+   * time. The first points of the others are spread over each one's interval, so that they don't
+   * all come due at once. All times are a monotonic clock's.
    */
-  constructor(groups: readonly { readonly group: GroupId; readonly everyMs: number }[], nowMs: number) {
+  set(groups: readonly ScheduledGroup[], nowMs: number): void {
+    const before = this.#entries;
+    this.#entries = new Map();
     groups.forEach(({ group, everyMs }, i) => {
-      this.#entries.set(group, {
-        everyMs,
-        dueMs: nowMs + Math.round((everyMs * (i + 1)) / groups.length),
-        running: false,
-      });
+      const known = before.get(group);
+      if (known?.everyMs === everyMs) this.#entries.set(group, known);
+      else
+        this.#entries.set(group, {
+          everyMs,
+          dueMs: nowMs + Math.round((everyMs * (i + 1)) / groups.length),
+          running: known?.running ?? false,
+        });
     });
   }
 

@@ -11,6 +11,7 @@ import type { Reports } from '../reports/reports.js';
 import type { Site } from '../site.js';
 import { attemptCalls } from './attempt-calls.js';
 import { imageCalls } from './image-calls.js';
+import { lifecycleCalls } from './lifecycle-calls.js';
 import { journalCalls } from './journal-calls.js';
 import { pointCalls } from './point-calls.js';
 import { reportCalls } from './report-calls.js';
@@ -35,6 +36,7 @@ export function replicaSiteCalls(options: CallsOptions): Handlers<typeof replica
     ...attemptCalls(site, journals),
     ...pointCalls(options),
     ...volumeCalls(site, journals),
+    ...lifecycleCalls(site, journals),
     ...imageCalls(options, images),
     ...journalCalls(options),
     ...reportCalls(reports),

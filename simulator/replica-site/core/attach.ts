@@ -8,7 +8,7 @@ import type { Advice, Confirmed, LifeId, LineageId, SourceId } from '../../../co
 import type { RecoveryPoint } from '../../../contracts/point.js';
 import { hasExpired, recommitAttempt, recoverTickets, resolveAttempt } from './attempts.js';
 import { beginOwnership, cutOwnership } from './owners.js';
-import { mendHolesOf, missing } from './records.js';
+import { mendHolesOf, missing, retiredSentence } from './records.js';
 import type { VolumeRow } from './rows.js';
 import { senderOf, withSender } from './senders.js';
 import type { SiteState } from './state.js';
@@ -66,6 +66,7 @@ const refuse = (code: ErrorCode, message: string, advice?: Advice): Refusal =>
 export function hear(state: SiteState, volume: VolumeId, claim: Claim, now: SiteMoment): Hearing {
   const known = state.volumes.get(volume);
   if (known === undefined) return missing(state, volume);
+  if (known.retired !== undefined) return refuse('VOLUME_RETIRED', retiredSentence(volume));
   if (known.sizeBytes !== claim.sizeBytes)
     return refuse(
       'INVALID_REQUEST',

@@ -13,6 +13,7 @@ import type { ParsedInputOf } from '../../../contracts/route.js';
 import { beginOwnership } from './owners.js';
 import { addPoint, keepFrom, type NewPoint, settleProvisional } from './points.js';
 import { agedFromMs } from './policy.js';
+import { retiredSentence } from './records.js';
 import type { VolumeRow } from './rows.js';
 import type { SiteState } from './state.js';
 import { endOf, sinceInstant, termOf, type SiteMoment } from './terms.js';
@@ -72,6 +73,7 @@ export function openAttempt(state: SiteState, input: OpenInput, now: SiteMoment)
   for (const bound of input.volumes) checkOwnership(state.volume(bound.volume), bound, input.from);
   for (const bound of input.volumes) clearTheWay(state, bound.volume, input.attempt, now);
   const target = state.group(input.to);
+  if (target.retired !== undefined) throw new MoverError('GROUP_RETIRED', `Group "${input.to}" is retired.`);
   freeExpiredRooms(state, input.to, now);
   const taken = state.memberCount(input.to) + reservedIn(state, input.to, now.monotonicMs);
   if (taken + input.volumes.length > target.volumesMax) {
@@ -121,6 +123,7 @@ function checkAcquainted(state: SiteState, { volume, splitter }: AttemptVolume):
 }
 
 function checkOwnership(row: VolumeRow, bound: AttemptVolume, from: GroupId): void {
+  if (row.retired !== undefined) throw new MoverError('VOLUME_RETIRED', retiredSentence(row.volume));
   if (row.epoch !== bound.epoch)
     throw new MoverError(
       'EPOCH_MISMATCH',

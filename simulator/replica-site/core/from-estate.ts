@@ -2,7 +2,9 @@
 // now.
 import { isDeepStrictEqual } from 'node:util';
 import type { Estate } from '../../../contracts/estate.js';
+import type { GroupId } from '../../../contracts/ids.js';
 import { beginOwnership } from './owners.js';
+import type { GroupSettings } from './rows.js';
 import type { SiteState } from './state.js';
 
 const MIB = 1024 * 1024;
@@ -10,44 +12,24 @@ const FIRST_EPOCH = 1;
 const NOTHING_KEPT = { bytes: 0, pointsDropped: 0 };
 
 /**
- * Adds new groups and volumes. For known ones, takes over a group's settings, and a volume's
- * splitter, VM and labels.
- * @returns sentences about what contradicts the file.
+ * Adds new groups and volumes. For known ones, takes over a group's settings where the file says
+ * something new, and a volume's splitter, VM and labels. What the file leaves out stays: it is
+ * protected until a person retires it.
  */
-export function followEstate(state: SiteState, estate: Estate, wallMs: number): string[] {
-  for (const { id, appliance, volumesMax, pointEveryMs, retention } of estate.groups) {
-    const known = state.groups.get(id);
-    const same =
-      known?.appliance === appliance &&
-      known.volumesMax === volumesMax &&
-      known.pointEveryMs === pointEveryMs &&
-      isDeepStrictEqual(known.retention, retention);
-    if (!same)
-      state.groups.put(id, {
-        group: id,
-        appliance,
-        volumesMax,
-        pointEveryMs,
-        lastPointAtMs: known?.lastPointAtMs ?? 0,
-        ...(known?.lastOrder === undefined ? {} : { lastOrder: known.lastOrder }),
-        ...(known?.snapshots === undefined ? {} : { snapshots: known.snapshots }),
-        retention,
-        journal: known?.journal ?? NOTHING_KEPT,
-      });
-  }
-  const contradictions: string[] = [];
+export function followEstate(state: SiteState, estate: Estate, wallMs: number): void {
+  for (const { id, ...declared } of estate.groups) followGroup(state, id, declared);
   for (const splitter of estate.splitters) {
     for (const { id, sizeMiB, group, vm, labels } of splitter.volumes) {
       const named = { ...(vm === undefined ? {} : { vm }), ...(labels === undefined ? {} : { labels }) };
       // It exists, though unreadable: added as a new volume it would begin again at epoch 1.
       if (state.volumes.unreadable.has(id)) continue;
       const known = state.volumes.get(id);
-      const sizeBytes = sizeMiB * MIB;
       if (known === undefined) {
+        reviveGroup(state, group);
         state.volumes.put(id, {
           volume: id,
           splitter: splitter.id,
-          sizeBytes,
+          sizeBytes: sizeMiB * MIB,
           group,
           epoch: FIRST_EPOCH,
           session: 0,
@@ -56,19 +38,35 @@ export function followEstate(state: SiteState, estate: Estate, wallMs: number): 
         });
         continue;
       }
+      if (known.retired !== undefined) continue;
       const { vm: knownVm, labels: knownLabels, ...rest } = known;
       const same = known.splitter === splitter.id && knownVm === vm && isDeepStrictEqual(knownLabels, labels);
       if (!same) state.volumes.put(id, { ...rest, splitter: splitter.id, ...named });
-      if (known.sizeBytes !== sizeBytes) {
-        contradictions.push(
-          `Volume "${id}" has ${known.sizeBytes} bytes here, not the ${sizeBytes} of the estate file: sizes can't be changed.`,
-        );
-      }
     }
   }
   const knownOwners = new Set([...state.owners.unreadable.keys()].map((key) => key.slice(0, key.lastIndexOf(':'))));
   for (const row of state.volumes.values())
     if (!knownOwners.has(row.volume) && state.ownersOf(row.volume).length === 0)
       beginOwnership(state, row, { position: 0, atMs: wallMs });
-  return contradictions;
+}
+
+function followGroup(state: SiteState, group: GroupId, file: GroupSettings): void {
+  const known = state.groups.get(group);
+  if (known === undefined) {
+    const { appliance, volumesMax, pointEveryMs, retention } = file;
+    const declared = { appliance, volumesMax, pointEveryMs, retention };
+    state.groups.put(group, { group, ...declared, lastPointAtMs: 0, journal: NOTHING_KEPT, declared });
+    return;
+  }
+  const { volumesMax, pointEveryMs, retention } = file;
+  // Its splitters send to the old appliance: with another one no point would be closed any more.
+  const appliance = state.memberCount(group) > 0 ? known.appliance : file.appliance;
+  const declared = { appliance, volumesMax, pointEveryMs, retention };
+  if (!isDeepStrictEqual(known.declared, declared)) state.groups.put(group, { ...known, ...declared, declared });
+}
+
+/** Brings a retired group back, since the file puts a new volume into it. */
+function reviveGroup(state: SiteState, group: GroupId): void {
+  const { retired, ...row } = state.group(group);
+  if (retired !== undefined) state.groups.put(group, row);
 }

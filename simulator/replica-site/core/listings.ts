@@ -52,7 +52,7 @@ export function pageOfGroups(
 
 function siteGroup(
   state: SiteState,
-  { group, appliance, volumesMax, pointEveryMs, retention, journal }: GroupRow,
+  { group, appliance, volumesMax, pointEveryMs, retention, journal, retired }: GroupRow,
   monotonicMs: number,
 ): SiteGroup {
   return {
@@ -64,12 +64,13 @@ function siteGroup(
     reserved: reservedIn(state, group, monotonicMs),
     retention,
     journal,
+    ...(retired === undefined ? {} : { retired }),
   };
 }
 
 /** @throws MoverError GROUP_NOT_FOUND */
 export function siteVolume(state: SiteState, row: VolumeRow, monotonicMs: number): SiteVolume {
-  const { volume, splitter, sizeBytes, group, epoch, vm, labels } = row;
+  const { volume, splitter, sizeBytes, group, epoch, vm, labels, retired } = row;
   const openAttempt = attemptInTheWay(state, row, monotonicMs);
   const { position, session, n, timeMs } = state.lineages.durable(volume);
   return {
@@ -86,6 +87,7 @@ export function siteVolume(state: SiteState, row: VolumeRow, monotonicMs: number
     ...(openAttempt === undefined ? {} : { openAttempt }),
     ...(vm === undefined ? {} : { vm }),
     ...(labels === undefined ? {} : { labels: { ...labels } }),
+    ...(retired === undefined ? {} : { retired }),
   };
 }
 

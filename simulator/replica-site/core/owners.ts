@@ -21,6 +21,13 @@ export function beginOwnership(state: SiteState, row: VolumeRow, { position, atM
   state.owners.put(ownerKey(owner), { owner: move === undefined ? owner : { ...owner, move } });
 }
 
+/** Ends the last span: the volume is retired, and nobody owns it any more. */
+export function endOwnership(state: SiteState, volume: VolumeId, { position, atMs }: OwnershipCut): void {
+  const last = state.ownersOf(volume).at(-1);
+  if (last !== undefined && last.toPosition === undefined)
+    state.owners.put(ownerKey(last), { owner: { ...last, toPosition: position, toMs: Math.max(atMs, last.fromMs) } });
+}
+
 /** Moves the bounds of spans from lost positions to the last sound ones before them. */
 export function cutOwnership(state: SiteState, volume: VolumeId): void {
   const sound = (position: number): number => state.lineages.soundPosition(volume, position);

@@ -25,6 +25,7 @@ const refuse = (code: ErrorCode, message: string): Admission => ({ kind: 'refuse
 export function admit(state: SiteState, volume: VolumeId, head: RecordHead): Admission {
   const row = state.volumes.get(volume);
   if (row === undefined) return missing(state, volume);
+  if (row.retired !== undefined) return refuse('VOLUME_RETIRED', retiredSentence(volume));
   const stale = refuseHead(row, head);
   if (stale !== undefined) return stale;
   const accepted = state.acceptedN(row);
@@ -37,6 +38,10 @@ export function admit(state: SiteState, volume: VolumeId, head: RecordHead): Adm
     return refuse('PENDING_VERDICT', `Volume "${volume}" is sealed: nothing is accepted before the verdict.`);
   state.accept(volume, head.session, head.n);
   return APPEND;
+}
+
+export function retiredSentence(volume: VolumeId): string {
+  return `Volume "${volume}" is retired: nothing of it is accepted any more. Its recovery points are kept.`;
 }
 
 export function missing(state: SiteState, volume: VolumeId): { kind: 'refuse'; code: ErrorCode; message: string } {

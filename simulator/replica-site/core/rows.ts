@@ -27,6 +27,13 @@ export interface GroupRow {
   readonly snapshots?: readonly number[];
   readonly retention: RetentionPolicy;
   readonly journal: GroupJournal;
+  /**
+   * The settings that were last taken from the estate file. A start follows the file only where it
+   * says something new, so what was changed at run time stays. Absent in rows of earlier versions.
+   */
+  readonly declared?: GroupSettings;
+  /** When it was retired: no points of it are closed any more. */
+  readonly retired?: Retired;
 }
 
 /** The records after a position, up to the next sender's, came from one life of the splitter. */
@@ -34,6 +41,14 @@ export interface Sender {
   readonly base: number;
   readonly life: LifeId;
 }
+
+/** When a person retired a volume or group: a label. */
+export interface Retired {
+  readonly atMs: number;
+}
+
+/** What the estate file, or a person at run time, decides of a group. */
+export type GroupSettings = Pick<GroupRow, 'appliance' | 'volumesMax' | 'pointEveryMs' | 'retention'>;
 
 export interface VolumeRow {
   readonly volume: VolumeId;
@@ -62,6 +77,11 @@ export interface VolumeRow {
   readonly senders?: readonly Sender[];
   /** The lineage whose positions the rows speak of. */
   readonly lineage?: LineageId;
+  /**
+   * When replication was ended for good. The row stays for the volume's history; it counts as
+   * member of no group.
+   */
+  readonly retired?: Retired;
 }
 
 export interface AttemptRow {

@@ -102,8 +102,10 @@ export class SiteState {
     this.#tables = [groups, volumes, attempts, moves, points, holes, owners, counters];
     this.volumes.keepOrder();
     this.groups.keepOrder();
-    this.#volumesByGroup = this.volumes.indexBy((row) => [row.group]);
-    this.#volumesByVm = this.volumes.indexBy((row) => (row.vm === undefined ? [] : [row.vm]));
+    this.#volumesByGroup = this.volumes.indexBy((row) => (row.retired === undefined ? [row.group] : []));
+    this.#volumesByVm = this.volumes.indexBy(({ vm, retired }) =>
+      vm === undefined || retired !== undefined ? [] : [vm],
+    );
     this.#volumesByOpenAttempt = this.volumes.indexBy((row) =>
       row.openAttempt === undefined ? [] : [attemptName(row.openAttempt)],
     );
@@ -225,6 +227,7 @@ export class SiteState {
     return next;
   }
 
+  /** The volumes that the group owns: retired ones belong to none. */
   membersOf(group: GroupId): VolumeRow[] {
     return [...this.#volumesByGroup.of(group).values()];
   }

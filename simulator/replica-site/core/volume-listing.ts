@@ -1,7 +1,7 @@
 // Listings of volumes by filter, a page at a time and ordered by id. A page costs only the page.
 import type { GroupId, VolumeId } from '../../../contracts/ids.js';
 import { type InventoryVolume, labelsOfQuery } from '../../../contracts/inventory.js';
-import { GROUP_MEMBERS_MAX } from '../../../contracts/replica-site-api.js';
+import { GROUP_MEMBERS_MAX } from '../../../contracts/group-size.js';
 import type { Page, PageInput } from './listings.js';
 import { matchesPattern, prefixOf } from './name-pattern.js';
 import type { VolumeRow } from './rows.js';
@@ -49,9 +49,11 @@ export function inventoryVolume(state: SiteState, row: VolumeRow): InventoryVolu
   };
 }
 
-function matcherOf({ group, vm, namePattern, labels }: VolumeFilter): (row: VolumeRow) => boolean {
+/** A retired volume is listed only when it is asked for by its id. */
+function matcherOf({ group, volume, vm, namePattern, labels }: VolumeFilter): (row: VolumeRow) => boolean {
   const wanted = labels === undefined ? [] : Object.entries(labelsOfQuery(labels));
   return (row) =>
+    (row.retired === undefined || (volume !== undefined && group === undefined)) &&
     (group === undefined || row.group === group) &&
     (vm === undefined || row.vm === vm) &&
     (namePattern === undefined || matchesPattern(namePattern, row.volume)) &&

@@ -55,7 +55,7 @@ const OWN_PART = 1 / 4;
  */
 export class MemoryBudget {
   readonly maxBytes: number;
-  /** What each volume holds for itself, in bytes. */
+  /** What each volume holds for itself, in bytes. Volumes added later hold as much. */
   readonly ownBytes: number;
   readonly #sharedMaxBytes: number;
   #sharedUsedBytes = 0;

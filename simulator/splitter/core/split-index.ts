@@ -9,10 +9,19 @@ export class SplitIndex {
   readonly #before = new Map<VolumeSplit, VolumeSplitRow>();
 
   constructor(splits: Iterable<VolumeSplit>) {
-    for (const split of splits) {
-      this.#place(split);
-      split.onRow = (before) => this.#changes(split, before);
-    }
+    for (const split of splits) this.add(split);
+  }
+
+  add(split: VolumeSplit): void {
+    this.#place(split);
+    split.onRow = (before) => this.#changes(split, before);
+  }
+
+  /** Takes a volume out, for good. */
+  remove(split: VolumeSplit): void {
+    this.#byGroup.get(split.row.route.group)?.delete(split);
+    this.#fenced.delete(split);
+    split.onRow = () => undefined;
   }
 
   membersOf(group: GroupId): VolumeSplit[] {

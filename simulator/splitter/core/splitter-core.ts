@@ -43,7 +43,7 @@ export class SplitterCore {
   readonly holds = new Holds();
   readonly #splitter: SplitterId;
   readonly #life: LifeId;
-  readonly #volumes: ReadonlyMap<VolumeId, VolumeSplit>;
+  readonly #volumes: Map<VolumeId, VolumeSplit>;
   readonly #unusable: ReadonlyMap<VolumeId, UnusableVolume>;
   readonly #index: SplitIndex;
   readonly #store: SplitterCoreOptions['store'];
@@ -66,6 +66,18 @@ export class SplitterCore {
 
   get volumes(): IterableIterator<VolumeSplit> {
     return this.#volumes.values();
+  }
+
+  /** Adds a volume whose row is stored. */
+  add(split: VolumeSplit): void {
+    this.#volumes.set(split.volume, split);
+    this.#index.add(split);
+  }
+
+  /** Takes a volume out that is stored as retired. */
+  remove(split: VolumeSplit): void {
+    this.#volumes.delete(split.volume);
+    this.#index.remove(split);
   }
 
   /** @throws MoverError VOLUME_NOT_FOUND, VOLUME_UNUSABLE */

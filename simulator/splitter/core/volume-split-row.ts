@@ -67,6 +67,11 @@ export interface VolumeSplitRow {
   readonly refused?: RefusedSource;
   /** Why marked regions are compared before they are sent; absent once none is left to compare. */
   readonly comparing?: string;
+  /**
+   * When a person retired it: it is not served, and its name is not used for another disk. The row
+   * stays, so that an estate file that still has the volume does not bring it back.
+   */
+  readonly retired?: { readonly atMs: number };
 }
 
 /** Faults that only a person can decide about. */

@@ -68,6 +68,15 @@ export class ShortInitialization {
     this.#startWaiting();
   }
 
+  /** Leaves a volume alone from now on: it is not protected any more. */
+  forget(volume: ProtectedVolume): void {
+    this.#waiting.delete(volume);
+    clearTimeout(this.#resting.get(volume));
+    this.#resting.delete(volume);
+    clearTimeout(this.#retries.get(volume)?.timer);
+    this.#retries.delete(volume);
+  }
+
   stop(): void {
     this.#isStopped = true;
     this.#waiting.clear();

@@ -23,15 +23,24 @@ export class SourceProofs {
   readonly #unstored = new Set<ProtectedVolume>();
   #storing: NodeJS.Immediate | undefined;
   #retry: NodeJS.Timeout | undefined;
-  readonly #waitTimer: NodeJS.Timeout;
+  readonly #waitTimers = new Set<NodeJS.Timeout>();
 
-  /** Bars each volume whose disk is unproven. */
   constructor(volumes: Iterable<ProtectedVolume>, options: SourceProofsOptions) {
     this.#options = options;
+    this.expect(volumes);
+  }
+
+  /** Bars each volume whose disk is unproven. */
+  expect(volumes: Iterable<ProtectedVolume>): void {
     const waiting = [...volumes].filter(({ split }) => split.sourceState === 'unproven');
+    if (waiting.length === 0) return;
     for (const volume of waiting) volume.barUntilProven(unprovenSource(volume.id));
-    this.#waitTimer = setTimeout(() => waiting.forEach((volume) => volume.endWait()), options.waitMs);
-    this.#waitTimer.unref();
+    const timer = setTimeout(() => {
+      this.#waitTimers.delete(timer);
+      for (const volume of waiting) volume.endWait();
+    }, this.#options.waitMs);
+    timer.unref();
+    this.#waitTimers.add(timer);
   }
 
   /** The replica site took the disk. */
@@ -42,7 +51,7 @@ export class SourceProofs {
   }
 
   stop(): void {
-    clearTimeout(this.#waitTimer);
+    for (const timer of this.#waitTimers) clearTimeout(timer);
     clearImmediate(this.#storing);
     clearTimeout(this.#retry);
   }
@@ -54,7 +63,7 @@ export class SourceProofs {
   #store(): void {
     const { core, onProven, log } = this.#options;
     this.#storing = undefined;
-    const known = [...this.#unstored];
+    const known = [...this.#unstored].filter(({ id }) => core.has(id));
     try {
       core.changeRows(
         known.map(({ id }) => id),

@@ -72,6 +72,11 @@ export class Sources {
     this.#note(this.#inUse(), false);
   }
 
+  /** Bars an added volume until its disk is proven. */
+  added(volume: ProtectedVolume): void {
+    this.#proofs.expect([volume]);
+  }
+
   /** Notes a file that the volume's first write made. */
   made(volume: ProtectedVolume): void {
     if (this.#made.size === 0) setImmediate(() => this.#noteMade());

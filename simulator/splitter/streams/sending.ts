@@ -69,6 +69,11 @@ export class Sending {
     this.#streams?.wake(volume);
   }
 
+  /** Sends nothing more of the volume. */
+  forget(volume: ProtectedVolume): void {
+    this.#streams?.forget(volume);
+  }
+
   /** The volume has something to send. */
   wake(volume: ProtectedVolume): void {
     this.#streams?.wake(volume);

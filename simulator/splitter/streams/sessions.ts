@@ -88,6 +88,12 @@ export class Sessions {
     if (this.#retry === undefined) this.#serve();
   }
 
+  /** The volume wants no number any more, and its row was stored by itself. */
+  forget(volume: VolumeId): void {
+    this.#waiting.delete(volume);
+    this.#rows = this.#rows.filter((row) => row.volume !== volume);
+  }
+
   /** What is wrong, in sentences. */
   get notes(): string[] {
     if (this.#failure === undefined || this.#waiting.size === 0) return [];

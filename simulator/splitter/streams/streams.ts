@@ -45,6 +45,15 @@ export class Streams {
     for (const url of before?.neededUrls ?? []) this.#release(url);
   }
 
+  /** Sends nothing more of the volume. */
+  forget(volume: ProtectedVolume): void {
+    const followed = this.#followed.get(volume);
+    if (followed === undefined) return;
+    this.#streams.get(followed.url)?.stream.remove(volume);
+    this.#followed.delete(volume);
+    for (const url of followed.neededUrls) this.#release(url);
+  }
+
   /** The volume has something to send. */
   wake(volume: ProtectedVolume): void {
     const url = this.#followed.get(volume)?.url;

@@ -195,6 +195,11 @@ export class ProtectedVolume {
     if (this.#barred !== undefined) throw new NbdError('EIO', this.#barred);
   }
 
+  /** Connections of guests that have the volume open. */
+  get guests(): number {
+    return this.#guests;
+  }
+
   guestCame(): void {
     this.#guests += 1;
   }

@@ -5,6 +5,7 @@ import { leftOutReasonSchema, pointKindSchema } from '../../../../contracts/poin
 import type { KeepRequest } from '../../../../contracts/retention.js';
 import { attach, type Claim, forkLineage, hear } from '../../../../simulator/replica-site/core/attach.js';
 import * as attempts from '../../../../simulator/replica-site/core/attempts.js';
+import * as lifecycle from '../../../../simulator/replica-site/core/lifecycle.js';
 import type { NewPoint } from '../../../../simulator/replica-site/core/points.js';
 import { admit, beginHole, endHole } from '../../../../simulator/replica-site/core/records.js';
 import { pointIdOf } from '../../../../simulator/replica-site/core/rows.js';
@@ -84,6 +85,19 @@ const life: Commands<ScriptedSite> = {
     const table = TABLE_NAMES.find((each) => each === name);
     site.begin(table === undefined || key === undefined ? undefined : { table, key });
     return site.core.unreadable;
+  },
+
+  /** A person retires a volume. */
+  retire(site, command) {
+    const volume = volumeOf(command.word(0));
+    const { changed } = lifecycle.retireVolume(site.core, { volume, dryRun: false }, site.now);
+    return [changed ? 'retired' : 'retired before'];
+  },
+
+  'retire-group'(site, command) {
+    const group = groupIdSchema.parse(command.word(0));
+    const { changed } = lifecycle.retireGroup(site.core, { group, dryRun: false }, site.now);
+    return [changed ? 'retired' : 'retired before'];
   },
 
   'copy-folder'(site) {

@@ -1,0 +1,127 @@
+// volume-mover group: adds, changes and ends consistency groups while everything runs.
+import { Command, Option } from 'commander';
+import { parseOrRefuse } from '../../../contracts/errors.js';
+import { applianceIdSchema, groupIdSchema } from '../../../contracts/ids.js';
+import type { RetentionPolicy } from '../../../contracts/retention.js';
+import { EXIT } from '../exit-code.js';
+import { parseDuration } from '../parse-duration.js';
+import { type CommandContext, type GlobalFlags, runCommand } from '../session.js';
+import { wholeNumber } from '../whole-number.js';
+
+interface GroupFlags extends GlobalFlags {
+  readonly appliance?: string;
+  readonly pointEvery?: number;
+  readonly volumesMax?: number;
+  readonly keepAll?: number;
+  readonly hourly?: number;
+  readonly daily?: number;
+  readonly weekly?: number;
+  readonly dryRun?: boolean;
+}
+
+const GIVEN = 'a number with a unit: 90s, 30m, 4h, 2d';
+
+export function groupCommand(context: CommandContext): Command {
+  return new Command('group')
+    .description('add, change or end a consistency group while everything runs')
+    .addCommand(addCommand(context))
+    .addCommand(setCommand(context))
+    .addCommand(retireCommand(context));
+}
+
+function addCommand(context: CommandContext): Command {
+  return withSettings(new Command('add'), true)
+    .description('add a group, or bring a retired one back; write it into the estate file too')
+    .action(async (name: string, flags: GroupFlags) =>
+      runCommand(context, flags, async ({ client, output }) => {
+        const group = parseOrRefuse(groupIdSchema, name, 'group');
+        const { dryRun = false } = flags;
+        const { retention, ...settings } = settingsOf(flags);
+        const appliance = parseOrRefuse(applianceIdSchema, flags.appliance, '--appliance');
+        const { changed } = await client.groups.add({
+          group,
+          ...settings,
+          appliance,
+          ...(retention === undefined ? {} : { retention }),
+          dryRun,
+        });
+        output.answer({ group, changed, dryRun }, () =>
+          said(
+            changed,
+            dryRun,
+            `Group ${group}`,
+            'added',
+            `It is served by ${appliance}. Write it into the estate file too.`,
+          ),
+        );
+        return EXIT.ok;
+      }),
+    );
+}
+
+function setCommand(context: CommandContext): Command {
+  return withSettings(new Command('set'), false)
+    .description('change the settings of a group that are given; correct the estate file too')
+    .action(async (name: string, flags: GroupFlags) =>
+      runCommand(context, flags, async ({ client, output }) => {
+        const group = parseOrRefuse(groupIdSchema, name, 'group');
+        const { dryRun = false } = flags;
+        const { changed } = await client.groups.set({ group, ...settingsOf(flags), dryRun });
+        output.answer({ group, changed, dryRun }, () =>
+          said(changed, dryRun, `Group ${group}`, 'changed', 'Correct the estate file too.'),
+        );
+        return EXIT.ok;
+      }),
+    );
+}
+
+function retireCommand(context: CommandContext): Command {
+  return new Command('retire')
+    .description('end a group that owns no volumes; its recovery points are kept as long as its policy says')
+    .argument('<group>', 'the group')
+    .option('--dry-run', 'only say what would be done, or every reason against it')
+    .action(async (name: string, flags: GroupFlags) =>
+      runCommand(context, flags, async ({ client, output }) => {
+        const group = parseOrRefuse(groupIdSchema, name, 'group');
+        const { dryRun = false } = flags;
+        const { changed } = await client.groups.retire({ group, dryRun });
+        output.answer({ group, changed, dryRun }, () =>
+          said(changed, dryRun, `Group ${group}`, 'retired', 'Remove it from the estate file too.'),
+        );
+        return EXIT.ok;
+      }),
+    );
+}
+
+function withSettings(command: Command, isNew: boolean): Command {
+  const appliance = new Option('--appliance <appliance>', 'the appliance that serves it');
+  command.argument('<group>', 'the group').addOption(isNew ? appliance.makeOptionMandatory() : appliance);
+  return command
+    .option('--point-every <time>', `how often a recovery point is closed; ${GIVEN}`, parseDuration)
+    .option('--volumes-max <count>', 'how many volumes it takes', wholeNumber)
+    .option('--keep-all <time>', 'how long every point is kept', parseDuration)
+    .option('--hourly <time>', 'how long one point an hour is kept', parseDuration)
+    .option('--daily <time>', 'how long one point a day is kept', parseDuration)
+    .option('--weekly <time>', 'how long one point a week is kept', parseDuration)
+    .option('--dry-run', 'only say what would be done, or every reason against it');
+}
+
+function settingsOf({ appliance, pointEvery, volumesMax, keepAll, hourly, daily, weekly }: GroupFlags) {
+  const retention: Partial<RetentionPolicy> = {
+    ...(keepAll === undefined ? {} : { keepAllMs: keepAll }),
+    ...(hourly === undefined ? {} : { hourlyMs: hourly }),
+    ...(daily === undefined ? {} : { dailyMs: daily }),
+    ...(weekly === undefined ? {} : { weeklyMs: weekly }),
+  };
+  return {
+    ...(appliance === undefined ? {} : { appliance: parseOrRefuse(applianceIdSchema, appliance, '--appliance') }),
+    ...(pointEvery === undefined ? {} : { pointEveryMs: pointEvery }),
+    ...(volumesMax === undefined ? {} : { volumesMax }),
+    ...(Object.keys(retention).length === 0 ? {} : { retention }),
+  };
+}
+
+function said(changed: boolean, dryRun: boolean, what: string, done: string, next: string): string {
+  if (!changed) return `${what} is as asked already. Nothing to do.`;
+  return dryRun ? `${what} can be ${done}.` : `${what} is ${done}. ${next}`;
+}

@@ -1,0 +1,97 @@
+// volume-mover volume: adds a volume while everything runs, and ends one's replication.
+import { Command } from 'commander';
+import { parseOrRefuse } from '../../../contracts/errors.js';
+import { groupIdSchema, splitterIdSchema, volumeIdSchema } from '../../../contracts/ids.js';
+import { labelsOfQuery } from '../../../contracts/inventory.js';
+import { EXIT } from '../exit-code.js';
+import { type CommandContext, type GlobalFlags, runCommand } from '../session.js';
+import { untilReplicated } from '../until-replicated.js';
+import { wholeNumber } from '../whole-number.js';
+
+interface AddFlags extends GlobalFlags {
+  readonly splitter: string;
+  readonly sizeMib: number;
+  readonly group: string;
+  readonly vm?: string;
+  readonly label: readonly string[];
+  readonly dryRun?: boolean;
+  readonly wait?: boolean;
+}
+
+interface RetireFlags extends GlobalFlags {
+  readonly unsynced?: boolean;
+  readonly dryRun?: boolean;
+}
+
+export function volumeCommand(context: CommandContext): Command {
+  return new Command('volume')
+    .description('add a volume, or end its replication, while everything runs')
+    .addCommand(addCommand(context))
+    .addCommand(retireCommand(context));
+}
+
+function addCommand(context: CommandContext): Command {
+  return new Command('add')
+    .description('serve and protect one more volume; write it into the estate file too')
+    .argument('<volume>', 'its name')
+    .requiredOption('--splitter <splitter>', 'the host that has the disk')
+    .requiredOption('--size-mib <mib>', 'its size in MiB', wholeNumber)
+    .requiredOption('--group <group>', 'the consistency group it starts in')
+    .option('--vm <name>', 'the virtual machine that owns the disk')
+    .option('--label <name=value>', 'a label; repeat the flag for several', gathered, [])
+    .option('--dry-run', 'only say what would be done, or every reason against it')
+    .option('--wait', 'wait until the replica has everything')
+    .action(async (name: string, flags: AddFlags) =>
+      runCommand(context, flags, async ({ client, output, signal }) => {
+        const volume = parseOrRefuse(volumeIdSchema, name, 'volume');
+        const { dryRun = false, vm, sizeMib, label } = flags;
+        const { changed } = await client.volumes.add({
+          volume,
+          splitter: parseOrRefuse(splitterIdSchema, flags.splitter, '--splitter'),
+          sizeMiB: sizeMib,
+          group: parseOrRefuse(groupIdSchema, flags.group, '--group'),
+          ...(vm === undefined ? {} : { vm }),
+          ...(label.length === 0
+            ? {}
+            : { labels: Object.fromEntries(label.flatMap((word) => Object.entries(labelsOfQuery(word)))) }),
+          dryRun,
+        });
+        if (flags.wait === true && !dryRun) await untilReplicated(client, volume, { output, signal });
+        output.answer({ volume, changed, dryRun }, () => {
+          if (!changed) return `Volume ${volume} is there already. Nothing to do.`;
+          if (dryRun)
+            return `Volume ${volume} can be added: the replica site takes it in, then ${flags.splitter} serves it.`;
+          return `Volume ${volume} is served by ${flags.splitter} and protected in ${flags.group}. Write it into the estate file too.`;
+        });
+        return EXIT.ok;
+      }),
+    );
+}
+
+function retireCommand(context: CommandContext): Command {
+  return new Command('retire')
+    .description(
+      "end a volume's replication for good: it leaves its group; its recovery points are kept as long as they were promised, and its disk stays",
+    )
+    .argument('<volume>', 'the volume')
+    .option('--unsynced', 'also if not everything of it has reached the replica site')
+    .option('--dry-run', 'only say what would be done, or every reason against it')
+    .action(async (name: string, flags: RetireFlags) =>
+      runCommand(context, flags, async ({ client, output }) => {
+        const volume = parseOrRefuse(volumeIdSchema, name, 'volume');
+        const { dryRun = false, unsynced = false } = flags;
+        const { changed } = await client.volumes.retire({ volume, unsynced, dryRun });
+        output.answer({ volume, changed, dryRun }, () => {
+          if (!changed) return `Volume ${volume} is retired already. Nothing to do.`;
+          if (dryRun)
+            return `Volume ${volume} can be retired: its splitter stops serving it, then it leaves its group.`;
+          return `Volume ${volume} is retired. Its disk and its recovery points stay: volume-mover points ${volume}. Remove it from the estate file too.`;
+        });
+        return EXIT.ok;
+      }),
+    );
+}
+
+function gathered(word: string, before: readonly string[]): readonly string[] {
+  return [...before, word];
+}

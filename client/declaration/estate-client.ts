@@ -1,0 +1,59 @@
+// The SDK's client for the estate as a whole: how its file differs from what runs.
+import { anyAppliance, type Ports } from '../../control/ports.js';
+import { findGroups } from '../../control/site-lookup.js';
+import type { Estate } from '../../contracts/estate.js';
+import { MoverError } from '../../contracts/errors.js';
+import type { InventoryVolume } from '../../contracts/inventory.js';
+import { compareEstate, type EstatePlan, type EstateSituation } from './compare-estate.js';
+
+export interface EstateClient {
+  /**
+   * Compares a declaration with what splitters, appliances and replica site have. Changes nothing.
+   * @param declaration default: the estate that the client was made with
+   */
+  plan(declaration?: Estate): Promise<EstatePlan>;
+}
+
+export function createEstateClient(ports: Ports, estate: Estate): EstateClient {
+  return { plan: async (declaration = estate) => compareEstate(declaration, await situationOf(ports)) };
+}
+
+/** @throws MoverError UNREACHABLE when no appliance answers for the replica site */
+async function situationOf(ports: Ports): Promise<EstateSituation> {
+  const splitters = answersOf(ports.splitters, async ({ calls }) => {
+    const { volumes, unusable = [] } = await calls.inventory({});
+    const served = volumes.map(({ volume, sizeBytes, route }) => ({ volume, sizeBytes, group: route.group }));
+    return { served, unusable };
+  });
+  const appliances = answersOf(ports.appliances, async ({ calls }) => (await calls.describe({})).servedGroups);
+  const [groups, volumes] = await Promise.all([findGroups(ports), siteInventory(ports)]);
+  return { groups, volumes, splitters: await splitters, appliances: await appliances };
+}
+
+/** The answer of each process, or why there is none. */
+async function answersOf<Id, Port, Answer>(
+  ports: ReadonlyMap<Id, Port>,
+  ask: (port: Port) => Promise<Answer>,
+): Promise<Map<Id, Answer | MoverError>> {
+  const asked = [...ports].map(async ([id, port]): Promise<readonly [Id, Answer | MoverError]> => {
+    try {
+      return [id, await ask(port)];
+    } catch (error) {
+      if (error instanceof MoverError) return [id, error];
+      throw error;
+    }
+  });
+  return new Map(await Promise.all(asked));
+}
+
+async function siteInventory(ports: Ports): Promise<InventoryVolume[]> {
+  const volumes: InventoryVolume[] = [];
+  let cursor: string | undefined;
+  do {
+    const page = cursor === undefined ? {} : { cursor };
+    const answer = await anyAppliance(ports, ({ calls }) => calls.inventory(page));
+    volumes.push(...answer.volumes);
+    cursor = answer.next;
+  } while (cursor !== undefined);
+  return volumes;
+}

@@ -1,0 +1,214 @@
+// Volumes and groups that are added, changed and retired at run time. Every process concerned is
+// asked first what stands against it; then each is changed, in an order that may be repeated from
+// any point.
+import { type AppliancePort, anyAppliance, type Ports, type SplitterPort } from '../../control/ports.js';
+import { endpointOf, findGroup, findVolume } from '../../control/site-lookup.js';
+import type { Endpoint } from '../../contracts/attempt.js';
+import { type ErrorCode, MoverError, type Reason } from '../../contracts/errors.js';
+import type { ApplianceId, GroupId, SplitterId, VolumeId } from '../../contracts/ids.js';
+import type { Labels } from '../../contracts/inventory.js';
+import type { Changed, splitterLifecycleApi } from '../../contracts/lifecycle.js';
+import type { SiteGroup } from '../../contracts/replica-site-api.js';
+import type { RetentionPolicy } from '../../contracts/retention.js';
+import type { InputOf } from '../../contracts/route.js';
+
+export interface AddVolumeOrder {
+  readonly volume: VolumeId;
+  readonly splitter: SplitterId;
+  readonly sizeMiB: number;
+  readonly group: GroupId;
+  readonly vm?: string | undefined;
+  readonly labels?: Labels | undefined;
+  /** Only says what would be done, or every reason against it. */
+  readonly dryRun?: boolean | undefined;
+}
+
+export interface RetireVolumeOrder {
+  readonly volume: VolumeId;
+  /** Retires it although not everything of it has reached the replica site. */
+  readonly unsynced?: boolean | undefined;
+  readonly dryRun?: boolean | undefined;
+}
+
+export interface SetGroupOrder {
+  readonly group: GroupId;
+  /** Can change only while the group owns no volumes. */
+  readonly appliance?: ApplianceId | undefined;
+  readonly pointEveryMs?: number | undefined;
+  readonly volumesMax?: number | undefined;
+  /** The periods that are given. Default: those of the group, or the policy's own for a new one. */
+  readonly retention?: Partial<RetentionPolicy> | undefined;
+  readonly dryRun?: boolean | undefined;
+}
+
+export interface AddGroupOrder extends SetGroupOrder {
+  readonly appliance: ApplianceId;
+}
+
+export interface RetireGroupOrder {
+  readonly group: GroupId;
+  readonly dryRun?: boolean | undefined;
+}
+
+/** Asks one process, or notes why it refuses. */
+async function against(reasons: Reason[], subject: string, ask: Promise<Changed>): Promise<boolean> {
+  try {
+    return (await ask).changed;
+  } catch (error) {
+    if (!(error instanceof MoverError)) throw error;
+    const { code, message } = error;
+    reasons.push(...(error.reasons.length > 0 ? error.reasons : [{ code, subject, message }]));
+    return false;
+  }
+}
+
+/** @throws MoverError CHANGE_REFUSED with every reason, each once */
+function refuse(what: string, reasons: readonly Reason[]): void {
+  if (reasons.length === 0) return;
+  const unique = reasons.filter(
+    ({ code, message }, i) => reasons.findIndex((other) => other.code === code && other.message === message) === i,
+  );
+  throw new MoverError('CHANGE_REFUSED', `${what}: ${unique.map(({ message }) => message).join('; ')}.`, {
+    reasons: unique,
+  });
+}
+
+/**
+ * Adds a volume: at the replica site, then at its splitter. A writer is never served whose writes
+ * have no place.
+ * @throws MoverError CHANGE_REFUSED with every reason, UNREACHABLE
+ */
+export async function addVolume(ports: Ports, order: AddVolumeOrder): Promise<Changed> {
+  const { volume, splitter, sizeMiB, group, vm, labels, dryRun = false } = order;
+  const reasons: Reason[] = [];
+  const note = (code: ErrorCode, subject: string, message: string): void =>
+    void reasons.push({ code, subject, message });
+  const atSite = {
+    volume,
+    splitter,
+    sizeMiB,
+    group,
+    ...(vm === undefined ? {} : { vm }),
+    ...(labels === undefined ? {} : { labels: { ...labels } }),
+  };
+  const found = await findGroup(ports, group);
+  const to = endpointOf(ports, found);
+  if (found !== undefined && to === undefined)
+    note('NOT_OWNER', group, `the estate has no appliance "${found.appliance}", which serves group "${group}"`);
+  const port = ports.splitters.get(splitter);
+  if (port === undefined) note('INVALID_REQUEST', splitter, `the estate has no splitter "${splitter}"`);
+  const add = async (toSite: boolean): Promise<Changed> =>
+    anyAppliance(ports, ({ calls }) => calls.addVolume({ ...atSite, dryRun: !toSite }));
+  const changes = [
+    await against(reasons, volume, add(false)),
+    port === undefined || to === undefined
+      ? false
+      : await against(reasons, splitter, port.calls.addVolume({ volume, sizeMiB, to, dryRun: true })),
+  ];
+  refuse(`Volume "${volume}" cannot be added`, reasons);
+  const changed = changes.includes(true);
+  if (dryRun || port === undefined || to === undefined) return { changed };
+  await add(true);
+  await port.calls.addVolume({ volume, sizeMiB, to: await presentRoute(ports, volume, to) });
+  return { changed };
+}
+
+/** Where the volume belongs now: a repeated call may come after a move. */
+async function presentRoute(ports: Ports, volume: VolumeId, asked: Endpoint): Promise<Endpoint> {
+  const group = (await findVolume(ports, volume))?.group;
+  if (group === undefined || group === asked.group) return asked;
+  return endpointOf(ports, await findGroup(ports, group)) ?? asked;
+}
+
+/**
+ * Retires a volume: its splitter stops first, so that nothing is written that the site refuses.
+ * @throws MoverError VOLUME_NOT_FOUND; CHANGE_REFUSED with every reason; UNREACHABLE
+ */
+export async function retireVolume(ports: Ports, order: RetireVolumeOrder): Promise<Changed> {
+  const { volume, unsynced = false, dryRun = false } = order;
+  const row = await findVolume(ports, volume);
+  if (row === undefined) throw new MoverError('VOLUME_NOT_FOUND', `There is no volume "${volume}".`);
+  const reasons: Reason[] = [];
+  const port = ports.splitters.get(row.splitter);
+  if (port === undefined && !unsynced)
+    reasons.push({
+      code: 'VOLUME_NOT_FOUND',
+      subject: volume,
+      message: `the estate has no splitter "${row.splitter}", which may still serve volume "${volume}"`,
+    });
+  const changes = [
+    await against(
+      reasons,
+      volume,
+      anyAppliance(ports, ({ calls }) => calls.retireVolume({ volume, dryRun: true })),
+    ),
+    port === undefined
+      ? false
+      : await against(reasons, row.splitter, retireAt(port, { volume, unsynced, dryRun: true })),
+  ];
+  refuse(`Volume "${volume}" cannot be retired`, reasons);
+  const changed = changes.includes(true);
+  if (dryRun) return { changed };
+  if (port !== undefined) await retireAt(port, { volume, unsynced, dryRun: false });
+  await anyAppliance(ports, ({ calls }) => calls.retireVolume({ volume }));
+  return { changed };
+}
+
+/** Retires the volume at its splitter. One that does not have it has nothing to stop. */
+async function retireAt(
+  { calls }: SplitterPort,
+  input: InputOf<typeof splitterLifecycleApi.retireVolume>,
+): Promise<Changed> {
+  try {
+    return await calls.retireVolume(input);
+  } catch (error) {
+    if (error instanceof MoverError && error.code === 'VOLUME_NOT_FOUND') return { changed: false };
+    throw error;
+  }
+}
+
+/** @throws MoverError CHANGE_REFUSED with every reason; INVALID_REQUEST, UNREACHABLE */
+export async function addGroup(ports: Ports, order: AddGroupOrder): Promise<Changed> {
+  const port = ports.appliances.get(order.appliance);
+  if (port === undefined)
+    refuse(`Group "${order.group}" cannot be added`, [
+      { code: 'INVALID_REQUEST', subject: 'appliance', message: `the estate has no appliance "${order.appliance}"` },
+    ]);
+  return viaOwner(ports, port, ({ calls }) => calls.addGroup(order));
+}
+
+/** @throws MoverError GROUP_NOT_FOUND; CHANGE_REFUSED with every reason; UNREACHABLE */
+export async function setGroup(ports: Ports, { retention, ...order }: SetGroupOrder): Promise<Changed> {
+  const group = await groupNamed(ports, order.group);
+  if (order.appliance !== undefined && ports.appliances.get(order.appliance) === undefined)
+    refuse(`Group "${order.group}" cannot be changed`, [
+      { code: 'INVALID_REQUEST', subject: 'appliance', message: `the estate has no appliance "${order.appliance}"` },
+    ]);
+  const merged = retention === undefined ? {} : { retention: { ...group.retention, ...retention } };
+  return viaOwner(ports, ports.appliances.get(order.appliance ?? group.appliance), ({ calls }) =>
+    calls.setGroup({ ...order, ...merged }),
+  );
+}
+
+/** @throws MoverError GROUP_NOT_FOUND; CHANGE_REFUSED with every reason; UNREACHABLE */
+export async function retireGroup(ports: Ports, order: RetireGroupOrder): Promise<Changed> {
+  const group = await groupNamed(ports, order.group);
+  return viaOwner(ports, ports.appliances.get(group.appliance), ({ calls }) => calls.retireGroup(order));
+}
+
+async function groupNamed(ports: Ports, id: GroupId): Promise<SiteGroup> {
+  const group = await findGroup(ports, id);
+  if (group === undefined) throw new MoverError('GROUP_NOT_FOUND', `There is no consistency group "${id}".`);
+  return group;
+}
+
+/** Asks the group's own appliance, which follows at once, or any other if that one is away. */
+async function viaOwner(
+  ports: Ports,
+  owner: AppliancePort | undefined,
+  ask: (appliance: AppliancePort) => Promise<Changed>,
+): Promise<Changed> {
+  if (owner === undefined) return anyAppliance(ports, ask);
+  const others = [...ports.appliances].filter(([id]) => id !== owner.id);
+  return anyAppliance({ ...ports, appliances: new Map([[owner.id, owner], ...others]) }, ask);
+}

@@ -1,0 +1,117 @@
+// The life of volumes and groups at run time: what a person may add, set and retire. Each call may
+// be repeated, and with `dryRun` it says what it would do or every reason against it.
+import { z } from 'zod';
+import { endpointSchema } from './attempt.js';
+import { estateGroupSchema, estateVolumeSchema } from './estate.js';
+import { groupIdSchema, splitterIdSchema, volumeIdSchema } from './ids.js';
+import { operation } from './route.js';
+
+const dryRun = z.boolean().default(false);
+/** Whether something was changed, or would be. False for a repetition. */
+const changedSchema = z.strictObject({ changed: z.boolean() });
+export type Changed = z.infer<typeof changedSchema>;
+
+const { appliance, pointEveryMs, volumesMax, retention } = estateGroupSchema.shape;
+/** A group with all its settings. */
+const groupInputSchema = z.strictObject({
+  group: groupIdSchema,
+  appliance,
+  pointEveryMs,
+  volumesMax,
+  retention,
+  dryRun,
+});
+export type GroupChange = z.output<typeof groupInputSchema>;
+
+const { sizeMiB, group, vm, labels } = estateVolumeSchema.shape;
+const siteVolumeInputSchema = z.strictObject({
+  volume: volumeIdSchema,
+  splitter: splitterIdSchema,
+  sizeMiB,
+  group,
+  vm,
+  labels,
+  dryRun,
+});
+export type SiteVolumeChange = z.output<typeof siteVolumeInputSchema>;
+
+/** The replica site's side. Every appliance passes it on. */
+export const siteLifecycleApi = {
+  addVolume: operation({
+    method: 'POST',
+    path: '/v1/volumes/add',
+    roles: ['admin'],
+    summary: 'Add a volume, which its splitter then attaches. Refused with every reason at once. May be repeated.',
+    input: siteVolumeInputSchema,
+    output: changedSchema,
+  }),
+  retireVolume: operation({
+    method: 'POST',
+    path: '/v1/volumes/retire',
+    roles: ['admin'],
+    summary:
+      'End a volume’s replication: it leaves its group, and nothing of it is accepted any more. Its recovery points are kept as long as they were promised. May be repeated.',
+    input: z.strictObject({ volume: volumeIdSchema, dryRun }),
+    output: changedSchema,
+  }),
+  addGroup: operation({
+    method: 'POST',
+    path: '/v1/groups/add',
+    roles: ['admin'],
+    summary: 'Add a group, or bring a retired one back. Refused with every reason at once. May be repeated.',
+    input: groupInputSchema,
+    output: changedSchema,
+  }),
+  setGroup: operation({
+    method: 'POST',
+    path: '/v1/groups/set',
+    roles: ['admin'],
+    summary:
+      'Change a group’s settings: those that are given. Its appliance can change only while it owns no volumes. May be repeated.',
+    input: z.strictObject({
+      group: groupIdSchema,
+      appliance: appliance.optional(),
+      pointEveryMs: pointEveryMs.unwrap().optional(),
+      volumesMax: volumesMax.unwrap().optional(),
+      retention: retention.unwrap().optional(),
+      dryRun,
+    }),
+    output: changedSchema,
+  }),
+  retireGroup: operation({
+    method: 'POST',
+    path: '/v1/groups/retire',
+    roles: ['admin'],
+    summary:
+      'End a group that owns no volumes: no points of it are closed any more. Those it has are kept as long as its policy says. May be repeated.',
+    input: z.strictObject({ group: groupIdSchema, dryRun }),
+    output: changedSchema,
+  }),
+} as const;
+
+/** The splitter's side. */
+export const splitterLifecycleApi = {
+  addVolume: operation({
+    method: 'POST',
+    path: '/v1/volumes/add',
+    roles: ['admin'],
+    summary:
+      'Serve and protect one more volume. The replica site must have it already. Refused with every reason at once. May be repeated.',
+    input: z.strictObject({ volume: volumeIdSchema, sizeMiB, to: endpointSchema, dryRun }),
+    output: changedSchema,
+  }),
+  retireVolume: operation({
+    method: 'POST',
+    path: '/v1/volumes/retire',
+    roles: ['admin'],
+    summary:
+      'Serve and protect a volume no more. Its disk stays where it is. Refused while a guest has it open, a move concerns it, or not all of it has reached the replica site. May be repeated.',
+    input: z.strictObject({
+      volume: volumeIdSchema,
+      /** Retires it although not everything of it has reached the replica site. */
+      unsynced: z.boolean().default(false),
+      dryRun,
+    }),
+    output: changedSchema,
+  }),
+} as const;

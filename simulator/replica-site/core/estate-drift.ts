@@ -1,0 +1,69 @@
+// Where the estate file differs from what the site protects. The site goes on with what it has: a
+// line that is missing in a file must not end protection.
+import type { Estate } from '../../../contracts/estate.js';
+import type { SiteState } from './state.js';
+
+const MIB = 1024 * 1024;
+
+/** One difference, for as long as it is there. */
+export interface Drift {
+  readonly sentence: string;
+  /** Whether it is still there: a person may have ended it at run time. */
+  readonly holds: (state: SiteState) => boolean;
+}
+
+/** Compares the rows, after they followed the file, with the file. */
+export function estateDrift(state: SiteState, estate: Estate): Drift[] {
+  return [...groupDrift(state, estate), ...volumeDrift(state, estate)];
+}
+
+function* groupDrift(state: SiteState, estate: Estate): Generator<Drift, void> {
+  const declared = new Map(estate.groups.map((group) => [group.id, group]));
+  const appliances = new Set(estate.appliances.map(({ id }) => id));
+  for (const { group, appliance } of state.groups.values()) {
+    const members = state.memberCount(group);
+    if (members === 0) continue;
+    const holds = (now: SiteState): boolean => now.memberCount(group) > 0;
+    const file = declared.get(group);
+    if (!appliances.has(appliance))
+      yield {
+        sentence: `Appliance "${appliance}" is not in the estate file, but serves group "${group}" with ${members} volumes: no recovery point of them is closed while it does not run. Put the appliance back into the file, start it, and move the volumes away first.`,
+        holds,
+      };
+    if (file === undefined)
+      yield {
+        sentence: `Group "${group}" is not in the estate file, but owns ${members} volumes. They stay protected, and its recovery points go on. Put the group back into the file, or move its volumes to another group.`,
+        holds,
+      };
+    else if (file.appliance !== appliance)
+      yield {
+        sentence: `The estate file gives group "${group}" to appliance "${file.appliance}", but ${members} volumes of it are protected through "${appliance}". It stays there: move its volumes to a group of "${file.appliance}" instead.`,
+        holds,
+      };
+  }
+}
+
+function* volumeDrift(state: SiteState, estate: Estate): Generator<Drift, void> {
+  const declared = new Map(
+    estate.splitters.flatMap(({ volumes }) => volumes.map(({ id, sizeMiB }) => [id, sizeMiB] as const)),
+  );
+  for (const { volume, splitter, sizeBytes, retired } of state.volumes.values()) {
+    const sizeMiB = declared.get(volume);
+    if (retired !== undefined) {
+      if (sizeMiB !== undefined)
+        yield {
+          sentence: `Volume "${volume}" is in the estate file, but was retired: it is not protected. Remove it from the file.`,
+          holds: (now) => now.volumes.get(volume)?.retired !== undefined,
+        };
+    } else if (sizeMiB === undefined)
+      yield {
+        sentence: `Volume "${volume}" of splitter "${splitter}" is not in the estate file. It stays protected. Put it back into the file, or end its protection: volume-mover volume retire ${volume}`,
+        holds: (now) => now.volumes.get(volume)?.retired === undefined,
+      };
+    else if (sizeMiB * MIB !== sizeBytes)
+      yield {
+        sentence: `Volume "${volume}" has ${sizeBytes / MIB} MiB, and ${sizeMiB} MiB in the estate file. It stays protected with the size it has. Correct sizeMiB in the file.`,
+        holds: (now) => now.volumes.get(volume)?.sizeBytes === sizeBytes,
+      };
+  }
+}

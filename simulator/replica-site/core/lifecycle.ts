@@ -1,0 +1,227 @@
+// Rules for volumes and groups that are added, changed and retired at run time. Each finds every
+// reason against it before it changes anything.
+import { isDeepStrictEqual } from 'node:util';
+import { MoverError, type Reason } from '../../../contracts/errors.js';
+import type { ErrorCode } from '../../../contracts/error-registry.js';
+import type { GroupId, VolumeId } from '../../../contracts/ids.js';
+import type { Changed, GroupChange, SiteVolumeChange } from '../../../contracts/lifecycle.js';
+import { attemptInTheWay, reservedIn, resolveAttempt } from './attempts.js';
+import { beginOwnership, endOwnership } from './owners.js';
+import type { GroupRow, GroupSettings, VolumeRow } from './rows.js';
+import type { SiteState } from './state.js';
+import type { SiteMoment } from './terms.js';
+
+const MIB = 1024 * 1024;
+const FIRST_EPOCH = 1;
+const SAME: Changed = { changed: false };
+const CHANGED: Changed = { changed: true };
+
+/** The reasons against a change, gathered before it is made. */
+class Against {
+  readonly #what: string;
+  readonly #reasons: Reason[] = [];
+
+  constructor(what: string) {
+    this.#what = what;
+  }
+
+  add(code: ErrorCode, subject: string, message: string): void {
+    this.#reasons.push({ code, subject, message });
+  }
+
+  /** @throws MoverError CHANGE_REFUSED with every reason */
+  refuse(): void {
+    if (this.#reasons.length === 0) return;
+    const listed = this.#reasons.map(({ message }) => message).join('; ');
+    throw new MoverError('CHANGE_REFUSED', `${this.#what}: ${listed}.`, { reasons: this.#reasons });
+  }
+}
+
+/**
+ * Adds a volume. Its splitter attaches it afterwards.
+ * @throws MoverError CHANGE_REFUSED with every reason
+ */
+export function addVolume(state: SiteState, input: SiteVolumeChange, now: SiteMoment): Changed {
+  const { volume, splitter, sizeMiB, group, vm, labels, dryRun } = input;
+  const sizeBytes = sizeMiB * MIB;
+  const known = state.volumes.get(volume);
+  if (known !== undefined && isAdded(state, known, input)) return SAME;
+  const against = new Against(`Volume "${volume}" cannot be added`);
+  const unreadable = state.volumes.unreadable.get(volume);
+  if (unreadable !== undefined) against.add('VOLUME_UNUSABLE', volume, unreadable);
+  else if (known?.retired !== undefined)
+    against.add('VOLUME_RETIRED', volume, `volume "${volume}" was retired, and its history is kept under this name`);
+  else if (known !== undefined)
+    against.add(
+      'NAME_TAKEN',
+      volume,
+      `there is a volume "${volume}" of splitter "${known.splitter}" in group "${known.group}" with ${known.sizeBytes / MIB} MiB`,
+    );
+  else checkName(state, volume, against);
+  checkRoom(state, group, now, against);
+  against.refuse();
+  if (dryRun) return CHANGED;
+  const row: VolumeRow = {
+    volume,
+    splitter,
+    sizeBytes,
+    group,
+    epoch: FIRST_EPOCH,
+    session: 0,
+    sealed: false,
+    ...(vm === undefined ? {} : { vm }),
+    ...(labels === undefined ? {} : { labels }),
+  };
+  state.volumes.put(volume, row);
+  beginOwnership(state, row, { position: 0, atMs: now.wallMs });
+  return CHANGED;
+}
+
+/** Whether the volume is what an earlier call added, wherever it moved since. */
+function isAdded(state: SiteState, row: VolumeRow, { splitter, sizeMiB, group }: SiteVolumeChange): boolean {
+  const [first] = state.ownersOf(row.volume);
+  return (
+    row.retired === undefined &&
+    row.splitter === splitter &&
+    row.sizeBytes === sizeMiB * MIB &&
+    (row.group === group || first?.group === group)
+  );
+}
+
+/** Refuses a name that differs from another volume's or group's in capitals only. */
+function checkName(state: SiteState, id: string, against: Against): void {
+  const name = id.toLowerCase();
+  const isOther = (other: string): boolean => other.toLowerCase() === name;
+  for (const { volume } of state.volumes.values())
+    if (isOther(volume)) against.add('NAME_TAKEN', id, `"${id}" has the name of volume "${volume}"`);
+  for (const { group } of state.groups.values())
+    if (isOther(group)) against.add('NAME_TAKEN', id, `"${id}" has the name of group "${group}"`);
+}
+
+function checkRoom(state: SiteState, group: GroupId, { monotonicMs }: SiteMoment, against: Against): void {
+  const row = state.groups.get(group);
+  if (row === undefined) {
+    against.add('GROUP_NOT_FOUND', group, `there is no consistency group "${group}"`);
+    return;
+  }
+  if (row.retired !== undefined) against.add('GROUP_RETIRED', group, `group "${group}" is retired`);
+  const taken = state.memberCount(group) + reservedIn(state, group, monotonicMs);
+  if (taken >= row.volumesMax)
+    against.add('GROUP_FULL', group, `group "${group}" has room for ${row.volumesMax} volumes; ${taken} are taken`);
+}
+
+/**
+ * Ends a volume's replication: it leaves its group, and nothing of it is accepted any more. Its
+ * history stays. Its journal must be open.
+ * @throws MoverError VOLUME_NOT_FOUND, VOLUME_UNUSABLE; CHANGE_REFUSED with every reason
+ */
+export function retireVolume(
+  state: SiteState,
+  { volume, dryRun }: { readonly volume: VolumeId; readonly dryRun: boolean },
+  now: SiteMoment,
+): Changed {
+  const row = state.volume(volume);
+  if (row.retired !== undefined) return SAME;
+  const against = new Against(`Volume "${volume}" cannot be retired`);
+  const inTheWay = attemptInTheWay(state, row, now.monotonicMs);
+  if (inTheWay !== undefined)
+    against.add('VOLUME_BUSY', volume, `volume "${volume}" is being moved by ${inTheWay.move}`);
+  against.refuse();
+  if (dryRun) return CHANGED;
+  if (row.openAttempt !== undefined)
+    resolveAttempt(state, row.openAttempt, `its lease ran out, and volume "${volume}" was retired`, now.wallMs);
+  endOwnership(state, volume, { position: state.lineages.durable(volume).position, atMs: now.wallMs });
+  state.volumes.put(volume, { ...state.volume(volume), retired: { atMs: now.wallMs } });
+  return CHANGED;
+}
+
+/**
+ * Adds a group, or brings a retired one back with these settings.
+ * @throws MoverError CORRUPT; CHANGE_REFUSED with every reason
+ */
+export function addGroup(state: SiteState, { group, dryRun, ...settings }: GroupChange): Changed {
+  state.groups.refuseUnreadable(group);
+  const known = state.groups.get(group);
+  if (known !== undefined && known.retired === undefined && isDeepStrictEqual(settingsOf(known), settings)) return SAME;
+  const against = new Against(`Group "${group}" cannot be added`);
+  if (known === undefined) checkName(state, group, against);
+  else if (known.retired === undefined)
+    against.add('NAME_TAKEN', group, `there is a group "${group}" with other settings`);
+  against.refuse();
+  if (dryRun) return CHANGED;
+  const { retired: _ended, ...before } = known ?? { group, lastPointAtMs: 0, journal: { bytes: 0, pointsDropped: 0 } };
+  state.groups.put(group, { ...before, ...settings });
+  return CHANGED;
+}
+
+/**
+ * Changes the settings that are given.
+ * @throws MoverError GROUP_NOT_FOUND, CORRUPT; CHANGE_REFUSED with every reason
+ */
+export function setGroup(
+  state: SiteState,
+  {
+    group,
+    dryRun,
+    ...given
+  }: { readonly group: GroupId; readonly dryRun: boolean } & {
+    readonly [Name in keyof GroupSettings]?: GroupSettings[Name] | undefined;
+  },
+): Changed {
+  const row = state.group(group);
+  const { appliance = row.appliance, volumesMax = row.volumesMax } = given;
+  const { pointEveryMs = row.pointEveryMs, retention = row.retention } = given;
+  const settings = { appliance, volumesMax, pointEveryMs, retention };
+  if (isDeepStrictEqual(settingsOf(row), settings)) return SAME;
+  const against = new Against(`Group "${group}" cannot be changed`);
+  const members = state.memberCount(group);
+  if (row.retired !== undefined) against.add('GROUP_RETIRED', group, `group "${group}" is retired`);
+  if (appliance !== row.appliance && (members > 0 || attemptsTo(state, group).length > 0))
+    against.add(
+      'GROUP_IN_USE',
+      group,
+      `${members} volumes of group "${group}" are protected through appliance "${row.appliance}", or are on their way to it`,
+    );
+  if (volumesMax < members)
+    against.add('GROUP_IN_USE', 'volumesMax', `group "${group}" owns ${members} volumes, more than ${volumesMax}`);
+  against.refuse();
+  if (!dryRun) state.groups.put(group, { ...row, ...settings });
+  return CHANGED;
+}
+
+/**
+ * Ends a group that owns no volumes.
+ * @throws MoverError GROUP_NOT_FOUND, CORRUPT; CHANGE_REFUSED with every reason
+ */
+export function retireGroup(
+  state: SiteState,
+  { group, dryRun }: { readonly group: GroupId; readonly dryRun: boolean },
+  now: SiteMoment,
+): Changed {
+  const row = state.group(group);
+  if (row.retired !== undefined) return SAME;
+  const against = new Against(`Group "${group}" cannot be retired`);
+  const members = state.memberCount(group);
+  if (members > 0) against.add('GROUP_IN_USE', group, `group "${group}" owns ${members} volumes`);
+  for (const attempt of attemptsTo(state, group))
+    against.add('VOLUME_BUSY', group, `attempt ${attempt} moves volumes to group "${group}"`);
+  against.refuse();
+  if (!dryRun) state.groups.put(group, { ...row, retired: { atMs: now.wallMs } });
+  return CHANGED;
+}
+
+/** Open attempts to the group, whether their leases run or not: each may still be committed. */
+function attemptsTo(state: SiteState, group: GroupId): readonly string[] {
+  return state
+    .openAttempts()
+    .map(({ name }) => name)
+    .filter((name) => {
+      const record = state.attempts.get(name)?.record;
+      // Of an unreadable record the target is unknown.
+      return record === undefined || record.contents?.to === group;
+    });
+}
+
+function settingsOf({ appliance, volumesMax, pointEveryMs, retention }: GroupRow): GroupSettings {
+  return { appliance, volumesMax, pointEveryMs, retention };
+}

@@ -1,0 +1,119 @@
+// Volumes that come and go while the splitter runs. The row is stored first: a splitter that dies
+// in between does at its next start what the row says.
+import type { Logger } from 'pino';
+import { type ErrorCode, MoverError, type Reason } from '../../contracts/errors.js';
+import type { VolumeId } from '../../contracts/ids.js';
+import type { Changed } from '../../contracts/lifecycle.js';
+import type { ParsedInputOf } from '../../contracts/route.js';
+import type { splitterApi, UnusableVolume } from '../../contracts/splitter-api.js';
+import type { RowStore } from '../store/row-store.js';
+import type { SplitterCore } from './core/splitter-core.js';
+import type { VolumeSplitRow } from './core/volume-split.js';
+import type { VolumeFiles } from './files/volume-files.js';
+import { type LoadedVolume, sourceFault } from './load-volumes.js';
+import { newSourceId } from './shared/identities.js';
+import type { ProtectedVolume } from './volume/protected-volume.js';
+
+const MIB = 1024 * 1024;
+const FIRST_EPOCH = 1;
+const VOLUMES_TABLE = 'volumes';
+const SAME: Changed = { changed: false };
+const CHANGED: Changed = { changed: true };
+
+export interface VolumeLifeOptions {
+  readonly core: SplitterCore;
+  readonly store: RowStore;
+  readonly volumes: ReadonlyMap<VolumeId, ProtectedVolume>;
+  readonly unusable: ReadonlyMap<VolumeId, UnusableVolume>;
+  /** Volumes that were retired in earlier lives. */
+  readonly retired: Iterable<VolumeId>;
+  readonly files: (volume: VolumeId) => VolumeFiles;
+  /** Opens the files of a volume. */
+  readonly load: (row: VolumeSplitRow) => LoadedVolume | UnusableVolume;
+  /** Serves and protects a volume whose row is stored. */
+  readonly begin: (loaded: LoadedVolume) => void;
+  /** Serves and protects it no more: it is stored as retired. */
+  readonly end: (volume: ProtectedVolume) => void;
+  readonly log: Logger;
+}
+
+export class VolumeLife {
+  readonly #options: VolumeLifeOptions;
+  readonly #retired: Set<VolumeId>;
+
+  constructor(options: VolumeLifeOptions) {
+    this.#options = options;
+    this.#retired = new Set(options.retired);
+  }
+
+  /**
+   * Serves and protects one more volume.
+   * @throws MoverError CHANGE_REFUSED with every reason; STORAGE_FULL, STORAGE_FAILED
+   */
+  add({ volume, sizeMiB, to, dryRun }: ParsedInputOf<typeof splitterApi.addVolume>): Changed {
+    const { core, store, unusable, files, load, begin, log } = this.#options;
+    const sizeBytes = sizeMiB * MIB;
+    const reasons: Reason[] = [];
+    const against = (code: ErrorCode, message: string): void => void reasons.push({ code, subject: volume, message });
+    if (core.has(volume)) {
+      const { row } = core.volume(volume);
+      if (row.sizeBytes === sizeBytes && (row.route.group === to.group || row.route.epoch > FIRST_EPOCH)) return SAME;
+      against(
+        'NAME_TAKEN',
+        `volume "${volume}" with ${row.sizeBytes / MIB} MiB is served here, and sent to group "${row.route.group}"`,
+      );
+    } else if (this.#retired.has(volume)) against('VOLUME_RETIRED', `volume "${volume}" was retired here`);
+    else if (unusable.has(volume)) against('VOLUME_UNUSABLE', unusable.get(volume)?.reason ?? volume);
+    else if (new Map(store.rows(VOLUMES_TABLE)).has(volume))
+      against('NAME_TAKEN', `a volume "${volume}" was served here before, and its row is kept`);
+    const fault = sourceFault(files(volume).source, sizeBytes);
+    if (fault !== undefined) against('VOLUME_UNUSABLE', fault);
+    refuse(`Volume "${volume}" cannot be added to the splitter`, reasons);
+    if (dryRun) return CHANGED;
+
+    const row = { volume, sizeBytes, route: { ...to, epoch: FIRST_EPOCH }, source: newSourceId() };
+    const loaded = load(row);
+    if ('reason' in loaded) throw new MoverError('VOLUME_UNUSABLE', loaded.reason);
+    store.commit([{ table: VOLUMES_TABLE, key: volume, value: row }]);
+    begin(loaded);
+    log.info({ volume, sizeBytes, group: to.group }, 'a volume was added');
+    return CHANGED;
+  }
+
+  /**
+   * Serves and protects a volume no more. Its disk stays where it is.
+   * @throws MoverError VOLUME_NOT_FOUND, VOLUME_UNUSABLE; CHANGE_REFUSED with every reason;
+   * STORAGE_FULL, STORAGE_FAILED
+   */
+  retire({ volume: id, unsynced, dryRun }: ParsedInputOf<typeof splitterApi.retireVolume>, atMs: number): Changed {
+    const { core, store, volumes, end, log } = this.#options;
+    if (this.#retired.has(id)) return SAME;
+    const volume = volumes.get(id);
+    if (volume === undefined) throw core.missing(id);
+    const { split, guests } = volume;
+    const reasons: Reason[] = [];
+    const against = (code: ErrorCode, message: string): void => void reasons.push({ code, subject: id, message });
+    if (guests > 0) against('VOLUME_IN_USE', `${guests} connections of guests have volume "${id}" open`);
+    const attempt = split.row.fence?.attempt ?? split.row.notice?.attempt;
+    if (attempt !== undefined) against('VOLUME_BUSY', `volume "${id}" is being moved by ${attempt.move}`);
+    const isComplete = split.mode === 'SYNCED' && split.allConfirmed;
+    if (!isComplete && !unsynced)
+      against('NOT_SYNCED', `not everything of volume "${id}" has reached the replica site (it is ${split.mode})`);
+    refuse(`Volume "${id}" cannot be retired at the splitter`, reasons);
+    if (dryRun) return CHANGED;
+
+    store.commit([{ table: VOLUMES_TABLE, key: id, value: { ...split.row, retired: { atMs } } }]);
+    this.#retired.add(id);
+    end(volume);
+    log.warn({ volume: id, unsynced, source: this.#options.files(id).source }, 'a volume was retired; its disk stays');
+    return CHANGED;
+  }
+}
+
+/** @throws MoverError CHANGE_REFUSED if there are reasons */
+function refuse(what: string, reasons: readonly Reason[]): void {
+  if (reasons.length === 0) return;
+  throw new MoverError('CHANGE_REFUSED', `${what}: ${reasons.map(({ message }) => message).join('; ')}.`, {
+    reasons,
+  });
+}

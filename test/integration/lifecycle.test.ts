@@ -1,0 +1,204 @@
+// Volumes and groups come and go while everything runs: real processes, the command line, and
+// guests that write.
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { createMoverClient, type MoverClient } from '../../client/sdk.js';
+import { controlUrl } from '../../contracts/estate.js';
+import { applianceIdSchema, groupIdSchema, splitterIdSchema, volumeIdSchema } from '../../contracts/ids.js';
+import { replicaSiteApi } from '../../contracts/replica-site-api.js';
+import { splitterApi } from '../../contracts/splitter-api.js';
+import { createApiClient } from '../../control/client.js';
+import { compareExports } from '../../estate/compare.js';
+import { nbdAddressOf } from '../../estate/nbd-address.js';
+import { waitUntilQuiet } from '../../estate/quiet.js';
+import { connectNbd } from '../../nbd/client.js';
+import type { NbdClient } from '../../nbd/nbd-client.js';
+import { type Ran, runCommand } from '../support/cli.js';
+import { type EstateFixture, startEstate } from './estate-fixture.js';
+
+const HOST = splitterIdSchema.parse('host-1');
+const SECOND = applianceIdSchema.parse('appliance-2');
+const GOLD = groupIdSchema.parse('cg-gold');
+const NEW_GROUP = groupIdSchema.parse('cg-new');
+const MIB = 1024 * 1024;
+let fixture: EstateFixture;
+let client: MoverClient;
+
+beforeAll(async () => {
+  fixture = await startEstate({ withWorker: false });
+  client = createMoverClient({ estate: fixture.running.estate });
+});
+afterAll(async () => fixture.stop());
+
+/** A text that fits, typed as the text itself. */
+const matching = (pattern: RegExp): string => expect.stringMatching(pattern) as string;
+
+const run = async (...words: string[]): Promise<Ran> =>
+  runCommand({}, [...words, '--estate', fixture.running.estateFile]);
+
+async function open(volume: string): Promise<NbdClient> {
+  return connectNbd(await nbdAddressOf(fixture.running.process(HOST)), volume);
+}
+
+async function write(volume: string, byte: number): Promise<void> {
+  const guest = await open(volume);
+  await guest.write(MIB, Buffer.alloc(4_096, byte));
+  await guest.disconnect();
+}
+
+async function membersOfNextPoint(group: typeof GOLD): Promise<string[]> {
+  const point = await client.points.close({ group });
+  return [...point.members.map(({ volume }) => volume), ...point.leftOut.map(({ volume }) => `${volume} left out`)];
+}
+
+/** The control APIs of both ends, to stop between two steps of a change. */
+const splitter = () =>
+  createApiClient(splitterApi, {
+    baseUrl: controlUrl(fixture.running.estate.splitters[0]?.control ?? { host: '', port: 0 }),
+  });
+const site = () => createApiClient(replicaSiteApi, { baseUrl: controlUrl(fixture.running.estate.replicaSite.control) });
+
+test('a volume that is added is served, protected and recoverable without a restart, and stays so over one', async () => {
+  const words = [
+    'volume',
+    'add',
+    'vm-9-disk-0',
+    '--splitter',
+    HOST,
+    '--size-mib',
+    '8',
+    '--group',
+    GOLD,
+    '--vm',
+    'vm-9',
+  ];
+  expect(await run(...words, '--dry-run')).toMatchObject({
+    exitCode: 0,
+    stdout: matching(/can be added/),
+  });
+  await expect(open('vm-9-disk-0')).rejects.toThrow(/no such export/);
+  expect(await run(...words, '--wait')).toMatchObject({
+    exitCode: 0,
+    stdout: matching(/is served by host-1/),
+  });
+  expect(await run(...words, '--json')).toMatchObject({
+    exitCode: 0,
+    stdout: matching(/"changed":false/),
+  });
+
+  await write('vm-9-disk-0', 7);
+  await waitUntilQuiet(client, { volume: volumeIdSchema.parse('vm-9-disk-0'), timeoutMs: 20_000 });
+  await expect.poll(async () => membersOfNextPoint(GOLD)).toContain('vm-9-disk-0');
+  for (const id of ['replica-site', 'appliance-1', HOST]) await fixture.running.process(id).restart();
+  await write('vm-9-disk-0', 8);
+  await waitUntilQuiet(client, { volume: volumeIdSchema.parse('vm-9-disk-0'), timeoutMs: 20_000 });
+  const source = { address: await nbdAddressOf(fixture.running.process(HOST)), name: 'vm-9-disk-0' };
+  const replica = { address: await nbdAddressOf(fixture.running.process('appliance-1')), name: 'vm-9-disk-0@latest' };
+  expect(await compareExports(source, replica)).toMatchObject({ differentBytes: 0 });
+});
+
+test('an addition is refused with every reason at once, and changes nothing', async () => {
+  const refused = await run('volume', 'add', 'CG-Gold', '--splitter', HOST, '--size-mib', '8', '--group', 'cg-none');
+  expect(refused.exitCode).toBe(3);
+  expect(refused.stderr).toContain('"CG-Gold" has the name of group "cg-gold" (NAME_TAKEN)');
+  expect(refused.stderr).toContain('there is no consistency group "cg-none" (GROUP_NOT_FOUND)');
+  expect(refused.stderr).toMatch(/What to do: .*Choose another name/);
+  const other = await run('volume', 'add', 'vm-2-disk-0', '--splitter', HOST, '--size-mib', '16', '--group', GOLD);
+  expect(other).toMatchObject({
+    exitCode: 3,
+    stderr: matching(/is served here, and sent to group "cg-silver"/),
+  });
+});
+
+test('an addition that died between the site and the splitter is finished by its repetition', async () => {
+  const volume = volumeIdSchema.parse('vm-9-disk-1');
+  await site().addVolume({ volume, splitter: HOST, sizeMiB: 8, group: GOLD });
+  const order = { volume, splitter: HOST, sizeMiB: 8, group: GOLD };
+  expect(await client.volumes.add(order)).toEqual({ changed: true });
+  expect(await client.volumes.add(order)).toEqual({ changed: false });
+  await write(volume, 1);
+  await waitUntilQuiet(client, { volume, timeoutMs: 20_000 });
+});
+
+test('a volume is retired only when no guest has it open; then it is in no point and no listing, and its points open', async () => {
+  const volume = volumeIdSchema.parse('vm-1-disk-1');
+  await write(volume, 3);
+  await waitUntilQuiet(client, { volume, timeoutMs: 20_000 });
+  await expect.poll(async () => membersOfNextPoint(GOLD)).toContain(volume);
+  const guest = await open(volume);
+  const held = await run('volume', 'retire', volume);
+  expect(held).toMatchObject({
+    exitCode: 3,
+    stderr: matching(/"vm-1-disk-1" cannot be retired: 1 connections of guests have/),
+  });
+  await guest.disconnect();
+  await expect.poll(async () => (await run('volume', 'retire', volume, '--dry-run')).exitCode).toBe(0);
+
+  // The splitter stops; then the command dies. Its repetition ends what is left.
+  await splitter().retireVolume({ volume });
+  for (const id of [HOST, 'replica-site']) await fixture.running.process(id).restart();
+  expect(await run('volume', 'retire', volume)).toMatchObject({
+    exitCode: 0,
+    stdout: matching(/is retired\. /),
+  });
+  expect(await run('volume', 'retire', volume)).toMatchObject({
+    exitCode: 0,
+    stdout: matching(/already/),
+  });
+
+  await expect(open(volume)).rejects.toThrow(/no such export/);
+  // Right after the restarts a splitter may not be connected again.
+  let members: string[] = [];
+  const others = async (): Promise<string[]> => (members = await membersOfNextPoint(GOLD));
+  await expect.poll(others, { timeout: 20_000 }).toContain('vm-1-disk-0');
+  expect(members.filter((name) => name.startsWith(volume))).toEqual([]);
+  expect((await client.volumes.list()).map((listed) => listed.volume)).not.toContain(volume);
+  const plan = await client.moves.plan({ volume, to: 'cg-silver' });
+  expect(plan.reasons.map(({ code }) => code)).toContain('VOLUME_RETIRED');
+  const image = await client.images.open({ volume });
+  await client.images.close(image.id);
+  const { owners } = await client.points.list({ volume });
+  expect(owners.at(-1)?.toPosition).toBe(1);
+
+  // The file still has it: it does not come back, and health says so.
+  await fixture.running.process('replica-site').restart();
+  expect((await site().health({})).notes).toContainEqual(
+    expect.stringMatching(/"vm-1-disk-1" is in the estate file, but was retired/),
+  );
+  expect((await splitter().health({})).notes).toContainEqual(
+    expect.stringMatching(/"vm-1-disk-1" is in the estate file, but was retired/),
+  );
+});
+
+test('a group is added, set and retired while everything runs, and closes points in between', async () => {
+  expect(await run('group', 'add', NEW_GROUP, '--appliance', SECOND, '--point-every', '1s')).toMatchObject({
+    exitCode: 0,
+  });
+  expect(await run('group', 'add', NEW_GROUP, '--appliance', SECOND, '--point-every', '1s')).toMatchObject({
+    exitCode: 0,
+    stdout: matching(/Nothing to do/),
+  });
+  const volume = volumeIdSchema.parse('vm-9-disk-2');
+  await client.volumes.add({ volume, splitter: HOST, sizeMiB: 8, group: NEW_GROUP });
+  await write(volume, 4);
+  await waitUntilQuiet(client, { volume, timeoutMs: 20_000 });
+  const lastPoint = async (): Promise<string | undefined> =>
+    (await client.groups.list()).find(({ group }) => group === NEW_GROUP)?.lastPoint?.id;
+  await expect.poll(lastPoint, { timeout: 20_000 }).toBeDefined();
+
+  expect(await run('group', 'set', NEW_GROUP, '--keep-all', '2h')).toMatchObject({ exitCode: 0 });
+  const set = (await client.groups.list()).find(({ group }) => group === NEW_GROUP);
+  expect(set).toMatchObject({ pointEveryMs: 1_000, retention: { keepAllMs: 7_200_000, hourlyMs: 86_400_000 } });
+  expect(await run('group', 'set', NEW_GROUP, '--appliance', 'appliance-1')).toMatchObject({
+    exitCode: 3,
+    stderr: matching(/cannot be changed: 1 volumes of group "cg-new" are protected through/),
+  });
+  expect(await run('group', 'retire', NEW_GROUP)).toMatchObject({
+    exitCode: 3,
+    stderr: matching(/owns 1 volumes/),
+  });
+  await client.volumes.retire({ volume });
+  expect(await run('group', 'retire', NEW_GROUP)).toMatchObject({ exitCode: 0 });
+  const before = await client.points.list({ group: NEW_GROUP });
+  expect(before.points.length).toBeGreaterThan(0);
+  await expect(client.points.close({ group: NEW_GROUP })).rejects.toThrow(/retired/);
+});

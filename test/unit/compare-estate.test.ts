@@ -1,0 +1,163 @@
+// How an estate file differs from what runs: a difference for each kind, and what it costs.
+import { expect, test } from 'vitest';
+import { compareEstate, type EstateSituation, type DifferenceCode } from '../../client/declaration/compare-estate.js';
+import { type Estate, type EstateInput, estateSchema } from '../../contracts/estate.js';
+import { applianceIdSchema, groupIdSchema, splitterIdSchema, volumeIdSchema } from '../../contracts/ids.js';
+import type { InventoryVolume } from '../../contracts/inventory.js';
+import type { SiteGroup } from '../../contracts/replica-site-api.js';
+
+const MIB = 1024 * 1024;
+const PORT = { port: 7000 };
+const INPUT: EstateInput = {
+  replicaSite: { control: PORT },
+  appliances: [{ id: 'a1', control: PORT, nbd: PORT }],
+  splitters: [
+    { id: 's1', control: PORT, nbd: PORT, volumes: [{ id: 'v1', sizeMiB: 1, group: 'g1', vm: 'one' }] },
+    { id: 's2', control: PORT, nbd: PORT, volumes: [] },
+  ],
+  groups: [
+    { id: 'g1', appliance: 'a1' },
+    { id: 'g2', appliance: 'a1' },
+  ],
+  worker: { health: PORT },
+};
+const A1 = applianceIdSchema.parse('a1');
+const S1 = splitterIdSchema.parse('s1');
+const S2 = splitterIdSchema.parse('s2');
+const G1 = groupIdSchema.parse('g1');
+const G2 = groupIdSchema.parse('g2');
+const V1 = volumeIdSchema.parse('v1');
+
+const file = (changes: Partial<EstateInput> = {}): Estate => estateSchema.parse({ ...INPUT, ...changes });
+
+function siteGroup(group: typeof G1, volumes: number): SiteGroup {
+  const [declared] = file().groups;
+  if (declared === undefined) throw new Error('The estate has a group.');
+  const { id: _id, ...settings } = declared;
+  return { ...settings, group, volumes, reserved: 0, journal: { bytes: 0, pointsDropped: 0 } };
+}
+
+const VOLUME: InventoryVolume = { volume: V1, splitter: S1, sizeBytes: MIB, group: G1, appliance: A1, vm: 'one' };
+const SERVED = { volume: V1, sizeBytes: MIB, group: G1 };
+
+function running(changes: Partial<EstateSituation> = {}): EstateSituation {
+  return {
+    groups: [siteGroup(G1, 1), siteGroup(G2, 0)],
+    volumes: [VOLUME],
+    splitters: new Map([
+      [S1, { served: [SERVED], unusable: [] }],
+      [S2, { served: [], unusable: [] }],
+    ]),
+    appliances: new Map([[A1, [G1, G2]]]),
+    ...changes,
+  };
+}
+
+test('nothing differs where the file says what runs, whatever its ports', () => {
+  expect(compareEstate(file({ replicaSite: { control: { port: 1 } } }), running())).toEqual({
+    ok: true,
+    differences: [],
+    moved: [],
+  });
+});
+
+test('a volume that moved is no difference', () => {
+  const plan = compareEstate(
+    file(),
+    running({
+      groups: [siteGroup(G1, 0), siteGroup(G2, 1)],
+      volumes: [{ ...VOLUME, group: G2 }],
+      splitters: new Map([
+        [S1, { served: [{ ...SERVED, group: G2 }], unusable: [] }],
+        [S2, { served: [], unusable: [] }],
+      ]),
+    }),
+  );
+  expect(plan).toEqual({ ok: true, differences: [], moved: [{ volume: V1, declared: G1, group: G2 }] });
+});
+
+const DOWN = new Error('It does not answer.');
+const onlyOn = (splitter: typeof S1): EstateSituation['splitters'] =>
+  new Map([S1, S2].map((id) => [id, { served: id === splitter ? [SERVED] : [], unusable: [] }]));
+
+test.each<[DifferenceCode, string, boolean, Estate, EstateSituation]>([
+  ['SPLITTER_SILENT', 's1', true, file(), running({ splitters: new Map([[S1, DOWN]]) })],
+  ['APPLIANCE_SILENT', 'a1', true, file(), running({ appliances: new Map([[A1, DOWN]]) })],
+  ['GROUP_MISSING', 'g2', false, file(), running({ groups: [siteGroup(G1, 1)] })],
+  ['GROUP_UNSERVED', 'g1', true, file(), running({ appliances: new Map([[A1, [G2]]]) })],
+  [
+    'GROUP_SETTINGS',
+    'g1',
+    false,
+    file({
+      groups: [
+        { id: 'g1', appliance: 'a1', pointEveryMs: 900 },
+        { id: 'g2', appliance: 'a1' },
+      ],
+    }),
+    running(),
+  ],
+  ['GROUP_UNDECLARED', 'g2', false, file({ groups: [{ id: 'g1', appliance: 'a1' }] }), running()],
+  [
+    'VOLUME_SIZE',
+    'v1',
+    false,
+    file({
+      splitters: [{ id: 's1', control: PORT, nbd: PORT, volumes: [{ id: 'v1', sizeMiB: 2, group: 'g1', vm: 'one' }] }],
+    }),
+    running(),
+  ],
+  ['VOLUME_NAMES', 'v1', false, file(), running({ volumes: [{ ...VOLUME, labels: { tier: 'gold' } }] })],
+  [
+    'VOLUME_UNDECLARED',
+    'v1',
+    false,
+    file({ splitters: [{ id: 's1', control: PORT, nbd: PORT, volumes: [] }] }),
+    running(),
+  ],
+  ['VOLUME_UNSERVED', 'v1', true, file(), running({ splitters: onlyOn(S2) })],
+  [
+    'VOLUME_ROUTE',
+    'v1',
+    false,
+    file(),
+    running({ splitters: new Map([[S1, { served: [{ ...SERVED, group: G2 }], unusable: [] }]]) }),
+  ],
+])('%s of %s is told', (code, subject, unprotected, declaration, situation) => {
+  const { ok, differences } = compareEstate(declaration, situation);
+  expect(ok).toBe(false);
+  expect(differences.map((each) => [each.code, each.subject, each.unprotected])).toEqual([
+    [code, subject, unprotected],
+  ]);
+});
+
+test('an appliance that the file leaves out costs protection, and comes first', () => {
+  const declaration = file({
+    appliances: [{ id: 'a2', control: PORT, nbd: PORT }],
+    groups: [
+      { id: 'g1', appliance: 'a2' },
+      { id: 'g2', appliance: 'a2' },
+    ],
+  });
+  const { differences } = compareEstate(declaration, running());
+  expect(differences.map(({ code, unprotected }) => [code, unprotected])).toEqual([
+    ['APPLIANCE_UNDECLARED', true],
+    ['GROUP_APPLIANCE', false],
+    ['GROUP_APPLIANCE', false],
+  ]);
+});
+
+test('a volume that no site knows is in no point, whoever serves it', () => {
+  const { differences } = compareEstate(file(), running({ volumes: [] }));
+  expect(differences.map(({ code, unprotected }) => [code, unprotected])).toEqual([['VOLUME_MISSING', true]]);
+  const undeclared = file({ splitters: [{ id: 's1', control: PORT, nbd: PORT, volumes: [] }] });
+  expect(compareEstate(undeclared, running({ volumes: [] })).differences[0]?.message).toMatch(
+    /^Splitter "s1" serves volume "v1", which neither the file nor the replica site has/,
+  );
+});
+
+test('the reason of an unusable volume is passed on', () => {
+  const unusable = new Map([[S1, { served: [], unusable: [{ volume: V1, reason: 'Its disk is gone.' }] }]]);
+  const [difference] = compareEstate(file(), running({ splitters: unusable })).differences;
+  expect(difference).toMatchObject({ code: 'VOLUME_UNSERVED', message: 'Its disk is gone.', unprotected: true });
+});

@@ -1,0 +1,139 @@
+// The replica site's rules for volumes and groups that come and go: every reason at once, nothing
+// changed by a refusal or a dry run, and a repetition that changes nothing.
+import { expect, test } from 'vitest';
+import { MoverError } from '../../contracts/errors.js';
+import { applianceIdSchema, groupIdSchema, splitterIdSchema, volumeIdSchema } from '../../contracts/ids.js';
+import { retentionPolicySchema } from '../../contracts/retention.js';
+import { followEstate } from '../../simulator/replica-site/core/from-estate.js';
+import * as lifecycle from '../../simulator/replica-site/core/lifecycle.js';
+import { pageOfVolumes } from '../../simulator/replica-site/core/volume-listing.js';
+import { hear } from '../../simulator/replica-site/core/attach.js';
+import { admit } from '../../simulator/replica-site/core/records.js';
+import { claimOf } from '../support/identities.js';
+import { ESTATE, G1, G2, S1, SiteUnderTest, V1, V2 } from './site-core-fixture.js';
+
+const NEW = volumeIdSchema.parse('new');
+const A1 = applianceIdSchema.parse('a1');
+const A2 = applianceIdSchema.parse('a2');
+const NOW = { wallMs: 1_000, monotonicMs: 0, ageMs: 1_000 };
+const RETENTION = retentionPolicySchema.parse({});
+
+const order = (changes: object = {}) => ({
+  volume: NEW,
+  splitter: S1,
+  sizeMiB: 2,
+  group: G1,
+  vm: undefined,
+  labels: undefined,
+  dryRun: false,
+  ...changes,
+});
+
+/** The codes of all reasons of a refusal. */
+function codesOf(call: () => unknown): string[] {
+  try {
+    call();
+  } catch (error) {
+    if (error instanceof MoverError) return error.reasons.map(({ code }) => code);
+    throw error;
+  }
+  return [];
+}
+
+test('an added volume has an owner from the beginning; a repetition changes nothing, wherever it moved', () => {
+  const { state } = new SiteUnderTest();
+  expect(lifecycle.addVolume(state, order(), NOW)).toEqual({ changed: true });
+  expect(state.volume(NEW)).toMatchObject({
+    splitter: S1,
+    sizeBytes: 2 * 1024 * 1024,
+    group: G1,
+    epoch: 1,
+    session: 0,
+  });
+  expect(state.ownersOf(NEW)).toMatchObject([{ group: G1, epoch: 1, fromPosition: 0 }]);
+  state.volumes.put(NEW, { ...state.volume(NEW), group: G2, epoch: 2 });
+  state.settle();
+  expect(lifecycle.addVolume(state, order(), NOW)).toEqual({ changed: false });
+  expect(state.changes()).toEqual([]);
+});
+
+test('a dry run and a refusal of an addition change nothing', () => {
+  const { state } = new SiteUnderTest();
+  state.settle();
+  expect(lifecycle.addVolume(state, order({ dryRun: true }), NOW)).toEqual({ changed: true });
+  const wrong = order({ volume: volumeIdSchema.parse('V1'), group: groupIdSchema.parse('none') });
+  expect(codesOf(() => lifecycle.addVolume(state, wrong, NOW))).toEqual(['NAME_TAKEN', 'GROUP_NOT_FOUND']);
+  const otherHost = order({ volume: V1, splitter: splitterIdSchema.parse('s9') });
+  expect(codesOf(() => lifecycle.addVolume(state, otherHost, NOW))).toEqual(['NAME_TAKEN']);
+  state.groups.put(G1, { ...state.group(G1), volumesMax: 1, retired: { atMs: 1 } });
+  state.settle();
+  expect(codesOf(() => lifecycle.addVolume(state, order(), NOW))).toEqual(['GROUP_RETIRED', 'GROUP_FULL']);
+  expect(state.changes()).toEqual([]);
+});
+
+test('a retired volume leaves its group, its VM and the listings; its owner’s span ends; its name stays taken', () => {
+  const { state } = new SiteUnderTest();
+  state.volumes.put(V1, { ...state.volume(V1), vm: 'one' });
+  expect(lifecycle.retireVolume(state, { volume: V1, dryRun: true }, NOW)).toEqual({ changed: true });
+  expect(state.volume(V1).retired).toBeUndefined();
+  expect(lifecycle.retireVolume(state, { volume: V1, dryRun: false }, NOW)).toEqual({ changed: true });
+  expect(lifecycle.retireVolume(state, { volume: V1, dryRun: false }, NOW)).toEqual({ changed: false });
+  expect(state.membersOf(G1).map(({ volume }) => volume)).toEqual([V2]);
+  expect(state.disksOf('one')).toEqual([]);
+  const listed = (filter: object): string[] =>
+    pageOfVolumes(state, { limit: 10, ...filter }).items.map(({ volume }) => volume);
+  expect(listed({})).toEqual([V2]);
+  expect(listed({ group: G1 })).toEqual([V2]);
+  expect(listed({ volume: V1 })).toEqual([V1]);
+  expect(state.ownersOf(V1)).toMatchObject([{ group: G1, toPosition: 0, toMs: 1_000 }]);
+  expect(codesOf(() => lifecycle.addVolume(state, order({ volume: V1 }), NOW))).toEqual(['VOLUME_RETIRED']);
+});
+
+test('nothing of a retired volume is accepted, and no estate file brings it back', () => {
+  const site = new SiteUnderTest();
+  lifecycle.retireVolume(site.state, { volume: V1, dryRun: false }, NOW);
+  expect(admit(site.state, V1, { session: 1, n: 1, epoch: 1 })).toMatchObject({
+    kind: 'refuse',
+    code: 'VOLUME_RETIRED',
+  });
+  const { sizeBytes, group } = site.state.volume(V1);
+  expect(hear(site.state, V1, claimOf({ session: 1, epoch: 1, sizeBytes }, group), NOW)).toMatchObject({
+    code: 'VOLUME_RETIRED',
+  });
+  site.state.settle();
+  followEstate(site.state, ESTATE, 0);
+  expect(site.state.changes()).toEqual([]);
+});
+
+test('a group comes, changes and goes; a retired one comes back with new settings', () => {
+  const { state } = new SiteUnderTest();
+  const group = groupIdSchema.parse('late');
+  const settings = { group, appliance: A1, pointEveryMs: 1_000, volumesMax: 4, retention: RETENTION, dryRun: false };
+  expect(lifecycle.addGroup(state, { ...settings, dryRun: true })).toEqual({ changed: true });
+  expect(state.groups.get(group)).toBeUndefined();
+  expect(lifecycle.addGroup(state, settings)).toEqual({ changed: true });
+  expect(lifecycle.addGroup(state, settings)).toEqual({ changed: false });
+  expect(codesOf(() => lifecycle.addGroup(state, { ...settings, volumesMax: 5 }))).toEqual(['NAME_TAKEN']);
+  expect(codesOf(() => lifecycle.addGroup(state, { ...settings, group: groupIdSchema.parse('LATE') }))).toEqual([
+    'NAME_TAKEN',
+  ]);
+  expect(lifecycle.setGroup(state, { group, appliance: A2, dryRun: false })).toEqual({ changed: true });
+  expect(state.group(group)).toMatchObject({ appliance: A2, pointEveryMs: 1_000, volumesMax: 4 });
+  expect(lifecycle.retireGroup(state, { group, dryRun: false }, NOW)).toEqual({ changed: true });
+  expect(lifecycle.retireGroup(state, { group, dryRun: false }, NOW)).toEqual({ changed: false });
+  expect(codesOf(() => lifecycle.setGroup(state, { group, volumesMax: 9, dryRun: false }))).toEqual(['GROUP_RETIRED']);
+  expect(lifecycle.addGroup(state, { ...settings, volumesMax: 5 })).toEqual({ changed: true });
+  expect(state.group(group)).toMatchObject({ appliance: A1, volumesMax: 5 });
+  expect(state.group(group).retired).toBeUndefined();
+});
+
+test('a group that owns volumes keeps its appliance and its room, and is not retired', () => {
+  const { state } = new SiteUnderTest();
+  state.settle();
+  expect(codesOf(() => lifecycle.setGroup(state, { group: G1, appliance: A2, volumesMax: 1, dryRun: false }))).toEqual([
+    'GROUP_IN_USE',
+    'GROUP_IN_USE',
+  ]);
+  expect(codesOf(() => lifecycle.retireGroup(state, { group: G1, dryRun: false }, NOW))).toEqual(['GROUP_IN_USE']);
+  expect(state.changes()).toEqual([]);
+});
