@@ -55,7 +55,7 @@ interface OpenImage {
   readonly point: PointId | undefined;
   readonly image: Image;
   readonly client: string;
-  /** By the monotonic clock, as `readAtMs` is. */
+  /** When it was opened, by the monotonic clock, as `readAtMs` is. */
   readonly openedAtMs: number;
   readAtMs: number;
   /** What changed since other points, by point: the most recently asked for are last. */

@@ -73,6 +73,7 @@ test.each([
   ['too late', 'life', 250, true, '250 ms after'],
   ['in another life', 'next life', 10, true, 'counts as held'],
   ['too late, and says so', 'life', 900, false, undefined],
+  ['by who asks for another life', 'next life', 10, false, undefined],
 ] as const)('a hold that is confirmed %s', (_when, life, atMs, held, broken) => {
   const witness = new Witness();
   fence(witness, 7);

@@ -171,8 +171,16 @@ export class Witness {
     if (!this.#holds.has(key)) this.#holds.set(key, { life, sinceMs: nowMs, holdMs });
   }
 
-  /** A hold was asked about: it lasted only within its time, and in the life that raised it. */
-  confirmed(key: string, life: string, held: boolean, nowMs: number): void {
+  /**
+   * A hold was asked about: it lasted only within its time, and in the life that raised it.
+   * @param asked the life that answered the cut, as the question names it
+   */
+  confirmed(key: string, life: string, held: boolean, nowMs: number, asked = life): void {
+    if (asked !== life) {
+      this.reached.hit('confirm: another life');
+      if (held) this.break(`the hold ${key} of another life counts as held`);
+      return;
+    }
     const hold = this.#holds.get(key);
     const isOver = hold === undefined || hold.life !== life || nowMs - hold.sinceMs >= hold.holdMs;
     if (!held) this.reached.hit(hold?.life === life ? 'confirm: expired' : 'confirm: another life');
@@ -220,11 +228,15 @@ export class Witness {
         this.break(`${name} has a lease until ${contents.lease.untilMs}, beyond its deadline at ${deadline.lastMs}`);
   }
 
-  /** An attempt was opened: it has a deadline from now on. */
+  /**
+   * An attempt was opened: it has a deadline from now on. A repeated call in another life of the
+   * site answers with the lease of the first, by that one's clock.
+   */
   opened(record: AttemptRecord, deadlineAfterMs: number, nowMs: number): void {
     const name = attemptName(record.attempt);
     const { contents } = record;
     if (record.state !== 'OPEN' || contents?.lease === undefined || this.#deadlines.has(name)) return;
+    if (contents.lease.untilMs !== nowMs + contents.lease.ms) return;
     this.#deadlines.set(name, { life: contents.lease.life, lastMs: nowMs + deadlineAfterMs });
   }
 

@@ -941,8 +941,9 @@ export class World {
         hosts.map((host, i) =>
           this.#network('confirmCut', host.id, () => {
             const nowMs = this.time.monotonicMsOf(host.id);
-            const answer = host.call((core) => core.confirmCut({ round, life: answers[i]?.life }, nowMs));
-            this.witness.confirmed(`${host.id} ${round}`, host.life, answer.held, nowMs);
+            const life = answers[i]?.life;
+            const answer = host.call((core) => core.confirmCut({ round, life }, nowMs));
+            this.witness.confirmed(`${host.id} ${round}`, host.life, answer.held, nowMs, life);
             return answer;
           }),
         ),
@@ -1080,7 +1081,8 @@ export class World {
         over('confirm', input, ({ monotonicMs }) => {
           const parsed = parse('confirm', input);
           const answer = host.call((core) => core.confirm(parsed, monotonicMs));
-          witness.confirmed(`${host.id} ${attemptName(parsed.attempt)}`, host.life, answer.held, monotonicMs);
+          const key = `${host.id} ${attemptName(parsed.attempt)}`;
+          witness.confirmed(key, host.life, answer.held, monotonicMs, parsed.life);
           return answer;
         }),
       renew: (input) =>
