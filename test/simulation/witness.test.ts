@@ -73,7 +73,6 @@ test.each([
   ['too late', 'life', 250, true, '250 ms after'],
   ['in another life', 'next life', 10, true, 'counts as held'],
   ['too late, and says so', 'life', 900, false, undefined],
-  ['by who asks for another life', 'next life', 10, false, undefined],
 ] as const)('a hold that is confirmed %s', (_when, life, atMs, held, broken) => {
   const witness = new Witness();
   fence(witness, 7);
@@ -106,6 +105,16 @@ test('a splitter learns the verdict that the replica site gave', () => {
   witness.saw(recordOf({ state: 'ABORTED', decidedAtMs: 3 }));
   witness.learned([V1], attemptOf(1), 'COMMITTED');
   expect(witness.broken).toContain('learned COMMITTED');
+});
+
+test('a hold that another life is asked for never counts as held', () => {
+  const witness = new Witness();
+  witness.raised('s1 r1', 'life', 250, 0);
+  witness.confirmed('s1 r1', 'life', true, 10, 'life');
+  witness.confirmed('s1 r1', 'life', false, 20, 'former life');
+  expect(witness.broken).toBeUndefined();
+  witness.confirmed('s1 r1', 'life', true, 30, 'former life');
+  expect(witness.broken).toContain('of another life');
 });
 
 test('no renewal reaches beyond the deadline', () => {
