@@ -50,7 +50,7 @@ export const siteLifecycleApi = {
     path: '/v1/volumes/retire',
     roles: ['admin'],
     summary:
-      'End a volume’s replication: it leaves its group, and nothing of it is accepted any more. Its recovery points are kept as long as they were promised. May be repeated.',
+      'End a volume’s replication: it leaves its group, and nothing of it is accepted any more. Its recovery points are kept as long as they were promised. Its splitter must have stopped serving it. May be repeated.',
     input: z.strictObject({ volume: volumeIdSchema, dryRun }),
     output: changedSchema,
   }),

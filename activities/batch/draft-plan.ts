@@ -26,7 +26,10 @@ export interface DraftPlan {
 
 export interface Estate {
   readonly volumes: ReadonlyMap<VolumeId, InventoryVolume>;
-  readonly groups: ReadonlyMap<GroupId, Pick<SiteGroup, 'appliance' | 'volumesMax' | 'volumes' | 'reserved'>>;
+  readonly groups: ReadonlyMap<
+    GroupId,
+    Pick<SiteGroup, 'appliance' | 'volumesMax' | 'volumes' | 'reserved' | 'retired'>
+  >;
 }
 
 export function requestedMoveOf({ volume, volumes, to, from }: BatchMove): RequestedMove {
@@ -138,6 +141,7 @@ function draftMove(
   if (twice !== undefined) return { code: 'INVALID_REQUEST', message: `volume "${twice}" is named more than once` };
   const target = estate.groups.get(to);
   if (target === undefined) return { code: 'GROUP_NOT_FOUND', message: `there is no consistency group "${to}"` };
+  if (target.retired !== undefined) return { code: 'GROUP_RETIRED', message: `group "${to}" is retired` };
   const missing = volumes.find((volume) => !estate.volumes.has(volume));
   if (missing !== undefined) return { code: 'VOLUME_NOT_FOUND', message: `there is no volume "${missing}"` };
   const found = volumes.flatMap((volume) => estate.volumes.get(volume) ?? []);

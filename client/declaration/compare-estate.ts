@@ -25,6 +25,8 @@ export interface SplitterSituation {
 export interface EstateSituation {
   readonly groups: readonly SiteGroup[];
   readonly volumes: readonly InventoryVolume[];
+  /** Volumes that a person retired, of those that were asked about. */
+  readonly retired: ReadonlySet<VolumeId>;
   readonly splitters: ReadonlyMap<SplitterId, SplitterSituation | Error>;
   /** The groups that each appliance serves; undefined if it doesn't tell. */
   readonly appliances: ReadonlyMap<ApplianceId, readonly GroupId[] | undefined | Error>;
@@ -37,6 +39,9 @@ export type DifferenceCode =
   /** The file has it and the replica site or the splitter does not. */
   | 'GROUP_MISSING'
   | 'VOLUME_MISSING'
+  /** The file has what a person retired. */
+  | 'GROUP_RETIRED'
+  | 'VOLUME_RETIRED'
   /** The file leaves out what is protected. */
   | 'APPLIANCE_UNDECLARED'
   | 'SPLITTER_UNDECLARED'
@@ -129,15 +134,23 @@ function* groupDifferences(file: Estate, running: EstateSituation): Generator<Di
         code: 'GROUP_MISSING',
         subject: group.id,
         message: `The replica site has no group "${group.id}".`,
-        action: 'Restart the replica site: it adds what is new in its file.',
+        action: `Add it: volume-mover group add ${group.id} --appliance ${group.appliance}`,
+        unprotected: false,
+      };
+    else if (known.retired !== undefined)
+      yield {
+        code: 'GROUP_RETIRED',
+        subject: group.id,
+        message: `Group "${group.id}" is in the file, but was retired: no points of it are closed.`,
+        action: `Remove it from the file, or bring it back: volume-mover group add ${group.id} --appliance ${group.appliance}`,
         unprotected: false,
       };
     else yield* settingDifferences(group, known);
   }
   const declared = new Set(file.groups.map(({ id }) => id));
   const appliances = new Set(file.appliances.map(({ id }) => id));
-  for (const { group, appliance, volumes } of running.groups) {
-    if (!declared.has(group))
+  for (const { group, appliance, volumes, retired } of running.groups) {
+    if (!declared.has(group) && retired === undefined)
       yield {
         code: 'GROUP_UNDECLARED',
         subject: group,
@@ -145,7 +158,7 @@ function* groupDifferences(file: Estate, running: EstateSituation): Generator<Di
         action:
           volumes > 0
             ? 'Put it back into the file, or move its volumes away.'
-            : 'Put it back into the file if it is needed; its points are kept as long as its policy says.',
+            : `Put it back into the file, or end it: volume-mover group retire ${group}`,
         unprotected: false,
       };
     if (volumes === 0) continue;
@@ -178,7 +191,7 @@ function* settingDifferences(file: EstateGroup, known: SiteGroup): Generator<Dif
       action:
         known.volumes > 0
           ? `Move its ${known.volumes} volumes to a group of "${file.appliance}"; or correct the file.`
-          : 'Restart the replica site, which follows its file for a group without volumes; or correct the file.',
+          : `Change it: volume-mover group set ${file.id} --appliance ${file.appliance}; or correct the file.`,
       unprotected: false,
     };
   const settings = (['pointEveryMs', 'volumesMax', 'retention'] as const).filter(
@@ -189,7 +202,7 @@ function* settingDifferences(file: EstateGroup, known: SiteGroup): Generator<Dif
       code: 'GROUP_SETTINGS',
       subject: file.id,
       message: `Group "${file.id}" has ${settings.map((name) => `${name} ${text(known[name])}, not ${text(file[name])}`).join('; ')} as the file says.`,
-      action: 'Restart the replica site, which follows what is new in its file; or correct the file.',
+      action: `Change it: volume-mover group set ${file.id}; or correct the file.`,
       unprotected: false,
     };
 }
@@ -203,12 +216,20 @@ function* volumeDifferences(
   const served = servedBy(running);
   for (const volume of declared.values()) {
     const known = atSite.get(volume.id);
-    if (known === undefined)
+    if (running.retired.has(volume.id))
+      yield {
+        code: 'VOLUME_RETIRED',
+        subject: volume.id,
+        message: `Volume "${volume.id}" is in the file, but was retired: it is not protected.`,
+        action: 'Remove it from the file.',
+        unprotected: true,
+      };
+    else if (known === undefined)
       yield {
         code: 'VOLUME_MISSING',
         subject: volume.id,
         message: `The replica site has no volume "${volume.id}": it is in no recovery point.`,
-        action: 'Restart the replica site: it adds what is new in its file.',
+        action: `Add it: volume-mover volume add ${volume.id} --splitter ${volume.splitter} --size-mib ${volume.sizeMiB} --group ${volume.group}`,
         unprotected: true,
       };
     else yield* fieldDifferences(volume, known);
@@ -220,7 +241,7 @@ function* volumeDifferences(
         code: 'VOLUME_UNDECLARED',
         subject: volume.volume,
         message: `Volume "${volume.volume}" of splitter "${volume.splitter}" in group "${volume.group}" is not in the file.`,
-        action: 'Put it back into the file.',
+        action: `Put it back into the file, or end its protection: volume-mover volume retire ${volume.volume}`,
         unprotected: false,
       };
     if (splitters.has(volume.splitter)) yield* serviceDifferences(volume, running, served);
@@ -239,7 +260,7 @@ function* volumeDifferences(
         code: 'VOLUME_MISSING',
         subject: volume,
         message: `Splitter "${splitter.splitter}" serves volume "${volume}", which neither the file nor the replica site has: it is in no recovery point.`,
-        action: 'Put it into the file, then restart the replica site.',
+        action: `Add it at the site: volume-mover volume add ${volume} --splitter ${splitter.splitter}, with its size and group.`,
         unprotected: true,
       };
 }
@@ -298,7 +319,9 @@ function* serviceDifferences(
       why ??
       `Splitter "${splitter}" does not serve volume "${volume}"${other === undefined ? '' : `, but "${other}" does`}: no new recovery point contains it.`,
     action:
-      why === undefined ? 'Put the volume into the file of that splitter, then restart it.' : 'Mend what is named.',
+      why === undefined
+        ? 'Repeat the command that added it (volume-mover volume add), or put it into the file and restart that splitter.'
+        : 'Mend what is named.',
     unprotected: true,
   };
 }

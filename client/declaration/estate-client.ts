@@ -1,8 +1,9 @@
 // The SDK's client for the estate as a whole: how its file differs from what runs.
 import { anyAppliance, type Ports } from '../../control/ports.js';
-import { findGroups } from '../../control/site-lookup.js';
+import { findGroups, findVolume } from '../../control/site-lookup.js';
 import type { Estate } from '../../contracts/estate.js';
 import { MoverError } from '../../contracts/errors.js';
+import type { VolumeId } from '../../contracts/ids.js';
 import type { InventoryVolume } from '../../contracts/inventory.js';
 import { compareEstate, type EstatePlan, type EstateSituation } from './compare-estate.js';
 
@@ -15,11 +16,13 @@ export interface EstateClient {
 }
 
 export function createEstateClient(ports: Ports, estate: Estate): EstateClient {
-  return { plan: async (declaration = estate) => compareEstate(declaration, await situationOf(ports)) };
+  return {
+    plan: async (declaration = estate) => compareEstate(declaration, await situationOf(ports, declaration)),
+  };
 }
 
 /** @throws MoverError UNREACHABLE when no appliance answers for the replica site */
-async function situationOf(ports: Ports): Promise<EstateSituation> {
+async function situationOf(ports: Ports, declaration: Estate): Promise<EstateSituation> {
   const splitters = answersOf(ports.splitters, async ({ calls }) => {
     const { volumes, unusable = [] } = await calls.inventory({});
     const served = volumes.map(({ volume, sizeBytes, route }) => ({ volume, sizeBytes, group: route.group }));
@@ -27,7 +30,21 @@ async function situationOf(ports: Ports): Promise<EstateSituation> {
   });
   const appliances = answersOf(ports.appliances, async ({ calls }) => (await calls.describe({})).servedGroups);
   const [groups, volumes] = await Promise.all([findGroups(ports), siteInventory(ports)]);
-  return { groups, volumes, splitters: await splitters, appliances: await appliances };
+  const retired = await retiredOf(ports, declaration, volumes);
+  return { groups, volumes, retired, splitters: await splitters, appliances: await appliances };
+}
+
+/** Which declared volumes that no listing has were retired: only a question by name tells. */
+async function retiredOf(
+  ports: Ports,
+  { splitters }: Estate,
+  listed: readonly InventoryVolume[],
+): Promise<ReadonlySet<VolumeId>> {
+  const known = new Set(listed.map(({ volume }) => volume));
+  const retired = new Set<VolumeId>();
+  for (const { id } of splitters.flatMap(({ volumes }) => volumes))
+    if (!known.has(id) && (await findVolume(ports, id))?.retired !== undefined) retired.add(id);
+  return retired;
 }
 
 /** The answer of each process, or why there is none. */

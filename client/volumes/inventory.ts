@@ -17,8 +17,8 @@ export interface ListedVolume extends SiteVolume {
 }
 
 export interface ListedGroup extends SiteGroup {
-  /** UNREACHABLE when the group's appliance does not answer. */
-  readonly state: GroupState | 'UNREACHABLE';
+  /** UNREACHABLE when the group's appliance does not answer; RETIRED once a person ended it. */
+  readonly state: GroupState | 'UNREACHABLE' | 'RETIRED';
   readonly lastPoint?: { readonly id: string; readonly atMs: number } | undefined;
 }
 
@@ -49,7 +49,8 @@ export async function listGroups(ports: Ports): Promise<ListedGroup[]> {
   const [site, views] = await Promise.all([findGroups(ports), groupViews(ports)]);
   return site.map((group) => {
     const view = views.get(group.group);
-    return { ...group, state: view?.state ?? 'UNREACHABLE', lastPoint: view?.lastPoint };
+    const state = group.retired === undefined ? (view?.state ?? 'UNREACHABLE') : 'RETIRED';
+    return { ...group, state, lastPoint: view?.lastPoint };
   });
 }
 

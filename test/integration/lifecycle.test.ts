@@ -159,6 +159,12 @@ test('a volume is retired only when no guest has it open; then it is in no point
   const { owners } = await client.points.list({ volume });
   expect(owners.at(-1)?.toPosition).toBe(1);
 
+  const { differences } = await client.estate.plan();
+  expect(differences.find(({ subject }) => subject === volume)).toMatchObject({
+    code: 'VOLUME_RETIRED',
+    unprotected: true,
+  });
+
   // The file still has it: it does not come back, and health says so.
   await fixture.running.process('replica-site').restart();
   expect((await site().health({})).notes).toContainEqual(
@@ -198,6 +204,7 @@ test('a group is added, set and retired while everything runs, and closes points
   });
   await client.volumes.retire({ volume });
   expect(await run('group', 'retire', NEW_GROUP)).toMatchObject({ exitCode: 0 });
+  expect((await client.groups.list()).find(({ group }) => group === NEW_GROUP)?.state).toBe('RETIRED');
   const before = await client.points.list({ group: NEW_GROUP });
   expect(before.points.length).toBeGreaterThan(0);
   await expect(client.points.close({ group: NEW_GROUP })).rejects.toThrow(/retired/);

@@ -113,6 +113,15 @@ describe('refused', () => {
     expect(plan).toMatchObject({ items: [{ volumes: ['a'], to: 'silver' }], leftOut: [{ code: 'INVALID_REQUEST' }] });
   });
 
+  test('what would go to a retired group', () => {
+    const estate = estateOf([volume('a')]);
+    const silver = estate.groups.get(g('silver'));
+    if (silver === undefined) throw new Error('The estate has silver.');
+    const groups = new Map([...estate.groups, [g('silver'), { ...silver, retired: { atMs: 1 } }]]);
+    const plan = draftPlan(moves({ volume: 'a', to: 'silver' }), [], { ...estate, groups }, 'listed');
+    expect(plan).toMatchObject({ items: [], leftOut: [{ volumes: ['a'], code: 'GROUP_RETIRED' }] });
+  });
+
   test('what has no room when its turn comes, over the whole batch; leaving volumes make room', () => {
     const estate = estateOf(volumes, 2);
     const plan = draftPlan(moves({ volume: 'a', to: 'silver' }, { volume: 'c', to: 'silver' }), [], estate, 'listed');

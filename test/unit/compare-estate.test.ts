@@ -44,6 +44,7 @@ function running(changes: Partial<EstateSituation> = {}): EstateSituation {
   return {
     groups: [siteGroup(G1, 1), siteGroup(G2, 0)],
     volumes: [VOLUME],
+    retired: new Set(),
     splitters: new Map([
       [S1, { served: [SERVED], unusable: [] }],
       [S2, { served: [], unusable: [] }],
@@ -117,6 +118,25 @@ test.each<[DifferenceCode, string, boolean, Estate, EstateSituation]>([
   ],
   ['VOLUME_UNSERVED', 'v1', true, file(), running({ splitters: onlyOn(S2) })],
   [
+    'VOLUME_RETIRED',
+    'v1',
+    true,
+    file(),
+    running({
+      volumes: [],
+      retired: new Set([V1]),
+      groups: [siteGroup(G1, 0), siteGroup(G2, 0)],
+      splitters: new Map([[S1, { served: [], unusable: [] }]]),
+    }),
+  ],
+  [
+    'GROUP_RETIRED',
+    'g2',
+    false,
+    file(),
+    running({ groups: [siteGroup(G1, 1), { ...siteGroup(G2, 0), retired: { atMs: 1 } }] }),
+  ],
+  [
     'VOLUME_ROUTE',
     'v1',
     false,
@@ -129,6 +149,11 @@ test.each<[DifferenceCode, string, boolean, Estate, EstateSituation]>([
   expect(differences.map((each) => [each.code, each.subject, each.unprotected])).toEqual([
     [code, subject, unprotected],
   ]);
+});
+
+test('a retired group that the file leaves out is no difference', () => {
+  const groups = [siteGroup(G1, 1), { ...siteGroup(G2, 0), retired: { atMs: 1 } }];
+  expect(compareEstate(file({ groups: [{ id: 'g1', appliance: 'a1' }] }), running({ groups })).ok).toBe(true);
 });
 
 test('an appliance that the file leaves out costs protection, and comes first', () => {

@@ -89,6 +89,27 @@ test('a retired volume leaves its group, its VM and the listings; its owner’s 
   expect(codesOf(() => lifecycle.addVolume(state, order({ volume: V1 }), NOW))).toEqual(['VOLUME_RETIRED']);
 });
 
+test('the span of a retired volume ends after its beginning, also if its journal cannot be opened', () => {
+  const { state } = new SiteUnderTest();
+  state.owners.put(`${V1}:1`, { owner: { volume: V1, group: G1, epoch: 1, fromPosition: 5, fromMs: 9_000 } });
+  expect(state.lineages.durable(V1).position).toBe(0);
+  lifecycle.retireVolume(state, { volume: V1, dryRun: false }, NOW);
+  expect(state.ownersOf(V1)).toMatchObject([{ fromPosition: 5, toPosition: 5, fromMs: 9_000, toMs: 9_000 }]);
+});
+
+test('a new volume of the estate file brings a retired group back; one that is there already does not', () => {
+  const { state } = new SiteUnderTest();
+  state.groups.put(G2, { ...state.group(G2), retired: { atMs: 1 } });
+  followEstate(state, ESTATE, 0);
+  expect(state.group(G2).retired).toEqual({ atMs: 1 });
+  const [splitter, ...others] = ESTATE.splitters;
+  if (splitter === undefined) throw new Error('The estate has a splitter.');
+  const volumes = [...splitter.volumes, { id: NEW, sizeMiB: 1, group: G2 }];
+  followEstate(state, { ...ESTATE, splitters: [{ ...splitter, volumes }, ...others] }, 0);
+  expect(state.group(G2).retired).toBeUndefined();
+  expect(state.volume(NEW).group).toBe(G2);
+});
+
 test('nothing of a retired volume is accepted, and no estate file brings it back', () => {
   const site = new SiteUnderTest();
   lifecycle.retireVolume(site.state, { volume: V1, dryRun: false }, NOW);

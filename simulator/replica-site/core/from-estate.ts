@@ -67,6 +67,8 @@ function followGroup(state: SiteState, group: GroupId, file: GroupSettings): voi
 
 /** Brings a retired group back, since the file puts a new volume into it. */
 function reviveGroup(state: SiteState, group: GroupId): void {
-  const { retired, ...row } = state.group(group);
-  if (retired !== undefined) state.groups.put(group, row);
+  const known = state.groups.get(group);
+  if (known?.retired === undefined) return;
+  const { retired: _ended, ...row } = known;
+  state.groups.put(group, row);
 }

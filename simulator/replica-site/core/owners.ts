@@ -21,11 +21,15 @@ export function beginOwnership(state: SiteState, row: VolumeRow, { position, atM
   state.owners.put(ownerKey(owner), { owner: move === undefined ? owner : { ...owner, move } });
 }
 
-/** Ends the last span: the volume is retired, and nobody owns it any more. */
+/**
+ * Ends the last span: the volume is retired, and nobody owns it any more. A journal that can't be
+ * opened knows no position; then the span ends with the last one that a point names.
+ */
 export function endOwnership(state: SiteState, volume: VolumeId, { position, atMs }: OwnershipCut): void {
   const last = state.ownersOf(volume).at(-1);
-  if (last !== undefined && last.toPosition === undefined)
-    state.owners.put(ownerKey(last), { owner: { ...last, toPosition: position, toMs: Math.max(atMs, last.fromMs) } });
+  if (last === undefined || last.toPosition !== undefined) return;
+  const toPosition = Math.max(position, last.fromPosition, state.namedPosition(volume));
+  state.owners.put(ownerKey(last), { owner: { ...last, toPosition, toMs: Math.max(atMs, last.fromMs) } });
 }
 
 /** Moves the bounds of spans from lost positions to the last sound ones before them. */
