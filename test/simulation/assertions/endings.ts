@@ -76,11 +76,13 @@ export function checkWindow(
 
 /**
  * Whether a committed move failed after the commit, and says so: its volumes were moved on before
- * they had joined, or a splitter came back older and has no fence to lift.
+ * they had joined, or one end came back older: a splitter has no fence to lift, or the site does
+ * not know why there is none.
  */
 function isCutShort(world: World, end: MoveEnd): boolean {
   if (end.kind !== 'failed' || end.progress.verdict !== 'COMMITTED') return false;
-  return end.code === 'STALE_ATTEMPT' || (end.code === 'NOT_FENCED' && world.hasSplitterForgotten);
+  const hasForgotten = world.hasSplitterForgotten || world.hasSiteForgotten;
+  return end.code === 'STALE_ATTEMPT' || (end.code === 'NOT_FENCED' && hasForgotten);
 }
 
 /** A splitter knew of a commit that the site, put back since, had lost: the failure says so. */
