@@ -107,7 +107,9 @@ export function inTimelineOrder(
   const [first, second] = [a.order ?? -1, b.order ?? -1];
   const legacy = first === -1 && second === -1;
   const snapshots = Number(a.kind === 'left') - Number(b.kind === 'left');
-  return (legacy ? a.atMs - b.atMs : first - second || snapshots) || (a.id < b.id ? -1 : a.id > b.id ? 1 : 0);
+  const places = legacy ? 0 : first - second || snapshots;
+  // Snapshots of moves that overlap are sealed in any order: their cuts' times decide.
+  return places || a.atMs - b.atMs || (a.id < b.id ? -1 : a.id > b.id ? 1 : 0);
 }
 
 /**

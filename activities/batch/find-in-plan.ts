@@ -12,10 +12,12 @@ export async function findInPlan(
   { batch, volume }: { readonly batch: BatchId; readonly volume: VolumeId },
   run: ActivityRun<{ readonly looked: number }>,
 ): Promise<BatchItem> {
+  let looked = 0;
   for await (const items of planPages(ports, batch)) {
     const item = items.find(({ volumes }) => volumes.includes(volume));
     if (item !== undefined) return item;
-    run.heartbeat({ looked: items.length });
+    looked += items.length;
+    run.heartbeat({ looked });
   }
   throw new MoverError('VOLUME_NOT_FOUND', `The batch has no move of volume "${volume}".`);
 }

@@ -129,7 +129,7 @@ export function createControlServer<A extends Api & ServerAnswered>(options: Con
   };
 
   const stop = async (): Promise<void> => {
-    const reason = new MoverError('SHUTTING_DOWN', `The ${role} ${id} is shutting down.`);
+    const reason = new MoverError('SHUTTING_DOWN', `The ${role === id ? role : `${role} ${id}`} is shutting down.`);
     stopping.abort(reason);
     following?.stop();
     sockets.destroyStrays();

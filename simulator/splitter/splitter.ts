@@ -31,6 +31,9 @@ import { META_TABLE, Sessions } from './streams/sessions.js';
 import { openUnprotected } from './volume/unprotected-device.js';
 import { type VolumeRows, volumeRows } from './volume-rows.js';
 
+const UNPROTECTED =
+  'The volumes are served without protection: no write reaches the replica site. To protect them, start the splitter without VOLUME_MOVER_UNPROTECTED=1; each volume is then compared and sent anew.';
+
 export interface SplitterConfig extends Omit<ProcessConfig, 'role' | 'logLevel' | 'faults'> {
   readonly limits: SplitterLimits;
   /** Serves the volumes without marks, queue and streams, to measure what those cost. */
@@ -135,7 +138,7 @@ async function serveControl(
     }),
     clock,
     health: () => ({
-      notes: [...clock.notes, ...(unprotected ? ['The volumes are served without protection.'] : protection.notes)],
+      notes: [...clock.notes, ...(unprotected ? [UNPROTECTED] : protection.notes)],
     }),
     log,
   });

@@ -12,6 +12,10 @@ afterEach(async () => moves.stop());
 
 const UNREACHABLE = new MoverError('UNREACHABLE', 'The line is dead.');
 
+function escaped(text: string): string {
+  return text.replaceAll(/[.*+?^${}()|[\]\\]/g, '\\$&');
+}
+
 interface Failing {
   readonly step: string;
   readonly operation: keyof AppliancePort['calls'] | keyof SplitterPort['calls'];
@@ -61,7 +65,7 @@ describe('a step that fails for good is compensated, and the failure says in a s
     expect(failure.type).toBe(code);
     expect(failure.message).toMatch(
       new RegExp(
-        `^The move of s0v0 to group "g2" failed at step ${step.replaceAll(/[()]/g, '\\$&')}: It was refused for this test\\. Everything is as it was before: .*\\. ${ERRORS[code].action}$`,
+        `^The move of s0v0 to group "g2" failed at step ${escaped(step)}: It was refused for this test\\. Everything is as it was before: .*\\. ${escaped(ERRORS[code].action)}$`,
       ),
     );
     const [{ progress, problem }] = failure.details as [{ progress: unknown; problem: unknown }];
