@@ -27,12 +27,11 @@ function heard(claim: Partial<Parameters<typeof claimOf>[0]>): Hearing {
   );
 }
 
-const close = (volumes = [V1], n = 10) =>
-  attempts.closeGroupPoint(
-    site.state,
-    { group: G1, kind: 'demand', atMs: 100, cuts: volumes.map((volume) => cut(n, volume)), leftOut: [] },
-    momentAt(0),
-  );
+const close = (volumes = [V1], n = 10, fencedBy?: ReturnType<typeof ref>) => {
+  const fenced = fencedBy === undefined ? {} : { fencedBy };
+  const cuts = volumes.map((volume) => ({ ...cut(n, volume), ...fenced }));
+  return attempts.closeGroupPoint(site.state, { group: G1, kind: 'demand', atMs: 100, cuts, leftOut: [] }, momentAt(0));
+};
 
 describe('the history', () => {
   test.each([
@@ -210,11 +209,31 @@ describe('ownership', () => {
     expect(codeOf(() => attempts.joinAttempt(site.state, ref(7), close([V2], 0).id))).toBe('STALE_ATTEMPT');
   });
 
-  test('an attempt that sealed the volume and whose lease ran out is aborted: the splitter may know nothing of it', () => {
-    site.open(1);
+  test.each([
+    ['its seal', () => void attempts.sealAttempt(site.state, ref(1), [cut(10)], [], 0)],
+    ['a point since its fence', () => void close([V1], 12, ref(1))],
+  ])(
+    'an attempt whose fence the splitter has lost is aborted at once: the site knows the fence by %s',
+    (_by, fence) => {
+      const ticket = site.open(1).contents?.ticket ?? 0;
+      heard({ session: 2, ticket: ticket - 1 });
+      expect(site.state.attempt(ref(1))?.state).toBe('OPEN');
+      fence();
+      heard({ session: 2, ticket });
+      expect(site.state.attempt(ref(1))?.state).toBe('OPEN');
+      heard({ session: 2, ticket: ticket - 1 });
+      expect(site.state.attempt(ref(1))).toMatchObject({
+        state: 'ABORTED',
+        reason: expect.stringContaining('has lost its fence') as string,
+      });
+    },
+  );
+
+  test('an attempt that sealed the volume and whose lease ran out is aborted as the volume is attached anew', () => {
+    const ticket = site.open(1).contents?.ticket ?? 0;
     attempts.sealAttempt(site.state, ref(1), [cut(10)], [], 0);
     const { epoch, group } = site.state.volume(V1);
-    const claim = claimOf({ session: 2, epoch, sizeBytes: SIZE_BYTES }, group);
+    const claim = claimOf({ session: 2, epoch, sizeBytes: SIZE_BYTES, ticket }, group);
     hear(site.state, V1, claim, momentAt(LEASE_MS - 1));
     expect(site.state.volume(V1).sealed).toBe(true);
     hear(site.state, V1, claim, momentAt(LEASE_MS));

@@ -9,7 +9,7 @@ import type { RecoveryPoint } from '../../../contracts/point.js';
 import { hasExpired, recommitAttempt, recoverTickets, resolveAttempt } from './attempts.js';
 import { beginOwnership, cutOwnership } from './owners.js';
 import { mendHolesOf, missing, retiredSentence } from './records.js';
-import type { VolumeRow } from './rows.js';
+import type { PointRow, VolumeRow } from './rows.js';
 import { senderOf, withSender } from './senders.js';
 import type { SiteState } from './state.js';
 import type { SiteMoment } from './terms.js';
@@ -156,10 +156,24 @@ function takeOverVerdict(state: SiteState, row: VolumeRow, { decided, ticket, ep
   const open = state.attempt(openAttempt);
   if (ticket > (open?.contents?.ticket ?? 0) || epoch > row.epoch)
     resolveAttempt(state, openAttempt, `the splitter of volume "${row.volume}" knows a newer attempt`, now.wallMs);
-  // The attempt may have sealed the volume. A splitter whose older folder was put back doesn't know
-  // of it, and asks nobody.
+  // A splitter whose older folder was put back does not know of the attempt any more, and asks
+  // nobody for its verdict. A cut behind a lost fence is void.
+  else if (ticket < (open?.contents?.ticket ?? 0) && wasFenced(state, openAttempt, row.volume))
+    resolveAttempt(
+      state,
+      openAttempt,
+      `the splitter of volume "${row.volume}" has lost its fence: its folder was put back`,
+      now.wallMs,
+    );
   else if (hasExpired(state, open, now.monotonicMs))
     resolveAttempt(state, openAttempt, `its lease ran out, and volume "${row.volume}" was attached anew`, now.wallMs);
+}
+
+/** Whether the site has seen the attempt's fence of the volume: in points since, or by its seal. */
+function wasFenced(state: SiteState, attempt: AttemptRef, volume: VolumeId): boolean {
+  const isProvisional = ({ point }: PointRow): boolean =>
+    point.members.some((member) => member.volume === volume && member.provisional !== undefined);
+  return state.volume(volume).sealed || state.pointsAwaiting(attempt).some(isProvisional);
 }
 
 /**

@@ -60,6 +60,23 @@ export const attach: Room = {
       kind: 'missing guard',
     },
     {
+      id: 'attach/lost-fence-not-noticed',
+      file: ATTACH,
+      find: '&& wasFenced(state, openAttempt, row.volume))',
+      replace: '&& row.sealed)',
+      breaks:
+        'A splitter comes back older behind a fence whose mover is gone: points hold the volume provisionally for ever.',
+      kind: 'only some',
+    },
+    {
+      id: 'attach/notice-under-way-is-a-lost-fence',
+      file: ATTACH,
+      find: '&& wasFenced(state, openAttempt, row.volume))',
+      replace: ')',
+      breaks: 'A splitter that restarts between the opening and its notice costs the move its attempt.',
+      kind: 'missing guard',
+    },
+    {
       id: 'attach/first-sender-tells',
       file: 'simulator/replica-site/core/senders.ts',
       find: 'senders.findLast(({ base })',
