@@ -1361,5 +1361,6 @@ function urlOf(appliance: ApplianceId): string {
 
 /** What a splitter asks about an attempt that it has a fence or a notice of. */
 function questionOf({ attempt: { move, n, ticket } }: PendingVerdict, onlyIfExpired: boolean) {
-  return { attempt: { move, n }, ticket, reason: 'a splitter asked', onlyIfExpired };
+  const reason = onlyIfExpired ? 'announced and gone' : 'lease ran out';
+  return { attempt: { move, n }, ticket, reason, onlyIfExpired };
 }
