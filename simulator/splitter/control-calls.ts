@@ -55,7 +55,7 @@ export function controlCalls(options: ControlCallsOptions): Handlers<typeof spli
     confirm: (input) => released(core.confirm(input, clock.monotonicMs)),
     renew: (input) => core.renew(input, clock.monotonicMs),
     learn: (input) => {
-      const { volumes, learned } = released(core.learn(input, clock.wallMs));
+      const { volumes, learned } = core.learn(input, clock.wallMs);
       log.info({ attempt: input.attempt, verdict: input.verdict }, 'verdict learned');
       return { volumes, learned };
     },

@@ -34,11 +34,6 @@ export class Holds {
     if (!this.#active.has(key) && !this.#answers.has(key)) this.#release(key, false);
   }
 
-  /** Releases a hold that nobody counts on any more, if it is active. */
-  end(key: string): void {
-    if (this.#active.has(key)) this.#release(key, false);
-  }
-
   /**
    * Releases a hold.
    * @returns whether it lasted without a gap until now; a repeated call gets the same answer.

@@ -229,7 +229,6 @@ export class SplitterCore {
         }
       }
     });
-    if (splits.length > 0) this.holds.end(attemptName(attempt));
     const [refusal] = refusals;
     if (refusal !== undefined) throw refusal;
     this.#others.delete(ticketedName(attempt));
