@@ -238,9 +238,12 @@ class HistoryRun {
 
   #attach(volume: VolumeId): void {
     const { session } = this.#mark(volume);
-    const { epoch, sizeBytes, group } = this.#site.state.volume(volume);
+    const { state } = this.#site;
+    const { epoch, sizeBytes, group, openAttempt } = state.volume(volume);
     const confirmed = { lineage: this.#site.lineage(volume), position: this.#site.durable(volume).position };
-    const claim = claimOf({ session, epoch, sizeBytes, confirmed }, group);
+    // Its folder has the notice and the fence of the attempt under way.
+    const ticket = openAttempt === undefined ? 0 : (state.attempt(openAttempt)?.contents?.ticket ?? 0);
+    const claim = claimOf({ session, epoch, sizeBytes, confirmed, ticket }, group);
     const heard = this.#site.change((state, nowMs) => hear(state, volume, claim, nowMs));
     expect(heard.kind).toMatch(/Session$/);
     const answer = this.#site.change((state) => attach(state, volume, claim));
