@@ -29,7 +29,7 @@ import { SEARCH_KEYS } from '../../contracts/search-pairs.js';
 import type { TemporalAccess } from '../temporal/connection.js';
 import { findApplicationFailure, fromApplicationFailure, fromTemporal } from '../temporal/failure.js';
 import { follow } from '../temporal/follow.js';
-import { isRunning, ProgressReader, progressOf } from '../temporal/workflow-run.js';
+import { isRunning, onlyLook, ProgressReader, progressOf } from '../temporal/workflow-run.js';
 import { endedAs, type FoundRun, literal, type NamedRun, ofType, WorkflowRuns } from '../temporal/workflow-runs.js';
 import type { FollowOptions, ListOptions, StartOptions } from '../workflow-client.js';
 import type {
@@ -170,7 +170,7 @@ export class Batches implements BatchClient {
     return { failedOf: batchId, operator, reason, options: { ...kept, move: moveOptions, ...options } };
   }
 
-  async #describe(found: FoundRun, reader = new ProgressReader(batchProgressSchema)): Promise<Batch> {
+  async #describe(found: FoundRun, reader = onlyLook(batchProgressSchema, found)): Promise<Batch> {
     const { workflowId, firstRunId, id, description } = found;
     const { runId, startTime, closeTime } = description;
     const answer = await reader.read(await this.#runs.client(), found);

@@ -19,7 +19,7 @@ import type { Ports } from '../../control/ports.js';
 import type { TemporalAccess } from '../temporal/connection.js';
 import { fromTemporal, moveFailureOf } from '../temporal/failure.js';
 import { follow } from '../temporal/follow.js';
-import { isRunning, ProgressReader } from '../temporal/workflow-run.js';
+import { isRunning, onlyLook, ProgressReader } from '../temporal/workflow-run.js';
 import { endedAs, type FoundRun, type NamedRun, WorkflowRuns } from '../temporal/workflow-runs.js';
 import type { FollowOptions, ListOptions } from '../workflow-client.js';
 import { defaultWorkflowId } from './move-id.js';
@@ -103,7 +103,7 @@ export class Moves implements MoveClient {
     }
   }
 
-  async #describe(found: FoundRun, reader = new ProgressReader(moveProgressSchema)): Promise<Move> {
+  async #describe(found: FoundRun, reader = onlyLook(moveProgressSchema, found)): Promise<Move> {
     const { workflowId, firstRunId, description } = found;
     const { runId, startTime, closeTime } = description;
     const progress = await reader.read(await this.#runs.client(), found);

@@ -4,9 +4,15 @@ import type { z } from 'zod';
 
 const PROGRESS_QUERY = 'progress';
 /**
- * Longest wait for a query's answer, ms. Without a worker none comes, and the description must do.
+ * Longest wait for a query's answer, ms, where something else will do: the last answer while one
+ * follows a run, the report of a run that has ended. Without a worker no answer comes.
  */
 const QUERY_TIMEOUT_MS = 2_000;
+/**
+ * Longest wait for the only look at a running workflow, ms. For as long, Temporal may still hold
+ * the query for a worker that has just died, before any other gets it.
+ */
+const ONLY_QUERY_TIMEOUT_MS = 12_000;
 /**
  * Longest wait for a description, ms. A live server answers in milliseconds; without a deadline the
  * client's own retries last a minute.
@@ -32,6 +38,13 @@ export function isRunning({ description }: Pick<DescribedRun, 'description'>): b
   return description.status.name === 'RUNNING';
 }
 
+interface ProgressOptions {
+  /** The newest run by default. */
+  readonly runId?: string | undefined;
+  /** How long a worker has to answer, ms. */
+  readonly timeoutMs?: number;
+}
+
 /**
  * The progress; undefined when none is available: no worker, a workflow that failed before its
  * handlers were set, a history that is gone.
@@ -40,10 +53,10 @@ export async function progressOf<S extends z.ZodType>(
   client: Client,
   schema: S,
   workflowId: string,
-  runId?: string,
+  { runId, timeoutMs = QUERY_TIMEOUT_MS }: ProgressOptions = {},
 ): Promise<z.output<S> | undefined> {
   try {
-    const answer = await client.withDeadline(Date.now() + QUERY_TIMEOUT_MS, () =>
+    const answer = await client.withDeadline(Date.now() + timeoutMs, () =>
       client.workflow.getHandle(workflowId, runId).query<unknown>(PROGRESS_QUERY),
     );
     return schema.parse(answer);
@@ -60,9 +73,11 @@ export class ProgressReader<S extends z.ZodType> {
   readonly #schema: S;
   #askedAt: string | undefined;
   #progress: z.output<S> | undefined;
+  readonly #timeoutMs: number;
 
-  constructor(schema: S) {
+  constructor(schema: S, timeoutMs = QUERY_TIMEOUT_MS) {
     this.#schema = schema;
+    this.#timeoutMs = timeoutMs;
   }
 
   /** The newest progress, the last known if no worker answers now; undefined when none ever has. */
@@ -71,11 +86,17 @@ export class ProgressReader<S extends z.ZodType> {
     const at = `${runId} ${historyLength}`;
     if (at === this.#askedAt) return this.#progress;
     // A batch continues as new, so its running run is asked by workflow id.
-    const progress = await progressOf(client, this.#schema, run.workflowId, isRunning(run) ? undefined : runId);
+    const asked = isRunning(run) ? {} : { runId };
+    const progress = await progressOf(client, this.#schema, run.workflowId, { ...asked, timeoutMs: this.#timeoutMs });
     if (progress !== undefined) {
       this.#askedAt = at;
       this.#progress = progress;
     }
     return this.#progress;
   }
+}
+
+/** Reads one workflow's progress once, and waits longer for it, since nothing else will do. */
+export function onlyLook<S extends z.ZodType>(schema: S, run: DescribedRun): ProgressReader<S> {
+  return new ProgressReader(schema, isRunning(run) ? ONLY_QUERY_TIMEOUT_MS : QUERY_TIMEOUT_MS);
 }

@@ -5,6 +5,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { z } from 'zod';
 import { EXIT } from '../../client/cli/exit-code.js';
 import { groupIdSchema, volumeIdSchema } from '../../contracts/ids.js';
+import { WORKER_ID } from '../../estate/launch.js';
 import type { Ran } from '../support/cli.js';
 import { CommandEstate } from '../support/command-estate.js';
 import { FORGETTING_TEST_MS, forgetWorkflow } from '../support/forget-workflow.js';
@@ -179,6 +180,23 @@ test('an aborted batch ends as incomplete, with exit code 1', async () => {
   expect(watched.exitCode).toBe(EXIT.failed);
   expect(watched.stdout).toContain('ann aborted the batch: no.');
 });
+
+test(
+  'limits that no worker tells are not replaced',
+  async () => {
+    await json(startedSchema, 'start --volumes c,d --to cg-gold --canary 1 --concurrency 7 --id silent');
+    await testbed.untilStage('silent', 'waiting-for-approval');
+    const worker = estate.process(WORKER_ID);
+    worker.signal('SIGSTOP');
+    const unknown = await batch('set-concurrency silent --per-group 1').finally(() => worker.signal('SIGCONT'));
+    expect(unknown.exitCode).toBe(EXIT.unreachable);
+    expect(unknown.stderr).toContain('so none was changed');
+    expect((await batch('status silent')).stdout).toMatch(/limits +7 at once$/m);
+    expect((await batch('abort silent')).exitCode).toBe(EXIT.ok);
+    expect((await batch('watch silent')).exitCode).toBe(EXIT.failed);
+  },
+  LONG_TEST_MS,
+);
 
 test(
   'a batch that Temporal has forgotten is known by its stored report',

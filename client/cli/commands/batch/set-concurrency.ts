@@ -22,7 +22,13 @@ export function setConcurrencyCommand(context: CommandContext): Command {
         const { perGroup, perAppliance } = flags;
         if (all === undefined && perGroup === undefined && perAppliance === undefined)
           throw new MoverError('INVALID_REQUEST', 'n: give a number of moves, --per-group or --per-appliance.');
-        const { batchId, progress } = await client.batches.get(id);
+        const { batchId, progress, state } = await client.batches.get(id);
+        // The request replaces all limits, so that those it keeps must be known.
+        if (state === 'running' && progress === undefined)
+          throw new MoverError(
+            'UNREACHABLE',
+            `No worker tells the limits that batch "${batchId}" has now, so none was changed. Try again.`,
+          );
         const message = await client.batches.setConcurrency(batchId, {
           ...requestOf(flags, context.environment),
           concurrency: {
