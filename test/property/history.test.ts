@@ -9,7 +9,7 @@ import { history } from './history-steps.js';
  * Runs. VOLUME_MOVER_SEEDS asks for more, as .ci/run does; VOLUME_MOVER_SEED for those of an
  * earlier run.
  */
-const RUNS = Number(process.env['VOLUME_MOVER_SEEDS'] ?? 0) * 100 || 700;
+const RUNS = Number(process.env['VOLUME_MOVER_SEEDS'] ?? 0) * 100 || 400;
 const SEED = Number(process.env['VOLUME_MOVER_SEED'] ?? Math.floor(Math.random() * 0x7fff_ffff));
 /** All runs, milliseconds: far above what they take on a slow machine. */
 const TIMEOUT_MS = 900_000;

@@ -24,7 +24,7 @@ const FAILED_SHARE_MAX = 0.6;
 /** Fewer seeds may miss a rare branch by chance. */
 const SEEDS_THAT_REACH_ALL = 40;
 /** Seeds, each in every mix. VOLUME_MOVER_SIMULATED_SEEDS asks for more, as .ci/run does. */
-const SEEDS = Number(process.env['VOLUME_MOVER_SIMULATED_SEEDS'] ?? 20);
+const SEEDS = Number(process.env['VOLUME_MOVER_SIMULATED_SEEDS'] ?? 12);
 /**
  * CI runs the same seeds each time, so that it judges the change and not the day's luck. `npm run
  * simulate` explores.
