@@ -11,7 +11,9 @@ export default {
     // Types, and ids made from numbers.
     '!simulator/replica-site/core/rows.ts',
   ],
-  plugins: ['@stryker-mutator/vitest-runner'],
+  plugins: ['@stryker-mutator/vitest-runner', './scripts/share-checker.mjs'],
+  // Chooses mutants by chance, when a share of them is asked for.
+  checkers: process.env['VOLUME_MOVER_MUTANTS_SHARE'] === undefined ? [] : ['share'],
   testRunner: 'vitest',
   vitest: { configFile: 'test/mutation/vitest.config.ts', related: true },
   coverageAnalysis: 'perTest',

@@ -46,7 +46,7 @@ export const commands = {
   'test:package': { tools: vitest('package') },
   mutate: {
     tools: [['node', 'scripts/mutate.mjs']],
-    takes: 'hours; npm run mutate -- --only workflows/saga takes minutes',
+    takes: 'days; npm run mutate -- --only workflows/saga takes minutes, --share 0.03 an hour',
   },
   // Plants bugs in a copy of the sources, and looks who finds them: docs/reliability.md.
   bank: { build: true, entry: 'test/bank/main.js' },
