@@ -27,6 +27,8 @@ export default {
   // A mutant that loops is noticed by its hits; a busy machine must not look like one.
   timeoutMS: 30_000,
   timeoutFactor: 4,
+  // All unit and property tests, beside other work.
+  dryRunTimeoutMinutes: 60,
   tempDirName: 'test-output/stryker',
   ignorePatterns: ['/dist', '/docs', '/coverage', '/test-output', '/.estate', '/bench', '/test/replay/histories'],
   reporters: ['clear-text', 'progress-append-only', 'json', 'html'],

@@ -98,6 +98,23 @@ test('changes are refused from a position that is dropped, or after the other', 
   await journal.close();
 });
 
+test('changes after a dropped position name what was written since the kept one before it', async () => {
+  const journal = await open(new MemoryDisk(), { segmentBytes: 10_000 });
+  // Block 9 is written twice between two kept positions, and its second old content is let go of.
+  const blocks = [0, 1, 2, 0, 9, 1, 2, 0, 9, 1, 2, 0, 1, 2, 0, 1];
+  await fill(
+    journal,
+    blocks.map((block, index) => ({ fill: 1 + (index % 2), offset: block * BLOCK_BYTES, length: BLOCK_BYTES })),
+  );
+  await journal.retain({ positions: [3, 12], everyFrom: blocks.length });
+  const changed = (await journal.changedAfter(7)) ?? [];
+  expect(covered(changed.map(({ offset, length }) => ({ start: offset, end: offset + length })))[9 * BLOCK_BYTES]).toBe(
+    1,
+  );
+  await expect(journal.changedAfter(2)).resolves.toBeUndefined();
+  await journal.close();
+});
+
 test('changes that are being read keep the history they need, though it is dropped meanwhile', async () => {
   const count = 24;
   const steps = Array.from({ length: count }, (_, n) => ({

@@ -229,10 +229,14 @@ describe('UNDO', () => {
     expect(journal.damage).toMatchObject([{ kind: 'history', from: 0, to: 7, file: UNDO_FILE, offset: newest }]);
     await expectDamaged(journal, range(0, 7));
     await expectExact(journal, range(8, COUNT));
+    // Nobody knows any more what was written before it, so nobody is told.
+    expect(journal.trimPosition).toBe(8);
+    await expect(journal.changedAfter(7)).resolves.toBeUndefined();
     await expectGoesOn(journal);
     disk.dieAfter(-1, 0);
     disk.revive();
     const again = await open(disk);
+    expect(again.trimPosition).toBe(8);
     expect(again.lineage.parent).toBeUndefined();
     await expectDamaged(again, range(0, 7));
     await expectExact(again, range(8, COUNT));

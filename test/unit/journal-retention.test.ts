@@ -84,6 +84,20 @@ describe('positions that are let go of', () => {
     await journal.close();
   });
 
+  test('end within a segment: what follows in it stays whole', async () => {
+    // Segments end at different positions, so that some begin before and end after each of these.
+    for (let everyFrom = 40; everyFrom < 50; everyFrom += 1) {
+      const journal = await open(new MemoryDisk(), small);
+      await overwrite(journal, 60);
+      await journal.retain({ positions: [3, 17], everyFrom });
+      await expectOpenable(
+        journal,
+        Array.from({ length: 61 - everyFrom }, (_, index) => everyFrom + index),
+      );
+      await journal.close();
+    }
+  });
+
   test('reach to the applied position at most', async () => {
     const journal = await open(new MemoryDisk(), small);
     await overwrite(journal, 8);

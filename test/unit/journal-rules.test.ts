@@ -1,7 +1,7 @@
 // What the journal refuses, and what it costs when nothing happens.
 import { mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { crc32 } from 'node:zlib';
 
@@ -15,6 +15,24 @@ import { MemoryDisk } from '../property/journal-memory-disk.js';
 import { BLOCK_BYTES, SIZE_BYTES, open, write } from './journal-fixture.js';
 
 const coded = (code: string): unknown => expect.objectContaining({ code });
+
+/** More turns of the event loop than it takes to apply a record. */
+const TURNS = 50;
+
+/** A disk that asks, before each sync of a file, what to wait for. */
+class WatchedDisk extends MemoryDisk {
+  readonly #beforeSync: (file: string) => Promise<void> | undefined;
+
+  constructor(beforeSync: (file: string) => Promise<void> | undefined) {
+    super();
+    this.#beforeSync = beforeSync;
+  }
+
+  override async datasync(path: string): Promise<void> {
+    await this.#beforeSync(basename(path));
+    await super.datasync(path);
+  }
+}
 
 describe('appending', () => {
   test('refuses a gap, a repeated record and a session seen before, and then takes none of the records', async () => {
@@ -78,6 +96,35 @@ describe('appending', () => {
     expect(unwritten.at(-1)).toBe(0);
     expect(Math.max(0, ...unwritten)).toBeLessThan(bytes);
     expect(journal.undistributedBytes).toBe(0);
+    await journal.close();
+  });
+
+  test('applies nothing that is written and not yet synced', async () => {
+    let letGo = (): void => undefined;
+    const held = new Promise<void>((resolve) => (letGo = resolve));
+    let isWritten = (): void => undefined;
+    const written = new Promise<void>((resolve) => (isWritten = resolve));
+    let syncs = 0;
+    const disk = new WatchedDisk((file) => {
+      // The first record is being applied until the third is written.
+      if (file.startsWith('undo-')) return written;
+      if (!file.startsWith('do-')) return undefined;
+      syncs += 1;
+      if (syncs < 3) {
+        journal.append([write(syncs + 1, syncs, syncs + 1)]);
+        return undefined;
+      }
+      isWritten();
+      return held;
+    });
+    const journal = await open(disk, { sync: true });
+    journal.append([write(1, 0, 1)]);
+    await journal.whenApplied(2);
+    for (let turn = 0; turn < TURNS; turn += 1) await nextTurn();
+    expect(journal.durable.position).toBe(2);
+    expect(journal.applied.position).toBe(2);
+    letGo();
+    await journal.whenApplied(3);
     await journal.close();
   });
 

@@ -119,7 +119,7 @@ export const journal: Room = {
       replace: '      if (header.position > this.#source.upTo + 1) return;\n',
       breaks: 'A record is applied before it is durable.',
       kind: 'off by one',
-      open: 'A test with sync must look at the replica between the write of a record and its sync.',
+      equivalent: 'A batch has ended with the record at the limit, before the header after it is looked at.',
     },
     {
       id: 'journal/retained-not-rolled-back',
@@ -209,7 +209,7 @@ export const journal: Room = {
       replace: 'segment.firstPosition <= retained.everyFrom);',
       breaks: 'Positions that must all stay openable lose their UNDO.',
       kind: 'wrong value',
-      open: 'A test must consolidate a segment that begins before the range that stays whole and ends in it.',
+      equivalent: 'A visit passes over each segment that reaches beyond everyFrom, so that it is only planned in vain.',
     },
     {
       id: 'journal/covers-one-byte-too-few',
@@ -226,7 +226,6 @@ export const journal: Room = {
       replace: 'everyFrom,',
       breaks: 'A position whose UNDO is damaged is offered, and opens with wrong bytes.',
       kind: 'missing guard',
-      open: 'A test must damage UNDO within the range that stays whole, and ask for a position before it.',
     },
     {
       id: 'journal/overlay-read-first',
@@ -260,7 +259,6 @@ export const journal: Room = {
       replace: 'const from = position;',
       breaks: 'Regions whose UNDO was consolidated away do not count as changed.',
       kind: 'missing guard',
-      open: 'A test must ask what changed since a position between two that are kept, after consolidation.',
     },
     {
       id: 'journal/opened-before-applied',
