@@ -75,7 +75,7 @@ export interface WorkflowClient<
   list(options?: ListOptions<ListState>): Promise<Listed[]>;
   /**
    * Yields what `get` returns: at once, then at each change; the last item has ended. Polls fast
-   * while things change and every 2 s at most otherwise, and continues through short outages.
+   * while things change, at least every 2 s otherwise, and continues through short outages.
    * @throws the signal's reason; UNREACHABLE after `outageMsMax` without an answer
    */
   follow(id: string, options?: FollowOptions): AsyncGenerator<Described, void>;

@@ -399,7 +399,7 @@ const REGISTRY = {
   SOURCE_MISSING: {
     title: 'The source of the volume is missing',
     action:
-      'The volume is stopped, and its recovery points are kept. Put the file back and restart the splitter; or decide: volume-mover source recover <volume> (make the disk from the replica), or volume-mover source accept-blank <volume> (begin with an empty disk).',
+      'The volume is stopped, and its recovery points are kept. Put the file back and restart the splitter; or decide: volume-mover source recover <volume> (make the disk from the replica), volume-mover source accept <volume> (a copy that you put in its place), or volume-mover source accept-blank <volume> (begin with an empty disk).',
     status: 409,
     retryable: false,
     exit: 'refused',
@@ -539,7 +539,7 @@ const REGISTRY = {
   },
   GROUP_FULL: {
     title: 'The group has no room for more volumes',
-    action: 'Move a volume out of the group, or raise its limit in the estate file.',
+    action: 'Move a volume out of the group, or raise its limit: volume-mover group set <group> --volumes-max <count>',
     status: 409,
     retryable: false,
     exit: 'refused',

@@ -58,6 +58,11 @@ export class MoverError extends Error {
   }
 }
 
+/** Whether a process gave no answer: it is away or shuts down, or the link to it is down. */
+export function isSilence(error: unknown): error is MoverError {
+  return error instanceof MoverError && ERRORS[error.code].exit === 'unreachable';
+}
+
 export function toProblem(error: MoverError): Problem {
   const { status, title, retryable, action } = ERRORS[error.code];
   const problem: Problem = {

@@ -57,8 +57,9 @@ export function momentMs(given: number | string, field: string, nowMs: number): 
 }
 
 function checked(given: string, atMs: number, nowMs: number): MomentRead {
-  if (!Number.isSafeInteger(atMs) || atMs < MOMENT_MS_MIN)
-    return { problem: `"${given}" would be before the year 2000: give ${MOMENT_HELP}` };
+  if (!Number.isSafeInteger(atMs))
+    return { problem: `"${given}" is not a whole number of milliseconds since 1970: give that, or ${MOMENT_HELP}` };
+  if (atMs < MOMENT_MS_MIN) return { problem: `"${given}" would be before the year 2000: give ${MOMENT_HELP}` };
   // Another host's clock may be a little ahead of this one.
   if (atMs > nowMs + CLOCK_SKEW_MS_MAX) {
     const now = isoTime(nowMs);

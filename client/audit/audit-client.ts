@@ -1,6 +1,6 @@
 // The SDK's client for the audits of all processes: who called what, and how it ended.
 import { auditOperation, AUDIT_PAGE_MAX, type AuditEntry } from '../../contracts/audit.js';
-import { MoverError, parseOrRefuse } from '../../contracts/errors.js';
+import { isSilence, parseOrRefuse } from '../../contracts/errors.js';
 import { momentMs } from '../../contracts/moment.js';
 import type { Calls } from '../../contracts/route.js';
 import { anyAppliance, type Ports } from '../../control/ports.js';
@@ -46,8 +46,8 @@ type Ask = Calls<{ readonly audit: typeof auditOperation }>['audit'];
 type Source = readonly [process: string, ask: Ask];
 
 async function listAudit(ports: Ports, { sinceMs, limit = AUDIT_PAGE_MAX }: AuditQuery): Promise<ListedAudit> {
-  const atMs = sinceMs === undefined ? {} : { sinceMs: momentMs(sinceMs, 'sinceMs', Date.now()) };
-  const query = parseOrRefuse(auditOperation.input, { ...atMs, limit }, 'audit');
+  const since = sinceMs === undefined ? {} : { sinceMs: momentMs(sinceMs, 'sinceMs', Date.now()) };
+  const query = parseOrRefuse(auditOperation.input, { ...since, limit }, 'audit');
   const sources: readonly Source[] = [
     ...[...ports.splitters.values()].map(({ id, calls }): Source => [`splitter ${id}`, calls.audit]),
     ...[...ports.appliances.values()].map(({ id, calls }): Source => [`appliance ${id}`, calls.audit]),
@@ -73,7 +73,7 @@ async function entriesOf(
     const { process, entries } = await ask(query);
     return entries.map((entry) => ({ process, ...entry }));
   } catch (error) {
-    if (error instanceof MoverError && error.code === 'UNREACHABLE') return name;
+    if (isSilence(error)) return name;
     throw error;
   }
 }

@@ -2,7 +2,10 @@
 import type { Batch } from '../batches/batch-client.js';
 import { EXIT, exitCodeOf, type ExitCode } from './exit-code.js';
 
-/** The exit code: zero for a batch that runs, or that moved all it was asked for. */
+/**
+ * The exit code: zero for a batch that runs, that ended without a failed or refused move, or whose
+ * dry run refuses none.
+ */
 export function exitCodeOfBatch({ state, report, error }: Batch): ExitCode {
   switch (state) {
     case 'running':

@@ -11,7 +11,10 @@ export const EXIT = {
   refused: 3,
   /** A process or Temporal cannot be reached. */
   unreachable: 4,
-  /** There is no such volume, group, point, image access, move, verification, batch or schedule. */
+  /**
+   * There is no such volume, group, point, image access, move, report, verification, batch or
+   * schedule.
+   */
   notFound: 5,
   /** Ctrl-C: 128 + SIGINT. A watched move or batch continues. */
   interrupted: 130,
@@ -29,6 +32,6 @@ Exit codes:
   2    usage: the command line, an input or the estate file is wrong
   3    refused: the state of the estate does not allow it; nothing was changed
   4    unreachable: a process of the estate, or Temporal, does not answer
-  5    not found: no such volume, group, recovery point, image access, move, verification, batch or
-       schedule
+  5    not found: no such volume, group, recovery point, image access, move, report, verification,
+       batch or schedule
   130  interrupted; a move or batch that was being watched goes on`;

@@ -29,7 +29,12 @@ export function verifyStatusLine(progress: VerifyHeartbeat | undefined, sinceMs:
   if (progress === undefined) return `  … verifying (${running})`;
   const { nextRegion, regions, sizeBytes, mismatchedRegions } = progress;
   const share = regions === 0 ? 1 : nextRegion / regions;
-  const differ = mismatchedRegions === 0 ? '' : `, ${mismatchedRegions} regions differ`;
+  const differ =
+    mismatchedRegions === 0
+      ? ''
+      : mismatchedRegions === 1
+        ? ', 1 region differs'
+        : `, ${mismatchedRegions} regions differ`;
   return `  … verifying ${Math.floor(share * 100)} % (${bytes(Math.floor(sizeBytes * share))} of ${bytes(sizeBytes)}, ${running})${differ}`;
 }
 

@@ -3,7 +3,7 @@
 import { hostname } from 'node:os';
 import { requireGroup } from '../../control/site-lookup.js';
 import { anyAppliance, type AppliancePort, type Ports } from '../../control/ports.js';
-import { MoverError, parseOrRefuse } from '../../contracts/errors.js';
+import { isSilence, MoverError, parseOrRefuse } from '../../contracts/errors.js';
 import type { ApplianceId } from '../../contracts/ids.js';
 import {
   type Access,
@@ -104,7 +104,7 @@ export async function closeAccess(ports: Ports, access: AccessId, client?: strin
       found.push(await listed(appliance, closed));
     } catch (error) {
       if (!(error instanceof MoverError)) throw error;
-      if (error.code === 'UNREACHABLE') unreachable = error;
+      if (isSilence(error)) unreachable = error;
       else if (error.code !== 'ACCESS_NOT_FOUND') throw error;
     }
   }
@@ -124,7 +124,7 @@ async function accessesOf(
     const { accesses } = await appliance.calls.listAccesses({});
     return { accesses: await Promise.all(accesses.map((access) => listed(appliance, access))) };
   } catch (error) {
-    if (error instanceof MoverError && error.code === 'UNREACHABLE') return { unreachable: appliance.id };
+    if (isSilence(error)) return { unreachable: appliance.id };
     throw error;
   }
 }

@@ -3,7 +3,7 @@
 import { findGroups } from '../../control/site-lookup.js';
 import type { Ports } from '../../control/ports.js';
 import type { BatchInput } from '../../contracts/batch.js';
-import { MoverError, type Reason } from '../../contracts/errors.js';
+import { isSilence, MoverError, type Reason } from '../../contracts/errors.js';
 
 /**
  * @returns false when the estate did not answer: a schedule may be made before its estate starts
@@ -27,7 +27,7 @@ async function estateGroups(ports: Ports): Promise<ReadonlySet<string> | undefin
   try {
     return new Set((await findGroups(ports)).map(({ group }) => group));
   } catch (error) {
-    if (error instanceof MoverError && error.code === 'UNREACHABLE') return undefined;
+    if (isSilence(error)) return undefined;
     throw error;
   }
 }

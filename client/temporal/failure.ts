@@ -64,12 +64,11 @@ export function notFound(what: WorkflowNoun, message: string, cause?: unknown): 
 export function fromTemporal(error: unknown, workflowId: string, what: WorkflowNoun): MoverError {
   if (error instanceof MoverError) return error;
   if (error instanceof WorkflowNotFoundError) return notFound(what, `Temporal has no ${what} "${workflowId}".`, error);
-  if (isGrpcServiceError(error) || (error instanceof Error && isGrpcServiceError(error.cause))) {
-    return new MoverError('UNREACHABLE', `Temporal did not carry out the request: ${causeOf(error)}.`, {
-      cause: error,
-    });
-  }
-  throw error;
+  const service = serviceErrorOf(error);
+  if (service === undefined) throw error;
+  return service.code === INVALID_ARGUMENT
+    ? new MoverError('INVALID_REQUEST', `Temporal does not accept the request: ${service.details}.`, { cause: error })
+    : notCarriedOut(error, service);
 }
 
 /**
@@ -82,11 +81,10 @@ export function fromSchedule(error: unknown, schedule: string): MoverError {
     return new MoverError('SCHEDULE_NOT_FOUND', `Temporal has no schedule "${schedule}".`, { cause: error });
   // Temporal's client throws this for a refused spec.
   if (error instanceof TypeError) return refusedByTemporal(error, error.message);
-  const service = isGrpcServiceError(error) ? error : error instanceof Error ? error.cause : undefined;
-  if (!isGrpcServiceError(service)) throw error;
-  const code: number = service.code;
-  if (code === INVALID_ARGUMENT) return refusedByTemporal(error, service.details);
-  return new MoverError('UNREACHABLE', `Temporal did not carry out the request: ${causeOf(error)}.`, { cause: error });
+  const service = serviceErrorOf(error);
+  if (service === undefined) throw error;
+  if (service.code === INVALID_ARGUMENT) return refusedByTemporal(error, service.details);
+  return notCarriedOut(error, service);
 }
 
 /**
@@ -97,8 +95,33 @@ export function isUnanswered(error: unknown): boolean {
   return isGrpcDeadlineError(error) || isGrpcCancelledError(error);
 }
 
-/** gRPC's code INVALID_ARGUMENT. */
+// Codes of gRPC.
 const INVALID_ARGUMENT = 3;
+const PERMISSION_DENIED = 7;
+const UNAUTHENTICATED = 16;
+
+interface ServiceFailure {
+  readonly code: number;
+  readonly details: string;
+}
+
+/** What the server or the connection to it answered; undefined when the error is none of theirs. */
+function serviceErrorOf(error: unknown): ServiceFailure | undefined {
+  const service = isGrpcServiceError(error) ? error : error instanceof Error ? error.cause : undefined;
+  return isGrpcServiceError(service) ? service : undefined;
+}
+
+/** The error of a request that Temporal refuses to this caller, or did not get to carry out. */
+function notCarriedOut(cause: unknown, { code, details }: ServiceFailure): MoverError {
+  const refused = code === PERMISSION_DENIED ? 'FORBIDDEN' : code === UNAUTHENTICATED ? 'UNAUTHORIZED' : undefined;
+  return refused === undefined
+    ? new MoverError('UNREACHABLE', `Temporal did not carry out the request: ${causeOf(cause)}.`, { cause })
+    : new MoverError(
+        refused,
+        `Temporal refuses this client: ${details}. Check TEMPORAL_API_KEY, the certificate and TEMPORAL_NAMESPACE.`,
+        { cause },
+      );
+}
 
 function refusedByTemporal(cause: unknown, message: string): MoverError {
   return new MoverError('INVALID_REQUEST', `Temporal does not accept the schedule: ${message}.`, {

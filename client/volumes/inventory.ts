@@ -2,7 +2,7 @@
 import { anyAppliance, type Ports } from '../../control/ports.js';
 import { findGroups } from '../../control/site-lookup.js';
 import type { GroupState } from '../../contracts/appliance-api.js';
-import { MoverError } from '../../contracts/errors.js';
+import { isSilence } from '../../contracts/errors.js';
 import type { GroupId, VolumeId } from '../../contracts/ids.js';
 import { type Labels, labelsQuery } from '../../contracts/inventory.js';
 import type { SiteGroup, SiteVolume } from '../../contracts/replica-site-api.js';
@@ -99,7 +99,7 @@ async function orNothing<T>(asked: Promise<T[]>): Promise<T[]> {
   try {
     return await asked;
   } catch (error) {
-    if (error instanceof MoverError && error.code === 'UNREACHABLE') return [];
+    if (isSilence(error)) return [];
     throw error;
   }
 }

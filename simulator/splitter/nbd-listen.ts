@@ -21,7 +21,10 @@ export function nbdAddresses(
 ): NbdAddress[] {
   const path = resolve(dataFolder, SOCKET_NAME);
   if (Buffer.byteLength(path) <= SOCKET_PATH_BYTES_MAX) return [tcp, { path }];
-  log.warn({ path, bytesMax: SOCKET_PATH_BYTES_MAX }, 'no unix socket for NBD: its path is too long');
+  log.warn(
+    { path, bytesMax: SOCKET_PATH_BYTES_MAX },
+    'no unix socket for NBD: its path is too long. Guests of this host use TCP. For a socket, choose a data folder with a shorter path',
+  );
   return [tcp];
 }
 

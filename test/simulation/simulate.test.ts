@@ -9,7 +9,7 @@ import { Totals } from './totals.js';
 import { traceWorld } from './trace.js';
 
 const SEED = Math.floor(Math.random() * 1_000_000);
-/** In daily work every other mix, odd or even ones by the seed; in CI each. */
+/** Every other mix in daily work, odd or even ones by the seed; each mix in CI. */
 const REPEATED = process.env['CI'] === 'true' ? MIXES : MIXES.filter((_mix, i) => i % 2 === SEED % 2);
 
 const UNCONFIRMED: Mix = {

@@ -84,7 +84,8 @@ async function workerLife(
       if (at < to) order(at);
       else worker.disconnect();
     });
-    worker.once('error', reject);
+    // A worker that is gone meanwhile counts as one that died.
+    worker.on('error', (error) => (worker.pid === undefined ? reject(error) : worker.kill('SIGKILL')));
     worker.once('exit', (code, signal) => {
       clearTimeout(hang);
       if (at >= to) resolve(undefined);

@@ -79,7 +79,7 @@ test('a picture takes the place of the one before, and no line of it wraps', () 
   let written = '';
   const picture = new LivePicture({ columns: 10, write: (text) => (written += text) });
   picture.draw(['one', 'a very long line']);
-  expect(written).toBe('one\na ver…ine\n'.replace('a ver…ine', 'a ve…line'));
+  expect(written).toBe('one\na ve…line\n');
   written = '';
   picture.draw(['two']);
   expect(written).toBe('\u001B[2A\u001B[0Jtwo\n');

@@ -7,7 +7,8 @@ const SECOND_MS = 1_000;
 const HOUR_MS = 3_600_000;
 
 /**
- * Heartbeat timeout of a step, ms. With the retry's pause another worker takes over within 10 s.
+ * Heartbeat timeout of a step, ms. With the first retry's pause another worker takes over within
+ * 10 s.
  */
 const HEARTBEAT_TIMEOUT_MS = 8 * SECOND_MS;
 /** Longest run of a step that only makes a few calls, each with its own time limit, ms. */

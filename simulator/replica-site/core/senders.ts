@@ -1,5 +1,5 @@
-// Which lives of its splitter sent a volume's records. Positions of a lineage come again when both
-// ends are put back; a life does not.
+// Which lives of its splitter sent a volume's records. After both ends are put back from copies,
+// the same positions name other records; the id of a life is never used twice.
 import type { LifeId } from '../../../contracts/lineage.js';
 import type { Sender } from './rows.js';
 
@@ -7,8 +7,8 @@ import type { Sender } from './rows.js';
 const SENDERS_MAX = 64;
 
 /**
- * Adds a life that sends the records after a position. Senders of records that are not there (any
- * more) go.
+ * Adds the life that sends the records after a position. Removes senders of later records: those
+ * records are gone.
  */
 export function withSender(senders: readonly Sender[], sender: Sender): readonly Sender[] {
   const before = senders.filter(({ base }) => base < sender.base);

@@ -1,4 +1,4 @@
-// Turns byte ranges into runs of the regions that marks stand for: short enough for one answer.
+// Turns byte ranges into runs of the regions that marks stand for. The caller bounds their number.
 import { VERIFY_REGION_BYTES } from '../../../contracts/verify.js';
 
 /** Neighbouring regions of 64 KiB. */

@@ -143,7 +143,8 @@ export class ProtectedVolume {
   }
 
   /**
-   * Refuses guests' requests with I/O errors and sends nothing: the disk is not the replicated one.
+   * Refuses guests' requests with I/O errors and sends nothing: the disk is missing, foreign,
+   * unproven or being recovered, or the volume was retired.
    */
   bar(state: Exclude<SourceState, 'present'>, why: string): void {
     this.#barred = why;
@@ -187,8 +188,11 @@ export class ProtectedVolume {
    */
   async sourceRenewed(): Promise<void> {
     const release = await this.#lock.acquire(0, this.sizeBytes);
-    this.#source.renewed();
-    release();
+    try {
+      this.#source.renewed();
+    } finally {
+      release();
+    }
   }
 
   #refuseBarred(): void {

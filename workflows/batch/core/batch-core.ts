@@ -23,11 +23,15 @@ import type { Skips } from './skips.js';
 import { stopOf } from './stop.js';
 import { type Gate, WindowGate } from './window-gate.js';
 
-/** Ends the batch once `options.move.fenceByMs` is past, since no retry can help. */
+/**
+ * The end of a move that was too late for `options.move.fenceByMs`, not for the window's end. It
+ * counts as failed, and no retry can help.
+ */
 const FENCE_BY_PASSED = {
   kind: 'failed',
   code: 'WINDOW_CLOSED',
-  message: 'The move was not started: the time given by options.move.fenceByMs is past.',
+  message:
+    'The move raised no fence: the time given by options.move.fenceByMs is past. Its volumes stay where they were.',
   stands: true,
 } as const satisfies MoveEnd;
 

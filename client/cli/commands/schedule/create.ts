@@ -50,7 +50,7 @@ export function createCommand(context: CommandContext): Command {
     .addOption(jitterOption())
     .option('--no-pause-on-failure', 'go on after a batch that failed or was stopped by its failure policy')
     .option('--note <text>', 'shown with the schedule until it is paused or resumed')
-    .option('--paused', 'create it paused')
+    .option('--paused', 'create it paused; a schedule that exists stays paused or active as it is')
     .option('--ui', 'create nothing; print what to type into the schedule form of the Temporal UI')
     .action(async (name: string, flags: ScheduleCreateFlags) =>
       runCommand(context, flags, async ({ client: { schedules }, output }) => {
@@ -66,6 +66,9 @@ export function createCommand(context: CommandContext): Command {
         output.answer({ created, groupsChecked, ...schedule }, () =>
           [
             `${created ? 'Created' : 'Changed'} schedule ${name}.`,
+            ...(!created && flags.paused === true && !schedule.paused
+              ? [`It is still active: a change keeps that. To pause it: volume-mover schedule pause ${name}`]
+              : []),
             ...(groupsChecked
               ? []
               : [
