@@ -59,7 +59,7 @@ export class MoverError extends Error {
 }
 
 /** Whether a process gave no answer: it is away or shuts down, or the link to it is down. */
-export function isSilence(error: unknown): error is MoverError {
+export function isSilence(error: unknown): boolean {
   return error instanceof MoverError && ERRORS[error.code].exit === 'unreachable';
 }
 

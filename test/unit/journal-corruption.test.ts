@@ -289,6 +289,13 @@ describe('a flipped bit anywhere is named wherever its byte is needed, and never
         return;
       }
       found += await compareAll(again, model);
+      if (again.toResend !== undefined) {
+        // Nobody knows how many records followed a damaged header of DO. Their numbers are given
+        // up, and the splitter sends the volume again, in another lineage.
+        expect(again.lineage.parent?.position).toBe(model.position);
+        await again.close();
+        return;
+      }
       const goesOn = await sound(appendAll(again, model, after));
       if (goesOn !== undefined) {
         await sound(again.retain({ positions: [3, before.length], everyFrom: model.position - 1 }));
@@ -297,7 +304,7 @@ describe('a flipped bit anywhere is named wherever its byte is needed, and never
       await again.close();
     });
     await expect(fc.assert(property, { numRuns: 40 })).resolves.toBeUndefined();
-    // All of DO is in the replica image for sure: damage there costs nothing.
+    // All of DO is in the replica image for sure: damage there costs no position.
     if (kind !== 'do-') expect(found).toBeGreaterThan(0);
   });
 
