@@ -60,6 +60,7 @@ export type { ImageClient, OpenOptions } from './images/image-client.js';
 export type { ListedAccess, ListedAccesses, OpenImageInput } from './images/accesses.js';
 export type { GroupClient, VolumeClient } from './volumes/volume-client.js';
 export type { EstateClient } from './declaration/estate-client.js';
+export type { AppliedStep, ApplyOrder, EstateApplied } from './declaration/apply-estate.js';
 export type { Difference, DifferenceCode, EstatePlan } from './declaration/compare-estate.js';
 export type { AuditClient, AuditQuery, ListedAudit, ListedAuditEntry } from './audit/audit-client.js';
 export type { ListedGroup, ListedVolume, VolumeFilter } from './volumes/inventory.js';
@@ -69,6 +70,7 @@ export type {
   RetireGroupOrder,
   RetireVolumeOrder,
   SetGroupOrder,
+  SetVolumeOrder,
 } from './volumes/lifecycle.js';
 export type { RebuildOrder, ResyncOrder, SourceOrder } from './volumes/repairs.js';
 export { createTimeline, type Timeline, type TimelineInput } from './timeline/timeline.js';

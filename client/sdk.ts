@@ -57,7 +57,7 @@ export interface MoverClient {
   readonly images: ImageClient;
   readonly volumes: VolumeClient;
   readonly groups: GroupClient;
-  /** The estate as a whole: how its file differs from what runs. */
+  /** The estate as a whole: how its file differs from what runs, and what makes both the same. */
   readonly estate: EstateClient;
   /** Who called what at which process. */
   readonly audit: AuditClient;
@@ -84,7 +84,7 @@ export function createMoverClient(options: MoverClientOptions): MoverClient {
     images: createImageClient(ports, patient),
     volumes: createVolumeClient(ports, patient, estate),
     groups: createGroupClient(ports),
-    estate: createEstateClient(ports, estate),
+    estate: createEstateClient(ports, estate, (declared) => createHttpPorts(declared, { credentials, timeoutMs })),
     audit: createAuditClient(ports),
     close: async () => lazy.close(),
   };

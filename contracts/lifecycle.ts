@@ -4,6 +4,7 @@ import { z } from 'zod';
 import { endpointSchema } from './attempt.js';
 import { estateGroupSchema, estateVolumeSchema } from './estate.js';
 import { groupIdSchema, splitterIdSchema, volumeIdSchema } from './ids.js';
+import { vmSchema } from './inventory.js';
 import { operation } from './route.js';
 
 const dryRun = z.boolean().default(false);
@@ -43,6 +44,21 @@ export const siteLifecycleApi = {
     roles: ['admin'],
     summary: 'Add a volume, which its splitter then attaches. Refused with every reason at once. May be repeated.',
     input: siteVolumeInputSchema,
+    output: changedSchema,
+  }),
+  setVolume: operation({
+    method: 'POST',
+    path: '/v1/volumes/set',
+    roles: ['admin'],
+    summary: 'Change the names of a volume, by which people select it: its VM, its labels. May be repeated.',
+    input: z.strictObject({
+      volume: volumeIdSchema,
+      /** null: it belongs to no VM. Absent: as it is. */
+      vm: vmSchema.nullable().optional(),
+      /** All labels that it has from now on. Absent: as they are. */
+      labels,
+      dryRun,
+    }),
     output: changedSchema,
   }),
   retireVolume: operation({

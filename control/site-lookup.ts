@@ -43,11 +43,14 @@ export async function requireGroup(ports: Ports, id: GroupId): Promise<SiteGroup
   return group;
 }
 
+/** A group, and the appliance that serves it. */
+export type GroupPlace = Pick<SiteGroup, 'group' | 'appliance'>;
+
 /**
  * Where a group is served; undefined without a group, or when the estate does not know its
  * appliance.
  */
-export function endpointOf(ports: Ports, group: SiteGroup | undefined): Endpoint | undefined {
+export function endpointOf(ports: Ports, group: GroupPlace | undefined): Endpoint | undefined {
   const appliance = group === undefined ? undefined : ports.appliances.get(group.appliance);
   return group === undefined || appliance === undefined
     ? undefined

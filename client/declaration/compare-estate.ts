@@ -80,17 +80,23 @@ export interface EstatePlan {
   readonly moved: readonly { readonly volume: VolumeId; readonly declared: GroupId; readonly group: GroupId }[];
 }
 
-interface DeclaredVolume extends EstateVolume {
+/** A volume of the file, with the splitter that it stands under. */
+export interface DeclaredVolume extends EstateVolume {
   readonly splitter: SplitterId;
+}
+
+/** The volumes of the file. */
+export function declaredVolumes({ splitters }: Estate): ReadonlyMap<VolumeId, DeclaredVolume> {
+  return new Map(
+    splitters.flatMap(({ id, volumes }) =>
+      volumes.map((volume): [VolumeId, DeclaredVolume] => [volume.id, { ...volume, splitter: id }]),
+    ),
+  );
 }
 
 /** Compares the file with what runs. */
 export function compareEstate(file: Estate, running: EstateSituation): EstatePlan {
-  const declared = new Map<VolumeId, DeclaredVolume>(
-    file.splitters.flatMap(({ id, volumes }) =>
-      volumes.map((volume): [VolumeId, DeclaredVolume] => [volume.id, { ...volume, splitter: id }]),
-    ),
-  );
+  const declared = declaredVolumes(file);
   const found = [
     ...processDifferences(running),
     ...groupDifferences(file, running),
@@ -271,7 +277,10 @@ function* fieldDifferences(file: DeclaredVolume, known: InventoryVolume): Genera
       code: 'VOLUME_SIZE',
       subject: file.id,
       message: `Volume "${file.id}" has ${known.sizeBytes / MIB} MiB; the file says ${file.sizeMiB} MiB.`,
-      action: 'Correct sizeMiB in the file: the volume keeps the size it has.',
+      action:
+        file.sizeMiB * MIB > known.sizeBytes
+          ? `Grow it: volume-mover volume grow ${file.id} --size-mib ${file.sizeMiB}; or correct sizeMiB in the file.`
+          : 'Correct sizeMiB in the file: a volume never shrinks.',
       unprotected: false,
     };
   if (file.splitter !== known.splitter)
@@ -287,7 +296,7 @@ function* fieldDifferences(file: DeclaredVolume, known: InventoryVolume): Genera
       code: 'VOLUME_NAMES',
       subject: file.id,
       message: `Volume "${file.id}" has another VM or other labels than the file says.`,
-      action: 'Restart the replica site, which follows its file; or correct the file.',
+      action: `Change it: volume-mover volume set ${file.id}; or correct the file.`,
       unprotected: false,
     };
 }

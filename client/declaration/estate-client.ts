@@ -1,11 +1,10 @@
-// The SDK's client for the estate as a whole: how its file differs from what runs.
-import { anyAppliance, type Ports } from '../../control/ports.js';
-import { findGroups, findVolume } from '../../control/site-lookup.js';
+// The SDK's client for the estate as a whole: how its file differs from what runs, and what makes
+// both the same.
+import type { Ports } from '../../control/ports.js';
 import type { Estate } from '../../contracts/estate.js';
-import { MoverError } from '../../contracts/errors.js';
-import type { VolumeId } from '../../contracts/ids.js';
-import type { InventoryVolume } from '../../contracts/inventory.js';
-import { compareEstate, type EstatePlan, type EstateSituation } from './compare-estate.js';
+import { type ApplyOrder, applyEstate, type EstateApplied } from './apply-estate.js';
+import { compareEstate, type EstatePlan } from './compare-estate.js';
+import { situationOf } from './situation.js';
 
 export interface EstateClient {
   /**
@@ -13,64 +12,43 @@ export interface EstateClient {
    * @param declaration default: the estate that the client was made with
    */
   plan(declaration?: Estate): Promise<EstatePlan>;
+  /**
+   * Makes what runs as a declaration says, step by step, while everything runs. Every step is asked
+   * for first; if one is refused, none is made. What would end protection is done only for the
+   * volumes and groups that `retire` names. Safe to repeat, after a kill too.
+   * @param order default declaration: the estate that the client was made with
+   * @throws CHANGE_REFUSED with every reason
+   */
+  apply(order?: ApplyOrder): Promise<EstateApplied>;
 }
 
-export function createEstateClient(ports: Ports, estate: Estate): EstateClient {
+/** @param portsOf makes ports for processes that only a declaration has */
+export function createEstateClient(
+  ports: Ports,
+  estate: Estate,
+  portsOf: (estate: Pick<Estate, 'appliances' | 'splitters'>) => Ports,
+): EstateClient {
+  const reaching = (declaration: Estate): Ports => withDeclared(ports, declaration, portsOf);
   return {
-    plan: async (declaration = estate) => compareEstate(declaration, await situationOf(ports, declaration)),
+    plan: async (declaration = estate) =>
+      compareEstate(declaration, await situationOf(reaching(declaration), declaration)),
+    apply: async ({ declaration = estate, ...order } = {}) =>
+      applyEstate(reaching(declaration), { ...order, declaration }),
   };
 }
 
-/** @throws MoverError UNREACHABLE when no appliance answers for the replica site */
-async function situationOf(ports: Ports, declaration: Estate): Promise<EstateSituation> {
-  const splitters = answersOf(ports.splitters, async ({ calls }) => {
-    const { volumes, unusable = [] } = await calls.inventory({});
-    const served = volumes.map(({ volume, sizeBytes, route }) => ({ volume, sizeBytes, group: route.group }));
-    return { served, unusable };
-  });
-  const appliances = answersOf(ports.appliances, async ({ calls }) => (await calls.describe({})).servedGroups);
-  const [groups, volumes] = await Promise.all([findGroups(ports), siteInventory(ports)]);
-  const retired = await retiredOf(ports, declaration, volumes);
-  return { groups, volumes, retired, splitters: await splitters, appliances: await appliances };
-}
-
-/** Which declared volumes that no listing has were retired: only a question by name tells. */
-async function retiredOf(
+/** Also reaches the processes that the client's own estate does not have. */
+function withDeclared(
   ports: Ports,
-  { splitters }: Estate,
-  listed: readonly InventoryVolume[],
-): Promise<ReadonlySet<VolumeId>> {
-  const known = new Set(listed.map(({ volume }) => volume));
-  const retired = new Set<VolumeId>();
-  for (const { id } of splitters.flatMap(({ volumes }) => volumes))
-    if (!known.has(id) && (await findVolume(ports, id))?.retired !== undefined) retired.add(id);
-  return retired;
-}
-
-/** The answer of each process, or why there is none. */
-async function answersOf<Id, Port, Answer>(
-  ports: ReadonlyMap<Id, Port>,
-  ask: (port: Port) => Promise<Answer>,
-): Promise<Map<Id, Answer | MoverError>> {
-  const asked = [...ports].map(async ([id, port]): Promise<readonly [Id, Answer | MoverError]> => {
-    try {
-      return [id, await ask(port)];
-    } catch (error) {
-      if (error instanceof MoverError) return [id, error];
-      throw error;
-    }
+  { appliances, splitters }: Estate,
+  portsOf: (estate: Pick<Estate, 'appliances' | 'splitters'>) => Ports,
+): Ports {
+  const added = portsOf({
+    appliances: appliances.filter(({ id }) => !ports.appliances.has(id)),
+    splitters: splitters.filter(({ id }) => !ports.splitters.has(id)),
   });
-  return new Map(await Promise.all(asked));
-}
-
-async function siteInventory(ports: Ports): Promise<InventoryVolume[]> {
-  const volumes: InventoryVolume[] = [];
-  let cursor: string | undefined;
-  do {
-    const page = cursor === undefined ? {} : { cursor };
-    const answer = await anyAppliance(ports, ({ calls }) => calls.inventory(page));
-    volumes.push(...answer.volumes);
-    cursor = answer.next;
-  } while (cursor !== undefined);
-  return volumes;
+  return {
+    appliances: new Map([...ports.appliances, ...added.appliances]),
+    splitters: new Map([...ports.splitters, ...added.splitters]),
+  };
 }

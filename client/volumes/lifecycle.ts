@@ -2,7 +2,7 @@
 // asked first what stands against it; then each is changed, in an order that may be repeated from
 // any point.
 import { type AppliancePort, anyAppliance, type Ports, type SplitterPort } from '../../control/ports.js';
-import { endpointOf, findGroup, findVolume } from '../../control/site-lookup.js';
+import { endpointOf, findGroup, findVolume, type GroupPlace } from '../../control/site-lookup.js';
 import type { Endpoint } from '../../contracts/attempt.js';
 import { type ErrorCode, MoverError, type Reason } from '../../contracts/errors.js';
 import type { ApplianceId, GroupId, SplitterId, VolumeId } from '../../contracts/ids.js';
@@ -20,6 +20,15 @@ export interface AddVolumeOrder {
   readonly vm?: string | undefined;
   readonly labels?: Labels | undefined;
   /** Only says what would be done, or every reason against it. */
+  readonly dryRun?: boolean | undefined;
+}
+
+export interface SetVolumeOrder {
+  readonly volume: VolumeId;
+  /** The virtual machine that owns the disk; null: none. Default: as it is. */
+  readonly vm?: string | null | undefined;
+  /** All labels that it has from now on. Default: as they are. */
+  readonly labels?: Labels | undefined;
   readonly dryRun?: boolean | undefined;
 }
 
@@ -63,7 +72,7 @@ async function against(reasons: Reason[], subject: string, ask: Promise<Changed>
 }
 
 /** @throws MoverError CHANGE_REFUSED with every reason, each once */
-function refuse(what: string, reasons: readonly Reason[]): void {
+export function refuse(what: string, reasons: readonly Reason[]): void {
   if (reasons.length === 0) return;
   const unique = reasons.filter(
     ({ code, message }, i) => reasons.findIndex((other) => other.code === code && other.message === message) === i,
@@ -76,9 +85,14 @@ function refuse(what: string, reasons: readonly Reason[]): void {
 /**
  * Adds a volume: at the replica site, then at its splitter. A writer is never served whose writes
  * have no place.
+ * @param planned groups that are added before it, for a dry run
  * @throws MoverError CHANGE_REFUSED with every reason, UNREACHABLE
  */
-export async function addVolume(ports: Ports, order: AddVolumeOrder): Promise<Changed> {
+export async function addVolume(
+  ports: Ports,
+  order: AddVolumeOrder,
+  planned: ReadonlyMap<GroupId, GroupPlace> = new Map(),
+): Promise<Changed> {
   const { volume, splitter, sizeMiB, group, vm, labels, dryRun = false } = order;
   const reasons: Reason[] = [];
   const note = (code: ErrorCode, subject: string, message: string): void =>
@@ -91,7 +105,7 @@ export async function addVolume(ports: Ports, order: AddVolumeOrder): Promise<Ch
     ...(vm === undefined ? {} : { vm }),
     ...(labels === undefined ? {} : { labels: { ...labels } }),
   };
-  const found = await findGroup(ports, group);
+  const found = planned.get(group) ?? (await findGroup(ports, group));
   const to = endpointOf(ports, found);
   if (found !== undefined && to === undefined)
     note('NOT_OWNER', group, `the estate has no appliance "${found.appliance}", which serves group "${group}"`);
@@ -111,6 +125,12 @@ export async function addVolume(ports: Ports, order: AddVolumeOrder): Promise<Ch
   await add(true);
   await port.calls.addVolume({ volume, sizeMiB, to: await presentRoute(ports, volume, to) });
   return { changed };
+}
+
+/** @throws MoverError VOLUME_NOT_FOUND; CHANGE_REFUSED with every reason; UNREACHABLE */
+export async function setVolume(ports: Ports, { labels, ...order }: SetVolumeOrder): Promise<Changed> {
+  const input = { ...order, ...(labels === undefined ? {} : { labels: { ...labels } }) };
+  return anyAppliance(ports, ({ calls }) => calls.setVolume(input));
 }
 
 /** Where the volume belongs now: a repeated call may come after a move. */

@@ -17,6 +17,8 @@ import {
   type RetireVolumeOrder,
   setGroup,
   type SetGroupOrder,
+  setVolume,
+  type SetVolumeOrder,
 } from './lifecycle.js';
 import {
   decideSource,
@@ -67,6 +69,11 @@ export interface VolumeClient {
    */
   add(order: AddVolumeOrder): Promise<Changed>;
   /**
+   * Changes the VM and the labels that are given. Safe to repeat.
+   * @throws VOLUME_NOT_FOUND; CHANGE_REFUSED with every reason
+   */
+  set(order: SetVolumeOrder): Promise<Changed>;
+  /**
    * Ends a volume's replication. Its recovery points and its disk stay. Safe to repeat.
    * @throws VOLUME_NOT_FOUND; CHANGE_REFUSED with every reason
    */
@@ -96,6 +103,7 @@ export function createVolumeClient(ports: Ports, patient: Ports, estate: Estate)
     rebuild: (order) => rebuild(repairs, order),
     decideSource: (order) => decideSource(repairs, order),
     add: (order) => addVolume(ports, order),
+    set: (order) => setVolume(ports, order),
     retire: (order) => retireVolume(ports, order),
   };
 }

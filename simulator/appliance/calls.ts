@@ -103,6 +103,7 @@ function forwardedCalls({ site }: CallsOptions) {
     closeMarkImage: async (input, { signal }) => site.call('closeMarkImage', input, signal),
     rebuild: async (input, { signal }) => site.call('rebuild', input, signal),
     addVolume: async (input, { signal }) => site.call('addVolume', input, signal),
+    setVolume: async (input, { signal }) => site.call('setVolume', input, signal),
     retireVolume: async (input, { signal }) => site.call('retireVolume', input, signal),
     siteGroups: async (input, { signal }) => site.call('groups', input, signal),
     siteVolumes: async (input, { signal }) => site.call('volumes', input, signal),

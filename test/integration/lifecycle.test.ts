@@ -96,6 +96,19 @@ test('a volume that is added is served, protected and recoverable without a rest
   expect(await compareExports(source, replica)).toMatchObject({ differentBytes: 0 });
 });
 
+test('a volume gets other names, by which it is listed from then on', async () => {
+  const set = ['volume', 'set', 'vm-1-disk-0', '--label', 'app=mail', '--label', 'tier=gold'];
+  expect(await run(...set, '--vm', 'vm-one', '--dry-run')).toMatchObject({ exitCode: 0, stdout: matching(/can be/) });
+  expect(await client.volumes.list({ vm: 'vm-one' })).toEqual([]);
+  expect(await run(...set, '--vm', 'vm-one')).toMatchObject({ exitCode: 0, stdout: matching(/is changed/) });
+  const [listed] = await client.volumes.list({ labels: { tier: 'gold' } });
+  expect(listed).toMatchObject({ volume: 'vm-1-disk-0', vm: 'vm-one', labels: { app: 'mail', tier: 'gold' } });
+  expect(await run(...set)).toMatchObject({ exitCode: 0, stdout: matching(/Nothing to do/) });
+  await run('volume', 'set', 'vm-1-disk-0', '--no-vm', '--no-labels');
+  const bare = (await client.volumes.list()).find(({ volume }) => volume === 'vm-1-disk-0');
+  expect([bare?.vm, bare?.labels]).toEqual([undefined, undefined]);
+});
+
 test('an addition is refused with every reason at once, and changes nothing', async () => {
   const refused = await run('volume', 'add', 'CG-Gold', '--splitter', HOST, '--size-mib', '8', '--group', 'cg-none');
   expect(refused.exitCode).toBe(3);

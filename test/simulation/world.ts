@@ -1148,6 +1148,7 @@ export class World {
         })),
       groups: unused,
       addVolume: unused,
+      setVolume: unused,
       retireVolume: unused,
       addGroup: unused,
       setGroup: unused,

@@ -57,6 +57,24 @@ test('an added volume has an owner from the beginning; a repetition changes noth
   expect(state.changes()).toEqual([]);
 });
 
+test('the VM and the labels of a volume change to those given, and only those', () => {
+  const { state } = new SiteUnderTest();
+  state.settle();
+  const set = (changes: object): unknown => lifecycle.setVolume(state, { volume: V1, dryRun: false, ...changes });
+  expect(set({ vm: 'one', labels: { app: 'shop' }, dryRun: true })).toEqual({ changed: true });
+  expect(state.changes()).toEqual([]);
+  expect(set({ vm: 'one', labels: { app: 'shop' } })).toEqual({ changed: true });
+  expect(set({ vm: 'one', labels: { app: 'shop' } })).toEqual({ changed: false });
+  expect(set({ labels: {} })).toEqual({ changed: true });
+  expect(state.volume(V1)).toMatchObject({ vm: 'one' });
+  expect(state.volume(V1)).not.toHaveProperty('labels');
+  expect(state.disksOf('one').map(({ volume }) => volume)).toEqual([V1]);
+  expect(set({ vm: null })).toEqual({ changed: true });
+  expect(state.disksOf('one')).toEqual([]);
+  lifecycle.retireVolume(state, { volume: V1, dryRun: false }, NOW);
+  expect(codesOf(() => set({ vm: 'two' }))).toEqual(['VOLUME_RETIRED']);
+});
+
 test('a dry run and a refusal of an addition change nothing', () => {
   const { state } = new SiteUnderTest();
   state.settle();

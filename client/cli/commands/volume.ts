@@ -2,7 +2,7 @@
 import { Command } from 'commander';
 import { parseOrRefuse } from '../../../contracts/errors.js';
 import { groupIdSchema, splitterIdSchema, volumeIdSchema } from '../../../contracts/ids.js';
-import { labelsOfQuery } from '../../../contracts/inventory.js';
+import { type Labels, labelsOfQuery } from '../../../contracts/inventory.js';
 import { EXIT } from '../exit-code.js';
 import { type CommandContext, type GlobalFlags, runCommand } from '../session.js';
 import { untilReplicated } from '../until-replicated.js';
@@ -18,6 +18,15 @@ interface AddFlags extends GlobalFlags {
   readonly wait?: boolean;
 }
 
+interface SetFlags extends GlobalFlags {
+  /** False after --no-vm. */
+  readonly vm?: string | false;
+  readonly label: readonly string[];
+  /** False after --no-labels. */
+  readonly labels: boolean;
+  readonly dryRun?: boolean;
+}
+
 interface RetireFlags extends GlobalFlags {
   readonly unsynced?: boolean;
   readonly dryRun?: boolean;
@@ -25,8 +34,9 @@ interface RetireFlags extends GlobalFlags {
 
 export function volumeCommand(context: CommandContext): Command {
   return new Command('volume')
-    .description('add a volume, or end its replication, while everything runs')
+    .description('add a volume, change its names, or end its replication, while everything runs')
     .addCommand(addCommand(context))
+    .addCommand(setCommand(context))
     .addCommand(retireCommand(context));
 }
 
@@ -51,9 +61,7 @@ function addCommand(context: CommandContext): Command {
           sizeMiB: sizeMib,
           group: parseOrRefuse(groupIdSchema, flags.group, '--group'),
           ...(vm === undefined ? {} : { vm }),
-          ...(label.length === 0
-            ? {}
-            : { labels: Object.fromEntries(label.flatMap((word) => Object.entries(labelsOfQuery(word)))) }),
+          ...(label.length === 0 ? {} : { labels: labelsOf(label) }),
           dryRun,
         });
         if (flags.wait === true && !dryRun) await untilReplicated(client, volume, { output, signal });
@@ -62,6 +70,36 @@ function addCommand(context: CommandContext): Command {
           if (dryRun)
             return `Volume ${volume} can be added: the replica site takes it in, then ${flags.splitter} serves it.`;
           return `Volume ${volume} is served by ${flags.splitter} and protected in ${flags.group}. Write it into the estate file too.`;
+        });
+        return EXIT.ok;
+      }),
+    );
+}
+
+function setCommand(context: CommandContext): Command {
+  return new Command('set')
+    .description('change the VM or the labels of a volume, by which people select it; correct the estate file too')
+    .argument('<volume>', 'the volume')
+    .option('--vm <name>', 'the virtual machine that owns the disk')
+    .option('--no-vm', 'no virtual machine owns it')
+    .option('--label <name=value>', 'a label; those given are all that it has from now on', gathered, [])
+    .option('--no-labels', 'no labels')
+    .option('--dry-run', 'only say what would be done, or every reason against it')
+    .action(async (name: string, flags: SetFlags) =>
+      runCommand(context, flags, async ({ client, output }) => {
+        const volume = parseOrRefuse(volumeIdSchema, name, 'volume');
+        const { dryRun = false, vm, label, labels } = flags;
+        const { changed } = await client.volumes.set({
+          volume,
+          ...(vm === undefined ? {} : { vm: vm === false ? null : vm }),
+          ...(labels && label.length === 0 ? {} : { labels: labelsOf(label) }),
+          dryRun,
+        });
+        output.answer({ volume, changed, dryRun }, () => {
+          if (!changed) return `Volume ${volume} is as asked already. Nothing to do.`;
+          return dryRun
+            ? `Volume ${volume} can be changed.`
+            : `Volume ${volume} is changed. Correct the estate file too.`;
         });
         return EXIT.ok;
       }),
@@ -94,4 +132,8 @@ function retireCommand(context: CommandContext): Command {
 
 function gathered(word: string, before: readonly string[]): readonly string[] {
   return [...before, word];
+}
+
+function labelsOf(words: readonly string[]): Labels {
+  return Object.fromEntries(words.flatMap((word) => Object.entries(labelsOfQuery(word))));
 }

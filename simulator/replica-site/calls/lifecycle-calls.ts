@@ -7,12 +7,13 @@ import type { Site } from '../site.js';
 
 type LifecycleCalls = Pick<
   Handlers<typeof replicaSiteApi>,
-  'addVolume' | 'retireVolume' | 'addGroup' | 'setGroup' | 'retireGroup'
+  'addVolume' | 'setVolume' | 'retireVolume' | 'addGroup' | 'setGroup' | 'retireGroup'
 >;
 
 export function lifecycleCalls(site: Site, journals: Journals): LifecycleCalls {
   return {
     addVolume: (input) => site.change((state, now) => lifecycle.addVolume(state, input, now)),
+    setVolume: (input) => site.change((state) => lifecycle.setVolume(state, input)),
     retireVolume: async (input) => {
       site.state.volume(input.volume);
       await journals.openAll([input.volume]);

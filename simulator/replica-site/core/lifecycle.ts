@@ -4,7 +4,8 @@ import { isDeepStrictEqual } from 'node:util';
 import { MoverError, type Reason } from '../../../contracts/errors.js';
 import type { ErrorCode } from '../../../contracts/error-registry.js';
 import type { GroupId, VolumeId } from '../../../contracts/ids.js';
-import type { Changed, GroupChange, SiteVolumeChange } from '../../../contracts/lifecycle.js';
+import type { Changed, GroupChange, siteLifecycleApi, SiteVolumeChange } from '../../../contracts/lifecycle.js';
+import type { ParsedInputOf } from '../../../contracts/route.js';
 import { attemptInTheWay, reservedIn, resolveAttempt } from './attempts.js';
 import { beginOwnership, endOwnership } from './owners.js';
 import type { GroupRow, GroupSettings, VolumeRow } from './rows.js';
@@ -108,6 +109,26 @@ function checkRoom(state: SiteState, group: GroupId, { monotonicMs }: SiteMoment
   const taken = state.memberCount(group) + reservedIn(state, group, monotonicMs);
   if (taken >= row.volumesMax)
     against.add('GROUP_FULL', group, `group "${group}" has room for ${row.volumesMax} volumes; ${taken} are taken`);
+}
+
+/**
+ * Changes the names that are given: the VM (null: none), and all labels.
+ * @throws MoverError VOLUME_NOT_FOUND, VOLUME_UNUSABLE; CHANGE_REFUSED with every reason
+ */
+export function setVolume(
+  state: SiteState,
+  { volume, dryRun, vm: givenVm, labels: givenLabels }: ParsedInputOf<typeof siteLifecycleApi.setVolume>,
+): Changed {
+  const { vm: vmBefore, labels: labelsBefore = {}, ...row } = state.volume(volume);
+  const vm = givenVm === undefined ? vmBefore : (givenVm ?? undefined);
+  const labels = givenLabels ?? labelsBefore;
+  if (vm === vmBefore && isDeepStrictEqual(labels, labelsBefore)) return SAME;
+  const against = new Against(`Volume "${volume}" cannot be changed`);
+  if (row.retired !== undefined) against.add('VOLUME_RETIRED', volume, `volume "${volume}" is retired`);
+  against.refuse();
+  const named = { ...(vm === undefined ? {} : { vm }), ...(Object.keys(labels).length === 0 ? {} : { labels }) };
+  if (!dryRun) state.volumes.put(volume, { ...row, ...named });
+  return CHANGED;
 }
 
 /**
