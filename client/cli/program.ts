@@ -27,8 +27,9 @@ import { verifyCommand } from './commands/verify.js';
 import { volumeCommand } from './commands/volume.js';
 import { volumesCommand } from './commands/volumes.js';
 import { EXIT, EXIT_CODE_HELP, type ExitCode } from './exit-code.js';
-import type { Streams } from './output.js';
+import { Output, type Streams } from './output.js';
 import type { CommandContext } from './session.js';
+import { Usage } from './usage.js';
 
 const DESCRIPTION = `Moves replication of protected virtual volumes between consistency groups while their guests keep writing.
 
@@ -45,17 +46,22 @@ export async function runCli(
 ): Promise<ExitCode> {
   let exitCode: ExitCode = EXIT.ok;
   const context: CommandContext = { streams, environment, setExitCode: (code) => (exitCode = code) };
-  const program = createProgram(context);
+  const usage = new Usage();
+  const program = createProgram(context, usage);
   try {
     await program.parseAsync(args, { from: 'user' });
     return exitCode;
   } catch (error) {
     if (!(error instanceof CommanderError)) throw error;
-    return error.exitCode === 0 ? EXIT.ok : EXIT.usage;
+    if (error.exitCode === 0) return EXIT.ok;
+    if (args.includes('--json')) new Output(streams, true).failure(usage.problem(error));
+    // Commander has shown the help already.
+    else if (error.code !== 'commander.help') streams.stderr.write(`${usage.lines(error).join('\n')}\n`);
+    return EXIT.usage;
   }
 }
 
-function createProgram(context: CommandContext): Command {
+function createProgram(context: CommandContext, usage: Usage): Command {
   const { streams } = context;
   const program = new Command('volume-mover')
     .description(DESCRIPTION)
@@ -97,15 +103,15 @@ function createProgram(context: CommandContext): Command {
     program.addCommand(command);
   }
   for (const command of treeOf(program)) {
-    command
-      .exitOverride()
-      .showHelpAfterError('(add --help to see what is accepted)')
-      .configureOutput({
-        writeOut: (text) => void streams.stdout.write(text),
-        writeErr: (text) => void streams.stderr.write(text),
-      });
+    usage.watch(command);
+    command.configureOutput({
+      writeOut: (text) => void streams.stdout.write(text),
+      writeErr: (text) => void streams.stderr.write(text),
+      // All faults are written at once, at the end.
+      outputError: () => {},
+    });
   }
-  return program;
+  return program.hook('preAction', (_, command) => usage.refuseFaults(command));
 }
 
 /** A command and all below it. */

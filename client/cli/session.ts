@@ -3,6 +3,7 @@ import { findEstateFile, readEstateFile } from '../estate-file.js';
 import { readCredentials } from '../../control/credentials.js';
 import { createMoverClient, type MoverClient } from '../sdk.js';
 import { EXIT, exitCodeOf, type ExitCode } from './exit-code.js';
+import { listenForInterrupt } from './interrupt.js';
 import { Output, type Streams } from './output.js';
 
 export interface GlobalFlags {
@@ -32,9 +33,7 @@ export interface CommandContext {
  */
 export async function runCommand(context: CommandContext, flags: GlobalFlags, body: CommandBody): Promise<void> {
   const output = new Output(context.streams, flags.json === true);
-  const interrupt = new AbortController();
-  const onInterrupt = (): void => interrupt.abort(new Error('interrupted'));
-  process.once('SIGINT', onInterrupt);
+  const interrupt = listenForInterrupt();
   let client: MoverClient | undefined;
   try {
     client = await openClient(context.environment, flags.estate);
@@ -43,11 +42,11 @@ export async function runCommand(context: CommandContext, flags: GlobalFlags, bo
     const { aborted } = interrupt.signal;
     context.setExitCode(aborted ? EXIT.interrupted : exitCodeOf(error));
     output.failure(
-      aborted ? new Error('interrupted; a move that was started goes on (see: volume-mover status)') : error,
+      aborted ? new Error('interrupted; what was started goes on. To see it: volume-mover moves --running') : error,
     );
   } finally {
-    process.off('SIGINT', onInterrupt);
     await client?.close();
+    interrupt.stopListening();
   }
 }
 

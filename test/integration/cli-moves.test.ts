@@ -137,6 +137,15 @@ test('a recovered bookmark is one consistent state of the guest', async () => {
   expect((await cli('recover', 'vm-1-disk-0', '--point', left, '--to', path)).exitCode).toBe(EXIT.usage);
 });
 
+test('a place that no file can have is refused in words', async () => {
+  const below = await cli('recover', 'cg-silver', '--to', '/proc/x');
+  expect(below.exitCode).toBe(EXIT.usage);
+  expect(below.stderr).toContain('Nothing can be written to "/proc/x"');
+  const taken = await cli('recover', 'cg-silver', '--to', fixture.running.estateFile);
+  expect(taken.exitCode).toBe(EXIT.usage);
+  expect(taken.stderr).toContain(`"${fixture.running.estateFile}": it exists and is not a folder`);
+});
+
 test('a group is recovered into one file a volume, as of a time', async () => {
   const to = join(fixture.folder, 'group');
   const { exitCode } = await cli('recover', 'cg-silver', '--at', new Date().toISOString(), '--to', to);
