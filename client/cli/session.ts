@@ -5,9 +5,10 @@ import { createMoverClient, type MoverClient } from '../sdk.js';
 import { EXIT, exitCodeOf, type ExitCode } from './exit-code.js';
 import { listenForInterrupt } from './interrupt.js';
 import { Output, type Streams } from './output.js';
+import { type TargetFlags, variablesOf } from './target-flags.js';
 
-export interface GlobalFlags {
-  readonly estate?: string;
+/** Flags of every command; `withGlobalFlags` adds them. */
+export interface GlobalFlags extends TargetFlags {
   readonly json?: boolean;
 }
 
@@ -36,7 +37,7 @@ export async function runCommand(context: CommandContext, flags: GlobalFlags, bo
   const interrupt = listenForInterrupt();
   let client: MoverClient | undefined;
   try {
-    client = await openClient(context.environment, flags.estate);
+    client = openClient(context.environment, flags);
     context.setExitCode(await body({ client, output, signal: interrupt.signal }));
   } catch (error) {
     const { aborted } = interrupt.signal;
@@ -50,7 +51,9 @@ export async function runCommand(context: CommandContext, flags: GlobalFlags, bo
   }
 }
 
-async function openClient(environment: NodeJS.ProcessEnv, path: string | undefined): Promise<MoverClient> {
-  const estate = readEstateFile(findEstateFile({ path, environment }));
-  return createMoverClient({ estate, credentials: readCredentials(environment), environment });
+/** A client of the estate and the Temporal server that flags and environment choose. */
+export function openClient(environment: NodeJS.ProcessEnv, flags: TargetFlags): MoverClient {
+  const chosen = { ...environment, ...variablesOf(flags) };
+  const estate = readEstateFile(findEstateFile({ path: flags.estate, environment: chosen }));
+  return createMoverClient({ estate, credentials: readCredentials(chosen), environment: chosen });
 }
