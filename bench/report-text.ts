@@ -1,5 +1,6 @@
 // A benchmark's report as text for people.
-import { duration, table } from '../client/text/format.js';
+import { duration } from '../client/text/format.js';
+import { table } from '../client/text/table.js';
 import type { BenchResult, Goal } from './bench.js';
 import type { Machine } from './machine.js';
 

@@ -6,6 +6,7 @@ import { batchCommand } from './commands/batch.js';
 import { bookmarkCommand } from './commands/bookmark.js';
 import { cancelCommand } from './commands/cancel.js';
 import { closeCommand } from './commands/close.js';
+import { completeCommand, completionCommand } from './commands/completion.js';
 import { estateCommand } from './commands/estate.js';
 import { groupCommand } from './commands/group.js';
 import { groupsCommand } from './commands/groups.js';
@@ -27,15 +28,18 @@ import { verifyCommand } from './commands/verify.js';
 import { volumeCommand } from './commands/volume.js';
 import { volumesCommand } from './commands/volumes.js';
 import { EXIT, EXIT_CODE_HELP, type ExitCode } from './exit-code.js';
-import type { Streams } from './output.js';
+import { Output, type Streams } from './output.js';
 import type { CommandContext } from './session.js';
+import { withTargetFlags } from './target-flags.js';
+import { Usage } from './usage.js';
 
 const DESCRIPTION = `Moves replication of protected virtual volumes between consistency groups while their guests keep writing.
 
 The estate is found by --estate FILE, else VOLUME_MOVER_ESTATE, else .estate/estate.json of a running \`npm start\`.
 VOLUME_MOVER_TOKEN_FILE (a file with a token), VOLUME_MOVER_TLS_CERT_FILE and VOLUME_MOVER_TLS_KEY_FILE (a certificate) say who
-calls the control APIs, if they ask; VOLUME_MOVER_TLS_CA_FILE has the authority of theirs. TEMPORAL_ADDRESS, TEMPORAL_PROFILE and
-the other TEMPORAL_* variables select another Temporal server than the estate's.`;
+calls the control APIs, if they ask; VOLUME_MOVER_TLS_CA_FILE has the authority of theirs. --address, --profile and --namespace, or
+TEMPORAL_ADDRESS, TEMPORAL_PROFILE and the other TEMPORAL_* variables, select another Temporal server than the estate's;
+--ui-url or VOLUME_MOVER_TEMPORAL_UI_URL has the address of its web UI, for links. NO_COLOR turns colours off.`;
 
 /** Parses and runs one command line. @returns the exit code; a user's mistake never rejects */
 export async function runCli(
@@ -45,17 +49,22 @@ export async function runCli(
 ): Promise<ExitCode> {
   let exitCode: ExitCode = EXIT.ok;
   const context: CommandContext = { streams, environment, setExitCode: (code) => (exitCode = code) };
-  const program = createProgram(context);
+  const usage = new Usage();
+  const program = createProgram(context, usage);
   try {
     await program.parseAsync(args, { from: 'user' });
     return exitCode;
   } catch (error) {
     if (!(error instanceof CommanderError)) throw error;
-    return error.exitCode === 0 ? EXIT.ok : EXIT.usage;
+    if (error.exitCode === 0) return EXIT.ok;
+    if (args.includes('--json')) new Output(streams, true).failure(usage.problem(error));
+    // Commander has shown the help already.
+    else if (error.code !== 'commander.help') streams.stderr.write(`${usage.lines(error).join('\n')}\n`);
+    return EXIT.usage;
   }
 }
 
-function createProgram(context: CommandContext): Command {
+function createProgram(context: CommandContext, usage: Usage): Command {
   const { streams } = context;
   const program = new Command('volume-mover')
     .description(DESCRIPTION)
@@ -87,25 +96,28 @@ function createProgram(context: CommandContext): Command {
     imagesCommand,
     closeCommand,
     auditCommand,
+    completionCommand,
   ];
   for (const make of commands) {
     const command = make(context);
     for (const leaf of treeOf(command).filter(({ commands }) => commands.length === 0)) {
-      leaf.addOption(new Option('--estate <file>', 'the estate file'));
-      leaf.addOption(new Option('--json', 'one JSON object on standard output, also for a failure ({"error": …})'));
+      withTargetFlags(leaf).addOption(
+        new Option('--json', 'one JSON object on standard output, also for a failure ({"error": …})'),
+      );
     }
     program.addCommand(command);
   }
+  program.addCommand(completeCommand(context), { hidden: true });
   for (const command of treeOf(program)) {
-    command
-      .exitOverride()
-      .showHelpAfterError('(add --help to see what is accepted)')
-      .configureOutput({
-        writeOut: (text) => void streams.stdout.write(text),
-        writeErr: (text) => void streams.stderr.write(text),
-      });
+    usage.watch(command);
+    command.configureOutput({
+      writeOut: (text) => void streams.stdout.write(text),
+      writeErr: (text) => void streams.stderr.write(text),
+      // All faults are written at once, at the end.
+      outputError: () => {},
+    });
   }
-  return program;
+  return program.hook('preAction', (_, command) => usage.refuseFaults(command));
 }
 
 /** A command and all below it. */

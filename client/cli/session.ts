@@ -3,10 +3,12 @@ import { findEstateFile, readEstateFile } from '../estate-file.js';
 import { readCredentials } from '../../control/credentials.js';
 import { createMoverClient, type MoverClient } from '../sdk.js';
 import { EXIT, exitCodeOf, type ExitCode } from './exit-code.js';
+import { listenForInterrupt } from './interrupt.js';
 import { Output, type Streams } from './output.js';
+import { type TargetFlags, variablesOf } from './target-flags.js';
 
-export interface GlobalFlags {
-  readonly estate?: string;
+/** Flags of every command; `withGlobalFlags` adds them. */
+export interface GlobalFlags extends TargetFlags {
   readonly json?: boolean;
 }
 
@@ -32,26 +34,26 @@ export interface CommandContext {
  */
 export async function runCommand(context: CommandContext, flags: GlobalFlags, body: CommandBody): Promise<void> {
   const output = new Output(context.streams, flags.json === true);
-  const interrupt = new AbortController();
-  const onInterrupt = (): void => interrupt.abort(new Error('interrupted'));
-  process.once('SIGINT', onInterrupt);
+  const interrupt = listenForInterrupt();
   let client: MoverClient | undefined;
   try {
-    client = await openClient(context.environment, flags.estate);
+    client = openClient(context.environment, flags);
     context.setExitCode(await body({ client, output, signal: interrupt.signal }));
   } catch (error) {
     const { aborted } = interrupt.signal;
     context.setExitCode(aborted ? EXIT.interrupted : exitCodeOf(error));
     output.failure(
-      aborted ? new Error('interrupted; a move that was started goes on (see: volume-mover status)') : error,
+      aborted ? new Error('interrupted; what was started goes on. To see it: volume-mover moves --running') : error,
     );
   } finally {
-    process.off('SIGINT', onInterrupt);
     await client?.close();
+    interrupt.stopListening();
   }
 }
 
-async function openClient(environment: NodeJS.ProcessEnv, path: string | undefined): Promise<MoverClient> {
-  const estate = readEstateFile(findEstateFile({ path, environment }));
-  return createMoverClient({ estate, credentials: readCredentials(environment), environment });
+/** A client of the estate and the Temporal server that flags and environment choose. */
+export function openClient(environment: NodeJS.ProcessEnv, flags: TargetFlags): MoverClient {
+  const chosen = { ...environment, ...variablesOf(flags) };
+  const estate = readEstateFile(findEstateFile({ path: flags.estate, environment: chosen }));
+  return createMoverClient({ estate, credentials: readCredentials(chosen), environment: chosen });
 }

@@ -1,7 +1,8 @@
 // Shows a verification to people: progress, verdict, and a table of differences.
 import type { VerifyHeartbeat, VerifyReport } from '../../contracts/verify.js';
 import type { Verification } from '../verifications/verification-client.js';
-import { bytes, duration, table, time } from '../text/format.js';
+import { bytes, duration, time } from '../text/format.js';
+import { table } from '../text/table.js';
 
 const TITLES = ['OFFSET', 'LENGTH', 'FAULT'];
 const FAULTS = {

@@ -2,6 +2,7 @@
 import { randomBytes } from 'node:crypto';
 import { link, open, rename, rm, type FileHandle } from 'node:fs/promises';
 import { invalidField, type MoverError } from '../../contracts/errors.js';
+import { wrongPlace } from './make-folder.js';
 
 /** Smallest hole, bytes: the block size of common file systems. */
 const GRAIN_BYTES = 4096;
@@ -19,10 +20,13 @@ export class SparseFile {
     this.#file = file;
   }
 
-  /** Makes an all-zero draft beside the path. @throws the system's error */
+  /**
+   * Makes an all-zero draft beside the path.
+   * @throws MoverError INVALID_REQUEST when the place can't be used; the system's error
+   */
   static async create(path: string, sizeBytes: number): Promise<SparseFile> {
     const draft = `${path}.${randomBytes(4).toString('hex')}.part`;
-    const file = await open(draft, 'wx');
+    const file = await openDraft(draft, path);
     try {
       await file.truncate(sizeBytes);
     } catch (error) {
@@ -75,6 +79,14 @@ export class SparseFile {
   async discard(): Promise<void> {
     await this.#file.close().catch(() => undefined);
     await rm(this.#draft, { force: true });
+  }
+}
+
+async function openDraft(draft: string, path: string): Promise<FileHandle> {
+  try {
+    return await open(draft, 'wx');
+  } catch (error) {
+    throw wrongPlace(path, error) ?? error;
   }
 }
 

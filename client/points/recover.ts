@@ -1,5 +1,5 @@
 // Recovers to files: opens a recovery point over NBD and copies it, one sparse image per volume.
-import { mkdir, stat } from 'node:fs/promises';
+import { stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { anyAppliance, type Ports } from '../../control/ports.js';
 import { MoverError } from '../../contracts/errors.js';
@@ -13,6 +13,7 @@ import type { NbdClient } from '../../nbd/nbd-client.js';
 import { readAhead } from '../../nbd/read-ahead.js';
 import { imageAddressOf } from '../images/image-address.js';
 import { findPoint, type PointInput } from './find.js';
+import { isFolder, makeFolder } from '../images/make-folder.js';
 import { SparseFile, taken } from '../images/sparse-file.js';
 
 export type RecoverInput = PointInput & {
@@ -53,7 +54,8 @@ export interface Recovered {
 
 /**
  * Copies a recovery point to files. They get their names only when all of them are complete.
- * @throws MoverError POINT_NOT_FOUND, POINT_TRIMMED, UNREACHABLE, INVALID_REQUEST (a file exists);
+ * @throws MoverError POINT_NOT_FOUND, POINT_TRIMMED, UNREACHABLE, INVALID_REQUEST (a file exists,
+ * or the place can't be used);
  * the signal's reason
  */
 export async function recover(ports: Ports, input: RecoverInput, options: RecoverOptions = {}): Promise<Recovered> {
@@ -112,7 +114,7 @@ function withoutMembers(point: RecoveryPoint, input: RecoverInput): MoverError {
 async function pathsFor(input: RecoverInput, volumes: readonly VolumeId[]): Promise<Map<VolumeId, string>> {
   const { to, overwrite = false } = input;
   const intoFolder = 'group' in input || to.endsWith('/') || (await isFolder(to));
-  await mkdir(intoFolder ? to : dirname(to), { recursive: true });
+  await makeFolder(intoFolder ? to : dirname(to));
   const paths = new Map(volumes.map((volume) => [volume, intoFolder ? join(to, `${volume}.img`) : to]));
   if (!overwrite) {
     for (const path of paths.values()) if (await exists(path)) throw taken(path);
@@ -167,11 +169,6 @@ async function copyAll(opened: readonly Opened[], { signal, onProgress }: Recove
     doneBytes += image.sizeBytes;
     onProgress?.(doneBytes, totalBytes);
   }
-}
-
-async function isFolder(path: string): Promise<boolean> {
-  const found = await stat(path).catch(() => undefined);
-  return found?.isDirectory() === true;
 }
 
 async function exists(path: string): Promise<boolean> {

@@ -5,6 +5,7 @@ import { loadClientConnectConfig } from '@temporalio/envconfig';
 import { MoverError } from '../../contracts/errors.js';
 import type { Estate } from '../../contracts/estate.js';
 import { causeOf } from '../../control/cause.js';
+import { uiUrlOf } from './ui-url.js';
 
 /** Longest wait for a connection, ms. A server on the same continent answers in a tenth of it. */
 const CONNECT_TIMEOUT_MS = 5_000;
@@ -33,14 +34,15 @@ export function workflowUrl(
 
 /**
  * Connects to the server named by `TEMPORAL_ADDRESS` or `TEMPORAL_PROFILE` (the other `TEMPORAL_*`
- * variables set TLS, API key and namespace; Temporal Cloud works too), else to the estate's own.
- * @throws MoverError UNREACHABLE
+ * variables set TLS, API key and namespace; Temporal Cloud works too), else to the estate's own, in
+ * the namespace of `TEMPORAL_NAMESPACE`. `VOLUME_MOVER_TEMPORAL_UI_URL` has the address of the UI.
+ * @throws MoverError UNREACHABLE; INVALID_REQUEST for a profile or an address that can't be used
  */
 export async function connectTemporal(
   estate: Pick<Estate, 'temporal'>,
   environment: NodeJS.ProcessEnv = process.env,
 ): Promise<TemporalAccess> {
-  const { connection: options, namespace, uiUrl } = configured(environment) ?? ofEstate(estate);
+  const { connection: options, namespace, uiUrl } = configured(environment) ?? ofEstate(estate, environment);
   const connection = await connect(options);
   return { client: new Client({ connection, namespace }), uiUrl, close: () => connection.close() };
 }
@@ -54,7 +56,7 @@ interface Configuration {
 function configured(environment: NodeJS.ProcessEnv): Configuration | undefined {
   if (!environment['TEMPORAL_ADDRESS'] && !environment['TEMPORAL_PROFILE']) return undefined;
   const set = Object.entries(environment).filter((entry): entry is [string, string] => entry[1] !== undefined);
-  const { connectionOptions, namespace } = loadClientConnectConfig({ overrideEnvVars: Object.fromEntries(set) });
+  const { connectionOptions, namespace } = loaded(Object.fromEntries(set));
   const { address, tls, apiKey, metadata } = connectionOptions;
   return {
     connection: {
@@ -64,15 +66,28 @@ function configured(environment: NodeJS.ProcessEnv): Configuration | undefined {
       ...(metadata === undefined ? {} : { metadata }),
     },
     namespace: namespace ?? NAMESPACE_DEFAULT,
-    uiUrl: undefined,
+    uiUrl: uiUrlOf(environment, address),
   };
 }
 
-function ofEstate({ temporal: { host, port, uiPort } }: Pick<Estate, 'temporal'>): Configuration {
+function loaded(variables: Record<string, string>): ReturnType<typeof loadClientConnectConfig> {
+  try {
+    return loadClientConnectConfig({ overrideEnvVars: variables });
+  } catch (cause) {
+    const what = `The TEMPORAL_ variables or temporal.toml are not accepted: ${causeOf(cause)}`;
+    throw new MoverError('INVALID_REQUEST', what, { cause });
+  }
+}
+
+function ofEstate(
+  { temporal: { host, port, uiPort } }: Pick<Estate, 'temporal'>,
+  environment: NodeJS.ProcessEnv,
+): Configuration {
+  const address = `${host}:${port}`;
   return {
-    connection: { address: `${host}:${port}` },
-    namespace: NAMESPACE_DEFAULT,
-    uiUrl: `http://${host}:${uiPort}`,
+    connection: { address },
+    namespace: environment['TEMPORAL_NAMESPACE'] || NAMESPACE_DEFAULT,
+    uiUrl: uiUrlOf(environment, address, `http://${host}:${uiPort}`),
   };
 }
 

@@ -4,7 +4,7 @@ import type { Client, WorkflowExecutionInfo } from '@temporalio/client';
 import { MoverError } from '../../contracts/errors.js';
 import type { MoveId } from '../../contracts/ids.js';
 import { moveIdOf, parseMoveId } from '../../contracts/move-id.js';
-import type { WORKFLOW_TYPES } from '../../contracts/workflow-types.js';
+import { WORKFLOW_TYPES } from '../../contracts/workflow-types.js';
 import type { StartedWorkflow } from '../workflow-client.js';
 import { type TemporalAccess, workflowUrl } from './connection.js';
 import { fromTemporal, notFound, type WorkflowNoun } from './failure.js';
@@ -84,7 +84,7 @@ export class WorkflowRuns {
               (await lastRunOf?.(client, moveIdOf(workflowId, firstRunId))) ?? firstRunId,
             );
       if (found.description.type !== type)
-        throw notFound(noun, `"${workflowId}" is not a ${noun}; it is a workflow of type ${found.description.type}.`);
+        throw notFound(noun, `"${workflowId}" is not a ${noun}; ${whatItIs(found.description.type, id)}`);
       return { ...found, id: moveIdOf(workflowId, found.firstRunId) };
     } catch (error) {
       throw fromTemporal(error, workflowId, noun);
@@ -151,6 +151,20 @@ export class WorkflowRuns {
     });
     return (await Promise.all(reads)).filter((found) => found !== undefined);
   }
+}
+
+/** What else our own workflows are, and the command that shows one. */
+const KINDS: Readonly<Record<WorkflowKind['type'], readonly [what: string, command: string]>> = {
+  moveVolume: ['a move', 'status'],
+  moveBatch: ['a batch', 'batch status'],
+  verifyVolume: ['a verification', 'verification status'],
+};
+
+function whatItIs(type: string, id: string): string {
+  const kind = WORKFLOW_TYPES.find((known) => known === type);
+  if (kind === undefined) return `it is a workflow of type ${type}.`;
+  const [what, command] = KINDS[kind];
+  return `it is ${what}. To see it: volume-mover ${command} ${id}`;
 }
 
 /** A clause of a visibility query: the type's workflows, without runs that continued as new. */

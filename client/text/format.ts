@@ -1,4 +1,4 @@
-// Formats values for people: sizes, times, durations, tables.
+// Formats values for people: sizes, times, durations.
 
 const UNITS = ['B', 'KiB', 'MiB', 'GiB', 'TiB'] as const;
 const STEP = 1024;
@@ -17,13 +17,17 @@ export function bytes(count: number): string {
   return `${value.toFixed(digits)} ${UNITS[unit]}`;
 }
 
-/** A duration. @example "0.4 ms", "38 ms", "1.5 s", "2 min 5 s" */
+/** A duration. @example "0.4 ms", "38 ms", "1.5 s", "2 min 5 s", "15 h 27 min", "3 d 4 h" */
 export function duration(ms: number): string {
   if (ms < 10) return `${Number(ms.toFixed(1))} ms`;
   if (ms < SECOND_MS) return `${Math.round(ms)} ms`;
-  if (ms < MINUTE_MS) return `${(ms / SECOND_MS).toFixed(1)} s`;
   const seconds = Math.round(ms / SECOND_MS);
-  return `${Math.floor(seconds / 60)} min ${seconds % 60} s`;
+  if (seconds < 60) return `${(ms / SECOND_MS).toFixed(1)} s`;
+  if (seconds < 3_600) return `${Math.floor(seconds / 60)} min ${seconds % 60} s`;
+  const minutes = Math.round(ms / MINUTE_MS);
+  if (minutes < 24 * 60) return `${Math.floor(minutes / 60)} h ${minutes % 60} min`;
+  const hours = Math.round(minutes / 60);
+  return `${Math.floor(hours / 24)} d ${hours % 24} h`;
 }
 
 /** A UTC time with milliseconds; `--at` accepts it. */
@@ -34,17 +38,6 @@ export function time(ms: number): string {
 /** A count with its noun. @example "1 point", "25,000 points" */
 export function counted(count: number, one: string): string {
   return `${count.toLocaleString('en-US')} ${one}${count === 1 ? '' : 's'}`;
-}
-
-/** A table: columns padded with spaces under their titles, two apart, without trailing spaces. */
-export function table(titles: readonly string[], rows: readonly (readonly string[])[]): string {
-  const widths = titles.map((title, column) => Math.max(title.length, ...rows.map((row) => row[column]?.length ?? 0)));
-  const line = (cells: readonly string[]): string =>
-    cells
-      .map((cell, column) => cell.padEnd(widths[column] ?? 0))
-      .join('  ')
-      .trimEnd();
-  return [line(titles), ...rows.map(line)].join('\n');
 }
 
 const PERIODS: readonly (readonly [ms: number, name: string])[] = [

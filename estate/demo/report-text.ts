@@ -1,5 +1,6 @@
 // The demo's report as text for people.
-import { bytes, duration, table } from '../../client/text/format.js';
+import { bytes, duration } from '../../client/text/format.js';
+import { table } from '../../client/text/table.js';
 import { reportLines, stepLine } from '../../client/cli/move-view.js';
 import type { DemoReport } from './run-demo.js';
 

@@ -160,7 +160,7 @@ test(
 
     await moveByHand('a', 'cg-gold');
     const retried = await batch('retry-failed failing --id second-try --wait');
-    expect(retried.stdout).toContain('The batch has ended. A new batch retries its one failed move: ');
+    expect(retried.stderr).toContain('The batch has ended. A new batch retries its one failed move: ');
     expect(retried.stdout).toContain('1 of 1 moved');
     expect(retried.exitCode).toBe(EXIT.ok);
     expect(await testbed.groupsOf('b')).toEqual(['cg-small']);

@@ -95,13 +95,18 @@ test('a group is opened, listed and closed; what was written to it is gone, and 
 });
 
 test('people are told where each disk is, and how to close it', async () => {
-  const { exitCode, stdout } = await cli('open', 'vm-1-disk-1', '--at', new Date().toISOString());
+  const { exitCode, stdout } = await cli('open', 'vm-1-disk-1', '--at', new Date().toISOString(), '--for', '5h');
   expect(exitCode).toBe(EXIT.ok);
   const [, id] =
     /^Access (\S+): volume vm-1-disk-1 at point p\S+, \S+, the last not later than \S+, read-only, until \S+ at the latest\.$/m.exec(
       stdout,
     ) ?? [];
   expect(stdout).toMatch(new RegExp(`^vm-1-disk-1 +8 MiB +nbd://127\\.0\\.0\\.1:\\d+/access-${id}/vm-1-disk-1$`, 'm'));
+  // Five hours at most, and less if nobody comes: the two times are different things.
+  const [latest, idle] = [/until (\S+) at the latest/, /^It ends at (\S+) already if no client is connected/m].map(
+    (line) => Date.parse(line.exec(stdout)?.[1] ?? ''),
+  );
+  expect(latest).toBeGreaterThan(idle ?? Number.NaN);
   expect(stdout).toContain(`volume-mover close ${id}`);
   expect((await cli('close', id ?? '')).exitCode).toBe(EXIT.ok);
 });

@@ -90,6 +90,43 @@ test.each([
   expect(answer.volumes.map(({ volume }) => volume)).toEqual(expected);
 });
 
+test('names of the estate are completed, in a list after its last comma too', async () => {
+  const complete = async (...words: string[]): Promise<string> => (await cli('complete', '--', ...words)).stdout;
+  expect(await complete('move', 'vm-1')).toBe('vm-1-disk-0\nvm-1-disk-1\n');
+  expect(await complete('move', 'vm-1-disk-0', '--to', '')).toBe('cg-gold\ncg-silver\n');
+  expect(await complete('batch', 'start', '--from', 'cg-gold,cg-s')).toBe('cg-gold,cg-silver\n');
+  expect(await complete('points', 'cg-')).toBe('cg-gold\ncg-silver\n');
+});
+
+test('links go to the address of the Temporal UI that a flag names, and the server may be named too', async () => {
+  const words = [
+    '--address',
+    fixture.temporalAddress,
+    '--namespace',
+    'default',
+    '--ui-url',
+    'https://temporal.example.com/',
+  ];
+  const { exitCode, stdout } = await cli('move', 'vm-1-disk-1', '--to', 'cg-silver', '--no-wait', ...words);
+  expect(exitCode).toBe(EXIT.ok);
+  const [, workflowId] = /^Started (\S+)@/m.exec(stdout) ?? [];
+  expect(stdout).toContain(`https://temporal.example.com/namespaces/default/workflows/${workflowId}/`);
+  await untilTrue(
+    'the move has ended',
+    PATIENCE_MS,
+    async () => (await client.moves.get(workflowId ?? '')).state === 'moved',
+  );
+  const back = await client.moves.start({
+    volume: volumeIdSchema.parse('vm-1-disk-1'),
+    to: groupIdSchema.parse('cg-gold'),
+  });
+  await untilTrue(
+    'the move back has ended',
+    PATIENCE_MS,
+    async () => (await client.moves.get(back.moveId)).state === 'moved',
+  );
+});
+
 test('a label that can not be read is refused in words', async () => {
   const { exitCode, stderr } = await cli('volumes', '--label', 'shop');
   expect(exitCode).toBe(EXIT.usage);
@@ -137,6 +174,15 @@ test('a recovered bookmark is one consistent state of the guest', async () => {
   expect((await cli('recover', 'vm-1-disk-0', '--point', left, '--to', path)).exitCode).toBe(EXIT.usage);
 });
 
+test('a place that no file can have is refused in words', async () => {
+  const below = await cli('recover', 'cg-silver', '--to', '/proc/x');
+  expect(below.exitCode).toBe(EXIT.usage);
+  expect(below.stderr).toContain('Nothing can be written to "/proc/x"');
+  const taken = await cli('recover', 'cg-silver', '--to', fixture.running.estateFile);
+  expect(taken.exitCode).toBe(EXIT.usage);
+  expect(taken.stderr).toContain(`"${fixture.running.estateFile}": it exists and is not a folder`);
+});
+
 test('a group is recovered into one file a volume, as of a time', async () => {
   const to = join(fixture.folder, 'group');
   const { exitCode } = await cli('recover', 'cg-silver', '--at', new Date().toISOString(), '--to', to);
@@ -157,7 +203,7 @@ test('a move that cannot go on is cancelled, and everything is as before', async
   expect(cancelled.exitCode).toBe(EXIT.ok);
   expect(cancelled.stdout).toContain('is cancelled');
   expect((await cli('status', answer.moveId)).exitCode).toBe(EXIT.failed);
-  expect((await cli('volumes')).stdout).toMatch(/^vm-1-disk-1 .* cg-gold +1 /m);
+  expect((await cli('volumes')).stdout).toMatch(/^vm-1-disk-1 .* cg-gold +3 /m);
 });
 
 test('the report of a move that was cancelled says so', async () => {

@@ -113,9 +113,9 @@ test('a verification is not disturbed by a move of its volume, nor by its worker
 });
 
 test('a move that verifies its volume says so in its report and its steps', async () => {
-  const { exitCode, stdout } = await cli('move', BUSY, '--to', 'cg-gold', '--verify');
+  const { exitCode, stdout, stderr } = await cli('move', BUSY, '--to', 'cg-gold', '--verify');
   expect(exitCode).toBe(EXIT.ok);
-  expect(stdout).toMatch(/✓ verify .* volume and replica are the same/);
+  expect(stderr).toMatch(/✓ verify .* volume and replica are the same/);
   expect(stdout).toMatch(/vm-1-disk-0 {2}verified: all 128 regions/);
 });
 
@@ -170,14 +170,27 @@ test('a move whose verification finds a mismatch fails loudly, and says that the
   expect((await cli('volumes')).stdout).toMatch(/^vm-1-disk-1 .* cg-silver +2 /m);
 });
 
-test('what is not there, and what is not accepted, is refused', async () => {
+test('what is not there, and what is not accepted, is refused, and starts no workflow', async () => {
+  const before = await client.verifications.list();
   const missing = await cli('verify', 'vm-9');
   expect(missing.exitCode).toBe(EXIT.notFound);
-  expect(missing.stderr).toContain('says nothing about its replica');
+  expect(missing.stderr).toContain('There is neither a group nor a volume "vm-9"');
+  expect((await cli('verify', 'cg-gold')).stderr).toContain('"cg-gold" is a group; a verification compares one volume');
   expect((await cli('verify', BUSY, '--rate', 'fast')).exitCode).toBe(EXIT.usage);
   await expect(client.verifications.get('no-such-verification')).rejects.toMatchObject({
     code: 'VERIFICATION_NOT_FOUND',
   });
+  expect(await client.verifications.list()).toEqual(before);
+});
+
+test('a verification is no move, and says which command shows it', async () => {
+  const [listed] = await client.verifications.list({ limit: 1 });
+  for (const command of ['status', 'report']) {
+    const { exitCode, stderr } = await cli(command, listed?.verificationId ?? '');
+    expect(exitCode).toBe(EXIT.notFound);
+    expect(stderr).toContain('is not a move; it is a verification.');
+    expect(stderr).toContain(`To see it: volume-mover verification status ${listed?.verificationId}\n`);
+  }
 });
 
 test('a cancelled verification ends without a verdict, and the volume can be verified again at once', async () => {

@@ -1,5 +1,6 @@
 // The report of `npm run simulate`, for people and as JSON.
-import { counted, duration, table } from '../../client/text/format.js';
+import { counted, duration } from '../../client/text/format.js';
+import { table } from '../../client/text/table.js';
 import type { Share } from './share.js';
 import type { Totals } from './totals.js';
 

@@ -1,7 +1,8 @@
 // A batch's report for a terminal: moves as they arrive, then the totals, since a reader sees the
 // last lines first.
 import { countsText, failureLine, namesOf } from '../batch-lines.js';
-import { bytes, duration, table, time } from '../../text/format.js';
+import { bytes, duration, time } from '../../text/format.js';
+import { table } from '../../text/table.js';
 import type { Batch } from '../batch-client.js';
 import { printable } from '../../text/printable.js';
 import type { BatchMoveReport } from '../batch-moves.js';

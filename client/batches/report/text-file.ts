@@ -1,17 +1,18 @@
 // Writes streamed text to a file. The file appears under its name only when it is complete.
-import { mkdir } from 'node:fs/promises';
 import { dirname } from 'node:path';
+import { makeFolder } from '../../images/make-folder.js';
 import { SparseFile } from '../../images/sparse-file.js';
 
 /** Size of the write buffer, bytes: a multiple of the file writer's grain. */
 const PART_BYTES = 256 * 1024;
 
 /**
- * Writes a file. @throws MoverError INVALID_REQUEST when the file exists and may not be replaced;
+ * Writes a file. @throws MoverError INVALID_REQUEST when the file exists and may not be replaced,
+ * or the place can't be used;
  * what `parts` throws; the system's error
  */
 export async function writeTextFile(path: string, parts: AsyncIterable<string>, overwrite: boolean): Promise<void> {
-  await mkdir(dirname(path), { recursive: true });
+  await makeFolder(dirname(path));
   const file = await SparseFile.create(path, 0);
   try {
     let offset = 0;

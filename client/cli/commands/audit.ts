@@ -2,7 +2,8 @@
 import { Command, Option } from 'commander';
 import type { ListedAudit, ListedAuditEntry } from '../../audit/audit-client.js';
 import { printable } from '../../text/printable.js';
-import { table, time } from '../../text/format.js';
+import { time } from '../../text/format.js';
+import { table } from '../../text/table.js';
 import { parseCount } from '../batch-parsers.js';
 import { EXIT } from '../exit-code.js';
 import { parseMoment } from '../moment.js';
@@ -10,6 +11,8 @@ import { type CommandContext, type GlobalFlags, runCommand } from '../session.js
 
 const TITLES = ['TIME', 'PROCESS', 'WHO', 'FROM', 'OPERATION', 'OUTCOME', 'ABOUT'];
 
+/** Columns that a narrow terminal may leave out, the least important first. */
+const OPTIONAL = ['FROM', 'ABOUT'];
 interface AuditFlags extends GlobalFlags {
   readonly since?: number;
   readonly limit?: number;
@@ -25,15 +28,15 @@ export function auditCommand(context: CommandContext): Command {
     .action(async (flags: AuditFlags) =>
       runCommand(context, flags, async ({ client, output }) => {
         const listed = await client.audit.list({ sinceMs: flags.since, limit: flags.limit });
-        output.answer({ ...listed }, () => describe(listed));
+        output.answer({ ...listed }, (columns) => describe(listed, columns));
         return EXIT.ok;
       }),
     );
 }
 
-function describe({ entries, unreachable }: ListedAudit): string {
+function describe({ entries, unreachable }: ListedAudit, columns: number | undefined): string {
   return [
-    table(TITLES, [...entries].reverse().map(row)),
+    table(TITLES, [...entries].reverse().map(row), { columns, optional: OPTIONAL }),
     ...unreachable.map((process) => `The ${process} does not answer; its entries are missing here.`),
   ].join('\n');
 }

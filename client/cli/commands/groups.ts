@@ -5,7 +5,8 @@ import type { RetentionPolicy } from '../../../contracts/retention.js';
 import type { ListedGroup } from '../../volumes/inventory.js';
 import { printable } from '../../text/printable.js';
 import { EXIT } from '../exit-code.js';
-import { bytes, duration, period, table, time } from '../../text/format.js';
+import { bytes, duration, period, time } from '../../text/format.js';
+import { table } from '../../text/table.js';
 import { type CommandContext, type GlobalFlags, runCommand } from '../session.js';
 
 const TITLES = [
@@ -20,13 +21,17 @@ const TITLES = [
   'DROPPED',
 ];
 
+/** Columns that a narrow terminal may leave out, the least important first. */
+const OPTIONAL = ['KEEPS POINTS', 'POINT EVERY', 'DROPPED', 'APPLIANCE'];
 export function groupsCommand(context: CommandContext): Command {
   return new Command('groups')
     .description('list the consistency groups; DROPPED counts points that the journal had no room for')
     .action(async (flags: GlobalFlags) =>
       runCommand(context, flags, async ({ client, output }) => {
         const groups = await client.groups.list();
-        output.answer({ groups }, () => [table(TITLES, groups.map(row)), ...groups.flatMap(alertLines)].join('\n'));
+        output.answer({ groups }, (columns) =>
+          [table(TITLES, groups.map(row), { columns, optional: OPTIONAL }), ...groups.flatMap(alertLines)].join('\n'),
+        );
         return EXIT.ok;
       }),
     );

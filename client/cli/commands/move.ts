@@ -7,6 +7,7 @@ import { followMove } from '../follow.js';
 import { moveJson } from '../move-json.js';
 import { moveInputOf, type MoveInputFlags, withMoveFlags } from '../move-flags.js';
 import { reportLines } from '../move-view.js';
+import { operatorOption } from '../operator.js';
 import type { Output } from '../output.js';
 import { parseKeep } from '../parse-keep.js';
 import { type CommandContext, runCommand } from '../session.js';
@@ -19,7 +20,7 @@ interface MoveFlags extends MoveInputFlags {
 export function moveCommand(context: CommandContext): Command {
   return withMoveFlags(new Command('move'))
     .description('move volumes to another group and wait for the end; Ctrl-C stops the waiting, and the move goes on')
-    .option('--operator <name>', 'who asks; kept in the report', context.environment['USER'])
+    .addOption(operatorOption(context, 'the report'))
     .option('--reason <text>', 'why; kept in the report')
     .option(
       '--verify',

@@ -2,12 +2,15 @@
 import { Command } from 'commander';
 import type { ListedMove, MoveState } from '../../moves/move-client.js';
 import { namesOf } from '../../batches/batch-lines.js';
-import { table, time } from '../../text/format.js';
+import { time } from '../../text/format.js';
+import { table } from '../../text/table.js';
 import { EXIT } from '../exit-code.js';
 import { type ListFlags, listOptionsOf, stateText, withListFlags } from '../list-flags.js';
 import { type CommandContext, runCommand } from '../session.js';
 
 const TITLES = ['MOVE', 'STATE', 'STARTED', 'ENDED', 'VOLUMES', 'FROM', 'TO'];
+/** Columns that a narrow terminal may leave out, the least important first. */
+const OPTIONAL = ['ENDED', 'FROM'];
 type Outcome = Exclude<MoveState, 'running'>;
 const OUTCOMES = ['moved', 'failed', 'cancelled', 'terminated'] as const satisfies readonly Outcome[];
 
@@ -17,7 +20,9 @@ export function movesCommand(context: CommandContext): Command {
     .action(async (flags: ListFlags<Outcome>) =>
       runCommand(context, flags, async ({ client, output }) => {
         const moves = await client.moves.list(listOptionsOf(flags));
-        output.answer({ moves }, () => (moves.length === 0 ? 'No such moves.' : table(TITLES, moves.map(row))));
+        output.answer({ moves }, (columns) =>
+          moves.length === 0 ? 'No such moves.' : table(TITLES, moves.map(row), { columns, optional: OPTIONAL }),
+        );
         return EXIT.ok;
       }),
     );

@@ -4,10 +4,13 @@ import { Command, Option } from 'commander';
 import { MOMENT_HELP } from '../../../contracts/moment.js';
 import { parseOrRefuse } from '../../../contracts/errors.js';
 import { pointIdSchema } from '../../../contracts/ids.js';
+import { ACCESS_MS_DEFAULT } from '../../../contracts/images.js';
 import type { ListedAccess } from '../../images/accesses.js';
 import { EXIT } from '../exit-code.js';
-import { bytes, table, time } from '../../text/format.js';
+import { bytes, time } from '../../text/format.js';
+import { table } from '../../text/table.js';
 import { requestedTimeText, parseMoment } from '../moment.js';
+import { operatorOption } from '../operator.js';
 import { parseDuration } from '../parse-duration.js';
 import { type CommandContext, type GlobalFlags, runCommand } from '../session.js';
 
@@ -34,7 +37,7 @@ export function openCommand(context: CommandContext): Command {
         parseDuration,
       ),
     )
-    .option('--operator <name>', 'who asks; kept in the log', context.environment['USER'])
+    .addOption(operatorOption(context, 'the log'))
     .option('--reason <text>', 'why; kept in the log')
     .action(async (name: string, flags: OpenFlags) =>
       runCommand(context, flags, async ({ client, output, signal }) => {
@@ -45,24 +48,26 @@ export function openCommand(context: CommandContext): Command {
           { ...owner, point, atMs, writable, forMs, operator, reason },
           { signal },
         );
-        output.answer({ access }, () => describe(access, atMs));
+        output.answer({ access }, (columns) => describe(access, { ...flags, columns }));
         return EXIT.ok;
       }),
     );
 }
 
-function describe(
-  { id, group, exports, point, atMs, writable, limit, leftOut, clockDoubt }: ListedAccess,
-  askedMs: number | undefined,
-): string {
+interface Asked extends Pick<OpenFlags, 'at' | 'for'> {
+  readonly columns: number | undefined;
+}
+
+function describe(access: ListedAccess, { at, for: forMs = ACCESS_MS_DEFAULT, columns }: Asked): string {
+  const { id, group, exports, point, atMs, writable, openedAtMs, limit, leftOut, clockDoubt } = access;
   const what = group === undefined ? `volume ${exports[0]?.volume}` : `group ${group}`;
   const how = writable ? 'with a scratch for writes' : 'read-only';
-  const until = limit === undefined ? '' : `, until ${time(limit.atMs)} at the latest`;
   const rows = exports.map(({ volume, sizeBytes, uri }) => [volume, bytes(sizeBytes), uri ?? '-']);
   return [
-    `Access ${id}: ${what} at point ${point}, ${time(atMs)}${requestedTimeText(askedMs)}, ${how}${until}.`,
+    `Access ${id}: ${what} at point ${point}, ${time(atMs)}${requestedTimeText(at)}, ${how}, until ${time(openedAtMs + forMs)} at the latest.`,
+    ...(limit?.why === 'idle' ? [`It ends at ${time(limit.atMs)} already if no client is connected until then.`] : []),
     ...(clockDoubt === undefined ? [] : [clockDoubt]),
-    table(TITLES, rows),
+    table(TITLES, rows, { columns }),
     ...leftOut.map(({ volume, reason }) => `Not in the point: ${volume} (${reason}).`),
     `Close it with: volume-mover close ${id}`,
   ].join('\n');

@@ -11,11 +11,14 @@ import { drawTimeline, type DrawOptions } from '../../timeline/terminal/draw.js'
 import { printable } from '../../text/printable.js';
 import { createTimeline, type Timeline } from '../../timeline/timeline.js';
 import { bookmarkText, damagedText, holeText, keepText } from '../../timeline/texts.js';
-import { counted, table, time } from '../../text/format.js';
+import { counted, time } from '../../text/format.js';
+import { table } from '../../text/table.js';
 import { EXIT } from '../exit-code.js';
 import { parseMoment } from '../moment.js';
 import { type CommandContext, type GlobalFlags, runCommand } from '../session.js';
 
+/** Columns that a narrow terminal may leave out, the least important first. */
+const OPTIONAL = ['VOLUMES', 'KEEP', 'LEFT OUT', 'KIND'];
 interface PointsFlags extends GlobalFlags {
   readonly list?: boolean;
   readonly ascii?: boolean;
@@ -58,11 +61,11 @@ export function pointsCommand(context: CommandContext): Command {
           return EXIT.ok;
         }
         const shown = flags.since === undefined && flags.until === undefined ? listed.points : timeline.points;
-        output.answer(jsonOf(listed, shown, timeline), () =>
+        output.answer(jsonOf(listed, shown, timeline), (columns) =>
           [
             ...(flags.list === true
-              ? listLines(shown, timeline)
-              : pictureLines(timeline, owner, drawOptions(context, flags))),
+              ? listLines(shown, timeline, columns)
+              : pictureLines(timeline, owner, drawOptions(context, flags), columns)),
             ...(flags.since === undefined ? holeBefore(listed, timeline) : []),
           ].join('\n'),
         );
@@ -90,9 +93,13 @@ function jsonOf(
 }
 
 /** Lists points. Without a range it lists all, even one in the future because of a wrong clock. */
-function listLines(points: readonly RecoveryPoint[], { holes, damaged }: Timeline): string[] {
+function listLines(
+  points: readonly RecoveryPoint[],
+  { holes, damaged }: Timeline,
+  columns: number | undefined,
+): string[] {
   return [
-    table(TITLES, points.map(row)),
+    table(TITLES, points.map(row), { columns, optional: OPTIONAL }),
     ...doubtLines(points),
     ...holes.map((hole) => printable(holeText(hole))),
     ...damaged.map((member) => printable(damagedText(member))),
@@ -114,14 +121,21 @@ function doubtLines(points: readonly RecoveryPoint[]): string[] {
   return [...sentences].map((sentence) => `? ${sentence}`);
 }
 
-function pictureLines(timeline: Timeline, owner: PointOwner, options: DrawOptions): string[] {
+function pictureLines(
+  timeline: Timeline,
+  owner: PointOwner,
+  options: DrawOptions,
+  columns: number | undefined,
+): string[] {
   const { points } = timeline;
   const newest = points.slice(-NEWEST_LISTED);
   const older = points.length - newest.length;
   const name = 'volume' in owner ? owner.volume : owner.group;
   return [
     ...drawTimeline(timeline, options),
-    ...(newest.length === 0 ? [] : ['', table(TITLES, newest.map(row)), ...doubtLines(newest)]),
+    ...(newest.length === 0
+      ? []
+      : ['', table(TITLES, newest.map(row), { columns, optional: OPTIONAL }), ...doubtLines(newest)]),
     ...(older === 0 ? [] : [`${counted(older, 'older point')}: volume-mover points ${name} --list`]),
   ];
 }

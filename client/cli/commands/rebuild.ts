@@ -4,7 +4,7 @@ import { Command } from 'commander';
 import { parseOrRefuse } from '../../../contracts/errors.js';
 import { volumeIdSchema } from '../../../contracts/ids.js';
 import { EXIT } from '../exit-code.js';
-import { operatorOf } from '../operator.js';
+import { operatorOption } from '../operator.js';
 import { type CommandContext, type GlobalFlags, runCommand } from '../session.js';
 
 interface RebuildFlags extends GlobalFlags {
@@ -18,7 +18,7 @@ export function rebuildCommand(context: CommandContext): Command {
       "repair a volume's history at the replica site: keep what is sound and begin a new lineage; the splitter then compares the volume by itself",
     )
     .argument('<volume>', 'the volume')
-    .option('--operator <name>', 'who asks; kept with the lineage', operatorOf(context.environment))
+    .addOption(operatorOption(context, 'the lineage'))
     .option('--reason <text>', 'why; kept with the lineage')
     .action(async (name: string, flags: RebuildFlags) =>
       runCommand(context, flags, async ({ client, output }) => {

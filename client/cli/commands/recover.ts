@@ -5,10 +5,13 @@ import { parseOrRefuse } from '../../../contracts/errors.js';
 import { pointIdSchema } from '../../../contracts/ids.js';
 import type { Recovered } from '../../points/recover.js';
 import { EXIT } from '../exit-code.js';
-import { bytes, table, time } from '../../text/format.js';
+import { bytes, time } from '../../text/format.js';
+import { table } from '../../text/table.js';
 import { requestedTimeText, parseMoment } from '../moment.js';
 import { type CommandContext, type GlobalFlags, runCommand } from '../session.js';
 
+/** Columns that a narrow terminal may leave out, the least important first. */
+const OPTIONAL = ['POSITION', 'DATA'];
 interface RecoverFlags extends GlobalFlags {
   readonly point?: string;
   readonly at?: number;
@@ -34,13 +37,17 @@ export function recoverCommand(context: CommandContext): Command {
         const onProgress = (done: number, total: number): void => output.status(`  ${bytes(done)} of ${bytes(total)}`);
         const recovered = await client.points.recover({ ...owner, point, atMs, to, overwrite }, { signal, onProgress });
         output.status('');
-        output.answer({ ...recovered }, () => describe(recovered, atMs));
+        output.answer({ ...recovered }, (columns) => describe(recovered, atMs, columns));
         return EXIT.ok;
       }),
     );
 }
 
-function describe({ point, files, leftOut, doubt }: Recovered, atMs: number | undefined): string {
+function describe(
+  { point, files, leftOut, doubt }: Recovered,
+  atMs: number | undefined,
+  columns: number | undefined,
+): string {
   const rows = files.map(({ volume, path, sizeBytes, dataBytes, position }) => [
     volume,
     path,
@@ -51,7 +58,7 @@ function describe({ point, files, leftOut, doubt }: Recovered, atMs: number | un
   return [
     `Recovered point ${point.id} of ${point.group}, ${time(point.atMs)}${requestedTimeText(atMs)}.`,
     ...(doubt === undefined ? [] : [doubt]),
-    table(TITLES, rows),
+    table(TITLES, rows, { columns, optional: OPTIONAL }),
     ...leftOut.map(({ volume, reason }) => `Not in the point: ${volume} (${reason}).`),
   ].join('\n');
 }

@@ -9,7 +9,7 @@ import { rangesOf } from '../../volumes/repairs.js';
 import type { MoverClient } from '../../sdk.js';
 import { EXIT } from '../exit-code.js';
 import { bytes } from '../../text/format.js';
-import { operatorOf } from '../operator.js';
+import { operatorOption } from '../operator.js';
 import { type CommandContext, type GlobalFlags, runCommand } from '../session.js';
 import { untilReplicated } from '../until-replicated.js';
 
@@ -35,7 +35,7 @@ export function resyncCommand(context: CommandContext): Command {
         .conflicts('verified'),
     )
     .option('--verified <verification-id>', 'send what this verification found to differ')
-    .option('--operator <name>', 'who asks; shown with the hole', operatorOf(context.environment))
+    .addOption(operatorOption(context, 'the hole'))
     .option('--reason <text>', 'why; shown with the hole')
     .option('--wait', 'wait until the replica has everything')
     .action(async (name: string, flags: ResyncFlags) =>

@@ -5,7 +5,7 @@ import { parseOrRefuse } from '../../../contracts/errors.js';
 import { pointIdSchema, volumeIdSchema } from '../../../contracts/ids.js';
 import type { SourceDecision } from '../../../contracts/repair.js';
 import { EXIT } from '../exit-code.js';
-import { operatorOf } from '../operator.js';
+import { operatorOption } from '../operator.js';
 import { type CommandContext, type GlobalFlags, runCommand } from '../session.js';
 import { untilReplicated } from '../until-replicated.js';
 
@@ -42,7 +42,7 @@ function decisionCommand(context: CommandContext, decision: SourceDecision): Com
   const command = new Command(decision)
     .description(DESCRIPTIONS[decision])
     .argument('<volume>', 'the volume')
-    .option('--operator <name>', 'who decides; shown with the hole', operatorOf(context.environment))
+    .addOption(operatorOption(context, 'the hole'))
     .option('--reason <text>', 'why; shown with the hole')
     .option('--wait', 'wait until the replica equals the disk');
   if (decision === 'recover')

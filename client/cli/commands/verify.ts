@@ -1,12 +1,13 @@
 // volume-mover verify: compares a volume with its replica while the guest writes.
 import { Command } from 'commander';
 import { z } from 'zod';
-import { parseOrRefuse } from '../../../contracts/errors.js';
+import { MoverError, parseOrRefuse } from '../../../contracts/errors.js';
 import { type ParsedVerifyInput, verifyInputSchema } from '../../../contracts/verify.js';
 import type { MoverClient } from '../../sdk.js';
 import type { StartedVerification, Verification } from '../../verifications/verification-client.js';
 import { EXIT, type ExitCode } from '../exit-code.js';
 import { followShown } from '../follow.js';
+import { operatorOption } from '../operator.js';
 import type { Output } from '../output.js';
 import { type CommandContext, type GlobalFlags, runCommand } from '../session.js';
 import { announceStarted, answerStarted } from '../started.js';
@@ -34,12 +35,14 @@ export function verifyCommand(context: CommandContext): Command {
     )
     .argument('<volume>', 'the volume')
     .option('--rate <MiB/s>', 'compare no faster than this (default 200)')
-    .option('--operator <name>', 'who asks; kept in the workflow', context.environment['USER'])
+    .addOption(operatorOption(context, 'the workflow'))
     .option('--reason <text>', 'why; kept in the workflow')
     .option('--no-wait', 'return as soon as it is started')
     .action(async (volume: string, flags: VerifyFlags) =>
       runCommand(context, flags, async ({ client, output, signal }) => {
-        const started = await client.verifications.start(inputOf(volume, flags));
+        const input = inputOf(volume, flags);
+        await requireVolume(client, volume);
+        const started = await client.verifications.start(input);
         if (!flags.wait) {
           answerStarted(output, started.verificationId, started);
           return EXIT.ok;
@@ -48,6 +51,12 @@ export function verifyCommand(context: CommandContext): Command {
         return await follow(client, started, output, signal);
       }),
     );
+}
+
+/** Refuses a name that is no volume before a workflow starts. @throws VOLUME_NOT_FOUND */
+async function requireVolume({ points }: MoverClient, name: string): Promise<void> {
+  if ('volume' in (await points.ownerNamed(name))) return;
+  throw new MoverError('VOLUME_NOT_FOUND', `"${name}" is a group; a verification compares one volume.`);
 }
 
 /** Builds the input. @throws MoverError INVALID_REQUEST */

@@ -5,11 +5,14 @@ import { groupIdSchema } from '../../../contracts/ids.js';
 import { labelsOfQuery } from '../../../contracts/inventory.js';
 import type { ListedVolume, VolumeFilter } from '../../volumes/inventory.js';
 import { EXIT } from '../exit-code.js';
-import { bytes, table } from '../../text/format.js';
+import { bytes } from '../../text/format.js';
+import { table } from '../../text/table.js';
 import { type CommandContext, type GlobalFlags, runCommand } from '../session.js';
 
 const TITLES = ['VOLUME', 'VM', 'SIZE', 'GROUP', 'EPOCH', 'SPLITTER', 'MODE', 'UNCONFIRMED', 'UNDISTRIBUTED', 'MOVE'];
 
+/** Columns that a narrow terminal may leave out, the least important first. */
+const OPTIONAL = ['UNDISTRIBUTED', 'EPOCH', 'SPLITTER', 'VM', 'UNCONFIRMED'];
 interface VolumesFlags extends GlobalFlags {
   readonly group?: string;
   readonly vm?: string;
@@ -27,8 +30,11 @@ export function volumesCommand(context: CommandContext): Command {
     .action(async (flags: VolumesFlags) =>
       runCommand(context, flags, async ({ client, output }) => {
         const volumes = await client.volumes.list(filterOf(flags));
-        output.answer({ volumes }, () =>
-          [table(TITLES, volumes.map(row)), ...volumes.flatMap(({ unusable }) => unusable ?? [])].join('\n'),
+        output.answer({ volumes }, (columns) =>
+          [
+            table(TITLES, volumes.map(row), { columns, optional: OPTIONAL }),
+            ...volumes.flatMap(({ unusable }) => unusable ?? []),
+          ].join('\n'),
         );
         return EXIT.ok;
       }),

@@ -2,9 +2,7 @@
 import { Option } from 'commander';
 import { MoverError } from '../../../../contracts/errors.js';
 import { type Overlap, OVERLAPS } from '../../../schedules/schedule-input.js';
-import { operatorOf } from '../../operator.js';
 import { parseDuration } from '../../parse-duration.js';
-import type { CommandContext } from '../../session.js';
 
 const OVERLAP_NAMES: ReadonlyMap<string, Overlap> = new Map(
   OVERLAPS.map((overlap) => [overlap.toLowerCase().replace('_', '-'), overlap]),
@@ -38,8 +36,6 @@ export function timeZoneOption(): Option {
   return new Option('--time-zone <zone>', 'time zone of the times: Europe/Paris, UTC …');
 }
 
-export const operatorOption = (context: CommandContext): Option =>
-  new Option('--operator <name>', 'who asks; kept in the note').default(operatorOf(context.environment));
 export const reasonOption = (): Option => new Option('--reason <text>', 'why; kept as the note of the schedule');
 
 const FLAGS: ReadonlyMap<string, string> = new Map([

@@ -3,7 +3,8 @@
 import { Command } from 'commander';
 import { EXIT } from '../../exit-code.js';
 import { type CommandContext, type GlobalFlags, runCommand } from '../../session.js';
-import { operatorOption, reasonOption } from './options.js';
+import { operatorOption } from '../../operator.js';
+import { reasonOption } from './options.js';
 import { scheduleLines } from './view.js';
 
 interface SchedulePauseFlags extends GlobalFlags {
@@ -17,7 +18,7 @@ export function pauseCommand(context: CommandContext): Command {
       'pause a schedule: it starts no batch; a running batch goes on (to pause that: volume-mover batch pause)',
     )
     .argument('<schedule>')
-    .addOption(operatorOption(context))
+    .addOption(operatorOption(context, 'the note'))
     .addOption(reasonOption())
     .action(async (name: string, flags: SchedulePauseFlags) => change(context, name, flags, 'pause'));
 }
@@ -26,7 +27,7 @@ export function resumeCommand(context: CommandContext): Command {
   return new Command('resume')
     .description('resume a paused schedule; missed runs are not made up (for that: volume-mover schedule backfill)')
     .argument('<schedule>')
-    .addOption(operatorOption(context))
+    .addOption(operatorOption(context, 'the note'))
     .addOption(reasonOption())
     .action(async (name: string, flags: SchedulePauseFlags) => change(context, name, flags, 'resume'));
 }

@@ -1,12 +1,15 @@
 // volume-mover verification list: the verifications that Temporal knows, running ones first.
 import { Command } from 'commander';
 import type { ListedVerification, VerificationState } from '../../../verifications/verification-client.js';
-import { table, time } from '../../../text/format.js';
+import { time } from '../../../text/format.js';
+import { table } from '../../../text/table.js';
 import { EXIT } from '../../exit-code.js';
 import { type ListFlags, listOptionsOf, withListFlags } from '../../list-flags.js';
 import { type CommandContext, runCommand } from '../../session.js';
 
 const TITLES = ['VERIFICATION', 'STATE', 'STARTED', 'ENDED', 'VOLUME'];
+/** Columns that a narrow terminal may leave out, the least important first. */
+const OPTIONAL = ['ENDED'];
 type Outcome = Exclude<VerificationState, 'running'>;
 const OUTCOMES = ['same', 'different', 'failed', 'cancelled', 'terminated'] as const satisfies readonly Outcome[];
 
@@ -18,8 +21,10 @@ export function verificationListCommand(context: CommandContext): Command {
     .action(async (flags: ListFlags<Outcome>) =>
       runCommand(context, flags, async ({ client, output }) => {
         const verifications = await client.verifications.list(listOptionsOf(flags));
-        output.answer({ verifications }, () =>
-          verifications.length === 0 ? 'No such verifications.' : table(TITLES, verifications.map(row)),
+        output.answer({ verifications }, (columns) =>
+          verifications.length === 0
+            ? 'No such verifications.'
+            : table(TITLES, verifications.map(row), { columns, optional: OPTIONAL }),
         );
         return EXIT.ok;
       }),
