@@ -1,5 +1,6 @@
 // The Temporal activities over ports: five steps of a move, two of its compensation, the
 // verification, and those of batches.
+import { Context } from '@temporalio/activity';
 import type { AttemptRecord, AttemptRef, Verdict } from '../contracts/attempt.js';
 import type { ParsedMoveInput } from '../contracts/move.js';
 import type { AttemptContext, Flushed, Reconfigured, Snapshot } from '../contracts/steps.js';
@@ -13,6 +14,7 @@ import { toFailure } from './failure.js';
 import { flush } from './flush.js';
 import { notify } from './notify.js';
 import type { Ports } from '../control/ports.js';
+import { portsUntil } from '../control/ports-until.js';
 import { reconfigure } from './reconfigure.js';
 import { snapshot } from './snapshot.js';
 import { storeReport } from './store-report.js';
@@ -27,26 +29,29 @@ export function createActivities(ports: Ports, batches: BatchSettings = { runEve
   return {
     ...createBatchActivities(ports, batches),
     notify: async (input: ParsedMoveInput, attempt: AttemptRef): Promise<AttemptContext> =>
-      runStep(async (run) => notify(ports, input, attempt, run)),
-    flush: async (context: AttemptContext): Promise<Flushed> => runStep(async (run) => flush(ports, context, run)),
+      runStep(ports, async (run, within) => notify(within, input, attempt, run)),
+    flush: async (context: AttemptContext): Promise<Flushed> =>
+      runStep(ports, async (run, within) => flush(within, context, run)),
     snapshot: async (context: AttemptContext, flushed: Flushed): Promise<Snapshot> =>
-      runStep(async () => snapshot(ports, context, flushed)),
-    bookmark: async (context: AttemptContext): Promise<void> => runStep(async () => bookmark(ports, context)),
+      runStep(ports, async (_run, within) => snapshot(within, context, flushed)),
+    bookmark: async (context: AttemptContext): Promise<void> =>
+      runStep(ports, async (_run, within) => bookmark(within, context)),
     reconfigure: async (context: AttemptContext, flushed: Flushed): Promise<Reconfigured> =>
-      runStep(async (run) => reconfigure(ports, context, flushed, run)),
+      runStep(ports, async (run, within) => reconfigure(within, context, flushed, run)),
     resolveAttempt: async (attempt: AttemptRef, reason: string): Promise<AttemptRecord> =>
-      runStep(async () => resolve(ports, attempt, reason)),
+      runStep(ports, async (_run, within) => resolve(within, attempt, reason)),
     learnVerdict: async (record: AttemptRecord, verdict: Verdict): Promise<void> =>
-      runStep(async () => learn(ports, record, verdict)),
+      runStep(ports, async (_run, within) => learn(within, record, verdict)),
     /** May run as a local activity, so it sends no heartbeats. */
     storeReport: async (report: StoredMoveReport): Promise<void> => {
       try {
-        await storeReport(ports, report);
+        await storeReport(portsUntil(Context.current().cancellationSignal, ports), report);
       } catch (error) {
         throw toFailure(error);
       }
     },
-    verify: async (work: VerifyWork): Promise<VerifyReport> => runVerify(async (run) => verify(ports, work, run)),
+    verify: async (work: VerifyWork): Promise<VerifyReport> =>
+      runVerify(ports, async (run, within) => verify(within, work, run)),
   };
 }
 

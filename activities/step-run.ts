@@ -2,6 +2,8 @@
 import { Context } from '@temporalio/activity';
 import type { Heartbeat } from '../contracts/move.js';
 import type { ActivityRun, StepRun, VerifyRun } from './run.js';
+import type { Ports } from '../control/ports.js';
+import { portsUntil } from '../control/ports-until.js';
 import { toFailure } from './failure.js';
 
 /**
@@ -13,36 +15,38 @@ const HEARTBEATS_PER_TIMEOUT = 4;
 const HEARTBEAT_EVERY_MS_DEFAULT = 2_000;
 
 /**
+ * The work of one run, over ports whose calls end when the activity is cancelled, by its workflow
+ * or by a worker that stops.
+ */
+type Work<T, Run> = (run: Run, within: Ports) => Promise<T>;
+
+/**
  * Runs a step and sends heartbeats with its newest progress, however long a call takes. A step that
  * ends before the first heartbeat is due sends none: the server stores each one, and five per move
  * would be a good part of a move's cost.
  * @throws ApplicationFailure as `toFailure` makes it; CancelledFailure when the activity was
  * cancelled or the worker shuts down.
  */
-export async function runStep<T>(work: (run: StepRun) => Promise<T>): Promise<T> {
-  return runBeating<T, Heartbeat>(work);
+export async function runStep<T>(ports: Ports, work: Work<T, StepRun>): Promise<T> {
+  return runBeating<T, Heartbeat>(ports, work);
 }
 
 /**
  * Like `runStep`, for a verification. When it fails it repeats its last heartbeat, so that the next
  * run resumes there.
  */
-export async function runVerify<T>(work: (run: VerifyRun) => Promise<T>): Promise<T> {
+export async function runVerify<T>(ports: Ports, work: Work<T, VerifyRun>): Promise<T> {
   const { info } = Context.current();
   const id = `${info.workflowExecution?.runId ?? ''}.${info.activityId}`;
   const earlier: unknown = info.heartbeatDetails;
-  return runBeating<T, Parameters<VerifyRun['heartbeat']>[0]>(async (run) => {
+  return runBeating<T, Parameters<VerifyRun['heartbeat']>[0]>(ports, async (run, within) => {
     let newest = earlier;
+    const heartbeat: VerifyRun['heartbeat'] = (details) => {
+      newest = details;
+      run.heartbeat(details);
+    };
     try {
-      return await work({
-        ...run,
-        id,
-        earlier,
-        heartbeat: (details) => {
-          newest = details;
-          run.heartbeat(details);
-        },
-      });
+      return await work({ ...run, id, earlier, heartbeat }, within);
     } catch (error) {
       Context.current().heartbeat(newest);
       throw error;
@@ -54,7 +58,7 @@ export async function runVerify<T>(work: (run: VerifyRun) => Promise<T>): Promis
  * Like `runStep`, for any activity. Until the run has progress of its own, it repeats the earlier
  * run's: a heartbeat without it would erase what the next run resumes from.
  */
-export async function runBeating<T, Details>(work: (run: ActivityRun<Details>) => Promise<T>): Promise<T> {
+export async function runBeating<T, Details>(ports: Ports, work: Work<T, ActivityRun<Details>>): Promise<T> {
   const context = Context.current();
   let newest: unknown = context.info.heartbeatDetails;
   const run: ActivityRun<Details> = {
@@ -68,7 +72,7 @@ export async function runBeating<T, Details>(work: (run: ActivityRun<Details>) =
   };
   const timer = setInterval(() => context.heartbeat(newest), heartbeatEveryMs(context.info.heartbeatTimeoutMs));
   try {
-    return await work(run);
+    return await work(run, portsUntil(run.signal, ports));
   } catch (error) {
     throw toFailure(error);
   } finally {

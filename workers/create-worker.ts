@@ -20,11 +20,9 @@ const ACTIVITIES_MAX = 500;
  * Time for running steps after the worker is told to stop, ms. Then they are cancelled and another
  * worker takes them.
  */
-const GRACE_MS = 5_000;
-/**
- * Time after which the worker ends whatever still runs, ms: longer than a call's own time limit.
- */
-const FORCE_MS = 20_000;
+const GRACE_MS = 2_000;
+/** Time after which the worker ends even though a step does not heed its cancellation, ms. */
+const FORCE_MS = 15_000;
 /**
  * Longest delay of a heartbeat, ms. It is below half the steps' heartbeat timeout, so that one late
  * heartbeat does not look like a dead worker, and a cancellation arrives soon.

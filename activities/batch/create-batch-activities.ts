@@ -27,42 +27,44 @@ type CountHeartbeat = { readonly looked: number };
 export function createBatchActivities(ports: Ports, { runEventsMax }: BatchSettings) {
   return {
     planBatch: async (work: PlanWork): Promise<PlannedBatch> =>
-      runBeating<PlannedBatch, PlanHeartbeat>(async (run) => ({
-        ...(await planBatch(ports, work, thisRun(), run)),
+      runBeating<PlannedBatch, PlanHeartbeat>(ports, async (run, within) => ({
+        ...(await planBatch(within, work, thisRun(), run)),
         runEventsMax,
       })),
     readPlan: async (work: { readonly batch: BatchId; readonly seqs: readonly number[] }): Promise<BatchItem[]> =>
-      runBeating<BatchItem[], CountHeartbeat>(async () => readPlan(ports, work)),
+      runBeating<BatchItem[], CountHeartbeat>(ports, async (_run, within) => readPlan(within, work)),
     findInPlan: async (work: { readonly batch: BatchId; readonly volume: VolumeId }): Promise<BatchItem> =>
-      runBeating<BatchItem, CountHeartbeat>(async (run) => findInPlan(ports, work, run)),
+      runBeating<BatchItem, CountHeartbeat>(ports, async (run, within) => findInPlan(within, work, run)),
     windowOf: async (window: MaintenanceWindow, atMs: number): Promise<OpenWindow> =>
-      runBeating<OpenWindow, CountHeartbeat>(async () => windowOf(window, atMs)),
+      runBeating<OpenWindow, CountHeartbeat>(ports, async () => windowOf(window, atMs)),
     awaitMoves: async (work: AwaitWork): Promise<AwaitedMove[]> =>
-      runBeating<AwaitedMove[], AwaitHeartbeat>(async (run) =>
+      runBeating<AwaitedMove[], AwaitHeartbeat>(ports, async (run) =>
         awaitMoves(Context.current().client.workflow, work, run),
       ),
     cancelMoves: async (workflowIds: readonly string[]): Promise<void> =>
-      runBeating<void, CountHeartbeat>(async () => cancelMoves(Context.current().client.workflow, workflowIds)),
+      runBeating<void, CountHeartbeat>(ports, async () => cancelMoves(Context.current().client.workflow, workflowIds)),
     /**
      * Cancels the batch's own workflow, so that a batch whose earlier run was cancelled ends as
      * cancelled.
      */
     cancelOwnWorkflow: async (): Promise<void> =>
-      runBeating<void, CountHeartbeat>(async () => {
+      runBeating<void, CountHeartbeat>(ports, async () => {
         const { client, info } = Context.current();
         const { workflowId, runId } = info.workflowExecution ?? {};
         if (workflowId !== undefined) await client.workflow.getHandle(workflowId, runId).cancel();
       }),
     dryRun: async (work: DryRunWork): Promise<DryRun> =>
-      runBeating<DryRun, DryRun>(async (run) => dryRun(ports, work, Context.current().info.heartbeatDetails, run)),
+      runBeating<DryRun, DryRun>(ports, async (run, within) =>
+        dryRun(within, work, Context.current().info.heartbeatDetails, run),
+      ),
     compareSelection: async (work: CompareWork): Promise<Compared> =>
-      runBeating<Compared, CountHeartbeat>(async () => compareSelection(ports, work)),
+      runBeating<Compared, CountHeartbeat>(ports, async (_run, within) => compareSelection(within, work)),
     /** Stores a report for a move that could not store one. Never replaces the move's own. */
     storeLostMove: async (report: StoredMoveReport): Promise<void> =>
-      runBeating<void, CountHeartbeat>(async () => storeLostMove(ports, report)),
+      runBeating<void, CountHeartbeat>(ports, async (_run, within) => storeLostMove(within, report)),
     storeBatchReport: async (report: BatchReport): Promise<void> =>
-      runBeating<void, CountHeartbeat>(async () => {
-        await anyAppliance(ports, ({ calls }) => calls.storeBatchReport(report));
+      runBeating<void, CountHeartbeat>(ports, async (_run, within) => {
+        await anyAppliance(within, ({ calls }) => calls.storeBatchReport(report));
       }),
   };
 }

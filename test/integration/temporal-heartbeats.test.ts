@@ -6,9 +6,11 @@ import { expect, inject, test } from 'vitest';
 import { runVerify } from '../../activities/step-run.js';
 import { MoverError } from '../../contracts/errors.js';
 import { volumeIdSchema } from '../../contracts/ids.js';
+import type { Ports } from '../../control/ports.js';
 import type { VerifyHeartbeat, VerifyReport } from '../../contracts/verify.js';
 import type { verifyVolume } from '../../workflows/index.js';
 
+const NO_PORTS: Ports = { appliances: new Map(), splitters: new Map() };
 const VOLUME = volumeIdSchema.parse('v1');
 const HALF_DONE: VerifyHeartbeat = {
   startedAtMs: 1,
@@ -45,7 +47,7 @@ test('a verification resumes from its last heartbeat, also after runs that faile
     workflowBundle: { codePath: inject('workflowBundlePath') },
     activities: {
       verify: async () =>
-        runVerify(async (run) => {
+        runVerify(NO_PORTS, async (run) => {
           earlier.push(run.earlier);
           if (earlier.length === 1) run.heartbeat(HALF_DONE);
           if (earlier.length < 4) throw new MoverError('UNREACHABLE', 'No appliance can be reached.');

@@ -5,7 +5,7 @@ import { type ChildProcessWithoutNullStreams, spawn } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { createServer } from 'node:net';
+import { createServer, type Server, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
@@ -19,6 +19,7 @@ import { createNamespace } from '../support/namespace.js';
 import { PATIENCE_MS } from '../support/until.js';
 
 const BUILT_WORKER = fileURLToPath(new URL('../../dist/workers/main.js', import.meta.url));
+const addressSchema = z.object({ port: z.number() });
 const readySchema = z.strictObject({ ready: z.literal(true), role: z.literal('worker'), id: z.string(), url: z.url() });
 
 /**
@@ -34,11 +35,18 @@ afterAll(async () => temporal.stop());
 
 let folder: string;
 let children: ChildProcessWithoutNullStreams[];
+/** A control port of a process that hangs. */
+let frozen: Server;
+let held: Socket[];
 beforeEach(() => {
+  held = [];
+  frozen = createServer((socket) => held.push(socket));
   folder = mkdtempSync(join(tmpdir(), 'volume-mover-test-'));
   children = [];
 });
 afterEach(() => {
+  frozen.close();
+  for (const socket of held) socket.destroy();
   for (const child of children) child.kill('SIGKILL');
   rmSync(folder, { recursive: true, force: true });
 });
@@ -117,6 +125,33 @@ test('says in one line that it is ready, is healthy, takes workflows, and ends c
   worker.child.kill('SIGTERM');
   expect(await worker.exitCode).toBe(0);
   expect(worker.log()).toContain('"msg":"stopped"');
+});
+
+test('is gone soon after SIGTERM though its appliance is frozen, and leaves the step to another worker', async () => {
+  // Takes connections, and answers nothing.
+  const asked = new Promise<void>((resolve) => frozen.once('connection', () => resolve()));
+  frozen.listen(0, '127.0.0.1');
+  await once(frozen, 'listening');
+  const { port } = addressSchema.parse(frozen.address());
+  const worker = start({}, { appliances: [{ id: 'a1', control: { port }, nbd: { port: 1 } }] });
+  await worker.ready;
+  const connection = await Connection.connect({ address: temporal.address });
+  const client = new Client({ connection, namespace: temporal.namespace });
+  const handle = await client.workflow.start('moveVolume', {
+    taskQueue: TASK_QUEUE,
+    workflowId: randomUUID(),
+    args: [{ volume: 'v1', to: 'g1' }],
+  });
+  await asked;
+  worker.child.kill('SIGTERM');
+  expect(await worker.exitCode).toBe(0);
+  // The call was given up, not waited for until its own time limit.
+  const { raw } = await handle.describe();
+  const [step] = raw.pendingActivities ?? [];
+  expect(step?.activityType?.name).toBe('notify');
+  expect(step?.lastFailure?.message).not.toContain('no answer within');
+  await handle.terminate();
+  await connection.close();
 });
 
 test('registers the search attributes in a namespace that does not have them', async () => {
