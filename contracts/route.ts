@@ -31,7 +31,9 @@ export type InputOf<O extends Operation> = z.input<O['input']>;
 export type ParsedInputOf<O extends Operation> = z.output<O['input']>;
 export type OutputOf<O extends Operation> = z.output<O['output']>;
 
-/** The operations of an API as async functions. Server handlers and clients both implement it. */
+/**
+ * The operations of an API as async functions: what a client offers. A server's side is Handlers.
+ */
 export type Calls<A extends Api> = {
   readonly [K in keyof A]: (
     input: InputOf<A[K]>,

@@ -32,7 +32,8 @@ export interface AuditClient {
   /**
    * Lists the audits of every splitter, every appliance and the replica site. A step that an
    * appliance passes on is in its audit and in the site's. Needs the role `admin` at each.
-   * @throws FORBIDDEN, UNAUTHORIZED, INVALID_REQUEST
+   * @throws FORBIDDEN, UNAUTHORIZED, INVALID_REQUEST; STORAGE_FAILED when a process can't read its
+   * audit. One such process fails the whole list.
    */
   list(query?: AuditQuery): Promise<ListedAudit>;
 }

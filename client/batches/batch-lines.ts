@@ -25,6 +25,10 @@ export function countsText(counts: BatchCounts): string {
   return `${moved} moved${others.join('')}`;
 }
 
+/** What to do about moves that a batch left out beyond those that its report keeps. */
+export const NOT_LISTED =
+  'not listed in any report. To see them: remove the reasons above, then start the same batch with --dry-run.';
+
 /** The volumes' names in a line. @example "vm-1-disk-0, vm-1-disk-1", "a, b, c and 4 more" */
 export function namesOf(volumes: readonly string[]): string {
   const shown = volumes.slice(0, NAMES_SHOWN).join(', ');

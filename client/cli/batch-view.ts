@@ -1,7 +1,7 @@
 // Shows a batch to people: its progress while it runs, and its report at the end.
 import type { BatchCounts, BatchFailure, BatchProgress, BatchReport, Concurrency } from '../../contracts/batch.js';
 import { ERRORS } from '../../contracts/errors.js';
-import { countsText, failureLine, namesOf } from '../batches/batch-lines.js';
+import { countsText, failureLine, namesOf, NOT_LISTED } from '../batches/batch-lines.js';
 import type { Batch } from '../batches/batch-client.js';
 import { printable } from '../text/printable.js';
 import { counted, duration, time } from '../text/format.js';
@@ -116,7 +116,7 @@ function batchReportLines(report: BatchReport): string[] {
       .slice(0, FAILURES_SHOWN)
       .map(({ volumes, code, message }) => `left out: ${namesOf(volumes)}: ${message} (${code})`),
     ...(counts.refused > Math.min(leftOut.length, FAILURES_SHOWN)
-      ? [`… and ${counts.refused - Math.min(leftOut.length, FAILURES_SHOWN)} more left out`]
+      ? [`… and ${counts.refused - Math.min(leftOut.length, FAILURES_SHOWN)} more left out, ${NOT_LISTED}`]
       : []),
     ...(addedMeanwhile.length === 0
       ? []

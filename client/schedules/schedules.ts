@@ -308,7 +308,7 @@ export class Schedules {
    * @throws MoverError SCHEDULE_NOT_FOUND, INVALID_REQUEST
    */
   async backfill(name: string, { fromMs, toMs, overlap }: BackfillInput): Promise<void> {
-    if (!(fromMs < toMs)) throw refusal('from', 'is not before "to"');
+    if (!(fromMs < toMs)) throw refusal('from', 'must be before "to"');
     if (toMs - fromMs > BACKFILL_MS_MAX) throw refusal('from', `at most ${BACKFILL_MS_MAX / 86_400_000} days at once`);
     const { policies } = await this.#describe(name);
     const policy = parseOrRefuse(overlapSchema, overlap ?? policies.overlap ?? 'SKIP', 'overlap');

@@ -104,7 +104,7 @@ function checkBlock(bytes: Buffer, block: number, seed: number, log: WriteLog, f
 }
 
 function nameOf(held: number | undefined): string {
-  return held === undefined || held === 0 ? 'nothing' : `write ${held}`;
+  return held === undefined || held === 0 ? 'no write of this guest' : `write ${held}`;
 }
 
 class Faults {

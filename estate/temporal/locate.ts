@@ -64,7 +64,9 @@ async function findExecutable(
   if (configured) {
     const path = resolve(configured);
     if (await isExecutableFile(path)) return { path, origin: 'TEMPORAL_CLI_PATH' };
-    throw new Error(`TEMPORAL_CLI_PATH names ${path}, which is not an executable file.`);
+    throw new Error(
+      `TEMPORAL_CLI_PATH names ${path}, which is not an executable file. Correct it, or unset it: then the search goes on, and builds the Temporal CLI if there is none.`,
+    );
   }
   const onPath = await findOnPath('temporal', env);
   if (onPath !== undefined) return { path: onPath, origin: 'PATH' };

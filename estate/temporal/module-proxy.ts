@@ -37,6 +37,7 @@ export async function fetchModuleZip({ module, version, env, signal }: FetchModu
       failures.push(`${url}: ${causeOf(error)}`);
     }
   }
+  if (failures.length === 0) failures.push(`GOPROXY is "${env['GOPROXY'] ?? ''}": it names no proxy to download from`);
   throw new Error(
     [
       `${module}@${version} could not be fetched. Install Go 1.25 or newer, set GOPROXY, or set TEMPORAL_CLI_PATH.`,

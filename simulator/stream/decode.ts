@@ -12,6 +12,8 @@ import {
   refusedPayload,
 } from './payload.js';
 
+const KNOWN_CODES: ReadonlySet<number> = new Set(Object.values(TYPE_CODES));
+
 /**
  * Decodes a frame.
  * @throws MoverError INVALID_REQUEST for an unknown type, a payload that doesn't fit its type, or a
@@ -20,6 +22,7 @@ import {
 export function decodeFrame({ header, payload }: RawFrame): Frame {
   const { handle, session, n, epoch, timeMs, offset, length } = decodeHeader(header);
   const code = typeCodeOf(header);
+  if (!KNOWN_CODES.has(code)) throw unknownType(code);
   switch (code) {
     case TYPE_CODES.write:
       return { type: 'write', handle, session, n, epoch, timeMs, offset, data: payload };
@@ -64,6 +67,10 @@ export function decodeFrame({ header, payload }: RawFrame): Frame {
     case TYPE_CODES.pong:
       return { type: 'pong' };
     default:
-      throw new MoverError('INVALID_REQUEST', `There is no frame of type ${code} in this version of the stream.`);
+      throw unknownType(code);
   }
+}
+
+function unknownType(code: number): MoverError {
+  return new MoverError('INVALID_REQUEST', `There is no frame of type ${code} in this version of the stream.`);
 }

@@ -92,14 +92,14 @@ class Site {
         this.pass(step.ms);
         return;
       case 'jump':
-        this.clock.set(step.byMs);
+        this.clock.shift(step.byMs);
         this.look();
         return;
       case 'blip':
-        this.clock.set(step.byMs);
+        this.clock.shift(step.byMs);
         this.look();
         this.pass(step.ms);
-        this.clock.set(-step.byMs);
+        this.clock.shift(-step.byMs);
         this.look();
         return;
       case 'restart': {

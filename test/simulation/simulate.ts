@@ -88,7 +88,7 @@ async function runAll(share: Share, workers: number, json: boolean): Promise<num
 }
 
 function chosenSeed(): number {
-  return Math.floor(Math.random() * SEED_LIMIT);
+  return 1 + Math.floor(Math.random() * (SEED_LIMIT - 1));
 }
 
 function wholeNumber(text: string): number {

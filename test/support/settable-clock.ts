@@ -1,4 +1,4 @@
-// A clock of which a test lets time pass, and whose wall time it sets, as a time service or an
+// A clock for tests. A test lets time pass, and shifts its wall time, as a time service or an
 // administrator would.
 import type { Clock } from '../../control/clock/clock.js';
 import { ProcessClock } from '../../control/clock/process-clock.js';
@@ -25,8 +25,8 @@ export class SettableClock implements Clock {
     this.#wallMs += ms;
   }
 
-  /** The wall clock alone jumps. */
-  set(byMs: number): void {
+  /** Moves the wall clock alone, forward or back. */
+  shift(byMs: number): void {
     this.#wallMs += byMs;
   }
 

@@ -175,6 +175,20 @@ test('repeated refusals of one caller make one entry and a count', async () => {
   ]);
 });
 
+test('callers beyond those that are gathered apart are told as a number, under nobody’s name', async () => {
+  const log = open();
+  for (let n = 0; n < 1_003; n += 1)
+    log.addGathered({ caller: undefined, from: `10.0.0.${n}`, operation: 'fence', input: {}, outcome: 'UNAUTHORIZED' });
+  for (let n = 0; n < 2; n += 1)
+    log.addGathered({ caller: undefined, from: 'x', operation: 'fence', input: {}, outcome: 'FORBIDDEN' });
+  log.flush();
+  const { entries } = await log.list({ limit: 2 });
+  expect(entries).toMatchObject([
+    { from: '-', caller: '-', operation: '-', outcome: 'FORBIDDEN', times: 1 },
+    { from: '-', caller: '-', operation: '-', outcome: 'UNAUTHORIZED', times: 2 },
+  ]);
+});
+
 test('a folder that cannot be written is told in words, stops no call, and heals by itself', async () => {
   writeFileSync(join(folder, 'audit'), 'a file is in its place');
   const log = open();

@@ -36,7 +36,7 @@ describe('a wall clock', () => {
     expect(watch.read().doubt).toBeUndefined();
     // As fast as a time service slews: 500 millionths.
     for (let i = 0; i < 3_600; i += 1) {
-      clock.set(0.5);
+      clock.shift(0.5);
       look(1_000);
     }
     expect(said).toEqual([]);
@@ -69,7 +69,7 @@ describe('a wall clock', () => {
     (jumpMs) => {
       const { clock, watch, said, look } = watched();
       look(MINUTE_MS);
-      clock.set(jumpMs);
+      clock.shift(jumpMs);
       const { doubt, wallMs } = watch.read();
       expect(doubt).toEqual({ process: 'splitter s1', jumpMs, sinceMs: START_MS + MINUTE_MS, jumps: 1 });
       expect(wallMs).toBe(START_MS + MINUTE_MS + jumpMs);
@@ -84,9 +84,9 @@ describe('a wall clock', () => {
   test('that jumps there and back is doubted from the second jump on for as long again', () => {
     const { clock, watch, look } = watched();
     look(AGREES_MS);
-    clock.set(AGREES_MS);
+    clock.shift(AGREES_MS);
     look(AGREES_MS - 1_000);
-    clock.set(-AGREES_MS);
+    clock.shift(-AGREES_MS);
     look(AGREES_MS - 1_000);
     expect(watch.read().doubt).toMatchObject({ jumps: 2, jumpMs: -AGREES_MS, sinceMs: START_MS + AGREES_MS });
     expect(watch.isAgreed).toBe(false);
@@ -95,7 +95,7 @@ describe('a wall clock', () => {
   test('that is set on by a little again and again is noticed all the same', () => {
     const { clock, watch, look } = watched();
     for (let i = 0; i < 5; i += 1) {
-      clock.set(900);
+      clock.shift(900);
       look(1_000);
     }
     expect(watch.read().doubt).toBeDefined();

@@ -38,7 +38,7 @@ test('an older write where a newer was acknowledged is a fault', async () => {
 
 test('an acknowledged write that is not there at all is a fault', async () => {
   const result = await verifyFinal(disk({ 0: 1 }), SEED, oneByOne(0, 1));
-  expect(result.described).toEqual(['block 1 holds nothing, not the newest acknowledged write 2']);
+  expect(result.described).toEqual(['block 1 holds no write of this guest, not the newest acknowledged write 2']);
 });
 
 test('the content of another guest, or of another block, is a fault', async () => {
@@ -60,7 +60,7 @@ test.each([
 test('a cut with a write but without one acknowledged before it was issued is a fault', async () => {
   const result = await verifyCut(disk({ 0: 3 }), SEED, oneByOne(0, 1, 0));
   expect(result.described).toEqual([
-    'block 1 holds nothing: write 2, acknowledged before write 3 was issued, is missing although write 3 is there',
+    'block 1 holds no write of this guest: write 2, acknowledged before write 3 was issued, is missing although write 3 is there',
   ]);
 });
 

@@ -133,6 +133,11 @@ test.each([
   expect(() => encodeFrame({ ...writeFrame(1), ...fields })).toThrow(RangeError);
 });
 
+test('a type of a newer peer is told as such, with a payload too', () => {
+  const newer = tampered(writeFrame(1), (header) => header.writeUInt8(99, 4));
+  expect(() => decode(newer)).toThrow('There is no frame of type 99 in this version of the stream.');
+});
+
 test('a header under another handle is valid and differs in nothing else', () => {
   const [received] = new FrameDecoder().push(bytesOf(writeFrame(5)));
   if (received === undefined) throw new Error('no frame');

@@ -1,6 +1,6 @@
 // A batch's report for a terminal: moves as they arrive, then the totals, since a reader sees the
 // last lines first.
-import { countsText, failureLine, namesOf } from '../batch-lines.js';
+import { countsText, failureLine, namesOf, NOT_LISTED } from '../batch-lines.js';
 import { bytes, duration, time } from '../../text/format.js';
 import { table } from '../../text/table.js';
 import type { Batch } from '../batch-client.js';
@@ -112,7 +112,7 @@ function leftOutLines({ report }: Batch): string[] {
     ...(counts.alreadyThere === 0 ? [] : ['', `Already there: ${counts.alreadyThere}`]),
     ...(leftOut.length === 0 ? [] : ['', 'Left out:']),
     ...leftOut.map(({ volumes, message, code }) => `  ${printable(`${namesOf(volumes)}: ${message} (${code})`)}`),
-    ...(more > 0 ? [`  … and ${more} more`] : []),
+    ...(more > 0 ? [`  … and ${more} more, ${NOT_LISTED}`] : []),
     ...(addedMeanwhile.length === 0
       ? []
       : ['', `Match the selector only since the batch was planned: ${namesOf(addedMeanwhile)}`]),

@@ -14,12 +14,14 @@ import { AUDIT_LIMITS_DEFAULT } from './audit-limits.js';
 export const AUDIT_FOLDER = 'audit';
 
 /**
- * Time, ms, in which the gathered calls of one caller make two entries at most: the first call, and
- * a count of the others.
+ * Time, ms, in which gathered calls of one kind make two entries at most: the first call, and a
+ * count of the others. A kind is caller, address and outcome; for a known caller the operation too.
  */
 const GATHER_MS_DEFAULT = 60_000;
-/** Callers whose calls are gathered apart. Those beyond are gathered as one. */
+/** Kinds of calls that are gathered apart. Those beyond are gathered by their outcome alone. */
 const GATHERED_MAX = 1_000;
+/** Begins the key of calls beyond GATHERED_MAX. No caller's key begins so. */
+const OTHERS = '\0others';
 
 export interface AuditLogOptions {
   readonly folder: string;
@@ -91,7 +93,7 @@ export class AuditLog {
   addGathered(call: AuditedCall): void {
     const who = `${call.caller?.name ?? ''} ${call.from} ${call.outcome}`;
     const key = call.caller === undefined ? who : `${who} ${call.operation}`;
-    const place = this.#gathered.has(key) || this.#gathered.size < GATHERED_MAX ? key : 'others';
+    const place = this.#gathered.has(key) || this.#gathered.size < GATHERED_MAX ? key : `${OTHERS} ${call.outcome}`;
     const gathered = this.#gathered.get(place);
     if (gathered !== undefined) {
       gathered.more += 1;
@@ -106,7 +108,11 @@ export class AuditLog {
   flush(): void {
     clearTimeout(this.#timer);
     this.#timer = undefined;
-    for (const { first, more } of this.#gathered.values()) if (more > 0) this.#append(first, more);
+    for (const [place, { first, more }] of this.#gathered) {
+      // The others may be anybody's.
+      const told = place.startsWith(OTHERS) ? { ...first, caller: undefined, from: '-', operation: '-' } : first;
+      if (more > 0) this.#append(told, more);
+    }
     this.#gathered.clear();
   }
 
@@ -124,7 +130,13 @@ export class AuditLog {
         if (entries.length === limit) return { process, entries, next: entry.seq };
       }
     } catch (cause) {
-      throw new MoverError('STORAGE_FAILED', `The audit in ${folder} can't be read: ${messageOf(cause)}.`, { cause });
+      throw new MoverError(
+        'STORAGE_FAILED',
+        `The audit of ${process} in ${folder} can't be read: ${messageOf(cause)}.`,
+        {
+          cause,
+        },
+      );
     }
     return { process, entries };
   }
@@ -146,7 +158,7 @@ export class AuditLog {
       this.#files.append(entry, this.#age.advance(now, clock.watch.isAgreed));
       this.#failure = undefined;
     } catch (error) {
-      this.#failed(error, 1);
+      this.#failed(error, times ?? 1);
     }
   }
 

@@ -143,8 +143,8 @@ export class SplitterCore {
   }
 
   /**
-   * @throws MoverError VOLUME_NOT_FOUND, ATTEMPT_ABORTED, ATTEMPT_COMMITTED, STALE_ATTEMPT,
-   * PENDING_VERDICT, EPOCH_MISMATCH
+   * @throws MoverError VOLUME_NOT_FOUND, VOLUME_UNUSABLE, STORAGE_FULL, STORAGE_FAILED; else as
+   * VolumeSplit.checkNotify
    */
   notify(input: ParsedInputOf<Api['notify']>): OutputOf<Api['notify']> {
     const splits = input.volumes.map((bound) => ({ bound, split: this.volume(bound.volume) }));
@@ -156,7 +156,10 @@ export class SplitterCore {
     return { volumes: splits.map(({ split }) => split.describe()) };
   }
 
-  /** @throws MoverError as VolumeSplit.checkFence */
+  /**
+   * @throws MoverError VOLUME_NOT_FOUND, VOLUME_UNUSABLE, STORAGE_FULL, STORAGE_FAILED; else as
+   * VolumeSplit.checkFence
+   */
   fence(input: ParsedInputOf<Api['fence']>, now: Moment): OutputOf<Api['fence']> {
     const splits = input.volumes.map((id) => this.volume(id));
     for (const split of splits) split.checkFence(input.attempt);
@@ -193,7 +196,8 @@ export class SplitterCore {
   }
 
   /**
-   * @throws MoverError NOT_FENCED when the attempt fences no volume here; else as VolumeSplit.renew
+   * @throws MoverError NOT_FENCED when the attempt fences no volume here; STORAGE_FULL,
+   * STORAGE_FAILED; else as VolumeSplit.renew
    */
   renew(input: ParsedInputOf<Api['renew']>, monotonicMs: number): OutputOf<Api['renew']> {
     const fenced = this.#index.fenced().filter((split) => isSameAttempt(split.row.fence?.attempt, input.attempt));
@@ -209,8 +213,8 @@ export class SplitterCore {
   /**
    * Tells each volume the verdict. One that refuses it, or is not here, does not keep the others
    * from it.
-   * @throws MoverError as VolumeSplit.checkLearn, VOLUME_NOT_FOUND: the first refusal, once all
-   * others have learned
+   * @throws MoverError as VolumeSplit.checkLearn, VOLUME_NOT_FOUND, VOLUME_UNUSABLE: the first
+   * refusal, once all others have learned; STORAGE_FULL, STORAGE_FAILED: then none has learned
    */
   learn(input: ParsedInputOf<Api['learn']>, wallMs: number): OutputOf<Api['learn']> {
     const { attempt, verdict, to } = input;
@@ -238,13 +242,13 @@ export class SplitterCore {
 
   /**
    * Follows the replica site's word about the volume's owner.
-   * @throws MoverError VOLUME_NOT_FOUND, STORAGE_FULL, STORAGE_FAILED
+   * @throws MoverError VOLUME_NOT_FOUND, VOLUME_UNUSABLE, STORAGE_FULL, STORAGE_FAILED
    */
   reroute(volume: VolumeId, route: Endpoint & { readonly epoch: number }): void {
     this.#change(() => this.volume(volume).reroute(route));
   }
 
-  /** @throws MoverError VOLUME_NOT_FOUND, STORAGE_FULL, STORAGE_FAILED */
+  /** @throws MoverError VOLUME_NOT_FOUND, VOLUME_UNUSABLE, STORAGE_FULL, STORAGE_FAILED */
   replaceSource(volume: VolumeId, source: SourceId): void {
     this.#change(() => this.volume(volume).replaceSource(source));
   }

@@ -20,7 +20,10 @@ interface Circumstances {
   readonly forgetful: boolean;
 }
 
-/** Faults of the network that a step's own retries get over. */
+/**
+ * What befalls a run without stopping or slowing a part of the estate. It explains no failure by
+ * itself.
+ */
 const HARMLESS: ReadonlySet<string> = new Set(['late duplicate', 'cancel', 'terminate', 'clock set', 'hasty call']);
 
 type Explains = (circumstances: Circumstances) => boolean;

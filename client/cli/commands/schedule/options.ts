@@ -53,22 +53,32 @@ const FLAGS: ReadonlyMap<string, string> = new Map([
   ['batch', '--input'],
 ]);
 
-/** Rewrites refusals to name flags, since they name fields and people typed flags. */
-export async function namingFlags<T>(work: () => Promise<T>): Promise<T> {
+/**
+ * Rewrites refusals to name flags, since they name fields and people typed flags.
+ * @param what what is refused, as the beginning of a sentence
+ */
+export async function namingFlags<T>(work: () => Promise<T>, what = 'The schedule'): Promise<T> {
   try {
     return await work();
   } catch (error) {
     if (!(error instanceof MoverError) || error.code !== 'INVALID_REQUEST' || error.reasons.length === 0) throw error;
     const reasons = error.reasons.map((reason) => ({ ...reason, subject: flagOf(reason.subject) }));
     const listed = reasons.map(({ subject, message }) => `${subject}: ${message}`).join('; ');
-    throw new MoverError('INVALID_REQUEST', `The schedule is not accepted: ${listed}`, { reasons, cause: error });
+    throw new MoverError('INVALID_REQUEST', `${what} is not accepted: ${listed}`, { reasons, cause: error });
   }
 }
 
-/** The flag of a field. @example "batch.options.window.start" → "--input: options.window.start" */
+/**
+ * The flag of a field. @example "batch.options.window.start" → "--input: options.window.start",
+ * "at.1" → "--at (value 2)"
+ */
 function flagOf(subject: string): string {
   const [field = '', ...path] = subject.split('.');
   const flag = FLAGS.get(field);
   if (flag === undefined) return subject;
-  return path.length === 0 ? flag : `${flag}: ${path.join('.')}`;
+  const [index = ''] = path;
+  const isListed = /^\d+$/.test(index);
+  const rest = (isListed ? path.slice(1) : path).join('.');
+  const named = isListed ? `${flag} (value ${Number(index) + 1})` : flag;
+  return rest === '' ? named : `${named}: ${rest}`;
 }

@@ -60,7 +60,10 @@ export function backfillCommand(context: CommandContext): Command {
     .action(async (name: string, flags: ScheduleBackfillFlags) =>
       runCommand(context, flags, async ({ client, output }) => {
         const { from: fromMs, to: toMs } = flags;
-        await namingFlags(async () => client.schedules.backfill(name, { fromMs, toMs, ...overlapIn(flags) }));
+        await namingFlags(
+          async () => client.schedules.backfill(name, { fromMs, toMs, ...overlapIn(flags) }),
+          'The period',
+        );
         output.answer(
           { name, fromMs, toMs },
           () => `Asked ${name} to run for its times from ${time(fromMs)} to ${time(toMs)}.`,

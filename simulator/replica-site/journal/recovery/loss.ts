@@ -49,9 +49,11 @@ export interface Evidence {
   readonly mark: AppliedReach;
   /** A loss that an earlier opening found. */
   readonly pending: DamageOf<'records'> | undefined;
+  /** The last position that others know of: points, the splitter, an earlier life. */
   readonly knownPosition: number;
   /** UNDO of positions up to this one was dropped. */
   readonly trimPosition: number;
+  /** The last position before this one that has a record; lost positions lie between the two. */
   readonly positionBefore: (position: number) => number;
   /** Bytes that positions overwrote, according to UNDO; undefined if it is not all there. */
   readonly rangesOfUndo: (from: number, to: number) => Promise<readonly ByteRange[] | undefined>;
@@ -71,7 +73,10 @@ class Judgement {
   #undoLoss: UndoLoss | undefined;
   readonly #losses: Omit<Loss, 'drainTo'>[] = [];
   readonly #suspects: Suspect[] = [];
-  /** The last position of DO that was seen, sound or not. */
+  /**
+   * Upper bound of the positions in the DO files: an unreadable end counts as headers only. A tail
+   * that was cut off is not counted (isCutOff).
+   */
   readonly #seenUpTo: number;
 
   constructor(evidence: Evidence) {

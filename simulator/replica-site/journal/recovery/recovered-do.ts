@@ -44,7 +44,10 @@ export interface RecoveredDo {
   readonly afterGap: readonly { readonly position: number; readonly range: ByteRange }[] | undefined;
   readonly first: number | undefined;
   readonly last: RecordHeader | undefined;
-  /** No record after this position ever existed. */
+  /**
+   * Upper bound of the positions in the DO files: an unreadable end counts as headers only. A tail
+   * that was cut off is not counted (isCutOff).
+   */
   readonly seenUpTo: number;
   /** A tail that looked like one being written was cut off: how many records it held is unknown. */
   readonly isCutOff: boolean;

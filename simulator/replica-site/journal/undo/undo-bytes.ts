@@ -48,7 +48,7 @@ export class UndoBytes {
     const known = this.#known.get(segment) ?? new Map<number, number>();
     if (within.every((position) => known.has(position))) return known;
     let next = 0;
-    let last = segment.firstPosition;
+    let last = segment.firstPosition - 1;
     const close = (position: number, fileOffset: number): void => {
       for (let edge = within[next]; edge !== undefined && edge < position; edge = within[next]) {
         known.set(edge, fileOffset - SEGMENT_HEADER_BYTES);
@@ -60,7 +60,8 @@ export class UndoBytes {
       last = header.position;
       close(last, fileOffset);
     });
-    if (fault !== undefined) throw corrupt('damaged UNDO record', { file: segment.path, offset: at, position: last });
+    if (fault !== undefined)
+      throw corrupt('damaged UNDO record', { file: segment.path, offset: at, position: last + 1 });
     close(Infinity, at);
     this.#known.set(segment, known);
     return known;

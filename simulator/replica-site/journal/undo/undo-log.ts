@@ -136,13 +136,14 @@ export class UndoLog {
   async checkPayloads(onBad: (header: RecordHeader, place: DamagePlace) => Promise<void>): Promise<void> {
     for (const { segment, bytes } of this.extractsAfter(-1)) {
       const bad: { readonly header: RecordHeader; readonly at: number }[] = [];
-      let last = segment.firstPosition;
+      let last = segment.firstPosition - 1;
       const onBadPayload = (header: RecordHeader, at: number): void => void bad.push({ header, at });
       const range = { from: SEGMENT_HEADER_BYTES, to: bytes, payloads: true, onBadPayload };
       const { at, fault } = await scanRecords(this.#files, segment.path, range, ({ position }) => {
         last = position;
       });
-      if (fault !== undefined) throw corrupt('damaged UNDO record', { file: segment.path, offset: at, position: last });
+      if (fault !== undefined)
+        throw corrupt('damaged UNDO record', { file: segment.path, offset: at, position: last + 1 });
       for (const one of bad) {
         if (one.header.kind === 'oldData') await onBad(one.header, { file: segment.path, offset: one.at });
       }
