@@ -59,6 +59,9 @@ export type { Recovered, RecoveredVolume, RecoverInput, RecoverOptions } from '.
 export type { ImageClient, OpenOptions } from './images/image-client.js';
 export type { ListedAccess, ListedAccesses, OpenImageInput } from './images/accesses.js';
 export type { GroupClient, VolumeClient } from './volumes/volume-client.js';
+export type { ApplianceClient, SplitterClient } from './processes/process-client.js';
+export type { ApplianceDrain, ApplianceOrder, DrainApplianceOrder, DrainedGroup } from './processes/appliances.js';
+export type { DrainedVolume, SplitterOrder } from './processes/splitters.js';
 export type { EstateClient } from './declaration/estate-client.js';
 export type { AppliedStep, ApplyOrder, EstateApplied } from './declaration/apply-estate.js';
 export type { Difference, DifferenceCode, EstatePlan } from './declaration/compare-estate.js';
