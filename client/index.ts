@@ -58,7 +58,7 @@ export type { ClosePointInput, MarkPointInput } from './points/bookmarks.js';
 export type { Recovered, RecoveredVolume, RecoverInput, RecoverOptions } from './points/recover.js';
 export type { ImageClient, OpenOptions } from './images/image-client.js';
 export type { ListedAccess, ListedAccesses, OpenImageInput } from './images/accesses.js';
-export type { GroupClient, VolumeClient } from './volumes/volume-client.js';
+export type { GroupClient, NewVolumeOrder, Placed, VolumeClient } from './volumes/volume-client.js';
 export type { ApplianceClient, SplitterClient } from './processes/process-client.js';
 export type { ApplianceDrain, ApplianceOrder, DrainApplianceOrder, DrainedGroup } from './processes/appliances.js';
 export type { DrainedVolume, SplitterOrder } from './processes/splitters.js';
