@@ -11,6 +11,12 @@ import { OPENING_MS_MAX } from './images/accesses.js';
 import { createImageClient, type ImageClient } from './images/image-client.js';
 import { Moves } from './moves/moves.js';
 import type { MoveClient } from './moves/move-client.js';
+import {
+  type ApplianceClient,
+  createApplianceClient,
+  createSplitterClient,
+  type SplitterClient,
+} from './processes/process-client.js';
 import { createPointClient, type PointClient } from './points/point-client.js';
 import { type ScheduleClient, Schedules } from './schedules/schedules.js';
 import { connectTemporal, type TemporalAccess } from './temporal/connection.js';
@@ -57,6 +63,8 @@ export interface MoverClient {
   readonly images: ImageClient;
   readonly volumes: VolumeClient;
   readonly groups: GroupClient;
+  readonly appliances: ApplianceClient;
+  readonly splitters: SplitterClient;
   /** The estate as a whole: how its file differs from what runs, and what makes both the same. */
   readonly estate: EstateClient;
   /** Who called what at which process. */
@@ -75,15 +83,18 @@ export function createMoverClient(options: MoverClientOptions): MoverClient {
   const patient: Ports = createHttpPorts(estate, { credentials, timeoutMs: OPENING_MS_MAX });
   const lazy = new LazyTemporal(options);
   const temporal = async (): Promise<TemporalAccess> => lazy.access();
+  const batches = new Batches(temporal, ports);
   return {
     moves: new Moves({ temporal, ports, estate }),
     verifications: new Verifications(temporal),
-    batches: new Batches(temporal, ports),
+    batches,
     schedules: new Schedules(temporal, ports),
     points: createPointClient(ports),
     images: createImageClient(ports, patient),
     volumes: createVolumeClient(ports, patient, estate),
     groups: createGroupClient(ports),
+    appliances: createApplianceClient(ports, batches),
+    splitters: createSplitterClient(ports),
     estate: createEstateClient(ports, estate, (declared) => createHttpPorts(declared, { credentials, timeoutMs })),
     audit: createAuditClient(ports),
     close: async () => lazy.close(),

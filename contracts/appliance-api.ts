@@ -10,6 +10,7 @@ import { siteLifecycleApi } from './lifecycle.js';
 import { accessIdSchema, accessSchema, ACCESS_TEXT_LENGTH_MAX, openAccessInputSchema } from './images.js';
 import { bytesSchema, countSchema, timeMsSchema } from './numbers.js';
 import { BOOKMARK_NAME_LENGTH_MAX, recoveryPointSchema } from './point.js';
+import { siteProcessesApi } from './processes.js';
 import { attemptsApi, pointsApi, replicaSiteApi, siteGroupSchema } from './replica-site-api.js';
 import { repairReplicaApi } from './repair.js';
 import { reportsApi } from './report.js';
@@ -54,6 +55,7 @@ export const applianceApi = {
   ...reportsApi,
   ...repairReplicaApi,
   ...siteLifecycleApi,
+  ...siteProcessesApi,
   describe: operation({
     method: 'GET',
     path: '/v1/appliance',

@@ -151,6 +151,24 @@ const REGISTRY = {
     exit: 'refused',
     raisedBy: ['replica-site', 'orchestrator'],
   },
+  PROCESS_IN_USE: {
+    title: 'Something is served by the appliance or splitter',
+    action:
+      'Nothing was changed. See what it serves with volume-mover appliance drain or volume-mover splitter drain; when that is gone, repeat the command.',
+    status: 409,
+    retryable: false,
+    exit: 'refused',
+    raisedBy: ['replica-site', 'client'],
+  },
+  PROCESS_RETIRED: {
+    title: 'The appliance or splitter is retired',
+    action:
+      'Nothing was changed. Bring it back with volume-mover appliance add or volume-mover splitter add, or name another.',
+    status: 409,
+    retryable: false,
+    exit: 'refused',
+    raisedBy: ['replica-site'],
+  },
   CHANGE_REFUSED: {
     title: 'The change of the estate cannot be made',
     action: 'Nothing was changed. Remove every reason listed, then repeat the command.',

@@ -5,6 +5,7 @@ import { applianceIdSchema, groupIdSchema, splitterIdSchema, volumeIdSchema } fr
 import { labelsSchema, vmSchema } from './inventory.js';
 import { countSchema, durationMsSchema } from './numbers.js';
 import { GROUP_MEMBERS_MAX } from './group-size.js';
+import { type Placement, placementOf, type ProtectRule, protectRuleSchema } from './protect.js';
 import { retentionPolicySchema } from './retention.js';
 
 const port = z.number().int().min(0).max(65_535);
@@ -38,6 +39,9 @@ const VOLUME_MIB_MAX = 64 * 1024 * 1024;
  */
 const POINTS_KEPT_MAX = 40_000;
 
+/** Rules of a file. Each is tried for every volume that is written without a group. */
+const PROTECT_RULES_MAX = 1_000;
+
 export const estateGroupSchema = z.strictObject({
   id: groupIdSchema,
   appliance: applianceIdSchema,
@@ -61,6 +65,9 @@ export const estateVolumeSchema = z.strictObject({
 });
 export type EstateVolume = z.infer<typeof estateVolumeSchema>;
 
+/** A volume as people write it: without a group, the rules of `protect` find it. */
+const writtenVolumeSchema = estateVolumeSchema.extend({ group: groupIdSchema.optional() });
+
 export const estateSchema = z
   .strictObject({
     temporal: z
@@ -77,12 +84,14 @@ export const estateSchema = z
           id: splitterIdSchema,
           control: listenSchema,
           nbd: nbdListenSchema,
-          volumes: z.array(estateVolumeSchema).max(100_000),
+          volumes: z.array(writtenVolumeSchema).max(100_000),
         }),
       )
       .min(1)
       .max(10_000),
     groups: z.array(estateGroupSchema).min(1).max(100_000),
+    /** Find the group of volumes that are written without one. */
+    protect: z.array(protectRuleSchema).max(PROTECT_RULES_MAX).default([]),
     worker: z.strictObject({ health: nbdListenSchema }),
   })
   .superRefine((estate, context) => {
@@ -123,13 +132,35 @@ export const estateSchema = z
       once('splitter', splitter.id, ['splitters', i, 'id']);
       splitter.volumes.forEach((volume, j) => {
         onceByName('volume', volume.id, ['splitters', i, 'volumes', j, 'id']);
-        if (!groups.has(volume.group))
-          refuse(['splitters', i, 'volumes', j, 'group'], `there is no group "${volume.group}"`);
+        const placement = placedBy(estate.protect, volume);
+        if ('refusal' in placement)
+          refuse(['splitters', i, 'volumes', j, 'group'], `volume "${volume.id}" ${placement.refusal}`);
+        else if (!groups.has(placement.group))
+          refuse(['splitters', i, 'volumes', j, 'group'], `there is no group "${placement.group}"`);
       });
     });
-  });
+    estate.protect.forEach(({ group }, i) => {
+      if (!groups.has(group)) refuse(['protect', i, 'group'], `there is no group "${group}"`);
+    });
+  })
+  .transform((estate) => ({
+    ...estate,
+    splitters: estate.splitters.map((splitter) => ({
+      ...splitter,
+      volumes: splitter.volumes.map((volume): EstateVolume => {
+        const placement = placedBy(estate.protect, volume);
+        if ('refusal' in placement) throw new Error(`Volume "${volume.id}" ${placement.refusal}.`);
+        return { ...volume, group: placement.group };
+      }),
+    })),
+  }));
 export type Estate = z.output<typeof estateSchema>;
 export type EstateInput = z.input<typeof estateSchema>;
+
+/** The group that a volume is written with comes before what the rules say. */
+function placedBy(rules: readonly ProtectRule[], { group, labels }: z.output<typeof writtenVolumeSchema>): Placement {
+  return group === undefined ? placementOf(rules, labels) : { group };
+}
 
 /** The control URL that other processes use for a server of the estate. */
 export function controlUrl(listen: {

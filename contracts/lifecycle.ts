@@ -9,7 +9,7 @@ import { operation } from './route.js';
 
 const dryRun = z.boolean().default(false);
 /** Whether something was changed, or would be. False for a repetition. */
-const changedSchema = z.strictObject({ changed: z.boolean() });
+export const changedSchema = z.strictObject({ changed: z.boolean() });
 export type Changed = z.infer<typeof changedSchema>;
 
 const { appliance, pointEveryMs, volumesMax, retention } = estateGroupSchema.shape;

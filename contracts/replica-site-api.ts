@@ -42,6 +42,7 @@ import {
   ownershipSchema,
   recoveryPointSchema,
 } from './point.js';
+import { siteProcessesApi } from './processes.js';
 import { repairReplicaApi } from './repair.js';
 import { reportsApi } from './report.js';
 import { groupJournalSchema, keepRequestSchema, retentionPolicySchema } from './retention.js';
@@ -322,6 +323,7 @@ export const replicaSiteApi = {
   ...reportsApi,
   ...repairReplicaApi,
   ...siteLifecycleApi,
+  ...siteProcessesApi,
   groups: operation({
     method: 'GET',
     path: '/v1/groups',

@@ -26,6 +26,14 @@ export function readEstateFile(path: string, named: Naming = BY_ENVIRONMENT): Es
   return parseOrRefuse(estateSchema, readJson(path, named), `estate file ${path}`);
 }
 
+/**
+ * The estate that the content of a file describes.
+ * @throws MoverError INVALID_REQUEST naming the field at fault; SyntaxError unless it is JSON
+ */
+export function estateOf(path: string, content: string): Estate {
+  return parseOrRefuse(estateSchema, parseJson(content), `estate file ${path}`);
+}
+
 function readJson(path: string, { subject, whenMissing }: Naming): unknown {
   try {
     return parseJson(readFileSync(path, 'utf8'));

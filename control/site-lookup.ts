@@ -2,7 +2,8 @@
 // groups.
 import type { Endpoint } from '../contracts/attempt.js';
 import { type ErrorCode, MoverError } from '../contracts/errors.js';
-import type { GroupId, VolumeId } from '../contracts/ids.js';
+import type { ApplianceId, GroupId, SplitterId, VolumeId } from '../contracts/ids.js';
+import type { InventoryVolume } from '../contracts/inventory.js';
 import type { SiteGroup, SiteVolume } from '../contracts/replica-site-api.js';
 import { anyAppliance, type Ports } from './ports.js';
 
@@ -67,6 +68,35 @@ export async function findVolume(ports: Ports, volume: VolumeId): Promise<SiteVo
     anyAppliance(ports, ({ calls }) => calls.siteVolumes({ volume })),
   );
   return found?.volumes[0];
+}
+
+/**
+ * Reads the inventory of the site, page by page: the names and places of all volumes that are not
+ * retired.
+ * @throws MoverError UNREACHABLE when no appliance answers.
+ */
+export async function findInventory(ports: Ports): Promise<InventoryVolume[]> {
+  const volumes: InventoryVolume[] = [];
+  let cursor: string | undefined;
+  do {
+    const page = cursor === undefined ? {} : { cursor };
+    const answer = await anyAppliance(ports, ({ calls }) => calls.inventory(page));
+    volumes.push(...answer.volumes);
+    cursor = answer.next;
+  } while (cursor !== undefined);
+  return volumes;
+}
+
+/** The appliances and splitters that were retired. */
+export interface RetiredProcesses {
+  readonly appliances: ReadonlySet<ApplianceId>;
+  readonly splitters: ReadonlySet<SplitterId>;
+}
+
+/** @throws MoverError UNREACHABLE when no appliance answers. */
+export async function findRetiredProcesses(ports: Ports): Promise<RetiredProcesses> {
+  const { appliances, splitters } = await anyAppliance(ports, ({ calls }) => calls.retiredProcesses({}));
+  return { appliances: new Set(appliances), splitters: new Set(splitters) };
 }
 
 /** The answer; undefined when the call is refused with this code. */

@@ -15,6 +15,8 @@ export type LogLevel = z.infer<typeof logLevelSchema>;
 export interface WorkerConfig {
   /** The worker's name in histories, logs and /healthz. */
   readonly id: string;
+  /** Path of the estate file, which is followed while the worker runs. */
+  readonly estateFile: string;
   readonly estate: Estate;
   readonly temporal: TemporalTarget;
   /** What the control APIs are shown. */
@@ -61,6 +63,7 @@ export function readWorkerConfig(environment: Environment = process.env): Worker
   const estate = readEstateFile(read.VOLUME_MOVER_ESTATE);
   return {
     id: read.VOLUME_MOVER_ID ?? `worker-${hostname()}-${process.pid}`,
+    estateFile: read.VOLUME_MOVER_ESTATE,
     estate,
     temporal: temporalTarget(given, estate),
     credentials: readCredentials(given),

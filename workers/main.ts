@@ -2,7 +2,7 @@
 // stop.
 import { Runtime, type NativeConnection, type Worker } from '@temporalio/worker';
 import type { Logger } from 'pino';
-import { createHttpPorts } from '../control/http-ports.js';
+import { FollowedPorts } from '../control/followed-ports.js';
 import type { Health } from '../contracts/health.js';
 import { ProcessClock } from '../control/clock/process-clock.js';
 import { readWorkerConfig, type WorkerConfig } from './config.js';
@@ -16,6 +16,7 @@ import { temporalTrouble } from './temporal-connection.js';
 interface Parts {
   readonly startedAtMs: number;
   readonly clock: ProcessClock;
+  readonly ports: FollowedPorts;
   connection?: NativeConnection;
   worker?: Worker;
 }
@@ -28,7 +29,8 @@ async function main(): Promise<void> {
   const stop = listenForStop(config.exitWithParent);
   const { id, clockAgreesAfterMs: agreesAfterMs } = config;
   const clock = new ProcessClock({ process: `worker ${id}`, agreesAfterMs, log });
-  const parts: Parts = { startedAtMs: clock.wallMs, clock };
+  const ports = new FollowedPorts({ path: config.estateFile, credentials: config.credentials });
+  const parts: Parts = { startedAtMs: clock.wallMs, clock, ports };
   const server = await startHealthServer({
     ...config.estate.worker.health,
     health: async () => healthOf(config, parts),
@@ -54,13 +56,13 @@ async function work(
   stop: StopRequest,
   log: Logger,
 ): Promise<void> {
-  const { estate, id, credentials, temporal, deployment } = config;
+  const { id, temporal, deployment } = config;
   const worker = await openWorker({
     temporal,
     log,
     signal: stop.signal,
     onConnected: (connection) => (parts.connection = connection),
-    ports: createHttpPorts(estate, { credentials }),
+    ports: parts.ports,
     identity: id,
     deployment,
   });
@@ -79,13 +81,13 @@ async function stopWhenAsked(worker: Worker, { asked }: StopRequest, log: Logger
 
 async function healthOf(
   { id, temporal, credentials }: WorkerConfig,
-  { startedAtMs, clock, connection, worker }: Parts,
+  { startedAtMs, clock, ports, connection, worker }: Parts,
 ): Promise<Health> {
   const trouble =
     connection === undefined
       ? `Temporal at ${temporal.connection.address} has not answered yet.`
       : await temporalTrouble(connection, temporal);
-  const notes = [trouble, workerTrouble(worker), ...(credentials.faults ?? []), ...clock.notes].filter(
+  const notes = [trouble, workerTrouble(worker), ports.fault, ...(credentials.faults ?? []), ...clock.notes].filter(
     (note) => note !== undefined,
   );
   const status = notes.length === 0 ? 'ok' : 'degraded';

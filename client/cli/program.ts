@@ -1,6 +1,7 @@
 // The command line as a whole: global options, one file per command, usage errors as exit code 2.
 import { Command, CommanderError, Option } from 'commander';
 import { VERSION } from '../../contracts/version.js';
+import { applianceCommand } from './commands/appliance.js';
 import { auditCommand } from './commands/audit.js';
 import { batchCommand } from './commands/batch.js';
 import { bookmarkCommand } from './commands/bookmark.js';
@@ -22,6 +23,7 @@ import { reportCommand } from './commands/report.js';
 import { resyncCommand } from './commands/resync.js';
 import { scheduleCommand } from './commands/schedule.js';
 import { sourceCommand } from './commands/source.js';
+import { splitterCommand } from './commands/splitter.js';
 import { statusCommand } from './commands/status.js';
 import { verificationCommand } from './commands/verification.js';
 import { verifyCommand } from './commands/verify.js';
@@ -75,6 +77,8 @@ function createProgram(context: CommandContext, usage: Usage): Command {
     groupsCommand,
     volumeCommand,
     groupCommand,
+    applianceCommand,
+    splitterCommand,
     estateCommand,
     pointsCommand,
     bookmarkCommand,

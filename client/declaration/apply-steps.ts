@@ -136,6 +136,8 @@ function stepFor({ code, subject }: Difference, context: Context): Step | undefi
     case 'SPLITTER_UNDECLARED':
     case 'APPLIANCE_SILENT':
     case 'SPLITTER_SILENT':
+    case 'APPLIANCE_RETIRED':
+    case 'SPLITTER_RETIRED':
     // These end by themselves.
     case 'GROUP_UNSERVED':
     case 'VOLUME_ROUTE':

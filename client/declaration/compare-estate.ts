@@ -4,6 +4,7 @@ import { isDeepStrictEqual } from 'node:util';
 import type { Estate, EstateGroup, EstateVolume } from '../../contracts/estate.js';
 import type { ApplianceId, GroupId, SplitterId, VolumeId } from '../../contracts/ids.js';
 import type { InventoryVolume } from '../../contracts/inventory.js';
+import type { RetiredProcesses } from '../../control/site-lookup.js';
 import type { SiteGroup } from '../../contracts/replica-site-api.js';
 
 const MIB = 1024 * 1024;
@@ -27,6 +28,7 @@ export interface EstateSituation {
   readonly volumes: readonly InventoryVolume[];
   /** Volumes that a person retired, of those that were asked about. */
   readonly retired: ReadonlySet<VolumeId>;
+  readonly retiredProcesses: RetiredProcesses;
   readonly splitters: ReadonlyMap<SplitterId, SplitterSituation | Error>;
   /** The groups that each appliance serves; undefined if it doesn't tell. */
   readonly appliances: ReadonlyMap<ApplianceId, readonly GroupId[] | undefined | Error>;
@@ -42,6 +44,8 @@ export type DifferenceCode =
   /** The file has what a person retired. */
   | 'GROUP_RETIRED'
   | 'VOLUME_RETIRED'
+  | 'APPLIANCE_RETIRED'
+  | 'SPLITTER_RETIRED'
   /** The file leaves out what is protected. */
   | 'APPLIANCE_UNDECLARED'
   | 'SPLITTER_UNDECLARED'
@@ -98,7 +102,7 @@ export function declaredVolumes({ splitters }: Estate): ReadonlyMap<VolumeId, De
 export function compareEstate(file: Estate, running: EstateSituation): EstatePlan {
   const declared = declaredVolumes(file);
   const found = [
-    ...processDifferences(running),
+    ...processDifferences(file, running),
     ...groupDifferences(file, running),
     ...volumeDifferences(file, declared, running),
   ];
@@ -110,9 +114,28 @@ export function compareEstate(file: Estate, running: EstateSituation): EstatePla
   return { ok: differences.length === 0, differences, moved };
 }
 
-function* processDifferences({ splitters, appliances }: EstateSituation): Generator<Difference, void> {
+function* processDifferences(file: Estate, running: EstateSituation): Generator<Difference, void> {
+  const { splitters, appliances, retiredProcesses: retired } = running;
+  for (const { id } of file.splitters)
+    if (retired.splitters.has(id))
+      yield {
+        code: 'SPLITTER_RETIRED',
+        subject: id,
+        message: `Splitter "${id}" is in the file, but was retired: no volume can be added at it.`,
+        action: `Remove it from the file, or bring it back: volume-mover splitter add ${id}`,
+        unprotected: false,
+      };
+  for (const { id } of file.appliances)
+    if (retired.appliances.has(id))
+      yield {
+        code: 'APPLIANCE_RETIRED',
+        subject: id,
+        message: `Appliance "${id}" is in the file, but was retired: no group can be given to it.`,
+        action: `Remove it from the file, or bring it back: volume-mover appliance add ${id}`,
+        unprotected: false,
+      };
   for (const [id, answer] of splitters)
-    if (answer instanceof Error)
+    if (answer instanceof Error && !retired.splitters.has(id))
       yield {
         code: 'SPLITTER_SILENT',
         subject: id,
@@ -121,7 +144,7 @@ function* processDifferences({ splitters, appliances }: EstateSituation): Genera
         unprotected: true,
       };
   for (const [id, answer] of appliances)
-    if (answer instanceof Error)
+    if (answer instanceof Error && !retired.appliances.has(id))
       yield {
         code: 'APPLIANCE_SILENT',
         subject: id,

@@ -1,6 +1,6 @@
 // What runs, as each process answers: what a declaration is compared with.
-import { anyAppliance, type Ports } from '../../control/ports.js';
-import { findGroups, findVolume } from '../../control/site-lookup.js';
+import type { Ports } from '../../control/ports.js';
+import { findGroups, findInventory, findRetiredProcesses, findVolume } from '../../control/site-lookup.js';
 import type { Estate } from '../../contracts/estate.js';
 import { MoverError } from '../../contracts/errors.js';
 import type { VolumeId } from '../../contracts/ids.js';
@@ -15,9 +15,20 @@ export async function situationOf(ports: Ports, declaration: Estate): Promise<Es
     return { served, unusable };
   });
   const appliances = answersOf(ports.appliances, async ({ calls }) => (await calls.describe({})).servedGroups);
-  const [groups, volumes] = await Promise.all([findGroups(ports), siteInventory(ports)]);
+  const [groups, volumes, retiredProcesses] = await Promise.all([
+    findGroups(ports),
+    findInventory(ports),
+    findRetiredProcesses(ports),
+  ]);
   const retired = await retiredOf(ports, declaration, volumes);
-  return { groups, volumes, retired, splitters: await splitters, appliances: await appliances };
+  return {
+    groups,
+    volumes,
+    retired,
+    retiredProcesses,
+    splitters: await splitters,
+    appliances: await appliances,
+  };
 }
 
 /** Which declared volumes that no listing has were retired: only a question by name tells. */
@@ -47,16 +58,4 @@ async function answersOf<Id, Port, Answer>(
     }
   });
   return new Map(await Promise.all(asked));
-}
-
-async function siteInventory(ports: Ports): Promise<InventoryVolume[]> {
-  const volumes: InventoryVolume[] = [];
-  let cursor: string | undefined;
-  do {
-    const page = cursor === undefined ? {} : { cursor };
-    const answer = await anyAppliance(ports, ({ calls }) => calls.inventory(page));
-    volumes.push(...answer.volumes);
-    cursor = answer.next;
-  } while (cursor !== undefined);
-  return volumes;
 }

@@ -60,7 +60,7 @@ export interface RetireGroupOrder {
 }
 
 /** Asks one process, or notes why it refuses. */
-async function against(reasons: Reason[], subject: string, ask: Promise<Changed>): Promise<boolean> {
+export async function against(reasons: Reason[], subject: string, ask: Promise<Changed>): Promise<boolean> {
   try {
     return (await ask).changed;
   } catch (error) {

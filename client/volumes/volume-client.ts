@@ -1,6 +1,8 @@
 // The SDK's client for volumes and groups: lists them, and orders repairs.
+import { MoverError } from '../../contracts/errors.js';
 import type { Estate } from '../../contracts/estate.js';
-import type { VolumeId } from '../../contracts/ids.js';
+import type { GroupId, VolumeId } from '../../contracts/ids.js';
+import { placementOf } from '../../contracts/protect.js';
 import type { Changed } from '../../contracts/lifecycle.js';
 import type { Rebuilt } from '../../contracts/repair.js';
 import type { SplitterVolume } from '../../contracts/splitter-api.js';
@@ -30,6 +32,16 @@ import {
   type SourceOrder,
   splitterView,
 } from './repairs.js';
+
+export type NewVolumeOrder = Omit<AddVolumeOrder, 'group'> & {
+  /** Default: what the rules of `protect` in the estate say of its labels. */
+  readonly group?: GroupId | undefined;
+};
+
+export interface Placed extends Changed {
+  /** The group that was given, or that the rules found. */
+  readonly group: GroupId;
+}
 
 export interface VolumeClient {
   /**
@@ -63,11 +75,11 @@ export interface VolumeClient {
    */
   decideSource(order: SourceOrder): Promise<SplitterVolume>;
   /**
-   * Adds a volume while everything runs. Its splitter serves and protects it at once. Safe to
-   * repeat.
+   * Adds a volume while everything runs. Its splitter serves and protects it at once. Without a
+   * group, the rules of `protect` in the estate find it by the labels. Safe to repeat.
    * @throws CHANGE_REFUSED with every reason
    */
-  add(order: AddVolumeOrder): Promise<Changed>;
+  add(order: NewVolumeOrder): Promise<Placed>;
   /**
    * Changes the VM and the labels that are given. Safe to repeat.
    * @throws VOLUME_NOT_FOUND; CHANGE_REFUSED with every reason
@@ -102,10 +114,23 @@ export function createVolumeClient(ports: Ports, patient: Ports, estate: Estate)
     resync: (order) => resync(repairs, order),
     rebuild: (order) => rebuild(repairs, order),
     decideSource: (order) => decideSource(repairs, order),
-    add: (order) => addVolume(ports, order),
+    add: async (order) => {
+      const group = order.group ?? groupByRules(estate, order);
+      return { ...(await addVolume(ports, { ...order, group })), group };
+    },
     set: (order) => setVolume(ports, order),
     retire: (order) => retireVolume(ports, order),
   };
+}
+
+/** @throws MoverError CHANGE_REFUSED unless the rules name one group */
+function groupByRules({ protect }: Estate, { volume, labels }: NewVolumeOrder): GroupId {
+  const placement = placementOf(protect, labels);
+  if ('group' in placement) return placement.group;
+  const message = `it ${placement.refusal}`;
+  throw new MoverError('CHANGE_REFUSED', `Volume "${volume}" cannot be added: ${message}.`, {
+    reasons: [{ code: 'INVALID_REQUEST', subject: 'group', message }],
+  });
 }
 
 export function createGroupClient(ports: Ports): GroupClient {

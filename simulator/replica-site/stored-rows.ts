@@ -27,6 +27,7 @@ import type {
   MoveRow,
   OwnerRow,
   PointRow,
+  ProcessRow,
   Sender,
   VolumeRow,
 } from './core/rows.js';
@@ -74,6 +75,10 @@ const moveRow: z.ZodType<MoveRow> = z.strictObject({ highestN: countSchema });
 const holeRow: z.ZodType<HoleRow> = z.strictObject({ hole: holeSchema });
 const ownerRow: z.ZodType<OwnerRow> = z.strictObject({ owner: ownershipSchema });
 const counterRow: z.ZodType<CounterRow> = z.strictObject({ next: countSchema });
+const processRow: z.ZodType<ProcessRow> = z.discriminatedUnion('role', [
+  z.strictObject({ role: z.literal('appliance'), id: applianceIdSchema, retired: retiredSchema }),
+  z.strictObject({ role: z.literal('splitter'), id: splitterIdSchema, retired: retiredSchema }),
+]);
 
 const pointRow: z.ZodType<PointRow> = z.strictObject({
   point: recoveryPointSchema,
@@ -117,6 +122,7 @@ export function storedRows(store: RowStore, groups: Estate['groups']): SiteRows 
     holes: rowsOf('holes', holeRow),
     owners: rowsOf('owners', ownerRow),
     counters: rowsOf('counters', counterRow),
+    processes: rowsOf('processes', processRow),
     unreadable,
   };
 }
@@ -133,6 +139,7 @@ const LEFT_OUT: Readonly<Record<TableName, string>> = {
   owners: 'the timeline of the volume lacks a span',
   counters:
     'calls that need a new number are refused: attempts (tickets) or points (points); the clock of ages goes on from the newest point',
+  processes: 'the appliance or splitter counts as not retired',
 };
 
 function sentenceOf(table: TableName, key: string, error: z.ZodError): string {

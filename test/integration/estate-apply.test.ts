@@ -180,3 +180,30 @@ test('what the file leaves out again is kept, until it is named', async () => {
     stdout: expect.stringMatching(/^Nothing to do\./) as string,
   });
 });
+
+test('volumes with labels that a rule of the file matches are protected in its group by themselves', async () => {
+  const { estateFile, estate } = fixture.running;
+  const protect = [{ match: { tier: 'gold' }, group: 'cg-silver' }];
+  const splitters = estate.splitters.map((splitter) => ({
+    ...splitter,
+    volumes: [...splitter.volumes, { id: 'vm-7-disk-0', sizeMiB: 8, labels: { tier: 'gold' } }],
+  }));
+  writeFileSync(estateFile, JSON.stringify({ ...estate, protect, splitters }));
+  expect(await run('estate', 'apply', '--yes')).toMatchObject({
+    exitCode: 0,
+    stdout: '  ✓ add volume vm-7-disk-0 of host-1 to cg-silver, 8 MiB\nThe estate runs as the file says.\n',
+  });
+  const add = ['volume', 'add', 'vm-7-disk-1', '--splitter', HOST, '--size-mib', '8'];
+  expect(await run(...add)).toMatchObject({
+    exitCode: 3,
+    stderr: expect.stringMatching(/cannot be added: it has no group, and no rule of "protect" matches/) as string,
+  });
+  expect(await run(...add, '--label', 'tier=gold', '--wait')).toMatchObject({
+    exitCode: 0,
+    stdout: expect.stringMatching(/is served by host-1 and protected in cg-silver/) as string,
+  });
+  const groups = (await client.volumes.list())
+    .filter(({ volume }) => volume.startsWith('vm-7'))
+    .map(({ group }) => group);
+  expect(groups).toEqual(['cg-silver', 'cg-silver']);
+});

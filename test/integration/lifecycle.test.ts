@@ -126,8 +126,8 @@ test('an addition that died between the site and the splitter is finished by its
   const volume = volumeIdSchema.parse('vm-9-disk-1');
   await site().addVolume({ volume, splitter: HOST, sizeMiB: 8, group: GOLD });
   const order = { volume, splitter: HOST, sizeMiB: 8, group: GOLD };
-  expect(await client.volumes.add(order)).toEqual({ changed: true });
-  expect(await client.volumes.add(order)).toEqual({ changed: false });
+  expect(await client.volumes.add(order)).toEqual({ changed: true, group: GOLD });
+  expect(await client.volumes.add(order)).toEqual({ changed: false, group: GOLD });
   await write(volume, 1);
   await waitUntilQuiet(client, { volume, timeoutMs: 20_000 });
 });

@@ -59,6 +59,7 @@ const running = (changes: Partial<EstateSituation> = {}): EstateSituation => ({
   groups: [siteGroup(G1, 1)],
   volumes: [siteVolume(V1)],
   retired: new Set(),
+  retiredProcesses: { appliances: new Set(), splitters: new Set() },
   splitters: new Map([[S1, { served: [served(V1)], unusable: [] }]]),
   appliances: new Map([
     [A1, [G1]],

@@ -1,6 +1,11 @@
 // How an estate file differs from what runs: a difference for each kind, and what it costs.
 import { expect, test } from 'vitest';
-import { compareEstate, type EstateSituation, type DifferenceCode } from '../../client/declaration/compare-estate.js';
+import {
+  compareEstate,
+  type DifferenceCode,
+  type EstateSituation,
+  type SplitterSituation,
+} from '../../client/declaration/compare-estate.js';
 import { type Estate, type EstateInput, estateSchema } from '../../contracts/estate.js';
 import { applianceIdSchema, groupIdSchema, splitterIdSchema, volumeIdSchema } from '../../contracts/ids.js';
 import type { InventoryVolume } from '../../contracts/inventory.js';
@@ -45,6 +50,7 @@ function running(changes: Partial<EstateSituation> = {}): EstateSituation {
     groups: [siteGroup(G1, 1), siteGroup(G2, 0)],
     volumes: [VOLUME],
     retired: new Set(),
+    retiredProcesses: { appliances: new Set(), splitters: new Set() },
     splitters: new Map([
       [S1, { served: [SERVED], unusable: [] }],
       [S2, { served: [], unusable: [] }],
@@ -135,6 +141,30 @@ test.each<[DifferenceCode, string, boolean, Estate, EstateSituation]>([
     false,
     file(),
     running({ groups: [siteGroup(G1, 1), { ...siteGroup(G2, 0), retired: { atMs: 1 } }] }),
+  ],
+  [
+    'APPLIANCE_RETIRED',
+    'a1',
+    false,
+    file(),
+    running({
+      retiredProcesses: { appliances: new Set([A1]), splitters: new Set() },
+      groups: [siteGroup(G1, 1), siteGroup(G2, 0)],
+      appliances: new Map([[A1, DOWN]]),
+    }),
+  ],
+  [
+    'SPLITTER_RETIRED',
+    's2',
+    false,
+    file(),
+    running({
+      retiredProcesses: { appliances: new Set(), splitters: new Set([S2]) },
+      splitters: new Map<typeof S1, SplitterSituation | Error>([
+        [S1, { served: [SERVED], unusable: [] }],
+        [S2, DOWN],
+      ]),
+    }),
   ],
   [
     'VOLUME_ROUTE',

@@ -11,7 +11,7 @@ import { wholeNumber } from '../whole-number.js';
 interface AddFlags extends GlobalFlags {
   readonly splitter: string;
   readonly sizeMib: number;
-  readonly group: string;
+  readonly group?: string;
   readonly vm?: string;
   readonly label: readonly string[];
   readonly dryRun?: boolean;
@@ -46,7 +46,10 @@ function addCommand(context: CommandContext): Command {
     .argument('<volume>', 'its name')
     .requiredOption('--splitter <splitter>', 'the host that has the disk')
     .requiredOption('--size-mib <mib>', 'its size in MiB', wholeNumber)
-    .requiredOption('--group <group>', 'the consistency group it starts in')
+    .option(
+      '--group <group>',
+      'the consistency group it starts in (default: what "protect" in the estate file says of its labels)',
+    )
     .option('--vm <name>', 'the virtual machine that owns the disk')
     .option('--label <name=value>', 'a label; repeat the flag for several', gathered, [])
     .option('--dry-run', 'only say what would be done, or every reason against it')
@@ -55,21 +58,21 @@ function addCommand(context: CommandContext): Command {
       runCommand(context, flags, async ({ client, output, signal }) => {
         const volume = parseOrRefuse(volumeIdSchema, name, 'volume');
         const { dryRun = false, vm, sizeMib, label } = flags;
-        const { changed } = await client.volumes.add({
+        const { changed, group } = await client.volumes.add({
           volume,
           splitter: parseOrRefuse(splitterIdSchema, flags.splitter, '--splitter'),
           sizeMiB: sizeMib,
-          group: parseOrRefuse(groupIdSchema, flags.group, '--group'),
+          ...(flags.group === undefined ? {} : { group: parseOrRefuse(groupIdSchema, flags.group, '--group') }),
           ...(vm === undefined ? {} : { vm }),
           ...(label.length === 0 ? {} : { labels: labelsOf(label) }),
           dryRun,
         });
         if (flags.wait === true && !dryRun) await untilReplicated(client, volume, { output, signal });
-        output.answer({ volume, changed, dryRun }, () => {
+        output.answer({ volume, group, changed, dryRun }, () => {
           if (!changed) return `Volume ${volume} is there already. Nothing to do.`;
           if (dryRun)
-            return `Volume ${volume} can be added: the replica site takes it in, then ${flags.splitter} serves it.`;
-          return `Volume ${volume} is served by ${flags.splitter} and protected in ${flags.group}. Write it into the estate file too.`;
+            return `Volume ${volume} can be added: the replica site takes it in, then ${flags.splitter} serves it. Its group is ${group}.`;
+          return `Volume ${volume} is served by ${flags.splitter} and protected in ${group}. Write it into the estate file too.`;
         });
         return EXIT.ok;
       }),

@@ -14,7 +14,8 @@ const NOTHING_KEPT = { bytes: 0, pointsDropped: 0 };
 /**
  * Adds new groups and volumes. For known ones, takes over a group's settings where the file says
  * something new, and a volume's splitter, VM and labels. What the file leaves out stays: it is
- * protected until a person retires it.
+ * protected until a person retires it. A retired appliance or splitter comes back with the first
+ * group or volume that the file newly gives to it.
  */
 export function followEstate(state: SiteState, estate: Estate, wallMs: number): void {
   for (const { id, ...declared } of estate.groups) followGroup(state, id, declared);
@@ -26,6 +27,7 @@ export function followEstate(state: SiteState, estate: Estate, wallMs: number): 
       const known = state.volumes.get(id);
       if (known === undefined) {
         reviveGroup(state, group);
+        state.bringBack('splitter', splitter.id);
         state.volumes.put(id, {
           volume: id,
           splitter: splitter.id,
@@ -41,7 +43,9 @@ export function followEstate(state: SiteState, estate: Estate, wallMs: number): 
       if (known.retired !== undefined) continue;
       const { vm: knownVm, labels: knownLabels, ...rest } = known;
       const same = known.splitter === splitter.id && knownVm === vm && isDeepStrictEqual(knownLabels, labels);
-      if (!same) state.volumes.put(id, { ...rest, splitter: splitter.id, ...named });
+      if (same) continue;
+      state.bringBack('splitter', splitter.id);
+      state.volumes.put(id, { ...rest, splitter: splitter.id, ...named });
     }
   }
   const knownOwners = new Set([...state.owners.unreadable.keys()].map((key) => key.slice(0, key.lastIndexOf(':'))));
@@ -55,14 +59,20 @@ function followGroup(state: SiteState, group: GroupId, file: GroupSettings): voi
   if (known === undefined) {
     const { appliance, volumesMax, pointEveryMs, retention } = file;
     const declared = { appliance, volumesMax, pointEveryMs, retention };
+    state.bringBack('appliance', appliance);
     state.groups.put(group, { group, ...declared, lastPointAtMs: 0, journal: NOTHING_KEPT, declared });
     return;
   }
   const { volumesMax, pointEveryMs, retention } = file;
-  // Its splitters send to the old appliance: with another one no point would be closed any more.
-  const appliance = state.memberCount(group) > 0 ? known.appliance : file.appliance;
-  const declared = { appliance, volumesMax, pointEveryMs, retention };
-  if (!isDeepStrictEqual(known.declared, declared)) state.groups.put(group, { ...known, ...declared, declared });
+  // The splitters of its volumes send to the appliance that it has: with another one no point would
+  // be closed any more. What the file says of it counts once the group is empty.
+  const waits = state.memberCount(group) > 0 && file.appliance !== known.appliance;
+  const said = waits ? (known.declared?.appliance ?? known.appliance) : file.appliance;
+  const declared = { appliance: said, volumesMax, pointEveryMs, retention };
+  if (isDeepStrictEqual(known.declared, declared)) return;
+  const appliance = said === known.declared?.appliance ? known.appliance : said;
+  if (known.retired === undefined) state.bringBack('appliance', appliance);
+  state.groups.put(group, { ...known, ...declared, appliance, declared });
 }
 
 /** Brings a retired group back, since the file puts a new volume into it. */
@@ -70,5 +80,6 @@ function reviveGroup(state: SiteState, group: GroupId): void {
   const known = state.groups.get(group);
   if (known?.retired === undefined) return;
   const { retired: _ended, ...row } = known;
+  state.bringBack('appliance', row.appliance);
   state.groups.put(group, row);
 }

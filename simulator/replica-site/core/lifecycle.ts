@@ -1,11 +1,10 @@
 // Rules for volumes and groups that are added, changed and retired at run time. Each finds every
 // reason against it before it changes anything.
 import { isDeepStrictEqual } from 'node:util';
-import { MoverError, type Reason } from '../../../contracts/errors.js';
-import type { ErrorCode } from '../../../contracts/error-registry.js';
-import type { GroupId, VolumeId } from '../../../contracts/ids.js';
+import type { ApplianceId, GroupId, VolumeId } from '../../../contracts/ids.js';
 import type { Changed, GroupChange, siteLifecycleApi, SiteVolumeChange } from '../../../contracts/lifecycle.js';
 import type { ParsedInputOf } from '../../../contracts/route.js';
+import { Against } from './against.js';
 import { attemptInTheWay, reservedIn, resolveAttempt } from './attempts.js';
 import { beginOwnership, endOwnership } from './owners.js';
 import type { GroupRow, GroupSettings, VolumeRow } from './rows.js';
@@ -16,27 +15,6 @@ const MIB = 1024 * 1024;
 const FIRST_EPOCH = 1;
 const SAME: Changed = { changed: false };
 const CHANGED: Changed = { changed: true };
-
-/** The reasons against a change, gathered before it is made. */
-class Against {
-  readonly #what: string;
-  readonly #reasons: Reason[] = [];
-
-  constructor(what: string) {
-    this.#what = what;
-  }
-
-  add(code: ErrorCode, subject: string, message: string): void {
-    this.#reasons.push({ code, subject, message });
-  }
-
-  /** @throws MoverError CHANGE_REFUSED with every reason */
-  refuse(): void {
-    if (this.#reasons.length === 0) return;
-    const listed = this.#reasons.map(({ message }) => message).join('; ');
-    throw new MoverError('CHANGE_REFUSED', `${this.#what}: ${listed}.`, { reasons: this.#reasons });
-  }
-}
 
 /**
  * Adds a volume. Its splitter attaches it afterwards.
@@ -59,6 +37,8 @@ export function addVolume(state: SiteState, input: SiteVolumeChange, now: SiteMo
       `there is a volume "${volume}" of splitter "${known.splitter}" in group "${known.group}" with ${known.sizeBytes / MIB} MiB`,
     );
   else checkName(state, volume, against);
+  if (state.isRetired('splitter', splitter))
+    against.add('PROCESS_RETIRED', splitter, `splitter "${splitter}" is retired`);
   checkRoom(state, group, now, against);
   against.refuse();
   if (dryRun) return CHANGED;
@@ -168,11 +148,17 @@ export function addGroup(state: SiteState, { group, dryRun, ...settings }: Group
   if (known === undefined) checkName(state, group, against);
   else if (known.retired === undefined)
     against.add('NAME_TAKEN', group, `there is a group "${group}" with other settings`);
+  checkAppliance(state, settings.appliance, against);
   against.refuse();
   if (dryRun) return CHANGED;
   const { retired: _ended, ...before } = known ?? { group, lastPointAtMs: 0, journal: { bytes: 0, pointsDropped: 0 } };
   state.groups.put(group, { ...before, ...settings });
   return CHANGED;
+}
+
+function checkAppliance(state: SiteState, appliance: ApplianceId, against: Against): void {
+  if (state.isRetired('appliance', appliance))
+    against.add('PROCESS_RETIRED', appliance, `appliance "${appliance}" is retired`);
 }
 
 /**
@@ -203,6 +189,7 @@ export function setGroup(
       group,
       `${members} volumes of group "${group}" are protected through appliance "${row.appliance}", or are on their way to it`,
     );
+  if (appliance !== row.appliance) checkAppliance(state, appliance, against);
   if (volumesMax < members)
     against.add('GROUP_IN_USE', 'volumesMax', `group "${group}" owns ${members} volumes, more than ${volumesMax}`);
   against.refuse();

@@ -84,6 +84,12 @@ export interface VolumeRow {
   readonly retired?: Retired;
 }
 
+/** A retired appliance or splitter. One that is in use has no row. */
+export type ProcessRow = { readonly retired: Retired } & (
+  | { readonly role: 'appliance'; readonly id: ApplianceId }
+  | { readonly role: 'splitter'; readonly id: SplitterId }
+);
+
 export interface AttemptRow {
   readonly record: AttemptRecord;
 }

@@ -14,13 +14,24 @@ import type {
   MoveRow,
   OwnerRow,
   PointRow,
+  ProcessRow,
   VolumeRow,
 } from './rows.js';
 import type { Index } from './index-of-table.js';
 import { Table, type RowChange } from './table.js';
 import type { Life } from './terms.js';
 
-export const TABLE_NAMES = ['groups', 'volumes', 'attempts', 'moves', 'points', 'holes', 'owners', 'counters'] as const;
+export const TABLE_NAMES = [
+  'groups',
+  'volumes',
+  'attempts',
+  'moves',
+  'points',
+  'holes',
+  'owners',
+  'counters',
+  'processes',
+] as const;
 
 export type TableName = (typeof TABLE_NAMES)[number];
 
@@ -33,6 +44,7 @@ export interface SiteRows {
   readonly holes: Iterable<readonly [string, HoleRow]>;
   readonly owners: Iterable<readonly [string, OwnerRow]>;
   readonly counters: Iterable<readonly [string, CounterRow]>;
+  readonly processes: Iterable<readonly [string, ProcessRow]>;
   /**
    * Keys of stored rows that can't be read, by table, each with a sentence about what is left out.
    */
@@ -48,10 +60,16 @@ export const EMPTY_SITE: SiteRows = {
   holes: [],
   owners: [],
   counters: [],
+  processes: [],
 };
 
 /** The row of the counters' table that stores the clock of ages. */
 const AGE_COUNTER = 'age';
+
+/** The key of the row of an appliance or splitter: one may have the id of the other. */
+export function processKey(role: ProcessRow['role'], id: string): string {
+  return `${role}/${id}`;
+}
 
 export class SiteState {
   readonly lineages: Lineages;
@@ -63,6 +81,7 @@ export class SiteState {
   readonly holes: Table<HoleRow>;
   readonly owners: Table<OwnerRow>;
   readonly counters: Table<CounterRow>;
+  readonly processes: Table<ProcessRow>;
   readonly #volumesByGroup: Index<VolumeRow>;
   readonly #volumesByVm: Index<VolumeRow>;
   readonly #volumesByOpenAttempt: Index<VolumeRow>;
@@ -98,8 +117,9 @@ export class SiteState {
     this.holes = new Table('holes', rows.holes, rows.unreadable?.get('holes'));
     this.owners = new Table('owners', rows.owners, rows.unreadable?.get('owners'));
     this.counters = new Table('counters', rows.counters, rows.unreadable?.get('counters'));
-    const { groups, volumes, attempts, moves, points, holes, owners, counters } = this;
-    this.#tables = [groups, volumes, attempts, moves, points, holes, owners, counters];
+    this.processes = new Table('processes', rows.processes, rows.unreadable?.get('processes'));
+    const { groups, volumes, attempts, moves, points, holes, owners, counters, processes } = this;
+    this.#tables = [groups, volumes, attempts, moves, points, holes, owners, counters, processes];
     this.volumes.keepOrder();
     this.groups.keepOrder();
     this.#volumesByGroup = this.volumes.indexBy((row) => (row.retired === undefined ? [row.group] : []));
@@ -190,6 +210,16 @@ export class SiteState {
   putAttempt(record: AttemptRecord): AttemptRecord {
     this.attempts.put(attemptName(record.attempt), { record });
     return record;
+  }
+
+  /** Whether a person retired the appliance or splitter. */
+  isRetired(role: ProcessRow['role'], id: string): boolean {
+    return this.processes.get(processKey(role, id)) !== undefined;
+  }
+
+  /** Brings a retired appliance or splitter back. */
+  bringBack(role: ProcessRow['role'], id: string): void {
+    this.processes.delete(processKey(role, id));
   }
 
   /** The present life of the process: leases and the like are measured in it. */

@@ -1,0 +1,227 @@
+// Appliances that come and go while everything runs: added, drained by a batch of moves, retired.
+import type { Ports } from '../../control/ports.js';
+import { anyAppliance } from '../../control/ports.js';
+import { findGroups, findRetiredProcesses } from '../../control/site-lookup.js';
+import type { BatchInput } from '../../contracts/batch.js';
+import { type ErrorCode, MoverError, type Reason } from '../../contracts/errors.js';
+import type { ApplianceId, GroupId } from '../../contracts/ids.js';
+import type { Changed } from '../../contracts/lifecycle.js';
+import type { SiteGroup } from '../../contracts/replica-site-api.js';
+import type { BatchClient, StartedBatch } from '../batches/batch-client.js';
+import { counted } from '../text/format.js';
+import { against, refuse } from '../volumes/lifecycle.js';
+
+/** Groups with room that a refusal names. */
+const TARGETS_SHOWN_MAX = 10;
+
+export interface ApplianceOrder {
+  readonly appliance: ApplianceId;
+  /** Only says what would be done, or every reason against it. */
+  readonly dryRun?: boolean | undefined;
+}
+
+export interface DrainApplianceOrder extends ApplianceOrder {
+  /** The group that all volumes move to. Give this or `map` if there are volumes. */
+  readonly to?: GroupId | undefined;
+  /** The group that the volumes of each group move to. */
+  readonly map?: Readonly<Record<string, GroupId>> | undefined;
+  /** Options of the batch. */
+  readonly options?: BatchInput['options'];
+  /** Who asks, and why: kept in the reports. */
+  readonly operator?: string | undefined;
+  readonly reason?: string | undefined;
+}
+
+/** A group that the appliance serves. */
+export interface DrainedGroup {
+  readonly group: GroupId;
+  readonly volumes: number;
+  /** Where its volumes move to; absent when it has none. */
+  readonly to?: GroupId;
+  /** The appliance of that group. */
+  readonly appliance?: ApplianceId;
+}
+
+export interface ApplianceDrain {
+  readonly groups: readonly DrainedGroup[];
+  /** The batch of moves, a dry run of it if one was asked for; absent when no group has volumes. */
+  readonly batch?: StartedBatch;
+}
+
+/**
+ * Takes an appliance into use: a new one, or a retired one again.
+ * @throws MoverError CHANGE_REFUSED with every reason, UNREACHABLE
+ */
+export async function addAppliance(ports: Ports, { appliance, dryRun = false }: ApplianceOrder): Promise<Changed> {
+  const reasons: Reason[] = [];
+  const port = ports.appliances.get(appliance);
+  if (port === undefined) reasons.push(notInFile(appliance));
+  else {
+    reasons.push(...(await whoAnswers('appliance', appliance, port.calls.health({}))));
+    // Groups given to it would be in no recovery point if it did not reach the replica site.
+    if (reasons.length === 0) await against(reasons, appliance, unchanged(port.calls.siteGroups({ limit: 1 })));
+  }
+  refuse(`Appliance "${appliance}" cannot be added`, reasons);
+  return anyAppliance(ports, ({ calls }) => calls.addAppliance({ appliance, dryRun }));
+}
+
+/**
+ * Ends the use of an appliance that serves nothing any more, whether it still answers or not.
+ * @throws MoverError CHANGE_REFUSED with every reason, UNREACHABLE
+ */
+export async function retireAppliance(ports: Ports, { appliance, dryRun = false }: ApplianceOrder): Promise<Changed> {
+  const reasons: Reason[] = [];
+  const port = ports.appliances.get(appliance);
+  const others = { ...ports, appliances: new Map([...ports.appliances].filter(([id]) => id !== appliance)) };
+  const ask = others.appliances.size === 0 ? ports : others;
+  const isKnown = port !== undefined || (await findRetiredProcesses(ports)).appliances.has(appliance);
+  if (!isKnown) reasons.push(notInFile(appliance));
+  if (port !== undefined && others.appliances.size === 0)
+    reasons.push(inUse(appliance, 'it is the only appliance of the estate file: nobody else reaches the replica site'));
+  const call = async (isDry: boolean): Promise<Changed> =>
+    anyAppliance(ask, ({ calls }) => calls.retireAppliance({ appliance, dryRun: isDry }));
+  await against(reasons, appliance, call(true));
+  if (port !== undefined) reasons.push(...(await openImages(port.calls.listAccesses({}))));
+  refuse(`Appliance "${appliance}" cannot be retired`, reasons);
+  return call(dryRun);
+}
+
+/** Images that somebody reads through the appliance. One that does not answer serves none. */
+async function openImages(
+  asked: Promise<{
+    readonly accesses: readonly { readonly id: string; readonly ended?: unknown; readonly client: string }[];
+  }>,
+): Promise<Reason[]> {
+  try {
+    const { accesses } = await asked;
+    return accesses
+      .filter(({ ended }) => ended === undefined)
+      .map(({ id, client }) => inUse(id, `image access ${id} of ${client} is open at it: volume-mover close ${id}`));
+  } catch (error) {
+    if (error instanceof MoverError && error.code === 'UNREACHABLE') return [];
+    throw error;
+  }
+}
+
+/**
+ * Moves all volumes away that are protected through an appliance, in one batch. Its groups stay.
+ * @throws MoverError CHANGE_REFUSED with every reason, INVALID_REQUEST, UNREACHABLE
+ */
+export async function drainAppliance(
+  ports: Ports,
+  batches: Pick<BatchClient, 'start'>,
+  { appliance, to, map = {}, options, operator, reason, dryRun = false }: DrainApplianceOrder,
+): Promise<ApplianceDrain> {
+  const all = await findGroups(ports);
+  const served = all.filter((group) => group.appliance === appliance && group.retired === undefined);
+  const targets = new Map(served.map(({ group }) => [group, map[group] ?? to]));
+  refuse(`Appliance "${appliance}" cannot be drained`, [
+    ...(served.length > 0 || ports.appliances.has(appliance) ? [] : [notInFile(appliance)]),
+    ...againstTargets(all, served, targets, map),
+  ]);
+  const groups = served.map(({ group, volumes }): DrainedGroup => {
+    const target = all.find((other) => other.group === targets.get(group));
+    return volumes === 0 || target === undefined
+      ? { group, volumes }
+      : { group, volumes, to: target.group, appliance: target.appliance };
+  });
+  if (groups.every(({ volumes }) => volumes === 0)) return { groups };
+  // The same input for as long as the drain is not done: a repetition finds the batch that runs.
+  const mapped = [...targets].flatMap(([group, target]) => (target === undefined ? [] : [[group, target] as const]));
+  const batch = await batches.start(
+    {
+      select: { from: mapped.map(([group]) => group) },
+      map: Object.fromEntries(mapped),
+      dryRun,
+      ...(options === undefined ? {} : { options }),
+      ...(operator === undefined ? {} : { operator }),
+      reason: reason ?? `drain of appliance ${appliance}`,
+    },
+    dryRun ? {} : { workflowId: `drain-${appliance}` },
+  );
+  return { groups, batch };
+}
+
+/** What stands against the targets of the groups, as one list. */
+function* againstTargets(
+  all: readonly SiteGroup[],
+  served: readonly SiteGroup[],
+  targets: ReadonlyMap<GroupId, GroupId | undefined>,
+  map: Readonly<Record<string, GroupId>>,
+): Generator<Reason, void> {
+  const isServed = (id: string): boolean => served.some(({ group }) => group === id);
+  const reasonOf = (code: ErrorCode, subject: string, message: string): Reason => ({ code, subject, message });
+  for (const name of Object.keys(map))
+    if (!isServed(name)) yield reasonOf('INVALID_REQUEST', name, `it does not serve group "${name}"`);
+  const wanted = new Map<GroupId, number>();
+  for (const { group, volumes } of served) {
+    if (volumes === 0) continue;
+    const target = targets.get(group);
+    if (target === undefined) {
+      const room = all
+        .filter((other) => !isServed(other.group) && other.retired === undefined && roomOf(other) >= volumes)
+        .map((other) => other.group)
+        .slice(0, TARGETS_SHOWN_MAX);
+      const which = room.length === 0 ? 'no group of another appliance has room' : `room have ${room.join(', ')}`;
+      const message = `group "${group}" with ${counted(volumes, 'volume')} needs a target, by --to or --map ${group}=…; ${which}`;
+      yield reasonOf('INVALID_REQUEST', group, message);
+    } else wanted.set(target, (wanted.get(target) ?? 0) + volumes);
+  }
+  for (const [target, volumes] of wanted) {
+    const found = all.find(({ group }) => group === target);
+    if (found === undefined) yield reasonOf('GROUP_NOT_FOUND', target, `there is no consistency group "${target}"`);
+    else if (found.retired !== undefined) yield reasonOf('GROUP_RETIRED', target, `group "${target}" is retired`);
+    else if (isServed(target))
+      yield reasonOf('INVALID_REQUEST', target, `group "${target}" is served by the same appliance`);
+    else if (roomOf(found) < volumes)
+      yield reasonOf(
+        'GROUP_FULL',
+        target,
+        `group "${target}" has room for ${roomOf(found)} more volumes, and ${volumes} would move to it`,
+      );
+  }
+}
+
+function roomOf({ volumesMax, volumes, reserved }: SiteGroup): number {
+  return Math.max(0, volumesMax - volumes - reserved);
+}
+
+function notInFile(appliance: ApplianceId): Reason {
+  return {
+    code: 'INVALID_REQUEST',
+    subject: appliance,
+    message: `the estate file has no appliance "${appliance}": its line there says where it listens`,
+  };
+}
+
+function inUse(subject: string, message: string): Reason {
+  return { code: 'PROCESS_IN_USE', subject, message };
+}
+
+/** A look that changes nothing. */
+async function unchanged(asked: Promise<unknown>): Promise<Changed> {
+  await asked;
+  return { changed: false };
+}
+
+/** Whether the process that answers is the one that is meant. */
+export async function whoAnswers(
+  role: 'appliance' | 'splitter',
+  id: string,
+  asked: Promise<{ readonly role: string; readonly id: string }>,
+): Promise<Reason[]> {
+  try {
+    const answer = await asked;
+    if (answer.role === role && answer.id === id) return [];
+    return [
+      {
+        code: 'INVALID_REQUEST',
+        subject: id,
+        message: `where the estate file has ${role} "${id}", ${answer.role} "${answer.id}" answers`,
+      },
+    ];
+  } catch (error) {
+    if (!(error instanceof MoverError)) throw error;
+    return [{ code: error.code, subject: id, message: `${role} "${id}" does not answer: ${error.message}` }];
+  }
+}
