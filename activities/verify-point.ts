@@ -47,13 +47,13 @@ export async function openPoint(
 ): Promise<{ readonly atMs: number; readonly open: Open }> {
   const options = run.signal === undefined ? {} : { signal: run.signal };
   const opened = await source.calls.openScan({ volume, scan, leaseMs: SCAN_LEASE_MS }, options);
-  const { mark, atMs } = opened;
+  const { mark, atMs, key } = opened;
   try {
     if (opened.sizeBytes !== source.sizeBytes) throw otherSize(volume, opened.sizeBytes, source.sizeBytes);
     const deadlineMs = run.monotonicMs() + MARK_WAIT_MS_IN_ALL;
     for (;;) {
       try {
-        const input = { volume, mark, waitMs: MARK_WAIT_MS, client: `verify ${run.id}`.slice(0, 200) };
+        const input = { volume, mark, waitMs: MARK_WAIT_MS, client: `verify ${run.id}`.slice(0, 200), key };
         const { image } = await anyAppliance(ports, ({ calls }) => calls.openMarkImage(input, options));
         return { atMs, open: { scan, mark, image } };
       } catch (error) {

@@ -6,6 +6,7 @@ import { ApplicationFailure, CancelledFailure } from '@temporalio/common';
 import { hasRemedy } from '../contracts/error-registry.js';
 import { MoverError, toProblem } from '../contracts/errors.js';
 import {
+  type DigestRun,
   DIGESTS_PER_CALL_MAX,
   type Mismatch,
   type ParsedVerifyInput,
@@ -17,6 +18,7 @@ import {
 } from '../contracts/verify.js';
 import { describeMismatch, withMismatch } from './mismatches.js';
 import { anyAppliance, type Ports } from '../control/ports.js';
+import { DigestRuns } from './digest-runs.js';
 import type { VerifyRun } from './run.js';
 import { closePoint, openPoint, type Source, sourceOf } from './verify-point.js';
 
@@ -30,8 +32,8 @@ const NEW_POINT_PAUSE_MS = 200;
 /** Batches per second, of equal size: they keep a slow rate even and make a fast one cheap. */
 const BATCHES_PER_SECOND = 4;
 /**
- * Cost of a region that is zero on both sides: reading a hole costs the processor little and the
- * disk nothing.
+ * Cost of a region that is zero on both sides, and read: that costs the processor little. Holes on
+ * both sides are not read, and cost nothing.
  */
 const ZERO_REGION_BYTES = VERIFY_REGION_BYTES / 16;
 
@@ -136,40 +138,50 @@ class Comparison {
     );
     const { signal } = this.#run;
     const options = signal === undefined ? {} : { signal };
-    while (this.#state.nextRegion < this.#state.regions) {
+    const { nextRegion, regions } = this.#state;
+    const ask = { digestsMax: batch };
+    const source = new DigestRuns(nextRegion, regions, (from, count) =>
+      this.#source.calls.readScan({ scan, from, count, ...ask }, options),
+    );
+    const replica = new DigestRuns(nextRegion, regions, (from, count) =>
+      anyAppliance(this.#ports, ({ calls }) => calls.digestImage({ image, from, count, ...ask }, options)),
+    );
+    while (this.#state.nextRegion < regions) {
       const startedAtMs = this.#run.monotonicMs();
-      const from = this.#state.nextRegion;
-      const count = Math.min(batch, this.#state.regions - from);
-      const [source, replica] = await Promise.all([
-        this.#source.calls.readScan({ scan, from, count }, options),
-        anyAppliance(this.#ports, ({ calls }) => calls.digestImage({ image, from, count }, options)),
-      ]);
-      if (source.digests.length !== count || replica.digests.length !== count)
-        throw new MoverError('INTERNAL', `${count} digests were asked for; not as many were answered.`);
-      this.#compare(from, source.digests, replica.digests);
-      const dueAtMs = startedAtMs + (costOf(source.digests, replica.digests) / bytesPerSecond) * 1_000;
+      await Promise.all([source.fill(), replica.fill()]);
+      const costBytes = this.#compare(source, replica);
+      const dueAtMs = startedAtMs + (costBytes / bytesPerSecond) * 1_000;
       const earlyMs = dueAtMs - this.#run.monotonicMs();
       if (earlyMs >= 1) await this.#run.sleep(earlyMs);
       else signal?.throwIfAborted();
     }
   }
 
-  #compare(from: number, source: readonly (string | null)[], replica: readonly (string | null)[]): void {
-    let { mismatches, mismatchedRegions } = this.#state;
-    source.forEach((digest, i) => {
-      const other = replica[i];
-      if (digest !== null && digest === other) return;
-      const offset = (from + i) * VERIFY_REGION_BYTES;
-      const length = Math.min(VERIFY_REGION_BYTES, this.#state.sizeBytes - offset);
-      const fault = faultOf(digest, other);
-      mismatches = withMismatch(mismatches, { offset, length, fault });
-      mismatchedRegions += 1;
-    });
-    const nextRegion = from + source.length;
+  /** Compares what both sides have told. @returns how many bytes it counts against the rate */
+  #compare(source: DigestRuns, replica: DigestRuns): number {
+    let { mismatches, mismatchedRegions, nextRegion } = this.#state;
+    let costBytes = 0;
+    for (;;) {
+      const { first: one, regions: some } = source;
+      const { first: other, regions: others } = replica;
+      if (one === undefined || other === undefined) break;
+      const count = Math.min(some, others);
+      costBytes += count * costOf(one, other);
+      if (one === null || contentOf(one) !== contentOf(other)) {
+        const offset = nextRegion * VERIFY_REGION_BYTES;
+        const length = Math.min(count * VERIFY_REGION_BYTES, this.#state.sizeBytes - offset);
+        mismatches = withMismatch(mismatches, { offset, length, fault: faultOf(one, other) });
+        mismatchedRegions += count;
+      }
+      nextRegion += count;
+      source.drop(count);
+      replica.drop(count);
+    }
     const points = this.#state.points.map((point, i, all) =>
       i === all.length - 1 ? { ...point, toRegion: nextRegion } : point,
     );
     this.#update({ mismatches, mismatchedRegions, nextRegion, points });
+    return costBytes;
   }
 
   /**
@@ -228,15 +240,18 @@ class Comparison {
  * The fault of a region. The source is checked first: without it the replica has nothing to compare
  * with.
  */
-function faultOf(source: string | null, replica: string | null | undefined): Mismatch['fault'] {
+function faultOf(source: DigestRun, replica: DigestRun): Mismatch['fault'] {
   if (source === null) return 'source-unreadable';
   return replica === null ? 'replica-checksum' : 'differs';
 }
 
-/** Bytes that a batch counts against the rate. */
-function costOf(source: readonly (string | null)[], replica: readonly (string | null)[]): number {
-  return source.reduce(
-    (sum, digest, i) => sum + (digest === '' && replica[i] === '' ? ZERO_REGION_BYTES : VERIFY_REGION_BYTES),
-    0,
-  );
+/** The digest of each region of a run; that of a hole is that of zeroes. */
+function contentOf(run: DigestRun): string | null {
+  return typeof run === 'number' ? '' : run;
+}
+
+/** Bytes that a region counts against the rate. */
+function costOf(source: DigestRun, replica: DigestRun): number {
+  if (contentOf(source) !== '' || contentOf(replica) !== '') return VERIFY_REGION_BYTES;
+  return source === '' || replica === '' ? ZERO_REGION_BYTES : 0;
 }

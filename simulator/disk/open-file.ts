@@ -68,11 +68,16 @@ export class OpenFile {
 
   async readLater(offset: number, length: number): Promise<Buffer> {
     const data = Buffer.allocUnsafe(length);
+    await this.readInto(offset, data);
+    return data;
+  }
+
+  /** Fills the buffer with what is at the offset. */
+  async readInto(offset: number, data: Buffer): Promise<void> {
     await this.#later(async () => {
-      for (let done = 0; done < length;)
+      for (let done = 0; done < data.length;)
         done += someBytes(await this.#calls.readLater(this.fd, data, done, offset + done), this.path);
     });
-    return data;
   }
 
   async writeLater(offset: number, data: Uint8Array): Promise<void> {
@@ -87,6 +92,11 @@ export class OpenFile {
     const { holes } = this.#calls;
     if (holes === undefined) return { length, isHole: false };
     return this.#later(async () => holes.partAt(this.fd, offset, length));
+  }
+
+  /** Like `partAt`, on the main thread. */
+  partNow(offset: number, length: number): Allocated {
+    return this.#calls.holes?.partNow(this.fd, offset, length) ?? { length, isHole: false };
   }
 
   /** Makes the range a hole. @returns false if that isn't possible: nothing has changed then */

@@ -9,6 +9,7 @@ import { assertUndamaged } from './damage-text.js';
 import { failureOfJournal } from './journal-failure.js';
 import type { Journals } from './journals.js';
 import type { Changes, Image } from './journal/terms/types.js';
+import { RegionDigester } from '../digest/region-digest.js';
 import type { Allocated } from '../disk/holes.js';
 import type { Site } from './site.js';
 
@@ -60,6 +61,8 @@ interface OpenImage {
   readAtMs: number;
   /** What changed since other points, by point: the most recently asked for are last. */
   readonly changes: Map<PointId, FoundChanges>;
+  /** Makes its digests; undefined unless it was opened to be compared. */
+  readonly digester: RegionDigester | undefined;
 }
 
 /** A part of an image that differs from an earlier point, or doesn't. */
@@ -109,6 +112,7 @@ export class Images {
       point,
       position: given,
       evenInHole = false,
+      key,
       client,
     }: {
       readonly volume: VolumeId;
@@ -119,6 +123,8 @@ export class Images {
        * damaged blocks are refused.
        */
       readonly evenInHole?: boolean;
+      /** The key of the digests that its opener will ask for. */
+      readonly key?: string;
       readonly client: string;
     },
     signal: AbortSignal,
@@ -145,6 +151,7 @@ export class Images {
         openedAtMs: performance.now(),
         readAtMs: performance.now(),
         changes: new Map(),
+        digester: key === undefined ? undefined : new RegionDigester(key),
       });
       log.info({ image: id, volume, point, position, client }, 'image opened');
       return { image: id, sizeBytes: journal.sizeBytes, position };
@@ -172,6 +179,21 @@ export class Images {
   }
 
   /**
+   * Fills the buffer from an image: with whole blocks.
+   * @throws MoverError as `read`
+   */
+  async readInto(id: string, offset: number, into: Buffer): Promise<void> {
+    const open = this.#images.get(id);
+    if (open === undefined) throw this.#notOpen(id);
+    open.readAtMs = performance.now();
+    try {
+      await open.image.readInto(offset, into);
+    } catch (error) {
+      throw failureOfJournal(open.volume, error);
+    }
+  }
+
+  /**
    * Which parts of an image surely read as zeroes: from the range's start on, as many as one answer
    * has.
    * @throws MoverError IMAGE_NOT_FOUND, IMAGE_EVICTED, INVALID_REQUEST
@@ -183,6 +205,33 @@ export class Images {
     } catch (error) {
       throw failureOfJournal(open.volume, error);
     }
+  }
+
+  /**
+   * What is at `offset`: zeroes that nobody has to read, or data.
+   * @returns a part that is no longer than `length`
+   * @throws MoverError IMAGE_NOT_FOUND, IMAGE_EVICTED
+   */
+  async partFrom(id: string, offset: number, length: number): Promise<Allocated> {
+    const open = this.#images.get(id);
+    if (open === undefined) throw this.#notOpen(id);
+    try {
+      return await open.image.partFrom(offset, length);
+    } catch (error) {
+      throw failureOfJournal(open.volume, error);
+    }
+  }
+
+  /**
+   * Makes the digests of an image that was opened at a mark.
+   * @throws MoverError IMAGE_NOT_FOUND, IMAGE_EVICTED, INVALID_REQUEST (any other image)
+   */
+  digesterOf(id: string): RegionDigester {
+    const open = this.#images.get(id);
+    if (open === undefined) throw this.#notOpen(id);
+    if (open.digester === undefined)
+      throw new MoverError('INVALID_REQUEST', `image: image ${id} was not opened at a mark, so it has no digests.`);
+    return open.digester;
   }
 
   /**

@@ -4,7 +4,7 @@ import { readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { pino } from 'pino';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { VERIFY_REGION_BYTES } from '../../contracts/verify.js';
+import { type DigestRun, VERIFY_REGION_BYTES } from '../../contracts/verify.js';
 import { connectNbd } from '../../nbd/client.js';
 import type { NbdClient } from '../../nbd/nbd-client.js';
 import {
@@ -22,6 +22,7 @@ import { splitterOn } from './splitter-on.js';
 import { block, TestSplitter } from './test-splitter.js';
 
 const BLOCK_BYTES = 4096;
+const KEY = 'k'.repeat(43);
 let world: SiteWorld;
 
 beforeEach(() => {
@@ -267,8 +268,9 @@ test('regions of a damaged replica have no digest, the others have theirs, and n
       waitMs: 5_000,
       client: 'test',
       evenInHole: true,
+      key: KEY,
     });
-  const digests = async (): Promise<readonly (string | null)[]> => {
+  const digests = async (): Promise<readonly DigestRun[]> => {
     const { image } = await open();
     const answer = await site.control.digestImage({ image, from: 0, count: SIZE_BYTES / VERIFY_REGION_BYTES });
     await site.control.closeMarkImage({ image });

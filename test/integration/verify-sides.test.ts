@@ -173,6 +173,7 @@ test('the guest’s writes during a scan are not in it, and its digests stay whe
     mark: opened.mark,
     waitMs: 5_000,
     client: 't',
+    key: opened.key,
   });
   const all = { from: 0, count: REGIONS };
   expect(await calls.readScan({ scan: 's', ...all })).toEqual(await appliance.control.digestImage({ image, ...all }));

@@ -37,10 +37,16 @@ function fill(offset: number, length: number): void {
 test('data and holes of a large sparse file are told apart', async () => {
   ftruncateSync(fd, 64 * GIB);
   fill(5 * GIB, MIB);
-  expect(await systemHoles.partAt(fd, 0, 64 * GIB)).toEqual({ length: 5 * GIB, isHole: true });
-  expect(await systemHoles.partAt(fd, MIB, MIB)).toEqual({ length: MIB, isHole: true });
-  expect(await systemHoles.partAt(fd, 5 * GIB + 10, GIB)).toEqual({ length: MIB - 10, isHole: false });
-  expect(await systemHoles.partAt(fd, 5 * GIB + MIB, 64 * GIB)).toEqual({ length: 64 * GIB, isHole: true });
+  const places = [
+    { at: 0, length: 64 * GIB, part: { length: 5 * GIB, isHole: true } },
+    { at: MIB, length: MIB, part: { length: MIB, isHole: true } },
+    { at: 5 * GIB + 10, length: GIB, part: { length: MIB - 10, isHole: false } },
+    { at: 5 * GIB + MIB, length: 64 * GIB, part: { length: 64 * GIB, isHole: true } },
+  ];
+  for (const { at, length, part } of places) {
+    expect(await systemHoles.partAt(fd, at, length)).toEqual(part);
+    expect(systemHoles.partNow(fd, at, length)).toEqual(part);
+  }
 });
 
 test('a punched range reads as zeroes, frees its room, and keeps the size of the file', async () => {

@@ -1,10 +1,11 @@
 // What a journal tells about its images besides their bytes: which differ between two positions,
 // and which surely are zeroes. Against a model that keeps the volume at every position.
-import { mkdtempSync, rmSync } from 'node:fs';
+import { closeSync, mkdtempSync, openSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { afterAll, expect, test } from 'vitest';
+import { systemHoles } from '../../simulator/disk/holes.js';
 import type { NewRecord, VolumeJournal } from '../../simulator/replica-site/journal/terms/types.js';
 import { processFiles } from '../../simulator/replica-site/journal/files/node-files.js';
 import { MemoryDisk } from '../property/journal-memory-disk.js';
@@ -153,6 +154,17 @@ test('what an image tells to be a hole reads as zeroes, at every position, on re
           }
           expect(at).toBeLessThanOrEqual(SIZE_BYTES);
         }
+        for (let at = 0; at < SIZE_BYTES;) {
+          const { length, isHole } = await image.partFrom(at, SIZE_BYTES - at);
+          if (isHole) expect(state.subarray(at, at + length).equals(Buffer.alloc(length))).toBe(true);
+          const into = Buffer.alloc(BLOCK_BYTES);
+          const from = at - (at % BLOCK_BYTES);
+          await image.readInto(from, into);
+          expect(into.equals(state.subarray(from, from + BLOCK_BYTES))).toBe(true);
+          expect(length).toBeGreaterThan(0);
+          at += length;
+          expect(at).toBeLessThanOrEqual(SIZE_BYTES);
+        }
         image.close();
       }
       await journal.close();
@@ -160,6 +172,24 @@ test('what an image tells to be a hole reads as zeroes, at every position, on re
     { numRuns: 30 },
   );
 }, 60_000);
+
+test('a hole of the file whose checksums are not those of zeroes is damaged data, not a hole', async () => {
+  const directory = join(folder, 'punched');
+  const journal = await open(new MemoryDisk(), { files: processFiles, directory });
+  await fill(journal, [
+    { fill: 1, offset: 0, length: 2 * BLOCK_BYTES },
+    { fill: 1, offset: 6 * BLOCK_BYTES, length: BLOCK_BYTES },
+  ]);
+  const fd = openSync(join(directory, 'replica.img'), 'r+');
+  systemHoles.punchNow(fd, BLOCK_BYTES, BLOCK_BYTES);
+  closeSync(fd);
+  const image = await journal.openImage(2);
+  expect(await image.partFrom(BLOCK_BYTES, SIZE_BYTES - BLOCK_BYTES)).toEqual({ length: BLOCK_BYTES, isHole: false });
+  await expect(image.readInto(BLOCK_BYTES, Buffer.alloc(BLOCK_BYTES))).rejects.toMatchObject({ code: 'CORRUPT' });
+  expect(await image.partFrom(2 * BLOCK_BYTES, 8 * BLOCK_BYTES)).toEqual({ length: 4 * BLOCK_BYTES, isHole: true });
+  await expect(image.readInto(1, Buffer.alloc(BLOCK_BYTES))).rejects.toMatchObject({ code: 'OUT_OF_RANGE' });
+  await journal.close();
+});
 
 test('an empty image is one hole, and so is what was first written after its position', async () => {
   const journal = await open(new MemoryDisk(), { files: processFiles, directory: join(folder, 'holes') });
@@ -169,6 +199,7 @@ test('an empty image is one hole, and so is what was first written after its pos
   const isAllHole = (await empty.parts(0, SIZE_BYTES, PARTS_MAX)).every(({ isHole }) => isHole);
   expect(isAllHole).toBe(true);
   const full = await journal.openImage(1);
+  expect(await empty.partFrom(BLOCK_BYTES, 2 * BLOCK_BYTES)).toEqual({ length: BLOCK_BYTES, isHole: true });
   expect(await full.parts(BLOCK_BYTES, BLOCK_BYTES, PARTS_MAX)).toEqual([{ length: BLOCK_BYTES, isHole: false }]);
   await journal.close();
 });

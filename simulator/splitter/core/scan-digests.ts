@@ -47,6 +47,26 @@ export class ScanDigests {
     return this.#chunks.size > this.#chunksMax;
   }
 
+  /**
+   * How many of the regions [region, to) follow one another without a digest. Each of them still
+   * has its content of the mark.
+   */
+  unknownFrom(region: number, to: number): number {
+    const chunks = Math.ceil((to - region) / CHUNK_REGIONS);
+    // Over a large hole there are far fewer chunks than the hole would have.
+    if (chunks <= this.#chunks.size) {
+      let end = region;
+      while (end < to && this.needs(end)) end += this.#chunks.has(chunkOf(end)) ? 1 : leftInChunk(end);
+      return Math.min(end, to) - region;
+    }
+    let end = to;
+    for (const index of this.#chunks.keys()) {
+      const first = Math.max(region, index * CHUNK_REGIONS);
+      for (let at = first; at < Math.min(end, (index + 1) * CHUNK_REGIONS); at += 1) if (!this.needs(at)) end = at;
+    }
+    return end - region;
+  }
+
   /** Whether a region's digest is still to be taken. */
   needs(region: number): boolean {
     if (region < this.#floor) return false;
@@ -91,10 +111,12 @@ export class ScanDigests {
     }
   }
 
-  /** Notes that the scan is read up to `region`, and drops digests far behind it. */
+  /** Notes that everything before `region` was received, and drops digests far behind it. */
   reached(region: number): void {
     const floor = Math.floor((region - KEPT_BEHIND_REGIONS) / CHUNK_REGIONS) * CHUNK_REGIONS;
-    for (; this.#floor < floor; this.#floor += CHUNK_REGIONS) this.#chunks.delete(chunkOf(this.#floor));
+    if (floor <= this.#floor) return;
+    this.#floor = floor;
+    for (const index of this.#chunks.keys()) if (index * CHUNK_REGIONS < floor) this.#chunks.delete(index);
   }
 
   #chunk(index: number): Chunk {
@@ -104,6 +126,10 @@ export class ScanDigests {
     this.#chunks.set(index, chunk);
     return chunk;
   }
+}
+
+function leftInChunk(region: number): number {
+  return CHUNK_REGIONS - (region % CHUNK_REGIONS);
 }
 
 function chunkOf(region: number): number {

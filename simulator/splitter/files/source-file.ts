@@ -52,6 +52,12 @@ export class SourceFile {
     return this.#written ? this.#pace.later(async () => this.#file.readLater(offset, length)) : Buffer.alloc(length);
   }
 
+  /** Fills the buffer with what is at the offset. */
+  async readInto(offset: number, data: Buffer): Promise<void> {
+    if (this.#written) await this.#pace.later(async () => this.#file.readInto(offset, data));
+    else data.fill(0);
+  }
+
   writeNow(offset: number, data: Buffer): void {
     this.#written = true;
     this.#pace.now(() => this.#file.writeNow(offset, data));
@@ -106,6 +112,13 @@ export class SourceFile {
     if (this.#isAllHole()) return true;
     const part = await this.#file.partAt(offset, length);
     return part.isHole && part.length === length;
+  }
+
+  /** The part at `offset` that is one hole, or data, as far as the file system tells. */
+  async partAt(offset: number, length: number): Promise<Allocated> {
+    if (this.#isAllHole()) return { length, isHole: true };
+    if (this.isQuick) return this.#pace.now(() => this.#file.partNow(offset, length));
+    return this.#pace.later(async () => this.#file.partAt(offset, length));
   }
 
   /** Which parts of the range are holes: from its start on, no more than `countMax` of them. */

@@ -8,10 +8,13 @@ import { hasRemedy } from '../../../contracts/error-registry.js';
 import { MoverError } from '../../../contracts/errors.js';
 import type { Calls } from '../../../contracts/route.js';
 import { MARK_WAIT_MS_MAX } from '../../../contracts/verify.js';
+import { newDigestKey, RegionDigester } from '../../digest/region-digest.js';
 import type { ProtectedVolume } from '../volume/protected-volume.js';
 
-/** Regions per call for digests: 16 MiB of the volume. */
-const REGIONS_PER_CALL = 256;
+/** Digests per call: those of 16 MiB of the volume. */
+const DIGESTS_PER_CALL = 256;
+/** Regions per call, 1 GiB: a hole takes a few milliseconds to be counted off the marks. */
+const REGIONS_PER_CALL = 16 * 1024;
 /**
  * How long the replica site may take to apply what was sent before the comparison began, in
  * milliseconds. After that it is asked again.
@@ -27,6 +30,7 @@ interface Comparison {
   readonly appliance: Pick<Calls<typeof applianceApi>, 'openMarkImage' | 'digestImage' | 'closeMarkImage'>;
   readonly mark: WriteMark;
   readonly image: string;
+  readonly digester: RegionDigester;
   /** First region of the next call. */
   nextRegion: number;
 }
@@ -55,10 +59,15 @@ export class Comparisons {
       const from = marks.nextDoubted(comparison.nextRegion) ?? marks.nextDoubted(0);
       if (from === undefined) return;
       const count = Math.min(REGIONS_PER_CALL, marks.regions - from);
-      const { digests } = await comparison.appliance.digestImage({ image: comparison.image, from, count });
-      for (const [i, digest] of digests.entries())
-        if (marks.isDoubted(from + i)) await volume.compare(from + i, digest, mark);
-      comparison.nextRegion = from + count;
+      const { appliance, image, digester } = comparison;
+      const { digests } = await appliance.digestImage({ image, from, count, digestsMax: DIGESTS_PER_CALL });
+      let region = from;
+      for (const digest of digests) {
+        if (typeof digest === 'number') await volume.compareHole(region, digest, digester, mark);
+        else if (marks.isDoubted(region)) await volume.compare(region, digest, digester, mark);
+        region += typeof digest === 'number' ? digest : 1;
+      }
+      comparison.nextRegion = region;
     } catch (error) {
       this.#open.delete(volume);
       if (!(error instanceof MoverError) || error.retryable || hasRemedy(error.code, 'new-image')) throw error;
@@ -86,14 +95,17 @@ export class Comparisons {
       credentials: this.#credentials,
       timeoutMs: ANSWER_MS_MAX,
     });
+    // The image is of an instant that has passed, so the key is newer than its content.
+    const key = newDigestKey();
     const { image } = await appliance.openMarkImage({
       volume: volume.id,
       mark,
       waitMs: APPLIED_WITHIN_MS,
       evenInHole: true,
       client: `splitter ${this.#splitter}, comparing`,
+      key,
     });
-    const comparison: Comparison = { appliance, mark, image, nextRegion: 0 };
+    const comparison: Comparison = { appliance, mark, image, digester: new RegionDigester(key), nextRegion: 0 };
     this.#open.set(volume, comparison);
     return comparison;
   }

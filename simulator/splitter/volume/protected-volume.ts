@@ -5,7 +5,8 @@ import type { VolumeId } from '../../../contracts/ids.js';
 import type { WriteMark } from '../../../contracts/attempt.js';
 import type { SourceState } from '../../../contracts/splitter-api.js';
 import { NbdError } from '../../../nbd/errors.js';
-import { digestOf, digestText } from '../../digest/region-digest.js';
+import { digestText, type RegionDigester } from '../../digest/region-digest.js';
+import { regionsOfPart } from '../../digest/stretches.js';
 import type { Allocated } from '../../disk/holes.js';
 import { nowMs } from '../shared/clock.js';
 import { REGION_BYTES } from '../core/marks.js';
@@ -444,7 +445,7 @@ export class ProtectedVolume {
    * @param mark the short initialization that the digest belongs to. Once it is over, the result is
    * dropped.
    */
-  async compare(region: number, digest: string | null, mark: WriteMark): Promise<void> {
+  async compare(region: number, digest: string | null, digester: RegionDigester, mark: WriteMark): Promise<void> {
     const { marks, row } = this.split;
     const offset = region * REGION_BYTES;
     const length = Math.min(REGION_BYTES, row.sizeBytes - offset);
@@ -452,15 +453,51 @@ export class ProtectedVolume {
     try {
       // An unreadable region counts as different; it is sent once it can be read.
       const data = await this.#source.readLater(offset, length).catch(() => undefined);
-      const isSame = data !== undefined && digestText(digestOf(data)) === digest;
+      const isSame = data !== undefined && digestText(digester.digestOf(data)) === digest;
       if (isSame && this.#resumesComparison) await this.#rewrite(offset, data, isZero(data));
-      const now = this.split.initializationMark;
-      if (now?.session !== mark.session || now.n !== mark.n) return;
+      if (!this.#isInitializing(mark)) return;
       marks.compared(region, isSame);
     } finally {
       release();
     }
     if (marks.settled > 0) this.#events.onSettled(this);
+  }
+
+  /** Compares regions that are a hole at the replica. What is a hole here, too, is not read. */
+  async compareHole(from: number, regions: number, digester: RegionDigester, mark: WriteMark): Promise<void> {
+    const { marks } = this.split;
+    for (let region = from; region < from + regions;) {
+      const same = await this.#compareHoles(region, from + regions - region, mark);
+      if (same === 0 && marks.isDoubted(region)) await this.compare(region, '', digester, mark);
+      region += Math.max(same, 1);
+    }
+    if (marks.settled > 0) this.#events.onSettled(this);
+  }
+
+  /** @returns how many of the regions, from the first one on, are a hole here: they are the same */
+  async #compareHoles(from: number, regions: number, mark: WriteMark): Promise<number> {
+    const { marks, row } = this.split;
+    // Zeroes that an earlier life may have failed to sync are written again, by `compare`.
+    if (this.#resumesComparison && this.#sync && !this.#marksLost) return 0;
+    const offset = from * REGION_BYTES;
+    const length = Math.min((from + regions) * REGION_BYTES, row.sizeBytes) - offset;
+    const release = await this.#lock.acquire(offset, length);
+    try {
+      const part = await this.#source.partAt(offset, length).catch(() => ({ length, isHole: false }));
+      const found = regionsOfPart(part, from, row.sizeBytes);
+      if (!found.isHole) return 0;
+      if (this.#isInitializing(mark))
+        for (let region = from; region < from + found.regions; region += 1) marks.compared(region, true);
+      return found.regions;
+    } finally {
+      release();
+    }
+  }
+
+  /** Whether the short initialization that a digest belongs to is still under way. */
+  #isInitializing(mark: WriteMark): boolean {
+    const now = this.split.initializationMark;
+    return now?.session === mark.session && now.n === mark.n;
   }
 
   /**

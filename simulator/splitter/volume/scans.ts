@@ -79,11 +79,16 @@ export class Scans {
    * Reads digests of an open scan, and renews its lease.
    * @throws MoverError SCAN_NOT_FOUND and as `VolumeScan.read`
    */
-  async read({ scan: id, from, count }: ParsedInputOf<Api['readScan']>): Promise<OutputOf<Api['readScan']>> {
+  async read({
+    scan: id,
+    from,
+    count,
+    digestsMax,
+  }: ParsedInputOf<Api['readScan']>): Promise<OutputOf<Api['readScan']>> {
     const open = this.#scans.get(id);
     if (open === undefined) throw new MoverError('SCAN_NOT_FOUND', `There is no open scan "${id}" at this splitter.`);
     this.#renew(id, open);
-    return { digests: await open.scan.read(from, count) };
+    return open.scan.read(from, count, digestsMax);
   }
 
   /** Closes a scan; does nothing if it is closed already. */
@@ -113,6 +118,6 @@ export class Scans {
 function answerOf(id: string, volume: VolumeId, { scan }: OpenScan): OutputOf<Api['openScan']> {
   if (scan.volume !== volume)
     throw new MoverError('INVALID_REQUEST', `Scan "${id}" is of volume "${scan.volume}", not of "${volume}".`);
-  const { mark, sizeBytes, regions, atMs } = scan;
-  return { scan: id, mark, sizeBytes, regions, regionBytes: VERIFY_REGION_BYTES, atMs };
+  const { mark, sizeBytes, regions, atMs, key } = scan;
+  return { scan: id, mark, sizeBytes, regions, regionBytes: VERIFY_REGION_BYTES, atMs, key };
 }

@@ -5,22 +5,28 @@
 import type { WriteMark } from '../../../contracts/attempt.js';
 import { MoverError } from '../../../contracts/errors.js';
 import type { VolumeId } from '../../../contracts/ids.js';
-import { VERIFY_REGION_BYTES } from '../../../contracts/verify.js';
-import { digestOf } from '../../digest/region-digest.js';
+import { type DigestRun, DIGESTS_WITHIN_MS, VERIFY_REGION_BYTES } from '../../../contracts/verify.js';
+import { newDigestKey, RegionDigester } from '../../digest/region-digest.js';
+import { readInOrder, regionsOfPart, type Stretch, stretchesOf } from '../../digest/stretches.js';
 import { firstRegion, lastRegion } from '../core/marks.js';
 import { ScanDigests } from '../core/scan-digests.js';
 import type { SourceFile } from '../files/source-file.js';
-
-/** Regions digested in one turn of the loop: about 0.2 ms, which guests hardly notice. */
-const REGIONS_PER_TURN = 4;
+import { monotonicMs } from '../shared/clock.js';
 
 export interface VolumeScanOptions {
   readonly volume: VolumeId;
   readonly sizeBytes: number;
   readonly mark: WriteMark;
   readonly atMs: number;
-  readonly source: Pick<SourceFile, 'isWritten' | 'readNow' | 'readLater'>;
+  readonly source: Pick<SourceFile, 'partAt' | 'readNow' | 'readInto'>;
   readonly digests?: ScanDigests;
+}
+
+/** What was read of the regions [from, to); undefined if it can't be read. */
+interface Reading {
+  readonly from: number;
+  readonly to: number;
+  readonly data: Buffer | undefined;
 }
 
 export class VolumeScan {
@@ -28,6 +34,9 @@ export class VolumeScan {
   readonly sizeBytes: number;
   readonly mark: WriteMark;
   readonly atMs: number;
+  /** Chosen now that the content is fixed. */
+  readonly key = newDigestKey();
+  readonly #digester = new RegionDigester(this.key);
   readonly #source: VolumeScanOptions['source'];
   readonly #digests: ScanDigests;
   /** Why the scan ended. */
@@ -66,7 +75,7 @@ export class VolumeScan {
       if (!this.#digests.needs(region)) continue;
       const { at, bytes } = this.#placeOf(region, region + 1);
       try {
-        this.#digests.put(region, digestOf(this.#source.readNow(at, bytes)));
+        this.#digests.put(region, this.#digester.digestOf(this.#source.readNow(at, bytes)));
       } catch {
         this.#digests.putUnreadable(region);
       }
@@ -79,15 +88,26 @@ export class VolumeScan {
    * steps.
    */
   async beforeLater(offset: number, length: number): Promise<void> {
-    await this.#take(firstRegion(offset), lastRegion(offset, length) + 1);
+    const from = firstRegion(offset);
+    const to = lastRegion(offset, length) + 1;
+    const stretches = await this.#stretchesOf(from, to, to - from);
+    for (const { from: first, regions, isHole } of stretches)
+      if (isHole) for (let region = first; region < first + regions; region += 1) this.#digests.put(region, undefined);
+    await this.#take(stretches, () => true);
+    this.#endIfFull();
   }
 
   /**
-   * The digests of `count` regions; null for one that can't be read.
+   * What is known of the regions [from, from + count), from the first one on: as much as one answer
+   * has. Null for a region that can't be read.
    * @throws MoverError SCAN_NOT_FOUND (the scan has ended, or dropped these digests),
    * INVALID_REQUEST (no such regions)
    */
-  async read(from: number, count: number): Promise<(string | null)[]> {
+  async read(
+    from: number,
+    count: number,
+    digestsMax: number,
+  ): Promise<{ readonly regions: number; readonly digests: DigestRun[] }> {
     const to = from + count;
     if (to > this.regions)
       throw new MoverError(
@@ -100,12 +120,20 @@ export class VolumeScan {
         'SCAN_NOT_FOUND',
         `The digests of volume "${this.volume}" before region ${this.#digests.floor} were let go.`,
       );
-    await this.#take(from, to);
+    const untilMs = monotonicMs() + DIGESTS_WITHIN_MS;
+    const stretches = await this.#stretchesOf(from, to, digestsMax);
+    const taken = await this.#take(stretches, () => monotonicMs() < untilMs);
+    this.#endIfFull();
     this.#refuseEnded();
-    const digests: (string | null)[] = [];
-    for (let region = from; region < to; region += 1) digests.push(this.#known(region));
-    this.#digests.reached(to);
-    return digests;
+    const digests: DigestRun[] = [];
+    let end = from;
+    for (const stretch of stretches.slice(0, taken)) {
+      end = stretch.from + stretch.regions;
+      if (stretch.isHole) digests.push(stretch.regions);
+      else for (let region = stretch.from; region < end; region += 1) digests.push(this.#known(region));
+    }
+    this.#digests.reached(from);
+    return { regions: end - from, digests };
   }
 
   #known(region: number): string | null {
@@ -114,49 +142,75 @@ export class VolumeScan {
     throw new MoverError('SCAN_NOT_FOUND', `The digest of region ${region} of volume "${this.volume}" was let go.`);
   }
 
+  async #stretchesOf(from: number, to: number, entriesMax: number): Promise<Stretch[]> {
+    return stretchesOf(from, to, entriesMax, (region, regionsMax) => this.#partAt(region, regionsMax));
+  }
+
+  /** Holes as of the mark. A region whose digest is taken already counts as data. */
+  async #partAt(region: number, regionsMax: number): Promise<Omit<Stretch, 'from'>> {
+    const unknown = this.#digests.unknownFrom(region, region + regionsMax);
+    if (unknown === 0) return { regions: 1, isHole: false };
+    const { at, bytes } = this.#placeOf(region, region + unknown);
+    const part = await this.#source.partAt(at, bytes).catch(() => ({ length: bytes, isHole: false }));
+    const found = regionsOfPart(part, region, this.sizeBytes);
+    // A write may have come meanwhile, and has then taken the digest of what was there before.
+    const still = this.#digests.unknownFrom(region, region + Math.min(found.regions, unknown));
+    return still === 0 ? { regions: 1, isHole: false } : { regions: still, isHole: found.isHole };
+  }
+
   /**
-   * Takes the missing digests of [from, to). Never rejects: an unreadable region is noted as such.
+   * Takes the missing digests of stretches of data. Never rejects: an unreadable region is noted as
+   * such.
+   * @returns how many of the stretches are done
    */
-  async #take(from: number, to: number): Promise<void> {
-    for (let region = from; region < to && this.#ended === undefined;) {
-      const end = this.#endOfMissing(region, to);
-      if (end === region) {
-        region += 1;
-        continue;
-      }
-      await this.#takeAtOnce(region, end);
-      region = end;
-      this.#endIfFull();
-    }
+  async #take(stretches: readonly Stretch[], mayGoOn: () => boolean): Promise<number> {
+    return readInOrder(
+      stretches,
+      async (stretch, into) => (stretch.isHole ? [] : await this.#readMissing(stretch, into)),
+      (_stretch, readings) => {
+        for (const reading of readings) this.#digestAll(reading);
+      },
+      () => this.#ended === undefined && !this.#digests.isFull && mayGoOn(),
+    );
   }
 
-  async #takeAtOnce(from: number, to: number): Promise<void> {
+  /** Reads the regions of a stretch whose digests are missing. Never rejects. */
+  async #readMissing({ from, regions }: Stretch, into: Buffer): Promise<readonly Reading[]> {
+    const missing = Array.from({ length: regions }, (_, index) => from + index).filter((region) =>
+      this.#digests.needs(region),
+    );
+    const [first] = missing;
+    const last = missing.at(-1);
+    if (first === undefined || last === undefined) return [];
+    const whole = await this.#readRegions(first, last + 1, into);
+    if (whole.data !== undefined || missing.length === 1) return [whole];
+    const readings: Reading[] = [];
+    for (const region of missing) {
+      const own = into.subarray((region - first) * VERIFY_REGION_BYTES);
+      readings.push(await this.#readRegions(region, region + 1, own));
+    }
+    return readings;
+  }
+
+  async #readRegions(from: number, to: number, into: Buffer): Promise<Reading> {
     const { at, bytes } = this.#placeOf(from, to);
-    let data: Buffer | undefined;
+    const data = into.subarray(0, bytes);
     try {
-      // A volume that was never written is all zeroes: nothing is read.
-      data = this.#source.isWritten ? await this.#source.readLater(at, bytes) : undefined;
+      await this.#source.readInto(at, data);
+      return { from, to, data };
     } catch {
-      if (to - from === 1) this.#digests.putUnreadable(from);
-      else for (let region = from; region < to; region += 1) await this.#takeAtOnce(region, region + 1);
-      return;
-    }
-    for (let region = from; region < to; region += 1) {
-      const start = (region - from) * VERIFY_REGION_BYTES;
-      if (this.#digests.needs(region))
-        this.#digests.put(
-          region,
-          data === undefined ? undefined : digestOf(data.subarray(start, start + VERIFY_REGION_BYTES)),
-        );
+      return { from, to, data: undefined };
     }
   }
 
-  /** End of the run of regions without a digest that begins at `from`, within one turn. */
-  #endOfMissing(from: number, to: number): number {
-    const limit = Math.min(to, from + REGIONS_PER_TURN);
-    let end = from;
-    while (end < limit && this.#digests.needs(end)) end += 1;
-    return end;
+  /** Notes the digests that are still missing: a region that has one was written meanwhile. */
+  #digestAll({ from, to, data }: Reading): void {
+    for (let region = from; region < to; region += 1) {
+      if (!this.#digests.needs(region)) continue;
+      const start = (region - from) * VERIFY_REGION_BYTES;
+      if (data === undefined) this.#digests.putUnreadable(region);
+      else this.#digests.put(region, this.#digester.digestOf(data.subarray(start, start + VERIFY_REGION_BYTES)));
+    }
   }
 
   #placeOf(from: number, to: number): { readonly at: number; readonly bytes: number } {

@@ -230,9 +230,9 @@ export const journal: Room = {
     {
       id: 'journal/overlay-read-first',
       file: IMAGE,
-      find: '    const damaged = await replica.readLater(wideBytes, wide.from);\n    const bytes = wideBytes.subarray(offset - wide.from, offset - wide.from + length);\n    const extents = this.#overlay.within(offset, offset + length);',
+      find: '    const damaged = await this.#source.replica.readLater(wideBytes, wideFrom);\n    const extents = this.#overlay.within(offset, end);',
       replace:
-        '    const extents = this.#overlay.within(offset, offset + length);\n    const damaged = await replica.readLater(wideBytes, wide.from);\n    const bytes = wideBytes.subarray(offset - wide.from, offset - wide.from + length);',
+        '    const extents = this.#overlay.within(offset, end);\n    const damaged = await this.#source.replica.readLater(wideBytes, wideFrom);',
       breaks: 'A read of an image that meets distribution returns newer bytes.',
       kind: 'wrong order',
     },

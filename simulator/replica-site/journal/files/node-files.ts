@@ -79,6 +79,11 @@ export class NodeFiles implements Files {
     return this.#keepingOpen(path, (fd) => systemHoles.partAt(fd, at, length));
   }
 
+  partNow(path: string, at: number, length: number): Allocated {
+    const { fd } = this.#use(path);
+    return naming(path, () => systemHoles.partNow(fd, at, length));
+  }
+
   write(path: string, parts: readonly Uint8Array[], at: number): void {
     const { fd } = this.#use(path, fs.constants.O_CREAT);
     let position = at;

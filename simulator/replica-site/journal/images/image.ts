@@ -87,20 +87,34 @@ export class OpenImage implements Image {
       throw new JournalError('OUT_OF_RANGE', `cannot read ${length} bytes at ${offset} of the volume`);
     }
     if (length === 0) return Buffer.alloc(0);
-    const { replica } = this.#source;
-    const wide = replica.widened(offset, offset + length);
+    const wide = this.#source.replica.widened(offset, offset + length);
     const wideBytes = Buffer.allocUnsafe(wide.to - wide.from);
+    const bytes = wideBytes.subarray(offset - wide.from, offset - wide.from + length);
+    await this.#fill(wideBytes, wide.from, bytes, offset);
+    return bytes;
+  }
+
+  async readInto(offset: number, into: Buffer): Promise<void> {
+    this.#assertOpen();
+    const end = offset + into.length;
+    const { from, to } = this.#source.replica.widened(offset, end);
+    if (from !== offset || to !== end)
+      throw new JournalError('OUT_OF_RANGE', `${into.length} bytes at ${offset} of the volume are not whole blocks`);
+    await this.#fill(into, offset, into, offset);
+  }
+
+  /** Reads whole blocks of the replica, and puts back what UNDO has for a part of them. */
+  async #fill(wideBytes: Buffer, wideFrom: number, bytes: Buffer, offset: number): Promise<void> {
+    const end = offset + bytes.length;
     // The replica is read first: bytes overwritten from now on have their UNDO in the overlay by
     // the time it is read.
-    const damaged = await replica.readLater(wideBytes, wide.from);
-    const bytes = wideBytes.subarray(offset - wide.from, offset - wide.from + length);
-    const extents = this.#overlay.within(offset, offset + length);
-    for (const block of damaged) this.#assertUnneeded(block, offset, offset + length);
+    const damaged = await this.#source.replica.readLater(wideBytes, wideFrom);
+    const extents = this.#overlay.within(offset, end);
+    for (const block of damaged) this.#assertUnneeded(block, offset, end);
     await Promise.all(
       extents.map((extent) => this.#putBack(extent, bytes.subarray(extent.start - offset, extent.end - offset))),
     );
     this.#assertOpen();
-    return bytes;
   }
 
   async parts(offset: number, length: number, countMax: number): Promise<readonly Allocated[]> {
@@ -113,6 +127,17 @@ export class OpenImage implements Image {
     const extents = this.#overlay.within(offset, end, countMax);
     const upTo = extents.length < countMax ? end : (extents.at(-1)?.end ?? end);
     return overlaid(offset, upTo, below, extents);
+  }
+
+  async partFrom(offset: number, length: number): Promise<Allocated> {
+    this.#assertOpen();
+    // The replica first, as for `parts`.
+    const below = await this.#source.replica.partFrom(offset, length);
+    this.#assertOpen();
+    const [extent] = this.#overlay.within(offset, offset + below.length, 1);
+    if (extent === undefined) return below;
+    if (extent.start > offset) return { length: extent.start - offset, isHole: below.isHole };
+    return { length: extent.end - offset, isHole: isZeroRun(extent) };
   }
 
   close(): void {

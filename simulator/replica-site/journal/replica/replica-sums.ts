@@ -17,6 +17,8 @@ const SUM_BYTES = 4;
 const UNREADABLE = 0xff;
 /** Bytes of the file read at once to find checksums that aren't those of zeroes. */
 const SEARCH_BYTES = 1024 * 1024;
+/** Bytes of the file searched on the main thread: they take microseconds. */
+const SEARCH_NOW_BYTES = 16 * 1024;
 const ZERO_BLOCK_CRC = crc32(zeroBytes.subarray(0, BLOCK_BYTES));
 /**
  * Checksums read or written without a buffer of their own: what one piece touches, and a few more.
@@ -99,18 +101,26 @@ export class ReplicaSums {
 
   /** Whether any of the blocks [from, to) has a checksum other than that of zeroes. */
   async anySet(from: number, to: number): Promise<boolean> {
+    return (await this.firstSet(from, to)) < to;
+  }
+
+  /** The first of the blocks [from, to) whose checksum isn't that of zeroes; `to` if none is. */
+  async firstSet(from: number, to: number): Promise<number> {
     const end = Math.min(this.#bytes, to * SUM_BYTES);
     for (let at = from * SUM_BYTES; at < end;) {
-      const length = Math.min(end - at, SEARCH_BYTES);
-      const part = (await this.#files.partAt?.(this.path, at, length)) ?? { length, isHole: false };
+      const part = this.#files.partNow?.(this.path, at, end - at) ?? { length: end - at, isHole: false };
+      const length = part.isHole ? part.length : Math.min(part.length, SEARCH_BYTES);
       if (!part.isHole) {
-        const sums = Buffer.allocUnsafe(part.length);
-        const done = await this.#files.readLater(this.path, sums, at);
-        if (!isZero(sums, 0, done)) return true;
+        const sums = Buffer.allocUnsafe(length);
+        const done =
+          length <= SEARCH_NOW_BYTES
+            ? this.#files.read(this.path, sums, at)
+            : await this.#files.readLater(this.path, sums, at);
+        if (!isZero(sums, 0, done)) return blockOfByte(at + sums.findIndex((byte) => byte !== 0));
       }
-      at += part.length;
+      at += length;
     }
-    return false;
+    return to;
   }
 
   /** Writes the checksums of `count` blocks, as returned by `sumAt`. */
@@ -182,6 +192,11 @@ export class ReplicaSums {
   #stored(sums: Buffer, first: number): Buffer {
     return sums.subarray(0, Math.max(0, Math.min(sums.length, this.#bytes - first * SUM_BYTES)));
   }
+}
+
+/** The block whose checksum has this byte of the file. */
+function blockOfByte(at: number): number {
+  return Math.floor(at / SUM_BYTES);
 }
 
 /** Stand-ins for checksums that the disk refuses to read: every block fails its check. */

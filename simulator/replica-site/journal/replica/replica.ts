@@ -252,6 +252,29 @@ export class Replica {
     return parts;
   }
 
+  /**
+   * What is at `offset`: surely zeroes, as `parts` tells them, or data.
+   * @returns a part that is no longer than `length`
+   */
+  async partFrom(offset: number, length: number): Promise<Allocated> {
+    const within = Math.min(length, this.#bytes - offset);
+    const data = { length: Math.min(length, BLOCK_BYTES), isHole: false };
+    try {
+      const part =
+        within <= 0
+          ? { length, isHole: true }
+          : (this.#files.partNow?.(this.path, offset, within) ?? { length: within, isHole: false });
+      if (!part.isHole) return part;
+      const set = await this.#sums.firstSet(blockOf(offset), blockOf(blockCeiling(offset + part.length)));
+      const zeroes = Math.min(part.length, set * BLOCK_BYTES - offset);
+      return zeroes > 0 ? { length: zeroes, isHole: true } : data;
+    } catch (error) {
+      // A read finds out which blocks can't be read.
+      if (!isUnreadable(error)) throw error;
+      return data;
+    }
+  }
+
   async #partAt(at: number, length: number): Promise<Allocated> {
     if (at >= this.#bytes) return { length, isHole: true };
     const within = Math.min(length, this.#bytes - at);

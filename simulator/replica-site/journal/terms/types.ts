@@ -145,10 +145,21 @@ export interface Image {
    */
   read(offset: number, length: number): Promise<Buffer>;
   /**
+   * Fills the buffer with the bytes at `offset`. Both ends of the range are those of blocks, or of
+   * the volume.
+   * @throws JournalError OUT_OF_RANGE, CLOSED, CORRUPT
+   */
+  readInto(offset: number, into: Buffer): Promise<void>;
+  /**
    * Which parts of the range surely read as zeroes: from its begin on, about `countMax` of them.
    * @throws JournalError CLOSED
    */
   parts(offset: number, length: number, countMax: number): Promise<readonly Allocated[]>;
+  /**
+   * What is at `offset`: bytes that surely read as zeroes, or data, no more than `length` of them.
+   * @throws JournalError CLOSED
+   */
+  partFrom(offset: number, length: number): Promise<Allocated>;
   /** Releases the UNDO that only this image needs. May be called again. */
   close(): void;
 }

@@ -5,7 +5,12 @@ import type { VerifyRun } from '../../../../activities/run.js';
 import { verify } from '../../../../activities/verify.js';
 import { errorCodeSchema, MoverError } from '../../../../contracts/errors.js';
 import { applianceIdSchema, splitterIdSchema, volumeIdSchema } from '../../../../contracts/ids.js';
-import { VERIFY_REGION_BYTES, type VerifyHeartbeat, type VerifyReport } from '../../../../contracts/verify.js';
+import {
+  type DigestRun,
+  VERIFY_REGION_BYTES,
+  type VerifyHeartbeat,
+  type VerifyReport,
+} from '../../../../contracts/verify.js';
 import type { AppliancePort, Ports, SplitterPort } from '../../../../control/ports.js';
 import { bytesOf, type Command, type Commands, exact, folded, listOf, msOf } from '../script.js';
 
@@ -13,6 +18,9 @@ const VOLUME = volumeIdSchema.parse('v1');
 const WALL_MS = 1_000_000;
 /** How long the replica site waits for a mark in one call, ms. */
 const MARK_WAIT_MS = 5_000;
+
+/** A region at one side: a digest, '' for zeroes, null for what can't be read, or a hole. */
+type Content = string | null;
 
 /** What becomes of a call. */
 interface Trouble {
@@ -22,14 +30,15 @@ interface Trouble {
 }
 
 export class ScriptedVerify {
-  /** A region's content at each side: a digest, '' for zeroes, null for what can't be read. */
-  source: (string | null)[] = [];
-  replica: (string | null)[] = [];
+  source: Content[] = [];
+  replica: Content[] = [];
+  /** The side whose answers are odd, and how. */
+  oddSide: readonly Content[] | undefined;
+  oddAnswer: 'short' | 'empty' = 'short';
   sizeBytes = 0;
   /** The size that the splitter tells, when it is another one. */
   scanBytes: number | undefined;
   hasVolume = true;
-  isShort = false;
   /** Aborts with this at the next sleep. */
   cancelWith: string | undefined;
   bytesPerSecond = VERIFY_REGION_BYTES * 8;
@@ -128,6 +137,23 @@ export class ScriptedVerify {
     return await this.#call(name, detail, answer, region);
   }
 
+  /** The first of the regions, as many as one answer has. */
+  #answer(side: readonly Content[], from: number, count: number, digestsMax = count) {
+    const digests: DigestRun[] = [];
+    let regions = 0;
+    while (regions < count) {
+      const content = side[from + regions];
+      const last = digests.at(-1);
+      if (content === 'hole' && typeof last === 'number') digests[digests.length - 1] = last + 1;
+      else if (digests.length >= digestsMax) break;
+      else if (content !== undefined) digests.push(content === 'hole' ? 1 : content);
+      regions += 1;
+    }
+    if (side === this.oddSide && this.oddAnswer === 'empty') return { regions: 0, digests: [] };
+    if (side === this.oddSide) digests.pop();
+    return { regions, digests };
+  }
+
   get #ports(): Ports {
     const splitter = splitterIdSchema.parse('s1');
     const splitterCalls: Partial<SplitterPort['calls']> = {
@@ -142,14 +168,15 @@ export class ScriptedVerify {
             regions: this.source.length,
             regionBytes: VERIFY_REGION_BYTES,
             atMs: WALL_MS + this.#monotonicMs,
+            key: keyOf(this.#marks),
           };
         }),
-      readScan: ({ scan, from, count }, options) =>
+      readScan: ({ scan, from, count, digestsMax }, options) =>
         this.#cancellable(
           options,
           'readScan',
           `${scan} ${from}+${count}`,
-          () => ({ digests: this.source.slice(from, from + count) }),
+          () => this.#answer(this.source, from, count, digestsMax),
           from,
         ),
       closeScan: ({ scan }) => this.#call('closeScan', scan, () => ({})),
@@ -159,23 +186,23 @@ export class ScriptedVerify {
         this.#call('siteVolumes', volume ?? '', () => ({
           volumes: this.hasVolume ? [{ ...SITE_VOLUME, sizeBytes: this.sizeBytes }] : [],
         })),
-      openMarkImage: ({ volume, mark, waitMs, client }, options) =>
+      openMarkImage: ({ volume, mark, waitMs, client, key }, options) =>
         this.#cancellable(
           options,
           'openMarkImage',
-          `${volume} at ${mark.session}:${mark.n} within ${waitMs ?? 0} ms for "${client ?? ''}"`,
+          `${volume} at ${mark.session}:${mark.n} within ${waitMs ?? 0} ms for "${client ?? ''}"${key === keyOf(mark.n) ? '' : ' with another key'}`,
           () => ({
             image: `image-${mark.n}`,
             position: mark.n,
             sizeBytes: this.sizeBytes,
           }),
         ),
-      digestImage: ({ image, from, count }, options) =>
+      digestImage: ({ image, from, count, digestsMax }, options) =>
         this.#cancellable(
           options,
           'digestImage',
           `${image} ${from}+${count}`,
-          () => ({ digests: this.replica.slice(from, from + count - (this.isShort ? 1 : 0)) }),
+          () => this.#answer(this.replica, from, count, digestsMax),
           from,
         ),
       closeMarkImage: ({ image }) => this.#call('closeMarkImage', image, () => ({})),
@@ -209,14 +236,15 @@ function reportText(report: VerifyReport): string[] {
 }
 
 export const verifyCommands: Commands<ScriptedVerify, string[] | Promise<string[]>> = {
-  /** A volume of so many regions, all equal; `zero=` regions are zeroes at both sides. */
+  /** A volume of so many equal regions; `zero=` ones are zeroes at both sides, `hole=` holes. */
   volume(verification, command) {
     const regions = Number(command.word(0));
     const zeroes = new Set(listOf(command.option('zero') ?? ''));
+    const holes = new Set(listOf(command.option('hole') ?? ''));
     const lastBytes = bytesOf(command.option('last') ?? String(VERIFY_REGION_BYTES));
     verification.sizeBytes = (regions - 1) * VERIFY_REGION_BYTES + lastBytes;
     verification.source = Array.from({ length: regions }, (_, region) =>
-      zeroes.has(region) ? '' : `digest-${region}`,
+      holes.has(region) ? 'hole' : zeroes.has(region) ? '' : `digest-${region}`,
     );
     verification.replica = [...verification.source];
     verification.bytesPerSecond = command.number('rate') ?? verification.bytesPerSecond;
@@ -234,13 +262,16 @@ export const verifyCommands: Commands<ScriptedVerify, string[] | Promise<string[
     return [];
   },
 
-  /** The splitter tells another size; the site does not know the volume; an answer is too short. */
+  /**
+   * The splitter tells another size; the site does not know the volume; a side's answers lack a
+   * digest, or are empty.
+   */
   odd(verification, command) {
     const what = command.word(0);
     if (what === 'size') verification.scanBytes = verification.sizeBytes + 1;
     else if (what === 'volume') verification.hasVolume = false;
-    else if (what === 'source') verification.source.pop();
-    else verification.isShort = true;
+    else verification.oddSide = what === 'source' ? verification.source : verification.replica;
+    verification.oddAnswer = command.words[1] === 'empty' ? 'empty' : 'short';
     return [];
   },
 
@@ -283,7 +314,17 @@ export const verifyCommands: Commands<ScriptedVerify, string[] | Promise<string[
   beat: (verification) => verification.beat(),
 };
 
-function setRegions(side: (string | null)[], command: Command): void {
-  const contents: Readonly<Record<string, string | null>> = { unreadable: null, other: 'another digest', zero: '' };
+/** A key for each common point. */
+function keyOf(mark: number): string {
+  return String(mark).padStart(43, 'k');
+}
+
+function setRegions(side: Content[], command: Command): void {
+  const contents: Readonly<Record<string, Content>> = {
+    unreadable: null,
+    other: 'another digest',
+    zero: '',
+    hole: 'hole',
+  };
   for (const region of listOf(command.word(0))) side[region] = contents[command.word(1)] ?? null;
 }
