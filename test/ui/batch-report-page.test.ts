@@ -47,7 +47,7 @@ function page(): string {
         ? []
         : [{ volumes: [left], code: 'VOLUME_NOT_FOUND', message: 'There is no volume "vm-9999-disk-0".' }],
   });
-  const format = batchReportFormat('html', batch, BEGAN_MS);
+  const format = batchReportFormat('html', batch, { nowMs: BEGAN_MS, withMark: false });
   return [format.begin(), ...moves.map((move) => format.move(move)), format.end()].join('');
 }
 
