@@ -67,6 +67,20 @@ test.each(['light', 'dark'] as const)('the page of 2,400 moves is readable, in %
   await testbed.screenshot(`batch-report-tables-${colorScheme}`);
 });
 
+test('on a telephone each row is a card, and nothing is wider than the screen', async () => {
+  await testbed.resize(400);
+  const { overflow, narrowestCell } = await testbed.fit();
+  expect(overflow).toBeLessThanOrEqual(0);
+  expect(narrowestCell).toBeGreaterThan(280);
+  const why = testbed.page.locator('section', { hasText: 'Failed' }).locator('td[data-title^="Why"]').first();
+  expect((await why.boundingBox())?.height).toBeLessThan(400);
+  for (const heading of ['Failed', 'By group', 'Left out by the plan', 'Moves']) {
+    await testbed.page.getByRole('heading', { name: heading, exact: true }).scrollIntoViewIfNeeded();
+    await testbed.screenshot(`batch-report-400-${heading.toLowerCase().replaceAll(' ', '-')}`);
+  }
+  await testbed.resize(1_600);
+});
+
 test('six pairs of groups are drawn, all moves summed up, and a thousand listed', async () => {
   const { page } = testbed;
   expect(await page.locator('svg.chart > g[role=img]').count()).toBe(6);

@@ -160,7 +160,7 @@ test('a page of a large batch shows a thousand moves, sums up all, and says how 
   expect(page).toContain('The first 1,000; 19,000 further rows not shown.');
   expect(page).toContain(`volume-mover batch report ${BATCH_ID} --format csv`);
   expect(page).toMatch(
-    /<td>cg-gold<\/td><td>cg-a<\/td><td class="number">10,000<\/td>/,
+    /<td data-title="From">cg-gold<\/td><td data-title="To">cg-a<\/td><td class="number" data-title="Moved">10,000<\/td>/,
   );
 });
 
