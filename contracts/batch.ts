@@ -199,6 +199,9 @@ export type BatchItem = z.infer<typeof batchItemSchema>;
 /** A volume or move that the plan leaves out, and why. */
 export const batchLeftOutSchema = z.strictObject({
   volumes: z.array(volumeIdSchema).min(1).max(VOLUMES_PER_MOVE_MAX),
+  /** Where the volumes are, and their size together; absent when they don't exist. */
+  from: groupIdSchema.optional(),
+  sizeBytes: bytesSchema.optional(),
   to: groupIdSchema.optional(),
   code: errorCodeSchema,
   message: z.string(),
@@ -274,6 +277,10 @@ export type BatchProgress = z.infer<typeof batchProgressSchema>;
 export const batchOutcomeSchema = z.enum([
   /** Every planned move was tried. The report lists any failures. */
   'complete',
+  /** Every volume that the batch selects is in its target group already. */
+  'all-there',
+  /** The batch selects no volume. */
+  'nothing-selected',
   /** The window or an abort ended the batch early. The next batch takes the rest. */
   'incomplete',
   /** The failure policy ended the batch. */

@@ -84,6 +84,47 @@ export const moveInputSchema = z
 export type MoveInput = z.input<typeof moveInputSchema>;
 export type ParsedMoveInput = z.output<typeof moveInputSchema>;
 
+/** One check of a plan, and what it found. */
+export const planCheckSchema = z.strictObject({
+  check: z.enum([
+    'volumes',
+    'other moves',
+    'target group',
+    'owners',
+    'splitters',
+    'processes',
+    'replication',
+    'reachability',
+    'recovery point interval',
+    'retention',
+    'journal room',
+    'image accesses',
+    'clocks',
+  ]),
+  /** `warn` does not stop the move. */
+  result: z.enum(['pass', 'warn', 'refuse']),
+  code: errorCodeSchema.optional(),
+  message: z.string(),
+});
+export type PlanCheck = z.infer<typeof planCheckSchema>;
+
+/** What a plan expects of the move. */
+export const planOutlookSchema = z.strictObject({
+  /** Bytes that must reach the replica and be applied before the cut. */
+  bytesToFlush: bytesSchema,
+  /** Median duration of recent moves; absent when none is known. */
+  expectedMs: durationMsSchema.optional(),
+  /** Moves that the median is of. */
+  measured: z.number().int().min(0),
+  /** Recovery points that contain the volumes now. All stay, under the policies of their groups. */
+  points: z.array(
+    z.strictObject({ volume: volumeIdSchema, count: z.number().int(), oldestAtMs: timeMsSchema.optional() }),
+  ),
+  /** What the move will do, step by step. */
+  steps: z.array(z.strictObject({ step: moveStepSchema, does: z.string() })),
+});
+export type PlanOutlook = z.infer<typeof planOutlookSchema>;
+
 /** The plan: every reason against the move at once. Reasons in `busy` pass by themselves. */
 export const movePlanSchema = z.strictObject({
   ok: z.boolean(),
@@ -105,6 +146,9 @@ export const movePlanSchema = z.strictObject({
   ),
   from: endpointSchema.optional(),
   to: endpointSchema.optional(),
+  /** Every check with its finding; only in a plan that a person or program asks for. */
+  checks: z.array(planCheckSchema).optional(),
+  outlook: planOutlookSchema.optional(),
 });
 export type MovePlan = z.infer<typeof movePlanSchema>;
 

@@ -29,6 +29,11 @@ export const retentionPolicySchema = z.strictObject({
 });
 export type RetentionPolicy = z.output<typeof retentionPolicySchema>;
 
+/** The longest period of a policy, ms: a group's points are kept so long at most. */
+export function longestKeepMs({ keepAllMs, hourlyMs, dailyMs, weeklyMs }: RetentionPolicy): number {
+  return Math.max(keepAllMs, hourlyMs, dailyMs, weeklyMs);
+}
+
 /**
  * How long a bookmark is kept: as long as the policy keeps the group's last points, until a time,
  * or for ever.

@@ -84,7 +84,13 @@ export function draftPlan(
   const refuse = (volumes: readonly VolumeId[], to: GroupId | undefined, code: ErrorCode, message: string): void => {
     refused += 1;
     if (leftOut.length < BATCH_FAILURES_SHOWN_MAX)
-      leftOut.push({ volumes: [...volumes], ...(to === undefined ? {} : { to }), code, message });
+      leftOut.push({
+        volumes: [...volumes],
+        ...placeOf(volumes.flatMap((volume) => estate.volumes.get(volume) ?? [])),
+        ...(to === undefined ? {} : { to }),
+        code,
+        message,
+      });
   };
   for (const { volume, group } of withoutTarget)
     refuse(
@@ -125,6 +131,13 @@ export function draftPlan(
   return { items, alreadyThere, refused, leftOut };
 }
 
+/** Where volumes are and how large they are together; nothing of volumes that don't exist. */
+function placeOf(volumes: readonly InventoryVolume[]): Pick<BatchLeftOut, 'from' | 'sizeBytes'> {
+  const [first] = volumes;
+  if (first === undefined) return {};
+  return { from: first.group, sizeBytes: volumes.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0) };
+}
+
 interface Draft {
   readonly item: Omit<BatchItem, 'seq'>;
   readonly labels: InventoryVolume['labels'];
@@ -154,6 +167,8 @@ function draftMove(
       code: 'INVALID_REQUEST',
       message: `the volumes are in several groups ("${first.group}", "${inOtherGroup.group}"); one move takes volumes of one group only`,
     };
+  if (from !== undefined && !estate.groups.has(from))
+    return { code: 'GROUP_NOT_FOUND', message: `there is no consistency group "${from}"` };
   if (from !== undefined && first.group !== from)
     return { code: 'NOT_OWNER', message: `volume "${first.volume}" is in group "${first.group}", not "${from}"` };
   return {

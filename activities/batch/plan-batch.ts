@@ -3,14 +3,14 @@
 import type { BatchId, ParsedBatchInput } from '../../contracts/batch.js';
 import { BATCH_PLANNED_MAX, type PlannedBatch } from '../../contracts/batch-run.js';
 import { MoverError } from '../../contracts/errors.js';
-import type { GroupId, VolumeId } from '../../contracts/ids.js';
+import { type GroupId, groupIdSchema, type VolumeId } from '../../contracts/ids.js';
 import type { InventoryVolume } from '../../contracts/inventory.js';
 import { BATCH_PLAN_PAGE_MAX, type StoredMoveReport } from '../../contracts/report.js';
 import { findGroups } from '../../control/site-lookup.js';
 import { anyAppliance, type Ports } from '../../control/ports.js';
 import type { ActivityRun } from '../run.js';
 import { draftPlan, type DraftPlan, type RequestedMove, requestedMoveOf, requestedMovesOf } from './draft-plan.js';
-import { selectVolumes } from './selection.js';
+import { groupsOf, selectVolumes } from './selection.js';
 
 export interface PlanWork {
   readonly batch: BatchId;
@@ -77,7 +77,7 @@ async function makePlan(ports: Ports, input: PlanWork['input'], run: ActivityRun
   const groups = new Map((await findGroups(ports)).map((group) => [group.group, group]));
   const { moves, select, failedOf } = input;
   if (select !== undefined) {
-    refuseUnknownTargets(input, new Set(groups.keys()));
+    refuseUnknownGroups(input, new Set(groups.keys()));
     const selected = await selectVolumes(ports, select, listing);
     const { moves: requested, withoutTarget } = requestedMovesOf(selected, (volume) => targetOf(input, volume));
     return draftPlan(requested, withoutTarget, { volumes: byId(selected), groups }, input.options.order);
@@ -97,11 +97,16 @@ export function targetOf(
 }
 
 /**
- * Refuses unknown targets, which would otherwise refuse every volume one by one.
+ * Refuses groups that do not exist: an unknown source would select nothing, and an unknown target
+ * would refuse every volume one by one.
  * @throws MoverError GROUP_NOT_FOUND
  */
-function refuseUnknownTargets({ to, map }: PlanWork['input'], groups: ReadonlySet<GroupId>): void {
-  const named = [...(to === undefined ? [] : [{ group: to, field: 'to' }]), ...fieldsOf(map)];
+function refuseUnknownGroups({ select, to, map }: PlanWork['input'], groups: ReadonlySet<GroupId>): void {
+  const named = [
+    ...(groupsOf(select ?? {}) ?? []).map((group) => ({ group, field: 'select.from' })),
+    ...(to === undefined ? [] : [{ group: to, field: 'to' }]),
+    ...fieldsOf(map),
+  ];
   const unknown = named.filter(({ group }) => !groups.has(group));
   if (unknown.length === 0) return;
   const listed = unknown.map(({ group, field }) => `${field}: there is no consistency group "${group}"`).join('; ');
@@ -115,7 +120,9 @@ function refuseUnknownTargets({ to, map }: PlanWork['input'], groups: ReadonlySe
 }
 
 function fieldsOf(map: PlanWork['input']['map']): { readonly group: GroupId; readonly field: string }[] {
-  return Object.entries(map ?? {}).map(([from, group]) => ({ group, field: `map.${from}` }));
+  return Object.entries(map ?? {}).flatMap(([from, to]) =>
+    [groupIdSchema.parse(from), to].map((group) => ({ group, field: `map.${from}` })),
+  );
 }
 
 /**

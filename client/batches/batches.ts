@@ -50,6 +50,7 @@ import { batchMoves, type BatchMoveReport } from './batch-moves.js';
 import { checkBatchInput } from './check-input.js';
 import { describeBatch } from './describe-batch.js';
 import { firstInput } from './first-input.js';
+import { refuseUnknownGroups } from './known-groups.js';
 import { storedBatchReport } from './stored-batch.js';
 
 /** Longest wait for an update's answer, ms. An update that searches the plan may take 30 s. */
@@ -71,6 +72,7 @@ export class Batches implements BatchClient {
     const input = checkBatchInput(given, Date.now());
     const workflowId = options.workflowId ?? defaultBatchWorkflowId(input);
     refuseLongBatchId(workflowId);
+    await refuseUnknownGroups(this.#ports, input);
     // Refuses a workflow id too long for a move id before a workflow exists.
     moveIdOf(workflowId, randomUUID());
     const { operator, reason } = input;

@@ -9,7 +9,10 @@ import { EXIT, exitCodeOf, type ExitCode } from './exit-code.js';
 export function exitCodeOfBatch({ state, report, error }: Batch): ExitCode {
   switch (state) {
     case 'running':
+    case 'all-there':
       return EXIT.ok;
+    case 'nothing-selected':
+      return EXIT.notFound;
     case 'complete':
       return isClean(report) ? EXIT.ok : EXIT.failed;
     case 'dry-run':

@@ -11,7 +11,7 @@ import {
   type MaintenanceWindow,
   type ParsedBatchInput,
 } from '../../contracts/batch.js';
-import { invalidField, MoverError, reasonsOf, type Reason } from '../../contracts/errors.js';
+import { type ErrorCode, invalidField, MoverError, reasonsOf, type Reason } from '../../contracts/errors.js';
 import { causeOf } from '../../control/cause.js';
 import { DuplicateKeyError, parseJson } from '../../control/json-text.js';
 import { checkBatchInput } from '../batches/check-input.js';
@@ -282,10 +282,20 @@ function objectOf(value: unknown): Readonly<Record<string, unknown>> {
   return typeof value === 'object' && value !== null && !Array.isArray(value) ? { ...value } : {};
 }
 
-function refusal(reasons: readonly Reason[], flags: BatchInputFlags): MoverError {
+/** Rewrites a refusal of unknown groups to name flags, since people typed flags. */
+export async function namingBatchFlags<T>(flags: BatchInputFlags, work: () => Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (error) {
+    if (!(error instanceof MoverError) || error.code !== 'GROUP_NOT_FOUND') throw error;
+    throw refusal(error.reasons, flags, error.code);
+  }
+}
+
+function refusal(reasons: readonly Reason[], flags: BatchInputFlags, code: ErrorCode = 'INVALID_REQUEST'): MoverError {
   const named = reasons.map((reason) => ({ ...reason, subject: flagOf(reason.subject, flags) ?? reason.subject }));
   const listed = [...new Set(named.map(({ subject, message }) => `${subject}: ${message}`))].join('; ');
-  return new MoverError('INVALID_REQUEST', `The batch is not accepted: ${listed}${listed.endsWith('.') ? '' : '.'}`, {
+  return new MoverError(code, `The batch is not accepted: ${listed}${listed.endsWith('.') ? '' : '.'}`, {
     reasons: named,
   });
 }

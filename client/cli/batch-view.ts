@@ -2,6 +2,7 @@
 import type { BatchCounts, BatchFailure, BatchProgress, BatchReport, Concurrency } from '../../contracts/batch.js';
 import { ERRORS } from '../../contracts/errors.js';
 import { countsText, failureLine, namesOf, NOT_LISTED } from '../batches/batch-lines.js';
+import { nextCommands } from '../batches/next-command.js';
 import type { Batch } from '../batches/batch-client.js';
 import { printable } from '../text/printable.js';
 import { counted, duration, time } from '../text/format.js';
@@ -32,6 +33,7 @@ export function batchPicture(progress: BatchProgress, nowMs: number): string[] {
     ),
     ...lastFailures(progress).map((line, i) => `  ${i === 0 ? 'failed  ' : '        '} ${line}`),
     ...(lastRequest === undefined ? [] : [`  request  ${lastRequest}`]),
+    ...nextCommands(progress).map((command, i) => `  ${i === 0 ? 'next    ' : '        '} ${command}`),
   ].map((line) => printable(line));
 }
 
@@ -42,7 +44,8 @@ export function batchPicture(progress: BatchProgress, nowMs: number): string[] {
 export function batchLine(progress: BatchProgress): string {
   const { stage, counts, perMinute, expectedEndMs } = progress;
   const until = expectedEndMs === undefined ? '' : `, done at about ${time(expectedEndMs)}`;
-  return `${stage}: ${endedOf(counts)} of ${counts.planned} ended, ${countsText(counts)}; ${perMinute} a minute${until}`;
+  const next = nextCommands(progress).map((command) => `; ${command}`);
+  return `${stage}: ${endedOf(counts)} of ${counts.planned} ended, ${countsText(counts)}; ${perMinute} a minute${until}${next.join('')}`;
 }
 
 function lastFailures({ failures, counts }: BatchProgress): string[] {
@@ -94,13 +97,21 @@ export function batchLines(batch: Batch, nowMs: number): string[] {
     ...(url === undefined ? [] : [`  ${url}`]),
   ];
   if (report !== undefined) return [...head, ...batchReportLines(report)];
-  if (state === 'running' && progress !== undefined) return [...head, ...batchPicture(progress, nowMs).slice(1)];
+  if (state === 'running' && progress !== undefined) {
+    // What `watch` shows, its stage first: a batch that waits for a person looks like one.
+    const [stage = '', ...picture] = batchPicture(progress, nowMs);
+    return [stage, ...head.slice(1), ...picture, ...watchLines(batch)];
+  }
   return [
     ...head,
     ...(state === 'running' ? ['  Its progress is not known: no worker answers.'] : []),
     ...(progress === undefined ? [] : [`  ${countsText(progress.counts)}`]),
     ...(error === undefined ? [] : [`  ${printable(error.message)} (${error.code})`]),
   ];
+}
+
+function watchLines({ workflowId }: Batch): string[] {
+  return [`  watch it with: volume-mover batch watch ${workflowId}`];
 }
 
 function batchReportLines(report: BatchReport): string[] {
@@ -114,7 +125,10 @@ function batchReportLines(report: BatchReport): string[] {
     ...(counts.failed > shown.length ? [`… and ${counted(counts.failed - shown.length, 'more failed move')}`] : []),
     ...leftOut
       .slice(0, FAILURES_SHOWN)
-      .map(({ volumes, code, message }) => `left out: ${namesOf(volumes)}: ${message} (${code})`),
+      .flatMap(({ volumes, code, message }) => [
+        `left out: ${namesOf(volumes)}: ${message} (${code})`,
+        `  what to do: ${ERRORS[code].action}`,
+      ]),
     ...(counts.refused > Math.min(leftOut.length, FAILURES_SHOWN)
       ? [`… and ${counts.refused - Math.min(leftOut.length, FAILURES_SHOWN)} more left out, ${NOT_LISTED}`]
       : []),

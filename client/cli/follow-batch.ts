@@ -22,7 +22,7 @@ export async function followBatch(
   signal: AbortSignal,
 ): Promise<ExitCode> {
   try {
-    return answerWithBatch(await show(client, batchId, output, signal), output);
+    return await answerWithBatch(client, await show(client, batchId, output, signal), output);
   } catch (error) {
     if (!signal.aborted) throw error;
     output.answer(

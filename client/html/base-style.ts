@@ -33,7 +33,23 @@ table { width: 100%; border-collapse: collapse; font-variant-numeric: tabular-nu
 th { text-align: left; color: var(--quiet); font-weight: 500; font-size: 13px; }
 th, td { padding: 6px 16px 6px 0; border-bottom: 1px solid var(--line); vertical-align: top; overflow-wrap: anywhere; }
 tr:last-child td { border-bottom: 0; }
-td.nowrap { white-space: nowrap; }
+td.nowrap, th.number, td.number { white-space: nowrap; }
+td.number, th.number { text-align: right; }
 .badge { color: var(--hole); font-weight: 600; }
 footer { color: var(--quiet); font-size: 13px; margin-top: 20px; }
+/* On a narrow screen each row of a table is a card: columns would be one letter wide. */
+@media (max-width: 640px) {
+  body { padding: 16px 12px 28px; }
+  .card { padding: 12px; }
+  .facts { gap: 8px; }
+  .facts div { flex: 1 1 40%; min-width: 0; padding: 8px 12px; }
+  table, tbody, tr, td { display: block; }
+  thead { position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%); }
+  tr { padding: 8px 0; border-bottom: 1px solid var(--line); }
+  tr:last-child { border-bottom: 0; }
+  td, td.number, td.nowrap { display: flex; gap: 12px; padding: 2px 0; border-bottom: 0; text-align: left; white-space: normal; }
+  td::before { content: attr(data-title); flex: 0 0 92px; color: var(--quiet); font-size: 13px; line-height: 22px; }
+  td > * { min-width: 0; }
+  td:empty { display: none; }
+}
 `;

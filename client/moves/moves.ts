@@ -24,7 +24,9 @@ import { endedAs, type FoundRun, type NamedRun, WorkflowRuns } from '../temporal
 import type { FollowOptions, ListOptions } from '../workflow-client.js';
 import { defaultWorkflowId } from './move-id.js';
 import type { ListedMove, Move, MoveClient, MoveState, StartedMove, StartMoveOptions } from './move-client.js';
+import { MEASURED_MAX, outlookOf } from './outlook.js';
 import { planWithClocks } from './plan.js';
+import { planChecks } from './plan-checks.js';
 import { getReport, moveOf } from './reports.js';
 
 interface Options {
@@ -45,7 +47,13 @@ export class Moves implements MoveClient {
   }
 
   async plan(input: MoveInput): Promise<MovePlan> {
-    return await planWithClocks(this.#ports, this.#estate, parseOrRefuse(moveInputSchema, input, 'move'));
+    const parsed = parseOrRefuse(moveInputSchema, input, 'move');
+    const plan = await planWithClocks(this.#ports, this.#estate, parsed);
+    const [checks, outlook] = await Promise.all([
+      planChecks(this.#ports, parsed, plan),
+      this.#recent().then(async (recent) => outlookOf(this.#ports, plan, recent)),
+    ]);
+    return { ...plan, checks, outlook };
   }
 
   async start(given: MoveInput, options: StartMoveOptions = {}): Promise<StartedMove> {
@@ -92,6 +100,16 @@ export class Moves implements MoveClient {
 
   async report(id: string): Promise<StoredMoveReport> {
     return await getReport(this.#ports, id);
+  }
+
+  /** The last moves that succeeded. A plan needs no Temporal, so without one there are none. */
+  async #recent(): Promise<ListedMove[]> {
+    try {
+      return await this.list({ state: 'moved', limit: MEASURED_MAX });
+    } catch (error) {
+      if (error instanceof MoverError) return [];
+      throw error;
+    }
   }
 
   async #refuseImpossible(input: ParsedMoveInput): Promise<void> {

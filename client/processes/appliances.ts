@@ -3,7 +3,7 @@ import type { Ports } from '../../control/ports.js';
 import { anyAppliance } from '../../control/ports.js';
 import { findGroups, findRetiredProcesses } from '../../control/site-lookup.js';
 import type { BatchInput } from '../../contracts/batch.js';
-import { type ErrorCode, MoverError, type Reason } from '../../contracts/errors.js';
+import { type ErrorCode, isSilence, MoverError, type Reason } from '../../contracts/errors.js';
 import type { ApplianceId, GroupId } from '../../contracts/ids.js';
 import type { Changed } from '../../contracts/lifecycle.js';
 import type { SiteGroup } from '../../contracts/replica-site-api.js';
@@ -98,7 +98,7 @@ async function openImages(
       .filter(({ ended }) => ended === undefined)
       .map(({ id, client }) => inUse(id, `image access ${id} of ${client} is open at it: volume-mover close ${id}`));
   } catch (error) {
-    if (error instanceof MoverError && error.code === 'UNREACHABLE') return [];
+    if (isSilence(error)) return [];
     throw error;
   }
 }

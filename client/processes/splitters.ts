@@ -2,7 +2,7 @@
 // it protects goes away with the guests, or when a person ends its replication.
 import { anyAppliance, type Ports, splitterOf } from '../../control/ports.js';
 import { findInventory, findRetiredProcesses } from '../../control/site-lookup.js';
-import { MoverError, type Reason } from '../../contracts/errors.js';
+import { isSilence, type Reason } from '../../contracts/errors.js';
 import type { SplitterId } from '../../contracts/ids.js';
 import type { InventoryVolume } from '../../contracts/inventory.js';
 import type { Changed } from '../../contracts/lifecycle.js';
@@ -83,7 +83,7 @@ async function orNone<T>(asked: Promise<readonly T[]>): Promise<readonly T[]> {
   try {
     return await asked;
   } catch (error) {
-    if (error instanceof MoverError && error.code === 'UNREACHABLE') return [];
+    if (isSilence(error)) return [];
     throw error;
   }
 }

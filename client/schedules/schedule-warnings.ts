@@ -1,10 +1,11 @@
 // Warnings about a schedule, mostly about server defaults that the Temporal UI's form leaves.
 import type { ScheduleDescription } from '@temporalio/client';
 import { batchInputSchema } from '../../contracts/batch.js';
-import { MoverError, parseOrRefuse } from '../../contracts/errors.js';
+import { MoverError, parseOrRefuse, type Reason } from '../../contracts/errors.js';
 import { TASK_QUEUE } from '../../contracts/move.js';
 import { WORKFLOW_TYPES } from '../../contracts/workflow-types.js';
 import { checkBatchInput } from '../batches/check-input.js';
+import { unknownGroups } from '../batches/known-groups.js';
 import { BATCH_WORKFLOW } from './schedule-action.js';
 import type { Overlap } from './schedule-input.js';
 import { period } from '../text/format.js';
@@ -33,8 +34,14 @@ export const CATCH_UP_MS_SENSIBLE = 24 * 3_600_000;
 
 type Described = Pick<ScheduleDescription, 'spec' | 'policies' | 'action' | 'info'>;
 
-/** @param hasWorkers whether any worker polls its task queue now; undefined when unknown */
-export function warningsOf(schedule: Described, hasWorkers: boolean | undefined): ScheduleWarning[] {
+/** What runs now, as far as it answers. */
+export interface KnownNow {
+  /** Whether any worker polls the task queue. */
+  readonly hasWorkers: boolean | undefined;
+  readonly groups: ReadonlySet<string> | undefined;
+}
+
+export function warningsOf(schedule: Described, { hasWorkers, groups }: KnownNow): ScheduleWarning[] {
   const warnings: ScheduleWarning[] = [];
   const warn = (about: ScheduleWarning['about'], message: string, adoptable = false): void =>
     void warnings.push({ about, message, adoptable });
@@ -60,7 +67,7 @@ export function warningsOf(schedule: Described, hasWorkers: boolean | undefined)
       `workers of volume-mover poll task queue "${TASK_QUEUE}", not "${action.taskQueue}", so its batches would never run`,
     );
   else if (hasWorkers === false) warn('taskQueue', `no worker polls task queue "${TASK_QUEUE}" now: start a worker`);
-  if (isBatch) for (const message of batchFaults(action.args)) warn('batch', message);
+  if (isBatch) for (const message of batchFaults(action.args, groups)) warn('batch', message);
   if (isBatch && !isSearchable(action.typedSearchAttributes))
     warn('searchAttributes', 'its batches cannot be found by group before they run', true);
   return warnings;
@@ -79,13 +86,17 @@ function isSearchable(attributes: Described['action']['typedSearchAttributes']):
   return (Array.isArray(attributes) ? attributes : attributes.getAll()).length > 0;
 }
 
-function batchFaults(args: readonly unknown[] | undefined): string[] {
+function batchFaults(args: readonly unknown[] | undefined, groups: ReadonlySet<string> | undefined): string[] {
   if (args?.length !== 1) return [`its input is ${args?.length ?? 0} values: a batch takes one JSON object`];
   try {
-    checkBatchInput(parseOrRefuse(batchInputSchema, args[0], 'input'), Date.now());
-    return [];
+    const batch = checkBatchInput(parseOrRefuse(batchInputSchema, args[0], 'input'), Date.now());
+    return groups === undefined ? [] : unknownGroups(batch, groups).map(faultText);
   } catch (error) {
     if (!(error instanceof MoverError)) throw error;
-    return error.reasons.map(({ subject, message }) => `its input would be refused: ${subject}: ${message}`);
+    return error.reasons.map(faultText);
   }
+}
+
+function faultText({ subject, message }: Reason): string {
+  return `its input would be refused: ${subject}: ${message}`;
 }

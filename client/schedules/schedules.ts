@@ -8,8 +8,7 @@ import {
 } from '@temporalio/client';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Ports } from '../../control/ports.js';
-import type { BatchId } from '../../contracts/batch.js';
-import { batchInputSchema } from '../../contracts/batch.js';
+import { type BatchId, type BatchInput, batchInputSchema } from '../../contracts/batch.js';
 import { MoverError, parseOrRefuse } from '../../contracts/errors.js';
 import { TASK_QUEUE } from '../../contracts/move.js';
 import { moveIdOf } from '../../contracts/move-id.js';
@@ -17,7 +16,7 @@ import { SEARCH_KEYS } from '../../contracts/search-pairs.js';
 import { checkBatchInput } from '../batches/check-input.js';
 import { storedBatchReport } from '../batches/stored-batch.js';
 import { fromSchedule, isUnanswered } from '../temporal/failure.js';
-import { refuseUnknownGroups } from './known-groups.js';
+import { estateGroups, listed, unknownGroups } from '../batches/known-groups.js';
 import { refusesAttributes } from '../temporal/start-once.js';
 import { adoptedFrom, type AdoptOptions } from './adopt.js';
 import { calendarOf } from './calendar.js';
@@ -31,7 +30,7 @@ import {
   refusal,
   type ScheduleInput,
 } from './schedule-input.js';
-import { type ScheduleWarning, warningsOf } from './schedule-warnings.js';
+import { type KnownNow, type ScheduleWarning, warningsOf } from './schedule-warnings.js';
 import { specText } from './spec-text.js';
 import { type UiForm, uiFormOf } from './ui-form.js';
 import type { TemporalAccess } from '../temporal/connection.js';
@@ -175,7 +174,9 @@ export class Schedules {
     const input = checkSchedule(given);
     const { client } = await this.#temporal();
     const { name, spec, note, paused } = input;
-    const groupsChecked = await refuseUnknownGroups(this.#ports, input.batch);
+    const groups = await estateGroups(this.#ports);
+    if (groups !== undefined) refuseUnknown(input.batch, groups);
+    const groupsChecked = groups !== undefined;
     let created = true;
     await this.#call(name, async () =>
       withAttributesIfKnown(async (hasAttributes) => {
@@ -242,13 +243,13 @@ export class Schedules {
     const schedules: Schedule[] = [];
     const unreadable: { name: string; message: string }[] = [];
     let foreign = 0;
-    const hasWorkers = await this.#hasWorkers();
+    const known = await this.#known();
     const left = names.sort();
     const readNext = async (): Promise<void> => {
       for (let name = left.shift(); name !== undefined; name = left.shift()) {
         try {
           const description = await this.#describe(name);
-          if (isOurs(description)) schedules.push(await this.#scheduleOf(description, hasWorkers));
+          if (isOurs(description)) schedules.push(await this.#scheduleOf(description, known));
           else foreign += 1;
         } catch (error) {
           // It was deleted since the listing.
@@ -264,7 +265,7 @@ export class Schedules {
 
   /** Finds a schedule. @throws MoverError SCHEDULE_NOT_FOUND */
   async get(name: string): Promise<Schedule> {
-    return await this.#scheduleOf(await this.#describe(name), await this.#hasWorkers());
+    return await this.#scheduleOf(await this.#describe(name), await this.#known());
   }
 
   /**
@@ -326,7 +327,9 @@ export class Schedules {
    */
   async adopt(name: string, options: AdoptOptions = {}): Promise<Adopted> {
     const before = await this.get(name);
-    refuseForeign(before);
+    const batch = batchOf(before);
+    const groups = await estateGroups(this.#ports);
+    if (groups !== undefined) refuseUnknown(batch, groups);
     if (options.timeZone !== undefined && !isTimeZone(options.timeZone))
       throw refusal('timeZone', timeZoneFault(options.timeZone));
     if (options.timeZone !== undefined && before.timeZone !== undefined && before.timeZone !== options.timeZone)
@@ -381,7 +384,7 @@ export class Schedules {
     }
   }
 
-  async #scheduleOf(description: ScheduleDescription, hasWorkers: boolean | undefined): Promise<Schedule> {
+  async #scheduleOf(description: ScheduleDescription, known: KnownNow): Promise<Schedule> {
     const { scheduleId: name, spec, policies, state, info, action } = description;
     const { lastUpdatedAt } = info;
     const recent = info.recentActions.slice(-LAST_RUNS_SHOWN_MAX).reverse();
@@ -407,7 +410,7 @@ export class Schedules {
       createdAtMs: info.createdAt.getTime(),
       ...(lastUpdatedAt === undefined ? {} : { changedAtMs: lastUpdatedAt.getTime() }),
       url: await this.#urlOf(name),
-      warnings: warningsOf(description, hasWorkers),
+      warnings: warningsOf(description, known),
     };
   }
 
@@ -451,6 +454,12 @@ export class Schedules {
   }
 
   /** Whether any worker polls the queue; undefined when the caller may not ask. */
+  /** What warnings about schedules need to know. */
+  async #known(): Promise<KnownNow> {
+    const [hasWorkers, groups] = await Promise.all([this.#hasWorkers(), estateGroups(this.#ports)]);
+    return { hasWorkers, groups };
+  }
+
   async #hasWorkers(): Promise<boolean | undefined> {
     const { client } = await this.#temporal();
     try {
@@ -534,15 +543,22 @@ function noteOf(done: string, { operator, reason }: ScheduleRequest): string {
   return `${done}${operator === undefined ? '' : ` by ${operator}`}${reason === undefined ? '' : `: ${reason}`}`;
 }
 
+/** @throws MoverError INVALID_REQUEST naming each field with a group that does not exist */
+function refuseUnknown(batch: BatchInput, groups: ReadonlySet<string>): void {
+  const reasons = unknownGroups(batch, groups).map((reason) => ({ ...reason, subject: `batch.${reason.subject}` }));
+  if (reasons.length === 0) return;
+  throw new MoverError('INVALID_REQUEST', `The schedule is not accepted: ${listed(reasons)}.`, { reasons });
+}
+
 /**
- * Refuses what `adopt` can't correct: it keeps times, input and state, so faults in them are not
- * its to decide.
+ * The batch that a schedule starts. Refuses what `adopt` can't correct: it keeps times, input and
+ * state, so faults in them are not its to decide.
  */
-function refuseForeign({ name, action }: Schedule): void {
+function batchOf({ name, action }: Schedule): BatchInput {
   if (action.workflowType !== BATCH_WORKFLOW || action.taskQueue !== TASK_QUEUE)
     throw refusal(
       name,
       `it starts "${action.workflowType}" on task queue "${action.taskQueue}", not "${BATCH_WORKFLOW}" on "${TASK_QUEUE}"; create it anew under that name`,
     );
-  checkBatchInput(parseOrRefuse(batchInputSchema, action.input, 'batch'), Date.now());
+  return checkBatchInput(parseOrRefuse(batchInputSchema, action.input, 'batch'), Date.now());
 }

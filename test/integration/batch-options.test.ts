@@ -102,6 +102,11 @@ describe('an input that is not accepted says what is', () => {
       input: { select: { from: 'g1' }, to: 'g9' },
       says: 'no consistency group "g9"',
     },
+    {
+      what: 'a source group that is not there',
+      input: { select: { from: ['g1', 'g8'] }, to: 'g2' },
+      says: 'select.from: there is no consistency group "g8"',
+    },
     { what: 'an unknown batch', input: { failedOf: 'b@1' }, says: 'has no plan of batch "b@1"' },
   ])('$what', async ({ input, says }) => {
     const failure = await failureOf(await startBatch(testbed.moves, input));

@@ -43,6 +43,7 @@ let firstId = '';
 test('a dry run changes nothing, is waited for, and is refused when something could not be moved', async () => {
   const { exitCode, stdout } = await batch('start --from cg-gold --to cg-silver --dry-run');
   expect(stdout).toContain('nothing was changed: 4 of 4 moves could be made now');
+  expect(stdout).toMatch(/^a +cg-gold +cg-silver +4 MiB +can be made$/m);
   expect(exitCode).toBe(EXIT.ok);
   const hopeless = await batch('start --volumes a,no-such --to cg-silver --dry-run');
   expect(hopeless.exitCode).toBe(EXIT.refused);
@@ -52,8 +53,11 @@ test('a dry run changes nothing, is waited for, and is refused when something co
 
 test('a batch is followed in lines to its end, and its status says the same afterwards', async () => {
   const { exitCode, stdout } = await batch('start --from cg-gold --name [ab] --to cg-silver --id none --wait');
-  expect(stdout).toContain('0 of 0 moved');
-  expect(exitCode).toBe(EXIT.ok);
+  expect(stdout).toContain('Nothing was moved: no volume matches what the batch selects.');
+  expect(exitCode).toBe(EXIT.notFound);
+  const there = await batch('start --from cg-gold --to cg-gold --wait');
+  expect(there.stdout).toContain('Nothing to do: every volume of the batch is in its target group already.');
+  expect(there.exitCode).toBe(EXIT.ok);
   const moved = await batch('start --volumes a,b --to cg-silver --id first --reason tiers --concurrency 2 --wait');
   expect(moved.stdout).toMatch(/^Batch first@/m);
   expect(moved.stdout).toContain('Every move of the batch has ended: 2 of 2 moved.');
@@ -117,6 +121,9 @@ test(
     );
     expect((await batch('skip steered e')).stdout).toContain('will skip the move of e');
     expect((await batch('skip steered f')).stderr).toContain('has no move of volume "f"');
+    expect((await batch('status steered')).stdout).toMatch(
+      /^Batch steered@\S+: paused$[^]*volume-mover batch resume steered$/m,
+    );
     expect((await batch('status steered')).stdout).toMatch(/limits +3 at once, 1 out of a group, 1 into a group/);
     expect((await batch('resume steered --operator bob --reason back')).exitCode).toBe(EXIT.ok);
     await interruptedWatch('steered');
@@ -222,7 +229,11 @@ test('what is no batch is not found, and a batch that cannot be planned has its 
     expect((await batch(words)).exitCode, words).toBe(EXIT.notFound);
   const unplanned = await batch('start --name * --to cg-none --wait');
   expect(unplanned.exitCode).toBe(EXIT.notFound);
-  expect(unplanned.stdout).toContain('there is no consistency group "cg-none"');
+  expect(unplanned.stderr).toContain('--to: there is no consistency group "cg-none"');
+  const mistyped = await batch('start --from cg-gld --to cg-silver --id mistyped --wait');
+  expect(mistyped.exitCode).toBe(EXIT.notFound);
+  expect(mistyped.stderr).toContain('--from: there is no consistency group "cg-gld"');
+  expect((await batch('status mistyped')).exitCode).toBe(EXIT.notFound);
   expect((await batch(`start --name * --to x --id ${'i'.repeat(200)}`)).stderr).toContain(
     'The id of the batch is too long',
   );

@@ -134,7 +134,13 @@ test('a label that can not be read is refused in words', async () => {
 });
 
 test('a plan without reasons against it ends with 0, one with reasons lists them all and ends with 3', async () => {
-  expect((await cli('plan', 'vm-1-disk-0', '--to', 'cg-silver')).exitCode).toBe(EXIT.ok);
+  const { exitCode, stdout } = await cli('plan', 'vm-1-disk-0', '--to', 'cg-silver');
+  expect(exitCode).toBe(EXIT.ok);
+  expect(stdout).toContain(
+    '  ✓ reachability: splitter "host-1" to appliance "appliance-2": connected, by another volume',
+  );
+  expect(stdout).toMatch(/^ {2}points stay {2}vm-1-disk-0: \d+ points?, the oldest of /m);
+  expect(stdout).toMatch(/^ {2}5 reconfigure commit: cg-silver owns vm-1-disk-0 \(epoch 1 → 2\)/m);
   const refused = await cli('plan', 'vm-9', 'vm-1-disk-0', '--to', 'cg-gold', '--from', 'cg-silver');
   expect(refused.exitCode).toBe(EXIT.refused);
   expect(refused.stdout).toMatch(/VOLUME_NOT_FOUND[\s\S]*ALREADY_THERE/);

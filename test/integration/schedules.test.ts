@@ -286,6 +286,20 @@ test('a schedule made by hand is warned of, and adopted: its times, input, note 
   expect(after.spec.calendars).toEqual(before.spec.calendars);
   expect(after.typedSearchAttributes.getAll().map(({ key }) => key.name)).toContain('ToGroup');
   expect((await cli('schedule', 'adopt', 'mistyped')).exitCode).toBe(EXIT.usage);
+
+  await estate.temporal.schedule.create({
+    scheduleId: 'unknown-source',
+    spec,
+    action: { ...byHand, workflowId: 'third', args: [{ ...input, select: { from: 'cg-gld' } }] },
+    state: { paused: true },
+  });
+  const unknown = 'select.from: there is no consistency group "cg-gld"';
+  expect((await cli('schedule', 'show', 'unknown-source')).stdout).toContain(
+    `batch: its input would be refused: ${unknown}`,
+  );
+  const refused = await cli('schedule', 'adopt', 'unknown-source');
+  expect(refused.exitCode).toBe(EXIT.usage);
+  expect(refused.stderr).toContain(unknown);
 });
 
 test('cron texts mean to the server what they were checked as', async () => {

@@ -32,7 +32,7 @@ function pageWith(text: string): string {
     reason: text,
     leftOut: [{ volumes: madeMove(0).volumes.slice(), code: 'GROUP_FULL', message: text }],
   });
-  const format = batchReportFormat('html', batch, batch.endedAtMs ?? 0);
+  const format = batchReportFormat('html', batch, { nowMs: batch.endedAtMs ?? 0, withMark: false });
   return [format.begin(), format.move(madeMove(0)), format.move(failedMove(1, text)), format.end()].join('');
 }
 

@@ -47,7 +47,7 @@ function page(): string {
         ? []
         : [{ volumes: [left], code: 'VOLUME_NOT_FOUND', message: 'There is no volume "vm-9999-disk-0".' }],
   });
-  const format = batchReportFormat('html', batch, BEGAN_MS);
+  const format = batchReportFormat('html', batch, { nowMs: BEGAN_MS, withMark: false });
   return [format.begin(), ...moves.map((move) => format.move(move)), format.end()].join('');
 }
 
@@ -65,6 +65,20 @@ test.each(['light', 'dark'] as const)('the page of 2,400 moves is readable, in %
   await testbed.screenshot(`batch-report-${colorScheme}`);
   await testbed.page.getByRole('heading', { name: 'By group' }).scrollIntoViewIfNeeded();
   await testbed.screenshot(`batch-report-tables-${colorScheme}`);
+});
+
+test('on a telephone each row is a card, and nothing is wider than the screen', async () => {
+  await testbed.resize(400);
+  const { overflow, narrowestCell } = await testbed.fit();
+  expect(overflow).toBeLessThanOrEqual(0);
+  expect(narrowestCell).toBeGreaterThan(280);
+  const why = testbed.page.locator('section', { hasText: 'Failed' }).locator('td[data-title^="Why"]').first();
+  expect((await why.boundingBox())?.height).toBeLessThan(400);
+  for (const heading of ['Failed', 'By group', 'Left out by the plan', 'Moves']) {
+    await testbed.page.getByRole('heading', { name: heading, exact: true }).scrollIntoViewIfNeeded();
+    await testbed.screenshot(`batch-report-400-${heading.toLowerCase().replaceAll(' ', '-')}`);
+  }
+  await testbed.resize(1_600);
 });
 
 test('six pairs of groups are drawn, all moves summed up, and a thousand listed', async () => {

@@ -5,8 +5,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import type { Page } from 'playwright-core';
+import { z } from 'zod';
 import { type Browser, startBrowser } from '../support/browser.js';
 
+const fitSchema = z.object({ overflow: z.number(), narrowestCell: z.number() });
 const SCREENSHOTS = fileURLToPath(new URL('../../test-output/ui/', import.meta.url));
 
 export class PageTestbed {
@@ -48,6 +50,20 @@ export class PageTestbed {
   /** Leaves a picture for people to look at. */
   async screenshot(name: string, { fullPage = false }: { readonly fullPage?: boolean } = {}): Promise<void> {
     await this.page.screenshot({ path: join(SCREENSHOTS, `${name}.png`), fullPage });
+  }
+
+  /** Makes the window as narrow as a telephone, or wide again. */
+  async resize(width: number): Promise<void> {
+    await this.page.setViewportSize({ width, height: 1_200 });
+  }
+
+  /** How far the page is wider than its window, and the narrowest cell of its tables, px. */
+  async fit(): Promise<{ readonly overflow: number; readonly narrowestCell: number }> {
+    const script = `({
+      overflow: document.documentElement.scrollWidth - window.innerWidth,
+      narrowestCell: Math.min(...[...document.querySelectorAll('td')].map((cell) => cell.offsetWidth).filter((width) => width > 0)),
+    })`;
+    return fitSchema.parse(await this.page.evaluate<unknown>(script));
   }
 
   /** What was asked for that is not a file, e.g. over the network. */

@@ -77,6 +77,16 @@ test.each(['light', 'dark'] as const)(
   },
 );
 
+test('on a telephone each bookmark is a card, and nothing is wider than the screen', async () => {
+  await openPage('narrow', VOLUME, MOVED);
+  await testbed.resize(400);
+  const { overflow, narrowestCell } = await testbed.fit();
+  expect(overflow).toBeLessThanOrEqual(0);
+  expect(narrowestCell).toBeGreaterThan(280);
+  await testbed.screenshot('timeline-400', { fullPage: true });
+  await testbed.resize(1_600);
+});
+
 test('a bookmark’s name is text wherever it is shown', async () => {
   const page = await openPage('nasty', VOLUME, MOVED);
   await page

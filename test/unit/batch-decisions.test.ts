@@ -2,6 +2,7 @@
 // policy, and a stop.
 import { describe, expect, test } from 'vitest';
 import type { Stop } from '../../contracts/batch-run.js';
+import { nothingToDo } from '../../workflows/batch/core/batch-report.js';
 import { Canary } from '../../workflows/batch/core/canary.js';
 import { stopForFailures } from '../../workflows/batch/core/failure-policy.js';
 import { stopOf } from '../../workflows/batch/core/stop.js';
@@ -115,6 +116,31 @@ test('of several reasons to stop the first stands, but for a cancellation; the s
   expect(stopOf(failures, aborted)).toEqual(failures);
   expect(stopOf(failures, cancelled)).toEqual(cancelled);
   expect(stopOf(cancelled, failures)).toEqual(cancelled);
+});
+
+test('the expected end is told while moves go on, and not while the batch waits for a person', () => {
+  const model = new BatchModel(itemsOf(4), { concurrency: { all: 1 } });
+  model.settle();
+  model.nowMs += 10_000;
+  model.end(0, { kind: 'moved', tookMs: 10_000 });
+  model.settle();
+  expect(model.batch.progress(model.nowMs).expectedEndMs).toBeGreaterThan(model.nowMs);
+  model.batch.pause('ann');
+  expect(model.batch.progress(model.nowMs)).not.toHaveProperty('expectedEndMs');
+  model.batch.resume();
+  expect(model.batch.progress(model.nowMs)).toHaveProperty('expectedEndMs');
+  // What does not fit into the window waits for the next one, and nobody knows when that is over.
+  model.batch.opened({ opensAtMs: 0, closesAtMs: model.nowMs + 1 });
+  expect(model.batch.progress(model.nowMs)).not.toHaveProperty('expectedEndMs');
+});
+
+test.each([
+  ['nothing-selected', 0, 0],
+  ['all-there', 3, 0],
+  [undefined, 3, 1],
+])('a batch without a move to make ends as %s when %i are there and %i refused', (outcome, alreadyThere, refused) => {
+  const { batch } = new BatchModel([]);
+  expect(nothingToDo({ ...batch.counts(), alreadyThere, refused })?.outcome).toBe(outcome);
 });
 
 test.each(['its own run', 'a new run'])(

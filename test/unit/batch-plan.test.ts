@@ -97,6 +97,7 @@ describe('refused', () => {
   test.each([
     { what: 'an unknown volume', move: { volume: 'x', to: 'silver' }, code: 'VOLUME_NOT_FOUND' },
     { what: 'an unknown group', move: { volume: 'a', to: 'bronze' }, code: 'GROUP_NOT_FOUND' },
+    { what: 'an unknown source group', move: { volume: 'a', to: 'silver', from: 'gld' }, code: 'GROUP_NOT_FOUND' },
     { what: 'another source group', move: { volume: 'a', to: 'silver', from: 'silver' }, code: 'NOT_OWNER' },
     { what: 'a volume twice in a move', move: { volumes: ['a', 'a'], to: 'silver' }, code: 'INVALID_REQUEST' },
   ])('$what', ({ move, code }) => {

@@ -4,7 +4,7 @@ import { batchMoveOf, type BatchMoveReport } from '../../client/batches/batch-mo
 import { batchReportFormat, type ReportFormatName } from '../../client/batches/report/formats.js';
 import { BatchTally } from '../../client/batches/tally.js';
 import type { Batch } from '../../client/batches/batch-client.js';
-import { batchItemSchema } from '../../contracts/batch.js';
+import { batchLeftOutSchema, batchItemSchema } from '../../contracts/batch.js';
 import { ERRORS, MoverError, toProblem } from '../../contracts/errors.js';
 import { type StoredMoveReport, storedMoveReportSchema } from '../../contracts/report.js';
 import { BATCH_ID, BEGAN_MS, failedMove, madeBatch, madeMove } from '../support/batch-report.js';
@@ -34,7 +34,7 @@ function stored(outcome: StoredMoveReport['outcome'], error?: MoverError): Store
 }
 
 function written(name: ReportFormatName, batch: Batch, moves: readonly BatchMoveReport[]): string {
-  const format = batchReportFormat(name, batch, batch.endedAtMs ?? 0);
+  const format = batchReportFormat(name, batch, { nowMs: batch.endedAtMs ?? 0, withMark: false });
   return [format.begin(), ...moves.map((move) => format.move(move)), format.end()].join('');
 }
 
@@ -80,11 +80,36 @@ test('durations are by nearest rank, of those that moved alone', () => {
   expect(groups[2]?.durations).toBeUndefined();
 });
 
+const LEFT_OUT = batchLeftOutSchema.parse({
+  volumes: ['vm-9-disk-0'],
+  from: 'cg-gold',
+  to: 'cg-silver',
+  sizeBytes: 64 * 1024 ** 2,
+  code: 'GROUP_FULL',
+  message: 'It is full.',
+});
+
+test('a line of the CSV says who asked and why, and of what was left out where it is, and what to do', () => {
+  const batch = madeBatch({ operator: 'ann', reason: 'tiers', leftOut: [LEFT_OUT] });
+  const lines = written('csv', batch, [madeMove(0)]).split('\r\n');
+  expect(lines[1]).toMatch(/,ann,tiers$/);
+  expect(lines[2]).toBe(
+    `,left-out,vm-9-disk-0,cg-gold,cg-silver,67108864,,,,,,GROUP_FULL,It is full.,"${ERRORS.GROUP_FULL.action}",ann,tiers`,
+  );
+  const cells = lines.slice(0, 3).map((line) => line.replaceAll(/"[^"]*"/g, '').split(',').length);
+  expect(new Set(cells).size).toBe(1);
+});
+
+test('a byte order mark stands once, in front of the CSV', () => {
+  const format = batchReportFormat('csv', madeBatch(), { nowMs: 0, withMark: true });
+  expect([format.begin(), format.move(madeMove(0)), format.end()].join('').lastIndexOf('\uFEFF')).toBe(0);
+});
+
 test('the table has each move, then groups, failures with what to do, and what was left out', () => {
   const [left] = madeMove(9).volumes;
   const batch = madeBatch({
     counts: { ...(madeBatch().report?.counts ?? never()), refused: 3, alreadyThere: 7 },
-    leftOut: [{ volumes: left === undefined ? [] : [left], code: 'VOLUME_NOT_FOUND', message: 'There is none.' }],
+    leftOut: [{ ...LEFT_OUT, volumes: left === undefined ? [] : [left] }],
   });
   const text = written('table', batch, [madeMove(0), failedMove(1, 'No room \u001B[2J there.')]);
   expect(text).toMatch(/^0 +moved +2026-11-23T22:00:00.000Z +2.0 s +cg-gold +cg-silver +vm-0-disk-0$/m);
@@ -94,7 +119,9 @@ test('the table has each move, then groups, failures with what to do, and what w
   expect(text).toContain('what to do: Move a volume out of it.');
   expect(text).toContain('a move took 2.0 s (median)');
   expect(text).toContain('Already there: 7');
-  expect(text).toMatch(/Left out:\n {2}vm-9-disk-0: There is none. \(VOLUME_NOT_FOUND\)\n {2}… and 2 more/);
+  expect(text).toMatch(
+    /Left out:\n {2}vm-9-disk-0, 64 MiB in cg-gold: It is full. \(GROUP_FULL\)\n {4}what to do: .+\n {2}… and 2 more/,
+  );
 });
 
 test('the JSON is one object with every move, also of a batch without any', () => {
@@ -117,12 +144,12 @@ test('the CSV has a title line and a line for each move, with times as ISO 8601'
     '\r\n',
   );
   expect(lines[0]).toMatch(
-    /^seq,outcome,volumes,from,to,size_bytes,tries,started_at,ended_at,duration_ms,move,code,message,what_to_do$/,
+    /^seq,outcome,volumes,from,to,size_bytes,tries,started_at,ended_at,duration_ms,move,code,message,what_to_do,operator,reason$/,
   );
   expect(lines[1]).toMatch(
     /^0,moved,a b,cg-gold,cg-silver,1073741824,1,2026-11-23T22:00:00.000Z,2026-11-23T22:00:02.000Z,2000,/,
   );
-  expect(lines[2]).toMatch(/,GROUP_FULL,"'=cmd, ""x""",Move a volume out of it\.$/);
+  expect(lines[2]).toMatch(/,GROUP_FULL,"'=cmd, ""x""",Move a volume out of it\.,,$/);
   expect(lines).toHaveLength(4);
 });
 
@@ -132,7 +159,9 @@ test('a page of a large batch shows a thousand moves, sums up all, and says how 
   expect(page.length).toBeLessThan(1_000_000);
   expect(page).toContain('The first 1,000; 19,000 further rows not shown.');
   expect(page).toContain(`volume-mover batch report ${BATCH_ID} --format csv`);
-  expect(page).toMatch(/<td>cg-gold<\/td><td>cg-a<\/td><td class="number">10,000<\/td>/);
+  expect(page).toMatch(
+    /<td data-title="From">cg-gold<\/td><td data-title="To">cg-a<\/td><td class="number" data-title="Moved">10,000<\/td>/,
+  );
 });
 
 test('a page allows no script, and no style but its own', () => {

@@ -64,6 +64,20 @@ test('a picture says when its window opens, how long it is open, or that it is c
   expect(said(BEGAN_MS + 60_000)).toContain('closed since');
 });
 
+test.each([
+  ['waiting-for-approval', 'volume-mover batch approve weekend'],
+  ['paused', 'volume-mover batch resume weekend'],
+] as const)('a batch that is %s says so wherever it is shown, and what to type', (stage, command) => {
+  const { expectedEndMs: _unknown, ...waiting } = progress({ stage });
+  const batch = { ...madeBatch(), state: 'running' as const, progress: waiting };
+  const { report: _none, ...running } = batch;
+  for (const lines of [batchPicture(waiting, BEGAN_MS), batchLines(running, BEGAN_MS), [batchLine(waiting)]]) {
+    expect(lines.join('\n')).toContain(command);
+    expect(lines[0]?.replaceAll('-', ' ')).toContain(stage.replaceAll('-', ' '));
+    expect(lines.join('\n')).not.toContain('done at');
+  }
+});
+
 test('nothing that somebody wrote moves the cursor', () => {
   const lines = batchPicture(progress({ lastRequest: 'pause by \u001B[2J: \n\r' }), BEGAN_MS);
   expect(lines.join('')).not.toMatch(/\p{Cc}/u);
@@ -94,6 +108,8 @@ test('a picture takes the place of the one before, and no line of it wraps', () 
 const clean = { ...COUNTS, waiting: 0, running: 0, failed: 0 };
 test.each<[BatchReport['outcome'], Partial<BatchReport['counts']>, number]>([
   ['complete', {}, EXIT.ok],
+  ['all-there', {}, EXIT.ok],
+  ['nothing-selected', {}, EXIT.notFound],
   ['complete', { failed: 1 }, EXIT.failed],
   ['complete', { refused: 1 }, EXIT.failed],
   ['dry-run', {}, EXIT.ok],
@@ -117,5 +133,5 @@ test('the end of a batch is told with its report', () => {
   const lines = batchLines(madeBatch({ operator: 'ann', reason: 'tiers' }), BEGAN_MS);
   expect(lines).toContainEqual('  Every move of the batch has ended: 2 of 3 moved, 1 failed.');
   expect(lines).toContainEqual('  asked for by ann');
-  expect(lines[1]).toContain('(after 60 min 0 s)');
+  expect(lines[1]).toContain('(after 1 h 0 min)');
 });

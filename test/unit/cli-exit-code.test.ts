@@ -42,14 +42,14 @@ test('help is no failure, and lists the exit codes', async () => {
 });
 
 test.each([
-  [['move', 'vm-1']],
-  [['frobnicate']],
-  [['recover', 'vm-1', '--to', 'x', '--at', 'noon']],
-  [['recover', 'vm-1', '--to', 'x', '--point', 'p', '--at', '1']],
-])('a command line that is not accepted ends with exit code 2: %j', async (words) => {
+  [['move', 'vm-1'], "required option '--to"],
+  [['frobnicate'], "unknown command 'frobnicate'"],
+  [['recover', 'vm-1', '--to', 'x', '--at', 'noon'], '--at: "noon" is not'],
+  [['recover', 'vm-1', '--to', 'x', '--point', 'p', '--at', '1'], '--at: "1" is not'],
+])('a command line that is not accepted ends with exit code 2, and says why: %j', async (words, why) => {
   const { exitCode, stderr } = await run(...words);
   expect(exitCode).toBe(EXIT.usage);
-  expect(stderr).toContain('error:');
+  expect(stderr).toContain(`volume-mover: ${why}`);
 });
 
 test('a missing estate file ends with exit code 2 and says how to name one', async () => {

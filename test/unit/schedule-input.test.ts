@@ -131,6 +131,7 @@ test('a batch is kept as short as it can be said', () => {
 });
 
 type Described = Parameters<typeof warningsOf>[0];
+const KNOWN = { hasWorkers: true, groups: undefined };
 
 function described(changes: { [K in keyof Described]?: Partial<Described[K]> } = {}): Described {
   const checked = checkSchedule(GOOD);
@@ -164,7 +165,7 @@ function seen(checked: ReturnType<typeof checkSchedule>) {
 }
 
 test('nothing is warned of a schedule as the command makes it', () => {
-  expect(warningsOf(described(), true)).toEqual([]);
+  expect(warningsOf(described(), KNOWN)).toEqual([]);
 });
 
 test.each<[string, Parameters<typeof described>[0], boolean]>([
@@ -179,12 +180,12 @@ test.each<[string, Parameters<typeof described>[0], boolean]>([
   ['batch', { action: { args: [{ select: {} }] } }, false],
   ['batch', { action: { args: [] } }, false],
 ])('%s is warned of: %j', (about, changes, adoptable) => {
-  const warnings = warningsOf(described(changes), true);
+  const warnings = warningsOf(described(changes), KNOWN);
   expect(warnings.length).toBeGreaterThan(0);
   expect(new Set(warnings.map((warning) => warning.about))).toEqual(new Set([about]));
   expect(warnings[0]?.adoptable).toBe(adoptable);
 });
 
 test('a task queue without workers is warned of', () => {
-  expect(warningsOf(described(), false).map(({ about }) => about)).toEqual(['taskQueue']);
+  expect(warningsOf(described(), { ...KNOWN, hasWorkers: false }).map(({ about }) => about)).toEqual(['taskQueue']);
 });

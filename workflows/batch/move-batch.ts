@@ -19,7 +19,7 @@ import { BatchCore } from './core/batch-core.js';
 import { calls, listing, records } from './batch-activities.js';
 import { handleRequests } from './batch-handlers.js';
 import { continuedInput, parseBatchInput } from './batch-input.js';
-import { batchReportOf, endingOf, NO_CHANGES } from './core/batch-report.js';
+import { batchReportOf, endingOf, NO_CHANGES, nothingToDo } from './core/batch-report.js';
 import { BatchRunner } from './batch-runner.js';
 import { moveIdOf } from '../../contracts/move-id.js';
 import { SEARCH_KEYS } from '../../contracts/search-pairs.js';
@@ -138,10 +138,11 @@ class BatchRun {
       );
       const { refused, ...counts } = this.#batch.counts();
       const summary = `Dry run, nothing was changed: ${looked - failed} of ${looked} moves could be made now; the plan refused ${refused} more.`;
-      return await this.#finish(
-        { outcome: 'dry-run', summary },
-        { ...NO_CHANGES, failures, counts: { ...counts, refused, waiting: looked - failed, failed } },
-      );
+      return await this.#finish(nothingToDo(this.#batch.counts()) ?? { outcome: 'dry-run', summary }, {
+        ...NO_CHANGES,
+        failures,
+        counts: { ...counts, refused, waiting: looked - failed, failed },
+      });
     } catch (error) {
       if (this.#batch.stop !== undefined && isCancellation(error)) return undefined;
       throw await this.#failed(error);

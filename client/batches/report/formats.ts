@@ -9,14 +9,24 @@ import { tableReport } from './table-report.js';
 export const REPORT_FORMATS = ['table', 'json', 'csv', 'html'] as const;
 export type ReportFormatName = (typeof REPORT_FORMATS)[number];
 
-export function batchReportFormat(name: ReportFormatName, batch: Batch, nowMs: number): BatchReportFormat {
+export interface ReportFormatOptions {
+  readonly nowMs: number;
+  /** Whether CSV begins with a byte order mark, which some spreadsheets need. */
+  readonly withMark: boolean;
+}
+
+export function batchReportFormat(
+  name: ReportFormatName,
+  batch: Batch,
+  { nowMs, withMark }: ReportFormatOptions,
+): BatchReportFormat {
   switch (name) {
     case 'table':
       return tableReport(batch);
     case 'json':
       return jsonReport(batch);
     case 'csv':
-      return csvReport(batch);
+      return csvReport(batch, withMark);
     case 'html':
       return htmlReport(batch, nowMs);
   }

@@ -1,5 +1,6 @@
 // A batch's report for a terminal: moves as they arrive, then the totals, since a reader sees the
 // last lines first.
+import { ERRORS } from '../../../contracts/errors.js';
 import { countsText, failureLine, namesOf, NOT_LISTED } from '../batch-lines.js';
 import { bytes, duration, time } from '../../text/format.js';
 import { table } from '../../text/table.js';
@@ -111,11 +112,19 @@ function leftOutLines({ report }: Batch): string[] {
   return [
     ...(counts.alreadyThere === 0 ? [] : ['', `Already there: ${counts.alreadyThere}`]),
     ...(leftOut.length === 0 ? [] : ['', 'Left out:']),
-    ...leftOut.map(({ volumes, message, code }) => `  ${printable(`${namesOf(volumes)}: ${message} (${code})`)}`),
+    ...leftOut.flatMap(({ volumes, message, code, from, sizeBytes }) => [
+      `  ${printable(`${namesOf(volumes)}${placeText(from, sizeBytes)}: ${message} (${code})`)}`,
+      `    what to do: ${ERRORS[code].action}`,
+    ]),
     ...(more > 0 ? [`  … and ${more} more, ${NOT_LISTED}`] : []),
     ...(addedMeanwhile.length === 0
       ? []
       : ['', `Match the selector only since the batch was planned: ${namesOf(addedMeanwhile)}`]),
     ...(removedMeanwhile.length === 0 ? [] : ['', `No longer match the selector: ${namesOf(removedMeanwhile)}`]),
   ];
+}
+
+/** @example ", 64 MiB in cg-gold" */
+function placeText(from: string | undefined, sizeBytes: number | undefined): string {
+  return from === undefined || sizeBytes === undefined ? '' : `, ${bytes(sizeBytes)} in ${from}`;
 }

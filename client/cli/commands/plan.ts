@@ -1,8 +1,10 @@
-// volume-mover plan: shows every reason against a move at once, and changes nothing.
+// volume-mover plan: every check of a move with its finding, and what to expect of it. It changes
+// nothing.
 import { Command } from 'commander';
-import type { MovePlan } from '../../../contracts/move.js';
+import type { MovePlan, PlanCheck, PlanOutlook } from '../../../contracts/move.js';
 import { EXIT } from '../exit-code.js';
-import { bytes } from '../../text/format.js';
+import { bytes, counted, duration, time } from '../../text/format.js';
+import { printable } from '../../text/printable.js';
 import { table } from '../../text/table.js';
 import { moveInputOf, type MoveInputFlags, withMoveFlags } from '../move-flags.js';
 import { type CommandContext, runCommand } from '../session.js';
@@ -13,7 +15,9 @@ const TITLES = ['VOLUME', 'SIZE', 'SPLITTER', 'EPOCH', 'UNCONFIRMED', 'UNDISTRIB
 const OPTIONAL = ['EPOCH', 'SPLITTER'];
 export function planCommand(context: CommandContext): Command {
   return withMoveFlags(new Command('plan'))
-    .description('check a move and list every reason against it (exit code 3 if there is one); changes nothing')
+    .description(
+      'check a move: each check with its finding, time, bytes and steps (exit code 3 if one refuses it); changes nothing',
+    )
     .action(async (volumes: string[], flags: MoveInputFlags) =>
       runCommand(context, flags, async ({ client, output }) => {
         const plan = await client.moves.plan(moveInputOf(volumes, flags));
@@ -23,7 +27,8 @@ export function planCommand(context: CommandContext): Command {
     );
 }
 
-function describe({ ok, reasons, warnings = [], volumes, from, to }: MovePlan, columns: number | undefined): string {
+function describe(plan: MovePlan, columns: number | undefined): string {
+  const { ok, volumes, from, to, checks = [], outlook } = plan;
   const row = (volume: MovePlan['volumes'][number]): string[] => [
     volume.volume,
     bytes(volume.sizeBytes),
@@ -32,12 +37,41 @@ function describe({ ok, reasons, warnings = [], volumes, from, to }: MovePlan, c
     bytes(volume.unconfirmedBytes),
     bytes(volume.undistributedBytes),
   ];
-  const listed = volumes.length === 0 ? [] : [table(TITLES, volumes.map(row), { columns, optional: OPTIONAL }), ''];
   const way = [from === undefined ? '' : ` from ${nameOf(from)}`, to === undefined ? '' : ` to ${nameOf(to)}`].join('');
-  const warned = warnings.length === 0 ? [] : ['', ...warnings.map((warning) => `Warning: ${warning}`)];
-  if (ok) return [...listed, `The move${way} can be made.`, ...warned].join('\n');
-  const against = reasons.map(({ code, message }) => `  - ${message} (${code})`);
-  return [...listed, `The move${way} cannot be made:`, ...against, ...warned].join('\n');
+  return [
+    ...(volumes.length === 0 ? [] : [table(TITLES, volumes.map(row), { columns, optional: OPTIONAL }), '']),
+    'Checks',
+    ...checks.map(checkLine),
+    '',
+    ...(ok && outlook !== undefined ? [...outlookLines(outlook), ''] : []),
+    ok ? `The move${way} can be made.` : `The move${way} cannot be made.`,
+  ].join('\n');
+}
+
+const MARKS: Readonly<Record<PlanCheck['result'], string>> = { pass: '✓', warn: '!', refuse: '✗' };
+
+/** @example "  ! journal room: the journal of "cg-silver" uses 91 % of its room" */
+function checkLine({ check, result, code, message }: PlanCheck): string {
+  return printable(`  ${MARKS[result]} ${check}: ${message}${code === undefined ? '' : ` (${code})`}`);
+}
+
+function outlookLines({ bytesToFlush, expectedMs, measured, points, steps }: PlanOutlook): string[] {
+  const expected =
+    expectedMs === undefined
+      ? 'no earlier move to estimate it by'
+      : `about ${duration(expectedMs)} (median of the last ${counted(measured, 'move')})`;
+  return [
+    'What to expect',
+    `  time         ${expected}`,
+    `  to flush     ${bytes(bytesToFlush)} now; writes until the fence come on top`,
+    ...points.map(({ volume, count, oldestAtMs }) => `  points stay  ${volume}: ${pointsText(count, oldestAtMs)}`),
+    'Steps',
+    ...steps.map(({ step, does }, i) => `  ${i + 1} ${step.padEnd(11)} ${does}`),
+  ];
+}
+
+function pointsText(count: number, oldestAtMs: number | undefined): string {
+  return oldestAtMs === undefined ? 'none yet' : `${counted(count, 'point')}, the oldest of ${time(oldestAtMs)}`;
 }
 
 /** A group with its appliance. @example "cg-gold (appliance-1)" */

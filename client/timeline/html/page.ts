@@ -7,6 +7,7 @@ import { counted, time } from '../../text/format.js';
 import { drawChart } from './chart.js';
 import { DetailsTable } from './details.js';
 import { escaped } from '../../html/escape.js';
+import { type Column, htmlTable } from '../../html/table.js';
 import { SCRIPT } from './script.js';
 import { STYLE } from './style.js';
 import { type TimelinePageInput, viewsOf } from './views.js';
@@ -131,39 +132,54 @@ function legend({ owner, lanes, bookmarks, points }: Timeline): string {
     : `<ul class="legend">${items.join('')}</ul>`;
 }
 
+const BOOKMARK_COLUMNS: readonly Column[] = [
+  { title: '' },
+  { title: 'Name' },
+  { title: 'Time', kind: 'nowrap' },
+  { title: 'Group' },
+  { title: 'Kind' },
+  { title: 'Kept' },
+  { title: 'Point', kind: 'mono' },
+];
+const HOLE_COLUMNS: readonly Column[] = [
+  { title: 'Volume' },
+  { title: 'From', kind: 'nowrap' },
+  { title: 'To', kind: 'nowrap' },
+  { title: 'Why' },
+];
+
 function bookmarkTable(bookmarks: readonly MarkedPoint[]): string {
   if (bookmarks.length === 0) return '';
   const rows = bookmarks
     .slice(-ROWS_MAX)
-    .map(
-      ({ mark, point, bookmark }) =>
-        `<tr><td><span class="letter">${mark}</span></td><td>${escaped(bookmarkText(bookmark))}</td><td class="nowrap">${time(point.atMs)}</td><td>${escaped(point.group)}</td><td>${point.kind}</td><td>${keepText(bookmark.keep)}</td><td class="mono">${escaped(point.id)}</td></tr>`,
-    );
-  return section(
-    'Bookmarks',
-    bookmarks.length,
-    `<tr><th></th><th>Name</th><th>Time</th><th>Group</th><th>Kind</th><th>Kept</th><th>Point</th></tr>${rows.join('\n')}`,
-  );
+    .map(({ mark, point, bookmark }) => [
+      `<span class="letter">${mark}</span>`,
+      escaped(bookmarkText(bookmark)),
+      time(point.atMs),
+      escaped(point.group),
+      point.kind,
+      keepText(bookmark.keep),
+      escaped(point.id),
+    ]);
+  return section('Bookmarks', bookmarks.length, htmlTable(BOOKMARK_COLUMNS, rows));
 }
 
 function holeTable(holes: readonly Hole[]): string {
   if (holes.length === 0) return '';
   const rows = holes
     .slice(-ROWS_MAX)
-    .map(
-      ({ volume, sinceMs, untilMs, reason }) =>
-        `<tr><td>${escaped(volume)}</td><td class="nowrap">${time(sinceMs)}</td><td class="nowrap">${untilMs === undefined ? '<span class="badge">still open</span>' : time(untilMs)}</td><td>${escaped(reason)}</td></tr>`,
-    );
-  return section(
-    'Holes: only the state at the end can be recovered',
-    holes.length,
-    `<tr><th>Volume</th><th>From</th><th>To</th><th>Why</th></tr>${rows.join('\n')}`,
-  );
+    .map(({ volume, sinceMs, untilMs, reason }) => [
+      escaped(volume),
+      time(sinceMs),
+      untilMs === undefined ? '<span class="badge">still open</span>' : time(untilMs),
+      escaped(reason),
+    ]);
+  return section('Holes: only the state at the end can be recovered', holes.length, htmlTable(HOLE_COLUMNS, rows));
 }
 
-function section(title: string, count: number, rows: string): string {
+function section(title: string, count: number, table: string): string {
   const hidden = count - ROWS_MAX;
   const more =
     hidden <= 0 ? '' : `<p class="sub">The newest ${ROWS_MAX}; ${counted(hidden, 'older row')} not shown.</p>`;
-  return `<section><h2>${title}</h2><div class="card scroll">${more}<table>${rows}</table></div></section>`;
+  return `<section><h2>${title}</h2><div class="card scroll">${more}${table}</div></section>`;
 }

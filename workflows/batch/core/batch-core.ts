@@ -244,11 +244,22 @@ export class BatchCore {
     return this.canary === 'running' ? 'canary' : 'running';
   }
 
+  /**
+   * When the last move is expected to end. Unknown while the batch waits for something: only it
+   * knows for how long. Unknown also beyond the end of its window.
+   */
+  #expectedEndMs(nowMs: number, stage: BatchStage, perMinute: number): number | undefined {
+    const { waiting, running } = this.counts();
+    const left = waiting + running;
+    if (stage !== 'running' || perMinute === 0 || left === 0) return undefined;
+    const endMs = nowMs + Math.ceil((left / perMinute) * 60_000);
+    return endMs > this.#window.closesAtMs ? undefined : endMs;
+  }
+
   progress(nowMs: number, stage: BatchStage = this.stage(nowMs)): BatchProgress {
     const counts = this.counts();
     const perMinute = this.#moves.perMinute(nowMs, this.startedAtMs);
-    const left = counts.waiting + counts.running;
-    const isKnown = this.plan !== undefined && perMinute > 0 && left > 0 && this.#stop === undefined;
+    const expectedEndMs = this.#expectedEndMs(nowMs, stage, perMinute);
     return {
       batch: this.id,
       stage,
@@ -256,7 +267,7 @@ export class BatchCore {
       concurrency: this.inFlight.limits,
       startedAtMs: this.startedAtMs,
       perMinute,
-      ...(isKnown ? { expectedEndMs: nowMs + Math.ceil((left / perMinute) * 60_000) } : {}),
+      ...(expectedEndMs === undefined ? {} : { expectedEndMs }),
       longest: this.inFlight.longest,
       failures: [...this.failures],
       ...(this.#lastRequest === undefined ? {} : { lastRequest: this.#lastRequest }),

@@ -35,7 +35,9 @@ export function endingOf(batch: BatchCore): Ending {
   const counts = batch.counts();
   const { stop } = batch;
   if (stop === undefined)
-    return { outcome: 'complete', summary: `Every move of the batch has ended: ${tally(counts)}.` };
+    return (
+      nothingToDo(counts) ?? { outcome: 'complete', summary: `Every move of the batch has ended: ${tally(counts)}.` }
+    );
   const summary = `${stop.text} ${capitalized(tally(counts))}.`;
   switch (stop.why) {
     case 'failures':
@@ -48,6 +50,14 @@ export function endingOf(batch: BatchCore): Ending {
       return { outcome: isAllTried && stop.why !== 'cancelled' ? 'complete' : 'incomplete', summary };
     }
   }
+}
+
+/** The ending of a batch that had no move to make; undefined when it had one or refused one. */
+export function nothingToDo({ planned, refused, alreadyThere }: BatchCounts): Ending | undefined {
+  if (planned > 0 || refused > 0) return undefined;
+  return alreadyThere > 0
+    ? { outcome: 'all-there', summary: 'Nothing to do: every volume of the batch is in its target group already.' }
+    : { outcome: 'nothing-selected', summary: 'Nothing was moved: no volume matches what the batch selects.' };
 }
 
 function tally({ planned, moved, failed, cancelled, waiting, skipped, alreadyThere, refused }: BatchCounts): string {

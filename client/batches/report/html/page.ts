@@ -1,9 +1,11 @@
 // The page of a batch's report: result, chart, failures with advice, and moves.
 import type { BatchCounts } from '../../../../contracts/batch.js';
+import { type ErrorCode, ERRORS } from '../../../../contracts/errors.js';
 import { bytes, duration, counted, time } from '../../../text/format.js';
 import type { Batch } from '../../batch-client.js';
 import { htmlDocument } from '../../../html/document.js';
 import { escaped } from '../../../html/escape.js';
+import { type Column, htmlTable } from '../../../html/table.js';
 import type { BatchMoveReport } from '../../batch-moves.js';
 import type { BatchTally, GroupTally } from '../../tally.js';
 import { othersOf } from '../others.js';
@@ -128,18 +130,38 @@ function share({ planned, moved, failed, cancelled, skipped, waiting, running }:
   return `<div class="card"><div class="share"><svg viewBox="0 0 1000 18" preserveAspectRatio="none" role="img" aria-label="${texts.join(', ')}">${bars.join('')}</svg></div><ul class="legend">${legend.join('')}</ul></div>`;
 }
 
+const FAILURE_COLUMNS: readonly Column[] = [
+  { title: 'Seq', kind: 'number' },
+  { title: 'Volumes' },
+  { title: 'Groups' },
+  { title: 'Tries', kind: 'number' },
+  { title: 'Why, and what to do' },
+];
+
 function failureTable(failures: readonly BatchMoveReport[], failed: number, csv: string): string {
-  const rows = failures.map(
-    ({ seq, volumes, from, to, tries, problem, committed }) =>
-      `<tr><td class="number">${seq}</td><td>${names(volumes)}</td><td>${id(from)} → ${id(to)}</td><td class="number">${tries}</td><td>${escaped(problem?.message ?? '')}${committed === true ? ' The move is committed: the volumes are in their new group.' : ''}${problem === undefined ? '' : ` <span class="badge">${problem.code}</span><span class="todo">What to do: ${escaped(problem.action)}</span>`}</td></tr>`,
-  );
-  return section(
-    'Failed',
-    '<tr><th class="number">Seq</th><th>Volumes</th><th>Groups</th><th class="number">Tries</th><th>Why, and what to do</th></tr>',
-    rows,
-    { count: failed, csv },
-  );
+  const rows = failures.map(({ seq, volumes, from, to, tries, problem, committed }) => [
+    String(seq),
+    names(volumes),
+    way(from, to),
+    String(tries),
+    `<span>${escaped(problem?.message ?? '')}${committed === true ? ' The move is committed: the volumes are in their new group.' : ''}${problem === undefined ? '' : why(problem.code, problem.action)}</span>`,
+  ]);
+  return section('Failed', FAILURE_COLUMNS, rows, { count: failed, csv });
 }
+
+const GROUP_COLUMNS: readonly Column[] = [
+  { title: 'From' },
+  { title: 'To' },
+  { title: 'Moved', kind: 'number' },
+  { title: 'Failed', kind: 'number' },
+  { title: 'Others', kind: 'number' },
+  { title: 'Size', kind: 'number' },
+  { title: 'First began', kind: 'nowrap' },
+  { title: 'Last ended', kind: 'nowrap' },
+  { title: 'Median', kind: 'number' },
+  { title: '95 % within', kind: 'number' },
+  { title: 'Longest', kind: 'number' },
+];
 
 function groupTable(groups: readonly GroupTally[]): string {
   const rows = groups.slice(0, GROUPS_MAX).map((group) => {
@@ -151,34 +173,34 @@ function groupTable(groups: readonly GroupTally[]): string {
         : [duration(durations.medianMs), duration(durations.p95Ms), duration(durations.longestMs)];
     const failed = counts.failed === 0 ? '0' : `<span class="badge">${number(counts.failed)}</span>`;
     const numbers = [number(counts.moved), failed, number(othersOf(group)), bytes(bytesMoved)];
-    return `<tr><td>${escaped(from)}</td><td>${escaped(to)}</td>${cells(numbers, 'number')}${cells(times, 'nowrap')}${cells(took, 'number')}</tr>`;
+    return [escaped(from), escaped(to), ...numbers, ...times, ...took];
   });
-  const titles = ['Moved', 'Failed', 'Others', 'Size'].map((title) => `<th class="number">${title}</th>`).join('');
-  const took = ['Median', '95 % within', 'Longest'].map((title) => `<th class="number">${title}</th>`).join('');
-  return section(
-    'By group',
-    `<tr><th>From</th><th>To</th>${titles}<th>First began</th><th>Last ended</th>${took}</tr>`,
-    rows,
-    { count: groups.length },
-  );
+  return section('By group', GROUP_COLUMNS, rows, { count: groups.length });
 }
 
 function longestTable({ longest }: BatchTally): string {
-  const rows = longest.map(
-    ({ volumes, to, tookMs }) =>
-      `<tr><td>${names(volumes)}</td><td>${id(to)}</td><td class="number">${duration(tookMs)}</td></tr>`,
-  );
-  return section('Took longest', '<tr><th>Volumes</th><th>To</th><th class="number">Took</th></tr>', rows, {
-    count: rows.length,
-  });
+  const rows = longest.map(({ volumes, to, tookMs }) => [names(volumes), id(to), duration(tookMs)]);
+  const columns: readonly Column[] = [{ title: 'Volumes' }, { title: 'To' }, { title: 'Took', kind: 'number' }];
+  return section('Took longest', columns, rows, { count: rows.length });
 }
+
+const LEFT_OUT_COLUMNS: readonly Column[] = [
+  { title: 'Volumes' },
+  { title: 'From' },
+  { title: 'To' },
+  { title: 'Size', kind: 'number' },
+  { title: 'Why, and what to do' },
+];
 
 function leftOut({ report }: Batch): string {
   if (report === undefined) return '';
-  const rows = report.leftOut.map(
-    ({ volumes, to, code, message }) =>
-      `<tr><td>${names(volumes)}</td><td>${escaped(to ?? '')}</td><td>${escaped(message)} <span class="badge">${code}</span></td></tr>`,
-  );
+  const rows = report.leftOut.map(({ volumes, from, to, sizeBytes, code, message }) => [
+    names(volumes),
+    from === undefined ? '' : id(from),
+    to === undefined ? '' : id(to),
+    sizeBytes === undefined ? '' : bytes(sizeBytes),
+    `<span>${escaped(message)}${why(code, ERRORS[code].action)}</span>`,
+  ]);
   const changed = [
     ['Match the selector since it was planned', report.addedMeanwhile],
     ['No longer match the selector', report.removedMeanwhile],
@@ -189,31 +211,42 @@ function leftOut({ report }: Batch): string {
       ([title, volumes]) =>
         `<section><h2>${title}</h2><div class="card">${escaped(volumes.join(', '))}</div></section>`,
     );
-  const table = section('Left out by the plan', '<tr><th>Volumes</th><th>To</th><th>Why</th></tr>', rows, {
-    count: report.counts.refused,
-  });
+  const table = section('Left out by the plan', LEFT_OUT_COLUMNS, rows, { count: report.counts.refused });
   return [table, ...lists].join('\n');
 }
+
+const MOVE_COLUMNS: readonly Column[] = [
+  { title: 'Seq', kind: 'number' },
+  { title: 'Outcome', kind: 'nowrap' },
+  { title: 'Volumes' },
+  { title: 'Groups' },
+  { title: 'Size', kind: 'number' },
+  { title: 'Began', kind: 'nowrap' },
+  { title: 'Took', kind: 'number' },
+];
 
 function moveTable(moves: readonly BatchMoveReport[], count: number, csv: string): string {
   const rows = moves.map(({ seq, outcome, volumes, from, to, sizeBytes, startedAtMs, endedAtMs, tries }) => {
     const took = startedAtMs === undefined || endedAtMs === undefined ? '' : duration(endedAtMs - startedAtMs);
     const end = outcome === 'failed' ? `<span class="badge">${outcome}</span>` : outcome;
-    return `<tr><td class="number">${seq}</td><td class="nowrap">${end}${tries > 1 ? ` (${tries} tries)` : ''}</td><td>${names(volumes)}</td><td>${id(from)} → ${id(to)}</td><td class="number">${bytes(sizeBytes)}</td><td class="nowrap">${startedAtMs === undefined ? '' : shortTime(startedAtMs)}</td><td class="number">${took}</td></tr>`;
+    return [
+      String(seq),
+      `<span>${end}${tries > 1 ? ` (${tries} tries)` : ''}</span>`,
+      names(volumes),
+      way(from, to),
+      bytes(sizeBytes),
+      startedAtMs === undefined ? '' : shortTime(startedAtMs),
+      took,
+    ];
   });
-  return section(
-    'Moves',
-    '<tr><th class="number">Seq</th><th>Outcome</th><th>Volumes</th><th>Groups</th><th class="number">Size</th><th>Began</th><th class="number">Took</th></tr>',
-    rows,
-    { count, csv },
-  );
+  return section('Moves', MOVE_COLUMNS, rows, { count, csv });
 }
 
 /** A table with a title and, if rows are left out, how to get the rest. Empty without rows. */
 function section(
   title: string,
-  head: string,
-  rows: readonly string[],
+  columns: readonly Column[],
+  rows: readonly (readonly string[])[],
   { count, csv }: { readonly count: number; readonly csv?: string },
 ): string {
   if (count === 0) return '';
@@ -224,17 +257,21 @@ function section(
     hidden === 0
       ? ''
       : `<p class="sub">The first ${number(rows.length)}; ${counted(hidden, 'further row')} not shown.${rest}</p>`;
-  const table = rows.length === 0 ? '' : `<table><thead>${head}</thead><tbody>${rows.join('\n')}</tbody></table>`;
+  const table = rows.length === 0 ? '' : htmlTable(columns, rows);
   return `<section><h2>${title}</h2><div class="card scroll">${more}${table}</div></section>`;
 }
 
-function cells(texts: readonly string[], name: string): string {
-  return texts.map((text) => `<td class="${name}">${text}</td>`).join('');
+function why(code: ErrorCode, action: string): string {
+  return ` <span class="badge">${code}</span><span class="todo">What to do: ${escaped(action)}</span>`;
+}
+
+function way(from: string, to: string): string {
+  return `<span>${id(from)} → ${id(to)}</span>`;
 }
 
 function names(volumes: readonly string[]): string {
   const more = volumes.length - NAMES_MAX;
-  return volumes.slice(0, NAMES_MAX).map(id).join(', ') + (more > 0 ? ` and ${more} more` : '');
+  return `<span>${volumes.slice(0, NAMES_MAX).map(id).join(', ')}${more > 0 ? ` and ${more} more` : ''}</span>`;
 }
 
 /** An id that does not break at its hyphens. */

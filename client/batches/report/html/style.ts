@@ -14,9 +14,9 @@ svg .grid, svg .base { stroke: var(--line); stroke-width: 1; }
 .legend li { display: flex; align-items: center; gap: 8px; }
 .legend svg { min-width: 0; width: 14px; height: 14px; flex: none; }
 .summary { font-size: 17px; margin: 0 0 18px; overflow-wrap: anywhere; }
-th, td.number { white-space: nowrap; }
-td.number, th.number { text-align: right; }
+th { white-space: nowrap; }
 .todo { color: var(--quiet); display: block; }
 .state { font-weight: 600; }
 .id { white-space: nowrap; }
+@media (max-width: 640px) { .id { white-space: normal; overflow-wrap: anywhere; } }
 `;

@@ -3,6 +3,7 @@
 import { Command, Option } from 'commander';
 import { MoverError } from '../../../../contracts/errors.js';
 import { batchReportFormat, REPORT_FORMATS, type ReportFormatName } from '../../../batches/report/formats.js';
+import type { BatchReportFormat } from '../../../batches/report/format.js';
 import { writeTextFile } from '../../../batches/report/text-file.js';
 import type { Batch } from '../../../batches/batch-client.js';
 import type { MoverClient } from '../../../sdk.js';
@@ -14,6 +15,7 @@ interface BatchReportFlags extends GlobalFlags {
   readonly format?: ReportFormatName;
   readonly to?: string;
   readonly overwrite?: boolean;
+  readonly bom?: boolean;
 }
 
 export function batchReportCommand(context: CommandContext): Command {
@@ -22,15 +24,21 @@ export function batchReportCommand(context: CommandContext): Command {
     .addOption(new Option('--format <format>', 'the form of the report (default table)').choices(REPORT_FORMATS))
     .option('--to <file>', 'write it there instead of to standard output')
     .option('--overwrite', 'replace the file if it exists')
+    .option('--bom', 'begin CSV with a byte order mark, for spreadsheets that otherwise spoil names beyond ASCII')
     .action(async (id: string, flags: BatchReportFlags) =>
       runCommand(context, flags, async ({ client, output }) => {
-        const { format = flags.json === true ? 'json' : 'table', to, overwrite } = flags;
+        const { format = flags.json === true ? 'json' : 'table', to, overwrite, bom = false } = flags;
+        if (bom && format !== 'csv') throw new MoverError('INVALID_REQUEST', '--bom: only with --format csv.');
         const batch = await client.batches.get(id);
         // --json sets the form of the answer on standard output. With --to that answer is only the
         // file's path.
         if (flags.json === true && to === undefined && format !== 'json')
           throw new MoverError('INVALID_REQUEST', '--format: with --json and without --to it can only be json.');
-        const parts = reportParts(client, batch, format);
+        const parts = reportParts(
+          client,
+          batch,
+          batchReportFormat(format, batch, { nowMs: Date.now(), withMark: bom }),
+        );
         if (to === undefined) for await (const part of parts) output.part(part);
         else {
           await writeTextFile(to, parts, overwrite === true);
@@ -41,9 +49,12 @@ export function batchReportCommand(context: CommandContext): Command {
     );
 }
 
-async function* reportParts(client: MoverClient, batch: Batch, name: ReportFormatName): AsyncGenerator<string, void> {
-  const format = batchReportFormat(name, batch, Date.now());
+async function* reportParts(
+  client: MoverClient,
+  { batchId }: Batch,
+  format: BatchReportFormat,
+): AsyncGenerator<string, void> {
   yield format.begin();
-  for await (const move of client.batches.moves(batch.batchId)) yield format.move(move);
+  for await (const move of client.batches.moves(batchId)) yield format.move(move);
   yield format.end();
 }

@@ -1,7 +1,7 @@
 // volume-mover batch start: starts a batch from flags, a file, or both.
 import { Command } from 'commander';
 import { withoutDefaults } from '../../../schedules/without-defaults.js';
-import { batchInputOf, type BatchInputFlags, INPUT_HELP, withBatchFlags } from '../../batch-flags.js';
+import { batchInputOf, type BatchInputFlags, INPUT_HELP, namingBatchFlags, withBatchFlags } from '../../batch-flags.js';
 import { EXIT } from '../../exit-code.js';
 import { followBatch } from '../../follow-batch.js';
 import { type CommandContext, type GlobalFlags, runCommand } from '../../session.js';
@@ -22,7 +22,9 @@ export function batchStartCommand(context: CommandContext): Command {
     .action(async (flags: BatchStartFlags) =>
       runCommand(context, flags, async ({ client, output, signal }) => {
         const input = await batchInputOf(flags, context);
-        const started = await client.batches.start(withoutDefaults(input), { workflowId: flags.id });
+        const started = await namingBatchFlags(flags, async () =>
+          client.batches.start(withoutDefaults(input), { workflowId: flags.id }),
+        );
         if (flags.wait === true || input.dryRun) {
           announceStarted(output, `Batch ${started.batchId}`, started);
           return await followBatch(client, started.batchId, output, signal);

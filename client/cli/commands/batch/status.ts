@@ -11,7 +11,7 @@ export function batchStatusCommand(context: CommandContext): Command {
     )
     .action(async (batchId: string, flags: GlobalFlags) =>
       runCommand(context, flags, async ({ client, output }) =>
-        answerWithBatch(await client.batches.get(batchId), output),
+        answerWithBatch(client, await client.batches.get(batchId), output),
       ),
     );
 }

@@ -13,7 +13,7 @@ export function batchWatchCommand(context: CommandContext): Command {
     .action(async (id: string, flags: GlobalFlags) =>
       runCommand(context, flags, async ({ client, output, signal }) => {
         const batch = await client.batches.get(id);
-        if (batch.state !== 'running') return answerWithBatch(batch, output);
+        if (batch.state !== 'running') return await answerWithBatch(client, batch, output);
         return await followBatch(client, batch.batchId, output, signal);
       }),
     );
