@@ -164,7 +164,7 @@ describe('a move that may not raise its fence any more', () => {
 
   test('gives up while it waits for small lag, without another attempt', async () => {
     moves = await Moves.start();
-    const fenceByMs = Date.now() + 3_000;
+    const fenceByMs = Date.now() + 10_000;
     const lag = moves.live.faults.hold('lag', 'before');
     const handle = await moves.move({ volume: 's0v0', to: 'g2', options: { fenceByMs } });
     await lag.reached;
@@ -179,7 +179,7 @@ describe('a move that may not raise its fence any more', () => {
 
   test('finishes when the fence was up in time', async () => {
     moves = await Moves.start();
-    const fenceByMs = Date.now() + 5_000;
+    const fenceByMs = Date.now() + 10_000;
     const drain = moves.live.faults.hold('drain', 'before');
     const handle = await moves.move({ volume: 's0v0', to: 'g2', options: { fenceByMs } });
     await drain.reached;
