@@ -104,6 +104,7 @@ function forwardedCalls({ site }: CallsOptions) {
     rebuild: async (input, { signal }) => site.call('rebuild', input, signal),
     addVolume: async (input, { signal }) => site.call('addVolume', input, signal),
     retireVolume: async (input, { signal }) => site.call('retireVolume', input, signal),
+    forgetVolume: async (input, { signal }) => site.call('forgetVolume', input, signal),
     siteGroups: async (input, { signal }) => site.call('groups', input, signal),
     siteVolumes: async (input, { signal }) => site.call('volumes', input, signal),
     inventory: async (input, { signal }) => site.call('inventory', input, signal),
