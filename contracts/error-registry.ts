@@ -143,6 +143,24 @@ const REGISTRY = {
     exit: 'refused',
     raisedBy: ['replica-site'],
   },
+  VOLUME_NOT_RETIRED: {
+    title: 'The volume is not retired',
+    action:
+      'Nothing was changed. Only the rest of a retired volume can be forgotten: volume-mover volume retire <volume>, then repeat the command.',
+    status: 409,
+    retryable: false,
+    exit: 'refused',
+    raisedBy: ['splitter', 'replica-site'],
+  },
+  HISTORY_IN_USE: {
+    title: 'Recovery points of the volume are promised or open',
+    action:
+      'Nothing was changed. Close the images that are named. A bookmark is given up by a shorter promise: volume-mover bookmark --point <point> --keep policy. Then repeat the command.',
+    status: 409,
+    retryable: false,
+    exit: 'refused',
+    raisedBy: ['replica-site'],
+  },
   GROUP_RETIRED: {
     title: 'The group is retired',
     action: 'Nothing was changed. Bring it back with volume-mover group add, or name another group.',
@@ -260,7 +278,7 @@ const REGISTRY = {
     status: 404,
     retryable: false,
     exit: 'notFound',
-    raisedBy: ['replica-site'],
+    raisedBy: ['replica-site', 'client'],
   },
   BATCH_NOT_FOUND: {
     title: 'There is no such batch',

@@ -1,9 +1,10 @@
-// The life of volumes and groups at run time: what a person may add, set and retire. Each call may
-// be repeated, and with `dryRun` it says what it would do or every reason against it.
+// The life of volumes and groups at run time: what a person may add, set, retire and forget.
+// Each call may be repeated, and with `dryRun` it says what it would do or every reason against it.
 import { z } from 'zod';
 import { endpointSchema } from './attempt.js';
 import { estateGroupSchema, estateVolumeSchema } from './estate.js';
-import { groupIdSchema, splitterIdSchema, volumeIdSchema } from './ids.js';
+import { MoverError } from './errors.js';
+import { groupIdSchema, splitterIdSchema, type VolumeId, volumeIdSchema } from './ids.js';
 import { vmSchema } from './inventory.js';
 import { operation } from './route.js';
 
@@ -11,6 +12,24 @@ const dryRun = z.boolean().default(false);
 /** Whether something was changed, or would be. False for a repetition. */
 export const changedSchema = z.strictObject({ changed: z.boolean() });
 export type Changed = z.infer<typeof changedSchema>;
+
+/**
+ * Refuses a destruction whose second word is not the volume's name.
+ * @throws MoverError INVALID_REQUEST
+ */
+export function refuseUnconfirmed({
+  volume,
+  confirm,
+}: {
+  readonly volume: VolumeId;
+  readonly confirm: VolumeId;
+}): void {
+  if (volume !== confirm)
+    throw new MoverError(
+      'INVALID_REQUEST',
+      `confirm: give the volume's name, "${volume}", once more. Nothing was changed.`,
+    );
+}
 
 const { appliance, pointEveryMs, volumesMax, retention } = estateGroupSchema.shape;
 /** A group with all its settings. */
@@ -68,6 +87,15 @@ export const siteLifecycleApi = {
     summary:
       'End a volume’s replication: it leaves its group, and nothing of it is accepted any more. Its recovery points are kept as long as they were promised. Its splitter must have stopped serving it. May be repeated.',
     input: z.strictObject({ volume: volumeIdSchema, dryRun }),
+    output: changedSchema,
+  }),
+  forgetVolume: operation({
+    method: 'POST',
+    path: '/v1/volumes/forget',
+    roles: ['admin'],
+    summary:
+      'Remove all that is left of a retired volume: its place in recovery points, its bookmarks, its journal, its rows. Refused while a bookmark that contains it is promised, or an image of it is open. May be repeated.',
+    input: z.strictObject({ volume: volumeIdSchema, confirm: volumeIdSchema, dryRun }),
     output: changedSchema,
   }),
   addGroup: operation({
@@ -128,6 +156,15 @@ export const splitterLifecycleApi = {
       unsynced: z.boolean().default(false),
       dryRun,
     }),
+    output: changedSchema,
+  }),
+  forgetVolume: operation({
+    method: 'POST',
+    path: '/v1/volumes/forget',
+    roles: ['admin'],
+    summary:
+      'Remove what the splitter remembers of a retired volume, so that its name is free. Its disk stays where it is. A volume that was never here is left alone. May be repeated.',
+    input: z.strictObject({ volume: volumeIdSchema, confirm: volumeIdSchema, dryRun }),
     output: changedSchema,
   }),
 } as const;

@@ -7,7 +7,7 @@ import type { Endpoint } from '../../contracts/attempt.js';
 import { type ErrorCode, MoverError, type Reason } from '../../contracts/errors.js';
 import type { ApplianceId, GroupId, SplitterId, VolumeId } from '../../contracts/ids.js';
 import type { Labels } from '../../contracts/inventory.js';
-import type { Changed, splitterLifecycleApi } from '../../contracts/lifecycle.js';
+import { type Changed, refuseUnconfirmed, type splitterLifecycleApi } from '../../contracts/lifecycle.js';
 import type { SiteGroup } from '../../contracts/replica-site-api.js';
 import type { RetentionPolicy } from '../../contracts/retention.js';
 import type { InputOf } from '../../contracts/route.js';
@@ -36,6 +36,13 @@ export interface RetireVolumeOrder {
   readonly volume: VolumeId;
   /** Retires it although not everything of it has reached the replica site. */
   readonly unsynced?: boolean | undefined;
+  readonly dryRun?: boolean | undefined;
+}
+
+export interface ForgetVolumeOrder {
+  readonly volume: VolumeId;
+  /** The volume's name once more: what is removed does not come back. */
+  readonly confirm: VolumeId;
   readonly dryRun?: boolean | undefined;
 }
 
@@ -174,13 +181,42 @@ export async function retireVolume(ports: Ports, order: RetireVolumeOrder): Prom
   return { changed };
 }
 
+/**
+ * Removes all that is left of a retired volume, but its disk: at the replica site, then at every
+ * splitter that still has its row. The site's row is the one that names its splitter, so a repeated
+ * call asks them all. A name that nobody has is left alone.
+ * @throws MoverError INVALID_REQUEST without the second word; CHANGE_REFUSED with every reason;
+ * UNREACHABLE
+ */
+export async function forgetVolume(ports: Ports, order: ForgetVolumeOrder): Promise<Changed> {
+  const { volume, confirm, dryRun = false } = order;
+  refuseUnconfirmed(order);
+  const forgetAtSite = async (dry: boolean): Promise<Changed> =>
+    unlessUnknown(anyAppliance(ports, ({ calls }) => calls.forgetVolume({ volume, confirm, dryRun: dry })));
+  const reasons: Reason[] = [];
+  const changes = [await against(reasons, volume, forgetAtSite(true))];
+  for (const [id, { calls }] of ports.splitters)
+    changes.push(await against(reasons, id, calls.forgetVolume({ volume, confirm, dryRun: true })));
+  refuse(`Volume "${volume}" cannot be forgotten`, reasons);
+  const changed = changes.includes(true);
+  if (dryRun || !changed) return { changed };
+  await forgetAtSite(false);
+  for (const { calls } of ports.splitters.values()) await calls.forgetVolume({ volume, confirm });
+  return { changed };
+}
+
 /** Retires the volume at its splitter. One that does not have it has nothing to stop. */
 async function retireAt(
   { calls }: SplitterPort,
   input: InputOf<typeof splitterLifecycleApi.retireVolume>,
 ): Promise<Changed> {
+  return unlessUnknown(calls.retireVolume(input));
+}
+
+/** Takes VOLUME_NOT_FOUND for nothing to do. */
+async function unlessUnknown(change: Promise<Changed>): Promise<Changed> {
   try {
-    return await calls.retireVolume(input);
+    return await change;
   } catch (error) {
     if (error instanceof MoverError && error.code === 'VOLUME_NOT_FOUND') return { changed: false };
     throw error;

@@ -13,6 +13,8 @@ import {
   type AddGroupOrder,
   addVolume,
   type AddVolumeOrder,
+  forgetVolume,
+  type ForgetVolumeOrder,
   retireGroup,
   type RetireGroupOrder,
   retireVolume,
@@ -90,6 +92,12 @@ export interface VolumeClient {
    * @throws VOLUME_NOT_FOUND; CHANGE_REFUSED with every reason
    */
   retire(order: RetireVolumeOrder): Promise<Changed>;
+  /**
+   * Removes all that is left of a retired volume, but its disk. Its name is free then. Safe to
+   * repeat.
+   * @throws INVALID_REQUEST without the second word; CHANGE_REFUSED with every reason
+   */
+  forget(order: ForgetVolumeOrder): Promise<Changed>;
 }
 
 export interface GroupClient {
@@ -120,6 +128,7 @@ export function createVolumeClient(ports: Ports, patient: Ports, estate: Estate)
     },
     set: (order) => setVolume(ports, order),
     retire: (order) => retireVolume(ports, order),
+    forget: (order) => forgetVolume(patient, order),
   };
 }
 

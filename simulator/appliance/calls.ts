@@ -110,6 +110,7 @@ function forwardedCalls({ site }: CallsOptions) {
     retireAppliance: async (input, { signal }) => site.call('retireAppliance', input, signal),
     addSplitter: async (input, { signal }) => site.call('addSplitter', input, signal),
     retireSplitter: async (input, { signal }) => site.call('retireSplitter', input, signal),
+    forgetVolume: async (input, { signal }) => site.call('forgetVolume', input, signal),
     siteGroups: async (input, { signal }) => site.call('groups', input, signal),
     siteVolumes: async (input, { signal }) => site.call('volumes', input, signal),
     inventory: async (input, { signal }) => site.call('inventory', input, signal),

@@ -78,7 +78,7 @@ export class Images {
   readonly #images = new Map<string, OpenImage>();
   readonly #idleCheck: NodeJS.Timeout;
   readonly #evicted = new Set<string>();
-  #opening = 0;
+  readonly #opening = new Set<{ readonly volume: VolumeId }>();
   #warnings: readonly string[] = [];
   #checking = false;
 
@@ -130,11 +130,13 @@ export class Images {
     signal: AbortSignal,
   ): Promise<{ readonly image: string; readonly sizeBytes: number; readonly position: number }> {
     const { site, journals, log } = this.#options;
-    if (this.#images.size + this.#opening >= this.#openImagesMax)
+    if (this.#images.size + this.#opening.size >= this.#openImagesMax)
       throw new MoverError('IMAGE_LIMIT', `${this.#openImagesMax} images are open already.`);
-    this.#opening += 1;
+    const opening = { volume };
+    this.#opening.add(opening);
     try {
-      site.state.volume(volume);
+      if (site.state.volume(volume).forgetting !== undefined)
+        throw new MoverError('VOLUME_RETIRED', `Volume "${volume}" is being forgotten: nothing of it opens any more.`);
       const journal = await journals.journal(volume);
       const position = evenInHole && given !== undefined ? given : this.#positionOf(volume, given, point);
       if (!evenInHole) assertUndamaged(volume, position, journal);
@@ -158,7 +160,7 @@ export class Images {
     } catch (error) {
       throw failureOfJournal(volume, error);
     } finally {
-      this.#opening -= 1;
+      this.#opening.delete(opening);
     }
   }
 
@@ -313,6 +315,11 @@ export class Images {
     const open = this.#images.get(id);
     if (open === undefined) throw this.#notOpen(id);
     return this.#options.site.state.volume(open.volume).sizeBytes;
+  }
+
+  /** How many images of the volume are open, or about to be. */
+  countOf(volume: VolumeId): number {
+    return [...this.#images.values(), ...this.#opening].filter((open) => open.volume === volume).length;
   }
 
   /** Closes an image. Does nothing if it is closed already. */

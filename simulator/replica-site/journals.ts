@@ -1,10 +1,12 @@
 // The journals of all volumes. Each is opened when first needed, so that thousands of idle volumes
 // cost nearly nothing.
+import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { MoverError } from '../../contracts/errors.js';
 import type { VolumeId } from '../../contracts/ids.js';
 import { lineageIdSchema, type LineageId } from '../../contracts/lineage.js';
 import type { Lineages } from './core/rows.js';
+import { syncFolder } from '../disk/folder-names.js';
 import type { RoomReserve } from '../disk/room-reserve.js';
 import { failureOfJournal } from './journal-failure.js';
 import type { JournalError } from './journal/terms/errors.js';
@@ -32,7 +34,9 @@ export interface JournalEvents {
   readonly onReplicaDamaged: (volume: VolumeId) => void;
   /** Called when the journal failed: it refuses all calls until it is opened again. */
   readonly onFailed: (volume: VolumeId, error: unknown) => void;
-  /** Called when a person has the journal rebuilt: it refuses all calls until that is done. */
+  /**
+   * Called when a person has the journal rebuilt or removed: the former one refuses all calls.
+   */
   readonly onRebuild: (volume: VolumeId, error: MoverError) => void;
 }
 
@@ -72,10 +76,12 @@ export class Journals implements Lineages {
    * Volumes with a folder when the process started. The others had no records, and need no look at
    * the disk.
    */
-  readonly #withFolder: ReadonlySet<string>;
+  readonly #withFolder: Set<string>;
   readonly #journals = new Map<VolumeId, VolumeJournal>();
   readonly #opening = new Map<VolumeId, Promise<VolumeJournal>>();
   readonly #unusable = new Map<VolumeId, unknown>();
+  /** Volumes that were removed in this life: a later one of the name has no history. */
+  readonly #removed = new Set<VolumeId>();
   #closed = false;
 
   constructor(options: JournalsOptions) {
@@ -96,7 +102,7 @@ export class Journals implements Lineages {
   }
 
   hasRecords(volume: VolumeId): boolean {
-    return this.#journals.has(volume) || this.#withFolder.has(volume) || this.#options.knownPosition(volume) > 0;
+    return this.#journals.has(volume) || this.#withFolder.has(volume) || this.#knownPosition(volume) > 0;
   }
 
   /**
@@ -127,6 +133,35 @@ export class Journals implements Lineages {
     }
     const rebuilding = async (options: JournalOptions) => rebuildVolumeJournal(options, reason);
     return this.#opened(volume, this.#open(volume, known, rebuilding));
+  }
+
+  /**
+   * Removes the volume's folder with all its history. May be repeated.
+   * @param error what who still has the journal is told
+   */
+  async remove(volume: VolumeId, error: MoverError): Promise<void> {
+    const { directory, sync, files = processFiles, events } = this.#options;
+    for (;;) {
+      await this.#opening.get(volume)?.catch(() => undefined);
+      const known = this.#journals.get(volume);
+      if (known === undefined) break;
+      this.#journals.delete(volume);
+      events.onRebuild(volume, error);
+      // What it could not write is removed all the same.
+      await known.close().catch(() => undefined);
+    }
+    const folder = join(directory, volume);
+    files.release(folder);
+    rmSync(folder, { recursive: true, force: true });
+    // Otherwise a power cut could bring the folder back, and a later volume would find it.
+    if (sync) syncFolder(directory);
+    this.#withFolder.delete(volume);
+    this.#unusable.delete(volume);
+    this.#removed.add(volume);
+  }
+
+  #knownPosition(volume: VolumeId): number {
+    return this.#removed.has(volume) ? 0 : this.#options.knownPosition(volume);
   }
 
   async #opened(volume: VolumeId, opening: Promise<VolumeJournal>): Promise<VolumeJournal> {
@@ -208,17 +243,7 @@ export class Journals implements Lineages {
     earlier: VolumeJournal | undefined,
     openJournal: (options: JournalOptions) => Promise<VolumeJournal>,
   ): Promise<VolumeJournal> {
-    const {
-      directory,
-      sync,
-      reserve,
-      sizeOf,
-      knownPosition,
-      events,
-      log,
-      files = processFiles,
-      segmentBytes,
-    } = this.#options;
+    const { directory, sync, reserve, sizeOf, events, log, files = processFiles, segmentBytes } = this.#options;
     try {
       await earlier?.close();
       const journal = await openJournal({
@@ -226,7 +251,7 @@ export class Journals implements Lineages {
         sizeBytes: sizeOf(volume),
         sync,
         // This process remembers what it reported as durable itself.
-        knownPosition: Math.max(knownPosition(volume), earlier?.durable.position ?? 0),
+        knownPosition: Math.max(this.#knownPosition(volume), earlier?.durable.position ?? 0),
         files,
         spareFiles: spareFiles(files, reserve),
         ...(segmentBytes === undefined ? {} : { segmentBytes }),

@@ -68,6 +68,7 @@ const volumeRow: z.ZodType<VolumeRow> = z.strictObject({
   senders: z.exactOptional(z.array(senderSchema)),
   lineage: z.exactOptional(lineageIdSchema),
   retired: z.exactOptional(retiredSchema),
+  forgetting: z.exactOptional(z.literal(true)),
 });
 
 const attemptRow: z.ZodType<AttemptRow> = z.strictObject({ record: attemptRecordSchema });

@@ -6,6 +6,7 @@ import { createApiClient } from '../../control/client.js';
 import { applianceApi } from '../../contracts/appliance-api.js';
 import { MoverError } from '../../contracts/errors.js';
 import type { VolumeId } from '../../contracts/ids.js';
+import { refuseUnconfirmed } from '../../contracts/lifecycle.js';
 import type { splitterApi } from '../../contracts/splitter-api.js';
 import type { Handlers } from '../control-server/handlers.js';
 import type { ProcessClock } from '../../control/clock/process-clock.js';
@@ -69,6 +70,10 @@ export function controlCalls(options: ControlCallsOptions): Handlers<typeof spli
     },
     addVolume: (input) => life.add(input),
     retireVolume: (input) => life.retire(input, clock.wallMs),
+    forgetVolume: (input) => {
+      refuseUnconfirmed(input);
+      return life.forget(input);
+    },
     resync: async (input) => {
       const volume = find(input.volume);
       log.warn(

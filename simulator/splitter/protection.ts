@@ -137,6 +137,10 @@ export class Protection {
       load: (row) => loadVolume(row, budget, { ...loading, session: NO_SESSION }),
       begin: (volume) => this.#begin(volume),
       end: (volume) => this.#end(volume),
+      onForgotten: (volume) => {
+        confirmations.forgotten(volume);
+        checks.forgotten(volume);
+      },
     });
   }
 

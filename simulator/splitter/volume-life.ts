@@ -1,5 +1,6 @@
 // Volumes that come and go while the splitter runs. The row is stored first: a splitter that dies
 // in between does at its next start what the row says.
+import { rmSync } from 'node:fs';
 import type { Logger } from 'pino';
 import { type ErrorCode, MoverError, type Reason } from '../../contracts/errors.js';
 import type { VolumeId } from '../../contracts/ids.js';
@@ -11,7 +12,9 @@ import type { SplitterCore } from './core/splitter-core.js';
 import type { VolumeSplitRow } from './core/volume-split.js';
 import type { VolumeFiles } from './files/volume-files.js';
 import { type LoadedVolume, sourceFault } from './load-volumes.js';
+import { CONFIRMED_TABLE } from './marks/confirmations.js';
 import { newSourceId } from './shared/identities.js';
+import { SOURCES_TABLE } from './source/source-checks.js';
 import type { ProtectedVolume } from './volume/protected-volume.js';
 
 const MIB = 1024 * 1024;
@@ -34,6 +37,8 @@ export interface VolumeLifeOptions {
   readonly begin: (loaded: LoadedVolume) => void;
   /** Serves and protects it no more: it is stored as retired. */
   readonly end: (volume: ProtectedVolume) => void;
+  /** Lets go of what is known of a volume whose rows are deleted. */
+  readonly onForgotten: (volume: VolumeId) => void;
   readonly log: Logger;
 }
 
@@ -106,6 +111,28 @@ export class VolumeLife {
     this.#retired.add(id);
     end(volume);
     log.warn({ volume: id, unsynced, source: this.#options.files(id).source }, 'a volume was retired; its disk stays');
+    return CHANGED;
+  }
+
+  /**
+   * Removes what is remembered of a retired volume, so that its name is free; its disk stays. The
+   * row goes last: until then the name is refused.
+   * @throws MoverError CHANGE_REFUSED; STORAGE_FULL, STORAGE_FAILED; the system's error
+   */
+  forget({ volume: id, dryRun }: ParsedInputOf<typeof splitterApi.forgetVolume>): Changed {
+    const { volumes, unusable, store, files, onForgotten, log } = this.#options;
+    if (volumes.has(id) || unusable.has(id))
+      refuse(`Volume "${id}" cannot be forgotten at the splitter`, [
+        { code: 'VOLUME_NOT_RETIRED', subject: id, message: `volume "${id}" is not retired at its splitter` },
+      ]);
+    if (!this.#retired.has(id)) return SAME;
+    if (dryRun) return CHANGED;
+    const { source, marks, spill, trace } = files(id);
+    for (const path of [marks, spill, trace]) rmSync(path, { force: true });
+    store.commit([VOLUMES_TABLE, CONFIRMED_TABLE, SOURCES_TABLE].map((table) => ({ table, key: id })));
+    this.#retired.delete(id);
+    onForgotten(id);
+    log.warn({ volume: id, source }, 'a volume was forgotten; its disk stays');
     return CHANGED;
   }
 }

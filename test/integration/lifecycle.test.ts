@@ -1,5 +1,7 @@
 // Volumes and groups come and go while everything runs: real processes, the command line, and
 // guests that write.
+import { cpSync, existsSync, readFileSync, renameSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { createMoverClient, type MoverClient } from '../../client/sdk.js';
 import { controlUrl } from '../../contracts/estate.js';
@@ -12,6 +14,8 @@ import { nbdAddressOf } from '../../estate/nbd-address.js';
 import { waitUntilQuiet } from '../../estate/quiet.js';
 import { connectNbd } from '../../nbd/client.js';
 import type { NbdClient } from '../../nbd/nbd-client.js';
+import { TABLE_NAMES } from '../../simulator/replica-site/core/state.js';
+import { openRowStore } from '../../simulator/store/row-store.js';
 import { type Ran, runCommand } from '../support/cli.js';
 import { type EstateFixture, startEstate } from './estate-fixture.js';
 
@@ -187,6 +191,70 @@ test('a volume is retired only when no guest has it open; then it is in no point
     expect.stringMatching(/"vm-1-disk-1" is in the estate file, but was retired/),
   );
 });
+
+test('a retired volume is forgotten everywhere, by a second word, whatever kill -9 left of the first try; its name begins a new lineage', async () => {
+  const volume = volumeIdSchema.parse('vm-9-disk-3');
+  await client.volumes.add({ volume, splitter: HOST, sizeMiB: 8, group: GOLD });
+  await write(volume, 5);
+  await waitUntilQuiet(client, { volume, timeoutMs: 20_000 });
+  const withVolume = async (): Promise<boolean> => (await membersOfNextPoint(GOLD)).includes(volume);
+  await expect.poll(withVolume, { timeout: 20_000 }).toBe(true);
+  const { id: point } = await client.points.close({ group: GOLD, bookmark: 'audit', keep: 'forever' });
+  const forget = async (...words: string[]): Promise<Ran> => run('volume', 'forget', volume, ...words);
+  const confirmed = ['--confirm', volume];
+  expect(await forget(...confirmed)).toMatchObject({ exitCode: 3, stderr: matching(/is not retired/) });
+  await client.volumes.retire({ volume });
+  expect(await forget('--confirm', 'vm-9-disk-4')).toMatchObject({ exitCode: 2 });
+  const image = await client.images.open({ volume });
+  const refused = await forget(...confirmed);
+  expect(refused).toMatchObject({ exitCode: 3, stderr: matching(/1 images of volume "vm-9-disk-3" are open/) });
+  expect(refused.stderr).toContain(`bookmark "audit" (point ${point} of group "cg-gold") contains it and is promised`);
+  await client.images.close(image.id);
+  await client.points.mark({ point, keep: 'policy' });
+  expect(await forget(...confirmed, '--dry-run')).toMatchObject({ exitCode: 0, stdout: matching(/can be forgotten/) });
+
+  const folder = fixture.running.process('replica-site').spec.dataFolder;
+  const journal = join(folder, 'volumes', volume);
+  const lineage = (): unknown => JSON.parse(readFileSync(join(journal, 'manifest'), 'utf8').split('\n')[0] ?? '');
+  const before = lineage();
+  cpSync(journal, `${journal}.copy`, { recursive: true });
+  expect(await site().forgetVolume({ volume, confirm: volume })).toEqual({ changed: true });
+  expect(existsSync(journal)).toBe(false);
+  // What kill -9 leaves before the journal is gone: the row that says so, and a part of the folder.
+  await fixture.running.process('replica-site').kill();
+  await storeRow(join(folder, 'rows'), volume);
+  renameSync(`${journal}.copy`, journal);
+  rmSync(join(journal, 'manifest'));
+  await fixture.running.process('replica-site').start();
+  await expect.poll(async () => site().volumes({ volume })).toBeDefined();
+  await expect(site().openImage({ volume, position: 0, client: 'test' })).rejects.toThrow(/is being forgotten/);
+  const anew = { volume, splitter: HOST, sizeMiB: 8, group: GOLD };
+  await expect(client.volumes.add(anew)).rejects.toThrow(/is being forgotten, which did not end/);
+  expect(await forget(...confirmed)).toMatchObject({ exitCode: 0, stdout: matching(/is forgotten/) });
+  expect(await forget(...confirmed)).toMatchObject({ exitCode: 0, stdout: matching(/Nothing to do/) });
+  expect(existsSync(journal)).toBe(false);
+  await expect(client.points.list({ volume })).rejects.toThrow(/no volume "vm-9-disk-3"/);
+
+  for (const id of [HOST, 'replica-site']) await fixture.running.process(id).restart('SIGKILL');
+  expect(await client.volumes.add(anew)).toEqual({ changed: true });
+  await write(volume, 6);
+  await waitUntilQuiet(client, { volume, timeoutMs: 20_000 });
+  expect(lineage()).not.toMatchObject({ lineage: (before as { lineage: unknown }).lineage });
+  const { owners } = await client.points.list({ volume });
+  expect(owners).toMatchObject([{ group: GOLD, epoch: 1, fromPosition: 0 }]);
+  const source = { address: await nbdAddressOf(fixture.running.process(HOST)), name: volume };
+  const replica = { address: await nbdAddressOf(fixture.running.process('appliance-1')), name: `${volume}@latest` };
+  expect(await compareExports(source, replica)).toMatchObject({ differentBytes: 0 });
+}, 120_000);
+
+/** Puts the row of a volume that is being forgotten back, as the first step left it. */
+async function storeRow(directory: string, volume: string): Promise<void> {
+  const store = openRowStore({ directory, tables: TABLE_NAMES });
+  const other = new Map(store.rows('volumes')).get('vm-2-disk-0') as object;
+  const row = { ...other, volume, group: GOLD, retired: { atMs: 1 }, forgetting: true };
+  store.commit([{ table: 'volumes', key: volume, value: row }]);
+  await store.close();
+}
 
 test('a group is added, set and retired while everything runs, and closes points in between', async () => {
   expect(await run('group', 'add', NEW_GROUP, '--appliance', SECOND, '--point-every', '1s')).toMatchObject({

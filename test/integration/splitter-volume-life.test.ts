@@ -115,3 +115,36 @@ test('a volume whose writes have not arrived is retired only when a person says 
   expect(await codesOf(splitter.control.inventory({ volume: V1 }))).toEqual(['VOLUME_NOT_FOUND']);
   expect((await describe(splitter, V2)).volume).toBe(V2);
 });
+
+test('a forgotten volume leaves nothing but its disk, and its name is protected anew as another disk, also after kill -9', async () => {
+  const splitter = await world.splitterProcess();
+  const order = { volume: V1, confirm: V1 };
+  const guest = await splitter.open(V1);
+  await guest.write(0, Buffer.alloc(BLOCK, 9));
+  await guest.disconnect();
+  await quiet(splitter, V1);
+  expect(await codesOf(splitter.control.forgetVolume(order))).toEqual(['VOLUME_NOT_RETIRED']);
+  expect(await splitter.control.forgetVolume({ volume: NEW, confirm: NEW })).toEqual({ changed: false });
+  await until(
+    async () => (await codesOf(splitter.control.retireVolume({ volume: V1 }))).length === 0,
+    'the guest is gone',
+  );
+  expect(await codesOf(splitter.control.forgetVolume({ ...order, confirm: V2 }))).toEqual(['INVALID_REQUEST']);
+  expect(await splitter.control.forgetVolume({ ...order, dryRun: true })).toEqual({ changed: true });
+  expect(existsSync(world.path(V1, 'marks'))).toBe(true);
+  expect(await splitter.control.forgetVolume(order)).toEqual({ changed: true });
+  expect(await splitter.control.forgetVolume(order)).toEqual({ changed: false });
+  expect(existsSync(world.path(V1, 'marks'))).toBe(false);
+  expect(world.source(V1).subarray(0, BLOCK).equals(Buffer.alloc(BLOCK, 9))).toBe(true);
+
+  // The disk that lies there is sent whole: nothing is known of it any more.
+  expect(await splitter.control.addVolume({ volume: V1, sizeMiB: SIZE_MIB, to: world.endpoint('g1') })).toEqual({
+    changed: true,
+  });
+  await quiet(splitter, V1);
+  await splitter.kill();
+  const again = await world.splitterProcess();
+  await (await again.open(V1)).write(MIB, Buffer.alloc(BLOCK, 10));
+  await quiet(again, V1);
+  expect(world.site.imageOf(V1, SIZE_MIB * MIB).equals(world.source(V1))).toBe(true);
+});

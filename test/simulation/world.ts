@@ -1061,6 +1061,7 @@ export class World {
       decideSource: unused,
       addVolume: unused,
       retireVolume: unused,
+      forgetVolume: unused,
       inventory: (input) => look('inventory', () => host.call((core) => core.inventory(parse('inventory', input)))),
       notify: (input) =>
         over('notify', input, () => {
@@ -1155,6 +1156,7 @@ export class World {
       addSplitter: unused,
       retireSplitter: unused,
       retireVolume: unused,
+      forgetVolume: unused,
       addGroup: unused,
       setGroup: unused,
       retireGroup: unused,

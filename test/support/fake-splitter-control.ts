@@ -42,6 +42,7 @@ export class FakeSplitterControl {
         decideSource: unused,
         addVolume: unused,
         retireVolume: unused,
+        forgetVolume: unused,
         cut: ({ round, group, holdMs }) => {
           this.asked.push({ round, group, holdMs });
           if (!this.answers) throw new MoverError('SHUTTING_DOWN', 'the test says so');

@@ -178,6 +178,7 @@ test('the splitter’s API goes through whole: brands, defaults, nested records 
       decideSource: refuse,
       addVolume: refuse,
       retireVolume: refuse,
+      forgetVolume: refuse,
     },
     role: 'splitter',
     id: splitter,

@@ -8,14 +8,16 @@ import { followEstate } from '../../simulator/replica-site/core/from-estate.js';
 import * as lifecycle from '../../simulator/replica-site/core/lifecycle.js';
 import { pageOfVolumes } from '../../simulator/replica-site/core/volume-listing.js';
 import { hear } from '../../simulator/replica-site/core/attach.js';
-import { admit } from '../../simulator/replica-site/core/records.js';
+import { addPoint } from '../../simulator/replica-site/core/points.js';
+import { admit, beginHole } from '../../simulator/replica-site/core/records.js';
 import { claimOf } from '../support/identities.js';
-import { ESTATE, G1, G2, S1, SiteUnderTest, V1, V2 } from './site-core-fixture.js';
+import { cut, ESTATE, G1, G2, S1, SiteUnderTest, V1, V2 } from './site-core-fixture.js';
 
 const NEW = volumeIdSchema.parse('new');
 const A1 = applianceIdSchema.parse('a1');
 const A2 = applianceIdSchema.parse('a2');
 const NOW = { wallMs: 1_000, monotonicMs: 0, ageMs: 1_000 };
+const POINT = { group: G1, kind: 'periodic' as const, atMs: 0, leftOut: [] };
 const RETENTION = retentionPolicySchema.parse({});
 
 const order = (changes: object = {}) => ({
@@ -142,6 +144,69 @@ test('nothing of a retired volume is accepted, and no estate file brings it back
   site.state.settle();
   followEstate(site.state, ESTATE, 0);
   expect(site.state.changes()).toEqual([]);
+});
+
+test('only a retired volume is forgotten, with every promise and open image named, and a refusal changes nothing', () => {
+  const site = new SiteUnderTest();
+  site.attach();
+  site.attach(V2);
+  site.writes(1, 3);
+  const { state } = site;
+  addPoint(state, { ...POINT, cuts: [cut(1), cut(0, V2)], bookmark: 'audit', keep: 'forever' });
+  addPoint(state, { ...POINT, cuts: [cut(2)], bookmark: 'month', keep: { forMs: 5_000 } });
+  addPoint(state, { ...POINT, cuts: [cut(0, V2)], bookmark: 'of another', keep: 'forever' });
+  addPoint(state, { ...POINT, cuts: [cut(3)], bookmark: 'by the policy' });
+  const forget = (images: number, wallMs = 1_000) =>
+    lifecycle.beginForgetting(state, { volume: V1, dryRun: false, images }, { ...NOW, ageMs: wallMs });
+  state.settle();
+  expect(codesOf(() => forget(2))).toEqual([
+    'VOLUME_NOT_RETIRED',
+    'HISTORY_IN_USE',
+    'HISTORY_IN_USE',
+    'HISTORY_IN_USE',
+  ]);
+  lifecycle.retireVolume(state, { volume: V1, dryRun: false }, NOW);
+  state.settle();
+  expect(() => forget(0)).toThrow(
+    'bookmark "audit" (point p000000001 of group "g1") contains it and is promised for ever; bookmark "month" (point p000000002 of group "g1") contains it and is promised until 1970-01-01T00:00:05.002Z.',
+  );
+  expect(state.changes()).toEqual([]);
+  expect(codesOf(() => forget(0, 9_000))).toEqual(['HISTORY_IN_USE']);
+});
+
+test('a forgotten volume leaves every point, hole and span of ownership; its name begins anew', () => {
+  const site = new SiteUnderTest();
+  site.attach();
+  site.attach(V2);
+  site.writes(1, 3);
+  const { state } = site;
+  const both = addPoint(state, { ...POINT, cuts: [cut(1), cut(0, V2)] }).id;
+  const alone = addPoint(state, { ...POINT, cuts: [cut(2)], bookmark: 'mine' }).id;
+  const without = addPoint(state, { ...POINT, cuts: [cut(0, V2)], leftOut: [{ volume: V1, reason: 'behind' }] }).id;
+  beginHole(state, V1, { fromPosition: 3, sinceMs: 1, reason: 'test' });
+  lifecycle.retireVolume(state, { volume: V1, dryRun: false }, NOW);
+  expect(lifecycle.beginForgetting(state, { volume: V1, dryRun: true, images: 0 }, NOW)).toEqual({ changed: true });
+  expect(state.point(alone).point.members).toHaveLength(1);
+
+  const order0 = { volume: V1, dryRun: false, images: 0 };
+  expect(lifecycle.beginForgetting(state, order0, NOW)).toEqual({ changed: true });
+  expect(state.point(both).point.members.map(({ volume }) => volume)).toEqual([V2]);
+  expect(state.points.get(alone)).toBeUndefined();
+  expect(state.point(without).point.leftOut).toEqual([]);
+  expect([state.holesOf(V1), state.ownersOf(V1)]).toEqual([[], []]);
+  expect(codesOf(() => lifecycle.addVolume(state, order({ volume: V1 }), NOW))).toEqual(['VOLUME_RETIRED']);
+  // A start in between gives it no owner, and a file that has it does not bring it back.
+  followEstate(state, ESTATE, 0);
+  expect(state.ownersOf(V1)).toEqual([]);
+
+  expect(lifecycle.beginForgetting(state, order0, NOW)).toEqual({ changed: true });
+  lifecycle.endForgetting(state, V1);
+  state.forgetVolume(V1);
+  expect(state.volumes.get(V1)).toBeUndefined();
+  expect(lifecycle.addVolume(state, order({ volume: V1 }), NOW)).toEqual({ changed: true });
+  lifecycle.endForgetting(state, V1);
+  expect(state.volume(V1)).toMatchObject({ epoch: 1, session: 0, group: G1 });
+  expect(state.ownersOf(V1)).toMatchObject([{ fromPosition: 0 }]);
 });
 
 test('a group comes, changes and goes; a retired one comes back with new settings', () => {

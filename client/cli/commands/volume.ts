@@ -27,6 +27,11 @@ interface SetFlags extends GlobalFlags {
   readonly dryRun?: boolean;
 }
 
+interface ForgetFlags extends GlobalFlags {
+  readonly confirm: string;
+  readonly dryRun?: boolean;
+}
+
 interface RetireFlags extends GlobalFlags {
   readonly unsynced?: boolean;
   readonly dryRun?: boolean;
@@ -34,10 +39,11 @@ interface RetireFlags extends GlobalFlags {
 
 export function volumeCommand(context: CommandContext): Command {
   return new Command('volume')
-    .description('add a volume, change its names, or end its replication, while everything runs')
+    .description('add a volume, change its names, end its replication, or forget it, while everything runs')
     .addCommand(addCommand(context))
     .addCommand(setCommand(context))
-    .addCommand(retireCommand(context));
+    .addCommand(retireCommand(context))
+    .addCommand(forgetCommand(context));
 }
 
 function addCommand(context: CommandContext): Command {
@@ -127,6 +133,31 @@ function retireCommand(context: CommandContext): Command {
           if (dryRun)
             return `Volume ${volume} can be retired: its splitter stops serving it, then it leaves its group.`;
           return `Volume ${volume} is retired. Its disk and its recovery points stay: volume-mover points ${volume}. Remove it from the estate file too.`;
+        });
+        return EXIT.ok;
+      }),
+    );
+}
+
+function forgetCommand(context: CommandContext): Command {
+  return new Command('forget')
+    .description(
+      'remove all that is left of a retired volume: its recovery points, journal and rows; its disk stays, and its name is free',
+    )
+    .argument('<volume>', 'the volume')
+    .requiredOption('--confirm <volume>', 'its name once more: what is removed does not come back')
+    .option('--dry-run', 'only say what would be done, or every reason against it')
+    .action(async (name: string, flags: ForgetFlags) =>
+      runCommand(context, flags, async ({ client, output }) => {
+        const volume = parseOrRefuse(volumeIdSchema, name, 'volume');
+        const { dryRun = false } = flags;
+        const confirm = parseOrRefuse(volumeIdSchema, flags.confirm, '--confirm');
+        const { changed } = await client.volumes.forget({ volume, confirm, dryRun });
+        output.answer({ volume, changed, dryRun }, () => {
+          if (!changed) return `Nothing is left of a volume ${volume}. Nothing to do.`;
+          if (dryRun)
+            return `Volume ${volume} can be forgotten: its points and its journal at the replica site go, then its splitter's row.`;
+          return `Volume ${volume} is forgotten, and its name is free. Its disk stays. An estate file that still has it adds it anew at the next start.`;
         });
         return EXIT.ok;
       }),

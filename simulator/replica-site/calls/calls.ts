@@ -36,7 +36,7 @@ export function replicaSiteCalls(options: CallsOptions): Handlers<typeof replica
     ...attemptCalls(site, journals),
     ...pointCalls(options),
     ...volumeCalls(site, journals),
-    ...lifecycleCalls(site, journals),
+    ...lifecycleCalls(site, journals, images),
     ...imageCalls(options, images),
     ...journalCalls(options),
     ...reportCalls(reports),

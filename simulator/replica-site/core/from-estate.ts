@@ -50,7 +50,7 @@ export function followEstate(state: SiteState, estate: Estate, wallMs: number): 
   }
   const knownOwners = new Set([...state.owners.unreadable.keys()].map((key) => key.slice(0, key.lastIndexOf(':'))));
   for (const row of state.volumes.values())
-    if (!knownOwners.has(row.volume) && state.ownersOf(row.volume).length === 0)
+    if (row.forgetting === undefined && !knownOwners.has(row.volume) && state.ownersOf(row.volume).length === 0)
       beginOwnership(state, row, { position: 0, atMs: wallMs });
 }
 

@@ -2,11 +2,15 @@
 // reason against it before it changes anything.
 import { isDeepStrictEqual } from 'node:util';
 import type { ApplianceId, GroupId, VolumeId } from '../../../contracts/ids.js';
+import { isoTime } from '../../../contracts/iso-time.js';
 import type { Changed, GroupChange, siteLifecycleApi, SiteVolumeChange } from '../../../contracts/lifecycle.js';
+import type { RecoveryPoint } from '../../../contracts/point.js';
+import type { Keep } from '../../../contracts/retention.js';
 import type { ParsedInputOf } from '../../../contracts/route.js';
 import { Against } from './against.js';
 import { attemptInTheWay, reservedIn, resolveAttempt } from './attempts.js';
-import { beginOwnership, endOwnership } from './owners.js';
+import { beginOwnership, deleteOwnership, endOwnership } from './owners.js';
+import { isPromised } from './policy.js';
 import type { GroupRow, GroupSettings, VolumeRow } from './rows.js';
 import type { SiteState } from './state.js';
 import type { SiteMoment } from './terms.js';
@@ -28,6 +32,12 @@ export function addVolume(state: SiteState, input: SiteVolumeChange, now: SiteMo
   const against = new Against(`Volume "${volume}" cannot be added`);
   const unreadable = state.volumes.unreadable.get(volume);
   if (unreadable !== undefined) against.add('VOLUME_UNUSABLE', volume, unreadable);
+  else if (known?.forgetting !== undefined)
+    against.add(
+      'VOLUME_RETIRED',
+      volume,
+      `volume "${volume}" is being forgotten, which did not end: repeat volume-mover volume forget`,
+    );
   else if (known?.retired !== undefined)
     against.add('VOLUME_RETIRED', volume, `volume "${volume}" was retired, and its history is kept under this name`);
   else if (known !== undefined)
@@ -134,6 +144,68 @@ export function retireVolume(
   endOwnership(state, volume, { position: state.lineages.durable(volume).position, atMs: now.wallMs });
   state.volumes.put(volume, { ...state.volume(volume), retired: { atMs: now.wallMs } });
   return CHANGED;
+}
+
+/**
+ * Begins to forget a retired volume. From here on no point names it, and nothing of it opens. What
+ * was promised is refused; points without a promise go, by the caller's second word.
+ * @param images how many images of it are open
+ * @throws MoverError VOLUME_NOT_FOUND, VOLUME_UNUSABLE; CHANGE_REFUSED with every reason
+ */
+export function beginForgetting(
+  state: SiteState,
+  { volume, dryRun, images }: { readonly volume: VolumeId; readonly dryRun: boolean; readonly images: number },
+  { ageMs }: SiteMoment,
+): Changed {
+  const row = state.volume(volume);
+  if (row.forgetting !== undefined) return CHANGED;
+  const named = [...state.points.values()].filter(({ point }) => namesVolume(point, volume));
+  const against = new Against(`Volume "${volume}" cannot be forgotten`);
+  if (row.retired === undefined) against.add('VOLUME_NOT_RETIRED', volume, `volume "${volume}" is not retired`);
+  if (images > 0) against.add('HISTORY_IN_USE', volume, `${images} images of volume "${volume}" are open`);
+  for (const { point } of named) {
+    const { bookmark } = point;
+    if (bookmark !== undefined && isMember(point, volume) && isPromised(bookmark.keep, ageMs))
+      against.add(
+        'HISTORY_IN_USE',
+        point.id,
+        `bookmark "${bookmark.name}" (point ${point.id} of group "${point.group}") contains it and is promised ${promiseText(bookmark.keep)}`,
+      );
+  }
+  against.refuse();
+  if (dryRun) return CHANGED;
+  for (const { point, provisionalMarks, ...rest } of named) {
+    const members = point.members.filter((member) => member.volume !== volume);
+    if (members.length === 0 && isMember(point, volume)) {
+      state.points.delete(point.id);
+      continue;
+    }
+    const leftOut = point.leftOut.filter((one) => one.volume !== volume);
+    const { [volume]: _forgotten, ...marks } = provisionalMarks;
+    state.points.put(point.id, { ...rest, point: { ...point, members, leftOut }, provisionalMarks: marks });
+  }
+  for (const { fromPosition } of state.holesOf(volume)) state.holes.delete(`${volume}:${fromPosition}`);
+  deleteOwnership(state, volume);
+  state.volumes.put(volume, { ...row, forgetting: true });
+  return CHANGED;
+}
+
+/** Deletes the row of a volume whose journal is removed: its name is free. */
+export function endForgetting(state: SiteState, volume: VolumeId): void {
+  // Two calls at once: the other one has ended, and the name may be in use again.
+  if (state.volumes.get(volume)?.forgetting !== undefined) state.volumes.delete(volume);
+}
+
+function namesVolume(point: RecoveryPoint, volume: VolumeId): boolean {
+  return isMember(point, volume) || point.leftOut.some((one) => one.volume === volume);
+}
+
+function isMember({ members }: RecoveryPoint, volume: VolumeId): boolean {
+  return members.some((member) => member.volume === volume);
+}
+
+function promiseText(keep: Keep): string {
+  return typeof keep === 'object' ? `until ${isoTime(keep.untilMs)}` : 'for ever';
 }
 
 /**

@@ -32,6 +32,11 @@ export function endOwnership(state: SiteState, volume: VolumeId, { position, atM
   state.owners.put(ownerKey(last), { owner: { ...last, toPosition, toMs: Math.max(atMs, last.fromMs) } });
 }
 
+/** Deletes all spans of a volume that is forgotten. */
+export function deleteOwnership(state: SiteState, volume: VolumeId): void {
+  for (const owner of state.ownersOf(volume)) state.owners.delete(ownerKey(owner));
+}
+
 /** Moves the bounds of spans from lost positions to the last sound ones before them. */
 export function cutOwnership(state: SiteState, volume: VolumeId): void {
   const sound = (position: number): number => state.lineages.soundPosition(volume, position);

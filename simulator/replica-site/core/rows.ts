@@ -82,6 +82,11 @@ export interface VolumeRow {
    * member of no group.
    */
   readonly retired?: Retired;
+  /**
+   * Set while the rest of a retired volume is being removed: no point names it any more, and its
+   * journal may be gone in part.
+   */
+  readonly forgetting?: true;
 }
 
 /** A retired appliance or splitter. One that is in use has no row. */

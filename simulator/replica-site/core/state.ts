@@ -357,6 +357,13 @@ export class SiteState {
     this.#accepted.delete(volume);
   }
 
+  /** Lets go of what is known beside the rows of a volume that is forgotten. */
+  forgetVolume(volume: VolumeId): void {
+    this.#named.delete(volume);
+    this.#accepted.delete(volume);
+    this.acquainted.delete(volume);
+  }
+
   /** The newest accepted number of the volume's present session. */
   acceptedN(row: VolumeRow): number {
     const accepted = this.#accepted.get(row.volume);

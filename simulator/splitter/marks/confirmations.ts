@@ -32,6 +32,11 @@ export class Confirmations {
     this.#store.commit(changed.map(([volume, value]) => ({ table: CONFIRMED_TABLE, key: volume, value })));
     for (const [volume, confirmed] of changed) this.#stored.set(volume, confirmed);
   }
+
+  /** Call it once the volume's row is deleted from the store. */
+  forgotten(volume: VolumeId): void {
+    this.#stored.delete(volume);
+  }
 }
 
 function isSame(one: Confirmed | undefined, other: Confirmed): boolean {

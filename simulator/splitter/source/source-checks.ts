@@ -81,6 +81,11 @@ export class SourceChecks {
     for (const { key, value } of changes) this.#known.set(key, value);
   }
 
+  /** Call it once the volume's row is deleted from the store. */
+  forgotten(volume: VolumeId): void {
+    this.#known.delete(volume);
+  }
+
   /** Forgets the volume's file: a person put another one there. */
   forget(volume: VolumeId): void {
     this.#store.commit([{ table: SOURCES_TABLE, key: volume }]);
