@@ -186,7 +186,7 @@ function* groupDifferences(file: Estate, running: EstateSituation): Generator<Di
         message: `Group "${group}" with ${volumes} volumes is not in the file.`,
         action:
           volumes > 0
-            ? 'Put it back into the file, or move its volumes away.'
+            ? `Put it back into the file, or move its volumes away: volume-mover batch start --from ${group} --to <group>`
             : `Put it back into the file, or end it: volume-mover group retire ${group}`,
         unprotected: false,
       };
@@ -196,7 +196,7 @@ function* groupDifferences(file: Estate, running: EstateSituation): Generator<Di
         code: 'APPLIANCE_UNDECLARED',
         subject: appliance,
         message: `Appliance "${appliance}" is not in the file, but serves group "${group}" with ${volumes} volumes.`,
-        action: 'Put it back into the file and start it; move the volumes away before it goes.',
+        action: `Put it back into the file and start it. To be rid of it, first: volume-mover appliance drain ${appliance}`,
         unprotected: true,
       };
     const served = running.appliances.get(appliance);
@@ -219,7 +219,7 @@ function* settingDifferences(file: EstateGroup, known: SiteGroup): Generator<Dif
       message: `Group "${file.id}" is served by appliance "${known.appliance}"; the file says "${file.appliance}".`,
       action:
         known.volumes > 0
-          ? `Move its ${known.volumes} volumes to a group of "${file.appliance}"; or correct the file.`
+          ? `Move its ${known.volumes} volumes to a group of "${file.appliance}": volume-mover batch start --from ${file.id} --to <group>; or correct the file.`
           : `Change it: volume-mover group set ${file.id} --appliance ${file.appliance}; or correct the file.`,
       unprotected: false,
     };

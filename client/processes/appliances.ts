@@ -3,16 +3,12 @@ import type { Ports } from '../../control/ports.js';
 import { anyAppliance } from '../../control/ports.js';
 import { findGroups, findRetiredProcesses } from '../../control/site-lookup.js';
 import type { BatchInput } from '../../contracts/batch.js';
-import { type ErrorCode, isSilence, MoverError, type Reason } from '../../contracts/errors.js';
+import { isSilence, MoverError, type Reason } from '../../contracts/errors.js';
 import type { ApplianceId, GroupId } from '../../contracts/ids.js';
 import type { Changed } from '../../contracts/lifecycle.js';
-import type { SiteGroup } from '../../contracts/replica-site-api.js';
 import type { BatchClient, StartedBatch } from '../batches/batch-client.js';
-import { counted } from '../text/format.js';
 import { against, refuse } from '../volumes/lifecycle.js';
-
-/** Groups with room that a refusal names. */
-const TARGETS_SHOWN_MAX = 10;
+import { againstTargets } from './drain-targets.js';
 
 export interface ApplianceOrder {
   readonly appliance: ApplianceId;
@@ -115,8 +111,12 @@ export async function drainAppliance(
   const all = await findGroups(ports);
   const served = all.filter((group) => group.appliance === appliance && group.retired === undefined);
   const targets = new Map(served.map(({ group }) => [group, map[group] ?? to]));
+  const port = ports.appliances.get(appliance);
+  const hasVolumes = served.some(({ volumes }) => volumes > 0);
   refuse(`Appliance "${appliance}" cannot be drained`, [
-    ...(served.length > 0 || ports.appliances.has(appliance) ? [] : [notInFile(appliance)]),
+    ...(port === undefined ? [notInFile(appliance)] : []),
+    // The flush of a move goes through it.
+    ...(port === undefined || !hasVolumes ? [] : await whoAnswers('appliance', appliance, port.calls.health({}))),
     ...againstTargets(all, served, targets, map),
   ]);
   const groups = served.map(({ group, volumes }): DrainedGroup => {
@@ -125,7 +125,7 @@ export async function drainAppliance(
       ? { group, volumes }
       : { group, volumes, to: target.group, appliance: target.appliance };
   });
-  if (groups.every(({ volumes }) => volumes === 0)) return { groups };
+  if (!hasVolumes) return { groups };
   // The same input for as long as the drain is not done: a repetition finds the batch that runs.
   const mapped = [...targets].flatMap(([group, target]) => (target === undefined ? [] : [[group, target] as const]));
   const batch = await batches.start(
@@ -140,50 +140,6 @@ export async function drainAppliance(
     dryRun ? {} : { workflowId: `drain-${appliance}` },
   );
   return { groups, batch };
-}
-
-/** What stands against the targets of the groups, as one list. */
-function* againstTargets(
-  all: readonly SiteGroup[],
-  served: readonly SiteGroup[],
-  targets: ReadonlyMap<GroupId, GroupId | undefined>,
-  map: Readonly<Record<string, GroupId>>,
-): Generator<Reason, void> {
-  const isServed = (id: string): boolean => served.some(({ group }) => group === id);
-  const reasonOf = (code: ErrorCode, subject: string, message: string): Reason => ({ code, subject, message });
-  for (const name of Object.keys(map))
-    if (!isServed(name)) yield reasonOf('INVALID_REQUEST', name, `it does not serve group "${name}"`);
-  const wanted = new Map<GroupId, number>();
-  for (const { group, volumes } of served) {
-    if (volumes === 0) continue;
-    const target = targets.get(group);
-    if (target === undefined) {
-      const room = all
-        .filter((other) => !isServed(other.group) && other.retired === undefined && roomOf(other) >= volumes)
-        .map((other) => other.group)
-        .slice(0, TARGETS_SHOWN_MAX);
-      const which = room.length === 0 ? 'no group of another appliance has room' : `room have ${room.join(', ')}`;
-      const message = `group "${group}" with ${counted(volumes, 'volume')} needs a target, by --to or --map ${group}=…; ${which}`;
-      yield reasonOf('INVALID_REQUEST', group, message);
-    } else wanted.set(target, (wanted.get(target) ?? 0) + volumes);
-  }
-  for (const [target, volumes] of wanted) {
-    const found = all.find(({ group }) => group === target);
-    if (found === undefined) yield reasonOf('GROUP_NOT_FOUND', target, `there is no consistency group "${target}"`);
-    else if (found.retired !== undefined) yield reasonOf('GROUP_RETIRED', target, `group "${target}" is retired`);
-    else if (isServed(target))
-      yield reasonOf('INVALID_REQUEST', target, `group "${target}" is served by the same appliance`);
-    else if (roomOf(found) < volumes)
-      yield reasonOf(
-        'GROUP_FULL',
-        target,
-        `group "${target}" has room for ${roomOf(found)} more volumes, and ${volumes} would move to it`,
-      );
-  }
-}
-
-function roomOf({ volumesMax, volumes, reserved }: SiteGroup): number {
-  return Math.max(0, volumesMax - volumes - reserved);
 }
 
 function notInFile(appliance: ApplianceId): Reason {

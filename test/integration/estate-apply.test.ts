@@ -1,15 +1,19 @@
 // `estate apply` on real processes: what runs becomes what the file says, without a restart, and
 // after a kill at any step.
-import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { EstateApplied } from '../../client/declaration/apply-estate.js';
+import { readEstateFile } from '../../client/estate-file.js';
 import { createMoverClient, type MoverClient } from '../../client/sdk.js';
 import { controlUrl, type Estate, type EstateInput, estateSchema } from '../../contracts/estate.js';
 import { groupIdSchema, splitterIdSchema, volumeIdSchema } from '../../contracts/ids.js';
 import { replicaSiteApi } from '../../contracts/replica-site-api.js';
 import { createApiClient } from '../../control/client.js';
 import { nbdAddressOf } from '../../estate/nbd-address.js';
+import { PROJECT_FOLDER } from '../../estate/project.js';
 import { waitUntilQuiet } from '../../estate/quiet.js';
 import { connectNbd } from '../../nbd/client.js';
 import { volumeFilesIn } from '../../simulator/splitter/files/volume-files.js';
@@ -206,4 +210,44 @@ test('volumes with labels that a rule of the file matches are protected in its g
     .filter(({ volume }) => volume.startsWith('vm-7'))
     .map(({ group }) => group);
   expect(groups).toEqual(['cg-silver', 'cg-silver']);
+});
+
+test('a killed command leaves nothing half done that its repetition does not finish', async () => {
+  const { estateFile } = fixture.running;
+  const file = JSON.parse(readFileSync(estateFile, 'utf8')) as EstateInput;
+  const disks = Array.from({ length: 6 }, (_, i) => ({ id: `vm-6-disk-${i}`, sizeMiB: 8, group: 'cg-six' }));
+  const splitters = file.splitters.map((splitter) => ({ ...splitter, volumes: [...splitter.volumes, ...disks] }));
+  // What the test before added by hand is in the file, too.
+  splitters[0]?.volumes.push({ id: 'vm-7-disk-1', sizeMiB: 8, labels: { tier: 'gold' } });
+  const groups = [...file.groups, { id: 'cg-six', appliance: 'appliance-1' }];
+  writeFileSync(estateFile, JSON.stringify({ ...file, groups, splitters }));
+
+  const words = ['estate', 'apply', '--yes', '--estate', estateFile];
+  const command = spawn(process.execPath, [join(PROJECT_FOLDER, 'bin', 'volume-mover.js'), ...words]);
+  command.stdout.once('data', () => command.kill('SIGKILL'));
+  await once(command, 'exit');
+  // Wherever the kill hits: what was said to be done is done, and the rest can be.
+  const { steps } = await client.estate.apply({ declaration: readEstateFile(estateFile), dryRun: true });
+  expect(steps.map(({ subject }) => subject)).not.toContain('cg-six');
+
+  expect(await run(...words.slice(0, 3))).toMatchObject({ exitCode: 0 });
+  expect(await run('estate', 'plan')).toMatchObject({ exitCode: 0, stdout: 'The estate runs as the file says.\n' });
+});
+
+test('a volume that only a restarted splitter has taken from the file is protected by an application', async () => {
+  const { estateFile } = fixture.running;
+  const file = JSON.parse(readFileSync(estateFile, 'utf8')) as EstateInput;
+  const volume = volumeIdSchema.parse('vm-5-disk-0');
+  const line = { id: volume, sizeMiB: 8, labels: { tier: 'gold' } };
+  const splitters = file.splitters.map((splitter) => ({ ...splitter, volumes: [...splitter.volumes, line] }));
+  writeFileSync(estateFile, JSON.stringify({ ...file, splitters }));
+  await fixture.running.process(HOST).restart();
+  expect((await run('estate', 'plan')).stdout).toContain('The replica site has no volume "vm-5-disk-0"');
+  expect(await run('estate', 'apply', '--yes')).toMatchObject({
+    stdout: '  ✓ add volume vm-5-disk-0 of host-1 to cg-silver, 8 MiB\nThe estate runs as the file says.\n',
+  });
+  const guest = await connectNbd(await nbdAddressOf(fixture.running.process(HOST)), volume);
+  await guest.write(0, Buffer.alloc(4_096, 3));
+  await guest.disconnect();
+  await waitUntilQuiet(client, { volume, timeoutMs: 20_000 });
 });

@@ -114,6 +114,13 @@ test('an appliance is retired once a batch has moved everything away and its gro
   expect(wrong.stderr).toContain('it does not serve group "cg-gold"');
   expect(wrong.stderr).toContain('group "cg-three" is served by the same appliance');
 
+  await added[0]?.stop();
+  expect(await run('appliance', 'drain', 'appliance-3', '--to', 'cg-silver')).toMatchObject({
+    exitCode: 3,
+    stderr: matching(/cannot be drained: appliance "appliance-3" does not answer/),
+  });
+  await added[0]?.start();
+
   const dry = await run('appliance', 'drain', 'appliance-3', '--to', 'cg-silver', '--dry-run');
   expect(dry).toMatchObject({ exitCode: 0, stdout: matching(/cg-three: 1 volume to cg-silver at appliance-2/) });
   expect(dry.stdout).toContain('1 of 1 moves could be made now');
@@ -123,7 +130,10 @@ test('an appliance is retired once a batch has moved everything away and its gro
   const again = await run('appliance', 'drain', 'appliance-3', '--to', 'cg-silver');
   expect(again).toMatchObject({ exitCode: 0, stdout: matching(/No volume has to be moved/) });
 
-  const image = await client.images.open({ group: 'cg-three' });
+  const { points } = await client.points.list({ group: groupIdSchema.parse('cg-three') });
+  const point = points.filter(({ members }) => members.length > 0).at(-1)?.id;
+  if (point === undefined) throw new Error('The group has a point with its volume.');
+  const image = await client.images.open({ group: 'cg-three', point });
   expect(image.appliance).toBe('appliance-3');
   const held = await run('appliance', 'retire', 'appliance-3');
   expect(held.stderr).toContain('it serves group "cg-three" with 0 volumes');
@@ -145,12 +155,7 @@ test('an appliance is retired once a batch has moved everything away and its gro
   expect(differences.map(({ code, subject }) => [code, subject])).toEqual([['APPLIANCE_RETIRED', 'appliance-3']]);
   // The points of its group are opened at another appliance, when its process is gone.
   await added[0]?.stop();
-  const points = await client.points.list({ group: groupIdSchema.parse('cg-three') });
-  const kept = points.points.filter(({ members }) => members.length > 0).at(-1);
-  const other = await client.images.open({
-    group: 'cg-three',
-    ...(kept === undefined ? {} : { point: kept.id }),
-  });
+  const other = await client.images.open({ group: 'cg-three', point });
   expect(other.appliance).not.toBe('appliance-3');
   await client.images.close(other.id);
   writeFile((file) => ({ ...file, appliances: file.appliances.filter(({ id }) => id !== 'appliance-3') }));
