@@ -5,6 +5,7 @@ import type { Logger } from 'pino';
 import { MoverError } from '../../contracts/errors.js';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { GroupId, PointId, VolumeId } from '../../contracts/ids.js';
+import { forgetBefore } from './core/history-end.js';
 import { accountFor, makeSpace } from './core/journal-space.js';
 import { mayRenew } from './core/attempts.js';
 import { applyPolicy } from './core/policy.js';
@@ -35,6 +36,9 @@ export interface RetentionRoundsOptions {
   /** Lets others work between two slices; default: a turn of the event loop. */
   readonly nextTurn?: () => Promise<void>;
 }
+
+/** What a change is about. */
+type ChangeOf = { readonly group: GroupId } | { readonly volume: VolumeId };
 
 /** A volume's applied position at some time. */
 interface Applied {
@@ -67,7 +71,7 @@ export class RetentionRounds {
     const { site, journals, inUse } = this.#options;
     const groups = [...site.state.groups.values()].map((row) => row.group);
     for (const group of groups) {
-      this.#change(group, (state, now) => applyPolicy(state, group, now.ageMs, inUse()));
+      this.#change({ group }, (state, now) => applyPolicy(state, group, now.ageMs, inUse()));
       await this.#pause();
     }
     // Must come before the walk: a point closed during it, or during a long round, names no older
@@ -95,7 +99,7 @@ export class RetentionRounds {
     }
     for (const group of groups) {
       if (unsettled.has(group) || this.#isSettling(group) || mayBeNeeded)
-        this.#change(group, (state) => accountFor(state, group, costs));
+        this.#change({ group }, (state) => accountFor(state, group, costs));
       else this.#makeSpace(group, costs);
       await this.#pause();
     }
@@ -127,6 +131,7 @@ export class RetentionRounds {
           await this.#pause();
         }
         if (freed > 0) log.debug({ volume, freed, trimPosition: journal.trimPosition }, 'UNDO was dropped');
+        this.#forget(volume, named, journal.trimPosition);
       }
       const bytes = await journal.undoBytesAfter(positions);
       for (const [i, position] of positions.entries()) {
@@ -139,6 +144,18 @@ export class RetentionRounds {
       log.warn({ err: error, volume }, 'UNDO of a volume could not be retained or counted');
       return false;
     }
+  }
+
+  /**
+   * Forgets rows about history that is gone. A point may name a position that damage has taken from
+   * the journal: what is known of its time stays, too.
+   */
+  #forget(volume: VolumeId, named: NamedPositions, trimPosition: number): void {
+    let oldest = trimPosition;
+    for (const position of named.keys()) oldest = Math.min(oldest, position);
+    const forgotten = this.#change({ volume }, (state) => forgetBefore(state, volume, oldest));
+    if (forgotten !== undefined && forgotten.owners + forgotten.holes > 0)
+      this.#options.log.debug({ volume, oldest, ...forgotten }, 'rows of history that is gone were forgotten');
   }
 
   /**
@@ -171,12 +188,12 @@ export class RetentionRounds {
    * Applies a rule. If the store refuses the change, the next round tries again; UNDO that no
    * stored row needs is dropped all the same, and makes room.
    */
-  #change<Result>(group: GroupId, rule: (state: SiteState, now: SiteMoment) => Result): Result | undefined {
+  #change<Result>(of: ChangeOf, rule: (state: SiteState, now: SiteMoment) => Result): Result | undefined {
     try {
       return this.#options.site.change(rule);
     } catch (error) {
       if (!(error instanceof MoverError)) throw error;
-      this.#options.log.warn({ group, code: error.code, reason: error.message }, 'retention could not be stored');
+      this.#options.log.warn({ ...of, code: error.code, reason: error.message }, 'retention could not be stored');
       return undefined;
     }
   }
@@ -190,7 +207,7 @@ export class RetentionRounds {
   #makeSpace(group: GroupId, costs: ReadonlyMap<PointId, number>): void {
     const { site, inUse, log } = this.#options;
     const before = site.state.group(group).journal.alert?.message;
-    const dropped = this.#change(group, (state, now) => makeSpace(state, group, costs, now.ageMs, inUse())) ?? 0;
+    const dropped = this.#change({ group }, (state, now) => makeSpace(state, group, costs, now.ageMs, inUse())) ?? 0;
     if (dropped > 0) this.#droppedAtMs.set(group, this.#options.steadyMs());
     const { alert } = site.state.group(group).journal;
     if (alert !== undefined && alert.message !== before) log.warn({ group, dropped }, alert.message);

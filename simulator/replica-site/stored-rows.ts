@@ -60,6 +60,7 @@ const volumeRow: z.ZodType<VolumeRow> = z.strictObject({
   session: sessionSchema,
   openAttempt: z.exactOptional(attemptRefSchema),
   sealed: z.boolean(),
+  addedTo: z.exactOptional(groupIdSchema),
   openHole: z.exactOptional(z.string()),
   vm: z.exactOptional(vmSchema),
   labels: z.exactOptional(labelsSchema),

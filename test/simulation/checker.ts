@@ -1,6 +1,7 @@
 // Checks the product's promises against everything the simulation knows.
 import { attemptName } from '../../contracts/attempt.js';
 import type { VolumeId } from '../../contracts/ids.js';
+import type { Hole } from '../../contracts/point.js';
 import { HOLD_MS_MAX } from '../../contracts/splitter-api.js';
 import { pointsOf, positionIn } from '../../simulator/replica-site/core/points.js';
 import { BLOCKS, type World } from './world.js';
@@ -70,7 +71,7 @@ export function checkLineages(world: World): number {
     let newest = 0;
     let expected = world.stateAfter(0, volume);
     for (let position = 0; position <= end; position += 1) {
-      if (world.site.state.inHole(volume, position)) continue;
+      if (world.site.state.inHole(volume, position) || isInForgottenHole(world, volume, position)) continue;
       const content = world.site.contentAt(volume, position, BLOCKS);
       const token = world.site.newestToken(volume, position);
       if (token !== newest) expected = world.stateAfter(token, volume);
@@ -85,6 +86,17 @@ export function checkLineages(world: World): number {
     }
   }
   return checked;
+}
+
+/**
+ * Whether the position lies in a hole that the site has forgotten, because nobody can open it any
+ * more.
+ */
+function isInForgottenHole({ site, retention }: World, volume: VolumeId, position: number): boolean {
+  const isInside = ({ fromPosition, toPosition = 0 }: Hole): boolean =>
+    position >= fromPosition && position < toPosition;
+  const isForgotten = retention?.forgottenHoles.some((hole) => hole.volume === volume && isInside(hole)) === true;
+  return isForgotten && !site.isOpenable(volume, position);
 }
 
 /**

@@ -94,6 +94,8 @@ const DECLARED_MARKS: readonly string[] = [
   'retention: a person kept a point',
   'retention: by policy',
   'retention: for room',
+  'retention: forgot a hole',
+  'retention: forgot an owner',
   'retention: round',
   'seal refused: ATTEMPT_ABORTED',
   'seal refused: STORAGE_FULL',

@@ -2,6 +2,7 @@
 // who keeps and opens points, and a judge beside them.
 import { pino } from 'pino';
 import type { GroupId, PointId, VolumeId } from '../../contracts/ids.js';
+import type { Hole } from '../../contracts/point.js';
 import { markPoint } from '../../simulator/replica-site/core/points.js';
 import type { SiteState } from '../../simulator/replica-site/core/state.js';
 import type { SiteMoment } from '../../simulator/replica-site/core/terms.js';
@@ -40,6 +41,8 @@ export class RetentionHost {
   #life = new AbortController();
   #rounds: RetentionRounds;
   #running = false;
+  /** Holes that the site has forgotten. */
+  readonly forgottenHoles: Hole[] = [];
   /** Whether the store refused a change of the present round: the next one tries again. */
   #wasRefused = false;
 
@@ -107,7 +110,15 @@ export class RetentionHost {
   #judged<T>(rule: (state: SiteState, now: SiteMoment) => T): T {
     const world = this.#world;
     const before = this.#look();
+    const { owners, holes } = world.site.state;
+    const known = { owners: owners.size, holes: [...holes.values()] };
     const result = this.#stored(rule);
+    if (owners.size < known.owners) world.reaches('retention: forgot an owner');
+    if (holes.size < known.holes.length) {
+      world.reaches('retention: forgot a hole');
+      const left = new Set(holes.values());
+      for (const row of known.holes) if (!left.has(row)) this.forgottenHoles.push(row.hole);
+    }
     try {
       for (const [group, look] of this.#look()) {
         const dropped = checkDropped(before.get(group) ?? look, look);

@@ -1002,14 +1002,12 @@ export class World {
     for (let tries = 0; tries < 30 && isBehind(); tries += 1) await this.time.sleep(10);
     // The site ends the calls of an appliance that is gone.
     if (members !== appliance.members) throw new MoverError('UNREACHABLE', `appliance ${id} was restarted`);
-    const unjoined = this.site.call((state) => state.unjoinedAttempts(group));
     const point = this.site.call((state) =>
       attempts.closeGroupPoint(state, { group, kind, ...round }, this.siteMoment),
     );
     this.roundsBegan.set(point.id, beganAtMs);
     this.witness.closed(point);
-    if (unjoined.some(({ attempt }) => this.site.state.attempt(attempt)?.joined?.point === point.id))
-      this.reaches("the site's own join");
+    if (point.bookmark?.attempt !== undefined) this.reaches("the site's own join");
     for (const volume of members.learnPoint(point)) appliance.wanted.add(volume);
     return point;
   }

@@ -4,6 +4,7 @@ import { pino } from 'pino';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import type { Cut } from '../../contracts/attempt.js';
 import { MoverError } from '../../contracts/errors.js';
+import type { PointId } from '../../contracts/ids.js';
 import {
   adoptAttempt,
   bookmarkAttempt,
@@ -15,7 +16,7 @@ import {
 import { followEstate } from '../../simulator/replica-site/core/from-estate.js';
 import { EMPTY_SITE, SiteState } from '../../simulator/replica-site/core/state.js';
 import { attach } from '../../simulator/replica-site/core/attach.js';
-import { admit } from '../../simulator/replica-site/core/records.js';
+import { admit, beginHole, endHole } from '../../simulator/replica-site/core/records.js';
 import type { VolumeJournal } from '../../simulator/replica-site/journal/terms/types.js';
 import { RetentionRounds } from '../../simulator/replica-site/retention-rounds.js';
 import { HistorySite } from '../property/history-site.js';
@@ -254,6 +255,28 @@ describe('given points of a group that keep UNDO', () => {
     site.nowMs += 1_000;
     await rounds.run();
     expect(site.state.pointCount(G1)).toBe(5);
+  });
+
+  test('when no point needs the time before a hole any more, then the hole is forgotten with its UNDO', async () => {
+    const close = (n: number): PointId => {
+      const cuts = [V1, V2].map((volume) => ({ volume, session: 1, n }));
+      const point = { group: G1, kind: 'periodic', atMs: site.nowMs, cuts, leftOut: [] } as const;
+      return site.change((state, now) => closeGroupPoint(state, point, now)).id;
+    };
+    const before = close(1);
+    for (const n of [2, 3, 4]) await write(site, n);
+    site.change((state) => beginHole(state, V1, { fromPosition: 2, sinceMs: site.nowMs, reason: 'overflow' }));
+    site.change((state) => endHole(state, V1, 3, site.nowMs));
+    close(4);
+    await rounds.run();
+    site.nowMs += SETTLED_AFTER_MS;
+    await rounds.run();
+    expect(site.journal(V1).trimPosition).toBe(1);
+    expect(site.state.holesOf(V1)).toHaveLength(1);
+    site.change((state) => state.points.delete(before));
+    await rounds.run();
+    expect(site.journal(V1).trimPosition).toBe(4);
+    expect(site.state.holesOf(V1)).toEqual([]);
   });
 
   test('when the row of one of them can not be read, then no UNDO goes: nobody knows what it needs', async () => {

@@ -200,6 +200,21 @@ describe('a bookmark', () => {
   });
 });
 
+test('a point looks at the attempts that its members came by, however many never joined', () => {
+  const site = new SiteUnderTest();
+  site.attach();
+  for (let time = 1; time <= 20; time += 1) {
+    const [from, to] = time % 2 === 1 ? [G1, G2] : [G2, G1];
+    site.write(time);
+    site.open(1, { move: `m${time}`, from, to });
+    site.commit(ref(1, `m${time}`));
+  }
+  const unjoined = [...site.state.attempts.values()].filter(({ record }) => record.joined === undefined);
+  expect(unjoined).toHaveLength(20);
+  const point = addPoint(site.state, { group: G1, kind: 'periodic', atMs: 1, cuts: [cut(20)], leftOut: [] });
+  expect(site.state.unjoinedAttempts(point.members).map(({ attempt }) => attempt)).toEqual([ref(1, 'm20')]);
+});
+
 test('who owned a volume when is told without gaps, over moves there and back', () => {
   const site = new SiteUnderTest();
   site.attach();

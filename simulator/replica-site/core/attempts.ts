@@ -551,8 +551,8 @@ export function joinAttempt(state: SiteState, attempt: AttemptRef, pointId: Poin
  * @throws MoverError GROUP_NOT_FOUND
  */
 export function closeGroupPoint(state: SiteState, input: NewPoint, now: SiteMoment): RecoveryPoint {
-  const { id } = addPoint(state, input, now);
-  for (const { attempt, contents, decided = SOME_EARLIER_LIFE } of state.unjoinedAttempts(input.group)) {
+  const { id, members } = addPoint(state, input, now);
+  for (const { attempt, contents, decided = SOME_EARLIER_LIFE } of state.unjoinedAttempts(members)) {
     const waitedMs = sinceInstant(state.life, decided, now.monotonicMs);
     if (contents === undefined || waitedMs < MOVER_JOINS_WITHIN_MS || !isInForce(state, contents)) continue;
     if (joinAttempt(state, attempt, id).joined !== undefined) break;

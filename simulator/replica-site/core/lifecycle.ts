@@ -70,12 +70,12 @@ export function addVolume(state: SiteState, input: SiteVolumeChange, now: SiteMo
 
 /** Whether the volume is what an earlier call added, wherever it moved since. */
 function isAdded(state: SiteState, row: VolumeRow, { splitter, sizeMiB, group }: SiteVolumeChange): boolean {
-  const [first] = state.ownersOf(row.volume);
+  const addedTo = row.addedTo ?? state.ownersOf(row.volume)[0]?.group;
   return (
     row.retired === undefined &&
     row.splitter === splitter &&
     row.sizeBytes === sizeMiB * MIB &&
-    (row.group === group || first?.group === group)
+    (row.group === group || addedTo === group)
   );
 }
 

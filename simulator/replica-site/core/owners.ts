@@ -49,6 +49,6 @@ export function cutOwnership(state: SiteState, volume: VolumeId): void {
   }
 }
 
-function ownerKey({ volume, epoch }: Pick<VolumeRow, 'volume' | 'epoch'>): string {
+export function ownerKey({ volume, epoch }: Pick<VolumeRow, 'volume' | 'epoch'>): string {
   return `${volume}:${epoch}`;
 }

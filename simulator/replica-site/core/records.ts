@@ -72,6 +72,10 @@ function refuseHead(
   return undefined;
 }
 
+export function holeKey({ volume, fromPosition }: Pick<Hole, 'volume' | 'fromPosition'>): string {
+  return `${volume}:${fromPosition}`;
+}
+
 /** Begins a short initialization at a position: no point from it on may contain the volume. */
 export function beginHole(
   state: SiteState,
@@ -80,7 +84,7 @@ export function beginHole(
 ): void {
   const row = state.volume(volume);
   if (row.openHole !== undefined) return;
-  const key = `${volume}:${hole.fromPosition}`;
+  const key = holeKey({ volume, ...hole });
   state.holes.put(key, { hole: { volume, ...hole } });
   state.volumes.put(volume, { ...row, openHole: key });
 }
@@ -107,7 +111,7 @@ export function endHole(state: SiteState, volume: VolumeId, toPosition: number, 
 export function mendHolesOf(state: SiteState, volume: VolumeId): void {
   const isSound = (position: number): boolean => state.lineages.soundPosition(volume, position) === position;
   for (const hole of state.holesOf(volume)) {
-    const key = `${volume}:${hole.fromPosition}`;
+    const key = holeKey(hole);
     const row = state.volume(volume);
     if (!isSound(hole.fromPosition)) {
       state.holes.delete(key);

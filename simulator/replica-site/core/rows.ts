@@ -61,6 +61,10 @@ export interface VolumeRow {
   readonly openAttempt?: AttemptRef;
   /** Whether the volume is between seal and verdict: no record is accepted. */
   readonly sealed: boolean;
+  /**
+   * The group that the volume was added to, once its span of ownership is forgotten.
+   */
+  readonly addedTo?: GroupId;
   /** Key of the hole that is still open. */
   readonly openHole?: string;
   /** Name of the virtual machine, from the estate file. */

@@ -4,7 +4,7 @@ import type { AttemptRecord, AttemptRef } from '../../../contracts/attempt.js';
 import { attemptName } from '../../../contracts/attempt.js';
 import { MoverError } from '../../../contracts/errors.js';
 import type { GroupId, PointId, VolumeId } from '../../../contracts/ids.js';
-import type { Hole, Ownership } from '../../../contracts/point.js';
+import type { Hole, Ownership, PointMember } from '../../../contracts/point.js';
 import type {
   AttemptRow,
   CounterRow,
@@ -85,7 +85,7 @@ export class SiteState {
   readonly #volumesByGroup: Index<VolumeRow>;
   readonly #volumesByVm: Index<VolumeRow>;
   readonly #volumesByOpenAttempt: Index<VolumeRow>;
-  readonly #unjoinedByGroup: Index<AttemptRow>;
+  readonly #unjoinedByOwned: Index<AttemptRow>;
   readonly #pointsByGroup: Index<PointRow>;
   readonly #pointsByMarkedVolume: Index<PointRow>;
   readonly #pointsByAttempt: Index<PointRow>;
@@ -129,11 +129,11 @@ export class SiteState {
     this.#volumesByOpenAttempt = this.volumes.indexBy((row) =>
       row.openAttempt === undefined ? [] : [attemptName(row.openAttempt)],
     );
-    this.#unjoinedByGroup = this.attempts.indexBy(({ record }) =>
-      record.state === 'COMMITTED' && record.joined === undefined && record.contents !== undefined
-        ? [record.contents.to]
-        : [],
-    );
+    this.#unjoinedByOwned = this.attempts.indexBy(({ record }) => {
+      const first =
+        record.state === 'COMMITTED' && record.joined === undefined ? record.contents?.volumes[0] : undefined;
+      return first === undefined ? [] : [ownedName(first.volume, first.epoch + 1)];
+    });
     this.#pointsByGroup = this.points.indexBy((row) => [row.point.group]);
     this.#pointsByMarkedVolume = this.points.indexBy((row) => Object.keys(row.provisionalMarks));
     this.#pointsByAttempt = this.points.indexBy(({ point }) =>
@@ -289,9 +289,14 @@ export class SiteState {
     }));
   }
 
-  /** Attempts that are committed to the group and have no "joined" bookmark yet. */
-  unjoinedAttempts(group: GroupId): AttemptRecord[] {
-    return [...this.#unjoinedByGroup.of(group).values()].map(({ record }) => record);
+  /**
+   * Committed attempts without a "joined" bookmark that the members came by. One whose volumes were
+   * moved again is not among them: such attempts stay unjoined for ever, and grow in number.
+   */
+  unjoinedAttempts(members: readonly PointMember[]): AttemptRecord[] {
+    return members.flatMap(({ volume, epoch }) =>
+      [...this.#unjoinedByOwned.of(ownedName(volume, epoch)).values()].map(({ record }) => record),
+    );
   }
 
   pointsOfGroup(group: GroupId): PointRow[] {
@@ -392,4 +397,9 @@ export class SiteState {
     }
     return false;
   }
+}
+
+/** Names a volume as an attempt found or left it. */
+function ownedName(volume: VolumeId, epoch: number): string {
+  return `${volume}:${epoch}`;
 }

@@ -4,13 +4,14 @@ import type { Room } from '../bug.js';
 const POLICY = 'simulator/replica-site/core/policy.ts';
 const SPACE = 'simulator/replica-site/core/journal-space.ts';
 const RETAINED = 'simulator/replica-site/core/retained.ts';
+const END = 'simulator/replica-site/core/history-end.ts';
 const ROUNDS = 'simulator/replica-site/retention-rounds.ts';
 const AGE = 'control/clock/age-clock.ts';
 const POSITIONS = 'simulator/replica-site/journal/terms/retained-positions.ts';
 
 export const retention: Room = {
   name: 'retention',
-  tests: ['test/unit/site-core-', 'test/unit/retention-', 'test/property/age-clock'],
+  tests: ['test/unit/site-core-', 'test/unit/history-end', 'test/unit/retention-', 'test/property/age-clock'],
   simulated: false,
   bugs: [
     {
@@ -201,6 +202,54 @@ export const retention: Room = {
       breaks: 'UNDO of a point whose row can not be read is dropped.',
       kind: 'off by one',
       tests: ['test/unit/retention-', 'test/unit/site-unreadable'],
+    },
+    {
+      id: 'retention/owner-of-the-cut-forgotten',
+      file: END,
+      find: 'span.toPosition >= oldest);',
+      replace: 'span.toPosition > oldest);',
+      breaks: 'The point at the cut of a move has no owner, and is in no listing of its volume.',
+      kind: 'off by one',
+    },
+    {
+      id: 'retention/last-owner-forgotten',
+      file: END,
+      find: 'span === last || span.toPosition === undefined',
+      replace: 'span.toPosition === undefined',
+      breaks: 'A retired volume loses its timeline, and the next start makes it a new one.',
+      kind: 'missing guard',
+    },
+    {
+      id: 'retention/hole-that-is-still-open-forgotten',
+      file: END,
+      find: 'toPosition !== undefined && toPosition <= oldest',
+      replace: '(toPosition ?? 0) <= oldest',
+      breaks: 'A volume that lacks writes is in the next recovery point.',
+      kind: 'missing guard',
+    },
+    {
+      id: 'retention/openable-hole-forgotten',
+      file: END,
+      find: 'toPosition !== undefined && toPosition <= oldest',
+      replace: 'toPosition !== undefined',
+      breaks: 'A position inside a hole counts as a state of the disk while it can be opened.',
+      kind: 'missing guard',
+    },
+    {
+      id: 'retention/first-group-forgotten',
+      file: END,
+      find: 'first !== undefined && row !== undefined && row.addedTo === undefined',
+      replace: 'first !== undefined && row !== undefined',
+      breaks: 'A volume that is added once more as it was is refused.',
+      kind: 'missing guard',
+    },
+    {
+      id: 'retention/named-position-has-no-owner',
+      file: ROUNDS,
+      find: 'oldest = Math.min(oldest, position);',
+      replace: 'oldest = Math.max(oldest, position);',
+      breaks: 'Owners and holes behind a kept point are forgotten.',
+      kind: 'wrong side',
     },
     {
       id: 'retention/judged-by-passing-costs',

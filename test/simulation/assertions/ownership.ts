@@ -6,21 +6,32 @@ import type { World } from '../world.js';
 
 /**
  * The spans of each volume are those of the commits, in their order: group, epoch, move, and the
- * position of the cut. Only where the site has forgotten nothing.
+ * position of the cut. Only where the site's folder was not put back. The oldest may be missing,
+ * once nothing of their time can be opened.
  */
 export function checkHistory(world: World, firstGroup: GroupId): void {
   if (world.hasSiteForgotten) return;
   for (const volume of world.volumes) {
     const first = { group: firstGroup, epoch: 1, from: 0, move: undefined };
-    const expected = [first, ...world.witness.historyOf(volume)];
+    const all = [first, ...world.witness.historyOf(volume)];
     const found = world.site.state
       .ownersOf(volume)
       .map(({ group, epoch, fromPosition, move }) => ({ group, epoch, from: fromPosition, move }));
+    const forgotten = Math.max(0, all.length - Math.max(1, found.length));
+    checkForgotten(world, volume, forgotten === 0 ? 0 : (all[forgotten]?.from ?? 0));
+    const expected = all.slice(forgotten);
     if (JSON.stringify(found) !== JSON.stringify(expected))
       throw new Error(
         `${volume} was owned by ${JSON.stringify(expected)}, and its timeline says ${JSON.stringify(found)}`,
       );
   }
+}
+
+/** Nothing before a position can be opened. */
+function checkForgotten(world: World, volume: VolumeId, before: number): void {
+  for (let position = 0; position < before; position += 1)
+    if (world.site.isOpenable(volume, position))
+      throw new Error(`position ${position} of ${volume} can be opened, and its owner is forgotten`);
 }
 
 /**
@@ -60,6 +71,8 @@ function checkRecordsOf(world: World, volume: VolumeId): void {
   const spans = world.site.state.ownersOf(volume);
   for (const [at, { epoch }] of world.site.recordsOf(volume).entries()) {
     const position = at + 1;
+    // The owners before the first known one are forgotten: nothing of their time can be opened.
+    if (position <= (spans[0]?.fromPosition ?? 0)) continue;
     const span = spans.find(
       ({ fromPosition, toPosition = Number.MAX_SAFE_INTEGER }) => position > fromPosition && position <= toPosition,
     );
