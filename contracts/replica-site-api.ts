@@ -63,10 +63,10 @@ const pageInput = z.strictObject({
 const attemptInput = z.strictObject({ attempt: attemptRefSchema });
 /** Input of a step of an open attempt. The call may also renew the attempt's lease. */
 /**
- * Most bytes of an image that one question about holes or changes covers: the most that one NBD
- * request does.
+ * Most bytes of an image that one question about holes or changes covers: all of the largest
+ * volume. The answer has a bounded number of parts.
  */
-export const IMAGE_MAP_BYTES_MAX = 4 * 1024 ** 3;
+export const IMAGE_MAP_BYTES_MAX = 64 * 1024 ** 4;
 const imageRangeSchema = z.strictObject({
   image: z.string(),
   /** Bytes from the start of the volume. */

@@ -65,8 +65,17 @@ export const DENSE_MIB = MIB_PER_GIB;
 
 const ANY_PORT = { port: 0 };
 
+/** A volume of 16 TiB with little in it. A MiB less: ext4 has no larger files. */
+export const THIN_VOLUME = volumeIdSchema.parse('vm-thin-disk-0');
+export const THIN_MIB = 16 * MIB_PER_GIB * MIB_PER_GIB - 1;
+export const THIN_DATA_MIB = 70;
+
 export function historyEstate(): Estate {
-  const resting = [...OPENED.map(({ id, sizeMiB }) => ({ id, sizeMiB })), { id: DENSE_VOLUME, sizeMiB: DENSE_MIB }];
+  const resting = [
+    ...OPENED.map(({ id, sizeMiB }) => ({ id, sizeMiB })),
+    { id: DENSE_VOLUME, sizeMiB: DENSE_MIB },
+    { id: THIN_VOLUME, sizeMiB: THIN_MIB },
+  ];
   return estateSchema.parse({
     temporal: { port: 0, uiPort: 0 },
     replicaSite: { control: ANY_PORT },

@@ -2,9 +2,10 @@
 import { bytes, duration } from '../../client/text/format.js';
 import type { Table } from '../bench.js';
 import { medianOf, spreadOf } from '../statistics.js';
-import { DENSE_MIB, MOVED_MIB, MOVED_POINT_EVERY_MS, OPENED } from './history-estate.js';
+import { DENSE_MIB, MOVED_MIB, MOVED_POINT_EVERY_MS, OPENED, THIN_DATA_MIB } from './history-estate.js';
 import { type Opening, OPENINGS, openingsOf } from './opening.js';
 import { GUEST_DEPTH, POINTS_IN_GROUP, type PointsOutcome, WRITES_PER_SECOND } from './points.js';
+import type { ThinRun } from './thin.js';
 import { COMPARED, type Compared, comparedOf, OURS, PEER } from './verification.js';
 
 const MIB = 1024 * 1024;
@@ -71,6 +72,17 @@ export function verificationTable(compared: readonly Compared[]): Table {
   };
 }
 
+export function thinTable(runs: readonly ThinRun[]): Table {
+  const row = (what: string, of: (run: ThinRun) => number): string[] => {
+    const { median, min, max } = spreadOf(runs.map(of));
+    return [what, duration(median), `${duration(min)}–${duration(max)}`];
+  };
+  return {
+    titles: [`16 TIB, ${bytes(THIN_DATA_MIB * MIB)} OF DATA`, 'TOOK', 'MIN–MAX'],
+    rows: [row('verified', ({ verifyMs }) => verifyMs), row('recovered', ({ recoverMs }) => recoverMs)],
+  };
+}
+
 export const CONDITIONS = [
   'replica site, two appliances, one splitter, worker and Temporal’s dev server, each as its own process; all volumes in one estate',
   `moves: a volume of ${bytes(MOVED_MIB * MIB)}; a guest writes ${WRITES_PER_SECOND} random blocks of 4 KiB a second (${GUEST_DEPTH} at a time) from before the first move until after the last; a point every ${duration(MOVED_POINT_EVERY_MS)}, at least ${POINTS_IN_GROUP} of the first group before the first move; the default retention policy, which keeps every point of the last hour`,
@@ -80,7 +92,8 @@ export const CONDITIONS = [
   'opening: the written places lie evenly over the volume; each gets 4 KiB once before the point and once after it, so half of the changed bytes are UNDO after the point; an opening is a new NBD connection to an appliance, measured until the first 4 KiB (which need UNDO) are read and checked',
   `opening: ${OPENINGS} openings of each volume a repetition, interleaved, one at a time, after a warm-up; everything is in the page cache, and no image of a volume is open when it is opened again`,
   `verification: ${bytes(DENSE_MIB * MIB)} of random bytes, and the opened volume of that size; ours as its Temporal workflow, from its start to its result, without throttle; the peer on the splitter’s and the replica site’s files; each once unmeasured, then alternately; nobody writes; everything is in the page cache`,
-  'stretch goals of verification are judged by the median of the ratios of comparisons that followed each other',
+  `thin: ${bytes(THIN_DATA_MIB * MIB)} in pieces of 1 MiB, spread over 16 TiB less 1 MiB (the largest file of ext4); verified with the default throttle, then a point recovered to a file, in turns`,
+  'goals of verification are judged by the median of the ratios of comparisons that followed each other',
 ];
 
 export const NOT_MEASURED = [

@@ -25,14 +25,16 @@ export const PEER = 'qemu-img compare';
 interface ComparedVolume {
   readonly id: VolumeId;
   readonly sizeMiB: number;
+  readonly kind: 'dense' | 'sparse';
   readonly content: string;
 }
 
 export const COMPARED: readonly ComparedVolume[] = [
-  { id: DENSE_VOLUME, sizeMiB: DENSE_MIB, content: 'dense' },
+  { id: DENSE_VOLUME, sizeMiB: DENSE_MIB, kind: 'dense', content: 'dense' },
   {
     id: SPARSE_VOLUME.id,
     sizeMiB: SPARSE_VOLUME.sizeMiB,
+    kind: 'sparse',
     content: `sparse, ${SPARSE_VOLUME.changedMiB / 2} MiB of data`,
   },
 ];

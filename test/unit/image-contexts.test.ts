@@ -15,18 +15,18 @@ const P1 = pointIdSchema.parse('p000000001');
 /** An image whose blocks are data and hole in turn. */
 class Striped implements MappedImage {
   readonly #stripeBytes: number;
+  readonly #sizeBytes: number;
   asked = 0;
   failure: MoverError | undefined;
-  readonly held = {
-    volume: volumeIdSchema.parse('v1'),
-    client: 'a test',
-    image: 'i1',
-    position: 7,
-    sizeBytes: BLOCKS * BLOCK_BYTES,
-  };
 
-  constructor(stripeBytes = BLOCK_BYTES) {
+  constructor(stripeBytes = BLOCK_BYTES, sizeBytes = BLOCKS * BLOCK_BYTES) {
     this.#stripeBytes = stripeBytes;
+    this.#sizeBytes = sizeBytes;
+  }
+
+  get held() {
+    const volume = volumeIdSchema.parse('v1');
+    return { volume, client: 'a test', image: 'i1', position: 7, sizeBytes: this.#sizeBytes };
   }
 
   async parts(offset: number, length: number): Promise<{ length: number; isHole: boolean }[]> {
@@ -81,6 +81,18 @@ test('a client that asks extent by extent costs the site one question for a thou
     expect(flags).toEqual(Array.from({ length: BLOCKS }, (_, block) => (block % 2 === 1 ? odd : 0)));
     expect(image.asked).toBeLessThanOrEqual(Math.ceil(BLOCKS / PARTS_MAX));
   }
+});
+
+test('16 TiB with little in them cost the site one question, though a client asks about 4 GiB at a time', async () => {
+  const sizeBytes = 16 * 1024 ** 4;
+  const image = new Striped(1024 ** 4, sizeBytes);
+  const context = await imageContexts(image, undefined).open('base:allocation');
+  image.asked = 0;
+  for (let at = 0; at < sizeBytes; at += 4 * 1024 ** 3) {
+    const [first] = (await context?.extents(at, 4 * 1024 ** 3, 4_096)) ?? [];
+    expect(first?.flags).toBe(Math.floor(at / 1024 ** 4) % 2 === 1 ? 3 : 0);
+  }
+  expect(image.asked).toBe(1);
 });
 
 test('an answer is kept for what it covers alone, in any order', async () => {

@@ -22,12 +22,6 @@ const HOLE = Allocation.hole + Allocation.zero;
 type Below = (offset: number, length: number) => Promise<readonly StatusExtent[]>;
 type Remembered = (offset: number, length: number, countMax: number) => Promise<readonly StatusExtent[]>;
 
-/**
- * Least bytes that one question to the replica site covers. Clients such as qemu ask for one extent
- * at a time; the next answers are at hand then.
- */
-const ASKED_BYTES_MIN = 1024 ** 3;
-
 /** The contexts of an image, with the scratch that lies over it. */
 export function imageContexts(image: MappedImage, scratch: ScratchDisk | undefined): DeviceContexts {
   const holes: Below = async (offset, length) => extentsOf(await image.parts(offset, length));
@@ -69,17 +63,19 @@ async function openChanges(
   return contextOf(name, remembering(changes, image.held.sizeBytes), scratch, () => CHANGED_FLAG);
 }
 
-/** Keeps the site's last answer, which stays true: an image never changes. */
+/**
+ * Keeps the site's last answer, which stays true: an image never changes. The site is asked about
+ * all that follows: clients ask for 4 GiB at most, and qemu for one extent at a time.
+ */
 function remembering(below: Below, sizeBytes: number): Remembered {
   let start = 0;
   let extents: readonly StatusExtent[] = [];
-  return async (offset, length, countMax) => {
+  return async (offset, _length, countMax) => {
     const known = extentsFrom(extents, offset - start, countMax);
     if (known.length > 0) return known;
-    const asked = Math.min(Math.max(length, ASKED_BYTES_MIN), sizeBytes - offset);
-    const answer = await below(offset, asked);
+    const answer = await below(offset, sizeBytes - offset);
     [start, extents] = [offset, answer];
-    return answer;
+    return extentsFrom(answer, 0, countMax);
   };
 }
 

@@ -75,10 +75,6 @@ export class NodeFiles implements Files {
     });
   }
 
-  partAt(path: string, at: number, length: number): Promise<Allocated> {
-    return this.#keepingOpen(path, (fd) => systemHoles.partAt(fd, at, length));
-  }
-
   partNow(path: string, at: number, length: number): Allocated {
     const { fd } = this.#use(path);
     return naming(path, () => systemHoles.partNow(fd, at, length));

@@ -99,11 +99,6 @@ export class ReplicaSums {
     return new SumList(sums);
   }
 
-  /** Whether any of the blocks [from, to) has a checksum other than that of zeroes. */
-  async anySet(from: number, to: number): Promise<boolean> {
-    return (await this.firstSet(from, to)) < to;
-  }
-
   /** The first of the blocks [from, to) whose checksum isn't that of zeroes; `to` if none is. */
   async firstSet(from: number, to: number): Promise<number> {
     const end = Math.min(this.#bytes, to * SUM_BYTES);

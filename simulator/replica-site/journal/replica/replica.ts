@@ -245,9 +245,7 @@ export class Replica {
     const parts: Allocated[] = [];
     const end = offset + length;
     for (let at = offset; at < end && parts.length < countMax; at += parts.at(-1)?.length ?? length) {
-      const part = await this.#partAt(at, end - at);
-      const isHole = part.isHole && !(await this.#sums.anySet(blockOf(at), blockOf(blockCeiling(at + part.length))));
-      parts.push({ length: part.length, isHole });
+      parts.push(await this.partFrom(at, end - at));
     }
     return parts;
   }
@@ -273,12 +271,6 @@ export class Replica {
       if (!isUnreadable(error)) throw error;
       return data;
     }
-  }
-
-  async #partAt(at: number, length: number): Promise<Allocated> {
-    if (at >= this.#bytes) return { length, isHole: true };
-    const within = Math.min(length, this.#bytes - at);
-    return (await this.#files.partAt?.(this.path, at, within)) ?? { length: within, isHole: false };
   }
 
   /**

@@ -20,8 +20,6 @@ export interface Files {
   /**
    * The part of the file that begins at `at`: a hole, or data. Absent: every byte counts as data.
    */
-  partAt?(path: string, at: number, length: number): Promise<Allocated>;
-  /** Like `partAt`, on the main thread. */
   partNow?(path: string, at: number, length: number): Allocated;
   /** Writes all parts in order from byte `at` on; creates the file if missing. */
   write(path: string, parts: readonly Uint8Array[], at: number): void;
