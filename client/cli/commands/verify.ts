@@ -7,6 +7,7 @@ import type { MoverClient } from '../../sdk.js';
 import type { StartedVerification, Verification } from '../../verifications/verification-client.js';
 import { EXIT, type ExitCode } from '../exit-code.js';
 import { followShown } from '../follow.js';
+import { nextOfVerification } from '../next-commands.js';
 import { operatorOption } from '../operator.js';
 import type { Output } from '../output.js';
 import { type CommandContext, type GlobalFlags, runCommand } from '../session.js';
@@ -44,7 +45,7 @@ export function verifyCommand(context: CommandContext): Command {
         await requireVolume(client, volume);
         const started = await client.verifications.start(input);
         if (!flags.wait) {
-          answerStarted(output, started.verificationId, started);
+          answerStarted(output, started.verificationId, started, nextOfVerification(started.workflowId));
           return EXIT.ok;
         }
         announceStarted(output, `Verification ${started.verificationId}`, started);
@@ -87,7 +88,10 @@ async function follow(
   } catch (error) {
     if (!signal.aborted) throw error;
     await client.verifications.cancel(verificationId);
-    output.progress(`Interrupted: verification ${verificationId} is being cancelled. It changed nothing.`);
+    output.answer(
+      { verificationId, state: 'cancelled', interrupted: true },
+      () => `Interrupted: verification ${verificationId} is being cancelled. It changed nothing.`,
+    );
     return EXIT.interrupted;
   }
 }
