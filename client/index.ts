@@ -11,7 +11,15 @@ export type {
   StartOptions,
   WorkflowClient,
 } from './workflow-client.js';
-export type { ListedMove, Move, MoveClient, MoveState, StartedMove, StartMoveOptions } from './moves/move-client.js';
+export type {
+  ListedMove,
+  ListMovesOptions,
+  Move,
+  MoveClient,
+  MoveState,
+  StartedMove,
+  StartMoveOptions,
+} from './moves/move-client.js';
 export type {
   ListedVerification,
   StartedVerification,

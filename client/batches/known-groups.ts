@@ -3,14 +3,17 @@
 import { findGroups } from '../../control/site-lookup.js';
 import type { Ports } from '../../control/ports.js';
 import type { BatchInput } from '../../contracts/batch.js';
-import { isSilence, MoverError, type Reason } from '../../contracts/errors.js';
+import { type ErrorCode, isSilence, MoverError, type Reason } from '../../contracts/errors.js';
 
-/** The estate's groups; undefined when the estate does not answer. */
+/** Codes that mean: the estate does not tell this caller. Nothing can be checked then. */
+const NOT_TOLD: ReadonlySet<ErrorCode> = new Set(['UNAUTHORIZED', 'FORBIDDEN']);
+
+/** The estate's groups; undefined when the estate does not answer, or not to this caller. */
 export async function estateGroups(ports: Ports): Promise<ReadonlySet<string> | undefined> {
   try {
     return new Set((await findGroups(ports)).map(({ group }) => group));
   } catch (error) {
-    if (isSilence(error)) return undefined;
+    if (isSilence(error) || (error instanceof MoverError && NOT_TOLD.has(error.code))) return undefined;
     throw error;
   }
 }
@@ -27,7 +30,7 @@ export function unknownGroups(batch: BatchInput, groups: ReadonlySet<string>): R
 
 /**
  * Refuses a batch before a workflow starts.
- * @returns false when the estate did not answer; the workflow then finds the fault
+ * @returns false when the estate did not tell its groups; the workflow then finds the fault
  * @throws MoverError GROUP_NOT_FOUND naming each field with a group that the estate does not have
  */
 export async function refuseUnknownGroups(ports: Ports, batch: BatchInput): Promise<boolean> {

@@ -4,6 +4,7 @@ import type { MoveStage } from '../../contracts/move.js';
 import type { Move, StartedMove } from '../moves/move-client.js';
 import type { MoverClient } from '../sdk.js';
 import { newSteps, stageLine, stepLine } from './move-view.js';
+import { nextOfMove } from './next-commands.js';
 import type { Output } from './output.js';
 
 /** How often the status line is redrawn, ms. */
@@ -60,4 +61,25 @@ export async function followMove(
       shownSteps = progress.steps.length;
     },
   });
+}
+
+/**
+ * What following a move comes to. After Ctrl-C it says that the move goes on, and what to type.
+ * @returns undefined after Ctrl-C. @throws what `work` throws otherwise
+ */
+export async function unlessInterrupted(
+  { moveId, workflowId }: StartedMove,
+  output: Output,
+  signal: AbortSignal,
+  work: () => Promise<Move>,
+): Promise<Move | undefined> {
+  try {
+    return await work();
+  } catch (error) {
+    if (!signal.aborted) throw error;
+    output.answer({ moveId, state: 'running', interrupted: true }, () =>
+      [`Interrupted: move ${moveId} goes on.`, ...nextOfMove(workflowId)].join('\n'),
+    );
+    return undefined;
+  }
 }

@@ -2,12 +2,13 @@
 import { printable, shortened } from '../text/printable.js';
 
 const COLUMNS_UNKNOWN = 80;
-/** Columns left free: a line that fills the last column wraps on some terminals. */
+/** Columns and rows left free: a line in the last one wraps or scrolls on some terminals. */
 const MARGIN = 1;
 
 interface Terminal {
   write(text: string): unknown;
   readonly columns?: number;
+  readonly rows?: number;
 }
 
 export class LivePicture {
@@ -21,10 +22,18 @@ export class LivePicture {
   /** Replaces what was drawn before. */
   draw(lines: readonly string[]): void {
     const columns = (this.#terminal.columns ?? COLUMNS_UNKNOWN) - MARGIN;
-    const fitting = lines.map((line) => `${shortened(printable(line), columns, '…')}\n`);
+    const fitting = this.#shown(lines).map((line) => `${shortened(printable(line), columns, '…')}\n`);
     // One write for all: a terminal that shows a half-removed picture flickers.
     this.#terminal.write(`${this.#back()}${fitting.join('')}`);
-    this.#drawn = lines.length;
+    this.#drawn = fitting.length;
+  }
+
+  /** The lines for which the terminal has rows: what has scrolled away cannot be redrawn. */
+  #shown(lines: readonly string[]): readonly string[] {
+    const rows = (this.#terminal.rows ?? Number.POSITIVE_INFINITY) - MARGIN;
+    if (lines.length <= rows) return lines;
+    const shown = Math.max(0, rows - 1);
+    return [...lines.slice(0, shown), `… and ${lines.length - shown} more`];
   }
 
   /** Removes the picture. */

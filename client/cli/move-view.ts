@@ -6,8 +6,11 @@ import {
   type MoveStage,
   type StepReport,
 } from '../../contracts/move.js';
+import { namesOf } from '../batches/batch-lines.js';
 import type { Move } from '../moves/move-client.js';
+import { printable } from '../text/printable.js';
 import { bytes, duration, time } from '../text/format.js';
+import { nextOfMove } from './next-commands.js';
 
 const STEP_MEANING: Readonly<Record<StepReport['step'], string>> = {
   notify: 'attempt opened, splitters notified',
@@ -71,6 +74,22 @@ export function reportLines(report: MoveReport): string[] {
   ];
 }
 
+/** A move as one line among others. @example "vm-1 → cg-silver  flush (step 2 of 5), 1.2 s  m-7" */
+export function moveLine(move: Move, nowMs: number): string {
+  const { progress, state, error, workflowId, startedAtMs, endedAtMs } = move;
+  const what = progress === undefined ? '' : `${namesOf(progress.volumes)} → ${progress.to}  `;
+  const took = duration(Math.max(0, (endedAtMs ?? nowMs) - startedAtMs));
+  const end = error === undefined ? '' : `: ${error.message} (${error.code})`;
+  return printable(`${what}${state === 'running' ? stageText(progress?.stage) : state}, ${took}  ${workflowId}${end}`);
+}
+
+/** @example "flush (step 2 of 5)", "rolling-back" */
+function stageText(stage: MoveStage | undefined): string {
+  if (stage === undefined) return 'running';
+  const index = MOVE_STEPS.findIndex((step) => step === stage);
+  return index < 0 ? stage : `${stage} (step ${index + 1} of ${MOVE_STEPS.length})`;
+}
+
 /** A move at one moment, for `status`. */
 export function moveLines(move: Move): string[] {
   const { progress, report, error, url } = move;
@@ -84,5 +103,6 @@ export function moveLines(move: Move): string[] {
     ...(url === undefined ? [] : [`  ${url}`]),
     ...(report === undefined ? [] : reportLines(report)),
     ...(error === undefined ? [] : [`  ${error.message} (${error.code})`]),
+    ...(move.state === 'running' ? nextOfMove(move.workflowId) : []),
   ];
 }

@@ -29,6 +29,7 @@ import { verificationCommand } from './commands/verification.js';
 import { verifyCommand } from './commands/verify.js';
 import { volumeCommand } from './commands/volume.js';
 import { volumesCommand } from './commands/volumes.js';
+import { watchCommand } from './commands/watch.js';
 import { EXIT, EXIT_CODE_HELP, type ExitCode } from './exit-code.js';
 import { Output, type Streams } from './output.js';
 import type { CommandContext } from './session.js';
@@ -85,6 +86,7 @@ function createProgram(context: CommandContext, usage: Usage): Command {
     planCommand,
     moveCommand,
     movesCommand,
+    watchCommand,
     batchCommand,
     scheduleCommand,
     statusCommand,

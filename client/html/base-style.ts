@@ -17,7 +17,7 @@ export const BASE_STYLE = `
 * { box-sizing: border-box; }
 body { margin: 0; padding: 28px 24px 40px; background: var(--page); color: var(--text);
   font: 15px/1.5 system-ui, -apple-system, "Segoe UI", Roboto, "Helvetica Neue", Arial, sans-serif; }
-main { max-width: 1280px; margin: 0 auto; }
+main { max-width: 1280px; margin: 0 auto; overflow-wrap: anywhere; }
 h1 { font-size: 24px; line-height: 1.25; margin: 0 0 4px; overflow-wrap: anywhere; }
 h2 { font-size: 17px; margin: 28px 0 10px; }
 .sub { margin: 0 0 18px; color: var(--quiet); }

@@ -6,6 +6,7 @@ import type { MoveFailure } from '../temporal/failure.js';
 import type {
   DescribedWorkflow,
   ListedWorkflow,
+  ListOptions,
   StartedWorkflow,
   StartOptions,
   WorkflowClient,
@@ -36,11 +37,22 @@ export interface StartMoveOptions extends StartOptions {
   readonly planFirst?: boolean | undefined;
 }
 
+export interface ListMovesOptions extends ListOptions<MoveState> {
+  /** Moves that ran at some time since then, milliseconds since 1970-01-01 UTC. */
+  readonly sinceMs?: number | undefined;
+  /** Moves of this volume. Of a move of very many volumes Temporal knows the first ones only. */
+  readonly volume?: string | undefined;
+  /** Moves out of this group or into it. */
+  readonly group?: string | undefined;
+}
+
 export interface MoveClient extends WorkflowClient<MoveInput, StartedMove, Move, ListedMove, MoveState> {
   /** Finds every reason against a move at once; changes nothing. @throws INVALID_REQUEST */
   plan(input: MoveInput): Promise<MovePlan>;
   /** Starts a move. @throws MOVE_REFUSED with `planFirst` */
   start(input: MoveInput, options?: StartMoveOptions): Promise<StartedMove>;
+  /** The moves that Temporal knows, in the order of any `list`. Each given filter narrows it. */
+  list(options?: ListMovesOptions): Promise<ListedMove[]>;
   /** Finds a move. After Temporal has dropped it the stored report answers. */
   get(id: string): Promise<Move>;
   /**

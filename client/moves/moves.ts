@@ -14,16 +14,25 @@ import {
 } from '../../contracts/move.js';
 import { moveIdOf } from '../../contracts/move-id.js';
 import type { StoredMoveReport } from '../../contracts/report.js';
+import { keywordOf } from '../../contracts/search-attributes.js';
 import { attributesAtStart, SEARCH_KEYS } from '../../contracts/search-pairs.js';
 import type { Ports } from '../../control/ports.js';
 import type { TemporalAccess } from '../temporal/connection.js';
 import { fromTemporal, moveFailureOf } from '../temporal/failure.js';
 import { follow } from '../temporal/follow.js';
 import { isRunning, onlyLook, ProgressReader } from '../temporal/workflow-run.js';
-import { endedAs, type FoundRun, type NamedRun, WorkflowRuns } from '../temporal/workflow-runs.js';
-import type { FollowOptions, ListOptions } from '../workflow-client.js';
+import { endedAs, type FoundRun, literal, type NamedRun, WorkflowRuns } from '../temporal/workflow-runs.js';
+import type { FollowOptions } from '../workflow-client.js';
 import { defaultWorkflowId } from './move-id.js';
-import type { ListedMove, Move, MoveClient, MoveState, StartedMove, StartMoveOptions } from './move-client.js';
+import type {
+  ListedMove,
+  ListMovesOptions,
+  Move,
+  MoveClient,
+  MoveState,
+  StartedMove,
+  StartMoveOptions,
+} from './move-client.js';
 import { MEASURED_MAX, outlookOf } from './outlook.js';
 import { planWithClocks } from './plan.js';
 import { planChecks } from './plan-checks.js';
@@ -83,8 +92,9 @@ export class Moves implements MoveClient {
     }
   }
 
-  async list({ state, limit }: ListOptions<MoveState> = {}): Promise<ListedMove[]> {
-    const clause = state === undefined ? undefined : CLAUSES[state];
+  async list({ limit, ...filters }: ListMovesOptions = {}): Promise<ListedMove[]> {
+    const clauses = clausesOf(filters);
+    const clause = clauses.length === 0 ? undefined : clauses.join(' AND ');
     return await this.#runs.list({ clause, limit }, async (info, run) => listedOf(info, run));
   }
 
@@ -153,6 +163,17 @@ const CLAUSES: Readonly<Record<MoveState, string>> = {
   cancelled: endedAs('Canceled'),
   terminated: endedAs('Terminated'),
 };
+
+function clausesOf({ state, sinceMs, volume, group }: Omit<ListMovesOptions, 'limit'>): string[] {
+  const since = sinceMs === undefined ? '' : literal(new Date(sinceMs).toISOString());
+  const inGroup = group === undefined ? '' : literal(keywordOf(group));
+  return [
+    ...(state === undefined ? [] : [CLAUSES[state]]),
+    ...(sinceMs === undefined ? [] : [`(StartTime >= ${since} OR CloseTime >= ${since})`]),
+    ...(volume === undefined ? [] : [`Volumes = ${literal(volume)}`]),
+    ...(group === undefined ? [] : [`(FromGroup = ${inGroup} OR ToGroup = ${inGroup})`]),
+  ];
+}
 
 function startedOf({ id, ...run }: NamedRun): StartedMove {
   return { moveId: id, ...run };

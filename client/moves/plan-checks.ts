@@ -156,14 +156,14 @@ async function imageChecks(ports: Ports, { volumes }: MovePlan): Promise<PlanChe
     (await calls.listAccesses({})).accesses
       .filter(({ ended, exports }) => ended === undefined && exports.some(({ volume }) => moving.has(volume)))
       .map(({ id }) => id);
-  const found = await Promise.all([...ports.appliances.values()].map(async (each) => ifAnswers(open(each))));
-  const warnings = found
-    .flatMap((ids) => ids ?? [])
-    .map((id): PlanCheck => ({
-      check: 'image accesses',
-      result: 'warn',
-      message: `image access "${id}" is open; it stays open at its point`,
-    }));
+  const found = await Promise.all(
+    [...ports.appliances.values()].map(async (appliance): Promise<string[]> => {
+      const ids = await ifAnswers(open(appliance));
+      if (ids === undefined) return [`appliance "${appliance.id}" does not tell which images are open there`];
+      return ids.map((id) => `image access "${id}" is open; it stays open at its point`);
+    }),
+  );
+  const warnings = found.flat().map((message): PlanCheck => ({ check: 'image accesses', result: 'warn', message }));
   return orPass(warnings, 'image accesses', 'no image of the volumes is open');
 }
 

@@ -1,6 +1,7 @@
 // The command line on an estate of real processes and a real Temporal server, a guest writing all
 // the while.
 import { Client, Connection } from '@temporalio/client';
+import { createHash } from 'node:crypto';
 import { open, readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
@@ -17,7 +18,7 @@ import { nbdAddressOf } from '../../estate/nbd-address.js';
 import type { Chunk } from '../../nbd/read-ahead.js';
 import { type Ran, runCommand } from '../support/cli.js';
 import { FORGETTING_TEST_MS, forgetWorkflow } from '../support/forget-workflow.js';
-import { PATIENCE_MS, untilTrue } from '../support/until.js';
+import { PATIENCE_MS, until, untilTrue } from '../support/until.js';
 import { type EstateFixture, startEstate } from './estate-fixture.js';
 
 let fixture: EstateFixture;
@@ -212,11 +213,88 @@ test('a move that cannot go on is cancelled, and everything is as before', async
   expect((await cli('volumes')).stdout).toMatch(/^vm-1-disk-1 .* cg-gold +3 /m);
 });
 
+test('Ctrl-C stops the waiting, and says how to watch or cancel the move that goes on', async () => {
+  const [appliance] = fixture.running.estate.appliances;
+  if (appliance === undefined) throw new Error('The estate has an appliance.');
+  const { setLink } = createApiClient(applianceApi, { baseUrl: controlUrl(appliance.control) });
+  await setLink({ cut: true });
+  const moving = cli('move', 'vm-1-disk-1', '--to', 'cg-silver');
+  const running = await until('the move in the list', PATIENCE_MS, async () => {
+    const [listed] = await client.moves.list({ state: 'running', volume: 'vm-1-disk-1' });
+    return listed;
+  });
+  process.emit('SIGINT');
+  const { exitCode, stdout } = await moving;
+  expect(exitCode).toBe(EXIT.interrupted);
+  expect(stdout).toContain(`Interrupted: move ${running.moveId} goes on.`);
+  expect(stdout).toContain(`volume-mover watch ${running.workflowId}`);
+  expect((await cli('status', running.moveId)).stdout).toContain(`volume-mover cancel ${running.workflowId}`);
+  expect((await cli('cancel', running.workflowId)).exitCode).toBe(EXIT.ok);
+  await setLink({ cut: false });
+  const watched = await cli('watch', running.moveId);
+  expect(watched.exitCode).toBe(EXIT.failed);
+  expect(watched.stdout).toBe('1 move ended: 1 cancelled.\n');
+});
+
+test('several moves are watched to their ends, a line each', async () => {
+  const words = ['vm-1-disk-1', 'vm-2-disk-0'].map((volume, i) => [volume, '--to', i === 0 ? 'cg-silver' : 'cg-gold']);
+  const ids: string[] = [];
+  for (const each of words) {
+    const { stdout } = await cli('move', ...each, '--no-wait');
+    const [, id = ''] = /watch it with: volume-mover watch (\S+)$/m.exec(stdout) ?? [];
+    ids.push(id);
+  }
+  const { exitCode, stdout, stderr } = await cli('watch', ...ids);
+  expect(exitCode).toBe(EXIT.ok);
+  expect(stdout).toBe('2 moves ended: 2 moved.\n');
+  expect(stderr).toMatch(/^vm-1-disk-1 → cg-silver {2}moved, .* move-vm-1-disk-1-to-cg-silver-/m);
+  expect(stderr).toMatch(/^vm-2-disk-0 → cg-gold {2}moved, /m);
+  await untilTrue(
+    'nothing runs',
+    PATIENCE_MS,
+    async () => (await client.moves.list({ state: 'running' })).length === 0,
+  );
+  expect((await cli('watch')).stdout).toBe('No move runs.\n');
+  expect((await cli('watch', 'no-such-move')).exitCode).toBe(EXIT.notFound);
+});
+
+test('moves are listed by volume, by group, and by the time in which they ran', async () => {
+  const volumesIn = async (...filters: string[]): Promise<readonly string[]> => {
+    const schema = z.object({ moves: z.array(z.object({ volumes: z.array(z.string()) })) });
+    const { answer } = await json(schema, 'moves', ...filters, '--limit', '100');
+    return [...new Set(answer.moves.flatMap(({ volumes }) => volumes))];
+  };
+  await untilTrue(
+    'all ends are listed',
+    PATIENCE_MS,
+    async () => (await volumesIn('--volume', 'vm-2-disk-0')).length > 0,
+  );
+  expect(await volumesIn('--volume', 'vm-2-disk-0')).toEqual(['vm-2-disk-0']);
+  expect((await volumesIn('--group', 'cg-gold', '--since', '-1h')).toSorted()).toEqual([
+    'vm-1-disk-0',
+    'vm-1-disk-1',
+    'vm-2-disk-0',
+  ]);
+  expect(await volumesIn('--group', 'cg-none')).toEqual([]);
+  expect(await volumesIn('--since', new Date().toISOString())).toEqual([]);
+});
+
 test('the report of a move that was cancelled says so', async () => {
   const { exitCode, stdout } = await cli('report', cancelledId);
   expect(exitCode).toBe(EXIT.ok);
   expect(stdout).toContain(`Move ${cancelledId}: cancelled`);
   expect(stdout).toContain('vm-1-disk-1: ');
+});
+
+test('a report is a page to be filed, with the digest of what --json answers', async () => {
+  const file = join(fixture.folder, 'audit', 'move.html');
+  const { exitCode, stdout } = await cli('report', moveId, '--format', 'html', '--to', file);
+  expect(exitCode).toBe(EXIT.ok);
+  expect(stdout).toContain(`Wrote the report of move ${moveId} to ${file}.`);
+  const page = await readFile(file, 'utf8');
+  const record = (await cli('report', moveId, '--json')).stdout.trimEnd();
+  expect(page).toContain(createHash('sha256').update(record).digest('hex'));
+  expect((await cli('report', moveId, '--format', 'html', '--to', file)).exitCode).toBe(EXIT.usage);
 });
 
 test('moves are listed with their volumes and groups, and by outcome', async () => {
@@ -275,7 +353,7 @@ test('what does not exist ends with 5, and what cannot be reached with 4', async
 });
 
 test('a start that is repeated with its workflow id is the same move; another move under the id is refused', async () => {
-  const input = { volume: volumeIdSchema.parse('vm-2-disk-0'), to: groupIdSchema.parse('cg-gold') };
+  const input = { volume: volumeIdSchema.parse('vm-2-disk-0'), to: groupIdSchema.parse('cg-silver') };
   const first = await client.moves.start(input, { workflowId: 'the-same' });
   expect(await client.moves.start(input, { workflowId: 'the-same' })).toEqual(first);
   const other = { ...input, volume: volumeIdSchema.parse('vm-1-disk-0') };

@@ -105,6 +105,16 @@ test('a picture takes the place of the one before, and no line of it wraps', () 
   expect(written).toBe('');
 });
 
+test('a picture has no more lines than its terminal, and says how many it leaves out', () => {
+  let written = '';
+  const picture = new LivePicture({ columns: 20, rows: 4, write: (text) => (written += text) });
+  picture.draw(['one', 'two', 'three', 'four', 'five']);
+  expect(written).toBe('one\ntwo\n… and 3 more\n');
+  written = '';
+  picture.clear();
+  expect(written).toBe('\u001B[3A\u001B[0J');
+});
+
 const clean = { ...COUNTS, waiting: 0, running: 0, failed: 0 };
 test.each<[BatchReport['outcome'], Partial<BatchReport['counts']>, number]>([
   ['complete', {}, EXIT.ok],

@@ -3,6 +3,7 @@
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { planMove } from '../../activities/plan.js';
 import { planChecks } from '../../client/moves/plan-checks.js';
+import { MoverError } from '../../contracts/errors.js';
 import { groupIdSchema } from '../../contracts/ids.js';
 import { type Access, accessSchema } from '../../contracts/images.js';
 import { moveInputSchema, type PlanCheck } from '../../contracts/move.js';
@@ -28,10 +29,11 @@ interface Answers {
   readonly group?: (group: SiteGroup) => Partial<SiteGroup>;
   readonly split?: (volume: SplitterVolume) => Partial<SplitterVolume>;
   readonly hasOpenImage?: true;
+  readonly tellsNoImages?: true;
 }
 
 /** The world's ports, with changed answers. */
-function portsWith({ group, split, hasOpenImage }: Answers): Ports {
+function portsWith({ group, split, hasOpenImage, tellsNoImages }: Answers): Ports {
   const { appliances, splitters } = world.ports();
   return {
     appliances: new Map(
@@ -45,7 +47,10 @@ function portsWith({ group, split, hasOpenImage }: Answers): Ports {
               const answer = await port.calls.siteGroups(query);
               return { ...answer, groups: answer.groups.map((each) => ({ ...each, ...group?.(each) })) };
             },
-            listAccesses: async () => ({ accesses: hasOpenImage === undefined ? [] : [openImage()] }),
+            listAccesses: async () => {
+              if (tellsNoImages === true) throw new MoverError('UNREACHABLE', 'No answer.');
+              return { accesses: hasOpenImage === undefined ? [] : [openImage()] };
+            },
           },
         },
       ]),
@@ -130,6 +135,7 @@ test.each<[PlanCheck['check'], Answers, string]>([
   ['replication', { split: () => ({ connected: false }) }, 'not connected to its appliance'],
   ['replication', { split: () => ({ unconfirmedBytes: 1024 ** 3 }) }, '1073741824 bytes in transit'],
   ['reachability', {}, 'no volume uses this connection yet; the first step tries it'],
+  ['image accesses', { tellsNoImages: true }, 'does not tell which images are open there'],
   ['image accesses', { hasOpenImage: true }, 'image access "drill" is open'],
 ])('%s is warned of (%#)', async (check, answers, says) => {
   const [found = '', ...others] = findings(await checksOf(answers), check);

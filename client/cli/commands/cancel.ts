@@ -2,7 +2,7 @@
 import { Command } from 'commander';
 import type { Move } from '../../moves/move-client.js';
 import { EXIT } from '../exit-code.js';
-import { followMove } from '../follow.js';
+import { followMove, unlessInterrupted } from '../follow.js';
 import { moveJson } from '../move-json.js';
 import { type CommandContext, type GlobalFlags, runCommand } from '../session.js';
 
@@ -19,17 +19,20 @@ export function cancelCommand(context: CommandContext): Command {
       runCommand(context, flags, async ({ client, output, signal }) => {
         await client.moves.cancel(moveId);
         const asked = await client.moves.get(moveId);
-        const move = flags.wait ? await followMove(client, asked, output, signal) : asked;
+        const move = flags.wait
+          ? await unlessInterrupted(asked, output, signal, async () => followMove(client, asked, output, signal))
+          : asked;
+        if (move === undefined) return EXIT.interrupted;
         output.answer(moveJson(move), () => describe(move));
         return move.state === 'moved' ? EXIT.failed : EXIT.ok;
       }),
     );
 }
 
-function describe({ moveId, state }: Move): string {
+function describe({ moveId, workflowId, state }: Move): string {
   switch (state) {
     case 'running':
-      return `Asked move ${moveId} to cancel. To see how it ends: volume-mover status ${moveId}`;
+      return `Asked move ${moveId} to cancel. To see how it ends: volume-mover watch ${workflowId}`;
     case 'moved':
       return `Move ${moveId} was committed already and is done. To go back, start a new move to the old group.`;
     case 'cancelled':

@@ -3,11 +3,12 @@ import { Command, Option } from 'commander';
 import { MoverError } from '../../../contracts/errors.js';
 import type { Move } from '../../moves/move-client.js';
 import { EXIT, type ExitCode } from '../exit-code.js';
-import { followMove } from '../follow.js';
+import { followMove, unlessInterrupted } from '../follow.js';
 import { moveJson } from '../move-json.js';
 import { moveInputOf, type MoveInputFlags, withMoveFlags } from '../move-flags.js';
 import { reportLines } from '../move-view.js';
 import { operatorOption } from '../operator.js';
+import { nextOfMove } from '../next-commands.js';
 import type { Output } from '../output.js';
 import { parseKeep } from '../parse-keep.js';
 import { type CommandContext, runCommand } from '../session.js';
@@ -37,11 +38,14 @@ export function moveCommand(context: CommandContext): Command {
       runCommand(context, flags, async ({ client, output, signal }) => {
         const started = await client.moves.start(moveInputOf(volumes, flags), { planFirst: true });
         if (!flags.wait) {
-          answerStarted(output, started.moveId, started);
+          answerStarted(output, started.moveId, started, nextOfMove(started.workflowId));
           return EXIT.ok;
         }
         announceStarted(output, `Move ${started.moveId}`, started);
-        return answerWith(await followMove(client, started, output, signal), output);
+        const move = await unlessInterrupted(started, output, signal, async () =>
+          followMove(client, started, output, signal),
+        );
+        return move === undefined ? EXIT.interrupted : answerWith(move, output);
       }),
     );
 }

@@ -1,11 +1,13 @@
 // volume-mover moves: the moves that Temporal knows, running ones first.
-import { Command } from 'commander';
+import { Command, Option } from 'commander';
+import { MOMENT_HELP } from '../../../contracts/moment.js';
 import type { ListedMove, MoveState } from '../../moves/move-client.js';
 import { namesOf } from '../../batches/batch-lines.js';
 import { time } from '../../text/format.js';
 import { table } from '../../text/table.js';
 import { EXIT } from '../exit-code.js';
 import { type ListFlags, listOptionsOf, stateText, withListFlags } from '../list-flags.js';
+import { parseMoment } from '../moment.js';
 import { type CommandContext, runCommand } from '../session.js';
 
 const TITLES = ['MOVE', 'STATE', 'STARTED', 'ENDED', 'VOLUMES', 'FROM', 'TO'];
@@ -14,12 +16,27 @@ const OPTIONAL = ['ENDED', 'FROM'];
 type Outcome = Exclude<MoveState, 'running'>;
 const OUTCOMES = ['moved', 'failed', 'cancelled', 'terminated'] as const satisfies readonly Outcome[];
 
+interface MovesFlags extends ListFlags<Outcome> {
+  readonly since?: number;
+  readonly volume?: string;
+  readonly group?: string;
+}
+
 export function movesCommand(context: CommandContext): Command {
   return withListFlags(new Command('moves'), OUTCOMES)
     .description('list moves, running ones first, then the last ended; Temporal keeps them for its retention time')
-    .action(async (flags: ListFlags<Outcome>) =>
+    .addOption(
+      new Option('--since <time>', `only those that ran at some time since then: ${MOMENT_HELP}`).argParser(
+        parseMoment,
+      ),
+    )
+    .option('--volume <volume>', 'only moves of this volume')
+    .option('--group <group>', 'only moves out of this group, or into it')
+    .addHelpText('after', '\nWhat moved last night: volume-mover moves --outcome moved --since -12h --limit 1000')
+    .action(async (flags: MovesFlags) =>
       runCommand(context, flags, async ({ client, output }) => {
-        const moves = await client.moves.list(listOptionsOf(flags));
+        const { since: sinceMs, volume, group } = flags;
+        const moves = await client.moves.list({ ...listOptionsOf(flags), sinceMs, volume, group });
         output.answer({ moves }, (columns) =>
           moves.length === 0 ? 'No such moves.' : table(TITLES, moves.map(row), { columns, optional: OPTIONAL }),
         );

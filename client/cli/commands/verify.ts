@@ -7,6 +7,7 @@ import type { MoverClient } from '../../sdk.js';
 import type { StartedVerification, Verification } from '../../verifications/verification-client.js';
 import { EXIT, type ExitCode } from '../exit-code.js';
 import { followShown } from '../follow.js';
+import { nextOfVerification } from '../next-commands.js';
 import { operatorOption } from '../operator.js';
 import type { Output } from '../output.js';
 import { type CommandContext, type GlobalFlags, runCommand } from '../session.js';
@@ -41,10 +42,10 @@ export function verifyCommand(context: CommandContext): Command {
     .action(async (volume: string, flags: VerifyFlags) =>
       runCommand(context, flags, async ({ client, output, signal }) => {
         const input = inputOf(volume, flags);
-        await requireVolume(client, volume);
+        await refuseOtherNames(client, volume);
         const started = await client.verifications.start(input);
         if (!flags.wait) {
-          answerStarted(output, started.verificationId, started);
+          answerStarted(output, started.verificationId, started, nextOfVerification(started.workflowId));
           return EXIT.ok;
         }
         announceStarted(output, `Verification ${started.verificationId}`, started);
@@ -53,9 +54,16 @@ export function verifyCommand(context: CommandContext): Command {
     );
 }
 
-/** Refuses a name that is no volume before a workflow starts. @throws VOLUME_NOT_FOUND */
-async function requireVolume({ points }: MoverClient, name: string): Promise<void> {
-  if ('volume' in (await points.ownerNamed(name))) return;
+/**
+ * Refuses a name that is no volume before a workflow starts. What does not answer now refuses
+ * nothing: the workflow waits for it. @throws VOLUME_NOT_FOUND
+ */
+async function refuseOtherNames({ points }: MoverClient, name: string): Promise<void> {
+  const owner = await points.ownerNamed(name).catch((error: unknown) => {
+    if (error instanceof MoverError && error.code !== 'VOLUME_NOT_FOUND') return undefined;
+    throw error;
+  });
+  if (owner === undefined || 'volume' in owner) return;
   throw new MoverError('VOLUME_NOT_FOUND', `"${name}" is a group; a verification compares one volume.`);
 }
 
@@ -87,7 +95,10 @@ async function follow(
   } catch (error) {
     if (!signal.aborted) throw error;
     await client.verifications.cancel(verificationId);
-    output.progress(`Interrupted: verification ${verificationId} is being cancelled. It changed nothing.`);
+    output.answer(
+      { verificationId, state: 'cancelled', interrupted: true },
+      () => `Interrupted: verification ${verificationId} is being cancelled. It changed nothing.`,
+    );
     return EXIT.interrupted;
   }
 }

@@ -30,7 +30,11 @@ export function retryFailedCommand(context: CommandContext): Command {
           return await followBatch(client, started.batchId, output, signal);
         }
         output.answer({ message, ...started }, () =>
-          [message, ...(started?.url === undefined ? [] : [`  ${started.url}`])].join('\n'),
+          [
+            message,
+            ...(started?.url === undefined ? [] : [`  ${started.url}`]),
+            ...(started === undefined ? [] : [`  watch it with: volume-mover batch watch ${started.workflowId}`]),
+          ].join('\n'),
         );
         return EXIT.ok;
       }),
