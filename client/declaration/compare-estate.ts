@@ -231,7 +231,7 @@ function* settingDifferences(file: EstateGroup, known: SiteGroup): Generator<Dif
       code: 'GROUP_SETTINGS',
       subject: file.id,
       message: `Group "${file.id}" has ${settings.map((name) => `${name} ${text(known[name])}, not ${text(file[name])}`).join('; ')} as the file says.`,
-      action: `Change it: volume-mover group set ${file.id}; or correct the file.`,
+      action: `Change it: volume-mover estate apply, or volume-mover group set ${file.id} with what differs; or correct the file.`,
       unprotected: false,
     };
 }
@@ -319,7 +319,7 @@ function* fieldDifferences(file: DeclaredVolume, known: InventoryVolume): Genera
       code: 'VOLUME_NAMES',
       subject: file.id,
       message: `Volume "${file.id}" has another VM or other labels than the file says.`,
-      action: `Change it: volume-mover volume set ${file.id}; or correct the file.`,
+      action: `Change it: volume-mover estate apply, or volume-mover volume set ${file.id} with what differs; or correct the file.`,
       unprotected: false,
     };
 }

@@ -113,6 +113,14 @@ test('a volume gets other names, by which it is listed from then on', async () =
   expect([bare?.vm, bare?.labels]).toEqual([undefined, undefined]);
 });
 
+test('a change that names nothing is refused as a wrong command line', async () => {
+  expect(await run('volume', 'set', 'vm-1-disk-0')).toMatchObject({
+    exitCode: 2,
+    stderr: matching(/name what changes: --vm/),
+  });
+  expect(await run('group', 'set', GOLD)).toMatchObject({ exitCode: 2, stderr: matching(/name what changes/) });
+});
+
 test('an addition is refused with every reason at once, and changes nothing', async () => {
   const refused = await run('volume', 'add', 'CG-Gold', '--splitter', HOST, '--size-mib', '8', '--group', 'cg-none');
   expect(refused.exitCode).toBe(3);

@@ -1,6 +1,6 @@
 // volume-mover group: adds, changes and ends consistency groups while everything runs.
 import { Command, Option } from 'commander';
-import { parseOrRefuse } from '../../../contracts/errors.js';
+import { invalidField, parseOrRefuse } from '../../../contracts/errors.js';
 import { applianceIdSchema, groupIdSchema } from '../../../contracts/ids.js';
 import type { RetentionPolicy } from '../../../contracts/retention.js';
 import { EXIT } from '../exit-code.js';
@@ -66,7 +66,10 @@ function setCommand(context: CommandContext): Command {
       runCommand(context, flags, async ({ client, output }) => {
         const group = parseOrRefuse(groupIdSchema, name, 'group');
         const { dryRun = false } = flags;
-        const { changed } = await client.groups.set({ group, ...settingsOf(flags), dryRun });
+        const settings = settingsOf(flags);
+        if (Object.keys(settings).length === 0)
+          throw invalidField('group', 'name what changes, for example --point-every 10s');
+        const { changed } = await client.groups.set({ group, ...settings, dryRun });
         output.answer({ group, changed, dryRun }, () =>
           said(changed, dryRun, `Group ${group}`, 'changed', 'Correct the estate file too.'),
         );

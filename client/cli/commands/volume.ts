@@ -1,6 +1,6 @@
 // volume-mover volume: adds a volume while everything runs, and ends one's replication.
 import { Command } from 'commander';
-import { parseOrRefuse } from '../../../contracts/errors.js';
+import { invalidField, parseOrRefuse } from '../../../contracts/errors.js';
 import { groupIdSchema, splitterIdSchema, volumeIdSchema } from '../../../contracts/ids.js';
 import { type Labels, labelsOfQuery } from '../../../contracts/inventory.js';
 import { EXIT } from '../exit-code.js';
@@ -98,6 +98,8 @@ function setCommand(context: CommandContext): Command {
       runCommand(context, flags, async ({ client, output }) => {
         const volume = parseOrRefuse(volumeIdSchema, name, 'volume');
         const { dryRun = false, vm, label, labels } = flags;
+        if (vm === undefined && labels && label.length === 0)
+          throw invalidField('volume', 'name what changes: --vm, --no-vm, --label or --no-labels');
         const { changed } = await client.volumes.set({
           volume,
           ...(vm === undefined ? {} : { vm: vm === false ? null : vm }),
