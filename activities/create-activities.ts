@@ -2,7 +2,7 @@
 // verification, and those of batches.
 import type { AttemptRecord, AttemptRef, Verdict } from '../contracts/attempt.js';
 import type { ParsedMoveInput } from '../contracts/move.js';
-import type { AttemptContext, Flushed, Reconfigured, Snapshot } from '../contracts/steps.js';
+import type { AttemptContext, Flushed, Reconfigured, Snapshot, StandByUntil } from '../contracts/steps.js';
 import type { StoredMoveReport } from '../contracts/report.js';
 import type { VerifyReport } from '../contracts/verify.js';
 import { BATCH_RUN_EVENTS_MAX } from '../contracts/batch-run.js';
@@ -15,6 +15,7 @@ import { notify } from './notify.js';
 import type { Ports } from '../control/ports.js';
 import { reconfigure } from './reconfigure.js';
 import { snapshot } from './snapshot.js';
+import { standBy } from './stand-by.js';
 import { storeReport } from './store-report.js';
 import { runStep, runVerify } from './step-run.js';
 import { verify, type VerifyWork } from './verify.js';
@@ -28,6 +29,8 @@ export function createActivities(ports: Ports, batches: BatchSettings = { runEve
     ...createBatchActivities(ports, batches),
     notify: async (input: ParsedMoveInput, attempt: AttemptRef): Promise<AttemptContext> =>
       runStep(async (run) => notify(ports, input, attempt, run)),
+    standBy: async (context: AttemptContext, until: StandByUntil): Promise<void> =>
+      runStep(async (run) => standBy(ports, context, until, run)),
     flush: async (context: AttemptContext): Promise<Flushed> => runStep(async (run) => flush(ports, context, run)),
     snapshot: async (context: AttemptContext, flushed: Flushed): Promise<Snapshot> =>
       runStep(async () => snapshot(ports, context, flushed)),

@@ -6,6 +6,7 @@ import { errorCodeSchema } from './errors.js';
 import { groupIdSchema, moveIdSchema, volumeIdSchema } from './ids.js';
 import { moveOptionsSchema } from './move.js';
 import { bytesSchema, countSchema, durationMsSchema, timeMsSchema } from './numbers.js';
+import { requestSchema } from './request.js';
 
 /** Moves in an explicit list. A selector may name more. */
 export const BATCH_MOVES_MAX = 2_000;
@@ -309,10 +310,6 @@ export const batchReportSchema = z.strictObject({
 export type BatchReport = z.infer<typeof batchReportSchema>;
 
 /** Every update takes one object that says who asks and why. */
-export const requestSchema = z.strictObject({
-  operator: z.string().min(1).max(200),
-  reason: z.string().min(1).max(1_000),
-});
 export const abortRequestSchema = requestSchema.extend({ running: runningSchema.default('finish') });
 export const concurrencyRequestSchema = requestSchema.extend({ concurrency: concurrencySchema });
 export const skipRequestSchema = requestSchema.extend({ volume: volumeIdSchema });

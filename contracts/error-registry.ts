@@ -277,6 +277,22 @@ const REGISTRY = {
     exit: 'refused',
     raisedBy: ['orchestrator', 'client'],
   },
+  MOVE_REQUEST_REFUSED: {
+    title: 'The move cannot do that now',
+    action: 'The move goes on as it was. To see its state: volume-mover status <move-id>',
+    status: 409,
+    retryable: false,
+    exit: 'refused',
+    raisedBy: ['orchestrator', 'client'],
+  },
+  MOVE_ABORTED: {
+    title: 'A person aborted the move',
+    action: 'To move the volumes, start the move again.',
+    status: 409,
+    retryable: false,
+    exit: 'failed',
+    raisedBy: ['orchestrator'],
+  },
   WINDOW_CLOSED: {
     title: 'The maintenance window ended before the move raised its fence',
     action:

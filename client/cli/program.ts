@@ -11,6 +11,7 @@ import { groupCommand } from './commands/group.js';
 import { groupsCommand } from './commands/groups.js';
 import { imagesCommand } from './commands/images.js';
 import { moveCommand } from './commands/move.js';
+import { abortCommand, approveCommand, pauseCommand, resumeCommand } from './commands/move-requests.js';
 import { movesCommand } from './commands/moves.js';
 import { openCommand } from './commands/open.js';
 import { planCommand } from './commands/plan.js';
@@ -76,6 +77,10 @@ function createProgram(context: CommandContext): Command {
     scheduleCommand,
     statusCommand,
     reportCommand,
+    approveCommand,
+    pauseCommand,
+    resumeCommand,
+    abortCommand,
     cancelCommand,
     recoverCommand,
     verifyCommand,

@@ -3,9 +3,9 @@ import {
   abortRequestSchema,
   type BATCH_UPDATES,
   concurrencyRequestSchema,
-  requestSchema,
   skipRequestSchema,
 } from '../../../contracts/batch.js';
+import { requestSchema } from '../../../contracts/request.js';
 import { BATCH_SKIPS_MAX } from '../../../contracts/batch-run.js';
 import type { VolumeId } from '../../../contracts/ids.js';
 import type { BatchCore } from './batch-core.js';
