@@ -218,7 +218,7 @@ export const batchCountsSchema = z.strictObject({
   cancelled: countSchema,
   /** Already in the target group, when planned or when their turn came. */
   alreadyThere: countSchema,
-  /** Skipped by the update `skipVolume`. */
+  /** Skipped by the update `skip`. */
   skipped: countSchema,
   /** Refused by the plan: no such volume, no group for it, no room. */
   refused: countSchema,
@@ -320,7 +320,10 @@ export const BATCH_UPDATES = {
   resume: 'resume',
   abort: 'abort',
   setConcurrency: 'setConcurrency',
-  skipVolume: 'skipVolume',
+  skip: 'skip',
   retryFailed: 'retryFailed',
-  approveCanary: 'approveCanary',
+  approve: 'approve',
 } as const;
+
+/** Names that earlier versions gave to updates. A batch takes them too. */
+export const BATCH_UPDATES_BEFORE = { skipVolume: 'skip', approveCanary: 'approve' } as const;

@@ -263,7 +263,7 @@ const REGISTRY = {
   BATCH_STOPPED: {
     title: 'The failure policy stopped the batch',
     action:
-      'Moves that ended stay as they are. To see the failures: volume-mover batch report <batch-id>. To try them again: volume-mover batch retry-failed <batch-id>',
+      'Moves that ended stay as they are. To see the failures: volume-mover batch report <batch-id>. To try them again: volume-mover batch retry-failed <batch-id> --reason <why>',
     status: 409,
     retryable: false,
     exit: 'failed',

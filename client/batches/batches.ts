@@ -124,11 +124,11 @@ export class Batches implements BatchClient {
   }
 
   async skip(id: string, request: SkipRequest): Promise<string> {
-    return await this.#ask(id, 'skipVolume', parseOrRefuse(skipRequestSchema, request, 'skip'));
+    return await this.#ask(id, 'skip', parseOrRefuse(skipRequestSchema, request, 'skip'));
   }
 
   async approve(id: string, request: BatchRequest): Promise<string> {
-    return await this.#ask(id, 'approveCanary', parseOrRefuse(requestSchema, request, 'approve'));
+    return await this.#ask(id, 'approve', parseOrRefuse(requestSchema, request, 'approve'));
   }
 
   async setConcurrency(id: string, request: ConcurrencyRequest): Promise<string> {
@@ -222,7 +222,7 @@ export class Batches implements BatchClient {
 }
 
 function ended(batchId: string): MoverError {
-  const message = `Batch "${batchId}" has ended and cannot be changed. To try its failed moves again: volume-mover batch retry-failed ${batchId}`;
+  const message = `Batch "${batchId}" has ended and cannot be changed. To try its failed moves again: volume-mover batch retry-failed ${batchId} --reason <why>`;
   return new MoverError('BATCH_REQUEST_REFUSED', message);
 }
 

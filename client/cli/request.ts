@@ -4,20 +4,17 @@ import type { OperatorRequest } from '../../contracts/request.js';
 import { operatorOf } from './operator.js';
 import type { GlobalFlags } from './session.js';
 
-/** The reason recorded in the history when none is given. */
-const NO_REASON = 'no reason given';
-
 export interface RequestFlags extends GlobalFlags {
   readonly operator?: string;
-  readonly reason?: string;
+  readonly reason: string;
 }
 
 export function withRequest(command: Command): Command {
   return command
     .option('--operator <name>', 'who asks; kept in the history (default: your login name)')
-    .option('--reason <text>', 'why; kept in the history');
+    .requiredOption('--reason <text>', 'why; kept in the history');
 }
 
 export function requestOf({ operator, reason }: RequestFlags, environment: NodeJS.ProcessEnv): OperatorRequest {
-  return { operator: operator ?? operatorOf(environment), reason: reason ?? NO_REASON };
+  return { operator: operator ?? operatorOf(environment), reason };
 }

@@ -48,7 +48,9 @@ describe('a manual cut-over', () => {
     moves = await Moves.start();
     const handle = await moves.move({ ...MOVE, cutover: 'manual' });
     const progress = await untilStage(handle, 'ready');
-    expect(progress.waitsFor).toBe(`Waits for an approval. To raise the fence: volume-mover approve ${progress.move}`);
+    expect(progress.waitsFor).toBe(
+      `Waits for an approval. To raise the fence: volume-mover approve ${progress.move} --reason <why>`,
+    );
     expect(moves.live.faults.called).not.toContain('fence');
     expect(await ask(handle, 'approve')).toBe(
       'Approved: the move raises its fence now, or at the earliest time that was given.',
@@ -118,7 +120,7 @@ describe('before the commit', () => {
     const progress = await handle.query<MoveProgress>('progress');
     expect(progress).toMatchObject({ stage: 'paused', verdict: 'ABORTED' });
     expect(progress.waitsFor).toBe(
-      `sam paused the move: the ticket says so. To go on: volume-mover resume ${progress.move}`,
+      `sam paused the move: the ticket says so. To go on: volume-mover resume ${progress.move} --reason <why>`,
     );
     expect(await refusalOf(ask(handle, 'pause'))).toMatchObject({ text: 'The move is paused already.' });
     await moves.live.checkPromises();

@@ -4,6 +4,7 @@ import type { ApplicationFailure } from '@temporalio/common';
 import {
   abortRequestSchema,
   BATCH_UPDATES,
+  BATCH_UPDATES_BEFORE,
   type BatchItem,
   type BatchProgress,
   concurrencyRequestSchema,
@@ -70,7 +71,7 @@ export function handleRequests(context: HandlerContext): void {
     batch.limit(concurrency);
     return `From now on at most ${concurrency.all} moves run at the same time.`;
   });
-  handle(context, 'skipVolume', async (request) => {
+  handle(context, 'skip', async (request) => {
     const { volume } = skipRequestSchema.parse(request);
     if (batch.plan === undefined) {
       batch.skips.add(volume);
@@ -84,7 +85,7 @@ export function handleRequests(context: HandlerContext): void {
     return `The batch will skip the move of ${namesOf(volumes)}.`;
   });
   handle(context, 'retryFailed', () => `Failed moves queued again: ${batch.retryFailed()}.`);
-  handle(context, 'approveCanary', () => {
+  handle(context, 'approve', () => {
     batch.approve();
     return `Approved. Moves waiting to start: ${batch.counts().waiting}.`;
   });
@@ -94,26 +95,24 @@ export function handleRequests(context: HandlerContext): void {
     name: UpdateName,
     carryOut: (request: unknown) => string | Promise<string>,
   ): void {
-    const update = defineUpdate<Answer, [unknown]>(BATCH_UPDATES[name]);
-    setHandler(
-      update,
-      async (request): Promise<Answer> => {
-        const { operator, reason } = requestOf(request);
-        batch.requested(`${name} by ${operator}: ${reason}`);
-        const message = await carryOut(request);
-        wake();
-        return { message };
-      },
-      {
-        description: UPDATE_DESCRIPTIONS[name],
-        validator: (...args: unknown[]) => {
-          checkRequest(REQUEST_SCHEMAS[name], name, args);
-          const [request] = args;
-          const reason = refusalOf(batch, isOver(), name, volumeOf(request));
-          if (reason !== undefined) throw refused(reason);
-        },
-      },
-    );
+    const obey = async (request: unknown): Promise<Answer> => {
+      const { operator, reason } = requestOf(request);
+      batch.requested(`${name} by ${operator}: ${reason}`);
+      const message = await carryOut(request);
+      wake();
+      return { message };
+    };
+    const validator = (...args: unknown[]): void => {
+      checkRequest(REQUEST_SCHEMAS[name], name, args);
+      const [request] = args;
+      const reason = refusalOf(batch, isOver(), name, volumeOf(request));
+      if (reason !== undefined) throw refused(reason);
+    };
+    const register = (update: string, description: string): void =>
+      setHandler(defineUpdate<Answer, [unknown]>(update), obey, { description, validator });
+    register(BATCH_UPDATES[name], UPDATE_DESCRIPTIONS[name]);
+    for (const [earlier, now] of Object.entries(BATCH_UPDATES_BEFORE))
+      if (now === name) register(earlier, `The earlier name of ${name}.`);
   }
 }
 

@@ -125,7 +125,7 @@ export class MoveControls {
   async hold(runtime: SagaRuntime): Promise<void> {
     while (this.isPaused && !this.isAborted) {
       const { move } = this.#recorder.progress();
-      this.#recorder.stage('paused', `${this.#paused}. To go on: volume-mover resume ${move}`);
+      this.#recorder.stage('paused', `${this.#paused}. To go on: volume-mover resume ${move} --reason <why>`);
       await runtime.until(() => !this.isPaused || this.isAborted);
     }
     if (this.#aborted !== undefined) throw new MoverError('MOVE_ABORTED', this.#aborted);

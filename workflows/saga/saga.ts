@@ -127,7 +127,10 @@ async function forward(saga: Saga, attempt: AttemptRef, reached: Reached): Promi
 async function standBy({ steps, recorder, controls, runtime, input }: Saga, context: AttemptContext): Promise<void> {
   const { attempt } = context;
   if (controls.awaitsApproval) {
-    recorder.stage('ready', `Waits for an approval. To raise the fence: volume-mover approve ${attempt.move}`);
+    recorder.stage(
+      'ready',
+      `Waits for an approval. To raise the fence: volume-mover approve ${attempt.move} --reason <why>`,
+    );
     await recorder.record('ready', attempt, () =>
       controls.untilApproved(runtime, () => steps.standBy(context, 'approved')),
     );
