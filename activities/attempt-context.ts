@@ -67,6 +67,13 @@ export async function inventory(ports: Ports, { volumes }: AttemptContext): Prom
   return asked.flatMap((answer) => answer.volumes);
 }
 
+/** Bytes of the attempt's volumes that the replica site has not applied yet. */
+export async function undistributedBytes(ports: Ports, { from, volumes }: AttemptContext): Promise<number> {
+  const appliance = applianceOf(ports, from.appliance);
+  const lags = await Promise.all(volumes.map(async ({ volume }) => appliance.calls.lag({ volume })));
+  return lags.reduce((sum, lag) => sum + lag.undistributedBytes, 0);
+}
+
 /**
  * Renews every fence of the attempt. After the commit there is nothing to renew.
  * @throws MoverError FENCE_LAPSED, CUT_VOID, NOT_FENCED, ATTEMPT_ABORTED

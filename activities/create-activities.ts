@@ -3,7 +3,7 @@
 import { Context } from '@temporalio/activity';
 import type { AttemptRecord, AttemptRef, Verdict } from '../contracts/attempt.js';
 import type { ParsedMoveInput } from '../contracts/move.js';
-import type { AttemptContext, Flushed, Reconfigured, Snapshot } from '../contracts/steps.js';
+import type { AttemptContext, Flushed, Reconfigured, Snapshot, StandByUntil } from '../contracts/steps.js';
 import type { StoredMoveReport } from '../contracts/report.js';
 import type { VerifyReport } from '../contracts/verify.js';
 import { BATCH_RUN_EVENTS_MAX } from '../contracts/batch-run.js';
@@ -17,6 +17,7 @@ import type { Ports } from '../control/ports.js';
 import { portsUntil } from '../control/ports-until.js';
 import { reconfigure } from './reconfigure.js';
 import { snapshot } from './snapshot.js';
+import { standBy } from './stand-by.js';
 import { storeReport } from './store-report.js';
 import { runStep, runVerify } from './step-run.js';
 import { verify, type VerifyWork } from './verify.js';
@@ -30,6 +31,8 @@ export function createActivities(ports: Ports, batches: BatchSettings = { runEve
     ...createBatchActivities(ports, batches),
     notify: async (input: ParsedMoveInput, attempt: AttemptRef): Promise<AttemptContext> =>
       runStep(ports, async (run, within) => notify(within, input, attempt, run)),
+    standBy: async (context: AttemptContext, until: StandByUntil): Promise<void> =>
+      runStep(ports, async (run, within) => standBy(within, context, until, run)),
     flush: async (context: AttemptContext): Promise<Flushed> =>
       runStep(ports, async (run, within) => flush(within, context, run)),
     snapshot: async (context: AttemptContext, flushed: Flushed): Promise<Snapshot> =>

@@ -5,7 +5,14 @@ import { MoverError } from '../contracts/errors.js';
 import type { VolumeId } from '../contracts/ids.js';
 import { HOLD_MS_MAX, type SplitterVolume } from '../contracts/splitter-api.js';
 import type { AttemptContext, Flushed } from '../contracts/steps.js';
-import { bySplitter, findAttempt, inventory, refuseAborted, renewLeases } from './attempt-context.js';
+import {
+  bySplitter,
+  findAttempt,
+  inventory,
+  refuseAborted,
+  renewLeases,
+  undistributedBytes,
+} from './attempt-context.js';
 import { isTooLateToFence, windowClosed } from './fence-by.js';
 import { applianceOf, type Ports } from '../control/ports.js';
 import type { StepRun } from './run.js';
@@ -99,7 +106,7 @@ async function waitForSmallLag(
   const readVolumes = async (): Promise<readonly SplitterVolume[]> => cached ?? (await inventory(ports, context));
   await poll(run, options.leaseMs, renew, async () => {
     refuseTooLate(context, run);
-    const [splits, undistributed] = await Promise.all([readVolumes(), lag(ports, context)]);
+    const [splits, undistributed] = await Promise.all([readVolumes(), undistributedBytes(ports, context)]);
     cached = undefined;
     const bytesLeft = undistributed + splits.reduce((sum, split) => sum + split.unconfirmedBytes, 0);
     run.heartbeat({ doing: 'waiting for small lag', bytesLeft });
@@ -126,12 +133,6 @@ function lagTooLarge(
   const late = splits.filter((split) => !isSynced(split)).map((split) => `; ${split.volume} is ${lateness(split)}`);
   const still = `${bytesLeft} bytes are still on their way (allowed: ${lagBytesMax})`;
   return new MoverError('LAG_TOO_LARGE', `After ${lagWaitMs} ms ${still}${late.join('')}.`);
-}
-
-async function lag(ports: Ports, { from, volumes }: AttemptContext): Promise<number> {
-  const appliance = applianceOf(ports, from.appliance);
-  const lags = await Promise.all(volumes.map(async ({ volume }) => appliance.calls.lag({ volume })));
-  return lags.reduce((sum, { undistributedBytes }) => sum + undistributedBytes, 0);
 }
 
 /**

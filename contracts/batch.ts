@@ -6,6 +6,7 @@ import { errorCodeSchema } from './errors.js';
 import { groupIdSchema, moveIdSchema, volumeIdSchema } from './ids.js';
 import { moveOptionsSchema } from './move.js';
 import { bytesSchema, countSchema, durationMsSchema, timeMsSchema } from './numbers.js';
+import { requestSchema } from './request.js';
 
 /** Moves in an explicit list. A selector may name more. */
 export const BATCH_MOVES_MAX = 2_000;
@@ -220,7 +221,7 @@ export const batchCountsSchema = z.strictObject({
   cancelled: countSchema,
   /** Already in the target group, when planned or when their turn came. */
   alreadyThere: countSchema,
-  /** Skipped by the update `skipVolume`. */
+  /** Skipped by the update `skip`. */
   skipped: countSchema,
   /** Refused by the plan: no such volume, no group for it, no room. */
   refused: countSchema,
@@ -316,10 +317,6 @@ export const batchReportSchema = z.strictObject({
 export type BatchReport = z.infer<typeof batchReportSchema>;
 
 /** Every update takes one object that says who asks and why. */
-export const requestSchema = z.strictObject({
-  operator: z.string().min(1).max(200),
-  reason: z.string().min(1).max(1_000),
-});
 export const abortRequestSchema = requestSchema.extend({ running: runningSchema.default('finish') });
 export const concurrencyRequestSchema = requestSchema.extend({ concurrency: concurrencySchema });
 export const skipRequestSchema = requestSchema.extend({ volume: volumeIdSchema });
@@ -330,7 +327,10 @@ export const BATCH_UPDATES = {
   resume: 'resume',
   abort: 'abort',
   setConcurrency: 'setConcurrency',
-  skipVolume: 'skipVolume',
+  skip: 'skip',
   retryFailed: 'retryFailed',
-  approveCanary: 'approveCanary',
+  approve: 'approve',
 } as const;
+
+/** Names that earlier versions gave to updates. A batch takes them too. */
+export const BATCH_UPDATES_BEFORE = { skipVolume: 'skip', approveCanary: 'approve' } as const;

@@ -299,7 +299,7 @@ const REGISTRY = {
   BATCH_STOPPED: {
     title: 'The failure policy stopped the batch',
     action:
-      'Moves that ended stay as they are. To see the failures: volume-mover batch report <batch-id>. To try them again: volume-mover batch retry-failed <batch-id>',
+      'Moves that ended stay as they are. To see the failures: volume-mover batch report <batch-id>. To try them again: volume-mover batch retry-failed <batch-id> --reason <why>',
     status: 409,
     retryable: false,
     exit: 'failed',
@@ -312,6 +312,22 @@ const REGISTRY = {
     retryable: false,
     exit: 'refused',
     raisedBy: ['orchestrator', 'client'],
+  },
+  MOVE_REQUEST_REFUSED: {
+    title: 'The move cannot do that now',
+    action: 'The move goes on as it was. To see its state: volume-mover status <move-id>',
+    status: 409,
+    retryable: false,
+    exit: 'refused',
+    raisedBy: ['orchestrator', 'client'],
+  },
+  MOVE_ABORTED: {
+    title: 'A person aborted the move',
+    action: 'To move the volumes, start the move again.',
+    status: 409,
+    retryable: false,
+    exit: 'failed',
+    raisedBy: ['orchestrator'],
   },
   WINDOW_CLOSED: {
     title: 'The maintenance window ended before the move raised its fence',

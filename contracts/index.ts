@@ -16,6 +16,7 @@ export * from './point.js';
 export * from './repair.js';
 export * from './replica-site-api.js';
 export * from './report.js';
+export * from './request.js';
 export * from './retention.js';
 export * from './route.js';
 export * from './search-attributes.js';

@@ -22,6 +22,7 @@ interface WithDetail {
 export function endOfFailure(type: unknown, message: string, detail: unknown): MoveEnd {
   const code = errorCodeSchema.safeParse(type);
   if (code.success && code.data === 'WINDOW_CLOSED') return { kind: 'window-closed' };
+  if (code.success && code.data === 'MOVE_ABORTED') return { kind: 'cancelled' };
   const { problem, report }: WithDetail = typeof detail === 'object' && detail !== null ? detail : {};
   const reasons = problemSchema.safeParse(problem).data?.reasons ?? [];
   if (reasons.length > 0 && reasons.every((reason) => reason.code === 'ALREADY_THERE')) return { kind: 'there' };

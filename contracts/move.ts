@@ -15,6 +15,9 @@ export const MOVE_STEPS = ['notify', 'flush', 'snapshot', 'bookmark', 'reconfigu
 export const moveStepSchema = z.enum(MOVE_STEPS);
 export type MoveStep = z.infer<typeof moveStepSchema>;
 
+/** What people may ask of a running move: the names of its updates, SDK calls and commands. */
+export type MoveRequestName = 'approve' | 'pause' | 'resume' | 'abort';
+
 /** Default lease of a fence: three times what it takes to notice a dead worker (10 s) and retry. */
 export const LEASE_MS_DEFAULT = 60_000;
 /**
@@ -47,6 +50,11 @@ export const moveOptionsSchema = z.strictObject({
    * WINDOW_CLOSED and nothing has changed.
    */
   fenceByMs: timeMsSchema.optional(),
+  /**
+   * Earliest time to raise a fence, milliseconds since 1970. Until then the move stands by at
+   * "ready".
+   */
+  fenceFromMs: timeMsSchema.optional(),
 });
 export type MoveOptions = z.infer<typeof moveOptionsSchema>;
 
@@ -69,6 +77,11 @@ export const moveInputSchema = z
      * workflow but does not undo the move.
      */
     verify: z.boolean().optional(),
+    /**
+     * `manual`: the move stands by at "ready" and raises its fence when a person approves it.
+     * Default: `automatic`.
+     */
+    cutover: z.enum(['automatic', 'manual']).optional(),
     /** The batch that started the move, and the move's number in it. */
     batch: z.strictObject({ batch: moveIdSchema, seq: z.number().int().min(0) }).optional(),
     options: moveOptionsSchema.prefault({}),
@@ -153,7 +166,7 @@ export const movePlanSchema = z.strictObject({
 export type MovePlan = z.infer<typeof movePlanSchema>;
 
 export const stepReportSchema = z.strictObject({
-  step: z.enum([...MOVE_STEPS, 'resolve', 'learn', 'verify']),
+  step: z.enum([...MOVE_STEPS, 'ready', 'resolve', 'learn', 'verify']),
   attempt: z.number().int(),
   startedAtMs: timeMsSchema,
   endedAtMs: timeMsSchema,
@@ -165,6 +178,10 @@ export type StepReport = z.infer<typeof stepReportSchema>;
 export const moveStageSchema = z.enum([
   'planning',
   ...MOVE_STEPS,
+  /** The attempt is open and kept ready; the fence waits for its time or for an approval. */
+  'ready',
+  /** No attempt is open; a person holds the move. */
+  'paused',
   'rolling-back',
   'completing-forward',
   'waiting-to-retry',
@@ -183,13 +200,22 @@ export const moveProgressSchema = z.strictObject({
   stage: moveStageSchema,
   attempt: z.number().int(),
   verdict: verdictSchema.optional(),
+  /** What the move waits for and what to type, as sentences; absent while it does not wait. */
+  waitsFor: z.string().optional(),
   steps: z.array(stepReportSchema),
 });
 export type MoveProgress = z.infer<typeof moveProgressSchema>;
 
-/** Heartbeat of the flush and of the wait for the join. */
+/** Heartbeat of the wait at "ready", of the flush and of the wait for the join. */
 export const heartbeatSchema = z.strictObject({
-  doing: z.enum(['waiting for small lag', 'fencing', 'draining', 'teaching splitters', 'waiting for join']),
+  doing: z.enum([
+    'standing by',
+    'waiting for small lag',
+    'fencing',
+    'draining',
+    'teaching splitters',
+    'waiting for join',
+  ]),
   bytesLeft: bytesSchema,
   leaseExpiresAtMs: timeMsSchema.optional(),
 });

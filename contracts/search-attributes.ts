@@ -23,6 +23,8 @@ export type SearchAttributeName = keyof typeof SEARCH_ATTRIBUTES;
  */
 export type SearchStage =
   | 'planning'
+  | 'ready'
+  | 'paused'
   | 'flush'
   | 'fenced'
   | 'rolling-back'
@@ -41,6 +43,8 @@ export function searchStageOf(stage: MoveStage): SearchStage {
     case 'reconfigure':
       return 'fenced';
     case 'planning':
+    case 'ready':
+    case 'paused':
     case 'flush':
     case 'rolling-back':
     case 'completing-forward':

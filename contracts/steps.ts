@@ -29,6 +29,9 @@ export interface Flushed {
   readonly resentBytes: readonly { readonly volume: VolumeId; readonly bytes: number }[];
 }
 
+/** What a move stands by for. */
+export type StandByUntil = 'approved' | 'window';
+
 export interface Snapshot {
   readonly point: PointId;
   readonly seals: AttemptRecord['seals'];
@@ -51,6 +54,11 @@ export interface Reconfigured {
 export interface MoveSteps {
   /** Checks the plan, opens the attempt, and notifies each splitter. */
   notify(input: ParsedMoveInput, attempt: AttemptRef): Promise<AttemptContext>;
+  /**
+   * Keeps an attempt ready for its fence: renews its lease and looks how much is in transit. Ends
+   * at the earliest time for a fence, or, for an approval, when it is cancelled.
+   */
+  standBy(context: AttemptContext, until: StandByUntil): Promise<void>;
   flush(context: AttemptContext): Promise<Flushed>;
   snapshot(context: AttemptContext, flushed: Flushed): Promise<Snapshot>;
   bookmark(context: AttemptContext): Promise<void>;

@@ -9,9 +9,9 @@ import type {
   BatchReport,
   BatchStage,
   concurrencyRequestSchema,
-  requestSchema,
   skipRequestSchema,
 } from '../../contracts/batch.js';
+import type { requestSchema } from '../../contracts/request.js';
 import type {
   DescribedWorkflow,
   ListedWorkflow,

@@ -1,11 +1,5 @@
 // Batches as Temporal workflows: start, get, follow and list them, and send them requests.
-import {
-  type Client,
-  type WorkflowExecutionInfo,
-  WorkflowNotFoundError,
-  WorkflowUpdateFailedError,
-  WorkflowUpdateRPCTimeoutOrCancelledError,
-} from '@temporalio/client';
+import type { Client, WorkflowExecutionInfo } from '@temporalio/client';
 import { randomUUID } from 'node:crypto';
 import { z } from 'zod';
 import type { Ports } from '../../control/ports.js';
@@ -19,15 +13,16 @@ import {
   batchReportSchema,
   batchStageSchema,
   concurrencyRequestSchema,
-  requestSchema,
   skipRequestSchema,
 } from '../../contracts/batch.js';
+import { requestSchema } from '../../contracts/request.js';
 import { MoverError, parseOrRefuse } from '../../contracts/errors.js';
 import { moveIdOf, parseMoveId } from '../../contracts/move-id.js';
 import { keywordOf } from '../../contracts/search-attributes.js';
 import { SEARCH_KEYS } from '../../contracts/search-pairs.js';
+import { ask } from '../temporal/ask.js';
 import type { TemporalAccess } from '../temporal/connection.js';
-import { findApplicationFailure, fromApplicationFailure, fromTemporal } from '../temporal/failure.js';
+import { fromTemporal } from '../temporal/failure.js';
 import { follow } from '../temporal/follow.js';
 import { isRunning, onlyLook, ProgressReader, progressOf } from '../temporal/workflow-run.js';
 import { endedAs, type FoundRun, literal, type NamedRun, ofType, WorkflowRuns } from '../temporal/workflow-runs.js';
@@ -53,10 +48,6 @@ import { firstInput } from './first-input.js';
 import { refuseUnknownGroups } from './known-groups.js';
 import { storedBatchReport } from './stored-batch.js';
 
-/** Longest wait for an update's answer, ms. An update that searches the plan may take 30 s. */
-const UPDATE_TIMEOUT_MS = 40_000;
-
-const answerSchema = z.object({ message: z.string() });
 const memoSchema = z.object({ operator: z.string().optional(), reason: z.string().optional() });
 
 export class Batches implements BatchClient {
@@ -135,11 +126,11 @@ export class Batches implements BatchClient {
   }
 
   async skip(id: string, request: SkipRequest): Promise<string> {
-    return await this.#ask(id, 'skipVolume', parseOrRefuse(skipRequestSchema, request, 'skip'));
+    return await this.#ask(id, 'skip', parseOrRefuse(skipRequestSchema, request, 'skip'));
   }
 
   async approve(id: string, request: BatchRequest): Promise<string> {
-    return await this.#ask(id, 'approveCanary', parseOrRefuse(requestSchema, request, 'approve'));
+    return await this.#ask(id, 'approve', parseOrRefuse(requestSchema, request, 'approve'));
   }
 
   async setConcurrency(id: string, request: ConcurrencyRequest): Promise<string> {
@@ -226,40 +217,14 @@ export class Batches implements BatchClient {
   }
 
   async #ask(id: string, update: keyof typeof BATCH_UPDATES, request: object): Promise<string> {
-    const client = await this.#runs.client();
-    const found = await this.#runs.find(id);
-    const { workflowId, firstRunId, id: batchId } = found;
-    if (!isRunning(found)) throw ended(batchId);
-    // Pins this very batch, in case its workflow id is used again.
-    const handle = client.workflow.getHandle(workflowId, undefined, { firstExecutionRunId: firstRunId });
-    try {
-      const answer = await client.withDeadline(Date.now() + UPDATE_TIMEOUT_MS, () =>
-        handle.executeUpdate<unknown, [object]>(BATCH_UPDATES[update], { args: [request] }),
-      );
-      return parseOrRefuse(answerSchema, answer, 'answer').message;
-    } catch (error) {
-      throw refusalOf(error, batchId, workflowId);
-    }
+    const look = 'volume-mover batch status';
+    const sent = { noun: 'batch', update: BATCH_UPDATES[update], request, ended, look } as const;
+    return await ask(await this.#runs.client(), await this.#runs.find(id), sent);
   }
 }
 
-function refusalOf(error: unknown, batchId: BatchId, workflowId: string): MoverError {
-  if (error instanceof MoverError) return error;
-  if (error instanceof WorkflowUpdateFailedError) {
-    const application = findApplicationFailure(error.cause);
-    if (application !== undefined) return fromApplicationFailure(application);
-  }
-  if (error instanceof WorkflowUpdateRPCTimeoutOrCancelledError) {
-    const message =
-      'No worker answered in time. The batch may still act on the request. To see: volume-mover batch status';
-    return new MoverError('UNREACHABLE', `${message} ${batchId}`, { cause: error });
-  }
-  if (error instanceof WorkflowNotFoundError) return ended(batchId);
-  return fromTemporal(error, workflowId, 'batch');
-}
-
-function ended(batchId: BatchId): MoverError {
-  const message = `Batch "${batchId}" has ended and cannot be changed. To try its failed moves again: volume-mover batch retry-failed ${batchId}`;
+function ended(batchId: string): MoverError {
+  const message = `Batch "${batchId}" has ended and cannot be changed. To try its failed moves again: volume-mover batch retry-failed ${batchId} --reason <why>`;
   return new MoverError('BATCH_REQUEST_REFUSED', message);
 }
 

@@ -50,6 +50,7 @@ export async function followMove(
 ): Promise<Move> {
   let shownSteps = 0;
   let stage: MoveStage = 'planning';
+  let waitsFor: string | undefined;
   let stageSinceMs = performance.now();
   return await followShown(client.moves.follow(moveId, { signal }), output, {
     status: () => stageLine(stage, performance.now() - stageSinceMs),
@@ -59,6 +60,8 @@ export async function followMove(
       stage = progress.stage;
       for (const step of newSteps(progress, shownSteps)) output.progress(stepLine(step));
       shownSteps = progress.steps.length;
+      if (progress.waitsFor !== undefined && progress.waitsFor !== waitsFor) output.progress(`  ${progress.waitsFor}`);
+      waitsFor = progress.waitsFor;
     },
   });
 }

@@ -11,6 +11,9 @@ export interface MoveInputFlags extends GlobalFlags {
   readonly reason?: string;
   readonly verify?: boolean;
   readonly keepLeft?: KeepRequest;
+  readonly manual?: boolean;
+  readonly fenceFrom?: number;
+  readonly fenceBy?: number;
 }
 
 export function withMoveFlags(command: Command): Command {
@@ -22,7 +25,7 @@ export function withMoveFlags(command: Command): Command {
 
 /** The input as typed; the client checks it. */
 export function moveInputOf(volumes: readonly string[], flags: MoveInputFlags): MoveInput {
-  const { to, from, operator, reason, verify, keepLeft } = flags;
+  const { to, from, operator, reason, verify, keepLeft, manual, fenceFrom, fenceBy } = flags;
   const [first = '', ...more] = volumes;
   return {
     ...(more.length === 0 ? { volume: first } : { volumes: [...volumes] }),
@@ -31,6 +34,11 @@ export function moveInputOf(volumes: readonly string[], flags: MoveInputFlags): 
     ...(operator === undefined ? {} : { operator }),
     ...(reason === undefined ? {} : { reason }),
     ...(verify === undefined ? {} : { verify }),
-    ...(keepLeft === undefined ? {} : { options: { keepLeft } }),
+    ...(manual === true ? { cutover: 'manual' as const } : {}),
+    options: {
+      ...(keepLeft === undefined ? {} : { keepLeft }),
+      ...(fenceFrom === undefined ? {} : { fenceFromMs: fenceFrom }),
+      ...(fenceBy === undefined ? {} : { fenceByMs: fenceBy }),
+    },
   };
 }

@@ -14,6 +14,7 @@ import { nextOfMove } from './next-commands.js';
 
 const STEP_MEANING: Readonly<Record<StepReport['step'], string>> = {
   notify: 'attempt opened, splitters notified',
+  ready: 'stood by until the fence was due',
   flush: 'fence raised, everything up to the cut applied',
   snapshot: 'snapshot at the cut sealed',
   bookmark: '"left" bookmark set',
@@ -100,6 +101,7 @@ export function moveLines(move: Move): string[] {
     ...(progress === undefined
       ? ['  Its progress is not known: no worker answers.']
       : [`  ${progress.volumes.join(', ')} → ${progress.to}`, ...progress.steps.map(stepLine)]),
+    ...(progress?.waitsFor === undefined ? [] : [`  ${progress.waitsFor}`]),
     ...(url === undefined ? [] : [`  ${url}`]),
     ...(report === undefined ? [] : reportLines(report)),
     ...(error === undefined ? [] : [`  ${error.message} (${error.code})`]),

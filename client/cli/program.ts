@@ -13,6 +13,7 @@ import { groupCommand } from './commands/group.js';
 import { groupsCommand } from './commands/groups.js';
 import { imagesCommand } from './commands/images.js';
 import { moveCommand } from './commands/move.js';
+import { abortCommand, approveCommand, pauseCommand, resumeCommand } from './commands/move-requests.js';
 import { movesCommand } from './commands/moves.js';
 import { openCommand } from './commands/open.js';
 import { planCommand } from './commands/plan.js';
@@ -91,6 +92,10 @@ function createProgram(context: CommandContext, usage: Usage): Command {
     scheduleCommand,
     statusCommand,
     reportCommand,
+    approveCommand,
+    pauseCommand,
+    resumeCommand,
+    abortCommand,
     cancelCommand,
     recoverCommand,
     verifyCommand,

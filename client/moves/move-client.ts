@@ -1,6 +1,7 @@
 // The SDK's client for moves.
 import type { MoveId } from '../../contracts/ids.js';
 import type { MoveInput, MovePlan, MoveProgress, MoveReport } from '../../contracts/move.js';
+import type { OperatorRequest } from '../../contracts/request.js';
 import type { StoredMoveReport } from '../../contracts/report.js';
 import type { MoveFailure } from '../temporal/failure.js';
 import type {
@@ -59,6 +60,25 @@ export interface MoveClient extends WorkflowClient<MoveInput, StartedMove, Move,
    * Cancels a move. Before its commit everything goes back as it was; after it the move completes.
    */
   cancel(id: string): Promise<void>;
+  /**
+   * Lets a move with `"cutover": "manual"` raise its fence, now or as soon as it is ready. This and
+   * the next three resolve with the move's answer, a sentence.
+   * @throws MOVE_NOT_FOUND, MOVE_REQUEST_REFUSED
+   */
+  approve(id: string, request: OperatorRequest): Promise<string>;
+  /**
+   * Holds a move before its commit. Resolves once no attempt is open and no fence is up.
+   * @throws MOVE_NOT_FOUND, MOVE_REQUEST_REFUSED
+   */
+  pause(id: string, request: OperatorRequest): Promise<string>;
+  /** Lets a paused move go on. @throws MOVE_NOT_FOUND, MOVE_REQUEST_REFUSED */
+  resume(id: string, request: OperatorRequest): Promise<string>;
+  /**
+   * Ends a move before its commit. Resolves once everything is as it was. The move fails with
+   * MOVE_ABORTED. After the commit the refusal names the move back.
+   * @throws MOVE_NOT_FOUND, MOVE_REQUEST_REFUSED
+   */
+  abort(id: string, request: OperatorRequest): Promise<string>;
   /**
    * The stored report of an ended move, whatever its outcome. The replica site keeps it after
    * Temporal's history is gone. @throws REPORT_NOT_FOUND

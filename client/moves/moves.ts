@@ -9,14 +9,17 @@ import {
   moveInputSchema,
   moveProgressSchema,
   moveReportSchema,
+  type MoveRequestName,
   type MovePlan,
   type ParsedMoveInput,
 } from '../../contracts/move.js';
 import { moveIdOf } from '../../contracts/move-id.js';
+import { type OperatorRequest, requestSchema } from '../../contracts/request.js';
 import type { StoredMoveReport } from '../../contracts/report.js';
 import { keywordOf } from '../../contracts/search-attributes.js';
 import { attributesAtStart, SEARCH_KEYS } from '../../contracts/search-pairs.js';
 import type { Ports } from '../../control/ports.js';
+import { ask } from '../temporal/ask.js';
 import type { TemporalAccess } from '../temporal/connection.js';
 import { fromTemporal, moveFailureOf } from '../temporal/failure.js';
 import { follow } from '../temporal/follow.js';
@@ -108,6 +111,22 @@ export class Moves implements MoveClient {
     await this.#runs.cancel(id);
   }
 
+  async approve(id: string, request: OperatorRequest): Promise<string> {
+    return await this.#ask(id, 'approve', request);
+  }
+
+  async pause(id: string, request: OperatorRequest): Promise<string> {
+    return await this.#ask(id, 'pause', request);
+  }
+
+  async resume(id: string, request: OperatorRequest): Promise<string> {
+    return await this.#ask(id, 'resume', request);
+  }
+
+  async abort(id: string, request: OperatorRequest): Promise<string> {
+    return await this.#ask(id, 'abort', request);
+  }
+
   async report(id: string): Promise<StoredMoveReport> {
     return await getReport(this.#ports, id);
   }
@@ -120,6 +139,15 @@ export class Moves implements MoveClient {
       if (error instanceof MoverError) return [];
       throw error;
     }
+  }
+
+  async #ask(id: string, update: MoveRequestName, given: OperatorRequest): Promise<string> {
+    const request = parseOrRefuse(requestSchema, given, update);
+    const found = await this.#runs.find(id);
+    const move = isRunning(found) ? undefined : await this.#describe(found);
+    const ended = (): MoverError => new MoverError('MOVE_REQUEST_REFUSED', endedText(move, found.id, update));
+    const sent = { noun: 'move', update, request, ended, look: 'volume-mover status' } as const;
+    return await ask(await this.#runs.client(), found, sent);
   }
 
   async #refuseImpossible(input: ParsedMoveInput): Promise<void> {
@@ -154,6 +182,15 @@ export class Moves implements MoveClient {
       throw fromTemporal(error, found.workflowId, 'move');
     }
   }
+}
+
+/** The refusal of a request to a move that has ended. After a commit it names the way back. */
+function endedText(move: Move | undefined, id: string, update: MoveRequestName): string {
+  if (move?.report === undefined)
+    return `Move "${id}" has ended and cannot be changed. To see how: volume-mover status ${id}`;
+  const { from, to, volumes } = move.report;
+  const back = `volume-mover move ${volumes.map(({ volume }) => volume).join(' ')} --to ${from.group}`;
+  return `The move is committed: group "${to.group}" owns the volumes, so it is too late to ${update} it. To move them back: ${back}`;
 }
 
 const CLAUSES: Readonly<Record<MoveState, string>> = {

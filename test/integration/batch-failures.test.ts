@@ -66,10 +66,10 @@ describe('failures', () => {
     const why =
       'The batch is stopping and takes no further requests: 1 of 4 moves failed, which is the limit of the failure policy.';
     const concurrency = { all: 3 };
-    for (const update of ['pause', 'resume', 'retryFailed', 'approveCanary'])
+    for (const update of ['pause', 'resume', 'retryFailed', 'approve'])
       expect(await refusalOf(ask(handle, update)), update).toBe(why);
     expect(await refusalOf(ask(handle, 'setConcurrency', { concurrency }))).toBe(why);
-    expect(await refusalOf(ask(handle, 'skipVolume', { volume: 's0v3' }))).toBe(why);
+    expect(await refusalOf(ask(handle, 'skip', { volume: 's0v3' }))).toBe(why);
     expect(await ask(handle, 'abort')).toBe('Aborting: no further move starts. Running moves (1) finish.');
     hold.release();
     const report = reportIn(await failureOf(handle));

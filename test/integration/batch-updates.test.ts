@@ -27,17 +27,15 @@ describe('a canary', () => {
     const hold = testbed.moves.live.faults.hold('open', 'before');
     const handle = await startBatch(testbed.moves, { moves: testbed.listed(THREE), options });
     await hold.reached;
-    expect(await refusalOf(ask(handle, 'approveCanary'))).toContain(
-      'The canary, the first moves of the batch, still runs',
-    );
+    expect(await refusalOf(ask(handle, 'approve'))).toContain('The canary, the first moves of the batch, still runs');
     hold.release();
     expect(await untilBatch(handle, 'the wait', ({ stage }) => stage === 'waiting-for-approval')).toMatchObject({
       counts: { moved: 1, running: 0, waiting: 2 },
     });
     const others = testbed.moves.live.faults.hold('open', 'before');
-    expect(await ask(handle, 'approveCanary')).toBe('Approved. Moves waiting to start: 2.');
+    expect(await ask(handle, 'approve')).toBe('Approved. Moves waiting to start: 2.');
     await others.reached;
-    expect(await refusalOf(ask(handle, 'approveCanary'))).toBe('The canary was approved already.');
+    expect(await refusalOf(ask(handle, 'approve'))).toBe('The canary was approved already.');
     others.release();
     expect((await handle.result()).counts).toMatchObject({ moved: 3 });
   });
@@ -64,7 +62,7 @@ describe('a canary', () => {
     expect(await ask(handle, 'retryFailed')).toBe('Failed moves queued again: 1.');
     await untilBatch(handle, 'the wait', ({ stage, counts }) => stage === 'waiting-for-approval' && counts.moved === 1);
     expect((await progressOf(handle)).counts).toMatchObject({ failed: 0, running: 0, waiting: 2 });
-    await ask(handle, 'approveCanary');
+    await ask(handle, 'approve');
     expect((await handle.result()).counts).toMatchObject({ moved: 3, failed: 0 });
   });
 
@@ -77,6 +75,15 @@ describe('a canary', () => {
   });
 });
 
+test('updates go by their earlier names, too', async () => {
+  const options = { canary: { count: 1 }, concurrency: { all: 1 } };
+  const handle = await startBatch(testbed.moves, { moves: testbed.listed(THREE), options });
+  await untilBatch(handle, 'the wait', ({ stage }) => stage === 'waiting-for-approval');
+  await ask(handle, 'approveCanary');
+  expect(await progressOf(handle)).toMatchObject({ lastRequest: 'approve by ann: a test' });
+  expect((await handle.result()).counts).toMatchObject({ moved: 3 });
+});
+
 describe('updates', () => {
   test('steer a batch, and what can not be done is refused in a sentence', async () => {
     const hold = testbed.moves.live.faults.hold('open', 'before');
@@ -87,20 +94,20 @@ describe('updates', () => {
     await hold.reached;
     expect(await refusalOf(ask(handle, 'resume'))).toBe('The batch is not paused, so it cannot be resumed.');
     expect(await refusalOf(ask(handle, 'retryFailed'))).toContain('No move of the batch has failed');
-    expect(await refusalOf(ask(handle, 'approveCanary'))).toContain('The batch has no canary');
-    expect(await refusalOf(ask(handle, 'skipVolume', { volume: 's0v0' }))).toContain('is being moved now');
-    expect(await refusalOf(ask(handle, 'skipVolume', { volume: 's0v5' }))).toContain('has no move of volume "s0v5"');
+    expect(await refusalOf(ask(handle, 'approve'))).toContain('The batch has no canary');
+    expect(await refusalOf(ask(handle, 'skip', { volume: 's0v0' }))).toContain('is being moved now');
+    expect(await refusalOf(ask(handle, 'skip', { volume: 's0v5' }))).toContain('has no move of volume "s0v5"');
     expect(await refusalOf(ask(handle, 'pause', { operator: '' }))).toContain('operator');
     expect(await refusalOf(ask(handle, 'setConcurrency', { concurrency: { all: 0 } }))).toContain('concurrency.all');
     expect(await ask(handle, 'pause')).toBe(
       'Paused: no further move starts. Running moves (1) finish, the others (3) wait. To go on: resume.',
     );
     expect(await refusalOf(ask(handle, 'pause'))).toBe('The batch is paused already.');
-    expect(await ask(handle, 'skipVolume', { volume: 's0v2' })).toBe('The batch will skip the move of s0v2.');
+    expect(await ask(handle, 'skip', { volume: 's0v2' })).toBe('The batch will skip the move of s0v2.');
     hold.release();
     await untilCounts(handle, ({ moved, running }) => moved === 1 && running === 0);
-    expect(await progressOf(handle)).toMatchObject({ stage: 'paused', lastRequest: 'skipVolume by ann: a test' });
-    expect(await refusalOf(ask(handle, 'skipVolume', { volume: 's0v0' }))).toContain('has ended already');
+    expect(await progressOf(handle)).toMatchObject({ stage: 'paused', lastRequest: 'skip by ann: a test' });
+    expect(await refusalOf(ask(handle, 'skip', { volume: 's0v0' }))).toContain('has ended already');
     const second = testbed.moves.live.faults.hold('open', 'before');
     await ask(handle, 'setConcurrency', { concurrency: { all: 2 } });
     await ask(handle, 'resume');

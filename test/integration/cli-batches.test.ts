@@ -107,34 +107,37 @@ test(
       return batches.find(({ batchId, stage }) => batchId === started.batchId && stage === 'waiting-for-approval');
     });
 
-    const resumed = await batch('resume steered');
+    const resumed = await batch('resume steered --reason test');
     expect(resumed).toMatchObject({ exitCode: EXIT.refused, stdout: '' });
     expect(resumed.stderr).toContain('The batch is not paused, so it cannot be resumed. (BATCH_REQUEST_REFUSED)');
-    expect((await batch('retry-failed steered')).stderr).toContain('No move of the batch has failed');
-    expect((await batch('set-concurrency steered')).exitCode).toBe(EXIT.usage);
+    expect((await batch('retry-failed steered --reason test')).stderr).toContain('No move of the batch has failed');
+    expect((await batch('set-concurrency steered --reason test')).exitCode).toBe(EXIT.usage);
+    const unexplained = await batch('pause steered');
+    expect(unexplained).toMatchObject({ exitCode: EXIT.usage, stdout: '' });
+    expect(unexplained.stderr).toContain("required option '--reason <text>' not specified");
     expect((await batch('pause steered --reason lunch')).stdout).toContain(
       'Paused: no further move starts. Running moves (0) finish, the others (2) wait.',
     );
-    expect((await batch('pause steered')).exitCode).toBe(EXIT.refused);
-    expect((await batch('set-concurrency steered 3 --per-group 1')).stdout).toContain(
+    expect((await batch('pause steered --reason test')).exitCode).toBe(EXIT.refused);
+    expect((await batch('set-concurrency steered 3 --per-group 1 --reason test')).stdout).toContain(
       'at most 3 moves run at the same time',
     );
-    expect((await batch('skip steered e')).stdout).toContain('will skip the move of e');
-    expect((await batch('skip steered f')).stderr).toContain('has no move of volume "f"');
+    expect((await batch('skip steered e --reason test')).stdout).toContain('will skip the move of e');
+    expect((await batch('skip steered f --reason test')).stderr).toContain('has no move of volume "f"');
     expect((await batch('status steered')).stdout).toMatch(
       /^Batch steered@\S+: paused$[^]*volume-mover batch resume steered$/m,
     );
     expect((await batch('status steered')).stdout).toMatch(/limits +3 at once, 1 out of a group, 1 into a group/);
     expect((await batch('resume steered --operator bob --reason back')).exitCode).toBe(EXIT.ok);
     await interruptedWatch('steered');
-    expect((await batch('approve steered')).stdout).toContain('Approved. ');
+    expect((await batch('approve steered --reason test')).stdout).toContain('Approved. ');
     const watched = await batch('watch steered');
     expect(watched.stdout).toContain('2 of 3 moved, 1 skipped');
     expect(watched.exitCode).toBe(EXIT.ok);
-    const late = await batch('pause steered');
+    const late = await batch('pause steered --reason test');
     expect(late.exitCode).toBe(EXIT.refused);
     expect(late.stderr).toContain('has ended and cannot be changed');
-    expect((await batch('retry-failed steered')).exitCode).toBe(EXIT.refused);
+    expect((await batch('retry-failed steered --reason test')).exitCode).toBe(EXIT.refused);
   },
   LONG_TEST_MS,
 );
@@ -158,7 +161,7 @@ test(
     await batch(`start --input ${path} --canary 2 --id failing --on-failure continue`);
     await testbed.untilStage('failing', 'waiting-for-approval');
     await moveByHand('a', 'cg-small');
-    expect((await batch('approve failing')).exitCode).toBe(EXIT.ok);
+    expect((await batch('approve failing --reason test')).exitCode).toBe(EXIT.ok);
     const watched = await batch('watch failing');
     expect(watched.exitCode).toBe(EXIT.failed);
     expect(watched.stdout).toMatch(/failed: b → cg-small: /);
@@ -166,7 +169,7 @@ test(
     expect((await batch('report failing')).stdout).toMatch(/Failed:\n {2}b → cg-small: /);
 
     await moveByHand('a', 'cg-gold');
-    const retried = await batch('retry-failed failing --id second-try --wait');
+    const retried = await batch('retry-failed failing --id second-try --wait --reason test');
     expect(retried.stderr).toContain('The batch has ended. A new batch retries its one failed move: ');
     expect(retried.stdout).toContain('1 of 1 moved');
     expect(retried.exitCode).toBe(EXIT.ok);
@@ -195,11 +198,13 @@ test(
     await testbed.untilStage('silent', 'waiting-for-approval');
     const worker = estate.process(WORKER_ID);
     worker.signal('SIGSTOP');
-    const unknown = await batch('set-concurrency silent --per-group 1').finally(() => worker.signal('SIGCONT'));
+    const unknown = await batch('set-concurrency silent --per-group 1 --reason test').finally(() =>
+      worker.signal('SIGCONT'),
+    );
     expect(unknown.exitCode).toBe(EXIT.unreachable);
     expect(unknown.stderr).toContain('so none was changed');
     expect((await batch('status silent')).stdout).toMatch(/limits +7 at once$/m);
-    expect((await batch('abort silent')).exitCode).toBe(EXIT.ok);
+    expect((await batch('abort silent --reason test')).exitCode).toBe(EXIT.ok);
     expect((await batch('watch silent')).exitCode).toBe(EXIT.failed);
   },
   LONG_TEST_MS,
@@ -223,7 +228,7 @@ test('what is no batch is not found, and a batch that cannot be planned has its 
     'status none-such',
     'watch none-such',
     'report none-such',
-    'pause none-such',
+    'pause none-such --reason test',
     `status ${firstId.replace('first', 'other')}`,
   ])
     expect((await batch(words)).exitCode, words).toBe(EXIT.notFound);

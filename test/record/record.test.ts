@@ -11,8 +11,10 @@ import { MoverError } from '../../contracts/errors.js';
 import { runsOf } from '../integration/support/batch-history.js';
 import { ask, startBatch, untilCounts } from '../integration/support/batches.js';
 import { Moves, type MoveHandle } from '../integration/support/moves.js';
+import type { MoveProgress, MoveRequestName } from '../../contracts/move.js';
 import { attributesAtStart } from '../../contracts/search-pairs.js';
 import type { moveVolume } from '../../workflows/index.js';
+import { PATIENCE_MS, untilTrue } from '../support/until.js';
 import { HISTORIES } from '../replay/histories.js';
 
 const MOVE = { volume: 's0v0', to: 'g2' };
@@ -65,9 +67,47 @@ const recordings: readonly Recording[] = [
   },
   { name: 'cancelled', run: async (moves) => cancelDuring(moves, 'drain') },
   { name: 'completed-forward', run: async (moves) => cancelDuring(moves, 'learn') },
+  {
+    name: 'approved',
+    run: async (moves) => {
+      const handle = await moves.move({ ...MOVE, cutover: 'manual' });
+      await untilReady(handle);
+      await request(handle, 'approve');
+      return handle;
+    },
+  },
+  {
+    name: 'paused-and-resumed',
+    run: async (moves) => {
+      const handle = await requestDuring(moves, 'pause', 'bookmark');
+      await request(handle, 'resume');
+      return handle;
+    },
+  },
+  { name: 'aborted-by-a-person', run: async (moves) => requestDuring(moves, 'abort', 'drain') },
   { name: 'invalid-input', run: async (moves) => moves.startAny('moveVolume', [{ ...MOVE, target: 'g2' }]) },
   { name: 'unknown-workflow', run: async (moves) => moves.startAny('moveVolumes', [MOVE]) },
 ];
+
+async function request(handle: MoveHandle, name: MoveRequestName): Promise<void> {
+  await handle.executeUpdate(name, { args: [{ operator: 'sam', reason: 'for this record' }] });
+}
+
+async function requestDuring(moves: Moves, name: MoveRequestName, call: 'bookmark' | 'drain'): Promise<MoveHandle> {
+  const hold = moves.live.faults.hold(call, 'before');
+  const handle = await moves.move(MOVE);
+  await hold.reached;
+  await request(handle, name);
+  hold.release();
+  return handle;
+}
+
+async function untilReady(handle: MoveHandle): Promise<void> {
+  await untilTrue('the wait for an approval', PATIENCE_MS, async () => {
+    const { stage } = await handle.query<MoveProgress>('progress');
+    return stage === 'ready';
+  });
+}
 
 async function cancelDuring(moves: Moves, operation: 'drain' | 'learn'): Promise<MoveHandle> {
   const hold = moves.live.faults.hold(operation, 'before');

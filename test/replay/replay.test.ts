@@ -18,6 +18,8 @@ test('there is a history of each way a move can end, and of the runs of a batch'
   expect(historyNames()).toEqual(
     expect.arrayContaining([
       'aborted',
+      'aborted-by-a-person',
+      'approved',
       'batch-1',
       'batch-2',
       'cancelled',
@@ -25,6 +27,7 @@ test('there is a history of each way a move can end, and of the runs of a batch'
       'happy',
       'invalid-input',
       'next-attempt',
+      'paused-and-resumed',
       'report-stored-later',
       'retried',
       'started-searchable',

@@ -61,6 +61,35 @@ const ROUGH_MIXES: readonly Mix[] = [
   },
 ];
 
+/** A person approves, pauses, resumes and aborts at any moment. */
+const steered = (world: World): Trouble => {
+  const { chance } = world;
+  return {
+    ...sometimes(world),
+    steeredForMs: chance.between(0, 3_000),
+    ...(chance.hit(0.5) ? { cutover: 'manual' } : {}),
+    ...(chance.hit(0.2) ? { options: { fenceFromMs: Math.round(world.time.nowMs + chance.between(0, 2_000)) } } : {}),
+  };
+};
+
+const STEERED_MIXES: readonly Mix[] = [
+  {
+    name: 'a person steers',
+    faults: { ...NO_FAULTS, delayMsMax: 12 },
+    splitters: 1,
+    volumesPerSplitter: 3,
+    trouble: steered,
+  },
+  {
+    name: 'a person steers, everything at once',
+    faults: hostile,
+    splitters: 2,
+    volumesPerSplitter: 2,
+    trouble: steered,
+    crossing: 0.3,
+  },
+];
+
 /** Disks are full for a while: calls are refused and repeated, and nothing is half-done. */
 const FULL_MIXES: readonly Mix[] = [
   {
@@ -133,6 +162,7 @@ export const LOST_MIXES: readonly Mix[] = [
 
 export const MIXES: readonly Mix[] = [
   ...ROUGH_MIXES,
+  ...STEERED_MIXES,
   ...PROTOCOL_MIXES,
   ...PUT_BACK_MIXES,
   ...LOST_MIXES,

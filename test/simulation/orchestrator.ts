@@ -7,20 +7,24 @@ import { notify } from '../../activities/notify.js';
 import type { StepRun } from '../../activities/run.js';
 import { reconfigure } from '../../activities/reconfigure.js';
 import { snapshot } from '../../activities/snapshot.js';
+import { standBy } from '../../activities/stand-by.js';
 import { MoverError, type ErrorCode, type Reason } from '../../contracts/errors.js';
 import type { GroupId, MoveId, VolumeId } from '../../contracts/ids.js';
 import {
   moveInputSchema,
   type MoveOptions,
   type MoveProgress,
+  type MoveRequestName,
   type MoveReport,
   type ParsedMoveInput,
 } from '../../contracts/move.js';
 import { MoveRecorder, type SagaRuntime } from '../../workflows/saga/recorder.js';
+import { MoveControls } from '../../workflows/saga/controls.js';
 import { moveSaga } from '../../workflows/saga/saga.js';
 import type { MoveSteps } from '../../contracts/steps.js';
-import { Cancelled, plainErrors, Shields } from '../support/saga-runtime.js';
+import { Cancelled, plainErrors, Scopes, Shields } from '../support/saga-runtime.js';
 import type { AimPlan } from './aims.js';
+import { checkHeld } from './assertions/left-behind.js';
 import type { World } from './world.js';
 
 const RETRY_MS = 60;
@@ -44,7 +48,23 @@ export interface Trouble {
   readonly reset?: { readonly afterMs: number; readonly keep: number };
   readonly aims?: readonly AimPlan[];
   readonly options?: Partial<MoveOptions>;
+  readonly cutover?: 'manual';
+  /** A person asks things of the move at random, so long; then only lets it go on. */
+  readonly steeredForMs?: number;
 }
+
+/** What a person asks, and how often of ten times. */
+const REQUESTS: readonly (readonly [MoveRequestName, number])[] = [
+  ['approve', 3],
+  ['pause', 3],
+  ['resume', 3],
+  ['abort', 1],
+];
+/** Longest time between two requests of a person, in ms. */
+const REQUEST_PAUSE_MS_MAX = 300;
+const WEIGHTED: readonly MoveRequestName[] = REQUESTS.flatMap(([name, times]) =>
+  Array.from({ length: times }, () => name),
+);
 
 export type MoveEnd = { readonly progress: MoveProgress } & (
   | { readonly kind: 'moved'; readonly report: MoveReport }
@@ -75,6 +95,7 @@ export async function runMove(
   const input = moveInputSchema.parse({
     volumes,
     to,
+    ...(trouble.cutover === undefined ? {} : { cutover: trouble.cutover }),
     options: {
       leaseMs: LEASE_MS,
       lagWaitMs: 4_000,
@@ -107,6 +128,7 @@ class Run {
   #ended = false;
   #cancelled = false;
   readonly #shields = new Shields();
+  readonly #scopes = new Scopes();
   #cancelNow = (): void => undefined;
   #dieNow = (): void => undefined;
   #endNow = (): void => undefined;
@@ -138,6 +160,9 @@ class Run {
     for (const plan of trouble.aims ?? []) this.#aim(plan);
     const runtime = this.#runtime();
     const recorder = new MoveRecorder(runtime, move, input);
+    const controls = new MoveControls(input, recorder);
+    if (trouble.steeredForMs !== undefined)
+      this.#steer(controls, recorder, input, world.time.nowMs + trouble.steeredForMs);
     const saga = moveSaga({
       steps: this.#steps(STEP_LIMIT_MS),
       patientSteps: this.#steps({ notify: STEP_LIMIT_MS.patient, other: STEP_LIMIT_MS.patient }),
@@ -145,6 +170,7 @@ class Run {
       move,
       input,
       recorder,
+      controls,
     }).then(
       (report): MoveEnd => ({ kind: 'moved', report, progress: recorder.progress() }),
       (error: unknown): MoveEnd => {
@@ -168,6 +194,30 @@ class Run {
     this.end = Promise.race([saga, termination]).finally(() => {
       this.#ended = true;
     });
+  }
+
+  /** Lets a person ask things until the move has ended: at random at first, and then to go on. */
+  #steer(controls: MoveControls, recorder: MoveRecorder, { volumes = [] }: ParsedMoveInput, untilMs: number): void {
+    const { time, chance, witness } = this.#world;
+    const act = (): void => {
+      if (this.#ended || this.#terminated) return;
+      if (recorder.progress().stage === 'paused')
+        try {
+          checkHeld(this.#world, this.#move, volumes);
+        } catch (error) {
+          witness.break(error instanceof Error ? error.message : String(error));
+        }
+      const isCalm = time.nowMs > untilMs;
+      const name = isCalm ? (controls.isPaused ? 'resume' : 'approve') : chance.pick(WEIGHTED);
+      const refused = controls.refusalOf(name) !== undefined;
+      this.#world.reaches(`a person asked to ${name}${refused ? ', refused' : ''} at ${recorder.progress().stage}`);
+      if (!refused) {
+        controls[name]({ operator: 'somebody', reason: 'for this run' });
+        this.#scopes.requested();
+      }
+      time.after(chance.between(1, REQUEST_PAUSE_MS_MAX), act);
+    };
+    time.after(chance.between(0, REQUEST_PAUSE_MS_MAX), act);
   }
 
   /** Ends the workflow at once: nothing is compensated. Its activity goes on as a zombie. */
@@ -227,7 +277,7 @@ class Run {
     const shielded = this.#shields.isUp;
     if (!shielded && this.#cancelled) throw new Cancelled('cancelled');
     try {
-      return await (shielded ? work : Promise.race([work, this.#cancellation]));
+      return await (shielded ? work : this.#scopes.race(Promise.race([work, this.#cancellation])));
     } finally {
       if (this.#terminated) await new Promise<never>(() => undefined);
     }
@@ -288,6 +338,7 @@ class Run {
       this.#event(() => this.#activity(limitMs, work));
     return {
       notify: (parsed, attempt) => step(limit.notify, (run) => notify(ports, parsed, attempt, run)),
+      standBy: (context, until) => step(STEP_LIMIT_MS.patient, (run) => standBy(ports, context, until, run)),
       flush: (context) => step(limit.other, (run) => flush(ports, context, run)),
       snapshot: (context, flushed) => step(limit.other, () => snapshot(ports, context, flushed)),
       bookmark: (context) => step(limit.other, () => bookmark(ports, context)),
@@ -302,6 +353,10 @@ class Run {
     return {
       nowMs: () => time.nowMs,
       sleep: (ms) => this.#event(() => time.sleep(ms)),
+      until: async (isTrue) => {
+        while (!isTrue()) await this.#alive(this.#scopes.request());
+      },
+      cancellable: this.#scopes.cancellable,
       shielded: (work) => this.#shields.run(work),
       ...plainErrors,
     };

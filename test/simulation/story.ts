@@ -62,6 +62,7 @@ export async function tellStory(world: World, seed: number, moves: number, plan:
         reset: trouble.reset !== undefined,
         hasWindow: isLimited(trouble.options),
         fenceByMs: trouble.options?.fenceByMs,
+        steered: trouble.steeredForMs !== undefined,
       };
       told.push(tale);
       try {
@@ -103,7 +104,7 @@ export async function tellEpilogue(world: World, seed: number): Promise<Told[]> 
     const move = `epilogue${i}@seed${seed}`;
     const end = await runMove(world, move, volumes, target.group, { workerDies: 0 });
     for (const volume of volumes) moved.add(volume);
-    const tale: Told = { move, volumes, end, crossed: false, reset: false, hasWindow: false };
+    const tale: Told = { move, volumes, end, crossed: false, reset: false, hasWindow: false, steered: false };
     checkEnded(world, tale);
     const what = end.kind === 'failed' ? `${end.code}: ${end.message}` : end.kind;
     if (end.kind !== 'moved')

@@ -1,17 +1,18 @@
 // The query and the updates of a batch, as Temporal handlers.
 import { defineQuery, defineUpdate, setHandler } from '@temporalio/workflow';
-import { ApplicationFailure } from '@temporalio/common';
+import type { ApplicationFailure } from '@temporalio/common';
 import {
   abortRequestSchema,
   BATCH_UPDATES,
+  BATCH_UPDATES_BEFORE,
   type BatchItem,
   type BatchProgress,
   concurrencyRequestSchema,
-  requestSchema,
   skipRequestSchema,
 } from '../../contracts/batch.js';
-import { MoverError, parseOrRefuse, toProblem } from '../../contracts/errors.js';
+import { requestSchema } from '../../contracts/request.js';
 import { type VolumeId, volumeIdSchema } from '../../contracts/ids.js';
+import { checkRequest, refusal } from '../shared/requests.js';
 import { messageOf } from '../shared/step-failure.js';
 import { namesOf } from '../shared/step-summaries.js';
 import type { BatchCore } from './core/batch-core.js';
@@ -70,7 +71,7 @@ export function handleRequests(context: HandlerContext): void {
     batch.limit(concurrency);
     return `From now on at most ${concurrency.all} moves run at the same time.`;
   });
-  handle(context, 'skipVolume', async (request) => {
+  handle(context, 'skip', async (request) => {
     const { volume } = skipRequestSchema.parse(request);
     if (batch.plan === undefined) {
       batch.skips.add(volume);
@@ -78,13 +79,13 @@ export function handleRequests(context: HandlerContext): void {
     }
     const { seq, volumes } = await findPlannedMove(batch, volume);
     // The move may have started while the plan was searched.
-    if (batch.inFlight.isMoving(volume)) throw refusal(movingMessage(volume));
-    if (batch.isOver(seq)) throw refusal(`The move of volume "${volume}" has ended already, so it cannot be skipped.`);
+    if (batch.inFlight.isMoving(volume)) throw refused(movingMessage(volume));
+    if (batch.isOver(seq)) throw refused(`The move of volume "${volume}" has ended already, so it cannot be skipped.`);
     batch.skips.add(volume);
     return `The batch will skip the move of ${namesOf(volumes)}.`;
   });
   handle(context, 'retryFailed', () => `Failed moves queued again: ${batch.retryFailed()}.`);
-  handle(context, 'approveCanary', () => {
+  handle(context, 'approve', () => {
     batch.approve();
     return `Approved. Moves waiting to start: ${batch.counts().waiting}.`;
   });
@@ -94,28 +95,24 @@ export function handleRequests(context: HandlerContext): void {
     name: UpdateName,
     carryOut: (request: unknown) => string | Promise<string>,
   ): void {
-    const update = defineUpdate<Answer, [unknown]>(BATCH_UPDATES[name]);
-    setHandler(
-      update,
-      async (request): Promise<Answer> => {
-        const { operator, reason } = requestOf(request);
-        batch.requested(`${name} by ${operator}: ${reason}`);
-        const message = await carryOut(request);
-        wake();
-        return { message };
-      },
-      {
-        description: UPDATE_DESCRIPTIONS[name],
-        validator: (...args: unknown[]) => {
-          if (args.length !== 1)
-            throw refusal(`Give ${name} exactly one object: { operator, reason, … }.`, 'INVALID_REQUEST');
-          const [request] = args;
-          validate(name, request);
-          const reason = refusalOf(batch, isOver(), name, volumeOf(request));
-          if (reason !== undefined) throw refusal(reason);
-        },
-      },
-    );
+    const obey = async (request: unknown): Promise<Answer> => {
+      const { operator, reason } = requestOf(request);
+      batch.requested(`${name} by ${operator}: ${reason}`);
+      const message = await carryOut(request);
+      wake();
+      return { message };
+    };
+    const validator = (...args: unknown[]): void => {
+      checkRequest(REQUEST_SCHEMAS[name], name, args);
+      const [request] = args;
+      const reason = refusalOf(batch, isOver(), name, volumeOf(request));
+      if (reason !== undefined) throw refused(reason);
+    };
+    const register = (update: string, description: string): void =>
+      setHandler(defineUpdate<Answer, [unknown]>(update), obey, { description, validator });
+    register(BATCH_UPDATES[name], UPDATE_DESCRIPTIONS[name]);
+    for (const [earlier, now] of Object.entries(BATCH_UPDATES_BEFORE))
+      if (now === name) register(earlier, `The earlier name of ${name}.`);
   }
 }
 
@@ -127,7 +124,7 @@ async function findPlannedMove(batch: BatchCore, volume: VolumeId): Promise<Batc
   try {
     return await answers.findInPlan({ batch: batch.id, volume });
   } catch (error) {
-    throw refusal(messageOf(error));
+    throw refused(messageOf(error));
   }
 }
 
@@ -136,24 +133,12 @@ function requestOf(request: unknown): { readonly operator: string; readonly reas
   return { operator, reason };
 }
 
-/** Checks a request's form. @throws ApplicationFailure INVALID_REQUEST */
-function validate(name: UpdateName, request: unknown): void {
-  try {
-    parseOrRefuse(REQUEST_SCHEMAS[name], request, name);
-  } catch (error) {
-    throw error instanceof MoverError ? refusal(error.message, 'INVALID_REQUEST') : error;
-  }
-}
-
 function volumeOf(request: unknown): VolumeId | undefined {
   const volume: unknown =
     typeof request === 'object' && request !== null && 'volume' in request ? request.volume : undefined;
   return volumeIdSchema.safeParse(volume).data;
 }
 
-function refusal(
-  message: string,
-  code: 'BATCH_REQUEST_REFUSED' | 'INVALID_REQUEST' = 'BATCH_REQUEST_REFUSED',
-): ApplicationFailure {
-  return ApplicationFailure.nonRetryable(message, code, toProblem(new MoverError(code, message)));
+function refused(message: string): ApplicationFailure {
+  return refusal(message, 'BATCH_REQUEST_REFUSED');
 }

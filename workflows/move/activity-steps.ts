@@ -44,10 +44,12 @@ function termsOf({ options }: ParsedMoveInput): StepTerms {
 
 function stepsWith(optionsOf: OptionsOf): MoveSteps {
   // Each call passes its own timeouts, but a proxy can't be made without one.
-  const { notify, flush, snapshot, bookmark, reconfigure, resolveAttempt, learnVerdict } =
+  const { notify, standBy, flush, snapshot, bookmark, reconfigure, resolveAttempt, learnVerdict } =
     proxyActivities<MoveActivities>({ startToCloseTimeout: '1 minute' });
   return {
     notify: async (input, attempt) => notify.executeWithOptions(optionsOf('notify', attempt), [input, attempt]),
+    standBy: async (context, until) =>
+      standBy.executeWithOptions(optionsOf('ready', context.attempt), [context, until]),
     flush: async (context) => flush.executeWithOptions(optionsOf('flush', context.attempt), [context]),
     snapshot: async (context, flushed) =>
       snapshot.executeWithOptions(optionsOf('snapshot', context.attempt), [context, flushed]),

@@ -7,12 +7,13 @@ const STEPS_MAX = 40;
 /** Longest error shown beside a step, characters. The step's own event has the full text. */
 const ERROR_LENGTH_MAX = 200;
 
-export function detailsOf({ volumes, from, to, stage, attempt, verdict, steps }: MoveProgress): string {
+export function detailsOf({ volumes, from, to, stage, attempt, verdict, waitsFor, steps }: MoveProgress): string {
   const lines = [
     `**${namesOf(volumes)}**: ${from === undefined ? '' : `\`${from}\` `}→ \`${to}\``,
     '',
     `Stage **${stage}**, attempt ${attempt}${verdict === undefined ? '' : `, verdict **${verdict}**`}`,
   ];
+  if (waitsFor !== undefined) lines.push('', waitsFor);
   if (steps.length > 0)
     lines.push('', '| step | attempt | took | |', '| --- | --- | --- | --- |', ...steps.slice(-STEPS_MAX).map(rowOf));
   return lines.join('\n');

@@ -1,6 +1,6 @@
 // The failure of a move: what happened, what state the volumes are in, and what the user can do.
 import type { ApplicationFailure } from '@temporalio/workflow';
-import { ERRORS } from '../../contracts/errors.js';
+import { type ErrorCode, ERRORS } from '../../contracts/errors.js';
 import { MOVE_STEPS, type MoveProgress } from '../../contracts/move.js';
 import { codeOf, messageOf, workflowFailure } from '../shared/step-failure.js';
 import { namesOf } from '../shared/step-summaries.js';
@@ -16,12 +16,18 @@ const TWO_VERDICTS =
 export function moveFailure(error: unknown, progress: MoveProgress): ApplicationFailure {
   const code = codeOf(error) ?? 'INTERNAL';
   const message = [
-    `The move of ${namesOf(progress.volumes)} to group "${progress.to}" failed${placeOf(progress)}:`,
+    `The move of ${namesOf(progress.volumes)} to group "${progress.to}" ${code === 'MOVE_ABORTED' ? 'ended' : `failed${placeOf(progress)}`}:`,
     sentence(messageOf(error)),
-    code === 'ATTEMPT_MISMATCH' && progress.verdict === 'ABORTED' ? TWO_VERDICTS : stateOfVolumes(progress),
+    stateText(code, progress),
     ERRORS[code].action,
   ].join(' ');
   return workflowFailure(error, message, { progress });
+}
+
+function stateText(code: ErrorCode, progress: MoveProgress): string {
+  if (code === 'ATTEMPT_MISMATCH' && progress.verdict === 'ABORTED') return TWO_VERDICTS;
+  // A move that a person aborted has no open attempt, even if it never had one.
+  return stateOfVolumes(code === 'MOVE_ABORTED' ? { ...progress, verdict: 'ABORTED' } : progress);
 }
 
 function placeOf({ steps, attempt }: MoveProgress): string {

@@ -1,10 +1,12 @@
 // The workflow of one move: checks its input, runs the saga over activities, and reports the
 // result.
 import {
+  allHandlersFinished,
   ApplicationFailure,
+  CancellationScope,
+  condition,
   isCancellation,
   log,
-  setHandler,
   upsertSearchAttributes,
   workflowInfo,
 } from '@temporalio/workflow';
@@ -15,8 +17,9 @@ import { forwardSteps, patientSteps } from './activity-steps.js';
 import { keepReport } from './keep-report.js';
 import { moveFailure } from './move-failure.js';
 import { moveIdOf } from '../../contracts/move-id.js';
+import { handleMoveRequests } from './move-handlers.js';
 import { parseMoveInput } from './move-input.js';
-import { PROGRESS_DESCRIPTION, progressQuery } from '../shared/progress-query.js';
+import { MoveControls } from '../saga/controls.js';
 import { moveSaga } from '../saga/saga.js';
 import { attributesAtStart, outcomeAttributes } from '../../contracts/search-pairs.js';
 import { type EndedMove, type MoveStart, refusedReportOf, storedReportOf } from './stored-report.js';
@@ -25,7 +28,8 @@ import { verifyMoved } from './verify-moved.js';
 import { VisibleRecorder } from './visible-recorder.js';
 
 /**
- * Moves volumes to another consistency group, all or none. Follow it with the query `progress`.
+ * Moves volumes to another consistency group, all or none. Follow it with the query `progress`,
+ * steer it with its updates.
  * When cancelled before the commit it puts everything back and ends as cancelled; after the commit
  * it completes and returns its report.
  * @throws ApplicationFailure with the registry's code as its type and `{ progress, problem }` as
@@ -37,11 +41,13 @@ export async function moveVolume(...args: [input: MoveInput]): Promise<MoveRepor
   const started: MoveStart = { move: currentMoveId(), startedAtMs: Date.now() };
   const input = await parseOrStoreRefusal(started, args);
   const recorder = new VisibleRecorder(started.move, input);
-  setHandler(progressQuery, () => recorder.progress(), { description: PROGRESS_DESCRIPTION });
+  const controls = new MoveControls(input, recorder);
+  handleMoveRequests(recorder, controls);
   let moved: MoveReport | undefined;
   const finish = async (end: EndedMove): Promise<void> => {
     upsertSearchAttributes(outcomeAttributes(end.outcome));
     await keepReport(storedReportOf(started, input, end, Date.now()));
+    await CancellationScope.nonCancellable(async () => condition(allHandlersFinished));
   };
   try {
     moved = await moveSaga({
@@ -51,6 +57,7 @@ export async function moveVolume(...args: [input: MoveInput]): Promise<MoveRepor
       move: started.move,
       input,
       recorder,
+      controls,
     });
     if (input.verify === true) moved = await verifyMoved(moved, recorder);
   } catch (error) {

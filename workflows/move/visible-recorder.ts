@@ -19,8 +19,8 @@ export class VisibleRecorder extends MoveRecorder {
     setMissing(attributesAtStart(input));
   }
 
-  override stage(stage: MoveStage): void {
-    super.stage(stage);
+  override stage(stage: MoveStage, waitsFor?: string): void {
+    super.stage(stage, waitsFor);
     const progress = this.progress();
     setCurrentDetails(detailsOf(progress));
     log.info(`move: ${stage}`, { move: progress.move, attempt: progress.attempt });

@@ -9,6 +9,10 @@ export interface SagaRuntime {
   nowMs(): number;
   /** Sleeps; cancellable. */
   sleep(ms: number): Promise<void>;
+  /** Waits until a person's request makes the condition true; cancellable. */
+  until(isTrue: () => boolean): Promise<void>;
+  /** Runs work that can be cancelled by itself. It rejects as when the move is cancelled. */
+  cancellable<T>(work: () => Promise<T>): { readonly done: Promise<T>; readonly cancel: () => void };
   /** Runs the work to its end even when the move is cancelled. */
   shielded<T>(work: () => Promise<T>): Promise<T>;
   /** Whether the error is the move's own cancellation. */
@@ -31,6 +35,7 @@ export class MoveRecorder {
   #attempt = 1;
   #from: MoveProgress['from'];
   #verdict: Verdict | undefined;
+  #waitsFor: string | undefined;
   readonly abortedAttempts: { n: number; reason: string }[] = [];
 
   constructor(runtime: SagaRuntime, move: MoveId, input: ParsedMoveInput) {
@@ -49,8 +54,10 @@ export class MoveRecorder {
     this.#verdict = undefined;
   }
 
-  stage(stage: MoveStage): void {
+  /** @param waitsFor what the move waits for in this stage and what to type, as sentences */
+  stage(stage: MoveStage, waitsFor?: string): void {
     this.#stage = stage;
+    this.#waitsFor = waitsFor;
   }
 
   from(group: NonNullable<MoveProgress['from']>): void {
@@ -99,6 +106,7 @@ export class MoveRecorder {
       steps: this.steps,
       ...(this.#from === undefined ? {} : { from: this.#from }),
       ...(this.#verdict === undefined ? {} : { verdict: this.#verdict }),
+      ...(this.#waitsFor === undefined ? {} : { waitsFor: this.#waitsFor }),
     };
   }
 }

@@ -4,7 +4,9 @@
 import type { AttemptRef } from '../../contracts/attempt.js';
 import { hasRemedy } from '../../contracts/error-registry.js';
 import type { MoveId } from '../../contracts/ids.js';
+import { isoTime } from '../../contracts/iso-time.js';
 import type { MoveReport, ParsedMoveInput } from '../../contracts/move.js';
+import type { MoveControls } from './controls.js';
 import type { MoveRecorder, SagaRuntime } from './recorder.js';
 import type { AttemptContext, Flushed, MoveSteps, Reconfigured } from '../../contracts/steps.js';
 
@@ -18,6 +20,8 @@ const RETRY_PAUSE_MS_MAX = 30_000;
 /** What one attempt has learned so far. Compensation starts from it. */
 interface Reached {
   context?: AttemptContext;
+  /** It stood by, and its fence was not due yet: its end is no failure of the move. */
+  isStandingBy?: boolean;
   flushed?: Flushed;
 }
 
@@ -32,40 +36,68 @@ export interface Saga {
   readonly move: MoveId;
   readonly input: ParsedMoveInput;
   readonly recorder: MoveRecorder;
+  readonly controls: MoveControls;
 }
 
 /**
- * Moves the volumes of the input, all or none.
+ * Moves the volumes of the input, all or none. A pause or an abort before the commit rolls the
+ * attempt back, so that no fence stays up.
  * @returns the report of a move that is done, even if it was completed after a failure or
  * cancellation past the commit.
- * @throws the failure (or cancellation) of the last attempt, once everything is as it was before.
+ * @throws the failure (or cancellation) of the last attempt, or MOVE_ABORTED, once everything is as
+ * it was before.
  */
 export async function moveSaga(saga: Saga): Promise<MoveReport> {
-  const { runtime, recorder, input } = saga;
+  const { runtime, recorder, controls, input } = saga;
   const startedAtMs = runtime.nowMs();
+  let failures = 0;
   for (let n = 1; ; n += 1) {
+    await held(saga);
     const attempt: AttemptRef = { move: saga.move, n };
     const reached: Reached = {};
     recorder.begin(attempt);
     try {
-      const done = await forward(saga, attempt, reached);
+      const done = await controls.interruptible(runtime, () => forward(saga, attempt, reached));
       return report(saga, { ...done, completedForward: false, startedAtMs });
     } catch (error) {
       const completed = await runtime.shielded(() => compensate(saga, attempt, reached, error));
       if (completed !== undefined) return report(saga, { ...completed, completedForward: true, startedAtMs });
+      if (controls.isHeld && runtime.isCancellation(error)) continue;
+      if (reached.isStandingBy !== true) failures += 1;
       const code = runtime.codeOf(error);
       const mayRetry =
         code !== undefined &&
         hasRemedy(code, 'new-attempt') &&
-        n < input.options.attemptsMax &&
+        failures < input.options.attemptsMax &&
         !runtime.isCancellation(error);
       if (!mayRetry) {
         recorder.stage('failed');
         throw error;
       }
       recorder.stage('waiting-to-retry');
-      await runtime.sleep(Math.min(RETRY_PAUSE_MS_MIN * 2 ** (n - 1), RETRY_PAUSE_MS_MAX));
+      await pauseBeforeRetry(saga, failures);
     }
+  }
+}
+
+/** Waits while a person holds the move. @throws MOVE_ABORTED; the move's own cancellation */
+async function held({ controls, runtime, recorder }: Saga): Promise<void> {
+  try {
+    await controls.hold(runtime);
+  } catch (error) {
+    recorder.stage('failed');
+    throw error;
+  }
+}
+
+/** Lets the cause of a failure pass. A pause or an abort cuts it short. */
+async function pauseBeforeRetry({ controls, runtime }: Saga, failures: number): Promise<void> {
+  if (controls.isHeld) return;
+  const pauseMs = Math.min(RETRY_PAUSE_MS_MIN * 2 ** Math.max(0, failures - 1), RETRY_PAUSE_MS_MAX);
+  try {
+    await controls.interruptible(runtime, () => runtime.sleep(pauseMs));
+  } catch (error) {
+    if (!controls.isHeld) throw error;
   }
 }
 
@@ -75,16 +107,38 @@ interface Done {
   readonly reconfigured: Reconfigured;
 }
 
-async function forward({ steps, recorder, input }: Saga, attempt: AttemptRef, reached: Reached): Promise<Done> {
+async function forward(saga: Saga, attempt: AttemptRef, reached: Reached): Promise<Done> {
+  const { steps, recorder, input } = saga;
   const context = await recorder.step('notify', attempt, () => steps.notify(input, attempt));
   reached.context = context;
   recorder.from(context.from.group);
+  reached.isStandingBy = true;
+  await standBy(saga, context);
+  reached.isStandingBy = false;
   const flushed = await recorder.step('flush', attempt, () => steps.flush(context));
   reached.flushed = flushed;
   await recorder.step('snapshot', attempt, () => steps.snapshot(context, flushed));
   await recorder.step('bookmark', attempt, () => steps.bookmark(context));
   const reconfigured = await recorder.step('reconfigure', attempt, () => steps.reconfigure(context, flushed));
   return committed(recorder, { context, flushed, reconfigured });
+}
+
+/** Keeps the attempt ready until the fence is approved and its time has come. */
+async function standBy({ steps, recorder, controls, runtime, input }: Saga, context: AttemptContext): Promise<void> {
+  const { attempt } = context;
+  if (controls.awaitsApproval) {
+    recorder.stage(
+      'ready',
+      `Waits for an approval. To raise the fence: volume-mover approve ${attempt.move} --reason <why>`,
+    );
+    await recorder.record('ready', attempt, () =>
+      controls.untilApproved(runtime, () => steps.standBy(context, 'approved')),
+    );
+  }
+  const { fenceFromMs = 0 } = input.options;
+  if (runtime.nowMs() >= fenceFromMs) return;
+  recorder.stage('ready', `Waits until ${isoTime(fenceFromMs)}, the earliest time for its fence.`);
+  await recorder.record('ready', attempt, () => steps.standBy(context, 'window'));
 }
 
 /** Records the commit: there is no way back from here. */
@@ -105,9 +159,10 @@ async function compensate(
   reached: Reached,
   error: unknown,
 ): Promise<Done | undefined> {
-  const { patientSteps: steps, runtime, recorder, input } = saga;
+  const { patientSteps: steps, runtime, recorder, input, controls } = saga;
   recorder.stage('rolling-back');
-  const reason = runtime.isCancellation(error) ? 'the move was cancelled' : runtime.messageOf(error);
+  const cancelled = runtime.isCancellation(error);
+  const reason = cancelled ? (controls.reason ?? 'the move was cancelled') : runtime.messageOf(error);
   const record = await recorder.record('resolve', attempt, () => steps.resolve(attempt, reason));
   if (record.state === 'COMMITTED') {
     recorder.verdict('COMMITTED');

@@ -18,6 +18,7 @@ import {
 export function codeOf(error: unknown): ErrorCode | undefined {
   const causes = causesOf(error);
   for (const cause of causes) {
+    if (cause instanceof MoverError) return cause.code;
     const code = cause instanceof ApplicationFailure ? errorCodeSchema.safeParse(cause.type) : undefined;
     if (code?.success === true) return code.data;
   }

@@ -51,7 +51,7 @@ export interface StepTerms {
   readonly priorityKey: number;
 }
 
-export type StepName = MoveStep | 'resolve' | 'learn';
+export type StepName = MoveStep | 'ready' | 'resolve' | 'learn';
 
 /**
  * The policy for the way forward. Retries end about when the attempt's lease does. They are
@@ -64,6 +64,9 @@ export function forwardPolicy(step: StepName, terms: StepTerms): ActivityOptions
   switch (step) {
     case 'notify':
       return policy(CALLS_TIMEOUT_MS, within(Math.max(PASSING_WAIT_MS, 2 * leaseMs), UNHURRIED));
+    case 'ready':
+      // Nothing is fenced, so a person's approval outlasts any outage.
+      return policy(standByTimeoutMs(options), PATIENT);
     case 'flush':
       return policy(flushTimeoutMs(options), within(2 * leaseMs, QUICK));
     case 'snapshot':
@@ -92,12 +95,18 @@ function fencedPriority({ priorityKey }: StepTerms): Priority {
 
 function runTimeoutMs(step: StepName, options: MoveOptions): number {
   if (step === 'flush') return flushTimeoutMs(options);
+  if (step === 'ready') return standByTimeoutMs(options);
   return step === 'reconfigure' ? JOIN_TIMEOUT_MS : CALLS_TIMEOUT_MS;
 }
 
 /** Time for the wait for a small lag, and for a drain that ends with the attempt's deadline. */
 function flushTimeoutMs({ lagWaitMs, attemptDeadlineMs }: MoveOptions): number {
   return lagWaitMs + attemptDeadlineMs + CALLS_TIMEOUT_MS;
+}
+
+/** Time until the attempt's deadline, which ends the step by itself. */
+function standByTimeoutMs({ attemptDeadlineMs }: MoveOptions): number {
+  return attemptDeadlineMs + CALLS_TIMEOUT_MS;
 }
 
 function policy(startToCloseTimeout: number, retry: RetryPolicy): ActivityOptions {

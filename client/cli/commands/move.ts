@@ -10,6 +10,7 @@ import { reportLines } from '../move-view.js';
 import { operatorOption } from '../operator.js';
 import { nextOfMove } from '../next-commands.js';
 import type { Output } from '../output.js';
+import { parseMoment } from '../moment.js';
 import { parseKeep } from '../parse-keep.js';
 import { type CommandContext, runCommand } from '../session.js';
 import { announceStarted, answerStarted } from '../started.js';
@@ -32,6 +33,20 @@ export function moveCommand(context: CommandContext): Command {
         '--keep-left <how-long>',
         'how long the "left" bookmark is kept: policy (of the old group; the default), forever, or a period like 30d',
       ).argParser(parseKeep),
+    )
+    .option(
+      '--manual',
+      'stand by at "ready", and raise the fence when somebody approves: volume-mover approve <move-id>',
+    )
+    .addOption(
+      new Option('--fence-from <time>', 'raise no fence before this time, e.g. 2026-11-23T22:00:00Z').argParser(
+        parseMoment,
+      ),
+    )
+    .addOption(
+      new Option('--fence-by <time>', 'end without a change if the fence is not up by this time').argParser(
+        parseMoment,
+      ),
     )
     .option('--no-wait', 'return as soon as the move has started')
     .action(async (volumes: string[], flags: MoveFlags) =>

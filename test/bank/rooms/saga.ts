@@ -2,6 +2,7 @@
 import type { Room } from '../bug.js';
 
 const SAGA = 'workflows/saga/saga.ts';
+const CONTROLS = 'workflows/saga/controls.ts';
 const RECORDER = 'workflows/saga/recorder.ts';
 
 export const saga: Room = {
@@ -46,16 +47,16 @@ export const saga: Room = {
     {
       id: 'saga/never-tries-again',
       file: SAGA,
-      find: 'n < input.options.attemptsMax &&',
-      replace: 'n > input.options.attemptsMax &&',
+      find: 'failures < input.options.attemptsMax &&',
+      replace: 'failures > input.options.attemptsMax &&',
       breaks: 'A cut that was void once fails the whole move.',
       kind: 'inverted guard',
     },
     {
       id: 'saga/tries-once-too-often',
       file: SAGA,
-      find: 'n < input.options.attemptsMax &&',
-      replace: 'n <= input.options.attemptsMax &&',
+      find: 'failures < input.options.attemptsMax &&',
+      replace: 'failures <= input.options.attemptsMax &&',
       breaks: 'A move makes one more attempt than was allowed.',
       kind: 'off by one',
     },
@@ -95,8 +96,8 @@ export const saga: Room = {
     {
       id: 'saga/compensation-gives-up',
       file: SAGA,
-      find: 'const { patientSteps: steps, runtime, recorder, input } = saga;',
-      replace: 'const { steps, runtime, recorder, input } = saga;',
+      find: 'const { patientSteps: steps, runtime, recorder, input, controls } = saga;',
+      replace: 'const { steps, runtime, recorder, input, controls } = saga;',
       breaks: 'An outage longer than the retries of a step ends the compensation halfway.',
       kind: 'wrong value',
     },
@@ -163,6 +164,46 @@ export const saga: Room = {
       replace: '',
       breaks: 'A failed step is reported as one that succeeded.',
       kind: 'forgotten field',
+    },
+    {
+      id: 'saga/fence-without-approval',
+      file: SAGA,
+      find: '  if (controls.awaitsApproval) {',
+      replace: '  if (controls.awaitsApproval && controls.isHeld) {',
+      breaks: 'A move with a manual cut-over raises its fence before anybody approved.',
+      kind: 'missing guard',
+    },
+    {
+      id: 'saga/pause-begins-again-at-once',
+      file: CONTROLS,
+      find: '    while (this.isPaused && !this.isAborted) {',
+      replace: '    while (this.isPaused && this.isAborted) {',
+      breaks: 'A paused move goes on with a new attempt at once.',
+      kind: 'inverted guard',
+    },
+    {
+      id: 'saga/pause-keeps-the-approval',
+      file: CONTROLS,
+      find: '    this.#isApproved = false;\n    this.#interrupt();',
+      replace: '    this.#interrupt();',
+      breaks: 'A move that was paused after its approval raises its fence as soon as it is resumed.',
+      kind: 'forgotten change',
+    },
+    {
+      id: 'saga/abort-interrupts-nothing',
+      file: CONTROLS,
+      find: '    this.#aborted = `${operator} aborted the move: ${reason}`;\n    this.#interrupt();',
+      replace: '    this.#aborted = `${operator} aborted the move: ${reason}`;',
+      breaks: 'An abort has no effect on the attempt that runs.',
+      kind: 'forgotten change',
+    },
+    {
+      id: 'saga/stand-by-counts-as-a-failure',
+      file: SAGA,
+      find: '      if (reached.isStandingBy !== true) failures += 1;',
+      replace: '      failures += 1;',
+      breaks: 'A move that waits for an approval longer than a few deadlines fails.',
+      kind: 'missing guard',
     },
   ],
 };

@@ -16,6 +16,7 @@ interface Circumstances {
    */
   readonly haunted: boolean;
   readonly hasWindow: boolean;
+  readonly steered: boolean;
   readonly smallGroups: boolean;
   readonly forgetful: boolean;
 }
@@ -49,6 +50,7 @@ const EXPLAINED: Partial<Record<ErrorCode, Explains>> = {
   VOLUME_BUSY: (of) => of.crossed || of.haunted || of.disturbed,
   PENDING_VERDICT: (of) => of.crossed || of.haunted || of.disturbed,
   WINDOW_CLOSED: (of) => of.hasWindow,
+  MOVE_ABORTED: (of) => of.steered,
   GROUP_FULL: (of) => of.smallGroups,
   ALREADY_THERE: overtaken,
   NOT_OWNER: overtaken,
@@ -65,13 +67,14 @@ const EXPLAINED: Partial<Record<ErrorCode, Explains>> = {
 export function checkCauses(world: World, told: readonly Told[], smallGroups: boolean): void {
   const isDisturbed = [...world.befell.keys()].some((kind) => !HARMLESS.has(kind));
   let haunted = false;
-  for (const { move, end, crossed, reset, hasWindow } of told) {
+  for (const { move, end, crossed, reset, hasWindow, steered } of told) {
     if (end.kind === 'failed') {
       const circumstances: Circumstances = {
         disturbed: isDisturbed,
         crossed: crossed || reset,
         haunted,
         hasWindow,
+        steered,
         smallGroups,
         forgetful: world.hasSiteForgotten || world.hasSplitterForgotten,
       };

@@ -6,6 +6,7 @@ import type { VolumeId } from '../../../contracts/ids.js';
 import type { MoveReport } from '../../../contracts/move.js';
 import { ATTEMPTS_MAX, type MoveEnd } from '../orchestrator.js';
 import type { World } from '../world.js';
+import { checkNothingLeft, recordsOf } from './left-behind.js';
 
 /** A move of the story, and how it ended. */
 export interface Told {
@@ -19,12 +20,8 @@ export interface Told {
   /** Whether it had a latest time for its fence, or a short deadline. */
   readonly hasWindow: boolean;
   readonly fenceByMs?: number | undefined;
-}
-
-function recordsOf(world: World, move: string): AttemptRecord[] {
-  return [...world.site.state.attempts.values()]
-    .map(({ record }) => record)
-    .filter(({ attempt }) => attempt.move === move);
+  /** Whether a person asked things of it. */
+  readonly steered: boolean;
 }
 
 /**
@@ -130,14 +127,5 @@ export function checkWhole(world: World, { attempt, contents, left, joined, seal
     const after = memberIn(joined?.point);
     if (isKept(joined?.point) && (after?.epoch !== epoch + 1 || after.position < (seal?.position ?? 0)))
       throw new Error(`the "joined" point of ${attemptName(attempt)} has ${volume} as ${JSON.stringify(after)}`);
-  }
-}
-
-/** The verdict was taught before the move ended: no splitter that is up waits for it. */
-function checkNothingLeft(world: World, move: string, volumes: readonly VolumeId[]): void {
-  for (const volume of volumes) {
-    const { fence, notice } = world.hostOf(volume).core?.volume(volume).row ?? {};
-    if (fence?.attempt.move === move) throw new Error(`${move} has ended, and its fence of ${volume} stands`);
-    if (notice?.attempt.move === move) throw new Error(`${move} has ended, and ${volume} still has its notice`);
   }
 }

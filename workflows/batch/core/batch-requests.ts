@@ -3,9 +3,9 @@ import {
   abortRequestSchema,
   type BATCH_UPDATES,
   concurrencyRequestSchema,
-  requestSchema,
   skipRequestSchema,
 } from '../../../contracts/batch.js';
+import { requestSchema } from '../../../contracts/request.js';
 import { BATCH_SKIPS_MAX } from '../../../contracts/batch-run.js';
 import type { VolumeId } from '../../../contracts/ids.js';
 import type { BatchCore } from './batch-core.js';
@@ -17,9 +17,9 @@ export const REQUEST_SCHEMAS = {
   resume: requestSchema,
   abort: abortRequestSchema,
   setConcurrency: concurrencyRequestSchema,
-  skipVolume: skipRequestSchema,
+  skip: skipRequestSchema,
   retryFailed: requestSchema,
-  approveCanary: requestSchema,
+  approve: requestSchema,
 } as const satisfies Record<UpdateName, unknown>;
 
 export const UPDATE_DESCRIPTIONS: Readonly<Record<UpdateName, string>> = {
@@ -29,10 +29,9 @@ export const UPDATE_DESCRIPTIONS: Readonly<Record<UpdateName, string>> = {
     'Ends the batch: no further move starts. Running moves finish; with "running": "roll-back" those before their commit are rolled back. Give { operator, reason, running }.',
   setConcurrency:
     'Sets how many moves run at the same time, from now on. Give { operator, reason, concurrency: { all, perSourceGroup, … } }.',
-  skipVolume:
-    'Skips the waiting move of a volume; the other disks of that move are skipped too. Give { operator, reason, volume }.',
+  skip: 'Skips the waiting move of a volume; the other disks of that move are skipped too. Give { operator, reason, volume }.',
   retryFailed: 'Queues every failed move again. Give { operator, reason }.',
-  approveCanary: 'Starts the other moves after the canary, the first moves of the batch. Give { operator, reason }.',
+  approve: 'Starts the other moves after the canary, the first moves of the batch. Give { operator, reason }.',
 };
 
 /** The refusal to skip a volume whose move runs. */
@@ -43,7 +42,7 @@ export function movingMessage(volume: VolumeId): string {
 /** Why the batch refuses a request now, as a sentence; undefined when it accepts it. */
 export function refusalOf(batch: BatchCore, isOver: boolean, name: UpdateName, volume?: VolumeId): string | undefined {
   if (isOver)
-    return 'The batch has ended and cannot be changed. To try its failed moves again: volume-mover batch retry-failed <batch-id>';
+    return 'The batch has ended and cannot be changed. To try its failed moves again: volume-mover batch retry-failed <batch-id> --reason <why>';
   const { stop } = batch;
   switch (name) {
     case 'pause':
@@ -59,7 +58,7 @@ export function refusalOf(batch: BatchCore, isOver: boolean, name: UpdateName, v
         : undefined;
     case 'setConcurrency':
       return stop === undefined ? undefined : stopping(batch);
-    case 'skipVolume':
+    case 'skip':
       if (stop !== undefined) return stopping(batch);
       if (volume !== undefined && batch.inFlight.isMoving(volume)) return movingMessage(volume);
       return batch.skips.hasRoom()
@@ -68,7 +67,7 @@ export function refusalOf(batch: BatchCore, isOver: boolean, name: UpdateName, v
     case 'retryFailed':
       if (stop !== undefined) return stopping(batch);
       return batch.counts().failed > 0 ? undefined : 'No move of the batch has failed, so there is nothing to retry.';
-    case 'approveCanary':
+    case 'approve':
       return approvalRefusal(batch);
   }
 }

@@ -6,7 +6,8 @@ import { volumeIdSchema } from '../../../../contracts/ids.js';
 import type { BatchClient, BatchRequest } from '../../../batches/batch-client.js';
 import { EXIT } from '../../exit-code.js';
 import { type CommandContext, runCommand } from '../../session.js';
-import { requestOf, type RequestFlags, withBatch, withRequest } from './batch-argument.js';
+import { requestOf, type RequestFlags, withRequest } from '../../request.js';
+import { withBatch } from './batch-argument.js';
 
 interface BatchAbortFlags extends RequestFlags {
   readonly rollBack?: boolean;

@@ -4,7 +4,8 @@ import { type BatchOptionFlags, optionsOf, withBatchOptions } from '../../batch-
 import { EXIT } from '../../exit-code.js';
 import { followBatch } from '../../follow-batch.js';
 import { type CommandContext, runCommand } from '../../session.js';
-import { requestOf, type RequestFlags, withBatch, withRequest } from './batch-argument.js';
+import { requestOf, type RequestFlags, withRequest } from '../../request.js';
+import { withBatch } from './batch-argument.js';
 
 interface RetryFailedFlags extends BatchOptionFlags, RequestFlags {
   readonly id?: string;

@@ -5,7 +5,8 @@ import { MoverError } from '../../../../contracts/errors.js';
 import { parseCount } from '../../batch-parsers.js';
 import { EXIT } from '../../exit-code.js';
 import { type CommandContext, runCommand } from '../../session.js';
-import { requestOf, type RequestFlags, withBatch, withRequest } from './batch-argument.js';
+import { requestOf, type RequestFlags, withRequest } from '../../request.js';
+import { withBatch } from './batch-argument.js';
 
 interface SetConcurrencyFlags extends RequestFlags {
   readonly perGroup?: number;

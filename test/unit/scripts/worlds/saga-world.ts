@@ -19,8 +19,9 @@ import {
 } from '../../../../contracts/move.js';
 import type { AttemptContext, Flushed, MoveSteps, Reconfigured, Snapshot } from '../../../../contracts/steps.js';
 import { MoveRecorder, type SagaRuntime } from '../../../../workflows/saga/recorder.js';
+import { MoveControls } from '../../../../workflows/saga/controls.js';
 import { moveSaga } from '../../../../workflows/saga/saga.js';
-import { Cancelled, plainErrors, Shields } from '../../../support/saga-runtime.js';
+import { Cancelled, plainErrors, Scopes, Shields } from '../../../support/saga-runtime.js';
 import { type Command, exact, msOf, type World } from '../script.js';
 
 const MOVE = moveIdSchema.parse('m1');
@@ -29,18 +30,36 @@ const SPLITTER = splitterIdSchema.parse('s1');
 const STEP_MS = 10;
 
 type StepName = keyof MoveSteps;
-const STEP_NAMES: readonly StepName[] = [...MOVE_STEPS, 'resolve', 'learn'];
+const STEP_NAMES: readonly StepName[] = [...MOVE_STEPS, 'standBy', 'resolve', 'learn'];
+
+/** A person asks while a step runs, before its effect or after it. */
+type Asked = 'paused-before' | 'paused-after' | 'aborted-before' | 'aborted-after';
+/** How long a person holds a paused move, ms. */
+const HELD_MS = 1_000;
 
 /** What becomes of one call of a step. */
 interface Fate {
   /** How it ends. */
-  readonly kind: 'answers' | 'refused' | 'lost' | 'breaks' | 'cancelled-before' | 'cancelled-after';
+  readonly kind: 'answers' | 'refused' | 'lost' | 'breaks' | 'cancelled-before' | 'cancelled-after' | Asked;
   /** The refusal's code, or the one that stands for a lost answer. */
   readonly code?: string;
   readonly ms: number;
   /** A call that a dead worker left behind commits the attempt meanwhile. */
   readonly zombieCommits?: boolean;
 }
+/** How a call ended, in a short line. */
+const MARKS: Readonly<Record<Fate['kind'], string>> = {
+  answers: '',
+  refused: '!',
+  breaks: '!',
+  lost: '?',
+  'cancelled-before': '×',
+  'cancelled-after': '×',
+  'paused-before': '‖',
+  'paused-after': '‖',
+  'aborted-before': '×',
+  'aborted-after': '×',
+};
 const ANSWERS: Fate = { kind: 'answers', ms: STEP_MS };
 
 export class SagaWorld implements World {
@@ -101,7 +120,7 @@ export class SagaWorld implements World {
   }
 }
 
-/** `refused CODE`, `lost CODE`, `breaks`, `cancelled before`, `cancelled after`, `slow 5s`. */
+/** `refused CODE`, `lost CODE`, `breaks`, `cancelled|paused|aborted before|after`, `slow 5s`. */
 function fateOf(command: Command, from = 1): Fate {
   const word = command.word(from);
   switch (word) {
@@ -114,6 +133,9 @@ function fateOf(command: Command, from = 1): Fate {
       return command.word(from + 1) === 'after'
         ? { kind: 'cancelled-after', ms: STEP_MS }
         : { kind: 'cancelled-before', ms: STEP_MS };
+    case 'paused':
+    case 'aborted':
+      return { kind: command.word(from + 1) === 'after' ? `${word}-after` : `${word}-before`, ms: STEP_MS };
     case 'slow':
       return { kind: 'answers', ms: msOf(command.word(from + 1)) };
     default:
@@ -130,6 +152,7 @@ function inputOf(command: Command, ...others: string[]): ParsedMoveInput {
   return moveInputSchema.parse({
     ...(words.length === 1 ? { volume: first } : { volumes: words }),
     to: command.option('to') ?? 'silver',
+    ...(command.option('cutover') === 'manual' ? { cutover: 'manual' } : {}),
     ...(operator === undefined ? {} : { operator }),
     ...(reason === undefined ? {} : { reason }),
     options: attemptsMax === undefined ? {} : { attemptsMax },
@@ -154,6 +177,8 @@ class Run {
   #nowMs = 0;
   #isCancelled = false;
   readonly #shields = new Shields();
+  readonly #scopes = new Scopes();
+  readonly #controls: MoveControls;
 
   constructor(input: ParsedMoveInput, fates: ReadonlyMap<string, Fate[]>, aheadMs = 0) {
     this.#input = input;
@@ -162,10 +187,17 @@ class Run {
     this.#runtime = {
       nowMs: () => this.#nowMs,
       sleep: (ms) => this.#pause(ms),
+      until: async () => {
+        this.#note(`is held ${HELD_MS} ms`, 'held');
+        this.#nowMs += HELD_MS;
+        this.#controls.resume();
+      },
+      cancellable: this.#scopes.cancellable,
       shielded: (work) => this.#shields.run(work),
       ...plainErrors,
     };
     this.#recorder = new MoveRecorder(this.#runtime, MOVE, input);
+    this.#controls = new MoveControls(input, this.#recorder);
   }
 
   /** Everything: each call with the stage that a query sees meanwhile, then the end. */
@@ -191,6 +223,7 @@ class Run {
           move: MOVE,
           input: this.#input,
           recorder: this.#recorder,
+          controls: this.#controls,
         }),
       );
       return reportText(report);
@@ -206,7 +239,9 @@ class Run {
     const fate = this.#next('pause');
     this.#note(`pauses ${ms} ms`, 'pause');
     if (fate.kind === 'cancelled-before') this.#isCancelled = true;
-    this.#interrupt();
+    // A request comes once the pause has begun.
+    await Promise.resolve();
+    this.#ask(fate.kind);
     this.#nowMs += ms;
     await Promise.resolve();
   }
@@ -222,15 +257,14 @@ class Run {
 
   /** A cancelled move goes on behind a shield only. */
   #interrupt(): void {
-    if (this.#isCancelled && !this.#shields.isUp) throw new Cancelled('cancelled');
+    if ((this.#isCancelled || this.#scopes.isCancelled) && !this.#shields.isUp) throw new Cancelled('cancelled');
   }
 
   /** One call of a step. A lost answer, and a late cancellation, come after its effect. */
   async #call<T>(step: StepName, detail: string, manner: string, effect: () => T): Promise<T> {
     this.#interrupt();
     const fate = this.#next(step);
-    const mark = { answers: '', refused: '!', breaks: '!', lost: '?', 'cancelled-before': '×', 'cancelled-after': '×' };
-    this.#note(`${step} ${detail}${manner}`, `${step}${mark[fate.kind]}`);
+    this.#note(`${step} ${detail}${manner}`, `${step}${MARKS[fate.kind]}`);
     await Promise.resolve();
     this.#nowMs += fate.ms;
     if (fate.kind === 'refused') throw new MoverError(errorCodeSchema.parse(fate.code), `${step} was refused`);
@@ -239,18 +273,30 @@ class Run {
       this.#isCancelled = true;
       this.#interrupt();
     }
+    if (fate.kind.endsWith('-before')) this.#ask(fate.kind);
     const result = effect();
     if (fate.zombieCommits === true) this.#commitAll();
     if (fate.kind === 'lost') throw new MoverError(errorCodeSchema.parse(fate.code), `the answer of ${step} was lost`);
     if (fate.kind === 'cancelled-after') this.#isCancelled = true;
+    if (fate.kind.endsWith('-after')) this.#ask(fate.kind);
     this.#interrupt();
     return result;
+  }
+
+  /** A person pauses or aborts the move. */
+  #ask(kind: Fate['kind']): void {
+    const request = { operator: 'sam', reason: 'for this script' };
+    if (kind.startsWith('paused')) this.#controls.pause(request);
+    if (kind.startsWith('aborted')) this.#controls.abort(request);
+    this.#interrupt();
   }
 
   #steps(manner: string): MoveSteps {
     return {
       notify: (input, attempt) =>
         this.#call('notify', `${attemptName(attempt)} → ${input.to}`, manner, () => this.#open(attempt)),
+      standBy: (context, until) =>
+        this.#call('standBy', `${attemptName(context.attempt)} until ${until}`, manner, () => this.#controls.approve()),
       flush: (context) => this.#call('flush', attemptName(context.attempt), manner, () => this.#flush(context)),
       snapshot: (context, flushed) =>
         this.#call('snapshot', `${attemptName(context.attempt)} cut at ${flushed.cutAtMs}`, manner, () =>
