@@ -45,6 +45,8 @@ export interface ListMovesOptions extends ListOptions<MoveState> {
   readonly volume?: string | undefined;
   /** Moves out of this group or into it. */
   readonly group?: string | undefined;
+  /** Moves of this batch, by its whole id. */
+  readonly batch?: string | undefined;
 }
 
 export interface MoveClient extends WorkflowClient<MoveInput, StartedMove, Move, ListedMove, MoveState> {

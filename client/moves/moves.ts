@@ -201,13 +201,14 @@ const CLAUSES: Readonly<Record<MoveState, string>> = {
   terminated: endedAs('Terminated'),
 };
 
-function clausesOf({ state, sinceMs, volume, group }: Omit<ListMovesOptions, 'limit'>): string[] {
+function clausesOf({ state, sinceMs, volume, group, batch }: Omit<ListMovesOptions, 'limit'>): string[] {
   const since = sinceMs === undefined ? '' : literal(new Date(sinceMs).toISOString());
   const inGroup = group === undefined ? '' : literal(keywordOf(group));
   return [
     ...(state === undefined ? [] : [CLAUSES[state]]),
     ...(sinceMs === undefined ? [] : [`(StartTime >= ${since} OR CloseTime >= ${since})`]),
     ...(volume === undefined ? [] : [`Volumes = ${literal(volume)}`]),
+    ...(batch === undefined ? [] : [`BatchId = ${literal(keywordOf(batch))}`]),
     ...(group === undefined ? [] : [`(FromGroup = ${inGroup} OR ToGroup = ${inGroup})`]),
   ];
 }

@@ -70,6 +70,15 @@ test('a batch is followed in lines to its end, and its status says the same afte
   expect((await batch(`watch ${firstId}`)).exitCode).toBe(EXIT.ok);
 });
 
+test('the moves of a batch are listed by its name', async () => {
+  await untilTrue('both moves in the list', PATIENCE_MS, async () => {
+    const { stdout } = await cli('moves', '--batch', 'first', '--outcome', 'moved');
+    return /^first\/0-a@\S+ +moved /m.test(stdout) && /^first\/1-b@\S+ +moved /m.test(stdout);
+  });
+  expect((await cli('moves', '--batch', 'none')).stdout).toBe('No such moves.\n');
+  expect((await cli('moves', '--batch', 'no-such-batch')).exitCode).toBe(EXIT.notFound);
+});
+
 test('its report can be had in four forms', async () => {
   const table = await batch('report first');
   expect(table.stdout).toMatch(/^0 +moved .* cg-gold +cg-silver +a$/m);

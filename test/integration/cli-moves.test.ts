@@ -142,6 +142,10 @@ test('a plan without reasons against it ends with 0, one with reasons lists them
   );
   expect(stdout).toMatch(/^ {2}points stay {2}vm-1-disk-0: \d+ points?, the oldest of /m);
   expect(stdout).toMatch(/^ {2}5 reconfigure commit: cg-silver owns vm-1-disk-0 \(epoch 1 → 2\)/m);
+  const terminal = { isTTY: true, columns: 80 };
+  const environment = { VOLUME_MOVER_ESTATE: fixture.running.estateFile };
+  const narrow = await runCommand(environment, ['plan', 'vm-1-disk-0', '--to', 'cg-silver'], terminal);
+  expect(narrow.stdout.split('\n').filter((line) => line.length > terminal.columns)).toEqual([]);
   const refused = await cli('plan', 'vm-9', 'vm-1-disk-0', '--to', 'cg-gold', '--from', 'cg-silver');
   expect(refused.exitCode).toBe(EXIT.refused);
   expect(refused.stdout).toMatch(/VOLUME_NOT_FOUND[\s\S]*ALREADY_THERE/);

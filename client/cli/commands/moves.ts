@@ -20,6 +20,7 @@ interface MovesFlags extends ListFlags<Outcome> {
   readonly since?: number;
   readonly volume?: string;
   readonly group?: string;
+  readonly batch?: string;
 }
 
 export function movesCommand(context: CommandContext): Command {
@@ -32,11 +33,13 @@ export function movesCommand(context: CommandContext): Command {
     )
     .option('--volume <volume>', 'only moves of this volume')
     .option('--group <group>', 'only moves out of this group, or into it')
+    .option('--batch <batch-id>', 'only moves of this batch; a workflow id means its newest batch')
     .addHelpText('after', '\nWhat moved last night: volume-mover moves --outcome moved --since -12h --limit 1000')
     .action(async (flags: MovesFlags) =>
       runCommand(context, flags, async ({ client, output }) => {
         const { since: sinceMs, volume, group } = flags;
-        const moves = await client.moves.list({ ...listOptionsOf(flags), sinceMs, volume, group });
+        const batch = flags.batch === undefined ? undefined : (await client.batches.get(flags.batch)).batchId;
+        const moves = await client.moves.list({ ...listOptionsOf(flags), sinceMs, volume, group, batch });
         output.answer({ moves }, (columns) =>
           moves.length === 0 ? 'No such moves.' : table(TITLES, moves.map(row), { columns, optional: OPTIONAL }),
         );

@@ -4,7 +4,7 @@ import { Command } from 'commander';
 import type { MovePlan, PlanCheck, PlanOutlook } from '../../../contracts/move.js';
 import { EXIT } from '../exit-code.js';
 import { bytes, counted, duration, time } from '../../text/format.js';
-import { printable } from '../../text/printable.js';
+import { printable, wrapped } from '../../text/printable.js';
 import { table } from '../../text/table.js';
 import { moveInputOf, type MoveInputFlags, withMoveFlags } from '../move-flags.js';
 import { type CommandContext, runCommand } from '../session.js';
@@ -13,6 +13,9 @@ const TITLES = ['VOLUME', 'SIZE', 'SPLITTER', 'EPOCH', 'UNCONFIRMED', 'UNDISTRIB
 
 /** Columns that a narrow terminal may leave out, the least important first. */
 const OPTIONAL = ['EPOCH', 'SPLITTER'];
+/** Indentation of what follows a line that a terminal is too narrow for. */
+const INDENT = 6;
+
 export function planCommand(context: CommandContext): Command {
   return withMoveFlags(new Command('plan'))
     .description(
@@ -38,13 +41,16 @@ function describe(plan: MovePlan, columns: number | undefined): string {
     bytes(volume.undistributedBytes),
   ];
   const way = [from === undefined ? '' : ` from ${nameOf(from)}`, to === undefined ? '' : ` to ${nameOf(to)}`].join('');
-  return [
-    ...(volumes.length === 0 ? [] : [table(TITLES, volumes.map(row), { columns, optional: OPTIONAL }), '']),
+  const sentences = [
     'Checks',
     ...checks.map(checkLine),
     '',
     ...(ok && outlook !== undefined ? [...outlookLines(outlook), ''] : []),
     ok ? `The move${way} can be made.` : `The move${way} cannot be made.`,
+  ];
+  return [
+    ...(volumes.length === 0 ? [] : [table(TITLES, volumes.map(row), { columns, optional: OPTIONAL }), '']),
+    ...sentences.flatMap((line) => (columns === undefined || line === '' ? [line] : wrapped(line, columns, INDENT))),
   ].join('\n');
 }
 
