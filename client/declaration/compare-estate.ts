@@ -271,7 +271,10 @@ function* fieldDifferences(file: DeclaredVolume, known: InventoryVolume): Genera
       code: 'VOLUME_SIZE',
       subject: file.id,
       message: `Volume "${file.id}" has ${known.sizeBytes / MIB} MiB; the file says ${file.sizeMiB} MiB.`,
-      action: 'Correct sizeMiB in the file: the volume keeps the size it has.',
+      action:
+        file.sizeMiB * MIB > known.sizeBytes
+          ? `Correct sizeMiB in the file, or make it as large: volume-mover volume grow ${file.id} --size ${file.sizeMiB}MiB`
+          : 'Correct sizeMiB in the file: no volume can be made smaller.',
       unprotected: false,
     };
   if (file.splitter !== known.splitter)

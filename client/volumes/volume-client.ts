@@ -13,6 +13,8 @@ import {
   type AddVolumeOrder,
   forgetVolume,
   type ForgetVolumeOrder,
+  growVolume,
+  type GrowVolumeOrder,
   retireGroup,
   type RetireGroupOrder,
   retireVolume,
@@ -69,6 +71,12 @@ export interface VolumeClient {
    */
   add(order: AddVolumeOrder): Promise<Changed>;
   /**
+   * Makes a volume larger while guests write; they see the new size at their next connection. Safe
+   * to repeat.
+   * @throws VOLUME_NOT_FOUND; CHANGE_REFUSED with every reason
+   */
+  grow(order: GrowVolumeOrder): Promise<Changed>;
+  /**
    * Ends a volume's replication. Its recovery points and its disk stay. Safe to repeat.
    * @throws VOLUME_NOT_FOUND; CHANGE_REFUSED with every reason
    */
@@ -104,6 +112,7 @@ export function createVolumeClient(ports: Ports, patient: Ports, estate: Estate)
     rebuild: (order) => rebuild(repairs, order),
     decideSource: (order) => decideSource(repairs, order),
     add: (order) => addVolume(ports, order),
+    grow: (order) => growVolume(ports, order),
     retire: (order) => retireVolume(ports, order),
     forget: (order) => forgetVolume(patient, order),
   };

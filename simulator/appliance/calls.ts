@@ -103,6 +103,7 @@ function forwardedCalls({ site }: CallsOptions) {
     closeMarkImage: async (input, { signal }) => site.call('closeMarkImage', input, signal),
     rebuild: async (input, { signal }) => site.call('rebuild', input, signal),
     addVolume: async (input, { signal }) => site.call('addVolume', input, signal),
+    growVolume: async (input, { signal }) => site.call('growVolume', input, signal),
     retireVolume: async (input, { signal }) => site.call('retireVolume', input, signal),
     forgetVolume: async (input, { signal }) => site.call('forgetVolume', input, signal),
     siteGroups: async (input, { signal }) => site.call('groups', input, signal),

@@ -10,12 +10,13 @@ import type { Site } from '../site.js';
 
 type LifecycleCalls = Pick<
   Handlers<typeof replicaSiteApi>,
-  'addVolume' | 'retireVolume' | 'forgetVolume' | 'addGroup' | 'setGroup' | 'retireGroup'
+  'addVolume' | 'growVolume' | 'retireVolume' | 'forgetVolume' | 'addGroup' | 'setGroup' | 'retireGroup'
 >;
 
 export function lifecycleCalls(site: Site, journals: Journals, images: Pick<Images, 'countOf'>): LifecycleCalls {
   return {
     addVolume: (input) => site.change((state, now) => lifecycle.addVolume(state, input, now)),
+    growVolume: (input) => site.change((state, now) => lifecycle.growVolume(state, input, now)),
     retireVolume: async (input) => {
       site.state.volume(input.volume);
       await journals.openAll([input.volume]);

@@ -5,13 +5,14 @@ import { MoverError, type Reason } from '../../../contracts/errors.js';
 import type { ErrorCode } from '../../../contracts/error-registry.js';
 import type { GroupId, VolumeId } from '../../../contracts/ids.js';
 import { isoTime } from '../../../contracts/iso-time.js';
-import type { Changed, GroupChange, SiteVolumeChange } from '../../../contracts/lifecycle.js';
+import type { Changed, GroupChange, SiteVolumeChange, VolumeGrowth } from '../../../contracts/lifecycle.js';
 import type { RecoveryPoint } from '../../../contracts/point.js';
 import type { Keep } from '../../../contracts/retention.js';
 import { attemptInTheWay, reservedIn, resolveAttempt } from './attempts.js';
 import { beginOwnership, deleteOwnership, endOwnership } from './owners.js';
 import { isPromised } from './policy.js';
 import type { GroupRow, GroupSettings, VolumeRow } from './rows.js';
+import { acceptedSize } from './sizes.js';
 import type { SiteState } from './state.js';
 import type { SiteMoment } from './terms.js';
 
@@ -118,6 +119,36 @@ function checkRoom(state: SiteState, group: GroupId, { monotonicMs }: SiteMoment
   const taken = state.memberCount(group) + reservedIn(state, group, monotonicMs);
   if (taken >= row.volumesMax)
     against.add('GROUP_FULL', group, `group "${group}" has room for ${row.volumesMax} volumes; ${taken} are taken`);
+}
+
+/**
+ * Accepts a larger size of a volume: records up to it are taken from now on. The size is in force
+ * once its splitter attaches with it.
+ * @throws MoverError VOLUME_NOT_FOUND, VOLUME_UNUSABLE; CHANGE_REFUSED with every reason
+ */
+export function growVolume(
+  state: SiteState,
+  { volume, sizeMiB, dryRun }: VolumeGrowth,
+  { monotonicMs }: SiteMoment,
+): Changed {
+  const row = state.volume(volume);
+  const sizeBytes = sizeMiB * MIB;
+  const present = acceptedSize(row);
+  if (row.retired === undefined && sizeBytes === present) return SAME;
+  const against = new Against(`Volume "${volume}" cannot be made larger`);
+  if (row.retired !== undefined) against.add('VOLUME_RETIRED', volume, `volume "${volume}" was retired`);
+  if (sizeBytes < present)
+    against.add(
+      'SHRINKING',
+      volume,
+      `volume "${volume}" has ${present / MIB} MiB at the replica site, and cannot be made smaller`,
+    );
+  const inTheWay = attemptInTheWay(state, row, monotonicMs);
+  if (inTheWay !== undefined)
+    against.add('VOLUME_BUSY', volume, `volume "${volume}" is being moved by ${inTheWay.move}`);
+  against.refuse();
+  if (!dryRun) state.volumes.put(volume, { ...row, acceptedBytes: sizeBytes });
+  return CHANGED;
 }
 
 /**
