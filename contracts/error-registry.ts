@@ -161,6 +161,14 @@ const REGISTRY = {
     exit: 'refused',
     raisedBy: ['replica-site'],
   },
+  SHRINKING: {
+    title: 'A volume cannot be made smaller',
+    action: 'Nothing was changed. Give a size that is at least the one it has, or correct sizeMiB in the estate file.',
+    status: 409,
+    retryable: false,
+    exit: 'refused',
+    raisedBy: ['splitter', 'replica-site'],
+  },
   GROUP_RETIRED: {
     title: 'The group is retired',
     action: 'Nothing was changed. Bring it back with volume-mover group add, or name another group.',

@@ -55,6 +55,9 @@ const siteVolumeInputSchema = z.strictObject({
 });
 export type SiteVolumeChange = z.output<typeof siteVolumeInputSchema>;
 
+const growInputSchema = z.strictObject({ volume: volumeIdSchema, sizeMiB, dryRun });
+export type VolumeGrowth = z.output<typeof growInputSchema>;
+
 /** The replica site's side. Every appliance passes it on. */
 export const siteLifecycleApi = {
   addVolume: operation({
@@ -78,6 +81,15 @@ export const siteLifecycleApi = {
       labels,
       dryRun,
     }),
+    output: changedSchema,
+  }),
+  growVolume: operation({
+    method: 'POST',
+    path: '/v1/volumes/grow',
+    roles: ['admin'],
+    summary:
+      'Accept a larger size of a volume, before its splitter has it. Earlier recovery points keep the size that they were closed with. Refused with every reason at once. May be repeated.',
+    input: growInputSchema,
     output: changedSchema,
   }),
   retireVolume: operation({
@@ -142,6 +154,15 @@ export const splitterLifecycleApi = {
     summary:
       'Serve and protect one more volume. The replica site must have it already. Refused with every reason at once. May be repeated.',
     input: z.strictObject({ volume: volumeIdSchema, sizeMiB, to: endpointSchema, dryRun }),
+    output: changedSchema,
+  }),
+  growVolume: operation({
+    method: 'POST',
+    path: '/v1/volumes/grow',
+    roles: ['admin'],
+    summary:
+      'Make a volume larger: its disk, and what guests see at their next connection. The replica site must have accepted the size. Refused with every reason at once. May be repeated.',
+    input: growInputSchema,
     output: changedSchema,
   }),
   retireVolume: operation({

@@ -6,7 +6,16 @@ import type { Estate } from '../../contracts/estate.js';
 import { MoverError, type Reason } from '../../contracts/errors.js';
 import { type GroupId, volumeIdSchema, type VolumeId } from '../../contracts/ids.js';
 import type { Changed } from '../../contracts/lifecycle.js';
-import { addGroup, addVolume, refuse, retireGroup, retireVolume, setGroup, setVolume } from '../volumes/lifecycle.js';
+import {
+  addGroup,
+  addVolume,
+  growVolume,
+  refuse,
+  retireGroup,
+  retireVolume,
+  setGroup,
+  setVolume,
+} from '../volumes/lifecycle.js';
 import { type Step, stepsToApply, stepText, subjectOf } from './apply-steps.js';
 import { compareEstate, type Difference, type EstateSituation } from './compare-estate.js';
 import { situationOf } from './situation.js';
@@ -125,6 +134,8 @@ async function make(
       return setGroup(ports, { ...order, dryRun });
     case 'set-volume':
       return setVolume(ports, { ...order, dryRun });
+    case 'grow-volume':
+      return growVolume(ports, { ...order, dryRun });
     case 'add-volume':
       return addVolume(ports, { ...order, dryRun }, planned);
     case 'retire-volume':

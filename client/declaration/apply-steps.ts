@@ -8,6 +8,7 @@ import type { SiteGroup } from '../../contracts/replica-site-api.js';
 import type {
   AddGroupOrder,
   AddVolumeOrder,
+  GrowVolumeOrder,
   RetireGroupOrder,
   RetireVolumeOrder,
   SetGroupOrder,
@@ -21,11 +22,14 @@ import {
   type EstateSituation,
 } from './compare-estate.js';
 
+const MIB = 1024 * 1024;
+
 /** One step: the same change as one command makes. */
 export type Step =
   | { readonly kind: 'add-group'; readonly order: AddGroupOrder }
   | { readonly kind: 'set-group'; readonly order: SetGroupOrder }
   | { readonly kind: 'set-volume'; readonly order: SetVolumeOrder }
+  | { readonly kind: 'grow-volume'; readonly order: GrowVolumeOrder }
   | { readonly kind: 'add-volume'; readonly order: AddVolumeOrder }
   | { readonly kind: 'retire-volume'; readonly order: RetireVolumeOrder }
   | { readonly kind: 'retire-group'; readonly order: RetireGroupOrder };
@@ -35,6 +39,7 @@ const ORDER: readonly Step['kind'][] = [
   'add-group',
   'set-group',
   'set-volume',
+  'grow-volume',
   'add-volume',
   'retire-volume',
   'retire-group',
@@ -125,9 +130,11 @@ function stepFor({ code, subject }: Difference, context: Context): Step | undefi
       return groupAtSite === undefined || !retire.has(subject)
         ? undefined
         : { kind: 'retire-group', order: { group: groupAtSite.group } };
-    // Growing a volume would be a step of its own, between `set-volume` and `add-volume`. Until
-    // then the difference names the command.
     case 'VOLUME_SIZE':
+      // No volume can be made smaller.
+      return volume === undefined || volumeAtSite === undefined || volume.sizeMiB * MIB < volumeAtSite.sizeBytes
+        ? undefined
+        : { kind: 'grow-volume', order: { volume: volume.id, sizeMiB: volume.sizeMiB } };
     // A disk is brought to another host by people, and a retired volume never comes back.
     case 'VOLUME_SPLITTER':
     case 'VOLUME_RETIRED':
@@ -214,6 +221,8 @@ export function stepText({ kind, order }: Step): string {
       const labels = Object.entries(order.labels ?? {}).map(([name, value]) => `${name}=${value}`);
       return `change volume ${order.volume}: ${order.vm === null ? 'no VM' : `VM ${order.vm}`}, ${labels.length === 0 ? 'no labels' : `labels ${labels.join(' ')}`}`;
     }
+    case 'grow-volume':
+      return `make volume ${order.volume} larger: ${order.sizeMiB} MiB`;
     case 'add-volume':
       return `add volume ${order.volume} of ${order.splitter} to ${order.group}, ${order.sizeMiB} MiB`;
     case 'retire-volume':

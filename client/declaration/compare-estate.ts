@@ -302,8 +302,8 @@ function* fieldDifferences(file: DeclaredVolume, known: InventoryVolume): Genera
       message: `Volume "${file.id}" has ${known.sizeBytes / MIB} MiB; the file says ${file.sizeMiB} MiB.`,
       action:
         file.sizeMiB * MIB > known.sizeBytes
-          ? `Grow it: volume-mover volume grow ${file.id} --size-mib ${file.sizeMiB}; or correct sizeMiB in the file.`
-          : 'Correct sizeMiB in the file: a volume never shrinks.',
+          ? `Make it as large: volume-mover volume grow ${file.id} --size ${file.sizeMiB}MiB; or correct sizeMiB in the file.`
+          : 'Correct sizeMiB in the file: no volume can be made smaller.',
       unprotected: false,
     };
   if (file.splitter !== known.splitter)

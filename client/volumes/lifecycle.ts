@@ -23,6 +23,12 @@ export interface AddVolumeOrder {
   readonly dryRun?: boolean | undefined;
 }
 
+export interface GrowVolumeOrder {
+  readonly volume: VolumeId;
+  readonly sizeMiB: number;
+  readonly dryRun?: boolean | undefined;
+}
+
 export interface SetVolumeOrder {
   readonly volume: VolumeId;
   /** The virtual machine that owns the disk; null: none. Default: as it is. */
@@ -145,6 +151,36 @@ async function presentRoute(ports: Ports, volume: VolumeId, asked: Endpoint): Pr
   const group = (await findVolume(ports, volume))?.group;
   if (group === undefined || group === asked.group) return asked;
   return endpointOf(ports, await findGroup(ports, group)) ?? asked;
+}
+
+/**
+ * Makes a volume larger: the replica site takes records up to the new size first, then the splitter
+ * has it. A writer never meets an end that the replica does not have.
+ * @throws MoverError VOLUME_NOT_FOUND; CHANGE_REFUSED with every reason; UNREACHABLE
+ */
+export async function growVolume(ports: Ports, order: GrowVolumeOrder): Promise<Changed> {
+  const { volume, sizeMiB, dryRun = false } = order;
+  const row = await findVolume(ports, volume);
+  if (row === undefined) throw new MoverError('VOLUME_NOT_FOUND', `There is no volume "${volume}".`);
+  const reasons: Reason[] = [];
+  const port = ports.splitters.get(row.splitter);
+  if (port === undefined)
+    reasons.push({
+      code: 'INVALID_REQUEST',
+      subject: row.splitter,
+      message: `the estate has no splitter "${row.splitter}", which has the disk`,
+    });
+  const growAtSite = async (dry: boolean): Promise<Changed> =>
+    anyAppliance(ports, ({ calls }) => calls.growVolume({ volume, sizeMiB, dryRun: dry }));
+  const changes = [await against(reasons, volume, growAtSite(true))];
+  if (port !== undefined && row.retired === undefined)
+    changes.push(await against(reasons, row.splitter, port.calls.growVolume({ volume, sizeMiB, dryRun: true })));
+  refuse(`Volume "${volume}" cannot be made larger`, reasons);
+  const changed = changes.includes(true);
+  if (dryRun || port === undefined) return { changed };
+  await growAtSite(false);
+  await port.calls.growVolume({ volume, sizeMiB });
+  return { changed };
 }
 
 /**

@@ -15,6 +15,8 @@ import {
   type AddVolumeOrder,
   forgetVolume,
   type ForgetVolumeOrder,
+  growVolume,
+  type GrowVolumeOrder,
   retireGroup,
   type RetireGroupOrder,
   retireVolume,
@@ -88,6 +90,12 @@ export interface VolumeClient {
    */
   set(order: SetVolumeOrder): Promise<Changed>;
   /**
+   * Makes a volume larger while guests write; they see the new size at their next connection. Safe
+   * to repeat.
+   * @throws VOLUME_NOT_FOUND; CHANGE_REFUSED with every reason
+   */
+  grow(order: GrowVolumeOrder): Promise<Changed>;
+  /**
    * Ends a volume's replication. Its recovery points and its disk stay. Safe to repeat.
    * @throws VOLUME_NOT_FOUND; CHANGE_REFUSED with every reason
    */
@@ -127,6 +135,7 @@ export function createVolumeClient(ports: Ports, patient: Ports, estate: Estate)
       return { ...(await addVolume(ports, { ...order, group })), group };
     },
     set: (order) => setVolume(ports, order),
+    grow: (order) => growVolume(ports, order),
     retire: (order) => retireVolume(ports, order),
     forget: (order) => forgetVolume(patient, order),
   };

@@ -104,6 +104,7 @@ function forwardedCalls({ site }: CallsOptions) {
     rebuild: async (input, { signal }) => site.call('rebuild', input, signal),
     addVolume: async (input, { signal }) => site.call('addVolume', input, signal),
     setVolume: async (input, { signal }) => site.call('setVolume', input, signal),
+    growVolume: async (input, { signal }) => site.call('growVolume', input, signal),
     retireVolume: async (input, { signal }) => site.call('retireVolume', input, signal),
     retiredProcesses: async (input, { signal }) => site.call('retiredProcesses', input, signal),
     addAppliance: async (input, { signal }) => site.call('addAppliance', input, signal),

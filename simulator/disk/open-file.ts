@@ -6,7 +6,7 @@ import { SharedSync } from './shared-sync.js';
 
 export class OpenFile {
   readonly path: string;
-  readonly #sizeBytes: number;
+  #sizeBytes: number;
   readonly #calls: DiskCalls;
   readonly #sync = new SharedSync(async () => this.#datasync());
   #fd: number | undefined;
@@ -47,6 +47,18 @@ export class OpenFile {
       calls.close(fd);
       throw error;
     }
+  }
+
+  /**
+   * Makes the file larger: the new part is a hole. One that is not made yet will have that size.
+   * @throws the system's error: nothing has changed then
+   */
+  grow(sizeBytes: number): void {
+    if (this.#calls.exists(this.path)) {
+      this.#calls.truncate(this.fd, sizeBytes);
+      this.#nameUnsynced = true;
+    }
+    this.#sizeBytes = sizeBytes;
   }
 
   /** Whether nothing was ever written to the file: all of it is a hole. */
@@ -137,8 +149,10 @@ export class OpenFile {
   /**
    * Notes that a new file has replaced this one: the next use opens the new one, whatever is still
    * in flight.
+   * @param sizeBytes size of the new file
    */
-  renewed(): void {
+  renewed(sizeBytes = this.#sizeBytes): void {
+    this.#sizeBytes = sizeBytes;
     if (this.#fd !== undefined && this.#pending > 0) this.#retired.push(this.#fd);
     else if (this.#fd !== undefined) this.#calls.close(this.#fd);
     this.#fd = undefined;

@@ -4,6 +4,7 @@ import type { Logger } from 'pino';
 import { MoverError } from '../../contracts/errors.js';
 import type { PointId, VolumeId } from '../../contracts/ids.js';
 import { newestPosition, positionIn } from './core/points.js';
+import { sizeAt } from './core/sizes.js';
 import { aloneBytes, type BurdenLimits, burdenOf } from './image-burden.js';
 import { assertUndamaged } from './damage-text.js';
 import { failureOfJournal } from './journal-failure.js';
@@ -55,6 +56,8 @@ interface OpenImage {
   readonly volume: VolumeId;
   readonly point: PointId | undefined;
   readonly image: Image;
+  /** Size of the volume at the image's position, bytes. */
+  readonly sizeBytes: number;
   readonly client: string;
   /** When it was opened, by the monotonic clock, as `readAtMs` is. */
   readonly openedAtMs: number;
@@ -113,6 +116,7 @@ export class Images {
       position: given,
       evenInHole = false,
       key,
+      hasPresentSize = false,
       client,
     }: {
       readonly volume: VolumeId;
@@ -125,6 +129,8 @@ export class Images {
       readonly evenInHole?: boolean;
       /** The key of the digests that its opener will ask for. */
       readonly key?: string;
+      /** Gives it the size that its source has now, with zeroes behind a former end. */
+      readonly hasPresentSize?: boolean;
       readonly client: string;
     },
     signal: AbortSignal,
@@ -144,11 +150,14 @@ export class Images {
       // The caller is gone and can't close it.
       if (signal.aborted) image.close();
       signal.throwIfAborted();
+      const row = site.state.volume(volume);
+      const sizeBytes = hasPresentSize ? row.sizeBytes : sizeAt(row, position);
       const id = randomUUID();
       this.#images.set(id, {
         volume,
         point,
         image,
+        sizeBytes,
         client,
         openedAtMs: performance.now(),
         readAtMs: performance.now(),
@@ -156,7 +165,7 @@ export class Images {
         digester: key === undefined ? undefined : new RegionDigester(key),
       });
       log.info({ image: id, volume, point, position, client }, 'image opened');
-      return { image: id, sizeBytes: journal.sizeBytes, position };
+      return { image: id, sizeBytes, position };
     } catch (error) {
       throw failureOfJournal(volume, error);
     } finally {
@@ -308,13 +317,13 @@ export class Images {
   }
 
   /**
-   * Size of the image's volume, bytes.
+   * Size of the image, bytes.
    * @throws MoverError IMAGE_NOT_FOUND, IMAGE_EVICTED
    */
   sizeOf(id: string): number {
     const open = this.#images.get(id);
     if (open === undefined) throw this.#notOpen(id);
-    return this.#options.site.state.volume(open.volume).sizeBytes;
+    return open.sizeBytes;
   }
 
   /** How many images of the volume are open, or about to be. */

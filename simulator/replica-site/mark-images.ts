@@ -45,7 +45,7 @@ export async function openMarkImage(
     if (position === undefined || !cutsReached(state, [cut])) throw unavailable(closer, cut);
     if (!evenInHole && state.inHole(volume, position))
       throw new MoverError('NOT_SYNCED', `Volume "${volume}" is in short initialization at write ${mark.n}.`);
-    return await images.open({ volume, position, evenInHole, client, key }, limit.signal);
+    return await images.open({ volume, position, evenInHole, hasPresentSize: true, client, key }, limit.signal);
   } catch (error) {
     // It was durable in time, but not applied.
     if (limit.expired() && !(error instanceof MoverError)) throw unavailable(closer, cut);

@@ -9,6 +9,7 @@ import { syncFolderNames } from '../disk/folder-names.js';
 import { freeBytes } from '../disk/free-room.js';
 import { knownPositions } from './core/known-positions.js';
 import { mendHolesOf } from './core/records.js';
+import { acceptedSize } from './core/sizes.js';
 import { SiteState } from './core/state.js';
 import { Durability } from './durability.js';
 import { Intakes } from './intake/intakes.js';
@@ -42,7 +43,7 @@ export function createSiteParts({ storage, groups, clock, unappliedBytesMax, log
     directory: volumesFolder,
     sync,
     reserve,
-    sizeOf: (volume) => site.state.volume(volume).sizeBytes,
+    sizeOf: (volume) => acceptedSize(site.state.volume(volume)),
     knownPosition: (volume) => known.get(volume) ?? 0,
     events: journalEvents(() => parts, log),
     log,

@@ -70,6 +70,8 @@ const volumeRow: z.ZodType<VolumeRow> = z.strictObject({
   lineage: z.exactOptional(lineageIdSchema),
   retired: z.exactOptional(retiredSchema),
   forgetting: z.exactOptional(z.literal(true)),
+  acceptedBytes: z.exactOptional(bytesSchema),
+  sizes: z.exactOptional(z.array(z.strictObject({ upTo: positionSchema, sizeBytes: bytesSchema }))),
 });
 
 const attemptRow: z.ZodType<AttemptRow> = z.strictObject({ record: attemptRecordSchema });

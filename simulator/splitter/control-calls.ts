@@ -69,6 +69,7 @@ export function controlCalls(options: ControlCallsOptions): Handlers<typeof spli
       return {};
     },
     addVolume: (input) => life.add(input),
+    growVolume: async (input) => life.grow(input),
     retireVolume: (input) => life.retire(input, clock.wallMs),
     forgetVolume: (input) => {
       refuseUnconfirmed(input);

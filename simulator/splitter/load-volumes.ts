@@ -1,10 +1,11 @@
 // Opens the files of the splitter's volumes when it starts. A volume with unusable files is left
 // out, and the others are served.
-import { statSync } from 'node:fs';
+import { statSync, truncateSync } from 'node:fs';
 import type { Logger } from 'pino';
 import type { SplitterId, VolumeId } from '../../contracts/ids.js';
 import type { LifeId } from '../../contracts/lineage.js';
 import type { UnusableVolume } from '../../contracts/splitter-api.js';
+import { systemCalls } from '../disk/disk-calls.js';
 import { MemoryBudget } from './core/copies.js';
 import { VolumeSplit, type VolumeSplitRow } from './core/volume-split.js';
 import { BacklogFile } from './files/backlog-file.js';
@@ -90,10 +91,11 @@ function load(
 ): LoadedVolume | UnusableVolume {
   const { id, session, life, files, confirmations, checks, limits, trace, log } = options;
   const paths = files(row.volume);
+  const hasGrown = finishGrowth(paths.source, row);
   const fault = sourceFault(paths.source, row.sizeBytes);
   if (fault !== undefined) return unusable(row.volume, fault, 'Put the right file in its place');
   const source = new SourceFile(paths.source, row.sizeBytes);
-  const bitmap = tryMarks(paths.marks, row.sizeBytes, source.isWritten);
+  const bitmap = tryMarks(paths.marks, row, source.isWritten);
   if (typeof bitmap === 'string')
     return unusable(row.volume, bitmap, 'Mend its disk, or remove it: the whole volume is sent again then');
   const { marks, lost } = bitmap;
@@ -102,6 +104,10 @@ function load(
   const resumesComparison = row.comparing !== undefined;
   if (resumesComparison) marks.doubtMarked();
   const marksFile = new MarksFile(paths.marks, marks, lost !== undefined);
+  if (hasGrown) {
+    marks.markDirty([marks.regions - 1]);
+    marksFile.resize();
+  }
   const split = new VolumeSplit({
     row,
     splitter: id,
@@ -149,6 +155,18 @@ function doubtChanged(split: VolumeSplit, marksFile: MarksFile, finding: SourceF
   );
 }
 
+/**
+ * Makes a source larger that an earlier life left as it was before the volume grew.
+ * @returns whether it did: the marks may not have grown, either.
+ */
+function finishGrowth(path: string, { sizeBytes, formerBytes }: VolumeSplitRow): boolean {
+  if (formerBytes === undefined || formerBytes >= sizeBytes) return false;
+  const found = statSync(path, { throwIfNoEntry: false });
+  if (found?.isFile() !== true || found.size !== formerBytes) return false;
+  truncateSync(path, sizeBytes);
+  return true;
+}
+
 /** Says why a source file can't be the volume's; undefined when it can, or when there is none. */
 export function sourceFault(path: string, sizeBytes: number): string | undefined {
   const found = statSync(path, { throwIfNoEntry: false });
@@ -165,9 +183,13 @@ export function sourceFault(path: string, sizeBytes: number): string | undefined
  * @returns a sentence when the file exists and can't be read. It may be readable later, so its
  * marks must not be guessed.
  */
-function tryMarks(path: string, sizeBytes: number, isSourceWritten: boolean): LoadedMarks | string {
+function tryMarks(
+  path: string,
+  { sizeBytes, formerBytes }: VolumeSplitRow,
+  isSourceWritten: boolean,
+): LoadedMarks | string {
   try {
-    return loadMarks(path, sizeBytes, isSourceWritten);
+    return loadMarks(path, sizeBytes, isSourceWritten, systemCalls, formerBytes);
   } catch (error) {
     return `its bitmap of marks ${path} can't be read (${error instanceof Error ? error.message : String(error)})`;
   }

@@ -137,6 +137,7 @@ export class Protection {
       load: (row) => loadVolume(row, budget, { ...loading, session: NO_SESSION }),
       begin: (volume) => this.#begin(volume),
       end: (volume) => this.#end(volume),
+      onGrown: (volume) => this.#decided(volume),
       onForgotten: (volume) => {
         confirmations.forgotten(volume);
         checks.forgotten(volume);

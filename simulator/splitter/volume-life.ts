@@ -7,6 +7,7 @@ import type { VolumeId } from '../../contracts/ids.js';
 import type { Changed } from '../../contracts/lifecycle.js';
 import type { ParsedInputOf } from '../../contracts/route.js';
 import type { splitterApi, UnusableVolume } from '../../contracts/splitter-api.js';
+import { storageFailure } from '../store/storage-failure.js';
 import type { RowStore } from '../store/row-store.js';
 import type { SplitterCore } from './core/splitter-core.js';
 import type { VolumeSplitRow } from './core/volume-split.js';
@@ -37,6 +38,8 @@ export interface VolumeLifeOptions {
   readonly begin: (loaded: LoadedVolume) => void;
   /** Serves and protects it no more: it is stored as retired. */
   readonly end: (volume: ProtectedVolume) => void;
+  /** Tells the replica site a volume's new size. */
+  readonly onGrown: (volume: ProtectedVolume) => void;
   /** Lets go of what is known of a volume whose rows are deleted. */
   readonly onForgotten: (volume: VolumeId) => void;
   readonly log: Logger;
@@ -82,6 +85,48 @@ export class VolumeLife {
     store.commit([{ table: VOLUMES_TABLE, key: volume, value: row }]);
     begin(loaded);
     log.info({ volume, sizeBytes, group: to.group }, 'a volume was added');
+    return CHANGED;
+  }
+
+  /**
+   * Makes a volume larger, while guests write. Those that are connected keep the former size.
+   * @throws MoverError VOLUME_NOT_FOUND, VOLUME_UNUSABLE; CHANGE_REFUSED with every reason;
+   * STORAGE_FULL, STORAGE_FAILED
+   */
+  async grow({ volume: id, sizeMiB, dryRun }: ParsedInputOf<typeof splitterApi.growVolume>): Promise<Changed> {
+    const { core, volumes, onGrown, files, log } = this.#options;
+    const volume = volumes.get(id);
+    if (volume === undefined) throw core.missing(id);
+    const { split } = volume;
+    const before = split.row;
+    const sizeBytes = sizeMiB * MIB;
+    if (before.sizeBytes === sizeBytes) return SAME;
+    const reasons: Reason[] = [];
+    const against = (code: ErrorCode, message: string): void => void reasons.push({ code, subject: id, message });
+    if (sizeBytes < before.sizeBytes)
+      against(
+        'SHRINKING',
+        `volume "${id}" has ${before.sizeBytes / MIB} MiB at its splitter, and cannot be made smaller`,
+      );
+    // A cut and its verdict speak of one size. The move is over in seconds, and a guest that needs
+    // the room asks for it after.
+    const attempt = split.row.fence?.attempt ?? split.row.notice?.attempt;
+    if (attempt !== undefined) against('VOLUME_BUSY', `volume "${id}" is being moved by ${attempt.move}`);
+    if (volume.barred !== undefined) against('VOLUME_UNUSABLE', volume.barred);
+    refuse(`Volume "${id}" cannot be made larger at the splitter`, reasons);
+    if (dryRun) return CHANGED;
+
+    core.changeRows([id], (changed) => changed.grow(sizeBytes));
+    try {
+      volume.grow(before.sizeBytes);
+    } catch (error) {
+      core.changeRows([id], (changed) => changed.restore(before));
+      throw storageFailure(files(id).source, error);
+    }
+    // Its claim has the new size, before any record beyond the former end.
+    onGrown(volume);
+    await volume.numberGrowth();
+    log.info({ volume: id, sizeBytes, formerBytes: before.sizeBytes }, 'a volume has grown');
     return CHANGED;
   }
 

@@ -25,6 +25,7 @@ const MIB = 1024 * 1024;
 const rowSchema = z.strictObject({
   volume: volumeIdSchema,
   sizeBytes: bytesSchema,
+  formerBytes: bytesSchema.exactOptional(),
   route: endpointSchema.extend({ epoch: epochSchema }),
   notice: z
     .strictObject({
@@ -111,7 +112,7 @@ export function volumeRows(estate: Estate, splitter: SplitterId, stored: Readonl
       );
     else if ('sizeBytes' in found && found.sizeBytes !== volume.sizeMiB * MIB)
       drift.push(
-        `Volume "${volume.id}" has ${found.sizeBytes / MIB} MiB here, and ${volume.sizeMiB} MiB in the estate file. It is served and protected with the size it has. Correct sizeMiB in the file.`,
+        `Volume "${volume.id}" has ${found.sizeBytes / MIB} MiB here, and ${volume.sizeMiB} MiB in the estate file. It is served and protected with the size it has. ${sizeAdvice(volume, found.sizeBytes)}`,
       );
   }
   for (const { id, otherSplitter } of leftOut(estate, splitter, stored.keys())) {
@@ -129,6 +130,12 @@ export function volumeRows(estate: Estate, splitter: SplitterId, stored: Readonl
       );
   }
   return { rows, unstored, unusable, retired, drift };
+}
+
+function sizeAdvice({ id, sizeMiB }: EstateVolume, sizeBytes: number): string {
+  return sizeMiB * MIB > sizeBytes
+    ? `Correct sizeMiB in the file, or make it as large: volume-mover volume grow ${id} --size ${sizeMiB}MiB`
+    : 'No volume can be made smaller. Correct sizeMiB in the file.';
 }
 
 /** Stored volumes that the estate file doesn't give to this splitter, and to which it does. */

@@ -41,6 +41,7 @@ export class FakeSplitterControl {
         resync: unused,
         decideSource: unused,
         addVolume: unused,
+        growVolume: unused,
         retireVolume: unused,
         forgetVolume: unused,
         cut: ({ round, group, holdMs }) => {

@@ -151,15 +151,14 @@ test('an addition that ended before its splitter had it is repeated, in the grou
   expect(mended.left.map(({ message }) => message)).toContain('Its disk is gone.');
 });
 
-test('a volume that differs in size is left with the command that grows it, and never shrinks', () => {
+test('a volume that the file makes larger grows; one that it makes smaller is left', () => {
   const bigger = stepsToApply(file(withVolumes({ id: 'v1', sizeMiB: 2, group: 'g1' })), running(), NONE);
-  expect(bigger.steps).toEqual([]);
-  expect(bigger.left.map(({ action }) => action)).toEqual([
-    'Grow it: volume-mover volume grow v1 --size-mib 2; or correct sizeMiB in the file.',
-  ]);
-  const large = running({ volumes: [{ ...siteVolume(V1), sizeBytes: 2 * MIB }] });
-  expect(stepsToApply(file(), large, NONE).left.map(({ action }) => action)).toEqual([
-    'Correct sizeMiB in the file: a volume never shrinks.',
+  expect(texts(bigger.steps)).toEqual(['make volume v1 larger: 2 MiB']);
+  expect(bigger.left).toEqual([]);
+  const large = stepsToApply(file(), running({ volumes: [{ ...siteVolume(V1), sizeBytes: 2 * MIB }] }), NONE);
+  expect(large.steps).toEqual([]);
+  expect(large.left.map(({ action }) => action)).toEqual([
+    'Correct sizeMiB in the file: no volume can be made smaller.',
   ]);
 });
 

@@ -177,6 +177,7 @@ test('the splitter’s API goes through whole: brands, defaults, nested records 
       resync: refuse,
       decideSource: refuse,
       addVolume: refuse,
+      growVolume: refuse,
       retireVolume: refuse,
       forgetVolume: refuse,
     },

@@ -130,3 +130,45 @@ describe("a file's name", () => {
     expect(new OpenFile('/host/v1.img', 4_096, calls).readNow(512, 1)).toEqual(Buffer.alloc(1, 2));
   });
 });
+
+describe('a volume that grows', () => {
+  /** Regions whose marks fill more than one page. */
+  const LARGER_BYTES = 10_000 * REGION_BYTES;
+
+  it('has a bitmap of its new size at once, with what was marked before', () => {
+    const disk = machine();
+    const life = nextLife(disk);
+    mark(life, 2);
+    life.marks.resize(LARGER_BYTES);
+    life.file.resize();
+    mark(life, 9_999);
+    const calls = disk.start(() => undefined);
+    const { marks, lost } = loadMarks(PATH, LARGER_BYTES, true, calls);
+    expect(lost).toBeUndefined();
+    expect([2, 3, 9_999].map((region) => marks.isMarked(region))).toEqual([true, false, true]);
+  });
+
+  it('takes over the bitmap of the former size, which a kill before that left', () => {
+    const disk = machine();
+    mark(nextLife(disk), 2);
+    const calls = disk.start(() => undefined);
+    const load = (formerBytes?: number) => loadMarks(PATH, LARGER_BYTES, true, calls, formerBytes);
+    expect(load().lost).toMatch(/instead of/);
+    const { marks, lost } = load(SIZE_BYTES);
+    expect(lost).toBeUndefined();
+    expect([marks.marked, marks.dirty, marks.regions]).toEqual([1, 1, 10_000]);
+    new MarksFile(PATH, marks, false, calls).resize();
+    expect(loadMarks(PATH, LARGER_BYTES, true, calls)).not.toHaveProperty('lost');
+  });
+
+  it('doubts its new regions, too, and forgets them when the growth is taken back', () => {
+    const marks = new Marks(SIZE_BYTES);
+    marks.doubtAll();
+    marks.resize(LARGER_BYTES);
+    expect(marks.markDirty([marks.regions - 1])).toEqual([9_999]);
+    marks.dropLast();
+    marks.resize(SIZE_BYTES);
+    expect([marks.marked, marks.dirty, marks.doubted]).toEqual([8, 0, 8]);
+    expect(marks.doubtAll()).toEqual([]);
+  });
+});

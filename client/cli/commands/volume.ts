@@ -6,6 +6,7 @@ import { type Labels, labelsOfQuery } from '../../../contracts/inventory.js';
 import { EXIT } from '../exit-code.js';
 import { type CommandContext, type GlobalFlags, runCommand } from '../session.js';
 import { untilReplicated } from '../until-replicated.js';
+import { sizeInMiB } from '../size-in-mib.js';
 import { wholeNumber } from '../whole-number.js';
 
 interface AddFlags extends GlobalFlags {
@@ -32,6 +33,11 @@ interface ForgetFlags extends GlobalFlags {
   readonly dryRun?: boolean;
 }
 
+interface GrowFlags extends GlobalFlags {
+  readonly size: number;
+  readonly dryRun?: boolean;
+}
+
 interface RetireFlags extends GlobalFlags {
   readonly unsynced?: boolean;
   readonly dryRun?: boolean;
@@ -39,8 +45,11 @@ interface RetireFlags extends GlobalFlags {
 
 export function volumeCommand(context: CommandContext): Command {
   return new Command('volume')
-    .description('add a volume, change its names, end its replication, or forget it, while everything runs')
+    .description(
+      'add a volume, make it larger, change its names, end its replication, or forget it, while everything runs',
+    )
     .addCommand(addCommand(context))
+    .addCommand(growCommand(context))
     .addCommand(setCommand(context))
     .addCommand(retireCommand(context))
     .addCommand(forgetCommand(context));
@@ -111,6 +120,30 @@ function setCommand(context: CommandContext): Command {
           return dryRun
             ? `Volume ${volume} can be changed.`
             : `Volume ${volume} is changed. Correct the estate file too.`;
+        });
+        return EXIT.ok;
+      }),
+    );
+}
+
+function growCommand(context: CommandContext): Command {
+  return new Command('grow')
+    .description(
+      'make a volume larger while guests write; they see the new size at their next connection, and earlier points keep theirs',
+    )
+    .argument('<volume>', 'the volume')
+    .requiredOption('--size <size>', 'its new size: 96MiB, 2GiB, 1TiB', sizeInMiB)
+    .option('--dry-run', 'only say what would be done, or every reason against it')
+    .action(async (name: string, flags: GrowFlags) =>
+      runCommand(context, flags, async ({ client, output }) => {
+        const volume = parseOrRefuse(volumeIdSchema, name, 'volume');
+        const { dryRun = false, size: sizeMiB } = flags;
+        const { changed } = await client.volumes.grow({ volume, sizeMiB, dryRun });
+        output.answer({ volume, changed, dryRun }, () => {
+          if (!changed) return `Volume ${volume} has ${sizeMiB} MiB already. Nothing to do.`;
+          if (dryRun)
+            return `Volume ${volume} can be made ${sizeMiB} MiB large: the replica site accepts it, then its splitter has it.`;
+          return `Volume ${volume} has ${sizeMiB} MiB. Guests see it at their next connection. Write sizeMiB into the estate file too.`;
         });
         return EXIT.ok;
       }),

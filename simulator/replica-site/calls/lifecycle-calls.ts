@@ -14,6 +14,7 @@ type LifecycleCalls = Pick<
   Handlers<typeof replicaSiteApi>,
   | 'addVolume'
   | 'setVolume'
+  | 'growVolume'
   | 'retireVolume'
   | 'forgetVolume'
   | 'addGroup'
@@ -26,6 +27,7 @@ export function lifecycleCalls(site: Site, journals: Journals, images: Pick<Imag
   return {
     addVolume: (input) => site.change((state, now) => lifecycle.addVolume(state, input, now)),
     setVolume: (input) => site.change((state) => lifecycle.setVolume(state, input)),
+    growVolume: (input) => site.change((state, now) => lifecycle.growVolume(state, input, now)),
     retireVolume: async (input) => {
       site.state.volume(input.volume);
       await journals.openAll([input.volume]);

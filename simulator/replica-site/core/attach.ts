@@ -11,8 +11,11 @@ import { beginOwnership, cutOwnership } from './owners.js';
 import { mendHolesOf, missing, retiredSentence } from './records.js';
 import type { PointRow, VolumeRow } from './rows.js';
 import { senderOf, withSender } from './senders.js';
+import { acceptedSize, withServedSize } from './sizes.js';
 import type { SiteState } from './state.js';
 import type { SiteMoment } from './terms.js';
+
+const MIB = 1024 * 1024;
 
 /** What a splitter says about itself and a volume when it attaches. */
 export interface Claim {
@@ -67,11 +70,8 @@ export function hear(state: SiteState, volume: VolumeId, claim: Claim, now: Site
   const known = state.volumes.get(volume);
   if (known === undefined) return missing(state, volume);
   if (known.retired !== undefined) return refuse('VOLUME_RETIRED', retiredSentence(volume));
-  if (known.sizeBytes !== claim.sizeBytes)
-    return refuse(
-      'INVALID_REQUEST',
-      `Volume "${volume}" has ${known.sizeBytes} bytes at the replica site, not ${claim.sizeBytes}.`,
-    );
+  const wrongSize = sizeRefusal(known, claim);
+  if (wrongSize !== undefined) return wrongSize;
   if (known.source !== undefined && known.source !== claim.source && !claim.replaces)
     return refuse(
       'FOREIGN_SOURCE',
@@ -90,6 +90,24 @@ export function hear(state: SiteState, volume: VolumeId, claim: Claim, now: Site
 }
 
 /**
+ * Refuses a size that the volume can't have. A larger one than was accepted is taken from the very
+ * disk that the replica is made from: it grew, and an older copy of the site's folder was put back.
+ */
+function sizeRefusal(known: VolumeRow, { sizeBytes, source }: Claim): Refusal | undefined {
+  const { volume } = known;
+  if (sizeBytes < known.sizeBytes)
+    return refuse(
+      'INVALID_REQUEST',
+      `Volume "${volume}" has ${known.sizeBytes} bytes at the replica site, not ${sizeBytes}. Make its disk as large again: volume-mover volume grow ${volume} --size ${known.sizeBytes / MIB}MiB`,
+    );
+  if (sizeBytes <= acceptedSize(known) || known.source === source) return undefined;
+  return refuse(
+    'INVALID_REQUEST',
+    `Volume "${volume}" has ${known.sizeBytes} bytes at the replica site, not ${sizeBytes}.`,
+  );
+}
+
+/**
  * Registers the claim. Earlier sessions are refused from then on, so a late write of one can't slip
  * in. Everything that earlier sessions sent must be durable.
  */
@@ -104,6 +122,8 @@ export function attach(state: SiteState, volume: VolumeId, claim: Claim): Attach
     const senders = withSender(row.senders ?? [], { base, life });
     state.volumes.put(volume, { ...row, session, life, source, lineage, senders });
   }
+  const sized = withServedSize(state.volume(volume), claim.sizeBytes, durable.position);
+  if (sized !== state.volume(volume)) state.volumes.put(volume, sized);
   state.acquainted.add(volume);
   return {
     kind: 'attached',

@@ -62,8 +62,14 @@ function* volumeDrift(state: SiteState, estate: Estate): Generator<Drift, void> 
       };
     else if (sizeMiB * MIB !== sizeBytes)
       yield {
-        sentence: `Volume "${volume}" has ${sizeBytes / MIB} MiB, and ${sizeMiB} MiB in the estate file. It stays protected with the size it has. Correct sizeMiB in the file.`,
+        sentence: `Volume "${volume}" has ${sizeBytes / MIB} MiB, and ${sizeMiB} MiB in the estate file. It stays protected with the size it has. ${sizeAdvice(volume, sizeMiB, sizeBytes)}`,
         holds: (now) => now.volumes.get(volume)?.sizeBytes === sizeBytes,
       };
   }
+}
+
+function sizeAdvice(volume: string, sizeMiB: number, sizeBytes: number): string {
+  return sizeMiB * MIB > sizeBytes
+    ? `Correct sizeMiB in the file, or make it as large: volume-mover volume grow ${volume} --size ${sizeMiB}MiB`
+    : 'No volume can be made smaller. Correct sizeMiB in the file.';
 }

@@ -3,7 +3,13 @@
 import { isDeepStrictEqual } from 'node:util';
 import type { ApplianceId, GroupId, VolumeId } from '../../../contracts/ids.js';
 import { isoTime } from '../../../contracts/iso-time.js';
-import type { Changed, GroupChange, siteLifecycleApi, SiteVolumeChange } from '../../../contracts/lifecycle.js';
+import type {
+  Changed,
+  GroupChange,
+  siteLifecycleApi,
+  SiteVolumeChange,
+  VolumeGrowth,
+} from '../../../contracts/lifecycle.js';
 import type { RecoveryPoint } from '../../../contracts/point.js';
 import type { Keep } from '../../../contracts/retention.js';
 import type { ParsedInputOf } from '../../../contracts/route.js';
@@ -12,6 +18,7 @@ import { attemptInTheWay, reservedIn, resolveAttempt } from './attempts.js';
 import { beginOwnership, deleteOwnership, endOwnership } from './owners.js';
 import { isPromised } from './policy.js';
 import type { GroupRow, GroupSettings, VolumeRow } from './rows.js';
+import { acceptedSize } from './sizes.js';
 import type { SiteState } from './state.js';
 import type { SiteMoment } from './terms.js';
 
@@ -118,6 +125,36 @@ export function setVolume(
   against.refuse();
   const named = { ...(vm === undefined ? {} : { vm }), ...(Object.keys(labels).length === 0 ? {} : { labels }) };
   if (!dryRun) state.volumes.put(volume, { ...row, ...named });
+  return CHANGED;
+}
+
+/**
+ * Accepts a larger size of a volume: records up to it are taken from now on. The size is in force
+ * once its splitter attaches with it.
+ * @throws MoverError VOLUME_NOT_FOUND, VOLUME_UNUSABLE; CHANGE_REFUSED with every reason
+ */
+export function growVolume(
+  state: SiteState,
+  { volume, sizeMiB, dryRun }: VolumeGrowth,
+  { monotonicMs }: SiteMoment,
+): Changed {
+  const row = state.volume(volume);
+  const sizeBytes = sizeMiB * MIB;
+  const present = acceptedSize(row);
+  if (row.retired === undefined && sizeBytes === present) return SAME;
+  const against = new Against(`Volume "${volume}" cannot be made larger`);
+  if (row.retired !== undefined) against.add('VOLUME_RETIRED', volume, `volume "${volume}" was retired`);
+  if (sizeBytes < present)
+    against.add(
+      'SHRINKING',
+      volume,
+      `volume "${volume}" has ${present / MIB} MiB at the replica site, and cannot be made smaller`,
+    );
+  const inTheWay = attemptInTheWay(state, row, monotonicMs);
+  if (inTheWay !== undefined)
+    against.add('VOLUME_BUSY', volume, `volume "${volume}" is being moved by ${inTheWay.move}`);
+  against.refuse();
+  if (!dryRun) state.volumes.put(volume, { ...row, acceptedBytes: sizeBytes });
   return CHANGED;
 }
 

@@ -42,6 +42,12 @@ export interface Sender {
   readonly life: LifeId;
 }
 
+/** The size that a volume had up to a position. */
+export interface FormerSize {
+  readonly upTo: number;
+  readonly sizeBytes: number;
+}
+
 /** When a person retired a volume or group: a label. */
 export interface Retired {
   readonly atMs: number;
@@ -53,7 +59,12 @@ export type GroupSettings = Pick<GroupRow, 'appliance' | 'volumesMax' | 'pointEv
 export interface VolumeRow {
   readonly volume: VolumeId;
   readonly splitter: SplitterId;
+  /** The size that its splitter serves, and that its newest points have. */
   readonly sizeBytes: number;
+  /** A larger size that a person ordered, until its splitter attaches with it. */
+  readonly acceptedBytes?: number;
+  /** The sizes before, oldest first. */
+  readonly sizes?: readonly FormerSize[];
   readonly group: GroupId;
   readonly epoch: number;
   /** The newest session that attached; older ones are refused. */

@@ -8,6 +8,7 @@ import { STALL_SHOWN_AFTER_MS } from '../../stream/limits.js';
 import { TOUCHED_RUNS_MAX } from '../../stream/payload.js';
 import { attach, forkLineage, hear, type Attachment, type Claim, type Refusal } from '../core/attach.js';
 import { admit, beginHole, endHole, mendHolesOf } from '../core/records.js';
+import { acceptedSize } from '../core/sizes.js';
 import { VolumeCredit } from '../core/volume-credit.js';
 import { JournalError } from '../journal/terms/errors.js';
 import { RECORD_HEADER_BYTES } from '../journal/segments/record-format.js';
@@ -121,6 +122,8 @@ export class VolumeIntake {
     // The journal may have failed during the wait: then another intake takes the records.
     if (this.#failure !== undefined) throw this.#failure;
     const attachment = this.#site.change((state) => attach(state, this.volume, claim));
+    // Records of its size follow.
+    this.#journal.grow(acceptedSize(this.#site.state.volume(this.volume)));
     return { ...attachment, touched };
   }
 

@@ -107,7 +107,6 @@ export async function openCheckedJournal(
 }
 
 class OpenJournal implements CheckedJournal {
-  readonly sizeBytes: number;
   readonly #options: ResolvedOptions;
   readonly #recovered: Recovered;
   readonly #undo: UndoLog;
@@ -128,9 +127,8 @@ class OpenJournal implements CheckedJournal {
   #closing: Promise<void> | undefined;
 
   constructor(options: ResolvedOptions, recovered: Recovered) {
-    const { files, spareFiles, directory, sizeBytes, segmentBytes, sync, log } = options;
+    const { files, spareFiles, directory, segmentBytes, sync, log } = options;
     const { manifest, doLog, undoLog, replica, durable } = recovered;
-    this.sizeBytes = sizeBytes;
     this.#options = options;
     this.#recovered = recovered;
     this.#lineage = manifest.lineage;
@@ -138,7 +136,7 @@ class OpenJournal implements CheckedJournal {
     const aside = new Aside(files, directory, sync);
     const undo = new UndoLog(files, undoLog, aside);
     const onDamage = (found: FoundDamage): Promise<void> => this.#noteFound(found);
-    const images = new OpenImages({ files, sizeBytes, replica, undo, onDamage });
+    const images = new OpenImages({ files, replica, undo, onDamage });
     const applied = (): Durable => this.#distributor.applied;
     const history = new HistoryLoss({ files, sync, manifest, replica, undo, aside, log, applied });
     this.#history = history;
@@ -185,6 +183,16 @@ class OpenJournal implements CheckedJournal {
     });
     replica.onDamageFound(() => this.#noteReplica());
     this.#distributor.resume();
+  }
+
+  get sizeBytes(): number {
+    return this.#recovered.manifest.sizeBytes;
+  }
+
+  grow(sizeBytes: number): void {
+    this.#assertUsable();
+    this.#recovered.manifest.grow(sizeBytes);
+    this.#recovered.replica.grow(this.sizeBytes);
   }
 
   get isLineageUnused(): boolean {

@@ -18,10 +18,7 @@ const CLEARED_AT_ONCE_MAX = 128 * 1024;
 const NO_BITS = new Uint8Array(0);
 
 export class Marks {
-  readonly regions: number;
-  /** Size of the bitmap, in bytes. */
-  readonly byteLength: number;
-  readonly #sizeBytes: number;
+  #sizeBytes: number;
   /** Made with the first mark: ten thousand unwritten volumes take no memory for bitmaps. */
   #bits: Uint8Array = NO_BITS;
   /** Count of writes under way or unconfirmed, by region. */
@@ -48,8 +45,6 @@ export class Marks {
    * gone.
    */
   constructor(sizeBytes: number, bits?: Uint8Array) {
-    this.regions = Math.ceil(sizeBytes / REGION_BYTES);
-    this.byteLength = bitmapBytes(sizeBytes);
     this.#sizeBytes = sizeBytes;
     if (bits?.some((byte) => byte !== 0) === true) this.#bits = bits.slice();
     for (let byte = 0; byte < this.#bits.length; byte += 1) {
@@ -60,6 +55,22 @@ export class Marks {
         this.#marked += 1;
       }
     }
+  }
+
+  get regions(): number {
+    return Math.ceil(this.#sizeBytes / REGION_BYTES);
+  }
+
+  /** Size of the bitmap, in bytes. */
+  get byteLength(): number {
+    return bitmapBytes(this.#sizeBytes);
+  }
+
+  /** Follows a growth of the volume. To take it back, nothing beyond the end may be marked. */
+  resize(sizeBytes: number): void {
+    this.#sizeBytes = sizeBytes;
+    if (this.#bits !== NO_BITS) this.#bits = resized(this.#bits, this.byteLength);
+    if (this.#doubted !== NO_BITS) this.#doubted = resized(this.#doubted, this.byteLength);
   }
 
   isMarked(region: number): boolean {
@@ -189,6 +200,13 @@ export class Marks {
       this.#endDoubt(region);
       if (!this.#outstanding.has(region)) this.#settled.add(region);
     }
+  }
+
+  /** Takes back the mark of the last region, which nobody wrote: the volume did not grow. */
+  dropLast(): void {
+    const last = this.regions - 1;
+    this.#clean(last);
+    if (this.isMarked(last)) this.#clear(last);
   }
 
   /**
@@ -361,6 +379,12 @@ export class Marks {
 /** Size of a volume's bitmap, in bytes. */
 export function bitmapBytes(volumeBytes: number): number {
   return Math.ceil(Math.ceil(volumeBytes / REGION_BYTES) / 8);
+}
+
+function resized(bits: Uint8Array, byteLength: number): Uint8Array {
+  const other = new Uint8Array(byteLength);
+  other.set(bits.subarray(0, byteLength));
+  return other;
 }
 
 export function firstRegion(offset: number): number {

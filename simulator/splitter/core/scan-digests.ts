@@ -69,7 +69,8 @@ export class ScanDigests {
 
   /** Whether a region's digest is still to be taken. */
   needs(region: number): boolean {
-    if (region < this.#floor) return false;
+    // The volume may have grown since the scan began.
+    if (region < this.#floor || region >= this.regions) return false;
     return (this.#chunks.get(chunkOf(region))?.known[region % CHUNK_REGIONS] ?? UNKNOWN) === UNKNOWN;
   }
 

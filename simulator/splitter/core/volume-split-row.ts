@@ -44,6 +44,11 @@ export interface Notice {
 export interface VolumeSplitRow {
   readonly volume: VolumeId;
   readonly sizeBytes: number;
+  /**
+   * Its size before it last grew. The row is stored before the files grow: files of this size are
+   * made larger at the next start.
+   */
+  readonly formerBytes?: number;
   readonly route: Endpoint & { readonly epoch: number };
   readonly notice?: Notice;
   readonly fence?: Fence;

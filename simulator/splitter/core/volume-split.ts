@@ -254,6 +254,11 @@ export class VolumeSplit {
     this.onRow(before);
   }
 
+  /** Notes a larger size; the files and the marks follow once it is stored. */
+  grow(sizeBytes: number): void {
+    this.#put({ ...this.#row, sizeBytes, formerBytes: this.#row.sizeBytes });
+  }
+
   /** Undoes a change of the row that could not be stored. */
   restore(row: VolumeSplitRow): void {
     this.#put(row);

@@ -22,18 +22,23 @@ export interface LoadedMarks {
 /**
  * Loads the bitmap. Marks everything if it is missing beside a written source, or damaged.
  * @param isSourceWritten whether the volume was ever written: else it needs no bitmap.
+ * @param formerBytes size before the last growth: a bitmap of that size is good, too, with nothing
+ * marked beyond. `MarksFile.resize` must follow.
  */
 export function loadMarks(
   path: string,
   sizeBytes: number,
   isSourceWritten: boolean,
   calls: DiskCalls = systemCalls,
+  formerBytes = sizeBytes,
 ): LoadedMarks {
   const byteLength = bitmapBytes(sizeBytes);
   const allMarked = (why: string): LoadedMarks => markAll(sizeBytes, why);
   if (!calls.exists(path)) return isSourceWritten ? allMarked('there is none') : { marks: new Marks(sizeBytes) };
   const stored = readWhole(calls, path);
-  const pages = Math.ceil(byteLength / PAGE_BITS_BYTES);
+  const needed = pagesFor(byteLength);
+  const isFormer = stored.length === pagesFor(bitmapBytes(formerBytes)) * PAGE_BYTES;
+  const pages = isFormer ? pagesFor(bitmapBytes(formerBytes)) : needed;
   if (stored.length !== pages * PAGE_BYTES)
     return allMarked(`it has ${stored.length} bytes instead of ${pages * PAGE_BYTES}`);
   const bits = Buffer.alloc(byteLength);
@@ -144,6 +149,19 @@ export class MarksFile {
     return undefined;
   }
 
+  /**
+   * Writes the whole file anew, after the volume has another size. Without room the file counts as
+   * lost until there is some: the next start finds that, too.
+   */
+  resize(): void {
+    this.#storings += 1;
+    for (let page = 0; page < pagesOf(this.#marks); page += 1)
+      if (hasMarks(this.#marks, page)) this.#unstored.set(page, true);
+    for (const page of this.#unstored.keys()) if (page >= pagesOf(this.#marks)) this.#unstored.delete(page);
+    this.#isLost = true;
+    this.#replaceLost();
+  }
+
   async sync(): Promise<void> {
     if (!this.#exists) return;
     const storings = this.#storings;
@@ -182,7 +200,7 @@ export class MarksFile {
 
   #writeWhole(): void {
     writeWhole(this.#calls, this.#file.path, this.#marks);
-    this.#file.renewed();
+    this.#file.renewed(pagesOf(this.#marks) * PAGE_BYTES);
     this.#exists = true;
     for (const page of this.#unstored.keys()) this.#stored(page);
   }
@@ -276,7 +294,11 @@ function bitsOf(marks: Marks, page: number): Uint8Array {
 }
 
 function pagesOf(marks: Marks): number {
-  return Math.ceil(marks.byteLength / PAGE_BITS_BYTES);
+  return pagesFor(marks.byteLength);
+}
+
+function pagesFor(byteLength: number): number {
+  return Math.ceil(byteLength / PAGE_BITS_BYTES);
 }
 
 function fillPage(into: Buffer, marks: Marks, page: number): void {

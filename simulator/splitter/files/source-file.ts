@@ -146,6 +146,14 @@ export class SourceFile {
     if (this.#written) await this.#file.sync();
   }
 
+  /**
+   * Makes the disk larger; the new part reads as zeroes.
+   * @throws the system's error: nothing has changed then
+   */
+  grow(sizeBytes: number): void {
+    this.#file.grow(sizeBytes);
+  }
+
   /** Opens the file that now lies in its place. */
   renewed(): void {
     this.#file.renewed();

@@ -157,7 +157,11 @@ export class SourceDecisions {
     };
     progressed(0);
     try {
-      await copyImage(image, draft, { onProgress: progressed, signal: this.#stopping.signal });
+      await copyImage(image, draft, {
+        sizeBytes: totalBytes,
+        onProgress: progressed,
+        signal: this.#stopping.signal,
+      });
       await this.#replace(volume, orderedBy(`the source was recovered from point ${point}`, input), () => {
         renameSync(draft, source);
         syncFolder(dirname(source));

@@ -74,7 +74,8 @@ async function openAt(
       cause,
     });
   }
-  if (image.sizeBytes === sizeBytes) return { point, image };
+  // A point from before a growth is smaller: what it does not have is zero.
+  if (image.sizeBytes <= sizeBytes) return { point, image };
   await image.disconnect();
   throw new MoverError(
     'POINT_UNAVAILABLE',
@@ -90,11 +91,20 @@ async function openAt(
 export async function copyImage(
   image: NbdClient,
   path: string,
-  { onProgress, signal }: { readonly onProgress: (doneBytes: number) => void; readonly signal: AbortSignal },
+  {
+    sizeBytes,
+    onProgress,
+    signal,
+  }: {
+    /** Size of the file: the image's at least. */
+    readonly sizeBytes: number;
+    readonly onProgress: (doneBytes: number) => void;
+    readonly signal: AbortSignal;
+  },
 ): Promise<void> {
   const file = await open(path, 'w');
   try {
-    await file.truncate(image.sizeBytes);
+    await file.truncate(sizeBytes);
     for await (const { offset, data } of readAhead(image, { signal })) {
       for (let at = 0; at < data.length; at += GRAIN_BYTES) {
         const grain = data.subarray(at, at + GRAIN_BYTES);
@@ -102,7 +112,7 @@ export async function copyImage(
       }
       onProgress(offset + data.length);
     }
-    onProgress(image.sizeBytes);
+    onProgress(sizeBytes);
     await file.sync();
     await file.close();
   } catch (error) {

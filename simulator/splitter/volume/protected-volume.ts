@@ -196,6 +196,40 @@ export class ProtectedVolume {
     }
   }
 
+  /**
+   * Makes the disk larger, whose row has the new size already. Its last region is marked before the
+   * file grows: whatever ends this life, a record follows the growth.
+   * @throws the system's error: the files and marks are as before
+   */
+  grow(formerBytes: number): void {
+    const { marks } = this.split;
+    const { sizeBytes } = this;
+    marks.resize(sizeBytes);
+    marks.markDirty([marks.regions - 1]);
+    this.#marksFile.resize();
+    try {
+      this.#source.grow(sizeBytes);
+    } catch (error) {
+      marks.dropLast();
+      marks.resize(formerBytes);
+      this.#marksFile.resize();
+      throw error;
+    }
+  }
+
+  /**
+   * Numbers a write of zeroes to the new end: no position stands for both sizes. If it can't be
+   * numbered now, the region is sent again.
+   */
+  async numberGrowth(): Promise<void> {
+    const offset = this.sizeBytes - REGION_BYTES;
+    try {
+      await this.change({ kind: 'zeroes', offset, length: REGION_BYTES }, false);
+    } catch (error) {
+      if (!(error instanceof NbdError)) throw error;
+    }
+  }
+
   #refuseBarred(): void {
     if (this.#barred !== undefined) throw new NbdError('EIO', this.#barred);
   }

@@ -21,7 +21,6 @@ const RECORDS_PER_TURN = 8192;
 
 export interface ImageSource {
   readonly files: Files;
-  readonly sizeBytes: number;
   readonly replica: Replica;
   readonly undo: UndoLog;
   /** Called when old bytes that an image needs are found to be damaged. */
@@ -83,7 +82,7 @@ export class OpenImage implements Image {
   async read(offset: number, length: number): Promise<Buffer> {
     this.#assertOpen();
     const inside = Number.isSafeInteger(offset) && Number.isSafeInteger(length) && offset >= 0 && length >= 0;
-    if (!inside || length > IMAGE_READ_BYTES_MAX || offset + length > this.#source.sizeBytes) {
+    if (!inside || length > IMAGE_READ_BYTES_MAX || offset + length > this.#source.replica.sizeBytes) {
       throw new JournalError('OUT_OF_RANGE', `cannot read ${length} bytes at ${offset} of the volume`);
     }
     if (length === 0) return Buffer.alloc(0);

@@ -3,6 +3,7 @@
 import { dirname, join } from 'node:path';
 import { crc32 } from 'node:zlib';
 import { z } from 'zod';
+import { BLOCK_BYTES } from '../ranges/blocks.js';
 import { damageSchema } from '../terms/damage.js';
 import type { Damage } from '../terms/damage.js';
 import { JournalError } from '../terms/errors.js';
@@ -66,7 +67,7 @@ export interface Floor {
 }
 
 export class Manifest {
-  readonly sizeBytes: number;
+  #sizeBytes: number;
   readonly sessions: Sessions;
   /** Format of the loaded file, until recovery upgrades it to {@link MANIFEST_FORMAT}. */
   format: Stored['format'] = MANIFEST_FORMAT;
@@ -110,7 +111,7 @@ export class Manifest {
     this.#files = files;
     this.#directory = directory;
     this.sync = sync;
-    this.sizeBytes = sizeBytes;
+    this.#sizeBytes = sizeBytes;
     this.sessions = sessions;
   }
 
@@ -128,13 +129,18 @@ export class Manifest {
       for (const read of [bytes, copy]) if (read instanceof Error) throw read;
       return bytes === undefined && copy === undefined ? 'none' : 'lost';
     }
-    if (stored.sizeBytes !== sizeBytes) {
+    if (stored.sizeBytes > sizeBytes) {
       throw new JournalError(
         'SIZE_MISMATCH',
         `${directory} holds a volume of ${stored.sizeBytes} bytes, not of ${sizeBytes}`,
       );
     }
     const manifest = new Manifest(files, directory, sizeBytes, sync, sessionsOf(stored));
+    // The volume grew, and no record was appended since.
+    if (stored.sizeBytes < sizeBytes) {
+      refuseUnevenGrowth(stored.sizeBytes);
+      manifest.isBehind = true;
+    }
     manifest.trimPosition = stored.trimPosition;
     manifest.floor = stored.floor;
     manifest.format = stored.format;
@@ -150,6 +156,23 @@ export class Manifest {
     if (!manifest.isMirrored && parse(bytes) !== undefined && copy !== undefined) files.remove(copyPath);
     manifest.retained = stored.format === 1 ? { positions: [], everyFrom: stored.trimPosition } : stored.retained;
     return manifest;
+  }
+
+  /** Size of the volume, bytes. */
+  get sizeBytes(): number {
+    return this.#sizeBytes;
+  }
+
+  /**
+   * Notes a larger size. It is stored before the next record: until then nothing lies beyond the
+   * former end.
+   * @throws JournalError OUT_OF_RANGE
+   */
+  grow(sizeBytes: number): void {
+    if (sizeBytes <= this.#sizeBytes) return;
+    refuseUnevenGrowth(this.#sizeBytes);
+    this.#sizeBytes = sizeBytes;
+    this.isBehind = true;
   }
 
   /**
@@ -306,4 +329,13 @@ function readWhole(files: Files, path: string): Buffer | Error | undefined {
 
 function sessionsOf({ sessions }: Stored): Sessions {
   return new Sessions(sessions.map(([session, base]) => ({ session, base })));
+}
+
+/**
+ * A last block in part would have another checksum as a whole one.
+ * @throws JournalError OUT_OF_RANGE
+ */
+function refuseUnevenGrowth(sizeBytes: number): void {
+  if (sizeBytes % BLOCK_BYTES !== 0)
+    throw new JournalError('OUT_OF_RANGE', `a volume of ${sizeBytes} bytes, not of whole blocks, cannot grow`);
 }

@@ -61,7 +61,7 @@ const undamaged: readonly DamagedBlock[] = [];
 
 export class Replica {
   readonly path: string;
-  readonly sizeBytes: number;
+  #sizeBytes: number;
   #files: Files;
   readonly #directory: string;
   readonly #sums: ReplicaSums;
@@ -81,10 +81,20 @@ export class Replica {
   constructor(files: Files, directory: string, sizeBytes: number) {
     this.#files = files;
     this.#directory = directory;
-    this.sizeBytes = sizeBytes;
+    this.#sizeBytes = sizeBytes;
     this.path = join(directory, REPLICA_NAME);
     this.#bytes = files.size(this.path) ?? 0;
     this.#sums = new ReplicaSums(files, directory);
+  }
+
+  /** Size of the volume, bytes. */
+  get sizeBytes(): number {
+    return this.#sizeBytes;
+  }
+
+  /** Takes in a larger size. The former one is of whole blocks. */
+  grow(sizeBytes: number): void {
+    this.#sizeBytes = sizeBytes;
   }
 
   /** Uses these files from now on. */

@@ -191,6 +191,12 @@ export interface Changes {
 export interface VolumeJournal {
   readonly sizeBytes: number;
   /**
+   * Takes in a larger size: records up to it are accepted. Nothing is written before the next
+   * record.
+   * @throws JournalError OUT_OF_RANGE; CLOSED
+   */
+  grow(sizeBytes: number): void;
+  /**
    * The history's identity. A volume without records gets a new one at each opening, as nothing of
    * it is stored yet.
    */
