@@ -9,7 +9,7 @@ import { measureOpening, type Opening, openingsOf, prepareOpening } from './open
 import { measurePoints, type PointsOutcome } from './points.js';
 import { CONDITIONS, moveTable, NOT_MEASURED, openingTable, thinTable, verificationTable } from './report.js';
 import { openTestbed } from './testbed.js';
-import { measureThin, prepareThin, type ThinRun } from './thin.js';
+import { lostBitmapSeconds, measureThin, prepareThin, type ThinRun } from './thin.js';
 import {
   COMPARED,
   type Compared,
@@ -28,6 +28,8 @@ const FLAT_GOAL = 1.5;
 const VERIFY_GOALS = { dense: 0.5, sparse: 1 } as const;
 /** Longest time to verify, or to recover, 16 TiB with little in them, seconds. */
 const THIN_SECONDS = 10;
+/** Longest time to load a lost bitmap of 16 TiB, seconds. */
+const LOST_BITMAP_SECONDS = 2;
 const PROGRAM = 'qemu-img';
 
 export const history: Bench = {
@@ -51,12 +53,18 @@ async function run(options: BenchRun): Promise<BenchResult> {
     const compared = await measureVerification(testbed, repetitions, print);
     await prepareThin(testbed);
     const thin = await measureThin(testbed, repetitions, print);
+    const lostBitmap = Array.from({ length: repetitions }, () => lostBitmapSeconds(options.folder));
     return {
-      goals: [...pointGoals(points), flatGoal(openings), ...verificationGoals(compared), ...thinGoals(thin)],
+      goals: [
+        ...pointGoals(points),
+        flatGoal(openings),
+        ...verificationGoals(compared),
+        ...thinGoals(thin, lostBitmap),
+      ],
       stretch: [],
       table: moveTable(points),
       furtherTables: [openingTable(openings), verificationTable(compared), thinTable(thin)],
-      raw: { points, openings, compared, thin },
+      raw: { points, openings, compared, thin, lostBitmap },
       conditions: CONDITIONS,
       notMeasured: NOT_MEASURED,
       versions: { 'Temporal server': testbed.server, [PROGRAM]: version },
@@ -109,7 +117,7 @@ function verificationGoals(compared: readonly Compared[]): Goal[] {
   });
 }
 
-function thinGoals(runs: readonly ThinRun[]): Goal[] {
+function thinGoals(runs: readonly ThinRun[], lostBitmap: readonly number[]): Goal[] {
   const seconds = (of: (run: ThinRun) => number): number => medianOf(runs.map(of)) / 1_000;
   const what = `16 TiB with ${bytes(THIN_DATA_MIB * MIB)} in them, s`;
   return [
@@ -123,5 +131,6 @@ function thinGoals(runs: readonly ThinRun[]): Goal[] {
       seconds(({ recoverMs }) => recoverMs),
       THIN_SECONDS,
     ),
+    atMost('loading a lost bitmap of 16 TiB, s', medianOf([...lostBitmap]), LOST_BITMAP_SECONDS),
   ];
 }

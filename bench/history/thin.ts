@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { verifyReportSchema } from '../../contracts/verify.js';
 import { withExport } from '../../estate/compare.js';
 import { waitUntilQuiet } from '../../estate/quiet.js';
+import { loadMarks, MarksFile } from '../../simulator/splitter/files/marks-file.js';
 import { THIN_DATA_MIB, THIN_MIB, THIN_VOLUME } from './history-estate.js';
 import type { Testbed } from './testbed.js';
 
@@ -18,6 +19,18 @@ export interface ThinRun {
   readonly repetition: number;
   readonly verifyMs: number;
   readonly recoverMs: number;
+}
+
+/** Seconds to load the bitmap of the volume after it was lost: everything is marked then. */
+export function lostBitmapSeconds(folder: string): number {
+  const path = join(folder, 'lost.marks');
+  const startedAtMs = performance.now();
+  const { marks, lost } = loadMarks(path, THIN_MIB * MIB, true);
+  const file = new MarksFile(path, marks, lost !== undefined);
+  const seconds = (performance.now() - startedAtMs) / 1_000;
+  file.close();
+  if (marks.dirty !== marks.regions) throw new Error(`${marks.dirty} of ${marks.regions} regions are sent again.`);
+  return seconds;
 }
 
 /** Writes the data in pieces of 1 MiB, spread over the whole volume. */

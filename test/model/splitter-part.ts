@@ -153,7 +153,7 @@ export class SplitterPart implements Part<SplitterInput, SplitterOutput, Splitte
         for (const row of rows) this.#rows.set(row.volume, row);
       },
       volumes: [...this.#rows.values()].map((row) => {
-        const marks = new Marks(row.sizeBytes, this.#marks.get(row.volume));
+        const marks = new Marks(row.sizeBytes, this.#marks.get(row.volume)?.slice());
         if (row.comparing !== undefined) marks.doubtMarked();
         return new VolumeSplit({
           row,

@@ -59,7 +59,7 @@ describe('doubt', () => {
     before.marks.clearSettled();
     const { marks } = before;
 
-    const restored = new Marks(SIZE_BYTES, marks.bytes(0, marks.byteLength));
+    const restored = new Marks(SIZE_BYTES, marks.bytes(0, marks.byteLength).slice());
     restored.doubtMarked();
     expect([restored.marked, restored.dirty, restored.doubted]).toEqual([5, 0, 5]);
     expect([restored.nextDoubted(0), restored.nextDoubted(4)]).toEqual([0, 5]);

@@ -87,6 +87,20 @@ test('a stored bitmap makes every region that is marked in it dirty, and bits be
   expect(new Marks(SIZE_BYTES, Uint8Array.of(0b100, 0, 0b1)).nextDirty()).toBe(2);
 });
 
+test('a stored bitmap is read in runs: every region is dirty that is marked, and no other', () => {
+  const bytes = [0xff, 0xff, 0b1010_0001, 0, 0xff, 0b1000_0000, 0xff, 0xff];
+  const marked = bytes.flatMap((byte, at) =>
+    [0, 1, 2, 3, 4, 5, 6, 7].filter((bit) => byte & (1 << bit)).map((bit) => at * 8 + bit),
+  );
+  const regions = bytes.length * 8;
+  const marks = new Marks(regions * REGION_BYTES, Uint8Array.from(bytes));
+  const dirty = Array.from({ length: regions }, (_, region) => region).filter((region) =>
+    marks.isDirty(region * REGION_BYTES, 1),
+  );
+  expect(dirty).toEqual(marked);
+  expect([marks.marked, marks.dirty]).toEqual([marked.length, marked.length]);
+});
+
 test('a write that ends exactly at the end of a region does not touch the next', () => {
   expect([firstRegion(0), lastRegion(0, REGION_BYTES)]).toEqual([0, 0]);
   expect(lastRegion(0, REGION_BYTES + 1)).toBe(1);

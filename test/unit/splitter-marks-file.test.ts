@@ -1,6 +1,10 @@
 // Marks on stable storage: which writes wait for them, and what a life that was killed, or whose
 // sync failed, leaves to the next.
-import { describe, expect, it } from 'vitest';
+import { closeSync, mkdtempSync, openSync, rmSync, writeSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { type DiskCalls, systemCalls } from '../../simulator/disk/disk-calls.js';
 import { OpenFile } from '../../simulator/disk/open-file.js';
 import { Marks, REGION_BYTES } from '../../simulator/splitter/core/marks.js';
 import { loadMarks, MarksFile } from '../../simulator/splitter/files/marks-file.js';
@@ -9,6 +13,7 @@ import { Chance } from '../simulation/virtual-time.js';
 
 const SIZE_BYTES = 8 * REGION_BYTES;
 const PATH = '/host/v1.marks';
+const MIB = 1024 * 1024;
 
 function machine(): PowerDisk {
   return new PowerDisk(new Chance(1), ['/host']);
@@ -170,5 +175,51 @@ describe('a volume that grows', () => {
     marks.resize(SIZE_BYTES);
     expect([marks.marked, marks.dirty, marks.doubted]).toEqual([8, 0, 8]);
     expect(marks.doubtAll()).toEqual([]);
+  });
+});
+
+describe('a lost bitmap of 16 TiB', () => {
+  const sizeBytes = 16 * 1024 ** 4 - MIB;
+  let folder: string;
+  beforeEach(() => {
+    folder = mkdtempSync(join(tmpdir(), 'marks-'));
+  });
+  afterEach(() => rmSync(folder, { recursive: true }));
+
+  /** The real calls, with the largest piece that was read or written. */
+  function measured(): DiskCalls & { readonly largest: { bytes: number } } {
+    const largest = { bytes: 0 };
+    const noting = (data: Uint8Array): void => {
+      largest.bytes = Math.max(largest.bytes, data.length);
+    };
+    return Object.assign(Object.create(systemCalls) as DiskCalls, {
+      largest,
+      readNow: (...[fd, data, from, at]: Parameters<DiskCalls['readNow']>) => {
+        noting(data);
+        return systemCalls.readNow(fd, data, from, at);
+      },
+      writeNow: (...[fd, data, from, at]: Parameters<DiskCalls['writeNow']>) => {
+        noting(data);
+        return systemCalls.writeNow(fd, data, from, at);
+      },
+    });
+  }
+
+  it('marks everything, in one bitmap of 32 MiB and pieces of 1 MiB, and so does a damaged one', () => {
+    const path = join(folder, 'marks');
+    const calls = measured();
+    const before = process.memoryUsage().arrayBuffers;
+    const { marks, lost } = loadMarks(path, sizeBytes, true, calls);
+    new MarksFile(path, marks, lost !== undefined, calls).close();
+    expect(lost).toContain('there is none');
+    expect([marks.marked, marks.dirty]).toEqual([marks.regions, marks.regions]);
+    expect(process.memoryUsage().arrayBuffers - before).toBeLessThan(40 * MIB);
+    const fd = openSync(path, 'r+');
+    writeSync(fd, Buffer.from([1]), 0, 1, 20 * MIB);
+    closeSync(fd);
+    const again = loadMarks(path, sizeBytes, true, calls);
+    expect(again.lost).toContain('page 40960 fails its checksum');
+    expect(again.marks.dirty).toBe(again.marks.regions);
+    expect(calls.largest.bytes).toBeLessThanOrEqual(MIB);
   });
 });

@@ -16,6 +16,8 @@ export const UNREADABLE_REGIONS_MAX = 4_096;
 const CLEARED_AT_ONCE_MAX = 128 * 1024;
 
 const NO_BITS = new Uint8Array(0);
+/** A byte of the bitmap whose eight regions are marked. */
+const ALL_BITS = 0xff;
 
 export class Marks {
   #sizeBytes: number;
@@ -41,20 +43,28 @@ export class Marks {
   #marked = 0;
 
   /**
-   * @param bits the stored bitmap. Its marked regions are dirty: the copies that were in memory are
-   * gone.
+   * @param bits the stored bitmap, which is taken over: that of 16 TiB has 32 MiB. Marked regions
+   * are dirty: the copies that were in memory are gone.
    */
   constructor(sizeBytes: number, bits?: Uint8Array) {
     this.#sizeBytes = sizeBytes;
-    if (bits?.some((byte) => byte !== 0) === true) this.#bits = bits.slice();
-    for (let byte = 0; byte < this.#bits.length; byte += 1) {
-      if (this.#bits[byte] === 0) continue;
-      for (let region = byte * 8; region < Math.min(byte * 8 + 8, this.regions); region += 1) {
-        if (!this.isMarked(region)) continue;
-        this.#dirty.add(region);
-        this.#marked += 1;
-      }
+    if (bits?.some((byte) => byte !== 0) === true) this.#bits = bits;
+    for (let byte = 0; byte < this.#bits.length;) {
+      const end = this.#endOfFull(byte);
+      if (end > byte) this.#dirty.add(byte * 8, Math.min(end * 8, this.regions));
+      else if (this.#bits[byte] !== 0)
+        for (let region = byte * 8; region < Math.min(byte * 8 + 8, this.regions); region += 1)
+          if (this.isMarked(region)) this.#dirty.add(region);
+      byte = Math.max(end, byte + 1);
     }
+    this.#marked = this.#dirty.size;
+  }
+
+  /** End of the bytes from `byte` on whose eight regions are all marked. */
+  #endOfFull(byte: number): number {
+    let end = byte;
+    while (this.#bits[end] === ALL_BITS) end += 1;
+    return end;
   }
 
   get regions(): number {

@@ -12,6 +12,8 @@ const PAGE_BYTES = 512;
 const CRC_BYTES = 4;
 const PAGE_BITS_BYTES = PAGE_BYTES - CRC_BYTES;
 const REGIONS_PER_PAGE = PAGE_BITS_BYTES * 8;
+/** Pages read or written at once, 1 MiB: the file of a volume of 16 TiB has 33 MiB. */
+const PAGES_AT_ONCE = 2_048;
 
 export interface LoadedMarks {
   readonly marks: Marks;
@@ -32,28 +34,46 @@ export function loadMarks(
   calls: DiskCalls = systemCalls,
   formerBytes = sizeBytes,
 ): LoadedMarks {
-  const byteLength = bitmapBytes(sizeBytes);
-  const allMarked = (why: string): LoadedMarks => markAll(sizeBytes, why);
-  if (!calls.exists(path)) return isSourceWritten ? allMarked('there is none') : { marks: new Marks(sizeBytes) };
-  const stored = readWhole(calls, path);
-  const needed = pagesFor(byteLength);
-  const isFormer = stored.length === pagesFor(bitmapBytes(formerBytes)) * PAGE_BYTES;
-  const pages = isFormer ? pagesFor(bitmapBytes(formerBytes)) : needed;
-  if (stored.length !== pages * PAGE_BYTES)
-    return allMarked(`it has ${stored.length} bytes instead of ${pages * PAGE_BYTES}`);
-  const bits = Buffer.alloc(byteLength);
-  for (let page = 0; page < pages; page += 1) {
-    const at = page * PAGE_BYTES;
-    const pageBits = stored.subarray(at, at + PAGE_BITS_BYTES);
-    if (checksum(pageBits, page) !== stored.readUInt32BE(at + PAGE_BITS_BYTES))
-      return allMarked(`page ${page} fails its checksum`);
-    pageBits.copy(bits, page * PAGE_BITS_BYTES);
+  if (!calls.exists(path))
+    return isSourceWritten ? allMarked(sizeBytes, 'there is none') : { marks: new Marks(sizeBytes) };
+  const bits = Buffer.alloc(bitmapBytes(sizeBytes));
+  const fd = calls.open(path);
+  try {
+    const fault = readBits(calls, fd, bits, bitmapBytes(formerBytes));
+    return fault === undefined ? { marks: new Marks(sizeBytes, bits) } : allMarked(sizeBytes, fault, bits);
+  } finally {
+    calls.close(fd);
   }
-  return { marks: new Marks(sizeBytes, bits) };
 }
 
-function markAll(sizeBytes: number, why: string): LoadedMarks {
-  const marks = new Marks(sizeBytes, Buffer.alloc(bitmapBytes(sizeBytes), 0xff));
+/**
+ * Reads the bits of a file of marks, which may be one of the former length.
+ * @returns what is wrong with it, if anything is
+ */
+function readBits(calls: DiskCalls, fd: number, bits: Buffer, formerLength: number): string | undefined {
+  const { bytes } = calls.size(fd);
+  const isFormer = bytes === pagesFor(formerLength) * PAGE_BYTES;
+  const pages = pagesFor(isFormer ? formerLength : bits.length);
+  const otherSize = (found: number): string => `it has ${found} bytes instead of ${pages * PAGE_BYTES}`;
+  if (bytes !== pages * PAGE_BYTES) return otherSize(bytes);
+  const some = Buffer.alloc(Math.min(pages, PAGES_AT_ONCE) * PAGE_BYTES);
+  for (let first = 0; first < pages; first += PAGES_AT_ONCE) {
+    const stored = some.subarray(0, Math.min(pages - first, PAGES_AT_ONCE) * PAGE_BYTES);
+    const done = readAt(calls, fd, stored, first * PAGE_BYTES);
+    if (done < stored.length) return otherSize(first * PAGE_BYTES + done);
+    for (let at = 0; at < stored.length; at += PAGE_BYTES) {
+      const page = first + at / PAGE_BYTES;
+      const pageBits = stored.subarray(at, at + PAGE_BITS_BYTES);
+      if (checksum(pageBits, page) !== stored.readUInt32BE(at + PAGE_BITS_BYTES))
+        return `page ${page} fails its checksum`;
+      pageBits.copy(bits, page * PAGE_BITS_BYTES);
+    }
+  }
+  return undefined;
+}
+
+function allMarked(sizeBytes: number, why: string, bits = Buffer.alloc(bitmapBytes(sizeBytes))): LoadedMarks {
+  const marks = new Marks(sizeBytes, bits.fill(0xff));
   return { marks, lost: `The bitmap of marks can't be relied on (${why}): the whole volume is sent again.` };
 }
 
@@ -227,15 +247,19 @@ export function discardMarks(path: string): void {
  * relies on its marks before file and folder are synced.
  */
 function writeWhole(calls: DiskCalls, path: string, marks: Marks): void {
-  const content = Buffer.alloc(pagesOf(marks) * PAGE_BYTES);
-  for (let page = 0; page < pagesOf(marks); page += 1)
-    fillPage(content.subarray(page * PAGE_BYTES, (page + 1) * PAGE_BYTES), marks, page);
+  const pages = pagesOf(marks);
+  const content = Buffer.alloc(Math.min(pages, PAGES_AT_ONCE) * PAGE_BYTES);
   const draft = `${path}.new`;
   calls.remove(draft);
   try {
     const fd = calls.make(draft);
     try {
-      for (let done = 0; done < content.length;) done += calls.writeNow(fd, content, done, done);
+      for (let first = 0; first < pages; first += PAGES_AT_ONCE) {
+        const some = content.subarray(0, Math.min(pages - first, PAGES_AT_ONCE) * PAGE_BYTES);
+        for (let at = 0; at < some.length; at += PAGE_BYTES)
+          fillPage(some.subarray(at, at + PAGE_BYTES), marks, first + at / PAGE_BYTES);
+        for (let done = 0; done < some.length;) done += calls.writeNow(fd, some, done, first * PAGE_BYTES + done);
+      }
     } finally {
       calls.close(fd);
     }
@@ -255,17 +279,12 @@ function discardDraft(calls: DiskCalls, path: string): void {
   }
 }
 
-function readWhole(calls: DiskCalls, path: string): Buffer {
-  const fd = calls.open(path);
-  try {
-    const content = Buffer.alloc(calls.size(fd).bytes);
-    let done = 0;
-    for (let count = -1; count !== 0 && done < content.length; done += count)
-      count = calls.readNow(fd, content, done, done);
-    return content.subarray(0, done);
-  } finally {
-    calls.close(fd);
-  }
+/** @returns the bytes read: fewer only at the end of the file */
+function readAt(calls: DiskCalls, fd: number, into: Buffer, at: number): number {
+  let done = 0;
+  for (let count = -1; count !== 0 && done < into.length; done += count)
+    count = calls.readNow(fd, into, done, at + done);
+  return done;
 }
 
 function pageOf(region: number): number {

@@ -116,7 +116,7 @@ export class ScriptedSplitter {
   #split(row: VolumeSplitRow, session: number, budget: MemoryBudget): VolumeSplit {
     const spill = new MemorySpill(this.limits.spillBytes);
     this.spills.set(row.volume, spill);
-    const marks = new Marks(row.sizeBytes, this.bitmaps.get(row.volume));
+    const marks = new Marks(row.sizeBytes, this.bitmaps.get(row.volume)?.slice());
     if (row.comparing !== undefined) marks.doubtMarked();
     return new VolumeSplit({
       row,
