@@ -46,8 +46,8 @@ describe('given a volume that moved three times, at positions 10, 20 and 30', ()
   });
 
   test('when its first owner is forgotten, then it may still be added once more as it was', () => {
-    forgetBefore(site.state, V1, 25);
-    forgetBefore(site.state, V1, 35);
+    forgetBefore(site.state, V1, 11);
+    forgetBefore(site.state, V1, 21);
     site.restart();
     const input = { volume: V1, splitter: S1, sizeMiB: 1, group: G1, dryRun: false };
     expect(site.state.volume(V1).group).toBe(G2);

@@ -1,6 +1,6 @@
 // The sets and counters of a volume's regions against plain ones, and what gigabytes at once cost.
 import fc from 'fast-check';
-import { expect, test } from 'vitest';
+import { expect, test, vi } from 'vitest';
 import { Marks, REGION_BYTES } from '../../simulator/splitter/core/marks.js';
 import { RegionCounts } from '../../simulator/splitter/core/region-counts.js';
 import { PAGE_REGIONS, RegionSet } from '../../simulator/splitter/core/region-set.js';
@@ -40,6 +40,39 @@ test('a set of regions has what a plain set has', () => {
     }),
     { numRuns: 200 },
   );
+});
+
+test('a set loses what another one has within a range, and nothing else', () => {
+  const ranges = fc.array(range, { maxLength: 6 });
+  fc.assert(
+    fc.property(ranges, ranges, range, (mine, others, within) => {
+      const [set, other] = [new RegionSet(), new RegionSet()];
+      for (const of of mine) set.add(...of);
+      for (const of of others) other.add(...of);
+      const left = [...set].filter((region) => region < within[0] || region >= within[1] || !other.has(region));
+      const unchanged = [...other];
+      set.deleteAll(other, ...within);
+      expect([...set]).toEqual(left);
+      expect(set.size).toBe(left.length);
+      expect([...other]).toEqual(unchanged);
+      // Its pages are still sound: what is added and removed next is counted right.
+      set.add(...within);
+      set.delete(...within);
+      expect(set.size).toBe(left.filter((region) => region < within[0] || region >= within[1]).length);
+    }),
+    { numRuns: 200 },
+  );
+});
+
+test('long zeroes that are not sent cost by pages of regions, not by regions: many are dropped in one turn', () => {
+  const marks = new Marks(4 * GIB);
+  marks.begin(0, 4 * GIB);
+  const looks = vi.spyOn(RegionSet.prototype, 'next');
+  const removals = vi.spyOn(RegionSet.prototype, 'delete');
+  marks.abandon(0, 4 * GIB);
+  expect(looks.mock.calls.length + removals.mock.calls.length).toBeLessThan(marks.regions / PAGE_REGIONS);
+  vi.restoreAllMocks();
+  expect([marks.dirty, marks.settled]).toEqual([marks.regions, 0]);
 });
 
 test('counters tell a region free exactly when its last write is counted off', () => {

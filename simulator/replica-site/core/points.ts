@@ -101,7 +101,7 @@ export function addPoint(state: SiteState, input: NewPoint, now?: SiteMoment): R
     atMs,
     order,
     ...stamp,
-    members,
+    members: state.sharedMembers({ group: input.group, members }),
     leftOut,
   };
   const point: RecoveryPoint =

@@ -4,7 +4,7 @@ import type { AttemptRecord, AttemptRef } from '../../../contracts/attempt.js';
 import { attemptName } from '../../../contracts/attempt.js';
 import { MoverError } from '../../../contracts/errors.js';
 import type { GroupId, PointId, VolumeId } from '../../../contracts/ids.js';
-import type { Hole, Ownership, PointMember } from '../../../contracts/point.js';
+import type { Hole, Ownership, PointMember, RecoveryPoint } from '../../../contracts/point.js';
 import type {
   AttemptRow,
   CounterRow,
@@ -18,6 +18,7 @@ import type {
   VolumeRow,
 } from './rows.js';
 import type { Index } from './index-of-table.js';
+import { SharedMembers } from './shared-members.js';
 import { Table, type RowChange } from './table.js';
 import type { Life } from './terms.js';
 
@@ -92,6 +93,7 @@ export class SiteState {
   readonly #holesByVolume: Index<HoleRow>;
   readonly #ownersByVolume: Index<OwnerRow>;
   readonly #ownersByGroup: Index<OwnerRow>;
+  readonly #sharedMembers = new SharedMembers();
   readonly #tables: readonly Pick<Table<object>, 'isChanged' | 'changes' | 'settle' | 'undo' | 'unreadable'>[];
   /**
    * Volumes that a splitter has attached in this life of the site: what it knew better is taken
@@ -113,7 +115,7 @@ export class SiteState {
     this.volumes = new Table('volumes', rows.volumes, rows.unreadable?.get('volumes'));
     this.attempts = new Table('attempts', rows.attempts, rows.unreadable?.get('attempts'));
     this.moves = new Table('moves', rows.moves, rows.unreadable?.get('moves'));
-    this.points = new Table('points', rows.points, rows.unreadable?.get('points'));
+    this.points = new Table('points', this.#withSharedMembers(rows.points), rows.unreadable?.get('points'));
     this.holes = new Table('holes', rows.holes, rows.unreadable?.get('holes'));
     this.owners = new Table('owners', rows.owners, rows.unreadable?.get('owners'));
     this.counters = new Table('counters', rows.counters, rows.unreadable?.get('counters'));
@@ -265,6 +267,16 @@ export class SiteState {
   /** The volumes of a virtual machine. */
   disksOf(vm: string): VolumeRow[] {
     return [...this.#volumesByVm.of(vm).values()];
+  }
+
+  /** A new point's members, shared with the points before it. */
+  sharedMembers(point: Pick<RecoveryPoint, 'group' | 'members'>): PointMember[] {
+    return this.#sharedMembers.of(point);
+  }
+
+  *#withSharedMembers(rows: SiteRows['points']): Generator<readonly [string, PointRow]> {
+    for (const [key, row] of rows)
+      yield [key, { ...row, point: { ...row.point, members: this.#sharedMembers.of(row.point) } }];
   }
 
   /** Volumes with ids after the given one, ordered by id; all of them without it. */

@@ -130,8 +130,7 @@ export class Marks {
   /** Regions [from, to) have no write outstanding: settles those that need nothing else. */
   #settle(from: number, to: number): void {
     this.#settled.add(from, to);
-    for (let region = this.#dirty.next(from, to); region !== undefined; region = this.#dirty.next(region + 1, to))
-      this.#settled.delete(region);
+    this.#settled.deleteAll(this.#dirty, from, to);
     if (this.#doubtedCount === 0) return;
     for (let region = from; region < to; region += 1) if (this.isDoubted(region)) this.#settled.delete(region);
   }

@@ -57,6 +57,18 @@ export class RegionSet {
     }
   }
 
+  /** Removes those of the regions [from, to) that the other set has, a word at a time. */
+  deleteAll(other: RegionSet, from: number, to: number): void {
+    if (this.#size === 0 || other.#size === 0) return;
+    for (let region = from; region < to;) {
+      const [number, first, end] = partOf(region, to);
+      const page = this.#pages.get(number);
+      const others = other.#pages.get(number);
+      if (page !== undefined && others !== undefined) this.#deleteWithin(number, page, first, end, others.words);
+      region += end - first;
+    }
+  }
+
   /** The first region of the set at or after `from`, before `to`. */
   next(from: number, to: number): number | undefined {
     if (this.#size === 0) return undefined;
@@ -104,13 +116,15 @@ export class RegionSet {
     this.#put(number, { words: count === PAGE_REGIONS ? undefined : words, count });
   }
 
-  #deleteWithin(number: number, page: Page, first: number, end: number): void {
-    if (end - first === PAGE_REGIONS) {
+  /** @param only the bits that may be cleared; all without it */
+  #deleteWithin(number: number, page: Page, first: number, end: number, only?: Uint32Array): void {
+    if (end - first === PAGE_REGIONS && only === undefined) {
       this.#put(number, undefined);
       return;
     }
     const words = page.words ?? new Uint32Array(PAGE_WORDS).fill(ALL_BITS);
-    const count = page.count - clearBits(words, first, end);
+    const count = page.count - clearBits(words, first, end, only);
+    if (count === page.count) return;
     if (count === 0 && spares.length < SPARES_MAX) spares.push(words);
     this.#put(number, count === 0 ? undefined : { words, count });
   }
@@ -140,13 +154,17 @@ function setBits(words: Uint32Array, first: number, end: number): number {
   return changed;
 }
 
-/** Clears bits [first, end). @returns how many were set before */
-function clearBits(words: Uint32Array, first: number, end: number): number {
+/**
+ * Clears bits [first, end), or those of them that `only` has.
+ * @returns how many were set before
+ */
+function clearBits(words: Uint32Array, first: number, end: number, only?: Uint32Array): number {
   let changed = 0;
   forEachWord(first, end, (index, mask) => {
     const before = words[index] ?? 0;
-    changed += bitCount(mask & before);
-    words[index] = before & ~mask;
+    const cleared = mask & (only?.[index] ?? ALL_BITS);
+    changed += bitCount(cleared & before);
+    words[index] = before & ~cleared;
   });
   return changed;
 }

@@ -5,13 +5,44 @@ const POINTS = 'simulator/replica-site/core/points.ts';
 const CONTRACT = 'contracts/point.ts';
 const DOUBT = 'simulator/replica-site/core/point-doubt.ts';
 const LISTINGS = 'simulator/replica-site/core/listings.ts';
+const SHARED = 'simulator/replica-site/core/shared-members.ts';
 const KNOWN = 'simulator/replica-site/core/known-positions.ts';
 
 export const points: Room = {
   name: 'points',
-  tests: ['test/unit/site-', 'test/unit/timeline-', 'test/property/timeline', 'test/unit/scripts'],
+  tests: [
+    'test/unit/site-',
+    'test/unit/shared-members',
+    'test/unit/timeline-',
+    'test/property/timeline',
+    'test/unit/scripts',
+  ],
   simulated: true,
   bugs: [
+    {
+      id: 'points/member-of-an-earlier-epoch',
+      file: SHARED,
+      find: 'before.position === position && before.epoch === epoch)',
+      replace: 'before.position === position)',
+      breaks: 'A volume that moved without a write is in the points of its new group at the old epoch.',
+      kind: 'forgotten field',
+    },
+    {
+      id: 'points/members-of-before',
+      file: SHARED,
+      find: 'before.every((member, i) => member === shared[i])',
+      replace: 'before.some((member, i) => member === shared[i])',
+      breaks: 'A point has the positions of the point before it, as long as one member did not change.',
+      kind: 'wrong value',
+    },
+    {
+      id: 'points/provisional-member-shared',
+      file: SHARED,
+      find: 'if (member.provisional !== undefined) return member;',
+      replace: '',
+      breaks: 'A point that was closed behind a fence keeps the moved volume after the commit.',
+      kind: 'missing guard',
+    },
     {
       id: 'points/exact-time-misses',
       file: POINTS,

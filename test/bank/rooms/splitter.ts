@@ -5,6 +5,7 @@ const VOLUME = 'simulator/splitter/core/volume-split.ts';
 const CORE = 'simulator/splitter/core/splitter-core.ts';
 const GUARDS = 'simulator/splitter/core/attempt-guards.ts';
 const MARKS = 'simulator/splitter/core/marks.ts';
+const REGIONS = 'simulator/splitter/core/region-set.ts';
 const COPIES = 'simulator/splitter/core/copies.ts';
 const HOLDS = 'simulator/splitter/core/holds.ts';
 const DOUBT = 'simulator/splitter/core/doubt.ts';
@@ -320,6 +321,22 @@ export const splitter: Room = {
       replace: '    for (let region = first; region < end; region += 1) {\n      if (this.isMarked(region)) continue;',
       breaks: 'A sweep clears the mark of a region that is being written again.',
       kind: 'forgotten change',
+    },
+    {
+      id: 'splitter/dirty-region-settles',
+      file: MARKS,
+      find: 'this.#settled.deleteAll(this.#dirty, from, to);',
+      replace: '',
+      breaks: 'A region that must be sent again is cleared once the writes to it are confirmed.',
+      kind: 'missing guard',
+    },
+    {
+      id: 'splitter/neighbours-of-a-dirty-region-do-not-settle',
+      file: REGIONS,
+      find: 'const cleared = mask & (only?.[index] ?? ALL_BITS);',
+      replace: 'const cleared = only?.[index] ?? mask;',
+      breaks: 'Regions beside those of a write stay marked for ever.',
+      kind: 'wrong value',
     },
     {
       id: 'splitter/compared-region-settles-under-write',

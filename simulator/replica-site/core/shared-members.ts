@@ -1,0 +1,32 @@
+// One copy of what points have in common: a group keeps tens of thousands of points, each names
+// every member, and most members did not change since the point before.
+import type { GroupId, VolumeId } from '../../../contracts/ids.js';
+import type { PointMember, RecoveryPoint } from '../../../contracts/point.js';
+
+export class SharedMembers {
+  /** The newest member of each volume. */
+  readonly #newest = new Map<VolumeId, PointMember>();
+  /** The members of each group's newest point. */
+  readonly #lists = new Map<GroupId, PointMember[]>();
+
+  /** The same members, one by one or as a whole list those of points before: never change them. */
+  of({ group, members }: Pick<RecoveryPoint, 'group' | 'members'>): PointMember[] {
+    const shared = members.map((member) => this.#shared(member));
+    const before = this.#lists.get(group);
+    if (before?.length === shared.length && before.every((member, i) => member === shared[i])) return before;
+    this.#lists.set(group, shared);
+    return shared;
+  }
+
+  #shared(member: PointMember): PointMember {
+    // It is settled by a verdict soon, and then it is another one.
+    if (member.provisional !== undefined) return member;
+    const { position, epoch } = member;
+    const before = this.#newest.get(member.volume);
+    if (before !== undefined && before.position === position && before.epoch === epoch) return before;
+    // Rows read from the store have a copy of the name each.
+    const newest = { volume: before?.volume ?? member.volume, position, epoch };
+    this.#newest.set(newest.volume, newest);
+    return newest;
+  }
+}
