@@ -3,6 +3,7 @@
 import { attemptName, type Cut } from '../contracts/attempt.js';
 import { MoverError } from '../contracts/errors.js';
 import type { VolumeId } from '../contracts/ids.js';
+import type { Heartbeat } from '../contracts/move.js';
 import { HOLD_MS_MAX, type SplitterVolume } from '../contracts/splitter-api.js';
 import type { AttemptContext, Flushed } from '../contracts/steps.js';
 import {
@@ -16,6 +17,7 @@ import {
 import { isTooLateToFence, windowClosed } from './fence-by.js';
 import { applianceOf, type Ports } from '../control/ports.js';
 import type { StepRun } from './run.js';
+import { ShrinkRate } from './shrink-rate.js';
 
 /**
  * First pause between polls of the lag or the drain, ms. It is short since a quiet volume drains at
@@ -102,6 +104,7 @@ async function waitForSmallLag(
     const { move, n } = attempt;
     await applianceOf(ports, context.from.appliance).calls.renew({ attempt: { move, n }, leaseMs: options.leaseMs });
   };
+  const rate = new ShrinkRate();
   let cached: readonly SplitterVolume[] | undefined = first;
   const readVolumes = async (): Promise<readonly SplitterVolume[]> => cached ?? (await inventory(ports, context));
   await poll(run, options.leaseMs, renew, async () => {
@@ -109,7 +112,7 @@ async function waitForSmallLag(
     const [splits, undistributed] = await Promise.all([readVolumes(), undistributedBytes(ports, context)]);
     cached = undefined;
     const bytesLeft = undistributed + splits.reduce((sum, split) => sum + split.unconfirmedBytes, 0);
-    run.heartbeat({ doing: 'waiting for small lag', bytesLeft });
+    run.heartbeat({ doing: 'waiting for small lag', ...shrinking(rate, bytesLeft, run), ...reasonOf(splits) });
     if (bytesLeft <= options.lagBytesMax && splits.every(isSynced)) return true;
     if (run.monotonicMs() - startedAtMs > options.lagWaitMs) throw lagTooLarge(options, bytesLeft, splits);
     return false;
@@ -118,6 +121,18 @@ async function waitForSmallLag(
 
 function isSynced(split: SplitterVolume): boolean {
   return split.mode === 'SYNCED' && split.connected && split.stalled === undefined;
+}
+
+/** Why the move waits for more than bytes. */
+function reasonOf(splits: readonly SplitterVolume[]): Pick<Heartbeat, 'waitsFor'> {
+  const late = splits.find((split) => !isSynced(split));
+  return late === undefined ? {} : { waitsFor: `${late.volume} is ${lateness(late)}` };
+}
+
+/** The bytes left, and how fast they become fewer. */
+function shrinking(rate: ShrinkRate, bytesLeft: number, run: StepRun): Pick<Heartbeat, 'bytesLeft' | 'bytesPerSecond'> {
+  const bytesPerSecond = rate.sample(bytesLeft, run.monotonicMs());
+  return { bytesLeft, ...(bytesPerSecond === undefined ? {} : { bytesPerSecond }) };
 }
 
 function lateness({ connected, stalled, mode }: SplitterVolume): string {
@@ -178,12 +193,20 @@ async function drain(ports: Ports, context: AttemptContext, cuts: Cut[], run: St
   const { leaseMs } = context.options;
   const appliance = applianceOf(ports, context.from.appliance);
   let leaseExpiresAtMs = run.nowMs() + leaseMs;
+  const fencedAtMs = run.monotonicMs();
+  const rate = new ShrinkRate();
   const renew = async (): Promise<void> => {
     leaseExpiresAtMs = run.nowMs() + (await renewLeases(ports, context));
   };
   await poll(run, leaseMs, renew, async () => {
     const progress = await appliance.calls.drain({ attempt: { move, n }, cuts });
-    run.heartbeat({ doing: 'draining', bytesLeft: progress.bytesLeft, leaseExpiresAtMs });
+    const fencedMs = Math.round(run.monotonicMs() - fencedAtMs);
+    run.heartbeat({
+      doing: 'draining',
+      ...shrinking(rate, progress.bytesLeft, run),
+      fencedMs,
+      leaseExpiresAtMs,
+    });
     return progress.drained;
   });
 }

@@ -90,7 +90,7 @@ export { timelinePage } from './timeline/html/page.js';
 export type { TimelinePageInput } from './timeline/html/views.js';
 export { connectTemporal, type TemporalAccess } from './temporal/connection.js';
 export { ERRORS, MoverError, type ErrorCode, type Reason } from '../contracts/errors.js';
-export type { MoveInput, MovePlan, MoveProgress, MoveReport } from '../contracts/move.js';
+export type { Heartbeat, MoveInput, MovePlan, MoveProgress, MoveReport } from '../contracts/move.js';
 export type { OperatorRequest } from '../contracts/request.js';
 export type { BatchCounts, BatchInput, BatchProgress, BatchReport } from '../contracts/batch.js';
 export type { Mismatch, VerifyHeartbeat, VerifyInput, VerifyReport } from '../contracts/verify.js';

@@ -217,6 +217,12 @@ export const heartbeatSchema = z.strictObject({
     'waiting for join',
   ]),
   bytesLeft: bytesSchema,
+  /** How fast they become fewer, bytes/s; absent while they don't. */
+  bytesPerSecond: z.number().positive().optional(),
+  /** How long the fence has been up; absent before the fence. */
+  fencedMs: durationMsSchema.optional(),
+  /** Why it waits, when it is not for bytes alone, e.g. "vm-1-disk-0 is INITIALIZING". */
+  waitsFor: z.string().optional(),
   leaseExpiresAtMs: timeMsSchema.optional(),
 });
 export type Heartbeat = z.infer<typeof heartbeatSchema>;

@@ -1,6 +1,6 @@
 // Follows something that runs until it has ended: a status line, and a line for each finished part.
 import { MoverError } from '../../contracts/errors.js';
-import type { MoveStage } from '../../contracts/move.js';
+import type { Heartbeat, MoveStage } from '../../contracts/move.js';
 import type { Move, StartedMove } from '../moves/move-client.js';
 import type { MoverClient } from '../sdk.js';
 import { newSteps, stageLine, stepLine } from './move-view.js';
@@ -51,10 +51,12 @@ export async function followMove(
   let shownSteps = 0;
   let stage: MoveStage = 'planning';
   let waitsFor: string | undefined;
+  let doing: Heartbeat | undefined;
   let stageSinceMs = performance.now();
   return await followShown(client.moves.follow(moveId, { signal }), output, {
-    status: () => stageLine(stage, performance.now() - stageSinceMs),
-    update: ({ progress }) => {
+    status: () => stageLine(stage, performance.now() - stageSinceMs, doing),
+    update: ({ progress, doing: newest }) => {
+      doing = newest;
       if (progress === undefined) return;
       if (progress.stage !== stage) stageSinceMs = performance.now();
       stage = progress.stage;

@@ -1,5 +1,6 @@
 // Shows a move to people: its progress line by line, and its report at the end.
 import {
+  type Heartbeat,
   MOVE_STEPS,
   type MoveProgress,
   type MoveReport,
@@ -36,12 +37,32 @@ export function stepLine({ step, attempt, startedAtMs, endedAtMs, error }: StepR
 }
 
 /** The status line; empty when nothing runs. */
-export function stageLine(stage: MoveStage, sinceMs: number): string {
+export function stageLine(stage: MoveStage, sinceMs: number, doing?: Heartbeat): string {
   const running = duration(sinceMs);
+  if (doing !== undefined) return `  … ${stage}: ${doingText(doing)} (${running})`;
   const index = MOVE_STEPS.findIndex((step) => step === stage);
   if (index >= 0) return `  … ${stage} (step ${index + 1} of ${MOVE_STEPS.length}, ${running})`;
   if (stage === 'done' || stage === 'failed') return '';
   return `  … ${stage} (${running})`;
+}
+
+/**
+ * How far a step is. @example "19.4 MiB left, 0.7 MiB/s, about 28 s, not fenced yet", "64 KiB left,
+ * fenced 0.2 s"
+ */
+export function doingText({ doing, bytesLeft, bytesPerSecond, fencedMs, waitsFor }: Heartbeat): string {
+  const rate =
+    bytesPerSecond === undefined
+      ? []
+      : [`${bytes(Math.round(bytesPerSecond))}/s`, `about ${duration((bytesLeft / bytesPerSecond) * 1_000)}`];
+  const isBeforeFence = doing === 'standing by' || doing === 'waiting for small lag';
+  return [
+    ...(waitsFor === undefined ? [] : [waitsFor]),
+    `${bytes(bytesLeft)} left`,
+    ...rate,
+    ...(isBeforeFence ? ['not fenced yet'] : []),
+    ...(fencedMs === undefined ? [] : [`fenced ${duration(fencedMs)}`]),
+  ].join(', ');
 }
 
 /** The steps that are not shown yet. */
@@ -93,7 +114,7 @@ function stageText(stage: MoveStage | undefined): string {
 
 /** A move at one moment, for `status`. */
 export function moveLines(move: Move): string[] {
-  const { progress, report, error, url } = move;
+  const { progress, report, error, url, doing } = move;
   const ended = move.endedAtMs === undefined ? '' : `, ended ${time(move.endedAtMs)}`;
   return [
     `Move ${move.moveId}: ${move.state}${progress === undefined || move.state !== 'running' ? '' : ` (${progress.stage})`}`,
@@ -101,6 +122,7 @@ export function moveLines(move: Move): string[] {
     ...(progress === undefined
       ? ['  Its progress is not known: no worker answers.']
       : [`  ${progress.volumes.join(', ')} → ${progress.to}`, ...progress.steps.map(stepLine)]),
+    ...(progress === undefined || doing === undefined ? [] : [`  … ${progress.stage}: ${doingText(doing)}`]),
     ...(progress?.waitsFor === undefined ? [] : [`  ${progress.waitsFor}`]),
     ...(url === undefined ? [] : [`  ${url}`]),
     ...(report === undefined ? [] : reportLines(report)),

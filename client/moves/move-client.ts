@@ -1,6 +1,6 @@
 // The SDK's client for moves.
 import type { MoveId } from '../../contracts/ids.js';
-import type { MoveInput, MovePlan, MoveProgress, MoveReport } from '../../contracts/move.js';
+import type { Heartbeat, MoveInput, MovePlan, MoveProgress, MoveReport } from '../../contracts/move.js';
 import type { OperatorRequest } from '../../contracts/request.js';
 import type { StoredMoveReport } from '../../contracts/report.js';
 import type { MoveFailure } from '../temporal/failure.js';
@@ -15,11 +15,19 @@ import type {
 
 export interface StartedMove extends StartedWorkflow {
   readonly moveId: MoveId;
+  /** Set when it was started before under the workflow id, and no new one was started. */
+  readonly isEarlier?: true;
 }
 
 export type MoveState = 'running' | 'moved' | MoveFailure['outcome'];
 
-export type Move = StartedMove & DescribedWorkflow<MoveState, MoveProgress, MoveReport>;
+export interface Move extends StartedMove, DescribedWorkflow<MoveState, MoveProgress, MoveReport> {
+  /**
+   * How far the step that runs is: bytes left, how fast they become fewer, how long the fence has
+   * been up. From the step's newest heartbeat, every 2 s; absent while there is none.
+   */
+  readonly doing?: Heartbeat;
+}
 
 export interface ListedMove extends StartedMove, ListedWorkflow<MoveState> {
   /** The volumes, as many as Temporal's search attribute holds. */
@@ -36,6 +44,11 @@ export interface StartMoveOptions extends StartOptions {
    * by themselves. Default: false.
    */
   readonly planFirst?: boolean | undefined;
+  /**
+   * Starts a new move even if one was made under the workflow id before. Default: false, so that a
+   * late repeat of a start answers with the earlier move and moves nothing.
+   */
+  readonly again?: boolean | undefined;
 }
 
 export interface ListMovesOptions extends ListOptions<MoveState> {
@@ -52,7 +65,11 @@ export interface ListMovesOptions extends ListOptions<MoveState> {
 export interface MoveClient extends WorkflowClient<MoveInput, StartedMove, Move, ListedMove, MoveState> {
   /** Finds every reason against a move at once; changes nothing. @throws INVALID_REQUEST */
   plan(input: MoveInput): Promise<MovePlan>;
-  /** Starts a move. @throws MOVE_REFUSED with `planFirst` */
+  /**
+   * Starts a move. With a workflow id under which the same move was made before, running or ended,
+   * that move is the answer. @throws MOVE_REFUSED with `planFirst`; ATTEMPT_MISMATCH when another
+   * move was made under the id
+   */
   start(input: MoveInput, options?: StartMoveOptions): Promise<StartedMove>;
   /** The moves that Temporal knows, in the order of any `list`. Each given filter narrows it. */
   list(options?: ListMovesOptions): Promise<ListedMove[]>;

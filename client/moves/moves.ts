@@ -1,10 +1,13 @@
 // Moves as Temporal workflows: plan, start, get, list, follow and cancel them.
-import type { WorkflowExecutionInfo } from '@temporalio/client';
+import type { WorkflowExecutionDescription, WorkflowExecutionInfo } from '@temporalio/client';
+import { defaultPayloadConverter } from '@temporalio/common';
 import { randomUUID } from 'node:crypto';
+import { isDeepStrictEqual } from 'node:util';
 import { refuseUnlessOk } from '../../activities/plan.js';
 import { MoverError, parseOrRefuse } from '../../contracts/errors.js';
 import type { Estate } from '../../contracts/estate.js';
 import {
+  heartbeatSchema,
   type MoveInput,
   moveInputSchema,
   moveProgressSchema,
@@ -39,7 +42,7 @@ import type {
 import { MEASURED_MAX, outlookOf } from './outlook.js';
 import { planWithClocks } from './plan.js';
 import { planChecks } from './plan-checks.js';
-import { getReport, moveOf } from './reports.js';
+import { getReport, moveOf, storedOf } from './reports.js';
 
 interface Options {
   readonly temporal: () => Promise<TemporalAccess>;
@@ -70,6 +73,11 @@ export class Moves implements MoveClient {
 
   async start(given: MoveInput, options: StartMoveOptions = {}): Promise<StartedMove> {
     const input = parseOrRefuse(moveInputSchema, given, 'move');
+    const { again = options.workflowId === undefined } = options;
+    if (!again && options.workflowId !== undefined) {
+      const earlier = await this.#earlier(options.workflowId, input);
+      if (earlier !== undefined) return earlier;
+    }
     if (options.planFirst === true) await this.#refuseImpossible(input);
     const workflowId = options.workflowId ?? defaultWorkflowId(input);
     // Refuses a workflow id too long for a move id before a workflow exists.
@@ -78,6 +86,7 @@ export class Moves implements MoveClient {
       workflowId,
       input: given,
       same: { key: 'input', value: input },
+      again,
       summary: summaryOf(input),
       searchAttributes: attributesAtStart(input),
     });
@@ -150,6 +159,22 @@ export class Moves implements MoveClient {
     return await ask(await this.#runs.client(), found, sent);
   }
 
+  /**
+   * The move that was made under the workflow id before, from its stored report once Temporal has
+   * dropped it. @throws MoverError ATTEMPT_MISMATCH when it is another move
+   */
+  async #earlier(workflowId: string, input: ParsedMoveInput): Promise<StartedMove | undefined> {
+    const run = await this.#runs.startedBefore({ workflowId, same: { key: 'input', value: input } });
+    if (run !== undefined) return { ...startedOf(run), isEarlier: true };
+    const stored = await storedOf(this.#ports, workflowId);
+    if (stored === undefined) return undefined;
+    const asked = input.volumes ?? [input.volume];
+    if (stored.to !== input.to || !isDeepStrictEqual(new Set<unknown>(stored.volumes), new Set<unknown>(asked)))
+      throw new MoverError('ATTEMPT_MISMATCH', `Another move has run under the workflow id "${workflowId}".`);
+    const { moveId, runId, url } = moveOf(stored);
+    return { moveId, workflowId, runId, url, isEarlier: true };
+  }
+
   async #refuseImpossible(input: ParsedMoveInput): Promise<void> {
     try {
       refuseUnlessOk(await planWithClocks(this.#ports, this.#estate, input));
@@ -168,7 +193,7 @@ export class Moves implements MoveClient {
       startedAtMs: startTime.getTime(),
       ...(closeTime === undefined ? {} : { endedAtMs: closeTime.getTime() }),
       ...(progress === undefined ? {} : { progress }),
-      ...(isRunning(found) ? { state: 'running' } : await this.#end(found)),
+      ...(isRunning(found) ? runningOf(description) : await this.#end(found)),
     };
   }
 
@@ -181,6 +206,22 @@ export class Moves implements MoveClient {
       if (failure !== undefined) return { state: failure.outcome, error: failure.error };
       throw fromTemporal(error, found.workflowId, 'move');
     }
+  }
+}
+
+/** A running move, with its step's newest heartbeat. */
+function runningOf({ raw }: WorkflowExecutionDescription): Pick<Move, 'state' | 'doing'> {
+  const payload = raw.pendingActivities?.[0]?.heartbeatDetails?.payloads?.[0];
+  const doing = payload === undefined ? undefined : heartbeatSchema.safeParse(valueOf(payload)).data;
+  return { state: 'running', ...(doing === undefined ? {} : { doing }) };
+}
+
+/** The value of a payload; undefined for one in another encoding. */
+function valueOf(payload: Parameters<typeof defaultPayloadConverter.fromPayload>[0]): unknown {
+  try {
+    return defaultPayloadConverter.fromPayload(payload);
+  } catch {
+    return undefined;
   }
 }
 

@@ -17,6 +17,19 @@ export async function getReport(ports: Ports, id: string): Promise<StoredMoveRep
   return await anyAppliance(ports, ({ calls }) => calls.report({ move }));
 }
 
+/**
+ * The stored report of the newest move under a workflow id; undefined when there is none, or nobody
+ * can be asked.
+ */
+export async function storedOf(ports: Ports, workflowId: string): Promise<StoredMoveReport | undefined> {
+  try {
+    return await getReport(ports, workflowId);
+  } catch (error) {
+    if (error instanceof MoverError && (error.code === 'REPORT_NOT_FOUND' || error.retryable)) return undefined;
+    throw error;
+  }
+}
+
 /** A move that Temporal has dropped, built from its report. */
 export function moveOf(stored: StoredMoveReport): Move {
   const { workflowId, firstRunId } = parseMoveId(stored.move);

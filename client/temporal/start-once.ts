@@ -13,7 +13,7 @@ import { MoverError } from '../../contracts/errors.js';
 import { TASK_QUEUE } from '../../contracts/move.js';
 import { summaryLine } from '../../contracts/summary-line.js';
 import { fromTemporal, type WorkflowNoun } from './failure.js';
-import { describeRun } from './workflow-run.js';
+import { describeRun, isRunning } from './workflow-run.js';
 
 export interface StartOnce {
   readonly type: string;
@@ -23,6 +23,8 @@ export interface StartOnce {
   readonly input: unknown;
   /** Tells two starts under one id apart. It is kept in the memo, so it must be short. */
   readonly same: { readonly key: string; readonly value: unknown };
+  /** Whether an id whose workflow has ended starts a new one. Default: true. */
+  readonly again?: boolean;
   /** Further fields of the memo. */
   readonly memo?: Readonly<Record<string, unknown>>;
   /** One line for the Temporal UI; cut if too long. */
@@ -38,18 +40,19 @@ export interface StartedRun {
 
 /**
  * Starts a workflow. After a lost answer the repeated start returns the existing run; a different
- * start under the same id is refused. An id whose workflow has ended starts a new one.
+ * start under the same id is refused. So does a start under the id of a workflow that has ended,
+ * unless a new one is wanted.
  * @throws MoverError ATTEMPT_MISMATCH, UNREACHABLE
  */
 export async function startOnce(client: Client, start: StartOnce): Promise<StartedRun> {
-  const { type, noun, workflowId, input, same, memo, summary, searchAttributes } = start;
+  const { type, noun, workflowId, input, same, again = true, memo, summary, searchAttributes } = start;
   try {
     const { firstExecutionRunId } = await startSearchable(client, type, {
       taskQueue: TASK_QUEUE,
       workflowId,
       args: [input],
       workflowIdConflictPolicy: 'FAIL',
-      workflowIdReusePolicy: 'ALLOW_DUPLICATE',
+      workflowIdReusePolicy: again ? 'ALLOW_DUPLICATE' : 'REJECT_DUPLICATE',
       memo: { [same.key]: same.value, ...memo },
       staticSummary: summaryLine(summary),
       ...(searchAttributes === undefined
@@ -63,7 +66,14 @@ export async function startOnce(client: Client, start: StartOnce): Promise<Start
   }
 }
 
-async function startedBefore(client: Client, { type, noun, workflowId, same }: StartOnce): Promise<StartedRun> {
+/**
+ * The workflow that was started before under the id with the same input.
+ * @throws MoverError ATTEMPT_MISMATCH when it is another one; not found; UNREACHABLE
+ */
+export async function startedBefore(
+  client: Client,
+  { type, noun, workflowId, same }: Pick<StartOnce, 'type' | 'noun' | 'workflowId' | 'same'>,
+): Promise<StartedRun> {
   const { firstRunId, description } = await describeRun(client, workflowId).catch((error: unknown) => {
     throw fromTemporal(error, workflowId, noun);
   });
@@ -72,7 +82,7 @@ async function startedBefore(client: Client, { type, noun, workflowId, same }: S
   if (description.type !== type || !isDeepStrictEqual(description.memo?.[same.key], value))
     throw new MoverError(
       'ATTEMPT_MISMATCH',
-      `Another ${description.type === type ? noun : 'workflow'} is running under the workflow id "${workflowId}".`,
+      `Another ${description.type === type ? noun : 'workflow'} ${isRunning({ description }) ? 'is running' : 'has run'} under the workflow id "${workflowId}".`,
     );
   return { workflowId, firstRunId, runId: description.runId };
 }

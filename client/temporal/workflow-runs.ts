@@ -8,7 +8,7 @@ import { WORKFLOW_TYPES } from '../../contracts/workflow-types.js';
 import type { StartedWorkflow } from '../workflow-client.js';
 import { type TemporalAccess, workflowUrl } from './connection.js';
 import { fromTemporal, notFound, type WorkflowNoun } from './failure.js';
-import { startOnce, type StartOnce, type StartedRun } from './start-once.js';
+import { startedBefore, startOnce, type StartOnce, type StartedRun } from './start-once.js';
 import { describeRun, type DescribedRun, isRunning } from './workflow-run.js';
 
 /** Default length of a list. */
@@ -58,6 +58,21 @@ export class WorkflowRuns {
     const { client } = await this.#temporal();
     const { type, noun } = this.#kind;
     return await this.named(await startOnce(client, { type, noun, ...start }));
+  }
+
+  /**
+   * The workflow that was started before under the id with the same input, running or ended;
+   * undefined when Temporal knows none. @throws MoverError ATTEMPT_MISMATCH, UNREACHABLE
+   */
+  async startedBefore(start: Pick<StartOnce, 'workflowId' | 'same'>): Promise<NamedRun | undefined> {
+    const { client } = await this.#temporal();
+    const { type, noun } = this.#kind;
+    try {
+      return await this.named(await startedBefore(client, { type, noun, ...start }));
+    } catch (error) {
+      if (error instanceof MoverError && error.code === notFound(noun, '').code) return undefined;
+      throw error;
+    }
   }
 
   async named({ workflowId, firstRunId, runId }: StartedRun): Promise<NamedRun> {

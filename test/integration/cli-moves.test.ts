@@ -339,6 +339,11 @@ test(
     const status = await cli('status', moveId);
     expect(status.exitCode).toBe(EXIT.ok);
     expect(status.stdout).toMatch(/: moved$/m);
+    const late = { volume: volumeIdSchema.parse('vm-1-disk-0'), to: groupIdSchema.parse('cg-silver') };
+    expect(await client.moves.start(late, { workflowId: moveId.replace(/@.*/, '') })).toMatchObject({
+      moveId,
+      isEarlier: true,
+    });
   },
   FORGETTING_TEST_MS,
 );
@@ -359,7 +364,7 @@ test('what does not exist ends with 5, and what cannot be reached with 4', async
 test('a start that is repeated with its workflow id is the same move; another move under the id is refused', async () => {
   const input = { volume: volumeIdSchema.parse('vm-2-disk-0'), to: groupIdSchema.parse('cg-silver') };
   const first = await client.moves.start(input, { workflowId: 'the-same' });
-  expect(await client.moves.start(input, { workflowId: 'the-same' })).toEqual(first);
+  expect(await client.moves.start(input, { workflowId: 'the-same' })).toEqual({ ...first, isEarlier: true });
   const other = { ...input, volume: volumeIdSchema.parse('vm-1-disk-0') };
   await expect(client.moves.start(other, { workflowId: 'the-same' })).rejects.toMatchObject({
     code: 'ATTEMPT_MISMATCH',
@@ -369,6 +374,45 @@ test('a start that is repeated with its workflow id is the same move; another mo
     stages.push(state === 'running' ? (progress?.stage ?? state) : state);
   expect(stages.at(-1)).toBe('moved');
   expect(await client.moves.get('the-same')).toMatchObject({ state: 'moved', moveId: first.moveId });
+});
+
+test('a workflow id given again answers with the move made under it, until a new one is wanted', async () => {
+  const words = ['move', 'vm-2-disk-0', '--to', 'cg-silver', '--workflow-id', 'ticket-4711'];
+  const { answer: first } = await json(movedSchema, ...words);
+  const back = await cli('move', 'vm-2-disk-0', '--to', 'cg-gold');
+  expect(back.exitCode).toBe(EXIT.ok);
+  // A client's late repeat moves nothing.
+  expect((await json(movedSchema, ...words)).answer).toMatchObject({ moveId: first.moveId, state: 'moved' });
+  expect((await cli(...words)).stdout).toContain('This move was started before under the workflow id');
+  expect((await cli('volumes')).stdout).toMatch(/^vm-2-disk-0 .* cg-gold /m);
+  const other = await cli('move', 'vm-1-disk-1', '--to', 'cg-silver', '--workflow-id', 'ticket-4711');
+  expect(other.exitCode).toBe(EXIT.refused);
+  expect(other.stderr).toContain('Another move has run under the workflow id "ticket-4711".');
+  const { answer: second } = await json(movedSchema, ...words, '--again');
+  expect(second.moveId).not.toBe(first.moveId);
+  expect((await cli('volumes')).stdout).toMatch(/^vm-2-disk-0 .* cg-silver /m);
+});
+
+test('a move stands by for an approval, is paused and resumed, and says all the while what it waits for', async () => {
+  const { answer } = await json(startedSchema, 'move', 'vm-2-disk-0', '--to', 'cg-gold', '--manual', '--no-wait');
+  const { moveId: id } = answer;
+  const untilStatus = async (text: RegExp): Promise<void> =>
+    untilTrue(`a status with ${String(text)}`, PATIENCE_MS, async () => text.test((await cli('status', id)).stdout));
+  await untilStatus(/running \(ready\)/);
+  await untilStatus(/^ {2}Waits for an approval. To raise the fence: volume-mover approve .* --reason <why>$/m);
+  await untilStatus(/^ {2}… ready: .* left, .*not fenced yet$/m);
+  expect((await cli('pause', id)).exitCode).toBe(EXIT.usage);
+  expect((await cli('pause', id, '--operator', 'sam', '--reason', 'lunch')).stdout).toContain('Paused: no fence is up');
+  expect((await cli('status', id)).stdout).toContain('sam paused the move: lunch. To go on: volume-mover resume');
+  const twice = await cli('pause', id, '--reason', 'lunch');
+  expect(twice).toMatchObject({ exitCode: EXIT.refused, stdout: '' });
+  expect(twice.stderr).toContain('The move is paused already. (MOVE_REQUEST_REFUSED)');
+  expect((await cli('resume', id, '--reason', 'back')).exitCode).toBe(EXIT.ok);
+  expect((await cli('approve', id, '--reason', 'the change begins')).stdout).toContain('Approved: ');
+  for await (const { state } of client.moves.follow(id)) if (state !== 'running') expect(state).toBe('moved');
+  const late = await cli('abort', id, '--reason', 'too late');
+  expect(late.exitCode).toBe(EXIT.refused);
+  expect(late.stderr).toContain('To move them back: volume-mover move vm-2-disk-0 --to cg-silver');
 });
 
 async function* chunksOf(path: string): AsyncGenerator<Chunk> {

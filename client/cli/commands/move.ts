@@ -15,8 +15,13 @@ import { parseKeep } from '../parse-keep.js';
 import { type CommandContext, runCommand } from '../session.js';
 import { announceStarted, answerStarted } from '../started.js';
 
+const EARLIER =
+  'This move was started before under the workflow id; no new one is started. For a new one, add --again.';
+
 interface MoveFlags extends MoveInputFlags {
   readonly wait: boolean;
+  readonly workflowId?: string;
+  readonly again?: boolean;
 }
 
 export function moveCommand(context: CommandContext): Command {
@@ -48,10 +53,20 @@ export function moveCommand(context: CommandContext): Command {
         parseMoment,
       ),
     )
+    .option(
+      '--workflow-id <id>',
+      'your own id, e.g. a ticket; given again, it answers with the move made under it before',
+    )
+    .option('--again', 'with --workflow-id: make a new move even if one was made under the id before')
     .option('--no-wait', 'return as soon as the move has started')
     .action(async (volumes: string[], flags: MoveFlags) =>
       runCommand(context, flags, async ({ client, output, signal }) => {
-        const started = await client.moves.start(moveInputOf(volumes, flags), { planFirst: true });
+        const started = await client.moves.start(moveInputOf(volumes, flags), {
+          planFirst: true,
+          workflowId: flags.workflowId,
+          again: flags.again,
+        });
+        if (started.isEarlier === true) output.progress(EARLIER);
         if (!flags.wait) {
           answerStarted(output, started.moveId, started, nextOfMove(started.workflowId));
           return EXIT.ok;

@@ -1,0 +1,53 @@
+// How far a flush is: the rate at which bytes become fewer, and the words for it.
+import { describe, expect, test } from 'vitest';
+import { ShrinkRate } from '../../activities/shrink-rate.js';
+import { doingText, stageLine } from '../../client/cli/move-view.js';
+import { bytesSchema } from '../../contracts/numbers.js';
+import type { Heartbeat } from '../../contracts/move.js';
+
+const MIB = 1024 * 1024;
+
+describe('the rate of a flush', () => {
+  test('is what went within the last 10 s', () => {
+    const rate = new ShrinkRate();
+    expect(rate.sample(100 * MIB, 0)).toBeUndefined();
+    expect(rate.sample(90 * MIB, 5_000)).toBe(2 * MIB);
+    expect(rate.sample(85 * MIB, 10_000)).toBe(1.5 * MIB);
+    // The first 10 s count no more.
+    expect(rate.sample(80 * MIB, 15_000)).toBe(MIB);
+    expect(rate.sample(75 * MIB, 20_000)).toBe(MIB);
+  });
+
+  test('is unknown while a guest writes as fast as is sent', () => {
+    const rate = new ShrinkRate();
+    rate.sample(MIB, 0);
+    expect(rate.sample(MIB, 1_000)).toBeUndefined();
+    expect(rate.sample(2 * MIB, 2_000)).toBeUndefined();
+  });
+});
+
+describe('the words', () => {
+  const flush = (more: Partial<Heartbeat>): Heartbeat => ({
+    doing: 'waiting for small lag',
+    bytesLeft: bytesSchema.parse(Math.round(19.4 * MIB)),
+    ...more,
+  });
+
+  test('before the fence say how much, how fast, how long, and that it is not up', () => {
+    expect(doingText(flush({ bytesPerSecond: 0.7 * MIB }))).toBe(
+      '19.4 MiB left, 717 KiB/s, about 27.7 s, not fenced yet',
+    );
+  });
+
+  test('say why it waits', () => {
+    expect(doingText(flush({ waitsFor: 'vm-1-disk-0 is INITIALIZING' }))).toBe(
+      'vm-1-disk-0 is INITIALIZING, 19.4 MiB left, not fenced yet',
+    );
+  });
+
+  test('behind the fence say how long it has been up', () => {
+    expect(stageLine('flush', 2_000, flush({ doing: 'draining', fencedMs: 200 }))).toBe(
+      '  … flush: 19.4 MiB left, fenced 200 ms (2.0 s)',
+    );
+  });
+});
