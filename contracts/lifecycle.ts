@@ -4,6 +4,7 @@ import { z } from 'zod';
 import { endpointSchema } from './attempt.js';
 import { estateGroupSchema, estateVolumeSchema } from './estate.js';
 import { groupIdSchema, splitterIdSchema, volumeIdSchema } from './ids.js';
+import { retentionChangeSchema } from './retention.js';
 import { operation } from './route.js';
 
 const dryRun = z.boolean().default(false);
@@ -73,7 +74,8 @@ export const siteLifecycleApi = {
       appliance: appliance.optional(),
       pointEveryMs: pointEveryMs.unwrap().optional(),
       volumesMax: volumesMax.unwrap().optional(),
-      retention: retention.unwrap().optional(),
+      /** Periods that are left out stay as they are. */
+      retention: retentionChangeSchema.optional(),
       dryRun,
     }),
     output: changedSchema,

@@ -19,7 +19,7 @@ export function lifecycleCalls(site: Site, journals: Journals): LifecycleCalls {
       return site.change((state, now) => lifecycle.retireVolume(state, input, now));
     },
     addGroup: (input) => site.change((state) => lifecycle.addGroup(state, input)),
-    setGroup: (input) => site.change((state) => lifecycle.setGroup(state, input)),
+    setGroup: (input) => site.change((state, now) => lifecycle.setGroup(state, input, now)),
     retireGroup: (input) => site.change((state, now) => lifecycle.retireGroup(state, input, now)),
   };
 }
