@@ -117,7 +117,7 @@ const REGISTRY = {
     status: 409,
     retryable: false,
     exit: 'refused',
-    raisedBy: ['splitter', 'replica-site', 'stream', 'orchestrator'],
+    raisedBy: ['splitter', 'replica-site', 'stream', 'orchestrator', 'client'],
   },
   NAME_TAKEN: {
     title: 'The name belongs to another volume or group',
@@ -202,6 +202,14 @@ const REGISTRY = {
     retryable: false,
     exit: 'refused',
     raisedBy: ['splitter', 'replica-site', 'client'],
+  },
+  CHANGE_UNFINISHED: {
+    title: 'The change is half done',
+    action: 'Remove what the message names, then repeat the command: it goes on where it ended.',
+    status: 500,
+    retryable: true,
+    exit: 'failed',
+    raisedBy: ['client'],
   },
   GROUP_NOT_FOUND: {
     title: 'There is no such consistency group',
@@ -506,7 +514,7 @@ const REGISTRY = {
     status: 409,
     retryable: false,
     exit: 'refused',
-    raisedBy: ['appliance', 'replica-site', 'stream', 'orchestrator'],
+    raisedBy: ['appliance', 'replica-site', 'stream', 'orchestrator', 'client'],
   },
   NOT_SYNCED: {
     title: 'Short initialization of the volume is under way',

@@ -51,6 +51,15 @@ export const estateGroupSchema = z.strictObject({
 });
 export type EstateGroup = z.infer<typeof estateGroupSchema>;
 
+/** What is wrong with a group that keeps more points than it may; undefined if nothing is. */
+export function pointsKeptFault({
+  pointEveryMs,
+  retention: { keepAllMs },
+}: Pick<EstateGroup, 'pointEveryMs' | 'retention'>): string | undefined {
+  if (keepAllMs / pointEveryMs <= POINTS_KEPT_MAX) return undefined;
+  return `keeps ${Math.floor(keepAllMs / pointEveryMs)} points at one every ${pointEveryMs} ms; at most ${POINTS_KEPT_MAX} are accepted: shorten keepAllMs or lengthen pointEveryMs`;
+}
+
 export const estateVolumeSchema = z.strictObject({
   id: volumeIdSchema,
   sizeMiB: z.number().int().min(VOLUME_MIB_MIN).max(VOLUME_MIB_MAX),
@@ -120,11 +129,8 @@ export const estateSchema = z
     estate.appliances.forEach((appliance, i) => once('appliance', appliance.id, ['appliances', i, 'id']));
     estate.groups.forEach((group, i) => {
       onceByName('group', group.id, ['groups', i, 'id']);
-      if (group.retention.keepAllMs / group.pointEveryMs > POINTS_KEPT_MAX)
-        refuse(
-          ['groups', i, 'retention', 'keepAllMs'],
-          `keeps ${Math.floor(group.retention.keepAllMs / group.pointEveryMs)} points at one every ${group.pointEveryMs} ms; at most ${POINTS_KEPT_MAX} are accepted: shorten keepAllMs or lengthen pointEveryMs`,
-        );
+      const fault = pointsKeptFault(group);
+      if (fault !== undefined) refuse(['groups', i, 'retention', 'keepAllMs'], fault);
       if (!estate.appliances.some((appliance) => appliance.id === group.appliance))
         refuse(['groups', i, 'appliance'], `there is no appliance "${group.appliance}"`);
     });

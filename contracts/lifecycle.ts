@@ -6,6 +6,7 @@ import { estateGroupSchema, estateVolumeSchema } from './estate.js';
 import { MoverError } from './errors.js';
 import { groupIdSchema, splitterIdSchema, type VolumeId, volumeIdSchema } from './ids.js';
 import { vmSchema } from './inventory.js';
+import { retentionChangeSchema } from './retention.js';
 import { operation } from './route.js';
 
 const dryRun = z.boolean().default(false);
@@ -129,7 +130,8 @@ export const siteLifecycleApi = {
       appliance: appliance.optional(),
       pointEveryMs: pointEveryMs.unwrap().optional(),
       volumesMax: volumesMax.unwrap().optional(),
-      retention: retention.unwrap().optional(),
+      /** Periods that are left out stay as they are. */
+      retention: retentionChangeSchema.optional(),
       dryRun,
     }),
     output: changedSchema,

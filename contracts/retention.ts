@@ -34,6 +34,17 @@ export function longestKeepMs({ keepAllMs, hourlyMs, dailyMs, weeklyMs }: Retent
   return Math.max(keepAllMs, hourlyMs, dailyMs, weeklyMs);
 }
 
+const { keepAllMs, hourlyMs, dailyMs, weeklyMs, journalBytesMax } = retentionPolicySchema.shape;
+/** A change of a policy: what is left out stays as it is. */
+export const retentionChangeSchema = z.strictObject({
+  keepAllMs: keepAllMs.unwrap().optional(),
+  hourlyMs: hourlyMs.unwrap().optional(),
+  dailyMs: dailyMs.unwrap().optional(),
+  weeklyMs: weeklyMs.unwrap().optional(),
+  journalBytesMax: journalBytesMax.unwrap().optional(),
+});
+export type RetentionChange = z.output<typeof retentionChangeSchema>;
+
 /**
  * How long a bookmark is kept: as long as the policy keeps the group's last points, until a time,
  * or for ever.

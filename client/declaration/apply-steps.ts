@@ -138,11 +138,14 @@ function stepFor({ code, subject }: Difference, context: Context): Step | undefi
     // A disk is brought to another host by people, and a retired volume never comes back.
     case 'VOLUME_SPLITTER':
     case 'VOLUME_RETIRED':
+    // Its row or its files have to be mended.
+    case 'VOLUME_UNUSABLE':
     // Only the file can name a process, and only a person can start it.
     case 'APPLIANCE_UNDECLARED':
     case 'SPLITTER_UNDECLARED':
     case 'APPLIANCE_SILENT':
     case 'SPLITTER_SILENT':
+    case 'PROCESS_REFUSED':
     case 'APPLIANCE_RETIRED':
     case 'SPLITTER_RETIRED':
     // These end by themselves.

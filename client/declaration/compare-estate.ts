@@ -1,6 +1,7 @@
 // The plan of an estate: how its file differs from what splitters, appliances and replica site
 // have. A pure function of the file and of what each answered.
 import { isDeepStrictEqual } from 'node:util';
+import { ERRORS, isSilence, MoverError } from '../../contracts/errors.js';
 import type { Estate, EstateGroup, EstateVolume } from '../../contracts/estate.js';
 import type { ApplianceId, GroupId, SplitterId, VolumeId } from '../../contracts/ids.js';
 import type { InventoryVolume } from '../../contracts/inventory.js';
@@ -15,6 +16,8 @@ export interface ServedVolume {
   readonly sizeBytes: number;
   /** The group that its writes are sent to. */
   readonly group: GroupId;
+  /** The appliance that its writes go through. */
+  readonly appliance: ApplianceId;
 }
 
 export interface SplitterSituation {
@@ -22,13 +25,15 @@ export interface SplitterSituation {
   readonly unusable: readonly { readonly volume: VolumeId; readonly reason: string }[];
 }
 
-/** What runs. A process that did not answer is undefined, with why. */
+/** What runs. For a process that did not answer: the error that says why. */
 export interface EstateSituation {
   readonly groups: readonly SiteGroup[];
   readonly volumes: readonly InventoryVolume[];
   /** Volumes that a person retired, of those that were asked about. */
   readonly retired: ReadonlySet<VolumeId>;
   readonly retiredProcesses: RetiredProcesses;
+  /** Volumes whose rows the replica site can't read, with why, of those that were asked about. */
+  readonly unreadable?: ReadonlyMap<VolumeId, string>;
   readonly splitters: ReadonlyMap<SplitterId, SplitterSituation | Error>;
   /** The groups that each appliance serves; undefined if it doesn't tell. */
   readonly appliances: ReadonlyMap<ApplianceId, readonly GroupId[] | undefined | Error>;
@@ -38,7 +43,11 @@ export type DifferenceCode =
   /** A process of the file does not answer. */
   | 'SPLITTER_SILENT'
   | 'APPLIANCE_SILENT'
-  /** The file has it and the replica site or the splitter does not. */
+  /** It answers, but does not tell what it has. */
+  | 'PROCESS_REFUSED'
+  /** The replica site can't read its row. */
+  | 'VOLUME_UNUSABLE'
+  /** The replica site does not have what the file or a splitter has. */
   | 'GROUP_MISSING'
   | 'VOLUME_MISSING'
   /** The file has what a person retired. */
@@ -134,8 +143,17 @@ function* processDifferences(file: Estate, running: EstateSituation): Generator<
         action: `Remove it from the file, or bring it back: volume-mover appliance add ${id}`,
         unprotected: false,
       };
+  for (const [id, answer] of [...splitters, ...appliances])
+    if (answer instanceof MoverError && !isSilent(answer))
+      yield {
+        code: 'PROCESS_REFUSED',
+        subject: id,
+        message: `"${id}" does not tell what it has: ${answer.message}`,
+        action: answer.action,
+        unprotected: false,
+      };
   for (const [id, answer] of splitters)
-    if (answer instanceof Error && !retired.splitters.has(id))
+    if (answer instanceof Error && isSilent(answer) && !retired.splitters.has(id))
       yield {
         code: 'SPLITTER_SILENT',
         subject: id,
@@ -144,7 +162,7 @@ function* processDifferences(file: Estate, running: EstateSituation): Generator<
         unprotected: true,
       };
   for (const [id, answer] of appliances)
-    if (answer instanceof Error && !retired.appliances.has(id))
+    if (answer instanceof Error && isSilent(answer) && !retired.appliances.has(id))
       yield {
         code: 'APPLIANCE_SILENT',
         subject: id,
@@ -152,6 +170,11 @@ function* processDifferences(file: Estate, running: EstateSituation): Generator<
         action: 'Start it, or look at its log.',
         unprotected: true,
       };
+}
+
+/** Whether the process did not answer. Any other error is an answer. */
+function isSilent(error: Error): boolean {
+  return !(error instanceof MoverError) || isSilence(error);
 }
 
 function* groupDifferences(file: Estate, running: EstateSituation): Generator<Difference, void> {
@@ -253,6 +276,14 @@ function* volumeDifferences(
         action: 'Remove it from the file.',
         unprotected: true,
       };
+    else if (running.unreadable?.has(volume.id) === true)
+      yield {
+        code: 'VOLUME_UNUSABLE',
+        subject: volume.id,
+        message: running.unreadable.get(volume.id) ?? `Volume "${volume.id}" cannot be used.`,
+        action: ERRORS.VOLUME_UNUSABLE.action,
+        unprotected: true,
+      };
     else if (known === undefined)
       yield {
         code: 'VOLUME_MISSING',
@@ -326,7 +357,7 @@ function* fieldDifferences(file: DeclaredVolume, known: InventoryVolume): Genera
 
 /** Whether the volume's splitter serves it, and sends it where the site expects it. */
 function* serviceDifferences(
-  { volume, splitter, group }: InventoryVolume,
+  { volume, splitter, group, appliance }: InventoryVolume,
   { splitters }: EstateSituation,
   served: ReturnType<typeof servedBy>,
 ): Generator<Difference, void> {
@@ -340,6 +371,15 @@ function* serviceDifferences(
       message: `Volume "${volume}" belongs to group "${group}", but splitter "${splitter}" sends its writes to "${view.group}".`,
       action: 'A move may be under way; else it is put right by itself when the splitter attaches the volume again.',
       unprotected: false,
+    };
+  if (view?.group === group && view.appliance !== appliance)
+    yield {
+      code: 'VOLUME_ROUTE',
+      subject: volume,
+      message: `Group "${group}" of volume "${volume}" is served by appliance "${appliance}", but splitter "${splitter}" sends its writes through "${view.appliance}": no new recovery point contains it.`,
+      action:
+        'Move the volume to another group and back: volume-mover move; or restart the splitter, then compare again.',
+      unprotected: true,
     };
   if (view !== undefined) return;
   const why = answer.unusable.find((each) => each.volume === volume)?.reason;

@@ -11,7 +11,12 @@ import type { EstateSituation } from './compare-estate.js';
 export async function situationOf(ports: Ports, declaration: Estate): Promise<EstateSituation> {
   const splitters = answersOf(ports.splitters, async ({ calls }) => {
     const { volumes, unusable = [] } = await calls.inventory({});
-    const served = volumes.map(({ volume, sizeBytes, route }) => ({ volume, sizeBytes, group: route.group }));
+    const served = volumes.map(({ volume, sizeBytes, route: { group, appliance } }) => ({
+      volume,
+      sizeBytes,
+      group,
+      appliance,
+    }));
     return { served, unusable };
   });
   const appliances = answersOf(ports.appliances, async ({ calls }) => (await calls.describe({})).servedGroups);
@@ -20,28 +25,35 @@ export async function situationOf(ports: Ports, declaration: Estate): Promise<Es
     findInventory(ports),
     findRetiredProcesses(ports),
   ]);
-  const retired = await retiredOf(ports, declaration, volumes);
   return {
     groups,
     volumes,
-    retired,
+    ...(await unlistedOf(ports, declaration, volumes)),
     retiredProcesses,
     splitters: await splitters,
     appliances: await appliances,
   };
 }
 
-/** Which declared volumes that no listing has were retired: only a question by name tells. */
-async function retiredOf(
+/** Why declared volumes are in no listing: only a question by name tells. */
+async function unlistedOf(
   ports: Ports,
   { splitters }: Estate,
   listed: readonly InventoryVolume[],
-): Promise<ReadonlySet<VolumeId>> {
+): Promise<Required<Pick<EstateSituation, 'retired' | 'unreadable'>>> {
   const known = new Set(listed.map(({ volume }) => volume));
   const retired = new Set<VolumeId>();
-  for (const { id } of splitters.flatMap(({ volumes }) => volumes))
-    if (!known.has(id) && (await findVolume(ports, id))?.retired !== undefined) retired.add(id);
-  return retired;
+  const unreadable = new Map<VolumeId, string>();
+  for (const { id } of splitters.flatMap(({ volumes }) => volumes)) {
+    if (known.has(id)) continue;
+    try {
+      if ((await findVolume(ports, id))?.retired !== undefined) retired.add(id);
+    } catch (error) {
+      if (!(error instanceof MoverError) || error.code !== 'VOLUME_UNUSABLE') throw error;
+      unreadable.set(id, error.message);
+    }
+  }
+  return { retired, unreadable };
 }
 
 /** The answer of each process, or why there is none. */

@@ -2,13 +2,12 @@
 // asked first what stands against it; then each is changed, in an order that may be repeated from
 // any point.
 import { type AppliancePort, anyAppliance, type Ports, type SplitterPort } from '../../control/ports.js';
-import { endpointOf, findGroup, findVolume, type GroupPlace } from '../../control/site-lookup.js';
+import { endpointOf, findGroup, findVolume, type GroupPlace, requireGroup } from '../../control/site-lookup.js';
 import type { Endpoint } from '../../contracts/attempt.js';
-import { type ErrorCode, MoverError, type Reason } from '../../contracts/errors.js';
+import { type ErrorCode, ERRORS, MoverError, type Reason } from '../../contracts/errors.js';
 import type { ApplianceId, GroupId, SplitterId, VolumeId } from '../../contracts/ids.js';
 import type { Labels } from '../../contracts/inventory.js';
 import { type Changed, refuseUnconfirmed, type splitterLifecycleApi } from '../../contracts/lifecycle.js';
-import type { SiteGroup } from '../../contracts/replica-site-api.js';
 import type { RetentionPolicy } from '../../contracts/retention.js';
 import type { InputOf } from '../../contracts/route.js';
 
@@ -84,22 +83,40 @@ export async function against(reasons: Reason[], subject: string, ask: Promise<C
   }
 }
 
-/** @throws MoverError CHANGE_REFUSED with every reason, each once */
+/**
+ * @throws MoverError CHANGE_REFUSED with every reason, each once; or the first reason's own code if
+ * all say that a process does not answer
+ */
 export function refuse(what: string, reasons: readonly Reason[]): void {
   if (reasons.length === 0) return;
   const unique = reasons.filter(
     ({ code, message }, i) => reasons.findIndex((other) => other.code === code && other.message === message) === i,
   );
-  throw new MoverError('CHANGE_REFUSED', `${what}: ${unique.map(({ message }) => message).join('; ')}.`, {
-    reasons: unique,
-  });
+  const isAway = reasons.every(({ code }) => ERRORS[code].exit === 'unreachable');
+  const code = isAway ? (unique[0]?.code ?? 'UNREACHABLE') : 'CHANGE_REFUSED';
+  const listed = unique.map(({ message }) => message.replace(/\.$/, '')).join('; ');
+  throw new MoverError(code, `${what}: ${listed}.`, { reasons: unique });
+}
+
+/** The second step of a change. @throws MoverError CHANGE_UNFINISHED: what stands, and why */
+async function secondStep<T>(stands: string, step: Promise<T>): Promise<T> {
+  try {
+    return await step;
+  } catch (error) {
+    if (!(error instanceof MoverError)) throw error;
+    const { code, message, reasons } = error;
+    throw new MoverError('CHANGE_UNFINISHED', `${stands}: ${message}`, {
+      reasons: reasons.length > 0 ? reasons : [{ code, subject: 'second step', message }],
+      cause: error,
+    });
+  }
 }
 
 /**
  * Adds a volume: at the replica site, then at its splitter. A writer is never served whose writes
  * have no place.
  * @param planned groups that are added before it, for a dry run
- * @throws MoverError CHANGE_REFUSED with every reason, UNREACHABLE
+ * @throws MoverError CHANGE_REFUSED with every reason, CHANGE_UNFINISHED, UNREACHABLE
  */
 export async function addVolume(
   ports: Ports,
@@ -136,7 +153,12 @@ export async function addVolume(
   const changed = changes.includes(true);
   if (dryRun || port === undefined || to === undefined) return { changed };
   await add(true);
-  await port.calls.addVolume({ volume, sizeMiB, to: await presentRoute(ports, volume, to) });
+  const serve = async (): Promise<Changed> =>
+    port.calls.addVolume({ volume, sizeMiB, to: await presentRoute(ports, volume) });
+  await secondStep(
+    `The replica site has volume "${volume}", but splitter "${splitter}" does not serve it yet. Repeat the command, or end it: volume-mover volume retire ${volume}`,
+    serve(),
+  );
   return { changed };
 }
 
@@ -146,11 +168,20 @@ export async function setVolume(ports: Ports, { labels, ...order }: SetVolumeOrd
   return anyAppliance(ports, ({ calls }) => calls.setVolume(input));
 }
 
-/** Where the volume belongs now: a repeated call may come after a move. */
-async function presentRoute(ports: Ports, volume: VolumeId, asked: Endpoint): Promise<Endpoint> {
-  const group = (await findVolume(ports, volume))?.group;
-  if (group === undefined || group === asked.group) return asked;
-  return endpointOf(ports, await findGroup(ports, group)) ?? asked;
+/**
+ * Where the volume belongs now: a repeated call may come after a move. Read once the site has the
+ * volume, since from then on its group keeps its appliance.
+ * @throws MoverError VOLUME_RETIRED, VOLUME_NOT_FOUND, NOT_OWNER
+ */
+async function presentRoute(ports: Ports, volume: VolumeId): Promise<Endpoint> {
+  const row = await findVolume(ports, volume);
+  if (row === undefined) throw new MoverError('VOLUME_NOT_FOUND', `There is no volume "${volume}".`);
+  const { group, appliance, retired } = row;
+  if (retired !== undefined) throw new MoverError('VOLUME_RETIRED', `Volume "${volume}" was retired meanwhile.`);
+  const port = ports.appliances.get(appliance);
+  if (port === undefined)
+    throw new MoverError('NOT_OWNER', `The estate has no appliance "${appliance}", which serves group "${group}".`);
+  return { group, appliance, url: port.url };
 }
 
 /**
@@ -185,7 +216,8 @@ export async function growVolume(ports: Ports, order: GrowVolumeOrder): Promise<
 
 /**
  * Retires a volume: its splitter stops first, so that nothing is written that the site refuses.
- * @throws MoverError VOLUME_NOT_FOUND; CHANGE_REFUSED with every reason; UNREACHABLE
+ * @throws MoverError VOLUME_NOT_FOUND; CHANGE_REFUSED with every reason; CHANGE_UNFINISHED,
+ * UNREACHABLE
  */
 export async function retireVolume(ports: Ports, order: RetireVolumeOrder): Promise<Changed> {
   const { volume, unsynced = false, dryRun = false } = order;
@@ -213,7 +245,10 @@ export async function retireVolume(ports: Ports, order: RetireVolumeOrder): Prom
   const changed = changes.includes(true);
   if (dryRun) return { changed };
   if (port !== undefined) await retireAt(port, { volume, unsynced, dryRun: false });
-  await anyAppliance(ports, ({ calls }) => calls.retireVolume({ volume }));
+  await secondStep(
+    `Volume "${volume}" is served no more, but the replica site still has it in group "${row.group}". Repeat the command`,
+    anyAppliance(ports, ({ calls }) => calls.retireVolume({ volume })),
+  );
   return { changed };
 }
 
@@ -270,28 +305,21 @@ export async function addGroup(ports: Ports, order: AddGroupOrder): Promise<Chan
 }
 
 /** @throws MoverError GROUP_NOT_FOUND; CHANGE_REFUSED with every reason; UNREACHABLE */
-export async function setGroup(ports: Ports, { retention, ...order }: SetGroupOrder): Promise<Changed> {
-  const group = await groupNamed(ports, order.group);
+export async function setGroup(ports: Ports, order: SetGroupOrder): Promise<Changed> {
+  const group = await requireGroup(ports, order.group);
   if (order.appliance !== undefined && ports.appliances.get(order.appliance) === undefined)
     refuse(`Group "${order.group}" cannot be changed`, [
       { code: 'INVALID_REQUEST', subject: 'appliance', message: `the estate has no appliance "${order.appliance}"` },
     ]);
-  const merged = retention === undefined ? {} : { retention: { ...group.retention, ...retention } };
   return viaOwner(ports, ports.appliances.get(order.appliance ?? group.appliance), ({ calls }) =>
-    calls.setGroup({ ...order, ...merged }),
+    calls.setGroup(order),
   );
 }
 
 /** @throws MoverError GROUP_NOT_FOUND; CHANGE_REFUSED with every reason; UNREACHABLE */
 export async function retireGroup(ports: Ports, order: RetireGroupOrder): Promise<Changed> {
-  const group = await groupNamed(ports, order.group);
+  const group = await requireGroup(ports, order.group);
   return viaOwner(ports, ports.appliances.get(group.appliance), ({ calls }) => calls.retireGroup(order));
-}
-
-async function groupNamed(ports: Ports, id: GroupId): Promise<SiteGroup> {
-  const group = await findGroup(ports, id);
-  if (group === undefined) throw new MoverError('GROUP_NOT_FOUND', `There is no consistency group "${id}".`);
-  return group;
 }
 
 /** Asks the group's own appliance, which follows at once, or any other if that one is away. */

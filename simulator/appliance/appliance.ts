@@ -85,7 +85,7 @@ export async function startAppliance(
     credentials,
     link,
     onAttached: (attached) => members.attached(attached),
-    onDetached: (volume) => members.detached(volume),
+    onDetached: (volume) => members.askAgain(volume),
     log,
   });
   /** Tells the splitter of a newly attached volume if the volume's group is paused. */

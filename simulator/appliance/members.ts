@@ -55,8 +55,8 @@ export class Members {
     void this.#ask();
   }
 
-  /** Notes a detached volume: another group may own it now, so the replica site is asked. */
-  detached(volume: VolumeId): void {
+  /** Asks who owns a volume: its stream was detached, or no listing has it any more. */
+  askAgain(volume: VolumeId): void {
     this.#wanted.add(volume);
     void this.#ask();
   }

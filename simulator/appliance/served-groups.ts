@@ -47,6 +47,9 @@ export class ServedGroups {
   #groups: ReadonlyMap<GroupId, ServedGroup>;
   /** The site's last answer, used for its figures while the site is unreachable. */
   #lastView: SiteView | undefined;
+  /** Questions asked about the served groups, and the latest one whose answer was followed. */
+  #questions = 0;
+  #followed = 0;
   readonly #stopping = new AbortController();
   #timer: NodeJS.Timeout | undefined;
 
@@ -105,7 +108,7 @@ export class ServedGroups {
    * @throws MoverError UNREACHABLE, LINK_DOWN
    */
   async refresh(signal: AbortSignal): Promise<void> {
-    this.#follow(await this.#options.site.groups({ appliance: this.#options.appliance }, signal));
+    await this.#served(signal);
   }
 
   /** Asks again and again. Never rejects. */
@@ -120,6 +123,21 @@ export class ServedGroups {
     if (this.#stopping.signal.aborted) return;
     this.#timer = setTimeout(() => void this.#ask(), pauseMs);
     this.#timer.unref();
+  }
+
+  /**
+   * The groups that are served here, as the replica site says now. Answers may overtake each other:
+   * one to an earlier question is not followed.
+   */
+  async #served(signal: AbortSignal): Promise<SiteGroup[]> {
+    this.#questions += 1;
+    const question = this.#questions;
+    const rows = await this.#options.site.groups({ appliance: this.#options.appliance }, signal);
+    if (question > this.#followed) {
+      this.#followed = question;
+      this.#follow(rows);
+    }
+    return rows;
   }
 
   #follow(listed: readonly SiteGroup[]): void {
@@ -184,18 +202,22 @@ export class ServedGroups {
 
   /** The site's view; undefined if the site can't be asked. */
   async #view(only: GroupId | undefined, signal: AbortSignal): Promise<SiteView | undefined> {
-    const { appliance, site, members } = this.#options;
+    const { site, members } = this.#options;
     try {
       const [rows, volumes] = await Promise.all([
-        site.groups({ appliance }, signal),
+        this.#served(signal),
         site.volumes(only === undefined ? {} : { group: only }, signal),
       ]);
-      this.#follow(rows);
       const initializing = new Map<GroupId, number>();
       for (const row of volumes) {
         members.known.learn(row);
         if (row.initializing) initializing.set(row.group, (initializing.get(row.group) ?? 0) + 1);
       }
+      const listed = new Set(volumes.map(({ volume }) => volume));
+      // A retired volume is in no listing. Only a question by name tells that it is not a new one.
+      for (const { group } of rows)
+        if (only === undefined || only === group)
+          for (const volume of members.known.membersOf(group)) if (!listed.has(volume)) members.askAgain(volume);
       this.#lastView = { groups: new Map(rows.map((row) => [row.group, row])), initializing };
       return this.#lastView;
     } catch (error) {

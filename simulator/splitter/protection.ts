@@ -169,8 +169,7 @@ export class Protection {
     sessions.forget(volume.id);
     this.#sending.forget(volume);
     this.#initialization.forget(volume);
-    // Gives back the memory of what is still queued.
-    volume.split.loseQueue('retired', nowMs());
+    volume.split.end(nowMs());
     volume.closeIfIdle();
   }
 

@@ -56,7 +56,8 @@ export class VolumeLife {
 
   /**
    * Serves and protects one more volume.
-   * @throws MoverError CHANGE_REFUSED with every reason; STORAGE_FULL, STORAGE_FAILED
+   * @throws MoverError CHANGE_REFUSED with every reason; VOLUME_UNUSABLE, STORAGE_FULL,
+   * STORAGE_FAILED
    */
   add({ volume, sizeMiB, to, dryRun }: ParsedInputOf<typeof splitterApi.addVolume>): Changed {
     const { core, store, unusable, files, load, begin, log } = this.#options;
@@ -146,9 +147,15 @@ export class VolumeLife {
     if (guests > 0) against('VOLUME_IN_USE', `${guests} connections of guests have volume "${id}" open`);
     const attempt = split.row.fence?.attempt ?? split.row.notice?.attempt;
     if (attempt !== undefined) against('VOLUME_BUSY', `volume "${id}" is being moved by ${attempt.move}`);
+    // Its end would put the copy in the place of the disk, which stays as it is.
+    if (split.sourceState === 'recovering')
+      against('VOLUME_BUSY', `the disk of volume "${id}" is being recovered from its replica: wait for the end`);
     const isComplete = split.mode === 'SYNCED' && split.allConfirmed;
     if (!isComplete && !unsynced)
-      against('NOT_SYNCED', `not everything of volume "${id}" has reached the replica site (it is ${split.mode})`);
+      against(
+        'NOT_SYNCED',
+        `writes of volume "${id}" have not reached the replica site (mode ${split.mode}): wait until they have, or retire it all the same with --unsynced`,
+      );
     refuse(`Volume "${id}" cannot be retired at the splitter`, reasons);
     if (dryRun) return CHANGED;
 

@@ -8,6 +8,10 @@ import { controlUrl } from '../../contracts/estate.js';
 import { applianceIdSchema, groupIdSchema, splitterIdSchema, volumeIdSchema } from '../../contracts/ids.js';
 import { replicaSiteApi } from '../../contracts/replica-site-api.js';
 import { splitterApi } from '../../contracts/splitter-api.js';
+import { addVolume } from '../../client/volumes/lifecycle.js';
+import { MoverError } from '../../contracts/errors.js';
+import { createHttpPorts } from '../../control/http-ports.js';
+import { type Ports, splitterOf } from '../../control/ports.js';
 import { createApiClient } from '../../control/client.js';
 import { compareExports } from '../../estate/compare.js';
 import { nbdAddressOf } from '../../estate/nbd-address.js';
@@ -297,4 +301,49 @@ test('a group is added, set and retired while everything runs, and closes points
   const before = await client.points.list({ group: NEW_GROUP });
   expect(before.points.length).toBeGreaterThan(0);
   await expect(client.points.close({ group: NEW_GROUP })).rejects.toThrow(/retired/);
+});
+
+/** Ports whose splitter does something before it answers a call that adds a volume. */
+function portsWith(before: (isDryRun: boolean) => Promise<void>): Ports {
+  const ports = createHttpPorts(fixture.running.estate);
+  const { calls, ...port } = splitterOf(ports, HOST);
+  const addVolume: typeof calls.addVolume = async (input, options) => {
+    await before(input.dryRun === true);
+    return calls.addVolume(input, options);
+  };
+  return { ...ports, splitters: new Map([[HOST, { ...port, calls: { ...calls, addVolume } }]]) };
+}
+
+test('an added volume is sent through the appliance that its group has once the site took the volume in', async () => {
+  const group = groupIdSchema.parse('cg-late');
+  await client.groups.add({ group, appliance: applianceIdSchema.parse('appliance-1') });
+  const volume = volumeIdSchema.parse('vm-9-disk-3');
+  const ports = portsWith(async (isDryRun) => {
+    if (isDryRun) await client.groups.set({ group, appliance: SECOND });
+  });
+  await addVolume(ports, { volume, splitter: HOST, sizeMiB: 8, group });
+  expect((await client.volumes.splitterView(volume)).route.appliance).toBe(SECOND);
+  expect((await client.estate.plan()).differences.map(({ code }) => code)).not.toContain('VOLUME_ROUTE');
+});
+
+test('an addition whose second step fails says what stands, and its repetition goes on', async () => {
+  const order = { volume: volumeIdSchema.parse('vm-9-disk-4'), splitter: HOST, sizeMiB: 8, group: GOLD };
+  const ports = portsWith(async (isDryRun) => {
+    if (!isDryRun) throw new MoverError('STORAGE_FULL', 'The disk of the splitter is full.');
+  });
+  await expect(addVolume(ports, order)).rejects.toMatchObject({
+    code: 'CHANGE_UNFINISHED',
+    message: matching(/The replica site has volume "vm-9-disk-4", but splitter "host-1" does not serve it yet/),
+    reasons: [{ code: 'STORAGE_FULL' }],
+  });
+  expect(await client.volumes.add(order)).toEqual({ changed: true });
+});
+
+test('a change whose splitter is away ends as unreachable, and changes nothing', async () => {
+  await fixture.running.process(HOST).stop();
+  const words = ['vm-9-disk-5', '--splitter', HOST, '--size-mib', '8', '--group', GOLD];
+  expect((await run('volume', 'add', ...words)).exitCode).toBe(4);
+  await fixture.running.process(HOST).start();
+  const missing = client.volumes.splitterView(volumeIdSchema.parse('vm-9-disk-5'));
+  await expect(missing).rejects.toMatchObject({ code: 'VOLUME_NOT_FOUND' });
 });

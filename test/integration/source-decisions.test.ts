@@ -100,6 +100,19 @@ test('kill -9 before the copy has begun: the disk is missing still, and the deci
   await expectWhole();
 });
 
+test('a volume whose disk is being recovered is not retired: the copy would take the place of its disk', async () => {
+  estate.process('appliance-1').signal('SIGSTOP');
+  const ordered = recover().catch(() => undefined);
+  await untilTrue('it is being recovered', PATIENCE_MS, async () => (await stateNow()) === 'recovering');
+  const retire = estate.splitter(HOST).calls.retireVolume({ volume: A, unsynced: true, dryRun: true });
+  const refusal = await retire.catch((error: unknown) => error);
+  estate.process('appliance-1').signal('SIGCONT');
+  expect(refusal).toMatchObject({ reasons: [{ code: 'VOLUME_BUSY', subject: A }] });
+  await ordered;
+  if ((await stateNow()) === 'missing') await recover();
+  await expectWhole();
+});
+
 test('kill -9 in the middle of the copy: what was copied is no disk, and is made anew', async () => {
   await killedAt(`${A}.img.recovering`, recover);
   expect(existsSync(disk())).toBe(false);

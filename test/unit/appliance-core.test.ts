@@ -109,6 +109,14 @@ describe('membership', () => {
     expect([...members.membersOf(G1)]).toEqual([]);
   });
 
+  test('a retired volume is a member of no group', () => {
+    const members = new Membership();
+    members.learn({ volume: V1, group: G1, epoch: 1 });
+    members.learn({ volume: V1, group: G1, epoch: 1, retired: { atMs: 1 } });
+    expect([...members.membersOf(G1)]).toEqual([]);
+    expect(members.ownerOf(V1)).toBeUndefined();
+  });
+
   test('a point tells who is a member and who is none any more, and names those that nothing is known of', () => {
     const members = new Membership();
     members.learnGroup(

@@ -53,7 +53,7 @@ const siteVolume = (volume: typeof V1, group = G1): InventoryVolume => ({
   group,
   appliance: A1,
 });
-const served = (volume: typeof V1, group = G1) => ({ volume, sizeBytes: MIB, group });
+const served = (volume: typeof V1, group = G1) => ({ volume, sizeBytes: MIB, group, appliance: A1 });
 
 const running = (changes: Partial<EstateSituation> = {}): EstateSituation => ({
   groups: [siteGroup(G1, 1)],

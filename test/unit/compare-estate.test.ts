@@ -6,6 +6,7 @@ import {
   type EstateSituation,
   type SplitterSituation,
 } from '../../client/declaration/compare-estate.js';
+import { MoverError } from '../../contracts/errors.js';
 import { type Estate, type EstateInput, estateSchema } from '../../contracts/estate.js';
 import { applianceIdSchema, groupIdSchema, splitterIdSchema, volumeIdSchema } from '../../contracts/ids.js';
 import type { InventoryVolume } from '../../contracts/inventory.js';
@@ -43,7 +44,7 @@ function siteGroup(group: typeof G1, volumes: number): SiteGroup {
 }
 
 const VOLUME: InventoryVolume = { volume: V1, splitter: S1, sizeBytes: MIB, group: G1, appliance: A1, vm: 'one' };
-const SERVED = { volume: V1, sizeBytes: MIB, group: G1 };
+const SERVED = { volume: V1, sizeBytes: MIB, group: G1, appliance: A1 };
 
 function running(changes: Partial<EstateSituation> = {}): EstateSituation {
   return {
@@ -215,4 +216,32 @@ test('the reason of an unusable volume is passed on', () => {
   const unusable = new Map([[S1, { served: [], unusable: [{ volume: V1, reason: 'Its disk is gone.' }] }]]);
   const [difference] = compareEstate(file(), running({ splitters: unusable })).differences;
   expect(difference).toMatchObject({ code: 'VOLUME_UNSERVED', message: 'Its disk is gone.', unprotected: true });
+});
+
+test('a volume whose writes go through another appliance than its group’s is not protected', () => {
+  const elsewhere = { ...SERVED, appliance: applianceIdSchema.parse('a9') };
+  const splitters = new Map([
+    [S1, { served: [elsewhere], unusable: [] }],
+    [S2, { served: [], unusable: [] }],
+  ]);
+  expect(compareEstate(file(), running({ splitters })).differences).toMatchObject([
+    { code: 'VOLUME_ROUTE', subject: V1, unprotected: true },
+  ]);
+});
+
+test('a process that refuses is not told as one that is silent', () => {
+  const splitters = new Map<typeof S1, SplitterSituation | Error>([
+    [S1, { served: [SERVED], unusable: [] }],
+    [S2, new MoverError('FORBIDDEN', 'The caller is a reader.')],
+  ]);
+  expect(compareEstate(file(), running({ splitters })).differences).toMatchObject([
+    { code: 'PROCESS_REFUSED', subject: S2, message: '"s2" does not tell what it has: The caller is a reader.' },
+  ]);
+});
+
+test('a volume whose row cannot be read is a difference of its own', () => {
+  const unreadable = new Map([[V1, 'The row of volume "v1" is damaged.']]);
+  expect(compareEstate(file(), running({ volumes: [], unreadable })).differences).toContainEqual(
+    expect.objectContaining({ code: 'VOLUME_UNUSABLE', subject: V1, unprotected: true }),
+  );
 });

@@ -2,16 +2,27 @@
 // changed by a refusal or a dry run, and a repetition that changes nothing.
 import { expect, test } from 'vitest';
 import { MoverError } from '../../contracts/errors.js';
-import { applianceIdSchema, groupIdSchema, splitterIdSchema, volumeIdSchema } from '../../contracts/ids.js';
+import type { Estate } from '../../contracts/estate.js';
+import {
+  applianceIdSchema,
+  type GroupId,
+  groupIdSchema,
+  splitterIdSchema,
+  type VolumeId,
+  volumeIdSchema,
+} from '../../contracts/ids.js';
 import { retentionPolicySchema } from '../../contracts/retention.js';
+import { estateDrift } from '../../simulator/replica-site/core/estate-drift.js';
 import { followEstate } from '../../simulator/replica-site/core/from-estate.js';
 import * as lifecycle from '../../simulator/replica-site/core/lifecycle.js';
 import { pageOfVolumes } from '../../simulator/replica-site/core/volume-listing.js';
 import { hear } from '../../simulator/replica-site/core/attach.js';
 import { addPoint } from '../../simulator/replica-site/core/points.js';
 import { admit, beginHole } from '../../simulator/replica-site/core/records.js';
+import type { SiteState } from '../../simulator/replica-site/core/state.js';
+import type { SiteMoment } from '../../simulator/replica-site/core/terms.js';
 import { claimOf } from '../support/identities.js';
-import { cut, ESTATE, G1, G2, S1, SiteUnderTest, V1, V2 } from './site-core-fixture.js';
+import { cut, ESTATE, G1, G2, LEASE_MS, ref, S1, SiteUnderTest, V1, V2 } from './site-core-fixture.js';
 
 const NEW = volumeIdSchema.parse('new');
 const A1 = applianceIdSchema.parse('a1');
@@ -221,11 +232,13 @@ test('a group comes, changes and goes; a retired one comes back with new setting
   expect(codesOf(() => lifecycle.addGroup(state, { ...settings, group: groupIdSchema.parse('LATE') }))).toEqual([
     'NAME_TAKEN',
   ]);
-  expect(lifecycle.setGroup(state, { group, appliance: A2, dryRun: false })).toEqual({ changed: true });
+  expect(lifecycle.setGroup(state, { group, appliance: A2, dryRun: false }, NOW)).toEqual({ changed: true });
   expect(state.group(group)).toMatchObject({ appliance: A2, pointEveryMs: 1_000, volumesMax: 4 });
   expect(lifecycle.retireGroup(state, { group, dryRun: false }, NOW)).toEqual({ changed: true });
   expect(lifecycle.retireGroup(state, { group, dryRun: false }, NOW)).toEqual({ changed: false });
-  expect(codesOf(() => lifecycle.setGroup(state, { group, volumesMax: 9, dryRun: false }))).toEqual(['GROUP_RETIRED']);
+  expect(codesOf(() => lifecycle.setGroup(state, { group, volumesMax: 9, dryRun: false }, NOW))).toEqual([
+    'GROUP_RETIRED',
+  ]);
   expect(lifecycle.addGroup(state, { ...settings, volumesMax: 5 })).toEqual({ changed: true });
   expect(state.group(group)).toMatchObject({ appliance: A1, volumesMax: 5 });
   expect(state.group(group).retired).toBeUndefined();
@@ -234,10 +247,155 @@ test('a group comes, changes and goes; a retired one comes back with new setting
 test('a group that owns volumes keeps its appliance and its room, and is not retired', () => {
   const { state } = new SiteUnderTest();
   state.settle();
-  expect(codesOf(() => lifecycle.setGroup(state, { group: G1, appliance: A2, volumesMax: 1, dryRun: false }))).toEqual([
-    'GROUP_IN_USE',
-    'GROUP_IN_USE',
-  ]);
+  expect(
+    codesOf(() => lifecycle.setGroup(state, { group: G1, appliance: A2, volumesMax: 1, dryRun: false }, NOW)),
+  ).toEqual(['GROUP_IN_USE', 'GROUP_IN_USE']);
   expect(codesOf(() => lifecycle.retireGroup(state, { group: G1, dryRun: false }, NOW))).toEqual(['GROUP_IN_USE']);
   expect(state.changes()).toEqual([]);
+});
+
+/** The estate of the fixture, with group g2 changed and volumes added. */
+function estateWith(group: object, more: readonly { readonly id: VolumeId; readonly group: GroupId }[] = []): Estate {
+  const [splitter, ...others] = ESTATE.splitters;
+  if (splitter === undefined) throw new Error('The estate has a splitter.');
+  const volumes = [...splitter.volumes, ...more.map((volume) => ({ ...volume, sizeMiB: 1 }))];
+  const groups = ESTATE.groups.map((each) => (each.id === G2 ? { ...each, ...group } : each));
+  return { ...ESTATE, groups, splitters: [{ ...splitter, volumes }, ...others] };
+}
+
+test('a start keeps what was set at run time, also once the group owns volumes at another appliance than the file says', () => {
+  const { state } = new SiteUnderTest();
+  const retention = { ...RETENTION, keepAllMs: 24 * 3_600_000 };
+  lifecycle.setGroup(state, { group: G2, appliance: A2, pointEveryMs: 9_000, retention, dryRun: false }, NOW);
+  lifecycle.addVolume(state, order({ group: G2 }), NOW);
+  state.settle();
+  followEstate(state, ESTATE, 0);
+  expect(state.changes()).toEqual([]);
+  expect(state.group(G2)).toMatchObject({ appliance: A2, pointEveryMs: 9_000, retention });
+});
+
+test('another appliance in the file is followed once the group owns no volumes, and the file’s other news at once', () => {
+  const { state } = new SiteUnderTest();
+  lifecycle.addVolume(state, order({ group: G2 }), NOW);
+  followEstate(state, estateWith({ appliance: A2, pointEveryMs: 7_000 }), 0);
+  expect(state.group(G2)).toMatchObject({ appliance: A1, pointEveryMs: 7_000 });
+  lifecycle.retireVolume(state, { volume: NEW, dryRun: false }, NOW);
+  followEstate(state, estateWith({ appliance: A2, pointEveryMs: 7_000 }), 0);
+  expect(state.group(G2)).toMatchObject({ appliance: A2, pointEveryMs: 7_000 });
+});
+
+test('a start does not add a volume or group whose name differs from a known one’s in capitals only', () => {
+  const { state } = new SiteUnderTest();
+  lifecycle.addVolume(state, order(), NOW);
+  state.settle();
+  followEstate(state, estateWith({}, [{ id: volumeIdSchema.parse('NEW'), group: G1 }]), 0);
+  expect(state.changes()).toEqual([]);
+  const late = { group: groupIdSchema.parse('late-group'), appliance: A1, pointEveryMs: 1_000, volumesMax: 4 };
+  lifecycle.addGroup(state, { ...late, retention: RETENTION, dryRun: false });
+  state.settle();
+  followEstate(state, estateWith({}, [{ id: volumeIdSchema.parse('late-group'), group: G1 }]), 0);
+  expect(state.changes()).toEqual([]);
+  const G3 = groupIdSchema.parse('G2');
+  const groups = ESTATE.groups.map((each) => (each.id === G2 ? { ...each, id: G3 } : each));
+  const renamed = { ...estateWith({}, [{ id: volumeIdSchema.parse('late'), group: G3 }]), groups };
+  followEstate(state, renamed, 0);
+  expect(state.changes()).toEqual([]);
+  expect(estateDrift(state, renamed).map(({ sentence }) => sentence)).toEqual(
+    expect.arrayContaining([
+      expect.stringMatching(/^Group "G2" of the estate file was not added: .* "g2"/),
+      expect.stringMatching(/^Volume "late" of the estate file was not added.*not protected/),
+    ]),
+  );
+});
+
+test('an attempt whose lease ran out gives up its room to an added volume, and commits no more', () => {
+  const site = new SiteUnderTest();
+  const { state } = site;
+  site.open(1, { volumes: [V1, V2] });
+  const late = { ...NOW, monotonicMs: LEASE_MS };
+  expect(lifecycle.addVolume(state, order({ group: G2, dryRun: true }), late)).toEqual({ changed: true });
+  expect(state.attempt(ref(1))?.state).toBe('OPEN');
+  lifecycle.addVolume(state, order({ group: G2 }), late);
+  expect(state.attempt(ref(1))?.state).toBe('ABORTED');
+  expect(state.volume(V1).openAttempt).toBeUndefined();
+});
+
+test('a group keeps room for what is on its way to it', () => {
+  const site = new SiteUnderTest();
+  site.open(1, { volumes: [V1, V2] });
+  const fewer = { group: G2, volumesMax: 1, dryRun: false };
+  expect(codesOf(() => lifecycle.setGroup(site.state, fewer, NOW))).toEqual(['GROUP_IN_USE']);
+  lifecycle.setGroup(site.state, fewer, { ...NOW, monotonicMs: LEASE_MS });
+  expect(site.state.group(G2).volumesMax).toBe(1);
+  expect(site.state.attempt(ref(1))?.state).toBe('ABORTED');
+});
+
+test('a dead attempt keeps no group from another appliance or its end; a dry run leaves it open', () => {
+  for (const change of [
+    (state: SiteState, dryRun: boolean, now: SiteMoment) =>
+      lifecycle.setGroup(state, { group: G2, appliance: A2, dryRun }, now),
+    (state: SiteState, dryRun: boolean, now: SiteMoment) => lifecycle.retireGroup(state, { group: G2, dryRun }, now),
+  ]) {
+    const site = new SiteUnderTest();
+    site.open(1);
+    expect(codesOf(() => change(site.state, false, NOW))).toHaveLength(1);
+    const late = { ...NOW, monotonicMs: LEASE_MS };
+    expect(change(site.state, true, late)).toEqual({ changed: true });
+    expect(site.state.attempt(ref(1))?.state).toBe('OPEN');
+    expect(change(site.state, false, late)).toEqual({ changed: true });
+    expect(site.state.attempt(ref(1))?.state).toBe('ABORTED');
+  }
+});
+
+test('more points than a group may hold are refused, as in the estate file', () => {
+  const { state } = new SiteUnderTest();
+  const retention = { ...RETENTION, keepAllMs: 365 * 24 * 3_600_000 };
+  const settings = { appliance: A1, pointEveryMs: 1_000, volumesMax: 4, retention, dryRun: false };
+  state.settle();
+  expect(codesOf(() => lifecycle.addGroup(state, { group: groupIdSchema.parse('late'), ...settings }))).toEqual([
+    'INVALID_REQUEST',
+  ]);
+  expect(codesOf(() => lifecycle.setGroup(state, { group: G2, retention, dryRun: false }, NOW))).toEqual([
+    'INVALID_REQUEST',
+  ]);
+  expect(state.changes()).toEqual([]);
+});
+
+test('a repetition with another VM or other labels is refused and says how they change', () => {
+  const { state } = new SiteUnderTest();
+  lifecycle.addVolume(state, order({ vm: 'one', labels: { app: 'shop' } }), NOW);
+  expect(lifecycle.addVolume(state, order(), NOW)).toEqual({ changed: false });
+  expect(lifecycle.addVolume(state, order({ vm: 'one', labels: { app: 'shop' } }), NOW)).toEqual({ changed: false });
+  for (const other of [{ vm: 'two' }, { labels: { app: 'mail' } }]) {
+    expect(codesOf(() => lifecycle.addVolume(state, order(other), NOW))).toEqual(['NAME_TAKEN']);
+    expect(() => lifecycle.addVolume(state, order(other), NOW)).toThrow(/VM one and labels app=shop.*estate file/);
+  }
+});
+
+test('a splitter that knows a newer owner brings the volume’s retired group back', () => {
+  const { state } = new SiteUnderTest();
+  lifecycle.retireGroup(state, { group: G2, dryRun: false }, NOW);
+  const { sizeBytes } = state.volume(V1);
+  hear(state, V1, claimOf({ session: 1, epoch: 2, sizeBytes }, G2), NOW);
+  expect(state.volume(V1)).toMatchObject({ group: G2, epoch: 2 });
+  expect(state.group(G2).retired).toBeUndefined();
+});
+
+test('no point names a retired volume, whatever the cut says of it', () => {
+  const { state } = new SiteUnderTest();
+  lifecycle.retireVolume(state, { volume: V1, dryRun: false }, NOW);
+  const cut = { session: 1, n: 0, volume: V1 };
+  const point = { group: G1, kind: 'periodic', atMs: 5, cuts: [], leftOut: [] } as const;
+  const named = [
+    addPoint(state, { ...point, leftOut: [{ volume: V1, reason: 'unreachable' }] }),
+    addPoint(state, { ...point, cuts: [cut] }),
+  ].flatMap(({ members, leftOut }) => [...members, ...leftOut].map(({ volume }) => volume));
+  expect(named).toEqual([V2, V2]);
+});
+
+test('two changes of a policy, each of another period, both stand', () => {
+  const { state } = new SiteUnderTest();
+  lifecycle.setGroup(state, { group: G2, retention: { keepAllMs: 5_000_000 }, dryRun: false }, NOW);
+  lifecycle.setGroup(state, { group: G2, retention: { hourlyMs: 90_000_000 }, dryRun: false }, NOW);
+  expect(state.group(G2).retention).toEqual({ ...RETENTION, keepAllMs: 5_000_000, hourlyMs: 90_000_000 });
 });

@@ -47,7 +47,7 @@ test('an appliance is retired once no group is set to it, and then no group can 
   const state = emptied(siteOf());
   expect(reasonsOf(() => retireAppliance(state))).toEqual(['PROCESS_IN_USE g1', 'PROCESS_IN_USE g2']);
   lifecycle.retireGroup(state, { group: G1, dryRun: false }, NOW);
-  lifecycle.setGroup(state, { group: G2, appliance: A2, dryRun: false });
+  lifecycle.setGroup(state, { group: G2, appliance: A2, dryRun: false }, NOW);
   state.settle();
   expect(retireAppliance(state, A1, true)).toEqual({ changed: true });
   expect(state.changes()).toEqual([]);
@@ -55,7 +55,7 @@ test('an appliance is retired once no group is set to it, and then no group can 
   expect(retireAppliance(state)).toEqual({ changed: false });
   expect(processes.retiredProcesses(state)).toEqual({ appliances: [A1], splitters: [] });
 
-  expect(reasonsOf(() => lifecycle.setGroup(state, { group: G2, appliance: A1, dryRun: false }))).toEqual([
+  expect(reasonsOf(() => lifecycle.setGroup(state, { group: G2, appliance: A1, dryRun: false }, NOW))).toEqual([
     'PROCESS_RETIRED a1',
   ]);
   const { volumesMax, pointEveryMs, retention } = state.group(G1);
@@ -100,10 +100,10 @@ if (GOLD === undefined || SILVER === undefined) throw new Error('The estate has 
 
 test('a start with the file of before gives no group back to the appliance that was drained and retired', () => {
   const state = siteOf(withGroups(GOLD, SILVER));
-  lifecycle.setGroup(state, { group: G2, appliance: A2, dryRun: false });
+  lifecycle.setGroup(state, { group: G2, appliance: A2, dryRun: false }, NOW);
   state.volumes.put(V1, { ...state.volume(V1), group: G2 });
   state.volumes.put(V2, { ...state.volume(V2), group: G2 });
-  lifecycle.setGroup(state, { group: G1, appliance: A2, dryRun: false });
+  lifecycle.setGroup(state, { group: G1, appliance: A2, dryRun: false }, NOW);
   retireAppliance(state);
   followEstate(state, ESTATE, 0);
   expect([state.group(G1).appliance, state.group(G2).appliance]).toEqual([A2, A2]);

@@ -124,6 +124,30 @@ test('however many volumes are stuck, each other one finds a part of its own', (
   for (let n = 1; n <= liveBytes / (4 * KIB); n += 1) expect(live.push(write(n, 4 * KIB), false)).toBe(true);
 });
 
+test('volumes that are added share the same memory, each with a part of its own', () => {
+  for (const atStart of [0, 1]) {
+    const maxBytes = 4096 * KIB;
+    const budget = new MemoryBudget(maxBytes, atStart);
+    const queueOf = (): CopyQueue => new CopyQueue(budget, new SpillMemory(0), maxBytes);
+    const full = (queue: CopyQueue): void => {
+      for (let n = 1; queue.push(write(n, 4 * KIB), false); n += 1);
+    };
+    const first = queueOf();
+    full(first);
+    const added = Array.from({ length: 20 }, queueOf);
+    for (const queue of added.slice(1)) full(queue);
+    const held = [first, ...added].reduce((sum, { memoryBytes }) => sum + memoryBytes, 0);
+    expect(held).toBeLessThanOrEqual(maxBytes);
+    const [live] = added;
+    for (let n = 1; n <= 4; n += 1) expect(live?.push(write(n, 4 * KIB), false)).toBe(true);
+    for (const queue of [first, ...added]) queue.drop(() => {});
+    const { ownBytes } = budget;
+    for (const queue of added) queue.leave();
+    expect(budget.ownBytes).toBeGreaterThan(ownBytes);
+    expect(budget.freeBytes + budget.ownBytes).toBe(maxBytes);
+  }
+});
+
 test('an empty queue takes a region even when memory is full, so that a short initialization gets on', () => {
   const budget = new MemoryBudget(0);
   const queue = new CopyQueue(budget, new SpillMemory(0), 0);

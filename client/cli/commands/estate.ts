@@ -83,7 +83,7 @@ function describe({ ok, differences, moved }: EstatePlan): string {
     ...(ok ? ['The estate runs as the file says.'] : []),
     ...section('Not protected:', lost),
     ...section(
-      lost.length === 0 ? 'Everything is protected, but the file differs:' : 'Protected, but different:',
+      lost.length === 0 ? 'Everything is protected, but something differs:' : 'Protected, but different:',
       others,
     ),
     ...(moved.length === 0 ? [] : [`Moved since the first start, which is no difference: ${moved.length} volumes.`]),

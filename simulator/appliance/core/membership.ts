@@ -7,6 +7,8 @@ export interface Ownership {
   readonly volume: VolumeId;
   readonly group: GroupId;
   readonly epoch: number;
+  /** Set once the volume's replication was ended for good. */
+  readonly retired?: unknown;
 }
 
 const NO_VOLUMES: ReadonlySet<VolumeId> = new Set();
@@ -26,9 +28,13 @@ export class Membership {
 
   /**
    * Takes the replica site's answer about one volume. An epoch has one owner for ever, so only a
-   * newer epoch changes anything.
+   * newer epoch changes anything; and a retired volume is in no group.
    */
   learn(ownership: Ownership): void {
+    if (ownership.retired !== undefined) {
+      this.#forget(ownership.volume);
+      return;
+    }
     const known = this.#owners.get(ownership.volume);
     if (known !== undefined && known.epoch >= ownership.epoch) return;
     this.#forget(ownership.volume);

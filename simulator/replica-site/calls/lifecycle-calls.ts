@@ -49,7 +49,7 @@ export function lifecycleCalls(site: Site, journals: Journals, images: Pick<Imag
       return changed;
     },
     addGroup: (input) => site.change((state) => lifecycle.addGroup(state, input)),
-    setGroup: (input) => site.change((state) => lifecycle.setGroup(state, input)),
+    setGroup: (input) => site.change((state, now) => lifecycle.setGroup(state, input, now)),
     retireGroup: (input) => site.change((state, now) => lifecycle.retireGroup(state, input, now)),
     retiredProcesses: () => processes.retiredProcesses(site.state),
     addAppliance: (input) => site.change((state) => processes.addAppliance(state, input)),

@@ -7,6 +7,7 @@ import type { GroupId, VolumeId } from '../../../contracts/ids.js';
 import type { Advice, Confirmed, LifeId, LineageId, SourceId } from '../../../contracts/lineage.js';
 import type { RecoveryPoint } from '../../../contracts/point.js';
 import { hasExpired, recommitAttempt, recoverTickets, resolveAttempt } from './attempts.js';
+import { reviveGroup } from './lifecycle.js';
 import { beginOwnership, cutOwnership } from './owners.js';
 import { mendHolesOf, missing, retiredSentence } from './records.js';
 import type { PointRow, VolumeRow } from './rows.js';
@@ -223,6 +224,7 @@ function takeOverOwner(state: SiteState, volume: VolumeId, claim: Claim, { wallM
       `The splitter knows volume "${volume}" in group "${claim.group}", which the replica site does not have.`,
     );
   const owned: VolumeRow = { ...row, group: claim.group, epoch: claim.epoch, sealed: false };
+  reviveGroup(state, claim.group);
   state.volumes.put(volume, owned);
   beginOwnership(state, owned, { position: state.lineages.durable(volume).position, atMs: wallMs });
   return undefined;

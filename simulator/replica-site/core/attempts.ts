@@ -74,7 +74,7 @@ export function openAttempt(state: SiteState, input: OpenInput, now: SiteMoment)
   for (const bound of input.volumes) clearTheWay(state, bound.volume, input.attempt, now);
   const target = state.group(input.to);
   if (target.retired !== undefined) throw new MoverError('GROUP_RETIRED', `Group "${input.to}" is retired.`);
-  freeExpiredRooms(state, input.to, now);
+  freeExpiredRooms(state, input.to, 'its lease ran out and another move needed the room', now);
   const taken = state.memberCount(input.to) + reservedIn(state, input.to, now.monotonicMs);
   if (taken + input.volumes.length > target.volumesMax) {
     throw new MoverError(
@@ -173,10 +173,13 @@ export function reservedIn(state: SiteState, group: GroupId, monotonicMs: number
   return reserved;
 }
 
-function freeExpiredRooms(state: SiteState, group: GroupId, now: SiteMoment): void {
+/**
+ * Aborts attempts to the group whose leases ran out: each could still be committed, into room that
+ * is given away.
+ */
+export function freeExpiredRooms(state: SiteState, group: GroupId, why: string, now: SiteMoment): void {
   for (const { record } of openAttemptsTo(state, group)) {
-    if (hasExpired(state, record, now.monotonicMs))
-      resolveAttempt(state, record.attempt, 'its lease ran out and another move needed the room', now.wallMs);
+    if (hasExpired(state, record, now.monotonicMs)) resolveAttempt(state, record.attempt, why, now.wallMs);
   }
 }
 
@@ -188,6 +191,16 @@ function openAttemptsTo(
     const record = state.attempts.get(name)?.record;
     return record?.contents?.to === group ? [{ record, volumes }] : [];
   });
+}
+
+/**
+ * Names of the attempts that may bring volumes into the group: their leases run, or their records
+ * can't be read.
+ */
+export function attemptsInTheWayOf(state: SiteState, group: GroupId, monotonicMs: number): string[] {
+  const live = openAttemptsTo(state, group).filter(({ record }) => !hasExpired(state, record, monotonicMs));
+  const unreadable = state.openAttempts().filter(({ name }) => state.attempts.unreadable.has(name));
+  return [...live.map(({ record }) => attemptName(record.attempt)), ...unreadable.map(({ name }) => name)];
 }
 
 /** The open attempt that keeps other moves from the volume; undefined if its lease ran out. */

@@ -1,6 +1,7 @@
 // Where the estate file differs from what the site protects. The site goes on with what it has: a
 // line that is missing in a file must not end protection.
 import type { Estate } from '../../../contracts/estate.js';
+import type { GroupId, VolumeId } from '../../../contracts/ids.js';
 import type { SiteState } from './state.js';
 
 const MIB = 1024 * 1024;
@@ -14,7 +15,33 @@ export interface Drift {
 
 /** Compares the rows, after they followed the file, with the file. */
 export function estateDrift(state: SiteState, estate: Estate): Drift[] {
-  return [...groupDrift(state, estate), ...volumeDrift(state, estate)];
+  return [...notAdded(state, estate), ...groupDrift(state, estate), ...volumeDrift(state, estate)];
+}
+
+/** What the file has and the site did not add: a name belongs to something else. */
+function* notAdded(state: SiteState, { groups, splitters }: Estate): Generator<Drift, void> {
+  const isGroup = (now: SiteState, id: GroupId): boolean => now.groups.get(id) !== undefined;
+  const isVolume = (now: SiteState, id: VolumeId): boolean => now.volumes.get(id) !== undefined;
+  for (const { id } of groups)
+    if (!isGroup(state, id) && !state.groups.unreadable.has(id))
+      yield {
+        sentence: `Group "${id}" of the estate file was not added: its name belongs to ${namesake(state, id)}. Give it another name in the file.`,
+        holds: (now) => !isGroup(now, id),
+      };
+  for (const { id, group } of splitters.flatMap(({ volumes }) => volumes))
+    if (!isVolume(state, id) && !state.volumes.unreadable.has(id))
+      yield {
+        sentence: `Volume "${id}" of the estate file was not added: ${isGroup(state, group) ? `its name belongs to ${namesake(state, id)}` : `there is no group "${group}"`}. It is not protected. Give it another name or group in the file.`,
+        holds: (now) => !isVolume(now, id),
+      };
+}
+
+/** The volume or group that has the name, in capitals or not. */
+function namesake(state: SiteState, id: string): string {
+  const name = id.toLowerCase();
+  for (const { volume } of state.volumes.values()) if (volume.toLowerCase() === name) return `volume "${volume}"`;
+  for (const { group } of state.groups.values()) if (group.toLowerCase() === name) return `group "${group}"`;
+  return 'something whose row is damaged';
 }
 
 function* groupDrift(state: SiteState, estate: Estate): Generator<Drift, void> {

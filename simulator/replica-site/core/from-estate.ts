@@ -3,6 +3,7 @@
 import { isDeepStrictEqual } from 'node:util';
 import type { Estate } from '../../../contracts/estate.js';
 import type { GroupId } from '../../../contracts/ids.js';
+import { reviveGroup } from './lifecycle.js';
 import { beginOwnership } from './owners.js';
 import type { GroupSettings } from './rows.js';
 import type { SiteState } from './state.js';
@@ -15,10 +16,14 @@ const NOTHING_KEPT = { bytes: 0, pointsDropped: 0 };
  * Adds new groups and volumes. For known ones, takes over a group's settings where the file says
  * something new, and a volume's splitter, VM and labels. What the file leaves out stays: it is
  * protected until a person retires it. A retired appliance or splitter comes back with the first
- * group or volume that the file newly gives to it.
+ * group or volume that the file newly gives to it. What has the name of a known volume or group, in
+ * capitals or not, is not added.
  */
 export function followEstate(state: SiteState, estate: Estate, wallMs: number): void {
-  for (const { id, ...declared } of estate.groups) followGroup(state, id, declared);
+  const names = namesOf(state);
+  const isFree = (kind: 'volume' | 'group', id: string): boolean =>
+    [undefined, `${kind} ${id}`].includes(names.get(id.toLowerCase()));
+  for (const { id, ...declared } of estate.groups) if (isFree('group', id)) followGroup(state, id, declared);
   for (const splitter of estate.splitters) {
     for (const { id, sizeMiB, group, vm, labels } of splitter.volumes) {
       const named = { ...(vm === undefined ? {} : { vm }), ...(labels === undefined ? {} : { labels }) };
@@ -26,6 +31,7 @@ export function followEstate(state: SiteState, estate: Estate, wallMs: number): 
       if (state.volumes.unreadable.has(id)) continue;
       const known = state.volumes.get(id);
       if (known === undefined) {
+        if (!isFree('volume', id) || !isFree('group', group)) continue;
         reviveGroup(state, group);
         state.bringBack('splitter', splitter.id);
         state.volumes.put(id, {
@@ -75,11 +81,12 @@ function followGroup(state: SiteState, group: GroupId, file: GroupSettings): voi
   state.groups.put(group, { ...known, ...declared, appliance, declared });
 }
 
-/** Brings a retired group back, since the file puts a new volume into it. */
-function reviveGroup(state: SiteState, group: GroupId): void {
-  const known = state.groups.get(group);
-  if (known?.retired === undefined) return;
-  const { retired: _ended, ...row } = known;
-  state.bringBack('appliance', row.appliance);
-  state.groups.put(group, row);
+/** Which known volume or group has each name, in lower case. */
+function namesOf(state: SiteState): ReadonlyMap<string, string> {
+  const volumes = [...[...state.volumes.values()].map(({ volume }) => volume), ...state.volumes.unreadable.keys()];
+  const groups = [...[...state.groups.values()].map(({ group }) => group), ...state.groups.unreadable.keys()];
+  return new Map([
+    ...volumes.map((id) => [id.toLowerCase(), `volume ${id}`] as const),
+    ...groups.map((id) => [id.toLowerCase(), `group ${id}`] as const),
+  ]);
 }

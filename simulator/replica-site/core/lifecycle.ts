@@ -1,6 +1,7 @@
 // Rules for volumes and groups that are added, changed and retired at run time. Each finds every
 // reason against it before it changes anything.
 import { isDeepStrictEqual } from 'node:util';
+import { pointsKeptFault } from '../../../contracts/estate.js';
 import type { ApplianceId, GroupId, VolumeId } from '../../../contracts/ids.js';
 import { isoTime } from '../../../contracts/iso-time.js';
 import type {
@@ -11,10 +12,10 @@ import type {
   VolumeGrowth,
 } from '../../../contracts/lifecycle.js';
 import type { RecoveryPoint } from '../../../contracts/point.js';
-import type { Keep } from '../../../contracts/retention.js';
+import type { Keep, RetentionChange, RetentionPolicy } from '../../../contracts/retention.js';
 import type { ParsedInputOf } from '../../../contracts/route.js';
 import { Against } from './against.js';
-import { attemptInTheWay, reservedIn, resolveAttempt } from './attempts.js';
+import { attemptInTheWay, attemptsInTheWayOf, freeExpiredRooms, reservedIn, resolveAttempt } from './attempts.js';
 import { beginOwnership, deleteOwnership, endOwnership } from './owners.js';
 import { isPromised } from './policy.js';
 import type { GroupRow, GroupSettings, VolumeRow } from './rows.js';
@@ -35,8 +36,12 @@ export function addVolume(state: SiteState, input: SiteVolumeChange, now: SiteMo
   const { volume, splitter, sizeMiB, group, vm, labels, dryRun } = input;
   const sizeBytes = sizeMiB * MIB;
   const known = state.volumes.get(volume);
-  if (known !== undefined && isAdded(state, known, input)) return SAME;
   const against = new Against(`Volume "${volume}" cannot be added`);
+  if (known !== undefined && isAdded(state, known, input)) {
+    if (hasNames(known, input)) return SAME;
+    against.add('NAME_TAKEN', volume, namesSentence(known));
+    against.refuse();
+  }
   const unreadable = state.volumes.unreadable.get(volume);
   if (unreadable !== undefined) against.add('VOLUME_UNUSABLE', volume, unreadable);
   else if (known?.forgetting !== undefined)
@@ -59,6 +64,7 @@ export function addVolume(state: SiteState, input: SiteVolumeChange, now: SiteMo
   checkRoom(state, group, now, against);
   against.refuse();
   if (dryRun) return CHANGED;
+  freeExpiredRooms(state, group, `its lease ran out, and volume "${volume}" was added to group "${group}"`, now);
   const row: VolumeRow = {
     volume,
     splitter,
@@ -84,6 +90,17 @@ function isAdded(state: SiteState, row: VolumeRow, { splitter, sizeMiB, group }:
     row.sizeBytes === sizeMiB * MIB &&
     (row.group === group || addedTo === group)
   );
+}
+
+/** Whether the volume has the VM and labels that are asked for. */
+function hasNames(row: VolumeRow, { vm = row.vm, labels = row.labels }: SiteVolumeChange): boolean {
+  return vm === row.vm && isDeepStrictEqual(labels ?? {}, row.labels ?? {});
+}
+
+function namesSentence({ volume, vm, labels = {} }: VolumeRow): string {
+  const names = Object.entries(labels).map(([name, value]) => `${name}=${value}`);
+  const listed = names.length === 0 ? 'no labels' : `labels ${names.join(' ')}`;
+  return `volume "${volume}" is there with ${vm === undefined ? 'no VM' : `VM ${vm}`} and ${listed}: to change them, write them into the estate file and restart the replica site`;
 }
 
 /** Refuses a name that differs from another volume's or group's in capitals only. */
@@ -256,7 +273,12 @@ export function addGroup(state: SiteState, { group, dryRun, ...settings }: Group
   const against = new Against(`Group "${group}" cannot be added`);
   if (known === undefined) checkName(state, group, against);
   else if (known.retired === undefined)
-    against.add('NAME_TAKEN', group, `there is a group "${group}" with other settings`);
+    against.add(
+      'NAME_TAKEN',
+      group,
+      `there is a group "${group}" with other settings; to change them: volume-mover group set ${group}`,
+    );
+  checkPointsKept(group, settings, against);
   checkAppliance(state, settings.appliance, against);
   against.refuse();
   if (dryRun) return CHANGED;
@@ -281,28 +303,42 @@ export function setGroup(
     dryRun,
     ...given
   }: { readonly group: GroupId; readonly dryRun: boolean } & {
-    readonly [Name in keyof GroupSettings]?: GroupSettings[Name] | undefined;
-  },
+    readonly [Name in Exclude<keyof GroupSettings, 'retention'>]?: GroupSettings[Name] | undefined;
+  } & { readonly retention?: RetentionChange | undefined },
+  now: SiteMoment,
 ): Changed {
   const row = state.group(group);
   const { appliance = row.appliance, volumesMax = row.volumesMax } = given;
-  const { pointEveryMs = row.pointEveryMs, retention = row.retention } = given;
+  const { pointEveryMs = row.pointEveryMs } = given;
+  const retention = changedPolicy(row.retention, given.retention);
   const settings = { appliance, volumesMax, pointEveryMs, retention };
   if (isDeepStrictEqual(settingsOf(row), settings)) return SAME;
   const against = new Against(`Group "${group}" cannot be changed`);
-  const members = state.memberCount(group);
   if (row.retired !== undefined) against.add('GROUP_RETIRED', group, `group "${group}" is retired`);
-  if (appliance !== row.appliance && (members > 0 || attemptsTo(state, group).length > 0))
+  const members = state.memberCount(group);
+  const isElsewhere = appliance !== row.appliance;
+  if (isElsewhere && members > 0)
     against.add(
       'GROUP_IN_USE',
       group,
-      `${members} volumes of group "${group}" are protected through appliance "${row.appliance}", or are on their way to it`,
+      `${members} volumes of group "${group}" are protected through appliance "${row.appliance}"`,
     );
-  if (appliance !== row.appliance) checkAppliance(state, appliance, against);
-  if (volumesMax < members)
-    against.add('GROUP_IN_USE', 'volumesMax', `group "${group}" owns ${members} volumes, more than ${volumesMax}`);
+  if (isElsewhere) checkAppliance(state, appliance, against);
+  if (isElsewhere) checkWays(state, group, now, against);
+  const coming = reservedIn(state, group, now.monotonicMs);
+  if (volumesMax < members + coming)
+    against.add(
+      'GROUP_IN_USE',
+      'volumesMax',
+      `group "${group}" owns ${members} volumes, and ${coming} are on their way to it: more than ${volumesMax}`,
+    );
+  if (pointEveryMs !== row.pointEveryMs || !isDeepStrictEqual(retention, row.retention))
+    checkPointsKept(group, settings, against);
   against.refuse();
-  if (!dryRun) state.groups.put(group, { ...row, ...settings });
+  if (dryRun) return CHANGED;
+  if (isElsewhere || volumesMax < row.volumesMax)
+    freeExpiredRooms(state, group, `its lease ran out, and group "${group}" was changed`, now);
+  state.groups.put(group, { ...row, ...settings });
   return CHANGED;
 }
 
@@ -320,23 +356,39 @@ export function retireGroup(
   const against = new Against(`Group "${group}" cannot be retired`);
   const members = state.memberCount(group);
   if (members > 0) against.add('GROUP_IN_USE', group, `group "${group}" owns ${members} volumes`);
-  for (const attempt of attemptsTo(state, group))
-    against.add('VOLUME_BUSY', group, `attempt ${attempt} moves volumes to group "${group}"`);
+  checkWays(state, group, now, against);
   against.refuse();
-  if (!dryRun) state.groups.put(group, { ...row, retired: { atMs: now.wallMs } });
+  if (dryRun) return CHANGED;
+  freeExpiredRooms(state, group, `its lease ran out, and group "${group}" was retired`, now);
+  state.groups.put(group, { ...row, retired: { atMs: now.wallMs } });
   return CHANGED;
 }
 
-/** Open attempts to the group, whether their leases run or not: each may still be committed. */
-function attemptsTo(state: SiteState, group: GroupId): readonly string[] {
-  return state
-    .openAttempts()
-    .map(({ name }) => name)
-    .filter((name) => {
-      const record = state.attempts.get(name)?.record;
-      // Of an unreadable record the target is unknown.
-      return record === undefined || record.contents?.to === group;
-    });
+/** Brings a retired group back: a volume was put into it by the estate file or by its splitter. */
+export function reviveGroup(state: SiteState, group: GroupId): void {
+  const known = state.groups.get(group);
+  if (known?.retired === undefined) return;
+  const { retired: _ended, ...row } = known;
+  state.bringBack('appliance', row.appliance);
+  state.groups.put(group, row);
+}
+
+/** Refuses while an attempt may bring volumes into the group. */
+function checkWays(state: SiteState, group: GroupId, { monotonicMs }: SiteMoment, against: Against): void {
+  for (const attempt of attemptsInTheWayOf(state, group, monotonicMs))
+    against.add('VOLUME_BUSY', group, `attempt ${attempt} moves volumes to group "${group}"`);
+}
+
+function checkPointsKept(group: GroupId, settings: GroupSettings, against: Against): void {
+  const fault = pointsKeptFault(settings);
+  if (fault !== undefined) against.add('INVALID_REQUEST', 'retention', `group "${group}" ${fault}`);
+}
+
+/** A policy with what is given changed. */
+function changedPolicy(before: RetentionPolicy, given: RetentionChange = {}): RetentionPolicy {
+  const { keepAllMs = before.keepAllMs, hourlyMs = before.hourlyMs, dailyMs = before.dailyMs } = given;
+  const { weeklyMs = before.weeklyMs, journalBytesMax = before.journalBytesMax } = given;
+  return { keepAllMs, hourlyMs, dailyMs, weeklyMs, journalBytesMax };
 }
 
 function settingsOf({ appliance, volumesMax, pointEveryMs, retention }: GroupRow): GroupSettings {

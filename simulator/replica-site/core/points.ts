@@ -59,7 +59,8 @@ interface Held {
 type Judged = { readonly member: PointMember; readonly mark?: Cut } | { readonly leftOut: LeftOut };
 
 /**
- * Closes a point from its cuts.
+ * Closes a point from its cuts. A retired volume is in no point, though its appliance may still
+ * take it for a member.
  * @param now absent where no clock matters
  * @throws MoverError GROUP_NOT_FOUND
  */
@@ -67,8 +68,11 @@ export function addPoint(state: SiteState, input: NewPoint, now?: SiteMoment): R
   const group = state.group(input.group);
   const members: PointMember[] = [];
   const provisionalMarks: Record<string, Cut> = {};
-  const leftOut = [...input.leftOut];
+  const isRetired = ({ volume }: { readonly volume: VolumeId }): boolean =>
+    state.volumes.get(volume)?.retired !== undefined;
+  const leftOut = input.leftOut.filter((each) => !isRetired(each));
   for (const cut of input.cuts) {
+    if (isRetired(cut)) continue;
     const judged = judge(state, input.group, cut);
     if ('leftOut' in judged) leftOut.push(judged.leftOut);
     else {

@@ -29,7 +29,8 @@ export interface GroupRow {
   readonly journal: GroupJournal;
   /**
    * The settings that were last taken from the estate file. A start follows the file only where it
-   * says something new, so what was changed at run time stays. Absent in rows of earlier versions.
+   * says something new, so what was changed at run time stays. Absent in groups that the file
+   * never named, and in rows of earlier versions.
    */
   readonly declared?: GroupSettings;
   /** When it was retired: no points of it are closed any more. */

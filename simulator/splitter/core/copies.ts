@@ -55,16 +55,49 @@ const OWN_PART = 1 / 4;
  */
 export class MemoryBudget {
   readonly maxBytes: number;
-  /** What each volume holds for itself, in bytes. Volumes added later hold as much. */
-  readonly ownBytes: number;
-  readonly #sharedMaxBytes: number;
+  /** How many parts there are at least, and whether there are any. */
+  readonly #partsMin: number | undefined;
+  readonly #queues = new Set<Pick<CopyQueue, 'memoryBytes'>>();
+  #ownBytes = 0;
+  #sharedMaxBytes: number;
   #sharedUsedBytes = 0;
 
-  /** @param volumes how many have a part of their own; 0: all memory is shared. */
-  constructor(maxBytes: number, volumes = 0) {
+  /**
+   * @param volumes how many will have a part of their own at the start; parts shrink for those that
+   * are added later. Undefined: all memory is shared.
+   */
+  constructor(maxBytes: number, volumes?: number) {
     this.maxBytes = maxBytes;
-    this.ownBytes = volumes === 0 ? 0 : Math.floor((maxBytes * OWN_PART) / volumes);
-    this.#sharedMaxBytes = maxBytes - this.ownBytes * volumes;
+    this.#partsMin = volumes;
+    this.#sharedMaxBytes = maxBytes;
+    this.#divide();
+  }
+
+  /** What each volume holds for itself, in bytes. */
+  get ownBytes(): number {
+    return this.#ownBytes;
+  }
+
+  /** Gives a volume its part. */
+  enter(queue: Pick<CopyQueue, 'memoryBytes'>): void {
+    this.#queues.add(queue);
+    if (this.#queues.size > (this.#partsMin ?? Infinity)) this.#divide();
+  }
+
+  /** Divides the part of a volume that was retired among the others. */
+  leave(queue: Pick<CopyQueue, 'memoryBytes'>): void {
+    const { size } = this.#queues;
+    this.#queues.delete(queue);
+    if (size > (this.#partsMin ?? Infinity)) this.#divide();
+  }
+
+  /** What a volume holds beyond its new part counts as shared, though it be more than there is. */
+  #divide(): void {
+    if (this.#partsMin === undefined) return;
+    const parts = Math.max(this.#partsMin, this.#queues.size);
+    this.#ownBytes = parts === 0 ? 0 : Math.floor((this.maxBytes * OWN_PART) / parts);
+    this.#sharedMaxBytes = this.maxBytes - this.#ownBytes * parts;
+    this.#sharedUsedBytes = [...this.#queues].reduce((sum, { memoryBytes }) => sum + this.#sharedOf(memoryBytes), 0);
   }
 
   /** Free bytes of the shared rest. */
@@ -90,7 +123,7 @@ export class MemoryBudget {
   }
 
   #sharedOf(heldBytes: number): number {
-    return Math.max(0, heldBytes - this.ownBytes);
+    return Math.max(0, heldBytes - this.#ownBytes);
   }
 }
 
@@ -111,6 +144,17 @@ export class CopyQueue {
     this.#budget = budget;
     this.#spill = spill;
     this.#volumeMaxBytes = volumeMaxBytes;
+    budget.enter(this);
+  }
+
+  /** Gives the volume's part of the memory to the others. The queue must be empty. */
+  leave(): void {
+    this.#budget.leave(this);
+  }
+
+  /** What the queue holds in memory, in bytes. */
+  get memoryBytes(): number {
+    return this.#memoryBytes;
   }
 
   /** Unconfirmed data, in bytes. */

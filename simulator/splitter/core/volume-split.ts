@@ -186,6 +186,12 @@ export class VolumeSplit {
     if (this.#row.fence !== undefined) this.#fenceVoid = true;
   }
 
+  /** Gives back all memory: the volume is retired, and takes no more writes. Call it detached. */
+  end(nowMs: number): void {
+    this.loseQueue('retired', nowMs);
+    this.#queue.leave();
+  }
+
   #dropQueue(): void {
     this.#queue.drop((copy) => {
       if (copy.kind === 'write' || copy.kind === 'zeroes') this.marks.abandon(copy.offset, copy.length);
