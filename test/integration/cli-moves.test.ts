@@ -377,13 +377,14 @@ test('a start that is repeated with its workflow id is the same move; another mo
 });
 
 test('a workflow id given again answers with the move made under it, until a new one is wanted', async () => {
+  expect((await cli('move', 'vm-2-disk-0', '--to', 'cg-gold')).exitCode).toBe(EXIT.ok);
   const words = ['move', 'vm-2-disk-0', '--to', 'cg-silver', '--workflow-id', 'ticket-4711'];
   const { answer: first } = await json(movedSchema, ...words);
   const back = await cli('move', 'vm-2-disk-0', '--to', 'cg-gold');
   expect(back.exitCode).toBe(EXIT.ok);
   // A client's late repeat moves nothing.
   expect((await json(movedSchema, ...words)).answer).toMatchObject({ moveId: first.moveId, state: 'moved' });
-  expect((await cli(...words)).stdout).toContain('This move was started before under the workflow id');
+  expect((await cli(...words)).stderr).toContain('This move was started before under the workflow id');
   expect((await cli('volumes')).stdout).toMatch(/^vm-2-disk-0 .* cg-gold /m);
   const other = await cli('move', 'vm-1-disk-1', '--to', 'cg-silver', '--workflow-id', 'ticket-4711');
   expect(other.exitCode).toBe(EXIT.refused);

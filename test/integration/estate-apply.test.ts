@@ -129,8 +129,8 @@ test('an application that dies after any step is finished by its repetition, and
   const path = written(declaration);
   expect(await run('estate', 'apply', path, '--yes')).toEqual({
     exitCode: 0,
-    stdout: '  ✓ add volume vm-9-disk-0 of host-1 to cg-new, 8 MiB\nThe estate runs as the file says.\n',
-    stderr: '',
+    stdout: 'The estate runs as the file says.\n',
+    stderr: '  ✓ add volume vm-9-disk-0 of host-1 to cg-new, 8 MiB\n',
   });
   expect(await run('estate', 'apply', path, '--yes')).toMatchObject({
     exitCode: 0,
@@ -170,14 +170,13 @@ test('what the file leaves out again is kept, until it is named', async () => {
   await expect.poll(synced, { timeout: 20_000 }).toBe(0);
   expect(await run(...retire)).toEqual({
     exitCode: 0,
-    stdout: [
+    stdout: 'The estate runs as the file says.\n',
+    stderr: [
       '  ✓ retire volume vm-9-disk-0; its recovery points and its disk stay',
       '  ✓ retire volume vm-9-disk-1; its recovery points and its disk stay',
       '  ✓ retire group cg-new; its recovery points stay',
-      'The estate runs as the file says.',
       '',
     ].join('\n'),
-    stderr: '',
   });
   expect(await run(...retire)).toMatchObject({
     exitCode: 0,
@@ -195,7 +194,8 @@ test('volumes with labels that a rule of the file matches are protected in its g
   writeFileSync(estateFile, JSON.stringify({ ...estate, protect, splitters }));
   expect(await run('estate', 'apply', '--yes')).toMatchObject({
     exitCode: 0,
-    stdout: '  ✓ add volume vm-7-disk-0 of host-1 to cg-silver, 8 MiB\nThe estate runs as the file says.\n',
+    stdout: 'The estate runs as the file says.\n',
+    stderr: '  ✓ add volume vm-7-disk-0 of host-1 to cg-silver, 8 MiB\n',
   });
   const add = ['volume', 'add', 'vm-7-disk-1', '--splitter', HOST, '--size-mib', '8'];
   expect(await run(...add)).toMatchObject({
@@ -224,7 +224,7 @@ test('a killed command leaves nothing half done that its repetition does not fin
 
   const words = ['estate', 'apply', '--yes', '--estate', estateFile];
   const command = spawn(process.execPath, [join(PROJECT_FOLDER, 'bin', 'volume-mover.js'), ...words]);
-  command.stdout.once('data', () => command.kill('SIGKILL'));
+  command.stderr.once('data', () => command.kill('SIGKILL'));
   await once(command, 'exit');
   // Wherever the kill hits: what was said to be done is done, and the rest can be.
   const { steps } = await client.estate.apply({ declaration: readEstateFile(estateFile), dryRun: true });
@@ -244,7 +244,8 @@ test('a volume that only a restarted splitter has taken from the file is protect
   await fixture.running.process(HOST).restart();
   expect((await run('estate', 'plan')).stdout).toContain('The replica site has no volume "vm-5-disk-0"');
   expect(await run('estate', 'apply', '--yes')).toMatchObject({
-    stdout: '  ✓ add volume vm-5-disk-0 of host-1 to cg-silver, 8 MiB\nThe estate runs as the file says.\n',
+    stdout: 'The estate runs as the file says.\n',
+    stderr: '  ✓ add volume vm-5-disk-0 of host-1 to cg-silver, 8 MiB\n',
   });
   const guest = await connectNbd(await nbdAddressOf(fixture.running.process(HOST)), volume);
   await guest.write(0, Buffer.alloc(4_096, 3));

@@ -114,7 +114,7 @@ test(
     for (let i = 0; i < 2; i += 1) expect((await trigger()).stdout).toMatch(/^Started /);
     const { lastRuns } = await untilOutcomes(testbed, name, 'running', 'running');
     for (const { workflowId } of lastRuns)
-      expect((await cli('batch', 'abort', workflowId)).stdout, workflowId).toContain('Aborting: ');
+      expect((await cli('batch', 'abort', workflowId, '--reason', 'test')).stdout, workflowId).toContain('Aborting: ');
     await untilOutcomes(testbed, name, 'incomplete', 'incomplete');
   },
   TEST_MS_MAX,

@@ -171,7 +171,7 @@ test('a batch that its failure policy stops pauses its schedule, which says why'
   await testbed.untilStage(workflowId, 'waiting-for-approval');
   // The last place in the group is taken after the plan, before the turn of the second move.
   await estate.move({ volume: volumeIdSchema.parse('e'), to: groupIdSchema.parse('cg-small') });
-  expect((await cli('batch', 'approve', workflowId)).exitCode).toBe(EXIT.ok);
+  expect((await cli('batch', 'approve', workflowId, '--reason', 'test')).exitCode).toBe(EXIT.ok);
   expect(await outcomeOf('stopping')).toBe('stopped');
   const shown = await until('the pause', PATIENCE_MS, async () => {
     const schedule = await show('stopping');
