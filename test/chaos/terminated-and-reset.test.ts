@@ -103,12 +103,14 @@ test('Reset of a move whose volume was moved on since reports the same move agai
   await testbed.expectNothingLost();
 });
 
-test('a workflow id that is used again is a new move', async () => {
+test('a workflow id that is used again on purpose is a new move, and never another one by mistake', async () => {
   const volume = VOLUME_AT.snapshot;
   const workflowId = `again-${randomUUID()}`;
   const before = await testbed.standing(volume);
-  const there = await testbed.estate.move({ volume, to: await elsewhere(volume) }, workflowId);
-  const back = await testbed.estate.move({ volume, to: await elsewhere(volume) }, workflowId);
+  const there = await testbed.estate.move({ volume, to: await elsewhere(volume) }, { workflowId });
+  const input = { volume, to: await elsewhere(volume) };
+  await expect(testbed.estate.move(input, { workflowId })).rejects.toMatchObject({ code: 'ATTEMPT_MISMATCH' });
+  const back = await testbed.estate.move(input, { workflowId, again: true });
   expect(back.move).not.toBe(there.move);
   expect(await testbed.standing(volume)).toEqual({ group: before.group, epoch: before.epoch + 2 });
   await testbed.expectNothingLost();

@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createHttpPorts } from '../../control/http-ports.js';
 import { applianceOf, splitterOf, type AppliancePort, type Ports, type SplitterPort } from '../../control/ports.js';
-import type { StartedMove } from '../../client/moves/move-client.js';
+import type { StartedMove, StartMoveOptions } from '../../client/moves/move-client.js';
 import { createMoverClient, type MoverClient } from '../../client/sdk.js';
 import { type Estate, type EstateInput, estateSchema } from '../../contracts/estate.js';
 import { applianceIdSchema, splitterIdSchema } from '../../contracts/ids.js';
@@ -147,8 +147,8 @@ export class TestEstate {
   }
 
   /** Moves and waits for the end. @throws the move's own error when it does not end as moved */
-  async move(input: MoveInput, workflowId?: string): Promise<MoveReport> {
-    const started = await this.client.moves.start(input, { workflowId });
+  async move(input: MoveInput, options?: StartMoveOptions): Promise<MoveReport> {
+    const started = await this.client.moves.start(input, options);
     return await this.reportOf(started);
   }
 
