@@ -1,4 +1,5 @@
 // A batch in any state that its workflow may hand to the next run, for tests of single decisions.
+import type { z } from 'zod';
 import { type BatchItem, batchItemSchema, batchOptionsSchema } from '../../contracts/batch.js';
 import { type CarriedBatch, carriedBatchSchema, type PlannedBatch } from '../../contracts/batch-run.js';
 import { BatchCore } from '../../workflows/batch/core/batch-core.js';
@@ -8,7 +9,7 @@ import { BATCH_ID } from './batch-model.js';
 /** When each batch of these tests began. */
 export const BEGAN_MS = 1_000;
 
-export type OptionsInput = Parameters<typeof batchOptionsSchema.parse>[0];
+export type OptionsInput = z.input<typeof batchOptionsSchema>;
 
 /** A batch in its first run, but for the parts of its state that the test names. */
 export function batchIn(state: Partial<CarriedBatch>, options: OptionsInput = {}): BatchCore {
