@@ -24,7 +24,7 @@ interface SiteState {
   readonly pageSize?: number;
 }
 
-export interface BatchSite {
+interface BatchSite {
   readonly ports: Ports;
   readonly plans: BatchPlans;
   /** What the inventory was asked, call by call. */

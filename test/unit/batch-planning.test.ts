@@ -320,9 +320,11 @@ describe('at the end of a batch', () => {
   });
 
   test('what came and what went is named by id; what moved, stayed, or was refused is neither', async () => {
-    const volumes = [...inGroup('gold', 'e', 'd', 'c', 'b'), ...inGroup('bronze', 'refused')];
+    const large = inventoryVolume('b', { sizeBytes: 900 });
+    const volumes = [...inGroup('gold', 'e', 'd', 'c'), large, ...inGroup('bronze', 'refused')];
     const site = batchSite({ volumes, groups: ['gold', 'silver', 'bronze'] });
-    const input = parsed({ select: { from: ['gold', 'bronze'] }, map: { gold: 'silver' } });
+    const select = { from: ['gold', 'silver', 'bronze'] };
+    const input = parsed({ select, map: { gold: 'silver' }, options: { order: 'smallest-first' } });
     await planBatch(site.ports, { batch, input }, 'try-1', beatingRun());
     site.change({
       volumes: [
