@@ -2,7 +2,7 @@
 // appliance.
 import type { applianceApi } from '../contracts/appliance-api.js';
 import { hasRemedy } from '../contracts/error-registry.js';
-import { MoverError } from '../contracts/errors.js';
+import { isSilence, MoverError } from '../contracts/errors.js';
 import type { ApplianceId, SplitterId } from '../contracts/ids.js';
 import type { Calls } from '../contracts/route.js';
 import type { splitterApi } from '../contracts/splitter-api.js';
@@ -53,4 +53,14 @@ export async function anyAppliance<T>(ports: Ports, ask: (appliance: AppliancePo
     }
   }
   throw last;
+}
+
+/** Turns an unreachable process into an empty answer: a listing has a gap but does not fail. */
+export async function orNothing<T>(asked: Promise<readonly T[]>): Promise<readonly T[]> {
+  try {
+    return await asked;
+  } catch (error) {
+    if (isSilence(error)) return [];
+    throw error;
+  }
 }

@@ -70,6 +70,13 @@ export async function findVolume(ports: Ports, volume: VolumeId): Promise<SiteVo
   return found?.volumes[0];
 }
 
+/** Finds a volume. @throws MoverError VOLUME_NOT_FOUND; UNREACHABLE when no appliance answers */
+export async function requireVolume(ports: Ports, id: VolumeId): Promise<SiteVolume> {
+  const volume = await findVolume(ports, id);
+  if (volume === undefined) throw new MoverError('VOLUME_NOT_FOUND', `There is no volume "${id}".`);
+  return volume;
+}
+
 /**
  * Reads the inventory of the site, page by page: the names and places of all volumes that are not
  * retired.

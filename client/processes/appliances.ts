@@ -1,14 +1,14 @@
 // Appliances that come and go while everything runs: added, drained by a batch of moves, retired.
-import type { Ports } from '../../control/ports.js';
-import { anyAppliance } from '../../control/ports.js';
+import { anyAppliance, orNothing, type Ports } from '../../control/ports.js';
 import { findGroups, findRetiredProcesses } from '../../control/site-lookup.js';
 import type { BatchInput } from '../../contracts/batch.js';
-import { isSilence, MoverError, type Reason } from '../../contracts/errors.js';
+import type { Reason } from '../../contracts/errors.js';
 import type { ApplianceId, GroupId } from '../../contracts/ids.js';
 import type { Changed } from '../../contracts/lifecycle.js';
 import type { BatchClient, StartedBatch } from '../batches/batch-client.js';
 import { against, refuse } from '../volumes/lifecycle.js';
 import { againstTargets } from './drain-targets.js';
+import { inUse, notInFile, whoAnswers } from './process-reasons.js';
 
 export interface ApplianceOrder {
   readonly appliance: ApplianceId;
@@ -51,7 +51,7 @@ export interface ApplianceDrain {
 export async function addAppliance(ports: Ports, { appliance, dryRun = false }: ApplianceOrder): Promise<Changed> {
   const reasons: Reason[] = [];
   const port = ports.appliances.get(appliance);
-  if (port === undefined) reasons.push(notInFile(appliance));
+  if (port === undefined) reasons.push(notInFile('appliance', appliance));
   else {
     reasons.push(...(await whoAnswers('appliance', appliance, port.calls.health({}))));
     // Groups given to it would be in no recovery point if it did not reach the replica site.
@@ -71,32 +71,21 @@ export async function retireAppliance(ports: Ports, { appliance, dryRun = false 
   const others = { ...ports, appliances: new Map([...ports.appliances].filter(([id]) => id !== appliance)) };
   const ask = others.appliances.size === 0 ? ports : others;
   const isKnown = port !== undefined || (await findRetiredProcesses(ports)).appliances.has(appliance);
-  if (!isKnown) reasons.push(notInFile(appliance));
+  if (!isKnown) reasons.push(notInFile('appliance', appliance));
   if (port !== undefined && others.appliances.size === 0)
     reasons.push(inUse(appliance, 'it is the only appliance of the estate file: nobody else reaches the replica site'));
   const call = async (isDry: boolean): Promise<Changed> =>
     anyAppliance(ask, ({ calls }) => calls.retireAppliance({ appliance, dryRun: isDry }));
   await against(reasons, appliance, call(true));
-  if (port !== undefined) reasons.push(...(await openImages(port.calls.listAccesses({}))));
+  if (port !== undefined) {
+    // One that does not answer serves no image.
+    const accesses = await orNothing(port.calls.listAccesses({}).then(({ accesses }) => accesses));
+    for (const { id, client, ended } of accesses)
+      if (ended === undefined)
+        reasons.push(inUse(id, `image access ${id} of ${client} is open at it: volume-mover close ${id}`));
+  }
   refuse(`Appliance "${appliance}" cannot be retired`, reasons);
   return call(dryRun);
-}
-
-/** Images that somebody reads through the appliance. One that does not answer serves none. */
-async function openImages(
-  asked: Promise<{
-    readonly accesses: readonly { readonly id: string; readonly ended?: unknown; readonly client: string }[];
-  }>,
-): Promise<Reason[]> {
-  try {
-    const { accesses } = await asked;
-    return accesses
-      .filter(({ ended }) => ended === undefined)
-      .map(({ id, client }) => inUse(id, `image access ${id} of ${client} is open at it: volume-mover close ${id}`));
-  } catch (error) {
-    if (isSilence(error)) return [];
-    throw error;
-  }
 }
 
 /**
@@ -114,7 +103,7 @@ export async function drainAppliance(
   const port = ports.appliances.get(appliance);
   const hasVolumes = served.some(({ volumes }) => volumes > 0);
   refuse(`Appliance "${appliance}" cannot be drained`, [
-    ...(port === undefined ? [notInFile(appliance)] : []),
+    ...(port === undefined ? [notInFile('appliance', appliance)] : []),
     // The flush of a move goes through it.
     ...(port === undefined || !hasVolumes ? [] : await whoAnswers('appliance', appliance, port.calls.health({}))),
     ...againstTargets(all, served, targets, map),
@@ -142,42 +131,8 @@ export async function drainAppliance(
   return { groups, batch };
 }
 
-function notInFile(appliance: ApplianceId): Reason {
-  return {
-    code: 'INVALID_REQUEST',
-    subject: appliance,
-    message: `the estate file has no appliance "${appliance}": its line there says where it listens`,
-  };
-}
-
-function inUse(subject: string, message: string): Reason {
-  return { code: 'PROCESS_IN_USE', subject, message };
-}
-
 /** A look that changes nothing. */
 async function unchanged(asked: Promise<unknown>): Promise<Changed> {
   await asked;
   return { changed: false };
-}
-
-/** Whether the process that answers is the one that is meant. */
-export async function whoAnswers(
-  role: 'appliance' | 'splitter',
-  id: string,
-  asked: Promise<{ readonly role: string; readonly id: string }>,
-): Promise<Reason[]> {
-  try {
-    const answer = await asked;
-    if (answer.role === role && answer.id === id) return [];
-    return [
-      {
-        code: 'INVALID_REQUEST',
-        subject: id,
-        message: `where the estate file has ${role} "${id}", ${answer.role} "${answer.id}" answers`,
-      },
-    ];
-  } catch (error) {
-    if (!(error instanceof MoverError)) throw error;
-    return [{ code: error.code, subject: id, message: `${role} "${id}" does not answer: ${error.message}` }];
-  }
 }

@@ -1,13 +1,13 @@
 // Splitters that come and go while everything runs. A splitter runs on the host of its guests: what
 // it protects goes away with the guests, or when a person ends its replication.
-import { anyAppliance, type Ports, splitterOf } from '../../control/ports.js';
+import { anyAppliance, orNothing, type Ports, splitterOf } from '../../control/ports.js';
 import { findInventory, findRetiredProcesses } from '../../control/site-lookup.js';
-import { isSilence, type Reason } from '../../contracts/errors.js';
+import type { Reason } from '../../contracts/errors.js';
 import type { SplitterId } from '../../contracts/ids.js';
 import type { InventoryVolume } from '../../contracts/inventory.js';
 import type { Changed } from '../../contracts/lifecycle.js';
 import { against, refuse, retireVolume } from '../volumes/lifecycle.js';
-import { whoAnswers } from './appliances.js';
+import { inUse, notInFile, whoAnswers } from './process-reasons.js';
 
 export interface SplitterOrder {
   readonly splitter: SplitterId;
@@ -29,7 +29,9 @@ export async function addSplitter(ports: Ports, { splitter, dryRun = false }: Sp
   const port = ports.splitters.get(splitter);
   refuse(
     `Splitter "${splitter}" cannot be added`,
-    port === undefined ? [notInFile(splitter)] : await whoAnswers('splitter', splitter, port.calls.health({})),
+    port === undefined
+      ? [notInFile('splitter', splitter)]
+      : await whoAnswers('splitter', splitter, port.calls.health({})),
   );
   return anyAppliance(ports, ({ calls }) => calls.addSplitter({ splitter, dryRun }));
 }
@@ -59,39 +61,17 @@ export async function retireSplitter(ports: Ports, { splitter, dryRun = false }:
   const reasons: Reason[] = [];
   const port = ports.splitters.get(splitter);
   if (port === undefined && !(await findRetiredProcesses(ports)).splitters.has(splitter))
-    reasons.push(notInFile(splitter));
+    reasons.push(notInFile('splitter', splitter));
   const call = async (isDry: boolean): Promise<Changed> =>
     anyAppliance(ports, ({ calls }) => calls.retireSplitter({ splitter, dryRun: isDry }));
   await against(reasons, splitter, call(true));
   if (port !== undefined) {
     const atSite = new Set((await findInventory(ports)).map(({ volume }) => volume));
-    const served = await orNone(port.calls.inventory({}).then(({ volumes }) => volumes));
+    const served = await orNothing(port.calls.inventory({}).then(({ volumes }) => volumes));
     for (const { volume } of served)
       if (!atSite.has(volume))
-        reasons.push({
-          code: 'PROCESS_IN_USE',
-          subject: volume,
-          message: `it serves volume "${volume}", which the replica site does not protect`,
-        });
+        reasons.push(inUse(volume, `it serves volume "${volume}", which the replica site does not protect`));
   }
   refuse(`Splitter "${splitter}" cannot be retired`, reasons);
   return call(dryRun);
-}
-
-/** A process that does not answer serves nothing. */
-async function orNone<T>(asked: Promise<readonly T[]>): Promise<readonly T[]> {
-  try {
-    return await asked;
-  } catch (error) {
-    if (isSilence(error)) return [];
-    throw error;
-  }
-}
-
-function notInFile(splitter: SplitterId): Reason {
-  return {
-    code: 'INVALID_REQUEST',
-    subject: splitter,
-    message: `the estate file has no splitter "${splitter}": its line there says where it listens`,
-  };
 }

@@ -1,8 +1,7 @@
 // Lists volumes and groups, combining the views of the replica site and the splitters.
-import { anyAppliance, type Ports } from '../../control/ports.js';
+import { anyAppliance, type Ports, orNothing } from '../../control/ports.js';
 import { findGroups } from '../../control/site-lookup.js';
 import type { GroupState } from '../../contracts/appliance-api.js';
-import { isSilence } from '../../contracts/errors.js';
 import type { GroupId, VolumeId } from '../../contracts/ids.js';
 import { type Labels, labelsQuery } from '../../contracts/inventory.js';
 import type { SiteGroup, SiteVolume } from '../../contracts/replica-site-api.js';
@@ -92,14 +91,4 @@ async function groupViews(
   });
   const groups = (await Promise.all(asked.map((served) => orNothing(served)))).flat();
   return new Map(groups.map(({ group, state, lastPoint }) => [group, { state, lastPoint }]));
-}
-
-/** Turns an unreachable process into an empty answer: the listing has a gap but does not fail. */
-async function orNothing<T>(asked: Promise<T[]>): Promise<T[]> {
-  try {
-    return await asked;
-  } catch (error) {
-    if (isSilence(error)) return [];
-    throw error;
-  }
 }

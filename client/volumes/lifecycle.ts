@@ -2,7 +2,14 @@
 // asked first what stands against it; then each is changed, in an order that may be repeated from
 // any point.
 import { type AppliancePort, anyAppliance, type Ports, type SplitterPort } from '../../control/ports.js';
-import { endpointOf, findGroup, findVolume, type GroupPlace, requireGroup } from '../../control/site-lookup.js';
+import {
+  endpointOf,
+  findGroup,
+  type GroupPlace,
+  orUndefined,
+  requireGroup,
+  requireVolume,
+} from '../../control/site-lookup.js';
 import type { Endpoint } from '../../contracts/attempt.js';
 import { type ErrorCode, ERRORS, MoverError, type Reason } from '../../contracts/errors.js';
 import type { ApplianceId, GroupId, SplitterId, VolumeId } from '../../contracts/ids.js';
@@ -174,14 +181,13 @@ export async function setVolume(ports: Ports, { labels, ...order }: SetVolumeOrd
  * @throws MoverError VOLUME_RETIRED, VOLUME_NOT_FOUND, NOT_OWNER
  */
 async function presentRoute(ports: Ports, volume: VolumeId): Promise<Endpoint> {
-  const row = await findVolume(ports, volume);
-  if (row === undefined) throw new MoverError('VOLUME_NOT_FOUND', `There is no volume "${volume}".`);
+  const row = await requireVolume(ports, volume);
   const { group, appliance, retired } = row;
   if (retired !== undefined) throw new MoverError('VOLUME_RETIRED', `Volume "${volume}" was retired meanwhile.`);
-  const port = ports.appliances.get(appliance);
-  if (port === undefined)
+  const to = endpointOf(ports, row);
+  if (to === undefined)
     throw new MoverError('NOT_OWNER', `The estate has no appliance "${appliance}", which serves group "${group}".`);
-  return { group, appliance, url: port.url };
+  return to;
 }
 
 /**
@@ -191,8 +197,7 @@ async function presentRoute(ports: Ports, volume: VolumeId): Promise<Endpoint> {
  */
 export async function growVolume(ports: Ports, order: GrowVolumeOrder): Promise<Changed> {
   const { volume, sizeMiB, dryRun = false } = order;
-  const row = await findVolume(ports, volume);
-  if (row === undefined) throw new MoverError('VOLUME_NOT_FOUND', `There is no volume "${volume}".`);
+  const row = await requireVolume(ports, volume);
   const reasons: Reason[] = [];
   const port = ports.splitters.get(row.splitter);
   if (port === undefined)
@@ -221,8 +226,7 @@ export async function growVolume(ports: Ports, order: GrowVolumeOrder): Promise<
  */
 export async function retireVolume(ports: Ports, order: RetireVolumeOrder): Promise<Changed> {
   const { volume, unsynced = false, dryRun = false } = order;
-  const row = await findVolume(ports, volume);
-  if (row === undefined) throw new MoverError('VOLUME_NOT_FOUND', `There is no volume "${volume}".`);
+  const row = await requireVolume(ports, volume);
   const reasons: Reason[] = [];
   const port = ports.splitters.get(row.splitter);
   if (port === undefined && !unsynced)
@@ -286,12 +290,7 @@ async function retireAt(
 
 /** Takes VOLUME_NOT_FOUND for nothing to do. */
 async function unlessUnknown(change: Promise<Changed>): Promise<Changed> {
-  try {
-    return await change;
-  } catch (error) {
-    if (error instanceof MoverError && error.code === 'VOLUME_NOT_FOUND') return { changed: false };
-    throw error;
-  }
+  return (await orUndefined('VOLUME_NOT_FOUND', change)) ?? { changed: false };
 }
 
 /** @throws MoverError CHANGE_REFUSED with every reason; INVALID_REQUEST, UNREACHABLE */

@@ -6,16 +6,11 @@ import type { ApplianceDrain, DrainedGroup } from '../../processes/appliances.js
 import { counted } from '../../text/format.js';
 import { type BatchOptionFlags, optionsOf, withBatchOptions } from '../batch-flags.js';
 import { gatheredMap } from '../batch-parsers.js';
+import { type ChangeFlags, DRY_RUN } from '../dry-run.js';
 import { EXIT } from '../exit-code.js';
 import { followBatch } from '../follow-batch.js';
 import { operatorOf } from '../operator.js';
-import { type CommandContext, type GlobalFlags, runCommand } from '../session.js';
-
-const DRY_RUN = ['--dry-run', 'only say what would be done, or every reason against it'] as const;
-
-interface ChangeFlags extends GlobalFlags {
-  readonly dryRun?: boolean;
-}
+import { type CommandContext, runCommand } from '../session.js';
 
 interface DrainFlags extends ChangeFlags, BatchOptionFlags {
   readonly to?: string;

@@ -5,6 +5,7 @@ import { readEstateFile } from '../../estate-file.js';
 import type { Difference, EstatePlan } from '../../declaration/compare-estate.js';
 import { printable } from '../../text/printable.js';
 import { gatheredList } from '../batch-parsers.js';
+import { DRY_RUN } from '../dry-run.js';
 import { EXIT } from '../exit-code.js';
 import { type CommandContext, type GlobalFlags, runCommand } from '../session.js';
 
@@ -47,7 +48,7 @@ function estateApplyCommand(context: CommandContext): Command {
       'volumes and groups that the file leaves out, to be retired: a,b (all others stay protected)',
       gatheredList,
     )
-    .option('--dry-run', 'only say what would be done, or every reason against it')
+    .option(...DRY_RUN)
     .option('--yes', 'do it; without this flag, too, it is only said what would be done')
     .action(async (file: string | undefined, flags: ApplyFlags) =>
       runCommand(context, flags, async ({ client, output }) => {

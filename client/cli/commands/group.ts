@@ -3,6 +3,7 @@ import { Command, Option } from 'commander';
 import { invalidField, parseOrRefuse } from '../../../contracts/errors.js';
 import { applianceIdSchema, groupIdSchema } from '../../../contracts/ids.js';
 import type { RetentionPolicy } from '../../../contracts/retention.js';
+import { DRY_RUN } from '../dry-run.js';
 import { EXIT } from '../exit-code.js';
 import { parseDuration } from '../parse-duration.js';
 import { type CommandContext, type GlobalFlags, runCommand } from '../session.js';
@@ -82,7 +83,7 @@ function retireCommand(context: CommandContext): Command {
   return new Command('retire')
     .description('end a group that owns no volumes; its recovery points are kept as long as its policy says')
     .argument('<group>', 'the group')
-    .option('--dry-run', 'only say what would be done, or every reason against it')
+    .option(...DRY_RUN)
     .action(async (name: string, flags: GroupFlags) =>
       runCommand(context, flags, async ({ client, output }) => {
         const group = parseOrRefuse(groupIdSchema, name, 'group');
@@ -106,7 +107,7 @@ function withSettings(command: Command, isNew: boolean): Command {
     .option('--hourly <time>', 'how long one point an hour is kept', parseDuration)
     .option('--daily <time>', 'how long one point a day is kept', parseDuration)
     .option('--weekly <time>', 'how long one point a week is kept', parseDuration)
-    .option('--dry-run', 'only say what would be done, or every reason against it');
+    .option(...DRY_RUN);
 }
 
 function settingsOf({ appliance, pointEvery, volumesMax, keepAll, hourly, daily, weekly }: GroupFlags) {

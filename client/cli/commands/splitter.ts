@@ -5,14 +5,9 @@ import { type SplitterId, splitterIdSchema } from '../../../contracts/ids.js';
 import type { DrainedVolume } from '../../processes/splitters.js';
 import { bytes, counted } from '../../text/format.js';
 import { printable } from '../../text/printable.js';
+import { type ChangeFlags, DRY_RUN } from '../dry-run.js';
 import { EXIT } from '../exit-code.js';
 import { type CommandContext, type GlobalFlags, runCommand } from '../session.js';
-
-const DRY_RUN = ['--dry-run', 'only say what would be done, or every reason against it'] as const;
-
-interface ChangeFlags extends GlobalFlags {
-  readonly dryRun?: boolean;
-}
 
 export function splitterCommand(context: CommandContext): Command {
   return new Command('splitter')

@@ -3,6 +3,7 @@ import { Command } from 'commander';
 import { invalidField, parseOrRefuse } from '../../../contracts/errors.js';
 import { groupIdSchema, splitterIdSchema, volumeIdSchema } from '../../../contracts/ids.js';
 import { type Labels, labelsOfQuery } from '../../../contracts/inventory.js';
+import { DRY_RUN } from '../dry-run.js';
 import { EXIT } from '../exit-code.js';
 import { type CommandContext, type GlobalFlags, runCommand } from '../session.js';
 import { untilReplicated } from '../until-replicated.js';
@@ -67,7 +68,7 @@ function addCommand(context: CommandContext): Command {
     )
     .option('--vm <name>', 'the virtual machine that owns the disk')
     .option('--label <name=value>', 'a label; repeat the flag for several', gathered, [])
-    .option('--dry-run', 'only say what would be done, or every reason against it')
+    .option(...DRY_RUN)
     .option('--wait', 'wait until the replica has everything')
     .action(async (name: string, flags: AddFlags) =>
       runCommand(context, flags, async ({ client, output, signal }) => {
@@ -102,7 +103,7 @@ function setCommand(context: CommandContext): Command {
     .option('--no-vm', 'no virtual machine owns it')
     .option('--label <name=value>', 'a label; those given are all that it has from now on', gathered, [])
     .option('--no-labels', 'no labels')
-    .option('--dry-run', 'only say what would be done, or every reason against it')
+    .option(...DRY_RUN)
     .action(async (name: string, flags: SetFlags) =>
       runCommand(context, flags, async ({ client, output }) => {
         const volume = parseOrRefuse(volumeIdSchema, name, 'volume');
@@ -133,7 +134,7 @@ function growCommand(context: CommandContext): Command {
     )
     .argument('<volume>', 'the volume')
     .requiredOption('--size <size>', 'its new size: 96MiB, 2GiB, 1TiB', sizeInMiB)
-    .option('--dry-run', 'only say what would be done, or every reason against it')
+    .option(...DRY_RUN)
     .action(async (name: string, flags: GrowFlags) =>
       runCommand(context, flags, async ({ client, output }) => {
         const volume = parseOrRefuse(volumeIdSchema, name, 'volume');
@@ -157,7 +158,7 @@ function retireCommand(context: CommandContext): Command {
     )
     .argument('<volume>', 'the volume')
     .option('--unsynced', 'also if not everything of it has reached the replica site')
-    .option('--dry-run', 'only say what would be done, or every reason against it')
+    .option(...DRY_RUN)
     .action(async (name: string, flags: RetireFlags) =>
       runCommand(context, flags, async ({ client, output }) => {
         const volume = parseOrRefuse(volumeIdSchema, name, 'volume');
@@ -181,7 +182,7 @@ function forgetCommand(context: CommandContext): Command {
     )
     .argument('<volume>', 'the volume')
     .requiredOption('--confirm <volume>', 'its name once more: what is removed does not come back')
-    .option('--dry-run', 'only say what would be done, or every reason against it')
+    .option(...DRY_RUN)
     .action(async (name: string, flags: ForgetFlags) =>
       runCommand(context, flags, async ({ client, output }) => {
         const volume = parseOrRefuse(volumeIdSchema, name, 'volume');
