@@ -6,3 +6,5 @@ export const requestSchema = z.strictObject({
   reason: z.string().min(1).max(1_000),
 });
 export type OperatorRequest = z.output<typeof requestSchema>;
+/** A request that says more: what a batch's requests add is checked by each of them. */
+export const furtherRequestSchema = requestSchema.loose();

@@ -13,11 +13,8 @@ const ROOT = fileURLToPath(new URL('..', import.meta.url));
 const ROOMS = ['contracts', 'workflows'];
 /** Packages whose code is bundled with them. */
 const PACKAGES = ['@temporalio/worker', '@temporalio/workflow', 'zod'];
-/**
- * Modules loaded once per worker instead of once per workflow: 61 → 36 ms to replay a move. Our own
- * schemas can't be, since zod completes them when used.
- */
-const PRELOADED = ['zod'];
+/** The module that loads what all workflows of a worker share. */
+const PRELOAD = 'workflows/shared/preload';
 const BUNDLE_FOLDER = join(ROOT, '.workflow-bundles');
 
 /**
@@ -33,14 +30,18 @@ export async function workflowBundle(logger: Logger): Promise<WorkflowBundleOpti
 
 /** Bundles the code that workers run. */
 export async function bundleWorkflows(logger: Logger): Promise<string> {
-  const { code } = await bundleWorkflowCode({ workflowsPath: workflowsPath(), preloadModules: PRELOADED, logger });
+  const { code } = await bundleWorkflowCode({
+    workflowsPath: compiledOrSource('workflows/index'),
+    preloadModules: [compiledOrSource(PRELOAD)],
+    logger,
+  });
   return code;
 }
 
-/** The path of the workflows: compiled, or the sources when tests run those. */
-function workflowsPath(): string {
-  const compiled = resolve(ROOT, 'workflows/index.js');
-  return existsSync(compiled) ? compiled : resolve(ROOT, 'workflows/index.ts');
+/** The path of a module: compiled, or the source when tests run those. */
+function compiledOrSource(module: string): string {
+  const compiled = resolve(ROOT, `${module}.js`);
+  return existsSync(compiled) ? compiled : resolve(ROOT, `${module}.ts`);
 }
 
 async function keep(codePath: string, code: string): Promise<boolean> {
@@ -59,7 +60,7 @@ async function keep(codePath: string, code: string): Promise<boolean> {
 }
 
 async function contentKey(): Promise<string> {
-  const hash = createHash('sha256').update(PRELOADED.join());
+  const hash = createHash('sha256').update(PRELOAD);
   const { resolve: find } = createRequire(import.meta.url);
   for (const name of PACKAGES) hash.update(await readFile(find(`${name}/package.json`)));
   for (const room of ROOMS) {

@@ -10,7 +10,7 @@ import {
   concurrencyRequestSchema,
   skipRequestSchema,
 } from '../../contracts/batch.js';
-import { requestSchema } from '../../contracts/request.js';
+import { furtherRequestSchema, requestSchema } from '../../contracts/request.js';
 import { type VolumeId, volumeIdSchema } from '../../contracts/ids.js';
 import { checkRequest, refusal } from '../shared/requests.js';
 import { messageOf } from '../shared/step-failure.js';
@@ -129,7 +129,7 @@ async function findPlannedMove(batch: BatchCore, volume: VolumeId): Promise<Batc
 }
 
 function requestOf(request: unknown): { readonly operator: string; readonly reason: string } {
-  const { operator, reason } = requestSchema.loose().parse(request);
+  const { operator, reason } = furtherRequestSchema.parse(request);
   return { operator, reason };
 }
 
