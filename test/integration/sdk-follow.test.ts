@@ -97,6 +97,7 @@ const counting: WorkflowClientInterceptor = {
 let fixture: EstateFixture;
 let way: Way;
 let connection: Connection;
+let temporal: Client;
 let client: MoverClient;
 
 beforeAll(async () => {
@@ -104,7 +105,7 @@ beforeAll(async () => {
   way = await Way.to(fixture.temporalAddress);
   // By default a connection tries a call ten times, for 18 s, before anybody hears of an outage.
   connection = await Connection.connect({ address: way.address, interceptors: [] });
-  const temporal = new Client({ connection, interceptors: { workflow: [counting] } });
+  temporal = new Client({ connection, interceptors: { workflow: [counting] } });
   const { estate } = fixture.running;
   client = createMoverClient({ estate, temporal: { client: temporal, uiUrl: undefined } });
 });
@@ -214,13 +215,22 @@ test('each sibling knows its own kind, says so by its own code, and cancels what
   expect(ended.state).toBe('moved');
 });
 
+async function isAskedToStop(workflowId: string): Promise<boolean> {
+  const { events } = await temporal.workflow.getHandle(workflowId).fetchHistory();
+  return events?.some((event) => event.workflowExecutionCancelRequestedEventAttributes) ?? false;
+}
+
 test('a batch is cancelled as a move is: what is before its commit is put back', async () => {
   await setLink(true);
   const { batchId } = await client.batches.start({ moves: [{ volume: SECOND, to: GOLD }] });
   const isMoving = async (): Promise<boolean> => (await client.batches.get(batchId)).progress?.counts.running === 1;
   await untilTrue('its move runs', PATIENCE_MS, isMoving);
+  const [move] = await client.moves.list({ state: 'running', volume: SECOND });
+  if (move === undefined) throw new Error('The move of the batch is listed.');
   await client.batches.cancel(batchId);
   const ended = lastOf(client.batches.follow(batchId));
+  // A move that may go on before it hears of the cancellation could be committed by then.
+  await untilTrue('the move is asked to stop', PATIENCE_MS, async () => isAskedToStop(move.workflowId));
   await setLink(false);
   expect(await ended).toMatchObject({ state: 'cancelled' });
   expect(await client.volumes.list({ namePattern: SECOND })).toMatchObject([{ volume: SECOND, group: SILVER }]);

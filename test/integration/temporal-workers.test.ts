@@ -31,6 +31,17 @@ test('a worker that is shut down in the middle of the drain hands its step to an
   await moves.live.checkPromises();
 });
 
+test('Ctrl-C for a command of the same process stops no worker, neither one that runs nor a later one', async () => {
+  moves = await Moves.start({ workers: 1 });
+  const command = (): void => undefined;
+  process.once('SIGINT', command);
+  process.emit('SIGINT');
+  await moves.startWorker('later');
+  const handles = [await moves.move({ volume: 's0v0', to: 'g2' }), await moves.move({ volume: 's0v1', to: 'g3' })];
+  for (const handle of handles) expect(await handle.result()).toMatchObject({ attempt: { n: 1 } });
+  expect(moves.workerStates()).toEqual(['RUNNING', 'RUNNING']);
+});
+
 test('a cancelled step hears of it with its heartbeats, within seconds', async () => {
   moves = await Moves.start();
   let lastDrainAtMs = 0;

@@ -12,7 +12,12 @@ import type { moveVolume } from '../../../workflows/index.js';
 import type { WorldShape } from '../../simulation/world.js';
 import { LiveWorld } from './live-world.js';
 
-Runtime.install({ logger: new DefaultLogger(process.env['VOLUME_MOVER_LOG'] === '1' ? 'WARN' : 'ERROR') });
+Runtime.install({
+  logger: new DefaultLogger(process.env['VOLUME_MOVER_LOG'] === '1' ? 'WARN' : 'ERROR'),
+  // Test files share processes, and some test what Ctrl-C does to a command. By default the SDK
+  // takes that signal for its own, and stops the process's workers, later ones included.
+  shutdownSignals: [],
+});
 
 export type MoveHandle = WorkflowHandleWithFirstExecutionRunId<typeof moveVolume>;
 
@@ -92,6 +97,10 @@ export class Moves {
     };
     this.#workers.push(started);
     return started;
+  }
+
+  workerStates(): string[] {
+    return this.#workers.map(({ worker }) => worker.getState());
   }
 
   /** @param input what the user gives; anything may be passed to see it refused. */
