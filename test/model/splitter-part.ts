@@ -7,12 +7,13 @@ import type { Advice, Confirmed, LifeId } from '../../contracts/lineage.js';
 import type { OutputOf, ParsedInputOf } from '../../contracts/route.js';
 import type { splitterApi } from '../../contracts/splitter-api.js';
 import type { Claim } from '../../simulator/replica-site/core/attach.js';
-import { MemoryBudget, type SpillFile } from '../../simulator/splitter/core/copies.js';
+import { MemoryBudget } from '../../simulator/splitter/core/copies.js';
 import { doubtOf, remedyFor, type Meeting } from '../../simulator/splitter/core/doubt.js';
 import { Marks, REGION_BYTES } from '../../simulator/splitter/core/marks.js';
 import { type PendingVerdict, SplitterCore } from '../../simulator/splitter/core/splitter-core.js';
 import { VolumeSplit, type VolumeSplitRow } from '../../simulator/splitter/core/volume-split.js';
 import { lifeOf } from '../support/identities.js';
+import { NO_SPILL } from '../support/spill-files.js';
 import type { Part } from './search/machine.js';
 
 type Api = typeof splitterApi;
@@ -97,13 +98,6 @@ export interface SplitterView {
   readonly isFenced: boolean;
   readonly isHeld: boolean;
 }
-
-const NO_SPILL: SpillFile = {
-  freeBytes: 0,
-  append: () => undefined,
-  read: () => Buffer.alloc(0),
-  reset: () => undefined,
-};
 
 export interface SplitterPartOptions {
   readonly splitter: SplitterId;

@@ -1,9 +1,10 @@
 // A splitter's volume on a disk that may lose power: the shells as a start wires them, with sync.
 import type { Confirmed } from '../../contracts/lineage.js';
 import { lifeOf, SOURCE } from '../support/identities.js';
+import { NO_SPILL } from '../support/spill-files.js';
 import { applianceIdSchema, groupIdSchema, splitterIdSchema, volumeIdSchema } from '../../contracts/ids.js';
 import type { DiskCalls } from '../../simulator/disk/disk-calls.js';
-import { MemoryBudget, type SpillFile } from '../../simulator/splitter/core/copies.js';
+import { MemoryBudget } from '../../simulator/splitter/core/copies.js';
 import { Holds } from '../../simulator/splitter/core/holds.js';
 import { firstRegion } from '../../simulator/splitter/core/marks.js';
 import { VolumeSplit } from '../../simulator/splitter/core/volume-split.js';
@@ -19,12 +20,6 @@ export const GROUP = groupIdSchema.parse('g1');
 export const SPLITTER_FOLDERS = ['/splitter', '/splitter/volumes'] as const;
 const FILES = { source: '/splitter/volumes/v1.img', marks: '/splitter/volumes/v1.marks' } as const;
 const QUEUE_BYTES = 4 * 1024 * 1024;
-const NO_SPILL: SpillFile = {
-  freeBytes: 0,
-  append: () => undefined,
-  read: () => Buffer.alloc(0),
-  reset: () => undefined,
-};
 
 export interface VolumeLife {
   readonly volume: ProtectedVolume;

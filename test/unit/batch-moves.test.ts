@@ -110,7 +110,7 @@ describe('the moves that run', () => {
   });
 });
 
-/** Moves with a plan of so many, in the state that the test names. */
+/** Moves of a plan with `planned` items, whose first run begins with the given state. */
 function movesOf(planned: number, options: OptionsInput = {}, state: Partial<CarriedBatch> = {}): Moves {
   const parsed = batchOptionsSchema.parse(options);
   const carried = carriedBatchSchema.parse({ ...firstRunOf(parsed, BATCH_ID, 0), plan: planOf(planned), ...state });

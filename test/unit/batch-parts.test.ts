@@ -66,12 +66,6 @@ test('in no span of a second there are more starts than the rate', () => {
   );
 });
 
-test('a slow rate leaves more than a second between two starts', () => {
-  const rate = new StartRate(0.25);
-  rate.started(1_000);
-  expect(rate.nextAtMs()).toBe(5_000);
-});
-
 test('the rate of ends is counted over the last minutes', () => {
   const pace = new Pace();
   for (let i = 0; i < 60; i += 1) pace.ended(i * 1_000);

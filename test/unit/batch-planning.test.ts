@@ -8,6 +8,7 @@ import { compare, groupsOf, selectVolumes } from '../../activities/batch/selecti
 import { batchIdSchema, batchInputSchema, type ParsedBatchInput, selectorSchema } from '../../contracts/batch.js';
 import { volumeIdSchema } from '../../contracts/ids.js';
 import { type StoredMoveReport, storedMoveReportSchema } from '../../contracts/report.js';
+import { readPlan } from '../../control/batch-plan.js';
 import { batchSite, beatingRun, inventoryVolume } from '../support/batch-site.js';
 
 const batch = batchIdSchema.parse('b@1');
@@ -307,6 +308,17 @@ describe('in the plan', () => {
     });
     expect(run.beats.at(-1)).toEqual({ looked: 401 });
   });
+});
+
+test('moves of the plan are read by their numbers, near and far', async () => {
+  const { ports } = batchSite({ volumes: goldVolumes(450), pageSize: 500 });
+  await planBatch(ports, { batch, input: GOLD_TO_SILVER }, 'try-1', beatingRun());
+  const seqs = [449, 0, 3, 200, 199];
+  const items = await readPlan(ports, { batch, seqs });
+  expect(new Map(items.map(({ seq, volumes: [volume] }) => [seq, volume]))).toEqual(
+    new Map(seqs.map((seq) => [seq, `v${String(seq).padStart(4, '0')}`])),
+  );
+  await expect(readPlan(ports, { batch, seqs: [450] })).rejects.toMatchObject({ code: 'BATCH_NOT_FOUND' });
 });
 
 describe('at the end of a batch', () => {

@@ -4,7 +4,6 @@ import type { MoveEnd } from '../../contracts/batch-run.js';
 import { batchItemSchema } from '../../contracts/batch.js';
 import { volumeIdSchema } from '../../contracts/ids.js';
 import { SeqSet } from '../../workflows/batch/core/seq-set.js';
-import { StartRate } from '../../workflows/batch/core/start-rate.js';
 import { BatchModel, itemsOf } from '../support/batch-model.js';
 
 const FAILED: MoveEnd = { kind: 'failed', message: 'no', stands: false };
@@ -75,14 +74,4 @@ test('given a machine with two disks, when one of them is to be left out, then b
   model.settle();
   expect(model.starts.size).toBe(0);
   expect(model.batch.counts()).toMatchObject({ skipped: 1, waiting: 0 });
-});
-
-test('given a rate of several starts a second, when fewer have been made, then the next may follow at once', () => {
-  const rate = new StartRate(3);
-  for (const startedAtMs of [1_000, 1_000]) {
-    expect(rate.nextAtMs()).toBeLessThanOrEqual(startedAtMs);
-    rate.started(startedAtMs);
-  }
-  rate.started(1_100);
-  expect(rate.nextAtMs()).toBe(2_000);
 });

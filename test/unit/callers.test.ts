@@ -27,7 +27,7 @@ function fileOf(name: string, content: unknown): string {
   return path;
 }
 
-/** Callers of a file that is looked at at each use. */
+/** Callers from a file, which is looked at again at each call. */
 function callersOf(entries: readonly object[]): Callers {
   return new Callers({}, fileOf('callers.json', { callers: entries }), 0);
 }

@@ -24,7 +24,7 @@ test('nothing is stopped twice', async () => {
   expect(stopped).toEqual(['server']);
 });
 
-test('what can’t be stopped keeps none of the rest, and is told', async () => {
+test('a stop that fails keeps no other from running, and is thrown', async () => {
   const { cleanup, stopped, add } = recorded();
   add('server');
   cleanup.add(async () => Promise.reject(new Error('the worker hangs')));
@@ -33,7 +33,7 @@ test('what can’t be stopped keeps none of the rest, and is told', async () => 
   expect(stopped).toEqual(['guest', 'server']);
 });
 
-test('after a failure, what can’t be stopped is not told', async () => {
+test('after a failure, a stop that fails as well is not thrown', async () => {
   const { cleanup, stopped, add } = recorded();
   add('server');
   cleanup.add(() => {

@@ -131,7 +131,7 @@ test.each<[BatchReport['outcome'], Partial<BatchReport['counts']>, number]>([
   expect(exitCodeOfBatch({ ...madeBatch({ outcome, counts: { ...clean, ...counts } }), state: outcome })).toBe(code);
 });
 
-test('one that could not be planned has the exit code of its reason; one that runs has none', () => {
+test('a batch that could not be planned has the exit code of its reason, a terminated one fails, one that runs is ok', () => {
   const error = new MoverError('GROUP_NOT_FOUND', 'There is none.');
   const batch = madeBatch();
   expect(exitCodeOfBatch({ ...batch, state: 'failed', error })).toBe(EXIT.notFound);

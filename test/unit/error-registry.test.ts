@@ -32,7 +32,8 @@ function textOf(room: string): string {
 }
 
 /**
- * Codes that a room makes errors of by their names. Frames of the stream are refused by `refuse`.
+ * Codes that a room names where it makes a MoverError. Refusals of the stream's frames are no such
+ * errors: `refuse` makes them.
  */
 function raisedIn(room: string): ErrorCode[] {
   const made = textOf(room).matchAll(/new MoverError\(\s*'([A-Z_]+)'/g);

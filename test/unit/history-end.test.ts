@@ -8,7 +8,7 @@ import { forgetBefore } from '../../simulator/replica-site/core/history-end.js';
 import { momentAt } from '../support/moment.js';
 import { G1, G2, ref, S1, SiteUnderTest, V1 } from './site-core-fixture.js';
 
-const HOUSE = [G1, G2] as const;
+const GROUPS = [G1, G2] as const;
 
 let site: SiteUnderTest;
 beforeEach(() => {
@@ -16,11 +16,11 @@ beforeEach(() => {
   site.attach();
 });
 
-/** Moves v1 to the other group, behind ten writes more. */
-function move(time: number): void {
-  const [from, to] = time % 2 === 1 ? HOUSE : [HOUSE[1], HOUSE[0]];
-  site.writes(time * 10 - 9, time * 10);
-  const attempt = ref(1, `m${time}`);
+/** Writes v1 ten times more and moves it to the other group: its first move, second and so on. */
+function move(count: number): void {
+  const [from, to] = count % 2 === 1 ? GROUPS : [GROUPS[1], GROUPS[0]];
+  site.writes(count * 10 - 9, count * 10);
+  const attempt = ref(1, `m${count}`);
   site.open(1, { move: attempt.move, from, to });
   site.commit(attempt);
 }
@@ -93,10 +93,10 @@ describe('given a hole from position 3 to 7 and one that is open from 9 on', () 
 
 test('a volume that was moved a thousand times with little retention has as many rows as one that was moved once', () => {
   let most = 0;
-  for (let time = 1; time <= 1_000; time += 1) {
-    move(time);
+  for (let count = 1; count <= 1_000; count += 1) {
+    move(count);
     for (const { point } of site.state.points.values()) site.state.points.delete(point.id);
-    forgetBefore(site.state, V1, time * 10);
+    forgetBefore(site.state, V1, count * 10);
     most = Math.max(most, site.state.owners.size);
   }
   // v1's present span, the one that ends at the cut, and the span of v2.

@@ -332,7 +332,7 @@ describe('a flipped bit anywhere is named wherever its byte is needed, and never
     return code === 'CORRUPT' || code === 'DAMAGED';
   }
 
-  /** Undefined if it was told to be corrupt; any other failure is none of that. */
+  /** Undefined if the journal reports damage and its place. @throws any other failure */
   async function sound<Result>(work: Promise<Result>): Promise<Result | undefined> {
     try {
       return await work;
@@ -342,7 +342,7 @@ describe('a flipped bit anywhere is named wherever its byte is needed, and never
     }
   }
 
-  /** How many reads were told to be corrupt; all others were right. */
+  /** Counts the reads that report damage. All others have the model's bytes. */
   async function compareAll(journal: VolumeJournal, model: VolumeModel): Promise<number> {
     let found = 0;
     for (let position = 0; position <= model.position; position += 1) {

@@ -482,7 +482,7 @@ test('damage that a read finds is told once, stored, and found again by the next
   for (const _ of [1, 2]) await expect(image.read(0, SIZE_BYTES)).rejects.toMatchObject({ code: 'CORRUPT' });
   await expect.poll(() => told).toBe(1);
   expect(journal.toResend).toEqual([{ offset: 2 * BLOCK_BYTES, length: BLOCK_BYTES }]);
-  // Not a word of it to a process that is killed now.
+  // The process is killed: it stores nothing more.
   disk.dieAfter(-1, 0);
   disk.revive();
   const next = await open(disk);
@@ -537,12 +537,19 @@ describe('a rebuild', () => {
 
   test('makes a folder usable that can not be opened at all, and deletes nothing', async () => {
     const disk = await killedVolume(COUNT, SMALL);
-    const names = disk.list(DIRECTORY) ?? [];
+    const names = (disk.list(DIRECTORY) ?? []).filter((name) => !name.startsWith('replica.'));
+    const before = new Map(names.map((name) => [name, Buffer.from(disk.contents(path(name)))]));
+    expect(before.size).toBeGreaterThan(3);
     let isBroken = true;
+    const folders: string[] = [];
     const files = new Proxy<Files>(disk, {
       get(target, key) {
         const value: unknown = Reflect.get(target, key);
-        if (key === 'rename') return disk.rename.bind(disk);
+        if (key === 'makeDirectory')
+          return (name: string): void => {
+            folders.push(name);
+            disk.makeDirectory(name);
+          };
         if (key !== 'size') return typeof value === 'function' ? (value.bind(target) as unknown) : value;
         return (name: string): number | undefined => {
           const size = disk.size(name);
@@ -558,7 +565,9 @@ describe('a rebuild', () => {
     expect(journal.toResend).toBe('all');
     await expectGoesOn(journal);
     await journal.close();
-    expect(names.length).toBeGreaterThan(3);
+    const [aside = ''] = folders.filter((folder) => folder !== DIRECTORY);
+    expect(disk.list(aside)).toEqual([...before.keys()]);
+    for (const [name, bytes] of before) expect(disk.contents(`${aside}/${name}`).equals(bytes), name).toBe(true);
   });
 
   test('may be killed at any step and repeated', async () => {

@@ -35,7 +35,7 @@ function evictAll(disk: PowerDisk): void {
   for (let times = 0; times < 20; times += 1) disk.evict();
 }
 
-/** Evicts what counts as clean before a read of DO. @returns whether it came to that */
+/** Evicts all clean sectors before a read of DO, after so many others. @returns tells if it came */
 function losingAfter(reads: number, files: DiskProcess, disk: PowerDisk): () => boolean {
   const path = doFile(files);
   const read = files.read.bind(files);

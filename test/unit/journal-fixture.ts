@@ -19,8 +19,8 @@ export function write(n: number, block: number, fill: number, session = 1): NewR
 }
 
 /**
- * A volume of `count` applied writes to its first blocks, each overwritten again; the process was
- * killed then.
+ * A volume with `count` applied writes, in turn to its first four blocks. Write n fills its block
+ * with n. The process was killed then.
  */
 export async function killedVolume(count: number, options: Partial<JournalOptions> = {}): Promise<MemoryDisk> {
   const disk = new MemoryDisk();

@@ -60,9 +60,11 @@ test.runIf(process.platform === 'linux')('a stranger with the same process id is
   const { child, pid } = await sleeper();
   recordRun(folder, [{ id: 'host-1', pid }]);
   await changeRecord((record) => record.replaceAll(/ (\d+)"/g, ' 1"'));
+  const ended = once(child, 'exit');
   await endLastRun(folder, print, LEAVE_MS);
   expect(said).toEqual([]);
-  expect(child.exitCode).toBeNull();
+  child.kill('SIGUSR1');
+  expect(await ended, 'the signal of this test ends it, and none before').toEqual([null, 'SIGUSR1']);
 });
 
 test.runIf(process.platform === 'linux')('a launcher that lives keeps its folder', async () => {

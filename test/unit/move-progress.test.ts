@@ -13,7 +13,7 @@ describe('the rate of a flush', () => {
     expect(rate.sample(100 * MIB, 0)).toBeUndefined();
     expect(rate.sample(90 * MIB, 5_000)).toBe(2 * MIB);
     expect(rate.sample(85 * MIB, 10_000)).toBe(1.5 * MIB);
-    // The first 10 s count no more.
+    // What went more than 10 s ago counts no more.
     expect(rate.sample(80 * MIB, 15_000)).toBe(MIB);
     expect(rate.sample(75 * MIB, 20_000)).toBe(MIB);
   });

@@ -18,7 +18,8 @@ const READ = 0;
 const WRITE = 1;
 const PATIENCE_MS = 60_000;
 
-const memory = { ownBytesMax: 64 * KIB, sharedBytesMax: 16 * MIB, slowMsMax: 800 };
+/** Memory of a server: bytes for each connection alone, and for all of them together. */
+const ROOM = { ownBytesMax: 64 * KIB, sharedBytesMax: 16 * MIB };
 
 class User implements MemoryUser {
   awaitsClientSinceMs: number | undefined = undefined;
@@ -113,7 +114,7 @@ test('hundreds of clients that read nothing, or send half a write, hold bounded 
   const device = new MemoryDevice({ sizeBytes: 32 * MIB });
   let cut = 0;
   const log = { debug: () => undefined, warn: () => void (cut += 1) };
-  const { address } = await serve({ vol: device }, { limits: { memory: { ...memory, slowMsMax: 400 } }, log });
+  const { address } = await serve({ vol: device }, { limits: { memory: { ...ROOM, slowMsMax: 400 } }, log });
   const before = await heldBytes();
   const hostile: RawClient[] = [];
   afterThisTest(() => {
@@ -152,7 +153,7 @@ test('large writes of many clients at once all end, though together they are mor
     sizeBytes: 32 * MIB,
     gate: async () => new Promise((go) => void setImmediate(go)),
   });
-  const { address } = await serve({ vol: device }, { limits: { memory: { ...memory, slowMsMax: 30_000 } } });
+  const { address } = await serve({ vol: device }, { limits: { memory: { ...ROOM, slowMsMax: 30_000 } } });
   const clients = await Promise.all(Array.from({ length: 40 }, () => connectNbd(address, 'vol')));
   afterThisTest(async () => void (await Promise.all(clients.map(async (client) => client.disconnect()))));
   const data = Buffer.alloc(16 * MIB, 3);

@@ -18,7 +18,7 @@ import { EMPTY_SITE, SiteState } from '../../simulator/replica-site/core/state.j
 import { attach } from '../../simulator/replica-site/core/attach.js';
 import { admit, beginHole, endHole } from '../../simulator/replica-site/core/records.js';
 import type { VolumeJournal } from '../../simulator/replica-site/journal/terms/types.js';
-import { RetentionRounds } from '../../simulator/replica-site/retention-rounds.js';
+import { RetentionRounds, type RetentionRoundsOptions } from '../../simulator/replica-site/retention-rounds.js';
 import { HistorySite } from '../property/history-site.js';
 import { claimOf } from '../support/identities.js';
 import { ESTATE, G1, G2, ref, S1, SIZE_BYTES, V1, V2 } from './site-core-fixture.js';
@@ -37,6 +37,23 @@ async function newSite(): Promise<HistorySite> {
   for (const volume of [V1, V2])
     site.change((state) => attach(state, volume, claimOf({ session: 1, epoch: 1, sizeBytes: SIZE_BYTES })));
   return site;
+}
+
+/** Rounds of a site without open images. @param rules what the rounds see of the site */
+function roundsOf(
+  site: HistorySite,
+  journals: RetentionRoundsOptions['journals'],
+  rules: RetentionRoundsOptions['site'] = site,
+): RetentionRounds {
+  return new RetentionRounds({
+    site: rules,
+    journals,
+    inUse: () => new Set(),
+    settledAfterMs: SETTLED_AFTER_MS,
+    steadyMs: () => site.nowMs,
+    log: pino({ level: 'silent' }),
+    signal: new AbortController().signal,
+  });
 }
 
 /**
@@ -74,18 +91,13 @@ test('a point that is closed while a round is under way, from a cut that waited,
   const site = await newSite();
   let closed = 0;
   let duringRetain = (): void => {};
-  const rounds = new RetentionRounds({
+  const rounds = roundsOf(
     site,
-    journals: new Map([
+    new Map([
       [V1, slowed(site.journal(V1), () => duringRetain())],
       [V2, site.journal(V2)],
     ]),
-    inUse: () => new Set(),
-    settledAfterMs: SETTLED_AFTER_MS,
-    steadyMs: () => site.nowMs,
-    log: pino({ level: 'silent' }),
-    signal: new AbortController().signal,
-  });
+  );
   await write(site, 1);
   await rounds.run();
   site.nowMs += SETTLED_AFTER_MS;
@@ -121,18 +133,13 @@ describe('given a move out of a group whose fence was raised long ago', () => {
   beforeEach(async () => {
     site = await newSite();
     duringRound = () => {};
-    rounds = new RetentionRounds({
+    rounds = roundsOf(
       site,
-      journals: new Map([
+      new Map([
         [V1, slowed(site.journal(V1), () => duringRound(), 'undoBytesAfter')],
         [V2, site.journal(V2)],
       ]),
-      inUse: () => new Set(),
-      settledAfterMs: SETTLED_AFTER_MS,
-      steadyMs: () => site.nowMs,
-      log: pino({ level: 'silent' }),
-      signal: new AbortController().signal,
-    });
+    );
     for (const n of [1, 2]) await write(site, n);
     const volumes = [{ volume: V1, splitter: S1, epoch: 1 }];
     const terms = { leaseMs: HOUR_MS, deadlineAfterMs: HOUR_MS };
@@ -194,15 +201,7 @@ test('a round whose changes can not be stored lets go of UNDO all the same: that
       throw new MoverError('STORAGE_FULL', 'no room');
     },
   };
-  const rounds = new RetentionRounds({
-    site: full,
-    journals: new Map([[V1, site.journal(V1)]]),
-    inUse: () => new Set(),
-    settledAfterMs: SETTLED_AFTER_MS,
-    steadyMs: () => site.nowMs,
-    log: pino({ level: 'silent' }),
-    signal: new AbortController().signal,
-  });
+  const rounds = roundsOf(site, new Map([[V1, site.journal(V1)]]), full);
   for (const n of [1, 2, 3]) await write(site, n);
   await rounds.run();
   site.nowMs += SETTLED_AFTER_MS;
@@ -218,15 +217,7 @@ describe('given points of a group that keep UNDO', () => {
   beforeEach(async () => {
     site = await newSite();
     await write(site, 1);
-    rounds = new RetentionRounds({
-      site,
-      journals: site.journals,
-      inUse: () => new Set(),
-      settledAfterMs: SETTLED_AFTER_MS,
-      steadyMs: () => site.nowMs,
-      log: pino({ level: 'silent' }),
-      signal: new AbortController().signal,
-    });
+    rounds = roundsOf(site, site.journals);
     await rounds.run();
     site.nowMs += SETTLED_AFTER_MS;
   });

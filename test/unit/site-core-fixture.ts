@@ -38,7 +38,7 @@ export class MemoryLineages implements Lineages {
     return { position: records.length, session, n, timeMs: records.length };
   }
 
-  /** Positions after `after` up to the last one that was given are lost, by volume. */
+  /** What is lost, by volume: the positions after `after`, up to and including `upTo`. */
   readonly lost = new Map<VolumeId, { readonly after: number; readonly upTo: number }>();
 
   soundPosition(volume: VolumeId, position: number): number {
@@ -47,7 +47,7 @@ export class MemoryLineages implements Lineages {
     return durable > after && durable <= upTo ? after : durable;
   }
 
-  /** Another lineage than the usual after a fork, by volume. */
+  /** The lineage of a volume that was forked; any other has LINEAGE. */
   readonly ids = new Map<VolumeId, LineageId>();
 
   lineage(volume: VolumeId): LineageId {
@@ -114,7 +114,10 @@ export class SiteUnderTest {
     return this.claim(volume, { session, epoch });
   }
 
-  /** Hears a claim as the shell does: what is heard decides. */
+  /**
+   * Hears a claim and acts on it, as the shell does.
+   * @returns the refusal's code, or `after` and the last write that is there of the session
+   */
   claim(volume: VolumeId, claim: Partial<Claim> = {}): string {
     const { group, epoch } = this.state.volume(volume);
     const whole = claimOf({ session: 1, epoch, sizeBytes: SIZE_BYTES, ...claim }, claim.group ?? group);

@@ -211,7 +211,7 @@ test('a snapshot has the time of its cut, though other points were closed betwee
   expect(after.atMs).toBe(301);
 });
 
-test('of each volume the positions that any point of any group still names are found, each for its oldest point', () => {
+test('of each volume the positions that points of any group still name are found, each with its oldest point', () => {
   const site = new SiteUnderTest();
   site.attach();
   site.writes(1, 3);
@@ -219,11 +219,17 @@ test('of each volume the positions that any point of any group still names are f
   close(site, [cut(2)]);
   site.writes(4, 9);
   const last = close(site, [cut(7)]);
+  site.open(1);
+  const { left } = site.commit(ref(1));
+  site.write(10);
+  const elsewhere = close(site, [cut(10)], { group: G2 });
   const walk = new RetentionWalk(site.state, [V1, V2]);
   while (!walk.step());
   expect([...(walk.named.get(V1) ?? [])]).toEqual([
     [2, first.id],
     [7, last.id],
+    [9, left?.point],
+    [10, elsewhere.id],
   ]);
   expect(walk.named.get(V2)?.size).toBe(0);
 });

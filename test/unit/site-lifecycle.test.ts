@@ -368,7 +368,9 @@ test('a repetition with another VM or other labels is refused and says how they 
   expect(lifecycle.addVolume(state, order({ vm: 'one', labels: { app: 'shop' } }), NOW)).toEqual({ changed: false });
   for (const other of [{ vm: 'two' }, { labels: { app: 'mail' } }]) {
     expect(codesOf(() => lifecycle.addVolume(state, order(other), NOW))).toEqual(['NAME_TAKEN']);
-    expect(() => lifecycle.addVolume(state, order(other), NOW)).toThrow(/VM one and labels app=shop.*estate file/);
+    expect(() => lifecycle.addVolume(state, order(other), NOW)).toThrow(
+      /VM one and labels app=shop; to change them: volume-mover volume set new/,
+    );
   }
 });
 

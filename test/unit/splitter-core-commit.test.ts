@@ -14,6 +14,7 @@ import { MemoryBudget } from '../../simulator/splitter/core/copies.js';
 import { Marks } from '../../simulator/splitter/core/marks.js';
 import { SplitterCore } from '../../simulator/splitter/core/splitter-core.js';
 import { LIFE, LINEAGE, SOURCE } from '../support/identities.js';
+import { NO_SPILL } from '../support/spill-files.js';
 import { VolumeSplit, type VolumeSplitRow } from '../../simulator/splitter/core/volume-split.js';
 
 const SPLITTER = splitterIdSchema.parse('s1');
@@ -57,7 +58,7 @@ beforeEach(() => {
           life: LIFE,
           marks: new Marks(SIZE_BYTES),
           budget,
-          spill: { freeBytes: 0, append: () => undefined, read: () => Buffer.alloc(0), reset: () => undefined },
+          spill: NO_SPILL,
           queueMaxBytes: SIZE_BYTES,
           nowMs: 0,
           beganAtMs: 0,

@@ -1,40 +1,10 @@
 // The queue of copies against a plain list, and how volumes share memory.
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import {
-  type Copy,
-  CopyQueue,
-  MemoryBudget,
-  type SpillFile,
-  type WriteCopy,
-} from '../../simulator/splitter/core/copies.js';
+import { type Copy, CopyQueue, MemoryBudget, type WriteCopy } from '../../simulator/splitter/core/copies.js';
+import { MemorySpill } from '../support/spill-files.js';
 
 const KIB = 1024;
-
-class SpillMemory implements SpillFile {
-  readonly #maxBytes: number;
-  #data = Buffer.alloc(0);
-  resets = 0;
-
-  constructor(maxBytes: number) {
-    this.#maxBytes = maxBytes;
-  }
-  get freeBytes(): number {
-    return this.#maxBytes - this.#data.length;
-  }
-  append(data: Buffer): number {
-    const at = this.#data.length;
-    this.#data = Buffer.concat([this.#data, data]);
-    return at;
-  }
-  read(at: number, length: number): Buffer {
-    return Buffer.from(this.#data.subarray(at, at + length));
-  }
-  reset(): void {
-    this.resets += 1;
-    this.#data = Buffer.alloc(0);
-  }
-}
 
 const write = (n: number, length: number): WriteCopy => ({
   kind: 'write',
@@ -63,7 +33,7 @@ test('copies are sent in order, each again after a rewind until it is confirmed,
   fc.assert(
     fc.property(fc.array(step, { maxLength: 80 }), (steps) => {
       const budget = new MemoryBudget(200 * KIB);
-      const spill = new SpillMemory(100 * KIB);
+      const spill = new MemorySpill(100 * KIB);
       const queue = new CopyQueue(budget, spill, 128 * KIB);
       let lastN = 0;
       let confirmed = 0;
@@ -108,19 +78,19 @@ test('copies are sent in order, each again after a rewind until it is confirmed,
 
 test('volumes whose copies can not be sent leave room for all others', () => {
   const budget = new MemoryBudget(1024 * KIB);
-  const stuck = [1, 2, 3, 4].map(() => new CopyQueue(budget, new SpillMemory(0), 1024 * KIB));
+  const stuck = [1, 2, 3, 4].map(() => new CopyQueue(budget, new MemorySpill(0), 1024 * KIB));
   for (let n = 1; n <= 1000; n += 1) for (const queue of stuck) queue.push(write(n, 4 * KIB), false);
   expect(budget.freeBytes).toBeGreaterThan(150 * KIB);
-  const live = new CopyQueue(budget, new SpillMemory(0), 1024 * KIB);
+  const live = new CopyQueue(budget, new MemorySpill(0), 1024 * KIB);
   expect(live.push(write(1, 64 * KIB), false)).toBe(true);
 });
 
 test('however many volumes are stuck, each other one finds a part of its own', () => {
   const [stuckCount, liveBytes] = [40, 16 * KIB];
   const budget = new MemoryBudget(4096 * KIB, stuckCount + 1);
-  const stuck = Array.from({ length: stuckCount }, () => new CopyQueue(budget, new SpillMemory(0), 1024 * KIB));
+  const stuck = Array.from({ length: stuckCount }, () => new CopyQueue(budget, new MemorySpill(0), 1024 * KIB));
   for (const queue of stuck) for (let n = 1; queue.push(write(n, 4 * KIB), false); n += 1);
-  const live = new CopyQueue(budget, new SpillMemory(0), 1024 * KIB);
+  const live = new CopyQueue(budget, new MemorySpill(0), 1024 * KIB);
   for (let n = 1; n <= liveBytes / (4 * KIB); n += 1) expect(live.push(write(n, 4 * KIB), false)).toBe(true);
 });
 
@@ -128,7 +98,7 @@ test('volumes that are added share the same memory, each with a part of its own'
   for (const atStart of [0, 1]) {
     const maxBytes = 4096 * KIB;
     const budget = new MemoryBudget(maxBytes, atStart);
-    const queueOf = (): CopyQueue => new CopyQueue(budget, new SpillMemory(0), maxBytes);
+    const queueOf = (): CopyQueue => new CopyQueue(budget, new MemorySpill(0), maxBytes);
     const full = (queue: CopyQueue): void => {
       for (let n = 1; queue.push(write(n, 4 * KIB), false); n += 1);
     };
@@ -150,7 +120,7 @@ test('volumes that are added share the same memory, each with a part of its own'
 
 test('an empty queue takes a region even when memory is full, so that a short initialization gets on', () => {
   const budget = new MemoryBudget(0);
-  const queue = new CopyQueue(budget, new SpillMemory(0), 0);
+  const queue = new CopyQueue(budget, new MemorySpill(0), 0);
   expect(queue.hasRoomForResend).toBe(true);
   expect(queue.push(write(1, 64 * KIB), false)).toBe(true);
   expect(queue.hasRoomForResend).toBe(false);
@@ -160,7 +130,7 @@ test('an empty queue takes a region even when memory is full, so that a short in
 });
 
 test('behind a fence zeroes go on when memory is full: they need no room for data', () => {
-  const queue = new CopyQueue(new MemoryBudget(1024 * KIB), new SpillMemory(0), 8 * KIB);
+  const queue = new CopyQueue(new MemoryBudget(1024 * KIB), new MemorySpill(0), 8 * KIB);
   expect(queue.push(write(1, 7 * KIB), true)).toBe(true);
   expect(queue.push({ kind: 'zeroes', n: 2, timeMs: 0, offset: 0, length: 1024 * KIB }, true)).toBe(true);
   for (let n = 3; n < 100; n += 1)
@@ -169,7 +139,7 @@ test('behind a fence zeroes go on when memory is full: they need no room for dat
 });
 
 test('the spill file is reset as soon as nothing in it is needed', () => {
-  const spill = new SpillMemory(64 * KIB);
+  const spill = new MemorySpill(64 * KIB);
   const queue = new CopyQueue(new MemoryBudget(1024 * KIB), spill, 8 * KIB);
   for (let n = 1; n <= 4; n += 1) expect(queue.push(write(n, 4 * KIB), true)).toBe(true);
   expect(spill.freeBytes).toBeLessThan(64 * KIB);
@@ -180,7 +150,7 @@ test('the spill file is reset as soon as nothing in it is needed', () => {
 });
 
 test('given a long queue, when most of what was sent is confirmed, then sending goes on where it was', () => {
-  const queue = new CopyQueue(new MemoryBudget(1024 * KIB * KIB), new SpillMemory(0), 1024 * KIB * KIB);
+  const queue = new CopyQueue(new MemoryBudget(1024 * KIB * KIB), new MemorySpill(0), 1024 * KIB * KIB);
   for (let n = 1; n <= 4_000; n += 1) queue.push(write(n, 1), false);
   for (let n = 1; n <= 3_000; n += 1) queue.advance();
   const confirmed: number[] = [];

@@ -8,6 +8,7 @@ import { doubtOf, remedyFor } from '../../simulator/splitter/core/doubt.js';
 import { Marks, REGION_BYTES } from '../../simulator/splitter/core/marks.js';
 import { VolumeSplit } from '../../simulator/splitter/core/volume-split.js';
 import { LIFE, lifeOf, LINEAGE, SOURCE } from '../support/identities.js';
+import { NO_SPILL } from '../support/spill-files.js';
 
 const REGIONS = 6;
 const SIZE_BYTES = REGIONS * REGION_BYTES;
@@ -29,7 +30,7 @@ function split(marked: number, confirmed?: Confirmed): VolumeSplit {
     confirmed,
     marks: new Marks(SIZE_BYTES, Uint8Array.of(marked)),
     budget: new MemoryBudget(SIZE_BYTES * 4),
-    spill: { freeBytes: 0, append: () => undefined, read: () => Buffer.alloc(0), reset: () => undefined },
+    spill: NO_SPILL,
     queueMaxBytes: SIZE_BYTES * 2,
     nowMs: 0,
     beganAtMs: 0,

@@ -16,6 +16,7 @@ import { SplitterCore } from '../../simulator/splitter/core/splitter-core.js';
 import { VolumeSplit, type VolumeSplitRow } from '../../simulator/splitter/core/volume-split.js';
 import { volumeRows } from '../../simulator/splitter/volume-rows.js';
 import { LIFE, LINEAGE, SOURCE } from '../support/identities.js';
+import { NO_SPILL } from '../support/spill-files.js';
 import { ESTATE, S1, V1 } from './site-core-fixture.js';
 
 const SIZE_BYTES = 1024 * 1024;
@@ -38,7 +39,7 @@ function live(row: VolumeSplitRow, session: number, beganAtMs: number): Splitter
     life: LIFE,
     marks: new Marks(SIZE_BYTES),
     budget: new MemoryBudget(SIZE_BYTES),
-    spill: { freeBytes: 0, append: () => 0, read: () => Buffer.alloc(0), reset: () => undefined },
+    spill: NO_SPILL,
     queueMaxBytes: SIZE_BYTES,
     nowMs: WALL_MS,
     beganAtMs,

@@ -1,5 +1,5 @@
 // A scan's bounds: what it keeps, what it drops, and what it never does to the guest.
-import { setTimeout as delay } from 'node:timers/promises';
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import { expect, test } from 'vitest';
 import { volumeIdSchema } from '../../contracts/ids.js';
 import { type DigestRun, VERIFY_REGION_BYTES } from '../../contracts/verify.js';
@@ -162,7 +162,7 @@ test('an instant at rest comes when the writes inside are done, and those that c
   expect(gate.enter()).toBeUndefined();
   const rest = gate.atRest(10_000, () => seen.push('rest'));
   const late = Promise.resolve(gate.enter()).then(() => seen.push('late'));
-  await delay(5);
+  await nextTurn();
   expect(seen).toEqual([]);
   gate.leave();
   await Promise.all([rest, late]);

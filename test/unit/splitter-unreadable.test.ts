@@ -1,5 +1,6 @@
 // Regions that the source can't read: which are passed over, which are named, and what clears them.
 import { LIFE, LINEAGE, SOURCE } from '../support/identities.js';
+import { NO_SPILL } from '../support/spill-files.js';
 import { beforeEach, expect, test } from 'vitest';
 import { estateSchema } from '../../contracts/estate.js';
 import { applianceIdSchema, groupIdSchema, splitterIdSchema, volumeIdSchema } from '../../contracts/ids.js';
@@ -33,7 +34,7 @@ beforeEach(() => {
     life: LIFE,
     marks: new Marks(SIZE_BYTES, Uint8Array.of(0b1111)),
     budget: new MemoryBudget(SIZE_BYTES * 20),
-    spill: { freeBytes: 0, append: () => undefined, read: () => Buffer.alloc(0), reset: () => undefined },
+    spill: NO_SPILL,
     queueMaxBytes: SIZE_BYTES * 20,
     nowMs: NOW,
     beganAtMs: 0,

@@ -2,7 +2,7 @@
 import { expect, test } from 'vitest';
 import { regionRuns } from '../../simulator/replica-site/intake/region-runs.js';
 import { VolumeCredit } from '../../simulator/replica-site/core/volume-credit.js';
-import { costOf, CreditAccount, RECORD_COST_BYTES } from '../../simulator/stream/credit.js';
+import { CreditAccount } from '../../simulator/stream/credit.js';
 
 test('given a grant, when it is spent, then no more may be sent, and a late smaller grant changes nothing', () => {
   const account = new CreditAccount();
@@ -15,14 +15,6 @@ test('given a grant, when it is spent, then no more may be sent, and a late smal
   expect(account.isOpen).toBe(false);
   account.grant(101);
   expect(account.isOpen).toBe(true);
-});
-
-test('given records of each kind, then each costs something, whatever it carries', () => {
-  const place = { handle: 1, session: 1, n: 2, epoch: 1, timeMs: 1 };
-  expect(costOf({ ...place, type: 'write', offset: 0, data: Buffer.alloc(10) })).toBe(RECORD_COST_BYTES + 10);
-  expect(costOf({ ...place, type: 'zeroes', offset: 0, length: 1_000_000 })).toBe(RECORD_COST_BYTES);
-  expect(costOf({ ...place, type: 'initBegin', sinceMs: 1, reason: 'why' })).toBe(RECORD_COST_BYTES + 3);
-  expect(costOf({ ...place, type: 'initEnd' })).toBe(RECORD_COST_BYTES);
 });
 
 test('given a volume that is attached anew, then what the former attachment was granted is void', () => {

@@ -144,12 +144,12 @@ test('a header under another handle is valid and differs in nothing else', () =>
   expect(decode(withHandle(received.raw.header, 77), received.raw.payload)).toEqual([{ ...writeFrame(5), handle: 77 }]);
 });
 
-test.each<[number, RecordFrame]>([
-  [256 + 300, { ...AT_PLACE, type: 'write', offset: 0, data: Buffer.alloc(300) }],
-  [256, { ...AT_PLACE, type: 'zeroes', offset: 0, length: 1_000_000 }],
-  [256 + 5, { ...AT_PLACE, type: 'initBegin', sinceMs: 0, reason: 'naïf' }],
-  [256, { ...AT_PLACE, type: 'initEnd' }],
-])('a record costs %i bytes of credit at either end: $type', (costBytes, record) => {
+test.each<{ costBytes: number; record: RecordFrame }>([
+  { costBytes: 256 + 300, record: { ...AT_PLACE, type: 'write', offset: 0, data: Buffer.alloc(300) } },
+  { costBytes: 256, record: { ...AT_PLACE, type: 'zeroes', offset: 0, length: 1_000_000 } },
+  { costBytes: 256 + 5, record: { ...AT_PLACE, type: 'initBegin', sinceMs: 0, reason: 'naïf' } },
+  { costBytes: 256, record: { ...AT_PLACE, type: 'initEnd' } },
+])('a record costs $costBytes bytes of credit at either end: $record.type', ({ costBytes, record }) => {
   expect(costOf(record)).toBe(costBytes);
   expect(decode(bytesOf(record)).map((received) => costOf(received as RecordFrame))).toEqual([costBytes]);
 });

@@ -127,14 +127,14 @@ test('a control server takes streams beside its calls, and ends them when it sto
   const server = sampleServer({
     access: accessWith({ token: 't' }),
     onUpgrade: streamUpgrade({ onStream: (connection) => void accepted.push(connection) }),
+    // A stop that waits for the stream does not end before the test does.
+    limits: { stopGraceMs: 3_600_000 },
   });
   const { url } = await server.start();
   const near = new Recorder(await connectStream({ url, credentials: { token: 't' } }));
   expect((await fetch(`${url}/healthz`)).status).toBe(200);
   const far = new Recorder(accepted[0] ?? (await Promise.reject(new Error('no stream'))));
-  const beganMs = performance.now();
   await server.stop();
-  expect(performance.now() - beganMs).toBeLessThan(1_000);
   await near.closed;
   expect(await far.closed).toMatchObject({ by: 'fault' });
 });

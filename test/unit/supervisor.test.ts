@@ -131,7 +131,7 @@ test('a process that dies at each start is started again and again, and the othe
   expect(steady).toMatchObject({ lives: 1, isAlive: true });
   expect(all()).toContain('The fake dying ended with exit code 1. It is started again now; nothing else is stopped.');
   expect(all()).toContain('The fake dying ended with exit code 1 again, 3 times in a row now');
-  // A death each 40 ms, a line at 1, 2, 3, and 8 and 16: no flood.
+  // A death each 40 ms, but lines at 1, 2, 3, 4, 8 and 16 only: no flood.
   expect(said.filter((line) => line.includes('dying')).length).toBeLessThan(7);
 });
 

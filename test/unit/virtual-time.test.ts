@@ -22,7 +22,7 @@ test('a line keeps its order, whatever fraction of a millisecond it is', async (
 });
 
 test.each(MIXES.map((mix) => [mix.name, mix] as const))(
-  'a run is the same when every timer waits for promises: quiet ones say when they settle one (%s)',
+  'a run is the same whether or not its quiet timers wait for promises (%s)',
   async (_name, mix) => {
     const facts = async (isNeverQuiet: boolean): Promise<unknown> => {
       const { cpuMs: _differs, ...same } = await factsOf(mix, 700_000, (world) => {

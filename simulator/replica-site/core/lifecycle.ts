@@ -100,7 +100,7 @@ function hasNames(row: VolumeRow, { vm = row.vm, labels = row.labels }: SiteVolu
 function namesSentence({ volume, vm, labels = {} }: VolumeRow): string {
   const names = Object.entries(labels).map(([name, value]) => `${name}=${value}`);
   const listed = names.length === 0 ? 'no labels' : `labels ${names.join(' ')}`;
-  return `volume "${volume}" is there with ${vm === undefined ? 'no VM' : `VM ${vm}`} and ${listed}: to change them, write them into the estate file and restart the replica site`;
+  return `volume "${volume}" is there with ${vm === undefined ? 'no VM' : `VM ${vm}`} and ${listed}; to change them: volume-mover volume set ${volume}`;
 }
 
 /** Refuses a name that differs from another volume's or group's in capitals only. */

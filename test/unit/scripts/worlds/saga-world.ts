@@ -73,7 +73,7 @@ export class SagaWorld implements World {
         return [];
       case 'move': {
         const aheadMs = command.ms('splitter-clock-ahead') ?? 0;
-        return await new Run(inputOf(command), this.#takeFates(), aheadMs).tell();
+        return await new Run(inputOf(command, command.words), this.#takeFates(), aheadMs).tell();
       }
       case 'each-step':
         return await this.#eachStep(command);
@@ -108,7 +108,7 @@ export class SagaWorld implements World {
   async #eachStep(command: Command): Promise<string[]> {
     const fate = fateOf(command, 0);
     const times = command.number('times') ?? 1;
-    const input = inputOf(command, 'v1');
+    const input = inputOf(command, ['v1']);
     const others = this.#takeFates();
     const lines: string[] = [];
     for (const step of MOVE_STEPS) {
@@ -143,14 +143,12 @@ function fateOf(command: Command, from = 1): Fate {
   }
 }
 
-function inputOf(command: Command, ...others: string[]): ParsedMoveInput {
-  const words = command.name === 'move' ? command.words : others;
+function inputOf(command: Command, volumes: readonly string[]): ParsedMoveInput {
   const operator = command.option('operator');
   const reason = command.option('reason');
   const attemptsMax = command.number('attempts');
-  const [first] = words;
   return moveInputSchema.parse({
-    ...(words.length === 1 ? { volume: first } : { volumes: words }),
+    ...(volumes.length === 1 ? { volume: volumes[0] } : { volumes }),
     to: command.option('to') ?? 'silver',
     ...(command.option('cutover') === 'manual' ? { cutover: 'manual' } : {}),
     ...(operator === undefined ? {} : { operator }),

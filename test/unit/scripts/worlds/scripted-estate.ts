@@ -137,7 +137,7 @@ export class ScriptedEstate {
     this.deliver();
   }
 
-  /** The run of a step: its sleep is the estate's time. */
+  /** What a step runs with: while it sleeps, the estate's time passes. */
   get run(): StepRun {
     return {
       nowMs: () => this.site.wallMs,
@@ -208,7 +208,7 @@ export class ScriptedEstate {
       inventory: (input) =>
         call('inventory', input, () => {
           const answer = host.core.inventory(api.inventory.input.parse(input));
-          // A clock in doubt says so; its time is right by now.
+          // A clock in doubt says so. Its time is that of this process: there is no skew beside it.
           const { clockDoubt: doubt } = host;
           return doubt === undefined ? answer : { ...answer, clock: { wallMs: Date.now(), doubt } };
         }),

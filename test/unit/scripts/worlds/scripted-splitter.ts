@@ -4,9 +4,10 @@ import { MoverError } from '../../../../contracts/errors.js';
 import { type SplitterId, splitterIdSchema, type VolumeId } from '../../../../contracts/ids.js';
 import { type Confirmed, sourceIdSchema } from '../../../../contracts/lineage.js';
 import { lifeOf } from '../../../support/identities.js';
+import { MemorySpill } from '../../../support/spill-files.js';
 import type { UnusableVolume } from '../../../../contracts/splitter-api.js';
 import type { Moment } from '../../../../control/clock/clock.js';
-import { MemoryBudget, type SpillFile } from '../../../../simulator/splitter/core/copies.js';
+import { MemoryBudget } from '../../../../simulator/splitter/core/copies.js';
 import { Marks, REGION_BYTES } from '../../../../simulator/splitter/core/marks.js';
 import { type PendingVerdict, SplitterCore } from '../../../../simulator/splitter/core/splitter-core.js';
 import { VolumeSplit, type VolumeSplitRow } from '../../../../simulator/splitter/core/volume-split.js';
@@ -16,37 +17,6 @@ export const SPLITTER = splitterIdSchema.parse('s1');
  * The wall clock is ahead of the monotonic one, so that a rule that takes one for the other shows.
  */
 const WALL_AHEAD_MS = 1_000_000;
-
-/** A spill file in memory. */
-class MemorySpill implements SpillFile {
-  readonly #maxBytes: number;
-  #data = Buffer.alloc(0);
-  /** Whether its disk takes nothing. */
-  isBroken = false;
-
-  constructor(maxBytes: number) {
-    this.#maxBytes = maxBytes;
-  }
-
-  get freeBytes(): number {
-    return this.#maxBytes - this.#data.length;
-  }
-
-  append(data: Buffer): number | undefined {
-    if (this.isBroken) return undefined;
-    const at = this.#data.length;
-    this.#data = Buffer.concat([this.#data, data]);
-    return at;
-  }
-
-  read(at: number, length: number): Buffer {
-    return this.#data.subarray(at, at + length);
-  }
-
-  reset(): void {
-    this.#data = Buffer.alloc(0);
-  }
-}
 
 export interface Limits {
   readonly queueBytes: number;
@@ -66,7 +36,7 @@ export class ScriptedSplitter {
   readonly spills = new Map<VolumeId, MemorySpill>();
   disk: 'fine' | 'full' | 'broken' = 'fine';
   session = 0;
-  /** The first session of each life, as its number. */
+  /** The number of each life so far: 1, 2, 3 and so on. */
   readonly lives: number[] = [];
   monotonicMs = 0;
   wallMs = WALL_AHEAD_MS;

@@ -45,7 +45,7 @@ function attemptOf(command: Command): AttemptRef {
   return refOf(command.word(0));
 }
 
-/** A repeated call changes nothing: then the answer says what the record is. */
+/** The record's state. Without it, a repeated call, which changes nothing, would print nothing. */
 function answered(record: AttemptRecord): string[] {
   return [`${attemptName(record.attempt)} is ${record.state}`];
 }

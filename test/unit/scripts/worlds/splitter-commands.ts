@@ -77,6 +77,11 @@ function copyText(split: VolumeSplit, copy: Copy): string {
   }
 }
 
+/** A write's number; one that has none is kept by its mark. */
+function numberText(done: ReturnType<VolumeSplit['complete']>): string {
+  return done.kind === 'numbered' ? String(done.n) : 'kept by its mark';
+}
+
 function pendingText(verb: string, { attempt, volumes, resolvers, to }: PendingVerdict): string {
   return `${verb} ${ticketText(attempt)} of ${volumes.join(' ')} → ${to.group}, resolvers ${resolvers.join(' ')}`;
 }
@@ -163,7 +168,7 @@ const guest: Commands<ScriptedSplitter> = {
     const fresh = split.begin(offset, length);
     splitter.storeMarks(split);
     const done = split.complete({ kind: 'write', offset, length, data: splitter.nextContent(length) }, splitter.wallMs);
-    return [`${split.volume} ${done.kind === 'numbered' ? done.n : 'kept by its mark'}, new marks ${listText(fresh)}`];
+    return [`${split.volume} ${numberText(done)}, new marks ${listText(fresh)}`];
   },
 
   zeroes(splitter, command) {
@@ -172,7 +177,7 @@ const guest: Commands<ScriptedSplitter> = {
     const fresh = split.begin(range.offset, range.length);
     splitter.storeMarks(split);
     const done = split.complete({ kind: 'zeroes', ...range }, splitter.wallMs);
-    return [`${split.volume} ${done.kind === 'numbered' ? done.n : 'kept by its mark'}, new marks ${listText(fresh)}`];
+    return [`${split.volume} ${numberText(done)}, new marks ${listText(fresh)}`];
   },
 
   /** The first half of a write: `complete`, `fail` or `withdraw` is the other. */
@@ -188,7 +193,7 @@ const guest: Commands<ScriptedSplitter> = {
     const split = splitOf(splitter, command);
     const range = rangeOf(command);
     const done = split.complete({ kind: 'write', ...range, data: splitter.nextContent(range.length) }, splitter.wallMs);
-    return [`${split.volume} ${done.kind === 'numbered' ? done.n : 'kept by its mark'}`];
+    return [`${split.volume} ${numberText(done)}`];
   },
 
   /** A write that the source fails, as a whole. */

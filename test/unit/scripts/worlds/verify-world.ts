@@ -39,7 +39,7 @@ export class ScriptedVerify {
   /** The size that the splitter tells, when it is another one. */
   scanBytes: number | undefined;
   hasVolume = true;
-  /** Aborts with this at the next sleep. */
+  /** The message of the cancellation that ends the next pause. */
   cancelWith: string | undefined;
   bytesPerSecond = VERIFY_REGION_BYTES * 8;
   readonly troubles = new Map<string, Trouble[]>();
