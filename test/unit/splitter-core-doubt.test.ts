@@ -140,7 +140,8 @@ describe('starting over', () => {
     volume = split(0, CONFIRMED);
     volume.attached({ n: 0, lineage: LINEAGE, base: 7 });
     write(volume, 0);
-    expect(volume.startOver(5, { lineage: LINEAGE, position: 3 }, 'lost', NOW)).toEqual([1, 2, 3, 4, 5]);
+    expect(volume.startOver(5, { lineage: LINEAGE, position: 3 }, 'lost', NOW)).toBe('all');
+    expect([volume.marks.marked, volume.marks.doubted]).toEqual([REGIONS, REGIONS - 1]);
   });
 
   test('drops what was numbered, doubts the rest and tells why', () => {

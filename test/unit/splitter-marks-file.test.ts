@@ -14,6 +14,10 @@ import { Chance } from '../simulation/virtual-time.js';
 const SIZE_BYTES = 8 * REGION_BYTES;
 const PATH = '/host/v1.marks';
 const MIB = 1024 * 1024;
+/** 11 regions: the last byte of their bitmap has five bits that belong to none. */
+const ODD_BYTES = 11 * REGION_BYTES;
+const LARGER_BYTES = 10_000 * REGION_BYTES;
+const HUGE_BYTES = 16 * 1024 ** 4 - MIB;
 
 function machine(): PowerDisk {
   return new PowerDisk(new Chance(1), ['/host']);
@@ -138,7 +142,6 @@ describe("a file's name", () => {
 
 describe('a volume that grows', () => {
   /** Regions whose marks fill more than one page. */
-  const LARGER_BYTES = 10_000 * REGION_BYTES;
 
   it('has a bitmap of its new size at once, with what was marked before', () => {
     const disk = machine();
@@ -176,40 +179,98 @@ describe('a volume that grows', () => {
     expect([marks.marked, marks.dirty, marks.doubted]).toEqual([8, 0, 8]);
     expect(marks.doubtAll()).toEqual([]);
   });
+
+  it('counts every mark of a bitmap that was lost at the former size', () => {
+    const disk = machine();
+    const { marks } = loadMarks(PATH, ODD_BYTES, true, disk.start(() => undefined));
+    expect([marks.regions, marks.marked]).toEqual([11, 11]);
+    marks.resize(LARGER_BYTES);
+    expect(marks.isMarked(11)).toBe(false);
+  });
+});
+
+/** The real calls, with the largest piece that was read or written. */
+function measured(): DiskCalls & { readonly largest: { bytes: number } } {
+  const largest = { bytes: 0 };
+  const noting = (data: Uint8Array): void => {
+    largest.bytes = Math.max(largest.bytes, data.length);
+  };
+  return Object.assign(Object.create(systemCalls) as DiskCalls, {
+    largest,
+    readNow: (...[fd, data, from, at]: Parameters<DiskCalls['readNow']>) => {
+      noting(data);
+      return systemCalls.readNow(fd, data, from, at);
+    },
+    writeNow: (...[fd, data, from, at]: Parameters<DiskCalls['writeNow']>) => {
+      noting(data);
+      return systemCalls.writeNow(fd, data, from, at);
+    },
+  });
+}
+
+describe('a volume that is doubted as a whole', () => {
+  it('has all of its marks in the file, and none beyond its end', () => {
+    const disk = machine();
+    const calls = disk.start(() => undefined);
+    const marks = new Marks(ODD_BYTES);
+    const file = new MarksFile(PATH, marks, false, calls);
+    expect(marks.doubtAll()).toBe('all');
+    expect([marks.marked, marks.doubted, marks.dirty]).toEqual([11, 11, 0]);
+    file.storeAll('all');
+    expect(file.isBehindAt(0, ODD_BYTES)).toBe(false);
+    const next = loadMarks(PATH, ODD_BYTES, true, calls);
+    expect([next.lost, next.marks.marked]).toEqual([undefined, 11]);
+    marks.resize(LARGER_BYTES);
+    expect(marks.isMarked(11)).toBe(false);
+  });
+
+  it('compares what is not dirty, and settles what was found the same, unless a write is under way', () => {
+    const marks = new Marks(ODD_BYTES);
+    marks.abandon(2 * REGION_BYTES, 1);
+    marks.begin(4 * REGION_BYTES, 1);
+    expect(marks.doubtAll()).toBe('all');
+    expect([marks.isDoubted(2), marks.doubted, marks.dirty]).toEqual([false, 10, 1]);
+    marks.comparedSame(0, 6);
+    expect([marks.nextDoubted(0), marks.settled]).toEqual([6, 4]);
+    expect(marks.clearSettled()).toEqual([0, 1, 3, 5]);
+    marks.giveUpComparing();
+    expect([marks.doubted, marks.dirty]).toEqual([0, 6]);
+  });
+});
+
+describe('a resync of 16 TiB that are clean', () => {
+  it('takes no more memory than its bitmap and is stored in pieces of 1 MiB', () => {
+    const folder = mkdtempSync(join(tmpdir(), 'marks-'));
+    try {
+      const calls = measured();
+      const marks = new Marks(HUGE_BYTES);
+      const file = new MarksFile(join(folder, 'marks'), marks, false, calls);
+      const before = process.memoryUsage().arrayBuffers;
+      file.storeAll(marks.doubtAll());
+      file.close();
+      expect([marks.marked, marks.doubted]).toEqual([marks.regions, marks.regions]);
+      expect(process.memoryUsage().arrayBuffers - before).toBeLessThan(40 * MIB);
+      expect(calls.largest.bytes).toBeLessThanOrEqual(MIB);
+      marks.comparedSame(0, marks.regions);
+      expect([marks.doubted, marks.settled]).toEqual([0, marks.regions]);
+    } finally {
+      rmSync(folder, { recursive: true });
+    }
+  });
 });
 
 describe('a lost bitmap of 16 TiB', () => {
-  const sizeBytes = 16 * 1024 ** 4 - MIB;
   let folder: string;
   beforeEach(() => {
     folder = mkdtempSync(join(tmpdir(), 'marks-'));
   });
   afterEach(() => rmSync(folder, { recursive: true }));
 
-  /** The real calls, with the largest piece that was read or written. */
-  function measured(): DiskCalls & { readonly largest: { bytes: number } } {
-    const largest = { bytes: 0 };
-    const noting = (data: Uint8Array): void => {
-      largest.bytes = Math.max(largest.bytes, data.length);
-    };
-    return Object.assign(Object.create(systemCalls) as DiskCalls, {
-      largest,
-      readNow: (...[fd, data, from, at]: Parameters<DiskCalls['readNow']>) => {
-        noting(data);
-        return systemCalls.readNow(fd, data, from, at);
-      },
-      writeNow: (...[fd, data, from, at]: Parameters<DiskCalls['writeNow']>) => {
-        noting(data);
-        return systemCalls.writeNow(fd, data, from, at);
-      },
-    });
-  }
-
   it('marks everything, in one bitmap of 32 MiB and pieces of 1 MiB, and so does a damaged one', () => {
     const path = join(folder, 'marks');
     const calls = measured();
     const before = process.memoryUsage().arrayBuffers;
-    const { marks, lost } = loadMarks(path, sizeBytes, true, calls);
+    const { marks, lost } = loadMarks(path, HUGE_BYTES, true, calls);
     new MarksFile(path, marks, lost !== undefined, calls).close();
     expect(lost).toContain('there is none');
     expect([marks.marked, marks.dirty]).toEqual([marks.regions, marks.regions]);
@@ -217,7 +278,7 @@ describe('a lost bitmap of 16 TiB', () => {
     const fd = openSync(path, 'r+');
     writeSync(fd, Buffer.from([1]), 0, 1, 20 * MIB);
     closeSync(fd);
-    const again = loadMarks(path, sizeBytes, true, calls);
+    const again = loadMarks(path, HUGE_BYTES, true, calls);
     expect(again.lost).toContain('page 40960 fails its checksum');
     expect(again.marks.dirty).toBe(again.marks.regions);
     expect(calls.largest.bytes).toBeLessThanOrEqual(MIB);

@@ -64,6 +64,30 @@ test('a set loses what another one has within a range, and nothing else', () => 
   );
 });
 
+test('a set gains what another one has within a range, and nothing else', () => {
+  const ranges = fc.array(range, { maxLength: 6 });
+  fc.assert(
+    fc.property(ranges, ranges, range, (mine, others, [from, to]) => {
+      const [set, other] = [new RegionSet(), new RegionSet()];
+      for (const of of mine) set.add(...of);
+      for (const of of others) other.add(...of);
+      const had = new Set(set);
+      const expected = [...numbers(0, REGIONS)].filter(
+        (region) => had.has(region) || (region >= from && region < to && other.has(region)),
+      );
+      const unchanged = [...other];
+      set.addAll(other, from, to);
+      expect([...set]).toEqual(expected);
+      expect(set.size).toBe(expected.length);
+      expect([...other]).toEqual(unchanged);
+      // The two share no page: what one loses, the other keeps.
+      set.delete(from, to);
+      expect([...other]).toEqual(unchanged);
+    }),
+    { numRuns: 200 },
+  );
+});
+
 test('long zeroes that are not sent cost by pages of regions, not by regions: many are dropped in one turn', () => {
   const marks = new Marks(4 * GIB);
   marks.begin(0, 4 * GIB);

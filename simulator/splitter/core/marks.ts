@@ -19,6 +19,9 @@ const NO_BITS = new Uint8Array(0);
 /** A byte of the bitmap whose eight regions are marked. */
 const ALL_BITS = 0xff;
 
+/** Marks that were just set and are to be stored: those of these regions, or those of all. */
+export type FreshMarks = readonly number[] | 'all';
+
 export class Marks {
   #sizeBytes: number;
   /** Made with the first mark: ten thousand unwritten volumes take no memory for bitmaps. */
@@ -36,8 +39,7 @@ export class Marks {
   /** Regions whose bit may be cleared: no write to them is outstanding. */
   readonly #settled = new RegionSet();
   /** Regions that may differ from the replica: compared before they are sent. */
-  #doubted: Uint8Array = NO_BITS;
-  #doubtedCount = 0;
+  readonly #doubted = new RegionSet();
   /** Settled regions whose bits are cleared once the current sync of the source ends. */
   readonly #clearing = new RegionSet();
   #marked = 0;
@@ -48,7 +50,7 @@ export class Marks {
    */
   constructor(sizeBytes: number, bits?: Uint8Array) {
     this.#sizeBytes = sizeBytes;
-    if (bits?.some((byte) => byte !== 0) === true) this.#bits = bits;
+    if (bits?.some((byte) => byte !== 0) === true) this.#bits = this.#withoutBeyond(bits);
     for (let byte = 0; byte < this.#bits.length;) {
       const end = this.#endOfFull(byte);
       if (end > byte) this.#dirty.add(byte * 8, Math.min(end * 8, this.regions));
@@ -80,7 +82,6 @@ export class Marks {
   resize(sizeBytes: number): void {
     this.#sizeBytes = sizeBytes;
     if (this.#bits !== NO_BITS) this.#bits = resized(this.#bits, this.byteLength);
-    if (this.#doubted !== NO_BITS) this.#doubted = resized(this.#doubted, this.byteLength);
   }
 
   isMarked(region: number): boolean {
@@ -131,8 +132,7 @@ export class Marks {
   #settle(from: number, to: number): void {
     this.#settled.add(from, to);
     this.#settled.deleteAll(this.#dirty, from, to);
-    if (this.#doubtedCount === 0) return;
-    for (let region = from; region < to; region += 1) if (this.isDoubted(region)) this.#settled.delete(region);
+    this.#settled.deleteAll(this.#doubted, from, to);
   }
 
   /**
@@ -149,53 +149,36 @@ export class Marks {
 
   /** Count of doubted regions: those that may differ from the replica. */
   get doubted(): number {
-    return this.#doubtedCount;
+    return this.#doubted.size;
   }
 
   isDoubted(region: number): boolean {
-    return ((this.#doubted[region >> 3] ?? 0) & (1 << (region & 7))) !== 0;
+    return this.#doubted.has(region);
   }
 
   /**
    * Doubts and marks every region that is not dirty.
-   * @returns those that were not marked, to be stored.
+   * @returns the marks to be stored.
    */
-  doubtAll(): number[] {
-    const fresh: number[] = [];
-    if (this.#doubted === NO_BITS) this.#doubted = new Uint8Array(this.byteLength);
+  doubtAll(): FreshMarks {
     this.#settled.clear();
     this.#clearing.clear();
-    for (let region = 0; region < this.regions; region += 1) {
-      if (!this.isMarked(region)) {
-        this.#set(region);
-        fresh.push(region);
-      }
-      if (this.#dirty.has(region) || this.isDoubted(region)) continue;
-      this.#doubted[region >> 3] = (this.#doubted[region >> 3] ?? 0) | (1 << (region & 7));
-      this.#doubtedCount += 1;
-    }
-    return fresh;
+    this.#doubted.add(0, this.regions);
+    this.#doubted.deleteAll(this.#dirty, 0, this.regions);
+    if (this.#marked === this.regions) return [];
+    this.#setAll();
+    return 'all';
   }
 
   /** Resumes an earlier life's comparison: what it left marked is compared before it is sent. */
   doubtMarked(): void {
-    if (this.#dirty.size === 0) return;
-    if (this.#doubted === NO_BITS) this.#doubted = new Uint8Array(this.byteLength);
-    for (const region of this.#dirty) {
-      this.#doubted[region >> 3] = (this.#doubted[region >> 3] ?? 0) | (1 << (region & 7));
-      this.#doubtedCount += 1;
-    }
+    this.#doubted.addAll(this.#dirty, 0, this.regions);
     this.#dirty.clear();
   }
 
   /** The first doubted region at or after `from`. */
   nextDoubted(from: number): number | undefined {
-    if (this.#doubtedCount === 0) return undefined;
-    for (let region = from; region < this.regions; region += 1) {
-      if (this.#doubted[region >> 3] === 0) region |= 7;
-      else if (this.isDoubted(region)) return region;
-    }
-    return undefined;
+    return this.#doubted.next(from, this.regions);
   }
 
   /**
@@ -203,12 +186,14 @@ export class Marks {
    * became dirty meanwhile stays so.
    */
   compared(region: number, same: boolean): void {
-    if (!this.isDoubted(region)) return;
-    if (!same) this.#addDirty(region);
-    else {
-      this.#endDoubt(region);
-      if (!this.#outstanding.has(region)) this.#settled.add(region);
-    }
+    if (same) this.comparedSame(region, region + 1);
+    else if (this.isDoubted(region)) this.#addDirty(region);
+  }
+
+  /** Settles those of the regions [from, to) that are doubted: they are like the replica's. */
+  comparedSame(from: number, to: number): void {
+    for (const [first, end] of this.#outstanding.freeRuns(from, to)) this.#settled.addAll(this.#doubted, first, end);
+    this.#doubted.delete(from, to);
   }
 
   /** Takes back the mark of the last region, which nobody wrote: the volume did not grow. */
@@ -219,12 +204,12 @@ export class Marks {
   }
 
   /**
-   * Makes regions dirty without a comparison; by default all doubted ones.
+   * Makes regions dirty without a comparison.
    * @returns those whose bit was not set yet, to be stored.
    */
-  markDirty(regions?: Iterable<number>): number[] {
+  markDirty(regions: Iterable<number>): number[] {
     const fresh: number[] = [];
-    for (const region of regions ?? this.#doubtedRegions()) {
+    for (const region of regions) {
       if (!this.isMarked(region)) {
         this.#set(region);
         fresh.push(region);
@@ -234,22 +219,16 @@ export class Marks {
     return fresh;
   }
 
-  #doubtedRegions(): number[] {
-    const regions: number[] = [];
-    for (let at = this.nextDoubted(0); at !== undefined; at = this.nextDoubted(at + 1)) regions.push(at);
-    return regions;
+  /** Makes the doubted regions dirty without a comparison. Their bits are set already. */
+  giveUpComparing(): void {
+    this.#dirty.addAll(this.#doubted, 0, this.regions);
+    this.#doubted.clear();
   }
 
   #addDirty(first: number, end = first + 1): void {
     this.#unsettle(first, end);
     this.#dirty.add(first, end);
-    if (this.#doubtedCount > 0) for (let region = first; region < end; region += 1) this.#endDoubt(region);
-  }
-
-  #endDoubt(region: number): void {
-    if (!this.isDoubted(region)) return;
-    this.#doubted[region >> 3] = (this.#doubted[region >> 3] ?? 0) & ~(1 << (region & 7));
-    this.#doubtedCount -= 1;
+    this.#doubted.delete(first, end);
   }
 
   /** The next dirty region to send, in turn. Those passed over are left out. */
@@ -377,6 +356,18 @@ export class Marks {
     if (this.#bits === NO_BITS) this.#bits = new Uint8Array(this.byteLength);
     this.#bits[region >> 3] = (this.#bits[region >> 3] ?? 0) | (1 << (region & 7));
     this.#marked += 1;
+  }
+
+  #setAll(): void {
+    this.#bits = this.#withoutBeyond(new Uint8Array(this.byteLength).fill(ALL_BITS));
+    this.#marked = this.regions;
+  }
+
+  /** Clears the bits beyond the last region: they would be marks of a volume that grows. */
+  #withoutBeyond(bits: Uint8Array): Uint8Array {
+    const last = this.regions % 8;
+    if (last > 0) bits[this.byteLength - 1] = (bits[this.byteLength - 1] ?? 0) & (2 ** last - 1);
+    return bits;
   }
 
   #clear(region: number): void {

@@ -25,6 +25,17 @@ export class RegionCounts {
     return page !== undefined && (page.whole > 0 || (page.counts?.[region % PAGE_REGIONS] ?? 0) > 0);
   }
 
+  /** The runs of regions [from, to) that no write counts, in ascending order. */
+  *freeRuns(from: number, to: number): Generator<readonly [from: number, to: number]> {
+    for (let region = from; region < to;) {
+      const [number, first, end] = partOf(region, to);
+      const start = number * PAGE_REGIONS;
+      for (const [runFrom, runTo] of freeRunsOf(this.#pages.get(number), first, end))
+        yield [start + runFrom, start + runTo];
+      region += end - first;
+    }
+  }
+
   /** Counts a write of regions [from, to). */
   add(from: number, to: number): void {
     for (let region = from; region < to;) {
@@ -58,7 +69,7 @@ export class RegionCounts {
         }
         if (page.whole === 0 && page.used === 0) this.#pages.delete(number);
       }
-      for (const [runFrom, runTo] of freeRuns(this.#pages.get(number), first, end))
+      for (const [runFrom, runTo] of freeRunsOf(this.#pages.get(number), first, end))
         settled(start + runFrom, start + runTo);
       region += end - first;
     }
@@ -84,7 +95,7 @@ function countOff(page: Page, first: number, end: number): void {
 }
 
 /** The runs of [first, end) that no write counts. */
-function* freeRuns(page: Page | undefined, first: number, end: number): Generator<readonly [number, number]> {
+function* freeRunsOf(page: Page | undefined, first: number, end: number): Generator<readonly [number, number]> {
   if (page === undefined || (page.whole === 0 && page.counts === undefined)) {
     yield [first, end];
     return;

@@ -41,7 +41,7 @@ export class RegionSet {
       const [number, first, end] = partOf(region, to);
       const page = this.#pages.get(number);
       if (end - first === PAGE_REGIONS) this.#put(number, { words: undefined, count: PAGE_REGIONS });
-      else if (page?.words !== undefined || page === undefined) this.#addWithin(number, page, first, end);
+      else this.#addWithin(number, page, first, end);
       region += end - first;
     }
   }
@@ -65,6 +65,18 @@ export class RegionSet {
       const page = this.#pages.get(number);
       const others = other.#pages.get(number);
       if (page !== undefined && others !== undefined) this.#deleteWithin(number, page, first, end, others.words);
+      region += end - first;
+    }
+  }
+
+  /** Adds those of the regions [from, to) that the other set has, a word at a time. */
+  addAll(other: RegionSet, from: number, to: number): void {
+    if (other.#size === 0) return;
+    for (let region = from; region < to;) {
+      const [number, first, end] = partOf(region, to);
+      const others = other.#pages.get(number);
+      if (others !== undefined && others.words === undefined) this.add(region, region + end - first);
+      else if (others !== undefined) this.#addWithin(number, this.#pages.get(number), first, end, others.words);
       region += end - first;
     }
   }
@@ -108,9 +120,11 @@ export class RegionSet {
     this.#size = 0;
   }
 
-  #addWithin(number: number, page: Page | undefined, first: number, end: number): void {
+  /** @param only the bits that may be set; all without it */
+  #addWithin(number: number, page: Page | undefined, first: number, end: number, only?: Uint32Array): void {
+    if (page !== undefined && page.words === undefined) return;
     const words = page?.words ?? spares.pop() ?? new Uint32Array(PAGE_WORDS);
-    const added = setBits(words, first, end);
+    const added = setBits(words, first, end, only);
     if (added === 0) return;
     const count = (page?.count ?? 0) + added;
     this.#put(number, { words: count === PAGE_REGIONS ? undefined : words, count });
@@ -143,13 +157,17 @@ export function partOf(region: number, to: number): readonly [page: number, firs
   return [page, region - start, Math.min(PAGE_REGIONS, to - start)];
 }
 
-/** Sets bits [first, end). @returns how many were not set before */
-function setBits(words: Uint32Array, first: number, end: number): number {
+/**
+ * Sets bits [first, end), or those of them that `only` has.
+ * @returns how many were not set before
+ */
+function setBits(words: Uint32Array, first: number, end: number, only?: Uint32Array): number {
   let changed = 0;
   forEachWord(first, end, (index, mask) => {
     const before = words[index] ?? 0;
-    changed += bitCount(mask & ~before);
-    words[index] = before | mask;
+    const set = mask & (only?.[index] ?? ALL_BITS);
+    changed += bitCount(set & ~before);
+    words[index] = before | set;
   });
   return changed;
 }

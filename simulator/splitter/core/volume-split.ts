@@ -30,7 +30,7 @@ import {
   withVerdict,
 } from './attempt-guards.js';
 import { CopyQueue, type Copy, type MemoryBudget, type SpillFile } from './copies.js';
-import { type Marks, REGION_BYTES } from './marks.js';
+import { type FreshMarks, type Marks, REGION_BYTES } from './marks.js';
 import { unreadableOf, unreadableSentence } from './unreadable.js';
 import type { Fence, Lease, Notice, RefusedSource, VolumeSplitRow } from './volume-split-row.js';
 
@@ -362,9 +362,9 @@ export class VolumeSplit {
   /**
    * Begins a new session against a replica whose history is not the one confirmed here. The queued
    * records have no place in it and are dropped; the whole volume is compared.
-   * @returns regions to be marked in store.
+   * @returns the marks to be stored.
    */
-  startOver(session: number, lineage: Confirmed, reason: string, nowMs: number): number[] {
+  startOver(session: number, lineage: Confirmed, reason: string, nowMs: number): FreshMarks {
     this.detached();
     this.#dropQueue();
     this.#beginSession(session);
@@ -403,9 +403,9 @@ export class VolumeSplit {
 
   /**
    * Has the whole volume compared with its replica.
-   * @returns regions to be marked in store.
+   * @returns the marks to be stored.
    */
-  doubt(reason: string, nowMs: number): number[] {
+  doubt(reason: string, nowMs: number): FreshMarks {
     this.#fallBack(reason, nowMs);
     this.#marksOnlySince = { ...this.#marksOnlySince, reason: this.#reasonWith(reason) };
     return this.marks.doubtAll();

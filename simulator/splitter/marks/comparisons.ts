@@ -72,7 +72,7 @@ export class Comparisons {
       this.#open.delete(volume);
       if (!(error instanceof MoverError) || error.retryable || hasRemedy(error.code, 'new-image')) throw error;
       // The replica can't be read for comparing: everything doubted is sent.
-      volume.store(marks.markDirty());
+      marks.giveUpComparing();
     }
   }
 

@@ -5,7 +5,7 @@ import type { ResyncInput } from '../../../contracts/repair.js';
 import type { SourceState } from '../../../contracts/splitter-api.js';
 import { storageFailure } from '../../store/storage-failure.js';
 import { nowMs } from '../shared/clock.js';
-import { firstRegion, lastRegion } from '../core/marks.js';
+import { firstRegion, type FreshMarks, lastRegion } from '../core/marks.js';
 import type { ProtectedVolume } from '../volume/protected-volume.js';
 
 /**
@@ -51,7 +51,7 @@ export function refuseFenced({ id, split }: ProtectedVolume): void {
 export async function storeMarksOf(
   volume: ProtectedVolume,
   marksPath: string,
-  change: () => readonly number[],
+  change: () => FreshMarks,
 ): Promise<void> {
   try {
     volume.store(change());

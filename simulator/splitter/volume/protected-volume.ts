@@ -9,7 +9,7 @@ import { digestText, type RegionDigester } from '../../digest/region-digest.js';
 import { regionsOfPart } from '../../digest/stretches.js';
 import type { Allocated } from '../../disk/holes.js';
 import { nowMs } from '../shared/clock.js';
-import { REGION_BYTES } from '../core/marks.js';
+import { type FreshMarks, REGION_BYTES } from '../core/marks.js';
 import type { VolumeSplit } from '../core/volume-split.js';
 import { nbdErrorOf } from '../../disk/errno.js';
 import type { HeldAcknowledgements } from './held-acknowledgements.js';
@@ -520,8 +520,7 @@ export class ProtectedVolume {
       const part = await this.#source.partAt(offset, length).catch(() => ({ length, isHole: false }));
       const found = regionsOfPart(part, from, row.sizeBytes);
       if (!found.isHole) return 0;
-      if (this.#isInitializing(mark))
-        for (let region = from; region < from + found.regions; region += 1) marks.compared(region, true);
+      if (this.#isInitializing(mark)) marks.comparedSame(from, from + found.regions);
       return found.regions;
     } finally {
       release();
@@ -591,8 +590,8 @@ export class ProtectedVolume {
    * @throws the system's error; the pages stay due, and no write to them goes on before they are
    * stored
    */
-  store(regions: readonly number[]): void {
-    this.#marksFile.storeAll(regions);
+  store(fresh: FreshMarks): void {
+    this.#marksFile.storeAll(fresh);
   }
 
   /**

@@ -11,7 +11,7 @@ import {
 import type { LifeId, SourceId } from '../../../../contracts/lineage.js';
 import type { Copy } from '../../../../simulator/splitter/core/copies.js';
 import { doubtOf, remedyFor } from '../../../../simulator/splitter/core/doubt.js';
-import { REGION_BYTES } from '../../../../simulator/splitter/core/marks.js';
+import { type FreshMarks, REGION_BYTES } from '../../../../simulator/splitter/core/marks.js';
 import type { PendingVerdict } from '../../../../simulator/splitter/core/splitter-core.js';
 import type { VolumeSplit } from '../../../../simulator/splitter/core/volume-split.js';
 import { lifeOf } from '../../../support/identities.js';
@@ -80,6 +80,10 @@ function copyText(split: VolumeSplit, copy: Copy): string {
 /** A write's number; one that has none is kept by its mark. */
 function numberText(done: ReturnType<VolumeSplit['complete']>): string {
   return done.kind === 'numbered' ? String(done.n) : 'kept by its mark';
+}
+
+function freshText(fresh: FreshMarks): string {
+  return fresh === 'all' ? fresh : listText(fresh);
 }
 
 function pendingText(verb: string, { attempt, volumes, resolvers, to }: PendingVerdict): string {
@@ -295,7 +299,7 @@ const stream: Commands<ScriptedSplitter> = {
     }
     const fresh = split.startOver(session, remedy.lineage, 'the lineage was forked', splitter.wallMs);
     splitter.storeMarks(split);
-    return [`remedy ${remedy.kind} as session ${session}, new marks ${listText(fresh)}`];
+    return [`remedy ${remedy.kind} as session ${session}, new marks ${freshText(fresh)}`];
   },
 
   detach(splitter, command) {
@@ -434,7 +438,7 @@ const marks: Commands<ScriptedSplitter> = {
     const reason = length === undefined ? command.word(1) : command.word(1).repeat(length);
     const fresh = split.doubt(reason, splitter.wallMs);
     splitter.storeMarks(split);
-    return [`${split.volume} new marks ${listText(fresh)}`];
+    return [`${split.volume} new marks ${freshText(fresh)}`];
   },
 
   /** Takes the results of a comparison: `same=` and `different=` regions. */
@@ -456,7 +460,8 @@ const marks: Commands<ScriptedSplitter> = {
   /** Every doubted region is sent, uncompared: the replica can't be read. */
   'send-doubted'(splitter, command) {
     const split = splitOf(splitter, command);
-    return [`${split.volume} new marks ${listText(split.marks.markDirty())}`];
+    split.marks.giveUpComparing();
+    return [];
   },
 
   'send-again'(splitter, command) {
