@@ -34,7 +34,8 @@ export function* againstTargets(
         .filter((other) => !isServed(other.group) && other.retired === undefined && roomOf(other) >= volumes)
         .map((other) => other.group)
         .slice(0, TARGETS_SHOWN_MAX);
-      const which = room.length === 0 ? 'no group of another appliance has room' : `room have ${room.join(', ')}`;
+      const which =
+        room.length === 0 ? 'no group of another appliance has room' : `these have room: ${room.join(', ')}`;
       const message = `group "${group}" with ${counted(volumes, 'volume')} needs a target, by --to or --map ${group}=…; ${which}`;
       yield reasonOf('INVALID_REQUEST', group, message);
     } else wanted.set(target, (wanted.get(target) ?? 0) + volumes);

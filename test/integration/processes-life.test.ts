@@ -108,7 +108,7 @@ test('an appliance is retired once a batch has moved everything away and its gro
   });
   expect(await run('appliance', 'drain', 'appliance-3')).toMatchObject({
     exitCode: 3,
-    stderr: matching(/group "cg-three" with 1 volume needs a target, .*; room have cg-gold, cg-silver/),
+    stderr: matching(/group "cg-three" with 1 volume needs a target, .*; these have room: cg-gold, cg-silver/),
   });
   const wrong = await run('appliance', 'drain', 'appliance-3', '--map', 'cg-three=cg-three,cg-gold=cg-silver');
   expect(wrong.stderr).toContain('it does not serve group "cg-gold"');

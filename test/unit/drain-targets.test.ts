@@ -51,7 +51,7 @@ test('all that go to one group have room there, those that are on their way to i
 
 test('a group with volumes needs a target, and is told which have room; an empty one needs none', () => {
   expect(reasonsOf({ gold: 'silver' })).toEqual([
-    'INVALID_REQUEST: group "bronze" with 2 volumes needs a target, by --to or --map bronze=…; room have silver',
+    'INVALID_REQUEST: group "bronze" with 2 volumes needs a target, by --to or --map bronze=…; these have room: silver',
   ]);
 });
 
