@@ -1,5 +1,5 @@
-// The Temporal activities over ports: five steps of a move, two of its compensation, the
-// verification, and those of batches.
+// The Temporal activities over ports: the steps of a move and of its compensation, the store of its
+// report, the verification, and those of batches.
 import { Context } from '@temporalio/activity';
 import type { AttemptRecord, AttemptRef, Verdict } from '../contracts/attempt.js';
 import type { ParsedMoveInput } from '../contracts/move.js';

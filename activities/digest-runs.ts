@@ -27,7 +27,7 @@ export class DigestRuns {
     this.#ask = ask;
   }
 
-  /** What comes next; undefined when it must be filled. */
+  /** The run that comes next; undefined when nothing is left until `fill` is called. */
   get first(): DigestRun | undefined {
     return this.#runs[this.#index];
   }
@@ -38,7 +38,7 @@ export class DigestRuns {
     return (typeof run === 'number' ? run : 1) - this.#dropped;
   }
 
-  /** Drops regions of the first run: no more than it is about. */
+  /** Drops regions of the first run. @param regions at most as many as the run is about */
   drop(regions: number): void {
     if (regions < this.regions) {
       this.#dropped += regions;

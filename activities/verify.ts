@@ -245,7 +245,7 @@ function faultOf(source: DigestRun, replica: DigestRun): Mismatch['fault'] {
   return replica === null ? 'replica-checksum' : 'differs';
 }
 
-/** The digest of each region of a run; that of a hole is that of zeroes. */
+/** The digest of each region of a run. A hole reads as zeroes, so it has their empty digest. */
 function contentOf(run: DigestRun): string | null {
   return typeof run === 'number' ? '' : run;
 }

@@ -78,6 +78,8 @@ export type { ListedGroup, ListedVolume, VolumeFilter } from './volumes/inventor
 export type {
   AddGroupOrder,
   AddVolumeOrder,
+  ForgetVolumeOrder,
+  GrowVolumeOrder,
   RetireGroupOrder,
   RetireVolumeOrder,
   SetGroupOrder,

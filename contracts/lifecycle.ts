@@ -15,7 +15,7 @@ export const changedSchema = z.strictObject({ changed: z.boolean() });
 export type Changed = z.infer<typeof changedSchema>;
 
 /**
- * Refuses a destruction whose second word is not the volume's name.
+ * Refuses to forget a volume unless `confirm` is its name once more.
  * @throws MoverError INVALID_REQUEST
  */
 export function refuseUnconfirmed({

@@ -18,7 +18,7 @@ export type MoveStep = z.infer<typeof moveStepSchema>;
 /** What people may ask of a running move: the names of its updates, SDK calls and commands. */
 export type MoveRequestName = 'approve' | 'pause' | 'resume' | 'abort';
 
-/** Default lease of a fence: three times what it takes to notice a dead worker (10 s) and retry. */
+/** Default lease of a fence: several times what noticing a dead worker (8 s) and a retry take. */
 export const LEASE_MS_DEFAULT = 60_000;
 /**
  * Shortest lease. Production needs three heartbeat timeouts and a worker's restart; shorter ones
@@ -29,7 +29,7 @@ const LEASE_MS_MAX = 600_000;
 
 export const moveOptionsSchema = z.strictObject({
   leaseMs: durationMsSchema.min(LEASE_MS_MIN).max(LEASE_MS_MAX).default(LEASE_MS_DEFAULT),
-  /** Attempts after a void cut or a lapsed fence. */
+  /** Failed attempts after which the move gives up, the first one included. */
   attemptsMax: z.number().int().min(1).max(20).default(5),
   /** Raises the fence once no more than this many bytes are in transit. */
   lagBytesMax: bytesSchema.default(4 * 1024 * 1024),
@@ -138,7 +138,7 @@ export const planOutlookSchema = z.strictObject({
 });
 export type PlanOutlook = z.infer<typeof planOutlookSchema>;
 
-/** The plan: every reason against the move at once. Reasons in `busy` pass by themselves. */
+/** The plan: every reason against the move at once, also those that pass by themselves. */
 export const movePlanSchema = z.strictObject({
   ok: z.boolean(),
   reasons: z.array(reasonSchema),

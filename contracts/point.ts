@@ -151,7 +151,7 @@ export const ownershipSchema = z.strictObject({
 });
 export type Ownership = z.infer<typeof ownershipSchema>;
 
-/** The position of a volume in a point; undefined if the point does not contain it. */
+/** The position of a volume in a point; 0 if the point does not contain it. */
 export function heldOf({ members }: Pick<RecoveryPoint, 'members'>, volume: VolumeId): number {
   return members.find((member) => member.volume === volume)?.position ?? 0;
 }

@@ -53,7 +53,7 @@ import { verifyReplicaApi } from './verify.js';
 /** Rows in one page of a listing. */
 export const PAGE_ROWS_MAX = 1_000;
 /** Images that one keep-alive call may name: as many as the largest group has members. */
-export const IMAGES_KEPT_PER_CALL_MAX = 1_024;
+export const IMAGES_KEPT_PER_CALL_MAX = GROUP_MEMBERS_MAX;
 
 const cutsSchema = z.array(cutSchema).min(1).max(VOLUMES_PER_MOVE_MAX);
 const pageInput = z.strictObject({
@@ -61,7 +61,6 @@ const pageInput = z.strictObject({
   limit: z.coerce.number().int().min(1).max(PAGE_ROWS_MAX).default(PAGE_ROWS_MAX),
 });
 const attemptInput = z.strictObject({ attempt: attemptRefSchema });
-/** Input of a step of an open attempt. The call may also renew the attempt's lease. */
 /**
  * Most bytes of an image that one question about holes or changes covers: all of the largest
  * volume. The answer has a bounded number of parts.
@@ -74,6 +73,7 @@ const imageRangeSchema = z.strictObject({
   /** Bytes. */
   length: bytesSchema.min(1).max(IMAGE_MAP_BYTES_MAX),
 });
+/** Input of a step of an open attempt. The call may also renew the attempt's lease. */
 const stepInput = attemptInput.extend({ leaseMs: durationMsSchema.optional() });
 
 /**
@@ -123,7 +123,7 @@ export const siteVolumeSchema = z.strictObject({
    * volume may abort it.
    */
   openAttempt: attemptRefSchema.optional(),
-  /** The VM named in the estate file. */
+  /** The virtual machine that owns the disk. */
   vm: vmSchema.optional(),
   labels: labelsSchema.optional(),
   /** Set once its replication was ended for good. It is in no group then; its points are kept. */

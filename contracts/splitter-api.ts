@@ -128,7 +128,7 @@ export const splitterVolumeSchema = z.strictObject({
 });
 export type SplitterVolume = z.infer<typeof splitterVolumeSchema>;
 
-/** A volume of the estate file that is not served because its row or files are unusable. */
+/** A volume of this host that is not served because its row or files are unusable. */
 export const unusableVolumeSchema = z.strictObject({
   volume: volumeIdSchema,
   /** What is wrong with the file or row, what that means, and what to do. */

@@ -69,6 +69,6 @@ export interface MoveSteps {
   reconfigure(context: AttemptContext, flushed: Flushed): Promise<Reconfigured>;
   /** Compensation: gets the final verdict; aborts the attempt if it is open. */
   resolve(attempt: AttemptRef, reason: string): Promise<AttemptRecord>;
-  /** Compensation: tells every splitter of the record that it was aborted. */
+  /** Compensation: tells every splitter of the record the verdict. */
   learn(record: AttemptRecord, verdict: Verdict): Promise<void>;
 }

@@ -59,7 +59,7 @@ export async function runExchange(exchange: Exchange): Promise<unknown> {
  */
 function requestOf(exchange: Exchange, signal: AbortSignal): Parameters<typeof request> {
   const { baseUrl, operation, input, credentials } = exchange;
-  // Whoever may be asked by anybody needs no token, and gets none.
+  // An operation that anybody may call is sent no token.
   const token = operation.roles.length === 0 ? undefined : tokenFor(baseUrl, credentials);
   const url = `${baseUrl}${operation.path}`;
   const headers: Record<string, string> = { accept: 'application/json' };

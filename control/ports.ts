@@ -7,6 +7,9 @@ import type { ApplianceId, SplitterId } from '../contracts/ids.js';
 import type { Calls } from '../contracts/route.js';
 import type { splitterApi } from '../contracts/splitter-api.js';
 
+/** Ids that an error lists. */
+const SHOWN_MAX = 10;
+
 export interface AppliancePort {
   readonly id: ApplianceId;
   /** Its control URL, which splitters are told. */
@@ -27,15 +30,27 @@ export interface Ports {
 /** Finds an appliance. @throws MoverError UNREACHABLE when the estate names no such appliance. */
 export function applianceOf(ports: Ports, id: ApplianceId): AppliancePort {
   const port = ports.appliances.get(id);
-  if (port === undefined) throw new MoverError('UNREACHABLE', `The estate has no appliance "${id}".`);
+  if (port === undefined) throw unknown('appliance', id, ports.appliances);
   return port;
 }
 
 /** Finds a splitter. @throws MoverError UNREACHABLE when the estate names no such splitter. */
 export function splitterOf(ports: Ports, id: SplitterId): SplitterPort {
   const port = ports.splitters.get(id);
-  if (port === undefined) throw new MoverError('UNREACHABLE', `The estate has no splitter "${id}".`);
+  if (port === undefined) throw unknown('splitter', id, ports.splitters);
   return port;
+}
+
+function unknown(role: 'appliance' | 'splitter', id: string, known: ReadonlyMap<string, unknown>): MoverError {
+  return new MoverError('UNREACHABLE', `${missingFrom(role, id, known).replace(/^t/, 'T')}.`);
+}
+
+/** Says that the estate file has no such process, and which ones it has. */
+export function missingFrom(role: 'appliance' | 'splitter', id: string, known: ReadonlyMap<string, unknown>): string {
+  const shown = [...known.keys()].slice(0, SHOWN_MAX);
+  const more = known.size > shown.length ? ` and ${known.size - shown.length} more` : '';
+  const listed = shown.length === 0 ? `no ${role}` : `${shown.join(', ')}${more}`;
+  return `the estate file has no ${role} "${id}"; it has ${listed}`;
 }
 
 /**

@@ -1,5 +1,5 @@
-// Looks up volumes and groups of the replica site through any appliance: one by its id, or all
-// groups.
+// Looks up volumes, groups and retired processes of the replica site through any appliance: one by
+// its id, or all.
 import type { Endpoint } from '../contracts/attempt.js';
 import { type ErrorCode, MoverError } from '../contracts/errors.js';
 import type { ApplianceId, GroupId, SplitterId, VolumeId } from '../contracts/ids.js';

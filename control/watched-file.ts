@@ -1,5 +1,5 @@
-// A small file whose newest content is used: certificates, tokens and lists of callers are
-// replaced while processes run.
+// A small file whose newest content is used: certificates, tokens, lists of callers and the estate
+// file are replaced while processes run.
 import { readFileSync, statSync } from 'node:fs';
 import { MoverError } from '../contracts/errors.js';
 

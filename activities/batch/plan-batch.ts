@@ -125,10 +125,7 @@ function fieldsOf(map: PlanWork['input']['map']): { readonly group: GroupId; rea
   );
 }
 
-/**
- * The volumes of the listed moves. While they are few, one call each is cheaper than reading the
- * whole estate.
- */
+/** The volumes of the listed moves, from one listing of the whole estate. */
 async function findVolumes(
   ports: Ports,
   requested: readonly RequestedMove[],

@@ -9,11 +9,11 @@ export function nextCommands({ batch, stage }: Pick<BatchProgress, 'batch' | 'st
   switch (stage) {
     case 'waiting-for-approval':
       return [
-        `to start the other moves: volume-mover batch approve ${workflowId}`,
-        `to end it here: volume-mover batch abort ${workflowId}`,
+        `to start the other moves: volume-mover batch approve ${workflowId} --reason <why>`,
+        `to end it here: volume-mover batch abort ${workflowId} --reason <why>`,
       ];
     case 'paused':
-      return [`to go on: volume-mover batch resume ${workflowId}`];
+      return [`to go on: volume-mover batch resume ${workflowId} --reason <why>`];
     case 'planning':
     case 'waiting-for-window':
     case 'canary':

@@ -7,7 +7,7 @@ import { listenForInterrupt } from './interrupt.js';
 import { Output, type Streams } from './output.js';
 import { type TargetFlags, variablesOf } from './target-flags.js';
 
-/** Flags of every command; `withGlobalFlags` adds them. */
+/** Flags of every command. The program adds them: see `createProgram`. */
 export interface GlobalFlags extends TargetFlags {
   readonly json?: boolean;
 }

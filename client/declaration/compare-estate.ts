@@ -7,6 +7,7 @@ import type { ApplianceId, GroupId, SplitterId, VolumeId } from '../../contracts
 import type { InventoryVolume } from '../../contracts/inventory.js';
 import type { RetiredProcesses } from '../../control/site-lookup.js';
 import type { SiteGroup } from '../../contracts/replica-site-api.js';
+import { addGroupCommand, addVolumeCommand, setGroupCommand, setVolumeCommand } from './commands.js';
 
 const MIB = 1024 * 1024;
 
@@ -186,7 +187,7 @@ function* groupDifferences(file: Estate, running: EstateSituation): Generator<Di
         code: 'GROUP_MISSING',
         subject: group.id,
         message: `The replica site has no group "${group.id}".`,
-        action: `Add it: volume-mover group add ${group.id} --appliance ${group.appliance}`,
+        action: `Add it: ${addGroupCommand(group)}`,
         unprotected: false,
       };
     else if (known.retired !== undefined)
@@ -194,7 +195,7 @@ function* groupDifferences(file: Estate, running: EstateSituation): Generator<Di
         code: 'GROUP_RETIRED',
         subject: group.id,
         message: `Group "${group.id}" is in the file, but was retired: no points of it are closed.`,
-        action: `Remove it from the file, or bring it back: volume-mover group add ${group.id} --appliance ${group.appliance}`,
+        action: `Remove it from the file, or bring it back: ${addGroupCommand(group)}`,
         unprotected: false,
       };
     else yield* settingDifferences(group, known);
@@ -254,7 +255,7 @@ function* settingDifferences(file: EstateGroup, known: SiteGroup): Generator<Dif
       code: 'GROUP_SETTINGS',
       subject: file.id,
       message: `Group "${file.id}" has ${settings.map((name) => `${name} ${text(known[name])}, not ${text(file[name])}`).join('; ')} as the file says.`,
-      action: `Change it: volume-mover estate apply, or volume-mover group set ${file.id} with what differs; or correct the file.`,
+      action: `Change it: ${setGroupCommand(file, known)}; or correct the file.`,
       unprotected: false,
     };
 }
@@ -289,7 +290,7 @@ function* volumeDifferences(
         code: 'VOLUME_MISSING',
         subject: volume.id,
         message: `The replica site has no volume "${volume.id}": it is in no recovery point.`,
-        action: `Add it: volume-mover volume add ${volume.id} --splitter ${volume.splitter} --size-mib ${volume.sizeMiB} --group ${volume.group}`,
+        action: `Add it: ${addVolumeCommand(volume)}`,
         unprotected: true,
       };
     else yield* fieldDifferences(volume, known);
@@ -314,13 +315,13 @@ function* volumeDifferences(
         unprotected: true,
       };
   }
-  for (const [volume, splitter] of served)
+  for (const [volume, { splitter, sizeBytes, group }] of served)
     if (!atSite.has(volume) && !declared.has(volume))
       yield {
         code: 'VOLUME_MISSING',
         subject: volume,
-        message: `Splitter "${splitter.splitter}" serves volume "${volume}", which neither the file nor the replica site has: it is in no recovery point.`,
-        action: `Add it at the site: volume-mover volume add ${volume} --splitter ${splitter.splitter}, with its size and group.`,
+        message: `Splitter "${splitter}" serves volume "${volume}", which neither the file nor the replica site has: it is in no recovery point.`,
+        action: `Add it at the site: ${addVolumeCommand({ id: volume, splitter, sizeMiB: sizeBytes / MIB, group })}`,
         unprotected: true,
       };
 }
@@ -350,14 +351,14 @@ function* fieldDifferences(file: DeclaredVolume, known: InventoryVolume): Genera
       code: 'VOLUME_NAMES',
       subject: file.id,
       message: `Volume "${file.id}" has another VM or other labels than the file says.`,
-      action: `Change it: volume-mover estate apply, or volume-mover volume set ${file.id} with what differs; or correct the file.`,
+      action: `Change it: ${setVolumeCommand(file)}; or correct the file.`,
       unprotected: false,
     };
 }
 
 /** Whether the volume's splitter serves it, and sends it where the site expects it. */
 function* serviceDifferences(
-  { volume, splitter, group, appliance }: InventoryVolume,
+  { volume, splitter, sizeBytes, group, appliance, vm, labels }: InventoryVolume,
   { splitters }: EstateSituation,
   served: ReturnType<typeof servedBy>,
 ): Generator<Difference, void> {
@@ -392,16 +393,16 @@ function* serviceDifferences(
       `Splitter "${splitter}" does not serve volume "${volume}"${other === undefined ? '' : `, but "${other}" does`}: no new recovery point contains it.`,
     action:
       why === undefined
-        ? 'Repeat the command that added it (volume-mover volume add), or put it into the file and restart that splitter.'
+        ? `Finish its addition: ${addVolumeCommand({ id: volume, splitter, sizeMiB: sizeBytes / MIB, group, vm, labels })}; or put it into the file and restart that splitter.`
         : 'Mend what is named.',
     unprotected: true,
   };
 }
 
-function servedBy({ splitters }: EstateSituation): Map<VolumeId, { readonly splitter: SplitterId }> {
+function servedBy({ splitters }: EstateSituation): Map<VolumeId, ServedVolume & { readonly splitter: SplitterId }> {
   return new Map(
     [...splitters].flatMap(([splitter, answer]) =>
-      answer instanceof Error ? [] : answer.served.map(({ volume }) => [volume, { splitter }] as const),
+      answer instanceof Error ? [] : answer.served.map((served) => [served.volume, { ...served, splitter }] as const),
     ),
   );
 }

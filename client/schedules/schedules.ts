@@ -89,8 +89,7 @@ export interface ListedSchedules {
   /** Schedules of the namespace that could not be read, and why. */
   readonly unreadable: readonly { readonly name: string; readonly message: string }[];
   /**
-   * How many schedules of the namespace neither start a volume-mover workflow nor use its task
-   * queue.
+   * How many schedules of the namespace neither start a batch nor use volume-mover's task queue.
    */
   readonly foreign: number;
 }
@@ -453,13 +452,13 @@ export class Schedules {
     return report?.outcome ?? 'forgotten';
   }
 
-  /** Whether any worker polls the queue; undefined when the caller may not ask. */
   /** What warnings about schedules need to know. */
   async #known(): Promise<KnownNow> {
     const [hasWorkers, groups] = await Promise.all([this.#hasWorkers(), estateGroups(this.#ports)]);
     return { hasWorkers, groups };
   }
 
+  /** Whether any worker polls the queue; undefined when the caller may not ask. */
   async #hasWorkers(): Promise<boolean | undefined> {
     const { client } = await this.#temporal();
     try {
@@ -520,7 +519,7 @@ const OUTCOME_WITHOUT_REPORT: ReadonlyMap<string, string> = new Map([
 ]);
 
 /**
- * Whether a schedule concerns volume-mover: it starts one of its workflows or uses its task queue.
+ * Whether a schedule concerns volume-mover: it starts a batch or uses volume-mover's task queue.
  * One made by hand with a single typing error still counts.
  */
 function isOurs({ action }: ScheduleDescription): boolean {

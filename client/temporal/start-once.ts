@@ -39,9 +39,8 @@ export interface StartedRun {
 }
 
 /**
- * Starts a workflow. After a lost answer the repeated start returns the existing run; a different
- * start under the same id is refused. So does a start under the id of a workflow that has ended,
- * unless a new one is wanted.
+ * Starts a workflow. A start repeated under its id, say after a lost answer, returns the existing
+ * run: a running one always, an ended one unless `again`. Another start under the id is refused.
  * @throws MoverError ATTEMPT_MISMATCH, UNREACHABLE
  */
 export async function startOnce(client: Client, start: StartOnce): Promise<StartedRun> {

@@ -1,7 +1,7 @@
 // Volumes and groups that are added, changed and retired at run time. Every process concerned is
 // asked first what stands against it; then each is changed, in an order that may be repeated from
 // any point.
-import { type AppliancePort, anyAppliance, type Ports, type SplitterPort } from '../../control/ports.js';
+import { type AppliancePort, anyAppliance, missingFrom, type Ports, type SplitterPort } from '../../control/ports.js';
 import {
   endpointOf,
   findGroup,
@@ -147,7 +147,7 @@ export async function addVolume(
   if (found !== undefined && to === undefined)
     note('NOT_OWNER', group, `the estate has no appliance "${found.appliance}", which serves group "${group}"`);
   const port = ports.splitters.get(splitter);
-  if (port === undefined) note('INVALID_REQUEST', splitter, `the estate has no splitter "${splitter}"`);
+  if (port === undefined) note('INVALID_REQUEST', splitter, missingFrom('splitter', splitter, ports.splitters));
   const add = async (toSite: boolean): Promise<Changed> =>
     anyAppliance(ports, ({ calls }) => calls.addVolume({ ...atSite, dryRun: !toSite }));
   const changes = [
@@ -193,7 +193,8 @@ async function presentRoute(ports: Ports, volume: VolumeId): Promise<Endpoint> {
 /**
  * Makes a volume larger: the replica site takes records up to the new size first, then the splitter
  * has it. A writer never meets an end that the replica does not have.
- * @throws MoverError VOLUME_NOT_FOUND; CHANGE_REFUSED with every reason; UNREACHABLE
+ * @throws MoverError VOLUME_NOT_FOUND; CHANGE_REFUSED with every reason; CHANGE_UNFINISHED,
+ * UNREACHABLE
  */
 export async function growVolume(ports: Ports, order: GrowVolumeOrder): Promise<Changed> {
   const { volume, sizeMiB, dryRun = false } = order;
@@ -215,7 +216,10 @@ export async function growVolume(ports: Ports, order: GrowVolumeOrder): Promise<
   const changed = changes.includes(true);
   if (dryRun || port === undefined) return { changed };
   await growAtSite(false);
-  await port.calls.growVolume({ volume, sizeMiB });
+  await secondStep(
+    `The replica site accepts ${sizeMiB} MiB of volume "${volume}", but splitter "${row.splitter}" has not made its disk larger yet. Repeat the command`,
+    port.calls.growVolume({ volume, sizeMiB }),
+  );
   return { changed };
 }
 
@@ -260,8 +264,8 @@ export async function retireVolume(ports: Ports, order: RetireVolumeOrder): Prom
  * Removes all that is left of a retired volume, but its disk: at the replica site, then at every
  * splitter that still has its row. The site's row is the one that names its splitter, so a repeated
  * call asks them all. A name that nobody has is left alone.
- * @throws MoverError INVALID_REQUEST without the second word; CHANGE_REFUSED with every reason;
- * UNREACHABLE
+ * @throws MoverError INVALID_REQUEST unless `confirm` is the volume's name; CHANGE_REFUSED with
+ * every reason; CHANGE_UNFINISHED, UNREACHABLE
  */
 export async function forgetVolume(ports: Ports, order: ForgetVolumeOrder): Promise<Changed> {
   const { volume, confirm, dryRun = false } = order;
@@ -276,7 +280,11 @@ export async function forgetVolume(ports: Ports, order: ForgetVolumeOrder): Prom
   const changed = changes.includes(true);
   if (dryRun || !changed) return { changed };
   await forgetAtSite(false);
-  for (const { calls } of ports.splitters.values()) await calls.forgetVolume({ volume, confirm });
+  for (const [id, { calls }] of ports.splitters)
+    await secondStep(
+      `The replica site has forgotten volume "${volume}", but splitter "${id}" may still have its row. Repeat the command`,
+      calls.forgetVolume({ volume, confirm }),
+    );
   return { changed };
 }
 
@@ -296,10 +304,7 @@ async function unlessUnknown(change: Promise<Changed>): Promise<Changed> {
 /** @throws MoverError CHANGE_REFUSED with every reason; INVALID_REQUEST, UNREACHABLE */
 export async function addGroup(ports: Ports, order: AddGroupOrder): Promise<Changed> {
   const port = ports.appliances.get(order.appliance);
-  if (port === undefined)
-    refuse(`Group "${order.group}" cannot be added`, [
-      { code: 'INVALID_REQUEST', subject: 'appliance', message: `the estate has no appliance "${order.appliance}"` },
-    ]);
+  if (port === undefined) refuse(`Group "${order.group}" cannot be added`, [noAppliance(ports, order.appliance)]);
   return viaOwner(ports, port, ({ calls }) => calls.addGroup(order));
 }
 
@@ -307,9 +312,7 @@ export async function addGroup(ports: Ports, order: AddGroupOrder): Promise<Chan
 export async function setGroup(ports: Ports, order: SetGroupOrder): Promise<Changed> {
   const group = await requireGroup(ports, order.group);
   if (order.appliance !== undefined && ports.appliances.get(order.appliance) === undefined)
-    refuse(`Group "${order.group}" cannot be changed`, [
-      { code: 'INVALID_REQUEST', subject: 'appliance', message: `the estate has no appliance "${order.appliance}"` },
-    ]);
+    refuse(`Group "${order.group}" cannot be changed`, [noAppliance(ports, order.appliance)]);
   return viaOwner(ports, ports.appliances.get(order.appliance ?? group.appliance), ({ calls }) =>
     calls.setGroup(order),
   );
@@ -319,6 +322,10 @@ export async function setGroup(ports: Ports, order: SetGroupOrder): Promise<Chan
 export async function retireGroup(ports: Ports, order: RetireGroupOrder): Promise<Changed> {
   const group = await requireGroup(ports, order.group);
   return viaOwner(ports, ports.appliances.get(group.appliance), ({ calls }) => calls.retireGroup(order));
+}
+
+function noAppliance({ appliances }: Ports, id: ApplianceId): Reason {
+  return { code: 'INVALID_REQUEST', subject: 'appliance', message: missingFrom('appliance', id, appliances) };
 }
 
 /** Asks the group's own appliance, which follows at once, or any other if that one is away. */

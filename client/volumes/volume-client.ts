@@ -1,4 +1,5 @@
-// The SDK's client for volumes and groups: lists them, and orders repairs.
+// The SDK's client for volumes and groups: lists them, changes them while everything runs, and
+// orders repairs.
 import { MoverError } from '../../contracts/errors.js';
 import type { Estate } from '../../contracts/estate.js';
 import type { GroupId, VolumeId } from '../../contracts/ids.js';
@@ -72,8 +73,8 @@ export interface VolumeClient {
    */
   rebuild(order: RebuildOrder): Promise<Rebuilt>;
   /**
-   * Decides about a volume whose disk is missing or foreign. A recovery is answered once it has
-   * started.
+   * Decides about a volume whose disk is missing, foreign or unproven. A recovery is answered once
+   * it has started.
    * @throws INVALID_REQUEST, VOLUME_NOT_FOUND, SOURCE_PRESENT, SOURCE_DECISION_REFUSED,
    * VOLUME_BUSY, POINT_NOT_FOUND, POINT_UNAVAILABLE
    */
@@ -81,7 +82,7 @@ export interface VolumeClient {
   /**
    * Adds a volume while everything runs. Its splitter serves and protects it at once. Without a
    * group, the rules of `protect` in the estate find it by the labels. Safe to repeat.
-   * @throws CHANGE_REFUSED with every reason
+   * @throws CHANGE_REFUSED with every reason; CHANGE_UNFINISHED
    */
   add(order: NewVolumeOrder): Promise<Placed>;
   /**
@@ -92,18 +93,19 @@ export interface VolumeClient {
   /**
    * Makes a volume larger while guests write; they see the new size at their next connection. Safe
    * to repeat.
-   * @throws VOLUME_NOT_FOUND; CHANGE_REFUSED with every reason
+   * @throws VOLUME_NOT_FOUND; CHANGE_REFUSED with every reason; CHANGE_UNFINISHED
    */
   grow(order: GrowVolumeOrder): Promise<Changed>;
   /**
    * Ends a volume's replication. Its recovery points and its disk stay. Safe to repeat.
-   * @throws VOLUME_NOT_FOUND; CHANGE_REFUSED with every reason
+   * @throws VOLUME_NOT_FOUND; CHANGE_REFUSED with every reason; CHANGE_UNFINISHED
    */
   retire(order: RetireVolumeOrder): Promise<Changed>;
   /**
    * Removes all that is left of a retired volume, but its disk. Its name is free then. Safe to
    * repeat.
-   * @throws INVALID_REQUEST without the second word; CHANGE_REFUSED with every reason
+   * @throws INVALID_REQUEST unless `confirm` is the volume's name; CHANGE_REFUSED with every
+   * reason; CHANGE_UNFINISHED
    */
   forget(order: ForgetVolumeOrder): Promise<Changed>;
 }

@@ -134,7 +134,7 @@ test(
     expect((await batch('skip steered e --reason test')).stdout).toContain('will skip the move of e');
     expect((await batch('skip steered f --reason test')).stderr).toContain('has no move of volume "f"');
     expect((await batch('status steered')).stdout).toMatch(
-      /^Batch steered@\S+: paused$[^]*volume-mover batch resume steered$/m,
+      /^Batch steered@\S+: paused$[^]*volume-mover batch resume steered --reason <why>$/m,
     );
     expect((await batch('status steered')).stdout).toMatch(/limits +3 at once, 1 out of a group, 1 into a group/);
     expect((await batch('resume steered --operator bob --reason back')).exitCode).toBe(EXIT.ok);

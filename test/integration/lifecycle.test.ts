@@ -8,7 +8,7 @@ import { controlUrl } from '../../contracts/estate.js';
 import { applianceIdSchema, groupIdSchema, splitterIdSchema, volumeIdSchema } from '../../contracts/ids.js';
 import { replicaSiteApi } from '../../contracts/replica-site-api.js';
 import { splitterApi } from '../../contracts/splitter-api.js';
-import { addVolume } from '../../client/volumes/lifecycle.js';
+import { addVolume, forgetVolume, growVolume } from '../../client/volumes/lifecycle.js';
 import { MoverError } from '../../contracts/errors.js';
 import { createHttpPorts } from '../../control/http-ports.js';
 import { type Ports, splitterOf } from '../../control/ports.js';
@@ -337,6 +337,48 @@ test('an addition whose second step fails says what stands, and its repetition g
     reasons: [{ code: 'STORAGE_FULL' }],
   });
   expect(await client.volumes.add(order)).toMatchObject({ changed: true });
+});
+
+test('a growth or a forgetting whose second step fails says what stands, and its repetition goes on', async () => {
+  const volume = volumeIdSchema.parse('vm-9-disk-7');
+  const ports = createHttpPorts(fixture.running.estate);
+  const { calls, ...port } = splitterOf(ports, HOST);
+  const unlessDry = (isDryRun: boolean | undefined): void => {
+    if (isDryRun !== true) throw new MoverError('STORAGE_FULL', 'The disk of the splitter is full.');
+  };
+  const grow: typeof calls.growVolume = async (input) => {
+    unlessDry(input.dryRun);
+    return calls.growVolume(input);
+  };
+  const forget: typeof calls.forgetVolume = async (input) => {
+    unlessDry(input.dryRun);
+    return calls.forgetVolume(input);
+  };
+  const failing = {
+    ...ports,
+    splitters: new Map([[HOST, { ...port, calls: { ...calls, growVolume: grow, forgetVolume: forget } }]]),
+  };
+  const unfinished = (stands: RegExp): object => ({
+    code: 'CHANGE_UNFINISHED',
+    message: matching(stands),
+    reasons: [{ code: 'STORAGE_FULL' }],
+  });
+  await client.volumes.add({ volume, splitter: HOST, sizeMiB: 8, group: GOLD });
+  await waitUntilQuiet(client, { volume, timeoutMs: 20_000 });
+
+  const growth = { volume, sizeMiB: 16 };
+  await expect(growVolume(failing, growth)).rejects.toMatchObject(
+    unfinished(/accepts 16 MiB of volume "vm-9-disk-7", but splitter "host-1" has not made its disk larger yet/),
+  );
+  expect(await client.volumes.grow(growth)).toEqual({ changed: true });
+  await waitUntilQuiet(client, { volume, timeoutMs: 20_000 });
+
+  await client.volumes.retire({ volume });
+  const order = { volume, confirm: volume };
+  await expect(forgetVolume(failing, order)).rejects.toMatchObject(
+    unfinished(/has forgotten volume "vm-9-disk-7", but splitter "host-1" may still have its row/),
+  );
+  expect(await client.volumes.forget(order)).toEqual({ changed: true });
 });
 
 test('a change whose splitter is away ends as unreachable, and changes nothing', async () => {

@@ -65,8 +65,8 @@ test('a picture says when its window opens, how long it is open, or that it is c
 });
 
 test.each([
-  ['waiting-for-approval', 'volume-mover batch approve weekend'],
-  ['paused', 'volume-mover batch resume weekend'],
+  ['waiting-for-approval', 'volume-mover batch approve weekend --reason <why>'],
+  ['paused', 'volume-mover batch resume weekend --reason <why>'],
 ] as const)('a batch that is %s says so wherever it is shown, and what to type', (stage, command) => {
   const { expectedEndMs: _unknown, ...waiting } = progress({ stage });
   const batch = { ...madeBatch(), state: 'running' as const, progress: waiting };

@@ -245,3 +245,56 @@ test('a volume whose row cannot be read is a difference of its own', () => {
     expect.objectContaining({ code: 'VOLUME_UNUSABLE', subject: V1, unprotected: true }),
   );
 });
+
+test('what to type has every flag that ends the difference', () => {
+  const [volume] = file().splitters[0]?.volumes ?? [];
+  const labelled = { ...volume, vm: "Ann's web", labels: { tier: 'gold', app: 'a b' } };
+  const declaration = file({
+    splitters: [{ id: 's1', control: PORT, nbd: PORT, volumes: [{ id: 'v1', sizeMiB: 1, group: 'g1', ...labelled }] }],
+    groups: [
+      { id: 'g1', appliance: 'a1', pointEveryMs: 900, volumesMax: 5 },
+      { id: 'g2', appliance: 'a1', retention: { weeklyMs: 3_600_000 } },
+    ],
+  });
+  const actions = (situation: EstateSituation): string[] =>
+    compareEstate(declaration, situation).differences.map(({ action }) => action);
+  const names = `--vm 'Ann'\\''s web' --label tier=gold --label 'app=a b'`;
+  expect(actions(running({ groups: [siteGroup(G1, 1)] }))).toEqual([
+    'Change it: volume-mover group set g1 --point-every 0.9s --volumes-max 5; or correct the file.',
+    'Add it: volume-mover group add g2 --appliance a1 --weekly 3600s',
+    `Change it: volume-mover volume set v1 ${names}; or correct the file.`,
+  ]);
+  expect(actions(running({ volumes: [] }))[0]).toBe(
+    `Add it: volume-mover volume add v1 --splitter s1 --size-mib 1 --group g1 ${names}`,
+  );
+  const bare = file({
+    splitters: [{ id: 's1', control: PORT, nbd: PORT, volumes: [{ id: 'v1', sizeMiB: 1, group: 'g1' }] }],
+  });
+  expect(compareEstate(bare, running()).differences[0]?.action).toContain('volume set v1 --no-vm --no-labels;');
+});
+
+test('a volume that its splitter does not serve yet is added there as the site has it', () => {
+  const { differences } = compareEstate(file(), running({ splitters: onlyOn(S2) }));
+  expect(differences[0]?.action).toContain('volume add v1 --splitter s1 --size-mib 1 --group g1 --vm one;');
+});
+
+test('what no flag of a command says is left to the file', () => {
+  for (const retention of [{ journalBytesMax: 2 * MIB }, { weeklyMs: 0 }]) {
+    const declaration = file({
+      groups: [
+        { id: 'g1', appliance: 'a1', retention },
+        { id: 'g2', appliance: 'a1' },
+      ],
+    });
+    expect(compareEstate(declaration, running()).differences).toMatchObject([
+      { code: 'GROUP_SETTINGS', action: 'Change it: volume-mover estate apply --yes; or correct the file.' },
+    ]);
+  }
+});
+
+test('a volume that only its splitter has is added with the size and group that it has there', () => {
+  const undeclared = file({ splitters: [{ id: 's1', control: PORT, nbd: PORT, volumes: [] }] });
+  expect(compareEstate(undeclared, running({ volumes: [] })).differences[0]?.action).toBe(
+    'Add it at the site: volume-mover volume add v1 --splitter s1 --size-mib 1 --group g1',
+  );
+});

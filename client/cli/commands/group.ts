@@ -5,7 +5,7 @@ import { applianceIdSchema, groupIdSchema } from '../../../contracts/ids.js';
 import type { RetentionPolicy } from '../../../contracts/retention.js';
 import { DRY_RUN } from '../dry-run.js';
 import { EXIT } from '../exit-code.js';
-import { parseDuration } from '../parse-duration.js';
+import { DURATION_FORM, parseDuration } from '../parse-duration.js';
 import { type CommandContext, type GlobalFlags, runCommand } from '../session.js';
 import { wholeNumber } from '../whole-number.js';
 
@@ -19,8 +19,6 @@ interface GroupFlags extends GlobalFlags {
   readonly weekly?: number;
   readonly dryRun?: boolean;
 }
-
-const GIVEN = 'a number with a unit: 90s, 30m, 4h, 2d';
 
 export function groupCommand(context: CommandContext): Command {
   return new Command('group')
@@ -101,7 +99,7 @@ function withSettings(command: Command, isNew: boolean): Command {
   const appliance = new Option('--appliance <appliance>', 'the appliance that serves it');
   command.argument('<group>', 'the group').addOption(isNew ? appliance.makeOptionMandatory() : appliance);
   return command
-    .option('--point-every <time>', `how often a recovery point is closed; ${GIVEN}`, parseDuration)
+    .option('--point-every <time>', `how often a recovery point is closed; ${DURATION_FORM}`, parseDuration)
     .option('--volumes-max <count>', 'how many volumes it takes', wholeNumber)
     .option('--keep-all <time>', 'how long every point is kept', parseDuration)
     .option('--hourly <time>', 'how long one point an hour is kept', parseDuration)

@@ -29,7 +29,7 @@ function addCommand(context: CommandContext): Command {
         const { changed } = await client.splitters.add({ splitter, dryRun });
         output.answer({ splitter, changed, dryRun }, () => {
           if (dryRun && changed) return `Splitter ${splitter} can be brought back.`;
-          return `Splitter ${splitter} answers. Protect its disks: volume-mover volume add <volume> --splitter ${splitter}`;
+          return `Splitter ${splitter} answers. Protect its disks: volume-mover volume add <volume> --splitter ${splitter} --size-mib <mib>`;
         });
         return EXIT.ok;
       }),
@@ -62,7 +62,8 @@ function describe(splitter: SplitterId, volumes: readonly DrainedVolume[]): stri
       ...reasons.map(({ code, message }) => `    - ${printable(message)} (${code})`),
     ]),
     'A disk stays on its host. For each one, either:',
-    '  bring it to another host with its guest, and add it there under another name: volume-mover volume add',
+    '  bring it to another host with its guest, and add it there under another name:',
+    '    volume-mover volume add <volume> --splitter <splitter> --size-mib <mib>',
     '  and then, or if nobody needs it any more, end its replication: volume-mover volume retire <volume>',
     `When none is left: volume-mover splitter retire ${splitter}`,
   ];

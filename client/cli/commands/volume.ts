@@ -1,10 +1,10 @@
-// volume-mover volume: adds a volume while everything runs, and ends one's replication.
+// volume-mover volume: adds, grows, changes, retires and forgets volumes while everything runs.
 import { Command } from 'commander';
 import { invalidField, parseOrRefuse } from '../../../contracts/errors.js';
 import { groupIdSchema, splitterIdSchema, volumeIdSchema } from '../../../contracts/ids.js';
-import { type Labels, labelsOfQuery } from '../../../contracts/inventory.js';
 import { DRY_RUN } from '../dry-run.js';
 import { EXIT } from '../exit-code.js';
+import { gathered, labelsOf } from '../label-flags.js';
 import { type CommandContext, type GlobalFlags, runCommand } from '../session.js';
 import { untilReplicated } from '../until-replicated.js';
 import { sizeInMiB } from '../size-in-mib.js';
@@ -198,12 +198,4 @@ function forgetCommand(context: CommandContext): Command {
         return EXIT.ok;
       }),
     );
-}
-
-function gathered(word: string, before: readonly string[]): readonly string[] {
-  return [...before, word];
-}
-
-function labelsOf(words: readonly string[]): Labels {
-  return Object.fromEntries(words.flatMap((word) => Object.entries(labelsOfQuery(word))));
 }

@@ -2,9 +2,9 @@
 import { Command } from 'commander';
 import { parseOrRefuse } from '../../../contracts/errors.js';
 import { groupIdSchema } from '../../../contracts/ids.js';
-import { labelsOfQuery } from '../../../contracts/inventory.js';
 import type { ListedVolume, VolumeFilter } from '../../volumes/inventory.js';
 import { EXIT } from '../exit-code.js';
+import { gathered, labelsOf } from '../label-flags.js';
 import { bytes } from '../../text/format.js';
 import { table } from '../../text/table.js';
 import { type CommandContext, type GlobalFlags, runCommand } from '../session.js';
@@ -41,19 +41,13 @@ export function volumesCommand(context: CommandContext): Command {
     );
 }
 
-function gathered(word: string, before: readonly string[]): readonly string[] {
-  return [...before, word];
-}
-
 /** Builds the filter. @throws MoverError INVALID_REQUEST */
 function filterOf({ group, vm, name, label }: VolumesFlags): VolumeFilter {
   return {
     ...(group === undefined ? {} : { group: parseOrRefuse(groupIdSchema, group, '--group') }),
     ...(vm === undefined ? {} : { vm }),
     ...(name === undefined ? {} : { namePattern: name }),
-    ...(label.length === 0
-      ? {}
-      : { labels: Object.fromEntries(label.flatMap((word) => Object.entries(labelsOfQuery(word)))) }),
+    ...(label.length === 0 ? {} : { labels: labelsOf(label) }),
   };
 }
 
