@@ -20,8 +20,9 @@ const QUIET_MS_MAX = 60_000;
 const WARM_UP_OPENINGS = 8;
 /** Openings of each volume in one repetition. */
 export const OPENINGS = 20;
-/** Seed in the blocks' headers; below, the sequence numbers written before and after the point. */
+/** Seed in the blocks' headers. */
 const SEED = 9_639_383;
+/** Sequence numbers in the blocks' headers: of what is written before the point, and after it. */
 const BEFORE = 1;
 const AFTER = 2;
 
@@ -71,8 +72,8 @@ async function openAll(testbed: Testbed, point: PointId, round: number, repetiti
   // is opened again.
   for (const volume of [...OPENED.slice(first), ...OPENED.slice(0, first)]) {
     const { id, sizeMiB, changedMiB } = volume;
-    // Another place each time, among those that need history.
-    const slot = (STRIDE * (round * repetition + round)) % slotsOf(volume);
+    // Each opening reads another place; all of them need history. The warm-up is repetition 0.
+    const slot = (STRIDE * (repetition * OPENINGS + round)) % slotsOf(volume);
     openings.push({ volume: id, sizeMiB, changedMiB, repetition, ...(await openOnce(testbed, point, volume, slot)) });
   }
   return openings;

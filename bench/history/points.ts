@@ -57,11 +57,9 @@ export interface PointsOutcome {
   readonly points: number;
   /** Those points whose content the guest could not have left by a crash, each with the reason. */
   readonly impossible: readonly string[];
-  /**
-   * Bytes in which source and replica differ and, below, faults of the source against the guest's
-   * log, once quiet.
-   */
+  /** Bytes in which source and replica differ once the volume is quiet. */
   readonly differentBytes: number;
+  /** Blocks of the source that differ from the guest's log once the volume is quiet. */
   readonly sourceFaults: number;
 }
 

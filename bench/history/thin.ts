@@ -3,6 +3,7 @@
 import { randomFillSync } from 'node:crypto';
 import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
+import { duration } from '../../client/text/format.js';
 import { verifyReportSchema } from '../../contracts/verify.js';
 import { withExport } from '../../estate/compare.js';
 import { waitUntilQuiet } from '../../estate/quiet.js';
@@ -66,9 +67,12 @@ export async function measureThin(
     await client.points.recover({ volume: THIN_VOLUME, point, to, overwrite: true });
     const recoverMs = performance.now() - startedAtMs;
     const { size, blocks } = await stat(to);
-    if (size !== THIN_MIB * MIB || blocks * SECTOR_BYTES < THIN_DATA_MIB * MIB)
+    if (size !== THIN_MIB * MIB) throw new Error(`${to} is ${size} bytes long instead of ${THIN_MIB * MIB}.`);
+    if (blocks * SECTOR_BYTES < THIN_DATA_MIB * MIB)
       throw new Error(`${to} has ${blocks * SECTOR_BYTES} of ${THIN_DATA_MIB * MIB} bytes of data.`);
-    print(`${repetition}. ${THIN_MIB} MiB thin: verified in ${verifyMs} ms, recovered in ${recoverMs} ms`);
+    print(
+      `${repetition}. ${THIN_MIB} MiB thin: verified in ${duration(verifyMs)}, recovered in ${duration(recoverMs)}`,
+    );
     runs.push({ repetition, verifyMs, recoverMs });
   }
   return runs;

@@ -1,6 +1,6 @@
 // `npm run bank`: plants one bug at a time in a copy of the sources and looks who finds it.
 import { parseArgs } from 'node:util';
-import { choose } from './choose.js';
+import { choose, wholeOf } from './choose.js';
 import { judge, type JudgeOptions } from './judges.js';
 import { endOf, type Found, isSound, lineOf, summaryOf, verdictOf } from './report.js';
 import { Scratch } from './scratch.js';
@@ -22,7 +22,8 @@ const HELP = `Usage: npm run bank -- [options]
   --list          prints the chosen bugs and runs nothing
   --json          prints one JSON object at the end
 
-Exit code 1: a bug survived that is not marked as equivalent, or an equivalent one was found.
+Exit code 1: a bug survived that is marked neither as equivalent nor as open, one marked as equivalent
+was found, the sources with a bug could not be loaded, or an option is wrong.
 `;
 
 const { values } = parseArgs({
@@ -52,13 +53,13 @@ function fail(error: unknown): void {
 }
 
 async function main(): Promise<void> {
-  const seed = Number(values.seed ?? Math.floor(Math.random() * SEED_MAX));
+  const seed = values.seed === undefined ? Math.floor(Math.random() * SEED_MAX) : wholeOf('--seed', values.seed);
   const bugs = choose({ ids: values.id, share: Number(values.share), seed });
   if (values.list) {
     for (const { id, breaks } of bugs) say(`${id}: ${breaks}\n`);
     return;
   }
-  const options: JudgeOptions = { withTests: values.tests, runsMax: Number(values.runs) };
+  const options: JudgeOptions = { withTests: values.tests, runsMax: wholeOf('--runs', values.runs) };
   say(`${bugs.length} bugs, seed ${seed}. First the sources without any.\n`);
   const scratch = await Scratch.copyOf(process.cwd());
   const runner = new TestRunner(scratch.folder);

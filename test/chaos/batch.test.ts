@@ -30,7 +30,7 @@ import { DurableTemporal } from './durable-temporal.js';
 const VOLUMES_DEFAULT = 500;
 /** Fewer for a quick look while developing. */
 const VOLUMES = Number(process.env['VOLUME_MOVER_CHAOS_VOLUMES'] ?? VOLUMES_DEFAULT);
-/** Everything follows from it but the moment at which a process hears of its end. */
+/** Decides what happens to each volume and after how many moves who is killed. */
 const SEED = Number(process.env['VOLUME_MOVER_CHAOS_SEED'] ?? randomInt(2 ** 31));
 const SIZE_MIB = 1;
 const BLOCK_BYTES = 4_096;
@@ -48,7 +48,7 @@ const WRITES_PER_SECOND = 15;
 const LANES = 4;
 
 type Victim = 'worker' | 'temporal' | 'both';
-/** Who is killed once about so much of what can move has moved; the seed says when exactly. */
+/** The kills, each with the least share of the movable volumes that have moved before it. */
 const KILLS: readonly (readonly [share: number, victim: Victim])[] = [
   [0.1, 'worker'],
   [0.25, 'temporal'],
@@ -56,6 +56,7 @@ const KILLS: readonly (readonly [share: number, victim: Victim])[] = [
   [0.55, 'both'],
   [0.75, 'worker'],
 ];
+/** The seed adds up to this to the share of each kill. */
 const SHARE_SPREAD = 0.1;
 
 /**
@@ -164,7 +165,7 @@ function plannedEstate() {
   return { ...planned, groups: planned.groups.map((group) => ({ ...group, pointEveryMs: POINT_EVERY_MS })) };
 }
 
-/** One of each fate first, then others. */
+/** The wishes whose volumes a guest writes: one of each fate first, then others. */
 function written(): Wish[] {
   const firsts = new Map<string, Wish>();
   for (const wish of wishes) {
@@ -183,7 +184,7 @@ async function inLanes<T>(items: readonly T[], work: (item: T) => Promise<void>)
   await Promise.all(Array.from({ length: LANES }, lane));
 }
 
-/** Something that a replica must have too. */
+/** Writes a block, so that the comparison with the replica has something to find. */
 async function writeFirstBlock(volume: VolumeId): Promise<void> {
   const block = Buffer.alloc(BLOCK_BYTES, `${volume} `);
   await withExport(await estate.source(volume), async (client) => client.write(0, block));
@@ -233,7 +234,7 @@ async function allQuiet(): Promise<void> {
   });
 }
 
-/** Answers with those that have moved. */
+/** @returns the volumes that have moved */
 function expectMovedOrUntouched(volumes: readonly ListedVolume[]): ReadonlySet<VolumeId> {
   const moved = new Set<VolumeId>();
   for (const { volume, group, epoch, openAttempt, splitterView } of volumes) {

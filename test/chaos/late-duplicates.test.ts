@@ -6,7 +6,7 @@ import { z } from 'zod';
 import { problemSchema } from '../../contracts/errors.js';
 import { MOVE_STEPS } from '../../contracts/move.js';
 import type { ControlCall } from '../support/control-detour.js';
-import { type HeldMove, Testbed, VOLUME_AT } from './testbed.js';
+import { CALL_OF, type HeldMove, Testbed, VOLUME_AT } from './testbed.js';
 
 /** What a call of a move that is over may be told. */
 const REFUSALS = [
@@ -72,7 +72,10 @@ async function bookmarks(): Promise<unknown> {
     .map(({ id, kind, bookmark, members }) => ({ id, kind, bookmark, members }));
 }
 
-/** Sends the calls in their order, then the other way round. */
+/**
+ * Sends the calls in their order, then in the reverse order. Each must be refused or answered as
+ * before, and nothing may change.
+ */
 async function sendAgain(calls: readonly SentCall[]): Promise<void> {
   const before = await decided();
   const marksBefore = await bookmarks();
@@ -85,7 +88,7 @@ async function sendAgain(calls: readonly SentCall[]): Promise<void> {
     const answer: unknown = await body.json();
     const told = `${call.path} ${call.body} → ${JSON.stringify(answer)}`;
     if (statusCode >= 400) expect(REFUSALS, told).toContain(problemSchema.parse(answer).code);
-    // Of a move that is done every record says so, whichever call asks for it.
+    // Whichever call asks for its record, a move that is done is told as committed.
     else if (z.object({ state: z.string() }).safeParse(answer).success)
       expect(answer, told).toMatchObject({ state: 'COMMITTED' });
     else if (call.path.endsWith('/learn'))
@@ -97,7 +100,7 @@ async function sendAgain(calls: readonly SentCall[]): Promise<void> {
 }
 
 test('late duplicates of a move change nothing, whatever step the move back is at', async () => {
-  const there = await testbed.startHeld('/v1/attempts/none', VOLUME);
+  const there = await testbed.startFree(VOLUME);
   await testbed.expectMoved(there, await testbed.estate.reportOf(there));
   const calls = callsOf(there);
   const paths = calls.map(({ call }) => call.path);
@@ -106,12 +109,7 @@ test('late duplicates of a move change nothing, whatever step the move back is a
   await sendAgain(calls);
 
   for (const step of MOVE_STEPS) {
-    const { path } = {
-      path: { notify: '/notify', flush: '/drain', snapshot: '/seal', bookmark: '/bookmark', reconfigure: '/adopt' }[
-        step
-      ],
-    };
-    const move = await testbed.startHeld(`/v1/attempts${path}`, VOLUME);
+    const move = await testbed.startHeld(CALL_OF[step], VOLUME);
     await move.hold.reached();
     await sendAgain(calls);
     move.hold.release();

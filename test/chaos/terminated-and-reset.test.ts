@@ -48,8 +48,7 @@ test('after Terminate at any step the fence is lifted without anyone, and the ne
   // What was on its way arrives at last.
   for (const { hold } of [...moves, committed]) hold.release();
   for (const { volume } of [...moves, committed]) {
-    const next = await testbed.startHeld('/v1/attempts/renew', volume);
-    next.hold.release();
+    const next = await testbed.startFree(volume);
     await testbed.expectMoved(next, await testbed.estate.reportOf(next));
   }
   await testbed.expectNothingLost();
@@ -71,8 +70,7 @@ test('Reset at any step goes on with the same move and repeats nothing that was 
 
 test('Reset of a move that is done reports the same move again', async () => {
   const volume = VOLUME_AT.notify;
-  const move = await testbed.startHeld('/v1/attempts/renew', volume);
-  move.hold.release();
+  const move = await testbed.startFree(volume);
   const report = await testbed.estate.reportOf(move);
   const again = await testbed.estate.reportOf({ ...move, runId: await reset(move) });
   expect(again).toMatchObject({
@@ -86,8 +84,7 @@ test('Reset of a move that is done reports the same move again', async () => {
 
 test('Reset of a move whose volume was moved on since reports the same move again, and changes nothing', async () => {
   const volume = VOLUME_AT.flush;
-  const move = await testbed.startHeld('/v1/attempts/renew', volume);
-  move.hold.release();
+  const move = await testbed.startFree(volume);
   const report = await testbed.estate.reportOf(move);
   await testbed.estate.move({ volume, to: await elsewhere(volume) });
   const before = await testbed.standing(volume);

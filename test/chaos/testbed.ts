@@ -40,7 +40,7 @@ export const COMMITTED_VOLUME = volumeIdSchema.parse('at-commit');
 const MOVING: readonly VolumeId[] = [...Object.values(VOLUME_AT), COMMITTED_VOLUME];
 
 /** The call in which a move is held up to stand at a step: for flush after the fence was raised. */
-const CALL_OF: Readonly<Record<MoveStep, string>> = {
+export const CALL_OF: Readonly<Record<MoveStep, string>> = {
   notify: '/v1/attempts/notify',
   flush: '/v1/attempts/drain',
   snapshot: '/v1/attempts/seal',
@@ -137,6 +137,13 @@ export class Testbed {
     const to = before.group === GOLD ? SILVER : GOLD;
     const started = await this.estate.client.moves.start({ volume, to, options }, { workflowId });
     return { ...started, volume, before, to, hold };
+  }
+
+  /** Starts a move to the other group that nothing holds up. */
+  async startFree(volume: VolumeId): Promise<HeldMove> {
+    const move = await this.startHeld(CALL_OF.notify, volume);
+    move.hold.release();
+    return move;
   }
 
   /** Five moves, each standing at another step. */

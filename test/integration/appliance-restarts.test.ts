@@ -4,6 +4,7 @@ import { randomInt } from 'node:crypto';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { IMAGE_READ_PATH } from '../../contracts/replica-site-api.js';
 import type { PointId } from '../../contracts/ids.js';
+import { Chance } from '../simulation/virtual-time.js';
 import { FakeSplitterControl } from '../support/fake-splitter-control.js';
 import { G1, S1, SiteWorld, SIZE_BYTES, until, V1 } from './replica-site-fixture.js';
 import { block, TestSplitter, VolumeModel } from './test-splitter.js';
@@ -18,24 +19,13 @@ beforeEach(() => {
 });
 afterEach(async () => world.stop());
 
-/** A small generator, so that a printed seed tells the whole story (mulberry32). */
-function chance(seed: number): () => number {
-  let state = seed;
-  return () => {
-    state = (state + 0x6d2b79f5) | 0;
-    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
-  };
-}
-
 test('confirmed writes and answered points survive kill -9 of appliance and replica site at any moment', async () => {
-  const seed = Number(process.env['TEST_SEED'] ?? randomInt(2 ** 31));
-  console.log(`seed ${seed} (TEST_SEED)`);
-  const random = chance(seed);
+  const seed = Number(process.env['VOLUME_MOVER_SEED'] ?? randomInt(2 ** 31));
+  console.log(`seed ${seed}: to repeat it, VOLUME_MOVER_SEED=${seed}`);
+  const chance = new Chance(seed);
   const model = new VolumeModel();
   for (let n = 1; n <= LIVES * WRITES_PER_LIFE; n += 1)
-    model.records.push({ offset: Math.floor(random() * 256) * 4096, data: block(n) });
+    model.records.push({ offset: chance.below(256) * 4096, data: block(n) });
 
   const control = await new FakeSplitterControl('s1').start();
   world.onStop(async () => control.stop());
@@ -58,7 +48,7 @@ test('confirmed writes and answered points survive kill -9 of appliance and repl
       }
       control.members.set(V1, { group: G1, n: sent.n });
     };
-    const killAtN = answer.n + Math.floor(random() * (life * WRITES_PER_LIFE - answer.n));
+    const killAtN = answer.n + chance.below(life * WRITES_PER_LIFE - answer.n);
     const closePoint = async (): Promise<void> => {
       const point = await appliance.control.closePoint({ group: G1 }).catch(() => undefined);
       const member = point?.members[0];
@@ -70,7 +60,7 @@ test('confirmed writes and answered points survive kill -9 of appliance and repl
       closings.push(closePoint());
       await splitter.confirmed(1, Math.max(0, sent.n - 300));
     }
-    const killsSite = random() < 0.5;
+    const killsSite = chance.hit(0.5);
     if (killsSite) await site.kill();
     else await appliance.kill();
     await until(() => splitter.closed, 'the stream is closed');

@@ -103,6 +103,7 @@ describe('failures', () => {
     expect(tries.map(({ move }) => move.split('@')[0])).toEqual(
       ['', '-try-2', '-try-3'].map((suffix) => `${handle.workflowId}/0-s0v0${suffix}`),
     );
+    // The second pause is twice the first one of 100 ms; clocks of two processes differ a little.
     expect((tries[2]?.startedAtMs ?? 0) - (tries[1]?.endedAtMs ?? 0)).toBeGreaterThan(150);
   });
 

@@ -32,10 +32,9 @@ describe('moves at once', () => {
     const hold = testbed.moves.live.faults.hold('notify', 'before');
     const handle = await startBatch(testbed.moves, { moves: testbed.listed(THREE), options: { concurrency: limits } });
     await hold.reached;
-    const { counts } = await untilCounts(handle, ({ running }) => running === most);
+    await untilCounts(handle, ({ running }) => running === most);
     hold.release();
     await handle.result();
-    expect(counts.running).toBe(most);
     expect(mostAtOnce(await moveReportsOf(testbed.moves, handle))).toBeLessThanOrEqual(most);
   });
 });

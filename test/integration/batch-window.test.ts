@@ -106,6 +106,7 @@ test('a scheduled batch that begins too late is skipped', async () => {
     },
   });
   try {
+    // Longer than the interval, so that at least one run is due, and over for five minutes.
     const now = Date.now();
     await schedule.backfill({ start: new Date(now - 4_000_000), end: new Date(now - 300_000), overlap: 'ALLOW_ALL' });
     const started = await expect

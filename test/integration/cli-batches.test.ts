@@ -12,9 +12,6 @@ import { FORGETTING_TEST_MS, forgetWorkflow } from '../support/forget-workflow.j
 import type { TestEstate } from '../support/test-estate.js';
 import { PATIENCE_MS, until, untilTrue } from '../support/until.js';
 
-/** Several batches one after another. */
-const LONG_TEST_MS = 180_000;
-
 let testbed: CommandEstate;
 let estate: TestEstate;
 
@@ -96,100 +93,92 @@ test('its report can be had in four forms', async () => {
   expect((await batch(`report first --format html --to ${file} --overwrite`)).exitCode).toBe(EXIT.ok);
 });
 
-test(
-  'a running batch is asked for everything that can be asked, and refuses in sentences with exit code 3',
-  async () => {
-    const path = join(testbed.folder, 'batch.json');
-    await writeFile(path, JSON.stringify({ select: { from: 'cg-silver', name: '[ab]' }, to: 'cg-gold' }));
-    const words = `start --volumes a,b,e --to cg-gold --canary 1 --id steered`;
-    const started = await json(startedSchema, words);
-    expect(await json(startedSchema, words)).toEqual(started);
-    const other = await batch(`start --input ${path} --id steered`);
-    expect(other.exitCode).toBe(EXIT.refused);
-    expect(other.stderr).toContain('Another batch is running under the workflow id "steered"');
-    await testbed.untilStage('steered', 'waiting-for-approval');
-    const listed = z.object({
-      batches: z.array(z.object({ batchId: z.string(), stage: z.string(), operator: z.string() })),
-    });
-    await until('the batch in the list', PATIENCE_MS, async () => {
-      const { batches } = await json(listed, 'list --running');
-      return batches.find(({ batchId, stage }) => batchId === started.batchId && stage === 'waiting-for-approval');
-    });
+test('a running batch is asked for everything that can be asked, and refuses in sentences with exit code 3', async () => {
+  const path = join(testbed.folder, 'batch.json');
+  await writeFile(path, JSON.stringify({ select: { from: 'cg-silver', name: '[ab]' }, to: 'cg-gold' }));
+  const words = `start --volumes a,b,e --to cg-gold --canary 1 --id steered`;
+  const started = await json(startedSchema, words);
+  expect(await json(startedSchema, words)).toEqual(started);
+  const other = await batch(`start --input ${path} --id steered`);
+  expect(other.exitCode).toBe(EXIT.refused);
+  expect(other.stderr).toContain('Another batch is running under the workflow id "steered"');
+  await testbed.untilStage('steered', 'waiting-for-approval');
+  const listed = z.object({
+    batches: z.array(z.object({ batchId: z.string(), stage: z.string(), operator: z.string() })),
+  });
+  await until('the batch in the list', PATIENCE_MS, async () => {
+    const { batches } = await json(listed, 'list --running');
+    return batches.find(({ batchId, stage }) => batchId === started.batchId && stage === 'waiting-for-approval');
+  });
 
-    const resumed = await batch('resume steered --reason test');
-    expect(resumed).toMatchObject({ exitCode: EXIT.refused, stdout: '' });
-    expect(resumed.stderr).toContain('The batch is not paused, so it cannot be resumed. (BATCH_REQUEST_REFUSED)');
-    expect((await batch('retry-failed steered --reason test')).stderr).toContain('No move of the batch has failed');
-    expect((await batch('set-concurrency steered --reason test')).exitCode).toBe(EXIT.usage);
-    const unexplained = await batch('pause steered');
-    expect(unexplained).toMatchObject({ exitCode: EXIT.usage, stdout: '' });
-    expect(unexplained.stderr).toContain("required option '--reason <text>' not specified");
-    expect((await batch('pause steered --reason lunch')).stdout).toContain(
-      'Paused: no further move starts. Running moves (0) finish, the others (2) wait.',
-    );
-    expect((await batch('pause steered --reason test')).exitCode).toBe(EXIT.refused);
-    expect((await batch('set-concurrency steered 3 --per-group 1 --reason test')).stdout).toContain(
-      'at most 3 moves run at the same time',
-    );
-    expect((await batch('skip steered e --reason test')).stdout).toContain('will skip the move of e');
-    expect((await batch('skip steered f --reason test')).stderr).toContain('has no move of volume "f"');
-    expect((await batch('status steered')).stdout).toMatch(
-      /^Batch steered@\S+: paused$[^]*volume-mover batch resume steered --reason <why>$/m,
-    );
-    expect((await batch('status steered')).stdout).toMatch(/limits +3 at once, 1 out of a group, 1 into a group/);
-    expect((await batch('resume steered --operator bob --reason back')).exitCode).toBe(EXIT.ok);
-    await interruptedWatch('steered');
-    expect((await batch('approve steered --reason test')).stdout).toContain('Approved. ');
-    const watched = await batch('watch steered');
-    expect(watched.stdout).toContain('2 of 3 moved, 1 skipped');
-    expect(watched.exitCode).toBe(EXIT.ok);
-    const late = await batch('pause steered --reason test');
-    expect(late.exitCode).toBe(EXIT.refused);
-    expect(late.stderr).toContain('has ended and cannot be changed');
-    expect((await batch('retry-failed steered --reason test')).exitCode).toBe(EXIT.refused);
-  },
-  LONG_TEST_MS,
-);
+  const resumed = await batch('resume steered --reason test');
+  expect(resumed).toMatchObject({ exitCode: EXIT.refused, stdout: '' });
+  expect(resumed.stderr).toContain('The batch is not paused, so it cannot be resumed. (BATCH_REQUEST_REFUSED)');
+  expect((await batch('retry-failed steered --reason test')).stderr).toContain('No move of the batch has failed');
+  expect((await batch('set-concurrency steered --reason test')).exitCode).toBe(EXIT.usage);
+  const unexplained = await batch('pause steered');
+  expect(unexplained).toMatchObject({ exitCode: EXIT.usage, stdout: '' });
+  expect(unexplained.stderr).toContain("required option '--reason <text>' not specified");
+  expect((await batch('pause steered --reason lunch')).stdout).toContain(
+    'Paused: no further move starts. Running moves (0) finish, the others (2) wait.',
+  );
+  expect((await batch('pause steered --reason test')).exitCode).toBe(EXIT.refused);
+  expect((await batch('set-concurrency steered 3 --per-group 1 --reason test')).stdout).toContain(
+    'at most 3 moves run at the same time',
+  );
+  expect((await batch('skip steered e --reason test')).stdout).toContain('will skip the move of e');
+  expect((await batch('skip steered f --reason test')).stderr).toContain('has no move of volume "f"');
+  expect((await batch('status steered')).stdout).toMatch(
+    /^Batch steered@\S+: paused$[^]*volume-mover batch resume steered --reason <why>$/m,
+  );
+  expect((await batch('status steered')).stdout).toMatch(/limits +3 at once, 1 out of a group, 1 into a group/);
+  expect((await batch('resume steered --operator bob --reason back')).exitCode).toBe(EXIT.ok);
+  await interruptedWatch('steered');
+  expect((await batch('approve steered --reason test')).stdout).toContain('Approved. ');
+  const watched = await batch('watch steered');
+  expect(watched.stdout).toContain('2 of 3 moved, 1 skipped');
+  expect(watched.exitCode).toBe(EXIT.ok);
+  const late = await batch('pause steered --reason test');
+  expect(late.exitCode).toBe(EXIT.refused);
+  expect(late.stderr).toContain('has ended and cannot be changed');
+  expect((await batch('retry-failed steered --reason test')).exitCode).toBe(EXIT.refused);
+});
 
-test(
-  'what failed is told with what to do, and is tried again in the batch and in a new one',
-  async () => {
-    await json(startedSchema, 'start --volumes a,b --to cg-small --canary 1 --no-approval --id again');
-    // The plan leaves out what has no room; so the room has to go after it was made.
-    expect((await batch('watch again')).exitCode).toBe(EXIT.failed);
-    expect((await batch('status again')).stdout).toMatch(/left out: b: .*\(GROUP_FULL\)/);
+test('what failed is told with what to do, and is tried again in the batch and in a new one', async () => {
+  await json(startedSchema, 'start --volumes a,b --to cg-small --canary 1 --no-approval --id again');
+  // The plan leaves out what has no room; so the room has to go after it was made.
+  expect((await batch('watch again')).exitCode).toBe(EXIT.failed);
+  expect((await batch('status again')).stdout).toMatch(/left out: b: .*\(GROUP_FULL\)/);
 
-    const path = join(testbed.folder, 'wave.json');
-    await writeFile(
-      path,
-      JSON.stringify({
-        moves: ['c', 'd', 'b'].map((volume) => ({ volume, to: volume === 'b' ? 'cg-small' : 'cg-silver' })),
-      }),
-    );
-    await moveByHand('a', 'cg-gold');
-    await batch(`start --input ${path} --canary 2 --id failing --on-failure continue`);
-    await testbed.untilStage('failing', 'waiting-for-approval');
-    await moveByHand('a', 'cg-small');
-    expect((await batch('approve failing --reason test')).exitCode).toBe(EXIT.ok);
-    const watched = await batch('watch failing');
-    expect(watched.exitCode).toBe(EXIT.failed);
-    expect(watched.stdout).toMatch(/failed: b → cg-small: /);
-    expect(watched.stdout).toContain('what to do: ');
-    expect((await batch('report failing')).stdout).toMatch(/Failed:\n {2}b → cg-small: /);
+  const path = join(testbed.folder, 'wave.json');
+  await writeFile(
+    path,
+    JSON.stringify({
+      moves: ['c', 'd', 'b'].map((volume) => ({ volume, to: volume === 'b' ? 'cg-small' : 'cg-silver' })),
+    }),
+  );
+  await moveByHand('a', 'cg-gold');
+  await batch(`start --input ${path} --canary 2 --id failing --on-failure continue`);
+  await testbed.untilStage('failing', 'waiting-for-approval');
+  await moveByHand('a', 'cg-small');
+  expect((await batch('approve failing --reason test')).exitCode).toBe(EXIT.ok);
+  const watched = await batch('watch failing');
+  expect(watched.exitCode).toBe(EXIT.failed);
+  expect(watched.stdout).toMatch(/failed: b → cg-small: /);
+  expect(watched.stdout).toContain('what to do: ');
+  expect((await batch('report failing')).stdout).toMatch(/Failed:\n {2}b → cg-small: /);
 
-    await moveByHand('a', 'cg-gold');
-    const retried = await batch('retry-failed failing --id second-try --wait --reason test');
-    expect(retried.stderr).toContain('The batch has ended. A new batch retries its one failed move: ');
-    expect(retried.stdout).toContain('1 of 1 moved');
-    expect(retried.exitCode).toBe(EXIT.ok);
-    expect(await testbed.groupsOf('b')).toEqual(['cg-small']);
-    await untilTrue('the new batch in the list', PATIENCE_MS, async () => {
-      const { stdout } = await batch('list --outcome complete --limit 5');
-      return /^second-try@\S+ +complete .* 1 of 1 /m.test(stdout);
-    });
-  },
-  LONG_TEST_MS,
-);
+  await moveByHand('a', 'cg-gold');
+  const retried = await batch('retry-failed failing --id second-try --wait --reason test');
+  expect(retried.stderr).toContain('The batch has ended. A new batch retries its one failed move: ');
+  expect(retried.stdout).toContain('1 of 1 moved');
+  expect(retried.exitCode).toBe(EXIT.ok);
+  expect(await testbed.groupsOf('b')).toEqual(['cg-small']);
+  await untilTrue('the new batch in the list', PATIENCE_MS, async () => {
+    const { stdout } = await batch('list --outcome complete --limit 5');
+    return /^second-try@\S+ +complete .* 1 of 1 /m.test(stdout);
+  });
+});
 
 test('an aborted batch ends as incomplete, with exit code 1', async () => {
   await json(startedSchema, 'start --volumes a,f --to cg-silver --canary 1 --id aborted');
@@ -200,24 +189,20 @@ test('an aborted batch ends as incomplete, with exit code 1', async () => {
   expect(watched.stdout).toContain('ann aborted the batch: no.');
 });
 
-test(
-  'limits that no worker tells are not replaced',
-  async () => {
-    await json(startedSchema, 'start --volumes c,d --to cg-gold --canary 1 --concurrency 7 --id silent');
-    await testbed.untilStage('silent', 'waiting-for-approval');
-    const worker = estate.process(WORKER_ID);
-    worker.signal('SIGSTOP');
-    const unknown = await batch('set-concurrency silent --per-group 1 --reason test').finally(() =>
-      worker.signal('SIGCONT'),
-    );
-    expect(unknown.exitCode).toBe(EXIT.unreachable);
-    expect(unknown.stderr).toContain('so none was changed');
-    expect((await batch('status silent')).stdout).toMatch(/limits +7 at once$/m);
-    expect((await batch('abort silent --reason test')).exitCode).toBe(EXIT.ok);
-    expect((await batch('watch silent')).exitCode).toBe(EXIT.failed);
-  },
-  LONG_TEST_MS,
-);
+test('limits that no worker tells are not replaced', async () => {
+  await json(startedSchema, 'start --volumes c,d --to cg-gold --canary 1 --concurrency 7 --id silent');
+  await testbed.untilStage('silent', 'waiting-for-approval');
+  const worker = estate.process(WORKER_ID);
+  worker.signal('SIGSTOP');
+  const unknown = await batch('set-concurrency silent --per-group 1 --reason test').finally(() =>
+    worker.signal('SIGCONT'),
+  );
+  expect(unknown.exitCode).toBe(EXIT.unreachable);
+  expect(unknown.stderr).toContain('so none was changed');
+  expect((await batch('status silent')).stdout).toMatch(/limits +7 at once$/m);
+  expect((await batch('abort silent --reason test')).exitCode).toBe(EXIT.ok);
+  expect((await batch('watch silent')).exitCode).toBe(EXIT.failed);
+});
 
 test(
   'a batch that Temporal has forgotten is known by its stored report',

@@ -6,7 +6,7 @@ import { z } from 'zod';
 import { EXIT } from '../../client/cli/exit-code.js';
 import { ownershipSchema, recoveryPointSchema } from '../../contracts/point.js';
 import { type Ran, runCommand, type Terminal } from '../support/cli.js';
-import { until } from '../support/until.js';
+import { PATIENCE_MS, until } from '../support/until.js';
 import { type EstateFixture, startEstate } from './estate-fixture.js';
 
 let fixture: EstateFixture;
@@ -96,7 +96,7 @@ test('a bookmark is a point closed now, kept as asked', async () => {
 });
 
 test('an earlier point can be named, and its bookmark kept longer under the same name', async () => {
-  const point = await until('a point without a bookmark', 10_000, async () => {
+  const point = await until('a point without a bookmark', PATIENCE_MS, async () => {
     const { stdout } = await cli('points', 'cg-gold', '--json');
     const { points } = z.object({ points: z.array(recoveryPointSchema) }).parse(JSON.parse(stdout));
     return points.find((candidate) => candidate.bookmark === undefined)?.id;

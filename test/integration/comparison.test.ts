@@ -95,7 +95,7 @@ test('with 1 % of 64 MiB changed, little more than 1 % is sent', async () => {
   expect(resentBytes).toBe(changed.length * REGION_BYTES);
 });
 
-test('a guest that overlaps the comparison before, during and after it', async () => {
+test('what a guest writes before, during and after a comparison is at the replica too', async () => {
   const writing = guest(1, 3 * REGION_BYTES);
   await estate.client.volumes.resync({ volume: VOLUME });
   await untilTrue('the comparison is over', PATIENCE_MS, async () => !(await isComparing()));
@@ -103,7 +103,7 @@ test('a guest that overlaps the comparison before, during and after it', async (
   expect(await differentBytes()).toBe(0);
 });
 
-test('the same over a slow link, on which copies overflow into marks', async () => {
+test('a comparison over a slow link is exact, though copies of writes overflow into marks', async () => {
   const { calls } = estate.appliance('appliance-1');
   await calls.setLink({ cut: false, bytesPerSecond: 4 * MIB });
   await estate.client.volumes.resync({ volume: VOLUME });
@@ -141,15 +141,18 @@ test('a splitter that is killed in the middle goes on comparing: it sends what d
   expect(await view()).toMatchObject({ mode: 'SYNCED', markedRegions: 0 });
 });
 
-test.each(['replica-site', HOST, 'appliance-1'])('%s is killed in the middle, the guest writing on', async (id) => {
-  const { calls } = estate.appliance('appliance-1');
-  await calls.setLink({ cut: false, bytesPerSecond: 4 * MIB });
-  await spoilSource([3, 500, 1_000]);
-  const writing = guest(3, REGION_BYTES);
-  await estate.client.volumes.resync({ volume: VOLUME });
-  await untilTrue('the comparison is under way', PATIENCE_MS, isComparing);
-  await estate.process(id).restart('SIGKILL');
-  await calls.setLink({ cut: false });
-  expect(await writing.stop()).toBeGreaterThan(0);
-  expect(await differentBytes()).toBe(0);
-});
+test.each(['replica-site', HOST, 'appliance-1'])(
+  'a comparison in which %s is killed while the guest writes on is exact',
+  async (id) => {
+    const { calls } = estate.appliance('appliance-1');
+    await calls.setLink({ cut: false, bytesPerSecond: 4 * MIB });
+    await spoilSource([3, 500, 1_000]);
+    const writing = guest(3, REGION_BYTES);
+    await estate.client.volumes.resync({ volume: VOLUME });
+    await untilTrue('the comparison is under way', PATIENCE_MS, isComparing);
+    await estate.process(id).restart('SIGKILL');
+    await calls.setLink({ cut: false });
+    expect(await writing.stop()).toBeGreaterThan(0);
+    expect(await differentBytes()).toBe(0);
+  },
+);

@@ -150,12 +150,12 @@ test('a replica image without its checksums, of a volume whose history is there,
   expect(notes.filter((note) => note.includes('fail their checksum'))).toEqual([]);
 });
 
-/** Everything stays readable but what needs the damaged block of the replica image. */
+/** Waits until health no longer tells of the damage; then the replica must be as the source. */
 async function expectHealed(site: RunningSite, guest: NbdClient, appliance: RunningAppliance): Promise<void> {
   await until(async () => {
     const { notes } = await site.control.health({});
     return !notes.some((note) => note.includes('fail their checksum'));
-  }, 'the damage is healed, and told no more');
+  }, 'health no longer tells of the damage');
   await expectReplicaIsSource(guest, appliance);
 }
 

@@ -18,6 +18,7 @@ import { waitUntilQuiet } from '../../estate/quiet.js';
 import { connectNbd } from '../../nbd/client.js';
 import { volumeFilesIn } from '../../simulator/splitter/files/volume-files.js';
 import { type Ran, runCommand } from '../support/cli.js';
+import { PATIENCE_MS } from '../support/until.js';
 import { type EstateFixture, startEstate } from './estate-fixture.js';
 
 const HOST = splitterIdSchema.parse('host-1');
@@ -146,10 +147,10 @@ test('an application that dies after any step is finished by its repetition, and
   const guest = await connectNbd(await nbdAddressOf(fixture.running.process(HOST)), VOLUME);
   await guest.write(MIB, Buffer.alloc(4_096, 5));
   await guest.disconnect();
-  await waitUntilQuiet(client, { volume: VOLUME, timeoutMs: 20_000 });
+  await waitUntilQuiet(client, { volume: VOLUME, timeoutMs: PATIENCE_MS });
   const members = async (): Promise<string[]> =>
     (await client.points.close({ group: NEW })).members.map(({ volume }) => volume);
-  await expect.poll(members, { timeout: 20_000 }).toContain(VOLUME);
+  await expect.poll(members, { timeout: PATIENCE_MS }).toContain(VOLUME);
 });
 
 test('what the file leaves out again is kept, until it is named', async () => {
@@ -167,7 +168,7 @@ test('what the file leaves out again is kept, until it is named', async () => {
   const names = 'vm-9-disk-0,vm-9-disk-1,cg-new';
   const retire = ['estate', 'apply', path, '--yes', '--retire', names];
   const synced = async (): Promise<number> => (await run(...retire, '--dry-run')).exitCode;
-  await expect.poll(synced, { timeout: 20_000 }).toBe(0);
+  await expect.poll(synced, { timeout: PATIENCE_MS }).toBe(0);
   expect(await run(...retire)).toEqual({
     exitCode: 0,
     stdout: 'The estate runs as the file says.\n',
@@ -250,5 +251,5 @@ test('a volume that only a restarted splitter has taken from the file is protect
   const guest = await connectNbd(await nbdAddressOf(fixture.running.process(HOST)), volume);
   await guest.write(0, Buffer.alloc(4_096, 3));
   await guest.disconnect();
-  await waitUntilQuiet(client, { volume, timeoutMs: 20_000 });
+  await waitUntilQuiet(client, { volume, timeoutMs: PATIENCE_MS });
 });

@@ -11,6 +11,7 @@ import { controlUrl } from '../../contracts/estate.js';
 import { createApiClient } from '../../control/client.js';
 import { waitUntilQuiet } from '../../estate/quiet.js';
 import { runCommand } from '../support/cli.js';
+import { PATIENCE_MS } from '../support/until.js';
 import { type EstateFixture, startEstate } from './estate-fixture.js';
 
 const SILVER = groupIdSchema.parse('cg-silver');
@@ -31,8 +32,8 @@ async function lastPoint(): Promise<string | undefined> {
 
 test('a group and a volume that the file leaves out keep their protection over a restart, and health names both', async () => {
   const { running } = fixture;
-  await waitUntilQuiet(client, { volume: VOLUME, timeoutMs: 20_000 });
-  await expect.poll(lastPoint, { timeout: 20_000 }).toBeDefined();
+  await waitUntilQuiet(client, { volume: VOLUME, timeoutMs: PATIENCE_MS });
+  await expect.poll(lastPoint, { timeout: PATIENCE_MS }).toBeDefined();
 
   const file = JSON.parse(readFileSync(running.estateFile, 'utf8')) as Estate;
   const groups = file.groups.filter(({ id }) => id !== SILVER);
@@ -44,7 +45,7 @@ test('a group and a volume that the file leaves out keep their protection over a
   for (const id of ['replica-site', 'appliance-2', 'host-1']) await running.process(id).restart();
 
   const before = await lastPoint();
-  await expect.poll(lastPoint, { timeout: 20_000 }).not.toBe(before);
+  await expect.poll(lastPoint, { timeout: PATIENCE_MS }).not.toBe(before);
   const { points } = await client.points.list({ group: SILVER });
   expect(points.at(-1)?.members.map(({ volume }) => volume)).toEqual([VOLUME]);
   const site = createApiClient(replicaSiteApi, { baseUrl: controlUrl(file.replicaSite.control) });

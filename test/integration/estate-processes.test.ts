@@ -39,7 +39,7 @@ test('a guest outlives kill -9 of its splitter, and every acknowledged write is 
   const seed = Math.floor(Math.random() * 2 ** 32);
   console.log(`seed ${seed}`);
   const guest = await startGuest({ address: await nbdAddressOf(splitter), volume, seed, writesPerSecond: 500 });
-  await expect.poll(() => guest.log.acknowledged).toBeGreaterThan(200);
+  await expect.poll(() => guest.log.acknowledged, { timeout: PATIENCE_MS }).toBeGreaterThan(200);
   await splitter.kill('SIGKILL');
   expect(await splitter.start()).toEqual(before);
   const atRestart = guest.log.acknowledged;

@@ -16,6 +16,7 @@ import { waitUntilQuiet } from '../../estate/quiet.js';
 import { connectNbd } from '../../nbd/client.js';
 import { openRowStore } from '../../simulator/store/row-store.js';
 import { type Ran, runCommand } from '../support/cli.js';
+import { PATIENCE_MS } from '../support/until.js';
 import { type EstateFixture, startEstate } from './estate-fixture.js';
 
 const HOST = splitterIdSchema.parse('host-1');
@@ -25,7 +26,7 @@ const GOLD = groupIdSchema.parse('cg-gold');
 const BUSY = volumeIdSchema.parse('vm-1-disk-0');
 const IDLE = volumeIdSchema.parse('vm-1-disk-1');
 const MIB = 1024 * 1024;
-const WAIT = { timeout: 30_000 };
+const WAIT = { timeout: PATIENCE_MS };
 
 let fixture: EstateFixture;
 let client: MoverClient;
@@ -63,7 +64,7 @@ async function write(volume: VolumeId, offset: number, byte: number): Promise<vo
 }
 
 async function expectSame(volume: VolumeId, appliance: string): Promise<void> {
-  await waitUntilQuiet(client, { volume, timeoutMs: 60_000 });
+  await waitUntilQuiet(client, { volume, timeoutMs: PATIENCE_MS });
   const replica = { address: await nbdAddressOf(fixture.running.process(appliance)), name: `${volume}@latest` };
   expect(await compareExports({ address: await host(), name: volume }, replica)).toMatchObject({ differentBytes: 0 });
 }
@@ -124,7 +125,7 @@ test('a volume grows under its guest; the next connection has the new size, and 
   await expect.poll(async () => imageOf(IDLE, before, MIB), WAIT).toEqual([8, 1]);
 });
 
-test('a volume is never made smaller, nor by a unit that is not meant; the others notice nothing', async () => {
+test('a volume is never made smaller, and a size in MB is not taken for one in MiB', async () => {
   const refused = await grow(IDLE, '8MiB');
   expect(refused).toMatchObject({ exitCode: 3 });
   expect(refused.stderr).toContain('has 12 MiB at the replica site, and cannot be made smaller (SHRINKING)');

@@ -21,6 +21,7 @@ import type { NbdClient } from '../../nbd/nbd-client.js';
 import { TABLE_NAMES } from '../../simulator/replica-site/core/state.js';
 import { openRowStore } from '../../simulator/store/row-store.js';
 import { type Ran, runCommand } from '../support/cli.js';
+import { PATIENCE_MS } from '../support/until.js';
 import { type EstateFixture, startEstate } from './estate-fixture.js';
 
 const HOST = splitterIdSchema.parse('host-1');
@@ -28,6 +29,7 @@ const SECOND = applianceIdSchema.parse('appliance-2');
 const GOLD = groupIdSchema.parse('cg-gold');
 const NEW_GROUP = groupIdSchema.parse('cg-new');
 const MIB = 1024 * 1024;
+const WAIT = { timeout: PATIENCE_MS };
 let fixture: EstateFixture;
 let client: MoverClient;
 
@@ -94,11 +96,11 @@ test('a volume that is added is served, protected and recoverable without a rest
   });
 
   await write('vm-9-disk-0', 7);
-  await waitUntilQuiet(client, { volume: volumeIdSchema.parse('vm-9-disk-0'), timeoutMs: 20_000 });
-  await expect.poll(async () => membersOfNextPoint(GOLD)).toContain('vm-9-disk-0');
+  await waitUntilQuiet(client, { volume: volumeIdSchema.parse('vm-9-disk-0'), timeoutMs: PATIENCE_MS });
+  await expect.poll(async () => membersOfNextPoint(GOLD), WAIT).toContain('vm-9-disk-0');
   for (const id of ['replica-site', 'appliance-1', HOST]) await fixture.running.process(id).restart();
   await write('vm-9-disk-0', 8);
-  await waitUntilQuiet(client, { volume: volumeIdSchema.parse('vm-9-disk-0'), timeoutMs: 20_000 });
+  await waitUntilQuiet(client, { volume: volumeIdSchema.parse('vm-9-disk-0'), timeoutMs: PATIENCE_MS });
   const source = { address: await nbdAddressOf(fixture.running.process(HOST)), name: 'vm-9-disk-0' };
   const replica = { address: await nbdAddressOf(fixture.running.process('appliance-1')), name: 'vm-9-disk-0@latest' };
   expect(await compareExports(source, replica)).toMatchObject({ differentBytes: 0 });
@@ -145,14 +147,14 @@ test('an addition that died between the site and the splitter is finished by its
   expect(await client.volumes.add(order)).toEqual({ changed: true, group: GOLD });
   expect(await client.volumes.add(order)).toEqual({ changed: false, group: GOLD });
   await write(volume, 1);
-  await waitUntilQuiet(client, { volume, timeoutMs: 20_000 });
+  await waitUntilQuiet(client, { volume, timeoutMs: PATIENCE_MS });
 });
 
 test('a volume is retired only when no guest has it open; then it is in no point and no listing, and its points open', async () => {
   const volume = volumeIdSchema.parse('vm-1-disk-1');
   await write(volume, 3);
-  await waitUntilQuiet(client, { volume, timeoutMs: 20_000 });
-  await expect.poll(async () => membersOfNextPoint(GOLD)).toContain(volume);
+  await waitUntilQuiet(client, { volume, timeoutMs: PATIENCE_MS });
+  await expect.poll(async () => membersOfNextPoint(GOLD), WAIT).toContain(volume);
   const guest = await open(volume);
   const held = await run('volume', 'retire', volume);
   expect(held).toMatchObject({
@@ -160,7 +162,7 @@ test('a volume is retired only when no guest has it open; then it is in no point
     stderr: matching(/"vm-1-disk-1" cannot be retired: 1 connections of guests have/),
   });
   await guest.disconnect();
-  await expect.poll(async () => (await run('volume', 'retire', volume, '--dry-run')).exitCode).toBe(0);
+  await expect.poll(async () => (await run('volume', 'retire', volume, '--dry-run')).exitCode, WAIT).toBe(0);
 
   // The splitter stops; then the command dies. Its repetition ends what is left.
   await splitter().retireVolume({ volume });
@@ -178,7 +180,7 @@ test('a volume is retired only when no guest has it open; then it is in no point
   // Right after the restarts a splitter may not be connected again.
   let members: string[] = [];
   const others = async (): Promise<string[]> => (members = await membersOfNextPoint(GOLD));
-  await expect.poll(others, { timeout: 20_000 }).toContain('vm-1-disk-0');
+  await expect.poll(others, WAIT).toContain('vm-1-disk-0');
   expect(members.filter((name) => name.startsWith(volume))).toEqual([]);
   expect((await client.volumes.list()).map((listed) => listed.volume)).not.toContain(volume);
   const plan = await client.moves.plan({ volume, to: 'cg-silver' });
@@ -208,9 +210,9 @@ test('a retired volume is forgotten everywhere, by a second word, whatever kill 
   const volume = volumeIdSchema.parse('vm-9-disk-3');
   await client.volumes.add({ volume, splitter: HOST, sizeMiB: 8, group: GOLD });
   await write(volume, 5);
-  await waitUntilQuiet(client, { volume, timeoutMs: 20_000 });
+  await waitUntilQuiet(client, { volume, timeoutMs: PATIENCE_MS });
   const withVolume = async (): Promise<boolean> => (await membersOfNextPoint(GOLD)).includes(volume);
-  await expect.poll(withVolume, { timeout: 20_000 }).toBe(true);
+  await expect.poll(withVolume, WAIT).toBe(true);
   const { id: point } = await client.points.close({ group: GOLD, bookmark: 'audit', keep: 'forever' });
   const forget = async (...words: string[]): Promise<Ran> => run('volume', 'forget', volume, ...words);
   const confirmed = ['--confirm', volume];
@@ -238,7 +240,7 @@ test('a retired volume is forgotten everywhere, by a second word, whatever kill 
   renameSync(`${journal}.copy`, journal);
   rmSync(join(journal, 'manifest'));
   await fixture.running.process('replica-site').start();
-  await expect.poll(async () => site().volumes({ volume })).toBeDefined();
+  await expect.poll(async () => site().volumes({ volume }), WAIT).toBeDefined();
   await expect(site().openImage({ volume, position: 0, client: 'test' })).rejects.toThrow(/is being forgotten/);
   const anew = { volume, splitter: HOST, sizeMiB: 8, group: GOLD };
   await expect(client.volumes.add(anew)).rejects.toThrow(/is being forgotten, which did not end/);
@@ -250,14 +252,14 @@ test('a retired volume is forgotten everywhere, by a second word, whatever kill 
   for (const id of [HOST, 'replica-site']) await fixture.running.process(id).restart('SIGKILL');
   expect(await client.volumes.add(anew)).toMatchObject({ changed: true });
   await write(volume, 6);
-  await waitUntilQuiet(client, { volume, timeoutMs: 20_000 });
+  await waitUntilQuiet(client, { volume, timeoutMs: PATIENCE_MS });
   expect(lineage()).not.toMatchObject({ lineage: (before as { lineage: unknown }).lineage });
   const { owners } = await client.points.list({ volume });
   expect(owners).toMatchObject([{ group: GOLD, epoch: 1, fromPosition: 0 }]);
   const source = { address: await nbdAddressOf(fixture.running.process(HOST)), name: volume };
   const replica = { address: await nbdAddressOf(fixture.running.process('appliance-1')), name: `${volume}@latest` };
   expect(await compareExports(source, replica)).toMatchObject({ differentBytes: 0 });
-}, 120_000);
+});
 
 /** Puts the row of a volume that is being forgotten back, as the first step left it. */
 async function storeRow(directory: string, volume: string): Promise<void> {
@@ -279,10 +281,10 @@ test('a group is added, set and retired while everything runs, and closes points
   const volume = volumeIdSchema.parse('vm-9-disk-2');
   await client.volumes.add({ volume, splitter: HOST, sizeMiB: 8, group: NEW_GROUP });
   await write(volume, 4);
-  await waitUntilQuiet(client, { volume, timeoutMs: 20_000 });
+  await waitUntilQuiet(client, { volume, timeoutMs: PATIENCE_MS });
   const lastPoint = async (): Promise<string | undefined> =>
     (await client.groups.list()).find(({ group }) => group === NEW_GROUP)?.lastPoint?.id;
-  await expect.poll(lastPoint, { timeout: 20_000 }).toBeDefined();
+  await expect.poll(lastPoint, WAIT).toBeDefined();
 
   expect(await run('group', 'set', NEW_GROUP, '--keep-all', '2h')).toMatchObject({ exitCode: 0 });
   const set = (await client.groups.list()).find(({ group }) => group === NEW_GROUP);

@@ -14,6 +14,7 @@ import { nbdAddressOf } from '../../estate/nbd-address.js';
 import { waitUntilQuiet } from '../../estate/quiet.js';
 import { connectNbd } from '../../nbd/client.js';
 import { type Ran, runCommand } from '../support/cli.js';
+import { PATIENCE_MS } from '../support/until.js';
 import { type EstateFixture, startEstate } from './estate-fixture.js';
 
 const MIB = 1024 * 1024;
@@ -95,9 +96,9 @@ test('an appliance that is added serves groups and takes moves, without a restar
   const guest = await connectNbd(await nbdAddressOf(fixture.running.process('host-1')), MOVED);
   await guest.write(MIB, Buffer.alloc(4_096, 9));
   await guest.disconnect();
-  await waitUntilQuiet(client, { volume: MOVED, timeoutMs: 20_000 });
+  await waitUntilQuiet(client, { volume: MOVED, timeoutMs: PATIENCE_MS });
   const lastPoint = async () => (await client.groups.list()).find(({ group }) => group === 'cg-three')?.lastPoint;
-  await expect.poll(lastPoint, { timeout: 20_000 }).toBeDefined();
+  await expect.poll(lastPoint, { timeout: PATIENCE_MS }).toBeDefined();
 });
 
 test('an appliance is retired once a batch has moved everything away and its groups are gone; it is given nothing then', async () => {
@@ -179,7 +180,7 @@ test('a splitter is added, drained and retired; what keeps it in use is listed w
   expect(inUse.stdout).toMatch(/1 connections of guests have volume "vm-9-disk-0" open \(VOLUME_IN_USE\)/);
   await guest.disconnect();
   const free = async (): Promise<string> => (await run('splitter', 'drain', 'host-2')).stdout;
-  await expect.poll(free, { timeout: 20_000 }).toMatch(/8 MiB: can be retired/);
+  await expect.poll(free, { timeout: PATIENCE_MS }).toMatch(/8 MiB: can be retired/);
   expect(await run('volume', 'retire', 'vm-9-disk-0')).toMatchObject({ exitCode: 0 });
   expect(await run('splitter', 'drain', 'host-2')).toMatchObject({ exitCode: 0, stdout: matching(/protects nothing/) });
   expect(await run('splitter', 'retire', 'host-2')).toMatchObject({ exitCode: 0, stdout: matching(/is retired/) });

@@ -107,7 +107,7 @@ test('a newer session begins where the older one ended, and the older one is ref
   expect((await volumeOf(site)).durable).toMatchObject({ position: position + 1, session: 2, n: 1 });
 });
 
-test('two streams of one session may bring the same records: each counts once and both get receipts', async () => {
+test('two streams of one session may bring the same records: each record counts once, and each stream is receipted or refused', async () => {
   const site = await world.site();
   const first = await TestSplitter.connect(site.url, S1);
   const second = await TestSplitter.connect(site.url, S1);

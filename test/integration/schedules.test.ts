@@ -193,7 +193,7 @@ test('a batch of a schedule ends with its window, and leaves the rest for the ne
   expect(await outcomeOf('windowed')).toBe('incomplete');
   expect(await testbed.groupsOf('a', 'b')).toEqual(['cg-gold', 'cg-silver']);
   expect((await show('windowed')).paused).toBe(false);
-}, 180_000);
+});
 
 test('a run that begins too late after its time is skipped', async () => {
   await create('late', { select: { from: 'cg-silver' }, to: 'cg-gold', options: { startWithinMs: 1_000 } });

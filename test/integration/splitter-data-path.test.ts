@@ -24,6 +24,13 @@ beforeEach(async () => {
 });
 afterEach(async () => world.stop());
 
+/** The seed of the environment, or one by chance, which is printed. */
+function chosenSeed(): number {
+  const seed = Number(process.env['VOLUME_MOVER_SEED'] ?? Date.now() % 1_000_000);
+  console.log(`seed ${seed}: to repeat it, VOLUME_MOVER_SEED=${seed}`);
+  return seed;
+}
+
 /** Overlapping writes, zeroes and trims of all sizes, many at a time. */
 async function scribble(guest: NbdClient, random: () => number, operations: number): Promise<void> {
   const sizes = [512, 4 * KIB, 4 * KIB, 12 * KIB, 64 * KIB, 100 * KIB];
@@ -40,8 +47,7 @@ async function scribble(guest: NbdClient, random: () => number, operations: numb
 }
 
 test('replaying the received records in order gives exactly the source file, whatever overlapped', async () => {
-  const seed = Date.now() % 1_000_000;
-  console.log(`seed ${seed}`);
+  const seed = chosenSeed();
   const splitter = await world.splitter();
   const [guest, other] = [await splitter.open(V1), await splitter.open(V1)];
   await Promise.all([scribble(guest, seeded(seed), 600), scribble(other, seeded(seed + 1), 600)]);
@@ -52,7 +58,7 @@ test('replaying the received records in order gives exactly the source file, wha
   expect(trace.map((line) => Number(line.split(' ')[1]))).toEqual(world.site.records(V1).map(({ n }) => n));
 });
 
-test('a mark is stored before the source is written and is still there after kill -9', async () => {
+test('the mark of an unconfirmed write is still there after kill -9', async () => {
   world.first.confirms = false;
   const splitter = await world.splitterProcess();
   const guest = await splitter.open(V1);
@@ -69,8 +75,7 @@ test('a mark is stored before the source is written and is still there after kil
 });
 
 test('kill -9 at any moment loses no acknowledged write, and the marks bring the replica up to the source', async () => {
-  const seed = Date.now() % 1_000_000;
-  console.log(`seed ${seed}`);
+  const seed = chosenSeed();
   const random = seeded(seed);
   const acknowledged = new Map<number, number>();
   const started = new Map<number, number>();

@@ -27,8 +27,6 @@ export class FakeSite {
   duplicates = 0;
   /** The volume of each accepted record, in the order in which they came. */
   readonly order: { readonly volume: VolumeId; readonly bytes: number }[] = [];
-  /** Whether records are kept for `imageOf` and the trace; benchmarks don't. */
-  keeps = true;
   readonly #durable = new Map<VolumeId, { session: number; n: number }>();
   readonly #lives = new Map<VolumeId, LifeId>();
 
@@ -47,7 +45,6 @@ export class FakeSite {
     const epoch = this.epochs.get(volume) ?? 1;
     if (frame.epoch !== epoch) this.violations.push(`${volume}: epoch ${frame.epoch} instead of ${epoch}`);
     this.#durable.set(volume, { session: frame.session, n: frame.n });
-    if (!this.keeps) return;
     const copy = frame.type === 'write' ? { ...frame, data: Buffer.from(frame.data) } : frame;
     this.records(volume).push({ ...copy, appliance });
     this.order.push({ volume, bytes: frame.type === 'write' ? frame.data.length : 0 });
@@ -107,7 +104,6 @@ export class FakeAppliance {
   verdict: Verdict | undefined;
   resolveCalls = 0;
   healthCalls = 0;
-  hellos: string[] = [];
   attaches = 0;
   readonly attached = new Map<VolumeId, Attached>();
   readonly #connections = new Set<FrameConnection>();
@@ -150,11 +146,6 @@ export class FakeAppliance {
     for (const connection of this.#connections) connection.close();
   }
 
-  /** Receipts for everything accepted so far. */
-  confirm(): void {
-    for (const attached of this.attached.values()) this.#confirm(attached);
-  }
-
   /** @param grantedBytes in all, since the volume attached. */
   grant(volume: VolumeId, grantedBytes: number, unappliedBytes = 0): void {
     const attached = this.attached.get(volume);
@@ -171,8 +162,7 @@ export class FakeAppliance {
     this.#connections.add(connection);
     connection.start({
       onFrame: (frame) => {
-        if (frame.type === 'hello') this.hellos.push(frame.controlUrl);
-        else if (frame.type === 'attach') this.#attach(connection, handles, frame);
+        if (frame.type === 'attach') this.#attach(connection, handles, frame);
         else if (frame.type === 'detach') this.#detach(handles, frame.handle);
         else if ('timeMs' in frame) this.#record(handles.get(frame.handle), frame);
       },

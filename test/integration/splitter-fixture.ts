@@ -27,6 +27,7 @@ import type { NbdClient } from '../../nbd/nbd-client.js';
 import { readyLineSchema } from '../../simulator/process/ready-line.js';
 import { DEFAULT_SPLITTER_LIMITS, type SplitterLimits } from '../../simulator/splitter/limits.js';
 import { startSplitter } from '../../simulator/splitter/splitter.js';
+import { Chance } from '../simulation/virtual-time.js';
 import { firstLine } from '../support/first-line.js';
 import { FakeAppliance, FakeSite } from './splitter-fake-site.js';
 import { PATIENCE_MS } from '../support/until.js';
@@ -246,14 +247,8 @@ export function bound(epoch: number, volume = V1): AttemptVolume {
   return { volume, splitter: SPLITTER, epoch };
 }
 
-/** Random numbers from a seed (mulberry32), so that a failing run can be run again. */
+/** Random numbers in [0, 1) from a seed, so that a failing run can be run again. */
 export function seeded(seed: number): () => number {
-  let state = seed >>> 0;
-  return () => {
-    state = (state + 0x6d2b79f5) >>> 0;
-    let t = state;
-    t = Math.imul(t ^ (t >>> 15), t | 1);
-    t ^= t + Math.imul(t ^ (t >>> 7), t | 61);
-    return ((t ^ (t >>> 14)) >>> 0) / 2 ** 32;
-  };
+  const chance = new Chance(seed);
+  return () => chance.next();
 }

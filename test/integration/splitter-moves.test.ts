@@ -1,7 +1,6 @@
 // What a move does to a splitter: the fence and its backlog, the verdict either way, leases, holds,
 // and all of it across restarts.
 import { existsSync, rmSync, truncateSync } from 'node:fs';
-import { setTimeout as pause } from 'node:timers/promises';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import type { TicketedAttempt, Verdict } from '../../contracts/attempt.js';
 import { HOLD_MS_MAX } from '../../contracts/splitter-api.js';
@@ -278,8 +277,10 @@ test('a hold that nobody confirms ends by itself, and says so when it is asked l
 test('a hold that is over without any write does not hold a later one', async () => {
   const splitter = await world.splitter();
   const guest = await splitter.open(V1);
-  await splitter.control.cut({ round: 'r1', group: world.endpoint('g1').group, holdMs: 20 });
-  await pause(40);
+  const holdMs = 20;
+  await splitter.control.cut({ round: 'r1', group: world.endpoint('g1').group, holdMs });
+  const cutAtMs = performance.now();
+  await until(() => performance.now() - cutAtMs > holdMs + CLOCK_GRAIN_MS, 'the hold is over');
   await guest.write(0, Buffer.alloc(512, 2));
   expect(await splitter.control.confirmCut({ round: 'r1' })).toEqual({ held: false });
 });

@@ -3,7 +3,7 @@
 import { connectStream } from '../../simulator/stream/connect.js';
 import { costOf, CreditAccount } from '../../simulator/stream/credit.js';
 import type { FrameConnection, StreamFrame } from '../../simulator/stream/connection.js';
-import type { AttachedFrame, CreditFrame, RefusedFrame } from '../../simulator/stream/frame.js';
+import type { AttachedFrame, RefusedFrame } from '../../simulator/stream/frame.js';
 import type { SplitterId, VolumeId } from '../../contracts/ids.js';
 import type { Confirmed } from '../../contracts/lineage.js';
 import type { Claim } from '../../simulator/replica-site/core/attach.js';
@@ -29,7 +29,6 @@ export class TestSplitter {
   readonly #receipts = new Map<number, number>();
   readonly #refused = new Map<number, RefusedFrame>();
   readonly #known = new Map<VolumeId, Confirmed>();
-  readonly #credits = new Map<number, CreditFrame>();
   readonly #accounts = new Map<number, CreditAccount>();
   readonly told: StreamFrame[] = [];
   closed = false;
@@ -53,10 +52,8 @@ export class TestSplitter {
 
   #received(frame: StreamFrame): void {
     if (frame.type === 'receipt') this.#receipts.set(frame.handle, Math.max(frame.n, this.receipt(frame.handle)));
-    else if (frame.type === 'credit') {
-      this.#credits.set(frame.handle, frame);
-      this.#accounts.get(frame.handle)?.grant(frame.grantedBytes);
-    } else if (frame.type === 'attached') {
+    else if (frame.type === 'credit') this.#accounts.get(frame.handle)?.grant(frame.grantedBytes);
+    else if (frame.type === 'attached') {
       this.#answers.set(frame.handle, frame);
       this.#accounts.set(frame.handle, new CreditAccount());
     } else if (frame.type === 'refused') {
@@ -67,11 +64,6 @@ export class TestSplitter {
 
   receipt(handle: number): number {
     return this.#receipts.get(handle) ?? 0;
-  }
-
-  /** The newest credit frame under the handle. */
-  credit(handle: number): CreditFrame | undefined {
-    return this.#credits.get(handle);
   }
 
   refusalOf(handle: number): string | undefined {
@@ -145,10 +137,6 @@ export class TestSplitter {
   async refusedWith(handle: number): Promise<string> {
     await until(() => this.#refused.has(handle), `refusal of handle ${handle}`);
     return this.#refused.get(handle)?.code ?? '';
-  }
-
-  close(): void {
-    this.#connection.close();
   }
 }
 

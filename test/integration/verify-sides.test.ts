@@ -55,6 +55,15 @@ async function quiet(): Promise<void> {
   }, 'the volume is quiet');
 }
 
+/** Pauses the group, and waits until the splitter keeps nothing but marks of what is written. */
+async function fallToMarks(): Promise<void> {
+  await appliance.control.pauseGroup({ group: G1 });
+  await until(async () => {
+    await guest.write(0, randomBytes(4_096));
+    return (await splitter.control.inventory({ volume: V1 })).volumes[0]?.mode === 'MARKS_ONLY';
+  }, 'the volume is known by marks only');
+}
+
 function ports(): Ports {
   const [entry] = world.estate.appliances;
   if (entry === undefined) throw new Error('the estate has an appliance');
@@ -255,8 +264,7 @@ test('cancelled, it ends at once and lets go of both sides', async () => {
 });
 
 test('a volume that is known by marks only is not compared: a later try may', async () => {
-  await appliance.control.pauseGroup({ group: G1 });
-  await guest.write(0, randomBytes(4_096));
+  await fallToMarks();
   expect(await refusal(verify(ports(), { volume: V1, bytesPerSecond: QUICK }, runOf()))).toBe('NOT_SYNCED');
   await appliance.control.resumeGroup({ group: G1 });
   await quiet();
@@ -265,7 +273,7 @@ test('a volume that is known by marks only is not compared: a later try may', as
 
 test('what was started before a fall to marks is finished: the point it is compared at stands', async () => {
   const { ended } = await underWay();
-  await appliance.control.pauseGroup({ group: G1 });
+  await fallToMarks();
   await guest.write(0, randomBytes(SIZE_BYTES));
   expect(await ended).toMatchObject({ mismatchedRegions: 0, points: [{ fromRegion: 0, toRegion: REGIONS }] });
 });

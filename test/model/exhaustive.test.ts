@@ -138,7 +138,7 @@ describe('every state of a small world', () => {
   });
 });
 
-describe('a flaw is found, by its shortest way', () => {
+describe('a flaw is found', () => {
   it.each(FLAWED)('$name', ({ name, scenario, finds }) => {
     const explored = explore({ ...NONE, ...scenario }, { statesMax: STATES_MAX });
     report(name, explored);

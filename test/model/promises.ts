@@ -15,7 +15,10 @@ function promise(holds: boolean, otherwise: () => string): void {
   if (!holds) throw new Broken(otherwise());
 }
 
-/** Promises about the replica site alone, in one state and from one state to the next. */
+/**
+ * Promises about the replica site alone.
+ * @param before the state that led to `after`: only the step is judged; undefined: only `after`
+ */
 export function judgeSite(scenario: Scenario, before: SiteView | undefined, after: SiteView): void {
   if (before !== undefined) {
     judgeVerdicts(before, after);
@@ -39,7 +42,10 @@ function judgeVerdicts(before: SiteView, after: SiteView): void {
   }
 }
 
-/** Promise 5: a committed attempt left one bookmark, and one more once it joined; another none. */
+/**
+ * Promise 5: a committed attempt left one bookmark in force, and one more once it joined. An open
+ * or aborted attempt has none in force.
+ */
 function judgeBookmarks(
   site: SiteView,
   { attempt, state, joined }: Pick<AttemptRecord, 'attempt' | 'state' | 'contents' | 'joined'>,

@@ -2,7 +2,7 @@
 import { readFile } from 'node:fs/promises';
 import { describe, expect, test } from 'vitest';
 import { bank, rooms } from '../bank/bank.js';
-import { choose } from '../bank/choose.js';
+import { choose, wholeOf } from '../bank/choose.js';
 import { plant } from '../bank/plant.js';
 
 /** The least number of bugs that the bank must have. */
@@ -48,5 +48,13 @@ describe('the bug bank', () => {
     expect(choose({ ids: [], share: 0.1, seed: 2 })).not.toEqual(tenth);
     expect(choose({ ids: ['saga/'], share: 1, seed: 1 }).every(({ id }) => id.startsWith('saga/'))).toBe(true);
     expect(() => choose({ ids: ['nobody/'], share: 1, seed: 1 })).toThrow('No bug of the bank');
+  });
+
+  test('never judges nothing because an option was mistyped', () => {
+    for (const share of [0, -1, 1.5, Number.NaN])
+      expect(() => choose({ ids: [], share, seed: 1 }), String(share)).toThrow('--share: give a number');
+    expect(wholeOf('--runs', '0')).toBe(0);
+    for (const text of ['many', '', '1.5', '-1'])
+      expect(() => wholeOf('--runs', text), text).toThrow(`--runs: "${text}" is not a whole number`);
   });
 });

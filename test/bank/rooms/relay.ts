@@ -20,7 +20,7 @@ export const relay: Room = {
   simulated: false,
   bugs: [
     {
-      id: 'relay/payload-not-checked',
+      id: 'relay/payload-checked-twice',
       file: DECODER,
       find: '  checkPayload(header, payload);\n',
       replace:
