@@ -30,7 +30,7 @@ const groups: readonly Group[] = [
   { name: 'integration', setup: [DIST, BUNDLE, TEMPORAL], timeoutMs: 300 * SECOND_MS },
   { name: 'replay', setup: [DIST, BUNDLE], timeoutMs: 300 * SECOND_MS },
   // Real NBD and disk clients against built processes, during moves.
-  { name: 'outside', setup: [DIST, BUNDLE, TEMPORAL], timeoutMs: 120 * SECOND_MS },
+  { name: 'outside', setup: [DIST, BUNDLE, TEMPORAL], timeoutMs: 300 * SECOND_MS },
   { name: 'ui', setup: [DIST, BUNDLE, TEMPORAL], timeoutMs: 120 * SECOND_MS },
   // A stranger's use of the packed product: installs from the registry, so it may take its time.
   { name: 'package', setup: [DIST, BUNDLE, TEMPORAL], timeoutMs: 300 * SECOND_MS },

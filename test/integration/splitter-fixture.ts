@@ -180,15 +180,25 @@ export class SplitterWorld {
         VOLUME_MOVER_EXIT_WITH_PARENT: '1',
         ...environment,
       },
-      stdio: ['pipe', 'pipe', 'inherit'],
+      stdio: ['pipe', 'pipe', 'pipe'],
+    });
+    let said = '';
+    child.stderr.setEncoding('utf8').on('data', (text: string) => {
+      said += text;
+      process.stderr.write(text);
     });
     const exited = once(child, 'exit');
+    const closed = once(child, 'close');
     const end = async (signal: NodeJS.Signals): Promise<void> => {
       child.kill(signal);
       await exited;
     };
     this.#cleanUps.push(async () => end('SIGKILL'));
-    const ready = readyLineSchema.parse(JSON.parse(await firstLine(child)));
+    const line = await firstLine(child).catch(async (error: unknown) => {
+      await closed;
+      throw new Error(`the splitter ended before it was ready:\n${said}`, { cause: error });
+    });
+    const ready = readyLineSchema.parse(JSON.parse(line));
     if (ready.nbd === undefined) throw new Error('a splitter without NBD');
     return {
       child,

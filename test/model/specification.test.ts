@@ -8,11 +8,11 @@ import { attempts, ROOMY_BYTES, type Scenario, thereAndBack, TWO_SPLITTERS } fro
 const SEED = Number(process.env['VOLUME_MOVER_SEED'] ?? Math.floor(Math.random() * 1_000_000));
 /** Traces that the cores follow. VOLUME_MOVER_TRACES asks for more. */
 const TRACES = Number(process.env['VOLUME_MOVER_TRACES'] ?? 5_000);
-/** Fifths of them: most go to the shorter ones. */
+/** A fifth of them. The instances with short traces get two. */
 const SHARE = Math.ceil(TRACES / 5);
 /** Traces of one run of Quint, which keeps all of them in memory. */
 const TRACES_PER_RUN = 250;
-/** One for each of two cores. */
+/** One run of Quint for each of two processors. */
 const RUNS_AT_ONCE = 2;
 
 const BASE: Scenario = {

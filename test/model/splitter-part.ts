@@ -43,7 +43,7 @@ export interface Frame {
 
 /** What the host is given. `call`s are control calls; the rest is the host's own doing. */
 export type SplitterInput = { readonly key: string } & (
-  | { readonly do: 'mark' | 'attach' | 'detach' | 'send' | 'resend'; readonly volume: VolumeId }
+  | { readonly do: 'mark' | 'detach' | 'send' | 'resend'; readonly volume: VolumeId }
   | { readonly do: 'source' | 'number'; readonly volume: VolumeId; readonly token: number }
   | { readonly do: 'receipt'; readonly volume: VolumeId; readonly session: number; readonly n: number }
   | { readonly do: 'attached'; readonly volume: VolumeId; readonly meeting: Meeting & { readonly n: number } }
@@ -127,7 +127,8 @@ export class SplitterPart implements Part<SplitterInput, SplitterOutput, Splitte
   }
 
   get whole(): unknown {
-    return [this.#core, this.#rows, this.#marks, this.#confirmed, this.#disks, this.#writing, this.#session];
+    const stored = [this.#rows, this.#marks, this.#confirmed, this.#disks, this.#session, this.#lives];
+    return [this.#core, this.#writing, ...stored];
   }
 
   get #life(): LifeId {
@@ -190,8 +191,6 @@ export class SplitterPart implements Part<SplitterInput, SplitterOutput, Splitte
         return DONE;
       case 'number':
         this.#number(input.volume, input.token);
-        return DONE;
-      case 'attach':
         return DONE;
       case 'detach':
         core.volume(input.volume).detached();

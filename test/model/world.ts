@@ -15,7 +15,7 @@ import type { Frame, SplitterInput, SplitterOutput, SplitterView, VolumeView } f
 
 type SiteMachine = Machine<SiteInput, SiteOutput, SiteView>;
 
-/** More than there are different answers in any search. */
+/** More than there are different answers in any search: `#answer` checks it. */
 const ANSWERS_MAX = 10_000;
 
 /** Steps of the guest's current write. */
@@ -240,6 +240,7 @@ export class World {
 
   #answer(state: WorldState, answer: Answer): WorldState {
     const number = this.#answers.of(answer);
+    if (number >= ANSWERS_MAX) throw new Error(`there are more than ${ANSWERS_MAX} different answers`);
     if (this.#hears(state.mover, number) === undefined) return state;
     const answers = this.#said.with(state.answers, number);
     if (answers === state.answers) return state;

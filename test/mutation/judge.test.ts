@@ -61,7 +61,7 @@ async function notices({ text, run }: Script, mutant: string, usualHits: number)
   }
 }
 
-test('mutants', { timeout: TIMEOUT_MS }, async () => {
+test('each mutant is judged by the scripts that reach it', { timeout: TIMEOUT_MS }, async () => {
   const scripts = allScripts();
   for (const { name, text, run } of scripts) {
     instrumentation.currentTestId = name;

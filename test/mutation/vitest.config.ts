@@ -1,5 +1,6 @@
-// The tests that judge mutants: unit and property tests as one project, which needs no set-up. With
-// VOLUME_MOVER_JUDGES only those of one folder or file: faster, and who survives may die by others.
+// The tests that judge mutants: unit and property tests as one project, which needs no set-up.
+// VOLUME_MOVER_JUDGES names a folder or file of them: that is faster, but a mutant that survives
+// there may be killed by the others.
 import { defineConfig } from 'vitest/config';
 
 /** Longest time for one test, ms: long, since a slow machine must not kill a mutant. */

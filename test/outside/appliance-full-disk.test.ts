@@ -15,12 +15,11 @@ import type { NbdClient } from '../../nbd/nbd-client.js';
 import { createNamespace } from '../support/namespace.js';
 import { SmallDisk } from '../support/small-disk.js';
 import { estateOf, TestEstate } from '../support/test-estate.js';
-import { untilTrue } from '../support/until.js';
+import { PATIENCE_MS, untilTrue } from '../support/until.js';
 
 const KIB = 1024;
 const BLOCK = 4 * KIB;
 const DISK_KIB = 8 * KIB;
-const PATIENCE_MS = 60_000;
 const SIZE_MIB = 8;
 const WRITES_PER_SECOND = 40;
 const APPLIANCE = 'appliance-1';
@@ -99,7 +98,8 @@ test('a full disk is ENOSPC for the client of a scratch alone; a start changes n
   disk.fill();
 
   expect(await untilRefused(writable.client)).toBe('ENOSPC');
-  expect((await writable.client.read(0, BLOCK))[0]).not.toBe(undefined);
+  // The fill may have overwritten the block before the disk was full.
+  expect([7, 9]).toContain((await writable.client.read(0, BLOCK))[0]);
   expect((await readOnly.client.read(0, BLOCK)).equals(before)).toBe(true);
   expect(await notes()).toMatch(
     new RegExp(

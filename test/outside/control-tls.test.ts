@@ -16,6 +16,7 @@ import { Callers } from '../../simulator/control-server/callers.js';
 import { streamUpgrade } from '../../simulator/stream/accept.js';
 import { connectStream } from '../../simulator/stream/connect.js';
 import { Authority, type Issued } from '../support/authority.js';
+import { PATIENCE_MS } from '../support/until.js';
 import { containing, sampleApi, type SampleOptions, sampleServer } from '../unit/control-fixture.js';
 import { Recorder, writeFrame } from '../unit/stream-fixture.js';
 
@@ -113,7 +114,7 @@ test('a stream goes over TLS, and needs a certificate too', async () => {
   const url = await started({ onUpgrade });
   const near = new Recorder(await connectStream({ url, credentials: shown(ofClient) }));
   near.connection.send(writeFrame(1));
-  await expect.poll(() => streams[0]?.frames).toEqual([writeFrame(1)]);
+  await expect.poll(() => streams[0]?.frames, { timeout: PATIENCE_MS }).toEqual([writeFrame(1)]);
   near.connection.close();
   await expect(connectStream({ url, credentials: shown() })).rejects.toMatchObject({ code: 'UNAUTHORIZED' });
 });
@@ -150,8 +151,10 @@ test('certificates that are replaced count at both ends, without a restart', asy
   put(renewed, other);
   const former = shown(ofClient);
   const renewedOnly = { tls: other.identity(renewed) };
-  await expect.poll(async () => list(url, renewedOnly).catch(() => 'not yet'), { timeout: 10_000 }).not.toBe('not yet');
-  await expect.poll(async () => list(url, kept).catch(() => 'not yet'), { timeout: 10_000 }).not.toBe('not yet');
+  await expect
+    .poll(async () => list(url, renewedOnly).catch(() => 'not yet'), { timeout: PATIENCE_MS })
+    .not.toBe('not yet');
+  await expect.poll(async () => list(url, kept).catch(() => 'not yet'), { timeout: PATIENCE_MS }).not.toBe('not yet');
   await expect(connectStream({ url, credentials: former })).rejects.toMatchObject({ code: 'UNREACHABLE' });
 });
 

@@ -7,14 +7,12 @@ import type { MoveReport } from '../../contracts/move.js';
 import type { RecoveryPoint } from '../../contracts/point.js';
 import { HOLD_MS_MAX } from '../../contracts/splitter-api.js';
 import { compareExports, type Export } from '../../estate/compare.js';
-import { until, untilTrue } from '../support/until.js';
+import { PATIENCE_MS, until, untilTrue } from '../support/until.js';
 import { instantFaults, type Newest, pairFaults, readNewest } from './pair-checker.js';
 import { PairLog, type Side, SIDES } from './pair-log.js';
 import { PairWriter } from './pair-writer.js';
 import { applianceOf, GOLD, GROUPS, HOST_OF, PairsEstate, SILVER, VOLUME_OF } from './pairs-estate.js';
 
-/** Longest time for something that takes a second, ms. */
-const PATIENCE_MS = 30_000;
 /** Delay of a cut or a fence, ms: longer than a host holds acknowledgements. */
 const TOO_LATE_MS = HOLD_MS_MAX + 150;
 /** Time for the check of all points, ms: hundreds of images on a busy machine. */
@@ -30,15 +28,9 @@ afterAll(async () => pairs.stop());
 
 describe('dependent pairs on two hosts that are moved together, there and back', () => {
   const MOVES = 10;
-  /**
-   * How long points are closed in the new group before the volumes leave it again, ms: some five
-   * points.
-   */
-  const STAY_MS = 500;
-  /**
-   * How much later the second host's cuts and fences are than the first one's, ms: from move to
-   * move another.
-   */
+  /** Points with both volumes that the new group closes before they leave it again. */
+  const POINTS_BETWEEN = 5;
+  /** Delay of the second host's cuts and fences after the first one's, ms, move by move. */
   const APART_MS = [0, 10, 40] as const;
   const reports: MoveReport[] = [];
 
@@ -53,8 +45,8 @@ describe('dependent pairs on two hosts that are moved together, there and back',
       reports.push(report);
       const written = log.pairs;
       await untilTrue('points in the new group', PATIENCE_MS, async () => {
-        const { lastPoint } = await groupOf(report.to.group);
-        return lastPoint !== undefined && lastPoint.atMs > report.endedAtMs + STAY_MS && log.pairs > written;
+        const points = await pointsWithBoth(report.to.group, report.endedAtMs);
+        return points.length >= POINTS_BETWEEN && log.pairs > written;
       });
     }
     pairs.fences.delayMs = pairs.cuts.delayMs = 0;
@@ -148,7 +140,7 @@ describe('cuts of two hosts that are some time apart', () => {
         const { pointsSkipped } = await groupOf(GOLD);
         return pointsSkipped >= before.pointsSkipped + 2;
       });
-      return pointsSince(sinceMs);
+      return pointsWithBoth(GOLD, sinceMs);
     });
     expect(points).toEqual([]);
   });
@@ -193,14 +185,9 @@ describe('cuts of two hosts that are some time apart', () => {
   async function nextPoints(count: number): Promise<RecoveryPoint[]> {
     const sinceMs = await slowCutsSinceMs();
     return await until(`${count} points`, PATIENCE_MS, async () => {
-      const points = await pointsSince(sinceMs);
+      const points = await pointsWithBoth(GOLD, sinceMs);
       return points.length >= count ? points : undefined;
     });
-  }
-
-  async function pointsSince(sinceMs: number): Promise<RecoveryPoint[]> {
-    const { points } = await pairs.estate.client.points.list({ group: GOLD });
-    return points.filter((point) => point.atMs > sinceMs && sidesIn(point).length === SIDES.length);
   }
 });
 
@@ -257,6 +244,12 @@ function sidesIn({ members }: RecoveryPoint): Side[] {
 async function allPoints(): Promise<RecoveryPoint[]> {
   const listed = await Promise.all(GROUPS.map(async (group) => pairs.estate.client.points.list({ group })));
   return listed.flatMap(({ points }) => points);
+}
+
+/** Points of a group with both volumes, closed after a time. */
+async function pointsWithBoth(group: GroupId, sinceMs: number): Promise<RecoveryPoint[]> {
+  const { points } = await pairs.estate.client.points.list({ group });
+  return points.filter((point) => point.atMs > sinceMs && sidesIn(point).length === SIDES.length);
 }
 
 async function groupOf(id: GroupId): Promise<ApplianceGroup> {

@@ -7,8 +7,8 @@ import type { MoveReport } from '../../contracts/move.js';
 import { GUEST_BLOCK_BYTES } from '../../estate/guest/block.js';
 import { connectNbd } from '../../nbd/client.js';
 import { succeed } from '../support/tools.js';
-import { until, untilTrue } from '../support/until.js';
-import { DISK, MIB, OutsideEstate, PATIENCE_MS, SILVER, SIZE_MIB } from './outside-estate.js';
+import { PATIENCE_MS, until, untilTrue } from '../support/until.js';
+import { DISK, MIB, OutsideEstate, SILVER, SIZE_MIB } from './outside-estate.js';
 
 let outside: OutsideEstate;
 beforeAll(async () => {

@@ -23,7 +23,7 @@ import { createNamespace } from '../support/namespace.js';
 import { SmallDisk } from '../support/small-disk.js';
 import { estateOf, TestEstate, uriOf } from '../support/test-estate.js';
 import { runTool } from '../support/tools.js';
-import { untilTrue } from '../support/until.js';
+import { PATIENCE_MS, untilTrue } from '../support/until.js';
 
 const KIB = 1024;
 const MIB = 1024 * KIB;
@@ -46,7 +46,7 @@ const UNAPPLIED_MIB = '1';
 const POINT_EVERY_MS = 1_000;
 /** Some 200 writes and 70 reads of each guest. */
 const RUN_SECONDS = 10;
-/** Each volume is written some time. */
+/** Long enough that each guest writes. */
 const AFTER_SECONDS = 3;
 const WRITES_PER_SECOND = 20;
 const READS_PER_SECOND = 7;
@@ -58,11 +58,6 @@ const STALLED_WRITE_BYTES = 64 * KIB;
 const PAIRS_MAX = 3;
 /** Promised: with the faults the 99th percentile is at most this many times the one without. */
 const RATIO_MAX = 2;
-/**
- * Longest time for something that takes seconds, ms: a region that could not be read is tried again
- * after up to 16 s.
- */
-const PATIENCE_MS = 60_000;
 /** Three pairs; one takes some 35 s. */
 const TEST_MS_MAX = 300_000;
 
@@ -71,7 +66,7 @@ let disk: SmallDisk;
 let broken: FailingFile;
 let estate: TestEstate;
 let site: Calls<typeof replicaSiteApi>;
-/** A disk that was there before its splitter is told as one without a bitmap of marks. */
+/** Health's notes before any fault: they tell of disks that were there before their splitter. */
 let notesAtStart: string;
 
 beforeAll(async () => {
@@ -131,7 +126,7 @@ interface Run {
   /** I/O errors by volume. */
   readonly errors: ReadonlyMap<string, number>;
   readonly writes: ReadonlyMap<string, number>;
-  /** p99 of writes to the sound volumes, ns: the middle of all jobs. */
+  /** Median of the sound volumes' 99th percentiles of a write's time, ns. */
   readonly p99Ns: number;
 }
 

@@ -8,7 +8,7 @@ import type { RecoveryPoint } from '../../contracts/point.js';
 import { GUEST_BLOCK_BYTES } from '../../estate/guest/block.js';
 import { uriOf } from '../support/test-estate.js';
 import { type Finished, runLongTool, succeed } from '../support/tools.js';
-import { untilTrue } from '../support/until.js';
+import { PATIENCE_MS, untilTrue } from '../support/until.js';
 import { blocksUnlike, replayTrace } from '../support/write-trace.js';
 import {
   DISK,
@@ -16,7 +16,6 @@ import {
   GOLD_NEIGHBOUR,
   MIB,
   OutsideEstate,
-  PATIENCE_MS,
   SILVER,
   SILVER_NEIGHBOUR,
   SIZE_MIB,
@@ -35,8 +34,6 @@ describe('fio writing and verifying throughout a move', () => {
    */
   const WRITES = 6_000;
   const WRITES_PER_SECOND = 300;
-  /** Longest time between two points of a group that takes one every 200 ms, ms: for a slow run. */
-  const GAP_MS_MAX = 3_000;
   let report: MoveReport;
 
   test('meets no error, and afterwards the replica is the source', async () => {
@@ -94,9 +91,6 @@ describe('fio writing and verifying throughout a move', () => {
       expect(positions, `${member} is in each point`).not.toContain(undefined);
       expect(positions.at(-1), `${member} was written on`).toBeGreaterThan(positions.at(0) ?? Number.POSITIVE_INFINITY);
       expect(points.length, `${group}: before, during and after`).toBeGreaterThanOrEqual(3);
-      for (const [i, { atMs }] of points.entries()) {
-        expect((points[i + 1]?.atMs ?? atMs) - atMs, `${group} after ${atMs}`).toBeLessThan(GAP_MS_MAX);
-      }
     }
   });
 

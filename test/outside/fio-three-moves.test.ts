@@ -6,9 +6,9 @@ import type { MoveReport } from '../../contracts/move.js';
 import type { RecoveryPoint } from '../../contracts/point.js';
 import { GUEST_BLOCK_BYTES } from '../../estate/guest/block.js';
 import { type Finished, runLongTool, succeed } from '../support/tools.js';
-import { until, untilTrue } from '../support/until.js';
+import { PATIENCE_MS, until, untilTrue } from '../support/until.js';
 import { blocksUnlike, replayTrace } from '../support/write-trace.js';
-import { BRONZE, DISK, GOLD, MIB, OutsideEstate, PATIENCE_MS, SILVER, SIZE_MIB } from './outside-estate.js';
+import { BRONZE, DISK, GOLD, MIB, OutsideEstate, SILVER, SIZE_MIB } from './outside-estate.js';
 
 const GROUPS = 3;
 let outside: OutsideEstate;

@@ -125,8 +125,8 @@ interface Recovered {
 }
 
 /**
- * Replays the journal of a copy, which is changed by it, and reads every file. @param folder for
- * what is read; made here
+ * Replays the journal of a copy of the disk, which changes the copy, and reads every file.
+ * @param folder for what is read; made here
  * @throws AssertionError when the file system is not clean after the replay
  */
 export async function recover(image: string, folder: string): Promise<Recovered> {

@@ -6,8 +6,8 @@ import { afterAll, beforeAll, expect, inject, test } from 'vitest';
 import type { ListedAccess } from '../../client/images/accesses.js';
 import type { PointId } from '../../contracts/ids.js';
 import { runTool, succeed } from '../support/tools.js';
-import { until } from '../support/until.js';
-import { DISK, GOLD, GOLD_NEIGHBOUR, MIB, OutsideEstate, PATIENCE_MS, SIZE_MIB } from './outside-estate.js';
+import { PATIENCE_MS, until } from '../support/until.js';
+import { DISK, GOLD, GOLD_NEIGHBOUR, MIB, OutsideEstate, SIZE_MIB } from './outside-estate.js';
 
 let outside: OutsideEstate;
 /** A point of the group after the disk was filled. */

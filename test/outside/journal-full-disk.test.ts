@@ -13,6 +13,7 @@ import type { VolumeJournal } from '../../simulator/replica-site/journal/terms/t
 import { openVolumeJournal } from '../../simulator/replica-site/journal/volume-journal.js';
 import { FaultyFiles } from '../support/faulty-files.js';
 import { SmallDisk } from '../support/small-disk.js';
+import { PATIENCE_MS } from '../support/until.js';
 
 const KIB = 1024;
 const MIB = KIB * KIB;
@@ -114,7 +115,7 @@ test('a batch that a full disk took in part is brought in with the room of the r
   await append(journal, 100);
   files.fault = { calls: ['write'], path: /replica\.img$/, code: 'ENOSPC', tornShare: 0.5 };
   for (let n = 101; n <= 130; n += 1) journal.append([write(n)]);
-  await expect.poll(() => journal.stalls.has('distribution')).toBe(true);
+  await expect.poll(() => journal.stalls.has('distribution'), { timeout: PATIENCE_MS }).toBe(true);
   const { position } = journal.durable;
   files.kill();
   disk.fill();

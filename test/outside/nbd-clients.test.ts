@@ -1,6 +1,5 @@
 // The NBD server against the clients that people use: libnbd's tools, qemu's and fio. A missing
 // tool fails the test.
-import { execFile } from 'node:child_process';
 import { createHash, randomBytes } from 'node:crypto';
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -10,12 +9,11 @@ import { z } from 'zod';
 import type { BlockDevice } from '../../nbd/block-device.js';
 import { createNbdServer } from '../../nbd/server.js';
 import type { NbdServer } from '../../nbd/server.js';
+import { runTool, succeed } from '../support/tools.js';
 import { directoryOf, MemoryDevice } from '../unit/nbd-memory-device.js';
 
 const MIB = 1024 * 1024;
 const SIZE_BYTES = 64 * MIB;
-/** A tool that takes longer hangs. */
-const TOOL_MS_MAX = 30_000;
 
 const aTurn = (): Promise<void> => new Promise((resolve) => void setImmediate(resolve));
 
@@ -46,29 +44,6 @@ afterAll(async () => {
   await server.stop();
   await rm(folder, { recursive: true });
 });
-
-interface Finished {
-  readonly exitCode: number;
-  readonly output: string;
-}
-
-/** Runs a tool to its end. @throws when the tool isn't installed or hangs */
-function run(tool: string, ...words: readonly string[]): Promise<Finished> {
-  return new Promise((resolve, reject) => {
-    execFile(tool, words, { timeout: TOOL_MS_MAX, cwd: folder }, (error, stdout, stderr) => {
-      const output = `${stdout}${stderr}`;
-      if (error === null) resolve({ exitCode: 0, output });
-      else if (typeof error.code === 'number') resolve({ exitCode: error.code, output });
-      else reject(new Error(`${tool} could not be run to its end`, { cause: error }));
-    });
-  });
-}
-
-async function succeed(tool: string, ...words: readonly string[]): Promise<string> {
-  const { exitCode, output } = await run(tool, ...words);
-  expect(exitCode, `${tool} ${words.join(' ')}\n${output}`).toBe(0);
-  return output;
-}
 
 function overUnix(name: string): string {
   return `nbd+unix:///${name}?socket=${socket}`;
@@ -116,7 +91,7 @@ describe('nbdinfo', () => {
   });
 
   test('is told that an export is unknown', async () => {
-    const { exitCode, output } = await run('nbdinfo', overUnix('missing'));
+    const { exitCode, output } = await runTool('nbdinfo', overUnix('missing'));
     expect(exitCode).not.toBe(0);
     expect(output).toMatch(/no such export|No such file/i);
   });
@@ -144,7 +119,7 @@ describe('nbdcopy', () => {
     const source = join(folder, 'small.img');
     await writeFile(source, randomBytes(MIB));
     const before = digest(devices.image.content);
-    const { exitCode, output } = await run('nbdcopy', source, overUnix('image'));
+    const { exitCode, output } = await runTool('nbdcopy', source, overUnix('image'));
     expect(exitCode).not.toBe(0);
     expect(output).toMatch(/read-only/i);
     expect(digest(devices.image.content)).toBe(before);
@@ -184,11 +159,11 @@ describe('qemu', () => {
   test('qemu-io gets the errors of the device, and goes on', async () => {
     const failing = devices.sectors;
     failing.failure = new Error('a bug');
-    const failed = await run('qemu-io', '-f', 'raw', '-c', 'write 0 4k', overUnix('sectors'));
+    const failed = await runTool('qemu-io', '-f', 'raw', '-c', 'write 0 4k', overUnix('sectors'));
     failing.failure = undefined;
     expect(failed.output).toMatch(/Input\/output error/);
     await succeed('qemu-io', '-f', 'raw', '-c', 'write 0 4k', overUnix('sectors'));
-    const refused = await run('qemu-io', '-f', 'raw', '-c', 'write 0 4k', overUnix('image'));
+    const refused = await runTool('qemu-io', '-f', 'raw', '-c', 'write 0 4k', overUnix('image'));
     expect(refused.output).toMatch(/read-only|not permitted|Permission denied/i);
     await succeed('qemu-io', '-r', '-f', 'raw', '-c', 'read 0 4k', overUnix('image'));
   });

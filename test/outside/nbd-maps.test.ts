@@ -7,8 +7,8 @@ import { afterAll, beforeAll, expect, inject, test } from 'vitest';
 import { z } from 'zod';
 import type { PointId } from '../../contracts/ids.js';
 import { succeed } from '../support/tools.js';
-import { until } from '../support/until.js';
-import { DISK, GOLD, MIB, OutsideEstate, PATIENCE_MS, SIZE_MIB } from './outside-estate.js';
+import { PATIENCE_MS, until } from '../support/until.js';
+import { DISK, GOLD, MIB, OutsideEstate, SIZE_MIB } from './outside-estate.js';
 
 const SIZE_BYTES = SIZE_MIB * MIB;
 /** Bytes of one of `stat`'s blocks. */

@@ -22,9 +22,6 @@ export const SILVER_NEIGHBOUR = volumeIdSchema.parse('silver-neighbour');
 const BRONZE_NEIGHBOUR = volumeIdSchema.parse('bronze-neighbour');
 const WRITES_PER_SECOND = 50;
 
-/** Longest time for something that takes a second, ms. */
-export const PATIENCE_MS = 30_000;
-
 interface OutsideOptions {
   /** Two, or three, each on an appliance of its own; default 2. */
   readonly groups?: 2 | 3;

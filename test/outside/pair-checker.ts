@@ -18,8 +18,9 @@ import {
 export type Newest = readonly number[];
 
 /**
- * @throws Error naming the block when a ring is no state that a writer of numbers in order can
- * leave
+ * Reads the newest number of each lane from a disk.
+ * @throws Error naming the block when a lane's ring is no state that a writer of numbers in order
+ * can leave
  */
 export async function readNewest(image: Export, side: Side): Promise<Newest> {
   const chunks: Buffer[] = [];

@@ -17,11 +17,10 @@ import { type Guest, startGuest } from '../../estate/guest/guest.js';
 import { createNamespace } from '../support/namespace.js';
 import { SmallDisk } from '../support/small-disk.js';
 import { estateOf, TestEstate } from '../support/test-estate.js';
-import { untilTrue } from '../support/until.js';
+import { PATIENCE_MS, untilTrue } from '../support/until.js';
 
 const KIB = 1024;
 const DISK_KIB = 24 * KIB;
-const PATIENCE_MS = 60_000;
 const SIZE_MIB = 8;
 /**
  * Guests write to these first blocks of their disks only: so the test decides when the disk is

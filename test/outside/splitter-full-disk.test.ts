@@ -69,7 +69,7 @@ test('on a full disk guests overwrite, replication and moves go on, and only wha
   await Promise.all([quiet(splitter, V1), quiet(splitter, V2)]);
   expect(world.site.imageOf(V1, SIZE_BYTES).equals(world.source(V1))).toBe(true);
 
-  // A killed one starts again, with a number of its own and all of its guests' disks.
+  // A killed splitter starts again, with a new session and all of its guests' disks.
   await splitter.kill();
   const again = await world.splitterProcess();
   await overwrite(await again.open(V1), 3);

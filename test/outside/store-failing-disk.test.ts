@@ -14,7 +14,7 @@ import {
 import { block, TestSplitter } from '../integration/test-splitter.js';
 import { type FailingCall, FailingCalls } from '../support/failing-calls.js';
 
-/** More than an lmdb is good for that failed to write the end of a commit once. */
+/** Changes that are tried: lmdb alone would refuse all after the first failed end of a commit. */
 const TRIES = 20;
 const WAIT_MS = 10_000;
 const HOUR_MS = 3_600_000;
@@ -59,7 +59,7 @@ test.each<FailingCall>(['write', 'meta', 'sync'])(
   },
 );
 
-test('a replica site whose reports can not be opened serves all else, says so, and opens them later', async () => {
+test("a replica site whose reports can't be opened serves all else, says so, and opens them later", async () => {
   calls.fail('open', 'reports/data.mdb');
   const site = await world.siteProcess(calls.env);
   const splitter = await TestSplitter.connect(site.url, S1);

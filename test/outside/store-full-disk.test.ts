@@ -1,5 +1,5 @@
 // The row store on a disk that has no room: a change is refused before lmdb is asked, and goes
-// through once there is room.
+// through once there is room. A run prints its seed; VOLUME_MOVER_SEED runs it again.
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -39,7 +39,7 @@ test('rows change on a full disk for as long as one likes, also after the store 
 });
 
 test('whatever is stored on a full disk, each change is there whole or was refused, hundreds of times', async () => {
-  const seed = Date.now() % 1_000_000;
+  const seed = Number(process.env['VOLUME_MOVER_SEED'] ?? Date.now() % 1_000_000);
   console.log(`seed ${seed}`);
   const random = seeded(seed);
   const store = open();

@@ -1,12 +1,13 @@
 // The size of a volume that grows, as nbdinfo sees it: the disk's at its next connection, and that
 // of an earlier recovery point.
-import { execFile } from 'node:child_process';
-import { promisify } from 'node:util';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { createMoverClient, type MoverClient } from '../../client/sdk.js';
 import { groupIdSchema, volumeIdSchema } from '../../contracts/ids.js';
 import { nbdAddressOf } from '../../estate/nbd-address.js';
 import { type EstateFixture, startEstate } from '../integration/estate-fixture.js';
+import { uriOf } from '../support/test-estate.js';
+import { succeed } from '../support/tools.js';
+import { PATIENCE_MS, untilTrue } from '../support/until.js';
 
 const VOLUME = volumeIdSchema.parse('vm-1-disk-0');
 const GOLD = groupIdSchema.parse('cg-gold');
@@ -22,10 +23,7 @@ afterAll(async () => fixture.stop());
 
 async function sizeInMiB(process: string, name: string): Promise<number> {
   const address = await nbdAddressOf(fixture.running.process(process));
-  const uri =
-    'path' in address ? `nbd+unix:///${name}?socket=${address.path}` : `nbd://${address.host}:${address.port}/${name}`;
-  const { stdout } = await promisify(execFile)('nbdinfo', ['--size', uri]);
-  return Number(stdout) / MIB;
+  return Number(await succeed('nbdinfo', '--size', uriOf({ address, name }))) / MIB;
 }
 
 /** A new point that has the volume. */
@@ -36,7 +34,7 @@ async function point(): Promise<string> {
     id = closed.id;
     return closed.members.some(({ volume }) => volume === VOLUME);
   };
-  await expect.poll(close, { timeout: 30_000 }).toBe(true);
+  await untilTrue('a point with the volume', PATIENCE_MS, close);
   return id;
 }
 
@@ -46,6 +44,6 @@ test('nbdinfo has the new size at the next connection, and each point the size t
   expect(await client.volumes.grow({ volume: VOLUME, sizeMiB: 12 })).toEqual({ changed: true });
   expect(await sizeInMiB('host-1', VOLUME)).toBe(12);
   const after = await point();
-  await expect.poll(async () => sizeInMiB('appliance-1', `${VOLUME}@${after}`), { timeout: 30_000 }).toBe(12);
+  await expect.poll(async () => sizeInMiB('appliance-1', `${VOLUME}@${after}`), { timeout: PATIENCE_MS }).toBe(12);
   expect(await sizeInMiB('appliance-1', `${VOLUME}@${before}`)).toBe(8);
 });

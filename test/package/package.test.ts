@@ -13,11 +13,12 @@ import { estateOf } from '../support/test-estate.js';
 import { succeed } from '../support/tools.js';
 import { pack, readManifest, ROOT, type Manifest, Stranger, stop } from './stranger.js';
 
-/** What the tarball may hold besides what is compiled, and what of that it may not. */
+/** What the tarball may hold besides what is compiled. */
 const BESIDE_DIST =
   /^(package\.json|README\.md|LICENSE|CHANGELOG\.md|bin\/volume-mover\.js|docs\/api\/[a-z-]+\.(json|md))$/;
 /** Pages with programs in them: these compile, too. */
 const PAGES = ['README.md', 'docs/schedules.md', 'docs/sdk.md'];
+/** What is compiled, with its types, and the workflow bundle. */
 const COMPILED = /^dist\/([a-z-]+\/)+[a-z0-9-]+\.(js|d\.ts)$|^dist\/\.workflow-bundles\/[0-9a-f]+\.js$/;
 
 let folder: string;

@@ -48,7 +48,7 @@ export async function pack(folder: string): Promise<string> {
 
 export class Stranger {
   readonly folder: string;
-  /** Names the Temporal server. */
+  /** Variables for its programs: where the Temporal server is. */
   readonly #environment: NodeJS.ProcessEnv;
   #node = process.execPath;
 
@@ -105,8 +105,8 @@ export class Stranger {
   }
 
   /**
-   * Starts a module and waits for a line; whoever starts it stops it. @throws Error with its output
-   * when it ends before
+   * Starts a module and waits for a line. Whoever starts it stops it.
+   * @throws Error with its output when it ends before that line
    */
   async start(name: string, line: RegExp): Promise<ChildProcess> {
     const child = spawn(this.#node, [name], {

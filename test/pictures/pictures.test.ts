@@ -1,7 +1,6 @@
-// Takes the pictures of the README anew, on purpose only: VOLUME_MOVER_PICTURES=1 npx vitest run
-// --project pictures
-// Everything in them is real: an estate, a guest that writes, moves, the page and the Temporal Web
-// UI in Chromium.
+// Takes the pictures of the README anew, on purpose only:
+// `VOLUME_MOVER_PICTURES=1 npx vitest run --project pictures`. Everything in them is real: an
+// estate, a guest that writes, moves, the page and the Temporal Web UI in Chromium.
 import { mkdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';

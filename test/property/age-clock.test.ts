@@ -15,8 +15,8 @@ const START_MS = Date.UTC(2026, 10, 28);
 /** A look rounds to whole milliseconds, and so does a store. */
 const ROUNDING_MS = 2;
 /**
- * A jump of less than a second is none to the watch, and is followed: while it lasts, and a little
- * more.
+ * How far ahead of true time the clock may be. The watch takes a jump of less than a second for
+ * none, so the clock follows it while it lasts, and a little longer.
  */
 const AHEAD_MS_MAX = 1_500;
 

@@ -26,7 +26,7 @@ const ZONES = [
   'America/Havana',
   'UTC',
 ];
-/** Times around changes of the clocks of these zones, and anywhere. */
+/** Days on which, or the day before which, some of these zones change their clocks. */
 const CHANGES = [
   '2025-03-30',
   '2025-10-26',

@@ -81,7 +81,7 @@ const step: fc.Arbitrary<HistoryStep> = fc.oneof(
     }),
   },
   {
-    weight: 8,
+    weight: 16,
     arbitrary: fc.record({
       step: fc.constant('advanceMoves' as const),
       abort: fc.integer({ max: 7, min: 0 }).map((n) => n === 0),

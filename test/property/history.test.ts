@@ -6,7 +6,7 @@ import { runHistory, type HistoryTotals } from './history-run.js';
 import { history } from './history-steps.js';
 
 /**
- * Runs. VOLUME_MOVER_SEEDS asks for more, as .ci/run does; VOLUME_MOVER_SEED for those of an
+ * Runs: a hundred for each of VOLUME_MOVER_SEEDS, which .ci/run sets. VOLUME_MOVER_SEED repeats an
  * earlier run.
  */
 const RUNS = Number(process.env['VOLUME_MOVER_SEEDS'] ?? 0) * 100 || 400;
@@ -24,11 +24,11 @@ test(
     });
     await fc.assert(property, { numRuns: RUNS, seed: SEED });
     const sum = (of: (totals: HistoryTotals) => number): number => all.reduce((total, totals) => total + of(totals), 0);
-    // That it proves something: on average each run compares points, moves volumes and is killed or
-    // restarted.
+    // That it proves something: each run compares points and images, every fourth commits a move,
+    // and every other one has a second life of the site.
     expect(sum(({ points }) => points)).toBeGreaterThan(RUNS * 2);
     expect(sum(({ images }) => images)).toBeGreaterThan(RUNS * 5);
     expect(sum(({ moved }) => moved)).toBeGreaterThan(RUNS / 4);
-    expect(sum(({ lives }) => lives)).toBeGreaterThan(RUNS);
+    expect(sum(({ lives }) => lives)).toBeGreaterThan(RUNS * 1.5);
   },
 );

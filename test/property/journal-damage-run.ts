@@ -8,6 +8,7 @@ import { openVolumeJournal } from '../../simulator/replica-site/journal/volume-j
 import type { Harm, Life, Write } from './journal-damage-steps.js';
 import { SIZE_BYTES } from './journal-damage-steps.js';
 import { MemoryDisk } from './journal-memory-disk.js';
+import { PATIENCE_MS } from '../support/until.js';
 
 const DIRECTORY = '/volume';
 const SEGMENT_BYTES = 12_000;
@@ -253,7 +254,7 @@ class DamageRun {
   }
 
   async #settle(): Promise<void> {
-    await expect.poll(() => this.#open.durable.position, { interval: 0, timeout: 5_000 }).toBe(this.named);
+    await expect.poll(() => this.#open.durable.position, { interval: 0, timeout: PATIENCE_MS }).toBe(this.named);
     await this.#open.whenApplied(this.named);
   }
 

@@ -23,7 +23,7 @@ interface Chapter {
   readonly keep: readonly number[];
   readonly everyFrom: number;
   readonly more: readonly Write[];
-  /** Closed in order before the files are damaged; else killed. */
+  /** Whether the journal is closed before its files are damaged, or its process is killed. */
   readonly closes: boolean;
   readonly harms: readonly Harm[];
   /** The next opening is told which positions there were. */

@@ -7,7 +7,7 @@ import type { DamageTotals } from './journal-damage-run.js';
 import { life, type Write } from './journal-damage-steps.js';
 
 /**
- * Runs. VOLUME_MOVER_SEEDS asks for more, as .ci/run does; VOLUME_MOVER_SEED for those of an
+ * Runs: a hundred for each of VOLUME_MOVER_SEEDS, which .ci/run sets. VOLUME_MOVER_SEED repeats an
  * earlier run.
  */
 const RUNS = Number(process.env['VOLUME_MOVER_SEEDS'] ?? 0) * 100 || 200;

@@ -145,7 +145,7 @@ export class MemoryDisk implements Files {
   rename(from: string, to: string): void {
     this.#beforeChange();
     const inode = this.#inode(from);
-    // One change of the folder: a power cut never leaves both names, nor neither.
+    // In this order: a power cut may leave both names, but never neither.
     this.#names.delete(from);
     this.#names.set(to, inode);
     this.#unsyncedNames.push({ path: to, inode });

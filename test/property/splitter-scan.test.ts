@@ -72,7 +72,7 @@ function digestsOf(content: Buffer, key: string): string[] {
   });
 }
 
-/** The digests of regions from one on, with every region of a hole told by itself. */
+/** The digests of the regions from `from` on. A run of holes becomes one "" for each region. */
 async function readAll(scan: VolumeScan, from: number): Promise<(string | null)[]> {
   const runs: DigestRun[] = [];
   for (let at = from; at < REGIONS;) {

@@ -273,7 +273,7 @@ test('a sender that ignores its credit is refused before the site exceeds its bo
   expect(refusals).toContain('CREDIT_EXCEEDED');
 });
 
-test('a volume of which nothing is applied stops at its limit, says once that it has, and goes on in steps', () => {
+test('a volume of which nothing is applied stops at its limit after few grants, and goes on once much is applied', () => {
   const { sender, site } = run([], true);
   sender.records.push(...Array.from({ length: 200 }, () => 1_024));
   const move = (): number => {

@@ -1,6 +1,6 @@
-// Records the histories of the replay tests anew, on purpose only: VOLUME_MOVER_RECORD=1 npx vitest
-// run --project record A change that needs this breaks moves that are under way, unless it is
-// behind a patch: keep the old histories beside the new.
+// Records the histories of the replay tests anew, on purpose only:
+// `VOLUME_MOVER_RECORD=1 npx vitest run --project record`. A change that needs this breaks moves
+// that are under way, unless it is behind a patch: keep the old histories beside the new.
 import { TypedSearchAttributes } from '@temporalio/common';
 import { historyToJSON } from '@temporalio/common/lib/proto-utils.js';
 import { randomUUID } from 'node:crypto';

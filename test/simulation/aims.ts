@@ -49,6 +49,7 @@ export interface AimPlan {
 export interface AimedCall {
   /** The process that serves it. */
   readonly process: string;
+  /** Makes the call once more, as a duplicate that arrives late. Its answer is dropped. */
   readonly again: () => void;
 }
 

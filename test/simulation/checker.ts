@@ -174,8 +174,8 @@ export function checkOwners(world: World): void {
 }
 
 /**
- * All volumes of an attempt are in one group. Only committed attempts have bookmarks, at most one
- * of each kind.
+ * Only committed attempts have bookmarks in force, one "left" and, once joined, one "joined". Each
+ * volume of a committed attempt is past the epoch at which the attempt was opened.
  */
 export function checkAttempts(world: World): void {
   const { state } = world.site;

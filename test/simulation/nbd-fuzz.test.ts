@@ -12,7 +12,7 @@ import type { BlockDevice } from '../../nbd/block-device.js';
 import { connectNbd } from '../../nbd/client.js';
 import { createNbdServer } from '../../nbd/server.js';
 import { heldBytes } from '../support/held-memory.js';
-import { until } from '../support/until.js';
+import { PATIENCE_MS, until } from '../support/until.js';
 import { MemoryDevice } from '../unit/nbd-memory-device.js';
 
 const KIB = 1024;
@@ -29,11 +29,10 @@ const AT_ONCE = 8;
 const WARM_UP = 0.3;
 /** Most bytes that may be held more at the end than after the warm-up: caches, and noise. */
 const GROWTH_BYTES_MAX = 12 * MIB;
-const PATIENCE_MS = 30_000;
 /** Silence after which a server that spoils answers leaves, ms. */
 const SILENCE_MS = 100;
 /** All dialogues, ms: far above what they take on a slow machine. */
-const TIMEOUT_MS = SECONDS * 2_000 + 120_000;
+const TIMEOUT_MS = SECONDS * 2_000 + 2 * PATIENCE_MS;
 
 /** Random numbers from a seed (mulberry32). */
 class Dice {

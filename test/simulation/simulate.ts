@@ -34,7 +34,10 @@ const program = new Command('npm run simulate --')
   .option('--runs <count>', 'how many runs: each seed in every mix, then the next seed', wholeNumber, RUNS)
   .option('--workers <count>', 'how many processes', wholeNumber, availableParallelism())
   .option('--json', 'print nothing but one JSON object on standard output')
-  .option('--trace', 'one run, line by line: what was asked and answered, each fault and each change of a state')
+  .option(
+    '--trace',
+    'the run of --mix and --seed, line by line: what was asked and answered, each fault and each change of a state',
+  )
   .addHelpText('after', `\nMixes:\n${MIXES.map(({ name }) => `  ${name}`).join('\n')}`)
   .parse();
 

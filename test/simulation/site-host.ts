@@ -38,7 +38,7 @@ export interface Frame {
 }
 
 /**
- * Bytes of a token, the content of a simulated block: the number of the write that last reached it.
+ * Bytes of a simulated block. Its content is a token: the number of the write that last reached it.
  */
 export const BLOCK_BYTES = 4_096;
 

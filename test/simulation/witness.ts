@@ -104,7 +104,7 @@ export class Witness {
 
   // ---- splitters ----
 
-  /** A splitter took a call that only an attempt may make that is not over. */
+  /** A splitter took a call that is refused once the attempt is over. */
   took(call: string, volumes: Iterable<VolumeId>, attempt: TicketedAttempt): void {
     for (const volume of volumes) {
       const newest = this.#newestOf(volume);

@@ -437,9 +437,9 @@ export class World {
     }
   }
 
-  // ---- the guest: issues a write once the one before is acknowledged, so points hold prefixes
-  // ----
+  // ---- the guest ----
 
+  /** Issues a write once the one before is acknowledged: so points hold prefixes of the writes. */
   #guest(): void {
     this.time.quietly(this.chance.between(0, 6), () => {
       if (this.stopped) return;
@@ -617,22 +617,7 @@ export class World {
 
   #tick(host: SplitterHost): void {
     if (host.core === undefined) return;
-    const pending = this.#tickOf(host);
-    for (const verdict of pending) {
-      const { core } = host;
-      const appliance = this.chance.pick([...this.appliances.keys()]);
-      void this.#over(appliance, 'resolve', () =>
-        this.site.call((state) => attempts.answerVerdict(state, questionOf(verdict, false), this.siteMoment)),
-      )
-        .then((record) => {
-          if (host.core !== core || record.state === 'OPEN') return undefined;
-          const { state } = record;
-          host.call((now) => now.learnPending(verdict, state, this.time.wallMsOf(host.id)));
-          this.reaches(`a splitter asked: ${state}`);
-          return undefined;
-        })
-        .catch(() => undefined);
-    }
+    for (const pending of this.#tickOf(host)) this.#askForVerdict(host, pending, 'a splitter asked');
   }
 
   /** A store without room is asked again at the next tick. */
@@ -646,21 +631,30 @@ export class World {
   }
 
   #askAboutNotices(host: SplitterHost): void {
+    for (const pending of host.core?.announced() ?? [])
+      this.#askForVerdict(host, pending, 'a splitter asked about a notice');
+  }
+
+  /** Asks for an attempt's verdict over either appliance. The splitter learns it while it lives. */
+  #askForVerdict(
+    host: SplitterHost,
+    pending: PendingVerdict,
+    mark: 'a splitter asked' | 'a splitter asked about a notice',
+  ): void {
     const { core } = host;
-    for (const pending of core?.announced() ?? []) {
-      const appliance = this.chance.pick([...this.appliances.keys()]);
-      void this.#over(appliance, 'resolve', () =>
-        this.site.call((state) => attempts.answerVerdict(state, questionOf(pending, true), this.siteMoment)),
-      )
-        .then((record) => {
-          if (host.core !== core || record.state === 'OPEN') return undefined;
-          const { state } = record;
-          host.call((now) => now.learnPending(pending, state, this.time.wallMsOf(host.id)));
-          this.reaches(`a splitter asked about a notice: ${state}`);
-          return undefined;
-        })
-        .catch(() => undefined);
-    }
+    const appliance = this.chance.pick([...this.appliances.keys()]);
+    const question = questionOf(pending, mark === 'a splitter asked about a notice');
+    void this.#over(appliance, 'resolve', () =>
+      this.site.call((state) => attempts.answerVerdict(state, question, this.siteMoment)),
+    )
+      .then((record) => {
+        if (host.core !== core || record.state === 'OPEN') return undefined;
+        const { state } = record;
+        host.call((now) => now.learnPending(pending, state, this.time.wallMsOf(host.id)));
+        this.reaches(`${mark}: ${state}`);
+        return undefined;
+      })
+      .catch(() => undefined);
   }
 
   // ---- mischief ----
@@ -687,7 +681,7 @@ export class World {
         disk.full = false;
       });
     }
-    if (this.chance.hit(this.faults.crash)) this.crashSomething();
+    if (this.chance.hit(this.faults.crash)) this.#crashSomething();
     if (this.faults.pause > 0 && this.chance.hit(this.faults.pause)) this.#pauseSomeGroup();
     if (this.faults.hasty > 0 && this.chance.hit(this.faults.hasty)) this.#beHasty();
     if (this.faults.clockJump > 0 && this.chance.hit(this.faults.clockJump)) this.#setSomeClock();
@@ -700,7 +694,7 @@ export class World {
     this.befalls('clock set', process);
   }
 
-  crashSomething(): void {
+  #crashSomething(): void {
     const downMs = this.chance.between(5, 600);
     const which = this.chance.below(3);
     if (which === 0) this.#crashSplitter(this.chance.pick([...this.splitters.values()]), downMs);
@@ -708,7 +702,7 @@ export class World {
     else this.#crashSite(downMs);
   }
 
-  /** Crashes a process by its id, for a while. */
+  /** Crashes a splitter or the replica site by its id, for a while. */
   crash(process: string): void {
     const downMs = this.chance.between(5, 600);
     const host = [...this.splitters.values()].find(({ id }) => id === process);
@@ -822,13 +816,12 @@ export class World {
     };
     const call = this.chance.pick(Object.keys(calls));
     const make = calls[call];
-    // A hasty commit would be one without its mover: only the refusals are of interest.
-    // Nor does the site know whether a cut over several splitters was confirmed: it is one instant
-    // only where all of them still hold.
+    // The site can't know whether a cut over several splitters was confirmed: a seal is left out
+    // unless all of them still hold, or the cut would be of several instants.
     const isHeld = bound.every(({ volume }) => this.hostOf(volume).core?.holds.isHeld(volume) === true);
     const isOneInstant = isHeld || new Set(bound.map(({ splitter }) => splitter)).size === 1;
-    const isEarly = call !== 'seal' || (cuts.length === bound.length && isOneInstant);
-    if (make === undefined || !isEarly) return;
+    const mayBeAsked = call !== 'seal' || (cuts.length === bound.length && isOneInstant);
+    if (make === undefined || !mayBeAsked) return;
     this.befalls('hasty call', call);
     const record = attemptRecordSchema.safeParse(this.#hastily(call, attempt, make));
     if (record.success) this.#sawRecord(record.data);

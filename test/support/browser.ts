@@ -1,4 +1,4 @@
-// Real Chromium, with a fresh profile, for the tests of the Temporal Web UI.
+// Real Chromium, with a fresh profile, for the tests of pages and of the Temporal Web UI.
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';

@@ -11,8 +11,9 @@ let shiftMs = 0;
 function shift() {
   if (folder === undefined || id === undefined) return 0;
   try {
-    const read = Number(readFileSync(`${folder}/${id}`, 'utf8'));
-    if (Number.isFinite(read)) shiftMs = read;
+    const text = readFileSync(`${folder}/${id}`, 'utf8');
+    const read = Number(text);
+    if (text !== '' && Number.isFinite(read)) shiftMs = read;
   } catch {
     shiftMs = 0;
   }

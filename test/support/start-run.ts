@@ -59,30 +59,31 @@ export class StartRun {
 
   /** The process id of the present life of the process with this id. */
   async pidOf(id: string): Promise<number> {
-    const { processes } = recordSchema.parse(JSON.parse(await readFile(join(this.#data, 'launcher.json'), 'utf8')));
-    const found = processes.find((process) => process.id === id);
+    const found = (await this.#processes()).find((process) => process.id === id);
     if (found === undefined) throw new Error(`No process "${id}" runs.`);
     return found.pid;
   }
 
   async pids(): Promise<number[]> {
-    const { processes } = recordSchema.parse(JSON.parse(await readFile(join(this.#data, 'launcher.json'), 'utf8')));
-    return processes.map(({ pid }) => pid);
+    return (await this.#processes()).map(({ pid }) => pid);
+  }
+
+  /** The processes that the launcher has noted as its own. */
+  async #processes(): Promise<z.infer<typeof recordSchema>['processes']> {
+    const text = await readFile(join(this.#data, 'launcher.json'), 'utf8');
+    return recordSchema.parse(JSON.parse(text)).processes;
   }
 
   /** @returns its exit code, or null when the signal itself ended it */
   async end(signal: NodeJS.Signals = 'SIGINT'): Promise<number | null> {
-    if (this.#child.exitCode === null && this.#child.signalCode === null) {
-      const ended = once(this.#child, 'exit');
-      this.#child.kill(signal);
-      await ended;
-    }
-    return this.#child.exitCode;
+    const ended = this.ended();
+    this.#child.kill(signal);
+    return await ended;
   }
 
-  /** When it ends by itself. */
+  /** Waits for its end. @returns its exit code, or null when a signal ended it */
   async ended(): Promise<number | null> {
-    if (this.#child.exitCode === null) await once(this.#child, 'exit');
+    if (this.#child.exitCode === null && this.#child.signalCode === null) await once(this.#child, 'exit');
     return this.#child.exitCode;
   }
 }

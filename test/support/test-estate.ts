@@ -104,9 +104,10 @@ export class TestEstate {
   static async start({ estate, temporal, environment = {}, prepare }: TestEstateOptions): Promise<TestEstate> {
     const folder = await mkdtemp(join(tmpdir(), 'vm-estate-'));
     const log: string[] = [];
+    let running: RunningEstate | undefined;
     try {
       prepare?.(folder);
-      const running = await launchEstate({
+      running = await launchEstate({
         estate,
         dataDirectory: folder,
         temporal,
@@ -116,8 +117,9 @@ export class TestEstate {
       const connection = await Connection.connect({ address: temporal.address });
       return new TestEstate(running, folder, connection, temporal.namespace, temporal.uiUrl);
     } catch (error) {
+      await running?.stop();
       await rm(folder, { recursive: true, force: true });
-      throw error;
+      throw new Error(`The estate did not start:\n${log.join('\n')}`, { cause: error });
     }
   }
 

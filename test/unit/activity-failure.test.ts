@@ -6,15 +6,18 @@ import { toFailure } from '../../activities/failure.js';
 import { MoverError } from '../../contracts/errors.js';
 
 test.each([
-  ['an error that a retry may mend', 'UNREACHABLE', false],
-  ['one that it does not', 'MOVE_REFUSED', true],
-] as const)('%s', (_what, code, isFinal) => {
-  const cause = new Error('the socket closed');
-  const failure = toFailure(new MoverError(code, 'no answer', { cause }));
-  expect(failure).toBeInstanceOf(ApplicationFailure);
-  expect(failure).toMatchObject({ type: code, message: 'no answer', nonRetryable: isFinal, cause });
-  expect(failure).toMatchObject({ details: [expect.objectContaining({ code, detail: 'no answer' })] });
-});
+  ['may', 'UNREACHABLE', false],
+  ["can't", 'MOVE_REFUSED', true],
+] as const)(
+  'an error that a retry %s mend says so, with its code, its message and its cause',
+  (_may, code, isFinal) => {
+    const cause = new Error('the socket closed');
+    const failure = toFailure(new MoverError(code, 'no answer', { cause }));
+    expect(failure).toBeInstanceOf(ApplicationFailure);
+    expect(failure).toMatchObject({ type: code, message: 'no answer', nonRetryable: isFinal, cause });
+    expect(failure).toMatchObject({ details: [expect.objectContaining({ code, detail: 'no answer' })] });
+  },
+);
 
 test('an error without a cause has none', () => {
   expect(toFailure(new MoverError('UNREACHABLE', 'no answer')).cause).toBeUndefined();

@@ -31,7 +31,7 @@ class FullStore implements RowStore {
   async close(): Promise<void> {}
 }
 
-test('a group whose pause or resumption can not be stored stays as it was', () => {
+test("a group whose pause or resumption can't be stored stays as it was", () => {
   const store = new FullStore();
   const paused = new PausedGroups(store);
   const full: unknown = expect.objectContaining({ code: 'STORAGE_FULL' });
@@ -67,7 +67,7 @@ function access(id: string, endedAtMs?: number): StoredAccess {
   };
 }
 
-test('an access that can not be stored is refused; the end of one is told at once, and stored when there is room', () => {
+test("an access that can't be stored is refused; the end of one is told at once, and stored when there is room", () => {
   const store = new FullStore();
   const accesses = new AccessLog(store, log);
   accesses.begin(access('a'));
@@ -77,7 +77,7 @@ test('an access that can not be stored is refused; the end of one is told at onc
   accesses.put(access('a', 5));
   expect(accesses.ended.map(({ access: { id } }) => id)).toEqual(['a']);
   expect(accesses.note).toMatch(
-    /^The latest state of 1 image accesses is not stored: .*\/data\/rows.*The appliance tries again by itself\.$/,
+    /^The latest state of 1 image access is not stored: .*\/data\/rows.*The appliance tries again by itself\.$/,
   );
   expect(store.stored.get('a')).toEqual(access('a'));
 

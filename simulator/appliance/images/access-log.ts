@@ -118,6 +118,6 @@ export class AccessLog {
   get note(): string | undefined {
     return this.#failure === undefined
       ? undefined
-      : `The latest state of ${this.#unstored.size} image accesses is not stored: ${this.#failure.message} A restart would show their earlier state; no data is affected. The appliance tries again by itself.`;
+      : `The latest state of ${this.#unstored.size} image ${this.#unstored.size === 1 ? 'access' : 'accesses'} is not stored: ${this.#failure.message} A restart would show their earlier state; no data is affected. The appliance tries again by itself.`;
   }
 }

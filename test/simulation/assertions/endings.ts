@@ -25,8 +25,8 @@ export interface Told {
 }
 
 /**
- * Right when a move ends. A terminated one leaves everything to leases, and a crossed one may have
- * been overtaken.
+ * Checks a move right when it ends. A terminated one leaves everything to leases, and a crossed one
+ * may have been overtaken.
  */
 export function checkEnded(world: World, { move, volumes, end, crossed, reset }: Told): void {
   if (end.kind === 'terminated') return;
@@ -45,10 +45,8 @@ export function checkEnded(world: World, { move, volumes, end, crossed, reset }:
   // A cancellation between two attempts ends the move where it waits.
   const isWaiting = end.kind === 'cancelled' && end.progress.stage === 'waiting-to-retry';
   const stage = isWaiting ? 'failed' : end.progress.stage;
-  if (
-    verdict !== (end.kind === 'moved' ? 'COMMITTED' : verdict) ||
-    stage !== (end.kind === 'moved' ? 'done' : 'failed')
-  )
+  const isRight = end.kind === 'moved' ? verdict === 'COMMITTED' && stage === 'done' : stage === 'failed';
+  if (!isRight)
     if (!crossed && !reset && !isCutShort(world, end) && !hasTwoVerdicts(world, end))
       throw new Error(`${move} ended as ${end.kind} and shows ${verdict} at stage ${stage}`);
   if (end.kind === 'failed' && end.code !== undefined && hasRemedy(end.code, 'new-attempt'))
@@ -58,8 +56,8 @@ export function checkEnded(world: World, { move, volumes, end, crossed, reset }:
 }
 
 /**
- * No fence is raised after the window, except by a request that was on its way. Only in a network
- * that neither loses nor repeats.
+ * Checks that no fence is raised after the window, except by a request that was on its way. True
+ * only in a network that neither loses nor repeats.
  */
 export function checkWindow(
   world: World,

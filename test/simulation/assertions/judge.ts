@@ -16,7 +16,10 @@ import { checkOpenable } from './retention.js';
 /** Longest write of a guest, in ms: a hold, the tick that ends it, and the write's own pauses. */
 const WRITE_MS_MAX = HOLD_MS_MAX + 60;
 
-/** Whether the guest is served, both ends agree, and no move has left anything behind. */
+/**
+ * What is not at rest yet. Undefined once the guest is served, both ends agree, and no move has
+ * left anything behind.
+ */
 export function whyNotSettled(world: World, openAttempts: 'none' | 'in nobody’s way'): string | undefined {
   if (world.acknowledged !== world.history.length) return 'the guest is not served';
   if ([...world.appliances.values()].some(({ paused }) => paused.size > 0)) return 'a group is still paused';

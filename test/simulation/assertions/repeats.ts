@@ -56,7 +56,7 @@ function recordOf(answer: unknown): AttemptRecord {
   return record;
 }
 
-function codeOf(again: () => unknown): { readonly answer: unknown } | { readonly code: ErrorCode } {
+function outcomeOf(again: () => unknown): { readonly answer: unknown } | { readonly code: ErrorCode } {
   try {
     return { answer: again() };
   } catch (error) {
@@ -70,7 +70,7 @@ function checkRecord(world: World, { call, again, answer, input }: Served): void
   const name = attemptName(first.attempt);
   const now = world.site.state.attempt(first.attempt);
   if (now === undefined) throw new Error(`the replica site no longer knows ${name}`);
-  const outcome = codeOf(again);
+  const outcome = outcomeOf(again);
   const what = (): string => `"${call}" of ${name} was answered, and repeated with ${JSON.stringify(input)}`;
   if ('code' in outcome) {
     const code = now.state === 'ABORTED' ? 'ATTEMPT_ABORTED' : 'ATTEMPT_COMMITTED';
@@ -139,7 +139,7 @@ function checkSplitter({ inputs }: World, host: SplitterHost, { call, input, ans
     }
     case 'renew': {
       const { attempt, leaseMs } = inputs.of(splitterApi.renew.input, input);
-      const outcome = codeOf(() => core.renew({ attempt, leaseMs }, 0));
+      const outcome = outcomeOf(() => core.renew({ attempt, leaseMs }, 0));
       if (!('code' in outcome) || outcome.code !== 'NOT_FENCED')
         throw new Error(
           `${host.id} renewed a fence of ${attemptName(attempt)}, which is over: ${JSON.stringify(outcome)}`,
@@ -166,7 +166,7 @@ function refusedAsOver(
       : decided.verdict === 'ABORTED'
         ? 'ATTEMPT_ABORTED'
         : 'ATTEMPT_COMMITTED';
-  const outcome = codeOf(again);
+  const outcome = outcomeOf(again);
   if (!('code' in outcome) || outcome.code !== expected)
     throw new Error(
       `"${call}" of ${attemptName(attempt)} on ${volume}, late, gets ${JSON.stringify(outcome)} instead of ${expected}`,
