@@ -182,7 +182,12 @@ describe('a volume that grows', () => {
 
   it('counts every mark of a bitmap that was lost at the former size', () => {
     const disk = machine();
-    const { marks } = loadMarks(PATH, ODD_BYTES, true, disk.start(() => undefined));
+    const { marks } = loadMarks(
+      PATH,
+      ODD_BYTES,
+      true,
+      disk.start(() => undefined),
+    );
     expect([marks.regions, marks.marked]).toEqual([11, 11]);
     marks.resize(LARGER_BYTES);
     expect(marks.isMarked(11)).toBe(false);
