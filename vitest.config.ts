@@ -51,6 +51,8 @@ function project({ name, setup, timeoutMs }: Group): TestProjectInlineConfigurat
       globalSetup: [...setup],
       testTimeout: timeoutMs,
       hookTimeout: timeoutMs,
+      // What a test polls for comes in its own time on a busy machine, as what it awaits does.
+      expect: { poll: { timeout: timeoutMs } },
       // Files share processes: loading the modules for each file took half of the time of unit
       // tests, and 0.7 s of each integration test. The groups that take programs, browsers and
       // packages apart run each file in a process of its own.

@@ -2,6 +2,7 @@
 // where, and what is lost on the way.
 import { CancelledFailure } from '@temporalio/common';
 import { randomBytes } from 'node:crypto';
+import { once } from 'node:events';
 import { truncateSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -27,8 +28,10 @@ import { flipBit } from '../support/flip-bit.js';
 
 const REGIONS = SIZE_BYTES / VERIFY_REGION_BYTES;
 const QUICK = 1024 * 1024 * 1024;
-/** Four regions in a quarter of a second: slow enough to come in between. */
+/** Four regions in a quarter of a second. */
 const SLOW = 1024 * 1024;
+/** So slow that whoever compares is early, however busy the machine is. */
+const SLOWEST = 1024;
 
 let world: SiteWorld;
 let site: RunningSite;
@@ -94,13 +97,31 @@ function runOf(options: { readonly signal?: AbortSignal; readonly earlier?: unkn
   };
 }
 
-/** Starts one that is slow enough to come in between, and waits until it has compared something. */
+/**
+ * Starts one that is throttled, and holds it in its first pause, with something compared, until
+ * `goOn` is called. A machine too slow for the throttle would leave no time in between.
+ */
 async function underWay(options: Parameters<typeof runOf>[0] = {}) {
-  const run = runOf(options);
-  const ended = verify(ports(), { volume: V1, bytesPerSecond: SLOW }, run);
+  const free = runOf(options);
+  const gate = new AbortController();
+  let isHeld = false;
+  const run: TestRun = {
+    ...free,
+    sleep: async (ms) => {
+      isHeld = true;
+      const signals = [gate.signal, ...(options.signal === undefined ? [] : [options.signal])];
+      const over = AbortSignal.any(signals);
+      if (!over.aborted) await once(over, 'abort');
+      if (options.signal?.aborted === true) throw options.signal.reason;
+      await free.sleep(Math.min(ms, 1));
+    },
+  };
+  const ended = verify(ports(), { volume: V1, bytesPerSecond: SLOWEST }, run);
   ended.catch(() => undefined);
-  await until(() => (run.beats.at(-1)?.nextRegion ?? 0) > 0, 'something is compared');
-  return { run, ended };
+  await until(() => isHeld, 'it pauses');
+  expect(run.beats.at(-1)?.nextRegion).toBeGreaterThan(0);
+  expect(run.beats.at(-1)?.nextRegion).toBeLessThan(REGIONS);
+  return { run, ended, goOn: () => gate.abort() };
 }
 
 const sourcePath = (): string => join(world.folder, S1, 'volumes', `${V1}.img`);
@@ -202,8 +223,9 @@ test('a scan is one a volume, and is closed by itself when nobody reads it', asy
 });
 
 test('a replica site that is started again in the middle costs a new common point, not the verification', async () => {
-  const { run, ended } = await underWay();
+  const { run, ended, goOn } = await underWay();
   await site.stop();
+  goOn();
   expect(await refusal(ended)).toBe('UNREACHABLE');
   site = await world.site();
   await quiet();
@@ -214,10 +236,11 @@ test('a replica site that is started again in the middle costs a new common poin
 });
 
 test('an image that is gone is replaced by one at a new common point, for the regions that are left', async () => {
-  const { run, ended } = await underWay();
+  const { run, ended, goOn } = await underWay();
   const image = run.beats.at(-1)?.open?.image ?? '';
   await guest.write(0, randomBytes(SIZE_BYTES));
   await appliance.control.closeMarkImage({ image });
+  goOn();
   const report = await ended;
   expect(report.mismatchedRegions).toBe(0);
   const [first, second] = report.points;
@@ -228,8 +251,9 @@ test('an image that is gone is replaced by one at a new common point, for the re
 });
 
 test('a splitter that is started again in the middle has no scan any more: the rest is compared at a new point', async () => {
-  const { run, ended } = await underWay();
+  const { run, ended, goOn } = await underWay();
   await splitter.stop();
+  goOn();
   await ended.catch(() => undefined);
   splitter = await splitterOn(world, appliance);
   guest = await splitter.guest();
@@ -272,8 +296,9 @@ test('a volume that is known by marks only is not compared: a later try may', as
 });
 
 test('what was started before a fall to marks is finished: the point it is compared at stands', async () => {
-  const { ended } = await underWay();
+  const { ended, goOn } = await underWay();
   await fallToMarks();
   await guest.write(0, randomBytes(SIZE_BYTES));
+  goOn();
   expect(await ended).toMatchObject({ mismatchedRegions: 0, points: [{ fromRegion: 0, toRegion: REGIONS }] });
 });

@@ -172,6 +172,11 @@ export interface WorldShape {
   readonly retention?: Partial<RetentionPolicy>;
   /** How much faster than time ages grow, so that a run of seconds has hours and days. */
   readonly agesFaster?: number;
+  /**
+   * Whether the guest waits while a volume's queue is half full. In real time a busy machine may
+   * not empty it, which is no fault that a test asked for.
+   */
+  readonly guestIsPatient?: boolean;
   /** VM and labels of a volume. */
   readonly described?: (volume: VolumeId) => Pick<VolumeRow, 'vm' | 'labels'>;
 }
@@ -203,6 +208,7 @@ export class World {
   acknowledged = 0;
   worstLatencyMs = 0;
   guestRuns = true;
+  readonly #guestIsPatient: boolean;
   pointsSkipped = 0;
   stopped = false;
   /** Count of the faults that befell this run, by kind. */
@@ -253,6 +259,7 @@ export class World {
       ]),
     );
     this.#agesFaster = shape.agesFaster ?? 1;
+    this.#guestIsPatient = shape.guestIsPatient ?? false;
     const placed = Array.from({ length: shape.splitters }, (_, s) =>
       Array.from({ length: shape.volumesPerSplitter }, (_v, v) => ({
         splitter: `s${s}` as SplitterId,
@@ -443,9 +450,14 @@ export class World {
   #guest(): void {
     this.time.quietly(this.chance.between(0, 6), () => {
       if (this.stopped) return;
-      if (this.guestRuns) this.#write();
+      if (this.guestRuns && !this.#guestWaits()) this.#write();
       else this.#guest();
     });
+  }
+
+  #guestWaits(): boolean {
+    if (!this.#guestIsPatient) return false;
+    return this.volumes.some((volume) => this.hostOf(volume).core?.volume(volume).hasRoomForResend === false);
   }
 
   #write(): void {

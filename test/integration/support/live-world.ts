@@ -18,7 +18,7 @@ export class LiveWorld {
 
   constructor(shape: WorldShape) {
     this.seed = Math.floor(Math.random() * 1_000_000);
-    this.world = new World(this.seed, NO_FAULTS, shape);
+    this.world = new World(this.seed, NO_FAULTS, { ...shape, guestIsPatient: true });
   }
 
   start(): void {
