@@ -18,7 +18,8 @@ export interface Compared {
 
 /**
  * The first hundred added and removed volumes, by id. A volume that is in its target was not
- * missed, and one that the plan refused was not added.
+ * missed, and one that the plan refused was not added. None is told as added when the plan refused
+ * more than it lists: it can't be told which of them are new.
  */
 export async function compareSelection(ports: Ports, { batch, input }: CompareWork): Promise<Compared> {
   const { select } = input;
@@ -29,13 +30,14 @@ export async function compareSelection(ports: Ports, { batch, input }: CompareWo
   const planned = new Set<VolumeId>();
   for await (const items of planPages(ports, batch))
     for (const { volumes } of items) for (const volume of volumes) planned.add(volume);
-  const { leftOut } = await anyAppliance(ports, ({ calls }) => calls.batchPlan({ batch, limit: 1 }));
-  const refused = new Set(leftOut.flatMap(({ volumes }) => volumes));
+  const { leftOut, refused = 0 } = await anyAppliance(ports, ({ calls }) => calls.batchPlan({ batch, limit: 1 }));
+  const refusedVolumes = new Set(leftOut.flatMap(({ volumes }) => volumes));
   const stillThere = new Set(there.map(({ volume }) => volume));
-  const added = now.filter((volume) => {
+  const candidates = refused > leftOut.length ? [] : now;
+  const added = candidates.filter((volume) => {
     const to = targetOf(input, volume);
     const isToMove = to !== undefined && to !== volume.group;
-    return isToMove && !planned.has(volume.volume) && !refused.has(volume.volume);
+    return isToMove && !planned.has(volume.volume) && !refusedVolumes.has(volume.volume);
   });
   return {
     addedMeanwhile: added.map(({ volume }) => volume).slice(0, BATCH_FAILURES_SHOWN_MAX),

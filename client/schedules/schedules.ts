@@ -113,8 +113,11 @@ export interface TriggerOptions {
 }
 
 export interface Triggered {
-  /** `waiting`: it starts when the present run has ended. */
-  readonly result: 'started' | 'skipped' | 'waiting';
+  /**
+   * `waiting`: it starts when the present run has ended. `requested`: Temporal has taken the
+   * request, and did not say within 10 s what came of it.
+   */
+  readonly result: 'started' | 'skipped' | 'waiting' | 'requested';
   readonly run?: ScheduleRun;
 }
 
@@ -296,8 +299,8 @@ export class Schedules {
       const started = info.recentActions.find(({ action }) => !earlier.has(action.workflow.firstExecutionRunId));
       if (started !== undefined) return { result: 'started', run: await this.#runOf(started) };
       if (info.numActionsSkippedOverlap > before.info.numActionsSkippedOverlap) return { result: 'skipped' };
-      if (performance.now() > deadlineMs || (policy.startsWith('BUFFER') && info.runningActions.length > 0))
-        return { result: 'waiting' };
+      if (policy.startsWith('BUFFER') && info.runningActions.length > 0) return { result: 'waiting' };
+      if (performance.now() > deadlineMs) return { result: 'requested' };
       await delay(POLL_INTERVAL_MS);
     }
   }

@@ -16,6 +16,7 @@ import {
 import type { InputOf } from '../../contracts/route.js';
 import type { splitterApi, SplitterVolume } from '../../contracts/splitter-api.js';
 import { VERIFY_REGION_BYTES, type VerifyReport } from '../../contracts/verify.js';
+import type { Verification } from '../verifications/verification-client.js';
 
 export type ResyncOrder = InputOf<typeof splitterApi.resync>;
 export type SourceOrder = InputOf<typeof splitterApi.decideSource>;
@@ -69,10 +70,36 @@ export async function splitterView(options: RepairsOptions, volume: VolumeId): P
 }
 
 /**
+ * What a verification found of a volume, to be sent again; undefined when it found more than it
+ * lists. @throws MoverError INVALID_REQUEST when it found no difference of this volume
+ */
+export function rangesFound(
+  { workflowId, state, report }: Pick<Verification, 'workflowId' | 'state' | 'report'>,
+  volume: VolumeId,
+): readonly Range[] | undefined {
+  const refuse = (why: string): MoverError =>
+    new MoverError(
+      'INVALID_REQUEST',
+      `${why}, so nothing is sent. To compare the whole volume: volume-mover resync ${volume}`,
+    );
+  if (state === 'running')
+    throw new MoverError(
+      'INVALID_REQUEST',
+      `Verification ${workflowId} still runs, so nothing is sent. When it has ended, try again; how far it is: volume-mover verification status ${workflowId}`,
+    );
+  if (report === undefined) throw refuse(`Verification ${workflowId} (${state}) ended without a verdict`);
+  if (report.volume !== volume)
+    throw refuse(`Verification ${workflowId} is of volume "${report.volume}", not of "${volume}"`);
+  if (report.mismatches.length === 0)
+    throw refuse(`Verification ${workflowId} found no difference of volume "${volume}"`);
+  return rangesOf(report);
+}
+
+/**
  * The ranges that a verification found; undefined when it found more than it lists, so that the
  * whole volume is compared.
  */
-export function rangesOf({ mismatches, mismatchedRegions }: VerifyReport): readonly Range[] | undefined {
+function rangesOf({ mismatches, mismatchedRegions }: VerifyReport): readonly Range[] | undefined {
   const listed = mismatches.reduce((sum, { length }) => sum + Math.ceil(length / VERIFY_REGION_BYTES), 0);
   return listed < mismatchedRegions ? undefined : mismatches.map(({ offset, length }) => ({ offset, length }));
 }

@@ -351,6 +351,17 @@ describe('at the end of a batch', () => {
     });
   });
 
+  test('a plan that refused more than it lists tells nothing as added: what it refused could be told so', async () => {
+    const volumes = Array.from({ length: 101 }, (_, i) =>
+      inventoryVolume(`w${String(i).padStart(4, '0')}`, { group: 'bronze' }),
+    );
+    const site = batchSite({ volumes, groups: ['gold', 'silver', 'bronze'], pageSize: 200 });
+    const input = parsed({ select: { from: ['gold', 'bronze'] }, map: { gold: 'silver' } });
+    await planBatch(site.ports, { batch, input }, 'try-1', beatingRun());
+    site.change({ volumes: [...volumes.map(({ volume }) => inventoryVolume(volume)), inventoryVolume('new')] });
+    expect(await compareSelection(site.ports, { batch, input })).toEqual({ addedMeanwhile: [], removedMeanwhile: [] });
+  });
+
   test('at most a hundred of each are named', async () => {
     const site = batchSite({ volumes: goldVolumes(101), pageSize: 200 });
     await planBatch(site.ports, { batch, input: GOLD_TO_SILVER }, 'try-1', beatingRun());

@@ -1,6 +1,7 @@
 // Completion in a shell: what may come next, asked of the command itself.
 import { execFileSync } from 'node:child_process';
 import { expect, test } from 'vitest';
+import { estateIn } from '../../client/cli/commands/completion.js';
 import { EXIT } from '../../client/cli/exit-code.js';
 import { runCommand } from '../support/cli.js';
 
@@ -27,6 +28,16 @@ test('fixed values follow their flag, apart or joined', async () => {
   expect(await complete('batch', 'report', 'b', '--format', '')).toEqual(['table', 'json', 'csv', 'html']);
   expect(await complete('batch', 'report', 'b', '--format=c')).toEqual(['--format=csv']);
   expect(await complete('completion', '')).toEqual(['bash', 'zsh', 'fish']);
+});
+
+test.each([
+  { typed: ['volumes', '--estate', 'a.json', 'x'], estate: 'a.json' },
+  { typed: ['volumes', '--estate=a.json', 'x'], estate: 'a.json' },
+  { typed: ['--estate', 'a.json', 'volumes', '--estate=b.json'], estate: 'b.json' },
+  { typed: ['volumes', '--estates'], estate: undefined },
+  { typed: ['volumes'], estate: undefined },
+])('names come from the estate that is typed last: $typed', ({ typed, estate }) => {
+  expect(estateIn(typed)).toBe(estate);
 });
 
 test('without an estate there are no names, and no error', async () => {

@@ -39,8 +39,7 @@ async function estateNames(
   typed: readonly string[],
   kinds: readonly NameKind[],
 ): Promise<string[]> {
-  const named = typed.indexOf('--estate');
-  const estate = named < 0 ? undefined : typed[named + 1];
+  const estate = estateIn(typed);
   try {
     const client = openClient(environment, estate === undefined ? {} : { estate });
     const names = await namesOf(client, kinds);
@@ -50,4 +49,11 @@ async function estateNames(
     if (error instanceof MoverError) return [];
     throw error;
   }
+}
+
+/** The estate file that the words name, in either form of a flag's value. */
+export function estateIn(typed: readonly string[]): string | undefined {
+  const flag = '--estate';
+  const at = typed.findLastIndex((word) => word === flag || word.startsWith(`${flag}=`));
+  return typed[at] === flag ? typed[at + 1] : typed[at]?.slice(flag.length + 1);
 }

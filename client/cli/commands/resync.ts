@@ -1,11 +1,11 @@
 // volume-mover resync: compares a volume with its replica and resends differences, or resends given
 // ranges without comparing.
 import { Command, InvalidArgumentError, Option } from 'commander';
-import { MoverError, parseOrRefuse } from '../../../contracts/errors.js';
+import { parseOrRefuse } from '../../../contracts/errors.js';
 import { volumeIdSchema, type VolumeId } from '../../../contracts/ids.js';
 import type { Range } from '../../../contracts/repair.js';
 import type { SplitterVolume } from '../../../contracts/splitter-api.js';
-import { rangesOf } from '../../volumes/repairs.js';
+import { rangesFound } from '../../volumes/repairs.js';
 import type { MoverClient } from '../../sdk.js';
 import { EXIT } from '../exit-code.js';
 import { bytes } from '../../text/format.js';
@@ -41,7 +41,7 @@ export function resyncCommand(context: CommandContext): Command {
     .action(async (name: string, flags: ResyncFlags) =>
       runCommand(context, flags, async ({ client, output, signal }) => {
         const volume = parseOrRefuse(volumeIdSchema, name, 'volume');
-        const ranges = flags.ranges ?? (await verifiedRanges(client, volume, flags.verified));
+        const ranges = flags.ranges ?? (await rangesVerified(client, volume, flags.verified));
         const { operator, reason } = flags;
         const view = await client.volumes.resync({
           volume,
@@ -69,23 +69,12 @@ function begun({ volume }: SplitterVolume, ranges: readonly Range[] | undefined)
   return `${what} The guest goes on. Until this is done no new recovery point contains the volume; existing points stay.`;
 }
 
-/**
- * The ranges that a verification found. @throws MoverError VERIFICATION_NOT_FOUND, INVALID_REQUEST
- * when it has no verdict on this volume
- */
-async function verifiedRanges(
+async function rangesVerified(
   client: MoverClient,
   volume: VolumeId,
   verification: string | undefined,
 ): Promise<readonly Range[] | undefined> {
-  if (verification === undefined) return undefined;
-  const { report, state } = await client.verifications.get(verification);
-  if (report === undefined || report.volume !== volume || report.mismatches.length === 0)
-    throw new MoverError(
-      'INVALID_REQUEST',
-      `Verification ${verification} (${state}) found no difference of volume "${volume}", so nothing is sent. To compare the whole volume: volume-mover resync ${volume}`,
-    );
-  return rangesOf(report);
+  return verification === undefined ? undefined : rangesFound(await client.verifications.get(verification), volume);
 }
 
 function parseRanges(text: string): readonly Range[] {

@@ -31,6 +31,7 @@ export function triggerCommand(context: CommandContext): Command {
 const EXIT_OF: Readonly<Record<Triggered['result'], ExitCode>> = {
   started: EXIT.ok,
   waiting: EXIT.ok,
+  requested: EXIT.ok,
   skipped: EXIT.refused,
 };
 
@@ -40,6 +41,8 @@ function describe(name: string, { result, run }: Triggered): string {
       return run === undefined ? `Started a batch of ${name}.` : `Started ${runText(run)}`;
     case 'waiting':
       return `A batch of ${name} starts when the running one has ended.`;
+    case 'requested':
+      return `Temporal has taken the request, but has not started a batch of ${name} yet. See what comes of it: volume-mover schedule show ${name}`;
     case 'skipped':
       return `Skipped: a batch of ${name} still runs. Wait for its end, or choose another --overlap.`;
   }
